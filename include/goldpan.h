@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * goldpan: find the few generated images worth keeping.
+ *
+ * goldpan scores every image against its prompt with a CLIP model, keeps
+ * embeddings and scores in one SQLite file (the catalog), picks the best
+ * candidates and writes them out.  This header is the whole library; the
+ * `goldpan` command uses nothing else.
+ *
+ *     #include <goldpan.h>
+ *     #include <stdio.h>
+ *
+ *     int main(int argc, char **argv)
+ *     {
+ *         gp_error err = {0};
+ *         gp_catalog *cat = NULL;
+ *         gp_model *model = NULL;
+ *         gp_add_options add = GP_ADD_DEFAULTS;
+ *         gp_report report = {0};
+ *         const char *roots[] = {argc > 1 ? argv[1] : "."};
+ *         add.roots = roots, add.root_count = 1;
+ *         if (gp_catalog_open("catalog.db", GP_CATALOG_CREATE, &cat, &err) ||
+ *             gp_model_open("openai/clip-vit-base-patch32", NULL, &model, &err) ||
+ *             gp_add(cat, &add, &report, &err) ||
+ *             gp_score(cat, model, NULL, &report, &err) ||
+ *             gp_pick(cat, model, NULL, &report, &err))
+ *             fprintf(stderr, "%s\n", err.message);
+ *         gp_model_close(model);
+ *         gp_catalog_close(cat);
+ *         return err.status != GP_OK;
+ *     }
+ *
+ * CONVENTIONS, said once
+ * - Arrays are row-major and dense; shapes are written [n, d].  n images,
+ *   t tokens, d embedding width, s side of the model's square input.
+ * - Text is UTF-8; paths are bytes; sizes are size_t, row ids int64_t.
+ * - Pixels are 8-bit sRGB, RGB order.  Cosine lies in -1..1.  A CLIP score is
+ *   100 * max(cosine, 0).
+ * - Same input and options give the same result, whatever the number of
+ *   threads.
+ * - Every function that can fail returns gp_status; `err` may be NULL.  On
+ *   failure err->message says what failed, in lower case, without full stop,
+ *   with the file in quotes.  Outputs are written only on success unless said
+ *   otherwise.
+ * - Ownership: *borrowed* (valid until the named object is closed), *owned*
+ *   (yours: release it with the named function), *taken* (no longer yours if
+ *   the call succeeds).
+ * - Threads: *any* (call from any number of threads at once on one handle),
+ *   *one* (one thread at a time on one handle).
+ * - Option structs start with their own size; the GP_..._DEFAULTS initialiser
+ *   fills them, and NULL means the defaults.  Later versions only append.
+ */
+#ifndef GOLDPAN_H
+#define GOLDPAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define GP_API __attribute__((visibility("default")))
+#define GP_MUST __attribute__((warn_unused_result))
+#else
+#define GP_API
+#define GP_MUST
+#endif
+
+#define GP_VERSION "0.1.0"
+
+/* ------------------------------------------------------------------------
+ * 1. Status, error, version, machine
+ * ------------------------------------------------------------------------ */
+
+typedef enum gp_status {
+    GP_OK = 0,
+    GP_ERR_USAGE,       /* an argument is wrong: the caller's mistake */
+    GP_ERR_MEMORY,      /* an allocation failed */
+    GP_ERR_IO,          /* the system refused to read or write */
+    GP_ERR_NOT_FOUND,   /* no such file, model, image, column */
+    GP_ERR_FORMAT,      /* foreign bytes are damaged or of another kind */
+    GP_ERR_LIMIT,       /* larger than a stated limit */
+    GP_ERR_UNSUPPORTED, /* well-formed, but goldpan does not do it */
+    GP_ERR_NETWORK,     /* the other side did not answer as it should */
+    GP_ERR_CATALOG,     /* the catalog is locked, damaged or too new */
+    GP_ERR_STOPPED      /* the progress callback asked to stop; work so far is kept */
+} gp_status;
+
+typedef struct gp_error {
+    gp_status status;
+    char message[1000];
+} gp_error;
+
+/* Short English name of a status ("format", "not found").  Threads: any. */
+GP_API const char *gp_status_name(gp_status status);
+
+/* Version of the library, equal to GP_VERSION it was built with.  Threads: any. */
+GP_API const char *gp_version(void);
+
+typedef struct gp_machine {
+    int threads;       /* processors this process may use */
+    char isa[32];      /* instruction set chosen for goldpan's own kernels */
+    char matmul[64];   /* who multiplies matrices, e.g. "oneDNN 2.6.3" */
+    bool bf16_default; /* whether precision AUTO means bf16 here */
+} gp_machine;
+
+/* What this machine offers and what was chosen.  Threads: any. */
+GP_API void gp_machine_describe(gp_machine *machine);
+
+/* Progress of a long call.  Called from the calling thread only, at most some
+ * ten times a second and once at the end.  Return false to stop: the call
+ * finishes what is under way, saves it, and returns GP_ERR_STOPPED. */
+typedef struct gp_progress {
+    const char *stage; /* "add", "score", "download" ...: borrowed for the call */
+    uint64_t done, total; /* items (bytes for "download"); total 0: not known */
+    uint64_t failed;
+    double seconds; /* since the stage began */
+} gp_progress;
+typedef bool (*gp_progress_fn)(void *user, const gp_progress *progress);
+
+/* Counts of a stage.  A bad file is counted here and kept in the catalog's
+ * list of failures; it is not an error of the call. */
+typedef struct gp_report {
+    uint64_t done;    /* items that this call worked on */
+    uint64_t skipped; /* items that already had their result */
+    uint64_t failed;  /* items that could not be worked on */
+    uint64_t without_prompt; /* images for which no prompt is known */
+    uint64_t duplicates;     /* paths whose content was already known */
+    double seconds;
+    double decode_seconds, resize_seconds, image_tower_seconds, text_tower_seconds; /* summed over threads */
+} gp_report;
+
+/* ------------------------------------------------------------------------
+ * 2. Catalog: one SQLite file with everything goldpan knows (docs/catalog.md)
+ * ------------------------------------------------------------------------ */
+
+typedef struct gp_catalog gp_catalog;
+
+enum { GP_CATALOG_CREATE = 1, GP_CATALOG_READONLY = 2 };
+
+/* Open the catalog at `path`, creating it (and its folder) if GP_CATALOG_CREATE
+ * is given; older schemas are migrated.  Owns: *out is owned, gp_catalog_close.
+ * Errors: NOT_FOUND (absent, not created), CATALOG (not a catalog, damaged, or
+ * made by a newer goldpan), IO.  Threads: one. */
+GP_API GP_MUST gp_status gp_catalog_open(const char *path, unsigned flags, gp_catalog **out, gp_error *err);
+GP_API void gp_catalog_close(gp_catalog *catalog);
+
+/* The catalog's own path, borrowed. */
+GP_API const char *gp_catalog_path(const gp_catalog *catalog);
+
+typedef struct gp_counts {
+    uint64_t images, paths, missing_paths, prompts, images_with_prompt;
+    uint64_t image_embeddings, prompt_embeddings, scores, picks, failures;
+} gp_counts;
+GP_API GP_MUST gp_status gp_catalog_counts(gp_catalog *catalog, gp_counts *counts, gp_error *err);
+
+/* A row: one image with its prompt, score and pick.  All strings are borrowed
+ * until the next gp_rows_next or gp_rows_close; absent ones are NULL. */
+typedef struct gp_row {
+    int64_t image;
+    const char *path;      /* one of its paths: the first that still exists */
+    uint64_t path_count;
+    const char *hash;      /* 32 hex digits of the content */
+    const char *format;    /* "png", "jpeg", "webp" */
+    uint32_t width, height, orientation; /* pixels as stored; EXIF 1..8, 0 unknown */
+    const char *prompt;    /* as the text tower reads it */
+    const char *prompt_raw;/* as it was found */
+    const char *negative;
+    const char *prompt_source; /* "table:prompts.csv", "a1111", "comfyui: node 6", "sidecar" */
+    const char *settings_json; /* generation settings and table columns, one JSON object */
+    bool has_score;
+    double score;          /* in the scorer's scale */
+    uint32_t rank;         /* 1 = best of its prompt; 0 without score */
+    uint32_t candidates;   /* scored images of the same prompt */
+    bool picked;
+    const char *failure;   /* last failure of this image, if any */
+} gp_row;
+
+typedef enum gp_order { GP_ORDER_PROMPT, GP_ORDER_SCORE, GP_ORDER_PATH } gp_order;
+
+typedef struct gp_query {
+    size_t size;
+    const char *scorer;   /* scorer id; NULL: the one used last */
+    const char *path;     /* only the image at this path, or NULL */
+    bool picked_only;
+    gp_order order;       /* PROMPT: by prompt, then rank */
+} gp_query;
+#define GP_QUERY_DEFAULTS {sizeof(gp_query), NULL, NULL, false, GP_ORDER_PROMPT}
+
+typedef struct gp_rows gp_rows;
+/* A cursor over rows.  Owns: *out is owned, gp_rows_close, before its catalog.
+ * gp_rows_next returns GP_OK with *row = NULL after the last.  Threads: one. */
+GP_API GP_MUST gp_status gp_rows_open(gp_catalog *catalog, const gp_query *query, gp_rows **out, gp_error *err);
+GP_API GP_MUST gp_status gp_rows_next(gp_rows *rows, const gp_row **row, gp_error *err);
+GP_API void gp_rows_close(gp_rows *rows);
+
+typedef struct gp_failure {
+    const char *path, *stage, *message; /* borrowed until the callback returns */
+} gp_failure;
+/* Visit the failures on record, in order of path.  The callback returns false to end early. */
+GP_API GP_MUST gp_status gp_catalog_failures(gp_catalog *catalog, bool (*visit)(void *user, const gp_failure *failure),
+                                             void *user, gp_error *err);
+
+/* ------------------------------------------------------------------------
+ * 3. Model: a CLIP in the Hugging Face layout
+ * ------------------------------------------------------------------------ */
+
+typedef struct gp_model gp_model;
+
+typedef enum gp_precision { GP_PRECISION_AUTO, GP_PRECISION_FP32, GP_PRECISION_BF16 } gp_precision;
+typedef enum gp_engine { GP_ENGINE_AUTO, GP_ENGINE_PLAIN, GP_ENGINE_ONEDNN } gp_engine;
+
+typedef struct gp_model_options {
+    size_t size;
+    gp_precision precision; /* AUTO: bf16 where the machine has AMX or AVX512-BF16, else fp32 */
+    gp_engine engine;       /* PLAIN: the readable C path, slow; the reference for the others */
+    const char *revision;   /* of a hub name; NULL: main */
+} gp_model_options;
+#define GP_MODEL_DEFAULTS {sizeof(gp_model_options), GP_PRECISION_AUTO, GP_ENGINE_AUTO, NULL}
+
+/* Open a model by folder, or by hub name ("openai/clip-vit-large-patch14") in
+ * the Hugging Face cache; nothing is downloaded.  Owns: *out is owned,
+ * gp_model_close.  Errors: NOT_FOUND (with the command that fetches it),
+ * FORMAT (names the file and tensor), UNSUPPORTED.  Threads: any.
+ * Cost: weights are mapped; packed copies for the matrix products are made
+ * once (4 bytes a weight in fp32, 2 in bf16). */
+GP_API GP_MUST gp_status gp_model_open(const char *name_or_folder, const gp_model_options *options, gp_model **out,
+                                       gp_error *err);
+GP_API void gp_model_close(gp_model *model);
+
+typedef struct gp_model_facts {
+    const char *name;      /* as opened; borrowed, like all strings here */
+    const char *folder;
+    const char *weight_hash;   /* 32 hex digits over all tensors' bytes */
+    const char *preprocess_id; /* what is done to pixels, e.g. "pillow-bicubic-224-crop-..." */
+    const char *precision;     /* "fp32" or "bf16" */
+    const char *engine;
+    const char *dtype;         /* of the stored weights: "F32", "F16", "BF16", "mixed" */
+    const char *activation;    /* "quick_gelu" or "gelu" */
+    bool has_image_tower, has_text_tower;
+    uint32_t image_side, patch, image_width, image_layers, image_heads;
+    uint32_t text_width, text_layers, text_heads, context, vocabulary, embedding; /* embedding: d */
+    uint64_t parameters;
+    double logit_scale; /* exp of the stored value */
+} gp_model_facts;
+GP_API void gp_model_info(const gp_model *model, gp_model_facts *facts);
+
+/* Find the folder of a model without opening it.  Owns: *folder owned, gp_free. */
+GP_API GP_MUST gp_status gp_model_find(const char *name_or_folder, const char *revision, char **folder, gp_error *err);
+
+typedef struct gp_cached_model {
+    const char *name, *folder, *revision; /* borrowed until the callback returns */
+    uint64_t bytes;
+    bool usable; /* has config.json and weights that goldpan reads */
+} gp_cached_model;
+/* Visit the models in the Hugging Face cache, by name. */
+GP_API GP_MUST gp_status gp_model_list(bool (*visit)(void *user, const gp_cached_model *model), void *user, gp_error *err);
+
+typedef struct gp_fetch_options {
+    size_t size;
+    const char *revision; /* NULL: main */
+    bool force;           /* ask the hub again even if everything is there */
+    gp_progress_fn progress;
+    void *user;
+} gp_fetch_options;
+#define GP_FETCH_DEFAULTS {sizeof(gp_fetch_options), NULL, false, NULL, NULL}
+/* Download what goldpan needs of a model into the Hugging Face cache (shared
+ * with huggingface_hub), resuming what was begun and checking hashes.
+ * Environment: HF_ENDPOINT, HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_HUB_OFFLINE.
+ * Owns: *folder owned, gp_free (may be NULL).  Errors: NETWORK, IO, NOT_FOUND,
+ * FORMAT (a hash that does not match), STOPPED. */
+GP_API GP_MUST gp_status gp_model_fetch(const char *name, const gp_fetch_options *options, char **folder, gp_error *err);
+
+/* Release what this header calls owned by gp_free.  NULL is allowed. */
+GP_API void gp_free(void *memory);
+
+/* ------------------------------------------------------------------------
+ * 4. Stages over a catalog: each adds what is missing, can be stopped at any
+ *    moment (a kill loses at most the batch under way) and called again.
+ * ------------------------------------------------------------------------ */
+
+typedef struct gp_add_options {
+    size_t size;
+    const char *const *roots; /* files or folders (walked) */
+    size_t root_count;
+    const char *prompts;       /* table (CSV, TSV, JSON, JSONL) or NULL */
+    const char *image_column;  /* NULL: found by name (file_name, image, path ...) */
+    const char *prompt_column; /* NULL: found by name (prompt, text, caption ...) */
+    uint64_t max_pixels;       /* larger images are refused */
+    int threads;               /* 0: all processors */
+    gp_progress_fn progress;
+    void *user;
+} gp_add_options;
+#define GP_MAX_PIXELS 178956970u /* Pillow's own limit of warning */
+#define GP_ADD_DEFAULTS {sizeof(gp_add_options), NULL, 0, NULL, NULL, NULL, GP_MAX_PIXELS, 0, NULL, NULL}
+/* Find images, read their content hash, header and prompt, and put them in the
+ * catalog.  A file whose size and time are unchanged is skipped; one that was
+ * moved keeps its work.  Prompt precedence: table, metadata inside the file,
+ * side-car .txt.  Errors: NOT_FOUND (a root or the table), FORMAT (the table),
+ * USAGE (a column that is not there).  Threads: one. */
+GP_API GP_MUST gp_status gp_add(gp_catalog *catalog, const gp_add_options *options, gp_report *report, gp_error *err);
+
+typedef struct gp_score_options {
+    size_t size;
+    uint64_t max_pixels;
+    int threads;      /* 0: all processors */
+    int batch;        /* images a worker encodes at once; 0: chosen by model */
+    bool retry_failed;/* try images again whose last attempt failed */
+    gp_progress_fn progress;
+    void *user;
+} gp_score_options;
+#define GP_SCORE_DEFAULTS {sizeof(gp_score_options), GP_MAX_PIXELS, 0, 0, false, NULL, NULL}
+/* Embed every image and prompt that lacks an embedding by this model, then
+ * score every image against its prompt: 100 * max(cosine, 0), as torchmetrics'
+ * CLIPScore for one pair, except that long prompts keep the end token.
+ * Cost: memory threads * batch * 12 * s * s bytes, whatever the number of
+ * images.  Threads: one. */
+GP_API GP_MUST gp_status gp_score(gp_catalog *catalog, const gp_model *model, const gp_score_options *options,
+                                  gp_report *report, gp_error *err);
+
+typedef struct gp_pick_options {
+    size_t size;
+    uint32_t per_prompt; /* best K of each prompt; 0: no such limit */
+    uint64_t top;        /* then the best K over all; 0: no such limit */
+    bool has_min_score;
+    double min_score;    /* and at least this */
+} gp_pick_options;
+#define GP_PICK_DEFAULTS {sizeof(gp_pick_options), 1, 0, false, 0.0}
+/* Choose, and record the choice in place of the one before.  Ties go to the
+ * smaller content hash.  model NULL: by the scorer used last. */
+GP_API GP_MUST gp_status gp_pick(gp_catalog *catalog, const gp_model *model, const gp_pick_options *options,
+                                 gp_report *report, gp_error *err);
+
+typedef enum gp_export_mode { GP_EXPORT_COPY, GP_EXPORT_HARDLINK, GP_EXPORT_SYMLINK, GP_EXPORT_NONE } gp_export_mode;
+typedef struct gp_export_options {
+    size_t size;
+    const char *folder;    /* written to; created; nothing in it is overwritten */
+    gp_export_mode mode;   /* how the picked files get there; NONE: tables only */
+    bool csv, jsonl;       /* picks.csv, picks.jsonl */
+    bool imagefolder;      /* metadata.csv as Hugging Face datasets read it */
+    bool all;              /* every scored image, not only the picks */
+    gp_progress_fn progress;
+    void *user;
+} gp_export_options;
+#define GP_EXPORT_DEFAULTS {sizeof(gp_export_options), NULL, GP_EXPORT_COPY, true, false, false, false, NULL, NULL}
+GP_API GP_MUST gp_status gp_export(gp_catalog *catalog, const gp_export_options *options, gp_report *report, gp_error *err);
+
+typedef struct gp_sheet_options {
+    size_t size;
+    const char *file;     /* .png or .jpg */
+    uint32_t thumb;       /* longest side of a candidate in pixels */
+    uint32_t max_prompts; /* rows: prompts in order of how much the pick gains; 0: all (up to the sheet's limit) */
+    uint32_t max_candidates; /* columns */
+    gp_progress_fn progress;
+    void *user;
+} gp_sheet_options;
+#define GP_SHEET_DEFAULTS {sizeof(gp_sheet_options), NULL, 160, 24, 8, NULL, NULL}
+/* The contact sheet: a row a prompt, its candidates in order of score, the pick marked. */
+GP_API GP_MUST gp_status gp_sheet(gp_catalog *catalog, const gp_sheet_options *options, gp_report *report, gp_error *err);
+
+typedef struct gp_run_options {
+    size_t size;
+    gp_add_options add;
+    gp_score_options score;
+    gp_pick_options pick;
+    gp_sheet_options sheet; /* file NULL: no sheet */
+} gp_run_options;
+#define GP_RUN_DEFAULTS {sizeof(gp_run_options), GP_ADD_DEFAULTS, GP_SCORE_DEFAULTS, GP_PICK_DEFAULTS, GP_SHEET_DEFAULTS}
+typedef struct gp_run_report {
+    gp_report add, score, pick, sheet;
+} gp_run_report;
+/* Everything: add, score, pick, sheet. */
+GP_API GP_MUST gp_status gp_run(gp_catalog *catalog, const gp_model *model, const gp_run_options *options,
+                                gp_run_report *report, gp_error *err);
+
+/* ------------------------------------------------------------------------
+ * 5. Parts without a catalog
+ * ------------------------------------------------------------------------ */
+
+typedef struct gp_pixels {
+    uint32_t width, height;
+    uint8_t *rgb; /* [height, width, 3], owned: gp_pixels_clear */
+} gp_pixels;
+/* Decode a PNG, JPEG or WebP file to RGB as Pillow's Image.convert("RGB") does:
+ * alpha dropped, orientation not applied, first frame of an animation.
+ * max_pixels 0: GP_MAX_PIXELS.  Errors: IO, FORMAT, LIMIT, UNSUPPORTED. Threads: any. */
+GP_API GP_MUST gp_status gp_image_decode(const char *path, uint64_t max_pixels, gp_pixels *out, gp_error *err);
+GP_API void gp_pixels_clear(gp_pixels *pixels);
+
+/* Pixels to what the image tower reads: resize, crop, rescale, normalise as
+ * the model's preprocessor_config.json says.  Shape: planes [3, s, s]. Threads: any.
+ * Source: Pillow's resampling; transformers' CLIPImageProcessor (Pillow-backed). */
+GP_API GP_MUST gp_status gp_preprocess(const gp_model *model, const gp_pixels *pixels, float *planes, gp_error *err);
+
+/* Token ids of a text, start and end token included, cut to the model's
+ * context with the end token kept.  Shape: ids [capacity]; *count is the
+ * number written; *full (may be NULL) the number before the cut.  Needs only
+ * the tokenizer.  Source: CLIPTokenizer (fast) of transformers. Threads: any. */
+GP_API GP_MUST gp_status gp_tokens(const gp_model *model, const char *text, int32_t *ids, size_t capacity, size_t *count,
+                                   size_t *full, gp_error *err);
+
+/* A tokenizer alone, from a model folder or hub name, for gp_tokenizer_ids. */
+typedef struct gp_tokenizer gp_tokenizer;
+GP_API GP_MUST gp_status gp_tokenizer_open(const char *name_or_folder, gp_tokenizer **out, gp_error *err);
+GP_API void gp_tokenizer_close(gp_tokenizer *tokenizer);
+/* All ids of a text, uncut.  Owns: *ids owned, gp_free. Threads: any. */
+GP_API GP_MUST gp_status gp_tokenizer_ids(const gp_tokenizer *tokenizer, const char *text, int32_t **ids, size_t *count,
+                                          gp_error *err);
+/* The vocabulary entry of an id ("cat</w>"), borrowed; NULL if there is none. */
+GP_API const char *gp_tokenizer_entry(const gp_tokenizer *tokenizer, int32_t id);
+
+/* Embeddings, L2-normalised.  Shape: planes [n, 3, s, s] -> out [n, d].
+ * threads 0: all processors.  Threads: any. */
+GP_API GP_MUST gp_status gp_encode_images(const gp_model *model, const float *planes, size_t n, int threads, float *out,
+                                          gp_error *err);
+/* Shape: texts [n] -> out [n, d].  Packed by length; order is kept. */
+GP_API GP_MUST gp_status gp_encode_texts(const gp_model *model, const char *const *texts, size_t n, int threads, float *out,
+                                         gp_error *err);
+
+typedef struct gp_embed_options {
+    size_t size;
+    uint64_t max_pixels;
+    int threads, batch;
+    gp_progress_fn progress;
+    void *user;
+    /* told of each file that failed, in order of the list; may be NULL */
+    void (*failed)(void *user, size_t index, const char *path, const char *message);
+} gp_embed_options;
+#define GP_EMBED_DEFAULTS {sizeof(gp_embed_options), GP_MAX_PIXELS, 0, 0, NULL, NULL, NULL}
+/* Decode, preprocess and encode many files.  Shape: paths [n] -> out [n, d];
+ * ok [n] says which rows were filled, the others are zero. */
+GP_API GP_MUST gp_status gp_embed_files(const gp_model *model, const char *const *paths, size_t n,
+                                        const gp_embed_options *options, float *out, bool *ok, gp_report *report,
+                                        gp_error *err);
+
+/* Paths of image files under roots, sorted, each once.  Owns: *paths owned, gp_paths_free. */
+GP_API GP_MUST gp_status gp_find_images(const char *const *roots, size_t root_count, char ***paths, size_t *count,
+                                        gp_error *err);
+GP_API void gp_paths_free(char **paths, size_t count);
+
+/* CLIP score of pairs.  Shape: images [n, d], texts [n, d] (normalised) -> scores [n], 100 * max(cos, 0). */
+GP_API void gp_clip_score(const float *images, const float *texts, size_t n, size_t d, double *scores);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ * Monotonic seconds, and progress that is throttled and can ask to stop. */
+#ifndef GP_BASE_CLOCK_H
+#define GP_BASE_CLOCK_H
+
+#include "base/status.h"
+
+double gp_clock_now(void); /* monotonic, seconds */
+
+/* Calls a gp_progress_fn at most ten times a second. */
+typedef struct gp_ticker {
+    gp_progress_fn fn;
+    void *user;
+    gp_progress state;
+    double started, last;
+    bool stopped; /* the callback has asked to stop */
+} gp_ticker;
+void gp_ticker_init(gp_ticker *ticker, const char *stage, uint64_t total, gp_progress_fn fn, void *user);
+/* Report; false when the caller should stop. */
+bool gp_ticker_update(gp_ticker *ticker, uint64_t done, uint64_t failed);
+/* The last report, never throttled. */
+void gp_ticker_finish(gp_ticker *ticker);
+
+#endif

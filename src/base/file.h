@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ * Whole files, maps, atomic replacement, paths.  Nothing here follows a size that a file claims about itself. */
+#ifndef GP_BASE_FILE_H
+#define GP_BASE_FILE_H
+
+#include "base/status.h"
+
+typedef struct gp_bytes {
+    uint8_t *data; /* owned, gp_bytes_clear; one zero byte follows, not counted */
+    size_t size;
+} gp_bytes;
+/* Read a whole regular file, at most `limit` bytes (LIMIT beyond; a folder or a device is an IO error; FIFOs never block). */
+gp_status gp_file_read(const char *path, uint64_t limit, gp_bytes *out, gp_error *err);
+void gp_bytes_clear(gp_bytes *bytes);
+
+typedef struct gp_map {
+    const uint8_t *data;
+    size_t size;
+} gp_map;
+/* Map a regular file read-only. An empty file maps to data = non-NULL, size 0. */
+gp_status gp_map_open(const char *path, gp_map *out, gp_error *err);
+void gp_map_close(gp_map *map);
+
+/* Replace `path` by the bytes at once: temporary name beside it, fsync, rename, fsync of the folder. */
+gp_status gp_file_replace(const char *path, const void *bytes, size_t size, gp_error *err);
+
+/* A file being written under a temporary name beside `path`; commit renames it into place, abort removes it. */
+typedef struct gp_atomic gp_atomic;
+gp_status gp_atomic_open(const char *path, gp_atomic **out, gp_error *err);
+gp_status gp_atomic_write(gp_atomic *file, const void *bytes, size_t size, gp_error *err);
+gp_status gp_atomic_commit(gp_atomic *file, gp_error *err); /* frees in both outcomes */
+void gp_atomic_abort(gp_atomic *file);                      /* NULL allowed */
+
+/* mkdir -p. */
+gp_status gp_folder_make(const char *path, gp_error *err);
+
+/* Join with exactly one '/'; owned (gp_mem_free), NULL when out of memory. An absolute `b` gives b. */
+char *gp_path_join(const char *a, const char *b);
+char *gp_path_folder(const char *path);        /* "." if none; owned */
+const char *gp_path_base(const char *path);    /* borrowed */
+const char *gp_path_extension(const char *path); /* ".png" or "" of the base name; borrowed */
+/* Absolute path without symlinks resolved ("." and ".." and doubled "/" removed lexically); owned. */
+char *gp_path_absolute(const char *path);
+
+#endif

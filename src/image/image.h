@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ * Image files to RGB pixels by the rules of Pillow's Image.convert("RGB"): alpha dropped and never blended, palettes
+ * looked up, gray replicated, 16-bit colour by its high byte, 16-bit gray as min(v, 255), CMYK naively; no gamma, no
+ * ICC, no EXIF rotation (stored only).  Never prints, never touches the network; bytes in, pixels out.
+ * Memory: at most 4 bytes a pixel plus a file's size; files above max_pixels are refused before anything is allocated. */
+#ifndef GP_IMAGE_IMAGE_H
+#define GP_IMAGE_IMAGE_H
+
+#include "base/status.h"
+
+typedef enum gp_format { GP_FORMAT_UNKNOWN, GP_FORMAT_PNG, GP_FORMAT_JPEG, GP_FORMAT_WEBP } gp_format;
+const char *gp_image_format_name(gp_format format); /* "png" ... "unknown" */
+
+/* By the first bytes; also says what a refused file seems to be (for the message): "gif", "text", "empty" ... */
+gp_format gp_image_sniff(const uint8_t *bytes, size_t size, const char **seems);
+/* Does this file name have an extension that goldpan reads (.png .jpg .jpeg .jpe .jfif .webp, any case)? */
+bool gp_image_name_fits(const char *path);
+
+typedef struct gp_image_head {
+    gp_format format;
+    uint32_t width, height;
+    uint32_t orientation; /* EXIF 1..8, 0 when not given */
+    bool animated;
+} gp_image_head;
+/* Format, size and orientation without decoding pixels.  FORMAT for damaged or foreign bytes. Messages do not name the
+ * file: the caller puts it in front. */
+gp_status gp_image_read_head(const uint8_t *bytes, size_t size, gp_image_head *out, gp_error *err);
+
+/* Decode.  out->rgb [height, width, 3] owned, gp_pixels_clear (gp_mem_free).  Truncated data is an error, as in Pillow.
+ * Errors: FORMAT, LIMIT, UNSUPPORTED, MEMORY. */
+gp_status gp_image_decode_bytes(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err);
+
+/* One decoder each; decode_bytes calls them.  png_fast returns UNSUPPORTED for what it leaves to png_full; the two give
+ * the same pixels wherever both answer. */
+gp_status gp_image_png_fast(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err);
+gp_status gp_image_png_full(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err);
+gp_status gp_image_jpeg(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err);
+gp_status gp_image_webp(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err);
+
+/* Write RGB pixels [h, w, 3]; atomically when to a path.  quality 1..100 for JPEG. */
+gp_status gp_image_write_png(const char *path, const uint8_t *rgb, uint32_t width, uint32_t height, gp_error *err);
+gp_status gp_image_write_jpeg(const char *path, const uint8_t *rgb, uint32_t width, uint32_t height, int quality,
+                              gp_error *err);
+
+#endif

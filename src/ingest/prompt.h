@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT
+ * A prompt as written to the words that the text tower should read: <lora:...>, attention weights (x:1.2), ((x)), [x],
+ * schedules [a:b:0.5], BREAK, AND and escapes are taken out, the words stay.  Plain prose is left untouched. */
+#ifndef GP_INGEST_PROMPT_H
+#define GP_INGEST_PROMPT_H
+
+#include "base/status.h"
+
+/* Cleaned text, owned (gp_mem_free).  `webui_syntax`: apply the rules above (A1111 and ComfyUI); else only trim and
+ * fold line breaks to spaces. */
+gp_status gp_prompt_clean(const char *raw, bool webui_syntax, char **out, gp_error *err);
+/* The side-car's text for an image path ("x.png" -> "x.txt"), at most 1 MiB; *out NULL if there is none.  An A1111
+ * side-car (infotext) is recognised by its settings line. */
+gp_status gp_prompt_sidecar(const char *image_path, char **out, gp_error *err);
+
+#endif

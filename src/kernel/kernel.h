@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ * Kernels: the inner loops of image, tensor and model, behind one table of function pointers.
+ * Never allocate, never fail, no globals but the table; the caller has checked sizes.  Every entry has a plain C twin
+ * in src/kernel/<family>.c (suffix _c, no intrinsics, no -ffast-math); variants for an instruction set go into
+ * src/kernel/x86 or arm (suffix _avx2 ...) and are chosen in dispatch.c.  tests/kernels compares twin and variant.
+ * Letters: n rows, d width, t tokens, h heads, e = head size. */
+#ifndef GP_KERNEL_KERNEL_H
+#define GP_KERNEL_KERNEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct gp_kernels {
+    const char *name; /* "c", "avx2", ... */
+
+    /* PNG filters, RFC 2083 section 6: undo filter `type` (0..4) of one row in place.
+     * row [bytes] filtered, prior [bytes] the unfiltered row above (zeros for the first), bpp bytes per pixel. */
+    void (*unfilter)(uint8_t *row, const uint8_t *prior, size_t bytes, size_t bpp, int type);
+
+    /* Resampling, Pillow's rules: out pixel x = clamp8((2^21 + sum_j in[first[x] + j] * weight[x*taps + j]) >> 22),
+     * j < count[x].  `h`: one row of RGB, in [in_w,3] -> out [out_w,3].
+     * `v`: in rows [.., width] bytes of stride `stride`, one output row [width] from rows first..first+count-1. */
+    void (*resample_h)(const uint8_t *in, uint8_t *out, size_t out_w, const int32_t *first, const int32_t *count,
+                       const int32_t *weight, size_t taps);
+    void (*resample_v)(const uint8_t *in, size_t stride, uint8_t *out, size_t width, int32_t first, int32_t count,
+                       const int32_t *weight);
+
+    /* Crop of RGB pixels to normalised planes: plane[c][i] = table[c][rgb[3*i + c]] for one row of n pixels;
+     * table [3][256] holds (float32(v/255) - mean[c]) / std[c]; planes are `plane` floats apart. */
+    void (*normalise)(const uint8_t *rgb, size_t n, const float *table, float *out, size_t plane);
+
+    /* Numbers between kinds. */
+    void (*f16_to_f32)(const uint16_t *in, float *out, size_t n);
+    void (*bf16_to_f32)(const uint16_t *in, float *out, size_t n);
+    void (*f32_to_bf16)(const float *in, uint16_t *out, size_t n); /* nearest even; NaN stays NaN */
+
+    /* Layer norm of rows: y = (x - mean) / sqrt(var + eps) * gain + bias; x, y [n,d], may be the same. */
+    void (*layer_norm)(const float *x, float *y, size_t n, size_t d, const float *gain, const float *bias, float eps);
+    /* In place on n numbers. quick: x*sigmoid(1.702x); erf: x/2*(1+erf(x/sqrt 2)). */
+    void (*quick_gelu)(float *x, size_t n);
+    void (*gelu)(float *x, size_t n);
+    /* x += y */
+    void (*add)(float *x, const float *y, size_t n);
+    /* Softmax attention of one head over one sequence: q,k,v,out [t, e] with row strides; scale applied to q.k;
+     * causal: row i sees columns 0..i.  rows: only the first `rows` queries are computed... from row `from`.
+     * scratch [t] floats per call. */
+    void (*attend)(const float *q, const float *k, const float *v, size_t stride, float *out, size_t out_stride, size_t t,
+                   size_t e, float scale, int causal, float *scratch);
+    /* L2-normalise rows in place, x [n,d]; a zero row stays zero. */
+    void (*l2_normalise)(float *x, size_t n, size_t d);
+    /* sum a[i]*b[i] in double */
+    double (*dot)(const float *a, const float *b, size_t n);
+} gp_kernels;
+
+/* The table chosen for this machine (GOLDPAN_CPU considered), never with a NULL entry.  Any thread. */
+const gp_kernels *gp_kernel_table(void);
+/* The plain C twins. */
+const gp_kernels *gp_kernel_table_c(void);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ * safetensors, mapped and checked hard: header length, JSON, dtype, shape x size = byte range, ranges inside the file,
+ * no overlap, no gap, bounded nesting.  Also a sharded set through model.safetensors.index.json. */
+#ifndef GP_MODEL_SAFETENSORS_H
+#define GP_MODEL_SAFETENSORS_H
+
+#include "base/hash.h"
+#include "base/status.h"
+#include "tensor/linear.h"
+
+#define GP_TENSOR_DIMS 8
+
+typedef struct gp_tensor {
+    const char *name;  /* borrowed from the set */
+    const char *dtype; /* as stored: "F32", "F16", "BF16", "I64" ... */
+    uint64_t shape[GP_TENSOR_DIMS];
+    size_t dims;
+    const uint8_t *data; /* may be unaligned */
+    size_t bytes;
+    const char *file;
+} gp_tensor;
+
+typedef struct gp_tensors gp_tensors;
+/* One file. */
+gp_status gp_tensors_open_file(const char *path, gp_tensors **out, gp_error *err);
+/* A folder: model.safetensors, or model.safetensors.index.json with its shards. */
+gp_status gp_tensors_open_folder(const char *folder, gp_tensors **out, gp_error *err);
+void gp_tensors_close(gp_tensors *tensors);
+size_t gp_tensors_count(const gp_tensors *tensors);
+const gp_tensor *gp_tensors_at(const gp_tensors *tensors, size_t i); /* sorted by name */
+const gp_tensor *gp_tensors_find(const gp_tensors *tensors, const char *name);
+/* Names, dtypes, shapes and bytes of all tensors in order of name. */
+gp_hash gp_tensors_hash(const gp_tensors *tensors);
+
+#endif

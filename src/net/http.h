@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ * HTTP for downloads: the only file that sees curl.h is http.c.  TLS verified, redirects followed by hand so that a token
+ * never goes to another host, time-outs, retries with back-off on 429 and 5xx. */
+#ifndef GP_NET_HTTP_H
+#define GP_NET_HTTP_H
+
+#include "base/status.h"
+#include "base/str.h"
+
+typedef struct gp_http gp_http; /* a session: one thread at a time */
+gp_status gp_http_open(gp_http **out, gp_error *err);
+void gp_http_close(gp_http *http);
+
+typedef struct gp_http_request {
+    const char *url;
+    const char *method;    /* "GET" or "HEAD" */
+    const char *token;     /* bearer token or NULL; sent to the url's own host only */
+    uint64_t offset;       /* >0: Range: bytes=offset- */
+    bool follow;           /* follow redirects to other hosts; same-host ones are always followed */
+    double timeout;        /* seconds without a byte */
+    /* body: called as it comes; return false to stop.  NULL: into response->body (at most 64 MiB). */
+    bool (*sink)(void *user, const void *bytes, size_t size);
+    bool (*progress)(void *user); /* called now and then; false stops */
+    void *user;
+} gp_http_request;
+typedef struct gp_http_response {
+    long code;
+    gp_str body;
+    gp_str headers; /* "name: value\n", names in lower case, of the last response that was not followed on */
+    bool ranged;    /* 206 */
+} gp_http_response;
+gp_status gp_http_send(gp_http *http, const gp_http_request *request, gp_http_response *response, gp_error *err);
+/* Value of a header, owned (gp_mem_free), NULL if absent. */
+char *gp_http_header(const gp_http_response *response, const char *name);
+void gp_http_response_clear(gp_http_response *response);
+
+#endif

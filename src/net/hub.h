@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ * The Hugging Face hub and its cache on disk, laid out as huggingface_hub does so that both share files.
+ * Environment: HF_ENDPOINT, HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME, XDG_CACHE_HOME, HF_TOKEN, HF_TOKEN_PATH,
+ * HF_HUB_OFFLINE, HF_HUB_DISABLE_SYMLINKS, HF_HUB_ETAG_TIMEOUT, HF_HUB_DOWNLOAD_TIMEOUT. */
+#ifndef GP_NET_HUB_H
+#define GP_NET_HUB_H
+
+#include "base/status.h"
+
+/* The cache folder. Owned, gp_mem_free. */
+gp_status gp_hub_cache_folder(char **out, gp_error *err);
+/* A name as on the hub: "org/name" or "name", safe as a path? */
+bool gp_hub_name_valid(const char *name);
+/* Snapshot folder of a cached model (revision NULL: main; a branch, tag or commit).  NOT_FOUND if absent. Owned. */
+gp_status gp_hub_find(const char *name, const char *revision, char **folder, gp_error *err);
+/* Cached models in order of name. */
+gp_status gp_hub_list(bool (*visit)(void *, const gp_cached_model *), void *user, gp_error *err);
+/* Download what goldpan needs (see gp_model_fetch). *folder owned. */
+gp_status gp_hub_fetch(const char *name, const gp_fetch_options *options, char **folder, gp_error *err);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT
+ * y = x W^T + b, with W packed once for the engine.  The one small interface behind which matrices are multiplied:
+ * linear.c chooses between the plain twin (matmul_plain.c) and oneDNN (matmul_onednn.c, the only file that sees dnnl.h).
+ * A packed matrix is read-only and shared by all threads; each call runs on the calling thread alone. */
+#ifndef GP_TENSOR_LINEAR_H
+#define GP_TENSOR_LINEAR_H
+
+#include "base/status.h"
+
+typedef enum gp_dtype { GP_F32, GP_F16, GP_BF16 } gp_dtype;
+size_t gp_dtype_size(gp_dtype dtype);
+const char *gp_dtype_name(gp_dtype dtype); /* "F32" ... */
+
+/* What AUTO means on this machine; resolves in place. */
+void gp_linear_resolve(gp_precision *precision, gp_engine *engine);
+/* "oneDNN 2.6.3" or "plain C" */
+void gp_linear_describe(gp_engine engine, char *out, size_t size);
+
+typedef struct gp_linear gp_linear;
+/* weight [out, in] of `dtype`, may be unaligned (mapped file); bias [out] float or NULL: both copied, may go after the
+ * call.  bf16: weight rounded to nearest even, x rounded the same way when used, sums in fp32, y fp32.
+ * Owns: *linear, gp_linear_free. */
+gp_status gp_linear_new(const void *weight, gp_dtype dtype, const float *bias, size_t out_features, size_t in_features,
+                        gp_precision precision, gp_engine engine, gp_linear **linear, gp_error *err);
+void gp_linear_free(gp_linear *linear);
+size_t gp_linear_bytes(const gp_linear *linear);
+
+/* Rows that run() may touch when asked for m: buffers must have that many (m rounded up, so that few shapes occur). */
+size_t gp_linear_rows(size_t m);
+/* Bytes of scratch that run() needs for m rows. */
+size_t gp_linear_scratch(const gp_linear *linear, size_t m);
+/* x [m, in] -> y [m, out]; both 64-byte aligned with gp_linear_rows(m) rows; scratch 64-byte aligned.
+ * A row's result does not depend on the other rows or on m.  Threads: any. */
+gp_status gp_linear_run(const gp_linear *linear, const float *x, float *y, size_t m, void *scratch, gp_error *err);
+
+#endif
