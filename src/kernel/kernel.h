@@ -7,8 +7,30 @@
 #ifndef GP_KERNEL_KERNEL_H
 #define GP_KERNEL_KERNEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* Softmax attention of one head over one sequence:  out[i] = sum_j softmax_j(scale * q[i].k[j]) * v[j].
+ * Only the queries that are wanted are given: row i of q and out is the token at position from + i (the last layer of
+ * a tower needs one token only: rows = 1). */
+typedef struct gp_attention {
+    const float *q;                         /* [rows, e], row i at q + i * q_stride */
+    const float *k, *v;                     /* [t, e], row j at k + j * kv_stride */
+    float *out;                             /* [rows, e], row i at out + i * out_stride; may not overlap q, k, v */
+    size_t q_stride, kv_stride, out_stride; /* floats */
+    size_t rows, t, e;                      /* all >= 1 */
+    size_t from;                            /* causal only: row i sees k[0 .. from + i]; from + rows <= t */
+    bool causal;                            /* else every row sees all of k */
+    float scale;
+    float *scratch; /* gp_attend_scratch(t, e) floats, 64-byte aligned; overwritten */
+} gp_attention;
+
+/* Floats of scratch: k transposed, and the scores of four queries, t rounded up to 16. */
+static inline size_t gp_attend_scratch(size_t t, size_t e)
+{
+    return (e + 4) * ((t + 15) / 16 * 16);
+}
 
 typedef struct gp_kernels {
     const char *name; /* "c", "avx2", ... */
@@ -29,26 +51,25 @@ typedef struct gp_kernels {
      * table [3][256] holds (float32(v/255) - mean[c]) / std[c]; planes are `plane` floats apart. */
     void (*normalise)(const uint8_t *rgb, size_t n, const float *table, float *out, size_t plane);
 
-    /* Numbers between kinds. */
+    /* Numbers between kinds; exact, subnormals, infinities and NaN included.  in and out may be unaligned
+     * only as their types allow. */
     void (*f16_to_f32)(const uint16_t *in, float *out, size_t n);
     void (*bf16_to_f32)(const uint16_t *in, float *out, size_t n);
-    void (*f32_to_bf16)(const float *in, uint16_t *out, size_t n); /* nearest even; NaN stays NaN */
+    void (*f32_to_bf16)(const float *in, uint16_t *out, size_t n); /* nearest even; NaN stays NaN (quiet) */
 
-    /* Layer norm of rows: y = (x - mean) / sqrt(var + eps) * gain + bias; x, y [n,d], may be the same. */
+    /* Layer norm of rows: y = (x - mean) / sqrt(var + eps) * gain + bias; x, y [n,d], may be the same;
+     * gain, bias [d].  Mean and variance in two passes, sums in double. */
     void (*layer_norm)(const float *x, float *y, size_t n, size_t d, const float *gain, const float *bias, float eps);
-    /* In place on n numbers. quick: x*sigmoid(1.702x); erf: x/2*(1+erf(x/sqrt 2)). */
+    /* In place on n numbers. quick: x*sigmoid(1.702x); gelu: x/2*(1+erf(x/sqrt 2)).  Error <= 1e-6 * max(1, |x|). */
     void (*quick_gelu)(float *x, size_t n);
     void (*gelu)(float *x, size_t n);
     /* x += y */
     void (*add)(float *x, const float *y, size_t n);
-    /* Softmax attention of one head over one sequence: q,k,v,out [t, e] with row strides; scale applied to q.k;
-     * causal: row i sees columns 0..i.  rows: only the first `rows` queries are computed... from row `from`.
-     * scratch [t] floats per call. */
-    void (*attend)(const float *q, const float *k, const float *v, size_t stride, float *out, size_t out_stride, size_t t,
-                   size_t e, float scale, int causal, float *scratch);
-    /* L2-normalise rows in place, x [n,d]; a zero row stays zero. */
+    /* See gp_attention. */
+    void (*attend)(const gp_attention *attention);
+    /* L2-normalise rows in place, x [n,d], norm in double; a zero row stays zero. */
     void (*l2_normalise)(float *x, size_t n, size_t d);
-    /* sum a[i]*b[i] in double */
+    /* sum a[i]*b[i] in double, products exact */
     double (*dot)(const float *a, const float *b, size_t n);
 } gp_kernels;
 
@@ -56,5 +77,7 @@ typedef struct gp_kernels {
 const gp_kernels *gp_kernel_table(void);
 /* The plain C twins. */
 const gp_kernels *gp_kernel_table_c(void);
+/* Every table this machine can run, worst first (0: the twins); NULL after the last.  For tests. */
+const gp_kernels *gp_kernel_table_at(size_t i);
 
 #endif

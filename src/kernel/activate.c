@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT
+ * The two activations of CLIP, in place, and the residual sum.
+ *
+ * quick_gelu(x) = x / (1 + e^(-1.702 x)).
+ * gelu(x) = x/2 (1 + erf(x / sqrt 2)) = x/2 erfc(-x / sqrt 2), with erfc(z) = e^(-z^2) t Q(t), t = 1/(1 + z/2), for
+ * z >= 0 and erfc(-z) = 2 - erfc(z).  Q is fitted by tools/fit.py (degree 8, relative error 5e-8).  One form for every
+ * z instead of a series and a tail: a choice by value would compute both in vector code. */
+#include "kernel/exp.h"
+#include "kernel/twins.h"
+
+void gp_quick_gelu_c(float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) x[i] = x[i] / (1.0f + exp_fast(-1.702f * x[i]));
+}
+
+void gp_gelu_c(float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        float z = x[i] * 0.707106781f;
+        z = z < 0.0f ? -z : z;
+        z = z > 9.5f ? 9.5f : z; /* erfc(9.5) = 4e-41: nothing is left of it */
+        float t = 1.0f / (1.0f + 0.5f * z);
+        float q = -0.0593381259f;
+        q = q * t + 0.285979672f;
+        q = q * t - 0.490276047f;
+        q = q * t + 0.281742193f;
+        q = q * t - 0.029231098f;
+        q = q * t + 0.203802261f;
+        q = q * t + 0.242824091f;
+        q = q * t + 0.282412613f;
+        q = q * t + 0.282084401f;
+        float half = 0.5f * q * t * exp_fast(-z * z); /* erfc(z) / 2 */
+        x[i] *= x[i] < 0.0f ? half : 1.0f - half;
+    }
+}
+
+void gp_add_c(float *x, const float *y, size_t n)
+{
+    for (size_t i = 0; i < n; i++) x[i] += y[i];
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ * The plain C twins by name, for dispatch.c and the files that define them; contracts in kernel.h. */
+#ifndef GP_KERNEL_TWINS_H
+#define GP_KERNEL_TWINS_H
+
+#include "kernel/kernel.h"
+
+/* unfilter.c */
+void gp_unfilter_c(uint8_t *row, const uint8_t *prior, size_t bytes, size_t bpp, int type);
+/* resample.c */
+void gp_resample_h_c(const uint8_t *in, uint8_t *out, size_t out_w, const int32_t *first, const int32_t *count,
+                     const int32_t *weight, size_t taps);
+void gp_resample_v_c(const uint8_t *in, size_t stride, uint8_t *out, size_t width, int32_t first, int32_t count,
+                     const int32_t *weight);
+/* normalise.c */
+void gp_normalise_c(const uint8_t *rgb, size_t n, const float *table, float *out, size_t plane);
+/* convert.c */
+void gp_f16_to_f32_c(const uint16_t *in, float *out, size_t n);
+void gp_bf16_to_f32_c(const uint16_t *in, float *out, size_t n);
+void gp_f32_to_bf16_c(const float *in, uint16_t *out, size_t n);
+/* norm.c */
+void gp_layer_norm_c(const float *x, float *y, size_t n, size_t d, const float *gain, const float *bias, float eps);
+void gp_l2_normalise_c(float *x, size_t n, size_t d);
+double gp_dot_c(const float *a, const float *b, size_t n);
+/* activate.c */
+void gp_quick_gelu_c(float *x, size_t n);
+void gp_gelu_c(float *x, size_t n);
+void gp_add_c(float *x, const float *y, size_t n);
+/* attend.c */
+void gp_attend_c(const gp_attention *attention);
+
+#endif
