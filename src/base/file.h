@@ -9,7 +9,8 @@ typedef struct gp_bytes {
     uint8_t *data; /* owned, gp_bytes_clear; one zero byte follows, not counted */
     size_t size;
 } gp_bytes;
-/* Read a whole regular file, at most `limit` bytes (LIMIT beyond; a folder or a device is an IO error; FIFOs never block). */
+/* Read a whole regular file, at most `limit` bytes (LIMIT beyond; a folder or a device is an IO error; FIFOs never
+ * block). */
 gp_status gp_file_read(const char *path, uint64_t limit, gp_bytes *out, gp_error *err);
 void gp_bytes_clear(gp_bytes *bytes);
 
@@ -36,8 +37,8 @@ gp_status gp_folder_make(const char *path, gp_error *err);
 
 /* Join with exactly one '/'; owned (gp_mem_free), NULL when out of memory. An absolute `b` gives b. */
 char *gp_path_join(const char *a, const char *b);
-char *gp_path_folder(const char *path);        /* "." if none; owned */
-const char *gp_path_base(const char *path);    /* borrowed */
+char *gp_path_folder(const char *path);          /* "." if none; owned */
+const char *gp_path_base(const char *path);      /* borrowed */
 const char *gp_path_extension(const char *path); /* ".png" or "" of the base name; borrowed */
 /* Absolute path without symlinks resolved ("." and ".." and doubled "/" removed lexically); owned. */
 char *gp_path_absolute(const char *path);

@@ -5,7 +5,9 @@
 
 #include "base/status.h"
 
-typedef struct gp_hash { uint8_t bytes[16]; } gp_hash; /* canonical (big-endian) order */
+typedef struct gp_hash {
+    uint8_t bytes[16];
+} gp_hash; /* canonical (big-endian) order */
 
 gp_hash gp_hash_of(const void *bytes, size_t size);
 /* Incremental. */

@@ -27,6 +27,8 @@ gp_status gp_alloc_aligned(void **out, size_t count, size_t size, const char *wh
 /* For tests: make the n-th allocation from now (1-based) fail, once; 0: none.  Returns allocations seen since the
  * last call. Counts are process-wide and atomic. */
 uint64_t gp_mem_fail_at(uint64_t n);
+/* Blocks given out and not yet freed, process-wide: equal before and after means nothing was lost. */
+int64_t gp_mem_live(void);
 
 /* An arena: one block sized once, parts 64-byte aligned; ASan red zones between parts. */
 typedef struct gp_arena {

@@ -14,6 +14,9 @@ static inline uint64_t gp_rng_mix(uint64_t s)
 }
 
 /* Output i of the stream `seed`. */
-static inline uint64_t gp_rng_at(uint64_t seed, uint64_t i) { return gp_rng_mix(seed + i); }
+static inline uint64_t gp_rng_at(uint64_t seed, uint64_t i)
+{
+    return gp_rng_mix(seed + i);
+}
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Status and message: every function of the rooms returns gp_status or cannot fail.
- * Messages are lower case, name the file in quotes, end without full stop; the first failure wins. */
+ * Messages are lower case, name the file in quotes, end without full stop.  Who fails first writes
+ * the message; those above pass it on, or put a prefix before it. */
 #ifndef GP_BASE_STATUS_H
 #define GP_BASE_STATUS_H
 
@@ -10,24 +11,25 @@
 gp_status gp_fail(gp_error *err, gp_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Put "prefix: " before the message already in err (may be NULL); returns status. */
-gp_status gp_fail_within(gp_error *err, gp_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+gp_status gp_fail_within(gp_error *err, gp_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* As gp_fail, with ": " and the text of errno_value at the end. */
 gp_status gp_fail_errno(gp_error *err, gp_status status, int errno_value, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
 /* Pass a failure up. */
-#define GP_TRY(call)                                   \
-    do {                                               \
-        gp_status gp_try_status = (call);              \
-        if (gp_try_status != GP_OK) return gp_try_status; \
+#define GP_TRY(call)                                                                                                   \
+    do {                                                                                                               \
+        gp_status gp_try_status = (call);                                                                              \
+        if (gp_try_status != GP_OK) return gp_try_status;                                                              \
     } while (0)
 
 /* Pass a failure to the function's `out:` label, which releases in reverse order; needs `gp_status st`. */
-#define GP_GO(call)                        \
-    do {                                   \
-        st = (call);                       \
-        if (st != GP_OK) goto out;         \
+#define GP_GO(call)                                                                                                    \
+    do {                                                                                                               \
+        st = (call);                                                                                                   \
+        if (st != GP_OK) goto out;                                                                                     \
     } while (0)
 
 #endif

@@ -12,7 +12,10 @@ typedef struct gp_str {
     size_t size, capacity;
     bool failed;
 } gp_str;
-#define GP_STR_INIT {NULL, 0, 0, false}
+#define GP_STR_INIT                                                                                                    \
+    {                                                                                                                  \
+        NULL, 0, 0, false                                                                                              \
+    }
 
 void gp_str_add(gp_str *s, const void *bytes, size_t size);
 void gp_str_puts(gp_str *s, const char *text);
@@ -24,7 +27,7 @@ void gp_str_clear(gp_str *s);
 /* Take the text ("" if nothing was added): owned, gp_mem_free; NULL if an append failed. s is cleared. */
 char *gp_str_take(gp_str *s);
 
-char *gp_str_dup(const char *text);                   /* owned, gp_mem_free; NULL on failure */
+char *gp_str_dup(const char *text); /* owned, gp_mem_free; NULL on failure */
 char *gp_str_dup_n(const char *bytes, size_t size);
 bool gp_str_starts(const char *text, const char *prefix);
 bool gp_str_ends(const char *text, const char *suffix);

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ * Time that never goes back, and progress reports ten times a second at most. */
+#include "base/clock.h"
+
+#include <time.h>
+
+static const double interval = 0.1;
+
+double gp_clock_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+void gp_ticker_init(gp_ticker *ticker, const char *stage, uint64_t total, gp_progress_fn fn, void *user)
+{
+    double now = gp_clock_now();
+    *ticker = (gp_ticker){.fn = fn, .user = user, .state = {.stage = stage, .total = total}, .started = now};
+    ticker->last = now - interval; /* the first update is reported */
+}
+
+static void report(gp_ticker *ticker, double now)
+{
+    ticker->last = now;
+    ticker->state.seconds = now - ticker->started;
+    if (ticker->fn && !ticker->fn(ticker->user, &ticker->state)) ticker->stopped = true;
+}
+
+bool gp_ticker_update(gp_ticker *ticker, uint64_t done, uint64_t failed)
+{
+    ticker->state.done = done;
+    ticker->state.failed = failed;
+    double now = gp_clock_now();
+    if (now - ticker->last >= interval) report(ticker, now);
+    return !ticker->stopped;
+}
+
+void gp_ticker_finish(gp_ticker *ticker)
+{
+    report(ticker, gp_clock_now());
+}

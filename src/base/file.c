@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT
+ * Whole files, maps, and files replaced at once.  Everything is opened without blocking and must turn out to be a
+ * regular file, so a FIFO or a device among the images cannot hang the program. */
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static gp_status failed(gp_error *err, int number, const char *verb, const char *path)
+{
+    gp_status status = number == ENOENT || number == ENOTDIR ? GP_ERR_NOT_FOUND : GP_ERR_IO;
+    return gp_fail_errno(err, status, number, "cannot %s '%s'", verb, path);
+}
+
+static gp_status open_regular(const char *path, int *out, struct stat *about, gp_error *err)
+{
+    int fd;
+    do fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    while (fd < 0 && errno == EINTR);
+    if (fd < 0) return failed(err, errno, "open", path);
+    if (fstat(fd, about) != 0) {
+        int number = errno;
+        close(fd);
+        return failed(err, number, "read", path);
+    }
+    if (!S_ISREG(about->st_mode)) {
+        close(fd);
+        return gp_fail(err, GP_ERR_IO, "'%s' is %s", path, S_ISDIR(about->st_mode) ? "a folder" : "not a regular file");
+    }
+    *out = fd;
+    return GP_OK;
+}
+
+/* Read until the end of file or `room` bytes; the number read, -1 on failure. */
+static ssize_t read_some(int fd, uint8_t *bytes, size_t room)
+{
+    size_t used = 0;
+    while (used < room) {
+        ssize_t n = read(fd, bytes + used, room - used < (1u << 30) ? room - used : (1u << 30));
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return -1;
+        if (n == 0) break;
+        used += (size_t)n;
+    }
+    return (ssize_t)used;
+}
+
+gp_status gp_file_read(const char *path, uint64_t limit, gp_bytes *out, gp_error *err)
+{
+    struct stat about;
+    int fd = -1;
+    gp_bytes b = {0};
+    gp_status st;
+    GP_TRY(open_regular(path, &fd, &about, err));
+    if (limit > PTRDIFF_MAX - 2) limit = PTRDIFF_MAX - 2;
+    uint64_t told = about.st_size > 0 ? (uint64_t)about.st_size : 0;
+    /* The size is a hint only: files grow, and those of /proc say 0.  One byte more than hoped for shows the end. */
+    size_t capacity = (size_t)(told < (16u << 20) ? told : 16u << 20) + 2;
+    if (told > limit) {
+        st = gp_fail(err, GP_ERR_LIMIT, "'%s' has %llu bytes, more than the limit of %llu", path,
+                     (unsigned long long)told, (unsigned long long)limit);
+        goto out;
+    }
+    for (;;) {
+        uint8_t *grown = gp_mem_resize(b.data, capacity, 1);
+        if (!grown) {
+            st = gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s' (%zu bytes)", path, capacity);
+            goto out;
+        }
+        b.data = grown;
+        ssize_t n = read_some(fd, b.data + b.size, capacity - 1 - b.size);
+        if (n < 0) {
+            st = failed(err, errno, "read", path);
+            goto out;
+        }
+        b.size += (size_t)n;
+        if (b.size > limit) {
+            st = gp_fail(err, GP_ERR_LIMIT, "'%s' has more bytes than the limit of %llu", path,
+                         (unsigned long long)limit);
+            goto out;
+        }
+        if (b.size < capacity - 1) break;
+        capacity = capacity <= PTRDIFF_MAX / 2 ? capacity * 2 : PTRDIFF_MAX;
+    }
+    b.data[b.size] = 0;
+    *out = b;
+    b = (gp_bytes){0};
+    st = GP_OK;
+out:
+    gp_mem_free(b.data);
+    close(fd);
+    return st;
+}
+
+void gp_bytes_clear(gp_bytes *bytes)
+{
+    gp_mem_free(bytes->data);
+    *bytes = (gp_bytes){0};
+}
+
+gp_status gp_map_open(const char *path, gp_map *out, gp_error *err)
+{
+    static const uint8_t nothing[1] = {0};
+    struct stat about;
+    int fd = -1;
+    GP_TRY(open_regular(path, &fd, &about, err));
+    gp_status st = GP_OK;
+    if (about.st_size <= 0) {
+        *out = (gp_map){.data = nothing, .size = 0};
+    } else if ((uint64_t)about.st_size > PTRDIFF_MAX) {
+        st = gp_fail(err, GP_ERR_LIMIT, "'%s' is too large to map", path);
+    } else {
+        void *data = mmap(NULL, (size_t)about.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (data == MAP_FAILED)
+            st = failed(err, errno, "map", path);
+        else
+            *out = (gp_map){.data = data, .size = (size_t)about.st_size};
+    }
+    close(fd);
+    return st;
+}
+
+void gp_map_close(gp_map *map)
+{
+    if (map->size) munmap((void *)(uintptr_t)map->data, map->size);
+    *map = (gp_map){0};
+}
+
+struct gp_atomic {
+    char *path, *temporary;
+    int fd;
+    size_t used;
+    uint8_t buffer[1 << 16];
+};
+
+static void atomic_free(gp_atomic *file)
+{
+    if (file->fd >= 0) close(file->fd);
+    gp_mem_free(file->path);
+    gp_mem_free(file->temporary);
+    gp_mem_free(file);
+}
+
+void gp_atomic_abort(gp_atomic *file)
+{
+    if (!file) return;
+    if (file->fd >= 0 && file->temporary) unlink(file->temporary);
+    atomic_free(file);
+}
+
+/* The path to write: a symbolic link is followed, so that the link stays and its target is replaced. */
+static char *resolve(const char *path)
+{
+    char *real = realpath(path, NULL); /* from the C library; NULL for a new file */
+    char *copy = gp_str_dup(real ? real : path);
+    free(real);
+    return copy;
+}
+
+/* Create a new file beside file->path, with the permissions that the umask gives to any new file. */
+static gp_status create_temporary(gp_atomic *file, gp_error *err)
+{
+    static atomic_uint turn;
+    gp_status st = GP_ERR_IO;
+    char *folder = gp_path_folder(file->path);
+    for (int tries = 0; folder && tries < 100; tries++) {
+        char name[80];
+        snprintf(name, sizeof name, ".goldpan-%ld-%u.tmp", (long)getpid(), atomic_fetch_add(&turn, 1));
+        gp_mem_free(file->temporary);
+        file->temporary = gp_path_join(folder, name);
+        if (!file->temporary) break;
+        file->fd = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (file->fd >= 0) st = GP_OK;
+        if (file->fd >= 0 || errno != EEXIST) break;
+    }
+    int number = errno;
+    if (!folder || !file->temporary)
+        st = gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", file->path);
+    else if (st != GP_OK)
+        st = gp_fail_errno(err, GP_ERR_IO, number, "cannot write in folder '%s'", folder);
+    gp_mem_free(folder);
+    return st;
+}
+
+gp_status gp_atomic_open(const char *path, gp_atomic **out, gp_error *err)
+{
+    void *memory;
+    struct stat about;
+    gp_status st;
+    GP_TRY(gp_alloc(&memory, 1, sizeof(gp_atomic), path, err));
+    gp_atomic *file = memory;
+    file->fd = -1, file->used = 0, file->temporary = NULL;
+    file->path = resolve(path);
+    if (!file->path) {
+        st = gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
+        goto out;
+    }
+    bool exists = stat(file->path, &about) == 0;
+    if (exists && !S_ISREG(about.st_mode)) {
+        st = gp_fail(err, GP_ERR_IO, "'%s' is %s, not a file to replace", path,
+                     S_ISDIR(about.st_mode) ? "a folder" : "a device");
+        goto out;
+    }
+    GP_GO(create_temporary(file, err));
+    /* a replaced file keeps its permissions; where that is not allowed, the usual ones do */
+    if (exists && fchmod(file->fd, about.st_mode & 0777) != 0) errno = 0;
+    *out = file;
+    return GP_OK;
+out:
+    gp_atomic_abort(file);
+    return st;
+}
+
+static gp_status write_all(gp_atomic *file, const uint8_t *bytes, size_t size, gp_error *err)
+{
+    while (size > 0) {
+        ssize_t n = write(file->fd, bytes, size < (1u << 30) ? size : (1u << 30));
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", file->path);
+        bytes += n;
+        size -= (size_t)n;
+    }
+    return GP_OK;
+}
+
+static gp_status flush(gp_atomic *file, gp_error *err)
+{
+    size_t used = file->used;
+    file->used = 0;
+    return write_all(file, file->buffer, used, err);
+}
+
+gp_status gp_atomic_write(gp_atomic *file, const void *bytes, size_t size, gp_error *err)
+{
+    if (size > sizeof file->buffer - file->used) GP_TRY(flush(file, err));
+    if (size >= sizeof file->buffer) return write_all(file, bytes, size, err);
+    if (size) memcpy(file->buffer + file->used, bytes, size);
+    file->used += size;
+    return GP_OK;
+}
+
+/* Make the new name in the folder last through a power cut.  File systems that cannot do this say EINVAL: their loss.
+ */
+static gp_status sync_folder(const char *path, gp_error *err)
+{
+    char *folder = gp_path_folder(path);
+    if (!folder) return gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
+    gp_status st = GP_OK;
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0 && fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP && errno != EROFS)
+        st = gp_fail_errno(err, GP_ERR_IO, errno, "cannot sync folder '%s'", folder);
+    if (fd >= 0) close(fd);
+    gp_mem_free(folder);
+    return st;
+}
+
+gp_status gp_atomic_commit(gp_atomic *file, gp_error *err)
+{
+    gp_status st;
+    GP_GO(flush(file, err));
+    if (fsync(file->fd) != 0) {
+        st = gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", file->path);
+        goto out;
+    }
+    if (rename(file->temporary, file->path) != 0) {
+        st = gp_fail_errno(err, GP_ERR_IO, errno, "cannot replace '%s'", file->path);
+        goto out;
+    }
+    st = sync_folder(file->path, err);
+    atomic_free(file);
+    return st;
+out:
+    gp_atomic_abort(file);
+    return st;
+}
+
+gp_status gp_file_replace(const char *path, const void *bytes, size_t size, gp_error *err)
+{
+    gp_atomic *file = NULL;
+    GP_TRY(gp_atomic_open(path, &file, err));
+    gp_status st = gp_atomic_write(file, bytes, size, err);
+    if (st == GP_OK) return gp_atomic_commit(file, err);
+    gp_atomic_abort(file);
+    return st;
+}
+
+gp_status gp_folder_make(const char *path, gp_error *err)
+{
+    char *copy = gp_str_dup(path);
+    if (!copy) return gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
+    gp_status st = GP_OK;
+    for (char *p = copy; *p && st == GP_OK;) {
+        p += strspn(p, "/");
+        p += strcspn(p, "/");
+        char kept = *p;
+        *p = '\0';
+        struct stat about;
+        if (*copy && mkdir(copy, 0777) != 0) {
+            int number = errno; /* EEXIST, or for "/mnt" EROFS and the like: fine if it is a folder */
+            if (stat(copy, &about) != 0)
+                st = gp_fail_errno(err, GP_ERR_IO, number, "cannot make folder '%s'", copy);
+            else if (!S_ISDIR(about.st_mode))
+                st = gp_fail(err, GP_ERR_IO, "'%s' is not a folder", copy);
+        }
+        *p = kept;
+    }
+    gp_mem_free(copy);
+    return st;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT
+ * XXH3-128 by libxxhash, in its canonical (big-endian) form, so that a hash reads the same on every machine. */
+#include "base/hash.h"
+#include "base/mem.h"
+
+#include <string.h>
+#include <xxhash.h>
+
+struct gp_hasher {
+    XXH3_state_t *state;
+};
+
+static gp_hash canonical(XXH128_hash_t value)
+{
+    XXH128_canonical_t bytes;
+    gp_hash hash;
+    XXH128_canonicalFromHash(&bytes, value);
+    memcpy(hash.bytes, bytes.digest, sizeof hash.bytes);
+    return hash;
+}
+
+gp_hash gp_hash_of(const void *bytes, size_t size)
+{
+    return canonical(XXH3_128bits(size ? bytes : "", size));
+}
+
+gp_status gp_hasher_new(gp_hasher **out, gp_error *err)
+{
+    void *memory;
+    GP_TRY(gp_alloc(&memory, 1, sizeof(gp_hasher), "a hash", err));
+    gp_hasher *hasher = memory;
+    hasher->state = XXH3_createState();
+    if (!hasher->state || XXH3_128bits_reset(hasher->state) != XXH_OK) {
+        gp_hasher_free(hasher);
+        return gp_fail(err, GP_ERR_MEMORY, "out of memory for a hash");
+    }
+    *out = hasher;
+    return GP_OK;
+}
+
+void gp_hasher_add(gp_hasher *hasher, const void *bytes, size_t size)
+{
+    if (size) XXH3_128bits_update(hasher->state, bytes, size);
+}
+
+gp_hash gp_hasher_end(gp_hasher *hasher)
+{
+    return canonical(XXH3_128bits_digest(hasher->state));
+}
+
+void gp_hasher_free(gp_hasher *hasher)
+{
+    if (!hasher) return;
+    XXH3_freeState(hasher->state);
+    gp_mem_free(hasher);
+}
+
+void gp_hash_hex(gp_hash hash, char hex[33])
+{
+    static const char digit[] = "0123456789abcdef";
+    for (size_t i = 0; i < 16; i++) {
+        hex[2 * i] = digit[hash.bytes[i] >> 4];
+        hex[2 * i + 1] = digit[hash.bytes[i] & 15];
+    }
+    hex[32] = '\0';
+}
+
+static int nibble(char c)
+{
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+bool gp_hash_from_hex(const char *hex, gp_hash *out)
+{
+    gp_hash hash;
+    for (size_t i = 0; i < 16; i++) {
+        int high = nibble(hex[2 * i]);
+        int low = high < 0 ? -1 : nibble(hex[2 * i + 1]); /* never past the NUL */
+        if (low < 0) return false;
+        hash.bytes[i] = (uint8_t)(high << 4 | low);
+    }
+    if (hex[32] != '\0') return false;
+    *out = hash;
+    return true;
+}
