@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT
+ * SQLite under the other files of this room: cached statements, errors in words that name the catalog, transactions.
+ *
+ * Every SQLite failure passes gp_db_fail, which sorts it by what the user can do about it: wait (locked), free space
+ * (full), find a backup (damaged), or look at the folder (cannot be opened or written). */
+#include "catalog/db.h"
+#include "base/mem.h"
+#include <assert.h>
+#include <string.h>
+
+/* ---- errors */
+
+gp_status gp_db_fail(const gp_catalog *cat, int rc, gp_error *err)
+{
+    const char *path = cat->path;
+    int os = cat->db ? sqlite3_system_errno(cat->db) : 0;
+    switch (rc & 0xff) {
+    case SQLITE_NOMEM: return gp_fail(err, GP_ERR_MEMORY, "out of memory in catalog '%s'", path);
+    case SQLITE_NOTADB:
+        return gp_fail(err, GP_ERR_CATALOG, "'%s' is not a goldpan catalog: it is not an SQLite file", path);
+    case SQLITE_CORRUPT:
+        return gp_fail(err, GP_ERR_CATALOG, "catalog '%s' is damaged (%s); restore a copy, or delete it and add again",
+                       path, cat->db ? sqlite3_errmsg(cat->db) : "no details");
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return gp_fail(err, GP_ERR_CATALOG, "catalog '%s' is locked: another process is writing to it", path);
+    case SQLITE_FULL: return gp_fail(err, GP_ERR_IO, "no space left for catalog '%s'", path);
+    case SQLITE_READONLY:
+        return gp_fail(err, GP_ERR_IO, "catalog '%s' cannot be written: it or its folder is read-only", path);
+    case SQLITE_CANTOPEN:
+        if (os) return gp_fail_errno(err, GP_ERR_IO, os, "cannot open catalog '%s'", path);
+        return gp_fail(err, GP_ERR_IO, "cannot open catalog '%s'", path);
+    case SQLITE_IOERR:
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+    case SQLITE_NOLFS:
+    case SQLITE_PROTOCOL:
+        if (os) return gp_fail_errno(err, GP_ERR_IO, os, "cannot read or write catalog '%s'", path);
+        return gp_fail(err, GP_ERR_IO, "cannot read or write catalog '%s': %s", path, sqlite3_errstr(rc));
+    case SQLITE_TOOBIG:
+    case SQLITE_RANGE: return gp_fail(err, GP_ERR_LIMIT, "a value is too large for catalog '%s'", path);
+    case SQLITE_INTERRUPT: return gp_fail(err, GP_ERR_STOPPED, "stopped while working on catalog '%s'", path);
+    default:
+        return gp_fail(err, GP_ERR_CATALOG, "catalog '%s': %s", path,
+                       cat->db ? sqlite3_errmsg(cat->db) : sqlite3_errstr(rc));
+    }
+}
+
+gp_status gp_db_exec(gp_catalog *cat, const char *sql, gp_error *err)
+{
+    int rc = sqlite3_exec(cat->db, sql, NULL, NULL, NULL);
+    return rc == SQLITE_OK ? GP_OK : gp_db_fail(cat, rc, err);
+}
+
+/* ---- statements */
+
+gp_q gp_q_open(gp_catalog *cat, const char *literal_sql)
+{
+    gp_q q = {cat, NULL, SQLITE_OK, false};
+    for (size_t i = 0; i < cat->cached && !q.stmt; i++)
+        if (cat->cache[i].sql == literal_sql || strcmp(cat->cache[i].sql, literal_sql) == 0)
+            q.stmt = cat->cache[i].stmt;
+    if (q.stmt) {
+        q.busy = sqlite3_stmt_busy(q.stmt) != 0;
+        return q;
+    }
+    assert(cat->cached < GP_DB_STATEMENTS);
+    q.rc = sqlite3_prepare_v3(cat->db, literal_sql, -1, SQLITE_PREPARE_PERSISTENT, &q.stmt, NULL);
+    if (q.rc == SQLITE_OK) {
+        cat->cache[cat->cached].sql = literal_sql;
+        cat->cache[cat->cached++].stmt = q.stmt;
+    }
+    return q;
+}
+
+static void keep(gp_q *q, int rc)
+{
+    if (q->rc == SQLITE_OK) q->rc = rc;
+}
+
+static bool bindable(const gp_q *q)
+{
+    return q->stmt && !q->busy && q->rc == SQLITE_OK;
+}
+
+void gp_q_int(gp_q *q, int i, int64_t value)
+{
+    if (bindable(q)) keep(q, sqlite3_bind_int64(q->stmt, i, value));
+}
+
+void gp_q_u64(gp_q *q, int i, uint64_t value)
+{
+    if (value > INT64_MAX) keep(q, SQLITE_TOOBIG);
+    if (bindable(q)) keep(q, sqlite3_bind_int64(q->stmt, i, (int64_t)value));
+}
+
+void gp_q_real(gp_q *q, int i, double value)
+{
+    if (bindable(q)) keep(q, sqlite3_bind_double(q->stmt, i, value));
+}
+
+void gp_q_text(gp_q *q, int i, const char *text)
+{
+    if (bindable(q))
+        keep(q, text ? sqlite3_bind_text(q->stmt, i, text, -1, SQLITE_STATIC) : sqlite3_bind_null(q->stmt, i));
+}
+
+void gp_q_blob(gp_q *q, int i, const void *bytes, size_t size)
+{
+    if (bindable(q)) keep(q, sqlite3_bind_blob64(q->stmt, i, bytes, size, SQLITE_STATIC));
+}
+
+gp_status gp_q_step(gp_q *q, bool *row, gp_error *err)
+{
+    gp_status st = GP_OK;
+    *row = false;
+    if (q->busy) return gp_fail(err, GP_ERR_USAGE, "catalog '%s': this call is already under way", q->cat->path);
+    int rc = q->rc == SQLITE_OK ? sqlite3_step(q->stmt) : q->rc;
+    if (rc == SQLITE_ROW) {
+        *row = true;
+        return GP_OK;
+    }
+    if (rc != SQLITE_DONE) st = gp_db_fail(q->cat, rc, err);
+    gp_q_end(q);
+    return st;
+}
+
+void gp_q_end(gp_q *q)
+{
+    if (!q->stmt || q->busy) return;
+    sqlite3_reset(q->stmt);
+    sqlite3_clear_bindings(q->stmt);
+}
+
+gp_status gp_q_run(gp_q *q, gp_error *err)
+{
+    bool row;
+    gp_status st = gp_q_step(q, &row, err);
+    if (row) gp_q_end(q);
+    return st;
+}
+
+gp_status gp_q_one(gp_q *q, int64_t fallback, int64_t *value, gp_error *err)
+{
+    bool row;
+    GP_TRY(gp_q_step(q, &row, err));
+    *value = row ? gp_q_col_int(q, 0) : fallback;
+    gp_q_end(q);
+    return GP_OK;
+}
+
+int64_t gp_q_col_int(const gp_q *q, int i)
+{
+    return sqlite3_column_int64(q->stmt, i);
+}
+const char *gp_q_col_text(const gp_q *q, int i)
+{
+    return (const char *)sqlite3_column_text(q->stmt, i);
+}
+
+/* ---- transactions */
+
+gp_status gp_cat_begin(gp_catalog *cat, gp_error *err)
+{
+    if (!sqlite3_get_autocommit(cat->db))
+        return gp_fail(err, GP_ERR_USAGE, "catalog '%s': a transaction is already open", cat->path);
+    gp_q q = gp_q_open(cat, "BEGIN IMMEDIATE");
+    return gp_q_run(&q, err);
+}
+
+gp_status gp_cat_commit(gp_catalog *cat, gp_error *err)
+{
+    gp_q q = gp_q_open(cat, "COMMIT");
+    gp_status st = gp_q_run(&q, err);
+    /* A commit that failed (full disk) leaves the transaction open or has rolled it back already: end it, so that the
+     * next batch starts from what is on disk. */
+    if (st != GP_OK) gp_cat_rollback(cat);
+    return st;
+}
+
+void gp_cat_rollback(gp_catalog *cat)
+{
+    if (sqlite3_get_autocommit(cat->db)) return;
+    (void)sqlite3_exec(cat->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+gp_status gp_db_scope_begin(gp_catalog *cat, bool *own, gp_error *err)
+{
+    *own = sqlite3_get_autocommit(cat->db) != 0;
+    return *own ? gp_cat_begin(cat, err) : GP_OK;
+}
+
+gp_status gp_db_scope_end(gp_catalog *cat, bool own, gp_status st, gp_error *err)
+{
+    if (!own) return st;
+    if (st == GP_OK) return gp_cat_commit(cat, err);
+    gp_cat_rollback(cat);
+    return st;
+}
+
+/* ---- vectors */
+
+void gp_db_floats_to_le(const float *in, uint8_t *out, size_t dims)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    memcpy(out, in, dims * sizeof *in);
+#else
+    for (size_t i = 0; i < dims; i++) {
+        uint32_t u;
+        memcpy(&u, in + i, 4);
+        for (int b = 0; b < 4; b++) out[4 * i + (size_t)b] = (uint8_t)(u >> (8 * b));
+    }
+#endif
+}
+
+void gp_db_floats_from_le(const uint8_t *in, float *out, size_t dims)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    memcpy(out, in, dims * sizeof *out);
+#else
+    for (size_t i = 0; i < dims; i++) {
+        uint32_t u = 0;
+        for (int b = 0; b < 4; b++) u |= (uint32_t)in[4 * i + (size_t)b] << (8 * b);
+        memcpy(out + i, &u, 4);
+    }
+#endif
+}

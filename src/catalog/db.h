@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT
+ * Private to the catalog room: the handle, statements and their errors.  A gp_q is a statement being bound and stepped;
+ * the first SQLite error in it is remembered, so that a chain of binds is checked once, at the step.  Statements are
+ * cached in the handle by their text and finalised when it is closed. */
+#ifndef GP_CATALOG_DB_H
+#define GP_CATALOG_DB_H
+
+#include "catalog/catalog.h"
+#include <sqlite3.h>
+
+/* "GPAN": what `file` and SQLite's header call a goldpan catalog. */
+#define GP_DB_APPLICATION_ID 0x4750414e
+#define GP_DB_VERSION        1
+
+enum { GP_DB_STATEMENTS = 64 };
+struct gp_catalog {
+    sqlite3 *db;
+    char *path;
+    bool readonly;
+    struct {
+        const char *sql; /* a literal: compared by address, then by text */
+        sqlite3_stmt *stmt;
+    } cache[GP_DB_STATEMENTS];
+    size_t cached;
+};
+
+/* ---- statements */
+typedef struct gp_q {
+    gp_catalog *cat;
+    sqlite3_stmt *stmt; /* borrowed from the cache; NULL if it could not be had */
+    int rc;             /* SQLITE_OK, or the first failure */
+    bool busy;          /* the same statement is already under way: a call from inside its own callback */
+} gp_q;
+gp_q gp_q_open(gp_catalog *cat, const char *literal_sql);
+void gp_q_int(gp_q *q, int i, int64_t value);
+void gp_q_u64(gp_q *q, int i, uint64_t value);    /* beyond 2^63-1 is an error */
+void gp_q_real(gp_q *q, int i, double value);     /* NaN becomes NULL */
+void gp_q_text(gp_q *q, int i, const char *text); /* NULL allowed; bytes as they are; borrowed until gp_q_end */
+void gp_q_blob(gp_q *q, int i, const void *bytes, size_t size);
+/* Next row in *row; ends the query itself on failure and after the last row. */
+gp_status gp_q_step(gp_q *q, bool *row, gp_error *err);
+/* A statement without rows: step once and end. */
+gp_status gp_q_run(gp_q *q, gp_error *err);
+/* A query of one integer: its first column, `fallback` when there is no row. */
+gp_status gp_q_one(gp_q *q, int64_t fallback, int64_t *value, gp_error *err);
+void gp_q_end(gp_q *q); /* idempotent */
+
+/* Columns of the present row. */
+int64_t gp_q_col_int(const gp_q *q, int i);
+const char *gp_q_col_text(const gp_q *q, int i); /* NULL when NULL; borrowed until the next step */
+
+/* ---- errors, transactions, versions */
+/* The gp_status for an SQLite result, with a message naming the catalog. */
+gp_status gp_db_fail(const gp_catalog *cat, int rc, gp_error *err);
+/* Run statements of text (schema, pragmas). */
+gp_status gp_db_exec(gp_catalog *cat, const char *sql, gp_error *err);
+/* Begin unless a transaction is open; *own says whether this call began it. */
+gp_status gp_db_scope_begin(gp_catalog *cat, bool *own, gp_error *err);
+/* End what scope_begin began: commit if st is GP_OK, else roll back.  Returns the final status. */
+gp_status gp_db_scope_end(gp_catalog *cat, bool own, gp_status st, gp_error *err);
+
+/* A step of the schema: the statements that lead to `version` from the one before. */
+typedef struct gp_db_step {
+    int version;
+    const char *sql;
+} gp_db_step;
+/* Bring an open database to the last of these steps, each in a transaction of its own.  An empty file is created
+ * if `create`.  CATALOG: another program's file, or a version newer than the last step. */
+gp_status gp_db_migrate(gp_catalog *cat, const gp_db_step *steps, size_t count, bool create, gp_error *err);
+/* gp_cat_open with other steps than this version's (tests of migration). */
+gp_status gp_db_open(const char *path, unsigned flags, const gp_db_step *steps, size_t count, gp_catalog **out,
+                     gp_error *err);
+
+/* ---- vectors: [dims] float32, little endian in the file */
+void gp_db_floats_to_le(const float *in, uint8_t *out, size_t dims);
+void gp_db_floats_from_le(const uint8_t *in, float *out, size_t dims);
+
+#endif

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT
+ * Encoders, what still lacks an embedding, and the embeddings: float32, little endian, [dims] a row.
+ *
+ * An encoder is known by what its numbers depend on; the name a model was opened by is kept beside it for people, so
+ * that the same weights opened by folder or by hub name share their work. */
+#include "base/mem.h"
+#include "base/str.h"
+#include "catalog/db.h"
+#include <string.h>
+
+gp_status gp_cat_encoder_put(gp_catalog *cat, const gp_cat_encoder *encoder, int64_t *id, gp_error *err)
+{
+    gp_q q = gp_q_open(cat, "INSERT INTO encoders(model, weight_hash, precision, preprocess_id, text_rule, dims)"
+                            " VALUES(?1, ?2, ?3, ?4, ?5, ?6)"
+                            " ON CONFLICT(weight_hash, precision, preprocess_id, text_rule)"
+                            " DO UPDATE SET model = ?1 WHERE dims = ?6 RETURNING id");
+    int64_t found = 0;
+    gp_q_text(&q, 1, encoder->model);
+    gp_q_text(&q, 2, encoder->weight_hash);
+    gp_q_text(&q, 3, encoder->precision);
+    gp_q_text(&q, 4, encoder->preprocess_id);
+    gp_q_text(&q, 5, encoder->text_rule);
+    gp_q_int(&q, 6, encoder->dims);
+    GP_TRY(gp_q_one(&q, 0, &found, err));
+    if (found == 0)
+        return gp_fail(err, GP_ERR_CATALOG, "catalog '%s' knows model '%s' with another number of dimensions than %u",
+                       cat->path, encoder->model, (unsigned)encoder->dims);
+    *id = found;
+    return GP_OK;
+}
+
+/* ---- todo lists */
+
+static gp_status todo_no_memory(gp_catalog *cat, gp_error *err)
+{
+    return gp_fail(err, GP_ERR_MEMORY, "out of memory for a list of work from catalog '%s'", cat->path);
+}
+
+/* Collect (id, text) rows of a bound query, at most `limit`. */
+static gp_status todo_collect(gp_q *q, size_t limit, gp_cat_todo *out, gp_error *err)
+{
+    gp_status st = GP_OK;
+    gp_cat_todo todo = {NULL, NULL, 0};
+    todo.ids = gp_mem_new(limit, sizeof *todo.ids);
+    todo.paths = gp_mem_zero(limit, sizeof *todo.paths);
+    if (!todo.ids || !todo.paths) {
+        st = todo_no_memory(q->cat, err);
+        goto out;
+    }
+    while (todo.count < limit) {
+        bool row;
+        GP_GO(gp_q_step(q, &row, err));
+        if (!row) break;
+        const char *text = gp_q_col_text(q, 1);
+        char *copy = text ? gp_str_dup(text) : NULL;
+        if (!copy) {
+            st = todo_no_memory(q->cat, err);
+            goto out;
+        }
+        todo.ids[todo.count] = gp_q_col_int(q, 0);
+        todo.paths[todo.count++] = copy;
+    }
+out:
+    gp_q_end(q);
+    if (st == GP_OK)
+        *out = todo;
+    else
+        gp_cat_todo_clear(&todo);
+    return st;
+}
+
+void gp_cat_todo_clear(gp_cat_todo *todo)
+{
+    for (size_t i = 0; i < todo->count; i++) gp_mem_free(todo->paths[i]);
+    gp_mem_free(todo->paths);
+    gp_mem_free(todo->ids);
+    *todo = (gp_cat_todo){NULL, NULL, 0};
+}
+
+/* An image can be worked on if it is somewhere on disk, lacks the embedding and has not failed (?2: retry). */
+#define IMAGE_PRESENT "EXISTS(SELECT 1 FROM paths p WHERE p.image = i.id AND p.missing = 0)"
+#define IMAGE_LACKS                                                                                                    \
+    "NOT EXISTS(SELECT 1 FROM image_embeddings e WHERE e.encoder = ?1 AND e.image = i.id)"                             \
+    " AND (?2 OR NOT EXISTS(SELECT 1 FROM failures f WHERE f.image = i.id AND f.stage = 'score'))"
+
+gp_status gp_cat_images_todo(gp_catalog *cat, int64_t encoder, int64_t after, size_t limit, bool retry_failed,
+                             gp_cat_todo *out, gp_error *err)
+{
+    gp_q q = gp_q_open(
+        cat, "SELECT i.id, (SELECT p.path FROM paths p WHERE p.image = i.id AND p.missing = 0 ORDER BY p.path LIMIT 1)"
+             " FROM images i WHERE i.id > ?3 AND " IMAGE_PRESENT " AND " IMAGE_LACKS " ORDER BY i.id LIMIT ?4");
+    gp_q_int(&q, 1, encoder);
+    gp_q_int(&q, 2, retry_failed);
+    gp_q_int(&q, 3, after);
+    gp_q_u64(&q, 4, limit);
+    return todo_collect(&q, limit, out, err);
+}
+
+gp_status gp_cat_images_todo_count(gp_catalog *cat, int64_t encoder, bool retry_failed, uint64_t *todo, uint64_t *have,
+                                   gp_error *err)
+{
+    int64_t lacking = 0, having = 0;
+    gp_q q = gp_q_open(cat, "SELECT count(*) FROM images i WHERE " IMAGE_PRESENT " AND " IMAGE_LACKS);
+    gp_q_int(&q, 1, encoder);
+    gp_q_int(&q, 2, retry_failed);
+    GP_TRY(gp_q_one(&q, 0, &lacking, err));
+    gp_q h = gp_q_open(cat, "SELECT count(*) FROM images i WHERE " IMAGE_PRESENT
+                            " AND EXISTS(SELECT 1 FROM image_embeddings e WHERE e.encoder = ?1 AND e.image = i.id)");
+    gp_q_int(&h, 1, encoder);
+    GP_TRY(gp_q_one(&h, 0, &having, err));
+    *todo = (uint64_t)lacking;
+    *have = (uint64_t)having;
+    return GP_OK;
+}
+
+gp_status gp_cat_prompts_todo(gp_catalog *cat, int64_t encoder, int64_t after, size_t limit, gp_cat_todo *out,
+                              gp_error *err)
+{
+    gp_q q =
+        gp_q_open(cat, "SELECT t.id, t.text FROM prompts t WHERE t.id > ?2"
+                       " AND EXISTS(SELECT 1 FROM image_prompts ip WHERE ip.prompt = t.id)"
+                       " AND NOT EXISTS(SELECT 1 FROM prompt_embeddings e WHERE e.encoder = ?1 AND e.prompt = t.id)"
+                       " ORDER BY t.id LIMIT ?3");
+    gp_q_int(&q, 1, encoder);
+    gp_q_int(&q, 2, after);
+    gp_q_u64(&q, 3, limit);
+    return todo_collect(&q, limit, out, err);
+}
+
+/* ---- vectors */
+
+/* Bind vector [dims] at ?3 and dims at ?4 and run; a vector of another length than the encoder's is refused. */
+static gp_status put_vector(gp_q *q, const float *vector, uint32_t dims, gp_error *err)
+{
+    uint8_t *bytes = gp_mem_new(dims, 4);
+    if (!bytes) return gp_fail(err, GP_ERR_MEMORY, "out of memory for an embedding of %u numbers", (unsigned)dims);
+    gp_db_floats_to_le(vector, bytes, dims);
+    gp_q_blob(q, 3, bytes, (size_t)dims * 4);
+    gp_q_int(q, 4, dims);
+    gp_status st = gp_q_run(q, err);
+    gp_q_end(q);
+    gp_mem_free(bytes);
+    if (st == GP_OK && sqlite3_changes(q->cat->db) == 0)
+        return gp_fail(err, GP_ERR_USAGE, "an embedding of %u numbers does not fit its encoder in catalog '%s'",
+                       (unsigned)dims, q->cat->path);
+    return st;
+}
+
+gp_status gp_cat_image_embedding_put(gp_catalog *cat, int64_t image, int64_t encoder, const float *vector,
+                                     uint32_t dims, gp_error *err)
+{
+    gp_q q = gp_q_open(cat, "INSERT INTO image_embeddings(image, encoder, dtype, vector)"
+                            " SELECT ?1, id, 'f32', ?3 FROM encoders WHERE id = ?2 AND dims = ?4"
+                            " ON CONFLICT(encoder, image) DO UPDATE SET vector = ?3");
+    gp_q_int(&q, 1, image);
+    gp_q_int(&q, 2, encoder);
+    return put_vector(&q, vector, dims, err);
+}
+
+gp_status gp_cat_prompt_embedding_put(gp_catalog *cat, int64_t prompt, int64_t encoder, const float *vector,
+                                      uint32_t dims, uint32_t tokens, bool truncated, gp_error *err)
+{
+    gp_q q = gp_q_open(cat, "INSERT INTO prompt_embeddings(prompt, encoder, dtype, tokens, truncated, vector)"
+                            " SELECT ?1, id, 'f32', ?5, ?6, ?3 FROM encoders WHERE id = ?2 AND dims = ?4"
+                            " ON CONFLICT(encoder, prompt) DO UPDATE SET vector = ?3, tokens = ?5, truncated = ?6");
+    gp_q_int(&q, 1, prompt);
+    gp_q_int(&q, 2, encoder);
+    gp_q_int(&q, 5, tokens);
+    gp_q_int(&q, 6, truncated);
+    return put_vector(&q, vector, dims, err);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ * Prompts: each text once, however many images share it; and which image has which, from where.
+ *
+ * Precedence: a stronger source (table over metadata over side-car) replaces a weaker one, an equal one replaces too,
+ * so that a corrected table can be added again.  The former prompt stays in `prompts` with its embeddings and scores.
+ */
+#include "catalog/db.h"
+
+static gp_status prompt_id(gp_catalog *cat, const char *text, int64_t *id, gp_error *err)
+{
+    gp_q find = gp_q_open(cat, "SELECT id FROM prompts WHERE text = ?");
+    gp_q_text(&find, 1, text);
+    GP_TRY(gp_q_one(&find, 0, id, err));
+    if (*id != 0) return GP_OK;
+    gp_q add = gp_q_open(cat, "INSERT INTO prompts(text) VALUES(?) RETURNING id");
+    gp_q_text(&add, 1, text);
+    return gp_q_one(&add, 0, id, err);
+}
+
+/* The row is written only if it says something new; *changed tells. */
+static gp_status assign(gp_catalog *cat, int64_t image, int64_t id, const gp_cat_prompt *prompt, bool *changed,
+                        gp_error *err)
+{
+    gp_q q =
+        gp_q_open(cat, "INSERT INTO image_prompts(image, prompt, raw, negative, source, strength, settings)"
+                       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(image) DO UPDATE SET prompt = ?2, raw = ?3,"
+                       " negative = ?4, source = ?5, strength = ?6, settings = ?7 WHERE strength <= ?6 AND"
+                       " (prompt, raw, source, strength) IS NOT (?2, ?3, ?5, ?6)"
+                       " OR strength <= ?6 AND (negative IS NOT ?4 OR settings IS NOT ?7)");
+    gp_q_int(&q, 1, image);
+    gp_q_int(&q, 2, id);
+    gp_q_text(&q, 3, prompt->raw ? prompt->raw : prompt->text);
+    gp_q_text(&q, 4, prompt->negative);
+    gp_q_text(&q, 5, prompt->source);
+    gp_q_int(&q, 6, prompt->strength);
+    gp_q_text(&q, 7, prompt->settings_json);
+    GP_TRY(gp_q_run(&q, err));
+    *changed = sqlite3_changes(cat->db) > 0;
+    return GP_OK;
+}
+
+gp_status gp_cat_prompt_put(gp_catalog *cat, int64_t image, const gp_cat_prompt *prompt, bool *changed, gp_error *err)
+{
+    gp_status st;
+    bool own, written = false;
+    int64_t strength = 0, id = 0;
+    GP_TRY(gp_db_scope_begin(cat, &own, err));
+    gp_q has = gp_q_open(cat, "SELECT strength FROM image_prompts WHERE image = ?");
+    gp_q_int(&has, 1, image);
+    GP_GO(gp_q_one(&has, INT64_MIN, &strength, err));
+    if (strength <= prompt->strength) {
+        GP_GO(prompt_id(cat, prompt->text, &id, err));
+        GP_GO(assign(cat, image, id, prompt, &written, err));
+    }
+out:
+    st = gp_db_scope_end(cat, own, st, err);
+    if (st == GP_OK && changed) *changed = written;
+    return st;
+}
+
+gp_status gp_cat_has_prompt(gp_catalog *cat, int64_t image, bool *has, gp_error *err)
+{
+    int64_t n = 0;
+    gp_q q = gp_q_open(cat, "SELECT count(*) FROM image_prompts WHERE image = ?");
+    gp_q_int(&q, 1, image);
+    GP_TRY(gp_q_one(&q, 0, &n, err));
+    *has = n > 0;
+    return GP_OK;
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT
+ * Reading: counts, and the cursor over rows.
+ *
+ * The cursor is two statements.  The first orders images and ranks them within their prompt by window functions; it
+ * carries numbers only, so that SQLite sorts little even for 100,000 images.  The second reads the words of one image
+ * at a time.  Both see the same snapshot, because the first holds it while it is open. */
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "catalog/db.h"
+#include <string.h>
+
+gp_status gp_cat_counts(gp_catalog *cat, gp_counts *counts, gp_error *err)
+{
+    bool row;
+    gp_q q = gp_q_open(cat, "SELECT (SELECT count(*) FROM images), (SELECT count(*) FROM paths),"
+                            " (SELECT count(*) FROM paths WHERE missing = 1), (SELECT count(*) FROM prompts),"
+                            " (SELECT count(*) FROM image_prompts), (SELECT count(*) FROM image_embeddings),"
+                            " (SELECT count(*) FROM prompt_embeddings), (SELECT count(*) FROM scores),"
+                            " (SELECT count(*) FROM picks), (SELECT count(*) FROM failures)");
+    GP_TRY(gp_q_step(&q, &row, err));
+    uint64_t n[10] = {0};
+    for (int i = 0; row && i < 10; i++) n[i] = (uint64_t)gp_q_col_int(&q, i);
+    gp_q_end(&q);
+    *counts = (gp_counts){.images = n[0],
+                          .paths = n[1],
+                          .missing_paths = n[2],
+                          .prompts = n[3],
+                          .images_with_prompt = n[4],
+                          .image_embeddings = n[5],
+                          .prompt_embeddings = n[6],
+                          .scores = n[7],
+                          .picks = n[8],
+                          .failures = n[9]};
+    return GP_OK;
+}
+
+struct gp_rows {
+    gp_catalog *cat;
+    sqlite3_stmt *order;  /* image, score, rank, candidates, picked */
+    sqlite3_stmt *detail; /* the words of one image */
+    gp_row row;
+    bool done;
+};
+
+/* ---- the statement of order.  ?1 scorer's row, ?2 -1 or +1 (higher or lower is better), ?3 the image of the path */
+
+static const char order_head[] =
+    "WITH base AS (SELECT i.id AS image, i.hash AS hash, ip.prompt AS prompt, s.value AS value,"
+    "  EXISTS(SELECT 1 FROM paths p WHERE p.image = i.id AND p.missing = 0) AS present, k.image IS NOT NULL AS picked"
+    " FROM images i LEFT JOIN image_prompts ip ON ip.image = i.id"
+    " LEFT JOIN scores s ON s.scorer = ?1 AND s.prompt = ip.prompt AND s.image = i.id"
+    " LEFT JOIN picks k ON k.image = i.id";
+/* Only the images of one prompt are needed to rank one image. */
+static const char order_one[] = " WHERE i.id IN (SELECT ?3 UNION SELECT image FROM image_prompts WHERE prompt ="
+                                " (SELECT prompt FROM image_prompts WHERE image = ?3))";
+/* An image that has gone from the disk takes part in no ranking; it is listed only while it is a pick. */
+static const char order_ranked[] =
+    "), ranked AS (SELECT image, hash, prompt, value, present, picked,"
+    "  CASE WHEN present AND value IS NOT NULL THEN row_number() OVER"
+    "   (PARTITION BY prompt, present, value IS NULL ORDER BY value * ?2, hash) ELSE 0 END AS rank,"
+    "  CASE WHEN prompt IS NULL THEN 0 ELSE count(value) FILTER (WHERE present) OVER (PARTITION BY prompt) END AS "
+    "rivals"
+    " FROM base) SELECT image, value, rank, rivals, picked FROM ranked LEFT JOIN prompts t ON t.id = prompt";
+static const char *const order_by[] = {
+    [GP_ORDER_PROMPT] = " ORDER BY t.text IS NULL, t.text, rank = 0, rank, hash",
+    [GP_ORDER_SCORE] = " ORDER BY value IS NULL, value * ?2, hash",
+    [GP_ORDER_PATH] = " ORDER BY (SELECT p.path FROM paths p WHERE p.image = ranked.image ORDER BY p.missing, p.path"
+                      " LIMIT 1)",
+};
+
+static const char detail_sql[] =
+    "SELECT p.path, (SELECT count(*) FROM paths c WHERE c.image = i.id), lower(hex(i.hash)), i.format, i.width, "
+    "i.height,"
+    " i.orientation, t.text, ip.raw, ip.negative, ip.source, ip.settings,"
+    " (SELECT f.message FROM failures f WHERE f.image = i.id ORDER BY f.at DESC, f.path, f.stage LIMIT 1)"
+    " FROM images i LEFT JOIN image_prompts ip ON ip.image = i.id LEFT JOIN prompts t ON t.id = ip.prompt"
+    " LEFT JOIN paths p ON p.id = coalesce((SELECT x.id FROM paths x WHERE x.path = ?2),"
+    "  (SELECT x.id FROM paths x WHERE x.image = i.id ORDER BY x.missing, x.path LIMIT 1))"
+    " WHERE i.id = ?1";
+
+/* The scorer's row and direction; none scored yet: 0. */
+static gp_status find_scorer(gp_catalog *cat, const char *key, int64_t *number, int64_t *sign, gp_error *err)
+{
+    bool row;
+    gp_q q =
+        gp_q_open(cat, "SELECT id, higher_better FROM scorers WHERE ?1 IS NULL OR key = ?1 ORDER BY used DESC LIMIT 1");
+    gp_q_text(&q, 1, key);
+    GP_TRY(gp_q_step(&q, &row, err));
+    if (!row && key) return gp_fail(err, GP_ERR_NOT_FOUND, "catalog '%s' has no scores by '%s'", cat->path, key);
+    *number = row ? gp_q_col_int(&q, 0) : 0;
+    *sign = row && gp_q_col_int(&q, 1) == 0 ? 1 : -1;
+    gp_q_end(&q);
+    return GP_OK;
+}
+
+static gp_status find_path(gp_catalog *cat, const char *path, int64_t *image, gp_error *err)
+{
+    gp_q q = gp_q_open(cat, "SELECT image FROM paths WHERE path = ?");
+    gp_q_text(&q, 1, path);
+    return gp_q_one(&q, 0, image, err);
+}
+
+static gp_status prepare_order(gp_rows *rows, const gp_query *query, int64_t image, gp_error *err)
+{
+    gp_catalog *cat = rows->cat;
+    int64_t scorer = 0, sign = -1;
+    gp_str sql = GP_STR_INIT;
+    GP_TRY(find_scorer(cat, query->scorer, &scorer, &sign, err));
+    gp_str_puts(&sql, order_head);
+    if (query->path) gp_str_puts(&sql, order_one);
+    gp_str_puts(&sql, order_ranked);
+    gp_str_puts(&sql, query->path ? " WHERE image = ?3" : " WHERE (present OR picked)");
+    if (query->picked_only) gp_str_puts(&sql, " AND picked");
+    gp_str_puts(&sql, order_by[query->order]);
+    if (sql.failed) {
+        gp_str_clear(&sql);
+        return gp_fail(err, GP_ERR_MEMORY, "out of memory for a query of catalog '%s'", cat->path);
+    }
+    int rc = sqlite3_prepare_v2(cat->db, sql.data, -1, &rows->order, NULL);
+    gp_str_clear(&sql);
+    if (rc == SQLITE_OK) rc = sqlite3_bind_int64(rows->order, 1, scorer);
+    if (rc == SQLITE_OK) rc = sqlite3_bind_int64(rows->order, 2, sign);
+    if (rc == SQLITE_OK && query->path) rc = sqlite3_bind_int64(rows->order, 3, image);
+    return rc == SQLITE_OK ? GP_OK : gp_db_fail(cat, rc, err);
+}
+
+gp_status gp_cat_rows_open(gp_catalog *cat, const gp_query *query, gp_rows **out, gp_error *err)
+{
+    static const gp_query defaults = GP_QUERY_DEFAULTS;
+    gp_status st;
+    gp_rows *rows = NULL;
+    char *absolute = NULL;
+    int64_t image = 0;
+    int rc;
+    if (!query) query = &defaults;
+    if ((unsigned)query->order > GP_ORDER_PATH) return gp_fail(err, GP_ERR_USAGE, "there is no such order of rows");
+    GP_TRY(gp_alloc((void **)&rows, 1, sizeof *rows, "a cursor", err));
+    memset(rows, 0, sizeof *rows);
+    rows->cat = cat;
+    if (query->path) {
+        absolute = gp_path_absolute(query->path);
+        if (!absolute) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", query->path));
+        GP_GO(find_path(cat, absolute, &image, err));
+    }
+    GP_GO(prepare_order(rows, query, image, err));
+    rc = sqlite3_prepare_v2(cat->db, detail_sql, -1, &rows->detail, NULL);
+    if (rc == SQLITE_OK && absolute) rc = sqlite3_bind_text(rows->detail, 2, absolute, -1, SQLITE_TRANSIENT);
+    if (rc != SQLITE_OK) GP_GO(gp_db_fail(cat, rc, err));
+    *out = rows;
+    rows = NULL;
+    st = GP_OK;
+out:
+    gp_mem_free(absolute);
+    gp_cat_rows_close(rows);
+    return st;
+}
+
+static const char *text_at(sqlite3_stmt *stmt, int column)
+{
+    return (const char *)sqlite3_column_text(stmt, column);
+}
+
+/* Fill rows->row from both statements' present rows. */
+static gp_status fill_row(gp_rows *rows, gp_error *err)
+{
+    sqlite3_stmt *o = rows->order, *d = rows->detail;
+    gp_row *r = &rows->row;
+    r->image = sqlite3_column_int64(o, 0);
+    r->has_score = sqlite3_column_type(o, 1) != SQLITE_NULL;
+    r->score = sqlite3_column_double(o, 1);
+    r->rank = (uint32_t)sqlite3_column_int64(o, 2);
+    r->candidates = (uint32_t)sqlite3_column_int64(o, 3);
+    r->picked = sqlite3_column_int64(o, 4) != 0;
+    r->path = text_at(d, 0);
+    r->path_count = (uint64_t)sqlite3_column_int64(d, 1);
+    r->hash = text_at(d, 2);
+    r->format = text_at(d, 3);
+    r->width = (uint32_t)sqlite3_column_int64(d, 4);
+    r->height = (uint32_t)sqlite3_column_int64(d, 5);
+    r->orientation = (uint32_t)sqlite3_column_int64(d, 6);
+    r->prompt = text_at(d, 7);
+    r->prompt_raw = text_at(d, 8);
+    r->negative = text_at(d, 9);
+    r->prompt_source = text_at(d, 10);
+    r->settings_json = text_at(d, 11);
+    r->failure = text_at(d, 12);
+    /* A text that SQLite could not convert or copy is NULL too: tell that apart from an absent one. */
+    for (int i = 0; i < 13; i++)
+        if (sqlite3_column_type(d, i) != SQLITE_NULL && !sqlite3_column_text(d, i))
+            return gp_db_fail(rows->cat, SQLITE_NOMEM, err);
+    return GP_OK;
+}
+
+gp_status gp_cat_rows_next(gp_rows *rows, const gp_row **row, gp_error *err)
+{
+    if (rows->done) {
+        *row = NULL;
+        return GP_OK;
+    }
+    sqlite3_reset(rows->detail);
+    int rc = sqlite3_step(rows->order);
+    if (rc == SQLITE_DONE) {
+        rows->done = true;
+        sqlite3_reset(rows->order); /* lets go of the snapshot */
+        *row = NULL;
+        return GP_OK;
+    }
+    if (rc != SQLITE_ROW) return gp_db_fail(rows->cat, rc, err);
+    rc = sqlite3_bind_int64(rows->detail, 1, sqlite3_column_int64(rows->order, 0));
+    if (rc == SQLITE_OK) rc = sqlite3_step(rows->detail);
+    if (rc != SQLITE_ROW) return gp_db_fail(rows->cat, rc == SQLITE_DONE ? SQLITE_CORRUPT : rc, err);
+    GP_TRY(fill_row(rows, err));
+    *row = &rows->row;
+    return GP_OK;
+}
+
+void gp_cat_rows_close(gp_rows *rows)
+{
+    if (!rows) return;
+    sqlite3_finalize(rows->order);
+    sqlite3_finalize(rows->detail);
+    gp_mem_free(rows);
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT
+ * The schema of the catalog, its versions, and opening.
+ *
+ * WHAT HOLDS AT EVERY INSTANT, also after a kill at any moment (tests/unit/catalog breaks the process to see):
+ *   1. The file is a valid SQLite database with our application_id and a user_version that says which steps below it
+ *      has seen; a step is applied wholly or not at all.
+ *   2. An image is one content: no two rows of `images` have the same hash, and a row never changes its hash.
+ *   3. A row of `paths` says: when this path had this size and time, it held this image.  `missing` = 1 says that it
+ *      does not hold it now.  A path belongs to one image at a time; images keep their work when all paths are gone.
+ *   4. An image has at most one prompt at a time (`image_prompts`), never from a weaker source than the one before.
+ *      Work of an earlier prompt stays: embeddings and scores belong to the prompt, not to the image's choice of it.
+ *   5. An encoder is everything an embedding depends on besides the content; there is at most one embedding for an
+ *      (image, encoder) and a (prompt, encoder), of exactly the encoder's number of float32.
+ *   6. There is at most one score for an (image, prompt, scorer), and it was computed from embeddings by the scorer's
+ *      encoder.  NULL is a score that came out as not a number: it is never computed again and never picked.
+ *   7. `picks` is the result of one call of pick, whole: it is replaced in one transaction.
+ *   8. A failure is the last one of its (path, stage); success removes it.
+ *   9. Foreign keys hold: nothing refers to a row that is not there.
+ *  10. What a stage reported as done was committed before it said so.
+ *
+ * Durability: WAL with synchronous=NORMAL.  A killed process loses nothing committed, because the pages are in the
+ * system's cache.  A power cut may lose the last commits (those since the last checkpoint), never the file: the stages
+ * then find the lost work missing and do it again.
+ *
+ * Pages are 16 KiB, because vectors of 512 to 1024 floats fit several to a page then; 4 KiB pages would waste nearly
+ * half of the file. */
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "catalog/db.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* clang-format off */
+static const char version_1[] =
+"CREATE TABLE images("
+" id INTEGER PRIMARY KEY,"
+" hash BLOB NOT NULL UNIQUE CHECK(length(hash) = 16),"  /* XXH3-128 of the file's bytes, big endian */
+" bytes INTEGER NOT NULL, format TEXT NOT NULL,"
+" width INTEGER NOT NULL, height INTEGER NOT NULL, orientation INTEGER NOT NULL,"
+" added INTEGER NOT NULL DEFAULT (unixepoch())"
+") STRICT;"
+
+"CREATE TABLE paths("
+" id INTEGER PRIMARY KEY,"
+" path TEXT NOT NULL UNIQUE,"                            /* bytes of the file name, as the system gives them */
+" image INTEGER NOT NULL REFERENCES images(id),"
+" size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,"
+" missing INTEGER NOT NULL DEFAULT 0 CHECK(missing IN (0, 1))"
+") STRICT;"
+"CREATE INDEX paths_image ON paths(image, missing, path);"
+
+"CREATE TABLE prompts(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;"
+
+"CREATE TABLE image_prompts("
+" image INTEGER PRIMARY KEY REFERENCES images(id),"
+" prompt INTEGER NOT NULL REFERENCES prompts(id),"
+" raw TEXT NOT NULL, negative TEXT, source TEXT NOT NULL, strength INTEGER NOT NULL,"
+" settings TEXT"                                         /* one JSON object */
+") STRICT;"
+"CREATE INDEX image_prompts_prompt ON image_prompts(prompt, image);"
+
+"CREATE TABLE encoders("
+" id INTEGER PRIMARY KEY,"
+" model TEXT NOT NULL,"                                  /* the name it was last opened by: for people only */
+" weight_hash TEXT NOT NULL, precision TEXT NOT NULL, preprocess_id TEXT NOT NULL, text_rule TEXT NOT NULL,"
+" dims INTEGER NOT NULL CHECK(dims > 0),"
+" UNIQUE(weight_hash, precision, preprocess_id, text_rule)"
+") STRICT;"
+
+"CREATE TABLE image_embeddings("
+" id INTEGER PRIMARY KEY,"
+" image INTEGER NOT NULL REFERENCES images(id), encoder INTEGER NOT NULL REFERENCES encoders(id),"
+" dtype TEXT NOT NULL CHECK(dtype = 'f32'), vector BLOB NOT NULL,"
+" UNIQUE(encoder, image)"
+") STRICT;"
+"CREATE INDEX image_embeddings_image ON image_embeddings(image);"
+
+"CREATE TABLE prompt_embeddings("
+" id INTEGER PRIMARY KEY,"
+" prompt INTEGER NOT NULL REFERENCES prompts(id), encoder INTEGER NOT NULL REFERENCES encoders(id),"
+" dtype TEXT NOT NULL CHECK(dtype = 'f32'),"
+" tokens INTEGER NOT NULL, truncated INTEGER NOT NULL CHECK(truncated IN (0, 1)), vector BLOB NOT NULL,"
+" UNIQUE(encoder, prompt)"
+") STRICT;"
+
+"CREATE TABLE scorers("
+" id INTEGER PRIMARY KEY,"
+" key TEXT NOT NULL UNIQUE,"                             /* names everything that the number depends on */
+" name TEXT NOT NULL, scale TEXT NOT NULL, encoder INTEGER NOT NULL REFERENCES encoders(id),"
+" higher_better INTEGER NOT NULL CHECK(higher_better IN (0, 1)),"
+" used INTEGER NOT NULL"                                 /* counts up: the largest was used last */
+") STRICT;"
+
+"CREATE TABLE scores("
+" scorer INTEGER NOT NULL REFERENCES scorers(id), prompt INTEGER NOT NULL REFERENCES prompts(id),"
+" image INTEGER NOT NULL REFERENCES images(id), value REAL,"
+" PRIMARY KEY(scorer, prompt, image)"
+") STRICT, WITHOUT ROWID;"
+
+"CREATE TABLE picks("
+" image INTEGER PRIMARY KEY REFERENCES images(id), rank INTEGER NOT NULL,"
+" scorer INTEGER NOT NULL REFERENCES scorers(id), rule TEXT NOT NULL,"
+" picked_at INTEGER NOT NULL DEFAULT (unixepoch())"
+") STRICT;"
+
+"CREATE TABLE failures("
+" path TEXT NOT NULL, image INTEGER REFERENCES images(id), stage TEXT NOT NULL, message TEXT NOT NULL,"
+" size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, at INTEGER NOT NULL DEFAULT (unixepoch()),"
+" PRIMARY KEY(path, stage)"
+") STRICT;"
+"CREATE INDEX failures_image ON failures(image, stage);"
+
+/* One row an image that is still on disk, by the scorer used last. */
+"CREATE VIEW v_images AS"
+" WITH last AS (SELECT id, key, higher_better FROM scorers ORDER BY used DESC LIMIT 1),"
+" base AS (SELECT i.id AS image, i.hash, ip.prompt, s.value,"
+"   CASE (SELECT higher_better FROM last) WHEN 0 THEN s.value ELSE -s.value END AS worth,"
+"   (SELECT p.path FROM paths p WHERE p.image = i.id AND p.missing = 0 ORDER BY p.path LIMIT 1) AS path"
+"  FROM images i LEFT JOIN image_prompts ip ON ip.image = i.id"
+"  LEFT JOIN scores s ON s.scorer = (SELECT id FROM last) AND s.prompt = ip.prompt AND s.image = i.id)"
+" SELECT b.path AS path, pr.text AS prompt, b.value AS score,"
+"  CASE WHEN b.value IS NOT NULL THEN"
+"   row_number() OVER (PARTITION BY b.prompt, b.value IS NULL ORDER BY b.worth, b.hash) END AS rank,"
+"  CASE WHEN b.prompt IS NOT NULL THEN count(b.value) OVER (PARTITION BY b.prompt) END AS candidates,"
+"  k.image IS NOT NULL AS picked, ip.negative AS negative, ip.source AS prompt_source, ip.raw AS prompt_raw,"
+"  ip.settings AS settings, i.format AS format, i.width AS width, i.height AS height, i.bytes AS bytes,"
+"  lower(hex(i.hash)) AS hash, b.image AS image"
+" FROM base b JOIN images i ON i.id = b.image LEFT JOIN image_prompts ip ON ip.image = b.image"
+" LEFT JOIN prompts pr ON pr.id = b.prompt LEFT JOIN picks k ON k.image = b.image"
+" WHERE b.path IS NOT NULL;"
+
+/* Every score there is, by any scorer, with words instead of numbers. */
+"CREATE VIEW v_scores AS"
+" SELECT (SELECT p.path FROM paths p WHERE p.image = s.image ORDER BY p.missing, p.path LIMIT 1) AS path,"
+"  pr.text AS prompt, c.name AS scorer, s.value AS score, c.scale AS scale, e.model AS model,"
+"  e.precision AS precision, c.key AS scorer_key, s.image AS image"
+" FROM scores s JOIN scorers c ON c.id = s.scorer JOIN prompts pr ON pr.id = s.prompt"
+" JOIN encoders e ON e.id = c.encoder;";
+/* clang-format on */
+
+static const gp_db_step steps[] = {{GP_DB_VERSION, version_1}};
+
+/* ---- versions */
+
+static gp_status pragma_int(gp_catalog *cat, const char *sql, int64_t *value, gp_error *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = sqlite3_prepare_v2(cat->db, sql, -1, &stmt, NULL);
+    if (rc == SQLITE_OK) rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW) *value = sqlite3_column_int64(stmt, 0);
+    sqlite3_finalize(stmt);
+    return rc == SQLITE_ROW ? GP_OK : gp_db_fail(cat, rc, err);
+}
+
+/* Whose file is this, and of which version?  0: an empty database. */
+static gp_status read_version(gp_catalog *cat, int newest, int64_t *version, gp_error *err)
+{
+    int64_t application = 0, things = 0;
+    GP_TRY(pragma_int(cat, "PRAGMA application_id", &application, err));
+    GP_TRY(pragma_int(cat, "PRAGMA user_version", version, err));
+    GP_TRY(pragma_int(cat, "SELECT count(*) FROM sqlite_master", &things, err));
+    if (application == 0 && *version == 0 && things == 0) return GP_OK;
+    if (application != GP_DB_APPLICATION_ID || *version < 1)
+        return gp_fail(err, GP_ERR_CATALOG, "'%s' is not a goldpan catalog: it is another program's SQLite file",
+                       cat->path);
+    if (*version > newest)
+        return gp_fail(err, GP_ERR_CATALOG,
+                       "catalog '%s' was made by a newer goldpan (schema %lld; this one knows up to %d)", cat->path,
+                       (long long)*version, newest);
+    return GP_OK;
+}
+
+static gp_status apply_step(gp_catalog *cat, const gp_db_step *step, gp_error *err)
+{
+    char pragmas[128];
+    snprintf(pragmas, sizeof pragmas, "PRAGMA application_id = %d; PRAGMA user_version = %d", GP_DB_APPLICATION_ID,
+             step->version);
+    GP_TRY(gp_db_exec(cat, step->sql, err));
+    return gp_db_exec(cat, pragmas, err);
+}
+
+gp_status gp_db_migrate(gp_catalog *cat, const gp_db_step *list, size_t count, bool create, gp_error *err)
+{
+    int64_t version = 0;
+    int newest = list[count - 1].version;
+    GP_TRY(read_version(cat, newest, &version, err));
+    if (version == newest) return GP_OK;
+    if (version == 0 && !create) return gp_fail(err, GP_ERR_CATALOG, "'%s' is empty, not a goldpan catalog", cat->path);
+    if (cat->readonly)
+        return gp_fail(err, GP_ERR_CATALOG,
+                       "catalog '%s' has an older schema (%lld) and is opened read-only; open it once for writing",
+                       cat->path, (long long)version);
+    if (version == 0) /* takes effect with the first table; harmless if another process was faster */
+        GP_TRY(gp_db_exec(cat, "PRAGMA page_size = 16384", err));
+    GP_TRY(gp_db_exec(cat, "PRAGMA journal_mode = WAL", err));
+    for (size_t i = 0; i < count; i++) {
+        GP_TRY(gp_db_exec(cat, "BEGIN IMMEDIATE", err));
+        /* Read again under the lock: another process may have done this step meanwhile. */
+        gp_status st = read_version(cat, newest, &version, err);
+        if (st == GP_OK && version < list[i].version) st = apply_step(cat, &list[i], err);
+        GP_TRY(gp_db_scope_end(cat, true, st, err));
+    }
+    return GP_OK;
+}
+
+/* ---- open and close */
+
+static gp_status make_folder_of(const char *path, gp_error *err)
+{
+    char *folder = gp_path_folder(path);
+    if (!folder) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the folder of '%s'", path);
+    gp_status st = gp_folder_make(folder, err);
+    gp_mem_free(folder);
+    return st;
+}
+
+static gp_status check_file(const char *path, bool create, gp_error *err)
+{
+    struct stat info;
+    if (stat(path, &info) == 0) {
+        if (S_ISDIR(info.st_mode)) return gp_fail(err, GP_ERR_CATALOG, "'%s' is a folder, not a catalog", path);
+        return GP_OK;
+    }
+    if (errno != ENOENT && errno != ENOTDIR)
+        return gp_fail_errno(err, GP_ERR_IO, errno, "cannot open catalog '%s'", path);
+    if (!create) return gp_fail(err, GP_ERR_NOT_FOUND, "there is no catalog '%s'", path);
+    return make_folder_of(path, err);
+}
+
+/* "file:" + absolute path, escaped, so that no name is taken for an option; `immutable`: no lock files are made. */
+static char *uri_of(const char *path, bool immutable)
+{
+    gp_str s = GP_STR_INIT;
+    char *absolute = gp_path_absolute(path);
+    if (!absolute) return NULL;
+    gp_str_puts(&s, "file:");
+    for (const unsigned char *p = (const unsigned char *)absolute; *p; p++) {
+        if (*p == '%' || *p == '?' || *p == '#')
+            gp_str_printf(&s, "%%%02x", *p);
+        else
+            gp_str_putc(&s, (char)*p);
+    }
+    if (immutable) gp_str_puts(&s, "?immutable=1");
+    gp_mem_free(absolute);
+    return gp_str_take(&s);
+}
+
+static gp_status connect_db(gp_catalog *cat, unsigned flags, bool immutable, gp_error *err)
+{
+    int mode = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    mode |= flags & GP_CATALOG_READONLY ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+    if (flags & GP_CATALOG_CREATE) mode |= SQLITE_OPEN_CREATE;
+    char *uri = uri_of(cat->path, immutable);
+    if (!uri) return gp_fail(err, GP_ERR_MEMORY, "out of memory for catalog '%s'", cat->path);
+    int rc = sqlite3_open_v2(uri, &cat->db, mode, NULL);
+    gp_mem_free(uri);
+    if (rc != SQLITE_OK) return gp_db_fail(cat, rc, err);
+    sqlite3_busy_timeout(cat->db, 10000);
+    GP_TRY(gp_db_exec(cat, "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON", err));
+    return gp_db_exec(cat, "PRAGMA synchronous = NORMAL", err);
+}
+
+/* A catalog in WAL mode in a folder where nothing can be created can only be read as immutable; that is right as long
+ * as there is no write-ahead log beside it that would have to be read too. */
+static bool only_immutable(const gp_catalog *cat)
+{
+    struct stat info;
+    gp_str wal = GP_STR_INIT;
+    gp_str_printf(&wal, "%s-wal", cat->path);
+    bool none = !wal.failed && (stat(wal.data, &info) != 0 || info.st_size == 0);
+    gp_str_clear(&wal);
+    return none;
+}
+
+gp_status gp_db_open(const char *path, unsigned flags, const gp_db_step *list, size_t count, gp_catalog **out,
+                     gp_error *err)
+{
+    gp_status st;
+    gp_error first = {0};
+    gp_catalog *cat = NULL;
+    if (!path || !*path) return gp_fail(err, GP_ERR_USAGE, "the catalog needs a file name");
+    if ((flags & GP_CATALOG_CREATE) && (flags & GP_CATALOG_READONLY))
+        return gp_fail(err, GP_ERR_USAGE, "a catalog cannot be both created and read-only");
+    GP_TRY(check_file(path, flags & GP_CATALOG_CREATE, err));
+    GP_TRY(gp_alloc((void **)&cat, 1, sizeof *cat, "the catalog handle", err));
+    memset(cat, 0, sizeof *cat);
+    cat->readonly = flags & GP_CATALOG_READONLY;
+    cat->path = gp_str_dup(path);
+    if (!cat->path) {
+        st = gp_fail(err, GP_ERR_MEMORY, "out of memory for catalog '%s'", path);
+        goto out;
+    }
+    st = connect_db(cat, flags, false, &first);
+    if (st == GP_OK) st = gp_db_migrate(cat, list, count, flags & GP_CATALOG_CREATE, &first);
+    if (st == GP_ERR_IO && cat->readonly && only_immutable(cat)) {
+        sqlite3_close_v2(cat->db);
+        cat->db = NULL;
+        if (connect_db(cat, flags, true, NULL) == GP_OK) st = gp_db_migrate(cat, list, count, false, NULL);
+    }
+    if (st != GP_OK && err) *err = first;
+out:
+    if (st == GP_OK)
+        *out = cat;
+    else
+        gp_cat_close(cat);
+    return st;
+}
+
+gp_status gp_cat_open(const char *path, unsigned flags, gp_catalog **out, gp_error *err)
+{
+    return gp_db_open(path, flags, steps, sizeof steps / sizeof *steps, out, err);
+}
+
+void gp_cat_close(gp_catalog *cat)
+{
+    if (!cat) return;
+    for (size_t i = 0; i < cat->cached; i++) sqlite3_finalize(cat->cache[i].stmt);
+    if (cat->db) {
+        gp_cat_rollback(cat);
+        sqlite3_close_v2(cat->db); /* _v2: a cursor the caller forgot makes it wait, not leak */
+    }
+    gp_mem_free(cat->path);
+    gp_mem_free(cat);
+}
+
+const char *gp_cat_path(const gp_catalog *cat)
+{
+    return cat->path;
+}

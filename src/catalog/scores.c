@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT
+ * Scorers and scores.  A scorer's key names everything its numbers depend on, so a score is never out of date: another
+ * model, precision or rule is another scorer beside it.
+ *
+ * Pairs that lack a score are read a page at a time, ordered by (prompt, image): the visitor may then write, and even
+ * commit, without a cursor open on the tables it changes. */
+#include "base/mem.h"
+#include "base/str.h"
+#include "catalog/db.h"
+
+gp_status gp_cat_scorer_put(gp_catalog *cat, const gp_cat_scorer *scorer, gp_error *err)
+{
+    gp_q q = gp_q_open(cat, "INSERT INTO scorers(key, name, scale, encoder, higher_better, used)"
+                            " VALUES(?1, ?2, ?3, ?4, ?5, (SELECT coalesce(max(used), 0) + 1 FROM scorers))"
+                            " ON CONFLICT(key) DO UPDATE SET used = excluded.used");
+    gp_q_text(&q, 1, scorer->id);
+    gp_q_text(&q, 2, scorer->name);
+    gp_q_text(&q, 3, scorer->scale);
+    gp_q_int(&q, 4, scorer->encoder);
+    gp_q_int(&q, 5, scorer->higher_better);
+    return gp_q_run(&q, err);
+}
+
+gp_status gp_cat_scorer_last(gp_catalog *cat, char **id, gp_error *err)
+{
+    bool row;
+    gp_q q = gp_q_open(cat, "SELECT key FROM scorers ORDER BY used DESC LIMIT 1");
+    GP_TRY(gp_q_step(&q, &row, err));
+    if (!row) return gp_fail(err, GP_ERR_NOT_FOUND, "nothing is scored yet in catalog '%s'", cat->path);
+    const char *key = gp_q_col_text(&q, 0);
+    char *copy = key ? gp_str_dup(key) : NULL;
+    gp_q_end(&q);
+    if (!copy) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a scorer of catalog '%s'", cat->path);
+    *id = copy;
+    return GP_OK;
+}
+
+gp_status gp_cat_score_put(gp_catalog *cat, int64_t image, int64_t prompt, const char *scorer, double value,
+                           gp_error *err)
+{
+    gp_q q = gp_q_open(cat, "INSERT INTO scores(scorer, prompt, image, value)"
+                            " SELECT id, ?2, ?1, ?4 FROM scorers WHERE key = ?3"
+                            " ON CONFLICT(scorer, prompt, image) DO UPDATE SET value = excluded.value");
+    gp_q_int(&q, 1, image);
+    gp_q_int(&q, 2, prompt);
+    gp_q_text(&q, 3, scorer);
+    gp_q_real(&q, 4, value);
+    GP_TRY(gp_q_run(&q, err));
+    if (sqlite3_changes(cat->db) == 0)
+        return gp_fail(err, GP_ERR_USAGE, "catalog '%s' does not know scorer '%s'", cat->path, scorer);
+    return GP_OK;
+}
+
+/* ---- pairs that lack a score */
+
+enum { PAIR_PAGE = 256 };
+typedef struct pair_page {
+    int64_t image[PAIR_PAGE], prompt[PAIR_PAGE];
+    float *images, *texts; /* [PAIR_PAGE, dims] each */
+    size_t count;
+    uint32_t dims;
+} pair_page;
+
+static gp_status copy_vector(gp_q *q, int column, float *out, uint32_t dims, gp_error *err)
+{
+    const void *bytes = sqlite3_column_blob(q->stmt, column);
+    if (!bytes || (size_t)sqlite3_column_bytes(q->stmt, column) != (size_t)dims * 4)
+        return gp_fail(err, GP_ERR_CATALOG, "catalog '%s' is damaged: an embedding has another length than its encoder",
+                       q->cat->path);
+    gp_db_floats_from_le(bytes, out, dims);
+    return GP_OK;
+}
+
+/* The next pairs after (prompt, image). */
+static gp_status pair_page_read(gp_catalog *cat, int64_t scorer, int64_t encoder, int64_t prompt, int64_t image,
+                                pair_page *page, gp_error *err)
+{
+    gp_status st;
+    bool row;
+    gp_q q = gp_q_open(
+        cat, "SELECT ip.image, ip.prompt, v.vector, t.vector FROM image_prompts ip"
+             " CROSS JOIN image_embeddings v ON v.encoder = ?2 AND v.image = ip.image"
+             " CROSS JOIN prompt_embeddings t ON t.encoder = ?2 AND t.prompt = ip.prompt"
+             " WHERE (ip.prompt, ip.image) > (?3, ?4) AND NOT EXISTS(SELECT 1 FROM scores s WHERE s.scorer = ?1"
+             " AND s.prompt = ip.prompt AND s.image = ip.image) ORDER BY ip.prompt, ip.image LIMIT ?5");
+    gp_q_int(&q, 1, scorer);
+    gp_q_int(&q, 2, encoder);
+    gp_q_int(&q, 3, prompt);
+    gp_q_int(&q, 4, image);
+    gp_q_int(&q, 5, PAIR_PAGE);
+    for (page->count = 0; page->count < PAIR_PAGE; page->count++) {
+        GP_GO(gp_q_step(&q, &row, err));
+        if (!row) break;
+        size_t i = page->count;
+        page->image[i] = gp_q_col_int(&q, 0);
+        page->prompt[i] = gp_q_col_int(&q, 1);
+        GP_GO(copy_vector(&q, 2, page->images + i * page->dims, page->dims, err));
+        GP_GO(copy_vector(&q, 3, page->texts + i * page->dims, page->dims, err));
+    }
+    st = GP_OK;
+out:
+    gp_q_end(&q);
+    return st;
+}
+
+static gp_status scorer_number(gp_catalog *cat, const char *scorer, int64_t *number, gp_error *err)
+{
+    gp_q q = gp_q_open(cat, "SELECT id FROM scorers WHERE key = ?");
+    gp_q_text(&q, 1, scorer);
+    GP_TRY(gp_q_one(&q, 0, number, err));
+    if (*number == 0) return gp_fail(err, GP_ERR_USAGE, "catalog '%s' does not know scorer '%s'", cat->path, scorer);
+    return GP_OK;
+}
+
+gp_status gp_cat_pairs_todo(gp_catalog *cat, const char *scorer, int64_t encoder,
+                            bool (*visit)(void *user, int64_t image, int64_t prompt, const float *image_vector,
+                                          const float *text_vector, uint32_t dims),
+                            void *user, gp_error *err)
+{
+    gp_status st;
+    pair_page *page = NULL;
+    int64_t number = 0, dims = 0, prompt = INT64_MIN, image = INT64_MIN;
+    GP_TRY(scorer_number(cat, scorer, &number, err));
+    gp_q q = gp_q_open(cat, "SELECT dims FROM encoders WHERE id = ?");
+    gp_q_int(&q, 1, encoder);
+    GP_TRY(gp_q_one(&q, 0, &dims, err));
+    if (dims < 1 || dims > 65536)
+        return gp_fail(err, GP_ERR_USAGE, "catalog '%s' does not know encoder %lld", cat->path, (long long)encoder);
+    GP_TRY(gp_alloc((void **)&page, 1, sizeof *page, "a page of embeddings", err));
+    page->images = page->texts = NULL;
+    page->dims = (uint32_t)dims;
+    GP_GO(gp_alloc((void **)&page->images, PAIR_PAGE * (size_t)dims, sizeof(float), "a page of embeddings", err));
+    GP_GO(gp_alloc((void **)&page->texts, PAIR_PAGE * (size_t)dims, sizeof(float), "a page of embeddings", err));
+    do {
+        GP_GO(pair_page_read(cat, number, encoder, prompt, image, page, err));
+        for (size_t i = 0; i < page->count; i++) {
+            prompt = page->prompt[i];
+            image = page->image[i];
+            if (!visit(user, image, prompt, page->images + i * page->dims, page->texts + i * page->dims, page->dims))
+                goto out;
+        }
+    } while (page->count == PAIR_PAGE);
+out:
+    gp_mem_free(page->texts);
+    gp_mem_free(page->images);
+    gp_mem_free(page);
+    return st;
+}

@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: MIT
+ * The catalog as the stages use it: images by content, precedence of prompts, what is left to do, scores, picks, rows.
+ */
+#include "catalog_support.h"
+#include <math.h>
+
+static void test_image_by_content(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_catalog *cat = catalog_open(at("content/deep/c.db"), GP_CATALOG_CREATE);
+    gp_cat_image image = image_of(1);
+    int64_t a = 0, b = 0, known = -1;
+    bool fresh = false;
+    assert_ok(gp_cat_image_put(cat, &image, "/x/a.png", 1001, 77, &a, &fresh, &err));
+    assert_true(fresh);
+    assert_ok(gp_cat_image_put(cat, &image, "/x/copy of a.png", 1001, 78, &b, &fresh, &err));
+    assert_false(fresh);
+    assert_int_equal(a, b);
+    assert_ok(gp_cat_path_known(cat, "/x/a.png", 1001, 77, &known, &err));
+    assert_int_equal(known, a);
+    assert_ok(gp_cat_path_known(cat, "/x/a.png", 1001, 78, &known, &err));
+    assert_int_equal(known, 0);
+    assert_ok(gp_cat_path_known(cat, "/x/b.png", 1001, 77, &known, &err));
+    assert_int_equal(known, 0);
+    gp_counts counts;
+    assert_ok(gp_cat_counts(cat, &counts, &err));
+    assert_int_equal(counts.images, 1);
+    assert_int_equal(counts.paths, 2);
+    gp_cat_close(cat);
+}
+
+/* The file under a path is replaced: the path now is the new image's, the old one's work stays. */
+static void test_file_replaced(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_catalog *cat = catalog_open(at("replaced.db"), GP_CATALOG_CREATE);
+    int64_t encoder = put_encoder(cat, "w");
+    int64_t old = put_image(cat, 1, "/x/a.png");
+    float v[DIMS] = {1, 0, 0, 0};
+    gp_cat_todo todo;
+    uint64_t lacking, having;
+    put_prompt(cat, old, "a cat", "a1111", 2);
+    assert_ok(gp_cat_image_embedding_put(cat, old, encoder, v, DIMS, &err));
+    int64_t now = put_image(cat, 2, "/x/a.png");
+    assert_int_not_equal(old, now);
+    assert_ok(gp_cat_images_todo(cat, encoder, 0, 10, false, &todo, &err));
+    assert_int_equal(todo.count, 1);
+    assert_int_equal(todo.ids[0], now);
+    assert_string_equal(todo.paths[0], "/x/a.png");
+    gp_cat_todo_clear(&todo);
+    /* The content comes back elsewhere: nothing to do for it. */
+    assert_int_equal(put_image(cat, 1, "/y/a.png"), old);
+    assert_ok(gp_cat_images_todo_count(cat, encoder, false, &lacking, &having, &err));
+    assert_int_equal(lacking, 1);
+    assert_int_equal(having, 1);
+    bool has = false;
+    assert_ok(gp_cat_has_prompt(cat, old, &has, &err));
+    assert_true(has);
+    assert_invariants(cat);
+    gp_cat_close(cat);
+}
+
+static bool exists_in_y(void *user, const char *path)
+{
+    (void)user;
+    return strncmp(path, "/y/", 3) == 0;
+}
+
+static void test_moved_and_missing(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_catalog *cat = catalog_open(at("moved.db"), GP_CATALOG_CREATE);
+    int64_t encoder = put_encoder(cat, "w"), known;
+    int64_t moved = put_image(cat, 1, "/x/a.png"), gone = put_image(cat, 2, "/x/gone.png");
+    gp_cat_todo todo;
+    gp_counts counts;
+    char name[64];
+    for (unsigned i = 10; i < 1400; i++) { /* more than a page of the sweep */
+        snprintf(name, sizeof name, "/x/%u.png", i);
+        put_image(cat, i, name);
+    }
+    assert_int_equal(put_image(cat, 1, "/y/a.png"), moved);
+    assert_ok(gp_cat_paths_sweep(cat, exists_in_y, NULL, &err));
+    assert_ok(gp_cat_counts(cat, &counts, &err));
+    assert_int_equal(counts.missing_paths, 1392);
+    assert_ok(gp_cat_images_todo(cat, encoder, 0, 10, false, &todo, &err));
+    assert_int_equal(todo.count, 1);
+    assert_int_equal(todo.ids[0], moved);
+    assert_string_equal(todo.paths[0], "/y/a.png");
+    gp_cat_todo_clear(&todo);
+    /* The disk is plugged in again. */
+    assert_ok(gp_cat_path_known(cat, "/x/gone.png", 1002, 77, &known, &err));
+    assert_int_equal(known, gone);
+    assert_ok(gp_cat_images_todo(cat, encoder, moved, 10, false, &todo, &err));
+    assert_int_equal(todo.count, 1);
+    assert_int_equal(todo.ids[0], gone);
+    gp_cat_todo_clear(&todo);
+    gp_cat_close(cat);
+}
+
+static void test_prompt_precedence(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_catalog *cat = catalog_open(at("prompts.db"), GP_CATALOG_CREATE);
+    int64_t image = put_image(cat, 1, "/x/a.png");
+    gp_cat_prompt sidecar = {"a dog", "a dog", NULL, "sidecar", 1, NULL};
+    gp_cat_prompt meta = {"a cat", "(a cat:1.2)", "blurry", "a1111", 2, "{\"Steps\":\"20\"}"};
+    gp_cat_prompt table = {"a fox", "a fox", NULL, "table:p.csv", 3, NULL};
+    bool changed;
+    assert_ok(gp_cat_prompt_put(cat, image, &sidecar, &changed, &err));
+    assert_true(changed);
+    assert_ok(gp_cat_prompt_put(cat, image, &sidecar, &changed, &err));
+    assert_false(changed);
+    assert_ok(gp_cat_prompt_put(cat, image, &table, &changed, &err));
+    assert_true(changed);
+    assert_ok(gp_cat_prompt_put(cat, image, &sidecar, &changed, &err));
+    assert_false(changed);
+    assert_ok(gp_cat_prompt_put(cat, image, &meta, &changed, &err));
+    assert_false(changed);
+    assert_int_equal(ask(cat, "SELECT p.text = 'a fox' FROM image_prompts JOIN prompts p ON p.id = prompt"), 1);
+    assert_int_equal(ask(cat, "SELECT count(*) FROM prompts"), 2); /* a weaker one leaves no trace */
+    table.text = table.raw = "a red fox";                          /* the table was corrected */
+    assert_ok(gp_cat_prompt_put(cat, image, &table, &changed, &err));
+    assert_true(changed);
+    table.settings_json = "{\"category\":\"animals\"}";
+    assert_ok(gp_cat_prompt_put(cat, image, &table, &changed, &err));
+    assert_true(changed);
+    assert_ok(gp_cat_prompt_put(cat, image, &table, &changed, &err));
+    assert_false(changed);
+    assert_int_equal(ask(cat, "SELECT count(*) FROM image_prompts"), 1);
+    gp_cat_close(cat);
+}
+
+static void test_failures(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_catalog *cat = catalog_open(at("failures.db"), GP_CATALOG_CREATE);
+    int64_t encoder = put_encoder(cat, "w"), image = put_image(cat, 1, "/x/a.png");
+    uint64_t lacking, having;
+    bool known;
+    assert_ok(gp_cat_failure_put(cat, "/x/bad.png", 9, 5, 0, "add", "not an image", &err));
+    assert_ok(gp_cat_failure_put(cat, "/x/bad.png", 9, 6, 0, "add", "still not an image", &err));
+    assert_ok(gp_cat_failure_known(cat, "/x/bad.png", 9, 6, &known, &err));
+    assert_true(known);
+    assert_ok(gp_cat_failure_known(cat, "/x/bad.png", 9, 5, &known, &err));
+    assert_false(known);
+    assert_ok(gp_cat_failure_put(cat, "/x/a.png", 1001, 77, image, "score", "truncated", &err));
+    assert_ok(gp_cat_images_todo_count(cat, encoder, false, &lacking, &having, &err));
+    assert_int_equal(lacking, 0);
+    assert_ok(gp_cat_images_todo_count(cat, encoder, true, &lacking, &having, &err));
+    assert_int_equal(lacking, 1);
+    assert_ok(gp_cat_failure_clear(cat, image, "score", &err));
+    assert_ok(gp_cat_images_todo_count(cat, encoder, false, &lacking, &having, &err));
+    assert_int_equal(lacking, 1);
+    put_image(cat, 3, "/x/bad.png"); /* was repaired */
+    assert_int_equal(ask(cat, "SELECT count(*) FROM failures"), 0);
+    /* A good file became a bad one: the image is not there any more. */
+    assert_ok(gp_cat_failure_put(cat, "/x/a.png", 4, 99, 0, "add", "empty file", &err));
+    assert_ok(gp_cat_images_todo_count(cat, encoder, false, &lacking, &having, &err));
+    assert_int_equal(lacking, 1);
+    gp_cat_close(cat);
+}
+
+/* ---- scores, candidates, picks, rows */
+
+typedef struct scoring {
+    gp_catalog *cat;
+    const char *scorer;
+    int pairs;
+} scoring;
+
+static bool score_pair(void *user, int64_t image, int64_t prompt, const float *iv, const float *tv, uint32_t dims)
+{
+    scoring *s = user;
+    gp_error err = {0};
+    double sum = 0;
+    for (uint32_t i = 0; i < dims; i++) sum += (double)(iv[i] * tv[i]);
+    assert_ok(gp_cat_score_put(s->cat, image, prompt, s->scorer, 100 * sum, &err));
+    if (++s->pairs % 100 == 0) { /* a commit in the middle of a visit */
+        assert_ok(gp_cat_commit(s->cat, &err));
+        assert_ok(gp_cat_begin(s->cat, &err));
+    }
+    return true;
+}
+
+/* `prompts` prompts with 4 images each; image c of a prompt scores 10 * c. */
+static void fill_scored(gp_catalog *cat, unsigned prompts, const char *scorer)
+{
+    gp_error err = {0};
+    char text[64], path[64];
+    int64_t encoder = put_encoder(cat, "w");
+    assert_ok(gp_cat_begin(cat, &err));
+    for (unsigned p = 0; p < prompts; p++)
+        for (unsigned c = 0; c < 4; c++) {
+            float v[DIMS] = {0.1f * (float)c, 1, 0, 0};
+            snprintf(path, sizeof path, "/x/%u_%u.png", p, c);
+            snprintf(text, sizeof text, "prompt %u", p);
+            int64_t image = put_image(cat, p * 4 + c, path);
+            put_prompt(cat, image, text, "a1111", 2);
+            assert_ok(gp_cat_image_embedding_put(cat, image, encoder, v, DIMS, &err));
+        }
+    gp_cat_todo todo;
+    assert_ok(gp_cat_prompts_todo(cat, encoder, 0, 100000, &todo, &err));
+    assert_int_equal(todo.count, prompts);
+    for (size_t i = 0; i < todo.count; i++) {
+        float v[DIMS] = {1, 0, 0, 0};
+        assert_ok(gp_cat_prompt_embedding_put(cat, todo.ids[i], encoder, v, DIMS, 7, false, &err));
+    }
+    gp_cat_todo_clear(&todo);
+    put_scorer(cat, scorer, encoder);
+    scoring s = {cat, scorer, 0};
+    assert_ok(gp_cat_pairs_todo(cat, scorer, encoder, score_pair, &s, &err));
+    assert_int_equal(s.pairs, 4 * prompts);
+    assert_ok(gp_cat_pairs_todo(cat, scorer, encoder, score_pair, &s, &err));
+    assert_int_equal(s.pairs, 4 * prompts);
+    assert_ok(gp_cat_commit(cat, &err));
+    assert_invariants(cat);
+}
+
+static void test_scores_and_rows(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_catalog *cat = catalog_open(at("rows.db"), GP_CATALOG_CREATE);
+    char *last = NULL;
+    gp_rows *rows;
+    const gp_row *row;
+    assert_int_equal(gp_cat_scorer_last(cat, &last, &err), GP_ERR_NOT_FOUND);
+    assert_ok(gp_cat_rows_open(cat, NULL, &rows, &err));
+    assert_ok(gp_cat_rows_next(rows, &row, &err));
+    assert_null(row);
+    gp_cat_rows_close(rows);
+    fill_scored(cat, 200, "clip/w");
+    int64_t bare = put_image(cat, 9999, "/x/no prompt.png");
+    assert_ok(gp_cat_scorer_last(cat, &last, &err));
+    assert_string_equal(last, "clip/w");
+    gp_mem_free(last);
+
+    gp_cat_candidate *list;
+    size_t count;
+    assert_ok(gp_cat_candidates(cat, "clip/w", &list, &count, &err));
+    assert_int_equal(count, 800);
+    for (size_t i = 1; i < count; i++)
+        assert_true(list[i - 1].prompt < list[i].prompt ||
+                    (list[i - 1].prompt == list[i].prompt && list[i - 1].image < list[i].image));
+    int64_t best[200];
+    uint32_t ranks[200];
+    for (size_t p = 0; p < 200; p++) best[p] = list[4 * p + 3].image, ranks[p] = 1;
+    gp_mem_free(list);
+    assert_ok(gp_cat_picks_replace(cat, "clip/w", best, ranks, 200, "per_prompt=1", &err));
+    assert_ok(gp_cat_picks_replace(cat, "clip/w", best, ranks, 200, "per_prompt=1", &err));
+
+    assert_ok(gp_cat_rows_open(cat, NULL, &rows, &err));
+    char before[64] = "";
+    for (uint32_t n = 0; n < 801; n++) {
+        assert_ok(gp_cat_rows_next(rows, &row, &err));
+        assert_non_null(row);
+        if (n == 800) { /* without prompt: last */
+            assert_int_equal(row->image, bare);
+            assert_null(row->prompt);
+            assert_false(row->has_score);
+            assert_int_equal(row->rank, 0);
+            assert_int_equal(row->candidates, 0);
+            break;
+        }
+        assert_true(strcmp(before, row->prompt) <= 0);
+        snprintf(before, sizeof before, "%s", row->prompt);
+        assert_int_equal(row->rank, n % 4 + 1);
+        assert_int_equal(row->candidates, 4);
+        assert_true(fabs(row->score - 10.0 * (3 - n % 4)) < 1e-4);
+        assert_int_equal(row->picked, n % 4 == 0);
+        assert_string_equal(row->format, "png");
+        assert_int_equal(strlen(row->hash), 32);
+        assert_int_equal(row->path_count, 1);
+    }
+    assert_ok(gp_cat_rows_next(rows, &row, &err));
+    assert_null(row);
+    assert_ok(gp_cat_rows_next(rows, &row, &err));
+    assert_null(row);
+    gp_cat_rows_close(rows);
+    gp_cat_close(cat);
+}
+
+static void test_rows_filters(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_catalog *cat = catalog_open(at("filters.db"), GP_CATALOG_CREATE);
+    fill_scored(cat, 5, "clip/w");
+    int64_t image = ask(cat, "SELECT image FROM paths WHERE path = '/x/3_2.png'");
+    uint32_t rank = 2;
+    gp_rows *rows;
+    const gp_row *row;
+    put_image(cat, 3 * 4 + 2, "/a/other name.png");
+    assert_ok(gp_cat_picks_replace(cat, "clip/w", &image, &rank, 1, NULL, &err));
+    assert_ok(gp_cat_failure_put(cat, "/x/3_2.png", 1, 1, image, "score", "oops", &err));
+
+    gp_query query = GP_QUERY_DEFAULTS;
+    query.path = "/x/../x/3_2.png";
+    assert_ok(gp_cat_rows_open(cat, &query, &rows, &err));
+    assert_ok(gp_cat_rows_next(rows, &row, &err));
+    assert_non_null(row);
+    assert_string_equal(row->path, "/x/3_2.png");
+    assert_int_equal(row->path_count, 2);
+    assert_int_equal(row->rank, 2);
+    assert_int_equal(row->candidates, 4);
+    assert_true(row->picked);
+    assert_string_equal(row->failure, "oops");
+    assert_ok(gp_cat_rows_next(rows, &row, &err));
+    assert_null(row);
+    gp_cat_rows_close(rows);
+
+    query.path = "/x/unknown.png";
+    assert_ok(gp_cat_rows_open(cat, &query, &rows, &err));
+    assert_ok(gp_cat_rows_next(rows, &row, &err));
+    assert_null(row);
+    gp_cat_rows_close(rows);
+
+    query.path = NULL;
+    query.picked_only = true;
+    query.order = GP_ORDER_SCORE;
+    assert_ok(gp_cat_rows_open(cat, &query, &rows, &err));
+    assert_ok(gp_cat_rows_next(rows, &row, &err));
+    assert_string_equal(row->path, "/a/other name.png");
+    assert_ok(gp_cat_rows_next(rows, &row, &err));
+    assert_null(row);
+    gp_cat_rows_close(rows);
+
+    double previous = 1e9;
+    query.picked_only = false;
+    assert_ok(gp_cat_rows_open(cat, &query, &rows, &err));
+    for (;;) {
+        assert_ok(gp_cat_rows_next(rows, &row, &err));
+        if (!row) break;
+        assert_true(row->score <= previous);
+        previous = row->score;
+    }
+    gp_cat_rows_close(rows);
+
+    char before[256] = "";
+    query.order = GP_ORDER_PATH;
+    assert_ok(gp_cat_rows_open(cat, &query, &rows, &err));
+    for (;;) {
+        assert_ok(gp_cat_rows_next(rows, &row, &err));
+        if (!row) break;
+        assert_true(strcmp(before, row->path) < 0);
+        snprintf(before, sizeof before, "%s", row->path);
+    }
+    gp_cat_rows_close(rows);
+
+    query.scorer = "nobody";
+    assert_int_equal(gp_cat_rows_open(cat, &query, &rows, &err), GP_ERR_NOT_FOUND);
+    query.scorer = "clip/w";
+    query.order = (gp_order)99;
+    assert_int_equal(gp_cat_rows_open(cat, &query, &rows, &err), GP_ERR_USAGE);
+    gp_cat_close(cat);
+}
+
+static bool exists_not_best(void *user, const char *path)
+{
+    (void)user;
+    return strcmp(path, "/x/0_3.png") != 0;
+}
+
+/* An image that has gone is neither ranked nor a candidate; as a pick it stays visible until the next pick. */
+static void test_gone_is_not_ranked(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_catalog *cat = catalog_open(at("gone.db"), GP_CATALOG_CREATE);
+    fill_scored(cat, 1, "clip/w");
+    int64_t image = ask(cat, "SELECT image FROM paths WHERE path = '/x/0_3.png'");
+    uint32_t rank = 1;
+    gp_rows *rows;
+    const gp_row *row;
+    gp_cat_candidate *list;
+    size_t count;
+    assert_ok(gp_cat_picks_replace(cat, "clip/w", &image, &rank, 1, "r", &err));
+    assert_ok(gp_cat_paths_sweep(cat, exists_not_best, NULL, &err));
+    assert_ok(gp_cat_candidates(cat, "clip/w", &list, &count, &err));
+    assert_int_equal(count, 3);
+    gp_mem_free(list);
+    assert_ok(gp_cat_rows_open(cat, NULL, &rows, &err));
+    for (uint32_t n = 1; n <= 4; n++) {
+        assert_ok(gp_cat_rows_next(rows, &row, &err));
+        assert_non_null(row);
+        assert_int_equal(row->rank, n <= 3 ? n : 0);
+        assert_int_equal(row->candidates, 3);
+        assert_int_equal(row->picked, n == 4);
+    }
+    assert_ok(gp_cat_rows_next(rows, &row, &err));
+    assert_null(row);
+    gp_cat_rows_close(rows);
+    assert_ok(gp_cat_picks_replace(cat, "clip/w", NULL, NULL, 0, "r", &err));
+    assert_int_equal(ask(cat, "SELECT count(*) FROM v_images"), 3);
+    assert_int_equal(ask(cat, "SELECT count(*) FROM v_images WHERE rank BETWEEN 1 AND 3 AND candidates = 3"), 3);
+    gp_cat_close(cat);
+}
+
+static void test_nan_lower_and_two_scorers(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_catalog *cat = catalog_open(at("nan.db"), GP_CATALOG_CREATE);
+    fill_scored(cat, 1, "clip/w");
+    int64_t encoder = put_encoder(cat, "w");
+    int64_t prompt = ask(cat, "SELECT id FROM prompts"),
+            image = ask(cat, "SELECT image FROM paths WHERE path = '/x/0_3.png'");
+    gp_cat_candidate *list;
+    size_t count;
+    gp_rows *rows;
+    const gp_row *row;
+    assert_ok(gp_cat_score_put(cat, image, prompt, "clip/w", (double)NAN, &err));
+    assert_ok(gp_cat_candidates(cat, "clip/w", &list, &count, &err));
+    assert_int_equal(count, 3);
+    gp_mem_free(list);
+    scoring s = {cat, "clip/w", 0};
+    assert_ok(gp_cat_pairs_todo(cat, "clip/w", encoder, score_pair, &s, &err));
+    assert_int_equal(s.pairs, 0);
+    gp_cat_scorer distance = {"distance/w", "distance", "0..2", encoder, false};
+    assert_ok(gp_cat_scorer_put(cat, &distance, &err));
+    for (int i = 0; i < 4; i++) {
+        char sql[128];
+        snprintf(sql, sizeof sql, "SELECT image FROM paths WHERE path = '/x/0_%d.png'", i);
+        assert_ok(gp_cat_score_put(cat, ask(cat, sql), prompt, "distance/w", i, &err));
+    }
+    gp_query query = GP_QUERY_DEFAULTS; /* the scorer used last: smaller is better */
+    assert_ok(gp_cat_rows_open(cat, &query, &rows, &err));
+    for (int i = 0; i < 4; i++) {
+        assert_ok(gp_cat_rows_next(rows, &row, &err));
+        assert_true(row->score == i);
+    }
+    gp_cat_rows_close(rows);
+    assert_int_equal(ask(cat, "SELECT rank FROM v_images WHERE path = '/x/0_0.png'"), 1);
+    query.scorer = "clip/w";
+    assert_ok(gp_cat_rows_open(cat, &query, &rows, &err));
+    for (int i = 0; i < 4; i++) {
+        assert_ok(gp_cat_rows_next(rows, &row, &err));
+        assert_int_equal(row->has_score, i < 3);
+    }
+    gp_cat_rows_close(rows);
+    assert_int_equal(gp_cat_score_put(cat, image, prompt, "nobody", 1, &err), GP_ERR_USAGE);
+    gp_cat_close(cat);
+}
+
+/* Names are bytes: a name that is not UTF-8 comes back as it went in. */
+static void test_names_are_bytes(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    static const char name[] = "/x/\xff\xfe \xc3\x28'\"\n.png";
+    gp_catalog *cat = catalog_open(at("b\xff?%#.db"), GP_CATALOG_CREATE);
+    int64_t id = put_image(cat, 1, name), known;
+    gp_rows *rows;
+    const gp_row *row;
+    assert_ok(gp_cat_path_known(cat, name, 1001, 77, &known, &err));
+    assert_int_equal(known, id);
+    assert_ok(gp_cat_rows_open(cat, NULL, &rows, &err));
+    assert_ok(gp_cat_rows_next(rows, &row, &err));
+    assert_string_equal(row->path, name);
+    gp_cat_rows_close(rows);
+    gp_cat_close(cat);
+    assert_int_equal(access(at("b\xff?%#.db"), R_OK), 0);
+}
+
+static void test_wrong_use(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_catalog *cat = catalog_open(at("wrong.db"), GP_CATALOG_CREATE);
+    int64_t encoder = put_encoder(cat, "w"), other = 0, image = put_image(cat, 1, "/x/a.png");
+    float v[DIMS + 1] = {0};
+    gp_cat_encoder changed = {"test/model", "w", "fp32", "pre", "keep-end", DIMS + 1};
+    assert_int_equal(gp_cat_encoder_put(cat, &changed, &other, &err), GP_ERR_CATALOG);
+    changed.dims = DIMS, changed.model = "the same by another name";
+    assert_ok(gp_cat_encoder_put(cat, &changed, &other, &err));
+    assert_int_equal(other, encoder);
+    assert_int_equal(gp_cat_image_embedding_put(cat, image, encoder, v, DIMS + 1, &err), GP_ERR_USAGE);
+    assert_int_equal(gp_cat_image_embedding_put(cat, 12345, encoder, v, DIMS, &err), GP_ERR_CATALOG);
+    assert_int_equal(ask(cat, "SELECT count(*) FROM image_embeddings"), 0);
+    assert_ok(gp_cat_begin(cat, &err));
+    assert_int_equal(gp_cat_begin(cat, &err), GP_ERR_USAGE);
+    put_image(cat, 2, "/x/b.png");
+    gp_cat_rollback(cat);
+    gp_cat_rollback(cat);
+    assert_int_equal(ask(cat, "SELECT count(*) FROM images"), 1);
+    gp_cat_close(cat);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_image_by_content),  cmocka_unit_test(test_file_replaced),
+        cmocka_unit_test(test_moved_and_missing), cmocka_unit_test(test_prompt_precedence),
+        cmocka_unit_test(test_failures),          cmocka_unit_test(test_scores_and_rows),
+        cmocka_unit_test(test_rows_filters),      cmocka_unit_test(test_gone_is_not_ranked),
+        cmocka_unit_test(test_names_are_bytes),   cmocka_unit_test(test_nan_lower_and_two_scorers),
+        cmocka_unit_test(test_wrong_use),
+    };
+    return cmocka_run_group_tests(tests, folder_make, folder_remove);
+}
