@@ -1,7 +1,6 @@
 # The door.  `make demo` and `make test` do all the set-up on a fresh Debian machine.
 BUILD  ?= build
 PREFIX ?= /usr/local
-MESON_SETUP = meson setup --wipe
 
 .PHONY: all deps build demo test test-asan test-tsan golden-check fuzz bench install clean format house
 

@@ -41,13 +41,14 @@ static bool all(uint64_t value, uint64_t bits)
 static unsigned detect(void)
 {
     enum { YMM = 0x6, ZMM = 0xE6, TILES = 3 << 17 };
-    uint32_t a, b, c, d, b7 = 0, c7 = 0, d7 = 0, a71 = 0, most = __get_cpuid_max(0, NULL);
+    uint32_t a, b, c, d, b7 = 0, c7 = 0, d7 = 0, a71 = 0, unused;
+    uint32_t most = (uint32_t)__get_cpuid_max(0, NULL);
     unsigned features = 0;
     if (most < 1) return 0;
     __cpuid(1, a, b, c, d);
     if (most >= 7) {
         __cpuid_count(7, 0, a, b7, c7, d7);
-        if (a >= 1) __cpuid_count(7, 1, a71, b, most, d);
+        if (a >= 1) __cpuid_count(7, 1, a71, b, unused, unused);
     }
     if (c & bit_SSE4_1) features |= GP_CPU_SSE41;
     uint64_t saved = c & bit_OSXSAVE ? xcr0() : 0;

@@ -40,6 +40,10 @@ void gp_json_put_real(gp_str *out, double value)
         gp_str_puts(out, "null");
         return;
     }
+    if (value == 0) { /* "-0" would read back as an integer */
+        gp_str_puts(out, signbit(value) ? "-0.0" : "0");
+        return;
+    }
     gp_str digits = GP_STR_INIT;
     for (int precision = 15; precision <= 17; precision++) {
         double back;
