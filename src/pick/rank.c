@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ * Rank within groups and choose, over plain arrays.
+ *
+ * One order decides everything: group, then higher score, then smaller tie.  Candidates are sorted by it once through
+ * indices; since ties are content hashes, which differ between different images, the result does not depend on the
+ * order of the input.  (Equal hashes are equal images: then the input's order decides, and the bytes chosen are the
+ * same.) */
+#include "pick/rank.h"
+#include "base/mem.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int by_worth(const gp_candidate *a, const gp_candidate *b)
+{
+    if (a->score != b->score) return a->score > b->score ? -1 : 1;
+    return memcmp(a->tie.bytes, b->tie.bytes, sizeof a->tie.bytes);
+}
+
+static int by_place(size_t a, size_t b)
+{
+    return (a > b) - (a < b);
+}
+
+/* qsort_r gives `user` = the candidates; a, b are indices into them. */
+static int compare_in_groups(const void *a, const void *b, void *user)
+{
+    const gp_candidate *c = user;
+    size_t i = *(const size_t *)a, j = *(const size_t *)b;
+    if (c[i].group != c[j].group) return c[i].group < c[j].group ? -1 : 1;
+    int worth = by_worth(&c[i], &c[j]);
+    return worth ? worth : by_place(i, j);
+}
+
+static int compare_over_all(const void *a, const void *b, void *user)
+{
+    const gp_candidate *c = user;
+    size_t i = *(const size_t *)a, j = *(const size_t *)b;
+    int worth = by_worth(&c[i], &c[j]);
+    return worth ? worth : by_place(i, j);
+}
+
+gp_status gp_rank_groups(const gp_candidate *candidates, size_t n, uint32_t *rank, gp_error *err)
+{
+    size_t *order = NULL, m = 0;
+    GP_TRY(gp_alloc((void **)&order, n, sizeof *order, "an order of candidates", err));
+    for (size_t i = 0; i < n; i++) {
+        rank[i] = 0;
+        if (!isnan(candidates[i].score)) order[m++] = i;
+    }
+    qsort_r(order, m, sizeof *order, compare_in_groups, (void *)(uintptr_t)candidates);
+    for (size_t k = 0; k < m; k++) {
+        bool first = k == 0 || candidates[order[k]].group != candidates[order[k - 1]].group;
+        rank[order[k]] = first ? 1 : rank[order[k - 1]] + 1;
+    }
+    gp_mem_free(order);
+    return GP_OK;
+}
+
+gp_status gp_rank_choose(const gp_candidate *candidates, const uint32_t *rank, size_t n, uint32_t per_group,
+                         uint64_t top, bool has_min, double min_score, bool *chosen, size_t *count, gp_error *err)
+{
+    size_t *order = NULL, m = 0;
+    GP_TRY(gp_alloc((void **)&order, n, sizeof *order, "an order of candidates", err));
+    for (size_t i = 0; i < n; i++) {
+        bool in = rank[i] > 0 && (per_group == 0 || rank[i] <= per_group);
+        /* Not "score < min": a threshold that is not a number lets nothing through. */
+        if (in && has_min && !(candidates[i].score >= min_score)) in = false;
+        chosen[i] = in;
+        if (in) order[m++] = i;
+    }
+    if (top > 0 && top < m) {
+        qsort_r(order, m, sizeof *order, compare_over_all, (void *)(uintptr_t)candidates);
+        for (size_t k = (size_t)top; k < m; k++) chosen[order[k]] = false;
+        m = (size_t)top;
+    }
+    *count = m;
+    gp_mem_free(order);
+    return GP_OK;
+}
