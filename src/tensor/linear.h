@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * y = x W^T + b, with W packed once for the engine.  The one small interface behind which matrices are multiplied:
- * linear.c chooses between the plain twin (matmul_plain.c) and oneDNN (matmul_onednn.c, the only file that sees dnnl.h).
- * A packed matrix is read-only and shared by all threads; each call runs on the calling thread alone. */
+ * linear.c chooses between the plain twin (matmul_plain.c) and oneDNN (matmul_onednn.c, the only file that sees
+ * dnnl.h). A packed matrix is read-only and shared by all threads; each call runs on the calling thread alone. */
 #ifndef GP_TENSOR_LINEAR_H
 #define GP_TENSOR_LINEAR_H
 

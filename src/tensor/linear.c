@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT
+ * y = x W^T + b: brings stored weights to floats, chooses engine and precision, and cuts rows into blocks.
+ *
+ *     weight (F32, F16, BF16, unaligned) ─► floats [out, in] ─► (bf16: rounded) ─► engine's packed form
+ *     x [m, in] ─► blocks of 192 rows ─► (bf16: rounded, in scratch) ─► engine ─► y [m, out]
+ *
+ * bf16 without instructions for it means the same rounded numbers multiplied as floats: no faster, but scores can be
+ * compared with those of a machine that has them. */
+#include "tensor/linear.h"
+
+#include "base/cpu.h"
+#include "base/mem.h"
+#include "kernel/kernel.h"
+#include "tensor/matmul.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { CHUNK = 512 }; /* numbers converted at a time on the stack */
+
+struct gp_linear {
+    size_t out, in;
+    bool round, bf16; /* x is rounded to bf16; and handed to the engine as bf16 */
+    const gp_matmul_engine *engine;
+    void *packed;
+};
+
+size_t gp_dtype_size(gp_dtype dtype)
+{
+    return dtype == GP_F32 ? 4 : 2;
+}
+
+const char *gp_dtype_name(gp_dtype dtype)
+{
+    return dtype == GP_F32 ? "F32" : dtype == GP_F16 ? "F16" : "BF16";
+}
+
+static bool bf16_native(void)
+{
+    return gp_cpu_features() & (GP_CPU_AMX_BF16 | GP_CPU_AVX512_BF16);
+}
+
+void gp_linear_resolve(gp_precision *precision, gp_engine *engine)
+{
+#ifdef GP_HAVE_ONEDNN
+    if (*engine == GP_ENGINE_AUTO) *engine = GP_ENGINE_ONEDNN;
+#else
+    if (*engine == GP_ENGINE_AUTO) *engine = GP_ENGINE_PLAIN;
+#endif
+    if (*precision == GP_PRECISION_AUTO)
+        *precision = *engine == GP_ENGINE_ONEDNN && bf16_native() ? GP_PRECISION_BF16 : GP_PRECISION_FP32;
+}
+
+static const gp_matmul_engine *engine_of(gp_engine engine)
+{
+#ifdef GP_HAVE_ONEDNN
+    if (engine == GP_ENGINE_ONEDNN) return gp_matmul_onednn();
+#endif
+    return engine == GP_ENGINE_PLAIN ? gp_matmul_plain() : NULL;
+}
+
+void gp_linear_describe(gp_engine engine, char *out, size_t size)
+{
+    gp_precision precision = GP_PRECISION_AUTO;
+    gp_linear_resolve(&precision, &engine);
+#ifdef GP_HAVE_ONEDNN
+    if (engine == GP_ENGINE_ONEDNN) {
+        gp_matmul_onednn_version(out, size);
+        return;
+    }
+#endif
+    snprintf(out, size, "plain C");
+}
+
+/* to [n] = from [n], each rounded to bf16. */
+static void round_floats(const float *from, float *to, size_t n)
+{
+    const gp_kernels *kernels = gp_kernel_table();
+    uint16_t half[CHUNK];
+    for (size_t i = 0; i < n; i += CHUNK) {
+        size_t part = n - i < CHUNK ? n - i : CHUNK;
+        kernels->f32_to_bf16(from + i, half, part);
+        kernels->bf16_to_f32(half, to + i, part);
+    }
+}
+
+/* Stored numbers, at any address, to floats. */
+static void load(const uint8_t *from, gp_dtype dtype, float *to, size_t n)
+{
+    const gp_kernels *kernels = gp_kernel_table();
+    uint16_t half[CHUNK];
+    if (dtype == GP_F32) {
+        memcpy(to, from, n * sizeof(float));
+        return;
+    }
+    for (size_t i = 0; i < n; i += CHUNK) {
+        size_t part = n - i < CHUNK ? n - i : CHUNK;
+        memcpy(half, from + i * sizeof half[0], part * sizeof half[0]);
+        (dtype == GP_F16 ? kernels->f16_to_f32 : kernels->bf16_to_f32)(half, to + i, part);
+    }
+}
+
+/* The engine's packed form; bf16 that the engine refuses (ONEDNN_MAX_CPU_ISA may forbid it) becomes rounded floats. */
+static gp_status pack(gp_linear *l, const float *weight, const float *bias, gp_error *err)
+{
+    if (l->bf16) {
+        gp_status st = l->engine->pack(weight, bias, l->out, l->in, true, &l->packed, NULL);
+        if (st == GP_OK) return GP_OK;
+        if (st == GP_ERR_MEMORY) return gp_fail(err, st, "out of memory for a linear layer");
+        l->bf16 = false;
+    }
+    return l->engine->pack(weight, bias, l->out, l->in, false, &l->packed, err);
+}
+
+gp_status gp_linear_new(const void *weight, gp_dtype dtype, const float *bias, size_t out_features, size_t in_features,
+                        gp_precision precision, gp_engine engine, gp_linear **linear, gp_error *err)
+{
+    gp_linear_resolve(&precision, &engine);
+    if (!engine_of(engine)) return gp_fail(err, GP_ERR_UNSUPPORTED, "this goldpan was built without oneDNN");
+    size_t count;
+    if (out_features == 0 || in_features == 0) return gp_fail(err, GP_ERR_USAGE, "a linear layer without features");
+    if (out_features > INT32_MAX || in_features > INT32_MAX || !gp_size_mul(out_features, in_features, &count))
+        return gp_fail(err, GP_ERR_LIMIT, "a matrix of %zu x %zu is too large", out_features, in_features);
+
+    gp_linear *l = NULL;
+    void *part = NULL;
+    float *floats = NULL, *zeros = NULL;
+    gp_status st;
+    GP_GO(gp_alloc(&part, 1, sizeof *l, "a linear layer", err));
+    l = part;
+    *l = (gp_linear){.out = out_features,
+                     .in = in_features,
+                     .round = precision == GP_PRECISION_BF16,
+                     .bf16 = precision == GP_PRECISION_BF16 && engine == GP_ENGINE_ONEDNN && bf16_native(),
+                     .engine = engine_of(engine)};
+    GP_GO(gp_alloc_aligned(&part, count, sizeof(float), "a linear layer's weights", err));
+    floats = part;
+    load(weight, dtype, floats, count);
+    if (l->round) round_floats(floats, floats, count);
+    if (!bias) {
+        GP_GO(gp_alloc(&part, out_features, sizeof(float), "a linear layer's bias", err));
+        zeros = part;
+        memset(zeros, 0, out_features * sizeof(float));
+        bias = zeros;
+    }
+    GP_GO(pack(l, floats, bias, err));
+    *linear = l;
+    l = NULL;
+out:
+    gp_mem_free(zeros);
+    gp_mem_free(floats);
+    gp_linear_free(l);
+    return st;
+}
+
+void gp_linear_free(gp_linear *linear)
+{
+    if (!linear) return;
+    linear->engine->free(linear->packed);
+    gp_mem_free(linear);
+}
+
+size_t gp_linear_bytes(const gp_linear *linear)
+{
+    return linear->engine->bytes(linear->packed);
+}
+
+size_t gp_linear_rows(size_t m)
+{
+    return (m + GP_MATMUL_STEP - 1) / GP_MATMUL_STEP * GP_MATMUL_STEP;
+}
+
+static size_t aligned(size_t bytes)
+{
+    return (bytes + 63) / 64 * 64;
+}
+
+/* Bytes of x in bf16, for the largest block of m rows. */
+static size_t rounded_bytes(const gp_linear *linear, size_t m)
+{
+    size_t rows = gp_linear_rows(m < GP_MATMUL_BLOCK ? m : GP_MATMUL_BLOCK);
+    if (!linear->round) return 0;
+    return aligned(rows * linear->in * (linear->bf16 ? sizeof(uint16_t) : sizeof(float)));
+}
+
+size_t gp_linear_scratch(const gp_linear *linear, size_t m)
+{
+    return rounded_bytes(linear, m) + aligned(linear->engine->scratch(linear->packed));
+}
+
+gp_status gp_linear_run(const gp_linear *linear, const float *x, float *y, size_t m, void *scratch, gp_error *err)
+{
+    uint8_t *rest = (uint8_t *)scratch + rounded_bytes(linear, m);
+    for (size_t row = 0; row < m; row += GP_MATMUL_BLOCK) {
+        size_t rows = gp_linear_rows(m - row < GP_MATMUL_BLOCK ? m - row : GP_MATMUL_BLOCK);
+        const float *from = x + row * linear->in;
+        const void *input = from;
+        if (linear->round) {
+            if (linear->bf16)
+                gp_kernel_table()->f32_to_bf16(from, scratch, rows * linear->in);
+            else
+                round_floats(from, scratch, rows * linear->in);
+            input = scratch;
+        }
+        GP_TRY(linear->engine->run(linear->packed, input, y + row * linear->out, rows, rest, err));
+    }
+    return GP_OK;
+}

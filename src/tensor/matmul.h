@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ * What an engine does for linear.c: pack a matrix once, multiply rows by it.  Private to tensor.
+ *
+ * One promise binds every engine: a row's result depends on that row alone, not on the number of rows or the place
+ * among them, because a picture's score may not depend on its companions in a batch. */
+#ifndef GP_TENSOR_MATMUL_H
+#define GP_TENSOR_MATMUL_H
+
+#include "base/status.h"
+
+/* Rows come in blocks: linear.c calls run() with at most BLOCK rows, a multiple of STEP. */
+enum { GP_MATMUL_STEP = 16, GP_MATMUL_BLOCK = 192 };
+
+typedef struct gp_matmul_engine {
+    /* weight [out, in], bias [out]; bf16: weight holds bf16 values, and run() will get x as bf16; an engine that cannot
+     * says UNSUPPORTED.  Owns: *packed, released with `free`. */
+    gp_status (*pack)(const float *weight, const float *bias, size_t out, size_t in, bool bf16, void **packed,
+                      gp_error *err);
+    void (*free)(void *packed);
+    size_t (*bytes)(const void *packed);
+    size_t (*scratch)(const void *packed); /* bytes that run() needs, any number of rows */
+    /* x [rows, in] float or bf16 -> y [rows, out]; 64-byte aligned, scratch too.  Any thread. */
+    gp_status (*run)(const void *packed, const void *x, float *y, size_t rows, void *scratch, gp_error *err);
+} gp_matmul_engine;
+
+const gp_matmul_engine *gp_matmul_plain(void);
+#ifdef GP_HAVE_ONEDNN
+const gp_matmul_engine *gp_matmul_onednn(void);
+void gp_matmul_onednn_version(char *out, size_t size);
+#endif
+
+#endif
