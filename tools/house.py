@@ -1,0 +1,382 @@
+#!/usr/bin/env python3
+"""The house rules that a machine can see.  house.py [--source DIR] [--build DIR] [CHECK...]
+
+Each finding is one line "file: what".  Exit 0: clean, 1: findings, 77: a tool is missing.  The tests of `make test`
+call one check each; tests/house/test_house.py proves that each check can fail."""
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+MOST_LINES = 800
+MOST_GOLDEN = 8 << 20
+MOST_TRACKED = 60 << 20
+
+# Libraries as docs/design.md calls them, and the headers by which they are known.
+LIBRARIES = {
+    "json-c": r"json-c/.*|json\.h",
+    "xxHash": r"xxh.*\.h",
+    "intrinsics": r"(imm|x86|[a-z]mm)intrin\.h|arm_(neon|sve|acle)\.h",
+    "libdeflate": r"libdeflate\.h",
+    "libpng": r"(.*/)?png.*\.h",
+    "libjpeg-turbo": r"jpeglib\.h|jerror\.h|jmorecfg\.h|turbojpeg\.h",
+    "libwebp": r"webp/.*",
+    "utf8proc": r"utf8proc\.h",
+    "oneDNN": r"dnnl.*|oneapi/.*",
+    "zlib": r"z(lib|conf)\.h",
+    "SQLite": r"sqlite3(ext)?\.h",
+    "libcurl": r"curl/.*",
+    "libcrypto": r"openssl/.*",
+}
+# What C and POSIX give to every room; cpuid and the sanitizer's interface to base alone.
+SYSTEM = set("""assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg
+    stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath threads time uchar wchar wctype
+    dirent dlfcn fcntl fnmatch ftw getopt glob langinfo libgen poll pthread pwd sched semaphore spawn strings termios
+    unistd""".split())
+SYSTEM_OF_BASE = {"cpuid.h", "sanitizer/asan_interface.h"}
+
+FORBIDDEN = "strcpy strcat stpcpy sprintf vsprintf gets strtok atoi atol atoll atof system popen alloca tmpnam mktemp"
+FORBIDDEN_OUTSIDE_CLI = "printf vprintf fprintf vfprintf dprintf puts putchar putc fputs fputc perror exit _exit abort"
+# malloc and free in pairs are fine for what a library of the system gives; getting memory is base/mem.c's.
+FORBIDDEN_OUTSIDE_MEM = "malloc calloc realloc reallocarray aligned_alloc posix_memalign strdup strndup asprintf"
+
+
+class House:
+    def __init__(self, source, build):
+        self.root = os.path.abspath(source)
+        self.build = build
+        self.found = []
+        self.skipped = None
+        self._files = None
+
+    # ---- helpers ----
+    def say(self, path, what):
+        self.found.append("%s: %s" % (path, what))
+
+    def path(self, *parts):
+        return os.path.join(self.root, *parts)
+
+    def text(self, path):
+        with open(self.path(path), encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def files(self):
+        """Paths, from the root, of what git tracks or would track; without git, of all but build folders."""
+        if self._files is None:
+            git = subprocess.run(["git", "-C", self.root, "ls-files", "-z", "-co", "--exclude-standard"],
+                                 capture_output=True, text=True) if os.path.exists(self.path(".git")) else None
+            if git and git.returncode == 0:
+                names = git.stdout.split("\0")
+            else:
+                names = []
+                for folder, inner, found in os.walk(self.root):
+                    inner[:] = [d for d in inner if not d.startswith((".git", "build", "__pycache__", ".venv"))]
+                    names += [os.path.relpath(os.path.join(folder, f), self.root) for f in found]
+            self._files = sorted(n for n in names if n and os.path.isfile(self.path(n)))
+        return self._files
+
+    def c_files(self, *folders):
+        return [f for f in self.files() if f.endswith((".c", ".h")) and (not folders or f.startswith(folders))]
+
+    def arrows(self):
+        """{room: (rooms {name: header or None}, libraries {name: [files]})} from the table of docs/design.md."""
+        text = self.text("docs/design.md")
+        section = re.split(r"^## ", text.split("## Arrows", 1)[1] if "## Arrows" in text else "", flags=re.M)[0]
+        table = {}
+        for line in section.splitlines():
+            cells = [c.strip() for c in line.strip().strip("|").split("|")]
+            if len(cells) != 3 or cells[0] in ("room", "") or set(cells[0]) <= set("-: "):
+                continue
+            split = [re.findall(r"([\w.\-/`]+)(?:\s*\(([^)]*)\))?", c if c[:1] not in "–-" else "") for c in cells[1:]]
+            rooms = {n: (only if only.endswith(".h") else None) for n, only in split[0] if "`" not in n}
+            libraries = {n: [f.strip() for f in only.split(",") if f.strip()] for n, only in split[1]}
+            table[cells[0]] = (rooms, libraries)
+        return table
+
+    # ---- checks ----
+    def check_arrows(self):
+        table = self.arrows()
+        rooms = sorted({f.split("/")[1] for f in self.c_files("src/") if f.count("/") > 1})
+        if not table:
+            self.say("docs/design.md", "no table under '## Arrows'")
+        for room in rooms:
+            if room not in table:
+                self.say("docs/design.md", "room %s is not in the table" % room)
+        for room, (allowed, _) in table.items():
+            for other in list(allowed) + [room]:
+                if not os.path.isdir(self.path("src", other)):
+                    self.say("docs/design.md", "row %s: there is no room '%s'" % (room, other))
+                if other in ("api", "cli") and other != room:
+                    self.say("docs/design.md", "row %s: nothing includes %s" % (room, other))
+        self.check_cycles(table)
+        for path in self.c_files("src/"):
+            room = path.split("/")[1]
+            for line, kind, header in self.includes(path):
+                self.check_include(path, line, room, header, table.get(room, ({}, {}))[0])
+                if kind == '"' and not (os.path.isfile(self.path("src", header)) or header == "goldpan.h"):
+                    self.say(path, "line %d: \"%s\" is not a path from src/" % (line, header))
+
+    def check_include(self, path, line, room, header, allowed):
+        other = header.split("/")[0] if "/" in header else None
+        if other is None or not os.path.isdir(self.path("src", other)):
+            return
+        if other == "kernel" and header.count("/") > 1 and not path.startswith("src/kernel/"):
+            self.say(path, "line %d: kernel's variants are reached only through the table" % line)
+        elif other in ("base", room):
+            return
+        elif other not in allowed:
+            self.say(path, "line %d: %s may not include %s" % (line, room, header))
+        elif allowed[other] and header != "%s/%s" % (other, allowed[other]):
+            self.say(path, "line %d: %s may include only %s of %s" % (line, room, allowed[other], other))
+
+    def check_cycles(self, table):
+        done, path = set(), []
+
+        def visit(room):
+            if room in path:
+                self.say("docs/design.md", "the arrows go round: " + " > ".join(path[path.index(room):] + [room]))
+                return
+            if room in done or room not in table:
+                return
+            path.append(room)
+            for other in table[room][0]:
+                visit(other)
+            path.pop()
+            done.add(room)
+
+        for room in table:
+            visit(room)
+
+    def includes(self, path):
+        for number, line in enumerate(self.text(path).splitlines(), 1):
+            m = re.match(r'\s*#\s*include\s*(["<])([^">]+)[">]', line)
+            if m:
+                yield number, m.group(1), m.group(2)
+
+    def check_libraries(self):
+        table = self.arrows()
+        for path in self.c_files("src/"):
+            room, rest = path.split("/", 2)[1:]
+            for line, kind, header in self.includes(path):
+                if kind == '"' or header == "goldpan.h":
+                    continue
+                name = next((n for n, pattern in LIBRARIES.items() if re.fullmatch(pattern, header)), None)
+                if name:
+                    places = table.get(room, ({}, {}))[1].get(name)
+                    if places is None:
+                        self.say(path, "line %d: %s is not for room %s" % (line, name, room))
+                    elif places and not any(rest == p or (p.endswith("/") and rest.startswith(p)) for p in places):
+                        self.say(path, "line %d: %s only in %s" % (line, name, ", ".join(places)))
+                elif header in SYSTEM_OF_BASE and room == "base":
+                    continue
+                elif not header.startswith("sys/") and header[:-2] not in SYSTEM:
+                    self.say(path, "line %d: <%s> is of no library in docs/design.md or tools/house.py" % (line, header))
+
+    def nm(self, path, *options):
+        if not shutil.which("nm"):
+            self.skipped = "nm is not installed"
+            return None
+        run = subprocess.run(["nm", "--defined-only", *options, path], capture_output=True, text=True)
+        if run.returncode:
+            self.say(path, run.stderr.strip() or "nm failed")
+            return None
+        return {f[-1] for f in (line.split() for line in run.stdout.splitlines()) if len(f) >= 2 and not f[-1].endswith(":")}
+
+    def check_symbols(self):
+        """Global names of the static library start with gp_."""
+        for name in sorted(self.nm(os.path.join(self.build, "libgoldpan.a"), "-g") or ()):
+            if not name.startswith("gp_"):
+                self.say("libgoldpan.a", "global symbol '%s'" % name)
+
+    def check_exports(self):
+        """The shared library exports the GP_API functions of goldpan.h and nothing else."""
+        header = self.text("include/goldpan.h")
+        code = re.sub(r"/\*.*?\*/", "", header, flags=re.S)
+        promised = set(re.findall(r"^GP_API\b[^;{(]*?\b(\w+)\s*\(", code, flags=re.M))
+        exported = self.nm(os.path.join(self.build, "libgoldpan.so"), "-D")
+        if exported is None:
+            return
+        if not promised:
+            self.say("include/goldpan.h", "no GP_API function found")
+        for name in sorted(promised - exported):
+            self.say("include/goldpan.h", "%s is not exported" % name)
+        for name in sorted(exported - promised):
+            self.say("libgoldpan.so", "%s is exported, but not in goldpan.h" % name)
+
+    def check_headers(self):
+        """Every header compiles alone, and twice; goldpan.h also as strict C11 and as C++."""
+        jobs = []
+        for compiler in [c for c in ("gcc", "clang") if shutil.which(c)]:
+            for path in self.c_files("src/", "include/"):
+                if path.endswith(".h") and not path.startswith("src/kernel/x86/"):
+                    jobs.append((path, [compiler, "-std=c17", "-D_GNU_SOURCE"]))
+            jobs.append(("include/goldpan.h", [compiler, "-std=c11", "-pedantic"]))
+        for compiler in [c for c in ("g++", "clang++") if shutil.which(c)]:
+            jobs.append(("include/goldpan.h", [compiler, "-std=c++11", "-pedantic"]))
+        if not jobs:
+            self.skipped = "no compiler is installed"
+            return
+
+        def compile_one(job):
+            path, command = job
+            name = path.split("/", 1)[1]
+            language = "c++" if command[0].endswith("++") else "c"
+            return job, subprocess.run(
+                command + ["-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-I" + self.path("include"),
+                           "-I" + self.path("src"), "-x", language, "-"],
+                input='#include "%s"\n#include "%s"\nint gp_house_unit;\n' % (name, name), capture_output=True, text=True)
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for (path, command), run in pool.map(compile_one, jobs):
+                if run.returncode:
+                    self.say(path, "%s: %s" % (" ".join(command), run.stderr.strip().replace("\n", "\n    ")))
+
+    def check_sizes(self):
+        names = {}
+        for path in self.c_files("src/", "include/", "tests/", "fuzz/", "bench/"):
+            lines = self.text(path).count("\n")
+            if lines > MOST_LINES:
+                self.say(path, "%d lines, more than %d" % (lines, MOST_LINES))
+            if path.startswith("src/"):
+                names.setdefault(os.path.basename(path), []).append(path)
+        for name, paths in names.items():
+            if len(paths) > 1:
+                self.say(paths[1], "same file name as %s" % paths[0])
+
+    @staticmethod
+    def code_only(text):
+        """Comments and strings blanked, lines kept."""
+        def blank(m):
+            return re.sub(r"[^\n]", " ", m.group(0))
+        return re.sub(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', blank, text, flags=re.S)
+
+    def check_banned(self):
+        for path in self.c_files("src/"):
+            words = FORBIDDEN.split()
+            if not path.startswith("src/cli/"):
+                words += FORBIDDEN_OUTSIDE_CLI.split()
+            if path != "src/base/mem.c":
+                words += FORBIDDEN_OUTSIDE_MEM.split()
+            pattern = re.compile(r"(?<![\w.>])(%s)\s*\(" % "|".join(map(re.escape, words)))
+            for number, line in enumerate(self.code_only(self.text(path)).splitlines(), 1):
+                for name in pattern.findall(line):
+                    self.say(path, "line %d: %s()" % (number, name))
+
+    def check_text(self):
+        for path in self.files():
+            c = path.endswith((".c", ".h"))
+            if not (c or path.endswith((".py", ".sh", "meson.build", "meson_options.txt"))) or "/corpus/" in path:
+                continue
+            if path.startswith("tests/golden/") and not c and not path.endswith("meson.build"):
+                continue
+            with open(self.path(path), "rb") as file:
+                data = file.read()
+            if c and not data.startswith(b"/* SPDX-License-Identifier: MIT\n"):
+                self.say(path, "first line is not '/* SPDX-License-Identifier: MIT'")
+            if data and (not data.endswith(b"\n") or data.endswith(b"\n\n")):
+                self.say(path, "does not end with one newline")
+            for number, line in enumerate(data.split(b"\n"), 1):
+                if b"\t" in line:
+                    self.say(path, "line %d: tab" % number)
+                if line.rstrip() != line:
+                    self.say(path, "line %d: blank at the end" % number)
+                if c and max(line, default=0) > 126:
+                    self.say(path, "line %d: not ASCII" % number)
+
+    def check_format(self):
+        tool = shutil.which("clang-format")
+        if not tool:
+            self.skipped = "clang-format is not installed"
+            return
+        paths = self.c_files()
+        groups = [paths[i::os.cpu_count() or 1] for i in range(os.cpu_count() or 1)]
+
+        def formatted(group):
+            return subprocess.run([tool, "--dry-run", *group], cwd=self.root, capture_output=True, text=True).stderr
+
+        with ThreadPoolExecutor(len(groups)) as pool:
+            output = "".join(pool.map(formatted, [g for g in groups if g]))
+        seen = set()
+        for path, line in re.findall(r"^(\S+?):(\d+):\d+: (?:warning|error)", output, flags=re.M):
+            if path not in seen:
+                self.say(path, "line %s: not as clang-format writes it (make format)" % line)
+            seen.add(path)
+
+    def check_listed(self):
+        """Every C file is named in a meson.build above it: nothing lies about uncompiled."""
+        for path in self.files():
+            if not path.endswith(".c") or not path.startswith(("src/", "tests/", "fuzz/", "bench/")):
+                continue
+            folder, listed = os.path.dirname(path), False
+            while folder and not listed:
+                build = os.path.join(folder, "meson.build")
+                if os.path.isfile(self.path(build)):
+                    listed = "'%s'" % os.path.relpath(path, folder) in self.text(build)
+                folder = os.path.dirname(folder)
+            if not listed:
+                self.say(path, "in no meson.build")
+
+    def check_corpus(self):
+        targets = set(re.findall(r"^\s*fuzz_targets\s*\+=\s*\{'(\w+)'", self.text("fuzz/meson.build"), flags=re.M))
+        corpora = {f.split("/")[2] for f in self.files() if f.startswith("fuzz/corpus/") and f.count("/") == 3}
+        if not targets:
+            self.say("fuzz/meson.build", "no target found")
+        for name in sorted(targets - corpora):
+            self.say("fuzz/meson.build", "target %s has no corpus" % name)
+        for name in sorted(corpora - targets):
+            self.say("fuzz/corpus/" + name, "no such target")
+
+    def check_paths(self):
+        """No path of a particular machine."""
+        pattern = re.compile(rb"(?<![\w.])/(work|home/\w+|root)/")
+        for path in self.files():
+            with open(self.path(path), "rb") as file:
+                data = file.read()
+            if b"\0" in data[:4096]:
+                continue
+            for number, line in enumerate(data.split(b"\n"), 1):
+                if pattern.search(line) and b"house: path allowed" not in line:
+                    self.say(path, "line %d: path of one machine" % number)
+
+    def check_golden(self):
+        sizes = {f: os.path.getsize(self.path(f)) for f in self.files()}
+        golden = sum(n for f, n in sizes.items() if f.startswith("tests/golden/"))
+        if golden > MOST_GOLDEN:
+            self.say("tests/golden", "%.1f MB, more than 8" % (golden / (1 << 20)))
+        if sum(sizes.values()) > MOST_TRACKED:
+            self.say(".", "%.1f MB in all, more than 60" % (sum(sizes.values()) / (1 << 20)))
+        for path, size in sizes.items():
+            if os.path.islink(self.path(path)) and not os.path.exists(self.path(path)):
+                self.say(path, "link to nothing")
+
+
+CHECKS = [n[len("check_"):] for n in vars(House) if n.startswith("check_") and n not in ("check_include", "check_cycles")]
+
+
+def main():
+    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--source", default=here)
+    parser.add_argument("--build", default=os.path.join(here, "build"))
+    parser.add_argument("checks", nargs="*", metavar="CHECK", help=", ".join(CHECKS))
+    options = parser.parse_args()
+    bad = skipped = 0
+    for name in options.checks or CHECKS:
+        house = House(options.source, options.build)
+        getattr(house, "check_" + name)()
+        for line in house.found:
+            print("%s: %s" % (name, line))
+        if house.skipped:
+            print("skipped: %s" % house.skipped)
+        bad += len(house.found)
+        skipped += house.skipped is not None
+    if not bad and not skipped:
+        print("house: %s: clean" % " ".join(options.checks or CHECKS))
+    return 1 if bad else 77 if skipped else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
