@@ -1,36 +1,56 @@
 /* SPDX-License-Identifier: MIT
- * The two passes of Pillow's resampling, one row each: 22-bit weights, rounded and cut to a byte. */
+ *
+ * Resampling passes, plain C: the two inner loops of Pillow's two-pass resize.
+ *
+ *     out = clamp8((2^21 + sum_j in[first + j] * weight[j]) >> 22)
+ *
+ * Weights are integers of 22 fractional bits, made by image/resize.c, which also proves that no sum leaves 32 bits.
+ * Horizontal: a pixel's three sums run side by side over its taps.  Vertical: a strip of columns is summed row by row
+ * into a small array that stays in the first cache, so that the loop over columns vectorises for any instruction set.
+ */
 #include "kernel/twins.h"
 
-static uint8_t cut(int32_t sum)
+enum { WEIGHT_BITS = 22, STRIP = 512 };
+
+static inline uint8_t clamp8(int32_t sum)
 {
-    return (uint8_t)(sum < 0 ? 0 : sum >> 22 > 255 ? 255 : sum >> 22);
+    int32_t v = sum >> WEIGHT_BITS; /* arithmetic on every compiler we build with, as in the reference */
+    return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
 }
 
-void gp_resample_h_c(const uint8_t *in, uint8_t *out, size_t out_w, const int32_t *first, const int32_t *count,
-                     const int32_t *weight, size_t taps)
+/* in [in_w, 3] -> out [out_w, 3]; first, count [out_w]; weight [out_w, taps] */
+void gp_resample_h_c(const uint8_t *restrict in, uint8_t *restrict out, size_t out_w, const int32_t *restrict first,
+                     const int32_t *restrict count, const int32_t *restrict weight, size_t taps)
 {
-    for (size_t x = 0; x < out_w; x++, weight += taps, out += 3) {
-        int32_t r = 1 << 21, g = r, b = r;
-        const uint8_t *p = in + 3 * (size_t)first[x];
-        for (int32_t j = 0; j < count[x]; j++, p += 3) {
-            r += p[0] * weight[j];
-            g += p[1] * weight[j];
-            b += p[2] * weight[j];
+    for (size_t x = 0; x < out_w; x++) {
+        const uint8_t *p = in + (size_t)first[x] * 3;
+        const int32_t *w = weight + x * taps;
+        int32_t r = 1 << (WEIGHT_BITS - 1), g = r, b = r;
+        for (size_t n = (size_t)count[x], j = 0; j < n; j++) {
+            r += p[3 * j] * w[j];
+            g += p[3 * j + 1] * w[j];
+            b += p[3 * j + 2] * w[j];
         }
-        out[0] = cut(r);
-        out[1] = cut(g);
-        out[2] = cut(b);
+        out[3 * x] = clamp8(r);
+        out[3 * x + 1] = clamp8(g);
+        out[3 * x + 2] = clamp8(b);
     }
 }
 
-void gp_resample_v_c(const uint8_t *in, size_t stride, uint8_t *out, size_t width, int32_t first, int32_t count,
-                     const int32_t *weight)
+/* in [.., width] bytes, rows `stride` apart -> out [width], from rows first .. first + count - 1; weight [count] */
+void gp_resample_v_c(const uint8_t *restrict in, size_t stride, uint8_t *restrict out, size_t width, int32_t first,
+                     int32_t count, const int32_t *restrict weight)
 {
     const uint8_t *top = in + (size_t)first * stride;
-    for (size_t x = 0; x < width; x++) {
-        int32_t sum = 1 << 21;
-        for (int32_t j = 0; j < count; j++) sum += top[(size_t)j * stride + x] * weight[j];
-        out[x] = cut(sum);
+    for (size_t x = 0; x < width; x += STRIP) {
+        size_t n = width - x < STRIP ? width - x : STRIP;
+        int32_t sum[STRIP];
+        for (size_t i = 0; i < n; i++) sum[i] = 1 << (WEIGHT_BITS - 1);
+        for (size_t j = 0; j < (size_t)count; j++) {
+            const uint8_t *row = top + j * stride + x;
+            const int32_t w = weight[j];
+            for (size_t i = 0; i < n; i++) sum[i] += row[i] * w;
+        }
+        for (size_t i = 0; i < n; i++) out[x + i] = clamp8(sum[i]);
     }
 }

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Pixels to what the image tower reads: resize, centre crop, rescale, normalise, as a preprocessor_config.json says.
+ *
+ *     size     shortest edge S: short -> S, long -> int(S * long / short), the quotient in double, cut and not rounded
+ *     crop     left = floor((W - S) / 2), top likewise; smaller than the crop: black canvas, picture at ceil((S - W) /
+ * 2) values   (float32(v * rescale) - mean) / std, the product in double, the rest in float32: a table of 3 x 256
+ *
+ * Resize and crop are one step: only the pixels inside the crop are ever computed.
+ * Source: transformers' CLIPImageProcessor, Pillow-backed, whose numbers are reproduced bit for bit. */
+#include "image/preprocess.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "kernel/kernel.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { SIDE_MAX = 8192 };
+static const double clip_mean[3] = {0.48145466, 0.4578275, 0.40821073};
+static const double clip_std[3] = {0.26862954, 0.26130258, 0.27577711};
+
+static const char *filter_name(gp_filter filter)
+{
+    static const char *const names[] = {"bicubic", "bilinear", "lanczos", "box"};
+    return names[filter];
+}
+
+/* Fill the table, and the id that tells two configurations apart: sizes in words, values as "clip" or a hash of the
+ * table. */
+static void complete(gp_preprocess_config *c)
+{
+    bool clip = c->do_rescale && c->do_normalize && c->rescale == 1.0 / 255.0;
+    for (int i = 0; i < 3; i++) {
+        clip = clip && c->mean[i] == (float)clip_mean[i] && c->std[i] == (float)clip_std[i];
+        for (int v = 0; v < 256; v++) {
+            float x = c->do_rescale ? (float)(v * c->rescale) : (float)v;
+            c->table[i][v] = c->do_normalize ? (x - c->mean[i]) / c->std[i] : x;
+        }
+    }
+    char size[48] = "as-is", crop[48] = "none", values[33] = "clip";
+    if (c->do_resize && c->shortest_edge > 0)
+        snprintf(size, sizeof size, "%s-%u", filter_name(c->filter), c->shortest_edge);
+    else if (c->do_resize)
+        snprintf(size, sizeof size, "%s-%ux%u", filter_name(c->filter), c->resize_w, c->resize_h);
+    if (c->do_center_crop) snprintf(crop, sizeof crop, "%ux%u", c->crop_w, c->crop_h);
+    if (!clip) gp_hash_hex(gp_hash_of(c->table, sizeof c->table), values), values[16] = '\0';
+    snprintf(c->id, sizeof c->id, "pillow-%s-crop-%s-values-%s", size, crop, values);
+}
+
+static void set_defaults(gp_preprocess_config *c)
+{
+    *c = (gp_preprocess_config){.do_resize = true,
+                                .do_center_crop = true,
+                                .do_rescale = true,
+                                .do_normalize = true,
+                                .shortest_edge = 224,
+                                .filter = GP_FILTER_BICUBIC,
+                                .crop_w = 224,
+                                .crop_h = 224,
+                                .rescale = 1.0 / 255.0};
+    for (int i = 0; i < 3; i++) c->mean[i] = (float)clip_mean[i], c->std[i] = (float)clip_std[i];
+}
+
+void gp_preprocess_defaults(gp_preprocess_config *config)
+{
+    set_defaults(config);
+    complete(config);
+}
+
+/* An absent or null member leaves the default. */
+static gp_status read_flag(const gp_json *root, const char *key, bool *out, gp_error *err)
+{
+    const gp_json *v = gp_json_get(root, key);
+    if (gp_json_kind_of(v) == GP_JSON_NULL) return GP_OK;
+    if (gp_json_kind_of(v) != GP_JSON_BOOL) return gp_fail(err, GP_ERR_FORMAT, "%s is not true or false", key);
+    *out = gp_json_bool(v, *out);
+    return GP_OK;
+}
+
+static gp_status read_side(const gp_json *v, const char *key, uint32_t *out, gp_error *err)
+{
+    uint64_t n;
+    if (!gp_json_u64(v, &n) || n == 0 || n > SIDE_MAX)
+        return gp_fail(err, GP_ERR_FORMAT, "%s is not a whole number from 1 to %d", key, SIDE_MAX);
+    *out = (uint32_t)n;
+    return GP_OK;
+}
+
+static bool is_number(const gp_json *v)
+{
+    return gp_json_kind_of(v) == GP_JSON_INT || gp_json_kind_of(v) == GP_JSON_REAL;
+}
+
+/* size: 224 (old), {"shortest_edge"}, {"height", "width"} */
+static gp_status read_size(const gp_json *v, gp_preprocess_config *c, gp_error *err)
+{
+    if (gp_json_kind_of(v) == GP_JSON_NULL) return GP_OK;
+    if (is_number(v)) return read_side(v, "size", &c->shortest_edge, err);
+    if (gp_json_kind_of(gp_json_get(v, "longest_edge")) != GP_JSON_NULL)
+        return gp_fail(err, GP_ERR_UNSUPPORTED, "size with longest_edge is not supported");
+    const gp_json *edge = gp_json_get(v, "shortest_edge");
+    if (gp_json_kind_of(edge) != GP_JSON_NULL) return read_side(edge, "size.shortest_edge", &c->shortest_edge, err);
+    GP_TRY(read_side(gp_json_get(v, "height"), "size.height", &c->resize_h, err));
+    GP_TRY(read_side(gp_json_get(v, "width"), "size.width", &c->resize_w, err));
+    c->shortest_edge = 0;
+    return GP_OK;
+}
+
+static gp_status read_crop(const gp_json *v, gp_preprocess_config *c, gp_error *err)
+{
+    if (gp_json_kind_of(v) == GP_JSON_NULL) return GP_OK;
+    if (is_number(v)) {
+        GP_TRY(read_side(v, "crop_size", &c->crop_h, err));
+        c->crop_w = c->crop_h;
+        return GP_OK;
+    }
+    GP_TRY(read_side(gp_json_get(v, "height"), "crop_size.height", &c->crop_h, err));
+    return read_side(gp_json_get(v, "width"), "crop_size.width", &c->crop_w, err);
+}
+
+/* Pillow's numbers of filters: 0 nearest, 1 lanczos, 2 bilinear, 3 bicubic, 4 box, 5 hamming */
+static gp_status read_filter(const gp_json *v, gp_filter *out, gp_error *err)
+{
+    static const gp_filter filters[] = {GP_FILTER_BICUBIC, GP_FILTER_LANCZOS, GP_FILTER_BILINEAR, GP_FILTER_BICUBIC,
+                                        GP_FILTER_BOX};
+    uint64_t n;
+    if (gp_json_kind_of(v) == GP_JSON_NULL) return GP_OK;
+    if (!gp_json_u64(v, &n)) return gp_fail(err, GP_ERR_FORMAT, "resample is not a whole number");
+    if (n < 1 || n > 4)
+        return gp_fail(err, GP_ERR_UNSUPPORTED, "resample %llu is not supported", (unsigned long long)n);
+    *out = filters[n];
+    return GP_OK;
+}
+
+/* Three numbers, or one for all channels. */
+static gp_status read_triple(const gp_json *root, const char *key, bool positive, float out[3], gp_error *err)
+{
+    const gp_json *v = gp_json_get(root, key);
+    if (gp_json_kind_of(v) == GP_JSON_NULL) return GP_OK;
+    if (!is_number(v) && (gp_json_kind_of(v) != GP_JSON_ARRAY || gp_json_count(v) != 3))
+        return gp_fail(err, GP_ERR_FORMAT, "%s is not a list of three numbers", key);
+    for (size_t i = 0; i < 3; i++) {
+        double x;
+        if (!gp_json_real(is_number(v) ? v : gp_json_at(v, i), &x) || !(fabs(x) <= 1e6) || (positive && !(x >= 1e-6)))
+            return gp_fail(err, GP_ERR_FORMAT, "%s[%zu] is not a number in range", key, i);
+        out[i] = (float)x;
+    }
+    return GP_OK;
+}
+
+/* Other processors share the file's name but read its fields with other defaults. */
+static gp_status check_type(const gp_json *root, gp_error *err)
+{
+    static const char *const keys[] = {"image_processor_type", "feature_extractor_type"};
+    for (size_t i = 0; i < 2; i++) {
+        const char *type = gp_json_text(gp_json_get(root, keys[i]), NULL);
+        if (type && !gp_str_starts(type, "CLIPImageProcessor") && !gp_str_starts(type, "CLIPFeatureExtractor"))
+            return gp_fail(err, GP_ERR_UNSUPPORTED, "%s '%.60s' is not supported (CLIPImageProcessor is)", keys[i],
+                           type);
+    }
+    return GP_OK;
+}
+
+static gp_status read_fields(const gp_json *root, gp_preprocess_config *c, gp_error *err)
+{
+    if (gp_json_kind_of(root) != GP_JSON_OBJECT) return gp_fail(err, GP_ERR_FORMAT, "not a JSON object");
+    GP_TRY(check_type(root, err));
+    GP_TRY(read_flag(root, "do_resize", &c->do_resize, err));
+    GP_TRY(read_flag(root, "do_center_crop", &c->do_center_crop, err));
+    GP_TRY(read_flag(root, "do_rescale", &c->do_rescale, err));
+    GP_TRY(read_flag(root, "do_normalize", &c->do_normalize, err));
+    GP_TRY(read_size(gp_json_get(root, "size"), c, err));
+    GP_TRY(read_crop(gp_json_get(root, "crop_size"), c, err));
+    GP_TRY(read_filter(gp_json_get(root, "resample"), &c->filter, err));
+    GP_TRY(read_triple(root, "image_mean", false, c->mean, err));
+    GP_TRY(read_triple(root, "image_std", true, c->std, err));
+    const gp_json *factor = gp_json_get(root, "rescale_factor");
+    if (gp_json_kind_of(factor) != GP_JSON_NULL && (!gp_json_real(factor, &c->rescale) || !(fabs(c->rescale) <= 1e6)))
+        return gp_fail(err, GP_ERR_FORMAT, "rescale_factor is not a number in range");
+    if (!c->do_center_crop) { /* the tower needs one size for every picture */
+        if (!c->do_resize || c->shortest_edge > 0)
+            return gp_fail(err, GP_ERR_UNSUPPORTED, "do_center_crop false needs a size with height and width");
+        c->crop_w = c->resize_w, c->crop_h = c->resize_h;
+    }
+    return GP_OK;
+}
+
+gp_status gp_preprocess_parse(const char *json, size_t size, gp_preprocess_config *out, gp_error *err)
+{
+    gp_status st;
+    gp_json *root = NULL;
+    gp_preprocess_config c;
+    set_defaults(&c);
+    GP_GO(gp_json_parse(json, size, false, 64, &root, err));
+    GP_GO(read_fields(root, &c, err));
+    complete(&c);
+    *out = c;
+out:
+    gp_json_free(root);
+    return st;
+}
+
+/* S * long / short as Python has it: exact product, one rounded quotient, cut.  Beyond 32 bits: the largest number,
+ * which gp_resize_rgb_window refuses. */
+static uint32_t long_edge(uint32_t edge, uint32_t longer, uint32_t shorter)
+{
+    double v = (double)((uint64_t)edge * longer) / shorter;
+    return v < UINT32_MAX ? (uint32_t)v : UINT32_MAX;
+}
+
+void gp_preprocess_size(const gp_preprocess_config *config, uint32_t w, uint32_t h, uint32_t *out_w, uint32_t *out_h)
+{
+    const gp_preprocess_config *c = config;
+    if (!c->do_resize || w == 0 || h == 0) {
+        *out_w = w, *out_h = h;
+    } else if (c->shortest_edge == 0) {
+        *out_w = c->resize_w, *out_h = c->resize_h;
+    } else if (w <= h) {
+        *out_w = c->shortest_edge, *out_h = long_edge(c->shortest_edge, h, w);
+    } else {
+        *out_w = long_edge(c->shortest_edge, w, h), *out_h = c->shortest_edge;
+    }
+}
+
+/* One axis of the crop: where it starts in the resized picture, where the picture starts in the crop, how much is seen.
+ */
+typedef struct span {
+    uint32_t from, to, n;
+} span;
+
+static span centre(uint32_t size, uint32_t crop)
+{
+    if (size >= crop) return (span){.from = (size - crop) / 2, .to = 0, .n = crop};
+    return (span){.from = 0, .to = (crop - size + 1) / 2, .n = size};
+}
+
+gp_status gp_preprocess_crop(const gp_preprocess_config *config, const gp_pixels *pixels, uint8_t *out, gp_error *err)
+{
+    const gp_preprocess_config *c = config;
+    const gp_pixels *p = pixels;
+    uint32_t w, h;
+    gp_preprocess_size(c, p->width, p->height, &w, &h);
+    const span sx = centre(w, c->crop_w), sy = centre(h, c->crop_h);
+    if (sx.n == c->crop_w && sy.n == c->crop_h)
+        return gp_resize_rgb_window(p->rgb, p->width, p->height, out, w, h, sx.from, sy.from, sx.n, sy.n, c->filter,
+                                    err);
+
+    uint8_t *seen = NULL; /* [sy.n, sx.n, 3] */
+    const size_t row = (size_t)sx.n * 3;
+    gp_status st;
+    GP_GO(gp_alloc((void **)&seen, sy.n, row, "crop", err));
+    GP_GO(gp_resize_rgb_window(p->rgb, p->width, p->height, seen, w, h, sx.from, sy.from, sx.n, sy.n, c->filter, err));
+    memset(out, 0, (size_t)c->crop_w * c->crop_h * 3);
+    for (size_t y = 0; y < sy.n; y++) memcpy(out + ((sy.to + y) * c->crop_w + sx.to) * 3, seen + y * row, row);
+out:
+    gp_mem_free(seen);
+    return st;
+}
+
+gp_status gp_preprocess_planes(const gp_preprocess_config *config, const gp_pixels *pixels, float *planes,
+                               gp_error *err)
+{
+    const size_t n = (size_t)config->crop_w * config->crop_h;
+    uint8_t *rgb = NULL; /* [crop_h, crop_w, 3] */
+    gp_status st;
+    GP_GO(gp_alloc((void **)&rgb, n, 3, "crop", err));
+    GP_GO(gp_preprocess_crop(config, pixels, rgb, err));
+    gp_kernel_table()->normalise(rgb, n, config->table[0], planes, n);
+out:
+    gp_mem_free(rgb);
+    return st;
+}
