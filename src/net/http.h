@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * HTTP for downloads: the only file that sees curl.h is http.c.  TLS verified, redirects followed by hand so that a token
- * never goes to another host, time-outs, retries with back-off on 429 and 5xx. */
+ * HTTP for downloads: the only file that sees curl.h is http.c.  TLS verified, redirects followed by hand so that a
+ * token never goes to another host, time-outs, retries with back-off on 429 and 5xx. */
 #ifndef GP_NET_HTTP_H
 #define GP_NET_HTTP_H
 
@@ -13,11 +13,11 @@ void gp_http_close(gp_http *http);
 
 typedef struct gp_http_request {
     const char *url;
-    const char *method;    /* "GET" or "HEAD" */
-    const char *token;     /* bearer token or NULL; sent to the url's own host only */
-    uint64_t offset;       /* >0: Range: bytes=offset- */
-    bool follow;           /* follow redirects to other hosts; same-host ones are always followed */
-    double timeout;        /* seconds without a byte */
+    const char *method; /* "GET" or "HEAD" */
+    const char *token;  /* bearer token or NULL; sent to the url's own host only */
+    uint64_t offset;    /* >0: Range: bytes=offset- */
+    bool follow;        /* follow redirects to other hosts; same-host ones are always followed */
+    double timeout;     /* seconds without a byte */
     /* body: called as it comes; return false to stop.  NULL: into response->body (at most 64 MiB). */
     bool (*sink)(void *user, const void *bytes, size_t size);
     bool (*progress)(void *user); /* called now and then; false stops */

@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * HTTP for downloads, over libcurl's multi interface so that a stop is noticed within a tenth of a second.
+ *
+ * One send = up to ATTEMPTS fruitless exchanges; an exchange = one request and the redirects behind it.
+ * - Redirects are followed by hand.  The bearer token goes to the origin (scheme, host, port) of the request's own url
+ *   and is dropped for good on the first hop away from it; a hop from https to http is refused.
+ * - A body that breaks off is continued: the next attempt asks for the range that is missing, and where the server
+ *   sends everything all the same (200), the bytes already delivered are dropped here, so a sink sees each byte once.
+ * - 408, 429, 500, 502, 503, 504 and broken connections are tried again after 0.5, 1, 2, 4 ... seconds, or after what
+ *   Retry-After says.  A host that cannot even be reached at first is an error at once: nobody waits without a network.
+ * - Compression is never asked for: sizes and ranges then mean the file's own bytes.
+ * Messages show urls without user, password and query (signed links are secrets too).
+ */
+#include "net/http.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <assert.h>
+#include <curl/curl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    ATTEMPTS = 5,              /* without a byte of progress between them */
+    HOPS = 10,                 /* redirects in a row */
+    POLL_MS = 100,             /* how often a stop is looked for */
+    MAX_HEADERS = 256 << 10,   /* bytes of headers kept */
+    MAX_ERROR_BODY = 64 << 10, /* bytes kept of a body that is not what was asked for */
+    MAX_WAIT = 120             /* seconds; a longer Retry-After is an error */
+};
+#define MAX_BODY ((size_t)64 << 20)
+
+struct gp_http {
+    CURLM *multi;
+    CURL *easy;
+    bool reached; /* some server has answered in this session */
+};
+
+/* One request with its attempts. */
+struct exchange {
+    CURL *easy;
+    const gp_http_request *request;
+    gp_http_response *response;
+    uint64_t delivered; /* body bytes given to the sink, over all attempts */
+    uint64_t skip;      /* of the present body: bytes the sink already has */
+    bool body_begun;    /* of the present body: skip and range were looked at */
+    double heard;       /* when the last byte came */
+    bool stopped, silent, too_large, wrong_range;
+};
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static void start_curl(void)
+{
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+gp_status gp_http_open(gp_http **out, gp_error *err)
+{
+    pthread_once(&once, start_curl);
+    gp_http *http = gp_mem_zero(1, sizeof *http);
+    if (!http) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a network session");
+    http->multi = curl_multi_init();
+    http->easy = curl_easy_init();
+    if (!http->multi || !http->easy) {
+        gp_http_close(http);
+        return gp_fail(err, GP_ERR_MEMORY, "out of memory for a network session");
+    }
+    *out = http;
+    return GP_OK;
+}
+
+void gp_http_close(gp_http *http)
+{
+    if (!http) return;
+    if (http->easy) curl_easy_cleanup(http->easy);
+    if (http->multi) curl_multi_cleanup(http->multi);
+    gp_mem_free(http);
+}
+
+void gp_http_response_clear(gp_http_response *response)
+{
+    gp_str_clear(&response->body);
+    gp_str_clear(&response->headers);
+    *response = (gp_http_response){0};
+}
+
+char *gp_http_header(const gp_http_response *response, const char *name)
+{
+    size_t length = strlen(name);
+    const char *line = response->headers.data;
+    while (line && *line) {
+        const char *end = strchr(line, '\n');
+        if (!end) break;
+        if ((size_t)(end - line) >= length + 2 && !memcmp(line, name, length) && line[length] == ':')
+            return gp_str_dup_n(line + length + 2, (size_t)(end - line) - length - 2);
+        line = end + 1;
+    }
+    return NULL;
+}
+
+/* ---- what curl calls back ------------------------------------------------------------------------------------- */
+
+/* "Name: value\r\n" to "name: value\n".  A status line begins a new response: what came before is forgotten. */
+static size_t on_header(char *bytes, size_t one, size_t size, void *user)
+{
+    struct exchange *x = user;
+    gp_str *headers = &x->response->headers;
+    (void)one;
+    x->heard = gp_clock_now();
+    if (size >= 5 && !memcmp(bytes, "HTTP/", 5)) {
+        gp_str_reset(headers);
+        return size;
+    }
+    const char *colon = memchr(bytes, ':', size);
+    if (!colon || headers->size + size > MAX_HEADERS) return size;
+    for (const char *p = bytes; p < colon; p++) gp_str_putc(headers, *p >= 'A' && *p <= 'Z' ? (char)(*p + 32) : *p);
+    gp_str_puts(headers, ": ");
+    const char *value = colon + 1, *end = bytes + size;
+    while (value < end && (*value == ' ' || *value == '\t')) value++;
+    while (end > value && (end[-1] == '\r' || end[-1] == '\n' || end[-1] == ' ' || end[-1] == '\t')) end--;
+    for (; value < end; value++) gp_str_putc(headers, (unsigned char)*value < 0x20 ? '?' : *value);
+    gp_str_putc(headers, '\n');
+    return size;
+}
+
+/* Where does this body stand to what the sink already has? False if the server sends another range than was asked for.
+ */
+static bool begin_body(struct exchange *x, long code)
+{
+    uint64_t wanted = x->request->offset + x->delivered;
+    x->body_begun = true;
+    x->skip = code == 206 ? 0 : wanted;
+    x->response->ranged = code == 206;
+    if (code != 206) return true;
+    char *range = gp_http_header(x->response, "content-range");
+    unsigned long long first = 0;
+    bool right = range && sscanf(range, "bytes %llu-", &first) == 1 && first == wanted;
+    gp_mem_free(range);
+    return right;
+}
+
+static size_t on_body(char *bytes, size_t one, size_t size, void *user)
+{
+    struct exchange *x = user;
+    long code = 0;
+    (void)one;
+    x->heard = gp_clock_now();
+    curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &code);
+    if (code != 200 && code != 206) { /* the words of an error or a redirect */
+        if (x->response->body.size + size <= MAX_ERROR_BODY) gp_str_add(&x->response->body, bytes, size);
+        return size;
+    }
+    if (!x->body_begun && !begin_body(x, code)) {
+        x->wrong_range = true;
+        return 0;
+    }
+    size_t dropped = x->skip < size ? (size_t)x->skip : size;
+    x->skip -= dropped;
+    if (dropped == size) return size;
+    if (!x->request->sink) {
+        if (x->response->body.size + (size - dropped) > MAX_BODY) {
+            x->too_large = true;
+            return 0;
+        }
+        gp_str_add(&x->response->body, bytes + dropped, size - dropped);
+        return x->response->body.failed ? 0 : size;
+    }
+    if (!x->request->sink(x->request->user, bytes + dropped, size - dropped)) {
+        x->stopped = true;
+        return 0;
+    }
+    x->delivered += size - dropped;
+    x->heard = gp_clock_now(); /* the sink's own time is not the server's silence */
+    return size;
+}
+
+/* ---- urls ------------------------------------------------------------------------------------------------------ */
+
+static bool url_part_equal(CURLU *a, CURLU *b, CURLUPart part)
+{
+    char *x = NULL, *y = NULL;
+    CURLUcode cx = curl_url_get(a, part, &x, CURLU_DEFAULT_PORT), cy = curl_url_get(b, part, &y, CURLU_DEFAULT_PORT);
+    bool equal = cx == CURLUE_OK && cy == CURLUE_OK && gp_str_equal_nocase(x, y);
+    curl_free(x);
+    curl_free(y);
+    return equal;
+}
+
+static bool same_origin(CURLU *a, CURLU *b)
+{
+    return url_part_equal(a, b, CURLUPART_SCHEME) && url_part_equal(a, b, CURLUPART_HOST) &&
+           url_part_equal(a, b, CURLUPART_PORT);
+}
+
+static bool has_scheme(CURLU *url, const char *scheme)
+{
+    char *text = NULL;
+    bool is = curl_url_get(url, CURLUPART_SCHEME, &text, 0) == CURLUE_OK && gp_str_equal_nocase(text, scheme);
+    curl_free(text);
+    return is;
+}
+
+/* The url as messages may show it: no user, no password, no query.  Owned by curl; may be NULL. */
+static char *shown(CURLU *url)
+{
+    char *text = NULL;
+    CURLU *copy = curl_url_dup(url);
+    if (!copy) return NULL;
+    curl_url_set(copy, CURLUPART_USER, NULL, 0);
+    curl_url_set(copy, CURLUPART_PASSWORD, NULL, 0);
+    curl_url_set(copy, CURLUPART_QUERY, NULL, 0);
+    curl_url_set(copy, CURLUPART_FRAGMENT, NULL, 0);
+    curl_url_get(copy, CURLUPART_URL, &text, 0);
+    curl_url_cleanup(copy);
+    return text;
+}
+
+static gp_status fail_at(gp_error *err, gp_status status, CURLU *url, const char *what)
+{
+    char *text = shown(url);
+    gp_fail(err, status, "'%s': %s", text ? text : "?", what);
+    curl_free(text);
+    return status;
+}
+
+/* ---- one request on the wire ----------------------------------------------------------------------------------- */
+
+/* Run the transfer that is set up on the easy handle.  SIGPIPE is held back: a peer that hangs up must not kill a
+ * program that uses the library. */
+static CURLcode transfer(gp_http *http, struct exchange *x)
+{
+    CURLcode result = CURLE_FAILED_INIT;
+    int running = 1;
+    sigset_t pipe_set, old_set;
+    sigemptyset(&pipe_set);
+    sigaddset(&pipe_set, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe_set, &old_set);
+    x->heard = gp_clock_now();
+    if (curl_multi_add_handle(http->multi, http->easy) != CURLM_OK) goto out;
+    while (running) {
+        if (curl_multi_perform(http->multi, &running) != CURLM_OK) break;
+        int left = 0;
+        for (CURLMsg *m; (m = curl_multi_info_read(http->multi, &left));)
+            if (m->msg == CURLMSG_DONE) result = m->data.result, running = 0;
+        if (!running) break;
+        if (x->request->progress && !x->request->progress(x->request->user)) {
+            x->stopped = true;
+            break;
+        }
+        if (x->request->timeout > 0 && gp_clock_now() - x->heard > x->request->timeout) {
+            x->silent = true;
+            break;
+        }
+        curl_multi_poll(http->multi, NULL, 0, POLL_MS, NULL);
+    }
+    curl_multi_remove_handle(http->multi, http->easy);
+out:
+    if (!sigismember(&old_set, SIGPIPE)) { /* take a SIGPIPE of ours away before it could be delivered */
+        const struct timespec at_once = {0, 0};
+        while (sigtimedwait(&pipe_set, NULL, &at_once) > 0) {
+        }
+    }
+    pthread_sigmask(SIG_SETMASK, &old_set, NULL);
+    return result;
+}
+
+static struct curl_slist *header_list(const char *token, gp_error *err)
+{
+    struct curl_slist *list = curl_slist_append(NULL, "Accept-Encoding: identity"), *longer = NULL;
+    if (list && token) {
+        gp_str line = GP_STR_INIT;
+        gp_str_printf(&line, "Authorization: Bearer %s", token);
+        if (!line.failed) longer = curl_slist_append(list, line.data);
+        if (line.data) explicit_bzero(line.data, line.size);
+        gp_str_clear(&line);
+        if (!longer) curl_slist_free_all(list);
+        list = longer;
+    }
+    if (!list) gp_fail(err, GP_ERR_MEMORY, "out of memory for request headers");
+    return list;
+}
+
+/* Send one request to `url`, without redirects. */
+static gp_status send_one(gp_http *http, struct exchange *x, CURLU *url, const char *token, CURLcode *result,
+                          gp_error *err)
+{
+    CURL *easy = http->easy;
+    struct curl_slist *headers = header_list(token, err);
+    if (!headers) return GP_ERR_MEMORY;
+    char range[32];
+    uint64_t from = x->request->offset + x->delivered;
+    snprintf(range, sizeof range, "%llu-", (unsigned long long)from);
+    gp_str_reset(&x->response->headers);
+    gp_str_reset(&x->response->body);
+    x->body_begun = x->silent = false;
+    x->skip = 0;
+    curl_easy_reset(easy);
+    curl_easy_setopt(easy, CURLOPT_CURLU, url);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "goldpan/" GP_VERSION);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE); /* a proxy's CONNECT never sees the token */
+    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, x);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, x);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L << 10);
+    if (x->request->timeout > 0)
+        curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(x->request->timeout * 1000.0) + 1);
+    if (!strcmp(x->request->method, "HEAD"))
+        curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    else if (from > 0)
+        curl_easy_setopt(easy, CURLOPT_RANGE, range);
+    *result = transfer(http, x);
+    curl_slist_free_all(headers);
+    curl_easy_setopt(easy, CURLOPT_CURLU, NULL);
+    return x->response->headers.failed || x->response->body.failed
+               ? gp_fail(err, GP_ERR_MEMORY, "out of memory for a response")
+               : GP_OK;
+}
+
+/* One exchange: the request and the redirects behind it.  *at is left at the url that answered. */
+static gp_status walk(gp_http *http, struct exchange *x, CURLU *at, CURLcode *result, gp_error *err)
+{
+    gp_status st = GP_OK;
+    const char *token = x->request->token;
+    CURLU *before = NULL;
+    for (int hop = 0;; hop++) {
+        GP_GO(send_one(http, x, at, token, result, err));
+        x->response->code = 0;
+        curl_easy_getinfo(http->easy, CURLINFO_RESPONSE_CODE, &x->response->code);
+        if (x->response->code > 0) http->reached = true;
+        long code = x->response->code;
+        if (*result != CURLE_OK || x->stopped || x->silent || code < 300 || code > 399 || code == 304) break;
+        char *location = gp_http_header(x->response, "location");
+        if (!location) break;
+        curl_url_cleanup(before);
+        before = curl_url_dup(at);
+        CURLUcode set = before ? curl_url_set(at, CURLUPART_URL, location, 0) : CURLUE_OUT_OF_MEMORY;
+        gp_mem_free(location);
+        if (set != CURLUE_OK || (!has_scheme(at, "http") && !has_scheme(at, "https"))) {
+            st = fail_at(err, GP_ERR_NETWORK, before ? before : at, "it redirects to something that is no web address");
+            goto out;
+        }
+        bool same = same_origin(before, at);
+        if (!same && !x->request->follow) break;
+        if (has_scheme(before, "https") && !has_scheme(at, "https")) {
+            st = fail_at(err, GP_ERR_NETWORK, before, "it redirects from https to http, which is refused");
+            goto out;
+        }
+        if (!same) token = NULL; /* and it stays away, also if a later hop leads back */
+        if (hop + 1 == HOPS) {
+            st = fail_at(err, GP_ERR_NETWORK, before, "too many redirects");
+            goto out;
+        }
+    }
+out:
+    curl_url_cleanup(before);
+    return st;
+}
+
+/* ---- attempts --------------------------------------------------------------------------------------------------- */
+
+static bool worth_again(const gp_http *http, const struct exchange *x, CURLcode result)
+{
+    if (x->silent) return http->reached;
+    switch (result) {
+    case CURLE_OK: break;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_OPERATION_TIMEDOUT:
+    case CURLE_SSL_CONNECT_ERROR: return http->reached;
+    case CURLE_PARTIAL_FILE:
+    case CURLE_GOT_NOTHING:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM: return true;
+    default: return false;
+    }
+    long code = x->response->code;
+    return code == 408 || code == 429 || code == 500 || code == 502 || code == 503 || code == 504;
+}
+
+/* What went wrong, in words. */
+static gp_status describe(const struct exchange *x, CURLcode result, CURLU *at, int tries, gp_error *err)
+{
+    char what[200];
+    if (x->silent)
+        snprintf(what, sizeof what, "no answer for %g seconds", x->request->timeout);
+    else if (result != CURLE_OK)
+        snprintf(what, sizeof what, "%s", curl_easy_strerror(result));
+    else
+        snprintf(what, sizeof what, "the server answers %ld", x->response->code);
+    for (char *p = what; *p; p++)
+        if (result != CURLE_OK && p == what && *p >= 'A' && *p <= 'Z') *p = (char)(*p + 32);
+    if (tries > 1) snprintf(what + strlen(what), sizeof what - strlen(what), " (tried %d times)", tries);
+    return fail_at(err, GP_ERR_NETWORK, at, what);
+}
+
+/* Wait before attempt `tries`+1.  False when asked to stop. */
+static bool pause_for(const gp_http_request *request, double seconds)
+{
+    double until = gp_clock_now() + seconds;
+    for (;;) {
+        if (request->progress && !request->progress(request->user)) return false;
+        double left = until - gp_clock_now();
+        if (left <= 0) return true;
+        if (left > POLL_MS / 1000.0) left = POLL_MS / 1000.0;
+        struct timespec nap = {0, (long)(left * 1e9)};
+        nanosleep(&nap, NULL);
+    }
+}
+
+gp_status gp_http_send(gp_http *http, const gp_http_request *request, gp_http_response *response, gp_error *err)
+{
+    assert(request->url && request->method);
+    gp_status st = GP_OK;
+    gp_http_response answer = {0};
+    struct exchange x = {.easy = http->easy, .request = request, .response = &answer};
+    CURLU *start = curl_url(), *at = NULL;
+    if (!start) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a web address");
+    if (curl_url_set(start, CURLUPART_URL, request->url, 0) != CURLUE_OK ||
+        (!has_scheme(start, "http") && !has_scheme(start, "https"))) {
+        st = gp_fail(err, GP_ERR_USAGE, "'%s' is no http or https address", request->url);
+        goto out;
+    }
+    for (int fruitless = 1, tries = 1;; fruitless++, tries++) {
+        CURLcode result = CURLE_OK;
+        uint64_t before = x.delivered;
+        curl_url_cleanup(at);
+        if (!(at = curl_url_dup(start))) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a web address"));
+        GP_GO(walk(http, &x, at, &result, err));
+        if (x.stopped) GP_GO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
+        if (x.too_large) GP_GO(fail_at(err, GP_ERR_LIMIT, at, "larger than 64 MiB"));
+        if (x.wrong_range) GP_GO(fail_at(err, GP_ERR_NETWORK, at, "the server sends another part than was asked for"));
+        if (x.delivered > before) fruitless = 1;
+        bool again = worth_again(http, &x, result);
+        if (!again && result == CURLE_OK && !x.silent) break;
+        curl_off_t asked = 0;
+        curl_easy_getinfo(http->easy, CURLINFO_RETRY_AFTER, &asked);
+        if (answer.code != 429 && answer.code != 503) asked = 0;
+        if (!again || fruitless >= ATTEMPTS) GP_GO(describe(&x, result, at, tries, err));
+        if (asked > MAX_WAIT) {
+            char what[120];
+            snprintf(what, sizeof what, "the server answers %ld and asks to come back in %lld seconds", answer.code,
+                     (long long)asked);
+            GP_GO(fail_at(err, GP_ERR_NETWORK, at, what));
+        }
+        double wait = 0.5 * (double)(1 << (fruitless - 1));
+        if ((double)asked > wait) wait = (double)asked;
+        if (!pause_for(request, wait)) GP_GO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
+    }
+out:
+    curl_url_cleanup(at);
+    curl_url_cleanup(start);
+    if (st == GP_OK)
+        *response = answer;
+    else
+        gp_http_response_clear(&answer);
+    return st;
+}

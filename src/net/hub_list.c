@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the cache holds: a model's snapshot by name and revision, and the list of all. */
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "net/hub.h"
+#include "net/hub_cache.h"
+#include "net/hub_index.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static gp_status no_memory(gp_error *err)
+{
+    return gp_fail(err, GP_ERR_MEMORY, "out of memory for a cache path");
+}
+
+gp_status gp_hub_find(const char *name, const char *revision, char **folder, gp_error *err)
+{
+    gp_hub_repo repo = {0};
+    char commit[41];
+    bool known = false;
+    gp_status st = GP_OK;
+    GP_GO(gp_hub_repo_init(&repo, name, err));
+    GP_GO(gp_hub_ref_read(&repo, revision ? revision : "main", commit, &known, err));
+    if (!known || !gp_hub_has(&repo, commit, "config.json"))
+        GP_GO(gp_fail(
+            err, GP_ERR_NOT_FOUND, "model '%s'%s%s%s is not in the cache '%s': fetch it with `goldpan model get %s`",
+            name, revision ? " (revision '" : "", revision ? revision : "", revision ? "')" : "", repo.cache, name));
+    char *path = gp_hub_path(&repo, "snapshots", commit, NULL);
+    if (!path) GP_GO(no_memory(err));
+    *folder = path;
+out:
+    gp_hub_repo_clear(&repo);
+    return st;
+}
+
+/* ---- the list ---------------------------------------------------------------------------------------------------- */
+
+struct names {
+    char **items;
+    size_t count, capacity;
+};
+
+static gp_status names_add(struct names *names, const char *name, gp_error *err)
+{
+    if (names->count == names->capacity) {
+        size_t capacity = names->capacity ? 2 * names->capacity : 16;
+        char **items = gp_mem_resize(names->items, capacity, sizeof *items);
+        if (!items) return no_memory(err);
+        names->items = items, names->capacity = capacity;
+    }
+    char *copy = gp_str_dup(name);
+    if (!copy) return no_memory(err);
+    names->items[names->count++] = copy;
+    return GP_OK;
+}
+
+static void names_clear(struct names *names)
+{
+    for (size_t i = 0; i < names->count; i++) gp_mem_free(names->items[i]);
+    gp_mem_free(names->items);
+    *names = (struct names){0};
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Entries of a folder in order, without those that begin with a dot; an absent folder has none. */
+static gp_status entries(const char *path, struct names *names, gp_error *err)
+{
+    gp_status st = GP_OK;
+    DIR *dir = opendir(path);
+    if (!dir) return GP_OK;
+    for (struct dirent *e; st == GP_OK && (e = readdir(dir));)
+        if (e->d_name[0] != '.') st = names_add(names, e->d_name, err);
+    closedir(dir);
+    if (st == GP_OK && names->count) qsort(names->items, names->count, sizeof *names->items, by_name);
+    return st;
+}
+
+/* config.json says it is a CLIP (or does not say what it is), and the weights are there. */
+static bool usable(const gp_hub_repo *repo, const char *commit)
+{
+    gp_bytes bytes = {0};
+    gp_json *root = NULL;
+    char *path = gp_hub_path(repo, "snapshots", commit, "config.json");
+    bool clip = false;
+    if (path && gp_file_read(path, 1 << 20, &bytes, NULL) == GP_OK &&
+        gp_json_parse((const char *)bytes.data, bytes.size, false, 64, &root, NULL) == GP_OK) {
+        const char *type = gp_json_text(gp_json_get(root, "model_type"), NULL);
+        clip = !type || gp_str_starts(type, "clip");
+    }
+    gp_json_free(root);
+    gp_bytes_clear(&bytes);
+    gp_mem_free(path);
+    return clip && gp_hub_weights_complete(repo, commit);
+}
+
+static uint64_t folder_bytes(const char *folder, const struct names *files)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < files->count; i++) {
+        struct stat info;
+        char *path = gp_path_join(folder, files->items[i]);
+        if (path && stat(path, &info) == 0 && S_ISREG(info.st_mode)) bytes += (uint64_t)info.st_size;
+        gp_mem_free(path);
+    }
+    return bytes;
+}
+
+struct visitor {
+    bool (*visit)(void *user, const gp_cached_model *model);
+    void *user;
+    bool ended;
+};
+
+/* One snapshot, under the branch or tag that stands for it, else under its commit. */
+static gp_status visit_snapshot(struct visitor *v, const gp_hub_repo *repo, const char *name, const char *commit,
+                                const struct names *refs, gp_error *err)
+{
+    gp_status st = GP_OK;
+    struct names files = {0};
+    const char *revision = commit;
+    char *folder = gp_hub_path(repo, "snapshots", commit, NULL);
+    if (!folder) return no_memory(err);
+    GP_GO(entries(folder, &files, err));
+    if (files.count == 0) goto out;
+    for (size_t i = 0; i < refs->count; i++) {
+        char at[41];
+        bool known = false;
+        if (gp_hub_ref_read(repo, refs->items[i], at, &known, NULL) != GP_OK || !known || strcmp(at, commit) != 0)
+            continue;
+        if (revision == commit || !strcmp(refs->items[i], "main")) revision = refs->items[i];
+    }
+    gp_cached_model model = {name, folder, revision, folder_bytes(folder, &files), usable(repo, commit)};
+    v->ended = !v->visit(v->user, &model);
+out:
+    names_clear(&files);
+    gp_mem_free(folder);
+    return st;
+}
+
+static gp_status visit_repo(struct visitor *v, const char *name, gp_error *err)
+{
+    gp_status st = GP_OK;
+    gp_hub_repo repo = {0};
+    struct names refs = {0}, commits = {0};
+    char *refs_folder = NULL, *snapshots = NULL;
+    GP_GO(gp_hub_repo_init(&repo, name, err));
+    refs_folder = gp_path_join(repo.folder, "refs");
+    snapshots = gp_path_join(repo.folder, "snapshots");
+    if (!refs_folder || !snapshots) GP_GO(no_memory(err));
+    GP_GO(entries(refs_folder, &refs, err));
+    GP_GO(entries(snapshots, &commits, err));
+    for (size_t i = 0; i < commits.count && !v->ended; i++)
+        if (gp_hub_commit_valid(commits.items[i])) GP_GO(visit_snapshot(v, &repo, name, commits.items[i], &refs, err));
+out:
+    names_clear(&refs);
+    names_clear(&commits);
+    gp_mem_free(refs_folder);
+    gp_mem_free(snapshots);
+    gp_hub_repo_clear(&repo);
+    return st;
+}
+
+gp_status gp_hub_list(bool (*visit)(void *, const gp_cached_model *), void *user, gp_error *err)
+{
+    gp_status st = GP_OK;
+    char *cache = NULL;
+    struct names folders = {0};
+    struct visitor v = {visit, user, false};
+    GP_TRY(gp_hub_cache_folder(&cache, err));
+    GP_GO(entries(cache, &folders, err));
+    for (size_t i = 0; i < folders.count && !v.ended; i++) {
+        if (!gp_str_starts(folders.items[i], "models--")) continue;
+        gp_str name = GP_STR_INIT;
+        const char *rest = folders.items[i] + strlen("models--"), *dashes = strstr(rest, "--");
+        if (dashes) {
+            gp_str_add(&name, rest, (size_t)(dashes - rest));
+            gp_str_putc(&name, '/');
+            rest = dashes + 2;
+        }
+        gp_str_puts(&name, rest);
+        char *text = gp_str_take(&name);
+        if (!text) GP_GO(no_memory(err));
+        st = gp_hub_name_valid(text) ? visit_repo(&v, text, err) : GP_OK;
+        gp_mem_free(text);
+        GP_GO(st);
+    }
+out:
+    names_clear(&folders);
+    gp_mem_free(cache);
+    return st;
+}
