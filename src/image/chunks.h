@@ -8,9 +8,9 @@
 #include "base/status.h"
 
 typedef struct gp_chunk {
-    char *key;   /* PNG keyword; "exif:UserComment", "exif:ImageDescription", "exif:Make", "exif:Model", "exif:Software",
-                    "jpeg:comment", "xmp" for the others */
-    char *text;  /* UTF-8 (tEXt: UTF-8 if valid, else Latin-1; UserComment decoded by its code), NUL-terminated */
+    char *key;  /* PNG keyword; "exif:UserComment", "exif:ImageDescription", "exif:Make", "exif:Model", "exif:Software",
+                   "jpeg:comment", "xmp" for the others */
+    char *text; /* UTF-8 (tEXt: UTF-8 if valid, else Latin-1; UserComment decoded by its code), NUL-terminated */
     size_t size; /* bytes of text without the NUL */
 } gp_chunk;
 typedef struct gp_chunks {

@@ -2,7 +2,8 @@
  * Image files to RGB pixels by the rules of Pillow's Image.convert("RGB"): alpha dropped and never blended, palettes
  * looked up, gray replicated, 16-bit colour by its high byte, 16-bit gray as min(v, 255), CMYK naively; no gamma, no
  * ICC, no EXIF rotation (stored only).  Never prints, never touches the network; bytes in, pixels out.
- * Memory: at most 4 bytes a pixel plus a file's size; files above max_pixels are refused before anything is allocated. */
+ * Memory: at most 4 bytes a pixel plus a file's size (interlaced PNG up to 11; JPEG in many scans 9, as libjpeg keeps
+ * all coefficients); files above max_pixels are refused before anything of their size is allocated. */
 #ifndef GP_IMAGE_IMAGE_H
 #define GP_IMAGE_IMAGE_H
 
@@ -11,7 +12,8 @@
 typedef enum gp_format { GP_FORMAT_UNKNOWN, GP_FORMAT_PNG, GP_FORMAT_JPEG, GP_FORMAT_WEBP } gp_format;
 const char *gp_image_format_name(gp_format format); /* "png" ... "unknown" */
 
-/* By the first bytes; also says what a refused file seems to be (for the message): "gif", "text", "empty" ... */
+/* By the first bytes; also says what the file seems to be, as words for "is ...": "a GIF image", "a text file", "empty"
+ * ... */
 gp_format gp_image_sniff(const uint8_t *bytes, size_t size, const char **seems);
 /* Does this file name have an extension that goldpan reads (.png .jpg .jpeg .jpe .jfif .webp, any case)? */
 bool gp_image_name_fits(const char *path);

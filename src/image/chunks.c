@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT
+ * Texts of PNG (tEXt, zTXt, iTXt, eXIf, wherever they stand before IEND), JPEG (COM, EXIF, XMP) and WebP (EXIF, XMP),
+ * as UTF-8.  Checksums are not looked at and broken pieces are passed over: the question is only what is written there.
+ * Bounds: MOST_ENTRIES texts, MOST_INFLATED bytes of inflated ones. */
+#include "image/chunks.h"
+#include "base/mem.h"
+#include "image/exif.h"
+#include "image/image.h"
+#include "image/jpeg_scan.h"
+#include "image/riff.h"
+
+#include <string.h>
+#include <zlib.h>
+
+enum { MOST_ENTRIES = 4096, MOST_INFLATED = 64 << 20 };
+
+typedef struct sink {
+    gp_chunks chunks;
+    size_t capacity, inflated; /* bytes of inflated text so far */
+    bool no_memory;
+} sink;
+
+/* Take the text; false when no more can be taken. */
+static bool add(void *user, const char *key, gp_str *text)
+{
+    sink *s = user;
+    if (s->chunks.count == MOST_ENTRIES) return false;
+    if (s->chunks.count == s->capacity) {
+        size_t more = s->capacity ? 2 * s->capacity : 8;
+        gp_chunk *items = gp_mem_resize(s->chunks.items, more, sizeof *items);
+        if (!items) return s->no_memory = true, false;
+        s->chunks.items = items, s->capacity = more;
+    }
+    gp_chunk c = {.size = text->size};
+    c.key = gp_str_dup(key);
+    c.text = gp_str_take(text);
+    if (!c.key || !c.text) {
+        gp_mem_free(c.key);
+        gp_mem_free(c.text);
+        return s->no_memory = true, false;
+    }
+    s->chunks.items[s->chunks.count++] = c;
+    return true;
+}
+
+static bool add_bytes(sink *s, const char *key, const uint8_t *bytes, size_t size)
+{
+    gp_str text = GP_STR_INIT;
+    gp_exif_add_text(&text, bytes, size);
+    bool go_on = add(s, key, &text);
+    gp_str_clear(&text);
+    return go_on;
+}
+
+/* A zlib stream that must be whole, into out; false if it is damaged or too large. */
+static bool inflate_text(sink *s, const uint8_t *bytes, size_t size, gp_str *out)
+{
+    uint8_t part[16384];
+    z_stream z = {.next_in = (Bytef *)(uintptr_t)bytes, .avail_in = (uInt)(size > UINT32_MAX ? UINT32_MAX : size)};
+    if (inflateInit(&z) != Z_OK) return s->no_memory = true, false;
+    int rc = Z_OK;
+    while (rc == Z_OK && out->size <= MOST_INFLATED - s->inflated) {
+        z.next_out = part, z.avail_out = sizeof part;
+        rc = inflate(&z, Z_NO_FLUSH);
+        if (rc == Z_OK || rc == Z_STREAM_END) gp_str_add(out, part, sizeof part - z.avail_out);
+    }
+    inflateEnd(&z);
+    if (rc == Z_MEM_ERROR || out->failed) s->no_memory = true;
+    if (rc != Z_STREAM_END || out->failed || out->size > MOST_INFLATED - s->inflated) return false;
+    s->inflated += out->size;
+    return true;
+}
+
+static bool add_inflated(sink *s, const char *key, const uint8_t *bytes, size_t size)
+{
+    gp_str raw = GP_STR_INIT;
+    bool go_on = true;
+    if (inflate_text(s, bytes, size, &raw)) go_on = add_bytes(s, key, (const uint8_t *)raw.data, raw.size);
+    gp_str_clear(&raw);
+    return go_on && !s->no_memory;
+}
+
+/* The bytes after the next zero, NULL if there is none. */
+static const uint8_t *behind_zero(const uint8_t *p, const uint8_t *end)
+{
+    const uint8_t *zero = p < end ? memchr(p, 0, (size_t)(end - p)) : NULL;
+    return zero ? zero + 1 : NULL;
+}
+
+/* keyword 0 text | keyword 0 method packed | keyword 0 packed? method language 0 word 0 text */
+static bool add_png_text(sink *s, const char *name, const uint8_t *p, size_t size)
+{
+    const uint8_t *end = p + size, *text = behind_zero(p, end);
+    if (!text || text == p + 1) return true;
+    gp_str key = GP_STR_INIT;
+    gp_str_add_latin1(&key, p, (size_t)(text - p) - 1);
+    bool go_on = true, packed = name[0] == 'z', international = name[0] == 'i';
+    if (key.failed) {
+        s->no_memory = true;
+        text = NULL;
+    } else if (packed) {
+        text = text < end && *text == 0 ? text + 1 : NULL;
+    } else if (international) {
+        packed = end - text >= 2 && text[0] != 0;
+        text = end - text < 2 || (packed && text[1] != 0) ? NULL : behind_zero(text + 2, end);
+        text = text ? behind_zero(text, end) : NULL;
+    }
+    if (text && packed)
+        go_on = add_inflated(s, key.data, text, (size_t)(end - text));
+    else if (text)
+        go_on = add_bytes(s, key.data, text, (size_t)(end - text));
+    gp_str_clear(&key);
+    return go_on && !s->no_memory;
+}
+
+static void read_png(sink *s, const uint8_t *bytes, size_t size)
+{
+    for (size_t at = 8; size - at >= 8;) {
+        const uint8_t *p = bytes + at;
+        char name[5] = {(char)p[4], (char)p[5], (char)p[6], (char)p[7]};
+        size_t length = gp_be32(p), rest = size - at - 8;
+        if (length > rest || strcmp(name, "IEND") == 0) return;
+        if (strcmp(name, "tEXt") == 0 || strcmp(name, "zTXt") == 0 || strcmp(name, "iTXt") == 0) {
+            if (!add_png_text(s, name, p + 8, length)) return;
+        } else if (strcmp(name, "eXIf") == 0) {
+            gp_exif_texts(p + 8, length, add, s);
+        }
+        if (s->no_memory) return;
+        at += 8 + length + (rest - length < 4 ? rest - length : 4);
+    }
+}
+
+/* EXIF may be spread over several APP1 segments, as Pillow and exiftool join them. */
+static void read_jpeg(sink *s, const uint8_t *bytes, size_t size)
+{
+    static const char xmp[] = "http://ns.adobe.com/xap/1.0/";
+    gp_str exif = GP_STR_INIT;
+    gp_jpeg_segment g;
+    bool go_on = true;
+    for (size_t at = 2; go_on && gp_jpeg_next(bytes, size, &at, &g) == 1 && g.marker != 0xda;) {
+        if (g.marker == 0xfe) go_on = add_bytes(s, "jpeg:comment", g.data, g.length);
+        if (g.marker != 0xe1) continue;
+        if (g.length > 6 && memcmp(g.data, "Exif\0\0", 6) == 0)
+            gp_str_add(&exif, g.data + 6, g.length - 6);
+        else if (g.length > sizeof xmp && memcmp(g.data, xmp, sizeof xmp) == 0)
+            go_on = add_bytes(s, "xmp", g.data + sizeof xmp, g.length - sizeof xmp);
+    }
+    if (exif.failed) s->no_memory = true;
+    if (exif.size && !s->no_memory) gp_exif_texts((const uint8_t *)exif.data, exif.size, add, s);
+    gp_str_clear(&exif);
+}
+
+static void read_webp(sink *s, const uint8_t *bytes, size_t size)
+{
+    const uint8_t *tag, *data;
+    size_t length;
+    for (size_t at = 12; !s->no_memory && gp_riff_next(bytes, size, &at, &tag, &data, &length);) {
+        if (memcmp(tag, "EXIF", 4) == 0)
+            gp_exif_texts(data, length, add, s);
+        else if (memcmp(tag, "XMP ", 4) == 0 && !add_bytes(s, "xmp", data, length))
+            return;
+    }
+}
+
+gp_status gp_image_read_chunks(const uint8_t *bytes, size_t size, gp_chunks *out, gp_error *err)
+{
+    sink s = {0};
+    switch (gp_image_sniff(bytes, size, NULL)) {
+    case GP_FORMAT_PNG: read_png(&s, bytes, size); break;
+    case GP_FORMAT_JPEG: read_jpeg(&s, bytes, size); break;
+    case GP_FORMAT_WEBP: read_webp(&s, bytes, size); break;
+    case GP_FORMAT_UNKNOWN: break;
+    }
+    if (s.no_memory) {
+        gp_chunks_clear(&s.chunks);
+        return gp_fail(err, GP_ERR_MEMORY, "no memory for metadata");
+    }
+    *out = s.chunks;
+    return GP_OK;
+}
+
+void gp_chunks_clear(gp_chunks *chunks)
+{
+    if (!chunks) return;
+    for (size_t i = 0; i < chunks->count; i++) {
+        gp_mem_free(chunks->items[i].key);
+        gp_mem_free(chunks->items[i].text);
+    }
+    gp_mem_free(chunks->items);
+    *chunks = (gp_chunks){0};
+}
+
+const gp_chunk *gp_chunks_find(const gp_chunks *chunks, const char *key)
+{
+    for (size_t i = 0; i < chunks->count; i++)
+        if (strcmp(chunks->items[i].key, key) == 0) return &chunks->items[i];
+    return NULL;
+}

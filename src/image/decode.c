@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT
+ * Bytes of a file to pixels or to its head: by what the bytes are, never by the name. */
+#include "base/mem.h"
+#include "image/image.h"
+#include "image/jpeg_scan.h"
+#include "image/png_scan.h"
+#include "image/rgb.h"
+#include "image/webp.h"
+
+#include <string.h>
+
+void gp_pixels_clear(gp_pixels *pixels)
+{
+    if (!pixels) return;
+    gp_mem_free(pixels->rgb);
+    *pixels = (gp_pixels){0};
+}
+
+static gp_status refuse(const char *seems, gp_error *err)
+{
+    if (strncmp(seems, "a", 1) != 0 || strstr(seems, "damaged")) return gp_fail(err, GP_ERR_FORMAT, "is %s", seems);
+    return gp_fail(err, GP_ERR_UNSUPPORTED, "is %s, which goldpan does not read", seems);
+}
+
+static gp_status png(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err)
+{
+    gp_status st = gp_image_png_fast(bytes, size, max_pixels, out, err);
+    return st == GP_ERR_UNSUPPORTED ? gp_image_png_full(bytes, size, max_pixels, out, err) : st;
+}
+
+gp_status gp_image_decode_bytes(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err)
+{
+    const char *seems;
+    switch (gp_image_sniff(bytes, size, &seems)) {
+    case GP_FORMAT_PNG: return png(bytes, size, max_pixels, out, err);
+    case GP_FORMAT_JPEG: return gp_image_jpeg(bytes, size, max_pixels, out, err);
+    case GP_FORMAT_WEBP: return gp_image_webp(bytes, size, max_pixels, out, err);
+    case GP_FORMAT_UNKNOWN: break;
+    }
+    return refuse(seems, err);
+}
+
+static gp_status png_head(const uint8_t *bytes, size_t size, gp_image_head *out, gp_error *err)
+{
+    gp_png_plan plan;
+    GP_TRY(gp_png_scan(bytes, size, UINT64_MAX, true, &plan, err));
+    *out = (gp_image_head){GP_FORMAT_PNG, plan.width, plan.height, plan.orientation, plan.animated};
+    return GP_OK;
+}
+
+static gp_status jpeg_head(const uint8_t *bytes, size_t size, gp_image_head *out, gp_error *err)
+{
+    gp_jpeg_plan plan;
+    GP_TRY(gp_jpeg_scan(bytes, size, &plan, err));
+    GP_TRY(gp_image_check_size(plan.width, plan.height, UINT64_MAX, err));
+    *out = (gp_image_head){GP_FORMAT_JPEG, plan.width, plan.height, plan.orientation, false};
+    return GP_OK;
+}
+
+gp_status gp_image_read_head(const uint8_t *bytes, size_t size, gp_image_head *out, gp_error *err)
+{
+    const char *seems;
+    switch (gp_image_sniff(bytes, size, &seems)) {
+    case GP_FORMAT_PNG: return png_head(bytes, size, out, err);
+    case GP_FORMAT_JPEG: return jpeg_head(bytes, size, out, err);
+    case GP_FORMAT_WEBP: return gp_webp_head(bytes, size, out, err);
+    case GP_FORMAT_UNKNOWN: break;
+    }
+    return refuse(seems, err);
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT
+ * JPEG by libjpeg-turbo with its defaults, as Pillow has it: islow IDCT, fancy upsampling, colour as the file's markers
+ * say, four channels taken as Adobe's inverted ink.  All the file's bytes are there, so the source "suspends" at their
+ * end: missing rows are an error, a missing end marker after the last row is not.
+ *
+ * Errors inside libjpeg jump back to run(); what is to be released lives in a `job` outside its frame.  Warnings about
+ * damaged data are silent, as in Pillow: the picture is what libjpeg makes of it. */
+#include "base/mem.h"
+#include "image/image.h"
+#include "image/jpeg_scan.h"
+#include "image/rgb.h"
+
+#include <stdio.h>
+
+#include <jpeglib.h>
+#include <jerror.h>
+#include <setjmp.h>
+
+enum { MOST_SCANS = 500 }; /* each scan of a progressive file may touch every pixel; encoders write about ten */
+
+typedef struct job {
+    struct jpeg_error_mgr errors; /* first: libjpeg hands its address back */
+    jmp_buf jump;
+    char message[JMSG_LENGTH_MAX];
+    struct jpeg_decompress_struct jpeg;
+    struct jpeg_source_mgr source;
+    struct jpeg_progress_mgr progress;
+    const gp_jpeg_plan *plan;
+    uint8_t *row; /* gray [w] or CMYK [w, 4] */
+    gp_pixels pixels;
+    gp_status failed; /* of what run() itself found; GP_OK: libjpeg's message counts */
+    bool created;
+} job;
+
+static void on_error(j_common_ptr c)
+{
+    job *j = (job *)(void *)c->err;
+    j->errors.format_message(c, j->message);
+    if (j->errors.msg_code == JERR_OUT_OF_MEMORY) j->failed = GP_ERR_MEMORY;
+    longjmp(j->jump, 1);
+}
+
+static void on_message(j_common_ptr c, int level)
+{
+    (void)c, (void)level;
+}
+static void source_start(j_decompress_ptr d)
+{
+    (void)d;
+}
+static boolean source_fill(j_decompress_ptr d)
+{
+    return (void)d, FALSE;
+}
+
+static void source_skip(j_decompress_ptr d, long n)
+{
+    if (n <= 0) return;
+    size_t skip = (size_t)n < d->src->bytes_in_buffer ? (size_t)n : d->src->bytes_in_buffer;
+    d->src->next_input_byte += skip;
+    d->src->bytes_in_buffer -= skip;
+}
+
+static void on_progress(j_common_ptr c)
+{
+    job *j = (job *)(void *)c->err;
+    if (j->jpeg.input_scan_number <= MOST_SCANS) return;
+    snprintf(j->message, sizeof j->message, "more than %d scans", (int)MOST_SCANS);
+    j->failed = GP_ERR_LIMIT;
+    longjmp(j->jump, 1);
+}
+
+static void set_up(job *j, const uint8_t *bytes, size_t size)
+{
+    j->jpeg.err = jpeg_std_error(&j->errors);
+    j->errors.error_exit = on_error;
+    j->errors.emit_message = on_message;
+    j->source = (struct jpeg_source_mgr){.next_input_byte = bytes,
+                                         .bytes_in_buffer = size,
+                                         .init_source = source_start,
+                                         .fill_input_buffer = source_fill,
+                                         .skip_input_data = source_skip,
+                                         .resync_to_restart = jpeg_resync_to_restart,
+                                         .term_source = source_start};
+    j->progress.progress_monitor = on_progress;
+}
+
+static bool stop(job *j, gp_status status, const char *message)
+{
+    j->failed = status;
+    snprintf(j->message, sizeof j->message, "%s", message);
+    return false;
+}
+
+static bool read_rows(job *j)
+{
+    const gp_jpeg_plan *p = j->plan;
+    if (gp_image_alloc(p->width, p->height, &j->pixels, NULL)) return stop(j, GP_ERR_MEMORY, "");
+    if (p->components != 3 && !(j->row = gp_mem_new(p->width, 4))) return stop(j, GP_ERR_MEMORY, "");
+    for (uint32_t y = 0; y < p->height; y++) {
+        uint8_t *rgb = j->pixels.rgb + 3 * (size_t)p->width * y;
+        JSAMPROW line = p->components == 3 ? rgb : j->row;
+        if (jpeg_read_scanlines(&j->jpeg, &line, 1) != 1) return stop(j, GP_ERR_FORMAT, "ends early");
+        if (p->components == 1) gp_rgb_from_png(j->row, rgb, p->width, 0, 8, NULL);
+        if (p->components == 4) gp_rgb_from_inverted_cmyk(j->row, rgb, p->width);
+    }
+    return true;
+}
+
+/* The part that libjpeg may leave by longjmp. */
+static bool run(job *j)
+{
+    static const J_COLOR_SPACE wanted[5] = {[1] = JCS_GRAYSCALE, [3] = JCS_RGB, [4] = JCS_CMYK};
+    const gp_jpeg_plan *p = j->plan;
+    if (setjmp(j->jump)) return false;
+    jpeg_create_decompress(&j->jpeg);
+    j->created = true;
+    j->jpeg.src = &j->source;
+    j->jpeg.progress = &j->progress;
+    int got;
+    do got = jpeg_read_header(&j->jpeg, FALSE);
+    while (got == JPEG_HEADER_TABLES_ONLY);
+    if (got == JPEG_SUSPENDED) return stop(j, GP_ERR_FORMAT, "ends early");
+    j->jpeg.out_color_space = wanted[p->components];
+    if (j->jpeg.image_width != p->width || j->jpeg.image_height != p->height || j->jpeg.num_components != p->components)
+        return stop(j, GP_ERR_FORMAT, "two headers that differ");
+    if (!jpeg_start_decompress(&j->jpeg)) return stop(j, GP_ERR_FORMAT, "ends early");
+    if (!read_rows(j)) return false;
+    jpeg_finish_decompress(&j->jpeg); /* damage after the last row counts; a missing end does not */
+    return true;
+}
+
+static gp_status explain(const job *j, gp_error *err)
+{
+    switch ((int)j->failed) {
+    case GP_ERR_MEMORY:
+        return gp_fail(err, GP_ERR_MEMORY, "no memory for %ux%u pixels", j->plan->width, j->plan->height);
+    case GP_ERR_LIMIT: return gp_fail(err, GP_ERR_LIMIT, "JPEG has %s", j->message);
+    case GP_ERR_FORMAT: return gp_fail(err, GP_ERR_FORMAT, "JPEG data %s", j->message);
+    default: return gp_fail(err, GP_ERR_FORMAT, "JPEG data is damaged: %s", j->message);
+    }
+}
+
+gp_status gp_image_jpeg(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err)
+{
+    gp_jpeg_plan plan;
+    GP_TRY(gp_jpeg_scan(bytes, size, &plan, err));
+    GP_TRY(gp_image_check_size(plan.width, plan.height, max_pixels, err));
+    job j = {.plan = &plan};
+    set_up(&j, bytes, size);
+    bool done = run(&j);
+    if (j.created) jpeg_destroy_decompress(&j.jpeg);
+    gp_mem_free(j.row);
+    if (done) {
+        *out = j.pixels;
+        return GP_OK;
+    }
+    gp_mem_free(j.pixels.rgb);
+    return explain(&j, err);
+}

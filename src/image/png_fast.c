@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT
+ * The common PNG, fast: 8 bits a sample, not interlaced, undamaged.  All IDAT data is inflated in one call and the
+ * filters are undone in place; anything unusual is UNSUPPORTED and goes to png_full.c, which has the same answer for
+ * whatever this file answers.
+ *
+ * One block of max(3 w, r) h + h bytes serves as both ends: the h filtered rows of 1 + r bytes lie at its end, the RGB
+ * rows of 3 w grow from its start.  Row y is turned into RGB only when row y + 1 no longer needs it as `prior`; its
+ * RGB ends at 3 w (y + 1) <= start of filtered row y + 1, for r >= 3 w and for r < 3 w alike. */
+#include "base/mem.h"
+#include "image/image.h"
+#include "image/png_scan.h"
+#include "image/rgb.h"
+#include "kernel/kernel.h"
+
+#include <assert.h>
+#include <libdeflate.h>
+#include <string.h>
+
+static gp_status leave(gp_error *err)
+{
+    return gp_fail(err, GP_ERR_UNSUPPORTED, "PNG of a kind for the full decoder");
+}
+
+/* All compressed data in one piece: the file's own bytes if there is one chunk, else a copy in *owned. */
+static gp_status gather(const gp_png_plan *plan, const uint8_t *bytes, const uint8_t **data, size_t *size, void **owned,
+                        gp_error *err)
+{
+    size_t at = plan->idat, used = 0, length;
+    const uint8_t *part;
+    if (!gp_png_idat(plan, bytes, &at, data, size)) return leave(err);
+    if (*size == plan->idat_bytes) return GP_OK;
+    GP_TRY(gp_alloc(owned, plan->idat_bytes, 1, "PNG data", err));
+    for (at = plan->idat; gp_png_idat(plan, bytes, &at, &part, &length); used += length)
+        memcpy((uint8_t *)*owned + used, part, length);
+    assert(used == plan->idat_bytes);
+    *data = *owned, *size = used;
+    return GP_OK;
+}
+
+static gp_status inflate_all(const uint8_t *data, size_t size, uint8_t *raw, size_t raw_size, gp_error *err)
+{
+    struct libdeflate_decompressor *d = libdeflate_alloc_decompressor();
+    if (!d) return gp_fail(err, GP_ERR_MEMORY, "no memory for inflating");
+    enum libdeflate_result rc = libdeflate_zlib_decompress(d, data, size, raw, raw_size, NULL);
+    libdeflate_free_decompressor(d);
+    return rc == LIBDEFLATE_SUCCESS ? GP_OK : leave(err);
+}
+
+/* raw [h, 1 + r] at the end of block -> RGB [h, w, 3] at its start; above [r] is zeros. */
+static gp_status rows(const gp_png_plan *plan, uint8_t *block, uint8_t *raw, const uint8_t *above, gp_error *err)
+{
+    static const uint8_t bpp[7] = {1, 0, 3, 1, 2, 0, 4};
+    const gp_kernels *kernels = gp_kernel_table();
+    const uint8_t *prior = above;
+    uint8_t *rgb = block;
+    for (uint32_t y = 0; y <= plan->height; y++) {
+        uint8_t *row = raw + (size_t)y * (plan->row_bytes + 1);
+        if (y < plan->height) {
+            if (row[0] > 4) return leave(err);
+            kernels->unfilter(row + 1, prior, plan->row_bytes, bpp[plan->color], row[0]);
+        }
+        if (y > 0) {
+            gp_rgb_from_png(prior, rgb, plan->width, plan->color, 8, plan->palette);
+            rgb += 3 * (size_t)plan->width;
+        }
+        prior = row + 1;
+    }
+    return GP_OK;
+}
+
+static gp_status decode(const gp_png_plan *plan, const uint8_t *bytes, gp_pixels *out, gp_error *err)
+{
+    size_t r = plan->row_bytes, h = plan->height, w3 = 3 * (size_t)plan->width, each, size, data_size;
+    if (!gp_size_add(w3 > r ? w3 : r, 1, &each) || !gp_size_mul(each, h, &size))
+        return gp_fail(err, GP_ERR_LIMIT, "%ux%u pixels is too large", plan->width, plan->height);
+    const uint8_t *data;
+    void *owned = NULL, *block = NULL, *above = NULL;
+    gp_status st;
+    GP_GO(gather(plan, bytes, &data, &data_size, &owned, err));
+    GP_GO(gp_alloc(&block, size, 1, "pixels", err));
+    GP_GO(inflate_all(data, data_size, (uint8_t *)block + (size - h * (r + 1)), h * (r + 1), err));
+    above = gp_mem_zero(r, 1);
+    if (!above) GP_GO(gp_fail(err, GP_ERR_MEMORY, "no memory for a row of pixels"));
+    GP_GO(rows(plan, block, (uint8_t *)block + (size - h * (r + 1)), above, err));
+    void *cut = gp_mem_resize(block, h * w3, 1);
+    *out = (gp_pixels){plan->width, plan->height, cut ? cut : block};
+    block = NULL;
+out:
+    gp_mem_free(above);
+    gp_mem_free(block);
+    gp_mem_free(owned);
+    return st;
+}
+
+gp_status gp_image_png_fast(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err)
+{
+    gp_png_plan plan;
+    GP_TRY(gp_png_scan(bytes, size, max_pixels, false, &plan, err));
+    if (plan.depth != 8 || plan.interlaced) return leave(err);
+    return decode(&plan, bytes, out, err);
+}

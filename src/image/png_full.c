@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT
+ * Every PNG, by libpng.  png_scan.c has judged the chunks; libpng is given a file made of the header, a palette of
+ * black (indices are looked up in rgb.c) and the IDAT run, so that no text, profile or animation chunk reaches it.
+ * Samples come out raw: 1 to 16 bits, and all colour rules are rgb.c's.
+ *
+ * Errors inside libpng jump back to run(); everything to be released lives in a `job` outside its frame. */
+#include "base/mem.h"
+#include "image/bytes.h"
+#include "image/image.h"
+#include "image/png_scan.h"
+#include "image/rgb.h"
+
+#include <libdeflate.h>
+#include <png.h>
+#include <setjmp.h>
+#include <string.h>
+
+typedef struct job {
+    const gp_png_plan *plan;
+    const uint8_t *bytes;
+    size_t head_size, cut_size, at; /* cut_size: data in an IDAT cut off by the end; at: position in the made file */
+    uint8_t head[8 + 25 + 12 + 768], cut_head[8];
+    png_structp png;
+    png_infop info;
+    uint8_t *raw;     /* one row, or all rows if interlaced: [h, row_bytes] */
+    png_bytep *lines; /* [h], interlaced only */
+    gp_pixels pixels;
+    bool no_memory, ended;
+    char message[160];
+} job;
+
+static void on_error(png_structp png, png_const_charp message)
+{
+    job *j = png_get_error_ptr(png);
+    snprintf(j->message, sizeof j->message, "%s", message);
+    longjmp(png_jmpbuf(png), 1);
+}
+
+static void on_warning(png_structp png, png_const_charp message)
+{
+    (void)png, (void)message;
+}
+
+static png_voidp on_alloc(png_structp png, png_alloc_size_t size)
+{
+    job *j = png_get_mem_ptr(png);
+    void *p = gp_mem_new(size, 1);
+    if (!p) j->no_memory = true;
+    return p;
+}
+
+static void on_free(png_structp png, png_voidp p)
+{
+    (void)png, gp_mem_free(p);
+}
+
+static void on_read(png_structp png, png_bytep to, size_t size)
+{
+    static const uint8_t end[12] = {0, 0, 0, 0, 'I', 'E', 'N', 'D', 0xae, 0x42, 0x60, 0x82};
+    job *j = png_get_io_ptr(png);
+    const gp_png_plan *p = j->plan;
+    const uint8_t *bytes = j->bytes;
+    const struct {
+        const uint8_t *data;
+        size_t size;
+    } parts[] = {{j->head, j->head_size},
+                 {bytes + p->idat, p->idat_cut - p->idat},
+                 {j->cut_head, j->cut_size ? 8 : 0},
+                 {bytes + p->idat_cut + 8, j->cut_size},
+                 {end, j->cut_size ? 4 : 0}, /* for the CRC, which is not looked at */
+                 {end, sizeof end}};
+    size_t skip = j->at;
+    j->at += size;
+    for (int i = 0; i < 6 && size; i++) {
+        if (skip >= parts[i].size) {
+            skip -= parts[i].size;
+            continue;
+        }
+        size_t n = parts[i].size - skip < size ? parts[i].size - skip : size;
+        memcpy(to, parts[i].data + skip, n);
+        to += n, size -= n, skip = 0;
+    }
+    if (size) {
+        j->ended = true;
+        png_error(png, "ends early");
+    }
+}
+
+static uint8_t *put32(uint8_t *p, uint32_t v)
+{
+    p[0] = (uint8_t)(v >> 24), p[1] = (uint8_t)(v >> 16), p[2] = (uint8_t)(v >> 8), p[3] = (uint8_t)v;
+    return p + 4;
+}
+
+/* Signature, IHDR and, for colour type 3, a PLTE as large as the depth allows. */
+static void write_head(job *j)
+{
+    static const uint8_t start[16] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n', 0, 0, 0, 13, 'I', 'H', 'D', 'R'};
+    const gp_png_plan *plan = j->plan;
+    uint8_t *p = j->head;
+    memcpy(p, start, sizeof start);
+    p = put32(put32(p + 16, plan->width), plan->height);
+    *p++ = (uint8_t)plan->depth, *p++ = (uint8_t)plan->color, *p++ = 0, *p++ = 0, *p++ = plan->interlaced;
+    p = put32(p, libdeflate_crc32(0, j->head + 12, 17));
+    if (plan->color == 3) {
+        uint32_t n = 3u << plan->depth;
+        uint8_t *name = put32(p, n);
+        memcpy(name, "PLTE", 4);
+        memset(name + 4, 0, n);
+        p = put32(name + 4 + n, libdeflate_crc32(0, name, n + 4));
+    }
+    j->head_size = (size_t)(p - j->head);
+    if (plan->idat_cut == plan->idat_end) return;
+    const uint8_t *data;
+    size_t cut = plan->idat_cut;
+    gp_png_idat(plan, j->bytes, &cut, &data, &j->cut_size);
+    memcpy(put32(j->cut_head, (uint32_t)j->cut_size), "IDAT", 4);
+}
+
+static bool take_memory(job *j)
+{
+    const gp_png_plan *p = j->plan;
+    size_t rows = p->interlaced ? p->height : 1;
+    j->raw = gp_mem_zero(rows, p->row_bytes);
+    j->lines = p->interlaced ? gp_mem_new(rows, sizeof *j->lines) : NULL;
+    if (gp_image_alloc(p->width, p->height, &j->pixels, NULL) || !j->raw || (p->interlaced && !j->lines)) {
+        j->no_memory = true;
+        return false;
+    }
+    for (size_t y = 0; j->lines && y < rows; y++) j->lines[y] = j->raw + y * p->row_bytes;
+    return true;
+}
+
+/* The part that libpng may leave by longjmp. */
+static bool run(job *j)
+{
+    const gp_png_plan *p = j->plan;
+    j->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, j, on_error, on_warning, j, on_alloc, on_free);
+    if (!j->png) return j->no_memory = true, false;
+    if (setjmp(png_jmpbuf(j->png))) return false;
+    j->info = png_create_info_struct(j->png);
+    if (!j->info) return j->no_memory = true, false;
+    png_set_user_limits(j->png, 0x7fffffff, 0x7fffffff);
+    png_set_crc_action(j->png, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE); /* png_scan.c has checked them */
+    png_set_check_for_invalid_index(j->png, 0);
+    png_set_read_fn(j->png, j, on_read);
+    png_read_info(j->png, j->info);
+    if (p->interlaced) png_set_interlace_handling(j->png);
+    png_read_update_info(j->png, j->info);
+    if (png_get_rowbytes(j->png, j->info) != p->row_bytes) png_error(j->png, "rows of unexpected length");
+    if (!take_memory(j)) return false;
+    if (p->interlaced) png_read_image(j->png, j->lines);
+    for (uint32_t y = 0; y < p->height; y++) {
+        if (!p->interlaced) png_read_row(j->png, j->raw, NULL);
+        gp_rgb_from_png(p->interlaced ? j->lines[y] : j->raw, j->pixels.rgb + 3 * (size_t)p->width * y, p->width,
+                        p->color, p->depth, p->palette);
+    }
+    return true;
+}
+
+gp_status gp_image_png_full(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err)
+{
+    gp_png_plan plan;
+    GP_TRY(gp_png_scan(bytes, size, max_pixels, false, &plan, err));
+    job j = {.plan = &plan, .bytes = bytes};
+    write_head(&j);
+    bool done = run(&j);
+    png_destroy_read_struct(&j.png, &j.info, NULL);
+    gp_mem_free(j.lines);
+    gp_mem_free(j.raw);
+    if (done) {
+        *out = j.pixels;
+        return GP_OK;
+    }
+    gp_mem_free(j.pixels.rgb);
+    if (j.no_memory) return gp_fail(err, GP_ERR_MEMORY, "no memory for %ux%u pixels", plan.width, plan.height);
+    if (j.ended || strcmp(j.message, "Not enough image data") == 0)
+        return gp_fail(err, GP_ERR_FORMAT, "PNG data ends early");
+    return gp_fail(err, GP_ERR_FORMAT, "PNG picture data is damaged: %s", j.message);
+}

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT
+ * One walk over a PNG file's chunks: bytes in, a gp_png_plan out, nothing allocated.
+ *
+ * Which damage is an error follows Pillow, so that a folder gives the same pictures here and there:
+ * - before the pixel data every chunk must have the right CRC, and the chunks whose fields Pillow reads must be long
+ *   enough; after it CRCs are not looked at, a chunk that claims more bytes than the file has is an error, and a
+ *   missing IEND is not;
+ * - animation chunks must count up; compressed text that grows beyond 1 MiB is refused as a bomb.
+ * One thing is stricter: the CRCs of IDAT are checked (PngSuite's xcsn0g01.png; Pillow shows it). */
+#include "image/png_scan.h"
+#include "image/bytes.h"
+#include "image/exif.h"
+#include "image/rgb.h"
+
+#include <libdeflate.h>
+#include <string.h>
+#include <zlib.h>
+
+enum { TEXT_LIMIT = 1 << 20, TEXT_TOTAL = 64 << 20 };
+
+typedef struct chunk {
+    size_t at; /* of the length field */
+    char name[5];
+    const uint8_t *data;
+    size_t length;
+} chunk;
+
+typedef struct scan {
+    const uint8_t *bytes;
+    size_t size, at;
+    uint64_t max_pixels, text;
+    gp_png_plan *plan;
+    bool have_head;
+    bool animation, fctl_first; /* a valid acTL was seen; an fcTL came before IDAT */
+    uint32_t frames;
+    int64_t sequence; /* last number of an animation chunk, -1 none */
+} scan;
+
+static bool is(const chunk *c, const char *name)
+{
+    return memcmp(c->name, name, 4) == 0;
+}
+
+/* Read the header of the chunk at s->at. 1: there; 0: no more bytes for one; -1: not a chunk name. */
+static int next(const scan *s, chunk *c)
+{
+    if (s->size - s->at < 8) return 0;
+    const uint8_t *p = s->bytes + s->at;
+    *c = (chunk){.at = s->at, .data = p + 8, .length = gp_be32(p)};
+    memcpy(c->name, p + 4, 4);
+    for (int i = 0; i < 4; i++) {
+        unsigned char v = (unsigned char)c->name[i], low = (unsigned char)(v | 32);
+        if (!((low >= 'a' && low <= 'z') || (v >= '0' && v <= '9') || v == '_')) return -1;
+    }
+    return 1;
+}
+
+static gp_status ends_early(gp_error *err)
+{
+    return gp_fail(err, GP_ERR_FORMAT, "PNG data ends early");
+}
+
+static gp_status short_chunk(const chunk *c, gp_error *err)
+{
+    return gp_fail(err, GP_ERR_FORMAT, "PNG chunk %s is too short (%zu bytes)", c->name, c->length);
+}
+
+static gp_status read_head(scan *s, const chunk *c, gp_error *err)
+{
+    static const uint8_t depths[7] = {1 | 2 | 4 | 8 | 16, 0, 8 | 16, 1 | 2 | 4 | 8, 8 | 16, 0, 8 | 16};
+    static const uint8_t channels[7] = {1, 0, 3, 1, 2, 0, 4};
+    gp_png_plan *p = s->plan;
+    if (c->length < 13) return short_chunk(c, err);
+    if (s->have_head) return gp_fail(err, GP_ERR_FORMAT, "PNG header comes twice");
+    const uint8_t *d = c->data;
+    p->width = gp_be32(d), p->height = gp_be32(d + 4);
+    p->depth = d[8], p->color = d[9];
+    if (p->color > 6 || channels[p->color] == 0)
+        return gp_fail(err, GP_ERR_FORMAT, "PNG header is damaged: colour type %d does not exist", p->color);
+    if (p->depth > 16 || p->depth == 0 || (p->depth & (p->depth - 1)) || !(depths[p->color] & p->depth))
+        return gp_fail(err, GP_ERR_FORMAT, "PNG header is damaged: colour type %d cannot have %d bits", p->color,
+                       p->depth);
+    if (d[11]) return gp_fail(err, GP_ERR_FORMAT, "PNG header is damaged: filter method %d does not exist", d[11]);
+    p->interlaced = d[12] != 0;
+    GP_TRY(gp_image_check_size(p->width, p->height, s->max_pixels, err));
+    p->row_bytes = (size_t)(((uint64_t)p->width * channels[p->color] * (unsigned)p->depth + 7) / 8);
+    s->have_head = true;
+    return GP_OK;
+}
+
+static gp_status read_palette(scan *s, const chunk *c, gp_error *err)
+{
+    if (!s->have_head || s->plan->color != 3) return GP_OK;
+    if (c->length / 3 > 256) return gp_fail(err, GP_ERR_FORMAT, "PNG palette has %zu entries", c->length / 3);
+    memset(s->plan->palette, 0, sizeof s->plan->palette);
+    if (c->length) memcpy(s->plan->palette, c->data, c->length / 3 * 3);
+    return GP_OK;
+}
+
+/* Size of an inflated stream, counted up to TEXT_LIMIT + 1; 0 if it is damaged. */
+static size_t inflated_size(const uint8_t *data, size_t size)
+{
+    uint8_t window[8192];
+    z_stream z = {0};
+    if (inflateInit(&z) != Z_OK) return 0;
+    z.next_in = (Bytef *)(uintptr_t)data;
+    z.avail_in = (uInt)(size > UINT32_MAX ? UINT32_MAX : size);
+    int rc = Z_OK;
+    while (rc == Z_OK && z.total_out <= TEXT_LIMIT) {
+        z.next_out = window, z.avail_out = sizeof window;
+        rc = inflate(&z, Z_NO_FLUSH);
+    }
+    size_t total = z.total_out;
+    inflateEnd(&z);
+    return rc == Z_OK || rc == Z_STREAM_END ? total : 0;
+}
+
+/* The compressed part of zTXt, iCCP (keyword 0 method data) or iTXt (keyword 0 flag method language 0 word 0 data). */
+static gp_status check_text(scan *s, const chunk *c, gp_error *err)
+{
+    const uint8_t *p = c->data, *end = p + c->length;
+    const uint8_t *zero = c->length ? memchr(p, 0, c->length) : NULL;
+    size_t grown = 0;
+    bool packed = true;
+    if (is(c, "tEXt")) grown = c->length, packed = false;
+    if (packed && is(c, "iTXt")) {
+        if (!zero || end - zero < 3) return GP_OK;
+        packed = zero[1] != 0;
+        if (packed && zero[2] != 0) return GP_OK;
+        p = zero + 3;
+        for (int i = 0; i < 2; i++) {
+            zero = p < end ? memchr(p, 0, (size_t)(end - p)) : NULL;
+            if (!zero) return GP_OK;
+            p = zero + 1;
+        }
+        if (!packed) grown = (size_t)(end - p);
+    } else if (packed) {
+        bool profile = is(c, "iCCP");
+        if (!zero || zero + 1 >= end) return profile ? short_chunk(c, err) : GP_OK;
+        if (zero[1] != 0)
+            return gp_fail(err, GP_ERR_FORMAT, "PNG chunk %s has unknown compression method %d", c->name, zero[1]);
+        p = zero + 2;
+    }
+    if (packed) grown = inflated_size(p, (size_t)(end - p));
+    if (packed && grown > TEXT_LIMIT)
+        return gp_fail(err, GP_ERR_LIMIT, "PNG chunk %s inflates to more than %d bytes", c->name, (int)TEXT_LIMIT);
+    s->text += is(c, "iCCP") ? 0 : grown;
+    if (s->text > TEXT_TOTAL)
+        return gp_fail(err, GP_ERR_LIMIT, "PNG text is more than %d bytes in all", (int)TEXT_TOTAL);
+    return GP_OK;
+}
+
+static gp_status check_animation(scan *s, const chunk *c, gp_error *err)
+{
+    gp_png_plan *p = s->plan;
+    if (is(c, "acTL")) {
+        if (c->length < 8) return short_chunk(c, err);
+        uint32_t n = gp_be32(c->data);
+        s->animation = !s->animation && n > 0 && n <= 0x80000000u; /* a second one cancels the first */
+        s->frames = n;
+        return GP_OK;
+    }
+    size_t least = is(c, "fcTL") ? 26 : 4;
+    if (c->length < least) return short_chunk(c, err);
+    int64_t sequence = gp_be32(c->data);
+    bool first = least == 26 && s->sequence < 0;
+    if (first ? sequence != 0 : s->sequence < 0 || s->sequence + 1 != sequence)
+        return gp_fail(err, GP_ERR_FORMAT, "PNG animation is damaged: chunks out of order");
+    s->sequence = sequence;
+    if (least == 4) return GP_OK;
+    uint64_t w = gp_be32(c->data + 4), h = gp_be32(c->data + 8), x = gp_be32(c->data + 12), y = gp_be32(c->data + 16);
+    if (x + w > p->width || y + h > p->height)
+        return gp_fail(err, GP_ERR_FORMAT, "PNG animation is damaged: a frame is larger than the picture");
+    if (!p->idat && (w != p->width || h != p->height))
+        return gp_fail(err, GP_ERR_FORMAT, "PNG animation is damaged: its first frame is smaller than the picture");
+    s->fctl_first = s->fctl_first || !p->idat;
+    return GP_OK;
+}
+
+/* Everything that can be wrong inside a chunk whose bytes are all there. */
+static gp_status check_chunk(scan *s, const chunk *c, gp_error *err)
+{
+    static const struct {
+        char name[5];
+        uint8_t least;
+    } fixed[] = {{"gAMA", 4}, {"cHRM", 32}, {"sRGB", 1}, {"pHYs", 9}};
+    gp_png_plan *p = s->plan;
+    for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
+        if (is(c, fixed[i].name) && c->length < fixed[i].least) return short_chunk(c, err);
+    if (is(c, "tRNS") && s->have_head && (p->color == 0 || p->color == 2) && c->length < (p->color ? 6u : 2u))
+        return short_chunk(c, err);
+    if (is(c, "tEXt") || is(c, "zTXt") || is(c, "iTXt") || is(c, "iCCP")) return check_text(s, c, err);
+    if (is(c, "acTL") || is(c, "fcTL") || is(c, "fdAT")) return check_animation(s, c, err);
+    if (is(c, "eXIf") && !p->orientation) p->orientation = gp_exif_orientation(c->data, c->length);
+    return GP_OK;
+}
+
+static bool crc_right(const scan *s, const chunk *c)
+{
+    return libdeflate_crc32(0, s->bytes + c->at + 4, c->length + 4) == gp_be32(c->data + c->length);
+}
+
+/* From the signature to the first IDAT, which is left at s->at. */
+static gp_status before_pixels(scan *s, gp_error *err)
+{
+    chunk c;
+    for (;;) {
+        int got = next(s, &c);
+        if (got == 0) return ends_early(err);
+        if (got < 0) return gp_fail(err, GP_ERR_FORMAT, "PNG chunks are damaged at byte %zu", s->at);
+        if (is(&c, "IDAT")) break;
+        if (is(&c, "IEND") || is(&c, "fdAT")) return gp_fail(err, GP_ERR_FORMAT, "PNG has no picture data");
+        if (c.length > s->size - s->at - 8 || s->size - s->at - 8 - c.length < 4) return ends_early(err);
+        if (!crc_right(s, &c))
+            return gp_fail(err, GP_ERR_FORMAT, "PNG chunk %s is damaged: its checksum is wrong", c.name);
+        if (is(&c, "IHDR"))
+            GP_TRY(read_head(s, &c, err));
+        else if (is(&c, "PLTE"))
+            GP_TRY(read_palette(s, &c, err));
+        else
+            GP_TRY(check_chunk(s, &c, err));
+        s->at += 12 + c.length;
+    }
+    if (!s->have_head) return gp_fail(err, GP_ERR_FORMAT, "PNG has no header");
+    s->plan->idat = s->at;
+    s->plan->animated = s->animation && s->frames + (s->fctl_first ? 0u : 1u) > 1;
+    return GP_OK;
+}
+
+/* The run of IDAT chunks.  The last may be cut off: the decoder decides whether enough is there. */
+static gp_status pixels(scan *s, gp_error *err)
+{
+    chunk c;
+    gp_png_plan *p = s->plan;
+    while (next(s, &c) > 0 && is(&c, "IDAT")) {
+        size_t rest = s->size - s->at - 8;
+        if (c.length > rest || rest - c.length < 4) {
+            if (rest == 0 && s->at > p->idat) return ends_early(err);
+            p->idat_cut = s->at;
+            p->idat_bytes += c.length < rest ? c.length : rest;
+            s->at = s->size;
+            break;
+        }
+        if (!crc_right(s, &c)) return gp_fail(err, GP_ERR_FORMAT, "PNG picture data is damaged: its checksum is wrong");
+        p->idat_bytes += c.length;
+        s->at += 12 + c.length;
+    }
+    p->idat_end = s->at;
+    if (!p->idat_cut) p->idat_cut = p->idat_end;
+    return GP_OK;
+}
+
+static gp_status after_pixels(scan *s, gp_error *err)
+{
+    chunk c;
+    while (next(s, &c) > 0 && !is(&c, "IEND")) {
+        if (is(&c, "fcTL") && s->plan->animated) break;
+        if (c.length > s->size - s->at - 8) return ends_early(err);
+        GP_TRY(check_chunk(s, &c, err));
+        size_t rest = s->size - s->at - 8 - c.length;
+        s->at += 8 + c.length + (rest < 4 ? rest : 4);
+    }
+    return GP_OK;
+}
+
+gp_status gp_png_scan(const uint8_t *bytes, size_t size, uint64_t max_pixels, bool head_only, gp_png_plan *out,
+                      gp_error *err)
+{
+    static const uint8_t signature[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+    if (size < 8 || memcmp(bytes, signature, 8) != 0) return gp_fail(err, GP_ERR_FORMAT, "is not a PNG image");
+    gp_png_plan plan = {0};
+    scan s = {.bytes = bytes, .size = size, .at = 8, .max_pixels = max_pixels, .plan = &plan, .sequence = -1};
+    GP_TRY(before_pixels(&s, err));
+    if (!head_only) {
+        GP_TRY(pixels(&s, err));
+        GP_TRY(after_pixels(&s, err));
+    }
+    *out = plan;
+    return GP_OK;
+}
+
+bool gp_png_idat(const gp_png_plan *plan, const uint8_t *bytes, size_t *at, const uint8_t **data, size_t *length)
+{
+    if (plan->idat_end - *at < 8) return false;
+    size_t rest = plan->idat_end - *at - 8, n = gp_be32(bytes + *at);
+    if (n > rest) n = rest;
+    *data = bytes + *at + 8, *length = n;
+    rest -= n;
+    *at += 8 + n + (rest < 4 ? rest : 4);
+    return true;
+}

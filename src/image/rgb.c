@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT
+ * Samples of every kind to 8-bit RGB as Pillow's Image.convert("RGB") has it:
+ *   gray of 1, 2, 4 bits   times 255, 85, 17          16-bit gray   min(value, 255): nearly white, and on purpose
+ *   alpha                  dropped, colour under it kept            16-bit colour, 16-bit gray + alpha: high byte
+ *   palette                looked up; transparency of an entry ignored
+ *   CMYK                   t = C*K + 128, R = (t + (t >> 8)) >> 8 on un-inverted... see below. */
+#include "image/rgb.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+static void spread(const uint8_t *row, uint8_t *rgb, uint32_t width, size_t step)
+{
+    for (size_t i = 0; i < width; i++, rgb += 3) {
+        uint8_t v = row[i * step];
+        rgb[0] = rgb[1] = rgb[2] = v;
+    }
+}
+
+static void take(const uint8_t *row, uint8_t *rgb, uint32_t width, size_t step, size_t sample)
+{
+    for (size_t i = 0; i < width; i++, row += step, rgb += 3) {
+        uint8_t r = row[0], g = row[sample], b = row[2 * sample];
+        rgb[0] = r, rgb[1] = g, rgb[2] = b;
+    }
+}
+
+static void gray16(const uint8_t *row, uint8_t *rgb, uint32_t width)
+{
+    for (size_t i = 0; i < width; i++, row += 2, rgb += 3) rgb[0] = rgb[1] = rgb[2] = row[0] ? 255 : row[1];
+}
+
+static void small(const uint8_t *row, uint8_t *rgb, uint32_t width, int depth, const uint8_t *palette)
+{
+    unsigned mask = (1u << depth) - 1, scale = 255 / mask;
+    for (size_t i = 0; i < width; i++, rgb += 3) {
+        size_t bit = i * (size_t)depth;
+        unsigned v = (unsigned)(row[bit / 8] >> (8 - depth - (int)(bit % 8))) & mask;
+        if (palette)
+            memcpy(rgb, palette + 3 * v, 3);
+        else
+            rgb[0] = rgb[1] = rgb[2] = (uint8_t)(v * scale);
+    }
+}
+
+static void look_up(const uint8_t *row, uint8_t *rgb, uint32_t width, const uint8_t *palette)
+{
+    for (size_t i = 0; i < width; i++, rgb += 3) {
+        const uint8_t *p = palette + 3 * (size_t)row[i];
+        rgb[0] = p[0], rgb[1] = p[1], rgb[2] = p[2];
+    }
+}
+
+void gp_rgb_from_png(const uint8_t *row, uint8_t *rgb, uint32_t width, int color, int depth, const uint8_t *palette)
+{
+    size_t sample = depth == 16 ? 2 : 1;
+    switch (color) {
+    case 0:
+        if (depth < 8)
+            small(row, rgb, width, depth, NULL);
+        else if (depth == 8)
+            spread(row, rgb, width, 1);
+        else
+            gray16(row, rgb, width);
+        break;
+    case 2:
+        if (depth == 8)
+            memmove(rgb, row, 3 * (size_t)width);
+        else
+            take(row, rgb, width, 6, 2);
+        break;
+    case 3:
+        if (depth < 8)
+            small(row, rgb, width, depth, palette);
+        else
+            look_up(row, rgb, width, palette);
+        break;
+    case 4: spread(row, rgb, width, 2 * sample); break;
+    default: take(row, rgb, width, 4 * sample, sample); break;
+    }
+}
+
+/* Pillow inverts the ink of every four-channel JPEG (C' = 255 - C), then R = clamp(k - mul(C', k)) with k = 255 - K',
+ * mul(a, b) = (t + (t >> 8)) >> 8, t = a * b + 128; here k is what the file holds. */
+void gp_rgb_from_inverted_cmyk(const uint8_t *cmyk, uint8_t *rgb, uint32_t width)
+{
+    for (size_t i = 0; i < width; i++, cmyk += 4, rgb += 3) {
+        int k = cmyk[3];
+        for (int c = 0; c < 3; c++) {
+            int t = (255 - cmyk[c]) * k + 128, v = k - (((t >> 8) + t) >> 8);
+            rgb[c] = (uint8_t)(v < 0 ? 0 : v);
+        }
+    }
+}
+
+gp_status gp_image_check_size(uint64_t width, uint64_t height, uint64_t max_pixels, gp_error *err)
+{
+    if (!max_pixels) max_pixels = GP_MAX_PIXELS;
+    if (width == 0 || height == 0)
+        return gp_fail(err, GP_ERR_FORMAT, "says that it is %llux%llu pixels", (unsigned long long)width,
+                       (unsigned long long)height);
+    if (width > max_pixels / height)
+        return gp_fail(err, GP_ERR_LIMIT, "%llux%llu pixels is over the limit of %llu", (unsigned long long)width,
+                       (unsigned long long)height, (unsigned long long)max_pixels);
+    return GP_OK;
+}
+
+gp_status gp_image_alloc(uint32_t width, uint32_t height, gp_pixels *out, gp_error *err)
+{
+    size_t row;
+    if (!gp_size_mul(width, 3, &row)) return gp_fail(err, GP_ERR_LIMIT, "%ux%u pixels is too large", width, height);
+    void *memory;
+    GP_TRY(gp_alloc(&memory, height, row, "pixels", err));
+    *out = (gp_pixels){width, height, memory};
+    return GP_OK;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT
+ * What a file is, by its first bytes, and, for one that is refused, what it seems to be: the words go into the message
+ * ("is a GIF image, which goldpan does not read"). */
+#include "base/file.h"
+#include "base/str.h"
+#include "image/image.h"
+
+#include <string.h>
+
+const char *gp_image_format_name(gp_format format)
+{
+    static const char *const names[] = {"unknown", "png", "jpeg", "webp"};
+    return names[(unsigned)format <= GP_FORMAT_WEBP ? format : GP_FORMAT_UNKNOWN];
+}
+
+bool gp_image_name_fits(const char *path)
+{
+    static const char *const fitting[] = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp"};
+    const char *extension = gp_path_extension(path);
+    for (size_t i = 0; i < sizeof fitting / sizeof fitting[0]; i++)
+        if (gp_str_equal_nocase(extension, fitting[i])) return true;
+    return false;
+}
+
+static bool at(const uint8_t *bytes, size_t size, size_t offset, const char *magic, size_t length)
+{
+    return size >= offset + length && memcmp(bytes + offset, magic, length) == 0;
+}
+
+static bool all_zero(const uint8_t *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if (bytes[i]) return false;
+    return true;
+}
+
+static const char *text_kind(const uint8_t *bytes, size_t size)
+{
+    size_t n = size < 512 ? size : 512;
+    for (size_t i = 0; i < n; i++)
+        if (bytes[i] < 32 && !(bytes[i] >= 9 && bytes[i] <= 13)) return NULL;
+    if (at(bytes, size, 0, "version https://git-lfs", 23)) return "a Git LFS pointer";
+    size_t start = at(bytes, size, 0, "\xef\xbb\xbf", 3) ? 3 : 0;
+    while (start < n && (bytes[start] == ' ' || (bytes[start] >= 9 && bytes[start] <= 13))) start++;
+    if (at(bytes, size, start, "<svg", 4)) return "an SVG image";
+    if (at(bytes, size, start, "<!DOCTYPE html", 14) || at(bytes, size, start, "<!doctype html", 14) ||
+        at(bytes, size, start, "<html", 5) || at(bytes, size, start, "<HTML", 5))
+        return "an HTML page";
+    if (at(bytes, size, start, "<?xml", 5)) return "an XML file";
+    for (size_t i = 0; i < n; i++)
+        if (bytes[i] >= 128) return gp_utf8_valid((const char *)bytes, size) ? "a text file" : NULL;
+    return "a text file";
+}
+
+static const char *media_kind(const uint8_t *bytes, size_t size)
+{
+    static const struct {
+        size_t offset, length;
+        const char *magic, *name;
+    } kinds[] = {
+        {0, 4, "GIF8", "a GIF image"},
+        {0, 4, "II*\0", "a TIFF image"},
+        {0, 4, "MM\0*", "a TIFF image"},
+        {0, 12, "\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL image"},
+        {0, 2, "\xff\x0a", "a JPEG XL image"},
+        {0, 12, "\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000 image"},
+        {0, 4, "\xff\x4f\xff\x51", "a JPEG 2000 image"},
+        {4, 8, "ftypavif", "an AVIF image"},
+        {4, 8, "ftypavis", "an AVIF image"},
+        {4, 7, "ftyphei", "an HEIC image"},
+        {4, 8, "ftypmif1", "an HEIC image"},
+        {4, 4, "ftyp", "a video"},
+        {0, 4, "\x1a\x45\xdf\xa3", "a video"},
+        {0, 4, "8BPS", "a Photoshop file"},
+        {0, 4, "qoif", "a QOI image"},
+        {0, 4, "\0\0\1\0", "an icon"},
+        {0, 4, "v/1\1", "an OpenEXR image"},
+        {0, 5, "%PDF-", "a PDF file"},
+        {0, 4, "PK\3\4", "a ZIP archive"},
+        {0, 2, "\x1f\x8b", "a gzip file"},
+        {0, 4, "\x28\xb5\x2f\xfd", "a zstd file"},
+        {0, 6, "SQLite", "an SQLite database"},
+        {0, 4,
+         "\x7f"
+         "ELF",
+         "a program"},
+        {1, 3, "PNG", "a PNG image with a damaged signature"},
+        {0, 3, "\x89PN", "a PNG image with a damaged signature"},
+        {0, 4, "\x8aMNG", "an MNG animation"},
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (at(bytes, size, kinds[i].offset, kinds[i].magic, kinds[i].length)) return kinds[i].name;
+    if (at(bytes, size, 0, "BM", 2) && at(bytes, size, 6, "\0\0\0\0", 4)) return "a BMP image";
+    if (size > 2 && bytes[0] == 'P' && bytes[1] >= '1' && bytes[1] <= '7' && (bytes[2] == '\n' || bytes[2] == ' '))
+        return "a PNM image";
+    return NULL;
+}
+
+gp_format gp_image_sniff(const uint8_t *bytes, size_t size, const char **seems)
+{
+    const char *what = NULL;
+    gp_format format = GP_FORMAT_UNKNOWN;
+    if (at(bytes, size, 0, "\x89PNG\r\n\x1a\n", 8))
+        format = GP_FORMAT_PNG, what = "a PNG image";
+    else if (at(bytes, size, 0, "\xff\xd8\xff", 3))
+        format = GP_FORMAT_JPEG, what = "a JPEG image";
+    else if (at(bytes, size, 0, "RIFF", 4) && at(bytes, size, 8, "WEBP", 4))
+        format = GP_FORMAT_WEBP, what = "a WebP image";
+    else if (size == 0)
+        what = "empty";
+    else if (all_zero(bytes, size))
+        what = "nothing but zeros";
+    else if (!(what = media_kind(bytes, size)) && !(what = text_kind(bytes, size)))
+        what = "not an image";
+    if (seems) *seems = what;
+    return format;
+}

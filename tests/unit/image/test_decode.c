@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT
+ * The decoders on 100 drawn files, whose pixels Pillow gave, and on files made or broken here: every message is known,
+ * every failed allocation is survived. */
+#include "corpus.h"
+
+#include "base/json.h"
+
+static gp_bytes load(const char *name)
+{
+    gp_error err = {0};
+    gp_bytes bytes;
+    char path[300];
+    snprintf(path, sizeof path, "tests/golden/images/%s", name);
+    assert_ok(gp_file_read(source_path(path), 1 << 24, &bytes, &err));
+    return bytes;
+}
+
+static void test_golden(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_bytes text = load("images.json");
+    gp_json *root;
+    assert_ok(gp_json_parse((char *)text.data, text.size, true, 16, &root, &err));
+    const gp_json *images = gp_json_get(root, "images");
+    assert_int_equal(gp_json_count(images), 100);
+    size_t fast = 0;
+    for (size_t i = 0; i < gp_json_count(images); i++) {
+        const gp_json *image = gp_json_at(images, i);
+        const char *name = gp_json_text(gp_json_get(image, "file"), NULL);
+        uint64_t w, h;
+        assert_true(gp_json_u64(gp_json_get(image, "width"), &w) && gp_json_u64(gp_json_get(image, "height"), &h));
+        gp_bytes bytes = load(name);
+        gp_pixels pixels;
+        gp_image_head head;
+        assert_ok(gp_image_decode_bytes(bytes.data, bytes.size, 0, &pixels, &err));
+        assert_ok(gp_image_read_head(bytes.data, bytes.size, &head, &err));
+        assert_int_equal(pixels.width, w);
+        assert_int_equal(pixels.height, h);
+        assert_int_equal(head.width, w);
+        assert_int_equal(head.height, h);
+        const char *number = strstr(name, "orientation-");
+        assert_int_equal(head.orientation, number ? atoi(number + 12) : 0);
+        assert_int_equal(head.animated, strstr(name, "animated") != NULL);
+        assert_true(gp_image_name_fits(name));
+        char crc[16];
+        snprintf(crc, sizeof crc, "%08x", crc_of_pixels(&pixels));
+        if (strcmp(crc, gp_json_text(gp_json_get(image, "rgb_crc32"), NULL)) != 0) fail_msg("%s: wrong pixels", name);
+        bool answered = false;
+        if (head.format == GP_FORMAT_PNG) assert_true(fast_equals_full(bytes.data, bytes.size, 0, &answered));
+        fast += answered;
+        gp_pixels_clear(&pixels);
+        gp_bytes_clear(&bytes);
+    }
+    assert_int_equal(fast, 52); /* the 8-bit ones without interlace */
+    gp_json_free(root);
+    gp_bytes_clear(&text);
+}
+
+/* ---- messages */
+
+static void expect(const void *bytes, size_t size, gp_status status, const char *message)
+{
+    gp_error err = {0};
+    gp_pixels pixels = {7, 7, NULL};
+    uint8_t *exact = malloc(size ? size : 1); /* its own block: ASan sees a read past the end */
+    assert_non_null(exact);
+    if (size) memcpy(exact, bytes, size);
+    gp_status got = gp_image_decode_bytes(exact, size, 1000, &pixels, &err);
+    assert_string_equal(err.message, message);
+    assert_int_equal(got, status);
+    assert_int_equal(err.status, status);
+    assert_int_equal(pixels.width, 7); /* nothing is written on failure */
+    free(exact);
+}
+
+static void test_not_images(void **state)
+{
+    (void)state;
+#define SAYS(text, status, message) expect(text, sizeof(text) - 1, status, message)
+    SAYS("", GP_ERR_FORMAT, "is empty");
+    SAYS("GIF89a\1\0\1\0", GP_ERR_UNSUPPORTED, "is a GIF image, which goldpan does not read");
+    SAYS("BM\0\0\0\0\0\0\0\0", GP_ERR_UNSUPPORTED, "is a BMP image, which goldpan does not read");
+    SAYS("\0\0\0 ftypavif", GP_ERR_UNSUPPORTED, "is an AVIF image, which goldpan does not read");
+    SAYS("a photo of a cat\n", GP_ERR_UNSUPPORTED, "is a text file, which goldpan does not read");
+    SAYS("version https://git-lfs.github.com/spec/v1\n", GP_ERR_UNSUPPORTED,
+         "is a Git LFS pointer, which goldpan does not read");
+    SAYS("\n <!DOCTYPE html>", GP_ERR_UNSUPPORTED, "is an HTML page, which goldpan does not read");
+    SAYS("\0\0\0\0\0", GP_ERR_FORMAT, "is nothing but zeros");
+    SAYS("\1\2\3\4\5", GP_ERR_FORMAT, "is not an image");
+    SAYS("\x89PNG\r\n\n", GP_ERR_FORMAT, "is a PNG image with a damaged signature");
+    SAYS("\x89PNG\r\n\x1a\n", GP_ERR_FORMAT, "PNG data ends early");
+    SAYS("\xff\xd8\xff", GP_ERR_FORMAT, "JPEG data ends early");
+    SAYS("RIFF\4\0\0\0WEBP", GP_ERR_FORMAT, "WebP data ends early");
+}
+
+static void expect_of(const char *name, size_t cut, size_t at, uint8_t xor, gp_status status, const char *message)
+{
+    gp_bytes bytes = load(name);
+    if (xor) bytes.data[at] ^= xor;
+    expect(bytes.data, cut ? cut : bytes.size, status, message);
+    gp_bytes_clear(&bytes);
+}
+
+static void test_damage(void **state)
+{
+    (void)state;
+    expect_of("in/png-rgb8.png", 0, 0, 0, GP_ERR_LIMIT, "97x61 pixels is over the limit of 1000");
+    expect_of("in/jpg-gray.jpg", 0, 0, 0, GP_ERR_LIMIT, "123x91 pixels is over the limit of 1000");
+    expect_of("in/webp-lossy.webp", 0, 0, 0, GP_ERR_LIMIT, "101x67 pixels is over the limit of 1000");
+    expect_of("in/noise-64x1.png", 100, 0, 0, GP_ERR_FORMAT, "PNG data ends early");
+    expect_of("in/noise-64x1.png", 0, 17, 1, GP_ERR_FORMAT, "PNG chunk IHDR is damaged: its checksum is wrong");
+    expect_of("in/noise-64x1.png", 0, 60, 1, GP_ERR_FORMAT, "PNG picture data is damaged: its checksum is wrong");
+    expect_of("in/jpg-edges-17x15.jpg", 700, 0, 0, GP_ERR_FORMAT, "JPEG data ends early");
+    expect_of("in/webp-1x1.webp", 50, 0, 0, GP_ERR_FORMAT, "WebP data is damaged or ends early");
+}
+
+/* Every prefix of a file is an error or the whole picture, and never a crash. */
+static void test_prefixes(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"in/noise-3x3.png", "in/png-gray1-adam7.png", "in/jpg-edges-8x8.jpg",
+                                        "in/webp-1x1.webp", "in/png-pal2.png"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        gp_bytes bytes = load(names[i]);
+        gp_pixels whole = {0}, part = {0};
+        gp_error err = {0};
+        assert_ok(gp_image_decode_bytes(bytes.data, bytes.size, 0, &whole, &err));
+        size_t read = 0;
+        for (size_t n = 0; n < bytes.size; n++) {
+            uint8_t *exact = malloc(n ? n : 1);
+            assert_non_null(exact);
+            memcpy(exact, bytes.data, n);
+            if (gp_image_decode_bytes(exact, n, 0, &part, &err) == GP_OK) {
+                assert_memory_equal(part.rgb, whole.rgb, 3 * (size_t)whole.width * whole.height);
+                gp_pixels_clear(&part);
+                read++;
+            }
+            free(exact);
+        }
+        assert_true(read < 32); /* only the end marker and checksums may be missing */
+        gp_pixels_clear(&whole);
+        gp_bytes_clear(&bytes);
+    }
+}
+
+/* ---- memory */
+
+typedef gp_status decoder(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err);
+
+static void fail_each_allocation(decoder *decode, const char *name)
+{
+    gp_bytes bytes = load(name);
+    gp_status st = GP_ERR_MEMORY;
+    uint64_t n = 1;
+    for (; st != GP_OK; n++) {
+        gp_pixels pixels = {0};
+        gp_error err = {0};
+        gp_mem_fail_at(n);
+        st = decode(bytes.data, bytes.size, 0, &pixels, &err);
+        gp_mem_fail_at(0);
+        if (st != GP_OK && st != GP_ERR_MEMORY) fail_msg("%s, allocation %d: %s", name, (int)n, err.message);
+        gp_pixels_clear(&pixels);
+        assert_true(n < 100);
+    }
+    assert_true(n > 2); /* at least one allocation was made to fail */
+    gp_bytes_clear(&bytes);
+}
+
+static void test_no_memory(void **state)
+{
+    (void)state;
+    fail_each_allocation(gp_image_png_fast, "in/png-rgb8.png");
+    fail_each_allocation(gp_image_png_full, "in/png-rgb8-adam7.png");
+    fail_each_allocation(gp_image_png_full, "in/png-pal4.png");
+    fail_each_allocation(gp_image_jpeg, "in/jpg-cmyk.jpg");
+    fail_each_allocation(gp_image_webp, "in/webp-animated-alpha.webp");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_golden),   cmocka_unit_test(test_not_images), cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_prefixes), cmocka_unit_test(test_no_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
