@@ -8,30 +8,56 @@
 #include "kernel/exp.h"
 #include "kernel/twins.h"
 
+#include <math.h>
+
+enum { BLOCK = 64 }; /* cut first, then computed: see exp_cut */
+
+static void quick_gelu_block(float *x, size_t n)
+{
+    float y[BLOCK];
+    for (size_t i = 0; i < n; i++) y[i] = exp_cut(-1.702f * x[i]);
+    for (size_t i = 0; i < n; i++) x[i] *= 1.0f / (1.0f + exp_fast(y[i]));
+}
+
 void gp_quick_gelu_c(float *x, size_t n)
 {
-    for (size_t i = 0; i < n; i++) x[i] = x[i] / (1.0f + exp_fast(-1.702f * x[i]));
+    size_t i = 0;
+    for (; i + BLOCK <= n; i += BLOCK) quick_gelu_block(x + i, BLOCK);
+    quick_gelu_block(x + i, n - i);
+}
+
+/* erfc(z) / 2 for 0 <= z <= 9.25 */
+static inline float half_erfc(float z)
+{
+    float t = 1.0f / (1.0f + 0.5f * z);
+    float q = -0.0593381259f;
+    q = q * t + 0.285979672f;
+    q = q * t - 0.490276047f;
+    q = q * t + 0.281742193f;
+    q = q * t - 0.029231098f;
+    q = q * t + 0.203802261f;
+    q = q * t + 0.242824091f;
+    q = q * t + 0.282412613f;
+    q = q * t + 0.282084401f;
+    return 0.5f * q * t * exp_fast(-z * z);
+}
+
+static void gelu_block(float *x, size_t n)
+{
+    float z[BLOCK];
+    for (size_t i = 0; i < n; i++) {
+        float size = fabsf(x[i]) * 0.707106781f;
+        z[i] = size > 9.25f ? 9.25f : size; /* erfc(9.25) = 4e-39: nothing is left of it */
+    }
+    for (size_t i = 0; i < n; i++) z[i] = half_erfc(z[i]);
+    for (size_t i = 0; i < n; i++) x[i] *= x[i] < 0.0f ? z[i] : 1.0f - z[i];
 }
 
 void gp_gelu_c(float *x, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        float z = x[i] * 0.707106781f;
-        z = z < 0.0f ? -z : z;
-        z = z > 9.5f ? 9.5f : z; /* erfc(9.5) = 4e-41: nothing is left of it */
-        float t = 1.0f / (1.0f + 0.5f * z);
-        float q = -0.0593381259f;
-        q = q * t + 0.285979672f;
-        q = q * t - 0.490276047f;
-        q = q * t + 0.281742193f;
-        q = q * t - 0.029231098f;
-        q = q * t + 0.203802261f;
-        q = q * t + 0.242824091f;
-        q = q * t + 0.282412613f;
-        q = q * t + 0.282084401f;
-        float half = 0.5f * q * t * exp_fast(-z * z); /* erfc(z) / 2 */
-        x[i] *= x[i] < 0.0f ? half : 1.0f - half;
-    }
+    size_t i = 0;
+    for (; i + BLOCK <= n; i += BLOCK) gelu_block(x + i, BLOCK);
+    gelu_block(x + i, n - i);
 }
 
 void gp_add_c(float *x, const float *y, size_t n)

@@ -8,11 +8,17 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Beyond these x is cut: e^-87 = 1.6e-38 stands for zero, e^88 = 1.7e38 for infinity. */
-static inline float exp_fast(float x)
+/* The range of exp_fast: e^-87 = 1.6e-38 stands for zero, e^87 = 6e37 for infinity; the reciprocals of both are normal
+ * numbers.  Cutting is a loop of its own in the kernels: inside one expression compilers follow the constants through
+ * the polynomial, and compute it several times. */
+static inline float exp_cut(float x)
 {
     x = x < -87.0f ? -87.0f : x;
-    x = x > 88.0f ? 88.0f : x;
+    return x > 87.0f ? 87.0f : x;
+}
+
+static inline float exp_fast(float x)
+{
     /* Adding 1.5 * 2^23 rounds to a whole number and leaves it in the low bits. */
     const float shift = 12582912.0f;
     float shifted = x * 1.44269504f + shift;

@@ -5,13 +5,13 @@
  *     tile of y: 4 rows x 8 outputs, kept in registers, one step of `in` at a time
  *
  * Every number of y is bias + the sum of in products in order: rows cannot influence each other.  A panel stays in the
- * first-level cache while all rows of the block pass.  Compilers turn the two inner loops into vector code at any
- * instruction set without being allowed to reorder sums. */
+ * first-level cache while all rows of the block pass. */
 #include "tensor/matmul.h"
 
 #include "base/mem.h"
+#include "kernel/lanes.h"
 
-enum { ROWS = 4, OUTS = 8 };
+enum { ROWS = 4, OUTS = 2 * GP_LANES };
 
 typedef struct plain {
     size_t out, in, bytes;
@@ -57,12 +57,25 @@ out:
     return st;
 }
 
-/* x: four rows [4, in]; panel [in, 8]; sum [4, 8] starts from the bias. */
-static void tile(const float *restrict x, const float *restrict panel, size_t in, float sum[ROWS][OUTS])
+/* bias + x panel for four rows x [4, in] and the eight outputs of one panel [in, 8]. */
+static void tile(const float *x, const float *panel, const float *bias, size_t in, float sum[ROWS][OUTS])
 {
-    for (size_t i = 0; i < in; i++)
-        for (size_t r = 0; r < ROWS; r++)
-            for (size_t o = 0; o < OUTS; o++) sum[r][o] += x[r * in + i] * panel[i * OUTS + o];
+    gp_lanes low[ROWS], high[ROWS];
+    for (size_t r = 0; r < ROWS; r++) {
+        low[r] = GP_LANES_AT(bias);
+        high[r] = GP_LANES_AT(bias + GP_LANES);
+    }
+    for (size_t i = 0; i < in; i++) {
+        gp_lanes w_low = GP_LANES_AT(panel + i * OUTS), w_high = GP_LANES_AT(panel + i * OUTS + GP_LANES);
+        for (size_t r = 0; r < ROWS; r++) {
+            low[r] += x[r * in + i] * w_low;
+            high[r] += x[r * in + i] * w_high;
+        }
+    }
+    for (size_t r = 0; r < ROWS; r++) {
+        GP_LANES_PUT(sum[r], low[r]);
+        GP_LANES_PUT(sum[r] + GP_LANES, high[r]);
+    }
 }
 
 static gp_status plain_run(const void *packed, const void *x, float *y, size_t rows, void *scratch, gp_error *err)
@@ -73,9 +86,7 @@ static gp_status plain_run(const void *packed, const void *x, float *y, size_t r
         size_t width = p->out - first < OUTS ? p->out - first : OUTS;
         for (size_t row = 0; row < rows; row += ROWS) {
             float sum[ROWS][OUTS];
-            for (size_t r = 0; r < ROWS; r++)
-                for (size_t o = 0; o < OUTS; o++) sum[r][o] = p->bias[first + o];
-            tile((const float *)x + row * p->in, p->panels + first * p->in, p->in, sum);
+            tile((const float *)x + row * p->in, p->panels + first * p->in, p->bias + first, p->in, sum);
             for (size_t r = 0; r < ROWS; r++)
                 for (size_t o = 0; o < width; o++) y[(row + r) * p->out + first + o] = sum[r][o];
         }

@@ -1,0 +1,603 @@
+/* SPDX-License-Identifier: MIT
+ * Proves and times the kernels.  For every table that this machine can run and every entry: random shapes with odd
+ * tails and alignments; the C twin against a reference in double (or by the specification), every variant against the
+ * twin; canaries on both sides of every output; an illegal instruction is a failure with a name.
+ *
+ *     check_kernels [--seed N] [--rounds N] [--bench]
+ *
+ * Tolerances stand beside the checks, with the worst value measured when they were set; the end of the run prints the
+ * worst of this run. */
+#include "base/rng.h"
+#include "kernel/exp.h"
+#include "kernel/kernel.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* ---- random numbers, buffers with canaries, the score ---------------------------------------------------------- */
+
+static uint64_t seed, drawn;
+static uint64_t draw(void)
+{
+    return gp_rng_at(seed, drawn++);
+}
+static size_t below(size_t n)
+{
+    return (size_t)(draw() % n);
+}
+static float draw_float(void)
+{
+    return (float)((double)(draw() >> 11) * 0x1p-52 - 1.0);
+} /* -1..1 */
+
+enum { CANARY = 64, BUFFERS = 8, LARGEST = 1 << 21 };
+
+/* `bytes` bytes at an address that is a multiple of `align` but of nothing larger (0: 64-byte aligned), between
+ * canaries.  Freed all together by buffers_done, which also looks at the canaries. */
+typedef struct buffer {
+    uint8_t *block, *data;
+    size_t bytes;
+} buffer;
+static buffer buffers[BUFFERS];
+static size_t buffer_count;
+
+static void *take(size_t bytes, size_t align)
+{
+    buffer *b = &buffers[buffer_count++];
+    size_t shift = align ? align * (1 + 2 * below(8 / align > 0 ? 8 / align : 1)) : 0;
+    if (posix_memalign((void **)&b->block, 64, bytes + shift + 2 * CANARY)) abort();
+    b->data = b->block + CANARY + shift;
+    b->bytes = bytes;
+    memset(b->block, 0xA5, bytes + shift + 2 * CANARY);
+    return b->data;
+}
+
+static float *take_floats(size_t n, size_t align)
+{
+    float *x = take(n * sizeof *x, align);
+    for (size_t i = 0; i < n; i++) x[i] = draw_float();
+    return x;
+}
+
+static const char *table_name, *entry_name;
+static int failures;
+static double worst; /* of this entry and table */
+
+static void complain(const char *what)
+{
+    printf("FAILED %s/%s: %s (--seed %llu)\n", entry_name, table_name, what, (unsigned long long)seed);
+    failures++;
+}
+
+static void buffers_done(void)
+{
+    for (size_t i = 0; i < buffer_count; i++) {
+        buffer *b = &buffers[i];
+        for (size_t j = 1; j <= CANARY; j++)
+            if (b->data[-(ptrdiff_t)j] != 0xA5 || b->data[b->bytes + j - 1] != 0xA5) {
+                complain("wrote outside its output");
+                break;
+            }
+        free(b->block);
+    }
+    buffer_count = 0;
+}
+
+static void same(const void *a, const void *b, size_t bytes)
+{
+    if (memcmp(a, b, bytes) != 0) complain("differs");
+}
+
+static void near(double value, double wanted, double unit, double tolerance)
+{
+    double error = fabs(value - wanted) / unit;
+    if (!(error <= worst)) worst = error;
+    if (!(error <= tolerance)) complain("error above the tolerance");
+}
+
+/* ---- bytes --------------------------------------------------------------------------------------------------------
+ */
+
+/* PNG's own definition, forward: a filtered row must come back as it was. */
+static void check_unfilter(const gp_kernels *k)
+{
+    static const size_t widths[] = {1, 2, 3, 4, 6, 8};
+    size_t bpp = widths[below(6)], bytes = bpp * (1 + below(300));
+    int type = (int)below(5);
+    uint8_t *row = take(bytes, 1), *prior = take(bytes, 1), *raw = take(bytes, 1);
+    for (size_t i = 0; i < bytes; i++) raw[i] = (uint8_t)(draw() >> 60 ? draw() : 255), prior[i] = (uint8_t)draw();
+    for (size_t i = 0; i < bytes; i++) {
+        int a = i < bpp ? 0 : raw[i - bpp], b = prior[i], c = i < bpp ? 0 : prior[i - bpp], p = a + b - c, guess = 0;
+        if (type == 1) guess = a;
+        if (type == 2) guess = b;
+        if (type == 3) guess = (a + b) >> 1;
+        if (type == 4)
+            guess = abs(p - a) <= abs(p - b) && abs(p - a) <= abs(p - c) ? a : abs(p - b) <= abs(p - c) ? b : c;
+        row[i] = (uint8_t)(raw[i] - guess);
+    }
+    k->unfilter(row, prior, bytes, bpp, type);
+    same(row, raw, bytes);
+}
+
+static uint8_t resampled(const uint8_t *in, size_t step, const int32_t *weight, int32_t count)
+{
+    int64_t sum = 1 << 21;
+    for (int32_t j = 0; j < count; j++) sum += (int64_t)in[(size_t)j * step] * weight[j];
+    sum = sum < 0 ? 0 : sum >> 22;
+    return (uint8_t)(sum > 255 ? 255 : sum);
+}
+
+/* Weights as a bicubic makes them: some negative, sum 2^22. */
+static void draw_weights(int32_t *weight, int32_t count)
+{
+    int32_t left = 1 << 22;
+    for (int32_t j = 0; j + 1 < count; j++) {
+        weight[j] = (int32_t)below((1u << 23) / (unsigned)count) - (1 << 20) / count;
+        left -= weight[j];
+    }
+    weight[count - 1] = left;
+}
+
+static void check_resample_h(const gp_kernels *k)
+{
+    size_t in_w = 1 + below(400), out_w = 1 + below(100), taps = 1 + below(in_w < 40 ? in_w : 40);
+    uint8_t *in = take(in_w * 3, 1), *out = take(out_w * 3, 1);
+    int32_t *first = take(out_w * 4, 4), *count = take(out_w * 4, 4), *weight = take(out_w * taps * 4, 4);
+    for (size_t i = 0; i < in_w * 3; i++) in[i] = (uint8_t)draw();
+    for (size_t x = 0; x < out_w; x++) {
+        count[x] = 1 + (int32_t)below(taps);
+        first[x] = (int32_t)below(in_w - (size_t)count[x] + 1);
+        draw_weights(weight + x * taps, count[x]);
+        for (size_t j = (size_t)count[x]; j < taps; j++) weight[x * taps + j] = 0;
+    }
+    k->resample_h(in, out, out_w, first, count, weight, taps);
+    for (size_t x = 0; x < out_w; x++)
+        for (size_t c = 0; c < 3; c++)
+            if (out[3 * x + c] != resampled(in + 3 * (size_t)first[x] + c, 3, weight + x * taps, count[x])) {
+                complain("differs");
+                return;
+            }
+}
+
+static void check_resample_v(const gp_kernels *k)
+{
+    size_t width = 1 + below(700), stride = width + below(9), rows = 1 + below(40);
+    int32_t count = 1 + (int32_t)below(rows), first = (int32_t)below(rows - (size_t)count + 1);
+    uint8_t *in = take(stride * rows, 1), *out = take(width, 1);
+    int32_t *weight = take((size_t)count * 4, 4);
+    for (size_t i = 0; i < stride * rows; i++) in[i] = (uint8_t)draw();
+    draw_weights(weight, count);
+    k->resample_v(in, stride, out, width, first, count, weight);
+    for (size_t x = 0; x < width; x++)
+        if (out[x] != resampled(in + (size_t)first * stride + x, stride, weight, count)) {
+            complain("differs");
+            return;
+        }
+}
+
+static void check_normalise(const gp_kernels *k)
+{
+    size_t n = 1 + below(500), plane = n + below(20);
+    uint8_t *rgb = take(3 * n, 1);
+    float *table = take_floats(768, 4), *out = take(3 * plane * 4, 4);
+    for (size_t i = 0; i < 3 * n; i++) rgb[i] = (uint8_t)draw();
+    k->normalise(rgb, n, table, out, plane);
+    for (size_t c = 0; c < 3; c++)
+        for (size_t i = 0; i < plane; i++) {
+            uint32_t untouched = 0xA5A5A5A5u;
+            same(&out[c * plane + i], i < n ? (const void *)&table[256 * c + rgb[3 * i + c]] : &untouched, 4);
+        }
+}
+
+/* ---- numbers between kinds ----------------------------------------------------------------------------------------
+ */
+
+static uint32_t bits_of(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+static void check_f16_to_f32(const gp_kernels *k)
+{
+    uint16_t *in = take(65536 * 2, 2);
+    float *out = take(65536 * 4, 4);
+    size_t n = 65536 - below(40);
+    for (size_t i = 0; i < 65536; i++) in[i] = (uint16_t)i;
+    k->f16_to_f32(in, out, n);
+    for (size_t i = 0; i < n; i++) {
+        int exponent = (int)(i >> 10 & 31), fraction = (int)(i & 1023);
+        double value = exponent ? ldexp(1024 + fraction, exponent - 25) : ldexp(fraction, -24);
+        uint32_t bits = bits_of((float)value);
+        if (exponent == 31) bits = 0x7f800000u | (uint32_t)fraction << 13;
+        uint32_t got = bits_of(out[i]) & ~(1u << 22), wanted = (bits | (uint32_t)(i & 0x8000) << 16) & ~(1u << 22);
+        bool nan = exponent == 31 && fraction; /* hardware makes it quiet: bit 22 is free */
+        if (nan ? got != wanted || !isnan(out[i]) : bits_of(out[i]) != (bits | (uint32_t)(i & 0x8000) << 16)) {
+            complain("differs");
+            return;
+        }
+    }
+}
+
+static void check_bf16_to_f32(const gp_kernels *k)
+{
+    size_t n = 1 + below(3000);
+    uint16_t *in = take(n * 2, 2);
+    float *out = take(n * 4, 4);
+    for (size_t i = 0; i < n; i++) in[i] = (uint16_t)draw();
+    k->bf16_to_f32(in, out, n);
+    for (size_t i = 0; i < n; i++)
+        if (bits_of(out[i]) != (uint32_t)in[i] << 16) complain("differs");
+}
+
+/* Nearest of the two neighbours, by distance in double; a tie goes to the even one. */
+static uint16_t bf16_nearest(uint32_t bits)
+{
+    uint32_t low = bits >> 16, rest = bits & 0xffff;
+    if ((bits & 0x7fffffff) > 0x7f800000) return (uint16_t)(low | 0x40);
+    if (rest > 0x8000 || (rest == 0x8000 && (low & 1))) low++; /* carries into infinity as it should */
+    return (uint16_t)low;
+}
+
+static void check_f32_to_bf16(const gp_kernels *k)
+{
+    static const uint32_t special[] = {0x7f800000, 0xff800000, 0x7f800001, 0xffc12345, 0x7fffffff, 0x7f7fffff,
+                                       0x00000001, 0x80008000, 0x00018000, 0x3f808000, 0x3f818000, 0};
+    size_t n = 12 + below(3000);
+    float *in = take(n * 4, 4);
+    uint16_t *out = take(n * 2, 2);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits = i < 12 ? special[i] : (uint32_t)draw();
+        memcpy(&in[i], &bits, 4);
+    }
+    k->f32_to_bf16(in, out, n);
+    for (size_t i = 0; i < n; i++)
+        if (out[i] != bf16_nearest(bits_of(in[i]))) {
+            complain("differs");
+            return;
+        }
+}
+
+/* ---- floats: the twin against double, variants against the twin, bit for bit ------------------------------------ */
+
+static bool is_twin(const gp_kernels *k)
+{
+    return k == gp_kernel_table_c();
+}
+
+/* e^x: at most 2 ulp, measured 1.0. */
+static void check_exp(const gp_kernels *k)
+{
+    if (!is_twin(k)) return;
+    for (int i = 0; i < 20000; i++) {
+        float x = -87.0f + 174.0f * (float)below(1 << 24) / (float)(1 << 24);
+        if (i % 4 == 0) x = draw_float();
+        double wanted = exp((double)x), ulp = ldexp(1.0, ilogb(wanted) - 23);
+        near((double)exp_fast(x), wanted, ulp, 2.0);
+    }
+    if (!isnan(exp_fast(exp_cut(NAN))) || exp_fast(exp_cut(-INFINITY)) > 2e-38f || !(exp_fast(exp_cut(1000)) > 6e37f))
+        complain("at the ends");
+}
+
+static void activation(const gp_kernels *k, void (*run)(float *, size_t), void (*twin)(float *, size_t),
+                       double (*exact)(double))
+{
+    size_t n = 1 + below(3000);
+    float *x = take_floats(n, 4), *y = take(n * 4, 4);
+    float range = (float[]){1, 8, 40, 200}[below(4)];
+    for (size_t i = 0; i < n; i++) x[i] *= range;
+    if (n > 3) x[0] = 0, x[1] = -0.0f, x[2] = 1e30f, x[3] = -1e30f;
+    memcpy(y, x, n * 4);
+    run(y, n);
+    for (size_t i = 0; is_twin(k) && i < n; i++) {
+        double size = fabs((double)x[i]);
+        near((double)y[i], exact((double)x[i]), size > 1 ? size : 1, 1e-6); /* measured 1.3e-7 */
+    }
+    twin(x, n);
+    same(x, y, n * 4);
+}
+
+static double exact_quick(double x)
+{
+    return x / (1 + exp(-1.702 * x));
+}
+static double exact_gelu(double x)
+{
+    return x / 2 * erfc(-x / sqrt(2.0));
+}
+static void check_quick_gelu(const gp_kernels *k)
+{
+    activation(k, k->quick_gelu, gp_kernel_table_c()->quick_gelu, exact_quick);
+}
+static void check_gelu(const gp_kernels *k)
+{
+    activation(k, k->gelu, gp_kernel_table_c()->gelu, exact_gelu);
+}
+
+static void check_add(const gp_kernels *k)
+{
+    size_t n = 1 + below(3000);
+    float *x = take_floats(n, 4), *y = take_floats(n, 4), *z = take(n * 4, 4);
+    for (size_t i = 0; i < n; i++) z[i] = x[i] + y[i];
+    k->add(x, y, n);
+    same(x, z, n * 4);
+}
+
+static void check_layer_norm(const gp_kernels *k)
+{
+    size_t n = 1 + below(5), d = 1 + below(1400);
+    float *x = take_floats(n * d, 4), *y = take(n * d * 4, 4), *z = take(n * d * 4, 4);
+    float *gain = take_floats(d, 4), *bias = take_floats(d, 4), eps = 1e-5f, shift = 10.0f * draw_float();
+    for (size_t i = 0; i < n * d; i++) x[i] = x[i] * 3.0f + shift;
+    k->layer_norm(x, y, n, d, gain, bias, eps);
+    for (size_t r = 0; is_twin(k) && r < n; r++) {
+        double mean = 0, variance = 0;
+        for (size_t i = 0; i < d; i++) mean += (double)x[r * d + i] / (double)d;
+        for (size_t i = 0; i < d; i++) variance += pow((double)x[r * d + i] - mean, 2) / (double)d;
+        for (size_t i = 0; i < d; i++) {
+            double wanted =
+                ((double)x[r * d + i] - mean) / sqrt(variance + (double)eps) * (double)gain[i] + (double)bias[i];
+            /* The mean is rounded to float once: 2^-24 of |mean| over the deviation. */
+            double unit = 1 + fabs(mean) / sqrt(variance + (double)eps);
+            near((double)y[r * d + i], wanted, unit, 1e-6); /* measured 2e-7 */
+        }
+    }
+    gp_kernel_table_c()->layer_norm(x, z, n, d, gain, bias, eps);
+    same(y, z, n * d * 4);
+    k->layer_norm(x, x, n, d, gain, bias, eps); /* in place */
+    same(x, z, n * d * 4);
+}
+
+static void check_l2_normalise(const gp_kernels *k)
+{
+    size_t n = 1 + below(5), d = 1 + below(1400);
+    float *x = take_floats(n * d, 4), *y = take(n * d * 4, 4);
+    if (below(4) == 0) memset(x, 0, d * 4);
+    memcpy(y, x, n * d * 4);
+    k->l2_normalise(y, n, d);
+    for (size_t r = 0; is_twin(k) && r < n; r++) {
+        double norm = 0;
+        for (size_t i = 0; i < d; i++) norm += (double)x[r * d + i] * (double)x[r * d + i];
+        for (size_t i = 0; i < d; i++)
+            near((double)y[r * d + i], norm > 0 ? (double)x[r * d + i] / sqrt(norm) : 0, 1, 1e-7); /* measured 6e-8 */
+    }
+    gp_kernel_table_c()->l2_normalise(x, n, d);
+    same(x, y, n * d * 4);
+}
+
+static void check_dot(const gp_kernels *k)
+{
+    size_t n = below(1400);
+    float *a = take_floats(n, 4), *b = take_floats(n, 4);
+    long double sum = 0;
+    for (size_t i = 0; i < n; i++) sum += (long double)a[i] * (long double)b[i];
+    double value = k->dot(a, b, n), twin = gp_kernel_table_c()->dot(a, b, n);
+    near(value, (double)sum, (double)n + 1, 1e-15); /* measured 5e-17 */
+    same(&value, &twin, sizeof value);
+}
+
+/* Softmax of row i over the columns it sees, in double. */
+static void exact_attention(const gp_attention *a, size_t i, double *weight, double *out)
+{
+    size_t seen = a->causal ? a->from + i + 1 : a->t;
+    double most = -INFINITY, total = 0;
+    for (size_t j = 0; j < seen; j++) {
+        weight[j] = 0;
+        for (size_t c = 0; c < a->e; c++)
+            weight[j] += (double)a->q[i * a->q_stride + c] * (double)a->k[j * a->kv_stride + c];
+        weight[j] *= (double)a->scale;
+        most = weight[j] > most ? weight[j] : most;
+    }
+    for (size_t j = 0; j < seen; j++) total += weight[j] = exp(weight[j] - most);
+    for (size_t c = 0; c < a->e; c++) {
+        out[c] = 0;
+        for (size_t j = 0; j < seen; j++) out[c] += weight[j] / total * (double)a->v[j * a->kv_stride + c];
+    }
+}
+
+static void check_attend(const gp_kernels *k)
+{
+    static const size_t sizes[] = {16, 32, 64, 80, 88, 104, 1, 5, 24, 127};
+    static const size_t lengths[] = {1, 2, 5, 10, 50, 77, 128, 200, 257, 600};
+    gp_attention a = {.e = sizes[below(10)], .t = 1 + below(lengths[below(10)]), .causal = below(2)};
+    a.rows = 1 + below(below(2) ? a.t : a.t < 5 ? a.t : 5);
+    a.from = a.causal ? below(a.t - a.rows + 1) : 0;
+    a.q_stride = a.e + below(20), a.kv_stride = a.e + below(20), a.out_stride = a.e + below(20);
+    a.scale = 1.0f / sqrtf((float)a.e);
+    float loud = (float[]){1, 3, 12}[below(3)]; /* up to one-hot softmax */
+    float *q = take_floats(a.rows * a.q_stride, 4), *kk = take_floats(a.t * a.kv_stride, 4);
+    float *out = take(a.rows * a.out_stride * 4, 4), *again = take(a.rows * a.out_stride * 4, 4);
+    for (size_t i = 0; i < a.rows * a.q_stride; i++) q[i] *= loud;
+    a.q = q, a.k = kk, a.v = take_floats(a.t * a.kv_stride, 4), a.out = out;
+    a.scratch = take(gp_attend_scratch(a.t, a.e) * 4, 0);
+    k->attend(&a);
+    double weight[600], wanted[128];
+    for (size_t i = 0; is_twin(k) && i < a.rows; i++) {
+        exact_attention(&a, i, weight, wanted);
+        /* scores are float: their error grows with their size, loud * sqrt(e) */
+        for (size_t c = 0; c < a.e; c++)
+            near((double)out[i * a.out_stride + c], wanted[c], 1 + (double)loud, 2e-6); /* measured 4e-7 */
+    }
+    a.out = again;
+    gp_kernel_table_c()->attend(&a);
+    same(out, again, a.rows * a.out_stride * 4);
+    /* One query by itself gives the same bits: it must not depend on its neighbours. */
+    size_t i = below(a.rows);
+    a.q = q + i * a.q_stride, a.from += a.causal ? i : 0, a.rows = 1;
+    memset(again, 0, a.e * 4);
+    k->attend(&a);
+    same(again, out + i * a.out_stride, a.e * 4);
+}
+
+/* ---- timing ---------------------------------------------------------------------------------------------------------
+ */
+
+static double cpu_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Times `call` and prints amount/second in billions. */
+#define BENCH(label, amount, unit, call)                                                                               \
+    do {                                                                                                               \
+        double bench_best = 1e9;                                                                                       \
+        for (int bench_i = 0; bench_i < 7; bench_i++) {                                                                \
+            double bench_start = cpu_now();                                                                            \
+            call;                                                                                                      \
+            double bench_took = cpu_now() - bench_start;                                                               \
+            bench_best = bench_took < bench_best ? bench_took : bench_best;                                            \
+        }                                                                                                              \
+        printf("%-22s %-6s %8.2f %s\n", label, k->name, (double)(amount) / bench_best * 1e-9, unit);                   \
+    } while (0)
+
+static void bench_bytes(const gp_kernels *k)
+{
+    enum { W = 1024, ROWS = 256, OUT = 224, TAPS = 20 };
+    uint8_t *in = take(W * 3 * ROWS, 1), *out = take(W * 3, 1);
+    int32_t first[OUT], count[OUT], weight[OUT * TAPS];
+    float *planes = take(3 * W * 4, 4), *table = take_floats(768, 4);
+    for (size_t i = 0; i < W * 3 * ROWS; i++) in[i] = (uint8_t)draw();
+    for (size_t x = 0; x < OUT; x++) {
+        first[x] = (int32_t)(x * (W - TAPS) / OUT), count[x] = TAPS;
+        draw_weights(weight + x * TAPS, TAPS);
+    }
+    const char *names[] = {"unfilter none", "unfilter sub", "unfilter up", "unfilter average", "unfilter paeth"};
+    for (int type = 1; type < 5; type++)
+        BENCH(names[type], W * 3 * (ROWS - 1), "GB/s",
+              for (size_t r = 1; r < ROWS; r++) k->unfilter(in + r * W * 3, in + (r - 1) * W * 3, W * 3, 3, type));
+    BENCH("resample_h", W * 3 * ROWS, "GB/s",
+          for (size_t r = 0; r < ROWS; r++) k->resample_h(in + r * W * 3, out, OUT, first, count, weight, TAPS));
+    BENCH("resample_v", OUT * 3 * ROWS, "GB/s",
+          for (int r = 0; r + TAPS <= ROWS; r += TAPS) k->resample_v(in, W * 3, out, OUT * 3, r, TAPS, weight));
+    BENCH("normalise", W * 3 * ROWS, "GB/s",
+          for (size_t r = 0; r < ROWS; r++) k->normalise(in + r * W * 3, W, table, planes, W));
+    buffers_done();
+}
+
+static void bench_floats(const gp_kernels *k)
+{
+    enum { N = 1 << 18, D = 768 };
+    float *x = take_floats(N, 0), *y = take_floats(N, 0), *gain = take_floats(D, 0);
+    uint16_t *half = take(N * 2, 0);
+    BENCH("f32_to_bf16", N * 6, "GB/s", k->f32_to_bf16(x, half, N));
+    BENCH("bf16_to_f32", N * 6, "GB/s", k->bf16_to_f32(half, y, N));
+    BENCH("f16_to_f32", N * 6, "GB/s", k->f16_to_f32(half, y, N));
+    for (size_t i = 0; i < N; i++) y[i] = draw_float();
+    BENCH("quick_gelu", N, "Gnumbers/s", k->quick_gelu(x, N));
+    BENCH("gelu", N, "Gnumbers/s", k->gelu(x, N));
+    BENCH("add", N * 12.0, "GB/s", k->add(x, y, N));
+    BENCH("layer_norm", N, "Gnumbers/s", k->layer_norm(x, y, N / D, D, gain, gain, 1e-5f));
+    BENCH("l2_normalise", N, "Gnumbers/s", k->l2_normalise(x, N / D, D));
+    volatile double sink;
+    BENCH("dot", N, "Gnumbers/s", sink = k->dot(x, y, N));
+    (void)sink;
+    buffers_done();
+}
+
+static void bench_attend(const gp_kernels *k)
+{
+    static const size_t shapes[][3] = {{50, 64, 0}, {257, 64, 0}, {257, 80, 0}, {577, 64, 0}, {12, 64, 1}, {77, 64, 1}};
+    for (size_t s = 0; s < 6; s++) {
+        size_t t = shapes[s][0], e = shapes[s][1];
+        float *qkv = take_floats(t * 3 * e, 0), *out = take_floats(t * e, 0);
+        float *scratch = take(gp_attend_scratch(t, e) * 4, 0);
+        gp_attention a = {qkv, qkv + e, qkv + 2 * e,       out,    3 * e,  3 * e, e, t, t,
+                          e,   0,       shapes[s][2] != 0, 0.125f, scratch};
+        char label[32];
+        snprintf(label, sizeof label, "attend %zux%zu%s", t, e, a.causal ? " causal" : "");
+        BENCH(label, 4.0 * (double)(t * t * e) * (a.causal ? 0.5 : 1.0) * 4, "GFLOP/s",
+              for (int i = 0; i < 4; i++) k->attend(&a));
+        buffers_done();
+    }
+}
+
+/* ---- the run ----------------------------------------------------------------------------------------------------- */
+
+static const struct entry {
+    const char *name;
+    void (*check)(const gp_kernels *k);
+    int rounds; /* of a hundred */
+} entries[] = {
+    {"unfilter", check_unfilter, 100},
+    {"resample_h", check_resample_h, 100},
+    {"resample_v", check_resample_v, 100},
+    {"normalise", check_normalise, 50},
+    {"f16_to_f32", check_f16_to_f32, 4},
+    {"bf16_to_f32", check_bf16_to_f32, 20},
+    {"f32_to_bf16", check_f32_to_bf16, 20},
+    {"exp", check_exp, 5},
+    {"quick_gelu", check_quick_gelu, 50},
+    {"gelu", check_gelu, 50},
+    {"add", check_add, 20},
+    {"layer_norm", check_layer_norm, 50},
+    {"l2_normalise", check_l2_normalise, 50},
+    {"dot", check_dot, 100},
+    {"attend", check_attend, 60},
+};
+enum { ENTRIES = sizeof entries / sizeof entries[0] };
+
+static sigjmp_buf escape;
+static void on_signal(int number)
+{
+    siglongjmp(escape, number);
+}
+
+static void no_null(const gp_kernels *k)
+{
+    table_name = k->name, entry_name = "table";
+    for (size_t i = offsetof(gp_kernels, unfilter); i < sizeof *k; i += sizeof(void (*)(void)))
+        if (memcmp((const char *)k + i, &(void (*)(void)){NULL}, sizeof(void (*)(void))) == 0)
+            complain("an entry is NULL");
+}
+
+static void check_table(const gp_kernels *k, int rounds)
+{
+    no_null(k);
+    for (size_t i = 0; i < ENTRIES; i++) {
+        table_name = k->name, entry_name = entries[i].name, worst = 0;
+        int before = failures, number = sigsetjmp(escape, 1);
+        if (number) {
+            complain(strsignal(number));
+            buffer_count = 0;
+            continue;
+        }
+        for (int r = 0; r < rounds * entries[i].rounds / 100 + 1 && failures == before; r++) {
+            entries[i].check(k);
+            buffers_done();
+        }
+        printf("%-12s %-6s %s", entry_name, table_name, failures == before ? "ok" : "FAILED");
+        if (worst > 0) printf(", worst error %.1e", worst);
+        printf("\n");
+    }
+}
+
+int main(int argc, char **argv)
+{
+    int rounds = 300;
+    bool bench = false;
+    seed = (uint64_t)time(NULL);
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--bench") == 0) bench = true;
+        if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc) seed = strtoull(argv[++i], NULL, 10);
+        if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc) rounds = atoi(argv[++i]);
+    }
+    printf("seed %llu\n", (unsigned long long)seed);
+    signal(SIGILL, on_signal);
+    for (size_t i = 0; gp_kernel_table_at(i); i++) {
+        const gp_kernels *k = gp_kernel_table_at(i);
+        if (!bench)
+            check_table(k, rounds);
+        else
+            bench_bytes(k), bench_floats(k), bench_attend(k);
+    }
+    printf("%d failures; this machine uses '%s'\n", failures, gp_kernel_table()->name);
+    return failures != 0;
+}
