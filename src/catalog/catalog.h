@@ -8,7 +8,8 @@
 #include "base/hash.h"
 #include "base/status.h"
 
-/* gp_catalog, gp_catalog_open/close/path/counts/failures, gp_rows_*: declared in goldpan.h; the inner forms are here. */
+/* gp_catalog, gp_catalog_open/close/path/counts/failures, gp_rows_*: declared in goldpan.h; the inner forms are here.
+ */
 gp_status gp_cat_open(const char *path, unsigned flags, gp_catalog **out, gp_error *err);
 void gp_cat_close(gp_catalog *cat);
 const char *gp_cat_path(const gp_catalog *cat);
@@ -31,27 +32,30 @@ typedef struct gp_cat_image {
     uint32_t width, height, orientation;
 } gp_cat_image;
 /* Is this path known with this size and time? Then *image is its id, else 0. */
-gp_status gp_cat_path_known(gp_catalog *cat, const char *path, uint64_t size, int64_t mtime_ns, int64_t *image, gp_error *err);
+gp_status gp_cat_path_known(gp_catalog *cat, const char *path, uint64_t size, int64_t mtime_ns, int64_t *image,
+                            gp_error *err);
 /* Insert or find the image by hash, attach the path to it (away from another image if the file changed). *fresh: the
  * content was not known before.  Clears failures of the path. */
-gp_status gp_cat_image_put(gp_catalog *cat, const gp_cat_image *image, const char *path, uint64_t size, int64_t mtime_ns,
-                           int64_t *id, bool *fresh, gp_error *err);
+gp_status gp_cat_image_put(gp_catalog *cat, const gp_cat_image *image, const char *path, uint64_t size,
+                           int64_t mtime_ns, int64_t *id, bool *fresh, gp_error *err);
 /* A file that could not be read, or an image that could not be decoded. image 0: not known.  stage "add" or "score". */
 gp_status gp_cat_failure_put(gp_catalog *cat, const char *path, uint64_t size, int64_t mtime_ns, int64_t image,
                              const char *stage, const char *message, gp_error *err);
-/* Does this path have an "add" failure on record with this size and time (so that a second run does not read it again)? */
-gp_status gp_cat_failure_known(gp_catalog *cat, const char *path, uint64_t size, int64_t mtime_ns, bool *known, gp_error *err);
+/* Does this path have an "add" failure on record with this size and time (so that a second run does not read it again)?
+ */
+gp_status gp_cat_failure_known(gp_catalog *cat, const char *path, uint64_t size, int64_t mtime_ns, bool *known,
+                               gp_error *err);
 gp_status gp_cat_failure_clear(gp_catalog *cat, int64_t image, const char *stage, gp_error *err);
 /* Mark paths under these roots that no longer exist on disk (the catalog asks `exists`); their work stays. */
 gp_status gp_cat_paths_sweep(gp_catalog *cat, bool (*exists)(void *, const char *path), void *user, gp_error *err);
 
 /* ---- prompts */
 typedef struct gp_cat_prompt {
-    const char *text;   /* what the tower reads */
-    const char *raw;    /* as found */
-    const char *negative;      /* or NULL */
-    const char *source;        /* "table:x.csv", "a1111", "comfyui: node 6", "sidecar" */
-    int strength;              /* precedence: a stronger source replaces a weaker one: table 3, metadata 2, side-car 1 */
+    const char *text;     /* what the tower reads */
+    const char *raw;      /* as found */
+    const char *negative; /* or NULL */
+    const char *source;   /* "table:x.csv", "a1111", "comfyui: node 6", "sidecar" */
+    int strength;         /* precedence: a stronger source replaces a weaker one: table 3, metadata 2, side-car 1 */
     const char *settings_json; /* object or NULL */
 } gp_cat_prompt;
 /* Give the image its prompt unless it has one from a stronger source; replacing drops nothing of the old prompt's work.
@@ -66,8 +70,8 @@ typedef struct gp_cat_encoder {
 } gp_cat_encoder;
 gp_status gp_cat_encoder_put(gp_catalog *cat, const gp_cat_encoder *encoder, int64_t *id, gp_error *err);
 
-/* Work that is missing: up to `limit` images with id > after, in order of id, that lack an embedding by this encoder (and,
- * unless retry_failed, have no "score" failure).  Arrays owned, gp_cat_todo_clear. */
+/* Work that is missing: up to `limit` images with id > after, in order of id, that lack an embedding by this encoder
+ * (and, unless retry_failed, have no "score" failure).  Arrays owned, gp_cat_todo_clear. */
 typedef struct gp_cat_todo {
     int64_t *ids;
     char **paths; /* one path per image, the first not marked missing; or prompt texts */
@@ -75,33 +79,41 @@ typedef struct gp_cat_todo {
 } gp_cat_todo;
 gp_status gp_cat_images_todo(gp_catalog *cat, int64_t encoder, int64_t after, size_t limit, bool retry_failed,
                              gp_cat_todo *out, gp_error *err);
-gp_status gp_cat_images_todo_count(gp_catalog *cat, int64_t encoder, bool retry_failed, uint64_t *todo, uint64_t *have, gp_error *err);
+gp_status gp_cat_images_todo_count(gp_catalog *cat, int64_t encoder, bool retry_failed, uint64_t *todo, uint64_t *have,
+                                   gp_error *err);
 /* Prompts (of any image) that lack a text embedding; paths[] holds their texts. */
-gp_status gp_cat_prompts_todo(gp_catalog *cat, int64_t encoder, int64_t after, size_t limit, gp_cat_todo *out, gp_error *err);
+gp_status gp_cat_prompts_todo(gp_catalog *cat, int64_t encoder, int64_t after, size_t limit, gp_cat_todo *out,
+                              gp_error *err);
 void gp_cat_todo_clear(gp_cat_todo *todo);
 /* vector [dims] float32, normalised; replaces an older one of the same key. */
-gp_status gp_cat_image_embedding_put(gp_catalog *cat, int64_t image, int64_t encoder, const float *vector, uint32_t dims, gp_error *err);
-gp_status gp_cat_prompt_embedding_put(gp_catalog *cat, int64_t prompt, int64_t encoder, const float *vector, uint32_t dims,
-                                      uint32_t tokens, bool truncated, gp_error *err);
+gp_status gp_cat_image_embedding_put(gp_catalog *cat, int64_t image, int64_t encoder, const float *vector,
+                                     uint32_t dims, gp_error *err);
+gp_status gp_cat_prompt_embedding_put(gp_catalog *cat, int64_t prompt, int64_t encoder, const float *vector,
+                                      uint32_t dims, uint32_t tokens, bool truncated, gp_error *err);
 
 /* ---- scores */
 typedef struct gp_cat_scorer {
-    const char *id;     /* gp_scorer_id */
-    const char *name;   /* "clip" */
+    const char *id;   /* gp_scorer_id */
+    const char *name; /* "clip" */
     const char *scale;
     int64_t encoder;
     bool higher_better;
 } gp_cat_scorer;
-gp_status gp_cat_scorer_put(gp_catalog *cat, const gp_cat_scorer *scorer, gp_error *err); /* also marks it as used last */
+gp_status gp_cat_scorer_put(gp_catalog *cat, const gp_cat_scorer *scorer,
+                            gp_error *err); /* also marks it as used last */
 /* The scorer used last, or NOT_FOUND ("nothing is scored yet ...").  Owns: *id, gp_mem_free. */
 gp_status gp_cat_scorer_last(gp_catalog *cat, char **id, gp_error *err);
+/* Name of the model behind a scorer, as it was last opened; scorer NULL: the one used last.  Owns: *model, gp_mem_free.
+ */
+gp_status gp_cat_scorer_model(gp_catalog *cat, const char *scorer, char **model, gp_error *err);
 /* Visit (image, prompt) pairs that have both embeddings by the encoder and lack this score; then put.
  * visit may call gp_cat_score_put.  vectors [dims] borrowed until it returns. */
 gp_status gp_cat_pairs_todo(gp_catalog *cat, const char *scorer, int64_t encoder,
                             bool (*visit)(void *user, int64_t image, int64_t prompt, const float *image_vector,
                                           const float *text_vector, uint32_t dims),
                             void *user, gp_error *err);
-gp_status gp_cat_score_put(gp_catalog *cat, int64_t image, int64_t prompt, const char *scorer, double value, gp_error *err);
+gp_status gp_cat_score_put(gp_catalog *cat, int64_t image, int64_t prompt, const char *scorer, double value,
+                           gp_error *err);
 
 /* ---- picks: candidates in, choice out */
 typedef struct gp_cat_candidate {
@@ -112,7 +124,7 @@ typedef struct gp_cat_candidate {
 /* All scored images with their current prompt, in order of prompt, then image id.  Owns: *out [*count], gp_mem_free. */
 gp_status gp_cat_candidates(gp_catalog *cat, const char *scorer, gp_cat_candidate **out, size_t *count, gp_error *err);
 /* Replace the picks by these images (one transaction); reason may be NULL. */
-gp_status gp_cat_picks_replace(gp_catalog *cat, const char *scorer, const int64_t *images, const uint32_t *ranks, size_t count,
-                               const char *rule, gp_error *err);
+gp_status gp_cat_picks_replace(gp_catalog *cat, const char *scorer, const int64_t *images, const uint32_t *ranks,
+                               size_t count, const char *rule, gp_error *err);
 
 #endif

@@ -65,7 +65,8 @@ static const char order_ranked[] =
 static const char *const order_by[] = {
     [GP_ORDER_PROMPT] = " ORDER BY t.text IS NULL, t.text, rank = 0, rank, hash",
     [GP_ORDER_SCORE] = " ORDER BY value IS NULL, value * ?2, hash",
-    [GP_ORDER_PATH] = " ORDER BY (SELECT p.path FROM paths p WHERE p.image = ranked.image ORDER BY missing, path LIMIT 1)",
+    [GP_ORDER_PATH] =
+        " ORDER BY (SELECT p.path FROM paths p WHERE p.image = ranked.image ORDER BY missing, path LIMIT 1)",
 };
 
 static const char detail_sql[] =

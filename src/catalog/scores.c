@@ -21,18 +21,32 @@ gp_status gp_cat_scorer_put(gp_catalog *cat, const gp_cat_scorer *scorer, gp_err
     return gp_q_run(&q, err);
 }
 
-gp_status gp_cat_scorer_last(gp_catalog *cat, char **id, gp_error *err)
+/* The one text of a bound query, copied; NOT_FOUND without a row. */
+static gp_status copy_text(gp_q *q, char **out, gp_error *err)
 {
     bool row;
-    gp_q q = gp_q_open(cat, "SELECT key FROM scorers ORDER BY used DESC LIMIT 1");
-    GP_TRY(gp_q_step(&q, &row, err));
-    if (!row) return gp_fail(err, GP_ERR_NOT_FOUND, "nothing is scored yet in catalog '%s'", cat->path);
-    const char *key = gp_q_col_text(&q, 0);
-    char *copy = key ? gp_str_dup(key) : NULL;
-    gp_q_end(&q);
-    if (!copy) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a scorer of catalog '%s'", cat->path);
-    *id = copy;
+    GP_TRY(gp_q_step(q, &row, err));
+    if (!row) return gp_fail(err, GP_ERR_NOT_FOUND, "nothing is scored yet in catalog '%s'", q->cat->path);
+    const char *text = gp_q_col_text(q, 0);
+    char *copy = text ? gp_str_dup(text) : NULL;
+    gp_q_end(q);
+    if (!copy) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a scorer of catalog '%s'", q->cat->path);
+    *out = copy;
     return GP_OK;
+}
+
+gp_status gp_cat_scorer_last(gp_catalog *cat, char **id, gp_error *err)
+{
+    gp_q q = gp_q_open(cat, "SELECT key FROM scorers ORDER BY used DESC LIMIT 1");
+    return copy_text(&q, id, err);
+}
+
+gp_status gp_cat_scorer_model(gp_catalog *cat, const char *scorer, char **model, gp_error *err)
+{
+    gp_q q = gp_q_open(cat, "SELECT e.model FROM scorers s JOIN encoders e ON e.id = s.encoder"
+                            " WHERE ?1 IS NULL OR s.key = ?1 ORDER BY s.used DESC LIMIT 1");
+    gp_q_text(&q, 1, scorer);
+    return copy_text(&q, model, err);
 }
 
 gp_status gp_cat_score_put(gp_catalog *cat, int64_t image, int64_t prompt, const char *scorer, double value,

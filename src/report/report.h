@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What leaves the catalog: files, tables, the contact sheet.  Never overwrites a file it did not write; every file appears
- * at once or not at all. */
+ * What leaves the catalog: files, tables, the contact sheet.  Never overwrites a file it did not write; every file
+ * appears at once or not at all. */
 #ifndef GP_REPORT_REPORT_H
 #define GP_REPORT_REPORT_H
 

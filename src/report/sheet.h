@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ * Private to the report room: what the contact sheet shows (sheet_rows.c) and how it is drawn (sheet.c). */
+#ifndef GP_REPORT_SHEET_H
+#define GP_REPORT_SHEET_H
+
+#include "base/hash.h"
+#include "base/status.h"
+
+typedef struct gp_sheet_cell {
+    char *path; /* owned */
+    gp_hash hash;
+    double score;
+    uint32_t width, height, orientation; /* as stored */
+    bool picked;
+} gp_sheet_cell;
+
+typedef struct gp_sheet_row {
+    char *prompt;         /* owned */
+    gp_sheet_cell *cells; /* owned; best first */
+    size_t count;         /* of cells: at most the columns asked for */
+    uint64_t candidates;  /* that were ranked, shown or not */
+    double gain;          /* best pick's score minus the median of the prompt */
+} gp_sheet_row;
+
+typedef struct gp_sheet_rows {
+    gp_sheet_row *rows; /* by gain, largest first; equal ones by prompt */
+    size_t count, capacity;
+    uint64_t prompts, images; /* in all: prompts with a pick, and their candidates */
+    uint32_t columns;         /* of the widest row */
+} gp_sheet_rows;
+
+/* The `capacity` rows that gain most, with at most `columns` cells each (their picks come before unpicked ones when
+ * both do not fit). */
+gp_status gp_sheet_collect(gp_catalog *cat, size_t capacity, size_t columns, gp_sheet_rows *out, gp_error *err);
+void gp_sheet_rows_clear(gp_sheet_rows *rows);
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT
+ * Which prompts a contact sheet shows: rows come out of the catalog prompt by prompt, best first; each prompt's gain is
+ * known when it ends, and only those that gain most are kept, so memory does not grow with the catalog. */
+#include "report/sheet.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "catalog/catalog.h"
+#include <string.h>
+
+static void row_clear(gp_sheet_row *row)
+{
+    for (size_t i = 0; i < row->count; i++) gp_mem_free(row->cells[i].path);
+    gp_mem_free(row->cells);
+    gp_mem_free(row->prompt);
+    memset(row, 0, sizeof *row);
+}
+
+void gp_sheet_rows_clear(gp_sheet_rows *rows)
+{
+    for (size_t i = 0; i < rows->count; i++) row_clear(&rows->rows[i]);
+    gp_mem_free(rows->rows);
+    memset(rows, 0, sizeof *rows);
+}
+
+/* The prompt being read. */
+typedef struct group {
+    gp_sheet_row row;
+    size_t columns;
+    double *scores; /* [candidates], best first */
+    size_t capacity;
+    bool has_pick;
+    double best_pick;
+} group;
+
+static gp_status no_memory(gp_error *err)
+{
+    return gp_fail(err, GP_ERR_MEMORY, "out of memory for the sheet's rows");
+}
+
+static gp_status group_begin(group *g, const char *prompt, gp_error *err)
+{
+    memset(&g->row, 0, sizeof g->row);
+    g->has_pick = false;
+    g->row.prompt = gp_str_dup(prompt);
+    g->row.cells = gp_mem_zero(g->columns, sizeof *g->row.cells);
+    return g->row.prompt && g->row.cells ? GP_OK : no_memory(err);
+}
+
+static gp_status cell_fill(gp_sheet_cell *cell, const gp_row *row, gp_error *err)
+{
+    char *path = gp_str_dup(row->path ? row->path : "");
+    if (!path) return no_memory(err);
+    gp_mem_free(cell->path);
+    *cell = (gp_sheet_cell){.path = path,
+                            .score = row->score,
+                            .width = row->width,
+                            .height = row->height,
+                            .orientation = row->orientation,
+                            .picked = row->picked};
+    (void)gp_hash_from_hex(row->hash, &cell->hash);
+    return GP_OK;
+}
+
+static gp_status group_add(group *g, const gp_row *row, gp_error *err)
+{
+    size_t n = (size_t)g->row.candidates;
+    if (n == g->capacity) {
+        size_t capacity = g->capacity ? g->capacity * 2 : 64;
+        double *grown = gp_mem_resize(g->scores, capacity, sizeof *grown);
+        if (!grown) return no_memory(err);
+        g->scores = grown;
+        g->capacity = capacity;
+    }
+    g->scores[n] = row->score;
+    g->row.candidates++;
+    if (row->picked && !g->has_pick) g->has_pick = true, g->best_pick = row->score;
+    if (g->row.count < g->columns) {
+        GP_TRY(cell_fill(&g->row.cells[g->row.count], row, err));
+        g->row.count++;
+    } else if (row->picked) { /* a pick beyond the last column takes the place of the last that is none */
+        size_t i = g->row.count;
+        while (i > 0 && g->row.cells[i - 1].picked) i--;
+        if (i == 0) return GP_OK;
+        gp_mem_free(g->row.cells[i - 1].path);
+        memmove(&g->row.cells[i - 1], &g->row.cells[i], (g->row.count - i) * sizeof *g->row.cells);
+        memset(&g->row.cells[g->row.count - 1], 0, sizeof *g->row.cells);
+        g->row.count--;
+        GP_TRY(cell_fill(&g->row.cells[g->row.count], row, err));
+        g->row.count++;
+    }
+    return GP_OK;
+}
+
+/* The prompt is complete: keep it if it is among those that gain most.  Insertion behind equals keeps the order of
+ * prompts among them. */
+static void group_end(group *g, gp_sheet_rows *out)
+{
+    size_t n = (size_t)g->row.candidates, at = out->count;
+    if (!g->has_pick || n == 0) {
+        row_clear(&g->row);
+        return;
+    }
+    out->prompts++;
+    out->images += n;
+    g->row.gain = g->best_pick - (n % 2 ? g->scores[n / 2] : (g->scores[n / 2 - 1] + g->scores[n / 2]) / 2);
+    while (at > 0 && out->rows[at - 1].gain < g->row.gain) at--;
+    if (at == out->capacity) {
+        row_clear(&g->row);
+        return;
+    }
+    if (out->count == out->capacity) row_clear(&out->rows[--out->count]);
+    memmove(&out->rows[at + 1], &out->rows[at], (out->count - at) * sizeof *out->rows);
+    out->rows[at] = g->row;
+    out->count++;
+    memset(&g->row, 0, sizeof g->row);
+}
+
+gp_status gp_sheet_collect(gp_catalog *cat, size_t capacity, size_t columns, gp_sheet_rows *out, gp_error *err)
+{
+    gp_status st;
+    gp_rows *cursor = NULL;
+    const gp_row *row = NULL;
+    group g = {.columns = columns};
+    gp_sheet_rows rows = {.capacity = capacity};
+    GP_GO(gp_alloc((void **)&rows.rows, capacity, sizeof *rows.rows, "the sheet's rows", err));
+    GP_GO(gp_cat_rows_open(cat, NULL, &cursor, err));
+    for (;;) {
+        GP_GO(gp_cat_rows_next(cursor, &row, err));
+        bool other = !row || !row->prompt || (g.row.prompt && strcmp(g.row.prompt, row->prompt) != 0);
+        if (g.row.prompt && other) group_end(&g, &rows);
+        if (!row) break;
+        if (!row->prompt || row->rank == 0) continue; /* no prompt, no score, or gone */
+        if (!g.row.prompt) GP_GO(group_begin(&g, row->prompt, err));
+        GP_GO(group_add(&g, row, err));
+    }
+    for (size_t i = 0; i < rows.count; i++)
+        if (rows.rows[i].count > rows.columns) rows.columns = (uint32_t)rows.rows[i].count;
+    *out = rows;
+    memset(&rows, 0, sizeof rows);
+out:
+    gp_cat_rows_close(cursor);
+    row_clear(&g.row);
+    gp_mem_free(g.scores);
+    gp_sheet_rows_clear(&rows);
+    return st;
+}
