@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ * The tokenizer's data, built by vocab.c and read by bpe.c; never changed after it is built. */
+#ifndef GP_TEXT_BPE_H
+#define GP_TEXT_BPE_H
+
+#include "base/str.h"
+#include "text/tokenizer.h"
+
+#define GP_BPE_BOS "<|startoftext|>"
+#define GP_BPE_EOS "<|endoftext|>"
+
+enum { GP_BPE_NO_RANK = INT32_MAX };
+
+typedef struct gp_bpe_pair {
+    int32_t left, right;
+    int32_t rank; /* -1: an empty slot */
+} gp_bpe_pair;
+
+struct gp_bpe {
+    gp_str pool;      /* the entries, each ended by NUL */
+    uint32_t *offset; /* [size] into pool, UINT32_MAX for an id that is not used */
+    size_t size;
+    gp_bpe_pair *pairs; /* [mask + 1] open addressing, at most half full */
+    size_t mask;
+    int32_t *merged; /* [merges] by rank */
+    size_t merges;
+    int32_t byte_id[2][256]; /* of a byte inside a piece, and of a piece's last byte (with </w>) */
+    int32_t bos, eos;
+};
+
+static inline size_t gp_bpe_slot(int32_t left, int32_t right)
+{
+    uint64_t key = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
+    return (size_t)((key * 0x9E3779B97F4A7C15u) >> 32);
+}
+
+/* Rank of joining two ids, or GP_BPE_NO_RANK. */
+static inline int32_t gp_bpe_rank(const gp_bpe *bpe, int32_t left, int32_t right)
+{
+    for (size_t i = gp_bpe_slot(left, right);; i++) {
+        const gp_bpe_pair *p = &bpe->pairs[i & bpe->mask];
+        if (p->rank < 0) return GP_BPE_NO_RANK;
+        if (p->left == left && p->right == right) return p->rank;
+    }
+}
+
+#endif
