@@ -1,19 +1,25 @@
 # The door.  `make demo` and `make test` do all the set-up on a fresh Debian machine.
 BUILD  ?= build
 PREFIX ?= /usr/local
+export PREFIX
 
-.PHONY: all deps build demo test test-asan test-tsan golden-check fuzz bench install clean format house
+.PHONY: all deps build demo test golden-check fuzz bench install clean format house
 
 all: build
+	@echo "goldpan is built: $(BUILD)/src/cli/goldpan.  Next: make demo, make test, make install."
 
 deps:
 	@tools/deps.sh build
 
+# A configure that failed leaves no build.ninja, so the next make tries again.
 $(BUILD)/build.ninja: | deps
-	@test -f $@ || meson setup $(BUILD) --prefix=$(PREFIX) -Dbuildtype=release -Ddebug=true
+	@echo "goldpan: configuring $(BUILD)"
+	@meson setup $(BUILD) --prefix=$(PREFIX) -Dbuildtype=release -Ddebug=true >$(BUILD).log 2>&1 || \
+	  { cat $(BUILD).log; rm -f $(BUILD).log; exit 1; }
+	@rm -f $(BUILD).log
 
 build: $(BUILD)/build.ninja
-	@ninja -C $(BUILD)
+	@ninja -C $(BUILD) --quiet
 
 demo: build
 	@tools/demo.sh $(BUILD)
@@ -34,13 +40,13 @@ bench: build
 	@$(BUILD)/bench/bench_encode
 
 install: build
-	@meson install -C $(BUILD) --no-rebuild
+	@meson install -C $(BUILD) --no-rebuild --quiet
 
 format:
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
-house:
-	@python3 tools/house.py
+house: build
+	@python3 tools/house.py --build $(BUILD)
 
 clean:
 	rm -rf build build-*
