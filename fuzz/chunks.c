@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT
+ * Metadata of any file: every text is valid UTF-8 and ends with a zero; damage is never an error. */
+#include "base/str.h"
+#include "image/chunks.h"
+#include "image/image.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    gp_chunks chunks;
+    gp_image_head head;
+    if (gp_image_read_head(data, size, &head, NULL) == GP_OK && head.orientation > 8) abort();
+    if (gp_image_read_chunks(data, size, &chunks, NULL) != GP_OK) abort();
+    for (size_t i = 0; i < chunks.count; i++) {
+        const gp_chunk *c = &chunks.items[i];
+        if (!gp_utf8_valid(c->text, c->size) || c->text[c->size] != 0) abort();
+        if (!gp_utf8_valid(c->key, strlen(c->key)) || !gp_chunks_find(&chunks, c->key)) abort();
+    }
+    gp_chunks_clear(&chunks);
+    return 0;
+}

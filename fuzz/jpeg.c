@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT
+ * JPEG: whatever the bytes, an error or all the pixels that the head speaks of. */
+#include "image/image.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    gp_pixels pixels = {0};
+    gp_image_head head = {0};
+    gp_error err;
+    gp_status a = gp_image_read_head(data, size, &head, &err);
+    gp_status b = gp_image_jpeg(data, size, 1 << 18, &pixels, &err);
+    if (b == GP_OK && (a != GP_OK || !pixels.rgb || pixels.width != head.width || pixels.height != head.height))
+        abort();
+    volatile uint8_t seen = 0; /* every pixel is there */
+    for (size_t i = 0; i < 3 * (size_t)pixels.width * pixels.height; i++) seen = pixels.rgb[i];
+    (void)seen;
+    gp_pixels_clear(&pixels);
+    return 0;
+}
