@@ -28,7 +28,7 @@ static void test_golden(void **state)
     for (size_t i = 0; i < gp_json_count(images); i++) {
         const gp_json *image = gp_json_at(images, i);
         const char *name = gp_json_text(gp_json_get(image, "file"), NULL);
-        uint64_t w, h;
+        uint64_t w = 0, h = 0;
         assert_true(gp_json_u64(gp_json_get(image, "width"), &w) && gp_json_u64(gp_json_get(image, "height"), &h));
         gp_bytes bytes = load(name);
         gp_pixels pixels;
