@@ -131,13 +131,28 @@ static bool take_memory(job *j)
     return true;
 }
 
+static void convert(job *j, uint32_t y)
+{
+    const gp_png_plan *p = j->plan;
+    gp_rgb_from_png(p->interlaced ? j->lines[y] : j->raw, j->pixels.rgb + 3 * (size_t)p->width * y, p->width, p->color,
+                    p->depth, p->palette);
+}
+
+/* After the last row libpng looks for the end of the compressed data and may fail there; the picture is whole. */
+static bool whole(const job *j)
+{
+    if (!j->pixels.rgb) return false;
+    return j->plan->interlaced ? png_get_current_pass_number(j->png) == 7
+                               : png_get_current_row_number(j->png) == j->plan->height;
+}
+
 /* The part that libpng may leave by longjmp. */
 static bool run(job *j)
 {
     const gp_png_plan *p = j->plan;
     j->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, j, on_error, on_warning, j, on_alloc, on_free);
     if (!j->png) return j->no_memory = true, false;
-    if (setjmp(png_jmpbuf(j->png))) return false;
+    if (setjmp(png_jmpbuf(j->png))) return whole(j);
     j->info = png_create_info_struct(j->png);
     if (!j->info) return j->no_memory = true, false;
     png_set_user_limits(j->png, 0x7fffffff, 0x7fffffff);
@@ -150,10 +165,9 @@ static bool run(job *j)
     if (png_get_rowbytes(j->png, j->info) != p->row_bytes) png_error(j->png, "rows of unexpected length");
     if (!take_memory(j)) return false;
     if (p->interlaced) png_read_image(j->png, j->lines);
-    for (uint32_t y = 0; y < p->height; y++) {
-        if (!p->interlaced) png_read_row(j->png, j->raw, NULL);
-        gp_rgb_from_png(p->interlaced ? j->lines[y] : j->raw, j->pixels.rgb + 3 * (size_t)p->width * y, p->width,
-                        p->color, p->depth, p->palette);
+    for (uint32_t y = 0; y < p->height && !p->interlaced; y++) {
+        png_read_row(j->png, j->raw, NULL);
+        if (y + 1 < p->height) convert(j, y);
     }
     return true;
 }
@@ -165,6 +179,7 @@ gp_status gp_image_png_full(const uint8_t *bytes, size_t size, uint64_t max_pixe
     job j = {.plan = &plan, .bytes = bytes};
     write_head(&j);
     bool done = run(&j);
+    for (uint32_t y = plan.interlaced ? 0 : plan.height - 1; done && y < plan.height; y++) convert(&j, y);
     png_destroy_read_struct(&j.png, &j.info, NULL);
     gp_mem_free(j.lines);
     gp_mem_free(j.raw);

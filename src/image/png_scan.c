@@ -6,7 +6,9 @@
  *   enough; after it CRCs are not looked at, a chunk that claims more bytes than the file has is an error, and a
  *   missing IEND is not;
  * - animation chunks must count up; compressed text that grows beyond 1 MiB is refused as a bomb.
- * One thing is stricter: the CRCs of IDAT are checked (PngSuite's xcsn0g01.png; Pillow shows it). */
+ * Two things are stricter: the CRCs of IDAT are checked (PngSuite's xcsn0g01.png; Pillow shows it), and a picture whose
+ * compressed data ends before its last row is an error even when it ends between two rows (Pillow: the rest is black).
+ */
 #include "image/png_scan.h"
 #include "image/bytes.h"
 #include "image/exif.h"

@@ -4,6 +4,7 @@
 #include "corpus.h"
 
 #include "base/json.h"
+#include "base/str.h"
 
 static gp_bytes load(const char *name)
 {
@@ -115,6 +116,85 @@ static void test_damage(void **state)
     expect_of("in/webp-1x1.webp", 50, 0, 0, GP_ERR_FORMAT, "WebP data is damaged or ends early");
 }
 
+static void expect_whole(const uint8_t *bytes, size_t size, const gp_bytes *same_as)
+{
+    gp_pixels a, b;
+    gp_error err = {0};
+    assert_ok(gp_image_decode_bytes(bytes, size, 0, &a, &err));
+    assert_ok(gp_image_decode_bytes(same_as->data, same_as->size, 0, &b, &err));
+    assert_memory_equal(a.rgb, b.rgb, 3 * (size_t)b.width * b.height);
+    gp_pixels_clear(&a);
+    gp_pixels_clear(&b);
+}
+
+/* What may be missing behind the last row, as in Pillow: the stream's own checksum, CRC, IEND; JPEG's end marker. */
+static void test_missing_end(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        size_t less;
+    } cases[] = {{"in/noise-3x3.png", 12},
+                 {"in/noise-3x3.png", 12 + 4 + 4},
+                 {"in/png-gray1-adam7.png", 12 + 4 + 4},
+                 {"in/png-pal4.png", 12 + 4 + 4}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        gp_bytes bytes = load(cases[i].name);
+        expect_whole(bytes.data, bytes.size - cases[i].less, &bytes);
+        gp_bytes_clear(&bytes);
+    }
+}
+
+/* ---- files that cost more than they say */
+
+static void put_chunk(gp_str *s, const char *name, const void *data, size_t size)
+{
+    const uint8_t length[4] = {(uint8_t)(size >> 24), (uint8_t)(size >> 16), (uint8_t)(size >> 8), (uint8_t)size};
+    gp_str_add(s, length, 4);
+    gp_str_add(s, name, 4);
+    gp_str_add(s, data, size);
+    uint32_t crc = crc_of(s->data + s->size - size - 4, size + 4);
+    const uint8_t end[4] = {(uint8_t)(crc >> 24), (uint8_t)(crc >> 16), (uint8_t)(crc >> 8), (uint8_t)crc};
+    gp_str_add(s, end, 4);
+}
+
+static void test_bombs(void **state)
+{
+    (void)state;
+    /* text that inflates a thousandfold, before the pixels and behind them */
+    size_t big = 2 << 20;
+    uint8_t *zeros = calloc(big, 1), packed[10000] = "text\0";
+    uLongf packed_size = sizeof packed - 6;
+    assert_non_null(zeros);
+    assert_int_equal(compress(packed + 6, &packed_size, zeros, big), Z_OK);
+    free(zeros);
+    gp_bytes png = load("in/noise-3x3.png");
+    for (int behind = 0; behind < 2; behind++) {
+        gp_str s = GP_STR_INIT;
+        size_t at = behind ? png.size - 12 : 33;
+        gp_str_add(&s, png.data, at);
+        put_chunk(&s, "zTXt", packed, packed_size + 6);
+        gp_str_add(&s, png.data + at, png.size - at);
+        expect(s.data, s.size, GP_ERR_LIMIT, "PNG chunk zTXt inflates to more than 1048576 bytes");
+        gp_str_clear(&s);
+    }
+    gp_bytes_clear(&png);
+    /* a progressive file whose last scan comes 600 times */
+    gp_bytes jpeg = load("in/jpg-gray-progressive.jpg");
+    gp_str s = GP_STR_INIT;
+    size_t end = jpeg.size - 2, scan = end;
+    while (!(jpeg.data[scan] == 0xff && jpeg.data[scan + 1] == 0xda)) scan--;
+    gp_str_add(&s, jpeg.data, scan);
+    for (int i = 0; i < 600; i++) gp_str_add(&s, jpeg.data + scan, end - scan);
+    gp_str_add(&s, jpeg.data + end, 2);
+    gp_pixels pixels;
+    gp_error err = {0};
+    assert_int_equal(gp_image_decode_bytes((uint8_t *)s.data, s.size, 0, &pixels, &err), GP_ERR_LIMIT);
+    assert_string_equal(err.message, "JPEG has more than 500 scans");
+    gp_str_clear(&s);
+    gp_bytes_clear(&jpeg);
+}
+
 /* Every prefix of a file is an error or the whole picture, and never a crash. */
 static void test_prefixes(void **state)
 {
@@ -180,8 +260,9 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),   cmocka_unit_test(test_not_images), cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_prefixes), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_golden),      cmocka_unit_test(test_not_images), cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_missing_end), cmocka_unit_test(test_bombs),      cmocka_unit_test(test_prefixes),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
