@@ -3,7 +3,7 @@
  *   gray of 1, 2, 4 bits   times 255, 85, 17          16-bit gray   min(value, 255): nearly white, and on purpose
  *   alpha                  dropped, colour under it kept            16-bit colour, 16-bit gray + alpha: high byte
  *   palette                looked up; transparency of an entry ignored
- *   CMYK                   t = C*K + 128, R = (t + (t >> 8)) >> 8 on un-inverted... see below. */
+ *   CMYK                   inverted and multiplied, no profile */
 #include "image/rgb.h"
 #include "base/mem.h"
 
@@ -80,15 +80,15 @@ void gp_rgb_from_png(const uint8_t *row, uint8_t *rgb, uint32_t width, int color
     }
 }
 
-/* Pillow inverts the ink of every four-channel JPEG (C' = 255 - C), then R = clamp(k - mul(C', k)) with k = 255 - K',
- * mul(a, b) = (t + (t >> 8)) >> 8, t = a * b + 128; here k is what the file holds. */
+/* Pillow inverts the ink of every four-channel JPEG (C' = 255 - C), then R = k - mul(C', k) with k = 255 - K', which is
+ * what the file holds; mul(a, b) = ((t >> 8) + t) >> 8, t = a * b + 128, never more than b. */
 void gp_rgb_from_inverted_cmyk(const uint8_t *cmyk, uint8_t *rgb, uint32_t width)
 {
     for (size_t i = 0; i < width; i++, cmyk += 4, rgb += 3) {
         int k = cmyk[3];
         for (int c = 0; c < 3; c++) {
-            int t = (255 - cmyk[c]) * k + 128, v = k - (((t >> 8) + t) >> 8);
-            rgb[c] = (uint8_t)(v < 0 ? 0 : v);
+            int t = (255 - cmyk[c]) * k + 128;
+            rgb[c] = (uint8_t)(k - (((t >> 8) + t) >> 8));
         }
     }
 }

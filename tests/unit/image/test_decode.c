@@ -195,6 +195,49 @@ static void test_bombs(void **state)
     gp_bytes_clear(&jpeg);
 }
 
+/* A filter that does not exist, under right checksums. */
+static void test_unknown_filter(void **state)
+{
+    (void)state;
+    uint8_t packed[100];
+    uLongf size = sizeof packed;
+    assert_int_equal(compress(packed, &size, (const uint8_t *)"\5abc", 4), Z_OK);
+    gp_str s = GP_STR_INIT;
+    gp_str_add(&s, "\x89PNG\r\n\x1a\n", 8);
+    put_chunk(&s, "IHDR", "\0\0\0\1\0\0\0\1\b\2\0\0\0", 13);
+    put_chunk(&s, "IDAT", packed, size);
+    put_chunk(&s, "IEND", "", 0);
+    expect(s.data, s.size, GP_ERR_FORMAT, "PNG picture data is damaged: bad adaptive filter value");
+    gp_str_clear(&s);
+}
+
+/* An animation of 3x2 pixels whose first frame covers one of them: the others are black. */
+static void test_small_first_frame(void **state)
+{
+    (void)state;
+    gp_bytes one = load("in/webp-1x1.webp");
+    gp_pixels pixel, pixels;
+    gp_error err = {0};
+    assert_ok(gp_image_decode_bytes(one.data, one.size, 0, &pixel, &err));
+    size_t part = one.size - 12; /* the chunk with the picture */
+    gp_str s = GP_STR_INIT;
+    gp_str_add(&s, "RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\2\0\0\0\2\0\0\1\0\0ANIM\6\0\0\0\xff\xff\xff\xff\0\0", 44);
+    s.data[4] = (char)(44 - 8 + 24 + part);
+    gp_str_add(&s, "ANMF\0\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\x64\0\0\0", 24); /* at (2, 0), in units of two */
+    s.data[44 + 4] = (char)(16 + part);
+    gp_str_add(&s, one.data + 12, part);
+    assert_ok(gp_image_decode_bytes((uint8_t *)s.data, s.size, 0, &pixels, &err));
+    uint8_t want[18] = {0};
+    memcpy(want + 6, pixel.rgb, 3);
+    assert_int_equal(pixels.width, 3);
+    assert_int_equal(pixels.height, 2);
+    assert_memory_equal(pixels.rgb, want, 18);
+    gp_pixels_clear(&pixel);
+    gp_pixels_clear(&pixels);
+    gp_str_clear(&s);
+    gp_bytes_clear(&one);
+}
+
 /* Every prefix of a file is an error or the whole picture, and never a crash. */
 static void test_prefixes(void **state)
 {
@@ -260,8 +303,10 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),      cmocka_unit_test(test_not_images), cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_missing_end), cmocka_unit_test(test_bombs),      cmocka_unit_test(test_prefixes),
+        cmocka_unit_test(test_golden),         cmocka_unit_test(test_not_images),
+        cmocka_unit_test(test_damage),         cmocka_unit_test(test_missing_end),
+        cmocka_unit_test(test_bombs),          cmocka_unit_test(test_prefixes),
+        cmocka_unit_test(test_unknown_filter), cmocka_unit_test(test_small_first_frame),
         cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
