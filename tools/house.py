@@ -26,6 +26,7 @@ LIBRARIES = {
     "libwebp": r"webp/.*",
     "utf8proc": r"utf8proc\.h",
     "oneDNN": r"dnnl.*|oneapi/.*",
+    "OpenMP": r"omp\.h",
     "zlib": r"z(lib|conf)\.h",
     "SQLite": r"sqlite3(ext)?\.h",
     "libcurl": r"curl/.*",
