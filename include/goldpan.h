@@ -62,7 +62,7 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
-#define GP_API __attribute__((visibility("default")))
+#define GP_API  __attribute__((visibility("default")))
 #define GP_MUST __attribute__((warn_unused_result))
 #else
 #define GP_API
@@ -70,6 +70,9 @@ extern "C" {
 #endif
 
 #define GP_VERSION "0.1.0"
+
+/* Laid out by hand: the initialisers stay on one line. */
+/* clang-format off */
 
 /* ------------------------------------------------------------------------
  * 1. Status, error, version, machine

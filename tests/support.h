@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Shared by the tests: cmocka, the place of the sources, and of the third-party test data that only some machines have. */
+ * Shared by the tests: cmocka, the place of the sources, and of the third-party test data that only some machines have.
+ */
 #ifndef GP_TESTS_SUPPORT_H
 #define GP_TESTS_SUPPORT_H
 
@@ -24,24 +25,27 @@ static inline const char *source_path(const char *relative)
     return out;
 }
 
-/* Path inside the shared test data ("data/decode", "golden/encode/towers"), or NULL with one line saying what is skipped. */
+/* Path inside the shared test data ("data/decode", "golden/encode/towers"), or NULL with one line saying what is
+ * skipped. */
 static inline const char *shared_path(const char *relative, const char *what)
 {
     static char buffers[4][1024];
     static int turn;
     char *out = buffers[turn++ & 3];
     const char *root = getenv("GOLDPAN_SHARED");
-    if (root) snprintf(out, sizeof buffers[0], "%s/%s", root, relative);
-    else snprintf(out, sizeof buffers[0], "%s/../shared/%s", source_path("."), relative);
+    if (root)
+        snprintf(out, sizeof buffers[0], "%s/%s", root, relative);
+    else
+        snprintf(out, sizeof buffers[0], "%s/../shared/%s", source_path("."), relative);
     if (access(out, R_OK) == 0) return out;
     printf("skipped: %s (no ../shared/%s here)\n", what, relative);
     return NULL;
 }
 
-#define assert_ok(call)                                                        \
-    do {                                                                       \
-        gp_status support_status = (call);                                     \
-        if (support_status != GP_OK) fail_msg("%s: %s", #call, err.message);   \
+#define assert_ok(call)                                                                                                \
+    do {                                                                                                               \
+        gp_status support_status = (call);                                                                             \
+        if (support_status != GP_OK) fail_msg("%s: %s", #call, err.message);                                           \
     } while (0)
 
 #endif

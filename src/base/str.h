@@ -12,10 +12,9 @@ typedef struct gp_str {
     size_t size, capacity;
     bool failed;
 } gp_str;
-#define GP_STR_INIT                                                                                                    \
-    {                                                                                                                  \
-        NULL, 0, 0, false                                                                                              \
-    }
+/* clang-format off */
+#define GP_STR_INIT {NULL, 0, 0, false}
+/* clang-format on */
 
 void gp_str_add(gp_str *s, const void *bytes, size_t size);
 void gp_str_puts(gp_str *s, const char *text);

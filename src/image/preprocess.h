@@ -9,14 +9,14 @@
 
 typedef struct gp_preprocess_config {
     bool do_resize, do_center_crop, do_rescale, do_normalize;
-    uint32_t shortest_edge;          /* >0: shortest edge to this; 0: exact resize_w x resize_h */
+    uint32_t shortest_edge; /* >0: shortest edge to this; 0: exact resize_w x resize_h */
     uint32_t resize_w, resize_h;
     gp_filter filter;
     uint32_t crop_w, crop_h;
     double rescale;
     float mean[3], std[3];
-    float table[3][256];             /* value of each byte and channel */
-    char id[160];                    /* names all of the above */
+    float table[3][256]; /* value of each byte and channel */
+    char id[160];        /* names all of the above */
 } gp_preprocess_config;
 
 /* Defaults: CLIP at 224. */
@@ -29,6 +29,7 @@ void gp_preprocess_size(const gp_preprocess_config *config, uint32_t w, uint32_t
 /* Resize and crop: out [crop_h, crop_w, 3] bytes. */
 gp_status gp_preprocess_crop(const gp_preprocess_config *config, const gp_pixels *pixels, uint8_t *out, gp_error *err);
 /* All of it: planes [3, crop_h, crop_w]. */
-gp_status gp_preprocess_planes(const gp_preprocess_config *config, const gp_pixels *pixels, float *planes, gp_error *err);
+gp_status gp_preprocess_planes(const gp_preprocess_config *config, const gp_pixels *pixels, float *planes,
+                               gp_error *err);
 
 #endif

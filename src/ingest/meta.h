@@ -9,12 +9,12 @@
 
 typedef struct gp_meta {
     bool found;
-    char *tool;     /* "a1111", "comfyui" */
-    char *where;    /* why we believe it: "parameters", "node 6 CLIPTextEncode 'Positive'" */
-    char *prompt;   /* as written, NULL if the file has settings but no prompt */
-    char *negative; /* or NULL */
-    char *settings_json; /* one JSON object of text values and numbers: "steps", "sampler", "cfg_scale", "seed", "model",
-                            "model_hash", "width", "height", ... (see docs); never NULL when found */
+    char *tool;          /* "a1111", "comfyui" */
+    char *where;         /* why we believe it: "parameters", "node 6 CLIPTextEncode 'Positive'" */
+    char *prompt;        /* as written, NULL if the file has settings but no prompt */
+    char *negative;      /* or NULL */
+    char *settings_json; /* one JSON object of text values and numbers: "steps", "sampler", "cfg_scale", "seed",
+                            "model", "model_hash", "width", "height", ... (see docs); never NULL when found */
 } gp_meta;
 /* Never fails on damaged metadata (found stays false); MEMORY only. Owns: out, gp_meta_clear. */
 gp_status gp_meta_read(const gp_chunks *chunks, gp_meta *out, gp_error *err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Prompt tables: CSV, TSV (quotes literal unless the file quotes by RFC 4180: see table_csv.c), JSON (records or pandas'
- * column orient), JSONL.  Read whole (limit 1 GiB); rows point into it. */
+ * Prompt tables: CSV, TSV (quotes literal unless the file quotes by RFC 4180: see table_csv.c), JSON (records or
+ * pandas' column orient), JSONL.  Read whole (limit 1 GiB); rows point into it. */
 #ifndef GP_INGEST_TABLE_H
 #define GP_INGEST_TABLE_H
 
@@ -10,7 +10,8 @@ typedef struct gp_table gp_table;
 /* Kind by extension, then by content.  Errors: NOT_FOUND, FORMAT (names file, line and what is wrong), LIMIT. */
 gp_status gp_table_open(const char *path, gp_table **out, gp_error *err);
 /* The same from memory: kind "csv", "tsv", "json", "jsonl", or NULL (by content).  bytes are copied. */
-gp_status gp_table_parse(const char *name, const void *bytes, size_t size, const char *kind, gp_table **out, gp_error *err);
+gp_status gp_table_parse(const char *name, const void *bytes, size_t size, const char *kind, gp_table **out,
+                         gp_error *err);
 void gp_table_close(gp_table *table);
 const char *gp_table_name(const gp_table *table); /* base name of the file */
 size_t gp_table_rows(const gp_table *table);

@@ -11,9 +11,12 @@ typedef struct gp_found {
     uint64_t size;
     int64_t mtime_ns;
 } gp_found;
-typedef struct gp_walk_problem { const char *path, *message; } gp_walk_problem;
+typedef struct gp_walk_problem {
+    const char *path, *message;
+} gp_walk_problem;
 /* visit returns false to end early (status GP_ERR_STOPPED).  A root that is a file is visited whatever its name.
- * A folder that cannot be read goes to `problem` (may be NULL) and the walk goes on; a root that is absent is NOT_FOUND. */
+ * A folder that cannot be read goes to `problem` (may be NULL) and the walk goes on; a root that is absent is
+ * NOT_FOUND. */
 gp_status gp_walk(const char *const *roots, size_t root_count, bool (*visit)(void *user, const gp_found *found),
                   void (*problem)(void *user, const gp_walk_problem *problem), void *user, gp_error *err);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Softmax attention of one head over one sequence, four queries at a time:
  *
- *     k [t,e] ── transposed once ─► kt [e,t]      (so that a row of scores is a sum of scaled rows of kt)
- *     s [4,t] = scale * q kt ─► e^(s - max) ─► out [4,e] = s v / sum
+ *     k [t,e] -- transposed once -> kt [e,t]      (so that a row of scores is a sum of scaled rows of kt)
+ *     s [4,t] = scale * q kt -> e^(s - max) -> out [4,e] = s v / sum
  *
  * The whole score rows fit in the first-level cache (t <= 577 for the models of today), so the two-pass softmax is
  * simpler than a running one and no slower.  Every number is a sum in order of its index (k over e, then v over t),

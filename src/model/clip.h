@@ -30,9 +30,11 @@ gp_status gp_clip_run_images(gp_clip_worker *worker, const float *planes, size_t
  * tokens up to the pooled one matter: the mask is causal); sum of counts <= tokens.  out [n,d], L2-normalised. */
 gp_status gp_clip_run_texts(gp_clip_worker *worker, const int32_t *ids, const size_t *counts, size_t n, float *out,
                             gp_error *err);
-/* Index of the pooled position of a row of ids: eos_token_id 2 in the config: first largest id; else first equal to it, 0 if none. */
+/* Index of the pooled position of a row of ids: eos_token_id 2 in the config: first largest id; else first equal to it,
+ * 0 if none. */
 size_t gp_clip_pooled_position(const gp_clip *clip, const int32_t *ids, size_t count);
-/* Before the projection ("pooled") instead, for tests: as run_images / run_texts, width of the tower, not normalised. */
+/* Before the projection ("pooled") instead, for tests: as run_images / run_texts, width of the tower, not normalised.
+ */
 gp_status gp_clip_pooled_images(gp_clip_worker *worker, const float *planes, size_t n, float *out, gp_error *err);
 gp_status gp_clip_pooled_texts(gp_clip_worker *worker, const int32_t *ids, const size_t *counts, size_t n, float *out,
                                gp_error *err);

@@ -2,9 +2,9 @@
  *
  * Fetch a model from the hub into the cache.
  *
- *     HEAD config.json @ revision ──► commit          everything after it is asked for by commit
- *     HEAD the other files        ──► etag, size      404: noted in .no_exist
- *     GET what the cache lacks    ──► ETAG.incomplete ──► hash right? ──► blobs/ETAG ──► snapshots/COMMIT/FILE
+ *     HEAD config.json @ revision --> commit          everything after it is asked for by commit
+ *     HEAD the other files        --> etag, size      404: noted in .no_exist
+ *     GET what the cache lacks    --> ETAG.incomplete --> hash right? --> blobs/ETAG --> snapshots/COMMIT/FILE
  *     refs/REVISION = commit                          last, so that an unfinished download hides no finished one
  *
  * What came in stays through a cut, a stop or a kill (.incomplete) and is continued by range.  A file becomes a blob

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The joint: each stage reads what lacks a result, calls pure rooms, and writes in one transaction a batch.  Read run.c first. */
+ * The joint: each stage reads what lacks a result, calls pure rooms, and writes in one transaction a batch.  Read run.c
+ * first. */
 #ifndef GP_STAGE_STAGE_H
 #define GP_STAGE_STAGE_H
 
@@ -10,7 +11,8 @@ gp_status gp_stage_add(gp_catalog *cat, const gp_add_options *options, gp_report
 gp_status gp_stage_score(gp_catalog *cat, const gp_clip *clip, const char *model_name, const gp_score_options *options,
                          gp_report *report, gp_error *err);
 /* scorer NULL: the one used last. */
-gp_status gp_stage_select(gp_catalog *cat, const char *scorer, const gp_pick_options *options, gp_report *report, gp_error *err);
+gp_status gp_stage_select(gp_catalog *cat, const char *scorer, const gp_pick_options *options, gp_report *report,
+                          gp_error *err);
 gp_status gp_stage_run(gp_catalog *cat, const gp_clip *clip, const char *model_name, const gp_run_options *options,
                        gp_run_report *report, gp_error *err);
 
@@ -20,6 +22,7 @@ gp_status gp_stage_embed_files(const gp_clip *clip, const char *const *paths, si
 /* Texts to embeddings, packed by length: texts [n] -> out [n,d].  tokens, truncated [n] may be NULL. */
 gp_status gp_stage_embed_texts(const gp_clip *clip, const char *const *texts, size_t n, int threads, float *out,
                                uint32_t *tokens, bool *truncated, gp_error *err);
-gp_status gp_stage_encode_planes(const gp_clip *clip, const float *planes, size_t n, int threads, float *out, gp_error *err);
+gp_status gp_stage_encode_planes(const gp_clip *clip, const float *planes, size_t n, int threads, float *out,
+                                 gp_error *err);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * y = x W^T + b: brings stored weights to floats, chooses engine and precision, and cuts rows into blocks.
  *
- *     weight (F32, F16, BF16, unaligned) ─► floats [out, in] ─► (bf16: rounded) ─► engine's packed form
- *     x [m, in] ─► blocks of 192 rows ─► (bf16: rounded, in scratch) ─► engine ─► y [m, out]
+ *     weight (F32, F16, BF16, unaligned) -> floats [out, in] -> (bf16: rounded) -> engine's packed form
+ *     x [m, in] -> blocks of 192 rows -> (bf16: rounded, in scratch) -> engine -> y [m, out]
  *
  * bf16 without instructions for it means the same rounded numbers multiplied as floats: no faster, but scores can be
  * compared with those of a machine that has them. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The readable product y = x W^T + b, fp32, and the reference for the other engines.
  *
- *     W [out, in] ── packed once ─► panels [ceil(out/8)][in][8], the last one filled up with zeros
+ *     W [out, in] -- packed once -> panels [ceil(out/8)][in][8], the last one filled up with zeros
  *     tile of y: 4 rows x 8 outputs, kept in registers, one step of `in` at a time
  *
  * Every number of y is bias + the sum of in products in order: rows cannot influence each other.  A panel stays in the
