@@ -34,7 +34,7 @@ run() { # TITLE DIR LOG MESON_TEST_ARGUMENT...
     logs+=("$title=$dir/meson-logs/$log.json")
 }
 
-if prepare build --prefix="${PREFIX:-/usr/local}" -Dbuildtype=release -Ddebug=true -Dwerror=true; then
+if prepare build --prefix="${PREFIX:-/usr/local}" -Dwerror=true; then
     run release build testlog
     GOLDPAN_CPU=plain run plain-cpu build testlog-plain --suite kernel --suite kernels
 fi
