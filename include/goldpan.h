@@ -219,7 +219,7 @@ typedef enum gp_engine { GP_ENGINE_AUTO, GP_ENGINE_PLAIN, GP_ENGINE_ONEDNN } gp_
 typedef struct gp_model_options {
     size_t size;
     gp_precision precision; /* AUTO: bf16 where the machine has AMX or AVX512-BF16, else fp32 */
-    gp_engine engine;       /* PLAIN: the readable C path, slow; the reference for the others */
+    gp_engine engine;       /* PLAIN: goldpan's own C; the reference for oneDNN. AUTO: the faster one here */
     const char *revision;   /* of a hub name; NULL: main */
 } gp_model_options;
 #define GP_MODEL_DEFAULTS {sizeof(gp_model_options), GP_PRECISION_AUTO, GP_ENGINE_AUTO, NULL}

@@ -32,6 +32,8 @@ static inline size_t gp_attend_scratch(size_t t, size_t e)
     return (e + 4) * ((t + 15) / 16 * 16);
 }
 
+enum { GP_PANEL = 16 };
+
 typedef struct gp_kernels {
     const char *name; /* "c", "avx2", ... */
 
@@ -65,6 +67,11 @@ typedef struct gp_kernels {
     void (*gelu)(float *x, size_t n);
     /* x += y */
     void (*add)(float *x, const float *y, size_t n);
+    /* The tile of a matrix product: y[r][o] += sum_i x[r][i] * panel[i][o] for o < GP_PANEL, in order of i; x [rows,
+     * in] and y [rows, GP_PANEL] with strides in floats, panel [in, GP_PANEL].  A row depends on no other; variants may
+     * fuse multiplication and addition. */
+    void (*multiply)(const float *x, size_t x_stride, const float *panel, size_t in, float *y, size_t y_stride,
+                     size_t rows);
     /* See gp_attention. */
     void (*attend)(const gp_attention *attention);
     /* L2-normalise rows in place, x [n,d], norm in double; a zero row stays zero. */

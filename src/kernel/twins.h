@@ -26,6 +26,9 @@ double gp_dot_c(const float *a, const float *b, size_t n);
 void gp_quick_gelu_c(float *x, size_t n);
 void gp_gelu_c(float *x, size_t n);
 void gp_add_c(float *x, const float *y, size_t n);
+/* multiply.c */
+void gp_multiply_c(const float *x, size_t x_stride, const float *panel, size_t in, float *y, size_t y_stride,
+                   size_t rows);
 /* attend.c */
 void gp_attend_c(const gp_attention *attention);
 

@@ -13,7 +13,7 @@ const char *gp_dtype_name(gp_dtype dtype); /* "F32" ... */
 
 /* What AUTO means on this machine; resolves in place. */
 void gp_linear_resolve(gp_precision *precision, gp_engine *engine);
-/* "oneDNN 2.6.3" or "plain C" */
+/* "oneDNN 2.6.3", "plain C", or "plain C, avx2" (the same lines built for wider registers) */
 void gp_linear_describe(gp_engine engine, char *out, size_t size);
 
 typedef struct gp_linear gp_linear;

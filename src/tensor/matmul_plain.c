@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: MIT
- * The readable product y = x W^T + b, fp32, and the reference for the other engines.
+ * The product y = x W^T + b by goldpan's own tile (kernel/multiply.c), fp32; with the plain kernel table it is the
+ * reference for everything faster.
  *
- *     W [out, in] -- packed once -> panels [ceil(out/8)][in][8], the last one filled up with zeros
- *     tile of y: 4 rows x 8 outputs, kept in registers, one step of `in` at a time
+ *     W [out, in] -- packed once -> panels [ceil(out/16)][in][16], the last one filled up with zeros
+ *     for 384 of `in` at a time (a panel's part stays in the first-level cache, x's in the second)
+ *         for each panel: y [rows, 16] += x part by panel part
  *
- * Every number of y is bias + the sum of in products in order: rows cannot influence each other.  A panel stays in the
- * first-level cache while all rows of the block pass. */
+ * Every number of y is bias + the sum of its products in order: rows cannot influence each other. */
 #include "tensor/matmul.h"
 
 #include "base/mem.h"
-#include "kernel/lanes.h"
+#include "kernel/kernel.h"
 
-enum { ROWS = 4, OUTS = 2 * GP_LANES };
+#include <string.h>
+
+enum { OUTS = GP_PANEL, DEPTH = 384 };
 
 typedef struct plain {
     size_t out, in, bytes;
-    float *panels; /* [ceil(out/8), in, 8] */
-    float *bias;   /* [ceil(out/8) * 8] */
+    float *panels; /* [ceil(out/16), in, 16] */
+    float *bias;   /* [ceil(out/16) * 16] */
 } plain;
 
 static void plain_free(void *packed)
@@ -57,40 +60,32 @@ out:
     return st;
 }
 
-/* bias + x panel for four rows x [4, in] and the eight outputs of one panel [in, 8]. */
-static void tile(const float *x, const float *panel, const float *bias, size_t in, float sum[ROWS][OUTS])
+/* y [rows, 16] += x part by panel part, begun with the bias. */
+static void panel_part(const plain *p, size_t first, size_t from, const float *x, float *y, size_t y_stride,
+                       size_t rows)
 {
-    gp_lanes low[ROWS], high[ROWS];
-    for (size_t r = 0; r < ROWS; r++) {
-        low[r] = GP_LANES_AT(bias);
-        high[r] = GP_LANES_AT(bias + GP_LANES);
-    }
-    for (size_t i = 0; i < in; i++) {
-        gp_lanes w_low = GP_LANES_AT(panel + i * OUTS), w_high = GP_LANES_AT(panel + i * OUTS + GP_LANES);
-        for (size_t r = 0; r < ROWS; r++) {
-            low[r] += x[r * in + i] * w_low;
-            high[r] += x[r * in + i] * w_high;
-        }
-    }
-    for (size_t r = 0; r < ROWS; r++) {
-        GP_LANES_PUT(sum[r], low[r]);
-        GP_LANES_PUT(sum[r] + GP_LANES, high[r]);
-    }
+    size_t depth = p->in - from < DEPTH ? p->in - from : DEPTH;
+    if (from == 0)
+        for (size_t r = 0; r < rows; r++) memcpy(y + r * y_stride, p->bias + first, OUTS * sizeof *y);
+    gp_kernel_table()->multiply(x + from, p->in, p->panels + first * p->in + from * OUTS, depth, y, y_stride, rows);
+}
+
+/* The last outputs, when they do not fill a panel: into a block of their own, then copied. */
+static void last_panel(const plain *p, size_t first, const float *x, float *y, size_t rows)
+{
+    float block[GP_MATMUL_BLOCK * OUTS];
+    for (size_t from = 0; from < p->in; from += DEPTH) panel_part(p, first, from, x, block, OUTS, rows);
+    for (size_t r = 0; r < rows; r++) memcpy(y + r * p->out + first, block + r * OUTS, (p->out - first) * sizeof *y);
 }
 
 static gp_status plain_run(const void *packed, const void *x, float *y, size_t rows, void *scratch, gp_error *err)
 {
     (void)scratch, (void)err;
     const plain *p = packed;
-    for (size_t first = 0; first < p->out; first += OUTS) {
-        size_t width = p->out - first < OUTS ? p->out - first : OUTS;
-        for (size_t row = 0; row < rows; row += ROWS) {
-            float sum[ROWS][OUTS];
-            tile((const float *)x + row * p->in, p->panels + first * p->in, p->bias + first, p->in, sum);
-            for (size_t r = 0; r < ROWS; r++)
-                for (size_t o = 0; o < width; o++) y[(row + r) * p->out + first + o] = sum[r][o];
-        }
-    }
+    size_t full = p->out / OUTS * OUTS;
+    for (size_t from = 0; from < p->in; from += DEPTH)
+        for (size_t first = 0; first < full; first += OUTS) panel_part(p, first, from, x, y + first, p->out, rows);
+    if (full < p->out) last_panel(p, full, x, y, rows);
     return GP_OK;
 }
 

@@ -179,8 +179,10 @@ static void words(void **state)
     assert_int_equal(engine, GP_ENGINE_PLAIN);
     assert_int_equal(precision, GP_PRECISION_FP32);
     gp_linear_describe(GP_ENGINE_PLAIN, name, sizeof name);
-    assert_string_equal(name, "plain C");
+    assert_true(strncmp(name, "plain C", 7) == 0);
     gp_linear_describe(GP_ENGINE_AUTO, name, sizeof name);
+    assert_true(strncmp(name, "oneDNN ", 7) == 0 || strncmp(name, "plain C", 7) == 0);
+    gp_linear_describe(GP_ENGINE_ONEDNN, name, sizeof name);
     assert_true(strncmp(name, ENGINES == 2 ? "oneDNN " : "plain C", 7) == 0);
     assert_int_equal(gp_linear_rows(0), 0);
     assert_int_equal(gp_linear_rows(1), 16);

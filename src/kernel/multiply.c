@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT
+ * The tile of a matrix product: rows of x by one panel of packed weights, added to y.
+ *
+ *     x [rows, in] by panel [in, 16]  ->  y [rows, 16] +=
+ *
+ * A few rows by two vectors of columns stay in registers while `in` passes by: six rows where there are 16 registers of
+ * 8 floats (12 sums, 2 weights, 1 number of x), four rows of 4 floats.  Every number of y is y + a sum in order of
+ * `in`, whatever the tile it falls into, so rows cannot influence each other.  Rows are in the tile's arguments, and
+ * the tile is inlined for each count, so that compilers unroll it. */
+#include "kernel/lanes.h"
+#include "kernel/twins.h"
+
+enum { COLUMNS = GP_PANEL, TILE = 2 * GP_LANES, MOST = GP_LANES == 4 ? 4 : 6 };
+
+static inline __attribute__((always_inline)) void tile(const float *x, size_t x_stride, const float *panel, size_t in,
+                                                       float *y, size_t y_stride, size_t rows)
+{
+    gp_lanes low[MOST], high[MOST];
+    for (size_t r = 0; r < rows; r++) {
+        low[r] = GP_LANES_AT(y + r * y_stride);
+        high[r] = GP_LANES_AT(y + r * y_stride + GP_LANES);
+    }
+    for (size_t i = 0; i < in; i++) {
+        gp_lanes w_low = GP_LANES_AT(panel + i * COLUMNS), w_high = GP_LANES_AT(panel + i * COLUMNS + GP_LANES);
+        for (size_t r = 0; r < rows; r++) {
+            low[r] += x[r * x_stride + i] * w_low;
+            high[r] += x[r * x_stride + i] * w_high;
+        }
+    }
+    for (size_t r = 0; r < rows; r++) {
+        GP_LANES_PUT(y + r * y_stride, low[r]);
+        GP_LANES_PUT(y + r * y_stride + GP_LANES, high[r]);
+    }
+}
+
+void gp_multiply_c(const float *x, size_t x_stride, const float *panel, size_t in, float *y, size_t y_stride,
+                   size_t rows)
+{
+    for (size_t column = 0; column < COLUMNS; column += TILE) {
+        size_t row = 0;
+        for (; row + MOST <= rows; row += MOST)
+            tile(x + row * x_stride, x_stride, panel + column, in, y + row * y_stride + column, y_stride, MOST);
+        for (; row + 4 <= rows; row += 4)
+            tile(x + row * x_stride, x_stride, panel + column, in, y + row * y_stride + column, y_stride, 4);
+        for (; row < rows; row++)
+            tile(x + row * x_stride, x_stride, panel + column, in, y + row * y_stride + column, y_stride, 1);
+    }
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT
+ * The variants for x86 by name, for dispatch.c; contracts in kernel.h. */
+#ifndef GP_KERNEL_X86_VARIANTS_H
+#define GP_KERNEL_X86_VARIANTS_H
+
+#include "kernel/kernel.h"
+
+/* floats_avx2.c */
+void gp_f16_to_f32_avx2(const uint16_t *in, float *out, size_t n);
+void gp_bf16_to_f32_avx2(const uint16_t *in, float *out, size_t n);
+void gp_f32_to_bf16_avx2(const float *in, uint16_t *out, size_t n);
+void gp_layer_norm_avx2(const float *x, float *y, size_t n, size_t d, const float *gain, const float *bias, float eps);
+void gp_l2_normalise_avx2(float *x, size_t n, size_t d);
+double gp_dot_avx2(const float *a, const float *b, size_t n);
+void gp_quick_gelu_avx2(float *x, size_t n);
+void gp_gelu_avx2(float *x, size_t n);
+void gp_add_avx2(float *x, const float *y, size_t n);
+void gp_attend_avx2(const gp_attention *attention);
+/* multiply_avx2.c */
+void gp_multiply_avx2(const float *x, size_t x_stride, const float *panel, size_t in, float *y, size_t y_stride,
+                      size_t rows);
+
+#endif
