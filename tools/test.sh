@@ -40,7 +40,7 @@ if prepare build --prefix="${PREFIX:-/usr/local}" -Dwerror=true; then
 fi
 
 if prepare build-asan -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false; then
-    run asan+ubsan build-asan testlog --suite unit --suite fuzz --no-suite slow --timeout-multiplier 4
+    run asan+ubsan build-asan testlog --suite unit --suite kernels --suite fuzz --no-suite slow --timeout-multiplier 4
 fi
 
 # Without oneDNN: its threads (OpenMP) are not built with TSan, which then sees races where there are none.
