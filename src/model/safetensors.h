@@ -23,13 +23,16 @@ typedef struct gp_tensor {
 typedef struct gp_tensors gp_tensors;
 /* One file. */
 gp_status gp_tensors_open_file(const char *path, gp_tensors **out, gp_error *err);
+/* The same over bytes in memory (borrowed until closing), called `label` in messages. */
+gp_status gp_tensors_open_memory(const uint8_t *data, size_t size, const char *label, gp_tensors **out, gp_error *err);
 /* A folder: model.safetensors, or model.safetensors.index.json with its shards. */
 gp_status gp_tensors_open_folder(const char *folder, gp_tensors **out, gp_error *err);
 void gp_tensors_close(gp_tensors *tensors);
 size_t gp_tensors_count(const gp_tensors *tensors);
 const gp_tensor *gp_tensors_at(const gp_tensors *tensors, size_t i); /* sorted by name */
 const gp_tensor *gp_tensors_find(const gp_tensors *tensors, const char *name);
-/* Names, dtypes, shapes and bytes of all tensors in order of name. */
-gp_hash gp_tensors_hash(const gp_tensors *tensors);
+/* XXH3-128 over all tensors in order of name: name NUL dtype NUL, number of dimensions and each as u64 little endian,
+ * bytes.  So it does not depend on file names, sharding, order or metadata. */
+gp_status gp_tensors_hash(const gp_tensors *tensors, gp_hash *out, gp_error *err);
 
 #endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT
+ * The transformer blocks, the same for pictures and texts.  Sequences lie one after the other in one matrix of rows, so
+ * that the four matrix products of a block see all of them at once; only attention knows where one ends.  Of the last
+ * block only the row that is pooled is wanted: its keys and values are those of all rows, everything after is [n, d].
+ * Row by row the arithmetic does not depend on how many rows there are, so neither do the results. */
+#include "model/tower.h"
+
+#include <math.h>
+#include <string.h>
+
+static size_t count_of(const gp_batch *batch, size_t i)
+{
+    return batch->counts ? batch->counts[i] : batch->each;
+}
+
+/* wide [r,3d] -> y [r,d], or y [n,d] if `pooled`: attention of the wanted token only. */
+static void attend_all(const gp_tower *tower, const gp_batch *batch, bool pooled, gp_pass *pass)
+{
+    const size_t d = tower->size.width, e = d / tower->size.heads;
+    gp_attention a = {.q_stride = 3 * d,
+                      .kv_stride = 3 * d,
+                      .out_stride = d,
+                      .e = e,
+                      .causal = batch->causal,
+                      .scale = 1.0f / sqrtf((float)e),
+                      .scratch = pass->attend_scratch};
+    size_t row = 0;
+    for (size_t i = 0; i < batch->n; i++) {
+        a.t = count_of(batch, i);
+        a.from = pooled && batch->pool_last ? a.t - 1 : 0;
+        a.rows = pooled ? 1 : a.t;
+        for (size_t h = 0; h < tower->size.heads; h++) {
+            const float *at = pass->wide + row * 3 * d + h * e;
+            a.q = at + a.from * 3 * d;
+            a.k = at + d;
+            a.v = at + 2 * d;
+            a.out = pass->y + (pooled ? i : row) * d + h * e;
+            pass->kernels->attend(&a);
+        }
+        row += a.t;
+    }
+}
+
+/* x [r,d] -> x [n,d]: the wanted rows, moved up; each lies at or below its new place, so none is overwritten early. */
+static void gather(const gp_batch *batch, size_t d, float *x)
+{
+    size_t row = 0;
+    for (size_t i = 0; i < batch->n; i++) {
+        size_t t = count_of(batch, i);
+        memmove(x + i * d, x + (row + (batch->pool_last ? t - 1 : 0)) * d, d * sizeof *x);
+        row += t;
+    }
+}
+
+static gp_status run_block(const gp_tower *tower, const gp_block *block, const gp_batch *batch, size_t rows, bool last,
+                           gp_pass *p, gp_error *err)
+{
+    const size_t d = tower->size.width, m = tower->size.mlp;
+    const gp_kernels *k = p->kernels;
+    k->layer_norm(p->x, p->y, rows, d, block->norm1.gain, block->norm1.bias, tower->size.eps);
+    GP_TRY(gp_linear_run(block->qkv, p->y, p->wide, rows, p->linear_scratch, err)); /* [r,3d] */
+    attend_all(tower, batch, last, p);
+    if (last) {
+        gather(batch, d, p->x);
+        rows = batch->n;
+    }
+    GP_TRY(gp_linear_run(block->out, p->y, p->wide, rows, p->linear_scratch, err)); /* [r,d] */
+    k->add(p->x, p->wide, rows * d);
+
+    k->layer_norm(p->x, p->y, rows, d, block->norm2.gain, block->norm2.bias, tower->size.eps);
+    GP_TRY(gp_linear_run(block->fc1, p->y, p->wide, rows, p->linear_scratch, err)); /* [r,m] */
+    if (tower->size.activation == GP_GELU)
+        k->gelu(p->wide, rows * m);
+    else
+        k->quick_gelu(p->wide, rows * m);
+    GP_TRY(gp_linear_run(block->fc2, p->wide, p->y, rows, p->linear_scratch, err)); /* [r,d] */
+    k->add(p->x, p->y, rows * d);
+    return GP_OK;
+}
+
+gp_status gp_blocks_run(const gp_tower *tower, const gp_batch *batch, gp_pass *pass, gp_error *err)
+{
+    size_t rows = 0, layers = tower->size.layers;
+    for (size_t i = 0; i < batch->n; i++) rows += count_of(batch, i);
+    for (size_t i = 0; i < layers; i++)
+        GP_TRY(run_block(tower, &tower->blocks[i], batch, rows, i + 1 == layers, pass, err));
+    return GP_OK;
+}

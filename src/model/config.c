@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT
+ * config.json.  Rules, as transformers reads it:
+ * - a field that is absent (or null) has the class's default: its own saved configs leave defaults out;
+ * - text_config_dict / vision_config_dict, when present and not null, replace text_config / vision_config whole:
+ *   a field they do not name has the default, whatever text_config says;
+ * - the width of the common space is the top level's projection_dim, not the towers';
+ * - a tower saved alone has its own config at the top level (clip_vision_model, clip_text_model). */
+#include "model/config.h"
+
+#include "base/json.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Far above any published CLIP (bigG: width 1664, 48 layers), far below what could overflow a size. */
+enum {
+    MOST_WIDTH = 16384,
+    MOST_MLP = 65536,
+    MOST_LAYERS = 256,
+    MOST_SIDE = 2048,
+    MOST_TOKENS = 20000,
+    MOST_CONTEXT = 8192,
+    MOST_VOCABULARY = 1 << 22
+};
+
+typedef struct reader {
+    const char *file, *part; /* "text_config." or "" */
+    gp_error *err;
+} reader;
+
+static const gp_json *field(const gp_json *object, const char *key)
+{
+    const gp_json *value = gp_json_get(object, key);
+    return gp_json_kind_of(value) == GP_JSON_NULL ? NULL : value;
+}
+
+static gp_status whole(const reader *r, const gp_json *object, const char *key, uint32_t fallback, uint32_t most,
+                       uint32_t *out)
+{
+    const gp_json *value = field(object, key);
+    uint64_t n = fallback;
+    if (value && !gp_json_u64(value, &n))
+        return gp_fail(r->err, GP_ERR_FORMAT, "'%s': %s%s is not a whole number", r->file, r->part, key);
+    if (n == 0) return gp_fail(r->err, GP_ERR_FORMAT, "'%s': %s%s is 0", r->file, r->part, key);
+    if (n > most)
+        return gp_fail(r->err, GP_ERR_LIMIT, "'%s': %s%s is %llu, more than %u", r->file, r->part, key,
+                       (unsigned long long)n, most);
+    *out = (uint32_t)n;
+    return GP_OK;
+}
+
+static gp_status read_activation(const reader *r, const gp_json *object, gp_activation *out)
+{
+    const gp_json *value = field(object, "hidden_act");
+    const char *name = value ? gp_json_text(value, NULL) : "quick_gelu";
+    if (!name) return gp_fail(r->err, GP_ERR_FORMAT, "'%s': %shidden_act is not a text", r->file, r->part);
+    if (strcmp(name, "quick_gelu") == 0)
+        *out = GP_QUICK_GELU;
+    else if (strcmp(name, "gelu") == 0)
+        *out = GP_GELU;
+    else
+        return gp_fail(r->err, GP_ERR_UNSUPPORTED, "'%s': %shidden_act is '%.60s', goldpan knows quick_gelu and gelu",
+                       r->file, r->part, name);
+    return GP_OK;
+}
+
+static gp_status read_tower(const reader *r, const gp_json *object, const gp_tower_config *fallback,
+                            gp_tower_config *out)
+{
+    GP_TRY(whole(r, object, "hidden_size", fallback->width, MOST_WIDTH, &out->width));
+    GP_TRY(whole(r, object, "intermediate_size", fallback->mlp, MOST_MLP, &out->mlp));
+    GP_TRY(whole(r, object, "num_hidden_layers", fallback->layers, MOST_LAYERS, &out->layers));
+    GP_TRY(whole(r, object, "num_attention_heads", fallback->heads, MOST_WIDTH, &out->heads));
+    if (out->width % out->heads)
+        return gp_fail(r->err, GP_ERR_FORMAT, "'%s': %shidden_size %u is not a multiple of num_attention_heads %u",
+                       r->file, r->part, out->width, out->heads);
+    const gp_json *value = field(object, "layer_norm_eps");
+    double eps = 1e-5;
+    if (value && (!gp_json_real(value, &eps) || !(eps >= 0 && eps <= 1)))
+        return gp_fail(r->err, GP_ERR_FORMAT, "'%s': %slayer_norm_eps is not a number from 0 to 1", r->file, r->part);
+    out->eps = (float)eps;
+    return read_activation(r, object, &out->activation);
+}
+
+static gp_status read_image(const reader *r, const gp_json *object, gp_clip_config *c)
+{
+    static const gp_tower_config fallback = {768, 3072, 12, 12, 0, GP_QUICK_GELU};
+    uint32_t channels;
+    GP_TRY(read_tower(r, object, &fallback, &c->image));
+    GP_TRY(whole(r, object, "image_size", 224, MOST_SIDE, &c->side));
+    GP_TRY(whole(r, object, "patch_size", 32, MOST_SIDE, &c->patch));
+    GP_TRY(whole(r, object, "num_channels", 3, UINT32_MAX, &channels));
+    if (channels != 3)
+        return gp_fail(r->err, GP_ERR_UNSUPPORTED, "'%s': %snum_channels is %u, goldpan reads pictures of 3", r->file,
+                       r->part, channels);
+    if (c->patch > c->side)
+        return gp_fail(r->err, GP_ERR_FORMAT, "'%s': %spatch_size %u is larger than image_size %u", r->file, r->part,
+                       c->patch, c->side);
+    if (gp_clip_image_tokens(c) > MOST_TOKENS)
+        return gp_fail(r->err, GP_ERR_LIMIT, "'%s': %simage_size %u in patches of %u makes %zu tokens, more than %d",
+                       r->file, r->part, c->side, c->patch, gp_clip_image_tokens(c), MOST_TOKENS);
+    c->has_image = true;
+    return GP_OK;
+}
+
+static gp_status read_text(const reader *r, const gp_json *object, gp_clip_config *c)
+{
+    static const gp_tower_config fallback = {512, 2048, 12, 8, 0, GP_QUICK_GELU};
+    GP_TRY(read_tower(r, object, &fallback, &c->text));
+    GP_TRY(whole(r, object, "vocab_size", 49408, MOST_VOCABULARY, &c->vocabulary));
+    GP_TRY(whole(r, object, "max_position_embeddings", 77, MOST_CONTEXT, &c->context));
+    const gp_json *value = field(object, "eos_token_id");
+    c->eos = 49407;
+    if (value && (!gp_json_i64(value, &c->eos) || c->eos < 0))
+        return gp_fail(r->err, GP_ERR_FORMAT, "'%s': %seos_token_id is not a whole number", r->file, r->part);
+    c->has_text = true;
+    return GP_OK;
+}
+
+/* The object that describes a tower of a whole model; an absent one is all defaults. */
+static gp_status part_of(reader *r, const gp_json *root, const char *dict, const char *plain, const char *dict_part,
+                         const char *plain_part, const gp_json **out)
+{
+    const gp_json *value = field(root, dict);
+    r->part = value ? dict_part : plain_part;
+    if (!value) value = field(root, plain);
+    if (value && gp_json_kind_of(value) != GP_JSON_OBJECT)
+        return gp_fail(r->err, GP_ERR_FORMAT, "'%s': %s is not an object", r->file, r->part);
+    *out = value;
+    return GP_OK;
+}
+
+static gp_status read_root(const gp_json *root, const char *file, gp_clip_config *c, gp_error *err)
+{
+    reader r = {file, "", err};
+    const gp_json *part = NULL;
+    if (gp_json_kind_of(root) != GP_JSON_OBJECT) return gp_fail(err, GP_ERR_FORMAT, "'%s' is not a JSON object", file);
+    const char *type = gp_json_text(gp_json_get(root, "model_type"), NULL);
+    if (!type)
+        return gp_fail(err, GP_ERR_UNSUPPORTED, "'%s' has no model_type; goldpan reads models of type clip", file);
+    GP_TRY(whole(&r, root, "projection_dim", 512, MOST_WIDTH, &c->embedding));
+    if (strcmp(type, "clip") == 0) {
+        GP_TRY(
+            part_of(&r, root, "vision_config_dict", "vision_config", "vision_config_dict.", "vision_config.", &part));
+        GP_TRY(read_image(&r, part, c));
+        GP_TRY(part_of(&r, root, "text_config_dict", "text_config", "text_config_dict.", "text_config.", &part));
+        return read_text(&r, part, c);
+    }
+    if (strcmp(type, "clip_vision_model") == 0) return read_image(&r, root, c);
+    if (strcmp(type, "clip_text_model") == 0) return read_text(&r, root, c);
+    return gp_fail(err, GP_ERR_UNSUPPORTED, "'%s': model_type is '%.60s'; goldpan reads models of type clip", file,
+                   type);
+}
+
+gp_status gp_clip_config_parse(const char *json, size_t size, const char *file, gp_clip_config *out, gp_error *err)
+{
+    gp_json *root = NULL;
+    gp_clip_config config = {0};
+    gp_status st = gp_json_parse(json, size, false, 0, &root, err);
+    if (st != GP_OK) return gp_fail_within(err, st, "'%s'", file);
+    st = read_root(root, file, &config, err);
+    gp_json_free(root);
+    if (st == GP_OK) *out = config;
+    return st;
+}
+
+const char *gp_activation_name(gp_activation activation)
+{
+    return activation == GP_GELU ? "gelu" : "quick_gelu";
+}

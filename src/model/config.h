@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ * config.json of a CLIP model: sizes of the two towers, with transformers' defaults and its rule of which field wins.
+ */
+#ifndef GP_MODEL_CONFIG_H
+#define GP_MODEL_CONFIG_H
+
+#include "base/status.h"
+
+typedef enum gp_activation { GP_QUICK_GELU, GP_GELU } gp_activation;
+
+typedef struct gp_tower_config {
+    uint32_t width, mlp, layers, heads; /* width = heads * head size */
+    float eps;                          /* of the layer norms */
+    gp_activation activation;
+} gp_tower_config;
+
+typedef struct gp_clip_config {
+    bool has_image, has_text;
+    uint32_t embedding; /* width of the common space */
+    gp_tower_config image, text;
+    uint32_t side, patch;         /* image: side x side pixels, patches of patch x patch */
+    uint32_t vocabulary, context; /* text */
+    int64_t eos;                  /* 2 means: pool at the first largest id */
+} gp_clip_config;
+
+/* Read the text of config.json, called `file` in messages.  All sizes are checked: what comes out describes a model
+ * whose buffers can be computed without overflow.  Errors: FORMAT, LIMIT, UNSUPPORTED, each naming the field. */
+gp_status gp_clip_config_parse(const char *json, size_t size, const char *file, gp_clip_config *out, gp_error *err);
+const char *gp_activation_name(gp_activation activation);
+
+/* Tokens of an image: patches and the class token. */
+static inline size_t gp_clip_image_tokens(const gp_clip_config *config)
+{
+    size_t grid = config->side / config->patch;
+    return grid * grid + 1;
+}
+
+#endif

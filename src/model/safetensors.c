@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT
+ * One safetensors file: u64 little-endian header length, a JSON object {name: {dtype, shape, data_offsets}}, then
+ * bytes. Nothing of it is believed: the header must be a small-depth JSON object without duplicate keys, every range
+ * must equal shape x element size and lie inside the file, and the ranges must tile the bytes without gap or overlap.
+ * Kinds of number that goldpan does not compute with are accepted here: they only matter when such a tensor is wanted.
+ * Source: the format's description at huggingface.co/docs/safetensors. */
+#include "model/shards.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HEADER_LIMIT 100000000u /* as the reference implementation */
+#define NAME_LIMIT   512u
+#define HEADER_DEPTH 4 /* header, tensor, shape; one to spare */
+
+/* Element sizes in bits (the newest kinds are smaller than a byte). */
+static const struct {
+    const char *name;
+    unsigned bits;
+} kinds[] = {
+    {"F32", 32},        {"F16", 16},    {"BF16", 16},   {"F64", 64},    {"I64", 64},    {"I32", 32},
+    {"I16", 16},        {"I8", 8},      {"U64", 64},    {"U32", 32},    {"U16", 16},    {"U8", 8},
+    {"BOOL", 8},        {"C64", 64},    {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8},
+    {"F8_E5M2FNUZ", 8}, {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"F4", 4},
+};
+
+/* The walk over the header: first counts, then fills. */
+typedef struct walk {
+    gp_shard *shard;
+    const uint8_t *data; /* first byte after the header */
+    size_t size;
+    size_t capacity, name_bytes;
+    gp_status status;
+    gp_error *err;
+} walk;
+
+static bool name_is_fit(const char *name)
+{
+    size_t n = 0;
+    for (; name[n]; n++)
+        if (n >= NAME_LIMIT || (unsigned char)name[n] < 0x20 || name[n] == 0x7f) return false;
+    return n > 0;
+}
+
+static bool count_entry(void *user, const char *key, const gp_json *value)
+{
+    walk *w = user;
+    (void)value;
+    w->capacity++;
+    w->name_bytes += strlen(key) + 1;
+    return true;
+}
+
+/* shape and element size -> bytes of the tensor */
+static gp_status measure(const gp_json *shape, unsigned bits, gp_tensor *t, gp_error *err)
+{
+    if (gp_json_kind_of(shape) != GP_JSON_ARRAY)
+        return gp_fail(err, GP_ERR_FORMAT, "'%s': tensor '%s' has no shape", t->file, t->name);
+    t->dims = gp_json_count(shape);
+    if (t->dims > GP_TENSOR_DIMS)
+        return gp_fail(err, GP_ERR_FORMAT, "'%s': tensor '%s' has %zu dimensions, more than %d", t->file, t->name,
+                       t->dims, GP_TENSOR_DIMS);
+    size_t total = 1;
+    for (size_t i = 0; i < t->dims; i++) {
+        if (!gp_json_u64(gp_json_at(shape, i), &t->shape[i]))
+            return gp_fail(err, GP_ERR_FORMAT, "'%s': tensor '%s' has a shape that is not made of whole numbers",
+                           t->file, t->name);
+        if (t->shape[i] > SIZE_MAX || !gp_size_mul(total, (size_t)t->shape[i], &total))
+            return gp_fail(err, GP_ERR_FORMAT, "'%s': the shape of tensor '%s' overflows", t->file, t->name);
+    }
+    if (!gp_size_mul(total, bits, &total))
+        return gp_fail(err, GP_ERR_FORMAT, "'%s': the shape of tensor '%s' overflows", t->file, t->name);
+    if (total % 8 != 0)
+        return gp_fail(err, GP_ERR_FORMAT, "'%s': tensor '%s' does not fill whole bytes", t->file, t->name);
+    t->bytes = total / 8;
+    return GP_OK;
+}
+
+static gp_status read_entry(walk *w, const gp_json *value, gp_tensor *t)
+{
+    if (gp_json_kind_of(value) != GP_JSON_OBJECT)
+        return gp_fail(w->err, GP_ERR_FORMAT, "'%s': tensor '%s' is not described by an object", t->file, t->name);
+    const char *dtype = gp_json_text(gp_json_get(value, "dtype"), NULL);
+    if (!dtype) return gp_fail(w->err, GP_ERR_FORMAT, "'%s': tensor '%s' has no dtype", t->file, t->name);
+    unsigned bits = 0;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(kinds[i].name, dtype) == 0) t->dtype = kinds[i].name, bits = kinds[i].bits;
+    if (!bits)
+        return gp_fail(w->err, GP_ERR_FORMAT, "'%s': tensor '%s' has a dtype that is not known", t->file, t->name);
+    GP_TRY(measure(gp_json_get(value, "shape"), bits, t, w->err));
+
+    const gp_json *range = gp_json_get(value, "data_offsets");
+    uint64_t begin, end;
+    if (gp_json_kind_of(range) != GP_JSON_ARRAY || gp_json_count(range) != 2 ||
+        !gp_json_u64(gp_json_at(range, 0), &begin) || !gp_json_u64(gp_json_at(range, 1), &end))
+        return gp_fail(w->err, GP_ERR_FORMAT, "'%s': tensor '%s' has no data_offsets [begin, end]", t->file, t->name);
+    if (begin > end || end > w->size)
+        return gp_fail(w->err, GP_ERR_FORMAT, "'%s': tensor '%s' lies at bytes %llu to %llu of %zu", t->file, t->name,
+                       (unsigned long long)begin, (unsigned long long)end, w->size);
+    if (end - begin != t->bytes)
+        return gp_fail(w->err, GP_ERR_FORMAT, "'%s': tensor '%s' has %llu bytes, but its shape needs %zu", t->file,
+                       t->name, (unsigned long long)(end - begin), t->bytes);
+    t->data = w->data + begin;
+    return GP_OK;
+}
+
+static bool metadata_is_text(void *user, const char *key, const gp_json *value)
+{
+    bool *ok = user;
+    (void)key;
+    *ok = gp_json_kind_of(value) == GP_JSON_STRING;
+    return *ok;
+}
+
+static bool fill_entry(void *user, const char *key, const gp_json *value)
+{
+    walk *w = user;
+    gp_shard *s = w->shard;
+    if (strcmp(key, "__metadata__") == 0) {
+        bool ok = gp_json_kind_of(value) == GP_JSON_OBJECT;
+        if (ok) gp_json_each(value, metadata_is_text, &ok);
+        if (!ok) w->status = gp_fail(w->err, GP_ERR_FORMAT, "'%s': __metadata__ is not a map of texts", s->path);
+        return ok;
+    }
+    if (!name_is_fit(key)) {
+        w->status = gp_fail(w->err, GP_ERR_FORMAT,
+                            "'%s': a tensor's name is empty, longer than %u bytes or unprintable", s->path, NAME_LIMIT);
+        return false;
+    }
+    assert(s->count < w->capacity);
+    gp_tensor *t = &s->tensors[s->count++];
+    size_t bytes = strlen(key) + 1;
+    char *name = s->names + w->name_bytes;
+    memcpy(name, key, bytes);
+    w->name_bytes += bytes;
+    t->name = name;
+    t->file = s->path;
+    w->status = read_entry(w, value, t);
+    return w->status == GP_OK;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const gp_tensor *x = a, *y = b;
+    if (x->data != y->data) return x->data < y->data ? -1 : 1;
+    return x->bytes < y->bytes ? -1 : x->bytes > y->bytes;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const gp_tensor *x = a, *y = b;
+    return strcmp(x->name, y->name);
+}
+
+/* The ranges must tile the bytes: the next begins where the last one ended, the last ends with the file. */
+static gp_status check_tiling(walk *w)
+{
+    gp_shard *s = w->shard;
+    if (s->count) qsort(s->tensors, s->count, sizeof *s->tensors, by_place);
+    size_t at = 0;
+    const char *before = NULL;
+    for (size_t i = 0; i < s->count; i++) {
+        const gp_tensor *t = &s->tensors[i];
+        size_t begin = (size_t)(t->data - w->data);
+        if (begin < at)
+            return gp_fail(w->err, GP_ERR_FORMAT, "'%s': tensor '%s' overlaps tensor '%s'", s->path, t->name, before);
+        if (begin > at)
+            return gp_fail(w->err, GP_ERR_FORMAT, "'%s': %zu bytes before tensor '%s' belong to no tensor", s->path,
+                           begin - at, t->name);
+        at = begin + t->bytes;
+        before = t->name;
+    }
+    if (at != w->size)
+        return gp_fail(w->err, GP_ERR_FORMAT, "'%s': %zu bytes at the end belong to no tensor", s->path, w->size - at);
+    return GP_OK;
+}
+
+/* The JSON text of the header inside data. */
+static gp_status frame(const uint8_t *data, size_t size, const char *path, size_t *length, gp_error *err)
+{
+    if (size < 8)
+        return gp_fail(err, GP_ERR_FORMAT, "'%s' is too short for a safetensors file (%zu bytes)", path, size);
+    uint64_t n = 0;
+    for (int i = 7; i >= 0; i--) n = n << 8 | data[i];
+    if (n > HEADER_LIMIT)
+        return gp_fail(err, GP_ERR_FORMAT, "'%s' is not a safetensors file: its header would have %llu bytes", path,
+                       (unsigned long long)n);
+    if (n > size - 8)
+        return gp_fail(err, GP_ERR_FORMAT, "'%s' is cut off: its header has %llu bytes, the file %zu", path,
+                       (unsigned long long)n, size);
+    if (n == 0 || data[8] != '{')
+        return gp_fail(err, GP_ERR_FORMAT, "'%s' is not a safetensors file: its header is not a JSON object", path);
+    *length = (size_t)n;
+    return GP_OK;
+}
+
+gp_status gp_shard_parse(const uint8_t *data, size_t size, const char *path, gp_shard *out, gp_error *err)
+{
+    gp_shard s = {0};
+    gp_json *root = NULL;
+    size_t length = 0;
+    gp_status st;
+    GP_GO(frame(data, size, path, &length, err));
+    st = gp_json_parse((const char *)data + 8, length, true, HEADER_DEPTH, &root, err);
+    if (st != GP_OK) {
+        gp_fail_within(err, st, "'%s': header", path);
+        goto out;
+    }
+    walk w = {.shard = &s, .data = data + 8 + length, .size = size - 8 - length, .err = err};
+    gp_json_each(root, count_entry, &w);
+    GP_GO(gp_alloc((void **)&s.path, strlen(path) + 1, 1, "a path", err));
+    strcpy(s.path, path);
+    GP_GO(gp_alloc((void **)&s.tensors, w.capacity, sizeof *s.tensors, "the list of tensors", err));
+    memset(s.tensors, 0, w.capacity * sizeof *s.tensors);
+    GP_GO(gp_alloc((void **)&s.names, w.name_bytes, 1, "the names of tensors", err));
+    w.name_bytes = 0;
+    gp_json_each(root, fill_entry, &w);
+    GP_GO(w.status);
+    GP_GO(check_tiling(&w));
+    if (s.count) qsort(s.tensors, s.count, sizeof *s.tensors, by_name); /* unique: strict JSON has no name twice */
+    *out = s;
+    memset(&s, 0, sizeof s);
+out:
+    gp_json_free(root);
+    gp_shard_clear(&s);
+    return st;
+}
+
+gp_status gp_shard_open(const char *path, gp_shard *out, gp_error *err)
+{
+    gp_map map;
+    GP_TRY(gp_map_open(path, &map, err));
+    gp_status st = gp_shard_parse(map.data, map.size, path, out, err);
+    if (st == GP_OK)
+        out->map = map;
+    else
+        gp_map_close(&map);
+    return st;
+}
+
+void gp_shard_clear(gp_shard *shard)
+{
+    gp_mem_free(shard->names);
+    gp_mem_free(shard->tensors);
+    gp_mem_free(shard->path);
+    if (shard->map.data) gp_map_close(&shard->map);
+    memset(shard, 0, sizeof *shard);
+}
+
+const gp_tensor *gp_tensor_find(const gp_tensor *tensors, size_t count, const char *name)
+{
+    if (!count) return NULL;
+    gp_tensor key = {.name = name};
+    return bsearch(&key, tensors, count, sizeof *tensors, by_name);
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT
+ * A set of tensors: one safetensors file, or the shards that model.safetensors.index.json names.  The index decides
+ * which tensors there are; each shard is a file of the same folder, checked as a whole.  The hash is over content only,
+ * so that the same weights in one file or in five have one identity. */
+#include "model/shards.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define INDEX_LIMIT 100000000u
+#define SHARD_LIMIT 1000u
+
+struct gp_tensors {
+    gp_shard *shards;
+    size_t shard_count;
+    gp_tensor *tensors; /* [count] by name; borrowed names and bytes of the shards */
+    size_t count;
+};
+
+static int by_name(const void *a, const void *b)
+{
+    const gp_tensor *x = a, *y = b;
+    return strcmp(x->name, y->name);
+}
+
+/* Room for a set of `shards` files. */
+static gp_status set_new(size_t shards, gp_tensors **out, gp_error *err)
+{
+    gp_tensors *set = gp_mem_zero(1, sizeof *set);
+    if (set) set->shards = gp_mem_zero(shards, sizeof *set->shards);
+    if (!set || !set->shards) {
+        gp_mem_free(set);
+        return gp_fail(err, GP_ERR_MEMORY, "not enough memory for the list of weight files");
+    }
+    *out = set;
+    return GP_OK;
+}
+
+void gp_tensors_close(gp_tensors *set)
+{
+    if (!set) return;
+    for (size_t i = 0; i < set->shard_count; i++) gp_shard_clear(&set->shards[i]);
+    gp_mem_free(set->tensors);
+    gp_mem_free(set->shards);
+    gp_mem_free(set);
+}
+
+/* The one shard's tensors are the set. */
+static gp_status single(const uint8_t *data, size_t size, const char *path, gp_tensors **out, gp_error *err)
+{
+    gp_tensors *set = NULL;
+    GP_TRY(set_new(1, &set, err));
+    gp_shard *shard = &set->shards[0];
+    gp_status st = data ? gp_shard_parse(data, size, path, shard, err) : gp_shard_open(path, shard, err);
+    if (st != GP_OK) {
+        gp_tensors_close(set);
+        return st;
+    }
+    set->shard_count = 1;
+    set->tensors = shard->tensors;
+    set->count = shard->count;
+    shard->tensors = NULL;
+    *out = set;
+    return GP_OK;
+}
+
+gp_status gp_tensors_open_file(const char *path, gp_tensors **out, gp_error *err)
+{
+    return single(NULL, 0, path, out, err);
+}
+
+gp_status gp_tensors_open_memory(const uint8_t *data, size_t size, const char *label, gp_tensors **out, gp_error *err)
+{
+    static const uint8_t none[1];
+    return single(data ? data : none, size, label, out, err);
+}
+
+/* Reading the index: each entry is looked up in its shard, which is opened when it is first named. */
+typedef struct reader {
+    gp_tensors *set;
+    const char *folder, *index;
+    gp_status status;
+    gp_error *err;
+} reader;
+
+static bool shard_name_is_fit(const char *name)
+{
+    if (!*name || *name == '.' || strlen(name) > 255) return false; /* also "..", hidden files */
+    for (const char *c = name; *c; c++)
+        if (*c == '/' || *c == '\\' || (unsigned char)*c < 0x20 || *c == 0x7f) return false;
+    return gp_str_ends(name, ".safetensors");
+}
+
+static gp_status shard_named(reader *r, const char *tensor, const char *name, gp_shard **out)
+{
+    gp_tensors *set = r->set;
+    for (size_t i = 0; i < set->shard_count; i++)
+        if (strcmp(gp_path_base(set->shards[i].path), name) == 0) return *out = &set->shards[i], GP_OK;
+    if (!shard_name_is_fit(name))
+        return gp_fail(r->err, GP_ERR_FORMAT,
+                       "'%s': tensor '%.200s' is said to be in a file that is not a "
+                       ".safetensors file of the same folder",
+                       r->index, tensor);
+    if (set->shard_count == SHARD_LIMIT)
+        return gp_fail(r->err, GP_ERR_LIMIT, "'%s' names more than %u files", r->index, SHARD_LIMIT);
+    char *path = gp_path_join(r->folder, name);
+    if (!path) return gp_fail(r->err, GP_ERR_MEMORY, "not enough memory for a path");
+    gp_status st;
+    if (access(path, F_OK) != 0)
+        st = gp_fail(r->err, GP_ERR_NOT_FOUND, "'%s' is missing, though '%s' names it", path, r->index);
+    else
+        st = gp_shard_open(path, &set->shards[set->shard_count], r->err);
+    gp_mem_free(path);
+    if (st == GP_OK) *out = &set->shards[set->shard_count++];
+    return st;
+}
+
+static bool read_index_entry(void *user, const char *key, const gp_json *value)
+{
+    reader *r = user;
+    const char *file = gp_json_text(value, NULL);
+    gp_shard *shard = NULL;
+    if (!file) {
+        r->status = gp_fail(r->err, GP_ERR_FORMAT, "'%s': the file of tensor '%.200s' is not a text", r->index, key);
+        return false;
+    }
+    r->status = shard_named(r, key, file, &shard);
+    if (r->status != GP_OK) return false;
+    const gp_tensor *tensor = gp_tensor_find(shard->tensors, shard->count, key);
+    if (!tensor) {
+        r->status = gp_fail(r->err, GP_ERR_FORMAT, "tensor '%.200s' is not in '%s', though '%s' says so", key,
+                            shard->path, r->index);
+        return false;
+    }
+    r->set->tensors[r->set->count++] = *tensor;
+    return true;
+}
+
+static gp_status open_index(const char *folder, const char *index, gp_tensors **out, gp_error *err)
+{
+    gp_bytes text = {0};
+    gp_json *root = NULL;
+    gp_tensors *set = NULL;
+    gp_status st;
+    GP_GO(gp_file_read(index, INDEX_LIMIT, &text, err));
+    st = gp_json_parse((const char *)text.data, text.size, true, 8, &root, err);
+    if (st != GP_OK) {
+        gp_fail_within(err, st, "'%s'", index);
+        goto out;
+    }
+    const gp_json *map = gp_json_get(root, "weight_map");
+    if (gp_json_kind_of(map) != GP_JSON_OBJECT || gp_json_count(map) == 0)
+        GP_GO(gp_fail(err, GP_ERR_FORMAT, "'%s' has no weight_map", index));
+    GP_GO(set_new(SHARD_LIMIT, &set, err));
+    GP_GO(gp_alloc((void **)&set->tensors, gp_json_count(map), sizeof *set->tensors, "the list of tensors", err));
+    reader r = {.set = set, .folder = folder, .index = index, .err = err};
+    gp_json_each(map, read_index_entry, &r);
+    GP_GO(r.status);
+    qsort(set->tensors, set->count, sizeof *set->tensors, by_name);
+    *out = set;
+    set = NULL;
+out:
+    gp_tensors_close(set);
+    gp_json_free(root);
+    gp_bytes_clear(&text);
+    return st;
+}
+
+/* What to say about a folder without safetensors: name the layouts that people really have. */
+static gp_status nothing_here(const char *folder, gp_error *err)
+{
+    static const char *const others[] = {"open_clip_model.safetensors",
+                                         "open_clip_pytorch_model.bin",
+                                         "pytorch_model.bin",
+                                         "pytorch_model.bin.index.json",
+                                         "tf_model.h5",
+                                         "flax_model.msgpack"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        char *path = gp_path_join(folder, others[i]);
+        if (!path) return gp_fail(err, GP_ERR_MEMORY, "not enough memory for a path");
+        bool there = access(path, F_OK) == 0;
+        gp_mem_free(path);
+        if (there)
+            return gp_fail(err, GP_ERR_UNSUPPORTED,
+                           "'%s' has no model.safetensors, only %s, which goldpan does not read: use the model's "
+                           "transformers version with safetensors",
+                           folder, others[i]);
+    }
+    return gp_fail(err, GP_ERR_NOT_FOUND, "'%s' has no model.safetensors", folder);
+}
+
+gp_status gp_tensors_open_folder(const char *folder, gp_tensors **out, gp_error *err)
+{
+    char *file = gp_path_join(folder, "model.safetensors");
+    char *index = gp_path_join(folder, "model.safetensors.index.json");
+    gp_status st;
+    if (!file || !index)
+        st = gp_fail(err, GP_ERR_MEMORY, "not enough memory for a path");
+    else if (access(file, F_OK) == 0)
+        st = gp_tensors_open_file(file, out, err);
+    else if (access(index, F_OK) == 0)
+        st = open_index(folder, index, out, err);
+    else
+        st = nothing_here(folder, err);
+    gp_mem_free(index);
+    gp_mem_free(file);
+    return st;
+}
+
+size_t gp_tensors_count(const gp_tensors *set)
+{
+    return set->count;
+}
+const gp_tensor *gp_tensors_at(const gp_tensors *set, size_t i)
+{
+    return i < set->count ? &set->tensors[i] : NULL;
+}
+const gp_tensor *gp_tensors_find(const gp_tensors *set, const char *name)
+{
+    return gp_tensor_find(set->tensors, set->count, name);
+}
+
+static void add_u64(gp_hasher *hasher, uint64_t value)
+{
+    uint8_t bytes[8];
+    for (int i = 0; i < 8; i++) bytes[i] = (uint8_t)(value >> (8 * i));
+    gp_hasher_add(hasher, bytes, sizeof bytes);
+}
+
+gp_status gp_tensors_hash(const gp_tensors *set, gp_hash *out, gp_error *err)
+{
+    gp_hasher *hasher = NULL;
+    GP_TRY(gp_hasher_new(&hasher, err));
+    for (size_t i = 0; i < set->count; i++) {
+        const gp_tensor *t = &set->tensors[i];
+        gp_hasher_add(hasher, t->name, strlen(t->name) + 1);
+        gp_hasher_add(hasher, t->dtype, strlen(t->dtype) + 1);
+        add_u64(hasher, t->dims);
+        for (size_t k = 0; k < t->dims; k++) add_u64(hasher, t->shape[k]);
+        gp_hasher_add(hasher, t->data, t->bytes);
+    }
+    *out = gp_hasher_end(hasher);
+    gp_hasher_free(hasher);
+    return GP_OK;
+}

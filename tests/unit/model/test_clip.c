@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: MIT
+ * A model folder as a whole: facts, refusals that name the tensor, and the promises of workers: results do not depend
+ * on the batch or the thread, and every allocation may fail.  (tests/golden has the numbers.) */
+#include "../../recipe.h"
+#include "../../support.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/thread.h"
+#include "model/clip.h"
+#include "model/scorer.h"
+
+#include <errno.h>
+
+static const char config[] =
+    "{\"model_type\":\"clip\",\"projection_dim\":24,"
+    "\"vision_config\":{\"hidden_size\":32,\"intermediate_size\":64,\"num_hidden_layers\":2,\"num_attention_heads\":2,"
+    "\"image_size\":48,\"patch_size\":16},"
+    "\"text_config\":{\"hidden_size\":16,\"intermediate_size\":40,\"num_hidden_layers\":2,\"num_attention_heads\":2,"
+    "\"vocab_size\":60,\"max_position_embeddings\":12,\"eos_token_id\":59,\"hidden_act\":\"gelu\"}}";
+static const recipe_sizes sizes = {true, true, 32, 2, 64, 48, 16, 16, 2, 40, 60, 12, 24};
+enum { SIDE = 48, PLANES = 3 * SIDE * SIDE, E = 24, MOST = 8 };
+
+/* text i: bos, i + 1 words, eos */
+static const int32_t ids[] = {58, 3, 59, 58, 7, 9, 59, 58, 1, 2, 3, 59, 58, 50, 40, 30, 20, 59, 58, 5, 5, 5, 5, 5, 59};
+static const size_t counts[] = {3, 4, 5, 6, 7};
+enum { TEXTS = 5, TOKENS = 25 };
+
+static char *folder_of(const recipe_sizes *s, const char *json, const char *dtype, unsigned shards)
+{
+    char *folder = recipe_folder_new();
+    recipe_how how = {dtype, shards, false};
+    assert_int_equal(recipe_write_text(folder, "config.json", json), 0);
+    assert_int_equal(recipe_write(folder, s, &how), 0);
+    return folder;
+}
+
+static float *planes_of(size_t n)
+{
+    uint8_t *pixels = malloc(n * PLANES);
+    float *planes = malloc(n * PLANES * sizeof *planes);
+    recipe_pixels(SIDE, (unsigned)n, pixels);
+    for (size_t i = 0; i < n; i++) recipe_planes(pixels + i * PLANES, SIDE, planes + i * PLANES);
+    free(pixels);
+    return planes;
+}
+
+static gp_clip *open_in(const char *folder, gp_precision precision, gp_engine engine)
+{
+    gp_error err = {0};
+    gp_clip *clip = NULL;
+    assert_ok(gp_clip_open(folder, precision, engine, &clip, &err));
+    return clip;
+}
+
+static void test_facts(void **state)
+{
+    (void)state;
+    char *one = folder_of(&sizes, config, "F16", 1), *three = folder_of(&sizes, config, "F16", 3),
+         *other = folder_of(&sizes, config, "BF16", 1);
+    gp_clip *a = open_in(one, GP_PRECISION_FP32, GP_ENGINE_PLAIN),
+            *b = open_in(three, GP_PRECISION_BF16, GP_ENGINE_PLAIN),
+            *c = open_in(other, GP_PRECISION_AUTO, GP_ENGINE_AUTO);
+    gp_model_facts f, g, h;
+    gp_clip_facts(a, &f), gp_clip_facts(b, &g), gp_clip_facts(c, &h);
+    assert_string_equal(f.folder, one);
+    assert_string_equal(f.precision, "fp32");
+    assert_string_equal(g.precision, "bf16");
+    assert_true(gp_str_starts(f.engine, "plain C")); /* and the instructions it uses */
+    assert_string_equal(f.dtype, "F16");
+    assert_string_equal(h.dtype, "BF16");
+    assert_string_equal(f.activation, "quick_gelu");
+    assert_true(f.has_image_tower && f.has_text_tower);
+    assert_int_equal(f.image_side, 48);
+    assert_int_equal(f.patch, 16);
+    assert_int_equal(f.image_width, 32);
+    assert_int_equal(f.image_layers, 2);
+    assert_int_equal(f.image_heads, 2);
+    assert_int_equal(f.text_width, 16);
+    assert_int_equal(f.context, 12);
+    assert_int_equal(f.vocabulary, 60);
+    assert_int_equal(f.embedding, 24);
+    assert_true(f.logit_scale > 99.5 && f.logit_scale < 100.5);
+    /* blocks 4d^2+4d + 2dm+m+d + 4d; embeddings, norms, projections; logit_scale */
+    uint64_t image = 2 * (4 * 32 * 32 + 2 * 32 * 64 + 64 + 9 * 32) + 32 + 32 * 3 * 256 + 10 * 32 + 4 * 32 + 24 * 32;
+    uint64_t text = 2 * (4 * 16 * 16 + 2 * 16 * 40 + 40 + 9 * 16) + 60 * 16 + 12 * 16 + 2 * 16 + 24 * 16;
+    assert_int_equal(f.parameters, image + text + 1);
+    /* one identity however the weights are filed, another for other numbers */
+    assert_int_equal(strlen(f.weight_hash), 32);
+    assert_string_equal(f.weight_hash, g.weight_hash);
+    assert_string_not_equal(f.weight_hash, h.weight_hash);
+    assert_non_null(f.preprocess_id);
+    assert_non_null(gp_clip_preprocess(a));
+    assert_int_equal(gp_clip_preprocess(a)->crop_w, 48);
+    assert_null(gp_clip_tokenizer(a));
+    gp_clip_close(a), gp_clip_close(b), gp_clip_close(c);
+    recipe_folder_free(one), recipe_folder_free(three), recipe_folder_free(other);
+}
+
+/* A worker of one row of n must give, bit for bit, what a worker of many gives for that row. */
+static void check_batches(gp_precision precision, gp_engine engine)
+{
+    gp_error err = {0};
+    char *folder = folder_of(&sizes, config, "F32", 1);
+    gp_clip *clip = open_in(folder, precision, engine);
+    gp_clip_worker *w = NULL;
+    float *planes = planes_of(MOST), all[MOST * E], some[MOST * E], texts[TEXTS * E], text[E];
+    assert_ok(gp_clip_worker_new(clip, MOST, TOKENS, &w, &err));
+    assert_ok(gp_clip_run_images(w, planes, MOST, all, &err));
+    assert_ok(gp_clip_run_texts(w, ids, counts, TEXTS, texts, &err));
+    for (size_t n = 1; n < MOST; n += 2)
+        for (size_t at = 0; at + n <= MOST; at += n) {
+            gp_clip_worker *small = NULL;
+            assert_ok(gp_clip_worker_new(clip, n, 0, &small, &err));
+            assert_ok(gp_clip_run_images(small, planes + at * PLANES, n, some, &err));
+            assert_memory_equal(some, all + at * E, n * E * sizeof(float));
+            assert_ok(gp_clip_run_images(w, planes + at * PLANES, n, some, &err)); /* a worker used before, too */
+            assert_memory_equal(some, all + at * E, n * E * sizeof(float));
+            gp_clip_worker_free(small);
+        }
+    for (size_t i = 0, at = 0; i < TEXTS; at += counts[i++]) {
+        assert_ok(gp_clip_run_texts(w, ids + at, counts + i, 1, text, &err));
+        assert_memory_equal(text, texts + i * E, sizeof text);
+    }
+    for (size_t i = 0; i < MOST; i++)
+        for (size_t k = 0; k < i; k++) assert_memory_not_equal(all + i * E, all + k * E, E * sizeof(float));
+    free(planes);
+    gp_clip_worker_free(w);
+    gp_clip_close(clip);
+    recipe_folder_free(folder);
+}
+
+static void test_batch_does_not_matter(void **state)
+{
+    (void)state;
+    check_batches(GP_PRECISION_FP32, GP_ENGINE_PLAIN);
+    check_batches(GP_PRECISION_BF16, GP_ENGINE_PLAIN);
+#ifdef GP_HAVE_ONEDNN
+    check_batches(GP_PRECISION_FP32, GP_ENGINE_ONEDNN);
+    check_batches(GP_PRECISION_BF16, GP_ENGINE_ONEDNN);
+#endif
+}
+
+/* Tokens after the pooled one change nothing: neither padding nor a second end token. */
+static void test_text_ends_at_the_pooled_token(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    char *folder = folder_of(&sizes, config, "F32", 1);
+    gp_clip *clip = open_in(folder, GP_PRECISION_FP32, GP_ENGINE_PLAIN);
+    gp_clip_worker *w = NULL;
+    static const int32_t plain[] = {58, 3, 59}, padded[] = {58, 3, 59, 59, 7, 59, 0, 0}, endless[] = {58, 3, 4},
+                         first[] = {58};
+    size_t n3 = 3, n8 = 8, n1 = 1;
+    float a[E], b[E];
+    assert_int_equal(gp_clip_pooled_position(clip, padded, 8), 2);
+    assert_int_equal(gp_clip_pooled_position(clip, endless, 3), 0);
+    assert_ok(gp_clip_worker_new(clip, 0, 12, &w, &err));
+    assert_ok(gp_clip_run_texts(w, plain, &n3, 1, a, &err));
+    assert_ok(gp_clip_run_texts(w, padded, &n8, 1, b, &err));
+    assert_memory_equal(a, b, sizeof a);
+    assert_ok(gp_clip_run_texts(w, endless, &n3, 1, a, &err));
+    assert_ok(gp_clip_run_texts(w, first, &n1, 1, b, &err));
+    assert_memory_equal(a, b, sizeof a);
+    gp_clip_worker_free(w);
+    gp_clip_close(clip);
+    recipe_folder_free(folder);
+}
+
+static void test_legacy_end_token(void **state)
+{
+    (void)state;
+    char json[sizeof config + 10];
+    strcpy(json, config);
+    char *at = strstr(json, "\"eos_token_id\":59");
+    memcpy(at, "\"eos_token_id\":2 ", 17);
+    char *folder = folder_of(&sizes, json, "F32", 1);
+    gp_clip *clip = open_in(folder, GP_PRECISION_FP32, GP_ENGINE_PLAIN);
+    static const int32_t row[] = {58, 2, 59, 3, 59}, endless[] = {1, 7, 7};
+    assert_int_equal(gp_clip_pooled_position(clip, row, 5), 2);
+    assert_int_equal(gp_clip_pooled_position(clip, endless, 3), 1);
+    gp_clip_close(clip);
+    recipe_folder_free(folder);
+}
+
+static void test_worker_refuses(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    char *folder = folder_of(&sizes, config, "F32", 1);
+    gp_clip *clip = open_in(folder, GP_PRECISION_FP32, GP_ENGINE_PLAIN);
+    gp_clip_worker *w = NULL;
+    float *planes = planes_of(2), out[MOST * E];
+    static const int32_t high[] = {58, 60, 59}, low[] = {58, -1, 59}, thirteen[13] = {0};
+    size_t n3 = 3, n0 = 0, n13 = 13, many[] = {12, 12};
+    assert_int_equal(gp_clip_worker_new(clip, SIZE_MAX, 0, &w, &err), GP_ERR_LIMIT);
+    assert_int_equal(gp_clip_worker_new(clip, 0, SIZE_MAX, &w, &err), GP_ERR_LIMIT);
+    assert_ok(gp_clip_worker_new(clip, 1, 20, &w, &err));
+    assert_int_equal(gp_clip_run_images(w, planes, 2, out, &err), GP_ERR_USAGE);
+    assert_ok(gp_clip_run_images(w, planes, 0, out, &err));
+    assert_int_equal(gp_clip_run_texts(w, high, &n3, 1, out, &err), GP_ERR_USAGE);
+    assert_non_null(strstr(err.message, "token id 60"));
+    assert_int_equal(gp_clip_run_texts(w, low, &n3, 1, out, &err), GP_ERR_USAGE);
+    assert_int_equal(gp_clip_run_texts(w, low, &n0, 1, out, &err), GP_ERR_USAGE);
+    assert_int_equal(gp_clip_run_texts(w, thirteen, &n13, 1, out, &err), GP_ERR_USAGE);
+    int32_t zeros[24] = {0};
+    assert_int_equal(gp_clip_run_texts(w, zeros, many, 2, out, &err), GP_ERR_USAGE);
+    assert_ok(gp_clip_run_texts(w, zeros, many, 0, out, &err));
+    gp_clip_worker_free(w);
+    gp_clip_close(clip);
+    free(planes);
+    recipe_folder_free(folder);
+}
+
+static void expect_refusal(const char *folder, gp_status status, const char *says, const char *also)
+{
+    gp_error err = {0};
+    gp_clip *clip = NULL;
+    gp_status st = gp_clip_open(folder, GP_PRECISION_FP32, GP_ENGINE_PLAIN, &clip, &err);
+    if (st != status || !strstr(err.message, says) || !strstr(err.message, also))
+        fail_msg("status %d, says \"%s\", not \"%s\" and \"%s\"", st, err.message, says, also);
+    assert_null(clip);
+}
+
+/* Weights that do not fit their config, by tensor, wanted and found shape. */
+static void test_refuses_wrong_weights(void **state)
+{
+    (void)state;
+    recipe_sizes s = sizes;
+    s.image_layers = 1;
+    char *folder = folder_of(&s, config, "F32", 1);
+    expect_refusal(folder, GP_ERR_FORMAT, "tensor 'vision_model.encoder.layers.1.layer_norm1.weight' [32] is missing",
+                   "model.safetensors'");
+    recipe_folder_free(folder);
+    s = sizes, s.text_mlp = 41;
+    folder = folder_of(&s, config, "F32", 1);
+    expect_refusal(folder, GP_ERR_FORMAT, "tensor 'text_model.encoder.layers.0.mlp.fc1.weight' has the shape [41, 16]",
+                   "config.json says [40, 16]");
+    recipe_folder_free(folder);
+    s = sizes, s.patch = 12;
+    folder = folder_of(&s, config, "F32", 1);
+    expect_refusal(folder, GP_ERR_FORMAT,
+                   "tensor 'vision_model.embeddings.position_embedding.weight' has the shape [17, 32]",
+                   "says [10, 32]");
+    recipe_folder_free(folder);
+    folder = folder_of(&sizes, config, "I64", 1);
+    expect_refusal(folder, GP_ERR_UNSUPPORTED, "is stored as I64; goldpan reads F32, F16 and BF16",
+                   "tensor 'vision_model.");
+    recipe_folder_free(folder);
+}
+
+static void test_refuses_folders(void **state)
+{
+    (void)state;
+    char *folder = recipe_folder_new();
+    expect_refusal("/nonexistent/model", GP_ERR_NOT_FOUND, "no folder '/nonexistent/model'", "");
+    expect_refusal(folder, GP_ERR_NOT_FOUND, "has no config.json", folder);
+    assert_int_equal(recipe_write_text(folder, "open_clip_config.json", "{}"), 0);
+    expect_refusal(folder, GP_ERR_UNSUPPORTED, "open_clip's layout", folder);
+    assert_int_equal(recipe_write_text(folder, "config.json", "{\"model_type\":\"siglip\"}"), 0);
+    expect_refusal(folder, GP_ERR_UNSUPPORTED, "siglip", "config.json'");
+    assert_int_equal(recipe_write_text(folder, "config.json", config), 0);
+    expect_refusal(folder, GP_ERR_NOT_FOUND, "has no model.safetensors", folder);
+    assert_int_equal(recipe_write_text(folder, "pytorch_model.bin", "x"), 0);
+    expect_refusal(folder, GP_ERR_UNSUPPORTED, "only pytorch_model.bin", folder);
+    assert_int_equal(recipe_write_text(folder, "model.safetensors", "{}"), 0);
+    expect_refusal(folder, GP_ERR_FORMAT, "model.safetensors' is too short", "");
+    assert_int_equal(recipe_write_text(folder, "preprocessor_config.json", "{\"size\":224,\"crop_size\":224}"), 0);
+    expect_refusal(folder, GP_ERR_FORMAT, "makes pictures of 224 x 224, the model reads 48 x 48",
+                   "preprocessor_config.json'");
+    recipe_folder_free(folder);
+}
+
+typedef struct shared_run {
+    const gp_clip *clip;
+    const float *planes;
+    float images[4][MOST * E], texts[4][TEXTS * E];
+    bool ok[4];
+} shared_run;
+
+static void run_on_thread(void *user, int index)
+{
+    shared_run *r = user;
+    gp_clip_worker *w = NULL;
+    bool ok = gp_clip_worker_new(r->clip, MOST, TOKENS, &w, NULL) == GP_OK;
+    for (int again = 0; ok && again < 5; again++)
+        ok = gp_clip_run_images(w, r->planes, MOST, r->images[index], NULL) == GP_OK &&
+             gp_clip_run_texts(w, ids, counts, TEXTS, r->texts[index], NULL) == GP_OK;
+    gp_clip_worker_free(w);
+    r->ok[index] = ok;
+}
+
+static void test_threads_share_a_model(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    char *folder = folder_of(&sizes, config, "BF16", 1);
+    gp_clip *clip = open_in(folder, GP_PRECISION_FP32, GP_ENGINE_AUTO);
+    float *planes = planes_of(MOST);
+    shared_run *r = calloc(1, sizeof *r);
+    gp_threads *threads = NULL;
+    r->clip = clip, r->planes = planes;
+    assert_ok(gp_threads_start(4, run_on_thread, r, &threads, &err));
+    gp_threads_join(threads);
+    for (size_t i = 0; i < 4; i++) {
+        assert_true(r->ok[i]);
+        assert_memory_equal(r->images[i], r->images[0], sizeof r->images[0]);
+        assert_memory_equal(r->texts[i], r->texts[0], sizeof r->texts[0]);
+    }
+    free(r), free(planes);
+    gp_clip_close(clip);
+    recipe_folder_free(folder);
+}
+
+/* Opening and making a worker, with the n-th allocation failing, for every n. */
+static void test_out_of_memory(void **state)
+{
+    (void)state;
+    char *folder = folder_of(&sizes, config, "F16", 2);
+    uint64_t n = 1;
+    for (;; n++) {
+        gp_error err = {0};
+        gp_clip *clip = NULL;
+        gp_clip_worker *w = NULL;
+        gp_mem_fail_at(n);
+        gp_status st = gp_clip_open(folder, GP_PRECISION_BF16, GP_ENGINE_AUTO, &clip, &err);
+        if (st == GP_OK) st = gp_clip_worker_new(clip, 2, 10, &w, &err);
+        gp_mem_fail_at(0);
+        gp_clip_worker_free(w);
+        gp_clip_close(clip);
+        if (st == GP_OK) break;
+        if (st != GP_ERR_MEMORY) fail_msg("allocation %d: status %d, %s", (int)n, st, err.message);
+    }
+    assert_true(n > 50);
+    recipe_folder_free(folder);
+}
+
+static void test_scorer(void **state)
+{
+    (void)state;
+    const gp_scorer *clip = gp_scorer_find("clip");
+    static const float a[] = {0.6f, 0.8f}, b[] = {1, 0}, c[] = {-1, 0};
+    char id[100], small[8];
+    assert_ptr_equal(clip, gp_scorer_at(0));
+    assert_null(gp_scorer_at(1));
+    assert_null(gp_scorer_find("CLIP"));
+    assert_string_equal(clip->scale, "100*max(cos,0)");
+    assert_true(clip->higher_better && clip->needs_text);
+    assert_true(clip->score(a, b, 2) == 100 * (double)0.6f);
+    assert_true(clip->score(a, c, 2) == 0);
+    gp_scorer_id(clip, "9f3c", "fp32", "p224", "cut77", id, sizeof id);
+    assert_string_equal(id, "clip/9f3c/fp32/p224/cut77");
+    gp_scorer_id(clip, "9f3c", "fp32", "p224", "cut77", small, sizeof small);
+    assert_string_equal(small, "clip/9f");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_facts),
+        cmocka_unit_test(test_batch_does_not_matter),
+        cmocka_unit_test(test_text_ends_at_the_pooled_token),
+        cmocka_unit_test(test_legacy_end_token),
+        cmocka_unit_test(test_worker_refuses),
+        cmocka_unit_test(test_refuses_wrong_weights),
+        cmocka_unit_test(test_refuses_folders),
+        cmocka_unit_test(test_threads_share_a_model),
+        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_scorer),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
