@@ -135,6 +135,15 @@ void gp_map_close(gp_map *map)
     *map = (gp_map){0};
 }
 
+void gp_map_forget(const gp_map *map, size_t offset, size_t size)
+{
+    /* whole pages inside; of a file's private pages nothing is lost */
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t begin = (offset + page - 1) / page * page, end = (offset + size) / page * page;
+    if (offset > map->size || size > map->size - offset || begin >= end) return;
+    (void)madvise((void *)(uintptr_t)(map->data + begin), end - begin, MADV_DONTNEED);
+}
+
 struct gp_atomic {
     char *path, *temporary;
     int fd;

@@ -21,6 +21,8 @@ typedef struct gp_map {
 /* Map a regular file read-only. An empty file maps to data = non-NULL, size 0. */
 gp_status gp_map_open(const char *path, gp_map *out, gp_error *err);
 void gp_map_close(gp_map *map);
+/* Give back the memory of `size` bytes at `offset` that were read; they stay readable (from the file again). */
+void gp_map_forget(const gp_map *map, size_t offset, size_t size);
 
 /* Replace `path` by the bytes at once: temporary name beside it, fsync, rename, fsync of the folder. */
 gp_status gp_file_replace(const char *path, const void *bytes, size_t size, gp_error *err);

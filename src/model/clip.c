@@ -40,7 +40,7 @@ struct gp_clip_worker {
 static gp_status read_optional(const char *folder, const char *name, gp_bytes *out, char **path, gp_error *err)
 {
     *path = gp_path_join(folder, name);
-    if (!*path) return gp_fail(err, GP_ERR_MEMORY, "not enough memory for a path");
+    if (!*path) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a path");
     if (access(*path, F_OK) != 0) return GP_OK;
     return gp_file_read(*path, CONFIG_LIMIT, out, err);
 }
@@ -119,9 +119,9 @@ gp_status gp_clip_open(const char *folder, gp_precision precision, gp_engine eng
     gp_clip_config config;
     gp_clip *clip = gp_mem_zero(1, sizeof *clip);
     gp_status st;
-    if (!clip) return gp_fail(err, GP_ERR_MEMORY, "not enough memory for a model");
+    if (!clip) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a model");
     clip->folder = gp_str_dup(folder);
-    if (!clip->folder) GP_GO(gp_fail(err, GP_ERR_MEMORY, "not enough memory for a model"));
+    if (!clip->folder) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a model"));
     clip->precision = precision, clip->engine = engine;
     gp_linear_resolve(&clip->precision, &clip->engine);
     gp_linear_describe(clip->engine, clip->engine_name, sizeof clip->engine_name);
@@ -280,7 +280,7 @@ gp_status gp_clip_worker_new(const gp_clip *clip, size_t images, size_t tokens, 
     }
     if (tokens) need_tower(&n, &m->text, c->embedding, tokens, c->context);
     gp_clip_worker *w = gp_mem_zero(1, sizeof *w);
-    if (!w) return gp_fail(err, GP_ERR_MEMORY, "not enough memory for a worker");
+    if (!w) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a worker");
     w->clip = clip, w->images = images, w->tokens = tokens;
     w->pass.kernels = gp_kernel_table();
     gp_status st = reserve(w, &n, err);

@@ -213,8 +213,8 @@ gp_status gp_shard_parse(const uint8_t *data, size_t size, const char *path, gp_
     }
     walk w = {.shard = &s, .data = data + 8 + length, .size = size - 8 - length, .err = err};
     gp_json_each(root, count_entry, &w);
-    GP_GO(gp_alloc((void **)&s.path, strlen(path) + 1, 1, "a path", err));
-    strcpy(s.path, path);
+    s.path = gp_str_dup(path);
+    if (!s.path) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a path"));
     GP_GO(gp_alloc((void **)&s.tensors, w.capacity, sizeof *s.tensors, "the list of tensors", err));
     memset(s.tensors, 0, w.capacity * sizeof *s.tensors);
     GP_GO(gp_alloc((void **)&s.names, w.name_bytes, 1, "the names of tensors", err));

@@ -31,6 +31,8 @@ void gp_tensors_close(gp_tensors *tensors);
 size_t gp_tensors_count(const gp_tensors *tensors);
 const gp_tensor *gp_tensors_at(const gp_tensors *tensors, size_t i); /* sorted by name */
 const gp_tensor *gp_tensors_find(const gp_tensors *tensors, const char *name);
+/* Nothing of this tensor will be read soon: its pages need not stay in memory.  Threads: any. */
+void gp_tensors_forget(const gp_tensors *tensors, const gp_tensor *tensor);
 /* XXH3-128 over all tensors in order of name: name NUL dtype NUL, number of dimensions and each as u64 little endian,
  * bytes.  So it does not depend on file names, sharding, order or metadata. */
 gp_status gp_tensors_hash(const gp_tensors *tensors, gp_hash *out, gp_error *err);

@@ -35,7 +35,7 @@ static gp_status set_new(size_t shards, gp_tensors **out, gp_error *err)
     if (set) set->shards = gp_mem_zero(shards, sizeof *set->shards);
     if (!set || !set->shards) {
         gp_mem_free(set);
-        return gp_fail(err, GP_ERR_MEMORY, "not enough memory for the list of weight files");
+        return gp_fail(err, GP_ERR_MEMORY, "out of memory for the list of weight files");
     }
     *out = set;
     return GP_OK;
@@ -109,7 +109,7 @@ static gp_status shard_named(reader *r, const char *tensor, const char *name, gp
     if (set->shard_count == SHARD_LIMIT)
         return gp_fail(r->err, GP_ERR_LIMIT, "'%s' names more than %u files", r->index, SHARD_LIMIT);
     char *path = gp_path_join(r->folder, name);
-    if (!path) return gp_fail(r->err, GP_ERR_MEMORY, "not enough memory for a path");
+    if (!path) return gp_fail(r->err, GP_ERR_MEMORY, "out of memory for a path");
     gp_status st;
     if (access(path, F_OK) != 0)
         st = gp_fail(r->err, GP_ERR_NOT_FOUND, "'%s' is missing, though '%s' names it", path, r->index);
@@ -182,7 +182,7 @@ static gp_status nothing_here(const char *folder, gp_error *err)
                                          "flax_model.msgpack"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         char *path = gp_path_join(folder, others[i]);
-        if (!path) return gp_fail(err, GP_ERR_MEMORY, "not enough memory for a path");
+        if (!path) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a path");
         bool there = access(path, F_OK) == 0;
         gp_mem_free(path);
         if (there)
@@ -200,7 +200,7 @@ gp_status gp_tensors_open_folder(const char *folder, gp_tensors **out, gp_error 
     char *index = gp_path_join(folder, "model.safetensors.index.json");
     gp_status st;
     if (!file || !index)
-        st = gp_fail(err, GP_ERR_MEMORY, "not enough memory for a path");
+        st = gp_fail(err, GP_ERR_MEMORY, "out of memory for a path");
     else if (access(file, F_OK) == 0)
         st = gp_tensors_open_file(file, out, err);
     else if (access(index, F_OK) == 0)
@@ -225,6 +225,15 @@ const gp_tensor *gp_tensors_find(const gp_tensors *set, const char *name)
     return gp_tensor_find(set->tensors, set->count, name);
 }
 
+void gp_tensors_forget(const gp_tensors *set, const gp_tensor *tensor)
+{
+    for (size_t i = 0; i < set->shard_count; i++) {
+        const gp_shard *s = &set->shards[i];
+        if (s->map.data && tensor->file == s->path)
+            gp_map_forget(&s->map, (size_t)(tensor->data - s->map.data), tensor->bytes);
+    }
+}
+
 static void add_u64(gp_hasher *hasher, uint64_t value)
 {
     uint8_t bytes[8];
@@ -243,6 +252,7 @@ gp_status gp_tensors_hash(const gp_tensors *set, gp_hash *out, gp_error *err)
         add_u64(hasher, t->dims);
         for (size_t k = 0; k < t->dims; k++) add_u64(hasher, t->shape[k]);
         gp_hasher_add(hasher, t->data, t->bytes);
+        gp_tensors_forget(set, t);
     }
     *out = gp_hasher_end(hasher);
     gp_hasher_free(hasher);

@@ -260,6 +260,7 @@ static gp_status pack(const loader *l, const gp_tensor *weight, const gp_tensor 
         to_floats(bias, b, rows);
     }
     gp_status st = gp_linear_new(weight->data, dtype, b, rows, columns, l->precision, l->engine, out, err);
+    gp_tensors_forget(l->set, weight);
     gp_mem_free(b);
     return st;
 }
@@ -284,6 +285,7 @@ static gp_status pack_qkv(const loader *l, const block_tensors b, gp_linear **ou
         else
             to_floats(b[Q + i], (float *)(void *)(weight + i * part), d * d);
         to_floats(b[Q_BIAS + i], bias + i * d, d);
+        gp_tensors_forget(l->set, b[Q + i]);
     }
     GP_GO(gp_linear_new(weight, dtype, bias, 3 * d, d, l->precision, l->engine, out, err));
 out:
@@ -385,7 +387,7 @@ static gp_status load_all(loader *l)
     if ((size_t)threads > j.tasks) threads = (int)j.tasks;
     gp_threads *group = NULL;
     j.failed = gp_mem_zero((size_t)threads, sizeof *j.failed);
-    if (!j.failed) return gp_fail(l->err, GP_ERR_MEMORY, "not enough memory to open a model");
+    if (!j.failed) return gp_fail(l->err, GP_ERR_MEMORY, "out of memory opening a model");
     gp_status st = gp_threads_start(threads, work, &j, &group, l->err);
     gp_threads_join(group);
     size_t first = SIZE_MAX;
@@ -408,7 +410,7 @@ static gp_status make_room(loader *l)
     w->image.blocks = gp_mem_zero(w->image.size.layers, sizeof *w->image.blocks);
     w->text.blocks = gp_mem_zero(w->text.size.layers, sizeof *w->text.blocks);
     if (!w->image.blocks || !w->text.blocks)
-        return gp_fail(l->err, GP_ERR_MEMORY, "not enough memory for a list of layers");
+        return gp_fail(l->err, GP_ERR_MEMORY, "out of memory for a list of layers");
     return GP_OK;
 }
 
