@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT
+ * Folder walk: a stack of frames on the heap instead of recursion, each with the sorted names of one folder, which is
+ * read and closed before anything below it is opened.  So one descriptor is open at a time, depth costs memory only,
+ * and a change of the folder during the walk cannot make it visit a name twice.
+ *
+ * Order: byte order of whole paths.  A folder is therefore compared as "name/": "a-b/x" < "a.png" < "a/x".
+ * Roots: sorted the same way; a root inside another one is dropped if the outer walk reaches it anyway. */
+#include "ingest/walk.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Names of one folder in one block: for each entry a kind byte ('d' folder, 'f' file), the name, a NUL. */
+typedef struct frame {
+    char *names;  /* owned */
+    char **order; /* owned; [count], points to the kind bytes, sorted */
+    size_t count, next;
+    size_t path_size; /* of the folder's own path in walker.path */
+} frame;
+
+typedef struct walker {
+    gp_str path;
+    frame *frames; /* [capacity] */
+    size_t depth, capacity;
+    bool (*visit)(void *, const gp_found *);
+    void (*problem)(void *, const gp_walk_problem *);
+    void *user;
+    gp_error *err;
+} walker;
+
+/* The formats of the image room, by the names that people and programs give them. */
+static bool is_image_name(const char *name)
+{
+    static const char *const known[] = {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp"};
+    const char *extension = gp_path_extension(name);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (gp_str_equal_nocase(extension, known[i])) return true;
+    return false;
+}
+
+/* Byte order of two entries, a folder as if '/' followed its name. */
+static int compare_entries(const void *a, const void *b)
+{
+    const unsigned char *x = *(unsigned char *const *)a, *y = *(unsigned char *const *)b;
+    int end_x = *x++ == 'd' ? '/' : 0, end_y = *y++ == 'd' ? '/' : 0;
+    while (*x && *x == *y) x++, y++;
+    int cx = *x ? *x : end_x, cy = *y ? *y : end_y;
+    return cx - cy;
+}
+
+static void set_path(walker *w, size_t folder_size, const char *name)
+{
+    w->path.size = folder_size;
+    if (folder_size && w->path.data[folder_size - 1] != '/') gp_str_putc(&w->path, '/');
+    gp_str_puts(&w->path, name);
+}
+
+static void tell_errno(walker *w, const char *what, int number)
+{
+    if (!w->problem) return;
+    gp_error text = {0};
+    gp_fail_errno(&text, GP_ERR_IO, number, "%s '%s'", what, w->path.data);
+    w->problem(w->user, &(gp_walk_problem){w->path.data, text.message});
+}
+
+/* What the entry is for this walk: 'd', 'f', or 0 for neither.  Symlinks lead to files only. */
+static char kind_of(walker *w, const struct dirent *entry, size_t folder_size)
+{
+    const char *name = entry->d_name;
+    bool image = is_image_name(name);
+    struct stat st;
+    if (name[0] == '.') return 0; /* ".", "..", hidden ones and ".goldpan" */
+    if (entry->d_type == DT_DIR) return 'd';
+    if (entry->d_type == DT_REG || entry->d_type == DT_LNK) return image ? 'f' : 0;
+    if (entry->d_type != DT_UNKNOWN) return 0;
+    set_path(w, folder_size, name); /* a file system that does not tell */
+    if (w->path.failed || lstat(w->path.data, &st) != 0) return 0;
+    if (S_ISDIR(st.st_mode)) return 'd';
+    return image && (S_ISREG(st.st_mode) || S_ISLNK(st.st_mode)) ? 'f' : 0;
+}
+
+/* Read the names of the folder at w->path into *out; a folder that cannot be read is told and left empty. */
+static gp_status read_folder(walker *w, frame *out)
+{
+    gp_status st = GP_OK;
+    gp_str names = GP_STR_INIT;
+    size_t count = 0, folder_size = w->path.size;
+    char **order = NULL;
+    DIR *folder = opendir(w->path.data);
+    *out = (frame){.path_size = folder_size};
+    if (!folder) {
+        tell_errno(w, "cannot read folder", errno);
+        return GP_OK;
+    }
+    for (;;) {
+        errno = 0;
+        struct dirent *entry = readdir(folder);
+        if (!entry) break;
+        char kind = kind_of(w, entry, folder_size);
+        if (!kind) continue;
+        gp_str_putc(&names, kind);
+        gp_str_add(&names, entry->d_name, strlen(entry->d_name) + 1);
+        count++;
+    }
+    int number = errno;
+    closedir(folder);
+    w->path.size = folder_size;
+    if (!w->path.failed) w->path.data[folder_size] = 0;
+    if (names.failed || w->path.failed) GP_GO(gp_fail(w->err, GP_ERR_MEMORY, "out of memory listing folders"));
+    if (number) tell_errno(w, "cannot read all of folder", number);
+    order = gp_mem_new(count, sizeof *order);
+    if (!order) GP_GO(gp_fail(w->err, GP_ERR_MEMORY, "out of memory listing folders"));
+    char *at = names.data;
+    for (size_t i = 0; i < count; i++, at += strlen(at) + 1) order[i] = at;
+    if (count) qsort(order, count, sizeof *order, compare_entries);
+    out->names = names.data, out->order = order, out->count = count;
+    return GP_OK;
+out:
+    gp_str_clear(&names);
+    return st;
+}
+
+static void drop_frame(walker *w)
+{
+    frame *f = &w->frames[--w->depth];
+    gp_mem_free(f->order);
+    gp_mem_free(f->names);
+}
+
+static gp_status push_folder(walker *w)
+{
+    if (w->depth == w->capacity) {
+        size_t capacity = w->capacity ? 2 * w->capacity : 16;
+        void *grown = gp_mem_resize(w->frames, capacity, sizeof *w->frames);
+        if (!grown) return gp_fail(w->err, GP_ERR_MEMORY, "out of memory walking folders");
+        w->frames = grown, w->capacity = capacity;
+    }
+    GP_TRY(read_folder(w, &w->frames[w->depth]));
+    w->depth++;
+    return GP_OK;
+}
+
+/* Visit the file at w->path; `named`: the caller asked for it by name, so say why it is passed over. */
+static gp_status visit_file(walker *w, bool named)
+{
+    struct stat st;
+    if (stat(w->path.data, &st) != 0) {
+        struct stat link;
+        bool broken = errno == ENOENT && lstat(w->path.data, &link) == 0;
+        if (broken || errno != ENOENT) tell_errno(w, broken ? "broken link" : "cannot look at", errno);
+        return GP_OK; /* else: gone since its folder was read */
+    }
+    if (!S_ISREG(st.st_mode)) { /* a link to a folder, or a pipe named like a picture */
+        if (named && w->problem) w->problem(w->user, &(gp_walk_problem){w->path.data, "neither a file nor a folder"});
+        return GP_OK;
+    }
+    gp_found found = {w->path.data, (uint64_t)st.st_size,
+                      (int64_t)st.st_mtim.tv_sec * 1000000000 + (int64_t)st.st_mtim.tv_nsec};
+    if (!w->visit(w->user, &found)) return gp_fail(w->err, GP_ERR_STOPPED, "stopped");
+    return GP_OK;
+}
+
+static gp_status walk_root(walker *w, const char *root)
+{
+    struct stat st;
+    gp_str_reset(&w->path);
+    gp_str_puts(&w->path, root);
+    if (w->path.failed) return gp_fail(w->err, GP_ERR_MEMORY, "out of memory walking folders");
+    if (stat(root, &st) != 0 || !S_ISDIR(st.st_mode)) return visit_file(w, true);
+    GP_TRY(push_folder(w));
+    while (w->depth) {
+        frame *f = &w->frames[w->depth - 1];
+        if (f->next == f->count) {
+            drop_frame(w);
+            continue;
+        }
+        const char *entry = f->order[f->next++];
+        set_path(w, f->path_size, entry + 1);
+        if (w->path.failed) return gp_fail(w->err, GP_ERR_MEMORY, "out of memory walking folders");
+        GP_TRY(*entry == 'd' ? push_folder(w) : visit_file(w, false));
+    }
+    return GP_OK;
+}
+
+/* A root as sorted: its absolute path, and whether it is a folder. */
+typedef struct root {
+    char *path; /* owned */
+    size_t size;
+    bool folder;
+} root;
+
+static int compare_roots(const void *a, const void *b)
+{
+    const root *x = a, *y = b;
+    size_t common = x->size < y->size ? x->size : y->size;
+    int order = memcmp(x->path, y->path, common);
+    if (order) return order;
+    int cx = x->size > common ? (unsigned char)x->path[common] : x->folder ? '/' : 0;
+    int cy = y->size > common ? (unsigned char)y->path[common] : y->folder ? '/' : 0;
+    return cx != cy ? cx - cy : (x->size > y->size) - (x->size < y->size);
+}
+
+static bool is_inside(const root *outer, const root *inner)
+{
+    if (!outer->folder || inner->size < outer->size || memcmp(outer->path, inner->path, outer->size) != 0) return false;
+    return inner->size == outer->size || outer->path[outer->size - 1] == '/' || inner->path[outer->size] == '/';
+}
+
+/* Does the walk of `outer` reach `inner` (inside it) anyway: no hidden name, no linked folder between, an image name?
+ */
+static bool is_reached(const root *outer, root *inner)
+{
+    if (inner->size == outer->size) return true;
+    if (!inner->folder && !is_image_name(inner->path)) return false;
+    size_t at = outer->size;
+    while (at < inner->size) {
+        if (inner->path[at] == '/') at++;
+        if (inner->path[at] == '.') return false;
+        while (at < inner->size && inner->path[at] != '/') at++;
+        if (at == inner->size && !inner->folder) return true; /* linked files are accepted */
+        struct stat st;
+        char held = inner->path[at];
+        inner->path[at] = 0;
+        bool linked = lstat(inner->path, &st) != 0 || S_ISLNK(st.st_mode);
+        inner->path[at] = held;
+        if (linked) return false;
+    }
+    return true;
+}
+
+/* Absolute, present, sorted. */
+static gp_status prepare_roots(const char *const *paths, size_t count, root *roots, gp_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct stat st;
+        if (!paths[i] || !paths[i][0]) return gp_fail(err, GP_ERR_USAGE, "an empty path was given");
+        if (stat(paths[i], &st) != 0) {
+            int number = errno;
+            bool absent = number == ENOENT || number == ENOTDIR;
+            return gp_fail_errno(err, absent ? GP_ERR_NOT_FOUND : GP_ERR_IO, number, "cannot find '%s'", paths[i]);
+        }
+        roots[i].path = gp_path_absolute(paths[i]);
+        if (!roots[i].path) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the path '%s'", paths[i]);
+        roots[i].size = strlen(roots[i].path), roots[i].folder = S_ISDIR(st.st_mode);
+    }
+    if (count) qsort(roots, count, sizeof *roots, compare_roots);
+    return GP_OK;
+}
+
+gp_status gp_walk(const char *const *roots, size_t root_count, bool (*visit)(void *user, const gp_found *found),
+                  void (*problem)(void *user, const gp_walk_problem *problem), void *user, gp_error *err)
+{
+    gp_status st = GP_OK;
+    walker w = {.path = GP_STR_INIT, .visit = visit, .problem = problem, .user = user, .err = err};
+    root *list = gp_mem_zero(root_count, sizeof *list);
+    size_t *open = gp_mem_zero(root_count, sizeof *open); /* roots around the present one, outermost first */
+    size_t open_count = 0;
+    assert(visit);
+    if (!list || !open) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for %zu paths", root_count));
+    GP_GO(prepare_roots(roots, root_count, list, err));
+    for (size_t i = 0; i < root_count; i++) {
+        bool reached = false;
+        while (open_count && !is_inside(&list[open[open_count - 1]], &list[i])) open_count--;
+        for (size_t k = 0; k < open_count && !reached; k++) reached = is_reached(&list[open[k]], &list[i]);
+        if (i && !reached && strcmp(list[i - 1].path, list[i].path) == 0) reached = true;
+        if (reached) continue;
+        if (list[i].folder) open[open_count++] = i;
+        GP_GO(walk_root(&w, list[i].path));
+    }
+out:
+    while (w.depth) drop_frame(&w);
+    gp_mem_free(w.frames);
+    gp_str_clear(&w.path);
+    gp_mem_free(open);
+    if (list)
+        for (size_t i = 0; i < root_count; i++) gp_mem_free(list[i].path);
+    gp_mem_free(list);
+    return st;
+}
