@@ -22,11 +22,13 @@ const char *gp_table_cell(const gp_table *table, size_t row, size_t column);
 /* Column by exact name, else by name ignoring case; SIZE_MAX if none. */
 size_t gp_table_find(const gp_table *table, const char *name);
 /* The image and the prompt column: the wanted names (NULL: looked for among the usual ones: file_name, image, path,
- * file, filename, image_path, ... / prompt, Prompt, text, caption, ...).  USAGE names the columns there are. */
-gp_status gp_table_roles(const gp_table *table, const char *image_column, const char *prompt_column, size_t *image,
+ * file, filename, image_path, ... / prompt, Prompt, text, caption, ...).  USAGE names the columns there are.
+ * Also indexes the rows by the image column, for gp_table_row_of. */
+gp_status gp_table_roles(gp_table *table, const char *image_column, const char *prompt_column, size_t *image,
                          size_t *prompt, gp_error *err);
 /* Row whose image cell names `path` (absolute): exact path, path relative to the table's folder or to `root`, else the
- * base name if it is unique in the table.  SIZE_MAX if none. */
+ * base name if it is unique in the table.  SIZE_MAX if none.  `image_column`: as gp_table_roles gave it.  Threads: any.
+ */
 size_t gp_table_row_of(const gp_table *table, size_t image_column, const char *path, const char *root);
 
 #endif
