@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT
+ * Reading the graph: every node with class_type, every link resolved once through a sorted list of ids. */
+#include "ingest/graph.h"
+#include "base/mem.h"
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { MAX_JSON_DEPTH = 100, MAX_TEXT_DEPTH = 16, MAX_PIECES = 256, MAX_TEXT = 1 << 20 };
+
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
+
+static bool is_node(const gp_json *value)
+{
+    return gp_json_text(gp_json_get(value, "class_type"), NULL) != NULL;
+}
+
+static bool count_node(void *user, const char *key, const gp_json *value)
+{
+    size_t *counts = user;
+    (void)key;
+    if (is_node(value)) counts[0]++, counts[1] += gp_json_count(gp_json_get(value, "inputs"));
+    return true;
+}
+
+typedef struct filler {
+    gp_graph *graph;
+    gp_graph_input *next;
+    gp_graph_node *node;
+} filler;
+
+static bool fill_input(void *user, const char *key, const gp_json *value)
+{
+    filler *f = user;
+    *f->next++ = (gp_graph_input){key, value, SIZE_MAX};
+    f->node->input_count++;
+    return true;
+}
+
+static bool fill_node(void *user, const char *key, const gp_json *value)
+{
+    filler *f = user;
+    if (!is_node(value)) return true;
+    f->node = &f->graph->nodes[f->graph->count++];
+    *f->node = (gp_graph_node){.id = key, .inputs = f->next};
+    f->node->type = gp_json_text(gp_json_get(value, "class_type"), NULL);
+    f->node->title = gp_json_text(gp_json_get(gp_json_get(value, "_meta"), "title"), NULL);
+    gp_json_each(gp_json_get(value, "inputs"), fill_input, f);
+    return true;
+}
+
+static int compare_ids(const void *a, const void *b, void *user)
+{
+    const gp_graph_node *nodes = user;
+    return strcmp(nodes[*(const size_t *)a].id, nodes[*(const size_t *)b].id);
+}
+
+static size_t find_id(const gp_graph *g, const size_t *sorted, const char *id)
+{
+    size_t low = 0, high = g->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(g->nodes[sorted[middle]].id, id);
+        if (order == 0) return sorted[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return SIZE_MAX;
+}
+
+/* A link is ["id", slot]; old writers put the id as a number. */
+static void resolve_links(gp_graph *g, size_t *sorted)
+{
+    for (size_t i = 0; i < g->count; i++) sorted[i] = i;
+    qsort_r(sorted, g->count, sizeof *sorted, compare_ids, g->nodes);
+    for (size_t i = 0; i < g->count; i++) {
+        for (size_t k = 0; k < g->nodes[i].input_count; k++) {
+            gp_graph_input *input = &g->nodes[i].inputs[k];
+            uint64_t slot, number;
+            char digits[24];
+            if (gp_json_count(input->value) != 2 || !gp_json_u64(gp_json_at(input->value, 1), &slot)) continue;
+            const gp_json *first = gp_json_at(input->value, 0);
+            const char *id = gp_json_text(first, NULL);
+            if (!id && gp_json_u64(first, &number)) {
+                snprintf(digits, sizeof digits, "%llu", (unsigned long long)number);
+                id = digits;
+            }
+            if (!id) continue;
+            input->target = find_id(g, sorted, id);
+            if (input->target != SIZE_MAX) g->nodes[input->target].consumed = true;
+        }
+    }
+}
+
+/* The object with the nodes: the root, or its "prompt" (an object, or JSON in a string). */
+static gp_status find_nodes(gp_json **root, const gp_json **nodes, size_t counts[2], gp_error *err)
+{
+    *nodes = *root;
+    for (int i = 0; i < 2; i++) {
+        counts[0] = counts[1] = 0;
+        gp_json_each(*nodes, count_node, counts);
+        if (counts[0]) return GP_OK;
+        const gp_json *inner = gp_json_get(*nodes, "prompt");
+        size_t size;
+        const char *text = gp_json_text(inner, &size);
+        gp_json *parsed = NULL;
+        gp_error ignored = {0};
+        *nodes = inner;
+        if (!text) continue;
+        gp_status st = gp_json_parse(text, size, false, MAX_JSON_DEPTH, &parsed, &ignored);
+        if (st == GP_ERR_MEMORY) return gp_fail(err, st, "%s", ignored.message);
+        gp_json_free(st == GP_OK ? *root : NULL);
+        if (st == GP_OK) *root = parsed;
+        *nodes = parsed;
+    }
+    return GP_OK;
+}
+
+gp_status gp_graph_open(const char *text, size_t size, gp_graph *out, bool *found, gp_error *err)
+{
+    gp_graph g = {0};
+    gp_error ignored = {0};
+    const gp_json *nodes;
+    size_t counts[2] = {0}, *sorted = NULL;
+    *found = false;
+    gp_status st = gp_json_parse(text, size, false, MAX_JSON_DEPTH, &g.root, &ignored);
+    if (st == GP_ERR_MEMORY) return gp_fail(err, st, "%s", ignored.message);
+    if (st) return GP_OK;
+    GP_GO(find_nodes(&g.root, &nodes, counts, err));
+    if (!counts[0] || counts[0] > GP_GRAPH_MAX_NODES) goto out;
+    st = GP_ERR_MEMORY;
+    g.nodes = gp_mem_zero(counts[0], sizeof *g.nodes);
+    g.inputs = gp_mem_zero(counts[1], sizeof *g.inputs);
+    g.queue = gp_mem_zero(counts[0], sizeof *g.queue);
+    g.parent = gp_mem_zero(counts[0], sizeof *g.parent);
+    g.mark = gp_mem_zero(counts[0], sizeof *g.mark);
+    sorted = gp_mem_zero(counts[0], sizeof *sorted);
+    if (!g.nodes || !g.inputs || !g.queue || !g.parent || !g.mark || !sorted) {
+        gp_fail(err, st, "out of memory for a graph of %zu nodes", counts[0]);
+        goto out;
+    }
+    filler f = {&g, g.inputs, NULL};
+    gp_json_each(nodes, fill_node, &f);
+    assert(g.count == counts[0] && (size_t)(f.next - g.inputs) == counts[1]);
+    resolve_links(&g, sorted);
+    *out = g;
+    g = (gp_graph){0};
+    *found = true;
+    st = GP_OK;
+out:
+    gp_mem_free(sorted);
+    gp_graph_close(&g);
+    return st;
+}
+
+void gp_graph_close(gp_graph *graph)
+{
+    gp_mem_free(graph->mark);
+    gp_mem_free(graph->parent);
+    gp_mem_free(graph->queue);
+    gp_mem_free(graph->inputs);
+    gp_mem_free(graph->nodes);
+    gp_json_free(graph->root);
+    *graph = (gp_graph){0};
+}
+
+/* ---- walking ------------------------------------------------------------------------------------------------------
+ */
+
+const gp_graph_input *gp_graph_find(const gp_graph_node *node, const char *name)
+{
+    for (size_t i = 0; i < node->input_count; i++)
+        if (strcmp(node->inputs[i].name, name) == 0) return &node->inputs[i];
+    return NULL;
+}
+
+size_t gp_graph_follow(const gp_graph_node *node, const char *name)
+{
+    const gp_graph_input *input = gp_graph_find(node, name);
+    return input ? input->target : SIZE_MAX;
+}
+
+bool gp_graph_is_data(const char *name)
+{
+    static const char *const other[] = {"model",  "clip",   "vae",    "positive", "negative", "cond",  "control",
+                                        "mask",   "guider", "noise",  "sampler",  "sigmas",   "style", "lora",
+                                        "prompt", "text",   "string", "seed",     "steps",    "cfg",   "scheduler"};
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++)
+        if (strcasestr(name, other[i])) return false;
+    return true;
+}
+
+size_t gp_graph_nearest(gp_graph *graph, size_t start, bool inclusive, bool (*wanted)(const gp_graph_node *node))
+{
+    size_t head = 0, tail = 0;
+    graph->round++;
+    graph->mark[start] = graph->round;
+    graph->parent[start] = SIZE_MAX;
+    graph->queue[tail++] = start;
+    while (head < tail) {
+        size_t at = graph->queue[head++];
+        const gp_graph_node *node = &graph->nodes[at];
+        if ((at != start || inclusive) && wanted(node)) return at;
+        for (size_t i = 0; i < node->input_count; i++) {
+            size_t target = node->inputs[i].target;
+            if (target == SIZE_MAX || graph->mark[target] == graph->round || !gp_graph_is_data(node->inputs[i].name))
+                continue;
+            graph->mark[target] = graph->round;
+            graph->parent[target] = at;
+            graph->queue[tail++] = target;
+        }
+    }
+    return SIZE_MAX;
+}
+
+static bool is_number(const gp_json *value)
+{
+    gp_json_kind kind = gp_json_kind_of(value);
+    return kind == GP_JSON_INT || kind == GP_JSON_REAL;
+}
+
+const gp_json *gp_graph_number(const gp_graph *graph, const gp_graph_node *node, const char *name)
+{
+    static const char *const usual[] = {"value",  "seed",   "noise_seed", "int", "float",
+                                        "number", "Number", "Value",      "a"};
+    const gp_graph_input *input = gp_graph_find(node, name);
+    for (int depth = 0; input && depth < MAX_TEXT_DEPTH; depth++) {
+        if (is_number(input->value)) return input->value;
+        if (input->target == SIZE_MAX) return NULL;
+        const gp_graph_node *target = &graph->nodes[input->target];
+        input = gp_graph_find(target, name);
+        for (size_t i = 0; !input && i < sizeof usual / sizeof *usual; i++) input = gp_graph_find(target, usual[i]);
+    }
+    return NULL;
+}
+
+/* ---- strings ------------------------------------------------------------------------------------------------------
+ */
+
+typedef struct speaker {
+    const gp_graph *graph;
+    const char *role;
+    int budget; /* pieces that may still be looked at: shared strings must not multiply */
+} speaker;
+
+/* Is this an input with a piece of text: text, text_a, string1, prompt_2, value ...? */
+static bool is_text_name(const char *name)
+{
+    static const char *const stems[] = {"text",    "string", "str",           "prompt", "value", "input",
+                                        "part",    "line",   "prefix",        "suffix", "txt",   "word",
+                                        "content", "texts",  "wildcard_text", "any"};
+    size_t size = strlen(name);
+    while (size && name[size - 1] >= '0' && name[size - 1] <= '9') size--;
+    if (size > 1 && name[size - 1] == '_') size--;
+    if (size > 2 && name[size - 2] == '_') size -= 2; /* text_a */
+    for (size_t i = 0; i < sizeof stems / sizeof *stems; i++)
+        if (strlen(stems[i]) == size && strncasecmp(name, stems[i], size) == 0) return true;
+    return false;
+}
+
+/* A text box may write "\n" for a line break. */
+static void add_joint(gp_str *out, const char *joint)
+{
+    for (; *joint; joint++) {
+        bool escaped = joint[0] == '\\' && joint[1] == 'n';
+        gp_str_putc(out, escaped ? '\n' : *joint);
+        joint += escaped;
+    }
+}
+
+static void add_part(gp_str *out, size_t start, const char *joint, const gp_str *part)
+{
+    if (!part->size || out->size - start > MAX_TEXT) return;
+    if (out->size > start) {
+        if (!joint && strstr(out->data + start, part->data)) return; /* shown again by a display node */
+        add_joint(out, joint ? joint : ", ");
+    }
+    gp_str_add(out, part->data, part->size);
+}
+
+static void speak(speaker *s, const gp_graph_input *input, int depth, gp_str *out);
+
+/* Put the text of one input of a node behind the others. */
+static void speak_part(speaker *s, const gp_graph_input *input, int depth, const char *joint, size_t start, gp_str *out)
+{
+    gp_str part = GP_STR_INIT;
+    if (s->budget-- <= 0) return;
+    speak(s, input, depth + 1, &part);
+    add_part(out, start, joint, &part);
+    out->failed |= part.failed;
+    gp_str_clear(&part);
+}
+
+static bool may_speak(const char *name)
+{
+    return gp_graph_is_data(name) || strcasestr(name, "text") || strcasestr(name, "prompt") ||
+           strcasestr(name, "string");
+}
+
+static void speak_node(speaker *s, const gp_graph_node *node, int depth, gp_str *out)
+{
+    static const char *const finished[] = {"populated_text", "result"};
+    size_t start = out->size;
+    const char *joint =
+        gp_json_text(gp_graph_find(node, "delimiter") ? gp_graph_find(node, "delimiter")->value : NULL, NULL);
+    if (!joint && gp_graph_find(node, "separator")) joint = gp_json_text(gp_graph_find(node, "separator")->value, NULL);
+    for (size_t i = 0; i < sizeof finished / sizeof *finished; i++) {
+        const gp_graph_input *input = gp_graph_find(node, finished[i]);
+        if (input) speak_part(s, input, depth, NULL, start, out);
+        if (out->size > start) return;
+    }
+    for (size_t i = 0; i < node->input_count; i++) /* text_positive and text_negative in one node */
+        if (strcasestr(node->inputs[i].name, s->role)) speak_part(s, &node->inputs[i], depth, NULL, start, out);
+    if (out->size > start) return;
+    for (size_t i = 0; i < node->input_count; i++)
+        if (is_text_name(node->inputs[i].name)) speak_part(s, &node->inputs[i], depth, joint, start, out);
+    for (size_t i = 0; i < node->input_count && out->size == start; i++) /* a reroute: whatever its input is called */
+        if (node->inputs[i].target != SIZE_MAX && may_speak(node->inputs[i].name))
+            speak_part(s, &node->inputs[i], depth, NULL, start, out);
+}
+
+/* Recursion bounded by MAX_TEXT_DEPTH and the budget. */
+static void speak(speaker *s, const gp_graph_input *input, int depth, gp_str *out)
+{
+    size_t size;
+    const char *text = gp_json_text(input->value, &size);
+    if (text) {
+        gp_str_add(out, text, strnlen(text, size));
+    } else if (input->target != SIZE_MAX && depth < MAX_TEXT_DEPTH) {
+        speak_node(s, &s->graph->nodes[input->target], depth, out);
+    }
+}
+
+void gp_graph_text(const gp_graph *graph, const gp_graph_input *input, const char *role, gp_str *out)
+{
+    speaker s = {graph, role, MAX_PIECES};
+    speak(&s, input, 0, out);
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT
+ * Which reader for which chunk.  Order when a file has several (ComfyUI nodes that save A1111 text write both):
+ *   1. A1111 infotext in "parameters", in EXIF UserComment, in a JPEG comment "parameters\0...";
+ *   2. a ComfyUI graph in "prompt", or in EXIF as "prompt:{...}" (Make, Model or ImageDescription, by the node that
+ *      saved) or as the UserComment itself.
+ * The infotext wins because its writer put down the text it used; but one without a prompt gives way to a graph with
+ * one. A new writer is a row of the table `readers`. */
+#include "ingest/meta_inner.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include <string.h>
+
+/* ---- settings ---------------------------------------------------------------------------------------------------- */
+
+enum { MAX_SETTINGS = 512 };
+
+bool gp_settings_has(const gp_settings *settings, const char *key)
+{
+    const char *at = settings->keys.data;
+    for (size_t i = 0; i < settings->count; i++, at += strlen(at) + 1)
+        if (strcmp(at, key) == 0) return true;
+    return false;
+}
+
+/* Begin a member; false if it is not wanted. */
+static bool begin(gp_settings *s, const char *key, size_t size)
+{
+    if (!size || s->count == MAX_SETTINGS || s->keys.failed || gp_settings_has(s, key)) return false;
+    gp_str_add(&s->keys, key, strlen(key) + 1);
+    if (s->keys.failed) return false;
+    gp_str_puts(&s->json, s->count++ ? ", " : "{");
+    gp_json_put_string(&s->json, key);
+    gp_str_puts(&s->json, ": ");
+    return true;
+}
+
+void gp_settings_text(gp_settings *settings, const char *key, const char *text, size_t size)
+{
+    if (begin(settings, key, size)) gp_json_put_string_n(&settings->json, text, size);
+}
+
+/* Digits that are a JSON integer of at most 64 bits, so that seeds stay exact. */
+static bool is_integer(const char *text)
+{
+    int64_t below;
+    uint64_t above;
+    const char *digits = text + (*text == '-');
+    if (digits[0] == '0' && digits[1]) return false;
+    return *text == '-' ? gp_parse_i64(text, &below) : gp_parse_u64(text, &above);
+}
+
+void gp_settings_number(gp_settings *settings, const char *key, const char *text, size_t size)
+{
+    char copy[64];
+    double value = 0;
+    bool fits = size < sizeof copy;
+    if (fits) memcpy(copy, text, size), copy[size] = 0;
+    bool whole = fits && is_integer(copy);
+    if (!whole && (!fits || !gp_parse_double(copy, &value))) {
+        gp_settings_text(settings, key, text, size);
+    } else if (begin(settings, key, size)) {
+        if (whole)
+            gp_str_add(&settings->json, text, size);
+        else
+            gp_json_put_real(&settings->json, value);
+    }
+}
+
+char *gp_settings_take(gp_settings *settings)
+{
+    gp_str_puts(&settings->json, settings->count ? "}" : "{}");
+    settings->json.failed |= settings->keys.failed;
+    char *json = gp_str_take(&settings->json);
+    gp_settings_clear(settings);
+    return json;
+}
+
+void gp_settings_clear(gp_settings *settings)
+{
+    gp_str_clear(&settings->json);
+    gp_str_clear(&settings->keys);
+    settings->count = 0;
+}
+
+/* ---- text -------------------------------------------------------------------------------------------------------- */
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f';
+}
+
+char *gp_meta_text(const char *text, size_t size, bool trim)
+{
+    gp_str s = GP_STR_INIT;
+    while (trim && size && is_space(*text)) text++, size--;
+    while (trim && size && is_space(text[size - 1])) size--;
+    const char *nul = size ? memchr(text, 0, size) : NULL;
+    if (nul) size = (size_t)(nul - text);
+    if (gp_utf8_valid(text, size))
+        gp_str_add(&s, text, size);
+    else
+        gp_str_add_latin1(&s, text, size);
+    return gp_str_take(&s);
+}
+
+void gp_meta_loras(gp_str *out, const char *prompt)
+{
+    for (const char *p = prompt; (p = strchr(p, '<')) != NULL; p++) {
+        if (!gp_str_starts(p, "<lora:") && !gp_str_starts(p, "<lyco:")) continue;
+        size_t size = strcspn(p, ">\n");
+        if (p[size] != '>' || size <= 6) continue;
+        if (out->size) gp_str_puts(out, ", ");
+        gp_str_add(out, p + 6, size - 6);
+        p += size;
+    }
+}
+
+/* ---- readers ------------------------------------------------------------------------------------------------------
+ */
+
+typedef gp_status (*parse_fn)(const char *text, size_t size, gp_meta *out, gp_error *err);
+
+static const struct reader {
+    const char *key;    /* of the chunk */
+    const char *prefix; /* which its text must have, any case, and which is not part of what is parsed; or NULL */
+    size_t prefix_size;
+    parse_fn parse;
+} readers[] = {
+    {"parameters", NULL, 0, gp_meta_a1111},
+    {"exif:UserComment", NULL, 0, gp_meta_a1111},
+    {"jpeg:comment", "parameters", 11, gp_meta_a1111}, /* with the NUL behind it */
+    {"prompt", NULL, 0, gp_meta_comfy},
+    {"exif:Model", "prompt:", 7, gp_meta_comfy},
+    {"exif:Make", "prompt:", 7, gp_meta_comfy},
+    {"exif:ImageDescription", "prompt:", 7, gp_meta_comfy},
+    {"exif:UserComment", NULL, 0, gp_meta_comfy},
+};
+
+void gp_meta_clear(gp_meta *meta)
+{
+    gp_mem_free(meta->tool);
+    gp_mem_free(meta->where);
+    gp_mem_free(meta->prompt);
+    gp_mem_free(meta->negative);
+    gp_mem_free(meta->settings_json);
+    *meta = (gp_meta){0};
+}
+
+static bool has_prefix(const gp_chunk *chunk, const struct reader *r)
+{
+    if (!r->prefix) return true;
+    if (chunk->size < r->prefix_size) return false;
+    for (size_t i = 0; r->prefix[i]; i++) {
+        char c = chunk->text[i];
+        if (c >= 'A' && c <= 'Z') c = (char)(c - 'A' + 'a');
+        if (c != r->prefix[i]) return false;
+    }
+    return !chunk->text[r->prefix_size - 1] || r->prefix[r->prefix_size - 1]; /* a NUL where one is wanted */
+}
+
+/* An A1111 text is found under the chunk's name; a graph says its node. */
+static gp_status name_place(gp_meta *meta, const char *key, gp_error *err)
+{
+    if (strcmp(meta->tool, "a1111") != 0 || strcmp(key, "parameters") == 0) return GP_OK;
+    char *where = gp_str_dup(key);
+    if (!where) return gp_fail(err, GP_ERR_MEMORY, "out of memory for metadata");
+    gp_mem_free(meta->where);
+    meta->where = where;
+    return GP_OK;
+}
+
+gp_status gp_meta_read(const gp_chunks *chunks, gp_meta *out, gp_error *err)
+{
+    gp_status st = GP_OK;
+    gp_meta best = {0}, one = {0};
+    for (size_t r = 0; r < sizeof readers / sizeof *readers && !best.prompt; r++) {
+        for (size_t i = 0; i < chunks->count && !best.prompt; i++) {
+            const gp_chunk *chunk = &chunks->items[i];
+            if (strcmp(chunk->key, readers[r].key) != 0 || !has_prefix(chunk, &readers[r])) continue;
+            size_t skip = readers[r].prefix_size;
+            GP_GO(readers[r].parse(chunk->text + skip, chunk->size - skip, &one, err));
+            if (!one.found || (best.found && !one.prompt)) {
+                gp_meta_clear(&one);
+                continue;
+            }
+            gp_meta_clear(&best);
+            best = one;
+            one = (gp_meta){0};
+            GP_GO(name_place(&best, chunk->key, err));
+        }
+    }
+    *out = best;
+    return GP_OK;
+out:
+    gp_meta_clear(&one);
+    gp_meta_clear(&best);
+    return st;
+}

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MIT
+ * AUTOMATIC1111 "infotext", as its whole family writes it (A1111, Forge, reForge, SD.Next, stable-diffusion.cpp, image
+ * savers of ComfyUI):
+ *
+ *   text     := positive lines ["Negative prompt:" negative lines] settings line
+ *   settings := pair {"," pair}, at least three pairs, one of them well known (a prompt's last line may look like
+ * pairs) pair     := key ":" ("JSON string" | {JSON by depth} | text up to a comma)
+ *
+ * Lines behind the settings (the prompt templates of an extension) are kept as settings.  Texts whose line breaks were
+ * lost on the way are split before " Steps: 20". */
+#include "ingest/meta_inner.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_KEY = 80, MAX_UNBALANCED = 16, LINES_BEHIND = 8 };
+
+/* Keys of the family and ours; number: written as one; size: "512x768", two keys of ours. */
+static const struct known {
+    const char *key, *ours;
+    bool number, size;
+} known_keys[] = {
+    {"Steps", "steps", true, false},
+    {"Sampler", "sampler", false, false},
+    {"Schedule type", "scheduler", false, false},
+    {"Scheduler", "scheduler", false, false},
+    {"CFG scale", "cfg_scale", true, false},
+    {"Distilled CFG Scale", "guidance", true, false},
+    {"Guidance", "guidance", true, false},
+    {"Seed", "seed", true, false},
+    {"Size", "width\0height", false, true},
+    {"Model", "model", false, false},
+    {"Model hash", "model_hash", false, false},
+    {"VAE", "vae", false, false},
+    {"VAE hash", "vae_hash", false, false},
+    {"Clip skip", "clip_skip", true, false},
+    {"Denoising strength", "denoising_strength", true, false},
+    {"Hires upscale", "hires_scale", true, false},
+    {"Hires scale", "hires_scale", true, false},
+    {"Hires steps", "hires_steps", true, false},
+    {"Hires upscaler", "hires_upscaler", false, false},
+    {"Hires CFG Scale", "hires_cfg_scale", true, false},
+    {"Hires size", "hires_width\0hires_height", false, true},
+    {"Version", "version", false, false},
+    {"Variation seed", "variation_seed", true, false},
+    {"Variation seed strength", "variation_seed_strength", true, false},
+    {"Refiner", "refiner", false, false},
+    {"Eta", "eta", true, false},
+    {"RNG", "rng", false, false},
+};
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+static bool is_key_start(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' || (unsigned char)c >= 0x80;
+}
+
+typedef struct text {
+    const char *at, *end;
+} text;
+
+static text trimmed(text t)
+{
+    while (t.at < t.end && is_space(*t.at)) t.at++;
+    while (t.at < t.end && is_space(t.end[-1])) t.end--;
+    return t;
+}
+
+static bool starts(text t, const char *word)
+{
+    size_t n = strlen(word);
+    return (size_t)(t.end - t.at) >= n && memcmp(t.at, word, n) == 0;
+}
+
+/* ---- pairs ------------------------------------------------------------------------------------------------------- */
+
+typedef struct pairs {
+    text rest;
+    int unbalanced; /* brackets that closed nowhere or amid a value: after some of them no more are looked for */
+    bool no_quotes; /* there is no closing quote ahead */
+    text key, value;
+    bool quoted;
+} pairs;
+
+/* End of the JSON string that opens at p, behind its closing quote; NULL if there is none. */
+static const char *string_end(const char *p, const char *end)
+{
+    for (p++; p < end; p++) {
+        if (*p == '\\')
+            p++;
+        else if (*p == '"')
+            return p + 1;
+    }
+    return NULL;
+}
+
+/* End of the bracket that opens at p; NULL if it never closes. */
+static const char *bracket_end(const char *p, const char *end)
+{
+    size_t depth = 0;
+    while (p < end) {
+        if (*p == '"') {
+            p = string_end(p, end);
+            if (!p) return NULL;
+            continue;
+        }
+        depth += *p == '{' || *p == '[';
+        if ((*p == '}' || *p == ']') && --depth == 0) return p + 1;
+        p++;
+    }
+    return NULL;
+}
+
+/* Does a pair end at p: blanks, then a comma or the end? */
+static bool pair_ends(const char *p, const char *end)
+{
+    while (p < end && is_space(*p)) p++;
+    return p == end || *p == ',';
+}
+
+static const char *value_end(pairs *p, const char *at)
+{
+    const char *end = p->rest.end, *stop = NULL;
+    p->quoted = false;
+    if (at < end && *at == '"' && !p->no_quotes) {
+        stop = string_end(at, end);
+        p->no_quotes = !stop;
+        p->quoted = stop && pair_ends(stop, end);
+        if (!p->quoted) stop = NULL;
+    } else if (at < end && (*at == '{' || *at == '[') && p->unbalanced < MAX_UNBALANCED) {
+        stop = bracket_end(at, end);
+        if (stop && !pair_ends(stop, end)) stop = NULL;
+        p->unbalanced += !stop;
+    }
+    if (stop) return stop;
+    stop = memchr(at, ',', (size_t)(end - at));
+    return stop ? stop : end;
+}
+
+/* The next pair; what is none is passed over up to the next comma. */
+static bool next_pair(pairs *p)
+{
+    const char *end = p->rest.end;
+    while (p->rest.at < end) {
+        const char *at = p->rest.at, *key = at;
+        while (at < end && (is_space(*at) || *at == ',')) at++;
+        key = at;
+        if (at < end && is_key_start(*at))
+            while (at < end && at - key <= MAX_KEY && (is_key_start(*at) || strchr(" -/.+", *at)) && *at) at++;
+        if (at < end && *at == ':' && at - key >= 2) {
+            p->key = trimmed((text){key, at});
+            for (at++; at < end && *at == ' ';) at++;
+            const char *stop = value_end(p, at);
+            p->value = trimmed((text){at, stop});
+            const char *comma = stop < end ? memchr(stop, ',', (size_t)(end - stop)) : NULL;
+            p->rest.at = comma ? comma + 1 : end;
+            return true;
+        }
+        const char *comma = at < end ? memchr(at, ',', (size_t)(end - at)) : NULL;
+        p->rest.at = comma ? comma + 1 : end;
+    }
+    return false;
+}
+
+static const struct known *known_key(text key)
+{
+    size_t size = (size_t)(key.end - key.at);
+    for (size_t i = 0; i < sizeof known_keys / sizeof *known_keys; i++)
+        if (strlen(known_keys[i].key) == size && memcmp(known_keys[i].key, key.at, size) == 0) return &known_keys[i];
+    return NULL;
+}
+
+/* ---- where the settings are ---------------------------------------------------------------------------------------
+ */
+
+typedef struct counted {
+    size_t pairs, known;
+    bool first_known;
+} counted;
+
+static counted count_pairs(text line)
+{
+    counted n = {0};
+    pairs p = {.rest = line};
+    while (next_pair(&p)) {
+        bool known = known_key(p.key) != NULL;
+        if (!n.pairs) n.first_known = known;
+        n.pairs++, n.known += known;
+    }
+    return n;
+}
+
+/* Behind the prompt in the same line: the last " Steps: 20"; line.at == line.end if there is none. */
+static text inline_settings(text line)
+{
+    for (const char *p = line.end; p-- > line.at + 1;)
+        if (*p == 'S' && is_space(p[-1]) && starts((text){p, line.end}, "Steps: ") && line.end - p > 7 &&
+            is_digit(p[7]))
+            return (text){p, line.end};
+    return (text){line.end, line.end};
+}
+
+/* The settings in this line; empty if it is none.  *alone: nothing stands before them. */
+static text settings_in(text line, bool *alone)
+{
+    counted n = count_pairs(line);
+    *alone = true;
+    if (n.pairs >= 3 && n.first_known) return line;
+    text tail = inline_settings(line);
+    if (tail.at < tail.end) {
+        counted m = count_pairs(tail);
+        *alone = false;
+        return m.pairs >= 3 && m.known >= 2 ? tail : (text){line.end, line.end};
+    }
+    return n.pairs >= 3 && n.known >= 2 ? line : (text){line.end, line.end};
+}
+
+/* The line that ends at `end` (exclusive), trimmed. */
+static text line_before(text all, const char *end, const char **start)
+{
+    const char *p = end;
+    while (p > all.at && p[-1] != '\n') p--;
+    *start = p;
+    return trimmed((text){p, end});
+}
+
+/* Find the settings; *prompts: all before them, *behind: all after their line. */
+static bool find_settings(text all, text *settings, text *prompts, text *behind, bool *alone)
+{
+    const char *start, *end = all.end;
+    text line = line_before(all, end, &start);
+    *settings = settings_in(line, alone);
+    *behind = (text){all.end, all.end};
+    for (int i = 0; i < LINES_BEHIND && settings->at == settings->end && start > all.at; i++) {
+        *behind = (text){start, all.end};
+        end = start - 1;
+        line = line_before(all, end, &start);
+        *alone = true;
+        *settings = starts(line, "Steps: ") && count_pairs(line).pairs >= 3 ? line : (text){line.end, line.end};
+    }
+    *prompts = (text){all.at, settings->at};
+    return settings->at < settings->end;
+}
+
+/* ---- taking it ----------------------------------------------------------------------------------------------------
+ */
+
+/* "512x768" into two keys, "width\0height". */
+static bool put_size(gp_settings *s, const char *keys, text value)
+{
+    const char *p = value.at;
+    while (p < value.end && is_digit(*p)) p++;
+    const char *x = p;
+    if (x == value.at || x + 1 >= value.end || *x != 'x') return false;
+    for (p = x + 1; p < value.end && is_digit(*p);) p++;
+    if (p != value.end) return false;
+    gp_settings_number(s, keys, value.at, (size_t)(x - value.at));
+    gp_settings_number(s, keys + strlen(keys) + 1, x + 1, (size_t)(value.end - x - 1));
+    return true;
+}
+
+/* A key of its own name; a second value of it gets a number. */
+static void put_other(gp_settings *s, text key, text value)
+{
+    char name[MAX_KEY + 16];
+    size_t size = (size_t)(key.end - key.at);
+    memcpy(name, key.at, size);
+    name[size] = 0;
+    for (int i = 2; i < 10 && gp_settings_has(s, name); i++) snprintf(name + size, 16, " %d", i);
+    gp_settings_text(s, name, value.at, (size_t)(value.end - value.at));
+}
+
+static gp_status put_pair(gp_settings *s, const pairs *p, gp_error *err)
+{
+    gp_json *decoded = NULL;
+    text value = p->value;
+    if (p->quoted) { /* a JSON string, if it is a good one */
+        gp_error ignored = {0};
+        gp_status st = gp_json_parse(value.at, (size_t)(value.end - value.at), false, 0, &decoded, &ignored);
+        if (st == GP_ERR_MEMORY) return gp_fail(err, st, "%s", ignored.message);
+        size_t size = 0;
+        const char *string = st == GP_OK ? gp_json_text(decoded, &size) : NULL;
+        if (string) value = (text){string, string + size};
+    }
+    const struct known *k = known_key(p->key);
+    size_t size = (size_t)(value.end - value.at);
+    if (!k || gp_settings_has(s, k->ours) || (k->size && !put_size(s, k->ours, value)))
+        put_other(s, p->key, value);
+    else if (k->number)
+        gp_settings_number(s, k->ours, value.at, size);
+    else if (!k->size)
+        gp_settings_text(s, k->ours, value.at, size);
+    gp_json_free(decoded);
+    return GP_OK;
+}
+
+static gp_status put_settings(gp_settings *s, text line, text behind, gp_error *err)
+{
+    pairs p = {.rest = line};
+    text unet = {0};
+    while (next_pair(&p)) {
+        if (starts(p.key, "Unet") && p.key.end - p.key.at == 4 && !unet.at) unet = p.value;
+        GP_TRY(put_pair(s, &p, err));
+    }
+    /* stable-diffusion.cpp leaves "Model: " empty where the parts come from several files */
+    if (unet.at) gp_settings_text(s, "model", unet.at, (size_t)(unet.end - unet.at));
+    while (behind.at < behind.end) {
+        const char *stop = memchr(behind.at, '\n', (size_t)(behind.end - behind.at));
+        text one = trimmed((text){behind.at, stop ? stop : behind.end});
+        const char *colon = one.at < one.end ? memchr(one.at, ':', (size_t)(one.end - one.at)) : NULL;
+        if (colon && colon - one.at >= 2 && colon - one.at <= MAX_KEY && is_key_start(*one.at))
+            put_other(s, (text){one.at, colon}, trimmed((text){colon + 1, one.end}));
+        behind.at = stop ? stop + 1 : behind.end;
+    }
+    return GP_OK;
+}
+
+/* Split at the first line that begins with "Negative prompt:" (inside a line where line breaks were lost). */
+static void split_prompts(text all, bool lines, text *positive, text *negative)
+{
+    static const char mark[] = "Negative prompt:";
+    *positive = all;
+    *negative = (text){all.end, all.end};
+    for (const char *p = all.at; p < all.end; p++) {
+        bool here = p == all.at || p[-1] == '\n' || (!lines && is_space(p[-1]));
+        if (!here) continue;
+        while (lines && p < all.end && (*p == ' ' || *p == '\t')) p++;
+        if (!starts((text){p, all.end}, mark)) continue;
+        positive->end = p;
+        negative->at = p + sizeof mark - 1;
+        return;
+    }
+}
+
+/* Owned text into *to, NULL if there is nothing in it. */
+static bool take(char **to, text t)
+{
+    t = trimmed(t);
+    if (t.at == t.end) return true;
+    *to = gp_meta_text(t.at, (size_t)(t.end - t.at), true);
+    return *to != NULL;
+}
+
+gp_status gp_meta_a1111(const char *bytes, size_t size, gp_meta *out, gp_error *err)
+{
+    gp_status st = GP_OK;
+    gp_meta meta = {.found = true};
+    gp_settings settings = GP_SETTINGS_INIT;
+    gp_str loras = GP_STR_INIT;
+    text all = trimmed((text){bytes, bytes + size}), line, prompts, behind, positive, negative;
+    bool alone;
+    *out = (gp_meta){0};
+    if (!find_settings(all, &line, &prompts, &behind, &alone)) return GP_OK;
+    split_prompts(prompts, alone, &positive, &negative);
+    if (!take(&meta.prompt, positive) || !take(&meta.negative, negative)) goto memory;
+    GP_GO(put_settings(&settings, line, behind, err));
+    if (meta.prompt) gp_meta_loras(&loras, meta.prompt);
+    if (loras.size) gp_settings_text(&settings, "loras", loras.data, loras.size);
+    if (loras.failed) goto memory;
+    meta.settings_json = gp_settings_take(&settings);
+    meta.tool = gp_str_dup("a1111");
+    meta.where = gp_str_dup("parameters");
+    if (!meta.settings_json || !meta.tool || !meta.where) goto memory;
+    *out = meta;
+    meta = (gp_meta){0};
+    goto out;
+memory:
+    st = gp_fail(err, GP_ERR_MEMORY, "out of memory for metadata");
+out:
+    gp_str_clear(&loras);
+    gp_settings_clear(&settings);
+    gp_meta_clear(&meta);
+    return st;
+}
