@@ -35,6 +35,27 @@ static void test_mini(void **state)
     gp_json_free(root);
 }
 
+/* A special token's letters that only arise by lower-casing: three pieces of their own, wherever they begin a piece. */
+static void test_specials_by_lower_case(void **state)
+{
+    (void)state;
+    static const char *const same[][2] = {{"<|ENDOFTEXT|>!!", "<| endoftext |> !!"},
+                                          {"!!<|EndOfText|>", "!!<| endoftext |>"},
+                                          {"x<|STARTOFTEXT|>>9", "x <| startoftext |> > 9"}};
+    gp_bpe *bpe = open_mini();
+    for (size_t i = 0; i < 3; i++) {
+        int32_t *a, *b;
+        size_t n, m;
+        assert_ok(gp_bpe_encode(bpe, same[i][0], strlen(same[i][0]), &a, &n, &err));
+        assert_ok(gp_bpe_encode(bpe, same[i][1], strlen(same[i][1]), &b, &m, &err));
+        assert_int_equal(n, m);
+        assert_memory_equal(a, b, n * sizeof *a);
+        gp_mem_free(b);
+        gp_mem_free(a);
+    }
+    gp_bpe_free(bpe);
+}
+
 static void test_nasty_mini(void **state)
 {
     (void)state;
@@ -177,13 +198,10 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mini),
-        cmocka_unit_test(test_nasty_mini),
-        cmocka_unit_test(test_nasty),
-        cmocka_unit_test(test_vectors),
-        cmocka_unit_test(test_long_words),
-        cmocka_unit_test(test_any_bytes),
-        cmocka_unit_test(test_allocation_failures),
+        cmocka_unit_test(test_mini),       cmocka_unit_test(test_specials_by_lower_case),
+        cmocka_unit_test(test_nasty_mini), cmocka_unit_test(test_nasty),
+        cmocka_unit_test(test_vectors),    cmocka_unit_test(test_long_words),
+        cmocka_unit_test(test_any_bytes),  cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
