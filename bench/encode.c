@@ -290,7 +290,7 @@ int main(int argc, char **argv)
         return 2;
     }
     char *made = o.model ? NULL : recipe_folder_new();
-    const recipe_how how = {"F16", 1, false};
+    const recipe_how how = {"BF16", 1, false};
     gp_status st = GP_OK;
     if (made && (recipe_write_text(made, "config.json", config) || recipe_write(made, &sizes, &how)))
         st = gp_fail(&err, GP_ERR_IO, "cannot write '%s'", made);

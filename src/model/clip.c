@@ -79,22 +79,46 @@ static gp_status default_preprocess(uint32_t side, gp_preprocess_config *out, gp
     return gp_preprocess_parse(text, (size_t)n, out, err);
 }
 
+/* transformers 5 saves the processors of a model in one file, the pictures' under "image_processor". */
+static gp_status parse_nested(const gp_bytes *text, gp_preprocess_config *out, gp_error *err)
+{
+    gp_json *root = NULL;
+    gp_str part = GP_STR_INIT;
+    gp_status st;
+    GP_GO(gp_json_parse((const char *)text->data, text->size, false, 0, &root, err));
+    const gp_json *image = gp_json_get(root, "image_processor");
+    if (gp_json_kind_of(image) != GP_JSON_OBJECT) GP_GO(gp_fail(err, GP_ERR_FORMAT, "no image_processor"));
+    gp_json_write(&part, image);
+    if (part.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for JSON"));
+    GP_GO(gp_preprocess_parse(part.data, part.size, out, err));
+out:
+    gp_str_clear(&part);
+    gp_json_free(root);
+    return st;
+}
+
 static gp_status read_preprocess(const char *folder, uint32_t side, gp_preprocess_config *out, gp_error *err)
 {
     gp_bytes text = {0};
-    char *path = NULL;
+    char *path = NULL, *nested = NULL;
     gp_status st;
     GP_GO(read_optional(folder, "preprocessor_config.json", &text, &path, err));
-    st = text.data ? gp_preprocess_parse((const char *)text.data, text.size, out, err)
-                   : default_preprocess(side, out, err);
+    if (text.data) {
+        st = gp_preprocess_parse((const char *)text.data, text.size, out, err);
+    } else {
+        GP_GO(read_optional(folder, "processor_config.json", &text, &nested, err));
+        st = text.data ? parse_nested(&text, out, err) : default_preprocess(side, out, err);
+    }
+    const char *file = nested && text.data ? nested : path;
     if (st != GP_OK) {
-        gp_fail_within(err, st, "'%s'", path);
+        gp_fail_within(err, st, "'%s'", file);
         goto out;
     }
     if (out->crop_w != side || out->crop_h != side)
-        GP_GO(gp_fail(err, GP_ERR_FORMAT, "'%s' makes pictures of %u x %u, the model reads %u x %u", path, out->crop_w,
+        GP_GO(gp_fail(err, GP_ERR_FORMAT, "'%s' makes pictures of %u x %u, the model reads %u x %u", file, out->crop_w,
                       out->crop_h, side, side));
 out:
+    gp_mem_free(nested);
     gp_mem_free(path);
     gp_bytes_clear(&text);
     return st;

@@ -271,6 +271,33 @@ static void test_refuses_folders(void **state)
     recipe_folder_free(folder);
 }
 
+/* Where the preparation of pictures is written down: the file of old, the one of transformers 5, nowhere. */
+static void test_preprocess_files(void **state)
+{
+    (void)state;
+    char *folder = folder_of(&sizes, config, "F32", 1);
+    gp_clip *plain = open_in(folder, GP_PRECISION_FP32, GP_ENGINE_PLAIN);
+    assert_true(gp_clip_preprocess(plain)->mean[0] == 0.48145466f);
+    gp_clip_close(plain);
+    const char *nested = "{\"processor_class\":\"CLIPProcessor\",\"image_processor\":{\"size\":{\"shortest_edge\":48},"
+                         "\"crop_size\":{\"height\":48,\"width\":48},\"image_mean\":[0.5,0.25,0.5]}}";
+    assert_int_equal(recipe_write_text(folder, "processor_config.json", nested), 0);
+    gp_clip *five = open_in(folder, GP_PRECISION_FP32, GP_ENGINE_PLAIN);
+    assert_true(gp_clip_preprocess(five)->mean[1] == 0.25f);
+    gp_clip_close(five);
+    assert_int_equal(recipe_write_text(folder, "preprocessor_config.json",
+                                       "{\"size\":48,\"crop_size\":48,\"image_mean\":[0.5,0.75,0.5]}"),
+                     0);
+    gp_clip *old = open_in(folder, GP_PRECISION_FP32, GP_ENGINE_PLAIN);
+    assert_true(gp_clip_preprocess(old)->mean[1] == 0.75f); /* it wins */
+    gp_clip_close(old);
+    recipe_folder_free(folder);
+    folder = folder_of(&sizes, config, "F32", 1);
+    assert_int_equal(recipe_write_text(folder, "processor_config.json", "{\"image_processor\":7}"), 0);
+    expect_refusal(folder, GP_ERR_FORMAT, "no image_processor", "processor_config.json'");
+    recipe_folder_free(folder);
+}
+
 typedef struct shared_run {
     const gp_clip *clip;
     const float *planes;
@@ -364,6 +391,7 @@ int main(void)
         cmocka_unit_test(test_worker_refuses),
         cmocka_unit_test(test_refuses_wrong_weights),
         cmocka_unit_test(test_refuses_folders),
+        cmocka_unit_test(test_preprocess_files),
         cmocka_unit_test(test_threads_share_a_model),
         cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_scorer),
