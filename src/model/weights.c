@@ -136,7 +136,7 @@ static bool dtype_of(const gp_tensor *t, gp_dtype *out)
 /* The tensor `name`, if it has the wanted shape and a kind of number that goldpan computes with. */
 static gp_status find(loader *l, const char *name, const char *letters, const sizes *s, const gp_tensor **out)
 {
-    uint64_t shape[GP_TENSOR_DIMS];
+    uint64_t shape[GP_TENSOR_DIMS] = {0};
     char wanted[120], found[240];
     size_t dims = strlen(letters), count = 1;
     for (size_t i = 0; i < dims; i++) shape[i] = size_of(s, letters[i]), count *= (size_t)shape[i];

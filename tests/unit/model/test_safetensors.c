@@ -289,6 +289,8 @@ static void test_hash(void **state)
         "offsets\":[4,4]}}",
         "{\"a\":{\"dtype\":\"U8\",\"shape\":[2,2],\"data_offsets\":[0,4]},\"b\":{\"dtype\":\"U8\",\"shape\":[0],\"data_"
         "offsets\":[4,4]}}",
+        "{\"a\":{\"dtype\":\"U8\",\"shape\":[4,1],\"data_offsets\":[0,4]},\"b\":{\"dtype\":\"U8\",\"shape\":[0],\"data_"
+        "offsets\":[4,4]}}",
         "{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]},\"b\":{\"dtype\":\"U8\",\"shape\":[0,1],\"data_"
         "offsets\":[4,4]}}",
         "{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]}}",
@@ -299,6 +301,10 @@ static void test_hash(void **state)
     for (size_t i = 0; i < sizeof other / sizeof *other; i++) {
         gp_hash h = hash_of(other[i], 4, -1);
         assert_memory_not_equal(&hash, &h, sizeof hash);
+        for (size_t k = 0; k < i; k++) {
+            gp_hash g = hash_of(other[k], 4, -1);
+            assert_memory_not_equal(&g, &h, sizeof h);
+        }
     }
 }
 
