@@ -132,6 +132,7 @@ typedef struct gp_report {
     uint64_t failed;  /* items that could not be worked on */
     uint64_t without_prompt; /* images for which no prompt is known */
     uint64_t duplicates;     /* paths whose content was already known */
+    uint64_t rows_without_image; /* rows of the prompt table whose file was not found */
     double seconds;
     double decode_seconds, resize_seconds, image_tower_seconds, text_tower_seconds; /* summed over threads */
 } gp_report;

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: MIT
+ * Add: walk -> read -> hash, header, metadata, prompt -> catalog.
+ * One thread walks, the calling thread asks the catalog which files are new and writes, workers read and parse.  A known
+ * file (same path, size and time) is not read again, unless a prompt table is given, which may say something new of it.
+ * Prompt precedence: table, then metadata inside the file, then side-car. */
+#include "stage/stage.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/thread.h"
+#include "catalog/catalog.h"
+#include "image/chunks.h"
+#include "image/image.h"
+#include "ingest/meta.h"
+#include "ingest/prompt.h"
+#include "ingest/table.h"
+#include "ingest/walk.h"
+#include "stage/pipe.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define FILE_LIMIT ((uint64_t)1 << 30)
+#define FOUND_AHEAD 1024       /* files that the walk may be ahead of the reading */
+#define FILES_PER_COMMIT 256
+
+enum { STRENGTH_SIDECAR = 1, STRENGTH_METADATA = 2, STRENGTH_TABLE = 3 };
+
+/* A file on its way through the pipeline. */
+typedef struct file_job {
+    char *path;
+    uint64_t size;
+    int64_t mtime_ns;
+    char *problem; /* the walk's: a folder that cannot be read */
+    size_t row;    /* of the table, SIZE_MAX: none */
+    /* results */
+    bool ok;
+    gp_error error;
+    gp_hash hash;
+    gp_image_head head;
+    char *prompt, *raw, *negative, *source, *settings; /* owned, or NULL */
+    int strength;
+} file_job;
+
+typedef struct add_run {
+    gp_catalog *cat;
+    const gp_add_options *options;
+    uint64_t max_pixels;
+    gp_table *table;
+    size_t image_column, prompt_column;
+    uint8_t *row_seen; /* [rows of the table] */
+    gp_queue *found; /* file_job, from the walking thread */
+    gp_status walk_status;
+    gp_error walk_error;
+    gp_report *report;
+    gp_ticker ticker;
+    uint64_t uncommitted;
+    bool in_transaction;
+} add_run;
+
+static void job_free(file_job *job)
+{
+    if (!job) return;
+    gp_mem_free(job->settings);
+    gp_mem_free(job->source);
+    gp_mem_free(job->negative);
+    gp_mem_free(job->raw);
+    gp_mem_free(job->prompt);
+    gp_mem_free(job->problem);
+    gp_mem_free(job->path);
+    gp_mem_free(job);
+}
+
+/* ------------------------------------------------------------------ the walking thread */
+
+static bool hand_over(add_run *r, const char *path, const char *problem, uint64_t size, int64_t mtime_ns)
+{
+    file_job *job = gp_mem_zero(1, sizeof *job);
+    if (job) {
+        job->path = gp_str_dup(path);
+        job->problem = problem ? gp_str_dup(problem) : NULL;
+        job->size = size;
+        job->mtime_ns = mtime_ns;
+    }
+    if (!job || !job->path || (problem && !job->problem)) {
+        job_free(job);
+        r->walk_status = gp_fail(&r->walk_error, GP_ERR_MEMORY, "out of memory while walking");
+        return false;
+    }
+    if (gp_queue_put(r->found, job)) return true;
+    job_free(job); /* the other side has had enough */
+    return false;
+}
+
+static bool on_found(void *user, const gp_found *found)
+{
+    return hand_over(user, found->path, NULL, found->size, found->mtime_ns);
+}
+
+static void on_problem(void *user, const gp_walk_problem *problem)
+{
+    hand_over(user, problem->path, problem->message, 0, 0);
+}
+
+static void walk_thread(void *user, int index)
+{
+    (void)index;
+    add_run *r = user;
+    gp_status st = gp_walk(r->options->roots, r->options->root_count, on_found, on_problem, r, &r->walk_error);
+    if (r->walk_status == GP_OK && st != GP_ERR_STOPPED) r->walk_status = st;
+    gp_queue_close(r->found);
+}
+
+/* ------------------------------------------------------------------ reading a file (workers) */
+
+static char *without_null(const char *text) { return text ? gp_str_dup(text) : NULL; }
+
+/* {"settings of the file": ..., "columns of the table": ...} as one flat object. */
+static gp_status merge_settings(const add_run *r, const file_job *job, const char *from_file, char **out, gp_error *err)
+{
+    gp_str s = GP_STR_INIT;
+    size_t size = from_file ? strlen(from_file) : 0;
+    gp_str_putc(&s, '{');
+    if (size > 2) gp_str_add(&s, from_file + 1, size - 2);
+    if (job->row != SIZE_MAX) {
+        for (size_t c = 0; c < gp_table_columns(r->table); c++) {
+            const char *cell = gp_table_cell(r->table, job->row, c);
+            if (c == r->image_column || c == r->prompt_column || !cell || !*cell) continue;
+            if (s.size > 1) gp_str_putc(&s, ',');
+            gp_json_put_string(&s, gp_table_column(r->table, c));
+            gp_str_putc(&s, ':');
+            gp_json_put_string(&s, cell);
+        }
+    }
+    gp_str_putc(&s, '}');
+    *out = gp_str_take(&s);
+    return *out ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the settings of '%s'", job->path);
+}
+
+static gp_status set_prompt(file_job *job, const char *raw, bool webui_syntax, int strength, const char *source, gp_error *err)
+{
+    job->raw = gp_str_dup(raw);
+    job->source = gp_str_dup(source);
+    job->strength = strength;
+    if (!job->raw || !job->source) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path);
+    return gp_prompt_clean(raw, webui_syntax, &job->prompt, err);
+}
+
+static gp_status prompt_from_table(const add_run *r, file_job *job, gp_error *err)
+{
+    const char *cell = gp_table_cell(r->table, job->row, r->prompt_column);
+    if (!cell || !*cell) return GP_OK;
+    gp_str source = GP_STR_INIT;
+    gp_str_printf(&source, "table:%s", gp_table_name(r->table));
+    char *text = gp_str_take(&source);
+    if (!text) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path);
+    gp_status st = set_prompt(job, cell, false, STRENGTH_TABLE, text, err);
+    gp_mem_free(text);
+    return st;
+}
+
+static gp_status prompt_from_metadata(file_job *job, const gp_meta *meta, gp_error *err)
+{
+    gp_str source = GP_STR_INIT;
+    gp_str_printf(&source, "%s: %s", meta->tool, meta->where ? meta->where : "metadata");
+    char *text = gp_str_take(&source);
+    if (!text) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path);
+    gp_status st = set_prompt(job, meta->prompt, true, STRENGTH_METADATA, text, err);
+    gp_mem_free(text);
+    return st;
+}
+
+/* A side-car holds plain words, or what AUTOMATIC1111 saves beside a picture. */
+static gp_status prompt_from_sidecar(file_job *job, gp_meta *meta, gp_error *err)
+{
+    char *text = NULL;
+    GP_TRY(gp_prompt_sidecar(job->path, &text, err));
+    if (!text) return GP_OK;
+    gp_status st = gp_meta_a1111(text, strlen(text), meta, err);
+    if (st == GP_OK && meta->found && meta->prompt)
+        st = set_prompt(job, meta->prompt, true, STRENGTH_SIDECAR, "sidecar: infotext", err);
+    else if (st == GP_OK && *text)
+        st = set_prompt(job, text, false, STRENGTH_SIDECAR, "sidecar", err);
+    gp_mem_free(text);
+    return st;
+}
+
+static gp_status find_prompt(const add_run *r, file_job *job, const gp_bytes *bytes, gp_error *err)
+{
+    gp_chunks chunks = {0};
+    gp_meta meta = {0};
+    gp_status st = GP_OK;
+    GP_GO(gp_image_read_chunks(bytes->data, bytes->size, &chunks, err));
+    GP_GO(gp_meta_read(&chunks, &meta, err));
+    if (job->row != SIZE_MAX) GP_GO(prompt_from_table(r, job, err));
+    if (!job->prompt && meta.found && meta.prompt) GP_GO(prompt_from_metadata(job, &meta, err));
+    if (!job->prompt && !meta.found) GP_GO(prompt_from_sidecar(job, &meta, err));
+    if (meta.negative && !(job->negative = without_null(meta.negative)))
+        GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path));
+    GP_GO(merge_settings(r, job, meta.settings_json, &job->settings, err));
+out:
+    gp_meta_clear(&meta);
+    gp_chunks_clear(&chunks);
+    return st;
+}
+
+static gp_status read_file(const add_run *r, file_job *job, gp_error *err)
+{
+    gp_bytes bytes = {0};
+    gp_status st = GP_OK;
+    GP_GO(gp_file_read(job->path, FILE_LIMIT, &bytes, err));
+    GP_GO(gp_image_read_head(bytes.data, bytes.size, &job->head, err));
+    uint64_t pixels = (uint64_t)job->head.width * job->head.height;
+    if (pixels > r->max_pixels)
+        GP_GO(gp_fail(err, GP_ERR_LIMIT, "%ux%u pixels is over the limit of %llu (--max-pixels)", job->head.width,
+                      job->head.height, (unsigned long long)r->max_pixels));
+    job->hash = gp_hash_of(bytes.data, bytes.size);
+    job->size = bytes.size;
+    GP_GO(find_prompt(r, job, &bytes, err));
+out:
+    gp_bytes_clear(&bytes);
+    return st;
+}
+
+static void work_file(void *user, int thread, void *data)
+{
+    (void)thread;
+    file_job *job = data;
+    if (job->problem) gp_fail(&job->error, GP_ERR_IO, "%s", job->problem);
+    else job->ok = read_file(user, job, &job->error) == GP_OK;
+}
+
+/* ------------------------------------------------------------------ the calling thread */
+
+static size_t table_row(add_run *r, const char *path)
+{
+    for (size_t i = 0; r->table && i < r->options->root_count; i++) {
+        size_t row = gp_table_row_of(r->table, r->image_column, path, r->options->roots[i]);
+        if (row == SIZE_MAX) continue;
+        r->row_seen[row] = 1;
+        return row;
+    }
+    return SIZE_MAX;
+}
+
+/* Is everything known of this file already? */
+static gp_status is_known(add_run *r, const file_job *job, bool *known, gp_error *err)
+{
+    int64_t image = 0;
+    bool has_prompt = false;
+    *known = false;
+    if (job->problem) return GP_OK;
+    GP_TRY(gp_cat_path_known(r->cat, job->path, job->size, job->mtime_ns, &image, err));
+    if (image == 0 || job->row != SIZE_MAX) return GP_OK;
+    GP_TRY(gp_cat_has_prompt(r->cat, image, &has_prompt, err));
+    *known = has_prompt; /* without a prompt it is read again: a side-car may have come */
+    return GP_OK;
+}
+
+static gp_status next_file(void *user, void **out, gp_error *err)
+{
+    add_run *r = user;
+    void *item;
+    while (!r->ticker.stopped && gp_queue_get(r->found, &item)) {
+        file_job *job = item;
+        bool known = false;
+        job->row = table_row(r, job->path);
+        gp_status st = is_known(r, job, &known, err);
+        if (st != GP_OK || known) job_free(job);
+        if (st != GP_OK) return st;
+        if (!known) {
+            *out = job;
+            return GP_OK;
+        }
+        r->report->skipped++;
+        gp_ticker_update(&r->ticker, r->report->done + r->report->skipped, r->report->failed);
+    }
+    return r->ticker.stopped ? gp_fail(err, GP_ERR_STOPPED, "stopped") : GP_OK;
+}
+
+static gp_status commit(add_run *r, gp_error *err)
+{
+    if (!r->in_transaction) return GP_OK;
+    r->in_transaction = false;
+    r->uncommitted = 0;
+    return gp_cat_commit(r->cat, err);
+}
+
+static gp_status write_file(add_run *r, const file_job *job, gp_error *err)
+{
+    if (!job->ok) {
+        r->report->failed++;
+        return gp_cat_failure_put(r->cat, job->path, job->size, job->mtime_ns, 0, "add", job->error.message, err);
+    }
+    gp_cat_image image = {.hash = job->hash, .bytes = job->size, .format = gp_image_format_name(job->head.format),
+                          .width = job->head.width, .height = job->head.height, .orientation = job->head.orientation};
+    int64_t id = 0, before = 0;
+    bool fresh = false;
+    GP_TRY(gp_cat_path_known(r->cat, job->path, job->size, job->mtime_ns, &before, err));
+    GP_TRY(gp_cat_image_put(r->cat, &image, job->path, job->size, job->mtime_ns, &id, &fresh, err));
+    if (before == 0) GP_TRY(gp_cat_failure_clear(r->cat, id, "score", err)); /* a new place: worth another try */
+    if (job->prompt) {
+        gp_cat_prompt prompt = {.text = job->prompt, .raw = job->raw, .negative = job->negative, .source = job->source,
+                                .strength = job->strength, .settings_json = job->settings};
+        GP_TRY(gp_cat_prompt_put(r->cat, id, &prompt, NULL, err));
+    }
+    bool has_prompt = job->prompt != NULL;
+    if (!has_prompt) GP_TRY(gp_cat_has_prompt(r->cat, id, &has_prompt, err));
+    if (!has_prompt) r->report->without_prompt++;
+    if (before == 0 && !fresh) r->report->duplicates++;
+    if (before == 0) r->report->done++;
+    else r->report->skipped++;
+    return GP_OK;
+}
+
+static gp_status take_file(void *user, void *data, gp_error *err)
+{
+    add_run *r = user;
+    file_job *job = data;
+    gp_status st = GP_OK;
+    if (job->error.status == GP_ERR_MEMORY) GP_GO(gp_fail(err, GP_ERR_MEMORY, "%s", job->error.message));
+    if (!r->in_transaction) GP_GO(gp_cat_begin(r->cat, err));
+    r->in_transaction = true;
+    GP_GO(write_file(r, job, err));
+    if (++r->uncommitted >= FILES_PER_COMMIT) GP_GO(commit(r, err));
+    if (!gp_ticker_update(&r->ticker, r->report->done + r->report->skipped, r->report->failed))
+        st = gp_fail(err, GP_ERR_STOPPED, "stopped");
+out:
+    job_free(job);
+    return st;
+}
+
+static void drop_file(void *user, void *job)
+{
+    (void)user;
+    job_free(job);
+}
+
+static bool path_exists(void *user, const char *path)
+{
+    (void)user;
+    return access(path, F_OK) == 0;
+}
+
+static gp_status open_table(add_run *r, gp_error *err)
+{
+    if (!r->options->prompts) return GP_OK;
+    GP_TRY(gp_table_open(r->options->prompts, &r->table, err));
+    GP_TRY(gp_table_roles(r->table, r->options->image_column, r->options->prompt_column, &r->image_column, &r->prompt_column, err));
+    r->row_seen = gp_mem_zero(gp_table_rows(r->table), 1);
+    return r->row_seen ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the table '%s'", r->options->prompts);
+}
+
+gp_status gp_stage_add(gp_catalog *cat, const gp_add_options *options, gp_report *report, gp_error *err)
+{
+    double start = gp_clock_now();
+    gp_report counts = {0};
+    add_run r = {.cat = cat, .options = options, .report = &counts};
+    gp_threads *walker = NULL;
+    gp_status st = GP_OK;
+    r.max_pixels = options->max_pixels ? options->max_pixels : GP_MAX_PIXELS;
+    int threads = gp_pipe_threads(options->threads);
+    gp_pipe pipe = {.threads = threads, .window = (size_t)threads * 4, .next = next_file, .work = work_file,
+                    .take = take_file, .drop = drop_file};
+    gp_ticker_init(&r.ticker, "add", 0, options->progress, options->user);
+    GP_GO(open_table(&r, err));
+    GP_GO(gp_queue_new(FOUND_AHEAD, &r.found, err));
+    GP_GO(gp_threads_start(1, walk_thread, &r, &walker, err));
+    st = gp_pipe_run(&pipe, &r, err);
+    if (st == GP_OK || st == GP_ERR_STOPPED) {
+        gp_status saved = commit(&r, st == GP_OK ? err : NULL);
+        if (st == GP_OK) st = saved;
+    } else {
+        gp_cat_rollback(cat);
+    }
+out:
+    if (r.found) gp_queue_close(r.found);
+    for (void *item; r.found && gp_queue_get(r.found, &item);) job_free(item);
+    gp_threads_join(walker);
+    if (st == GP_OK && r.walk_status != GP_OK) st = gp_fail(err, r.walk_status, "%s", r.walk_error.message);
+    if (st == GP_OK) st = gp_cat_paths_sweep(cat, path_exists, NULL, err);
+    if (st == GP_OK) gp_ticker_finish(&r.ticker);
+    for (size_t i = 0; st == GP_OK && r.table && i < gp_table_rows(r.table); i++) counts.rows_without_image += !r.row_seen[i];
+    gp_queue_free(r.found);
+    gp_mem_free(r.row_seen);
+    gp_table_close(r.table);
+    counts.seconds = gp_clock_now() - start;
+    if (report) *report = counts;
+    return st;
+}

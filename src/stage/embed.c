@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT
+ * Embeddings without a catalog: files, texts or prepared planes in, one row each out. */
+#include "stage/stage.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "stage/encode.h"
+#include "stage/pipe.h"
+
+#include <string.h>
+
+typedef struct embed_run {
+    gp_encoder *encoder;
+    const gp_embed_options *options;
+    const char *const *paths; /* [n] */
+    size_t n, made, taken;
+    float *out; /* [n, d] */
+    bool *ok;   /* [n] */
+    gp_report *report;
+    gp_ticker ticker;
+} embed_run;
+
+static gp_status next_batch(void *user, void **out, gp_error *err)
+{
+    embed_run *r = user;
+    if (r->ticker.stopped) return gp_fail(err, GP_ERR_STOPPED, "stopped");
+    size_t left = r->n - r->made, batch = gp_encoder_batch(r->encoder);
+    if (left == 0) return GP_OK;
+    gp_picture_job *job;
+    GP_TRY(gp_picture_job_new(r->encoder, left < batch ? left : batch, &job, err));
+    for (size_t i = 0; i < job->count; i++) job->pictures[i].path = r->paths[r->made + i];
+    r->made += job->count;
+    *out = job;
+    return GP_OK;
+}
+
+static void work_batch(void *user, int thread, void *job)
+{
+    gp_picture_job_run(((embed_run *)user)->encoder, thread, job);
+}
+
+static gp_status take_batch(void *user, void *data, gp_error *err)
+{
+    embed_run *r = user;
+    gp_picture_job *job = data;
+    size_t d = gp_encoder_dims(r->encoder);
+    gp_status st = job->status;
+    if (st != GP_OK) {
+        gp_fail(err, st, "%s", job->error.message);
+    } else {
+        memcpy(r->out + r->taken * d, job->vectors, job->count * d * sizeof(float));
+        for (size_t i = 0; i < job->count; i++) {
+            const gp_picture *p = &job->pictures[i];
+            r->ok[r->taken + i] = p->ok;
+            if (p->ok) r->report->done++;
+            else r->report->failed++;
+            if (!p->ok && r->options->failed) r->options->failed(r->options->user, r->taken + i, p->path, p->message);
+        }
+        r->taken += job->count;
+        r->report->decode_seconds += job->seconds.decode;
+        r->report->resize_seconds += job->seconds.resize;
+        r->report->image_tower_seconds += job->seconds.tower;
+        if (!gp_ticker_update(&r->ticker, r->taken, r->report->failed)) st = gp_fail(err, GP_ERR_STOPPED, "stopped");
+    }
+    gp_picture_job_free(job);
+    return st;
+}
+
+static void drop_batch(void *user, void *job)
+{
+    (void)user;
+    gp_picture_job_free(job);
+}
+
+gp_status gp_stage_embed_files(const gp_clip *clip, const char *const *paths, size_t n, const gp_embed_options *options,
+                               float *out, bool *ok, gp_report *report, gp_error *err)
+{
+    double start = gp_clock_now();
+    gp_report counts = {0};
+    embed_run r = {.options = options, .paths = paths, .n = n, .out = out, .ok = ok, .report = &counts};
+    gp_ticker_init(&r.ticker, "embed", n, options->progress, options->user);
+    gp_status st = gp_encoder_open(clip, options->threads, (size_t)(options->batch > 0 ? options->batch : 0),
+                                   options->max_pixels, &r.encoder, err);
+    if (st == GP_OK && gp_encoder_batch(r.encoder) == 0) st = gp_fail(err, GP_ERR_UNSUPPORTED, "the model has no image tower");
+    if (st == GP_OK) {
+        size_t window = (size_t)gp_encoder_threads(r.encoder) * 2;
+        gp_pipe pipe = {.threads = gp_encoder_threads(r.encoder), .window = window, .next = next_batch, .work = work_batch,
+                        .take = take_batch, .drop = drop_batch};
+        st = gp_pipe_run(&pipe, &r, err);
+        gp_ticker_finish(&r.ticker);
+    }
+    gp_encoder_close(r.encoder);
+    counts.seconds = gp_clock_now() - start;
+    if (report) *report = counts;
+    return st;
+}
+
+gp_status gp_stage_embed_texts(const gp_clip *clip, const char *const *texts, size_t n, int threads, float *out,
+                               uint32_t *tokens, bool *truncated, gp_error *err)
+{
+    gp_encoder *encoder = NULL;
+    GP_TRY(gp_encoder_open(clip, threads, 1, 0, &encoder, err));
+    gp_status st = gp_encoder_texts(encoder, texts, n, out, tokens, truncated, NULL, err);
+    gp_encoder_close(encoder);
+    return st;
+}
+
+gp_status gp_stage_encode_planes(const gp_clip *clip, const float *planes, size_t n, int threads, float *out, gp_error *err)
+{
+    gp_encoder *encoder = NULL;
+    GP_TRY(gp_encoder_open(clip, threads, 0, 0, &encoder, err));
+    gp_status st = gp_encoder_planes(encoder, planes, n, out, err);
+    gp_encoder_close(encoder);
+    return st;
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT
+ * An encoder holds what each thread needs, made once: a tower's worker and room for a batch of prepared pictures. */
+#include "stage/encode.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "image/image.h"
+#include "stage/encode_private.h"
+#include "stage/pipe.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define IMAGE_FILE_LIMIT ((uint64_t)1 << 30)
+#define TOKENS_AT_ONCE 1024 /* rows of one matrix product: enough to keep it busy, small enough for the cache */
+
+struct gp_encoder {
+    const gp_clip *clip;
+    int threads;
+    size_t images, tokens, dims, plane_floats; /* plane_floats = 3 * s * s */
+    uint64_t max_pixels;
+    gp_clip_worker **workers; /* [threads] */
+    float **planes;           /* [threads] of [images, 3, s, s] */
+    float **packed;           /* [threads] of [images, d] */
+};
+
+static size_t batch_for(const gp_model_facts *facts, size_t wanted)
+{
+    size_t side = facts->patch ? facts->image_side / facts->patch : 1;
+    size_t rows = side * side + 1;
+    size_t batch = wanted ? wanted : TOKENS_AT_ONCE / rows;
+    if (batch < 1) batch = 1;
+    return batch > GP_BATCH_MAX ? GP_BATCH_MAX : batch;
+}
+
+gp_status gp_encoder_open(const gp_clip *clip, int threads, size_t images, uint64_t max_pixels, gp_encoder **out, gp_error *err)
+{
+    gp_model_facts facts = {0};
+    gp_clip_facts(clip, &facts);
+    gp_encoder *e = gp_mem_zero(1, sizeof *e);
+    if (!e) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the encoder");
+    gp_status st = GP_OK;
+    e->clip = clip;
+    e->threads = gp_pipe_threads(threads);
+    e->images = facts.has_image_tower ? batch_for(&facts, images) : 0;
+    e->tokens = facts.has_text_tower ? (facts.context > TOKENS_AT_ONCE ? facts.context : TOKENS_AT_ONCE) : 0;
+    e->dims = facts.embedding;
+    e->plane_floats = (size_t)3 * facts.image_side * facts.image_side;
+    e->max_pixels = max_pixels ? max_pixels : GP_MAX_PIXELS;
+    size_t n = (size_t)e->threads;
+    e->workers = gp_mem_zero(n, sizeof *e->workers);
+    e->planes = gp_mem_zero(n, sizeof *e->planes);
+    e->packed = gp_mem_zero(n, sizeof *e->packed);
+    if (!e->workers || !e->planes || !e->packed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the encoder"));
+    for (size_t i = 0; i < n; i++) {
+        GP_GO(gp_clip_worker_new(clip, e->images, e->tokens, &e->workers[i], err));
+        if (!e->images) continue;
+        GP_GO(gp_alloc_aligned((void **)&e->planes[i], e->images * e->plane_floats, sizeof(float), "a batch of pictures", err));
+        GP_GO(gp_alloc_aligned((void **)&e->packed[i], e->images * e->dims, sizeof(float), "a batch of embeddings", err));
+    }
+    *out = e;
+    return GP_OK;
+out:
+    gp_encoder_close(e);
+    return st;
+}
+
+void gp_encoder_close(gp_encoder *e)
+{
+    if (!e) return;
+    for (int i = 0; i < e->threads; i++) {
+        if (e->workers) gp_clip_worker_free(e->workers[i]);
+        if (e->planes) gp_mem_free(e->planes[i]);
+        if (e->packed) gp_mem_free(e->packed[i]);
+    }
+    gp_mem_free(e->packed);
+    gp_mem_free(e->planes);
+    gp_mem_free(e->workers);
+    gp_mem_free(e);
+}
+
+int gp_encoder_threads(const gp_encoder *e) { return e->threads; }
+size_t gp_encoder_batch(const gp_encoder *e) { return e->images; }
+size_t gp_encoder_tokens(const gp_encoder *e) { return e->tokens; }
+size_t gp_encoder_dims(const gp_encoder *e) { return e->dims; }
+
+/* ------------------------------------------------------------------ pictures */
+
+gp_status gp_picture_job_new(const gp_encoder *e, size_t count, gp_picture_job **out, gp_error *err)
+{
+    gp_picture_job *job = gp_mem_zero(1, sizeof *job);
+    if (job) {
+        job->count = count;
+        job->pictures = gp_mem_zero(count, sizeof *job->pictures);
+        job->vectors = gp_mem_zero(count * e->dims, sizeof *job->vectors);
+    }
+    if (!job || !job->pictures || !job->vectors) {
+        gp_picture_job_free(job);
+        return gp_fail(err, GP_ERR_MEMORY, "out of memory for a batch of %zu pictures", count);
+    }
+    *out = job;
+    return GP_OK;
+}
+
+void gp_picture_job_free(gp_picture_job *job)
+{
+    if (!job) return;
+    gp_mem_free(job->vectors);
+    gp_mem_free(job->pictures);
+    gp_mem_free(job);
+}
+
+/* One file to planes [3,s,s].  MEMORY is the machine's failure, all else the file's. */
+static gp_status prepare(const gp_encoder *e, const char *path, float *planes, gp_encode_seconds *seconds, gp_error *err)
+{
+    gp_bytes bytes = {0};
+    gp_pixels pixels = {0};
+    gp_status st = GP_OK;
+    double start = gp_clock_now();
+    GP_GO(gp_file_read(path, IMAGE_FILE_LIMIT, &bytes, err));
+    GP_GO(gp_image_decode_bytes(bytes.data, bytes.size, e->max_pixels, &pixels, err));
+    double decoded = gp_clock_now();
+    seconds->decode += decoded - start;
+    st = gp_preprocess_planes(gp_clip_preprocess(e->clip), &pixels, planes, err);
+    seconds->resize += gp_clock_now() - decoded;
+out:
+    gp_pixels_clear(&pixels);
+    gp_bytes_clear(&bytes);
+    return st;
+}
+
+void gp_picture_job_run(gp_encoder *e, int thread, gp_picture_job *job)
+{
+    float *planes = e->planes[thread], *packed = e->packed[thread];
+    size_t good = 0;
+    for (size_t i = 0; i < job->count; i++) {
+        gp_picture *p = &job->pictures[i];
+        gp_error err = {0};
+        gp_status st = prepare(e, p->path, planes + good * e->plane_floats, &job->seconds, &err);
+        if (st == GP_ERR_MEMORY) {
+            job->status = st, job->error = err;
+            return;
+        }
+        p->ok = st == GP_OK;
+        if (p->ok) good++;
+        else snprintf(p->message, sizeof p->message, "%.*s", (int)sizeof p->message - 1, err.message);
+    }
+    if (good == 0) return;
+    double start = gp_clock_now();
+    job->status = gp_clip_run_images(e->workers[thread], planes, good, packed, &job->error);
+    job->seconds.tower += gp_clock_now() - start;
+    if (job->status != GP_OK) return;
+    for (size_t i = 0, row = 0; i < job->count; i++) {
+        if (job->pictures[i].ok) memcpy(job->vectors + i * e->dims, packed + row++ * e->dims, e->dims * sizeof(float));
+    }
+}
+
+/* ------------------------------------------------------------------ prepared planes */
+
+typedef struct plane_job {
+    size_t first, count;
+    gp_status status;
+    gp_error error;
+} plane_job;
+
+typedef struct plane_run {
+    gp_encoder *encoder;
+    const float *planes; /* [n,3,s,s] */
+    float *out;          /* [n,d] */
+    size_t n, made;
+} plane_run;
+
+static gp_status plane_next(void *user, void **job, gp_error *err)
+{
+    plane_run *r = user;
+    if (r->made == r->n) return GP_OK;
+    plane_job *j = gp_mem_zero(1, sizeof *j);
+    if (!j) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a batch");
+    j->first = r->made;
+    j->count = r->n - r->made < r->encoder->images ? r->n - r->made : r->encoder->images;
+    r->made += j->count;
+    *job = j;
+    return GP_OK;
+}
+
+static void plane_work(void *user, int thread, void *job)
+{
+    plane_run *r = user;
+    plane_job *j = job;
+    const gp_encoder *e = r->encoder;
+    j->status = gp_clip_run_images(e->workers[thread], r->planes + j->first * e->plane_floats, j->count,
+                                   r->out + j->first * e->dims, &j->error);
+}
+
+static gp_status plane_take(void *user, void *job, gp_error *err)
+{
+    (void)user;
+    plane_job *j = job;
+    gp_status st = j->status;
+    if (st != GP_OK) gp_fail(err, st, "%s", j->error.message);
+    gp_mem_free(j);
+    return st;
+}
+
+static void plane_drop(void *user, void *job)
+{
+    (void)user;
+    gp_mem_free(job);
+}
+
+gp_status gp_encoder_planes(gp_encoder *e, const float *planes, size_t n, float *out, gp_error *err)
+{
+    if (!e->images) return gp_fail(err, GP_ERR_UNSUPPORTED, "the model has no image tower");
+    plane_run run = {.encoder = e, .planes = planes, .out = out, .n = n};
+    gp_pipe pipe = {.threads = e->threads, .window = (size_t)e->threads * 2, .next = plane_next, .work = plane_work,
+                    .take = plane_take, .drop = plane_drop};
+    return gp_pipe_run(&pipe, &run, err);
+}
+
+gp_clip_worker *gp_encoder_worker(gp_encoder *e, int thread) { return e->workers[thread]; }
+const gp_clip *gp_encoder_clip(const gp_encoder *e) { return e->clip; }

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT
+ * Encoding on several threads: files -> decode -> preprocess -> image tower, and texts -> tokens -> text tower.
+ * Parallel over images: each thread does all the steps of a batch of its own, so that no core waits for another.
+ * Memory: threads * (batch * 12 * s * s bytes + a tower's worker), whatever the number of files. */
+#ifndef GP_STAGE_ENCODE_H
+#define GP_STAGE_ENCODE_H
+
+#include "model/clip.h"
+
+typedef struct gp_encode_seconds {
+    double decode, resize, tower;
+} gp_encode_seconds;
+
+typedef struct gp_encoder gp_encoder;
+/* threads 0: all processors.  images: pictures a thread encodes at once, 0: chosen by the model, capped at GP_BATCH_MAX.
+ * tokens: text tokens at once, 0: chosen. */
+#define GP_BATCH_MAX 64
+gp_status gp_encoder_open(const gp_clip *clip, int threads, size_t images, uint64_t max_pixels, gp_encoder **out, gp_error *err);
+void gp_encoder_close(gp_encoder *encoder);
+int gp_encoder_threads(const gp_encoder *encoder);
+size_t gp_encoder_batch(const gp_encoder *encoder);
+size_t gp_encoder_tokens(const gp_encoder *encoder);
+size_t gp_encoder_dims(const gp_encoder *encoder);
+
+/* ---- pictures */
+typedef struct gp_picture {
+    int64_t id;       /* the caller's */
+    const char *path; /* borrowed from the caller */
+    bool ok;
+    char message[400]; /* what was wrong with the file, when not ok */
+} gp_picture;
+typedef struct gp_picture_job {
+    size_t count;
+    gp_picture *pictures; /* [count], count <= batch */
+    float *vectors;       /* [count, d]; rows of pictures that are not ok are zero */
+    gp_status status;     /* of the tower: not OK ends the stage */
+    gp_error error;
+    gp_encode_seconds seconds;
+} gp_picture_job;
+gp_status gp_picture_job_new(const gp_encoder *encoder, size_t count, gp_picture_job **out, gp_error *err);
+void gp_picture_job_free(gp_picture_job *job);
+/* Thread `thread` of the encoder does the job. */
+void gp_picture_job_run(gp_encoder *encoder, int thread, gp_picture_job *job);
+
+/* ---- texts */
+/* Encode texts [n] -> out [n, d]; tokens, truncated [n] may be NULL.  Sorted by length and packed; order is kept. */
+gp_status gp_encoder_texts(gp_encoder *encoder, const char *const *texts, size_t n, float *out, uint32_t *tokens,
+                           bool *truncated, double *seconds, gp_error *err);
+
+/* Planes that are already prepared: [n,3,s,s] -> out [n,d]. */
+gp_status gp_encoder_planes(gp_encoder *encoder, const float *planes, size_t n, float *out, gp_error *err);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ * The whole product as a table of contents:
+ *   add     files -> rows: content hash, header, prompt                              add.c
+ *   score   rows -> embeddings -> scores, what is missing only                       score.c  encode.c  encode_texts.c
+ *   select  scores -> picks: best of N per prompt, best K, threshold                 select.c
+ *   sheet   picks -> a picture to look at                                            report/sheet.c
+ * Each stage reads what lacks its result and adds it, so each can be stopped, repeated, and called alone. */
+#include "stage/stage.h"
+
+#include "report/report.h"
+
+gp_status gp_stage_run(gp_catalog *cat, const gp_clip *clip, const char *model_name, const gp_run_options *options,
+                       gp_run_report *report, gp_error *err)
+{
+    gp_run_report counts = {0};
+    gp_status st = GP_OK;
+    GP_GO(gp_stage_add(cat, &options->add, &counts.add, err));
+    GP_GO(gp_stage_score(cat, clip, model_name, &options->score, &counts.score, err));
+    GP_GO(gp_stage_select(cat, NULL, &options->pick, &counts.pick, err));
+    if (options->sheet.file) GP_GO(gp_report_sheet(cat, &options->sheet, &counts.sheet, err));
+out:
+    if (report) *report = counts; /* also after a stop: what was done so far */
+    return st;
+}

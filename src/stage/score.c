@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT
+ * Score: embed what lacks an embedding by this model, then score every pair that has both.
+ *   prompts without embedding -> tokens -> text tower  -> catalog   (each text once, however many images share it)
+ *   images without embedding  -> decode, resize, tower -> catalog   (one transaction a batch)
+ *   pairs without score       -> 100 * max(cos, 0)     -> catalog
+ * A kill at any moment loses the batches under way and nothing else: the next call reads what is still missing. */
+#include "stage/stage.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "catalog/catalog.h"
+#include "model/scorer.h"
+#include "stage/encode.h"
+#include "stage/pipe.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define PAGE 4096           /* rows of missing work read at once */
+#define SCORES_PER_COMMIT 4096
+#define TEXT_RULE "clip-bpe/cut-keeps-end"
+
+typedef struct score_run {
+    gp_catalog *cat;
+    gp_encoder *encoder;
+    int64_t encoder_id;
+    bool retry_failed;
+    gp_report *report;
+    gp_ticker ticker;
+    gp_cat_todo page; /* images of the page under way */
+    size_t page_at;
+    int64_t after; /* last image id read */
+    bool pages_ended;
+} score_run;
+
+/* ------------------------------------------------------------------ prompts */
+
+static gp_status score_prompts(score_run *r, gp_error *err)
+{
+    size_t d = gp_encoder_dims(r->encoder);
+    int64_t after = 0;
+    for (;;) {
+        gp_cat_todo todo = {0};
+        float *vectors = NULL; /* [count, d] */
+        uint32_t *tokens = NULL;
+        bool *truncated = NULL;
+        gp_status st = GP_OK;
+        GP_GO(gp_cat_prompts_todo(r->cat, r->encoder_id, after, PAGE, &todo, err));
+        if (todo.count == 0) goto out;
+        after = todo.ids[todo.count - 1];
+        GP_GO(gp_alloc((void **)&vectors, todo.count * d, sizeof *vectors, "prompt embeddings", err));
+        GP_GO(gp_alloc((void **)&tokens, todo.count, sizeof *tokens, "prompt embeddings", err));
+        GP_GO(gp_alloc((void **)&truncated, todo.count, sizeof *truncated, "prompt embeddings", err));
+        GP_GO(gp_encoder_texts(r->encoder, (const char *const *)todo.paths, todo.count, vectors, tokens, truncated,
+                               &r->report->text_tower_seconds, err));
+        GP_GO(gp_cat_begin(r->cat, err));
+        for (size_t i = 0; i < todo.count; i++) {
+            GP_GO(gp_cat_prompt_embedding_put(r->cat, todo.ids[i], r->encoder_id, vectors + i * d, (uint32_t)d, tokens[i],
+                                              truncated[i], err));
+        }
+        GP_GO(gp_cat_commit(r->cat, err));
+        if (!gp_ticker_update(&r->ticker, 0, 0)) st = gp_fail(err, GP_ERR_STOPPED, "stopped");
+    out:
+        if (st != GP_OK) gp_cat_rollback(r->cat);
+        bool ended = todo.count == 0;
+        gp_mem_free(truncated);
+        gp_mem_free(tokens);
+        gp_mem_free(vectors);
+        gp_cat_todo_clear(&todo);
+        if (st != GP_OK || ended) return st;
+    }
+}
+
+/* ------------------------------------------------------------------ images */
+
+static gp_status next_batch(void *user, void **out, gp_error *err)
+{
+    score_run *r = user;
+    if (r->ticker.stopped) return gp_fail(err, GP_ERR_STOPPED, "stopped");
+    if (r->page_at == r->page.count && !r->pages_ended) {
+        gp_cat_todo_clear(&r->page);
+        r->page_at = 0;
+        GP_TRY(gp_cat_images_todo(r->cat, r->encoder_id, r->after, PAGE, r->retry_failed, &r->page, err));
+        r->pages_ended = r->page.count == 0;
+        if (r->page.count) r->after = r->page.ids[r->page.count - 1];
+    }
+    size_t left = r->page.count - r->page_at, batch = gp_encoder_batch(r->encoder);
+    if (left == 0) return GP_OK;
+    gp_picture_job *job;
+    GP_TRY(gp_picture_job_new(r->encoder, left < batch ? left : batch, &job, err));
+    for (size_t i = 0; i < job->count; i++) {
+        job->pictures[i].id = r->page.ids[r->page_at + i];
+        /* The path goes with the job: the page may be replaced before the job is taken. */
+        job->pictures[i].path = r->page.paths[r->page_at + i];
+        r->page.paths[r->page_at + i] = NULL;
+    }
+    r->page_at += job->count;
+    *out = job;
+    return GP_OK;
+}
+
+static void work_batch(void *user, int thread, void *job)
+{
+    gp_picture_job_run(((score_run *)user)->encoder, thread, job);
+}
+
+static void drop_batch(void *user, void *data)
+{
+    (void)user;
+    gp_picture_job *job = data;
+    for (size_t i = 0; i < job->count; i++) gp_mem_free((void *)(uintptr_t)job->pictures[i].path);
+    gp_picture_job_free(job);
+}
+
+static gp_status write_batch(score_run *r, const gp_picture_job *job, gp_error *err)
+{
+    size_t d = gp_encoder_dims(r->encoder);
+    GP_TRY(gp_cat_begin(r->cat, err));
+    for (size_t i = 0; i < job->count; i++) {
+        const gp_picture *p = &job->pictures[i];
+        if (p->ok) {
+            GP_TRY(gp_cat_image_embedding_put(r->cat, p->id, r->encoder_id, job->vectors + i * d, (uint32_t)d, err));
+            GP_TRY(gp_cat_failure_clear(r->cat, p->id, "score", err));
+        } else {
+            GP_TRY(gp_cat_failure_put(r->cat, p->path, 0, 0, p->id, "score", p->message, err));
+        }
+    }
+    return gp_cat_commit(r->cat, err);
+}
+
+static gp_status take_batch(void *user, void *data, gp_error *err)
+{
+    score_run *r = user;
+    gp_picture_job *job = data;
+    gp_status st = job->status;
+    if (st != GP_OK) gp_fail(err, st, "%s", job->error.message);
+    else st = write_batch(r, job, err);
+    if (st == GP_OK) {
+        for (size_t i = 0; i < job->count; i++) {
+            if (job->pictures[i].ok) r->report->done++;
+            else r->report->failed++;
+        }
+        r->report->decode_seconds += job->seconds.decode;
+        r->report->resize_seconds += job->seconds.resize;
+        r->report->image_tower_seconds += job->seconds.tower;
+        if (!gp_ticker_update(&r->ticker, r->report->done + r->report->failed, r->report->failed))
+            st = gp_fail(err, GP_ERR_STOPPED, "stopped");
+    } else {
+        gp_cat_rollback(r->cat);
+    }
+    drop_batch(NULL, job);
+    return st;
+}
+
+static gp_status score_images(score_run *r, gp_error *err)
+{
+    int threads = gp_encoder_threads(r->encoder);
+    gp_pipe pipe = {.threads = threads, .window = (size_t)threads * 2, .next = next_batch, .work = work_batch,
+                    .take = take_batch, .drop = drop_batch};
+    gp_status st = gp_pipe_run(&pipe, r, err);
+    gp_cat_todo_clear(&r->page);
+    return st;
+}
+
+/* ------------------------------------------------------------------ pairs */
+
+typedef struct pair_run {
+    gp_catalog *cat;
+    const gp_scorer *scorer;
+    const char *scorer_id;
+    uint64_t since_commit;
+    gp_status status;
+    gp_error error;
+} pair_run;
+
+static bool score_pair(void *user, int64_t image, int64_t prompt, const float *image_vector, const float *text_vector, uint32_t d)
+{
+    pair_run *p = user;
+    double value = p->scorer->score(image_vector, text_vector, d);
+    p->status = gp_cat_score_put(p->cat, image, prompt, p->scorer_id, value, &p->error);
+    return p->status == GP_OK && ++p->since_commit < SCORES_PER_COMMIT;
+}
+
+/* A page of pairs a transaction, until none is left. */
+static gp_status score_pairs(gp_catalog *cat, const gp_scorer *scorer, const char *scorer_id, int64_t encoder, gp_error *err)
+{
+    for (;;) {
+        pair_run p = {.cat = cat, .scorer = scorer, .scorer_id = scorer_id};
+        gp_status st = GP_OK;
+        GP_GO(gp_cat_begin(cat, err));
+        GP_GO(gp_cat_pairs_todo(cat, scorer_id, encoder, score_pair, &p, err));
+        if (p.status != GP_OK) GP_GO(gp_fail(err, p.status, "%s", p.error.message));
+        GP_GO(gp_cat_commit(cat, err));
+    out:
+        if (st != GP_OK) gp_cat_rollback(cat);
+        if (st != GP_OK || p.since_commit < SCORES_PER_COMMIT) return st;
+    }
+}
+
+/* ------------------------------------------------------------------ the stage */
+
+static gp_status begin(score_run *r, const gp_clip *clip, const char *model_name, gp_cat_scorer *scorer, gp_error *err)
+{
+    gp_model_facts facts = {0};
+    gp_clip_facts(clip, &facts);
+    if (!facts.has_image_tower || !facts.has_text_tower)
+        return gp_fail(err, GP_ERR_UNSUPPORTED, "model '%s' has no %s tower: it cannot score pairs", model_name,
+                       facts.has_image_tower ? "text" : "image");
+    gp_cat_encoder encoder = {.model = model_name, .weight_hash = facts.weight_hash, .precision = facts.precision,
+                              .preprocess_id = facts.preprocess_id, .text_rule = TEXT_RULE, .dims = facts.embedding};
+    GP_TRY(gp_cat_encoder_put(r->cat, &encoder, &r->encoder_id, err));
+    scorer->encoder = r->encoder_id;
+    return gp_cat_scorer_put(r->cat, scorer, err);
+}
+
+gp_status gp_stage_score(gp_catalog *cat, const gp_clip *clip, const char *model_name, const gp_score_options *options,
+                         gp_report *report, gp_error *err)
+{
+    double start = gp_clock_now();
+    gp_report counts = {0};
+    score_run r = {.cat = cat, .retry_failed = options->retry_failed, .report = &counts};
+    gp_model_facts facts = {0};
+    gp_clip_facts(clip, &facts);
+    const gp_scorer *clip_score = gp_scorer_find("clip");
+    char scorer_id[512];
+    gp_scorer_id(clip_score, facts.weight_hash, facts.precision, facts.preprocess_id, TEXT_RULE, scorer_id, sizeof scorer_id);
+    gp_cat_scorer scorer = {.id = scorer_id, .name = clip_score->name, .scale = clip_score->scale, .higher_better = clip_score->higher_better};
+    uint64_t todo = 0;
+    gp_status st = GP_OK;
+    GP_GO(begin(&r, clip, model_name, &scorer, err));
+    GP_GO(gp_cat_images_todo_count(cat, r.encoder_id, r.retry_failed, &todo, &counts.skipped, err));
+    gp_ticker_init(&r.ticker, "score", todo, options->progress, options->user);
+    GP_GO(gp_encoder_open(clip, options->threads, (size_t)(options->batch > 0 ? options->batch : 0), options->max_pixels,
+                          &r.encoder, err));
+    GP_GO(score_prompts(&r, err));
+    gp_status images = score_images(&r, err); /* stopped: score what there is before saying so */
+    if (images != GP_OK && images != GP_ERR_STOPPED) GP_GO(images);
+    GP_GO(score_pairs(cat, clip_score, scorer_id, r.encoder_id, images == GP_OK ? err : NULL));
+    st = images;
+    gp_ticker_finish(&r.ticker);
+out:
+    gp_encoder_close(r.encoder);
+    counts.seconds = gp_clock_now() - start;
+    if (report) *report = counts;
+    return st;
+}
