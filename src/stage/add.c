@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Add: walk -> read -> hash, header, metadata, prompt -> catalog.
- * One thread walks, the calling thread asks the catalog which files are new and writes, workers read and parse.  A known
- * file (same path, size and time) is not read again, unless a prompt table is given, which may say something new of it.
- * Prompt precedence: table, then metadata inside the file, then side-car. */
+ * One thread walks, the calling thread asks the catalog which files are new and writes, workers read and parse.  A
+ * known file (same path, size and time) is not read again, unless a prompt table is given, which may say something new
+ * of it. Prompt precedence: table, then metadata inside the file, then side-car. */
 #include "stage/stage.h"
 
 #include "base/clock.h"
@@ -23,8 +23,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FILE_LIMIT ((uint64_t)1 << 30)
-#define FOUND_AHEAD 1024       /* files that the walk may be ahead of the reading */
+#define FILE_LIMIT       ((uint64_t)1 << 30)
+#define FOUND_AHEAD      1024 /* files that the walk may be ahead of the reading */
 #define FILES_PER_COMMIT 256
 
 enum { STRENGTH_SIDECAR = 1, STRENGTH_METADATA = 2, STRENGTH_TABLE = 3 };
@@ -52,7 +52,7 @@ typedef struct add_run {
     gp_table *table;
     size_t image_column, prompt_column;
     uint8_t *row_seen; /* [rows of the table] */
-    gp_queue *found; /* file_job, from the walking thread */
+    gp_queue *found;   /* file_job, from the walking thread */
     gp_status walk_status;
     gp_error walk_error;
     gp_report *report;
@@ -116,7 +116,10 @@ static void walk_thread(void *user, int index)
 
 /* ------------------------------------------------------------------ reading a file (workers) */
 
-static char *without_null(const char *text) { return text ? gp_str_dup(text) : NULL; }
+static char *without_null(const char *text)
+{
+    return text ? gp_str_dup(text) : NULL;
+}
 
 /* {"settings of the file": ..., "columns of the table": ...} as one flat object. */
 static gp_status merge_settings(const add_run *r, const file_job *job, const char *from_file, char **out, gp_error *err)
@@ -140,12 +143,14 @@ static gp_status merge_settings(const add_run *r, const file_job *job, const cha
     return *out ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the settings of '%s'", job->path);
 }
 
-static gp_status set_prompt(file_job *job, const char *raw, bool webui_syntax, int strength, const char *source, gp_error *err)
+static gp_status set_prompt(file_job *job, const char *raw, bool webui_syntax, int strength, const char *source,
+                            gp_error *err)
 {
     job->raw = gp_str_dup(raw);
     job->source = gp_str_dup(source);
     job->strength = strength;
-    if (!job->raw || !job->source) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path);
+    if (!job->raw || !job->source)
+        return gp_fail(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path);
     return gp_prompt_clean(raw, webui_syntax, &job->prompt, err);
 }
 
@@ -229,8 +234,10 @@ static void work_file(void *user, int thread, void *data)
 {
     (void)thread;
     file_job *job = data;
-    if (job->problem) gp_fail(&job->error, GP_ERR_IO, "%s", job->problem);
-    else job->ok = read_file(user, job, &job->error) == GP_OK;
+    if (job->problem)
+        gp_fail(&job->error, GP_ERR_IO, "%s", job->problem);
+    else
+        job->ok = read_file(user, job, &job->error) == GP_OK;
 }
 
 /* ------------------------------------------------------------------ the calling thread */
@@ -295,24 +302,34 @@ static gp_status write_file(add_run *r, const file_job *job, gp_error *err)
         r->report->failed++;
         return gp_cat_failure_put(r->cat, job->path, job->size, job->mtime_ns, 0, "add", job->error.message, err);
     }
-    gp_cat_image image = {.hash = job->hash, .bytes = job->size, .format = gp_image_format_name(job->head.format),
-                          .width = job->head.width, .height = job->head.height, .orientation = job->head.orientation};
+    gp_cat_image image = {.hash = job->hash,
+                          .bytes = job->size,
+                          .format = gp_image_format_name(job->head.format),
+                          .width = job->head.width,
+                          .height = job->head.height,
+                          .orientation = job->head.orientation};
     int64_t id = 0, before = 0;
     bool fresh = false;
     GP_TRY(gp_cat_path_known(r->cat, job->path, job->size, job->mtime_ns, &before, err));
     GP_TRY(gp_cat_image_put(r->cat, &image, job->path, job->size, job->mtime_ns, &id, &fresh, err));
     if (before == 0) GP_TRY(gp_cat_failure_clear(r->cat, id, "score", err)); /* a new place: worth another try */
     if (job->prompt) {
-        gp_cat_prompt prompt = {.text = job->prompt, .raw = job->raw, .negative = job->negative, .source = job->source,
-                                .strength = job->strength, .settings_json = job->settings};
+        gp_cat_prompt prompt = {.text = job->prompt,
+                                .raw = job->raw,
+                                .negative = job->negative,
+                                .source = job->source,
+                                .strength = job->strength,
+                                .settings_json = job->settings};
         GP_TRY(gp_cat_prompt_put(r->cat, id, &prompt, NULL, err));
     }
     bool has_prompt = job->prompt != NULL;
     if (!has_prompt) GP_TRY(gp_cat_has_prompt(r->cat, id, &has_prompt, err));
     if (!has_prompt) r->report->without_prompt++;
     if (before == 0 && !fresh) r->report->duplicates++;
-    if (before == 0) r->report->done++;
-    else r->report->skipped++;
+    if (before == 0)
+        r->report->done++;
+    else
+        r->report->skipped++;
     return GP_OK;
 }
 
@@ -349,7 +366,8 @@ static gp_status open_table(add_run *r, gp_error *err)
 {
     if (!r->options->prompts) return GP_OK;
     GP_TRY(gp_table_open(r->options->prompts, &r->table, err));
-    GP_TRY(gp_table_roles(r->table, r->options->image_column, r->options->prompt_column, &r->image_column, &r->prompt_column, err));
+    GP_TRY(gp_table_roles(r->table, r->options->image_column, r->options->prompt_column, &r->image_column,
+                          &r->prompt_column, err));
     r->row_seen = gp_mem_zero(gp_table_rows(r->table), 1);
     return r->row_seen ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the table '%s'", r->options->prompts);
 }
@@ -363,8 +381,12 @@ gp_status gp_stage_add(gp_catalog *cat, const gp_add_options *options, gp_report
     gp_status st = GP_OK;
     r.max_pixels = options->max_pixels ? options->max_pixels : GP_MAX_PIXELS;
     int threads = gp_pipe_threads(options->threads);
-    gp_pipe pipe = {.threads = threads, .window = (size_t)threads * 4, .next = next_file, .work = work_file,
-                    .take = take_file, .drop = drop_file};
+    gp_pipe pipe = {.threads = threads,
+                    .window = (size_t)threads * 4,
+                    .next = next_file,
+                    .work = work_file,
+                    .take = take_file,
+                    .drop = drop_file};
     gp_ticker_init(&r.ticker, "add", 0, options->progress, options->user);
     GP_GO(open_table(&r, err));
     GP_GO(gp_queue_new(FOUND_AHEAD, &r.found, err));
@@ -383,7 +405,8 @@ out:
     if (st == GP_OK && r.walk_status != GP_OK) st = gp_fail(err, r.walk_status, "%s", r.walk_error.message);
     if (st == GP_OK) st = gp_cat_paths_sweep(cat, path_exists, NULL, err);
     if (st == GP_OK) gp_ticker_finish(&r.ticker);
-    for (size_t i = 0; st == GP_OK && r.table && i < gp_table_rows(r.table); i++) counts.rows_without_image += !r.row_seen[i];
+    for (size_t i = 0; st == GP_OK && r.table && i < gp_table_rows(r.table); i++)
+        counts.rows_without_image += !r.row_seen[i];
     gp_queue_free(r.found);
     gp_mem_free(r.row_seen);
     gp_table_close(r.table);

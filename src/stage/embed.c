@@ -52,8 +52,10 @@ static gp_status take_batch(void *user, void *data, gp_error *err)
         for (size_t i = 0; i < job->count; i++) {
             const gp_picture *p = &job->pictures[i];
             r->ok[r->taken + i] = p->ok;
-            if (p->ok) r->report->done++;
-            else r->report->failed++;
+            if (p->ok)
+                r->report->done++;
+            else
+                r->report->failed++;
             if (!p->ok && r->options->failed) r->options->failed(r->options->user, r->taken + i, p->path, p->message);
         }
         r->taken += job->count;
@@ -81,11 +83,16 @@ gp_status gp_stage_embed_files(const gp_clip *clip, const char *const *paths, si
     gp_ticker_init(&r.ticker, "embed", n, options->progress, options->user);
     gp_status st = gp_encoder_open(clip, options->threads, (size_t)(options->batch > 0 ? options->batch : 0),
                                    options->max_pixels, &r.encoder, err);
-    if (st == GP_OK && gp_encoder_batch(r.encoder) == 0) st = gp_fail(err, GP_ERR_UNSUPPORTED, "the model has no image tower");
+    if (st == GP_OK && gp_encoder_batch(r.encoder) == 0)
+        st = gp_fail(err, GP_ERR_UNSUPPORTED, "the model has no image tower");
     if (st == GP_OK) {
         size_t window = (size_t)gp_encoder_threads(r.encoder) * 2;
-        gp_pipe pipe = {.threads = gp_encoder_threads(r.encoder), .window = window, .next = next_batch, .work = work_batch,
-                        .take = take_batch, .drop = drop_batch};
+        gp_pipe pipe = {.threads = gp_encoder_threads(r.encoder),
+                        .window = window,
+                        .next = next_batch,
+                        .work = work_batch,
+                        .take = take_batch,
+                        .drop = drop_batch};
         st = gp_pipe_run(&pipe, &r, err);
         gp_ticker_finish(&r.ticker);
     }
@@ -105,7 +112,8 @@ gp_status gp_stage_embed_texts(const gp_clip *clip, const char *const *texts, si
     return st;
 }
 
-gp_status gp_stage_encode_planes(const gp_clip *clip, const float *planes, size_t n, int threads, float *out, gp_error *err)
+gp_status gp_stage_encode_planes(const gp_clip *clip, const float *planes, size_t n, int threads, float *out,
+                                 gp_error *err)
 {
     gp_encoder *encoder = NULL;
     GP_TRY(gp_encoder_open(clip, threads, 0, 0, &encoder, err));

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define IMAGE_FILE_LIMIT ((uint64_t)1 << 30)
-#define TOKENS_AT_ONCE 1024 /* rows of one matrix product: enough to keep it busy, small enough for the cache */
+#define TOKENS_AT_ONCE   1024 /* rows of one matrix product: enough to keep it busy, small enough for the cache */
 
 struct gp_encoder {
     const gp_clip *clip;
@@ -34,7 +34,8 @@ static size_t batch_for(const gp_model_facts *facts, size_t wanted)
     return batch > GP_BATCH_MAX ? GP_BATCH_MAX : batch;
 }
 
-gp_status gp_encoder_open(const gp_clip *clip, int threads, size_t images, uint64_t max_pixels, gp_encoder **out, gp_error *err)
+gp_status gp_encoder_open(const gp_clip *clip, int threads, size_t images, uint64_t max_pixels, gp_encoder **out,
+                          gp_error *err)
 {
     gp_model_facts facts = {0};
     gp_clip_facts(clip, &facts);
@@ -56,8 +57,10 @@ gp_status gp_encoder_open(const gp_clip *clip, int threads, size_t images, uint6
     for (size_t i = 0; i < n; i++) {
         GP_GO(gp_clip_worker_new(clip, e->images, e->tokens, &e->workers[i], err));
         if (!e->images) continue;
-        GP_GO(gp_alloc_aligned((void **)&e->planes[i], e->images * e->plane_floats, sizeof(float), "a batch of pictures", err));
-        GP_GO(gp_alloc_aligned((void **)&e->packed[i], e->images * e->dims, sizeof(float), "a batch of embeddings", err));
+        GP_GO(gp_alloc_aligned((void **)&e->planes[i], e->images * e->plane_floats, sizeof(float),
+                               "a batch of pictures", err));
+        GP_GO(
+            gp_alloc_aligned((void **)&e->packed[i], e->images * e->dims, sizeof(float), "a batch of embeddings", err));
     }
     *out = e;
     return GP_OK;
@@ -80,10 +83,22 @@ void gp_encoder_close(gp_encoder *e)
     gp_mem_free(e);
 }
 
-int gp_encoder_threads(const gp_encoder *e) { return e->threads; }
-size_t gp_encoder_batch(const gp_encoder *e) { return e->images; }
-size_t gp_encoder_tokens(const gp_encoder *e) { return e->tokens; }
-size_t gp_encoder_dims(const gp_encoder *e) { return e->dims; }
+int gp_encoder_threads(const gp_encoder *e)
+{
+    return e->threads;
+}
+size_t gp_encoder_batch(const gp_encoder *e)
+{
+    return e->images;
+}
+size_t gp_encoder_tokens(const gp_encoder *e)
+{
+    return e->tokens;
+}
+size_t gp_encoder_dims(const gp_encoder *e)
+{
+    return e->dims;
+}
 
 /* ------------------------------------------------------------------ pictures */
 
@@ -112,7 +127,8 @@ void gp_picture_job_free(gp_picture_job *job)
 }
 
 /* One file to planes [3,s,s].  MEMORY is the machine's failure, all else the file's. */
-static gp_status prepare(const gp_encoder *e, const char *path, float *planes, gp_encode_seconds *seconds, gp_error *err)
+static gp_status prepare(const gp_encoder *e, const char *path, float *planes, gp_encode_seconds *seconds,
+                         gp_error *err)
 {
     gp_bytes bytes = {0};
     gp_pixels pixels = {0};
@@ -143,8 +159,10 @@ void gp_picture_job_run(gp_encoder *e, int thread, gp_picture_job *job)
             return;
         }
         p->ok = st == GP_OK;
-        if (p->ok) good++;
-        else snprintf(p->message, sizeof p->message, "%.*s", (int)sizeof p->message - 1, err.message);
+        if (p->ok)
+            good++;
+        else
+            snprintf(p->message, sizeof p->message, "%.*s", (int)sizeof p->message - 1, err.message);
     }
     if (good == 0) return;
     double start = gp_clock_now();
@@ -213,10 +231,20 @@ gp_status gp_encoder_planes(gp_encoder *e, const float *planes, size_t n, float 
 {
     if (!e->images) return gp_fail(err, GP_ERR_UNSUPPORTED, "the model has no image tower");
     plane_run run = {.encoder = e, .planes = planes, .out = out, .n = n};
-    gp_pipe pipe = {.threads = e->threads, .window = (size_t)e->threads * 2, .next = plane_next, .work = plane_work,
-                    .take = plane_take, .drop = plane_drop};
+    gp_pipe pipe = {.threads = e->threads,
+                    .window = (size_t)e->threads * 2,
+                    .next = plane_next,
+                    .work = plane_work,
+                    .take = plane_take,
+                    .drop = plane_drop};
     return gp_pipe_run(&pipe, &run, err);
 }
 
-gp_clip_worker *gp_encoder_worker(gp_encoder *e, int thread) { return e->workers[thread]; }
-const gp_clip *gp_encoder_clip(const gp_encoder *e) { return e->clip; }
+gp_clip_worker *gp_encoder_worker(gp_encoder *e, int thread)
+{
+    return e->workers[thread];
+}
+const gp_clip *gp_encoder_clip(const gp_encoder *e)
+{
+    return e->clip;
+}

@@ -12,10 +12,11 @@ typedef struct gp_encode_seconds {
 } gp_encode_seconds;
 
 typedef struct gp_encoder gp_encoder;
-/* threads 0: all processors.  images: pictures a thread encodes at once, 0: chosen by the model, capped at GP_BATCH_MAX.
- * tokens: text tokens at once, 0: chosen. */
+/* threads 0: all processors.  images: pictures a thread encodes at once, 0: chosen by the model, capped at
+ * GP_BATCH_MAX. tokens: text tokens at once, 0: chosen. */
 #define GP_BATCH_MAX 64
-gp_status gp_encoder_open(const gp_clip *clip, int threads, size_t images, uint64_t max_pixels, gp_encoder **out, gp_error *err);
+gp_status gp_encoder_open(const gp_clip *clip, int threads, size_t images, uint64_t max_pixels, gp_encoder **out,
+                          gp_error *err);
 void gp_encoder_close(gp_encoder *encoder);
 int gp_encoder_threads(const gp_encoder *encoder);
 size_t gp_encoder_batch(const gp_encoder *encoder);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Texts to embeddings.  The mask is causal, so a text needs only its tokens up to end-of-text: texts are sorted by length
- * and packed one after the other into jobs of about a thousand tokens, instead of being padded to 77. */
+ * Texts to embeddings.  The mask is causal, so a text needs only its tokens up to end-of-text: texts are sorted by
+ * length and packed one after the other into jobs of about a thousand tokens, instead of being padded to 77. */
 #include "stage/encode.h"
 
 #include "base/clock.h"
@@ -18,10 +18,10 @@ typedef struct tokens {
 
 typedef struct text_job {
     size_t count;
-    size_t *index;    /* [count] the caller's row of each text */
-    size_t *lengths;  /* [count] tokens that the tower reads */
-    int32_t *ids;     /* [sum of lengths] */
-    float *vectors;   /* [count, d] */
+    size_t *index;   /* [count] the caller's row of each text */
+    size_t *lengths; /* [count] tokens that the tower reads */
+    int32_t *ids;    /* [sum of lengths] */
+    float *vectors;  /* [count, d] */
     gp_status status;
     gp_error error;
     double seconds;
@@ -56,7 +56,8 @@ static gp_status text_next(void *user, void **out, gp_error *err)
     text_run *r = user;
     if (r->made == r->n) return GP_OK;
     size_t count = 0, sum = 0, room = gp_encoder_tokens(r->encoder);
-    while (r->made + count < r->n && sum + r->sorted[r->made + count].length <= room) sum += r->sorted[r->made + count++].length;
+    while (r->made + count < r->n && sum + r->sorted[r->made + count].length <= room)
+        sum += r->sorted[r->made + count++].length;
     text_job *job = gp_mem_zero(1, sizeof *job);
     if (job) {
         job->count = count;
@@ -86,8 +87,8 @@ static void text_work(void *user, int thread, void *data)
     text_run *r = user;
     text_job *job = data;
     double start = gp_clock_now();
-    job->status = gp_clip_run_texts(gp_encoder_worker(r->encoder, thread), job->ids, job->lengths, job->count, job->vectors,
-                                    &job->error);
+    job->status = gp_clip_run_texts(gp_encoder_worker(r->encoder, thread), job->ids, job->lengths, job->count,
+                                    job->vectors, &job->error);
     job->seconds = gp_clock_now() - start;
 }
 
@@ -98,7 +99,8 @@ static gp_status text_take(void *user, void *data, gp_error *err)
     gp_status st = job->status;
     size_t d = gp_encoder_dims(r->encoder);
     if (st == GP_OK) {
-        for (size_t i = 0; i < job->count; i++) memcpy(r->out + job->index[i] * d, job->vectors + i * d, d * sizeof(float));
+        for (size_t i = 0; i < job->count; i++)
+            memcpy(r->out + job->index[i] * d, job->vectors + i * d, d * sizeof(float));
         r->seconds += job->seconds;
     } else {
         gp_fail(err, st, "%s", job->error.message);
@@ -114,10 +116,13 @@ static void text_drop(void *user, void *job)
 }
 
 /* Tokens of each text up to the pooled one. */
-static gp_status tokenise(const gp_clip *clip, const char *const *texts, size_t n, size_t context, tokens *out, gp_error *err)
+static gp_status tokenise(const gp_clip *clip, const char *const *texts, size_t n, size_t context, tokens *out,
+                          gp_error *err)
 {
     const gp_bpe *bpe = gp_clip_tokenizer(clip);
-    if (!bpe) return gp_fail(err, GP_ERR_NOT_FOUND, "the model folder has no tokenizer (vocab.json and merges.txt, or tokenizer.json)");
+    if (!bpe)
+        return gp_fail(err, GP_ERR_NOT_FOUND,
+                       "the model folder has no tokenizer (vocab.json and merges.txt, or tokenizer.json)");
     int32_t *ids = NULL; /* [context] */
     gp_status st = gp_alloc((void **)&ids, context, sizeof *ids, "token ids", err);
     for (size_t i = 0; i < n && st == GP_OK; i++) {
@@ -133,8 +138,8 @@ out:
     return st;
 }
 
-gp_status gp_encoder_texts(gp_encoder *e, const char *const *texts, size_t n, float *out, uint32_t *counts, bool *truncated,
-                           double *seconds, gp_error *err)
+gp_status gp_encoder_texts(gp_encoder *e, const char *const *texts, size_t n, float *out, uint32_t *counts,
+                           bool *truncated, double *seconds, gp_error *err)
 {
     const gp_clip *clip = gp_encoder_clip(e);
     gp_model_facts facts = {0};
@@ -151,8 +156,12 @@ gp_status gp_encoder_texts(gp_encoder *e, const char *const *texts, size_t n, fl
     }
     qsort(run.sorted, n, sizeof *run.sorted, by_length);
     int threads = gp_encoder_threads(e);
-    gp_pipe pipe = {.threads = threads, .window = (size_t)threads * 2, .next = text_next, .work = text_work,
-                    .take = text_take, .drop = text_drop};
+    gp_pipe pipe = {.threads = threads,
+                    .window = (size_t)threads * 2,
+                    .next = text_next,
+                    .work = text_work,
+                    .take = text_take,
+                    .drop = text_drop};
     st = gp_pipe_run(&pipe, &run, err);
     if (seconds) *seconds += run.seconds;
 out:

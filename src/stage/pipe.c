@@ -21,7 +21,10 @@ typedef struct state {
     bool ended, failed; /* no more jobs; results are dropped */
 } state;
 
-int gp_pipe_threads(int wanted) { return wanted > 0 ? wanted : gp_thread_processors(); }
+int gp_pipe_threads(int wanted)
+{
+    return wanted > 0 ? wanted : gp_thread_processors();
+}
 
 static void worker(void *user, int index)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Jobs on worker threads, with results back in order.  The calling thread makes jobs and takes their results; in between
- * they run on `threads` workers.  At most `window` jobs exist at once (bounded queues both ways), and results are taken
- * in the order in which the jobs were made, so that what is written does not depend on the number of threads. */
+ * Jobs on worker threads, with results back in order.  The calling thread makes jobs and takes their results; in
+ * between they run on `threads` workers.  At most `window` jobs exist at once (bounded queues both ways), and results
+ * are taken in the order in which the jobs were made, so that what is written does not depend on the number of threads.
+ */
 #ifndef GP_STAGE_PIPE_H
 #define GP_STAGE_PIPE_H
 

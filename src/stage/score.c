@@ -16,9 +16,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PAGE 4096           /* rows of missing work read at once */
+#define PAGE              4096 /* rows of missing work read at once */
 #define SCORES_PER_COMMIT 4096
-#define TEXT_RULE "clip-bpe/cut-keeps-end"
+#define TEXT_RULE         "clip-bpe/cut-keeps-end"
 
 typedef struct score_run {
     gp_catalog *cat;
@@ -55,8 +55,8 @@ static gp_status score_prompts(score_run *r, gp_error *err)
                                &r->report->text_tower_seconds, err));
         GP_GO(gp_cat_begin(r->cat, err));
         for (size_t i = 0; i < todo.count; i++) {
-            GP_GO(gp_cat_prompt_embedding_put(r->cat, todo.ids[i], r->encoder_id, vectors + i * d, (uint32_t)d, tokens[i],
-                                              truncated[i], err));
+            GP_GO(gp_cat_prompt_embedding_put(r->cat, todo.ids[i], r->encoder_id, vectors + i * d, (uint32_t)d,
+                                              tokens[i], truncated[i], err));
         }
         GP_GO(gp_cat_commit(r->cat, err));
         if (!gp_ticker_update(&r->ticker, 0, 0)) st = gp_fail(err, GP_ERR_STOPPED, "stopped");
@@ -133,12 +133,16 @@ static gp_status take_batch(void *user, void *data, gp_error *err)
     score_run *r = user;
     gp_picture_job *job = data;
     gp_status st = job->status;
-    if (st != GP_OK) gp_fail(err, st, "%s", job->error.message);
-    else st = write_batch(r, job, err);
+    if (st != GP_OK)
+        gp_fail(err, st, "%s", job->error.message);
+    else
+        st = write_batch(r, job, err);
     if (st == GP_OK) {
         for (size_t i = 0; i < job->count; i++) {
-            if (job->pictures[i].ok) r->report->done++;
-            else r->report->failed++;
+            if (job->pictures[i].ok)
+                r->report->done++;
+            else
+                r->report->failed++;
         }
         r->report->decode_seconds += job->seconds.decode;
         r->report->resize_seconds += job->seconds.resize;
@@ -155,8 +159,12 @@ static gp_status take_batch(void *user, void *data, gp_error *err)
 static gp_status score_images(score_run *r, gp_error *err)
 {
     int threads = gp_encoder_threads(r->encoder);
-    gp_pipe pipe = {.threads = threads, .window = (size_t)threads * 2, .next = next_batch, .work = work_batch,
-                    .take = take_batch, .drop = drop_batch};
+    gp_pipe pipe = {.threads = threads,
+                    .window = (size_t)threads * 2,
+                    .next = next_batch,
+                    .work = work_batch,
+                    .take = take_batch,
+                    .drop = drop_batch};
     gp_status st = gp_pipe_run(&pipe, r, err);
     gp_cat_todo_clear(&r->page);
     return st;
@@ -173,7 +181,8 @@ typedef struct pair_run {
     gp_error error;
 } pair_run;
 
-static bool score_pair(void *user, int64_t image, int64_t prompt, const float *image_vector, const float *text_vector, uint32_t d)
+static bool score_pair(void *user, int64_t image, int64_t prompt, const float *image_vector, const float *text_vector,
+                       uint32_t d)
 {
     pair_run *p = user;
     double value = p->scorer->score(image_vector, text_vector, d);
@@ -182,7 +191,8 @@ static bool score_pair(void *user, int64_t image, int64_t prompt, const float *i
 }
 
 /* A page of pairs a transaction, until none is left. */
-static gp_status score_pairs(gp_catalog *cat, const gp_scorer *scorer, const char *scorer_id, int64_t encoder, gp_error *err)
+static gp_status score_pairs(gp_catalog *cat, const gp_scorer *scorer, const char *scorer_id, int64_t encoder,
+                             gp_error *err)
 {
     for (;;) {
         pair_run p = {.cat = cat, .scorer = scorer, .scorer_id = scorer_id};
@@ -206,11 +216,22 @@ static gp_status begin(score_run *r, const gp_clip *clip, const char *model_name
     if (!facts.has_image_tower || !facts.has_text_tower)
         return gp_fail(err, GP_ERR_UNSUPPORTED, "model '%s' has no %s tower: it cannot score pairs", model_name,
                        facts.has_image_tower ? "text" : "image");
-    gp_cat_encoder encoder = {.model = model_name, .weight_hash = facts.weight_hash, .precision = facts.precision,
-                              .preprocess_id = facts.preprocess_id, .text_rule = TEXT_RULE, .dims = facts.embedding};
+    gp_cat_encoder encoder = {.model = model_name,
+                              .weight_hash = facts.weight_hash,
+                              .precision = facts.precision,
+                              .preprocess_id = facts.preprocess_id,
+                              .text_rule = TEXT_RULE,
+                              .dims = facts.embedding};
     GP_TRY(gp_cat_encoder_put(r->cat, &encoder, &r->encoder_id, err));
     scorer->encoder = r->encoder_id;
     return gp_cat_scorer_put(r->cat, scorer, err);
+}
+
+void gp_stage_scorer_id(const gp_clip *clip, char *out, size_t size)
+{
+    gp_model_facts facts = {0};
+    gp_clip_facts(clip, &facts);
+    gp_scorer_id(gp_scorer_find("clip"), facts.weight_hash, facts.precision, facts.preprocess_id, TEXT_RULE, out, size);
 }
 
 gp_status gp_stage_score(gp_catalog *cat, const gp_clip *clip, const char *model_name, const gp_score_options *options,
@@ -219,19 +240,20 @@ gp_status gp_stage_score(gp_catalog *cat, const gp_clip *clip, const char *model
     double start = gp_clock_now();
     gp_report counts = {0};
     score_run r = {.cat = cat, .retry_failed = options->retry_failed, .report = &counts};
-    gp_model_facts facts = {0};
-    gp_clip_facts(clip, &facts);
     const gp_scorer *clip_score = gp_scorer_find("clip");
     char scorer_id[512];
-    gp_scorer_id(clip_score, facts.weight_hash, facts.precision, facts.preprocess_id, TEXT_RULE, scorer_id, sizeof scorer_id);
-    gp_cat_scorer scorer = {.id = scorer_id, .name = clip_score->name, .scale = clip_score->scale, .higher_better = clip_score->higher_better};
+    gp_stage_scorer_id(clip, scorer_id, sizeof scorer_id);
+    gp_cat_scorer scorer = {.id = scorer_id,
+                            .name = clip_score->name,
+                            .scale = clip_score->scale,
+                            .higher_better = clip_score->higher_better};
     uint64_t todo = 0;
     gp_status st = GP_OK;
     GP_GO(begin(&r, clip, model_name, &scorer, err));
     GP_GO(gp_cat_images_todo_count(cat, r.encoder_id, r.retry_failed, &todo, &counts.skipped, err));
     gp_ticker_init(&r.ticker, "score", todo, options->progress, options->user);
-    GP_GO(gp_encoder_open(clip, options->threads, (size_t)(options->batch > 0 ? options->batch : 0), options->max_pixels,
-                          &r.encoder, err));
+    GP_GO(gp_encoder_open(clip, options->threads, (size_t)(options->batch > 0 ? options->batch : 0),
+                          options->max_pixels, &r.encoder, err));
     GP_GO(score_prompts(&r, err));
     gp_status images = score_images(&r, err); /* stopped: score what there is before saying so */
     if (images != GP_OK && images != GP_ERR_STOPPED) GP_GO(images);

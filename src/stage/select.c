@@ -19,15 +19,16 @@ static char *rule_text(const gp_pick_options *o)
     return gp_str_take(&s);
 }
 
-gp_status gp_stage_select(gp_catalog *cat, const char *scorer, const gp_pick_options *options, gp_report *report, gp_error *err)
+gp_status gp_stage_select(gp_catalog *cat, const char *scorer, const gp_pick_options *options, gp_report *report,
+                          gp_error *err)
 {
     double start = gp_clock_now();
     gp_report counts = {0};
-    gp_cat_candidate *rows = NULL;     /* [n] */
-    gp_candidate *candidates = NULL;   /* [n] */
+    gp_cat_candidate *rows = NULL;        /* [n] */
+    gp_candidate *candidates = NULL;      /* [n] */
     uint32_t *rank = NULL, *ranks = NULL; /* [n], [picked] */
-    bool *chosen = NULL;               /* [n] */
-    int64_t *images = NULL;            /* [picked] */
+    bool *chosen = NULL;                  /* [n] */
+    int64_t *images = NULL;               /* [picked] */
     char *last = NULL, *rule = NULL;
     size_t n = 0, picked = 0;
     gp_status st = GP_OK;
@@ -40,8 +41,8 @@ gp_status gp_stage_select(gp_catalog *cat, const char *scorer, const gp_pick_opt
     for (size_t i = 0; i < n; i++)
         candidates[i] = (gp_candidate){.group = rows[i].prompt, .score = rows[i].score, .tie = rows[i].hash};
     GP_GO(gp_rank_groups(candidates, n, rank, err));
-    GP_GO(gp_rank_choose(candidates, rank, n, options->per_prompt, options->top, options->has_min_score, options->min_score,
-                         chosen, &picked, err));
+    GP_GO(gp_rank_choose(candidates, rank, n, options->per_prompt, options->top, options->has_min_score,
+                         options->min_score, chosen, &picked, err));
     GP_GO(gp_alloc((void **)&images, picked, sizeof *images, "picks", err));
     GP_GO(gp_alloc((void **)&ranks, picked, sizeof *ranks, "picks", err));
     for (size_t i = 0, k = 0; i < n; i++) {

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ * goldpan.h section 2: the catalog. */
+#include "api/api.h"
+
+#include "catalog/catalog.h"
+
+gp_status gp_catalog_open(const char *path, unsigned flags, gp_catalog **out, gp_error *err)
+{
+    API_NEEDS(path);
+    API_NEEDS(out);
+    return gp_cat_open(path, flags, out, err);
+}
+
+void gp_catalog_close(gp_catalog *catalog)
+{
+    gp_cat_close(catalog);
+}
+
+const char *gp_catalog_path(const gp_catalog *catalog)
+{
+    return gp_cat_path(catalog);
+}
+
+gp_status gp_catalog_counts(gp_catalog *catalog, gp_counts *counts, gp_error *err)
+{
+    API_NEEDS(catalog);
+    API_NEEDS(counts);
+    return gp_cat_counts(catalog, counts, err);
+}
+
+gp_status gp_catalog_failures(gp_catalog *catalog, bool (*visit)(void *user, const gp_failure *failure), void *user,
+                              gp_error *err)
+{
+    API_NEEDS(catalog);
+    API_NEEDS(visit);
+    return gp_cat_failures(catalog, visit, user, err);
+}
+
+gp_status gp_rows_open(gp_catalog *catalog, const gp_query *query, gp_rows **out, gp_error *err)
+{
+    gp_query q = GP_QUERY_DEFAULTS;
+    API_NEEDS(catalog);
+    API_NEEDS(out);
+    gp_api_options(&q, sizeof q, query);
+    return gp_cat_rows_open(catalog, &q, out, err);
+}
+
+gp_status gp_rows_next(gp_rows *rows, const gp_row **row, gp_error *err)
+{
+    API_NEEDS(rows);
+    API_NEEDS(row);
+    return gp_cat_rows_next(rows, row, err);
+}
+
+void gp_rows_close(gp_rows *rows)
+{
+    gp_cat_rows_close(rows);
+}

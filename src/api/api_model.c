@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT
+ * goldpan.h section 3: models by folder, by the name of the bundled one, or by hub name in the Hugging Face cache. */
+#include "api/api.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "net/hub.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#ifndef GP_DATADIR
+#define GP_DATADIR "/usr/local/share/goldpan"
+#endif
+
+static bool is_folder(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* $GOLDPAN_DATA/models/NAME, else the installed one; *out NULL if neither is there. */
+static gp_status find_bundled(const char *name, char **out, gp_error *err)
+{
+    const char *roots[] = {getenv("GOLDPAN_DATA"), GP_DATADIR};
+    *out = NULL;
+    if (strchr(name, '/')) return GP_OK;
+    for (size_t i = 0; i < 2 && !*out; i++) {
+        if (!roots[i] || !*roots[i]) continue;
+        char *models = gp_path_join(roots[i], "models"), *folder = models ? gp_path_join(models, name) : NULL;
+        gp_mem_free(models);
+        if (!folder) return gp_fail(err, GP_ERR_MEMORY, "out of memory");
+        if (is_folder(folder))
+            *out = folder;
+        else
+            gp_mem_free(folder);
+    }
+    return GP_OK;
+}
+
+gp_status gp_model_find(const char *name, const char *revision, char **folder, gp_error *err)
+{
+    API_NEEDS(name);
+    API_NEEDS(folder);
+    if (is_folder(name)) {
+        *folder = gp_str_dup(name);
+        return *folder ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory");
+    }
+    char *found = NULL;
+    GP_TRY(find_bundled(name, &found, err));
+    if (found) {
+        *folder = found;
+        return GP_OK;
+    }
+    if (!gp_hub_name_valid(name))
+        return gp_fail(err, GP_ERR_NOT_FOUND, "there is no folder '%s', and it is not a model's name", name);
+    gp_error inner = {0};
+    gp_status st = gp_hub_find(name, revision, folder, &inner);
+    if (st == GP_ERR_NOT_FOUND)
+        return gp_fail(err, st, "model '%s' is not on this machine; fetch it with: goldpan model get %s", name, name);
+    if (st != GP_OK) gp_fail(err, st, "%s", inner.message);
+    return st;
+}
+
+gp_status gp_model_open(const char *name, const gp_model_options *options, gp_model **out, gp_error *err)
+{
+    gp_model_options o = GP_MODEL_DEFAULTS;
+    char *folder = NULL;
+    gp_status st = GP_OK;
+    API_NEEDS(out);
+    gp_api_options(&o, sizeof o, options);
+    GP_TRY(gp_model_find(name, o.revision, &folder, err));
+    gp_model *model = gp_mem_zero(1, sizeof *model);
+    char *absolute = gp_path_absolute(name);
+    if (model && absolute) model->name = gp_str_dup(is_folder(name) ? gp_path_base(absolute) : name);
+    if (!model || !model->name) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for model '%s'", name));
+    GP_GO(gp_clip_open(folder, o.precision, o.engine, &model->clip, err));
+    *out = model;
+    model = NULL;
+out:
+    gp_model_close(model);
+    gp_mem_free(absolute);
+    gp_mem_free(folder);
+    return st;
+}
+
+void gp_model_close(gp_model *model)
+{
+    if (!model) return;
+    gp_clip_close(model->clip);
+    gp_mem_free(model->name);
+    gp_mem_free(model);
+}
+
+void gp_model_info(const gp_model *model, gp_model_facts *facts)
+{
+    memset(facts, 0, sizeof *facts);
+    gp_clip_facts(model->clip, facts);
+    facts->name = model->name;
+}
+
+gp_status gp_model_list(bool (*visit)(void *user, const gp_cached_model *model), void *user, gp_error *err)
+{
+    API_NEEDS(visit);
+    return gp_hub_list(visit, user, err);
+}
+
+gp_status gp_model_fetch(const char *name, const gp_fetch_options *options, char **folder, gp_error *err)
+{
+    gp_fetch_options o = GP_FETCH_DEFAULTS;
+    char *where = NULL;
+    API_NEEDS(name);
+    gp_api_options(&o, sizeof o, options);
+    if (!gp_hub_name_valid(name))
+        return gp_fail(err, GP_ERR_USAGE, "'%s' is not a model's name, such as openai/clip-vit-base-patch32", name);
+    GP_TRY(gp_hub_fetch(name, &o, &where, err));
+    if (folder)
+        *folder = where;
+    else
+        gp_mem_free(where);
+    return GP_OK;
+}

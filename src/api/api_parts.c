@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT
+ * goldpan.h section 5: the parts without a catalog. */
+#include "api/api.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "image/image.h"
+#include "ingest/walk.h"
+#include "model/scorer.h"
+#include "stage/stage.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FILE_LIMIT ((uint64_t)1 << 30)
+
+gp_status gp_image_decode(const char *path, uint64_t max_pixels, gp_pixels *out, gp_error *err)
+{
+    gp_bytes bytes = {0};
+    gp_error inner = {0};
+    API_NEEDS(path);
+    API_NEEDS(out);
+    GP_TRY(gp_file_read(path, FILE_LIMIT, &bytes, err));
+    gp_status st = gp_image_decode_bytes(bytes.data, bytes.size, max_pixels ? max_pixels : GP_MAX_PIXELS, out, &inner);
+    gp_bytes_clear(&bytes);
+    return st == GP_OK ? GP_OK : gp_fail(err, st, "'%s': %s", path, inner.message);
+}
+
+void gp_pixels_clear(gp_pixels *pixels)
+{
+    if (!pixels) return;
+    gp_mem_free(pixels->rgb);
+    *pixels = (gp_pixels){0};
+}
+
+gp_status gp_preprocess(const gp_model *model, const gp_pixels *pixels, float *planes, gp_error *err)
+{
+    API_NEEDS(model);
+    API_NEEDS(pixels);
+    API_NEEDS(planes);
+    return gp_preprocess_planes(gp_clip_preprocess(model->clip), pixels, planes, err);
+}
+
+gp_status gp_tokens(const gp_model *model, const char *text, int32_t *ids, size_t capacity, size_t *count, size_t *full,
+                    gp_error *err)
+{
+    API_NEEDS(model);
+    API_NEEDS(text);
+    API_NEEDS(ids);
+    API_NEEDS(count);
+    gp_model_facts facts = {0};
+    gp_clip_facts(model->clip, &facts);
+    const gp_bpe *bpe = gp_clip_tokenizer(model->clip);
+    if (!bpe) return gp_fail(err, GP_ERR_NOT_FOUND, "model '%s' has no tokenizer", model->name);
+    if (capacity < facts.context)
+        return gp_fail(err, GP_ERR_USAGE, "room for %zu ids, but the model's context is %u", capacity, facts.context);
+    return gp_bpe_encode_cut(bpe, text, strlen(text), facts.context, ids, count, full, err);
+}
+
+struct gp_tokenizer {
+    gp_bpe *bpe;
+};
+
+gp_status gp_tokenizer_open(const char *name, gp_tokenizer **out, gp_error *err)
+{
+    char *folder = NULL;
+    API_NEEDS(out);
+    GP_TRY(gp_model_find(name, NULL, &folder, err));
+    gp_tokenizer *t = gp_mem_zero(1, sizeof *t);
+    gp_status st =
+        t ? gp_bpe_open(folder, &t->bpe, err) : gp_fail(err, GP_ERR_MEMORY, "out of memory for the tokenizer");
+    gp_mem_free(folder);
+    if (st == GP_OK)
+        *out = t;
+    else
+        gp_mem_free(t);
+    return st;
+}
+
+void gp_tokenizer_close(gp_tokenizer *tokenizer)
+{
+    if (!tokenizer) return;
+    gp_bpe_free(tokenizer->bpe);
+    gp_mem_free(tokenizer);
+}
+
+gp_status gp_tokenizer_ids(const gp_tokenizer *tokenizer, const char *text, int32_t **ids, size_t *count, gp_error *err)
+{
+    API_NEEDS(tokenizer);
+    API_NEEDS(text);
+    API_NEEDS(ids);
+    API_NEEDS(count);
+    return gp_bpe_encode(tokenizer->bpe, text, strlen(text), ids, count, err);
+}
+
+const char *gp_tokenizer_entry(const gp_tokenizer *tokenizer, int32_t id)
+{
+    return gp_bpe_entry(tokenizer->bpe, id);
+}
+
+gp_status gp_encode_images(const gp_model *model, const float *planes, size_t n, int threads, float *out, gp_error *err)
+{
+    API_NEEDS(model);
+    API_NEEDS(planes);
+    API_NEEDS(out);
+    return gp_stage_encode_planes(model->clip, planes, n, threads, out, err);
+}
+
+gp_status gp_encode_texts(const gp_model *model, const char *const *texts, size_t n, int threads, float *out,
+                          gp_error *err)
+{
+    API_NEEDS(model);
+    API_NEEDS(texts);
+    API_NEEDS(out);
+    return gp_stage_embed_texts(model->clip, texts, n, threads, out, NULL, NULL, err);
+}
+
+gp_status gp_embed_files(const gp_model *model, const char *const *paths, size_t n, const gp_embed_options *options,
+                         float *out, bool *ok, gp_report *report, gp_error *err)
+{
+    gp_embed_options o = GP_EMBED_DEFAULTS;
+    API_NEEDS(model);
+    API_NEEDS(paths);
+    API_NEEDS(out);
+    API_NEEDS(ok);
+    gp_api_options(&o, sizeof o, options);
+    return gp_stage_embed_files(model->clip, paths, n, &o, out, ok, report, err);
+}
+
+/* ------------------------------------------------------------------ paths */
+
+typedef struct path_list {
+    char **items;
+    size_t count, capacity;
+} path_list;
+
+static bool keep_path(void *user, const gp_found *found)
+{
+    path_list *l = user;
+    if (l->count == l->capacity) {
+        size_t more = l->capacity ? l->capacity * 2 : 256;
+        char **grown = gp_mem_resize(l->items, more, sizeof *grown);
+        if (!grown) return false;
+        l->items = grown;
+        l->capacity = more;
+    }
+    char *path = gp_str_dup(found->path);
+    if (path) l->items[l->count++] = path;
+    return path != NULL;
+}
+
+gp_status gp_find_images(const char *const *roots, size_t root_count, char ***paths, size_t *count, gp_error *err)
+{
+    path_list list = {0};
+    API_NEEDS(roots);
+    API_NEEDS(paths);
+    API_NEEDS(count);
+    gp_status st = gp_walk(roots, root_count, keep_path, NULL, &list, err);
+    if (st == GP_ERR_STOPPED) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for %zu paths", list.count);
+    if (st != GP_OK) {
+        gp_paths_free(list.items, list.count);
+        return st;
+    }
+    *paths = list.items;
+    *count = list.count;
+    return GP_OK;
+}
+
+void gp_paths_free(char **paths, size_t count)
+{
+    for (size_t i = 0; i < count; i++) gp_mem_free(paths[i]);
+    gp_mem_free(paths);
+}
+
+void gp_clip_score(const float *images, const float *texts, size_t n, size_t d, double *scores)
+{
+    const gp_scorer *scorer = gp_scorer_find("clip");
+    for (size_t i = 0; i < n; i++) scores[i] = scorer->score(images + i * d, texts + i * d, d);
+}

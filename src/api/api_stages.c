@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ * goldpan.h section 4: whole stages over a catalog. */
+#include "api/api.h"
+
+#include "base/mem.h"
+#include "model/scorer.h"
+#include "report/report.h"
+#include "stage/stage.h"
+
+gp_status gp_add(gp_catalog *catalog, const gp_add_options *options, gp_report *report, gp_error *err)
+{
+    gp_add_options o = GP_ADD_DEFAULTS;
+    API_NEEDS(catalog);
+    gp_api_options(&o, sizeof o, options);
+    if (!o.roots || !o.root_count) return gp_fail(err, GP_ERR_USAGE, "no file or folder to add");
+    return gp_stage_add(catalog, &o, report, err);
+}
+
+gp_status gp_score(gp_catalog *catalog, const gp_model *model, const gp_score_options *options, gp_report *report,
+                   gp_error *err)
+{
+    gp_score_options o = GP_SCORE_DEFAULTS;
+    API_NEEDS(catalog);
+    API_NEEDS(model);
+    gp_api_options(&o, sizeof o, options);
+    return gp_stage_score(catalog, model->clip, model->name, &o, report, err);
+}
+
+gp_status gp_pick(gp_catalog *catalog, const gp_model *model, const gp_pick_options *options, gp_report *report,
+                  gp_error *err)
+{
+    gp_pick_options o = GP_PICK_DEFAULTS;
+    char scorer[512];
+    API_NEEDS(catalog);
+    gp_api_options(&o, sizeof o, options);
+    if (model) gp_stage_scorer_id(model->clip, scorer, sizeof scorer);
+    return gp_stage_select(catalog, model ? scorer : NULL, &o, report, err);
+}
+
+gp_status gp_export(gp_catalog *catalog, const gp_export_options *options, gp_report *report, gp_error *err)
+{
+    gp_export_options o = GP_EXPORT_DEFAULTS;
+    API_NEEDS(catalog);
+    gp_api_options(&o, sizeof o, options);
+    if (!o.folder) return gp_fail(err, GP_ERR_USAGE, "no folder to export to");
+    return gp_report_export(catalog, &o, report, err);
+}
+
+gp_status gp_sheet(gp_catalog *catalog, const gp_sheet_options *options, gp_report *report, gp_error *err)
+{
+    gp_sheet_options o = GP_SHEET_DEFAULTS;
+    API_NEEDS(catalog);
+    gp_api_options(&o, sizeof o, options);
+    if (!o.file) return gp_fail(err, GP_ERR_USAGE, "no file for the sheet");
+    return gp_report_sheet(catalog, &o, report, err);
+}
+
+gp_status gp_run(gp_catalog *catalog, const gp_model *model, const gp_run_options *options, gp_run_report *report,
+                 gp_error *err)
+{
+    gp_run_options o = GP_RUN_DEFAULTS;
+    API_NEEDS(catalog);
+    API_NEEDS(model);
+    gp_api_options(&o, sizeof o, options);
+    if (!o.add.roots || !o.add.root_count) return gp_fail(err, GP_ERR_USAGE, "no file or folder to add");
+    return gp_stage_run(catalog, model->clip, model->name, &o, report, err);
+}
