@@ -27,13 +27,6 @@ gp_status gp_image_decode(const char *path, uint64_t max_pixels, gp_pixels *out,
     return st == GP_OK ? GP_OK : gp_fail(err, st, "'%s': %s", path, inner.message);
 }
 
-void gp_pixels_clear(gp_pixels *pixels)
-{
-    if (!pixels) return;
-    gp_mem_free(pixels->rgb);
-    *pixels = (gp_pixels){0};
-}
-
 gp_status gp_preprocess(const gp_model *model, const gp_pixels *pixels, float *planes, gp_error *err)
 {
     API_NEEDS(model);
