@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * goldpan embed: only the vectors, without a catalog.
+ * images or lines of text --> batches --> X.npy (float32 [n, d], L2-normalised) and X.rows.jsonl (what each row is).
+ * Memory: one batch.  Files that fail have no row; they are in X.rows.jsonl with "row": null and their error. */
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "cli/commands.h"
+#include "cli/context.h"
+#include "cli/npy.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BATCH = 512, SHOWN = 10 };
+
+struct embedding {
+    gp_cli *cli;
+    gp_model *model;
+    gp_npy *npy;
+    gp_atomic *rows;
+    gp_str line;
+    float *vectors;       /* [BATCH, d] */
+    size_t width;         /* d */
+    uint64_t base, total; /* items of the batches before; of all */
+    uint64_t failed;
+    double started;
+    char **errors; /* [BATCH], owned texts */
+};
+
+static gp_status put_row(struct embedding *e, const char *key, const char *text, const float *vector, const char *error,
+                         gp_error *err)
+{
+    gp_str *line = &e->line;
+    gp_str_reset(line);
+    gp_str_putc(line, '{');
+    if (vector)
+        gp_cli_json_count(line, "row", gp_npy_rows(e->npy));
+    else {
+        gp_cli_json_name(line, "row");
+        gp_str_puts(line, "null");
+    }
+    gp_cli_json_text(line, key, text);
+    if (error) gp_cli_json_text(line, "error", error);
+    gp_str_puts(line, "}\n");
+    if (line->failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory");
+    if (vector) GP_TRY(gp_npy_add(e->npy, vector, err));
+    return gp_atomic_write(e->rows, line->data, line->size, err);
+}
+
+/* ---- images -------------------------------------------------------------------------------------------------------
+ */
+
+static void on_failed(void *user, size_t index, const char *path, const char *message)
+{
+    struct embedding *e = user;
+    if (index < BATCH && !e->errors[index]) e->errors[index] = gp_str_dup(message);
+    if (e->failed++ < SHOWN) gp_term_warn(&e->cli->term, "  %s: %s", path, message);
+}
+
+/* The library counts a batch; people want the whole. */
+static bool on_progress(void *user, const gp_progress *p)
+{
+    struct embedding *e = user;
+    gp_progress all = *p;
+    all.stage = "embed";
+    all.done = e->base + p->done;
+    all.total = e->total;
+    all.failed = e->failed;
+    all.seconds = gp_clock_now() - e->started;
+    return gp_term_progress(&e->cli->term, &all);
+}
+
+static gp_status embed_batch(struct embedding *e, const char *const *paths, size_t n, gp_error *err)
+{
+    gp_embed_options options = GP_EMBED_DEFAULTS;
+    gp_report report = {0};
+    bool ok[BATCH] = {false};
+    options.threads = e->cli->threads.set ? (int)(e->cli->threads.value & 0xfff) : 0;
+    options.batch = e->cli->batch.set ? (int)(e->cli->batch.value & 0xfff) : 0;
+    if (e->cli->max_pixels.set) options.max_pixels = e->cli->max_pixels.value;
+    options.progress = on_progress;
+    options.failed = on_failed;
+    options.user = e;
+    gp_status st = gp_embed_files(e->model, paths, n, &options, e->vectors, ok, &report, err);
+    for (size_t i = 0; st == GP_OK && i < n; i++)
+        st = put_row(e, "path", paths[i], ok[i] ? e->vectors + i * e->width : NULL,
+                     ok[i]          ? NULL
+                     : e->errors[i] ? e->errors[i]
+                                    : "failed",
+                     err);
+    for (size_t i = 0; i < n; i++) {
+        gp_mem_free(e->errors[i]);
+        e->errors[i] = NULL;
+    }
+    return st;
+}
+
+static gp_status embed_images(struct embedding *e, gp_error *err)
+{
+    char **paths = NULL;
+    size_t count = 0;
+    GP_TRY(gp_find_images(e->cli->args, e->cli->arg_count, &paths, &count, err));
+    gp_status st = count ? GP_OK : gp_fail(err, GP_ERR_NOT_FOUND, "no images there (PNG, JPEG, WebP)");
+    e->total = count;
+    for (size_t at = 0; st == GP_OK && at < count; at += BATCH) {
+        e->base = at;
+        st = embed_batch(e, (const char *const *)paths + at, count - at < BATCH ? count - at : BATCH, err);
+    }
+    gp_paths_free(paths, count);
+    return st;
+}
+
+/* ---- texts --------------------------------------------------------------------------------------------------------
+ */
+
+static gp_status flush_texts(struct embedding *e, char **texts, size_t n, gp_error *err)
+{
+    gp_progress p = {.stage = "embed", .done = e->base, .seconds = gp_clock_now() - e->started};
+    if (!gp_term_progress(&e->cli->term, &p)) return gp_fail(err, GP_ERR_STOPPED, "stopped");
+    int threads = e->cli->threads.set ? (int)(e->cli->threads.value & 0xfff) : 0;
+    gp_status st = gp_encode_texts(e->model, (const char *const *)texts, n, threads, e->vectors, err);
+    for (size_t i = 0; i < n; i++) {
+        if (st == GP_OK) st = put_row(e, "text", texts[i], e->vectors + i * e->width, NULL, err);
+        gp_mem_free(texts[i]);
+    }
+    e->base += n;
+    return st;
+}
+
+static gp_status embed_texts(struct embedding *e, gp_error *err)
+{
+    const char *path = e->cli->texts;
+    FILE *file = strcmp(path, "-") != 0 ? fopen(path, "re") : stdin;
+    char *line = NULL, *texts[BATCH];
+    size_t capacity = 0, n = 0;
+    gp_status st = GP_OK;
+    if (!file)
+        return gp_fail_errno(err, errno == ENOENT ? GP_ERR_NOT_FOUND : GP_ERR_IO, errno, "cannot open '%s'", path);
+    for (ssize_t size; st == GP_OK && (size = getline(&line, &capacity, file)) >= 0;) {
+        while (size > 0 && (line[size - 1] == '\n' || line[size - 1] == '\r')) line[--size] = 0;
+        texts[n] = gp_str_dup(line);
+        if (!texts[n])
+            st = gp_fail(err, GP_ERR_MEMORY, "out of memory");
+        else if (++n == BATCH) {
+            st = flush_texts(e, texts, n, err);
+            n = 0;
+        }
+    }
+    if (st == GP_OK && ferror(file)) st = gp_fail(err, GP_ERR_IO, "cannot read '%s'", path);
+    if (st == GP_OK && n)
+        st = flush_texts(e, texts, n, err);
+    else
+        while (n > 0) gp_mem_free(texts[--n]);
+    if (st == GP_OK && gp_npy_rows(e->npy) == 0) st = gp_fail(err, GP_ERR_FORMAT, "'%s' holds no text", path);
+    free(line); /* getline's own */
+    if (file != stdin) fclose(file);
+    return st;
+}
+
+/* ---- the whole ----------------------------------------------------------------------------------------------------
+ */
+
+static char *rows_path(const char *out)
+{
+    gp_str s = GP_STR_INIT;
+    gp_str_add(&s, out, strlen(out) - strlen(".npy"));
+    gp_str_puts(&s, ".rows.jsonl");
+    return gp_str_take(&s);
+}
+
+static gp_status embed(struct embedding *e, const char *rows, gp_error *err)
+{
+    gp_model_facts facts;
+    gp_status st = GP_OK;
+    GP_GO(gp_cli_model_open(e->cli, &e->model, err));
+    gp_model_info(e->model, &facts);
+    e->width = facts.embedding;
+    GP_GO(gp_alloc((void **)&e->errors, BATCH, sizeof *e->errors, "embeddings", err));
+    memset(e->errors, 0, BATCH * sizeof *e->errors);
+    size_t values;
+    if (!gp_size_mul(BATCH, e->width, &values)) GP_GO(gp_fail(err, GP_ERR_LIMIT, "the embedding is too wide"));
+    GP_GO(gp_alloc((void **)&e->vectors, values, sizeof *e->vectors, "embeddings", err));
+    GP_GO(gp_npy_open(e->cli->out, e->width, &e->npy, err));
+    GP_GO(gp_atomic_open(rows, &e->rows, err));
+    e->started = gp_clock_now();
+    GP_GO(e->cli->texts ? embed_texts(e, err) : embed_images(e, err));
+    if (gp_npy_rows(e->npy) == 0) GP_GO(gp_fail(err, GP_ERR_FORMAT, "not one of the files could be embedded"));
+out:
+    gp_term_clear(&e->cli->term);
+    return st;
+}
+
+static int run(gp_cli *cli)
+{
+    gp_error err = {0};
+    struct embedding e = {.cli = cli};
+    gp_str json = GP_STR_INIT;
+    if (!cli->out) return gp_cli_usage(cli, "--out FILE.npy is missing");
+    if (!gp_str_ends(cli->out, ".npy")) return gp_cli_usage(cli, "--out '%s' does not end in .npy", cli->out);
+    if (cli->images == (cli->texts != NULL))
+        return gp_cli_usage(cli, "say either --images DIR|FILE... or --texts FILE");
+    if (cli->texts && cli->arg_count) return gp_cli_usage(cli, "'%s' is one argument too many", cli->args[0]);
+    char *rows = rows_path(cli->out);
+    gp_status st = rows ? embed(&e, rows, &err) : gp_fail(&err, GP_ERR_MEMORY, "out of memory");
+    size_t count = e.npy ? gp_npy_rows(e.npy) : 0;
+    if (st == GP_OK) {
+        st = gp_atomic_commit(e.rows, &err);
+        e.rows = NULL;
+    }
+    if (st == GP_OK) {
+        st = gp_npy_commit(e.npy, &err);
+        e.npy = NULL;
+    }
+    int code = e.failed ? GP_EXIT_PARTIAL : GP_EXIT_OK;
+    if (st != GP_OK) {
+        code = gp_cli_fail(cli, &err);
+    } else {
+        if (e.failed > SHOWN) gp_term_say(&cli->term, "  ... all of them in '%s'", rows);
+        gp_term_say(&cli->term, "wrote %zu row%s of %zu to '%s'", count, count == 1 ? "" : "s", e.width, cli->out);
+    }
+    if (st == GP_OK && cli->json) {
+        gp_str_putc(&json, '{');
+        gp_cli_json_text(&json, "out", cli->out);
+        gp_cli_json_text(&json, "rows_file", rows);
+        gp_cli_json_count(&json, "rows", count);
+        gp_cli_json_count(&json, "width", e.width);
+        gp_cli_json_count(&json, "failed", e.failed);
+        gp_str_putc(&json, '}');
+        code = gp_cli_json_print(cli, &json, code);
+    }
+    gp_npy_abort(e.npy);
+    gp_atomic_abort(e.rows);
+    gp_str_clear(&e.line);
+    gp_mem_free(e.vectors);
+    gp_mem_free(e.errors);
+    gp_model_close(e.model);
+    gp_mem_free(rows);
+    return code;
+}
+
+static const gp_cli_option options[] = {
+    {"images", 0, GP_OPT_LIST, "DIR|FILE...", GP_CLI_FIELD(images), "embed these images"},
+    {"texts", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(texts), "embed the lines of FILE (\"-\": standard input)"},
+    {"out", 'o', GP_OPT_TEXT, "FILE.npy", GP_CLI_FIELD(out), "where the vectors go"},
+    GP_CLI_MODEL,
+    GP_CLI_MAX_PIXELS,
+    GP_CLI_THREADS,
+    GP_CLI_BATCH,
+    GP_CLI_COMMON};
+
+const gp_cli_command gp_cmd_embed = {
+    .name = "embed",
+    .arguments = "(--images DIR|FILE... | --texts FILE) --out FILE.npy",
+    .summary = "Write embeddings to a NumPy file, without a catalog",
+    .about = "FILE.npy holds float32 rows of length 1; FILE.rows.jsonl says what each row is.  Files\n"
+             "that fail have no row.",
+    .examples = "goldpan embed --model openai/clip-vit-base-patch32 --images pictures --out pictures.npy\n"
+                "goldpan embed -m ./my-clip --texts prompts.txt --out prompts.npy",
+    .options = options,
+    .least = 0,
+    .most = SIZE_MAX,
+    .run = run,
+};

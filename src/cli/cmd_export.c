@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT
+ * goldpan export: the picked files and tables of them into a folder. */
+#include "cli/commands.h"
+#include "cli/context.h"
+
+static int run(gp_cli *cli)
+{
+    gp_error err = {0};
+    gp_catalog *catalog = NULL;
+    gp_export_options options = GP_EXPORT_DEFAULTS;
+    gp_report report = {0};
+    gp_str json = GP_STR_INIT;
+    if (cli->copy + cli->hardlink + cli->symlink + cli->no_files > 1)
+        return gp_cli_usage(cli, "only one of --copy, --hardlink, --symlink and --no-files");
+    options.folder = cli->args[0];
+    options.mode = cli->hardlink   ? GP_EXPORT_HARDLINK
+                   : cli->symlink  ? GP_EXPORT_SYMLINK
+                   : cli->no_files ? GP_EXPORT_NONE
+                                   : GP_EXPORT_COPY;
+    options.jsonl = cli->jsonl;
+    options.imagefolder = cli->imagefolder;
+    options.csv = cli->csv || (!cli->jsonl && !cli->imagefolder);
+    options.all = cli->all;
+    options.progress = gp_term_progress;
+    options.user = &cli->term;
+    if (gp_cli_catalog_open(cli, NULL, 0, &catalog, &err) != GP_OK ||
+        gp_export(catalog, &options, &report, &err) != GP_OK) {
+        gp_catalog_close(catalog);
+        return gp_cli_fail(cli, &err);
+    }
+    int code = report.failed ? GP_EXIT_PARTIAL : report.done + report.skipped == 0 ? GP_EXIT_NOTHING : GP_EXIT_OK;
+    if (code == GP_EXIT_NOTHING)
+        gp_term_warn(&cli->term, "goldpan: nothing is picked: run `goldpan pick` first");
+    else
+        gp_term_say(&cli->term, "exported %llu to '%s'%s", (unsigned long long)report.done, options.folder,
+                    report.failed ? ", some files failed" : "");
+    gp_cli_say_failures(cli, catalog, report.failed);
+    if (cli->json) {
+        gp_str_putc(&json, '{');
+        gp_cli_json_text(&json, "catalog", gp_catalog_path(catalog));
+        gp_cli_json_text(&json, "folder", options.folder);
+        gp_cli_json_report(&json, "export", &report);
+        gp_str_putc(&json, '}');
+        code = gp_cli_json_print(cli, &json, code);
+    }
+    gp_catalog_close(catalog);
+    return code;
+}
+
+static const gp_cli_option options[] = {
+    GP_CLI_CATALOG,
+    {"copy", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(copy), "copy the files (default)"},
+    {"hardlink", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(hardlink), "link them"},
+    {"symlink", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(symlink), "link them by name"},
+    {"no-files", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(no_files), "write tables only"},
+    {"csv", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(csv), "picks.csv (default)"},
+    {"jsonl", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(jsonl), "picks.jsonl"},
+    {"imagefolder", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(imagefolder), "metadata.csv for Hugging Face datasets"},
+    {"all", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(all), "every scored image, not only the picks"},
+    GP_CLI_COMMON};
+
+const gp_cli_command gp_cmd_export = {
+    .name = "export",
+    .arguments = "DIR",
+    .summary = "Write the picked files and tables of them to a folder",
+    .about = "Nothing in DIR is overwritten.",
+    .examples = "goldpan export best --catalog pictures\ngoldpan export best --hardlink --csv --jsonl",
+    .options = options,
+    .least = 1,
+    .most = 1,
+    .run = run,
+};

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ * goldpan pick: choose, record the choice, print it. */
+#include "cli/commands.h"
+#include "cli/context.h"
+
+static int run(gp_cli *cli)
+{
+    gp_error err = {0};
+    gp_catalog *catalog = NULL;
+    gp_model *model = NULL;
+    gp_pick_options options;
+    gp_report report = {0};
+    gp_str json = GP_STR_INIT;
+    uint64_t count = 0;
+    int code = GP_EXIT_OK;
+    if (cli->json) {
+        gp_str_putc(&json, '{');
+    }
+    if (gp_cli_pick_options(cli, &options, &err) != GP_OK ||
+        gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, 0, &catalog, &err) != GP_OK ||
+        (cli->model && gp_cli_model_open(cli, &model, &err) != GP_OK) ||
+        gp_pick(catalog, model, &options, &report, &err) != GP_OK ||
+        gp_cli_put_picks(cli, catalog, cli->json ? &json : NULL, &count, &err) != GP_OK) {
+        gp_str_clear(&json);
+        code = gp_cli_fail(cli, &err);
+        goto out;
+    }
+    if (count == 0) code = GP_EXIT_NOTHING;
+    gp_term_say(&cli->term, count ? "picked %llu" : "nothing was picked: no scored image passes",
+                (unsigned long long)count);
+    if (cli->json) {
+        gp_cli_json_text(&json, "catalog", gp_catalog_path(catalog));
+        gp_cli_json_report(&json, "pick", &report);
+        gp_str_putc(&json, '}');
+        code = gp_cli_json_print(cli, &json, code);
+    }
+out:
+    gp_model_close(model);
+    gp_catalog_close(catalog);
+    return code;
+}
+
+static const gp_cli_option options[] = {GP_CLI_PICK, GP_CLI_CATALOG, GP_CLI_MODEL, GP_CLI_COMMON};
+
+const gp_cli_command gp_cmd_pick = {
+    .name = "pick",
+    .arguments = "[DIR]",
+    .summary = "Choose the best images of every prompt",
+    .about = "Prints a line for each: path, score, prompt, between tabs.  The choice is recorded in\n"
+             "place of the one before.  Without --model, the scores made last are used.\n"
+             "Scores of different prompts compare poorly: prefer --per-prompt to --top.",
+    .examples = "goldpan pick pictures\ngoldpan pick pictures --per-prompt 2 --min-score 20 | cut -f1",
+    .options = options,
+    .least = 0,
+    .most = 1,
+    .run = run,
+};

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT
+ * goldpan run: add, score, pick and the sheet, in one go. */
+#include "base/file.h"
+#include "base/mem.h"
+#include "cli/commands.h"
+#include "cli/context.h"
+
+/* --sheet FILE, else sheet.jpg beside the catalog. Owned; NULL when out of memory. */
+static char *sheet_path(const gp_cli *cli, const gp_catalog *catalog)
+{
+    if (cli->sheet) return gp_str_dup(cli->sheet);
+    char *folder = gp_path_folder(gp_catalog_path(catalog));
+    char *path = folder ? gp_path_join(folder, "sheet.jpg") : NULL;
+    gp_mem_free(folder);
+    return path;
+}
+
+static int finish(gp_cli *cli, gp_catalog *catalog, const gp_model *model, const gp_run_report *report,
+                  const char *sheet)
+{
+    gp_error err = {0};
+    gp_str json = GP_STR_INIT;
+    uint64_t count = 0, failed = report->add.failed + report->score.failed;
+    gp_model_facts facts;
+    gp_model_info(model, &facts);
+    gp_cli_say_add(cli, &report->add);
+    gp_cli_say_score(cli, &report->score);
+    if (cli->json) {
+        gp_str_putc(&json, '{');
+        gp_cli_json_text(&json, "catalog", gp_catalog_path(catalog));
+        gp_cli_json_text(&json, "model", facts.name);
+        gp_cli_json_text(&json, "precision", facts.precision);
+        gp_cli_json_text(&json, "sheet", sheet);
+        gp_cli_json_report(&json, "add", &report->add);
+        gp_cli_json_report(&json, "score", &report->score);
+        gp_cli_json_report(&json, "pick", &report->pick);
+    }
+    if (gp_cli_put_picks(cli, catalog, cli->json ? &json : NULL, &count, &err) != GP_OK ||
+        (cli->json && gp_cli_put_failures(catalog, &json, &err) != GP_OK)) {
+        gp_str_clear(&json);
+        return gp_cli_fail(cli, &err);
+    }
+    if (count)
+        gp_term_say(&cli->term, "picked %llu", (unsigned long long)count);
+    else
+        gp_term_warn(&cli->term, "goldpan: nothing was picked: no image with a prompt passes");
+    gp_cli_say_failures(cli, catalog, failed);
+    if (sheet && count) gp_term_say(&cli->term, "sheet '%s'", sheet);
+    int code = failed ? GP_EXIT_PARTIAL : count == 0 ? GP_EXIT_NOTHING : GP_EXIT_OK;
+    if (!cli->json) return code;
+    gp_str_putc(&json, '}');
+    return gp_cli_json_print(cli, &json, code);
+}
+
+static int run(gp_cli *cli)
+{
+    gp_error err = {0};
+    gp_catalog *catalog = NULL;
+    gp_model *model = NULL;
+    gp_run_options options = GP_RUN_DEFAULTS;
+    gp_run_report report = {0};
+    char *sheet = NULL;
+    int code;
+    gp_cli_add_options(cli, &options.add);
+    gp_cli_score_options(cli, &options.score);
+    /* the model before the catalog: without one, no empty catalog is left behind */
+    if (gp_cli_check_roots(cli, &err) != GP_OK || gp_cli_pick_options(cli, &options.pick, &err) != GP_OK ||
+        gp_cli_sheet_options(cli, &options.sheet, &err) != GP_OK || gp_cli_model_open(cli, &model, &err) != GP_OK ||
+        gp_cli_catalog_open(cli, gp_cli_first_folder(cli), GP_CATALOG_CREATE, &catalog, &err) != GP_OK) {
+        code = gp_cli_fail(cli, &err);
+        goto out;
+    }
+    if (!cli->no_sheet && !(sheet = sheet_path(cli, catalog))) {
+        gp_fail(&err, GP_ERR_MEMORY, "out of memory");
+        code = gp_cli_fail(cli, &err);
+        goto out;
+    }
+    options.sheet.file = sheet;
+    code = gp_run(catalog, model, &options, &report, &err) == GP_OK ? finish(cli, catalog, model, &report, sheet)
+                                                                    : gp_cli_fail(cli, &err);
+out:
+    gp_mem_free(sheet);
+    gp_model_close(model);
+    gp_catalog_close(catalog);
+    return code;
+}
+
+static const gp_cli_option options[] = {
+    GP_CLI_CATALOG,
+    GP_CLI_TABLE,
+    GP_CLI_MODEL,
+    GP_CLI_PICK,
+    {"sheet", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(sheet), "the contact sheet (default: beside the catalog)"},
+    {"no-sheet", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(no_sheet), "draw none"},
+    GP_CLI_SHEET,
+    {"retry-failed", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(retry_failed), "try images again that failed before"},
+    GP_CLI_MAX_PIXELS,
+    GP_CLI_THREADS,
+    GP_CLI_BATCH,
+    GP_CLI_COMMON};
+
+const gp_cli_command gp_cmd_run = {
+    .name = "run",
+    .arguments = "DIR|FILE...",
+    .summary = "Do it all: add, score, pick, draw the sheet",
+    .about = "Prints the picks: path, score, prompt, between tabs.  Everything is kept in\n"
+             "DIR/.goldpan/catalog.db, the sheet in DIR/.goldpan/sheet.jpg.  A second run does only\n"
+             "what is missing.",
+    .examples = "goldpan run pictures --model openai/clip-vit-base-patch32\n"
+                "goldpan run pictures --prompts prompts.csv --per-prompt 2",
+    .options = options,
+    .least = 1,
+    .most = SIZE_MAX,
+    .run = run,
+};

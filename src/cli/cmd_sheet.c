@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT
+ * goldpan sheet: the contact sheet of the candidates, picks marked. */
+#include "cli/commands.h"
+#include "cli/context.h"
+
+static int run(gp_cli *cli)
+{
+    gp_error err = {0};
+    gp_catalog *catalog = NULL;
+    gp_sheet_options options;
+    gp_report report = {0};
+    gp_str json = GP_STR_INIT;
+    if (gp_cli_sheet_options(cli, &options, &err) != GP_OK) return gp_cli_fail(cli, &err);
+    options.file = cli->args[0];
+    if (gp_cli_catalog_open(cli, NULL, 0, &catalog, &err) != GP_OK ||
+        gp_sheet(catalog, &options, &report, &err) != GP_OK) {
+        gp_catalog_close(catalog);
+        return gp_cli_fail(cli, &err);
+    }
+    int code = report.failed ? GP_EXIT_PARTIAL : GP_EXIT_OK;
+    gp_term_say(&cli->term, "sheet '%s'", options.file);
+    gp_cli_say_failures(cli, catalog, report.failed);
+    if (cli->json) {
+        gp_str_putc(&json, '{');
+        gp_cli_json_text(&json, "catalog", gp_catalog_path(catalog));
+        gp_cli_json_text(&json, "file", options.file);
+        gp_cli_json_report(&json, "sheet", &report);
+        gp_str_putc(&json, '}');
+        code = gp_cli_json_print(cli, &json, code);
+    }
+    gp_catalog_close(catalog);
+    return code;
+}
+
+static const gp_cli_option options[] = {GP_CLI_CATALOG, GP_CLI_SHEET, GP_CLI_COMMON};
+
+const gp_cli_command gp_cmd_sheet = {
+    .name = "sheet",
+    .arguments = "FILE.jpg|FILE.png",
+    .summary = "Draw the contact sheet: a row a prompt, the pick marked",
+    .about = "Candidates stand in order of score.  Prompts come in the order of how much their pick\n"
+             "gains over the others.",
+    .examples = "goldpan sheet best.jpg --catalog pictures\ngoldpan sheet best.png --max-prompts 50 --thumb 224",
+    .options = options,
+    .least = 1,
+    .most = 1,
+    .run = run,
+};

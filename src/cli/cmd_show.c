@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT
+ * goldpan show: everything known of single images. */
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "cli/commands.h"
+#include "cli/context.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void field(const char *name, const char *text)
+{
+    if (!text || !*text) return;
+    printf("  %-10s ", name);
+    gp_cli_put_field(text, '\n');
+}
+
+static void put_lines(const char *path, const gp_row *r)
+{
+    gp_cli_put_field(path, '\n');
+    if (r->path_count > 1) printf("  %-10s %llu paths with this content\n", "also", (unsigned long long)r->path_count);
+    printf("  %-10s %s %u x %u, %s\n", "image", r->format ? r->format : "?", r->width, r->height,
+           r->hash ? r->hash : "?");
+    field("prompt", r->prompt);
+    if (!r->prompt)
+        printf("  %-10s none found\n", "prompt");
+    else if (r->prompt_raw && strcmp(r->prompt, r->prompt_raw) != 0)
+        field("as found", r->prompt_raw);
+    field("found in", r->prompt_source);
+    field("negative", r->negative);
+    field("settings", r->settings_json);
+    if (r->has_score) {
+        printf("  %-10s %.2f, ", "score", r->score);
+        if (r->rank)
+            printf("%u of %u%s\n", r->rank, r->candidates, r->picked ? ", picked" : "");
+        else
+            printf("no rank%s\n", r->picked ? ", picked" : "");
+    } else
+        printf("  %-10s none\n", "score");
+    field("failure", r->failure);
+}
+
+/* Generators write NaN into their settings, which no other reader of JSON would take: written anew. */
+static void put_settings(gp_str *json, const char *settings)
+{
+    gp_json *root = NULL;
+    gp_cli_json_name(json, "settings");
+    if (settings && gp_json_parse(settings, strlen(settings), false, 0, &root, NULL) == GP_OK)
+        gp_json_write(json, root);
+    else
+        gp_str_puts(json, "null");
+    gp_json_free(root);
+}
+
+static void put_json(gp_str *json, const char *path, const gp_row *r)
+{
+    if (json->data && json->data[json->size - 1] != '[') gp_str_putc(json, ',');
+    gp_str_putc(json, '{');
+    gp_cli_json_text(json, "path", path);
+    gp_cli_json_count(json, "path_count", r->path_count);
+    gp_cli_json_text(json, "hash", r->hash);
+    gp_cli_json_text(json, "format", r->format);
+    gp_cli_json_count(json, "width", r->width);
+    gp_cli_json_count(json, "height", r->height);
+    gp_cli_json_count(json, "orientation", r->orientation);
+    gp_cli_json_text(json, "prompt", r->prompt);
+    gp_cli_json_text(json, "prompt_raw", r->prompt_raw);
+    gp_cli_json_text(json, "prompt_source", r->prompt_source);
+    gp_cli_json_text(json, "negative", r->negative);
+    put_settings(json, r->settings_json);
+    gp_cli_json_name(json, "score");
+    if (r->has_score) {
+        gp_str_puts(json, "{");
+        gp_cli_json_real(json, "value", r->score);
+        gp_cli_json_count(json, "rank", r->rank);
+        gp_cli_json_count(json, "candidates", r->candidates);
+        gp_str_putc(json, '}');
+    } else
+        gp_str_puts(json, "null");
+    gp_cli_json_bool(json, "picked", r->picked);
+    gp_cli_json_text(json, "failure", r->failure);
+    gp_str_putc(json, '}');
+}
+
+struct search {
+    const char *path, *message; /* message owned */
+};
+
+static bool is_this(void *user, const gp_failure *f)
+{
+    struct search *search = user;
+    if (!f->path || strcmp(f->path, search->path) != 0) return true;
+    search->message = gp_str_dup(f->message);
+    return false;
+}
+
+/* A file that is in no row may be on record as one that could not be read. */
+static void say_unknown(gp_cli *cli, gp_catalog *catalog, const char *typed, const char *path)
+{
+    struct search search = {path, NULL};
+    (void)!gp_catalog_failures(catalog, is_this, &search, NULL);
+    if (search.message)
+        gp_term_error(&cli->term, "'%s' failed: %s", typed, search.message);
+    else
+        gp_term_error(&cli->term, "'%s' is not in the catalog '%s'", typed, gp_catalog_path(catalog));
+    gp_mem_free((void *)search.message);
+}
+
+static gp_status show(gp_cli *cli, gp_catalog *catalog, const char *typed, gp_str *json, bool *found, gp_error *err)
+{
+    gp_query query = GP_QUERY_DEFAULTS;
+    gp_rows *rows = NULL;
+    const gp_row *row = NULL;
+    char *path = gp_path_absolute(typed);
+    if (!path) return gp_fail(err, GP_ERR_MEMORY, "out of memory");
+    query.path = path;
+    gp_status st = gp_rows_open(catalog, &query, &rows, err);
+    if (st == GP_OK) st = gp_rows_next(rows, &row, err);
+    *found = st == GP_OK && row;
+    if (*found && json)
+        put_json(json, path, row);
+    else if (*found)
+        put_lines(path, row);
+    else if (st == GP_OK)
+        say_unknown(cli, catalog, typed, path);
+    gp_rows_close(rows);
+    gp_mem_free(path);
+    return st;
+}
+
+static int run(gp_cli *cli)
+{
+    gp_error err = {0};
+    gp_catalog *catalog = NULL;
+    gp_str json = GP_STR_INIT;
+    size_t shown = 0;
+    int code;
+    if (gp_cli_catalog_open(cli, NULL, GP_CATALOG_READONLY, &catalog, &err) != GP_OK) return gp_cli_fail(cli, &err);
+    if (cli->json) gp_str_puts(&json, "{\"images\":[");
+    for (size_t i = 0; i < cli->arg_count; i++) {
+        bool found = false;
+        if (show(cli, catalog, cli->args[i], cli->json ? &json : NULL, &found, &err) != GP_OK) {
+            gp_str_clear(&json);
+            code = gp_cli_fail(cli, &err);
+            goto out;
+        }
+        shown += found;
+    }
+    code = shown == cli->arg_count ? GP_EXIT_OK : shown > 0 ? GP_EXIT_PARTIAL : GP_EXIT_FAILURE;
+    if (cli->json) {
+        gp_str_puts(&json, "]}");
+        code = gp_cli_json_print(cli, &json, code);
+    }
+out:
+    gp_catalog_close(catalog);
+    return code;
+}
+
+static const gp_cli_option options[] = {GP_CLI_CATALOG, GP_CLI_COMMON};
+
+const gp_cli_command gp_cmd_show = {
+    .name = "show",
+    .arguments = "FILE...",
+    .summary = "Show an image's prompt, where it was found, and its score",
+    .about = NULL,
+    .examples = "goldpan show pictures/00042.png --catalog pictures",
+    .options = options,
+    .least = 1,
+    .most = SIZE_MAX,
+    .run = run,
+};

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT
+ * goldpan status: what the catalog holds, what failed, what comes next. */
+#include "cli/commands.h"
+#include "cli/context.h"
+
+#include <stdio.h>
+
+static void line(const char *name, uint64_t count)
+{
+    printf("%-20s %llu\n", name, (unsigned long long)count);
+}
+
+static void put_lines(gp_cli *cli, const char *path, const gp_counts *c)
+{
+    printf("%-20s %s\n", "catalog", path);
+    line("images", c->images);
+    line("paths", c->paths);
+    line("paths missing", c->missing_paths);
+    line("prompts", c->prompts);
+    line("images with prompt", c->images_with_prompt);
+    line("image embeddings", c->image_embeddings);
+    line("prompt embeddings", c->prompt_embeddings);
+    line("scores", c->scores);
+    line("picks", c->picks);
+    line("failures", c->failures);
+    const char *next = c->images == 0                                          ? "goldpan add DIR"
+                       : c->images_with_prompt == 0                            ? "goldpan add DIR --prompts FILE"
+                       : c->scores < c->images_with_prompt && c->failures == 0 ? "goldpan score"
+                       : c->scores > 0 && c->picks == 0                        ? "goldpan pick"
+                                                                               : NULL;
+    fflush(stdout);
+    if (next) gp_term_say(&cli->term, "next: %s", next);
+}
+
+static void put_json(gp_str *json, const char *path, const gp_counts *c)
+{
+    gp_cli_json_text(json, "catalog", path);
+    gp_cli_json_count(json, "images", c->images);
+    gp_cli_json_count(json, "paths", c->paths);
+    gp_cli_json_count(json, "missing_paths", c->missing_paths);
+    gp_cli_json_count(json, "prompts", c->prompts);
+    gp_cli_json_count(json, "images_with_prompt", c->images_with_prompt);
+    gp_cli_json_count(json, "image_embeddings", c->image_embeddings);
+    gp_cli_json_count(json, "prompt_embeddings", c->prompt_embeddings);
+    gp_cli_json_count(json, "scores", c->scores);
+    gp_cli_json_count(json, "picks", c->picks);
+    gp_cli_json_count(json, "failure_count", c->failures);
+}
+
+static int run(gp_cli *cli)
+{
+    gp_error err = {0};
+    gp_catalog *catalog = NULL;
+    gp_counts counts = {0};
+    gp_str json = GP_STR_INIT;
+    int code = GP_EXIT_OK;
+    if (gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, GP_CATALOG_READONLY, &catalog, &err) != GP_OK ||
+        gp_catalog_counts(catalog, &counts, &err) != GP_OK) {
+        gp_catalog_close(catalog);
+        return gp_cli_fail(cli, &err);
+    }
+    if (cli->json) {
+        gp_str_putc(&json, '{');
+        put_json(&json, gp_catalog_path(catalog), &counts);
+    } else if (!cli->failures)
+        put_lines(cli, gp_catalog_path(catalog), &counts);
+    if (cli->failures && gp_cli_put_failures(catalog, cli->json ? &json : NULL, &err) != GP_OK) {
+        gp_str_clear(&json);
+        code = gp_cli_fail(cli, &err);
+    } else if (cli->json) {
+        gp_str_putc(&json, '}');
+        code = gp_cli_json_print(cli, &json, code);
+    }
+    gp_catalog_close(catalog);
+    return code;
+}
+
+static const gp_cli_option options[] = {
+    GP_CLI_CATALOG,
+    {"failures", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(failures), "list the files that failed: path, stage, reason"},
+    GP_CLI_COMMON};
+
+const gp_cli_command gp_cmd_status = {
+    .name = "status",
+    .arguments = "[DIR]",
+    .summary = "Show what the catalog holds and what failed",
+    .about = NULL,
+    .examples = "goldpan status pictures\ngoldpan status pictures --failures",
+    .options = options,
+    .least = 0,
+    .most = 1,
+    .run = run,
+};

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT
+ * The commands, one table each in cmd_<name>.c. */
+#ifndef GP_CLI_COMMANDS_H
+#define GP_CLI_COMMANDS_H
+
+#include "cli/options.h"
+
+extern const gp_cli_command gp_cmd_run, gp_cmd_add, gp_cmd_score, gp_cmd_pick, gp_cmd_export, gp_cmd_sheet,
+    gp_cmd_status, gp_cmd_show, gp_cmd_model_list, gp_cmd_model_get, gp_cmd_model_info, gp_cmd_embed, gp_cmd_tokens;
+
+#endif

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Where things are: the catalog, the model, and the library's options from the words on the command line. */
+#include "cli/context.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static gp_status no_memory(gp_error *err)
+{
+    return gp_fail(err, GP_ERR_MEMORY, "out of memory");
+}
+
+/* ---- failing ------------------------------------------------------------------------------------------------------
+ */
+
+/* A word as a shell would need it. */
+static void put_quoted(gp_str *s, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,@%+";
+    if (*word && strspn(word, plain) == strlen(word)) {
+        gp_str_puts(s, word);
+        return;
+    }
+    gp_str_putc(s, '\'');
+    for (; *word; word++) {
+        if (*word == '\'')
+            gp_str_puts(s, "'\\''");
+        else
+            gp_str_putc(s, *word);
+    }
+    gp_str_putc(s, '\'');
+}
+
+int gp_cli_fail(gp_cli *cli, const gp_error *err)
+{
+    int code = err->status == GP_ERR_USAGE ? GP_EXIT_USAGE : GP_EXIT_FAILURE;
+    if (err->status == GP_ERR_STOPPED && cli->out) {
+        gp_term_warn(&cli->term, "goldpan: stopped; nothing was written");
+        code = gp_term_signal() ? 128 + gp_term_signal() : GP_EXIT_INTERRUPTED;
+    } else if (err->status == GP_ERR_STOPPED) {
+        gp_str same = GP_STR_INIT;
+        gp_str_puts(&same, "goldpan");
+        for (const char *const *word = cli->argv + 1; *word; word++) {
+            gp_str_putc(&same, ' ');
+            put_quoted(&same, *word);
+        }
+        gp_term_warn(&cli->term, "goldpan: stopped; what is done is kept, the same command goes on:\n  %s",
+                     same.data ? same.data : "goldpan");
+        gp_str_clear(&same);
+        code = gp_term_signal() ? 128 + gp_term_signal() : GP_EXIT_INTERRUPTED;
+    } else {
+        gp_term_error(&cli->term, "%s", err->message);
+        if (code == GP_EXIT_USAGE) gp_term_warn(&cli->term, "see: goldpan help %s", cli->command->name);
+    }
+    if (!cli->json) return code;
+    gp_str out = GP_STR_INIT;
+    gp_str_puts(&out, "{\"error\":{");
+    gp_cli_json_text(&out, "status", gp_status_name(err->status));
+    gp_cli_json_text(&out, "message", err->message);
+    gp_str_puts(&out, "}}");
+    return gp_cli_json_print(cli, &out, code);
+}
+
+int gp_cli_usage(gp_cli *cli, const char *format, ...)
+{
+    gp_error err = {.status = GP_ERR_USAGE};
+    va_list args;
+    va_start(args, format);
+    vsnprintf(err.message, sizeof err.message, format, args);
+    va_end(args);
+    return gp_cli_fail(cli, &err);
+}
+
+/* ---- the catalog ---------------------------------------------------------------------------------------------------
+ */
+
+bool gp_cli_is_folder(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+const char *gp_cli_first_folder(const gp_cli *cli)
+{
+    for (size_t i = 0; i < cli->arg_count; i++)
+        if (gp_cli_is_folder(cli->args[i])) return cli->args[i];
+    return NULL;
+}
+
+gp_status gp_cli_check_roots(const gp_cli *cli, gp_error *err)
+{
+    for (size_t i = 0; i < cli->arg_count; i++)
+        if (access(cli->args[i], F_OK) != 0)
+            return gp_fail_errno(err, GP_ERR_NOT_FOUND, errno, "cannot find '%s'", cli->args[i]);
+    return GP_OK;
+}
+
+static char *catalog_of(const char *folder)
+{
+    return gp_path_join(folder, ".goldpan/catalog.db");
+}
+
+/* The nearest catalog at or above the present folder: *path NULL if there is none. */
+static gp_status search_upward(char **path, gp_error *err)
+{
+    char *folder = gp_path_absolute("."), *found = NULL;
+    while (folder) {
+        found = catalog_of(folder);
+        if (!found || access(found, F_OK) == 0 || !strcmp(folder, "/")) break;
+        gp_mem_free(found);
+        found = NULL;
+        char *above = gp_path_folder(folder);
+        gp_mem_free(folder);
+        folder = above;
+    }
+    if (!folder || !found) {
+        gp_mem_free(folder);
+        return no_memory(err);
+    }
+    gp_mem_free(folder);
+    if (access(found, F_OK) != 0) {
+        gp_mem_free(found);
+        found = NULL;
+    }
+    *path = found;
+    return GP_OK;
+}
+
+gp_status gp_cli_catalog_path(const gp_cli *cli, const char *folder, bool create, char **path, gp_error *err)
+{
+    char *found = NULL;
+    if (cli->catalog)
+        found = gp_cli_is_folder(cli->catalog) ? catalog_of(cli->catalog) : gp_str_dup(cli->catalog);
+    else if (folder)
+        found = catalog_of(folder);
+    else {
+        GP_TRY(search_upward(&found, err));
+        if (!found && !create)
+            return gp_fail(
+                err, GP_ERR_NOT_FOUND,
+                "no catalog in this folder or above: make one with `goldpan add DIR`, or name it with --catalog");
+        if (!found) found = catalog_of(".");
+    }
+    if (!found) return no_memory(err);
+    if (!create && access(found, F_OK) != 0) {
+        gp_fail(err, GP_ERR_NOT_FOUND, "no catalog '%s': make one with `goldpan add %s`", found,
+                folder ? folder : "DIR");
+        gp_mem_free(found);
+        return GP_ERR_NOT_FOUND;
+    }
+    *path = found;
+    return GP_OK;
+}
+
+gp_status gp_cli_catalog_open(const gp_cli *cli, const char *folder, unsigned flags, gp_catalog **catalog,
+                              gp_error *err)
+{
+    char *path = NULL;
+    GP_TRY(gp_cli_catalog_path(cli, folder, (flags & GP_CATALOG_CREATE) != 0, &path, err));
+    gp_status st = gp_catalog_open(path, flags, catalog, err);
+    gp_mem_free(path);
+    return st;
+}
+
+/* ---- the model ------------------------------------------------------------------------------------------------------
+ */
+
+gp_status gp_cli_model_name(const gp_cli *cli, const char **name, gp_error *err)
+{
+    static const char *const usual[] = {"openai/clip-vit-large-patch14", "openai/clip-vit-base-patch32",
+                                        "drawn-world-mini"};
+    const char *set = getenv("GOLDPAN_MODEL");
+    *name = cli->model ? cli->model : set && *set ? set : NULL;
+    if (*name) return GP_OK;
+    for (size_t i = 0; i < 2; i++) { /* the bundled one is a toy for the sample: never taken unasked */
+        char *folder = NULL;
+        if (gp_model_find(usual[i], cli->revision, &folder, NULL) != GP_OK) continue;
+        gp_free(folder);
+        *name = usual[i];
+        return GP_OK;
+    }
+    return gp_fail(
+        err, GP_ERR_NOT_FOUND,
+        "no model is named and none of the usual ones is here: `goldpan model get %s` fetches the article's "
+        "(1.7 GB), `goldpan model get %s` a quicker one (0.6 GB); --model or $GOLDPAN_MODEL names another; the "
+        "bundled %s only knows the pictures of the sample",
+        usual[0], usual[1], usual[2]);
+}
+
+gp_status gp_cli_model_open(gp_cli *cli, gp_model **model, gp_error *err)
+{
+    const char *name = NULL;
+    gp_model_options options = GP_MODEL_DEFAULTS;
+    gp_model_facts facts;
+    options.precision = (gp_precision)cli->precision;
+    options.engine = (gp_engine)cli->engine;
+    options.revision = cli->revision;
+    GP_TRY(gp_cli_model_name(cli, &name, err));
+    GP_TRY(gp_model_open(name, &options, model, err));
+    gp_model_info(*model, &facts);
+    gp_term_detail(&cli->term, "model %s (%s, %s), %s", facts.name, facts.precision, facts.engine, facts.folder);
+    return GP_OK;
+}
+
+/* ---- options into the library's structs -----------------------------------------------------------------------------
+ */
+
+static int as_int(gp_cli_count count)
+{
+    return !count.set ? 0 : count.value > 4096 ? 4096 : (int)count.value;
+}
+
+void gp_cli_add_options(gp_cli *cli, gp_add_options *options)
+{
+    *options = (gp_add_options)GP_ADD_DEFAULTS;
+    options->roots = cli->args;
+    options->root_count = cli->arg_count;
+    options->prompts = cli->prompts;
+    options->image_column = cli->image_column;
+    options->prompt_column = cli->prompt_column;
+    if (cli->max_pixels.set) options->max_pixels = cli->max_pixels.value;
+    options->threads = as_int(cli->threads);
+    options->progress = gp_term_progress;
+    options->user = &cli->term;
+}
+
+void gp_cli_score_options(gp_cli *cli, gp_score_options *options)
+{
+    *options = (gp_score_options)GP_SCORE_DEFAULTS;
+    if (cli->max_pixels.set) options->max_pixels = cli->max_pixels.value;
+    options->threads = as_int(cli->threads);
+    options->batch = as_int(cli->batch);
+    options->retry_failed = cli->retry_failed;
+    options->progress = gp_term_progress;
+    options->user = &cli->term;
+}
+
+gp_status gp_cli_pick_options(const gp_cli *cli, gp_pick_options *options, gp_error *err)
+{
+    *options = (gp_pick_options)GP_PICK_DEFAULTS;
+    if (cli->per_prompt.set && cli->per_prompt.value > UINT32_MAX)
+        return gp_fail(err, GP_ERR_USAGE, "--per-prompt is too large");
+    if (cli->per_prompt.set) options->per_prompt = (uint32_t)cli->per_prompt.value;
+    if (cli->top.set && cli->top.value == 0) return gp_fail(err, GP_ERR_USAGE, "--top 0 would pick nothing");
+    if (cli->top.set) options->top = cli->top.value;
+    options->has_min_score = cli->min_score.set;
+    options->min_score = cli->min_score.value;
+    return GP_OK;
+}
+
+static gp_status take_u32(gp_cli_count from, const char *name, uint32_t *to, gp_error *err)
+{
+    if (!from.set) return GP_OK;
+    if (from.value > 100000) return gp_fail(err, GP_ERR_USAGE, "--%s is too large", name);
+    *to = (uint32_t)from.value;
+    return GP_OK;
+}
+
+gp_status gp_cli_sheet_options(gp_cli *cli, gp_sheet_options *options, gp_error *err)
+{
+    *options = (gp_sheet_options)GP_SHEET_DEFAULTS;
+    GP_TRY(take_u32(cli->thumb, "thumb", &options->thumb, err));
+    GP_TRY(take_u32(cli->max_prompts, "max-prompts", &options->max_prompts, err));
+    GP_TRY(take_u32(cli->max_candidates, "max-candidates", &options->max_candidates, err));
+    options->progress = gp_term_progress;
+    options->user = &cli->term;
+    return GP_OK;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT
+ * What the commands share: which catalog, which model, how results and failures are written. */
+#ifndef GP_CLI_CONTEXT_H
+#define GP_CLI_CONTEXT_H
+
+#include "base/str.h"
+#include "cli/options.h"
+
+/* Say what failed (and how to go on after a stop); with --json also as an object on stdout.  Returns the exit code. */
+int gp_cli_fail(gp_cli *cli, const gp_error *err);
+int gp_cli_usage(gp_cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The catalog's path: --catalog (a file, or a folder: FOLDER/.goldpan/catalog.db); else `folder`'s (may be NULL); else
+ * the nearest .goldpan/catalog.db upward from the present folder.  Owned. `create`: it need not be there. */
+gp_status gp_cli_catalog_path(const gp_cli *cli, const char *folder, bool create, char **path, gp_error *err);
+gp_status gp_cli_catalog_open(const gp_cli *cli, const char *folder, unsigned flags, gp_catalog **catalog,
+                              gp_error *err);
+bool gp_cli_is_folder(const char *path);
+/* The first argument that is a folder, else NULL. */
+const char *gp_cli_first_folder(const gp_cli *cli);
+
+/* Are the arguments all there?  Asked before a catalog is made, so that a slip of the pen leaves none behind. */
+gp_status gp_cli_check_roots(const gp_cli *cli, gp_error *err);
+
+/* --model, else $GOLDPAN_MODEL, else the first usual one that is at hand; NOT_FOUND says how to get one. Borrowed. */
+gp_status gp_cli_model_name(const gp_cli *cli, const char **name, gp_error *err);
+gp_status gp_cli_model_open(gp_cli *cli, gp_model **model, gp_error *err);
+
+/* ---- options into the library's structs */
+void gp_cli_add_options(gp_cli *cli, gp_add_options *options);
+void gp_cli_score_options(gp_cli *cli, gp_score_options *options);
+gp_status gp_cli_pick_options(const gp_cli *cli, gp_pick_options *options, gp_error *err);
+gp_status gp_cli_sheet_options(gp_cli *cli, gp_sheet_options *options, gp_error *err);
+
+/* ---- results */
+/* ,"name":"text" (null if NULL); the comma is left out after '{' and '['. */
+void gp_cli_json_text(gp_str *out, const char *name, const char *text);
+void gp_cli_json_count(gp_str *out, const char *name, uint64_t value);
+void gp_cli_json_real(gp_str *out, const char *name, double value);
+void gp_cli_json_bool(gp_str *out, const char *name, bool value);
+void gp_cli_json_element(gp_str *out, const char *text); /* the same in an array */
+void gp_cli_json_name(gp_str *out, const char *name);    /* ,"name": */
+void gp_cli_json_report(gp_str *out, const char *name, const gp_report *report);
+/* Print the object and a newline; the exit code, or failure if stdout cannot be written. Clears out. */
+int gp_cli_json_print(gp_cli *cli, gp_str *out, int code);
+
+/* One line of data on stdout: control characters of the text become blanks. */
+void gp_cli_put_field(const char *text, char end);
+
+/* "120 images added, 3 skipped ... in 0:12" as a remark. */
+void gp_cli_say_add(gp_cli *cli, const gp_report *report);
+void gp_cli_say_score(gp_cli *cli, const gp_report *report);
+
+/* The picks: path, score, prompt on stdout, or as "picks":[...] into json (not NULL).  *count their number. */
+gp_status gp_cli_put_picks(gp_cli *cli, gp_catalog *catalog, gp_str *json, uint64_t *count, gp_error *err);
+
+/* Failures on record as "failures":[...] into json; or lines on stdout. */
+gp_status gp_cli_put_failures(gp_catalog *catalog, gp_str *json, gp_error *err);
+/* After a call in which `failed` files failed: list the first few on stderr. */
+void gp_cli_say_failures(gp_cli *cli, gp_catalog *catalog, uint64_t failed);
+
+#endif

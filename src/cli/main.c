@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * goldpan: the command.  Finds the command's table, parses, runs it, and gives its exit code:
+ * 0 done, 1 failure, 2 usage, 3 some files failed, 4 nothing selected, 130 interrupted.
+ * stdout is data, stderr is talk.  A closed pipe ends it quietly (SIGPIPE is left to the system). */
+#include "base/mem.h"
+#include "base/str.h"
+#include "cli/commands.h"
+#include "cli/context.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const gp_cli_command *const commands[] = {
+    &gp_cmd_run,    &gp_cmd_add,  &gp_cmd_score,      &gp_cmd_pick,      &gp_cmd_export,     &gp_cmd_sheet,
+    &gp_cmd_status, &gp_cmd_show, &gp_cmd_model_list, &gp_cmd_model_get, &gp_cmd_model_info, &gp_cmd_embed,
+    &gp_cmd_tokens, NULL,
+};
+
+static void overview(FILE *to)
+{
+    fputs("Usage: goldpan COMMAND [OPTION...] [ARGUMENT...]\n\n"
+          "Find the few generated images worth keeping: score each against its prompt with a\n"
+          "CLIP model, and pick the best of every prompt.\n\n"
+          "Commands:\n",
+          to);
+    for (const gp_cli_command *const *c = commands; *c; c++) fprintf(to, "  %-12s %s\n", (*c)->name, (*c)->summary);
+    fputs("\nExamples:\n"
+          "  goldpan model get openai/clip-vit-large-patch14\n"
+          "  goldpan run pictures --model openai/clip-vit-large-patch14\n"
+          "  goldpan export best --catalog pictures\n\n"
+          "goldpan help COMMAND shows a command's options; goldpan --version the version.\n"
+          "Exit codes: 0 done, 1 failure, 2 usage, 3 some files failed, 4 nothing selected,\n"
+          "130 interrupted.\n",
+          to);
+}
+
+/* Is this the command that argv begins with ("model get" takes two words)?  The number of words, else 0. */
+static int matches(const gp_cli_command *command, int argc, char **argv)
+{
+    const char *blank = strchr(command->name, ' ');
+    if (!blank) return argc > 0 && !strcmp(argv[0], command->name) ? 1 : 0;
+    size_t length = (size_t)(blank - command->name);
+    return argc > 1 && strlen(argv[0]) == length && !memcmp(argv[0], command->name, length) &&
+                   !strcmp(argv[1], blank + 1)
+               ? 2
+               : 0;
+}
+
+static const gp_cli_command *find(int argc, char **argv, int *words)
+{
+    for (const gp_cli_command *const *c = commands; *c; c++)
+        if ((*words = matches(*c, argc, argv)) > 0) return *c;
+    return NULL;
+}
+
+/* Does a family of commands begin with this word ("model")? */
+static bool is_family(const char *word)
+{
+    size_t length = strlen(word);
+    for (const gp_cli_command *const *c = commands; *c; c++)
+        if (!strncmp((*c)->name, word, length) && (*c)->name[length] == ' ') return true;
+    return false;
+}
+
+/* List the family, if it is one. */
+static bool list_family(const char *word, FILE *to)
+{
+    size_t length = strlen(word);
+    if (!is_family(word)) return false;
+    fprintf(to, "Usage: goldpan %s COMMAND\n\nCommands:\n", word);
+    for (const gp_cli_command *const *c = commands; *c; c++)
+        if (!strncmp((*c)->name, word, length) && (*c)->name[length] == ' ')
+            fprintf(to, "  %-12s %s\n", (*c)->name, (*c)->summary);
+    return true;
+}
+
+static int unknown(gp_term *term, int argc, char **argv)
+{
+    const char *names[sizeof commands / sizeof *commands + 2];
+    char typed[64];
+    size_t count = 0;
+    for (const gp_cli_command *const *c = commands; *c; c++) names[count++] = (*c)->name;
+    names[count++] = "help";
+    names[count] = NULL;
+    if (argv[0][0] == '-') {
+        gp_term_error(term, "unknown option '%s' before the command", argv[0]);
+    } else {
+        snprintf(typed, sizeof typed, argc > 1 && is_family(argv[0]) ? "%s %s" : "%s", argv[0],
+                 argc > 1 ? argv[1] : "");
+        const char *meant = gp_cli_suggest(typed, names);
+        if (meant)
+            gp_term_error(term, "unknown command '%s'; did you mean '%s'?", typed, meant);
+        else
+            gp_term_error(term, "unknown command '%s'", typed);
+    }
+    gp_term_warn(term, "see: goldpan help");
+    return GP_EXIT_USAGE;
+}
+
+static int help(gp_term *term, int argc, char **argv)
+{
+    int words = 0;
+    if (argc == 0) {
+        overview(stdout);
+        return GP_EXIT_OK;
+    }
+    const gp_cli_command *command = find(argc, argv, &words);
+    if (command)
+        gp_cli_help(command);
+    else if (!list_family(argv[0], stdout))
+        return unknown(term, argc, argv);
+    return GP_EXIT_OK;
+}
+
+static int run_command(gp_cli *cli, int argc, char **argv)
+{
+    gp_error err = {0};
+    gp_status st = gp_cli_parse(cli, argc, argv, &err);
+    if (cli->help) {
+        gp_cli_help(cli->command);
+        return GP_EXIT_OK;
+    }
+    return st == GP_OK ? cli->command->run(cli) : gp_cli_fail(cli, &err);
+}
+
+static int dispatch(gp_cli *cli, int argc, char **argv)
+{
+    if (argc == 0) {
+        overview(stderr);
+        return GP_EXIT_USAGE;
+    }
+    if (!strcmp(argv[0], "--version")) {
+        printf("goldpan %s\n", gp_version());
+        return GP_EXIT_OK;
+    }
+    if (!strcmp(argv[0], "help") || !strcmp(argv[0], "--help") || !strcmp(argv[0], "-h"))
+        return help(&cli->term, argc - 1, argv + 1);
+    int words = 0;
+    cli->command = find(argc, argv, &words);
+    if (cli->command) return run_command(cli, argc - words, argv + words);
+    if (argc == 1 && list_family(argv[0], stderr)) return GP_EXIT_USAGE;
+    if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) && list_family(argv[0], stdout))
+        return GP_EXIT_OK;
+    return unknown(&cli->term, argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+    gp_cli cli = {.argv = (const char *const *)argv};
+    gp_term_open(&cli.term);
+    cli.args = gp_mem_zero((size_t)argc + 1, sizeof *cli.args);
+    if (!cli.args) {
+        gp_term_error(&cli.term, "out of memory");
+        return GP_EXIT_FAILURE;
+    }
+    int code = argc > 0 ? dispatch(&cli, argc - 1, argv + 1) : GP_EXIT_USAGE;
+    gp_term_clear(&cli.term);
+    if ((fflush(stdout) != 0 || ferror(stdout)) && code == GP_EXIT_OK) {
+        if (errno != EPIPE) gp_term_error(&cli.term, "cannot write to standard output: %s", strerror(errno));
+        code = GP_EXIT_FAILURE;
+    }
+    gp_mem_free(cli.args);
+    return code;
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Parsing, help and suggestions, all from a command's table of options.
+ * --name value, --name=value, -n value, -nvalue, flags joined (-qv), "--" ends the options, "-" is an argument. */
+#include "cli/options.h"
+
+#include "base/str.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- what was meant --------------------------------------------------------------------------------------------- */
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Edits (insert, delete, replace) from a to b; words of more than 31 bytes are far from everything. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t row[33], m = strlen(a), n = strlen(b);
+    if (m > 31 || n > 31) return 99;
+    for (size_t j = 0; j <= n; j++) row[j] = j;
+    for (size_t i = 1; i <= m; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= n; j++) {
+            size_t above = row[j];
+            row[j] = least(least(row[j] + 1, row[j - 1] + 1), diagonal + (a[i - 1] != b[j - 1]));
+            diagonal = above;
+        }
+    }
+    return row[n];
+}
+
+const char *gp_cli_suggest(const char *word, const char *const *names)
+{
+    const char *best = NULL;
+    size_t nearest = 99, length = strlen(word);
+    for (; *names; names++) {
+        size_t d = distance(word, *names);
+        if (length >= 3 && gp_str_starts(*names, word)) d = least(d, 1); /* cut short */
+        if (d < nearest) nearest = d, best = *names;
+    }
+    return nearest <= 2 && nearest < length ? best : NULL;
+}
+
+/* ---- parsing ----------------------------------------------------------------------------------------------------- */
+
+static const gp_cli_option *by_name(const gp_cli_command *command, const char *name, size_t length)
+{
+    for (const gp_cli_option *o = command->options; o->name; o++)
+        if (strlen(o->name) == length && !memcmp(o->name, name, length)) return o;
+    return NULL;
+}
+
+static const gp_cli_option *by_letter(const gp_cli_command *command, char letter)
+{
+    for (const gp_cli_option *o = command->options; o->name; o++)
+        if (o->letter == letter) return o;
+    return NULL;
+}
+
+static gp_status unknown(const gp_cli *cli, const char *word, size_t length, gp_error *err)
+{
+    const char *names[64];
+    char name[64];
+    size_t count = 0;
+    for (const gp_cli_option *o = cli->command->options; o->name && count < 63; o++) names[count++] = o->name;
+    names[count] = NULL;
+    snprintf(name, sizeof name, "%.*s", (int)length, word);
+    const char *meant = gp_cli_suggest(name, names);
+    if (meant) return gp_fail(err, GP_ERR_USAGE, "unknown option '--%s'; did you mean '--%s'?", name, meant);
+    return gp_fail(err, GP_ERR_USAGE, "unknown option '--%s'", name);
+}
+
+static gp_status set_choice(const gp_cli_option *o, int *field, const char *value, gp_error *err)
+{
+    const char *at = o->value;
+    for (int i = 0;; i++) {
+        size_t length = strcspn(at, "|");
+        if (strlen(value) == length && !memcmp(at, value, length)) {
+            *field = i;
+            return GP_OK;
+        }
+        if (!at[length]) break;
+        at += length + 1;
+    }
+    return gp_fail(err, GP_ERR_USAGE, "--%s is one of %s, not '%s'", o->name, o->value, value);
+}
+
+/* Store a value (NULL for flags). */
+static gp_status set(gp_cli *cli, const gp_cli_option *o, const char *value, gp_error *err)
+{
+    char *field = (char *)cli + o->field;
+    gp_cli_count *count = (void *)field;
+    gp_cli_real *real = (void *)field;
+    switch (o->kind) {
+    case GP_OPT_FLAG: *(bool *)field = true; return GP_OK;
+    case GP_OPT_LIST:
+        *(bool *)field = true;
+        cli->args[cli->arg_count++] = value;
+        return GP_OK;
+    case GP_OPT_TEXT: *(const char **)(void *)field = value; return GP_OK;
+    case GP_OPT_CHOICE: return set_choice(o, (void *)field, value, err);
+    case GP_OPT_COUNT:
+        if (!gp_parse_u64(value, &count->value))
+            return gp_fail(err, GP_ERR_USAGE, "--%s needs a whole number, not '%s'", o->name, value);
+        count->set = true;
+        return GP_OK;
+    case GP_OPT_REAL:
+        if (!gp_parse_double(value, &real->value) || real->value - real->value != 0)
+            return gp_fail(err, GP_ERR_USAGE, "--%s needs a number, not '%s'", o->name, value);
+        real->set = true;
+        return GP_OK;
+    }
+    return GP_OK;
+}
+
+/* "--name", "--name=value"; *next is the word after it, taken (and set NULL) if the option needs it. */
+static gp_status parse_long(gp_cli *cli, const char *word, const char **next, gp_error *err)
+{
+    size_t length = strcspn(word, "=");
+    const gp_cli_option *o = by_name(cli->command, word, length);
+    if (!o) return unknown(cli, word, length, err);
+    bool given = word[length] == '=';
+    if (o->kind == GP_OPT_FLAG) {
+        if (given) return gp_fail(err, GP_ERR_USAGE, "--%s takes no value", o->name);
+        return set(cli, o, NULL, err);
+    }
+    if (given) return set(cli, o, word + length + 1, err);
+    if (!*next) return gp_fail(err, GP_ERR_USAGE, "--%s needs a value (%s)", o->name, o->value);
+    const char *value = *next;
+    *next = NULL;
+    return set(cli, o, value, err);
+}
+
+/* "-q", "-qv", "-m NAME", "-mNAME". */
+static gp_status parse_short(gp_cli *cli, const char *word, const char **next, gp_error *err)
+{
+    for (; *word; word++) {
+        const gp_cli_option *o = by_letter(cli->command, *word);
+        if (!o) return gp_fail(err, GP_ERR_USAGE, "unknown option '-%c'", *word);
+        if (o->kind == GP_OPT_FLAG) {
+            GP_TRY(set(cli, o, NULL, err));
+            continue;
+        }
+        if (word[1]) return set(cli, o, word + 1, err);
+        if (!*next) return gp_fail(err, GP_ERR_USAGE, "-%c needs a value (%s)", *word, o->value);
+        const char *value = *next;
+        *next = NULL;
+        return set(cli, o, value, err);
+    }
+    return GP_OK;
+}
+
+gp_status gp_cli_parse(gp_cli *cli, int argc, char **argv, gp_error *err)
+{
+    bool options = true;
+    for (int i = 0; i < argc; i++) {
+        const char *word = argv[i], *next = i + 1 < argc ? argv[i + 1] : NULL, *had = next;
+        if (options && !strcmp(word, "--"))
+            options = false;
+        else if (options && word[0] == '-' && word[1] == '-')
+            GP_TRY(parse_long(cli, word + 2, &next, err));
+        else if (options && word[0] == '-' && word[1])
+            GP_TRY(parse_short(cli, word + 1, &next, err));
+        else
+            cli->args[cli->arg_count++] = word;
+        if (had && !next) i++;
+    }
+    if (cli->help) return GP_OK;
+    if (cli->arg_count < cli->command->least)
+        return gp_fail(err, GP_ERR_USAGE, "'goldpan %s' needs %s", cli->command->name, cli->command->arguments);
+    if (cli->arg_count > cli->command->most)
+        return gp_fail(err, GP_ERR_USAGE, "'%s' is one argument too many for 'goldpan %s'",
+                       cli->args[cli->command->most], cli->command->name);
+    return GP_OK;
+}
+
+/* ---- help -------------------------------------------------------------------------------------------------------- */
+
+enum { HELP_COLUMN = 30 };
+
+void gp_cli_help(const gp_cli_command *command)
+{
+    printf("Usage: goldpan %s [OPTION...]%s%s\n\n%s.\n", command->name, *command->arguments ? " " : "",
+           command->arguments, command->summary);
+    if (command->about) printf("\n%s\n", command->about);
+    printf("\nOptions:\n");
+    for (const gp_cli_option *o = command->options; o->name; o++) {
+        char left[80];
+        int n = o->letter ? snprintf(left, sizeof left, "  -%c, --%s", o->letter, o->name)
+                          : snprintf(left, sizeof left, "      --%s", o->name);
+        if (o->value) n += snprintf(left + n, sizeof left - (size_t)n, " %s", o->value);
+        if (n < HELP_COLUMN)
+            printf("%-*s%s\n", HELP_COLUMN, left, o->help);
+        else
+            printf("%s\n%*s%s\n", left, HELP_COLUMN, "", o->help);
+    }
+    printf("\nExample%s:\n", strchr(command->examples, '\n') ? "s" : "");
+    for (const char *line = command->examples; *line;) {
+        size_t length = strcspn(line, "\n");
+        printf("  %.*s\n", (int)length, line);
+        line += length + (line[length] == '\n');
+    }
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT
+ * The words of the command.  One table per command drives parsing, help and suggestions; what was parsed lands in one
+ * plain struct.  cli includes goldpan.h and base, nothing else. */
+#ifndef GP_CLI_OPTIONS_H
+#define GP_CLI_OPTIONS_H
+
+#include "cli/term.h"
+
+/* Exit codes, the same for every command. */
+enum {
+    GP_EXIT_OK = 0,
+    GP_EXIT_FAILURE = 1,
+    GP_EXIT_USAGE = 2,
+    GP_EXIT_PARTIAL = 3, /* done, but some files failed: they are listed */
+    GP_EXIT_NOTHING = 4, /* nothing was selected */
+    GP_EXIT_INTERRUPTED = 130
+};
+
+typedef struct gp_cli_count {
+    bool set;
+    uint64_t value;
+} gp_cli_count;
+typedef struct gp_cli_real {
+    bool set;
+    double value;
+} gp_cli_real;
+
+typedef struct gp_cli_command gp_cli_command;
+
+/* Everything that can be said on the command line. */
+typedef struct gp_cli {
+    const gp_cli_command *command;
+    const char *const *argv; /* as typed, for "the same command"; NULL at its end */
+    const char **args;       /* what is no option, in order */
+    size_t arg_count;
+    gp_term term;
+
+    bool help, json;
+    const char *catalog, *model, *revision;
+    int precision, engine; /* index into the choices = gp_precision, gp_engine */
+    gp_cli_count threads, batch, max_pixels;
+    const char *prompts, *image_column, *prompt_column;
+    bool retry_failed;
+    gp_cli_count per_prompt, top;
+    gp_cli_real min_score;
+    bool copy, hardlink, symlink, no_files, csv, jsonl, imagefolder, all;
+    const char *sheet;
+    bool no_sheet;
+    gp_cli_count thumb, max_prompts, max_candidates;
+    bool failures, force, images;
+    const char *texts, *out;
+} gp_cli;
+
+typedef enum gp_cli_kind {
+    GP_OPT_FLAG,   /* bool */
+    GP_OPT_TEXT,   /* const char * */
+    GP_OPT_COUNT,  /* gp_cli_count */
+    GP_OPT_REAL,   /* gp_cli_real */
+    GP_OPT_CHOICE, /* int: index into `value`, "a|b|c" */
+    GP_OPT_LIST    /* bool; its value, and all that follow, are arguments */
+} gp_cli_kind;
+
+typedef struct gp_cli_option {
+    const char *name; /* without dashes; NULL ends a table */
+    char letter;      /* or 0 */
+    gp_cli_kind kind;
+    const char *value; /* what the help calls the value */
+    size_t field;      /* offset in gp_cli */
+    const char *help;
+} gp_cli_option;
+
+struct gp_cli_command {
+    const char *name;      /* "add", "model get" */
+    const char *arguments; /* "DIR|FILE..." */
+    const char *summary;   /* one line */
+    const char *about;     /* what one has to know; may be NULL */
+    const char *examples;  /* lines, each without the leading blanks */
+    const gp_cli_option *options;
+    size_t least, most; /* arguments */
+    int (*run)(gp_cli *cli);
+};
+
+#define GP_CLI_FIELD(name) offsetof(gp_cli, name)
+#define GP_CLI_CATALOG                                                                                                 \
+    {                                                                                                                  \
+        "catalog", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(catalog), "the catalog, or the folder it belongs to"           \
+    }
+#define GP_CLI_MODEL_NAME                                                                                              \
+    {                                                                                                                  \
+        "model", 'm', GP_OPT_TEXT, "NAME|DIR", GP_CLI_FIELD(model),                                                    \
+            "hub name or folder of a CLIP (default: $GOLDPAN_MODEL)"                                                   \
+    }
+#define GP_CLI_MODEL                                                                                                   \
+    GP_CLI_MODEL_NAME,                                                                                                 \
+        {"revision", 0, GP_OPT_TEXT, "REV", GP_CLI_FIELD(revision), "branch, tag or commit of a hub name"},            \
+        {"precision", 0, GP_OPT_CHOICE, "auto|fp32|bf16", GP_CLI_FIELD(precision), "arithmetic of the towers"},        \
+    {                                                                                                                  \
+        "engine", 0, GP_OPT_CHOICE, "auto|plain|onednn", GP_CLI_FIELD(engine), "who multiplies matrices"               \
+    }
+#define GP_CLI_THREADS                                                                                                 \
+    {                                                                                                                  \
+        "threads", 'j', GP_OPT_COUNT, "N", GP_CLI_FIELD(threads), "threads (default: all processors)"                  \
+    }
+#define GP_CLI_BATCH                                                                                                   \
+    {                                                                                                                  \
+        "batch", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(batch), "images a thread encodes at once"                          \
+    }
+#define GP_CLI_MAX_PIXELS                                                                                              \
+    {                                                                                                                  \
+        "max-pixels", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(max_pixels), "refuse larger images (default: 178956970)"      \
+    }
+#define GP_CLI_TABLE                                                                                                   \
+    {"prompts", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(prompts), "table of prompts: CSV, TSV, JSON, JSONL"},             \
+        {"image-column", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(image_column), "its column of image files"},             \
+    {                                                                                                                  \
+        "prompt-column", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(prompt_column), "its column of prompts"                  \
+    }
+#define GP_CLI_PICK                                                                                                    \
+    {"per-prompt", 'k', GP_OPT_COUNT, "K", GP_CLI_FIELD(per_prompt), "best K of each prompt (default 1; 0: all)"},     \
+        {"top", 0, GP_OPT_COUNT, "K", GP_CLI_FIELD(top), "then the best K over all prompts"},                          \
+    {                                                                                                                  \
+        "min-score", 0, GP_OPT_REAL, "S", GP_CLI_FIELD(min_score), "and at least this score"                           \
+    }
+#define GP_CLI_SHEET                                                                                                   \
+    {"thumb", 0, GP_OPT_COUNT, "PIXELS", GP_CLI_FIELD(thumb), "size of a candidate on the sheet (default 160)"},       \
+        {"max-prompts", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(max_prompts), "rows of the sheet (default 24; 0: all)"},    \
+    {                                                                                                                  \
+        "max-candidates", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(max_candidates), "columns of the sheet (default 8)"       \
+    }
+#define GP_CLI_COMMON                                                                                                  \
+    {"json", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(json), "print one JSON object"},                                       \
+        {"quiet", 'q', GP_OPT_FLAG, NULL, GP_CLI_FIELD(term.quiet), "no progress and no remarks"},                     \
+        {"verbose", 'v', GP_OPT_FLAG, NULL, GP_CLI_FIELD(term.verbose), "say more on the way"},                        \
+        {"help", 'h', GP_OPT_FLAG, NULL, GP_CLI_FIELD(help), "show this help"},                                        \
+    {                                                                                                                  \
+        NULL, 0, GP_OPT_FLAG, NULL, 0, NULL                                                                            \
+    }
+
+/* Parse argv after the command's words into cli (command and args set by the caller; args has room for all of argv).
+ * USAGE with a message that says what is wrong and, if it can, what was meant. */
+gp_status gp_cli_parse(gp_cli *cli, int argc, char **argv, gp_error *err);
+/* The command's help on stdout. */
+void gp_cli_help(const gp_cli_command *command);
+/* The name among names (NULL at the end) that `word` was probably meant to be, or NULL. */
+const char *gp_cli_suggest(const char *word, const char *const *names);
+
+#endif

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * How results are written: lines of fields between tabs for people and pipes, one JSON object with --json.  What went
+ * wrong with single files is said on stderr, the first few by name. */
+#include "cli/context.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { SHOWN_FAILURES = 10 };
+
+/* ---- JSON -----------------------------------------------------------------------------------------------------------
+ */
+
+void gp_cli_json_name(gp_str *out, const char *name)
+{
+    if (out->size > 0 && !strchr("{[", out->data[out->size - 1])) gp_str_putc(out, ',');
+    gp_json_put_string(out, name);
+    gp_str_putc(out, ':');
+}
+
+void gp_cli_json_text(gp_str *out, const char *name, const char *text)
+{
+    gp_cli_json_name(out, name);
+    if (text)
+        gp_json_put_string(out, text);
+    else
+        gp_str_puts(out, "null");
+}
+
+void gp_cli_json_element(gp_str *out, const char *text)
+{
+    if (out->size > 0 && out->data[out->size - 1] != '[') gp_str_putc(out, ',');
+    if (text)
+        gp_json_put_string(out, text);
+    else
+        gp_str_puts(out, "null");
+}
+
+void gp_cli_json_count(gp_str *out, const char *name, uint64_t value)
+{
+    gp_cli_json_name(out, name);
+    gp_str_printf(out, "%llu", (unsigned long long)value);
+}
+
+void gp_cli_json_real(gp_str *out, const char *name, double value)
+{
+    gp_cli_json_name(out, name);
+    gp_json_put_real(out, value);
+}
+
+void gp_cli_json_bool(gp_str *out, const char *name, bool value)
+{
+    gp_cli_json_name(out, name);
+    gp_str_puts(out, value ? "true" : "false");
+}
+
+void gp_cli_json_report(gp_str *out, const char *name, const gp_report *r)
+{
+    gp_cli_json_name(out, name);
+    gp_str_putc(out, '{');
+    gp_cli_json_count(out, "done", r->done);
+    gp_cli_json_count(out, "skipped", r->skipped);
+    gp_cli_json_count(out, "failed", r->failed);
+    gp_cli_json_count(out, "without_prompt", r->without_prompt);
+    gp_cli_json_count(out, "duplicates", r->duplicates);
+    gp_cli_json_real(out, "seconds", r->seconds);
+    gp_cli_json_real(out, "decode_seconds", r->decode_seconds);
+    gp_cli_json_real(out, "resize_seconds", r->resize_seconds);
+    gp_cli_json_real(out, "image_tower_seconds", r->image_tower_seconds);
+    gp_cli_json_real(out, "text_tower_seconds", r->text_tower_seconds);
+    gp_str_putc(out, '}');
+}
+
+int gp_cli_json_print(gp_cli *cli, gp_str *out, int code)
+{
+    if (out->failed) {
+        gp_term_error(&cli->term, "out of memory");
+        code = GP_EXIT_FAILURE;
+    } else {
+        gp_term_clear(&cli->term);
+        puts(out->data);
+    }
+    gp_str_clear(out);
+    return code;
+}
+
+/* ---- lines ----------------------------------------------------------------------------------------------------------
+ */
+
+void gp_cli_put_field(const char *text, char end)
+{
+    for (; text && *text; text++) putchar((unsigned char)*text < ' ' || *text == 0x7f ? ' ' : *text);
+    putchar(end);
+}
+
+static void plus(gp_str *s, uint64_t count, const char *what)
+{
+    if (count) gp_str_printf(s, ", %llu %s", (unsigned long long)count, what);
+}
+
+static void finish(gp_cli *cli, gp_str *s, const gp_report *r)
+{
+    char text[16];
+    gp_term_clock(r->seconds, text);
+    gp_str_printf(s, " (%s)", text);
+    if (!s->failed) gp_term_say(&cli->term, "%s", s->data);
+    gp_str_clear(s);
+}
+
+void gp_cli_say_add(gp_cli *cli, const gp_report *r)
+{
+    gp_str s = GP_STR_INIT;
+    gp_str_printf(&s, "added %llu image%s", (unsigned long long)r->done, r->done == 1 ? "" : "s");
+    plus(&s, r->skipped, "already known");
+    plus(&s, r->duplicates, "of known content");
+    plus(&s, r->without_prompt, "without a prompt");
+    plus(&s, r->failed, "failed");
+    finish(cli, &s, r);
+}
+
+void gp_cli_say_score(gp_cli *cli, const gp_report *r)
+{
+    gp_str s = GP_STR_INIT;
+    gp_str_printf(&s, "scored %llu image%s", (unsigned long long)r->done, r->done == 1 ? "" : "s");
+    plus(&s, r->skipped, "already scored");
+    plus(&s, r->without_prompt, "without a prompt");
+    plus(&s, r->failed, "failed");
+    if (r->done > 0 && r->seconds > 0.05) gp_str_printf(&s, ", %.1f/s", (double)r->done / r->seconds);
+    finish(cli, &s, r);
+}
+
+/* ---- picks ----------------------------------------------------------------------------------------------------------
+ */
+
+static void put_pick(gp_str *json, const gp_row *row)
+{
+    if (json && json->failed) return;
+    if (!json) {
+        char score[32];
+        snprintf(score, sizeof score, "%.2f", row->score);
+        gp_cli_put_field(row->path, '\t');
+        gp_cli_put_field(score, '\t');
+        gp_cli_put_field(row->prompt, '\n');
+        return;
+    }
+    if (json->data[json->size - 1] != '[') gp_str_putc(json, ',');
+    gp_str_putc(json, '{');
+    gp_cli_json_text(json, "path", row->path);
+    gp_cli_json_real(json, "score", row->score);
+    gp_cli_json_text(json, "prompt", row->prompt);
+    gp_cli_json_count(json, "rank", row->rank);
+    gp_cli_json_count(json, "candidates", row->candidates);
+    gp_cli_json_text(json, "hash", row->hash);
+    gp_str_putc(json, '}');
+}
+
+gp_status gp_cli_put_picks(gp_cli *cli, gp_catalog *catalog, gp_str *json, uint64_t *count, gp_error *err)
+{
+    gp_rows *rows = NULL;
+    gp_query query = GP_QUERY_DEFAULTS;
+    const gp_row *row = NULL;
+    query.picked_only = true;
+    *count = 0;
+    gp_term_clear(&cli->term);
+    GP_TRY(gp_rows_open(catalog, &query, &rows, err));
+    if (json) {
+        gp_cli_json_name(json, "picks");
+        gp_str_putc(json, '[');
+    }
+    gp_status st;
+    while ((st = gp_rows_next(rows, &row, err)) == GP_OK && row) {
+        put_pick(json, row);
+        ++*count;
+    }
+    if (json) gp_str_putc(json, ']');
+    gp_rows_close(rows);
+    return st;
+}
+
+/* ---- failures -------------------------------------------------------------------------------------------------------
+ */
+
+static bool put_failure(void *user, const gp_failure *f)
+{
+    gp_str *json = user;
+    if (!json) {
+        gp_cli_put_field(f->path, '\t');
+        gp_cli_put_field(f->stage, '\t');
+        gp_cli_put_field(f->message, '\n');
+        return true;
+    }
+    if (json->failed) return false;
+    if (json->data[json->size - 1] != '[') gp_str_putc(json, ',');
+    gp_str_putc(json, '{');
+    gp_cli_json_text(json, "path", f->path);
+    gp_cli_json_text(json, "stage", f->stage);
+    gp_cli_json_text(json, "message", f->message);
+    gp_str_putc(json, '}');
+    return true;
+}
+
+gp_status gp_cli_put_failures(gp_catalog *catalog, gp_str *json, gp_error *err)
+{
+    if (json) {
+        gp_cli_json_name(json, "failures");
+        gp_str_putc(json, '[');
+    }
+    gp_status st = gp_catalog_failures(catalog, put_failure, json, err);
+    if (json) gp_str_putc(json, ']');
+    return st;
+}
+
+struct few {
+    gp_cli *cli;
+    unsigned shown;
+};
+
+static bool say_failure(void *user, const gp_failure *f)
+{
+    struct few *few = user;
+    if (few->shown++ == SHOWN_FAILURES) {
+        gp_term_say(&few->cli->term, "  ... all of them: goldpan status --failures");
+        return false;
+    }
+    gp_term_say(&few->cli->term, "  %s: %s: %s", f->stage, f->path ? f->path : "?", f->message);
+    return true;
+}
+
+void gp_cli_say_failures(gp_cli *cli, gp_catalog *catalog, uint64_t failed)
+{
+    struct few few = {cli, 0};
+    if (failed == 0) return;
+    gp_term_say(&cli->term, "%llu file%s failed; on record:", (unsigned long long)failed, failed == 1 ? "" : "s");
+    (void)!gp_catalog_failures(catalog, say_failure, &few, NULL);
+}
