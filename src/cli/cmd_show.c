@@ -29,7 +29,7 @@ static void put_lines(const char *path, const gp_row *r)
         field("as found", r->prompt_raw);
     field("found in", r->prompt_source);
     field("negative", r->negative);
-    field("settings", r->settings_json);
+    if (r->settings_json && strcmp(r->settings_json, "{}") != 0) field("settings", r->settings_json);
     if (r->has_score) {
         printf("  %-10s %.2f, ", "score", r->score);
         if (r->rank)

@@ -9,18 +9,20 @@ A case is a file cases/<name>.test of steps:
     = 2                                exit code, when not 0
     # a remark
 
-Before the steps, `@ file TEXT` writes a file, `@ folder NAME` makes one, `@ env NAME=VALUE` sets a variable, `@ in TEXT`
-gives the next step its standard input (\\n for new lines).  Each case runs in an empty folder of its own with an empty
-home and cache; that folder's path is written $CASE.  A text that differs fails; --update writes what came instead, and
-the difference is for people to read."""
+Between steps, `@ file NAME TEXT` writes a file, `@ folder NAME` makes one, `@ copy PATH NAME` takes one from the
+sources, `@ env NAME=VALUE` sets a variable, `@ in TEXT` is the standard input of the next step (\\n for new lines).
+Each case runs in a folder of its own with an empty home and cache; that folder's path is written $CASE, the sources'
+$SOURCE.  A text that differs fails; --update writes what came instead, and the difference is for people to read."""
 import fnmatch
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+SOURCE = os.path.dirname(os.path.dirname(HERE))
 
 
 def environment(folder):
@@ -45,13 +47,17 @@ def lines_of(text):
     return lines[:-1] if lines[-1] == "" else lines[:-1] + [lines[-1] + "<no newline>"]
 
 
+def filled(text, folder):
+    return text.replace("$CASE", folder).replace("$SOURCE", SOURCE)
+
+
 def run_step(goldpan, step, folder, env):
-    words = [w.replace("$CASE", folder) for w in shlex.split(step.command)]
+    words = [filled(w, folder) for w in shlex.split(step.command)]
     if words[0] == "goldpan":
         words[0] = goldpan
     done = subprocess.run(words, cwd=folder, env=env, input=step.stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           text=True, errors="backslashreplace", timeout=120)
-    hide = lambda text: lines_of(text.replace(folder, "$CASE"))
+    hide = lambda text: lines_of(text.replace(folder, "$CASE").replace(SOURCE, "$SOURCE"))
     return hide(done.stdout), hide(done.stderr), done.returncode
 
 
@@ -59,13 +65,16 @@ def setting(words, folder, env, step):
     kind, _, rest = words.partition(" ")
     if kind == "env":
         name, _, value = rest.partition("=")
-        env[name] = value.replace("$CASE", folder)
+        env[name] = filled(value, folder)
     elif kind == "folder":
         os.makedirs(os.path.join(folder, rest), exist_ok=True)
     elif kind == "file":
         name, _, text = rest.partition(" ")
         with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
             file.write(text.replace("\\n", "\n"))
+    elif kind == "copy":  # from the sources
+        name, _, to = rest.partition(" ")
+        shutil.copy(os.path.join(SOURCE, name), os.path.join(folder, to))
     elif kind == "in":
         step.stdin = rest.replace("\\n", "\n")
     else:
@@ -101,10 +110,9 @@ def written(step, out, err, code):
     """The step as it should be written down: patterns that fit are kept."""
     lines = ["$ " + step.command]
     for mark, wanted, got in ((">", step.stdout, out), ("!", step.stderr, err)):
-        if matches(wanted, got):
-            lines += [joined(("~" if pattern else "") + mark, text) for pattern, text in wanted]
-        else:
-            lines += [joined(mark, text) for text in got]
+        for i, text in enumerate(got):
+            pattern = i < len(wanted) and wanted[i][0] and fnmatch.fnmatchcase(text, wanted[i][1])
+            lines.append(joined("~" + mark, wanted[i][1]) if pattern else joined(mark, text))
     return lines + (["= %d" % code] if code else [])
 
 
