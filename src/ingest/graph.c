@@ -131,7 +131,7 @@ gp_status gp_graph_open(const char *text, size_t size, gp_graph *out, bool *foun
     if (st == GP_ERR_MEMORY) return gp_fail(err, st, "%s", ignored.message);
     if (st) return GP_OK;
     GP_GO(find_nodes(&g.root, &nodes, counts, err));
-    if (!counts[0] || counts[0] > GP_GRAPH_MAX_NODES) goto out;
+    if (!counts[0] || counts[0] > GP_GRAPH_MAX_NODES || counts[1] > GP_GRAPH_MAX_INPUTS) goto out;
     st = GP_ERR_MEMORY;
     g.nodes = gp_mem_zero(counts[0], sizeof *g.nodes);
     g.inputs = gp_mem_zero(counts[1], sizeof *g.inputs);

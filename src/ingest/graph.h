@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "base/str.h"
 
-enum { GP_GRAPH_MAX_NODES = 1 << 16 };
+enum { GP_GRAPH_MAX_NODES = 1 << 16, GP_GRAPH_MAX_INPUTS = 1 << 17 };
 
 typedef struct gp_graph_input {
     const char *name;

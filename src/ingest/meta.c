@@ -12,7 +12,7 @@
 
 /* ---- settings ---------------------------------------------------------------------------------------------------- */
 
-enum { MAX_SETTINGS = 512 };
+enum { MAX_SETTINGS = 512, MAX_LORAS = 4096 };
 
 bool gp_settings_has(const gp_settings *settings, const char *key)
 {
@@ -108,10 +108,12 @@ void gp_meta_loras(gp_str *out, const char *prompt)
     for (const char *p = prompt; (p = strchr(p, '<')) != NULL; p++) {
         if (!gp_str_starts(p, "<lora:") && !gp_str_starts(p, "<lyco:")) continue;
         size_t size = strcspn(p, ">\n");
-        if (p[size] != '>' || size <= 6) continue;
-        if (out->size) gp_str_puts(out, ", ");
-        gp_str_add(out, p + 6, size - 6);
-        p += size;
+        if (p[size] == '>' && size > 6 && out->size < MAX_LORAS) {
+            if (out->size) gp_str_puts(out, ", ");
+            gp_str_add(out, p + 6, size - 6);
+        }
+        p += size; /* also where none closes: no later one in this line does */
+        if (!*p) return;
     }
 }
 

@@ -6,6 +6,7 @@
  *   settings := pair {"," pair}, at least three pairs, one of them well known (a prompt's last line may look like
  * pairs) pair     := key ":" ("JSON string" | {JSON by depth} | text up to a comma)
  *
+ * The settings line may be missing if the negative prompt is not: people cut it off in side-cars.
  * Lines behind the settings (the prompt templates of an extension) are kept as settings.  Texts whose line breaks were
  * lost on the way are split before " Steps: 20". */
 #include "ingest/meta_inner.h"
@@ -358,8 +359,10 @@ gp_status gp_meta_a1111(const char *bytes, size_t size, gp_meta *out, gp_error *
     text all = trimmed((text){bytes, bytes + size}), line, prompts, behind, positive, negative;
     bool alone;
     *out = (gp_meta){0};
-    if (!find_settings(all, &line, &prompts, &behind, &alone)) return GP_OK;
-    split_prompts(prompts, alone, &positive, &negative);
+    bool settled = find_settings(all, &line, &prompts, &behind, &alone);
+    if (!settled) prompts = all, behind = (text){all.end, all.end};
+    split_prompts(prompts, alone || !settled, &positive, &negative);
+    if (!settled && negative.at == negative.end) return GP_OK; /* nothing tells it from any other text */
     if (!take(&meta.prompt, positive) || !take(&meta.negative, negative)) goto memory;
     GP_GO(put_settings(&settings, line, behind, err));
     if (meta.prompt) gp_meta_loras(&loras, meta.prompt);

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { MAX_OUTPUTS = 32, MAX_CHAIN = 8, MAX_STEPS = 64 };
+enum { MAX_OUTPUTS = 32, MAX_CHAIN = 8, MAX_STEPS = 64, MAX_SAID = 256 };
 
 static gp_status no_memory(gp_error *err)
 {
@@ -124,7 +124,8 @@ static void say(said *s, size_t node, const gp_str *text, const char *joint)
 {
     const char *blank = " \t\r\n";
     s->text.failed |= text->failed;
-    if (text->failed || !text->size || !text->data[strspn(text->data, blank)]) return;
+    if (text->failed || s->nodes == MAX_SAID) return; /* a search in all of it for each: must not be quadratic */
+    if (!text->size || !text->data[strspn(text->data, blank)]) return;
     if (s->text.size && strstr(s->text.data, text->data)) return;
     if (s->text.size) gp_str_puts(&s->text, joint);
     gp_str_add(&s->text, text->data, text->size);

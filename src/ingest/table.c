@@ -274,7 +274,9 @@ static void add_normal(gp_str *s, const char *path)
     while (*path && !s->failed) {
         path += strspn(path, "/\\");
         size_t n = strcspn(path, "/\\");
-        if (n == 2 && path[0] == '.' && path[1] == '.' && s->size > start) {
+        bool climbed = s->size >= start + 2 && memcmp(s->data + s->size - 2, "..", 2) == 0 &&
+                       (s->size == start + 2 || s->data[s->size - 3] == '/'); /* "../..": not a folder to leave */
+        if (n == 2 && path[0] == '.' && path[1] == '.' && s->size > start && !climbed) {
             while (s->size > start && s->data[s->size - 1] != '/') s->size--;
             if (s->size > start) s->size--;
             s->data[s->size] = 0;

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: MIT
+ * Infotext and ComfyUI graphs made by hand: each case is one trap of the two formats. */
+#include "ingest_support.h"
+
+/* Texts for the parsers have no NUL behind them, so that ASan sees a read past the end. */
+static gp_meta parse(gp_status (*parser)(const char *, size_t, gp_meta *, gp_error *), const char *text)
+{
+    gp_error err = {0};
+    gp_meta meta = {0};
+    size_t size = strlen(text);
+    char *block = malloc(size ? size : 1);
+    assert_non_null(block);
+    memcpy(block, text, size);
+    assert_ok(parser(block, size, &meta, &err));
+    free(block);
+    return meta;
+}
+
+static gp_meta a1111(const char *text)
+{
+    return parse(gp_meta_a1111, text);
+}
+
+static gp_meta comfy(const char *text)
+{
+    return parse(gp_meta_comfy, text);
+}
+
+/* ---- infotext -----------------------------------------------------------------------------------------------------
+ */
+
+typedef struct infotext {
+    const char *text, *prompt, *negative, *settings; /* settings NULL: not looked at */
+} infotext;
+
+static const infotext infotexts[] = {
+    {"a cat\nNegative prompt: a dog\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 42, Size: 512x768, Model hash: "
+     "abc, Model: sd15, Clip skip: 2",
+     "a cat", "a dog",
+     "{\"steps\": 20, \"sampler\": \"Euler a\", \"cfg_scale\": 7, \"seed\": 42, \"width\": 512, \"height\": 768, "
+     "\"model_hash\": \"abc\", \"model\": \"sd15\", \"clip_skip\": 2}"},
+    /* several lines; the seed is beyond 2^53 */
+    {"two\nlines, of it\nNegative prompt: bad,\nworse\nSteps: 5, Sampler: DDIM, CFG scale: 1.5, Seed: "
+     "18446744073709551615",
+     "two\nlines, of it", "bad,\nworse",
+     "{\"steps\": 5, \"sampler\": \"DDIM\", \"cfg_scale\": 1.5, \"seed\": 18446744073709551615}"},
+    /* no negative; CRLF; white space at the ends */
+    {"  a cat \r\nSteps: 1, Sampler: LCM, Seed: 0\r\n", "a cat", NULL,
+     "{\"steps\": 1, \"sampler\": \"LCM\", \"seed\": 0}"},
+    /* no prompt at all; a negative alone */
+    {"Steps: 1, Sampler: LCM, Seed: 0", NULL, NULL, NULL},
+    {"\nNegative prompt: mud\nSteps: 1, Sampler: LCM, Seed: 0", NULL, "mud", NULL},
+    /* quoted values hold commas, colons and line breaks; braces are read by depth */
+    {"x\nSteps: 9, Seed: 1, Lora hashes: \"a: 1, b: 2\", Note: \"say \\\"hi\\\",\\nnow\", Hashes: {\"m, n\": [1, "
+     "\"]\"]}, "
+     "Version: 1",
+     "x", NULL,
+     "{\"steps\": 9, \"seed\": 1, \"Lora hashes\": \"a: 1, b: 2\", \"Note\": \"say \\\"hi\\\",\\nnow\", \"Hashes\": "
+     "\"{\\\"m, n\\\": [1, \\\"]\\\"]}\", \"version\": \"1\"}"},
+    /* quotes and braces that never close, or close amid a value, are letters */
+    {"x\nSteps: 9, Seed: 1, Odd: \"five, Model: {a, Wall: \"a\" b, RNG: CPU", "x", NULL,
+     "{\"steps\": 9, \"seed\": 1, \"Odd\": \"\\\"five\", \"model\": \"{a\", \"Wall\": \"\\\"a\\\" b\", \"rng\": "
+     "\"CPU\"}"},
+    /* a prompt whose last line looks like pairs has no settings behind it: nothing is found */
+    {"colours: red, size: big, mood: calm, light: dim", NULL, NULL, NULL},
+    /* such a prompt with settings behind it stays whole */
+    {"Camera: Leica, Lens: 50, Film: Portra\nSteps: 20, Sampler: Euler, Seed: 7",
+     "Camera: Leica, Lens: 50, Film: Portra", NULL, NULL},
+    /* "Negative prompt:" amid a line is prose where line breaks are kept */
+    {"the words Negative prompt: on a wall\nNegative prompt: blur\nSteps: 20, Sampler: Euler, Seed: 7",
+     "the words Negative prompt: on a wall", "blur", NULL},
+    /* line breaks lost on the way */
+    {"a cat Negative prompt: a dog Steps: 20, Sampler: Euler, Seed: 7", "a cat", "a dog",
+     "{\"steps\": 20, \"sampler\": \"Euler\", \"seed\": 7}"},
+    /* lines behind the settings (prompt templates of an extension) */
+    {"a cat\nSteps: 20, Sampler: Euler, Seed: 7\nTemplate: a {animal}\nNegative Template: none", "a cat", NULL,
+     "{\"steps\": 20, \"sampler\": \"Euler\", \"seed\": 7, \"Template\": \"a {animal}\", \"Negative Template\": "
+     "\"none\"}"},
+    /* the settings were cut off */
+    {"a cat\nNegative prompt: a dog", "a cat", "a dog", "{}"},
+    /* stable-diffusion.cpp: "Model: " is empty, its parts are named apart; numbers in its spelling */
+    {"a cat<lora:lcm:0.5>\nSteps: 4, CFG scale: 1.000000, Eta: inf, Seed: 42, Size: 512x1024, Model: , RNG: cuda, "
+     "Sampler: "
+     "euler, TE: t5, Unet: flux.gguf, VAE: ae.sft, Version: stable-diffusion.cpp, SDCPP: "
+     "{\"a\":{\"b\":[1,2]},\"seed\":1}",
+     "a cat<lora:lcm:0.5>", NULL,
+     "{\"steps\": 4, \"cfg_scale\": 1, \"eta\": \"inf\", \"seed\": 42, \"width\": 512, \"height\": 1024, \"rng\": "
+     "\"cuda\", "
+     "\"sampler\": \"euler\", \"TE\": \"t5\", \"Unet\": \"flux.gguf\", \"vae\": \"ae.sft\", \"version\": "
+     "\"stable-diffusion.cpp\", \"SDCPP\": \"{\\\"a\\\":{\\\"b\\\":[1,2]},\\\"seed\\\":1}\", \"model\": \"flux.gguf\", "
+     "\"loras\": \"lcm:0.5\"}"},
+    /* a key twice; a size that is none */
+    {"x\nSteps: 1, Seed: 2, TE: a, TE: b, Size: huge, Seed: 3", "x", NULL,
+     "{\"steps\": 1, \"seed\": 2, \"TE\": \"a\", \"TE 2\": \"b\", \"Size\": \"huge\", \"Seed\": \"3\"}"},
+    /* not UTF-8: read as Latin-1 */
+    {"caf\xE9\nSteps: 1, Sampler: x, Seed: 3", "caf\xC3\xA9", NULL, NULL},
+    {"\xE3\x83\x86\xE3\x82\xB9\xE3\x83\x88\nSteps: 1, Sampler: x, Seed: 3", "\xE3\x83\x86\xE3\x82\xB9\xE3\x83\x88",
+     NULL, NULL},
+};
+
+static void test_infotexts(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof infotexts / sizeof *infotexts; i++) {
+        const infotext *t = &infotexts[i];
+        gp_meta meta = a1111(t->text);
+        assert_string_equal(or_none(meta.prompt), or_none(t->prompt));
+        assert_string_equal(or_none(meta.negative), or_none(t->negative));
+        if (t->settings) assert_string_equal(or_none(meta.settings_json), t->settings);
+        gp_meta_clear(&meta);
+    }
+}
+
+static void test_no_infotext(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "",
+        "\n\n",
+        "a cat",
+        "a cat, a dog: big, a house",
+        "Steps: 20",
+        "Steps: 20, Seed: 3",
+        "{\"sui_image_params\": {\"prompt\": \"a cat\", \"steps\": 20, \"seed\": 3, \"model\": \"x\"}}",
+        "colours: red, size: big, mood: calm, light: dim",
+        "Screen Shot: 1, of: 2, them: 3",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        gp_meta meta = a1111(texts[i]);
+        if (meta.found) fail_msg("'%s' is no infotext", texts[i]);
+        assert_null(meta.settings_json);
+    }
+}
+
+/* ---- graphs -------------------------------------------------------------------------------------------------------
+ */
+
+#define SAVE   "\"9\":{\"class_type\":\"SaveImage\",\"inputs\":{\"images\":[\"8\",0]}},"
+#define DECODE "\"8\":{\"class_type\":\"VAEDecode\",\"inputs\":{\"samples\":[\"3\",0],\"vae\":[\"4\",2]}},"
+#define KSAMPLER                                                                                                       \
+    "\"3\":{\"class_type\":\"KSampler\",\"inputs\":{\"seed\":18446744073709551615,\"steps\":20,\"cfg\":7.5,"           \
+    "\"sampler_name\":\"euler\",\"scheduler\":\"normal\",\"denoise\":1.0,\"model\":[\"4\",0],\"positive\":[\"6\",0],"  \
+    "\"negative\":[\"7\",0],\"latent_image\":[\"5\",0]}},"
+#define LATENT "\"5\":{\"class_type\":\"EmptyLatentImage\",\"inputs\":{\"width\":832,\"height\":384,\"batch_size\":1}},"
+#define MODEL  "\"4\":{\"class_type\":\"CheckpointLoaderSimple\",\"inputs\":{\"ckpt_name\":\"sd15.ckpt\"}},"
+#define BAD    "\"7\":{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":\"bad\",\"clip\":[\"4\",1]}}"
+#define USUAL  SAVE DECODE KSAMPLER LATENT MODEL BAD
+/* The usual graph with node 6, the positive side, as given. */
+#define GRAPH(six) "{" USUAL ",\"6\":" six "}"
+
+typedef struct graph_case {
+    const char *text, *prompt, *where;
+} graph_case;
+
+static const graph_case graphs[] = {
+    {GRAPH("{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":\"a cat\",\"clip\":[\"4\",1]},\"_meta\":{\"title\":"
+           "\"Positive\"}}"),
+     "a cat", "node 6 CLIPTextEncode 'Positive'"},
+    /* the graph inside {"prompt": ...}, as an object and as a text; NaN as ComfyUI writes it */
+    {"{\"prompt\":" GRAPH(
+         "{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":\"a cat\",\"is_changed\":[NaN]}}") "}",
+     "a cat", "node 6 CLIPTextEncode"},
+    {"{\"prompt\":\"{\\\"1\\\":{\\\"class_type\\\":\\\"CLIPTextEncode\\\",\\\"inputs\\\":{\\\"text\\\":\\\"a "
+     "cat\\\"}}}\"}",
+     "a cat", "unsorted: node 1 CLIPTextEncode"},
+    /* through a control net; the title equal to the class is not told twice */
+    {GRAPH(
+         "{\"class_type\":\"ControlNetApply\",\"inputs\":{\"strength\":1,\"conditioning\":[\"20\",0],\"control_net\":["
+         "\"33\",0],\"image\":[\"21\",0]}},\"20\":{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":\"a "
+         "shark\"},\"_meta\":{\"title\":\"CLIPTextEncode\"}}"),
+     "a shark", "node 20 CLIPTextEncode"},
+    /* control net with both sides: each side goes its own way */
+    {GRAPH("{\"class_type\":\"ControlNetApplyAdvanced\",\"inputs\":{\"negative\":[\"7\",0],\"positive\":[\"20\",0]}},"
+           "\"20\":{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":\"a shark\"}}"),
+     "a shark", "node 20 CLIPTextEncode"},
+    /* combined; the same text twice is said once; a conditioning set to nothing says nothing */
+    {GRAPH(
+         "{\"class_type\":\"ConditioningCombine\",\"inputs\":{\"conditioning_1\":[\"20\",0],\"conditioning_2\":[\"21\","
+         "0]}},\"20\":{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":\"sky\"}},\"21\":{\"class_type\":"
+         "\"ConditioningCombine\",\"inputs\":{\"conditioning_1\":[\"22\",0],\"conditioning_2\":[\"23\",0]}},\"22\":{"
+         "\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":\"sea\"}},\"23\":{\"class_type\":\"CLIPTextEncode\","
+         "\"inputs\":{\"text\":\"sky\"}}"),
+     "sky, sea", "node 20 CLIPTextEncode and 1 more"},
+    {GRAPH("{\"class_type\":\"ConditioningZeroOut\",\"inputs\":{\"conditioning\":[\"20\",0]}},\"20\":{\"class_type\":"
+           "\"CLIPTextEncode\",\"inputs\":{\"text\":\"sky\"}}"),
+     NULL, "prompt"},
+    /* two texts in one encoder */
+    {GRAPH("{\"class_type\":\"CLIPTextEncodeSDXL\",\"inputs\":{\"text_g\":\"a cat\",\"text_l\":\"soft light\"}}"),
+     "a cat, soft light", "node 6 CLIPTextEncodeSDXL"},
+    {GRAPH("{\"class_type\":\"CLIPTextEncodeFlux\",\"inputs\":{\"clip_l\":\"a cat\",\"t5xxl\":\"a "
+           "cat\",\"guidance\":3}}"),
+     "a cat", "node 6 CLIPTextEncodeFlux"},
+    /* the text from string nodes, put together */
+    {GRAPH(
+         "{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":[\"20\",0]}},\"20\":{\"class_type\":\"StringConcat\","
+         "\"inputs\":{\"string_a\":[\"21\",0],\"string_b\":\"at night\",\"delimiter\":\" | \"}},\"21\":{\"class_type\":"
+         "\"PrimitiveString\",\"inputs\":{\"value\":\"a town\"}}"),
+     "a town | at night", "node 6 CLIPTextEncode"},
+    /* ids as numbers in links */
+    {GRAPH(
+         "{\"class_type\":\"Reroute\",\"inputs\":{\"\":[20,0]}},\"20\":{\"class_type\":\"CLIPTextEncode\",\"inputs\":{"
+         "\"text\":\"a cat\"}}"),
+     "a cat", "node 20 CLIPTextEncode"},
+    /* cycles: conditioning that leads back to itself, text that leads back to itself */
+    {GRAPH("{\"class_type\":\"ConditioningCombine\",\"inputs\":{\"conditioning_1\":[\"6\",0],\"conditioning_2\":[\"3\","
+           "0]}}"),
+     NULL, "prompt"},
+    {GRAPH("{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":[\"20\",0]}},\"20\":{\"class_type\":\"Join\","
+           "\"inputs\":{\"text_a\":[\"20\",0],\"text_b\":\"x\"}}"),
+     "x", "node 6 CLIPTextEncode"},
+    /* links to nowhere */
+    {GRAPH("{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":[\"99\",0]}}"), NULL, "prompt"},
+    /* no sampler: all encoders but those that are negative */
+    {"{\"1\":{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":\"a cat\"}},\"2\":{\"class_type\":"
+     "\"CLIPTextEncode\",\"inputs\":{\"text\":\"bad\"}},\"3\":{\"class_type\":\"Odd\",\"inputs\":{\"negative\":[\"2\","
+     "0]"
+     "}}}",
+     "a cat", "unsorted: node 1 CLIPTextEncode"},
+    /* a guider between */
+    {"{" SAVE DECODE MODEL LATENT "\"3\":{\"class_type\":\"SamplerCustomAdvanced\",\"inputs\":{\"noise\":[\"25\",0],"
+     "\"guider\":[\"22\",0],\"sampler\":["
+     "\"16\",0],\"sigmas\":[\"17\",0],\"latent_image\":[\"5\",0]}},\"22\":{\"class_type\":\"BasicGuider\",\"inputs\":{"
+     "\"model\":[\"4\",0],\"conditioning\":[\"26\",0]}},\"26\":{\"class_type\":\"FluxGuidance\",\"inputs\":{"
+     "\"guidance\":"
+     "3.5,\"conditioning\":[\"6\",0]}},\"6\":{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":\"a "
+     "fox\"}},\"25\":{"
+     "\"class_type\":\"RandomNoise\",\"inputs\":{\"noise_seed\":7}},\"16\":{\"class_type\":\"KSamplerSelect\","
+     "\"inputs\":{"
+     "\"sampler_name\":\"euler\"}},\"17\":{\"class_type\":\"BasicScheduler\",\"inputs\":{\"scheduler\":\"simple\","
+     "\"steps\":4,\"denoise\":1.0}}}",
+     "a fox", "node 6 CLIPTextEncode"},
+};
+
+static void test_graphs(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof graphs / sizeof *graphs; i++) {
+        gp_meta meta = comfy(graphs[i].text);
+        if (!meta.found) fail_msg("graph %zu is not found", i);
+        assert_string_equal(meta.tool, "comfyui");
+        assert_string_equal(or_none(meta.prompt), or_none(graphs[i].prompt));
+        assert_string_equal(meta.where, graphs[i].where);
+        gp_meta_clear(&meta);
+    }
+}
+
+static void test_graph_settings(void **state)
+{
+    (void)state;
+    gp_meta usual = comfy(graphs[0].text), guided = comfy(graphs[sizeof graphs / sizeof *graphs - 1].text);
+    assert_string_equal(usual.negative, "bad");
+    assert_string_equal(usual.settings_json,
+                        "{\"seed\": 18446744073709551615, \"steps\": 20, \"cfg_scale\": 7.5, \"sampler\": \"euler\", "
+                        "\"scheduler\": \"normal\", \"width\": 832, \"height\": 384, \"model\": \"sd15.ckpt\"}");
+    assert_null(guided.negative);
+    assert_string_equal(
+        guided.settings_json,
+        "{\"seed\": 7, \"steps\": 4, \"sampler\": \"euler\", \"scheduler\": \"simple\", \"width\": 832, "
+        "\"height\": 384, \"model\": \"sd15.ckpt\"}");
+    gp_meta_clear(&guided);
+    gp_meta_clear(&usual);
+}
+
+/* Two passes and two savers: the last pass is told, sampling settings are those of the first. */
+static void test_two_passes(void **state)
+{
+    (void)state;
+    gp_meta meta =
+        comfy("{" USUAL ",\"6\":{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":\"far\"}},"
+              "\"10\":{\"class_type\":\"LatentUpscale\",\"inputs\":{\"upscale_method\":\"bislerp\",\"width\":1664,"
+              "\"height\":768,\"samples\":[\"3\",0]}},"
+              "\"11\":{\"class_type\":\"KSampler\",\"inputs\":{\"seed\":5,\"steps\":8,\"cfg\":7,\"sampler_name\":"
+              "\"dpmpp_sde\",\"scheduler\":\"simple\",\"denoise\":0.5,\"model\":[\"4\",0],\"positive\":[\"12\",0],"
+              "\"negative\":[\"7\",0],\"latent_image\":[\"10\",0]}},"
+              "\"12\":{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":\"near\"}},"
+              "\"13\":{\"class_type\":\"VAEDecode\",\"inputs\":{\"samples\":[\"11\",0],\"vae\":[\"4\",2]}},"
+              "\"14\":{\"class_type\":\"SaveImage\",\"inputs\":{\"images\":[\"13\",0]}}}");
+    assert_string_equal(meta.prompt, "near");
+    assert_string_equal(setting(&meta, "steps"), "20");
+    assert_string_equal(setting(&meta, "hires_steps"), "8");
+    assert_string_equal(setting(&meta, "hires_scale"), "2");
+    assert_string_equal(setting(&meta, "hires_width"), "1664");
+    assert_string_equal(setting(&meta, "hires_denoising_strength"), "0.5");
+    assert_string_equal(setting(&meta, "hires_upscaler"), "bislerp");
+    gp_meta_clear(&meta);
+}
+
+static void test_no_graph(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"",
+                                        "a cat",
+                                        "{",
+                                        "[]",
+                                        "{}",
+                                        "{\"a\":1}",
+                                        "null",
+                                        "{\"prompt\":\"a cat\"}",
+                                        "{\"1\":{}}",
+                                        "{\"1\":{\"class_type\":3}}",
+                                        "  {\"1\":{\"class_type\":\"x\"}"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        gp_meta meta = comfy(texts[i]);
+        if (meta.found) fail_msg("'%s' is no graph", texts[i]);
+    }
+}
+
+/* A hostile graph: 60000 nodes in rings of string nodes and conditioning; it ends, and soon. */
+static void test_large_graph(void **state)
+{
+    (void)state;
+    gp_str s = GP_STR_INIT;
+    gp_str_puts(&s, "{" USUAL ",\"6\":{\"class_type\":\"Combine\",\"inputs\":{\"conditioning\":[\"t0\",0]}}");
+    for (int i = 0; i < 20000; i++)
+        gp_str_printf(
+            &s,
+            ",\"t%d\":{\"class_type\":\"Mix\",\"inputs\":{\"conditioning_1\":[\"t%d\",0],\"conditioning_2\":["
+            "\"e%d\",0]}},\"e%d\":{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":[\"s%d\",0]}},\"s%d\":{"
+            "\"class_type\":\"Join\",\"inputs\":{\"text_a\":\"w%d\",\"text_b\":[\"s%d\",0],\"text_c\":[\"s%d\","
+            "0]}}",
+            i, (i + 1) % 20000, i, i, i, i, i, (i + 1) % 20000, (i + 7) % 20000);
+    gp_str_puts(&s, "}");
+    gp_meta meta = comfy(s.data);
+    assert_true(meta.found); /* 60007 nodes are within the limit */
+    assert_non_null(meta.prompt);
+    assert_int_equal(meta.prompt[0], 'w');
+    gp_meta_clear(&meta);
+    gp_str_clear(&s);
+}
+
+/* ---- which chunk ----------------------------------------------------------------------------------------------------
+ */
+
+#define INFO "said\nSteps: 1, Sampler: x, Seed: 3"
+
+static gp_meta read_chunks(const gp_chunk *items, size_t count)
+{
+    gp_error err = {0};
+    gp_meta meta = {0};
+    gp_chunk copies[4];
+    assert_true(count <= 4);
+    for (size_t i = 0; i < count; i++) {
+        copies[i] = items[i];
+        if (!copies[i].size) copies[i].size = strlen(copies[i].text);
+    }
+    assert_ok(gp_meta_read(&(gp_chunks){copies, count}, &meta, &err));
+    return meta;
+}
+#define READ(...)                                                                                                      \
+    read_chunks((const gp_chunk[]){__VA_ARGS__}, sizeof((const gp_chunk[]){__VA_ARGS__}) / sizeof(gp_chunk))
+
+static void expect_read(gp_meta meta, const char *tool, const char *where, const char *prompt)
+{
+    assert_string_equal(or_none(meta.tool), or_none(tool));
+    assert_string_equal(or_none(meta.where), or_none(where));
+    assert_string_equal(or_none(meta.prompt), or_none(prompt));
+    gp_meta_clear(&meta);
+}
+
+static void test_chunks(void **state)
+{
+    (void)state;
+    char *graph = gp_str_dup(graphs[0].text), *six = "node 6 CLIPTextEncode 'Positive'";
+    gp_str prefixed = GP_STR_INIT;
+    gp_str_printf(&prefixed, "Prompt:%s", graph);
+    expect_read(READ({"parameters", INFO, 0}), "a1111", "parameters", "said");
+    expect_read(READ({"exif:UserComment", INFO, 0}), "a1111", "exif:UserComment", "said");
+    expect_read(READ({"prompt", graph, 0}), "comfyui", six, "a cat");
+    expect_read(READ({"exif:UserComment", graph, 0}), "comfyui", six, "a cat");
+    expect_read(READ({"exif:Model", prefixed.data, 0}), "comfyui", six, "a cat");
+    expect_read(READ({"exif:Make", prefixed.data, 0}), "comfyui", six, "a cat");
+    expect_read(READ({"exif:ImageDescription", prefixed.data, 0}), "comfyui", six, "a cat");
+    expect_read(READ({"exif:Model", graph, 0}), NULL, NULL,
+                NULL); /* the prefix is missing: a camera may be called so */
+    /* stable-diffusion.cpp in JPEG: a comment of key, NUL, text */
+    expect_read(READ({"jpeg:comment", "parameters\0" INFO, sizeof("parameters\0" INFO) - 1}), "a1111", "jpeg:comment",
+                "said");
+    expect_read(READ({"jpeg:comment", "parameters " INFO, 0}), NULL, NULL, NULL);
+    expect_read(READ({"jpeg:comment", "param", 0}), NULL, NULL, NULL);
+    /* both: the infotext, whatever the order, unless only the graph has a prompt */
+    expect_read(READ({"prompt", graph, 0}, {"parameters", INFO, 0}), "a1111", "parameters", "said");
+    expect_read(READ({"parameters", "Steps: 1, Sampler: x, Seed: 3", 0}, {"prompt", graph, 0}), "comfyui", six,
+                "a cat");
+    expect_read(READ({"parameters", "Steps: 1, Sampler: x, Seed: 3", 0}, {"prompt", "{}", 0}), "a1111", "parameters",
+                NULL);
+    expect_read(READ({"parameters", "{\"sui_image_params\":{}}", 0}, {"prompt", graph, 0}), "comfyui", six, "a cat");
+    /* the second chunk of a name, if the first says nothing */
+    expect_read(READ({"parameters", "no", 0}, {"parameters", INFO, 0}), "a1111", "parameters", "said");
+    expect_read(READ({"workflow", graph, 0}, {"Title", INFO, 0}), NULL, NULL, NULL);
+    gp_str_clear(&prefixed);
+    gp_mem_free(graph);
+}
+
+/* Long texts of one kind of byte: linear, or this would not end. */
+static void test_long(void **state)
+{
+    (void)state;
+    static const char *const units[] = {
+        "<lora:", "a: \"", "a: {", "\"", ",", "Steps: 1, ", "\nNegative prompt:", "a: 1, ", "{\"1\":"};
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        gp_str s = GP_STR_INIT;
+        while (s.size < 2000000) gp_str_puts(&s, units[i]);
+        gp_str_puts(&s, "\nSteps: 1, Sampler: x, Seed: 3");
+        gp_meta meta = a1111(s.data);
+        assert_true(meta.found);
+        gp_meta_clear(&meta);
+        meta = comfy(s.data);
+        assert_false(meta.found);
+        gp_str_clear(&s);
+    }
+}
+
+/* ---- memory ---------------------------------------------------------------------------------------------------------
+ */
+
+static void test_memory(void **state)
+{
+    (void)state;
+    gp_chunk items[2] = {{(char *)"prompt", (char *)graphs[9].text, strlen(graphs[9].text)},
+                         {(char *)"parameters", (char *)infotexts[13].text, strlen(infotexts[13].text)}};
+    for (size_t count = 1; count <= 2; count++) {
+        for (uint64_t n = 1;; n++) {
+            gp_error err = {0};
+            gp_meta meta = {0};
+            int64_t before = gp_mem_live();
+            gp_mem_fail_at(n);
+            gp_status st = gp_meta_read(&(gp_chunks){items, count}, &meta, &err);
+            uint64_t seen = gp_mem_fail_at(0);
+            if (st != GP_OK) {
+                assert_int_equal(st, GP_ERR_MEMORY);
+                assert_true(err.message[0]);
+                assert_false(meta.found);
+            }
+            if (st == GP_OK) assert_true(seen < n && meta.prompt); /* none failed unnoticed */
+            gp_meta_clear(&meta);
+            assert_int_equal(gp_mem_live(), before);
+            if (st == GP_OK) break;
+            assert_true(n < 100000);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_infotexts),      cmocka_unit_test(test_no_infotext), cmocka_unit_test(test_graphs),
+        cmocka_unit_test(test_graph_settings), cmocka_unit_test(test_two_passes),  cmocka_unit_test(test_no_graph),
+        cmocka_unit_test(test_large_graph),    cmocka_unit_test(test_chunks),      cmocka_unit_test(test_long),
+        cmocka_unit_test(test_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
