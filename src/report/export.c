@@ -1,13 +1,135 @@
 /* SPDX-License-Identifier: MIT
- * Export: the picked files and their tables. */
+ * Export: the picked files into a folder, and tables of them.  Two passes over the rows: the first finds which settings
+ * there are (they become columns), the second places files and writes rows.  Nothing in the folder is overwritten but
+ * goldpan's own tables; a second export does only what is missing. */
 #include "report/report.h"
 
-#include "base/status.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "catalog/catalog.h"
+#include "report/export.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define COLUMNS_MAX 200 /* more kinds of settings than that stay in picks.jsonl */
+
+typedef struct column_set {
+    char **names; /* owned, sorted */
+    size_t count;
+    bool failed;
+} column_set;
+
+static bool add_column(void *user, const char *name, const gp_json *value)
+{
+    column_set *set = user;
+    size_t at = 0;
+    (void)value;
+    while (at < set->count && strcmp(set->names[at], name) < 0) at++;
+    if (set->count == COLUMNS_MAX || (at < set->count && strcmp(set->names[at], name) == 0)) return true;
+    char *copy = gp_str_dup(name);
+    set->failed |= copy == NULL;
+    if (!copy) return false;
+    memmove(set->names + at + 1, set->names + at, (set->count - at) * sizeof *set->names);
+    set->names[at] = copy;
+    set->count++;
+    return true;
+}
+
+static gp_status row_columns(const gp_row *row, column_set *set, gp_error *err)
+{
+    gp_json *settings = NULL;
+    if (!row->settings_json) return GP_OK;
+    GP_TRY(gp_json_parse(row->settings_json, strlen(row->settings_json), false, 64, &settings, err));
+    gp_json_each(settings, add_column, set);
+    gp_json_free(settings);
+    return set->failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for the tables") : GP_OK;
+}
+
+typedef struct export_run {
+    const gp_export_options *options;
+    column_set columns;
+    gp_tables_out *tables;
+    gp_report counts;
+    uint64_t total;
+    gp_ticker ticker;
+} export_run;
+
+static gp_status on_row(export_run *r, const gp_row *row, gp_error *err)
+{
+    char *name = NULL;
+    bool placed = false;
+    if (r->options->mode != GP_EXPORT_NONE) {
+        gp_error why = {0};
+        gp_status st = row->path ? gp_export_place(row->path, row->hash, r->options->folder, r->options->mode, &name,
+                                                   &placed, &why)
+                                 : GP_ERR_NOT_FOUND;
+        if (st == GP_ERR_MEMORY || st == GP_ERR_UNSUPPORTED) return gp_fail(err, st, "%s", why.message);
+        if (st != GP_OK)
+            r->counts.failed++;
+        else if (placed)
+            r->counts.done++;
+        else
+            r->counts.skipped++;
+    } else {
+        r->counts.done++;
+    }
+    gp_status st = gp_tables_out_row(r->tables, row, name, err);
+    gp_mem_free(name);
+    if (st != GP_OK) return st;
+    uint64_t seen = r->counts.done + r->counts.skipped + r->counts.failed;
+    return gp_ticker_update(&r->ticker, seen, r->counts.failed) ? GP_OK : gp_fail(err, GP_ERR_STOPPED, "stopped");
+}
+
+/* Visit the rows to be exported: the first pass (tables NULL) counts and finds columns, the second exports. */
+static gp_status each_row(gp_catalog *cat, export_run *r, gp_error *err)
+{
+    gp_query query = GP_QUERY_DEFAULTS;
+    gp_rows *rows = NULL;
+    const gp_row *row = NULL;
+    gp_status st = GP_OK;
+    query.picked_only = !r->options->all;
+    GP_GO(gp_cat_rows_open(cat, &query, &rows, err));
+    for (;;) {
+        GP_GO(gp_cat_rows_next(rows, &row, err));
+        if (!row) break;
+        if (!row->has_score) continue;
+        if (!r->tables) r->total++;
+        if (r->tables)
+            GP_GO(on_row(r, row, err));
+        else
+            GP_GO(row_columns(row, &r->columns, err));
+    }
+out:
+    gp_cat_rows_close(rows);
+    return st;
+}
 
 gp_status gp_report_export(gp_catalog *cat, const gp_export_options *options, gp_report *report, gp_error *err)
 {
-    (void)cat;
-    (void)options;
-    (void)report;
-    return gp_fail(err, GP_ERR_UNSUPPORTED, "export is on its way");
+    double start = gp_clock_now();
+    export_run r = {.options = options};
+    gp_status st = GP_OK;
+    if (options->imagefolder && options->mode == GP_EXPORT_NONE)
+        return gp_fail(err, GP_ERR_USAGE, "an imagefolder needs the files themselves: copy or link them");
+    GP_GO(gp_alloc((void **)&r.columns.names, COLUMNS_MAX, sizeof *r.columns.names, "the tables", err));
+    GP_GO(each_row(cat, &r, err));
+    gp_ticker_init(&r.ticker, "export", r.total, options->progress, options->user);
+    if (r.total == 0) goto out;
+    GP_GO(gp_folder_make(options->folder, err));
+    GP_GO(gp_tables_out_open(options, r.columns.names, r.columns.count, &r.tables, err));
+    GP_GO(each_row(cat, &r, err));
+    st = gp_tables_out_commit(r.tables, err);
+    r.tables = NULL;
+    gp_ticker_finish(&r.ticker);
+out:
+    gp_tables_out_abort(r.tables);
+    for (size_t i = 0; i < r.columns.count; i++) gp_mem_free(r.columns.names[i]);
+    gp_mem_free(r.columns.names);
+    r.counts.seconds = gp_clock_now() - start;
+    if (report) *report = r.counts;
+    return st;
 }

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ * Private to the report room: how one file gets into the export (place.c), and the tables beside it (tables_out.c). */
+#ifndef GP_REPORT_EXPORT_H
+#define GP_REPORT_EXPORT_H
+
+#include "base/status.h"
+
+/* Put the file `source`, whose content has the hash `hash` (32 hex digits), into `folder` by its base name; another
+ * file in the way: -2, -3 ... before the extension.  What is there already with the same content stays as it is
+ * (*placed false). Owns: *name, the name within the folder, gp_mem_free. Errors: NOT_FOUND, IO (the source), FORMAT (it
+ * is not what was scored any more), UNSUPPORTED (this kind of link). */
+gp_status gp_export_place(const char *source, const char *hash, const char *folder, gp_export_mode mode, char **name,
+                          bool *placed, gp_error *err);
+
+/* The tables of an export: picks.csv, picks.jsonl, metadata.csv, each written beside its place and renamed at the end.
+ */
+typedef struct gp_tables_out gp_tables_out;
+/* `columns`: names of settings, sorted, [count], borrowed until close: they become columns settings.NAME of picks.csv.
+ */
+gp_status gp_tables_out_open(const gp_export_options *options, char *const *columns, size_t count, gp_tables_out **out,
+                             gp_error *err);
+/* `file`: the name in the folder, or NULL. */
+gp_status gp_tables_out_row(gp_tables_out *tables, const gp_row *row, const char *file, gp_error *err);
+/* Puts the tables into place.  Frees in both outcomes. */
+gp_status gp_tables_out_commit(gp_tables_out *tables, gp_error *err);
+void gp_tables_out_abort(gp_tables_out *tables); /* NULL allowed */
+
+#endif
