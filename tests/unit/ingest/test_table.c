@@ -1,0 +1,541 @@
+/* SPDX-License-Identifier: MIT
+ * Prompt tables: every form of file, what is wrong said with its line, columns by name, the row of an image. */
+#include "ingest_support.h"
+
+#include "ingest/table.h"
+
+#include <zlib.h>
+
+static gp_table *parse_n(const char *bytes, size_t size, const char *kind)
+{
+    gp_error err = {0};
+    gp_table *table = NULL;
+    char *block = malloc(size ? size : 1); /* its exact size, for ASan */
+    assert_non_null(block);
+    memcpy(block, bytes, size);
+    assert_ok(gp_table_parse("/data/set/prompts.csv", block, size, kind, &table, &err));
+    free(block);
+    return table;
+}
+
+static gp_table *parse(const char *text, const char *kind)
+{
+    return parse_n(text, strlen(text), kind);
+}
+
+/* The table as "a|b/1|2/3|-": header, rows; "-" for no cell. */
+static const char *shown(const gp_table *t)
+{
+    static char out[4096];
+    size_t at = 0;
+    out[0] = 0;
+    for (size_t c = 0; c < gp_table_columns(t); c++)
+        at += (size_t)snprintf(out + at, sizeof out - at, "%s%s", c ? "|" : "", gp_table_column(t, c));
+    for (size_t r = 0; r < gp_table_rows(t); r++)
+        for (size_t c = 0; c < gp_table_columns(t); c++) {
+            const char *cell = gp_table_cell(t, r, c);
+            at += (size_t)snprintf(out + at, sizeof out - at, "%s%s", c ? "|" : "/", cell ? cell : "-");
+        }
+    return out;
+}
+
+typedef struct form {
+    const char *text, *kind, *shown;
+} form;
+
+static void expect_forms(const form *forms, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        gp_table *table = parse(forms[i].text, forms[i].kind);
+        assert_string_equal(shown(table), forms[i].shown);
+        gp_table_close(table);
+    }
+}
+
+static void test_csv(void **state)
+{
+    (void)state;
+    static const form forms[] = {
+        {"a,b\n1,2\n3,4\n", "csv", "a|b/1|2/3|4"},
+        {"a,b\n1,2\n3,4", NULL, "a|b/1|2/3|4"},
+        {"\xEF\xBB\xBF"
+         "a,b\r\n1,2\r\n",
+         "csv", "a|b/1|2"},
+        {"a,b\r1,2\r3,4", "csv", "a|b/1|2/3|4"},
+        {"\n\na,b\n\n1,2\n\n", "csv", "a|b/1|2"},
+        /* RFC 4180 */
+        {"a,b\n\"x, y\",\"say \"\"hi\"\"\"\n\"two\nlines\",\"\"\n", "csv", "a|b/x, y|say \"hi\"/two\nlines|"},
+        {"\"a\",\"b\"\r\n\"1\",\"2\"\r\n", "csv", "a|b/1|2"},
+        {"a,b\n\"two\r\nlines\",2\n", "csv", "a|b/two\r\nlines|2"},
+        /* a quote that quotes nothing is a letter */
+        {"a,b\n\"G I G\" painted,2\n5\" pipe,\"x\"\n", "csv", "a|b/\"G I G\" painted|2/5\" pipe|x"},
+        {"a,b\n1,\n,2\n,\n", "csv", "a|b/1|/|2/|"},
+        {"a,b\n1,2,\n1,2,,,\n", "csv", "a|b/1|2/1|2"}, /* trailing commas */
+        {" a ,\tb\n 1 ,2\n", "csv", "a|b/ 1 |2"},      /* names are trimmed, cells are not */
+        {"a,a,,a\n1,2,3,4\n", "csv", "a|a.1|column 3|a.2/1|2|3|4"},
+        {"a\nx\ny\n", "csv", "a/x/y"},
+        {"a,b\n", "csv", "a|b"},
+        /* other delimiters by the header */
+        {"a;b\n1,5;2\n", "csv", "a|b/1,5|2"},
+        {"a\tb\n1\t2\n", "csv", "a|b/1|2"},
+        {"a,b;c\n1,2\n", "csv", "a|b;c/1|2"},
+    };
+    expect_forms(forms, sizeof forms / sizeof *forms);
+}
+
+static void test_tsv(void **state)
+{
+    (void)state;
+    static const form forms[] = {
+        {"a\tb\n1\t2\n", "tsv", "a|b/1|2"},
+        {"a\tb\n1,5\t\n", NULL, "a|b/1,5|"},
+        /* by hand: quotes are letters */
+        {"a\tb\n\"G I G\" painted\t2\n", "tsv", "a|b/\"G I G\" painted|2"},
+        {"a\tb\n\"a sign\"\t2\n", "tsv", "a|b/\"a sign\"|2"},
+        {"a\tb\n\"open\t2\n", "tsv", "a|b/\"open|2"},
+        /* by pandas: a field needed its quotes */
+        {"a\tb\n\"two\nlines\"\t\"say \"\"hi\"\"\"\n", "tsv", "a|b/two\nlines|say \"hi\""},
+        {"\"a\"\t\"b\"\n\"1\"\t\"2\"\n", "tsv", "a|b/1|2"},
+    };
+    expect_forms(forms, sizeof forms / sizeof *forms);
+}
+
+static void test_json(void **state)
+{
+    (void)state;
+    static const form forms[] = {
+        {"[{\"image\":\"images_parti\\/a.png\",\"prompt\":\"Salvador Dal\\u00ed\",\"clip_score\":26.123456789,\"e\":["
+         "0.123456789,-0.0]}]",
+         "json", "image|prompt|clip_score|e/images_parti/a.png|Salvador Dal\xC3\xAD|26.123456789|[0.123456789,-0.0]"},
+        {"[{\"a\":1,\"b\":null},{\"b\":true,\"c\":NaN},{},{\"c\":-Infinity}]", "json",
+         "a|b|c/1|-|-/-|true|-/-|-|-/-|-|-"},
+        {" [ { \"a\" : { \"x\" : [ 1 , \"y z\" ] } , \"b\" : \"\\\"\\\\\\n\\ud83d\\ude00\\ud800\" } ] ", "json",
+         "a|b/{\"x\":[1,\"y z\"]}|\"\\\n\xF0\x9F\x98\x80\xEF\xBF\xBD"},
+        {"[]", "json", ""},
+        {"[{\"a\":1,\"a\":2}]", "json", "a/2"}, /* the last counts, as in Python */
+        /* lines */
+        {"{\"a\":\"x\",\"b\":1}\n\n{\"b\":2}\n", "jsonl", "a|b/x|1/-|2"},
+        {"{\"a\":\"x\"}\r\n{\"a\":\"y\"}", NULL, "a/x/y"},
+        {"{\"a\":\"x\"}{\"a\":\"y\"}", "json", "a/x/y"},
+        {"{\"a\":\"x\"}", "json", "a/x"},
+        {"{\"a\":{\"b\":1}}", "jsonl", "a/{\"b\":1}"},
+        {"[{\"a\":1}]", "jsonl", "a/1"},
+        /* columns, as pandas' to_json() writes; rows named in another order; as lists */
+        {"{\"a\":{\"0\":\"x\",\"1\":\"y\"},\"b\":{\"0\":1,\"1\":null}}", "json", "a|b/x|1/y|-"},
+        {"{\"a\":{\"r\":\"x\",\"s\":\"y\",\"t\":\"z\"},\"b\":{\"t\":3,\"r\":1}}", "json", "a|b/x|1/y|-/z|3"},
+        {"{\"a\":[\"x\",\"y\"],\"b\":[1]}", "json", "a|b/x|1/y|-"},
+        {"{\"a\":{}}", "json", "a"},
+        /* DiffusionDB */
+        {"{\"1f.png\":{\"p\":\"a cat\",\"se\":4294967295,\"c\":7.0},\"2f.png\":{\"p\":\"a dog\",\"sa\":\"k_lms\"}}",
+         "json", "file_name|p|se|c|sa/1f.png|a cat|4294967295|7.0|-/2f.png|a dog|-|-|k_lms"},
+    };
+    expect_forms(forms, sizeof forms / sizeof *forms);
+}
+
+static void test_encodings(void **state)
+{
+    (void)state;
+    static const char little[] = "\xFF\xFE"
+                                 "a\0,\0b\0\n\0\xE9\0,\0\x3D\xD8\x00\xDE\n\0";
+    static const char big[] = "\xFE\xFF"
+                              "\0a\0,\0b\0\n\0\xE9\0,\xD8\x3D\xDE\x00\0\n";
+    gp_table *a = parse_n(little, sizeof little - 1, "csv"), *b = parse_n(big, sizeof big - 1, NULL);
+    assert_string_equal(shown(a), "a|b/\xC3\xA9|\xF0\x9F\x98\x80");
+    assert_string_equal(shown(b), "a|b/\xC3\xA9|\xF0\x9F\x98\x80");
+    gp_table_close(b);
+    gp_table_close(a);
+}
+
+/* ---- what is wrong --------------------------------------------------------------------------------------------------
+ */
+
+typedef struct bad {
+    const char *text;
+    size_t size; /* 0: strlen */
+    const char *kind;
+    gp_status status;
+    const char *message; /* a part of it */
+} bad;
+
+static void test_bad(void **state)
+{
+    (void)state;
+    static const bad all[] = {
+        {"", 0, NULL, GP_ERR_FORMAT, "is empty"},
+        {" \r\n\t", 0, "csv", GP_ERR_FORMAT, "is empty"},
+        {"\xEF\xBB\xBF", 0, "json", GP_ERR_FORMAT, "is empty"},
+        {"a,b\n1,2\n3\n", 0, "csv", GP_ERR_FORMAT, "'/data/set/p.csv': line 3: 1 cells where the header has 2"},
+        {"a,b\n1,2\n\n\"x\ny\",2\n1,2,3\n", 0, "csv", GP_ERR_FORMAT, "line 6: 3 cells where the header has 2"},
+        {"a\tb\n1\t2\t3\n", 0, "tsv", GP_ERR_FORMAT, "line 2: 3 cells"},
+        {"a,b\n1,2\n1,\"open\n\n", 0, "csv", GP_ERR_FORMAT, "line 3: a quoted cell never ends"},
+        {"a,b\n1,\xFF\n", 0, "csv", GP_ERR_FORMAT, "line 2: not UTF-8"},
+        {"a,b\n1,\0\n", 8, "csv", GP_ERR_FORMAT, "line 2: a NUL byte"},
+        {"PAR1xxxxxxxx", 0, "csv", GP_ERR_UNSUPPORTED, "Parquet"},
+        {"[{\"a\":1},\n{\"a\":}]", 0, "json", GP_ERR_FORMAT, "line 2: a value was expected"},
+        {"[{\"a\":1}", 0, "json", GP_ERR_FORMAT, "line 1: ',' or ']' was expected (the file ends here)"},
+        {"[1]", 0, "json", GP_ERR_FORMAT, "each record must be an object"},
+        {"[{\"a\":1}] x", 0, "json", GP_ERR_FORMAT, "more follows"},
+        {"[{\"a\":\"x\n\"}]", 0, "json", GP_ERR_FORMAT, "no closing quote"},
+        {"[{\"a\":\"\\q\"}]", 0, "json", GP_ERR_FORMAT, "bad \\ escape"},
+        {"[{\"a\":[1}]", 0, "json", GP_ERR_FORMAT, "bracket"},
+        {"[{\"a\":tru}]", 0, "json", GP_ERR_FORMAT, "a value was expected"},
+        {"[{'a':1}]", 0, "json", GP_ERR_FORMAT, "double quotes"},
+        {"hello", 0, "json", GP_ERR_FORMAT, "begins with '[' or '{'"},
+        {"{\"a\":1}\n{\"a\":2\n", 0, "jsonl", GP_ERR_FORMAT, "line 3: ',' or '}' was expected"},
+        {"{\"a\":{\"0\":1},\"a\":{\"0\":2}}", 0, "json", GP_ERR_FORMAT, "a column occurs twice"},
+        {"{\"a\":{\"0\":1},\"b\":{\"7\":2}}", 0, "json", GP_ERR_FORMAT, "row '7' is not in the first column"},
+        {"{\"columns\":[\"a\"],\"index\":[0],\"data\":[[1]]}", 0, "json", GP_ERR_UNSUPPORTED, "split"},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        gp_error err = {0};
+        gp_table *table = NULL;
+        size_t size = all[i].size ? all[i].size : strlen(all[i].text);
+        gp_status st = gp_table_parse("/data/set/p.csv", all[i].text, size, all[i].kind, &table, &err);
+        if (st != all[i].status || !strstr(err.message, all[i].message))
+            fail_msg("case %zu: status %d, '%s', wanted '%s'", i, (int)st, err.message, all[i].message);
+        assert_null(table);
+    }
+}
+
+static void test_limits(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_table *table = NULL;
+    gp_str s = GP_STR_INIT;
+    for (int i = 0; i < 1025; i++) gp_str_printf(&s, "%sc%d", i ? "," : "", i);
+    gp_str_puts(&s, "\n");
+    assert_int_equal(gp_table_parse("x.csv", s.data, s.size, "csv", &table, &err), GP_ERR_LIMIT);
+    assert_non_null(strstr(err.message, "more than 1024 columns"));
+    gp_str_reset(&s);
+    gp_str_puts(&s, "[{\"a\":");
+    for (int i = 0; i < 70; i++) gp_str_putc(&s, '[');
+    assert_int_equal(gp_table_parse("x.json", s.data, s.size, "json", &table, &err), GP_ERR_FORMAT);
+    assert_non_null(strstr(err.message, "too deeply"));
+    gp_str_clear(&s);
+}
+
+/* ---- files ----------------------------------------------------------------------------------------------------------
+ */
+
+static void test_open(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_table *table = NULL;
+    char *folder = folder_new();
+    static const struct {
+        const char *name, *text;
+    } files[] = {{"a.CSV", "x,y\n\"1\t\",2\n"},
+                 {"a.tsv", "x\ty\n1\t\t2"},
+                 {"a.jsonl", "{\"x\":{\"y\":1}}"},
+                 {"a.json", "[{\"x\":1}]"},
+                 {"noname", "{\"x\":1}\n{\"x\":2}\n"}};
+    static const char *const wanted[] = {"x|y/1\t|2", NULL, "x/{\"y\":1}", "x/1", "x/1/2"};
+    for (size_t i = 0; i < 5; i++) {
+        const char *path = put_text(folder, files[i].name, files[i].text);
+        gp_status st = gp_table_open(path, &table, &err);
+        if (!wanted[i]) {
+            assert_int_equal(st, GP_ERR_FORMAT);
+            assert_non_null(strstr(err.message, "a.tsv': line 2: 3 cells"));
+            continue;
+        }
+        if (st) fail_msg("%s", err.message);
+        assert_string_equal(gp_table_name(table), files[i].name);
+        assert_string_equal(shown(table), wanted[i]);
+        gp_table_close(table);
+    }
+    assert_int_equal(gp_table_open(in_folder(folder, "absent.csv"), &table, &err), GP_ERR_NOT_FOUND);
+    assert_non_null(strstr(err.message, "absent.csv"));
+    assert_int_equal(gp_table_open(folder, &table, &err), GP_ERR_IO);
+    gp_table_close(NULL);
+    folder_free(folder);
+}
+
+/* ---- columns --------------------------------------------------------------------------------------------------------
+ */
+
+static void expect_roles(const char *header, const char *image, const char *prompt, size_t i, size_t p)
+{
+    gp_error err = {0};
+    size_t a = 99, b = 99;
+    gp_table *t = parse(header, "csv");
+    assert_ok(gp_table_roles(t, image, prompt, &a, &b, &err));
+    if (a != i || b != p) fail_msg("'%s': columns %zu and %zu instead of %zu and %zu", header, a, b, i, p);
+    gp_table_close(t);
+}
+
+static void test_roles(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    size_t image = 77, prompt = 77;
+    expect_roles("image,prompt\n", NULL, NULL, 0, 1);
+    expect_roles("seed,Prompt,x,File Name\n", NULL, NULL, 3, 1);
+    expect_roles("path,image,file_name,text,caption\n", NULL, NULL, 2, 3);
+    expect_roles("path,image,file_name,text,caption\n", "path", "Caption", 0, 4);
+    expect_roles("Path,path,text\n", "path", NULL, 1, 2); /* exact before case-blind */
+    expect_roles("image,prompt,image\n", "image.1", NULL, 2, 1);
+
+    gp_table *t = parse("Prompt,Category,Challenge\n", "csv");
+    assert_int_equal(gp_table_roles(t, NULL, NULL, &image, &prompt, &err), GP_ERR_USAGE);
+    assert_non_null(strstr(err.message, "no image column"));
+    assert_non_null(strstr(err.message, "its columns: 'Prompt', 'Category', 'Challenge'"));
+    assert_int_equal(gp_table_roles(t, "Category", "nope", &image, &prompt, &err), GP_ERR_USAGE);
+    assert_non_null(strstr(err.message, "has no column 'nope'; its columns: 'Prompt', 'Category', 'Challenge'"));
+    assert_int_equal(gp_table_roles(t, "Prompt", NULL, &image, &prompt, &err), GP_ERR_USAGE);
+    assert_non_null(strstr(err.message, "cannot be both"));
+    assert_int_equal(image, 77);
+    assert_int_equal(prompt, 77);
+    assert_int_equal(gp_table_find(t, "category"), 1);
+    assert_true(gp_table_find(t, "Note") == SIZE_MAX);
+    gp_table_close(t);
+
+    gp_str s = GP_STR_INIT;
+    for (int i = 0; i < 30; i++) gp_str_printf(&s, "%scolumn%d", i ? "," : "", i);
+    t = parse(s.data, "csv");
+    assert_int_equal(gp_table_roles(t, NULL, NULL, &image, &prompt, &err), GP_ERR_USAGE);
+    assert_non_null(strstr(err.message, "'column19' and 10 more"));
+    gp_table_close(t);
+    gp_str_clear(&s);
+}
+
+/* ---- the row of an image --------------------------------------------------------------------------------------------
+ */
+
+static void expect_row(const char *cells, const char *path, const char *root, size_t wanted)
+{
+    gp_error err = {0};
+    size_t image, prompt;
+    gp_str s = GP_STR_INIT;
+    gp_str_puts(&s, "image,prompt\n");
+    for (const char *at = cells; *at;) { /* cells separated by blanks */
+        size_t n = strcspn(at, " ");
+        gp_str_add(&s, at, n);
+        gp_str_puts(&s, ",p\n");
+        at += n + (at[n] != 0);
+    }
+    gp_table *t = parse_n(s.data, s.size, "csv"); /* it lies in /data/set */
+    assert_ok(gp_table_roles(t, NULL, NULL, &image, &prompt, &err));
+    size_t row = gp_table_row_of(t, image, path, root);
+    if (row != wanted) fail_msg("'%s' under '%s' among '%s': row %zu", path, root ? root : "-", cells, row);
+    gp_table_close(t);
+    gp_str_clear(&s);
+}
+
+static void test_row_of(void **state)
+{
+    (void)state;
+    /* the absolute path */
+    expect_row("/x/a.png /x/b.png", "/x/b.png", NULL, 1);
+    expect_row("/x//b.png /x/./a.png /x/y/../c.png", "/x/a.png", NULL, 1);
+    expect_row("/x//b.png /x/./a.png /x/y/../c.png", "/x/c.png", NULL, 2);
+    /* relative to the table's folder, also upwards */
+    expect_row("b/a.png a.png", "/data/set/a.png", NULL, 1);
+    expect_row("b/a.png a.png", "/data/set/b/a.png", NULL, 0);
+    expect_row("../other/a.png ./b/a.png", "/data/other/a.png", NULL, 0);
+    expect_row("b\\a.png", "/data/set/b/a.png", NULL, 0);
+    /* relative to the root that is walked */
+    expect_row("x/a.png y/a.png", "/pics/y/a.png", "/pics", 1);
+    expect_row("x/a.png y/a.png", "/pics/y/a.png", "/pics/", 1);
+    expect_row("x/a.png y/a.png", "/y/a.png", "/", 1);
+    expect_row("x/a.png y/a.png", "/picsy/a.png", "/pics", SIZE_MAX);
+    expect_row("../../x/a.png x/b.png y/a.png", "/pics/x/a.png", "/pics", SIZE_MAX); /* not the root's x/a.png */
+    /* the base name, if it stands for one picture */
+    expect_row("x/a.png y/b.png", "/else/b.png", NULL, 1);
+    expect_row("C:\\out\\a.png C:\\out\\b.png", "/else/b.png", NULL, 1);
+    expect_row("x/a.png y/a.png", "/else/a.png", NULL, SIZE_MAX);
+    expect_row("x/a.png x/a.png", "/else/a.png", NULL, 0); /* the same picture twice: the first row */
+    expect_row("x/a.png", "/else/A.png", NULL, SIZE_MAX);
+    /* the nearest kind of match wins */
+    expect_row("a.png /pics/a.png", "/pics/a.png", "/pics", 1);
+    expect_row("q/a.png a.png", "/pics/q/a.png", "/pics", 0);
+    expect_row("", "/pics/a.png", "/pics", SIZE_MAX);
+}
+
+/* A row without image cell is no row of anything. */
+static void test_row_of_absent(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    size_t image, prompt;
+    gp_table *t =
+        parse("[{\"prompt\":\"a\"},{\"image\":\"\",\"prompt\":\"b\"},{\"image\":\"c.png\",\"prompt\":\"c\"}]", "json");
+    assert_ok(gp_table_roles(t, NULL, NULL, &image, &prompt, &err));
+    assert_int_equal(gp_table_row_of(t, image, "/z/c.png", NULL), 2);
+    assert_true(gp_table_row_of(t, image, "/z/", NULL) == SIZE_MAX);
+    assert_true(gp_table_row_of(t, image, "/data/set", NULL) == SIZE_MAX);
+    gp_table_close(t);
+}
+
+static void test_many_rows(void **state)
+{
+    (void)state;
+    enum { ROWS = 100000 };
+    gp_error err = {0};
+    size_t image, prompt;
+    gp_str s = GP_STR_INIT;
+    gp_str_puts(&s, "file_name,text\n");
+    for (int i = 0; i < ROWS; i++) gp_str_printf(&s, "f%d/%d.png,\"prompt, %d\"\n", i % 7, i, i);
+    gp_table *t = parse_n(s.data, s.size, "csv");
+    assert_int_equal(gp_table_rows(t), ROWS);
+    assert_ok(gp_table_roles(t, NULL, NULL, &image, &prompt, &err));
+    for (int i = 0; i < ROWS; i++) {
+        char path[64];
+        snprintf(path, sizeof path, i & 1 ? "/data/set/f%d/%d.png" : "/else/in%d/%d.png", i % 7, i);
+        assert_int_equal(gp_table_row_of(t, image, path, "/else"), (size_t)i);
+    }
+    assert_string_equal(gp_table_cell(t, ROWS - 1, prompt), "prompt, 99999");
+    gp_table_close(t);
+    gp_str_clear(&s);
+}
+
+/* ---- real ones ------------------------------------------------------------------------------------------------------
+ */
+
+static gp_table *open_real(const char *name)
+{
+    gp_error err = {0};
+    gp_table *t = NULL;
+    const char *folder = shared_path("data/prompts", "real prompt tables");
+    if (!folder) return NULL;
+    assert_ok(gp_table_open(in_folder(folder, name), &t, &err));
+    return t;
+}
+
+static size_t count_cells(const gp_table *t, const char *column, const char *value)
+{
+    size_t count = 0, c = gp_table_find(t, column);
+    assert_true(c != SIZE_MAX);
+    for (size_t r = 0; r < gp_table_rows(t); r++) count += strcmp(gp_table_cell(t, r, c), value) == 0;
+    return count;
+}
+
+static size_t cell_bytes(const gp_table *t, const char *column)
+{
+    size_t bytes = 0, c = gp_table_find(t, column);
+    assert_true(c != SIZE_MAX);
+    for (size_t r = 0; r < gp_table_rows(t); r++) bytes += strlen(gp_table_cell(t, r, c));
+    return bytes;
+}
+
+/* Totals as a program of another hand counts them. */
+static void test_parti(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *column, *value;
+        size_t count;
+    } totals[] = {{"Category", "Animals", 314},
+                  {"Category", "Artifacts", 287},
+                  {"Category", "World Knowledge", 214},
+                  {"Category", "People", 177},
+                  {"Category", "Outdoor Scenes", 131},
+                  {"Category", "Illustrations", 124},
+                  {"Category", "Vehicles", 104},
+                  {"Category", "Food & Beverage", 74},
+                  {"Category", "Arts", 66},
+                  {"Category", "Abstract", 51},
+                  {"Category", "Produce & Plants", 50},
+                  {"Category", "Indoor Scenes", 40},
+                  {"Challenge", "Fine-grained Detail", 312},
+                  {"Challenge", "Basic", 272},
+                  {"Challenge", "Simple Detail", 232},
+                  {"Challenge", "Style & Format", 206},
+                  {"Challenge", "Imagination", 150},
+                  {"Challenge", "Complex", 113},
+                  {"Challenge", "Writing & Symbols", 91},
+                  {"Challenge", "Quantity", 90},
+                  {"Challenge", "Perspective", 70},
+                  {"Challenge", "Linguistic Structures", 61},
+                  {"Challenge", "Properties & Positioning", 35},
+                  {"Note", "", 1442}};
+    gp_table *t = open_real("PartiPrompts.tsv");
+    if (!t) skip();
+    assert_int_equal(gp_table_rows(t), 1632);
+    assert_int_equal(gp_table_columns(t), 4);
+    for (size_t i = 0; i < sizeof totals / sizeof *totals; i++)
+        assert_int_equal(count_cells(t, totals[i].column, totals[i].value), totals[i].count);
+    assert_int_equal(strncmp(gp_table_cell(t, 1560, 0), "\"G I G G L E\" painted", 21), 0);
+    gp_table_close(t);
+}
+
+static void test_real_tables(void **state)
+{
+    (void)state;
+    gp_table *t = open_real("dsg-1k-anns.csv");
+    if (!t) skip();
+    assert_int_equal(gp_table_rows(t), 8182);
+    assert_int_equal(gp_table_columns(t), 9);
+    size_t c = gp_table_find(t, "text");
+    gp_str all = GP_STR_INIT;
+    for (size_t r = 0; r < gp_table_rows(t); r++) {
+        if (r) gp_str_putc(&all, '\n');
+        gp_str_puts(&all, gp_table_cell(t, r, c));
+    }
+    assert_int_equal(crc32_z(0, (const uint8_t *)all.data, all.size), 2513647551u);
+    gp_str_clear(&all);
+    gp_table_close(t);
+
+    t = open_real("geneval_evaluation_metadata.jsonl");
+    assert_int_equal(gp_table_rows(t), 553);
+    assert_int_equal(cell_bytes(t, "prompt"), 17792);
+    assert_string_equal(gp_table_cell(t, 0, gp_table_find(t, "include")), "[{\"class\":\"bench\",\"count\":1}]");
+    gp_table_close(t);
+
+    t = open_real("tifa_v1.0_text_inputs.json");
+    assert_int_equal(gp_table_rows(t), 4081);
+    assert_int_equal(cell_bytes(t, "caption"), 215693);
+    gp_table_close(t);
+
+    t = open_real("imagereward_test_rankings.json");
+    assert_int_equal(gp_table_rows(t), 466);
+    gp_table_close(t);
+}
+
+/* ---- memory ---------------------------------------------------------------------------------------------------------
+ */
+
+static void test_memory(void **state)
+{
+    (void)state;
+    static const form forms[] = {
+        {"image,prompt,prompt\na.png,\"x \"\"y\"\"\",1\nb.png,z,2\n", "csv", NULL},
+        {"image\tprompt\na.png\tb\n", NULL, NULL},
+        {"[{\"image\":\"a.png\",\"prompt\":\"x\"},{\"image\":\"b.png\",\"more\":[1]}]", "json", NULL},
+        {"{\"image\":{\"0\":\"a\",\"1\":\"b\"},\"prompt\":{\"1\":\"x\",\"0\":\"y\"}}", "json", NULL},
+        {"{\"a.png\":{\"p\":\"x\"}}", "json", NULL},
+    };
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        for (uint64_t n = 1;; n++) {
+            gp_error err = {0};
+            gp_table *t = NULL;
+            size_t image, prompt;
+            int64_t before = gp_mem_live();
+            gp_mem_fail_at(n);
+            gp_status st = gp_table_parse("/x/y.csv", forms[i].text, strlen(forms[i].text), forms[i].kind, &t, &err);
+            if (st == GP_OK) st = gp_table_roles(t, NULL, NULL, &image, &prompt, &err);
+            uint64_t seen = gp_mem_fail_at(0);
+            if (st == GP_OK)
+                assert_true(seen < n);
+            else
+                assert_int_equal(st, GP_ERR_MEMORY);
+            gp_table_close(t);
+            assert_int_equal(gp_mem_live(), before);
+            if (st == GP_OK) break;
+            assert_true(n < 10000);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_csv),           cmocka_unit_test(test_tsv),       cmocka_unit_test(test_json),
+        cmocka_unit_test(test_encodings),     cmocka_unit_test(test_bad),       cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_open),          cmocka_unit_test(test_roles),     cmocka_unit_test(test_row_of),
+        cmocka_unit_test(test_row_of_absent), cmocka_unit_test(test_many_rows), cmocka_unit_test(test_parti),
+        cmocka_unit_test(test_real_tables),   cmocka_unit_test(test_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

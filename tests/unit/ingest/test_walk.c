@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT
+ * The walk: which files, in which order, each once; and what it does with trees that are odd or change under it. */
+#include "ingest_support.h"
+
+#include "ingest/walk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <time.h>
+
+typedef struct seen {
+    const char *folder; /* paths are told relative to it */
+    gp_str files, problems;
+    size_t count, problem_count, stop_at;
+    const char *remove; /* a folder to be removed at the first file */
+    gp_found last;
+} seen;
+
+static bool on_file(void *user, const gp_found *found)
+{
+    seen *s = user;
+    size_t size = strlen(s->folder);
+    assert_int_equal(found->path[0], '/');
+    if (strncmp(found->path, s->folder, size) != 0) fail_msg("'%s' is not under '%s'", found->path, s->folder);
+    gp_str_printf(&s->files, "%s%s", s->count++ ? " " : "", found->path + size + 1);
+    s->last = *found;
+    if (s->remove) assert_int_equal(nftw(s->remove, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+    s->remove = NULL;
+    return s->count != s->stop_at;
+}
+
+static void on_problem(void *user, const gp_walk_problem *problem)
+{
+    seen *s = user;
+    gp_str_printf(&s->problems, "%s%s", s->problem_count++ ? "\n" : "", problem->message);
+}
+
+/* Walk roots given relative to the folder ("" is the folder itself), separated by blanks. */
+static gp_status walk(seen *s, const char *roots, gp_error *err)
+{
+    char *paths[16];
+    size_t count = 0;
+    for (const char *at = roots;;) {
+        size_t n = strcspn(at, " ");
+        gp_str path = GP_STR_INIT;
+        gp_str_printf(&path, "%s%s%.*s", s->folder, n ? "/" : "", (int)n, at);
+        paths[count++] = gp_str_take(&path);
+        if (!at[n]) break;
+        at += n + 1;
+    }
+    gp_status st = gp_walk((const char *const *)paths, count, on_file, on_problem, s, err);
+    while (count) gp_mem_free(paths[--count]);
+    return st;
+}
+
+static void expect_walk(const char *folder, const char *roots, const char *files)
+{
+    gp_error err = {0};
+    seen s = {.folder = folder};
+    assert_ok(walk(&s, roots, &err));
+    if (s.problems.size) fail_msg("%s", s.problems.data);
+    assert_string_equal(s.files.data ? s.files.data : "", files);
+    gp_str_clear(&s.files);
+}
+
+static void put_files(const char *folder, const char *const *names)
+{
+    for (; *names; names++) put_text(folder, *names, "x");
+}
+
+static void test_order(void **state)
+{
+    (void)state;
+    char *folder = folder_new();
+    put_files(folder, (const char *const[]){"b.png", "a/x.png", "a.png", "a-b/x.png", "a/b/c.png", "B.png", "a0.png",
+                                            "a/.png/y.png", "10.png", "9.png", "\xC3\xA9.png", NULL});
+    expect_walk(folder, "", "10.png 9.png B.png a-b/x.png a.png a/b/c.png a/x.png a0.png b.png \xC3\xA9.png");
+    folder_free(folder);
+}
+
+static void test_names(void **state)
+{
+    (void)state;
+    char *folder = folder_new();
+    put_files(folder,
+              (const char *const[]){"a.png",       "b.PNG",      "c.jpg",   "d.JPEG", "e.webp",         "f.apng",
+                                    "g.jfif",      "h.jpe",      "i.txt",   "j.gif",  "k.png.tmp",      "l.tmp",
+                                    "png",         "m.png.part", "n.png~",  ".o.png", ".goldpan/p.png", ".hidden/q.png",
+                                    "r.png/s.png", "t..png",     "u v.png", NULL});
+    expect_walk(folder, "", "a.png b.PNG c.jpg d.JPEG e.webp f.apng g.jfif h.jpe r.png/s.png t..png u v.png");
+    expect_walk(folder, "i.txt", "i.txt"); /* named by the caller: whatever its name */
+    expect_walk(folder, ".o.png", ".o.png");
+    expect_walk(folder, ".hidden", ".hidden/q.png");
+    folder_free(folder);
+}
+
+/* Names that are not UTF-8 are bytes like others. */
+static void test_bytes(void **state)
+{
+    (void)state;
+    char *folder = folder_new();
+    put_files(folder, (const char *const[]){"\xFF\xFE.png", "caf\xE9/a.png", "a\nb.png", NULL});
+    expect_walk(folder, "", "a\nb.png caf\xE9/a.png \xFF\xFE.png");
+    folder_free(folder);
+}
+
+static void test_found(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    char *folder = folder_new();
+    const char *path = put_text(folder, "a.png", "12345");
+    struct timespec times[2] = {{1, 0}, {1700000000, 123456789}};
+    seen s = {.folder = folder};
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+    assert_ok(walk(&s, "", &err));
+    assert_int_equal(s.last.size, 5);
+    assert_true(s.last.mtime_ns == 1700000000123456789);
+    gp_str_clear(&s.files);
+    folder_free(folder);
+}
+
+static void test_links(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    char *folder = folder_new(), *other = folder_new();
+    put_files(folder, (const char *const[]){"in/a.png", "in/deep/b.png", "c.png", NULL});
+    put_text(other, "far.png", "x");
+    assert_int_equal(symlink(folder, in_folder(folder, "in/loop")), 0);
+    assert_int_equal(symlink(folder, in_folder(folder, "in/loop.png")), 0); /* a folder, whatever its name */
+    assert_int_equal(symlink(other, in_folder(folder, "other")), 0);
+    assert_int_equal(symlink("../c.png", in_folder(folder, "in/link.png")), 0);
+    assert_int_equal(symlink("../c.png", in_folder(folder, "in/link.txt")), 0);
+    expect_walk(folder, "", "c.png in/a.png in/deep/b.png in/link.png");
+    expect_walk(folder, "other", "other/far.png"); /* named by the caller: followed */
+    expect_walk(folder, "in/loop/in/deep", "in/loop/in/deep/b.png");
+    assert_int_equal(symlink("nowhere", in_folder(folder, "broken.png")), 0);
+    seen s = {.folder = folder};
+    assert_ok(walk(&s, "", &err));
+    assert_int_equal(s.count, 4);
+    assert_int_equal(s.problem_count, 1);
+    assert_non_null(strstr(s.problems.data, "broken link"));
+    assert_non_null(strstr(s.problems.data, "broken.png'"));
+    gp_str_clear(&s.problems);
+    gp_str_clear(&s.files);
+    assert_ok(gp_walk((const char *const[]){folder}, 1, on_file, NULL, &s, &err)); /* problems may be of no interest */
+    gp_str_clear(&s.files);
+    folder_free(other);
+    folder_free(folder);
+}
+
+static void test_roots(void **state)
+{
+    (void)state;
+    char *folder = folder_new();
+    put_files(folder, (const char *const[]){"a/x.png", "a/y.png", "a/b/z.png", "a/.h/w.png", "a/n.txt", "c.png", NULL});
+    expect_walk(folder, "c.png a", "a/b/z.png a/x.png a/y.png c.png"); /* sorted, not as given */
+    expect_walk(folder, "a a a/", "a/b/z.png a/x.png a/y.png");        /* each once */
+    expect_walk(folder, "a/b a a/x.png", "a/b/z.png a/x.png a/y.png");
+    expect_walk(folder, " a a/../a/b", "a/b/z.png a/x.png a/y.png c.png");
+    expect_walk(folder, "a a/.h", "a/b/z.png a/x.png a/y.png a/.h/w.png");
+    expect_walk(folder, "a/n.txt a", "a/b/z.png a/x.png a/y.png a/n.txt");
+    expect_walk(folder, "a/.h/w.png a/.h/w.png", "a/.h/w.png");
+    folder_free(folder);
+}
+
+static void test_no_roots(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    char *folder = folder_new();
+    put_text(folder, "a.png", "x");
+    seen s = {.folder = folder};
+    assert_int_equal(walk(&s, "a.png absent", &err), GP_ERR_NOT_FOUND); /* before anything is visited */
+    assert_non_null(strstr(err.message, "/absent'"));
+    assert_int_equal(walk(&s, "a.png/b", &err), GP_ERR_NOT_FOUND);
+    assert_int_equal(s.count, 0);
+    assert_int_equal(gp_walk((const char *const[]){""}, 1, on_file, NULL, &s, &err), GP_ERR_USAGE);
+    assert_ok(gp_walk(NULL, 0, on_file, NULL, &s, &err));
+    expect_walk(folder, "", "a.png");
+    assert_int_equal(mkfifo(in_folder(folder, "pipe.png"), 0600), 0);
+    expect_walk(folder, "", "a.png"); /* never opened, or it would block */
+    assert_ok(walk(&s, "pipe.png", &err));
+    assert_int_equal(s.problem_count, 1);
+    gp_str_clear(&s.problems);
+    folder_free(folder);
+}
+
+static void test_stop(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    char *folder = folder_new();
+    int64_t before = gp_mem_live();
+    put_files(folder, (const char *const[]){"a/b/x.png", "a/y.png", "z.png", NULL});
+    seen s = {.folder = folder, .stop_at = 1};
+    assert_int_equal(walk(&s, "", &err), GP_ERR_STOPPED);
+    assert_string_equal(s.files.data, "a/b/x.png");
+    gp_str_clear(&s.files);
+    assert_int_equal(gp_mem_live(), before);
+    folder_free(folder);
+}
+
+/* Folders that vanish during the walk are told, files are passed over; the rest is still visited. */
+static void test_vanishing(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    char *folder = folder_new();
+    put_files(folder, (const char *const[]){"a.png", "gone/x.png", "z.png", NULL});
+    seen s = {.folder = folder, .remove = in_folder(folder, "gone")};
+    assert_ok(walk(&s, "", &err));
+    assert_string_equal(s.files.data, "a.png z.png");
+    assert_int_equal(s.problem_count, 1);
+    assert_non_null(strstr(s.problems.data, "cannot read folder '"));
+    assert_non_null(strstr(s.problems.data, "/gone': No such file"));
+    gp_str_clear(&s.problems);
+    gp_str_clear(&s.files);
+    put_text(folder, "gone.png", "x");
+    seen t = {.folder = folder, .remove = in_folder(folder, "gone.png")};
+    assert_ok(walk(&t, "", &err));
+    assert_string_equal(t.files.data, "a.png z.png");
+    assert_int_equal(t.problem_count, 0);
+    gp_str_clear(&t.files);
+    folder_free(folder);
+}
+
+/* Beyond PATH_MAX no path can be opened: the folder is told, the walk goes on. */
+static void test_deep(void **state)
+{
+    (void)state;
+    enum { LEVELS = 2200 };
+    gp_error err = {0};
+    char *folder = folder_new();
+    put_text(folder, "z.png", "x");
+    int at = open(folder, O_RDONLY | O_DIRECTORY);
+    for (int i = 0; i < LEVELS; i++) {
+        assert_int_equal(mkdirat(at, "d", 0700), 0);
+        int next = openat(at, "d", O_RDONLY | O_DIRECTORY);
+        assert_true(next >= 0);
+        if (i == 1900) close(openat(next, "deep.png", O_CREAT | O_WRONLY, 0600));
+        close(at);
+        at = next;
+    }
+    close(at);
+    seen s = {.folder = folder};
+    assert_ok(walk(&s, "", &err));
+    assert_int_equal(s.count, 2);
+    assert_true(strlen(s.files.data) > 3800);
+    assert_string_equal(s.files.data + s.files.size - 15, "/deep.png z.png");
+    assert_int_equal(s.problem_count, 1);
+    assert_non_null(strstr(s.problems.data, "cannot read folder '"));
+    gp_str_clear(&s.problems);
+    gp_str_clear(&s.files);
+    /* remove it level by level from the inside: its paths are too long for nftw */
+    char *command = NULL;
+    assert_true(asprintf(&command, "rm -rf '%s/d'", folder) > 0);
+    assert_int_equal(system(command), 0);
+    free(command);
+    folder_free(folder);
+}
+
+static void test_memory(void **state)
+{
+    (void)state;
+    char *folder = folder_new();
+    put_files(folder, (const char *const[]){"a/b/x.png", "a/y.png", "z.png", NULL});
+    for (uint64_t n = 1;; n++) {
+        gp_error err = {0};
+        int64_t before = gp_mem_live();
+        gp_mem_fail_at(n);
+        seen s = {.folder = folder};
+        gp_status st = gp_walk((const char *const[]){folder, folder}, 2, on_file, NULL, &s, &err);
+        bool ours = s.files.failed;
+        uint64_t seen_allocations = gp_mem_fail_at(0);
+        gp_str_clear(&s.files);
+        assert_int_equal(gp_mem_live(), before);
+        if (st == GP_OK && !ours) {
+            assert_true(seen_allocations < n);
+            break;
+        }
+        if (!ours) assert_int_equal(st, GP_ERR_MEMORY);
+        assert_true(n < 1000);
+    }
+    folder_free(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_order),    cmocka_unit_test(test_names),  cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_found),    cmocka_unit_test(test_links),  cmocka_unit_test(test_roots),
+        cmocka_unit_test(test_no_roots), cmocka_unit_test(test_stop),   cmocka_unit_test(test_vanishing),
+        cmocka_unit_test(test_deep),     cmocka_unit_test(test_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
