@@ -162,9 +162,20 @@ static bool next_word(const char *text, size_t size, size_t *at, size_t *start, 
     return *length > 0;
 }
 
+/* A keyword, also with weights stuck to it ("AND:1.2"): dropping one later would leave a keyword. */
 static bool is_keyword(const char *word, size_t length)
 {
-    return (length == 5 && memcmp(word, "BREAK", 5) == 0) || (length == 3 && memcmp(word, "AND", 3) == 0);
+    size_t at = length >= 5 && memcmp(word, "BREAK", 5) == 0 ? 5 : length >= 3 && memcmp(word, "AND", 3) == 0 ? 3 : 0;
+    if (!at) return false;
+    while (at < length) {
+        double weight;
+        if (word[at] != ':') return false;
+        const char *colon = memchr(word + at + 1, ':', length - at - 1);
+        size_t end = colon ? (size_t)(colon - word) : length;
+        if (!is_weight(word + at + 1, end - at - 1, &weight)) return false;
+        at = end;
+    }
+    return true;
 }
 
 static bool is_capitals(const char *word, size_t length)
