@@ -344,7 +344,8 @@ static void split_prompts(text all, bool lines, text *positive, text *negative)
 /* Owned text into *to, NULL if there is nothing in it. */
 static bool take(char **to, text t)
 {
-    t = trimmed(t);
+    const char *nul = t.at < t.end ? memchr(t.at, 0, (size_t)(t.end - t.at)) : NULL;
+    t = trimmed((text){t.at, nul ? nul : t.end});
     if (t.at == t.end) return true;
     *to = gp_meta_text(t.at, (size_t)(t.end - t.at), true);
     return *to != NULL;

@@ -81,6 +81,7 @@ static gp_status take_text(gp_table *table, const uint8_t *bytes, size_t size, g
         gp_str_add(&s, bytes + 3, size - 3);
     else
         gp_str_add(&s, bytes, size);
+    gp_str_add(&s, "", 0); /* a BOM alone: an empty text, not none */
     if (s.failed) {
         gp_str_clear(&s);
         return no_memory(err);

@@ -164,6 +164,8 @@ static void test_bad(void **state)
         {"", 0, NULL, GP_ERR_FORMAT, "is empty"},
         {" \r\n\t", 0, "csv", GP_ERR_FORMAT, "is empty"},
         {"\xEF\xBB\xBF", 0, "json", GP_ERR_FORMAT, "is empty"},
+        {"\xFF\xFE", 0, "csv", GP_ERR_FORMAT, "is empty"},
+        {"\xFE\xFF", 0, NULL, GP_ERR_FORMAT, "is empty"},
         {"a,b\n1,2\n3\n", 0, "csv", GP_ERR_FORMAT, "'/data/set/p.csv': line 3: 1 cells where the header has 2"},
         {"a,b\n1,2\n\n\"x\ny\",2\n1,2,3\n", 0, "csv", GP_ERR_FORMAT, "line 6: 3 cells where the header has 2"},
         {"a\tb\n1\t2\t3\n", 0, "tsv", GP_ERR_FORMAT, "line 2: 3 cells"},
