@@ -53,7 +53,7 @@ void gp_settings_number(gp_settings *settings, const char *key, const char *text
 {
     char copy[64];
     double value = 0;
-    bool fits = size < sizeof copy;
+    bool fits = size && size < sizeof copy && !memchr(text, 0, size);
     if (fits) memcpy(copy, text, size), copy[size] = 0;
     bool whole = fits && is_integer(copy);
     if (!whole && (!fits || !gp_parse_double(copy, &value))) {

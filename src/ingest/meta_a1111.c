@@ -344,8 +344,7 @@ static void split_prompts(text all, bool lines, text *positive, text *negative)
 /* Owned text into *to, NULL if there is nothing in it. */
 static bool take(char **to, text t)
 {
-    const char *nul = t.at < t.end ? memchr(t.at, 0, (size_t)(t.end - t.at)) : NULL;
-    t = trimmed((text){t.at, nul ? nul : t.end});
+    t = trimmed(t);
     if (t.at == t.end) return true;
     *to = gp_meta_text(t.at, (size_t)(t.end - t.at), true);
     return *to != NULL;
@@ -357,7 +356,8 @@ gp_status gp_meta_a1111(const char *bytes, size_t size, gp_meta *out, gp_error *
     gp_meta meta = {.found = true};
     gp_settings settings = GP_SETTINGS_INIT;
     gp_str loras = GP_STR_INIT;
-    text all = trimmed((text){bytes, bytes + size}), line, prompts, behind, positive, negative;
+    const char *nul = size ? memchr(bytes, 0, size) : NULL; /* it ends the text */
+    text all = trimmed((text){bytes, nul ? nul : bytes + size}), line, prompts, behind, positive, negative;
     bool alone;
     *out = (gp_meta){0};
     bool settled = find_settings(all, &line, &prompts, &behind, &alone);

@@ -227,6 +227,16 @@ static void put_word(gp_str *out, const gap *g, const char *word, size_t length)
     gp_str_add(out, word, length);
 }
 
+/* Size of "embedding:name" at the start of a word; it ends before '<' and '>', or dropping it could join the ends of a
+ * tag around it. */
+static size_t embedding_size(const char *word, size_t length)
+{
+    size_t size = 10;
+    if (length <= size || memcmp(word, "embedding:", size) != 0) return 0;
+    while (size < length && word[size] != '<' && word[size] != '>') size++;
+    return size > 10 ? size : 0;
+}
+
 static void clean_words(const char *text, size_t size, gp_str *out)
 {
     size_t at = 0, start, length, end = 0; /* end: of the word before */
@@ -249,7 +259,9 @@ static void clean_words(const char *text, size_t size, gp_str *out)
         } else {
             run = false;
             capitals = is_capitals(word, length);
-            if (length > 10 && memcmp(word, "embedding:", 10) == 0) continue;
+            size_t name = embedding_size(word, length);
+            if (name == length) continue;
+            word += name, length -= name;
         }
         put_word(out, &g, word, length);
         g = (gap){0};

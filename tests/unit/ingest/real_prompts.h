@@ -56,12 +56,18 @@ static const struct real_prompt {
     {"metadata-twins/sdcpp/krea2__example.png", "a1111", 0x2ce7bb7a, "a lovely cat holding a s"},
     {"metadata-twins/sdcpp/lens__example.png", "a1111", 0xe52b0bca, "A crystal dragon soaring"},
     {"metadata-twins/sdcpp/lens__turbo_example.png", "a1111", 0xe52b0bca, "A crystal dragon soaring"},
-    {"metadata-twins/sdcpp/logo.png", "a1111", 0x147350da, "纯白的背景，创造性的3D渲染艺术，写着文本sta"},
+    {"metadata-twins/sdcpp/logo.png", "a1111", 0x147350da,
+     "\347\272\257\347\231\275\347\232\204\350\203\214\346\231\257\357\274\214\345\210\233\351\200\240\346\200\247\347"
+     "\232\2043D\346\270\262\346\237\223\350\211\272\346\234\257\357\274\214\345\206\231\347\235\200\346\226\207\346"
+     "\234\254sta"},
     {"metadata-twins/sdcpp/longcat__example.png", "a1111", 0x41ef9ec6, "a lovely cat holding a s"},
     {"metadata-twins/sdcpp/mage_flow__edit_example.png", "a1111", 0x533464df, "change 'flux.cpp' to 'ma"},
     {"metadata-twins/sdcpp/mage_flow__example.png", "a1111", 0x9b6ebedf, "a lovely cat holding a s"},
     {"metadata-twins/sdcpp/ovis_image__example.png", "a1111", 0xffd7401a, "a lovely cat"},
-    {"metadata-twins/sdcpp/qwen__example.png", "a1111", 0x8a189a61, "一个穿着QWEN标志的T恤的中国美女正拿着黑色的"},
+    {"metadata-twins/sdcpp/qwen__example.png", "a1111", 0x8a189a61,
+     "\344\270\200\344\270\252\347\251\277\347\235\200QWEN\346\240\207\345\277\227\347\232\204T\346\201\244\347\232\204"
+     "\344\270\255\345\233\275\347\276\216\345\245\263\346\255\243\346\213\277\347\235\200\351\273\221\350\211\262\347"
+     "\232\204"},
     {"metadata-twins/sdcpp/qwen__qwen_image_edit.png", "a1111", 0x38b962c0, "change 'flux.cpp' to 'ed"},
     {"metadata-twins/sdcpp/qwen__qwen_image_edit_2509.png", "a1111", 0x98b77ed4, "change the cat to a dog"},
     {"metadata-twins/sdcpp/qwen__qwen_image_edit_2511.png", "a1111", 0x38b962c0, "change 'flux.cpp' to 'ed"},
@@ -126,7 +132,7 @@ static const struct real_prompt {
     {"metadata-twins/comfyui_examples/hidream__hidream_e1_example.png", "comfyui", 0xf852f043,
      "snow at sunset oil paint"},
     {"metadata-twins/comfyui_examples/hunyuan_dit__hunyuan_dit_1.2_example.png", "comfyui", 0x9b3f8dde,
-     "a bottle with a 彩虹星系 ins"},
+     "a bottle with a \345\275\251\350\231\271\346\230\237\347\263\273 ins"},
     {"metadata-twins/comfyui_examples/hunyuan_video__hunyuan_video_image_to_video_v2.webp", "comfyui", 0xbe7c3fc3,
      "a cute anime girl with m"},
     {"metadata-twins/comfyui_examples/hunyuan_video__hunyuan_video_text_to_video.webp", "comfyui", 0xc591b0ad,

@@ -385,9 +385,9 @@ static void test_chunks(void **state)
                 NULL);
     expect_read(READ({"parameters", "{\"sui_image_params\":{}}", 0}, {"prompt", graph, 0}), "comfyui", six, "a cat");
     /* a NUL ends a text */
-    expect_read(
-        READ({"parameters", "\0x\nNegative prompt: \0b\n" INFO, sizeof("\0x\nNegative prompt: \0b\n" INFO) - 1}),
-        "a1111", "parameters", NULL);
+    expect_read(READ({"parameters", INFO "\0, Seed: 4", sizeof(INFO "\0, Seed: 4") - 1}), "a1111", "parameters",
+                "said");
+    expect_read(READ({"parameters", "\0" INFO, sizeof("\0" INFO) - 1}), NULL, NULL, NULL);
     /* the second chunk of a name, if the first says nothing */
     expect_read(READ({"parameters", "no", 0}, {"parameters", INFO, 0}), "a1111", "parameters", "said");
     expect_read(READ({"workflow", graph, 0}, {"Title", INFO, 0}), NULL, NULL, NULL);

@@ -20,7 +20,8 @@ static const struct difference {
     {"png/comfyui-comfyroll.png", "hires denoise", "0.3", "of the pass that was saved, not of a previewed branch"},
     {"png/comfyui-anima.png", "hires scale", "", "the size comes from a third-party node's second output"},
     {"png/stability-matrix.png", "prompt",
-     "general, masterpiece, best quality, amazing quality, \r\n1girl, solo, hatsune miku, #テスト",
+     "general, masterpiece, best quality, amazing quality, \r\n1girl, solo, hatsune miku, "
+     "#\343\203\206\343\202\271\343\203\210",
      "we trim an infotext"},
     {"png/stability-matrix.png", "negativePrompt", "bad quality, worst quality, worst detail, sketch, censor,",
      "we trim an infotext"},

@@ -70,6 +70,7 @@ static void test_rules(void **state)
         {"i <3 you: truly> x", "i <3 you: truly> x"},
         {"embedding:SDA768.pt girl", "girl"},
         {"a, embedding:bad, b", "a, b"},
+        {"<a:b embedding:x<y BREAK z:1>", "<a:b <y z:1>"},
         /* keywords */
         {"a cat BREAK a dog", "a cat a dog"},
         {"a cat, BREAK, a dog", "a cat, a dog"},
