@@ -320,6 +320,8 @@ typedef struct gp_score_options {
 /* Embed every image and prompt that lacks an embedding by this model, then
  * score every image against its prompt: 100 * max(cosine, 0), as torchmetrics'
  * CLIPScore for one pair, except that long prompts keep the end token.
+ * The report counts images encoded (done), encoded before (skipped), failed,
+ * and all those without a prompt, which get an embedding but no score.
  * Cost: memory threads * batch * 12 * s * s bytes, whatever the number of
  * images.  Threads: one. */
 GP_API GP_MUST gp_status gp_score(gp_catalog *catalog, const gp_model *model, const gp_score_options *options,

@@ -32,8 +32,8 @@ static int run(gp_cli *cli)
     if (code == GP_EXIT_NOTHING)
         gp_term_warn(&cli->term, "goldpan: nothing is picked: run `goldpan pick` first");
     else
-        gp_term_say(&cli->term, "exported %llu to '%s'%s", (unsigned long long)report.done, options.folder,
-                    report.failed ? ", some files failed" : "");
+        gp_term_say(&cli->term, "exported %llu to '%s', %llu already there%s", (unsigned long long)report.done,
+                    options.folder, (unsigned long long)report.skipped, report.failed ? ", some files failed" : "");
     gp_cli_say_failures(cli, catalog, report.failed);
     if (cli->json) {
         gp_str_putc(&json, '{');

@@ -126,8 +126,8 @@ void gp_cli_say_add(gp_cli *cli, const gp_report *r)
 void gp_cli_say_score(gp_cli *cli, const gp_report *r)
 {
     gp_str s = GP_STR_INIT;
-    gp_str_printf(&s, "scored %llu image%s", (unsigned long long)r->done, r->done == 1 ? "" : "s");
-    plus(&s, r->skipped, "already scored");
+    gp_str_printf(&s, "encoded %llu image%s", (unsigned long long)r->done, r->done == 1 ? "" : "s");
+    plus(&s, r->skipped, "already encoded");
     plus(&s, r->without_prompt, "without a prompt");
     plus(&s, r->failed, "failed");
     if (r->done > 0 && r->seconds > 0.05) gp_str_printf(&s, ", %.1f/s", (double)r->done / r->seconds);

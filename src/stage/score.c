@@ -260,6 +260,8 @@ gp_status gp_stage_score(gp_catalog *cat, const gp_clip *clip, const char *model
     GP_GO(score_pairs(cat, clip_score, scorer_id, r.encoder_id, images == GP_OK ? err : NULL));
     st = images;
     gp_ticker_finish(&r.ticker);
+    gp_counts all = {0};
+    if (gp_cat_counts(cat, &all, NULL) == GP_OK) counts.without_prompt = all.images - all.images_with_prompt;
 out:
     gp_encoder_close(r.encoder);
     counts.seconds = gp_clock_now() - start;

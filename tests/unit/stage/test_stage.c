@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: MIT
+ * Whole stages through goldpan.h, with the bundled model and small pictures written here: what is missing is done and
+ * nothing else, results do not depend on threads or batches, and a stop anywhere ends where one run ends. */
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "base/str.h"
+#include "image/image.h"
+#include "support.h"
+
+#include <sys/stat.h>
+
+typedef struct place {
+    char root[64], pictures[96], catalog[96];
+} place;
+
+static gp_model *model; /* opened once */
+
+static void place_make(place *p)
+{
+    strcpy(p->root, "/tmp/goldpan-stage-XXXXXX");
+    assert_non_null(mkdtemp(p->root));
+    snprintf(p->pictures, sizeof p->pictures, "%s/pictures", p->root);
+    snprintf(p->catalog, sizeof p->catalog, "%s/catalog.db", p->root);
+    mkdir(p->pictures, 0755);
+}
+
+static void place_remove(const place *p)
+{
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf '%s'", p->root);
+    assert_int_equal(system(command), 0);
+}
+
+static const char *in(const place *p, const char *name)
+{
+    static char buffers[4][256];
+    static int turn;
+    char *out = buffers[turn++ & 3];
+    snprintf(out, sizeof buffers[0], "%s/%s", p->pictures, name);
+    return out;
+}
+
+static void put_bytes(const char *path, const void *bytes, size_t size)
+{
+    gp_error err = {0};
+    assert_ok(gp_file_replace(path, bytes, size, &err));
+}
+
+static void put_text(const char *path, const char *text)
+{
+    put_bytes(path, text, strlen(text));
+}
+
+/* A picture of its own, told by `seed`, and (unless NULL) its prompt beside it. */
+static void put_picture(const place *p, const char *name, uint64_t seed, const char *prompt)
+{
+    enum { SIDE = 48 };
+    uint8_t rgb[SIDE * SIDE * 3];
+    gp_error err = {0};
+    for (size_t i = 0; i < sizeof rgb; i++) rgb[i] = (uint8_t)(gp_rng_at(seed, i / 97) >> 56);
+    assert_ok(gp_image_write_png(in(p, name), rgb, SIDE, SIDE, &err));
+    if (!prompt) return;
+    char side[256];
+    snprintf(side, sizeof side, "%s", in(p, name));
+    strcpy(strrchr(side, '.'), ".txt");
+    put_text(side, prompt);
+}
+
+static void put_many(const place *p, size_t n)
+{
+    static const char *const prompts[] = {"a red cat", "two blue cars", "a house on a beach", "three eggs"};
+    for (size_t i = 0; i < n; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%03zu.png", i);
+        put_picture(p, name, i + 1, prompts[i % 4]);
+    }
+}
+
+typedef struct plan {
+    int threads, batch;
+    const char *prompts;
+    uint64_t max_pixels;
+    gp_progress_fn progress;
+    void *user;
+} plan;
+
+static gp_status run_plan(const place *p, const plan *how, gp_run_report *report, gp_error *err)
+{
+    gp_catalog *cat = NULL;
+    gp_run_options o = GP_RUN_DEFAULTS;
+    const char *roots[] = {p->pictures};
+    o.add.roots = roots, o.add.root_count = 1;
+    if (how) {
+        o.add.prompts = how->prompts;
+        o.add.threads = o.score.threads = how->threads;
+        o.score.batch = how->batch;
+        if (how->max_pixels) o.add.max_pixels = o.score.max_pixels = how->max_pixels;
+        o.add.progress = o.score.progress = how->progress;
+        o.add.user = o.score.user = how->user;
+    }
+    gp_status st = gp_catalog_open(p->catalog, GP_CATALOG_CREATE, &cat, err);
+    if (st == GP_OK) st = gp_run(cat, model, &o, report, err);
+    gp_catalog_close(cat);
+    return st;
+}
+
+/* All rows in order of path: name, prompt, source, score to the last bit, rank, pick, failure. */
+static char *dump(const place *p)
+{
+    gp_catalog *cat = NULL;
+    gp_rows *rows = NULL;
+    const gp_row *row = NULL;
+    gp_query q = GP_QUERY_DEFAULTS;
+    gp_str s = GP_STR_INIT;
+    gp_error err = {0};
+    q.order = GP_ORDER_PATH;
+    assert_ok(gp_catalog_open(p->catalog, GP_CATALOG_READONLY, &cat, &err));
+    assert_ok(gp_rows_open(cat, &q, &rows, &err));
+    for (;;) {
+        assert_ok(gp_rows_next(rows, &row, &err));
+        if (!row) break;
+        gp_str_printf(&s, "%s|%s|%s|%d|%a|%u/%u|%d|%s\n", gp_path_base(row->path), row->prompt ? row->prompt : "-",
+                      row->prompt_source ? row->prompt_source : "-", row->has_score, row->score, row->rank,
+                      row->candidates, row->picked, row->failure ? row->failure : "-");
+    }
+    gp_rows_close(rows);
+    gp_catalog_close(cat);
+    return gp_str_take(&s);
+}
+
+static gp_counts counts_of(const place *p)
+{
+    gp_catalog *cat = NULL;
+    gp_counts counts = {0};
+    gp_error err = {0};
+    assert_ok(gp_catalog_open(p->catalog, GP_CATALOG_READONLY, &cat, &err));
+    assert_ok(gp_catalog_counts(cat, &counts, &err));
+    gp_catalog_close(cat);
+    return counts;
+}
+
+static void test_second_run_does_nothing(void **state)
+{
+    (void)state;
+    place p;
+    gp_run_report report = {0};
+    gp_error err = {0};
+    place_make(&p);
+    put_many(&p, 20);
+    put_picture(&p, "wordless.png", 99, NULL);
+    assert_ok(run_plan(&p, NULL, &report, &err));
+    assert_int_equal(report.add.done, 21);
+    assert_int_equal(report.add.without_prompt, 1);
+    assert_int_equal(report.score.done, 21);
+    assert_int_equal(report.score.without_prompt, 1);
+    assert_int_equal(report.pick.done, 4);
+    gp_counts counts = counts_of(&p);
+    assert_int_equal(counts.prompts, 4);
+    assert_int_equal(counts.prompt_embeddings, 4); /* each text once */
+    assert_int_equal(counts.scores, 20);
+    char *before = dump(&p);
+    assert_ok(run_plan(&p, NULL, &report, &err));
+    assert_int_equal(report.add.done, 0);
+    assert_int_equal(report.score.done, 0);
+    assert_int_equal(report.score.skipped, 21);
+    char *after = dump(&p);
+    assert_string_equal(before, after);
+    /* only what is new */
+    put_picture(&p, "new.png", 1234, "a red cat");
+    assert_ok(run_plan(&p, NULL, &report, &err));
+    assert_int_equal(report.add.done, 1);
+    assert_int_equal(report.score.done, 1);
+    gp_mem_free(before);
+    gp_mem_free(after);
+    place_remove(&p);
+}
+
+static void test_threads_and_batches_change_nothing(void **state)
+{
+    (void)state;
+    static const plan plans[] = {{.threads = 1, .batch = 1}, {.threads = 2}, {.threads = 5, .batch = 7}};
+    char *first = NULL;
+    for (size_t i = 0; i < 3; i++) {
+        place p;
+        gp_error err = {0};
+        gp_run_report report = {0};
+        place_make(&p);
+        put_many(&p, 33);
+        assert_ok(run_plan(&p, &plans[i], &report, &err));
+        char *now = dump(&p);
+        if (first)
+            assert_string_equal(first, now);
+        else
+            first = gp_str_dup(now);
+        gp_mem_free(now);
+        place_remove(&p);
+    }
+    gp_mem_free(first);
+}
+
+static void test_bad_files(void **state)
+{
+    (void)state;
+    place p;
+    gp_run_report report = {0};
+    gp_error err = {0};
+    gp_bytes good = {0};
+    place_make(&p);
+    put_many(&p, 4);
+    put_picture(&p, "whole.png", 50, "a red cat");
+    assert_ok(gp_file_read(in(&p, "whole.png"), 1 << 20, &good, &err));
+    put_bytes(in(&p, "empty.png"), "", 0);
+    put_text(in(&p, "text.jpg"), "not a picture at all");
+    put_bytes(in(&p, "cut.png"), good.data, good.size / 2);
+    put_bytes(in(&p, "head.webp"), "RIFF\x10\0\0\0WEBPVP8 ", 16);
+    assert_ok(run_plan(&p, NULL, &report, &err));
+    assert_int_equal(report.add.failed + report.score.failed, 4);
+    gp_counts counts = counts_of(&p);
+    assert_int_equal(counts.failures, 4);
+    assert_int_equal(counts.scores, 5);
+    /* a limit is a failure too, and goes when the limit does */
+    plan tight = {.max_pixels = 100};
+    place q;
+    place_make(&q);
+    put_many(&q, 2);
+    assert_ok(run_plan(&q, &tight, &report, &err));
+    assert_int_equal(report.add.failed, 2);
+    assert_ok(run_plan(&q, NULL, &report, &err));
+    assert_int_equal(counts_of(&q).failures, 0);
+    assert_int_equal(counts_of(&q).scores, 2);
+    place_remove(&q);
+    /* repaired: the failure goes, the score comes */
+    put_bytes(in(&p, "cut.png"), good.data, good.size);
+    put_picture(&p, "text.png", 51, NULL);
+    assert_ok(run_plan(&p, NULL, &report, &err));
+    assert_int_equal(counts_of(&p).failures, 3);
+    gp_bytes_clear(&good);
+    place_remove(&p);
+}
+
+static void test_moved_and_doubled(void **state)
+{
+    (void)state;
+    place p;
+    gp_run_report report = {0};
+    gp_error err = {0};
+    char to[256];
+    place_make(&p);
+    put_many(&p, 8);
+    assert_ok(run_plan(&p, NULL, &report, &err));
+    snprintf(to, sizeof to, "%s", in(&p, "moved.png"));
+    assert_int_equal(rename(in(&p, "003.png"), to), 0);
+    assert_ok(run_plan(&p, NULL, &report, &err));
+    assert_int_equal(report.score.done, 0); /* its work went with it */
+    gp_counts counts = counts_of(&p);
+    assert_int_equal(counts.images, 8);
+    assert_int_equal(counts.missing_paths, 1);
+    gp_bytes bytes = {0};
+    assert_ok(gp_file_read(in(&p, "000.png"), 1 << 20, &bytes, &err));
+    put_bytes(in(&p, "double.png"), bytes.data, bytes.size);
+    assert_ok(run_plan(&p, NULL, &report, &err));
+    assert_int_equal(report.add.duplicates, 1);
+    assert_int_equal(report.score.done, 0);
+    assert_int_equal(counts_of(&p).images, 8);
+    gp_bytes_clear(&bytes);
+    place_remove(&p);
+}
+
+static void test_table_beats_sidecar(void **state)
+{
+    (void)state;
+    place p;
+    gp_run_report report = {0};
+    gp_error err = {0};
+    char table[160];
+    place_make(&p);
+    put_many(&p, 4);
+    assert_ok(run_plan(&p, NULL, &report, &err));
+    snprintf(table, sizeof table, "%s/prompts.csv", p.root);
+    put_text(table, "file_name,prompt,category\n000.png,\"a green tree, at night\",plants\nabsent.png,a dog,animals\n");
+    plan how = {.prompts = table};
+    assert_ok(run_plan(&p, &how, &report, &err));
+    assert_int_equal(report.add.rows_without_image, 1);
+    char *rows = dump(&p);
+    assert_non_null(strstr(rows, "000.png|a green tree, at night|table:prompts.csv|1|"));
+    assert_non_null(strstr(rows, "001.png|two blue cars|sidecar|1|"));
+    gp_mem_free(rows);
+    /* the side-car does not take it back */
+    put_picture(&p, "000.png", 1, "a red cat");
+    assert_ok(run_plan(&p, NULL, &report, &err));
+    rows = dump(&p);
+    assert_non_null(strstr(rows, "000.png|a green tree, at night|table:prompts.csv|1|"));
+    gp_mem_free(rows);
+    /* a column that is not there is the caller's mistake */
+    put_text(table, "a,b\n1,2\n");
+    assert_int_equal(run_plan(&p, &how, &report, &err), GP_ERR_USAGE);
+    place_remove(&p);
+}
+
+/* ---- stopping */
+
+typedef struct stopper {
+    int calls, stop_at;
+} stopper;
+
+static bool stop_sometime(void *user, const gp_progress *progress)
+{
+    stopper *s = user;
+    (void)progress;
+    return ++s->calls != s->stop_at;
+}
+
+static void test_stop_and_go_on(void **state)
+{
+    (void)state;
+    place whole, parts;
+    gp_run_report report = {0};
+    gp_error err = {0};
+    place_make(&whole);
+    put_many(&whole, 40);
+    assert_ok(run_plan(&whole, NULL, &report, &err));
+    char *expected = dump(&whole);
+    place_make(&parts);
+    put_many(&parts, 40);
+    int stops = 0;
+    for (int at = 1;; at++) { /* progress is throttled: the first calls are what a short run gets */
+        stopper s = {.stop_at = at > 3 ? 0 : at};
+        plan how = {.threads = 2, .batch = 3, .progress = stop_sometime, .user = &s};
+        gp_status st = run_plan(&parts, &how, &report, &err);
+        if (st == GP_OK) break;
+        assert_int_equal(st, GP_ERR_STOPPED);
+        assert_true(++stops < 10);
+    }
+    assert_true(stops > 0);
+    char *got = dump(&parts);
+    assert_string_equal(expected, got);
+    gp_mem_free(expected);
+    gp_mem_free(got);
+    place_remove(&whole);
+    place_remove(&parts);
+}
+
+/* ---- the rest */
+
+static void test_long_prompt(void **state)
+{
+    (void)state;
+    int32_t ids[77];
+    size_t count = 0, full = 0;
+    gp_str s = GP_STR_INIT;
+    gp_error err = {0};
+    for (int i = 0; i < 200; i++) gp_str_puts(&s, "a red cat ");
+    assert_ok(gp_tokens(model, s.data, ids, 77, &count, &full, &err));
+    assert_int_equal(count, 77);
+    assert_int_equal(full, 602);
+    assert_int_equal(ids[76], 862); /* the end token stays */
+    assert_int_equal(gp_tokens(model, "x", ids, 5, &count, &full, &err), GP_ERR_USAGE);
+    gp_str_clear(&s);
+}
+
+static void test_embed_without_catalog(void **state)
+{
+    (void)state;
+    place p;
+    gp_error err = {0};
+    gp_embed_options one = GP_EMBED_DEFAULTS, many = GP_EMBED_DEFAULTS;
+    char *paths[6];
+    float a[6 * 128], b[6 * 128];
+    bool ok[6];
+    gp_report report = {0};
+    place_make(&p);
+    put_many(&p, 5);
+    for (size_t i = 0; i < 6; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%03zu.png", i);
+        paths[i] = gp_str_dup(in(&p, name)); /* the last is not there */
+    }
+    one.threads = one.batch = 1;
+    many.threads = 3, many.batch = 4;
+    assert_ok(gp_embed_files(model, (const char *const *)paths, 6, &one, a, ok, &report, &err));
+    assert_true(ok[0] && ok[4] && !ok[5]);
+    assert_int_equal(report.failed, 1);
+    assert_ok(gp_embed_files(model, (const char *const *)paths, 6, &many, b, ok, &report, &err));
+    assert_memory_equal(a, b, sizeof a);
+    /* planes by hand give the same row */
+    gp_pixels pixels = {0};
+    static float planes[3 * 112 * 112], row[128];
+    assert_ok(gp_image_decode(paths[2], 0, &pixels, &err));
+    assert_ok(gp_preprocess(model, &pixels, planes, &err));
+    assert_ok(gp_encode_images(model, planes, 1, 1, row, &err));
+    assert_memory_equal(row, a + 2 * 128, sizeof row);
+    gp_pixels_clear(&pixels);
+    for (size_t i = 0; i < 6; i++) gp_mem_free(paths[i]);
+    place_remove(&p);
+}
+
+static void test_wrong_arguments(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_catalog *cat = NULL;
+    gp_model *none = NULL;
+    assert_int_equal(gp_catalog_open(NULL, 0, &cat, &err), GP_ERR_USAGE);
+    assert_int_equal(gp_catalog_open("/tmp/goldpan-absent/none.db", 0, &cat, &err), GP_ERR_NOT_FOUND);
+    assert_int_equal(gp_add(NULL, NULL, NULL, &err), GP_ERR_USAGE);
+    assert_int_equal(gp_model_open("no/such-model", NULL, &none, &err), GP_ERR_NOT_FOUND);
+    assert_non_null(strstr(err.message, "goldpan model get no/such-model"));
+    assert_int_equal(gp_model_open("../etc/passwd", NULL, &none, NULL), GP_ERR_NOT_FOUND);
+    /* an older caller's shorter struct: what it does not know keeps its default */
+    gp_query old = {.size = offsetof(gp_query, picked_only), .picked_only = true};
+    place p;
+    gp_run_report report = {0};
+    place_make(&p);
+    put_many(&p, 8);
+    assert_ok(run_plan(&p, NULL, &report, &err));
+    assert_ok(gp_catalog_open(p.catalog, 0, &cat, &err));
+    gp_rows *rows = NULL;
+    const gp_row *row = NULL;
+    size_t n = 0;
+    assert_ok(gp_rows_open(cat, &old, &rows, &err));
+    for (;; n++) {
+        assert_ok(gp_rows_next(rows, &row, &err));
+        if (!row) break;
+    }
+    assert_int_equal(n, 8);
+    gp_rows_close(rows);
+    gp_catalog_close(cat);
+    place_remove(&p);
+}
+
+static void test_no_memory(void **state)
+{
+    (void)state;
+    place p;
+    place_make(&p);
+    put_many(&p, 3);
+    put_picture(&p, "wordless.png", 99, NULL);
+    int64_t before = gp_mem_live();
+    uint64_t n = 1;
+    for (;; n += 1 + n / 8) {
+        gp_error err = {0};
+        gp_run_report report = {0};
+        plan how = {.threads = 1};
+        unlink(p.catalog);
+        gp_mem_fail_at(n);
+        gp_status st = run_plan(&p, &how, &report, &err);
+        bool reached = gp_mem_fail_at(0) >= n;
+        assert_int_equal(gp_mem_live(), before);
+        if (st == GP_OK && !reached) break;
+        assert_true(n < 1000000);
+    }
+    assert_true(n > 100);
+    place_remove(&p);
+}
+
+static int open_model(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    return gp_model_open(source_path("models/drawn-world-mini"), NULL, &model, &err) == GP_OK ? 0 : -1;
+}
+
+static int close_model(void **state)
+{
+    (void)state;
+    gp_model_close(model);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_second_run_does_nothing),
+        cmocka_unit_test(test_threads_and_batches_change_nothing),
+        cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_moved_and_doubled),
+        cmocka_unit_test(test_table_beats_sidecar),
+        cmocka_unit_test(test_stop_and_go_on),
+        cmocka_unit_test(test_long_prompt),
+        cmocka_unit_test(test_embed_without_catalog),
+        cmocka_unit_test(test_wrong_arguments),
+        cmocka_unit_test(test_no_memory),
+    };
+    return cmocka_run_group_tests(tests, open_model, close_model);
+}
