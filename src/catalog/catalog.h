@@ -38,7 +38,8 @@ gp_status gp_cat_path_known(gp_catalog *cat, const char *path, uint64_t size, in
  * content was not known before.  Clears failures of the path. */
 gp_status gp_cat_image_put(gp_catalog *cat, const gp_cat_image *image, const char *path, uint64_t size,
                            int64_t mtime_ns, int64_t *id, bool *fresh, gp_error *err);
-/* A file that could not be read, or an image that could not be decoded. image 0: not known.  stage "add" or "score". */
+/* A file that could not be read, or an image that could not be decoded. image 0: not known.  stage "add", "score"
+ * or "export". */
 gp_status gp_cat_failure_put(gp_catalog *cat, const char *path, uint64_t size, int64_t mtime_ns, int64_t image,
                              const char *stage, const char *message, gp_error *err);
 /* Does this path have an "add" failure on record with this size and time (so that a second run does not read it again)?
@@ -63,7 +64,8 @@ typedef struct gp_cat_prompt {
 gp_status gp_cat_prompt_put(gp_catalog *cat, int64_t image, const gp_cat_prompt *prompt, bool *changed, gp_error *err);
 gp_status gp_cat_has_prompt(gp_catalog *cat, int64_t image, bool *has, gp_error *err);
 
-/* ---- encoders and embeddings.  An encoder is a (model name, weight hash, precision, preprocess id, text rule). */
+/* ---- encoders and embeddings.  An encoder is a (weight hash, precision, preprocess id, text rule); the model's name
+ * is kept beside it, as it was last opened, for people. */
 typedef struct gp_cat_encoder {
     const char *model, *weight_hash, *precision, *preprocess_id, *text_rule;
     uint32_t dims;

@@ -50,6 +50,7 @@ static gp_status row_columns(const gp_row *row, column_set *set, gp_error *err)
 }
 
 typedef struct export_run {
+    gp_catalog *cat;
     const gp_export_options *options;
     column_set columns;
     gp_tables_out *tables;
@@ -58,25 +59,35 @@ typedef struct export_run {
     gp_ticker ticker;
 } export_run;
 
+/* Put the row's file into the folder; *name stays NULL where that failed, which is counted and kept on record (if the
+ * catalog can be written). */
+static gp_status place_row(export_run *r, const gp_row *row, char **name, gp_error *err)
+{
+    gp_error why = {0};
+    bool placed = false;
+    const char *path = row->path ? row->path : "";
+    gp_status st = gp_export_place(path, row->hash, r->options->folder, r->options->mode, name, &placed, &why);
+    if (st == GP_ERR_MEMORY || st == GP_ERR_UNSUPPORTED) return gp_fail(err, st, "%s", why.message);
+    if (st != GP_OK) {
+        r->counts.failed++;
+        (void)gp_cat_failure_put(r->cat, path, 0, 0, row->image, "export", why.message, NULL);
+        return GP_OK;
+    }
+    if (row->failure) (void)gp_cat_failure_clear(r->cat, row->image, "export", NULL);
+    if (placed)
+        r->counts.done++;
+    else
+        r->counts.skipped++;
+    return GP_OK;
+}
+
 static gp_status on_row(export_run *r, const gp_row *row, gp_error *err)
 {
     char *name = NULL;
-    bool placed = false;
-    if (r->options->mode != GP_EXPORT_NONE) {
-        gp_error why = {0};
-        gp_status st = row->path ? gp_export_place(row->path, row->hash, r->options->folder, r->options->mode, &name,
-                                                   &placed, &why)
-                                 : GP_ERR_NOT_FOUND;
-        if (st == GP_ERR_MEMORY || st == GP_ERR_UNSUPPORTED) return gp_fail(err, st, "%s", why.message);
-        if (st != GP_OK)
-            r->counts.failed++;
-        else if (placed)
-            r->counts.done++;
-        else
-            r->counts.skipped++;
-    } else {
+    if (r->options->mode == GP_EXPORT_NONE)
         r->counts.done++;
-    }
+    else
+        GP_TRY(place_row(r, row, &name, err));
     gp_status st = gp_tables_out_row(r->tables, row, name, err);
     gp_mem_free(name);
     if (st != GP_OK) return st;
@@ -85,14 +96,14 @@ static gp_status on_row(export_run *r, const gp_row *row, gp_error *err)
 }
 
 /* Visit the rows to be exported: the first pass (tables NULL) counts and finds columns, the second exports. */
-static gp_status each_row(gp_catalog *cat, export_run *r, gp_error *err)
+static gp_status each_row(export_run *r, gp_error *err)
 {
     gp_query query = GP_QUERY_DEFAULTS;
     gp_rows *rows = NULL;
     const gp_row *row = NULL;
     gp_status st = GP_OK;
     query.picked_only = !r->options->all;
-    GP_GO(gp_cat_rows_open(cat, &query, &rows, err));
+    GP_GO(gp_cat_rows_open(r->cat, &query, &rows, err));
     for (;;) {
         GP_GO(gp_cat_rows_next(rows, &row, err));
         if (!row) break;
@@ -111,17 +122,17 @@ out:
 gp_status gp_report_export(gp_catalog *cat, const gp_export_options *options, gp_report *report, gp_error *err)
 {
     double start = gp_clock_now();
-    export_run r = {.options = options};
+    export_run r = {.cat = cat, .options = options};
     gp_status st = GP_OK;
     if (options->imagefolder && options->mode == GP_EXPORT_NONE)
         return gp_fail(err, GP_ERR_USAGE, "an imagefolder needs the files themselves: copy or link them");
     GP_GO(gp_alloc((void **)&r.columns.names, COLUMNS_MAX, sizeof *r.columns.names, "the tables", err));
-    GP_GO(each_row(cat, &r, err));
+    GP_GO(each_row(&r, err));
     gp_ticker_init(&r.ticker, "export", r.total, options->progress, options->user);
     if (r.total == 0) goto out;
     GP_GO(gp_folder_make(options->folder, err));
     GP_GO(gp_tables_out_open(options, r.columns.names, r.columns.count, &r.tables, err));
-    GP_GO(each_row(cat, &r, err));
+    GP_GO(each_row(&r, err));
     st = gp_tables_out_commit(r.tables, err);
     r.tables = NULL;
     gp_ticker_finish(&r.ticker);

@@ -13,7 +13,7 @@ gp_status gp_export_place(const char *source, const char *hash, const char *fold
                           bool *placed, gp_error *err);
 
 /* The tables of an export: picks.csv, picks.jsonl, metadata.csv, each written beside its place and renamed at the end.
- */
+ * A file of such a name that goldpan did not write is a USAGE error. */
 typedef struct gp_tables_out gp_tables_out;
 /* `columns`: names of settings, sorted, [count], borrowed until close: they become columns settings.NAME of picks.csv.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * One file into the export folder, without ever overwriting: link() and symlink() refuse an existing name by
- * themselves, and a copy is written under a hidden name first and then linked to its own.  A second export finds the
- * same names again, since what is there already is recognised by its content. */
+ * themselves, and a copy is written under a hidden name first and then renamed to its own if that is free.  A second
+ * export finds the same names again, since what is there already is recognised by its content. */
 #include "report/export.h"
 
 #include "base/file.h"
@@ -11,7 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -37,16 +37,17 @@ static bool content_is(const gp_bytes *bytes, const char *hash)
     return strcmp(hex, hash) == 0;
 }
 
-/* Is `target` already this file: the same inode, a link to it, or the same content? */
-static bool is_there(const char *source, const char *hash, const char *target)
+/* Is `target` already this file: the same inode, a link to it, or the same content?  What cannot be read is another. */
+static gp_status is_there(const char *source, const char *hash, const char *target, bool *same, gp_error *err)
 {
     struct stat a, b;
-    if (stat(source, &a) == 0 && stat(target, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino) return true;
     gp_bytes bytes = {0};
-    if (gp_file_read(target, FILE_LIMIT, &bytes, NULL) != GP_OK) return false;
-    bool same = content_is(&bytes, hash);
+    *same = stat(source, &a) == 0 && stat(target, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+    if (*same) return GP_OK;
+    gp_status st = gp_file_read(target, FILE_LIMIT, &bytes, err);
+    *same = st == GP_OK && content_is(&bytes, hash);
     gp_bytes_clear(&bytes);
-    return same;
+    return st == GP_ERR_MEMORY ? st : GP_OK;
 }
 
 static void keep_time(const char *source, const char *target)
@@ -55,6 +56,19 @@ static void keep_time(const char *source, const char *target)
     if (stat(source, &st) != 0) return;
     struct timespec times[2] = {st.st_atim, st.st_mtim};
     (void)utimensat(AT_FDCWD, target, times, 0); /* a nicety: the export is good without it */
+}
+
+/* Give the hidden copy its name unless that is taken (STOPPED).  Disks without such a rename (NFS) have hard links;
+ * those without hard links (exFAT) have the rename. */
+static gp_status settle(const char *hidden, const char *target, gp_error *err)
+{
+    if (renameat2(AT_FDCWD, hidden, AT_FDCWD, target, RENAME_NOREPLACE) == 0) return GP_OK;
+    if (errno == EINVAL || errno == ENOSYS) {
+        if (link(hidden, target) == 0) return unlink(hidden), GP_OK;
+    }
+    gp_status st = errno == EEXIST ? GP_ERR_STOPPED : gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", target);
+    unlink(hidden);
+    return st;
 }
 
 /* The copy's bytes are those that were scored, or it is refused. */
@@ -72,9 +86,7 @@ static gp_status copy(const char *source, const char *hash, const char *folder, 
     if (!content_is(&bytes, hash)) GP_GO(gp_fail(err, GP_ERR_FORMAT, "'%s' has changed since it was added", source));
     GP_GO(gp_file_replace(hidden, bytes.data, bytes.size, err));
     keep_time(source, hidden);
-    if (link(hidden, target) != 0)
-        st = errno == EEXIST ? GP_ERR_STOPPED : gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", target);
-    unlink(hidden);
+    st = settle(hidden, target, err);
 out:
     gp_bytes_clear(&bytes);
     gp_mem_free(hidden);
@@ -93,8 +105,8 @@ static gp_status put(const char *source, const char *hash, const char *folder, c
     if (errno == EEXIST) return GP_ERR_STOPPED;
     if (hard && errno == EXDEV)
         return gp_fail(err, GP_ERR_UNSUPPORTED,
-                       "'%s' and '%s' are on different disks, which a hard link cannot join; copy instead", source,
-                       folder);
+                       "'%s' and '%s' are on different disks, which a hard link cannot join; copy instead (--copy)",
+                       source, folder);
     return gp_fail_errno(err, GP_ERR_IO, errno, "cannot link '%s' to '%s'", source, target);
 }
 
@@ -110,7 +122,8 @@ gp_status gp_export_place(const char *source, const char *hash, const char *fold
     for (unsigned number = 1; number < NAMES_TRIED; number++) {
         char *file = numbered(gp_path_base(source), number), *target = file ? gp_path_join(folder, file) : NULL;
         gp_status st = target ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the export of '%s'", source);
-        bool there = st == GP_OK && exists(target), same = there && is_there(source, hash, target);
+        bool there = st == GP_OK && exists(target), same = false;
+        if (there) st = is_there(source, hash, target, &same, err);
         if (st == GP_OK && !there) st = put(source, hash, folder, target, mode, err);
         gp_mem_free(target);
         if (st == GP_OK && (same || !there)) {

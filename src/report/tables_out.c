@@ -17,6 +17,10 @@ struct gp_tables_out {
     gp_str line;
 };
 
+static const char csv_begin[] =
+    "file,score,rank,candidates,prompt,negative,path,hash,width,height,prompt_source,prompt_raw";
+static const char jsonl_begin[] = "{\"score\":", metadata_begin[] = "file_name,text,score,rank,negative\r\n";
+
 /* A CSV field, quoted when it must be. */
 static void put_field(gp_str *s, const char *text)
 {
@@ -41,12 +45,28 @@ static gp_status flush(gp_atomic *file, gp_str *line, gp_error *err)
     return st;
 }
 
-static gp_status open_one(const char *folder, const char *name, bool wanted, gp_atomic **out, gp_error *err)
+/* A table may take the place of an earlier export's, never of somebody else's file: ours are known by how they begin.
+ */
+static gp_status check_ours(const char *path, const char *begin, gp_error *err)
+{
+    gp_map map = {0};
+    size_t size = strlen(begin);
+    gp_status st = gp_map_open(path, &map, err);
+    if (st == GP_ERR_NOT_FOUND) return GP_OK;
+    if (st != GP_OK) return st;
+    bool ours = map.size == 0 || (map.size >= size && memcmp(map.data, begin, size) == 0);
+    gp_map_close(&map);
+    return ours ? GP_OK : gp_fail(err, GP_ERR_USAGE, "'%s' is there already and not from goldpan: move it away", path);
+}
+
+static gp_status open_one(const char *folder, const char *name, const char *begin, bool wanted, gp_atomic **out,
+                          gp_error *err)
 {
     if (!wanted) return GP_OK;
     char *path = gp_path_join(folder, name);
     if (!path) return gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", name);
-    gp_status st = gp_atomic_open(path, out, err);
+    gp_status st = check_ours(path, begin, err);
+    if (st == GP_OK) st = gp_atomic_open(path, out, err);
     gp_mem_free(path);
     return st;
 }
@@ -54,8 +74,7 @@ static gp_status open_one(const char *folder, const char *name, bool wanted, gp_
 static gp_status put_heads(gp_tables_out *t, gp_error *err)
 {
     if (t->csv) {
-        gp_str_puts(&t->line,
-                    "file,score,rank,candidates,prompt,negative,path,hash,width,height,prompt_source,prompt_raw");
+        gp_str_puts(&t->line, csv_begin);
         for (size_t i = 0; i < t->count; i++) {
             gp_str field = GP_STR_INIT;
             gp_str_printf(&field, "settings.%s", t->columns[i]);
@@ -68,7 +87,7 @@ static gp_status put_heads(gp_tables_out *t, gp_error *err)
         GP_TRY(flush(t->csv, &t->line, err));
     }
     if (!t->metadata) return GP_OK;
-    gp_str_puts(&t->line, "file_name,text,score,rank,negative\r\n");
+    gp_str_puts(&t->line, metadata_begin);
     return flush(t->metadata, &t->line, err);
 }
 
@@ -80,9 +99,9 @@ gp_status gp_tables_out_open(const gp_export_options *options, char *const *colu
     gp_status st = GP_OK;
     t->columns = columns;
     t->count = count;
-    GP_GO(open_one(options->folder, "picks.csv", options->csv, &t->csv, err));
-    GP_GO(open_one(options->folder, "picks.jsonl", options->jsonl, &t->jsonl, err));
-    GP_GO(open_one(options->folder, "metadata.csv", options->imagefolder, &t->metadata, err));
+    GP_GO(open_one(options->folder, "picks.csv", csv_begin, options->csv, &t->csv, err));
+    GP_GO(open_one(options->folder, "picks.jsonl", jsonl_begin, options->jsonl, &t->jsonl, err));
+    GP_GO(open_one(options->folder, "metadata.csv", metadata_begin, options->imagefolder, &t->metadata, err));
     GP_GO(put_heads(t, err));
     *out = t;
     return GP_OK;
@@ -144,7 +163,7 @@ static void put_member(gp_str *s, const char *name, const char *text)
 static gp_status put_jsonl(gp_tables_out *t, const gp_row *row, const char *file, gp_error *err)
 {
     gp_str *s = &t->line;
-    gp_str_puts(s, "{\"score\":");
+    gp_str_puts(s, jsonl_begin);
     gp_json_put_real(s, row->score);
     gp_str_printf(s, ",\"rank\":%u,\"candidates\":%u,\"width\":%u,\"height\":%u", row->rank, row->candidates,
                   row->width, row->height);

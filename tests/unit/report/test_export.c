@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: MIT
+ * Export: every mode, names that collide, what is there already, what is gone, and the tables read back. */
+#include "report_support.h"
+#include "base/json.h"
+#include "ingest/table.h"
+#include <errno.h>
+
+static const candidate cats[] = {
+    {.name = "a/x.png",
+     .prompt = "a cat",
+     .score = 31.25,
+     .picked = true,
+     .settings = "{\"Seed\":18446744073709551615,\"Model\":\"m, \\\"1\\\"\"}",
+     .negative = "blurry, \"low\nres\"",
+     .raw = "(a cat:1.2)"},
+    {.name = "b/x.png",
+     .prompt = "a dog",
+     .score = 0.1 + 0.2,
+     .picked = true,
+     .settings = "{\"Steps\":20,\"Model\":null,\"l\":[1,2]}"},
+    {.name = "c/x.png", .prompt = "an eel,\r\nlong", .score = 20, .picked = true},
+    {.name = "a/y.png", .prompt = "a cat", .score = 11},
+};
+enum { CATS = sizeof cats / sizeof *cats };
+
+static gp_report export_to(gp_catalog *cat, const char *folder, gp_export_mode mode)
+{
+    gp_error err = {0};
+    gp_export_options options = GP_EXPORT_DEFAULTS;
+    gp_report report = {0};
+    options.folder = folder;
+    options.mode = mode;
+    options.jsonl = true;
+    options.imagefolder = mode != GP_EXPORT_NONE;
+    assert_ok(gp_report_export(cat, &options, &report, &err));
+    return report;
+}
+
+static void assert_counts(gp_report report, uint64_t done, uint64_t skipped, uint64_t failed)
+{
+    assert_int_equal(report.done, done);
+    assert_int_equal(report.skipped, skipped);
+    assert_int_equal(report.failed, failed);
+}
+
+static bool same_content(const char *a, const char *b)
+{
+    gp_hash x = file_hash(a), y = file_hash(b);
+    return memcmp(x.bytes, y.bytes, sizeof x.bytes) == 0;
+}
+
+static bool same_inode(const char *a, const char *b)
+{
+    struct stat x, y;
+    return lstat(a, &x) == 0 && lstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+static void test_copy(void **state)
+{
+    (void)state;
+    gp_catalog *cat = candidates_catalog("copy.db", cats, CATS);
+    const char *out = at("copy/deep");
+    assert_counts(export_to(cat, out, GP_EXPORT_COPY), 3, 0, 0);
+    assert_int_equal(files_in(out), 6); /* three pictures, three tables, nothing left over */
+    assert_true(same_content(at("a/x.png"), at("copy/deep/x.png")));
+    assert_true(same_content(at("b/x.png"), at("copy/deep/x-2.png")));
+    assert_true(same_content(at("c/x.png"), at("copy/deep/x-3.png")));
+    assert_false(same_inode(at("a/x.png"), at("copy/deep/x.png")));
+    struct stat a, b;
+    assert_int_equal(stat(at("a/x.png"), &a), 0);
+    assert_int_equal(stat(at("copy/deep/x.png"), &b), 0);
+    assert_int_equal(a.st_mtim.tv_sec, b.st_mtim.tv_sec);
+    gp_cat_close(cat);
+}
+
+static void test_links(void **state)
+{
+    (void)state;
+    char target[1024] = "";
+    gp_catalog *cat = candidates_catalog("links.db", cats, CATS);
+    assert_counts(export_to(cat, at("hard"), GP_EXPORT_HARDLINK), 3, 0, 0);
+    assert_true(same_inode(at("a/x.png"), at("hard/x.png")));
+    assert_true(same_inode(at("c/x.png"), at("hard/x-3.png")));
+    assert_counts(export_to(cat, at("soft"), GP_EXPORT_SYMLINK), 3, 0, 0);
+    assert_true(readlink(at("soft/x-2.png"), target, sizeof target - 1) > 0);
+    assert_string_equal(target, at("b/x.png"));
+    assert_counts(export_to(cat, at("hard"), GP_EXPORT_HARDLINK), 0, 3, 0);
+    assert_counts(export_to(cat, at("soft"), GP_EXPORT_SYMLINK), 0, 3, 0);
+    assert_counts(export_to(cat, at("tables"), GP_EXPORT_NONE), 3, 0, 0);
+    assert_int_equal(files_in(at("tables")), 2);
+    gp_cat_close(cat);
+}
+
+static gp_bytes content_of(const char *path)
+{
+    gp_error err = {0};
+    gp_bytes bytes = {0};
+    assert_ok(gp_file_read(path, 1 << 20, &bytes, &err));
+    return bytes;
+}
+
+static void test_again_is_nothing(void **state)
+{
+    (void)state;
+    gp_catalog *cat = candidates_catalog("again.db", cats, CATS);
+    static const char *const tables[] = {"again/picks.csv", "again/picks.jsonl", "again/metadata.csv"};
+    gp_bytes first[3], second;
+    assert_counts(export_to(cat, at("again"), GP_EXPORT_COPY), 3, 0, 0);
+    for (size_t i = 0; i < 3; i++) first[i] = content_of(at(tables[i]));
+    assert_counts(export_to(cat, at("again"), GP_EXPORT_COPY), 0, 3, 0);
+    assert_int_equal(files_in(at("again")), 6);
+    for (size_t i = 0; i < 3; i++) {
+        second = content_of(at(tables[i]));
+        assert_int_equal(first[i].size, second.size);
+        assert_memory_equal(first[i].data, second.data, second.size);
+        gp_bytes_clear(&first[i]);
+        gp_bytes_clear(&second);
+    }
+    assert_int_equal(unlink(at("again/x-2.png")), 0);
+    assert_counts(export_to(cat, at("again"), GP_EXPORT_COPY), 1, 2, 0);
+    assert_true(same_content(at("b/x.png"), at("again/x-2.png")));
+    gp_cat_close(cat);
+}
+
+/* Somebody's own file of that name stays what it is. */
+static void test_file_in_the_way(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_catalog *cat = candidates_catalog("way.db", cats, CATS);
+    assert_ok(gp_folder_make(at("way"), &err));
+    assert_ok(gp_file_replace(at("way/x.png"), "mine", 4, &err));
+    assert_int_equal(symlink("/nowhere at all", at("way/x-3.png")), 0);
+    assert_counts(export_to(cat, at("way"), GP_EXPORT_COPY), 3, 0, 0);
+    gp_bytes mine = content_of(at("way/x.png"));
+    assert_int_equal(mine.size, 4);
+    assert_memory_equal(mine.data, "mine", 4);
+    gp_bytes_clear(&mine);
+    assert_true(same_content(at("a/x.png"), at("way/x-2.png")));
+    assert_true(same_content(at("b/x.png"), at("way/x-4.png")));
+    assert_counts(export_to(cat, at("way"), GP_EXPORT_COPY), 0, 3, 0);
+    gp_cat_close(cat);
+}
+
+static void test_foreign_table_in_the_way(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_export_options options = GP_EXPORT_DEFAULTS;
+    gp_catalog *cat = candidates_catalog("foreign.db", cats, CATS);
+    static const char *const names[] = {"picks.csv", "picks.jsonl", "metadata.csv"};
+    options.jsonl = options.imagefolder = true;
+    for (size_t i = 0; i < 3; i++) {
+        char folder[32], path[64];
+        snprintf(folder, sizeof folder, "foreign%zu", i);
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        options.folder = at(folder);
+        assert_ok(gp_folder_make(options.folder, &err));
+        assert_ok(gp_file_replace(at(path), "file_name,mine\n", 15, &err));
+        assert_int_equal(gp_report_export(cat, &options, NULL, &err), GP_ERR_USAGE);
+        assert_non_null(strstr(err.message, names[i]));
+        assert_int_equal(files_in(at(folder)), 1);
+    }
+    gp_cat_close(cat);
+}
+
+static bool find_export_failure(void *user, const gp_failure *failure)
+{
+    bool *found = user;
+    *found |= strcmp(failure->stage, "export") == 0 && strstr(failure->path, "b/x.png");
+    return true;
+}
+
+static void test_missing_and_changed(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_catalog *cat = candidates_catalog("missing.db", cats, CATS);
+    bool found = false;
+    for (gp_export_mode mode = GP_EXPORT_COPY; mode <= GP_EXPORT_SYMLINK; mode++) {
+        char name[32], table[64];
+        snprintf(name, sizeof name, "missing%d", (int)mode);
+        snprintf(table, sizeof table, "%s/picks.csv", name);
+        unlink(at("b/x.png"));
+        assert_counts(export_to(cat, at(name), mode), 2, 0, 1);
+        gp_table *t = NULL;
+        assert_ok(gp_table_open(at(table), &t, &err));
+        assert_int_equal(gp_table_rows(t), 3);
+        assert_string_equal(gp_table_cell(t, 1, gp_table_find(t, "prompt")), "a dog");
+        const char *file = gp_table_cell(t, 1, gp_table_find(t, "file"));
+        assert_true(!file || !*file);
+        gp_table_close(t);
+        snprintf(table, sizeof table, "%s/metadata.csv", name);
+        assert_ok(gp_table_open(at(table), &t, &err));
+        assert_int_equal(gp_table_rows(t), 2);
+        gp_table_close(t);
+    }
+    assert_ok(gp_cat_failures(cat, find_export_failure, &found, &err));
+    assert_true(found);
+    assert_ok(gp_file_replace(at("b/x.png"), "another picture", 15, &err));
+    assert_counts(export_to(cat, at("changed"), GP_EXPORT_COPY), 2, 0, 1);
+    candidate_put(cat, &cats[1], put_encoder(cat, "w")); /* it is back */
+    assert_counts(export_to(cat, at("changed"), GP_EXPORT_COPY), 1, 2, 0);
+    assert_int_equal(ask(cat, "SELECT count(*) FROM failures"), 0);
+    gp_cat_close(cat);
+}
+
+static const char *cell(gp_table *t, size_t row, const char *column)
+{
+    size_t at_column = gp_table_find(t, column);
+    if (at_column == SIZE_MAX) fail_msg("no column %s", column);
+    return gp_table_cell(t, row, at_column);
+}
+
+static void test_csv(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_table *t = NULL;
+    char hex[33];
+    gp_catalog *cat = candidates_catalog("csv.db", cats, CATS);
+    export_to(cat, at("csv"), GP_EXPORT_COPY);
+    assert_ok(gp_table_open(at("csv/picks.csv"), &t, &err));
+    assert_int_equal(gp_table_rows(t), 3);
+    assert_int_equal(gp_table_columns(t), 12 + 4);
+    assert_string_equal(cell(t, 0, "file"), "x.png");
+    assert_string_equal(cell(t, 1, "file"), "x-2.png");
+    assert_string_equal(cell(t, 0, "score"), "31.25");
+    assert_true(strtod(cell(t, 1, "score"), NULL) == 0.1 + 0.2);
+    assert_string_equal(cell(t, 0, "rank"), "1");
+    assert_string_equal(cell(t, 0, "candidates"), "2");
+    assert_string_equal(cell(t, 0, "negative"), "blurry, \"low\nres\"");
+    assert_string_equal(cell(t, 0, "prompt_raw"), "(a cat:1.2)");
+    assert_string_equal(cell(t, 0, "path"), at("a/x.png"));
+    assert_string_equal(cell(t, 0, "width"), "64");
+    assert_string_equal(cell(t, 0, "height"), "48");
+    assert_string_equal(cell(t, 0, "prompt_source"), "table:p.csv");
+    gp_hash_hex(file_hash(at("a/x.png")), hex);
+    assert_string_equal(cell(t, 0, "hash"), hex);
+    assert_string_equal(cell(t, 2, "prompt"), "an eel,\r\nlong");
+    assert_string_equal(cell(t, 0, "settings.Seed"), "18446744073709551615");
+    assert_string_equal(cell(t, 0, "settings.Model"), "m, \"1\"");
+    assert_string_equal(cell(t, 1, "settings.Steps"), "20");
+    assert_string_equal(cell(t, 1, "settings.l"), "[1,2]");
+    assert_string_equal(cell(t, 2, "settings.l"), "");
+    gp_table_close(t);
+    gp_bytes bytes = content_of(at("csv/picks.csv")); /* RFC 4180: rows end in CR LF */
+    assert_true(bytes.size > 2 && memcmp(bytes.data + bytes.size - 2, "\r\n", 2) == 0);
+    gp_bytes_clear(&bytes);
+    gp_cat_close(cat);
+}
+
+static void test_jsonl(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_catalog *cat = candidates_catalog("jsonl.db", cats, CATS);
+    export_to(cat, at("jsonl"), GP_EXPORT_COPY);
+    gp_bytes bytes = content_of(at("jsonl/picks.jsonl"));
+    size_t rows = 0;
+    for (char *line = strtok((char *)bytes.data, "\n"); line; line = strtok(NULL, "\n"), rows++) {
+        gp_json *row = NULL;
+        double score = 0;
+        uint64_t number = 0;
+        assert_ok(gp_json_parse(line, strlen(line), true, 64, &row, &err)); /* strict */
+        const gp_json *settings = gp_json_get(row, "settings");
+        assert_int_equal(gp_json_kind_of(settings), GP_JSON_OBJECT);
+        assert_string_equal(gp_json_text(gp_json_get(row, "prompt"), NULL), cats[rows].prompt);
+        assert_string_equal(gp_json_text(gp_json_get(row, "path"), NULL), at(cats[rows].name));
+        assert_true(gp_json_real(gp_json_get(row, "score"), &score) && score == cats[rows].score);
+        assert_true(gp_json_u64(gp_json_get(row, "rank"), &number) && number == 1);
+        if (rows == 0) {
+            assert_true(gp_json_u64(gp_json_get(settings, "Seed"), &number) && number == UINT64_MAX);
+            assert_string_equal(gp_json_text(gp_json_get(row, "negative"), NULL), cats[0].negative);
+            assert_string_equal(gp_json_text(gp_json_get(row, "prompt_raw"), NULL), cats[0].raw);
+            assert_string_equal(gp_json_text(gp_json_get(row, "file"), NULL), "x.png");
+        }
+        gp_json_free(row);
+    }
+    assert_int_equal(rows, 3);
+    gp_bytes_clear(&bytes);
+    gp_cat_close(cat);
+}
+
+static void test_imagefolder_and_all(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_table *t = NULL;
+    gp_catalog *cat = candidates_catalog("all.db", cats, CATS);
+    gp_export_options options = GP_EXPORT_DEFAULTS;
+    gp_report report = {0};
+    options.folder = at("all");
+    options.imagefolder = options.all = true;
+    options.csv = false;
+    assert_ok(gp_report_export(cat, &options, &report, &err));
+    assert_counts(report, 4, 0, 0);
+    assert_int_equal(files_in(at("all")), 5);
+    assert_ok(gp_table_open(at("all/metadata.csv"), &t, &err));
+    assert_int_equal(gp_table_rows(t), 4);
+    for (size_t i = 0; i < 4; i++) { /* every file_name is there, relative to the folder */
+        char name[64];
+        snprintf(name, sizeof name, "all/%s", cell(t, i, "file_name"));
+        assert_true(file_there(at(name)));
+    }
+    assert_string_equal(cell(t, 1, "text"), "a cat");
+    assert_string_equal(cell(t, 1, "rank"), "2");
+    assert_string_equal(cell(t, 1, "score"), "11");
+    gp_table_close(t);
+    options.mode = GP_EXPORT_NONE;
+    assert_int_equal(gp_report_export(cat, &options, &report, &err), GP_ERR_USAGE);
+    gp_cat_close(cat);
+}
+
+static void test_nothing_picked(void **state)
+{
+    (void)state;
+    gp_catalog *cat = candidates_catalog("none.db", cats + 3, 1);
+    assert_counts(export_to(cat, at("none"), GP_EXPORT_COPY), 0, 0, 0);
+    assert_false(file_there(at("none")));
+    gp_cat_close(cat);
+}
+
+static bool stop_at_once(void *user, const gp_progress *progress)
+{
+    gp_progress *seen = user;
+    *seen = *progress;
+    return false;
+}
+
+static void test_stopped(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_progress seen = {0};
+    gp_export_options options = GP_EXPORT_DEFAULTS;
+    gp_catalog *cat = candidates_catalog("stopped.db", cats, CATS);
+    options.folder = at("stopped");
+    options.progress = stop_at_once;
+    options.user = &seen;
+    assert_int_equal(gp_report_export(cat, &options, NULL, &err), GP_ERR_STOPPED);
+    assert_string_equal(seen.stage, "export");
+    assert_int_equal(seen.total, 3);
+    assert_true(file_there(at("stopped/x.png"))); /* what was done is kept, whole; the tables are not begun */
+    assert_false(file_there(at("stopped/picks.csv")));
+    assert_counts(export_to(cat, at("stopped"), GP_EXPORT_COPY), 2, 1, 0);
+    gp_cat_close(cat);
+}
+
+/* Another disk: a copy works, a hard link says what to do. */
+static void test_other_disk(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    struct stat here, there;
+    char folder[] = "/dev/shm/goldpan-test-XXXXXX";
+    if (stat(test_folder, &here) != 0 || stat("/dev/shm", &there) != 0 || here.st_dev == there.st_dev ||
+        !mkdtemp(folder))
+        skip();
+    gp_catalog *cat = candidates_catalog("disk.db", cats, CATS);
+    gp_export_options options = GP_EXPORT_DEFAULTS;
+    options.folder = folder;
+    options.mode = GP_EXPORT_HARDLINK;
+    assert_int_equal(gp_report_export(cat, &options, NULL, &err), GP_ERR_UNSUPPORTED);
+    assert_non_null(strstr(err.message, at("a/x.png")));
+    assert_non_null(strstr(err.message, folder));
+    assert_non_null(strstr(err.message, "--copy"));
+    assert_int_equal(files_in(folder), 0);
+    assert_counts(export_to(cat, folder, GP_EXPORT_COPY), 3, 0, 0);
+    assert_int_equal(files_in(folder), 6);
+    folder_remove_tree(folder);
+    gp_cat_close(cat);
+}
+
+static void test_folder_not_possible(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_export_options options = GP_EXPORT_DEFAULTS;
+    gp_catalog *cat = candidates_catalog("no.db", cats, CATS);
+    assert_ok(gp_file_replace(at("a file"), "x", 1, &err));
+    options.folder = at("a file");
+    assert_int_equal(gp_report_export(cat, &options, NULL, &err), GP_ERR_IO);
+    assert_non_null(strstr(err.message, "a file"));
+    gp_cat_close(cat);
+}
+
+static void test_no_memory(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_export_options options = GP_EXPORT_DEFAULTS;
+    gp_catalog *cat = candidates_catalog("memory.db", cats, CATS);
+    options.jsonl = options.imagefolder = true;
+    options.folder = at("memory");
+    for (uint64_t n = 1; n < 5000; n++) {
+        int64_t live = gp_mem_live();
+        gp_mem_fail_at(n);
+        gp_status st = gp_report_export(cat, &options, NULL, &err);
+        bool failed = gp_mem_fail_at(0) >= n;
+        assert_int_equal(gp_mem_live(), live);
+        if (failed) {
+            assert_int_equal(st, GP_ERR_MEMORY);
+            continue;
+        }
+        assert_int_equal(st, GP_OK);
+        assert_int_equal(files_in(at("memory")), 6);
+        gp_cat_close(cat);
+        return;
+    }
+    fail_msg("never enough memory");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_copy),
+        cmocka_unit_test(test_links),
+        cmocka_unit_test(test_again_is_nothing),
+        cmocka_unit_test(test_file_in_the_way),
+        cmocka_unit_test(test_foreign_table_in_the_way),
+        cmocka_unit_test(test_missing_and_changed),
+        cmocka_unit_test(test_csv),
+        cmocka_unit_test(test_jsonl),
+        cmocka_unit_test(test_imagefolder_and_all),
+        cmocka_unit_test(test_nothing_picked),
+        cmocka_unit_test(test_stopped),
+        cmocka_unit_test(test_other_disk),
+        cmocka_unit_test(test_folder_not_possible),
+        cmocka_unit_test(test_no_memory),
+    };
+    return cmocka_run_group_tests(tests, folder_make, folder_remove);
+}
