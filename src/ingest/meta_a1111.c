@@ -53,7 +53,7 @@ static const struct known {
 
 static bool is_space(char c)
 {
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+    return c == ' ' || (c >= '\t' && c <= '\r');
 }
 static bool is_digit(char c)
 {

@@ -197,17 +197,38 @@ static bool capitals_follow(const char *text, size_t size, size_t at)
     return false;
 }
 
-/* Drop a weight ":1.2" from the end of the output, as before AND. */
-static void drop_weight(gp_str *s)
+/* Cut a weight ":1.2" from the end of the output; false if there is none. */
+static bool cut_weight(gp_str *s)
 {
     size_t end = s->size, colon;
     double weight;
     while (end && is_gap(s->data[end - 1])) end--;
     colon = end;
     while (colon && s->data[colon - 1] != ':' && end - colon < 31) colon--;
-    if (!colon || s->data[colon - 1] != ':' || !is_weight(s->data + colon, end - colon, &weight)) return;
+    if (!colon || s->data[colon - 1] != ':' || !is_weight(s->data + colon, end - colon, &weight)) return false;
     for (colon--; colon && is_gap(s->data[colon - 1]);) colon--;
     s->size = colon;
+    return true;
+}
+
+/* Cut a keyword from the end of the output. */
+static bool cut_keyword(gp_str *s)
+{
+    size_t start = s->size;
+    while (start && !is_gap(s->data[start - 1]) && s->size - start < 6) start--;
+    if ((start && !is_gap(s->data[start - 1])) || !is_keyword(s->data + start, s->size - start)) return false;
+    while (start && is_gap(s->data[start - 1])) start--;
+    s->size = start;
+    return true;
+}
+
+/* Drop the weights before an AND or at the end, and a keyword that only they kept from being one ("AND: 1"). */
+static void drop_weight(gp_str *s)
+{
+    bool cut;
+    do {
+        for (cut = false; cut_weight(s);) cut = true;
+    } while (cut && cut_keyword(s));
 }
 
 /* What stood between two words that are kept. */
