@@ -33,7 +33,6 @@ typedef struct layout {
     float margin, gap;    /* around the sheet, between candidates */
     float header, line;   /* heights of the head and of a line of the prompt */
     float below, between; /* from a picture to the next row's rule: score line, and white */
-    float right;          /* width kept on the right of the prompt for the gain */
     uint32_t thumb, width, height;
     size_t rows; /* that fit */
 } layout;
@@ -65,14 +64,29 @@ static uint32_t tallest(const layout *l, const gp_sheet_row *row)
     return most;
 }
 
-static float text_width(const layout *l)
+/* The words on the right of the prompt: how many are left out, and what the pick gains. */
+static void gain_text(const gp_sheet_row *row, char *text, size_t size)
 {
-    return (float)l->width - 2 * l->margin - l->right;
+    text[0] = 0;
+    if (row->candidates > row->count)
+        snprintf(text, size, "%zu of %llu shown", row->count, (unsigned long long)row->candidates);
+    if (row->candidates > 1) {
+        size_t used = strlen(text);
+        snprintf(text + used, size - used, "%s%+.2f over median", used ? " \xc2\xb7 " : "", row->gain);
+    }
+}
+
+/* What they leave to the prompt. */
+static float text_width(const layout *l, const gp_sheet_row *row)
+{
+    char text[96];
+    gain_text(row, text, sizeof text);
+    return (float)l->width - 2 * l->margin - gp_font_width(&l->score, text, strlen(text)) - 28 * l->scale;
 }
 
 static uint32_t row_height(const layout *l, const gp_sheet_row *row)
 {
-    size_t lines = gp_font_wrap(&l->prompt, row->prompt, text_width(l), MAX_LINES, NULL, NULL);
+    size_t lines = gp_font_wrap(&l->prompt, row->prompt, text_width(l, row), MAX_LINES, NULL, NULL);
     return (uint32_t)(l->line * (float)(lines ? lines : 1) + l->below + l->between) + tallest(l, row);
 }
 
@@ -86,8 +100,7 @@ static void layout_init(layout *l, uint32_t thumb, uint32_t columns)
                   .header = 116 * s,
                   .line = 22 * s,
                   .below = 43 * s,
-                  .between = 38 * s,
-                  .right = 240 * s};
+                  .between = 38 * s};
     l->title = (gp_face){1.2f * s, 2.3f, INK};
     l->subtitle = (gp_face){0.8f * s, 1.8f, MUTED};
     l->prompt = (gp_face){0.8f * s, 1.9f, INK};
@@ -258,7 +271,7 @@ static char *sheet_title(const char *path)
         char *above = gp_path_folder(folder);
         title = above ? gp_str_dup(gp_path_base(above)) : NULL;
         gp_mem_free(above);
-    } else if (absolute) {
+    } else if (folder) {
         title = gp_str_dup(gp_path_base(absolute));
     }
     gp_mem_free(folder);
@@ -298,13 +311,8 @@ static float draw_prompt(gp_canvas *canvas, const layout *l, const gp_sheet_row 
     float s = l->scale, right = (float)l->width - l->margin;
     lines d = {canvas, &l->prompt, l->margin, y + 11 * s, l->line};
     gp_canvas_box(canvas, l->margin, floorf(y - l->between / 2 - 4 * s), right - l->margin, s, 0, 0, HAIRLINE);
-    size_t n = gp_font_wrap(&l->prompt, row->prompt, text_width(l), MAX_LINES, draw_line, &d);
-    text[0] = 0;
-    if (row->candidates > row->count)
-        snprintf(text, sizeof text, "%zu of %llu shown", row->count, (unsigned long long)row->candidates);
-    if (row->candidates > 1)
-        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%+.2f over median", text[0] ? " \xc2\xb7 " : "",
-                 row->gain);
+    size_t n = gp_font_wrap(&l->prompt, row->prompt, text_width(l, row), MAX_LINES, draw_line, &d);
+    gain_text(row, text, sizeof text);
     draw_right(canvas, &l->score, right, y + 11 * s, text);
     return floorf(y + l->line * (float)(n ? n : 1) + 11 * s);
 }
