@@ -162,20 +162,14 @@ static bool next_word(const char *text, size_t size, size_t *at, size_t *start, 
     return *length > 0;
 }
 
-/* A keyword, also with weights stuck to it ("AND:1.2"): dropping one later would leave a keyword. */
+/* A keyword, also with weights or parts of them stuck to it ("AND:1.2", "AND:" before a blank and "1.2"): dropping the
+ * weight later would leave a keyword. */
 static bool is_keyword(const char *word, size_t length)
 {
     size_t at = length >= 5 && memcmp(word, "BREAK", 5) == 0 ? 5 : length >= 3 && memcmp(word, "AND", 3) == 0 ? 3 : 0;
-    if (!at) return false;
-    while (at < length) {
-        double weight;
-        if (word[at] != ':') return false;
-        const char *colon = memchr(word + at + 1, ':', length - at - 1);
-        size_t end = colon ? (size_t)(colon - word) : length;
-        if (!is_weight(word + at + 1, end - at - 1, &weight)) return false;
-        at = end;
-    }
-    return true;
+    if (!at || (at < length && word[at] != ':')) return false;
+    while (at < length && strchr(":+-.0123456789", word[at])) at++;
+    return at == length;
 }
 
 static bool is_capitals(const char *word, size_t length)
@@ -197,38 +191,17 @@ static bool capitals_follow(const char *text, size_t size, size_t at)
     return false;
 }
 
-/* Cut a weight ":1.2" from the end of the output; false if there is none. */
-static bool cut_weight(gp_str *s)
+/* Drop a weight ":1.2" from the end of the output, as before AND. */
+static void drop_weight(gp_str *s)
 {
     size_t end = s->size, colon;
     double weight;
     while (end && is_gap(s->data[end - 1])) end--;
     colon = end;
     while (colon && s->data[colon - 1] != ':' && end - colon < 31) colon--;
-    if (!colon || s->data[colon - 1] != ':' || !is_weight(s->data + colon, end - colon, &weight)) return false;
+    if (!colon || s->data[colon - 1] != ':' || !is_weight(s->data + colon, end - colon, &weight)) return;
     for (colon--; colon && is_gap(s->data[colon - 1]);) colon--;
     s->size = colon;
-    return true;
-}
-
-/* Cut a keyword from the end of the output. */
-static bool cut_keyword(gp_str *s)
-{
-    size_t start = s->size;
-    while (start && !is_gap(s->data[start - 1]) && s->size - start < 6) start--;
-    if ((start && !is_gap(s->data[start - 1])) || !is_keyword(s->data + start, s->size - start)) return false;
-    while (start && is_gap(s->data[start - 1])) start--;
-    s->size = start;
-    return true;
-}
-
-/* Drop the weights before an AND or at the end, and a keyword that only they kept from being one ("AND: 1"). */
-static void drop_weight(gp_str *s)
-{
-    bool cut;
-    do {
-        for (cut = false; cut_weight(s);) cut = true;
-    } while (cut && cut_keyword(s));
 }
 
 /* What stood between two words that are kept. */

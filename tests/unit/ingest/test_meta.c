@@ -93,6 +93,8 @@ static const infotext infotexts[] = {
     {"x\nSteps: 1, Seed: 2, TE: a, TE: b, Size: huge, Seed: 3", "x", NULL,
      "{\"steps\": 1, \"seed\": 2, \"TE\": \"a\", \"TE 2\": \"b\", \"Size\": \"huge\", \"Seed\": \"3\"}"},
     {"\v\nNegative prompt:\v \f\nSteps: 1, Sampler: x, Seed: 3", NULL, NULL, NULL},
+    {"x\nSteps: 1, Sampler: x, Seed: 3, A\xE9: 1, A\xE8: 2, Bb: \xE9", "x", NULL,
+     "{\"steps\": 1, \"sampler\": \"x\", \"seed\": 3, \"Bb\": \"\xEF\xBF\xBD\"}"},
     /* not UTF-8: read as Latin-1 */
     {"caf\xE9\nSteps: 1, Sampler: x, Seed: 3", "caf\xC3\xA9", NULL, NULL},
     {"\xE3\x83\x86\xE3\x82\xB9\xE3\x83\x88\nSteps: 1, Sampler: x, Seed: 3", "\xE3\x83\x86\xE3\x82\xB9\xE3\x83\x88",

@@ -78,7 +78,7 @@ static void test_rules(void **state)
         {"a cat AND a dog", "a cat, a dog"},
         {"a cat AND AND:1.2 a dog", "a cat, a dog"},
         {"THE BOARD, AND I AM", "THE BOARD, AND I AM"},
-        {"a cat :1.2 AND AND: 1", "a cat"},
+        {"a cat :1.2 AND AND: 1", "a cat, 1"},
         {"BREAKFAST AND", "BREAKFAST"},
         {"a brand AND", "a brand"},
         {"sand, land and AND", "sand, land and"},
