@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: MIT
+ * The catalog when things break: a process killed amid its writing, memory and disk that run out, files of others,
+ * newer and older schemas, readers beside a writer.  What must hold is written at the head of src/catalog/schema.c. */
+#include "catalog_support.h"
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+/* ---- kill -9.  A child writes batches of BATCH images, each with path, prompt, and embedding, and says every number
+ * of a batch that was committed; it is killed at some moment, often in the middle of one. */
+
+enum { BATCH = 7, KILLS = 12 };
+
+static void write_batches(const char *path, int told, unsigned first)
+{
+    gp_error err = {0};
+    gp_catalog *cat = NULL;
+    if (gp_cat_open(path, GP_CATALOG_CREATE, &cat, &err) != GP_OK) _exit(2);
+    gp_cat_encoder encoder = {"test/model", "w", "fp32", "pre", "keep-end", DIMS};
+    int64_t by = 0, id = 0;
+    if (gp_cat_encoder_put(cat, &encoder, &by, &err) != GP_OK) _exit(2);
+    for (unsigned b = first;; b++) {
+        if (gp_cat_begin(cat, &err) != GP_OK) _exit(2);
+        for (unsigned i = 0; i < BATCH; i++) {
+            char name[64];
+            bool fresh;
+            float v[DIMS] = {1, 0, 0, 0};
+            gp_cat_image image = image_of(b * BATCH + i);
+            gp_cat_prompt prompt = {.text = name, .raw = name, .source = "a1111", .strength = 2};
+            snprintf(name, sizeof name, "/x/%u.png", b * BATCH + i);
+            if (gp_cat_image_put(cat, &image, name, 1, 1, &id, &fresh, &err) != GP_OK ||
+                gp_cat_prompt_put(cat, id, &prompt, NULL, &err) != GP_OK ||
+                gp_cat_image_embedding_put(cat, id, by, v, DIMS, &err) != GP_OK)
+                _exit(2);
+        }
+        if (gp_cat_commit(cat, &err) != GP_OK || write(told, &b, sizeof b) != (ssize_t)sizeof b) _exit(2);
+    }
+}
+
+/* Returns the last batch the child said, after having killed it. */
+static unsigned kill_amid(const char *path, unsigned first, unsigned batches, unsigned microseconds)
+{
+    int ends[2];
+    unsigned b, last = first;
+    int status = 0;
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        close(ends[0]);
+        write_batches(path, ends[1], first);
+    }
+    close(ends[1]);
+    for (unsigned n = 0; n < batches; n++) assert_int_equal(read(ends[0], &last, sizeof last), sizeof last);
+    usleep(microseconds);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+    while (read(ends[0], &b, sizeof b) == (ssize_t)sizeof b) last = b;
+    close(ends[0]);
+    return last;
+}
+
+static void test_killed(void **state)
+{
+    (void)state;
+    const char *path = at("killed.db");
+    unsigned first = 0;
+    for (unsigned k = 0; k < KILLS; k++) {
+        unsigned last = kill_amid(path, first, 1 + k % 4, 37 * k);
+        gp_catalog *cat = catalog_open(path, 0);
+        assert_invariants(cat);
+        int64_t images = ask(cat, "SELECT count(*) FROM images");
+        assert_int_equal(images % BATCH, 0);                /* whole batches only */
+        assert_true(images >= (int64_t)(last + 1) * BATCH); /* at least all that was said */
+        assert_true(images <= (int64_t)(last + 2) * BATCH);
+        assert_int_equal(ask(cat, "SELECT count(*) FROM paths"), images);
+        assert_int_equal(ask(cat, "SELECT count(*) FROM image_prompts"), images);
+        assert_int_equal(ask(cat, "SELECT count(*) FROM image_embeddings"), images);
+        gp_cat_close(cat);
+        first = (unsigned)(images / BATCH);
+    }
+}
+
+/* ---- a small scenario, for memory and disk */
+
+static gp_status scenario(const char *path, unsigned flags, gp_error *err)
+{
+    gp_status st;
+    gp_catalog *cat = NULL;
+    gp_rows *rows = NULL;
+    const gp_row *row = NULL;
+    gp_cat_candidate *list = NULL;
+    gp_cat_todo todo = {0};
+    size_t count = 0;
+    int64_t image = 0, encoder = 0;
+    uint32_t rank = 1;
+    bool fresh;
+    float v[DIMS] = {1, 0, 0, 0};
+    gp_cat_image content = image_of(1);
+    gp_cat_prompt prompt = {.text = "a cat", .raw = "a cat", .source = "sidecar", .strength = 1};
+    gp_cat_encoder by = {"test/model", "w", "fp32", "pre", "keep-end", DIMS};
+    GP_GO(gp_cat_open(path, flags, &cat, err));
+    GP_GO(gp_cat_begin(cat, err));
+    GP_GO(gp_cat_image_put(cat, &content, "/x/a.png", 1, 1, &image, &fresh, err));
+    GP_GO(gp_cat_prompt_put(cat, image, &prompt, NULL, err));
+    GP_GO(gp_cat_encoder_put(cat, &by, &encoder, err));
+    GP_GO(gp_cat_image_embedding_put(cat, image, encoder, v, DIMS, err));
+    GP_GO(gp_cat_prompts_todo(cat, encoder, 0, 10, &todo, err));
+    for (size_t i = 0; i < todo.count; i++)
+        GP_GO(gp_cat_prompt_embedding_put(cat, todo.ids[i], encoder, v, DIMS, 3, false, err));
+    gp_cat_scorer scorer = {"clip/w", "clip", "100*max(cos,0)", encoder, true};
+    GP_GO(gp_cat_scorer_put(cat, &scorer, err));
+    GP_GO(gp_cat_score_put(cat, image, 1, "clip/w", 50, err));
+    GP_GO(gp_cat_commit(cat, err));
+    GP_GO(gp_cat_candidates(cat, "clip/w", &list, &count, err));
+    GP_GO(gp_cat_picks_replace(cat, "clip/w", &image, &rank, 1, "per_prompt=1", err));
+    GP_GO(gp_cat_rows_open(cat, NULL, &rows, err));
+    GP_GO(gp_cat_rows_next(rows, &row, err));
+    if (!row || row->rank != 1 || !row->picked) st = gp_fail(err, GP_ERR_CATALOG, "the row is not as it should be");
+out:
+    gp_cat_rows_close(rows);
+    gp_mem_free(list);
+    gp_cat_todo_clear(&todo);
+    gp_cat_close(cat);
+    return st;
+}
+
+static void test_our_memory(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    for (uint64_t n = 1; n < 1000; n++) {
+        int64_t live = gp_mem_live();
+        gp_mem_fail_at(n);
+        gp_status st = scenario(at("memory.db"), GP_CATALOG_CREATE, &err);
+        bool failed = gp_mem_fail_at(0) >= n;
+        assert_int_equal(gp_mem_live(), live);
+        if (!failed) {
+            assert_int_equal(st, GP_OK);
+            gp_catalog *cat = catalog_open(at("memory.db"), 0);
+            assert_invariants(cat);
+            assert_int_equal(ask(cat, "SELECT count(*) FROM scores"), 1);
+            gp_cat_close(cat);
+            return;
+        }
+        if (st != GP_ERR_MEMORY) fail_msg("allocation %llu: %s", (unsigned long long)n, err.message);
+    }
+    fail_msg("never enough memory");
+}
+
+/* SQLite's own memory: its allocator wrapped, the n-th allocation fails. */
+static sqlite3_mem_methods under;
+static int64_t sqlite_calls, sqlite_fail_at;
+
+static bool sqlite_must_fail(void)
+{
+    return ++sqlite_calls == sqlite_fail_at;
+}
+
+static void *sqlite_get(int size)
+{
+    return sqlite_must_fail() ? NULL : under.xMalloc(size);
+}
+
+static void *sqlite_resize(void *old, int size)
+{
+    return sqlite_must_fail() ? NULL : under.xRealloc(old, size);
+}
+
+static void wrap_sqlite(bool on)
+{
+    assert_int_equal(sqlite3_shutdown(), SQLITE_OK);
+    if (on) {
+        assert_int_equal(sqlite3_config(SQLITE_CONFIG_GETMALLOC, &under), SQLITE_OK);
+        sqlite3_mem_methods wrapped = under;
+        wrapped.xMalloc = sqlite_get;
+        wrapped.xRealloc = sqlite_resize;
+        assert_int_equal(sqlite3_config(SQLITE_CONFIG_MALLOC, &wrapped), SQLITE_OK);
+    } else {
+        assert_int_equal(sqlite3_config(SQLITE_CONFIG_MALLOC, &under), SQLITE_OK);
+    }
+    assert_int_equal(sqlite3_initialize(), SQLITE_OK);
+}
+
+static void test_sqlite_memory(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    int64_t step = 1, n = 1;
+    wrap_sqlite(true);
+    for (;; n += step) {
+        int64_t live = gp_mem_live();
+        sqlite_calls = 0, sqlite_fail_at = n;
+        gp_status st = scenario(at("sqlite.db"), GP_CATALOG_CREATE, &err);
+        sqlite_fail_at = 0;
+        assert_int_equal(gp_mem_live(), live);
+        if (st != GP_OK && st != GP_ERR_MEMORY && st != GP_ERR_IO) /* SQLite calls some of them IOERR_NOMEM */
+            fail_msg("allocation %lld: status %d, %s", (long long)n, (int)st, err.message);
+        if (sqlite_calls < n) break;
+        if (n > 300) step = 13; /* every one at first, then a sample */
+    }
+    wrap_sqlite(false);
+    assert_true(n > 300);
+    gp_catalog *cat = catalog_open(at("sqlite.db"), 0);
+    assert_invariants(cat);
+    assert_int_equal(ask(cat, "SELECT count(*) FROM scores"), 1);
+    gp_cat_close(cat);
+}
+
+static void test_disk_full(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_catalog *cat = catalog_open(at("full.db"), GP_CATALOG_CREATE);
+    int64_t pages = ask(cat, "PRAGMA page_count"), id = 0, whole = 0;
+    char sql[64], name[64];
+    bool fresh, full = false;
+    snprintf(sql, sizeof sql, "PRAGMA max_page_count = %lld", (long long)pages + 4);
+    ask(cat, sql);
+    for (unsigned b = 0; b < 1000 && !full; b++) {
+        assert_ok(gp_cat_begin(cat, &err));
+        gp_status st = GP_OK;
+        for (unsigned i = 0; i < BATCH && st == GP_OK; i++) {
+            gp_cat_image image = image_of(b * BATCH + i);
+            snprintf(name, sizeof name, "/x/%u.png", b * BATCH + i);
+            st = gp_cat_image_put(cat, &image, name, 1, 1, &id, &fresh, &err);
+        }
+        if (st == GP_OK) st = gp_cat_commit(cat, &err);
+        full = st != GP_OK;
+        if (!full) {
+            whole += BATCH;
+            continue;
+        }
+        assert_int_equal(st, GP_ERR_IO);
+        assert_non_null(strstr(err.message, "no space"));
+        assert_non_null(strstr(err.message, at("full.db")));
+        gp_cat_rollback(cat);
+    }
+    assert_true(full && whole > 0);
+    assert_invariants(cat); /* the handle is good: what was committed is there, the batch is not */
+    assert_int_equal(ask(cat, "SELECT count(*) FROM images"), whole);
+    ask(cat, "PRAGMA max_page_count = 1000000");
+    put_image(cat, 99999, "/x/there is room again.png");
+    assert_int_equal(ask(cat, "SELECT count(*) FROM images"), whole + 1);
+    gp_cat_close(cat);
+}
+
+/* ---- handles beside each other */
+
+static void test_reader_beside_writer(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_catalog *writer = catalog_open(at("both.db"), GP_CATALOG_CREATE);
+    put_image(writer, 1, "/x/a.png");
+    put_image(writer, 2, "/x/b.png");
+    gp_catalog *reader = catalog_open(at("both.db"), GP_CATALOG_READONLY);
+    gp_rows *rows = NULL;
+    const gp_row *row = NULL;
+    assert_ok(gp_cat_rows_open(reader, NULL, &rows, &err));
+    assert_ok(gp_cat_rows_next(rows, &row, &err));
+    assert_non_null(row);
+    assert_ok(gp_cat_begin(writer, &err)); /* the open cursor does not hinder, and does not see it */
+    put_image(writer, 3, "/x/c.png");
+    assert_int_equal(ask(reader, "SELECT count(*) FROM images"), 2);
+    assert_ok(gp_cat_commit(writer, &err));
+    assert_ok(gp_cat_rows_next(rows, &row, &err));
+    assert_non_null(row);
+    assert_ok(gp_cat_rows_next(rows, &row, &err));
+    assert_null(row);
+    gp_cat_rows_close(rows);
+    assert_int_equal(ask(reader, "SELECT count(*) FROM images"), 3);
+    gp_cat_close(reader);
+    gp_cat_close(writer);
+}
+
+static void test_two_writers(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_catalog *one = catalog_open(at("two.db"), GP_CATALOG_CREATE), *two = catalog_open(at("two.db"), 0);
+    assert_ok(gp_cat_begin(one, &err));
+    put_image(one, 1, "/x/a.png");
+    sqlite3_busy_timeout(two->db, 20); /* not the ten seconds of a real run */
+    assert_int_equal(gp_cat_begin(two, &err), GP_ERR_CATALOG);
+    assert_non_null(strstr(err.message, "locked"));
+    assert_ok(gp_cat_commit(one, &err));
+    assert_ok(gp_cat_begin(two, &err));
+    put_image(two, 2, "/x/b.png");
+    assert_ok(gp_cat_commit(two, &err));
+    assert_int_equal(ask(one, "SELECT count(*) FROM images"), 2);
+    gp_cat_close(one);
+    gp_cat_close(two);
+}
+
+static void test_readonly(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_catalog *cat = NULL;
+    gp_counts counts;
+    assert_int_equal(gp_cat_open(at("absent.db"), GP_CATALOG_READONLY, &cat, &err), GP_ERR_NOT_FOUND);
+    assert_int_equal(gp_cat_open(at("absent.db"), 0, &cat, &err), GP_ERR_NOT_FOUND);
+    assert_int_equal(access(at("absent.db"), F_OK), -1);
+    assert_int_equal(gp_cat_open(at("x.db"), GP_CATALOG_READONLY | GP_CATALOG_CREATE, &cat, &err), GP_ERR_USAGE);
+    cat = catalog_open(at("readonly.db"), GP_CATALOG_CREATE);
+    put_image(cat, 1, "/x/a.png");
+    gp_cat_close(cat);
+    cat = catalog_open(at("readonly.db"), GP_CATALOG_READONLY);
+    assert_ok(gp_cat_counts(cat, &counts, &err));
+    assert_int_equal(counts.images, 1);
+    int64_t id = 0;
+    bool fresh;
+    gp_cat_image image = image_of(2);
+    assert_int_equal(gp_cat_image_put(cat, &image, "/x/b.png", 1, 1, &id, &fresh, &err), GP_ERR_IO);
+    assert_non_null(strstr(err.message, "read-only"));
+    gp_cat_close(cat);
+}
+
+/* ---- files that are no catalog of ours */
+
+static void write_file(const char *path, const void *bytes, size_t size)
+{
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(bytes, 1, size, f), size);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void run_sql(const char *path, const char *sql)
+{
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void assert_refused(const char *path, const char *words)
+{
+    static const unsigned flags[] = {0, GP_CATALOG_READONLY, GP_CATALOG_CREATE};
+    for (size_t i = 0; i < 3; i++) {
+        gp_error err = {0};
+        gp_catalog *cat = NULL;
+        assert_int_equal(gp_cat_open(path, flags[i], &cat, &err), GP_ERR_CATALOG);
+        assert_null(cat);
+        assert_non_null(strstr(err.message, path));
+        if (!strstr(err.message, words)) fail_msg("'%s' does not say '%s'", err.message, words);
+    }
+}
+
+static void test_other_files(void **state)
+{
+    (void)state;
+    char noise[4096];
+    for (size_t i = 0; i < sizeof noise; i++) noise[i] = (char)(i * 7 + 1);
+    write_file(at("noise.db"), noise, sizeof noise);
+    assert_refused(at("noise.db"), "not a goldpan catalog");
+    char after[4096];
+    FILE *f = fopen(at("noise.db"), "rb");
+    assert_non_null(f);
+    assert_int_equal(fread(after, 1, sizeof after, f), sizeof after);
+    fclose(f);
+    assert_memory_equal(noise, after, sizeof noise); /* nothing was done to it */
+    run_sql(at("others.db"), "CREATE TABLE bookmarks(url TEXT)");
+    assert_refused(at("others.db"), "another program");
+    gp_cat_close(catalog_open(at("newer.db"), GP_CATALOG_CREATE));
+    run_sql(at("newer.db"), "PRAGMA user_version = 99");
+    assert_refused(at("newer.db"), "newer goldpan");
+    assert_refused(test_folder, "folder");
+}
+
+static void test_damaged(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_catalog *cat = catalog_open(at("damaged.db"), GP_CATALOG_CREATE);
+    gp_counts counts;
+    assert_ok(gp_cat_begin(cat, &err));
+    for (unsigned i = 0; i < 3000; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "/x/%u.png", i);
+        put_image(cat, i, name);
+    }
+    assert_ok(gp_cat_commit(cat, &err));
+    ask(cat, "PRAGMA wal_checkpoint(TRUNCATE)");
+    gp_cat_close(cat);
+    FILE *f = fopen(at("damaged.db"), "r+b"); /* the schema stays, every page of data is overwritten */
+    assert_non_null(f);
+    char bad[16384];
+    memset(bad, 0xa5, sizeof bad);
+    fseek(f, 0, SEEK_END);
+    long size = ftell(f);
+    for (long at_page = 16384; at_page < size; at_page += 16384) {
+        fseek(f, at_page, SEEK_SET);
+        assert_int_equal(fwrite(bad, 1, sizeof bad, f), sizeof bad);
+    }
+    fclose(f);
+    gp_status st = gp_cat_open(at("damaged.db"), 0, &cat, &err);
+    if (st == GP_OK) {
+        st = gp_cat_counts(cat, &counts, &err);
+        gp_cat_close(cat);
+    }
+    assert_int_equal(st, GP_ERR_CATALOG);
+    assert_non_null(strstr(err.message, "damaged"));
+}
+
+/* ---- schemas */
+
+static void test_migration(void **state)
+{
+    (void)state;
+    static const gp_db_step one[] = {{1, "CREATE TABLE a(x INTEGER) STRICT; INSERT INTO a VALUES(5);"}};
+    static const gp_db_step two[] = {{1, "SELECT nonsense"},
+                                     {2, "ALTER TABLE a ADD COLUMN y INTEGER; UPDATE a SET y = x + 1;"}};
+    static const gp_db_step bad[] = {{1, ""}, {2, ""}, {3, "UPDATE a SET y = 0; SELECT nonsense"}};
+    gp_error err = {0};
+    gp_catalog *cat = NULL;
+    assert_ok(gp_db_open(at("steps.db"), GP_CATALOG_CREATE, one, 1, &cat, &err));
+    gp_cat_close(cat);
+    assert_int_equal(gp_db_open(at("steps.db"), GP_CATALOG_READONLY, two, 2, &cat, &err), GP_ERR_CATALOG);
+    assert_non_null(strstr(err.message, "older schema"));
+    assert_ok(gp_db_open(at("steps.db"), 0, two, 2, &cat, &err));
+    assert_int_equal(ask(cat, "SELECT y FROM a"), 6);
+    assert_int_equal(ask(cat, "PRAGMA user_version"), 2);
+    gp_cat_close(cat);
+    cat = NULL;
+    assert_int_not_equal(gp_db_open(at("steps.db"), 0, bad, 3, &cat, &err), GP_OK); /* wholly or not at all */
+    assert_null(cat);
+    assert_ok(gp_db_open(at("steps.db"), 0, two, 2, &cat, &err));
+    assert_int_equal(ask(cat, "SELECT y FROM a"), 6);
+    gp_cat_close(cat);
+}
+
+/* The same weights by another name, folder or hub: the same encoder, under the name it was opened by last. */
+static void test_name_is_no_identity(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_catalog *cat = catalog_open(at("name.db"), GP_CATALOG_CREATE);
+    int64_t first = put_encoder(cat, "w"), again = 0, image = put_image(cat, 1, "/x/a.png");
+    uint64_t todo = 0, have = 0;
+    char *model = NULL;
+    float v[DIMS] = {1, 0, 0, 0};
+    assert_ok(gp_cat_image_embedding_put(cat, image, first, v, DIMS, &err));
+    gp_cat_encoder encoder = {"/models/by folder", "w", "fp32", "pre", "keep-end", DIMS};
+    assert_ok(gp_cat_encoder_put(cat, &encoder, &again, &err));
+    assert_int_equal(first, again);
+    assert_ok(gp_cat_images_todo_count(cat, again, false, &todo, &have, &err));
+    assert_int_equal(todo, 0);
+    assert_int_equal(have, 1);
+    put_scorer(cat, "clip/w", again);
+    assert_ok(gp_cat_scorer_model(cat, NULL, &model, &err));
+    assert_string_equal(model, "/models/by folder");
+    gp_mem_free(model);
+    const gp_cat_encoder others[] = {{"/models/by folder", "v", "fp32", "pre", "keep-end", DIMS},
+                                     {"/models/by folder", "w", "bf16", "pre", "keep-end", DIMS},
+                                     {"/models/by folder", "w", "fp32", "other", "keep-end", DIMS},
+                                     {"/models/by folder", "w", "fp32", "pre", "cut", DIMS}};
+    for (size_t i = 0; i < 4; i++) {
+        assert_ok(gp_cat_encoder_put(cat, &others[i], &again, &err));
+        assert_int_not_equal(first, again);
+    }
+    assert_int_equal(ask(cat, "SELECT count(*) FROM encoders"), 5);
+    gp_cat_close(cat);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_our_memory),
+        cmocka_unit_test(test_sqlite_memory),
+        cmocka_unit_test(test_disk_full),
+        cmocka_unit_test(test_reader_beside_writer),
+        cmocka_unit_test(test_two_writers),
+        cmocka_unit_test(test_readonly),
+        cmocka_unit_test(test_other_files),
+        cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_migration),
+        cmocka_unit_test(test_name_is_no_identity),
+    };
+    return cmocka_run_group_tests(tests, folder_make, folder_remove);
+}
