@@ -4,6 +4,9 @@
 
     python tools/reference.py towers [--out tests/golden/towers] [NAME ...]
     python tools/reference.py towers --check        compare with what is committed instead of writing
+    python tools/reference.py mini [--check]        the bundled model on the bundled sample (reference_mini.py)
+    python tools/reference.py images                check the drawn pictures (reference_images.py)
+    python tools/reference.py all                   check everything, the tokenizer (reference_tokenizer.py) too
 
 Only public packages are used (tools/requirements.txt has the exact versions); nothing of goldpan is, so the values
 cannot be tuned to the code.  Everything is deterministic: one thread, no random numbers but splitmix64 of a name.
@@ -25,6 +28,7 @@ import argparse
 import json
 import math
 import os
+import subprocess
 import sys
 import tempfile
 import warnings
@@ -300,6 +304,27 @@ def same(path: Path, value) -> bool:
     return ok
 
 
+# ---- the other sets -----------------------------------------------------------------------------------------------
+
+def mini(args) -> int:
+    import reference_mini
+    return reference_mini.run(ROOT, args.check)
+
+
+def images(_args) -> int:
+    import reference_images
+    return reference_images.run(ROOT)
+
+
+def check_all(_args) -> int:
+    """Each set by a process of its own, so that one cannot lean on what another has loaded."""
+    here = Path(__file__).resolve().parent
+    runs = [["reference.py", "images"], ["reference_tokenizer.py", "--check"], ["reference.py", "towers", "--check"], ["reference.py", "mini", "--check"]]
+    failed = [r for r in runs if subprocess.run([sys.executable, str(here / r[0]), *r[1:]]).returncode]
+    print(f"golden-check: {len(runs) - len(failed)} of {len(runs)} sets equal")
+    return 1 if failed else 0
+
+
 def main() -> int:
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     sub = ap.add_subparsers(dest="command", required=True)
@@ -308,6 +333,11 @@ def main() -> int:
     p.add_argument("--out", type=Path, default=ROOT / "tests" / "golden" / "towers")
     p.add_argument("--check", action="store_true")
     p.set_defaults(run=towers)
+    p = sub.add_parser("mini", help="the bundled model on the bundled sample")
+    p.add_argument("--check", action="store_true")
+    p.set_defaults(run=mini)
+    sub.add_parser("images", help="check pixels and values of the drawn pictures").set_defaults(run=images)
+    sub.add_parser("all", help="check everything").set_defaults(run=check_all)
     args = ap.parse_args()
     return args.run(args)
 

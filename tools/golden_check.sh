@@ -1,0 +1,9 @@
+#!/bin/sh
+# What `make golden-check` runs: the real reference packages, in a virtual environment of their own, against the values
+# that the tests use.  About 3 GB of packages; nothing of goldpan is imported.
+set -eu
+cd "$(dirname "$0")/.."
+venv=.venv-golden
+[ -x $venv/bin/python ] || python3 -m venv $venv
+$venv/bin/python -m pip install --quiet --disable-pip-version-check -r tools/requirements.txt
+exec $venv/bin/python tools/reference.py all
