@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT
+ * catalog_fill FILE: a small catalog with something of everything, for the test of docs/catalog.md. */
+#include "catalog/catalog.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { DIMS = 4, PROMPTS = 3, EACH = 4 };
+
+static void must(gp_status st, const gp_error *err)
+{
+    if (st == GP_OK) return;
+    fprintf(stderr, "%s\n", err->message);
+    exit(1);
+}
+
+static int64_t image_put(gp_catalog *cat, unsigned n, const char *path)
+{
+    gp_error err = {0};
+    gp_cat_image image = {.bytes = 1000, .format = "png", .width = 64, .height = 48};
+    int64_t id = 0;
+    bool fresh;
+    image.hash = gp_hash_of(&n, sizeof n);
+    must(gp_cat_image_put(cat, &image, path, 1000, 1, &id, &fresh, &err), &err);
+    return id;
+}
+
+static void images_put(gp_catalog *cat, int64_t *images)
+{
+    static const char *const texts[PROMPTS] = {"a red fox", "a blue whale", "a fox and a whale"};
+    gp_error err = {0};
+    char path[64], settings[64];
+    for (unsigned i = 0; i < PROMPTS * EACH; i++) {
+        snprintf(path, sizeof path, "/pictures/%u.png", i);
+        snprintf(settings, sizeof settings, "{\"sampler\":\"%s\",\"seed\":%u}", i % 2 ? "Euler a" : "DPM++ 2M", i);
+        const char *text = texts[i / EACH];
+        gp_cat_prompt prompt = {text, text, "blurry", "a1111: parameters", 2, settings};
+        images[i] = image_put(cat, i, path);
+        must(gp_cat_prompt_put(cat, images[i], &prompt, NULL, &err), &err);
+    }
+    image_put(cat, 0, "/pictures/a copy.png");
+    image_put(cat, 1000, "/pictures/without prompt.png");
+    must(gp_cat_failure_put(cat, "/pictures/bad.png", 5, 1, 0, "add", "is a text file", &err), &err);
+}
+
+/* A model's embeddings and scores; `turn` shifts which image of a prompt is best. */
+static void model_put(gp_catalog *cat, const char *model, unsigned turn, const int64_t *images)
+{
+    gp_error err = {0};
+    int64_t id = 0;
+    gp_cat_encoder encoder = {model, model, "fp32", "pre", "clip-bpe/cut-keeps-end", DIMS};
+    gp_cat_todo todo = {0};
+    float v[DIMS] = {1, 0, 0, 0};
+    must(gp_cat_encoder_put(cat, &encoder, &id, &err), &err);
+    gp_cat_scorer scorer = {model, "clip", "100*max(cos,0)", id, true};
+    must(gp_cat_scorer_put(cat, &scorer, &err), &err);
+    must(gp_cat_prompts_todo(cat, id, 0, PROMPTS, &todo, &err), &err);
+    for (unsigned p = 0; p < todo.count; p++)
+        must(gp_cat_prompt_embedding_put(cat, todo.ids[p], id, v, DIMS, p ? 9 : 90, p == 0, &err), &err);
+    for (unsigned i = 0; i < PROMPTS * EACH; i++) {
+        double value = 20 + 3 * ((i + turn) % EACH) + i / EACH;
+        must(gp_cat_image_embedding_put(cat, images[i], id, v, DIMS, &err), &err);
+        must(gp_cat_score_put(cat, images[i], todo.ids[i / EACH], model, value, &err), &err);
+    }
+    gp_cat_todo_clear(&todo);
+}
+
+int main(int argc, char **argv)
+{
+    gp_error err = {0};
+    gp_catalog *cat = NULL;
+    int64_t images[PROMPTS * EACH], picks[PROMPTS];
+    uint32_t ranks[PROMPTS];
+    if (argc != 2) return 2;
+    must(gp_cat_open(argv[1], GP_CATALOG_CREATE, &cat, &err), &err);
+    images_put(cat, images);
+    model_put(cat, "small", 1, images);
+    model_put(cat, "large", 0, images);
+    for (unsigned p = 0; p < PROMPTS; p++) picks[p] = images[p * EACH + EACH - 1], ranks[p] = 1;
+    must(gp_cat_picks_replace(cat, "large", picks, ranks, PROMPTS, "picks per-prompt=1", &err), &err);
+    gp_cat_close(cat);
+    return 0;
+}
