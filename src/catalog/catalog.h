@@ -125,6 +125,8 @@ typedef struct gp_cat_candidate {
 } gp_cat_candidate;
 /* All scored images with their current prompt, in order of prompt, then image id.  Owns: *out [*count], gp_mem_free. */
 gp_status gp_cat_candidates(gp_catalog *cat, const char *scorer, gp_cat_candidate **out, size_t *count, gp_error *err);
+/* The scorer by which the picks were made; *id NULL when nothing is picked.  Owns: *id, gp_mem_free. */
+gp_status gp_cat_picks_scorer(gp_catalog *cat, char **id, gp_error *err);
 /* Replace the picks by these images (one transaction); reason may be NULL. */
 gp_status gp_cat_picks_replace(gp_catalog *cat, const char *scorer, const int64_t *images, const uint32_t *ranks,
                                size_t count, const char *rule, gp_error *err);

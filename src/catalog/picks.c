@@ -2,6 +2,7 @@
  * Candidates out, choice in.  A candidate is an image that is on disk, has a prompt and a score for it.  The choice of
  * one call replaces the one before as a whole. */
 #include "base/mem.h"
+#include "base/str.h"
 #include "catalog/db.h"
 #include <string.h>
 
@@ -80,4 +81,17 @@ gp_status gp_cat_picks_replace(gp_catalog *cat, const char *scorer, const int64_
     }
 out:
     return gp_db_scope_end(cat, own, st, err);
+}
+
+gp_status gp_cat_picks_scorer(gp_catalog *cat, char **id, gp_error *err)
+{
+    bool row;
+    gp_q q = gp_q_open(cat, "SELECT key FROM scorers WHERE id = (SELECT scorer FROM picks LIMIT 1)");
+    GP_TRY(gp_q_step(&q, &row, err));
+    const char *key = row ? gp_q_col_text(&q, 0) : NULL;
+    char *copy = key ? gp_str_dup(key) : NULL;
+    gp_q_end(&q);
+    if (row && !copy) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a scorer of catalog '%s'", cat->path);
+    *id = copy;
+    return GP_OK;
 }

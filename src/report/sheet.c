@@ -279,15 +279,15 @@ static char *sheet_title(const char *path)
     return title;
 }
 
-static gp_status draw_header(gp_canvas *canvas, const layout *l, gp_catalog *cat, const gp_sheet_rows *rows,
-                             gp_error *err)
+static gp_status draw_header(gp_canvas *canvas, const layout *l, gp_catalog *cat, const char *scorer,
+                             const gp_sheet_rows *rows, gp_error *err)
 {
     gp_status st = GP_OK;
     char *title = sheet_title(gp_cat_path(cat)), *model = NULL;
     gp_str text = GP_STR_INIT;
     float s = l->scale, right = (float)l->width - l->margin;
     lines d = {canvas, &l->title, l->margin, 50 * s, 0};
-    GP_GO(gp_cat_scorer_model(cat, NULL, &model, err));
+    GP_GO(gp_cat_scorer_model(cat, scorer, &model, err));
     if (l->rows < rows->prompts) gp_str_printf(&text, "%zu of ", l->rows);
     gp_str_printf(&text, "%llu prompt%s", (unsigned long long)rows->prompts, rows->prompts == 1 ? "" : "s");
     gp_str_printf(&text, " \xc2\xb7 %llu images \xc2\xb7 %s", (unsigned long long)rows->images, model);
@@ -372,6 +372,7 @@ gp_status gp_report_sheet(gp_catalog *cat, const gp_sheet_options *options, gp_r
 {
     gp_status st;
     bool jpeg = false;
+    char *scorer = NULL; /* by which the picks were made: their scores are shown */
     gp_sheet_rows rows = {0};
     gp_canvas canvas = {0};
     gp_report counts = {0};
@@ -382,7 +383,8 @@ gp_status gp_report_sheet(gp_catalog *cat, const gp_sheet_options *options, gp_r
     double start = gp_clock_now();
     GP_TRY(check_options(cat, options, &jpeg, err));
     if (options->max_prompts > 0 && options->max_prompts < fits) fits = options->max_prompts;
-    GP_TRY(gp_sheet_collect(cat, fits, options->max_candidates, &rows, err));
+    GP_TRY(gp_cat_picks_scorer(cat, &scorer, err));
+    GP_GO(gp_sheet_collect(cat, scorer, fits, options->max_candidates, &rows, err));
     if (rows.count == 0)
         GP_GO(gp_fail(err, GP_ERR_NOT_FOUND, "nothing is picked yet in catalog '%s'", gp_cat_path(cat)));
     layout_init(&l, options->thumb, rows.columns);
@@ -393,7 +395,7 @@ gp_status gp_report_sheet(gp_catalog *cat, const gp_sheet_options *options, gp_r
     for (size_t i = 0; i < l.rows; i++) cells += rows.rows[i].count;
     gp_ticker_init(&ticker, "sheet", cells, options->progress, options->user);
     st = gp_canvas_init(&canvas, l.width, l.height, PAPER, err);
-    if (st == GP_OK) st = draw_header(&canvas, &l, cat, &rows, err);
+    if (st == GP_OK) st = draw_header(&canvas, &l, cat, scorer, &rows, err);
     if (st == GP_OK) st = draw_rows(&canvas, &l, &rows, &ticker, &counts, err);
     if (st == GP_OK && jpeg) st = gp_image_write_jpeg(options->file, canvas.rgb, l.width, l.height, 92, err);
     if (st == GP_OK && !jpeg) st = gp_image_write_png(options->file, canvas.rgb, l.width, l.height, err);
@@ -403,5 +405,6 @@ gp_status gp_report_sheet(gp_catalog *cat, const gp_sheet_options *options, gp_r
 out:
     gp_canvas_clear(&canvas);
     gp_sheet_rows_clear(&rows);
+    gp_mem_free(scorer);
     return st;
 }

@@ -30,8 +30,9 @@ typedef struct gp_sheet_rows {
 } gp_sheet_rows;
 
 /* The `capacity` rows that gain most, with at most `columns` cells each (their picks come before unpicked ones when
- * both do not fit). */
-gp_status gp_sheet_collect(gp_catalog *cat, size_t capacity, size_t columns, gp_sheet_rows *out, gp_error *err);
+ * both do not fit), by this scorer. */
+gp_status gp_sheet_collect(gp_catalog *cat, const char *scorer, size_t capacity, size_t columns, gp_sheet_rows *out,
+                           gp_error *err);
 void gp_sheet_rows_clear(gp_sheet_rows *rows);
 
 #endif

@@ -115,15 +115,18 @@ static void group_end(group *g, gp_sheet_rows *out)
     memset(&g->row, 0, sizeof g->row);
 }
 
-gp_status gp_sheet_collect(gp_catalog *cat, size_t capacity, size_t columns, gp_sheet_rows *out, gp_error *err)
+gp_status gp_sheet_collect(gp_catalog *cat, const char *scorer, size_t capacity, size_t columns, gp_sheet_rows *out,
+                           gp_error *err)
 {
     gp_status st;
+    gp_query query = GP_QUERY_DEFAULTS;
     gp_rows *cursor = NULL;
     const gp_row *row = NULL;
     group g = {.columns = columns};
     gp_sheet_rows rows = {.capacity = capacity};
     GP_GO(gp_alloc((void **)&rows.rows, capacity, sizeof *rows.rows, "the sheet's rows", err));
-    GP_GO(gp_cat_rows_open(cat, NULL, &cursor, err));
+    query.scorer = scorer;
+    GP_GO(gp_cat_rows_open(cat, &query, &cursor, err));
     for (;;) {
         GP_GO(gp_cat_rows_next(cursor, &row, err));
         bool other = !row || !row->prompt || (g.row.prompt && strcmp(g.row.prompt, row->prompt) != 0);

@@ -312,6 +312,23 @@ static void test_imagefolder_and_all(void **state)
     gp_cat_close(cat);
 }
 
+/* Another model was used since the pick: what is exported are the picks, with the scores they were picked by. */
+static void test_scores_of_the_pick(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_table *t = NULL;
+    gp_catalog *cat = candidates_catalog("scorer.db", cats, CATS);
+    put_scorer(cat, "clip/other", put_encoder(cat, "other"));
+    assert_ok(gp_cat_score_put(cat, 1, 1, "clip/other", 5, &err));
+    assert_counts(export_to(cat, at("scorer"), GP_EXPORT_COPY), 3, 0, 0);
+    assert_ok(gp_table_open(at("scorer/picks.csv"), &t, &err));
+    assert_int_equal(gp_table_rows(t), 3);
+    assert_string_equal(cell(t, 0, "score"), "31.25");
+    gp_table_close(t);
+    gp_cat_close(cat);
+}
+
 static void test_nothing_picked(void **state)
 {
     (void)state;
@@ -423,6 +440,7 @@ int main(void)
         cmocka_unit_test(test_csv),
         cmocka_unit_test(test_jsonl),
         cmocka_unit_test(test_imagefolder_and_all),
+        cmocka_unit_test(test_scores_of_the_pick),
         cmocka_unit_test(test_nothing_picked),
         cmocka_unit_test(test_stopped),
         cmocka_unit_test(test_other_disk),
