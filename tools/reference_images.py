@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The drawn pictures of tests/golden/images by Pillow and transformers' Pillow-backed processor: reference.py images --check.
+"""The drawn pictures of tests/golden/images by Pillow and transformers' Pillow-backed processor: reference.py images.
 
 Recomputed and compared with images.json, by CRC-32: pixels after convert("RGB"), after the whole resize, after the crop, and
 the float values, at 224, 336 and 112 pixels.

@@ -52,7 +52,9 @@ def run(root: Path, check: bool) -> int:
         rows = [line.split("\t") for line in (out / "scores.tsv").read_text("utf-8").splitlines()[1:]]
         same = [r[:2] for r in rows] == [list(x) for x in zip(files, prompts)]
         worst = max(abs(float(r[2]) - s) for r, s in zip(rows, scores)) if same else float("inf")
-        away = max(abs(np.load(out / "images.npy") - images[:KEPT]).max(), abs(np.load(out / "texts.npy") - words).max())
+        kept = [np.load(out / f"{name}.npy") for name in ("images", "texts")]
+        same = same and [k.shape for k in kept] == [images[:KEPT].shape, words.shape]
+        away = max(abs(kept[0] - images[:KEPT]).max(), abs(kept[1] - words).max()) if same else float("inf")
         good = same and worst < 1e-3 and away < 1e-5 and json.loads((out / "golden.json").read_text())["weights_sha256"] == sha
         print(f"mini: {len(files)} scores, worst difference {worst:.1e}; embeddings {away:.1e}: {'equal' if good else 'DIFFERENT'}")
         return 0 if good else 1

@@ -196,17 +196,19 @@ static gp_status prompt_from_sidecar(file_job *job, gp_meta *meta, gp_error *err
 static gp_status find_prompt(const add_run *r, file_job *job, const gp_bytes *bytes, gp_error *err)
 {
     gp_chunks chunks = {0};
-    gp_meta meta = {0};
+    gp_meta meta = {0}, side = {0};
     gp_status st = GP_OK;
     GP_GO(gp_image_read_chunks(bytes->data, bytes->size, &chunks, err));
     GP_GO(gp_meta_read(&chunks, &meta, err));
     if (job->row != SIZE_MAX) GP_GO(prompt_from_table(r, job, err));
     if (!job->prompt && meta.found && meta.prompt) GP_GO(prompt_from_metadata(job, &meta, err));
-    if (!job->prompt && !meta.found) GP_GO(prompt_from_sidecar(job, &meta, err));
-    if (meta.negative && !(job->negative = without_null(meta.negative)))
+    if (!job->prompt) GP_GO(prompt_from_sidecar(job, &side, err));
+    const gp_meta *from = meta.found ? &meta : &side; /* a file may have settings and its prompt beside it */
+    if (from->negative && !(job->negative = gp_str_dup(from->negative)))
         GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path));
-    GP_GO(merge_settings(r, job, meta.settings_json, &job->settings, err));
+    GP_GO(merge_settings(r, job, from->settings_json, &job->settings, err));
 out:
+    gp_meta_clear(&side);
     gp_meta_clear(&meta);
     gp_chunks_clear(&chunks);
     return st;

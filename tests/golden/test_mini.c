@@ -90,6 +90,13 @@ static void test_fp32(void **state)
     npy images = npy_load(source_path("tests/golden/mini/images.npy"));
     for (size_t i = 0; i < KEPT; i++) least = fmin(least, cosine(s.images + i * D, (const float *)images.data + i * D));
     npy_free(&images);
+    npy texts = npy_load(source_path("tests/golden/mini/texts.npy"));
+    for (size_t i = 0, k = 0; i < s.n; i++) { /* in order of first appearance: a sample's prompts come in runs */
+        if (i && strcmp(gp_table_cell(s.rows, i, 1), gp_table_cell(s.rows, i - 1, 1)) != 0) k++;
+        least = fmin(least, cosine(s.texts + i * D, (const float *)texts.data + k * D));
+        assert_true(k < texts.shape[0]);
+    }
+    npy_free(&texts);
     printf("fp32: score differs by %.2g at most, cosine %.8f at least\n", worst, least);
     if (worst > 0.01) print_message("are these values of other weights?  python tools/reference.py mini\n");
     assert_true(worst <= 0.01);
