@@ -5,5 +5,9 @@ set -eu
 cd "$(dirname "$0")/.."
 venv=.venv-golden
 [ -x $venv/bin/python ] || python3 -m venv $venv
-$venv/bin/python -m pip install --quiet --disable-pip-version-check -r tools/requirements.txt
-exec $venv/bin/python tools/reference.py all
+if ! cmp -s tools/requirements.txt $venv/requirements.txt; then
+    echo "goldpan: installing the reference packages into $venv (about 3 GB)"
+    $venv/bin/python -m pip install --quiet --disable-pip-version-check -r tools/requirements.txt
+    cp tools/requirements.txt $venv/requirements.txt
+fi
+exec $venv/bin/python tools/reference.py all --check

@@ -2,344 +2,57 @@
 # SPDX-License-Identifier: MIT
 """The reference: golden values of goldpan's tests, made by the stack whose numbers goldpan reproduces.
 
-    python tools/reference.py towers [--out tests/golden/towers] [NAME ...]
-    python tools/reference.py towers --check        compare with what is committed instead of writing
-    python tools/reference.py mini [--check]        the bundled model on the bundled sample (reference_mini.py)
-    python tools/reference.py images                check the drawn pictures (reference_images.py)
-    python tools/reference.py all                   check everything, the tokenizer (reference_tokenizer.py) too
+    python tools/reference.py SET            make a set anew, under tests/golden
+    python tools/reference.py SET --check    make it anew and compare with what is committed: one line, exit 1 if different
+    python tools/reference.py all [--check]  every set
+
+    images   pixels and values of the drawn pictures               Pillow, transformers' Pillow-backed processor
+    tokens   ids of nasty texts, Unicode tables                     transformers, tokenizers, open_clip
+    towers   small models with a trap or two each  [NAME ...]       transformers
+    recipe   the published shapes at full size  [--all] [NAME ...]  transformers
+    mini     the bundled model on the bundled sample                transformers
+    score    CLIP scores of pairs                                   torchmetrics
 
 Only public packages are used (tools/requirements.txt has the exact versions); nothing of goldpan is, so the values
 cannot be tuned to the code.  Everything is deterministic: one thread, no random numbers but splitmix64 of a name.
-
-towers: small CLIP models, each with one or two traps.  Their weights are not shipped: they come from a formula that
-tests/recipe.c has too, value i (0-based, C order) of the tensor NAME being
-
-    seed  = FNV-1a-64(NAME)
-    z     = splitmix64(seed + i)                     u = (z >> 40) / 2^24
-    value = offset + scale * (2u - 1)                in double, then float32, then the file's kind of number
-
-with scale and offset by kind of tensor (scale_offset below).  Written are, for each model, config.json, ids.npy
-[8, context], image_pooled [n, width], image_embeds [n, e], text_pooled [8, width], text_embeds [8, e] (float32), and
-for all models.json: what is special, how the files are written, and what bf16 does to them.  The pictures are a
-formula as well (pixels below).  Each folder is written to disk and read back by transformers' from_pretrained, so that
-the reading of config.json is the reference's too.
+After a change of the bundled weights or the sample: `python tools/reference.py mini`.
 """
 import argparse
-import json
-import math
-import os
+import importlib
 import subprocess
 import sys
-import tempfile
-import warnings
-from pathlib import Path
+import time
+from importlib.metadata import version
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-warnings.filterwarnings("ignore")
-
-import numpy as np  # noqa: E402  (after OMP_NUM_THREADS)
-
-ROOT = Path(__file__).resolve().parents[1]
-MEAN = np.array((0.48145466, 0.4578275, 0.40821073), np.float32)
-STD = np.array((0.26862954, 0.26130258, 0.27577711), np.float32)
+SETS = {"images": "pixels and values of the drawn pictures", "tokens": "ids of nasty texts, Unicode tables",
+        "towers": "small models with a trap or two each", "recipe": "published shapes at full size",
+        "mini": "the bundled model on the bundled sample", "score": "CLIP scores by torchmetrics"}
 
 
-# ---- the recipe: numbers from names -------------------------------------------------------------------------------
-
-def fnv1a64(name: str) -> int:
-    h = 0xCBF29CE484222325
-    for b in name.encode("ascii"):
-        h = ((h ^ b) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
-    return h
-
-
-def stream(name: str, index: np.ndarray) -> np.ndarray:
-    """splitmix64 outputs number `index` of the stream `name`, uint64."""
-    u64 = np.uint64
-    with np.errstate(over="ignore"):
-        s = index.astype(u64) + u64(fnv1a64(name)) + u64(0x9E3779B97F4A7C15)
-        s = (s ^ (s >> u64(30))) * u64(0xBF58476D1CE4E5B9)
-        s = (s ^ (s >> u64(27))) * u64(0x94D049BB133111EB)
-        return s ^ (s >> u64(31))
-
-
-def scale_offset(name: str, shape: tuple) -> tuple:
-    """sqrt(3 / fan in) gives variance 1 / fan in; the gains keep attention sharp and the pictures apart."""
-    if name == "logit_scale":
-        return 0.0, 4.605170185988092
-    norm = "layer_norm" in name or "layrnorm" in name or "layernorm" in name
-    if norm and name.endswith(".weight"):
-        return 0.4, 1.0
-    for end, scale in ((".bias", 0.2), ("token_embedding.weight", 1.5), ("position_embedding.weight", 0.5), ("class_embedding", 0.3)):
-        if name.endswith(end):
-            return scale, 0.0
-    gain = 2.0 if name.endswith("patch_embedding.weight") else 1.6 if name.endswith(("q_proj.weight", "k_proj.weight")) else 1.0
-    return gain * math.sqrt(3.0 / math.prod(shape[1:])), 0.0
-
-
-def tensor(name: str, shape: tuple) -> np.ndarray:
-    scale, offset = scale_offset(name, shape)
-    u = (stream(name, np.arange(math.prod(shape))) >> np.uint64(40)).astype(np.float64) * 2.0**-24
-    return (offset + scale * (2.0 * u - 1.0)).astype(np.float32).reshape(shape)
-
-
-def pixels(side: int, n: int) -> np.ndarray:
-    """uint8 [n, side, side, 3]: cells of one colour, 8 + 8j pixels wide in picture j, with noise of a quarter."""
-    j, y, x, c = np.ogrid[:n, :side, :side, :3]
-    cell = 8 + 8 * j
-    coarse = stream("pixels.cells", ((j * 256 + y // cell) * 256 + x // cell) * 3 + c) >> np.uint64(56)
-    fine = stream("pixels.noise", ((j * 4096 + y) * 4096 + x) * 3 + c) >> np.uint64(56)
-    return ((3 * coarse + fine) >> np.uint64(2)).astype(np.uint8)
-
-
-def planes(u8: np.ndarray) -> np.ndarray:
-    """float32 [n, 3, side, side] as CLIPImageProcessor (Pillow-backed) makes it of pixels of the right size."""
-    f = (u8.astype(np.float64) * (1 / 255)).astype(np.float32)
-    return np.ascontiguousarray(np.moveaxis((f - MEAN) / STD, -1, 1)).astype(np.float32)
-
-
-# ---- towers -------------------------------------------------------------------------------------------------------
-
-TEXT_DEFAULTS = dict(vocab_size=49408, hidden_size=512, intermediate_size=2048, num_hidden_layers=12, num_attention_heads=8,
-                     max_position_embeddings=77, hidden_act="quick_gelu", layer_norm_eps=1e-5, bos_token_id=49406, eos_token_id=49407)
-VISION_DEFAULTS = dict(hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12, num_channels=3,
-                       image_size=224, patch_size=32, hidden_act="quick_gelu", layer_norm_eps=1e-5)
-
-
-def text(width=32, layers=2, heads=2, mlp=None, vocab=300, bos=298, eos=299, context=77, act="quick_gelu", eps=1e-5) -> dict:
-    return dict(vocab_size=vocab, hidden_size=width, intermediate_size=mlp or 4 * width, num_hidden_layers=layers, num_attention_heads=heads,
-                max_position_embeddings=context, hidden_act=act, layer_norm_eps=eps, bos_token_id=bos, eos_token_id=eos)
-
-
-def vision(width=32, layers=2, heads=2, mlp=None, side=112, patch=16, act="quick_gelu", eps=1e-5) -> dict:
-    return dict(hidden_size=width, intermediate_size=mlp or 4 * width, num_hidden_layers=layers, num_attention_heads=heads, num_channels=3,
-                image_size=side, patch_size=patch, hidden_act=act, layer_norm_eps=eps)
-
-
-def model(why, v, t, e, dtype="F32", **how) -> dict:
-    return dict(why=why, vision=v, text=t, e=e, dtype=dtype, how=how)
-
-
-LEGACY = dict(bos=0, eos=2)
-TOWERS = {
-    "plain32": model("patch 32 at 224, head 16, first-eos rule", vision(48, heads=3, side=224, patch=32), text(48, heads=3), 32),
-    "legacy16": model("patch 16, head 32, eos_token_id 2 (first largest id), position_ids tensors of I64 to ignore",
-                      vision(64), text(64, **LEGACY), 48, "F16", position_ids=True),
-    "gelu14-bf16": model("patch 14 at 224 (257 tokens), head 64, gelu, BF16", vision(64, heads=1, side=224, patch=14, act="gelu"),
-                         text(64, heads=1, layers=3, act="gelu"), 40, "BF16"),
-    "wide336": model("336 px in patches of 28, head 80, common space wider than both towers",
-                     vision(80, heads=1, side=336, patch=28), text(32, **LEGACY), 96, "F16"),
-    "head88": model("head 88 (ViT-g), MLP width int(88 * 4.3637), gelu", vision(88, heads=1, mlp=384, patch=14, act="gelu"),
-                    text(64, mlp=150, act="gelu"), 24, "BF16"),
-    "head104": model("head 104 (bigG), MLP width int(104 * 4.9231), gelu", vision(104, heads=1, mlp=512, patch=14, act="gelu"),
-                     text(48, heads=3, act="gelu"), 52, "F16"),
-    "head8": model("head 8, width 24, odd MLP widths", vision(24, heads=3, mlp=37, side=96), text(16, mlp=51), 13),
-    "sharded": model("three files and an index, a block's tensors spread over them", vision(32), text(32), 32, "F16", shards=3),
-    "eos-low": model("eos id 5 is not the largest id", vision(32), text(32, bos=4, eos=5), 32),
-    "defaults": model("config.json without every field that has its default value", vision(96, heads=12, side=224, patch=32),
-                      text(64, heads=8, vocab=310), 512, "F16", defaults=True),
-    "config-dict": model("text_config_dict and vision_config_dict win, also with the fields they do not name",
-                         vision(64, side=224, patch=28), text(32), 32, "F16", config_dict=True),
-    "eps": model("layer_norm_eps 0.1, 20 positions", vision(32, mlp=50, eps=0.1), text(32, mlp=70, eps=0.1, context=20), 16),
-    "deep": model("12 + 8 layers: error growth", vision(32, layers=12), text(32, layers=8), 32, "F16"),
-    "mixed-acts": model("the towers differ in activation, eps and dtype rules", vision(32, act="gelu", eps=1e-6), text(32, act="quick_gelu"), 32, "BF16"),
-    "remainder": model("100 px in patches of 16: the last 4 rows and columns are not seen", vision(32, side=100), text(32), 32),
-    "one-layer": model("one layer and one head in each tower", vision(32, layers=1, heads=1), text(32, layers=1, heads=1), 32),
-    "vision-only": model("CLIPVisionModelWithProjection saved alone: config is the tower's own", vision(48, heads=3), None, 40, "F16"),
-    "text-only": model("CLIPTextModelWithProjection saved alone", None, text(48, heads=3), 40, "F16"),
-}
-
-
-def config_json(m: dict) -> dict:
-    v, t, how = m["vision"], m["text"], m["how"]
-    if not (v and t):
-        name = "Vision" if v else "Text"
-        return {"architectures": [f"CLIP{name}ModelWithProjection"], "model_type": f"clip_{name.lower()}_model", "projection_dim": m["e"], **(v or t)}
-    out = {"architectures": ["CLIPModel"], "model_type": "clip", "projection_dim": m["e"], "logit_scale_init_value": 2.6592}
-    if how.get("defaults"):
-        t = {k: x for k, x in t.items() if x != TEXT_DEFAULTS[k]}
-        v = {k: x for k, x in v.items() if x != VISION_DEFAULTS[k]}
-        out = {"model_type": "clip"}
-    if how.get("config_dict"):  # what the plain configs say is wrong on purpose
-        out |= {"text_config_dict": {k: x for k, x in t.items() if x != TEXT_DEFAULTS[k]},
-                "vision_config_dict": {k: x for k, x in v.items() if x != VISION_DEFAULTS[k]}}
-        t = t | {"num_attention_heads": 4, "hidden_act": "gelu", "layer_norm_eps": 0.5, "eos_token_id": 2}
-        v = v | {"num_attention_heads": 4, "hidden_act": "gelu", "layer_norm_eps": 0.5}
-    return out | {"text_config": {"model_type": "clip_text_model", **t}, "vision_config": {"model_type": "clip_vision_model", **v}}
-
-
-def token_rows(t: dict) -> np.ndarray:
-    """int32 [8, context]: bos, content, eos, eos as padding; row 6 has a second eos early, row 7 none."""
-    legacy, n = t["eos_token_id"] == 2, t["max_position_embeddings"]
-    eos = t["vocab_size"] - 1 if legacy else t["eos_token_id"]
-    bos = t["vocab_size"] - 2 if legacy else t["bos_token_id"]
-    free = [i for i in range(t["vocab_size"]) if i not in (bos, eos)]
-    ids = np.full((8, n), eos, np.int32)
-    for r, length in enumerate((2, 3, 7, n // 2, n - 1, n, 12, n)):
-        ids[r, 0] = bos
-        for j in range(length - 2):
-            ids[r, 1 + j] = free[(10 + 37 * r * r + 91 * j * (r + 1)) % len(free)]
-    ids[6, 5] = eos
-    ids[7, -1] = free[7]
-    return ids
-
-
-def classes(m: dict):
-    import transformers as tf
-    return tf.CLIPModel if m["vision"] and m["text"] else tf.CLIPVisionModelWithProjection if m["vision"] else tf.CLIPTextModelWithProjection
-
-
-def write_folder(folder: Path, m: dict) -> None:
-    """config.json and safetensors of a model, as tests/recipe.c writes them."""
-    import torch
-    from safetensors.torch import save_file
-    (folder / "config.json").write_text(json.dumps(config_json(m), indent=1) + "\n")
-    kind = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}[m["dtype"]]
-    config = classes(m).config_class.from_pretrained(folder)
-    with torch.device("meta"):
-        shapes = {k: tuple(p.shape) for k, p in classes(m)(config).named_parameters()}
-    tensors = {k: torch.from_numpy(np.array(tensor(k, s))).to(kind) for k, s in shapes.items()}
-    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-
-
-def run(m: dict, net, pv, ids) -> dict:
-    import torch
-    out = {}
-    if m["vision"]:
-        pooled = net.vision_model(pixel_values=torch.from_numpy(pv)).pooler_output
-        out |= {"image_pooled": pooled, "image_embeds": net.visual_projection(pooled)}
-    if m["text"]:
-        pooled = net.text_model(input_ids=torch.from_numpy(ids).long()).pooler_output
-        out |= {"text_pooled": pooled, "text_embeds": net.text_projection(pooled)}
-    for k in ("image_embeds", "text_embeds"):
-        if k in out:
-            out[k] = out[k] / out[k].norm(dim=-1, keepdim=True)
-    return {k: x.numpy().astype(np.float32) for k, x in out.items()}
-
-
-def round_to_bf16(net) -> None:
-    """Weights and inputs of every matrix product rounded to bf16, sums in fp32: what goldpan's bf16 is."""
-    import torch
-    for part in net.modules():
-        if isinstance(part, (torch.nn.Linear, torch.nn.Conv2d)):
-            part.weight.data = part.weight.data.bfloat16().float()
-            part.register_forward_pre_hook(lambda _, a: (a[0].bfloat16().float(),))
-
-
-def bf16_guide(gold: dict, low: dict) -> dict:
-    out = {f"min_cosine_{k}": round(float((gold[f"{k}_embeds"].astype(np.float64) * low[f"{k}_embeds"]).sum(-1).min()), 6)
-           for k in ("image", "text") if f"{k}_embeds" in gold}
-    if len(out) == 2:
-        d = abs(100 * (low["image_embeds"] @ low["text_embeds"].T - gold["image_embeds"] @ gold["text_embeds"].T))
-        out |= {"max_score_difference": round(float(d.max()), 4), "mean_score_difference": round(float(d.mean()), 4)}
-    return out
-
-
-def largest_cosine(e: np.ndarray) -> float:
-    c = e.astype(np.float64) @ e.astype(np.float64).T
-    return round(float(c[~np.eye(len(c), dtype=bool)].max()), 4)
-
-
-def make_tower(name: str, m: dict) -> tuple:
-    """-> {file: bytes-like array or dict}, entry of models.json"""
-    import torch
-    torch.set_num_threads(1)
-    torch.set_grad_enabled(False)
-    files, pv, ids = {"config.json": config_json(m)}, None, None
-    entry = {"name": name, "why": m["why"], "dtype": m["dtype"], "shards": m["how"].get("shards", 1), "position_ids": bool(m["how"].get("position_ids"))}
-    if m["vision"]:
-        pv = planes(pixels(m["vision"]["image_size"], 3))
-        entry["images"] = 3
-    if m["text"]:
-        files["ids.npy"] = ids = token_rows(m["text"])
-    with tempfile.TemporaryDirectory() as d:
-        write_folder(Path(d), m)
-        net = classes(m).from_pretrained(d, dtype=torch.float32).eval()
-    gold = run(m, net, pv, ids)
-    round_to_bf16(net)
-    entry["bf16"] = bf16_guide(gold, run(m, net, pv, ids))
-    entry["largest_cosine_between_inputs"] = {k: largest_cosine(gold[k]) for k in gold if k.endswith("embeds")}
-    return files | {f"{k}.npy": x for k, x in gold.items()}, entry
-
-
-def towers(args) -> int:
-    import transformers
-    transformers.logging.disable_progress_bar()
-    wrong, entries = 0, []
-    for name in args.names or TOWERS:
-        files, entry = make_tower(name, TOWERS[name])
-        entries.append(entry)
-        print(f"{name:12s} {entry['largest_cosine_between_inputs']} {entry['bf16']}", file=sys.stderr)
-        for file, value in files.items():
-            path = args.out / name / file
-            if args.check:
-                wrong += not same(path, value)
-            elif file.endswith(".npy"):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                np.save(path, np.ascontiguousarray(value), allow_pickle=False)
-            else:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(json.dumps(value, indent=1) + "\n")
-    if not args.check and not args.names:
-        rows = ",\n  ".join(json.dumps(e) for e in entries)
-        (args.out / "models.json").write_text(f'{{"models": [\n  {rows}\n]}}\n')
-    print(f"{len(entries)} models, {wrong} files differ" if args.check else f"{len(entries)} models written", file=sys.stderr)
-    return 1 if wrong else 0
-
-
-def same(path: Path, value) -> bool:
-    """Equal to what is committed: text and ids exactly, floats within 2e-6 (another processor sums otherwise)."""
-    try:
-        if path.suffix == ".json":
-            ok = json.loads(path.read_text()) == value
-        else:
-            old = np.load(path)
-            ok = old.shape == value.shape and bool((abs(old.astype(np.float64) - value) <= 2e-6 * max(1.0, float(abs(value).max()))).all())
-    except OSError:
-        ok = False
-    if not ok:
-        print(f"differs: {path}", file=sys.stderr)
-    return ok
-
-
-# ---- the other sets -----------------------------------------------------------------------------------------------
-
-def mini(args) -> int:
-    import reference_mini
-    return reference_mini.run(ROOT, args.check)
-
-
-def images(_args) -> int:
-    import reference_images
-    return reference_images.run(ROOT)
-
-
-def check_all(_args) -> int:
+def every_set(args) -> int:
     """Each set by a process of its own, so that one cannot lean on what another has loaded."""
-    here = Path(__file__).resolve().parent
-    runs = [["reference.py", "images"], ["reference_tokenizer.py", "--check"], ["reference.py", "towers", "--check"], ["reference.py", "mini", "--check"]]
-    failed = [r for r in runs if subprocess.run([sys.executable, str(here / r[0]), *r[1:]]).returncode]
-    print(f"golden-check: {len(runs) - len(failed)} of {len(runs)} sets equal")
+    start = time.monotonic()
+    more = ["--check"] if args.check else []
+    failed = [name for name in SETS if subprocess.run([sys.executable, __file__, name, *more]).returncode]
+    packages = ", ".join(f"{p} {version(p)}" for p in ("transformers", "tokenizers", "torch", "torchmetrics", "pillow"))
+    what = "equal to the reference" if args.check else "made"
+    print(f"golden values: {len(SETS) - len(failed)} of {len(SETS)} sets {what} in {time.monotonic() - start:.0f} s ({packages})"
+          + (f"; NOT {what}: {', '.join(failed)}" if failed else ""))
     return 1 if failed else 0
 
 
 def main() -> int:
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    sub = ap.add_subparsers(dest="command", required=True)
-    p = sub.add_parser("towers", help="small models and their embeddings")
-    p.add_argument("names", nargs="*", metavar="NAME", choices=[*TOWERS, []])
-    p.add_argument("--out", type=Path, default=ROOT / "tests" / "golden" / "towers")
-    p.add_argument("--check", action="store_true")
-    p.set_defaults(run=towers)
-    p = sub.add_parser("mini", help="the bundled model on the bundled sample")
-    p.add_argument("--check", action="store_true")
-    p.set_defaults(run=mini)
-    sub.add_parser("images", help="check pixels and values of the drawn pictures").set_defaults(run=images)
-    sub.add_parser("all", help="check everything").set_defaults(run=check_all)
+    sub = ap.add_subparsers(dest="set", required=True)
+    for name, what in (SETS | {"all": "every set"}).items():
+        p = sub.add_parser(name, help=what)
+        p.add_argument("--check", action="store_true", help="compare instead of writing")
+        if name in ("towers", "recipe"):
+            p.add_argument("names", nargs="*", metavar="NAME", help="only these models")
+        if name == "recipe":
+            p.add_argument("--all", action="store_true", help="all five models, as far as memory allows")
     args = ap.parse_args()
-    return args.run(args)
+    return every_set(args) if args.set == "all" else importlib.import_module(f"reference.{args.set}").run(args)
 
 
 if __name__ == "__main__":
