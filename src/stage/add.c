@@ -116,11 +116,6 @@ static void walk_thread(void *user, int index)
 
 /* ------------------------------------------------------------------ reading a file (workers) */
 
-static char *without_null(const char *text)
-{
-    return text ? gp_str_dup(text) : NULL;
-}
-
 /* {"settings of the file": ..., "columns of the table": ...} as one flat object. */
 static gp_status merge_settings(const add_run *r, const file_job *job, const char *from_file, char **out, gp_error *err)
 {
