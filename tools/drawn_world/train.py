@@ -23,7 +23,8 @@ import numpy as np
 from world import Image, after_effect, caption, draw, flawed, sample_scene
 
 SIDE, PATCH, WIDTH, LAYERS, TWIDTH, TLAYERS, EMBED, CONTEXT = 112, 16, 128, 6, 128, 4, 128, 77
-PICK_WEIGHT, BATCH = 0.5, 192
+PICK_WEIGHT, BATCH = 1.5, 192
+HARD_WORDS = ("smiling", "sad", "above", "below", "left of", "right of")
 GROUP = 4        # a scene and three near misses of it: they stay together in a batch
 
 
@@ -187,13 +188,14 @@ def fit(data, out, seconds, start_from=None):
     words = torch.tensor([number[c] for c in captions])      # equal captions share a number
     rng = np.random.default_rng(0 if not start_from else 1)
     held = len(captions) - 2000
-    hard = np.full(held // GROUP, 0.5)                # how far each group's pick is from sure, as last seen
+    # How far each group's pick is from sure, as last seen; before that, faces and "left of" are known to be hard.
+    hard = np.array([0.8 if any(w in captions[g * GROUP] for w in HARD_WORDS) else 0.12 for g in range(held // GROUP)])
     t0, step, seen, B = time.time(), 0, 0, BATCH
     while time.time() - t0 < seconds:
         frac = (time.time() - t0) / seconds
         for g in opt.param_groups:
-            g["lr"] = (7e-4 if start_from else 1.2e-3) * min(1, step / (60 if start_from else 200)) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * frac)))
-        chance = hard + 0.15                          # groups that the net still gets wrong come more often
+            g["lr"] = (4e-4 if start_from else 1.2e-3) * min(1, (step + 1) / (20 if start_from else 200)) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * frac)))
+        chance = hard + 0.04                          # groups that the net still gets wrong come more often
         groups = np.unique(rng.choice(held // GROUP, B // GROUP, p=chance / chance.sum())) * GROUP
         rows = (groups[:, None] + np.arange(GROUP)).ravel()
         p, t = batch(rows)
