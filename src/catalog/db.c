@@ -14,6 +14,7 @@ gp_status gp_db_fail(const gp_catalog *cat, int rc, gp_error *err)
 {
     const char *path = cat->path;
     int os = cat->db ? sqlite3_system_errno(cat->db) : 0;
+    if (rc == SQLITE_IOERR_NOMEM) rc = SQLITE_NOMEM; /* no memory for a file's pages: nothing is wrong with the disk */
     switch (rc & 0xff) {
     case SQLITE_NOMEM: return gp_fail(err, GP_ERR_MEMORY, "out of memory in catalog '%s'", path);
     case SQLITE_NOTADB:

@@ -1,26 +1,41 @@
 # SPDX-License-Identifier: MIT
-"""docs/catalog.md against a real catalog: every query and the Python example run and find something, and every column
-there is stands in the tables of the page, and no other.
-Usage: catalog_doc_test.py <catalog_fill>
+"""docs/catalog.md against two catalogs, one with something of everything (catalog_fill.c) and one that `goldpan run` makes:
+every query and the Python example run and find something, and every column there is stands in the tables of the page,
+and no other.
+Usage: catalog_doc_test.py <catalog_fill> <goldpan>
 """
+import csv
+import glob
 import os
 import re
+import shutil
 import sqlite3
+import struct
 import subprocess
 import sys
 import tempfile
 import unittest
+import zlib
 
 FILL = os.path.abspath(sys.argv.pop(1))
-PAGE = os.path.join(os.environ.get("GOLDPAN_SOURCE", "."), "docs", "catalog.md")
+GOLDPAN = os.path.abspath(sys.argv.pop(1))
+SOURCE = os.environ.get("GOLDPAN_SOURCE", ".")
+PAGE = os.path.join(SOURCE, "docs", "catalog.md")
+TWO_MODELS = "a.model < b.model"  # the query that finds nothing unless two models have scored
 
 
 class CatalogPage(unittest.TestCase):
+    models = 2
+
+    @classmethod
+    def make(cls):
+        subprocess.run([FILL, cls.path], check=True)
+
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory(prefix="goldpan-test-")
         cls.path = os.path.join(cls.folder.name, "catalog.db")
-        subprocess.run([FILL, cls.path], check=True)
+        cls.make()
         cls.db = sqlite3.connect(cls.path)
         with open(PAGE, encoding="utf-8") as file:
             cls.page = file.read()
@@ -38,7 +53,9 @@ class CatalogPage(unittest.TestCase):
         self.assertGreaterEqual(len(queries), 6)
         for query in queries:
             with self.subTest(query=query):
-                self.assertGreater(len(self.db.execute(query).fetchall()), 0)
+                rows = self.db.execute(query).fetchall()
+                if self.models == 2 or TWO_MODELS not in query:
+                    self.assertGreater(len(rows), 0)
 
     def test_python(self):
         examples = self.blocks("python")
@@ -79,6 +96,48 @@ class CatalogPage(unittest.TestCase):
         self.assertEqual(self.db.execute("PRAGMA application_id").fetchone()[0], 0x4750414E)
         said = int(re.search(r"version of this schema: (\d+)", self.page).group(1))
         self.assertEqual(self.db.execute("PRAGMA user_version").fetchone()[0], said)
+
+
+def bare_png():
+    """A grey picture that says nothing of a prompt."""
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    rows = zlib.compress(b"".join(b"\0" + b"\x80" * 32 for _ in range(32)))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 32, 32, 8, 0, 0, 0, 0)) + chunk(b"IDAT", rows) \
+        + chunk(b"IEND", b"")
+
+
+class CatalogOfARun(CatalogPage):
+    """The same page against what the command makes of sample pictures: some with a prompt of their own, some with one
+    from a table, a copy, one without prompt, and one that is no picture."""
+    models = 1
+
+    @classmethod
+    def make(cls):
+        pictures = os.path.join(cls.folder.name, "pictures")
+        os.mkdir(pictures)
+        samples = sorted(glob.glob(os.path.join(SOURCE, "sample", "drawn-world", "food", "*.png")))[:16]
+        for i, sample in enumerate(samples):
+            shutil.copyfile(sample, os.path.join(pictures, "%d.png" % i))
+        shutil.copyfile(samples[0], os.path.join(pictures, "a copy.png"))
+        with open(os.path.join(pictures, "bare.png"), "wb") as file:
+            file.write(bare_png())
+        with open(os.path.join(pictures, "bad.png"), "w", encoding="utf-8") as file:
+            file.write("no picture")
+        table = os.path.join(cls.folder.name, "prompts.csv")
+        with open(table, "w", encoding="utf-8", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(["file", "prompt", "category"])
+            for i in range(4):
+                rows.writerow(["%d.png" % i, "a red fox", "animals"])
+            for i in range(4, 8):
+                rows.writerow(["%d.png" % i, "a brown egg " * 60, "food"])
+        env = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "GOLDPAN_"))}
+        run = subprocess.run(
+            [GOLDPAN, "run", pictures, "--model", os.path.join(SOURCE, "models", "drawn-world-mini"), "--prompts", table,
+             "--catalog", cls.path, "--no-sheet", "--threads", "1"], env=env, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True)
+        assert run.returncode == 3 and "fox" in run.stdout, (run.returncode, run.stderr)
 
 
 if __name__ == "__main__":

@@ -28,10 +28,11 @@ static void images_put(gp_catalog *cat, int64_t *images)
 {
     static const char *const texts[PROMPTS] = {"a red fox", "a blue whale", "a fox and a whale"};
     gp_error err = {0};
-    char path[64], settings[64];
+    char path[64], settings[96];
     for (unsigned i = 0; i < PROMPTS * EACH; i++) {
         snprintf(path, sizeof path, "/pictures/%u.png", i);
-        snprintf(settings, sizeof settings, "{\"sampler\":\"%s\",\"seed\":%u}", i % 2 ? "Euler a" : "DPM++ 2M", i);
+        snprintf(settings, sizeof settings, "{\"sampler\":\"%s\",\"seed\":%u,\"category\":\"sea\"}",
+                 i % 2 ? "Euler a" : "DPM++ 2M", i);
         const char *text = texts[i / EACH];
         gp_cat_prompt prompt = {text, text, "blurry", "a1111: parameters", 2, settings};
         images[i] = image_put(cat, i, path);

@@ -152,6 +152,25 @@ static void test_same_bytes(void **state)
     gp_cat_close(cat);
 }
 
+/* The title is the folder that DIR/.goldpan/catalog.db belongs to, else the catalog's file name. */
+static void test_title(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"outputs/.goldpan/catalog.db", "outputs", "Outputs",
+                                        "more/.goldpan/catalog.db"};
+    gp_error err = {0};
+    gp_hash hash[4];
+    for (size_t i = 0; i < 4; i++) {
+        if (i == 1) folder_remove_tree(at("outputs"));
+        gp_catalog *cat = candidates_catalog(names[i], animals, ANIMALS);
+        assert_ok(sheet(cat, at("title.png"), 0, 8, NULL, &err));
+        hash[i] = file_hash(at("title.png"));
+        gp_cat_close(cat);
+    }
+    assert_memory_equal(&hash[0], &hash[1], sizeof hash[0]);
+    for (size_t i = 2; i < 4; i++) assert_memory_not_equal(&hash[0], &hash[i], sizeof hash[0]);
+}
+
 static void test_unreadable(void **state)
 {
     (void)state;
@@ -271,7 +290,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_where), cmocka_unit_test(test_pick_is_marked), cmocka_unit_test(test_same_bytes),
         cmocka_unit_test(test_unreadable),    cmocka_unit_test(test_limits),         cmocka_unit_test(test_wrong_use),
-        cmocka_unit_test(test_stopped),       cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_stopped),       cmocka_unit_test(test_no_memory),      cmocka_unit_test(test_title),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }
