@@ -63,6 +63,14 @@ typedef struct gp_cat_prompt {
  * *changed may be NULL. */
 gp_status gp_cat_prompt_put(gp_catalog *cat, int64_t image, const gp_cat_prompt *prompt, bool *changed, gp_error *err);
 gp_status gp_cat_has_prompt(gp_catalog *cat, int64_t image, bool *has, gp_error *err);
+/* What is on record of an image's prompt; without one strength is 0 and the texts are NULL. */
+typedef struct gp_cat_kept_prompt {
+    int strength;
+    char *raw, *source, *settings_json; /* owned: gp_cat_kept_prompt_clear */
+    uint64_t paths;                     /* where the image is now */
+} gp_cat_kept_prompt;
+gp_status gp_cat_prompt_get(gp_catalog *cat, int64_t image, gp_cat_kept_prompt *out, gp_error *err);
+void gp_cat_kept_prompt_clear(gp_cat_kept_prompt *prompt);
 
 /* ---- encoders and embeddings.  An encoder is a (weight hash, precision, preprocess id, text rule); the model's name
  * is kept beside it, as it was last opened, for people. */

@@ -4,6 +4,8 @@
  * Precedence: a stronger source (table over metadata over side-car) replaces a weaker one, an equal one replaces too,
  * so that a corrected table can be added again.  The former prompt stays in `prompts` with its embeddings and scores.
  */
+#include "base/mem.h"
+#include "base/str.h"
 #include "catalog/db.h"
 
 static gp_status prompt_id(gp_catalog *cat, const char *text, int64_t *id, gp_error *err)
@@ -66,4 +68,44 @@ gp_status gp_cat_has_prompt(gp_catalog *cat, int64_t image, bool *has, gp_error 
     GP_TRY(gp_q_one(&q, 0, &n, err));
     *has = n > 0;
     return GP_OK;
+}
+
+/* A copy of a column; false when out of memory. */
+static bool copy_column(gp_q *q, int column, char **out)
+{
+    const char *text = gp_q_col_text(q, column);
+    *out = text ? gp_str_dup(text) : NULL;
+    return *out || sqlite3_column_type(q->stmt, column) == SQLITE_NULL;
+}
+
+gp_status gp_cat_prompt_get(gp_catalog *cat, int64_t image, gp_cat_kept_prompt *out, gp_error *err)
+{
+    bool row;
+    gp_cat_kept_prompt kept = {0};
+    gp_q q = gp_q_open(cat, "SELECT (SELECT count(*) FROM paths p WHERE p.image = i.id AND p.missing = 0),"
+                            " ip.strength, ip.raw, ip.source, ip.settings FROM images i"
+                            " LEFT JOIN image_prompts ip ON ip.image = i.id WHERE i.id = ?");
+    gp_q_int(&q, 1, image);
+    GP_TRY(gp_q_step(&q, &row, err));
+    if (row) {
+        kept.paths = (uint64_t)gp_q_col_int(&q, 0);
+        kept.strength = (int)gp_q_col_int(&q, 1);
+        bool copied = copy_column(&q, 2, &kept.raw) && copy_column(&q, 3, &kept.source) &&
+                      copy_column(&q, 4, &kept.settings_json);
+        gp_q_end(&q);
+        if (!copied) {
+            gp_cat_kept_prompt_clear(&kept);
+            return gp_fail(err, GP_ERR_MEMORY, "out of memory for a prompt of catalog '%s'", cat->path);
+        }
+    }
+    *out = kept;
+    return GP_OK;
+}
+
+void gp_cat_kept_prompt_clear(gp_cat_kept_prompt *prompt)
+{
+    gp_mem_free(prompt->settings_json);
+    gp_mem_free(prompt->source);
+    gp_mem_free(prompt->raw);
+    *prompt = (gp_cat_kept_prompt){0};
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Add: walk -> read -> hash, header, metadata, prompt -> catalog.
  * One thread walks, the calling thread asks the catalog which files are new and writes, workers read and parse.  A
- * known file (same path, size and time) is not read again, unless a prompt table is given, which may say something new
- * of it. Prompt precedence: table, then metadata inside the file, then side-car. */
+ * known file (same path, size and time) is read again only if its row of the table or its side-car says something new.
+ * Prompt precedence: table, then metadata inside the file, then side-car. */
 #include "stage/stage.h"
 
 #include "base/clock.h"
@@ -61,14 +61,20 @@ typedef struct add_run {
     bool in_transaction;
 } add_run;
 
+static void forget_prompt(file_job *job)
+{
+    gp_mem_free(job->source);
+    gp_mem_free(job->raw);
+    gp_mem_free(job->prompt);
+    job->source = job->raw = job->prompt = NULL;
+}
+
 static void job_free(file_job *job)
 {
     if (!job) return;
+    forget_prompt(job);
     gp_mem_free(job->settings);
-    gp_mem_free(job->source);
     gp_mem_free(job->negative);
-    gp_mem_free(job->raw);
-    gp_mem_free(job->prompt);
     gp_mem_free(job->problem);
     gp_mem_free(job->path);
     gp_mem_free(job);
@@ -109,35 +115,74 @@ static void walk_thread(void *user, int index)
 {
     (void)index;
     add_run *r = user;
-    gp_status st = gp_walk(r->options->roots, r->options->root_count, on_found, on_problem, r, &r->walk_error);
-    if (r->walk_status == GP_OK && st != GP_ERR_STOPPED) r->walk_status = st;
+    gp_error err = {0};
+    gp_status st = gp_walk(r->options->roots, r->options->root_count, on_found, on_problem, r, &err);
+    if (r->walk_status == GP_OK && st != GP_OK && st != GP_ERR_STOPPED) {
+        r->walk_status = st;
+        r->walk_error = err;
+    }
     gp_queue_close(r->found);
 }
 
 /* ------------------------------------------------------------------ reading a file (workers) */
 
-/* {"settings of the file": ..., "columns of the table": ...} as one flat object. */
+/* The cell of a column that is kept as a setting, else NULL. */
+static const char *extra_cell(const add_run *r, size_t row, size_t column)
+{
+    if (row == SIZE_MAX || column == r->image_column || column == r->prompt_column) return NULL;
+    const char *cell = gp_table_cell(r->table, row, column);
+    return cell && *cell ? cell : NULL;
+}
+
+/* "column":"cell",... of the row's extra columns, each with a comma before it unless it comes first. */
+static void put_extras(const add_run *r, size_t row, bool first, gp_str *s)
+{
+    for (size_t c = 0; r->table && c < gp_table_columns(r->table); c++) {
+        const char *cell = extra_cell(r, row, c);
+        if (!cell) continue;
+        if (!first) gp_str_putc(s, ',');
+        first = false;
+        gp_json_put_string(s, gp_table_column(r->table, c));
+        gp_str_putc(s, ':');
+        gp_json_put_string(s, cell);
+    }
+}
+
+typedef struct own_settings {
+    const add_run *r;
+    size_t row;
+    gp_str *out;
+} own_settings;
+
+/* A setting of the file, unless the table has a column of that name. */
+static bool put_own_setting(void *user, const char *key, const gp_json *value)
+{
+    own_settings *o = user;
+    for (size_t c = 0; o->r->table && c < gp_table_columns(o->r->table); c++)
+        if (extra_cell(o->r, o->row, c) && strcmp(key, gp_table_column(o->r->table, c)) == 0) return true;
+    if (o->out->size > 1) gp_str_putc(o->out, ',');
+    gp_json_put_string(o->out, key);
+    gp_str_putc(o->out, ':');
+    gp_json_write(o->out, value);
+    return true;
+}
+
+/* {"settings of the file": ..., "columns of the table": ...} as one flat object; each name once, the table's wins. */
 static gp_status merge_settings(const add_run *r, const file_job *job, const char *from_file, char **out, gp_error *err)
 {
     gp_str s = GP_STR_INIT;
-    size_t size = from_file ? strlen(from_file) : 0;
+    gp_json *own = NULL;
+    if (from_file) GP_TRY(gp_json_parse(from_file, strlen(from_file), false, 64, &own, err));
     gp_str_putc(&s, '{');
-    if (size > 2) gp_str_add(&s, from_file + 1, size - 2);
-    if (job->row != SIZE_MAX) {
-        for (size_t c = 0; c < gp_table_columns(r->table); c++) {
-            const char *cell = gp_table_cell(r->table, job->row, c);
-            if (c == r->image_column || c == r->prompt_column || !cell || !*cell) continue;
-            if (s.size > 1) gp_str_putc(&s, ',');
-            gp_json_put_string(&s, gp_table_column(r->table, c));
-            gp_str_putc(&s, ':');
-            gp_json_put_string(&s, cell);
-        }
-    }
+    gp_json_each(own, put_own_setting, &(own_settings){r, job->row, &s});
+    put_extras(r, job->row, s.size == 1, &s);
     gp_str_putc(&s, '}');
+    gp_json_free(own);
     *out = gp_str_take(&s);
     return *out ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the settings of '%s'", job->path);
 }
 
+/* A prompt of which nothing is left, such as "<lora:x:1>", is none: the next source may have one. */
 static gp_status set_prompt(file_job *job, const char *raw, bool webui_syntax, int strength, const char *source,
                             gp_error *err)
 {
@@ -146,7 +191,9 @@ static gp_status set_prompt(file_job *job, const char *raw, bool webui_syntax, i
     job->strength = strength;
     if (!job->raw || !job->source)
         return gp_fail(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path);
-    return gp_prompt_clean(raw, webui_syntax, &job->prompt, err);
+    GP_TRY(gp_prompt_clean(raw, webui_syntax, &job->prompt, err));
+    if (!*job->prompt) forget_prompt(job);
+    return GP_OK;
 }
 
 static gp_status prompt_from_table(const add_run *r, file_job *job, gp_error *err)
@@ -235,6 +282,7 @@ static void work_file(void *user, int thread, void *data)
         gp_fail(&job->error, GP_ERR_IO, "%s", job->problem);
     else
         job->ok = read_file(user, job, &job->error) == GP_OK;
+    if (!job->ok) gp_stage_reason(&job->error, job->path);
 }
 
 /* ------------------------------------------------------------------ the calling thread */
@@ -250,18 +298,64 @@ static size_t table_row(add_run *r, const char *path)
     return SIZE_MAX;
 }
 
-/* Is everything known of this file already? */
+/* Is what the file's row says on record already? */
+static gp_status row_is_kept(const add_run *r, const file_job *job, const gp_cat_kept_prompt *kept, bool *same,
+                             gp_error *err)
+{
+    const char *cell = gp_table_cell(r->table, job->row, r->prompt_column), *source = kept->source;
+    *same = false;
+    if (kept->strength != STRENGTH_TABLE || !cell || strcmp(cell, kept->raw) != 0) return GP_OK;
+    if (strncmp(source, "table:", 6) != 0 || strcmp(source + 6, gp_table_name(r->table)) != 0) return GP_OK;
+    gp_str extras = GP_STR_INIT;
+    put_extras(r, job->row, true, &extras);
+    gp_str_putc(&extras, '}'); /* they come last */
+    size_t size = kept->settings_json ? strlen(kept->settings_json) : 0;
+    *same = !extras.failed && size > extras.size && strcmp(kept->settings_json + size - extras.size, extras.data) == 0;
+    bool failed = extras.failed;
+    gp_str_clear(&extras);
+    return failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for the settings of '%s'", job->path) : GP_OK;
+}
+
+/* Does the side-car, if there is one, say what is on record already? */
+static gp_status sidecar_is_kept(const file_job *job, const gp_cat_kept_prompt *kept, bool *same, gp_error *err)
+{
+    file_job probe = {.path = job->path};
+    gp_meta meta = {0};
+    gp_status st = prompt_from_sidecar(&probe, &meta, err);
+    *same = st == GP_OK && (!probe.raw || (kept->paths == 1 && kept->raw && strcmp(probe.raw, kept->raw) == 0 &&
+                                           strcmp(probe.source, kept->source) == 0));
+    gp_meta_clear(&meta);
+    forget_prompt(&probe);
+    return st == GP_ERR_MEMORY ? st : GP_OK; /* one that cannot be read is the file's failure, when that is read */
+}
+
+/* Is everything known of this file already?  Of an image at several paths each path may say something else and the last
+ * one counts, so those are read again wherever there is something to say. */
 static gp_status is_known(add_run *r, const file_job *job, bool *known, gp_error *err)
 {
     int64_t image = 0;
-    bool has_prompt = false;
+    gp_cat_kept_prompt kept = {0};
+    gp_status st = GP_OK;
     *known = false;
     if (job->problem) return GP_OK;
     GP_TRY(gp_cat_path_known(r->cat, job->path, job->size, job->mtime_ns, &image, err));
-    if (image == 0 || job->row != SIZE_MAX) return GP_OK;
-    GP_TRY(gp_cat_has_prompt(r->cat, image, &has_prompt, err));
-    *known = has_prompt; /* without a prompt it is read again: a side-car may have come */
-    return GP_OK;
+    if (image == 0) return GP_OK;
+    GP_TRY(gp_cat_prompt_get(r->cat, image, &kept, err));
+    if (job->row != SIZE_MAX && kept.paths == 1)
+        st = row_is_kept(r, job, &kept, known, err);
+    else if (job->row == SIZE_MAX && kept.strength >= STRENGTH_METADATA)
+        *known = true;
+    else if (job->row == SIZE_MAX)
+        st = sidecar_is_kept(job, &kept, known, err);
+    if (*known && kept.strength == 0) r->report->without_prompt++;
+    gp_cat_kept_prompt_clear(&kept);
+    return st;
+}
+
+static bool tell(add_run *r)
+{
+    const gp_report *n = r->report;
+    return gp_ticker_update(&r->ticker, n->done + n->skipped + n->failed, n->failed);
 }
 
 static gp_status next_file(void *user, void **out, gp_error *err)
@@ -280,7 +374,7 @@ static gp_status next_file(void *user, void **out, gp_error *err)
             return GP_OK;
         }
         r->report->skipped++;
-        gp_ticker_update(&r->ticker, r->report->done + r->report->skipped, r->report->failed);
+        tell(r);
     }
     return r->ticker.stopped ? gp_fail(err, GP_ERR_STOPPED, "stopped") : GP_OK;
 }
@@ -309,7 +403,6 @@ static gp_status write_file(add_run *r, const file_job *job, gp_error *err)
     bool fresh = false;
     GP_TRY(gp_cat_path_known(r->cat, job->path, job->size, job->mtime_ns, &before, err));
     GP_TRY(gp_cat_image_put(r->cat, &image, job->path, job->size, job->mtime_ns, &id, &fresh, err));
-    if (before == 0) GP_TRY(gp_cat_failure_clear(r->cat, id, "score", err)); /* a new place: worth another try */
     if (job->prompt) {
         gp_cat_prompt prompt = {.text = job->prompt,
                                 .raw = job->raw,
@@ -340,8 +433,7 @@ static gp_status take_file(void *user, void *data, gp_error *err)
     r->in_transaction = true;
     GP_GO(write_file(r, job, err));
     if (++r->uncommitted >= FILES_PER_COMMIT) GP_GO(commit(r, err));
-    if (!gp_ticker_update(&r->ticker, r->report->done + r->report->skipped, r->report->failed))
-        st = gp_fail(err, GP_ERR_STOPPED, "stopped");
+    if (!tell(r)) st = gp_fail(err, GP_ERR_STOPPED, "stopped");
 out:
     job_free(job);
     return st;
@@ -390,8 +482,8 @@ gp_status gp_stage_add(gp_catalog *cat, const gp_add_options *options, gp_report
     GP_GO(gp_threads_start(1, walk_thread, &r, &walker, err));
     st = gp_pipe_run(&pipe, &r, err);
     if (st == GP_OK || st == GP_ERR_STOPPED) {
-        gp_status saved = commit(&r, st == GP_OK ? err : NULL);
-        if (st == GP_OK) st = saved;
+        gp_status saved = commit(&r, err);
+        if (saved != GP_OK) st = saved;
     } else {
         gp_cat_rollback(cat);
     }

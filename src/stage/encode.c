@@ -8,6 +8,7 @@
 #include "image/image.h"
 #include "stage/encode_private.h"
 #include "stage/pipe.h"
+#include "stage/stage.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -159,10 +160,10 @@ void gp_picture_job_run(gp_encoder *e, int thread, gp_picture_job *job)
             return;
         }
         p->ok = st == GP_OK;
-        if (p->ok)
-            good++;
-        else
-            snprintf(p->message, sizeof p->message, "%.*s", (int)sizeof p->message - 1, err.message);
+        good += p->ok;
+        if (p->ok) continue;
+        gp_stage_reason(&err, p->path);
+        snprintf(p->message, sizeof p->message, "%.*s", (int)sizeof p->message - 1, err.message);
     }
     if (good == 0) return;
     double start = gp_clock_now();

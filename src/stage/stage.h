@@ -18,6 +18,9 @@ gp_status gp_stage_select(gp_catalog *cat, const char *scorer, const gp_pick_opt
 gp_status gp_stage_run(gp_catalog *cat, const gp_clip *clip, const char *model_name, const gp_run_options *options,
                        gp_run_report *report, gp_error *err);
 
+/* Take the path out of a message that will stand beside it. */
+void gp_stage_reason(gp_error *error, const char *path);
+
 /* Files to embeddings without a catalog: paths [n] -> out [n,d], ok [n]. */
 gp_status gp_stage_embed_files(const gp_clip *clip, const char *const *paths, size_t n, const gp_embed_options *options,
                                float *out, bool *ok, gp_report *report, gp_error *err);
