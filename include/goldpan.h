@@ -125,11 +125,12 @@ typedef struct gp_progress {
 typedef bool (*gp_progress_fn)(void *user, const gp_progress *progress);
 
 /* Counts of a stage.  A bad file is counted here and kept in the catalog's
- * list of failures; it is not an error of the call. */
+ * list of failures; it is not an error of the call.  Filled also when the call
+ * was stopped or failed: what was done until then. */
 typedef struct gp_report {
     uint64_t done;    /* items that this call worked on */
     uint64_t skipped; /* items that already had their result */
-    uint64_t failed;  /* items that could not be worked on */
+    uint64_t failed;  /* items that could not be worked on, now or in an earlier call */
     uint64_t without_prompt; /* images for which no prompt is known */
     uint64_t duplicates;     /* paths whose content was already known */
     uint64_t rows_without_image; /* rows of the prompt table whose file was not found */
@@ -202,7 +203,7 @@ GP_API GP_MUST gp_status gp_rows_next(gp_rows *rows, const gp_row **row, gp_erro
 GP_API void gp_rows_close(gp_rows *rows);
 
 typedef struct gp_failure {
-    const char *path, *stage, *message; /* borrowed until the callback returns */
+    const char *path, *stage, *message; /* borrowed until the callback returns; the message does not repeat the path */
 } gp_failure;
 /* Visit the failures on record, in order of path.  The callback returns false to end early. */
 GP_API GP_MUST gp_status gp_catalog_failures(gp_catalog *catalog, bool (*visit)(void *user, const gp_failure *failure),
@@ -336,7 +337,8 @@ typedef struct gp_pick_options {
 } gp_pick_options;
 #define GP_PICK_DEFAULTS {sizeof(gp_pick_options), 1, 0, false, 0.0}
 /* Choose, and record the choice in place of the one before.  Ties go to the
- * smaller content hash.  model NULL: by the scorer used last. */
+ * smaller content hash.  model NULL: by the scorer used last.  Errors: NOT_FOUND
+ * (nothing is scored, or nothing by this model). */
 GP_API GP_MUST gp_status gp_pick(gp_catalog *catalog, const gp_model *model, const gp_pick_options *options,
                                  gp_report *report, gp_error *err);
 
@@ -378,7 +380,7 @@ typedef struct gp_run_options {
 typedef struct gp_run_report {
     gp_report add, score, pick, sheet;
 } gp_run_report;
-/* Everything: add, score, pick, sheet. */
+/* Everything: add, score, pick, sheet (when something is picked). */
 GP_API GP_MUST gp_status gp_run(gp_catalog *catalog, const gp_model *model, const gp_run_options *options,
                                 gp_run_report *report, gp_error *err);
 

@@ -11,8 +11,9 @@ struct gp_model {
 };
 
 /* Copy the caller's options over the defaults already in `into` [size]; the caller's struct begins with its own size
- * and may be older (shorter) or newer (longer); NULL: the defaults stay. */
-void gp_api_options(void *into, size_t size, const void *given);
+ * and may be older (shorter) or newer (longer); NULL: the defaults stay.  A size of 0 is a struct that was not
+ * initialised: USAGE. */
+gp_status gp_api_options(void *into, size_t size, const void *given, gp_error *err);
 
 /* GP_ERR_USAGE naming the argument, if it is NULL. */
 #define API_NEEDS(argument)                                                                                            \

@@ -41,7 +41,7 @@ gp_status gp_rows_open(gp_catalog *catalog, const gp_query *query, gp_rows **out
     gp_query q = GP_QUERY_DEFAULTS;
     API_NEEDS(catalog);
     API_NEEDS(out);
-    gp_api_options(&q, sizeof q, query);
+    GP_TRY(gp_api_options(&q, sizeof q, query, err));
     return gp_cat_rows_open(catalog, &q, out, err);
 }
 

@@ -40,10 +40,13 @@ void gp_free(void *memory)
     gp_mem_free(memory);
 }
 
-void gp_api_options(void *into, size_t size, const void *given)
+gp_status gp_api_options(void *into, size_t size, const void *given, gp_error *err)
 {
     size_t theirs;
-    if (!given) return;
+    if (!given) return GP_OK;
     memcpy(&theirs, given, sizeof theirs);
+    if (theirs < sizeof theirs)
+        return gp_fail(err, GP_ERR_USAGE, "options without their size: begin with the GP_..._DEFAULTS initialiser");
     memcpy(into, given, theirs < size ? theirs : size);
+    return GP_OK;
 }

@@ -70,7 +70,7 @@ gp_status gp_model_open(const char *name, const gp_model_options *options, gp_mo
     char *folder = NULL;
     gp_status st = GP_OK;
     API_NEEDS(out);
-    gp_api_options(&o, sizeof o, options);
+    GP_TRY(gp_api_options(&o, sizeof o, options, err));
     GP_TRY(gp_model_find(name, o.revision, &folder, err));
     gp_model *model = gp_mem_zero(1, sizeof *model);
     char *absolute = gp_path_absolute(name);
@@ -112,7 +112,7 @@ gp_status gp_model_fetch(const char *name, const gp_fetch_options *options, char
     gp_fetch_options o = GP_FETCH_DEFAULTS;
     char *where = NULL;
     API_NEEDS(name);
-    gp_api_options(&o, sizeof o, options);
+    GP_TRY(gp_api_options(&o, sizeof o, options, err));
     if (!gp_hub_name_valid(name))
         return gp_fail(err, GP_ERR_USAGE, "'%s' is not a model's name, such as openai/clip-vit-base-patch32", name);
     GP_TRY(gp_hub_fetch(name, &o, &where, err));

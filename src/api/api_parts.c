@@ -117,7 +117,7 @@ gp_status gp_embed_files(const gp_model *model, const char *const *paths, size_t
     API_NEEDS(paths);
     API_NEEDS(out);
     API_NEEDS(ok);
-    gp_api_options(&o, sizeof o, options);
+    GP_TRY(gp_api_options(&o, sizeof o, options, err));
     return gp_stage_embed_files(model->clip, paths, n, &o, out, ok, report, err);
 }
 

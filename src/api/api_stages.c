@@ -11,7 +11,7 @@ gp_status gp_add(gp_catalog *catalog, const gp_add_options *options, gp_report *
 {
     gp_add_options o = GP_ADD_DEFAULTS;
     API_NEEDS(catalog);
-    gp_api_options(&o, sizeof o, options);
+    GP_TRY(gp_api_options(&o, sizeof o, options, err));
     if (!o.roots || !o.root_count) return gp_fail(err, GP_ERR_USAGE, "no file or folder to add");
     return gp_stage_add(catalog, &o, report, err);
 }
@@ -22,7 +22,7 @@ gp_status gp_score(gp_catalog *catalog, const gp_model *model, const gp_score_op
     gp_score_options o = GP_SCORE_DEFAULTS;
     API_NEEDS(catalog);
     API_NEEDS(model);
-    gp_api_options(&o, sizeof o, options);
+    GP_TRY(gp_api_options(&o, sizeof o, options, err));
     return gp_stage_score(catalog, model->clip, model->name, &o, report, err);
 }
 
@@ -32,7 +32,7 @@ gp_status gp_pick(gp_catalog *catalog, const gp_model *model, const gp_pick_opti
     gp_pick_options o = GP_PICK_DEFAULTS;
     char scorer[512];
     API_NEEDS(catalog);
-    gp_api_options(&o, sizeof o, options);
+    GP_TRY(gp_api_options(&o, sizeof o, options, err));
     if (model) gp_stage_scorer_id(model->clip, scorer, sizeof scorer);
     return gp_stage_select(catalog, model ? scorer : NULL, &o, report, err);
 }
@@ -41,7 +41,7 @@ gp_status gp_export(gp_catalog *catalog, const gp_export_options *options, gp_re
 {
     gp_export_options o = GP_EXPORT_DEFAULTS;
     API_NEEDS(catalog);
-    gp_api_options(&o, sizeof o, options);
+    GP_TRY(gp_api_options(&o, sizeof o, options, err));
     if (!o.folder) return gp_fail(err, GP_ERR_USAGE, "no folder to export to");
     return gp_report_export(catalog, &o, report, err);
 }
@@ -50,7 +50,7 @@ gp_status gp_sheet(gp_catalog *catalog, const gp_sheet_options *options, gp_repo
 {
     gp_sheet_options o = GP_SHEET_DEFAULTS;
     API_NEEDS(catalog);
-    gp_api_options(&o, sizeof o, options);
+    GP_TRY(gp_api_options(&o, sizeof o, options, err));
     if (!o.file) return gp_fail(err, GP_ERR_USAGE, "no file for the sheet");
     return gp_report_sheet(catalog, &o, report, err);
 }
@@ -61,7 +61,9 @@ gp_status gp_run(gp_catalog *catalog, const gp_model *model, const gp_run_option
     gp_run_options o = GP_RUN_DEFAULTS;
     API_NEEDS(catalog);
     API_NEEDS(model);
-    gp_api_options(&o, sizeof o, options);
+    GP_TRY(gp_api_options(&o, sizeof o, options, err));
+    if (!o.add.size || !o.score.size || !o.pick.size || !o.sheet.size)
+        return gp_fail(err, GP_ERR_USAGE, "options without their size: begin with GP_RUN_DEFAULTS");
     if (!o.add.roots || !o.add.root_count) return gp_fail(err, GP_ERR_USAGE, "no file or folder to add");
     return gp_stage_run(catalog, model->clip, model->name, &o, report, err);
 }

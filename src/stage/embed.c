@@ -81,12 +81,14 @@ gp_status gp_stage_embed_files(const gp_clip *clip, const char *const *paths, si
     gp_report counts = {0};
     embed_run r = {.options = options, .paths = paths, .n = n, .out = out, .ok = ok, .report = &counts};
     gp_ticker_init(&r.ticker, "embed", n, options->progress, options->user);
+    memset(ok, 0, n * sizeof *ok); /* should it stop early */
     gp_status st = gp_encoder_open(clip, options->threads, (size_t)(options->batch > 0 ? options->batch : 0),
                                    options->max_pixels, &r.encoder, err);
     if (st == GP_OK && gp_encoder_batch(r.encoder) == 0)
         st = gp_fail(err, GP_ERR_UNSUPPORTED, "the model has no image tower");
     if (st == GP_OK) {
         size_t window = (size_t)gp_encoder_threads(r.encoder) * 2;
+        memset(out, 0, n * gp_encoder_dims(r.encoder) * sizeof *out);
         gp_pipe pipe = {.threads = gp_encoder_threads(r.encoder),
                         .window = window,
                         .next = next_batch,
@@ -102,11 +104,18 @@ gp_status gp_stage_embed_files(const gp_clip *clip, const char *const *paths, si
     return st;
 }
 
+/* No more threads than things to encode: each one costs a worker's memory. */
+static int at_most(int threads, size_t n)
+{
+    threads = gp_pipe_threads(threads);
+    return (size_t)threads <= n ? threads : n ? (int)n : 1;
+}
+
 gp_status gp_stage_embed_texts(const gp_clip *clip, const char *const *texts, size_t n, int threads, float *out,
                                uint32_t *tokens, bool *truncated, gp_error *err)
 {
     gp_encoder *encoder = NULL;
-    GP_TRY(gp_encoder_open(clip, threads, 1, 0, &encoder, err));
+    GP_TRY(gp_encoder_open(clip, at_most(threads, n), 1, 0, &encoder, err));
     gp_status st = gp_encoder_texts(encoder, texts, n, out, tokens, truncated, NULL, err);
     gp_encoder_close(encoder);
     return st;
@@ -116,7 +125,7 @@ gp_status gp_stage_encode_planes(const gp_clip *clip, const float *planes, size_
                                  gp_error *err)
 {
     gp_encoder *encoder = NULL;
-    GP_TRY(gp_encoder_open(clip, threads, 0, 0, &encoder, err));
+    GP_TRY(gp_encoder_open(clip, at_most(threads, n), 0, 0, &encoder, err));
     gp_status st = gp_encoder_planes(encoder, planes, n, out, err);
     gp_encoder_close(encoder);
     return st;

@@ -83,7 +83,8 @@ static gp_status loop(state *s, gp_error *err)
     gp_status result = GP_OK;
     while (!s->ended || s->taken < s->made) {
         gp_status st = fill(s, err);
-        if (st == GP_OK && s->taken < s->made) st = drain(s, result == GP_OK ? err : NULL);
+        /* the message is of what counts: a failure outdoes a stop, the first failure outdoes the others */
+        if (st == GP_OK && s->taken < s->made) st = drain(s, s->failed ? NULL : err);
         if (st == GP_OK) continue;
         s->ended = true;
         if (st != GP_ERR_STOPPED) s->failed = true;

@@ -17,7 +17,7 @@ gp_status gp_stage_run(gp_catalog *cat, const gp_clip *clip, const char *model_n
     GP_GO(gp_stage_add(cat, &options->add, &counts.add, err));
     GP_GO(gp_stage_score(cat, clip, model_name, &options->score, &counts.score, err));
     GP_GO(gp_stage_select(cat, NULL, &options->pick, &counts.pick, err));
-    if (options->sheet.file) GP_GO(gp_report_sheet(cat, &options->sheet, &counts.sheet, err));
+    if (options->sheet.file && counts.pick.done) GP_GO(gp_report_sheet(cat, &options->sheet, &counts.sheet, err));
 out:
     if (report) *report = counts; /* also after a stop: what was done so far */
     return st;

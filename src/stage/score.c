@@ -16,7 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PAGE              4096 /* rows of missing work read at once */
+#define PAGE              4096 /* images without embedding read at once */
+#define TEXTS_PER_COMMIT  512  /* enough to pack by length, few enough to lose */
 #define SCORES_PER_COMMIT 4096
 #define TEXT_RULE         "clip-bpe/cut-keeps-end"
 
@@ -45,7 +46,7 @@ static gp_status score_prompts(score_run *r, gp_error *err)
         uint32_t *tokens = NULL;
         bool *truncated = NULL;
         gp_status st = GP_OK;
-        GP_GO(gp_cat_prompts_todo(r->cat, r->encoder_id, after, PAGE, &todo, err));
+        GP_GO(gp_cat_prompts_todo(r->cat, r->encoder_id, after, TEXTS_PER_COMMIT, &todo, err));
         if (todo.count == 0) goto out;
         after = todo.ids[todo.count - 1];
         GP_GO(gp_alloc((void **)&vectors, todo.count * d, sizeof *vectors, "prompt embeddings", err));
@@ -176,7 +177,7 @@ typedef struct pair_run {
     gp_catalog *cat;
     const gp_scorer *scorer;
     const char *scorer_id;
-    uint64_t since_commit;
+    uint64_t count;
     gp_status status;
     gp_error error;
 } pair_run;
@@ -187,24 +188,25 @@ static bool score_pair(void *user, int64_t image, int64_t prompt, const float *i
     pair_run *p = user;
     double value = p->scorer->score(image_vector, text_vector, d);
     p->status = gp_cat_score_put(p->cat, image, prompt, p->scorer_id, value, &p->error);
-    return p->status == GP_OK && ++p->since_commit < SCORES_PER_COMMIT;
+    if (p->status == GP_OK && ++p->count % SCORES_PER_COMMIT == 0) {
+        p->status = gp_cat_commit(p->cat, &p->error);
+        if (p->status == GP_OK) p->status = gp_cat_begin(p->cat, &p->error);
+    }
+    return p->status == GP_OK;
 }
 
-/* A page of pairs a transaction, until none is left. */
 static gp_status score_pairs(gp_catalog *cat, const gp_scorer *scorer, const char *scorer_id, int64_t encoder,
                              gp_error *err)
 {
-    for (;;) {
-        pair_run p = {.cat = cat, .scorer = scorer, .scorer_id = scorer_id};
-        gp_status st = GP_OK;
-        GP_GO(gp_cat_begin(cat, err));
-        GP_GO(gp_cat_pairs_todo(cat, scorer_id, encoder, score_pair, &p, err));
-        if (p.status != GP_OK) GP_GO(gp_fail(err, p.status, "%s", p.error.message));
-        GP_GO(gp_cat_commit(cat, err));
-    out:
-        if (st != GP_OK) gp_cat_rollback(cat);
-        if (st != GP_OK || p.since_commit < SCORES_PER_COMMIT) return st;
-    }
+    pair_run p = {.cat = cat, .scorer = scorer, .scorer_id = scorer_id};
+    gp_status st = GP_OK;
+    GP_GO(gp_cat_begin(cat, err));
+    GP_GO(gp_cat_pairs_todo(cat, scorer_id, encoder, score_pair, &p, err));
+    if (p.status != GP_OK) GP_GO(gp_fail(err, p.status, "%s", p.error.message));
+    GP_GO(gp_cat_commit(cat, err));
+out:
+    if (st != GP_OK) gp_cat_rollback(cat);
+    return st;
 }
 
 /* ------------------------------------------------------------------ the stage */
@@ -247,18 +249,20 @@ gp_status gp_stage_score(gp_catalog *cat, const gp_clip *clip, const char *model
                             .name = clip_score->name,
                             .scale = clip_score->scale,
                             .higher_better = clip_score->higher_better};
-    uint64_t todo = 0;
+    uint64_t todo = 0, with_failed = 0;
     gp_status st = GP_OK;
     GP_GO(begin(&r, clip, model_name, &scorer, err));
     GP_GO(gp_cat_images_todo_count(cat, r.encoder_id, r.retry_failed, &todo, &counts.skipped, err));
+    GP_GO(gp_cat_images_todo_count(cat, r.encoder_id, true, &with_failed, &counts.skipped, err));
     gp_ticker_init(&r.ticker, "score", todo, options->progress, options->user);
     GP_GO(gp_encoder_open(clip, options->threads, (size_t)(options->batch > 0 ? options->batch : 0),
                           options->max_pixels, &r.encoder, err));
     GP_GO(score_prompts(&r, err));
     gp_status images = score_images(&r, err); /* stopped: score what there is before saying so */
     if (images != GP_OK && images != GP_ERR_STOPPED) GP_GO(images);
-    GP_GO(score_pairs(cat, clip_score, scorer_id, r.encoder_id, images == GP_OK ? err : NULL));
+    GP_GO(score_pairs(cat, clip_score, scorer_id, r.encoder_id, err));
     st = images;
+    counts.failed += with_failed - todo; /* those that failed before and were not tried again */
     gp_ticker_finish(&r.ticker);
     gp_counts all = {0};
     if (gp_cat_counts(cat, &all, NULL) == GP_OK) counts.without_prompt = all.images - all.images_with_prompt;

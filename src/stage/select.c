@@ -19,7 +19,22 @@ static char *rule_text(const gp_pick_options *o)
     return gp_str_take(&s);
 }
 
-gp_status gp_stage_select(gp_catalog *cat, const char *scorer, const gp_pick_options *options, gp_report *report,
+/* The scorer to pick by: the wanted one if it has scored anything (else the picks of another would be lost for
+ * nothing), or the one used last.  Owns: *out. */
+static gp_status find_scorer(gp_catalog *cat, const char *wanted, char **out, gp_error *err)
+{
+    char *model = NULL;
+    if (!wanted) return gp_cat_scorer_last(cat, out, err);
+    gp_status st = gp_cat_scorer_model(cat, wanted, &model, err);
+    gp_mem_free(model);
+    if (st == GP_ERR_NOT_FOUND)
+        return gp_fail(err, st, "nothing is scored by this model yet in catalog '%s'", gp_cat_path(cat));
+    GP_TRY(st);
+    *out = gp_str_dup(wanted);
+    return *out ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the picks");
+}
+
+gp_status gp_stage_select(gp_catalog *cat, const char *wanted, const gp_pick_options *options, gp_report *report,
                           gp_error *err)
 {
     double start = gp_clock_now();
@@ -29,11 +44,10 @@ gp_status gp_stage_select(gp_catalog *cat, const char *scorer, const gp_pick_opt
     uint32_t *rank = NULL, *ranks = NULL; /* [n], [picked] */
     bool *chosen = NULL;                  /* [n] */
     int64_t *images = NULL;               /* [picked] */
-    char *last = NULL, *rule = NULL;
+    char *scorer = NULL, *rule = NULL;
     size_t n = 0, picked = 0;
     gp_status st = GP_OK;
-    if (!scorer) GP_GO(gp_cat_scorer_last(cat, &last, err));
-    if (!scorer) scorer = last;
+    GP_GO(find_scorer(cat, wanted, &scorer, err));
     GP_GO(gp_cat_candidates(cat, scorer, &rows, &n, err));
     GP_GO(gp_alloc((void **)&candidates, n, sizeof *candidates, "candidates", err));
     GP_GO(gp_alloc((void **)&rank, n, sizeof *rank, "candidates", err));
@@ -57,7 +71,7 @@ gp_status gp_stage_select(gp_catalog *cat, const char *scorer, const gp_pick_opt
     counts.skipped = n - picked;
 out:
     gp_mem_free(rule);
-    gp_mem_free(last);
+    gp_mem_free(scorer);
     gp_mem_free(ranks);
     gp_mem_free(images);
     gp_mem_free(chosen);
@@ -65,6 +79,6 @@ out:
     gp_mem_free(candidates);
     gp_mem_free(rows);
     counts.seconds = gp_clock_now() - start;
-    if (report && st == GP_OK) *report = counts;
+    if (report) *report = counts;
     return st;
 }
