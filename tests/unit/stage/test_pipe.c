@@ -118,6 +118,32 @@ static void test_failures(void **state)
     assert_int_equal(gp_mem_live(), before);
 }
 
+/* A failure among the jobs that a stop lets finish is what the pipe returns, in status and in message. */
+static void test_failure_after_stop(void **state)
+{
+    (void)state;
+    int64_t before = gp_mem_live();
+    bench b = {.jobs = 100, .stop_after = 20, .fail_take = 20};
+    gp_error err = {0};
+    assert_int_equal(run(&b, 4, 8, &err), GP_ERR_IO);
+    assert_int_equal(err.status, GP_ERR_IO);
+    assert_string_equal(err.message, "take failed");
+    assert_int_equal(b.taken, 20);
+    assert_int_equal(gp_mem_live(), before);
+}
+
+/* (That threads start together or not at all is tested in base.) */
+static void test_threads_that_do_not_start(void **state)
+{
+    (void)state;
+    int64_t before = gp_mem_live();
+    bench b = {.jobs = 100};
+    gp_error err = {0};
+    assert_int_equal(run(&b, 0, 4, &err), GP_ERR_USAGE);
+    assert_int_equal(b.made, 0);
+    assert_int_equal(gp_mem_live(), before);
+}
+
 static void test_no_memory(void **state)
 {
     (void)state;
@@ -141,6 +167,8 @@ int main(void)
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_stop_finishes_what_is_under_way),
         cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_failure_after_stop),
+        cmocka_unit_test(test_threads_that_do_not_start),
         cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

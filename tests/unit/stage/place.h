@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT
+ * A folder of small pictures and a catalog beside it, for tests of whole stages through goldpan.h. */
+#ifndef GP_TESTS_STAGE_PLACE_H
+#define GP_TESTS_STAGE_PLACE_H
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "base/str.h"
+#include "image/image.h"
+#include "support.h"
+
+#include <sys/stat.h>
+
+typedef struct place {
+    char root[64], pictures[96], catalog[96];
+} place;
+
+static gp_model *model; /* the bundled one, opened once: open_model, close_model */
+
+static inline void place_make(place *p)
+{
+    strcpy(p->root, "/tmp/goldpan-stage-XXXXXX");
+    assert_non_null(mkdtemp(p->root));
+    snprintf(p->pictures, sizeof p->pictures, "%s/pictures", p->root);
+    snprintf(p->catalog, sizeof p->catalog, "%s/catalog.db", p->root);
+    mkdir(p->pictures, 0755);
+}
+
+static inline void place_remove(const place *p)
+{
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf '%s'", p->root);
+    assert_int_equal(system(command), 0);
+}
+
+static inline const char *in(const place *p, const char *name)
+{
+    static char buffers[4][256];
+    static int turn;
+    char *out = buffers[turn++ & 3];
+    snprintf(out, sizeof buffers[0], "%s/%s", p->pictures, name);
+    return out;
+}
+
+static inline void put_bytes(const char *path, const void *bytes, size_t size)
+{
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(bytes, 1, size, f), size);
+    assert_int_equal(fclose(f), 0);
+}
+
+static inline void put_text(const char *path, const char *text)
+{
+    put_bytes(path, text, strlen(text));
+}
+
+/* A picture of its own, told by `seed`, and (unless NULL) its prompt beside it. */
+static inline void put_picture(const place *p, const char *name, uint64_t seed, const char *prompt)
+{
+    enum { SIDE = 48 };
+    uint8_t rgb[SIDE * SIDE * 3];
+    gp_error err = {0};
+    for (size_t i = 0; i < sizeof rgb; i++) rgb[i] = (uint8_t)(gp_rng_at(seed, i / 97) >> 56);
+    assert_ok(gp_image_write_png(in(p, name), rgb, SIDE, SIDE, &err));
+    if (!prompt) return;
+    char side[256];
+    snprintf(side, sizeof side, "%s", in(p, name));
+    strcpy(strrchr(side, '.'), ".txt");
+    put_text(side, prompt);
+}
+
+static inline void put_many(const place *p, size_t n)
+{
+    static const char *const prompts[] = {"a red cat", "two blue cars", "a house on a beach", "three eggs"};
+    for (size_t i = 0; i < n; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%03zu.png", i);
+        put_picture(p, name, i + 1, prompts[i % 4]);
+    }
+}
+
+typedef struct plan {
+    int threads, batch;
+    const char *prompts;
+    uint64_t max_pixels;
+    gp_progress_fn progress;
+    void *user;
+    bool only_score; /* progress of score alone */
+} plan;
+
+static inline gp_status run_plan(const place *p, const plan *how, gp_run_report *report, gp_error *err)
+{
+    gp_catalog *cat = NULL;
+    gp_run_options o = GP_RUN_DEFAULTS;
+    const char *roots[] = {p->pictures};
+    o.add.roots = roots, o.add.root_count = 1;
+    if (how) {
+        o.add.prompts = how->prompts;
+        o.add.threads = o.score.threads = how->threads;
+        o.score.batch = how->batch;
+        if (how->max_pixels) o.add.max_pixels = o.score.max_pixels = how->max_pixels;
+        o.add.progress = how->only_score ? NULL : how->progress;
+        o.score.progress = how->progress;
+        o.add.user = o.score.user = how->user;
+    }
+    gp_status st = gp_catalog_open(p->catalog, GP_CATALOG_CREATE, &cat, err);
+    if (st == GP_OK) st = gp_run(cat, model, &o, report, err);
+    gp_catalog_close(cat);
+    return st;
+}
+
+/* All rows in order of path: name, prompt, source, score to the last bit, rank, pick, failure. */
+static inline char *dump(const place *p)
+{
+    gp_catalog *cat = NULL;
+    gp_rows *rows = NULL;
+    const gp_row *row = NULL;
+    gp_query q = GP_QUERY_DEFAULTS;
+    gp_str s = GP_STR_INIT;
+    gp_error err = {0};
+    q.order = GP_ORDER_PATH;
+    assert_ok(gp_catalog_open(p->catalog, GP_CATALOG_READONLY, &cat, &err));
+    assert_ok(gp_rows_open(cat, &q, &rows, &err));
+    for (;;) {
+        assert_ok(gp_rows_next(rows, &row, &err));
+        if (!row) break;
+        gp_str_printf(&s, "%s|%s|%s|%d|%a|%u/%u|%d|%s\n", gp_path_base(row->path), row->prompt ? row->prompt : "-",
+                      row->prompt_source ? row->prompt_source : "-", row->has_score, row->score, row->rank,
+                      row->candidates, row->picked, row->failure ? row->failure : "-");
+    }
+    gp_rows_close(rows);
+    gp_catalog_close(cat);
+    return gp_str_take(&s);
+}
+
+static inline gp_counts counts_of(const place *p)
+{
+    gp_catalog *cat = NULL;
+    gp_counts counts = {0};
+    gp_error err = {0};
+    assert_ok(gp_catalog_open(p->catalog, GP_CATALOG_READONLY, &cat, &err));
+    assert_ok(gp_catalog_counts(cat, &counts, &err));
+    gp_catalog_close(cat);
+    return counts;
+}
+
+static inline int open_model(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    return gp_model_open(source_path("models/drawn-world-mini"), NULL, &model, &err) == GP_OK ? 0 : -1;
+}
+
+static inline int close_model(void **state)
+{
+    (void)state;
+    gp_model_close(model);
+    return 0;
+}
+
+#endif

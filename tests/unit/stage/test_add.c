@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT
+ * Add: where a prompt comes from and what outdoes what, what is read again and what is not, what is said of bad files.
+ */
+#include "place.h"
+
+#include <fcntl.h>
+#include <zlib.h>
+
+static gp_status add(const place *p, const char *table, gp_report *report, gp_error *err)
+{
+    gp_catalog *cat = NULL;
+    gp_add_options o = GP_ADD_DEFAULTS;
+    const char *roots[] = {p->pictures};
+    o.roots = roots, o.root_count = 1, o.prompts = table, o.threads = 2;
+    gp_status st = gp_catalog_open(p->catalog, GP_CATALOG_CREATE, &cat, err);
+    if (st == GP_OK) st = gp_add(cat, &o, report, err);
+    gp_catalog_close(cat);
+    return st;
+}
+
+/* "prompt|source|settings" of one picture; "-" for what it lacks. */
+static const char *record(const place *p, const char *name)
+{
+    static char text[1000];
+    gp_catalog *cat = NULL;
+    gp_rows *rows = NULL;
+    const gp_row *row = NULL;
+    gp_query q = GP_QUERY_DEFAULTS;
+    gp_error err = {0};
+    q.path = in(p, name);
+    assert_ok(gp_catalog_open(p->catalog, GP_CATALOG_READONLY, &cat, &err));
+    assert_ok(gp_rows_open(cat, &q, &rows, &err));
+    assert_ok(gp_rows_next(rows, &row, &err));
+    assert_non_null(row);
+    snprintf(text, sizeof text, "%s|%s|%s", row->prompt ? row->prompt : "-",
+             row->prompt_source ? row->prompt_source : "-", row->settings_json ? row->settings_json : "-");
+    gp_rows_close(rows);
+    gp_catalog_close(cat);
+    return text;
+}
+
+/* Put a tEXt chunk after the header of a PNG (8 bytes of signature, 25 of IHDR). */
+static void put_parameters(const place *p, const char *name, const char *parameters)
+{
+    gp_bytes png = {0};
+    gp_error err = {0};
+    uint8_t out[65536];
+    size_t size = 11 + strlen(parameters), at = 33;
+    assert_ok(gp_file_read(in(p, name), sizeof out - 2000, &png, &err));
+    memcpy(out, png.data, at);
+    for (int i = 0; i < 4; i++) out[at++] = (uint8_t)(size >> (24 - 8 * i));
+    memcpy(out + at, "tEXtparameters\0", 15);
+    memcpy(out + at + 15, parameters, size - 11);
+    uint32_t crc = (uint32_t)crc32(0, out + at, (unsigned)size + 4);
+    at += size + 4;
+    for (int i = 0; i < 4; i++) out[at++] = (uint8_t)(crc >> (24 - 8 * i));
+    memcpy(out + at, png.data + 33, png.size - 33);
+    put_bytes(in(p, name), out, at + png.size - 33);
+    gp_bytes_clear(&png);
+}
+
+/* Other bytes, same size and time: whoever reads the file now finds no picture. */
+static void spoil(const place *p, const char *name)
+{
+    struct stat before;
+    assert_int_equal(stat(in(p, name), &before), 0);
+    char *junk = gp_mem_zero((size_t)before.st_size, 1);
+    put_bytes(in(p, name), junk, (size_t)before.st_size);
+    gp_mem_free(junk);
+    struct timespec times[2] = {before.st_atim, before.st_mtim};
+    assert_int_equal(utimensat(AT_FDCWD, in(p, name), times, 0), 0);
+}
+
+static void test_precedence(void **state)
+{
+    (void)state;
+    place p;
+    gp_report report = {0};
+    gp_error err = {0};
+    char table[160];
+    place_make(&p);
+    put_picture(&p, "side.png", 1, "from the side-car");
+    put_picture(&p, "meta.png", 2, "from the side-car");
+    put_parameters(&p, "meta.png", "(from:1.2) the [file]\nSteps: 20, Sampler: Euler a, Seed: 7");
+    put_picture(&p, "nothing.png", 3, "beside nothing"); /* cleaning leaves nothing of the file's own prompt */
+    put_parameters(&p, "nothing.png", "<lora:x:1>\nSteps: 20, Sampler: Euler a, Seed: 7");
+    put_picture(&p, "none.png", 4, NULL);
+    assert_ok(add(&p, NULL, &report, &err));
+    assert_int_equal(report.done, 4);
+    assert_int_equal(report.without_prompt, 1);
+    assert_string_equal(record(&p, "side.png"), "from the side-car|sidecar|{}");
+    assert_string_equal(record(&p, "meta.png"),
+                        "from the file|a1111: parameters|{\"steps\":20,\"sampler\":\"Euler a\",\"seed\":7}");
+    assert_non_null(strstr(record(&p, "nothing.png"), "beside nothing|sidecar|"));
+    assert_string_equal(record(&p, "none.png"), "-|-|-");
+    /* the table outdoes both; its columns join the settings, one that has a setting's name takes its place */
+    snprintf(table, sizeof table, "%s/t.csv", p.root);
+    put_text(table, "file_name,prompt,category,seed\nmeta.png,from the table,animals,8\nside.png, ,food,\n");
+    assert_ok(add(&p, table, &report, &err));
+    assert_string_equal(
+        record(&p, "meta.png"),
+        "from the table|table:t.csv|{\"steps\":20,\"sampler\":\"Euler a\",\"category\":\"animals\",\"seed\":\"8\"}");
+    assert_string_equal(record(&p, "side.png"), "from the side-car|sidecar|{\"category\":\"food\"}");
+    place_remove(&p);
+}
+
+static void test_what_is_read_again(void **state)
+{
+    (void)state;
+    place p;
+    gp_report report = {0};
+    gp_error err = {0};
+    char table[160], side[256];
+    place_make(&p);
+    put_picture(&p, "meta.png", 1, NULL);
+    put_parameters(&p, "meta.png", "words\nSteps: 20, Sampler: Euler a, Seed: 7");
+    put_picture(&p, "side.png", 2, "two words");
+    put_picture(&p, "none.png", 3, NULL);
+    put_picture(&p, "row.png", 4, NULL);
+    snprintf(table, sizeof table, "%s/t.csv", p.root);
+    put_text(table, "file_name,prompt,category\nrow.png,a row,animals\n");
+    assert_ok(add(&p, table, &report, &err));
+    static const char *const names[] = {"meta.png", "side.png", "none.png", "row.png"};
+    for (size_t i = 0; i < 4; i++) spoil(&p, names[i]);
+    for (int again = 0; again < 2; again++) {
+        assert_ok(add(&p, again ? NULL : table, &report, &err)); /* nothing new is said: nothing is read */
+        assert_int_equal(report.failed, 0);
+        assert_int_equal(report.skipped, 4);
+        assert_int_equal(report.without_prompt, 1);
+    }
+    /* what has something new to say is read, and found spoilt */
+    put_text(table, "file_name,prompt,category\nrow.png,a row,food\n");
+    assert_ok(add(&p, table, &report, &err));
+    assert_int_equal(report.failed, 1);
+    snprintf(side, sizeof side, "%s", in(&p, "none.txt"));
+    put_text(side, "a side-car after all");
+    snprintf(side, sizeof side, "%s", in(&p, "side.txt"));
+    put_text(side, "three other words");
+    assert_ok(add(&p, NULL, &report, &err));
+    assert_int_equal(report.failed, 2);
+    put_picture(&p, "side.png", 2, NULL);
+    put_picture(&p, "none.png", 3, NULL);
+    assert_ok(add(&p, NULL, &report, &err));
+    assert_string_equal(record(&p, "side.png"), "three other words|sidecar|{}");
+    assert_string_equal(record(&p, "none.png"), "a side-car after all|sidecar|{}");
+    place_remove(&p);
+}
+
+static bool put_failure(void *user, const gp_failure *f)
+{
+    gp_str_printf(user, "%s|%s|%s\n", gp_path_base(f->path), f->stage, f->message);
+    return true;
+}
+
+static void test_one_line_a_bad_file(void **state)
+{
+    (void)state;
+    place p;
+    gp_report report = {0};
+    gp_error err = {0};
+    gp_catalog *cat = NULL;
+    gp_str lines = GP_STR_INIT;
+    place_make(&p);
+    put_picture(&p, "good.png", 1, "words");
+    put_bytes(in(&p, "empty.png"), "", 0);
+    put_text(in(&p, "text.jpg"), "not a picture at all");
+    assert_int_equal(symlink("nowhere", in(&p, "link.png")), 0);
+    assert_int_equal(mkfifo(in(&p, "pipe.png"), 0600), 0); /* never opened */
+    for (int again = 0; again < 2; again++) {
+        assert_ok(add(&p, NULL, &report, &err));
+        assert_int_equal(report.failed, 3);
+        assert_int_equal(report.done + report.skipped, 1);
+    }
+    assert_ok(gp_catalog_open(p.catalog, GP_CATALOG_READONLY, &cat, &err));
+    assert_ok(gp_catalog_failures(cat, put_failure, &lines, &err));
+    gp_catalog_close(cat);
+    assert_string_equal(lines.data, "empty.png|add|is empty\n"
+                                    "link.png|add|broken link: No such file or directory\n"
+                                    "text.jpg|add|is a text file, which goldpan does not read\n");
+    gp_str_clear(&lines);
+    assert_int_equal(unlink(in(&p, "link.png")), 0);
+    place_remove(&p);
+}
+
+typedef struct counter {
+    uint64_t done, failed, calls;
+} counter;
+
+static bool count(void *user, const gp_progress *progress)
+{
+    counter *c = user;
+    assert_string_equal(progress->stage, "add");
+    assert_true(progress->done >= c->done && progress->failed <= progress->done);
+    c->done = progress->done, c->failed = progress->failed, c->calls++;
+    return true;
+}
+
+static void test_progress_ends_at_all(void **state)
+{
+    (void)state;
+    place p;
+    gp_report report = {0};
+    gp_error err = {0};
+    gp_catalog *cat = NULL;
+    counter c = {0};
+    gp_add_options o = GP_ADD_DEFAULTS;
+    place_make(&p);
+    put_many(&p, 5);
+    put_text(in(&p, "text.jpg"), "not a picture at all");
+    const char *roots[] = {p.pictures};
+    o.roots = roots, o.root_count = 1, o.progress = count, o.user = &c;
+    assert_ok(gp_catalog_open(p.catalog, GP_CATALOG_CREATE, &cat, &err));
+    assert_ok(gp_add(cat, &o, &report, &err));
+    assert_int_equal(c.done, 6);
+    assert_int_equal(c.failed, 1);
+    const char *nowhere[] = {p.pictures, "/tmp/goldpan-nowhere"};
+    o.roots = nowhere, o.root_count = 2;
+    assert_int_equal(gp_add(cat, &o, &report, &err), GP_ERR_NOT_FOUND);
+    assert_non_null(strstr(err.message, "'/tmp/goldpan-nowhere'"));
+    gp_catalog_close(cat);
+    place_remove(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_precedence),
+        cmocka_unit_test(test_what_is_read_again),
+        cmocka_unit_test(test_one_line_a_bad_file),
+        cmocka_unit_test(test_progress_ends_at_all),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

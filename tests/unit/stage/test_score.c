@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT
+ * Score and pick: several models in one catalog, models that cannot score, a stop at any call of progress, texts that
+ * are too long, and memory that does not grow with the number of images. */
+#include "place.h"
+#include "recipe.h"
+
+#include <sqlite3.h>
+#include <time.h>
+
+static int64_t ask(const place *p, const char *sql)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *q = NULL;
+    assert_int_equal(sqlite3_open(p->catalog, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &q, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(q), SQLITE_ROW);
+    int64_t value = sqlite3_column_int64(q, 0);
+    sqlite3_finalize(q);
+    sqlite3_close(db);
+    return value;
+}
+
+static void copy_from(const char *model_folder, const char *name, const char *to)
+{
+    gp_bytes bytes = {0};
+    gp_error err = {0};
+    char path[1100], out[400];
+    snprintf(path, sizeof path, "%s/%s", source_path(model_folder), name);
+    snprintf(out, sizeof out, "%s/%s", to, name);
+    assert_ok(gp_file_read(path, 1 << 20, &bytes, &err));
+    put_bytes(out, bytes.data, bytes.size);
+    gp_bytes_clear(&bytes);
+}
+
+/* A model shaped as the bundled one, but with the recipe's weights: other numbers. */
+static gp_model *other_model(const char *folder)
+{
+    static const char *const files[] = {"config.json", "merges.txt", "vocab.json", "tokenizer_config.json",
+                                        "preprocessor_config.json"};
+    recipe_sizes sizes = {.image = true,
+                          .text = true,
+                          .image_width = 128,
+                          .image_layers = 6,
+                          .image_mlp = 512,
+                          .side = 112,
+                          .patch = 16,
+                          .text_width = 128,
+                          .text_layers = 4,
+                          .text_mlp = 512,
+                          .vocabulary = 863,
+                          .context = 77,
+                          .embedding = 128};
+    gp_model *other = NULL;
+    gp_error err = {0};
+    for (size_t i = 0; i < 5; i++) copy_from("models/drawn-world-mini", files[i], folder);
+    assert_int_equal(recipe_write(folder, &sizes, &(recipe_how){.dtype = "F32", .shards = 1}), 0);
+    assert_ok(gp_model_open(folder, NULL, &other, &err));
+    return other;
+}
+
+static void test_two_models(void **state)
+{
+    (void)state;
+    place p;
+    gp_catalog *cat = NULL;
+    gp_run_report run = {0};
+    gp_report report = {0};
+    gp_error err = {0};
+    char *folder = recipe_folder_new();
+    gp_model *other = other_model(folder);
+    place_make(&p);
+    put_many(&p, 8);
+    assert_ok(run_plan(&p, NULL, &run, &err));
+    char *before = dump(&p);
+    assert_ok(gp_catalog_open(p.catalog, 0, &cat, &err));
+    /* a model that has scored nothing cannot pick, and the picks there are stay */
+    assert_int_equal(gp_pick(cat, other, NULL, &report, &err), GP_ERR_NOT_FOUND);
+    assert_non_null(strstr(err.message, "nothing is scored by this model yet in catalog '"));
+    char *after = dump(&p);
+    assert_string_equal(before, after);
+    gp_mem_free(after);
+    /* its embeddings and scores come beside the others, and change none of them */
+    assert_ok(gp_score(cat, other, NULL, &report, &err));
+    assert_int_equal(report.done, 8);
+    assert_int_equal(ask(&p, "select count(*) from image_embeddings"), 16);
+    assert_int_equal(ask(&p, "select count(*) from prompt_embeddings"), 8);
+    assert_int_equal(ask(&p, "select count(*) from scores"), 16);
+    assert_ok(gp_pick(cat, other, NULL, &report, &err));
+    assert_int_equal(report.done, 4);
+    assert_ok(gp_score(cat, model, NULL, &report, &err));
+    assert_int_equal(report.done, 0);
+    assert_int_equal(report.skipped, 8);
+    assert_ok(gp_pick(cat, NULL, NULL, &report, &err)); /* by the one used last */
+    after = dump(&p);
+    assert_string_equal(before, after);
+    gp_catalog_close(cat);
+    gp_model_close(other);
+    recipe_folder_free(folder);
+    gp_mem_free(after);
+    gp_mem_free(before);
+    place_remove(&p);
+}
+
+static void test_half_a_model(void **state)
+{
+    (void)state;
+    place p;
+    gp_catalog *cat = NULL;
+    gp_model *half = NULL;
+    gp_report report = {0};
+    gp_error err = {0};
+    char *folder = recipe_folder_new();
+    recipe_sizes sizes = {.image = true,
+                          .image_width = 48,
+                          .image_layers = 2,
+                          .image_mlp = 192,
+                          .side = 112,
+                          .patch = 16,
+                          .embedding = 40};
+    copy_from("tests/golden/towers/vision-only", "config.json", folder);
+    assert_int_equal(recipe_write(folder, &sizes, &(recipe_how){.dtype = "F32", .shards = 1}), 0);
+    assert_ok(gp_model_open(folder, NULL, &half, &err));
+    place_make(&p);
+    put_many(&p, 2);
+    assert_ok(gp_catalog_open(p.catalog, GP_CATALOG_CREATE, &cat, &err));
+    assert_int_equal(gp_score(cat, half, NULL, &report, &err), GP_ERR_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "' has no text tower: it cannot score pairs"));
+    assert_int_equal(gp_pick(cat, NULL, NULL, &report, &err), GP_ERR_NOT_FOUND);
+    float vectors[2 * 40];
+    bool ok[2];
+    char *paths[] = {gp_str_dup(in(&p, "000.png")), gp_str_dup(in(&p, "001.png"))};
+    assert_ok(gp_embed_files(half, (const char *const *)paths, 2, NULL, vectors, ok, &report, &err)); /* but embed */
+    assert_true(ok[0] && ok[1]);
+    const char *texts[] = {"a cat"};
+    assert_int_equal(gp_encode_texts(half, texts, 1, 1, vectors, &err), GP_ERR_UNSUPPORTED);
+    gp_mem_free(paths[0]);
+    gp_mem_free(paths[1]);
+    gp_catalog_close(cat);
+    gp_model_close(half);
+    recipe_folder_free(folder);
+    place_remove(&p);
+}
+
+static void test_empty_folder(void **state)
+{
+    (void)state;
+    place p;
+    gp_catalog *cat = NULL;
+    gp_run_options o = GP_RUN_DEFAULTS;
+    gp_run_report report = {0};
+    gp_error err = {0};
+    char sheet[160];
+    place_make(&p);
+    snprintf(sheet, sizeof sheet, "%s/sheet.jpg", p.root);
+    const char *roots[] = {p.pictures};
+    o.add.roots = roots, o.add.root_count = 1, o.sheet.file = sheet;
+    assert_ok(gp_catalog_open(p.catalog, GP_CATALOG_CREATE, &cat, &err));
+    assert_ok(gp_run(cat, model, &o, &report, &err));
+    assert_int_equal(report.add.done + report.score.done + report.pick.done, 0);
+    assert_int_equal(access(sheet, F_OK), -1);
+    gp_catalog_close(cat);
+    place_remove(&p);
+}
+
+static void test_long_prompt_is_marked(void **state)
+{
+    (void)state;
+    place p;
+    gp_run_report report = {0};
+    gp_error err = {0};
+    gp_str words = GP_STR_INIT;
+    place_make(&p);
+    for (int i = 0; i < 100; i++) gp_str_puts(&words, "a red cat ");
+    put_picture(&p, "long.png", 1, words.data);
+    put_picture(&p, "short.png", 2, "a red cat");
+    assert_ok(run_plan(&p, NULL, &report, &err));
+    assert_int_equal(ask(&p, "select count(*) from prompt_embeddings where truncated = 1 and tokens = 302"), 1);
+    assert_int_equal(ask(&p, "select count(*) from prompt_embeddings where truncated = 0 and tokens = 5"), 1);
+    assert_int_equal(ask(&p, "select count(*) from scores where value is not null"), 2);
+    gp_str_clear(&words);
+    place_remove(&p);
+}
+
+static void test_failures_stay_counted(void **state)
+{
+    (void)state;
+    place p;
+    gp_run_report report = {0};
+    gp_error err = {0};
+    gp_bytes whole = {0};
+    place_make(&p);
+    put_many(&p, 3);
+    assert_ok(gp_file_read(in(&p, "000.png"), 1 << 20, &whole, &err));
+    put_bytes(in(&p, "cut.png"), whole.data, whole.size / 2);
+    for (int again = 0; again < 2; again++) {
+        assert_ok(run_plan(&p, NULL, &report, &err));
+        assert_int_equal(report.score.done, again ? 0 : 3);
+        assert_int_equal(report.score.skipped, again ? 3 : 0);
+        assert_int_equal(report.score.failed, 1); /* not tried again, but not forgotten */
+    }
+    assert_int_equal(ask(&p, "select count(*) from failures"), 1);
+    gp_bytes_clear(&whole);
+    place_remove(&p);
+}
+
+/* ---- stopping */
+
+typedef struct stopper {
+    int calls, stop_at;
+    bool bad;
+} stopper;
+
+/* Slow, so that each update is reported. */
+static bool stop_at(void *user, const gp_progress *progress)
+{
+    stopper *s = user;
+    nanosleep(&(struct timespec){0, 110000000}, NULL);
+    if (progress->total && progress->done > progress->total) s->bad = true;
+    return ++s->calls != s->stop_at;
+}
+
+static void test_stops_and_goes_on(void **state)
+{
+    (void)state;
+    place whole, parts;
+    gp_run_report report = {0};
+    gp_error err = {0};
+    place_make(&whole);
+    put_many(&whole, 12);
+    assert_ok(run_plan(&whole, NULL, &report, &err));
+    char *expected = dump(&whole);
+    place_make(&parts);
+    put_many(&parts, 12);
+    int stops = 0, amid_images = 0;
+    for (;;) { /* first in add, then at the texts, then at the first image, again and again */
+        stopper s = {.stop_at = stops == 0 ? 3 : stops == 1 ? 1 : 2};
+        plan how = {.threads = 2, .batch = 1, .progress = stop_at, .user = &s, .only_score = stops > 0};
+        gp_status st = run_plan(&parts, &how, &report, &err);
+        assert_false(s.bad);
+        if (st == GP_OK) break;
+        assert_int_equal(st, GP_ERR_STOPPED);
+        assert_int_equal(err.status, GP_ERR_STOPPED);
+        amid_images += report.score.done > 0 && report.score.done + report.score.skipped < 12;
+        /* what was encoded before the stop is scored */
+        assert_int_equal(ask(&parts, "select count(*) from image_embeddings"),
+                         ask(&parts, "select count(*) from scores"));
+        assert_true(++stops < 20);
+    }
+    assert_true(stops >= 4 && amid_images >= 1);
+    char *got = dump(&parts);
+    assert_string_equal(expected, got);
+    gp_mem_free(expected);
+    gp_mem_free(got);
+    place_remove(&whole);
+    place_remove(&parts);
+}
+
+/* ---- memory */
+
+#if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
+static long peak_kib(void)
+{
+    char line[256];
+    long kib = -1;
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f && fgets(line, sizeof line, f)) (void)sscanf(line, "VmHWM: %ld", &kib);
+    if (f) fclose(f);
+    return kib;
+}
+
+/* One PNG made many by bytes after its end. */
+static void put_copies(const place *p, size_t n)
+{
+    gp_bytes png = {0};
+    gp_error err = {0};
+    put_picture(p, "seed.png", 1, "a red cat");
+    assert_ok(gp_file_read(in(p, "seed.png"), 1 << 20, &png, &err));
+    uint8_t *bytes = gp_mem_new(png.size + 8, 1);
+    memcpy(bytes, png.data, png.size);
+    for (size_t i = 0; i < n; i++) {
+        char name[32], side[256];
+        snprintf(name, sizeof name, "%05zu.png", i);
+        memcpy(bytes + png.size, &i, sizeof i);
+        put_bytes(in(p, name), bytes, png.size + sizeof i);
+        snprintf(side, sizeof side, "%s/%05zu.txt", p->pictures, i);
+        put_text(side, "a red cat");
+    }
+    gp_mem_free(bytes);
+    gp_bytes_clear(&png);
+}
+
+static void test_memory_does_not_grow(void **state)
+{
+    (void)state;
+    long peak[2];
+    for (size_t i = 0; i < 2; i++) {
+        place p;
+        gp_run_report report = {0};
+        gp_error err = {0};
+        plan how = {.threads = 2};
+        place_make(&p);
+        put_copies(&p, i ? 800 : 80);
+        assert_ok(run_plan(&p, &how, &report, &err));
+        assert_int_equal(report.score.done, i ? 801 : 81);
+        peak[i] = peak_kib();
+        place_remove(&p);
+    }
+    printf("peak memory: %ld KiB for 81 images, %ld KiB for 801\n", peak[0], peak[1]);
+    assert_true(peak[0] > 0 && peak[1] - peak[0] < 5 * 1024);
+}
+#endif
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_two_models),
+        cmocka_unit_test(test_half_a_model),
+        cmocka_unit_test(test_empty_folder),
+        cmocka_unit_test(test_long_prompt_is_marked),
+        cmocka_unit_test(test_failures_stay_counted),
+        cmocka_unit_test(test_stops_and_goes_on),
+#if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
+        cmocka_unit_test(test_memory_does_not_grow),
+#endif
+    };
+    return cmocka_run_group_tests(tests, open_model, close_model);
+}
