@@ -174,7 +174,7 @@ typedef struct gp_row {
     const char *prompt;    /* as the text tower reads it */
     const char *prompt_raw;/* as it was found */
     const char *negative;
-    const char *prompt_source; /* "table:prompts.csv", "a1111", "comfyui: node 6", "sidecar" */
+    const char *prompt_source; /* "table:prompts.csv", "a1111: parameters", "sidecar" */
     const char *settings_json; /* generation settings and table columns, one JSON object */
     bool has_score;
     double score;          /* in the scorer's scale */
@@ -302,8 +302,8 @@ typedef struct gp_add_options {
 #define GP_MAX_PIXELS 178956970u /* Pillow's own limit of warning */
 #define GP_ADD_DEFAULTS {sizeof(gp_add_options), NULL, 0, NULL, NULL, NULL, GP_MAX_PIXELS, 0, NULL, NULL}
 /* Find images, read their content hash, header and prompt, and put them in the
- * catalog.  A file whose size and time are unchanged is skipped; one that was
- * moved keeps its work.  Prompt precedence: table, metadata inside the file,
+ * catalog.  A file whose size and time are unchanged is skipped, unless its row
+ * of the table or its side-car has changed; one that was moved keeps its work.  Prompt precedence: table, metadata inside the file,
  * side-car .txt.  Errors: NOT_FOUND (a root or the table), FORMAT (the table),
  * USAGE (a column that is not there).  Threads: one. */
 GP_API GP_MUST gp_status gp_add(gp_catalog *catalog, const gp_add_options *options, gp_report *report, gp_error *err);

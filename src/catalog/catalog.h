@@ -84,7 +84,8 @@ gp_status gp_cat_encoder_put(gp_catalog *cat, const gp_cat_encoder *encoder, int
  * (and, unless retry_failed, have no "score" failure).  Arrays owned, gp_cat_todo_clear. */
 typedef struct gp_cat_todo {
     int64_t *ids;
-    char **paths; /* one path per image, the first not marked missing; or prompt texts */
+    char **paths;    /* one path per image, the first not marked missing; or prompt texts */
+    gp_hash *hashes; /* of the images' content; NULL for prompts */
     size_t count;
 } gp_cat_todo;
 gp_status gp_cat_images_todo(gp_catalog *cat, int64_t encoder, int64_t after, size_t limit, bool retry_failed,

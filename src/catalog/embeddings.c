@@ -36,14 +36,25 @@ static gp_status todo_no_memory(gp_catalog *cat, gp_error *err)
     return gp_fail(err, GP_ERR_MEMORY, "out of memory for a list of work from catalog '%s'", cat->path);
 }
 
-/* Collect (id, text) rows of a bound query, at most `limit`. */
-static gp_status todo_collect(gp_q *q, size_t limit, gp_cat_todo *out, gp_error *err)
+static gp_status todo_hash(gp_q *q, gp_hash *out, gp_error *err)
+{
+    const void *hash = sqlite3_column_blob(q->stmt, 2);
+    if (!hash || sqlite3_column_bytes(q->stmt, 2) != (int)sizeof out->bytes)
+        return gp_fail(err, GP_ERR_CATALOG, "catalog '%s' is damaged: an image has a hash of another length",
+                       q->cat->path);
+    memcpy(out->bytes, hash, sizeof out->bytes);
+    return GP_OK;
+}
+
+/* Collect (id, text) or (id, path, hash) rows of a bound query, at most `limit`. */
+static gp_status todo_collect(gp_q *q, size_t limit, bool hashes, gp_cat_todo *out, gp_error *err)
 {
     gp_status st = GP_OK;
-    gp_cat_todo todo = {NULL, NULL, 0};
+    gp_cat_todo todo = {0};
     todo.ids = gp_mem_new(limit, sizeof *todo.ids);
     todo.paths = gp_mem_zero(limit, sizeof *todo.paths);
-    if (!todo.ids || !todo.paths) {
+    todo.hashes = hashes ? gp_mem_new(limit, sizeof *todo.hashes) : NULL;
+    if (!todo.ids || !todo.paths || (hashes && !todo.hashes)) {
         st = todo_no_memory(q->cat, err);
         goto out;
     }
@@ -51,6 +62,7 @@ static gp_status todo_collect(gp_q *q, size_t limit, gp_cat_todo *out, gp_error 
         bool row;
         GP_GO(gp_q_step(q, &row, err));
         if (!row) break;
+        if (hashes) GP_GO(todo_hash(q, &todo.hashes[todo.count], err));
         const char *text = gp_q_col_text(q, 1);
         char *copy = text ? gp_str_dup(text) : NULL;
         if (!copy) {
@@ -72,9 +84,10 @@ out:
 void gp_cat_todo_clear(gp_cat_todo *todo)
 {
     for (size_t i = 0; i < todo->count; i++) gp_mem_free(todo->paths[i]);
+    gp_mem_free(todo->hashes);
     gp_mem_free(todo->paths);
     gp_mem_free(todo->ids);
-    *todo = (gp_cat_todo){NULL, NULL, 0};
+    *todo = (gp_cat_todo){0};
 }
 
 /* An image can be worked on if it is somewhere on disk, lacks the embedding and has not failed (?2: retry). */
@@ -87,13 +100,13 @@ gp_status gp_cat_images_todo(gp_catalog *cat, int64_t encoder, int64_t after, si
                              gp_cat_todo *out, gp_error *err)
 {
     gp_q q = gp_q_open(
-        cat, "SELECT i.id, (SELECT p.path FROM paths p WHERE p.image = i.id AND p.missing = 0 ORDER BY p.path LIMIT 1)"
-             " FROM images i WHERE i.id > ?3 AND " IMAGE_PRESENT " AND " IMAGE_LACKS " ORDER BY i.id LIMIT ?4");
+        cat, "SELECT i.id, (SELECT p.path FROM paths p WHERE p.image = i.id AND p.missing = 0 ORDER BY p.path LIMIT 1),"
+             " i.hash FROM images i WHERE i.id > ?3 AND " IMAGE_PRESENT " AND " IMAGE_LACKS " ORDER BY i.id LIMIT ?4");
     gp_q_int(&q, 1, encoder);
     gp_q_int(&q, 2, retry_failed);
     gp_q_int(&q, 3, after);
     gp_q_u64(&q, 4, limit);
-    return todo_collect(&q, limit, out, err);
+    return todo_collect(&q, limit, true, out, err);
 }
 
 gp_status gp_cat_images_todo_count(gp_catalog *cat, int64_t encoder, bool retry_failed, uint64_t *todo, uint64_t *have,
@@ -124,7 +137,7 @@ gp_status gp_cat_prompts_todo(gp_catalog *cat, int64_t encoder, int64_t after, s
     gp_q_int(&q, 1, encoder);
     gp_q_int(&q, 2, after);
     gp_q_u64(&q, 3, limit);
-    return todo_collect(&q, limit, out, err);
+    return todo_collect(&q, limit, false, out, err);
 }
 
 /* ---- vectors */

@@ -127,15 +127,24 @@ void gp_picture_job_free(gp_picture_job *job)
     gp_mem_free(job);
 }
 
+/* An embedding belongs to a content, so a file that was replaced since must not give one to its former content. */
+static gp_status same_content(const gp_bytes *bytes, const gp_hash *hash, gp_error *err)
+{
+    gp_hash now = gp_hash_of(bytes->data, bytes->size);
+    if (memcmp(now.bytes, hash->bytes, sizeof now.bytes) == 0) return GP_OK;
+    return gp_fail(err, GP_ERR_NOT_FOUND, "has changed since it was added: add it again");
+}
+
 /* One file to planes [3,s,s].  MEMORY is the machine's failure, all else the file's. */
-static gp_status prepare(const gp_encoder *e, const char *path, float *planes, gp_encode_seconds *seconds,
+static gp_status prepare(const gp_encoder *e, const gp_picture *p, float *planes, gp_encode_seconds *seconds,
                          gp_error *err)
 {
     gp_bytes bytes = {0};
     gp_pixels pixels = {0};
     gp_status st = GP_OK;
     double start = gp_clock_now();
-    GP_GO(gp_file_read(path, IMAGE_FILE_LIMIT, &bytes, err));
+    GP_GO(gp_file_read(p->path, IMAGE_FILE_LIMIT, &bytes, err));
+    if (p->known) GP_GO(same_content(&bytes, &p->hash, err));
     GP_GO(gp_image_decode_bytes(bytes.data, bytes.size, e->max_pixels, &pixels, err));
     double decoded = gp_clock_now();
     seconds->decode += decoded - start;
@@ -154,7 +163,7 @@ void gp_picture_job_run(gp_encoder *e, int thread, gp_picture_job *job)
     for (size_t i = 0; i < job->count; i++) {
         gp_picture *p = &job->pictures[i];
         gp_error err = {0};
-        gp_status st = prepare(e, p->path, planes + good * e->plane_floats, &job->seconds, &err);
+        gp_status st = prepare(e, p, planes + good * e->plane_floats, &job->seconds, &err);
         if (st == GP_ERR_MEMORY) {
             job->status = st, job->error = err;
             return;

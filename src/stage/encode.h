@@ -5,6 +5,7 @@
 #ifndef GP_STAGE_ENCODE_H
 #define GP_STAGE_ENCODE_H
 
+#include "base/hash.h"
 #include "model/clip.h"
 
 typedef struct gp_encode_seconds {
@@ -27,6 +28,8 @@ size_t gp_encoder_dims(const gp_encoder *encoder);
 typedef struct gp_picture {
     int64_t id;       /* the caller's */
     const char *path; /* borrowed from the caller */
+    bool known;       /* the file's content must be this: */
+    gp_hash hash;
     bool ok;
     char message[400]; /* what was wrong with the file, when not ok */
 } gp_picture;

@@ -94,6 +94,8 @@ static gp_status next_batch(void *user, void **out, gp_error *err)
         /* The path goes with the job: the page may be replaced before the job is taken. */
         job->pictures[i].path = r->page.paths[r->page_at + i];
         r->page.paths[r->page_at + i] = NULL;
+        job->pictures[i].known = true;
+        job->pictures[i].hash = r->page.hashes[r->page_at + i];
     }
     r->page_at += job->count;
     *out = job;

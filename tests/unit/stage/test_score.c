@@ -203,6 +203,36 @@ static void test_failures_stay_counted(void **state)
     place_remove(&p);
 }
 
+/* A file that was replaced between add and score must not lend its embedding to its former content. */
+static void test_replaced_before_score(void **state)
+{
+    (void)state;
+    place p;
+    gp_catalog *cat = NULL;
+    gp_add_options add = GP_ADD_DEFAULTS;
+    gp_report report = {0};
+    gp_error err = {0};
+    place_make(&p);
+    put_many(&p, 3);
+    const char *roots[] = {p.pictures};
+    add.roots = roots, add.root_count = 1;
+    assert_ok(gp_catalog_open(p.catalog, GP_CATALOG_CREATE, &cat, &err));
+    assert_ok(gp_add(cat, &add, &report, &err));
+    put_picture(&p, "001.png", 77, NULL);
+    assert_ok(gp_score(cat, model, NULL, &report, &err));
+    assert_int_equal(report.done, 2);
+    assert_int_equal(report.failed, 1);
+    assert_int_equal(ask(&p, "select count(*) from failures where message like 'has changed since it was added%'"), 1);
+    assert_ok(gp_add(cat, &add, &report, &err));
+    assert_int_equal(report.done, 1);
+    assert_ok(gp_score(cat, model, NULL, &report, &err));
+    assert_int_equal(report.done, 1);
+    assert_int_equal(report.failed, 0);
+    assert_int_equal(ask(&p, "select count(*) from failures"), 0);
+    gp_catalog_close(cat);
+    place_remove(&p);
+}
+
 /* ---- stopping */
 
 typedef struct stopper {
@@ -318,6 +348,7 @@ int main(void)
         cmocka_unit_test(test_empty_folder),
         cmocka_unit_test(test_long_prompt_is_marked),
         cmocka_unit_test(test_failures_stay_counted),
+        cmocka_unit_test(test_replaced_before_score),
         cmocka_unit_test(test_stops_and_goes_on),
 #if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
         cmocka_unit_test(test_memory_does_not_grow),
