@@ -221,6 +221,39 @@ static void test_progress_ends_at_all(void **state)
     place_remove(&p);
 }
 
+/* Known files, told by table and side-car, and a new one: every allocation fails once, by steps. */
+static void test_no_memory(void **state)
+{
+    (void)state;
+    place p;
+    gp_report report = {0};
+    gp_error err = {0};
+    char table[160];
+    place_make(&p);
+    put_many(&p, 3);
+    put_picture(&p, "none.png", 9, NULL);
+    snprintf(table, sizeof table, "%s/t.csv", p.root);
+    put_text(table, "file_name,prompt,category\n000.png,a row,animals\n");
+    assert_ok(add(&p, table, &report, &err));
+    int64_t before = gp_mem_live();
+    uint64_t failed = 0;
+    for (uint64_t n = 1;; n += 1 + n / 16) {
+        err = (gp_error){0};
+        gp_mem_fail_at(n);
+        gp_status st = add(&p, table, &report, &err);
+        bool reached = gp_mem_fail_at(0) >= n;
+        assert_int_equal(gp_mem_live(), before);
+        assert_int_equal(err.status, st);
+        if (st == GP_ERR_MEMORY) failed++;
+        if (st == GP_OK && !reached) break;
+    }
+    assert_true(failed > 30);
+    assert_ok(add(&p, table, &report, &err));
+    assert_int_equal(report.skipped, 4);
+    assert_int_equal(report.failed, 0);
+    place_remove(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +261,7 @@ int main(void)
         cmocka_unit_test(test_what_is_read_again),
         cmocka_unit_test(test_one_line_a_bad_file),
         cmocka_unit_test(test_progress_ends_at_all),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
