@@ -68,6 +68,7 @@ void gp_cli_json_report(gp_str *out, const char *name, const gp_report *r)
     gp_cli_json_count(out, "failed", r->failed);
     gp_cli_json_count(out, "without_prompt", r->without_prompt);
     gp_cli_json_count(out, "duplicates", r->duplicates);
+    gp_cli_json_count(out, "rows_without_image", r->rows_without_image);
     gp_cli_json_real(out, "seconds", r->seconds);
     gp_cli_json_real(out, "decode_seconds", r->decode_seconds);
     gp_cli_json_real(out, "resize_seconds", r->resize_seconds);
@@ -120,6 +121,8 @@ void gp_cli_say_add(gp_cli *cli, const gp_report *r)
     plus(&s, r->duplicates, "of known content");
     plus(&s, r->without_prompt, "without a prompt");
     plus(&s, r->failed, "failed");
+    plus(&s, r->rows_without_image,
+         r->rows_without_image == 1 ? "row of the table without an image" : "rows of the table without an image");
     finish(cli, &s, r);
 }
 

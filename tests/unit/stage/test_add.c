@@ -257,10 +257,8 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_precedence),
-        cmocka_unit_test(test_what_is_read_again),
-        cmocka_unit_test(test_one_line_a_bad_file),
-        cmocka_unit_test(test_progress_ends_at_all),
+        cmocka_unit_test(test_precedence),          cmocka_unit_test(test_what_is_read_again),
+        cmocka_unit_test(test_one_line_a_bad_file), cmocka_unit_test(test_progress_ends_at_all),
         cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
