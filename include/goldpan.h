@@ -452,6 +452,261 @@ GP_API void gp_paths_free(char **paths, size_t count);
 /* CLIP score of pairs.  Shape: images [n, d], texts [n, d] (normalised) -> scores [n], 100 * max(cos, 0). */
 GP_API void gp_clip_score(const float *images, const float *texts, size_t n, size_t d, double *scores);
 
+/* ------------------------------------------------------------------------
+ * 6. Analysis of plain arrays: no catalog, no model.  Rows are embeddings
+ *    [n, d]; they need not be normalised.  Everything is seeded and gives the
+ *    same result whatever the number of threads.  Owned results are released
+ *    with the function of their name; a cleared or zeroed one may be cleared
+ *    again.  Missing numbers are NaN.
+ * ------------------------------------------------------------------------ */
+
+typedef enum gp_metric { GP_METRIC_COSINE, GP_METRIC_EUCLIDEAN } gp_metric; /* 1 - cos; ||x - y|| */
+
+typedef struct gp_neighbours_options {
+    size_t size;
+    gp_metric metric;
+    int threads; /* 0: all processors */
+    gp_progress_fn progress;
+    void *user;
+} gp_neighbours_options;
+#define GP_NEIGHBOURS_DEFAULTS {sizeof(gp_neighbours_options), GP_METRIC_COSINE, 0, NULL, NULL}
+/* The k nearest rows of every query, nearest first, exact: ranked by distances
+ * in double; equal ones by smaller id.  queries NULL: the rows themselves (m = n),
+ * each without itself.  Shape: rows [n, d], queries [m, d] -> ids [m, k],
+ * distances [m, k].  1 <= k <= n (n - 1 without queries).
+ * Cost: n * m * d products; memory 4 * n * d bytes (rows packed) and linear in m * k.  Threads: any. */
+GP_MUST gp_status gp_neighbours(const float *rows, size_t n, size_t d, const float *queries, size_t m, size_t k,
+                                       const gp_neighbours_options *options, uint32_t *ids, float *distances,
+                                       gp_error *err);
+
+/* Partitions from fine (level 0) to coarse, nested. */
+typedef struct gp_hierarchy {
+    size_t n, levels;
+    uint32_t *sizes;    /* [levels] number of clusters, falling */
+    uint32_t *labels;   /* [levels, n] cluster of each row; labels run by smallest member */
+    uint32_t **parents; /* [levels - 1]: parents[t] [sizes[t]] is the cluster of level t + 1 that holds it */
+} gp_hierarchy;
+/* First-neighbour hierarchy: h-NNE 0.1/1.0 (Dehghan et al.), FINCH (Sarfraz et al., CVPR 2019).  Levels with fewer than 3
+ * clusters are left out; none left: NOT_FOUND ("too few rows ...").  Shape: rows [n, d].  Owns: *out, gp_hierarchy_clear. */
+GP_MUST gp_status gp_hierarchy_build(const float *rows, size_t n, size_t d, const gp_neighbours_options *options,
+                                            gp_hierarchy *out, gp_error *err);
+void gp_hierarchy_clear(gp_hierarchy *hierarchy);
+/* h-NNE's projection, version 1: PCA of standardised columns, then each cluster around its anchor.  radius 0: 0.4.
+ * Shape: rows [n, d] -> out [n, dims], dims 2 or 3. */
+GP_MUST gp_status gp_hierarchy_project(const gp_hierarchy *hierarchy, const float *rows, size_t d, size_t dims,
+                                              double radius, float *out, gp_error *err);
+
+typedef struct gp_hdbscan_options {
+    size_t size;
+    gp_metric metric;
+    uint32_t min_cluster_size; /* at least 2 */
+    uint32_t min_samples;      /* other rows that make a core; 0: min_cluster_size */
+    bool leaf;                 /* clusters are the leaves of the tree; else excess of mass */
+    bool allow_single;         /* the root may be the one cluster */
+    double epsilon;            /* clusters closer than this are merged; 0: none */
+    int threads;
+    gp_progress_fn progress;
+    void *user;
+} gp_hdbscan_options;
+#define GP_HDBSCAN_DEFAULTS {sizeof(gp_hdbscan_options), GP_METRIC_EUCLIDEAN, 5, 0, false, false, 0.0, 0, NULL, NULL}
+/* An edge of the condensed tree: at density lambda = 1 / distance, `child` leaves `parent`.  Children below n are rows
+ * (size 1), others clusters; the root is n. */
+typedef struct gp_hdbscan_edge {
+    uint32_t parent, child, size;
+    double lambda;
+} gp_hdbscan_edge;
+typedef struct gp_hdbscan_tree {
+    size_t n, edges, clusters;
+    gp_hdbscan_edge *edge;  /* [edges] the whole condensed tree, parents first */
+    uint32_t *selected;     /* [clusters] the tree's node of each label */
+    double *stability;      /* [clusters] */
+    int32_t *labels;        /* [n] 0 .. clusters - 1, -1 noise; labels run by node */
+    double *strength;       /* [n] 0..1: how firmly a row belongs ("probabilities") */
+    double *outlier;        /* [n] 0..1: GLOSH */
+} gp_hdbscan_tree;
+/* HDBSCAN* (Campello, Moulavi, Sander 2013; McInnes and Healy 2017).  Owns: *out, gp_hdbscan_clear. */
+GP_MUST gp_status gp_hdbscan(const float *rows, size_t n, size_t d, const gp_hdbscan_options *options,
+                                    gp_hdbscan_tree *out, gp_error *err);
+void gp_hdbscan_clear(gp_hdbscan_tree *tree);
+
+typedef struct gp_umap_options {
+    size_t size;
+    gp_metric metric;
+    uint32_t neighbours;      /* the row itself counts, as in umap-learn */
+    uint32_t dims;
+    double min_dist, spread;
+    double set_op_mix_ratio;  /* 1: fuzzy union, 0: intersection */
+    uint32_t negative_samples;
+    uint32_t epochs;          /* 0: 500 up to 10,000 rows, else 200 */
+    bool pca_init;            /* else spectral, PCA where that fails */
+    uint64_t seed;
+    int threads;
+    gp_progress_fn progress;
+    void *user;
+} gp_umap_options;
+#define GP_UMAP_DEFAULTS {sizeof(gp_umap_options), GP_METRIC_COSINE, 15, 2, 0.1, 1.0, 1.0, 5, 0, false, 42, 0, NULL, NULL}
+/* UMAP (McInnes, Healy, Melville 2018).  Shape: rows [n, d] -> out [n, dims]. */
+GP_MUST gp_status gp_umap(const float *rows, size_t n, size_t d, const gp_umap_options *options, float *out,
+                                 gp_error *err);
+/* Place new rows on a map without moving it.  Shape: rows [n, d] with map [n, dims]; fresh [m, d] -> out [m, dims]. */
+GP_MUST gp_status gp_umap_place(const float *rows, const float *map, size_t n, size_t d, const float *fresh,
+                                       size_t m, const gp_umap_options *options, float *out, gp_error *err);
+/* Principal components, the largest loading of each positive.  Shape: rows [n, d] -> out [n, dims]. */
+GP_MUST gp_status gp_pca(const float *rows, size_t n, size_t d, size_t dims, float *out, gp_error *err);
+
+/* One column that slices are sought in or explained by. */
+typedef enum gp_feature_kind { GP_FEATURE_EMBEDDING, GP_FEATURE_CATEGORY, GP_FEATURE_ORDINAL, GP_FEATURE_NUMBER } gp_feature_kind;
+typedef struct gp_feature {
+    const char *name;
+    gp_feature_kind kind;
+    const float *vectors;            /* EMBEDDING: [n, d] */
+    size_t d;
+    const char *const *words;        /* CATEGORY, ORDINAL: [n], NULL missing */
+    const char *const *order;        /* ORDINAL: [order_count], low to high */
+    size_t order_count;
+    const double *numbers;           /* NUMBER: [n], NaN missing */
+    bool unscaled;                   /* NUMBER: as it is ("disable_scaling") */
+    double weight;                   /* EMBEDDING: 0 means 1 */
+} gp_feature;
+
+typedef enum gp_slice_criterion { GP_SLICE_DROP, GP_SLICE_SUPPORT, GP_SLICE_DROP_SUPPORT } gp_slice_criterion;
+typedef enum gp_slice_mode { GP_SLICE_HIGH, GP_SLICE_LOW } gp_slice_mode; /* sliceguard's metric_mode "min", "max" */
+typedef enum gp_slice_profile {
+    GP_SLICE_GOLDPAN, /* nested slices merged, only those beyond chance (see alpha) */
+    GP_SLICE_FINAL,   /* sliceguard 0.0.35 */
+    GP_SLICE_ARTICLE  /* sliceguard 0.0.8 */
+} gp_slice_profile;
+typedef struct gp_slices_options {
+    size_t size;
+    gp_slice_profile profile;
+    gp_slice_mode mode;          /* HIGH: where the metric is exceptionally high (drop = slice - reference) */
+    gp_slice_criterion criterion;/* by what n_slices are chosen */
+    uint32_t min_support;        /* inclusive; 0: not given */
+    bool has_min_drop;
+    double min_drop;             /* inclusive */
+    uint32_t n_slices;           /* 0: not given */
+    bool parent_reference;       /* drop against the parent cluster; else against all rows */
+    bool remove_outliers;
+    double alpha;                /* GOLDPAN: corrected p below this */
+    uint32_t resamples;          /* bootstrap and permutation rounds */
+    bool reduce;                 /* embeddings through UMAP first, as sliceguard does */
+    gp_metric metric;            /* of the hierarchy when not reduced */
+    uint64_t seed;
+    int threads;
+    gp_progress_fn progress;
+    void *user;
+} gp_slices_options;
+#define GP_SLICES_DEFAULTS {sizeof(gp_slices_options), GP_SLICE_GOLDPAN, GP_SLICE_HIGH, GP_SLICE_DROP, 0, false, 0.0, 0, false, \
+                            false, 0.05, 2000, false, GP_METRIC_EUCLIDEAN, 42, 0, NULL, NULL}
+
+typedef struct gp_slice {
+    uint32_t level, cluster;   /* level 0 is the coarsest here, as in sliceguard */
+    uint32_t support;          /* rows */
+    const uint32_t *rows;      /* [support] ascending */
+    double value;              /* mean of the metric over its rows */
+    double drop;               /* distance from the reference, in the mode's direction */
+    double low, high;          /* bootstrap interval of drop, 95 %; NaN in sliceguard's profiles */
+    double effect;             /* drop in standard deviations (Hedges' g) */
+    double p, p_corrected;     /* alone; corrected for all clusters looked at */
+    int32_t parent;            /* the slice that holds it, -1 none */
+} gp_slice;
+/* Every cluster that was looked at, for the table of drop by support. */
+typedef struct gp_slice_cluster {
+    uint32_t level, cluster, support;
+    int32_t parent;            /* cluster one level coarser, -1 on level 0 */
+    double value, drop;
+} gp_slice_cluster;
+typedef struct gp_slices {
+    size_t n, count, cluster_count, levels;
+    gp_slice *slices;          /* [count] */
+    gp_slice_cluster *clusters;/* [cluster_count] coarse to fine */
+    uint32_t *labels;          /* [levels, n], level 0 the coarsest */
+    uint32_t *row_block;       /* what the slices' rows point into */
+    double overall;            /* mean over all rows */
+    double min_drop_used;      /* thresholds as they were applied; NaN or 0: none */
+    uint32_t min_support_used;
+    bool fallback;             /* no hierarchy: clusters are HDBSCAN's */
+} gp_slices;
+/* Clusters of rows whose metric stands out (sliceguard's find_issues).  Rows whose metric is NaN are left out of every
+ * sum.  Shape: features [count], each over n rows; metric [n].  tree: a hierarchy made before over the same rows, used
+ * instead of building one; or NULL.  Owns: *out, gp_slices_clear. */
+GP_MUST gp_status gp_slices_find(const gp_feature *features, size_t count, const double *metric, size_t n,
+                                        const gp_hierarchy *tree, const gp_slices_options *options, gp_slices *out,
+                                        gp_error *err);
+void gp_slices_clear(gp_slices *slices);
+
+/* What tells the rows `inside` from the others. */
+typedef struct gp_reason {
+    char kind[16];    /* "word", "phrase", "category", "setting", "number", "probe", "rule" */
+    char *text;       /* "oil painting"; "Category = Arts"; "steps 30..50"; owned by the list */
+    double strength;  /* words: z of the log-odds with a prior; importance for rules; larger says more */
+    double inside, outside; /* share (or mean) inside and outside */
+} gp_reason;
+typedef struct gp_reasons {
+    size_t count;
+    gp_reason *reason; /* [count] strongest first within each kind: words and phrases, categories, settings, probes, rules */
+    char *title;       /* a few words */
+} gp_reasons;
+typedef struct gp_reasons_input {
+    size_t n;
+    const char *const *texts;      /* [n] prompts, NULL entries allowed; or NULL */
+    const gp_feature *features;    /* [feature_count] categories and numbers to explain by */
+    size_t feature_count;
+    const float *vectors;          /* [n, d] for the probes; or NULL */
+    size_t d;
+    const float *probes;           /* [probe_count, d] embedded words; or NULL */
+    const char *const *probe_names;/* [probe_count] */
+    size_t probe_count;
+} gp_reasons_input;
+/* Monroe, Colaresi and Quinn 2008 (log-odds with an informative prior); CART (Breiman et al. 1984) as sliceguard uses it.
+ * Shape: inside [n].  max_each: reasons of a kind.  Owns: *out, gp_reasons_clear. */
+GP_MUST gp_status gp_reasons_find(const gp_reasons_input *input, const bool *inside, size_t max_each, gp_reasons *out,
+                                         gp_error *err);
+void gp_reasons_clear(gp_reasons *reasons);
+
+typedef struct gp_duplicates_options {
+    size_t size;
+    double min_cosine;     /* to the group's representative */
+    uint32_t max_bits;     /* perceptual hashes may differ in so many of 64 bits; needs `looks` */
+    int threads;
+    gp_progress_fn progress;
+    void *user;
+} gp_duplicates_options;
+#define GP_DUPLICATES_DEFAULTS {sizeof(gp_duplicates_options), 0.97, 10, 0, NULL, NULL}
+typedef struct gp_duplicates {
+    size_t n, groups;
+    int32_t *group;         /* [n] -1: alone */
+    uint32_t *representative; /* [groups] row; its likeness to every member is bounded, members' to each other is not */
+    uint32_t *keeper;       /* [groups] row */
+    float *likeness;        /* [n] cosine to the representative */
+} gp_duplicates;
+/* Groups of near copies: the best row not yet in a group becomes a representative and takes the free rows within reach.
+ * worth [n] orders rows (higher first; NaN last), pixels [n] breaks ties; looks [n] perceptual hashes or NULL.
+ * Owns: *out, gp_duplicates_clear. */
+GP_MUST gp_status gp_duplicates_find(const float *rows, size_t n, size_t d, const double *worth, const uint64_t *pixels,
+                                            const uint64_t *looks, const gp_duplicates_options *options,
+                                            gp_duplicates *out, gp_error *err);
+void gp_duplicates_clear(gp_duplicates *duplicates);
+
+/* Arrays in NumPy's format 1.0 to 3.0: f2, f4, f8 and integers, C order, 1-D (one column) or 2-D, little endian.
+ * Owns: *rows [n, d], gp_free.  Errors: IO, FORMAT, UNSUPPORTED, LIMIT. */
+GP_MUST gp_status gp_npy_read(const char *path, float **rows, size_t *n, size_t *d, gp_error *err);
+/* A table read whole: CSV, TSV, JSON, JSONL, Parquet. */
+typedef struct gp_columns gp_columns;
+GP_MUST gp_status gp_columns_open(const char *path, gp_columns **out, gp_error *err);
+void gp_columns_close(gp_columns *table);
+size_t gp_columns_rows(const gp_columns *table);
+size_t gp_columns_count(const gp_columns *table);
+/* Name of a column, or its place by name (SIZE_MAX: none). */
+const char *gp_columns_name(const gp_columns *table, size_t column);
+size_t gp_columns_find(const gp_columns *table, const char *name);
+/* Cell as text, borrowed; NULL for an absent one. */
+const char *gp_columns_cell(const gp_columns *table, size_t row, size_t column);
+/* A whole column as numbers [rows] (absent NaN); USAGE names the first cell that is none. */
+GP_MUST gp_status gp_columns_numbers(const gp_columns *table, size_t column, double *out, gp_error *err);
+/* A column of vectors ("[0.1, 0.2]" or a list): Owns: *out [rows, d], gp_free. */
+GP_MUST gp_status gp_columns_vectors(const gp_columns *table, size_t column, float **out, size_t *d, gp_error *err);
+
 #ifdef __cplusplus
 }
 #endif

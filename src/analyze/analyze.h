@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ * Analyze: arrays in, arrays out.  neighbours [n,k] -> hierarchy -> map [n,2] -> slices -> reasons, duplicates.  The
+ * result structs are those of goldpan.h section 6; api checks sizes and fills defaults, so options are complete here.
+ * All randomness is drawn per item (base/rng.h), so that results do not depend on threads. */
+#ifndef GP_ANALYZE_ANALYZE_H
+#define GP_ANALYZE_ANALYZE_H
+
+#include "base/status.h"
+
+/* neighbours.c */
+gp_status gp_an_neighbours(const float *rows, size_t n, size_t d, const float *queries, size_t m, size_t k,
+                           const gp_neighbours_options *options, uint32_t *ids, float *distances, gp_error *err);
+
+/* hnne.c, hdbscan.c */
+gp_status gp_an_hierarchy(const float *rows, size_t n, size_t d, const gp_neighbours_options *options,
+                          gp_hierarchy *out, gp_error *err);
+void gp_an_hierarchy_clear(gp_hierarchy *hierarchy);
+gp_status gp_an_hierarchy_project(const gp_hierarchy *hierarchy, const float *rows, size_t d, size_t dims,
+                                  double radius, float *out, gp_error *err);
+gp_status gp_an_hdbscan(const float *rows, size_t n, size_t d, const gp_hdbscan_options *options, gp_hdbscan_tree *out,
+                        gp_error *err);
+void gp_an_hdbscan_clear(gp_hdbscan_tree *tree);
+
+/* pca.c, umap.c */
+gp_status gp_an_pca(const float *rows, size_t n, size_t d, size_t dims, float *out, gp_error *err);
+gp_status gp_an_umap(const float *rows, size_t n, size_t d, const gp_umap_options *options, float *out, gp_error *err);
+gp_status gp_an_umap_place(const float *rows, const float *map, size_t n, size_t d, const float *fresh, size_t m,
+                           const gp_umap_options *options, float *out, gp_error *err);
+
+/* features.c, slices.c, significance.c */
+gp_status gp_an_slices(const gp_feature *features, size_t count, const double *metric, size_t n,
+                       const gp_hierarchy *tree, const gp_slices_options *options, gp_slices *out, gp_error *err);
+void gp_an_slices_clear(gp_slices *slices);
+
+/* reasons.c, rules.c, duplicates.c */
+gp_status gp_an_reasons(const gp_reasons_input *input, const bool *inside, size_t max_each, gp_reasons *out,
+                        gp_error *err);
+void gp_an_reasons_clear(gp_reasons *reasons);
+gp_status gp_an_duplicates(const float *rows, size_t n, size_t d, const double *worth, const uint64_t *pixels,
+                           const uint64_t *looks, const gp_duplicates_options *options, gp_duplicates *out,
+                           gp_error *err);
+void gp_an_duplicates_clear(gp_duplicates *duplicates);
+
+#endif

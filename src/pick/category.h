@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ * Categories: from a column, from a level of the hierarchy, from labels the user gives. */
+#ifndef GP_PICK_CATEGORY_H
+#define GP_PICK_CATEGORY_H
+
+#include "base/status.h"
+
+typedef struct gp_categories {
+    size_t n, count;
+    int32_t *category; /* [n] -1: none */
+    char **names;      /* [count]; NULL where a title is still to be found */
+    char *source;      /* "column Category", "hierarchy: 12 clusters", "labels" */
+    char *remark;      /* one line for the user when something did not fit; or NULL */
+} gp_categories;
+void gp_categories_clear(gp_categories *categories);
+
+/* words [n], NULL: none.  Categories in order of size, then name. */
+gp_status gp_categories_from_words(const char *const *words, size_t n, const char *column, gp_categories *out,
+                                   gp_error *err);
+/* The first level from coarse to fine with least..most clusters (4..24); none: if one is coarser and the next finer
+ * than the range, the finer level's clusters are merged, nearest pair of centroids first, down to `most` (remark says
+ * so); else the level nearest to the range.  labels [levels, n] coarse first, sizes [levels]; vectors [n, d]. */
+gp_status gp_categories_from_levels(const uint32_t *labels, const uint32_t *sizes, size_t levels, size_t n,
+                                    const float *vectors, size_t d, size_t least, size_t most, gp_categories *out,
+                                    gp_error *err);
+/* Zero-shot: the label whose embedding is nearest by cosine.  vectors [n, d], labels [count, d] normalised. */
+gp_status gp_categories_from_labels(const float *vectors, size_t n, size_t d, const float *labels,
+                                    const char *const *names, size_t count, gp_categories *out, gp_error *err);
+
+#endif
