@@ -369,18 +369,87 @@ typedef struct gp_sheet_options {
 /* The contact sheet: a row a prompt, its candidates in order of score, the pick marked. */
 GP_API GP_MUST gp_status gp_sheet(gp_catalog *catalog, const gp_sheet_options *options, gp_report *report, gp_error *err);
 
+/* Find where the generator shines: hierarchy of the images' embeddings, categories, slices that stand out (over all and
+ * within each category), standings, duplicates, the map. */
+typedef struct gp_find_options {
+    size_t size;
+    const char *category_column; /* categories from a column of the prompt table or a generation setting; or ... */
+    const char *const *category_labels; /* ... from words, by the model's text tower ("people", "animals"); or ... */
+    size_t category_label_count;
+    uint32_t least_categories, most_categories; /* ... from the level of the hierarchy with so many clusters */
+    const struct gp_slices_options *slices;         /* NULL: GP_SLICES_DEFAULTS */
+    const struct gp_duplicates_options *duplicates; /* NULL: GP_DUPLICATES_DEFAULTS */
+    const struct gp_umap_options *map;              /* NULL: GP_UMAP_DEFAULTS */
+    bool no_map, no_duplicates;
+    bool fresh_map; /* lay the map out anew; else new images are placed on the one there is */
+    int threads;    /* 0: all processors */
+    gp_progress_fn progress;
+    void *user;
+} gp_find_options;
+#define GP_FIND_DEFAULTS {sizeof(gp_find_options), NULL, NULL, 0, 4, 24, NULL, NULL, NULL, false, false, false, 0, NULL, NULL}
+typedef struct gp_find_report {
+    uint64_t images, levels, categories, slices, prompt_slices, category_slices;
+    uint64_t groups, duplicates; /* groups of near copies; images in them that are not the keeper */
+    double seconds, hierarchy_seconds, slices_seconds, duplicates_seconds, map_seconds;
+    char category_source[200]; /* where the categories come from */
+    char remark[400];          /* what did not fit, for the user; may be empty */
+} gp_find_report;
+/* Analyse what is scored, and record it in place of the analysis before.  model NULL: by the scorer used last, without
+ * category_labels and text probes.  Too few images for a hierarchy is not an error: what needs one is left out and
+ * the remark says so.  Cost: memory 4 * n * d bytes for the vectors and about as much again; time as gp_hierarchy_build,
+ * gp_slices_find and gp_umap say.  Errors: NOT_FOUND (nothing is scored; no such column).  Threads: one. */
+GP_MUST gp_status gp_find(gp_catalog *catalog, const gp_model *model, const gp_find_options *options,
+                          gp_find_report *report, gp_error *err);
+
+/* What was found; strings and arrays borrowed until the callback returns, which returns false to end early.
+ * scorer: id, NULL: the one used last.  NOT_FOUND: nothing was analysed yet. */
+typedef struct gp_found_slice {
+    int64_t id;
+    const char *space;    /* "images", "prompts": whose clusters these are */
+    const char *category; /* found within this category, or NULL: over all */
+    const char *title;
+    const char *reasons_json; /* array of {kind, text, strength, inside, outside} */
+    double value, drop, low, high, effect, p, p_corrected;
+    uint32_t level, support;
+    int64_t parent;        /* id of the slice that holds it; 0 none */
+    const int64_t *images; /* [support] */
+} gp_found_slice;
+GP_MUST gp_status gp_catalog_slices(gp_catalog *catalog, const char *scorer,
+                                    bool (*visit)(void *user, const gp_found_slice *slice), void *user, gp_error *err);
+typedef struct gp_found_category {
+    const char *name, *source;
+    uint32_t support;
+    double mean, sd, weight; /* of the score; how far the correction trusts its mean, 0..1 */
+} gp_found_category;
+GP_MUST gp_status gp_catalog_categories(gp_catalog *catalog, const char *scorer,
+                                        bool (*visit)(void *user, const gp_found_category *category), void *user,
+                                        gp_error *err);
+typedef struct gp_found_group {
+    const char *reason;    /* why the keeper */
+    const int64_t *images; /* [count] */
+    const float *likeness; /* [count] cosine to the representative */
+    size_t count;
+    int64_t representative, keeper;
+} gp_found_group;
+GP_MUST gp_status gp_catalog_duplicates(gp_catalog *catalog, const char *scorer,
+                                        bool (*visit)(void *user, const gp_found_group *group), void *user,
+                                        gp_error *err);
+
 typedef struct gp_run_options {
     size_t size;
-    gp_add_options add;
-    gp_score_options score;
-    gp_pick_options pick;
-    gp_sheet_options sheet; /* file NULL: no sheet */
+    const gp_add_options *add; /* must be given: roots */
+    const gp_score_options *score;
+    const gp_find_options *find;
+    const gp_pick_options *pick;
+    const gp_sheet_options *sheet; /* NULL: no sheet.  The others: NULL means the defaults */
+    bool no_find;
 } gp_run_options;
-#define GP_RUN_DEFAULTS {sizeof(gp_run_options), GP_ADD_DEFAULTS, GP_SCORE_DEFAULTS, GP_PICK_DEFAULTS, GP_SHEET_DEFAULTS}
+#define GP_RUN_DEFAULTS {sizeof(gp_run_options), NULL, NULL, NULL, NULL, NULL, false}
 typedef struct gp_run_report {
     gp_report add, score, pick, sheet;
+    gp_find_report find;
 } gp_run_report;
-/* Everything: add, score, pick, sheet (when something is picked). */
+/* Everything: add, score, find, pick, sheet (when something is picked). */
 GP_API GP_MUST gp_status gp_run(gp_catalog *catalog, const gp_model *model, const gp_run_options *options,
                                 gp_run_report *report, gp_error *err);
 

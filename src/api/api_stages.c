@@ -59,11 +59,14 @@ gp_status gp_run(gp_catalog *catalog, const gp_model *model, const gp_run_option
                  gp_error *err)
 {
     gp_run_options o = GP_RUN_DEFAULTS;
+    gp_run_parts parts = {GP_ADD_DEFAULTS, GP_SCORE_DEFAULTS, GP_PICK_DEFAULTS, GP_SHEET_DEFAULTS};
     API_NEEDS(catalog);
     API_NEEDS(model);
     GP_TRY(gp_api_options(&o, sizeof o, options, err));
-    if (!o.add.size || !o.score.size || !o.pick.size || !o.sheet.size)
-        return gp_fail(err, GP_ERR_USAGE, "options without their size: begin with GP_RUN_DEFAULTS");
-    if (!o.add.roots || !o.add.root_count) return gp_fail(err, GP_ERR_USAGE, "no file or folder to add");
-    return gp_stage_run(catalog, model->clip, model->name, &o, report, err);
+    GP_TRY(gp_api_options(&parts.add, sizeof parts.add, o.add, err));
+    GP_TRY(gp_api_options(&parts.score, sizeof parts.score, o.score, err));
+    GP_TRY(gp_api_options(&parts.pick, sizeof parts.pick, o.pick, err));
+    GP_TRY(gp_api_options(&parts.sheet, sizeof parts.sheet, o.sheet, err));
+    if (!parts.add.roots || !parts.add.root_count) return gp_fail(err, GP_ERR_USAGE, "no file or folder to add");
+    return gp_stage_run(catalog, model->clip, model->name, &parts, report, err);
 }

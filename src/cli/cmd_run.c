@@ -58,14 +58,18 @@ static int run(gp_cli *cli)
     gp_catalog *catalog = NULL;
     gp_model *model = NULL;
     gp_run_options options = GP_RUN_DEFAULTS;
+    gp_add_options add;
+    gp_score_options score;
+    gp_pick_options pick;
+    gp_sheet_options drawing;
     gp_run_report report = {0};
     char *sheet = NULL;
     int code;
-    gp_cli_add_options(cli, &options.add);
-    gp_cli_score_options(cli, &options.score);
+    gp_cli_add_options(cli, &add);
+    gp_cli_score_options(cli, &score);
     /* the model before the catalog: without one, no empty catalog is left behind */
-    if (gp_cli_check_roots(cli, &err) != GP_OK || gp_cli_pick_options(cli, &options.pick, &err) != GP_OK ||
-        gp_cli_sheet_options(cli, &options.sheet, &err) != GP_OK || gp_cli_model_open(cli, &model, &err) != GP_OK ||
+    if (gp_cli_check_roots(cli, &err) != GP_OK || gp_cli_pick_options(cli, &pick, &err) != GP_OK ||
+        gp_cli_sheet_options(cli, &drawing, &err) != GP_OK || gp_cli_model_open(cli, &model, &err) != GP_OK ||
         gp_cli_catalog_open(cli, gp_cli_first_folder(cli), GP_CATALOG_CREATE, &catalog, &err) != GP_OK) {
         code = gp_cli_fail(cli, &err);
         goto out;
@@ -75,7 +79,8 @@ static int run(gp_cli *cli)
         code = gp_cli_fail(cli, &err);
         goto out;
     }
-    options.sheet.file = sheet;
+    drawing.file = sheet;
+    options.add = &add, options.score = &score, options.pick = &pick, options.sheet = &drawing;
     code = gp_run(catalog, model, &options, &report, &err) == GP_OK ? finish(cli, catalog, model, &report, sheet)
                                                                     : gp_cli_fail(cli, &err);
 out:

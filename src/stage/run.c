@@ -9,15 +9,15 @@
 
 #include "report/report.h"
 
-gp_status gp_stage_run(gp_catalog *cat, const gp_clip *clip, const char *model_name, const gp_run_options *options,
+gp_status gp_stage_run(gp_catalog *cat, const gp_clip *clip, const char *model_name, const gp_run_parts *parts,
                        gp_run_report *report, gp_error *err)
 {
     gp_run_report counts = {0};
     gp_status st = GP_OK;
-    GP_GO(gp_stage_add(cat, &options->add, &counts.add, err));
-    GP_GO(gp_stage_score(cat, clip, model_name, &options->score, &counts.score, err));
-    GP_GO(gp_stage_select(cat, NULL, &options->pick, &counts.pick, err));
-    if (options->sheet.file && counts.pick.done) GP_GO(gp_report_sheet(cat, &options->sheet, &counts.sheet, err));
+    GP_GO(gp_stage_add(cat, &parts->add, &counts.add, err));
+    GP_GO(gp_stage_score(cat, clip, model_name, &parts->score, &counts.score, err));
+    GP_GO(gp_stage_select(cat, NULL, &parts->pick, &counts.pick, err));
+    if (parts->sheet.file && counts.pick.done) GP_GO(gp_report_sheet(cat, &parts->sheet, &counts.sheet, err));
 out:
     if (report) *report = counts; /* also after a stop: what was done so far */
     return st;

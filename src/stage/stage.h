@@ -15,7 +15,14 @@ gp_status gp_stage_score(gp_catalog *cat, const gp_clip *clip, const char *model
 /* scorer NULL: the one used last. */
 gp_status gp_stage_select(gp_catalog *cat, const char *scorer, const gp_pick_options *options, gp_report *report,
                           gp_error *err);
-gp_status gp_stage_run(gp_catalog *cat, const gp_clip *clip, const char *model_name, const gp_run_options *options,
+/* Options of all parts, complete. */
+typedef struct gp_run_parts {
+    gp_add_options add;
+    gp_score_options score;
+    gp_pick_options pick;
+    gp_sheet_options sheet; /* file NULL: no sheet */
+} gp_run_parts;
+gp_status gp_stage_run(gp_catalog *cat, const gp_clip *clip, const char *model_name, const gp_run_parts *parts,
                        gp_run_report *report, gp_error *err);
 
 /* Take the path out of a message that will stand beside it. */

@@ -135,6 +135,7 @@ static void test_picks_are_faithful(void **state)
     gp_table *key = NULL;
     gp_query query = GP_QUERY_DEFAULTS;
     gp_run_options options = GP_RUN_DEFAULTS;
+    gp_add_options add = GP_ADD_DEFAULTS;
     gp_run_report report = {0};
     char catalog[] = "/tmp/goldpan-sample-XXXXXX", root[1100], command[1200];
     size_t picks = 0, faithful = 0;
@@ -142,7 +143,7 @@ static void test_picks_are_faithful(void **state)
     snprintf(command, sizeof command, "%s/catalog.db", catalog);
     snprintf(root, sizeof root, "%s", source_path("sample/drawn-world"));
     const char *roots[] = {root};
-    options.add.roots = roots, options.add.root_count = 1;
+    add.roots = roots, add.root_count = 1, options.add = &add;
     assert_ok(gp_catalog_open(command, GP_CATALOG_CREATE, &cat, &err));
     assert_ok(gp_model_open(source_path("models/drawn-world-mini"), NULL, &model, &err));
     assert_ok(gp_run(cat, model, &options, &report, &err));

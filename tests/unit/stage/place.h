@@ -94,16 +94,18 @@ static inline gp_status run_plan(const place *p, const plan *how, gp_run_report 
 {
     gp_catalog *cat = NULL;
     gp_run_options o = GP_RUN_DEFAULTS;
+    gp_add_options add = GP_ADD_DEFAULTS;
+    gp_score_options score = GP_SCORE_DEFAULTS;
     const char *roots[] = {p->pictures};
-    o.add.roots = roots, o.add.root_count = 1;
+    add.roots = roots, add.root_count = 1, o.add = &add, o.score = &score;
     if (how) {
-        o.add.prompts = how->prompts;
-        o.add.threads = o.score.threads = how->threads;
-        o.score.batch = how->batch;
-        if (how->max_pixels) o.add.max_pixels = o.score.max_pixels = how->max_pixels;
-        o.add.progress = how->only_score ? NULL : how->progress;
-        o.score.progress = how->progress;
-        o.add.user = o.score.user = how->user;
+        add.prompts = how->prompts;
+        add.threads = score.threads = how->threads;
+        score.batch = how->batch;
+        if (how->max_pixels) add.max_pixels = score.max_pixels = how->max_pixels;
+        add.progress = how->only_score ? NULL : how->progress;
+        score.progress = how->progress;
+        add.user = score.user = how->user;
     }
     gp_status st = gp_catalog_open(p->catalog, GP_CATALOG_CREATE, &cat, err);
     if (st == GP_OK) st = gp_run(cat, model, &o, report, err);

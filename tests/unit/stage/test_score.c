@@ -147,13 +147,15 @@ static void test_empty_folder(void **state)
     place p;
     gp_catalog *cat = NULL;
     gp_run_options o = GP_RUN_DEFAULTS;
+    gp_add_options add = GP_ADD_DEFAULTS;
+    gp_sheet_options drawing = GP_SHEET_DEFAULTS;
     gp_run_report report = {0};
     gp_error err = {0};
     char sheet[160];
     place_make(&p);
     snprintf(sheet, sizeof sheet, "%s/sheet.jpg", p.root);
     const char *roots[] = {p.pictures};
-    o.add.roots = roots, o.add.root_count = 1, o.sheet.file = sheet;
+    add.roots = roots, add.root_count = 1, drawing.file = sheet, o.add = &add, o.sheet = &drawing;
     assert_ok(gp_catalog_open(p.catalog, GP_CATALOG_CREATE, &cat, &err));
     assert_ok(gp_run(cat, model, &o, &report, &err));
     assert_int_equal(report.add.done + report.score.done + report.pick.done, 0);
