@@ -96,17 +96,14 @@ typedef struct gp_cat_standing {
 /* All of an analysis, by image id.  NOT_FOUND: nothing analysed by this scorer ("... run 'goldpan slices'").
  * Owns: *out, gp_mem_free. */
 gp_status gp_cat_standings(gp_catalog *cat, const char *scorer, gp_cat_standing **out, size_t *count, gp_error *err);
-/* visit: strings borrowed; rows as image ids. false ends early. */
+/* The public forms of goldpan.h: everything borrowed until visit returns, which returns false to end early.  NOT_FOUND
+ * as above. */
 gp_status gp_cat_slices_visit(gp_catalog *cat, const char *scorer,
-                              bool (*visit)(void *user, int64_t slice, const gp_cat_slice *info, const int64_t *images),
-                              void *user, gp_error *err);
+                              bool (*visit)(void *user, const gp_found_slice *slice), void *user, gp_error *err);
 gp_status gp_cat_categories_visit(gp_catalog *cat, const char *scorer,
-                                  bool (*visit)(void *user, int32_t index, const gp_cat_category *info), void *user,
+                                  bool (*visit)(void *user, const gp_found_category *category), void *user,
                                   gp_error *err);
 gp_status gp_cat_groups_visit(gp_catalog *cat, const char *scorer,
-                              bool (*visit)(void *user, int32_t index, const char *reason, const int64_t *images,
-                                            const float *likeness, size_t count, int64_t representative,
-                                            int64_t keeper),
-                              void *user, gp_error *err);
+                              bool (*visit)(void *user, const gp_found_group *group), void *user, gp_error *err);
 
 #endif
