@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT
+ * goldpan.h section 6: analysis of plain arrays. */
+#include "api/api.h"
+
+#include "analyze/analyze.h"
+
+gp_status gp_neighbours(const float *rows, size_t n, size_t d, const float *queries, size_t m, size_t k,
+                        const gp_neighbours_options *options, uint32_t *ids, float *distances, gp_error *err)
+{
+    gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
+    API_NEEDS(rows);
+    API_NEEDS(ids);
+    API_NEEDS(distances);
+    GP_TRY(gp_api_options(&o, sizeof o, options, err));
+    return gp_an_neighbours(rows, n, d, queries, m, k, &o, ids, distances, err);
+}

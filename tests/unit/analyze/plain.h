@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT
+ * For the tests of analysis: random rows, and neighbours the plain way. */
+#ifndef GP_TESTS_ANALYZE_PLAIN_H
+#define GP_TESTS_ANALYZE_PLAIN_H
+
+#include "analyze/analyze.h"
+#include "base/rng.h"
+#include "support.h"
+#include <math.h>
+
+static inline double uniform(uint64_t seed, uint64_t i)
+{
+    return (double)(gp_rng_at(seed, i) >> 11) / 9007199254740992.0;
+}
+
+static inline float normal(uint64_t seed, uint64_t i)
+{
+    double u = uniform(seed, 2 * i), v = uniform(seed ^ 0x5bd1e995, 2 * i + 1);
+    return (float)(sqrt(-2 * log(u + 1e-300)) * cos(6.283185307179586 * v));
+}
+
+/* rows [n, d]: `blobs` clusters of spread 0.3 (0: one), some rows repeated when `repeats`. Freed with free. */
+static inline float *random_rows(uint64_t seed, size_t n, size_t d, size_t blobs, bool repeats)
+{
+    float *x = malloc((n * d + 1) * sizeof *x);
+    for (size_t i = 0; i < n; i++) {
+        size_t blob = blobs ? gp_rng_at(seed + 1, i) % blobs : 0, from = i;
+        if (repeats && i && gp_rng_at(seed + 2, i) % 4 == 0) from = gp_rng_at(seed + 3, i) % i;
+        for (size_t j = 0; j < d; j++)
+            x[i * d + j] =
+                from != i ? x[from * d + j]
+                          : (blobs ? normal(seed + 4, blob * d + j) : 0) + (blobs ? 0.3f : 1) * normal(seed, i * d + j);
+    }
+    return x;
+}
+
+static inline double plain_distance(const float *x, const float *y, size_t d, gp_metric metric)
+{
+    double xy = 0, xx = 0, yy = 0, gap = 0;
+    for (size_t j = 0; j < d; j++) {
+        xy += (double)x[j] * y[j], xx += (double)x[j] * x[j], yy += (double)y[j] * y[j];
+        gap += ((double)x[j] - y[j]) * ((double)x[j] - y[j]);
+    }
+    if (metric == GP_METRIC_EUCLIDEAN) return sqrt(gap);
+    return xx > 0 && yy > 0 ? 1 - xy / (sqrt(xx) * sqrt(yy)) : 1;
+}
+
+#endif

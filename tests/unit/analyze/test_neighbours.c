@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT
+ * Neighbours against brute force in double: every id must be one of the k nearest, up to true ties. */
+#include "plain.h"
+
+#include "base/mem.h"
+#include "npy.h"
+
+/* Every neighbour's distance is the right one of its place, no id twice, none is the row itself. */
+static void check_rows(const float *rows, size_t n, size_t d, const float *queries, size_t m, size_t k,
+                       gp_metric metric, int threads)
+{
+    gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
+    gp_error err = {0};
+    size_t q = queries ? m : n;
+    uint32_t *ids = malloc(q * k * sizeof *ids);
+    float *distances = malloc(q * k * sizeof *distances);
+    double *all = malloc(n * sizeof *all);
+    o.metric = metric, o.threads = threads;
+    assert_int_equal(gp_neighbours(rows, n, d, queries, m, k, &o, ids, distances, &err), GP_OK);
+    for (size_t i = 0; i < q; i++) {
+        const float *x = (queries ? queries : rows) + i * d;
+        for (size_t j = 0; j < n; j++) all[j] = plain_distance(x, rows + j * d, d, metric);
+        for (size_t j = 0; j < k; j++) {
+            uint32_t id = ids[i * k + j];
+            size_t nearer = 0;
+            assert_true(id < n && (queries || id != i));
+            for (size_t l = 0; l < j; l++) assert_true(ids[i * k + l] != id);
+            for (size_t l = 0; l < n; l++) nearer += (queries || l != i) && all[l] < all[id] - 1e-13 * (1 + all[id]);
+            assert_true(nearer <= j);
+            assert_true(fabs(distances[i * k + j] - all[id]) <= 1e-6 * (1 + all[id]));
+            if (j) assert_true(distances[i * k + j] >= distances[i * k + j - 1]);
+        }
+    }
+    free(all);
+    free(distances);
+    free(ids);
+}
+
+static void test_random_shapes(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t n, d, k, blobs;
+        bool repeats;
+    } cases[] = {{2, 1, 1, 0, false},    {5, 3, 4, 0, false},      {17, 7, 3, 2, false},   {100, 2, 15, 6, true},
+                 {333, 33, 15, 9, true}, {700, 64, 15, 20, false}, {1000, 5, 40, 0, true}, {260, 512, 15, 12, false}};
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        float *x = random_rows(7 + c, cases[c].n, cases[c].d, cases[c].blobs, cases[c].repeats);
+        float *y = random_rows(90 + c, 19, cases[c].d, cases[c].blobs, false);
+        for (int metric = 0; metric < 2; metric++) {
+            check_rows(x, cases[c].n, cases[c].d, NULL, 0, cases[c].k, (gp_metric)metric, 1 + (int)c % 3);
+            check_rows(x, cases[c].n, cases[c].d, y, 19, cases[c].k, (gp_metric)metric, 2);
+        }
+        free(x);
+        free(y);
+    }
+}
+
+/* Far from the origin float products say nothing about distances: the margin must keep everything that might be near.
+ */
+static void test_far_from_the_origin(void **state)
+{
+    (void)state;
+    float *x = random_rows(3, 400, 16, 5, true);
+    for (size_t i = 0; i < 400 * 16; i++) x[i] += 3000;
+    check_rows(x, 400, 16, NULL, 0, 10, GP_METRIC_EUCLIDEAN, 2);
+    check_rows(x, 400, 16, NULL, 0, 10, GP_METRIC_COSINE, 2);
+    free(x);
+}
+
+static void test_ties_go_to_the_smaller_id(void **state)
+{
+    (void)state;
+    float x[200 * 3];
+    uint32_t ids[200 * 5];
+    float distances[200 * 5];
+    gp_error err = {0};
+    for (size_t i = 0; i < 600; i++) x[i] = (float)(i % 3 + 1);
+    assert_int_equal(gp_neighbours(x, 200, 3, NULL, 0, 5, NULL, ids, distances, &err), GP_OK);
+    for (uint32_t i = 0; i < 200; i++)
+        for (uint32_t j = 0; j < 5; j++) assert_int_equal(ids[i * 5 + j], j + (j >= i && i < 5));
+}
+
+static void test_threads_do_not_matter(void **state)
+{
+    (void)state;
+    float *x = random_rows(5, 500, 48, 8, true), d1[500 * 7], d2[500 * 7];
+    static uint32_t a[500 * 7], b[500 * 7];
+    gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
+    gp_error err = {0};
+    o.threads = 1;
+    assert_int_equal(gp_neighbours(x, 500, 48, NULL, 0, 7, &o, a, d1, &err), GP_OK);
+    o.threads = 4;
+    assert_int_equal(gp_neighbours(x, 500, 48, NULL, 0, 7, &o, b, d2, &err), GP_OK);
+    assert_memory_equal(a, b, sizeof a);
+    assert_memory_equal(d1, d2, sizeof d1);
+    free(x);
+}
+
+static bool stop_at_once(void *user, const gp_progress *p)
+{
+    (void)user, (void)p;
+    return false;
+}
+
+static void test_what_cannot_be(void **state)
+{
+    (void)state;
+    float x[12] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3}, distances[12];
+    uint32_t ids[12];
+    gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
+    gp_error err = {0};
+    assert_int_equal(gp_neighbours(x, 4, 3, NULL, 0, 4, NULL, ids, distances, &err), GP_ERR_USAGE);
+    assert_int_equal(gp_neighbours(x, 4, 3, NULL, 0, 0, NULL, ids, distances, &err), GP_ERR_USAGE);
+    assert_int_equal(gp_neighbours(x, 0, 3, NULL, 0, 1, NULL, ids, distances, &err), GP_ERR_USAGE);
+    x[4] = NAN;
+    assert_int_equal(gp_neighbours(x, 4, 3, NULL, 0, 1, NULL, ids, distances, &err), GP_ERR_FORMAT);
+    assert_non_null(strstr(err.message, "row 1"));
+    float *many = random_rows(1, 3000, 4, 0, false), *far = malloc(3000 * sizeof *far);
+    uint32_t *near = malloc(3000 * sizeof *near);
+    o.progress = stop_at_once, o.threads = 1;
+    assert_int_equal(gp_neighbours(many, 3000, 4, NULL, 0, 1, &o, near, far, &err), GP_ERR_STOPPED);
+    free(near);
+    free(far);
+    free(many);
+}
+
+static void test_every_allocation_fails_once(void **state)
+{
+    (void)state;
+    float *x = random_rows(2, 90, 6, 3, false), distances[90 * 4];
+    uint32_t ids[90 * 4];
+    gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
+    gp_error err = {0};
+    int64_t before = gp_mem_live();
+    gp_status st = GP_ERR_MEMORY;
+    o.threads = 1;
+    for (uint64_t i = 1; st != GP_OK; i++) {
+        gp_mem_fail_at(i);
+        st = gp_neighbours(x, 90, 6, NULL, 0, 4, &o, ids, distances, &err);
+        gp_mem_fail_at(0);
+        assert_true(st == GP_OK || st == GP_ERR_MEMORY);
+        assert_int_equal(gp_mem_live(), before);
+    }
+    free(x);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_random_shapes),
+                                       cmocka_unit_test(test_far_from_the_origin),
+                                       cmocka_unit_test(test_ties_go_to_the_smaller_id),
+                                       cmocka_unit_test(test_threads_do_not_matter),
+                                       cmocka_unit_test(test_what_cannot_be),
+                                       cmocka_unit_test(test_every_allocation_fails_once)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
