@@ -557,9 +557,9 @@ typedef struct gp_hierarchy {
 } gp_hierarchy;
 /* First-neighbour hierarchy: h-NNE 0.1/1.0 (Dehghan et al.), FINCH (Sarfraz et al., CVPR 2019).  Levels with fewer than 3
  * clusters are left out; none left: NOT_FOUND ("too few rows ...").  Shape: rows [n, d].  Owns: *out, gp_hierarchy_clear. */
-GP_MUST gp_status gp_hierarchy_build(const float *rows, size_t n, size_t d, const gp_neighbours_options *options,
+GP_API GP_MUST gp_status gp_hierarchy_build(const float *rows, size_t n, size_t d, const gp_neighbours_options *options,
                                             gp_hierarchy *out, gp_error *err);
-void gp_hierarchy_clear(gp_hierarchy *hierarchy);
+GP_API void gp_hierarchy_clear(gp_hierarchy *hierarchy);
 /* h-NNE's projection, version 1: PCA of standardised columns, then each cluster around its anchor.  radius 0: 0.4.
  * Shape: rows [n, d] -> out [n, dims], dims 2 or 3. */
 GP_MUST gp_status gp_hierarchy_project(const gp_hierarchy *hierarchy, const float *rows, size_t d, size_t dims,
@@ -759,7 +759,7 @@ void gp_duplicates_clear(gp_duplicates *duplicates);
 
 /* Arrays in NumPy's format 1.0 to 3.0: f2, f4, f8 and integers, C order, 1-D (one column) or 2-D, little endian.
  * Owns: *rows [n, d], gp_free.  Errors: IO, FORMAT, UNSUPPORTED, LIMIT. */
-GP_MUST gp_status gp_npy_read(const char *path, float **rows, size_t *n, size_t *d, gp_error *err);
+GP_API GP_MUST gp_status gp_npy_read(const char *path, float **rows, size_t *n, size_t *d, gp_error *err);
 /* A table read whole: CSV, TSV, JSON, JSONL, Parquet. */
 typedef struct gp_columns gp_columns;
 GP_MUST gp_status gp_columns_open(const char *path, gp_columns **out, gp_error *err);

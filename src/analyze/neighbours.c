@@ -10,8 +10,9 @@
  * any order of summation, with or without FMA), so no neighbour is ever missed: it is kept while its likeness is above
  * that of the k-th best found so far, which is known in double, less that bound.  Each query is worked out by one
  * thread alone, over rows in order, so that results do not depend on threads. */
-#include "analyze/analyze.h"
+#include "analyze/neighbours.h"
 
+#include "analyze/analyze.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/thread.h"
@@ -38,7 +39,8 @@ typedef struct query {
 } query;
 
 typedef struct search {
-    const float *rows, *queries; /* [n, d], [m, d] as given */
+    const float *rows, *queries; /* [n, d], [m, d] as given; NULL when they are */
+    const double *wide;          /* [n, d] in double, and the queries too */
     size_t n, m, d, k, capacity;
     bool self; /* queries are the rows */
     gp_metric metric;
@@ -81,6 +83,14 @@ static gp_status check_finite(const float *x, size_t n, size_t d, const char *wh
     return GP_OK;
 }
 
+static double norm_at(const search *s, size_t i)
+{
+    double sum = 0;
+    if (!s->wide) return norm_of(s->kernels, s->rows + i * s->d, s->d);
+    for (size_t j = 0; j < s->d; j++) sum += s->wide[i * s->d + j] * s->wide[i * s->d + j];
+    return sqrt(sum);
+}
+
 static gp_status pack_rows(search *s, gp_error *err)
 {
     size_t panels = (s->n + GP_PANEL - 1) / GP_PANEL, d = s->d;
@@ -89,10 +99,12 @@ static gp_status pack_rows(search *s, gp_error *err)
     GP_TRY(gp_alloc((void **)&s->norms, s->n, sizeof(double), "neighbours", err));
     for (size_t i = 0; i < panels * GP_PANEL; i++) {
         float *panel = s->panels + i / GP_PANEL * GP_PANEL * d + i % GP_PANEL;
-        const float *row = s->rows + i * d;
-        double norm = i < s->n ? norm_of(s->kernels, row, d) : 0;
+        double norm = i < s->n ? norm_at(s, i) : 0;
         double scale = s->metric == GP_METRIC_COSINE ? (norm > 0 ? 1 / norm : 0) : 1;
-        for (size_t j = 0; j < d; j++) panel[j * GP_PANEL] = i < s->n ? (float)(row[j] * scale) : 0;
+        for (size_t j = 0; j < d; j++) {
+            double value = i >= s->n ? 0 : s->wide ? s->wide[i * d + j] : (double)s->rows[i * d + j];
+            panel[j * GP_PANEL] = (float)(value * scale);
+        }
         s->offset[i] = i >= s->n ? -INFINITY : s->metric == GP_METRIC_COSINE ? 0 : (float)(-norm * norm / 2);
         if (i < s->n) s->norms[i] = norm;
         if (i < s->n && norm * scale > s->most_norm) s->most_norm = norm * scale;
@@ -102,16 +114,23 @@ static gp_status pack_rows(search *s, gp_error *err)
 
 /* ------------------------------------------------------------------ one query */
 
-static double exact_distance(const search *s, const float *x, double norm, uint32_t id)
+/* Of query i from row `id`. */
+static double exact_distance(const search *s, size_t i, double norm, uint32_t id)
 {
-    const float *y = s->rows + (size_t)id * s->d;
+    size_t d = s->d;
+    const float *x = s->wide ? NULL : s->queries + i * d, *y = s->wide ? NULL : s->rows + id * d;
+    const double *wx = s->wide + i * d, *wy = s->wide + id * d;
+    double sum = 0;
     if (s->metric == GP_METRIC_COSINE) {
         double both = norm * s->norms[id];
-        return both > 0 ? 1 - s->kernels->dot(x, y, s->d) / both : 1;
+        if (!s->wide)
+            sum = s->kernels->dot(x, y, d);
+        else
+            for (size_t j = 0; j < d; j++) sum += wx[j] * wy[j];
+        return both > 0 ? 1 - sum / both : 1;
     }
-    double sum = 0;
-    for (size_t j = 0; j < s->d; j++) {
-        double gap = (double)x[j] - (double)y[j];
+    for (size_t j = 0; j < d; j++) {
+        double gap = s->wide ? wx[j] - wy[j] : (double)x[j] - (double)y[j];
         sum += gap * gap;
     }
     return sqrt(sum);
@@ -125,9 +144,9 @@ static int by_distance(const void *a, const void *b)
 }
 
 /* Work out the new candidates, keep the k best, and raise the floor. */
-static void settle(const search *s, query *q, const float *x)
+static void settle(const search *s, query *q, size_t i)
 {
-    for (uint32_t i = q->held; i < q->count; i++) q->list[i].distance = exact_distance(s, x, q->norm, q->list[i].id);
+    for (uint32_t c = q->held; c < q->count; c++) q->list[c].distance = exact_distance(s, i, q->norm, q->list[c].id);
     qsort(q->list, q->count, sizeof *q->list, by_distance);
     if (q->count > s->k) q->count = (uint32_t)s->k;
     q->held = q->count;
@@ -137,10 +156,10 @@ static void settle(const search *s, query *q, const float *x)
     q->floor = nextafterf((float)(likeness - q->margin), -INFINITY);
 }
 
-static void offer(const search *s, query *q, const float *x, uint32_t id)
+static void offer(const search *s, query *q, size_t i, uint32_t id)
 {
     q->list[q->count++].id = id;
-    if (q->count == s->capacity) settle(s, q, x);
+    if (q->count == s->capacity) settle(s, q, i);
 }
 
 /* ------------------------------------------------------------------ a block of queries */
@@ -149,12 +168,14 @@ static void begin_block(const search *s, worker *w, size_t first, size_t count)
 {
     size_t d = s->d;
     for (size_t i = 0; i < count; i++) {
-        const float *x = s->queries + (first + i) * d;
         query *q = &w->q[i];
-        double norm = norm_of(s->kernels, x, d);
+        double norm = s->self ? s->norms[first + i] : norm_of(s->kernels, s->queries + (first + i) * d, d);
         bool cosine = s->metric == GP_METRIC_COSINE;
         double scale = cosine ? (norm > 0 ? 1 / norm : 0) : 1;
-        for (size_t j = 0; j < d; j++) w->x[i * d + j] = (float)(x[j] * scale);
+        for (size_t j = 0; j < d; j++) {
+            size_t at = (first + i) * d + j;
+            w->x[i * d + j] = (float)((s->wide ? s->wide[at] : (double)s->queries[at]) * scale);
+        }
         double length = norm * scale, u = ldexp(1, -24), most = s->most_norm;
         q->list = w->lists + i * s->capacity;
         q->held = q->count = 0;
@@ -179,7 +200,7 @@ static void run_panel(const search *s, worker *w, size_t first, size_t count, si
         for (unsigned o = 0; hits; o++, hits >>= 1) {
             size_t id = panel * GP_PANEL + o;
             if (!(hits & 1) || id >= s->n || (s->self && id == first + i)) continue;
-            if (row[o] + offset[o] >= q->floor) offer(s, q, s->queries + (first + i) * s->d, (uint32_t)id);
+            if (row[o] + offset[o] >= q->floor) offer(s, q, first + i, (uint32_t)id);
         }
     }
 }
@@ -188,7 +209,7 @@ static void end_block(const search *s, worker *w, size_t first, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         query *q = &w->q[i];
-        settle(s, q, s->queries + (first + i) * s->d);
+        settle(s, q, first + i);
         for (size_t j = 0; j < s->k; j++) {
             s->ids[(first + i) * s->k + j] = q->list[j].id;
             s->distances[(first + i) * s->k + j] = (float)q->list[j].distance;
@@ -251,6 +272,19 @@ static gp_status run_threads(search *s, int threads, gp_error *err)
     return GP_OK;
 }
 
+static gp_status run_search(search *s, int threads, gp_error *err)
+{
+    gp_status st = GP_OK;
+    s->blocks = (s->m + QUERIES - 1) / QUERIES;
+    GP_GO(pack_rows(s, err));
+    if (s->m) GP_GO(run_threads(s, threads, err));
+out:
+    gp_mem_free(s->norms);
+    gp_mem_free(s->offset);
+    gp_mem_free(s->panels);
+    return st;
+}
+
 gp_status gp_an_neighbours(const float *rows, size_t n, size_t d, const float *queries, size_t m, size_t k,
                            const gp_neighbours_options *options, uint32_t *ids, float *distances, gp_error *err)
 {
@@ -267,20 +301,30 @@ gp_status gp_an_neighbours(const float *rows, size_t n, size_t d, const float *q
                 .distances = distances,
                 .kernels = gp_kernel_table()};
     size_t most = queries ? n : n ? n - 1 : 0;
-    gp_status st = GP_OK;
     if (n >= UINT32_MAX) return gp_fail(err, GP_ERR_LIMIT, "%zu rows are more than 2^32 - 2", n);
     if (d == 0) return gp_fail(err, GP_ERR_USAGE, "rows without columns have no neighbours");
     if (k == 0 || k > most)
         return gp_fail(err, GP_ERR_USAGE, "%zu neighbours of %zu rows: 1 to %zu can be had", k, n, most);
     GP_TRY(check_finite(rows, n, d, "row", err));
     if (queries) GP_TRY(check_finite(queries, m, d, "query", err));
-    s.blocks = (s.m + QUERIES - 1) / QUERIES;
     gp_ticker_init(&s.ticker, "neighbours", s.m, options->progress, options->user);
-    GP_GO(pack_rows(&s, err));
-    if (s.m) GP_GO(run_threads(&s, options->threads, err));
-out:
-    gp_mem_free(s.norms);
-    gp_mem_free(s.offset);
-    gp_mem_free(s.panels);
-    return st;
+    return run_search(&s, options->threads, err);
+}
+
+gp_status gp_an_nearest(const double *rows, size_t n, size_t d, gp_metric metric, int threads, uint32_t *ids,
+                        float *distances, gp_error *err)
+{
+    search s = {.wide = rows,
+                .n = n,
+                .m = n,
+                .d = d,
+                .k = 1,
+                .capacity = 64,
+                .self = true,
+                .metric = metric,
+                .ids = ids,
+                .distances = distances,
+                .kernels = gp_kernel_table()};
+    gp_ticker_init(&s.ticker, "neighbours", n, NULL, NULL);
+    return run_search(&s, threads, err);
 }

@@ -3,6 +3,7 @@
 #include "api/api.h"
 
 #include "analyze/analyze.h"
+#include "ingest/npy.h"
 
 gp_status gp_neighbours(const float *rows, size_t n, size_t d, const float *queries, size_t m, size_t k,
                         const gp_neighbours_options *options, uint32_t *ids, float *distances, gp_error *err)
@@ -13,4 +14,28 @@ gp_status gp_neighbours(const float *rows, size_t n, size_t d, const float *quer
     API_NEEDS(distances);
     GP_TRY(gp_api_options(&o, sizeof o, options, err));
     return gp_an_neighbours(rows, n, d, queries, m, k, &o, ids, distances, err);
+}
+
+gp_status gp_hierarchy_build(const float *rows, size_t n, size_t d, const gp_neighbours_options *options,
+                             gp_hierarchy *out, gp_error *err)
+{
+    gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
+    API_NEEDS(rows);
+    API_NEEDS(out);
+    GP_TRY(gp_api_options(&o, sizeof o, options, err));
+    return gp_an_hierarchy(rows, n, d, &o, out, err);
+}
+
+void gp_hierarchy_clear(gp_hierarchy *hierarchy)
+{
+    if (hierarchy) gp_an_hierarchy_clear(hierarchy);
+}
+
+gp_status gp_npy_read(const char *path, float **rows, size_t *n, size_t *d, gp_error *err)
+{
+    API_NEEDS(path);
+    API_NEEDS(rows);
+    API_NEEDS(n);
+    API_NEEDS(d);
+    return gp_npy_load(path, rows, n, d, err);
 }
