@@ -20,7 +20,7 @@ typedef struct gp_cat_matrix {
     uint64_t *pixels; /* [n] width * height */
     uint64_t *bytes;  /* [n] */
     char **paths;     /* [n] the first that is not missing */
-    char **texts;     /* [n] prompt as the tower reads it, NULL without; equal prompts share a pointer */
+    char **texts;     /* [n] prompt as the tower reads it, NULL without */
     char **settings;  /* [n] JSON object or NULL */
     float *vectors;   /* [n, dims], 64-byte aligned */
 } gp_cat_matrix;

@@ -136,8 +136,10 @@ typedef struct gp_cat_candidate {
 gp_status gp_cat_candidates(gp_catalog *cat, const char *scorer, gp_cat_candidate **out, size_t *count, gp_error *err);
 /* The scorer by which the picks were made; *id NULL when nothing is picked.  Owns: *id, gp_mem_free. */
 gp_status gp_cat_picks_scorer(gp_catalog *cat, char **id, gp_error *err);
-/* Replace the picks by these images (one transaction); reason may be NULL. */
+/* Replace the picks by these images (one transaction).  rule: how all were chosen, may be NULL; reasons, categories
+ * [count]: why each is there and where it was chosen, may be NULL and hold NULL. */
 gp_status gp_cat_picks_replace(gp_catalog *cat, const char *scorer, const int64_t *images, const uint32_t *ranks,
-                               size_t count, const char *rule, gp_error *err);
+                               size_t count, const char *rule, const char *const *reasons,
+                               const char *const *categories, gp_error *err);
 
 #endif

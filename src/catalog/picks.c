@@ -59,7 +59,8 @@ out:
 }
 
 gp_status gp_cat_picks_replace(gp_catalog *cat, const char *scorer, const int64_t *images, const uint32_t *ranks,
-                               size_t count, const char *rule, gp_error *err)
+                               size_t count, const char *rule, const char *const *reasons,
+                               const char *const *categories, gp_error *err)
 {
     gp_status st;
     bool own;
@@ -67,12 +68,14 @@ gp_status gp_cat_picks_replace(gp_catalog *cat, const char *scorer, const int64_
     gp_q clear = gp_q_open(cat, "DELETE FROM picks");
     GP_GO(gp_q_run(&clear, err));
     for (size_t i = 0; i < count; i++) {
-        gp_q q = gp_q_open(cat, "INSERT INTO picks(image, rank, scorer, rule)"
-                                " SELECT ?1, ?2, id, coalesce(?4, '') FROM scorers WHERE key = ?3");
+        gp_q q = gp_q_open(cat, "INSERT INTO picks(image, rank, scorer, rule, reason, category)"
+                                " SELECT ?1, ?2, id, coalesce(?4, ''), ?5, ?6 FROM scorers WHERE key = ?3");
         gp_q_int(&q, 1, images[i]);
         gp_q_int(&q, 2, ranks[i]);
         gp_q_text(&q, 3, scorer);
         gp_q_text(&q, 4, rule);
+        gp_q_text(&q, 5, reasons ? reasons[i] : NULL);
+        gp_q_text(&q, 6, categories ? categories[i] : NULL);
         GP_GO(gp_q_run(&q, err));
         if (sqlite3_changes(cat->db) == 0) {
             st = gp_fail(err, GP_ERR_USAGE, "catalog '%s' does not know scorer '%s'", cat->path, scorer);

@@ -17,6 +17,9 @@
  *   8. A failure is the last one of its (path, stage); success removes it.
  *   9. Foreign keys hold: nothing refers to a row that is not there.
  *  10. What a stage reported as done was committed before it said so.
+ *  11. There is at most one analysis a scorer, whole: it is replaced in one transaction, with all that belongs to it.
+ *      Images added later have no standing in it.  Slices, categories and groups name images and each other within it.
+ *  12. There is at most one map an encoder; a place on it changes only when the whole map is laid out anew.
  *
  * Durability: WAL with synchronous=NORMAL.  A killed process loses nothing committed, because the pages are in the
  * system's cache.  A power cut may lose the last commits (those since the last checkpoint), never the file: the stages
@@ -141,7 +144,7 @@ static const char version_1[] =
 " JOIN encoders e ON e.id = c.encoder;";
 /* clang-format on */
 
-static const gp_db_step steps[] = {{GP_DB_VERSION, version_1}};
+static const gp_db_step steps[] = {{1, version_1}, {GP_DB_VERSION, gp_db_version_2}};
 
 /* ---- versions */
 

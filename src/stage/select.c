@@ -66,7 +66,7 @@ gp_status gp_stage_select(gp_catalog *cat, const char *wanted, const gp_pick_opt
     }
     rule = rule_text(options);
     if (!rule) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the picks"));
-    GP_GO(gp_cat_picks_replace(cat, scorer, images, ranks, picked, rule, err));
+    GP_GO(gp_cat_picks_replace(cat, scorer, images, ranks, picked, rule, NULL, NULL, err));
     counts.done = picked;
     counts.skipped = n - picked;
 out:

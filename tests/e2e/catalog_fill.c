@@ -77,7 +77,7 @@ int main(int argc, char **argv)
     model_put(cat, "small", 1, images);
     model_put(cat, "large", 0, images);
     for (unsigned p = 0; p < PROMPTS; p++) picks[p] = images[p * EACH + EACH - 1], ranks[p] = 1;
-    must(gp_cat_picks_replace(cat, "large", picks, ranks, PROMPTS, "picks per-prompt=1", &err), &err);
+    must(gp_cat_picks_replace(cat, "large", picks, ranks, PROMPTS, "picks per-prompt=1", NULL, NULL, &err), &err);
     gp_cat_close(cat);
     return 0;
 }

@@ -252,8 +252,8 @@ static void test_scores_and_rows(void **state)
     uint32_t ranks[200];
     for (size_t p = 0; p < 200; p++) best[p] = list[4 * p + 3].image, ranks[p] = 1;
     gp_mem_free(list);
-    assert_ok(gp_cat_picks_replace(cat, "clip/w", best, ranks, 200, "per_prompt=1", &err));
-    assert_ok(gp_cat_picks_replace(cat, "clip/w", best, ranks, 200, "per_prompt=1", &err));
+    assert_ok(gp_cat_picks_replace(cat, "clip/w", best, ranks, 200, "per_prompt=1", NULL, NULL, &err));
+    assert_ok(gp_cat_picks_replace(cat, "clip/w", best, ranks, 200, "per_prompt=1", NULL, NULL, &err));
 
     assert_ok(gp_cat_rows_open(cat, NULL, &rows, &err));
     char before[64] = "";
@@ -297,7 +297,7 @@ static void test_rows_filters(void **state)
     gp_rows *rows;
     const gp_row *row;
     put_image(cat, 3 * 4 + 2, "/a/other name.png");
-    assert_ok(gp_cat_picks_replace(cat, "clip/w", &image, &rank, 1, NULL, &err));
+    assert_ok(gp_cat_picks_replace(cat, "clip/w", &image, &rank, 1, NULL, NULL, NULL, &err));
     assert_ok(gp_cat_failure_put(cat, "/x/3_2.png", 1, 1, image, "score", "oops", &err));
 
     gp_query query = GP_QUERY_DEFAULTS;
@@ -380,7 +380,7 @@ static void test_gone_is_not_ranked(void **state)
     const gp_row *row;
     gp_cat_candidate *list;
     size_t count;
-    assert_ok(gp_cat_picks_replace(cat, "clip/w", &image, &rank, 1, "r", &err));
+    assert_ok(gp_cat_picks_replace(cat, "clip/w", &image, &rank, 1, "r", NULL, NULL, &err));
     assert_ok(gp_cat_paths_sweep(cat, exists_not_best, NULL, &err));
     assert_ok(gp_cat_candidates(cat, "clip/w", &list, &count, &err));
     assert_int_equal(count, 3);
@@ -396,7 +396,7 @@ static void test_gone_is_not_ranked(void **state)
     assert_ok(gp_cat_rows_next(rows, &row, &err));
     assert_null(row);
     gp_cat_rows_close(rows);
-    assert_ok(gp_cat_picks_replace(cat, "clip/w", NULL, NULL, 0, "r", &err));
+    assert_ok(gp_cat_picks_replace(cat, "clip/w", NULL, NULL, 0, "r", NULL, NULL, &err));
     assert_int_equal(ask(cat, "SELECT count(*) FROM v_images"), 3);
     assert_int_equal(ask(cat, "SELECT count(*) FROM v_images WHERE rank BETWEEN 1 AND 3 AND candidates = 3"), 3);
     gp_cat_close(cat);

@@ -114,7 +114,7 @@ static gp_status scenario(const char *path, unsigned flags, gp_error *err)
     GP_GO(gp_cat_score_put(cat, image, 1, "clip/w", 50, err));
     GP_GO(gp_cat_commit(cat, err));
     GP_GO(gp_cat_candidates(cat, "clip/w", &list, &count, err));
-    GP_GO(gp_cat_picks_replace(cat, "clip/w", &image, &rank, 1, "per_prompt=1", err));
+    GP_GO(gp_cat_picks_replace(cat, "clip/w", &image, &rank, 1, "per_prompt=1", NULL, NULL, err));
     GP_GO(gp_cat_rows_open(cat, NULL, &rows, err));
     GP_GO(gp_cat_rows_next(rows, &row, err));
     if (!row || row->rank != 1 || !row->picked) st = gp_fail(err, GP_ERR_CATALOG, "the row is not as it should be");

@@ -85,7 +85,7 @@ static inline gp_catalog *candidates_catalog(const char *name, const candidate *
         int64_t id = candidate_put(cat, &list[i], encoder);
         if (list[i].picked) picks[n] = id, ranks[n++] = 1;
     }
-    assert_ok(gp_cat_picks_replace(cat, SCORER, picks, ranks, n, "per_prompt=1", &err));
+    assert_ok(gp_cat_picks_replace(cat, SCORER, picks, ranks, n, "per_prompt=1", NULL, NULL, &err));
     return cat;
 }
 

@@ -231,7 +231,7 @@ static void test_wrong_use(void **state)
     assert_int_equal(sheet(cat, at("a1.png"), 0, 8, NULL, &err), GP_ERR_USAGE); /* one of the images */
     after = file_hash(at("a1.png"));
     assert_memory_equal(&before, &after, sizeof before);
-    assert_ok(gp_cat_picks_replace(cat, SCORER, NULL, NULL, 0, "none", &err));
+    assert_ok(gp_cat_picks_replace(cat, SCORER, NULL, NULL, 0, "none", NULL, NULL, &err));
     assert_int_equal(sheet(cat, at("x.png"), 0, 8, NULL, &err), GP_ERR_NOT_FOUND);
     assert_false(file_there(at("x.png")));
     gp_cat_close(cat);

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT
+ * Version 2 of the schema: what `find` leaves, why a pick is there. */
+#include "catalog/db.h"
+
+/* clang-format off */
+const char gp_db_version_2[] =
+"CREATE TABLE analyses("
+" id INTEGER PRIMARY KEY,"
+" scorer INTEGER NOT NULL UNIQUE REFERENCES scorers(id),"
+" settings TEXT NOT NULL,"                               /* one JSON object: what it was made with */
+" images INTEGER NOT NULL,"
+" made_at INTEGER NOT NULL DEFAULT (unixepoch())"
+") STRICT;"
+
+/* The hierarchy, level 0 the coarsest. */
+"CREATE TABLE clusters("
+" analysis INTEGER NOT NULL REFERENCES analyses(id) ON DELETE CASCADE,"
+" level INTEGER NOT NULL, cluster INTEGER NOT NULL,"
+" parent INTEGER,"                                       /* cluster of level - 1 that holds it */
+" support INTEGER NOT NULL,"
+" PRIMARY KEY(analysis, level, cluster)"
+") STRICT, WITHOUT ROWID;"
+"CREATE TABLE cluster_images("
+" analysis INTEGER NOT NULL REFERENCES analyses(id) ON DELETE CASCADE,"
+" level INTEGER NOT NULL, cluster INTEGER NOT NULL, image INTEGER NOT NULL REFERENCES images(id),"
+" PRIMARY KEY(analysis, level, cluster, image)"
+") STRICT, WITHOUT ROWID;"
+
+"CREATE TABLE categories("
+" id INTEGER PRIMARY KEY,"
+" analysis INTEGER NOT NULL REFERENCES analyses(id) ON DELETE CASCADE,"
+" place INTEGER NOT NULL,"                               /* 0, 1, ... within the analysis */
+" name TEXT NOT NULL, source TEXT NOT NULL, support INTEGER NOT NULL,"
+" mean REAL, sd REAL, weight REAL,"                      /* weight: how far the correction trusts the mean */
+" UNIQUE(analysis, place)"
+") STRICT;"
+
+/* Where an image stands among others. */
+"CREATE TABLE standings("
+" analysis INTEGER NOT NULL REFERENCES analyses(id) ON DELETE CASCADE,"
+" image INTEGER NOT NULL REFERENCES images(id),"
+" category INTEGER REFERENCES categories(id) ON DELETE CASCADE,"
+" z_prompt REAL, z_category REAL, percentile REAL, corrected REAL,"
+" PRIMARY KEY(analysis, image)"
+") STRICT, WITHOUT ROWID;"
+"CREATE INDEX standings_category ON standings(category);"
+
+"CREATE TABLE slices("
+" id INTEGER PRIMARY KEY,"
+" analysis INTEGER NOT NULL REFERENCES analyses(id) ON DELETE CASCADE,"
+" space TEXT NOT NULL CHECK(space IN ('images', 'prompts')),"
+" category INTEGER REFERENCES categories(id) ON DELETE CASCADE," /* NULL: over all images */
+" level INTEGER NOT NULL, cluster INTEGER NOT NULL, support INTEGER NOT NULL,"
+" value REAL, drop_points REAL, low REAL, high REAL, effect REAL, p REAL, p_corrected REAL,"
+" parent INTEGER REFERENCES slices(id) ON DELETE CASCADE,"
+" title TEXT NOT NULL,"
+" reasons TEXT NOT NULL"                                 /* JSON array */
+") STRICT;"
+"CREATE INDEX slices_analysis ON slices(analysis);"
+"CREATE INDEX slices_category ON slices(category);"
+"CREATE INDEX slices_parent ON slices(parent);"
+"CREATE TABLE slice_images("
+" slice INTEGER NOT NULL REFERENCES slices(id) ON DELETE CASCADE,"
+" image INTEGER NOT NULL REFERENCES images(id),"
+" PRIMARY KEY(slice, image)"
+") STRICT, WITHOUT ROWID;"
+"CREATE INDEX slice_images_image ON slice_images(image);"
+
+"CREATE TABLE duplicate_groups("
+" id INTEGER PRIMARY KEY,"
+" analysis INTEGER NOT NULL REFERENCES analyses(id) ON DELETE CASCADE,"
+" representative INTEGER NOT NULL REFERENCES images(id), keeper INTEGER NOT NULL REFERENCES images(id),"
+" reason TEXT NOT NULL"
+") STRICT;"
+"CREATE INDEX duplicate_groups_analysis ON duplicate_groups(analysis);"
+"CREATE TABLE duplicates("
+" in_group INTEGER NOT NULL REFERENCES duplicate_groups(id) ON DELETE CASCADE,"
+" image INTEGER NOT NULL REFERENCES images(id),"
+" likeness REAL NOT NULL,"                               /* cosine to the representative */
+" PRIMARY KEY(in_group, image)"
+") STRICT, WITHOUT ROWID;"
+"CREATE INDEX duplicates_image ON duplicates(image);"
+
+"CREATE TABLE maps("
+" encoder INTEGER PRIMARY KEY REFERENCES encoders(id), settings TEXT NOT NULL,"
+" made_at INTEGER NOT NULL DEFAULT (unixepoch())"
+") STRICT;"
+"CREATE TABLE map_images("
+" encoder INTEGER NOT NULL REFERENCES maps(encoder) ON DELETE CASCADE,"
+" image INTEGER NOT NULL REFERENCES images(id), x REAL NOT NULL, y REAL NOT NULL,"
+" PRIMARY KEY(encoder, image)"
+") STRICT, WITHOUT ROWID;"
+
+"ALTER TABLE picks ADD COLUMN reason TEXT;"
+"ALTER TABLE picks ADD COLUMN category TEXT;"
+
+/* What the last analysis of the scorer used last says. */
+"CREATE VIEW v_categories AS"
+" SELECT c.name AS category, c.support AS images, c.mean AS mean, c.sd AS sd, c.weight AS weight, c.source AS source"
+" FROM categories c JOIN analyses a ON a.id = c.analysis"
+" WHERE a.scorer = (SELECT id FROM scorers ORDER BY used DESC LIMIT 1) ORDER BY c.place;"
+"CREATE VIEW v_slices AS"
+" SELECT s.id AS slice, s.title AS title, s.space AS space, c.name AS category, s.support AS support,"
+"  s.value AS value, s.drop_points AS drop_points, s.low AS low, s.high AS high, s.effect AS effect,"
+"  s.p_corrected AS p_corrected, s.level AS level, s.parent AS parent, s.reasons AS reasons"
+" FROM slices s JOIN analyses a ON a.id = s.analysis LEFT JOIN categories c ON c.id = s.category"
+" WHERE a.scorer = (SELECT id FROM scorers ORDER BY used DESC LIMIT 1) ORDER BY s.id;"
+"CREATE VIEW v_standings AS"
+" SELECT (SELECT p.path FROM paths p WHERE p.image = t.image ORDER BY p.missing, p.path LIMIT 1) AS path,"
+"  v.value AS score, t.corrected AS corrected, c.name AS category, t.percentile AS percentile,"
+"  t.z_category AS z_category, t.z_prompt AS z_prompt, t.image AS image"
+" FROM standings t JOIN analyses a ON a.id = t.analysis LEFT JOIN categories c ON c.id = t.category"
+" LEFT JOIN image_prompts ip ON ip.image = t.image"
+" LEFT JOIN scores v ON v.scorer = a.scorer AND v.prompt = ip.prompt AND v.image = t.image"
+" WHERE a.scorer = (SELECT id FROM scorers ORDER BY used DESC LIMIT 1);"
+"CREATE VIEW v_slice_images AS"
+" SELECT s.id AS slice, s.title AS title,"
+"  (SELECT p.path FROM paths p WHERE p.image = m.image ORDER BY p.missing, p.path LIMIT 1) AS path, m.image AS image"
+" FROM slice_images m JOIN slices s ON s.id = m.slice JOIN analyses a ON a.id = s.analysis"
+" WHERE a.scorer = (SELECT id FROM scorers ORDER BY used DESC LIMIT 1);"
+"CREATE VIEW v_duplicates AS"
+" SELECT g.id AS duplicate_group,"
+"  (SELECT p.path FROM paths p WHERE p.image = d.image ORDER BY p.missing, p.path LIMIT 1) AS path,"
+"  d.likeness AS likeness, d.image = g.keeper AS keep, g.reason AS reason, d.image AS image"
+" FROM duplicates d JOIN duplicate_groups g ON g.id = d.in_group JOIN analyses a ON a.id = g.analysis"
+" WHERE a.scorer = (SELECT id FROM scorers ORDER BY used DESC LIMIT 1);"
+"CREATE VIEW v_map AS"
+" SELECT (SELECT p.path FROM paths p WHERE p.image = m.image ORDER BY p.missing, p.path LIMIT 1) AS path,"
+"  m.x AS x, m.y AS y, m.image AS image FROM map_images m"
+" WHERE m.encoder = (SELECT encoder FROM scorers ORDER BY used DESC LIMIT 1);";
+/* clang-format on */
