@@ -328,17 +328,34 @@ typedef struct gp_score_options {
 GP_API GP_MUST gp_status gp_score(gp_catalog *catalog, const gp_model *model, const gp_score_options *options,
                                   gp_report *report, gp_error *err);
 
+/* Candidates: all (the best of each prompt by per_prompt; of each category), or members of the slices that stand out
+ * over all images or within their category (the article's selection).  All but PROMPT need what gp_find recorded. */
+typedef enum gp_pick_strategy { GP_PICK_PROMPT, GP_PICK_SLICES, GP_PICK_CATEGORY_SLICES, GP_PICK_CATEGORY } gp_pick_strategy;
+/* Compared by: the raw score; score less the category's mean, shrunken to the mean of all where the category is small;
+ * standard deviations above the category's or prompt's mean; percentile in the category.  min_score: always raw. */
+typedef enum gp_pick_by { GP_BY_SCORE, GP_BY_CORRECTED, GP_BY_Z_CATEGORY, GP_BY_Z_PROMPT, GP_BY_PERCENTILE } gp_pick_by;
+typedef enum gp_pick_diversity { GP_DIVERSITY_NONE, GP_DIVERSITY_MMR, GP_DIVERSITY_FACILITY } gp_pick_diversity;
 typedef struct gp_pick_options {
     size_t size;
     uint32_t per_prompt; /* best K of each prompt; 0: no such limit */
     uint64_t top;        /* then the best K over all; 0: no such limit */
     bool has_min_score;
     double min_score;    /* and at least this */
+    gp_pick_strategy strategy; gp_pick_by by;
+    uint32_t per_category; /* best K of each category, in every strategy; 0: no such limit, but 5 for CATEGORY */
+    uint32_t per_slice;    /* best K of each slice; 0: all its members */
+    bool one_per_duplicate;/* at most one of a group of near copies */
+    gp_pick_diversity diversity; /* the K of per_category, per_slice, top: good and unlike; needs one of the three */
+    double balance;        /* of diversity: 1 only how good, 0 only how unlike */
+    uint32_t min_support;  /* slices of fewer images do not count */
+    double drop_factor;    /* CATEGORY_SLICES: slices so many standard deviations above their category's mean count */
+    bool has_min_drop; double min_drop; /* SLICES: those so much above the mean of all; CATEGORY_SLICES: the same, not drop_factor */
 } gp_pick_options;
-#define GP_PICK_DEFAULTS {sizeof(gp_pick_options), 1, 0, false, 0.0}
-/* Choose, and record the choice in place of the one before.  Ties go to the
- * smaller content hash.  model NULL: by the scorer used last.  Errors: NOT_FOUND
- * (nothing is scored, or nothing by this model). */
+#define GP_PICK_DEFAULTS {sizeof(gp_pick_options), 1, 0, false, 0.0, GP_PICK_PROMPT, GP_BY_SCORE, 0, 0, false, \
+                          GP_DIVERSITY_NONE, 0.7, 2, 0.9, false, 0.0}
+/* Choose from the best down, and record it in place of the choice before; who comes when its prompt, category, slice or
+ * group of near copies is served, falls.  Ties go to the smaller content hash.  model NULL: by the scorer used last.
+ * Errors: NOT_FOUND (nothing is scored, or by this model; not analysed, if that is needed), USAGE (what cannot go together). */
 GP_API GP_MUST gp_status gp_pick(gp_catalog *catalog, const gp_model *model, const gp_pick_options *options,
                                  gp_report *report, gp_error *err);
 

@@ -48,8 +48,16 @@ const gp_cli_command gp_cmd_pick = {
     .summary = "Choose the best images of every prompt",
     .about = "Prints a line for each: path, score, prompt, between tabs.  The choice is recorded in\n"
              "place of the one before.  Without --model, the scores made last are used.\n"
-             "Scores of different prompts compare poorly: prefer --per-prompt to --top.",
-    .examples = "goldpan pick pictures\ngoldpan pick pictures --per-prompt 2 --min-score 20 | cut -f1",
+             "Scores of different prompts compare poorly: prefer --per-prompt to --top, or compare by\n"
+             "--by corrected, which takes away what belongs to the category.\n"
+             "\n"
+             "Strategies: prompt, the best of each prompt; slices, members of the clusters of images\n"
+             "that score exceptionally well; category-slices, the same within each category;\n"
+             "category, the best of each category.  The limits below hold in all of them: candidates\n"
+             "are taken from the best down, until their prompt, category, slice is served.",
+    .examples = "goldpan pick pictures\ngoldpan pick pictures --per-prompt 2 --min-score 20 | cut -f1\n"
+                "goldpan pick pictures --strategy category --top-per-category 5 --by corrected --one-per-duplicate\n"
+                "goldpan pick pictures --top 40 --diversity facility",
     .options = options,
     .least = 0,
     .most = 1,

@@ -243,33 +243,69 @@ void gp_cli_score_options(gp_cli *cli, gp_score_options *options)
     options->user = &cli->term;
 }
 
+static gp_status take_u32(gp_cli_count from, uint64_t most, const char *name, uint32_t *to, gp_error *err)
+{
+    if (!from.set) return GP_OK;
+    if (from.value > most) return gp_fail(err, GP_ERR_USAGE, "--%s is too large", name);
+    *to = (uint32_t)from.value;
+    return GP_OK;
+}
+
+/* Words that say nothing with the strategy given, or that together choose nothing: better said than ignored. */
+static gp_status check_pick(const gp_cli *cli, gp_error *err)
+{
+    bool slices = cli->strategy == GP_PICK_SLICES || cli->strategy == GP_PICK_CATEGORY_SLICES;
+    if (!slices && (cli->per_slice.set || cli->min_support.set || cli->min_drop.set))
+        return gp_fail(err, GP_ERR_USAGE, "--%s needs --strategy slices or category-slices",
+                       cli->per_slice.set     ? "top-per-slice"
+                       : cli->min_support.set ? "min-support"
+                                              : "min-drop");
+    if (cli->drop_factor.set && cli->strategy != GP_PICK_CATEGORY_SLICES)
+        return gp_fail(err, GP_ERR_USAGE, "--drop-factor needs --strategy category-slices");
+    if (cli->drop_factor.set && cli->min_drop.set)
+        return gp_fail(err, GP_ERR_USAGE, "--drop-factor and --min-drop are two ways to say one thing: give one");
+    if (cli->balance.set && !cli->diversity) return gp_fail(err, GP_ERR_USAGE, "--balance needs --diversity");
+    if (cli->balance.set && (cli->balance.value < 0 || cli->balance.value > 1))
+        return gp_fail(err, GP_ERR_USAGE, "--balance lies between 0 and 1");
+    if (cli->strategy == GP_PICK_CATEGORY && cli->per_category.set && !cli->per_category.value)
+        return gp_fail(err, GP_ERR_USAGE, "--strategy category needs a --top-per-category of at least 1");
+    if (cli->diversity && !cli->top.set && !cli->per_slice.value && !cli->per_category.value &&
+        cli->strategy != GP_PICK_CATEGORY)
+        return gp_fail(
+            err, GP_ERR_USAGE,
+            "--diversity chooses among many: say how many with --top, --top-per-category or --top-per-slice");
+    return GP_OK;
+}
+
 gp_status gp_cli_pick_options(const gp_cli *cli, gp_pick_options *options, gp_error *err)
 {
     *options = (gp_pick_options)GP_PICK_DEFAULTS;
-    if (cli->per_prompt.set && cli->per_prompt.value > UINT32_MAX)
-        return gp_fail(err, GP_ERR_USAGE, "--per-prompt is too large");
-    if (cli->per_prompt.set) options->per_prompt = (uint32_t)cli->per_prompt.value;
+    GP_TRY(check_pick(cli, err));
+    GP_TRY(take_u32(cli->per_prompt, UINT32_MAX, "per-prompt", &options->per_prompt, err));
     if (cli->top.set && cli->top.value == 0) return gp_fail(err, GP_ERR_USAGE, "--top 0 would pick nothing");
     if (cli->top.set) options->top = cli->top.value;
     options->has_min_score = cli->min_score.set;
     options->min_score = cli->min_score.value;
-    return GP_OK;
-}
-
-static gp_status take_u32(gp_cli_count from, const char *name, uint32_t *to, gp_error *err)
-{
-    if (!from.set) return GP_OK;
-    if (from.value > 100000) return gp_fail(err, GP_ERR_USAGE, "--%s is too large", name);
-    *to = (uint32_t)from.value;
+    options->strategy = (gp_pick_strategy)cli->strategy;
+    options->by = (gp_pick_by)cli->by;
+    options->diversity = (gp_pick_diversity)cli->diversity;
+    GP_TRY(take_u32(cli->per_category, UINT32_MAX, "top-per-category", &options->per_category, err));
+    GP_TRY(take_u32(cli->per_slice, UINT32_MAX, "top-per-slice", &options->per_slice, err));
+    GP_TRY(take_u32(cli->min_support, UINT32_MAX, "min-support", &options->min_support, err));
+    options->one_per_duplicate = cli->one_per_duplicate;
+    if (cli->balance.set) options->balance = cli->balance.value;
+    if (cli->drop_factor.set) options->drop_factor = cli->drop_factor.value;
+    options->has_min_drop = cli->min_drop.set;
+    options->min_drop = cli->min_drop.value;
     return GP_OK;
 }
 
 gp_status gp_cli_sheet_options(gp_cli *cli, gp_sheet_options *options, gp_error *err)
 {
     *options = (gp_sheet_options)GP_SHEET_DEFAULTS;
-    GP_TRY(take_u32(cli->thumb, "thumb", &options->thumb, err));
-    GP_TRY(take_u32(cli->max_prompts, "max-prompts", &options->max_prompts, err));
-    GP_TRY(take_u32(cli->max_candidates, "max-candidates", &options->max_candidates, err));
+    GP_TRY(take_u32(cli->thumb, 100000, "thumb", &options->thumb, err));
+    GP_TRY(take_u32(cli->max_prompts, 100000, "max-prompts", &options->max_prompts, err));
+    GP_TRY(take_u32(cli->max_candidates, 100000, "max-candidates", &options->max_candidates, err));
     options->progress = gp_term_progress;
     options->user = &cli->term;
     return GP_OK;

@@ -43,6 +43,10 @@ typedef struct gp_cli {
     bool retry_failed;
     gp_cli_count per_prompt, top;
     gp_cli_real min_score;
+    int strategy, by, diversity; /* index into the choices = gp_pick_strategy, gp_pick_by, gp_pick_diversity */
+    gp_cli_count per_category, per_slice, min_support;
+    gp_cli_real balance, drop_factor, min_drop;
+    bool one_per_duplicate;
     bool copy, hardlink, symlink, no_files, csv, jsonl, imagefolder, all;
     const char *sheet;
     bool no_sheet;
@@ -115,11 +119,32 @@ struct gp_cli_command {
     {                                                                                                                  \
         "prompt-column", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(prompt_column), "its column of prompts"                  \
     }
+#define GP_CLI_PER_CATEGORY_HELP "best K of each category (--strategy category: 5)"
+#define GP_CLI_DROP_FACTOR_HELP  "category-slices: X standard deviations above it (default 0.9)"
+#define GP_CLI_PICK_FROM                                                                                               \
+    {                                                                                                                  \
+        "strategy", 0, GP_OPT_CHOICE, "prompt|slices|category-slices|category", GP_CLI_FIELD(strategy),                \
+            "from where (default: prompt)"                                                                             \
+    }
+#define GP_CLI_PICK_BY                                                                                                 \
+    {                                                                                                                  \
+        "by", 0, GP_OPT_CHOICE, "score|corrected|z-category|z-prompt|percentile", GP_CLI_FIELD(by),                    \
+            "what is compared (default: the raw score)"                                                                \
+    }
 #define GP_CLI_PICK                                                                                                    \
     {"per-prompt", 'k', GP_OPT_COUNT, "K", GP_CLI_FIELD(per_prompt), "best K of each prompt (default 1; 0: all)"},     \
         {"top", 0, GP_OPT_COUNT, "K", GP_CLI_FIELD(top), "then the best K over all prompts"},                          \
+        {"min-score", 0, GP_OPT_REAL, "S", GP_CLI_FIELD(min_score), "and at least this score"}, GP_CLI_PICK_FROM,      \
+        GP_CLI_PICK_BY,                                                                                                \
+        {"top-per-category", 0, GP_OPT_COUNT, "K", GP_CLI_FIELD(per_category), GP_CLI_PER_CATEGORY_HELP},              \
+        {"top-per-slice", 0, GP_OPT_COUNT, "K", GP_CLI_FIELD(per_slice), "best K of each slice (default: all)"},       \
+        {"one-per-duplicate", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(one_per_duplicate), "one of several near copies"},    \
+        {"diversity", 0, GP_OPT_CHOICE, "none|mmr|facility", GP_CLI_FIELD(diversity), "good and unlike each other"},   \
+        {"balance", 0, GP_OPT_REAL, "0..1", GP_CLI_FIELD(balance), "of it: 1 only good, 0 only unlike (default 0.7)"}, \
+        {"min-support", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(min_support), "slices of at least N images (default 2)"},   \
+        {"min-drop", 0, GP_OPT_REAL, "S", GP_CLI_FIELD(min_drop), "slices at least S above the mean"},                 \
     {                                                                                                                  \
-        "min-score", 0, GP_OPT_REAL, "S", GP_CLI_FIELD(min_score), "and at least this score"                           \
+        "drop-factor", 0, GP_OPT_REAL, "X", GP_CLI_FIELD(drop_factor), GP_CLI_DROP_FACTOR_HELP                         \
     }
 #define GP_CLI_SHEET                                                                                                   \
     {"thumb", 0, GP_OPT_COUNT, "PIXELS", GP_CLI_FIELD(thumb), "size of a candidate on the sheet (default 160)"},       \
