@@ -611,9 +611,9 @@ typedef struct gp_hdbscan_tree {
     double *outlier;        /* [n] 0..1: GLOSH */
 } gp_hdbscan_tree;
 /* HDBSCAN* (Campello, Moulavi, Sander 2013; McInnes and Healy 2017).  Owns: *out, gp_hdbscan_clear. */
-GP_MUST gp_status gp_hdbscan(const float *rows, size_t n, size_t d, const gp_hdbscan_options *options,
+GP_API GP_MUST gp_status gp_hdbscan(const float *rows, size_t n, size_t d, const gp_hdbscan_options *options,
                                     gp_hdbscan_tree *out, gp_error *err);
-void gp_hdbscan_clear(gp_hdbscan_tree *tree);
+GP_API void gp_hdbscan_clear(gp_hdbscan_tree *tree);
 
 typedef struct gp_umap_options {
     size_t size;

@@ -31,6 +31,21 @@ void gp_hierarchy_clear(gp_hierarchy *hierarchy)
     if (hierarchy) gp_an_hierarchy_clear(hierarchy);
 }
 
+gp_status gp_hdbscan(const float *rows, size_t n, size_t d, const gp_hdbscan_options *options, gp_hdbscan_tree *out,
+                     gp_error *err)
+{
+    gp_hdbscan_options o = GP_HDBSCAN_DEFAULTS;
+    API_NEEDS(rows);
+    API_NEEDS(out);
+    GP_TRY(gp_api_options(&o, sizeof o, options, err));
+    return gp_an_hdbscan(rows, n, d, &o, out, err);
+}
+
+void gp_hdbscan_clear(gp_hdbscan_tree *tree)
+{
+    if (tree) gp_an_hdbscan_clear(tree);
+}
+
 gp_status gp_npy_read(const char *path, float **rows, size_t *n, size_t *d, gp_error *err)
 {
     API_NEEDS(path);

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: MIT
+ * Slices: clusters whose mean metric stands out.
+ *
+ *   features -> nested clusters (features.c) -> mean, support, drop of each -> candidates -> slices
+ *
+ * Candidates by profile: FINAL and ARTICLE are sliceguard's find_issues (0.0.35 and 0.0.8), thresholds inclusive,
+ * joined by label (0.0.8 to 0.0.35 joined HDBSCAN's clusters by position and so judged each by its neighbour).  GOLDPAN
+ * asks first whether a cluster is beyond chance (significance.h), and of nested ones that are keeps the one that stands
+ * out most, in standard deviations: neither a whole diluted by its rest nor a part that says less than the whole, and
+ * no row in two slices. */
+#include "analyze/analyze.h"
+
+#include "analyze/features.h"
+#include "analyze/significance.h"
+#include "base/mem.h"
+#include "base/rng.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct finder {
+    const gp_slices_options *o;
+    gp_levels levels;
+    gp_scores scores;                 /* turned so that higher stands out */
+    double *score;                    /* [n] what scores points to */
+    double *value;                    /* [clusters] mean of scored rows, turned; NaN */
+    double *drop;                     /* [clusters] */
+    double *true_drop;                /* [clusters] what the thresholds see: without outliers if so asked */
+    uint32_t *support, *true_support; /* [clusters] scored rows */
+    double *p, *corrected;            /* [clusters] */
+    bool *marked;                     /* [clusters] a slice */
+    double min_drop;                  /* as used; NaN: none */
+    uint32_t min_support, n_slices;   /* 0: none */
+} finder;
+
+static uint32_t level_of(const gp_levels *l, size_t c)
+{
+    uint32_t level = 0;
+    while (c >= l->first[level + 1]) level++;
+    return level;
+}
+
+/* ------------------------------------------------------------------ means and drops */
+
+static void take_means(finder *f)
+{
+    const gp_levels *l = &f->levels;
+    for (size_t c = 0; c < l->clusters; c++) f->value[c] = 0, f->support[c] = 0;
+    for (size_t level = 0; level < l->count; level++)
+        for (size_t i = 0; i < l->n; i++) {
+            if (isnan(f->score[i])) continue;
+            size_t c = l->first[level] + l->labels[level * l->n + i];
+            f->value[c] += f->score[i];
+            f->support[c]++;
+        }
+    for (size_t c = 0; c < l->clusters; c++) f->value[c] = f->support[c] ? f->value[c] / f->support[c] : NAN;
+    for (size_t c = 0; c < l->clusters; c++) {
+        bool above = f->o->parent_reference && l->parent[c] >= 0;
+        f->drop[c] = f->value[c] - (above ? f->value[l->parent[c]] : f->scores.mean);
+        f->true_drop[c] = f->drop[c];
+        f->true_support[c] = f->support[c];
+    }
+}
+
+static int by_number(const void *a, const void *b)
+{
+    double p = *(const double *)a, q = *(const double *)b;
+    return (p > q) - (p < q);
+}
+
+static double median(double *sorted, size_t n)
+{
+    qsort(sorted, n, sizeof *sorted, by_number);
+    return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
+}
+
+/* Only rows within two median deviations of the median count; the reference is the mean over all. */
+static void without_outliers(finder *f, size_t c, double *drops, double *scratch)
+{
+    const gp_levels *l = &f->levels;
+    uint32_t level = level_of(l, c), label = (uint32_t)c - l->first[level];
+    size_t m = 0, kept = 0;
+    double sum = 0;
+    for (size_t i = 0; i < l->n; i++)
+        if (l->labels[level * l->n + i] == label && !isnan(f->score[i])) drops[m++] = f->score[i] - f->scores.mean;
+    if (m == 0) return;
+    memcpy(scratch, drops, m * sizeof *drops);
+    double middle = median(scratch, m);
+    for (size_t i = 0; i < m; i++) scratch[i] = fabs(drops[i] - middle);
+    double spread = median(scratch, m);
+    for (size_t i = 0; i < m; i++)
+        if (drops[i] >= middle - 2 * spread && drops[i] <= middle + 2 * spread) sum += drops[i], kept++;
+    f->true_support[c] = (uint32_t)kept;
+    f->true_drop[c] = kept ? sum / (double)kept : -INFINITY;
+}
+
+static gp_status drop_outliers(finder *f, gp_error *err)
+{
+    double *drops = NULL, *scratch = NULL;
+    gp_status st = GP_OK;
+    if (!f->o->remove_outliers) return GP_OK;
+    GP_GO(gp_alloc((void **)&drops, f->levels.n, sizeof *drops, "slices", err));
+    GP_GO(gp_alloc((void **)&scratch, f->levels.n, sizeof *scratch, "slices", err));
+    for (size_t c = 0; c < f->levels.clusters; c++) without_outliers(f, c, drops, scratch);
+out:
+    gp_mem_free(scratch);
+    gp_mem_free(drops);
+    return st;
+}
+
+/* ------------------------------------------------------------------ candidates */
+
+static bool passes(const finder *f, size_t c)
+{
+    if (f->support[c] == 0 || isnan(f->true_drop[c])) return false;
+    return f->true_support[c] >= f->min_support && (isnan(f->min_drop) || f->true_drop[c] >= f->min_drop);
+}
+
+static uint32_t banker(double x)
+{
+    double down = floor(x), rest = x - down;
+    if (rest > 0.5 || (rest == 0.5 && fmod(down, 2) != 0)) down++;
+    return (uint32_t)down;
+}
+
+static void thresholds(finder *f)
+{
+    const gp_slices_options *o = f->o;
+    double n = (double)f->levels.n;
+    f->min_drop = o->has_min_drop ? o->min_drop : NAN;
+    f->min_support = o->min_support;
+    f->n_slices = o->n_slices;
+    if (o->profile == GP_SLICE_ARTICLE) {
+        double overall = o->mode == GP_SLICE_LOW ? -f->scores.mean : f->scores.mean;
+        if (!o->has_min_drop) f->min_drop = 0.1 * overall;
+        if (!o->min_support) f->min_support = banker(fmax(0.0025 * n, 5));
+        f->n_slices = 0;
+    } else if (o->profile == GP_SLICE_FINAL) {
+        if (!o->has_min_drop && !o->min_support && !o->n_slices) f->n_slices = 20;
+    } else if (!o->min_support) {
+        f->min_support = banker(fmax(0.0025 * n, 3));
+    }
+}
+
+/* 0.0.8: from coarse to fine, a finer cluster strictly beyond both thresholds takes the mark from its direct parent,
+ * any other loses its own. */
+static void resolve_article(finder *f)
+{
+    const gp_levels *l = &f->levels;
+    for (size_t c = 0; c < l->clusters; c++) {
+        f->marked[c] = passes(f, c);
+        if (l->parent[c] < 0) continue;
+        if (f->true_support[c] > f->min_support && f->true_drop[c] > f->min_drop)
+            f->marked[l->parent[c]] = false;
+        else
+            f->marked[c] = false;
+    }
+}
+
+static double worth(const finder *f, size_t c)
+{
+    switch (f->o->criterion) {
+    case GP_SLICE_SUPPORT: return f->support[c];
+    case GP_SLICE_DROP_SUPPORT: return f->drop[c] * f->support[c];
+    default: return f->drop[c];
+    }
+}
+
+/* Of the marked, the n best; equal ones: coarse first, then by label. */
+static gp_status keep_best(finder *f, gp_error *err)
+{
+    size_t marks = 0, clusters = f->levels.clusters;
+    double *all;
+    for (size_t c = 0; c < clusters; c++) marks += f->marked[c];
+    if (!f->n_slices || marks <= f->n_slices) return GP_OK;
+    GP_TRY(gp_alloc((void **)&all, marks, sizeof *all, "slices", err));
+    marks = 0;
+    for (size_t c = 0; c < clusters; c++)
+        if (f->marked[c]) all[marks++] = worth(f, c);
+    qsort(all, marks, sizeof *all, by_number);
+    double last = all[marks - f->n_slices];
+    size_t above = 0;
+    for (size_t i = 0; i < marks; i++) above += all[i] > last;
+    for (size_t c = 0; c < clusters; c++) {
+        if (!f->marked[c] || worth(f, c) > last) continue;
+        f->marked[c] = worth(f, c) == last && above < f->n_slices;
+        above += f->marked[c];
+    }
+    gp_mem_free(all);
+    return GP_OK;
+}
+
+/* ------------------------------------------------------------------ beyond chance */
+
+/* Does one of the two hold the other? */
+static bool nested(const gp_levels *l, size_t a, size_t b)
+{
+    while (b > a) { /* finer clusters have larger numbers */
+        if (l->parent[b] < 0) return false;
+        b = (size_t)l->parent[b];
+    }
+    return a == b;
+}
+
+typedef struct ranked {
+    double z;
+    size_t c;
+} ranked;
+
+static int by_z(const void *a, const void *b)
+{
+    const ranked *p = a, *q = b;
+    if (p->z != q->z) return p->z > q->z ? -1 : 1;
+    return (p->c > q->c) - (p->c < q->c);
+}
+
+/* Of the significant, best first, those that neither hold nor lie in one already taken. */
+static gp_status merge_nested(finder *f, gp_error *err)
+{
+    size_t count = 0, taken = 0;
+    ranked *list;
+    GP_TRY(gp_alloc((void **)&list, f->levels.clusters, sizeof *list, "slices", err));
+    for (size_t c = 0; c < f->levels.clusters; c++)
+        if (f->marked[c]) list[count++] = (ranked){gp_an_stands_out(&f->scores, f->value[c], f->support[c]), c};
+    qsort(list, count, sizeof *list, by_z);
+    for (size_t i = 0; i < count; i++) {
+        bool free = true;
+        for (size_t j = 0; j < taken && free; j++) {
+            size_t a = list[i].c, b = list[j].c;
+            free = !nested(&f->levels, a < b ? a : b, a < b ? b : a);
+        }
+        f->marked[list[i].c] = free;
+        if (free) list[taken++] = list[i];
+    }
+    gp_mem_free(list);
+    return GP_OK;
+}
+
+static gp_status mark_significant(finder *f, gp_error *err)
+{
+    const gp_slices_options *o = f->o;
+    for (size_t c = 0; c < f->levels.clusters; c++) f->marked[c] = f->support[c] >= f->min_support;
+    GP_TRY(gp_an_permute(&f->levels, &f->scores, f->value, f->support, f->marked, o->resamples, o->seed, o->threads,
+                         o->progress, o->user, f->p, f->corrected, err));
+    for (size_t c = 0; c < f->levels.clusters; c++)
+        f->marked[c] =
+            passes(f, c) && f->true_drop[c] > 0 && f->value[c] > f->scores.mean && f->corrected[c] < o->alpha;
+    return merge_nested(f, err);
+}
+
+static gp_status choose(finder *f, gp_error *err)
+{
+    if (f->o->profile == GP_SLICE_ARTICLE) {
+        resolve_article(f);
+        return GP_OK;
+    }
+    if (f->o->profile == GP_SLICE_GOLDPAN)
+        GP_TRY(mark_significant(f, err));
+    else
+        for (size_t c = 0; c < f->levels.clusters; c++) f->marked[c] = passes(f, c);
+    return keep_best(f, err);
+}
+
+/* ------------------------------------------------------------------ what is handed over */
+
+/* Interval and effect of one slice whose rows are known. */
+static gp_status measure(const finder *f, size_t c, gp_slice *s, double *sample, double *scratch)
+{
+    const gp_slices_options *o = f->o;
+    double in = 0, out = 0, var_in = 0, var_out = 0, mean_out;
+    size_t m = 0, k = f->scores.scored - f->support[c];
+    for (uint32_t i = 0; i < s->support; i++)
+        if (!isnan(f->score[s->rows[i]])) sample[m++] = f->score[s->rows[i]], in += sample[m - 1];
+    mean_out = k ? (f->scores.mean * (double)f->scores.scored - in) / (double)k : NAN;
+    for (size_t i = 0; i < m; i++) var_in += (sample[i] - f->value[c]) * (sample[i] - f->value[c]);
+    /* the rest of the sum of squares lies outside and between */
+    double total = f->scores.sd * f->scores.sd * (double)(f->scores.scored - 1);
+    double between = (double)m * (f->value[c] - f->scores.mean) * (f->value[c] - f->scores.mean) +
+                     (k ? (double)k * (mean_out - f->scores.mean) * (mean_out - f->scores.mean) : 0);
+    out = fmax(total - between - var_in, 0);
+    var_in = m > 1 ? var_in / (double)(m - 1) : 0;
+    var_out = k > 1 ? out / (double)(k - 1) : 0;
+    s->effect = gp_an_effect(f->value[c], var_in, m, mean_out, var_out, k);
+    s->low = s->high = NAN;
+    if (o->profile == GP_SLICE_GOLDPAN)
+        gp_an_bootstrap(sample, m, f->value[c] - f->drop[c], o->resamples, gp_rng_mix(o->seed ^ (c + 1)), scratch,
+                        &s->low, &s->high);
+    return GP_OK;
+}
+
+static void fill_clusters(const finder *f, gp_slices *out)
+{
+    double sign = f->o->mode == GP_SLICE_LOW ? -1 : 1;
+    const gp_levels *l = &f->levels;
+    for (size_t c = 0; c < l->clusters; c++) {
+        uint32_t level = level_of(l, c);
+        int32_t parent = l->parent[c];
+        out->clusters[c] = (gp_slice_cluster){.level = level,
+                                              .cluster = (uint32_t)c - l->first[level],
+                                              .support = f->support[c],
+                                              .parent = parent < 0 ? -1 : parent - (int32_t)l->first[level - 1],
+                                              .value = sign * f->value[c],
+                                              .drop = f->drop[c]};
+    }
+}
+
+/* The nearest marked cluster above, as the place of its slice. */
+static int32_t parent_slice(const finder *f, size_t c, const int32_t *place)
+{
+    for (int32_t above = f->levels.parent[c]; above >= 0; above = f->levels.parent[above])
+        if (f->marked[above]) return place[above];
+    return -1;
+}
+
+static gp_status fill_slices(finder *f, gp_slices *out, gp_error *err)
+{
+    const gp_levels *l = &f->levels;
+    double *sample = NULL, *scratch = NULL, sign = f->o->mode == GP_SLICE_LOW ? -1 : 1;
+    int32_t *place = NULL; /* [clusters] */
+    uint32_t *next = out->row_block;
+    gp_status st = GP_OK;
+    GP_GO(gp_alloc((void **)&sample, l->n, sizeof *sample, "slices", err));
+    GP_GO(gp_alloc((void **)&scratch, f->o->resamples, sizeof *scratch, "slices", err));
+    GP_GO(gp_alloc((void **)&place, l->clusters, sizeof *place, "slices", err));
+    out->count = 0;
+    for (size_t c = 0; c < l->clusters; c++) {
+        if (!f->marked[c]) continue;
+        uint32_t level = level_of(l, c), label = (uint32_t)c - l->first[level];
+        gp_slice *s = &out->slices[out->count];
+        *s = (gp_slice){.level = level, .cluster = label, .rows = next, .parent = parent_slice(f, c, place)};
+        for (uint32_t i = 0; i < l->n; i++)
+            if (l->labels[level * l->n + i] == label) next[s->support++] = i;
+        next += s->support;
+        s->value = sign * f->value[c];
+        s->drop = f->drop[c];
+        s->p = f->o->profile == GP_SLICE_GOLDPAN ? f->p[c] : NAN;
+        s->p_corrected = f->o->profile == GP_SLICE_GOLDPAN ? f->corrected[c] : NAN;
+        GP_GO(measure(f, c, s, sample, scratch));
+        place[c] = (int32_t)out->count++;
+    }
+out:
+    gp_mem_free(place);
+    gp_mem_free(scratch);
+    gp_mem_free(sample);
+    return st;
+}
+
+static int by_worth(const void *a, const void *b)
+{
+    const gp_slice *p = a, *q = b;
+    if (p->drop != q->drop) return p->drop > q->drop ? -1 : 1;
+    return p->level != q->level ? (p->level > q->level) - (p->level < q->level)
+                                : (p->cluster > q->cluster) - (p->cluster < q->cluster);
+}
+
+static gp_status hand_over(finder *f, gp_slices *out, gp_error *err)
+{
+    size_t marks = 0, rows = 0;
+    gp_slices s = {.n = f->levels.n, .levels = f->levels.count, .cluster_count = f->levels.clusters};
+    gp_status st = GP_OK;
+    for (size_t c = 0; c < f->levels.clusters; c++) marks += f->marked[c];
+    for (size_t level = 0; level < f->levels.count; level++)
+        for (size_t i = 0; i < s.n; i++) rows += f->marked[f->levels.first[level] + f->levels.labels[level * s.n + i]];
+    GP_GO(gp_alloc((void **)&s.slices, marks, sizeof *s.slices, "slices", err));
+    GP_GO(gp_alloc((void **)&s.clusters, s.cluster_count, sizeof *s.clusters, "slices", err));
+    GP_GO(gp_alloc((void **)&s.row_block, rows, sizeof *s.row_block, "slices", err));
+    fill_clusters(f, &s);
+    GP_GO(fill_slices(f, &s, err));
+    /* sliceguard's order is by level and label; ours is for reading */
+    if (f->o->profile == GP_SLICE_GOLDPAN) qsort(s.slices, s.count, sizeof *s.slices, by_worth);
+    s.labels = f->levels.labels;
+    f->levels.labels = NULL;
+    s.overall = f->o->mode == GP_SLICE_LOW ? -f->scores.mean : f->scores.mean;
+    s.min_drop_used = f->min_drop, s.min_support_used = f->min_support;
+    s.fallback = f->levels.fallback;
+    *out = s;
+    return GP_OK;
+out:
+    gp_an_slices_clear(&s);
+    return st;
+}
+
+/* ------------------------------------------------------------------ the whole */
+
+static gp_status make_room(finder *f, gp_error *err)
+{
+    size_t k = f->levels.clusters;
+    GP_TRY(gp_alloc((void **)&f->value, k, sizeof *f->value, "slices", err));
+    GP_TRY(gp_alloc((void **)&f->drop, k, sizeof *f->drop, "slices", err));
+    GP_TRY(gp_alloc((void **)&f->true_drop, k, sizeof *f->true_drop, "slices", err));
+    GP_TRY(gp_alloc((void **)&f->support, k, sizeof *f->support, "slices", err));
+    GP_TRY(gp_alloc((void **)&f->true_support, k, sizeof *f->true_support, "slices", err));
+    GP_TRY(gp_alloc((void **)&f->p, k, sizeof *f->p, "slices", err));
+    GP_TRY(gp_alloc((void **)&f->corrected, k, sizeof *f->corrected, "slices", err));
+    return gp_alloc((void **)&f->marked, k, sizeof *f->marked, "slices", err);
+}
+
+gp_status gp_an_slices(const gp_feature *features, size_t count, const double *metric, size_t n,
+                       const gp_hierarchy *tree, const gp_slices_options *options, gp_slices *out, gp_error *err)
+{
+    finder f = {.o = options};
+    gp_status st = GP_OK;
+    if (n == 0 || n >= UINT32_MAX) return gp_fail(err, GP_ERR_USAGE, "slices of %zu rows cannot be sought", n);
+    if (tree && tree->n != n) return gp_fail(err, GP_ERR_USAGE, "a hierarchy of %zu rows for %zu rows", tree->n, n);
+    GP_GO(gp_alloc((void **)&f.score, n, sizeof *f.score, "slices", err));
+    for (size_t i = 0; i < n; i++) f.score[i] = options->mode == GP_SLICE_LOW ? -metric[i] : metric[i];
+    gp_an_scores_init(&f.scores, f.score, n);
+    if (f.scores.scored == 0) GP_GO(gp_fail(err, GP_ERR_NOT_FOUND, "no row has a number in the metric"));
+    GP_GO(gp_an_levels(features, count, n, tree, options, &f.levels, err));
+    GP_GO(make_room(&f, err));
+    take_means(&f);
+    GP_GO(drop_outliers(&f, err));
+    thresholds(&f);
+    GP_GO(choose(&f, err));
+    GP_GO(hand_over(&f, out, err));
+out:
+    gp_mem_free(f.marked);
+    gp_mem_free(f.corrected);
+    gp_mem_free(f.p);
+    gp_mem_free(f.true_support);
+    gp_mem_free(f.support);
+    gp_mem_free(f.true_drop);
+    gp_mem_free(f.drop);
+    gp_mem_free(f.value);
+    gp_mem_free(f.score);
+    gp_an_levels_clear(&f.levels);
+    return st;
+}
+
+void gp_an_slices_clear(gp_slices *s)
+{
+    gp_mem_free(s->row_block);
+    gp_mem_free(s->labels);
+    gp_mem_free(s->clusters);
+    gp_mem_free(s->slices);
+    memset(s, 0, sizeof *s);
+}
