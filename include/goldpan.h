@@ -578,8 +578,8 @@ GP_API GP_MUST gp_status gp_hierarchy_build(const float *rows, size_t n, size_t 
                                             gp_hierarchy *out, gp_error *err);
 GP_API void gp_hierarchy_clear(gp_hierarchy *hierarchy);
 /* h-NNE's projection, version 1: PCA of standardised columns, then each cluster around its anchor.  radius 0: 0.4.
- * Shape: rows [n, d] -> out [n, dims], dims 2 or 3. */
-GP_MUST gp_status gp_hierarchy_project(const gp_hierarchy *hierarchy, const float *rows, size_t d, size_t dims,
+ * Shape: rows [n, d] -> out [n, dims], dims 2. */
+GP_API GP_MUST gp_status gp_hierarchy_project(const gp_hierarchy *hierarchy, const float *rows, size_t d, size_t dims,
                                               double radius, float *out, gp_error *err);
 
 typedef struct gp_hdbscan_options {
@@ -632,13 +632,13 @@ typedef struct gp_umap_options {
 } gp_umap_options;
 #define GP_UMAP_DEFAULTS {sizeof(gp_umap_options), GP_METRIC_COSINE, 15, 2, 0.1, 1.0, 1.0, 5, 0, false, 42, 0, NULL, NULL}
 /* UMAP (McInnes, Healy, Melville 2018).  Shape: rows [n, d] -> out [n, dims]. */
-GP_MUST gp_status gp_umap(const float *rows, size_t n, size_t d, const gp_umap_options *options, float *out,
+GP_API GP_MUST gp_status gp_umap(const float *rows, size_t n, size_t d, const gp_umap_options *options, float *out,
                                  gp_error *err);
 /* Place new rows on a map without moving it.  Shape: rows [n, d] with map [n, dims]; fresh [m, d] -> out [m, dims]. */
-GP_MUST gp_status gp_umap_place(const float *rows, const float *map, size_t n, size_t d, const float *fresh,
+GP_API GP_MUST gp_status gp_umap_place(const float *rows, const float *map, size_t n, size_t d, const float *fresh,
                                        size_t m, const gp_umap_options *options, float *out, gp_error *err);
 /* Principal components, the largest loading of each positive.  Shape: rows [n, d] -> out [n, dims]. */
-GP_MUST gp_status gp_pca(const float *rows, size_t n, size_t d, size_t dims, float *out, gp_error *err);
+GP_API GP_MUST gp_status gp_pca(const float *rows, size_t n, size_t d, size_t dims, float *out, gp_error *err);
 
 /* One column that slices are sought in or explained by. */
 typedef enum gp_feature_kind { GP_FEATURE_EMBEDDING, GP_FEATURE_CATEGORY, GP_FEATURE_ORDINAL, GP_FEATURE_NUMBER } gp_feature_kind;
@@ -716,10 +716,10 @@ typedef struct gp_slices {
 /* Clusters of rows whose metric stands out (sliceguard's find_issues).  Rows whose metric is NaN are left out of every
  * sum.  Shape: features [count], each over n rows; metric [n].  tree: a hierarchy made before over the same rows, used
  * instead of building one; or NULL.  Owns: *out, gp_slices_clear. */
-GP_MUST gp_status gp_slices_find(const gp_feature *features, size_t count, const double *metric, size_t n,
+GP_API GP_MUST gp_status gp_slices_find(const gp_feature *features, size_t count, const double *metric, size_t n,
                                         const gp_hierarchy *tree, const gp_slices_options *options, gp_slices *out,
                                         gp_error *err);
-void gp_slices_clear(gp_slices *slices);
+GP_API void gp_slices_clear(gp_slices *slices);
 
 /* What tells the rows `inside` from the others. */
 typedef struct gp_reason {

@@ -46,6 +46,59 @@ void gp_hdbscan_clear(gp_hdbscan_tree *tree)
     if (tree) gp_an_hdbscan_clear(tree);
 }
 
+gp_status gp_hierarchy_project(const gp_hierarchy *hierarchy, const float *rows, size_t d, size_t dims, double radius,
+                               float *out, gp_error *err)
+{
+    API_NEEDS(hierarchy);
+    API_NEEDS(rows);
+    API_NEEDS(out);
+    return gp_an_hierarchy_project(hierarchy, rows, d, dims, radius, out, err);
+}
+
+gp_status gp_umap(const float *rows, size_t n, size_t d, const gp_umap_options *options, float *out, gp_error *err)
+{
+    gp_umap_options o = GP_UMAP_DEFAULTS;
+    API_NEEDS(rows);
+    API_NEEDS(out);
+    GP_TRY(gp_api_options(&o, sizeof o, options, err));
+    return gp_an_umap(rows, n, d, &o, out, err);
+}
+
+gp_status gp_umap_place(const float *rows, const float *map, size_t n, size_t d, const float *fresh, size_t m,
+                        const gp_umap_options *options, float *out, gp_error *err)
+{
+    gp_umap_options o = GP_UMAP_DEFAULTS;
+    API_NEEDS(rows);
+    API_NEEDS(map);
+    API_NEEDS(fresh);
+    API_NEEDS(out);
+    GP_TRY(gp_api_options(&o, sizeof o, options, err));
+    return gp_an_umap_place(rows, map, n, d, fresh, m, &o, out, err);
+}
+
+gp_status gp_pca(const float *rows, size_t n, size_t d, size_t dims, float *out, gp_error *err)
+{
+    API_NEEDS(rows);
+    API_NEEDS(out);
+    return gp_an_pca(rows, n, d, dims, out, err);
+}
+
+gp_status gp_slices_find(const gp_feature *features, size_t count, const double *metric, size_t n,
+                         const gp_hierarchy *tree, const gp_slices_options *options, gp_slices *out, gp_error *err)
+{
+    gp_slices_options o = GP_SLICES_DEFAULTS;
+    if (!tree) API_NEEDS(features);
+    API_NEEDS(metric);
+    API_NEEDS(out);
+    GP_TRY(gp_api_options(&o, sizeof o, options, err));
+    return gp_an_slices(features, count, metric, n, tree, &o, out, err);
+}
+
+void gp_slices_clear(gp_slices *slices)
+{
+    if (slices) gp_an_slices_clear(slices);
+}
+
 gp_status gp_npy_read(const char *path, float **rows, size_t *n, size_t *d, gp_error *err)
 {
     API_NEEDS(path);
