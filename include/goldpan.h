@@ -683,7 +683,7 @@ typedef struct gp_slices_options {
     void *user;
 } gp_slices_options;
 #define GP_SLICES_DEFAULTS {sizeof(gp_slices_options), GP_SLICE_GOLDPAN, GP_SLICE_HIGH, GP_SLICE_DROP, 0, false, 0.0, 0, false, \
-                            false, 0.05, 2000, false, GP_METRIC_EUCLIDEAN, 42, 0, NULL, NULL}
+                            false, 0.01, 2000, false, GP_METRIC_EUCLIDEAN, 42, 0, NULL, NULL}
 
 typedef struct gp_slice {
     uint32_t level, cluster;   /* level 0 is the coarsest here, as in sliceguard */

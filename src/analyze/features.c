@@ -104,14 +104,14 @@ static gp_status encode_words(const gp_feature *f, size_t n, float *out, size_t 
     return st;
 }
 
-/* Mean distance between the centroids of HDBSCAN's clusters, over all pairs with the zero diagonal among them, as
- * sliceguard takes it; 1 where that is nothing. */
+/* Mean distance between the centroids (weighted by membership) of HDBSCAN's clusters, over all pairs with the zero
+ * diagonal among them, as sliceguard takes it; 1 where that is nothing. */
 static gp_status cluster_distance(const float *rows, size_t n, size_t d, int threads, double *out, gp_error *err)
 {
     gp_hdbscan_options o = GP_HDBSCAN_DEFAULTS;
     gp_hdbscan_tree t = {0};
     double *centre = NULL, sum = 0;
-    size_t *members = NULL;
+    double *members = NULL;
     gp_status st = GP_OK;
     o.min_cluster_size = 2, o.min_samples = 1, o.threads = threads;
     GP_GO(gp_an_hdbscan(rows, n, d, &o, &t, err));
@@ -120,11 +120,11 @@ static gp_status cluster_distance(const float *rows, size_t n, size_t d, int thr
     if (!centre || !members) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the features"));
     for (size_t i = 0; i < n; i++) {
         if (t.labels[i] < 0) continue;
-        members[t.labels[i]]++;
-        for (size_t j = 0; j < d; j++) centre[(size_t)t.labels[i] * d + j] += (double)rows[i * d + j];
+        members[t.labels[i]] += t.strength[i];
+        for (size_t j = 0; j < d; j++) centre[(size_t)t.labels[i] * d + j] += t.strength[i] * (double)rows[i * d + j];
     }
     for (size_t c = 0; c < t.clusters; c++)
-        for (size_t j = 0; j < d; j++) centre[c * d + j] /= (double)members[c];
+        for (size_t j = 0; j < d; j++) centre[c * d + j] /= members[c];
     for (size_t a = 0; a < t.clusters; a++)
         for (size_t b = 0; b < t.clusters; b++) {
             double gap = 0;

@@ -162,7 +162,7 @@ static double worth(const finder *f, size_t c)
 {
     switch (f->o->criterion) {
     case GP_SLICE_SUPPORT: return f->support[c];
-    case GP_SLICE_DROP_SUPPORT: return f->drop[c] * f->support[c];
+    case GP_SLICE_DROP_SUPPORT: return f->true_drop[c] * f->true_support[c]; /* only this one without outliers */
     default: return f->drop[c];
     }
 }
