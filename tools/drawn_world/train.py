@@ -186,7 +186,7 @@ def fit(data, out, seconds, start_from=None):
 
     number = {c: i for i, c in enumerate(dict.fromkeys(captions))}
     words = torch.tensor([number[c] for c in captions])      # equal captions share a number
-    rng = np.random.default_rng(0 if not start_from else 1)
+    rng = np.random.default_rng(0 if not start_from else 2)
     held = len(captions) - 2000
     # How far each group's pick is from sure, as last seen; before that, faces and "left of" are known to be hard.
     hard = np.array([0.8 if any(w in captions[g * GROUP] for w in HARD_WORDS) else 0.12 for g in range(held // GROUP)])
@@ -194,7 +194,7 @@ def fit(data, out, seconds, start_from=None):
     while time.time() - t0 < seconds:
         frac = (time.time() - t0) / seconds
         for g in opt.param_groups:
-            g["lr"] = (4e-4 if start_from else 1.2e-3) * min(1, (step + 1) / (20 if start_from else 200)) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * frac)))
+            g["lr"] = (5e-4 if start_from else 1.2e-3) * min(1, (step + 1) / (20 if start_from else 200)) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * frac)))
         chance = hard + 0.04                          # groups that the net still gets wrong come more often
         groups = np.unique(rng.choice(held // GROUP, B // GROUP, p=chance / chance.sum())) * GROUP
         rows = (groups[:, None] + np.arange(GROUP)).ravel()
