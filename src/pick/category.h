@@ -14,16 +14,20 @@ typedef struct gp_categories {
 } gp_categories;
 void gp_categories_clear(gp_categories *categories);
 
-/* words [n], NULL: none.  Categories in order of size, then name. */
+/* words [n], NULL or "": none.  Categories in order of size, largest first, then name. */
 gp_status gp_categories_from_words(const char *const *words, size_t n, const char *column, gp_categories *out,
                                    gp_error *err);
-/* The first level from coarse to fine with least..most clusters (4..24); none: if one is coarser and the next finer
- * than the range, the finer level's clusters are merged, nearest pair of centroids first, down to `most` (remark says
- * so); else the level nearest to the range.  labels [levels, n] coarse first, sizes [levels]; vectors [n, d]. */
+/* The first level from coarse to fine with least..most clusters (4..24).  None, but a finer one: its clusters are
+ * merged down to `most`, the two of nearest centroids (euclidean; weighted by size; ties: smaller labels) first.  All
+ * coarser: the finest.  No level at all: no category.  The remark says what was done; only memory can fail.  Categories
+ * in order of size, then smallest member.  labels [levels, n] coarse first, sizes [levels]; vectors [n, d]. Cost: of c
+ * clusters of the level merged, c d numbers and c * c * d products; levels of more than 4,096 are not. */
 gp_status gp_categories_from_levels(const uint32_t *labels, const uint32_t *sizes, size_t levels, size_t n,
                                     const float *vectors, size_t d, size_t least, size_t most, gp_categories *out,
                                     gp_error *err);
-/* Zero-shot: the label whose embedding is nearest by cosine.  vectors [n, d], labels [count, d] normalised. */
+/* Zero-shot: the label whose embedding is nearest by cosine (ties: the earlier; a row of zeros: none).  Categories are
+ * the labels in the order given, also those that no row is nearest to.   vectors [n, d], labels [count, d] normalised.
+ */
 gp_status gp_categories_from_labels(const float *vectors, size_t n, size_t d, const float *labels,
                                     const char *const *names, size_t count, gp_categories *out, gp_error *err);
 

@@ -8,24 +8,31 @@
 
 typedef enum gp_gate {
     GP_GATE_PICKED,
-    GP_GATE_NO_SCORE,
+    GP_GATE_NO_SCORE,     /* none, or none in the scale of comparison */
     GP_GATE_MIN_SCORE,    /* below the threshold */
-    GP_GATE_PER_PROMPT,   /* others of the same prompt are better */
-    GP_GATE_PER_CATEGORY, /* others of the same category are better */
     GP_GATE_NOT_IN_SLICE, /* in no slice that stands out */
-    GP_GATE_DUPLICATE,    /* a near copy of a pick */
-    GP_GATE_DIVERSITY,    /* too like what is picked already */
+    GP_GATE_PER_PROMPT,   /* others of the same prompt are better */
+    GP_GATE_DUPLICATE,    /* a near copy of one that is better */
+    GP_GATE_PER_SLICE,    /* others of the same slice are better */
+    GP_GATE_PER_CATEGORY, /* others of the same category are better */
+    GP_GATE_DIVERSITY,    /* good enough, but too like what is picked already */
     GP_GATE_TOP           /* beyond the best K */
 } gp_gate;
 
+/* Missing numbers are NaN, missing words NULL: the sentence does without. */
 typedef struct gp_verdict {
     gp_gate gate;
-    double score, corrected, limit;                /* limit: the threshold or the score of the last one chosen */
-    uint32_t rank, of;                             /* place in the prompt or category it was judged in */
-    const char *prompt, *category, *slice, *other; /* borrowed; `other`: path of the image preferred to it; or NULL */
-    double slice_value, overall;                   /* mean of its slice, of all */
+    gp_pick_strategy strategy;
+    gp_pick_by by;
+    double score, corrected; /* raw; in the scale of `by` (GP_BY_SCORE: equal to score) */
+    double limit;            /* the threshold; or what `other` has, in the scale of `by` */
+    uint32_t rank, of;       /* place in what it was judged in: its prompt, slice, category, or all; 0: none */
+    const char *prompt, *category, *slice, *other; /* borrowed; `other`: path of the image preferred to it */
+    double slice_value, overall;                   /* mean of its slice; of what that is compared with */
+    uint32_t slice_support;                        /* scored rows of it; 0: in no slice */
+    bool no_category;                              /* judged among those of none */
     double likeness;                               /* DUPLICATE, DIVERSITY: cosine to `other` */
-    bool is_corrected;                             /* ranked by the corrected score */
+    uint32_t prompt_rank, prompt_of;               /* place among the scored of its prompt, whatever judged it */
 } gp_verdict;
 /* One sentence without full stop.  Owns: *out, gp_mem_free. */
 gp_status gp_explain(const gp_verdict *verdict, char **out, gp_error *err);

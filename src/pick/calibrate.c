@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT
+ * Corrections of the score by group; formulas and their reasons in the header.  Sums are taken twice over (mean, then
+ * squares about it), in double and in the order of the rows. */
+#include "pick/calibrate.h"
+#include "base/mem.h"
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+typedef struct moments {
+    size_t n;
+    double mean, squares; /* squares: sum of (score - mean)^2 */
+} moments;
+
+static bool counts(const double *score, const int32_t *group, size_t i)
+{
+    return group[i] >= 0 && isfinite(score[i]);
+}
+
+/* Owns: *out [groups]. */
+static gp_status moments_of(const double *score, const int32_t *group, size_t n, size_t groups, moments **out,
+                            gp_error *err)
+{
+    moments *m = NULL;
+    GP_TRY(gp_alloc((void **)&m, groups, sizeof *m, "the groups", err));
+    for (size_t g = 0; g < groups; g++) m[g] = (moments){0};
+    for (size_t i = 0; i < n; i++) {
+        if (!counts(score, group, i)) continue;
+        assert((size_t)group[i] < groups);
+        m[group[i]].n++, m[group[i]].mean += score[i];
+    }
+    for (size_t g = 0; g < groups; g++)
+        if (m[g].n) m[g].mean /= (double)m[g].n;
+    for (size_t i = 0; i < n; i++) {
+        if (!counts(score, group, i)) continue;
+        double from = score[i] - m[group[i]].mean;
+        m[group[i]].squares += from * from;
+    }
+    *out = m;
+    return GP_OK;
+}
+
+gp_status gp_calibrate_z(const double *score, const int32_t *group, size_t n, size_t groups, double *z, gp_error *err)
+{
+    moments *m = NULL;
+    GP_TRY(moments_of(score, group, n, groups, &m, err));
+    for (size_t i = 0; i < n; i++) {
+        z[i] = NAN;
+        if (!counts(score, group, i)) continue;
+        const moments *own = &m[group[i]];
+        /* Equal scores leave a trace of rounding in the mean: that is no spread. */
+        double sd = own->n > 1 ? sqrt(own->squares / (double)(own->n - 1)) : 0;
+        if (sd > 1e-12 * fabs(own->mean)) z[i] = (score[i] - own->mean) / sd;
+    }
+    gp_mem_free(m);
+    return GP_OK;
+}
+
+/* ---- percentile ---------------------------------------------------------------------------------------------------
+ */
+
+typedef struct scored {
+    double score;
+    int32_t group;
+    size_t row;
+} scored;
+
+static int by_group_and_score(const void *x, const void *y)
+{
+    const scored *a = x, *b = y;
+    if (a->group != b->group) return a->group < b->group ? -1 : 1;
+    if (a->score != b->score) return a->score < b->score ? -1 : 1;
+    return (a->row > b->row) - (a->row < b->row);
+}
+
+/* s [m]: one group, rising. */
+static void percentiles(const scored *s, size_t m, double *percentile)
+{
+    for (size_t i = 0, end; i < m; i = end) {
+        for (end = i + 1; end < m && s[end].score == s[i].score;) end++;
+        double middle = ((double)i + (double)end) / 2; /* mean rank of the equals, less one half */
+        for (size_t k = i; k < end; k++) percentile[s[k].row] = 100 * middle / (double)m;
+    }
+}
+
+gp_status gp_calibrate_percentile(const double *score, const int32_t *group, size_t n, size_t groups,
+                                  double *percentile, gp_error *err)
+{
+    scored *s = NULL;
+    size_t m = 0;
+    (void)groups;
+    GP_TRY(gp_alloc((void **)&s, n, sizeof *s, "the percentiles", err));
+    for (size_t i = 0; i < n; i++) {
+        percentile[i] = NAN;
+        if (counts(score, group, i)) s[m++] = (scored){score[i], group[i], i};
+    }
+    if (m) qsort(s, m, sizeof *s, by_group_and_score);
+    for (size_t i = 0, end; i < m; i = end) {
+        for (end = i + 1; end < m && s[end].group == s[i].group;) end++;
+        percentiles(s + i, end - i, percentile);
+    }
+    gp_mem_free(s);
+    return GP_OK;
+}
+
+/* ---- shrunken residual --------------------------------------------------------------------------------------------
+ */
+
+/* Variance between groups: (Q - (K - 1)) / (sum w - sum w^2 / sum w) with w = n_g / s2 and Q = sum w (mean_g - mean)^2.
+ */
+static double between(const moments *m, size_t groups, double within)
+{
+    double sum = 0, square = 0, mean = 0, q = 0;
+    size_t present = 0;
+    for (size_t g = 0; g < groups; g++) {
+        double w = (double)m[g].n / within;
+        sum += w, square += w * w, mean += w * m[g].mean, present += m[g].n > 0;
+    }
+    if (present < 2) return 0;
+    mean /= sum;
+    for (size_t g = 0; g < groups; g++) q += (double)m[g].n / within * (m[g].mean - mean) * (m[g].mean - mean);
+    double t2 = (q - (double)(present - 1)) / (sum - square / sum);
+    return t2 > 0 ? t2 : 0;
+}
+
+/* Centre and the weight of each group.  No rows in any group: centre NaN. */
+static double centre_of(const moments *m, size_t groups, double *weight)
+{
+    size_t rows = 0, present = 0;
+    double squares = 0, sum = 0, at = 0, most = 0;
+    for (size_t g = 0; g < groups; g++) {
+        rows += m[g].n, present += m[g].n > 0, squares += m[g].squares;
+        if (m[g].n && fabs(m[g].mean) > most) most = fabs(m[g].mean);
+    }
+    double within = rows > present ? squares / (double)(rows - present) : NAN;
+    bool known = within > 1e-24 * most * most; /* false where every group has one row, or rows without spread */
+    double t2 = known ? between(m, groups, within) : 0;
+    for (size_t g = 0; g < groups; g++) {
+        if (!m[g].n) continue;
+        double v = known ? within / (double)m[g].n : 1, u = 1 / (v + t2);
+        sum += u, at += u * m[g].mean;
+    }
+    for (size_t g = 0; g < groups; g++) {
+        double v = m[g].n ? within / (double)m[g].n : 0;
+        /* Rows without any spread know their mean exactly; of single rows nothing is known. */
+        weight[g] = !m[g].n ? 0 : known ? t2 / (t2 + v) : rows > present ? 1 : 0;
+    }
+    return at / sum;
+}
+
+gp_status gp_calibrate_shrunken(const double *score, const int32_t *group, size_t n, size_t groups, double *residual,
+                                double *weight, gp_error *err)
+{
+    moments *m = NULL;
+    double *w = NULL;
+    gp_status st = GP_OK;
+    GP_GO(moments_of(score, group, n, groups, &m, err));
+    GP_GO(gp_alloc((void **)&w, groups, sizeof *w, "the groups", err));
+    double c = centre_of(m, groups, w);
+    if (isnan(c)) { /* no row in any group: the mean of all */
+        double sum = 0, rows = 0;
+        for (size_t i = 0; i < n; i++)
+            if (isfinite(score[i])) sum += score[i], rows++;
+        c = sum / rows;
+    }
+    for (size_t i = 0; i < n; i++) {
+        residual[i] = isfinite(score[i]) ? score[i] - c : (double)NAN;
+        if (counts(score, group, i)) residual[i] = score[i] - (c + w[group[i]] * (m[group[i]].mean - c));
+    }
+    for (size_t g = 0; weight && g < groups; g++) weight[g] = w[g];
+out:
+    gp_mem_free(w);
+    gp_mem_free(m);
+    return st;
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT
+ * Verdicts in words.  Numbers of the raw score have two places, as everywhere; the scale of comparison is named where
+ * it is another one. */
+#include "pick/explain.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include <math.h>
+#include <string.h>
+
+enum { WORDS = 60 }; /* of a prompt; the rest is left out */
+
+static void put_quoted(gp_str *s, const char *text)
+{
+    size_t size = strlen(text), at = 0, points = 0;
+    uint32_t cp;
+    while (at < size && points < WORDS) at += gp_utf8_next(text + at, size - at, &cp), points++;
+    gp_str_putc(s, '\'');
+    gp_str_add(s, text, at);
+    gp_str_puts(s, at < size ? "...'" : "'");
+}
+
+/* "1st", "2nd", "11th" */
+static void put_ordinal(gp_str *s, uint32_t n)
+{
+    uint32_t last = n % 10;
+    bool teen = n % 100 / 10 == 1;
+    gp_str_printf(s, "%u%s", n, teen ? "th" : last == 1 ? "st" : last == 2 ? "nd" : last == 3 ? "rd" : "th");
+}
+
+/* A value in the scale of comparison: "score 31.20", "corrected score +2.31". */
+static void put_value(gp_str *s, gp_pick_by by, double value)
+{
+    switch (by) {
+    case GP_BY_SCORE: gp_str_printf(s, "score %.2f", value); return;
+    case GP_BY_CORRECTED: gp_str_printf(s, "corrected score %+.2f", value); return;
+    case GP_BY_Z_CATEGORY: gp_str_printf(s, "z %+.2f in its category", value); return;
+    case GP_BY_Z_PROMPT: gp_str_printf(s, "z %+.2f for its prompt", value); return;
+    case GP_BY_PERCENTILE: gp_str_printf(s, "percentile %.1f of its category", value); return;
+    }
+}
+
+/* ", score 31.20" or ", corrected score +2.31 (score 31.20)" */
+static void put_own(gp_str *s, const gp_verdict *v)
+{
+    gp_str_puts(s, ", ");
+    put_value(s, v->by, v->corrected);
+    if (v->by != GP_BY_SCORE) gp_str_printf(s, " (score %.2f)", v->score);
+}
+
+/* "; the last one taken, 'b.png', has score 31.20" */
+static void put_last(gp_str *s, const gp_verdict *v)
+{
+    if (isnan(v->limit)) return;
+    gp_str_puts(s, "; the last one taken");
+    if (v->other) gp_str_printf(s, ", '%s',", v->other);
+    gp_str_puts(s, " has ");
+    put_value(s, v->by, v->limit);
+}
+
+static void put_other(gp_str *s, const gp_verdict *v)
+{
+    if (v->other)
+        gp_str_printf(s, "'%s'", v->other);
+    else
+        gp_str_puts(s, "another image");
+}
+
+static void put_prompt(gp_str *s, const gp_verdict *v)
+{
+    if (v->prompt)
+        gp_str_puts(s, "the prompt "), put_quoted(s, v->prompt);
+    else
+        gp_str_puts(s, "its prompt");
+}
+
+static void put_category(gp_str *s, const gp_verdict *v)
+{
+    if (v->no_category)
+        gp_str_puts(s, "those of no category");
+    else if (v->category)
+        gp_str_puts(s, "the category "), put_quoted(s, v->category);
+    else
+        gp_str_puts(s, "its category");
+}
+
+static void put_slice(gp_str *s, const gp_verdict *v)
+{
+    if (v->slice)
+        gp_str_puts(s, "the slice "), put_quoted(s, v->slice);
+    else
+        gp_str_puts(s, "its slice");
+}
+
+static bool within_category(const gp_verdict *v)
+{
+    return v->strategy == GP_PICK_CATEGORY_SLICES;
+}
+
+/* "of the category 'people'", "of all" */
+static void put_base(gp_str *s, const gp_verdict *v)
+{
+    gp_str_puts(s, "of ");
+    if (within_category(v))
+        put_category(s, v);
+    else
+        gp_str_puts(s, "all");
+}
+
+/* "only candidate", "best of 4", "2nd best of 4" */
+static void put_best(gp_str *s, const gp_verdict *v)
+{
+    if (v->of == 1) {
+        gp_str_puts(s, "only candidate");
+        return;
+    }
+    if (v->rank > 1) put_ordinal(s, v->rank), gp_str_putc(s, ' ');
+    gp_str_printf(s, "best of %u", v->of);
+}
+
+static void put_picked(gp_str *s, const gp_verdict *v)
+{
+    if (v->strategy == GP_PICK_SLICES || v->strategy == GP_PICK_CATEGORY_SLICES) {
+        gp_str_puts(s, "picked from ");
+        put_slice(s, v);
+        gp_str_printf(s, ", whose %u images have mean %.2f against %.2f ", v->slice_support, v->slice_value,
+                      v->overall);
+        put_base(s, v);
+        gp_str_puts(s, v->of == 1 ? ": its " : ": the ");
+        put_best(s, v);
+        put_own(s, v);
+        return;
+    }
+    gp_str_puts(s, "picked as the ");
+    put_best(s, v);
+    gp_str_puts(s, v->strategy == GP_PICK_CATEGORY ? " in " : " for ");
+    if (v->strategy == GP_PICK_CATEGORY)
+        put_category(s, v);
+    else
+        put_prompt(s, v);
+    put_own(s, v);
+}
+
+static void put_no_score(gp_str *s, const gp_verdict *v)
+{
+    if (isnan(v->score)) {
+        gp_str_puts(s, "it has no score");
+        return;
+    }
+    gp_str_printf(s, "its score %.2f cannot be compared: ", v->score);
+    if (v->by == GP_BY_Z_PROMPT)
+        gp_str_puts(s, "z needs several different scores of one prompt");
+    else if (v->by == GP_BY_Z_CATEGORY)
+        gp_str_puts(s, "z needs a category with several different scores");
+    else
+        gp_str_puts(s, "it is of no category");
+}
+
+static void put_not_in_slice(gp_str *s, const gp_verdict *v)
+{
+    if (!v->slice_support) {
+        gp_str_puts(s, "in no slice that stands out");
+        if (!isnan(v->overall)) gp_str_printf(s, " from the mean %.2f ", v->overall), put_base(s, v);
+    } else {
+        put_slice(s, v);
+        gp_str_printf(s, " does not stand out: its %u image%s ", v->slice_support, v->slice_support == 1 ? "" : "s");
+        if (isnan(v->limit))
+            gp_str_puts(s, "are too few"); /* the limit is in the options */
+        else
+            gp_str_printf(s, "have mean %.2f, less than %.2f", v->slice_value, v->limit);
+        gp_str_printf(s, " (mean %.2f ", v->overall);
+        put_base(s, v);
+        gp_str_putc(s, ')');
+    }
+    put_own(s, v);
+}
+
+/* "3rd of 4 for ..." */
+static void put_place(gp_str *s, const gp_verdict *v)
+{
+    put_ordinal(s, v->rank);
+    gp_str_printf(s, " of %u ", v->of);
+    switch (v->gate) {
+    case GP_GATE_PER_PROMPT: gp_str_puts(s, "for "), put_prompt(s, v); break;
+    case GP_GATE_PER_CATEGORY: gp_str_puts(s, "in "), put_category(s, v); break;
+    case GP_GATE_PER_SLICE: gp_str_puts(s, "in "), put_slice(s, v); break;
+    default: gp_str_puts(s, "over all"); break;
+    }
+    put_own(s, v);
+    put_last(s, v);
+}
+
+static void put_like(gp_str *s, const gp_verdict *v)
+{
+    gp_str_puts(s, v->gate == GP_GATE_DUPLICATE ? "a near copy of " : "too like ");
+    put_other(s, v);
+    if (!isnan(v->likeness)) gp_str_printf(s, " (cosine %.3f)", v->likeness);
+    gp_str_puts(s, v->gate == GP_GATE_DUPLICATE ? ", which has " : ", which is picked with ");
+    put_value(s, v->by, v->limit);
+    gp_str_puts(s, "; its own is ");
+    gp_str_printf(s, v->by == GP_BY_SCORE ? "%.2f" : v->by == GP_BY_PERCENTILE ? "%.1f" : "%+.2f", v->corrected);
+    if (v->by != GP_BY_SCORE) gp_str_printf(s, " (score %.2f)", v->score);
+}
+
+gp_status gp_explain(const gp_verdict *v, char **out, gp_error *err)
+{
+    gp_str s = GP_STR_INIT;
+    if (v->gate == GP_GATE_PICKED)
+        put_picked(&s, v);
+    else
+        gp_str_puts(&s, "not picked: ");
+    switch (v->gate) {
+    case GP_GATE_PICKED: break;
+    case GP_GATE_NO_SCORE: put_no_score(&s, v); break;
+    case GP_GATE_MIN_SCORE: gp_str_printf(&s, "its score %.2f is below the %.2f asked for", v->score, v->limit); break;
+    case GP_GATE_NOT_IN_SLICE: put_not_in_slice(&s, v); break;
+    case GP_GATE_PER_PROMPT:
+    case GP_GATE_PER_SLICE:
+    case GP_GATE_PER_CATEGORY:
+    case GP_GATE_TOP: put_place(&s, v); break;
+    case GP_GATE_DUPLICATE:
+    case GP_GATE_DIVERSITY: put_like(&s, v); break;
+    }
+    char *text = gp_str_take(&s);
+    if (!text) return gp_fail(err, GP_ERR_MEMORY, "out of memory for an explanation");
+    *out = text;
+    return GP_OK;
+}

@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: MIT
+ * The gates, in the order of the header.  Places are ranks of rank.c in another grouping each: by prompt, slice,
+ * category, and all; the order of all is the order in which candidates are taken. */
+#include "pick/strategy.h"
+#include "base/mem.h"
+#include "pick/diversify.h"
+#include "pick/rank.h"
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NONE       UINT32_MAX
+#define ENOUGH     (1 - 1e-12) /* a drop that misses the limit by rounding alone stands out */
+#define BY_DEFAULT 5           /* of a category, where the strategy is to pick of each */
+
+/* ---- options ------------------------------------------------------------------------------------------------------
+ */
+
+static bool of_slices(const gp_pick_options *o)
+{
+    return o->strategy == GP_PICK_SLICES || o->strategy == GP_PICK_CATEGORY_SLICES;
+}
+
+gp_status gp_strategy_check(const gp_pick_options *o, gp_error *err)
+{
+    if ((unsigned)o->strategy > GP_PICK_CATEGORY) return gp_fail(err, GP_ERR_USAGE, "no such strategy of picking");
+    if ((unsigned)o->by > GP_BY_PERCENTILE) return gp_fail(err, GP_ERR_USAGE, "no such scale to pick by");
+    if ((unsigned)o->diversity > GP_DIVERSITY_FACILITY) return gp_fail(err, GP_ERR_USAGE, "no such diversity of picks");
+    if (o->per_slice && !of_slices(o))
+        return gp_fail(err, GP_ERR_USAGE, "a limit for each slice needs the strategy slices or category-slices");
+    if (o->has_min_drop && !(of_slices(o) && isfinite(o->min_drop)))
+        return gp_fail(err, GP_ERR_USAGE, "a least drop is a number, for the strategy slices or category-slices");
+    if (o->strategy == GP_PICK_CATEGORY_SLICES && !o->has_min_drop && !isfinite(o->drop_factor))
+        return gp_fail(err, GP_ERR_USAGE, "the drop factor is no number");
+    if (o->has_min_score && isnan(o->min_score)) return gp_fail(err, GP_ERR_USAGE, "the least score is no number");
+    if (o->diversity && !(o->balance >= 0 && o->balance <= 1))
+        return gp_fail(err, GP_ERR_USAGE, "the balance of diversity lies between 0 and 1");
+    if (o->diversity && !o->top && !o->per_slice && !o->per_category && o->strategy != GP_PICK_CATEGORY)
+        return gp_fail(err, GP_ERR_USAGE,
+                       "diversity chooses among many: it needs a number over all, of each category or of each slice");
+    return GP_OK;
+}
+
+bool gp_strategy_needs_analysis(const gp_pick_options *o)
+{
+    return o->strategy != GP_PICK_PROMPT || o->by != GP_BY_SCORE || o->per_category || o->one_per_duplicate;
+}
+
+bool gp_strategy_needs_vectors(const gp_pick_options *o)
+{
+    return o->diversity != GP_DIVERSITY_NONE;
+}
+
+/* ---- what is known before the pass --------------------------------------------------------------------------------
+ */
+
+/* Those who were chosen of one prompt, slice, category or group, or of all. */
+typedef struct place {
+    uint64_t count;
+    uint32_t last; /* the one of least worth */
+} place;
+
+typedef enum grouping { BY_PROMPT, BY_SLICE, BY_CATEGORY, OVER_ALL, GROUPINGS } grouping;
+
+typedef struct run {
+    const gp_strategy_input *in;
+    const gp_pick_options *o;
+    gp_verdict *verdicts;      /* [n] */
+    double *value;             /* [n] in the scale of comparison; NaN: none */
+    uint32_t *slice;           /* [n] its slice of those that count, NONE; of no strategy with slices: NONE */
+    double *slice_mean;        /* [slices] */
+    uint32_t *slice_scored;    /* [slices] */
+    double *mean, *limit;      /* [categories + 1]: mean, and the least mean of a slice; the last is for all */
+    uint32_t *key[GROUPINGS];  /* [n] which prompt ... the candidate is of; NONE: none */
+    uint32_t *rank[GROUPINGS]; /* [n] place there, 0: no value */
+    uint32_t *of[GROUPINGS];   /* [n] how many have a value there */
+    place *places[GROUPINGS];  /* [n + ...] by key */
+    uint32_t *order;           /* [scored] best first */
+    size_t scored;
+    uint64_t most[GROUPINGS]; /* K; 0: no limit */
+} run;
+
+static void run_clear(run *r)
+{
+    for (size_t g = 0; g < GROUPINGS; g++) {
+        gp_mem_free(r->key[g]);
+        gp_mem_free(r->rank[g]);
+        gp_mem_free(r->of[g]);
+        gp_mem_free(r->places[g]);
+    }
+    gp_mem_free(r->order);
+    gp_mem_free(r->mean);
+    gp_mem_free(r->limit);
+    gp_mem_free(r->slice_scored);
+    gp_mem_free(r->slice_mean);
+    gp_mem_free(r->slice);
+    gp_mem_free(r->value);
+}
+
+static gp_status check_input(const gp_strategy_input *in, const gp_pick_options *o, gp_error *err)
+{
+    if (in->n >= NONE || in->slice_count >= NONE || in->categories >= NONE)
+        return gp_fail(err, GP_ERR_LIMIT, "more than %u candidates", NONE - 1);
+    if (gp_strategy_needs_vectors(o) && !in->vectors && in->n)
+        return gp_fail(err, GP_ERR_USAGE, "diversity needs the images' embeddings");
+    for (size_t i = 0; i < in->n; i++) {
+        const gp_contender *c = &in->contenders[i];
+        if (c->category >= 0 && (size_t)c->category >= in->categories)
+            return gp_fail(err, GP_ERR_USAGE, "candidate %zu is of category %d of %zu", i, c->category, in->categories);
+        if (c->group >= 0 && (size_t)c->group >= in->n)
+            return gp_fail(err, GP_ERR_USAGE, "candidate %zu is of group %d of at most %zu", i, c->group, in->n);
+    }
+    for (size_t s = 0; s < in->slice_count; s++) {
+        const gp_contender_slice *slice = &in->slices[s];
+        if (slice->category >= 0 && (size_t)slice->category >= in->categories)
+            return gp_fail(err, GP_ERR_USAGE, "slice %zu is of category %d of %zu", s, slice->category, in->categories);
+        for (uint32_t k = 0; k < slice->support; k++)
+            if (slice->rows[k] >= in->n) return gp_fail(err, GP_ERR_USAGE, "slice %zu has a row that is not there", s);
+    }
+    return GP_OK;
+}
+
+/* Means and sample standard deviations of the raw score -> mean and limit of each category, and of all (the last). */
+static gp_status measure_categories(run *r, gp_error *err)
+{
+    const gp_strategy_input *in = r->in;
+    size_t all = in->categories;
+    uint64_t *rows = NULL;
+    GP_TRY(gp_alloc((void **)&r->mean, all + 1, sizeof *r->mean, "the categories", err));
+    GP_TRY(gp_alloc((void **)&r->limit, all + 1, sizeof *r->limit, "the categories", err));
+    GP_TRY(gp_alloc((void **)&rows, all + 1, sizeof *rows, "the categories", err));
+    for (size_t c = 0; c <= all; c++) r->mean[c] = r->limit[c] = 0, rows[c] = 0;
+    for (int turn = 0; turn < 2; turn++) { /* sums, then squares about the mean */
+        for (size_t i = 0; i < in->n; i++) {
+            double score = in->contenders[i].score;
+            size_t of[2] = {all, in->contenders[i].category < 0 ? all : (size_t)in->contenders[i].category};
+            for (size_t k = 0; k < (of[1] == all ? 1 : 2) && !isnan(score); k++) {
+                if (turn == 0) rows[of[k]]++, r->mean[of[k]] += score;
+                if (turn == 1) r->limit[of[k]] += (score - r->mean[of[k]]) * (score - r->mean[of[k]]);
+            }
+        }
+        for (size_t c = 0; turn == 0 && c <= all; c++)
+            r->mean[c] = rows[c] ? r->mean[c] / (double)rows[c] : (double)NAN;
+    }
+    for (size_t c = 0; c <= all; c++) {
+        double sd = rows[c] > 1 ? sqrt(r->limit[c] / (double)(rows[c] - 1)) : (double)NAN;
+        double drop = r->o->has_min_drop                          ? r->o->min_drop
+                      : r->o->strategy == GP_PICK_CATEGORY_SLICES ? r->o->drop_factor * sd
+                                                                  : (double)-INFINITY;
+        r->limit[c] = r->mean[c] + (drop > 0 ? drop * ENOUGH : drop);
+    }
+    gp_mem_free(rows);
+    return GP_OK;
+}
+
+/* What a slice is compared with: its category, or all. */
+static size_t base_of(const run *r, uint32_t slice)
+{
+    int32_t category = r->in->slices[slice].category;
+    return category < 0 ? r->in->categories : (size_t)category;
+}
+
+static bool stands_out(const run *r, uint32_t slice)
+{
+    return r->slice_scored[slice] >= r->o->min_support && r->slice_mean[slice] >= r->limit[base_of(r, slice)];
+}
+
+/* Whether slice a tells more of its members than b: it stands out, is smaller, has the higher mean. */
+static bool says_more(const run *r, uint32_t a, uint32_t b)
+{
+    bool out_a = stands_out(r, a), out_b = stands_out(r, b);
+    if (out_a != out_b) return out_a;
+    if (r->slice_scored[a] != r->slice_scored[b]) return r->slice_scored[a] < r->slice_scored[b];
+    return r->slice_mean[a] > r->slice_mean[b]; /* else the earlier stays */
+}
+
+/* Each candidate's slice: that which says most, be it one that does not stand out. */
+static gp_status find_slices(run *r, gp_error *err)
+{
+    const gp_strategy_input *in = r->in;
+    GP_TRY(gp_alloc((void **)&r->slice, in->n, sizeof *r->slice, "the slices", err));
+    GP_TRY(gp_alloc((void **)&r->slice_mean, in->slice_count, sizeof *r->slice_mean, "the slices", err));
+    GP_TRY(gp_alloc((void **)&r->slice_scored, in->slice_count, sizeof *r->slice_scored, "the slices", err));
+    for (size_t i = 0; i < in->n; i++) r->slice[i] = NONE;
+    for (uint32_t s = 0; s < in->slice_count && of_slices(r->o); s++) {
+        const gp_contender_slice *slice = &in->slices[s];
+        if ((slice->category >= 0) != (r->o->strategy == GP_PICK_CATEGORY_SLICES)) continue;
+        double sum = 0;
+        r->slice_scored[s] = 0;
+        for (uint32_t k = 0; k < slice->support; k++) {
+            double score = in->contenders[slice->rows[k]].score;
+            if (!isnan(score)) sum += score, r->slice_scored[s]++;
+        }
+        r->slice_mean[s] = sum / r->slice_scored[s];
+        for (uint32_t k = 0; k < slice->support; k++) {
+            uint32_t *own = &r->slice[slice->rows[k]];
+            if (*own == NONE || says_more(r, s, *own)) *own = s;
+        }
+    }
+    return GP_OK;
+}
+
+static int by_prompt(const void *a, const void *b, void *user)
+{
+    const gp_contender *c = user;
+    uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
+    if (c[i].prompt != c[j].prompt) return c[i].prompt < c[j].prompt ? -1 : 1;
+    return (i > j) - (i < j);
+}
+
+/* key [n]: prompts numbered from 0 in order of their ids. */
+static gp_status number_prompts(const gp_strategy_input *in, uint32_t *key, gp_error *err)
+{
+    uint32_t *index = NULL, number = 0;
+    GP_TRY(gp_alloc((void **)&index, in->n, sizeof *index, "the prompts", err));
+    for (uint32_t i = 0; i < in->n; i++) index[i] = i;
+    if (in->n) qsort_r(index, in->n, sizeof *index, by_prompt, (void *)in->contenders);
+    for (size_t k = 0; k < in->n; k++) {
+        if (k && in->contenders[index[k]].prompt != in->contenders[index[k - 1]].prompt) number++;
+        key[index[k]] = number;
+    }
+    gp_mem_free(index);
+    return GP_OK;
+}
+
+static gp_status fill_keys(run *r, gp_error *err)
+{
+    const gp_strategy_input *in = r->in;
+    for (size_t g = 0; g < GROUPINGS; g++)
+        GP_TRY(gp_alloc((void **)&r->key[g], in->n, sizeof *r->key[g], "the candidates", err));
+    GP_TRY(number_prompts(in, r->key[BY_PROMPT], err));
+    for (size_t i = 0; i < in->n; i++) {
+        r->key[BY_SLICE][i] = r->slice[i] != NONE && stands_out(r, r->slice[i]) ? r->slice[i] : NONE;
+        int32_t category = in->contenders[i].category;
+        r->key[BY_CATEGORY][i] = category < 0 ? (uint32_t)in->categories : (uint32_t)category;
+        r->key[OVER_ALL][i] = 0;
+    }
+    return GP_OK;
+}
+
+/* rank and of [n] in this grouping. */
+static gp_status rank_in(run *r, grouping g, gp_candidate *candidates, gp_error *err)
+{
+    const gp_strategy_input *in = r->in;
+    size_t keys = in->n + in->categories + in->slice_count + 1;
+    uint32_t *size = NULL;
+    GP_TRY(gp_alloc((void **)&r->rank[g], in->n, sizeof *r->rank[g], "the candidates", err));
+    GP_TRY(gp_alloc((void **)&r->of[g], in->n, sizeof *r->of[g], "the candidates", err));
+    r->places[g] = gp_mem_zero(keys, sizeof *r->places[g]);
+    if (!r->places[g]) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the candidates");
+    for (size_t i = 0; i < in->n; i++) {
+        uint32_t key = r->key[g][i];
+        candidates[i] = (gp_candidate){.group = key == NONE ? -1 : (int64_t)key,
+                                       .score = key == NONE ? (double)NAN : r->value[i],
+                                       .tie = in->contenders[i].tie};
+    }
+    GP_TRY(gp_rank_groups(candidates, in->n, r->rank[g], err));
+    size = gp_mem_zero(keys, sizeof *size);
+    if (!size) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the candidates");
+    for (size_t i = 0; i < in->n; i++)
+        if (r->rank[g][i]) size[r->key[g][i]]++;
+    for (size_t i = 0; i < in->n; i++) r->of[g][i] = r->key[g][i] == NONE ? 0 : size[r->key[g][i]];
+    gp_mem_free(size);
+    return GP_OK;
+}
+
+static gp_status set_up(run *r, gp_error *err)
+{
+    const gp_strategy_input *in = r->in;
+    gp_candidate *candidates = NULL;
+    gp_status st = GP_OK;
+    GP_GO(gp_alloc((void **)&r->value, in->n, sizeof *r->value, "the candidates", err));
+    for (size_t i = 0; i < in->n; i++) {
+        const gp_contender *c = &in->contenders[i];
+        r->value[i] = isnan(c->score) ? (double)NAN : r->o->by == GP_BY_SCORE ? c->score : c->corrected;
+    }
+    GP_GO(measure_categories(r, err));
+    GP_GO(find_slices(r, err));
+    GP_GO(fill_keys(r, err));
+    GP_GO(gp_alloc((void **)&candidates, in->n, sizeof *candidates, "the candidates", err));
+    for (grouping g = 0; g < GROUPINGS; g++) GP_GO(rank_in(r, g, candidates, err));
+    GP_GO(gp_alloc((void **)&r->order, in->n, sizeof *r->order, "the candidates", err));
+    for (uint32_t i = 0; i < in->n; i++) {
+        if (!r->rank[OVER_ALL][i]) continue;
+        r->order[r->rank[OVER_ALL][i] - 1] = i;
+        r->scored++;
+    }
+    r->most[BY_PROMPT] = r->o->per_prompt;
+    r->most[BY_SLICE] = of_slices(r->o) ? r->o->per_slice : 0;
+    r->most[BY_CATEGORY] = r->o->per_category                   ? r->o->per_category
+                           : r->o->strategy == GP_PICK_CATEGORY ? BY_DEFAULT
+                                                                : 0;
+    r->most[OVER_ALL] = r->o->top;
+out:
+    gp_mem_free(candidates);
+    return st;
+}
+
+/* ---- verdicts -----------------------------------------------------------------------------------------------------
+ */
+
+static void judged_in(const run *r, uint32_t i, grouping g)
+{
+    r->verdicts[i].rank = r->rank[g][i];
+    r->verdicts[i].of = r->of[g][i];
+}
+
+/* All that is known of a candidate, as if it were picked. */
+static void describe(const run *r, uint32_t i)
+{
+    const gp_contender *c = &r->in->contenders[i];
+    uint32_t s = r->slice[i];
+    bool by_category = r->o->strategy == GP_PICK_CATEGORY_SLICES && c->category >= 0;
+    size_t base = s != NONE ? base_of(r, s) : by_category ? (size_t)c->category : r->in->categories;
+    r->verdicts[i] = (gp_verdict){
+        .gate = GP_GATE_PICKED,
+        .strategy = r->o->strategy,
+        .by = r->o->by,
+        .score = c->score,
+        .corrected = r->o->by == GP_BY_SCORE ? c->score : c->corrected,
+        .limit = NAN,
+        .prompt = c->prompt_text,
+        .category = c->category >= 0 && r->in->category_name ? r->in->category_name[c->category] : NULL,
+        .slice = s != NONE ? r->in->slices[s].title : NULL,
+        .slice_value = s != NONE ? r->slice_mean[s] : (double)NAN,
+        .slice_support = s != NONE ? r->slice_scored[s] : 0,
+        .overall = r->mean[base],
+        .no_category = c->category < 0,
+        .likeness = NAN,
+        .prompt_rank = r->rank[BY_PROMPT][i],
+        .prompt_of = r->of[BY_PROMPT][i],
+    };
+    judged_in(r, i, r->o->strategy == GP_PICK_CATEGORY ? BY_CATEGORY : of_slices(r->o) ? BY_SLICE : BY_PROMPT);
+}
+
+static double cosine(const run *r, uint32_t i, uint32_t j)
+{
+    size_t d = r->in->d;
+    return r->in->vectors ? gp_diversify_likeness(r->in->vectors + i * d, r->in->vectors + j * d, d) : (double)NAN;
+}
+
+/* Candidate i falls, for the sake of `other` (NONE: of a number). */
+static void fall(const run *r, uint32_t i, gp_gate gate, double limit, uint32_t other)
+{
+    gp_verdict *v = &r->verdicts[i];
+    v->gate = gate;
+    v->limit = other == NONE ? limit : r->value[other];
+    if (other == NONE) return;
+    v->other = r->in->contenders[other].path;
+    if (gate == GP_GATE_DUPLICATE || gate == GP_GATE_DIVERSITY) v->likeness = cosine(r, i, other);
+}
+
+static const gp_gate gate_of[GROUPINGS] = {GP_GATE_PER_PROMPT, GP_GATE_PER_SLICE, GP_GATE_PER_CATEGORY, GP_GATE_TOP};
+
+static place *place_of(const run *r, uint32_t i, grouping g)
+{
+    return r->key[g][i] == NONE ? NULL : &r->places[g][r->key[g][i]];
+}
+
+/* Whether the limit of this grouping is reached where i belongs; then it falls. */
+static bool is_served(const run *r, uint32_t i, grouping g)
+{
+    place *p = place_of(r, i, g);
+    if (!p || !r->most[g] || p->count < r->most[g]) return false;
+    judged_in(r, i, g);
+    fall(r, i, gate_of[g], 0, p->last);
+    return true;
+}
+
+/* The gates that look at one candidate alone. */
+static bool is_out(const run *r, uint32_t i)
+{
+    const gp_pick_options *o = r->o;
+    if (o->has_min_score && r->in->contenders[i].score < o->min_score) {
+        fall(r, i, GP_GATE_MIN_SCORE, o->min_score, NONE);
+        return true;
+    }
+    if (of_slices(o) && r->key[BY_SLICE][i] == NONE) {
+        uint32_t s = r->slice[i];
+        bool small = s != NONE && r->slice_scored[s] < o->min_support;
+        fall(r, i, GP_GATE_NOT_IN_SLICE, s == NONE || small ? (double)NAN : r->limit[base_of(r, s)], NONE);
+        return true;
+    }
+    return false;
+}
+
+/* copies [n] by group of near copies: who stands for it. */
+static bool is_copy(const run *r, uint32_t i, const place *copies)
+{
+    int32_t group = r->in->contenders[i].group;
+    if (!r->o->one_per_duplicate || group < 0 || !copies[group].count) return false;
+    judged_in(r, i, BY_PROMPT);
+    fall(r, i, GP_GATE_DUPLICATE, 0, copies[group].last);
+    return true;
+}
+
+/* From the best down.  to: the last grouping whose limit is applied here. */
+static gp_status pass(const run *r, grouping to, gp_error *err)
+{
+    place *copies = gp_mem_zero(r->in->n, sizeof *copies);
+    if (!copies) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the candidates");
+    for (size_t k = 0; k < r->scored; k++) {
+        uint32_t i = r->order[k];
+        int32_t group = r->in->contenders[i].group;
+        bool stands = !is_out(r, i) && !is_served(r, i, BY_PROMPT) && !is_copy(r, i, copies);
+        for (grouping g = BY_SLICE; stands && g <= to; g++) stands = !is_served(r, i, g);
+        if (!stands) continue;
+        for (grouping g = 0; g <= to; g++) {
+            place *p = place_of(r, i, g);
+            if (p) p->count++, p->last = i;
+        }
+        if (group >= 0) copies[group] = (place){1, i};
+    }
+    gp_mem_free(copies);
+    return GP_OK;
+}
+
+/* ---- diversity ----------------------------------------------------------------------------------------------------
+ */
+
+/* Of the chosen [k] the one most like i. */
+static uint32_t most_like(const run *r, uint32_t i, const uint32_t *chosen, size_t k)
+{
+    uint32_t best = NONE;
+    double most = -INFINITY;
+    for (size_t c = 0; c < k; c++) {
+        double s = cosine(r, i, chosen[c]);
+        if (s > most) most = s, best = chosen[c];
+    }
+    return best;
+}
+
+/* Keep the best unlike K of pool [m] (in order of worth).  worth [n]: scratch, NaN before and after. */
+static gp_status thin(const run *r, grouping g, const uint32_t *pool, size_t m, double *worth, uint32_t *chosen,
+                      gp_error *err)
+{
+    size_t most = r->most[g] < m ? (size_t)r->most[g] : m, count = 0;
+    if (most == m) return GP_OK;
+    for (size_t k = 0; k < m; k++) worth[pool[k]] = r->value[pool[k]];
+    gp_status st = r->o->diversity == GP_DIVERSITY_MMR
+                       ? gp_diversify_mmr(r->in->vectors, r->in->n, r->in->d, worth, NULL, most, r->o->balance, chosen,
+                                          &count, err)
+                       : gp_diversify_facility(r->in->vectors, r->in->n, r->in->d, worth, NULL, most, r->o->balance,
+                                               chosen, &count, err);
+    for (size_t k = 0; k < m; k++) worth[pool[k]] = NAN;
+    GP_TRY(st);
+    uint32_t last = chosen[0];
+    for (size_t k = 0; k < count; k++) {
+        worth[chosen[k]] = 0; /* a mark, till the end */
+        if (r->rank[OVER_ALL][chosen[k]] > r->rank[OVER_ALL][last]) last = chosen[k];
+    }
+    for (size_t k = 0; k < m; k++) {
+        uint32_t i = pool[k];
+        if (!isnan(worth[i])) continue;
+        judged_in(r, i, g);
+        if (r->rank[OVER_ALL][i] > r->rank[OVER_ALL][last])
+            fall(r, i, gate_of[g], 0, last);
+        else
+            fall(r, i, GP_GATE_DIVERSITY, 0, most_like(r, i, chosen, count));
+    }
+    for (size_t k = 0; k < count; k++) worth[chosen[k]] = NAN;
+    return GP_OK;
+}
+
+static int by_key_and_rank(const void *a, const void *b, void *user)
+{
+    const uint32_t *const *key_rank = user;
+    uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
+    if (key_rank[0][i] != key_rank[0][j]) return key_rank[0][i] < key_rank[0][j] ? -1 : 1;
+    return (key_rank[1][i] > key_rank[1][j]) - (key_rank[1][i] < key_rank[1][j]);
+}
+
+/* The gates from slices on, one after the other, each over those that the one before left. */
+static gp_status thin_all(const run *r, gp_error *err)
+{
+    size_t n = r->in->n;
+    uint32_t *pool = NULL, *chosen = NULL;
+    double *worth = NULL;
+    gp_status st = GP_OK;
+    GP_GO(gp_alloc((void **)&pool, n, sizeof *pool, "the candidates", err));
+    GP_GO(gp_alloc((void **)&chosen, n, sizeof *chosen, "the candidates", err));
+    GP_GO(gp_alloc((void **)&worth, n, sizeof *worth, "the candidates", err));
+    for (size_t i = 0; i < n; i++) worth[i] = NAN;
+    for (grouping g = BY_SLICE; g < GROUPINGS; g++) {
+        const uint32_t *key_rank[2] = {r->key[g], r->rank[OVER_ALL]};
+        size_t m = 0;
+        if (!r->most[g]) continue;
+        for (size_t k = 0; k < r->scored; k++) {
+            uint32_t i = r->order[k];
+            if (r->verdicts[i].gate == GP_GATE_PICKED && r->key[g][i] != NONE) pool[m++] = i;
+        }
+        if (m) qsort_r(pool, m, sizeof *pool, by_key_and_rank, key_rank);
+        for (size_t a = 0, b; a < m; a = b) {
+            for (b = a + 1; b < m && r->key[g][pool[b]] == r->key[g][pool[a]];) b++;
+            GP_GO(thin(r, g, pool + a, b - a, worth, chosen, err));
+        }
+    }
+out:
+    gp_mem_free(worth);
+    gp_mem_free(chosen);
+    gp_mem_free(pool);
+    return st;
+}
+
+/* ---- the choice ---------------------------------------------------------------------------------------------------
+ */
+
+gp_status gp_strategy_choose(const gp_strategy_input *input, const gp_pick_options *options, gp_verdict *verdicts,
+                             size_t *count, gp_error *err)
+{
+    run r = {.in = input, .o = options, .verdicts = verdicts};
+    size_t picked = 0;
+    gp_status st = GP_OK;
+    GP_GO(gp_strategy_check(options, err));
+    GP_GO(check_input(input, options, err));
+    GP_GO(set_up(&r, err));
+    for (uint32_t i = 0; i < input->n; i++) {
+        describe(&r, i);
+        if (isnan(r.value[i])) fall(&r, i, GP_GATE_NO_SCORE, NAN, NONE);
+    }
+    GP_GO(pass(&r, options->diversity ? BY_PROMPT : OVER_ALL, err));
+    if (options->diversity) GP_GO(thin_all(&r, err));
+    for (size_t i = 0; i < input->n; i++) picked += verdicts[i].gate == GP_GATE_PICKED;
+    *count = picked;
+out:
+    run_clear(&r);
+    return st;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ * The choice: candidates with all that is known of them, and gp_pick_options -> a verdict for each.
+ *
+ * One pass decides.  Candidates are taken from the best down (by options->by, ties by hash); each goes through the
+ * gates score . min_score . slice . prompt . near copies . slice's K . category's K . top and falls at the first that
+ * is shut: so a prompt, group, slice or category is served by its best that still stand, and a place refused to one
+ * stays free for the next.  Without categories and slices this is gp_rank_choose. With diversity the three last gates
+ * choose their K by diversify.h among those that stand, one gate after the other. A candidate of several slices belongs
+ * to the smallest (then to the higher mean): the most particular one. Slices count from min_support scored rows on and,
+ * in CATEGORY_SLICES, if their mean is at least drop_factor sample standard deviations above their category's mean (the
+ * article: 2 and 0.9); means are of the raw score. */
+#ifndef GP_PICK_STRATEGY_H
+#define GP_PICK_STRATEGY_H
+
+#include "base/hash.h"
+#include "pick/explain.h"
+
+typedef struct gp_contender {
+    int64_t prompt;
+    int32_t category; /* -1: none; those of none are limited as if they were one */
+    int32_t group;    /* of near copies, below n; -1: alone */
+    double score;     /* raw, higher is better; NaN: none */
+    double corrected; /* in the scale of options->by, NaN: none; not read for GP_BY_SCORE */
+    gp_hash tie;
+    const char *prompt_text, *path; /* borrowed, for the verdicts; may be NULL */
+} gp_contender;
+typedef struct gp_contender_slice {
+    int32_t category; /* found within this category, or -1: over all */
+    uint32_t support;
+    const uint32_t *rows; /* [support] candidates */
+    const char *title;    /* may be NULL */
+} gp_contender_slice;
+typedef struct gp_strategy_input {
+    size_t n, categories, slice_count, d;
+    const gp_contender *contenders;   /* [n] */
+    const char *const *category_name; /* [categories]; NULL, or with NULLs */
+    const gp_contender_slice *slices; /* [slice_count] of both kinds; those of the strategy are taken */
+    const float *vectors;             /* [n, d] normalised; diversity needs them, else NULL is allowed */
+} gp_strategy_input;
+
+/* USAGE, in words, for options that do not fit together or are out of range. */
+gp_status gp_strategy_check(const gp_pick_options *options, gp_error *err);
+/* Whether the choice needs what `find` records (slices, categories, groups, corrected scores); vectors. */
+bool gp_strategy_needs_analysis(const gp_pick_options *options);
+bool gp_strategy_needs_vectors(const gp_pick_options *options);
+/* verdicts [n]: words in them are borrowed from the input.  *count: how many are picked. */
+gp_status gp_strategy_choose(const gp_strategy_input *input, const gp_pick_options *options, gp_verdict *verdicts,
+                             size_t *count, gp_error *err);
+
+#endif
