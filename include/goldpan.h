@@ -746,9 +746,9 @@ typedef struct gp_reasons_input {
 } gp_reasons_input;
 /* Monroe, Colaresi and Quinn 2008 (log-odds with an informative prior); CART (Breiman et al. 1984) as sliceguard uses it.
  * Shape: inside [n].  max_each: reasons of a kind.  Owns: *out, gp_reasons_clear. */
-GP_MUST gp_status gp_reasons_find(const gp_reasons_input *input, const bool *inside, size_t max_each, gp_reasons *out,
+GP_API GP_MUST gp_status gp_reasons_find(const gp_reasons_input *input, const bool *inside, size_t max_each, gp_reasons *out,
                                          gp_error *err);
-void gp_reasons_clear(gp_reasons *reasons);
+GP_API void gp_reasons_clear(gp_reasons *reasons);
 
 typedef struct gp_duplicates_options {
     size_t size;
@@ -769,10 +769,10 @@ typedef struct gp_duplicates {
 /* Groups of near copies: the best row not yet in a group becomes a representative and takes the free rows within reach.
  * worth [n] orders rows (higher first; NaN last), pixels [n] breaks ties; looks [n] perceptual hashes or NULL.
  * Owns: *out, gp_duplicates_clear. */
-GP_MUST gp_status gp_duplicates_find(const float *rows, size_t n, size_t d, const double *worth, const uint64_t *pixels,
+GP_API GP_MUST gp_status gp_duplicates_find(const float *rows, size_t n, size_t d, const double *worth, const uint64_t *pixels,
                                             const uint64_t *looks, const gp_duplicates_options *options,
                                             gp_duplicates *out, gp_error *err);
-void gp_duplicates_clear(gp_duplicates *duplicates);
+GP_API void gp_duplicates_clear(gp_duplicates *duplicates);
 
 /* Arrays in NumPy's format 1.0 to 3.0: f2, f4, f8 and integers, C order, 1-D (one column) or 2-D, little endian.
  * Owns: *rows [n, d], gp_free.  Errors: IO, FORMAT, UNSUPPORTED, LIMIT. */

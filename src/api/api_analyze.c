@@ -3,7 +3,7 @@
 #include "api/api.h"
 
 #include "analyze/analyze.h"
-#include "ingest/npy.h"
+#include "ingest/array.h"
 
 gp_status gp_neighbours(const float *rows, size_t n, size_t d, const float *queries, size_t m, size_t k,
                         const gp_neighbours_options *options, uint32_t *ids, float *distances, gp_error *err)
@@ -97,6 +97,36 @@ gp_status gp_slices_find(const gp_feature *features, size_t count, const double 
 void gp_slices_clear(gp_slices *slices)
 {
     if (slices) gp_an_slices_clear(slices);
+}
+
+gp_status gp_reasons_find(const gp_reasons_input *input, const bool *inside, size_t max_each, gp_reasons *out,
+                          gp_error *err)
+{
+    API_NEEDS(input);
+    API_NEEDS(inside);
+    API_NEEDS(out);
+    return gp_an_reasons(input, inside, max_each, out, err);
+}
+
+void gp_reasons_clear(gp_reasons *reasons)
+{
+    if (reasons) gp_an_reasons_clear(reasons);
+}
+
+gp_status gp_duplicates_find(const float *rows, size_t n, size_t d, const double *worth, const uint64_t *pixels,
+                             const uint64_t *looks, const gp_duplicates_options *options, gp_duplicates *out,
+                             gp_error *err)
+{
+    gp_duplicates_options o = GP_DUPLICATES_DEFAULTS;
+    API_NEEDS(rows);
+    API_NEEDS(out);
+    GP_TRY(gp_api_options(&o, sizeof o, options, err));
+    return gp_an_duplicates(rows, n, d, worth, pixels, looks, &o, out, err);
+}
+
+void gp_duplicates_clear(gp_duplicates *duplicates)
+{
+    if (duplicates) gp_an_duplicates_clear(duplicates);
 }
 
 gp_status gp_npy_read(const char *path, float **rows, size_t *n, size_t *d, gp_error *err)

@@ -3,7 +3,7 @@
 #include "support.h"
 
 #include "base/mem.h"
-#include "ingest/npy.h"
+#include "ingest/array.h"
 #include <math.h>
 
 static float *load(const char *file, size_t n, size_t d)

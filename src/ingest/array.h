@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * NumPy arrays, format 1.0 to 3.0: what others have embedded. */
-#ifndef GP_INGEST_NPY_H
-#define GP_INGEST_NPY_H
+#ifndef GP_INGEST_ARRAY_H
+#define GP_INGEST_ARRAY_H
 
 #include "base/status.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * numpy.lib.format: "\x93NUMPY" major minor, u16 (u32 from version 2) length of what follows, a Python dict
  * {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), } padded to a newline, then the numbers. */
-#include "ingest/npy.h"
+#include "ingest/array.h"
 
 #include "base/file.h"
 #include "base/mem.h"
