@@ -12,6 +12,7 @@
     recipe   the published shapes at full size  [--all] [NAME ...]  transformers
     mini     the bundled model on the bundled sample                transformers
     score    CLIP scores of pairs                                   torchmetrics
+    picks    corrected scores, greedy choices and their optimum     scipy, statsmodels
 
 Only public packages are used (tools/requirements.txt has the exact versions); nothing of goldpan is, so the values
 cannot be tuned to the code.  Everything is deterministic: one thread, no random numbers but splitmix64 of a name.
@@ -26,7 +27,8 @@ from importlib.metadata import version
 
 SETS = {"images": "pixels and values of the drawn pictures", "tokens": "ids of nasty texts, Unicode tables",
         "towers": "small models with a trap or two each", "recipe": "published shapes at full size",
-        "mini": "the bundled model on the bundled sample", "score": "CLIP scores by torchmetrics"}
+        "mini": "the bundled model on the bundled sample", "score": "CLIP scores by torchmetrics",
+        "picks": "corrected scores, greedy choices"}
 
 
 def every_set(args) -> int:

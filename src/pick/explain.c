@@ -162,11 +162,12 @@ static void put_not_in_slice(gp_str *s, const gp_verdict *v)
         if (!isnan(v->overall)) gp_str_printf(s, " from the mean %.2f ", v->overall), put_base(s, v);
     } else {
         put_slice(s, v);
-        gp_str_printf(s, " does not stand out: its %u image%s ", v->slice_support, v->slice_support == 1 ? "" : "s");
+        bool one = v->slice_support == 1;
+        gp_str_printf(s, " does not stand out: its %u image%s ", v->slice_support, one ? "" : "s");
         if (isnan(v->limit))
-            gp_str_puts(s, "are too few"); /* the limit is in the options */
+            gp_str_puts(s, one ? "is too few" : "are too few"); /* the limit is in the options */
         else
-            gp_str_printf(s, "have mean %.2f, less than %.2f", v->slice_value, v->limit);
+            gp_str_printf(s, "%s mean %.2f, less than %.2f", one ? "has" : "have", v->slice_value, v->limit);
         gp_str_printf(s, " (mean %.2f ", v->overall);
         put_base(s, v);
         gp_str_putc(s, ')');

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ * tests/golden/analyze/picks/picks.json: arrays by name, for the tests of this room. */
+#ifndef GP_TESTS_PICKS_GOLDEN_H
+#define GP_TESTS_PICKS_GOLDEN_H
+
+#include "support.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+static inline gp_json *picks_golden(void)
+{
+    gp_error err = {0};
+    gp_json *root = NULL;
+    FILE *f = fopen(source_path("tests/golden/analyze/picks/picks.json"), "rb");
+    if (!f) fail_msg("cannot open picks.json");
+    static char text[1 << 17];
+    size_t size = fread(text, 1, sizeof text, f);
+    fclose(f);
+    assert_in_range(size, 1000, sizeof text - 1);
+    assert_ok(gp_json_parse(text, size, true, 64, &root, &err));
+    return root;
+}
+
+static inline double golden_real(const gp_json *object, const char *name)
+{
+    double value = 0;
+    if (!gp_json_real(gp_json_get(object, name), &value)) fail_msg("picks.json: no number '%s'", name);
+    return value;
+}
+
+/* Into out [capacity]; returns how many. */
+static inline size_t golden_reals(const gp_json *object, const char *name, double *out, size_t capacity)
+{
+    const gp_json *array = gp_json_get(object, name);
+    size_t n = gp_json_count(array);
+    if (!n || n > capacity) fail_msg("picks.json: '%s' has %zu numbers", name, n);
+    for (size_t i = 0; i < n; i++) assert_true(gp_json_real(gp_json_at(array, i), &out[i]));
+    return n;
+}
+
+static inline size_t golden_ints(const gp_json *object, const char *name, int32_t *out, size_t capacity)
+{
+    static double real[4096];
+    size_t n = golden_reals(object, name, real, capacity < 4096 ? capacity : 4096);
+    for (size_t i = 0; i < n; i++) out[i] = (int32_t)real[i];
+    return n;
+}
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT
+ * Corrected scores against scipy and statsmodels, and where there is nothing to correct by. */
+#include "picks_golden.h"
+#include "pick/calibrate.h"
+#include <math.h>
+
+enum { MOST = 2048 };
+
+static void assert_near(double got, double want, double within)
+{
+    if (!(fabs(got - want) <= within)) fail_msg("%.17g, not %.17g", got, want);
+}
+
+static void test_within_groups(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    double score[64], want[64], got[64];
+    int32_t group[64];
+    gp_json *root = picks_golden();
+    const gp_json *g = gp_json_get(root, "within");
+    size_t n = golden_reals(g, "score", score, 64);
+    assert_int_equal(golden_ints(g, "group", group, 64), n);
+    assert_ok(gp_calibrate_z(score, group, n, 5, got, &err));
+    golden_reals(g, "z", want, 64);
+    for (size_t i = 0; i < n; i++) assert_near(got[i], want[i], 1e-12);
+    assert_ok(gp_calibrate_percentile(score, group, n, 5, got, &err));
+    golden_reals(g, "percentile", want, 64);
+    for (size_t i = 0; i < n; i++) assert_near(got[i], want[i], 1e-12);
+    gp_json_free(root);
+}
+
+static void test_shrunken(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    static double score[MOST], got[MOST], want[64], weight[64], shrunken[64];
+    static int32_t group[MOST];
+    gp_json *root = picks_golden();
+    for (size_t c = 0; c < 3; c++) {
+        const gp_json *g = gp_json_at(gp_json_get(root, "shrinkage"), c);
+        size_t n = golden_reals(g, "score", score, MOST - 1), groups = golden_reals(g, "weight", want, 64);
+        golden_ints(g, "group", group, MOST);
+        golden_reals(g, "shrunken", shrunken, 64);
+        score[n] = 30, group[n] = -1; /* one of no group: against the centre, and no part of it */
+        assert_ok(gp_calibrate_shrunken(score, group, n + 1, groups, got, weight, &err));
+        for (size_t k = 0; k < groups; k++) assert_near(weight[k], want[k], 1e-11);
+        for (size_t i = 0; i < n; i++) assert_near(got[i], score[i] - shrunken[group[i]], 1e-11);
+        assert_near(got[n], 30 - golden_real(g, "centre"), 1e-11);
+    }
+    gp_json_free(root);
+}
+
+/* Groups from which nothing can be told. */
+static void test_little_to_go_by(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    const double nan = (double)NAN;
+    double got[6], weight[4];
+    const double score[6] = {20, 26, 26, 26, nan, (double)INFINITY};
+    const int32_t group[6] = {0, 1, 1, 2, 1, 0};
+    assert_ok(gp_calibrate_z(score, group, 6, 4, got, &err));
+    for (size_t i = 0; i < 6; i++) assert_true(isnan(got[i])); /* one of its group, no spread, no score */
+    assert_ok(gp_calibrate_percentile(score, group, 6, 4, got, &err));
+    for (size_t i = 0; i < 4; i++) assert_near(got[i], 50, 0);
+    assert_true(isnan(got[4]) && isnan(got[5]));
+
+    const double thirds[3] = {0.1, 0.1, 0.1}; /* their mean is not 0.1 */
+    const int32_t same[3] = {0, 0, 0};
+    assert_ok(gp_calibrate_z(thirds, same, 3, 1, got, &err));
+    for (size_t i = 0; i < 3; i++) assert_true(isnan(got[i]));
+
+    const double single[3] = {20, 26, 35}; /* groups of one: the variance within is unknown, so nothing is corrected */
+    const int32_t alone[3] = {0, 1, 2};
+    assert_ok(gp_calibrate_shrunken(single, alone, 3, 4, got, weight, &err));
+    for (size_t i = 0; i < 3; i++) assert_near(got[i], single[i] - 27, 1e-12);
+    for (size_t i = 0; i < 4; i++) assert_near(weight[i], 0, 0);
+
+    const double exact[4] = {20, 20, 30, 30}; /* no variance within: the means are exact, all is explained by them */
+    const int32_t pairs[4] = {0, 0, 1, 1};
+    assert_ok(gp_calibrate_shrunken(exact, pairs, 4, 3, got, weight, &err));
+    for (size_t i = 0; i < 4; i++) assert_near(got[i], 0, 1e-12);
+    assert_near(weight[0], 1, 0);
+    assert_near(weight[2], 0, 0);
+
+    const int32_t none[3] = {-1, -1, -1};
+    assert_ok(gp_calibrate_shrunken(single, none, 3, 0, got, NULL, &err));
+    assert_near(got[0], -7, 1e-12);
+    assert_ok(gp_calibrate_shrunken(NULL, NULL, 0, 0, got, NULL, &err));
+}
+
+/* One image far above the others of its small group: the residual of it stays far above, that of a large group's mean
+ * does not. */
+static void test_small_groups_do_not_explode(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    double score[43], got[43], weight[3], z[43];
+    int32_t group[43];
+    for (size_t i = 0; i < 40; i++) group[i] = (int32_t)(i / 20), score[i] = (i < 20 ? 22.0 : 30.0) + (double)(i % 5);
+    for (size_t i = 40; i < 42; i++) group[i] = 2, score[i] = 34 + 0.01 * (double)i;
+    assert_ok(gp_calibrate_shrunken(score, group, 42, 3, got, weight, &err));
+    assert_ok(gp_calibrate_z(score, group, 42, 3, z, &err));
+    assert_true(weight[2] < weight[0] && weight[0] > 0.95);
+    assert_true(fabs(got[0]) < 2.5); /* nearly its own group's residual */
+    assert_true(got[41] > got[40]);  /* order within a group is kept */
+    assert_true(fabs(got[41]) < 3);  /* and no z of a pair that differs by a hair */
+}
+
+static void test_no_memory(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    const double score[4] = {1, 2, 3, 5};
+    const int32_t group[4] = {0, 0, 1, 1};
+    double out[4];
+    int64_t live = gp_mem_live();
+    for (int which = 0; which < 3; which++) {
+        gp_status st = GP_ERR_MEMORY;
+        uint64_t n = 0;
+        while (st == GP_ERR_MEMORY) {
+            gp_mem_fail_at(++n);
+            st = which == 0   ? gp_calibrate_z(score, group, 4, 2, out, &err)
+                 : which == 1 ? gp_calibrate_percentile(score, group, 4, 2, out, &err)
+                              : gp_calibrate_shrunken(score, group, 4, 2, out, NULL, &err);
+            assert_int_equal(gp_mem_live(), live);
+        }
+        gp_mem_fail_at(0);
+        assert_int_equal(st, GP_OK);
+        assert_true(n > 1);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_within_groups),   cmocka_unit_test(test_shrunken),
+        cmocka_unit_test(test_little_to_go_by), cmocka_unit_test(test_small_groups_do_not_explode),
+        cmocka_unit_test(test_no_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
