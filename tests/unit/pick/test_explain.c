@@ -129,11 +129,15 @@ static void test_long_prompt(void **state)
 {
     (void)state;
     gp_verdict v = at(GP_GATE_PICKED);
-    v.prompt = "éééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééé"; /* 62 */
-    says(
-        v,
-        "picked as the 3rd best of 4 for the prompt 'éééééééééééééééééééééééééééééééééééééééééééééééééééééééééééé...', "
-        "score 28.10");
+    char prompt[125] = "", wanted[256] = "picked as the 3rd best of 4 for the prompt '";
+    for (int i = 0; i < 62; i++) strcat(prompt, "\xC3\xA9"); /* e with acute accent */
+    strncat(wanted, prompt, 120);
+    strcat(wanted, "...', score 28.10");
+    v.prompt = prompt;
+    says(v, wanted);
+    prompt[120] = 0; /* just what there is room for */
+    memcpy(wanted + strlen("picked as the 3rd best of 4 for the prompt '") + 120, "', score 28.10", 15);
+    says(v, wanted);
 }
 
 static void test_no_memory(void **state)
