@@ -160,7 +160,7 @@ out:
 /* ---- facility location --------------------------------------------------------------------------------------------
  */
 
-/* What choosing j would add to what is covered [n] so far. */
+/* What choosing j would add to what is covered [n] so far; that begins at 0, which clips negative likeness. */
 static double gain_of(const float *likeness, size_t n, const double *demand, double bonus, const float *covered)
 {
     double sum = 0;
@@ -216,7 +216,7 @@ static int by_value(const void *x, const void *y)
     return above(x, y) ? -1 : above(y, x) ? 1 : 0;
 }
 
-/* likeness [m, m] of rows pool[0..m), clipped at 0; in tiles that stay in the cache. */
+/* likeness [m, m] of rows pool[0..m), in tiles that stay in the cache. */
 static void fill_likeness(const float *vectors, size_t d, const entry *pool, size_t m, float *likeness)
 {
     enum { TILE = 32 };
@@ -225,7 +225,7 @@ static void fill_likeness(const float *vectors, size_t d, const entry *pool, siz
             for (size_t i = a; i < m && i < a + TILE; i++)
                 for (size_t j = b > i ? b : i; j < m && j < b + TILE; j++) {
                     double s = gp_diversify_likeness(vectors + pool[i].row * d, vectors + pool[j].row * d, d);
-                    likeness[i * m + j] = likeness[j * m + i] = s > 0 ? (float)s : 0;
+                    likeness[i * m + j] = likeness[j * m + i] = (float)s;
                 }
 }
 

@@ -28,7 +28,7 @@ gp_status gp_diversify_facility(const float *vectors, size_t n, size_t d, const 
 /* Cosine of two normalised rows [d], as it is used here. */
 double gp_diversify_likeness(const float *a, const float *b, size_t d);
 /* The greedy step itself: sum over i of demand_i * max over S of likeness_ij, plus the sum of bonus over S.
- * likeness [n, n] not negative, row j: what choosing j gives to each; demand, bonus [n] not negative; gains [k] what
+ * likeness [n, n], row j: what choosing j gives to each, below 0 as 0; demand, bonus [n] not negative; gains [k] what
  * each choice added, or NULL. */
 gp_status gp_diversify_cover(const float *likeness, size_t n, const double *demand, const double *bonus,
                              const int32_t *group, size_t k, uint32_t *chosen, double *gains, size_t *count,

@@ -128,6 +128,12 @@ static void test_merging(void **state)
     assert_int_equal(c.category[4], 0);
     assert_int_equal(c.category[5], 1);
     gp_categories_clear(&c);
+    /* 1 and 2 meet as far from 0 as 3 is: the smaller label joins it. */
+    const float square[8] = {0, 0, 2, 0.5F, 2, -0.5F, -2, 0};
+    const uint32_t four = 4;
+    assert_ok(gp_categories_from_levels(own, &four, 1, 4, square, 2, 1, 2, &c, &err));
+    for (size_t i = 0; i < 4; i++) assert_int_equal(c.category[i], i == 3);
+    gp_categories_clear(&c);
 }
 
 /* The slow way: all pairs at every step. */
