@@ -350,9 +350,14 @@ typedef struct gp_pick_options {
     uint32_t min_support;  /* slices of fewer images do not count */
     double drop_factor;    /* CATEGORY_SLICES: slices so many standard deviations above their category's mean count */
     bool has_min_drop; double min_drop; /* SLICES: those so much above the mean of all; CATEGORY_SLICES: the same, not drop_factor */
+    /* why each pick is there; or, for the images at these paths, why each is or is not.  Strings borrowed for the call. */
+    void (*explain)(void *user, const char *path, bool picked, const char *sentence);
+    void *explain_user;
+    const char *const *explain_paths;
+    size_t explain_count;
 } gp_pick_options;
 #define GP_PICK_DEFAULTS {sizeof(gp_pick_options), 1, 0, false, 0.0, GP_PICK_PROMPT, GP_BY_SCORE, 0, 0, false, \
-                          GP_DIVERSITY_NONE, 0.7, 2, 0.9, false, 0.0}
+                          GP_DIVERSITY_NONE, 0.7, 2, 0.9, false, 0.0, NULL, NULL, NULL, 0}
 /* Choose from the best down, and record it in place of the choice before; who comes when its prompt, category, slice or
  * group of near copies is served, falls.  Ties go to the smaller content hash.  model NULL: by the scorer used last.
  * Errors: NOT_FOUND (nothing is scored, or by this model; not analysed, if that is needed), USAGE (what cannot go together). */
@@ -415,7 +420,7 @@ typedef struct gp_find_report {
  * category_labels and text probes.  Too few images for a hierarchy is not an error: what needs one is left out and
  * the remark says so.  Cost: memory 4 * n * d bytes for the vectors and about as much again; time as gp_hierarchy_build,
  * gp_slices_find and gp_umap say.  Errors: NOT_FOUND (nothing is scored; no such column).  Threads: one. */
-GP_MUST gp_status gp_find(gp_catalog *catalog, const gp_model *model, const gp_find_options *options,
+GP_API GP_MUST gp_status gp_find(gp_catalog *catalog, const gp_model *model, const gp_find_options *options,
                           gp_find_report *report, gp_error *err);
 
 /* What was found; strings and arrays borrowed until the callback returns, which returns false to end early.
@@ -431,14 +436,14 @@ typedef struct gp_found_slice {
     int64_t parent;        /* id of the slice that holds it; 0 none */
     const int64_t *images; /* [support] */
 } gp_found_slice;
-GP_MUST gp_status gp_catalog_slices(gp_catalog *catalog, const char *scorer,
+GP_API GP_MUST gp_status gp_catalog_slices(gp_catalog *catalog, const char *scorer,
                                     bool (*visit)(void *user, const gp_found_slice *slice), void *user, gp_error *err);
 typedef struct gp_found_category {
     const char *name, *source;
     uint32_t support;
     double mean, sd, weight; /* of the score; how far the correction trusts its mean, 0..1 */
 } gp_found_category;
-GP_MUST gp_status gp_catalog_categories(gp_catalog *catalog, const char *scorer,
+GP_API GP_MUST gp_status gp_catalog_categories(gp_catalog *catalog, const char *scorer,
                                         bool (*visit)(void *user, const gp_found_category *category), void *user,
                                         gp_error *err);
 typedef struct gp_found_group {
@@ -448,7 +453,7 @@ typedef struct gp_found_group {
     size_t count;
     int64_t representative, keeper;
 } gp_found_group;
-GP_MUST gp_status gp_catalog_duplicates(gp_catalog *catalog, const char *scorer,
+GP_API GP_MUST gp_status gp_catalog_duplicates(gp_catalog *catalog, const char *scorer,
                                         bool (*visit)(void *user, const gp_found_group *group), void *user,
                                         gp_error *err);
 

@@ -54,19 +54,3 @@ gp_status gp_sheet(gp_catalog *catalog, const gp_sheet_options *options, gp_repo
     if (!o.file) return gp_fail(err, GP_ERR_USAGE, "no file for the sheet");
     return gp_report_sheet(catalog, &o, report, err);
 }
-
-gp_status gp_run(gp_catalog *catalog, const gp_model *model, const gp_run_options *options, gp_run_report *report,
-                 gp_error *err)
-{
-    gp_run_options o = GP_RUN_DEFAULTS;
-    gp_run_parts parts = {GP_ADD_DEFAULTS, GP_SCORE_DEFAULTS, GP_PICK_DEFAULTS, GP_SHEET_DEFAULTS};
-    API_NEEDS(catalog);
-    API_NEEDS(model);
-    GP_TRY(gp_api_options(&o, sizeof o, options, err));
-    GP_TRY(gp_api_options(&parts.add, sizeof parts.add, o.add, err));
-    GP_TRY(gp_api_options(&parts.score, sizeof parts.score, o.score, err));
-    GP_TRY(gp_api_options(&parts.pick, sizeof parts.pick, o.pick, err));
-    GP_TRY(gp_api_options(&parts.sheet, sizeof parts.sheet, o.sheet, err));
-    if (!parts.add.roots || !parts.add.root_count) return gp_fail(err, GP_ERR_USAGE, "no file or folder to add");
-    return gp_stage_run(catalog, model->clip, model->name, &parts, report, err);
-}

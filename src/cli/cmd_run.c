@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * goldpan run: add, score, pick and the sheet, in one go. */
+ * goldpan run: add, score, find, pick and the sheet, in one go. */
 #include "base/file.h"
 #include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/context.h"
+#include "cli/found.h"
 
 /* --sheet FILE, else sheet.jpg beside the catalog. Owned; NULL when out of memory. */
 static char *sheet_path(const gp_cli *cli, const gp_catalog *catalog)
@@ -25,6 +26,7 @@ static int finish(gp_cli *cli, gp_catalog *catalog, const gp_model *model, const
     gp_model_info(model, &facts);
     gp_cli_say_add(cli, &report->add);
     gp_cli_say_score(cli, &report->score);
+    if (report->find.images) gp_cli_say_find(cli, &report->find);
     if (cli->json) {
         gp_str_putc(&json, '{');
         gp_cli_json_text(&json, "catalog", gp_catalog_path(catalog));
@@ -34,6 +36,7 @@ static int finish(gp_cli *cli, gp_catalog *catalog, const gp_model *model, const
         gp_cli_json_report(&json, "add", &report->add);
         gp_cli_json_report(&json, "score", &report->score);
         gp_cli_json_report(&json, "pick", &report->pick);
+        if (report->find.images) gp_cli_json_find(&json, &report->find);
     }
     if (gp_cli_put_picks(cli, catalog, cli->json ? &json : NULL, &count, &err) != GP_OK ||
         (cli->json && gp_cli_put_failures(catalog, &json, &err) != GP_OK)) {
@@ -62,6 +65,7 @@ static int run(gp_cli *cli)
     gp_score_options score;
     gp_pick_options pick;
     gp_sheet_options drawing;
+    gp_cli_find find = {0};
     gp_run_report report = {0};
     char *sheet = NULL;
     int code;
@@ -69,7 +73,8 @@ static int run(gp_cli *cli)
     gp_cli_score_options(cli, &score);
     /* the model before the catalog: without one, no empty catalog is left behind */
     if (gp_cli_check_roots(cli, &err) != GP_OK || gp_cli_pick_options(cli, &pick, &err) != GP_OK ||
-        gp_cli_sheet_options(cli, &drawing, &err) != GP_OK || gp_cli_model_open(cli, &model, &err) != GP_OK ||
+        gp_cli_sheet_options(cli, &drawing, &err) != GP_OK || gp_cli_find_options(cli, &find, &err) != GP_OK ||
+        gp_cli_model_open(cli, &model, &err) != GP_OK ||
         gp_cli_catalog_open(cli, gp_cli_first_folder(cli), GP_CATALOG_CREATE, &catalog, &err) != GP_OK) {
         code = gp_cli_fail(cli, &err);
         goto out;
@@ -81,9 +86,11 @@ static int run(gp_cli *cli)
     }
     drawing.file = sheet;
     options.add = &add, options.score = &score, options.pick = &pick, options.sheet = &drawing;
+    options.find = &find.find, options.no_find = cli->no_find;
     code = gp_run(catalog, model, &options, &report, &err) == GP_OK ? finish(cli, catalog, model, &report, sheet)
                                                                     : gp_cli_fail(cli, &err);
 out:
+    gp_cli_find_clear(&find);
     gp_mem_free(sheet);
     gp_model_close(model);
     gp_catalog_close(catalog);
@@ -95,6 +102,8 @@ static const gp_cli_option options[] = {
     GP_CLI_TABLE,
     GP_CLI_MODEL,
     GP_CLI_PICK,
+    GP_CLI_FIND_CATEGORIES,
+    {"no-find", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(no_find), "no slices, categories, copies, map"},
     {"sheet", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(sheet), "the contact sheet (default: beside the catalog)"},
     {"no-sheet", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(no_sheet), "draw none"},
     GP_CLI_SHEET,
@@ -107,7 +116,7 @@ static const gp_cli_option options[] = {
 const gp_cli_command gp_cmd_run = {
     .name = "run",
     .arguments = "DIR|FILE...",
-    .summary = "Do it all: add, score, pick, draw the sheet",
+    .summary = "Do it all: add, score, find, pick, draw the sheet",
     .about = "Prints the picks: path, score, prompt, between tabs.  Everything is kept in\n"
              "DIR/.goldpan/catalog.db, the sheet in DIR/.goldpan/sheet.jpg.  A second run does only\n"
              "what is missing.",

@@ -103,6 +103,13 @@ static gp_status set(gp_cli *cli, const gp_cli_option *o, const char *value, gp_
         cli->args[cli->arg_count++] = value;
         return GP_OK;
     case GP_OPT_TEXT: *(const char **)(void *)field = value; return GP_OK;
+    case GP_OPT_TEXTS: {
+        gp_cli_texts *texts = (void *)field;
+        if (texts->count == GP_CLI_MOST_TEXTS)
+            return gp_fail(err, GP_ERR_USAGE, "--%s more than %d times", o->name, GP_CLI_MOST_TEXTS);
+        texts->items[texts->count++] = value;
+        return GP_OK;
+    }
     case GP_OPT_CHOICE: return set_choice(o, (void *)field, value, err);
     case GP_OPT_COUNT:
         if (!gp_parse_u64(value, &count->value))

@@ -25,6 +25,13 @@ typedef struct gp_cli_real {
     double value;
 } gp_cli_real;
 
+/* An option that may be said several times. */
+enum { GP_CLI_MOST_TEXTS = 64 };
+typedef struct gp_cli_texts {
+    const char *items[GP_CLI_MOST_TEXTS];
+    size_t count;
+} gp_cli_texts;
+
 typedef struct gp_cli_command gp_cli_command;
 
 /* Everything that can be said on the command line. */
@@ -46,7 +53,13 @@ typedef struct gp_cli {
     int strategy, by, diversity; /* index into the choices = gp_pick_strategy, gp_pick_by, gp_pick_diversity */
     gp_cli_count per_category, per_slice, min_support;
     gp_cli_real balance, drop_factor, min_drop;
-    bool one_per_duplicate;
+    bool one_per_duplicate, explain;
+    gp_cli_texts why;
+    const char *categories, *category_column;
+    int profile, mode, criterion, reference; /* index into the choices; profile, mode, criterion = gp_slice_... */
+    gp_cli_count n_slices, seed;
+    gp_cli_real alpha, min_cosine;
+    bool remove_outliers, no_map, no_duplicates, fresh_map, no_find;
     bool copy, hardlink, symlink, no_files, csv, jsonl, imagefolder, all;
     const char *sheet;
     bool no_sheet;
@@ -58,6 +71,7 @@ typedef struct gp_cli {
 typedef enum gp_cli_kind {
     GP_OPT_FLAG,   /* bool */
     GP_OPT_TEXT,   /* const char * */
+    GP_OPT_TEXTS,  /* gp_cli_texts: may be said again */
     GP_OPT_COUNT,  /* gp_cli_count */
     GP_OPT_REAL,   /* gp_cli_real */
     GP_OPT_CHOICE, /* int: index into `value`, "a|b|c" */
@@ -118,6 +132,17 @@ struct gp_cli_command {
         {"image-column", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(image_column), "its column of image files"},             \
     {                                                                                                                  \
         "prompt-column", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(prompt_column), "its column of prompts"                  \
+    }
+#define GP_CLI_FIND_CATEGORIES                                                                                         \
+    {"categories",                                                                                                     \
+     0,                                                                                                                \
+     GP_OPT_TEXT,                                                                                                      \
+     "\"A,B,...\"",                                                                                                    \
+     GP_CLI_FIELD(categories),                                                                                         \
+     "categories by words, told apart by the model"},                                                                  \
+        {"category-column", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(category_column), "or from a column or a setting"},   \
+    {                                                                                                                  \
+        "fresh-map", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(fresh_map), "lay the map out anew"                             \
     }
 #define GP_CLI_PER_CATEGORY_HELP "best K of each category (--strategy category: 5)"
 #define GP_CLI_DROP_FACTOR_HELP  "category-slices: X standard deviations above it (default 0.9)"

@@ -2,9 +2,10 @@
  * The whole product as a table of contents:
  *   add     files -> rows: content hash, header, prompt                              add.c
  *   score   rows -> embeddings -> scores, what is missing only                       score.c  encode.c  encode_texts.c
- *   select  scores -> picks: best of N per prompt, best K, threshold                 select.c
- *   sheet   picks -> a picture to look at                                            report/sheet.c
- * Each stage reads what lacks its result and adds it, so each can be stopped, repeated, and called alone. */
+ *   find    embeddings, scores -> categories, slices, standings, duplicates, map     find.c  find_slices.c
+ * find_copies.c ... select  scores -> picks: best of N per prompt, best K, threshold                 select.c sheet
+ * picks -> a picture to look at                                            report/sheet.c Each stage reads what lacks
+ * its result and adds it, so each can be stopped, repeated, and called alone. */
 #include "stage/stage.h"
 
 #include "report/report.h"
@@ -16,6 +17,8 @@ gp_status gp_stage_run(gp_catalog *cat, const gp_clip *clip, const char *model_n
     gp_status st = GP_OK;
     GP_GO(gp_stage_add(cat, &parts->add, &counts.add, err));
     GP_GO(gp_stage_score(cat, clip, model_name, &parts->score, &counts.score, err));
+    if (!parts->no_find && counts.score.done + counts.score.skipped > 0)
+        GP_GO(gp_stage_find(cat, clip, NULL, &parts->find, &counts.find, err));
     GP_GO(gp_stage_select(cat, NULL, &parts->pick, &counts.pick, err));
     if (parts->sheet.file && counts.pick.done) GP_GO(gp_report_sheet(cat, &parts->sheet, &counts.sheet, err));
 out:

@@ -1,27 +1,249 @@
 /* SPDX-License-Identifier: MIT
- * Select: the scored candidates from the catalog, the choice by pick, the choice back into the catalog. */
+ * Select: the scored candidates from the catalog, with what find knows of them where the strategy asks for it; the
+ * choice by pick; the choice, and why each one is in it, back into the catalog. */
 #include "stage/stage.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "catalog/analysis.h"
 #include "catalog/catalog.h"
-#include "pick/rank.h"
+#include "pick/strategy.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct chooser {
+    gp_catalog *cat;
+    const gp_pick_options *o;
+    char *scorer;
+    gp_cat_matrix m;          /* rows without a prompt or score are candidates that fall at the first gate */
+    gp_contender *contenders; /* [n] */
+    char **category_names;    /* [categories] owned */
+    size_t categories;
+    gp_contender_slice *slices; /* [slice_count]; rows and titles are owned */
+    size_t slice_count, slice_capacity;
+    struct image_at *index; /* [n] by image id */
+    gp_verdict *verdicts;   /* [n] */
+    size_t picked;
+    gp_error error; /* of a callback */
+    gp_status status;
+} chooser;
+
+typedef struct image_at {
+    int64_t image;
+    uint32_t row;
+} image_at;
+
+static int by_image(const void *a, const void *b)
+{
+    int64_t p = ((const image_at *)a)->image, q = ((const image_at *)b)->image;
+    return (p > q) - (p < q);
+}
+
+/* Row of an image, or UINT32_MAX. */
+static uint32_t row_of(const chooser *c, int64_t image)
+{
+    image_at key = {.image = image}, *found = bsearch(&key, c->index, c->m.n, sizeof key, by_image);
+    return found ? found->row : UINT32_MAX;
+}
+
+/* ------------------------------------------------------------------ what is known */
+
+static gp_status read_candidates(chooser *c, gp_error *err)
+{
+    GP_TRY(gp_cat_matrix_read(c->cat, c->scorer, &c->m, err));
+    size_t n = c->m.n;
+    GP_TRY(gp_alloc((void **)&c->contenders, n, sizeof *c->contenders, "candidates", err));
+    GP_TRY(gp_alloc((void **)&c->index, n, sizeof *c->index, "candidates", err));
+    GP_TRY(gp_alloc((void **)&c->verdicts, n, sizeof *c->verdicts, "candidates", err));
+    for (uint32_t i = 0; i < n; i++) {
+        c->index[i] = (image_at){c->m.images[i], i};
+        c->contenders[i] = (gp_contender){.prompt = c->m.prompts[i],
+                                          .category = -1,
+                                          .group = -1,
+                                          .score = c->m.prompts[i] ? c->m.scores[i] : NAN,
+                                          .corrected = NAN,
+                                          .tie = c->m.hashes[i],
+                                          .prompt_text = c->m.texts[i],
+                                          .path = c->m.paths[i]};
+    }
+    qsort(c->index, n, sizeof *c->index, by_image);
+    return GP_OK;
+}
+
+static double compared(const gp_cat_standing *s, gp_pick_by by)
+{
+    switch (by) {
+    case GP_BY_CORRECTED: return s->corrected;
+    case GP_BY_Z_CATEGORY: return s->z_category;
+    case GP_BY_Z_PROMPT: return s->z_prompt;
+    case GP_BY_PERCENTILE: return s->percentile;
+    default: return NAN;
+    }
+}
+
+static bool take_category(void *user, const gp_found_category *category)
+{
+    chooser *c = user;
+    char **grown = gp_mem_resize(c->category_names, c->categories + 1, sizeof *grown),
+         *name = gp_str_dup(category->name);
+    if (grown) c->category_names = grown;
+    if (!grown || !name) {
+        gp_mem_free(name);
+        c->status = gp_fail(&c->error, GP_ERR_MEMORY, "out of memory for the categories");
+        return false;
+    }
+    c->category_names[c->categories++] = name;
+    return true;
+}
+
+static bool take_slice(void *user, const gp_found_slice *s)
+{
+    chooser *c = user;
+    gp_contender_slice slice = {.category = -1};
+    if (c->slice_count == c->slice_capacity) {
+        size_t capacity = c->slice_capacity ? c->slice_capacity * 2 : 32;
+        gp_contender_slice *grown = gp_mem_resize(c->slices, capacity, sizeof *grown);
+        if (!grown) goto no_memory;
+        c->slices = grown, c->slice_capacity = capacity;
+    }
+    uint32_t *rows = gp_mem_new(s->support, sizeof *rows);
+    slice.title = gp_str_dup(s->title);
+    slice.rows = rows;
+    if (!rows || !slice.title) {
+        gp_mem_free(rows);
+        gp_mem_free((void *)(uintptr_t)slice.title);
+        goto no_memory;
+    }
+    for (size_t k = 0; s->category && k < c->categories; k++)
+        if (!strcmp(s->category, c->category_names[k])) slice.category = (int32_t)k;
+    for (uint32_t i = 0; i < s->support; i++) {
+        uint32_t row = row_of(c, s->images[i]);
+        if (row != UINT32_MAX) rows[slice.support++] = row; /* else it is gone from the disk since */
+    }
+    c->slices[c->slice_count++] = slice;
+    return true;
+no_memory:
+    c->status = gp_fail(&c->error, GP_ERR_MEMORY, "out of memory for the slices");
+    return false;
+}
+
+/* Categories, groups, corrected scores and slices of the last analysis.  Images that came after it have none. */
+static gp_status read_analysis(chooser *c, gp_error *err)
+{
+    gp_cat_standing *standings = NULL;
+    size_t count = 0;
+    GP_TRY(gp_cat_standings(c->cat, c->scorer, &standings, &count, err));
+    for (size_t i = 0; i < count; i++) {
+        uint32_t row = row_of(c, standings[i].image);
+        if (row == UINT32_MAX) continue;
+        c->contenders[row].category = standings[i].category;
+        c->contenders[row].group = standings[i].group;
+        c->contenders[row].corrected = compared(&standings[i], c->o->by);
+    }
+    gp_mem_free(standings);
+    GP_TRY(gp_cat_categories_visit(c->cat, c->scorer, take_category, c, err));
+    if (c->status == GP_OK) GP_TRY(gp_cat_slices_visit(c->cat, c->scorer, take_slice, c, err));
+    if (c->status != GP_OK && err) *err = c->error;
+    return c->status;
+}
+
+/* ------------------------------------------------------------------ the choice, in words */
 
 /* The rule in words, as it is stored beside the picks. */
 static char *rule_text(const gp_pick_options *o)
 {
+    static const char *const strategies[] = {"prompt", "slices", "category-slices", "category"};
+    static const char *const scales[] = {"score", "corrected", "z-category", "z-prompt", "percentile"};
+    static const char *const diversities[] = {"none", "mmr", "facility"};
     gp_str s = GP_STR_INIT;
     gp_str_puts(&s, "picks");
+    if (o->strategy != GP_PICK_PROMPT) gp_str_printf(&s, " strategy=%s", strategies[o->strategy]);
+    if (o->by != GP_BY_SCORE) gp_str_printf(&s, " by=%s", scales[o->by]);
     if (o->per_prompt) gp_str_printf(&s, " per-prompt=%u", o->per_prompt);
+    if (o->per_category) gp_str_printf(&s, " per-category=%u", o->per_category);
+    if (o->per_slice) gp_str_printf(&s, " per-slice=%u", o->per_slice);
+    if (o->one_per_duplicate) gp_str_puts(&s, " one-per-duplicate");
+    if (o->diversity != GP_DIVERSITY_NONE)
+        gp_str_printf(&s, " diversity=%s balance=%g", diversities[o->diversity], o->balance);
     if (o->top) gp_str_printf(&s, " top=%llu", (unsigned long long)o->top);
     if (o->has_min_score) gp_str_printf(&s, " min-score=%g", o->min_score);
     return gp_str_take(&s);
 }
 
-/* The scorer to pick by: the wanted one if it has scored anything (else the picks of another would be lost for
- * nothing), or the one used last.  Owns: *out. */
-static gp_status find_scorer(gp_catalog *cat, const char *wanted, char **out, gp_error *err)
+static gp_status explain_one(const chooser *c, const char *path, gp_error *err)
+{
+    char *absolute = gp_path_absolute(path), *sentence = NULL;
+    uint32_t row = UINT32_MAX;
+    if (!absolute) return gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
+    for (uint32_t i = 0; i < c->m.n && row == UINT32_MAX; i++)
+        if (c->m.paths[i] && !strcmp(c->m.paths[i], absolute)) row = i;
+    gp_mem_free(absolute);
+    if (row == UINT32_MAX) {
+        c->o->explain(c->o->explain_user, path, false,
+                      "no image of the catalog with an embedding by this scorer is there");
+        return GP_OK;
+    }
+    GP_TRY(gp_explain(&c->verdicts[row], &sentence, err));
+    c->o->explain(c->o->explain_user, path, c->verdicts[row].gate == GP_GATE_PICKED, sentence);
+    gp_mem_free(sentence);
+    return GP_OK;
+}
+
+static gp_status write_picks(chooser *c, gp_error *err)
+{
+    int64_t *images = NULL;
+    uint32_t *ranks = NULL;
+    char **reasons = gp_mem_zero(c->picked, sizeof *reasons), *rule = rule_text(c->o);
+    const char **categories = NULL;
+    size_t k = 0;
+    gp_status st = reasons && rule ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the picks");
+    if (st != GP_OK) goto out;
+    GP_GO(gp_alloc((void **)&images, c->picked, sizeof *images, "picks", err));
+    GP_GO(gp_alloc((void **)&ranks, c->picked, sizeof *ranks, "picks", err));
+    GP_GO(gp_alloc((void **)&categories, c->picked, sizeof *categories, "picks", err));
+    for (size_t i = 0; i < c->m.n; i++) {
+        const gp_verdict *v = &c->verdicts[i];
+        if (v->gate != GP_GATE_PICKED) continue;
+        images[k] = c->m.images[i];
+        ranks[k] = v->prompt_rank;
+        categories[k] = v->category;
+        GP_GO(gp_explain(v, &reasons[k], err));
+        if (c->o->explain && !c->o->explain_paths) c->o->explain(c->o->explain_user, c->m.paths[i], true, reasons[k]);
+        k++;
+    }
+    GP_GO(
+        gp_cat_picks_replace(c->cat, c->scorer, images, ranks, k, rule, (const char *const *)reasons, categories, err));
+out:
+    for (size_t i = 0; reasons && i < c->picked; i++) gp_mem_free(reasons[i]);
+    gp_mem_free(categories);
+    gp_mem_free(ranks);
+    gp_mem_free(images);
+    gp_mem_free(rule);
+    gp_mem_free(reasons);
+    return st;
+}
+
+static void chooser_clear(chooser *c)
+{
+    for (size_t i = 0; i < c->slice_count; i++) {
+        gp_mem_free((void *)(uintptr_t)c->slices[i].rows);
+        gp_mem_free((void *)(uintptr_t)c->slices[i].title);
+    }
+    for (size_t i = 0; i < c->categories; i++) gp_mem_free(c->category_names[i]);
+    gp_mem_free(c->slices);
+    gp_mem_free(c->category_names);
+    gp_mem_free(c->verdicts);
+    gp_mem_free(c->index);
+    gp_mem_free(c->contenders);
+    gp_cat_matrix_clear(&c->m);
+    gp_mem_free(c->scorer);
+}
+
+gp_status gp_stage_scorer_wanted(gp_catalog *cat, const char *wanted, char **out, gp_error *err)
 {
     char *model = NULL;
     if (!wanted) return gp_cat_scorer_last(cat, out, err);
@@ -31,7 +253,7 @@ static gp_status find_scorer(gp_catalog *cat, const char *wanted, char **out, gp
         return gp_fail(err, st, "nothing is scored by this model yet in catalog '%s'", gp_cat_path(cat));
     GP_TRY(st);
     *out = gp_str_dup(wanted);
-    return *out ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the picks");
+    return *out ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the scorer's name");
 }
 
 gp_status gp_stage_select(gp_catalog *cat, const char *wanted, const gp_pick_options *options, gp_report *report,
@@ -39,45 +261,29 @@ gp_status gp_stage_select(gp_catalog *cat, const char *wanted, const gp_pick_opt
 {
     double start = gp_clock_now();
     gp_report counts = {0};
-    gp_cat_candidate *rows = NULL;        /* [n] */
-    gp_candidate *candidates = NULL;      /* [n] */
-    uint32_t *rank = NULL, *ranks = NULL; /* [n], [picked] */
-    bool *chosen = NULL;                  /* [n] */
-    int64_t *images = NULL;               /* [picked] */
-    char *scorer = NULL, *rule = NULL;
-    size_t n = 0, picked = 0;
+    chooser c = {.cat = cat, .o = options};
     gp_status st = GP_OK;
-    GP_GO(find_scorer(cat, wanted, &scorer, err));
-    GP_GO(gp_cat_candidates(cat, scorer, &rows, &n, err));
-    GP_GO(gp_alloc((void **)&candidates, n, sizeof *candidates, "candidates", err));
-    GP_GO(gp_alloc((void **)&rank, n, sizeof *rank, "candidates", err));
-    GP_GO(gp_alloc((void **)&chosen, n, sizeof *chosen, "candidates", err));
-    for (size_t i = 0; i < n; i++)
-        candidates[i] = (gp_candidate){.group = rows[i].prompt, .score = rows[i].score, .tie = rows[i].hash};
-    GP_GO(gp_rank_groups(candidates, n, rank, err));
-    GP_GO(gp_rank_choose(candidates, rank, n, options->per_prompt, options->top, options->has_min_score,
-                         options->min_score, chosen, &picked, err));
-    GP_GO(gp_alloc((void **)&images, picked, sizeof *images, "picks", err));
-    GP_GO(gp_alloc((void **)&ranks, picked, sizeof *ranks, "picks", err));
-    for (size_t i = 0, k = 0; i < n; i++) {
-        if (!chosen[i]) continue;
-        images[k] = rows[i].image;
-        ranks[k++] = rank[i];
-    }
-    rule = rule_text(options);
-    if (!rule) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the picks"));
-    GP_GO(gp_cat_picks_replace(cat, scorer, images, ranks, picked, rule, NULL, NULL, err));
-    counts.done = picked;
-    counts.skipped = n - picked;
+    GP_GO(gp_strategy_check(options, err));
+    GP_GO(gp_stage_scorer_wanted(cat, wanted, &c.scorer, err));
+    GP_GO(read_candidates(&c, err));
+    if (gp_strategy_needs_analysis(options)) GP_GO(read_analysis(&c, err));
+    gp_strategy_input in = {.n = c.m.n,
+                            .categories = c.categories,
+                            .slice_count = c.slice_count,
+                            .d = c.m.dims,
+                            .contenders = c.contenders,
+                            .category_name = (const char *const *)c.category_names,
+                            .slices = c.slices,
+                            .vectors = c.m.vectors};
+    GP_GO(gp_strategy_choose(&in, options, c.verdicts, &c.picked, err));
+    for (size_t i = 0; options->explain && i < options->explain_count; i++)
+        GP_GO(explain_one(&c, options->explain_paths[i], err));
+    GP_GO(write_picks(&c, err));
+    counts.done = c.picked;
+    for (size_t i = 0; i < c.m.n; i++)
+        counts.skipped += c.verdicts[i].gate != GP_GATE_PICKED && !isnan(c.contenders[i].score);
 out:
-    gp_mem_free(rule);
-    gp_mem_free(scorer);
-    gp_mem_free(ranks);
-    gp_mem_free(images);
-    gp_mem_free(chosen);
-    gp_mem_free(rank);
-    gp_mem_free(candidates);
-    gp_mem_free(rows);
+    chooser_clear(&c);
     counts.seconds = gp_clock_now() - start;
     if (report) *report = counts;
     return st;

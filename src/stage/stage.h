@@ -15,10 +15,26 @@ gp_status gp_stage_score(gp_catalog *cat, const gp_clip *clip, const char *model
 /* scorer NULL: the one used last. */
 gp_status gp_stage_select(gp_catalog *cat, const char *scorer, const gp_pick_options *options, gp_report *report,
                           gp_error *err);
-/* Options of all parts, complete. */
+/* The id of the scorer to go by: the wanted one if it has scored anything (else its results would replace another's for
+ * nothing), or the one used last (wanted NULL).  Owns: *out, gp_mem_free. */
+gp_status gp_stage_scorer_wanted(gp_catalog *cat, const char *wanted, char **out, gp_error *err);
+
+/* Options of all parts, complete; pointers between them are not read. */
+typedef struct gp_find_parts {
+    gp_find_options find;
+    gp_slices_options slices;
+    gp_duplicates_options duplicates;
+    gp_umap_options map;
+} gp_find_parts;
+/* clip NULL: no category_labels, no probes. */
+gp_status gp_stage_find(gp_catalog *cat, const gp_clip *clip, const char *scorer, const gp_find_parts *parts,
+                        gp_find_report *report, gp_error *err);
+
 typedef struct gp_run_parts {
     gp_add_options add;
     gp_score_options score;
+    gp_find_parts find;
+    bool no_find;
     gp_pick_options pick;
     gp_sheet_options sheet; /* file NULL: no sheet */
 } gp_run_parts;

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT
+ * goldpan categories, goldpan duplicates: what the last analysis found, read back. */
+#include "cli/commands.h"
+#include "cli/context.h"
+#include "cli/found.h"
+
+#include <math.h>
+#include <stdio.h>
+
+typedef struct printer {
+    gp_cli *cli;
+    gp_str json; /* an array, with --json */
+    gp_cli_paths paths;
+    uint64_t count;
+} printer;
+
+static void begin_object(gp_str *json)
+{
+    if (json->size && json->data[json->size - 1] != '[') gp_str_putc(json, ',');
+    gp_str_putc(json, '{');
+}
+
+static bool put_category(void *user, const gp_found_category *c)
+{
+    printer *p = user;
+    p->count++;
+    if (p->cli->json) {
+        begin_object(&p->json);
+        gp_cli_json_text(&p->json, "category", c->name);
+        gp_cli_json_text(&p->json, "source", c->source);
+        gp_cli_json_count(&p->json, "support", c->support);
+        gp_cli_json_real(&p->json, "mean", c->mean);
+        gp_cli_json_real(&p->json, "sd", c->sd);
+        gp_cli_json_real(&p->json, "weight", c->weight);
+        gp_str_putc(&p->json, '}');
+        return true;
+    }
+    printf("%u\t", c->support);
+    if (isnan(c->mean))
+        fputs("-\t", stdout);
+    else
+        printf("%.2f\t", c->mean);
+    if (isnan(c->sd))
+        fputs("-\t", stdout);
+    else
+        printf("%.2f\t", c->sd);
+    gp_cli_put_field(c->name, '\n');
+    return true;
+}
+
+static bool put_group(void *user, const gp_found_group *g)
+{
+    printer *p = user;
+    p->count++;
+    if (p->cli->json) {
+        begin_object(&p->json);
+        gp_cli_json_text(&p->json, "keep", gp_cli_path_of(&p->paths, g->keeper));
+        gp_cli_json_text(&p->json, "reason", g->reason);
+        gp_cli_json_name(&p->json, "images");
+        gp_str_putc(&p->json, '[');
+    }
+    for (size_t i = 0; i < g->count; i++) {
+        const char *path = gp_cli_path_of(&p->paths, g->images[i]);
+        if (p->cli->json) {
+            begin_object(&p->json);
+            gp_cli_json_text(&p->json, "path", path);
+            gp_cli_json_real(&p->json, "likeness", (double)g->likeness[i]);
+            gp_str_putc(&p->json, '}');
+        } else {
+            printf("%llu\t%s\t%.4f\t", (unsigned long long)p->count, g->images[i] == g->keeper ? "keep" : "copy",
+                   (double)g->likeness[i]);
+            gp_cli_put_field(path ? path : "-", '\t');
+            gp_cli_put_field(g->images[i] == g->keeper ? g->reason : "", '\n');
+        }
+    }
+    if (p->cli->json) gp_str_puts(&p->json, "]}");
+    return true;
+}
+
+static int run(gp_cli *cli, bool groups)
+{
+    gp_error err = {0};
+    gp_catalog *catalog = NULL;
+    printer p = {.cli = cli};
+    int code = GP_EXIT_OK;
+    gp_status st = gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, GP_CATALOG_READONLY, &catalog, &err);
+    if (st == GP_OK && groups) st = gp_cli_paths_read(catalog, &p.paths, &err);
+    if (cli->json) gp_str_puts(&p.json, groups ? "{\"groups\":[" : "{\"categories\":[");
+    if (st == GP_OK)
+        st = groups ? gp_catalog_duplicates(catalog, NULL, put_group, &p, &err)
+                    : gp_catalog_categories(catalog, NULL, put_category, &p, &err);
+    if (st != GP_OK) {
+        code = gp_cli_fail(cli, &err);
+    } else {
+        if (p.count == 0) code = GP_EXIT_NOTHING;
+        gp_term_say(&cli->term, groups ? "%llu groups of near copies" : "%llu categories", (unsigned long long)p.count);
+        if (cli->json) {
+            gp_str_puts(&p.json, "]}");
+            code = gp_cli_json_print(cli, &p.json, code);
+        }
+    }
+    gp_str_clear(&p.json);
+    gp_cli_paths_clear(&p.paths);
+    gp_catalog_close(catalog);
+    return code;
+}
+
+static int run_categories(gp_cli *cli)
+{
+    return run(cli, false);
+}
+
+static int run_duplicates(gp_cli *cli)
+{
+    return run(cli, true);
+}
+
+static const gp_cli_option options[] = {GP_CLI_CATALOG, GP_CLI_COMMON};
+
+const gp_cli_command gp_cmd_categories = {
+    .name = "categories",
+    .arguments = "[DIR]",
+    .summary = "Show the categories, and how their scores differ",
+    .about = "Prints a line for each: images, mean score, standard deviation, name, between tabs, as\n"
+             "goldpan slices or run found them last.",
+    .examples = "goldpan categories pictures",
+    .options = options,
+    .most = 1,
+    .run = run_categories,
+};
+
+const gp_cli_command gp_cmd_duplicates = {
+    .name = "duplicates",
+    .arguments = "[DIR]",
+    .summary = "Show groups of near copies, and which one to keep",
+    .about = "Prints a line for each image: group, keep or copy, likeness to the one to keep, path,\n"
+             "reason, between tabs, as goldpan slices or run found them last.",
+    .examples = "goldpan duplicates pictures\ngoldpan duplicates pictures | grep -P '\\tcopy\\t' | cut -f4",
+    .options = options,
+    .most = 1,
+    .run = run_duplicates,
+};

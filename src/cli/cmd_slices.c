@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT
+ * goldpan slices: where the generator did exceptionally well.  Over a catalog: analyse it and print what stands out. */
+#include "cli/commands.h"
+#include "cli/context.h"
+#include "cli/found.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- a slice on one line, or as an object */
+
+static void put_line(const gp_found_slice *s)
+{
+    char numbers[200];
+    snprintf(numbers, sizeof numbers, "%+.2f\t%u\t%.2f\t", s->drop, s->support, s->value);
+    fputs(numbers, stdout);
+    if (isnan(s->low))
+        fputs("-\t-\t", stdout);
+    else
+        printf("%+.2f..%+.2f\t%.2g\t", s->low, s->high, s->p_corrected);
+    gp_cli_put_field(s->category ? s->category : s->space, '\t');
+    gp_cli_put_field(s->title, '\n');
+}
+
+static void put_object(gp_str *json, const gp_found_slice *s, const gp_cli_paths *paths)
+{
+    if (json->failed) return;
+    if (json->data[json->size - 1] != '[') gp_str_putc(json, ',');
+    gp_str_putc(json, '{');
+    gp_cli_json_count(json, "slice", (uint64_t)s->id);
+    gp_cli_json_text(json, "title", s->title);
+    gp_cli_json_text(json, "space", s->space);
+    gp_cli_json_text(json, "category", s->category);
+    gp_cli_json_count(json, "support", s->support);
+    gp_cli_json_real(json, "value", s->value);
+    gp_cli_json_real(json, "drop", s->drop);
+    gp_cli_json_real(json, "low", s->low);
+    gp_cli_json_real(json, "high", s->high);
+    gp_cli_json_real(json, "effect", s->effect);
+    gp_cli_json_real(json, "p", s->p);
+    gp_cli_json_real(json, "p_corrected", s->p_corrected);
+    gp_cli_json_count(json, "level", s->level);
+    gp_cli_json_name(json, "parent");
+    gp_str_printf(json, s->parent ? "%lld" : "null", (long long)s->parent);
+    gp_cli_json_name(json, "reasons");
+    gp_str_puts(json, s->reasons_json);
+    gp_cli_json_name(json, "images");
+    gp_str_putc(json, '[');
+    for (uint32_t i = 0; i < s->support; i++) gp_cli_json_element(json, gp_cli_path_of(paths, s->images[i]));
+    gp_str_puts(json, "]}");
+}
+
+typedef struct printer {
+    gp_cli *cli;
+    gp_str *json; /* or NULL: lines */
+    const gp_cli_paths *paths;
+    uint64_t count;
+} printer;
+
+static bool put_slice(void *user, const gp_found_slice *s)
+{
+    printer *p = user;
+    if (s->category && !p->cli->all && !p->json) return true; /* within categories: for pick, and for those who ask */
+    p->count++;
+    if (p->json)
+        put_object(p->json, s, p->paths);
+    else
+        put_line(s);
+    return true;
+}
+
+/* ---- the catalog */
+
+/* Categories by words need a text tower; else the scores made last say which model it was. */
+static gp_status open_model(gp_cli *cli, gp_model **model, gp_error *err)
+{
+    return cli->model || cli->categories ? gp_cli_model_open(cli, model, err) : GP_OK;
+}
+
+static gp_status print_all(gp_cli *cli, gp_catalog *catalog, gp_str *json, const gp_find_report *report,
+                           uint64_t *count, gp_error *err)
+{
+    gp_cli_paths paths = {0};
+    printer p = {.cli = cli, .json = cli->json ? json : NULL, .paths = &paths};
+    gp_term_clear(&cli->term);
+    if (cli->json) {
+        GP_TRY(gp_cli_paths_read(catalog, &paths, err));
+        gp_str_putc(json, '{');
+        gp_cli_json_text(json, "catalog", gp_catalog_path(catalog));
+        gp_cli_json_find(json, report);
+        gp_cli_json_name(json, "slices");
+        gp_str_putc(json, '[');
+    }
+    gp_status st = gp_catalog_slices(catalog, NULL, put_slice, &p, err);
+    if (cli->json) gp_str_puts(json, "]}");
+    gp_cli_paths_clear(&paths);
+    *count = p.count;
+    return st;
+}
+
+static int run(gp_cli *cli)
+{
+    gp_error err = {0};
+    gp_catalog *catalog = NULL;
+    gp_model *model = NULL;
+    gp_cli_find options = {0};
+    gp_find_report report = {0};
+    gp_str json = GP_STR_INIT;
+    uint64_t count = 0;
+    int code = GP_EXIT_OK;
+    if (gp_cli_find_options(cli, &options, &err) != GP_OK ||
+        gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, 0, &catalog, &err) != GP_OK ||
+        open_model(cli, &model, &err) != GP_OK || gp_find(catalog, model, &options.find, &report, &err) != GP_OK ||
+        print_all(cli, catalog, &json, &report, &count, &err) != GP_OK) {
+        gp_str_clear(&json);
+        code = gp_cli_fail(cli, &err);
+        goto out;
+    }
+    gp_cli_say_find(cli, &report);
+    if (count == 0) {
+        code = GP_EXIT_NOTHING;
+        gp_term_say(&cli->term, "no slice stands out beyond chance");
+    }
+    if (cli->json) code = gp_cli_json_print(cli, &json, code);
+out:
+    gp_cli_find_clear(&options);
+    gp_model_close(model);
+    gp_catalog_close(catalog);
+    return code;
+}
+
+static const gp_cli_option options[] = {
+    {"profile", 0, GP_OPT_CHOICE, "goldpan|final|article", GP_CLI_FIELD(profile),
+     "rules: ours (default), or sliceguard's 0.0.35, 0.0.8"},
+    {"mode", 0, GP_OPT_CHOICE, "high|low", GP_CLI_FIELD(mode), "where the score is high (default) or low"},
+    {"min-support", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(min_support), "slices of at least N images"},
+    {"min-drop", 0, GP_OPT_REAL, "S", GP_CLI_FIELD(min_drop), "slices at least S above the mean"},
+    {"n-slices", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(n_slices), "no more than the best N"},
+    {"criterion", 0, GP_OPT_CHOICE, "drop|support|drop*support", GP_CLI_FIELD(criterion),
+     "best by what (default: drop)"},
+    {"reference", 0, GP_OPT_CHOICE, "overall|parent", GP_CLI_FIELD(reference),
+     "drop against all, or the cluster around it"},
+    {"remove-outliers", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(remove_outliers), "judge clusters without their outliers"},
+    {"alpha", 0, GP_OPT_REAL, "P", GP_CLI_FIELD(alpha), "chance of a false slice in a table of chance (default 0.01)"},
+    {"all", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(all), "print the slices within categories too"},
+    GP_CLI_FIND_CATEGORIES,
+    {"no-map", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(no_map), "without the map"},
+    {"no-duplicates", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(no_duplicates), "without the search for near copies"},
+    {"min-cosine", 0, GP_OPT_REAL, "C", GP_CLI_FIELD(min_cosine), "of near copies (default 0.97)"},
+    {"seed", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(seed), "of what is drawn at random (default 42)"},
+    GP_CLI_CATALOG,
+    GP_CLI_MODEL,
+    GP_CLI_THREADS,
+    GP_CLI_COMMON};
+
+const gp_cli_command gp_cmd_slices = {
+    .name = "slices",
+    .arguments = "[DIR]",
+    .summary = "Find where the generator did exceptionally well",
+    .about = "Looks for clusters of images, and of prompts, whose scores stand out beyond chance, and\n"
+             "records them with categories, near copies and the map.  Prints a line for each: how far\n"
+             "above the mean, images, mean score, 95 % interval, corrected p, where, and what it shows,\n"
+             "between tabs.  goldpan pick --strategy slices picks from them.",
+    .examples =
+        "goldpan slices pictures\n"
+        "goldpan slices pictures --categories \"people, landscapes, animals\" --model openai/clip-vit-large-patch14\n"
+        "goldpan slices pictures --profile article --min-support 2 --min-drop 4.5",
+    .options = options,
+    .least = 0,
+    .most = 1,
+    .run = run,
+};

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: MIT
+ * Find: scored images from the catalog -> hierarchy -> categories -> standings -> slices -> duplicates -> map ->
+ * catalog.
+ *
+ * CLIP scores favour some kinds of picture (portraits, famous faces).  Categories are there to even that out: every
+ * image is told where it stands within its own prompt and category (z, percentile), and a corrected score takes off
+ * what its category gets for nothing, as far as the category is large enough to say (pick/calibrate.h). */
+#include "stage/find.h"
+
+#include "analyze/analyze.h"
+#include "analyze/reasons.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "catalog/catalog.h"
+#include "pick/calibrate.h"
+#include "stage/stage.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------ categories */
+
+static void remark(gp_find_run *r, const char *text)
+{
+    size_t used = strlen(r->report->remark), room = sizeof r->report->remark - used;
+    snprintf(r->report->remark + used, room, "%s%s", used ? "; " : "", text);
+}
+
+static gp_status build_tree(gp_find_run *r, gp_error *err)
+{
+    gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
+    double start = gp_clock_now();
+    o.metric = r->slicing->metric;
+    o.threads = r->options->threads;
+    o.progress = r->options->progress, o.user = r->options->user;
+    gp_error why = {0};
+    gp_status st = gp_an_hierarchy(r->m.vectors, r->m.n, r->m.dims, &o, &r->tree, &why);
+    r->report->hierarchy_seconds = gp_clock_now() - start;
+    if (st == GP_ERR_NOT_FOUND) {
+        char text[200];
+        snprintf(text, sizeof text, "%zu images are too few for a hierarchy", r->m.n);
+        remark(r, text);
+        return GP_OK;
+    }
+    if (st != GP_OK && err) *err = why;
+    return st;
+}
+
+/* Levels of the tree, coarse first, as pick and catalog want them. */
+static gp_status categories_from_tree(gp_find_run *r, gp_error *err)
+{
+    const gp_hierarchy *t = &r->tree;
+    uint32_t *labels = NULL, *sizes = NULL; /* [levels, n], [levels] */
+    gp_status st = GP_OK;
+    GP_GO(gp_alloc((void **)&labels, t->levels * t->n, sizeof *labels, "categories", err));
+    GP_GO(gp_alloc((void **)&sizes, t->levels, sizeof *sizes, "categories", err));
+    for (size_t l = 0; l < t->levels; l++) {
+        size_t from = t->levels - 1 - l;
+        memcpy(labels + l * t->n, t->labels + from * t->n, t->n * sizeof *labels);
+        sizes[l] = t->sizes[from];
+    }
+    GP_GO(gp_categories_from_levels(labels, sizes, t->levels, t->n, r->m.vectors, r->m.dims,
+                                    r->options->least_categories, r->options->most_categories, &r->categories, err));
+out:
+    gp_mem_free(sizes);
+    gp_mem_free(labels);
+    return st;
+}
+
+/* Each label in a few wordings, their embeddings averaged: a single word is not what CLIP's texts look like. */
+static gp_status categories_from_labels(gp_find_run *r, gp_error *err)
+{
+    static const char *const wordings[] = {"%s", "a photo of %s", "a picture of %s"};
+    enum { WORDINGS = sizeof wordings / sizeof *wordings };
+    size_t count = r->options->category_label_count, d = r->m.dims;
+    char **texts = gp_mem_zero(count * WORDINGS, sizeof *texts);
+    float *vectors = NULL; /* [count * WORDINGS, d], then [count, d] */
+    gp_status st = texts ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
+    for (size_t i = 0; st == GP_OK && i < count * WORDINGS; i++) {
+        const char *label = r->options->category_labels[i / WORDINGS];
+        gp_str s = GP_STR_INIT;
+        const char *gap = strchr(wordings[i % WORDINGS], '%');
+        gp_str_add(&s, wordings[i % WORDINGS], (size_t)(gap - wordings[i % WORDINGS]));
+        gp_str_puts(&s, label);
+        texts[i] = gp_str_take(&s);
+        if (!texts[i]) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
+    }
+    if (st == GP_OK) st = gp_alloc((void **)&vectors, count * WORDINGS * d, sizeof *vectors, "categories", err);
+    if (st == GP_OK)
+        st = gp_stage_embed_texts(r->clip, (const char *const *)texts, count * WORDINGS, r->options->threads, vectors,
+                                  NULL, NULL, err);
+    for (size_t i = 0; st == GP_OK && i < count; i++) {
+        double norm = 0;
+        for (size_t j = 0; j < d; j++) {
+            float sum = 0;
+            for (size_t w = 0; w < WORDINGS; w++) sum += vectors[(i * WORDINGS + w) * d + j];
+            vectors[i * d + j] = sum;
+            norm += (double)sum * (double)sum;
+        }
+        for (size_t j = 0; norm > 0 && j < d; j++) vectors[i * d + j] = (float)(vectors[i * d + j] / sqrt(norm));
+    }
+    if (st == GP_OK)
+        st = gp_categories_from_labels(r->m.vectors, r->m.n, d, vectors, r->options->category_labels, count,
+                                       &r->categories, err);
+    for (size_t i = 0; texts && i < count * WORDINGS; i++) gp_mem_free(texts[i]);
+    gp_mem_free(texts);
+    gp_mem_free(vectors);
+    return st;
+}
+
+static gp_status categories_from_column(gp_find_run *r, gp_error *err)
+{
+    const char *name = r->options->category_column;
+    size_t column = gp_setting_columns_find(&r->settings, name);
+    if (column == SIZE_MAX) {
+        gp_str s = GP_STR_INIT;
+        for (size_t c = 0; c < r->settings.count; c++) gp_str_printf(&s, "%s%s", c ? ", " : "", r->settings.names[c]);
+        gp_fail(err, GP_ERR_NOT_FOUND, "no image has a setting or column '%s'; there are: %.700s", name,
+                s.data ? s.data : "none");
+        gp_str_clear(&s);
+        return GP_ERR_NOT_FOUND;
+    }
+    return gp_categories_from_words((const char *const *)r->settings.words[column], r->m.n, r->settings.names[column],
+                                    &r->categories, err);
+}
+
+/* Without a hierarchy there is one category: everything. */
+static gp_status one_category(gp_find_run *r, gp_error *err)
+{
+    const char **words;
+    GP_TRY(gp_alloc((void **)&words, r->m.n, sizeof *words, "categories", err));
+    for (size_t i = 0; i < r->m.n; i++) words[i] = "all images";
+    gp_status st = gp_categories_from_words(words, r->m.n, "none", &r->categories, err);
+    gp_mem_free(words);
+    return st;
+}
+
+/* A name once more gets a number, so that each says which is meant. */
+static gp_status name_apart(gp_categories *c, size_t at, gp_error *err)
+{
+    unsigned same = 1;
+    for (size_t i = 0; i < at; i++) {
+        size_t length = strlen(c->names[at]);
+        if (!strncmp(c->names[i], c->names[at], length) && (!c->names[i][length] || c->names[i][length] == ' ')) same++;
+    }
+    if (same == 1) return GP_OK;
+    gp_str s = GP_STR_INIT;
+    gp_str_printf(&s, "%s %u", c->names[at], same);
+    char *name = gp_str_take(&s);
+    if (!name) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
+    gp_mem_free(c->names[at]);
+    c->names[at] = name;
+    return GP_OK;
+}
+
+static gp_status name_categories(gp_find_run *r, gp_error *err)
+{
+    gp_categories *c = &r->categories;
+    bool *inside;
+    gp_status st = GP_OK;
+    GP_TRY(gp_alloc((void **)&inside, r->m.n, sizeof *inside, "categories", err));
+    for (size_t k = 0; st == GP_OK && k < c->count; k++) {
+        if (c->names[k]) continue;
+        for (size_t i = 0; i < r->m.n; i++) inside[i] = c->category[i] == (int32_t)k;
+        st = gp_find_title(r, inside, &c->names[k], NULL, err);
+        if (st == GP_OK) st = name_apart(c, k, err);
+    }
+    gp_mem_free(inside);
+    return st;
+}
+
+static gp_status find_categories(gp_find_run *r, gp_error *err)
+{
+    if (r->options->category_column)
+        GP_TRY(categories_from_column(r, err));
+    else if (r->options->category_label_count)
+        GP_TRY(categories_from_labels(r, err));
+    else if (r->tree.levels)
+        GP_TRY(categories_from_tree(r, err));
+    else
+        GP_TRY(one_category(r, err));
+    if (r->categories.remark) remark(r, r->categories.remark);
+    snprintf(r->report->category_source, sizeof r->report->category_source, "%s", r->categories.source);
+    r->report->categories = r->categories.count;
+    return name_categories(r, err);
+}
+
+/* ------------------------------------------------------------------ standings */
+
+typedef struct prompt_at {
+    int64_t prompt;
+    size_t row;
+} prompt_at;
+
+static int by_prompt(const void *a, const void *b)
+{
+    const prompt_at *p = a, *q = b;
+    return p->prompt != q->prompt ? (p->prompt > q->prompt) - (p->prompt < q->prompt)
+                                  : (p->row > q->row) - (p->row < q->row);
+}
+
+/* group [n]: prompts numbered from 0, -1 without one. */
+static gp_status number_prompts(const gp_cat_matrix *m, int32_t *group, size_t *count, gp_error *err)
+{
+    prompt_at *all;
+    GP_TRY(gp_alloc((void **)&all, m->n, sizeof *all, "standings", err));
+    for (size_t i = 0; i < m->n; i++) all[i] = (prompt_at){m->prompts[i], i};
+    qsort(all, m->n, sizeof *all, by_prompt);
+    int32_t last = -1;
+    for (size_t i = 0; i < m->n; i++) {
+        if (all[i].prompt && (i == 0 || all[i].prompt != all[i - 1].prompt)) last++;
+        group[all[i].row] = all[i].prompt ? last : -1;
+    }
+    *count = (size_t)(last + 1);
+    gp_mem_free(all);
+    return GP_OK;
+}
+
+static gp_status find_standings(gp_find_run *r, gp_error *err)
+{
+    const gp_cat_matrix *m = &r->m;
+    const gp_categories *c = &r->categories;
+    int32_t *prompt = NULL;
+    double *weight = NULL, sum = 0; /* [categories] */
+    size_t prompts, scored = 0;
+    gp_status st = GP_OK;
+    GP_GO(gp_alloc((void **)&r->z_prompt, m->n, sizeof(double), "standings", err));
+    GP_GO(gp_alloc((void **)&r->z_category, m->n, sizeof(double), "standings", err));
+    GP_GO(gp_alloc((void **)&r->percentile, m->n, sizeof(double), "standings", err));
+    GP_GO(gp_alloc((void **)&r->corrected, m->n, sizeof(double), "standings", err));
+    GP_GO(gp_alloc((void **)&prompt, m->n, sizeof *prompt, "standings", err));
+    GP_GO(gp_alloc((void **)&weight, c->count, sizeof *weight, "standings", err));
+    GP_GO(gp_alloc((void **)&r->about, c->count, sizeof *r->about, "standings", err));
+    GP_GO(number_prompts(m, prompt, &prompts, err));
+    GP_GO(gp_calibrate_z(m->scores, prompt, m->n, prompts, r->z_prompt, err));
+    GP_GO(gp_calibrate_z(m->scores, c->category, m->n, c->count, r->z_category, err));
+    GP_GO(gp_calibrate_percentile(m->scores, c->category, m->n, c->count, r->percentile, err));
+    GP_GO(gp_calibrate_shrunken(m->scores, c->category, m->n, c->count, r->corrected, weight, err));
+    for (size_t i = 0; i < m->n; i++)
+        if (!isnan(m->scores[i])) sum += m->scores[i], scored++;
+    /* The residual on the scale people know: what the score would be if its category were like any other. */
+    for (size_t i = 0; scored && i < m->n; i++) r->corrected[i] += sum / (double)scored;
+    for (size_t k = 0; k < c->count; k++) {
+        double s = 0, ss = 0;
+        size_t members = 0, with = 0;
+        for (size_t i = 0; i < m->n; i++) {
+            if (c->category[i] != (int32_t)k) continue;
+            members++;
+            if (!isnan(m->scores[i])) s += m->scores[i], with++;
+        }
+        double mean = with ? s / (double)with : NAN;
+        for (size_t i = 0; i < m->n; i++)
+            if (c->category[i] == (int32_t)k && !isnan(m->scores[i]))
+                ss += (m->scores[i] - mean) * (m->scores[i] - mean);
+        r->about[k] = (gp_cat_category){.name = c->names[k],
+                                        .source = c->source,
+                                        .support = (uint32_t)members,
+                                        .mean = mean,
+                                        .sd = with > 1 ? sqrt(ss / (double)(with - 1)) : NAN,
+                                        .weight = weight[k]};
+    }
+out:
+    gp_mem_free(weight);
+    gp_mem_free(prompt);
+    return st;
+}
+
+/* ------------------------------------------------------------------ into the catalog */
+
+static void put_settings(const gp_find_run *r, gp_str *s)
+{
+    const gp_slices_options *o = r->slicing;
+    static const char *const profiles[] = {"goldpan", "final", "article"};
+    gp_str_printf(s, "{\"profile\":\"%s\",\"mode\":\"%s\",\"min_support\":%u,\"min_drop\":", profiles[o->profile],
+                  o->mode == GP_SLICE_HIGH ? "high" : "low", o->min_support);
+    gp_json_put_real(s, o->has_min_drop ? o->min_drop : NAN);
+    gp_str_puts(s, ",\"alpha\":");
+    gp_json_put_real(s, o->alpha);
+    gp_str_printf(s, ",\"seed\":%llu,\"categories\":", (unsigned long long)o->seed);
+    gp_json_put_string(s, r->categories.source);
+    gp_str_puts(s, ",\"min_cosine\":");
+    gp_json_put_real(s, r->copies->min_cosine);
+    gp_str_puts(s, ",\"remark\":");
+    gp_json_put_string(s, r->report->remark);
+    gp_str_putc(s, '}');
+}
+
+static gp_status write_all(gp_find_run *r, gp_error *err)
+{
+    const gp_hierarchy *t = &r->tree;
+    gp_str settings = GP_STR_INIT;
+    gp_cat_level *levels = NULL;
+    gp_cat_group *groups = NULL;
+    size_t group_count = r->has_duplicates ? r->duplicates.groups : 0;
+    gp_status st = GP_OK;
+    GP_GO(gp_alloc((void **)&levels, t->levels, sizeof *levels, "the analysis", err));
+    GP_GO(gp_alloc((void **)&groups, group_count, sizeof *groups, "the analysis", err));
+    for (size_t l = 0; l < t->levels; l++) {
+        size_t from = t->levels - 1 - l;
+        levels[l] = (gp_cat_level){
+            .count = t->sizes[from], .cluster = t->labels + from * t->n, .parent = l ? t->parents[from] : NULL};
+    }
+    for (size_t g = 0; g < group_count; g++)
+        groups[g] = (gp_cat_group){r->duplicates.representative[g], r->duplicates.keeper[g], r->keeper_reasons[g]};
+    put_settings(r, &settings);
+    if (settings.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the analysis"));
+    gp_cat_analysis a = {.scorer = r->scorer,
+                         .settings_json = settings.data,
+                         .n = r->m.n,
+                         .images = r->m.images,
+                         .levels = levels,
+                         .level_count = t->levels,
+                         .categories = r->about,
+                         .category_count = r->categories.count,
+                         .category = r->categories.category,
+                         .slices = r->found.slices,
+                         .slice_count = r->found.count,
+                         .groups = groups,
+                         .group_count = group_count,
+                         .group = r->has_duplicates ? r->duplicates.group : NULL,
+                         .likeness = r->has_duplicates ? r->duplicates.likeness : NULL,
+                         .z_prompt = r->z_prompt,
+                         .z_category = r->z_category,
+                         .percentile = r->percentile,
+                         .corrected = r->corrected};
+    GP_GO(gp_cat_analysis_put(r->cat, &a, err));
+out:
+    gp_str_clear(&settings);
+    gp_mem_free(groups);
+    gp_mem_free(levels);
+    return st;
+}
+
+/* ------------------------------------------------------------------ the stage */
+
+static gp_status embed_probes(gp_find_run *r, gp_error *err)
+{
+    if (!r->clip) return GP_OK;
+    GP_TRY(gp_alloc((void **)&r->probes, GP_PROBES * r->m.dims, sizeof(float), "probes", err));
+    return gp_stage_embed_texts(r->clip, gp_probe_words, GP_PROBES, r->options->threads, r->probes, NULL, NULL, err);
+}
+
+static void clear(gp_find_run *r)
+{
+    for (size_t i = 0; i < r->found.count; i++) {
+        gp_mem_free((void *)(uintptr_t)r->found.slices[i].rows);
+        gp_mem_free((void *)(uintptr_t)r->found.slices[i].title);
+        gp_mem_free((void *)(uintptr_t)r->found.slices[i].reasons_json);
+    }
+    gp_mem_free(r->found.slices);
+    for (size_t g = 0; r->keeper_reasons && g < r->duplicates.groups; g++) gp_mem_free(r->keeper_reasons[g]);
+    gp_mem_free(r->keeper_reasons);
+    gp_an_duplicates_clear(&r->duplicates);
+    gp_mem_free(r->about);
+    gp_mem_free(r->corrected);
+    gp_mem_free(r->percentile);
+    gp_mem_free(r->z_category);
+    gp_mem_free(r->z_prompt);
+    gp_mem_free(r->probes);
+    gp_an_lexicon_free(r->lexicon);
+    gp_categories_clear(&r->categories);
+    gp_an_hierarchy_clear(&r->tree);
+    gp_setting_columns_clear(&r->settings);
+    gp_cat_matrix_clear(&r->m);
+    gp_mem_free(r->scorer);
+}
+
+static gp_status check(const gp_find_run *r, gp_error *err)
+{
+    const gp_find_options *o = r->options;
+    if (o->category_label_count && !r->clip)
+        return gp_fail(err, GP_ERR_USAGE, "categories by words need a model for their embeddings");
+    if (o->category_label_count == 1) return gp_fail(err, GP_ERR_USAGE, "one category is none: name two at least");
+    if (o->least_categories < 2 || o->least_categories > o->most_categories)
+        return gp_fail(err, GP_ERR_USAGE, "categories between %u and %u make no sense", o->least_categories,
+                       o->most_categories);
+    return GP_OK;
+}
+
+gp_status gp_stage_find(gp_catalog *cat, const gp_clip *clip, const char *scorer, const gp_find_parts *parts,
+                        gp_find_report *report, gp_error *err)
+{
+    double start = gp_clock_now();
+    gp_find_report counts = {0};
+    gp_find_run r = {.cat = cat,
+                     .clip = clip,
+                     .options = &parts->find,
+                     .slicing = &parts->slices,
+                     .copies = &parts->duplicates,
+                     .mapping = &parts->map,
+                     .report = &counts};
+    gp_status st = GP_OK;
+    GP_GO(check(&r, err));
+    GP_GO(gp_stage_scorer_wanted(cat, scorer, &r.scorer, err));
+    GP_GO(gp_cat_matrix_read(cat, r.scorer, &r.m, err));
+    if (r.m.n == 0)
+        GP_GO(gp_fail(err, GP_ERR_NOT_FOUND, "no scored image of catalog '%s' is on the disk", gp_cat_path(cat)));
+    counts.images = r.m.n;
+    GP_GO(gp_setting_columns_read(r.m.settings, r.m.n, &r.settings, err));
+    GP_GO(gp_an_lexicon_new((const char *const *)r.m.texts, r.m.n, &r.lexicon, err));
+    GP_GO(embed_probes(&r, err));
+    GP_GO(build_tree(&r, err));
+    counts.levels = r.tree.levels;
+    GP_GO(find_categories(&r, err));
+    GP_GO(find_standings(&r, err));
+    GP_GO(gp_find_slices(&r, err));
+    if (!r.options->no_duplicates) GP_GO(gp_find_duplicates(&r, err));
+    GP_GO(write_all(&r, err));
+    if (!r.options->no_map) GP_GO(gp_find_map(&r, err));
+out:
+    clear(&r);
+    counts.seconds = gp_clock_now() - start;
+    if (report) *report = counts;
+    return st;
+}
