@@ -396,7 +396,9 @@ GP_API GP_MUST gp_status gp_sheet(gp_catalog *catalog, const gp_sheet_options *o
 typedef struct gp_find_options {
     size_t size;
     const char *category_column; /* categories from a column of the prompt table or a generation setting; or ... */
-    const char *const *category_labels; /* ... from words, by the model's text tower ("people", "animals"); or ... */
+    /* ... from words: "people", or with what belongs to it "animals=cat|dog|bird".  What a prompt names first decides; where
+     * it names none of them, what the picture is nearest to by the model's text tower (without a model: none); or ... */
+    const char *const *category_labels;
     size_t category_label_count;
     uint32_t least_categories, most_categories; /* ... from the level of the hierarchy with so many clusters */
     const struct gp_slices_options *slices;         /* NULL: GP_SLICES_DEFAULTS */

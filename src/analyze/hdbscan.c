@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * HDBSCAN* (Campello, Moulavi, Sander 2013; McInnes and Healy 2017):
- *   rows -> core distances -> spanning tree of mutual reachability -> merges -> condensed tree -> clusters (select.c)
+ *   rows -> core distances -> spanning tree of mutual reachability -> merges -> condensed tree -> clusters (flat.c)
  * Distances are direct sums in double, so that equal distances are equal numbers. */
 #include "analyze/hdbscan.h"
 

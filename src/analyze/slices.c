@@ -5,9 +5,9 @@
  *
  * Candidates by profile: FINAL and ARTICLE are sliceguard's find_issues (0.0.35 and 0.0.8), thresholds inclusive,
  * joined by label (0.0.8 to 0.0.35 joined HDBSCAN's clusters by position and so judged each by its neighbour).  GOLDPAN
- * asks first whether a cluster is beyond chance (significance.h), and of nested ones that are keeps the one that stands
- * out most, in standard deviations: neither a whole diluted by its rest nor a part that says less than the whole, and
- * no row in two slices. */
+ * asks first whether a cluster is beyond chance (significance.h; those of more than a quarter of the rows say too
+ * little to be looked at), and merges nested ones to the level that says most: a coarse cluster stays whole unless a
+ * part of it stands out from it by three standard errors; then it gives way to its parts.  No row is in two slices. */
 #include "analyze/analyze.h"
 
 #include "analyze/features.h"
@@ -18,6 +18,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { MOST_SHARE = 4 };
+static const double clear_errors = 3;
 
 typedef struct finder {
     const gp_slices_options *o;
@@ -193,8 +196,8 @@ static gp_status keep_best(finder *f, gp_error *err)
 
 /* ------------------------------------------------------------------ beyond chance */
 
-/* Does one of the two hold the other? */
-static bool nested(const gp_levels *l, size_t a, size_t b)
+/* Does a hold b, a being the coarser? */
+static bool holds(const gp_levels *l, size_t a, size_t b)
 {
     while (b > a) { /* finer clusters have larger numbers */
         if (l->parent[b] < 0) return false;
@@ -203,50 +206,45 @@ static bool nested(const gp_levels *l, size_t a, size_t b)
     return a == b;
 }
 
-typedef struct ranked {
-    double z;
-    size_t c;
-} ranked;
-
-static int by_z(const void *a, const void *b)
+/* Does some marked part of c stand out from it? */
+static bool part_stands_out(const finder *f, size_t c)
 {
-    const ranked *p = a, *q = b;
-    if (p->z != q->z) return p->z > q->z ? -1 : 1;
-    return (p->c > q->c) - (p->c < q->c);
+    for (size_t d = c + 1; d < f->levels.clusters; d++) {
+        if (!f->marked[d] || f->support[d] == f->support[c] || !holds(&f->levels, c, d)) continue;
+        double error = f->scores.sd * sqrt(1.0 / f->support[d] - 1.0 / f->support[c]);
+        if (f->value[d] - f->value[c] > clear_errors * error) return true;
+    }
+    return false;
 }
 
-/* Of the significant, best first, those that neither hold nor lie in one already taken. */
-static gp_status merge_nested(finder *f, gp_error *err)
+/* From coarse to fine: what lies in one that was kept goes; what has a part that says more gives way to it. */
+static void merge_nested(finder *f)
 {
-    size_t count = 0, taken = 0;
-    ranked *list;
-    GP_TRY(gp_alloc((void **)&list, f->levels.clusters, sizeof *list, "slices", err));
-    for (size_t c = 0; c < f->levels.clusters; c++)
-        if (f->marked[c]) list[count++] = (ranked){gp_an_stands_out(&f->scores, f->value[c], f->support[c]), c};
-    qsort(list, count, sizeof *list, by_z);
-    for (size_t i = 0; i < count; i++) {
-        bool free = true;
-        for (size_t j = 0; j < taken && free; j++) {
-            size_t a = list[i].c, b = list[j].c;
-            free = !nested(&f->levels, a < b ? a : b, a < b ? b : a);
+    const gp_levels *l = &f->levels;
+    for (size_t c = 0; c < l->clusters; c++) {
+        if (!f->marked[c]) continue;
+        if (part_stands_out(f, c)) {
+            f->marked[c] = false;
+            continue;
         }
-        f->marked[list[i].c] = free;
-        if (free) list[taken++] = list[i];
+        for (size_t d = c + 1; d < l->clusters; d++)
+            if (f->marked[d] && holds(l, c, d)) f->marked[d] = false;
     }
-    gp_mem_free(list);
-    return GP_OK;
 }
 
 static gp_status mark_significant(finder *f, gp_error *err)
 {
     const gp_slices_options *o = f->o;
-    for (size_t c = 0; c < f->levels.clusters; c++) f->marked[c] = f->support[c] >= f->min_support;
+    size_t most = f->scores.scored / MOST_SHARE;
+    for (size_t c = 0; c < f->levels.clusters; c++)
+        f->marked[c] = f->support[c] >= f->min_support && f->support[c] <= most;
     GP_TRY(gp_an_permute(&f->levels, &f->scores, f->value, f->support, f->marked, o->resamples, o->seed, o->threads,
                          o->progress, o->user, f->p, f->corrected, err));
     for (size_t c = 0; c < f->levels.clusters; c++)
-        f->marked[c] =
-            passes(f, c) && f->true_drop[c] > 0 && f->value[c] > f->scores.mean && f->corrected[c] < o->alpha;
-    return merge_nested(f, err);
+        f->marked[c] = f->support[c] <= most && passes(f, c) && f->true_drop[c] > 0 && f->value[c] > f->scores.mean &&
+                       f->corrected[c] < o->alpha;
+    merge_nested(f);
+    return GP_OK;
 }
 
 static gp_status choose(finder *f, gp_error *err)

@@ -11,7 +11,11 @@
 #include <string.h>
 
 enum { MOST_WORDS = 3, LEAST_TEXTS = 2 };
-static const double least_z = 1, least_share = 0.15, prior_share = 0.1, least_prior = 10;
+/* What a word must be to be named: typical; or, when nothing is, at least more frequent than elsewhere. */
+static const struct {
+    double z, share, ratio;
+} demands[] = {{1, 0.15, 2}, {1, 0.08, 1.25}};
+static const double prior_share = 0.1, least_prior = 10;
 
 void gp_an_log_odds(double y_in, double n_in, double y_out, double n_out, double alpha0, double share, double *delta,
                     double *z)
@@ -343,15 +347,16 @@ gp_status gp_an_words(const gp_lexicon *l, const bool *inside, size_t most, gp_r
     GP_GO(count_sides(l, inside, counts, &texts, err));
     for (size_t i = 0; i < l->phrase_count; i++) in += counts[i].in, out += counts[i].out;
     double prior = fmax(prior_share * (in + out), least_prior);
-    for (uint32_t i = 0; i < l->phrase_count && in + out > 0; i++) {
-        double delta, z;
-        if (counts[i].in < LEAST_TEXTS && counts[i].in < texts.in) continue;
-        if (counts[i].in == 0) continue;
-        gp_an_log_odds(counts[i].in, in, counts[i].out, out, prior, (counts[i].in + counts[i].out) / (in + out), &delta,
-                       &z);
-        double share_in = counts[i].in / fmax(texts.in, 1), share_out = counts[i].out / fmax(texts.out, 1);
-        if (z > least_z && share_in >= least_share && share_in > 2 * share_out) list[n++] = (scored){i, z};
-    }
+    for (size_t demand = 0; demand < 2 && n == 0 && in > 0 && out > 0; demand++)
+        for (uint32_t i = 0; i < l->phrase_count; i++) {
+            double delta, z, share_in = counts[i].in / fmax(texts.in, 1),
+                             share_out = counts[i].out / fmax(texts.out, 1);
+            if (counts[i].in == 0 || (counts[i].in < LEAST_TEXTS && counts[i].in < texts.in)) continue;
+            if (share_in < demands[demand].share || !(share_in > demands[demand].ratio * share_out)) continue;
+            gp_an_log_odds(counts[i].in, in, counts[i].out, out, prior, (counts[i].in + counts[i].out) / (in + out),
+                           &delta, &z);
+            if (z > demands[demand].z) list[n++] = (scored){i, z};
+        }
     GP_GO(take_best(l, list, n, counts, texts, most, reasons, err));
 out:
     gp_mem_free(list);

@@ -139,7 +139,7 @@ struct gp_cli_command {
      GP_OPT_TEXT,                                                                                                      \
      "\"A,B,...\"",                                                                                                    \
      GP_CLI_FIELD(categories),                                                                                         \
-     "categories by words, told apart by the model"},                                                                  \
+     "categories by words: \"people, animals=cat|dog\""},                                                              \
         {"category-column", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(category_column), "or from a column or a setting"},   \
     {                                                                                                                  \
         "fresh-map", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(fresh_map), "lay the map out anew"                             \

@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* ------------------------------------------------------------------ categories */
 
@@ -71,29 +72,106 @@ out:
     return st;
 }
 
-/* Each label in a few wordings, their embeddings averaged: a single word is not what CLIP's texts look like. */
-static gp_status categories_from_labels(gp_find_run *r, gp_error *err)
+/* A label is a name, or a name with what belongs to it: "animals=cat|dog|bird". */
+typedef struct labels {
+    char *text;         /* what the pointers point into */
+    const char **words; /* [count] what is looked for */
+    const char **names; /* [count] whose label it is */
+    size_t count;
+} labels;
+
+static void labels_clear(labels *l)
 {
-    static const char *const wordings[] = {"%s", "a photo of %s", "a picture of %s"};
+    gp_mem_free(l->text);
+    gp_mem_free(l->words);
+    gp_mem_free(l->names);
+}
+
+static gp_status labels_read(const gp_find_options *o, labels *l, gp_error *err)
+{
+    gp_str all = GP_STR_INIT;
+    size_t most = 0;
+    for (size_t i = 0; i < o->category_label_count; i++) {
+        most++;
+        for (const char *p = o->category_labels[i]; *p; p++) most += *p == '|';
+        gp_str_puts(&all, o->category_labels[i]);
+        gp_str_putc(&all, 0);
+    }
+    l->text = gp_str_take(&all);
+    l->words = gp_mem_zero(most, sizeof *l->words);
+    l->names = gp_mem_zero(most, sizeof *l->names);
+    if (!l->text || !l->words || !l->names) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
+    char *p = l->text;
+    for (size_t i = 0; i < o->category_label_count; i++) {
+        char *end = p + strlen(p), *alternatives = strchr(p, '=');
+        if (alternatives) *alternatives++ = 0;
+        for (char *at = alternatives ? alternatives : p, *next; at; at = next) {
+            next = alternatives ? strchr(at, '|') : NULL;
+            if (next) *next++ = 0;
+            if (!*at || !*p)
+                return gp_fail(err, GP_ERR_USAGE, "category '%s' has an empty word", o->category_labels[i]);
+            l->words[l->count] = at, l->names[l->count++] = p;
+        }
+        p = end + 1;
+    }
+    return GP_OK;
+}
+
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (unsigned char)c >= 0x80;
+}
+
+/* Where the prompt first names this, as whole words, also in the plural; SIZE_MAX: nowhere. */
+static size_t mentioned(const char *prompt, const char *word)
+{
+    size_t length = strlen(word);
+    for (size_t i = 0; prompt[i]; i++) {
+        if (i > 0 && is_letter(prompt[i - 1])) continue;
+        if (strncasecmp(prompt + i, word, length) != 0) continue;
+        const char *after = prompt + i + length;
+        if (!strncasecmp(after, "es", 2) && !is_letter(after[2])) return i;
+        if (*after == 's' && !is_letter(after[1])) return i;
+        if (!is_letter(*after)) return i;
+    }
+    return SIZE_MAX;
+}
+
+/* The label whose word the prompt names first, the longer of two at one place; NULL: none. */
+static const char *label_of_prompt(const labels *l, const char *prompt)
+{
+    size_t first = SIZE_MAX, longest = 0;
+    const char *name = NULL;
+    for (size_t i = 0; prompt && i < l->count; i++) {
+        size_t at = mentioned(prompt, l->words[i]), length = strlen(l->words[i]);
+        if (at < first || (at == first && at != SIZE_MAX && length > longest))
+            first = at, longest = length, name = l->names[i];
+    }
+    return name;
+}
+
+/* Each word in a few wordings, their embeddings averaged: a single word is not what CLIP's texts look like.
+ * *out [count, d] owned. */
+static gp_status embed_labels(const gp_find_run *r, const labels *l, float **out, gp_error *err)
+{
+    static const char *const wordings[] = {"", "a photo of ", "a picture of "};
     enum { WORDINGS = sizeof wordings / sizeof *wordings };
-    size_t count = r->options->category_label_count, d = r->m.dims;
-    char **texts = gp_mem_zero(count * WORDINGS, sizeof *texts);
+    size_t count = l->count * WORDINGS, d = r->m.dims;
+    char **texts = gp_mem_zero(count, sizeof *texts);
     float *vectors = NULL; /* [count * WORDINGS, d], then [count, d] */
     gp_status st = texts ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
-    for (size_t i = 0; st == GP_OK && i < count * WORDINGS; i++) {
-        const char *label = r->options->category_labels[i / WORDINGS];
+    for (size_t i = 0; st == GP_OK && i < count; i++) {
         gp_str s = GP_STR_INIT;
-        const char *gap = strchr(wordings[i % WORDINGS], '%');
-        gp_str_add(&s, wordings[i % WORDINGS], (size_t)(gap - wordings[i % WORDINGS]));
-        gp_str_puts(&s, label);
+        gp_str_puts(&s, wordings[i % WORDINGS]);
+        gp_str_puts(&s, l->words[i / WORDINGS]);
         texts[i] = gp_str_take(&s);
         if (!texts[i]) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
     }
-    if (st == GP_OK) st = gp_alloc((void **)&vectors, count * WORDINGS * d, sizeof *vectors, "categories", err);
+    if (st == GP_OK) st = gp_alloc((void **)&vectors, count * d, sizeof *vectors, "categories", err);
     if (st == GP_OK)
-        st = gp_stage_embed_texts(r->clip, (const char *const *)texts, count * WORDINGS, r->options->threads, vectors,
-                                  NULL, NULL, err);
-    for (size_t i = 0; st == GP_OK && i < count; i++) {
+        st = gp_stage_embed_texts(r->clip, (const char *const *)texts, count, r->options->threads, vectors, NULL, NULL,
+                                  err);
+    for (size_t i = 0; st == GP_OK && i < l->count; i++) {
         double norm = 0;
         for (size_t j = 0; j < d; j++) {
             float sum = 0;
@@ -103,12 +181,50 @@ static gp_status categories_from_labels(gp_find_run *r, gp_error *err)
         }
         for (size_t j = 0; norm > 0 && j < d; j++) vectors[i * d + j] = (float)(vectors[i * d + j] / sqrt(norm));
     }
-    if (st == GP_OK)
-        st = gp_categories_from_labels(r->m.vectors, r->m.n, d, vectors, r->options->category_labels, count,
-                                       &r->categories, err);
-    for (size_t i = 0; texts && i < count * WORDINGS; i++) gp_mem_free(texts[i]);
+    for (size_t i = 0; texts && i < count; i++) gp_mem_free(texts[i]);
     gp_mem_free(texts);
+    if (st == GP_OK)
+        *out = vectors;
+    else
+        gp_mem_free(vectors);
+    return st;
+}
+
+/* What the prompt names decides; where it names none of them, what the picture looks like, if there is a model to ask.
+ */
+static gp_status categories_from_labels(gp_find_run *r, gp_error *err)
+{
+    labels l = {0};
+    gp_categories seen = {0};
+    float *vectors = NULL;
+    const char **chosen = NULL; /* [n] */
+    size_t silent = 0;
+    gp_status st = GP_OK;
+    GP_GO(labels_read(r->options, &l, err));
+    GP_GO(gp_alloc((void **)&chosen, r->m.n, sizeof *chosen, "categories", err));
+    for (size_t i = 0; i < r->m.n; i++) {
+        chosen[i] = label_of_prompt(&l, r->m.texts[i]);
+        silent += !chosen[i];
+    }
+    if (silent && r->clip && l.count > 1) {
+        GP_GO(embed_labels(r, &l, &vectors, err));
+        GP_GO(gp_categories_from_labels(r->m.vectors, r->m.n, r->m.dims, vectors, l.words, l.count, &seen, err));
+        for (size_t i = 0; i < r->m.n; i++) {
+            if (chosen[i] || seen.category[i] < 0) continue;
+            const char *word = seen.names[seen.category[i]];
+            for (size_t k = 0; k < l.count && !chosen[i]; k++)
+                if (!strcmp(word, l.words[k])) chosen[i] = l.names[k];
+        }
+    }
+    GP_GO(gp_categories_from_words(chosen, r->m.n, "labels", &r->categories, err));
+    gp_mem_free(r->categories.source);
+    r->categories.source = gp_str_dup("your words");
+    if (!r->categories.source) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
+out:
+    gp_categories_clear(&seen);
+    gp_mem_free(chosen);
     gp_mem_free(vectors);
+    labels_clear(&l);
     return st;
 }
 
@@ -372,8 +488,6 @@ static void clear(gp_find_run *r)
 static gp_status check(const gp_find_run *r, gp_error *err)
 {
     const gp_find_options *o = r->options;
-    if (o->category_label_count && !r->clip)
-        return gp_fail(err, GP_ERR_USAGE, "categories by words need a model for their embeddings");
     if (o->category_label_count == 1) return gp_fail(err, GP_ERR_USAGE, "one category is none: name two at least");
     if (o->least_categories < 2 || o->least_categories > o->most_categories)
         return gp_fail(err, GP_ERR_USAGE, "categories between %u and %u make no sense", o->least_categories,
