@@ -142,11 +142,21 @@ void gp_cli_find_clear(gp_cli_find *options)
     gp_cli_words_clear(&options->labels);
 }
 
+static void say_count(gp_str *s, uint64_t count, const char *one, const char *many)
+{
+    gp_str_printf(s, "%s%llu %s", s->size ? ", " : "found ", (unsigned long long)count, count == 1 ? one : many);
+}
+
 void gp_cli_say_find(gp_cli *cli, const gp_find_report *r)
 {
-    gp_term_say(&cli->term, "found %llu categories (%s), %llu slices of images, %llu of prompts, %llu near copies",
-                (unsigned long long)r->categories, r->category_source, (unsigned long long)r->slices,
-                (unsigned long long)r->prompt_slices, (unsigned long long)r->duplicates);
+    gp_str s = GP_STR_INIT;
+    say_count(&s, r->categories, "category", "categories");
+    if (r->categories > 1) gp_str_printf(&s, " (%s)", r->category_source);
+    say_count(&s, r->slices, "slice of images", "slices of images");
+    say_count(&s, r->prompt_slices, "of prompts", "of prompts");
+    say_count(&s, r->duplicates, "near copy", "near copies");
+    if (!s.failed) gp_term_say(&cli->term, "%s", s.data);
+    gp_str_clear(&s);
     if (*r->remark) gp_term_say(&cli->term, "%s", r->remark);
 }
 

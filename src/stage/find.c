@@ -252,7 +252,10 @@ static gp_status one_category(gp_find_run *r, gp_error *err)
     for (size_t i = 0; i < r->m.n; i++) words[i] = "all images";
     gp_status st = gp_categories_from_words(words, r->m.n, "none", &r->categories, err);
     gp_mem_free(words);
-    return st;
+    GP_TRY(st);
+    gp_mem_free(r->categories.source);
+    r->categories.source = gp_str_dup("all images");
+    return r->categories.source ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
 }
 
 /* A name once more gets a number, so that each says which is meant. */
