@@ -22,6 +22,7 @@ GOLDPAN = os.path.abspath(sys.argv.pop(1))
 SOURCE = os.environ.get("GOLDPAN_SOURCE", ".")
 PAGE = os.path.join(SOURCE, "docs", "catalog.md")
 TWO_MODELS = "a.model < b.model"  # the query that finds nothing unless two models have scored
+MAY_BE_EMPTY = ("v_slices", "v_duplicates")  # a small run has no slices and no near copies
 
 
 class CatalogPage(unittest.TestCase):
@@ -54,7 +55,7 @@ class CatalogPage(unittest.TestCase):
         for query in queries:
             with self.subTest(query=query):
                 rows = self.db.execute(query).fetchall()
-                if self.models == 2 or TWO_MODELS not in query:
+                if self.models == 2 or not any(word in query for word in (TWO_MODELS,) + MAY_BE_EMPTY):
                     self.assertGreater(len(rows), 0)
 
     def test_python(self):

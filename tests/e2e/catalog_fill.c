@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * catalog_fill FILE: a small catalog with something of everything, for the test of docs/catalog.md. */
+#include "catalog/analysis.h"
 #include "catalog/catalog.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,6 +66,60 @@ static void model_put(gp_catalog *cat, const char *model, unsigned turn, const i
     gp_cat_todo_clear(&todo);
 }
 
+/* Two categories, one slice, one pair of near copies. */
+static void analysis_put(gp_catalog *cat, const int64_t *images)
+{
+    enum { N = PROMPTS * EACH };
+    static const uint32_t rows[3] = {1, 2, 3};
+    gp_error err = {0};
+    uint32_t cluster[N];
+    int32_t category[N], group[N];
+    float likeness[N], place[2 * N];
+    double z[N], percentile[N];
+    for (int i = 0; i < N; i++) {
+        cluster[i] = (uint32_t)i / EACH, category[i] = i % 2, group[i] = i < 2 ? 0 : -1, likeness[i] = 0.99f;
+        z[i] = i, percentile[i] = i, place[2 * i] = (float)i, place[2 * i + 1] = 1;
+    }
+    gp_cat_level level = {PROMPTS, cluster, NULL};
+    gp_cat_category categories[2] = {{"foxes", "your words", 6, 24, 2, 0.5}, {"whales", "your words", 6, 25, 2, 0.5}};
+    gp_cat_slice slice = {.space = "images",
+                          .category = -1,
+                          .support = 3,
+                          .rows = rows,
+                          .value = 27,
+                          .drop = 2,
+                          .low = 1,
+                          .high = 3,
+                          .effect = 1,
+                          .p = 0.01,
+                          .p_corrected = 0.02,
+                          .parent = -1,
+                          .title = "red",
+                          .reasons_json = "[]"};
+    gp_cat_group pair = {0, 1, "highest score"};
+    gp_cat_analysis a = {.scorer = "large",
+                         .settings_json = "{}",
+                         .n = N,
+                         .images = images,
+                         .levels = &level,
+                         .level_count = 1,
+                         .categories = categories,
+                         .category_count = 2,
+                         .category = category,
+                         .slices = &slice,
+                         .slice_count = 1,
+                         .groups = &pair,
+                         .group_count = 1,
+                         .group = group,
+                         .likeness = likeness,
+                         .z_prompt = z,
+                         .z_category = z,
+                         .percentile = percentile,
+                         .corrected = z};
+    must(gp_cat_analysis_put(cat, &a, &err), &err);
+    must(gp_cat_map_put(cat, 2, "{}", images, place, N, true, &err), &err);
+}
+
 int main(int argc, char **argv)
 {
     gp_error err = {0};
@@ -78,6 +133,7 @@ int main(int argc, char **argv)
     model_put(cat, "large", 0, images);
     for (unsigned p = 0; p < PROMPTS; p++) picks[p] = images[p * EACH + EACH - 1], ranks[p] = 1;
     must(gp_cat_picks_replace(cat, "large", picks, ranks, PROMPTS, "picks per-prompt=1", NULL, NULL, &err), &err);
+    analysis_put(cat, images);
     gp_cat_close(cat);
     return 0;
 }
