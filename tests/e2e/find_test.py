@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: MIT
+"""Finding and picking on the bundled sample, by the command: categories against the truth, planted slices, the same result
+on any number of threads, a map that stays, reasons for picks.
+Usage: find_test.py <goldpan>
+"""
+import json
+import os
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import unittest
+
+GOLDPAN = os.path.abspath(sys.argv.pop(1))
+SOURCE = os.path.abspath(os.environ.get("GOLDPAN_SOURCE", "."))
+SAMPLE = os.path.join(SOURCE, "sample", "drawn-world")
+MODEL = os.path.join(SOURCE, "models", "drawn-world-mini")
+WORDS = {"animals": "cat|dog|fish|bird|rabbit|snake", "vehicles": "car|truck|sailboat|rocket|hot air balloon|train",
+         "food": "apple|cake|ice cream cone|pizza|cup|egg", "buildings": "house|castle|skyscraper|lighthouse|tent",
+         "plants": "flower|tree|cactus|mushroom", "shapes": "circle|square|triangle|star|heart|ring",
+         "people": "man|woman|child|robot", "landscapes": "mountain landscape|beach with the sea|desert with sand dunes|forest|city skyline"}
+
+
+def goldpan(*words, code=0):
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "GOLDPAN_"))}
+    run = subprocess.run([GOLDPAN, *words], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert run.returncode == code, (words, run.returncode, run.stderr)
+    return run.stdout
+
+
+def adjusted_rand(a, b):
+    """Hubert and Arabie 1985."""
+    def pairs(counts):
+        return sum(n * (n - 1) / 2 for n in counts.values())
+    both, left, right = {}, {}, {}
+    for x, y in zip(a, b):
+        both[x, y] = both.get((x, y), 0) + 1
+        left[x] = left.get(x, 0) + 1
+        right[y] = right.get(y, 0) + 1
+    chance = pairs(left) * pairs(right) / (len(a) * (len(a) - 1) / 2)
+    most = (pairs(left) + pairs(right)) / 2
+    return (pairs(both) - chance) / (most - chance)
+
+
+class Find(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="goldpan-test-")
+        cls.path = os.path.join(cls.folder.name, "catalog.db")
+        goldpan("run", SAMPLE, "--model", MODEL, "--catalog", cls.path, "--no-sheet", "--threads", "1")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    def copy(self, name):
+        """The catalog as it was, to be changed."""
+        path = os.path.join(self.folder.name, name)
+        db = sqlite3.connect(self.path)
+        db.execute("VACUUM INTO ?", (path,))
+        db.close()
+        return path
+
+    def rows(self, path, sql):
+        db = sqlite3.connect(path)
+        rows = db.execute(sql).fetchall()
+        db.close()
+        return rows
+
+    ALL = ["SELECT title, space, category, support, value, drop_points, low, high, effect, p_corrected, reasons FROM v_slices",
+           "SELECT * FROM v_standings ORDER BY path", "SELECT * FROM v_categories", "SELECT * FROM v_duplicates ORDER BY path",
+           "SELECT * FROM v_map ORDER BY path", "SELECT level, cluster, parent, support FROM clusters ORDER BY 1, 2"]
+
+    def test_threads_do_not_matter(self):
+        other = self.copy("threads.db")
+        goldpan("slices", "--catalog", other, "--threads", "3", "--fresh-map", "--model", MODEL)
+        for sql in self.ALL:
+            with self.subTest(sql=sql):
+                self.assertEqual(self.rows(self.path, sql), self.rows(other, sql))
+
+    def test_everything_is_there(self):
+        images = self.rows(self.path, "SELECT count(*) FROM v_images")[0][0]
+        self.assertEqual(self.rows(self.path, "SELECT count(*), count(corrected) FROM v_standings")[0], (images, images))
+        self.assertEqual(self.rows(self.path, "SELECT count(*) FROM v_map")[0][0], images)
+        self.assertEqual(self.rows(self.path, "SELECT DISTINCT sum(support) FROM clusters GROUP BY level"), [(images,)])
+        self.assertEqual(self.rows(self.path, "SELECT count(*) FROM v_categories WHERE category = ''")[0][0], 0)
+        categories = self.rows(self.path, "SELECT count(*) FROM v_categories")[0][0]
+        self.assertTrue(4 <= categories <= 24, categories)
+
+    def test_categories_are_recovered(self):
+        path = self.copy("words.db")
+        goldpan("slices", "--catalog", path, "--categories", ",".join(k + "=" + v for k, v in WORDS.items()), "--no-map")
+        found = self.rows(path, "SELECT path, category FROM v_standings")
+        truth = [p.split("/")[-2] for p, _ in found]
+        self.assertGreaterEqual(adjusted_rand(truth, [c for _, c in found]), 0.6)
+
+    def test_a_column_makes_categories(self):
+        path = self.copy("column.db")
+        goldpan("slices", "--catalog", path, "--category-column", "seed", "--no-map", "--no-duplicates")
+        self.assertEqual(self.rows(path, "SELECT count(*) FROM v_categories")[0][0],
+                         self.rows(path, "SELECT count(DISTINCT json_extract(settings, '$.seed')) FROM v_images")[0][0])
+        goldpan("slices", "--catalog", path, "--category-column", "no such thing", code=1)
+
+    def test_planted_slices_are_found(self):
+        """Scores of chance, but for two clusters of the hierarchy: they, and nothing else, are to be found."""
+        path = self.copy("planted.db")
+        db = sqlite3.connect(path)
+        clusters = db.execute("SELECT level, cluster FROM clusters WHERE support BETWEEN 12 AND 40 ORDER BY level DESC, support DESC").fetchall()
+        level, first = clusters[0]
+        second = next(c for l, c in clusters[1:] if l == level)
+        planted = {i for i, in db.execute("SELECT image FROM cluster_images WHERE level = ? AND cluster IN (?, ?)", (level, first, second))}
+        chance = random.Random(5)
+        db.execute("INSERT INTO scorers(key, name, scale, encoder, higher_better, used)"
+                   " SELECT 'planted', 'planted', 'points', encoder, 1, used + 1 FROM scorers")
+        for image, prompt in db.execute("SELECT image, prompt FROM image_prompts ORDER BY image").fetchall():
+            db.execute("INSERT INTO scores(scorer, prompt, image, value) SELECT id, ?, ?, ? FROM scorers WHERE key = 'planted'",
+                       (prompt, image, 25 + chance.gauss(0, 2) + 5 * (image in planted)))
+        db.commit()
+        db.close()
+        told = json.loads(goldpan("slices", "--catalog", path, "--json", "--no-map"))
+        number = dict(self.rows(path, "SELECT path, image FROM v_images"))
+        found = {number[p] for s in told["slices"] if s["category"] is None and s["space"] == "images" for p in s["images"]}
+        self.assertGreaterEqual(len(found & planted), 0.9 * len(found), "precision")
+        self.assertGreaterEqual(len(found & planted), 0.9 * len(planted), "recall")
+        self.assertTrue(all(s["title"] for s in told["slices"]))
+
+    def test_new_images_are_placed_and_the_others_stay(self):
+        pictures, path = os.path.join(self.folder.name, "pictures"), os.path.join(self.folder.name, "grown.db")
+        files = sorted(os.path.join(d, f) for d, _, fs in os.walk(SAMPLE) for f in fs if f.endswith(".png"))
+        os.mkdir(pictures)
+        for f in files[:60]:
+            shutil.copyfile(f, os.path.join(pictures, os.path.basename(f)))
+        goldpan("run", pictures, "--model", MODEL, "--catalog", path, "--no-sheet")
+        before = dict((p, (x, y)) for p, x, y in self.rows(path, "SELECT path, x, y FROM v_map"))
+        for f in files[60:80]:
+            shutil.copyfile(f, os.path.join(pictures, os.path.basename(f)))
+        goldpan("run", pictures, "--model", MODEL, "--catalog", path, "--no-sheet")
+        after = dict((p, (x, y)) for p, x, y in self.rows(path, "SELECT path, x, y FROM v_map"))
+        self.assertEqual(len(after), 80)
+        self.assertEqual({p: after[p] for p in before}, before)
+
+    def test_picks_say_why(self):
+        path = self.copy("picks.db")
+        lines = goldpan("pick", "--catalog", path, "--strategy", "category", "--by", "corrected", "--top-per-category", "1",
+                        "--explain").splitlines()
+        self.assertEqual(len(lines), self.rows(path, "SELECT count(*) FROM v_categories")[0][0])
+        self.assertTrue(all("category" in line and "corrected" in line for line in lines))
+        self.assertEqual(self.rows(path, "SELECT count(*), count(reason), count(category) FROM picks")[0], (len(lines),) * 3)
+        best, last = self.rows(path, "SELECT path FROM v_images WHERE prompt = (SELECT prompt FROM v_images WHERE picked LIMIT 1)"
+                                     " AND rank IN (1, 4) ORDER BY rank")
+        told = goldpan("pick", "--catalog", path, "--why", best[0], "--why", last[0]).splitlines()
+        self.assertIn("\tpicked\t", told[0])
+        self.assertIn("\tnot picked\t", told[1])
+        self.assertIn(os.path.basename(best[0]), told[1])  # what was preferred to it
+
+    def test_before_anything_is_scored(self):
+        path = os.path.join(self.folder.name, "empty.db")
+        goldpan("add", os.path.join(SAMPLE, "food"), "--catalog", path)
+        goldpan("slices", "--catalog", path, code=1)
+        goldpan("categories", "--catalog", path, code=1)
+
+
+if __name__ == "__main__":
+    unittest.main()
