@@ -184,7 +184,7 @@ static gp_status embed(struct embedding *e, const char *rows, gp_error *err)
     size_t values;
     if (!gp_size_mul(BATCH, e->width, &values)) GP_GO(gp_fail(err, GP_ERR_LIMIT, "the embedding is too wide"));
     GP_GO(gp_alloc((void **)&e->vectors, values, sizeof *e->vectors, "embeddings", err));
-    GP_GO(gp_npy_open(e->cli->out, e->width, &e->npy, err));
+    GP_GO(gp_npy_open(e->cli->out, 'f', e->width, &e->npy, err));
     GP_GO(gp_atomic_open(rows, &e->rows, err));
     e->started = gp_clock_now();
     GP_GO(e->cli->texts ? embed_texts(e, err) : embed_images(e, err));

@@ -23,6 +23,7 @@ struct gp_npy {
     FILE *file;
     char *path, *temporary;
     size_t width, rows;
+    char kind; /* 'f' float32, 'i' int32 */
 };
 
 static void release(gp_npy *f)
@@ -44,20 +45,20 @@ static bool write_header(gp_npy *f)
     memcpy(header, "\x93NUMPY\x01\x00", 8);
     header[8] = HEADER - 10;
     header[9] = 0;
-    int n = snprintf(header + 10, HEADER - 10, "{'descr': '<f4', 'fortran_order': False, 'shape': (%zu, %zu), }",
-                     f->rows, f->width);
+    int n = snprintf(header + 10, HEADER - 10, "{'descr': '<%c4', 'fortran_order': False, 'shape': (%zu, %zu), }",
+                     f->kind, f->rows, f->width);
     memset(header + 10 + n, ' ', (size_t)(HEADER - 11 - n));
     header[HEADER - 1] = '\n';
     return fwrite(header, 1, HEADER, f->file) == HEADER;
 }
 
-gp_status gp_npy_open(const char *path, size_t width, gp_npy **out, gp_error *err)
+gp_status gp_npy_open(const char *path, char kind, size_t width, gp_npy **out, gp_error *err)
 {
     gp_str temporary = GP_STR_INIT;
     gp_npy *f = gp_mem_zero(1, sizeof *f);
     if (!f) return gp_fail(err, GP_ERR_MEMORY, "out of memory");
     gp_str_printf(&temporary, "%s.%ld.tmp", path, (long)getpid());
-    f->width = width;
+    f->width = width, f->kind = kind;
     f->path = gp_str_dup(path);
     f->temporary = gp_str_take(&temporary);
     if (!f->path || !f->temporary) {
@@ -74,9 +75,9 @@ gp_status gp_npy_open(const char *path, size_t width, gp_npy **out, gp_error *er
     return GP_OK;
 }
 
-gp_status gp_npy_add(gp_npy *f, const float *row, gp_error *err)
+gp_status gp_npy_add(gp_npy *f, const void *row, gp_error *err)
 {
-    if (fwrite(row, sizeof *row, f->width, f->file) != f->width) return cannot(f, err);
+    if (fwrite(row, 4, f->width, f->file) != f->width) return cannot(f, err);
     f->rows++;
     return GP_OK;
 }
@@ -103,4 +104,16 @@ void gp_npy_abort(gp_npy *f)
     if (!f) return;
     if (f->file) unlink(f->temporary);
     release(f);
+}
+
+gp_status gp_npy_write(const char *path, char kind, const void *rows, size_t n, size_t width, gp_error *err)
+{
+    gp_npy *file = NULL;
+    gp_status st = gp_npy_open(path, kind, width, &file, err);
+    for (size_t i = 0; st == GP_OK && i < n; i++) st = gp_npy_add(file, (const char *)rows + i * width * 4, err);
+    if (st != GP_OK) {
+        gp_npy_abort(file);
+        return st;
+    }
+    return gp_npy_commit(file, err);
 }

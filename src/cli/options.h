@@ -59,6 +59,11 @@ typedef struct gp_cli {
     int profile, mode, criterion, reference; /* index into the choices; profile, mode, criterion = gp_slice_... */
     gp_cli_count n_slices, seed;
     gp_cli_real alpha, min_cosine;
+    const char *vectors, *queries;
+    int metric, method; /* index into the choices */
+    gp_cli_count neighbours, dims, min_cluster_size, min_samples, clusters;
+    gp_cli_real min_dist, epsilon;
+    bool leaf;
     bool remove_outliers, no_map, no_duplicates, fresh_map, no_find;
     bool copy, hardlink, symlink, no_files, csv, jsonl, imagefolder, all;
     const char *sheet;
@@ -132,6 +137,11 @@ struct gp_cli_command {
         {"image-column", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(image_column), "its column of image files"},             \
     {                                                                                                                  \
         "prompt-column", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(prompt_column), "its column of prompts"                  \
+    }
+#define GP_CLI_VECTORS                                                                                                 \
+    {"vectors", 0, GP_OPT_TEXT, "X.npy", GP_CLI_FIELD(vectors), "rows of numbers, as NumPy saves them"},               \
+    {                                                                                                                  \
+        "metric", 0, GP_OPT_CHOICE, "cosine|euclidean", GP_CLI_FIELD(metric), "distance (default: cosine)"             \
     }
 #define GP_CLI_FIND_CATEGORIES                                                                                         \
     {"categories",                                                                                                     \

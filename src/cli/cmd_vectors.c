@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT
+ * goldpan neighbours, cluster, map: the parts of the analysis on vectors of one's own, without a catalog. */
+#include "base/mem.h"
+#include "cli/commands.h"
+#include "cli/context.h"
+#include "cli/npy.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct vectors {
+    float *rows; /* [n, d] */
+    size_t n, d;
+} vectors;
+
+static gp_status read_vectors(const char *path, vectors *v, gp_error *err)
+{
+    GP_TRY(gp_npy_read(path, &v->rows, &v->n, &v->d, err));
+    if (v->n == 0 || v->d == 0) return gp_fail(err, GP_ERR_FORMAT, "'%s' is empty", path);
+    return GP_OK;
+}
+
+static int threads_of(const gp_cli *cli)
+{
+    return cli->threads.value > INT32_MAX ? 0 : (int)cli->threads.value;
+}
+
+/* [[1,2],[3,4]]: rows [n, width] of floats or uint32. */
+static void put_rows(gp_str *json, const char *name, const float *reals, const uint32_t *counts, size_t n, size_t width)
+{
+    gp_cli_json_name(json, name);
+    gp_str_putc(json, '[');
+    for (size_t i = 0; i < n && !json->failed; i++) {
+        gp_str_puts(json, i ? ",[" : "[");
+        for (size_t j = 0; j < width; j++) {
+            if (counts)
+                gp_str_printf(json, "%s%u", j ? "," : "", counts[i * width + j]);
+            else
+                gp_str_printf(json, "%s%.7g", j ? "," : "", (double)reals[i * width + j]);
+        }
+        gp_str_putc(json, ']');
+    }
+    gp_str_putc(json, ']');
+}
+
+/* The file for one of several results: "NAME.ids.npy". */
+static gp_status write_part(const gp_cli *cli, const char *part, char kind, const void *rows, size_t n, size_t width,
+                            gp_error *err)
+{
+    gp_str path = GP_STR_INIT;
+    size_t length = strlen(cli->out);
+    if (length > 4 && !strcmp(cli->out + length - 4, ".npy")) length -= 4;
+    gp_str_add(&path, cli->out, length);
+    gp_str_printf(&path, ".%s.npy", part);
+    gp_status st =
+        path.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory") : gp_npy_write(path.data, kind, rows, n, width, err);
+    gp_str_clear(&path);
+    return st;
+}
+
+static gp_status needs(const gp_cli *cli, gp_error *err)
+{
+    if (!cli->vectors) return gp_fail(err, GP_ERR_USAGE, "--vectors X.npy says which");
+    if (!cli->out && !cli->json) return gp_fail(err, GP_ERR_USAGE, "--out FILE or --json says where to");
+    return GP_OK;
+}
+
+/* Say how it went; the exit code. */
+static int finish(gp_cli *cli, gp_status st, gp_str *json, const gp_error *err)
+{
+    if (st != GP_OK) {
+        gp_str_clear(json);
+        return gp_cli_fail(cli, err);
+    }
+    if (!cli->json) {
+        gp_str_clear(json);
+        return GP_EXIT_OK;
+    }
+    gp_str_putc(json, '}');
+    return gp_cli_json_print(cli, json, GP_EXIT_OK);
+}
+
+/* ---- neighbours */
+
+static gp_status find_neighbours(gp_cli *cli, gp_str *json, vectors *v, vectors *q, uint32_t **ids, float **distances,
+                                 gp_error *err)
+{
+    gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
+    size_t k = cli->neighbours.set ? (size_t)cli->neighbours.value : 15;
+    GP_TRY(needs(cli, err));
+    GP_TRY(read_vectors(cli->vectors, v, err));
+    if (cli->queries) GP_TRY(read_vectors(cli->queries, q, err));
+    if (cli->queries && q->d != v->d)
+        return gp_fail(err, GP_ERR_USAGE, "'%s' has %zu columns, '%s' %zu", cli->queries, q->d, cli->vectors, v->d);
+    size_t m = cli->queries ? q->n : v->n, most = cli->queries ? v->n : v->n - 1;
+    if (k > most && !cli->neighbours.set) k = most;
+    if (k == 0 || k > most) return gp_fail(err, GP_ERR_USAGE, "-k lies between 1 and %zu here", most);
+    o.metric = (gp_metric)cli->metric, o.threads = threads_of(cli), o.progress = gp_term_progress, o.user = &cli->term;
+    GP_TRY(gp_alloc((void **)ids, m * k, sizeof **ids, "neighbours", err));
+    GP_TRY(gp_alloc((void **)distances, m * k, sizeof **distances, "neighbours", err));
+    GP_TRY(gp_neighbours(v->rows, v->n, v->d, q->rows, q->n, k, &o, *ids, *distances, err));
+    gp_term_clear(&cli->term);
+    if (cli->out) GP_TRY(write_part(cli, "ids", 'i', *ids, m, k, err));
+    if (cli->out) GP_TRY(write_part(cli, "distances", 'f', *distances, m, k, err));
+    gp_str_putc(json, '{');
+    gp_cli_json_count(json, "rows", m);
+    gp_cli_json_count(json, "k", k);
+    if (!cli->out) put_rows(json, "ids", NULL, *ids, m, k);
+    if (!cli->out) put_rows(json, "distances", *distances, NULL, m, k);
+    return GP_OK;
+}
+
+static int run_neighbours(gp_cli *cli)
+{
+    gp_error err = {0};
+    gp_str json = GP_STR_INIT;
+    vectors v = {0}, q = {0};
+    uint32_t *ids = NULL;
+    float *distances = NULL;
+    gp_status st = find_neighbours(cli, &json, &v, &q, &ids, &distances, &err);
+    gp_mem_free(distances);
+    gp_mem_free(ids);
+    gp_free(q.rows);
+    gp_free(v.rows);
+    return finish(cli, st, &json, &err);
+}
+
+/* ---- cluster */
+
+/* The level with so many clusters, or the nearest number of them. */
+static size_t level_for(const gp_hierarchy *h, uint64_t wanted)
+{
+    size_t best = 0;
+    for (size_t t = 0; t < h->levels; t++) {
+        uint64_t gap = h->sizes[t] > wanted ? h->sizes[t] - wanted : wanted - h->sizes[t];
+        uint64_t least = h->sizes[best] > wanted ? h->sizes[best] - wanted : wanted - h->sizes[best];
+        if (gap < least) best = t;
+    }
+    return best;
+}
+
+static gp_status cluster_levels(gp_cli *cli, gp_str *json, const vectors *v, gp_error *err)
+{
+    gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
+    gp_hierarchy h = {0};
+    int32_t *table = NULL; /* [n, levels] fine to coarse */
+    gp_status st = GP_OK;
+    o.metric = (gp_metric)cli->metric, o.threads = threads_of(cli), o.progress = gp_term_progress, o.user = &cli->term;
+    GP_TRY(gp_hierarchy_build(v->rows, v->n, v->d, &o, &h, err));
+    size_t first = cli->clusters.set ? level_for(&h, cli->clusters.value) : 0,
+           levels = cli->clusters.set ? 1 : h.levels;
+    gp_term_clear(&cli->term);
+    GP_GO(gp_alloc((void **)&table, v->n * levels, sizeof *table, "clusters", err));
+    for (size_t i = 0; i < v->n; i++)
+        for (size_t t = 0; t < levels; t++) table[i * levels + t] = (int32_t)h.labels[(first + t) * v->n + i];
+    if (cli->out) GP_GO(gp_npy_write(cli->out, 'i', table, v->n, levels, err));
+    gp_cli_json_name(json, "sizes");
+    for (size_t t = 0; t < levels; t++) gp_str_printf(json, "%s%u", t ? "," : "[", h.sizes[first + t]);
+    gp_str_putc(json, ']');
+    if (!cli->out) put_rows(json, "labels", NULL, (const uint32_t *)table, v->n, levels);
+    for (size_t t = 0; t < levels; t++)
+        gp_term_say(&cli->term, "level %zu: %u clusters", first + t, h.sizes[first + t]);
+out:
+    gp_mem_free(table);
+    gp_hierarchy_clear(&h);
+    return st;
+}
+
+static void put_tree(gp_str *json, const gp_hdbscan_tree *t)
+{
+    gp_cli_json_name(json, "tree");
+    gp_str_putc(json, '[');
+    for (size_t i = 0; i < t->edges && !json->failed; i++)
+        gp_str_printf(json, "%s[%u,%u,%.9g,%u]", i ? "," : "", t->edge[i].parent, t->edge[i].child,
+                      t->edge[i].lambda > 1e300 ? 1e300 : t->edge[i].lambda, t->edge[i].size);
+    gp_str_puts(json, "],\"labels\":[");
+    for (size_t i = 0; i < t->n && !json->failed; i++) gp_str_printf(json, "%s%d", i ? "," : "", t->labels[i]);
+    gp_str_putc(json, ']');
+}
+
+static gp_status cluster_density(gp_cli *cli, gp_str *json, const vectors *v, gp_error *err)
+{
+    gp_hdbscan_options o = GP_HDBSCAN_DEFAULTS;
+    gp_hdbscan_tree t = {0};
+    size_t noise = 0;
+    gp_status st = GP_OK;
+    if (cli->min_cluster_size.value > UINT32_MAX || cli->min_samples.value > UINT32_MAX)
+        return gp_fail(err, GP_ERR_USAGE, "--min-cluster-size and --min-samples are below 2^32");
+    if (cli->min_cluster_size.set) o.min_cluster_size = (uint32_t)cli->min_cluster_size.value;
+    o.min_samples = (uint32_t)cli->min_samples.value;
+    o.leaf = cli->leaf, o.epsilon = cli->epsilon.value, o.metric = (gp_metric)cli->metric;
+    o.threads = threads_of(cli), o.progress = gp_term_progress, o.user = &cli->term;
+    GP_TRY(gp_hdbscan(v->rows, v->n, v->d, &o, &t, err));
+    gp_term_clear(&cli->term);
+    for (size_t i = 0; i < t.n; i++) noise += t.labels[i] < 0;
+    if (cli->out) GP_GO(gp_npy_write(cli->out, 'i', t.labels, t.n, 1, err));
+    gp_cli_json_count(json, "clusters", t.clusters);
+    gp_cli_json_count(json, "noise", noise);
+    if (!cli->out) put_tree(json, &t);
+    gp_term_say(&cli->term, "%zu clusters, %zu of %zu rows in none", t.clusters, noise, t.n);
+out:
+    gp_hdbscan_clear(&t);
+    return st;
+}
+
+static int run_cluster(gp_cli *cli)
+{
+    gp_error err = {0};
+    gp_str json = GP_STR_INIT;
+    vectors v = {0};
+    gp_status st = needs(cli, &err);
+    if (st == GP_OK) st = read_vectors(cli->vectors, &v, &err);
+    gp_str_putc(&json, '{');
+    gp_cli_json_count(&json, "rows", v.n);
+    if (st == GP_OK) st = cli->method ? cluster_density(cli, &json, &v, &err) : cluster_levels(cli, &json, &v, &err);
+    gp_free(v.rows);
+    return finish(cli, st, &json, &err);
+}
+
+/* ---- map */
+
+static gp_status lay_out(gp_cli *cli, const vectors *v, size_t dims, float *place, gp_error *err)
+{
+    if (cli->method == 1) return gp_pca(v->rows, v->n, v->d, dims, place, err);
+    if (cli->method == 2) {
+        gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
+        gp_hierarchy h = {0};
+        o.metric = (gp_metric)cli->metric, o.threads = threads_of(cli), o.progress = gp_term_progress,
+        o.user = &cli->term;
+        gp_status st = gp_hierarchy_build(v->rows, v->n, v->d, &o, &h, err);
+        if (st == GP_OK) st = gp_hierarchy_project(&h, v->rows, v->d, dims, 0, place, err);
+        gp_hierarchy_clear(&h);
+        return st;
+    }
+    gp_umap_options o = GP_UMAP_DEFAULTS;
+    if (cli->neighbours.set)
+        o.neighbours = cli->neighbours.value > UINT32_MAX ? UINT32_MAX : (uint32_t)cli->neighbours.value;
+    if (!cli->neighbours.set && o.neighbours > v->n) o.neighbours = (uint32_t)v->n;
+    if (cli->min_dist.set) o.min_dist = cli->min_dist.value;
+    if (cli->seed.set) o.seed = cli->seed.value;
+    o.dims = (uint32_t)dims, o.metric = (gp_metric)cli->metric, o.threads = threads_of(cli);
+    o.progress = gp_term_progress, o.user = &cli->term;
+    return gp_umap(v->rows, v->n, v->d, &o, place, err);
+}
+
+static int run_map(gp_cli *cli)
+{
+    gp_error err = {0};
+    gp_str json = GP_STR_INIT;
+    vectors v = {0};
+    float *place = NULL;
+    size_t dims = cli->dims.set ? (size_t)cli->dims.value : 2;
+    gp_status st = needs(cli, &err);
+    if (st == GP_OK) st = read_vectors(cli->vectors, &v, &err);
+    if (st == GP_OK && (dims == 0 || dims > 64)) st = gp_fail(&err, GP_ERR_USAGE, "--dims lies between 1 and 64");
+    if (st == GP_OK) st = gp_alloc((void **)&place, v.n * dims, sizeof *place, "the map", &err);
+    if (st == GP_OK) st = lay_out(cli, &v, dims, place, &err);
+    gp_term_clear(&cli->term);
+    if (st == GP_OK && cli->out) st = gp_npy_write(cli->out, 'f', place, v.n, dims, &err);
+    gp_str_putc(&json, '{');
+    gp_cli_json_count(&json, "rows", v.n);
+    gp_cli_json_count(&json, "dims", dims);
+    if (st == GP_OK && !cli->out) put_rows(&json, "map", place, NULL, v.n, dims);
+    gp_mem_free(place);
+    gp_free(v.rows);
+    return finish(cli, st, &json, &err);
+}
+
+/* ---- tables */
+
+#define VECTORS_OUT                                                                                                    \
+    {                                                                                                                  \
+        "out", 'o', GP_OPT_TEXT, "FILE", GP_CLI_FIELD(out), "write there, as NumPy reads it"                           \
+    }
+
+static const gp_cli_option neighbours_options[] = {
+    GP_CLI_VECTORS,
+    {"queries", 0, GP_OPT_TEXT, "Q.npy", GP_CLI_FIELD(queries), "of these rows, not of the vectors themselves"},
+    {"neighbours", 'k', GP_OPT_COUNT, "K", GP_CLI_FIELD(neighbours), "how many (default 15)"},
+    VECTORS_OUT,
+    GP_CLI_THREADS,
+    GP_CLI_COMMON};
+
+const gp_cli_command gp_cmd_neighbours = {
+    .name = "neighbours",
+    .arguments = "--vectors X.npy",
+    .summary = "Find the nearest rows of vectors, exactly",
+    .about = "Writes FILE.ids.npy and FILE.distances.npy: a row for each row (or query), nearest first.",
+    .examples = "goldpan neighbours --vectors embeddings.npy -k 10 --out near",
+    .options = neighbours_options,
+    .run = run_neighbours,
+};
+
+static const gp_cli_option cluster_options[] = {
+    GP_CLI_VECTORS,
+    {"method", 0, GP_OPT_CHOICE, "hnne|hdbscan", GP_CLI_FIELD(method), "levels (default), or by density with noise"},
+    {"clusters", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(clusters), "hnne: only the level nearest to N clusters"},
+    {"min-cluster-size", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(min_cluster_size),
+     "hdbscan: rows of a cluster (default 5)"},
+    {"min-samples", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(min_samples), "hdbscan: other rows that make a core"},
+    {"leaf", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(leaf), "hdbscan: the leaves of the tree are the clusters"},
+    {"epsilon", 0, GP_OPT_REAL, "E", GP_CLI_FIELD(epsilon), "hdbscan: merge clusters nearer than this"},
+    VECTORS_OUT,
+    GP_CLI_THREADS,
+    GP_CLI_COMMON};
+
+const gp_cli_command gp_cmd_cluster = {
+    .name = "cluster",
+    .arguments = "--vectors X.npy",
+    .summary = "Cluster vectors: nested levels, or by density",
+    .about = "Writes a row of labels for each row: one column for each level, fine to coarse; with\n"
+             "--method hdbscan one column, -1 for noise.  --json prints the whole tree.",
+    .examples = "goldpan cluster --vectors embeddings.npy --out labels.npy\n"
+                "goldpan cluster --vectors embeddings.npy --method hdbscan --min-cluster-size 20 --json",
+    .options = cluster_options,
+    .run = run_cluster,
+};
+
+static const gp_cli_option map_options[] = {
+    GP_CLI_VECTORS,
+    {"method", 0, GP_OPT_CHOICE, "umap|pca|hnne", GP_CLI_FIELD(method), "default: umap"},
+    {"neighbours", 'k', GP_OPT_COUNT, "K", GP_CLI_FIELD(neighbours), "umap: how far a row sees (default 15)"},
+    {"min-dist", 0, GP_OPT_REAL, "D", GP_CLI_FIELD(min_dist), "umap: how close rows may lie (default 0.1)"},
+    {"dims", 0, GP_OPT_COUNT, "D", GP_CLI_FIELD(dims), "dimensions of the map (default 2)"},
+    {"seed", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(seed), "umap: of what is drawn at random (default 42)"},
+    VECTORS_OUT,
+    GP_CLI_THREADS,
+    GP_CLI_COMMON};
+
+const gp_cli_command gp_cmd_map = {
+    .name = "map",
+    .arguments = "--vectors X.npy",
+    .summary = "Lay vectors out on a map",
+    .about = "Writes the place of each row.  The same seed gives the same map, on any number of threads.",
+    .examples = "goldpan map --vectors embeddings.npy --out map.npy\ngoldpan map --vectors embeddings.npy --method pca "
+                "--dims 8 --out x.npy",
+    .options = map_options,
+    .run = run_map,
+};
