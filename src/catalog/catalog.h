@@ -126,14 +126,7 @@ gp_status gp_cat_pairs_todo(gp_catalog *cat, const char *scorer, int64_t encoder
 gp_status gp_cat_score_put(gp_catalog *cat, int64_t image, int64_t prompt, const char *scorer, double value,
                            gp_error *err);
 
-/* ---- picks: candidates in, choice out */
-typedef struct gp_cat_candidate {
-    int64_t image, prompt;
-    double score;
-    gp_hash hash;
-} gp_cat_candidate;
-/* All scored images with their current prompt, in order of prompt, then image id.  Owns: *out [*count], gp_mem_free. */
-gp_status gp_cat_candidates(gp_catalog *cat, const char *scorer, gp_cat_candidate **out, size_t *count, gp_error *err);
+/* ---- picks; what they are chosen from is gp_cat_matrix_read (analysis.h) */
 /* The scorer by which the picks were made; *id NULL when nothing is picked.  Owns: *id, gp_mem_free. */
 gp_status gp_cat_picks_scorer(gp_catalog *cat, char **id, gp_error *err);
 /* Replace the picks by these images (one transaction).  rule: how all were chosen, may be NULL; reasons, categories

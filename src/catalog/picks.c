@@ -1,62 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Candidates out, choice in.  A candidate is an image that is on disk, has a prompt and a score for it.  The choice of
- * one call replaces the one before as a whole. */
+ * The choice: that of one call replaces the one before as a whole. */
 #include "base/mem.h"
 #include "base/str.h"
 #include "catalog/db.h"
 #include <string.h>
-
-static gp_status candidate_row(gp_q *q, gp_cat_candidate *out, gp_error *err)
-{
-    const void *hash = sqlite3_column_blob(q->stmt, 3);
-    if (!hash || sqlite3_column_bytes(q->stmt, 3) != (int)sizeof out->hash.bytes)
-        return gp_fail(err, GP_ERR_CATALOG, "catalog '%s' is damaged: an image has a hash of another length",
-                       q->cat->path);
-    out->image = gp_q_col_int(q, 0);
-    out->prompt = gp_q_col_int(q, 1);
-    out->score = sqlite3_column_double(q->stmt, 2);
-    memcpy(out->hash.bytes, hash, sizeof out->hash.bytes);
-    return GP_OK;
-}
-
-gp_status gp_cat_candidates(gp_catalog *cat, const char *scorer, gp_cat_candidate **out, size_t *count, gp_error *err)
-{
-    gp_status st = GP_OK;
-    gp_cat_candidate *list = NULL;
-    size_t n = 0, capacity = 0;
-    gp_q q = gp_q_open(cat, "SELECT s.image, s.prompt, s.value, i.hash FROM scores s"
-                            " JOIN image_prompts ip ON ip.image = s.image AND ip.prompt = s.prompt"
-                            " JOIN images i ON i.id = s.image"
-                            " WHERE s.scorer = (SELECT id FROM scorers WHERE key = ?) AND s.value IS NOT NULL"
-                            " AND EXISTS(SELECT 1 FROM paths p WHERE p.image = s.image AND p.missing = 0)"
-                            " ORDER BY s.prompt, s.image");
-    gp_q_text(&q, 1, scorer);
-    for (;;) {
-        bool row;
-        GP_GO(gp_q_step(&q, &row, err));
-        if (!row) break;
-        if (n == capacity) {
-            capacity = capacity ? capacity * 2 : 1024;
-            gp_cat_candidate *grown = gp_mem_resize(list, capacity, sizeof *list);
-            if (!grown) {
-                st = gp_fail(err, GP_ERR_MEMORY, "out of memory for %zu candidates", capacity);
-                goto out;
-            }
-            list = grown;
-        }
-        GP_GO(candidate_row(&q, &list[n], err));
-        n++;
-    }
-out:
-    gp_q_end(&q);
-    if (st != GP_OK) {
-        gp_mem_free(list);
-        return st;
-    }
-    *out = list;
-    *count = n;
-    return GP_OK;
-}
 
 gp_status gp_cat_picks_replace(gp_catalog *cat, const char *scorer, const int64_t *images, const uint32_t *ranks,
                                size_t count, const char *rule, const char *const *reasons,

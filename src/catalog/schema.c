@@ -37,7 +37,7 @@
 #include <sys/stat.h>
 
 /* clang-format off */
-static const char version_1[] =
+const char gp_db_version_1[] =
 "CREATE TABLE images("
 " id INTEGER PRIMARY KEY,"
 " hash BLOB NOT NULL UNIQUE CHECK(length(hash) = 16),"  /* XXH3-128 of the file's bytes, big endian */
@@ -144,7 +144,7 @@ static const char version_1[] =
 " JOIN encoders e ON e.id = c.encoder;";
 /* clang-format on */
 
-static const gp_db_step steps[] = {{1, version_1}, {GP_DB_VERSION, gp_db_version_2}};
+static const gp_db_step steps[] = {{1, gp_db_version_1}, {GP_DB_VERSION, gp_db_version_2}};
 
 /* ---- versions */
 
@@ -158,13 +158,21 @@ static gp_status pragma_int(gp_catalog *cat, const char *sql, int64_t *value, gp
     return rc == SQLITE_ROW ? GP_OK : gp_db_fail(cat, rc, err);
 }
 
-/* Whose file is this, and of which version?  0: an empty database. */
+/* Whose file is this, and of which version?  0: an empty database.  The three are read of one instant: while another
+ * process creates the catalog, tables without an application_id would look like another program's. */
 static gp_status read_version(gp_catalog *cat, int newest, int64_t *version, gp_error *err)
 {
+    gp_status st;
     int64_t application = 0, things = 0;
-    GP_TRY(pragma_int(cat, "PRAGMA application_id", &application, err));
-    GP_TRY(pragma_int(cat, "PRAGMA user_version", version, err));
-    GP_TRY(pragma_int(cat, "SELECT count(*) FROM sqlite_master", &things, err));
+    GP_TRY(gp_db_exec(cat, "SAVEPOINT version", err));
+    GP_GO(pragma_int(cat, "PRAGMA application_id", &application, err));
+    GP_GO(pragma_int(cat, "PRAGMA user_version", version, err));
+    GP_GO(pragma_int(cat, "SELECT count(*) FROM sqlite_master", &things, err));
+out:;
+    int rc = sqlite3_exec(cat->db, "RELEASE version", NULL, NULL, NULL);
+    if (rc != SQLITE_OK) gp_cat_rollback(cat);
+    GP_TRY(st);
+    if (rc != SQLITE_OK) return gp_db_fail(cat, rc, err);
     if (application == 0 && *version == 0 && things == 0) return GP_OK;
     if (application != GP_DB_APPLICATION_ID || *version < 1)
         return gp_fail(err, GP_ERR_CATALOG, "'%s' is not a goldpan catalog: it is another program's SQLite file",
@@ -185,6 +193,19 @@ static gp_status apply_step(gp_catalog *cat, const gp_db_step *step, gp_error *e
     return gp_db_exec(cat, pragmas, err);
 }
 
+/* Changing to WAL wants the file alone for a moment, and SQLite does not wait for that as it does for a lock: processes
+ * that create one catalog at once would fail there.  As long as the busy timeout, then. */
+static gp_status use_wal(gp_catalog *cat, gp_error *err)
+{
+    enum { NAP_MS = 5, NAPS = GP_DB_BUSY_MS / NAP_MS };
+    int rc = SQLITE_BUSY;
+    for (int i = 0; i < NAPS && (rc & 0xff) == SQLITE_BUSY; i++) {
+        if (i) sqlite3_sleep(NAP_MS);
+        rc = sqlite3_exec(cat->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+    }
+    return rc == SQLITE_OK ? GP_OK : gp_db_fail(cat, rc, err);
+}
+
 gp_status gp_db_migrate(gp_catalog *cat, const gp_db_step *list, size_t count, bool create, gp_error *err)
 {
     int64_t version = 0;
@@ -198,7 +219,7 @@ gp_status gp_db_migrate(gp_catalog *cat, const gp_db_step *list, size_t count, b
                        cat->path, (long long)version);
     if (version == 0) /* takes effect with the first table; harmless if another process was faster */
         GP_TRY(gp_db_exec(cat, "PRAGMA page_size = 16384", err));
-    GP_TRY(gp_db_exec(cat, "PRAGMA journal_mode = WAL", err));
+    GP_TRY(use_wal(cat, err));
     for (size_t i = 0; i < count; i++) {
         GP_TRY(gp_db_exec(cat, "BEGIN IMMEDIATE", err));
         /* Read again under the lock: another process may have done this step meanwhile. */
@@ -261,7 +282,7 @@ static gp_status connect_db(gp_catalog *cat, unsigned flags, bool immutable, gp_
     int rc = sqlite3_open_v2(uri, &cat->db, mode, NULL);
     gp_mem_free(uri);
     if (rc != SQLITE_OK) return gp_db_fail(cat, rc, err);
-    sqlite3_busy_timeout(cat->db, 10000);
+    sqlite3_busy_timeout(cat->db, GP_DB_BUSY_MS);
     GP_TRY(gp_db_exec(cat, "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON", err));
     return gp_db_exec(cat, "PRAGMA synchronous = NORMAL", err);
 }

@@ -2,6 +2,7 @@
  * The catalog as the stages use it: images by content, precedence of prompts, what is left to do, scores, picks, rows.
  */
 #include "catalog_support.h"
+#include "catalog/analysis.h"
 #include <math.h>
 
 static void test_image_by_content(void **state)
@@ -241,17 +242,13 @@ static void test_scores_and_rows(void **state)
     assert_string_equal(last, "clip/w");
     gp_mem_free(last);
 
-    gp_cat_candidate *list;
-    size_t count;
-    assert_ok(gp_cat_candidates(cat, "clip/w", &list, &count, &err));
-    assert_int_equal(count, 800);
-    for (size_t i = 1; i < count; i++)
-        assert_true(list[i - 1].prompt < list[i].prompt ||
-                    (list[i - 1].prompt == list[i].prompt && list[i - 1].image < list[i].image));
     int64_t best[200];
     uint32_t ranks[200];
-    for (size_t p = 0; p < 200; p++) best[p] = list[4 * p + 3].image, ranks[p] = 1;
-    gp_mem_free(list);
+    for (size_t p = 0; p < 200; p++) {
+        char sql[128];
+        snprintf(sql, sizeof sql, "SELECT image FROM paths WHERE path = '/x/%zu_3.png'", p);
+        best[p] = ask(cat, sql), ranks[p] = 1;
+    }
     assert_ok(gp_cat_picks_replace(cat, "clip/w", best, ranks, 200, "per_prompt=1", NULL, NULL, &err));
     assert_ok(gp_cat_picks_replace(cat, "clip/w", best, ranks, 200, "per_prompt=1", NULL, NULL, &err));
 
@@ -378,13 +375,12 @@ static void test_gone_is_not_ranked(void **state)
     uint32_t rank = 1;
     gp_rows *rows;
     const gp_row *row;
-    gp_cat_candidate *list;
-    size_t count;
+    gp_cat_matrix m;
     assert_ok(gp_cat_picks_replace(cat, "clip/w", &image, &rank, 1, "r", NULL, NULL, &err));
     assert_ok(gp_cat_paths_sweep(cat, exists_not_best, NULL, &err));
-    assert_ok(gp_cat_candidates(cat, "clip/w", &list, &count, &err));
-    assert_int_equal(count, 3);
-    gp_mem_free(list);
+    assert_ok(gp_cat_matrix_read(cat, "clip/w", &m, &err));
+    assert_int_equal(m.n, 3);
+    gp_cat_matrix_clear(&m);
     assert_ok(gp_cat_rows_open(cat, NULL, &rows, &err));
     for (uint32_t n = 1; n <= 4; n++) {
         assert_ok(gp_cat_rows_next(rows, &row, &err));
@@ -411,14 +407,14 @@ static void test_nan_lower_and_two_scorers(void **state)
     int64_t encoder = put_encoder(cat, "w");
     int64_t prompt = ask(cat, "SELECT id FROM prompts"),
             image = ask(cat, "SELECT image FROM paths WHERE path = '/x/0_3.png'");
-    gp_cat_candidate *list;
-    size_t count;
+    gp_cat_matrix m;
     gp_rows *rows;
     const gp_row *row;
     assert_ok(gp_cat_score_put(cat, image, prompt, "clip/w", (double)NAN, &err));
-    assert_ok(gp_cat_candidates(cat, "clip/w", &list, &count, &err));
-    assert_int_equal(count, 3);
-    gp_mem_free(list);
+    assert_ok(gp_cat_matrix_read(cat, "clip/w", &m, &err));
+    assert_int_equal(m.n, 4);
+    for (size_t i = 0; i < m.n; i++) assert_int_equal(isnan(m.scores[i]), strcmp(m.paths[i], "/x/0_3.png") == 0);
+    gp_cat_matrix_clear(&m);
     scoring s = {cat, "clip/w", 0};
     assert_ok(gp_cat_pairs_todo(cat, "clip/w", encoder, score_pair, &s, &err));
     assert_int_equal(s.pairs, 0);
@@ -429,6 +425,9 @@ static void test_nan_lower_and_two_scorers(void **state)
         snprintf(sql, sizeof sql, "SELECT image FROM paths WHERE path = '/x/0_%d.png'", i);
         assert_ok(gp_cat_score_put(cat, ask(cat, sql), prompt, "distance/w", i, &err));
     }
+    assert_ok(gp_cat_matrix_read(cat, "distance/w", &m, &err)); /* turned round: larger is better */
+    for (size_t i = 0; i < m.n; i++) assert_true(m.scores[i] == -(double)(m.paths[i][5] - '0'));
+    gp_cat_matrix_clear(&m);
     gp_query query = GP_QUERY_DEFAULTS; /* the scorer used last: smaller is better */
     assert_ok(gp_cat_rows_open(cat, &query, &rows, &err));
     for (int i = 0; i < 4; i++) {

@@ -2,6 +2,7 @@
  * The catalog when things break: a process killed amid its writing, memory and disk that run out, files of others,
  * newer and older schemas, readers beside a writer.  What must hold is written at the head of src/catalog/schema.c. */
 #include "catalog_support.h"
+#include "catalog/analysis.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -90,9 +91,8 @@ static gp_status scenario(const char *path, unsigned flags, gp_error *err)
     gp_catalog *cat = NULL;
     gp_rows *rows = NULL;
     const gp_row *row = NULL;
-    gp_cat_candidate *list = NULL;
+    gp_cat_matrix m = {0};
     gp_cat_todo todo = {0};
-    size_t count = 0;
     int64_t image = 0, encoder = 0;
     uint32_t rank = 1;
     bool fresh;
@@ -113,14 +113,14 @@ static gp_status scenario(const char *path, unsigned flags, gp_error *err)
     GP_GO(gp_cat_scorer_put(cat, &scorer, err));
     GP_GO(gp_cat_score_put(cat, image, 1, "clip/w", 50, err));
     GP_GO(gp_cat_commit(cat, err));
-    GP_GO(gp_cat_candidates(cat, "clip/w", &list, &count, err));
+    GP_GO(gp_cat_matrix_read(cat, "clip/w", &m, err));
     GP_GO(gp_cat_picks_replace(cat, "clip/w", &image, &rank, 1, "per_prompt=1", NULL, NULL, err));
     GP_GO(gp_cat_rows_open(cat, NULL, &rows, err));
     GP_GO(gp_cat_rows_next(rows, &row, err));
     if (!row || row->rank != 1 || !row->picked) st = gp_fail(err, GP_ERR_CATALOG, "the row is not as it should be");
 out:
     gp_cat_rows_close(rows);
-    gp_mem_free(list);
+    gp_cat_matrix_clear(&m);
     gp_cat_todo_clear(&todo);
     gp_cat_close(cat);
     return st;
@@ -293,6 +293,49 @@ static void test_two_writers(void **state)
     assert_int_equal(ask(one, "SELECT count(*) FROM images"), 2);
     gp_cat_close(one);
     gp_cat_close(two);
+}
+
+/* Processes that all find no catalog and create it at the same moment: each opens the one that came to be. */
+static void test_created_at_once(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 12, CREATORS = 6 };
+    for (int round = 0; round < ROUNDS; round++) {
+        char path[512];
+        int gate[2], status = 0;
+        snprintf(path, sizeof path, "%s/at once %d.db", test_folder, round);
+        assert_int_equal(pipe(gate), 0);
+        pid_t children[CREATORS];
+        for (unsigned c = 0; c < CREATORS; c++) {
+            children[c] = fork();
+            assert_true(children[c] >= 0);
+            if (children[c]) continue;
+            gp_catalog *cat = NULL;
+            gp_error err = {0};
+            char go;
+            close(gate[1]);
+            if (read(gate[0], &go, 1) != 0) _exit(3); /* all are let go by the closing of the gate */
+            if (gp_cat_open(path, GP_CATALOG_CREATE, &cat, &err) != GP_OK) {
+                fprintf(stderr, "creator %u: %s\n", c, err.message);
+                _exit(2);
+            }
+            put_image(cat, c, path);
+            gp_cat_close(cat);
+            _exit(0);
+        }
+        close(gate[0]);
+        close(gate[1]);
+        for (int c = 0; c < CREATORS; c++) {
+            assert_int_equal(waitpid(children[c], &status, 0), children[c]);
+            assert_true(WIFEXITED(status));
+            assert_int_equal(WEXITSTATUS(status), 0);
+        }
+        gp_catalog *cat = catalog_open(path, 0);
+        assert_invariants(cat);
+        assert_int_equal(ask(cat, "SELECT count(*) FROM images"), CREATORS);
+        assert_int_equal(ask(cat, "PRAGMA page_size"), 16384);
+        gp_cat_close(cat);
+    }
 }
 
 static void test_readonly(void **state)
@@ -475,6 +518,7 @@ int main(void)
         cmocka_unit_test(test_disk_full),
         cmocka_unit_test(test_reader_beside_writer),
         cmocka_unit_test(test_two_writers),
+        cmocka_unit_test(test_created_at_once),
         cmocka_unit_test(test_readonly),
         cmocka_unit_test(test_other_files),
         cmocka_unit_test(test_damaged),
