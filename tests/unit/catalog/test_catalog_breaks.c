@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The catalog when things break: a process killed amid its writing, memory and disk that run out, files of others,
  * newer and older schemas, readers beside a writer.  What must hold is written at the head of src/catalog/schema.c. */
-#include "catalog_support.h"
-#include "catalog/analysis.h"
+#include "analysis_support.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -85,6 +84,63 @@ static void test_killed(void **state)
 
 /* ---- a small scenario, for memory and disk */
 
+static bool count_slice(void *user, const gp_found_slice *s)
+{
+    *(size_t *)user += s->title && s->space && s->reasons_json ? s->support : 1000;
+    return true;
+}
+
+static bool count_group(void *user, const gp_found_group *g)
+{
+    *(size_t *)user += g->reason ? g->count : 1000;
+    return true;
+}
+
+static bool count_category(void *user, const gp_found_category *c)
+{
+    *(size_t *)user += c->name && c->source ? 1 : 1000;
+    return true;
+}
+
+/* An analysis and a map written and read, nothing left out by what runs short. */
+static gp_status analysis_scenario(gp_catalog *cat, gp_error *err)
+{
+    enum { N = 16 };
+    gp_status st;
+    gp_cat_matrix m = {0};
+    gp_cat_standing *standings = NULL;
+    made *a = NULL;
+    int64_t *ids = NULL;
+    float *vectors = NULL, place[2 * N] = {0};
+    char *settings = NULL;
+    size_t count = 0, prompts = 0, slices = 0, groups = 0, categories = 0, texts = 0;
+    bool known[N] = {false};
+    GP_GO(fill(cat, N, "clip/w", err));
+    GP_GO(gp_cat_matrix_read(cat, "clip/w", &m, err));
+    for (size_t i = 0; i < m.n; i++) texts += m.texts[i] && m.paths[i];
+    GP_GO(gp_cat_prompt_vectors(cat, m.encoder, m.prompts, m.n, &ids, &vectors, &prompts, err));
+    a = make_analysis("clip/w", m.images, m.n, 5);
+    GP_GO(gp_cat_analysis_put(cat, &a->a, err));
+    GP_GO(gp_cat_standings(cat, "clip/w", &standings, &count, err));
+    GP_GO(gp_cat_slices_visit(cat, "clip/w", count_slice, &slices, err));
+    GP_GO(gp_cat_groups_visit(cat, "clip/w", count_group, &groups, err));
+    GP_GO(gp_cat_categories_visit(cat, "clip/w", count_category, &categories, err));
+    GP_GO(gp_cat_map_put(cat, m.encoder, "{}", m.images, place, m.n, true, err));
+    GP_GO(gp_cat_map_read(cat, m.encoder, m.images, m.n, place, known, &settings, err));
+    if (m.n != N || texts != N || prompts != 4 || count != N || slices != 16 + 8 + 5 || groups != 4 ||
+        categories != 2 || !known[N - 1])
+        st = gp_fail(err, GP_ERR_CATALOG, "the analysis is not as it should be");
+out:
+    gp_mem_free(settings);
+    gp_mem_free(standings);
+    gp_mem_free(ids);
+    gp_mem_free(vectors);
+    gp_cat_matrix_clear(&m);
+    if (a) made_clear(a);
+    free(a);
+    return st;
+}
+
 static gp_status scenario(const char *path, unsigned flags, gp_error *err)
 {
     gp_status st;
@@ -149,6 +205,35 @@ static void test_our_memory(void **state)
     fail_msg("never enough memory");
 }
 
+static gp_status whole_analysis(const char *path, gp_error *err)
+{
+    gp_catalog *cat = NULL;
+    gp_status st;
+    GP_TRY(gp_cat_open(path, GP_CATALOG_CREATE, &cat, err));
+    st = analysis_scenario(cat, err);
+    gp_cat_close(cat);
+    return st;
+}
+
+static void test_our_memory_analysis(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    for (uint64_t n = 1; n < 2000; n++) {
+        int64_t live = gp_mem_live();
+        gp_mem_fail_at(n);
+        gp_status st = whole_analysis(at("memory2.db"), &err);
+        bool failed = gp_mem_fail_at(0) >= n;
+        assert_int_equal(gp_mem_live(), live);
+        if (!failed) {
+            assert_int_equal(st, GP_OK);
+            return;
+        }
+        if (st != GP_ERR_MEMORY) fail_msg("allocation %llu: %s", (unsigned long long)n, err.message);
+    }
+    fail_msg("never enough memory");
+}
+
 /* SQLite's own memory: its allocator wrapped, the n-th allocation fails. */
 static sqlite3_mem_methods under;
 static int64_t sqlite_calls, sqlite_fail_at;
@@ -206,6 +291,31 @@ static void test_sqlite_memory(void **state)
     assert_int_equal(gp_db_fail(cat, SQLITE_IOERR_NOMEM, &err), GP_ERR_MEMORY); /* not a fault of the disk */
     assert_invariants(cat);
     assert_int_equal(ask(cat, "SELECT count(*) FROM scores"), 1);
+    gp_cat_close(cat);
+}
+
+static void test_sqlite_memory_analysis(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    int64_t n = 1;
+    wrap_sqlite(true);
+    assert_int_equal(whole_analysis(at("sqlite2.db"), &err), GP_OK); /* the schema is there: what follows is ours */
+    for (;; n += n > 300 ? 13 : 1) {
+        int64_t live = gp_mem_live();
+        sqlite_calls = 0, sqlite_fail_at = n;
+        gp_status st = whole_analysis(at("sqlite2.db"), &err);
+        sqlite_fail_at = 0;
+        assert_int_equal(gp_mem_live(), live);
+        if (st != GP_OK && st != GP_ERR_MEMORY)
+            fail_msg("allocation %lld: status %d, %s", (long long)n, (int)st, err.message);
+        if (sqlite_calls < n) break;
+    }
+    wrap_sqlite(false);
+    assert_true(n > 300);
+    gp_catalog *cat = catalog_open(at("sqlite2.db"), 0);
+    assert_whole(cat, 1, 16);
+    assert_invariants(cat);
     gp_cat_close(cat);
 }
 
@@ -515,6 +625,8 @@ int main(void)
         cmocka_unit_test(test_killed),
         cmocka_unit_test(test_our_memory),
         cmocka_unit_test(test_sqlite_memory),
+        cmocka_unit_test(test_our_memory_analysis),
+        cmocka_unit_test(test_sqlite_memory_analysis),
         cmocka_unit_test(test_disk_full),
         cmocka_unit_test(test_reader_beside_writer),
         cmocka_unit_test(test_two_writers),
