@@ -7,9 +7,10 @@
  *
  * Likeness is x.y of unit rows for cosine, and x.y - |y|^2/2 for euclidean (which orders as -|x-y|^2 does for one x).
  * A float sum of d products errs by at most (d + 4) u sum|x_i y_i| <= (d + 4) u |x||y|, u = 2^-24 (Higham 2002, 3.5;
- * any order of summation, with or without FMA), so no neighbour is ever missed: it is kept while its likeness is above
- * that of the k-th best found so far, which is known in double, less that bound.  Each query is worked out by one
- * thread alone, over rows in order, so that results do not depend on threads. */
+ * any order of summation, with or without FMA), so no neighbour is ever missed: a candidate goes only when k others are
+ * more like by twice that bound.  Among the rows themselves each pair is multiplied once and offered to both: half the
+ * products, for lists of all rows at once (16 (2k + 32) bytes a row).  Whoever comes first to a list, the k nearest are
+ * in it in the end, so results do not depend on threads. */
 #include "analyze/neighbours.h"
 
 #include "analyze/analyze.h"
@@ -19,23 +20,29 @@
 #include "kernel/kernel.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { QUERIES = 64 }; /* of a block: their tile against a panel stays in cache */
+enum {
+    QUERIES = 64,
+    DEPTH = 256
+}; /* rows of a block; columns at once, so that half a panel stays in the first cache */
 
 typedef struct candidate {
-    double distance; /* exact once `known` entries are compared */
+    double distance; /* exact, when it has been worked out */
+    float likeness;  /* as the tile gave it */
     uint32_t id;
 } candidate;
 
-/* One query on its way: the first `held` candidates have exact distances and are the best so far, in order. */
+/* One query on its way: all of its k nearest that were seen are in the list. */
 typedef struct query {
     candidate *list; /* [capacity] */
-    uint32_t held, count;
-    float floor;         /* likeness below this cannot be among the k best */
-    double margin, norm; /* rounding bound of its likenesses; |x| */
+    uint32_t count;
+    float floor;  /* likeness below this cannot be among the k best */
+    float margin; /* rounding bound of its likenesses */
+    double norm;  /* |x| */
 } query;
 
 typedef struct search {
@@ -51,7 +58,11 @@ typedef struct search {
     uint32_t *ids;    /* [m, k] */
     float *distances; /* [m, k] */
     const gp_kernels *kernels;
-    atomic_size_t next;
+    query *all;             /* [n] of the rows themselves; NULL: queries of their own */
+    candidate *lists;       /* [n, capacity] */
+    pthread_mutex_t *locks; /* [blocks] */
+    size_t blocks_locked;   /* how many of them exist */
+    atomic_size_t next, finished;
     atomic_bool stop;
     gp_ticker ticker;
     size_t blocks;
@@ -59,9 +70,10 @@ typedef struct search {
 } search;
 
 typedef struct worker {
-    float *x;         /* [QUERIES, d] packed queries */
+    float *x; /* [QUERIES, d] packed queries of the block `at` */
+    size_t at;
     float *tile;      /* [QUERIES, 16] */
-    query *q;         /* [QUERIES] */
+    query *q;         /* [QUERIES] of a block of queries of their own */
     candidate *lists; /* [QUERIES, capacity] */
 } worker;
 
@@ -143,79 +155,189 @@ static int by_distance(const void *a, const void *b)
     return (p->id > q->id) - (p->id < q->id);
 }
 
-/* Work out the new candidates, keep the k best, and raise the floor. */
-static void settle(const search *s, query *q, size_t i)
+/* The k-th largest of x [n], which is reordered (Hoare's selection). */
+static float kth_largest(float *x, size_t n, size_t k)
 {
-    for (uint32_t c = q->held; c < q->count; c++) q->list[c].distance = exact_distance(s, i, q->norm, q->list[c].id);
-    qsort(q->list, q->count, sizeof *q->list, by_distance);
-    if (q->count > s->k) q->count = (uint32_t)s->k;
-    q->held = q->count;
-    if (q->count < s->k) return;
-    double worst = q->list[s->k - 1].distance;
-    double likeness = s->metric == GP_METRIC_COSINE ? 1 - worst : (q->norm * q->norm - worst * worst) / 2;
-    q->floor = nextafterf((float)(likeness - q->margin), -INFINITY);
+    size_t low = 0, high = n - 1, at = k - 1;
+    while (low < high) {
+        float pivot = x[low + (high - low) / 2];
+        size_t i = low, j = high;
+        for (;;) {
+            while (x[i] > pivot) i++;
+            while (x[j] < pivot) j--;
+            if (i >= j) break;
+            float keep = x[i];
+            x[i++] = x[j], x[j--] = keep;
+        }
+        if (at <= j)
+            high = j;
+        else
+            low = j + 1;
+    }
+    return x[at];
 }
 
-static void offer(const search *s, query *q, size_t i, uint32_t id)
+/* The k best by exact distance, in order. */
+static void settle(const search *s, query *q, size_t i)
 {
-    q->list[q->count++].id = id;
-    if (q->count == s->capacity) settle(s, q, i);
+    for (uint32_t c = 0; c < q->count; c++) q->list[c].distance = exact_distance(s, i, q->norm, q->list[c].id);
+    qsort(q->list, q->count, sizeof *q->list, by_distance);
+    if (q->count > s->k) q->count = (uint32_t)s->k;
+}
+
+/* Make room: drop what k others beat by more than rounding; where too many are that close, find out exactly. */
+static void prune(const search *s, query *q, size_t i)
+{
+    enum { MOST = 4096 };
+    float likeness[MOST];
+    uint32_t kept = 0;
+    if (q->count <= s->k) return;
+    if (q->count <= MOST) {
+        for (uint32_t c = 0; c < q->count; c++) likeness[c] = q->list[c].likeness;
+        float cut = kth_largest(likeness, q->count, s->k) - 2 * q->margin;
+        if (cut > q->floor) q->floor = cut;
+        for (uint32_t c = 0; c < q->count; c++)
+            if (q->list[c].likeness >= q->floor) q->list[kept++] = q->list[c];
+        q->count = kept;
+    }
+    if (q->count > s->capacity - s->capacity / 4) settle(s, q, i);
+}
+
+static inline void offer(const search *s, query *q, size_t i, uint32_t id, float likeness)
+{
+    q->list[q->count++] = (candidate){.likeness = likeness, .id = id};
+    if (q->count == s->capacity) prune(s, q, i);
 }
 
 /* ------------------------------------------------------------------ a block of queries */
 
-static void begin_block(const search *s, worker *w, size_t first, size_t count)
+static void begin_query(const search *s, query *q, candidate *list, size_t i)
 {
-    size_t d = s->d;
+    bool cosine = s->metric == GP_METRIC_COSINE;
+    double norm = s->self ? s->norms[i] : norm_of(s->kernels, s->queries + i * s->d, s->d);
+    double length = cosine ? (norm > 0 ? 1 : 0) : norm, u = ldexp(1, -24), most = s->most_norm;
+    /* product, packing of both (d + 4), the offset and its addition, and the doubles' own rounding */
+    double margin =
+        1.01 * u * (((double)s->d + 8) * length * most + (cosine ? 2 : 2 * most * most + 2 * length * most)) +
+        1e-14 * (length + most) * (length + most);
+    *q = (query){.list = list, .floor = -INFINITY, .margin = nextafterf((float)margin, INFINITY), .norm = norm};
+}
+
+/* Rows of a block, as they are multiplied. */
+static void load_block(const search *s, worker *w, size_t first, size_t count)
+{
+    if (w->at == first) return;
     for (size_t i = 0; i < count; i++) {
-        query *q = &w->q[i];
-        double norm = s->self ? s->norms[first + i] : norm_of(s->kernels, s->queries + (first + i) * d, d);
-        bool cosine = s->metric == GP_METRIC_COSINE;
-        double scale = cosine ? (norm > 0 ? 1 / norm : 0) : 1;
-        for (size_t j = 0; j < d; j++) {
-            size_t at = (first + i) * d + j;
-            w->x[i * d + j] = (float)((s->wide ? s->wide[at] : (double)s->queries[at]) * scale);
+        double norm = s->self ? s->norms[first + i] : norm_of(s->kernels, s->queries + (first + i) * s->d, s->d);
+        double scale = s->metric == GP_METRIC_COSINE ? (norm > 0 ? 1 / norm : 0) : 1;
+        for (size_t j = 0; j < s->d; j++) {
+            size_t at = (first + i) * s->d + j;
+            w->x[i * s->d + j] = (float)((s->wide ? s->wide[at] : (double)s->queries[at]) * scale);
         }
-        double length = norm * scale, u = ldexp(1, -24), most = s->most_norm;
-        q->list = w->lists + i * s->capacity;
-        q->held = q->count = 0;
-        q->floor = -INFINITY;
-        q->norm = norm;
-        /* product, packing of both (d + 4), the offset and its addition, and the doubles' own rounding */
-        q->margin = 1.01 * u * (((double)d + 8) * length * most + (cosine ? 2 : 2 * most * most + 2 * length * most)) +
-                    1e-14 * (length + most) * (length + most);
+    }
+    w->at = first;
+}
+
+/* tile [count, 16]: products of the loaded rows with a panel. */
+static void multiply_panel(const search *s, worker *w, size_t count, size_t panel)
+{
+    const float *p = s->panels + panel * GP_PANEL * s->d;
+    memset(w->tile, 0, count * GP_PANEL * sizeof *w->tile);
+    for (size_t at = 0; at < s->d; at += DEPTH) {
+        size_t depth = s->d - at < DEPTH ? s->d - at : DEPTH;
+        s->kernels->multiply(w->x + at, s->d, p + at * GP_PANEL, depth, w->tile, GP_PANEL, count);
     }
 }
 
-static void run_panel(const search *s, worker *w, size_t first, size_t count, size_t panel)
+/* The panel's rows as neighbours of the queries q [count]. */
+static void offer_panel(const search *s, const worker *w, query *q, size_t first, size_t count, size_t panel)
 {
-    const float *p = s->panels + panel * GP_PANEL * s->d, *offset = s->offset + panel * GP_PANEL;
-    memset(w->tile, 0, count * GP_PANEL * sizeof *w->tile);
-    s->kernels->multiply(w->x, s->d, p, s->d, w->tile, GP_PANEL, count);
+    const float *offset = s->offset + panel * GP_PANEL;
     for (size_t i = 0; i < count; i++) {
         const float *row = w->tile + i * GP_PANEL;
-        query *q = &w->q[i];
-        unsigned hits = 0;
-        for (unsigned o = 0; o < GP_PANEL; o++) hits |= (unsigned)(row[o] + offset[o] >= q->floor) << o;
-        for (unsigned o = 0; hits; o++, hits >>= 1) {
+        float floor = q[i].floor, most = -INFINITY;
+        for (unsigned o = 0; o < GP_PANEL; o++) most = row[o] + offset[o] > most ? row[o] + offset[o] : most;
+        if (most < floor) continue;
+        for (unsigned o = 0; o < GP_PANEL; o++) {
             size_t id = panel * GP_PANEL + o;
-            if (!(hits & 1) || id >= s->n || (s->self && id == first + i)) continue;
-            if (row[o] + offset[o] >= q->floor) offer(s, q, first + i, (uint32_t)id);
+            if (row[o] + offset[o] < q[i].floor || id >= s->n || (s->self && id == first + i)) continue;
+            offer(s, &q[i], first + i, (uint32_t)id, row[o] + offset[o]);
         }
     }
 }
 
-static void end_block(const search *s, worker *w, size_t first, size_t count)
+/* The other way round: the block's rows as neighbours of the panel's. */
+static void offer_block(const search *s, const worker *w, size_t first, size_t count, size_t panel)
 {
+    query *q = s->all + panel * GP_PANEL;
+    size_t width = s->n - panel * GP_PANEL < GP_PANEL ? s->n - panel * GP_PANEL : GP_PANEL;
+    float floors[GP_PANEL];
+    for (unsigned o = 0; o < GP_PANEL; o++) floors[o] = o < width ? q[o].floor : INFINITY;
     for (size_t i = 0; i < count; i++) {
-        query *q = &w->q[i];
-        settle(s, q, first + i);
-        for (size_t j = 0; j < s->k; j++) {
-            s->ids[(first + i) * s->k + j] = q->list[j].id;
-            s->distances[(first + i) * s->k + j] = (float)q->list[j].distance;
+        const float *row = w->tile + i * GP_PANEL;
+        float offset = s->offset[first + i];
+        int any = 0;
+        for (unsigned o = 0; o < GP_PANEL; o++) any |= row[o] + offset >= floors[o];
+        for (unsigned o = 0; any && o < width; o++) {
+            if (row[o] + offset < q[o].floor) continue;
+            offer(s, &q[o], panel * GP_PANEL + o, (uint32_t)(first + i), row[o] + offset);
+            floors[o] = q[o].floor;
         }
     }
 }
+
+static void end_block(const search *s, query *q, size_t first, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        prune(s, &q[i], first + i);
+        settle(s, &q[i], first + i);
+        for (size_t j = 0; j < s->k; j++) {
+            s->ids[(first + i) * s->k + j] = q[i].list[j].id;
+            s->distances[(first + i) * s->k + j] = (float)q[i].list[j].distance;
+        }
+    }
+}
+
+static size_t block_rows(const search *s, size_t block)
+{
+    size_t first = block * QUERIES;
+    return s->m - first < QUERIES ? s->m - first : QUERIES;
+}
+
+/* Block of queries against everything. */
+static void run_queries(search *s, worker *w, size_t block)
+{
+    size_t first = block * QUERIES, count = block_rows(s, block), panels = (s->n + GP_PANEL - 1) / GP_PANEL;
+    load_block(s, w, first, count);
+    for (size_t i = 0; i < count; i++) begin_query(s, &w->q[i], w->lists + i * s->capacity, first + i);
+    for (size_t p = 0; p < panels; p++) {
+        multiply_panel(s, w, count, p);
+        offer_panel(s, w, w->q, first, count, p);
+    }
+    end_block(s, w->q, first, count);
+}
+
+/* Block of rows against itself and all blocks behind it, both ways. */
+static void run_rows(search *s, worker *w, size_t block)
+{
+    size_t first = block * QUERIES, count = block_rows(s, block);
+    load_block(s, w, first, count);
+    for (size_t other = block; other < s->blocks && !atomic_load(&s->stop); other++) {
+        size_t panel = other * QUERIES / GP_PANEL, last = panel + (block_rows(s, other) + GP_PANEL - 1) / GP_PANEL;
+        for (; panel < last; panel++) {
+            multiply_panel(s, w, count, panel);
+            pthread_mutex_lock(&s->locks[block]);
+            offer_panel(s, w, s->all + first, first, count, panel);
+            pthread_mutex_unlock(&s->locks[block]);
+            if (other == block) continue;
+            pthread_mutex_lock(&s->locks[other]);
+            offer_block(s, w, first, count, panel);
+            pthread_mutex_unlock(&s->locks[other]);
+        }
+    }
+}
+
+/* ------------------------------------------------------------------ threads */
 
 static void worker_clear(worker *w)
 {
@@ -227,8 +349,10 @@ static void worker_clear(worker *w)
 
 static gp_status worker_init(worker *w, const search *s)
 {
+    w->at = SIZE_MAX;
     GP_TRY(gp_alloc_aligned((void **)&w->x, QUERIES * s->d, sizeof(float), "neighbours", NULL));
     GP_TRY(gp_alloc_aligned((void **)&w->tile, QUERIES * GP_PANEL, sizeof(float), "neighbours", NULL));
+    if (s->self) return GP_OK;
     GP_TRY(gp_alloc((void **)&w->q, QUERIES, sizeof(query), "neighbours", NULL));
     return gp_alloc((void **)&w->lists, QUERIES * s->capacity, sizeof(candidate), "neighbours", NULL);
 }
@@ -237,18 +361,23 @@ static void search_thread(void *user, int index)
 {
     search *s = user;
     worker w = {0};
-    size_t block, panels = (s->n + GP_PANEL - 1) / GP_PANEL;
+    size_t block;
     if (worker_init(&w, s) != GP_OK) {
         atomic_store(&s->status, GP_ERR_MEMORY);
         atomic_store(&s->stop, true);
     }
     while (!atomic_load(&s->stop) && (block = atomic_fetch_add(&s->next, 1)) < s->blocks) {
-        size_t first = block * QUERIES, count = s->m - first < QUERIES ? s->m - first : QUERIES;
-        begin_block(s, &w, first, count);
-        for (size_t p = 0; p < panels; p++) run_panel(s, &w, first, count, p);
-        end_block(s, &w, first, count);
+        if (s->self)
+            run_rows(s, &w, block);
+        else
+            run_queries(s, &w, block);
+        size_t done = atomic_fetch_add(&s->finished, 1) + 1;
+        /* of pairs of blocks, the first blocks have the most */
+        double share = (double)done / (double)s->blocks;
+        if (s->self) share = share * (2 - share);
         /* thread 0 is the caller's own */
-        if (index == 0 && !gp_ticker_update(&s->ticker, first + count, 0)) atomic_store(&s->stop, true);
+        if (index == 0 && !gp_ticker_update(&s->ticker, (uint64_t)(share * (double)s->m), 0))
+            atomic_store(&s->stop, true);
     }
     worker_clear(&w);
 }
@@ -258,17 +387,54 @@ static void other_thread(void *user, int index)
     search_thread(user, index + 1);
 }
 
+/* When all pairs were offered, the rows' lists are worked out block by block. */
+static void end_thread(void *user, int index)
+{
+    search *s = user;
+    size_t block;
+    (void)index;
+    while ((block = atomic_fetch_add(&s->next, 1)) < s->blocks)
+        end_block(s, s->all + block * QUERIES, block * QUERIES, block_rows(s, block));
+}
+
+static void other_end_thread(void *user, int index)
+{
+    end_thread(user, index + 1);
+}
+
+static gp_status on_threads(search *s, int threads, void (*mine)(void *, int), void (*others)(void *, int),
+                            gp_error *err)
+{
+    gp_threads *running = NULL;
+    atomic_store(&s->next, 0);
+    if (threads > 1) GP_TRY(gp_threads_start(threads - 1, others, s, &running, err));
+    mine(s, 0);
+    gp_threads_join(running);
+    return GP_OK;
+}
+
 static gp_status run_threads(search *s, int threads, gp_error *err)
 {
-    gp_threads *others = NULL;
     if (threads <= 0) threads = gp_thread_processors();
     if ((size_t)threads > s->blocks) threads = (int)s->blocks;
-    if (threads > 1) GP_TRY(gp_threads_start(threads - 1, other_thread, s, &others, err));
-    search_thread(s, 0);
-    gp_threads_join(others);
+    GP_TRY(on_threads(s, threads, search_thread, other_thread, err));
     if (atomic_load(&s->status) != GP_OK) return gp_fail(err, GP_ERR_MEMORY, "out of memory for neighbours");
     if (s->ticker.stopped) return gp_fail(err, GP_ERR_STOPPED, "stopped");
+    if (s->self) GP_TRY(on_threads(s, threads, end_thread, other_end_thread, err));
     gp_ticker_finish(&s->ticker);
+    return GP_OK;
+}
+
+static gp_status make_lists(search *s, gp_error *err)
+{
+    if (!s->self) return GP_OK;
+    GP_TRY(gp_alloc((void **)&s->all, s->n, sizeof *s->all, "neighbours", err));
+    GP_TRY(gp_alloc((void **)&s->lists, s->n * s->capacity, sizeof *s->lists, "neighbours", err));
+    GP_TRY(gp_alloc((void **)&s->locks, s->blocks, sizeof *s->locks, "neighbours", err));
+    for (size_t i = 0; i < s->n; i++) begin_query(s, &s->all[i], s->lists + i * s->capacity, i);
+    for (; s->blocks_locked < s->blocks; s->blocks_locked++)
+        if (pthread_mutex_init(&s->locks[s->blocks_locked], NULL) != 0)
+            return gp_fail(err, GP_ERR_MEMORY, "out of memory for neighbours");
     return GP_OK;
 }
 
@@ -277,8 +443,13 @@ static gp_status run_search(search *s, int threads, gp_error *err)
     gp_status st = GP_OK;
     s->blocks = (s->m + QUERIES - 1) / QUERIES;
     GP_GO(pack_rows(s, err));
+    GP_GO(make_lists(s, err));
     if (s->m) GP_GO(run_threads(s, threads, err));
 out:
+    for (size_t b = 0; b < s->blocks_locked; b++) pthread_mutex_destroy(&s->locks[b]);
+    gp_mem_free(s->locks);
+    gp_mem_free(s->lists);
+    gp_mem_free(s->all);
     gp_mem_free(s->norms);
     gp_mem_free(s->offset);
     gp_mem_free(s->panels);
@@ -294,7 +465,7 @@ gp_status gp_an_neighbours(const float *rows, size_t n, size_t d, const float *q
                 .m = queries ? m : n,
                 .d = d,
                 .k = k,
-                .capacity = 2 * k + 64,
+                .capacity = 2 * k + 32,
                 .self = !queries,
                 .metric = options->metric,
                 .ids = ids,
@@ -319,7 +490,7 @@ gp_status gp_an_nearest(const double *rows, size_t n, size_t d, gp_metric metric
                 .m = n,
                 .d = d,
                 .k = 1,
-                .capacity = 64,
+                .capacity = 34,
                 .self = true,
                 .metric = metric,
                 .ids = ids,
