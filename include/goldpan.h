@@ -567,7 +567,8 @@ typedef struct gp_neighbours_options {
  * in double; equal ones by smaller id.  queries NULL: the rows themselves (m = n),
  * each without itself.  Shape: rows [n, d], queries [m, d] -> ids [m, k],
  * distances [m, k].  1 <= k <= n (n - 1 without queries).
- * Cost: n * m * d products; memory 4 * n * d bytes (rows packed) and linear in m * k.  Threads: any. */
+ * Cost: n * m * d products, half of that among the rows themselves; memory 4 * n * d bytes (rows packed) and 32 (k + 16)
+ * bytes a row.  Threads: any. */
 GP_API GP_MUST gp_status gp_neighbours(const float *rows, size_t n, size_t d, const float *queries, size_t m, size_t k,
                                        const gp_neighbours_options *options, uint32_t *ids, float *distances,
                                        gp_error *err);

@@ -255,9 +255,10 @@ static void offer_panel(const search *s, const worker *w, query *q, size_t first
     const float *offset = s->offset + panel * GP_PANEL;
     for (size_t i = 0; i < count; i++) {
         const float *row = w->tile + i * GP_PANEL;
-        float floor = q[i].floor, most = -INFINITY;
-        for (unsigned o = 0; o < GP_PANEL; o++) most = row[o] + offset[o] > most ? row[o] + offset[o] : most;
-        if (most < floor) continue;
+        float floor = q[i].floor;
+        int any = 0;
+        for (unsigned o = 0; o < GP_PANEL; o++) any |= row[o] + offset[o] >= floor;
+        if (!any) continue;
         for (unsigned o = 0; o < GP_PANEL; o++) {
             size_t id = panel * GP_PANEL + o;
             if (row[o] + offset[o] < q[i].floor || id >= s->n || (s->self && id == first + i)) continue;
