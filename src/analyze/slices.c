@@ -235,7 +235,9 @@ static void merge_nested(finder *f)
 static gp_status mark_significant(finder *f, gp_error *err)
 {
     const gp_slices_options *o = f->o;
-    size_t most = f->scores.scored / MOST_SHARE;
+    /* one level that is not HDBSCAN's is categories, which are as large as they are */
+    bool categories = f->levels.count == 1 && !f->levels.fallback;
+    size_t most = categories ? f->scores.scored : f->scores.scored / MOST_SHARE;
     for (size_t c = 0; c < f->levels.clusters; c++)
         f->marked[c] = f->support[c] >= f->min_support && f->support[c] <= most;
     GP_TRY(gp_an_permute(&f->levels, &f->scores, f->value, f->support, f->marked, o->resamples, o->seed, o->threads,

@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/context.h"
 #include "cli/found.h"
+#include "cli/slices_table.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -109,6 +110,9 @@ static int run(gp_cli *cli)
     gp_str json = GP_STR_INIT;
     uint64_t count = 0;
     int code = GP_EXIT_OK;
+    if (cli->table) return gp_cli_slices_table(cli);
+    if (cli->show || cli->value || cli->features.count || cli->embeddings.count || cli->reduce)
+        return gp_cli_usage(cli, "--metric, --feature, --embedding, --reduce and --show go with --table");
     if (gp_cli_find_options(cli, &options, &err) != GP_OK ||
         gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, 0, &catalog, &err) != GP_OK ||
         open_model(cli, &model, &err) != GP_OK || gp_find(catalog, model, &options.find, &report, &err) != GP_OK ||
@@ -149,6 +153,13 @@ static const gp_cli_option options[] = {
     {"no-duplicates", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(no_duplicates), "without the search for near copies"},
     {"min-cosine", 0, GP_OPT_REAL, "C", GP_CLI_FIELD(min_cosine), "of near copies (default 0.97)"},
     {"seed", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(seed), "of what is drawn at random (default 42)"},
+    {"table", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(table), "of this table instead: CSV, TSV, JSON, JSONL"},
+    {"metric", 0, GP_OPT_TEXT, "COLUMN", GP_CLI_FIELD(value), "its column of what is measured"},
+    {"feature", 0, GP_OPT_TEXTS, "COLUMN[:KIND]", GP_CLI_FIELD(features),
+     "look in it (number, category, vector); may be repeated"},
+    {"embedding", 0, GP_OPT_TEXTS, "NAME=X.npy", GP_CLI_FIELD(embeddings), "look in these vectors; may be repeated"},
+    {"reduce", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(reduce), "reduce vectors by UMAP first, as sliceguard does"},
+    {"show", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(show), "clusters by drop and support, to choose thresholds by"},
     GP_CLI_CATALOG,
     GP_CLI_MODEL,
     GP_CLI_THREADS,
@@ -165,7 +176,8 @@ const gp_cli_command gp_cmd_slices = {
     .examples =
         "goldpan slices pictures\n"
         "goldpan slices pictures --categories \"people, landscapes, animals\" --model openai/clip-vit-large-patch14\n"
-        "goldpan slices pictures --profile article --min-support 2 --min-drop 4.5",
+        "goldpan slices pictures --profile article --min-support 2 --min-drop 4.5\n"
+        "goldpan slices --table runs.csv --metric score --feature sampler --embedding clip=x.npy",
     .options = options,
     .least = 0,
     .most = 1,

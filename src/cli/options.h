@@ -59,7 +59,9 @@ typedef struct gp_cli {
     int profile, mode, criterion, reference; /* index into the choices; profile, mode, criterion = gp_slice_... */
     gp_cli_count n_slices, seed;
     gp_cli_real alpha, min_cosine;
-    const char *vectors, *queries;
+    const char *vectors, *queries, *table, *value;
+    gp_cli_texts features, embeddings;
+    bool show, reduce;
     int metric, method; /* index into the choices */
     gp_cli_count neighbours, dims, min_cluster_size, min_samples, clusters;
     gp_cli_real min_dist, epsilon;

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT
+ * Slices of a table: a column is the metric, others (and arrays of embeddings beside it) are what slices are sought in;
+ * words, categories and numbers of the table explain them. */
+#include "cli/slices_table.h"
+
+#include "base/mem.h"
+#include "cli/context.h"
+#include "cli/found.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CELLS = 10, MOST_REASONS = 5 };
+
+typedef struct source {
+    gp_columns *table;
+    size_t n, count;
+    double *metric;
+    gp_feature features[2 * GP_CLI_MOST_TEXTS];
+    void *owned[2 * GP_CLI_MOST_TEXTS]; /* words, numbers or vectors of each */
+    gp_feature *explain;                /* every other column that can explain */
+    void **explain_owned;
+    size_t explain_count;
+} source;
+
+static void source_clear(source *s)
+{
+    for (size_t k = 0; k < s->count; k++) gp_free(s->owned[k]);
+    for (size_t k = 0; k < s->explain_count; k++) gp_mem_free(s->explain_owned[k]);
+    gp_mem_free(s->explain_owned);
+    gp_mem_free(s->explain);
+    gp_mem_free(s->metric);
+    if (s->table) gp_columns_close(s->table);
+}
+
+static gp_status column_of(const source *s, const char *path, const char *name, size_t *column, gp_error *err)
+{
+    *column = gp_columns_find(s->table, name);
+    if (*column != SIZE_MAX) return GP_OK;
+    gp_str all = GP_STR_INIT;
+    for (size_t c = 0; c < gp_columns_count(s->table); c++)
+        gp_str_printf(&all, "%s%s", c ? ", " : "", gp_columns_name(s->table, c));
+    gp_fail(err, GP_ERR_USAGE, "'%s' has no column '%s'; it has %.600s", path, name, all.data ? all.data : "none");
+    gp_str_clear(&all);
+    return GP_ERR_USAGE;
+}
+
+/* words [n], borrowed from the table; NULL for empty cells. */
+static gp_status words_of(const source *s, size_t column, const char ***out, gp_error *err)
+{
+    const char **words;
+    GP_TRY(gp_alloc((void **)&words, s->n, sizeof *words, "a column", err));
+    for (size_t i = 0; i < s->n; i++) {
+        const char *cell = gp_columns_cell(s->table, i, column);
+        words[i] = cell && *cell ? cell : NULL;
+    }
+    *out = words;
+    return GP_OK;
+}
+
+/* A column as what it is: a vector, numbers, or words; `kind` may insist. */
+static gp_status take_column(const source *s, size_t column, const char *kind, gp_feature *f, void **owned,
+                             gp_error *err)
+{
+    const char *first = NULL;
+    double *numbers = NULL;
+    for (size_t i = 0; i < s->n && !(first && *first); i++) first = gp_columns_cell(s->table, i, column);
+    *f = (gp_feature){.name = gp_columns_name(s->table, column)};
+    if (kind ? !strcmp(kind, "vector") : first && *first == '[') {
+        float *rows;
+        GP_TRY(gp_columns_vectors(s->table, column, &rows, &f->d, err));
+        f->kind = GP_FEATURE_EMBEDDING, f->vectors = rows, *owned = rows;
+        return GP_OK;
+    }
+    if (!kind || !strcmp(kind, "number")) {
+        GP_TRY(gp_alloc((void **)&numbers, s->n, sizeof *numbers, "a column", err));
+        gp_status st = gp_columns_numbers(s->table, column, numbers, err);
+        if (st == GP_OK) {
+            f->kind = GP_FEATURE_NUMBER, f->numbers = numbers, *owned = numbers;
+            return GP_OK;
+        }
+        gp_mem_free(numbers);
+        if (kind || st != GP_ERR_USAGE) return st;
+    } else if (strcmp(kind, "category") != 0) {
+        return gp_fail(err, GP_ERR_USAGE, "a feature is a number, category or vector, not a '%s'", kind);
+    }
+    const char **words;
+    GP_TRY(words_of(s, column, &words, err));
+    f->kind = GP_FEATURE_CATEGORY, f->words = words, *owned = words;
+    return GP_OK;
+}
+
+/* "NAME" or "NAME:kind". */
+static gp_status take_feature(source *s, const char *path, const char *text, gp_error *err)
+{
+    const char *colon = strrchr(text, ':');
+    size_t column = gp_columns_find(s->table, text);
+    if (column == SIZE_MAX && colon) {
+        char *name = gp_str_dup_n(text, (size_t)(colon - text));
+        if (!name) return gp_fail(err, GP_ERR_MEMORY, "out of memory");
+        gp_status st = column_of(s, path, name, &column, err);
+        gp_mem_free(name);
+        GP_TRY(st);
+    } else {
+        GP_TRY(column_of(s, path, text, &column, err));
+        colon = NULL;
+    }
+    GP_TRY(take_column(s, column, colon ? colon + 1 : NULL, &s->features[s->count], &s->owned[s->count], err));
+    s->count++;
+    return GP_OK;
+}
+
+/* "NAME=X.npy". */
+static gp_status take_embedding(source *s, const char *text, gp_error *err)
+{
+    const char *file = strchr(text, '=');
+    gp_feature *f = &s->features[s->count];
+    float *rows;
+    size_t n, d;
+    file = file ? file + 1 : text;
+    GP_TRY(gp_npy_read(file, &rows, &n, &d, err));
+    s->owned[s->count++] = rows;
+    *f = (gp_feature){.name = text, .kind = GP_FEATURE_EMBEDDING, .vectors = rows, .d = d};
+    return n == s->n ? GP_OK : gp_fail(err, GP_ERR_USAGE, "'%s' has %zu rows, the table %zu", file, n, s->n);
+}
+
+/* The other columns: numbers, and words that are not nearly all different. */
+static gp_status take_reasons(source *s, size_t metric, gp_error *err)
+{
+    size_t columns = gp_columns_count(s->table);
+    GP_TRY(gp_alloc((void **)&s->explain, columns, sizeof *s->explain, "the table", err));
+    GP_TRY(gp_alloc((void **)&s->explain_owned, columns, sizeof *s->explain_owned, "the table", err));
+    for (size_t c = 0; c < columns; c++) {
+        const char *first = s->n ? gp_columns_cell(s->table, 0, c) : NULL;
+        if (c == metric || (first && *first == '[')) continue;
+        GP_TRY(take_column(s, c, NULL, &s->explain[s->explain_count], &s->explain_owned[s->explain_count], err));
+        s->explain_count++;
+    }
+    return GP_OK;
+}
+
+static gp_status open_source(gp_cli *cli, source *s, gp_error *err)
+{
+    size_t metric;
+    if (!cli->value) return gp_fail(err, GP_ERR_USAGE, "--metric COLUMN says what is measured");
+    if (!cli->features.count && !cli->embeddings.count)
+        return gp_fail(err, GP_ERR_USAGE, "--feature COLUMN or --embedding NAME=X.npy says where to look");
+    GP_TRY(gp_columns_open(cli->table, &s->table, err));
+    s->n = gp_columns_rows(s->table);
+    if (s->n == 0) return gp_fail(err, GP_ERR_FORMAT, "'%s' has no rows", cli->table);
+    GP_TRY(column_of(s, cli->table, cli->value, &metric, err));
+    GP_TRY(gp_alloc((void **)&s->metric, s->n, sizeof *s->metric, "the metric", err));
+    GP_TRY(gp_columns_numbers(s->table, metric, s->metric, err));
+    for (size_t k = 0; k < cli->features.count; k++) GP_TRY(take_feature(s, cli->table, cli->features.items[k], err));
+    for (size_t k = 0; k < cli->embeddings.count; k++) GP_TRY(take_embedding(s, cli->embeddings.items[k], err));
+    return take_reasons(s, metric, err);
+}
+
+/* ---- what is printed */
+
+static int by_number(const void *a, const void *b)
+{
+    double p = *(const double *)a, q = *(const double *)b;
+    return (p > q) - (p < q);
+}
+
+/* How many clusters there are by drop (columns, rising) and support (rows, falling): where to put the thresholds. */
+static gp_status show_table(const gp_slices *found, gp_error *err)
+{
+    double *drops, low = INFINITY, high = -INFINITY;
+    unsigned counts[CELLS][CELLS] = {{0}};
+    size_t k = 0;
+    double most = 1;
+    GP_TRY(gp_alloc((void **)&drops, found->cluster_count, sizeof *drops, "the table", err));
+    for (size_t c = 0; c < found->cluster_count; c++) {
+        if (isnan(found->clusters[c].drop)) continue;
+        drops[k++] = found->clusters[c].drop;
+        most = fmax(most, found->clusters[c].support);
+    }
+    if (k) qsort(drops, k, sizeof *drops, by_number), low = drops[0], high = drops[k - 1];
+    gp_mem_free(drops);
+    for (size_t c = 0; c < found->cluster_count; c++) {
+        const gp_slice_cluster *x = &found->clusters[c];
+        if (isnan(x->drop) || x->support == 0) continue;
+        /* supports by their logarithm: there are few large ones */
+        int column = high > low ? (int)(CELLS * (x->drop - low) / (high - low)) : 0,
+            row = (int)(CELLS * log(x->support) / (log(most) + 1e-9));
+        counts[row < CELLS ? row : CELLS - 1][column < CELLS ? column : CELLS - 1]++;
+    }
+    printf("support\\drop");
+    for (int column = 0; column < CELLS; column++) printf("\t%+.3g", low + (high - low) * column / CELLS);
+    for (int row = CELLS; row-- > 0;) {
+        printf("\n%.0f", ceil(exp(log(most) * row / CELLS)));
+        for (int column = 0; column < CELLS; column++) printf("\t%u", counts[row][column]);
+    }
+    putchar('\n');
+    return GP_OK;
+}
+
+static gp_status reasons_of(const source *s, const gp_slice *slice, gp_reasons *out, gp_error *err)
+{
+    bool *inside = gp_mem_zero(s->n, sizeof *inside);
+    gp_reasons_input in = {.n = s->n, .features = s->explain, .feature_count = s->explain_count};
+    if (!inside) return gp_fail(err, GP_ERR_MEMORY, "out of memory");
+    for (uint32_t i = 0; i < slice->support; i++) inside[slice->rows[i]] = true;
+    gp_status st = gp_reasons_find(&in, inside, MOST_REASONS, out, err);
+    gp_mem_free(inside);
+    return st;
+}
+
+static void put_line(const gp_slice *x, const gp_reasons *why)
+{
+    printf("%+.4g\t%u\t%.4g\t", x->drop, x->support, x->value);
+    if (isnan(x->low))
+        fputs("-\t-\t", stdout);
+    else
+        printf("%+.3g..%+.3g\t%.2g\t", x->low, x->high, x->p_corrected);
+    printf("%u/%u\t", x->level, x->cluster);
+    gp_cli_put_field(why->title, '\n');
+}
+
+static void put_object(gp_str *json, const gp_slice *x, const gp_reasons *why)
+{
+    if (json->data[json->size - 1] != '[') gp_str_putc(json, ',');
+    gp_str_putc(json, '{');
+    gp_cli_json_text(json, "title", why->title);
+    gp_cli_json_count(json, "level", x->level);
+    gp_cli_json_count(json, "cluster", x->cluster);
+    gp_cli_json_count(json, "support", x->support);
+    gp_cli_json_real(json, "value", x->value);
+    gp_cli_json_real(json, "drop", x->drop);
+    gp_cli_json_real(json, "low", x->low);
+    gp_cli_json_real(json, "high", x->high);
+    gp_cli_json_real(json, "effect", x->effect);
+    gp_cli_json_real(json, "p", x->p);
+    gp_cli_json_real(json, "p_corrected", x->p_corrected);
+    gp_cli_json_name(json, "parent");
+    gp_str_printf(json, x->parent < 0 ? "null" : "%d", x->parent);
+    gp_cli_json_name(json, "reasons");
+    gp_str_putc(json, '[');
+    for (size_t r = 0; r < why->count; r++) {
+        gp_str_puts(json, r ? ",{" : "{");
+        gp_cli_json_text(json, "kind", why->reason[r].kind);
+        gp_cli_json_text(json, "text", why->reason[r].text);
+        gp_cli_json_real(json, "strength", why->reason[r].strength);
+        gp_str_putc(json, '}');
+    }
+    gp_str_puts(json, "],\"rows\":[");
+    for (uint32_t i = 0; i < x->support; i++) gp_str_printf(json, "%s%u", i ? "," : "", x->rows[i]);
+    gp_str_puts(json, "]}");
+}
+
+static gp_status put_slices(gp_cli *cli, const source *s, const gp_slices *found, gp_str *json, gp_error *err)
+{
+    gp_str_putc(json, '{');
+    gp_cli_json_text(json, "table", cli->table);
+    gp_cli_json_real(json, "overall", found->overall);
+    gp_cli_json_count(json, "clusters", found->cluster_count);
+    gp_cli_json_bool(json, "fallback", found->fallback);
+    gp_cli_json_name(json, "slices");
+    gp_str_putc(json, '[');
+    for (size_t i = 0; i < found->count && !json->failed; i++) {
+        gp_reasons why = {0};
+        GP_TRY(reasons_of(s, &found->slices[i], &why, err));
+        if (cli->json)
+            put_object(json, &found->slices[i], &why);
+        else
+            put_line(&found->slices[i], &why);
+        gp_reasons_clear(&why);
+    }
+    gp_str_puts(json, "]}");
+    return GP_OK;
+}
+
+int gp_cli_slices_table(gp_cli *cli)
+{
+    gp_error err = {0};
+    source s = {0};
+    gp_slices found = {0};
+    gp_cli_find options = {0};
+    gp_str json = GP_STR_INIT;
+    int code = GP_EXIT_OK;
+    gp_status st = cli->arg_count ? gp_fail(&err, GP_ERR_USAGE, "--table or a folder: not both") : GP_OK;
+    if (st == GP_OK) st = gp_cli_find_options(cli, &options, &err);
+    if (st == GP_OK) st = open_source(cli, &s, &err);
+    options.slices.reduce = cli->reduce;
+    options.slices.threads = options.find.threads, options.slices.progress = options.find.progress,
+    options.slices.user = options.find.user;
+    if (st == GP_OK) st = gp_slices_find(s.features, s.count, s.metric, s.n, NULL, &options.slices, &found, &err);
+    gp_term_clear(&cli->term);
+    if (st == GP_OK && cli->show) st = show_table(&found, &err);
+    if (st == GP_OK && !cli->show) st = put_slices(cli, &s, &found, &json, &err);
+    if (st != GP_OK) {
+        gp_str_clear(&json);
+        code = gp_cli_fail(cli, &err);
+    } else {
+        gp_term_say(&cli->term, "%zu rows, mean %.4g, %zu clusters on %zu levels, %zu slices", found.n, found.overall,
+                    found.cluster_count, found.levels, found.count);
+        if (found.fallback) gp_term_say(&cli->term, "too few rows for a hierarchy: the clusters are HDBSCAN's");
+        if (!cli->show && found.count == 0) code = GP_EXIT_NOTHING;
+        if (cli->json && !cli->show) code = gp_cli_json_print(cli, &json, code);
+    }
+    gp_str_clear(&json);
+    gp_slices_clear(&found);
+    source_clear(&s);
+    gp_cli_find_clear(&options);
+    return code;
+}
