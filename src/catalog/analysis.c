@@ -1,8 +1,39 @@
 /* SPDX-License-Identifier: MIT
- * An analysis into the catalog: the one before by the same scorer goes, the new one comes, in one transaction. */
+ * An analysis into the catalog: the one before by the same scorer goes, the new one comes, in one transaction.
+ *
+ * Members are rows, most of what is written.  They are written in the order of their tables' keys, so that each goes to
+ * the end of its B-tree: rows come in order of content hash, which for SQLite is no order at all. */
 #include "catalog/analysis.h"
 
+#include "base/mem.h"
 #include "catalog/db.h"
+#include <assert.h>
+#include <stdlib.h>
+
+/* A member on its way into a table: `row` of the analysis, in order of (cluster, image). */
+typedef struct member {
+    int64_t image;
+    uint32_t cluster, row;
+} member;
+
+static int by_cluster_and_image(const void *a, const void *b)
+{
+    const member *p = a, *q = b;
+    if (p->cluster != q->cluster) return p->cluster < q->cluster ? -1 : 1;
+    return (p->image > q->image) - (p->image < q->image);
+}
+
+/* cluster [n], NULL: all in one; rows [n], NULL: 0, 1, ...; members [n]. */
+static void sort_members(const gp_cat_analysis *a, const uint32_t *cluster, const uint32_t *rows, size_t n,
+                         member *members)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t row = rows ? rows[i] : (uint32_t)i;
+        assert(row < a->n);
+        members[i] = (member){a->images[row], cluster ? cluster[i] : 0, row};
+    }
+    qsort(members, n, sizeof *members, by_cluster_and_image);
+}
 
 /* The scorer's number; USAGE when the catalog does not know it. */
 static gp_status scorer_of(gp_catalog *cat, const char *scorer, int64_t *id, gp_error *err)
@@ -30,36 +61,32 @@ static gp_status put_head(gp_catalog *cat, const gp_cat_analysis *a, int64_t *id
     return GP_OK;
 }
 
-static gp_status put_level(gp_catalog *cat, int64_t id, const gp_cat_analysis *a, size_t l, gp_error *err)
+static gp_status put_level(gp_catalog *cat, int64_t id, const gp_cat_analysis *a, size_t l, member *members,
+                           gp_error *err)
 {
     const gp_cat_level *level = &a->levels[l];
-    for (uint32_t c = 0; c < level->count; c++) {
-        gp_q q =
-            gp_q_open(cat, "INSERT INTO clusters(analysis, level, cluster, parent, support) VALUES(?, ?, ?, ?, 0)");
-        gp_q_int(&q, 1, id);
-        gp_q_u64(&q, 2, l);
-        gp_q_int(&q, 3, c);
-        if (level->parent) gp_q_int(&q, 4, level->parent[c]);
-        GP_TRY(gp_q_run(&q, err));
+    sort_members(a, level->cluster, NULL, a->n, members);
+    gp_q c = gp_q_open(cat, "INSERT INTO clusters(analysis, level, cluster, parent, support) VALUES(?, ?, ?, ?, ?)");
+    for (size_t k = 0, i = 0; k < level->count; k++) {
+        size_t first = i;
+        while (i < a->n && members[i].cluster == k) i++;
+        gp_q_int(&c, 1, id);
+        gp_q_u64(&c, 2, l);
+        gp_q_u64(&c, 3, k);
+        if (level->parent) gp_q_int(&c, 4, level->parent[k]);
+        gp_q_u64(&c, 5, i - first);
+        GP_TRY(gp_q_run(&c, err));
     }
+    gp_q q = gp_q_open(cat, "INSERT INTO cluster_images(analysis, level, cluster, image) VALUES(?, ?, ?, ?)");
     for (size_t i = 0; i < a->n; i++) {
-        gp_q q = gp_q_open(cat, "INSERT INTO cluster_images(analysis, level, cluster, image) VALUES(?, ?, ?, ?)");
+        assert(members[i].cluster < level->count);
         gp_q_int(&q, 1, id);
         gp_q_u64(&q, 2, l);
-        gp_q_int(&q, 3, level->cluster[i]);
-        gp_q_int(&q, 4, a->images[i]);
+        gp_q_int(&q, 3, members[i].cluster);
+        gp_q_int(&q, 4, members[i].image);
         GP_TRY(gp_q_run(&q, err));
     }
     return GP_OK;
-}
-
-static gp_status count_support(gp_catalog *cat, int64_t id, gp_error *err)
-{
-    gp_q q = gp_q_open(cat, "UPDATE clusters SET support = (SELECT count(*) FROM cluster_images m"
-                            " WHERE m.analysis = clusters.analysis AND m.level = clusters.level"
-                            " AND m.cluster = clusters.cluster) WHERE analysis = ?");
-    gp_q_int(&q, 1, id);
-    return gp_q_run(&q, err);
 }
 
 static gp_status put_categories(gp_catalog *cat, int64_t id, const gp_cat_analysis *a, int64_t *first, gp_error *err)
@@ -82,11 +109,14 @@ static gp_status put_categories(gp_catalog *cat, int64_t id, const gp_cat_analys
     return GP_OK;
 }
 
-static gp_status put_standings(gp_catalog *cat, int64_t id, const gp_cat_analysis *a, int64_t first, gp_error *err)
+static gp_status put_standings(gp_catalog *cat, int64_t id, const gp_cat_analysis *a, int64_t first, member *members,
+                               gp_error *err)
 {
-    for (size_t i = 0; i < a->n; i++) {
-        gp_q q = gp_q_open(cat, "INSERT INTO standings(analysis, image, category, z_prompt, z_category, percentile,"
-                                " corrected) VALUES(?, ?, ?, ?, ?, ?, ?)");
+    sort_members(a, NULL, NULL, a->n, members);
+    gp_q q = gp_q_open(cat, "INSERT INTO standings(analysis, image, category, z_prompt, z_category, percentile,"
+                            " corrected) VALUES(?, ?, ?, ?, ?, ?, ?)");
+    for (size_t k = 0; k < a->n; k++) {
+        size_t i = members[k].row;
         gp_q_int(&q, 1, id);
         gp_q_int(&q, 2, a->images[i]);
         if (a->category && a->category[i] >= 0) gp_q_int(&q, 3, first + a->category[i]);
@@ -100,7 +130,7 @@ static gp_status put_standings(gp_catalog *cat, int64_t id, const gp_cat_analysi
 }
 
 static gp_status put_slice(gp_catalog *cat, int64_t id, const gp_cat_analysis *a, const gp_cat_slice *s,
-                           int64_t first_category, int64_t first_slice, int64_t *slice, gp_error *err)
+                           int64_t first_category, int64_t first_slice, member *members, gp_error *err)
 {
     gp_q q = gp_q_open(cat, "INSERT INTO slices(analysis, space, category, level, cluster, support, value, drop_points,"
                             " low, high, effect, p, p_corrected, parent, title, reasons)"
@@ -122,11 +152,13 @@ static gp_status put_slice(gp_catalog *cat, int64_t id, const gp_cat_analysis *a
     gp_q_text(&q, 15, s->title);
     gp_q_text(&q, 16, s->reasons_json);
     GP_TRY(gp_q_run(&q, err));
-    *slice = sqlite3_last_insert_rowid(cat->db);
+    int64_t slice = sqlite3_last_insert_rowid(cat->db);
+    assert(s->support <= a->n);
+    sort_members(a, NULL, s->rows, s->support, members);
+    gp_q m = gp_q_open(cat, "INSERT INTO slice_images(slice, image) VALUES(?, ?)");
     for (uint32_t i = 0; i < s->support; i++) {
-        gp_q m = gp_q_open(cat, "INSERT INTO slice_images(slice, image) VALUES(?, ?)");
-        gp_q_int(&m, 1, *slice);
-        gp_q_int(&m, 2, a->images[s->rows[i]]);
+        gp_q_int(&m, 1, slice);
+        gp_q_int(&m, 2, members[i].image);
         GP_TRY(gp_q_run(&m, err));
     }
     return GP_OK;
@@ -134,13 +166,13 @@ static gp_status put_slice(gp_catalog *cat, int64_t id, const gp_cat_analysis *a
 
 /* Slices may name a parent that comes after them: foreign keys are looked at when the transaction ends. */
 static gp_status put_slices(gp_catalog *cat, int64_t id, const gp_cat_analysis *a, int64_t first_category,
-                            gp_error *err)
+                            member *members, gp_error *err)
 {
-    int64_t first = 0, slice;
+    int64_t first = 0;
     gp_q q = gp_q_open(cat, "SELECT coalesce(max(id), 0) + 1 FROM slices");
     GP_TRY(gp_q_one(&q, 1, &first, err));
     for (size_t i = 0; i < a->slice_count; i++)
-        GP_TRY(put_slice(cat, id, a, &a->slices[i], first_category, first, &slice, err));
+        GP_TRY(put_slice(cat, id, a, &a->slices[i], first_category, first, members, err));
     return GP_OK;
 }
 
@@ -173,15 +205,21 @@ gp_status gp_cat_analysis_put(gp_catalog *cat, const gp_cat_analysis *a, gp_erro
     gp_status st;
     bool own;
     int64_t id = 0, first_category = 0;
-    GP_TRY(gp_db_scope_begin(cat, &own, err));
+    member *members = NULL;
+    GP_TRY(gp_alloc((void **)&members, a->n, sizeof *members, "the images of an analysis", err));
+    st = gp_db_scope_begin(cat, &own, err);
+    if (st != GP_OK) {
+        gp_mem_free(members);
+        return st;
+    }
     GP_GO(gp_db_exec(cat, "PRAGMA defer_foreign_keys = ON", err));
     GP_GO(put_head(cat, a, &id, err));
-    for (size_t l = 0; l < a->level_count; l++) GP_GO(put_level(cat, id, a, l, err));
-    GP_GO(count_support(cat, id, err));
+    for (size_t l = 0; l < a->level_count; l++) GP_GO(put_level(cat, id, a, l, members, err));
     GP_GO(put_categories(cat, id, a, &first_category, err));
-    GP_GO(put_standings(cat, id, a, first_category, err));
-    GP_GO(put_slices(cat, id, a, first_category, err));
+    GP_GO(put_standings(cat, id, a, first_category, members, err));
+    GP_GO(put_slices(cat, id, a, first_category, members, err));
     GP_GO(put_groups(cat, id, a, err));
 out:
+    gp_mem_free(members);
     return gp_db_scope_end(cat, own, st, err);
 }
