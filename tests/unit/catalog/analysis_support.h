@@ -164,6 +164,9 @@ static inline void assert_whole(gp_catalog *cat, int64_t analyses, int64_t n)
     assert_int_equal(ask(cat, "SELECT sum(images) FROM analyses"), analyses * n);
     assert_int_equal(ask(cat, "SELECT count(*) FROM clusters"), analyses * 126);
     assert_int_equal(ask(cat, "SELECT sum(support) FROM clusters"), analyses * n * MADE_LEVELS);
+    assert_int_equal(ask(cat, "SELECT count(*) FROM clusters c WHERE support <> (SELECT count(*) FROM cluster_images m"
+                              " WHERE m.analysis = c.analysis AND m.level = c.level AND m.cluster = c.cluster)"),
+                     0);
     assert_int_equal(ask(cat, "SELECT count(*) FROM cluster_images"), analyses * n * MADE_LEVELS);
     assert_int_equal(ask(cat, "SELECT count(*) FROM categories"), analyses * 2);
     assert_int_equal(ask(cat, "SELECT count(*) FROM standings"), analyses * n);
