@@ -378,6 +378,7 @@ typedef struct gp_export_options {
 #define GP_EXPORT_DEFAULTS {sizeof(gp_export_options), NULL, GP_EXPORT_COPY, true, false, false, false, NULL, NULL}
 GP_API GP_MUST gp_status gp_export(gp_catalog *catalog, const gp_export_options *options, gp_report *report, gp_error *err);
 
+typedef enum gp_sheet_by { GP_SHEET_PROMPTS, GP_SHEET_SLICES, GP_SHEET_CATEGORIES } gp_sheet_by;
 typedef struct gp_sheet_options {
     size_t size;
     const char *file;     /* .png or .jpg */
@@ -386,8 +387,9 @@ typedef struct gp_sheet_options {
     uint32_t max_candidates; /* columns */
     gp_progress_fn progress;
     void *user;
+    gp_sheet_by by; /* rows: prompts with a pick; slices or categories as found last, with their best images */
 } gp_sheet_options;
-#define GP_SHEET_DEFAULTS {sizeof(gp_sheet_options), NULL, 160, 24, 8, NULL, NULL}
+#define GP_SHEET_DEFAULTS {sizeof(gp_sheet_options), NULL, 160, 24, 8, NULL, NULL, GP_SHEET_PROMPTS}
 /* The contact sheet: a row a prompt, its candidates in order of score, the pick marked. */
 GP_API GP_MUST gp_status gp_sheet(gp_catalog *catalog, const gp_sheet_options *options, gp_report *report, gp_error *err);
 
@@ -458,6 +460,21 @@ typedef struct gp_found_group {
 GP_API GP_MUST gp_status gp_catalog_duplicates(gp_catalog *catalog, const char *scorer,
                                         bool (*visit)(void *user, const gp_found_group *group), void *user,
                                         gp_error *err);
+
+typedef struct gp_tour_options {
+    size_t size;
+    const char *file;    /* .webp: an animation without end; or NULL */
+    const char *folder;  /* slice_00.png, slice_01.png ... in it; or NULL */
+    uint32_t width, height;
+    double seconds;      /* a frame stands */
+    uint32_t max_slices; /* frames; the slices that stand out most */
+    gp_progress_fn progress;
+    void *user;
+} gp_tour_options;
+#define GP_TOUR_DEFAULTS {sizeof(gp_tour_options), NULL, NULL, 1000, 720, 1.5, 24, NULL, NULL}
+/* A tour of the slices found last: the map, with the images of each slice around its place on it.  done counts frames.
+ * Errors: NOT_FOUND (no analysis, no slices, no map), USAGE, IO. */
+GP_API GP_MUST gp_status gp_tour(gp_catalog *catalog, const gp_tour_options *options, gp_report *report, gp_error *err);
 
 typedef struct gp_run_options {
     size_t size;

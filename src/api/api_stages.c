@@ -54,3 +54,11 @@ gp_status gp_sheet(gp_catalog *catalog, const gp_sheet_options *options, gp_repo
     if (!o.file) return gp_fail(err, GP_ERR_USAGE, "no file for the sheet");
     return gp_report_sheet(catalog, &o, report, err);
 }
+
+gp_status gp_tour(gp_catalog *catalog, const gp_tour_options *options, gp_report *report, gp_error *err)
+{
+    gp_tour_options o = GP_TOUR_DEFAULTS;
+    API_NEEDS(catalog);
+    GP_TRY(gp_api_options(&o, sizeof o, options, err));
+    return gp_report_tour(catalog, &o, report, err);
+}

@@ -12,6 +12,7 @@ static int run(gp_cli *cli)
     gp_str json = GP_STR_INIT;
     if (gp_cli_sheet_options(cli, &options, &err) != GP_OK) return gp_cli_fail(cli, &err);
     options.file = cli->args[0];
+    options.by = (gp_sheet_by)cli->sheet_by;
     if (gp_cli_catalog_open(cli, NULL, 0, &catalog, &err) != GP_OK ||
         gp_sheet(catalog, &options, &report, &err) != GP_OK) {
         gp_catalog_close(catalog);
@@ -32,15 +33,21 @@ static int run(gp_cli *cli)
     return code;
 }
 
-static const gp_cli_option options[] = {GP_CLI_CATALOG, GP_CLI_SHEET, GP_CLI_COMMON};
+static const gp_cli_option options[] = {
+    {"by", 0, GP_OPT_CHOICE, "prompts|slices|categories", GP_CLI_FIELD(sheet_by), "what a row is (default: prompts)"},
+    GP_CLI_CATALOG,
+    GP_CLI_SHEET,
+    GP_CLI_COMMON};
 
 const gp_cli_command gp_cmd_sheet = {
     .name = "sheet",
     .arguments = "FILE.jpg|FILE.png",
     .summary = "Draw the contact sheet: a row a prompt, the pick marked",
     .about = "Candidates stand in order of score.  Prompts come in the order of how much their pick\n"
-             "gains over the others.",
-    .examples = "goldpan sheet best.jpg --catalog pictures\ngoldpan sheet best.png --max-prompts 50 --thumb 224",
+             "gains over the others.  --by slices and --by categories show what was found, with the best\n"
+             "images of each.",
+    .examples = "goldpan sheet best.jpg --catalog pictures\ngoldpan sheet best.png --max-prompts 50 --thumb 224\n"
+                "goldpan sheet slices.jpg --by slices --catalog pictures",
     .options = options,
     .least = 1,
     .most = 1,

@@ -68,7 +68,9 @@ typedef struct gp_cli {
     bool leaf;
     bool remove_outliers, no_map, no_duplicates, fresh_map, no_find;
     bool copy, hardlink, symlink, no_files, csv, jsonl, imagefolder, all;
-    const char *sheet;
+    const char *sheet, *frames;
+    int sheet_by;
+    gp_cli_real seconds;
     bool no_sheet;
     gp_cli_count thumb, max_prompts, max_candidates;
     bool failures, force, images;

@@ -15,12 +15,11 @@
 #include "base/str.h"
 #include "catalog/catalog.h"
 #include "image/image.h"
-#include "image/resize.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_SIDE = 65000, MAX_MEGAPIXELS = 256, MAX_LINES = 2, MAX_FILE = 1 << 30 };
+enum { MAX_SIDE = 65000, MAX_MEGAPIXELS = 256, MAX_LINES = 2 };
 
 static const gp_colour PAPER = {0xfa, 0xf9, 0xf6}, INK = {0x22, 0x25, 0x2a}, MUTED = {0x77, 0x7b, 0x82},
                        HAIRLINE = {0xe6, 0xe3, 0xdc}, GREY = {0xe7, 0xe5, 0xe0}, WHITE = {0xff, 0xff, 0xff},
@@ -39,26 +38,12 @@ typedef struct layout {
 
 /* ---- measuring */
 
-/* Size of a cell's picture, turned upright: the longest side is `thumb`. */
-static void picture_size(const layout *l, const gp_sheet_cell *cell, uint32_t *w, uint32_t *h)
-{
-    uint32_t cw = cell->width ? cell->width : 1, ch = cell->height ? cell->height : 1;
-    if (cell->orientation >= 5 && cell->orientation <= 8) {
-        uint32_t t = cw;
-        cw = ch, ch = t;
-    }
-    double f = (double)l->thumb / (cw > ch ? cw : ch);
-    double fw = nearbyint(cw * f), fh = nearbyint(ch * f);
-    *w = fw < 1 ? 1 : (uint32_t)fw;
-    *h = fh < 1 ? 1 : (uint32_t)fh;
-}
-
 static uint32_t tallest(const layout *l, const gp_sheet_row *row)
 {
     uint32_t most = 0;
     for (size_t i = 0; i < row->count; i++) {
         uint32_t w, h;
-        picture_size(l, &row->cells[i], &w, &h);
+        gp_sheet_picture_size(&row->cells[i], l->thumb, &w, &h);
         if (h > most) most = h;
     }
     return most;
@@ -68,6 +53,10 @@ static uint32_t tallest(const layout *l, const gp_sheet_row *row)
 static void gain_text(const gp_sheet_row *row, char *text, size_t size)
 {
     text[0] = 0;
+    if (row->remark) {
+        snprintf(text, size, "%s", row->remark);
+        return;
+    }
     if (row->candidates > row->count)
         snprintf(text, size, "%zu of %llu shown", row->count, (unsigned long long)row->candidates);
     if (row->candidates > 1) {
@@ -126,72 +115,6 @@ static void layout_fit(layout *l, const gp_sheet_rows *rows)
     l->rows = n;
 }
 
-/* ---- pictures */
-
-/* Turn by EXIF orientation: in [h, w, 3] -> out [w, h, 3] for 5..8, else [h, w, 3]. */
-static void turn(const uint8_t *in, uint32_t w, uint32_t h, uint32_t orientation, uint8_t *out)
-{
-    bool swap = orientation >= 5;
-    uint32_t ow = swap ? h : w, oh = swap ? w : h;
-    for (uint32_t y = 0; y < oh; y++)
-        for (uint32_t x = 0; x < ow; x++) {
-            uint32_t sx = swap ? y : x, sy = swap ? x : y;
-            if (orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8) sx = w - 1 - sx;
-            if (orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7) sy = h - 1 - sy;
-            memcpy(out + ((size_t)y * ow + x) * 3, in + ((size_t)sy * w + sx) * 3, 3);
-        }
-}
-
-/* Large reductions in two steps: a cheap box to twice the size, then Lanczos. */
-static gp_status shrink(const gp_pixels *p, uint32_t w, uint32_t h, uint8_t *out, gp_error *err)
-{
-    if (p->width / 4 < w || p->height / 4 < h)
-        return gp_resize_rgb(p->rgb, p->width, p->height, out, w, h, GP_FILTER_LANCZOS, err);
-    gp_status st;
-    uint8_t *twice = NULL;
-    GP_TRY(gp_alloc((void **)&twice, (size_t)w * h, 12, "a thumbnail", err));
-    GP_GO(gp_resize_rgb(p->rgb, p->width, p->height, twice, 2 * w, 2 * h, GP_FILTER_BOX, err));
-    GP_GO(gp_resize_rgb(twice, 2 * w, 2 * h, out, w, h, GP_FILTER_LANCZOS, err));
-out:
-    gp_mem_free(twice);
-    return st;
-}
-
-/* The cell's picture, upright, [h, w, 3] in *out (owned).  err->message: why not, in few words. */
-static gp_status load_picture(const layout *l, const gp_sheet_cell *cell, uint8_t **out, gp_error *err)
-{
-    gp_status st;
-    gp_bytes bytes = {0};
-    gp_pixels pixels = {0};
-    uint8_t *small = NULL, *upright = NULL;
-    uint32_t w, h, o = cell->orientation;
-    gp_error inner = {0};
-    picture_size(l, cell, &w, &h);
-    st = gp_file_read(cell->path, MAX_FILE, &bytes, &inner);
-    if (st == GP_ERR_NOT_FOUND) GP_GO(gp_fail(err, st, "the file is not there"));
-    if (st == GP_ERR_IO) GP_GO(gp_fail(err, st, "the file cannot be read"));
-    if (st != GP_OK) GP_GO(gp_fail(err, st, "%s", inner.message));
-    gp_hash hash = gp_hash_of(bytes.data, bytes.size);
-    if (memcmp(hash.bytes, cell->hash.bytes, sizeof hash.bytes) != 0)
-        GP_GO(gp_fail(err, GP_ERR_FORMAT, "the file has changed since it was added"));
-    GP_GO(gp_image_decode_bytes(bytes.data, bytes.size, GP_MAX_PIXELS, &pixels, err));
-    GP_GO(gp_alloc((void **)&small, (size_t)w * h, 3, "a thumbnail", err));
-    GP_GO(shrink(&pixels, o >= 5 && o <= 8 ? h : w, o >= 5 && o <= 8 ? w : h, small, err));
-    if (o >= 2 && o <= 8) {
-        GP_GO(gp_alloc((void **)&upright, (size_t)w * h, 3, "a thumbnail", err));
-        turn(small, o >= 5 ? h : w, o >= 5 ? w : h, o, upright);
-        gp_mem_free(small);
-        small = upright;
-    }
-    *out = small;
-    small = NULL;
-out:
-    gp_mem_free(small);
-    gp_mem_free(pixels.rgb);
-    gp_bytes_clear(&bytes);
-    return st;
-}
-
 /* ---- drawing */
 
 typedef struct lines {
@@ -241,9 +164,9 @@ static bool draw_cell(gp_canvas *canvas, const layout *l, const gp_sheet_cell *c
     char text[32];
     gp_error why = {0};
     float s = l->scale;
-    picture_size(l, cell, &w, &h);
+    gp_sheet_picture_size(cell, l->thumb, &w, &h);
     float px = x + floorf((float)(l->thumb - w) / 2), py = y + (float)(row_h - h);
-    gp_status st = load_picture(l, cell, &rgb, &why);
+    gp_status st = gp_sheet_picture(cell, l->thumb, &rgb, &w, &h, &why);
     if (st == GP_ERR_MEMORY) {
         *fatal = gp_fail(err, st, "%s", why.message);
         return false;
@@ -289,7 +212,7 @@ static gp_status draw_header(gp_canvas *canvas, const layout *l, gp_catalog *cat
     lines d = {canvas, &l->title, l->margin, 50 * s, 0};
     GP_GO(gp_cat_scorer_model(cat, scorer, &model, err));
     if (l->rows < rows->prompts) gp_str_printf(&text, "%zu of ", l->rows);
-    gp_str_printf(&text, "%llu prompt%s", (unsigned long long)rows->prompts, rows->prompts == 1 ? "" : "s");
+    gp_str_printf(&text, "%llu %s", (unsigned long long)rows->prompts, rows->prompts == 1 ? rows->one : rows->many);
     gp_str_printf(&text, " \xc2\xb7 %llu images \xc2\xb7 %s", (unsigned long long)rows->images, model);
     if (!title || text.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the sheet's title"));
     gp_font_wrap(&l->title, title, right - l->margin - 100 * s, 1, draw_line, &d);
@@ -383,10 +306,18 @@ gp_status gp_report_sheet(gp_catalog *cat, const gp_sheet_options *options, gp_r
     double start = gp_clock_now();
     GP_TRY(check_options(cat, options, &jpeg, err));
     if (options->max_prompts > 0 && options->max_prompts < fits) fits = options->max_prompts;
-    GP_TRY(gp_cat_picks_scorer(cat, &scorer, err));
-    GP_GO(gp_sheet_collect(cat, scorer, fits, options->max_candidates, &rows, err));
-    if (rows.count == 0)
-        GP_GO(gp_fail(err, GP_ERR_NOT_FOUND, "nothing is picked yet in catalog '%s'", gp_cat_path(cat)));
+    if (options->by == GP_SHEET_PROMPTS) {
+        GP_TRY(gp_cat_picks_scorer(cat, &scorer, err));
+        GP_GO(gp_sheet_collect(cat, scorer, fits, options->max_candidates, &rows, err));
+        rows.one = "prompt", rows.many = "prompts";
+        if (rows.count == 0)
+            GP_GO(gp_fail(err, GP_ERR_NOT_FOUND, "nothing is picked yet in catalog '%s'", gp_cat_path(cat)));
+    } else {
+        GP_TRY(gp_cat_scorer_last(cat, &scorer, err));
+        GP_GO(gp_sheet_collect_found(cat, scorer, options->by, fits, options->max_candidates, &rows, err));
+        if (rows.count == 0)
+            GP_GO(gp_fail(err, GP_ERR_NOT_FOUND, "no %s were found in catalog '%s'", rows.many, gp_cat_path(cat)));
+    }
     layout_init(&l, options->thumb, rows.columns);
     layout_fit(&l, &rows);
     if (l.width > MAX_SIDE || l.rows == 0)

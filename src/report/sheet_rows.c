@@ -12,6 +12,7 @@ static void row_clear(gp_sheet_row *row)
     for (size_t i = 0; i < row->count; i++) gp_mem_free(row->cells[i].path);
     gp_mem_free(row->cells);
     gp_mem_free(row->prompt);
+    gp_mem_free(row->remark);
     memset(row, 0, sizeof *row);
 }
 
@@ -46,7 +47,7 @@ static gp_status group_begin(group *g, const char *prompt, gp_error *err)
     return g->row.prompt && g->row.cells ? GP_OK : no_memory(err);
 }
 
-static gp_status cell_fill(gp_sheet_cell *cell, const gp_row *row, gp_error *err)
+gp_status gp_sheet_cell_fill(gp_sheet_cell *cell, const gp_row *row, gp_error *err)
 {
     char *path = gp_str_dup(row->path ? row->path : "");
     if (!path) return no_memory(err);
@@ -75,7 +76,7 @@ static gp_status group_add(group *g, const gp_row *row, gp_error *err)
     g->row.candidates++;
     if (row->picked && !g->has_pick) g->has_pick = true, g->best_pick = row->score;
     if (g->row.count < g->columns) {
-        GP_TRY(cell_fill(&g->row.cells[g->row.count], row, err));
+        GP_TRY(gp_sheet_cell_fill(&g->row.cells[g->row.count], row, err));
         g->row.count++;
     } else if (row->picked) { /* a pick beyond the last column takes the place of the last that is none */
         size_t i = g->row.count;
@@ -85,7 +86,7 @@ static gp_status group_add(group *g, const gp_row *row, gp_error *err)
         memmove(&g->row.cells[i - 1], &g->row.cells[i], (g->row.count - i) * sizeof *g->row.cells);
         memset(&g->row.cells[g->row.count - 1], 0, sizeof *g->row.cells);
         g->row.count--;
-        GP_TRY(cell_fill(&g->row.cells[g->row.count], row, err));
+        GP_TRY(gp_sheet_cell_fill(&g->row.cells[g->row.count], row, err));
         g->row.count++;
     }
     return GP_OK;

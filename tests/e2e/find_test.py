@@ -155,6 +155,26 @@ class Find(unittest.TestCase):
         self.assertIn("\tnot picked\t", told[1])
         self.assertIn(os.path.basename(best[0]), told[1])  # what was preferred to it
 
+    def test_pictures_of_slices(self):
+        path, frames = self.copy("tour.db"), os.path.join(self.folder.name, "frames")
+        slices = self.rows(path, "SELECT count(*) FROM v_slices WHERE category IS NULL")[0][0]
+        self.assertGreater(slices, 0)
+        film = os.path.join(self.folder.name, "tour.webp")
+        goldpan("tour", "--catalog", path, "--out", film, "--frames", frames)
+        self.assertEqual(sorted(os.listdir(frames)), ["slice_%02d.png" % i for i in range(slices)])
+        with open(film, "rb") as file:
+            head = file.read(40)
+        self.assertTrue(head.startswith(b"RIFF") and head[8:12] == b"WEBP")
+        goldpan("tour", "--catalog", path, "--out", film + "2.webp")
+        with open(film, "rb") as a, open(film + "2.webp", "rb") as b:
+            self.assertEqual(a.read(), b.read())
+        for by in ("slices", "categories"):
+            sheet = os.path.join(self.folder.name, by + ".png")
+            goldpan("sheet", sheet, "--by", by, "--catalog", path)
+            self.assertGreater(os.path.getsize(sheet), 10000)
+        goldpan("tour", "--catalog", path, code=2)
+        goldpan("tour", "--catalog", path, "--out", "tour.gif", code=2)
+
     def test_before_anything_is_scored(self):
         path = os.path.join(self.folder.name, "empty.db")
         goldpan("add", os.path.join(SAMPLE, "food"), "--catalog", path)

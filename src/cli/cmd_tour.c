@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ * goldpan tour: the map, slice by slice, as an animation or as pictures. */
+#include "base/str.h"
+#include "cli/commands.h"
+#include "cli/context.h"
+
+static int run(gp_cli *cli)
+{
+    gp_error err = {0};
+    gp_catalog *catalog = NULL;
+    gp_tour_options options = GP_TOUR_DEFAULTS;
+    gp_report report = {0};
+    gp_str json = GP_STR_INIT;
+    options.file = cli->out, options.folder = cli->frames;
+    if (cli->seconds.set) options.seconds = cli->seconds.value;
+    if (cli->n_slices.set)
+        options.max_slices = cli->n_slices.value > UINT32_MAX ? UINT32_MAX : (uint32_t)cli->n_slices.value;
+    options.progress = gp_term_progress, options.user = &cli->term;
+    if (!options.file && !options.folder) return gp_cli_usage(cli, "--out FILE.webp or --frames DIR says where to");
+    if (options.file && !gp_str_ends(options.file, ".webp"))
+        return gp_cli_usage(cli, "the tour '%s' must end in .webp", options.file);
+    if (gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, GP_CATALOG_READONLY, &catalog, &err) != GP_OK ||
+        gp_tour(catalog, &options, &report, &err) != GP_OK) {
+        gp_catalog_close(catalog);
+        return gp_cli_fail(cli, &err);
+    }
+    int code = report.failed ? GP_EXIT_PARTIAL : GP_EXIT_OK;
+    gp_term_clear(&cli->term);
+    gp_term_say(&cli->term, "%llu slice%s", (unsigned long long)report.done, report.done == 1 ? "" : "s");
+    if (cli->json) {
+        gp_str_putc(&json, '{');
+        gp_cli_json_text(&json, "file", options.file);
+        gp_cli_json_text(&json, "frames", options.folder);
+        gp_cli_json_report(&json, "tour", &report);
+        gp_str_putc(&json, '}');
+        code = gp_cli_json_print(cli, &json, code);
+    }
+    gp_catalog_close(catalog);
+    return code;
+}
+
+static const gp_cli_option options[] = {
+    {"out", 'o', GP_OPT_TEXT, "FILE.webp", GP_CLI_FIELD(out), "an animation without end"},
+    {"frames", 0, GP_OPT_TEXT, "DIR", GP_CLI_FIELD(frames), "slice_00.png, slice_01.png ... in this folder"},
+    {"seconds", 0, GP_OPT_REAL, "S", GP_CLI_FIELD(seconds), "how long each stands (default 1.5)"},
+    {"n-slices", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(n_slices), "no more than the first N (default 24)"},
+    GP_CLI_CATALOG,
+    GP_CLI_COMMON};
+
+const gp_cli_command gp_cmd_tour = {
+    .name = "tour",
+    .arguments = "[DIR]",
+    .summary = "Draw the map slice by slice, as an animation",
+    .about = "Each frame shows the map of all images by category, a slice in gold, and its best images\n"
+             "around it, as goldpan slices or run found it last.",
+    .examples = "goldpan tour pictures --out tour.webp\ngoldpan tour pictures --frames figures --n-slices 5",
+    .options = options,
+    .most = 1,
+    .run = run,
+};

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT
+ * A cell's picture, small and upright; only if the file still is what was scored. */
+#include "base/file.h"
+#include "base/mem.h"
+#include "image/image.h"
+#include "image/resize.h"
+#include "report/sheet.h"
+#include <math.h>
+#include <string.h>
+
+enum { MAX_FILE = 1 << 30 };
+
+/* Size of a cell's picture, turned upright: the longest side is `thumb`. */
+void gp_sheet_picture_size(const gp_sheet_cell *cell, uint32_t thumb, uint32_t *w, uint32_t *h)
+{
+    uint32_t cw = cell->width ? cell->width : 1, ch = cell->height ? cell->height : 1;
+    if (cell->orientation >= 5 && cell->orientation <= 8) {
+        uint32_t t = cw;
+        cw = ch, ch = t;
+    }
+    double f = (double)thumb / (cw > ch ? cw : ch);
+    double fw = nearbyint(cw * f), fh = nearbyint(ch * f);
+    *w = fw < 1 ? 1 : (uint32_t)fw;
+    *h = fh < 1 ? 1 : (uint32_t)fh;
+}
+
+/* Turn by EXIF orientation: in [h, w, 3] -> out [w, h, 3] for 5..8, else [h, w, 3]. */
+static void turn(const uint8_t *in, uint32_t w, uint32_t h, uint32_t orientation, uint8_t *out)
+{
+    bool swap = orientation >= 5;
+    uint32_t ow = swap ? h : w, oh = swap ? w : h;
+    for (uint32_t y = 0; y < oh; y++)
+        for (uint32_t x = 0; x < ow; x++) {
+            uint32_t sx = swap ? y : x, sy = swap ? x : y;
+            if (orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8) sx = w - 1 - sx;
+            if (orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7) sy = h - 1 - sy;
+            memcpy(out + ((size_t)y * ow + x) * 3, in + ((size_t)sy * w + sx) * 3, 3);
+        }
+}
+
+/* Large reductions in two steps: a cheap box to twice the size, then Lanczos. */
+static gp_status shrink(const gp_pixels *p, uint32_t w, uint32_t h, uint8_t *out, gp_error *err)
+{
+    if (p->width / 4 < w || p->height / 4 < h)
+        return gp_resize_rgb(p->rgb, p->width, p->height, out, w, h, GP_FILTER_LANCZOS, err);
+    gp_status st;
+    uint8_t *twice = NULL;
+    GP_TRY(gp_alloc((void **)&twice, (size_t)w * h, 12, "a thumbnail", err));
+    GP_GO(gp_resize_rgb(p->rgb, p->width, p->height, twice, 2 * w, 2 * h, GP_FILTER_BOX, err));
+    GP_GO(gp_resize_rgb(twice, 2 * w, 2 * h, out, w, h, GP_FILTER_LANCZOS, err));
+out:
+    gp_mem_free(twice);
+    return st;
+}
+
+gp_status gp_sheet_picture(const gp_sheet_cell *cell, uint32_t thumb, uint8_t **out, uint32_t *width, uint32_t *height,
+                           gp_error *err)
+{
+    gp_status st;
+    gp_bytes bytes = {0};
+    gp_pixels pixels = {0};
+    uint8_t *small = NULL, *upright = NULL;
+    uint32_t w, h, o = cell->orientation;
+    gp_error inner = {0};
+    gp_sheet_picture_size(cell, thumb, &w, &h);
+    st = gp_file_read(cell->path, MAX_FILE, &bytes, &inner);
+    if (st == GP_ERR_NOT_FOUND) GP_GO(gp_fail(err, st, "the file is not there"));
+    if (st == GP_ERR_IO) GP_GO(gp_fail(err, st, "the file cannot be read"));
+    if (st != GP_OK) GP_GO(gp_fail(err, st, "%s", inner.message));
+    gp_hash hash = gp_hash_of(bytes.data, bytes.size);
+    if (memcmp(hash.bytes, cell->hash.bytes, sizeof hash.bytes) != 0)
+        GP_GO(gp_fail(err, GP_ERR_FORMAT, "the file has changed since it was added"));
+    GP_GO(gp_image_decode_bytes(bytes.data, bytes.size, GP_MAX_PIXELS, &pixels, err));
+    GP_GO(gp_alloc((void **)&small, (size_t)w * h, 3, "a thumbnail", err));
+    GP_GO(shrink(&pixels, o >= 5 && o <= 8 ? h : w, o >= 5 && o <= 8 ? w : h, small, err));
+    if (o >= 2 && o <= 8) {
+        GP_GO(gp_alloc((void **)&upright, (size_t)w * h, 3, "a thumbnail", err));
+        turn(small, o >= 5 ? h : w, o >= 5 ? w : h, o, upright);
+        gp_mem_free(small);
+        small = upright;
+    }
+    *out = small, *width = w, *height = h;
+    small = NULL;
+out:
+    gp_mem_free(small);
+    gp_mem_free(pixels.rgb);
+    gp_bytes_clear(&bytes);
+    return st;
+}
