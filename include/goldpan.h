@@ -393,6 +393,19 @@ typedef struct gp_sheet_options {
 /* The contact sheet: a row a prompt, its candidates in order of score, the pick marked. */
 GP_API GP_MUST gp_status gp_sheet(gp_catalog *catalog, const gp_sheet_options *options, gp_report *report, gp_error *err);
 
+typedef struct gp_bring_options {
+    size_t size;
+    const char *embeddings;   /* .npy [rows of the table, d] */
+    const char *score_column; /* of the table; or NULL: none */
+    bool lower_better;
+    const char *name;         /* whose embeddings; NULL: the file's name */
+} gp_bring_options;
+#define GP_BRING_DEFAULTS {sizeof(gp_bring_options), NULL, NULL, false, NULL}
+/* Add images with embeddings (and scores) made elsewhere: row i of the array belongs to the image of row i of the table
+ * (add->prompts).  They count as a model of their own, used last.  Errors: USAGE (rows that do not match), as gp_add. */
+GP_API GP_MUST gp_status gp_bring(gp_catalog *catalog, const gp_add_options *add, const gp_bring_options *options,
+                                  gp_report *added, gp_report *report, gp_error *err);
+
 /* Find where the generator shines: hierarchy of the images' embeddings, categories, slices that stand out (over all and
  * within each category), standings, duplicates, the map. */
 typedef struct gp_find_options {

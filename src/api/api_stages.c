@@ -16,6 +16,20 @@ gp_status gp_add(gp_catalog *catalog, const gp_add_options *options, gp_report *
     return gp_stage_add(catalog, &o, report, err);
 }
 
+gp_status gp_bring(gp_catalog *catalog, const gp_add_options *add, const gp_bring_options *options, gp_report *added,
+                   gp_report *report, gp_error *err)
+{
+    gp_add_options a = GP_ADD_DEFAULTS;
+    gp_bring_options o = GP_BRING_DEFAULTS;
+    API_NEEDS(catalog);
+    GP_TRY(gp_api_options(&a, sizeof a, add, err));
+    GP_TRY(gp_api_options(&o, sizeof o, options, err));
+    if (!a.roots || !a.root_count) return gp_fail(err, GP_ERR_USAGE, "no file or folder to add");
+    if (!o.embeddings) return gp_fail(err, GP_ERR_USAGE, "no embeddings to bring");
+    if (!a.prompts) return gp_fail(err, GP_ERR_USAGE, "embeddings need a table that says whose they are");
+    return gp_stage_bring(catalog, &a, &o, added, report, err);
+}
+
 gp_status gp_score(gp_catalog *catalog, const gp_model *model, const gp_score_options *options, gp_report *report,
                    gp_error *err)
 {

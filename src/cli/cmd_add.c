@@ -3,6 +3,27 @@
 #include "cli/commands.h"
 #include "cli/context.h"
 
+/* With --embeddings: vectors made elsewhere come along. */
+static gp_status add(gp_cli *cli, gp_catalog *catalog, gp_add_options *options, gp_report *report, gp_error *err)
+{
+    gp_bring_options bring = GP_BRING_DEFAULTS;
+    gp_report brought = {0};
+    if (cli->table) {
+        if (cli->prompts)
+            return gp_fail(err, GP_ERR_USAGE, "--table and --prompts are two names of one thing: give one");
+        options->prompts = cli->table;
+    }
+    if (!cli->embeddings.count) {
+        if (cli->value) return gp_fail(err, GP_ERR_USAGE, "--score-column goes with --embeddings");
+        return gp_add(catalog, options, report, err);
+    }
+    bring.embeddings = cli->embeddings.items[0], bring.score_column = cli->value;
+    GP_TRY(gp_bring(catalog, options, &bring, report, &brought, err));
+    gp_term_say(&cli->term, "brought %llu embeddings", (unsigned long long)brought.done);
+    report->failed += brought.failed;
+    return GP_OK;
+}
+
 static int run(gp_cli *cli)
 {
     gp_error err = {0};
@@ -13,7 +34,7 @@ static int run(gp_cli *cli)
     gp_cli_add_options(cli, &options);
     if (gp_cli_check_roots(cli, &err) != GP_OK ||
         gp_cli_catalog_open(cli, gp_cli_first_folder(cli), GP_CATALOG_CREATE, &catalog, &err) != GP_OK ||
-        gp_add(catalog, &options, &report, &err) != GP_OK) {
+        add(cli, catalog, &options, &report, &err) != GP_OK) {
         gp_catalog_close(catalog);
         return gp_cli_fail(cli, &err);
     }
@@ -36,7 +57,16 @@ static int run(gp_cli *cli)
     return code;
 }
 
-static const gp_cli_option options[] = {GP_CLI_CATALOG, GP_CLI_TABLE, GP_CLI_MAX_PIXELS, GP_CLI_THREADS, GP_CLI_COMMON};
+static const gp_cli_option options[] = {
+    GP_CLI_CATALOG,
+    GP_CLI_TABLE,
+    {"embeddings", 0, GP_OPT_TEXTS, "X.npy", GP_CLI_FIELD(embeddings),
+     "vectors made elsewhere, a row for each of the table"},
+    {"table", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(table), "another name of --prompts"},
+    {"score-column", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(value), "column of scores made elsewhere"},
+    GP_CLI_MAX_PIXELS,
+    GP_CLI_THREADS,
+    GP_CLI_COMMON};
 
 const gp_cli_command gp_cmd_add = {
     .name = "add",
@@ -45,8 +75,12 @@ const gp_cli_command gp_cmd_add = {
     .about = "Folders are walked for PNG, JPEG and WebP.  A prompt is taken from the table of\n"
              "--prompts, else from the image file itself (AUTOMATIC1111, ComfyUI), else from a\n"
              "text file beside it.  The catalog is DIR/.goldpan/catalog.db of the first DIR.\n"
-             "Files that have not changed since the last time are skipped.",
-    .examples = "goldpan add pictures\ngoldpan add pictures --prompts prompts.csv --prompt-column caption",
+             "Files that have not changed since the last time are skipped.\n"
+             "\n"
+             "--embeddings brings vectors that another program made, row by row of the table: goldpan\n"
+             "slices, pick and tour then go by them, and by the scores of --score-column.",
+    .examples = "goldpan add pictures\ngoldpan add pictures --prompts prompts.csv --prompt-column caption"
+                "\ngoldpan add pictures --table made.csv --embeddings vectors.npy --score-column aesthetic",
     .options = options,
     .least = 1,
     .most = SIZE_MAX,

@@ -8,6 +8,8 @@
 #include "model/clip.h"
 
 gp_status gp_stage_add(gp_catalog *cat, const gp_add_options *options, gp_report *report, gp_error *err);
+gp_status gp_stage_bring(gp_catalog *cat, const gp_add_options *add, const gp_bring_options *options, gp_report *added,
+                         gp_report *report, gp_error *err);
 /* The id of the CLIP score by this model: all that the number depends on. */
 void gp_stage_scorer_id(const gp_clip *clip, char *out, size_t size);
 gp_status gp_stage_score(gp_catalog *cat, const gp_clip *clip, const char *model_name, const gp_score_options *options,

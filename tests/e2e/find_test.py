@@ -3,6 +3,7 @@
 on any number of threads, a map that stays, reasons for picks.
 Usage: find_test.py <goldpan>
 """
+import csv
 import json
 import os
 import random
@@ -174,6 +175,27 @@ class Find(unittest.TestCase):
             self.assertGreater(os.path.getsize(sheet), 10000)
         goldpan("tour", "--catalog", path, code=2)
         goldpan("tour", "--catalog", path, "--out", "tour.gif", code=2)
+
+    def test_vectors_made_elsewhere(self):
+        """Embeddings and scores of the catalog itself, written out and brought into another one: the same slices."""
+        path, array, table = (os.path.join(self.folder.name, n) for n in ("brought.db", "x.npy", "made.csv"))
+        rows = self.rows(self.path, "SELECT v.path, e.vector, v.score, v.prompt FROM v_images v JOIN image_embeddings e ON e.image = v.image")
+        width = len(rows[0][1]) // 4
+        head = ("{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }" % (len(rows), width)).ljust(117) + "\n"
+        with open(array, "wb") as file:
+            file.write(b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head.encode() + b"".join(r[1] for r in rows))
+        with open(table, "w", encoding="utf-8", newline="") as file:
+            out = csv.writer(file)
+            out.writerow(["file", "prompt", "score"])
+            out.writerows([p, prompt, repr(score)] for p, _, score, prompt in rows)
+        goldpan("add", SAMPLE, "--table", table, "--embeddings", array, "--score-column", "score", "--catalog", path)
+        goldpan("slices", "--catalog", path, "--no-map")
+        columns = "SELECT support, level, round(value, 6), round(p_corrected, 6) FROM v_slices WHERE category IS NULL AND space = 'images'"
+        self.assertEqual(self.rows(path, columns), self.rows(self.path, columns))
+        goldpan("pick", "--catalog", path)
+        with open(table, "a", encoding="utf-8") as file:
+            file.write("one more,row,1\n")
+        goldpan("add", SAMPLE, "--table", table, "--embeddings", array, "--catalog", path + "2", code=2)
 
     def test_before_anything_is_scored(self):
         path = os.path.join(self.folder.name, "empty.db")
