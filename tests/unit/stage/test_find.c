@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT
+ * Find and pick where they end otherwise: out of memory, stopped, with too little to go by, files gone since. */
+#include "place.h"
+
+enum { IMAGES = 40 };
+
+static gp_catalog *scored(place *p)
+{
+    gp_catalog *cat = NULL;
+    gp_error err = {0};
+    gp_add_options add = GP_ADD_DEFAULTS;
+    const char *roots[] = {p->pictures};
+    place_make(p);
+    put_many(p, IMAGES);
+    add.roots = roots, add.root_count = 1;
+    assert_ok(gp_catalog_open(p->catalog, GP_CATALOG_CREATE, &cat, &err));
+    assert_ok(gp_add(cat, &add, NULL, &err));
+    assert_ok(gp_score(cat, model, NULL, NULL, &err));
+    return cat;
+}
+
+static bool count_category(void *user, const gp_found_category *category)
+{
+    *(uint32_t *)user += category->support;
+    return true;
+}
+
+static uint32_t categorised(gp_catalog *cat)
+{
+    uint32_t images = 0;
+    gp_error err = {0};
+    gp_status st = gp_catalog_categories(cat, NULL, count_category, &images, &err);
+    return st == GP_ERR_NOT_FOUND ? 0 : images;
+}
+
+static gp_find_options quick(const gp_slices_options *slices, const gp_umap_options *map)
+{
+    gp_find_options o = GP_FIND_DEFAULTS;
+    o.slices = slices, o.map = map, o.threads = 1;
+    return o;
+}
+
+/* An allocation fails: nothing is lost, nothing half written, the analysis before stays. */
+static void test_every_allocation_fails_once(void **state)
+{
+    (void)state;
+    place p;
+    gp_catalog *cat = scored(&p);
+    gp_slices_options slices = GP_SLICES_DEFAULTS;
+    gp_umap_options map = GP_UMAP_DEFAULTS;
+    gp_status st = GP_ERR_MEMORY;
+    slices.resamples = 3, map.epochs = 2, map.neighbours = 5;
+    gp_find_options o = quick(&slices, &map);
+    gp_error err = {0};
+    assert_ok(gp_find(cat, NULL, &o, NULL, &err)); /* statements are prepared, caches filled */
+    int64_t before = gp_mem_live();
+    o.fresh_map = true;
+    for (uint64_t i = 1; st != GP_OK; i += i < 400 ? 1 : 37) {
+        gp_mem_fail_at(i);
+        st = gp_find(cat, NULL, &o, NULL, &err);
+        gp_mem_fail_at(0);
+        if (st != GP_OK && st != GP_ERR_MEMORY) fail_msg("%s", err.message);
+        assert_int_equal(gp_mem_live(), before);
+        assert_int_equal(categorised(cat), IMAGES);
+    }
+    gp_catalog_close(cat);
+    place_remove(&p);
+}
+
+static bool stop_in(void *user, const gp_progress *progress)
+{
+    return strcmp(progress->stage, user) != 0;
+}
+
+static void test_stopped_anywhere(void **state)
+{
+    (void)state;
+    static char stages[][16] = {"neighbours", "slices", "map"};
+    place p;
+    gp_catalog *cat = scored(&p);
+    gp_error err = {0};
+    for (int i = 0; i < 3; i++) {
+        gp_find_options o = GP_FIND_DEFAULTS;
+        o.progress = stop_in, o.user = stages[i], o.fresh_map = true;
+        assert_int_equal(gp_find(cat, NULL, &o, NULL, &err), GP_ERR_STOPPED);
+        /* what comes before the map is on record by then; nothing else is */
+        assert_int_equal(categorised(cat), i == 2 ? IMAGES : 0);
+    }
+    gp_catalog_close(cat);
+    place_remove(&p);
+}
+
+static void test_too_little_to_go_by(void **state)
+{
+    (void)state;
+    place p;
+    gp_catalog *cat = NULL;
+    gp_error err = {0};
+    gp_find_report report = {0};
+    gp_add_options add = GP_ADD_DEFAULTS;
+    const char *roots[] = {p.pictures};
+    place_make(&p);
+    put_picture(&p, "one.png", 1, "a red cat");
+    put_picture(&p, "two.png", 2, NULL);
+    add.roots = roots, add.root_count = 1;
+    assert_ok(gp_catalog_open(p.catalog, GP_CATALOG_CREATE, &cat, &err));
+    assert_int_equal(gp_find(cat, NULL, NULL, &report, &err), GP_ERR_NOT_FOUND);
+    assert_ok(gp_add(cat, &add, NULL, &err));
+    assert_int_equal(gp_find(cat, NULL, NULL, &report, &err), GP_ERR_NOT_FOUND);
+    assert_ok(gp_score(cat, model, NULL, NULL, &err));
+    assert_ok(gp_find(cat, model, NULL, &report, &err));
+    assert_int_equal(report.images, 2);
+    assert_int_equal(report.categories, 1);
+    assert_non_null(strstr(report.remark, "too few"));
+    gp_catalog_close(cat);
+    place_remove(&p);
+}
+
+static void test_categories_by_words(void **state)
+{
+    (void)state;
+    place p;
+    gp_catalog *cat = scored(&p);
+    gp_error err = {0};
+    gp_find_report report = {0};
+    gp_find_options o = GP_FIND_DEFAULTS;
+    const char *words[] = {"animals=cat|dog", "vehicles=car|train", "buildings=house", "food=egg|apple"},
+               *wrong[] = {"animals=cat||dog", "x"};
+    o.category_labels = words, o.category_label_count = 4, o.no_map = true;
+    assert_ok(gp_find(cat, NULL, &o, &report, &err));
+    assert_int_equal(report.categories, 4); /* "two blue cars", "three eggs": plurals are words too */
+    assert_string_equal(report.category_source, "your words");
+    o.category_labels = wrong, o.category_label_count = 2;
+    assert_int_equal(gp_find(cat, NULL, &o, &report, &err), GP_ERR_USAGE);
+    o.category_label_count = 1;
+    assert_int_equal(gp_find(cat, NULL, &o, &report, &err), GP_ERR_USAGE);
+    assert_int_equal(categorised(cat), IMAGES); /* the one before stays */
+    gp_catalog_close(cat);
+    place_remove(&p);
+}
+
+/* Files go after the analysis: picks come from what is there. */
+static void test_files_gone_since(void **state)
+{
+    (void)state;
+    place p;
+    gp_catalog *cat = scored(&p);
+    gp_error err = {0};
+    gp_add_options add = GP_ADD_DEFAULTS;
+    gp_report report = {0};
+    gp_pick_options pick = GP_PICK_DEFAULTS;
+    const char *roots[] = {p.pictures};
+    assert_ok(gp_find(cat, NULL, NULL, NULL, &err));
+    for (int i = 0; i < 20; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%03d.png", i);
+        unlink(in(&p, name));
+    }
+    add.roots = roots, add.root_count = 1;
+    assert_ok(gp_add(cat, &add, NULL, &err));
+    pick.strategy = GP_PICK_CATEGORY, pick.by = GP_BY_CORRECTED, pick.per_category = 100, pick.per_prompt = 0;
+    assert_ok(gp_pick(cat, NULL, &pick, &report, &err));
+    assert_int_equal(report.done, IMAGES - 20);
+    gp_catalog_close(cat);
+    place_remove(&p);
+}
+
+static void test_pick_needs_an_analysis_only_where_it_does(void **state)
+{
+    (void)state;
+    place p;
+    gp_catalog *cat = scored(&p);
+    gp_error err = {0};
+    gp_report report = {0};
+    gp_pick_options pick = GP_PICK_DEFAULTS;
+    assert_ok(gp_pick(cat, NULL, &pick, &report, &err));
+    assert_int_equal(report.done, 4);
+    pick.strategy = GP_PICK_SLICES;
+    assert_int_equal(gp_pick(cat, NULL, &pick, &report, &err), GP_ERR_NOT_FOUND);
+    assert_non_null(strstr(err.message, "goldpan slices"));
+    gp_catalog_close(cat);
+    place_remove(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_allocation_fails_once),
+                                       cmocka_unit_test(test_stopped_anywhere),
+                                       cmocka_unit_test(test_too_little_to_go_by),
+                                       cmocka_unit_test(test_categories_by_words),
+                                       cmocka_unit_test(test_files_gone_since),
+                                       cmocka_unit_test(test_pick_needs_an_analysis_only_where_it_does)};
+    return cmocka_run_group_tests(tests, open_model, close_model);
+}
