@@ -291,7 +291,7 @@ typedef struct gp_add_options {
     size_t size;
     const char *const *roots; /* files or folders (walked) */
     size_t root_count;
-    const char *prompts;       /* table (CSV, TSV, JSON, JSONL) or NULL */
+    const char *prompts;       /* table (CSV, TSV, JSON, JSONL, Parquet) or NULL */
     const char *image_column;  /* NULL: found by name (file_name, image, path ...) */
     const char *prompt_column; /* NULL: found by name (prompt, text, caption ...) */
     uint64_t max_pixels;       /* larger images are refused */
@@ -815,7 +815,7 @@ GP_API void gp_duplicates_clear(gp_duplicates *duplicates);
 /* Arrays in NumPy's format 1.0 to 3.0: f2, f4, f8 and integers, C order, 1-D (one column) or 2-D, little endian.
  * Owns: *rows [n, d], gp_free.  Errors: IO, FORMAT, UNSUPPORTED, LIMIT. */
 GP_API GP_MUST gp_status gp_npy_read(const char *path, float **rows, size_t *n, size_t *d, gp_error *err);
-/* A table read whole: CSV, TSV, JSON, JSONL. */
+/* A table read whole: CSV, TSV, JSON, JSONL, Parquet. */
 typedef struct gp_columns gp_columns;
 GP_API GP_MUST gp_status gp_columns_open(const char *path, gp_columns **out, gp_error *err);
 GP_API void gp_columns_close(gp_columns *table);

@@ -29,6 +29,8 @@ LIBRARIES = {
     "oneDNN": r"dnnl.*|oneapi/.*",
     "OpenMP": r"omp\.h",
     "zlib": r"z(lib|conf)\.h",
+    "Snappy": r"snappy.*\.h",
+    "Zstandard": r"zstd.*\.h|zdict\.h",
     "SQLite": r"sqlite3(ext)?\.h",
     "libcurl": r"curl/.*",
     "libcrypto": r"openssl/.*",

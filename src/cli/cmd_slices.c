@@ -153,7 +153,7 @@ static const gp_cli_option options[] = {
     {"no-duplicates", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(no_duplicates), "without the search for near copies"},
     {"min-cosine", 0, GP_OPT_REAL, "C", GP_CLI_FIELD(min_cosine), "of near copies (default 0.97)"},
     {"seed", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(seed), "of what is drawn at random (default 42)"},
-    {"table", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(table), "of this table instead: CSV, TSV, JSON, JSONL"},
+    {"table", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(table), "of this table instead: CSV, TSV, JSON, JSONL, Parquet"},
     {"metric", 0, GP_OPT_TEXT, "COLUMN", GP_CLI_FIELD(value), "its column of what is measured"},
     {"feature", 0, GP_OPT_TEXTS, "COLUMN[:KIND]", GP_CLI_FIELD(features),
      "look in it (number, category, vector); may be repeated"},

@@ -137,7 +137,7 @@ struct gp_cli_command {
         "max-pixels", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(max_pixels), "refuse larger images (default: 178956970)"      \
     }
 #define GP_CLI_TABLE                                                                                                   \
-    {"prompts", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(prompts), "table of prompts: CSV, TSV, JSON, JSONL"},             \
+    {"prompts", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(prompts), "table of prompts: CSV, TSV, JSON, JSONL, Parquet"},    \
         {"image-column", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(image_column), "its column of image files"},             \
     {                                                                                                                  \
         "prompt-column", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(prompt_column), "its column of prompts"                  \

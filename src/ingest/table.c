@@ -126,15 +126,17 @@ gp_status gp_table_parse(const char *name, const void *bytes, size_t size, const
     gp_table *table = gp_mem_zero(1, sizeof *table);
     char *absolute = NULL;
     if (!table) return no_memory(err);
-    if (size >= 4 && memcmp(bytes, "PAR1", 4) == 0)
-        GP_GO(gp_fail(err, GP_ERR_UNSUPPORTED, "'%s' is a Parquet file; write the table as CSV or JSONL", name));
     if (size > MAX_FILE) GP_GO(gp_fail(err, GP_ERR_LIMIT, "'%s' is larger than 1 GiB", name));
     table->label = gp_str_dup(name);
     absolute = gp_path_absolute(name);
     table->folder = absolute ? gp_path_folder(absolute) : NULL;
     if (!table->label || !table->folder) GP_GO(no_memory(err));
-    GP_GO(take_text(table, bytes, size, err));
-    GP_GO(read_as(table, kind, err));
+    if (size >= 4 && memcmp(bytes, "PAR1", 4) == 0) {
+        GP_GO(gp_table_read_parquet(table, bytes, size, err));
+    } else {
+        GP_GO(take_text(table, bytes, size, err));
+        GP_GO(read_as(table, kind, err));
+    }
     *out = table;
     table = NULL;
 out:

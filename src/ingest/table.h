@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Prompt tables: CSV, TSV (quotes literal unless the file quotes by RFC 4180: see table_csv.c), JSON (records or
- * pandas' column orient), JSONL.  Read whole (limit 1 GiB); rows point into it. */
+ * pandas' column orient), JSONL, Parquet.  Read whole (limit 1 GiB); rows point into it. */
 #ifndef GP_INGEST_TABLE_H
 #define GP_INGEST_TABLE_H
 

@@ -39,6 +39,8 @@ gp_status gp_table_wrong(const gp_table *table, size_t line, gp_error *err, cons
     __attribute__((format(printf, 4, 5)));
 
 gp_status gp_table_read_csv(gp_table *table, bool tabs, gp_error *err);
+/* bytes [size] borrowed for the call. */
+gp_status gp_table_read_parquet(gp_table *table, const void *bytes, size_t size, gp_error *err);
 gp_status gp_table_read_json(gp_table *table, bool lines, gp_error *err);
 
 #endif

@@ -172,7 +172,7 @@ static void test_bad(void **state)
         {"a,b\n1,2\n1,\"open\n\n", 0, "csv", GP_ERR_FORMAT, "line 3: a quoted cell never ends"},
         {"a,b\n1,\xFF\n", 0, "csv", GP_ERR_FORMAT, "line 2: not UTF-8"},
         {"a,b\n1,\0\n", 8, "csv", GP_ERR_FORMAT, "line 2: a NUL byte"},
-        {"PAR1xxxxxxxx", 0, "csv", GP_ERR_UNSUPPORTED, "Parquet"},
+        {"PAR1xxxxxxxx", 0, "csv", GP_ERR_FORMAT, "damaged Parquet"},
         {"[{\"a\":1},\n{\"a\":}]", 0, "json", GP_ERR_FORMAT, "line 2: a value was expected"},
         {"[{\"a\":1}", 0, "json", GP_ERR_FORMAT, "line 1: ',' or ']' was expected (the file ends here)"},
         {"[1]", 0, "json", GP_ERR_FORMAT, "each record must be an object"},
