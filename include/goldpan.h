@@ -610,7 +610,7 @@ typedef struct gp_hierarchy {
     uint32_t *labels;   /* [levels, n] cluster of each row; labels run by smallest member */
     uint32_t **parents; /* [levels - 1]: parents[t] [sizes[t]] is the cluster of level t + 1 that holds it */
 } gp_hierarchy;
-/* First-neighbour hierarchy: h-NNE 0.1/1.0 (Dehghan et al.), FINCH (Sarfraz et al., CVPR 2019).  Levels with fewer than 3
+/* First-neighbour hierarchy: h-NNE 0.1/1.0 (Sarfraz et al., CVPR 2022), FINCH (Sarfraz et al., CVPR 2019).  Levels with fewer than 3
  * clusters are left out; none left: NOT_FOUND ("too few rows ...").  Shape: rows [n, d].  Owns: *out, gp_hierarchy_clear. */
 GP_API GP_MUST gp_status gp_hierarchy_build(const float *rows, size_t n, size_t d, const gp_neighbours_options *options,
                                             gp_hierarchy *out, gp_error *err);
@@ -648,7 +648,10 @@ typedef struct gp_hdbscan_tree {
     double *strength;       /* [n] 0..1: how firmly a row belongs ("probabilities") */
     double *outlier;        /* [n] 0..1: GLOSH */
 } gp_hdbscan_tree;
-/* HDBSCAN* (Campello, Moulavi, Sander 2013; McInnes and Healy 2017).  Owns: *out, gp_hdbscan_clear. */
+/* HDBSCAN* (Campello, Moulavi, Sander 2013; McInnes and Healy 2017), exact: links of equal length count in the order in
+ * which Prim finds them from row 0.  Shape: rows [n, d], n >= 2.  Owns: *out, gp_hdbscan_clear.
+ * Cost: that of gp_neighbours, and at most n * n / 2 * d products more (fewer where clusters hang together by their
+ * nearest neighbours); memory 4 * n * d bytes (rows packed) and 40 * max(min_samples, 32) bytes a row.  Threads: any. */
 GP_API GP_MUST gp_status gp_hdbscan(const float *rows, size_t n, size_t d, const gp_hdbscan_options *options,
                                     gp_hdbscan_tree *out, gp_error *err);
 GP_API void gp_hdbscan_clear(gp_hdbscan_tree *tree);

@@ -11,8 +11,7 @@ typedef struct gp_merge {
     double distance;
 } gp_merge;
 
-/* Single linkage under mutual reachability distance max(core(x), core(y), |x - y|): merges [n - 1] in order of
- * distance. Prim from row 0, ties to the smaller row.  Cost: n * n * d / 4 operations on one thread; memory linear. */
+/* Single linkage under mutual reachability: merges [n - 1] in order of distance.  Cost: see spanning.h. */
 gp_status gp_an_linkage(const float *rows, size_t n, size_t d, const gp_hdbscan_options *options, gp_merge *merges,
                         gp_error *err);
 

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * The first-neighbour hierarchy of FINCH (Sarfraz, Sharma, Stiefelhagen, CVPR 2019) as h-NNE (Sarfraz et al., CVPR
- * 2022) builds it: level 0   every row is tied to its nearest other row; clusters are the connected components level t
- * the same over the means of level t - 1's clusters (means of the rows themselves, in double) end       when a level
- * has one cluster, or joins only one pair of the level before: that level is dropped Every component holds a pair that
- * are each other's nearest, so each level at least halves the number of clusters: the whole costs little more than its
- * first level.  Clusters are numbered by their smallest row. */
+ * 2022) builds it:
+ *
+ *   level 0   every row is tied to its nearest other row; clusters are the connected components
+ *   level t   the same over the means of level t - 1's clusters (means of the rows themselves, in double)
+ *   end       when a level has one cluster, or joins only one pair of the level before: that level is dropped
+ *
+ * Every component holds a pair that are each other's nearest, so each level at least halves the number of clusters: the
+ * whole costs little more than its first level.  Clusters are numbered by their smallest row. */
 #include "analyze/analyze.h"
 
 #include "analyze/neighbours.h"
@@ -84,8 +87,7 @@ static gp_status next_level(builder *b, bool *more, gp_error *err)
     *more = false;
     if (clusters < 2 || t == MOST_LEVELS) return GP_OK;
     take_means(b, b->labels[t - 1], clusters);
-    GP_TRY(
-        gp_an_nearest(b->means, clusters, b->d, b->options->metric, b->options->threads, b->nearest, b->distance, err));
+    GP_TRY(gp_an_nearest(b->means, clusters, b->d, b->options, b->nearest, b->distance, err));
     uint32_t joined = components(b->nearest, clusters, b->above, b->join);
     if (joined == 1 || clusters - joined <= 1) return GP_OK;
     GP_TRY(gp_alloc((void **)&b->parents[t - 1], clusters, sizeof(uint32_t), "the hierarchy", err));

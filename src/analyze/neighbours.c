@@ -54,6 +54,7 @@ typedef struct search {
     float *panels;    /* [ceil(n / 16)][d][16] */
     float *offset;    /* [n rounded up] -|y|^2/2 for euclidean, 0 for cosine; -inf beyond n */
     double *norms;    /* [n] |y| */
+    double scale;     /* euclidean: as packed no row or query is longer than 1, so that no square overflows */
     double most_norm; /* largest of |y| as packed */
     uint32_t *ids;    /* [m, k] */
     float *distances; /* [m, k] */
@@ -103,23 +104,43 @@ static double norm_at(const search *s, size_t i)
     return sqrt(sum);
 }
 
+/* norms, scale, most_norm */
+static void measure(search *s)
+{
+    double rows = 0, most = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        s->norms[i] = norm_at(s, i);
+        rows = fmax(rows, s->norms[i]);
+    }
+    most = rows;
+    if (!s->self && s->metric == GP_METRIC_EUCLIDEAN)
+        for (size_t i = 0; i < s->m; i++) most = fmax(most, norm_of(s->kernels, s->queries + i * s->d, s->d));
+    s->scale = most > 0 ? 1 / most : 1;
+    s->most_norm = s->metric == GP_METRIC_COSINE ? 1 : rows * s->scale;
+}
+
+/* What a row of this length is multiplied with before it is packed. */
+static double scale_of(const search *s, double norm)
+{
+    return s->metric == GP_METRIC_EUCLIDEAN ? s->scale : norm > 0 ? 1 / norm : 0;
+}
+
 static gp_status pack_rows(search *s, gp_error *err)
 {
     size_t panels = (s->n + GP_PANEL - 1) / GP_PANEL, d = s->d;
     GP_TRY(gp_alloc_aligned((void **)&s->panels, panels * GP_PANEL * d, sizeof(float), "neighbours", err));
     GP_TRY(gp_alloc_aligned((void **)&s->offset, panels * GP_PANEL, sizeof(float), "neighbours", err));
     GP_TRY(gp_alloc((void **)&s->norms, s->n, sizeof(double), "neighbours", err));
+    measure(s);
     for (size_t i = 0; i < panels * GP_PANEL; i++) {
         float *panel = s->panels + i / GP_PANEL * GP_PANEL * d + i % GP_PANEL;
-        double norm = i < s->n ? norm_at(s, i) : 0;
-        double scale = s->metric == GP_METRIC_COSINE ? (norm > 0 ? 1 / norm : 0) : 1;
+        double norm = i < s->n ? s->norms[i] : 0, scale = scale_of(s, norm);
         for (size_t j = 0; j < d; j++) {
             double value = i >= s->n ? 0 : s->wide ? s->wide[i * d + j] : (double)s->rows[i * d + j];
             panel[j * GP_PANEL] = (float)(value * scale);
         }
-        s->offset[i] = i >= s->n ? -INFINITY : s->metric == GP_METRIC_COSINE ? 0 : (float)(-norm * norm / 2);
-        if (i < s->n) s->norms[i] = norm;
-        if (i < s->n && norm * scale > s->most_norm) s->most_norm = norm * scale;
+        double length = norm * scale;
+        s->offset[i] = i >= s->n ? -INFINITY : s->metric == GP_METRIC_COSINE ? 0 : (float)(-length * length / 2);
     }
     return GP_OK;
 }
@@ -141,10 +162,8 @@ static double exact_distance(const search *s, size_t i, double norm, uint32_t id
             for (size_t j = 0; j < d; j++) sum += wx[j] * wy[j];
         return both > 0 ? 1 - sum / both : 1;
     }
-    for (size_t j = 0; j < d; j++) {
-        double gap = s->wide ? wx[j] - wy[j] : (double)x[j] - (double)y[j];
-        sum += gap * gap;
-    }
+    if (!s->wide) return sqrt(s->kernels->distance2(x, y, d));
+    for (size_t j = 0; j < d; j++) sum += (wx[j] - wy[j]) * (wx[j] - wy[j]);
     return sqrt(sum);
 }
 
@@ -215,7 +234,7 @@ static void begin_query(const search *s, query *q, candidate *list, size_t i)
 {
     bool cosine = s->metric == GP_METRIC_COSINE;
     double norm = s->self ? s->norms[i] : norm_of(s->kernels, s->queries + i * s->d, s->d);
-    double length = cosine ? (norm > 0 ? 1 : 0) : norm, u = ldexp(1, -24), most = s->most_norm;
+    double length = norm * scale_of(s, norm), u = ldexp(1, -24), most = s->most_norm;
     /* product, packing of both (d + 4), the offset and its addition, and the doubles' own rounding */
     double margin =
         1.01 * u * (((double)s->d + 8) * length * most + (cosine ? 2 : 2 * most * most + 2 * length * most)) +
@@ -229,7 +248,7 @@ static void load_block(const search *s, worker *w, size_t first, size_t count)
     if (w->at == first) return;
     for (size_t i = 0; i < count; i++) {
         double norm = s->self ? s->norms[first + i] : norm_of(s->kernels, s->queries + (first + i) * s->d, s->d);
-        double scale = s->metric == GP_METRIC_COSINE ? (norm > 0 ? 1 / norm : 0) : 1;
+        double scale = scale_of(s, norm);
         for (size_t j = 0; j < s->d; j++) {
             size_t at = (first + i) * s->d + j;
             w->x[i * s->d + j] = (float)((s->wide ? s->wide[at] : (double)s->queries[at]) * scale);
@@ -483,7 +502,7 @@ gp_status gp_an_neighbours(const float *rows, size_t n, size_t d, const float *q
     return run_search(&s, options->threads, err);
 }
 
-gp_status gp_an_nearest(const double *rows, size_t n, size_t d, gp_metric metric, int threads, uint32_t *ids,
+gp_status gp_an_nearest(const double *rows, size_t n, size_t d, const gp_neighbours_options *options, uint32_t *ids,
                         float *distances, gp_error *err)
 {
     search s = {.wide = rows,
@@ -493,10 +512,10 @@ gp_status gp_an_nearest(const double *rows, size_t n, size_t d, gp_metric metric
                 .k = 1,
                 .capacity = 34,
                 .self = true,
-                .metric = metric,
+                .metric = options->metric,
                 .ids = ids,
                 .distances = distances,
                 .kernels = gp_kernel_table()};
-    gp_ticker_init(&s.ticker, "neighbours", n, NULL, NULL);
-    return run_search(&s, threads, err);
+    gp_ticker_init(&s.ticker, "hierarchy", n, options->progress, options->user);
+    return run_search(&s, options->threads, err);
 }

@@ -6,7 +6,7 @@
 #include "base/status.h"
 
 /* rows [n, d] finite, n >= 2 -> ids [n], distances [n]; ties to the smaller id. */
-gp_status gp_an_nearest(const double *rows, size_t n, size_t d, gp_metric metric, int threads, uint32_t *ids,
+gp_status gp_an_nearest(const double *rows, size_t n, size_t d, const gp_neighbours_options *options, uint32_t *ids,
                         float *distances, gp_error *err);
 
 #endif

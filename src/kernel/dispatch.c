@@ -25,6 +25,7 @@ static const gp_kernels table_c = {
     .attend = gp_attend_c,
     .l2_normalise = gp_l2_normalise_c,
     .dot = gp_dot_c,
+    .distance2 = gp_distance2_c,
 };
 
 #ifdef __x86_64__
@@ -45,6 +46,7 @@ static const gp_kernels table_avx2 = {
     .attend = gp_attend_avx2,
     .l2_normalise = gp_l2_normalise_avx2,
     .dot = gp_dot_avx2,
+    .distance2 = gp_distance2_avx2,
 };
 #endif
 

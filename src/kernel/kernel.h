@@ -78,6 +78,8 @@ typedef struct gp_kernels {
     void (*l2_normalise)(float *x, size_t n, size_t d);
     /* sum a[i]*b[i] in double, products exact */
     double (*dot)(const float *a, const float *b, size_t n);
+    /* sum (a[i] - b[i])^2 in double; the same in every bit with a and b exchanged, and in every table */
+    double (*distance2)(const float *a, const float *b, size_t n);
 } gp_kernels;
 
 /* The table chosen for this machine (GOLDPAN_CPU considered), never with a NULL entry.  Any thread. */

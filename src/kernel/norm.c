@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Layer norm, L2 norm, dot product.  Sums are double, in eight lanes added in a fixed order: lane i takes the elements
- * i, i + 8, ...; the lanes are then added as a tree.  So a result never depends on the instruction set, and compilers
- * can keep the lanes in vector registers. */
+ * Layer norm, L2 norm, dot product, squared distance.  Sums are double, in eight lanes added in a fixed order: lane i
+ * takes the elements i, i + 8, ...; the lanes are then added as a tree.  So a result never depends on the instruction
+ * set, and compilers can keep the lanes in vector registers. */
 #include "kernel/twins.h"
 
 #include <math.h>
@@ -51,6 +51,22 @@ double gp_dot_c(const float *a, const float *b, size_t n)
     for (; i + LANES <= n; i += LANES)
         for (size_t l = 0; l < LANES; l++) s[l] += (double)a[i + l] * (double)b[i + l];
     for (size_t l = 0; i + l < n; l++) s[l] += (double)a[i + l] * (double)b[i + l];
+    return lanes_sum(s);
+}
+
+double gp_distance2_c(const float *a, const float *b, size_t n)
+{
+    double s[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (size_t l = 0; l < LANES; l++) {
+            double gap = (double)a[i + l] - (double)b[i + l];
+            s[l] += gap * gap;
+        }
+    for (size_t l = 0; i + l < n; l++) {
+        double gap = (double)a[i + l] - (double)b[i + l];
+        s[l] += gap * gap;
+    }
     return lanes_sum(s);
 }
 

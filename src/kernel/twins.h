@@ -22,6 +22,7 @@ void gp_f32_to_bf16_c(const float *in, uint16_t *out, size_t n);
 void gp_layer_norm_c(const float *x, float *y, size_t n, size_t d, const float *gain, const float *bias, float eps);
 void gp_l2_normalise_c(float *x, size_t n, size_t d);
 double gp_dot_c(const float *a, const float *b, size_t n);
+double gp_distance2_c(const float *a, const float *b, size_t n);
 /* activate.c */
 void gp_quick_gelu_c(float *x, size_t n);
 void gp_gelu_c(float *x, size_t n);

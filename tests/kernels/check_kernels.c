@@ -382,6 +382,20 @@ static void check_dot(const gp_kernels *k)
     same(&value, &twin, sizeof value);
 }
 
+static void check_distance2(const gp_kernels *k)
+{
+    size_t n = below(1400);
+    float *a = take_floats(n, 4), *b = take_floats(n, 4);
+    long double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += ((long double)a[i] - (long double)b[i]) * ((long double)a[i] - (long double)b[i]);
+    double value = k->distance2(a, b, n), turned = k->distance2(b, a, n);
+    double twin = gp_kernel_table_c()->distance2(a, b, n);
+    near(value, (double)sum, (double)sum + 1e-300, 1e-14);
+    same(&value, &turned, sizeof value);
+    same(&value, &twin, sizeof value);
+}
+
 static void check_multiply(const gp_kernels *k)
 {
     size_t rows = 1 + below(40), in = 1 + below(600), x_stride = in + below(9), y_stride = GP_PANEL + below(20);
@@ -520,6 +534,7 @@ static void bench_floats(const gp_kernels *k)
     BENCH("l2_normalise", N, "Gnumbers/s", k->l2_normalise(x, N / D, D));
     volatile double sink;
     BENCH("dot", N, "Gnumbers/s", sink = k->dot(x, y, N));
+    BENCH("distance2", N, "Gnumbers/s", sink = k->distance2(x, y, N));
     (void)sink;
     buffers_done();
 }
@@ -571,6 +586,7 @@ static const struct entry {
     {"layer_norm", check_layer_norm, 50},
     {"l2_normalise", check_l2_normalise, 50},
     {"dot", check_dot, 100},
+    {"distance2", check_distance2, 100},
     {"multiply", check_multiply, 30},
     {"attend", check_attend, 60},
 };

@@ -8,6 +8,7 @@
 #define gp_layer_norm_c   gp_layer_norm_avx2
 #define gp_l2_normalise_c gp_l2_normalise_avx2
 #define gp_dot_c          gp_dot_avx2
+#define gp_distance2_c    gp_distance2_avx2
 #define gp_quick_gelu_c   gp_quick_gelu_avx2
 #define gp_gelu_c         gp_gelu_avx2
 #define gp_add_c          gp_add_avx2

@@ -12,6 +12,7 @@ void gp_f32_to_bf16_avx2(const float *in, uint16_t *out, size_t n);
 void gp_layer_norm_avx2(const float *x, float *y, size_t n, size_t d, const float *gain, const float *bias, float eps);
 void gp_l2_normalise_avx2(float *x, size_t n, size_t d);
 double gp_dot_avx2(const float *a, const float *b, size_t n);
+double gp_distance2_avx2(const float *a, const float *b, size_t n);
 void gp_quick_gelu_avx2(float *x, size_t n);
 void gp_gelu_avx2(float *x, size_t n);
 void gp_add_avx2(float *x, const float *y, size_t n);

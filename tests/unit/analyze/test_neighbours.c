@@ -68,6 +68,35 @@ static void test_far_from_the_origin(void **state)
     free(x);
 }
 
+/* Squares of floats overflow beyond 1.8e19 and vanish below 1e-23. */
+static void test_any_scale(void **state)
+{
+    (void)state;
+    static const float factors[] = {1e30f, 1e19f, 1e-24f, 1e-36f};
+    for (size_t f = 0; f < sizeof factors / sizeof *factors; f++) {
+        float *x = random_rows(4, 300, 8, 6, false), *y = random_rows(6, 20, 8, 6, false);
+        uint32_t ids[300 * 5], scaled[300 * 5];
+        float distances[300 * 5];
+        gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
+        for (int queries = 0; queries < 2; queries++)
+            for (int metric = 0; metric < 2; metric++) {
+                float *x2 = malloc(300 * 8 * sizeof *x), *y2 = malloc(20 * 8 * sizeof *y);
+                size_t m = queries ? 20 : 300;
+                o.metric = (gp_metric)metric;
+                for (size_t i = 0; i < 300 * 8; i++) x2[i] = x[i] * factors[f];
+                for (size_t i = 0; i < 20 * 8; i++) y2[i] = y[i] * factors[f];
+                assert_int_equal(gp_neighbours(x, 300, 8, queries ? y : NULL, 20, 5, &o, ids, distances, NULL), GP_OK);
+                assert_int_equal(gp_neighbours(x2, 300, 8, queries ? y2 : NULL, 20, 5, &o, scaled, distances, NULL),
+                                 GP_OK);
+                assert_memory_equal(ids, scaled, m * 5 * sizeof *ids);
+                free(y2);
+                free(x2);
+            }
+        free(y);
+        free(x);
+    }
+}
+
 static void test_ties_go_to_the_smaller_id(void **state)
 {
     (void)state;
@@ -149,6 +178,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_random_shapes),
                                        cmocka_unit_test(test_far_from_the_origin),
+                                       cmocka_unit_test(test_any_scale),
                                        cmocka_unit_test(test_ties_go_to_the_smaller_id),
                                        cmocka_unit_test(test_threads_do_not_matter),
                                        cmocka_unit_test(test_what_cannot_be),
