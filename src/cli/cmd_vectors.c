@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * goldpan neighbours, cluster, map: the parts of the analysis on vectors of one's own, without a catalog. */
+#include "base/json.h"
 #include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/context.h"
@@ -139,25 +140,66 @@ static size_t level_for(const gp_hierarchy *h, uint64_t wanted)
     return best;
 }
 
+/* Which levels are wanted: all, or one. */
+static gp_status choose_levels(const gp_cli *cli, const gp_hierarchy *h, size_t *first, size_t *levels, gp_error *err)
+{
+    *first = 0, *levels = h->levels;
+    if (cli->level.set && cli->level.value >= h->levels)
+        return gp_fail(err, GP_ERR_USAGE, "--level lies between 0 and %zu here", h->levels - 1);
+    if (cli->level.set) *first = (size_t)cli->level.value, *levels = 1;
+    if (cli->clusters.set) *first = level_for(h, cli->clusters.value), *levels = 1;
+    return GP_OK;
+}
+
+static void put_reals(gp_str *json, const char *name, const double *x, size_t n)
+{
+    gp_cli_json_name(json, name);
+    gp_str_putc(json, '[');
+    for (size_t i = 0; i < n && !json->failed; i++) {
+        if (i) gp_str_putc(json, ',');
+        gp_json_put_real(json, x[i]);
+    }
+    gp_str_putc(json, ']');
+}
+
+/* Of each level the cluster of the next that holds each of its clusters. */
+static void put_parents(gp_str *json, const gp_hierarchy *h)
+{
+    gp_cli_json_name(json, "parents");
+    gp_str_putc(json, '[');
+    for (size_t t = 0; t + 1 < h->levels && !json->failed; t++) {
+        gp_str_puts(json, t ? ",[" : "[");
+        for (size_t c = 0; c < h->sizes[t]; c++) gp_str_printf(json, "%s%u", c ? "," : "", h->parents[t][c]);
+        gp_str_putc(json, ']');
+    }
+    gp_str_putc(json, ']');
+}
+
 static gp_status cluster_levels(gp_cli *cli, gp_str *json, const vectors *v, gp_error *err)
 {
     gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
     gp_hierarchy h = {0};
     int32_t *table = NULL; /* [n, levels] fine to coarse */
+    size_t first, levels;
     gp_status st = GP_OK;
+    if (cli->level.set && cli->clusters.set)
+        return gp_fail(err, GP_ERR_USAGE, "--level and --clusters exclude each other");
     o.metric = (gp_metric)cli->metric, o.threads = threads_of(cli), o.progress = gp_term_progress, o.user = &cli->term;
     GP_TRY(gp_hierarchy_build(v->rows, v->n, v->d, &o, &h, err));
-    size_t first = cli->clusters.set ? level_for(&h, cli->clusters.value) : 0,
-           levels = cli->clusters.set ? 1 : h.levels;
     gp_term_clear(&cli->term);
+    GP_GO(choose_levels(cli, &h, &first, &levels, err));
     GP_GO(gp_alloc((void **)&table, v->n * levels, sizeof *table, "clusters", err));
     for (size_t i = 0; i < v->n; i++)
         for (size_t t = 0; t < levels; t++) table[i * levels + t] = (int32_t)h.labels[(first + t) * v->n + i];
     if (cli->out) GP_GO(gp_npy_write(cli->out, 'i', table, v->n, levels, err));
-    gp_cli_json_name(json, "sizes");
-    for (size_t t = 0; t < levels; t++) gp_str_printf(json, "%s%u", t ? "," : "[", h.sizes[first + t]);
-    gp_str_putc(json, ']');
-    if (!cli->out) put_rows(json, "labels", NULL, (const uint32_t *)table, v->n, levels);
+    if (cli->json) {
+        gp_cli_json_count(json, "level", first);
+        gp_cli_json_name(json, "sizes");
+        for (size_t t = 0; t < levels; t++) gp_str_printf(json, "%s%u", t ? "," : "[", h.sizes[first + t]);
+        gp_str_putc(json, ']');
+        if (levels == h.levels) put_parents(json, &h);
+        if (!cli->out) put_rows(json, "labels", NULL, (const uint32_t *)table, v->n, levels);
+    }
     for (size_t t = 0; t < levels; t++)
         gp_term_say(&cli->term, "level %zu: %u clusters", first + t, h.sizes[first + t]);
 out:
@@ -166,16 +208,32 @@ out:
     return st;
 }
 
+/* Edges [parent, child, lambda, size]; a lambda without end (between copies) is null. */
 static void put_tree(gp_str *json, const gp_hdbscan_tree *t)
 {
     gp_cli_json_name(json, "tree");
     gp_str_putc(json, '[');
-    for (size_t i = 0; i < t->edges && !json->failed; i++)
-        gp_str_printf(json, "%s[%u,%u,%.9g,%u]", i ? "," : "", t->edge[i].parent, t->edge[i].child,
-                      t->edge[i].lambda > 1e300 ? 1e300 : t->edge[i].lambda, t->edge[i].size);
-    gp_str_puts(json, "],\"labels\":[");
+    for (size_t i = 0; i < t->edges && !json->failed; i++) {
+        gp_str_printf(json, "%s[%u,%u,", i ? "," : "", t->edge[i].parent, t->edge[i].child);
+        gp_json_put_real(json, t->edge[i].lambda);
+        gp_str_printf(json, ",%u]", t->edge[i].size);
+    }
+    gp_str_putc(json, ']');
+    gp_cli_json_name(json, "selected");
+    gp_str_putc(json, '[');
+    for (size_t c = 0; c < t->clusters; c++) gp_str_printf(json, "%s%u", c ? "," : "", t->selected[c]);
+    gp_str_putc(json, ']');
+    put_reals(json, "stability", t->stability, t->clusters);
+}
+
+static void put_members(gp_str *json, const gp_hdbscan_tree *t)
+{
+    gp_cli_json_name(json, "labels");
+    gp_str_putc(json, '[');
     for (size_t i = 0; i < t->n && !json->failed; i++) gp_str_printf(json, "%s%d", i ? "," : "", t->labels[i]);
     gp_str_putc(json, ']');
+    put_reals(json, "strength", t->strength, t->n);
+    put_reals(json, "outlier", t->outlier, t->n);
 }
 
 static gp_status cluster_density(gp_cli *cli, gp_str *json, const vectors *v, gp_error *err)
@@ -186,17 +244,22 @@ static gp_status cluster_density(gp_cli *cli, gp_str *json, const vectors *v, gp
     gp_status st = GP_OK;
     if (cli->min_cluster_size.value > UINT32_MAX || cli->min_samples.value > UINT32_MAX)
         return gp_fail(err, GP_ERR_USAGE, "--min-cluster-size and --min-samples are below 2^32");
+    if (cli->level.set || cli->clusters.set)
+        return gp_fail(err, GP_ERR_USAGE, "--level and --clusters are of --method hnne");
     if (cli->min_cluster_size.set) o.min_cluster_size = (uint32_t)cli->min_cluster_size.value;
     o.min_samples = (uint32_t)cli->min_samples.value;
-    o.leaf = cli->leaf, o.epsilon = cli->epsilon.value, o.metric = (gp_metric)cli->metric;
-    o.threads = threads_of(cli), o.progress = gp_term_progress, o.user = &cli->term;
+    o.leaf = cli->leaf, o.allow_single = cli->allow_single, o.epsilon = cli->epsilon.value;
+    o.metric = (gp_metric)cli->metric, o.threads = threads_of(cli), o.progress = gp_term_progress, o.user = &cli->term;
     GP_TRY(gp_hdbscan(v->rows, v->n, v->d, &o, &t, err));
     gp_term_clear(&cli->term);
     for (size_t i = 0; i < t.n; i++) noise += t.labels[i] < 0;
     if (cli->out) GP_GO(gp_npy_write(cli->out, 'i', t.labels, t.n, 1, err));
-    gp_cli_json_count(json, "clusters", t.clusters);
-    gp_cli_json_count(json, "noise", noise);
-    if (!cli->out) put_tree(json, &t);
+    if (cli->json) {
+        gp_cli_json_count(json, "clusters", t.clusters);
+        gp_cli_json_count(json, "noise", noise);
+        put_tree(json, &t);
+        if (!cli->out) put_members(json, &t);
+    }
     gp_term_say(&cli->term, "%zu clusters, %zu of %zu rows in none", t.clusters, noise, t.n);
 out:
     gp_hdbscan_clear(&t);
@@ -294,11 +357,13 @@ const gp_cli_command gp_cmd_neighbours = {
 static const gp_cli_option cluster_options[] = {
     GP_CLI_VECTORS,
     {"method", 0, GP_OPT_CHOICE, "hnne|hdbscan", GP_CLI_FIELD(method), "levels (default), or by density with noise"},
+    {"level", 0, GP_OPT_COUNT, "L", GP_CLI_FIELD(level), "hnne: only this level; 0 is the finest"},
     {"clusters", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(clusters), "hnne: only the level nearest to N clusters"},
     {"min-cluster-size", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(min_cluster_size),
      "hdbscan: rows of a cluster (default 5)"},
     {"min-samples", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(min_samples), "hdbscan: other rows that make a core"},
     {"leaf", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(leaf), "hdbscan: the leaves of the tree are the clusters"},
+    {"allow-single", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(allow_single), "hdbscan: all rows may be one cluster"},
     {"epsilon", 0, GP_OPT_REAL, "E", GP_CLI_FIELD(epsilon), "hdbscan: merge clusters nearer than this"},
     VECTORS_OUT,
     GP_CLI_THREADS,
@@ -309,8 +374,11 @@ const gp_cli_command gp_cmd_cluster = {
     .arguments = "--vectors X.npy",
     .summary = "Cluster vectors: nested levels, or by density",
     .about = "Writes a row of labels for each row: one column for each level, fine to coarse; with\n"
-             "--method hdbscan one column, -1 for noise.  --json prints the whole tree.",
+             "--method hdbscan one column, -1 for noise.  --json prints the whole tree: with hnne of each\n"
+             "level the cluster of the next that holds each cluster (\"parents\"), with hdbscan edges\n"
+             "[parent, child, lambda, size], where numbers below the number of rows are rows.",
     .examples = "goldpan cluster --vectors embeddings.npy --out labels.npy\n"
+                "goldpan cluster --vectors embeddings.npy --clusters 12 --out labels.npy\n"
                 "goldpan cluster --vectors embeddings.npy --method hdbscan --min-cluster-size 20 --json",
     .options = cluster_options,
     .run = run_cluster,

@@ -45,4 +45,37 @@ static inline double plain_distance(const float *x, const float *y, size_t d, gp
     return xx > 0 && yy > 0 ? 1 - xy / (sqrt(xx) * sqrt(yy)) : 1;
 }
 
+/* Embeddings [*n, 512] of the names of things by CLIP, from four files (1,203, 365, 500, 80 rows) that are not ours to
+ * give away: `count` of them from the `first`, as they are or each of length 1.  NULL where they are not; freed with
+ * free. */
+static inline float *words_by_clip(int first, int count, bool unit, size_t *n)
+{
+    static const char *const files[] = {"lvis_v1_clip_a+cname", "o365_clip_a+cnamefix", "oid_clip_a+cname",
+                                        "coco_clip_a+cname"};
+    float *all = malloc(2148 * 512 * sizeof *all);
+    *n = 0;
+    for (int f = first; f < first + count; f++) {
+        char path[200];
+        float *rows;
+        size_t m, d;
+        snprintf(path, sizeof path, "data/golden/detic/%s.npy", files[f]);
+        const char *full = shared_path(path, "real vectors");
+        if (!full) {
+            free(all);
+            return NULL;
+        }
+        assert_int_equal(gp_npy_read(full, &rows, &m, &d, NULL), GP_OK);
+        assert_true(d == 512 && *n + m <= 2148);
+        memcpy(all + *n * 512, rows, m * 512 * sizeof *all);
+        *n += m;
+        gp_free(rows);
+    }
+    for (size_t i = 0; unit && i < *n; i++) {
+        double norm = 0;
+        for (size_t j = 0; j < 512; j++) norm += (double)all[i * 512 + j] * (double)all[i * 512 + j];
+        for (size_t j = 0; j < 512; j++) all[i * 512 + j] = (float)((double)all[i * 512 + j] / sqrt(norm));
+    }
+    return all;
+}
+
 #endif

@@ -62,41 +62,23 @@ static void test_equals_the_reference(void **state)
     }
 }
 
-/* 2,148 embeddings of words by CLIP, from four files that are not ours to give away. */
 static void test_equals_the_reference_on_real_vectors(void **state)
 {
     (void)state;
-    static const char *const files[] = {"lvis_v1_clip_a+cname", "o365_clip_a+cnamefix", "oid_clip_a+cname",
-                                        "coco_clip_a+cname"};
-    float *all = malloc(2148 * 512 * sizeof *all);
-    size_t at = 0;
+    char raw[1024], unit[1024];
+    size_t n = 0;
     const char *golden = shared_path("golden/analyze/hnne/detic2148.euclidean.partitions.npy", "real vectors");
     if (!golden) skip();
-    char golden_path[1024], unit_path[1024];
-    snprintf(golden_path, sizeof golden_path, "%s", golden);
-    snprintf(unit_path, sizeof unit_path, "%s",
+    snprintf(raw, sizeof raw, "%s", golden);
+    snprintf(unit, sizeof unit, "%s",
              shared_path("golden/analyze/hnne/detic2148.unit.euclidean.partitions.npy", "real vectors"));
-    for (int f = 0; f < 4; f++) {
-        char path[200];
-        float *rows;
-        size_t n, d;
-        snprintf(path, sizeof path, "data/golden/detic/%s.npy", files[f]);
-        const char *full = shared_path(path, "real vectors");
-        if (!full) skip();
-        assert_int_equal(gp_npy_read(full, &rows, &n, &d, NULL), GP_OK);
-        assert_true(d == 512 && at + n <= 2148);
-        memcpy(all + at * 512, rows, n * 512 * sizeof *all);
-        at += n;
-        gp_free(rows);
-    }
-    check_golden(golden_path, all, 2148, 512, GP_METRIC_EUCLIDEAN);
-    for (size_t i = 0; i < 2148; i++) {
-        double norm = 0;
-        for (size_t j = 0; j < 512; j++) norm += (double)all[i * 512 + j] * (double)all[i * 512 + j];
-        for (size_t j = 0; j < 512; j++) all[i * 512 + j] = (float)((double)all[i * 512 + j] / sqrt(norm));
-    }
-    check_golden(unit_path, all, 2148, 512, GP_METRIC_EUCLIDEAN);
-    free(all);
+    float *words = words_by_clip(0, 4, false, &n);
+    if (!words) skip();
+    check_golden(raw, words, n, 512, GP_METRIC_EUCLIDEAN);
+    free(words);
+    words = words_by_clip(0, 4, true, &n);
+    check_golden(unit, words, n, 512, GP_METRIC_EUCLIDEAN);
+    free(words);
 }
 
 static void test_nests(void **state)

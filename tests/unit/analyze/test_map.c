@@ -243,19 +243,17 @@ static void test_new_rows_find_their_place(void **state)
 
 /* ---- h-NNE's projection */
 
-static void check_projection(const char *set)
+/* The package fixes no signs: each axis may be mirrored. */
+static void check_projection(const char *set, const char *path, const float *rows, size_t n, size_t d)
 {
-    char path[200];
-    size_t n, d;
-    float *rows = load_set(set, &n, &d), *out = malloc(n * 2 * sizeof *out);
+    float *out = malloc(n * 2 * sizeof *out);
     gp_hierarchy h = {0};
     gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
     o.metric = GP_METRIC_EUCLIDEAN;
-    snprintf(path, sizeof path, "tests/golden/analyze/hnne/%s.euclidean.layout.npy", set);
-    npy golden = npy_load(source_path(path));
+    npy golden = npy_load(path);
+    assert_int_equal(golden.shape[0], n);
     assert_int_equal(gp_hierarchy_build(rows, n, d, &o, &h, NULL), GP_OK);
     assert_int_equal(gp_hierarchy_project(&h, rows, d, 2, 0, out, NULL), GP_OK);
-    /* the package fixes no signs: each axis may be mirrored */
     const double *want = golden.data;
     double worst = INFINITY;
     for (int mirror = 0; mirror < 4; mirror++) {
@@ -270,15 +268,121 @@ static void check_projection(const char *set)
     gp_hierarchy_clear(&h);
     npy_free(&golden);
     free(out);
+}
+
+static void check_set(const char *set, bool shared)
+{
+    char path[200], full[1024];
+    size_t n, d;
+    float *rows = load_set(set, &n, &d);
+    snprintf(path, sizeof path, "golden/analyze/hnne/%s.euclidean.layout.npy", set);
+    if (shared) {
+        const char *there = shared_path(path, "layouts");
+        if (!there) {
+            gp_free(rows);
+            skip();
+        }
+        snprintf(full, sizeof full, "%s", there);
+    } else {
+        snprintf(full, sizeof full, "%s/%s", source_path("tests"), path);
+    }
+    check_projection(set, full, rows, n, d);
     gp_free(rows);
 }
 
 static void test_projection(void **state)
 {
     (void)state;
-    check_projection("blobs2d");
-    check_projection("blobs32");
-    check_projection("gauss100");
+    check_set("blobs2d", false);
+    check_set("blobs32", false);
+    check_set("gauss100", false);
+}
+
+static void test_projection_of_other_sets(void **state)
+{
+    (void)state;
+    static const char *const sets[] = {"blobs8", "gauss10", "stretched"};
+    static const struct {
+        const char *set;
+        int first, count;
+    } words[] = {{"coco80.unit", 3, 1}, {"lvis1203.unit", 0, 1}, {"detic2148.unit", 0, 4}};
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) check_set(sets[i], true);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        char path[200], full[1024];
+        size_t n = 0;
+        float *rows = words_by_clip(words[i].first, words[i].count, true, &n);
+        if (!rows) skip();
+        snprintf(path, sizeof path, "golden/analyze/hnne/%s.euclidean.layout.npy", words[i].set);
+        const char *there = shared_path(path, "layouts");
+        if (!there) skip();
+        snprintf(full, sizeof full, "%s", there ? there : "");
+        check_projection(words[i].set, full, rows, n, 512);
+        free(rows);
+    }
+}
+
+/* Twelve points on a line (spec: the original's layout of them); the second axis has no spread of its own. */
+static void test_projection_by_hand(void **state)
+{
+    (void)state;
+    static const double want[12][2] = {{-1.622690, -0.493048}, {-1.184425, -0.054783}, {-1.051078, 0.078564},
+                                       {-0.660375, 0.469267},  {-0.630472, -0.469267}, {-0.239769, -0.078564},
+                                       {-0.106422, 0.054783},  {0.331843, 0.493048},   {0.589262, -0.701585},
+                                       {1.171027, -0.119820},  {1.372987, 0.082140},   {2.030111, 0.739264}};
+    static const float x[12] = {0, 1, 4, 5.1f, 20, 21, 24, 25.2f, 50, 51, 54, 55.3f};
+    float rows[24] = {0}, out[24];
+    gp_hierarchy h = {0};
+    gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
+    o.metric = GP_METRIC_EUCLIDEAN;
+    for (size_t i = 0; i < 12; i++) rows[2 * i] = x[i];
+    assert_int_equal(gp_hierarchy_build(rows, 12, 2, &o, &h, NULL), GP_OK);
+    assert_int_equal(gp_hierarchy_project(&h, rows, 2, 2, 0, out, NULL), GP_OK);
+    double mirror = out[0] < 0 ? 1 : -1, other = out[1] < 0 ? 1 : -1;
+    for (size_t i = 0; i < 12; i++) {
+        assert_true(fabs(mirror * (double)out[2 * i] - want[i][0]) < 2e-6);
+        assert_true(fabs(other * (double)out[2 * i + 1] - want[i][1]) < 2e-6);
+    }
+    gp_hierarchy_clear(&h);
+}
+
+/* A cluster of nothing but copies stays one point (the package pulls copies apart by the noise of its last bits). */
+static void test_projection_keeps_copies_together(void **state)
+{
+    (void)state;
+    size_t n, d;
+    float *rows = load_set("repeats", &n, &d), *out = malloc(n * 2 * sizeof *out);
+    gp_hierarchy h = {0};
+    gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
+    o.metric = GP_METRIC_EUCLIDEAN;
+    assert_int_equal(gp_hierarchy_build(rows, n, d, &o, &h, NULL), GP_OK);
+    assert_int_equal(gp_hierarchy_project(&h, rows, d, 2, 0, out, NULL), GP_OK);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < i; j++)
+            if (memcmp(rows + i * d, rows + j * d, d * sizeof *rows) == 0)
+                assert_memory_equal(out + 2 * i, out + 2 * j, 2 * sizeof *out);
+    gp_hierarchy_clear(&h);
+    free(out);
+    gp_free(rows);
+}
+
+static void test_projection_runs_out_of_memory(void **state)
+{
+    (void)state;
+    float *rows = random_rows(6, 100, 7, 9, false), out[200];
+    gp_hierarchy h = {0};
+    int64_t before;
+    gp_status st = GP_ERR_MEMORY;
+    assert_int_equal(gp_hierarchy_build(rows, 100, 7, NULL, &h, NULL), GP_OK);
+    before = gp_mem_live();
+    for (uint64_t i = 1; st != GP_OK; i++) {
+        gp_mem_fail_at(i);
+        st = gp_hierarchy_project(&h, rows, 7, 2, 0, out, NULL);
+        gp_mem_fail_at(0);
+        assert_true(st == GP_OK || st == GP_ERR_MEMORY);
+        assert_int_equal(gp_mem_live(), before);
+    }
+    gp_hierarchy_clear(&h);
+    free(rows);
 }
 
 static void test_principal_components(void **state)
@@ -342,6 +446,10 @@ int main(void)
                                        cmocka_unit_test(test_threads_do_not_matter),
                                        cmocka_unit_test(test_new_rows_find_their_place),
                                        cmocka_unit_test(test_projection),
+                                       cmocka_unit_test(test_projection_of_other_sets),
+                                       cmocka_unit_test(test_projection_by_hand),
+                                       cmocka_unit_test(test_projection_keeps_copies_together),
+                                       cmocka_unit_test(test_projection_runs_out_of_memory),
                                        cmocka_unit_test(test_principal_components),
                                        cmocka_unit_test(test_small_and_wrong),
                                        cmocka_unit_test(test_every_allocation_fails_once)};
