@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Neighbours and maps beside the libraries that people use, on the same vectors, in turn, as ratios.
+"""Neighbours, clusters and maps beside the libraries that people use, on the same vectors, in turn, as ratios.
 
     python3 bench/peers/analyze.py GOLDPAN [--rows 100000] [--width 512] [--k 15] [--threads 2] [--rounds 2] [WHAT...]
 
-WHAT: faiss (IndexFlatIP), sklearn (brute, cosine), umap.  Needs numpy and faiss-cpu, scikit-learn, umap-learn (PyPI).
+WHAT: faiss (IndexFlatIP), sklearn (brute, cosine), umap, hdbscan (--rows 20000 --width 64 takes it a minute), hnne (hierarchy
+and layout).  Needs numpy and faiss-cpu, scikit-learn, umap-learn, hdbscan, hnne (PyPI).
 Vectors are a seeded mixture, clusters of clusters of unit length, as image embeddings are."""
 import argparse
 import os
@@ -51,6 +52,16 @@ def umap(x):
     library.UMAP(n_neighbors=args.k, metric="cosine", n_jobs=args.threads).fit_transform(x)
 
 
+def hdbscan(x):
+    import hdbscan as library
+    library.HDBSCAN(min_cluster_size=5, core_dist_n_jobs=args.threads).fit(x)
+
+
+def hnne(x):
+    import hnne as library
+    library.HNNE().fit_transform(x)
+
+
 def seconds(work, *given):
     start = time.time()
     work(*given)
@@ -65,12 +76,16 @@ with tempfile.TemporaryDirectory() as folder:
     path, x = os.path.join(folder, "x.npy"), vectors(args.rows, args.width)
     np.save(path, x)
     for what in args.what:
-        peer = {"faiss": faiss, "sklearn": sklearn, "umap": umap}[what]
-        if what == "umap":
-            umap(x[:300])  # compiled before the clock starts
+        peer = {"faiss": faiss, "sklearn": sklearn, "umap": umap, "hdbscan": hdbscan, "hnne": hnne}[what]
+        if what in ("umap", "hdbscan", "hnne"):
+            peer(x[:300])  # compiled before the clock starts
         for _ in range(args.rounds):
             if what == "umap":
                 ours = seconds(goldpan, "map", "--vectors", path, "-k", str(args.k), "--out", os.path.join(folder, "map.npy"))
+            elif what == "hnne":
+                ours = seconds(goldpan, "map", "--method", "hnne", "--vectors", path, "--out", os.path.join(folder, "map.npy"))
+            elif what == "hdbscan":
+                ours = seconds(goldpan, "cluster", "--method", "hdbscan", "--metric", "euclidean", "--vectors", path, "--out", os.path.join(folder, "labels.npy"))
             else:
                 ours = seconds(goldpan, "neighbours", "--vectors", path, "-k", str(args.k), "--out", os.path.join(folder, "near"))
             theirs = seconds(peer, x)
