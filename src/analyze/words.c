@@ -38,6 +38,8 @@ typedef struct phrase {
 struct gp_lexicon {
     size_t n, texts;   /* rows, distinct texts */
     uint32_t *text_of; /* [n] distinct text of a row; UINT32_MAX none */
+    uint32_t *rows_of; /* [texts] rows that have it */
+    uint32_t *total;   /* [phrase_count] texts that have it */
     size_t *first;     /* [texts + 1] phrases of a text: used[first[t]] .. */
     uint32_t *used;    /* phrase numbers, each once a text */
     size_t used_count, used_capacity;
@@ -216,6 +218,12 @@ static gp_status read_all(gp_lexicon *l, const char *const *texts, gp_error *err
         l->text_of[list[i].row] = (uint32_t)l->texts - 1;
     }
     l->first[l->texts] = l->used_count;
+    l->rows_of = gp_mem_zero(l->texts, sizeof *l->rows_of);
+    l->total = gp_mem_zero(l->phrase_count, sizeof *l->total);
+    if (!l->rows_of || !l->total) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts"));
+    for (size_t i = 0; i < l->n; i++)
+        if (l->text_of[i] != UINT32_MAX) l->rows_of[l->text_of[i]]++;
+    for (size_t u = 0; u < l->used_count; u++) l->total[l->used[u]]++;
 out:
     gp_str_clear(&scratch);
     gp_mem_free(list);
@@ -238,6 +246,8 @@ gp_status gp_an_lexicon_new(const char *const *texts, size_t n, gp_lexicon **out
 void gp_an_lexicon_free(gp_lexicon *l)
 {
     if (!l) return;
+    gp_mem_free(l->total);
+    gp_mem_free(l->rows_of);
     gp_mem_free(l->text_of);
     gp_mem_free(l->first);
     gp_mem_free(l->used);
@@ -249,12 +259,9 @@ void gp_an_lexicon_free(gp_lexicon *l)
 
 /* ------------------------------------------------------------------ what sets a slice apart */
 
-typedef struct count {
-    uint32_t in, out;
-} count;
-
 typedef struct scored {
     uint32_t phrase;
+    uint32_t in, out; /* texts inside and outside that have it */
     double z;
 } scored;
 
@@ -284,29 +291,74 @@ static bool overlaps(const gp_lexicon *l, uint32_t p, uint32_t q)
     return false;
 }
 
-/* counts [phrases], texts inside and outside. */
-static gp_status count_sides(const gp_lexicon *l, const bool *inside, count *counts, count *texts, gp_error *err)
+/* Use of a phrase by a text that has rows inside. */
+typedef struct use_inside {
+    uint32_t phrase;
+    bool whole; /* the text has no row outside */
+} use_inside;
+
+static int by_phrase(const void *a, const void *b)
 {
-    bool *in = gp_mem_zero(l->texts, sizeof *in), *out = gp_mem_zero(l->texts, sizeof *out);
-    if (!in || !out) {
-        gp_mem_free(in);
-        gp_mem_free(out);
-        return gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts");
-    }
+    uint32_t p = ((const use_inside *)a)->phrase, q = ((const use_inside *)b)->phrase;
+    return (p > q) - (p < q);
+}
+
+typedef struct sides {
+    double texts_in, texts_out, in, out; /* texts, and uses of phrases by them */
+    use_inside *uses;                    /* [count] by phrase */
+    size_t count;
+} sides;
+
+/* Only texts inside are gone through: what the others have is the total less what is wholly inside. */
+static gp_status find_sides(const gp_lexicon *l, const bool *inside, sides *s, gp_error *err)
+{
+    uint32_t *rows = gp_mem_zero(l->texts, sizeof *rows);
+    size_t room = 0, whole_uses = 0, whole_texts = 0, texts = 0;
+    gp_status st = rows ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts");
+    if (st != GP_OK) goto out;
     for (size_t i = 0; i < l->n; i++)
-        if (l->text_of[i] != UINT32_MAX) *(inside[i] ? &in[l->text_of[i]] : &out[l->text_of[i]]) = true;
+        if (inside[i] && l->text_of[i] != UINT32_MAX) rows[l->text_of[i]]++;
+    for (size_t t = 0; t < l->texts; t++)
+        if (rows[t]) room += l->first[t + 1] - l->first[t];
+    GP_GO(gp_alloc((void **)&s->uses, room, sizeof *s->uses, "the words of prompts", err));
     for (size_t t = 0; t < l->texts; t++) {
-        texts->in += in[t], texts->out += out[t];
-        for (size_t u = l->first[t]; u < l->first[t + 1]; u++)
-            counts[l->used[u]].in += in[t], counts[l->used[u]].out += out[t];
+        bool whole = rows[t] == l->rows_of[t];
+        if (!rows[t]) continue;
+        texts++;
+        whole_texts += whole;
+        for (size_t u = l->first[t]; u < l->first[t + 1]; u++) {
+            s->uses[s->count++] = (use_inside){l->used[u], whole};
+            whole_uses += whole;
+        }
     }
-    gp_mem_free(out);
-    gp_mem_free(in);
-    return GP_OK;
+    qsort(s->uses, s->count, sizeof *s->uses, by_phrase);
+    s->texts_in = (double)texts, s->texts_out = (double)(l->texts - whole_texts);
+    s->in = (double)s->count, s->out = (double)(l->used_count - whole_uses);
+out:
+    gp_mem_free(rows);
+    return st;
+}
+
+/* The phrases inside that meet a demand, into list; how many. */
+static size_t candidates(const gp_lexicon *l, const sides *s, size_t demand, scored *list)
+{
+    size_t n = 0;
+    double prior = fmax(prior_share * (s->in + s->out), least_prior);
+    for (size_t from = 0, to; from < s->count; from = to) {
+        uint32_t number = s->uses[from].phrase, whole = 0;
+        for (to = from; to < s->count && s->uses[to].phrase == number; to++) whole += s->uses[to].whole;
+        uint32_t in = (uint32_t)(to - from), out = l->total[number] - whole;
+        double delta, z, share_in = in / fmax(s->texts_in, 1), share_out = out / fmax(s->texts_out, 1);
+        if (in < LEAST_TEXTS && in < s->texts_in) continue;
+        if (share_in < demands[demand].share || !(share_in > demands[demand].ratio * share_out)) continue;
+        gp_an_log_odds(in, s->in, out, s->out, prior, (in + out) / (s->in + s->out), &delta, &z);
+        if (z > demands[demand].z) list[n++] = (scored){number, in, out, z};
+    }
+    return n;
 }
 
 /* Of n candidates the strongest `most`, none within another. */
-static gp_status take_best(const gp_lexicon *l, scored *list, size_t n, const count *counts, count texts, size_t most,
+static gp_status take_best(const gp_lexicon *l, scored *list, size_t n, const sides *s, size_t most,
                            gp_reason_list *reasons, gp_error *err)
 {
     size_t taken = 0;
@@ -328,38 +380,25 @@ static gp_status take_best(const gp_lexicon *l, scored *list, size_t n, const co
         size_t length = p->length < sizeof text ? p->length : sizeof text - 1;
         memcpy(text, l->bytes.data + p->text, length);
         text[length] = 0;
-        GP_TRY(gp_an_reason_add(reasons, p->words > 1 ? "phrase" : "word", text, keep.z,
-                                counts[keep.phrase].in / fmax(texts.in, 1),
-                                counts[keep.phrase].out / fmax(texts.out, 1), err));
+        GP_TRY(gp_an_reason_add(reasons, p->words > 1 ? "phrase" : "word", text, keep.z, keep.in / fmax(s->texts_in, 1),
+                                keep.out / fmax(s->texts_out, 1), err));
     }
     return GP_OK;
 }
 
 gp_status gp_an_words(const gp_lexicon *l, const bool *inside, size_t most, gp_reason_list *reasons, gp_error *err)
 {
-    count *counts = gp_mem_zero(l->phrase_count, sizeof *counts), texts = {0, 0};
+    sides s = {0};
     scored *list = NULL;
     size_t n = 0;
-    double in = 0, out = 0;
-    gp_status st = counts ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts");
-    if (st != GP_OK) goto out;
-    GP_GO(gp_alloc((void **)&list, l->phrase_count, sizeof *list, "the words of prompts", err));
-    GP_GO(count_sides(l, inside, counts, &texts, err));
-    for (size_t i = 0; i < l->phrase_count; i++) in += counts[i].in, out += counts[i].out;
-    double prior = fmax(prior_share * (in + out), least_prior);
-    for (size_t demand = 0; demand < 2 && n == 0 && in > 0 && out > 0; demand++)
-        for (uint32_t i = 0; i < l->phrase_count; i++) {
-            double delta, z, share_in = counts[i].in / fmax(texts.in, 1),
-                             share_out = counts[i].out / fmax(texts.out, 1);
-            if (counts[i].in == 0 || (counts[i].in < LEAST_TEXTS && counts[i].in < texts.in)) continue;
-            if (share_in < demands[demand].share || !(share_in > demands[demand].ratio * share_out)) continue;
-            gp_an_log_odds(counts[i].in, in, counts[i].out, out, prior, (counts[i].in + counts[i].out) / (in + out),
-                           &delta, &z);
-            if (z > demands[demand].z) list[n++] = (scored){i, z};
-        }
-    GP_GO(take_best(l, list, n, counts, texts, most, reasons, err));
+    gp_status st = GP_OK;
+    GP_GO(find_sides(l, inside, &s, err));
+    GP_GO(gp_alloc((void **)&list, s.count, sizeof *list, "the words of prompts", err));
+    for (size_t demand = 0; demand < 2 && n == 0 && s.in > 0 && s.out > 0; demand++)
+        n = candidates(l, &s, demand, list);
+    GP_GO(take_best(l, list, n, &s, most, reasons, err));
 out:
     gp_mem_free(list);
-    gp_mem_free(counts);
+    gp_mem_free(s.uses);
     return st;
 }

@@ -215,14 +215,13 @@ static uint64_t little(const uint8_t *p, size_t n)
 /* Days or parts of seconds since 1970 as a date; false where that is no year of four digits. */
 static bool put_time(gp_str *out, int64_t value, int converted)
 {
-    int64_t parts = converted == 9 ? 1000 : 1000000;
-    time_t seconds = (time_t)(converted == 6 ? value * 86400
-                              : value >= 0   ? value / parts
-                                             : -((-value + parts - 1) / parts));
+    static const int64_t last_second = 253402300799; /* of the year 9999 */
+    int64_t parts = converted == 9 ? 1000 : 1000000, whole = value;
+    if (converted != 6) whole = value / parts - (value % parts < 0);
+    if (whole > last_second || whole < -last_second) return false;
+    time_t seconds = (time_t)(converted == 6 ? whole * 86400 : whole);
     struct tm date;
-    if (value > INT64_MAX / 86400 / 1000000 * 1000000 || value < -(INT64_MAX / 86400) || !gmtime_r(&seconds, &date) ||
-        date.tm_year < -900 || date.tm_year > 8099)
-        return false;
+    if (!gmtime_r(&seconds, &date) || date.tm_year < -900 || date.tm_year > 8099) return false;
     gp_str_printf(out, "%04d-%02d-%02d", date.tm_year + 1900, date.tm_mon + 1, date.tm_mday);
     if (converted == 6) return true;
     gp_str_printf(out, "T%02d:%02d:%02d", date.tm_hour, date.tm_min, date.tm_sec);

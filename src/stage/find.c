@@ -285,7 +285,7 @@ static gp_status name_categories(gp_find_run *r, gp_error *err)
     for (size_t k = 0; st == GP_OK && k < c->count; k++) {
         if (c->names[k]) continue;
         for (size_t i = 0; i < r->m.n; i++) inside[i] = c->category[i] == (int32_t)k;
-        st = gp_find_title(r, inside, &c->names[k], NULL, err);
+        st = gp_find_title(r, inside, false, &c->names[k], NULL, err);
         if (st == GP_OK) st = name_apart(c, k, err);
     }
     gp_mem_free(inside);

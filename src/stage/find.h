@@ -43,8 +43,10 @@ enum { GP_PROBES = 56 };
 
 /* Slices over all images, over all prompts, and within each category; with reasons and titles. */
 gp_status gp_find_slices(gp_find_run *run, gp_error *err);
-/* A title of a few words for the rows `inside` [n]; reasons_json may be NULL.  Owned by the caller. */
-gp_status gp_find_title(const gp_find_run *run, const bool *inside, char **title, char **reasons_json, gp_error *err);
+/* A title of a few words for the rows `inside` [n]; reasons_json may be NULL.  Owned by the caller.  brief: by the
+ * words of prompts alone, for slices that come by the thousand. */
+gp_status gp_find_title(const gp_find_run *run, const bool *inside, bool brief, char **title, char **reasons_json,
+                        gp_error *err);
 /* Groups of near copies; pictures of likely ones are opened for their perceptual hash. */
 gp_status gp_find_duplicates(gp_find_run *run, gp_error *err);
 /* Places for the images that have none, or a whole new map; into the catalog. */

@@ -100,7 +100,8 @@ static void put_reasons(gp_str *s, const gp_reasons *reasons)
     gp_str_putc(s, ']');
 }
 
-gp_status gp_find_title(const gp_find_run *r, const bool *inside, char **title, char **reasons_json, gp_error *err)
+gp_status gp_find_title(const gp_find_run *r, const bool *inside, bool brief, char **title, char **reasons_json,
+                        gp_error *err)
 {
     gp_reasons_input in = {.n = r->m.n,
                            .texts = (const char *const *)r->m.texts,
@@ -111,6 +112,7 @@ gp_status gp_find_title(const gp_find_run *r, const bool *inside, char **title, 
                            .probes = r->probes,
                            .probe_names = gp_probe_words,
                            .probe_count = r->probes ? GP_PROBES : 0};
+    if (brief) in.feature_count = in.probe_count = 0, in.vectors = NULL;
     gp_reasons reasons = {0};
     gp_str json = GP_STR_INIT;
     char *name = NULL;
@@ -147,7 +149,7 @@ static gp_status keep(gp_find_run *r, gp_cat_slice slice, uint32_t *rows, size_t
     GP_GO(gp_alloc((void **)&inside, r->m.n, sizeof *inside, "slices", err));
     memset(inside, 0, r->m.n * sizeof *inside);
     for (size_t i = 0; i < count; i++) inside[rows[i]] = true;
-    GP_GO(gp_find_title(r, inside, &title, &reasons, err));
+    GP_GO(gp_find_title(r, inside, slice.category >= 0, &title, &reasons, err));
     slice.rows = rows, slice.support = (uint32_t)count, slice.title = title, slice.reasons_json = reasons;
     f->slices[f->count++] = slice;
     rows = NULL;
