@@ -1,0 +1,173 @@
+// What docs/api.md says, as types and calls.  Every address is relative to the page.
+
+export type ColumnType = 'f32' | 'f64' | 'u32' | 'u8' | 'i8' | 'code' | 'hash' | 'text';
+
+export interface ColumnInfo {
+  name: string;
+  title: string;
+  type: ColumnType;
+  file: string;
+  words: string | null;
+  group: 'file' | 'prompt' | 'score' | 'find' | 'hand' | 'settings';
+  about: string;
+}
+
+export interface Reason {
+  kind: string;
+  text: string;
+  strength: number;
+  inside: number | null;
+  outside: number | null;
+}
+
+export interface Slice {
+  id: number;
+  title: string;
+  space: 'images' | 'prompts';
+  category: string | null;
+  level: number;
+  support: number;
+  value: number;
+  drop: number;
+  low: number | null;
+  high: number | null;
+  effect: number | null;
+  p: number | null;
+  parent: number | null;
+  reasons: Reason[];
+}
+
+export interface Category {
+  name: string;
+  source: string;
+  support: number;
+  mean: number | null;
+  sd: number | null;
+  weight: number | null;
+}
+
+export interface Manifest {
+  goldpan: string;
+  name: string;
+  catalog: string | null;
+  live: boolean;
+  readonly: boolean;
+  revision: number;
+  count: number;
+  model: string | null;
+  scorer: string | null;
+  scale: string | null;
+  higher_better: boolean;
+  search: { text: boolean; image: boolean; like: boolean };
+  thumbs: number[];
+  image_ext: string | null;
+  near: { k: number; file: string } | null;
+  columns: ColumnInfo[];
+  categories: Category[];
+  slices: Slice[];
+  slices_file: string | null;
+  groups: number;
+  failures: number;
+  remark: string;
+}
+
+export interface Detail {
+  row: number;
+  id: number;
+  hash: string;
+  paths: string[];
+  prompt: string | null;
+  prompt_raw: string | null;
+  negative: string | null;
+  source: string | null;
+  settings: [string, string][];
+  reason: string | null;
+  failure: string | null;
+}
+
+export interface Rating {
+  hash: string;
+  flag?: number;
+  stars?: number;
+}
+
+export interface Query {
+  text?: string;
+  more?: string[];
+  less?: string[];
+}
+
+export const SHARD = 64;
+
+async function answer(address: string, init?: RequestInit): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(address, init);
+  } catch {
+    throw new Error('goldpan does not answer: is it still running?');
+  }
+  if (response.ok) return response;
+  let why = `${response.status} ${response.statusText}`;
+  try {
+    why = ((await response.json()) as { error?: string }).error ?? why;
+  } catch {
+    // not JSON: the status says what there is to say
+  }
+  throw new Error(why);
+}
+
+const json = async <T>(address: string, init?: RequestInit): Promise<T> => (await answer(address, init)).json() as Promise<T>;
+export const bytes = async (address: string): Promise<ArrayBuffer> => (await answer(address)).arrayBuffer();
+
+function post(address: string, body: BodyInit, type = 'application/json'): Promise<Response> {
+  return answer(address, { method: 'POST', body, headers: { 'Content-Type': type, 'X-Goldpan': '1' } });
+}
+
+export const readManifest = (): Promise<Manifest> => json<Manifest>('data/catalog.json', { cache: 'no-cache' });
+export const readShard = (shard: number): Promise<Detail[]> => json<Detail[]>(`data/detail/${shard}.json`);
+export const readSaved = async (): Promise<Record<string, unknown>> =>
+  (await json<{ views: Record<string, unknown> }>('api/saved')).views;
+
+export async function save(name: string, value: unknown): Promise<void> {
+  await post('api/saved', JSON.stringify({ name, value }));
+}
+
+export async function rate(changes: Rating[]): Promise<void> {
+  await post('api/rate', JSON.stringify({ changes }));
+}
+
+export async function search(query: Query): Promise<Float32Array> {
+  return new Float32Array(await (await post('api/search', JSON.stringify(query))).arrayBuffer());
+}
+
+export async function upload(file: Blob): Promise<string> {
+  const response = await post('api/upload', file, file.type || 'application/octet-stream');
+  return ((await response.json()) as { key: string }).key;
+}
+
+export interface Exported {
+  done: number;
+  failed: number;
+  folder: string;
+}
+
+export async function exportPicks(folder: string, mode: string): Promise<Exported> {
+  const response = await post('api/export', JSON.stringify({ folder, mode, what: 'picks' }));
+  return (await response.json()) as Exported;
+}
+
+/** Calls back on news of the catalog; `lost` and `found` when the line breaks and comes back. */
+export function listen(on: {
+  revision(): void;
+  ratings(changes: Rating[]): void;
+  line(up: boolean): void;
+}): () => void {
+  const source = new EventSource('events');
+  source.addEventListener('revision', () => on.revision());
+  source.addEventListener('ratings', (event) => {
+    on.ratings((JSON.parse((event as MessageEvent<string>).data) as { changes: Rating[] }).changes);
+  });
+  source.addEventListener('open', () => on.line(true));
+  source.addEventListener('error', () => on.line(false));
+  return () => source.close();
+}

@@ -1,0 +1,100 @@
+// Columns as they come: typed arrays, and tables of texts that are decoded only where they are looked at.
+import { bytes, type ColumnInfo } from '../api';
+
+export const NONE = 0xffffffff;
+
+export class Texts {
+  readonly count: number;
+  private readonly offsets: Uint32Array;
+  private readonly text: Uint8Array;
+  private readonly known = new Map<number, string>();
+  private static readonly decoder = new TextDecoder();
+
+  constructor(buffer: ArrayBuffer) {
+    this.count = new Uint32Array(buffer, 0, 1)[0] ?? 0;
+    this.offsets = new Uint32Array(buffer, 4, this.count + 1);
+    this.text = new Uint8Array(buffer, 8 + 4 * this.count);
+  }
+
+  at(i: number): string {
+    if (i >= this.count) return '';
+    let text = this.known.get(i);
+    if (text === undefined) {
+      text = Texts.decoder.decode(this.text.subarray(this.offsets[i], this.offsets[i + 1]));
+      if (this.known.size > 20000) this.known.clear();
+      this.known.set(i, text);
+    }
+    return text;
+  }
+
+  /** Places whose text holds all the words, in any case. */
+  holding(words: string[]): Uint8Array {
+    const found = new Uint8Array(this.count);
+    const wanted = words.map((word) => word.toLowerCase());
+    for (let i = 0; i < this.count; i++) {
+      const text = Texts.decoder.decode(this.text.subarray(this.offsets[i], this.offsets[i + 1])).toLowerCase();
+      found[i] = wanted.every((word) => text.includes(word)) ? 1 : 0;
+    }
+    return found;
+  }
+}
+
+export type Numbers = Float32Array | Float64Array | Uint32Array | Uint8Array | Int8Array;
+
+export interface Column {
+  info: ColumnInfo;
+  /** [count]; for `code` places in `words`; empty for `text` */
+  data: Numbers;
+  words: Texts | null;
+}
+
+export const isNumeric = (info: ColumnInfo): boolean =>
+  info.type !== 'code' && info.type !== 'text' && info.type !== 'hash' && info.name !== 'id';
+export const isCode = (info: ColumnInfo): boolean => info.type === 'code';
+
+function typed(info: ColumnInfo, buffer: ArrayBuffer): Numbers {
+  switch (info.type) {
+    case 'f32':
+      return new Float32Array(buffer);
+    case 'f64':
+      return new Float64Array(buffer);
+    case 'u32':
+    case 'code':
+      return new Uint32Array(buffer);
+    case 'i8':
+      return new Int8Array(buffer);
+    default:
+      return new Uint8Array(buffer);
+  }
+}
+
+export async function readColumn(info: ColumnInfo): Promise<Column> {
+  const [buffer, words] = await Promise.all([bytes(info.file), info.words ? bytes(info.words) : null]);
+  if (info.type === 'text') return { info, data: new Uint8Array(0), words: new Texts(buffer) };
+  return { info, data: typed(info, buffer), words: words ? new Texts(words) : null };
+}
+
+/** The number of a row, NaN where there is none. */
+export function numberAt(column: Column, row: number): number {
+  const value = column.data[row] ?? NaN;
+  return column.info.type === 'u32' && value === NONE ? NaN : value;
+}
+
+/** What a person reads in the cell. */
+export function textAt(column: Column, row: number): string {
+  if (column.info.type === 'text') return column.words?.at(row) ?? '';
+  if (column.info.type === 'code') return column.words?.at(column.data[row] ?? NONE) ?? '';
+  return formatNumber(column.info.name, numberAt(column, row));
+}
+
+export function formatNumber(name: string, value: number): string {
+  if (Number.isNaN(value)) return '';
+  if (name === 'bytes') return value >= 1e6 ? `${(value / 1e6).toFixed(1)} MB` : `${Math.max(1, Math.round(value / 1e3))} kB`;
+  if (name === 'added') return new Date(value * 1000).toISOString().slice(0, 16).replace('T', ' ');
+  if (name === 'picked' || name === 'keeper') return value ? 'yes' : '';
+  if (name === 'flag') return value > 0 ? 'pick' : value < 0 ? 'reject' : '';
+  if (name === 'stars') return value ? '★'.repeat(value) : '';
+  if (Number.isInteger(value)) return String(value);
+  const size = Math.abs(value);
+  return value.toFixed(size >= 100 ? 1 : size >= 1 ? 2 : 3);
+}

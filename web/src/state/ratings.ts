@@ -1,0 +1,114 @@
+// Flags and stars: kept here for the views, written to the catalog at once, with undo and redo without limit.
+import { rate, type Rating } from '../api';
+
+export interface Change {
+  rows: Uint32Array;
+  /** before and after, [rows] each */
+  flags: [Int8Array, Int8Array];
+  stars: [Uint8Array, Uint8Array];
+}
+
+export class Ratings {
+  readonly flag: Int8Array;
+  readonly stars: Uint8Array;
+  private readonly done: Change[] = [];
+  private undone: Change[] = [];
+  private queue: Promise<void> = Promise.resolve();
+  private readonly hash: (row: number) => string;
+  private readonly changed: () => void;
+  private readonly failed: (why: string) => void;
+  private readonly live: boolean;
+
+  constructor(
+    flag: Int8Array,
+    stars: Uint8Array,
+    live: boolean,
+    hash: (row: number) => string,
+    changed: () => void,
+    failed: (why: string) => void,
+  ) {
+    this.flag = flag;
+    this.stars = stars;
+    this.live = live;
+    this.hash = hash;
+    this.changed = changed;
+    this.failed = failed;
+  }
+
+  get undoable(): number {
+    return this.done.length;
+  }
+
+  get redoable(): number {
+    return this.undone.length;
+  }
+
+  /** `flag` and `stars`: what they become; undefined: they stay. */
+  set(rows: Iterable<number>, flag?: number, stars?: number): void {
+    const list = Uint32Array.from(rows).filter(
+      (row) => (flag !== undefined && this.flag[row] !== flag) || (stars !== undefined && this.stars[row] !== stars),
+    );
+    if (list.length === 0) return;
+    const flags = Int8Array.from(list, (row) => this.flag[row] as number);
+    const starred = Uint8Array.from(list, (row) => this.stars[row] as number);
+    const change: Change = {
+      rows: list,
+      flags: [flags, flag === undefined ? flags : new Int8Array(list.length).fill(flag)],
+      stars: [starred, stars === undefined ? starred : new Uint8Array(list.length).fill(stars)],
+    };
+    this.done.push(change);
+    this.undone = [];
+    this.take(change, 1);
+  }
+
+  /** The rows that changed back, for the views to go to. */
+  undo(): Uint32Array | null {
+    const change = this.done.pop();
+    if (!change) return null;
+    this.undone.push(change);
+    this.take(change, 0);
+    return change.rows;
+  }
+
+  redo(): Uint32Array | null {
+    const change = this.undone.pop();
+    if (!change) return null;
+    this.done.push(change);
+    this.take(change, 1);
+    return change.rows;
+  }
+
+  /** From another page or the command; no part of the undo here. */
+  heard(row: number, change: Rating): void {
+    if (change.flag !== undefined) this.flag[row] = change.flag;
+    if (change.stars !== undefined) this.stars[row] = change.stars;
+  }
+
+  private take(change: Change, side: 0 | 1): void {
+    const list: Rating[] = [];
+    change.rows.forEach((row, i) => {
+      const flag = change.flags[side][i] as number;
+      const stars = change.stars[side][i] as number;
+      this.flag[row] = flag;
+      this.stars[row] = stars;
+      list.push({ hash: this.hash(row), flag, stars });
+    });
+    this.changed();
+    if (!this.live) return;
+    // One after the other: an undo must not overtake what it undoes.
+    this.queue = this.queue.then(() => this.write(list));
+  }
+
+  private async write(list: Rating[]): Promise<void> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        for (let from = 0; from < list.length; from += 20000) await rate(list.slice(from, from + 20000));
+        return;
+      } catch (error) {
+        // The server may be starting again: the rating is not lost while this page lives.
+        this.failed(`not saved yet: ${(error as Error).message}`);
+        await new Promise((resolve) => setTimeout(resolve, Math.min(10000, 500 * 2 ** attempt)));
+      }
+    }
+  }
+}
