@@ -76,6 +76,9 @@ class App {
   layout = $state<Layout>({ ...DEFAULT_LAYOUT });
   mode = $state<Mode>('browse');
   help = $state(false);
+  dark = $state(true);
+  /** rows that a list was clicked for: the map goes there */
+  wanted = $state.raw<Uint32Array | null>(null);
   /** the row the keyboard is on, -1 none */
   current = $state(-1);
   saved = $state.raw<Record<string, SavedView>>({});
