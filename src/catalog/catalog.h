@@ -135,4 +135,19 @@ gp_status gp_cat_picks_replace(gp_catalog *cat, const char *scorer, const int64_
                                size_t count, const char *rule, const char *const *reasons,
                                const char *const *categories, gp_error *err);
 
+/* ---- what a person decided by hand */
+typedef struct gp_cat_rating {
+    gp_hash hash;             /* of the image; one that is not known is passed over */
+    bool has_flag, has_stars; /* what is not given stays */
+    int flag;                 /* -1 rejected, 0, 1 picked */
+    int stars;                /* 0..5 */
+} gp_cat_rating;
+/* One transaction, on the disk before it returns.  *changed, may be NULL: images that were found. */
+gp_status gp_cat_ratings_put(gp_catalog *cat, const gp_cat_rating *ratings, size_t count, size_t *changed,
+                             gp_error *err);
+/* Views kept by name: a JSON object, NULL forgets it. */
+gp_status gp_cat_saved_put(gp_catalog *cat, const char *name, const char *json, gp_error *err);
+gp_status gp_cat_saved_visit(gp_catalog *cat, bool (*visit)(void *user, const char *name, const char *json), void *user,
+                             gp_error *err);
+
 #endif

@@ -20,6 +20,8 @@
  *  11. There is at most one analysis a scorer, whole: it is replaced in one transaction, with all that belongs to it.
  *      Images added later have no standing in it.  Slices, categories and groups name images and each other within it.
  *  12. There is at most one map an encoder; a place on it changes only when the whole map is laid out anew.
+ *  13. `ratings` and `saved` are a person's: no stage writes or removes them.  A rating belongs to the image, whatever
+ *      it is scored by, and was on the disk before it was confirmed (synchronous=FULL).
  *
  * Durability: WAL with synchronous=NORMAL.  A killed process loses nothing committed, because the pages are in the
  * system's cache.  A power cut may lose the last commits (those since the last checkpoint), never the file: the stages
@@ -144,7 +146,7 @@ const char gp_db_version_1[] =
 " JOIN encoders e ON e.id = c.encoder;";
 /* clang-format on */
 
-static const gp_db_step steps[] = {{1, gp_db_version_1}, {GP_DB_VERSION, gp_db_version_2}};
+static const gp_db_step steps[] = {{1, gp_db_version_1}, {2, gp_db_version_2}, {GP_DB_VERSION, gp_db_version_3}};
 
 /* ---- versions */
 

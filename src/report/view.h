@@ -21,8 +21,9 @@ size_t gp_view_columns(const gp_view *view);
 size_t gp_view_find(const gp_view *view, const gp_hash *hash);
 const gp_hash *gp_view_hash(const gp_view *view, size_t row);
 int64_t gp_view_image(const gp_view *view, size_t row); /* id in the catalog */
-/* A path of the row's image, the first that is not missing; borrowed.  And its format, "png" "jpeg" "webp". */
-const char *gp_view_path(const gp_view *view, size_t row);
+/* A path of the row's image, the first that is there.  Owns: *path, gp_mem_free. */
+gp_status gp_view_path(const gp_view *view, size_t row, char **path, gp_error *err);
+/* "png" "jpeg" "webp" */
 const char *gp_view_format(const gp_view *view, size_t row);
 uint32_t gp_view_orientation(const gp_view *view, size_t row);
 
@@ -47,5 +48,6 @@ gp_status gp_view_write_detail(const gp_view *view, gp_catalog *cat, size_t shar
                                gp_error *err);
 /* Take over a rating in the column kept in memory (flag -1..1, stars 0..5).  Not while others read. */
 void gp_view_rate(gp_view *view, size_t row, int flag, unsigned stars);
+void gp_view_rating(const gp_view *view, size_t row, int *flag, unsigned *stars);
 
 #endif

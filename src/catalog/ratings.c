@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ * What a person decided by hand: flags, stars, views kept by name. */
+#include "base/mem.h"
+#include "base/str.h"
+#include "catalog/db.h"
+
+gp_status gp_cat_ratings_put(gp_catalog *cat, const gp_cat_rating *ratings, size_t count, size_t *changed,
+                             gp_error *err)
+{
+    gp_status st = GP_OK;
+    bool own;
+    size_t n = 0;
+    /* A rating is work of a person, which cannot be done again by running a stage: it must outlive a power cut. */
+    GP_TRY(gp_db_exec(cat, "PRAGMA synchronous = FULL", err));
+    GP_GO(gp_db_scope_begin(cat, &own, err));
+    for (size_t i = 0; st == GP_OK && i < count; i++) {
+        gp_q q = gp_q_open(
+            cat, "INSERT INTO ratings(image, flag, stars) SELECT id, coalesce(?2, 0), coalesce(?3, 0) FROM images"
+                 " WHERE hash = ?1 ON CONFLICT(image) DO UPDATE SET flag = coalesce(?2, flag),"
+                 " stars = coalesce(?3, stars), at = unixepoch()");
+        gp_q_blob(&q, 1, ratings[i].hash.bytes, sizeof ratings[i].hash.bytes);
+        if (ratings[i].has_flag) gp_q_int(&q, 2, ratings[i].flag);
+        if (ratings[i].has_stars) gp_q_int(&q, 3, ratings[i].stars);
+        st = gp_q_run(&q, err);
+        if (st == GP_OK) n += sqlite3_changes(cat->db) > 0;
+    }
+    st = gp_db_scope_end(cat, own, st, err);
+    if (st == GP_OK && changed) *changed = n;
+out:
+    (void)gp_db_exec(cat, "PRAGMA synchronous = NORMAL", NULL);
+    return st;
+}
+
+gp_status gp_cat_saved_put(gp_catalog *cat, const char *name, const char *json, gp_error *err)
+{
+    gp_q q = json ? gp_q_open(cat, "INSERT INTO saved(name, value) VALUES(?1, ?2)"
+                                   " ON CONFLICT(name) DO UPDATE SET value = ?2, at = unixepoch()")
+                  : gp_q_open(cat, "DELETE FROM saved WHERE name = ?1");
+    gp_q_text(&q, 1, name);
+    if (json) gp_q_text(&q, 2, json);
+    return gp_q_run(&q, err);
+}
+
+gp_status gp_cat_saved_visit(gp_catalog *cat, bool (*visit)(void *user, const char *name, const char *json), void *user,
+                             gp_error *err)
+{
+    bool row;
+    gp_status st;
+    gp_q q = gp_q_open(cat, "SELECT name, value FROM saved ORDER BY name");
+    while ((st = gp_q_step(&q, &row, err)) == GP_OK && row)
+        if (!visit(user, gp_q_col_text(&q, 0), gp_q_col_text(&q, 1))) break;
+    gp_q_end(&q);
+    return st;
+}
