@@ -182,6 +182,8 @@ typedef struct gp_row {
     uint32_t candidates;   /* scored images of the same prompt */
     bool picked;
     const char *failure;   /* last failure of this image, if any */
+    int flag;              /* by hand: 1 picked, -1 rejected, 0 neither */
+    uint32_t stars;        /* by hand: 0..5 */
 } gp_row;
 
 typedef enum gp_order { GP_ORDER_PROMPT, GP_ORDER_SCORE, GP_ORDER_PATH } gp_order;
@@ -192,8 +194,10 @@ typedef struct gp_query {
     const char *path;     /* only the image at this path, or NULL */
     bool picked_only;
     gp_order order;       /* PROMPT: by prompt, then rank */
+    bool by_hand;         /* with picked_only: without what was rejected by hand, with what was picked by hand */
+    uint32_t min_stars;   /* only images with so many stars */
 } gp_query;
-#define GP_QUERY_DEFAULTS {sizeof(gp_query), NULL, NULL, false, GP_ORDER_PROMPT}
+#define GP_QUERY_DEFAULTS {sizeof(gp_query), NULL, NULL, false, GP_ORDER_PROMPT, false, 0}
 
 typedef struct gp_rows gp_rows;
 /* A cursor over rows.  Owns: *out is owned, gp_rows_close, before its catalog.
@@ -374,8 +378,10 @@ typedef struct gp_export_options {
     bool all;              /* every scored image, not only the picks */
     gp_progress_fn progress;
     void *user;
+    uint32_t min_stars;    /* images with at least so many stars, instead of the picks; 0: the picks */
 } gp_export_options;
-#define GP_EXPORT_DEFAULTS {sizeof(gp_export_options), NULL, GP_EXPORT_COPY, true, false, false, false, NULL, NULL}
+#define GP_EXPORT_DEFAULTS {sizeof(gp_export_options), NULL, GP_EXPORT_COPY, true, false, false, false, NULL, NULL, 0}
+/* What was decided by hand counts: an image rejected is no pick, one picked by hand is. */
 GP_API GP_MUST gp_status gp_export(gp_catalog *catalog, const gp_export_options *options, gp_report *report, gp_error *err);
 
 typedef enum gp_sheet_by { GP_SHEET_PROMPTS, GP_SHEET_SLICES, GP_SHEET_CATEGORIES } gp_sheet_by;

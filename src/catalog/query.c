@@ -37,7 +37,7 @@ gp_status gp_cat_counts(gp_catalog *cat, gp_counts *counts, gp_error *err)
 
 struct gp_rows {
     gp_catalog *cat;
-    sqlite3_stmt *order;  /* image, score, rank, candidates, picked */
+    sqlite3_stmt *order;  /* image, score, rank, candidates, picked, flag, stars */
     sqlite3_stmt *detail; /* the words of one image */
     gp_row row;
     bool done;
@@ -47,21 +47,23 @@ struct gp_rows {
 
 static const char order_head[] =
     "WITH base AS (SELECT i.id AS image, i.hash AS hash, ip.prompt AS prompt, s.value AS value,"
-    "  EXISTS(SELECT 1 FROM paths p WHERE p.image = i.id AND p.missing = 0) AS present, k.image IS NOT NULL AS picked"
+    "  EXISTS(SELECT 1 FROM paths p WHERE p.image = i.id AND p.missing = 0) AS present, k.image IS NOT NULL AS picked,"
+    "  coalesce(r.flag, 0) AS flag, coalesce(r.stars, 0) AS stars"
     " FROM images i LEFT JOIN image_prompts ip ON ip.image = i.id"
     " LEFT JOIN scores s ON s.scorer = ?1 AND s.prompt = ip.prompt AND s.image = i.id"
-    " LEFT JOIN picks k ON k.image = i.id";
+    " LEFT JOIN picks k ON k.image = i.id LEFT JOIN ratings r ON r.image = i.id";
 /* Only the images of one prompt are needed to rank one image. */
 static const char order_one[] = " WHERE i.id IN (SELECT ?3 UNION SELECT image FROM image_prompts WHERE prompt ="
                                 " (SELECT prompt FROM image_prompts WHERE image = ?3))";
 /* An image that has gone from the disk takes part in no ranking; it is listed only while it is a pick. */
 static const char order_ranked[] =
-    "), ranked AS (SELECT image, hash, prompt, value, present, picked,"
+    "), ranked AS (SELECT image, hash, prompt, value, present, picked, flag, stars,"
     "  CASE WHEN present AND value IS NOT NULL THEN row_number() OVER"
     "   (PARTITION BY prompt, present, value IS NULL ORDER BY value * ?2, hash) ELSE 0 END AS rank,"
     "  CASE WHEN prompt IS NULL THEN 0 ELSE count(value) FILTER (WHERE present) OVER (PARTITION BY prompt) END AS "
     "rivals"
-    " FROM base) SELECT image, value, rank, rivals, picked FROM ranked LEFT JOIN prompts t ON t.id = prompt";
+    " FROM base) SELECT image, value, rank, rivals, picked, flag, stars FROM ranked LEFT JOIN prompts t ON t.id = "
+    "prompt";
 static const char *const order_by[] = {
     [GP_ORDER_PROMPT] = " ORDER BY t.text IS NULL, t.text, rank = 0, rank, hash",
     [GP_ORDER_SCORE] = " ORDER BY value IS NULL, value * ?2, hash",
@@ -111,7 +113,9 @@ static gp_status prepare_order(gp_rows *rows, const gp_query *query, int64_t ima
     if (query->path) gp_str_puts(&sql, order_one);
     gp_str_puts(&sql, order_ranked);
     gp_str_puts(&sql, query->path ? " WHERE image = ?3" : " WHERE (present OR picked)");
-    if (query->picked_only) gp_str_puts(&sql, " AND picked");
+    if (query->picked_only)
+        gp_str_puts(&sql, query->by_hand ? " AND (flag = 1 OR (picked AND flag = 0))" : " AND picked");
+    if (query->min_stars) gp_str_printf(&sql, " AND stars >= %u", query->min_stars);
     gp_str_puts(&sql, order_by[query->order]);
     if (sql.failed) {
         gp_str_clear(&sql);
@@ -172,6 +176,8 @@ static gp_status fill_row(gp_rows *rows, gp_error *err)
     r->rank = (uint32_t)sqlite3_column_int64(o, 2);
     r->candidates = (uint32_t)sqlite3_column_int64(o, 3);
     r->picked = sqlite3_column_int64(o, 4) != 0;
+    r->flag = (int)sqlite3_column_int64(o, 5);
+    r->stars = (uint32_t)sqlite3_column_int64(o, 6);
     r->path = text_at(d, 0);
     r->path_count = (uint64_t)sqlite3_column_int64(d, 1);
     r->hash = text_at(d, 2);

@@ -21,6 +21,8 @@ static int run(gp_cli *cli)
     options.imagefolder = cli->imagefolder;
     options.csv = cli->csv || (!cli->jsonl && !cli->imagefolder);
     options.all = cli->all;
+    if (cli->stars.set && (cli->stars.value < 1 || cli->stars.value > 5)) return gp_cli_usage(cli, "--stars is 1 to 5");
+    if (cli->stars.set) options.min_stars = (uint32_t)cli->stars.value;
     options.progress = gp_term_progress;
     options.user = &cli->term;
     if (gp_cli_catalog_open(cli, NULL, 0, &catalog, &err) != GP_OK ||
@@ -30,7 +32,8 @@ static int run(gp_cli *cli)
     }
     int code = report.failed ? GP_EXIT_PARTIAL : report.done + report.skipped == 0 ? GP_EXIT_NOTHING : GP_EXIT_OK;
     if (code == GP_EXIT_NOTHING)
-        gp_term_warn(&cli->term, "goldpan: nothing is picked: run `goldpan pick` first");
+        gp_term_warn(&cli->term, "goldpan: %s",
+                     cli->stars.set ? "no image has so many stars" : "nothing is picked: run `goldpan pick` first");
     else
         gp_term_say(&cli->term, "exported %llu to '%s', %llu already there%s", (unsigned long long)report.done,
                     options.folder, (unsigned long long)report.skipped, report.failed ? ", some files failed" : "");
@@ -57,13 +60,15 @@ static const gp_cli_option options[] = {
     {"jsonl", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(jsonl), "picks.jsonl"},
     {"imagefolder", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(imagefolder), "metadata.csv for Hugging Face datasets"},
     {"all", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(all), "every scored image, not only the picks"},
+    {"stars", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(stars), "images with at least N stars, instead of the picks"},
     GP_CLI_COMMON};
 
 const gp_cli_command gp_cmd_export = {
     .name = "export",
     .arguments = "DIR",
     .summary = "Write the picked files and tables of them to a folder",
-    .about = "Nothing in DIR is overwritten.",
+    .about = "Nothing in DIR is overwritten.  What was decided by hand in the explorer counts: rejected images\n"
+             "are left out, images picked by hand are there.",
     .examples = "goldpan export best --catalog pictures\ngoldpan export best --hardlink --csv --jsonl",
     .options = options,
     .least = 1,

@@ -48,7 +48,7 @@ typedef struct gp_cli {
     gp_cli_count threads, batch, max_pixels;
     const char *prompts, *image_column, *prompt_column;
     bool retry_failed;
-    gp_cli_count per_prompt, top;
+    gp_cli_count per_prompt, top, stars;
     gp_cli_real min_score;
     int strategy, by, diversity; /* index into the choices = gp_pick_strategy, gp_pick_by, gp_pick_diversity */
     gp_cli_count per_category, per_slice, min_support;

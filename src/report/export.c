@@ -103,13 +103,16 @@ static gp_status each_row(export_run *r, gp_error *err)
     gp_rows *rows = NULL;
     const gp_row *row = NULL;
     gp_status st = GP_OK;
-    query.picked_only = !r->options->all;
+    query.picked_only = !r->options->all && !r->options->min_stars;
+    query.by_hand = true;
+    query.min_stars = r->options->min_stars;
     query.scorer = r->scorer;
     GP_GO(gp_cat_rows_open(r->cat, &query, &rows, err));
     for (;;) {
         GP_GO(gp_cat_rows_next(rows, &row, err));
         if (!row) break;
-        if (!row->has_score) continue;
+        bool by_hand = row->flag > 0 || r->options->min_stars; /* a person's choice needs no score */
+        if (!row->has_score && !by_hand) continue;
         if (!r->tables) r->total++;
         if (r->tables)
             GP_GO(on_row(r, row, err));
@@ -129,7 +132,7 @@ gp_status gp_report_export(gp_catalog *cat, const gp_export_options *options, gp
     if (options->imagefolder && options->mode == GP_EXPORT_NONE)
         return gp_fail(err, GP_ERR_USAGE, "an imagefolder needs the files themselves: copy or link them");
     GP_GO(gp_alloc((void **)&r.columns.names, COLUMNS_MAX, sizeof *r.columns.names, "the tables", err));
-    if (!options->all) GP_GO(gp_cat_picks_scorer(cat, &r.scorer, err));
+    if (!options->all && !options->min_stars) GP_GO(gp_cat_picks_scorer(cat, &r.scorer, err));
     GP_GO(each_row(&r, err));
     gp_ticker_init(&r.ticker, "export", r.total, options->progress, options->user);
     if (r.total == 0) goto out;

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <math.h>
 #include <string.h>
 
 struct gp_tables_out {
@@ -74,7 +75,8 @@ static gp_status open_one(const char *folder, const char *name, const char *begi
 static gp_status put_heads(gp_tables_out *t, gp_error *err)
 {
     if (t->csv) {
-        gp_str_puts(&t->line, csv_begin);
+        gp_str_puts(&t->line, csv_begin); /* which knows goldpan's own tables again: new columns come after it */
+        gp_str_puts(&t->line, ",flag,stars");
         for (size_t i = 0; i < t->count; i++) {
             gp_str field = GP_STR_INIT;
             gp_str_printf(&field, "settings.%s", t->columns[i]);
@@ -131,7 +133,7 @@ static gp_status put_csv(gp_tables_out *t, const gp_row *row, const char *file, 
         GP_TRY(gp_json_parse(row->settings_json, strlen(row->settings_json), false, 64, &settings, err));
     put_field(s, file);
     gp_str_putc(s, ',');
-    gp_json_put_real(s, row->score);
+    if (row->has_score) gp_json_put_real(s, row->score);
     gp_str_printf(s, ",%u,%u,", row->rank, row->candidates);
     put_field(s, row->prompt);
     gp_str_putc(s, ',');
@@ -142,6 +144,7 @@ static gp_status put_csv(gp_tables_out *t, const gp_row *row, const char *file, 
     put_field(s, row->prompt_source);
     gp_str_putc(s, ',');
     put_field(s, row->prompt_raw);
+    gp_str_printf(s, ",%d,%u", row->flag, row->stars);
     for (size_t i = 0; i < t->count; i++) {
         gp_str_putc(s, ',');
         put_value(s, gp_json_get(settings, t->columns[i]));
@@ -164,9 +167,9 @@ static gp_status put_jsonl(gp_tables_out *t, const gp_row *row, const char *file
 {
     gp_str *s = &t->line;
     gp_str_puts(s, jsonl_begin);
-    gp_json_put_real(s, row->score);
-    gp_str_printf(s, ",\"rank\":%u,\"candidates\":%u,\"width\":%u,\"height\":%u", row->rank, row->candidates,
-                  row->width, row->height);
+    gp_json_put_real(s, row->has_score ? row->score : (double)NAN);
+    gp_str_printf(s, ",\"rank\":%u,\"candidates\":%u,\"width\":%u,\"height\":%u,\"flag\":%d,\"stars\":%u", row->rank,
+                  row->candidates, row->width, row->height, row->flag, row->stars);
     put_member(s, "file", file);
     put_member(s, "prompt", row->prompt);
     put_member(s, "negative", row->negative);
@@ -185,7 +188,7 @@ static gp_status put_metadata(gp_tables_out *t, const gp_row *row, const char *f
     gp_str_putc(s, ',');
     put_field(s, row->prompt);
     gp_str_putc(s, ',');
-    gp_json_put_real(s, row->score);
+    if (row->has_score) gp_json_put_real(s, row->score);
     gp_str_printf(s, ",%u,", row->rank);
     put_field(s, row->negative);
     gp_str_puts(s, "\r\n");

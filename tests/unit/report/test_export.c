@@ -222,7 +222,7 @@ static void test_csv(void **state)
     export_to(cat, at("csv"), GP_EXPORT_COPY);
     assert_ok(gp_table_open(at("csv/picks.csv"), &t, &err));
     assert_int_equal(gp_table_rows(t), 3);
-    assert_int_equal(gp_table_columns(t), 12 + 4);
+    assert_int_equal(gp_table_columns(t), 14 + 4);
     assert_string_equal(cell(t, 0, "file"), "x.png");
     assert_string_equal(cell(t, 1, "file"), "x-2.png");
     assert_string_equal(cell(t, 0, "score"), "31.25");
@@ -389,6 +389,43 @@ static void test_other_disk(void **state)
     gp_cat_close(cat);
 }
 
+/* What a person decided goes before what was computed: CATS has picks 0, 1 and another; the rest is not picked. */
+static void test_by_hand(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_table *t = NULL;
+    gp_report report = {0};
+    gp_export_options options = GP_EXPORT_DEFAULTS;
+    size_t other = 0;
+    while (cats[other].picked) other++;
+    gp_catalog *cat = candidates_catalog("hand.db", cats, CATS);
+    gp_cat_rating list[] = {
+        {.hash = file_hash(at(cats[0].name)), .has_flag = true, .flag = -1, .has_stars = true, .stars = 5},
+        {.hash = file_hash(at(cats[other].name)), .has_flag = true, .flag = 1, .has_stars = true, .stars = 3}};
+    assert_ok(gp_cat_ratings_put(cat, list, 2, NULL, &err));
+    assert_ok(gp_db_exec(cat, "DELETE FROM scores WHERE image = (SELECT image FROM ratings WHERE flag = 1)", &err));
+    options.folder = at("hand");
+    assert_ok(gp_report_export(cat, &options, &report, &err));
+    assert_int_equal(report.done, 3); /* one of three picks rejected, another image picked though it has no score */
+    assert_ok(gp_table_open(at("hand/picks.csv"), &t, &err));
+    size_t hand = 0;
+    for (size_t i = 0; i < gp_table_rows(t); i++) {
+        assert_string_not_equal(cell(t, i, "path"), at(cats[0].name));
+        if (strcmp(cell(t, i, "flag"), "1") != 0) continue;
+        hand++;
+        assert_string_equal(cell(t, i, "path"), at(cats[other].name));
+        assert_string_equal(cell(t, i, "stars"), "3");
+        assert_string_equal(cell(t, i, "score"), "");
+    }
+    assert_int_equal(hand, 1);
+    gp_table_close(t);
+    options.folder = at("stars"), options.min_stars = 4;
+    assert_ok(gp_report_export(cat, &options, &report, &err));
+    assert_int_equal(report.done, 1); /* stars alone, whatever the flag */
+    gp_cat_close(cat);
+}
+
 static void test_folder_not_possible(void **state)
 {
     (void)state;
@@ -444,6 +481,7 @@ int main(void)
         cmocka_unit_test(test_nothing_picked),
         cmocka_unit_test(test_stopped),
         cmocka_unit_test(test_other_disk),
+        cmocka_unit_test(test_by_hand),
         cmocka_unit_test(test_folder_not_possible),
         cmocka_unit_test(test_no_memory),
     };
