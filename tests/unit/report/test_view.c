@@ -181,7 +181,12 @@ static void settings_become_columns(void **state)
         char path[64];
         snprintf(path, sizeof path, "/x/%u.png", i);
         int64_t id = put_image(cat, i, path);
-        gp_cat_prompt p = {.text = i == 2 ? "zwölf Füchse" : "a fox", .raw = "raw", .source = "a1111", .strength = 2};
+        gp_cat_prompt p = {.text = i == 2 ? "zw\xC3\xB6lf F\xC3\xBC"
+                                            "chse"
+                                          : "a fox",
+                           .raw = "raw",
+                           .source = "a1111",
+                           .strength = 2};
         p.settings_json = i < 4 ? settings[i] : NULL;
         assert_ok(gp_cat_prompt_put(cat, id, &p, NULL, &err));
     }
