@@ -34,12 +34,13 @@ LIBRARIES = {
     "SQLite": r"sqlite3(ext)?\.h",
     "libcurl": r"curl/.*",
     "libcrypto": r"openssl/.*",
+    "libmicrohttpd": r"microhttpd\.h",
 }
 # What C and POSIX give to every room; cpuid and the sanitizer's interface to base alone.
 SYSTEM = set("""assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg
     stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath threads time uchar wchar wctype
     dirent dlfcn fcntl fnmatch ftw getopt glob langinfo libgen poll pthread pwd sched semaphore spawn strings termios
-    unistd""".split())
+    unistd netinet/in""".split())
 SYSTEM_OF_BASE = {"cpuid.h", "sanitizer/asan_interface.h"}
 
 FORBIDDEN = "strcpy strcat stpcpy sprintf vsprintf gets strtok atoi atol atoll atof system popen alloca tmpnam mktemp"

@@ -145,9 +145,12 @@ typedef struct gp_cat_rating {
 /* One transaction, on the disk before it returns.  *changed, may be NULL: images that were found. */
 gp_status gp_cat_ratings_put(gp_catalog *cat, const gp_cat_rating *ratings, size_t count, size_t *changed,
                              gp_error *err);
-/* Views kept by name: a JSON object, NULL forgets it. */
+/* Views kept by name, on the disk likewise: a JSON object, NULL forgets it. */
 gp_status gp_cat_saved_put(gp_catalog *cat, const char *name, const char *json, gp_error *err);
 gp_status gp_cat_saved_visit(gp_catalog *cat, bool (*visit)(void *user, const char *name, const char *json), void *user,
                              gp_error *err);
+
+/* Counts up whenever another handle, of this process or another, has committed. */
+gp_status gp_cat_data_version(gp_catalog *cat, int64_t *version, gp_error *err);
 
 #endif

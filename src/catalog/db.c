@@ -185,6 +185,12 @@ void gp_cat_rollback(gp_catalog *cat)
     (void)sqlite3_exec(cat->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
+gp_status gp_cat_data_version(gp_catalog *cat, int64_t *version, gp_error *err)
+{
+    gp_q q = gp_q_open(cat, "PRAGMA data_version");
+    return gp_q_one(&q, 0, version, err);
+}
+
 gp_status gp_db_scope_begin(gp_catalog *cat, bool *own, gp_error *err)
 {
     *own = sqlite3_get_autocommit(cat->db) != 0;

@@ -4,14 +4,19 @@
 #include "base/str.h"
 #include "catalog/db.h"
 
+/* What a person did cannot be done again by running a stage: it must outlive a power cut. */
+static gp_status durable(gp_catalog *cat, bool on, gp_error *err)
+{
+    return gp_db_exec(cat, on ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", err);
+}
+
 gp_status gp_cat_ratings_put(gp_catalog *cat, const gp_cat_rating *ratings, size_t count, size_t *changed,
                              gp_error *err)
 {
     gp_status st = GP_OK;
     bool own;
     size_t n = 0;
-    /* A rating is work of a person, which cannot be done again by running a stage: it must outlive a power cut. */
-    GP_TRY(gp_db_exec(cat, "PRAGMA synchronous = FULL", err));
+    GP_TRY(durable(cat, true, err));
     GP_GO(gp_db_scope_begin(cat, &own, err));
     for (size_t i = 0; st == GP_OK && i < count; i++) {
         gp_q q = gp_q_open(
@@ -27,18 +32,21 @@ gp_status gp_cat_ratings_put(gp_catalog *cat, const gp_cat_rating *ratings, size
     st = gp_db_scope_end(cat, own, st, err);
     if (st == GP_OK && changed) *changed = n;
 out:
-    (void)gp_db_exec(cat, "PRAGMA synchronous = NORMAL", NULL);
+    (void)durable(cat, false, NULL);
     return st;
 }
 
 gp_status gp_cat_saved_put(gp_catalog *cat, const char *name, const char *json, gp_error *err)
 {
+    GP_TRY(durable(cat, true, err));
     gp_q q = json ? gp_q_open(cat, "INSERT INTO saved(name, value) VALUES(?1, ?2)"
                                    " ON CONFLICT(name) DO UPDATE SET value = ?2, at = unixepoch()")
                   : gp_q_open(cat, "DELETE FROM saved WHERE name = ?1");
     gp_q_text(&q, 1, name);
     if (json) gp_q_text(&q, 2, json);
-    return gp_q_run(&q, err);
+    gp_status st = gp_q_run(&q, err);
+    (void)durable(cat, false, NULL);
+    return st;
 }
 
 gp_status gp_cat_saved_visit(gp_catalog *cat, bool (*visit)(void *user, const char *name, const char *json), void *user,

@@ -8,6 +8,7 @@
 #define GP_IMAGE_IMAGE_H
 
 #include "base/status.h"
+#include "base/str.h"
 
 typedef enum gp_format { GP_FORMAT_UNKNOWN, GP_FORMAT_PNG, GP_FORMAT_JPEG, GP_FORMAT_WEBP } gp_format;
 const char *gp_image_format_name(gp_format format); /* "png" ... "unknown" */
@@ -42,6 +43,9 @@ gp_status gp_image_webp(const uint8_t *bytes, size_t size, uint64_t max_pixels, 
 /* Write RGB pixels [h, w, 3]; atomically when to a path.  quality 1..100 for JPEG. */
 gp_status gp_image_write_png(const char *path, const uint8_t *rgb, uint32_t width, uint32_t height, gp_error *err);
 gp_status gp_image_write_jpeg(const char *path, const uint8_t *rgb, uint32_t width, uint32_t height, int quality,
+                              gp_error *err);
+/* The same bytes added to `out`. */
+gp_status gp_image_jpeg_bytes(const uint8_t *rgb, uint32_t width, uint32_t height, int quality, gp_str *out,
                               gp_error *err);
 
 #endif

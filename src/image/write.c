@@ -144,19 +144,40 @@ static bool jpeg_run(jpeg_job *j, const uint8_t *rgb, uint32_t width, uint32_t h
     return true;
 }
 
-gp_status gp_image_write_jpeg(const char *path, const uint8_t *rgb, uint32_t width, uint32_t height, int quality,
-                              gp_error *err)
+/* The file's bytes in j->bytes, free() by the caller in every outcome. */
+static gp_status jpeg_encode(jpeg_job *j, const uint8_t *rgb, uint32_t width, uint32_t height, int quality,
+                             gp_error *err)
 {
     GP_TRY(check(width, height, 65500, err));
     if (quality < 1 || quality > 100) return gp_fail(err, GP_ERR_USAGE, "JPEG quality %d is not 1 to 100", quality);
+    j->jpeg.err = jpeg_std_error(&j->errors);
+    j->errors.error_exit = jpeg_failed;
+    j->errors.emit_message = jpeg_message;
+    bool done = jpeg_run(j, rgb, width, height, quality);
+    if (j->created) jpeg_destroy_compress(&j->jpeg);
+    return done ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "%s", j->message);
+}
+
+gp_status gp_image_write_jpeg(const char *path, const uint8_t *rgb, uint32_t width, uint32_t height, int quality,
+                              gp_error *err)
+{
     jpeg_job j = {0};
-    j.jpeg.err = jpeg_std_error(&j.errors);
-    j.errors.error_exit = jpeg_failed;
-    j.errors.emit_message = jpeg_message;
-    bool done = jpeg_run(&j, rgb, width, height, quality);
-    if (j.created) jpeg_destroy_compress(&j.jpeg);
-    gp_status st = done ? gp_file_replace(path, j.bytes, j.size, err)
-                        : gp_fail(err, GP_ERR_MEMORY, "cannot write '%s': %s", path, j.message);
+    gp_status st = jpeg_encode(&j, rgb, width, height, quality, err);
+    if (st == GP_OK)
+        st = gp_file_replace(path, j.bytes, j.size, err);
+    else if (st == GP_ERR_MEMORY)
+        gp_fail_within(err, st, "cannot write '%s'", path);
+    free(j.bytes);
+    return st;
+}
+
+gp_status gp_image_jpeg_bytes(const uint8_t *rgb, uint32_t width, uint32_t height, int quality, gp_str *out,
+                              gp_error *err)
+{
+    jpeg_job j = {0};
+    gp_status st = jpeg_encode(&j, rgb, width, height, quality, err);
+    if (st == GP_OK) gp_str_add(out, j.bytes, j.size);
+    if (st == GP_OK && out->failed) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for a JPEG");
     free(j.bytes);
     return st;
 }

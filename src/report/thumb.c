@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * A cell's picture, small and upright; only if the file still is what was scored. */
+ * Pictures small and upright; only if the file still is what was added. */
+#include "report/thumb.h"
+
 #include "base/file.h"
 #include "base/mem.h"
 #include "image/image.h"
@@ -53,37 +55,66 @@ out:
     return st;
 }
 
-gp_status gp_sheet_picture(const gp_sheet_cell *cell, uint32_t thumb, uint8_t **out, uint32_t *width, uint32_t *height,
-                           gp_error *err)
+gp_status gp_thumb_read(const char *path, const gp_hash *hash, gp_pixels *out, gp_error *err)
 {
-    gp_status st;
     gp_bytes bytes = {0};
-    gp_pixels pixels = {0};
-    uint8_t *small = NULL, *upright = NULL;
-    uint32_t w, h, o = cell->orientation;
     gp_error inner = {0};
-    gp_sheet_picture_size(cell, thumb, &w, &h);
-    st = gp_file_read(cell->path, MAX_FILE, &bytes, &inner);
-    if (st == GP_ERR_NOT_FOUND) GP_GO(gp_fail(err, st, "the file is not there"));
-    if (st == GP_ERR_IO) GP_GO(gp_fail(err, st, "the file cannot be read"));
-    if (st != GP_OK) GP_GO(gp_fail(err, st, "%s", inner.message));
-    gp_hash hash = gp_hash_of(bytes.data, bytes.size);
-    if (memcmp(hash.bytes, cell->hash.bytes, sizeof hash.bytes) != 0)
-        GP_GO(gp_fail(err, GP_ERR_FORMAT, "the file has changed since it was added"));
-    GP_GO(gp_image_decode_bytes(bytes.data, bytes.size, GP_MAX_PIXELS, &pixels, err));
-    GP_GO(gp_alloc((void **)&small, (size_t)w * h, 3, "a thumbnail", err));
-    GP_GO(shrink(&pixels, o >= 5 && o <= 8 ? h : w, o >= 5 && o <= 8 ? w : h, small, err));
+    gp_status st = gp_file_read(path, MAX_FILE, &bytes, &inner);
+    if (st == GP_ERR_NOT_FOUND) return gp_fail(err, st, "the file is not there");
+    if (st == GP_ERR_IO) return gp_fail(err, st, "the file cannot be read");
+    if (st != GP_OK) return gp_fail(err, st, "%s", inner.message);
+    gp_hash now = gp_hash_of(bytes.data, bytes.size);
+    if (memcmp(now.bytes, hash->bytes, sizeof now.bytes) != 0)
+        st = gp_fail(err, GP_ERR_FORMAT, "the file has changed since it was added");
+    else
+        st = gp_image_decode_bytes(bytes.data, bytes.size, GP_MAX_PIXELS, out, err);
+    gp_bytes_clear(&bytes);
+    return st;
+}
+
+gp_status gp_thumb_shape(const gp_pixels *pixels, uint32_t orientation, uint32_t w, uint32_t h, gp_pixels *out,
+                         gp_error *err)
+{
+    uint8_t *small = NULL, *upright = NULL;
+    uint32_t o = orientation;
+    bool lies = o >= 5 && o <= 8;
+    gp_status st;
+    GP_TRY(gp_alloc((void **)&small, (size_t)w * h, 3, "a thumbnail", err));
+    GP_GO(shrink(pixels, lies ? h : w, lies ? w : h, small, err));
     if (o >= 2 && o <= 8) {
         GP_GO(gp_alloc((void **)&upright, (size_t)w * h, 3, "a thumbnail", err));
-        turn(small, o >= 5 ? h : w, o >= 5 ? w : h, o, upright);
+        turn(small, lies ? h : w, lies ? w : h, o, upright);
         gp_mem_free(small);
         small = upright;
     }
-    *out = small, *width = w, *height = h;
+    *out = (gp_pixels){w, h, small};
     small = NULL;
 out:
     gp_mem_free(small);
-    gp_mem_free(pixels.rgb);
-    gp_bytes_clear(&bytes);
     return st;
+}
+
+void gp_thumb_fit(uint32_t width, uint32_t height, uint32_t orientation, uint32_t side, uint32_t *w, uint32_t *h)
+{
+    bool lies = orientation >= 5 && orientation <= 8;
+    uint32_t pw = lies ? height : width, ph = lies ? width : height, longest = pw > ph ? pw : ph;
+    *w = pw, *h = ph;
+    if (longest <= side) return;
+    double f = (double)side / longest, fw = nearbyint(pw * f), fh = nearbyint(ph * f);
+    *w = fw < 1 ? 1 : (uint32_t)fw;
+    *h = fh < 1 ? 1 : (uint32_t)fh;
+}
+
+gp_status gp_sheet_picture(const gp_sheet_cell *cell, uint32_t thumb, uint8_t **out, uint32_t *width, uint32_t *height,
+                           gp_error *err)
+{
+    gp_pixels pixels = {0}, small = {0};
+    uint32_t w, h;
+    gp_sheet_picture_size(cell, thumb, &w, &h);
+    GP_TRY(gp_thumb_read(cell->path, &cell->hash, &pixels, err));
+    gp_status st = gp_thumb_shape(&pixels, cell->orientation, w, h, &small, err);
+    gp_pixels_clear(&pixels);
+    if (st != GP_OK) return st;
+    *out = small.rgb, *width = w, *height = h;
+    return GP_OK;
 }

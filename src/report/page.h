@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT
+ * The explorer's page as tools/embed.py puts it into the program: index.html and what it asks for. */
+#ifndef GP_REPORT_PAGE_H
+#define GP_REPORT_PAGE_H
+
+#include "base/status.h"
+
+typedef struct gp_page_file {
+    const char *name; /* "index.html", "assets/index-3f2a9c.js" */
+    const char *type; /* for Content-Type */
+    const unsigned char *bytes;
+    size_t size;
+    bool gzip; /* the bytes are packed */
+} gp_page_file;
+
+extern const gp_page_file gp_page_files[]; /* by name */
+extern const size_t gp_page_file_count;
+
+#endif

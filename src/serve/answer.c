@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT
+ * What every answer carries: the rules under which a browser may use it. */
+#include "serve/inner.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* One page, its own scripts, styles and pictures, nothing from elsewhere and nowhere else to send anything. */
+#define POLICY                                                                                                         \
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "        \
+    "font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+static const struct {
+    const char *name, *value;
+} always[] = {
+    {"Content-Security-Policy", POLICY},
+    {"X-Content-Type-Options", "nosniff"},
+    {"Referrer-Policy", "no-referrer"},
+    {"Cross-Origin-Resource-Policy", "same-origin"},
+    {"Cross-Origin-Opener-Policy", "same-origin"},
+    {"X-Frame-Options", "DENY"},
+};
+
+const char *gp_request_header(const gp_request *request, const char *name)
+{
+    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+bool gp_request_gone(const gp_request *request)
+{
+    char byte;
+    return request->watched && recv(request->watched->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+void gp_answer(gp_request *request, unsigned status, struct MHD_Response *response, const char *type, gp_cached cached)
+{
+    bool all = response != NULL;
+    for (size_t i = 0; i < sizeof always / sizeof *always && all; i++)
+        all = MHD_add_response_header(response, always[i].name, always[i].value) == MHD_YES;
+    all = all && MHD_add_response_header(response, "Content-Type", type) == MHD_YES &&
+          MHD_add_response_header(response, "Cache-Control",
+                                  cached == GP_CACHE_FOREVER ? "private, max-age=31536000, immutable" : "no-store") ==
+              MHD_YES;
+    if (!all) { /* without memory there is no answer: the connection ends */
+        if (response) MHD_destroy_response(response);
+        response = NULL;
+    }
+    if (request->response) MHD_destroy_response(request->response);
+    request->response = response;
+    request->status = status;
+}
+
+void gp_answer_text(gp_request *request, gp_str *json)
+{
+    struct MHD_Response *response = NULL;
+    if (!json->failed) response = MHD_create_response_from_buffer(json->size, json->data, MHD_RESPMEM_MUST_COPY);
+    gp_answer(request, 200, response, "application/json", GP_CACHE_NEVER);
+    gp_str_clear(json);
+}
+
+static void put_error(gp_str *json, const char *message)
+{
+    gp_str_puts(json, "{\"error\":");
+    gp_json_put_string(json, message);
+    gp_str_puts(json, "}\n");
+}
+
+void gp_answer_error(gp_request *request, unsigned status, const char *format, ...)
+{
+    char message[1200];
+    gp_str json = GP_STR_INIT;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    put_error(&json, message);
+    gp_answer_text(request, &json);
+    request->status = status;
+}
+
+void gp_answer_failure(gp_request *request, const gp_error *err)
+{
+    unsigned status = 500;
+    switch (err->status) {
+    case GP_ERR_USAGE: status = 400; break;
+    case GP_ERR_NOT_FOUND: status = 404; break;
+    case GP_ERR_LIMIT: status = 413; break;
+    case GP_ERR_FORMAT:
+    case GP_ERR_UNSUPPORTED: status = 415; break;
+    case GP_ERR_STOPPED: status = 503; break;
+    default: break;
+    }
+    gp_answer_error(request, status, "%s", err->message);
+}
+
+void gp_answer_refusal(gp_request *request, const gp_refusal *no)
+{
+    char where[GP_TOKEN + 3];
+    gp_answer_error(request, no->status, "%s", no->message);
+    if (!request->response) return;
+    if (no->status == 405)
+        MHD_add_response_header(request->response, "Allow",
+                                no->allowed == GP_METHOD_GET    ? "GET, HEAD"
+                                : no->allowed == GP_METHOD_POST ? "POST"
+                                                                : "GET, HEAD, POST");
+    if (no->redirect) {
+        snprintf(where, sizeof where, "/%s/", request->server->guard.token);
+        MHD_add_response_header(request->response, "Location", where);
+    }
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ * Private to the serve room: what the page sends, out of its JSON.  Pure.  USAGE with what is wrong. */
+#ifndef GP_SERVE_BODIES_H
+#define GP_SERVE_BODIES_H
+
+#include "base/hash.h"
+#include "base/str.h"
+
+enum {
+    GP_MOST_CHANGES = 100000, /* ratings in one request */
+    GP_MOST_ALIKE = 64,       /* pictures a search goes by, of either kind */
+    GP_MOST_WORDS = 4096,     /* bytes of a search's text */
+    GP_MOST_NAME = 100        /* bytes of a saved view's name */
+};
+
+/* Owns: *out [*count], gp_mem_free. */
+gp_status gp_body_rate(const char *body, size_t size, gp_cat_rating **out, size_t *count, gp_error *err);
+
+/* A picture to go by: of the catalog, or uploaded. */
+typedef struct gp_alike {
+    bool uploaded;
+    uint64_t number; /* "u7": 7 */
+    gp_hash hash;
+} gp_alike;
+typedef struct gp_wish {
+    char *text; /* owned; NULL: none */
+    gp_alike more[GP_MOST_ALIKE], less[GP_MOST_ALIKE];
+    size_t more_count, less_count;
+} gp_wish;
+gp_status gp_body_search(const char *body, size_t size, gp_wish *out, gp_error *err);
+void gp_wish_clear(gp_wish *wish);
+
+/* Owns: *name, and *value: its JSON, or NULL to forget it. */
+gp_status gp_body_saved(const char *body, size_t size, char **name, char **value, gp_error *err);
+
+typedef struct gp_wanted_export {
+    char *folder; /* owned, gp_mem_free */
+    gp_export_mode mode;
+    char what[16];
+} gp_wanted_export;
+gp_status gp_body_export(const char *body, size_t size, gp_wanted_export *out, gp_error *err);
+
+#endif

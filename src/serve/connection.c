@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT
+ * A request from its first line to its answer.  libmicrohttpd times connections by silence alone, so that one byte now
+ * and then holds a connection for ever; here every head and every body has a deadline, kept by the calling thread. */
+#include "serve/connection.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+enum { MOST_URI = 1024 };
+
+/* ---- the clock */
+
+static void set_deadline(gp_server *s, gp_watched *w, double seconds, bool talking)
+{
+    if (!w) return;
+    pthread_mutex_lock(&s->watched_lock);
+    w->deadline = seconds > 0 ? gp_clock_now() + seconds : 0;
+    w->talking = talking;
+    pthread_mutex_unlock(&s->watched_lock);
+}
+
+static void begin_watch(gp_server *s, struct MHD_Connection *connection, void **state)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    gp_watched *w = info ? gp_mem_zero(1, sizeof *w) : NULL;
+    if (!w) return;
+    w->socket = info->connect_fd;
+    w->deadline = gp_clock_now() + s->limits.request_seconds;
+    w->talking = true;
+    pthread_mutex_lock(&s->watched_lock);
+    w->next = s->watched;
+    if (w->next) w->next->before = w;
+    s->watched = w;
+    pthread_mutex_unlock(&s->watched_lock);
+    *state = w;
+}
+
+static void end_watch(gp_server *s, gp_watched *w)
+{
+    if (!w) return;
+    pthread_mutex_lock(&s->watched_lock);
+    if (w->before)
+        w->before->next = w->next;
+    else
+        s->watched = w->next;
+    if (w->next) w->next->before = w->before;
+    pthread_mutex_unlock(&s->watched_lock);
+    gp_mem_free(w);
+}
+
+void gp_connection_changed(void *user, struct MHD_Connection *connection, void **state,
+                           enum MHD_ConnectionNotificationCode code)
+{
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        begin_watch(user, connection, state);
+    } else {
+        end_watch(user, *state);
+        *state = NULL;
+    }
+}
+
+/* The library still has the connection and will see it end; the socket is its own and stays open until then. */
+static void end_slow(const gp_watched *w)
+{
+    static const char words[] =
+        "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Type: application/json\r\n"
+        "Content-Length: 23\r\n\r\n{\"error\":\"too slow\"}\r\n\n";
+    if (w->talking) (void)send(w->socket, words, sizeof words - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    (void)shutdown(w->socket, SHUT_RDWR);
+}
+
+void gp_connections_tick(gp_server *s, double now)
+{
+    pthread_mutex_lock(&s->watched_lock);
+    for (gp_watched *w = s->watched; w; w = w->next) {
+        if (w->deadline <= 0 || now < w->deadline) continue;
+        w->deadline = 0;
+        end_slow(w);
+    }
+    pthread_mutex_unlock(&s->watched_lock);
+}
+
+/* ---- a request */
+
+void *gp_connection_uri(void *user, const char *uri, struct MHD_Connection *connection)
+{
+    (void)connection;
+    gp_request *request = gp_mem_zero(1, sizeof *request);
+    if (!request) return NULL;
+    request->server = user;
+    if (strnlen(uri, MOST_URI) < MOST_URI) request->uri = gp_str_dup(uri);
+    return request;
+}
+
+void gp_connection_completed(void *user, struct MHD_Connection *connection, void **state,
+                             enum MHD_RequestTerminationCode code)
+{
+    gp_request *request = *state;
+    gp_server *s = user;
+    (void)connection, (void)code;
+    if (!request) return;
+    set_deadline(s, request->watched, s->limits.request_seconds, false);
+    if (request->response) MHD_destroy_response(request->response);
+    gp_str_clear(&request->body);
+    gp_mem_free(request->uri);
+    gp_mem_free(request);
+    *state = NULL;
+}
+
+static enum MHD_Result count_header(void *user, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    gp_guard_request *g = user;
+    (void)kind;
+    if (gp_str_equal_nocase(name, "Host")) g->hosts++, g->host = value;
+    if (gp_str_equal_nocase(name, "Origin")) g->origins++, g->origin = value;
+    if (gp_str_equal_nocase(name, "Content-Length")) g->lengths++, g->length = value;
+    if (gp_str_equal_nocase(name, "Sec-Fetch-Site")) g->site = value;
+    if (gp_str_equal_nocase(name, "X-Goldpan")) g->mark = value;
+    if (gp_str_equal_nocase(name, "Transfer-Encoding")) g->encoding = value;
+    return MHD_YES;
+}
+
+static bool admit(gp_request *request, const char *method)
+{
+    gp_guard_request g = {.method = method, .uri = request->uri};
+    gp_refusal no;
+    MHD_get_connection_values(request->connection, MHD_HEADER_KIND, count_header, &g);
+    request->post = !strcmp(method, "POST");
+    if (gp_guard_admit(&request->server->guard, &g, &request->route, &request->length, &no)) return true;
+    gp_answer_refusal(request, &no);
+    return false;
+}
+
+static void serve(gp_request *request)
+{
+    switch (request->route.kind) {
+    case GP_ROUTE_PAGE: gp_serve_page(request); break;
+    case GP_ROUTE_MANIFEST: gp_serve_manifest(request); break;
+    case GP_ROUTE_COLUMN:
+    case GP_ROUTE_WORDS: gp_serve_column(request); break;
+    case GP_ROUTE_SLICES: gp_serve_slices(request); break;
+    case GP_ROUTE_DETAIL: gp_serve_detail(request); break;
+    case GP_ROUTE_THUMB: gp_serve_thumb(request); break;
+    case GP_ROUTE_IMAGE: gp_serve_image(request); break;
+    case GP_ROUTE_EVENTS: gp_serve_events(request); break;
+    case GP_ROUTE_RATE: gp_serve_rate(request); break;
+    case GP_ROUTE_SEARCH: gp_serve_search(request); break;
+    case GP_ROUTE_UPLOAD: gp_serve_upload(request); break;
+    case GP_ROUTE_SAVED: gp_serve_saved(request); break;
+    case GP_ROUTE_EXPORT: gp_serve_export(request); break;
+    case GP_ROUTE_NONE: gp_answer_error(request, 404, "there is nothing at this address"); break;
+    }
+}
+
+/* Send the answer; without one (no memory) the connection ends. */
+static enum MHD_Result send_answer(gp_request *request)
+{
+    struct MHD_Response *response = request->response;
+    request->response = NULL;
+    if (!response) return MHD_NO;
+    enum MHD_Result result = MHD_queue_response(request->connection, request->status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+static enum MHD_Result begin(gp_request *request, const char *method)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    request->watched = info ? info->socket_context : NULL;
+    set_deadline(request->server, request->watched, request->server->limits.body_seconds, true);
+    if (!admit(request, method)) {
+        set_deadline(request->server, request->watched, 0, false);
+        return send_answer(request);
+    }
+    request->state = GP_REQUEST_BODY;
+    return MHD_YES;
+}
+
+static enum MHD_Result take_body(gp_request *request, const char *data, size_t *size)
+{
+    if (request->body.size + *size > request->length) return MHD_NO;
+    gp_str_add(&request->body, data, *size);
+    *size = 0;
+    return request->body.failed ? MHD_NO : MHD_YES;
+}
+
+enum MHD_Result gp_connection_handle(void *user, struct MHD_Connection *connection, const char *url, const char *method,
+                                     const char *version, const char *data, size_t *size, void **state)
+{
+    gp_request *request = *state;
+    (void)user, (void)url, (void)version;
+    if (!request) return MHD_NO;
+    request->connection = connection;
+    switch (request->state) {
+    case GP_REQUEST_NEW: return begin(request, method);
+    case GP_REQUEST_BODY:
+        if (*size) return take_body(request, data, size);
+        set_deadline(request->server, request->watched, 0, false);
+        request->state = GP_REQUEST_WORK;
+        serve(request);
+        return request->suspended ? MHD_YES : send_answer(request);
+    case GP_REQUEST_WORK: request->suspended = false; return send_answer(request);
+    }
+    return MHD_NO;
+}

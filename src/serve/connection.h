@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ * Private to the serve room: what libmicrohttpd calls for connections and requests, and the clock over them. */
+#ifndef GP_SERVE_CONNECTION_H
+#define GP_SERVE_CONNECTION_H
+
+#include "serve/inner.h"
+
+enum MHD_Result gp_connection_handle(void *user, struct MHD_Connection *connection, const char *url, const char *method,
+                                     const char *version, const char *data, size_t *size, void **state);
+void *gp_connection_uri(void *user, const char *uri, struct MHD_Connection *connection);
+void gp_connection_completed(void *user, struct MHD_Connection *connection, void **state,
+                             enum MHD_RequestTerminationCode code);
+void gp_connection_changed(void *user, struct MHD_Connection *connection, void **state,
+                           enum MHD_ConnectionNotificationCode code);
+/* End connections whose time is over. */
+void gp_connections_tick(gp_server *server, double now);
+
+#endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT
+ * Server-sent events.  A listener is an answer without end: while it has nothing to say its connection is suspended, so
+ * a listener costs no thread.  Each holds what it has not yet sent, up to a bound; who reads too slowly is let go and
+ * comes back by itself (EventSource does), telling the last event it saw: if it missed one, the view is renewed, so
+ * that everything is read again. */
+#include "serve/inner.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum { MOST_PENDING = 1 << 20 };
+
+typedef struct listener {
+    gp_events *events;
+    struct MHD_Connection *connection;
+    int socket;
+    gp_str pending;
+    size_t sent;
+    double spoken; /* when something was last put into pending */
+    bool suspended, gone;
+    struct listener *next;
+} listener;
+
+struct gp_events {
+    gp_server *server;
+    pthread_mutex_t lock;
+    listener *listeners;
+    size_t count;
+    uint64_t last; /* number of the last event */
+    bool stopped;
+};
+
+gp_status gp_events_open(gp_server *server, gp_events **out, gp_error *err)
+{
+    gp_events *events = gp_mem_zero(1, sizeof *events);
+    if (!events) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the server");
+    events->server = server;
+    pthread_mutex_init(&events->lock, NULL);
+    *out = events;
+    return GP_OK;
+}
+
+void gp_events_close(gp_events *events)
+{
+    if (!events) return;
+    pthread_mutex_destroy(&events->lock);
+    gp_mem_free(events);
+}
+
+/* ---- under the lock */
+
+static void wake(listener *l)
+{
+    if (!l->suspended) return;
+    l->suspended = false;
+    MHD_resume_connection(l->connection);
+}
+
+static void let_go(listener *l)
+{
+    l->gone = true;
+    wake(l);
+}
+
+static void say(listener *l, const char *text, double now)
+{
+    gp_str_puts(&l->pending, text);
+    l->spoken = now;
+    if (l->pending.failed || l->pending.size - l->sent > MOST_PENDING)
+        let_go(l);
+    else
+        wake(l);
+}
+
+/* ---- what libmicrohttpd calls: by the connection's polling thread */
+
+static ssize_t read_more(void *user, uint64_t position, char *to, size_t most)
+{
+    listener *l = user;
+    ssize_t given = 0;
+    (void)position;
+    pthread_mutex_lock(&l->events->lock);
+    size_t left = l->pending.size - l->sent;
+    if (l->gone || l->events->stopped) {
+        given = MHD_CONTENT_READER_END_OF_STREAM;
+    } else if (left) {
+        given = (ssize_t)(left < most ? left : most);
+        memcpy(to, l->pending.data + l->sent, (size_t)given);
+        l->sent += (size_t)given;
+        if (l->sent == l->pending.size) {
+            gp_str_reset(&l->pending);
+            l->sent = 0;
+        }
+    } else {
+        l->suspended = true;
+        MHD_suspend_connection(l->connection);
+    }
+    pthread_mutex_unlock(&l->events->lock);
+    return given;
+}
+
+static void forget(void *user)
+{
+    listener *l = user;
+    gp_events *events = l->events;
+    pthread_mutex_lock(&events->lock);
+    for (listener **at = &events->listeners; *at; at = &(*at)->next)
+        if (*at == l) {
+            *at = l->next;
+            events->count--;
+            break;
+        }
+    pthread_mutex_unlock(&events->lock);
+    gp_str_clear(&l->pending);
+    gp_mem_free(l);
+}
+
+/* The first words: how long to wait before coming back, the number to come back with, and news that the page missed
+ * between reading the manifest (events?r=17) and listening. */
+static void greet(gp_request *request, listener *l)
+{
+    gp_events *events = l->events;
+    const gp_route *route = &request->route;
+    const char *seen = gp_request_header(request, "Last-Event-ID");
+    uint64_t number = 0;
+    gp_shown *shown = gp_shown_hold(request->server);
+    gp_str_printf(&l->pending, "retry: 2000\nid: %llu\n\n", (unsigned long long)events->last);
+    if (!seen && route->has_revision && route->revision != shown->revision)
+        gp_str_printf(&l->pending, "event: revision\ndata: {\"revision\":%llu}\n\n",
+                      (unsigned long long)shown->revision);
+    gp_shown_drop(shown);
+    if (seen && (!gp_parse_u64(seen, &number) || number != events->last)) atomic_store(&request->server->stale, true);
+}
+
+void gp_serve_events(gp_request *request)
+{
+    gp_events *events = request->server->events;
+    listener *l = gp_mem_zero(1, sizeof *l);
+    bool stopped, full;
+    if (!l) return; /* without an answer the connection ends */
+    *l = (listener){.events = events, .connection = request->connection, .spoken = gp_clock_now()};
+    l->socket = request->watched ? request->watched->socket : -1;
+    pthread_mutex_lock(&events->lock);
+    stopped = events->stopped;
+    full = (double)events->count >= request->server->limits.listeners;
+    if (!stopped && !full) {
+        greet(request, l);
+        l->next = events->listeners;
+        events->listeners = l;
+        events->count++;
+    }
+    pthread_mutex_unlock(&events->lock);
+    if (stopped || full) {
+        gp_mem_free(l);
+        gp_answer_error(request, stopped ? 503 : 429, stopped ? "the explorer is being closed" : "too many listeners");
+        return;
+    }
+    struct MHD_Response *response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, read_more, l, forget);
+    if (!response) forget(l);
+    gp_answer(request, 200, response, "text/event-stream", GP_CACHE_NEVER);
+}
+
+/* ---- from other threads */
+
+void gp_events_send(gp_events *events, const char *name, const char *json)
+{
+    gp_str text = GP_STR_INIT;
+    pthread_mutex_lock(&events->lock);
+    events->last++;
+    gp_str_printf(&text, "id: %llu\nevent: %s\ndata: %s\n\n", (unsigned long long)events->last, name, json);
+    for (listener *l = events->listeners; l; l = l->next) {
+        if (text.failed)
+            let_go(l);
+        else
+            say(l, text.data, gp_clock_now());
+    }
+    pthread_mutex_unlock(&events->lock);
+    gp_str_clear(&text);
+}
+
+/* Has the other end closed?  Nothing else is read from a listener's socket while it is suspended. */
+static bool hung_up(const listener *l)
+{
+    char byte;
+    return l->suspended && l->socket >= 0 && recv(l->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+void gp_events_tick(gp_events *events, double now)
+{
+    pthread_mutex_lock(&events->lock);
+    for (listener *l = events->listeners; l; l = l->next) {
+        if (hung_up(l))
+            let_go(l);
+        else if (now - l->spoken > events->server->limits.alive_seconds)
+            say(l, ":\n\n", now);
+    }
+    pthread_mutex_unlock(&events->lock);
+}
+
+void gp_events_stop(gp_events *events)
+{
+    pthread_mutex_lock(&events->lock);
+    events->stopped = true;
+    for (listener *l = events->listeners; l; l = l->next) wake(l);
+    pthread_mutex_unlock(&events->lock);
+}

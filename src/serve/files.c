@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT
+ * The images themselves.  The address names a content, never a path; the path comes from the catalog, and what lies
+ * there now is given out only if it is a regular file whose bytes have the hash of the address.  So a path that has
+ * become a link to something else, a device or another text gives nothing.  Reading a file to hash it costs a moment:
+ * that is done on a thread, once for a (device, inode, size, time), and remembered. */
+#include "serve/inner.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { KNOWN = 1024, PIECE = 1 << 18 };
+
+typedef struct known_file {
+    dev_t device;
+    ino_t inode;
+    off_t size;
+    struct timespec changed, written;
+    gp_hash hash;
+} known_file;
+
+struct gp_files {
+    pthread_mutex_t lock;
+    known_file known[KNOWN]; /* a ring */
+    size_t count, next;
+};
+
+gp_status gp_files_open(gp_files **out, gp_error *err)
+{
+    gp_files *files = gp_mem_zero(1, sizeof *files);
+    if (!files) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the server");
+    pthread_mutex_init(&files->lock, NULL);
+    *out = files;
+    return GP_OK;
+}
+
+void gp_files_close(gp_files *files)
+{
+    if (!files) return;
+    pthread_mutex_destroy(&files->lock);
+    gp_mem_free(files);
+}
+
+static bool same_time(struct timespec a, struct timespec b)
+{
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+static bool is_known(gp_files *files, const struct stat *info, const gp_hash *hash)
+{
+    bool found = false;
+    pthread_mutex_lock(&files->lock);
+    for (size_t i = 0; i < files->count && !found; i++) {
+        const known_file *k = &files->known[i];
+        found = k->device == info->st_dev && k->inode == info->st_ino && k->size == info->st_size &&
+                same_time(k->changed, info->st_ctim) && same_time(k->written, info->st_mtim) &&
+                memcmp(k->hash.bytes, hash->bytes, sizeof hash->bytes) == 0;
+    }
+    pthread_mutex_unlock(&files->lock);
+    return found;
+}
+
+static void remember(gp_files *files, const struct stat *info, const gp_hash *hash)
+{
+    pthread_mutex_lock(&files->lock);
+    files->known[files->next] =
+        (known_file){info->st_dev, info->st_ino, info->st_size, info->st_ctim, info->st_mtim, *hash};
+    files->next = (files->next + 1) % KNOWN;
+    if (files->count < KNOWN) files->count++;
+    pthread_mutex_unlock(&files->lock);
+}
+
+/* A regular file, opened so that nothing else can block or be touched; -1. */
+static int open_regular(const char *path, struct stat *info)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (file < 0) return -1;
+    if (fstat(file, info) == 0 && S_ISREG(info->st_mode)) return file;
+    close(file);
+    return -1;
+}
+
+static bool hash_of(int file, gp_hash *out)
+{
+    gp_hasher *hasher = NULL;
+    uint8_t *piece = gp_mem_new(PIECE, 1);
+    off_t at = 0;
+    ssize_t got = -1;
+    if (piece && gp_hasher_new(&hasher, NULL) == GP_OK)
+        for (;;) {
+            got = pread(file, piece, PIECE, at);
+            if (got < 0 && errno == EINTR) continue;
+            if (got <= 0) break;
+            gp_hasher_add(hasher, piece, (size_t)got);
+            at += got;
+        }
+    if (got == 0) *out = gp_hasher_end(hasher);
+    gp_hasher_free(hasher);
+    gp_mem_free(piece);
+    return got == 0;
+}
+
+/* Give out the file (which is taken), or the range of it that is asked for. */
+static void give(gp_request *request, int file, uint64_t size, const char *type)
+{
+    uint64_t first = 0, last = 0;
+    char text[100], tag[40] = "\"", hex[33];
+    gp_hash_hex(request->route.hash, hex);
+    snprintf(tag, sizeof tag, "\"%s\"", hex);
+    const char *if_range = gp_request_header(request, "If-Range");
+    gp_range range = if_range && strcmp(if_range, tag) != 0
+                         ? GP_RANGE_WHOLE
+                         : gp_range_read(gp_request_header(request, "Range"), size, &first, &last);
+    if (range == GP_RANGE_OUTSIDE) {
+        close(file);
+        gp_answer_error(request, 416, "the file has %llu bytes", (unsigned long long)size);
+        snprintf(text, sizeof text, "bytes */%llu", (unsigned long long)size);
+        if (request->response) MHD_add_response_header(request->response, "Content-Range", text);
+        return;
+    }
+    bool part = range == GP_RANGE_PART;
+    uint64_t count = part ? last - first + 1 : size;
+    struct MHD_Response *response = MHD_create_response_from_fd_at_offset64(count, file, first);
+    if (!response) close(file);
+    gp_answer(request, part ? 206 : 200, response, type, GP_CACHE_FOREVER);
+    if (!request->response) return;
+    MHD_add_response_header(response, "Accept-Ranges", "bytes");
+    MHD_add_response_header(response, "ETag", tag);
+    snprintf(text, sizeof text, "bytes %llu-%llu/%llu", (unsigned long long)first, (unsigned long long)last,
+             (unsigned long long)size);
+    if (part) MHD_add_response_header(response, "Content-Range", text);
+}
+
+typedef struct format_words {
+    const char *format, *extension, *type;
+} format_words;
+static const format_words formats[] = {
+    {"png", "png", "image/png"}, {"jpeg", "jpg", "image/jpeg"}, {"webp", "webp", "image/webp"}};
+
+static const format_words *words_of(const char *format)
+{
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (!strcmp(format, formats[i].format)) return &formats[i];
+    return NULL;
+}
+
+/* Answer if that needs no reading (or `patient`); false: it does. */
+static bool try_to_give(gp_request *request, bool patient)
+{
+    gp_files *files = request->server->files;
+    gp_shown *shown = gp_shown_hold(request->server);
+    size_t row = gp_view_find(shown->view, &request->route.hash);
+    const format_words *words = row == SIZE_MAX ? NULL : words_of(gp_view_format(shown->view, row));
+    char *path = NULL;
+    if (row != SIZE_MAX) (void)gp_view_path(shown->view, row, &path, NULL);
+    struct stat info;
+    gp_hash now;
+    bool done = true;
+    int file = -1;
+    if (!words || !path || strcmp(words->extension, request->route.format) != 0)
+        gp_answer_error(request, 404, "there is no such image");
+    else if ((file = open_regular(path, &info)) < 0)
+        gp_answer_error(request, 404, "the image's file is not there any more");
+    else if (is_known(files, &info, &request->route.hash))
+        give(request, file, (uint64_t)info.st_size, words->type);
+    else if (!patient)
+        done = false, close(file);
+    else if (!hash_of(file, &now) || memcmp(now.bytes, request->route.hash.bytes, sizeof now.bytes) != 0)
+        gp_answer_error(request, 404, "the image's file has changed since it was added"), close(file);
+    else {
+        remember(files, &info, &now);
+        give(request, file, (uint64_t)info.st_size, words->type);
+    }
+    gp_mem_free(path);
+    gp_shown_drop(shown);
+    return done;
+}
+
+static void read_and_give(gp_request *request)
+{
+    try_to_give(request, true);
+    gp_request_resume(request);
+}
+
+void gp_serve_image(gp_request *request)
+{
+    if (!try_to_give(request, false)) gp_lane_take(request->server->desk, request, read_and_give);
+}

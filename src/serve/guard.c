@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT
+ * The order of the questions matters: who does not prove to be this server's own page learns nothing of what exists. */
+#include "serve/guard.h"
+
+#include "base/str.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool refuse(gp_refusal *no, unsigned status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static bool refuse(gp_refusal *no, unsigned status, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(no->message, sizeof no->message, format, args);
+    va_end(args);
+    no->status = status;
+    return false;
+}
+
+/* "127.0.0.1:7860" and the other names of this machine for itself. */
+static bool is_own(const char *host, uint16_t port)
+{
+    static const char *const names[] = {"127.0.0.1", "localhost", "[::1]"};
+    char own[32];
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(own, sizeof own, "%s:%u", names[i], port);
+        if (gp_str_equal_nocase(host, own)) return true;
+        if (port == 80 && gp_str_equal_nocase(host, names[i])) return true;
+    }
+    return false;
+}
+
+/* In time that does not depend on where they differ. */
+static bool same_token(const char *given, const char *token)
+{
+    unsigned differ = 0;
+    if (strlen(given) < GP_TOKEN) return false;
+    for (size_t i = 0; i < GP_TOKEN; i++) differ |= (unsigned)(unsigned char)given[i] ^ (unsigned char)token[i];
+    return differ == 0;
+}
+
+static bool comes_from_here(const gp_guard *g, const gp_guard_request *r, gp_refusal *no)
+{
+    if (r->hosts != 1 || !is_own(r->host, g->port))
+        return refuse(no, 403, "the Host is not this server's; through a tunnel, use port %u on both ends", g->port);
+    if (r->origins > 1 || (r->origin && (strncmp(r->origin, "http://", 7) != 0 || !is_own(r->origin + 7, g->port))))
+        return refuse(no, 403, "the Origin is not this server's");
+    if (r->site && strcmp(r->site, "same-origin") != 0 && strcmp(r->site, "none") != 0)
+        return refuse(no, 403, "the request comes from another site");
+    return true;
+}
+
+static bool has_token(const gp_guard *g, const gp_guard_request *r, const char **address, gp_refusal *no)
+{
+    if (!r->uri) return refuse(no, 414, "the address is too long");
+    if (r->uri[0] != '/' || !same_token(r->uri + 1, g->token))
+        return refuse(no, 403, "the address lacks its key: use the one that `goldpan explore` printed");
+    *address = r->uri + 1 + GP_TOKEN;
+    if (!**address) {
+        no->redirect = true;
+        return refuse(no, 308, "the address ends with a slash");
+    }
+    if (**address != '/') return refuse(no, 403, "the address has a wrong key");
+    ++*address;
+    return true;
+}
+
+static bool takes_method(const gp_guard *g, const gp_guard_request *r, const gp_route *route, gp_refusal *no)
+{
+    bool post = !strcmp(r->method, "POST"), get = !strcmp(r->method, "GET") || !strcmp(r->method, "HEAD");
+    if (!(post && route->methods & GP_METHOD_POST) && !(get && route->methods & GP_METHOD_GET)) {
+        no->allowed = route->methods;
+        return refuse(no, 405, "this address does not take this method");
+    }
+    if (!post) return true;
+    if (!r->mark || strcmp(r->mark, "1") != 0) return refuse(no, 403, "the header X-Goldpan is missing");
+    if (g->readonly && route->writes) return refuse(no, 403, "the explorer was started read-only");
+    return true;
+}
+
+static bool takes_body(const gp_guard_request *r, const gp_route *route, uint64_t *length, gp_refusal *no)
+{
+    bool post = !strcmp(r->method, "POST");
+    *length = 0;
+    if (r->encoding) return refuse(no, 400, "a body comes with its Content-Length here, not in pieces");
+    if (post && r->lengths != 1) return refuse(no, 400, "the Content-Length is missing");
+    if (r->lengths > 1 || (r->length && !gp_parse_u64(r->length, length)))
+        return refuse(no, 400, "the Content-Length is not a number");
+    if (!post && *length) return refuse(no, 400, "a body is not expected here");
+    if (post && *length > route->most)
+        return refuse(no, 413, "the body is too large: at most %llu bytes", (unsigned long long)route->most);
+    if (post && !*length) return refuse(no, 400, "the body is empty");
+    return true;
+}
+
+bool gp_guard_admit(const gp_guard *guard, const gp_guard_request *request, gp_route *route, uint64_t *length,
+                    gp_refusal *no)
+{
+    const char *address = NULL;
+    *no = (gp_refusal){0};
+    if (!comes_from_here(guard, request, no)) return false;
+    if (!has_token(guard, request, &address, no)) return false;
+    if (!gp_route_find(address, route)) return refuse(no, 404, "there is nothing at this address");
+    return takes_method(guard, request, route, no) && takes_body(request, route, length, no);
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT
+ * The table of addresses.  Each has one pattern: literal text, with %n a number without leading zeros, %h a hash, %s
+ * one of the thumbnails' sizes, %e an image's extension. */
+#include "serve/routes.h"
+
+#include "base/str.h"
+
+#include <string.h>
+
+#define KIB ((uint64_t)1 << 10)
+#define MIB ((uint64_t)1 << 20)
+
+static const struct {
+    const char *pattern;
+    gp_route_kind kind;
+    unsigned methods;
+    uint64_t most;
+    bool writes;
+} table[] = {
+    {"data/catalog.json", GP_ROUTE_MANIFEST, GP_METHOD_GET, 0, false},
+    {"data/col/%n.bin", GP_ROUTE_COLUMN, GP_METHOD_GET, 0, false},
+    {"data/words/%n.bin", GP_ROUTE_WORDS, GP_METHOD_GET, 0, false},
+    {"data/slices.bin", GP_ROUTE_SLICES, GP_METHOD_GET, 0, false},
+    {"data/detail/%n.json", GP_ROUTE_DETAIL, GP_METHOD_GET, 0, false},
+    {"thumb/%s/%h.jpg", GP_ROUTE_THUMB, GP_METHOD_GET, 0, false},
+    {"image/%h.%e", GP_ROUTE_IMAGE, GP_METHOD_GET, 0, false},
+    {"events", GP_ROUTE_EVENTS, GP_METHOD_GET, 0, false},
+    {"api/rate", GP_ROUTE_RATE, GP_METHOD_POST, 8 * MIB, true},
+    {"api/search", GP_ROUTE_SEARCH, GP_METHOD_POST, 64 * KIB, false},
+    {"api/upload", GP_ROUTE_UPLOAD, GP_METHOD_POST, 64 * MIB, false},
+    {"api/saved", GP_ROUTE_SAVED, GP_METHOD_GET | GP_METHOD_POST, MIB, true},
+    {"api/export", GP_ROUTE_EXPORT, GP_METHOD_POST, 64 * KIB, true},
+};
+
+/* The number at *at, without leading zeros; moves *at behind it. */
+static bool take_number(const char **at, uint64_t most, uint64_t *out)
+{
+    const char *p = *at;
+    uint64_t n = 0;
+    if (*p < '0' || *p > '9' || (*p == '0' && p[1] >= '0' && p[1] <= '9')) return false;
+    for (; *p >= '0' && *p <= '9'; p++) {
+        n = 10 * n + (uint64_t)(*p - '0');
+        if (n > most) return false;
+    }
+    *out = n, *at = p;
+    return true;
+}
+
+/* 32 digits, lower case, as the catalog writes them. */
+static bool take_hash(const char **at, gp_hash *out)
+{
+    char hex[33] = {0};
+    size_t digits = strspn(*at, "0123456789abcdef");
+    if (digits != 32) return false;
+    memcpy(hex, *at, 32);
+    *at += 32;
+    return gp_hash_from_hex(hex, out);
+}
+
+static bool take_extension(const char **at, gp_route *out)
+{
+    static const char *const known[] = {"png", "jpg", "webp"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (strcmp(*at, known[i])) continue;
+        memcpy(out->format, known[i], strlen(known[i]) + 1);
+        *at += strlen(known[i]);
+        return true;
+    }
+    return false;
+}
+
+/* The address against one pattern; what it names goes into out. */
+static bool matches(const char *pattern, const char *address, gp_route *out)
+{
+    for (; *pattern; pattern++) {
+        uint64_t n = 0;
+        if (*pattern != '%') {
+            if (*address++ != *pattern) return false;
+            continue;
+        }
+        switch (*++pattern) {
+        case 'n':
+            if (!take_number(&address, UINT32_MAX, &n)) return false;
+            out->number = (uint32_t)n;
+            break;
+        case 's':
+            if (!take_number(&address, 512, &n) || (n != 256 && n != 512)) return false;
+            out->number = (uint32_t)n;
+            break;
+        case 'h':
+            if (!take_hash(&address, &out->hash)) return false;
+            break;
+        default:
+            if (!take_extension(&address, out)) return false;
+        }
+    }
+    return !*address;
+}
+
+/* A file of the page: letters, digits and "-_." with single slashes between, no name that begins with a dot. */
+static bool is_page_name(const char *name)
+{
+    if (strlen(name) >= GP_ROUTE_NAME) return false;
+    for (const char *p = name; *p; p++) {
+        bool letter = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9');
+        bool begins = p == name || p[-1] == '/';
+        if (!letter && (begins || (*p != '-' && *p != '_' && *p != '.' && *p != '/'))) return false;
+    }
+    return true;
+}
+
+bool gp_route_find(const char *address, gp_route *out)
+{
+    char path[256];
+    size_t length = strcspn(address, "?");
+    *out = (gp_route){0};
+    if (length >= sizeof path) return false;
+    memcpy(path, address, length);
+    path[length] = 0;
+    if (address[length] == '?') {
+        const char *query = address + length + 1;
+        if (strncmp(query, "r=", 2) != 0) return false;
+        query += 2;
+        if (!take_number(&query, UINT64_MAX / 20, &out->revision) || *query) return false;
+        out->has_revision = true;
+    }
+    const gp_route blank = *out;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        *out = blank;
+        if (!matches(table[i].pattern, path, out)) continue;
+        out->kind = table[i].kind, out->methods = table[i].methods;
+        out->most = table[i].most, out->writes = table[i].writes;
+        return true;
+    }
+    *out = blank;
+    if (!is_page_name(path)) return false;
+    out->kind = GP_ROUTE_PAGE, out->methods = GP_METHOD_GET;
+    memcpy(out->name, path, length + 1);
+    return true;
+}
+
+gp_range gp_range_read(const char *header, uint64_t size, uint64_t *first, uint64_t *last)
+{
+    const uint64_t most = UINT64_MAX / 20;
+    const char *at = header;
+    uint64_t from = 0, to = 0;
+    if (!header || strncmp(header, "bytes=", 6) != 0) return GP_RANGE_WHOLE;
+    at += 6;
+    if (*at == '-') { /* the last so many */
+        at++;
+        if (!take_number(&at, most, &to) || *at) return GP_RANGE_WHOLE;
+        if (to == 0 || size == 0) return GP_RANGE_OUTSIDE;
+        *first = to > size ? 0 : size - to;
+        *last = size - 1;
+        return GP_RANGE_PART;
+    }
+    if (!take_number(&at, most, &from) || *at++ != '-') return GP_RANGE_WHOLE;
+    bool open = !*at;
+    if (!open && (!take_number(&at, most, &to) || *at || to < from)) return GP_RANGE_WHOLE;
+    if (from >= size) return GP_RANGE_OUTSIDE;
+    *first = from;
+    *last = open || to >= size ? size - 1 : to;
+    return GP_RANGE_PART;
+}

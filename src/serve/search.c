@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT
+ * Search: the wish becomes one direction in the space of the embeddings, and every image's likeness is its product with
+ * it.  likeness = mean of (cosine to the text, mean cosine to `more`) - 1/2 mean cosine to `less`: linear, so the means
+ * are taken of the vectors.  The model is opened at the first search that needs it and kept; the embeddings are read at
+ * the first search of a revision.  One search at a time: each uses all processors. */
+#include "serve/inner.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "image/image.h"
+#include "image/preprocess.h"
+#include "model/clip.h"
+#include "serve/bodies.h"
+#include "serve/products.h"
+#include "stage/encode.h"
+
+#include <string.h>
+
+enum { UPLOADS = 16 };
+
+struct gp_search {
+    gp_server *server;
+    pthread_mutex_t lock;
+    gp_clip *clip;
+    gp_encoder *encoder;
+    bool tried;
+    gp_error refused; /* why there is no model */
+    gp_products products;
+    uint64_t revision; /* of the products; 0: none */
+    struct {
+        uint64_t number; /* 0: empty */
+        float *vector;
+    } uploads[UPLOADS]; /* a ring */
+    uint64_t uploaded;
+};
+
+gp_status gp_search_open(gp_server *server, gp_search **out, gp_error *err)
+{
+    gp_search *search = gp_mem_zero(1, sizeof *search);
+    if (!search) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the server");
+    search->server = server;
+    pthread_mutex_init(&search->lock, NULL);
+    *out = search;
+    return GP_OK;
+}
+
+void gp_search_close(gp_search *search)
+{
+    if (!search) return;
+    for (size_t i = 0; i < UPLOADS; i++) gp_mem_free(search->uploads[i].vector);
+    gp_products_clear(&search->products);
+    gp_encoder_close(search->encoder);
+    gp_clip_close(search->clip);
+    pthread_mutex_destroy(&search->lock);
+    gp_mem_free(search);
+}
+
+/* ---- what must be at hand; all under the lock */
+
+static gp_status open_model(gp_search *s, gp_error *err)
+{
+    const gp_serve_setup *setup = s->server->setup;
+    if (!s->tried) {
+        s->tried = true;
+        gp_status st = gp_clip_open(setup->model_folder, setup->precision, setup->engine, &s->clip, &s->refused);
+        if (st == GP_OK) st = gp_encoder_open(s->clip, 1, 1, 0, &s->encoder, &s->refused);
+        s->refused.status = st;
+    }
+    if (!s->encoder) return gp_fail(err, s->refused.status, "%s", s->refused.message);
+    return GP_OK;
+}
+
+static gp_status need_model(gp_search *s, gp_error *err)
+{
+    gp_model_facts facts = {0};
+    if (!s->server->setup->model_folder)
+        return gp_fail(err, GP_ERR_USAGE,
+                       "the explorer was started without a model: only `more` and `less` by images "
+                       "of the catalog can be searched");
+    GP_TRY(open_model(s, err));
+    gp_clip_facts(s->clip, &facts);
+    if (facts.embedding != s->products.dims || !strstr(s->products.scorer, facts.weight_hash))
+        return gp_fail(err, GP_ERR_USAGE,
+                       "the catalog's embeddings are not of the model that the explorer was started "
+                       "with");
+    return GP_OK;
+}
+
+static gp_status need_products(gp_search *s, const gp_shown *shown, gp_error *err)
+{
+    if (s->revision == shown->revision) return GP_OK;
+    gp_products_clear(&s->products);
+    s->revision = 0;
+    GP_TRY(gp_products_read(gp_cat_path(s->server->talk), shown->view, &s->products, err));
+    s->revision = shown->revision;
+    return GP_OK;
+}
+
+/* ---- the wish as a direction */
+
+static void add(float *to, const float *vector, float weight, size_t d)
+{
+    for (size_t i = 0; i < d; i++) to[i] += weight * vector[i];
+}
+
+static const float *alike(const gp_search *s, const gp_alike *a)
+{
+    if (!a->uploaded) return gp_products_find(&s->products, &a->hash);
+    for (size_t i = 0; i < UPLOADS; i++)
+        if (a->number && s->uploads[i].number == a->number) return s->uploads[i].vector;
+    return NULL;
+}
+
+static gp_status add_alike(const gp_search *s, const gp_alike *list, size_t count, float weight, float *to,
+                           gp_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        const float *vector = alike(s, &list[i]);
+        if (!vector)
+            return gp_fail(err, GP_ERR_NOT_FOUND,
+                           list[i].uploaded ? "that upload is gone: send the picture again"
+                                            : "an image to go by has no embedding");
+        add(to, vector, weight / (float)count, s->products.dims);
+    }
+    return GP_OK;
+}
+
+static gp_status direct(gp_search *s, const gp_wish *wish, float *direction, float *text, gp_error *err)
+{
+    size_t parts = (wish->text != NULL) + (wish->more_count > 0);
+    float share = parts ? 1.0f / (float)parts : 0;
+    if (wish->text) {
+        const char *words = wish->text;
+        GP_TRY(need_model(s, err));
+        GP_TRY(gp_encoder_texts(s->encoder, &words, 1, text, NULL, NULL, NULL, err));
+        add(direction, text, share, s->products.dims);
+    }
+    GP_TRY(add_alike(s, wish->more, wish->more_count, share, direction, err));
+    return add_alike(s, wish->less, wish->less_count, -0.5f, direction, err);
+}
+
+static gp_status find(gp_search *s, const gp_shown *shown, const gp_wish *wish, float **out, gp_error *err)
+{
+    float *direction = NULL, *text = NULL, *likeness = NULL;
+    size_t count = gp_view_count(shown->view);
+    gp_status st = GP_OK;
+    pthread_mutex_lock(&s->lock);
+    GP_GO(need_products(s, shown, err));
+    direction = gp_mem_zero(s->products.dims, sizeof *direction);
+    text = gp_mem_zero(s->products.dims, sizeof *text);
+    likeness = gp_mem_new(count, sizeof *likeness);
+    if (!direction || !text || !likeness) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a search"));
+    GP_GO(direct(s, wish, direction, text, err));
+    gp_products_of(&s->products, direction, likeness, count);
+    *out = likeness;
+    likeness = NULL;
+out:
+    pthread_mutex_unlock(&s->lock);
+    gp_mem_free(likeness);
+    gp_mem_free(text);
+    gp_mem_free(direction);
+    return st;
+}
+
+static void search(gp_request *request)
+{
+    gp_error err = {0};
+    gp_wish wish = {0};
+    float *likeness = NULL;
+    char revision[24];
+    gp_shown *shown = gp_shown_hold(request->server);
+    gp_status st = gp_body_search(request->body.data, request->body.size, &wish, &err);
+    if (st == GP_OK) st = find(request->server->search, shown, &wish, &likeness, &err);
+    if (st != GP_OK) {
+        gp_answer_failure(request, &err);
+    } else {
+        gp_answer(request, 200,
+                  MHD_create_response_from_buffer_with_free_callback(gp_view_count(shown->view) * sizeof *likeness,
+                                                                     likeness, gp_mem_free),
+                  "application/octet-stream", GP_CACHE_NEVER);
+        snprintf(revision, sizeof revision, "%llu", (unsigned long long)shown->revision);
+        if (request->response) MHD_add_response_header(request->response, "X-Goldpan-Revision", revision);
+    }
+    gp_shown_drop(shown);
+    gp_wish_clear(&wish);
+    gp_request_resume(request);
+}
+
+void gp_serve_search(gp_request *request)
+{
+    gp_lane_take(request->server->desk, request, search);
+}
+
+/* ---- a picture to go by */
+
+static gp_status encode(gp_search *s, const gp_shown *shown, const gp_pixels *pixels, uint64_t *number, gp_error *err)
+{
+    gp_model_facts facts = {0};
+    float *planes = NULL, *vector = NULL;
+    gp_status st = GP_OK;
+    pthread_mutex_lock(&s->lock);
+    GP_GO(need_products(s, shown, err));
+    GP_GO(need_model(s, err));
+    gp_clip_facts(s->clip, &facts);
+    if (!facts.has_image_tower) GP_GO(gp_fail(err, GP_ERR_UNSUPPORTED, "the model has no image tower"));
+    GP_GO(gp_alloc_aligned((void **)&planes, (size_t)3 * facts.image_side * facts.image_side, sizeof *planes,
+                           "a picture", err));
+    GP_GO(gp_alloc((void **)&vector, facts.embedding, sizeof *vector, "a picture", err));
+    GP_GO(gp_preprocess_planes(gp_clip_preprocess(s->clip), pixels, planes, err));
+    GP_GO(gp_encoder_planes(s->encoder, planes, 1, vector, err));
+    *number = ++s->uploaded;
+    gp_mem_free(s->uploads[*number % UPLOADS].vector);
+    s->uploads[*number % UPLOADS].number = *number;
+    s->uploads[*number % UPLOADS].vector = vector;
+    vector = NULL;
+out:
+    pthread_mutex_unlock(&s->lock);
+    gp_mem_free(vector);
+    gp_mem_free(planes);
+    return st;
+}
+
+static void upload(gp_request *request)
+{
+    gp_error err = {0};
+    gp_pixels pixels = {0};
+    gp_str json = GP_STR_INIT;
+    uint64_t number = 0;
+    gp_shown *shown = gp_shown_hold(request->server);
+    gp_status st = gp_image_decode_bytes((const uint8_t *)request->body.data, request->body.size, 0, &pixels, &err);
+    if (st == GP_OK)
+        st = encode(request->server->search, shown, &pixels, &number, &err);
+    else if (st != GP_ERR_MEMORY)
+        gp_fail_within(&err, st, "the upload cannot be used as a picture");
+    gp_pixels_clear(&pixels);
+    gp_shown_drop(shown);
+    if (st == GP_OK) {
+        gp_str_printf(&json, "{\"key\":\"u%llu\"}\n", (unsigned long long)number);
+        gp_answer_text(request, &json);
+    } else {
+        gp_answer_failure(request, &err);
+    }
+    gp_request_resume(request);
+}
+
+void gp_serve_upload(gp_request *request)
+{
+    gp_lane_take(request->server->desk, request, upload);
+}

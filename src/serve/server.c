@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT
+ * Start, the calling thread's rounds, stop.  The order of the end matters: nobody may be suspended when libmicrohttpd
+ * stops, so first the events let their listeners go and the lanes answer what waits; a request that comes after is
+ * refused without waiting. */
+#include "serve/inner.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "catalog/catalog.h"
+#include "serve/connection.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    POLLERS = 2,
+    DESK = 3,                  /* threads for what takes a moment; one export leaves two */
+    CONNECTION_MEMORY = 32768, /* for a request's head */
+    ROUND_MS = 100
+};
+
+/* ---- the socket */
+
+/* Listen on 127.0.0.1; -1 with errno. */
+static int listen_on(uint16_t port, uint16_t *got)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int one = 1, s = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (s < 0) return -1;
+    /* after a restart the port is free at once; on Linux this does not let two servers have it */
+    (void)setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (bind(s, (struct sockaddr *)&address, sizeof address) == 0 && listen(s, 128) == 0 &&
+        getsockname(s, (struct sockaddr *)&address, &size) == 0) {
+        *got = ntohs(address.sin_port);
+        return s;
+    }
+    int failure = errno;
+    close(s);
+    errno = failure;
+    return -1;
+}
+
+static gp_status open_socket(gp_server *s, int *out, gp_error *err)
+{
+    const gp_serve_setup *setup = s->setup;
+    *out = listen_on(setup->port, &s->guard.port);
+    if (*out < 0 && errno == EADDRINUSE && !setup->exact_port) *out = listen_on(0, &s->guard.port);
+    if (*out >= 0) return GP_OK;
+    return gp_fail_errno(err, GP_ERR_IO, errno, "cannot listen on 127.0.0.1:%u", setup->port);
+}
+
+static gp_status make_token(gp_server *s, gp_error *err)
+{
+    uint8_t bytes[GP_TOKEN / 2];
+    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
+        return gp_fail_errno(err, GP_ERR_IO, errno, "the system gives no random numbers");
+    for (size_t i = 0; i < sizeof bytes; i++) snprintf(s->guard.token + 2 * i, 3, "%02x", bytes[i]);
+    return GP_OK;
+}
+
+static void say_nothing(void *user, const char *format, va_list args)
+{
+    (void)user, (void)format, (void)args;
+}
+
+static gp_status start_daemon(gp_server *s, gp_error *err)
+{
+    int listening = -1;
+    GP_TRY(make_token(s, err));
+    GP_TRY(open_socket(s, &listening, err));
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_ERROR_LOG;
+    s->daemon = MHD_start_daemon(
+        flags, s->guard.port, NULL, NULL, gp_connection_handle, s, MHD_OPTION_EXTERNAL_LOGGER, say_nothing, NULL,
+        MHD_OPTION_LISTEN_SOCKET, listening, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)POLLERS,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->limits.connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)s->limits.idle_seconds,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, gp_connection_uri, s, MHD_OPTION_NOTIFY_COMPLETED,
+        gp_connection_completed, s, MHD_OPTION_NOTIFY_CONNECTION, gp_connection_changed, s, MHD_OPTION_END);
+    if (s->daemon) return GP_OK;
+    close(listening);
+    return gp_fail(err, GP_ERR_IO, "cannot start a server on 127.0.0.1:%u", s->guard.port);
+}
+
+/* ---- rounds */
+
+/* Has anyone else changed the catalog?  Asked of the handle by which this server writes: its own do not count. */
+static bool catalog_changed(gp_server *s)
+{
+    int64_t version = s->talk_version;
+    pthread_mutex_lock(&s->talk_lock);
+    gp_status st = gp_cat_data_version(s->talk, &version, NULL);
+    pthread_mutex_unlock(&s->talk_lock);
+    bool changed = st == GP_OK && version != s->talk_version;
+    if (st == GP_OK) s->talk_version = version;
+    return changed;
+}
+
+/* A view that cannot be built now (the catalog is locked) is tried again in the next round; the old one stays. */
+static void watch_catalog(gp_server *s)
+{
+    bool stale = atomic_exchange(&s->stale, false);
+    if (!catalog_changed(s) && !stale) return;
+    if (gp_shown_renew(s, NULL) != GP_OK) atomic_store(&s->stale, true);
+}
+
+static void go_round(gp_server *s)
+{
+    const gp_serve_setup *setup = s->setup;
+    double begun = gp_clock_now(), looked = begun;
+    const struct timespec pause = {0, ROUND_MS * 1000000L};
+    for (;;) {
+        double now = gp_clock_now();
+        gp_progress progress = {.stage = "explore", .seconds = now - begun};
+        if (setup->progress && !setup->progress(setup->user, &progress)) return;
+        gp_connections_tick(s, now);
+        if (now - looked >= s->limits.poll_seconds) {
+            gp_events_tick(s->events, now);
+            watch_catalog(s);
+            looked = gp_clock_now();
+        }
+        nanosleep(&pause, NULL);
+    }
+}
+
+/* ---- start and stop */
+
+static gp_status open_catalog(gp_server *s, gp_error *err)
+{
+    const char *path = gp_cat_path(s->setup->catalog);
+    GP_TRY(gp_cat_open(path, s->setup->readonly ? GP_CATALOG_READONLY : 0, &s->talk, err));
+    GP_TRY(gp_cat_data_version(s->talk, &s->talk_version, err)); /* before the view: what comes between is seen */
+    return gp_shown_renew(s, err);
+}
+
+static gp_status open_all(gp_server *s, gp_error *err)
+{
+    size_t waiting = (size_t)s->limits.waiting;
+    GP_TRY(open_catalog(s, err));
+    GP_TRY(gp_events_open(s, &s->events, err));
+    GP_TRY(gp_thumbs_open(s, &s->thumbs, err));
+    GP_TRY(gp_files_open(&s->files, err));
+    GP_TRY(gp_search_open(s, &s->search, err));
+    GP_TRY(gp_lane_open(s, DESK, waiting, &s->desk, err));
+    GP_TRY(gp_lane_open(s, gp_thread_processors(), waiting, &s->decoders, err));
+    return start_daemon(s, err);
+}
+
+static void close_all(gp_server *s)
+{
+    atomic_store(&s->stopping, true);
+    if (s->events) gp_events_stop(s->events);
+    gp_lane_close(s->decoders);
+    gp_lane_close(s->desk);
+    s->decoders = s->desk = NULL;
+    if (s->daemon) MHD_stop_daemon(s->daemon);
+    gp_search_close(s->search);
+    gp_files_close(s->files);
+    gp_thumbs_close(s->thumbs);
+    gp_events_close(s->events);
+    gp_shown_drop(s->before);
+    gp_shown_drop(s->shown);
+    gp_mem_free(s->since);
+    gp_cat_close(s->talk);
+}
+
+gp_status gp_serve_run(const gp_serve_setup *setup, gp_error *err)
+{
+    gp_server *s = gp_mem_zero(1, sizeof *s);
+    char url[80];
+    if (!s) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the server");
+    s->setup = setup;
+    s->guard.readonly = setup->readonly;
+    gp_serve_limits_read(getenv("GOLDPAN_SERVE_LIMITS"), &s->limits);
+    pthread_mutex_init(&s->talk_lock, NULL);
+    pthread_mutex_init(&s->view_lock, NULL);
+    pthread_mutex_init(&s->watched_lock, NULL);
+    gp_status st = open_all(s, err);
+    if (st == GP_OK) {
+        snprintf(url, sizeof url, "http://127.0.0.1:%u/%s/", s->guard.port, s->guard.token);
+        if (setup->listening) setup->listening(setup->listening_user, url);
+        go_round(s);
+    }
+    close_all(s);
+    pthread_mutex_destroy(&s->watched_lock);
+    pthread_mutex_destroy(&s->view_lock);
+    pthread_mutex_destroy(&s->talk_lock);
+    gp_mem_free(s);
+    return st;
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT
+ * Thumbnails on request.  What is on the shelf is given out at once.  What is not is made by a decoder thread: the
+ * first request for an image opens an entry, those that come before it is done join it, whichever size they want, and
+ * one decode serves them all. */
+#include "serve/inner.h"
+
+#include "base/mem.h"
+#include "image/image.h"
+#include "report/thumb.h"
+#include "serve/thumbs.h"
+
+#include <string.h>
+#include <unistd.h>
+
+typedef struct entry {
+    gp_hash hash;
+    gp_request *waiters; /* newest first */
+    struct entry *next;
+} entry;
+
+struct gp_thumbs {
+    gp_shelf *shelf;
+    pthread_mutex_t lock;
+    entry *entries; /* one an image that is being made */
+};
+
+gp_status gp_thumbs_open(gp_server *server, gp_thumbs **out, gp_error *err)
+{
+    gp_thumbs *thumbs = gp_mem_zero(1, sizeof *thumbs);
+    if (!thumbs) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the server");
+    gp_status st = gp_shelf_open((uint64_t)server->limits.thumb_bytes, &thumbs->shelf, err);
+    if (st != GP_OK) {
+        gp_mem_free(thumbs);
+        return st;
+    }
+    pthread_mutex_init(&thumbs->lock, NULL);
+    *out = thumbs;
+    return GP_OK;
+}
+
+void gp_thumbs_close(gp_thumbs *thumbs)
+{
+    if (!thumbs) return;
+    gp_shelf_close(thumbs->shelf);
+    pthread_mutex_destroy(&thumbs->lock);
+    gp_mem_free(thumbs);
+}
+
+/* ---- entries, under the lock */
+
+static entry *find(const gp_thumbs *thumbs, const gp_hash *hash)
+{
+    entry *e = thumbs->entries;
+    while (e && memcmp(e->hash.bytes, hash->bytes, sizeof hash->bytes) != 0) e = e->next;
+    return e;
+}
+
+static void take_out(gp_thumbs *thumbs, entry *gone)
+{
+    entry **at = &thumbs->entries;
+    while (*at != gone) at = &(*at)->next;
+    *at = gone->next;
+    gp_mem_free(gone);
+}
+
+/* All who wait now; NULL: nobody, and the entry is gone. */
+static gp_request *take_waiters(gp_thumbs *thumbs, const gp_hash *hash)
+{
+    pthread_mutex_lock(&thumbs->lock);
+    entry *e = find(thumbs, hash);
+    gp_request *waiters = e ? e->waiters : NULL;
+    if (e && waiters)
+        e->waiters = NULL;
+    else if (e)
+        take_out(thumbs, e);
+    pthread_mutex_unlock(&thumbs->lock);
+    return waiters;
+}
+
+/* ---- making */
+
+typedef struct making {
+    gp_request *first;
+    gp_pixels pixels; /* of the file, once it was decoded */
+    uint32_t orientation;
+    gp_str jpeg[GP_THUMB_SIDES];
+    gp_error error;
+    bool tried;
+} making;
+
+static size_t place_of(uint32_t side)
+{
+    return side == gp_thumb_sides[0] ? 0 : 1;
+}
+
+static gp_status decode(making *m, gp_error *err)
+{
+    gp_shown *shown = gp_shown_hold(m->first->server);
+    const gp_hash *hash = &m->first->route.hash;
+    size_t row = gp_view_find(shown->view, hash);
+    char *path = NULL;
+    gp_status st = row == SIZE_MAX ? gp_fail(err, GP_ERR_NOT_FOUND, "there is no such image")
+                                   : gp_view_path(shown->view, row, &path, err);
+    if (st == GP_OK) {
+        m->orientation = gp_view_orientation(shown->view, row);
+        st = gp_thumb_read(path, hash, &m->pixels, err);
+    }
+    gp_mem_free(path);
+    gp_shown_drop(shown);
+    return st;
+}
+
+static gp_status make(making *m, size_t place, gp_error *err)
+{
+    gp_pixels small = {0};
+    uint32_t w, h;
+    if (m->jpeg[place].size) return GP_OK;
+    if (m->tried && !m->pixels.rgb) return m->error.status;
+    if (!m->tried) {
+        m->tried = true;
+        GP_TRY(decode(m, err));
+    }
+    gp_thumb_fit(m->pixels.width, m->pixels.height, m->orientation, gp_thumb_sides[place], &w, &h);
+    GP_TRY(gp_thumb_shape(&m->pixels, m->orientation, w, h, &small, err));
+    gp_status st = gp_image_jpeg_bytes(small.rgb, w, h, GP_JPEG_QUALITY, &m->jpeg[place], err);
+    gp_pixels_clear(&small);
+    if (st == GP_OK)
+        gp_shelf_put(m->first->server->thumbs->shelf, &m->first->route.hash, gp_thumb_sides[place], m->jpeg[place].data,
+                     m->jpeg[place].size);
+    return st;
+}
+
+static void answer(making *m, gp_request *waiter)
+{
+    size_t place = place_of(waiter->route.number);
+    if (gp_request_gone(waiter)) { /* scrolled past: nobody reads this */
+        gp_answer_error(waiter, 503, "nobody waits for this");
+    } else if (make(m, place, &m->error) == GP_OK) {
+        gp_answer(waiter, 200,
+                  MHD_create_response_from_buffer(m->jpeg[place].size, m->jpeg[place].data, MHD_RESPMEM_MUST_COPY),
+                  "image/jpeg", GP_CACHE_FOREVER);
+    } else if (m->error.status == GP_ERR_FORMAT || m->error.status == GP_ERR_IO) {
+        gp_answer_error(waiter, 404, "%s", m->error.message);
+    } else {
+        gp_answer_failure(waiter, &m->error);
+    }
+}
+
+static void work(gp_request *request)
+{
+    /* the request may be gone, with all that it holds, once its connection goes on: what is needed later is copied */
+    gp_thumbs *thumbs = request->server->thumbs;
+    gp_request leader = {.server = request->server, .route = request->route};
+    making m = {.first = &leader};
+    for (gp_request *waiter; (waiter = take_waiters(thumbs, &leader.route.hash));)
+        while (waiter) {
+            gp_request *next = waiter->next;
+            answer(&m, waiter);
+            gp_request_resume(waiter);
+            waiter = next;
+        }
+    for (size_t i = 0; i < GP_THUMB_SIDES; i++) gp_str_clear(&m.jpeg[i]);
+    gp_pixels_clear(&m.pixels);
+}
+
+void gp_thumbs_refuse(gp_request *request)
+{
+    gp_thumbs *thumbs = request->server->thumbs;
+    gp_hash hash = request->route.hash;
+    for (gp_request *waiter; (waiter = take_waiters(thumbs, &hash));)
+        while (waiter) {
+            gp_request *next = waiter->next;
+            gp_answer_error(waiter, 503, "the explorer is being closed");
+            gp_request_resume(waiter);
+            waiter = next;
+        }
+}
+
+/* ---- asking: the polling thread */
+
+static bool is_known(gp_request *request)
+{
+    gp_shown *shown = gp_shown_hold(request->server);
+    bool known = gp_view_find(shown->view, &request->route.hash) != SIZE_MAX;
+    gp_shown_drop(shown);
+    return known;
+}
+
+/* Join who waits for this image, or begin it. */
+static void wait_for(gp_thumbs *thumbs, gp_request *request)
+{
+    pthread_mutex_lock(&thumbs->lock);
+    entry *e = find(thumbs, &request->route.hash);
+    if (e) {
+        gp_request_suspend(request);
+        request->next = e->waiters;
+        e->waiters = request;
+    } else if (!(e = gp_mem_zero(1, sizeof *e))) {
+        gp_answer_error(request, 500, "out of memory for a thumbnail");
+    } else {
+        *e = (entry){request->route.hash, request, thumbs->entries};
+        request->next = NULL;
+        thumbs->entries = e;
+        if (!gp_lane_take(request->server->decoders, request, work)) take_out(thumbs, e);
+    }
+    pthread_mutex_unlock(&thumbs->lock);
+}
+
+void gp_serve_thumb(gp_request *request)
+{
+    gp_thumbs *thumbs = request->server->thumbs;
+    uint64_t size = 0;
+    if (!is_known(request)) {
+        gp_answer_error(request, 404, "there is no such image");
+        return;
+    }
+    int file = gp_shelf_find(thumbs->shelf, &request->route.hash, request->route.number, &size);
+    if (file < 0) {
+        wait_for(thumbs, request);
+        return;
+    }
+    struct MHD_Response *response = MHD_create_response_from_fd64(size, file);
+    if (!response) close(file);
+    gp_answer(request, 200, response, "image/jpeg", GP_CACHE_FOREVER);
+}
