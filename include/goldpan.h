@@ -495,6 +495,25 @@ typedef struct gp_tour_options {
  * Errors: NOT_FOUND (no analysis, no slices, no map), USAGE, IO. */
 GP_API GP_MUST gp_status gp_tour(gp_catalog *catalog, const gp_tour_options *options, gp_report *report, gp_error *err);
 
+typedef struct gp_explore_options {
+    size_t size;
+    const char *model, *revision; /* for searching by words and pictures; NULL: the catalog's own, where it is at hand */
+    gp_precision precision;
+    gp_engine engine;
+    uint16_t port;     /* 0: any that is free */
+    bool exact_port;   /* that port or none; else another if it is taken */
+    bool readonly;     /* ratings, saved views and exports are refused; the catalog may be opened read-only */
+    /* Called once, when it listens: the address with its key; a line about what cannot be done, or NULL.  May be NULL. */
+    void (*listening)(void *user, const char *url, const char *remark);
+    gp_progress_fn progress; /* called ten times a second; false ends it */
+    void *user;
+} gp_explore_options;
+#define GP_EXPLORE_DEFAULTS {sizeof(gp_explore_options), NULL, NULL, GP_PRECISION_AUTO, GP_ENGINE_AUTO, 0, false, false, NULL, NULL, NULL}
+/* Serve the explorer's page (docs/api.md) on 127.0.0.1 until the progress callback says stop, which is a good end.
+ * Ratings are on the disk before the page hears of them.  Errors: IO (cannot listen), NOT_FOUND (the model), CATALOG.
+ * Threads: one handle of the catalog, the calling thread's for the whole call; more are opened inside. */
+GP_API GP_MUST gp_status gp_explore(gp_catalog *catalog, const gp_explore_options *options, gp_error *err);
+
 typedef struct gp_run_options {
     size_t size;
     const gp_add_options *add; /* must be given: roots */

@@ -3,13 +3,15 @@
 set -eu
 purpose=${1:-build}
 list=$(dirname "$0")/packages.txt
-want=$(awk -v p="$purpose" '$1 == "build" || $1 == p {print $2}' "$list")
+want=$(awk -v p="$purpose" '$1 == "build" || $1 == p {print $2 ($3 ? "=" substr($3, 9) : "")}' "$list")
 if ! command -v dpkg-query >/dev/null 2>&1; then
-    echo "goldpan: this is not a Debian system; please install by your own means:" $want >&2
+    echo "goldpan: this is not a Debian system; please install by your own means:" $(echo "$want" | sed "s/=.*//") >&2
     exit 0
 fi
 missing=
-for p in $want; do
+for w in $want; do
+    p=${w%%=*}
+    case $w in *=*) command -v "${w#*=}" >/dev/null 2>&1 && continue ;; esac
     dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $p"
 done
 [ -n "$missing" ] || exit 0

@@ -3,8 +3,8 @@
 #ifndef GP_SERVE_BODIES_H
 #define GP_SERVE_BODIES_H
 
-#include "base/hash.h"
 #include "base/str.h"
+#include "catalog/catalog.h"
 
 enum {
     GP_MOST_CHANGES = 100000, /* ratings in one request */

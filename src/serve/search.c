@@ -14,6 +14,7 @@
 #include "serve/products.h"
 #include "stage/encode.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { UPLOADS = 16 };
@@ -127,7 +128,7 @@ static gp_status add_alike(const gp_search *s, const gp_alike *list, size_t coun
 
 static gp_status direct(gp_search *s, const gp_wish *wish, float *direction, float *text, gp_error *err)
 {
-    size_t parts = (wish->text != NULL) + (wish->more_count > 0);
+    size_t parts = (size_t)(wish->text != NULL) + (size_t)(wish->more_count > 0);
     float share = parts ? 1.0f / (float)parts : 0;
     if (wish->text) {
         const char *words = wish->text;

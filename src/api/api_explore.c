@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT
+ * goldpan.h section 4: the explorer. */
+#include "api/api.h"
+
+#include "base/mem.h"
+#include "catalog/bulk.h"
+#include "serve/serve.h"
+
+#include <stdio.h>
+
+typedef struct talk {
+    const gp_explore_options *options;
+    const char *remark;
+} talk;
+
+static void listening(void *user, const char *url)
+{
+    const talk *t = user;
+    if (t->options->listening) t->options->listening(t->options->user, url, t->remark);
+}
+
+/* The folder of the model to search with.  One that was named must be there; the catalog's own may be missing: then
+ * *folder is NULL and the remark says what cannot be done. */
+static gp_status find_model(gp_catalog *catalog, const gp_explore_options *o, char **folder, char remark[512],
+                            gp_error *err)
+{
+    gp_cat_facts facts = {0};
+    gp_error inner = {0};
+    if (o->model) return gp_model_find(o->model, o->revision, folder, err);
+    GP_TRY(gp_cat_facts_read(catalog, NULL, &facts, err));
+    if (facts.model && gp_model_find(facts.model, o->revision, folder, &inner) != GP_OK)
+        snprintf(remark, 512,
+                 "no search by words: the model '%s', which made this catalog's embeddings, is not at hand; "
+                 "--model names it",
+                 facts.model);
+    gp_cat_facts_clear(&facts);
+    return GP_OK;
+}
+
+gp_status gp_explore(gp_catalog *catalog, const gp_explore_options *options, gp_error *err)
+{
+    gp_explore_options o = GP_EXPLORE_DEFAULTS;
+    char remark[512] = "", *folder = NULL;
+    API_NEEDS(catalog);
+    GP_TRY(gp_api_options(&o, sizeof o, options, err));
+    GP_TRY(find_model(catalog, &o, &folder, remark, err));
+    talk t = {&o, *remark ? remark : NULL};
+    gp_serve_setup setup = {.catalog = catalog,
+                            .model_folder = folder,
+                            .precision = o.precision,
+                            .engine = o.engine,
+                            .port = o.port,
+                            .exact_port = o.exact_port,
+                            .readonly = o.readonly,
+                            .listening = listening,
+                            .listening_user = &t,
+                            .progress = o.progress,
+                            .user = o.user};
+    gp_status st = gp_serve_run(&setup, err);
+    gp_mem_free(folder);
+    return st;
+}

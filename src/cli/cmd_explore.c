@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT
+ * goldpan explore: the explorer's page in a browser, until Ctrl-C. */
+#include "base/str.h"
+#include "cli/commands.h"
+#include "cli/context.h"
+
+#include <errno.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { USUAL_PORT = 7860 };
+
+/* Is somebody sitting at this machine, with a screen? */
+static bool has_screen(void)
+{
+    const char *display = getenv("DISPLAY"), *wayland = getenv("WAYLAND_DISPLAY");
+    return (display && *display) || (wayland && *wayland);
+}
+
+/* $BROWSER, else xdg-open; what it says is not ours.  Not waited for: some browsers stay. */
+static void open_browser(const char *url)
+{
+    const char *browser = getenv("BROWSER");
+    char *argv[] = {(char *)(uintptr_t)(browser && *browser ? browser : "xdg-open"), (char *)(uintptr_t)url, NULL};
+    posix_spawn_file_actions_t actions;
+    pid_t child;
+    if (posix_spawn_file_actions_init(&actions) != 0) return;
+    (void)posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", 0, 0);
+    (void)posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", 1, 0);
+    (void)posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", 1, 0);
+    (void)posix_spawnp(&child, argv[0], &actions, NULL, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+}
+
+static void listening(void *user, const char *url, const char *remark)
+{
+    gp_cli *cli = user;
+    gp_str json = GP_STR_INIT;
+    if (cli->json) {
+        gp_str_putc(&json, '{');
+        gp_cli_json_text(&json, "url", url);
+        gp_cli_json_text(&json, "remark", remark);
+        gp_str_putc(&json, '}');
+        (void)gp_cli_json_print(cli, &json, GP_EXIT_OK);
+    } else {
+        printf("%s\n", url);
+    }
+    (void)fflush(stdout);
+    if (remark) gp_term_warn(&cli->term, "goldpan: %s", remark);
+    gp_term_say(&cli->term, "The address is a secret key: who has it can see these images.  Ctrl-C ends the explorer.");
+    if (!cli->no_open && has_screen()) open_browser(url);
+}
+
+static bool go_on(void *user, const gp_progress *progress)
+{
+    (void)user, (void)progress;
+    while (waitpid(-1, NULL, WNOHANG) > 0) continue; /* a browser that has ended */
+    return gp_term_signal() == 0;
+}
+
+static int run(gp_cli *cli)
+{
+    gp_error err = {0};
+    gp_catalog *catalog = NULL;
+    gp_explore_options options = GP_EXPLORE_DEFAULTS;
+    options.model = cli->model, options.revision = cli->revision;
+    options.precision = (gp_precision)cli->precision, options.engine = (gp_engine)cli->engine;
+    options.port = USUAL_PORT;
+    if (cli->port.set) {
+        if (cli->port.value > UINT16_MAX) return gp_cli_usage(cli, "--port is 0 to 65535");
+        options.port = (uint16_t)cli->port.value, options.exact_port = cli->port.value != 0;
+    }
+    options.readonly = cli->readonly;
+    options.listening = listening;
+    options.progress = go_on;
+    options.user = cli;
+    unsigned flags = cli->readonly ? GP_CATALOG_READONLY : 0;
+    gp_status st = gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, flags, &catalog, &err);
+    if (st == GP_OK) st = gp_explore(catalog, &options, &err);
+    gp_catalog_close(catalog);
+    return st == GP_OK ? GP_EXIT_OK : gp_cli_fail(cli, &err);
+}
+
+static const gp_cli_option options[] = {
+    GP_CLI_CATALOG,
+    {"port", 'p', GP_OPT_COUNT, "N", GP_CLI_FIELD(port), "this port (default: 7860, or another if it is taken)"},
+    {"readonly", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(readonly), "nothing can be rated, saved or exported"},
+    {"no-open", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(no_open), "only print the address, do not open a browser"},
+    GP_CLI_MODEL,
+    GP_CLI_COMMON};
+
+const gp_cli_command gp_cmd_explore = {
+    .name = "explore",
+    .arguments = "[DIR]",
+    .summary = "See all images in a browser, and keep the right ones",
+    .about = "Prints the page's address and serves it, to this machine only, until Ctrl-C.  Picks, rejections\n"
+             "and stars are in the catalog at once; goldpan export goes by them.  To look from another machine:\n"
+             "ssh -L 7860:127.0.0.1:7860 HOST, then open the printed address there.",
+    .examples = "goldpan explore pictures\ngoldpan explore --catalog pictures --port 8000 --no-open",
+    .options = options,
+    .most = 1,
+    .run = run,
+};
