@@ -99,6 +99,15 @@ export interface Query {
 
 export const SHARD = 64;
 
+/** The server's no. */
+export class Refusal extends Error {
+  readonly status: number;
+  constructor(status: number, why: string) {
+    super(why);
+    this.status = status;
+  }
+}
+
 async function answer(address: string, init?: RequestInit): Promise<Response> {
   let response: Response;
   try {
@@ -113,7 +122,7 @@ async function answer(address: string, init?: RequestInit): Promise<Response> {
   } catch {
     // not JSON: the status says what there is to say
   }
-  throw new Error(why);
+  throw new Refusal(response.status, why);
 }
 
 const json = async <T>(address: string, init?: RequestInit): Promise<T> => (await answer(address, init)).json() as Promise<T>;

@@ -1,7 +1,19 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { Outbox } from '../src/state/outbox';
 import { Ratings } from '../src/state/ratings';
 
-function make(fetcher?: typeof fetch): { ratings: Ratings; sent: unknown[]; said: string[] } {
+class Shelf {
+  private readonly map = new Map<string, string>();
+  get length(): number {
+    return this.map.size;
+  }
+  key = (i: number): string | null => [...this.map.keys()][i] ?? null;
+  getItem = (key: string): string | null => this.map.get(key) ?? null;
+  setItem = (key: string, value: string): void => void this.map.set(key, value);
+  removeItem = (key: string): void => void this.map.delete(key);
+}
+
+function make(fetcher?: typeof fetch, shelf = new Shelf()): { ratings: Ratings; sent: unknown[]; said: string[] } {
   const sent: unknown[] = [];
   const said: string[] = [];
   vi.stubGlobal(
@@ -12,7 +24,7 @@ function make(fetcher?: typeof fetch): { ratings: Ratings; sent: unknown[]; said
         return new Response('{}');
       }),
   );
-  const ratings = new Ratings(new Int8Array(4), new Uint8Array(4), true, (row) => `h${row}`, () => undefined, (why) => said.push(why));
+  const ratings = new Ratings(new Int8Array(4), new Uint8Array(4), new Outbox('c', shelf), (row) => `h${row}`, () => undefined, (why) => said.push(why));
   return { ratings, sent, said };
 }
 
@@ -62,5 +74,49 @@ describe('ratings', () => {
     expect(calls).toBe(3);
     expect(said).toHaveLength(2);
     vi.useRealTimers();
+  });
+  it('keeps what the server has not confirmed for the next page, and only that', async () => {
+    const shelf = new Shelf();
+    let up = false;
+    const fetcher = async () => {
+      if (!up) throw new TypeError('refused');
+      return new Response('{}');
+    };
+    const { ratings } = make(fetcher, shelf);
+    ratings.set([0, 1], 1);
+    ratings.set([1], -1);
+    const next = new Outbox('c', shelf);
+    expect(new Outbox('other', shelf).takeOver(() => true)).toEqual([]);
+    const left = next.takeOver((hash) => hash !== 'h0');
+    expect(left).toEqual([{ hash: 'h1', flag: -1, stars: 0 }]);
+    expect(new Outbox('c', shelf).takeOver((hash) => hash === 'h0')).toEqual([{ hash: 'h0', flag: 1, stars: 0 }]);
+    up = true;
+    next.done(left);
+    expect(next.all()).toEqual([]);
+  });
+  it('confirms what the server has', async () => {
+    const shelf = new Shelf();
+    const { ratings } = make(undefined, shelf);
+    ratings.set([0], 1);
+    expect(shelf.length).toBe(1);
+    await settled();
+    expect(shelf.length).toBe(0);
+  });
+  it('does not ask again for an image that has gone', async () => {
+    const { ratings, said } = make(async () => new Response('{"error":"there is no image"}', { status: 400 }));
+    ratings.set([0], 1);
+    await settled();
+    expect(said).toEqual(['not saved: there is no image']);
+  });
+  it('takes the undo along when the rows move', async () => {
+    const { ratings } = make();
+    ratings.set([0, 2], 1);
+    ratings.set([1], -1);
+    await settled();
+    const to = [3, -1, 0, 1];
+    ratings.move(Int8Array.of(1, 0, 0, 1), new Uint8Array(4), (row) => to[row] as number, (hash) => to[Number(hash.slice(1))] as number);
+    expect(ratings.undoable).toBe(1);
+    expect(Array.from(ratings.undo() ?? [])).toEqual([3, 0]);
+    expect(Array.from(ratings.flag)).toEqual([0, 0, 0, 0]);
   });
 });

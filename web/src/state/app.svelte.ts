@@ -1,6 +1,7 @@
 // Everything the views share: the catalog's columns, one selection, one set of filters, one order.
 // Big arrays are kept raw; views are told of changes by counters ("ticks").
 import * as api from '../api';
+import { Outbox } from './outbox';
 import { Ratings } from './ratings';
 import type { Filter, Group, Sort } from './choose';
 import { groupRows, passing, rowsOf, sortKeys, sortRows } from './choose';
@@ -153,32 +154,32 @@ class App {
 
   private async load(): Promise<void> {
     const manifest = await api.readManifest();
-    this.columns.clear();
-    this.coming.clear();
-    this.keys.clear();
-    this.details.clear();
     const wanted = ['hash', 'format', 'flag', 'stars', 'score', 'prompt'];
     const first = await Promise.all(
       wanted.map((name) => manifest.columns.find((c) => c.name === name)).map((info) => (info ? readColumn(info) : undefined)),
     );
+    const buffer = manifest.slices_file ? await api.bytes(manifest.slices_file) : null;
+    // All is there: from here on nothing can fail.
+    const before = this.manifest ? Array.from({ length: this.count }, (_, row) => this.hash(row)) : [];
+    this.columns.clear();
+    this.coming.clear();
+    this.keys.clear();
+    this.details.clear();
     for (const column of first) if (column) this.columns.set(column.info.name, column);
     const count = manifest.count;
     this.selected = new Uint8Array(count);
     this.rowByHash = new Map();
-    if (manifest.slices_file) {
-      const buffer = await api.bytes(manifest.slices_file);
+    if (buffer) {
       this.sliceFirst = new Uint32Array(buffer, 0, manifest.slices.length + 1);
       this.sliceRows = new Uint32Array(buffer, 4 * (manifest.slices.length + 1));
     }
-    this.ratings = new Ratings(
-      (this.columns.get('flag')?.data as Int8Array | undefined) ?? new Int8Array(count),
-      (this.columns.get('stars')?.data as Uint8Array | undefined) ?? new Uint8Array(count),
-      manifest.live && !manifest.readonly,
-      (row) => this.hash(row),
-      () => this.rated(),
-      (why) => (this.notice = why),
-    );
+    const again = this.manifest !== null;
     this.manifest = manifest;
+    const flag = (this.columns.get('flag')?.data as Int8Array | undefined) ?? new Int8Array(count);
+    const stars = (this.columns.get('stars')?.data as Uint8Array | undefined) ?? new Uint8Array(count);
+    const rowOf = (hash: string): number => this.rowOf(hash);
+    if (again) this.ratings.move(flag, stars, (row) => rowOf(before[row] ?? ''), rowOf);
+    else this.openRatings(flag, stars, rowOf);
     if (!manifest.live) this.restoreRatings();
     if (!manifest.columns.some((c) => c.name === this.layout.sort.column)) this.layout.sort = { column: 'path', down: false };
     this.columnsTick++;
@@ -186,11 +187,28 @@ class App {
     document.title = `${manifest.name} · goldpan`;
   }
 
+  private openRatings(flag: Int8Array, stars: Uint8Array, rowOf: (hash: string) => number): void {
+    const writes = this.manifest?.live && !this.manifest.readonly;
+    const outbox = writes ? new Outbox(this.manifest?.catalog ?? '', localStorage) : null;
+    this.ratings = new Ratings(
+      flag,
+      stars,
+      outbox,
+      (row) => this.hash(row),
+      () => this.rated(),
+      (why) => (this.notice = why),
+    );
+    const left = outbox?.takeOver((hash) => rowOf(hash) >= 0) ?? [];
+    this.ratings.resend(left, rowOf);
+    if (left.length) this.notice = left.length === 1 ? 'a rating that was not saved is saved now' : `${left.length} ratings that were not saved are saved now`;
+  }
+
   /** The catalog changed under us: read it again, and keep what the user was at. */
   private async reload(): Promise<void> {
     const chosen = Array.from(rowsOf(this.selected), (row) => this.hash(row));
     const at = this.current >= 0 ? this.hash(this.current) : '';
     const loaded = [...this.columns.keys()];
+    const kept = this.filters.map((filter) => (filter.kind === 'rows' ? Array.from(filter.rows, (row) => this.hash(row)) : null));
     try {
       await this.load();
       await Promise.all(loaded.map((name) => this.need(name)));
@@ -203,7 +221,9 @@ class App {
       if (row >= 0) this.selected[row] = 1;
     }
     this.current = at ? this.rowOf(at) : -1;
-    this.filters = this.filters.filter((filter) => filter.kind !== 'rows');
+    this.filters = this.filters.map((filter, i) =>
+      filter.kind === 'rows' ? { ...filter, rows: Uint32Array.from((kept[i] ?? []).map((hash) => this.rowOf(hash)).filter((row) => row >= 0)) } : filter,
+    );
     if (this.likeness) await this.runSearch();
     this.selectionTick++;
     this.notice = 'the catalog changed and was read again';

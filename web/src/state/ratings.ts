@@ -1,5 +1,6 @@
 // Flags and stars: kept here for the views, written to the catalog at once, with undo and redo without limit.
-import { rate, type Rating } from '../api';
+import { rate, Refusal, type Rating } from '../api';
+import type { Outbox } from './outbox';
 
 export interface Change {
   rows: Uint32Array;
@@ -9,27 +10,28 @@ export interface Change {
 }
 
 export class Ratings {
-  readonly flag: Int8Array;
-  readonly stars: Uint8Array;
-  private readonly done: Change[] = [];
+  flag: Int8Array;
+  stars: Uint8Array;
+  private done: Change[] = [];
   private undone: Change[] = [];
   private queue: Promise<void> = Promise.resolve();
   private readonly hash: (row: number) => string;
   private readonly changed: () => void;
   private readonly failed: (why: string) => void;
-  private readonly live: boolean;
+  /** null: nothing is written */
+  private readonly outbox: Outbox | null;
 
   constructor(
     flag: Int8Array,
     stars: Uint8Array,
-    live: boolean,
+    outbox: Outbox | null,
     hash: (row: number) => string,
     changed: () => void,
     failed: (why: string) => void,
   ) {
     this.flag = flag;
     this.stars = stars;
-    this.live = live;
+    this.outbox = outbox;
     this.hash = hash;
     this.changed = changed;
     this.failed = failed;
@@ -84,6 +86,38 @@ export class Ratings {
     if (change.stars !== undefined) this.stars[row] = change.stars;
   }
 
+  /** The catalog was read again: new columns, and where each row is now (-1: gone).  What waits goes on top. */
+  move(flag: Int8Array, stars: Uint8Array, to: (row: number) => number, rowOf: (hash: string) => number): void {
+    this.flag = flag;
+    this.stars = stars;
+    const moved = (change: Change): Change => {
+      const at = Array.from(change.rows, to);
+      const here = <T extends Int8Array | Uint8Array>(values: T): T => values.filter((_, i) => (at[i] as number) >= 0) as T;
+      return {
+        rows: Uint32Array.from(at.filter((row) => row >= 0)),
+        flags: [here(change.flags[0]), here(change.flags[1])],
+        stars: [here(change.stars[0]), here(change.stars[1])],
+      };
+    };
+    this.done = this.done.map(moved).filter((change) => change.rows.length);
+    this.undone = this.undone.map(moved).filter((change) => change.rows.length);
+    this.apply(this.outbox?.all() ?? [], rowOf);
+  }
+
+  /** Send what an earlier page could not. */
+  resend(ratings: Rating[], rowOf: (hash: string) => number): void {
+    if (!ratings.length) return;
+    this.apply(ratings, rowOf);
+    this.queue = this.queue.then(() => this.write(ratings));
+  }
+
+  private apply(ratings: Rating[], rowOf: (hash: string) => number): void {
+    for (const rating of ratings) {
+      const row = rowOf(rating.hash);
+      if (row >= 0) this.heard(row, rating);
+    }
+  }
+
   private take(change: Change, side: 0 | 1): void {
     const list: Rating[] = [];
     change.rows.forEach((row, i) => {
@@ -94,7 +128,8 @@ export class Ratings {
       list.push({ hash: this.hash(row), flag, stars });
     });
     this.changed();
-    if (!this.live) return;
+    if (!this.outbox) return;
+    this.outbox.put(list);
     // One after the other: an undo must not overtake what it undoes.
     this.queue = this.queue.then(() => this.write(list));
   }
@@ -103,9 +138,16 @@ export class Ratings {
     for (let attempt = 0; ; attempt++) {
       try {
         for (let from = 0; from < list.length; from += 20000) await rate(list.slice(from, from + 20000));
+        this.outbox?.done(list);
         return;
       } catch (error) {
-        // The server may be starting again: the rating is not lost while this page lives.
+        if (error instanceof Refusal && error.status === 400) {
+          // An image has gone from the catalog: no use in asking again.
+          this.outbox?.done(list);
+          this.failed(`not saved: ${error.message}`);
+          return;
+        }
+        // The server may be starting again: the outbox keeps the rating, even beyond this page.
         this.failed(`not saved yet: ${(error as Error).message}`);
         await new Promise((resolve) => setTimeout(resolve, Math.min(10000, 500 * 2 ** attempt)));
       }
