@@ -384,6 +384,21 @@ typedef struct gp_export_options {
 /* What was decided by hand counts: an image rejected is no pick, one picked by hand is. */
 GP_API GP_MUST gp_status gp_export(gp_catalog *catalog, const gp_export_options *options, gp_report *report, gp_error *err);
 
+typedef enum gp_site_images { GP_SITE_ORIGINALS, GP_SITE_RESIZED, GP_SITE_THUMBNAILS } gp_site_images;
+typedef struct gp_site_options {
+    size_t size;
+    const char *folder;    /* appears whole; an older site of goldpan's there is replaced, anything else never */
+    gp_site_images images; /* the files themselves; JPEGs of at most 1280 pixels a side; thumbnails only */
+    int threads;           /* 0: all processors */
+    gp_progress_fn progress;
+    void *user;
+} gp_site_options;
+#define GP_SITE_DEFAULTS {sizeof(gp_site_options), NULL, GP_SITE_ORIGINALS, 0, NULL, NULL}
+/* The explorer's page, read-only, as files for any web host (docs/api.md).  Of paths only the files' names go out.
+ * Images that cannot be read are counted as failed and on record.  Errors: USAGE (the folder is not empty and no site of
+ * goldpan's), NOT_FOUND (no images), IO, STOPPED. */
+GP_API GP_MUST gp_status gp_site(gp_catalog *catalog, const gp_site_options *options, gp_report *report, gp_error *err);
+
 typedef enum gp_sheet_by { GP_SHEET_PROMPTS, GP_SHEET_SLICES, GP_SHEET_CATEGORIES } gp_sheet_by;
 typedef struct gp_sheet_options {
     size_t size;

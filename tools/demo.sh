@@ -29,4 +29,5 @@ awk -v root="$sample/" '
 echo
 echo "Contact sheet:  $out/sheet.jpg"
 echo "Catalog:        $out/catalog.db   (goldpan status --catalog $out/catalog.db)"
+echo "See them all:   GOLDPAN_DATA=$root $goldpan explore --catalog $out/catalog.db"
 echo "Your own:       $goldpan run DIR --model MODEL    (README.md tells how to get a model)"

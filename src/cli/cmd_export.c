@@ -3,6 +3,38 @@
 #include "cli/commands.h"
 #include "cli/context.h"
 
+static int run_site(gp_cli *cli)
+{
+    gp_error err = {0};
+    gp_catalog *catalog = NULL;
+    gp_site_options options = GP_SITE_DEFAULTS;
+    gp_report report = {0};
+    gp_str json = GP_STR_INIT;
+    options.folder = cli->site;
+    options.images = (gp_site_images)cli->site_images;
+    options.progress = gp_term_progress, options.user = &cli->term;
+    if (gp_cli_catalog_open(cli, NULL, 0, &catalog, &err) != GP_OK ||
+        gp_site(catalog, &options, &report, &err) != GP_OK) {
+        gp_catalog_close(catalog);
+        return gp_cli_fail(cli, &err);
+    }
+    gp_term_clear(&cli->term);
+    gp_term_say(&cli->term, "%llu images on the site '%s'; to look at it: python3 -m http.server -d '%s'",
+                (unsigned long long)report.done, options.folder, options.folder);
+    gp_cli_say_failures(cli, catalog, report.failed);
+    int code = report.failed ? GP_EXIT_PARTIAL : GP_EXIT_OK;
+    if (cli->json) {
+        gp_str_putc(&json, '{');
+        gp_cli_json_text(&json, "catalog", gp_catalog_path(catalog));
+        gp_cli_json_text(&json, "site", options.folder);
+        gp_cli_json_report(&json, "export", &report);
+        gp_str_putc(&json, '}');
+        code = gp_cli_json_print(cli, &json, code);
+    }
+    gp_catalog_close(catalog);
+    return code;
+}
+
 static int run(gp_cli *cli)
 {
     gp_error err = {0};
@@ -12,6 +44,9 @@ static int run(gp_cli *cli)
     gp_str json = GP_STR_INIT;
     if (cli->copy + cli->hardlink + cli->symlink + cli->no_files > 1)
         return gp_cli_usage(cli, "only one of --copy, --hardlink, --symlink and --no-files");
+    if (cli->site && cli->arg_count) return gp_cli_usage(cli, "either DIR or --site DIR");
+    if (cli->site) return run_site(cli);
+    if (!cli->arg_count) return gp_cli_usage(cli, "DIR is missing: where the files go");
     options.folder = cli->args[0];
     options.mode = cli->hardlink   ? GP_EXPORT_HARDLINK
                    : cli->symlink  ? GP_EXPORT_SYMLINK
@@ -61,17 +96,21 @@ static const gp_cli_option options[] = {
     {"imagefolder", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(imagefolder), "metadata.csv for Hugging Face datasets"},
     {"all", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(all), "every scored image, not only the picks"},
     {"stars", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(stars), "images with at least N stars, instead of the picks"},
+    {"site", 0, GP_OPT_TEXT, "DIR", GP_CLI_FIELD(site), "instead: the explorer as a web site, read-only"},
+    {"site-images", 0, GP_OPT_CHOICE, "originals|resized|none", GP_CLI_FIELD(site_images),
+     "its images (default: originals)"},
     GP_CLI_COMMON};
 
 const gp_cli_command gp_cmd_export = {
     .name = "export",
-    .arguments = "DIR",
+    .arguments = "(DIR | --site DIR)",
     .summary = "Write the picked files and tables of them to a folder",
     .about = "Nothing in DIR is overwritten.  What was decided by hand in the explorer counts: rejected images\n"
-             "are left out, images picked by hand are there.",
-    .examples = "goldpan export best --catalog pictures\ngoldpan export best --hardlink --csv --jsonl",
+             "are left out, images picked by hand are there.  A site is a folder for any web host or shared\n"
+             "Space; all images of the catalog are on it, but of their paths only the files' names.",
+    .examples = "goldpan export best --catalog pictures\ngoldpan export best --hardlink --csv --jsonl\n"
+                "goldpan export --site public --site-images resized --catalog pictures",
     .options = options,
-    .least = 1,
     .most = 1,
     .run = run,
 };

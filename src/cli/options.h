@@ -71,6 +71,8 @@ typedef struct gp_cli {
     const char *sheet, *frames;
     int sheet_by;
     gp_cli_real seconds;
+    const char *site;
+    int site_images; /* = gp_site_images */
     bool no_sheet, readonly, no_open;
     gp_cli_count port;
     gp_cli_count thumb, max_prompts, max_candidates;

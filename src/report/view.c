@@ -483,6 +483,11 @@ gp_status gp_view_path(const gp_view *v, size_t row, char **path, gp_error *err)
     return *path ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for a path");
 }
 
+const char *gp_view_column_name(const gp_view *v, size_t column)
+{
+    return column < v->column_count ? v->columns[column].name : "";
+}
+
 const void *gp_view_column(const gp_view *v, size_t column, size_t *size)
 {
     if (column >= v->column_count) return NULL;

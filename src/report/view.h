@@ -28,6 +28,7 @@ const char *gp_view_format(const gp_view *view, size_t row);
 uint32_t gp_view_orientation(const gp_view *view, size_t row);
 
 /* The bytes of data/col/N.bin and of data/words/N.bin (NULL: column has none); borrowed. */
+const char *gp_view_column_name(const gp_view *view, size_t column);
 const void *gp_view_column(const gp_view *view, size_t column, size_t *size);
 const void *gp_view_words(const gp_view *view, size_t column, size_t *size);
 const void *gp_view_slices(const gp_view *view, size_t *size); /* data/slices.bin */

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ * gzip by zlib, piece by piece. */
+#include "base/gzip.h"
+
+#include <limits.h>
+#include <zlib.h>
+
+gp_status gp_gzip_expand(const void *bytes, size_t size, size_t limit, gp_str *out, gp_error *err)
+{
+    enum { GZIP_ONLY = 16 + MAX_WBITS };
+    unsigned char piece[16384];
+    z_stream z = {.next_in = (Bytef *)(uintptr_t)bytes, .avail_in = (uInt)size};
+    gp_status st = GP_OK;
+    int code = Z_OK;
+    size_t total = 0;
+    if (size > UINT_MAX) return gp_fail(err, GP_ERR_LIMIT, "too large for one piece");
+    if (inflateInit2(&z, GZIP_ONLY) != Z_OK) return gp_fail(err, GP_ERR_MEMORY, "out of memory for unpacking");
+    while (st == GP_OK && code != Z_STREAM_END) {
+        z.next_out = piece, z.avail_out = sizeof piece;
+        code = inflate(&z, Z_NO_FLUSH);
+        size_t got = sizeof piece - z.avail_out;
+        total += got;
+        if ((code != Z_OK && code != Z_STREAM_END) || (code == Z_OK && !got && !z.avail_in))
+            st = gp_fail(err, GP_ERR_FORMAT, "damaged gzip data");
+        else if (total > limit)
+            st = gp_fail(err, GP_ERR_LIMIT, "unpacks to more than %zu bytes", limit);
+        else
+            gp_str_add(out, piece, got);
+    }
+    inflateEnd(&z);
+    if (st == GP_OK && out->failed) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for unpacking");
+    return st;
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT
+ * One gzip member (RFC 1952) in memory. */
+#ifndef GP_BASE_GZIP_H
+#define GP_BASE_GZIP_H
+
+#include "base/str.h"
+
+/* Add what is packed in bytes to `out`, at most `limit` bytes.  Errors: FORMAT, LIMIT, MEMORY. */
+gp_status gp_gzip_expand(const void *bytes, size_t size, size_t limit, gp_str *out, gp_error *err);
+
+#endif

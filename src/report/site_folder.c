@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT
+ * A folder that appears whole.  Its mark is an empty file; without it no folder is ever replaced or removed. */
+#include "report/site.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MARK ".goldpan-site"
+
+/* What a site consists of at its top; all else in its folder is somebody else's. */
+static const char *const own[] = {MARK, "index.html", "assets", "data", "thumb", "image"};
+
+static bool is_own(const char *name)
+{
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (!strcmp(name, own[i])) return true;
+    return false;
+}
+
+static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *at)
+{
+    (void)info, (void)kind, (void)at;
+    return remove(path) == 0 ? 0 : -1;
+}
+
+static bool has_mark(const char *folder)
+{
+    struct stat info;
+    char *mark = gp_path_join(folder, MARK);
+    bool has = mark && lstat(mark, &info) == 0 && S_ISREG(info.st_mode);
+    gp_mem_free(mark);
+    return has;
+}
+
+/* Only of a folder with goldpan's mark, and only what a site consists of; then the folder, if nothing else is in it. */
+static void remove_site(const char *folder)
+{
+    if (!has_mark(folder)) return;
+    for (size_t i = sizeof own / sizeof *own; i-- > 0;) { /* the mark last: what is left half-way is still known */
+        char *path = gp_path_join(folder, own[i]);
+        if (path) (void)nftw(path, remove_one, 32, FTW_DEPTH | FTW_PHYS);
+        gp_mem_free(path);
+    }
+    (void)rmdir(folder);
+}
+
+/* *entries: names in the folder; GP_ERR_NOT_FOUND without one. */
+static gp_status look_at(const char *folder, size_t *entries, gp_error *err)
+{
+    DIR *dir = opendir(folder);
+    const struct dirent *entry;
+    *entries = 0;
+    if (!dir && errno == ENOENT) return GP_ERR_NOT_FOUND;
+    if (!dir) return gp_fail_errno(err, GP_ERR_IO, errno, "cannot use the folder '%s'", folder);
+    while ((entry = readdir(dir)))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) ++*entries;
+    closedir(dir);
+    return GP_OK;
+}
+
+/* ".site.goldpan-part" beside "site". */
+static char *hidden_name(const char *target)
+{
+    char *above = gp_path_folder(target);
+    gp_str s = GP_STR_INIT;
+    gp_str_printf(&s, "%s/.%s.goldpan-part", above ? above : "", gp_path_base(target));
+    s.failed |= !above;
+    gp_mem_free(above);
+    return gp_str_take(&s);
+}
+
+static gp_status begin(gp_site_folder *f, gp_error *err)
+{
+    struct stat before;
+    GP_TRY(gp_folder_make(f->hidden, err));
+    f->lock = open(f->hidden, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (f->lock < 0 || fstat(f->lock, &before) != 0)
+        return gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", f->hidden);
+    if (flock(f->lock, LOCK_EX | LOCK_NB) != 0)
+        return gp_fail(err, GP_ERR_USAGE, "another export to '%s' is under way", f->target);
+    return GP_OK;
+}
+
+gp_status gp_site_folder_open(const char *target, gp_site_folder *out, gp_error *err)
+{
+    gp_site_folder f = {.lock = -1};
+    size_t entries = 0;
+    gp_status st = GP_OK;
+    f.target = gp_path_absolute(target);
+    f.hidden = f.target ? hidden_name(f.target) : NULL;
+    if (!f.hidden) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a site"));
+    st = look_at(f.target, &entries, err);
+    if (st == GP_OK && entries && !has_mark(f.target))
+        st = gp_fail(err, GP_ERR_USAGE, "the folder '%s' is not empty and is no site that goldpan wrote", target);
+    if (st == GP_ERR_NOT_FOUND) st = GP_OK;
+    if (st != GP_OK) goto out;
+    remove_site(f.hidden); /* of a run that was killed */
+    GP_GO(begin(&f, err));
+    st = gp_site_folder_put(&f, MARK, "", 0, err);
+out:
+    if (st != GP_OK)
+        gp_site_folder_close(&f);
+    else
+        *out = f;
+    return st;
+}
+
+gp_status gp_site_folder_make(const gp_site_folder *folder, const char *name, gp_error *err)
+{
+    char *path = gp_path_join(folder->hidden, name);
+    gp_status st = path ? gp_folder_make(path, err) : gp_fail(err, GP_ERR_MEMORY, "out of memory for a site");
+    gp_mem_free(path);
+    return st;
+}
+
+static gp_status write_all(int file, const char *path, const char *bytes, size_t size, gp_error *err)
+{
+    for (size_t at = 0; at < size;) {
+        ssize_t put = write(file, bytes + at, size - at);
+        if (put < 0 && errno == EINTR) continue;
+        if (put <= 0) return gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", path);
+        at += (size_t)put;
+    }
+    return GP_OK;
+}
+
+gp_status gp_site_folder_put(const gp_site_folder *folder, const char *name, const void *bytes, size_t size,
+                             gp_error *err)
+{
+    char *path = gp_path_join(folder->hidden, name);
+    if (!path) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a site");
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+    gp_status st = file < 0 ? gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", path)
+                            : write_all(file, path, bytes, size, err);
+    if (file >= 0 && close(file) != 0 && st == GP_OK)
+        st = gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", path);
+    gp_mem_free(path);
+    return st;
+}
+
+/* What others have put into the old site goes along: it is now in the hidden folder. */
+static void take_along(const gp_site_folder *f)
+{
+    DIR *dir = opendir(f->hidden);
+    const struct dirent *entry;
+    while (dir && (entry = readdir(dir))) {
+        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") || is_own(entry->d_name)) continue;
+        char *from = gp_path_join(f->hidden, entry->d_name), *to = gp_path_join(f->target, entry->d_name);
+        if (from && to) (void)renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
+        gp_mem_free(from);
+        gp_mem_free(to);
+    }
+    if (dir) closedir(dir);
+}
+
+gp_status gp_site_folder_settle(gp_site_folder *f, gp_error *err)
+{
+    (void)syncfs(f->lock);                               /* all of it is on the disk before it is seen */
+    if (rename(f->hidden, f->target) == 0) return GP_OK; /* nothing was there, or an empty folder */
+    if (errno != ENOTEMPTY && errno != EEXIST)
+        return gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", f->target);
+    if (renameat2(AT_FDCWD, f->hidden, AT_FDCWD, f->target, RENAME_EXCHANGE) != 0)
+        return gp_fail_errno(err, GP_ERR_IO, errno, "cannot replace '%s'; remove it and export again", f->target);
+    take_along(f);
+    remove_site(f->hidden);
+    return GP_OK;
+}
+
+void gp_site_folder_close(gp_site_folder *f)
+{
+    if (f->lock >= 0 && f->hidden) remove_site(f->hidden);
+    if (f->lock >= 0) close(f->lock);
+    gp_mem_free(f->hidden);
+    gp_mem_free(f->target);
+    *f = (gp_site_folder){.lock = -1};
+}
