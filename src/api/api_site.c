@@ -8,46 +8,63 @@
 #include "catalog/catalog.h"
 #include "report/site.h"
 
+#include <string.h>
+
 enum { NEAR = 24 };
 
-/* The nearest rows of every row, by the embeddings of the scorer used last; *out NULL where there are none. */
-static gp_status near_of(const gp_view *view, const gp_cat_matrix *m, int threads, uint32_t **out, gp_error *err)
+/* Leave only what has a row in the view, so that every row gets as many neighbours as there are; rows[i]: row of m's i.
+ */
+static void keep_rows(const gp_view *view, gp_cat_matrix *m, uint32_t *rows)
 {
-    size_t count = gp_view_count(view), k = m->n > NEAR ? NEAR : m->n - 1;
+    size_t kept = 0;
+    for (size_t i = 0; i < m->n; i++) {
+        size_t row = gp_view_find(view, &m->hashes[i]);
+        if (row == SIZE_MAX) continue;
+        if (kept < i) memcpy(m->vectors + kept * m->dims, m->vectors + i * m->dims, m->dims * sizeof *m->vectors);
+        rows[kept++] = (uint32_t)row;
+    }
+    m->n = kept;
+}
+
+/* The nearest rows of every row; *out stays NULL where there are none.  m is used up. */
+static gp_status near_of(const gp_view *view, gp_cat_matrix *m, const gp_site_options *o, uint32_t **out, gp_error *err)
+{
+    size_t count = gp_view_count(view);
     gp_neighbours_options options = GP_NEIGHBOURS_DEFAULTS;
-    uint32_t *ids = NULL, *near = NULL;
+    uint32_t *rows = NULL, *ids = NULL, *near = NULL;
     float *distances = NULL;
     gp_status st = GP_OK;
-    options.threads = threads;
+    options.threads = o->threads, options.progress = o->progress, options.user = o->user;
+    GP_GO(gp_alloc((void **)&rows, m->n, sizeof *rows, "the nearest images", err));
+    keep_rows(view, m, rows);
+    if (m->n < 2) goto out;
+    size_t k = m->n > NEAR ? NEAR : m->n - 1;
     GP_GO(gp_alloc((void **)&ids, m->n * k, sizeof *ids, "the nearest images", err));
     GP_GO(gp_alloc((void **)&distances, m->n * k, sizeof *distances, "the nearest images", err));
     GP_GO(gp_alloc((void **)&near, count * NEAR, sizeof *near, "the nearest images", err));
     GP_GO(gp_an_neighbours(m->vectors, m->n, m->dims, NULL, 0, k, &options, ids, distances, err));
     for (size_t i = 0; i < count * NEAR; i++) near[i] = UINT32_MAX;
-    for (size_t i = 0; i < m->n; i++) {
-        size_t row = gp_view_find(view, &m->hashes[i]), filled = 0;
-        for (size_t j = 0; row < count && j < k; j++) {
-            size_t other = gp_view_find(view, &m->hashes[ids[i * k + j]]);
-            if (other < count) near[row * NEAR + filled++] = (uint32_t)other;
-        }
-    }
+    for (size_t i = 0; i < m->n; i++)
+        for (size_t j = 0; j < k; j++) near[(size_t)rows[i] * NEAR + j] = rows[ids[i * k + j]];
     *out = near;
     near = NULL;
 out:
     gp_mem_free(near);
     gp_mem_free(distances);
     gp_mem_free(ids);
+    gp_mem_free(rows);
     return st;
 }
 
-static gp_status find_near(gp_catalog *catalog, const gp_view *view, int threads, uint32_t **out, gp_error *err)
+static gp_status find_near(gp_catalog *catalog, const gp_view *view, const gp_site_options *o, uint32_t **out,
+                           gp_error *err)
 {
     gp_cat_matrix m = {0};
     char *scorer = NULL;
     *out = NULL;
     if (gp_cat_scorer_last(catalog, &scorer, NULL) != GP_OK) return GP_OK; /* nothing is scored */
     gp_status st = gp_cat_matrix_read(catalog, scorer, &m, err);
-    if (st == GP_OK && m.n > 1) st = near_of(view, &m, threads, out, err);
+    if (st == GP_OK && m.n) st = near_of(view, &m, o, out, err);
     gp_cat_matrix_clear(&m);
     gp_mem_free(scorer);
     return st;
@@ -64,7 +81,7 @@ gp_status gp_site(gp_catalog *catalog, const gp_site_options *options, gp_report
     if ((unsigned)o.images > GP_SITE_THUMBNAILS) return gp_fail(err, GP_ERR_USAGE, "images of an unknown kind");
     GP_TRY(gp_view_new(catalog, NULL, &view, err));
     gp_status st = gp_view_count(view)
-                       ? find_near(catalog, view, o.threads, &near, err)
+                       ? find_near(catalog, view, &o, &near, err)
                        : gp_fail(err, GP_ERR_NOT_FOUND, "catalog '%s' has no images", gp_cat_path(catalog));
     if (st == GP_OK) st = gp_report_site(catalog, view, near, near ? NEAR : 0, &o, report, err);
     gp_mem_free(near);

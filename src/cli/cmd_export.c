@@ -5,11 +5,17 @@
 
 static int run_site(gp_cli *cli)
 {
+    static const char *const kinds[] = {"originals", "resized", "none"}; /* as gp_site_images */
     gp_error err = {0};
     gp_catalog *catalog = NULL;
     gp_site_options options = GP_SITE_DEFAULTS;
     gp_report report = {0};
     gp_str json = GP_STR_INIT;
+    if (cli->arg_count) return gp_cli_usage(cli, "either DIR or --site DIR");
+    if (cli->copy || cli->hardlink || cli->symlink || cli->no_files || cli->csv || cli->jsonl || cli->imagefolder ||
+        cli->all || cli->stars.set)
+        return gp_cli_usage(cli, "a site has all images and no tables: only --site-images goes with it");
+    if (cli->threads.set) options.threads = (int)(cli->threads.value & 0xfff);
     options.folder = cli->site;
     options.images = (gp_site_images)cli->site_images;
     options.progress = gp_term_progress, options.user = &cli->term;
@@ -27,6 +33,7 @@ static int run_site(gp_cli *cli)
         gp_str_putc(&json, '{');
         gp_cli_json_text(&json, "catalog", gp_catalog_path(catalog));
         gp_cli_json_text(&json, "site", options.folder);
+        gp_cli_json_text(&json, "images", kinds[options.images]);
         gp_cli_json_report(&json, "export", &report);
         gp_str_putc(&json, '}');
         code = gp_cli_json_print(cli, &json, code);
@@ -44,8 +51,8 @@ static int run(gp_cli *cli)
     gp_str json = GP_STR_INIT;
     if (cli->copy + cli->hardlink + cli->symlink + cli->no_files > 1)
         return gp_cli_usage(cli, "only one of --copy, --hardlink, --symlink and --no-files");
-    if (cli->site && cli->arg_count) return gp_cli_usage(cli, "either DIR or --site DIR");
     if (cli->site) return run_site(cli);
+    if (cli->site_images || cli->threads.set) return gp_cli_usage(cli, "--site-images and --threads are for --site");
     if (!cli->arg_count) return gp_cli_usage(cli, "DIR is missing: where the files go");
     options.folder = cli->args[0];
     options.mode = cli->hardlink   ? GP_EXPORT_HARDLINK
@@ -99,6 +106,7 @@ static const gp_cli_option options[] = {
     {"site", 0, GP_OPT_TEXT, "DIR", GP_CLI_FIELD(site), "instead: the explorer as a web site, read-only"},
     {"site-images", 0, GP_OPT_CHOICE, "originals|resized|none", GP_CLI_FIELD(site_images),
      "its images (default: originals)"},
+    GP_CLI_THREADS,
     GP_CLI_COMMON};
 
 const gp_cli_command gp_cmd_export = {

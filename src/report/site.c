@@ -12,15 +12,16 @@
 #include "image/image.h"
 #include "report/page.h"
 #include "report/thumb.h"
+#include "report/view_build.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 enum { IMAGE_SIDE = 1280, IMAGE_QUALITY = 88, THUMB_QUALITY = 85, MOST_THREADS = 64 };
-#define FILE_LIMIT ((uint64_t)1 << 30)
 #define PAGE_LIMIT ((size_t)64 << 20)
 static const uint32_t sides[] = {256, 512};
 enum { SIDES = 2 };
@@ -40,7 +41,7 @@ typedef struct site {
     atomic_bool stop;
     pthread_mutex_t lock;
     failed_row *failed; /* [failed_count], room for n */
-    size_t failed_count;
+    atomic_size_t failed_count;
     gp_error fatal; /* of a thread: the site cannot be made */
 } site;
 
@@ -62,48 +63,52 @@ static gp_status put_page(const site *s, gp_error *err)
     return GP_OK;
 }
 
-/* The column of paths with the files' names alone: where things lie on somebody's disk is nobody's business. */
-static gp_status put_names(const site *s, const char *name, gp_error *err)
+/* A text table, each text cut by `cut`: where things lie on somebody's disk is nobody's business. */
+static gp_status put_texts(const site *s, const char *name, const void *table, const char *(*cut)(const char *),
+                           gp_error *err)
 {
-    gp_str offsets = GP_STR_INIT, text = GP_STR_INIT;
+    const uint32_t *head = table; /* [count, offsets [count + 1], bytes] */
+    const char *bytes = (const char *)(head + head[0] + 2);
+    gp_texts texts = {0};
+    gp_str text = GP_STR_INIT;
     gp_status st = GP_OK;
-    uint32_t number = (uint32_t)s->n;
-    gp_str_add(&offsets, &number, sizeof number);
-    for (size_t row = 0; st == GP_OK && row <= s->n; row++) {
-        char *path = NULL;
-        number = (uint32_t)text.size;
-        gp_str_add(&offsets, &number, sizeof number);
-        if (row == s->n) break;
-        st = gp_view_path(s->view, row, &path, err);
-        if (st == GP_OK) gp_str_puts(&text, gp_path_base(path));
-        gp_mem_free(path);
+    for (uint32_t i = 0; st == GP_OK && i < head[0]; i++) {
+        gp_str_reset(&text);
+        gp_str_add(&text, bytes + head[1 + i], head[2 + i] - head[1 + i]);
+        st = text.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for a site")
+                         : gp_texts_add(&texts, cut(text.data ? text.data : ""), err);
     }
-    gp_str_add(&offsets, text.data ? text.data : "", text.size);
-    if (st == GP_OK && (offsets.failed || text.failed)) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for a site");
-    if (st == GP_OK) st = gp_site_folder_put(&s->folder, name, offsets.data, offsets.size, err);
-    gp_str_clear(&offsets);
+    if (st == GP_OK) st = gp_texts_finish(&texts, err);
+    if (st == GP_OK) st = gp_site_folder_put(&s->folder, name, texts.table, texts.table_size, err);
+    gp_texts_clear(&texts);
     gp_str_clear(&text);
     return st;
 }
 
-static gp_status put_columns(const site *s, gp_error *err)
+static gp_status put_column(const site *s, size_t i, gp_error *err)
 {
     char name[64];
-    for (size_t i = 0; i < gp_view_columns(s->view); i++) {
-        size_t size = 0;
-        const void *bytes = gp_view_column(s->view, i, &size);
-        snprintf(name, sizeof name, "data/col/%zu.bin", i);
-        if (!strcmp(gp_view_column_name(s->view, i), "path"))
-            GP_TRY(put_names(s, name, err));
-        else
-            GP_TRY(gp_site_folder_put(&s->folder, name, bytes, size, err));
-        if (!(bytes = gp_view_words(s->view, i, &size))) continue;
-        snprintf(name, sizeof name, "data/words/%zu.bin", i);
-        GP_TRY(gp_site_folder_put(&s->folder, name, bytes, size, err));
-    }
+    const char *title = gp_view_column_name(s->view, i);
     size_t size = 0;
+    const void *bytes = gp_view_column(s->view, i, &size);
+    snprintf(name, sizeof name, "data/col/%zu.bin", i);
+    if (!strcmp(title, "path"))
+        GP_TRY(put_texts(s, name, bytes, gp_path_base, err));
+    else
+        GP_TRY(gp_site_folder_put(&s->folder, name, bytes, size, err));
+    bytes = gp_view_words(s->view, i, &size);
+    if (!bytes) return GP_OK;
+    snprintf(name, sizeof name, "data/words/%zu.bin", i);
+    if (!strncmp(title, "settings.", strlen("settings."))) return put_texts(s, name, bytes, gp_view_short, err);
+    return gp_site_folder_put(&s->folder, name, bytes, size, err);
+}
+
+static gp_status put_columns(const site *s, gp_error *err)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < gp_view_columns(s->view); i++) GP_TRY(put_column(s, i, err));
     const void *slices = gp_view_slices(s->view, &size);
-    return gp_site_folder_put(&s->folder, "data/slices.bin", slices, size, err);
+    return slices ? gp_site_folder_put(&s->folder, "data/slices.bin", slices, size, err) : GP_OK;
 }
 
 static gp_status put_details(const site *s, gp_error *err)
@@ -152,61 +157,66 @@ static gp_status put_data(const site *s, const uint32_t *near, uint32_t near_k, 
 
 /* ---- pictures */
 
-static gp_status put_small(const site *s, size_t row, const gp_pixels *pixels, uint32_t side, int quality,
-                           const char *name, gp_error *err)
+typedef struct picture {
+    const site *site;
+    size_t row;
+    char *path, hex[33];
+    gp_bytes bytes;   /* the file */
+    gp_pixels pixels; /* decoded from it */
+    bool unwritten;   /* the site's disk is at fault, not the picture */
+} picture;
+
+static gp_status put_bytes(picture *p, const char *name, const void *bytes, size_t size, gp_error *err)
+{
+    gp_status st = gp_site_folder_put(&p->site->folder, name, bytes, size, err);
+    p->unwritten = st != GP_OK;
+    return st;
+}
+
+static gp_status put_small(picture *p, uint32_t side, int quality, const char *name, gp_error *err)
 {
     gp_pixels small = {0};
     gp_str jpeg = GP_STR_INIT;
-    uint32_t w, h, orientation = gp_view_orientation(s->view, row);
-    gp_thumb_fit(pixels->width, pixels->height, orientation, side, &w, &h);
-    GP_TRY(gp_thumb_shape(pixels, orientation, w, h, &small, err));
+    uint32_t w, h, orientation = gp_view_orientation(p->site->view, p->row);
+    gp_thumb_fit(p->pixels.width, p->pixels.height, orientation, side, &w, &h);
+    GP_TRY(gp_thumb_shape(&p->pixels, orientation, w, h, &small, err));
     gp_status st = gp_image_jpeg_bytes(small.rgb, w, h, quality, &jpeg, err);
-    if (st == GP_OK) st = gp_site_folder_put(&s->folder, name, jpeg.data, jpeg.size, err);
+    if (st == GP_OK) st = put_bytes(p, name, jpeg.data, jpeg.size, err);
     gp_str_clear(&jpeg);
     gp_pixels_clear(&small);
     return st;
 }
 
-static gp_status put_original(const site *s, size_t row, const char *path, const char *hex, gp_error *err)
+static gp_status put_image(picture *p, gp_error *err)
 {
-    gp_bytes bytes = {0};
     char name[64];
-    const char *format = gp_view_format(s->view, row);
-    GP_TRY(gp_file_read(path, FILE_LIMIT, &bytes, err));
-    gp_hash now = gp_hash_of(bytes.data, bytes.size);
-    snprintf(name, sizeof name, "image/%s.%s", hex, !strcmp(format, "jpeg") ? "jpg" : format);
-    gp_status st = memcmp(now.bytes, gp_view_hash(s->view, row)->bytes, sizeof now.bytes) == 0
-                       ? gp_site_folder_put(&s->folder, name, bytes.data, bytes.size, err)
-                       : gp_fail(err, GP_ERR_FORMAT, "the file has changed since it was added");
-    gp_bytes_clear(&bytes);
-    return st;
+    const char *format = gp_view_format(p->site->view, p->row);
+    gp_site_images images = p->site->options->images;
+    bool original = images == GP_SITE_ORIGINALS;
+    if (images == GP_SITE_THUMBNAILS) return GP_OK;
+    snprintf(name, sizeof name, "image/%s.%s", p->hex, original && strcmp(format, "jpeg") != 0 ? format : "jpg");
+    if (original) return put_bytes(p, name, p->bytes.data, p->bytes.size, err);
+    return put_small(p, IMAGE_SIDE, IMAGE_QUALITY, name, err);
 }
 
-static gp_status put_pictures(const site *s, size_t row, const char *path, gp_error *err)
+static gp_status put_picture(picture *p, gp_error *err)
 {
-    gp_pixels pixels = {0};
-    char hex[33], name[64];
-    gp_status st = GP_OK;
-    gp_hash_hex(*gp_view_hash(s->view, row), hex);
-    GP_TRY(gp_thumb_read(path, gp_view_hash(s->view, row), &pixels, err));
+    const gp_hash *hash = gp_view_hash(p->site->view, p->row);
+    char name[64];
+    gp_hash_hex(*hash, p->hex);
+    GP_TRY(gp_view_path(p->site->view, p->row, &p->path, err));
+    GP_TRY(gp_thumb_load(p->path, hash, &p->bytes, err));
+    GP_TRY(gp_image_decode_bytes(p->bytes.data, p->bytes.size, GP_MAX_PIXELS, &p->pixels, err));
     for (size_t i = 0; i < SIDES; i++) {
-        snprintf(name, sizeof name, "thumb/%u/%s.jpg", sides[i], hex);
-        GP_GO(put_small(s, row, &pixels, sides[i], THUMB_QUALITY, name, err));
+        snprintf(name, sizeof name, "thumb/%u/%s.jpg", sides[i], p->hex);
+        GP_TRY(put_small(p, sides[i], THUMB_QUALITY, name, err));
     }
-    snprintf(name, sizeof name, "image/%s.jpg", hex);
-    if (s->options->images == GP_SITE_RESIZED)
-        st = put_small(s, row, &pixels, IMAGE_SIDE, IMAGE_QUALITY, name, err);
-    else if (s->options->images == GP_SITE_ORIGINALS)
-        st = put_original(s, row, path, hex, err);
-out:
-    gp_pixels_clear(&pixels);
-    return st;
+    return put_image(p, err);
 }
 
 /* A picture that cannot be read is one failure; a disk that cannot be written to, or no memory, ends all. */
-static void note(site *s, size_t row, const gp_error *why, bool is_there)
+static void note(site *s, size_t row, const gp_error *why, bool fatal)
 {
-    bool fatal = why->status == GP_ERR_MEMORY || (why->status == GP_ERR_IO && is_there);
     char *message = gp_str_dup(why->message);
     pthread_mutex_lock(&s->lock);
     if (fatal || !message) {
@@ -214,7 +224,8 @@ static void note(site *s, size_t row, const gp_error *why, bool is_there)
         atomic_store(&s->stop, true);
         gp_mem_free(message);
     } else {
-        s->failed[s->failed_count++] = (failed_row){row, message};
+        s->failed[s->failed_count] = (failed_row){row, message};
+        atomic_store(&s->failed_count, s->failed_count + 1);
     }
     pthread_mutex_unlock(&s->lock);
 }
@@ -224,15 +235,15 @@ static void work(void *user, int index)
     site *s = user;
     (void)index;
     while (!atomic_load(&s->stop)) {
-        size_t row = atomic_fetch_add(&s->next, 1);
+        picture p = {.site = s, .row = atomic_fetch_add(&s->next, 1)};
         gp_error err = {0};
-        char *path = NULL;
-        if (row >= s->n) return;
-        gp_status st = gp_view_path(s->view, row, &path, &err);
-        if (st == GP_OK) st = put_pictures(s, row, path, &err);
+        if (p.row >= s->n) return;
+        gp_status st = put_picture(&p, &err);
         err.status = st;
-        if (st != GP_OK) note(s, row, &err, strncmp(err.message, "cannot write", 12) == 0);
-        gp_mem_free(path);
+        if (st != GP_OK) note(s, p.row, &err, p.unwritten || st == GP_ERR_MEMORY);
+        gp_pixels_clear(&p.pixels);
+        gp_bytes_clear(&p.bytes);
+        gp_mem_free(p.path);
         atomic_fetch_add(&s->done, 1);
     }
 }
@@ -256,16 +267,33 @@ static gp_status make_pictures(site *s, gp_error *err)
 
 /* ---- the whole */
 
-/* In order of rows, so that the record does not depend on threads; a catalog open read-only keeps none. */
+static int by_row(const void *a, const void *b)
+{
+    const failed_row *x = a, *y = b;
+    return x->row < y->row ? -1 : x->row > y->row;
+}
+
+/* Put on record what failed, and take off what no longer does.  In order of rows, so that the record does not depend on
+ * threads; a catalog open read-only keeps none. */
 static void record_failures(const site *s)
 {
-    for (size_t i = 0; i < s->failed_count; i++) {
+    size_t next = 0;
+    if (s->failed_count) qsort(s->failed, s->failed_count, sizeof *s->failed, by_row);
+    if (!s->failed_count && !s->view->facts.failures) return;
+    if (gp_cat_begin(s->cat, NULL) != GP_OK) return;
+    for (size_t row = 0; row < s->n; row++) {
+        int64_t image = gp_view_image(s->view, row);
         char *path = NULL;
-        if (gp_view_path(s->view, s->failed[i].row, &path, NULL) == GP_OK)
-            (void)gp_cat_failure_put(s->cat, path, 0, 0, gp_view_image(s->view, s->failed[i].row), "export",
-                                     s->failed[i].message, NULL);
+        if (next == s->failed_count || s->failed[next].row != row) {
+            if (s->view->facts.failures) (void)gp_cat_failure_clear(s->cat, image, "export", NULL);
+            continue;
+        }
+        if (gp_view_path(s->view, row, &path, NULL) == GP_OK)
+            (void)gp_cat_failure_put(s->cat, path, 0, 0, image, "export", s->failed[next].message, NULL);
         gp_mem_free(path);
+        next++;
     }
+    (void)gp_cat_commit(s->cat, NULL);
 }
 
 gp_status gp_report_site(gp_catalog *cat, const gp_view *view, const uint32_t *near, uint32_t near_k,

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -42,16 +43,26 @@ static bool has_mark(const char *folder)
     return has;
 }
 
-/* Only of a folder with goldpan's mark, and only what a site consists of; then the folder, if nothing else is in it. */
-static void remove_site(const char *folder)
+/* What a site consists of; the mark stays, so that what is left half-way is still known. */
+static void remove_parts(const char *folder)
 {
-    if (!has_mark(folder)) return;
-    for (size_t i = sizeof own / sizeof *own; i-- > 0;) { /* the mark last: what is left half-way is still known */
+    for (size_t i = 1; i < sizeof own / sizeof *own; i++) {
         char *path = gp_path_join(folder, own[i]);
         if (path) (void)nftw(path, remove_one, 32, FTW_DEPTH | FTW_PHYS);
         gp_mem_free(path);
     }
-    (void)rmdir(folder);
+}
+
+/* Only of a folder with goldpan's mark; then the folder, if nothing else is in it. */
+static void remove_site(const char *folder)
+{
+    char *mark = gp_path_join(folder, MARK);
+    if (mark && has_mark(folder)) {
+        remove_parts(folder);
+        (void)unlink(mark);
+        (void)rmdir(folder);
+    }
+    gp_mem_free(mark);
 }
 
 /* *entries: names in the folder; GP_ERR_NOT_FOUND without one. */
@@ -79,15 +90,42 @@ static char *hidden_name(const char *target)
     return gp_str_take(&s);
 }
 
+/* Where the site really is: a link to a folder stays, its folder is replaced. */
+static char *real_place(const char *target)
+{
+    char *real = realpath(target, NULL), *own_copy = real ? gp_str_dup(real) : gp_path_absolute(target);
+    free(real); /* from the C library */
+    return own_copy;
+}
+
+/* Is `file` what the name says now?  Another run may have settled or thrown away its own between open and lock. */
+static bool still_there(int file, const char *name)
+{
+    struct stat mine, named;
+    return fstat(file, &mine) == 0 && lstat(name, &named) == 0 && mine.st_dev == named.st_dev &&
+           mine.st_ino == named.st_ino;
+}
+
+/* Make the hidden folder ours, then free of what a killed run has left; nothing is touched before the lock is held. */
 static gp_status begin(gp_site_folder *f, gp_error *err)
 {
-    struct stat before;
+    size_t entries = 0;
     GP_TRY(gp_folder_make(f->hidden, err));
-    f->lock = open(f->hidden, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    if (f->lock < 0 || fstat(f->lock, &before) != 0)
-        return gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", f->hidden);
-    if (flock(f->lock, LOCK_EX | LOCK_NB) != 0)
-        return gp_fail(err, GP_ERR_USAGE, "another export to '%s' is under way", f->target);
+    int lock = open(f->hidden, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (lock < 0) return gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", f->hidden);
+    gp_status st = GP_OK;
+    if (flock(lock, LOCK_EX | LOCK_NB) != 0 || !still_there(lock, f->hidden))
+        st = gp_fail(err, GP_ERR_USAGE, "another export to '%s' is under way", f->target);
+    else
+        st = look_at(f->hidden, &entries, err);
+    if (st == GP_OK && entries && !has_mark(f->hidden))
+        st = gp_fail(err, GP_ERR_USAGE, "the folder '%s' is in the way and none of goldpan's", f->hidden);
+    if (st != GP_OK) {
+        close(lock);
+        return st;
+    }
+    f->lock = lock;
+    remove_parts(f->hidden);
     return GP_OK;
 }
 
@@ -96,7 +134,7 @@ gp_status gp_site_folder_open(const char *target, gp_site_folder *out, gp_error 
     gp_site_folder f = {.lock = -1};
     size_t entries = 0;
     gp_status st = GP_OK;
-    f.target = gp_path_absolute(target);
+    f.target = real_place(target);
     f.hidden = f.target ? hidden_name(f.target) : NULL;
     if (!f.hidden) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a site"));
     st = look_at(f.target, &entries, err);
@@ -104,7 +142,6 @@ gp_status gp_site_folder_open(const char *target, gp_site_folder *out, gp_error 
         st = gp_fail(err, GP_ERR_USAGE, "the folder '%s' is not empty and is no site that goldpan wrote", target);
     if (st == GP_ERR_NOT_FOUND) st = GP_OK;
     if (st != GP_OK) goto out;
-    remove_site(f.hidden); /* of a run that was killed */
     GP_GO(begin(&f, err));
     st = gp_site_folder_put(&f, MARK, "", 0, err);
 out:
@@ -163,16 +200,30 @@ static void take_along(const gp_site_folder *f)
     if (dir) closedir(dir);
 }
 
+/* From here on the hidden name is no longer ours: another run may use it. */
+static void let_go(gp_site_folder *f)
+{
+    gp_mem_free(f->hidden);
+    f->hidden = NULL;
+}
+
 gp_status gp_site_folder_settle(gp_site_folder *f, gp_error *err)
 {
-    (void)syncfs(f->lock);                               /* all of it is on the disk before it is seen */
-    if (rename(f->hidden, f->target) == 0) return GP_OK; /* nothing was there, or an empty folder */
+    (void)syncfs(f->lock);                   /* all of it is on the disk before it is seen */
+    if (rename(f->hidden, f->target) == 0) { /* nothing was there, or an empty folder */
+        let_go(f);
+        return GP_OK;
+    }
     if (errno != ENOTEMPTY && errno != EEXIST)
         return gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", f->target);
+    if (!has_mark(f->target)) /* looked at once more: making pictures takes a while */
+        return gp_fail(err, GP_ERR_USAGE, "the folder '%s' is no longer empty and is no site that goldpan wrote",
+                       f->target);
     if (renameat2(AT_FDCWD, f->hidden, AT_FDCWD, f->target, RENAME_EXCHANGE) != 0)
         return gp_fail_errno(err, GP_ERR_IO, errno, "cannot replace '%s'; remove it and export again", f->target);
     take_along(f);
     remove_site(f->hidden);
+    let_go(f);
     return GP_OK;
 }
 

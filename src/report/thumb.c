@@ -55,19 +55,24 @@ out:
     return st;
 }
 
-gp_status gp_thumb_read(const char *path, const gp_hash *hash, gp_pixels *out, gp_error *err)
+gp_status gp_thumb_load(const char *path, const gp_hash *hash, gp_bytes *out, gp_error *err)
 {
-    gp_bytes bytes = {0};
     gp_error inner = {0};
-    gp_status st = gp_file_read(path, MAX_FILE, &bytes, &inner);
+    gp_status st = gp_file_read(path, MAX_FILE, out, &inner);
     if (st == GP_ERR_NOT_FOUND) return gp_fail(err, st, "the file is not there");
     if (st == GP_ERR_IO) return gp_fail(err, st, "the file cannot be read");
     if (st != GP_OK) return gp_fail(err, st, "%s", inner.message);
-    gp_hash now = gp_hash_of(bytes.data, bytes.size);
-    if (memcmp(now.bytes, hash->bytes, sizeof now.bytes) != 0)
-        st = gp_fail(err, GP_ERR_FORMAT, "the file has changed since it was added");
-    else
-        st = gp_image_decode_bytes(bytes.data, bytes.size, GP_MAX_PIXELS, out, err);
+    gp_hash now = gp_hash_of(out->data, out->size);
+    if (memcmp(now.bytes, hash->bytes, sizeof now.bytes) == 0) return GP_OK;
+    gp_bytes_clear(out);
+    return gp_fail(err, GP_ERR_FORMAT, "the file has changed since it was added");
+}
+
+gp_status gp_thumb_read(const char *path, const gp_hash *hash, gp_pixels *out, gp_error *err)
+{
+    gp_bytes bytes = {0};
+    GP_TRY(gp_thumb_load(path, hash, &bytes, err));
+    gp_status st = gp_image_decode_bytes(bytes.data, bytes.size, GP_MAX_PIXELS, out, err);
     gp_bytes_clear(&bytes);
     return st;
 }

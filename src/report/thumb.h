@@ -3,11 +3,14 @@
 #ifndef GP_REPORT_THUMB_H
 #define GP_REPORT_THUMB_H
 
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/status.h"
 
-/* The pixels of the file, if its content still has this hash.  Owns: out->rgb, gp_pixels_clear.  The message says why
- * not in few words, without the path. */
+/* The file, if its content still has this hash.  Owns: *out, gp_bytes_clear.  The message says why not in few words,
+ * without the path. */
+gp_status gp_thumb_load(const char *path, const gp_hash *hash, gp_bytes *out, gp_error *err);
+/* Its pixels.  Owns: out->rgb, gp_pixels_clear. */
 gp_status gp_thumb_read(const char *path, const gp_hash *hash, gp_pixels *out, gp_error *err);
 /* Size of a picture stored as width x height, turned upright, no side longer than `side`; never enlarged. */
 void gp_thumb_fit(uint32_t width, uint32_t height, uint32_t orientation, uint32_t side, uint32_t *w, uint32_t *h);

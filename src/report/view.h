@@ -47,6 +47,8 @@ gp_status gp_view_write_manifest(const gp_view *view, const gp_view_manifest *ma
 enum { GP_VIEW_SHARD = 64 };
 gp_status gp_view_write_detail(const gp_view *view, gp_catalog *cat, size_t shard, bool short_paths, gp_str *out,
                                gp_error *err);
+/* What a site says of a setting: an absolute path of any system is its file's name, any other text is itself. */
+const char *gp_view_short(const char *text);
 /* Take over a rating in the column kept in memory (flag -1..1, stars 0..5).  Not while others read. */
 void gp_view_rate(gp_view *view, size_t row, int flag, unsigned stars);
 void gp_view_rating(const gp_view *view, size_t row, int *flag, unsigned *stars);

@@ -102,6 +102,18 @@ typedef struct writing {
     bool short_paths, found, some;
 } writing;
 
+const char *gp_view_short(const char *text)
+{
+    bool drive = ((*text | 32) >= 'a' && (*text | 32) <= 'z') && text[1] == ':' && (text[2] == '\\' || text[2] == '/');
+    bool path = drive || !strncmp(text, "\\\\", 2) || !strncmp(text, "~/", 2) || !strncmp(text, "file:/", 6) ||
+                (*text == '/' && strchr(text + 1, '/'));
+    const char *last = text;
+    if (!path) return text;
+    for (const char *c = text; *c; c++)
+        if ((*c == '/' || *c == '\\') && c[1]) last = c + 1;
+    return last;
+}
+
 static bool on_setting(void *user, const char *name, const gp_json *value)
 {
     writing *w = user;
@@ -112,7 +124,8 @@ static bool on_setting(void *user, const char *name, const gp_json *value)
     w->some = true;
     gp_json_put_string(w->out, name);
     gp_str_puts(w->out, ", ");
-    gp_json_put_string(w->out, plain ? plain : text.data ? text.data : "");
+    plain = plain ? plain : text.data ? text.data : "";
+    gp_json_put_string(w->out, w->short_paths ? gp_view_short(plain) : plain);
     gp_str_putc(w->out, ']');
     w->out->failed |= text.failed;
     gp_str_clear(&text);
