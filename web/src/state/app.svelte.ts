@@ -7,6 +7,7 @@ import type { Filter, Group, Sort } from './choose';
 import { groupRows, passing, rowsOf, sortKeys, sortRows } from './choose';
 import type { Column } from './columns';
 import { NONE, numberAt, readColumn, textAt } from './columns';
+import { recall, remember } from './remember';
 
 export type GroupBy = 'none' | 'prompt' | 'category' | 'slice' | 'duplicate';
 export type Centre = 'grid' | 'table';
@@ -100,6 +101,8 @@ class App {
   selected = new Uint8Array(0);
   private anchor = -1;
   ratings!: Ratings;
+  /** a site's own marks, where a visitor's begin */
+  private shipped: { flag: Int8Array; stars: Uint8Array } | null = null;
   sliceFirst = new Uint32Array(0);
   sliceRows = new Uint32Array(0);
 
@@ -148,7 +151,7 @@ class App {
         .then((views) => (this.saved = views as Record<string, SavedView>))
         .catch(() => undefined);
     } else {
-      this.saved = JSON.parse(localStorage.getItem(this.storeKey('views')) ?? '{}') as Record<string, SavedView>;
+      this.saved = recall<Record<string, SavedView>>(this.storeKey('views'), {});
     }
   }
 
@@ -481,7 +484,7 @@ class App {
   // ---------------------------------------------------------------- ratings
 
   rate(rows: Iterable<number>, flag?: number, stars?: number): void {
-    if (this.manifest?.readonly) {
+    if (this.manifest?.live && this.manifest.readonly) {
       this.notice = 'this catalog is open read-only: nothing is changed';
       return;
     }
@@ -541,36 +544,33 @@ class App {
   private storeRatings(): void {
     const kept: Record<string, [number, number]> = {};
     for (let row = 0; row < this.count; row++)
-      if (this.ratings.flag[row] || this.ratings.stars[row])
+      if (this.ratings.flag[row] !== this.shipped?.flag[row] || this.ratings.stars[row] !== this.shipped?.stars[row])
         kept[this.hash(row)] = [this.ratings.flag[row] as number, this.ratings.stars[row] as number];
-    localStorage.setItem(this.storeKey('ratings'), JSON.stringify(kept));
+    if (!remember(this.storeKey('ratings'), kept)) this.notice = 'this browser keeps nothing of this site: marks are gone with the page';
   }
 
   private restoreRatings(): void {
-    const kept = JSON.parse(localStorage.getItem(this.storeKey('ratings')) ?? '{}') as Record<string, [number, number]>;
-    for (const [hash, [flag, stars]] of Object.entries(kept)) {
+    const { flag, stars } = this.ratings;
+    this.shipped = { flag: flag.slice(), stars: stars.slice() };
+    const kept = recall<Record<string, [number, number]>>(this.storeKey('ratings'), {});
+    for (const [hash, [flagged, starred]] of Object.entries(kept)) {
       const row = this.rowOf(hash);
-      if (row >= 0) this.ratings.heard(row, { hash, flag, stars });
+      if (row >= 0) this.ratings.heard(row, { hash, flag: flagged, stars: starred });
     }
   }
 
   // ---------------------------------------------------------------- what is remembered
 
   private storeKey(what: string): string {
-    return `goldpan:${what}:${location.pathname.replace(/[0-9a-f]{16,}/, '')}:${this.manifest?.catalog ?? ''}`;
+    return `goldpan:${what}:${location.pathname.replace(/[0-9a-f]{16,}|index\.html$/, '')}:${this.manifest?.catalog ?? ''}`;
   }
 
   restoreLayout(): void {
-    try {
-      const kept = JSON.parse(localStorage.getItem('goldpan:layout') ?? '{}') as Partial<Layout>;
-      this.layout = { ...DEFAULT_LAYOUT, ...kept };
-    } catch {
-      this.layout = { ...DEFAULT_LAYOUT };
-    }
+    this.layout = { ...DEFAULT_LAYOUT, ...recall<Partial<Layout>>('goldpan:layout', {}) };
   }
 
   keepLayout(): void {
-    localStorage.setItem('goldpan:layout', JSON.stringify(this.layout));
+    remember('goldpan:layout', this.layout);
   }
 
   resetLayout(): void {
@@ -582,7 +582,7 @@ class App {
     void old;
     const view: SavedView = { filters: this.filters, sort: { ...this.layout.sort }, group: this.layout.group };
     this.saved = forget ? others : { ...others, [name]: view };
-    if (!this.manifest?.live) localStorage.setItem(this.storeKey('views'), JSON.stringify(this.saved, plain));
+    if (!this.manifest?.live) remember(this.storeKey('views'), this.saved, plain);
     else if (!this.manifest.readonly)
       await api.save(name, forget ? null : JSON.parse(JSON.stringify(view, plain))).catch((error: Error) => (this.notice = error.message));
   }
