@@ -6,6 +6,8 @@ Usage: site_test.py <goldpan>
 import hashlib
 import json
 import os
+import random
+import resource
 import shutil
 import signal
 import sqlite3
@@ -15,11 +17,13 @@ import sys
 import tempfile
 import time
 import unittest
+import zlib
 
 GOLDPAN = os.path.abspath(sys.argv.pop(1))
 SOURCE = os.path.abspath(os.environ.get("GOLDPAN_SOURCE", "."))
 SAMPLE = os.path.join(SOURCE, "sample", "drawn-world")
 NONE = 0xFFFFFFFF
+LARGEST = 1 << 20  # no file of a site's data or page is as large
 SIZES = {"f32": 4, "f64": 8, "u32": 4, "u8": 1, "i8": 1, "code": 4, "hash": 16}
 
 
@@ -99,16 +103,17 @@ class Site(unittest.TestCase):
 
     @staticmethod
     def write_big(path):
-        """A PNG of 1600 x 900, larger than what a site resizes to."""
-        import zlib
+        """A PNG of 1600 x 900, larger than what a site resizes to, and more than LARGEST bytes: a part of it is noise."""
 
         def chunk(kind, body):
             return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        row = b"\0" + bytes(x * 255 // 1599 for x in range(1600) for _ in range(3))
+        slope = b"\0" + bytes(x * 255 // 1599 for x in range(1600) for _ in range(3))
+        noise = random.Random(3).randbytes
+        rows = slope * 600 + b"".join(b"\0" + noise(4800) for _ in range(300))
         with open(path, "wb") as file:
             file.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 1600, 900, 8, 2, 0, 0, 0)) +
                        chunk(b"tEXt", b"parameters\0a grey slope\nSteps: 20, Seed: 1") +
-                       chunk(b"IDAT", zlib.compress(row * 900)) + chunk(b"IEND", b""))
+                       chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
     def place(self, name):
         return os.path.join(self.folder.name, name)
@@ -313,6 +318,31 @@ class Site(unittest.TestCase):
         goldpan("export", "--site", site, "--catalog", self.catalog)
         self.assertEqual(fingerprint(site), new)
         self.assertEqual(self.beside(), [])
+
+    def test_a_disk_that_is_full_ends_it_and_the_old_site_stays(self):
+        def small_files():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST, LARGEST))
+        site = self.place("full")
+        goldpan("export", "--site", site, "--site-images", "none", "--catalog", self.catalog)
+        old = fingerprint(site)
+        run = subprocess.run([GOLDPAN, "export", "--site", site, "--catalog", self.catalog], env=environment(), stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, text=True, preexec_fn=small_files)
+        self.assertEqual(run.returncode, 1, run.stderr)
+        self.assertIn("cannot write", run.stderr)
+        self.assertEqual(fingerprint(site), old)
+        self.assertEqual(self.beside(), [])
+        self.assertEqual(self.sql("SELECT count(*) FROM failures"), [(0,)])  # no picture's fault
+
+    def test_interrupted_it_cleans_up(self):
+        site = self.place("interrupted")
+        for part in (2, 5, 8):
+            run = subprocess.Popen([GOLDPAN, "export", "--site", site, "--catalog", self.catalog], env=environment(),
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(0.04 * part)
+            run.send_signal(signal.SIGINT)
+            self.assertIn(run.wait(), (0, 130, -signal.SIGINT))  # before or after goldpan takes signals, or in between
+            self.assertEqual(self.beside(), [])
 
     def test_two_at_once_do_not_meet(self):
         """The second is refused, or comes after the first; never is one's work the other's."""

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+// The static site as a person uses it: served from a folder below the root of a plain web server, in a real browser.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createReadStream, statSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { extname, join, normalize } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { env, folder, goldpan, makeCatalog, openBrowser, openPage } from './support.mjs';
+
+const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.json': 'application/json', '.jpg': 'image/jpeg', '.png': 'image/png' };
+const asked = [];
+/** Files and nothing else, as any web host: what is not there is a 404, a POST is a 405. */
+const host = createServer((request, response) => {
+  const path = new URL(request.url, 'http://x').pathname;
+  asked.push(`${request.method} ${request.url}`);
+  const file = join(folder, 'web', normalize(decodeURIComponent(path)), path.endsWith('/') ? 'index.html' : '');
+  if (request.method !== 'GET') return response.writeHead(405).end();
+  try {
+    if (!statSync(file).isFile()) throw new Error('no file');
+  } catch {
+    return response.writeHead(404).end();
+  }
+  response.writeHead(200, { 'Content-Type': types[extname(file)] ?? 'application/octet-stream' });
+  createReadStream(file).pipe(response);
+});
+
+const kinds = ['originals', 'resized', 'none'];
+let browser, address;
+before(async () => {
+  const pictures = makeCatalog('pictures');
+  for (const kind of kinds) execFileSync(goldpan, ['export', '--site', join(folder, 'web/below', kind), '--site-images', kind, '--catalog', join(pictures, '.goldpan/catalog.db')], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  await new Promise((resolve) => host.listen(0, '127.0.0.1', resolve));
+  address = `http://127.0.0.1:${host.address().port}/below/`;
+  browser = await openBrowser();
+});
+after(async () => {
+  await browser?.close();
+  host.close();
+});
+
+const until = async (test, why) => {
+  for (let i = 0; i < 100; i++) {
+    if (await test()) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assert.fail(why);
+};
+const cells = (page) => page.locator('.grid .cell');
+const shown = (page, where) => page.evaluate((at) => [...document.querySelectorAll(at)].filter((i) => i.complete && i.naturalWidth > 0).length, where);
+
+const seen = (kind, name, run, options) =>
+  it(`${kind}: ${name}`, async () => {
+    const page = await openPage(browser, `${address}${kind}/`, options);
+    try {
+      await run(page);
+      assert.deepEqual(page.wrong, []);
+      assert.deepEqual(page.outside, []);
+    } finally {
+      await page.context().close();
+    }
+  });
+
+describe('site', () => {
+  for (const kind of kinds)
+    seen(kind, 'shows the pictures, one of them whole, and the nearest to it', async (page) => {
+      await until(async () => (await shown(page, '.grid .cell img')) >= 6, 'no thumbnails');
+      await cells(page).nth(3).click();
+      await until(async () => (await shown(page, '.picture img')) >= 1, 'not shown whole');
+      await page.getByText('Nearest by look').waitFor();
+      assert.equal(await page.getByRole('button', { name: /^Near image/ }).count(), 12);
+      if (process.env.GOLDPAN_SHOTS) await page.screenshot({ path: join(process.env.GOLDPAN_SHOTS, `site-${kind}.png`) });
+    });
+  seen('originals', 'has the map, charts, table, slices and both ways of looking', async (page) => {
+    const map = page.getByRole('button', { name: 'Map', exact: true });
+    if ((await map.getAttribute('aria-pressed')) !== 'true') await map.click();
+    await page.locator('canvas').first().waitFor();
+    await page.waitForTimeout(500);
+    if (process.env.GOLDPAN_SHOTS) await page.screenshot({ path: join(process.env.GOLDPAN_SHOTS, 'site-map.png') });
+    await page.getByRole('button', { name: 'Charts', exact: true }).click();
+    await page.getByRole('button', { name: 'Table', exact: true }).click();
+    await page.locator('.table, table').first().waitFor();
+    await page.getByRole('button', { name: 'Grid', exact: true }).click();
+    await page.getByRole('button', { name: /Cull/ }).click();
+    await page.keyboard.press('Escape');
+  });
+  seen('originals', 'searches words in the prompts without a server', async (page) => {
+    const all = await page.locator('.bar .count').innerText();
+    await page.getByRole('searchbox').fill('snow');
+    await page.getByRole('searchbox').press('Enter');
+    await until(async () => (await page.locator('.bar .count').innerText()) !== all, 'the words choose nothing');
+  });
+  seen('originals', 'keeps what a visitor marks in the browser, over a reload', async (page) => {
+    const mark = () => cells(page).nth(2).innerText();
+    await cells(page).nth(2).click();
+    await page.keyboard.press('x');
+    await until(async () => /✕/.test(await mark()), 'not rejected');
+    await page.reload();
+    await until(async () => /✕/.test(await mark()), 'forgotten');
+    await page.getByRole('button', { name: 'Review' }).click();
+    await page.getByText('stays in this browser').waitFor();
+    if (process.env.GOLDPAN_SHOTS) await page.screenshot({ path: join(process.env.GOLDPAN_SHOTS, 'site-review.png') });
+    await page.getByRole('button', { name: 'Back' }).click();
+    await cells(page).nth(2).click();
+    await page.keyboard.press('u');
+  });
+  it('works where the browser remembers nothing', async () => {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    const wrong = [];
+    page.on('pageerror', (error) => wrong.push(error.message));
+    await page.addInitScript(() => Object.defineProperty(window, 'localStorage', { get: () => { throw new DOMException('shut', 'SecurityError'); } }));
+    await page.goto(`${address}originals/`);
+    await page.getByRole('listbox', { name: 'Images' }).waitFor();
+    await cells(page).nth(1).click();
+    await page.keyboard.press('p');
+    await until(async () => /✓/.test(await cells(page).nth(1).innerText()), 'not picked');
+    assert.deepEqual(wrong, []);
+    await context.close();
+  });
+  it('says what to do when it is opened from a file', async () => {
+    const page = await browser.newPage();
+    await page.goto(`file://${join(folder, 'web/below/originals/index.html')}`);
+    await page.getByText('python3 -m http.server').waitFor();
+    await page.close();
+  });
+  it('asks only for files', () => {
+    assert.deepEqual(asked.filter((line) => !line.startsWith('GET ') || line.includes('?') || line.includes('/api/') || line.endsWith('/events')), []);
+  });
+});
