@@ -29,6 +29,8 @@ const kinds = ['originals', 'resized', 'none'];
 let browser, address;
 before(async () => {
   const pictures = makeCatalog('pictures');
+  const best = '(SELECT image FROM scores ORDER BY value DESC LIMIT 1)';
+  execFileSync('sqlite3', [join(pictures, '.goldpan/catalog.db'), `INSERT INTO ratings(image, flag, stars) VALUES(${best}, 1, 4)`]);
   for (const kind of kinds) execFileSync(goldpan, ['export', '--site', join(folder, 'web/below', kind), '--site-images', kind, '--catalog', join(pictures, '.goldpan/catalog.db')], { env, stdio: ['ignore', 'ignore', 'pipe'] });
   await new Promise((resolve) => host.listen(0, '127.0.0.1', resolve));
   address = `http://127.0.0.1:${host.address().port}/below/`;
@@ -100,9 +102,16 @@ describe('site', () => {
     await page.getByRole('button', { name: 'Review' }).click();
     await page.getByText('stays in this browser').waitFor();
     if (process.env.GOLDPAN_SHOTS) await page.screenshot({ path: join(process.env.GOLDPAN_SHOTS, 'site-review.png') });
-    await page.getByRole('button', { name: 'Back' }).click();
-    await cells(page).nth(2).click();
+  });
+  seen('originals', 'a visitor can take back what was marked by its maker', async (page) => {
+    const mark = () => cells(page).nth(0).innerText();
+    await until(async () => /✓/.test(await mark()) && /★★★★/.test(await mark()), 'the marks did not come along');
+    await cells(page).nth(0).click();
     await page.keyboard.press('u');
+    await until(async () => !/✓/.test(await mark()), 'still picked');
+    await page.reload();
+    await until(async () => /★★★★/.test(await mark()), 'stars are gone');
+    assert.doesNotMatch(await mark(), /✓/);
   });
   it('works where the browser remembers nothing', async () => {
     const context = await browser.newContext();
