@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: MIT
+"""What is refused: other sites' pages, other users, strange addresses, too much, too slow; and nothing of it stops the
+server."""
+import os
+import signal
+import socket
+import subprocess
+import time
+import unittest
+
+import served
+from served import Events, Server, receive
+
+
+class Refusals(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server(served.pictures)
+        cls.hash = cls.server.column("hash")[0]
+
+    @classmethod
+    def tearDownClass(cls):
+        with cls.server:
+            pass
+
+    def tearDown(self):
+        self.assertEqual(self.server.get("data/catalog.json").status, 200)  # it goes on
+
+    def refused(self, answer, status):
+        self.assertEqual(answer.status, status, answer.body)
+        text = answer.json()["error"]
+        self.assertTrue(text and "\n" not in text)
+        self.assertEqual(answer.headers["cache-control"], "no-store")
+        self.assertNotIn(self.server.token, text)
+        return text
+
+    def test_it_listens_on_loopback_alone(self):
+        here = "0100007F:%04X" % self.server.port
+        with open("/proc/net/tcp", encoding="ascii") as file:
+            listening = [row.split()[1] for row in file.readlines()[1:] if row.split()[3] == "0A"]
+        self.assertIn(here, listening)
+        self.assertNotIn("00000000:%04X" % self.server.port, listening)
+
+    def test_the_host_must_be_its_own(self):
+        port = self.server.port
+        path = self.server.path("data/catalog.json")
+        for host in ("127.0.0.1:%d" % port, "localhost:%d" % port, "LOCALHOST:%d" % port, "[::1]:%d" % port):
+            self.assertEqual(self.server.ask("GET", path, headers={"Host": host}).status, 200, host)
+        for host in ("evil.example", "evil.example:%d" % port, "127.0.0.1", "127.0.0.1:%d" % (port - 1), "127.0.0.1:%d.evil.example" % port,
+                     "127.0.0.1.evil.example:%d" % port, "user@127.0.0.1:%d" % port, "", "0.0.0.0:%d" % port, "127.1:%d" % port):
+            self.refused(self.server.ask("GET", path, headers={"Host": host}), 403)
+        for head in ("", "Host: 127.0.0.1:%d\r\nHost: evil.example\r\n" % port):
+            self.assertRegex(self.server.raw(("GET %s HTTP/1.1\r\n%sConnection: close\r\n\r\n" % (path, head)).encode())[:12], rb"HTTP/1.1 40[03]")
+
+    def test_the_origin_must_be_its_own(self):
+        own = "http://127.0.0.1:%d" % self.server.port
+        self.assertEqual(self.server.get("data/catalog.json", Origin=own).status, 200)
+        for origin in ("null", "http://evil.example", "https://127.0.0.1:%d" % self.server.port, "http://127.0.0.1", own + "0", own + ".evil.example", own + "/", "file://"):
+            self.refused(self.server.get("data/catalog.json", Origin=origin), 403)
+            self.refused(self.server.ask("POST", self.server.path("api/rate"), b"{}", {"X-Goldpan": "1", "Origin": origin}), 403)
+
+    def test_other_sites_pages_get_nothing(self):
+        for site in ("cross-site", "same-site", "anything"):
+            self.refused(self.server.get("image/%s.png" % self.hash, Sec_Fetch_Site=site), 403)
+        for site in ("same-origin", "none"):
+            self.assertEqual(self.server.get("image/%s.png" % self.hash, Sec_Fetch_Site=site).status, 200)
+        answer = self.server.ask("OPTIONS", self.server.path("api/rate"), headers={"Origin": "http://evil.example", "Access-Control-Request-Method": "POST"})
+        self.assertNotIn("access-control-allow-origin", answer.headers)
+        self.assertGreaterEqual(answer.status, 400)
+
+    def test_without_the_token_nothing_is_told(self):
+        token = self.server.token
+        wrong = ("%x" % ((int(token[0], 16) + 1) % 16)) + token[1:]
+        for path in ("/", "/data/catalog.json", "/%s/data/catalog.json" % wrong, "/%s/data/catalog.json" % token[:-1], "/%s0/data/catalog.json" % token,
+                     "/%s/data/catalog.json" % token.upper() if token != token.upper() else "/", "//%s/data/catalog.json" % token, "/?token=" + token,
+                     "/favicon.ico", "/%2e/" + token + "/data/catalog.json"):
+            self.refused(self.server.ask("GET", path), 403)
+        answer = self.server.ask("GET", "/" + token)
+        self.assertEqual((answer.status, answer.headers["location"]), (308, "/%s/" % token))
+
+    def test_no_other_way_leads_to_a_file(self):
+        with open("/etc/passwd", "rb") as file:
+            secret = file.readline()
+        for address in ("../../../../etc/passwd", "%2e%2e/%2e%2e/etc/passwd", "image/../../../etc/passwd", "image//etc/passwd", "assets/..%2f..%2fetc%2fpasswd",
+                        "..\\..\\etc\\passwd", "image/%s.png/../../x" % self.hash, "image/%s.png%%00.jpg" % self.hash, "image/%s" % self.hash, "image/%s.PNG" % self.hash,
+                        "image/%s.png" % self.hash.upper() if self.hash != self.hash.upper() else "image/x.png", "thumb/1024/%s.jpg" % self.hash, "thumb/0256/%s.jpg" % self.hash,
+                        "data/col/00.bin", "data/col/-1.bin", "data/col/99999999999999999999.bin", "data/col/1e1.bin", ".goldpan/catalog.db", "data/catalog.json?r=x",
+                        "data/catalog.json?x=1", "./data/catalog.json", "data//catalog.json", "data/./catalog.json", "Data/catalog.json", "http://127.0.0.1/etc/passwd"):
+            answer = self.server.ask("GET", "/%s/%s" % (self.server.token, address))
+            self.refused(answer, 404)
+            self.assertNotIn(secret, answer.body)
+        got = self.server.raw(b"GET http://evil.example/ HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: close\r\n\r\n" % self.server.port)
+        self.assertRegex(got[:12], rb"HTTP/1.1 40[0-9]")
+
+    def test_methods(self):
+        for method, address, allow in (("POST", "data/catalog.json", "GET, HEAD"), ("PUT", "api/rate", "POST"), ("DELETE", "api/saved", "GET, HEAD, POST"),
+                                       ("GET", "api/rate", "POST"), ("TRACE", "", "GET, HEAD"), ("PATCH", "image/%s.png" % self.hash, "GET, HEAD")):
+            answer = self.server.ask(method, self.server.path(address), headers=served.MARK)
+            self.refused(answer, 405)
+            self.assertEqual(answer.headers["allow"], allow)
+
+    def test_a_form_of_another_page_cannot_post(self):
+        body = b'{"changes": []}'
+        for headers in ({}, {"Content-Type": "application/x-www-form-urlencoded"}, {"X-Goldpan": "0"}, {"X-Goldpan": ""}):
+            self.refused(self.server.ask("POST", self.server.path("api/rate"), body, headers), 403)
+
+    def head(self, address, *lines):
+        return ("POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nX-Goldpan: 1\r\n%s\r\n" %
+                (self.server.path(address), self.server.port, "".join(line + "\r\n" for line in lines))).encode()
+
+    def status(self, answer):
+        return int(answer.split(b" ", 2)[1])
+
+    def test_bodies_that_are_too_large_are_refused_before_they_come(self):
+        for address, most in (("api/rate", 8 << 20), ("api/search", 64 << 10), ("api/upload", 64 << 20), ("api/saved", 1 << 20), ("api/export", 64 << 10)):
+            begin = time.time()
+            got = self.server.raw(self.head(address, "Content-Length: %d" % (most + 1), "Connection: close"))
+            self.assertEqual(self.status(got), 413, address)
+            self.assertLess(time.time() - begin, 10)
+        for length in ("18446744073709551616", "-1", "1e3", "+5", "0x10", "5, 5", ""):
+            got = self.server.raw(self.head("api/rate", "Content-Length: " + length, "Connection: close") + b"{}   ")
+            self.assertIn(self.status(got), (400, 413), length)
+
+    def test_bodies_without_a_length(self):
+        self.assertEqual(self.status(self.server.raw(self.head("api/rate", "Connection: close"))), 400)
+        chunked = self.head("api/rate", "Transfer-Encoding: chunked", "Connection: close") + b"2\r\n{}\r\n0\r\n\r\n"
+        self.assertEqual(self.status(self.server.raw(chunked)), 400)
+        both = self.head("api/rate", "Transfer-Encoding: chunked", "Content-Length: 2", "Connection: close") + b"2\r\n{}\r\n0\r\n\r\n"
+        self.assertEqual(self.status(self.server.raw(both)), 400)
+        self.assertEqual(self.status(self.server.raw(self.head("api/rate", "Content-Length: 0", "Connection: close"))), 400)
+        with_body = b"GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Length: 4\r\nConnection: close\r\n\r\nabcd" % (self.server.path("data/catalog.json").encode(), self.server.port)
+        self.assertEqual(self.status(self.server.raw(with_body)), 400)
+
+    def test_heads_that_are_too_large(self):
+        path = self.server.path("x" * 2000)
+        self.assertEqual(self.server.ask("GET", path).status, 414)
+        many = b"GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n" % (self.server.path("").encode(), self.server.port) + b"A: b\r\n" * 20000 + b"\r\n"
+        try:
+            got = self.server.raw(many)
+        except (ConnectionResetError, BrokenPipeError):
+            got = b""
+        self.assertTrue(not got or self.status(got) in (400, 413, 431), got[:100])
+
+    def test_what_is_not_http(self):
+        for junk in (b"\0" * 100, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\xaa" * 200, b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\r\n" * 1000, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"):
+            try:
+                got = self.server.raw(junk, 3)
+            except (ConnectionResetError, BrokenPipeError):
+                got = b""
+            self.assertNotIn(b" 200 ", got[:16])
+
+    def test_two_requests_in_one_piece_are_two(self):
+        one = b"GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n%s\r\n"
+        path = self.server.path("data/slices.bin").encode()
+        got = self.server.raw(one % (path, self.server.port, b"") + one % (path, self.server.port, b"Connection: close\r\n"))
+        self.assertEqual(got.count(b"HTTP/1.1 200 OK"), 2)
+        # a body that hides a request: its length is what counts
+        body = b'{"more": []}'
+        got = self.server.raw(self.head("api/search", "Content-Length: %d" % len(body)) + body + one % (path, self.server.port, b"Connection: close\r\n"))
+        self.assertEqual((self.status(got), got.count(b"HTTP/1.1 ")), (400, 2))
+
+
+class Slow(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server(served.pictures, GOLDPAN_SERVE_LIMITS="request_seconds=1,body_seconds=1,connections=8")
+
+    @classmethod
+    def tearDownClass(cls):
+        with cls.server:
+            pass
+
+    def drip(self, begin, byte):
+        """One byte now and then; what came back, and after how long."""
+        started = time.time()
+        with socket.create_connection(("127.0.0.1", self.server.port)) as line:
+            line.sendall(begin)
+            line.settimeout(0.2)
+            while time.time() - started < served.PATIENCE:
+                try:
+                    return receive_first(line), time.time() - started
+                except TimeoutError:
+                    pass
+                try:
+                    line.sendall(byte)
+                except (BrokenPipeError, ConnectionResetError):
+                    return b"", time.time() - started
+        raise AssertionError("a slow client was never let go")
+
+    def test_heads(self):
+        got, seconds = self.drip(b"GET / HTTP/1.1\r\nHost: x\r\nA: ", b"a")
+        self.assertTrue(got.startswith(b"HTTP/1.1 408 ") or not got, got)
+        self.assertGreater(seconds, 0.8)
+
+    def test_bodies(self):
+        head = "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nX-Goldpan: 1\r\nContent-Length: 5000\r\n\r\n" % (self.server.path("api/rate"), self.server.port)
+        got, seconds = self.drip(head.encode(), b" ")
+        self.assertTrue(got.startswith(b"HTTP/1.1 408 ") or not got, got)
+        self.assertGreater(seconds, 0.8)
+
+    def test_many_of_them_do_not_keep_others_out_for_long(self):
+        lines = [socket.create_connection(("127.0.0.1", self.server.port)) for _ in range(8)]
+        for line in lines:
+            line.sendall(b"GET /")
+
+        def answers():
+            try:
+                return self.server.get("data/slices.bin").status == 200
+            except OSError:
+                return False
+        served.until(answers, "slow clients keep others out")
+        for line in lines:
+            line.close()
+
+
+def receive_first(line):
+    got = line.recv(65536)
+    return got + (receive(line) if got else b"")
+
+
+class Ends(unittest.TestCase):
+    def test_a_taken_port_is_one_line_and_exit_1(self):
+        with Server(served.pictures) as server:
+            done = subprocess.run([served.goldpan, "explore", served.pictures, "--no-open", "--port", str(server.port)], env=served.environment(),
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertIn(str(server.port), done.stderr)
+            self.assertEqual(len(done.stderr.strip().splitlines()), 1)
+
+    def test_ctrl_c_ends_it_well_whatever_is_under_way(self):
+        for how in (signal.SIGINT, signal.SIGTERM):
+            with Server(served.pictures) as server:
+                page = Events(server)
+                idle = server.connect()
+                idle.connect()
+                half = socket.create_connection(("127.0.0.1", server.port))
+                half.sendall(b"GET /" + server.token.encode())
+                begin = time.time()
+                self.assertEqual(server.stop(how), 0 if how == signal.SIGINT else server.process.returncode)
+                self.assertLess(time.time() - begin, served.PATIENCE / 2)
+                self.assertNotIn("ERROR", server.said)
+                for line in (page.line, idle, half):
+                    line.close()
+
+    def test_a_catalog_that_is_none(self):
+        with_none = os.path.join(served.folder, "no catalog here")
+        os.mkdir(with_none)
+        done = subprocess.run([served.goldpan, "explore", with_none, "--no-open"], env=served.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual((done.stdout, len(done.stderr.strip().splitlines())), ("", 1))
+
+    def test_each_server_has_its_own_token(self):
+        with Server(served.pictures) as one, Server(served.pictures) as other:
+            self.assertNotEqual(one.token, other.token)
+            self.assertNotEqual(one.port, other.port)
+            self.assertEqual(other.ask("GET", "/%s/data/catalog.json" % one.token).status, 403)
