@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What `make test` runs: all tests on the release build, the kernels again with instructions taken away, the unit, golden
-# and fuzz tests under ASan and UBSan, the tests of threads under TSan, and a compile by clang.  Every part runs even if
+# What `make test` runs: all tests on the release build, the kernels again with instructions taken away, the unit, golden,
+# fuzz and server tests under ASan and UBSan, the tests of threads under TSan, and a compile by clang.  Every part runs even if
 # one before it failed; tools/summary.py counts and decides.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -40,7 +40,7 @@ if prepare build --prefix="${PREFIX:-/usr/local}" -Dwerror=true; then
 fi
 
 if prepare build-asan -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false; then
-    run asan+ubsan build-asan testlog --suite unit --suite kernels --suite fuzz --no-suite slow --timeout-multiplier 4
+    run asan+ubsan build-asan testlog --suite unit --suite kernels --suite fuzz --suite server --no-suite slow --timeout-multiplier 4
 fi
 
 # Without oneDNN: its threads (OpenMP) are not built with TSan, which then sees races where there are none.

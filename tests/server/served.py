@@ -89,6 +89,7 @@ class Server:
 
     def __init__(self, place, *options, **env):
         self.place = place
+        self.said = ""
         self.process = subprocess.Popen([goldpan, "explore", place, "--no-open", "--port", "0", "--json", *options],
                                         env=environment(**env), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
@@ -101,10 +102,12 @@ class Server:
         return self
 
     def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.stop()
+        code = self.process.poll()
+        if code is None:
+            code = self.stop()
         self.process.stdout.close()
         self.process.stderr.close()
+        assert code in (0, -signal.SIGKILL, -signal.SIGTERM), (code, self.said)  # a sanitizer's report is another
 
     def stop(self, how=signal.SIGINT):
         self.process.send_signal(how)
