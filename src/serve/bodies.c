@@ -101,9 +101,10 @@ static gp_status read_alike(const gp_json *root, const char *name, gp_alike *out
     if (n > GP_MOST_ALIKE) return gp_fail(err, GP_ERR_USAGE, "\"%s\" holds more than %d", name, GP_MOST_ALIKE);
     for (size_t i = 0; i < n; i++) {
         const gp_json *item = gp_json_at(list, i);
-        const char *text = gp_json_text(item, NULL);
+        size_t length = 0;
+        const char *text = gp_json_text(item, &length);
         out[i] = (gp_alike){0};
-        if (text && text[0] == 'u') out[i].uploaded = gp_parse_u64(text + 1, &out[i].number);
+        if (text && text[0] == 'u' && strlen(text) == length) out[i].uploaded = gp_parse_u64(text + 1, &out[i].number);
         if (!out[i].uploaded && !read_hash(item, &out[i].hash))
             return gp_fail(err, GP_ERR_USAGE, "\"%s\" holds something that is neither a hash nor a key", name);
     }
