@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT
+ * What the page sends; the first byte says to whom.  What is taken over is inside its bounds, what is not leaves
+ * nothing behind. */
+#include "base/json.h"
+#include "base/mem.h"
+#include "serve/bodies.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(bool holds)
+{
+    if (!holds) abort();
+}
+
+/* The one way to fail is the sender's. */
+static bool taken(gp_status st, const gp_error *err)
+{
+    check(st == GP_OK || (st == GP_ERR_USAGE && err->status == st && *err->message));
+    return st == GP_OK;
+}
+
+static void rate(const char *body, size_t size)
+{
+    gp_error err = {0};
+    gp_cat_rating *changes = NULL;
+    size_t count = 0;
+    if (taken(gp_body_rate(body, size, &changes, &count, &err), &err)) {
+        check(changes && count <= GP_MOST_CHANGES);
+        for (size_t i = 0; i < count; i++) {
+            check(changes[i].has_flag ? changes[i].flag >= -1 && changes[i].flag <= 1 : changes[i].flag == 0);
+            check(changes[i].has_stars ? changes[i].stars >= 0 && changes[i].stars <= 5 : changes[i].stars == 0);
+        }
+    } else {
+        check(!changes);
+    }
+    gp_mem_free(changes);
+}
+
+static void check_text(const char *text, size_t most)
+{
+    check(strlen(text) <= most && gp_utf8_valid(text, strlen(text)));
+}
+
+static void search(const char *body, size_t size)
+{
+    gp_error err = {0};
+    gp_wish wish;
+    if (taken(gp_body_search(body, size, &wish, &err), &err)) {
+        check(wish.text || wish.more_count || wish.less_count);
+        check(wish.more_count <= GP_MOST_ALIKE && wish.less_count <= GP_MOST_ALIKE);
+        if (wish.text) check_text(wish.text, GP_MOST_WORDS);
+        for (size_t i = 0; i < wish.more_count; i++) check(wish.more[i].uploaded || !wish.more[i].number);
+    } else {
+        check(!wish.text && !wish.more_count && !wish.less_count);
+    }
+    gp_wish_clear(&wish);
+}
+
+/* What is kept must be read again by a browser. */
+static void saved(const char *body, size_t size)
+{
+    gp_error err = {0};
+    char *name, *value;
+    gp_json *again = NULL;
+    if (taken(gp_body_saved(body, size, &name, &value, &err), &err)) {
+        check_text(name, GP_MOST_NAME);
+        check(*name);
+        if (value) {
+            check(gp_json_parse(value, strlen(value), true, 0, &again, NULL) == GP_OK);
+            check(gp_json_kind_of(again) == GP_JSON_OBJECT);
+        }
+    } else {
+        check(!name && !value);
+    }
+    gp_json_free(again);
+    gp_mem_free(value);
+    gp_mem_free(name);
+}
+
+static void export(const char *body, size_t size)
+{
+    gp_error err = {0};
+    gp_wanted_export wanted;
+    if (taken(gp_body_export(body, size, &wanted, &err), &err)) {
+        check_text(wanted.folder, 4096);
+        check_text(wanted.what, sizeof wanted.what - 1);
+        check(*wanted.folder && wanted.mode <= GP_EXPORT_NONE);
+    } else {
+        check(!wanted.folder);
+    }
+    gp_mem_free(wanted.folder);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static void (*const parsers[])(const char *body, size_t size) = {rate, search, saved, export};
+    if (!size) return 0;
+    parsers[data[0] % 4]((const char *)data + 1, size - 1);
+    return 0;
+}
