@@ -51,6 +51,8 @@ static void changed_ones(void **state)
     assert_float_equal(l.thumb_bytes, 0, 0);
     assert_float_equal(l.alive_seconds, 0.1, 0);
     assert_float_equal(l.poll_seconds, 3600, 0);
+    l = with("listeners=0000000000000000000000000000007"); /* the longest number there is room for */
+    assert_float_equal(l.listeners, 7, 0);
     l = with(",,nonsense=7,listeners=3,,listeners=5,"); /* the last counts */
     assert_float_equal(l.listeners, 5, 0);
 }
@@ -90,6 +92,7 @@ static void what_is_no_limit(void **state)
                                         "thumb_bytes=-1",
                                         "thumb_bytes=1e16",
                                         "poll_seconds=0",
+                                        "listeners=00000000000000000000000000000007",
                                         "listeners=2000000000000000000000000000000000000000000000000000",
                                         "listeners=0000000000000000000000000000000000000000000000000002"};
     gp_serve_limits expected = usual();
