@@ -148,6 +148,8 @@ static void damaged_ones_are_not_there(void **state)
     assert_int_equal(size_of(shelf, 1, 256), 0);
     write_file(path, "\0\0\0\0\0\0\0\xff\xd9", 9);
     assert_int_equal(size_of(shelf, 1, 256), 0);
+    write_file(path, "\xff\xd8\0\0\0\xff\0", 7);
+    assert_int_equal(size_of(shelf, 1, 256), 0);
     put(shelf, 1, 256, WHOLE); /* and is made anew */
     assert_int_equal(size_of(shelf, 1, 256), WHOLE);
 
@@ -236,6 +238,7 @@ static void leftovers_go(void **state)
     write_file(old, "x", 1);
     write_file(young, "x", 1);
     set_age(old, 7200);
+    set_age(young, 1800);
     gp_shelf_close(shelf);
     shelf = shelf_of("leftovers", 1 << 20);
     put(shelf, 2, 256, WHOLE); /* the first one of a server looks around */
