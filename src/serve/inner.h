@@ -59,8 +59,9 @@ typedef struct gp_lane gp_lane;
 gp_status gp_lane_open(gp_server *server, int threads, size_t waiting, gp_lane **out, gp_error *err);
 /* Suspend the request and have `work` do it on a thread of the lane; false: it is answered already (429, 503). */
 bool gp_lane_take(gp_lane *lane, gp_request *request, void (*work)(gp_request *request));
-/* Do the rest quickly (each request sees that the server stops) and end the threads. */
-void gp_lane_close(gp_lane *lane);            /* NULL allowed */
+/* Do the rest quickly (each request sees that the server stops) and end the threads; what comes later is refused. */
+void gp_lane_stop(gp_lane *lane);             /* NULL allowed */
+void gp_lane_close(gp_lane *lane);            /* the same, and free it: when no request can come; NULL allowed */
 void gp_request_suspend(gp_request *request); /* polling thread */
 /* The answer is set: let the connection go on.  The request is not touched after this. */
 void gp_request_resume(gp_request *request);

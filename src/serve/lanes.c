@@ -49,11 +49,18 @@ out:
     return st;
 }
 
-void gp_lane_close(gp_lane *lane)
+void gp_lane_stop(gp_lane *lane)
 {
     if (!lane) return;
     if (lane->queue) gp_queue_close(lane->queue);
     gp_threads_join(lane->threads);
+    lane->threads = NULL;
+}
+
+void gp_lane_close(gp_lane *lane)
+{
+    if (!lane) return;
+    gp_lane_stop(lane);
     gp_queue_free(lane->queue);
     gp_mem_free(lane);
 }

@@ -158,10 +158,11 @@ static void close_all(gp_server *s)
 {
     atomic_store(&s->stopping, true);
     if (s->events) gp_events_stop(s->events);
+    gp_lane_stop(s->decoders);
+    gp_lane_stop(s->desk);
+    if (s->daemon) MHD_stop_daemon(s->daemon); /* until here requests may come, and ask a lane */
     gp_lane_close(s->decoders);
     gp_lane_close(s->desk);
-    s->decoders = s->desk = NULL;
-    if (s->daemon) MHD_stop_daemon(s->daemon);
     gp_search_close(s->search);
     gp_files_close(s->files);
     gp_thumbs_close(s->thumbs);

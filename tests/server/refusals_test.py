@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """What is refused: other sites' pages, other users, strange addresses, too much, too slow; and nothing of it stops the
 server."""
+import http.client
 import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 import unittest
 
@@ -241,6 +243,28 @@ class Ends(unittest.TestCase):
                 self.assertNotIn("ERROR", server.said)
                 for line in (page.line, idle, half):
                     line.close()
+
+    def test_it_ends_well_while_many_ask(self):
+        def ask(server, address, stop):
+            while not stop.is_set():
+                try:
+                    server.post(*address) if isinstance(address, tuple) else server.get(address)
+                except (OSError, http.client.HTTPException):
+                    pass
+
+        for i in range(10):
+            stop = threading.Event()
+            with Server(served.pictures, XDG_CACHE_HOME=os.path.join(served.folder, "ends-%d" % i)) as server:
+                thumbs = ["thumb/%d/%s.jpg" % (side, h) for h in server.column("hash")[:3] for side in (256, 512)]
+                clients = [threading.Thread(target=ask, args=(server, address, stop), daemon=True)
+                           for address in thumbs + [("api/search", {"text": "a red car"}), "data/detail/0.json"]]
+                for client in clients:
+                    client.start()
+                time.sleep(0.02 * i)
+                self.assertEqual(server.stop(), 0, server.said)
+                stop.set()
+                for client in clients:
+                    client.join(served.PATIENCE)
 
     def test_a_catalog_that_is_none(self):
         with_none = os.path.join(served.folder, "no catalog here")
