@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { axeSource, explore, folder, makeCatalog, openBrowser, openPage, sql } from './support.mjs';
+import { axeSource, explore, folder, keepScreenshot, makeCatalog, openBrowser, openPage, sql } from './support.mjs';
 
 let pictures, server, browser;
 before(async () => {
@@ -28,6 +28,7 @@ const seen = (name, run) =>
       assert.deepEqual(page.wrong, []);
       assert.deepEqual(page.outside, []);
     } finally {
+      await keepScreenshot(page, `explorer ${name}`);
       await page.context().close();
     }
   });
@@ -141,6 +142,23 @@ describe('map', () => {
     await page.mouse.wheel(0, -600);
     await page.waitForTimeout(500);
     assert.notEqual(await shot(), sized);
+  });
+  seen('shows the image under the pointer beside it, inside the map', async (page) => {
+    await canvas(page).waitFor();
+    await page.waitForTimeout(800);
+    const box = await canvas(page).boundingBox();
+    const card = page.locator('.map .hover');
+    let right = 0;
+    for (let x = 0.02; x < 1; x += 0.02)
+      for (let y = 0.2; y < 0.9; y += 0.04) {
+        await page.mouse.move(box.x + x * box.width, box.y + y * box.height);
+        if (x < 0.6 || right || !(await card.count())) continue;
+        const at = await card.boundingBox();
+        assert.ok(at.x >= box.x && at.x + at.width <= box.x + box.width && at.y + at.height <= box.y + box.height, 'the card leaves the map');
+        assert.ok(at.x + at.width <= box.x + x * box.width || at.x > box.x + x * box.width, 'the card covers what it is about');
+        right++;
+      }
+    assert.ok(right, 'no image under the pointer');
   });
   for (const [what, refused] of [['Canvas 2D without WebGL2', ['webgl2']], ['a plain message without either', ['webgl2', '2d']]])
     it(`shows ${what}`, async () => {

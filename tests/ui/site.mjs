@@ -6,7 +6,7 @@ import { createReadStream, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { env, folder, goldpan, makeCatalog, openBrowser, openPage } from './support.mjs';
+import { env, folder, goldpan, keepScreenshot, makeCatalog, openBrowser, openPage } from './support.mjs';
 
 const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.json': 'application/json', '.jpg': 'image/jpeg', '.png': 'image/png' };
 const asked = [];
@@ -59,6 +59,7 @@ const seen = (kind, name, run, options) =>
       assert.deepEqual(page.wrong, []);
       assert.deepEqual(page.outside, []);
     } finally {
+      await keepScreenshot(page, `site ${kind} ${name}`);
       await page.context().close();
     }
   });

@@ -80,6 +80,14 @@ export async function openPage(browser, url, options = {}) {
   return page;
 }
 
+/** What a test left on the page, well or not: BUILD/screenshots/NAME.png. */
+export async function keepScreenshot(page, name) {
+  if (!process.env.GOLDPAN_BUILD) return;
+  const place = join(process.env.GOLDPAN_BUILD, 'screenshots');
+  mkdirSync(place, { recursive: true });
+  await page.screenshot({ path: join(place, `${name.replace(/[^a-zA-Z0-9]+/g, '-').slice(0, 80)}.png`) }).catch(() => undefined);
+}
+
 /** Rows of a query on the catalog, by the sqlite3 command. */
 export function sql(pictures, query) {
   const text = execFileSync('sqlite3', ['-json', join(pictures, '.goldpan/catalog.db'), query], { encoding: 'utf8' });

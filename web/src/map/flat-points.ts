@@ -38,7 +38,7 @@ export class FlatPoints implements Points {
     const n = this.xy.length / 2;
     c.setTransform(frame.ratio, 0, 0, frame.ratio, 0, 0);
     c.clearRect(0, 0, frame.width, frame.height);
-    const step = Math.max(1, Math.ceil(n / MOST));
+    const step = Math.max(frame.thin, Math.ceil(n / MOST));
     const pass = (state: number, alpha: number, grow: number, flat: string | null): void => {
       c.globalAlpha = alpha;
       for (let i = 0; i < n; i += state === SELECTED ? 1 : step) {

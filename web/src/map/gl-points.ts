@@ -11,6 +11,8 @@ export interface Frame {
   point: number;
   alpha: number;
   ghost: boolean;
+  /** one point of so many is drawn (1 to 16; what is selected always) */
+  thin: number;
 }
 
 /** State of a row. */
@@ -63,6 +65,7 @@ export class GlPoints implements Points {
   private uniforms: Record<string, WebGLUniformLocation | null> = {};
   private theme = { ghost: [0.5, 0.5, 0.5] as [number, number, number], selected: [0.3, 0.6, 1] as [number, number, number] };
   private has = [false, false, false, false];
+  private thin = 0;
 
   constructor(gl: WebGL2RenderingContext) {
     this.gl = gl;
@@ -89,22 +92,32 @@ export class GlPoints implements Points {
       this.uniforms[name] = gl.getUniformLocation(this.program, name);
     this.vao = gl.createVertexArray() as WebGLVertexArrayObject;
     gl.bindVertexArray(this.vao);
-    const attribute = (name: 'place' | 'colour' | 'size' | 'state', count: number, type: number, norm: boolean): void => {
-      const at = gl.getAttribLocation(this.program, name);
+    for (const name of ['place', 'colour', 'size', 'state'] as const) {
       this.buffers[name] = gl.createBuffer();
-      gl.bindBuffer(gl.ARRAY_BUFFER, this.buffers[name]);
-      gl.enableVertexAttribArray(at);
-      gl.vertexAttribPointer(at, count, type, norm, 0, 0);
-    };
-    attribute('place', 2, gl.FLOAT, false);
-    attribute('colour', 4, gl.UNSIGNED_BYTE, true);
-    attribute('size', 1, gl.FLOAT, false);
-    attribute('state', 1, gl.UNSIGNED_BYTE, false);
+      gl.enableVertexAttribArray(gl.getAttribLocation(this.program, name));
+    }
+    this.thin = 0;
+    this.step(1);
     const { xy, rgba, sizes, states } = this.kept;
     if (xy) this.setPlaces(xy);
     if (rgba) this.setColours(rgba);
     if (sizes !== undefined) this.setSizes(sizes);
     if (states) this.setStates(states);
+  }
+
+  /** Let the attributes step over all points but one of `thin`: a stride of 8 bytes times 16 is allowed, 255 the most. */
+  private step(thin: number): void {
+    if (thin === this.thin) return;
+    this.thin = thin;
+    const gl = this.gl;
+    const attribute = (name: 'place' | 'colour' | 'size' | 'state', count: number, type: number, bytes: number, norm: boolean): void => {
+      gl.bindBuffer(gl.ARRAY_BUFFER, this.buffers[name]);
+      gl.vertexAttribPointer(gl.getAttribLocation(this.program, name), count, type, norm, bytes * thin, 0);
+    };
+    attribute('place', 2, gl.FLOAT, 8, false);
+    attribute('colour', 4, gl.UNSIGNED_BYTE, 4, true);
+    attribute('size', 1, gl.FLOAT, 4, false);
+    attribute('state', 1, gl.UNSIGNED_BYTE, 1, false);
   }
 
   private upload(name: 'place' | 'colour' | 'size' | 'state', data: ArrayBufferView): void {
@@ -162,7 +175,8 @@ export class GlPoints implements Points {
       gl.uniform1f(u.use_flat ?? null, flat ? 1 : 0);
       gl.uniform3f(u.flat_colour ?? null, ...(flat ?? [0, 0, 0]));
       gl.uniform1f(u.ring ?? null, ring);
-      gl.drawArrays(gl.POINTS, 0, this.n);
+      this.step(state === SELECTED ? 1 : frame.thin);
+      gl.drawArrays(gl.POINTS, 0, Math.ceil(this.n / this.thin));
     };
     if (frame.ghost) pass(GHOST, 0.12, 0.8, this.theme.ghost, 0);
     pass(SHOWN, this.has[SELECTED] ? frame.alpha * 0.55 : frame.alpha, 1, null, 0);

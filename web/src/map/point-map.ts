@@ -9,6 +9,7 @@ import { FlatPoints } from './flat-points';
 import { GHOST, GlPoints, HIDDEN, SELECTED, SHOWN, type Points } from './gl-points';
 import { GridIndex } from './grid-index';
 import { Overlay, type MapLabel } from './overlay';
+import { Pace } from './pace';
 import { Thumbs } from './thumbs';
 
 export interface MapTheme {
@@ -42,6 +43,7 @@ export interface MapView {
 
 const THUMBS_BELOW = 400;
 const MARGIN = 0.06;
+const REST = 160; // milliseconds after which a map that does not move is drawn whole
 
 export class PointMap {
   private readonly host: HTMLElement;
@@ -75,6 +77,9 @@ export class PointMap {
   private theme: MapTheme | null = null;
   private readonly pointers = new Map<number, { x: number; y: number }>();
   private flight = 0;
+  private readonly pace = new Pace();
+  private painted = -Infinity;
+  private resting = 0;
   /** drawn frames, for measuring */
   frames = 0;
 
@@ -329,13 +334,28 @@ export class PointMap {
 
   draw(): void {
     if (this.drawing) return;
-    this.drawing = requestAnimationFrame(() => {
+    this.drawing = requestAnimationFrame((now) => {
       this.drawing = 0;
-      this.paint();
+      this.paint(this.follow(now));
     });
   }
 
-  private paint(): void {
+  /** How thin a frame is drawn: whole, unless the map moves and the last frames took long. */
+  private follow(now: number): number {
+    const moves = now - this.painted < REST;
+    this.painted = now;
+    if (!moves) return 1;
+    requestAnimationFrame((next) => this.pace.tell(next - now));
+    clearTimeout(this.resting);
+    if (this.pace.thin > 1)
+      this.resting = window.setTimeout(() => {
+        this.painted = -Infinity;
+        this.draw();
+      }, REST);
+    return this.pace.thin;
+  }
+
+  private paint(thin: number): void {
     this.frames++;
     if (this.statesStale) this.refreshStates();
     const [kx, ky] = this.pixels();
@@ -351,6 +371,7 @@ export class PointMap {
       point,
       alpha: this.n > 300000 ? 0.5 : this.n > 30000 ? 0.7 : 0.9,
       ghost: this.ghost,
+      thin,
     });
     const theme = this.theme;
     if (!theme) return;
@@ -518,6 +539,7 @@ export class PointMap {
   destroy(): void {
     cancelAnimationFrame(this.drawing);
     cancelAnimationFrame(this.flight);
+    clearTimeout(this.resting);
     this.resize.disconnect();
     this.points?.destroy();
     this.host.replaceChildren();
