@@ -14,7 +14,7 @@ export class Pace {
   /** A frame took so long. */
   tell(milliseconds: number): void {
     if (milliseconds > SLOW) {
-      this.thin = Math.min(MOST, this.thin * 2);
+      this.thin = Math.min(MOST, this.thin * 2 ** Math.ceil(Math.log2(milliseconds / SLOW)));
       this.quick = 0;
     } else if (milliseconds < QUICK && ++this.quick >= PATIENCE) {
       this.thin = Math.max(1, this.thin / 2);

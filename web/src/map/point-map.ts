@@ -342,17 +342,19 @@ export class PointMap {
 
   /** How thin a frame is drawn: whole, unless the map moves and the last frames took long. */
   private follow(now: number): number {
-    const moves = now - this.painted < REST;
-    this.painted = now;
-    if (!moves) return 1;
-    requestAnimationFrame((next) => this.pace.tell(next - now));
+    const thin = now - this.painted < REST ? this.pace.thin : 1;
     clearTimeout(this.resting);
-    if (this.pace.thin > 1)
-      this.resting = window.setTimeout(() => {
-        this.painted = -Infinity;
-        this.draw();
-      }, REST);
-    return this.pace.thin;
+    requestAnimationFrame((next) => {
+      this.pace.tell(next - now);
+      this.painted = next; // a slow frame is no rest
+      clearTimeout(this.resting);
+      if (thin > 1)
+        this.resting = window.setTimeout(() => {
+          this.painted = -Infinity;
+          this.draw();
+        }, REST);
+    });
+    return thin;
   }
 
   private paint(thin: number): void {
