@@ -19,7 +19,7 @@ enum { MOST_DIMS = 64, PLACE_EPOCHS = 30 };
 
 /* ------------------------------------------------------------------ power */
 
-/* x^b for x > 0. */
+/* x^b for x > 0; without branches, so that a loop over it becomes vectors. */
 static inline float power(float x, float b)
 {
     uint32_t bits;
@@ -33,13 +33,13 @@ static inline float power(float x, float b)
     float z = (m - root) / (m + root), z2 = z * z;
     float log2x = exponent + 0.5f + z * (2.88539008f + z2 * (0.961796694f + z2 * (0.577078016f + z2 * 0.41219858f)));
     float y = log2x * b;
-    if (y < -126) return 0;
-    if (y > 126) y = 126;
-    float whole = floorf(y), rest = y - whole;
+    int32_t whole = (int32_t)(y + 128) - 128; /* rounded down where that counts: y + 128 is positive */
+    whole = whole < -126 ? -126 : whole > 126 ? 126 : whole;
+    float rest = y - (float)whole;
     float p =
         1 + rest * (0.69314718f + rest * (0.24022651f + rest * (0.05550411f + rest * (0.00961813f + rest * 0.00133336f +
                                                                                       rest * rest * 0.000154f))));
-    uint32_t scale = (uint32_t)((int32_t)whole + 127) << 23;
+    uint32_t scale = (uint32_t)(whole + 127) << 23;
     float s;
     memcpy(&s, &scale, sizeof s);
     return p * s;
@@ -56,7 +56,8 @@ typedef struct layout {
 
 static inline float clip(float x)
 {
-    return x > 4 ? 4 : x < -4 ? -4 : x;
+    x = 4 < x ? 4 : x; /* in this order a compiler sees minss and maxss */
+    return -4 > x ? -4 : x;
 }
 
 static inline float gap2(const float *x, const float *y, size_t dims)
@@ -66,30 +67,61 @@ static inline float gap2(const float *x, const float *y, size_t dims)
     return sum;
 }
 
-/* One step along an edge: x towards y (and y towards x, when it may move), then x away from some at random. */
-static void step(layout *l, float *x, float *y, bool both, uint32_t self, uint32_t negatives, size_t others,
-                 const float *all, float alpha)
+enum { LANES = 8 };
+
+static void find_push(const float *restrict far, float a, float b, float *restrict push)
 {
-    float d2 = gap2(x, y, l->dims);
+    for (size_t s = 0; s < LANES; s++) push[s] = 2 * b / ((0.001f + far[s]) * (1 + a * power(far[s], b)));
+}
+
+/* x away from up to LANES points drawn at random, all seen from where x is now: their distances are then independent,
+ * which a processor works out at once. */
+static inline __attribute__((always_inline)) void repel(layout *l, size_t dims, float *x, uint32_t self, uint32_t count,
+                                                        size_t others, const float *all, float alpha)
+{
+    const float *from[LANES];
+    float far[LANES], push[LANES], at[MOST_DIMS];
+    for (size_t s = 0; s < LANES; s++) {
+        from[s] = NULL, far[s] = 1;
+        if (s >= count) continue;
+        l->random = l->random * 6364136223846793005u + 1442695040888963407u;
+        size_t other = (size_t)(((l->random >> 32) * others) >> 32);
+        if (other == self) continue;
+        float gap = gap2(x, all + other * dims, dims);
+        if (gap > 0) from[s] = all + other * dims, far[s] = gap;
+    }
+    find_push(far, l->a, l->b, push);
+    memcpy(at, x, dims * sizeof *at);
+    for (size_t s = 0; s < count; s++)
+        for (size_t k = 0; from[s] && k < dims; k++) x[k] += clip(push[s] * (at[k] - from[s][k])) * alpha;
+}
+
+/* One step along an edge: x towards y (and y towards x, when it may move), then x away from some at random. */
+static inline __attribute__((always_inline)) void step_in(layout *l, size_t dims, float *x, float *y, bool both,
+                                                          uint32_t self, uint32_t negatives, size_t others,
+                                                          const float *all, float alpha)
+{
+    float d2 = gap2(x, y, dims);
     if (d2 > 0) {
         float pd = power(d2, l->b);
         float pull = -2 * l->a * l->b * pd / d2 / (1 + l->a * pd);
-        for (size_t k = 0; k < l->dims; k++) {
+        for (size_t k = 0; k < dims; k++) {
             float move = clip(pull * (x[k] - y[k])) * alpha;
             x[k] += move;
             if (both) y[k] -= move;
         }
     }
-    for (uint32_t s = 0; s < negatives; s++) {
-        l->random = l->random * 6364136223846793005u + 1442695040888963407u;
-        size_t other = (size_t)(((l->random >> 32) * others) >> 32);
-        if (other == self) continue;
-        const float *z = all + other * l->dims;
-        float far = gap2(x, z, l->dims);
-        if (!(far > 0)) continue;
-        float push = 2 * l->b / ((0.001f + far) * (1 + l->a * power(far, l->b)));
-        for (size_t k = 0; k < l->dims; k++) x[k] += clip(push * (x[k] - z[k])) * alpha;
-    }
+    for (uint32_t done = 0; done < negatives; done += LANES)
+        repel(l, dims, x, self, negatives - done < LANES ? negatives - done : LANES, others, all, alpha);
+}
+
+static void step(layout *l, float *x, float *y, bool both, uint32_t self, uint32_t negatives, size_t others,
+                 const float *all, float alpha)
+{
+    if (l->dims == 2)
+        step_in(l, 2, x, y, both, self, negatives, others, all, alpha); /* the usual: loops fall away */
+    else
+        step_in(l, l->dims, x, y, both, self, negatives, others, all, alpha);
 }
 
 /* Every edge is visited once in `period` epochs, its weight being 1 / period of the strongest's. */
