@@ -1,180 +1,18 @@
 /* SPDX-License-Identifier: MIT
  * UMAP (McInnes, Healy, Melville 2018): neighbours -> fuzzy graph -> a start -> a layout in which what is joined
  * attracts and what is drawn at random repels.
- *
- * The layout is worked out by one thread, edge after edge, as the paper has it: every step sees the last one, which is
- * what makes it converge, and the map cannot depend on the number of threads.  What makes it fast is the power: d^2b is
- * exp2(b log2 d^2) by two short polynomials (relative error below 2e-5, measured over 1e-12..1e6), instead of pow. */
+ (layout.c). */
 #include "analyze/umap.h"
 
 #include "analyze/analyze.h"
-#include "base/clock.h"
+#include "analyze/layout.h"
 #include "base/mem.h"
 #include "base/rng.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { MOST_DIMS = 64, PLACE_EPOCHS = 30 };
-
-/* ------------------------------------------------------------------ power */
-
-/* x^b for x > 0; without branches, so that a loop over it becomes vectors. */
-static inline float power(float x, float b)
-{
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    float exponent = (float)((int32_t)(bits >> 23) - 127);
-    bits = (bits & 0x7fffffu) | 0x3f800000u;
-    float m;
-    memcpy(&m, &bits, sizeof m);
-    /* log2 on 1..2 around sqrt 2: 2/ln2 * (z + z^3/3 + ...), z = (m - s) / (m + s) */
-    const float root = 1.41421356f;
-    float z = (m - root) / (m + root), z2 = z * z;
-    float log2x = exponent + 0.5f + z * (2.88539008f + z2 * (0.961796694f + z2 * (0.577078016f + z2 * 0.41219858f)));
-    float y = log2x * b;
-    int32_t whole = (int32_t)(y + 128) - 128; /* rounded down where that counts: y + 128 is positive */
-    whole = whole < -126 ? -126 : whole > 126 ? 126 : whole;
-    float rest = y - (float)whole;
-    float p =
-        1 + rest * (0.69314718f + rest * (0.24022651f + rest * (0.05550411f + rest * (0.00961813f + rest * 0.00133336f +
-                                                                                      rest * rest * 0.000154f))));
-    uint32_t scale = (uint32_t)(whole + 127) << 23;
-    float s;
-    memcpy(&s, &scale, sizeof s);
-    return p * s;
-}
-
-/* ------------------------------------------------------------------ layout */
-
-typedef struct layout {
-    float *at; /* [n, dims] */
-    size_t n, dims;
-    float a, b;
-    uint64_t random;
-} layout;
-
-static inline float clip(float x)
-{
-    x = 4 < x ? 4 : x; /* in this order a compiler sees minss and maxss */
-    return -4 > x ? -4 : x;
-}
-
-static inline float gap2(const float *x, const float *y, size_t dims)
-{
-    float sum = 0;
-    for (size_t k = 0; k < dims; k++) sum += (x[k] - y[k]) * (x[k] - y[k]);
-    return sum;
-}
-
-enum { LANES = 8 };
-
-static void find_push(const float *restrict far, float a, float b, float *restrict push)
-{
-    for (size_t s = 0; s < LANES; s++) push[s] = 2 * b / ((0.001f + far[s]) * (1 + a * power(far[s], b)));
-}
-
-/* x away from up to LANES points drawn at random, all seen from where x is now: their distances are then independent,
- * which a processor works out at once. */
-static inline __attribute__((always_inline)) void repel(layout *l, size_t dims, float *x, uint32_t self, uint32_t count,
-                                                        size_t others, const float *all, float alpha)
-{
-    const float *from[LANES];
-    float far[LANES], push[LANES], at[MOST_DIMS];
-    for (size_t s = 0; s < LANES; s++) {
-        from[s] = NULL, far[s] = 1;
-        if (s >= count) continue;
-        l->random = l->random * 6364136223846793005u + 1442695040888963407u;
-        size_t other = (size_t)(((l->random >> 32) * others) >> 32);
-        if (other == self) continue;
-        float gap = gap2(x, all + other * dims, dims);
-        if (gap > 0) from[s] = all + other * dims, far[s] = gap;
-    }
-    find_push(far, l->a, l->b, push);
-    memcpy(at, x, dims * sizeof *at);
-    for (size_t s = 0; s < count; s++)
-        for (size_t k = 0; from[s] && k < dims; k++) x[k] += clip(push[s] * (at[k] - from[s][k])) * alpha;
-}
-
-/* One step along an edge: x towards y (and y towards x, when it may move), then x away from some at random. */
-static inline __attribute__((always_inline)) void step_in(layout *l, size_t dims, float *x, float *y, bool both,
-                                                          uint32_t self, uint32_t negatives, size_t others,
-                                                          const float *all, float alpha)
-{
-    float d2 = gap2(x, y, dims);
-    if (d2 > 0) {
-        float pd = power(d2, l->b);
-        float pull = -2 * l->a * l->b * pd / d2 / (1 + l->a * pd);
-        for (size_t k = 0; k < dims; k++) {
-            float move = clip(pull * (x[k] - y[k])) * alpha;
-            x[k] += move;
-            if (both) y[k] -= move;
-        }
-    }
-    for (uint32_t done = 0; done < negatives; done += LANES)
-        repel(l, dims, x, self, negatives - done < LANES ? negatives - done : LANES, others, all, alpha);
-}
-
-static void step(layout *l, float *x, float *y, bool both, uint32_t self, uint32_t negatives, size_t others,
-                 const float *all, float alpha)
-{
-    if (l->dims == 2)
-        step_in(l, 2, x, y, both, self, negatives, others, all, alpha); /* the usual: loops fall away */
-    else
-        step_in(l, l->dims, x, y, both, self, negatives, others, all, alpha);
-}
-
-/* Every edge is visited once in `period` epochs, its weight being 1 / period of the strongest's. */
-typedef struct schedule {
-    uint32_t *head, *tail; /* [count] */
-    float *period, *next;  /* [count] epochs between visits; the next one */
-    size_t count;
-} schedule;
-
-static void schedule_clear(schedule *s)
-{
-    gp_mem_free(s->head);
-    gp_mem_free(s->tail);
-    gp_mem_free(s->period);
-    gp_mem_free(s->next);
-}
-
-static gp_status schedule_init(schedule *s, const gp_graph *g, uint32_t epochs, gp_error *err)
-{
-    size_t edges = g->first[g->n];
-    float most = 0;
-    for (size_t e = 0; e < edges; e++) most = g->weight[e] > most ? g->weight[e] : most;
-    GP_TRY(gp_alloc((void **)&s->head, edges, sizeof *s->head, "the map", err));
-    GP_TRY(gp_alloc((void **)&s->tail, edges, sizeof *s->tail, "the map", err));
-    GP_TRY(gp_alloc((void **)&s->period, edges, sizeof *s->period, "the map", err));
-    GP_TRY(gp_alloc((void **)&s->next, edges, sizeof *s->next, "the map", err));
-    for (size_t i = 0; i < g->n; i++)
-        for (size_t e = g->first[i]; e < g->first[i + 1]; e++) {
-            if (g->weight[e] < most / (float)epochs) continue;
-            s->head[s->count] = (uint32_t)i, s->tail[s->count] = g->to[e];
-            s->period[s->count] = s->next[s->count] = most / g->weight[e];
-            s->count++;
-        }
-    return GP_OK;
-}
-
-static gp_status run_layout(layout *l, schedule *s, uint32_t epochs, const gp_umap_options *o, gp_error *err)
-{
-    gp_ticker ticker;
-    gp_ticker_init(&ticker, "map", epochs, o->progress, o->user);
-    for (uint32_t t = 0; t < epochs; t++) {
-        float alpha = 1 - (float)t / (float)epochs, now = (float)t;
-        for (size_t e = 0; e < s->count; e++) {
-            if (s->next[e] > now) continue;
-            step(l, l->at + s->head[e] * l->dims, l->at + s->tail[e] * l->dims, true, s->head[e], o->negative_samples,
-                 l->n, l->at, alpha);
-            s->next[e] += s->period[e];
-        }
-        if (!gp_ticker_update(&ticker, t + 1, 0)) return gp_fail(err, GP_ERR_STOPPED, "stopped");
-    }
-    gp_ticker_finish(&ticker);
-    return GP_OK;
-}
+enum { MOST_DIMS = 64, MOST_NEGATIVES = 1000, PLACE_EPOCHS = 30 };
 
 /* ------------------------------------------------------------------ the start */
 
@@ -232,6 +70,8 @@ static gp_status check(size_t n, size_t d, const gp_umap_options *o, size_t most
     if (o->neighbours < 2 || o->neighbours > most)
         return gp_fail(err, GP_ERR_USAGE, "a map of %zu rows takes 2 to %zu neighbours, not %u", n, most,
                        o->neighbours);
+    if (o->negative_samples > MOST_NEGATIVES)
+        return gp_fail(err, GP_ERR_USAGE, "%u negative samples are more than %d", o->negative_samples, MOST_NEGATIVES);
     if (d == 0) return gp_fail(err, GP_ERR_USAGE, "rows without columns have no map");
     if (!(o->spread > 0) || o->min_dist < 0 || o->min_dist > o->spread)
         return gp_fail(err, GP_ERR_USAGE, "min_dist lies between 0 and spread");
@@ -261,20 +101,22 @@ out:
 gp_status gp_an_umap(const float *rows, size_t n, size_t d, const gp_umap_options *options, float *out, gp_error *err)
 {
     gp_graph g = {0};
-    schedule s = {0};
-    double a, b;
-    uint32_t epochs = options->epochs ? options->epochs : n <= 10000 ? 500 : 200;
+    gp_layout_options l = {.dims = options->dims,
+                           .negatives = options->negative_samples,
+                           .epochs = options->epochs ? options->epochs
+                                     : n <= 10000    ? 500
+                                                     : 200,
+                           .seed = options->seed,
+                           .threads = options->threads,
+                           .progress = options->progress,
+                           .user = options->user};
     gp_status st = GP_OK;
     GP_TRY(check(n, d, options, n, err));
     GP_GO(find_graph(rows, n, d, options, &g, err));
     GP_GO(find_start(rows, d, &g, options, out, err));
-    GP_GO(schedule_init(&s, &g, epochs, err));
-    gp_an_curve(options->min_dist, options->spread, &a, &b);
-    layout l = {
-        .at = out, .n = n, .dims = options->dims, .a = (float)a, .b = (float)b, .random = gp_rng_mix(options->seed)};
-    GP_GO(run_layout(&l, &s, epochs, options, err));
+    gp_an_curve(options->min_dist, options->spread, &l.a, &l.b);
+    GP_GO(gp_an_layout(&g, &l, out, err));
 out:
-    schedule_clear(&s);
     gp_an_graph_clear(&g);
     return st;
 }
@@ -297,39 +139,35 @@ gp_status gp_an_umap_place(const float *rows, const float *map, size_t n, size_t
 {
     size_t k = options->neighbours;
     uint32_t *ids = NULL;
-    float *distances = NULL;
-    double a, b, mean = 0;
+    float *distances = NULL, *scratch = NULL;
+    double mean = 0;
     gp_neighbours_options near = GP_NEIGHBOURS_DEFAULTS;
+    gp_layout_options l = {.dims = options->dims, .negatives = options->negative_samples, .epochs = PLACE_EPOCHS};
     gp_status st = GP_OK;
     near.metric = options->metric, near.threads = options->threads;
     GP_TRY(check(n, d, options, n, err));
+    gp_an_curve(options->min_dist, options->spread, &l.a, &l.b);
+    GP_GO(gp_alloc((void **)&scratch, gp_an_place_scratch(&l), sizeof *scratch, "the map", err));
     GP_GO(gp_alloc((void **)&ids, m * k, sizeof *ids, "the map", err));
     GP_GO(gp_alloc((void **)&distances, m * k, sizeof *distances, "the map", err));
     GP_GO(gp_an_neighbours(rows, n, d, fresh, m, k, &near, ids, distances, err));
     for (size_t i = 0; i < m * k; i++) mean += (double)distances[i] / (double)(m * k);
-    gp_an_curve(options->min_dist, options->spread, &a, &b);
     for (size_t i = 0; i < m; i++) {
-        float *x = out + i * options->dims, *w = distances + i * k; /* distances become weights */
+        float *x = out + i * l.dims, *w = distances + i * k; /* distances become weights */
+        uint64_t random = gp_rng_mix(options->seed + i);
         double sigma, rho;
-        layout l = {.dims = options->dims, .a = (float)a, .b = (float)b, .random = gp_rng_mix(options->seed + i)};
         gp_an_smooth(w, k + 1, mean, &sigma, &rho);
         for (size_t j = 0; j < k; j++) {
             double gap = (double)w[j] - rho;
             w[j] = gap <= 0 || sigma == 0 ? 1 : (float)exp(-gap / sigma);
         }
-        place_between(ids + i * k, w, k, map, options->dims, x);
-        for (uint32_t t = 0; t < PLACE_EPOCHS; t++) {
-            float alpha = 0.25f * (1 - (float)t / PLACE_EPOCHS);
-            for (size_t j = 0; j < k; j++) {
-                if (floorf((float)(t + 1) * w[j]) == floorf((float)t * w[j])) continue;
-                float other[MOST_DIMS];
-                memcpy(other, map + ids[i * k + j] * options->dims, options->dims * sizeof *other);
-                step(&l, x, other, false, UINT32_MAX, options->negative_samples, n, map, alpha);
-            }
-        }
+        place_between(ids + i * k, w, k, map, l.dims, x);
+        for (uint32_t t = 0; t < l.epochs; t++)
+            gp_an_place_epoch(&l, map, n, ids + i * k, w, k, t, &random, scratch, x);
     }
 out:
     gp_mem_free(distances);
     gp_mem_free(ids);
+    gp_mem_free(scratch);
     return st;
 }

@@ -34,6 +34,13 @@ static inline size_t gp_attend_scratch(size_t t, size_t e)
 
 enum { GP_PANEL = 16 };
 
+/* What acts along the edges of a map, UMAP's. */
+typedef struct gp_forces {
+    float a, b;          /* of the curve 1 / (1 + a d^2b) */
+    float alpha;         /* length of the step */
+    size_t dims, pushes; /* pushes: points drawn at random for every edge */
+} gp_forces;
+
 typedef struct gp_kernels {
     const char *name; /* "c", "avx2", ... */
 
@@ -76,6 +83,11 @@ typedef struct gp_kernels {
     void (*attend)(const gp_attention *attention);
     /* L2-normalise rows in place, x [n,d], norm in double; a zero row stays zero. */
     void (*l2_normalise)(float *x, size_t n, size_t d);
+    /* Eight edges at once: head, tail [dims, 8] where their ends are, others [pushes, dims, 8] what pushes the heads;
+     * moved, tail_moved [dims, 8] = alpha * the sum of the forces, each cut at -4 .. 4.  All are seen from where the
+     * heads are; lanes do not mix.  The same in every bit in every table. */
+    void (*forces)(const gp_forces *forces, const float *head, const float *tail, const float *others, float *moved,
+                   float *tail_moved);
     /* sum a[i]*b[i] in double, products exact */
     double (*dot)(const float *a, const float *b, size_t n);
     /* sum (a[i] - b[i])^2 in double; the same in every bit with a and b exchanged, and in every table */

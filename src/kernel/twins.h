@@ -27,6 +27,9 @@ double gp_distance2_c(const float *a, const float *b, size_t n);
 void gp_quick_gelu_c(float *x, size_t n);
 void gp_gelu_c(float *x, size_t n);
 void gp_add_c(float *x, const float *y, size_t n);
+/* forces.c */
+void gp_forces_c(const gp_forces *forces, const float *head, const float *tail, const float *others, float *moved,
+                 float *tail_moved);
 /* multiply.c */
 void gp_multiply_c(const float *x, size_t x_stride, const float *panel, size_t in, float *y, size_t y_stride,
                    size_t rows);

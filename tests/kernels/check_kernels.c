@@ -471,6 +471,54 @@ static void check_attend(const gp_kernels *k)
     same(again, out + i * a.out_stride, a.e * 4);
 }
 
+/* The forces of one lane in double, by the paper's formulas; d^2 is at least 1e-12. */
+static void exact_forces(const gp_forces *f, const float *head, const float *tail, const float *others, size_t lane,
+                         double *moved, double *tail_moved)
+{
+    double a = (double)f->a, b = (double)f->b;
+    for (size_t l = 0; l <= f->pushes; l++) {
+        const float *at = l ? others + (l - 1) * f->dims * 8 : tail;
+        double s = 0;
+        for (size_t k = 0; k < f->dims; k++) {
+            double gap = (double)head[k * 8 + lane] - (double)at[k * 8 + lane];
+            s += gap * gap;
+        }
+        s = fmax(s, 1e-12);
+        double p = pow(s, b), force = l ? 2 * b / ((0.001 + s) * (1 + a * p)) : -2 * a * b * p / (s * (1 + a * p));
+        for (size_t k = 0; k < f->dims; k++) {
+            double move = force * ((double)head[k * 8 + lane] - (double)at[k * 8 + lane]);
+            move = (double)f->alpha * fmin(fmax(move, -4), 4);
+            if (l == 0) tail_moved[k] = -move;
+            moved[k] = l ? moved[k] + move : move;
+        }
+    }
+}
+
+static void check_forces(const gp_kernels *k)
+{
+    gp_forces f = {.a = 0.05f + 5 * fabsf(draw_float()), .b = 0.4f + fabsf(draw_float()), .alpha = fabsf(draw_float())};
+    f.pushes = below(8), f.dims = below(2) ? 2 : 1 + below(64);
+    size_t bytes = f.dims * 8 * sizeof(float);
+    float *head = take_floats(f.dims * 8, 4), *tail = take_floats(f.dims * 8, 4);
+    float *others = take_floats(f.pushes * f.dims * 8 + 1, 4);
+    float *moved = take(bytes, 4), *tail_moved = take(bytes, 4), *again = take(bytes, 4), *tail_again = take(bytes, 4);
+    float size = (float[]){1e-7f, 1e-3f, 1, 30, 1000}[below(5)];
+    double wanted[64], tail_wanted[64];
+    for (size_t i = 0; i < f.dims * 8; i++) head[i] *= size, tail[i] = i % 8 == 3 ? head[i] : tail[i] * size;
+    for (size_t i = 0; i < f.pushes * f.dims * 8; i++) others[i] *= size;
+    k->forces(&f, head, tail, others, moved, tail_moved);
+    for (size_t lane = 0; is_twin(k) && lane < 8; lane++) {
+        exact_forces(&f, head, tail, others, lane, wanted, tail_wanted);
+        for (size_t c = 0; c < f.dims; c++) {
+            near((double)moved[c * 8 + lane], wanted[c], 4 * (double)(1 + f.pushes), 2e-5); /* measured 5e-6 */
+            near((double)tail_moved[c * 8 + lane], tail_wanted[c], 4, 2e-5);
+        }
+    }
+    gp_kernel_table_c()->forces(&f, head, tail, others, again, tail_again);
+    same(moved, again, bytes);
+    same(tail_moved, tail_again, bytes);
+}
+
 /* ---- timing ---------------------------------------------------------------------------------------------------------
  */
 
@@ -565,6 +613,17 @@ static void bench_attend(const gp_kernels *k)
     }
 }
 
+static void bench_forces(const gp_kernels *k)
+{
+    enum { CALLS = 20000 };
+    float *head = take_floats(16, 4), *tail = take_floats(16, 4), *others = take_floats(5 * 16, 4);
+    float *moved = take(64, 4), *tail_moved = take(64, 4);
+    gp_forces f = {.a = 1.58f, .b = 0.9f, .alpha = 0.5f, .dims = 2, .pushes = 5};
+    BENCH("forces of 8 edges", CALLS * 8.0, "G edges/s",
+          for (int i = 0; i < CALLS; i++) k->forces(&f, head, tail, others, moved, tail_moved));
+    buffers_done();
+}
+
 /* ---- the run ----------------------------------------------------------------------------------------------------- */
 
 static const struct entry {
@@ -589,6 +648,7 @@ static const struct entry {
     {"distance2", check_distance2, 100},
     {"multiply", check_multiply, 30},
     {"attend", check_attend, 60},
+    {"forces", check_forces, 100},
 };
 enum { ENTRIES = sizeof entries / sizeof entries[0] };
 
@@ -644,7 +704,7 @@ int main(int argc, char **argv)
         if (!bench)
             check_table(k, rounds);
         else
-            bench_bytes(k), bench_floats(k), bench_multiply(k), bench_attend(k);
+            bench_bytes(k), bench_floats(k), bench_multiply(k), bench_attend(k), bench_forces(k);
     }
     printf("%d failures; this machine uses '%s'\n", failures, gp_kernel_table()->name);
     return failures != 0;

@@ -13,8 +13,10 @@
 #define gp_gelu_c         gp_gelu_avx2
 #define gp_add_c          gp_add_avx2
 #define gp_attend_c       gp_attend_avx2
+#define gp_forces_c       gp_forces_avx2
 
 #include "kernel/activate.c"
 #include "kernel/attend.c"
 #include "kernel/convert.c"
+#include "kernel/forces.c"
 #include "kernel/norm.c"

@@ -17,6 +17,8 @@ void gp_quick_gelu_avx2(float *x, size_t n);
 void gp_gelu_avx2(float *x, size_t n);
 void gp_add_avx2(float *x, const float *y, size_t n);
 void gp_attend_avx2(const gp_attention *attention);
+void gp_forces_avx2(const gp_forces *forces, const float *head, const float *tail, const float *others, float *moved,
+                    float *tail_moved);
 /* multiply_avx2.c */
 void gp_multiply_avx2(const float *x, size_t x_stride, const float *panel, size_t in, float *y, size_t y_stride,
                       size_t rows);

@@ -215,6 +215,29 @@ static void test_threads_do_not_matter(void **state)
     gp_free(rows);
 }
 
+/* Enough rows that threads share the layout; a curve of its own, more dimensions, other numbers of random points. */
+static void test_threads_do_not_matter_to_many_rows(void **state)
+{
+    (void)state;
+    enum { N = 6000, D = 8 };
+    float *rows = random_rows(77, N, D, 40, true), *a = malloc(N * 3 * sizeof *a), *b = malloc(N * 3 * sizeof *b);
+    gp_umap_options o = GP_UMAP_DEFAULTS;
+    static const uint32_t negatives[] = {0, 3, 5, 20};
+    o.epochs = 12;
+    for (size_t i = 0; i < 4; i++) {
+        o.dims = 2 + i % 2, o.negative_samples = negatives[i], o.min_dist = 0.1 * (double)i;
+        o.threads = 1;
+        assert_int_equal(gp_umap(rows, N, D, &o, a, NULL), GP_OK);
+        o.threads = 2 + (int)i;
+        assert_int_equal(gp_umap(rows, N, D, &o, b, NULL), GP_OK);
+        assert_memory_equal(a, b, N * o.dims * sizeof *a);
+        for (size_t j = 0; j < N * o.dims; j++) assert_true(isfinite(a[j]));
+    }
+    free(a);
+    free(b);
+    free(rows);
+}
+
 /* Rows left out land among their own cluster, and nothing else moves. */
 static void test_new_rows_find_their_place(void **state)
 {
@@ -444,6 +467,7 @@ int main(void)
                                        cmocka_unit_test(test_spectral_start),
                                        cmocka_unit_test(test_layouts_keep_neighbours),
                                        cmocka_unit_test(test_threads_do_not_matter),
+                                       cmocka_unit_test(test_threads_do_not_matter_to_many_rows),
                                        cmocka_unit_test(test_new_rows_find_their_place),
                                        cmocka_unit_test(test_projection),
                                        cmocka_unit_test(test_projection_of_other_sets),
