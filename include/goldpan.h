@@ -631,14 +631,16 @@ typedef struct gp_neighbours_options {
     int threads; /* 0: all processors */
     gp_progress_fn progress;
     void *user;
+    double recall; /* without queries: about this share of the true neighbours, found sooner (from 20,000 rows on) */
 } gp_neighbours_options;
-#define GP_NEIGHBOURS_DEFAULTS {sizeof(gp_neighbours_options), GP_METRIC_COSINE, 0, NULL, NULL}
-/* The k nearest rows of every query, nearest first, exact: ranked by distances
+#define GP_NEIGHBOURS_DEFAULTS {sizeof(gp_neighbours_options), GP_METRIC_COSINE, 0, NULL, NULL, 1.0}
+/* The k nearest rows of every query, nearest first, exact where recall is 1: ranked by distances
  * in double; equal ones by smaller id.  queries NULL: the rows themselves (m = n),
  * each without itself.  Shape: rows [n, d], queries [m, d] -> ids [m, k],
  * distances [m, k].  1 <= k <= n (n - 1 without queries).
  * Cost: n * m * d products, half of that among the rows themselves; memory 4 * n * d bytes (rows packed) and 32 (k + 16)
- * bytes a row.  Threads: any. */
+ * bytes a row.  With less recall rows are compared with the nearest of 2 sqrt(n) cells only, as many as 500 rows that
+ * were compared with all call for; distances stay exact.  Threads: any. */
 GP_API GP_MUST gp_status gp_neighbours(const float *rows, size_t n, size_t d, const float *queries, size_t m, size_t k,
                                        const gp_neighbours_options *options, uint32_t *ids, float *distances,
                                        gp_error *err);
@@ -710,9 +712,11 @@ typedef struct gp_umap_options {
     int threads;
     gp_progress_fn progress;
     void *user;
+    double recall;            /* of the neighbours, as in gp_neighbours_options */
 } gp_umap_options;
-#define GP_UMAP_DEFAULTS {sizeof(gp_umap_options), GP_METRIC_COSINE, 15, 2, 0.1, 1.0, 1.0, 5, 0, false, 42, 0, NULL, NULL}
-/* UMAP (McInnes, Healy, Melville 2018).  Shape: rows [n, d] -> out [n, dims]. */
+#define GP_UMAP_DEFAULTS \
+    {sizeof(gp_umap_options), GP_METRIC_COSINE, 15, 2, 0.1, 1.0, 1.0, 5, 0, false, 42, 0, NULL, NULL, 0.98}
+/* UMAP (McInnes, Healy, Melville 2018).  Shape: rows [n, d] -> out [n, dims].  Threads: any. */
 GP_API GP_MUST gp_status gp_umap(const float *rows, size_t n, size_t d, const gp_umap_options *options, float *out,
                                  gp_error *err);
 /* Place new rows on a map without moving it.  Shape: rows [n, d] with map [n, dims]; fresh [m, d] -> out [m, dims]. */

@@ -72,7 +72,9 @@ static void take_means(const builder *b, const uint32_t *label, uint32_t cluster
 
 static gp_status first_level(builder *b, gp_error *err)
 {
-    GP_TRY(gp_an_neighbours(b->rows, b->n, b->d, NULL, 0, 1, b->options, b->nearest, b->distance, err));
+    gp_neighbours_options all = *b->options;
+    all.recall = 1;
+    GP_TRY(gp_an_neighbours(b->rows, b->n, b->d, NULL, 0, 1, &all, b->nearest, b->distance, err));
     GP_TRY(gp_alloc((void **)&b->labels[0], b->n, sizeof(uint32_t), "the hierarchy", err));
     b->sizes[0] = components(b->nearest, b->n, b->above, b->labels[0]);
     b->levels = 1;

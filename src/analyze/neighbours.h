@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Private to analyze: the nearest other row, for rows in double (means of clusters). */
+ * Private to analyze: searches that gp_an_neighbours and the hierarchy are made of. */
 #ifndef GP_ANALYZE_NEIGHBOURS_H
 #define GP_ANALYZE_NEIGHBOURS_H
 
@@ -8,5 +8,11 @@
 /* rows [n, d] finite, n >= 2 -> ids [n], distances [n]; ties to the smaller id. */
 gp_status gp_an_nearest(const double *rows, size_t n, size_t d, const gp_neighbours_options *options, uint32_t *ids,
                         float *distances, gp_error *err);
+
+/* About options->recall of the k nearest other rows, looked for among the rows of the nearest cells; distances are
+ * exact. *worth: false, and nothing written, where looking everywhere is as fast.  rows [n, d] finite, 1 <= k < n. */
+gp_status gp_an_neighbours_by_cells(const float *rows, size_t n, size_t d, size_t k,
+                                    const gp_neighbours_options *options, bool *worth, uint32_t *ids, float *distances,
+                                    gp_error *err);
 
 #endif

@@ -6,13 +6,14 @@
 
 #include "analyze/analyze.h"
 #include "analyze/layout.h"
+#include "analyze/pca.h"
 #include "base/mem.h"
 #include "base/rng.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { MOST_DIMS = 64, MOST_NEGATIVES = 1000, PLACE_EPOCHS = 30 };
+enum { MOST_DIMS = 64, MOST_NEGATIVES = 1000, PLACE_EPOCHS = 30, FITTED = 20000 };
 
 /* ------------------------------------------------------------------ the start */
 
@@ -34,11 +35,32 @@ static void scale_start(double *start, size_t n, size_t dims, uint64_t seed, flo
     }
 }
 
+/* Islands have no common eigenvectors; components, of so many rows as are enough to know them, say where they lie. */
+static gp_status start_from_components(const float *rows, size_t n, size_t d, size_t dims, double *start, gp_error *err)
+{
+    size_t columns = dims < d ? dims : d, m = n < FITTED ? n : FITTED;
+    float *some = NULL;
+    double *flat = NULL;
+    gp_pca_fit fit = {0};
+    gp_status st = GP_OK;
+    GP_GO(gp_alloc((void **)&some, m * d, sizeof *some, "the map", err));
+    GP_GO(gp_alloc((void **)&flat, n * columns, sizeof *flat, "the map", err));
+    for (size_t i = 0; i < m; i++) memcpy(some + i * d, rows + i * n / m * d, d * sizeof *some);
+    GP_GO(gp_an_pca_fit(some, m, d, columns, false, &fit, err));
+    gp_an_pca_apply(&fit, rows, n, flat);
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < dims; k++) start[i * dims + k] = k < columns ? flat[i * columns + k] : 0;
+out:
+    gp_an_pca_clear(&fit);
+    gp_mem_free(flat);
+    gp_mem_free(some);
+    return st;
+}
+
 static gp_status find_start(const float *rows, size_t d, const gp_graph *g, const gp_umap_options *o, float *at,
                             gp_error *err)
 {
     double *start = NULL;
-    float *flat = NULL;
     size_t parts = 2, dims = o->dims;
     gp_status st = GP_OK;
     GP_GO(gp_alloc((void **)&start, g->n * dims, sizeof *start, "the map", err));
@@ -47,16 +69,9 @@ static gp_status find_start(const float *rows, size_t d, const gp_graph *g, cons
         if (st == GP_ERR_NOT_FOUND) st = GP_OK, parts = 2;
         if (st != GP_OK) goto out;
     }
-    if (parts > 1 || g->n <= dims + 2) { /* islands have no common eigenvectors; components say where they lie */
-        size_t columns = dims < d ? dims : d;
-        GP_GO(gp_alloc((void **)&flat, g->n * columns, sizeof *flat, "the map", err));
-        GP_GO(gp_an_pca(rows, g->n, d, columns, flat, err));
-        for (size_t i = 0; i < g->n; i++)
-            for (size_t k = 0; k < dims; k++) start[i * dims + k] = k < columns ? (double)flat[i * columns + k] : 0;
-    }
+    if (parts > 1 || g->n <= dims + 2) GP_GO(start_from_components(rows, g->n, d, dims, start, err));
     scale_start(start, g->n, dims, o->seed, at);
 out:
-    gp_mem_free(flat);
     gp_mem_free(start);
     return st;
 }
@@ -72,6 +87,7 @@ static gp_status check(size_t n, size_t d, const gp_umap_options *o, size_t most
                        o->neighbours);
     if (o->negative_samples > MOST_NEGATIVES)
         return gp_fail(err, GP_ERR_USAGE, "%u negative samples are more than %d", o->negative_samples, MOST_NEGATIVES);
+    if (!(o->recall > 0 && o->recall <= 1)) return gp_fail(err, GP_ERR_USAGE, "recall lies above 0 and up to 1");
     if (d == 0) return gp_fail(err, GP_ERR_USAGE, "rows without columns have no map");
     if (!(o->spread > 0) || o->min_dist < 0 || o->min_dist > o->spread)
         return gp_fail(err, GP_ERR_USAGE, "min_dist lies between 0 and spread");
@@ -88,6 +104,7 @@ static gp_status find_graph(const float *rows, size_t n, size_t d, const gp_umap
     gp_neighbours_options near = GP_NEIGHBOURS_DEFAULTS;
     gp_status st = GP_OK;
     near.metric = o->metric, near.threads = o->threads, near.progress = o->progress, near.user = o->user;
+    near.recall = o->recall;
     GP_GO(gp_alloc((void **)&ids, n * m, sizeof *ids, "the map", err));
     GP_GO(gp_alloc((void **)&distances, n * m, sizeof *distances, "the map", err));
     GP_GO(gp_an_neighbours(rows, n, d, NULL, 0, m, &near, ids, distances, err));

@@ -97,6 +97,7 @@ static gp_status find_neighbours(gp_cli *cli, gp_str *json, vectors *v, vectors 
     if (k > most && !cli->neighbours.set) k = most;
     if (k == 0 || k > most) return gp_fail(err, GP_ERR_USAGE, "-k lies between 1 and %zu here", most);
     o.metric = (gp_metric)cli->metric, o.threads = threads_of(cli), o.progress = gp_term_progress, o.user = &cli->term;
+    if (cli->recall.set) o.recall = cli->recall.value;
     GP_TRY(gp_alloc((void **)ids, m * k, sizeof **ids, "neighbours", err));
     GP_TRY(gp_alloc((void **)distances, m * k, sizeof **distances, "neighbours", err));
     GP_TRY(gp_neighbours(v->rows, v->n, v->d, q->rows, q->n, k, &o, *ids, *distances, err));
@@ -301,6 +302,7 @@ static gp_status lay_out(gp_cli *cli, const vectors *v, size_t dims, float *plac
     if (!cli->neighbours.set && o.neighbours > v->n) o.neighbours = (uint32_t)v->n;
     if (cli->min_dist.set) o.min_dist = cli->min_dist.value;
     if (cli->seed.set) o.seed = cli->seed.value;
+    if (cli->recall.set) o.recall = cli->recall.value;
     o.dims = (uint32_t)dims, o.metric = (gp_metric)cli->metric, o.threads = threads_of(cli);
     o.progress = gp_term_progress, o.user = &cli->term;
     return gp_umap(v->rows, v->n, v->d, &o, place, err);
@@ -336,10 +338,16 @@ static int run_map(gp_cli *cli)
         "out", 'o', GP_OPT_TEXT, "FILE", GP_CLI_FIELD(out), "write there, as NumPy reads it"                           \
     }
 
+#define GP_CLI_RECALL(help)                                                                                            \
+    {                                                                                                                  \
+        "recall", 0, GP_OPT_REAL, "R", GP_CLI_FIELD(recall), help                                                      \
+    }
+
 static const gp_cli_option neighbours_options[] = {
     GP_CLI_VECTORS,
     {"queries", 0, GP_OPT_TEXT, "Q.npy", GP_CLI_FIELD(queries), "of these rows, not of the vectors themselves"},
     {"neighbours", 'k', GP_OPT_COUNT, "K", GP_CLI_FIELD(neighbours), "how many (default 15)"},
+    GP_CLI_RECALL("about this share of the neighbours, sooner (default 1: all)"),
     VECTORS_OUT,
     GP_CLI_THREADS,
     GP_CLI_COMMON};
@@ -348,8 +356,11 @@ const gp_cli_command gp_cmd_neighbours = {
     .name = "neighbours",
     .arguments = "--vectors X.npy",
     .summary = "Find the nearest rows of vectors, exactly",
-    .about = "Writes FILE.ids.npy and FILE.distances.npy: a row for each row (or query), nearest first.",
-    .examples = "goldpan neighbours --vectors embeddings.npy -k 10 --out near",
+    .about = "Writes FILE.ids.npy and FILE.distances.npy: a row for each row (or query), nearest first.\n"
+             "With --recall 0.99 (from 20,000 rows on, without --queries) rows are looked for where\n"
+             "neighbours of a sample were found; distances stay exact.",
+    .examples = "goldpan neighbours --vectors embeddings.npy -k 10 --out near\n"
+                "goldpan neighbours --vectors a-million.npy --recall 0.98 --out near",
     .options = neighbours_options,
     .run = run_neighbours,
 };
@@ -391,6 +402,7 @@ static const gp_cli_option map_options[] = {
     {"min-dist", 0, GP_OPT_REAL, "D", GP_CLI_FIELD(min_dist), "umap: how close rows may lie (default 0.1)"},
     {"dims", 0, GP_OPT_COUNT, "D", GP_CLI_FIELD(dims), "dimensions of the map (default 2)"},
     {"seed", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(seed), "umap: of what is drawn at random (default 42)"},
+    GP_CLI_RECALL("umap: of the neighbours, from 20,000 rows on (default 0.98; 1: all)"),
     VECTORS_OUT,
     GP_CLI_THREADS,
     GP_CLI_COMMON};

@@ -64,7 +64,7 @@ typedef struct gp_cli {
     bool show, reduce;
     int metric, method; /* index into the choices */
     gp_cli_count neighbours, dims, min_cluster_size, min_samples, clusters, level;
-    gp_cli_real min_dist, epsilon;
+    gp_cli_real min_dist, epsilon, recall;
     bool leaf, allow_single;
     bool remove_outliers, no_map, no_duplicates, fresh_map, no_find;
     bool copy, hardlink, symlink, no_files, csv, jsonl, imagefolder, all;

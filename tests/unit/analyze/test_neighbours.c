@@ -174,6 +174,109 @@ static void test_every_allocation_fails_once(void **state)
     free(x);
 }
 
+/* ---- about all of them */
+
+/* What is found is near as it says, never the row itself nor twice; and how much of what there is. */
+static double share_found(const float *rows, size_t n, size_t d, size_t k, gp_metric metric, double recall)
+{
+    uint32_t *all = malloc(n * k * sizeof *all), *ids = malloc(n * k * sizeof *ids),
+             *more = malloc(n * k * sizeof *ids);
+    float *distances = malloc(n * k * sizeof *distances), *scratch = malloc(n * k * sizeof *scratch);
+    gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
+    size_t found = 0;
+    o.metric = metric;
+    assert_int_equal(gp_neighbours(rows, n, d, NULL, 0, k, &o, all, scratch, NULL), GP_OK);
+    o.recall = recall, o.threads = 1;
+    assert_int_equal(gp_neighbours(rows, n, d, NULL, 0, k, &o, more, distances, NULL), GP_OK);
+    o.threads = 3;
+    assert_int_equal(gp_neighbours(rows, n, d, NULL, 0, k, &o, ids, scratch, NULL), GP_OK);
+    assert_memory_equal(ids, more, n * k * sizeof *ids);
+    assert_memory_equal(scratch, distances, n * k * sizeof *distances);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < k; j++) {
+            uint32_t id = ids[i * k + j];
+            double true_distance = plain_distance(rows + i * d, rows + id * d, d, metric);
+            assert_true(id < n && id != i);
+            for (size_t l = 0; l < j; l++) assert_true(ids[i * k + l] != id);
+            assert_true(fabs((double)distances[i * k + j] - true_distance) <= 1e-6 * (1 + true_distance));
+            if (j) assert_true(distances[i * k + j] >= distances[i * k + j - 1]);
+            for (size_t l = 0; l < k; l++) found += all[i * k + l] == id;
+        }
+    free(scratch);
+    free(distances);
+    free(more);
+    free(ids);
+    free(all);
+    return (double)found / (double)(n * k);
+}
+
+static void test_recall_is_kept(void **state)
+{
+    (void)state;
+    static const double wanted[] = {0.8, 0.98, 0.999};
+    float *x = random_rows(41, 21000, 24, 300, false);
+    for (int i = 0; i < 3; i++) {
+        double share = share_found(x, 21000, 24, 12, (gp_metric)(i % 2), wanted[i]);
+        print_message("recall %.3f asked for, %.4f found\n", wanted[i], share);
+        assert_true(share >= wanted[i] - 0.02);
+        assert_true(i || share < 1); /* else nothing was left out, and this tests nothing */
+    }
+    free(x);
+}
+
+/* Rows without clusters are compared with all of them; copies fill cells of their own; few rows are too few. */
+static void test_recall_where_cells_do_not_help(void **state)
+{
+    (void)state;
+    float *x = random_rows(42, 20500, 16, 0, false);
+    assert_true(share_found(x, 20500, 16, 5, GP_METRIC_EUCLIDEAN, 0.95) >= 0.93);
+    for (size_t i = 0; i < 20500; i++)
+        if (i % 20 == 0) memcpy(x + i * 16, x, 16 * sizeof *x);
+    share_found(x, 20500, 16, 5, GP_METRIC_COSINE, 0.9);
+    assert_true(share_found(x, 400, 16, 5, GP_METRIC_COSINE, 0.5) == 1);
+    free(x);
+}
+
+/* Every allocation fails once, of the later ones every seventh: said, and nothing lost. */
+static void test_recall_without_memory(void **state)
+{
+    (void)state;
+    enum { N = 20000, D = 4, K = 3 };
+    float *x = random_rows(43, N, D, 60, false), *distances = malloc(N * K * sizeof *distances);
+    uint32_t *ids = malloc(N * K * sizeof *ids);
+    gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
+    int64_t live = gp_mem_live();
+    gp_status st = GP_ERR_MEMORY;
+    o.recall = 0.9, o.threads = 2;
+    for (uint64_t at = 1; st == GP_ERR_MEMORY; at += at < 40 ? 1 : 7) {
+        gp_error err = {0};
+        gp_mem_fail_at(at);
+        st = gp_neighbours(x, N, D, NULL, 0, K, &o, ids, distances, &err);
+        gp_mem_fail_at(0);
+        assert_int_equal(gp_mem_live(), live);
+        if (st != GP_OK) assert_non_null(strstr(err.message, "out of memory"));
+    }
+    assert_int_equal(st, GP_OK);
+    free(ids);
+    free(distances);
+    free(x);
+}
+
+static void test_recall_out_of_range(void **state)
+{
+    (void)state;
+    static const double wrong[] = {0, -1, 1.01, NAN};
+    float x[8] = {1, 2, 3, 4, 5, 6, 7, 8}, distance[4];
+    uint32_t id[4];
+    for (int i = 0; i < 4; i++) {
+        gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
+        gp_error err = {0};
+        o.recall = wrong[i];
+        assert_int_equal(gp_neighbours(x, 4, 2, NULL, 0, 1, &o, id, distance, &err), GP_ERR_USAGE);
+        assert_string_equal(err.message, "recall lies above 0 and up to 1");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_random_shapes),
@@ -181,6 +284,10 @@ int main(void)
                                        cmocka_unit_test(test_any_scale),
                                        cmocka_unit_test(test_ties_go_to_the_smaller_id),
                                        cmocka_unit_test(test_threads_do_not_matter),
+                                       cmocka_unit_test(test_recall_is_kept),
+                                       cmocka_unit_test(test_recall_where_cells_do_not_help),
+                                       cmocka_unit_test(test_recall_without_memory),
+                                       cmocka_unit_test(test_recall_out_of_range),
                                        cmocka_unit_test(test_what_cannot_be),
                                        cmocka_unit_test(test_every_allocation_fails_once)};
     return cmocka_run_group_tests(tests, NULL, NULL);
