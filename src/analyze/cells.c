@@ -10,7 +10,7 @@
 #include "analyze/neighbours.h"
 
 #include "analyze/analyze.h"
-#include "analyze/search.h"
+#include "analyze/candidates.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/thread.h"
@@ -247,7 +247,7 @@ static void ask(const cells *c, worker *w, const uint32_t *asking, size_t count,
         }
         for (size_t p = from / GP_PANEL; p < to / GP_PANEL; p++) {
             gp_search_multiply(&c->s, w->x, width, p, w->tile);
-            gp_search_offer_panel(&c->s, w->tile, block, width, p);
+            gp_search_offer_panel(&c->s, w->tile, GP_PANEL, block, width, p);
         }
     }
 }

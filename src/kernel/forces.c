@@ -7,20 +7,19 @@
 #include "kernel/lanes.h"
 #include "kernel/twins.h"
 
-typedef int32_t ints __attribute__((vector_size(4 * GP_LANES)));
-
 /* s^b for s > 0, normal. */
 static inline gp_lanes power(gp_lanes s, float b)
 {
-    ints bits = (ints)s;
+    gp_lanes_int bits = (gp_lanes_int)s;
     gp_lanes exponent = __builtin_convertvector((bits >> 23) - 127, gp_lanes);
     gp_lanes m = (gp_lanes)((bits & 0x7fffff) | 0x3f800000);
     /* log2 on 1..2 around sqrt 2: 2/ln2 (z + z^3/3 + ...), z = (m - sqrt 2) / (m + sqrt 2) */
     gp_lanes z = (m - 1.41421356f) / (m + 1.41421356f), z2 = z * z;
     gp_lanes y =
         b * (exponent + 0.5f + z * (2.88539008f + z2 * (0.961796694f + z2 * (0.577078016f + z2 * 0.41219858f))));
-    ints whole = __builtin_convertvector(y + 128, ints) - 128; /* rounded down where that counts: y + 128 is positive */
-    ints low = whole<-126, high = whole> 126;
+    gp_lanes_int whole =
+        __builtin_convertvector(y + 128, gp_lanes_int) - 128; /* rounded down where that counts: y + 128 is positive */
+    gp_lanes_int low = whole<-126, high = whole> 126;
     whole = (~low & ~high & whole) | (low & -126) | (high & 126);
     gp_lanes r = y - __builtin_convertvector(whole, gp_lanes);
     gp_lanes p =
@@ -29,9 +28,9 @@ static inline gp_lanes power(gp_lanes s, float b)
     return p * (gp_lanes)((whole + 127) << 23);
 }
 
-static inline gp_lanes choose(ints mask, gp_lanes yes, gp_lanes no)
+static inline gp_lanes choose(gp_lanes_int mask, gp_lanes yes, gp_lanes no)
 {
-    return (gp_lanes)((mask & (ints)yes) | (~mask & (ints)no));
+    return (gp_lanes)((mask & (gp_lanes_int)yes) | (~mask & (gp_lanes_int)no));
 }
 
 static inline gp_lanes clip(gp_lanes x)

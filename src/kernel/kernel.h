@@ -79,6 +79,11 @@ typedef struct gp_kernels {
      * fuse multiplication and addition. */
     void (*multiply)(const float *x, size_t x_stride, const float *panel, size_t in, float *y, size_t y_stride,
                      size_t rows);
+    /* Of a tile [rows, GP_PANEL], rows <= 64 and stride floats apart: bit i is set where tile[i][o] + offset >= floor
+     * for any o.  `rows`: offset [GP_PANEL] by column, floors [rows]; `columns`: offset [rows], floors [GP_PANEL] by
+     * column. A NaN reaches nothing. */
+    uint64_t (*reach_rows)(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
+    uint64_t (*reach_columns)(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
     /* See gp_attention. */
     void (*attend)(const gp_attention *attention);
     /* L2-normalise rows in place, x [n,d], norm in double; a zero row stays zero. */

@@ -6,10 +6,13 @@
 #ifndef GP_KERNEL_LANES_H
 #define GP_KERNEL_LANES_H
 
+#include <stdint.h>
+
 #ifndef GP_LANES
 #define GP_LANES 4
 #endif
 typedef float gp_lanes __attribute__((vector_size(4 * GP_LANES)));
+typedef int32_t gp_lanes_int __attribute__((vector_size(4 * GP_LANES))); /* what comparing them gives */
 typedef float gp_lanes_at __attribute__((vector_size(4 * GP_LANES), aligned(4), may_alias));
 
 /* The GP_LANES floats at p, which may have any address of a float. */

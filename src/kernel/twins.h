@@ -27,6 +27,9 @@ double gp_distance2_c(const float *a, const float *b, size_t n);
 void gp_quick_gelu_c(float *x, size_t n);
 void gp_gelu_c(float *x, size_t n);
 void gp_add_c(float *x, const float *y, size_t n);
+/* reach.c */
+uint64_t gp_reach_rows_c(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
+uint64_t gp_reach_columns_c(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
 /* forces.c */
 void gp_forces_c(const gp_forces *forces, const float *head, const float *tail, const float *others, float *moved,
                  float *tail_moved);

@@ -17,6 +17,8 @@ void gp_quick_gelu_avx2(float *x, size_t n);
 void gp_gelu_avx2(float *x, size_t n);
 void gp_add_avx2(float *x, const float *y, size_t n);
 void gp_attend_avx2(const gp_attention *attention);
+uint64_t gp_reach_rows_avx2(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
+uint64_t gp_reach_columns_avx2(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
 void gp_forces_avx2(const gp_forces *forces, const float *head, const float *tail, const float *others, float *moved,
                     float *tail_moved);
 /* multiply_avx2.c */

@@ -2,6 +2,7 @@
  * Neighbours against brute force in double: every id must be one of the k nearest, up to true ties. */
 #include "plain.h"
 
+#include "analyze/neighbours.h"
 #include "base/mem.h"
 #include "npy.h"
 
@@ -174,6 +175,48 @@ static void test_every_allocation_fails_once(void **state)
     free(x);
 }
 
+/* ---- engines */
+
+/* Candidates from rounded products are as good as any: the same neighbours in the same order, same distances. */
+static void check_engine(size_t n, size_t d, size_t k, float shift, gp_precision precision)
+{
+    float *x = random_rows(51 + n, n, d, 12, true), *a = malloc(n * k * sizeof *a), *b = malloc(n * k * sizeof *b);
+    uint32_t *ids = malloc(n * k * sizeof *ids), *same = malloc(n * k * sizeof *same);
+    gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
+    gp_error err = {0};
+    for (size_t i = 0; i < n * d; i++) x[i] += shift;
+    for (int metric = 0; metric < 2; metric++) {
+        o.metric = (gp_metric)metric, o.threads = 2;
+        assert_int_equal(gp_an_neighbours_by(x, n, d, NULL, 0, k, &o, GP_PRECISION_FP32, GP_ENGINE_PLAIN, ids, a, NULL),
+                         GP_OK);
+        if (gp_an_neighbours_by(x, n, d, NULL, 0, k, &o, precision, GP_ENGINE_ONEDNN, same, b, &err) != GP_OK)
+            fail_msg("%s", err.message);
+        assert_memory_equal(ids, same, n * k * sizeof *ids);
+        assert_memory_equal(a, b, n * k * sizeof *a);
+    }
+    free(same);
+    free(ids);
+    free(b);
+    free(a);
+    free(x);
+}
+
+static void test_engines_find_the_same(void **state)
+{
+    (void)state;
+#ifdef GP_HAVE_ONEDNN
+    for (int p = GP_PRECISION_FP32; p <= GP_PRECISION_BF16; p++) {
+        check_engine(1500, 48, 9, 0, (gp_precision)p);
+        check_engine(1025, 300, 3, 1, (gp_precision)p);
+        check_engine(70, 5, 12, 30, (gp_precision)p);
+        check_engine(2048, 17, 1, 0, (gp_precision)p);
+    }
+#else
+    (void)check_engine;
+    skip();
+#endif
+}
+
 /* ---- about all of them */
 
 /* What is found is near as it says, never the row itself nor twice; and how much of what there is. */
@@ -284,6 +327,7 @@ int main(void)
                                        cmocka_unit_test(test_any_scale),
                                        cmocka_unit_test(test_ties_go_to_the_smaller_id),
                                        cmocka_unit_test(test_threads_do_not_matter),
+                                       cmocka_unit_test(test_engines_find_the_same),
                                        cmocka_unit_test(test_recall_is_kept),
                                        cmocka_unit_test(test_recall_where_cells_do_not_help),
                                        cmocka_unit_test(test_recall_without_memory),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Rows packed for products, and lists of candidates that lose no neighbour. */
-#include "analyze/search.h"
+#include "analyze/candidates.h"
 
 #include "base/mem.h"
 
@@ -139,7 +139,8 @@ static float kth_largest(float *x, size_t n, size_t k)
 /* The k best by exact distance, in order. */
 static void settle(const gp_search *s, gp_seeker *q)
 {
-    for (uint32_t c = 0; c < q->count; c++) q->list[c].distance = exact_distance(s, q->i, q->norm, q->list[c].id);
+    for (uint32_t c = 0; c < q->count; c++)
+        if (isnan(q->list[c].distance)) q->list[c].distance = exact_distance(s, q->i, q->norm, q->list[c].id);
     qsort(q->list, q->count, sizeof *q->list, by_distance);
     if (q->count > s->k) q->count = (uint32_t)s->k;
 }
@@ -164,7 +165,7 @@ static void prune(const gp_search *s, gp_seeker *q)
 
 void gp_search_offer(const gp_search *s, gp_seeker *q, uint32_t id, float likeness)
 {
-    q->list[q->count++] = (gp_candidate){.likeness = likeness, .id = id};
+    q->list[q->count++] = (gp_candidate){.distance = NAN, .likeness = likeness, .id = id};
     if (q->count == s->capacity) prune(s, q);
 }
 
@@ -179,6 +180,7 @@ void gp_search_begin(const gp_search *s, gp_seeker *q, gp_candidate *list, size_
     double margin =
         1.01 * u * (((double)s->d + 8) * length * most + (cosine ? 2 : 2 * most * most + 2 * length * most)) +
         1e-14 * (length + most) * (length + most);
+    if (s->rounded) margin += (2 + s->lost) * s->lost * length * most; /* Cauchy and Schwarz */
     *q = (gp_seeker){.list = list,
                      .i = (uint32_t)i,
                      .floor = -INFINITY,
@@ -203,16 +205,17 @@ void gp_search_multiply(const gp_search *s, const float *x, size_t count, size_t
     }
 }
 
-void gp_search_offer_panel(const gp_search *s, const float *tile, gp_seeker *const *queries, size_t count, size_t panel)
+void gp_search_offer_panel(const gp_search *s, const float *tile, size_t stride, gp_seeker *const *queries,
+                           size_t count, size_t panel)
 {
     const float *offset = s->offset + panel * GP_PANEL;
-    for (size_t i = 0; i < count; i++) {
-        const float *row = tile + i * GP_PANEL;
+    float floors[GP_QUERIES];
+    for (size_t i = 0; i < count; i++) floors[i] = queries[i]->floor;
+    uint64_t reached = s->kernels->reach_rows(tile, stride, count, offset, floors);
+    for (; reached; reached &= reached - 1) {
+        size_t i = (size_t)__builtin_ctzll(reached);
+        const float *row = tile + i * stride;
         gp_seeker *q = queries[i];
-        float floor = q->floor;
-        int any = 0;
-        for (unsigned o = 0; o < GP_PANEL; o++) any |= row[o] + offset[o] >= floor;
-        if (!any) continue;
         for (unsigned o = 0; o < GP_PANEL; o++) {
             size_t slot = panel * GP_PANEL + o, id = s->row_at ? s->row_at[slot] : slot;
             if (row[o] + offset[o] < q->floor || id >= s->n || (s->self && id == q->i)) continue;

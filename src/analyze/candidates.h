@@ -10,8 +10,8 @@
  * any order of summation, with or without FMA), so of the rows that are looked at no neighbour is ever missed: a
  * candidate goes only when k others are more like by twice that bound.  Whoever comes first to a list, the k nearest
  * are in it in the end, so results do not depend on threads. */
-#ifndef GP_ANALYZE_SEARCH_H
-#define GP_ANALYZE_SEARCH_H
+#ifndef GP_ANALYZE_CANDIDATES_H
+#define GP_ANALYZE_CANDIDATES_H
 
 #include "base/status.h"
 #include "kernel/kernel.h"
@@ -20,7 +20,7 @@
 enum { GP_QUERIES = 64, GP_DEPTH = 256 };
 
 typedef struct gp_candidate {
-    double distance; /* exact, when it has been worked out */
+    double distance; /* exact; NaN until it is worked out */
     float likeness;  /* as the tile gave it */
     uint32_t id;
 } gp_candidate;
@@ -48,6 +48,8 @@ typedef struct gp_search {
     double *norms;          /* owned: [n] |y| */
     double scale;           /* euclidean: as packed no row or query is longer than 1, so that no square overflows */
     double most_norm;       /* largest of |y| as packed */
+    bool rounded;           /* products are of numbers rounded to bf16 */
+    double lost;            /* then: at most so much of a row's length goes in rounding */
     const gp_kernels *kernels;
 } gp_search;
 
@@ -69,9 +71,9 @@ void gp_search_load(const gp_search *search, size_t i, float *x);
 void gp_search_multiply(const gp_search *search, const float *x, size_t count, size_t panel, float *tile);
 /* Row `id` for the query's list. */
 void gp_search_offer(const gp_search *search, gp_seeker *query, uint32_t id, float likeness);
-/* A panel's rows for the lists of count queries. */
-void gp_search_offer_panel(const gp_search *search, const float *tile, gp_seeker *const *queries, size_t count,
-                           size_t panel);
+/* A panel's rows for the lists of count queries; row i of the tile at tile + i * stride. */
+void gp_search_offer_panel(const gp_search *search, const float *tile, size_t stride, gp_seeker *const *queries,
+                           size_t count, size_t panel);
 /* The k best, nearest first: ids, distances [k]; the list holds at least k. */
 void gp_search_end(const gp_search *search, gp_seeker *query, uint32_t *ids, float *distances);
 
