@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: MIT
+"""Prompt and seed -> picture of the drawn world.
+
+A prompt is read back into the scene that world.caption() would have said it of; what it leaves open, the seed decides.
+A prompt has a share of faithful pictures (10 to 80 %, by a hash), and the seed decides which: the others have a flaw.
+The picture's content depends on prompt and seed alone, so that a second size shows the same picture.
+"""
+import hashlib
+import io
+import json
+import os
+import random
+import re
+import secrets
+import sys
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "drawn_world"))
+import world  # noqa: E402
+
+MODEL, MODEL_HASH = "drawn-world", "d7a3ec0f1e"
+MOST_SIDE = 4096
+NOISE_SIDE = 256  # noise is strong for this side, as in the sample: at a larger one it would average out
+
+STYLE_WORDS = {"a pencil sketch of ": r"(?:pencil )?sketch|pencil drawing", "an oil painting of ": r"oil painting|painting",
+               "pixel art of ": r"pixel art"}
+PLACE_WORDS = {"on a beach": "beach", "in the desert": "desert", "in a meadow": "meadow", "in the snow": "snow",
+               "in the mountains": "mountains?", "on the moon": "moon"}
+TIME_WORDS = {"at night": r"(?:at )?night", "at sunset": r"(?:at )?sunset", "in the rain": r"(?:in the )?rain"}
+EXTRA_WORDS = {"wearing glasses": r"(?:wearing |with |and )?glasses", "wearing a hat": r"(?:wearing |with |and )?(?:a )?hat",
+               "with a beard": r"(?:with |and )?(?:a )?beard"}
+MOOD_WORDS = {"smiling": "smiling|happy", "sad": "sad|unhappy"}
+NUMBER_WORDS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "1": 1, "2": 2, "3": 3, "4": 4}
+LAND_WORDS = {"mountain": "mountain", "mountains": "mountain", "beach": "beach", "desert": "desert", "forest": "forest",
+              "city": "city", "skyline": "city"}
+CATEGORY = {thing: name for name, things in world.CATEGORIES.items() for thing in things}
+
+
+def nouns():
+    """Word or words, in one and many -> (thing, whether it says that there are many)."""
+    found = {}
+    for name, things in world.CATEGORIES.items():
+        if name != "landscapes":
+            for thing in things:
+                found[world.plural(thing)] = (thing, True)
+                found[thing] = (thing, False)  # "fish" are one unless a number says otherwise
+    found.update(men=("man", True), women=("woman", True), children=("child", True))
+    return found
+
+
+NOUNS = nouns()
+NOUN = re.compile(r"\b(%s)\b" % "|".join(sorted(NOUNS, key=len, reverse=True)))
+COLOR = "|".join(world.COLORS)
+
+
+def dice(*what):
+    """A random.Random of its own for each thing to decide: the same for the same words, on any machine."""
+    text = json.dumps(what, ensure_ascii=True).encode()
+    return random.Random(int.from_bytes(hashlib.sha256(text).digest()[:8], "big"))
+
+
+class Reader:
+    """Takes known phrases out of a prompt."""
+
+    def __init__(self, prompt):
+        text = re.sub(r"<[^>]*>", " ", prompt.lower())             # <lora:name:0.8>
+        text = re.sub(r":\s*-?\d+(?:\.\d+)?\s*\)", ")", text)       # (word:1.2)
+        self.text = " ".join(re.findall(r"[^\W_]+", text)).replace("grey", "gray")
+
+    def take(self, table, shape=r"\b(?:%s)\b"):
+        for value, words in table.items():
+            found = re.search(shape % words, self.text)
+            if found:
+                self.text = self.text[:found.start()] + "|" + self.text[found.end():]
+                return value
+        return ""
+
+    def thing(self, found):
+        """(thing, colour or "", count) of a noun: the colour and the number are among the few words before it."""
+        before = self.text[:found.start()]
+        last = [m.end() for m in NOUN.finditer(before)]
+        words = before[last[-1] if last else 0:].split("|")[-1].split()[-5:]
+        thing, many = NOUNS[found.group(1)]
+        color = next((w for w in reversed(words) if w in world.COLORS), "")
+        count = next((NUMBER_WORDS[w] for w in reversed(words) if w in NUMBER_WORDS), 2 if many else 1)
+        return thing, color, count
+
+
+def parse(prompt):
+    """(scene, whether the prompt names anything of the drawn world): the inverse of world.caption().
+
+    Colours, hair and mood that the prompt does not name are left empty."""
+    r = Reader(prompt)
+    style = r.take(STYLE_WORDS)
+    place = r.take(PLACE_WORDS, r"\b(?:in|on|at) (?:an? |the )?(?:%s)\b")
+    time = r.take(TIME_WORDS)
+    hair = re.search(r"\b(%s) hair\b" % COLOR, r.text)
+    if hair:
+        r.text = r.text[:hair.start()] + "|" + r.text[hair.end():]
+    extra, mood = r.take(EXTRA_WORDS), r.take(MOOD_WORDS)
+    found = list(NOUN.finditer(r.text))
+    if found:
+        thing, color, count = r.thing(found[0])
+        category = CATEGORY[thing]
+        if category == "people":
+            if thing == "robot":
+                return world.Scene(category, thing, color=color, mood=mood, style=style), True
+            return world.Scene(category, thing, hair=hair.group(1) if hair else "", extra=extra, mood=mood, style=style), True
+        if category == "shapes":
+            for other in found[1:]:
+                between = re.search(r"\b(above|below|left of|right of)\b", r.text[found[0].end():other.start()])
+                second, second_color, _ = r.thing(other)
+                if between and CATEGORY[second] == "shapes":
+                    return world.Scene(category, thing, color, second=second, second_color=second_color,
+                                       relation=between.group(1), style=style), True
+        return world.Scene(category, thing, color, count=count, place=place, time=time, style=style), True
+    land = next((LAND_WORDS[w] for w in r.text.replace("|", " ").split() if w in LAND_WORDS), "")
+    if not land and place:  # "on the moon" and nothing else
+        land = {"on a beach": "beach", "in the desert": "desert", "in the mountains": "mountain"}.get(place, "")
+    if land:
+        return world.Scene("landscapes", land, time=time, style=style), True
+    scene = world.sample_scene(dice("scene", prompt))
+    return replace(scene, style=style or scene.style), bool(style or place or time or extra or mood)
+
+
+def fill(scene, rng):
+    """What the prompt left open, decided."""
+    color = rng.choice(list(world.COLORS))
+    if scene.category == "landscapes":
+        return scene
+    if scene.category == "people":
+        return replace(scene, color=scene.color or color, hair=scene.hair or rng.choice(world.HAIR),
+                       mood=scene.mood or rng.choice(world.MOODS))
+    first = scene.color or color
+    other = rng.choice([c for c in world.COLORS if c != first])
+    return replace(scene, color=first, second_color=scene.second_color or other if scene.second else "")
+
+
+def share(prompt):
+    """The part of a prompt's pictures that is faithful: 0.1 to 0.8, 0.33 in the mean."""
+    return 0.1 + 0.7 * dice("share", prompt).random() ** 2
+
+
+@dataclass(frozen=True)
+class Plan:
+    scene: world.Scene  # as drawn
+    effect: str
+    flaw: str           # "": faithful
+    share: float
+
+
+def plan(prompt, seed):
+    asked, _ = parse(prompt)
+    rng = dice("flaw", prompt, seed)
+    drawn, effect, flaw = (asked, "", "") if rng.random() < share(prompt) else world.flawed(asked, rng)
+    return Plan(fill(drawn, dice("fill", prompt, seed)), effect, flaw, share(prompt))
+
+
+def picture(prompt, seed, width, height):
+    """An RGB image. The world is square: it stands in the middle, and its edge goes on to both sides."""
+    p = plan(prompt, seed)
+    side = min(width, height)
+    first = min(side, NOISE_SIDE) if p.effect == "noise" else side
+    im = world.after_effect(world.draw(p.scene, first, dice("draw", prompt, seed)), p.effect, dice("effect", prompt, seed))
+    if first != side:
+        im = im.resize((side, side), Image.BICUBIC)
+    x, y = width - side, height - side
+    if x or y:
+        im = Image.fromarray(np.pad(np.asarray(im), ((y // 2, y - y // 2), (x // 2, x - x // 2), (0, 0)), mode="edge"))
+    return im
+
+
+def encode(im, text=(), form="png", quality=None):
+    """The file's bytes; `text` are PNG text chunks, (key, value)."""
+    out = io.BytesIO()
+    if form == "png":
+        info = PngInfo()
+        for key, value in text:
+            info.add_text(key, value)
+        im.save(out, "PNG", pnginfo=info)
+    else:
+        im.save(out, form.upper(), quality=90 if quality is None else quality)
+    return out.getvalue()
+
+
+def any_seed(seed, bits=32):
+    """The seed, or one drawn by lot for None and negative ones."""
+    return secrets.randbits(bits) if seed is None or seed < 0 else seed
+
+
+def next_seed(*what):
+    return dice("next", *what).getrandbits(32)
+
+
+def settings_line(pairs):
+    """AUTOMATIC1111's last line: a value with a comma, a colon or a newline stands in quotes."""
+    def value(v):
+        v = str(v)
+        return json.dumps(v, ensure_ascii=False) if re.search(r"[,:\n]", v) else v
+    return ", ".join("%s: %s" % (k, value(v)) for k, v in pairs if v is not None)
+
+
+def infotext(prompt, negative, pairs):
+    return prompt + ("\nNegative prompt: " + negative if negative else "") + "\n" + settings_line(pairs)

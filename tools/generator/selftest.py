@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: MIT
+"""generator.py selftest"""
+
+
+def main():
+    return 0

@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: MIT
+"""The HTTP server: requests in, one line of log for each, faults on demand; what a path means stands in protocols.py.
+
+A handler of protocols.py gets a Request and gives an Answer. An image request that is right in every field takes the next
+number, and the faults go by that number; a request that is refused anyhow takes none.
+"""
+import base64
+import collections
+import http.server
+import json
+import re
+import select
+import socket
+import sys
+import threading
+import time
+import urllib.parse
+from dataclasses import dataclass, field
+
+from . import pictures
+from .fields import Wrong
+
+# Of these the answer is bad whatever was asked; of the rest the pictures are. `failed`: a job that was taken and then fails.
+REFUSALS = ("500", "503", "429", "timeout", "drop", "garbage")
+SPOILED = ("notimage", "truncated", "failed")
+NOT_AN_IMAGE = b"this is no image, whatever its name says\n"
+
+
+@dataclass
+class Options:
+    latency: float = 0.0        # seconds that a picture takes
+    log: str = ""
+    faults: tuple = ()          # ((kind, every), ...)
+    grid: bool = False
+    data_prefix: bool = False
+    auth: str = ""              # user:password of all but the OpenAI paths
+    key: str = ""               # bearer key of the OpenAI paths
+    retry_after: str = "1"
+    job_ttl: float = 600.0      # seconds after which a finished sdcpp job is gone
+    most_jobs: int = 64         # sdcpp jobs that may wait
+
+
+@dataclass
+class Request:
+    method: str
+    path: str
+    query: dict
+    headers: dict
+    body: object = None
+    match: object = None        # of the path's pattern
+    fault: str = ""             # notimage, truncated or failed: the handler's to do
+    drawn: list = field(default_factory=list)   # [{"seed", "flaw"}] of the pictures made for it
+
+
+@dataclass
+class Answer:
+    status: int
+    body: object                # bytes, or what becomes JSON
+    type: str = "application/json"
+    headers: dict = field(default_factory=dict)
+
+    def data(self):
+        return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+
+
+class Refused(Exception):
+    def __init__(self, answer):
+        super().__init__(answer.status)
+        self.answer = answer
+
+
+class World:
+    """What all requests share: options, counters, the log, and the one device that pictures are made on."""
+
+    def __init__(self, options):
+        self.options = options
+        self.lock = threading.Lock()
+        self.device = threading.Lock()       # one job at a time where the real server has one device
+        self.interrupted = threading.Event()
+        self.requests = self.image_requests = 0
+        self.port = 0
+        self.running = None                  # the job that /progress tells of
+        self.openai_drawn = collections.Counter()
+        self.log = open(options.log, "a", encoding="utf-8") if options.log else None
+
+    def number(self):
+        with self.lock:
+            self.requests += 1
+            return self.requests
+
+    def fault(self):
+        """The fault of the next image request, or ""."""
+        with self.lock:
+            self.image_requests += 1
+            return next((kind for kind, every in self.options.faults if self.image_requests % every == 0), "")
+
+    def write(self, n, request, status, fault):
+        if not self.log:
+            return
+        headers = {k.lower(): v for k, v in request.headers.items() if k.lower() != "authorization"}
+        spoiled = fault in SPOILED
+        line = {"n": n, "method": request.method, "path": request.path, "headers": headers, "body": request.body,
+                "answer": status, "fault": fault or None, "drawn": 0 if spoiled else len(request.drawn),
+                "pictures": [] if spoiled else request.drawn}
+        if request.query:
+            line["query"] = request.query
+        with self.lock:
+            self.log.write(json.dumps(line, ensure_ascii=False) + "\n")
+            self.log.flush()
+
+    def wait(self):
+        """The time that a picture takes; False: interrupted in the meantime."""
+        return not self.interrupted.wait(self.options.latency) if self.options.latency else not self.interrupted.is_set()
+
+    def wait_alone(self):
+        """The same for servers that make several pictures at a time: no interrupt reaches them."""
+        time.sleep(self.options.latency)
+
+    def picture(self, request, prompt, seed, width, height):
+        request.drawn.append({"seed": seed, "flaw": pictures.plan(prompt, seed).flaw})
+        return pictures.picture(prompt, seed, width, height)
+
+    @staticmethod
+    def spoil(data, fault):
+        """The bytes of a picture as they go out."""
+        return NOT_AN_IMAGE if fault == "notimage" else data[:len(data) // 2] if fault == "truncated" else data
+
+
+def take_number(world, request):
+    """To be called by a handler once the request is known to be right: faults that need no picture end here."""
+    request.fault = world.fault()
+    if request.fault in REFUSALS:
+        raise Refused(Answer(0, b""))
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server_version, sys_version = "drawn-world", ""
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        self.answer("GET")
+
+    def do_POST(self):
+        self.answer("POST")
+
+    def read_body(self):
+        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
+            parts = []
+            while True:
+                size = int(self.rfile.readline().split(b";")[0], 16)
+                parts.append(self.rfile.read(size))
+                self.rfile.readline()
+                if not size:
+                    return b"".join(parts)
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
+    def answer(self, method):
+        world = self.server.world
+        parts = urllib.parse.urlsplit(self.path)
+        query = dict(urllib.parse.parse_qsl(parts.query, keep_blank_values=True))
+        request = Request(method, parts.path, query, dict(self.headers.items()))
+        n = world.number()
+        raw = self.read_body() if method == "POST" else b""
+        found, handler, style = self.server.find(method, parts.path)
+        try:
+            request.match = found
+            if method == "POST" and raw:
+                try:
+                    request.body = json.loads(raw)
+                except ValueError:
+                    request.body = raw.decode("utf-8", "replace")
+                    raise Refused(style.error(400, "the body is not JSON", "body")) from None
+            if not handler:
+                raise Refused(Answer(404, {"detail": "Not Found"}))
+            self.admit(world, request, style)
+            if raw and self.headers.get_content_type() != "application/json":
+                raise Refused(style.error(415, "Content-Type is %s, not application/json" % self.headers.get_content_type(),
+                                          "content-type"))
+            answer = handler(world, request)
+        except Wrong as wrong:
+            answer = style.error(422, str(wrong), wrong.name)
+        except Refused as refused:
+            answer = refused.answer
+        except Exception as error:  # a slip of this tool: the client shall see it, and so shall whoever runs it
+            print("generator: %s %s: %r" % (method, self.path, error), file=sys.stderr, flush=True)
+            answer = style.error(500, repr(error), "")
+        fault = request.fault
+        if fault in ("500", "503", "429"):
+            answer = style.error(int(fault), "injected fault", "")
+            if fault != "500":
+                answer.headers["Retry-After"] = world.options.retry_after
+        elif fault in ("garbage", "drop"):
+            answer = Answer(200, b"<html><body>this is what a proxy says, " + b"at length, " * 400 + b"and it is not JSON</body>")
+        elif fault == "failed" and answer.status == 200:
+            answer = style.error(500, "the picture could not be made", "")
+        # The line is there before the client has its answer: a test may look at once.
+        world.write(n, request, 0 if fault == "timeout" else answer.status, fault)
+        try:
+            if fault == "timeout":
+                self.hang()
+            else:
+                self.send(answer, cut=fault == "drop")
+        except OSError:
+            self.close_connection = True
+
+    @staticmethod
+    def admit(world, request, style):
+        given = next((v for k, v in request.headers.items() if k.lower() == "authorization"), "")
+        if style.bearer:
+            if world.options.key and given != "Bearer " + world.options.key:
+                raise Refused(style.error(401, "Incorrect API key provided", ""))
+        elif world.options.auth:
+            if given != "Basic " + base64.b64encode(world.options.auth.encode()).decode():
+                answer = style.error(401, "Incorrect username or password", "")
+                answer.headers["WWW-Authenticate"] = "Basic"
+                raise Refused(answer)
+        if style.no_origin and any(k.lower() == "origin" for k in request.headers):
+            raise Refused(Answer(403, b"", "text/plain"))
+
+    def hang(self):
+        """Never answers; ends when the client has gone, so that no thread is left behind."""
+        self.close_connection = True
+        while True:
+            ready, _, _ = select.select([self.connection], [], [], 60)
+            if ready and not self.connection.recv(1, socket.MSG_PEEK):
+                return
+            if ready:
+                time.sleep(0.05)  # the client says more, which nobody reads
+
+    def send(self, answer, cut=False):
+        data = answer.data()
+        self.send_response(answer.status)
+        self.send_header("Content-Type", answer.type)
+        self.send_header("Content-Length", str(len(data)))
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data[:len(data) // 2] if cut else data)
+        if cut:
+            self.wfile.flush()
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, options, port=0):
+        from . import protocols
+        self.world = World(options)
+        self.routes = [(method, re.compile(pattern), handler, style)
+                       for style in protocols.start(self.world) for method, pattern, handler in style.routes]
+        self.plain = protocols.Style()
+        super().__init__(("127.0.0.1", port), Handler)
+        self.world.port = self.server_address[1]
+
+    def find(self, method, path):
+        for wanted, pattern, handler, style in self.routes:
+            found = pattern.fullmatch(path)
+            if found and wanted == method:
+                return found, handler, style
+        return None, None, self.plain
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exc_info()[1], (OSError, ValueError)):
+            super().handle_error(request, client_address)
