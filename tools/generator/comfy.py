@@ -74,10 +74,10 @@ def input_error(graph, name, kind, value):
 
 
 def upstream(graph, start):
-    """The nodes that an output needs, itself first."""
+    """The nodes that a node needs, itself first, nearest first."""
     seen, todo = [], [start]
     while todo:
-        node = todo.pop()
+        node = todo.pop(0)
         if node in seen or node not in graph:
             continue
         seen.append(node)
@@ -86,7 +86,7 @@ def upstream(graph, start):
 
 
 class ComfyUi(Style):
-    no_origin = True
+    no_origin = queued = True
 
     def __init__(self, world, jobs):
         super().__init__(world)
@@ -120,12 +120,12 @@ class ComfyUi(Style):
         if wrong:
             return wrong
         name = body.get("prompt_id") or str(uuid.uuid4())
-        with world.lock:
+        asked = [ask for node in outputs for ask in self.asked(graph, node)]
+        with world.lock:  # from the look to the entry: of two at a time, one draws
             known = self.jobs.get(name)
-        if known and not known["spoiled"]:  # the same id again: the same result, nothing is drawn
-            return Answer(200, {"prompt_id": name, "number": known["number"], "node_errors": {}})
-        take_number(world, request)
-        with world.lock:
+            if known and not known["spoiled"]:  # the same id again: the same result, nothing is drawn
+                return Answer(200, {"prompt_id": name, "number": known["number"], "node_errors": {}})
+            take_number(world, request)
             self.numbers += 1
             number = -self.numbers if body.get("front") else body.get("number", self.numbers)
             job = {"id": name, "number": number, "graph": graph, "extra": {**body.get("extra_data", {}), "client_id": body.get(
@@ -135,9 +135,7 @@ class ComfyUi(Style):
             self.jobs[name] = job
             while len(self.jobs) > 10000:
                 self.jobs.popitem(last=False)
-        for node in outputs:
-            for ask in self.asked(graph, node):
-                request.drawn.append({"seed": ask[1], "flaw": pictures.plan(*ask[:2]).flaw})
+        request.drawn += [{"seed": ask[1], "flaw": pictures.plan(*ask[:2]).flaw} for ask in asked]
         self.line.put(lambda: self.work(job))
         return Answer(200, {"prompt_id": name, "number": number, "node_errors": {}})
 
@@ -147,7 +145,7 @@ class ComfyUi(Style):
             return Answer(400, {"error": {"type": kind, "message": message, "details": details, "extra_info": {}},
                                 "node_errors": node_errors or {}}), []
         for node, what in graph.items():
-            if not isinstance(what, dict) or not isinstance(what.get("class_type"), str) or what["class_type"] not in NODES:
+            if not isinstance(what, dict) or what.get("class_type") not in NODES or not isinstance(what.get("inputs", {}), dict):
                 cls = what.get("class_type") if isinstance(what, dict) else None
                 return refuse("missing_node_type", "Node '%s' not found. The custom node may not be installed." % cls,
                               "Node ID '#%s'" % node)
@@ -197,8 +195,9 @@ class ComfyUi(Style):
         sampler = next((graph[n]["inputs"] for n in upstream(graph, output) if graph[n]["class_type"].startswith("KSampler")), None)
         if not sampler:
             return []
-        latent = graph[sampler["latent_image"][0]]["inputs"]
-        if "width" not in latent:
+        latent = next((graph[n]["inputs"] for n in upstream(graph, sampler["latent_image"][0])
+                       if graph[n]["class_type"].startswith("Empty")), None)
+        if not latent:
             raise Wrong("prompt", "has a sampler without an empty latent")
         seed = self.value(graph, sampler["seed" if "seed" in sampler else "noise_seed"])
         size = self.value(graph, latent["width"]), self.value(graph, latent["height"])

@@ -31,6 +31,8 @@ class Style:
     """A protocol's manners."""
     bearer = False     # a key in place of user and password
     no_origin = False  # browsers are turned away
+    open = False       # asks nobody who he is
+    queued = False     # says yes to a job that fails later
     routes = ()
 
     def __init__(self, world=None):
@@ -183,8 +185,7 @@ class OpenAi(Style):
         super().__init__(world)
         self.kept = collections.OrderedDict()  # files that an answer gave the address of
         self.routes = [("POST", "/v1/images/generations", self.generate), ("GET", "/v1/models", lambda w, r: Answer(
-            200, {"object": "list", "data": [{"id": pictures.MODEL, "object": "model", "owned_by": "local"}]})),
-            ("GET", "/v1/files/([0-9a-f]+)", self.file)]
+            200, {"object": "list", "data": [{"id": pictures.MODEL, "object": "model", "owned_by": "local"}]}))]
 
     def error(self, status, message, name):
         kind, code = {401: ("invalid_request_error", "invalid_api_key"), 429: ("requests", "rate_limit_exceeded"),
@@ -231,12 +232,22 @@ class OpenAi(Style):
                     self.kept[name] = (file, form)
                     while len(self.kept) > 256:
                         self.kept.popitem(last=False)
-                data.append({"url": "http://127.0.0.1:%d/v1/files/%s" % (world.port, name)})
+                data.append({"url": "http://127.0.0.1:%d/files/%s" % (world.port, name)})
             else:
                 data.append({"b64_json": base64.b64encode(file).decode()})
         return Answer(200, {"created": int(time.time()), "data": data, "size": "%dx%d" % (width, height), "output_format": form,
                             "quality": body.get("quality") or "auto", "background": "opaque",
                             "usage": {"input_tokens": 10, "output_tokens": 100, "total_tokens": 110}})
+
+
+class OpenAiFiles(Style):
+    """Where the addresses of an answer lead: elsewhere, really, and without the key."""
+    open = True
+
+    def __init__(self, openai):
+        super().__init__(openai.world)
+        self.kept = openai.kept
+        self.routes = [("GET", "/files/([0-9a-f]+)", self.file)]
 
     def file(self, world, request):
         file, form = self.kept.get(request.match.group(1), (b"", ""))
@@ -427,4 +438,5 @@ class SwarmUi(Style):
 def start(world):
     from .comfy import ComfyUi
     jobs = Jobs(world)
-    return [Automatic1111(world), OpenAi(world), SdCpp(world, jobs), SwarmUi(world), ComfyUi(world, jobs)]
+    openai = OpenAi(world)
+    return [Automatic1111(world), openai, OpenAiFiles(openai), SdCpp(world, jobs), SwarmUi(world), ComfyUi(world, jobs)]
