@@ -145,8 +145,8 @@ class ComfyUi(Style):
             return Answer(400, {"error": {"type": kind, "message": message, "details": details, "extra_info": {}},
                                 "node_errors": node_errors or {}}), []
         for node, what in graph.items():
-            if not isinstance(what, dict) or what.get("class_type") not in NODES or not isinstance(what.get("inputs", {}), dict):
-                cls = what.get("class_type") if isinstance(what, dict) else None
+            cls = what.get("class_type") if isinstance(what, dict) else None
+            if not isinstance(cls, str) or cls not in NODES or not isinstance(what.get("inputs", {}), dict):
                 return refuse("missing_node_type", "Node '%s' not found. The custom node may not be installed." % cls,
                               "Node ID '#%s'" % node)
         outputs = [n for n, what in graph.items() if what["class_type"] in OUTPUTS]
@@ -283,6 +283,7 @@ class ComfyUi(Style):
         return Answer(200, b"", "text/plain")
 
     def interrupt(self, world, request):
+        check(request.body or {}, {"prompt_id": "str", "client_id": "str"})
         wanted = (request.body or {}).get("prompt_id")
         if any(wanted in (None, j["id"]) for j in self.unfinished("running")):
             world.interrupted.set()

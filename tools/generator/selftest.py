@@ -274,6 +274,8 @@ def test_comfy():
             status, answer = s.json("/prompt", {"prompt": bad})
             found = answer["node_errors"].get(node, {}).get("errors", [{}])[0].get("extra_info", {}).get("input_name")
             check("comfy: %s is refused with node_errors" % what, status == 400 and found == list(change)[0], answer)
+        for bad in ([1], {"1": 3}, {"9": {"class_type": ["x"]}}, {"9": {"class_type": "SaveImage", "inputs": {"images": ["9", 0]}}}):
+            check("comfy: %s is refused" % json.dumps(bad), s.json("/prompt", {"prompt": bad})[0] == 400)
         bad = graph()
         del bad["9"]
         check("comfy: no output, unknown node, unknown field", s.json("/prompt", {"prompt": bad})[1]["error"]["type"] == "prompt_no_outputs"
