@@ -495,6 +495,22 @@ GP_API GP_MUST gp_status gp_catalog_duplicates(gp_catalog *catalog, const char *
                                         bool (*visit)(void *user, const gp_found_group *group), void *user,
                                         gp_error *err);
 
+/* A word or two-word phrase of prompts, and their scores.  Each prompt counts once, by the mean of its images. */
+typedef struct gp_word {
+    const char *text;
+    uint64_t prompts, images; /* that have it */
+    double mean, difference, low, high; /* to the mean of prompts without it; 95 % by bootstrap over prompts */
+    double adjusted, p, p_corrected; /* ridge regression on all words (penalty 4); alone; Benjamini-Hochberg */
+} gp_word;
+typedef enum gp_words_order { GP_WORDS_EFFECT, GP_WORDS_SUPPORT, GP_WORDS_WORD } gp_words_order; /* EFFECT: adjusted, best first */
+typedef struct gp_words_options {
+    size_t size;
+    const char *scorer; uint32_t min_support; gp_words_order order; uint64_t seed; int threads; /* as elsewhere */
+} gp_words_options;
+#define GP_WORDS_DEFAULTS {sizeof(gp_words_options), NULL, 3, GP_WORDS_EFFECT, 42, 0}
+GP_API GP_MUST gp_status gp_catalog_words(gp_catalog *catalog, const gp_words_options *options,
+                                          bool (*visit)(void *user, const gp_word *word), void *user, gp_error *err);
+
 typedef struct gp_tour_options {
     size_t size;
     const char *file;    /* .webp: an animation without end; or NULL */

@@ -19,6 +19,18 @@ typedef struct gp_lexicon gp_lexicon;
 gp_status gp_an_lexicon_new(const char *const *texts, size_t n, gp_lexicon **out, gp_error *err);
 void gp_an_lexicon_free(gp_lexicon *lexicon); /* NULL allowed */
 
+/* What a lexicon holds, borrowed from it: texts in order of their bytes, phrases in order of first use. */
+typedef struct gp_lexicon_uses {
+    size_t texts, phrases;   /* distinct */
+    const uint32_t *text_of; /* [n] text of a row, UINT32_MAX: none */
+    const size_t *first;     /* [texts + 1] text t has the phrases used[first[t]] .. */
+    const uint32_t *used;    /* each once a text */
+    const uint32_t *total;   /* [phrases] texts that have it */
+} gp_lexicon_uses;
+gp_lexicon_uses gp_an_lexicon_uses(const gp_lexicon *lexicon);
+/* A phrase's spelling [*length], not ended by a zero, and how many words it has. */
+const char *gp_an_lexicon_phrase(const gp_lexicon *lexicon, uint32_t number, size_t *length, unsigned *words);
+
 /* Reasons as they are collected. */
 typedef struct gp_reason_list {
     gp_reason *items;

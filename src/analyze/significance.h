@@ -34,4 +34,16 @@ void gp_an_bootstrap(const double *sample, size_t m, double reference, uint32_t 
  * corrected for small samples.  NaN when it is not defined. */
 double gp_an_effect(double mean_in, double var_in, size_t m, double mean_out, double var_out, size_t k);
 
+/* Two-sided p of gp_an_stands_out's z for m of n scores: z squared over n - 1 is the squared correlation of score and
+ * membership, under random assignment nearly Beta(1/2, n/2 - 1) whatever the scores (Pitman 1937).  Never below one in
+ * the number of ways to choose m of n, which is the least a random assignment can have. */
+double gp_an_chance(double z, size_t m, size_t n);
+
+/* Student's t with df degrees of freedom: what |t| is beyond with probability 0.05. */
+double gp_an_t_95(double df);
+
+/* Correct n p-values for their number: the share of false ones among those below alpha is at most alpha (Benjamini and
+ * Hochberg 1995).  p [n] -> corrected [n]. */
+gp_status gp_an_correct(const double *p, size_t n, double *corrected, gp_error *err);
+
 #endif

@@ -172,8 +172,10 @@ static gp_status read_text(gp_lexicon *l, const char *text, gp_str *scratch, gp_
         for (size_t from = 0; from < k; from++) {
             uint32_t number = 0;
             spell(recent + k - 1, 1, scratch);
+            if (scratch->failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts");
             if (is_small(scratch->data, scratch->size)) break;
             spell(recent + from, 1, scratch);
+            if (scratch->failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts");
             if (is_small(scratch->data, scratch->size)) continue;
             spell(recent + from, k - from, scratch);
             if (scratch->failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts");
@@ -255,6 +257,19 @@ void gp_an_lexicon_free(gp_lexicon *l)
     gp_mem_free(l->buckets);
     gp_str_clear(&l->bytes);
     gp_mem_free(l);
+}
+
+gp_lexicon_uses gp_an_lexicon_uses(const gp_lexicon *l)
+{
+    return (gp_lexicon_uses){l->texts, l->phrase_count, l->text_of, l->first, l->used, l->total};
+}
+
+const char *gp_an_lexicon_phrase(const gp_lexicon *l, uint32_t number, size_t *length, unsigned *words)
+{
+    const phrase *p = &l->phrases[number];
+    *length = p->length;
+    *words = p->words;
+    return l->bytes.data + p->text;
 }
 
 /* ------------------------------------------------------------------ what sets a slice apart */

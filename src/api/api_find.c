@@ -56,6 +56,16 @@ gp_status gp_run(gp_catalog *catalog, const gp_model *model, const gp_run_option
 
 /* ---- what was found */
 
+gp_status gp_catalog_words(gp_catalog *catalog, const gp_words_options *options,
+                           bool (*visit)(void *user, const gp_word *word), void *user, gp_error *err)
+{
+    gp_words_options o = GP_WORDS_DEFAULTS;
+    API_NEEDS(catalog);
+    API_NEEDS(visit);
+    GP_TRY(gp_api_options(&o, sizeof o, options, err));
+    return gp_stage_words(catalog, &o, visit, user, err);
+}
+
 gp_status gp_catalog_slices(gp_catalog *catalog, const char *scorer,
                             bool (*visit)(void *user, const gp_found_slice *slice), void *user, gp_error *err)
 {

@@ -126,6 +126,12 @@ gp_status gp_cat_pairs_todo(gp_catalog *cat, const char *scorer, int64_t encoder
 gp_status gp_cat_score_put(gp_catalog *cat, int64_t image, int64_t prompt, const char *scorer, double value,
                            gp_error *err);
 
+/* Visit the scores of images on disk for their present prompts, in order of prompt and image.  text borrowed until
+ * visit returns, which returns false to end early. */
+gp_status gp_cat_scores_visit(gp_catalog *cat, const char *scorer, bool *higher_better,
+                              bool (*visit)(void *user, int64_t prompt, const char *text, double score), void *user,
+                              gp_error *err);
+
 /* ---- picks; what they are chosen from is gp_cat_matrix_read (analysis.h) */
 /* The scorer by which the picks were made; *id NULL when nothing is picked.  Owns: *id, gp_mem_free. */
 gp_status gp_cat_picks_scorer(gp_catalog *cat, char **id, gp_error *err);

@@ -65,6 +65,36 @@ gp_status gp_cat_score_put(gp_catalog *cat, int64_t image, int64_t prompt, const
     return GP_OK;
 }
 
+gp_status gp_cat_scores_visit(gp_catalog *cat, const char *scorer, bool *higher_better,
+                              bool (*visit)(void *user, int64_t prompt, const char *text, double score), void *user,
+                              gp_error *err)
+{
+    int64_t higher = 1;
+    bool row = false;
+    gp_q q = gp_q_open(cat, "SELECT higher_better FROM scorers WHERE key = ?");
+    gp_q_text(&q, 1, scorer);
+    GP_TRY(gp_q_one(&q, 1, &higher, err));
+    *higher_better = higher != 0;
+    q = gp_q_open(cat, "SELECT s.prompt, t.text, s.value FROM scorers x JOIN scores s ON s.scorer = x.id"
+                       " JOIN image_prompts ip ON ip.image = s.image AND ip.prompt = s.prompt"
+                       " JOIN prompts t ON t.id = s.prompt WHERE x.key = ? AND s.value IS NOT NULL"
+                       " AND EXISTS(SELECT 1 FROM paths p WHERE p.image = s.image AND p.missing = 0)"
+                       " ORDER BY s.prompt, s.image");
+    gp_q_text(&q, 1, scorer);
+    for (;;) {
+        GP_TRY(gp_q_step(&q, &row, err));
+        if (!row) break;
+        const char *text = gp_q_col_text(&q, 1);
+        if (!text) {
+            gp_q_end(&q);
+            return gp_db_fail(cat, SQLITE_NOMEM, err);
+        }
+        if (!visit(user, gp_q_col_int(&q, 0), text, sqlite3_column_double(q.stmt, 2))) break;
+    }
+    gp_q_end(&q);
+    return GP_OK;
+}
+
 /* ---- pairs that lack a score */
 
 enum { PAIR_PAGE = 256 };

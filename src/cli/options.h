@@ -78,6 +78,8 @@ typedef struct gp_cli {
     gp_cli_count thumb, max_prompts, max_candidates;
     bool failures, force, images;
     const char *texts, *out;
+    const char *scorer;
+    int sort; /* = gp_words_order */
 } gp_cli;
 
 typedef enum gp_cli_kind {

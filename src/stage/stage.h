@@ -32,6 +32,10 @@ typedef struct gp_find_parts {
 gp_status gp_stage_find(gp_catalog *cat, const gp_clip *clip, const char *scorer, const gp_find_parts *parts,
                         gp_find_report *report, gp_error *err);
 
+/* Which words go with which scores; options complete.  NOT_FOUND: nothing is scored. */
+gp_status gp_stage_words(gp_catalog *cat, const gp_words_options *options,
+                         bool (*visit)(void *user, const gp_word *word), void *user, gp_error *err);
+
 typedef struct gp_run_parts {
     gp_add_options add;
     gp_score_options score;

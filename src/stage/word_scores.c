@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT
+ * Which words of prompts go with better scores: the catalog's scores and prompts, read; analyze/word_effects.c, which
+ * says what they tell; and the order that was asked for. */
+#include "stage/stage.h"
+
+#include "analyze/word_effects.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "catalog/catalog.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Images as they come; those of one prompt share its text. */
+typedef struct reader {
+    size_t n, capacity, prompts, prompt_capacity;
+    const char **texts; /* [n] */
+    double *scores;     /* [n] */
+    char **owned;       /* [prompts] */
+    int64_t prompt;     /* of the row before */
+    gp_status status;
+} reader;
+
+static void reader_clear(reader *r)
+{
+    for (size_t i = 0; i < r->prompts; i++) gp_mem_free(r->owned[i]);
+    gp_mem_free(r->owned);
+    gp_mem_free(r->scores);
+    gp_mem_free(r->texts);
+}
+
+/* Room for one more of both; what was there stays where it is on failure. */
+static bool make_room(reader *r)
+{
+    if (r->n == r->capacity) {
+        size_t capacity = r->capacity ? 2 * r->capacity : 1024;
+        const char **texts = gp_mem_resize(r->texts, capacity, sizeof *texts);
+        if (texts) r->texts = texts;
+        double *scores = texts ? gp_mem_resize(r->scores, capacity, sizeof *scores) : NULL;
+        if (!scores) return false;
+        r->scores = scores, r->capacity = capacity;
+    }
+    if (r->prompts == r->prompt_capacity) {
+        size_t capacity = r->prompt_capacity ? 2 * r->prompt_capacity : 1024;
+        char **owned = gp_mem_resize(r->owned, capacity, sizeof *owned);
+        if (!owned) return false;
+        r->owned = owned, r->prompt_capacity = capacity;
+    }
+    return true;
+}
+
+static bool take_score(void *user, int64_t prompt, const char *text, double score)
+{
+    reader *r = user;
+    bool good = make_room(r);
+    if (good && (r->n == 0 || prompt != r->prompt)) {
+        char *copy = gp_str_dup(text);
+        if (copy) r->owned[r->prompts++] = copy;
+        good = copy != NULL;
+    }
+    if (!good) {
+        r->status = GP_ERR_MEMORY;
+        return false;
+    }
+    r->prompt = prompt;
+    r->texts[r->n] = r->owned[r->prompts - 1];
+    r->scores[r->n++] = score;
+    return true;
+}
+
+static gp_status read_scores(gp_catalog *cat, const char *scorer, reader *r, bool *higher, gp_error *err)
+{
+    GP_TRY(gp_cat_scores_visit(cat, scorer, higher, take_score, r, err));
+    if (r->status != GP_OK) return gp_fail(err, r->status, "out of memory for the prompts of the catalog");
+    if (r->n == 0)
+        return gp_fail(err, GP_ERR_NOT_FOUND, "no image of catalog '%s' has a prompt and a score", gp_cat_path(cat));
+    return GP_OK;
+}
+
+/* ---- in which order; equal ones as they come, by their letters (texts lie in memory in that order) */
+
+static int by_letters(const gp_word *p, const gp_word *q)
+{
+    return (p->text > q->text) - (p->text < q->text);
+}
+
+static int by_support(const void *a, const void *b)
+{
+    const gp_word *p = a, *q = b;
+    return p->prompts != q->prompts ? (p->prompts < q->prompts) - (p->prompts > q->prompts) : by_letters(p, q);
+}
+
+static int highest_first(const void *a, const void *b)
+{
+    const gp_word *p = a, *q = b;
+    return p->adjusted != q->adjusted ? (p->adjusted < q->adjusted) - (p->adjusted > q->adjusted) : by_letters(p, q);
+}
+
+static int lowest_first(const void *a, const void *b)
+{
+    const gp_word *p = a, *q = b;
+    return p->adjusted != q->adjusted ? (p->adjusted > q->adjusted) - (p->adjusted < q->adjusted) : by_letters(p, q);
+}
+
+gp_status gp_stage_words(gp_catalog *cat, const gp_words_options *options,
+                         bool (*visit)(void *user, const gp_word *word), void *user, gp_error *err)
+{
+    char *scorer = NULL;
+    bool higher = true;
+    reader r = {0};
+    gp_word_effects e = {0};
+    gp_status st = GP_OK;
+    if (options->min_support < 2)
+        return gp_fail(err, GP_ERR_USAGE, "a word needs at least 2 prompts, not %u", options->min_support);
+    if ((unsigned)options->order > GP_WORDS_WORD) return gp_fail(err, GP_ERR_USAGE, "there is no such order of words");
+    st = gp_stage_scorer_wanted(cat, options->scorer, &scorer, err);
+    if (st == GP_ERR_NOT_FOUND && options->scorer)
+        gp_fail(err, st, "catalog '%s' has no scores by '%s'", gp_cat_path(cat), options->scorer);
+    GP_GO(st);
+    GP_GO(read_scores(cat, scorer, &r, &higher, err));
+    GP_GO(gp_an_word_effects(r.texts, r.scores, r.n, options->min_support, options->seed, options->threads, &e, err));
+    if (options->order == GP_WORDS_EFFECT)
+        qsort(e.words, e.count, sizeof *e.words, higher ? highest_first : lowest_first);
+    if (options->order == GP_WORDS_SUPPORT) qsort(e.words, e.count, sizeof *e.words, by_support);
+    for (size_t i = 0; i < e.count && visit(user, &e.words[i]); i++) {
+    }
+out:
+    gp_an_word_effects_clear(&e);
+    reader_clear(&r);
+    gp_mem_free(scorer);
+    return st;
+}
