@@ -27,6 +27,7 @@
 
 #include <math.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -298,6 +299,7 @@ typedef struct bootstrap {
     uint64_t seed;
     double weight[LEVELS];               /* of the exponential distribution, each as likely as the others */
     double total[ROUNDS], heavy[ROUNDS]; /* of all prompts: sum of weight * mean, of weights */
+    double *wide; /* [prompts] how much the deviations of so many prompts are widened; 0: no word needs it */
     atomic_size_t next;
     atomic_int status;
 } bootstrap;
@@ -327,15 +329,35 @@ static void weigh_all(void *user, int index)
         weigh(b, k, NULL, b->table->prompts, b->total + k * AT_ONCE, b->heavy + k * AT_ONCE);
 }
 
-static int by_value(const void *a, const void *b)
+/* The k-th smallest of x [n], which is partly put in order (Hoare's selection). */
+static double select_value(double *x, size_t n, size_t k)
 {
-    double p = *(const double *)a, q = *(const double *)b;
-    return (p > q) - (p < q);
+    ptrdiff_t low = 0, high = (ptrdiff_t)n - 1, at = (ptrdiff_t)k;
+    while (low < high) {
+        double middle = x[at];
+        ptrdiff_t i = low, j = high;
+        while (i <= j) {
+            while (x[i] < middle) i++;
+            while (x[j] > middle) j--;
+            if (i > j) break;
+            double keep = x[i];
+            x[i++] = x[j], x[j--] = keep;
+        }
+        if (j < at) low = i;
+        if (at < i) high = j;
+    }
+    return x[k];
 }
 
-static double widening(double m)
+static void find_widening(bootstrap *b)
 {
-    return sqrt((m + 1) / (m - 1)) * gp_an_t_95(m - 1) / z_95;
+    for (size_t w = 0; w < b->table->words; w++) {
+        size_t sides[2] = {support_of(b->table, w), b->table->prompts - support_of(b->table, w)};
+        for (int i = 0; i < 2; i++) {
+            double m = (double)sides[i], *wide = &b->wide[sides[i]];
+            if (*wide == 0) *wide = sqrt((m + 1) / (m - 1)) * gp_an_t_95(m - 1) / z_95;
+        }
+    }
 }
 
 /* The interval of one word; moved [ROUNDS] is scratch. */
@@ -343,7 +365,7 @@ static void one_interval(const bootstrap *b, size_t w, double *moved)
 {
     const table *t = b->table;
     double m = support_of(t, w), k = (double)t->prompts - m, in = t->sum[w] / m, out = -t->sum[w] / k;
-    double wide_in = widening(m), wide_out = widening(k);
+    double wide_in = b->wide[(size_t)m], wide_out = b->wide[(size_t)k];
     for (size_t r = 0; r < ROUNDS; r += AT_ONCE) {
         double sum[AT_ONCE], weight[AT_ONCE];
         weigh(b, r / AT_ONCE, t->rows + t->first[w], support_of(t, w), sum, weight);
@@ -351,9 +373,8 @@ static void one_interval(const bootstrap *b, size_t w, double *moved)
             moved[r + j] = wide_in * (sum[j] / weight[j] - in) -
                            wide_out * ((b->total[r + j] - sum[j]) / (b->heavy[r + j] - weight[j]) - out);
     }
-    qsort(moved, ROUNDS, sizeof *moved, by_value);
-    b->words[w].low = b->words[w].difference + moved[(size_t)(0.025 * (ROUNDS - 1))];
-    b->words[w].high = b->words[w].difference + moved[(size_t)(0.975 * (ROUNDS - 1) + 0.5)];
+    b->words[w].low = b->words[w].difference + select_value(moved, ROUNDS, (size_t)(0.025 * (ROUNDS - 1)));
+    b->words[w].high = b->words[w].difference + select_value(moved, ROUNDS, (size_t)(0.975 * (ROUNDS - 1) + 0.5));
 }
 
 static void intervals(void *user, int index)
@@ -378,6 +399,9 @@ static gp_status run_bootstrap(const table *t, uint64_t seed, int threads, gp_wo
     if (threads <= 0) threads = gp_thread_processors();
     b->table = t, b->words = words, b->seed = gp_rng_mix(seed);
     for (int i = 0; i < LEVELS; i++) b->weight[i] = -log((i + 0.5) / LEVELS);
+    b->wide = gp_mem_zero(t->prompts, sizeof *b->wide);
+    if (!b->wide) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the intervals of words"));
+    find_widening(b);
     GP_GO(gp_threads_start(threads, weigh_all, b, &running, err));
     gp_threads_join(running);
     atomic_store(&b->next, 0);
@@ -386,6 +410,7 @@ static gp_status run_bootstrap(const table *t, uint64_t seed, int threads, gp_wo
     if (atomic_load(&b->status) != GP_OK)
         GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the intervals of words"));
 out:
+    gp_mem_free(b->wide);
     gp_mem_free(b);
     return st;
 }
