@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * HTTP for downloads, over libcurl's multi interface so that a stop is noticed within a tenth of a second.
+ * HTTP over libcurl's multi interface so that a stop is noticed within a tenth of a second.
  *
  * One send = up to ATTEMPTS fruitless exchanges; an exchange = one request and the redirects behind it.
  * - Redirects are followed by hand.  The bearer token goes to the origin (scheme, host, port) of the request's own url
@@ -150,7 +150,7 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *user)
     (void)one;
     x->heard = gp_clock_now();
     curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &code);
-    if (code != 200 && code != 206) { /* the words of an error or a redirect */
+    if (code != 200 && code != 201 && code != 202 && code != 206) { /* the words of an error or a redirect */
         if (x->response->body.size + size <= MAX_ERROR_BODY) gp_str_add(&x->response->body, bytes, size);
         return size;
     }
@@ -268,9 +268,16 @@ out:
     return result;
 }
 
-static struct curl_slist *header_list(const char *token, gp_error *err)
+static struct curl_slist *header_list(const char *token, bool json, gp_error *err)
 {
     struct curl_slist *list = curl_slist_append(NULL, "Accept-Encoding: identity"), *longer = NULL;
+    if (list && json) {
+        if (!(longer = curl_slist_append(list, "Content-Type: application/json"))) curl_slist_free_all(list);
+        list = longer;
+        longer = list ? curl_slist_append(list, "Expect:") : NULL; /* no server here waits to be asked */
+        if (list && !longer) curl_slist_free_all(list);
+        list = longer;
+    }
     if (list && token) {
         gp_str line = GP_STR_INIT;
         gp_str_printf(&line, "Authorization: Bearer %s", token);
@@ -285,11 +292,11 @@ static struct curl_slist *header_list(const char *token, gp_error *err)
 }
 
 /* Send one request to `url`, without redirects. */
-static gp_status send_one(gp_http *http, struct exchange *x, CURLU *url, const char *token, CURLcode *result,
-                          gp_error *err)
+static gp_status send_one(gp_http *http, struct exchange *x, CURLU *url, bool own, CURLcode *result, gp_error *err)
 {
+    const char *token = own ? x->request->token : NULL;
     CURL *easy = http->easy;
-    struct curl_slist *headers = header_list(token, err);
+    struct curl_slist *headers = header_list(token, x->request->json != NULL, err);
     if (!headers) return GP_ERR_MEMORY;
     char range[32];
     uint64_t from = x->request->offset + x->delivered;
@@ -315,8 +322,15 @@ static gp_status send_one(gp_http *http, struct exchange *x, CURLU *url, const c
         curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(x->request->timeout * 1000.0) + 1);
     if (!strcmp(x->request->method, "HEAD"))
         curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-    else if (from > 0)
+    else if (x->request->json) {
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(x->request->json));
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, x->request->json);
+    } else if (from > 0)
         curl_easy_setopt(easy, CURLOPT_RANGE, range);
+    if (own && x->request->login) {
+        curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+        curl_easy_setopt(easy, CURLOPT_USERPWD, x->request->login);
+    }
     *result = transfer(http, x);
     curl_slist_free_all(headers);
     curl_easy_setopt(easy, CURLOPT_CURLU, NULL);
@@ -329,10 +343,10 @@ static gp_status send_one(gp_http *http, struct exchange *x, CURLU *url, const c
 static gp_status walk(gp_http *http, struct exchange *x, CURLU *at, CURLcode *result, gp_error *err)
 {
     gp_status st = GP_OK;
-    const char *token = x->request->token;
+    bool own = true; /* at the host that the request is for: what is secret may be said */
     CURLU *before = NULL;
     for (int hop = 0;; hop++) {
-        GP_GO(send_one(http, x, at, token, result, err));
+        GP_GO(send_one(http, x, at, own, result, err));
         x->response->code = 0;
         curl_easy_getinfo(http->easy, CURLINFO_RESPONSE_CODE, &x->response->code);
         if (x->response->code > 0) http->reached = true;
@@ -354,7 +368,7 @@ static gp_status walk(gp_http *http, struct exchange *x, CURLU *at, CURLcode *re
             st = fail_at(err, GP_ERR_NETWORK, before, "it redirects from https to http, which is refused");
             goto out;
         }
-        if (!same) token = NULL; /* and it stays away, also if a later hop leads back */
+        if (!same) own = false; /* and it stays away, also if a later hop leads back */
         if (hop + 1 == HOPS) {
             st = fail_at(err, GP_ERR_NETWORK, before, "too many redirects");
             goto out;
@@ -442,11 +456,11 @@ gp_status gp_http_send(gp_http *http, const gp_http_request *request, gp_http_re
         if (x.wrong_range) GP_GO(fail_at(err, GP_ERR_NETWORK, at, "the server sends another part than was asked for"));
         if (x.delivered > before) fruitless = 1;
         bool again = worth_again(http, &x, result);
-        if (!again && result == CURLE_OK && !x.silent) break;
+        if (result == CURLE_OK && !x.silent && (!again || request->once)) break;
         curl_off_t asked = 0;
         curl_easy_getinfo(http->easy, CURLINFO_RETRY_AFTER, &asked);
         if (answer.code != 429 && answer.code != 503) asked = 0;
-        if (!again || fruitless >= ATTEMPTS) GP_GO(describe(&x, result, at, tries, err));
+        if (!again || request->once || fruitless >= ATTEMPTS) GP_GO(describe(&x, result, at, tries, err));
         if (asked > MAX_WAIT) {
             char what[120];
             snprintf(what, sizeof what, "the server answers %ld and asks to come back in %lld seconds", answer.code,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * HTTP for downloads: the only file that sees curl.h is http.c.  TLS verified, redirects followed by hand so that a
+ * HTTP: the only file that sees curl.h is http.c.  TLS verified, redirects followed by hand so that a
  * token never goes to another host, time-outs, retries with back-off on 429 and 5xx. */
 #ifndef GP_NET_HTTP_H
 #define GP_NET_HTTP_H
@@ -13,8 +13,11 @@ void gp_http_close(gp_http *http);
 
 typedef struct gp_http_request {
     const char *url;
-    const char *method; /* "GET" or "HEAD" */
+    const char *method; /* "GET", "HEAD" or "POST" */
     const char *token;  /* bearer token or NULL; sent to the url's own host only */
+    const char *login;  /* "user:password" for Basic authentication, or NULL; likewise */
+    const char *json;   /* POST: the body */
+    bool once;          /* one attempt; an answer with any code is an answer, not a failure */
     uint64_t offset;    /* >0: Range: bytes=offset- */
     bool follow;        /* follow redirects to other hosts; same-host ones are always followed */
     double timeout;     /* seconds without a byte */
