@@ -22,6 +22,8 @@
  *  12. There is at most one map an encoder; a place on it changes only when the whole map is laid out anew.
  *  13. `ratings` and `saved` are a person's: no stage writes or removes them.  A rating belongs to the image, whatever
  *      it is scored by, and was on the disk before it was confirmed (synchronous=FULL).
+ *  14. A generation that says `got` has its file on the disk, whole, and its image in the catalog.  One that does not
+ * may have its file all the same (a kill between the two): its path follows from its key, and is looked for first.
  *
  * Durability: WAL with synchronous=NORMAL.  A killed process loses nothing committed, because the pages are in the
  * system's cache.  A power cut may lose the last commits (those since the last checkpoint), never the file: the stages
@@ -146,7 +148,8 @@ const char gp_db_version_1[] =
 " JOIN encoders e ON e.id = c.encoder;";
 /* clang-format on */
 
-static const gp_db_step steps[] = {{1, gp_db_version_1}, {2, gp_db_version_2}, {GP_DB_VERSION, gp_db_version_3}};
+static const gp_db_step steps[] = {
+    {1, gp_db_version_1}, {2, gp_db_version_2}, {3, gp_db_version_3}, {GP_DB_VERSION, gp_db_version_4}};
 
 /* ---- versions */
 

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT
+ * Pictures to be generated: a row each, by a key that is the same for the same picture. */
+#include "catalog/generations.h"
+
+#include "base/mem.h"
+#include "catalog/db.h"
+
+#include <math.h>
+#include <string.h>
+
+static const char *const names[] = {"planned", "submitted", "got", "failed", "refused"};
+
+gp_status gp_cat_generation_put(gp_catalog *cat, const gp_cat_generation *g, int64_t *id, gp_cat_gen_state *state,
+                                gp_error *err)
+{
+    bool row;
+    gp_q put =
+        gp_q_open(cat, "INSERT INTO generations(key, prompt, negative, number, seed, protocol, settings, extras, state)"
+                       " VALUES(?, ?, ?, ?, ?, ?, ?, ?, 'planned') ON CONFLICT(key) DO NOTHING");
+    gp_q_text(&put, 1, g->key);
+    gp_q_text(&put, 2, g->prompt);
+    gp_q_text(&put, 3, g->negative);
+    gp_q_int(&put, 4, g->number);
+    if (g->has_seed) gp_q_u64(&put, 5, g->seed);
+    gp_q_text(&put, 6, g->protocol);
+    gp_q_text(&put, 7, g->settings);
+    gp_q_text(&put, 8, g->extras);
+    GP_TRY(gp_q_run(&put, err));
+    gp_q q = gp_q_open(cat, "SELECT id, state FROM generations WHERE key = ?");
+    gp_q_text(&q, 1, g->key);
+    GP_TRY(gp_q_step(&q, &row, err));
+    if (!row) return gp_fail(err, GP_ERR_CATALOG, "a planned picture is not in the catalog");
+    const char *said = gp_q_col_text(&q, 1);
+    *id = gp_q_col_int(&q, 0);
+    for (*state = GP_CAT_PLANNED; *state < GP_CAT_REFUSED && strcmp(said, names[*state]) != 0;) ++*state;
+    gp_q_end(&q);
+    return GP_OK;
+}
+
+gp_status gp_cat_generation_set(gp_catalog *cat, int64_t id, gp_cat_gen_state state, const char *path, int64_t image,
+                                const char *message, gp_error *err)
+{
+    gp_q q = gp_q_open(
+        cat, "UPDATE generations SET state = ?, path = ?, image = ?, message = ?, at = unixepoch() WHERE id = ?");
+    gp_q_text(&q, 1, names[state]);
+    gp_q_text(&q, 2, path);
+    if (image) gp_q_int(&q, 3, image);
+    gp_q_text(&q, 4, message);
+    gp_q_int(&q, 5, id);
+    return gp_q_run(&q, err);
+}
+
+gp_status gp_cat_generation_get(gp_catalog *cat, int64_t id,
+                                gp_status (*visit)(void *user, const gp_cat_generation *g, gp_error *err), void *user,
+                                gp_error *err)
+{
+    bool row;
+    gp_q q = gp_q_open(cat, "SELECT key, prompt, negative, number, seed, seed IS NOT NULL, protocol, settings, extras"
+                            " FROM generations WHERE id = ?");
+    gp_q_int(&q, 1, id);
+    GP_TRY(gp_q_step(&q, &row, err));
+    if (!row) return gp_fail(err, GP_ERR_NOT_FOUND, "no planned picture %lld", (long long)id);
+    gp_cat_generation g = {.key = gp_q_col_text(&q, 0),
+                           .prompt = gp_q_col_text(&q, 1),
+                           .negative = gp_q_col_text(&q, 2),
+                           .number = (uint32_t)gp_q_col_int(&q, 3),
+                           .seed = (uint64_t)gp_q_col_int(&q, 4),
+                           .has_seed = gp_q_col_int(&q, 5) != 0,
+                           .protocol = gp_q_col_text(&q, 6),
+                           .settings = gp_q_col_text(&q, 7),
+                           .extras = gp_q_col_text(&q, 8)};
+    gp_status st = visit(user, &g, err);
+    gp_q_end(&q);
+    return st;
+}
+
+gp_status gp_cat_generation_scores(gp_catalog *cat, const int64_t *ids, size_t count, double *scores, gp_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        bool row;
+        gp_q q = gp_q_open(cat, "SELECT s.value FROM generations g JOIN image_prompts ip ON ip.image = g.image"
+                                " JOIN scores s ON s.image = g.image AND s.prompt = ip.prompt"
+                                " AND s.scorer = (SELECT id FROM scorers ORDER BY used DESC LIMIT 1)"
+                                " WHERE g.id = ? AND s.value IS NOT NULL");
+        gp_q_int(&q, 1, ids[i]);
+        GP_TRY(gp_q_step(&q, &row, err));
+        scores[i] = row ? sqlite3_column_double(q.stmt, 0) : (double)NAN;
+        gp_q_end(&q);
+    }
+    return GP_OK;
+}
+
+gp_status gp_cat_winners(gp_catalog *cat, bool flagged,
+                         gp_status (*visit)(void *user, const char *path, const char *prompt, const char *negative,
+                                            const char *settings, gp_error *err),
+                         void *user, gp_error *err)
+{
+    bool row;
+    gp_status st;
+    gp_q q = gp_q_open(cat, "SELECT path, prompt, negative, settings FROM v_images WHERE prompt IS NOT NULL"
+                            " AND CASE ? WHEN 0 THEN picked ELSE flag = 1 END ORDER BY path");
+    gp_q_int(&q, 1, flagged);
+    while ((st = gp_q_step(&q, &row, err)) == GP_OK && row) {
+        st = visit(user, gp_q_col_text(&q, 0), gp_q_col_text(&q, 1), gp_q_col_text(&q, 2), gp_q_col_text(&q, 3), err);
+        if (st != GP_OK) break;
+    }
+    gp_q_end(&q);
+    return st;
+}
