@@ -312,6 +312,50 @@ typedef struct gp_add_options {
  * USAGE (a column that is not there).  Threads: one. */
 GP_API GP_MUST gp_status gp_add(gp_catalog *catalog, const gp_add_options *options, gp_report *report, gp_error *err);
 
+typedef enum gp_again { GP_AGAIN_NOT, GP_AGAIN_PICKS, GP_AGAIN_FLAGGED } gp_again;
+typedef struct gp_generate_options {
+    size_t size;
+    gp_again again;            /* draw the picks again, or what a person flagged: same prompt, seed, settings, but for those below */
+    const char *prompts;       /* else: table, or .txt with a prompt a line */
+    const char *prompt_column; /* NULL: found by name */
+    const char *backend;       /* http(s)://host:port, or a command with {prompt} and {out} in it */
+    const char *protocol;      /* "a1111", "comfyui", "sdcpp", "swarmui", "openai", "command"; NULL: found out */
+    const char *folder;        /* pictures go below it */
+    uint32_t per_prompt;       /* pictures of each prompt; adaptive: on average at most */
+    uint64_t seed;             /* of the first picture of each prompt; the next has one more */
+    const char *negative;      /* where the table has no column "negative"; NULL: none */
+    uint32_t width, height, steps; /* 0, NULL: as the generator has it; so with all that follow */
+    double cfg;
+    const char *sampler, *scheduler, *model, *refiner;
+    double refiner_at, hires;  /* hires: drawn as it is, then made so many times larger (a1111, sdcpp) */
+    const char *login, *token; /* "user:password"; bearer token: never stored, never shown */
+    const char *workflow;      /* ComfyUI: file of the graph in API format */
+    const char *const *set;    /* ComfyUI: "NODE.INPUT=VALUE" [set_count] */
+    size_t set_count;
+    int jobs;                  /* pictures asked for at once */
+    uint32_t tries;            /* of a picture */
+    double timeout;            /* seconds without an answer's byte; 0: none */
+    bool adaptive;             /* with a model: prompts whose best would hardly rise get no more, others up to 3 per_prompt */
+    double min_gain;           /* expected rise of the best, in deviations within prompts, that is worth a picture */
+    uint64_t max_pixels;
+    int threads;               /* for scoring */
+    gp_progress_fn progress;   /* called by one thread at a time, not always the same */
+    void *user;
+} gp_generate_options;
+#define GP_GENERATE_DEFAULTS {.size = sizeof(gp_generate_options), .per_prompt = 4, .seed = 1, .jobs = 1, .tries = 5, \
+    .min_gain = 0.1, .max_pixels = GP_MAX_PIXELS}
+typedef struct gp_generate_report {
+    uint64_t planned, got, had, failed, refused, scored; /* had: got in an earlier run */
+    uint32_t rounds;
+    double seconds;
+} gp_generate_report;
+/* Have pictures drawn, per_prompt of each prompt, and put them in the catalog as they come; with a model they are scored
+ * while others are drawn.  The plan is in the catalog: what a run has not got, or was not told of, the next run gets; a
+ * picture is on the disk before its row says so.  What fails is tried again with growing pauses, or when the server
+ * says; what is refused is not.  Errors: USAGE, NOT_FOUND, FORMAT (the table, the back end), NETWORK (nobody there). */
+GP_API GP_MUST gp_status gp_generate(gp_catalog *catalog, const gp_model *model, const gp_generate_options *options,
+                              gp_generate_report *report, gp_error *err);
+
 typedef struct gp_score_options {
     size_t size;
     uint64_t max_pixels;

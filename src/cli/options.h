@@ -71,6 +71,12 @@ typedef struct gp_cli {
     const char *sheet, *frames;
     int sheet_by;
     gp_cli_real seconds;
+    const char *backend, *protocol, *negative, *sampler, *scheduler, *checkpoint, *refiner, *workflow, *login;
+    gp_cli_texts set;
+    gp_cli_count number, width, height, steps, jobs, tries;
+    gp_cli_real cfg, refiner_at, timeout, min_gain;
+    gp_cli_real hires;
+    bool score, adaptive, flagged;
     const char *site;
     int site_images; /* = gp_site_images */
     bool no_sheet, readonly, no_open;

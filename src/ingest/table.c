@@ -414,6 +414,12 @@ size_t gp_table_row_of(const gp_table *table, size_t image_column, const char *p
     return row;
 }
 
+gp_status gp_table_prompt_column(const gp_table *table, const char *wanted, size_t *prompt, gp_error *err)
+{
+    *prompt = wanted ? gp_table_find(table, wanted) : find_usual(table, prompt_names);
+    return *prompt == SIZE_MAX ? missing(table, wanted, "prompt", false, err) : GP_OK;
+}
+
 gp_status gp_table_roles(gp_table *table, const char *image_column, const char *prompt_column, size_t *image,
                          size_t *prompt, gp_error *err)
 {

@@ -26,6 +26,8 @@ size_t gp_table_find(const gp_table *table, const char *name);
  * Also indexes the rows by the image column, for gp_table_row_of. */
 gp_status gp_table_roles(gp_table *table, const char *image_column, const char *prompt_column, size_t *image,
                          size_t *prompt, gp_error *err);
+/* The prompt column alone, likewise. */
+gp_status gp_table_prompt_column(const gp_table *table, const char *wanted, size_t *prompt, gp_error *err);
 /* Row whose image cell names `path` (absolute): exact path, path relative to the table's folder or to `root`, else the
  * base name if it is unique in the table.  SIZE_MAX if none.  `image_column`: as gp_table_roles gave it.  Threads: any.
  */

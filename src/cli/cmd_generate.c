@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT
+ * goldpan generate: have pictures drawn by the generator that people run. */
+#include "base/file.h"
+#include "base/mem.h"
+#include "cli/commands.h"
+#include "cli/context.h"
+
+#include <stdlib.h>
+
+static uint32_t number_of(const gp_cli_count *count, uint32_t otherwise)
+{
+    return !count->set ? otherwise : count->value > UINT32_MAX ? UINT32_MAX : (uint32_t)count->value;
+}
+
+static void fill(gp_cli *cli, gp_generate_options *o)
+{
+    *o = (gp_generate_options)GP_GENERATE_DEFAULTS;
+    o->prompts = cli->arg_count ? cli->args[0] : NULL, o->prompt_column = cli->prompt_column;
+    o->backend = cli->backend ? cli->backend : "http://127.0.0.1:7860";
+    o->protocol = cli->protocol, o->folder = cli->out ? cli->out : "generated";
+    o->per_prompt = number_of(&cli->number, o->per_prompt);
+    if (cli->seed.set) o->seed = cli->seed.value;
+    o->negative = cli->negative, o->sampler = cli->sampler, o->scheduler = cli->scheduler;
+    o->model = cli->checkpoint, o->refiner = cli->refiner, o->refiner_at = cli->refiner_at.value;
+    o->width = number_of(&cli->width, 0), o->height = number_of(&cli->height, 0);
+    o->steps = number_of(&cli->steps, 0), o->cfg = cli->cfg.value;
+    o->login = cli->login ? cli->login : getenv("GOLDPAN_GENERATOR_LOGIN");
+    o->token = getenv("GOLDPAN_GENERATOR_KEY");
+    if (!o->token) o->token = getenv("OPENAI_API_KEY");
+    o->hires = cli->hires.value;
+    o->workflow = cli->workflow, o->set = cli->set.items, o->set_count = cli->set.count;
+    o->jobs = (int)number_of(&cli->jobs, 1), o->tries = number_of(&cli->tries, o->tries);
+    o->timeout = cli->timeout.value;
+    o->adaptive = cli->adaptive;
+    if (cli->min_gain.set) o->min_gain = cli->min_gain.value;
+    o->threads = cli->threads.value > INT32_MAX ? 0 : (int)cli->threads.value;
+    if (cli->max_pixels.set) o->max_pixels = cli->max_pixels.value;
+    o->progress = gp_term_progress, o->user = &cli->term;
+}
+
+static int finish(gp_cli *cli, gp_catalog *catalog, const gp_generate_options *o, const gp_generate_report *r)
+{
+    gp_str json = GP_STR_INIT;
+    char clock[16];
+    int code = r->failed ? GP_EXIT_PARTIAL : r->got + r->had == 0 ? GP_EXIT_NOTHING : GP_EXIT_OK;
+    gp_term_clock(r->seconds, clock);
+    gp_term_clear(&cli->term);
+    gp_term_say(&cli->term, "%llu pictures generated, %llu had before, %llu refused, %llu failed in %s",
+                (unsigned long long)r->got, (unsigned long long)r->had, (unsigned long long)r->refused,
+                (unsigned long long)r->failed, clock);
+    if (r->scored) gp_term_say(&cli->term, "%llu scored", (unsigned long long)r->scored);
+    if (r->failed + r->refused)
+        gp_term_warn(&cli->term,
+                     "goldpan: why: SELECT state, message, prompt FROM v_generations WHERE message NOT NULL, in %s",
+                     gp_catalog_path(catalog));
+    if (!cli->json) return code;
+    gp_str_putc(&json, '{');
+    gp_cli_json_text(&json, "catalog", gp_catalog_path(catalog));
+    gp_cli_json_text(&json, "folder", o->folder);
+    gp_cli_json_count(&json, "planned", r->planned);
+    gp_cli_json_count(&json, "got", r->got);
+    gp_cli_json_count(&json, "had", r->had);
+    gp_cli_json_count(&json, "refused", r->refused);
+    gp_cli_json_count(&json, "failed", r->failed);
+    gp_cli_json_count(&json, "scored", r->scored);
+    gp_cli_json_count(&json, "rounds", r->rounds);
+    gp_cli_json_real(&json, "seconds", r->seconds);
+    gp_str_putc(&json, '}');
+    return gp_cli_json_print(cli, &json, code);
+}
+
+static int generate(gp_cli *cli, gp_generate_options *o, bool scores, const char *catalog_of, unsigned flags)
+{
+    gp_error err = {0};
+    gp_catalog *catalog = NULL;
+    gp_model *model = NULL;
+    gp_generate_report report = {0};
+    int code;
+    if (gp_folder_make(o->folder, &err) != GP_OK || (scores && gp_cli_model_open(cli, &model, &err) != GP_OK) ||
+        gp_cli_catalog_open(cli, catalog_of, flags, &catalog, &err) != GP_OK ||
+        gp_generate(catalog, model, o, &report, &err) != GP_OK)
+        code = gp_cli_fail(cli, &err);
+    else
+        code = finish(cli, catalog, o, &report);
+    gp_model_close(model);
+    gp_catalog_close(catalog);
+    return code;
+}
+
+static int run(gp_cli *cli)
+{
+    gp_generate_options o;
+    fill(cli, &o);
+    return generate(cli, &o, cli->score || cli->adaptive || cli->model, o.folder, GP_CATALOG_CREATE);
+}
+
+static int run_again(gp_cli *cli)
+{
+    gp_generate_options o;
+    fill(cli, &o);
+    o.again = cli->flagged ? GP_AGAIN_FLAGGED : GP_AGAIN_PICKS;
+    o.per_prompt = 1;
+    if (!cli->out) o.folder = "regenerated";
+    return generate(cli, &o, cli->score || cli->model, cli->arg_count ? cli->args[0] : NULL, 0);
+}
+
+#define GENERATE_SETTINGS                                                                                              \
+    {"width", 'W', GP_OPT_COUNT, "W", GP_CLI_FIELD(width), "pixels (default: the generator's; so below)"},             \
+        {"height", 'H', GP_OPT_COUNT, "H", GP_CLI_FIELD(height), "pixels"},                                            \
+        {"steps", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(steps), "steps of the sampler"},                                  \
+        {"cfg", 0, GP_OPT_REAL, "X", GP_CLI_FIELD(cfg), "guidance"},                                                   \
+        {"sampler", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(sampler), "as the generator calls it"},                       \
+        {"scheduler", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(scheduler), "likewise"},                                    \
+        {"checkpoint", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(checkpoint), "the generator's model"},                     \
+        {"refiner", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(refiner), "SDXL: second model"},                              \
+    {                                                                                                                  \
+        "refiner-at", 0, GP_OPT_REAL, "X", GP_CLI_FIELD(refiner_at), "from this share of the steps on (0.8)"           \
+    }
+
+#define GENERATE_ASKING                                                                                                \
+    {"jobs", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(jobs), "pictures asked for at once (default 1)"},                      \
+        {"tries", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(tries), "of a picture, with growing pauses (default 5)"},         \
+        {"timeout",                                                                                                    \
+         0,                                                                                                            \
+         GP_OPT_REAL,                                                                                                  \
+         "S",                                                                                                          \
+         GP_CLI_FIELD(timeout),                                                                                        \
+         "give up on an answer after S seconds (default: never)"},                                                     \
+    {                                                                                                                  \
+        "login", 0, GP_OPT_TEXT, "USER:PASSWORD", GP_CLI_FIELD(login),                                                 \
+            "Basic authentication (or $GOLDPAN_GENERATOR_LOGIN)"                                                       \
+    }
+
+static const gp_cli_option options[] = {
+    {"backend", 'b', GP_OPT_TEXT, "URL|COMMAND", GP_CLI_FIELD(backend),
+     "the generator (default: http://127.0.0.1:7860)"},
+    {"protocol", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(protocol),
+     "a1111, comfyui, sdcpp, swarmui, openai, command (default: asks)"},
+    {"number", 'n', GP_OPT_COUNT, "N", GP_CLI_FIELD(number), "pictures of each prompt (default 4)"},
+    {"out", 'o', GP_OPT_TEXT, "DIR", GP_CLI_FIELD(out), "where they go (default: generated)"},
+    {"seed", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(seed), "of each prompt's first picture; then N+1 ... (default 1)"},
+    {"negative", 0, GP_OPT_TEXT, "TEXT", GP_CLI_FIELD(negative), "negative prompt (a column \"negative\" wins)"},
+    GENERATE_SETTINGS,
+    {"workflow", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(workflow), "ComfyUI: graph, exported in API format"},
+    {"set", 0, GP_OPT_TEXTS, "NODE.INPUT=VALUE", GP_CLI_FIELD(set),
+     "ComfyUI: @prompt @negative @seed @width ... or a value"},
+    {"score", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(score), "score them while others are drawn"},
+    {"adaptive", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(adaptive),
+     "more for prompts whose best would rise, none for others"},
+    {"min-gain", 0, GP_OPT_REAL, "X", GP_CLI_FIELD(min_gain), "adaptive: rise that is worth a picture (default 0.1)"},
+    GENERATE_ASKING,
+    {"prompt-column", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(prompt_column), "which column of PROMPTS (default: found)"},
+    GP_CLI_CATALOG,
+    GP_CLI_MODEL,
+    GP_CLI_MAX_PIXELS,
+    GP_CLI_THREADS,
+    GP_CLI_COMMON};
+
+const gp_cli_command gp_cmd_generate = {
+    .name = "generate",
+    .arguments = "PROMPTS",
+    .summary = "Have pictures drawn from prompts, by your generator",
+    .about = "PROMPTS is a table with a column of prompts (its other columns are kept), or a .txt with\n"
+             "one a line.  The back end is AUTOMATIC1111 (Forge, SD.Next), ComfyUI,\n"
+             "stable-diffusion.cpp, SwarmUI, the OpenAI images API, or any command: words between\n"
+             "blanks, {prompt} {negative} {seed} {width} {height} {steps} {cfg} {out} filled in.\n"
+             "What is planned is in the catalog (DIR/.goldpan/catalog.db): after Ctrl-C, a kill or a\n"
+             "restart of the server the same command goes on, without a double or a gap.\n"
+             "A key for the server is read from $GOLDPAN_GENERATOR_KEY or $OPENAI_API_KEY.",
+    .examples = "goldpan generate prompts.tsv -n 8 --backend http://127.0.0.1:7860 --score --model "
+                "openai/clip-vit-base-patch32\n"
+                "goldpan generate prompts.csv -n 4 -b http://127.0.0.1:8188 --workflow sdxl.json --set 6.text=@prompt\n"
+                "goldpan generate prompts.txt -b 'sd-cli -m sd15.gguf -p {prompt} -s {seed} -o {out}'",
+    .options = options,
+    .least = 1,
+    .most = 1,
+    .run = run,
+};
+
+static const gp_cli_option again_options[] = {
+    {"picks", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(images), "what `goldpan pick` chose (the default)"},
+    {"flagged", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(flagged), "what was picked by hand in the explorer instead"},
+    {"backend", 'b', GP_OPT_TEXT, "URL|COMMAND", GP_CLI_FIELD(backend),
+     "the generator (default: http://127.0.0.1:7860)"},
+    {"protocol", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(protocol),
+     "a1111, comfyui, sdcpp, swarmui, command (default: asks)"},
+    {"out", 'o', GP_OPT_TEXT, "DIR", GP_CLI_FIELD(out), "where they go (default: regenerated)"},
+    {"hires", 0, GP_OPT_REAL, "X", GP_CLI_FIELD(hires), "a1111, sdcpp: draw as it was, then X times larger"},
+    GENERATE_SETTINGS,
+    {"workflow", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(workflow), "ComfyUI: graph, exported in API format"},
+    {"set", 0, GP_OPT_TEXTS, "NODE.INPUT=VALUE", GP_CLI_FIELD(set), "ComfyUI: what goes where"},
+    {"score", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(score), "score them while others are drawn"},
+    GENERATE_ASKING,
+    GP_CLI_CATALOG,
+    GP_CLI_MODEL,
+    GP_CLI_MAX_PIXELS,
+    GP_CLI_THREADS,
+    GP_CLI_COMMON};
+
+const gp_cli_command gp_cmd_regenerate = {
+    .name = "regenerate",
+    .arguments = "[DIR]",
+    .summary = "Draw the picks again: larger, or with more steps",
+    .about = "Prompt, seed and settings are those of each picked image, as its file or the catalog says,\n"
+             "but for what is given here.  An image whose seed is not known is counted as failed.",
+    .examples = "goldpan regenerate generated --hires 2 --steps 40\n"
+                "goldpan regenerate --catalog generated --flagged -W 1024 -H 1024 -o large",
+    .options = again_options,
+    .least = 0,
+    .most = 1,
+    .run = run_again,
+};

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ * Private to generate: what the back ends share. */
+#ifndef GP_GENERATE_BACKEND_H
+#define GP_GENERATE_BACKEND_H
+
+#include "generate/generate.h"
+#include "net/http.h"
+
+typedef struct gp_gen_protocol_table {
+    const char *name;
+    const char *probe; /* a GET that answers 200 with JSON where this protocol is spoken; NULL: never asked */
+    gp_status (*make)(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result *out, gp_error *err);
+} gp_gen_protocol_table;
+extern const gp_gen_protocol_table gp_gen_a1111, gp_gen_comfy, gp_gen_sdcpp, gp_gen_swarm, gp_gen_openai,
+    gp_gen_command;
+
+struct gp_gen_backend {
+    const gp_gen_protocol_table *protocol;
+    gp_gen_options o;
+    char *address; /* without a slash at the end */
+    gp_http *http;
+    char *session; /* SwarmUI's */
+};
+
+/* An answer: JSON, or what it said.  *root NULL unless the code is 2xx and the body is JSON; then the result says why
+ * (AGAIN for 408, 429, 5xx, a broken connection, a body that is not JSON; FAILED else). */
+typedef struct gp_gen_answer {
+    long code;
+    gp_json *root;  /* owned */
+    gp_json *wrong; /* owned: the body of an answer that is no success, if it is JSON */
+    gp_bytes bytes; /* owned: of gp_gen_fetch */
+} gp_gen_answer;
+void gp_gen_answer_clear(gp_gen_answer *answer);
+/* body NULL: GET.  path begins with a slash. */
+gp_status gp_gen_ask(gp_gen_backend *b, const char *path, const char *body, gp_gen_answer *answer, gp_gen_result *out,
+                     gp_error *err);
+/* The bytes at a path, or at an http address. */
+gp_status gp_gen_fetch(gp_gen_backend *b, const char *path, gp_gen_result *out, gp_error *err);
+/* Wait, asking go_on.  False: stopped. */
+bool gp_gen_sleep(const gp_gen_backend *b, double seconds);
+
+gp_status gp_gen_say(gp_gen_result *out, gp_gen_outcome outcome, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* base64 into out->image; AGAIN where it is none. */
+gp_status gp_gen_take_base64(const gp_json *text, gp_gen_result *out, gp_error *err);
+
+/* Members of an object, with commas; nothing for what is not set. */
+void gp_gen_put_name(gp_str *s, const char *name);
+void gp_gen_put_text(gp_str *s, const char *name, const char *value);
+void gp_gen_put_u64(gp_str *s, const char *name, uint64_t value);
+void gp_gen_put_real(gp_str *s, const char *name, double value);
+/* The request's own numbers as settings, for a back end that does not say them. */
+void gp_gen_put_asked(gp_str *s, const gp_gen_request *r);
+
+#endif

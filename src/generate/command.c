@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT
+ * Any program: a template of words, "draw --prompt {prompt} --seed {seed} -o {out}".  The words are taken apart as a
+ * shell does
+ * ('...', "...", \), then filled in, then run without a shell, so no prompt can be more than one argument.  The program
+ * writes {out}; its exit status says whether it did. */
+#include "generate/backend.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { MOST_WORDS = 256 };
+#define IMAGE_LIMIT ((uint64_t)1 << 30)
+
+extern char **environ;
+
+static void put_value(gp_str *s, const gp_gen_request *r, const char *name, size_t size)
+{
+    const struct {
+        const char *name, *text;
+        bool real;
+        double number;
+    } values[] = {{"prompt", r->prompt, 0, 0},
+                  {"negative", r->negative ? r->negative : "", 0, 0},
+                  {"out", r->out, 0, 0},
+                  {"key", r->key, 0, 0},
+                  {"model", r->model ? r->model : "", 0, 0},
+                  {"sampler", r->sampler ? r->sampler : "", 0, 0},
+                  {"scheduler", r->scheduler ? r->scheduler : "", 0, 0},
+                  {"width", NULL, 0, r->width ? r->width : 512},
+                  {"height", NULL, 0, r->height ? r->height : 512},
+                  {"steps", NULL, 0, r->steps ? r->steps : 20},
+                  {"cfg", NULL, true, isfinite(r->cfg) ? r->cfg : 7}};
+    if (size == 4 && !memcmp(name, "seed", 4)) {
+        gp_str_printf(s, "%llu", (unsigned long long)r->seed);
+        return;
+    }
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        if (strlen(values[i].name) != size || memcmp(values[i].name, name, size)) continue;
+        if (values[i].text)
+            gp_str_puts(s, values[i].text);
+        else
+            gp_str_printf(s, "%.*f", values[i].real ? 2 : 0, values[i].number);
+        return;
+    }
+    gp_str_printf(s, "{%.*s}", (int)size, name); /* no word of ours: left as it is */
+}
+
+/* One word of the template from *at, filled in; false at its end. */
+static bool next_word(const char **at, const gp_gen_request *r, gp_str *word)
+{
+    const char *p = *at;
+    char quote = 0;
+    while (*p == ' ' || *p == '\t' || *p == '\n') p++;
+    if (!*p) return false;
+    for (; *p && (quote || !strchr(" \t\n", *p)); p++) {
+        const char *end;
+        if (*p == quote)
+            quote = 0;
+        else if (!quote && (*p == '\'' || *p == '"'))
+            quote = *p;
+        else if (*p == '\\' && quote != '\'' && p[1])
+            gp_str_putc(word, *++p);
+        else if (*p == '{' && (end = strchr(p, '}')))
+            put_value(word, r, p + 1, (size_t)(end - p - 1)), p = end;
+        else
+            gp_str_putc(word, *p);
+    }
+    *at = p;
+    return true;
+}
+
+/* Its talk goes to our stderr, never into our data. */
+static gp_status start(char *const *words, pid_t *child, gp_gen_result *out)
+{
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
+    sigset_t none;
+    sigemptyset(&none);
+    posix_spawn_file_actions_init(&files);
+    posix_spawnattr_init(&attributes);
+    posix_spawn_file_actions_addopen(&files, 0, "/dev/null", 0, 0);
+    posix_spawn_file_actions_adddup2(&files, 2, 1);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+    int rc = posix_spawnp(child, words[0], &files, &attributes, words, environ);
+    posix_spawn_file_actions_destroy(&files);
+    posix_spawnattr_destroy(&attributes);
+    if (rc) gp_gen_say(out, GP_GEN_FAILED, "cannot run '%.200s': %s", words[0], strerror(rc));
+    return rc ? GP_ERR_IO : GP_OK;
+}
+
+/* False: stopped; then the program and its children are gone too. */
+static bool wait_for(gp_gen_backend *b, pid_t child, int *status)
+{
+    while (waitpid(child, status, WNOHANG) == 0) {
+        if (gp_gen_sleep(b, 0.02)) continue;
+        kill(-child, SIGTERM);
+        for (int i = 0; i < 50 && waitpid(child, status, WNOHANG) == 0; i++) usleep(20000);
+        kill(-child, SIGKILL);
+        waitpid(child, status, 0);
+        return false;
+    }
+    return true;
+}
+
+static gp_status run(gp_gen_backend *b, char *const *words, const gp_gen_request *r, gp_gen_result *out, gp_error *err)
+{
+    pid_t child;
+    int status = 0;
+    gp_error why = {0};
+    unlink(r->out); /* what is there afterwards is of this run */
+    if (start(words, &child, out) != GP_OK) return GP_OK;
+    if (!wait_for(b, child, &status)) return gp_fail(err, GP_ERR_STOPPED, "stopped");
+    if (WIFSIGNALED(status))
+        return gp_gen_say(out, GP_GEN_AGAIN, "'%.200s' was killed by signal %d", words[0], WTERMSIG(status));
+    if (WEXITSTATUS(status))
+        return gp_gen_say(out, GP_GEN_AGAIN, "'%.200s' ends with %d", words[0], WEXITSTATUS(status));
+    gp_status st = gp_file_read(r->out, IMAGE_LIMIT, &out->image, &why);
+    if (st == GP_ERR_MEMORY) return gp_fail(err, st, "%s", why.message);
+    if (st != GP_OK) return gp_gen_say(out, GP_GEN_AGAIN, "'%.200s' wrote no image: %.150s", words[0], why.message);
+    out->outcome = GP_GEN_GOT;
+    gp_gen_put_asked(&out->settings, r);
+    return GP_OK;
+}
+
+static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result *out, gp_error *err)
+{
+    char *words[MOST_WORDS + 1] = {0};
+    size_t count = 0;
+    gp_status st = GP_OK;
+    const char *at = b->address;
+    for (gp_str word = GP_STR_INIT; next_word(&at, r, &word); word = (gp_str)GP_STR_INIT) {
+        if (count == MOST_WORDS) {
+            gp_str_clear(&word);
+            GP_GO(gp_fail(err, GP_ERR_USAGE, "a command of more than %d words", MOST_WORDS));
+        }
+        if (!(words[count++] = gp_str_take(&word))) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a command"));
+    }
+    GP_GO(run(b, words, r, out, err));
+out:
+    for (size_t i = 0; i < count; i++) gp_mem_free(words[i]);
+    return st;
+}
+
+const gp_gen_protocol_table gp_gen_command = {"command", NULL, make};

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ * Generators that people run: one picture for one request, over the protocol that the generator speaks.
+ * A back end keeps nothing between pictures but its connection; plans, retries and files are stage/make.c's. */
+#ifndef GP_GENERATE_GENERATE_H
+#define GP_GENERATE_GENERATE_H
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/status.h"
+#include "base/str.h"
+
+/* What one picture is to be.  Texts borrowed; NULL, 0 and NAN: whatever the back end does by itself. */
+typedef struct gp_gen_request {
+    const char *key; /* hexadecimal, the same for the same picture: names the job where a back end lets us */
+    const char *prompt, *negative;
+    bool has_seed;
+    uint64_t seed;
+    uint32_t width, height, steps;
+    double cfg; /* NAN */
+    const char *sampler, *scheduler, *model, *refiner;
+    double refiner_at, hires; /* hires NAN, or: drawn as it is, then made so many times larger */ /* NAN */
+    const char *out; /* the file, for a command; else NULL */
+} gp_gen_request;
+
+typedef enum gp_gen_outcome {
+    GP_GEN_GOT,
+    GP_GEN_REFUSED, /* the generator will not draw this: asking again is of no use */
+    GP_GEN_AGAIN,   /* it went wrong in a way that may pass */
+    GP_GEN_FAILED   /* it went wrong in a way that will not */
+} gp_gen_outcome;
+
+typedef struct gp_gen_result {
+    gp_gen_outcome outcome;
+    gp_bytes image;    /* GOT: the file's bytes as they came */
+    gp_str settings;   /* GOT: members of a JSON object, without braces: "seed":1,"sampler":"Euler a",... */
+    double wait;       /* AGAIN: seconds that the server asks for, else 0 */
+    char message[400]; /* why not */
+} gp_gen_result;
+void gp_gen_result_clear(gp_gen_result *result);
+
+typedef struct gp_gen_options {
+    const char *address;  /* http(s)://host:port, or a command with {out} in it */
+    const char *protocol; /* "a1111" ..., NULL: found out by asking */
+    const char *login;    /* "user:password", or NULL */
+    const char *token;    /* or NULL */
+    const char *workflow; /* ComfyUI: API-format graph (text), or NULL */
+    const char *const
+        *set; /* ComfyUI: "node.input=value" [set_count], @prompt @negative @seed @width ... stand for these */
+    size_t set_count;
+    double timeout;            /* seconds without a byte; 0: none, since pictures take their time */
+    bool (*go_on)(void *user); /* asked now and then, also while waiting; may be NULL */
+    void *user;
+} gp_gen_options;
+
+typedef struct gp_gen_backend gp_gen_backend; /* one thread at a time */
+/* Errors: USAGE (nobody speaks a known protocol there; a template without its placeholders), NETWORK. */
+gp_status gp_gen_open(const gp_gen_options *options, gp_gen_backend **out, gp_error *err);
+void gp_gen_close(gp_gen_backend *backend);
+const char *gp_gen_protocol(const gp_gen_backend *backend);
+/* Draw.  STOPPED, MEMORY are errors; all else is in the result. */
+gp_status gp_gen_make(gp_gen_backend *backend, const gp_gen_request *request, gp_gen_result *result, gp_error *err);
+
+/* What all pictures have in common, as members of a JSON object: names and numbers that were given. */
+void gp_gen_put_common(gp_str *s, const gp_gen_request *request);
+
+/* AUTOMATIC1111's text of a picture's settings (its `parameters`): what files keep so that they are enough later. */
+void gp_gen_infotext(const gp_gen_request *request, const char *settings_json, gp_str *out);
+
+#endif

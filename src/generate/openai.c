@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ * The OpenAI images API and its imitators: POST /v1/images/generations.  There is no seed: pictures differ by being
+ * asked for again.  What moderation turns down is refused, which no second try changes. */
+#include "generate/backend.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool is_refusal(const gp_json *wrong)
+{
+    static const char *const signs[] = {"moderation", "content_policy", "safety", "image_generation_user_error"};
+    const gp_json *error = gp_json_get(wrong, "error");
+    const char *words[] = {gp_json_text(gp_json_get(error, "code"), NULL),
+                           gp_json_text(gp_json_get(error, "type"), NULL)};
+    for (int w = 0; w < 2; w++)
+        for (int i = 0; words[w] && i < 4; i++)
+            if (strstr(words[w], signs[i])) return true;
+    return false;
+}
+
+static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result *out, gp_error *err)
+{
+    gp_str body = GP_STR_INIT;
+    gp_gen_answer answer = {0};
+    char size[32];
+    gp_status st = GP_OK;
+    gp_str_putc(&body, '{');
+    gp_gen_put_name(&body, "prompt");
+    gp_json_put_string(&body, r->prompt);
+    gp_gen_put_text(&body, "model", r->model);
+    gp_gen_put_u64(&body, "n", 1);
+    snprintf(size, sizeof size, "%ux%u", r->width, r->height);
+    if (r->width && r->height) gp_gen_put_text(&body, "size", size);
+    gp_gen_put_text(&body, "output_format", "png");
+    gp_str_putc(&body, '}');
+    if (body.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
+    bool based = gp_str_ends(b->address, "/v1"); /* as clients of this API are given it */
+    GP_GO(gp_gen_ask(b, based ? "/images/generations" : "/v1/images/generations", body.data, &answer, out, err));
+    if (answer.wrong && answer.code == 400 && is_refusal(answer.wrong)) out->outcome = GP_GEN_REFUSED;
+    if (!answer.root) goto out;
+    const gp_json *image = gp_json_at(gp_json_get(answer.root, "data"), 0);
+    const char *url = gp_json_text(gp_json_get(image, "url"), NULL);
+    if (url)
+        GP_GO(gp_gen_fetch(b, url, out, err));
+    else
+        GP_GO(gp_gen_take_base64(gp_json_get(image, "b64_json"), out, err));
+    if (out->outcome != GP_GEN_GOT) goto out;
+    gp_gen_put_text(&out->settings, "model", r->model);
+    gp_gen_put_text(&out->settings, "size", gp_json_text(gp_json_get(answer.root, "size"), NULL));
+    gp_gen_put_text(&out->settings, "quality", gp_json_text(gp_json_get(answer.root, "quality"), NULL));
+    gp_gen_put_text(&out->settings, "revised_prompt", gp_json_text(gp_json_get(image, "revised_prompt"), NULL));
+out:
+    gp_gen_answer_clear(&answer);
+    gp_str_clear(&body);
+    return st;
+}
+
+const gp_gen_protocol_table gp_gen_openai = {"openai", "/v1/models", make};

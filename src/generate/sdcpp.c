@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT
+ * stable-diffusion.cpp's own jobs: POST /sdcpp/v1/img_gen gives an id; GET /sdcpp/v1/jobs/ID until it is completed. */
+#include "generate/backend.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <math.h>
+#include <string.h>
+
+static const double poll_seconds = 0.5;
+
+static void put_request(const gp_gen_request *r, gp_str *s)
+{
+    gp_str_putc(s, '{');
+    gp_gen_put_name(s, "prompt");
+    gp_json_put_string(s, r->prompt);
+    gp_gen_put_text(s, "negative_prompt", r->negative);
+    if (r->has_seed) gp_gen_put_u64(s, "seed", r->seed);
+    if (r->width) gp_gen_put_u64(s, "width", r->width);
+    if (r->height) gp_gen_put_u64(s, "height", r->height);
+    gp_gen_put_u64(s, "batch_count", 1);
+    if (isfinite(r->hires)) {
+        gp_gen_put_name(s, "hires");
+        gp_str_puts(s, "{\"enabled\":true");
+        gp_gen_put_real(s, "scale", r->hires);
+        gp_str_putc(s, '}');
+    }
+    if (r->steps || r->sampler || r->scheduler || isfinite(r->cfg)) {
+        gp_gen_put_name(s, "sample_params");
+        gp_str_putc(s, '{');
+        if (r->steps) gp_gen_put_u64(s, "sample_steps", r->steps);
+        gp_gen_put_text(s, "sample_method", r->sampler);
+        gp_gen_put_text(s, "scheduler", r->scheduler);
+        if (isfinite(r->cfg)) {
+            gp_gen_put_name(s, "guidance");
+            gp_str_putc(s, '{');
+            gp_gen_put_real(s, "txt_cfg", r->cfg);
+            gp_str_putc(s, '}');
+        }
+        gp_str_putc(s, '}');
+    }
+    gp_str_putc(s, '}');
+}
+
+/* One look at the job; *done when it came to an end. */
+static gp_status look(gp_gen_backend *b, const char *path, const gp_gen_request *r, bool *done, gp_gen_result *out,
+                      gp_error *err)
+{
+    gp_gen_answer answer;
+    gp_status st = GP_OK;
+    *done = true;
+    GP_GO(gp_gen_ask(b, path, NULL, &answer, out, err));
+    if (answer.code == 410 || answer.code == 404) {
+        gp_gen_say(out, GP_GEN_AGAIN, "the server has forgotten the job"); /* restarted, perhaps: then ask anew */
+        goto out;
+    }
+    if (!answer.root) goto out;
+    const char *status = gp_json_text(gp_json_get(answer.root, "status"), NULL);
+    if (status && (!strcmp(status, "queued") || !strcmp(status, "generating"))) {
+        *done = false;
+    } else if (status && !strcmp(status, "completed")) {
+        const gp_json *images = gp_json_get(gp_json_get(answer.root, "result"), "images");
+        GP_GO(gp_gen_take_base64(gp_json_get(gp_json_at(images, 0), "b64_json"), out, err));
+        if (out->outcome == GP_GEN_GOT) gp_gen_put_asked(&out->settings, r);
+    } else {
+        const char *words = gp_json_text(gp_json_get(gp_json_get(answer.root, "error"), "message"), NULL);
+        gp_gen_say(out, GP_GEN_AGAIN, "the job %s%s%.200s", status ? status : "is in no known state", words ? ": " : "",
+                   words ? words : "");
+    }
+out:
+    gp_gen_answer_clear(&answer);
+    return st;
+}
+
+static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result *out, gp_error *err)
+{
+    gp_str body = GP_STR_INIT, path = GP_STR_INIT;
+    gp_gen_answer answer = {0};
+    gp_status st = GP_OK;
+    put_request(r, &body);
+    if (body.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
+    GP_GO(gp_gen_ask(b, "/sdcpp/v1/img_gen", body.data, &answer, out, err));
+    if (!answer.root) goto out;
+    const char *id = gp_json_text(gp_json_get(answer.root, "id"), NULL);
+    if (!id || strspn(id, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.") != strlen(id)) {
+        gp_gen_say(out, GP_GEN_AGAIN, "the server gives no job");
+        goto out;
+    }
+    gp_str_printf(&path, "/sdcpp/v1/jobs/%s", id);
+    if (path.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
+    for (bool done = false;;) {
+        GP_GO(look(b, path.data, r, &done, out, err));
+        if (done) break;
+        if (!gp_gen_sleep(b, poll_seconds)) GP_GO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
+    }
+out:
+    gp_gen_answer_clear(&answer);
+    gp_str_clear(&path);
+    gp_str_clear(&body);
+    return st;
+}
+
+const gp_gen_protocol_table gp_gen_sdcpp = {"sdcpp", "/sdcpp/v1/capabilities", make};

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT
+ * SwarmUI: a session, then POST /API/GenerateText2Image, which names the pictures; each is fetched from there. */
+#include "generate/backend.h"
+
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static gp_status open_session(gp_gen_backend *b, gp_gen_result *out, gp_error *err)
+{
+    gp_gen_answer answer;
+    GP_TRY(gp_gen_ask(b, "/API/GetNewSession", "{}", &answer, out, err));
+    const char *id = gp_json_text(gp_json_get(answer.root, "session_id"), NULL);
+    gp_mem_free(b->session);
+    b->session = id ? gp_str_dup(id) : NULL;
+    if (answer.root && !id) gp_gen_say(out, GP_GEN_FAILED, "the server opens no session");
+    gp_gen_answer_clear(&answer);
+    return id && !b->session ? gp_fail(err, GP_ERR_MEMORY, "out of memory for a session") : GP_OK;
+}
+
+static void put_request(const gp_gen_backend *b, const gp_gen_request *r, gp_str *s)
+{
+    gp_str_putc(s, '{');
+    gp_gen_put_text(s, "session_id", b->session);
+    gp_gen_put_u64(s, "images", 1);
+    gp_gen_put_name(s, "prompt");
+    gp_json_put_string(s, r->prompt);
+    gp_gen_put_text(s, "negativeprompt", r->negative);
+    gp_gen_put_text(s, "model", r->model);
+    if (r->has_seed) gp_gen_put_u64(s, "seed", r->seed);
+    if (r->steps) gp_gen_put_u64(s, "steps", r->steps);
+    gp_gen_put_real(s, "cfgscale", r->cfg);
+    if (r->width) gp_gen_put_u64(s, "width", r->width);
+    if (r->height) gp_gen_put_u64(s, "height", r->height);
+    gp_gen_put_text(s, "sampler", r->sampler);
+    gp_gen_put_text(s, "scheduler", r->scheduler);
+    gp_gen_put_text(s, "refinermodel", r->refiner);
+    gp_gen_put_real(s, "refinercontrolpercentage", 1 - r->refiner_at); /* the share that is the refiner's */
+    gp_str_putc(s, '}');
+}
+
+static gp_status make_once(gp_gen_backend *b, const gp_gen_request *r, bool *expired, gp_gen_result *out, gp_error *err)
+{
+    gp_str body = GP_STR_INIT, path = GP_STR_INIT;
+    gp_gen_answer answer = {0};
+    gp_status st = GP_OK;
+    *expired = false;
+    if (!b->session) GP_GO(open_session(b, out, err));
+    if (!b->session) goto out;
+    put_request(b, r, &body);
+    if (body.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
+    GP_GO(gp_gen_ask(b, "/API/GenerateText2Image", body.data, &answer, out, err));
+    const gp_json *said = answer.root ? answer.root : answer.wrong;
+    const char *error = gp_json_text(gp_json_get(said, "error_id"), NULL);
+    *expired = error && !strcmp(error, "invalid_session_id");
+    if (!answer.root || *expired) goto out;
+    const char *image = gp_json_text(gp_json_at(gp_json_get(answer.root, "images"), 0), NULL);
+    const char *words = gp_json_text(gp_json_get(answer.root, "error"), NULL);
+    if (!image) {
+        gp_gen_say(out, GP_GEN_AGAIN, "%.300s", words ? words : "the answer names no image");
+        goto out;
+    }
+    if (gp_str_starts(image, "data:"))
+        GP_GO(gp_gen_take_base64(gp_json_at(gp_json_get(answer.root, "images"), 0), out, err));
+    else {
+        gp_str_printf(&path, "%s%s", *image == '/' ? "" : "/", image);
+        if (path.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
+        GP_GO(gp_gen_fetch(b, path.data, out, err));
+    }
+    if (out->outcome == GP_GEN_GOT) gp_gen_put_asked(&out->settings, r);
+out:
+    gp_gen_answer_clear(&answer);
+    gp_str_clear(&path);
+    gp_str_clear(&body);
+    return st;
+}
+
+/* Sessions end with the server: one new one is asked for. */
+static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result *out, gp_error *err)
+{
+    bool expired;
+    GP_TRY(make_once(b, r, &expired, out, err));
+    if (!expired) return GP_OK;
+    gp_mem_free(b->session);
+    b->session = NULL;
+    GP_TRY(make_once(b, r, &expired, out, err));
+    return expired ? gp_gen_say(out, GP_GEN_AGAIN, "the server knows no session of its own") : GP_OK;
+}
+
+const gp_gen_protocol_table gp_gen_swarm = {"swarmui", NULL, make};

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT
+ * Which prompts deserve more pictures.
+ *
+ * Of k pictures that differ by chance alone, the next one beats the best with probability 1 / (k + 1), whatever the
+ * scores are distributed like (each of k + 1 is as likely to be the best; Renyi 1962).  By how much, if it does, the
+ * other prompts say: the mean of how far all scores that were seen, of any prompt, lie above this best.  The product is
+ * what one more picture is expected to add.  A best that is weak beside what the generator can do gains most; one that
+ * few scores surpass gains nothing, and is left; and a prompt that many pictures have not helped is given up by and by.
+ */
+#include "stage/make.h"
+
+#include "base/mem.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static double mean_of(const double *x, uint32_t n)
+{
+    double sum = 0;
+    uint32_t counted = 0;
+    for (uint32_t i = 0; i < n; i++)
+        if (!isnan(x[i])) sum += x[i], counted++;
+    return counted ? sum / counted : (double)NAN;
+}
+
+/* All scores, falling, and the deviation within prompts. */
+typedef struct pool {
+    double *scores; /* owned */
+    size_t count;
+    double deviation;
+} pool;
+
+static int falling(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x < y) - (x > y);
+}
+
+static gp_status pool_scores(const double *const *values, const uint32_t *counts, size_t prompts, pool *out,
+                             gp_error *err)
+{
+    double squares = 0, free = 0;
+    size_t all = 0;
+    for (size_t p = 0; p < prompts; p++) all += counts[p];
+    GP_TRY(gp_alloc((void **)&out->scores, all, sizeof *out->scores, "the plan", err));
+    for (size_t p = 0; p < prompts; p++) {
+        double m = mean_of(values[p], counts[p]);
+        free -= !isnan(m);
+        for (uint32_t i = 0; i < counts[p]; i++) {
+            if (isnan(values[p][i])) continue;
+            out->scores[out->count++] = values[p][i];
+            squares += (values[p][i] - m) * (values[p][i] - m), free += 1;
+        }
+    }
+    out->deviation = free > 0 ? sqrt(squares / free) : 0;
+    if (out->count) qsort(out->scores, out->count, sizeof *out->scores, falling);
+    return GP_OK;
+}
+
+/* What one more picture is expected to add, in deviations. */
+static double gain(const pool *all, const double *x, uint32_t n)
+{
+    double best = -INFINITY, above = 0;
+    uint32_t known = 0;
+    size_t higher = 0;
+    for (uint32_t i = 0; i < n; i++)
+        if (!isnan(x[i])) best = fmax(best, x[i]), known++;
+    if (!known || !(all->deviation > 0)) return 0;
+    for (; higher < all->count && all->scores[higher] > best; higher++) above += all->scores[higher] - best;
+    return higher ? above / (double)higher / (known + 1) / all->deviation : 0;
+}
+
+typedef struct wish {
+    double gain;
+    size_t prompt;
+} wish;
+
+static int by_gain(const void *a, const void *b)
+{
+    const wish *x = a, *y = b;
+    if (x->gain != y->gain) return x->gain > y->gain ? -1 : 1;
+    return (x->prompt > y->prompt) - (x->prompt < y->prompt);
+}
+
+gp_status gp_adaptive_choose(const gp_adaptive *a, const double *const *values, const uint32_t *counts, size_t prompts,
+                             uint64_t budget, uint32_t *wanted, gp_error *err)
+{
+    size_t wishes = 0;
+    wish *list = NULL;
+    pool all = {0};
+    gp_status st = GP_OK;
+    GP_GO(gp_alloc((void **)&list, prompts, sizeof *list, "the plan", err));
+    GP_GO(pool_scores(values, counts, prompts, &all, err));
+    for (size_t p = 0; p < prompts; p++) {
+        wanted[p] = 0;
+        if (counts[p] >= a->most) continue;
+        double g = counts[p] < a->least ? INFINITY : gain(&all, values[p], counts[p]);
+        if (g >= a->min_gain) list[wishes++] = (wish){g, p};
+    }
+    qsort(list, wishes, sizeof *list, by_gain);
+    for (size_t i = 0; i < wishes && budget; i++) {
+        size_t p = list[i].prompt;
+        uint64_t more = counts[p] < a->least ? a->least - counts[p] : 1;
+        if (more > budget) more = budget;
+        wanted[p] = (uint32_t)more;
+        budget -= more;
+    }
+out:
+    gp_mem_free(all.scores);
+    gp_mem_free(list);
+    return st;
+}

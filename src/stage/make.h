@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT
+ * Private to stage: one picture, from its row of the plan to its row of the catalog. */
+#ifndef GP_STAGE_MAKE_H
+#define GP_STAGE_MAKE_H
+
+#include "catalog/generations.h"
+#include "generate/generate.h"
+#include "image/image.h"
+
+typedef struct gp_picture {
+    int64_t id;                                              /* of the row */
+    char *key, *prompt, *negative, *settings_asked, *extras; /* owned */
+    uint32_t number;
+    bool has_seed;
+    uint64_t seed;
+    char *path; /* owned: where it is or shall be; the extension comes with the bytes */
+    bool found; /* it was on the disk before, whole */
+    gp_gen_outcome outcome;
+    char message[400];
+    gp_error error; /* MEMORY, STOPPED: the run ends */
+    gp_image_head head;
+    gp_hash hash;
+    uint64_t size;
+    int64_t mtime_ns;
+    char *settings; /* owned: what the catalog keeps, one JSON object */
+} gp_picture;
+void gp_picture_free(gp_picture *p);
+/* A job from a row of the plan: texts copied, path made (without extension). */
+gp_status gp_picture_new(const gp_cat_generation *g, int64_t id, const char *folder, gp_picture **out, gp_error *err);
+/* Is its file there already, from before a kill?  Then found, and all else as after gp_picture_make. */
+gp_status gp_picture_look(gp_picture *p, uint64_t max_pixels, gp_error *err);
+/* Draw it, as often as it takes up to `tries`, and put it on the disk. */
+void gp_picture_make(gp_picture *p, gp_gen_backend *backend, unsigned tries, uint64_t max_pixels,
+                     bool (*go_on)(void *user), void *user);
+
+/* Which prompts are worth another picture: adaptive.c. */
+typedef struct gp_adaptive {
+    double min_gain;      /* of a standard deviation within prompts: less is not worth a picture */
+    uint32_t least, most; /* pictures of a prompt */
+} gp_adaptive;
+/* values [prompts]: scores so far, [counts] each, NaN: not known; *wanted [prompts]: how many more of each, the most
+ * promising first, at most `budget` in all. */
+gp_status gp_adaptive_choose(const gp_adaptive *a, const double *const *values, const uint32_t *counts, size_t prompts,
+                             uint64_t budget, uint32_t *wanted, gp_error *err);
+
+#endif

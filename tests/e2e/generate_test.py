@@ -1,0 +1,344 @@
+# SPDX-License-Identifier: MIT
+"""goldpan generate against the test generator (tools/generator.py): every protocol, every fault, kills, restarts.
+Usage: generate_test.py GOLDPAN"""
+import json
+import os
+import shlex
+import shutil
+import signal
+import sqlite3
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+GOLDPAN = None
+SOURCE = Path(os.environ.get("GOLDPAN_SOURCE", "."))
+TOOL = SOURCE / "tools" / "generator.py"
+MODEL = SOURCE / "models" / "drawn-world-mini"
+PROMPTS = """Prompt\tCategory\tChallenge
+a red cat on a beach\tanimals\tBasic
+two blue cars in the snow\tvehicles\tQuantity
+a pencil sketch of three dogs in the snow at night\tanimals\tStyle & Format
+portrait of a smiling woman with gray hair\tpeople\tBasic
+"""
+GRAPH = {
+    "4": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "drawn-world.safetensors"}},
+    "6": {"class_type": "CLIPTextEncode", "inputs": {"text": "x", "clip": ["4", 1]}, "_meta": {"title": "My prompt"}},
+    "7": {"class_type": "CLIPTextEncode", "inputs": {"text": "", "clip": ["4", 1]}},
+    "5": {"class_type": "EmptyLatentImage", "inputs": {"width": 512, "height": 512, "batch_size": 1}},
+    "3": {"class_type": "KSampler", "inputs": {
+        "model": ["4", 0], "seed": 0, "steps": 20, "cfg": 7.0, "sampler_name": "euler", "scheduler": "normal",
+        "positive": ["6", 0], "negative": ["7", 0], "latent_image": ["5", 0], "denoise": 1.0}},
+    "8": {"class_type": "VAEDecode", "inputs": {"samples": ["3", 0], "vae": ["4", 2]}},
+    "9": {"class_type": "SaveImage", "inputs": {"images": ["8", 0], "filename_prefix": "g"}}}
+
+
+def pixels(path):
+    """The packed pixels of a PNG, which are equal when the pixels are (one writer)."""
+    data, at, out = path.read_bytes(), 8, b""
+    while at < len(data):
+        size, kind = struct.unpack(">I4s", data[at:at + 8])
+        out += data[at + 8:at + 8 + size] if kind == b"IDAT" else b""
+        at += 12 + size
+    return out
+
+
+class Server:
+    def __init__(self, home, *args, port=0):
+        self.log = home / ("log-%d.jsonl" % time.monotonic_ns())
+        self.process = subprocess.Popen([sys.executable, TOOL, "serve", "--port", str(port), "--log", self.log, *args],
+                                        stdout=subprocess.PIPE, text=True)
+        self.url = self.process.stdout.readline().strip()
+
+    def requests(self):
+        return [json.loads(line) for line in self.log.read_text().splitlines()] if self.log.exists() else []
+
+    def drawn(self):
+        return sum(r.get("drawn", 0) for r in self.requests())
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class GenerateTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.home = Path(tempfile.mkdtemp(prefix="goldpan-generate-"))
+        (cls.home / "prompts.tsv").write_text(PROMPTS)
+        (cls.home / "graph.json").write_text(json.dumps(GRAPH))
+        with Server(cls.home) as server:
+            cls.undisturbed = cls.home / "undisturbed"
+            cls.generate(server.url, cls.undisturbed, "--protocol", "a1111")
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.home)
+
+    @classmethod
+    def command(cls, backend, out, *more, prompts="prompts.tsv", n=3):
+        return [GOLDPAN, "generate", cls.home / prompts, "-n", str(n), "-b", backend, "-o", out, "-W", "96", "-H", "96", "--json", *more]
+
+    @classmethod
+    def generate(cls, backend, out, *more, code=0, **other):
+        run = subprocess.run(cls.command(backend, out, *more, **other), capture_output=True, text=True)
+        assert run.returncode == code, "%d: %s %s" % (run.returncode, run.stdout, run.stderr)
+        return json.loads(run.stdout) if run.stdout else {"error": run.stderr}
+
+    def rows(self, out, sql):
+        db = sqlite3.connect(out / ".goldpan" / "catalog.db")
+        try:
+            self.assertEqual(db.execute("PRAGMA integrity_check").fetchone()[0], "ok")
+            return db.execute(sql).fetchall()
+        finally:
+            db.close()
+
+    def pictures(self, out):
+        """{(prompt, number): pixels} of what the catalog says was got; and there is no other file."""
+        rows = self.rows(out, "SELECT prompt, number, path FROM v_generations WHERE state = 'got'")
+        files = {str(p.resolve()) for p in out.rglob("*") if p.is_file() and ".goldpan" not in p.parts}
+        self.assertEqual({str(Path(p).resolve()) for _, _, p in rows}, files)
+        return {(prompt, number): pixels(Path(path)) for prompt, number, path in rows}
+
+    def check_same(self, out):
+        self.assertEqual(self.pictures(out), self.pictures(self.undisturbed))
+
+    # ---- protocols
+
+    def test_every_protocol_draws_the_same(self):
+        for protocol, more in (("a1111", ()), ("sdcpp", ()), ("swarmui", ("--protocol", "swarmui")),
+                               ("comfyui", ("--workflow", self.home / "graph.json")),
+                               ("comfyui", ("--workflow", self.home / "graph.json", "--set", "My prompt.text=@prompt", "--set", "3.seed=@seed",
+                                            "--set", "5.width=@width", "--set", "5.height=@height"))):
+            with self.subTest(protocol=protocol, more=len(more)), Server(self.home) as server:
+                out = Path(tempfile.mkdtemp(dir=self.home))
+                said = self.generate(server.url, out, "--protocol", protocol, *more)
+                self.assertEqual((said["planned"], said["got"], said["had"], said["failed"]), (12, 12, 0, 0))
+                self.check_same(out)
+                drawn = server.drawn()
+                again = self.generate(server.url, out, "--protocol", protocol, *more)
+                self.assertEqual((again["got"], again["had"]), (0, 12))
+                self.assertEqual((drawn, server.drawn()), (12, 12))
+
+    def test_the_protocol_is_found_out(self):
+        with Server(self.home) as server:
+            out = self.home / "found-out"
+            self.generate(server.url, out, "--workflow", self.home / "graph.json", n=1)
+            self.assertEqual(self.rows(out, "SELECT DISTINCT protocol FROM v_generations"), [("comfyui",)])
+
+    def test_openai_has_no_seeds_and_refuses(self):
+        (self.home / "refused.txt").write_text("a red cat on a beach\n\na forbidden thing\n")
+        with Server(self.home, "--key", "secret-key") as server:
+            out = self.home / "openai"
+            os.environ["GOLDPAN_GENERATOR_KEY"] = "secret-key"
+            try:
+                said = self.generate(server.url, out, "--protocol", "openai", "--checkpoint", "gpt-image-1", prompts="refused.txt")
+                self.assertEqual((said["got"], said["refused"], said["failed"]), (3, 3, 0))
+                self.assertEqual(self.rows(out, "SELECT state, count(*), count(seed) FROM v_generations GROUP BY state ORDER BY 1"),
+                                 [("got", 3, 0), ("refused", 3, 0)])
+                before = len(server.requests())
+                self.generate(server.url, out, "--protocol", "openai", "--checkpoint", "gpt-image-1", prompts="refused.txt")
+                self.assertEqual(len(server.requests()), before, "what is refused is not asked for again")
+                body = next(r["body"] for r in server.requests() if r["path"] == "/v1/images/generations")
+                self.assertEqual(body, {"prompt": "a red cat on a beach", "model": "gpt-image-1", "n": 1, "size": "96x96", "output_format": "png"})
+            finally:
+                del os.environ["GOLDPAN_GENERATOR_KEY"]
+            self.assertNotIn(b"secret-key", (out / ".goldpan" / "catalog.db").read_bytes())
+            wrong = subprocess.run(self.command(server.url, out, "--protocol", "openai", "--tries", "1", prompts="prompts.tsv", n=1),
+                                   capture_output=True, text=True)
+            self.assertEqual(wrong.returncode, 3)
+
+    def test_a_command_draws_and_its_words_are_safe(self):
+        nasty = self.home / "nasty.txt"
+        nasty.write_text("a red cat on a beach\n'; touch %s/owned; echo \"$(id)\" `id` {seed} \\\n" % self.home)
+        template = "%s %s draw --prompt {prompt} --seed {seed} --width {width} --height {height} --out {out}" % (
+            shlex.quote(sys.executable), shlex.quote(str(TOOL)))
+        out = self.home / "command"
+        said = self.generate(template, out, prompts="nasty.txt", n=2)
+        self.assertEqual((said["got"], said["failed"]), (4, 0))
+        self.assertFalse((self.home / "owned").exists())
+        reference = self.pictures(self.undisturbed)
+        got = self.pictures(out)
+        self.assertEqual(got[("a red cat on a beach", 1)], reference[("a red cat on a beach", 1)])
+        self.assertTrue(any("$(id)" in prompt for prompt, _ in got))
+
+    def test_a_command_that_fails(self):
+        out = self.home / "failing"
+        said = self.generate("sh -c 'exit 7' {prompt} {out}", out, "--tries", "2", n=1, code=3)
+        self.assertEqual((said["got"], said["failed"]), (0, 4))
+        self.assertIn("ends with 7", self.rows(out, "SELECT message FROM v_generations")[0][0])
+        self.assertIn("needs {prompt} and {out}", self.generate("draw {prompt}", out, code=2)["error"]["message"])
+
+    # ---- requests
+
+    def test_what_is_asked_of_a1111(self):
+        with Server(self.home, "--auth", "me:pass word") as server:
+            out = self.home / "asked"
+            self.generate(server.url, out, "--protocol", "a1111", "--login", "me:pass word", "--steps", "12", "--cfg", "5.5", "--sampler", "Euler a",
+                          "--scheduler", "Karras", "--negative", "blurry", "--checkpoint", "drawn-world", "--refiner", "second", "--refiner-at", "0.8",
+                          "--seed", "77", n=2)
+            asked = [r["body"] for r in server.requests() if r["path"] == "/sdapi/v1/txt2img"]
+            self.assertEqual(len(asked), 8)
+            key = asked[0].pop("force_task_id")
+            self.assertRegex(key, "^[0-9a-f]{32}$")
+            self.assertEqual(asked[0], {
+                "prompt": "a red cat on a beach", "negative_prompt": "blurry", "seed": 77, "steps": 12, "cfg_scale": 5.5, "width": 96, "height": 96,
+                "sampler_name": "Euler a", "scheduler": "Karras", "refiner_checkpoint": "second", "refiner_switch_at": 0.8,
+                "override_settings": {"sd_model_checkpoint": "drawn-world"}, "batch_size": 1, "n_iter": 1, "send_images": True, "save_images": False})
+            self.assertEqual(sorted({a["seed"] for a in asked}), [77, 78])
+            settings = json.loads(self.rows(out, "SELECT settings FROM v_images ORDER BY path LIMIT 1")[0][0])
+            self.assertEqual((settings["steps"], settings["sampler"], settings["cfg_scale"]), (12, "Euler a", 5.5))
+            self.assertIn("model_hash", settings)
+            self.assertIn(settings["Category"], ("animals", "vehicles", "people"))
+
+    def test_the_file_alone_is_enough(self):
+        """What a back end does not write into the file is written: a new catalog knows prompt, seed and settings."""
+        with Server(self.home) as server:
+            out, alone = self.home / "swarm", self.home / "alone"
+            self.generate(server.url, out, "--protocol", "swarmui", "--steps", "9", n=1)
+            shutil.copytree(out, alone, ignore=shutil.ignore_patterns(".goldpan"))
+        subprocess.run([GOLDPAN, "add", alone], check=True, capture_output=True)
+        rows = self.rows(alone, "SELECT prompt, json_extract(settings, '$.seed') FROM v_images ORDER BY 1")
+        self.assertEqual(rows, [(line.split("\t")[0], 1) for line in sorted(PROMPTS.splitlines()[1:])])
+
+    # ---- faults
+
+    def test_faults_change_nothing(self):
+        for protocol, faults in (("a1111", ("500:4", "503:7", "drop:9", "garbage:11")), ("a1111", ("notimage:4", "truncated:7")), ("a1111", ("429:5",)),
+                                 ("comfyui", ("500:4", "drop:7")), ("sdcpp", ("500:4", "truncated:7", "failed:5")), ("swarmui", ("503:4", "notimage:7")),
+                                 ("a1111", ("timeout:5",))):
+            more = [word for f in faults for word in ("--fault", f)]
+            with self.subTest(protocol=protocol, faults=faults), Server(self.home, "--retry-after", "1", *more) as server:
+                out = Path(tempfile.mkdtemp(dir=self.home))
+                given = ("--workflow", self.home / "graph.json") if protocol == "comfyui" else ()
+                said = self.generate(server.url, out, "--protocol", protocol, "--tries", "8", "--timeout", "2", *given)
+                self.assertEqual((said["got"], said["failed"]), (12, 0))
+                self.check_same(out)
+
+    def test_a_grid_first_and_data_prefixes(self):
+        with Server(self.home, "--grid", "--data-prefix") as server:
+            out = self.home / "grid"
+            self.generate(server.url, out, "--protocol", "a1111")
+            self.check_same(out)
+
+    def test_jobs_at_once(self):
+        with Server(self.home, "--latency", "0.05") as server:
+            out = self.home / "jobs"
+            self.generate(server.url, out, "--protocol", "a1111", "--jobs", "4")
+            self.check_same(out)
+
+    def test_kill_and_go_on(self):
+        with Server(self.home, "--latency", "0.15") as server:
+            out, kills = self.home / "killed", 0
+            for _ in range(8):
+                child = subprocess.Popen(self.command(server.url, out, "--protocol", "a1111"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                time.sleep(0.4)
+                kills += child.poll() is None
+                child.kill()
+                child.wait()
+            self.assertGreaterEqual(kills, 3, "the run was over before it could be killed")
+            said = self.generate(server.url, out, "--protocol", "a1111")
+            self.assertEqual(said["planned"], said["got"] + said["had"])
+            self.check_same(out)
+            self.assertLessEqual(server.drawn(), 12 + kills, "at most the picture under way is drawn twice")
+
+    def test_a_file_without_its_row_is_found(self):
+        """A kill between the rename and the row: the file is there, the row says submitted."""
+        with Server(self.home) as server:
+            out = self.home / "found"
+            self.generate(server.url, out, "--protocol", "a1111")
+            db = sqlite3.connect(out / ".goldpan" / "catalog.db")
+            db.execute("UPDATE generations SET state = 'submitted', path = NULL, image = NULL WHERE number = 1")
+            db.commit()
+            db.close()
+            victim = next(out.rglob("00001-*.png"))
+            victim.write_bytes(victim.read_bytes()[:300])
+            before = server.drawn()
+            said = self.generate(server.url, out, "--protocol", "a1111")
+            self.assertEqual((said["got"], said["had"]), (1, 11))
+            self.assertEqual(server.drawn() - before, 1, "only the broken file is drawn again")
+            self.check_same(out)
+
+    def test_interrupt_says_how_to_go_on(self):
+        with Server(self.home, "--latency", "0.3") as server:
+            out = self.home / "interrupted"
+            child = subprocess.Popen(self.command(server.url, out, "--protocol", "a1111"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            time.sleep(1)
+            child.send_signal(signal.SIGINT)
+            begun = time.monotonic()
+            child.communicate()
+            self.assertLess(time.monotonic() - begun, 3)
+            self.assertEqual(child.returncode, 130)
+            self.generate(server.url, out, "--protocol", "a1111")
+            self.check_same(out)
+
+    def test_the_server_goes_and_comes_back(self):
+        out = self.home / "restarted"
+        with Server(self.home, "--latency", "0.2") as server:
+            port = server.url.rsplit(":", 1)[1]
+            child = subprocess.Popen(self.command(server.url, out, "--protocol", "a1111", "--tries", "9"), stdout=subprocess.PIPE, text=True)
+            time.sleep(1)
+        time.sleep(1)
+        with Server(self.home, port=port):
+            said = json.loads(child.communicate(timeout=60)[0])
+        self.assertEqual((child.returncode, said["got"], said["failed"]), (0, 12, 0))
+        self.check_same(out)
+
+    def test_nobody_there(self):
+        said = self.generate("http://127.0.0.1:9", self.home / "nobody", code=1)
+        self.assertIn("127.0.0.1:9", said["error"]["message"])
+
+    # ---- scores
+
+    def test_scored_as_they_come_then_picked(self):
+        with Server(self.home) as server:
+            out = self.home / "scored"
+            said = self.generate(server.url, out, "--protocol", "a1111", "--score", "--model", MODEL, n=4)
+            self.assertEqual((said["got"], said["scored"]), (16, 16))
+        self.assertEqual(self.rows(out, "SELECT count(*) FROM v_images WHERE score IS NOT NULL"), [(16,)])
+        picks = subprocess.run([GOLDPAN, "pick", "--catalog", out, "--model", MODEL], check=True, capture_output=True, text=True).stdout
+        self.assertEqual(len(picks.splitlines()), 4)
+        with Server(self.home) as server:
+            larger = self.home / "larger"
+            again = subprocess.run([GOLDPAN, "regenerate", out, "-b", server.url, "--protocol", "a1111", "-o", larger, "--hires", "2", "--steps", "44",
+                                    "--json"], check=True, capture_output=True, text=True).stdout
+            self.assertEqual(json.loads(again)["got"], 4)
+            body = next(r["body"] for r in server.requests() if r["path"] == "/sdapi/v1/txt2img")
+            self.assertEqual((body["width"], body["enable_hr"], body["hr_scale"], body["steps"]), (96, True, 2, 44))
+        rows = self.rows(out, "SELECT i.prompt, i.width, json_extract(i.settings, '$.seed'), json_extract(o.settings, '$.seed') FROM v_images i"
+                              " JOIN v_images o ON o.path = json_extract(i.settings, '$.regenerated_from') ORDER BY 1")
+        self.assertEqual(len(rows), 4)
+        for prompt, width, seed, before in rows:
+            self.assertEqual((width, seed), (192, before), prompt)
+
+    def test_adaptive_is_bounded_and_goes_on(self):
+        with Server(self.home) as server:
+            out, whole = self.home / "adaptive", self.home / "adaptive-whole"
+            said = self.generate(server.url, whole, "--protocol", "a1111", "--adaptive", "--model", MODEL, n=6)
+            self.assertLessEqual(said["got"], 24)
+            self.assertGreater(said["rounds"], 1)
+            per = dict(self.rows(whole, "SELECT prompt, count(*) FROM v_generations GROUP BY prompt"))
+            self.assertTrue(all(2 <= n <= 18 for n in per.values()), per)
+            child = subprocess.Popen(self.command(server.url, out, "--protocol", "a1111", "--adaptive", "--model", MODEL, n=6),
+                                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(0.5)
+            child.kill()
+            child.wait()
+            self.generate(server.url, out, "--protocol", "a1111", "--adaptive", "--model", MODEL, n=6)
+            self.assertEqual(self.pictures(out), self.pictures(whole))
+
+
+if __name__ == "__main__":
+    GOLDPAN = os.path.abspath(sys.argv.pop(1))
+    unittest.main()

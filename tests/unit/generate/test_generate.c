@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT
+ * What generate and its joint are made of: base64, the text in files, commands, who gets more pictures. */
+#include "support.h"
+
+#include "base/mem.h"
+#include "generate/generate.h"
+#include "image/chunks.h"
+#include "image/image.h"
+#include "image/png_text.h"
+#include "ingest/meta.h"
+#include "net/base64.h"
+#include "stage/make.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void check_base64(const char *text, const char *wanted)
+{
+    gp_bytes out = {0};
+    gp_error err = {0};
+    gp_status st = gp_base64_decode(text, strlen(text), &out, &err);
+    if (!wanted) {
+        assert_int_equal(st, GP_ERR_FORMAT);
+        return;
+    }
+    if (st != GP_OK) fail_msg("%s: %s", text, err.message);
+    assert_int_equal(out.size, strlen(wanted));
+    assert_memory_equal(out.data, wanted, out.size);
+    gp_bytes_clear(&out);
+}
+
+static void test_base64(void **state)
+{
+    (void)state;
+    check_base64("", "");
+    check_base64("Zg==", "f");
+    check_base64("Zm8=", "fo");
+    check_base64("Zm9v", "foo");
+    check_base64("Zm9vYg", "foob"); /* without padding */
+    check_base64("data:image/png;base64,Zm9vYmE=", "fooba");
+    check_base64("Zm9v\nYmFy\r\n", "foobar");
+    check_base64("Zm9vY", NULL);
+    check_base64("Zm9*", NULL);
+    check_base64("Zm=v", NULL);
+    check_base64("\xff\xff", NULL);
+}
+
+/* A large one, in pieces of any size, against what was put in. */
+static void test_base64_of_any_length(void **state)
+{
+    (void)state;
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t n = 1; n < 3000000; n = n * 3 + 1) {
+        uint8_t *bytes = malloc(n + 2);
+        char *text = malloc(n * 4 / 3 + 8), *at = text;
+        for (size_t i = 0; i < n; i++) bytes[i] = (uint8_t)(i * 37 + i / 251);
+        bytes[n] = bytes[n + 1] = 0;
+        for (size_t i = 0; i < n; i += 3) {
+            uint32_t three = (uint32_t)bytes[i] << 16 | (uint32_t)bytes[i + 1] << 8 | bytes[i + 2];
+            for (int k = 0; k < 4; k++) *at++ = i + (size_t)k > n ? '=' : letters[three >> (18 - 6 * k) & 63];
+        }
+        gp_bytes out = {0};
+        assert_int_equal(gp_base64_decode(text, (size_t)(at - text), &out, NULL), GP_OK);
+        assert_int_equal(out.size, n);
+        assert_memory_equal(out.data, bytes, n);
+        gp_bytes_clear(&out);
+        free(text);
+        free(bytes);
+    }
+}
+
+/* What is written into a PNG is read back by the reader of other people's files, and the pixels stay. */
+static void check_text_in_png(const char *prompt, const char *negative, const char *settings)
+{
+    uint8_t rgb[12 * 8 * 3];
+    char path[] = "/tmp/goldpan-text-XXXXXX";
+    gp_bytes png = {0}, with = {0};
+    gp_chunks chunks = {0};
+    gp_meta meta = {0};
+    gp_pixels pixels = {0};
+    gp_str text = GP_STR_INIT;
+    gp_error err = {0};
+    close(mkstemp(path));
+    for (size_t i = 0; i < sizeof rgb; i++) rgb[i] = (uint8_t)(i * 7);
+    assert_int_equal(gp_image_write_png(path, rgb, 12, 8, &err), GP_OK);
+    assert_int_equal(gp_file_read(path, 1 << 20, &png, &err), GP_OK);
+    gp_gen_infotext(&(gp_gen_request){.prompt = prompt, .negative = negative}, settings, &text);
+    assert_int_equal(gp_png_add_text(&png, "parameters", text.data, &with, &err), GP_OK);
+    assert_int_equal(gp_image_decode_bytes(with.data, with.size, 1000, &pixels, &err), GP_OK);
+    assert_memory_equal(pixels.rgb, rgb, sizeof rgb);
+    assert_int_equal(gp_image_read_chunks(with.data, with.size, &chunks, &err), GP_OK);
+    assert_int_equal(gp_meta_read(&chunks, &meta, &err), GP_OK);
+    assert_true(meta.found);
+    assert_string_equal(meta.prompt, prompt);
+    if (negative) assert_string_equal(meta.negative, negative);
+    if (!strstr(meta.settings_json, "\"seed\": 18446744073709551615")) fail_msg("%s", meta.settings_json);
+    gp_meta_clear(&meta);
+    gp_chunks_clear(&chunks);
+    gp_pixels_clear(&pixels);
+    gp_str_clear(&text);
+    gp_bytes_clear(&with);
+    gp_bytes_clear(&png);
+    unlink(path);
+}
+
+static void test_text_in_png(void **state)
+{
+    (void)state;
+    const char *settings =
+        "{\"seed\":18446744073709551615,\"steps\":20,\"sampler\":\"DPM++ 2M, Karras\",\"cfg_scale\":7.5,"
+        "\"width\":12,\"height\":8,\"model\":\"a: b\"}";
+    check_text_in_png("a red cat", NULL, settings);
+    check_text_in_png("caf\xc3\xa9, (a cat:1.2)", "blurry, bad", settings);
+    check_text_in_png("\xe6\x9c\x88 and \xf0\x9f\x90\x88", "\xe2\x80\xa6", settings);
+    gp_bytes no = {(uint8_t[]){1, 2, 3}, 3}, out;
+    assert_int_equal(gp_png_add_text(&no, "parameters", "x", &out, NULL), GP_ERR_FORMAT);
+}
+
+/* ---- adaptive */
+
+enum { PROMPTS = 6 };
+
+static void choose(const double values[PROMPTS][8], const uint32_t *counts, uint64_t budget, uint32_t *wanted)
+{
+    const double *rows[PROMPTS];
+    for (int i = 0; i < PROMPTS; i++) rows[i] = values[i];
+    gp_adaptive a = {.min_gain = 0.1, .least = 2, .most = 8};
+    assert_int_equal(gp_adaptive_choose(&a, rows, counts, PROMPTS, budget, wanted, NULL), GP_OK);
+}
+
+static void test_adaptive(void **state)
+{
+    (void)state;
+    static const double values[PROMPTS][8] = {
+        {20, 21, 35},             /* a best that stands out: nothing more to gain */
+        {20, 20.5, 21},           /* weak, and like each other: more */
+        {22, 23},                 /* more */
+        {10},                     /* not even two */
+        {NAN, NAN},               /* refused or failed: nothing is known, nothing is asked */
+        {1, 2, 3, 4, 5, 6, 7, 8}, /* as many as there may be */
+    };
+    static const uint32_t counts[PROMPTS] = {3, 3, 2, 1, 2, 8};
+    uint32_t wanted[PROMPTS];
+    choose(values, counts, 100, wanted);
+    assert_int_equal(wanted[0], 0);
+    assert_int_equal(wanted[1], 1);
+    assert_int_equal(wanted[2], 1);
+    assert_int_equal(wanted[3], 1);
+    assert_int_equal(wanted[4], 0);
+    assert_int_equal(wanted[5], 0);
+    choose(values, counts, 1, wanted); /* what has too few comes first */
+    assert_int_equal(wanted[1] + wanted[2], 0);
+    assert_int_equal(wanted[3], 1);
+    choose(values, counts, 0, wanted);
+    for (int i = 0; i < PROMPTS; i++) assert_int_equal(wanted[i], 0);
+}
+
+/* ---- what a back end may not be */
+
+static void test_wrong_backends(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *address, *protocol, *words;
+    } cases[] = {{"draw {prompt}", NULL, "needs {prompt} and {out}"},
+                 {"draw {out}", "command", "needs {prompt} and {out}"},
+                 {"http://127.0.0.1:9", "midjourney", "no protocol 'midjourney'"},
+                 {"ftp://127.0.0.1", "a1111", "is no http or https address"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        gp_gen_backend *b = NULL;
+        gp_error err = {0};
+        assert_int_equal(
+            gp_gen_open(&(gp_gen_options){.address = cases[i].address, .protocol = cases[i].protocol}, &b, &err),
+            GP_ERR_USAGE);
+        if (!strstr(err.message, cases[i].words)) fail_msg("%s", err.message);
+    }
+}
+
+/* Words are taken apart before they are filled in: a prompt is one argument whatever it holds. */
+static void test_commands(void **state)
+{
+    (void)state;
+    char out[] = "/tmp/goldpan-command-XXXXXX";
+    close(mkstemp(out));
+    static const char *const prompts[] = {"a cat", "it's \"q\" `id` $(id) ; & | \\ {seed}", "-n", "*", ""};
+    gp_gen_backend *b = NULL;
+    gp_gen_options o = {.address = "sh -c 'printf \"%s|%s|%s\" \"$1\" \"$2\" \"$3\" > \"$4\"' \"a name\" {prompt} "
+                                   "x{seed}\\ y \"{width} {nothing}\" {out}"};
+    assert_int_equal(gp_gen_open(&o, &b, NULL), GP_OK);
+    assert_string_equal(gp_gen_protocol(b), "command");
+    for (size_t i = 0; i < sizeof prompts / sizeof *prompts; i++) {
+        gp_gen_result r;
+        char wanted[200];
+        gp_gen_request q = {
+            .key = "k", .prompt = prompts[i], .seed = 7, .has_seed = true, .width = 64, .cfg = NAN, .out = out};
+        assert_int_equal(gp_gen_make(b, &q, &r, NULL), GP_OK);
+        assert_int_equal(r.outcome, GP_GEN_GOT);
+        snprintf(wanted, sizeof wanted, "%s|x7 y|64 {nothing}", prompts[i]);
+        assert_int_equal(r.image.size, strlen(wanted));
+        assert_memory_equal(r.image.data, wanted, r.image.size);
+        gp_gen_result_clear(&r);
+    }
+    gp_gen_close(b);
+    unlink(out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_base64),      cmocka_unit_test(test_base64_of_any_length),
+                                       cmocka_unit_test(test_text_in_png), cmocka_unit_test(test_adaptive),
+                                       cmocka_unit_test(test_commands),    cmocka_unit_test(test_wrong_backends)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
