@@ -121,6 +121,7 @@ typedef struct gp_progress {
     uint64_t done, total; /* items (bytes for "download"); total 0: not known */
     uint64_t failed;
     double seconds; /* since the stage began */
+    double part;    /* share of the picture that is being drawn, where the generator says it; else 0 */
 } gp_progress;
 typedef bool (*gp_progress_fn)(void *user, const gp_progress *progress);
 
@@ -335,6 +336,7 @@ typedef struct gp_generate_options {
     int jobs;                  /* pictures asked for at once */
     uint32_t tries;            /* of a picture */
     double timeout;            /* seconds without an answer's byte; 0: none */
+    const char *preview;       /* file that always shows what is being drawn, where the generator shows it; NULL: none */
     bool adaptive;             /* with a model: prompts whose best would hardly rise get no more, others up to 3 per_prompt */
     double min_gain;           /* expected rise of the best, in deviations within prompts, that is worth a picture */
     uint64_t max_pixels;

@@ -92,7 +92,7 @@ static double exact_distance(const gp_search *s, size_t i, double norm, uint32_t
 {
     size_t d = s->d;
     const float *x = s->wide ? NULL : s->queries + i * d, *y = s->wide ? NULL : s->rows + id * d;
-    const double *wx = s->wide + i * d, *wy = s->wide + id * d;
+    const double *wx = s->wide ? s->wide + i * d : NULL, *wy = s->wide ? s->wide + id * d : NULL;
     double sum = 0;
     if (s->metric == GP_METRIC_COSINE) {
         double both = norm * s->norms[id];

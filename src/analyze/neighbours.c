@@ -168,7 +168,7 @@ static void end_block(const exact *e, gp_seeker *q, size_t first, size_t count)
 }
 
 /* Block of queries against everything. */
-static void run_queries(exact *e, worker *w, size_t block)
+static gp_status run_queries(exact *e, worker *w, size_t block)
 {
     const gp_search *s = &e->s;
     size_t first = block * QUERIES, count = block_rows(e, block);
@@ -176,9 +176,11 @@ static void run_queries(exact *e, worker *w, size_t block)
     for (size_t i = 0; i < count; i++) gp_search_begin(s, &w->q[i], w->lists + i * s->capacity, first + i);
     for (size_t p = 0; p < s->slots / GP_PANEL; p++) {
         const float *tile = multiply(e, w, count, p);
+        if (!tile) return GP_ERR_MEMORY;
         gp_search_offer_panel(s, tile, w->stride, w->block, count, p);
     }
     end_block(e, w->q, first, count);
+    return GP_OK;
 }
 
 /* Block of rows against itself and all blocks behind it, both ways. */
@@ -238,7 +240,7 @@ static void search_thread(void *user, int index)
         if (e->s.self)
             st = run_rows(e, &w, block);
         else
-            run_queries(e, &w, block);
+            st = run_queries(e, &w, block);
         size_t done = atomic_fetch_add(&e->finished, 1) + 1;
         /* of pairs of blocks, the first blocks have the most */
         double share = (double)done / (double)e->blocks;

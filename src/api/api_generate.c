@@ -17,6 +17,7 @@ gp_status gp_generate(gp_catalog *catalog, const gp_model *model, const gp_gener
     if (o.per_prompt < 1 || o.per_prompt > 100000)
         return gp_fail(err, GP_ERR_USAGE, "%u pictures of a prompt: 1 to 100000 can be had", o.per_prompt);
     if (o.jobs < 1 || o.jobs > 64) return gp_fail(err, GP_ERR_USAGE, "%d pictures at once: 1 to 64 can be", o.jobs);
+    if (!(o.min_gain >= 0)) return gp_fail(err, GP_ERR_USAGE, "the gain that is worth a picture is 0 or more");
     if (o.tries < 1) o.tries = 1;
     if (o.adaptive && !model) return gp_fail(err, GP_ERR_USAGE, "adaptive generation needs a model that scores");
     if (o.seed > INT64_MAX) return gp_fail(err, GP_ERR_USAGE, "the seed is below 2^63");

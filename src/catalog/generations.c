@@ -32,6 +32,10 @@ gp_status gp_cat_generation_put(gp_catalog *cat, const gp_cat_generation *g, int
     if (!row) return gp_fail(err, GP_ERR_CATALOG, "a planned picture is not in the catalog");
     const char *said = gp_q_col_text(&q, 1);
     *id = gp_q_col_int(&q, 0);
+    if (!said) {
+        gp_q_end(&q);
+        return gp_fail(err, GP_ERR_MEMORY, "out of memory for the plan");
+    }
     for (*state = GP_CAT_PLANNED; *state < GP_CAT_REFUSED && strcmp(said, names[*state]) != 0;) ++*state;
     gp_q_end(&q);
     return GP_OK;
@@ -69,7 +73,8 @@ gp_status gp_cat_generation_get(gp_catalog *cat, int64_t id,
                            .protocol = gp_q_col_text(&q, 6),
                            .settings = gp_q_col_text(&q, 7),
                            .extras = gp_q_col_text(&q, 8)};
-    gp_status st = visit(user, &g, err);
+    bool whole = g.key && g.prompt && g.protocol && g.settings;
+    gp_status st = whole ? visit(user, &g, err) : gp_fail(err, GP_ERR_MEMORY, "out of memory for the plan");
     gp_q_end(&q);
     return st;
 }
@@ -101,7 +106,9 @@ gp_status gp_cat_winners(gp_catalog *cat, bool flagged,
                             " AND CASE ? WHEN 0 THEN picked ELSE flag = 1 END ORDER BY path");
     gp_q_int(&q, 1, flagged);
     while ((st = gp_q_step(&q, &row, err)) == GP_OK && row) {
-        st = visit(user, gp_q_col_text(&q, 0), gp_q_col_text(&q, 1), gp_q_col_text(&q, 2), gp_q_col_text(&q, 3), err);
+        const char *path = gp_q_col_text(&q, 0), *prompt = gp_q_col_text(&q, 1);
+        st = path && prompt ? visit(user, path, prompt, gp_q_col_text(&q, 2), gp_q_col_text(&q, 3), err)
+                            : gp_fail(err, GP_ERR_MEMORY, "out of memory for the picks");
         if (st != GP_OK) break;
     }
     gp_q_end(&q);

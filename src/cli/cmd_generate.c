@@ -6,6 +6,7 @@
 #include "cli/context.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static uint32_t number_of(const gp_cli_count *count, uint32_t otherwise)
 {
@@ -26,8 +27,10 @@ static void fill(gp_cli *cli, gp_generate_options *o)
     o->steps = number_of(&cli->steps, 0), o->cfg = cli->cfg.value;
     o->login = cli->login ? cli->login : getenv("GOLDPAN_GENERATOR_LOGIN");
     o->token = getenv("GOLDPAN_GENERATOR_KEY");
-    if (!o->token) o->token = getenv("OPENAI_API_KEY");
+    if (!o->token && o->protocol && !strcmp(o->protocol, "openai"))
+        o->token = getenv("OPENAI_API_KEY"); /* else nobody's */
     o->hires = cli->hires.value;
+    o->preview = cli->preview;
     o->workflow = cli->workflow, o->set = cli->set.items, o->set_count = cli->set.count;
     o->jobs = (int)number_of(&cli->jobs, 1), o->tries = number_of(&cli->tries, o->tries);
     o->timeout = cli->timeout.value;
@@ -149,6 +152,7 @@ static const gp_cli_option options[] = {
      "more for prompts whose best would rise, none for others"},
     {"min-gain", 0, GP_OPT_REAL, "X", GP_CLI_FIELD(min_gain), "adaptive: rise that is worth a picture (default 0.1)"},
     GENERATE_ASKING,
+    {"preview", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(preview), "a1111: what is being drawn, anew every second"},
     {"prompt-column", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(prompt_column), "which column of PROMPTS (default: found)"},
     GP_CLI_CATALOG,
     GP_CLI_MODEL,
@@ -166,7 +170,7 @@ const gp_cli_command gp_cmd_generate = {
              "blanks, {prompt} {negative} {seed} {width} {height} {steps} {cfg} {out} filled in.\n"
              "What is planned is in the catalog (DIR/.goldpan/catalog.db): after Ctrl-C, a kill or a\n"
              "restart of the server the same command goes on, without a double or a gap.\n"
-             "A key for the server is read from $GOLDPAN_GENERATOR_KEY or $OPENAI_API_KEY.",
+             "A key for the server is read from $GOLDPAN_GENERATOR_KEY (--protocol openai: or $OPENAI_API_KEY).",
     .examples = "goldpan generate prompts.tsv -n 8 --backend http://127.0.0.1:7860 --score --model "
                 "openai/clip-vit-base-patch32\n"
                 "goldpan generate prompts.csv -n 4 -b http://127.0.0.1:8188 --workflow sdxl.json --set 6.text=@prompt\n"

@@ -71,7 +71,7 @@ typedef struct gp_cli {
     const char *sheet, *frames;
     int sheet_by;
     gp_cli_real seconds;
-    const char *backend, *protocol, *negative, *sampler, *scheduler, *checkpoint, *refiner, *workflow, *login;
+    const char *backend, *protocol, *negative, *sampler, *scheduler, *checkpoint, *refiner, *workflow, *login, *preview;
     gp_cli_texts set;
     gp_cli_count number, width, height, steps, jobs, tries;
     gp_cli_real cfg, refiner_at, timeout, min_gain;

@@ -137,6 +137,7 @@ static void draw(const gp_term *term, const gp_progress *p)
         gp_str_printf(&s, p->total ? "%llu/%llu" : "%llu", (unsigned long long)p->done, (unsigned long long)p->total);
         snprintf(text[2], sizeof text[2], "%.*f", rate < 99.95 ? 1 : 0, rate < 1e6 ? rate : 1e6);
     }
+    done += p->part;
     if (p->total) gp_str_printf(&s, "  %.0f%%", 100.0 * (done < total ? done / total : 1.0));
     if (rate > 0) gp_str_printf(&s, "  %s/s", text[2]);
     if (rate > 0 && p->total && p->done < p->total) {

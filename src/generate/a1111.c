@@ -56,6 +56,7 @@ static void take_settings(const gp_gen_request *r, const gp_json *info, size_t i
     const gp_json *seed = gp_json_at(gp_json_get(info, "all_seeds"), image);
     if (!info) {
         gp_gen_put_asked(s, r);
+        gp_gen_put_text(s, "model", r->model);
         return;
     }
     copy_number(s, "seed", seed ? seed : gp_json_get(info, "seed"));
@@ -67,6 +68,9 @@ static void take_settings(const gp_gen_request *r, const gp_json *info, size_t i
     gp_gen_put_text(s, "model_hash", gp_json_text(gp_json_get(info, "sd_model_hash"), NULL));
     copy_number(s, "width", gp_json_get(info, "width"));
     copy_number(s, "height", gp_json_get(info, "height"));
+    gp_gen_put_text(s, "refiner", r->refiner);
+    gp_gen_put_real(s, "refiner_switch_at", r->refiner_at);
+    gp_gen_put_real(s, "hires", r->hires);
 }
 
 static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result *out, gp_error *err)
@@ -94,4 +98,19 @@ out:
     return st;
 }
 
-const gp_gen_protocol_table gp_gen_a1111 = {"a1111", "/sdapi/v1/options", make};
+static void watch(gp_gen_backend *b)
+{
+    gp_gen_result image = {0};
+    double part = 0;
+    gp_json *root = gp_gen_glance(b, b->o.previews ? "/sdapi/v1/progress?skip_current_image=false"
+                                                   : "/sdapi/v1/progress?skip_current_image=true");
+    const gp_json *current = gp_json_get(root, "current_image");
+    if (gp_json_real(gp_json_get(root, "progress"), &part) && part >= 0 && part <= 1) {
+        if (gp_json_text(current, NULL)) (void)gp_gen_take_base64(current, &image, NULL); /* without it, then */
+        b->o.on_part(b->o.user, part, &image.image);
+    }
+    gp_gen_result_clear(&image);
+    gp_json_free(root);
+}
+
+const gp_gen_protocol_table gp_gen_a1111 = {"a1111", "/sdapi/v1/options", make, watch};

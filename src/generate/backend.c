@@ -15,6 +15,8 @@
 static const gp_gen_protocol_table *const protocols[] = {&gp_gen_comfy, &gp_gen_sdcpp,  &gp_gen_a1111,
                                                          &gp_gen_swarm, &gp_gen_openai, &gp_gen_command};
 enum { PROTOCOLS = sizeof protocols / sizeof *protocols };
+#define MOST_WAIT 3600.0 /* seconds that a server may ask for */
+static const double watch_seconds = 1, glance_seconds = 2;
 
 /* ------------------------------------------------------------------ results */
 
@@ -31,10 +33,20 @@ gp_status gp_gen_say(gp_gen_result *out, gp_gen_outcome outcome, const char *for
     va_start(args, format);
     vsnprintf(out->message, sizeof out->message, format, args);
     va_end(args);
+    out->outcome = outcome;
+    gp_gen_tidy(out);
+    return GP_OK;
+}
+
+void gp_gen_tidy(gp_gen_result *out)
+{
+    size_t size = strlen(out->message);
     for (char *p = out->message; *p; p++)
         if ((unsigned char)*p < ' ') *p = ' ';
-    out->outcome = outcome;
-    return GP_OK;
+    for (int cut = 0; cut < 4 && !gp_utf8_valid(out->message, size); cut++)
+        out->message[--size] = 0; /* a letter cut in two */
+    for (char *p = out->message; *p && !gp_utf8_valid(out->message, size); p++)
+        if ((unsigned char)*p > '~') *p = '?';
 }
 
 gp_status gp_gen_take_base64(const gp_json *value, gp_gen_result *out, gp_error *err)
@@ -49,6 +61,16 @@ gp_status gp_gen_take_base64(const gp_json *value, gp_gen_result *out, gp_error 
     if (st != GP_OK) return gp_gen_say(out, GP_GEN_AGAIN, "%s", why.message);
     out->outcome = GP_GEN_GOT;
     return GP_OK;
+}
+
+void gp_gen_put_escaped(gp_str *s, const char *text, const char *also)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~";
+    for (; text && *text; text++)
+        if (strchr(plain, *text) || strchr(also, *text))
+            gp_str_putc(s, *text);
+        else
+            gp_str_printf(s, "%%%02X", (unsigned char)*text);
 }
 
 void gp_gen_put_name(gp_str *s, const char *name)
@@ -80,8 +102,11 @@ void gp_gen_put_real(gp_str *s, const char *name, double value)
 
 void gp_gen_put_asked(gp_str *s, const gp_gen_request *r)
 {
+    gp_gen_request plain = *r; /* what not every back end is sent is its own to say */
+    plain.model = plain.refiner = NULL;
+    plain.refiner_at = plain.hires = NAN;
     if (r->has_seed) gp_gen_put_u64(s, "seed", r->seed);
-    gp_gen_put_common(s, r);
+    gp_gen_put_common(s, &plain);
 }
 
 void gp_gen_put_common(gp_str *s, const gp_gen_request *r)
@@ -136,32 +161,70 @@ static bool may_pass(long code)
     return code == 408 || code == 425 || code == 429 || code >= 500;
 }
 
+/* Asked while an answer is waited for. */
+static bool watching(void *user)
+{
+    gp_gen_backend *b = user;
+    if (b->o.go_on && !b->o.go_on(b->o.user)) return false;
+    if (!b->protocol || !b->protocol->watch || !b->o.on_part || gp_clock_now() - b->watched < watch_seconds)
+        return true;
+    b->watched = gp_clock_now();
+    b->protocol->watch(b);
+    b->watched = gp_clock_now();
+    return true;
+}
+
+gp_json *gp_gen_glance(gp_gen_backend *b, const char *path)
+{
+    gp_http_response r = {0};
+    gp_json *json = NULL;
+    gp_str url = GP_STR_INIT;
+    gp_str_printf(&url, "%s%s", b->address, path);
+    if (!b->second && gp_http_open(&b->second, NULL) != GP_OK) b->second = NULL;
+    gp_http_request q = {.url = url.data,
+                         .method = "GET",
+                         .token = b->o.token,
+                         .login = b->login,
+                         .once = true,
+                         .timeout = glance_seconds};
+    if (b->second && !url.failed && gp_http_send(b->second, &q, &r, NULL) == GP_OK && r.code == 200 && r.body.data)
+        (void)gp_json_parse(r.body.data, r.body.size, false, 64, &json, NULL); /* nothing hangs on it */
+    gp_http_response_clear(&r);
+    gp_str_clear(&url);
+    return json;
+}
+
 static gp_status request(gp_gen_backend *b, const char *path, const char *body, gp_http_response *response,
                          gp_gen_result *out, gp_error *err)
 {
     gp_error why = {0};
     gp_str url = GP_STR_INIT;
+    size_t length = strlen(b->address);
     bool whole = gp_str_starts(path, "http://") || gp_str_starts(path, "https://");
+    bool own = !whole || (gp_str_starts(path, b->address) && (path[length] == '/' || !path[length]));
+    if (!whole && *path != '/') return gp_gen_say(out, GP_GEN_FAILED, "'%.200s' is no web address", path);
     gp_str_printf(&url, "%s%s", whole ? "" : b->address, path);
     if (url.failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a web address");
     gp_http_request q = {.url = url.data,
                          .method = body ? "POST" : "GET",
                          .json = body,
-                         .token = whole && !gp_str_starts(path, b->address) ? NULL : b->o.token,
-                         .login = whole && !gp_str_starts(path, b->address) ? NULL : b->o.login,
+                         .token = own ? b->o.token : NULL,
+                         .login = own ? b->login : NULL,
                          .once = true,
                          .follow = !body,
                          .timeout = b->o.timeout,
-                         .progress = b->o.go_on,
-                         .user = b->o.user};
+                         .progress = watching,
+                         .user = b};
+    b->watched = gp_clock_now();
     gp_status st = gp_http_send(b->http, &q, response, &why);
     gp_str_clear(&url);
-    if (st == GP_ERR_STOPPED || st == GP_ERR_MEMORY || st == GP_ERR_USAGE) return gp_fail(err, st, "%s", why.message);
+    if (st == GP_ERR_STOPPED || st == GP_ERR_MEMORY) return gp_fail(err, st, "%s", why.message);
     out->wait = 0;
+    if (st == GP_ERR_USAGE) return gp_gen_say(out, GP_GEN_FAILED, "%s", why.message);
     if (st != GP_OK) return gp_gen_say(out, GP_GEN_AGAIN, "%s", why.message);
     char *wait = gp_http_header(response, "retry-after");
     double seconds;
-    if (wait && gp_parse_double(wait, &seconds) && seconds > 0 && seconds < 3600) out->wait = seconds;
+    if (wait && gp_parse_double(wait, &seconds) && seconds > 0) out->wait = fmin(seconds, MOST_WAIT);
     gp_mem_free(wait);
     out->outcome = GP_GEN_GOT;
     return GP_OK;
@@ -246,8 +309,10 @@ static gp_status find_out(gp_gen_backend *b, gp_error *err)
 void gp_gen_close(gp_gen_backend *b)
 {
     if (!b) return;
+    gp_http_close(b->second);
     gp_http_close(b->http);
     gp_mem_free(b->session);
+    gp_mem_free(b->login);
     gp_mem_free(b->address);
     gp_mem_free(b);
 }
@@ -255,6 +320,17 @@ void gp_gen_close(gp_gen_backend *b)
 const char *gp_gen_protocol(const gp_gen_backend *b)
 {
     return b->protocol->name;
+}
+
+/* http://user:password@host: they go where no message shows them.  Percent signs stay as they are. */
+static bool take_login(gp_gen_backend *b)
+{
+    char *host = strstr(b->address, "://"), *at = host ? strchr(host, '@') : NULL;
+    if (b->o.login) b->login = gp_str_dup(b->o.login);
+    if (!host || !at || memchr(host + 3, '/', (size_t)(at - host - 3))) return !b->o.login || b->login;
+    if (!b->login) b->login = gp_str_dup_n(host + 3, (size_t)(at - host - 3));
+    memmove(host + 3, at + 1, strlen(at + 1) + 1);
+    return b->login != NULL;
 }
 
 gp_status gp_gen_open(const gp_gen_options *o, gp_gen_backend **out, gp_error *err)
@@ -266,10 +342,12 @@ gp_status gp_gen_open(const gp_gen_options *o, gp_gen_backend **out, gp_error *e
     b->o = *o;
     bool web = gp_str_starts(o->address, "http://") || gp_str_starts(o->address, "https://");
     for (size_t n = strlen(b->address); web && n && b->address[n - 1] == '/';) b->address[--n] = 0;
+    if (web && !take_login(b)) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a back end"));
     if (o->protocol && !(b->protocol = by_name(o->protocol)))
         GP_GO(gp_fail(err, GP_ERR_USAGE, "no protocol '%s': a1111, comfyui, sdcpp, swarmui, openai, command",
                       o->protocol));
     if (!b->protocol && !web) b->protocol = &gp_gen_command;
+    if (!b->protocol && gp_str_ends(b->address, "/v1")) b->protocol = &gp_gen_openai; /* as clients of it are told */
     if (b->protocol == &gp_gen_command) {
         if (!strstr(o->address, "{out}") || !strstr(o->address, "{prompt}"))
             GP_GO(gp_fail(err, GP_ERR_USAGE, "a command needs {prompt} and {out} in it: '%s'", o->address));

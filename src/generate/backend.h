@@ -10,6 +10,7 @@ typedef struct gp_gen_protocol_table {
     const char *name;
     const char *probe; /* a GET that answers 200 with JSON where this protocol is spoken; NULL: never asked */
     gp_status (*make)(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result *out, gp_error *err);
+    void (*watch)(gp_gen_backend *b); /* while an answer is waited for: tells on_part; NULL: nothing to see */
 } gp_gen_protocol_table;
 extern const gp_gen_protocol_table gp_gen_a1111, gp_gen_comfy, gp_gen_sdcpp, gp_gen_swarm, gp_gen_openai,
     gp_gen_command;
@@ -17,9 +18,12 @@ extern const gp_gen_protocol_table gp_gen_a1111, gp_gen_comfy, gp_gen_sdcpp, gp_
 struct gp_gen_backend {
     const gp_gen_protocol_table *protocol;
     gp_gen_options o;
-    char *address; /* without a slash at the end */
+    char *address; /* without a slash at the end, and without a password */
+    char *login;
     gp_http *http;
-    char *session; /* SwarmUI's */
+    char *session;   /* SwarmUI's */
+    gp_http *second; /* for watching */
+    double watched;  /* when that was last done */
 };
 
 /* An answer: JSON, or what it said.  *root NULL unless the code is 2xx and the body is JSON; then the result says why
@@ -34,6 +38,8 @@ void gp_gen_answer_clear(gp_gen_answer *answer);
 /* body NULL: GET.  path begins with a slash. */
 gp_status gp_gen_ask(gp_gen_backend *b, const char *path, const char *body, gp_gen_answer *answer, gp_gen_result *out,
                      gp_error *err);
+/* A short question beside the one that is waited for: its JSON, owned, or NULL. */
+gp_json *gp_gen_glance(gp_gen_backend *b, const char *path);
 /* The bytes at a path, or at an http address. */
 gp_status gp_gen_fetch(gp_gen_backend *b, const char *path, gp_gen_result *out, gp_error *err);
 /* Wait, asking go_on.  False: stopped. */
@@ -41,9 +47,13 @@ bool gp_gen_sleep(const gp_gen_backend *b, double seconds);
 
 gp_status gp_gen_say(gp_gen_result *out, gp_gen_outcome outcome, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The message valid UTF-8 in one line, after something was added to it. */
+void gp_gen_tidy(gp_gen_result *out);
 /* base64 into out->image; AGAIN where it is none. */
 gp_status gp_gen_take_base64(const gp_json *text, gp_gen_result *out, gp_error *err);
 
+/* Text in an address: what is not plain, nor in `also`, is written as %XX. */
+void gp_gen_put_escaped(gp_str *s, const char *text, const char *also);
 /* Members of an object, with commas; nothing for what is not set. */
 void gp_gen_put_name(gp_str *s, const char *name);
 void gp_gen_put_text(gp_str *s, const char *name, const char *value);

@@ -5,8 +5,8 @@
  *
  * What goes where: --set NODE.INPUT=VALUE, NODE being an id or a title, VALUE @prompt, @negative, @seed, @width,
  * @height, @steps,
- * @cfg, @sampler, @scheduler, @model, or a value as it is.  Without any, by what the graph says: every input `seed` or
- * `noise_seed` of a sampler, the texts that its `positive` and `negative` lead to, width and height of the empty
+ * @cfg, @sampler, @scheduler, @model, or a value as it is.  What is not set, by what the graph says: every input `seed`
+ * or `noise_seed` of a sampler, the texts that its `positive` and `negative` lead to, width and height of the empty
  * latent. */
 #include "generate/backend.h"
 
@@ -17,7 +17,10 @@
 #include <string.h>
 
 static const double poll_seconds = 1;
-enum { MOST_STEPS = 64 /* of a walk along links */ };
+enum {
+    MOST_STEPS = 64, /* of a walk along links */
+    MISSES = 5       /* questions in a row that may fail while a job is waited for */
+};
 
 /* ------------------------------------------------------------------ the graph, filled in */
 
@@ -29,7 +32,9 @@ typedef struct filling {
     const gp_json *node;
     const char *positive, *negative; /* ids of the nodes that hold the texts; NULL: none was found */
     gp_str *out;
-    bool first;
+    bool first, prompt_put;
+    uint64_t used;   /* bit i: set[i] found its input */
+    const char *odd; /* a variable that there is not */
 } filling;
 
 static const char *class_of(const gp_json *node)
@@ -69,13 +74,14 @@ static bool find_texts(void *user, const char *id, const gp_json *node)
     return f->positive == NULL;
 }
 
-static bool put_variable(const gp_gen_request *r, const char *name, gp_str *s)
+/* False: the graph's own value stays, since none was asked for (or *odd: there is no such variable). */
+static bool put_variable(const gp_gen_request *r, const char *name, gp_str *s, const char **odd)
 {
     const struct {
         const char *name, *text;
         double number;
     } values[] = {{"@prompt", r->prompt, (double)NAN},
-                  {"@negative", r->negative ? r->negative : "", (double)NAN},
+                  {"@negative", r->negative, (double)NAN},
                   {"@sampler", r->sampler, (double)NAN},
                   {"@scheduler", r->scheduler, (double)NAN},
                   {"@model", r->model, (double)NAN},
@@ -95,11 +101,12 @@ static bool put_variable(const gp_gen_request *r, const char *name, gp_str *s)
             gp_json_put_real(s, values[i].number);
         return values[i].text || isfinite(values[i].number);
     }
+    *odd = name;
     return false;
 }
 
 /* "6.text=@prompt" or "My prompt.text=@prompt" for this node and input? Its value. */
-static const char *set_for(const filling *f, const char *input)
+static const char *set_for(filling *f, const char *input)
 {
     const char *title = gp_json_text(gp_json_get(gp_json_get(f->node, "_meta"), "title"), NULL);
     for (size_t i = 0; i < f->b->o.set_count; i++) {
@@ -109,8 +116,10 @@ static const char *set_for(const filling *f, const char *input)
         size_t node = (size_t)(dot - set), name = (size_t)(equal - dot - 1);
         if (strlen(input) != name || memcmp(dot + 1, input, name)) continue;
         if ((strlen(f->id) == node && !memcmp(f->id, set, node)) ||
-            (title && strlen(title) == node && !memcmp(title, set, node)))
+            (title && strlen(title) == node && !memcmp(title, set, node))) {
+            f->used |= (uint64_t)1 << i % 64;
             return equal + 1;
+        }
     }
     return NULL;
 }
@@ -120,7 +129,6 @@ static const char *usual(const filling *f, const char *input)
 {
     bool samples = linked(f->node, "latent_image") != NULL;
     bool latent = gp_str_starts(class_of(f->node), "Empty") && strstr(class_of(f->node), "Latent");
-    if (f->b->o.set_count) return NULL;
     if (!strcmp(input, "text") && f->positive && !strcmp(f->id, f->positive)) return "@prompt";
     if (!strcmp(input, "text") && f->negative && !strcmp(f->id, f->negative)) return "@negative";
     if (!strcmp(input, "noise_seed") || (samples && !strcmp(input, "seed"))) return "@seed";
@@ -145,13 +153,17 @@ static bool put_input(void *user, const char *name, const gp_json *value)
     gp_str_putc(f->out, ':');
     if (stands && *stands == '@') {
         if (gp_json_text(gp_json_at(value, 0), NULL)) stands = NULL; /* a link stays a link */
-        put = stands && put_variable(f->r, stands, f->out);
+        put = stands && put_variable(f->r, stands, f->out, &f->odd);
+        f->prompt_put = f->prompt_put || (put && !strcmp(stands, "@prompt"));
     } else if (stands) {
-        double number;
-        if (gp_parse_double(stands, &number))
+        gp_json *plain = NULL; /* a number, true, false or null is meant as one */
+        bool is_plain = gp_json_parse(stands, strlen(stands), true, 2, &plain, NULL) == GP_OK &&
+                        gp_json_kind_of(plain) < GP_JSON_STRING;
+        if (is_plain)
             gp_str_puts(f->out, stands);
         else
             gp_json_put_string(f->out, stands);
+        gp_json_free(plain);
         put = true;
     }
     if (!put) gp_json_write(f->out, value);
@@ -161,7 +173,7 @@ static bool put_input(void *user, const char *name, const gp_json *value)
 static bool put_member(void *user, const char *name, const gp_json *value)
 {
     filling *f = user;
-    if (f->out->data[f->out->size - 1] != '{') gp_str_putc(f->out, ',');
+    if (f->out->size && f->out->data[f->out->size - 1] != '{') gp_str_putc(f->out, ',');
     gp_json_put_string(f->out, name);
     gp_str_putc(f->out, ':');
     if (strcmp(name, "inputs")) {
@@ -178,7 +190,7 @@ static bool put_member(void *user, const char *name, const gp_json *value)
 static bool put_node(void *user, const char *id, const gp_json *node)
 {
     filling *f = user;
-    if (f->out->data[f->out->size - 1] != '{') gp_str_putc(f->out, ',');
+    if (f->out->size && f->out->data[f->out->size - 1] != '{') gp_str_putc(f->out, ',');
     gp_json_put_string(f->out, id);
     gp_str_puts(f->out, ":{");
     f->id = id, f->node = node;
@@ -196,13 +208,20 @@ static gp_status put_request(const gp_gen_backend *b, const gp_gen_request *r, c
     filling f = {.b = b, .r = r, .graph = graph, .out = s};
     gp_json_each(graph, find_texts, &f);
     gp_status st = GP_OK;
-    if (gp_json_get(graph, "nodes"))
-        st = gp_fail(err, GP_ERR_USAGE, "the workflow is in the editor's format: save it with \"Export (API)\"");
-    else if (!b->o.set_count && !f.positive)
-        st = gp_fail(err, GP_ERR_USAGE, "the workflow does not show where the prompt goes: --set NODE.INPUT=@prompt");
     gp_str_puts(s, "{\"prompt\":{");
     gp_json_each(graph, put_node, &f);
-    gp_str_printf(s, "},\"client_id\":\"goldpan\",\"prompt_id\":\"%s\"}", id);
+    gp_str_puts(s, "},\"client_id\":\"goldpan\"");
+    if (id) gp_gen_put_text(s, "prompt_id", id);
+    gp_str_putc(s, '}');
+    if (gp_json_get(graph, "nodes"))
+        st = gp_fail(err, GP_ERR_USAGE, "the workflow is in the editor's format: save it with \"Export (API)\"");
+    else if (f.odd)
+        st = gp_fail(err, GP_ERR_USAGE, "--set: nothing is called '%s'", f.odd);
+    for (size_t i = 0; st == GP_OK && i < b->o.set_count && i < 64; i++)
+        if (!(f.used >> i & 1))
+            st = gp_fail(err, GP_ERR_USAGE, "--set %s: the workflow has no such node and input", b->o.set[i]);
+    if (st == GP_OK && !s->failed && !f.prompt_put)
+        st = gp_fail(err, GP_ERR_USAGE, "the workflow does not show where the prompt goes: --set NODE.INPUT=@prompt");
     gp_json_free(graph);
     if (st == GP_OK && s->failed) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for a request");
     return st;
@@ -227,60 +246,55 @@ static bool find_image(void *user, const char *id, const gp_json *output)
     return true;
 }
 
-/* A value in an address: what is not plain is written as %XX. */
-static void put_escaped(gp_str *s, const char *text)
-{
-    for (; text && *text; text++)
-        if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~", *text))
-            gp_str_putc(s, *text);
-        else
-            gp_str_printf(s, "%%%02X", (unsigned char)*text);
-}
-
 static gp_status fetch(gp_gen_backend *b, const gp_json *image, gp_gen_result *out, gp_error *err)
 {
     gp_str path = GP_STR_INIT;
     gp_str_puts(&path, "/view?filename=");
-    put_escaped(&path, gp_json_text(gp_json_get(image, "filename"), NULL));
+    gp_gen_put_escaped(&path, gp_json_text(gp_json_get(image, "filename"), NULL), "");
     gp_str_puts(&path, "&subfolder=");
-    put_escaped(&path, gp_json_text(gp_json_get(image, "subfolder"), NULL));
+    gp_gen_put_escaped(&path, gp_json_text(gp_json_get(image, "subfolder"), NULL), "");
     gp_str_puts(&path, "&type=");
     const char *type = gp_json_text(gp_json_get(image, "type"), NULL);
-    put_escaped(&path, type ? type : "output");
+    gp_gen_put_escaped(&path, type ? type : "output", "");
     gp_status st =
         path.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for a request") : gp_gen_fetch(b, path.data, out, err);
     gp_str_clear(&path);
     return st;
 }
 
-typedef enum job_state { NOT_THERE, ENDED, FAILED } job_state;
+typedef enum job_state { NOT_THERE, ENDED, FAILED, UNKNOWN /* the server did not say */ } job_state;
 
 /* GET /history/ID: an empty object while it is not done. */
 static gp_status look(gp_gen_backend *b, const char *id, const gp_gen_request *r, job_state *state, gp_gen_result *out,
                       gp_error *err)
 {
     gp_gen_answer answer;
-    char path[80];
+    gp_str path = GP_STR_INIT;
     gp_status st = GP_OK;
     *state = NOT_THERE;
-    snprintf(path, sizeof path, "/history/%s", id);
-    GP_TRY(gp_gen_ask(b, path, NULL, &answer, out, err));
+    gp_str_puts(&path, "/history/");
+    gp_gen_put_escaped(&path, id, "");
+    if (path.failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a request");
+    st = gp_gen_ask(b, path.data, NULL, &answer, out, err);
+    gp_str_clear(&path);
+    if (st != GP_OK) return st;
     const gp_json *job = gp_json_get(answer.root, id), *status = gp_json_get(job, "status");
     const char *words = gp_json_text(gp_json_get(status, "status_str"), NULL);
-    if (!answer.root) *state = FAILED;
+    if (!answer.root) *state = UNKNOWN;
     if (!job) goto out;
     found_image found = {0};
     gp_json_each(gp_json_get(job, "outputs"), find_image, &found);
+    *state = FAILED;
     if (words && !strcmp(words, "error")) {
-        *state = FAILED;
         gp_gen_say(out, GP_GEN_AGAIN, "the graph ended in an error");
     } else if (!found.image) {
-        *state = FAILED;
         gp_gen_say(out, GP_GEN_FAILED, "the graph ends in no image: it needs a node that saves one");
     } else {
-        *state = ENDED;
         GP_GO(fetch(b, found.image, out, err));
-        if (out->outcome == GP_GEN_GOT) gp_gen_put_asked(&out->settings, r);
+        if (out->outcome == GP_GEN_GOT) {
+            *state = ENDED;
+            gp_gen_put_asked(&out->settings, r);
+        }
     }
 out:
     gp_gen_answer_clear(&answer);
@@ -318,33 +332,77 @@ static bool say_node(void *user, const char *id, const gp_json *node)
     return false;
 }
 
-static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result *out, gp_error *err)
+/* Wait for a job that was taken on.  One that is neither there nor queued, twice in a row, is forgotten: the server was
+ * restarted, or somebody cleared the queue. */
+static gp_status wait_for(gp_gen_backend *b, const char *id, const gp_gen_request *r, gp_gen_result *out, gp_error *err)
+{
+    for (int missed = 0, silent = 0;;) {
+        job_state state;
+        bool queued = false;
+        GP_TRY(look(b, id, r, &state, out, err));
+        if (state == ENDED || state == FAILED) return GP_OK;
+        if (state == NOT_THERE) GP_TRY(is_queued(b, id, &queued, out, err));
+        if (state == UNKNOWN || out->outcome != GP_GEN_GOT) {
+            if (++silent > MISSES) return GP_OK;
+        } else {
+            silent = 0;
+            missed = queued ? 0 : missed + 1;
+            if (missed > 1) return gp_gen_say(out, GP_GEN_AGAIN, "the server has forgotten the job");
+        }
+        if (!gp_gen_sleep(b, poll_seconds)) return gp_fail(err, GP_ERR_STOPPED, "stopped");
+    }
+}
+
+/* POST /prompt; *id, owned: under which the server knows the job.  NULL: it was not taken on. */
+static gp_status submit(gp_gen_backend *b, const gp_gen_request *r, const char *ours, char **id, gp_gen_result *out,
+                        gp_error *err)
 {
     gp_str body = GP_STR_INIT;
     gp_gen_answer answer = {0};
-    char id[64];
-    bool queued = false;
-    job_state state;
     gp_status st = GP_OK;
-    snprintf(id, sizeof id, "%.8s-%.4s-%.4s-%.4s-%.12s", r->key, r->key + 8, r->key + 12, r->key + 16, r->key + 20);
-    GP_GO(put_request(b, r, id, &body, err));
-    GP_GO(look(b, id, r, &state, out, err));
-    if (state == ENDED) goto out;
-    if (state == NOT_THERE) GP_GO(is_queued(b, id, &queued, out, err));
-    if (!queued) {
-        GP_GO(gp_gen_ask(b, "/prompt", body.data, &answer, out, err));
+    *id = NULL;
+    GP_GO(put_request(b, r, ours, &body, err));
+    GP_GO(gp_gen_ask(b, "/prompt", body.data, &answer, out, err));
+    if (answer.wrong) {
         gp_json_each(gp_json_get(answer.wrong, "node_errors"), say_node, out);
-        if (!answer.root) goto out;
+        gp_gen_tidy(out);
     }
-    for (;;) {
-        GP_GO(look(b, id, r, &state, out, err));
-        if (state != NOT_THERE) break;
-        if (!gp_gen_sleep(b, poll_seconds)) GP_GO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
-    }
+    if (!answer.root) goto out;
+    const char *said =
+        gp_json_text(gp_json_get(answer.root, "prompt_id"), NULL); /* older servers choose it themselves */
+    if (!said && !ours)
+        gp_gen_say(out, GP_GEN_AGAIN, "the server gives no job");
+    else if (!(*id = gp_str_dup(said ? said : ours)))
+        st = gp_fail(err, GP_ERR_MEMORY, "out of memory for a request");
 out:
     gp_gen_answer_clear(&answer);
     gp_str_clear(&body);
     return st;
 }
 
-const gp_gen_protocol_table gp_gen_comfy = {"comfyui", "/system_stats", make};
+static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result *out, gp_error *err)
+{
+    char ours[64], *id = NULL;
+    bool queued = false;
+    job_state state;
+    gp_status st = GP_OK;
+    snprintf(ours, sizeof ours, "%.8s-%.4s-%.4s-%.4s-%.12s", r->key, r->key + 8, r->key + 12, r->key + 16, r->key + 20);
+    GP_GO(look(b, ours, r, &state, out, err));
+    if (state == ENDED || state == UNKNOWN) goto out;
+    if (state == NOT_THERE) {
+        GP_GO(is_queued(b, ours, &queued, out, err));
+        if (out->outcome != GP_GEN_GOT) goto out;
+    }
+    if (queued) {
+        GP_GO(wait_for(b, ours, r, out, err));
+        goto out;
+    }
+    /* what failed under our id stays in the history: the next try is known by an id of the server's */
+    GP_GO(submit(b, r, state == FAILED ? NULL : ours, &id, out, err));
+    if (id) GP_GO(wait_for(b, id, r, out, err));
+out:
+    gp_mem_free(id);
+    return st;
+}
+
+const gp_gen_protocol_table gp_gen_comfy = {"comfyui", "/system_stats", make, NULL};

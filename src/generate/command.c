@@ -100,7 +100,8 @@ static gp_status start(char *const *words, pid_t *child, gp_gen_result *out)
 /* False: stopped; then the program and its children are gone too. */
 static bool wait_for(gp_gen_backend *b, pid_t child, int *status)
 {
-    while (waitpid(child, status, WNOHANG) == 0) {
+    pid_t ended;
+    while ((ended = waitpid(child, status, WNOHANG)) == 0) {
         if (gp_gen_sleep(b, 0.02)) continue;
         kill(-child, SIGTERM);
         for (int i = 0; i < 50 && waitpid(child, status, WNOHANG) == 0; i++) usleep(20000);
@@ -108,6 +109,7 @@ static bool wait_for(gp_gen_backend *b, pid_t child, int *status)
         waitpid(child, status, 0);
         return false;
     }
+    if (ended < 0) *status = 127 << 8; /* nobody knows how it ended: then not well */
     return true;
 }
 
@@ -128,6 +130,7 @@ static gp_status run(gp_gen_backend *b, char *const *words, const gp_gen_request
     if (st != GP_OK) return gp_gen_say(out, GP_GEN_AGAIN, "'%.200s' wrote no image: %.150s", words[0], why.message);
     out->outcome = GP_GEN_GOT;
     gp_gen_put_asked(&out->settings, r);
+    if (strstr(b->address, "{model}")) gp_gen_put_text(&out->settings, "model", r->model);
     return GP_OK;
 }
 
@@ -150,4 +153,4 @@ out:
     return st;
 }
 
-const gp_gen_protocol_table gp_gen_command = {"command", NULL, make};
+const gp_gen_protocol_table gp_gen_command = {"command", NULL, make, NULL};

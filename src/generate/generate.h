@@ -49,6 +49,10 @@ typedef struct gp_gen_options {
     size_t set_count;
     double timeout;            /* seconds without a byte; 0: none, since pictures take their time */
     bool (*go_on)(void *user); /* asked now and then, also while waiting; may be NULL */
+    /* Told about once a second, where the back end says it: the share of the picture that is done; what it looks like
+     * so far (a file's bytes, size 0: not shown).  May be NULL. */
+    void (*on_part)(void *user, double part, const gp_bytes *preview);
+    bool previews; /* ask for them */
     void *user;
 } gp_gen_options;
 

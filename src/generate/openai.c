@@ -8,12 +8,12 @@
 
 static bool is_refusal(const gp_json *wrong)
 {
-    static const char *const signs[] = {"moderation", "content_policy", "safety", "image_generation_user_error"};
+    static const char *const signs[] = {"moderation", "content_policy", "safety"};
     const gp_json *error = gp_json_get(wrong, "error");
     const char *words[] = {gp_json_text(gp_json_get(error, "code"), NULL),
                            gp_json_text(gp_json_get(error, "type"), NULL)};
     for (int w = 0; w < 2; w++)
-        for (int i = 0; words[w] && i < 4; i++)
+        for (int i = 0; words[w] && i < 3; i++)
             if (strstr(words[w], signs[i])) return true;
     return false;
 }
@@ -31,7 +31,7 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     gp_gen_put_u64(&body, "n", 1);
     snprintf(size, sizeof size, "%ux%u", r->width, r->height);
     if (r->width && r->height) gp_gen_put_text(&body, "size", size);
-    gp_gen_put_text(&body, "output_format", "png");
+    if (r->model && gp_str_starts(r->model, "gpt-image")) gp_gen_put_text(&body, "output_format", "png");
     gp_str_putc(&body, '}');
     if (body.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
     bool based = gp_str_ends(b->address, "/v1"); /* as clients of this API are given it */
@@ -40,7 +40,7 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     if (!answer.root) goto out;
     const gp_json *image = gp_json_at(gp_json_get(answer.root, "data"), 0);
     const char *url = gp_json_text(gp_json_get(image, "url"), NULL);
-    if (url)
+    if (url && *url && !gp_json_text(gp_json_get(image, "b64_json"), NULL))
         GP_GO(gp_gen_fetch(b, url, out, err));
     else
         GP_GO(gp_gen_take_base64(gp_json_get(image, "b64_json"), out, err));
@@ -55,4 +55,4 @@ out:
     return st;
 }
 
-const gp_gen_protocol_table gp_gen_openai = {"openai", "/v1/models", make};
+const gp_gen_protocol_table gp_gen_openai = {"openai", "/v1/models", make, NULL};

@@ -9,6 +9,7 @@
 #include <string.h>
 
 static const double poll_seconds = 0.5;
+enum { MISSES = 5 /* looks at a job in a row that may fail */ };
 
 static void put_request(const gp_gen_request *r, gp_str *s)
 {
@@ -44,8 +45,8 @@ static void put_request(const gp_gen_request *r, gp_str *s)
 }
 
 /* One look at the job; *done when it came to an end. */
-static gp_status look(gp_gen_backend *b, const char *path, const gp_gen_request *r, bool *done, gp_gen_result *out,
-                      gp_error *err)
+static gp_status look(gp_gen_backend *b, const char *path, const gp_gen_request *r, int *misses, bool *done,
+                      gp_gen_result *out, gp_error *err)
 {
     gp_gen_answer answer;
     gp_status st = GP_OK;
@@ -55,14 +56,21 @@ static gp_status look(gp_gen_backend *b, const char *path, const gp_gen_request 
         gp_gen_say(out, GP_GEN_AGAIN, "the server has forgotten the job"); /* restarted, perhaps: then ask anew */
         goto out;
     }
-    if (!answer.root) goto out;
+    if (!answer.root) {
+        *done = ++*misses > MISSES || out->outcome == GP_GEN_FAILED; /* the job draws on: look again */
+        goto out;
+    }
+    *misses = 0;
     const char *status = gp_json_text(gp_json_get(answer.root, "status"), NULL);
     if (status && (!strcmp(status, "queued") || !strcmp(status, "generating"))) {
         *done = false;
     } else if (status && !strcmp(status, "completed")) {
         const gp_json *images = gp_json_get(gp_json_get(answer.root, "result"), "images");
         GP_GO(gp_gen_take_base64(gp_json_get(gp_json_at(images, 0), "b64_json"), out, err));
-        if (out->outcome == GP_GEN_GOT) gp_gen_put_asked(&out->settings, r);
+        if (out->outcome == GP_GEN_GOT) {
+            gp_gen_put_asked(&out->settings, r);
+            gp_gen_put_real(&out->settings, "hires", r->hires);
+        }
     } else {
         const char *words = gp_json_text(gp_json_get(gp_json_get(answer.root, "error"), "message"), NULL);
         gp_gen_say(out, GP_GEN_AGAIN, "the job %s%s%.200s", status ? status : "is in no known state", words ? ": " : "",
@@ -89,8 +97,9 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     }
     gp_str_printf(&path, "/sdcpp/v1/jobs/%s", id);
     if (path.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
+    int misses = 0;
     for (bool done = false;;) {
-        GP_GO(look(b, path.data, r, &done, out, err));
+        GP_GO(look(b, path.data, r, &misses, &done, out, err));
         if (done) break;
         if (!gp_gen_sleep(b, poll_seconds)) GP_GO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
     }
@@ -101,4 +110,4 @@ out:
     return st;
 }
 
-const gp_gen_protocol_table gp_gen_sdcpp = {"sdcpp", "/sdcpp/v1/capabilities", make};
+const gp_gen_protocol_table gp_gen_sdcpp = {"sdcpp", "/sdcpp/v1/capabilities", make, NULL};

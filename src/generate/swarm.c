@@ -64,11 +64,16 @@ static gp_status make_once(gp_gen_backend *b, const gp_gen_request *r, bool *exp
     if (gp_str_starts(image, "data:"))
         GP_GO(gp_gen_take_base64(gp_json_at(gp_json_get(answer.root, "images"), 0), out, err));
     else {
-        gp_str_printf(&path, "%s%s", *image == '/' ? "" : "/", image);
+        if (*image != '/') gp_str_putc(&path, '/');
+        gp_gen_put_escaped(&path, image, "/"); /* file names of prompts: blanks and all */
         if (path.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
         GP_GO(gp_gen_fetch(b, path.data, out, err));
     }
-    if (out->outcome == GP_GEN_GOT) gp_gen_put_asked(&out->settings, r);
+    if (out->outcome == GP_GEN_GOT) {
+        gp_gen_put_asked(&out->settings, r);
+        gp_gen_put_text(&out->settings, "model", r->model);
+        gp_gen_put_text(&out->settings, "refiner", r->refiner);
+    }
 out:
     gp_gen_answer_clear(&answer);
     gp_str_clear(&path);
@@ -88,4 +93,4 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     return expired ? gp_gen_say(out, GP_GEN_AGAIN, "the server knows no session of its own") : GP_OK;
 }
 
-const gp_gen_protocol_table gp_gen_swarm = {"swarmui", NULL, make};
+const gp_gen_protocol_table gp_gen_swarm = {"swarmui", NULL, make, NULL};

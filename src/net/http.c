@@ -281,7 +281,7 @@ static struct curl_slist *header_list(const char *token, bool json, gp_error *er
     if (list && token) {
         gp_str line = GP_STR_INIT;
         gp_str_printf(&line, "Authorization: Bearer %s", token);
-        if (!line.failed) longer = curl_slist_append(list, line.data);
+        longer = line.failed ? NULL : curl_slist_append(list, line.data);
         if (line.data) explicit_bzero(line.data, line.size);
         gp_str_clear(&line);
         if (!longer) curl_slist_free_all(list);

@@ -18,9 +18,10 @@
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { STRENGTH_TABLE = 3, MOST_TIMES = 3 /* adaptive: of per_prompt */ };
+enum { STRENGTH_TABLE = 3, MOST_TIMES = 3 /* adaptive: of per_prompt */, AHEAD = 4 };
 
 /* A prompt and its pictures so far. */
 typedef struct subject {
@@ -71,10 +72,22 @@ static bool go_on(void *user)
     return !atomic_load(&m->stop);
 }
 
+/* Told by whoever waits: how far its picture is. */
+static void on_part(void *user, double part, const gp_bytes *preview)
+{
+    making *m = user;
+    pthread_mutex_lock(&m->telling);
+    m->ticker.state.part = part;
+    if (m->o->preview && preview->size) /* whole or not at all; nothing else hangs on it */
+        (void)gp_file_replace(m->o->preview, preview->data, preview->size, NULL);
+    pthread_mutex_unlock(&m->telling);
+}
+
 static void count(making *m, uint64_t *what)
 {
     pthread_mutex_lock(&m->telling);
     ++*what;
+    m->ticker.state.part = 0;
     pthread_mutex_unlock(&m->telling);
 }
 
@@ -123,6 +136,45 @@ static gp_status put_extras(making *m, size_t row, size_t prompt, size_t negativ
     return GP_OK;
 }
 
+typedef struct twin {
+    gp_hash hash;
+    size_t at;
+} twin;
+
+static int by_hash(const void *a, const void *b)
+{
+    const twin *x = a, *y = b;
+    int order = memcmp(&x->hash, &y->hash, sizeof x->hash);
+    return order ? order : (x->at > y->at) - (x->at < y->at);
+}
+
+/* A prompt that is there twice is one prompt: the first row's. */
+static gp_status drop_doubles(making *m, gp_error *err)
+{
+    twin *twins = NULL;
+    size_t n = m->subject_count, kept = 0;
+    GP_TRY(gp_alloc((void **)&twins, n, sizeof *twins, "the prompts", err));
+    for (size_t i = 0; i < n; i++) {
+        const subject *s = &m->subjects[i];
+        gp_hash parts[2] = {gp_hash_of(s->prompt, strlen(s->prompt)),
+                            gp_hash_of(s->negative ? s->negative : "", s->negative ? strlen(s->negative) : 0)};
+        twins[i] = (twin){gp_hash_of(parts, sizeof parts), i};
+    }
+    qsort(twins, n, sizeof *twins, by_hash);
+    for (size_t i = 1; i < n; i++)
+        if (memcmp(&twins[i].hash, &twins[i - 1].hash, sizeof twins[i].hash) == 0)
+            m->subjects[twins[i].at].prompt = NULL;
+    for (size_t i = 0; i < n; i++) {
+        if (m->subjects[i].prompt)
+            m->subjects[kept++] = m->subjects[i];
+        else
+            gp_mem_free(m->subjects[i].extras);
+    }
+    m->subject_count = kept;
+    gp_mem_free(twins);
+    return GP_OK;
+}
+
 static gp_status read_subjects(making *m, gp_error *err)
 {
     size_t prompt, negative = SIZE_MAX;
@@ -145,6 +197,7 @@ static gp_status read_subjects(making *m, gp_error *err)
         m->subject_count++;
         GP_TRY(put_extras(m, i, prompt, negative, &s->extras, err));
     }
+    GP_TRY(drop_doubles(m, err));
     return m->subject_count ? GP_OK : gp_fail(err, GP_ERR_FORMAT, "'%s' holds no prompt", path);
 }
 
@@ -163,7 +216,7 @@ static bool keep_setting(void *user, const char *name, const gp_json *value)
     merging *g = user;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(names[i], name) || gp_json_get(g->other, name)) continue;
-        gp_str_printf(g->out, "%s\"%s\":", g->out->data[g->out->size - 1] == '{' ? "" : ",", name);
+        gp_str_printf(g->out, "%s\"%s\":", g->out->size == 1 ? "" : ",", name);
         gp_json_write(g->out, value);
     }
     return true;
@@ -215,13 +268,16 @@ static gp_status read_winners(making *m, gp_error *err)
 
 /* ------------------------------------------------------------------ the plan */
 
-/* All that decides the picture: the same key means the same picture. */
+/* All that we say of the picture: the same key means the same picture, by the same models behind the same protocol
+ * (where the server is, and what it has loaded, may change from run to run). */
 static void make_key(const making *m, const subject *s, uint32_t number, uint64_t seed, bool has_seed, gp_str *text,
                      char hex[33])
 {
     gp_str_reset(text);
     gp_str_printf(text, "goldpan generation 1%c%s%c%s%c%s%c%s%c", 0, gp_gen_protocol(m->backends[0]), 0, s->prompt, 0,
                   s->negative ? s->negative : "", 0, s->settings ? s->settings : m->settings, 0);
+    if (strcmp(gp_gen_protocol(m->backends[0]), "command") == 0) gp_str_printf(text, "command %s%c", m->o->backend, 0);
+    for (size_t i = 0; i < m->o->set_count; i++) gp_str_printf(text, "set %s%c", m->o->set[i], 0);
     gp_str_printf(text, has_seed ? "seed %llu" : "number %llu", has_seed ? (unsigned long long)seed : number + 0ull);
     gp_hash_hex(gp_hash_of(text->data, text->size), hex);
 }
@@ -321,7 +377,10 @@ static void draw(void *user, int thread, void *job)
 {
     making *m = user;
     gp_picture *p = job;
-    if (!p->found) gp_picture_make(p, m->backends[thread], m->o->tries, m->o->max_pixels, go_on, m);
+    if (atomic_load(&m->stop))
+        gp_fail(&p->error, GP_ERR_STOPPED, "stopped");
+    else if (!p->found)
+        gp_picture_make(p, m->backends[thread], m->o->tries, m->o->max_pixels, go_on, m);
 }
 
 static gp_status put_picture(making *m, const gp_picture *p, gp_error *err)
@@ -388,16 +447,24 @@ static void drop_picture(void *user, void *job)
 
 /* ------------------------------------------------------------------ scores as they come */
 
+static bool score_on(void *user, const gp_progress *progress)
+{
+    making *m = user;
+    (void)progress;
+    return !atomic_load(&m->stop);
+}
+
 static gp_status score_some(making *m, gp_catalog *cat, gp_error *err)
 {
     gp_score_options score = GP_SCORE_DEFAULTS;
     gp_report report = {0};
     score.threads = m->o->threads, score.max_pixels = m->o->max_pixels;
-    GP_TRY(gp_stage_score(cat, m->clip, m->model_name, &score, &report, err));
+    score.progress = score_on, score.user = m;
+    gp_status st = gp_stage_score(cat, m->clip, m->model_name, &score, &report, err);
     pthread_mutex_lock(&m->telling);
     m->counts->scored += report.done;
     pthread_mutex_unlock(&m->telling);
-    return GP_OK;
+    return st == GP_ERR_STOPPED ? GP_OK : st; /* the pipe says that */
 }
 
 static void score_thread(void *user, int index)
@@ -416,6 +483,7 @@ static void score_thread(void *user, int index)
         st = score_some(m, cat, &m->score_error);
     }
     m->score_status = st;
+    if (st != GP_OK) atomic_store(&m->stop, true); /* pictures without scores are not what was asked for */
     gp_cat_close(cat);
 }
 
@@ -425,7 +493,7 @@ static gp_status draw_round(making *m, gp_error *err)
 {
     gp_threads *scorer = NULL;
     gp_pipe pipe = {.threads = m->o->jobs,
-                    .window = (size_t)m->o->jobs,
+                    .window = (size_t)m->o->jobs * AHEAD, /* one that takes long does not keep the others waiting */
                     .next = next_picture,
                     .work = draw,
                     .take = take_picture,
@@ -438,7 +506,8 @@ static gp_status draw_round(making *m, gp_error *err)
     pthread_cond_signal(&m->news);
     pthread_mutex_unlock(&m->mutex);
     gp_threads_join(scorer);
-    if (st == GP_OK && m->score_status != GP_OK) st = gp_fail(err, m->score_status, "%s", m->score_error.message);
+    if ((st == GP_OK || st == GP_ERR_STOPPED) && m->score_status != GP_OK)
+        st = gp_fail(err, m->score_status, "%s", m->score_error.message);
     m->counts->rounds++;
     return st;
 }
@@ -509,6 +578,8 @@ static gp_status open_backends(making *m, gp_error *err)
                         .set_count = o->set_count,
                         .timeout = o->timeout,
                         .go_on = go_on,
+                        .on_part = on_part,
+                        .previews = o->preview != NULL,
                         .user = m};
     GP_TRY(gp_alloc((void **)&m->backends, (size_t)o->jobs, sizeof *m->backends, "back ends", err));
     memset(m->backends, 0, (size_t)o->jobs * sizeof *m->backends);
@@ -586,6 +657,11 @@ gp_status gp_stage_generate(gp_catalog *cat, const gp_clip *clip, const char *mo
     if (!options->again) GP_GO(read_subjects(&m, err));
     GP_GO(open_backends(&m, err));
     GP_GO(set_common(&m, err));
+    const char *protocol = gp_gen_protocol(m.backends[0]);
+    if (options->again && strcmp(protocol, "openai") == 0)
+        GP_GO(gp_fail(err, GP_ERR_USAGE, "this back end knows no seeds: it cannot draw the same again"));
+    if (options->hires > 0 && strcmp(protocol, "a1111") != 0 && strcmp(protocol, "sdcpp") != 0)
+        GP_GO(gp_fail(err, GP_ERR_USAGE, "%s has no hires: ask for a width and height", protocol));
     if (options->again) GP_GO(read_winners(&m, err));
     GP_GO(run_rounds(&m, err));
     gp_ticker_finish(&m.ticker);

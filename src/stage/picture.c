@@ -83,38 +83,43 @@ gp_status gp_picture_new(const gp_cat_generation *g, int64_t id, const char *fol
 
 typedef struct merging {
     gp_str *out;
-    const gp_json *other;
+    const gp_json *own, *given; /* have their say before */
 } merging;
 
 static bool put_member(void *user, const char *key, const gp_json *value)
 {
     merging *m = user;
-    if (gp_json_get(m->other, key)) return true;
-    if (m->out->data[m->out->size - 1] != '{') gp_str_putc(m->out, ',');
+    if (gp_json_get(m->own, key) || gp_json_get(m->given, key)) return true;
+    if (m->out->size && m->out->data[m->out->size - 1] != '{') gp_str_putc(m->out, ',');
     gp_json_put_string(m->out, key);
     gp_str_putc(m->out, ':');
     gp_json_write(m->out, value);
     return true;
 }
 
-/* The file's own settings (or, without any, those given), then the table's other columns, which win. */
-static gp_status merge_settings(gp_picture *p, const gp_meta *meta, const char *given, gp_error *err)
+/* The file's own settings, then what the back end said and it does not, then the table's other columns. */
+static gp_status merge_settings(gp_picture *p, const gp_meta *meta, const char *given_json, gp_error *err)
 {
-    gp_json *own = NULL, *extras = NULL;
+    gp_json *own = NULL, *given = NULL, *extras = NULL;
     gp_str s = GP_STR_INIT;
     gp_status st = GP_OK;
-    const char *text = meta->found && meta->settings_json ? meta->settings_json : given;
+    const char *text = meta->found && meta->settings_json ? meta->settings_json : "{}";
     GP_GO(gp_json_parse(text, strlen(text), false, 64, &own, err));
+    GP_GO(gp_json_parse(given_json, strlen(given_json), false, 64, &given, err));
     if (p->extras) GP_GO(gp_json_parse(p->extras, strlen(p->extras), false, 64, &extras, err));
     gp_str_putc(&s, '{');
-    gp_json_each(own, put_member, &(merging){&s, extras});
-    gp_json_each(extras, put_member, &(merging){&s, NULL});
+    gp_json_each(own, put_member, &(merging){&s, NULL, NULL});
+    gp_json_each(given, put_member, &(merging){&s, own, NULL});
+    if (p->has_seed && !gp_json_get(own, "seed") && !gp_json_get(given, "seed"))
+        gp_str_printf(&s, "%s\"seed\":%llu", s.size > 1 ? "," : "", (unsigned long long)p->seed);
+    gp_json_each(extras, put_member, &(merging){&s, own, given});
     gp_str_putc(&s, '}');
     gp_mem_free(p->settings);
     p->settings = gp_str_take(&s);
     if (!p->settings) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for the settings of '%s'", p->path);
 out:
     gp_json_free(extras);
+    gp_json_free(given);
     gp_json_free(own);
     gp_str_clear(&s);
     return st;
@@ -307,7 +312,7 @@ void gp_picture_make(gp_picture *p, gp_gen_backend *backend, unsigned tries, uin
         if (!wait_for(fmax(wait, r.wait), go_on, user)) GP_GO(gp_fail(&p->error, GP_ERR_STOPPED, "stopped"));
     }
 out:
-    if (st != GP_OK && st != GP_ERR_MEMORY && st != GP_ERR_STOPPED && scratch.data) unlink(scratch.data);
+    if (st != GP_OK && scratch.data && !scratch.failed) unlink(scratch.data);
     gp_json_free(settings);
     gp_mem_free(folder);
     gp_str_clear(&scratch);

@@ -137,6 +137,21 @@ class GenerateTest(unittest.TestCase):
             self.generate(server.url, out, "--workflow", self.home / "graph.json", n=1)
             self.assertEqual(self.rows(out, "SELECT DISTINCT protocol FROM v_generations"), [("comfyui",)])
 
+    def test_what_is_set_in_a_graph_must_be_there(self):
+        with Server(self.home) as server:
+            for words, said in ((("6.txt=@prompt",), "no such node and input"), (("My Prompt.text=@prompt",), "no such node and input"),
+                                (("6.text=@promt",), "nothing is called '@promt'"), (("6.text=a fixed text",), "where the prompt goes")):
+                more = [word for w in words for word in ("--set", w)]
+                told = self.generate(server.url, self.home / "set", "--protocol", "comfyui", "--workflow", self.home / "graph.json", *more, code=2)
+                self.assertIn(said, told["error"]["message"])
+            self.assertEqual(server.drawn(), 0)
+
+    def test_a_prompt_that_is_there_twice_is_one(self):
+        (self.home / "twice.txt").write_text("a red cat on a beach\ntwo blue cars in the snow\na red cat on a beach\n")
+        with Server(self.home) as server:
+            said = self.generate(server.url, self.home / "twice", "--protocol", "a1111", "--jobs", "3", prompts="twice.txt")
+            self.assertEqual((said["planned"], said["got"]), (6, 6))
+
     def test_openai_has_no_seeds_and_refuses(self):
         (self.home / "refused.txt").write_text("a red cat on a beach\n\na forbidden thing\n")
         with Server(self.home, "--key", "secret-key") as server:
@@ -211,6 +226,16 @@ class GenerateTest(unittest.TestCase):
         subprocess.run([GOLDPAN, "add", alone], check=True, capture_output=True)
         rows = self.rows(alone, "SELECT prompt, json_extract(settings, '$.seed') FROM v_images ORDER BY 1")
         self.assertEqual(rows, [(line.split("\t")[0], 1) for line in sorted(PROMPTS.splitlines()[1:])])
+
+    def test_progress_and_preview_of_a_slow_picture(self):
+        with Server(self.home, "--latency", "3.5", "--auth", "me:pw") as server:
+            out, preview = self.home / "slow", self.home / "preview.png"
+            (self.home / "one.txt").write_text("a red cat on a beach\n")
+            self.generate(server.url, out, "--protocol", "a1111", "--login", "me:pw", "--preview", preview, prompts="one.txt", n=1)
+            glances = [r for r in server.requests() if r["path"] == "/sdapi/v1/progress"]
+            self.assertGreaterEqual(len(glances), 2)
+            self.assertTrue(all(r["answer"] == 200 and r["query"] == {"skip_current_image": "false"} for r in glances), glances[:2])
+            self.assertEqual(preview.read_bytes()[:4], b"\x89PNG")
 
     # ---- faults
 

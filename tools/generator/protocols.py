@@ -165,12 +165,15 @@ class Automatic1111(Style):
     def progress(self, world, request):
         running = world.running
         task, count, done, since = running or ("", 0, [], time.time())
-        part = len(done) / count if count else 0.0
         spent = time.time() - since
+        one = min(spent / world.options.latency - len(done), 0.99) if running and world.options.latency else 0.0
+        part = (len(done) + max(one, 0.0)) / count if count else 0.0
+        shown = running and request.query.get("skip_current_image") != "true"
+        preview = base64.b64encode(pictures.encode(Image.new("RGB", (8, 8), (int(255 * part),) * 3))).decode() if shown else None
         return Answer(200, {"progress": part, "eta_relative": spent / part - spent if part else 0.0, "state": {
             "skipped": False, "interrupted": world.interrupted.is_set(), "stopping_generation": False, "job": task,
             "job_count": count, "job_timestamp": "0", "job_no": len(done), "sampling_step": 0,
-            "sampling_steps": 20 if running else 0}, "current_image": None, "textinfo": None})
+            "sampling_steps": 20 if running else 0}, "current_image": preview, "textinfo": None})
 
     def interrupt(self, world, request):
         if world.running:
