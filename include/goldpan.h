@@ -350,6 +350,7 @@ typedef struct gp_generate_report {
     uint64_t planned, got, had, failed, refused, scored; /* had: got in an earlier run */
     uint32_t rounds;
     double seconds;
+    char why[400]; /* the last failure or refusal in words; else empty */
 } gp_generate_report;
 /* Have pictures drawn, per_prompt of each prompt, and put them in the catalog as they come; with a model they are scored
  * while others are drawn.  The plan is in the catalog: what a run has not got, or was not told of, the next run gets; a

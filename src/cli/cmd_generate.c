@@ -5,8 +5,10 @@
 #include "cli/commands.h"
 #include "cli/context.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static uint32_t number_of(const gp_cli_count *count, uint32_t otherwise)
 {
@@ -52,10 +54,9 @@ static int finish(gp_cli *cli, gp_catalog *catalog, const gp_generate_options *o
                 (unsigned long long)r->got, (unsigned long long)r->had, (unsigned long long)r->refused,
                 (unsigned long long)r->failed, clock);
     if (r->scored) gp_term_say(&cli->term, "%llu scored", (unsigned long long)r->scored);
-    if (r->failed + r->refused)
-        gp_term_warn(&cli->term,
-                     "goldpan: why: SELECT state, message, prompt FROM v_generations WHERE message NOT NULL, in %s",
-                     gp_catalog_path(catalog));
+    if (*r->why)
+        gp_term_warn(&cli->term, "goldpan: last: %s (all: SELECT state, message, prompt FROM v_generations, in %s)",
+                     r->why, gp_catalog_path(catalog));
     if (!cli->json) return code;
     gp_str_putc(&json, '{');
     gp_cli_json_text(&json, "catalog", gp_catalog_path(catalog));
@@ -68,8 +69,16 @@ static int finish(gp_cli *cli, gp_catalog *catalog, const gp_generate_options *o
     gp_cli_json_count(&json, "scored", r->scored);
     gp_cli_json_count(&json, "rounds", r->rounds);
     gp_cli_json_real(&json, "seconds", r->seconds);
+    gp_cli_json_text(&json, "why", *r->why ? r->why : NULL);
     gp_str_putc(&json, '}');
     return gp_cli_json_print(cli, &json, code);
+}
+
+/* Asked before a folder or a catalog is made, so that a slip of the pen leaves none behind. */
+static gp_status check_prompts(const char *path, gp_error *err)
+{
+    if (!path || access(path, R_OK) == 0) return GP_OK;
+    return gp_fail_errno(err, GP_ERR_NOT_FOUND, errno, "cannot open '%s'", path);
 }
 
 static int generate(gp_cli *cli, gp_generate_options *o, bool scores, const char *catalog_of, unsigned flags)
@@ -79,7 +88,8 @@ static int generate(gp_cli *cli, gp_generate_options *o, bool scores, const char
     gp_model *model = NULL;
     gp_generate_report report = {0};
     int code;
-    if (gp_folder_make(o->folder, &err) != GP_OK || (scores && gp_cli_model_open(cli, &model, &err) != GP_OK) ||
+    if (check_prompts(o->prompts, &err) != GP_OK || gp_folder_make(o->folder, &err) != GP_OK ||
+        (scores && gp_cli_model_open(cli, &model, &err) != GP_OK) ||
         gp_cli_catalog_open(cli, catalog_of, flags, &catalog, &err) != GP_OK ||
         gp_generate(catalog, model, o, &report, &err) != GP_OK)
         code = gp_cli_fail(cli, &err);

@@ -318,6 +318,7 @@ static gp_status send_one(gp_http *http, struct exchange *x, CURLU *url, bool ow
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, x);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L << 10);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L); /* an answer may take minutes: is the other side still there? */
     if (x->request->timeout > 0)
         curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(x->request->timeout * 1000.0) + 1);
     if (!strcmp(x->request->method, "HEAD"))

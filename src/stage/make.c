@@ -18,6 +18,7 @@
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -431,6 +432,7 @@ static gp_status take_picture(void *user, void *job, gp_error *err)
     } else {
         bool refused = p->outcome == GP_GEN_REFUSED;
         GP_GO(gp_cat_generation_set(m->cat, p->id, refused ? GP_CAT_REFUSED : GP_CAT_FAILED, NULL, 0, p->message, err));
+        snprintf(m->counts->why, sizeof m->counts->why, "%s", p->message);
         count(m, refused ? &m->counts->refused : &m->counts->failed);
     }
     if (!go_on(m)) st = gp_fail(err, GP_ERR_STOPPED, "stopped");
