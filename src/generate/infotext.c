@@ -51,6 +51,9 @@ void gp_gen_infotext(const gp_gen_request *r, const char *settings_json, gp_str 
     }
     put_value(&w, "Model hash", "model_hash");
     put_value(&w, "Model", "model");
+    put_value(&w, "Hires upscale", "hires");
+    put_value(&w, "Refiner", "refiner");
+    put_value(&w, "Refiner switch at", "refiner_switch_at");
     if (out->size == before) gp_str_puts(out, "Steps: 0"); /* the line by which readers know what this is */
     gp_json_free(settings);
 }

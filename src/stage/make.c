@@ -101,7 +101,8 @@ static gp_status open_list(const char *path, gp_table **out, gp_error *err)
     gp_str csv = GP_STR_INIT;
     GP_TRY(gp_file_read(path, (uint64_t)1 << 30, &bytes, err));
     gp_str_puts(&csv, "prompt\n");
-    for (char *line = (char *)bytes.data, *end; line && *line; line = end) {
+    bool marked = bytes.size >= 3 && memcmp(bytes.data, "\xef\xbb\xbf", 3) == 0; /* as some editors begin a text */
+    for (char *line = (char *)bytes.data + (marked ? 3 : 0), *end; *line; line = end) {
         size_t length = strcspn(line, "\n");
         end = line[length] ? line + length + 1 : line + length;
         while (length && strchr(" \t\r", line[length - 1])) length--;
