@@ -86,7 +86,8 @@ static inline const char *in_folder(const char *folder, const char *name)
     static char buffers[8][4096];
     static int turn;
     char *out = buffers[turn++ & 7];
-    snprintf(out, sizeof buffers[0], "%s/%s", folder, name ? name : "");
+    if (!folder || !name) abort();
+    snprintf(out, sizeof buffers[0], "%s/%s", folder, name);
     return out;
 }
 
