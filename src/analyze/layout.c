@@ -68,6 +68,7 @@ typedef struct edge {
 typedef struct layout {
     const gp_graph *graph;
     const gp_layout_options *o;
+    const gp_kernels *kernels;
     size_t parts, rounds, tasks; /* a power of two; one more round than pairs need, for parts with themselves */
     float *at, *seen;            /* [n, dims] by place: now, and when the epoch began */
     uint32_t *place;             /* [n] of every point; parts lie together, so that threads do not share lines */
@@ -149,7 +150,7 @@ static inline __attribute__((always_inline)) void visit(layout *l, const gp_forc
     for (size_t s = 0; s < f->pushes; s++)
         for (size_t e = 0; e < count; e++)
             load(dims, e, l->seen + draw(random, l->graph->n) * dims, w->others + s * dims * EDGES);
-    gp_kernel_table()->forces(f, w->head, w->tail, w->others, w->moved, w->tail_moved);
+    l->kernels->forces(f, w->head, w->tail, w->others, w->moved, w->tail_moved);
     for (size_t e = 0; e < count; e++) {
         add(dims, e, w->moved, l->at + due[e]->head * dims);
         add(dims, e, w->tail_moved, l->at + due[e]->tail * dims);
@@ -248,7 +249,7 @@ static void divide(layout *l)
 
 gp_status gp_an_layout(const gp_graph *graph, const gp_layout_options *options, float *at, gp_error *err)
 {
-    layout l = {.graph = graph, .o = options};
+    layout l = {.graph = graph, .o = options, .kernels = gp_kernel_table()};
     size_t n = graph->n, dims = options->dims;
     gp_status st = GP_OK;
     divide(&l);

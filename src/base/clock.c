@@ -13,6 +13,18 @@ double gp_clock_now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+bool gp_clock_wait(double seconds, bool (*go_on)(void *user), void *user)
+{
+    double until = gp_clock_now() + seconds;
+    for (;;) {
+        if (go_on && !go_on(user)) return false;
+        double left = until - gp_clock_now();
+        if (left <= 0) return true;
+        if (left > interval) left = interval;
+        nanosleep(&(struct timespec){0, (long)(left * 1e9)}, NULL);
+    }
+}
+
 void gp_ticker_init(gp_ticker *ticker, const char *stage, uint64_t total, gp_progress_fn fn, void *user)
 {
     double now = gp_clock_now();

@@ -6,6 +6,8 @@
 #include "base/status.h"
 
 double gp_clock_now(void); /* monotonic, seconds */
+/* Wait, asking go_on (may be NULL) at the start, ten times a second and at the end.  False: it said stop. */
+bool gp_clock_wait(double seconds, bool (*go_on)(void *user), void *user);
 
 /* Calls a gp_progress_fn at most ten times a second. */
 typedef struct gp_ticker {

@@ -43,6 +43,8 @@ void gp_json_write(gp_str *out, const gp_json *value);
 /* Writing by hand: a quoted, escaped string (invalid UTF-8 becomes U+FFFD); a number that reads back equal (NaN: null).
  */
 void gp_json_put_string(gp_str *out, const char *text);
+/* "name": with a comma before it, unless it is the first of its object (or nothing, '{' or '[' stands before). */
+void gp_json_put_name(gp_str *out, const char *name);
 void gp_json_put_string_n(gp_str *out, const char *text, size_t size);
 void gp_json_put_real(gp_str *out, double value);
 

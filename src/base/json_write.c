@@ -33,6 +33,13 @@ void gp_json_put_string(gp_str *out, const char *text)
     gp_json_put_string_n(out, text, strlen(text));
 }
 
+void gp_json_put_name(gp_str *out, const char *name)
+{
+    if (out->size > 0 && !strchr("{[", out->data[out->size - 1])) gp_str_putc(out, ',');
+    gp_json_put_string(out, name);
+    gp_str_putc(out, ':');
+}
+
 /* The fewest digits that read back equal: 17 always do (IEEE 754). */
 void gp_json_put_real(gp_str *out, double value)
 {

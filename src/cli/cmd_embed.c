@@ -3,6 +3,7 @@
  * goldpan embed: only the vectors, without a catalog.
  * images or lines of text --> batches --> X.npy (float32 [n, d], L2-normalised) and X.rows.jsonl (what each row is).
  * Memory: one batch.  Files that fail have no row; they are in X.rows.jsonl with "row": null and their error. */
+#include "base/json.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -40,7 +41,7 @@ static gp_status put_row(struct embedding *e, const char *key, const char *text,
     if (vector)
         gp_cli_json_count(line, "row", gp_npy_rows(e->npy));
     else {
-        gp_cli_json_name(line, "row");
+        gp_json_put_name(line, "row");
         gp_str_puts(line, "null");
     }
     gp_cli_json_text(line, key, text);

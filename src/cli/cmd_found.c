@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * goldpan categories, goldpan duplicates: what the last analysis found, read back. */
+#include "base/json.h"
 #include "cli/commands.h"
 #include "cli/context.h"
 #include "cli/found.h"
@@ -56,7 +57,7 @@ static bool put_group(void *user, const gp_found_group *g)
         begin_object(&p->json);
         gp_cli_json_text(&p->json, "keep", gp_cli_path_of(&p->paths, g->keeper));
         gp_cli_json_text(&p->json, "reason", g->reason);
-        gp_cli_json_name(&p->json, "images");
+        gp_json_put_name(&p->json, "images");
         gp_str_putc(&p->json, '[');
     }
     for (size_t i = 0; i < g->count; i++) {

@@ -192,7 +192,7 @@ const gp_cli_command gp_cmd_generate = {
 };
 
 static const gp_cli_option again_options[] = {
-    {"picks", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(images), "what `goldpan pick` chose (the default)"},
+    {"picks", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(picks), "what `goldpan pick` chose (the default)"},
     {"flagged", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(flagged), "what was picked by hand in the explorer instead"},
     {"backend", 'b', GP_OPT_TEXT, "URL|COMMAND", GP_CLI_FIELD(backend),
      "the generator (default: http://127.0.0.1:7860)"},

@@ -45,7 +45,7 @@ static void put_lines(const char *path, const gp_row *r)
 static void put_settings(gp_str *json, const char *settings)
 {
     gp_json *root = NULL;
-    gp_cli_json_name(json, "settings");
+    gp_json_put_name(json, "settings");
     if (settings && gp_json_parse(settings, strlen(settings), false, 0, &root, NULL) == GP_OK)
         gp_json_write(json, root);
     else
@@ -69,7 +69,7 @@ static void put_json(gp_str *json, const char *path, const gp_row *r)
     gp_cli_json_text(json, "prompt_source", r->prompt_source);
     gp_cli_json_text(json, "negative", r->negative);
     put_settings(json, r->settings_json);
-    gp_cli_json_name(json, "score");
+    gp_json_put_name(json, "score");
     if (r->has_score) {
         gp_str_puts(json, "{");
         gp_cli_json_real(json, "value", r->score);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * goldpan slices: where the generator did exceptionally well.  Over a catalog: analyse it and print what stands out. */
+#include "base/json.h"
 #include "cli/commands.h"
 #include "cli/context.h"
 #include "cli/found.h"
@@ -42,11 +43,11 @@ static void put_object(gp_str *json, const gp_found_slice *s, const gp_cli_paths
     gp_cli_json_real(json, "p", s->p);
     gp_cli_json_real(json, "p_corrected", s->p_corrected);
     gp_cli_json_count(json, "level", s->level);
-    gp_cli_json_name(json, "parent");
+    gp_json_put_name(json, "parent");
     gp_str_printf(json, s->parent ? "%lld" : "null", (long long)s->parent);
-    gp_cli_json_name(json, "reasons");
+    gp_json_put_name(json, "reasons");
     gp_str_puts(json, s->reasons_json);
-    gp_cli_json_name(json, "images");
+    gp_json_put_name(json, "images");
     gp_str_putc(json, '[');
     for (uint32_t i = 0; i < s->support; i++) gp_cli_json_element(json, gp_cli_path_of(paths, s->images[i]));
     gp_str_puts(json, "]}");
@@ -90,7 +91,7 @@ static gp_status print_all(gp_cli *cli, gp_catalog *catalog, gp_str *json, const
         gp_str_putc(json, '{');
         gp_cli_json_text(json, "catalog", gp_catalog_path(catalog));
         gp_cli_json_find(json, report);
-        gp_cli_json_name(json, "slices");
+        gp_json_put_name(json, "slices");
         gp_str_putc(json, '[');
     }
     gp_status st = gp_catalog_slices(catalog, NULL, put_slice, &p, err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * goldpan tokens: how a model's tokenizer reads texts. */
+#include "base/json.h"
 #include "cli/commands.h"
 #include "cli/context.h"
 
@@ -21,7 +22,7 @@ static void put_text(gp_str *json, const gp_tokenizer *tokenizer, const char *te
     if (json->data && json->data[json->size - 1] != '[') gp_str_putc(json, ',');
     gp_str_putc(json, '{');
     gp_cli_json_text(json, "text", text);
-    gp_cli_json_name(json, "ids");
+    gp_json_put_name(json, "ids");
     for (size_t i = 0; i < count; i++) gp_str_printf(json, "%c%d", i ? ',' : '[', (int)ids[i]);
     gp_str_puts(json, count ? "]" : "[]");
     gp_str_puts(json, ",\"entries\":[");

@@ -29,7 +29,7 @@ static int threads_of(const gp_cli *cli)
 /* [[1,2],[3,4]]: rows [n, width] of floats or uint32. */
 static void put_rows(gp_str *json, const char *name, const float *reals, const uint32_t *counts, size_t n, size_t width)
 {
-    gp_cli_json_name(json, name);
+    gp_json_put_name(json, name);
     gp_str_putc(json, '[');
     for (size_t i = 0; i < n && !json->failed; i++) {
         gp_str_puts(json, i ? ",[" : "[");
@@ -154,7 +154,7 @@ static gp_status choose_levels(const gp_cli *cli, const gp_hierarchy *h, size_t 
 
 static void put_reals(gp_str *json, const char *name, const double *x, size_t n)
 {
-    gp_cli_json_name(json, name);
+    gp_json_put_name(json, name);
     gp_str_putc(json, '[');
     for (size_t i = 0; i < n && !json->failed; i++) {
         if (i) gp_str_putc(json, ',');
@@ -166,7 +166,7 @@ static void put_reals(gp_str *json, const char *name, const double *x, size_t n)
 /* Of each level the cluster of the next that holds each of its clusters. */
 static void put_parents(gp_str *json, const gp_hierarchy *h)
 {
-    gp_cli_json_name(json, "parents");
+    gp_json_put_name(json, "parents");
     gp_str_putc(json, '[');
     for (size_t t = 0; t + 1 < h->levels && !json->failed; t++) {
         gp_str_puts(json, t ? ",[" : "[");
@@ -195,7 +195,7 @@ static gp_status cluster_levels(gp_cli *cli, gp_str *json, const vectors *v, gp_
     if (cli->out) GP_GO(gp_npy_write(cli->out, 'i', table, v->n, levels, err));
     if (cli->json) {
         gp_cli_json_count(json, "level", first);
-        gp_cli_json_name(json, "sizes");
+        gp_json_put_name(json, "sizes");
         for (size_t t = 0; t < levels; t++) gp_str_printf(json, "%s%u", t ? "," : "[", h.sizes[first + t]);
         gp_str_putc(json, ']');
         if (levels == h.levels) put_parents(json, &h);
@@ -212,7 +212,7 @@ out:
 /* Edges [parent, child, lambda, size]; a lambda without end (between copies) is null. */
 static void put_tree(gp_str *json, const gp_hdbscan_tree *t)
 {
-    gp_cli_json_name(json, "tree");
+    gp_json_put_name(json, "tree");
     gp_str_putc(json, '[');
     for (size_t i = 0; i < t->edges && !json->failed; i++) {
         gp_str_printf(json, "%s[%u,%u,", i ? "," : "", t->edge[i].parent, t->edge[i].child);
@@ -220,7 +220,7 @@ static void put_tree(gp_str *json, const gp_hdbscan_tree *t)
         gp_str_printf(json, ",%u]", t->edge[i].size);
     }
     gp_str_putc(json, ']');
-    gp_cli_json_name(json, "selected");
+    gp_json_put_name(json, "selected");
     gp_str_putc(json, '[');
     for (size_t c = 0; c < t->clusters; c++) gp_str_printf(json, "%s%u", c ? "," : "", t->selected[c]);
     gp_str_putc(json, ']');
@@ -229,7 +229,7 @@ static void put_tree(gp_str *json, const gp_hdbscan_tree *t)
 
 static void put_members(gp_str *json, const gp_hdbscan_tree *t)
 {
-    gp_cli_json_name(json, "labels");
+    gp_json_put_name(json, "labels");
     gp_str_putc(json, '[');
     for (size_t i = 0; i < t->n && !json->failed; i++) gp_str_printf(json, "%s%d", i ? "," : "", t->labels[i]);
     gp_str_putc(json, ']');

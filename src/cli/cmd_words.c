@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * goldpan words: which words and phrases of prompts go with better scores, and which with worse. */
+#include "base/json.h"
 #include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/context.h"
@@ -108,7 +109,7 @@ static void put_json(gp_str *json, const char *catalog, const collected *c)
     gp_str_putc(json, '{');
     gp_cli_json_text(json, "catalog", catalog);
     gp_cli_json_count(json, "count", c->all);
-    gp_cli_json_name(json, "words");
+    gp_json_put_name(json, "words");
     gp_str_putc(json, '[');
     for (size_t i = 0; i < c->count; i++) {
         const gp_word *w = &c->lines[i].word;

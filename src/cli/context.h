@@ -39,7 +39,6 @@ void gp_cli_json_count(gp_str *out, const char *name, uint64_t value);
 void gp_cli_json_real(gp_str *out, const char *name, double value);
 void gp_cli_json_bool(gp_str *out, const char *name, bool value);
 void gp_cli_json_element(gp_str *out, const char *text); /* the same in an array */
-void gp_cli_json_name(gp_str *out, const char *name);    /* ,"name": */
 void gp_cli_json_report(gp_str *out, const char *name, const gp_report *report);
 /* Print the object and a newline; the exit code, or failure if stdout cannot be written. Clears out. */
 int gp_cli_json_print(gp_cli *cli, gp_str *out, int code);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Shared by slices, run, categories, duplicates. */
+#include "base/json.h"
 #include "cli/found.h"
 
 #include "base/mem.h"
@@ -162,7 +163,7 @@ void gp_cli_say_find(gp_cli *cli, const gp_find_report *r)
 
 void gp_cli_json_find(gp_str *json, const gp_find_report *r)
 {
-    gp_cli_json_name(json, "find");
+    gp_json_put_name(json, "find");
     gp_str_putc(json, '{');
     gp_cli_json_count(json, "images", r->images);
     gp_cli_json_count(json, "levels", r->levels);

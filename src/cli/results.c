@@ -16,16 +16,9 @@ enum { SHOWN_FAILURES = 10 };
 /* ---- JSON -----------------------------------------------------------------------------------------------------------
  */
 
-void gp_cli_json_name(gp_str *out, const char *name)
-{
-    if (out->size > 0 && !strchr("{[", out->data[out->size - 1])) gp_str_putc(out, ',');
-    gp_json_put_string(out, name);
-    gp_str_putc(out, ':');
-}
-
 void gp_cli_json_text(gp_str *out, const char *name, const char *text)
 {
-    gp_cli_json_name(out, name);
+    gp_json_put_name(out, name);
     if (text)
         gp_json_put_string(out, text);
     else
@@ -43,25 +36,25 @@ void gp_cli_json_element(gp_str *out, const char *text)
 
 void gp_cli_json_count(gp_str *out, const char *name, uint64_t value)
 {
-    gp_cli_json_name(out, name);
+    gp_json_put_name(out, name);
     gp_str_printf(out, "%llu", (unsigned long long)value);
 }
 
 void gp_cli_json_real(gp_str *out, const char *name, double value)
 {
-    gp_cli_json_name(out, name);
+    gp_json_put_name(out, name);
     gp_json_put_real(out, value);
 }
 
 void gp_cli_json_bool(gp_str *out, const char *name, bool value)
 {
-    gp_cli_json_name(out, name);
+    gp_json_put_name(out, name);
     gp_str_puts(out, value ? "true" : "false");
 }
 
 void gp_cli_json_report(gp_str *out, const char *name, const gp_report *r)
 {
-    gp_cli_json_name(out, name);
+    gp_json_put_name(out, name);
     gp_str_putc(out, '{');
     gp_cli_json_count(out, "done", r->done);
     gp_cli_json_count(out, "skipped", r->skipped);
@@ -172,7 +165,7 @@ gp_status gp_cli_put_picks(gp_cli *cli, gp_catalog *catalog, gp_str *json, uint6
     gp_term_clear(&cli->term);
     GP_TRY(gp_rows_open(catalog, &query, &rows, err));
     if (json) {
-        gp_cli_json_name(json, "picks");
+        gp_json_put_name(json, "picks");
         gp_str_putc(json, '[');
     }
     gp_status st;
@@ -210,7 +203,7 @@ static bool put_failure(void *user, const gp_failure *f)
 gp_status gp_cli_put_failures(gp_catalog *catalog, gp_str *json, gp_error *err)
 {
     if (json) {
-        gp_cli_json_name(json, "failures");
+        gp_json_put_name(json, "failures");
         gp_str_putc(json, '[');
     }
     gp_status st = gp_catalog_failures(catalog, put_failure, json, err);

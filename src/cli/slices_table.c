@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Slices of a table: a column is the metric, others (and arrays of embeddings beside it) are what slices are sought in;
  * words, categories and numbers of the table explain them. */
+#include "base/json.h"
 #include "cli/slices_table.h"
 
 #include "base/mem.h"
@@ -236,9 +237,9 @@ static void put_object(gp_str *json, const gp_slice *x, const gp_reasons *why)
     gp_cli_json_real(json, "effect", x->effect);
     gp_cli_json_real(json, "p", x->p);
     gp_cli_json_real(json, "p_corrected", x->p_corrected);
-    gp_cli_json_name(json, "parent");
+    gp_json_put_name(json, "parent");
     gp_str_printf(json, x->parent < 0 ? "null" : "%d", x->parent);
-    gp_cli_json_name(json, "reasons");
+    gp_json_put_name(json, "reasons");
     gp_str_putc(json, '[');
     for (size_t r = 0; r < why->count; r++) {
         gp_str_puts(json, r ? ",{" : "{");
@@ -259,7 +260,7 @@ static gp_status put_slices(gp_cli *cli, const source *s, const gp_slices *found
     gp_cli_json_real(json, "overall", found->overall);
     gp_cli_json_count(json, "clusters", found->cluster_count);
     gp_cli_json_bool(json, "fallback", found->fallback);
-    gp_cli_json_name(json, "slices");
+    gp_json_put_name(json, "slices");
     gp_str_putc(json, '[');
     for (size_t i = 0; i < found->count && !json->failed; i++) {
         gp_reasons why = {0};

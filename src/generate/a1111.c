@@ -10,34 +10,29 @@
 static void put_request(const gp_gen_request *r, gp_str *s)
 {
     gp_str_putc(s, '{');
-    gp_gen_put_name(s, "prompt");
-    gp_json_put_string(s, r->prompt);
-    gp_gen_put_text(s, "negative_prompt", r->negative);
-    if (r->has_seed) gp_gen_put_u64(s, "seed", r->seed);
+    gp_gen_put_picture(s, r, "negative_prompt");
     if (r->steps) gp_gen_put_u64(s, "steps", r->steps);
     gp_gen_put_real(s, "cfg_scale", r->cfg);
-    if (r->width) gp_gen_put_u64(s, "width", r->width);
-    if (r->height) gp_gen_put_u64(s, "height", r->height);
     gp_gen_put_text(s, "sampler_name", r->sampler);
     gp_gen_put_text(s, "scheduler", r->scheduler);
     gp_gen_put_text(s, "refiner_checkpoint", r->refiner);
     gp_gen_put_real(s, "refiner_switch_at", r->refiner_at);
     if (r->model) {
-        gp_gen_put_name(s, "override_settings");
+        gp_json_put_name(s, "override_settings");
         gp_str_puts(s, "{\"sd_model_checkpoint\":");
         gp_json_put_string(s, r->model);
         gp_str_putc(s, '}');
     }
     if (isfinite(r->hires)) {
-        gp_gen_put_name(s, "enable_hr");
+        gp_json_put_name(s, "enable_hr");
         gp_str_puts(s, "true");
         gp_gen_put_real(s, "hr_scale", r->hires);
     }
     gp_gen_put_u64(s, "batch_size", 1);
     gp_gen_put_u64(s, "n_iter", 1);
-    gp_gen_put_name(s, "send_images");
+    gp_json_put_name(s, "send_images");
     gp_str_puts(s, "true");
-    gp_gen_put_name(s, "save_images");
+    gp_json_put_name(s, "save_images");
     gp_str_puts(s, "false");
     gp_gen_put_text(s, "force_task_id", r->key);
     gp_str_putc(s, '}');
@@ -46,7 +41,7 @@ static void put_request(const gp_gen_request *r, gp_str *s)
 static void copy_number(gp_str *s, const char *name, const gp_json *value)
 {
     if (gp_json_kind_of(value) != GP_JSON_INT && gp_json_kind_of(value) != GP_JSON_REAL) return;
-    gp_gen_put_name(s, name);
+    gp_json_put_name(s, name);
     gp_json_write(s, value);
 }
 
@@ -113,4 +108,4 @@ static void watch(gp_gen_backend *b)
     gp_json_free(root);
 }
 
-const gp_gen_protocol_table gp_gen_a1111 = {"a1111", "/sdapi/v1/options", make, watch};
+const gp_gen_protocol_table gp_gen_a1111 = {"a1111", GP_GEN_SEEDS | GP_GEN_HIRES, "/sdapi/v1/options", make, watch};

@@ -10,7 +10,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 static const gp_gen_protocol_table *const protocols[] = {&gp_gen_comfy, &gp_gen_sdcpp,  &gp_gen_a1111,
                                                          &gp_gen_swarm, &gp_gen_openai, &gp_gen_command};
@@ -63,41 +62,34 @@ gp_status gp_gen_take_base64(const gp_json *value, gp_gen_result *out, gp_error 
     return GP_OK;
 }
 
-void gp_gen_put_escaped(gp_str *s, const char *text, const char *also)
-{
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~";
-    for (; text && *text; text++)
-        if (strchr(plain, *text) || strchr(also, *text))
-            gp_str_putc(s, *text);
-        else
-            gp_str_printf(s, "%%%02X", (unsigned char)*text);
-}
-
-void gp_gen_put_name(gp_str *s, const char *name)
-{
-    if (s->size && s->data[s->size - 1] != '{') gp_str_putc(s, ',');
-    gp_json_put_string(s, name);
-    gp_str_putc(s, ':');
-}
-
 void gp_gen_put_text(gp_str *s, const char *name, const char *value)
 {
     if (!value || !*value) return;
-    gp_gen_put_name(s, name);
+    gp_json_put_name(s, name);
     gp_json_put_string(s, value);
 }
 
 void gp_gen_put_u64(gp_str *s, const char *name, uint64_t value)
 {
-    gp_gen_put_name(s, name);
+    gp_json_put_name(s, name);
     gp_str_printf(s, "%llu", (unsigned long long)value);
 }
 
 void gp_gen_put_real(gp_str *s, const char *name, double value)
 {
     if (!isfinite(value)) return;
-    gp_gen_put_name(s, name);
+    gp_json_put_name(s, name);
     gp_json_put_real(s, value);
+}
+
+void gp_gen_put_picture(gp_str *s, const gp_gen_request *r, const char *negative_name)
+{
+    gp_json_put_name(s, "prompt");
+    gp_json_put_string(s, r->prompt);
+    gp_gen_put_text(s, negative_name, r->negative);
+    if (r->has_seed) gp_gen_put_u64(s, "seed", r->seed);
+    if (r->width) gp_gen_put_u64(s, "width", r->width);
+    if (r->height) gp_gen_put_u64(s, "height", r->height);
 }
 
 void gp_gen_put_asked(gp_str *s, const gp_gen_request *r)
@@ -129,18 +121,12 @@ void gp_gen_answer_clear(gp_gen_answer *a)
 {
     gp_json_free(a->root);
     gp_json_free(a->wrong);
-    gp_bytes_clear(&a->bytes);
     *a = (gp_gen_answer){0};
 }
 
 bool gp_gen_sleep(const gp_gen_backend *b, double seconds)
 {
-    for (double until = gp_clock_now() + seconds; gp_clock_now() < until;) {
-        if (b->o.go_on && !b->o.go_on(b->o.user)) return false;
-        double left = fmin(until - gp_clock_now(), 0.1);
-        if (left > 0) nanosleep(&(struct timespec){0, (long)(left * 1e9)}, NULL);
-    }
-    return true;
+    return gp_clock_wait(seconds, b->o.go_on, b->o.user);
 }
 
 /* What the answer's own words are: {"error": {"message"}}, {"error": "..."}, {"message"}, {"detail"}. */
@@ -320,6 +306,11 @@ void gp_gen_close(gp_gen_backend *b)
 const char *gp_gen_protocol(const gp_gen_backend *b)
 {
     return b->protocol->name;
+}
+
+bool gp_gen_can(const gp_gen_backend *b, unsigned what)
+{
+    return (b->protocol->can & what) != 0;
 }
 
 /* http://user:password@host: they go where no message shows them.  Percent signs stay as they are. */

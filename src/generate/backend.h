@@ -8,6 +8,7 @@
 
 typedef struct gp_gen_protocol_table {
     const char *name;
+    unsigned can;      /* GP_GEN_SEEDS | ... */
     const char *probe; /* a GET that answers 200 with JSON where this protocol is spoken; NULL: never asked */
     gp_status (*make)(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result *out, gp_error *err);
     void (*watch)(gp_gen_backend *b); /* while an answer is waited for: tells on_part; NULL: nothing to see */
@@ -32,7 +33,6 @@ typedef struct gp_gen_answer {
     long code;
     gp_json *root;  /* owned */
     gp_json *wrong; /* owned: the body of an answer that is no success, if it is JSON */
-    gp_bytes bytes; /* owned: of gp_gen_fetch */
 } gp_gen_answer;
 void gp_gen_answer_clear(gp_gen_answer *answer);
 /* body NULL: GET.  path begins with a slash. */
@@ -52,13 +52,12 @@ void gp_gen_tidy(gp_gen_result *out);
 /* base64 into out->image; AGAIN where it is none. */
 gp_status gp_gen_take_base64(const gp_json *text, gp_gen_result *out, gp_error *err);
 
-/* Text in an address: what is not plain, nor in `also`, is written as %XX. */
-void gp_gen_put_escaped(gp_str *s, const char *text, const char *also);
 /* Members of an object, with commas; nothing for what is not set. */
-void gp_gen_put_name(gp_str *s, const char *name);
 void gp_gen_put_text(gp_str *s, const char *name, const char *value);
 void gp_gen_put_u64(gp_str *s, const char *name, uint64_t value);
 void gp_gen_put_real(gp_str *s, const char *name, double value);
+/* Prompt, negative (which protocols call differently), seed, width, height. */
+void gp_gen_put_picture(gp_str *s, const gp_gen_request *r, const char *negative_name);
 /* The request's own numbers as settings, for a back end that does not say them. */
 void gp_gen_put_asked(gp_str *s, const gp_gen_request *r);
 

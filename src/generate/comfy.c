@@ -4,10 +4,9 @@
  * asked for again.
  *
  * What goes where: --set NODE.INPUT=VALUE, NODE being an id or a title, VALUE @prompt, @negative, @seed, @width,
- * @height, @steps,
- * @cfg, @sampler, @scheduler, @model, or a value as it is.  What is not set, by what the graph says: every input `seed`
- * or `noise_seed` of a sampler, the texts that its `positive` and `negative` lead to, width and height of the empty
- * latent. */
+ * @height, @steps, @cfg, @sampler, @scheduler, @model, or a value as it is.  What is not set, by what the graph says:
+ * every input `seed` or `noise_seed` of a sampler, the texts that its `positive` and `negative` lead to, width and
+ * height of the empty latent. */
 #include "generate/backend.h"
 
 #include "base/mem.h"
@@ -32,7 +31,7 @@ typedef struct filling {
     const gp_json *node;
     const char *positive, *negative; /* ids of the nodes that hold the texts; NULL: none was found */
     gp_str *out;
-    bool first, prompt_put;
+    bool prompt_put;
     uint64_t used;   /* bit i: set[i] found its input */
     const char *odd; /* a variable that there is not */
 } filling;
@@ -147,10 +146,7 @@ static bool put_input(void *user, const char *name, const gp_json *value)
     filling *f = user;
     const char *set = set_for(f, name), *stands = set ? set : usual(f, name);
     bool put = false;
-    if (!f->first) gp_str_putc(f->out, ',');
-    f->first = false;
-    gp_json_put_string(f->out, name);
-    gp_str_putc(f->out, ':');
+    gp_json_put_name(f->out, name);
     if (stands && *stands == '@') {
         if (gp_json_text(gp_json_at(value, 0), NULL)) stands = NULL; /* a link stays a link */
         put = stands && put_variable(f->r, stands, f->out, &f->odd);
@@ -173,15 +169,12 @@ static bool put_input(void *user, const char *name, const gp_json *value)
 static bool put_member(void *user, const char *name, const gp_json *value)
 {
     filling *f = user;
-    if (f->out->size && f->out->data[f->out->size - 1] != '{') gp_str_putc(f->out, ',');
-    gp_json_put_string(f->out, name);
-    gp_str_putc(f->out, ':');
+    gp_json_put_name(f->out, name);
     if (strcmp(name, "inputs")) {
         gp_json_write(f->out, value);
         return true;
     }
     gp_str_putc(f->out, '{');
-    f->first = true;
     gp_json_each(value, put_input, f);
     gp_str_putc(f->out, '}');
     return true;
@@ -190,9 +183,8 @@ static bool put_member(void *user, const char *name, const gp_json *value)
 static bool put_node(void *user, const char *id, const gp_json *node)
 {
     filling *f = user;
-    if (f->out->size && f->out->data[f->out->size - 1] != '{') gp_str_putc(f->out, ',');
-    gp_json_put_string(f->out, id);
-    gp_str_puts(f->out, ":{");
+    gp_json_put_name(f->out, id);
+    gp_str_putc(f->out, '{');
     f->id = id, f->node = node;
     gp_json_each(node, put_member, f);
     gp_str_putc(f->out, '}');
@@ -229,19 +221,15 @@ static gp_status put_request(const gp_gen_backend *b, const gp_gen_request *r, c
 
 /* ------------------------------------------------------------------ the job */
 
-typedef struct found_image {
-    const gp_json *image;
-} found_image;
-
 static bool find_image(void *user, const char *id, const gp_json *output)
 {
-    found_image *f = user;
+    const gp_json **found = user;
     (void)id;
     const gp_json *images = gp_json_get(output, "images");
     for (size_t i = 0; i < gp_json_count(images); i++) {
         const gp_json *image = gp_json_at(images, i);
         const char *type = gp_json_text(gp_json_get(image, "type"), NULL);
-        if (!f->image || (type && !strcmp(type, "output"))) f->image = image; /* what is saved, rather than a preview */
+        if (!*found || (type && !strcmp(type, "output"))) *found = image; /* what is saved, rather than a preview */
     }
     return true;
 }
@@ -250,12 +238,12 @@ static gp_status fetch(gp_gen_backend *b, const gp_json *image, gp_gen_result *o
 {
     gp_str path = GP_STR_INIT;
     gp_str_puts(&path, "/view?filename=");
-    gp_gen_put_escaped(&path, gp_json_text(gp_json_get(image, "filename"), NULL), "");
+    gp_http_put_escaped(&path, gp_json_text(gp_json_get(image, "filename"), NULL), "-_.~");
     gp_str_puts(&path, "&subfolder=");
-    gp_gen_put_escaped(&path, gp_json_text(gp_json_get(image, "subfolder"), NULL), "");
+    gp_http_put_escaped(&path, gp_json_text(gp_json_get(image, "subfolder"), NULL), "-_.~");
     gp_str_puts(&path, "&type=");
     const char *type = gp_json_text(gp_json_get(image, "type"), NULL);
-    gp_gen_put_escaped(&path, type ? type : "output", "");
+    gp_http_put_escaped(&path, type ? type : "output", "-_.~");
     gp_status st =
         path.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for a request") : gp_gen_fetch(b, path.data, out, err);
     gp_str_clear(&path);
@@ -273,7 +261,7 @@ static gp_status look(gp_gen_backend *b, const char *id, const gp_gen_request *r
     gp_status st = GP_OK;
     *state = NOT_THERE;
     gp_str_puts(&path, "/history/");
-    gp_gen_put_escaped(&path, id, "");
+    gp_http_put_escaped(&path, id, "-_.~");
     if (path.failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a request");
     st = gp_gen_ask(b, path.data, NULL, &answer, out, err);
     gp_str_clear(&path);
@@ -282,15 +270,15 @@ static gp_status look(gp_gen_backend *b, const char *id, const gp_gen_request *r
     const char *words = gp_json_text(gp_json_get(status, "status_str"), NULL);
     if (!answer.root) *state = UNKNOWN;
     if (!job) goto out;
-    found_image found = {0};
+    const gp_json *found = NULL;
     gp_json_each(gp_json_get(job, "outputs"), find_image, &found);
     *state = FAILED;
     if (words && !strcmp(words, "error")) {
         gp_gen_say(out, GP_GEN_AGAIN, "the graph ended in an error");
-    } else if (!found.image) {
+    } else if (!found) {
         gp_gen_say(out, GP_GEN_FAILED, "the graph ends in no image: it needs a node that saves one");
     } else {
-        GP_GO(fetch(b, found.image, out, err));
+        GP_GO(fetch(b, found, out, err));
         if (out->outcome == GP_GEN_GOT) {
             *state = ENDED;
             gp_gen_put_asked(&out->settings, r);
@@ -405,4 +393,4 @@ out:
     return st;
 }
 
-const gp_gen_protocol_table gp_gen_comfy = {"comfyui", "/system_stats", make, NULL};
+const gp_gen_protocol_table gp_gen_comfy = {"comfyui", GP_GEN_SEEDS, "/system_stats", make, NULL};

@@ -153,4 +153,4 @@ out:
     return st;
 }
 
-const gp_gen_protocol_table gp_gen_command = {"command", NULL, make, NULL};
+const gp_gen_protocol_table gp_gen_command = {"command", GP_GEN_SEEDS | GP_GEN_PROGRAM, NULL, make, NULL};

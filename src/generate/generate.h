@@ -61,6 +61,10 @@ typedef struct gp_gen_backend gp_gen_backend; /* one thread at a time */
 gp_status gp_gen_open(const gp_gen_options *options, gp_gen_backend **out, gp_error *err);
 void gp_gen_close(gp_gen_backend *backend);
 const char *gp_gen_protocol(const gp_gen_backend *backend);
+/* What a back end can: draw by seed; draw larger what it drew small; it is a program of the user's, whose words decide
+ * the picture too. */
+enum { GP_GEN_SEEDS = 1, GP_GEN_HIRES = 2, GP_GEN_PROGRAM = 4 };
+bool gp_gen_can(const gp_gen_backend *backend, unsigned what);
 /* Draw.  STOPPED, MEMORY are errors; all else is in the result. */
 gp_status gp_gen_make(gp_gen_backend *backend, const gp_gen_request *request, gp_gen_result *result, gp_error *err);
 

@@ -25,7 +25,7 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     char size[32];
     gp_status st = GP_OK;
     gp_str_putc(&body, '{');
-    gp_gen_put_name(&body, "prompt");
+    gp_json_put_name(&body, "prompt");
     gp_json_put_string(&body, r->prompt);
     gp_gen_put_text(&body, "model", r->model);
     gp_gen_put_u64(&body, "n", 1);
@@ -55,4 +55,4 @@ out:
     return st;
 }
 
-const gp_gen_protocol_table gp_gen_openai = {"openai", "/v1/models", make, NULL};
+const gp_gen_protocol_table gp_gen_openai = {"openai", 0, "/v1/models", make, NULL};

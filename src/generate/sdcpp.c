@@ -14,27 +14,22 @@ enum { MISSES = 5 /* looks at a job in a row that may fail */ };
 static void put_request(const gp_gen_request *r, gp_str *s)
 {
     gp_str_putc(s, '{');
-    gp_gen_put_name(s, "prompt");
-    gp_json_put_string(s, r->prompt);
-    gp_gen_put_text(s, "negative_prompt", r->negative);
-    if (r->has_seed) gp_gen_put_u64(s, "seed", r->seed);
-    if (r->width) gp_gen_put_u64(s, "width", r->width);
-    if (r->height) gp_gen_put_u64(s, "height", r->height);
+    gp_gen_put_picture(s, r, "negative_prompt");
     gp_gen_put_u64(s, "batch_count", 1);
     if (isfinite(r->hires)) {
-        gp_gen_put_name(s, "hires");
+        gp_json_put_name(s, "hires");
         gp_str_puts(s, "{\"enabled\":true");
         gp_gen_put_real(s, "scale", r->hires);
         gp_str_putc(s, '}');
     }
     if (r->steps || r->sampler || r->scheduler || isfinite(r->cfg)) {
-        gp_gen_put_name(s, "sample_params");
+        gp_json_put_name(s, "sample_params");
         gp_str_putc(s, '{');
         if (r->steps) gp_gen_put_u64(s, "sample_steps", r->steps);
         gp_gen_put_text(s, "sample_method", r->sampler);
         gp_gen_put_text(s, "scheduler", r->scheduler);
         if (isfinite(r->cfg)) {
-            gp_gen_put_name(s, "guidance");
+            gp_json_put_name(s, "guidance");
             gp_str_putc(s, '{');
             gp_gen_put_real(s, "txt_cfg", r->cfg);
             gp_str_putc(s, '}');
@@ -110,4 +105,4 @@ out:
     return st;
 }
 
-const gp_gen_protocol_table gp_gen_sdcpp = {"sdcpp", "/sdcpp/v1/capabilities", make, NULL};
+const gp_gen_protocol_table gp_gen_sdcpp = {"sdcpp", GP_GEN_SEEDS | GP_GEN_HIRES, "/sdcpp/v1/capabilities", make, NULL};

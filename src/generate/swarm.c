@@ -24,15 +24,10 @@ static void put_request(const gp_gen_backend *b, const gp_gen_request *r, gp_str
     gp_str_putc(s, '{');
     gp_gen_put_text(s, "session_id", b->session);
     gp_gen_put_u64(s, "images", 1);
-    gp_gen_put_name(s, "prompt");
-    gp_json_put_string(s, r->prompt);
-    gp_gen_put_text(s, "negativeprompt", r->negative);
+    gp_gen_put_picture(s, r, "negativeprompt");
     gp_gen_put_text(s, "model", r->model);
-    if (r->has_seed) gp_gen_put_u64(s, "seed", r->seed);
     if (r->steps) gp_gen_put_u64(s, "steps", r->steps);
     gp_gen_put_real(s, "cfgscale", r->cfg);
-    if (r->width) gp_gen_put_u64(s, "width", r->width);
-    if (r->height) gp_gen_put_u64(s, "height", r->height);
     gp_gen_put_text(s, "sampler", r->sampler);
     gp_gen_put_text(s, "scheduler", r->scheduler);
     gp_gen_put_text(s, "refinermodel", r->refiner);
@@ -65,7 +60,7 @@ static gp_status make_once(gp_gen_backend *b, const gp_gen_request *r, bool *exp
         GP_GO(gp_gen_take_base64(gp_json_at(gp_json_get(answer.root, "images"), 0), out, err));
     else {
         if (*image != '/') gp_str_putc(&path, '/');
-        gp_gen_put_escaped(&path, image, "/"); /* file names of prompts: blanks and all */
+        gp_http_put_escaped(&path, image, "-_.~/"); /* file names of prompts: blanks and all */
         if (path.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
         GP_GO(gp_gen_fetch(b, path.data, out, err));
     }
@@ -93,4 +88,4 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     return expired ? gp_gen_say(out, GP_GEN_AGAIN, "the server knows no session of its own") : GP_OK;
 }
 
-const gp_gen_protocol_table gp_gen_swarm = {"swarmui", NULL, make, NULL};
+const gp_gen_protocol_table gp_gen_swarm = {"swarmui", GP_GEN_SEEDS, NULL, make, NULL};

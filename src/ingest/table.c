@@ -7,6 +7,7 @@
 #include "ingest/table_inner.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include <assert.h>
@@ -412,6 +413,16 @@ size_t gp_table_row_of(const gp_table *table, size_t image_column, const char *p
     gp_str_clear(&scratch);
     gp_str_clear(&key);
     return row;
+}
+
+void gp_table_put_extras(const gp_table *table, size_t row, size_t but, size_t and_but, gp_str *out)
+{
+    for (size_t c = 0; c < gp_table_columns(table); c++) {
+        const char *cell = gp_table_cell(table, row, c);
+        if (c == but || c == and_but || !cell || !*cell) continue;
+        gp_json_put_name(out, gp_table_column(table, c));
+        gp_json_put_string(out, cell);
+    }
 }
 
 gp_status gp_table_prompt_column(const gp_table *table, const char *wanted, size_t *prompt, gp_error *err)

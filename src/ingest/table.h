@@ -5,6 +5,7 @@
 #define GP_INGEST_TABLE_H
 
 #include "base/status.h"
+#include "base/str.h"
 
 typedef struct gp_table gp_table;
 /* Kind by extension, then by content.  Errors: NOT_FOUND, FORMAT (names file, line and what is wrong), LIMIT. */
@@ -19,6 +20,8 @@ size_t gp_table_columns(const gp_table *table);
 const char *gp_table_column(const gp_table *table, size_t column);
 /* Cell as text (numbers as written, nested JSON compact); NULL for an absent or null cell.  Borrowed. */
 const char *gp_table_cell(const gp_table *table, size_t row, size_t column);
+/* "column":"cell",... of a row: members of an object, but for two columns (SIZE_MAX: none) and empty cells. */
+void gp_table_put_extras(const gp_table *table, size_t row, size_t but, size_t and_but, gp_str *out);
 /* Column by exact name, else by name ignoring case; SIZE_MAX if none. */
 size_t gp_table_find(const gp_table *table, const char *name);
 /* The image and the prompt column: the wanted names (NULL: looked for among the usual ones: file_name, image, path,

@@ -88,6 +88,18 @@ void gp_http_response_clear(gp_http_response *response)
     *response = (gp_http_response){0};
 }
 
+void gp_http_put_escaped(gp_str *url, const char *text, const char *also)
+{
+    for (const char *p = text; p && *p; p++) {
+        bool plain =
+            (*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || strchr(also, *p);
+        if (plain)
+            gp_str_putc(url, *p);
+        else
+            gp_str_printf(url, "%%%02X", (unsigned)(unsigned char)*p);
+    }
+}
+
 char *gp_http_header(const gp_http_response *response, const char *name)
 {
     size_t length = strlen(name);
@@ -419,20 +431,6 @@ static gp_status describe(const struct exchange *x, CURLcode result, CURLU *at, 
     return fail_at(err, GP_ERR_NETWORK, at, what);
 }
 
-/* Wait before attempt `tries`+1.  False when asked to stop. */
-static bool pause_for(const gp_http_request *request, double seconds)
-{
-    double until = gp_clock_now() + seconds;
-    for (;;) {
-        if (request->progress && !request->progress(request->user)) return false;
-        double left = until - gp_clock_now();
-        if (left <= 0) return true;
-        if (left > POLL_MS / 1000.0) left = POLL_MS / 1000.0;
-        struct timespec nap = {0, (long)(left * 1e9)};
-        nanosleep(&nap, NULL);
-    }
-}
-
 gp_status gp_http_send(gp_http *http, const gp_http_request *request, gp_http_response *response, gp_error *err)
 {
     assert(request->url && request->method);
@@ -470,7 +468,7 @@ gp_status gp_http_send(gp_http *http, const gp_http_request *request, gp_http_re
         }
         double wait = 0.5 * (double)(1 << (fruitless - 1));
         if ((double)asked > wait) wait = (double)asked;
-        if (!pause_for(request, wait)) GP_GO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
+        if (!gp_clock_wait(wait, request->progress, request->user)) GP_GO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
     }
 out:
     curl_url_cleanup(at);

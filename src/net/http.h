@@ -33,6 +33,8 @@ typedef struct gp_http_response {
     bool ranged;    /* 206 */
 } gp_http_response;
 gp_status gp_http_send(gp_http *http, const gp_http_request *request, gp_http_response *response, gp_error *err);
+/* Text in an address: what is no letter or digit, nor one of `also`, is written as %XX.  text may be NULL. */
+void gp_http_put_escaped(gp_str *url, const char *text, const char *also);
 /* Value of a header, owned (gp_mem_free), NULL if absent. */
 char *gp_http_header(const gp_http_response *response, const char *name);
 void gp_http_response_clear(gp_http_response *response);

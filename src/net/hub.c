@@ -160,12 +160,7 @@ static char *file_url(const struct job *job, const char *file)
 {
     gp_str url = GP_STR_INIT;
     gp_str_printf(&url, "%s/%s/resolve/", job->endpoint, job->name);
-    for (const char *p = job->commit_known ? job->commit : job->revision; *p; p++) {
-        if ((*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || strchr("-_.", *p))
-            gp_str_putc(&url, *p);
-        else
-            gp_str_printf(&url, "%%%02X", (unsigned)(unsigned char)*p);
-    }
+    gp_http_put_escaped(&url, job->commit_known ? job->commit : job->revision, "-_.");
     gp_str_printf(&url, "/%s", file);
     return gp_str_take(&url);
 }

@@ -134,18 +134,10 @@ static const char *extra_cell(const add_run *r, size_t row, size_t column)
     return cell && *cell ? cell : NULL;
 }
 
-/* "column":"cell",... of the row's extra columns, each with a comma before it unless it comes first. */
-static void put_extras(const add_run *r, size_t row, bool first, gp_str *s)
+/* The row's extra columns as members of an object. */
+static void put_extras(const add_run *r, size_t row, gp_str *s)
 {
-    for (size_t c = 0; r->table && c < gp_table_columns(r->table); c++) {
-        const char *cell = extra_cell(r, row, c);
-        if (!cell) continue;
-        if (!first) gp_str_putc(s, ',');
-        first = false;
-        gp_json_put_string(s, gp_table_column(r->table, c));
-        gp_str_putc(s, ':');
-        gp_json_put_string(s, cell);
-    }
+    if (r->table && row != SIZE_MAX) gp_table_put_extras(r->table, row, r->image_column, r->prompt_column, s);
 }
 
 typedef struct own_settings {
@@ -160,9 +152,7 @@ static bool put_own_setting(void *user, const char *key, const gp_json *value)
     own_settings *o = user;
     for (size_t c = 0; o->r->table && c < gp_table_columns(o->r->table); c++)
         if (extra_cell(o->r, o->row, c) && strcmp(key, gp_table_column(o->r->table, c)) == 0) return true;
-    if (o->out->size > 1) gp_str_putc(o->out, ',');
-    gp_json_put_string(o->out, key);
-    gp_str_putc(o->out, ':');
+    gp_json_put_name(o->out, key);
     gp_json_write(o->out, value);
     return true;
 }
@@ -175,7 +165,7 @@ static gp_status merge_settings(const add_run *r, const file_job *job, const cha
     if (from_file) GP_TRY(gp_json_parse(from_file, strlen(from_file), false, 64, &own, err));
     gp_str_putc(&s, '{');
     gp_json_each(own, put_own_setting, &(own_settings){r, job->row, &s});
-    put_extras(r, job->row, s.size == 1, &s);
+    put_extras(r, job->row, &s);
     gp_str_putc(&s, '}');
     gp_json_free(own);
     *out = gp_str_take(&s);
@@ -307,7 +297,7 @@ static gp_status row_is_kept(const add_run *r, const file_job *job, const gp_cat
     if (kept->strength != STRENGTH_TABLE || !cell || strcmp(cell, kept->raw) != 0) return GP_OK;
     if (strncmp(source, "table:", 6) != 0 || strcmp(source + 6, gp_table_name(r->table)) != 0) return GP_OK;
     gp_str extras = GP_STR_INIT;
-    put_extras(r, job->row, true, &extras);
+    put_extras(r, job->row, &extras);
     gp_str_putc(&extras, '}'); /* they come last */
     size_t size = kept->settings_json ? strlen(kept->settings_json) : 0;
     *same = !extras.failed && size > extras.size && strcmp(kept->settings_json + size - extras.size, extras.data) == 0;

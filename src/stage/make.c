@@ -122,14 +122,7 @@ static gp_status put_extras(making *m, size_t row, size_t prompt, size_t negativ
 {
     gp_str s = GP_STR_INIT;
     gp_str_putc(&s, '{');
-    for (size_t c = 0; c < gp_table_columns(m->table); c++) {
-        const char *cell = gp_table_cell(m->table, row, c);
-        if (c == prompt || c == negative || !cell || !*cell) continue;
-        if (s.size > 1) gp_str_putc(&s, ',');
-        gp_json_put_string(&s, gp_table_column(m->table, c));
-        gp_str_putc(&s, ':');
-        gp_json_put_string(&s, cell);
-    }
+    gp_table_put_extras(m->table, row, prompt, negative, &s);
     gp_str_putc(&s, '}');
     bool some = s.size > 2;
     *out = gp_str_take(&s);
@@ -218,7 +211,7 @@ static bool keep_setting(void *user, const char *name, const gp_json *value)
     merging *g = user;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(names[i], name) || gp_json_get(g->other, name)) continue;
-        gp_str_printf(g->out, "%s\"%s\":", g->out->size == 1 ? "" : ",", name);
+        gp_json_put_name(g->out, name);
         gp_json_write(g->out, value);
     }
     return true;
@@ -278,7 +271,7 @@ static void make_key(const making *m, const subject *s, uint32_t number, uint64_
     gp_str_reset(text);
     gp_str_printf(text, "goldpan generation 1%c%s%c%s%c%s%c%s%c", 0, gp_gen_protocol(m->backends[0]), 0, s->prompt, 0,
                   s->negative ? s->negative : "", 0, s->settings ? s->settings : m->settings, 0);
-    if (strcmp(gp_gen_protocol(m->backends[0]), "command") == 0) gp_str_printf(text, "command %s%c", m->o->backend, 0);
+    if (gp_gen_can(m->backends[0], GP_GEN_PROGRAM)) gp_str_printf(text, "command %s%c", m->o->backend, 0);
     for (size_t i = 0; i < m->o->set_count; i++) gp_str_printf(text, "set %s%c", m->o->set[i], 0);
     gp_str_printf(text, has_seed ? "seed %llu" : "number %llu", has_seed ? (unsigned long long)seed : number + 0ull);
     gp_hash_hex(gp_hash_of(text->data, text->size), hex);
@@ -288,7 +281,7 @@ static void make_key(const making *m, const subject *s, uint32_t number, uint64_
 static gp_status plan_one(making *m, subject *s, gp_str *text, gp_error *err)
 {
     char hex[33];
-    bool has_seed = strcmp(gp_gen_protocol(m->backends[0]), "openai") != 0;
+    bool has_seed = gp_gen_can(m->backends[0], GP_GEN_SEEDS);
     uint64_t first = s->has_seed ? s->seed : m->o->seed;
     gp_cat_gen_state state;
     gp_cat_generation g = {.prompt = s->prompt,
@@ -612,7 +605,8 @@ static gp_status set_common(making *m, gp_error *err)
     if (m->workflow) { /* another graph, another picture */
         char hex[33];
         gp_hash_hex(gp_hash_of(m->workflow, strlen(m->workflow)), hex);
-        gp_str_printf(&s, "%s\"workflow\":\"%s\"", s.size > 1 ? "," : "", hex);
+        gp_json_put_name(&s, "workflow");
+        gp_json_put_string(&s, hex);
     }
     gp_str_putc(&s, '}');
     m->settings = s.failed ? NULL : gp_str_take(&s);
@@ -660,11 +654,11 @@ gp_status gp_stage_generate(gp_catalog *cat, const gp_clip *clip, const char *mo
     if (!options->again) GP_GO(read_subjects(&m, err));
     GP_GO(open_backends(&m, err));
     GP_GO(set_common(&m, err));
-    const char *protocol = gp_gen_protocol(m.backends[0]);
-    if (options->again && strcmp(protocol, "openai") == 0)
+    if (options->again && !gp_gen_can(m.backends[0], GP_GEN_SEEDS))
         GP_GO(gp_fail(err, GP_ERR_USAGE, "this back end knows no seeds: it cannot draw the same again"));
-    if (options->hires > 0 && strcmp(protocol, "a1111") != 0 && strcmp(protocol, "sdcpp") != 0)
-        GP_GO(gp_fail(err, GP_ERR_USAGE, "%s has no hires: ask for a width and height", protocol));
+    if (options->hires > 0 && !gp_gen_can(m.backends[0], GP_GEN_HIRES))
+        GP_GO(
+            gp_fail(err, GP_ERR_USAGE, "%s has no hires: ask for a width and height", gp_gen_protocol(m.backends[0])));
     if (options->again) GP_GO(read_winners(&m, err));
     GP_GO(run_rounds(&m, err));
     gp_ticker_finish(&m.ticker);

@@ -3,6 +3,7 @@
  * it is called follows from what it is, so a picture that was written before a kill is found again. */
 #include "stage/make.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -15,7 +16,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define FILE_LIMIT ((uint64_t)1 << 30)
@@ -90,9 +90,7 @@ static bool put_member(void *user, const char *key, const gp_json *value)
 {
     merging *m = user;
     if (gp_json_get(m->own, key) || gp_json_get(m->given, key)) return true;
-    if (m->out->size && m->out->data[m->out->size - 1] != '{') gp_str_putc(m->out, ',');
-    gp_json_put_string(m->out, key);
-    gp_str_putc(m->out, ':');
+    gp_json_put_name(m->out, key);
     gp_json_write(m->out, value);
     return true;
 }
@@ -110,8 +108,10 @@ static gp_status merge_settings(gp_picture *p, const gp_meta *meta, const char *
     gp_str_putc(&s, '{');
     gp_json_each(own, put_member, &(merging){&s, NULL, NULL});
     gp_json_each(given, put_member, &(merging){&s, own, NULL});
-    if (p->has_seed && !gp_json_get(own, "seed") && !gp_json_get(given, "seed"))
-        gp_str_printf(&s, "%s\"seed\":%llu", s.size > 1 ? "," : "", (unsigned long long)p->seed);
+    if (p->has_seed && !gp_json_get(own, "seed") && !gp_json_get(given, "seed")) {
+        gp_json_put_name(&s, "seed");
+        gp_str_printf(&s, "%llu", (unsigned long long)p->seed);
+    }
     gp_json_each(extras, put_member, &(merging){&s, own, given});
     gp_str_putc(&s, '}');
     gp_mem_free(p->settings);
@@ -228,16 +228,6 @@ gp_status gp_picture_look(gp_picture *p, uint64_t max_pixels, gp_error *err)
 
 /* ------------------------------------------------------------------ drawing */
 
-static bool wait_for(double seconds, bool (*go_on)(void *user), void *user)
-{
-    for (; seconds > 0; seconds -= 0.1) {
-        if (!go_on(user)) return false;
-        double nap = fmin(seconds, 0.1);
-        nanosleep(&(struct timespec){0, (long)(nap * 1e9)}, NULL);
-    }
-    return go_on(user);
-}
-
 /* An answer to a file.  What is no image, or half of one, may come right the next time. */
 static gp_status take_answer(gp_picture *p, gp_gen_result *r, uint64_t max_pixels, gp_error *err)
 {
@@ -309,7 +299,7 @@ void gp_picture_make(gp_picture *p, gp_gen_backend *backend, unsigned tries, uin
         snprintf(p->message, sizeof p->message, "%s", r.message);
         if (r.outcome != GP_GEN_AGAIN || t >= tries) break;
         double wait = fmin(first_wait * ldexp(1, (int)(t < 10 ? t : 10) - 1), most_wait);
-        if (!wait_for(fmax(wait, r.wait), go_on, user)) GP_GO(gp_fail(&p->error, GP_ERR_STOPPED, "stopped"));
+        if (!gp_clock_wait(fmax(wait, r.wait), go_on, user)) GP_GO(gp_fail(&p->error, GP_ERR_STOPPED, "stopped"));
     }
 out:
     if (st != GP_OK && scratch.data && !scratch.failed) unlink(scratch.data);
