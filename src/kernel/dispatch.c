@@ -8,6 +8,8 @@
 #include "kernel/x86/variants.h"
 #endif
 
+#include <pthread.h>
+
 static const gp_kernels table_c = {
     .name = "c",
     .unfilter = gp_unfilter_c,
@@ -22,6 +24,9 @@ static const gp_kernels table_c = {
     .gelu = gp_gelu_c,
     .add = gp_add_c,
     .multiply = gp_multiply_c,
+    .quantise = gp_quantise_c,
+    .multiply8 = gp_multiply8_c,
+    .dequantise = gp_dequantise_c,
     .reach_rows = gp_reach_rows_c,
     .reach_columns = gp_reach_columns_c,
     .attend = gp_attend_c,
@@ -46,6 +51,9 @@ static const gp_kernels table_avx2 = {
     .gelu = gp_gelu_avx2,
     .add = gp_add_avx2,
     .multiply = gp_multiply_avx2,
+    .quantise = gp_quantise_avx2,
+    .multiply8 = gp_multiply8_avx2,
+    .dequantise = gp_dequantise_avx2,
     .reach_rows = gp_reach_rows_avx2,
     .reach_columns = gp_reach_columns_avx2,
     .attend = gp_attend_avx2,
@@ -54,23 +62,59 @@ static const gp_kernels table_avx2 = {
     .dot = gp_dot_avx2,
     .distance2 = gp_distance2_avx2,
 };
+
+/* Pixels, the layout's eight edges and the tile of floats are as for AVX2. */
+#define AVX512(called, product8)                                                                                       \
+    {                                                                                                                  \
+        .name = called, .unfilter = gp_unfilter_c, .resample_h = gp_resample_h_c, .resample_v = gp_resample_v_c,       \
+        .normalise = gp_normalise_c, .f16_to_f32 = gp_f16_to_f32_avx512, .bf16_to_f32 = gp_bf16_to_f32_avx512,         \
+        .f32_to_bf16 = gp_f32_to_bf16_avx512, .layer_norm = gp_layer_norm_avx512, .quick_gelu = gp_quick_gelu_avx512,  \
+        .gelu = gp_gelu_avx512, .add = gp_add_avx512, .multiply = gp_multiply_avx2, .quantise = gp_quantise_avx512,    \
+        .multiply8 = product8, .dequantise = gp_dequantise_avx512, .reach_rows = gp_reach_rows_avx512,                 \
+        .reach_columns = gp_reach_columns_avx512, .attend = gp_attend_avx512, .forces = gp_forces_avx2,                \
+        .l2_normalise = gp_l2_normalise_avx512, .dot = gp_dot_avx512, .distance2 = gp_distance2_avx512,                \
+    }
+static const gp_kernels table_avx512 = AVX512("avx512", gp_multiply8_avx2);
+static const gp_kernels table_vnni = AVX512("avx512_vnni", gp_multiply8_vnni);
 #endif
+
+/* Worst first. */
+static const struct {
+    const gp_kernels *table;
+    unsigned needs;
+} ladder[] = {
+    {&table_c, 0},
+#ifdef __x86_64__
+    {&table_avx2, GP_CPU_AVX2},
+    {&table_avx512, GP_CPU_AVX512},
+    {&table_vnni, GP_CPU_AVX512 | GP_CPU_AVX512_VNNI},
+#endif
+};
+enum { RUNGS = sizeof ladder / sizeof *ladder };
 
 const gp_kernels *gp_kernel_table_c(void)
 {
     return &table_c;
 }
 
-const gp_kernels *gp_kernel_table(void)
-{
-#ifdef __x86_64__
-    if (gp_cpu_features() & GP_CPU_AVX2) return &table_avx2;
-#endif
-    return &table_c;
-}
-
 const gp_kernels *gp_kernel_table_at(size_t i)
 {
-    if (i == 0) return &table_c;
-    return i == 1 && gp_kernel_table() != &table_c ? gp_kernel_table() : NULL;
+    for (size_t r = 0; r < RUNGS; r++)
+        if ((gp_cpu_features() & ladder[r].needs) == ladder[r].needs && i-- == 0) return ladder[r].table;
+    return NULL;
+}
+
+static const gp_kernels *best = &table_c;
+static pthread_once_t best_once = PTHREAD_ONCE_INIT;
+
+static void find_best(void)
+{
+    const gp_kernels *table;
+    for (size_t i = 0; (table = gp_kernel_table_at(i)) != NULL; i++) best = table;
+}
+
+const gp_kernels *gp_kernel_table(void)
+{
+    pthread_once(&best_once, find_best);
+    return best;
 }

@@ -26,13 +26,16 @@ typedef struct gp_attention {
     float *scratch; /* gp_attend_scratch(t, e) floats, 64-byte aligned; overwritten */
 } gp_attention;
 
-/* Floats of scratch: k transposed, and the scores of four queries, t rounded up to 16. */
+/* Floats of scratch: k transposed, and the scores of four queries, t rounded up to 32. */
 static inline size_t gp_attend_scratch(size_t t, size_t e)
 {
-    return (e + 4) * ((t + 15) / 16 * 16);
+    return (e + 4) * ((t + 31) / 32 * 32);
 }
 
-enum { GP_PANEL = 16 };
+enum {
+    GP_PANEL = 16,
+    GP_IN8 = 65536 /* most numbers of a product in 8 bits: 2 * 255 * 63 * 65536 has room in 32 */
+};
 
 /* What acts along the edges of a map, UMAP's. */
 typedef struct gp_forces {
@@ -79,6 +82,18 @@ typedef struct gp_kernels {
      * fuse multiplication and addition. */
     void (*multiply)(const float *x, size_t x_stride, const float *panel, size_t in, float *y, size_t y_stride,
                      size_t rows);
+    /* Eight bits.  quantise: x [n] -> q [n], returns the scale: x = scale * (q - *zero) within half of it, of the range
+     * that x and 0 have; NaN if x has a number that is not finite.
+     * multiply8: y[r][16 p + o] = sum_i x[r][i] * panel p[i/4][o][i%4] in 32 bits, `in` a multiple of 4 and at most
+     * GP_IN8; panels of numbers -63..63, panel_stride bytes apart.
+     * dequantise: y = (sums - zeros[row] * weight_sums) * (scales[row] * weight_scales) + bias, by column; columns is
+     * a multiple of 16. */
+    float (*quantise)(const float *x, size_t n, uint8_t *q, int32_t *zero);
+    void (*multiply8)(const uint8_t *x, size_t x_stride, const int8_t *panels, size_t panel_stride, size_t count,
+                      size_t in, int32_t *y, size_t y_stride, size_t rows);
+    void (*dequantise)(const int32_t *sums, size_t sums_stride, size_t rows, size_t columns, const int32_t *zeros,
+                       const float *scales, const int32_t *weight_sums, const float *weight_scales, const float *bias,
+                       float *y, size_t y_stride);
     /* Of a tile [rows, GP_PANEL], rows <= 64 and stride floats apart: bit i is set where tile[i][o] + offset >= floor
      * for any o.  `rows`: offset [GP_PANEL] by column, floors [rows]; `columns`: offset [rows], floors [GP_PANEL] by
      * column. A NaN reaches nothing. */

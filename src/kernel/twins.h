@@ -36,6 +36,14 @@ void gp_forces_c(const gp_forces *forces, const float *head, const float *tail, 
 /* multiply.c */
 void gp_multiply_c(const float *x, size_t x_stride, const float *panel, size_t in, float *y, size_t y_stride,
                    size_t rows);
+/* multiply8.c */
+void gp_multiply8_c(const uint8_t *x, size_t x_stride, const int8_t *panels, size_t panel_stride, size_t count,
+                    size_t in, int32_t *y, size_t y_stride, size_t rows);
+/* quantise.c */
+float gp_quantise_c(const float *x, size_t n, uint8_t *q, int32_t *zero);
+void gp_dequantise_c(const int32_t *sums, size_t sums_stride, size_t rows, size_t columns, const int32_t *zeros,
+                     const float *scales, const int32_t *weight_sums, const float *weight_scales, const float *bias,
+                     float *y, size_t y_stride);
 /* attend.c */
 void gp_attend_c(const gp_attention *attention);
 

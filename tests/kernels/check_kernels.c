@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "kernel/exp.h"
 #include "kernel/kernel.h"
+#include "harness.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -22,15 +23,15 @@
 /* ---- random numbers, buffers with canaries, the score ---------------------------------------------------------- */
 
 static uint64_t seed, drawn;
-static uint64_t draw(void)
+uint64_t draw(void)
 {
     return gp_rng_at(seed, drawn++);
 }
-static size_t below(size_t n)
+size_t below(size_t n)
 {
     return (size_t)(draw() % n);
 }
-static float draw_float(void)
+float draw_float(void)
 {
     return (float)((double)(draw() >> 11) * 0x1p-52 - 1.0);
 } /* -1..1 */
@@ -46,7 +47,7 @@ typedef struct buffer {
 static buffer buffers[BUFFERS];
 static size_t buffer_count;
 
-static void *take(size_t bytes, size_t align)
+void *take(size_t bytes, size_t align)
 {
     buffer *b = &buffers[buffer_count++];
     size_t shift = align ? align * (1 + 2 * below(8 / align > 0 ? 8 / align : 1)) : 0;
@@ -57,7 +58,7 @@ static void *take(size_t bytes, size_t align)
     return b->data;
 }
 
-static float *take_floats(size_t n, size_t align)
+float *take_floats(size_t n, size_t align)
 {
     float *x = take(n * sizeof *x, align);
     for (size_t i = 0; i < n; i++) x[i] = draw_float();
@@ -68,13 +69,13 @@ static const char *table_name, *entry_name;
 static int failures;
 static double worst; /* of this entry and table */
 
-static void complain(const char *what)
+void complain(const char *what)
 {
     printf("FAILED %s/%s: %s (--seed %llu)\n", entry_name, table_name, what, (unsigned long long)seed);
     failures++;
 }
 
-static void buffers_done(void)
+void buffers_done(void)
 {
     for (size_t i = 0; i < buffer_count; i++) {
         buffer *b = &buffers[i];
@@ -88,12 +89,12 @@ static void buffers_done(void)
     buffer_count = 0;
 }
 
-static void same(const void *a, const void *b, size_t bytes)
+void same(const void *a, const void *b, size_t bytes)
 {
     if (memcmp(a, b, bytes) != 0) complain("differs");
 }
 
-static void near(double value, double wanted, double unit, double tolerance)
+void near(double value, double wanted, double unit, double tolerance)
 {
     double error = fabs(value - wanted) / unit;
     if (!(error <= worst)) worst = error;
@@ -543,25 +544,12 @@ static void check_forces(const gp_kernels *k)
 /* ---- timing ---------------------------------------------------------------------------------------------------------
  */
 
-static double cpu_now(void)
+double cpu_now(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
-
-/* Times `call` and prints amount/second in billions. */
-#define BENCH(label, amount, unit, call)                                                                               \
-    do {                                                                                                               \
-        double bench_best = 1e9;                                                                                       \
-        for (int bench_i = 0; bench_i < 7; bench_i++) {                                                                \
-            double bench_start = cpu_now();                                                                            \
-            call;                                                                                                      \
-            double bench_took = cpu_now() - bench_start;                                                               \
-            bench_best = bench_took < bench_best ? bench_took : bench_best;                                            \
-        }                                                                                                              \
-        printf("%-22s %-6s %8.2f %s\n", label, k->name, (double)(amount) / bench_best * 1e-9, unit);                   \
-    } while (0)
 
 static void bench_bytes(const gp_kernels *k)
 {
@@ -668,6 +656,9 @@ static const struct entry {
     {"dot", check_dot, 100},
     {"distance2", check_distance2, 100},
     {"multiply", check_multiply, 30},
+    {"quantise", check_quantise, 60},
+    {"multiply8", check_multiply8, 30},
+    {"dequantise", check_dequantise, 60},
     {"attend", check_attend, 60},
     {"forces", check_forces, 100},
     {"reach", check_reach, 100},
@@ -726,7 +717,7 @@ int main(int argc, char **argv)
         if (!bench)
             check_table(k, rounds);
         else
-            bench_bytes(k), bench_floats(k), bench_multiply(k), bench_attend(k), bench_forces(k);
+            bench_bytes(k), bench_floats(k), bench_multiply(k), bench_eight(k), bench_attend(k), bench_forces(k);
     }
     printf("%d failures; this machine uses '%s'\n", failures, gp_kernel_table()->name);
     return failures != 0;

@@ -16,10 +16,13 @@
 #define gp_forces_c        gp_forces_avx2
 #define gp_reach_rows_c    gp_reach_rows_avx2
 #define gp_reach_columns_c gp_reach_columns_avx2
+#define gp_quantise_c      gp_quantise_avx2
+#define gp_dequantise_c    gp_dequantise_avx2
 
 #include "kernel/activate.c"
 #include "kernel/attend.c"
 #include "kernel/convert.c"
 #include "kernel/forces.c"
 #include "kernel/norm.c"
+#include "kernel/quantise.c"
 #include "kernel/reach.c"
