@@ -9,11 +9,12 @@
 gp_status gp_an_nearest(const double *rows, size_t n, size_t d, const gp_neighbours_options *options, uint32_t *ids,
                         float *distances, gp_error *err);
 
-/* gp_an_neighbours with products by an engine of one's choice: ONEDNN (only among the rows themselves) packs the rows
- * for it, rounded to bf16 if so asked; the result is the same. */
+/* gp_an_neighbours with products of one's choice; the result is the same.  EIGHT: in 8 bits, among the rows themselves
+ * and where candidates are few (analyze/coarse.h); else, and for all else, floats. */
+typedef enum gp_search_way { GP_SEARCH_AUTO, GP_SEARCH_FLOATS, GP_SEARCH_EIGHT } gp_search_way;
 gp_status gp_an_neighbours_by(const float *rows, size_t n, size_t d, const float *queries, size_t m, size_t k,
-                              const gp_neighbours_options *options, gp_precision precision, gp_engine engine,
-                              uint32_t *ids, float *distances, gp_error *err);
+                              const gp_neighbours_options *options, gp_search_way way, uint32_t *ids, float *distances,
+                              gp_error *err);
 
 /* About options->recall of the k nearest other rows, looked for among the rows of the nearest cells; distances are
  * exact. *worth: false, and nothing written, where looking everywhere is as fast.  rows [n, d] finite, 1 <= k < n. */

@@ -2,6 +2,7 @@
  * Neighbours against brute force in double: every id must be one of the k nearest, up to true ties. */
 #include "plain.h"
 
+#include "analyze/coarse.h"
 #include "analyze/neighbours.h"
 #include "base/mem.h"
 #include "npy.h"
@@ -175,22 +176,22 @@ static void test_every_allocation_fails_once(void **state)
     free(x);
 }
 
-/* ---- engines: where there is more than our own */
-#ifdef GP_HAVE_ONEDNN
+/* ---- in 8 bits */
 
-/* Candidates from rounded products are as good as any: the same neighbours in the same order, same distances. */
-static void check_engine(size_t n, size_t d, size_t k, float shift, gp_precision precision)
+/* Candidates from 8 bits are as good as any: the same neighbours in the same order, same distances. */
+static void check_eight(size_t n, size_t d, size_t k, float shift)
 {
     float *x = random_rows(51 + n, n, d, 12, true), *a = malloc(n * k * sizeof *a), *b = malloc(n * k * sizeof *b);
     uint32_t *ids = malloc(n * k * sizeof *ids), *same = malloc(n * k * sizeof *same);
     gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
     gp_error err = {0};
     for (size_t i = 0; i < n * d; i++) x[i] += shift;
+    memset(x + 7 * d, 0, d * sizeof *x); /* a row without a direction, and one that lies far away */
+    for (size_t j = 0; j < d; j++) x[11 * d + j] *= j % 2 ? 30 : -20;
     for (int metric = 0; metric < 2; metric++) {
         o.metric = (gp_metric)metric, o.threads = 2;
-        assert_int_equal(gp_an_neighbours_by(x, n, d, NULL, 0, k, &o, GP_PRECISION_FP32, GP_ENGINE_PLAIN, ids, a, NULL),
-                         GP_OK);
-        if (gp_an_neighbours_by(x, n, d, NULL, 0, k, &o, precision, GP_ENGINE_ONEDNN, same, b, &err) != GP_OK)
+        assert_int_equal(gp_an_neighbours_by(x, n, d, NULL, 0, k, &o, GP_SEARCH_FLOATS, ids, a, NULL), GP_OK);
+        if (gp_an_neighbours_by(x, n, d, NULL, 0, k, &o, GP_SEARCH_EIGHT, same, b, &err) != GP_OK)
             fail_msg("%s", err.message);
         assert_memory_equal(ids, same, n * k * sizeof *ids);
         assert_memory_equal(a, b, n * k * sizeof *a);
@@ -202,17 +203,84 @@ static void check_engine(size_t n, size_t d, size_t k, float shift, gp_precision
     free(x);
 }
 
-static void test_engines_find_the_same(void **state)
+static void test_eight_bits_find_the_same(void **state)
 {
     (void)state;
-    for (int p = GP_PRECISION_FP32; p <= GP_PRECISION_BF16; p++) {
-        check_engine(1500, 48, 9, 0, (gp_precision)p);
-        check_engine(1025, 300, 3, 1, (gp_precision)p);
-        check_engine(70, 5, 12, 30, (gp_precision)p);
-        check_engine(2048, 17, 1, 0, (gp_precision)p);
-    }
+    check_eight(1500, 48, 9, 0);
+    check_eight(1025, 300, 3, 1);
+    check_eight(70, 5, 12, 30);
+    check_eight(2048, 17, 1, 0);
+    check_eight(640, 512, 20, 0.25f);
 }
-#endif
+
+/* No product in 8 bits lies farther from the truth than is said of it, and it is worth while on ordinary rows. */
+static void test_bounds_of_eight_bits_hold(void **state)
+{
+    (void)state;
+    enum { N = 300, D = 130 };
+    float *x = random_rows(5, N, D, 6, true), tile[GP_QUERIES * GP_QUERIES];
+    double tightest = 1;
+    for (size_t j = 0; j < D; j++) x[9 * D + j] *= 50;
+    for (int metric = 0; metric < 2; metric++) {
+        gp_search s = {.rows = x,
+                       .queries = x,
+                       .n = N,
+                       .m = N,
+                       .d = D,
+                       .k = 5,
+                       .self = true,
+                       .metric = (gp_metric)metric,
+                       .kernels = gp_kernel_table()};
+        gp_coarse c = {0};
+        bool worth = false;
+        assert_int_equal(gp_coarse_pack(&c, &s, &worth, NULL), GP_OK);
+        assert_true(worth);
+        for (size_t first = 0; first < N; first += GP_QUERIES)
+            for (size_t panel = 0; panel < s.slots / GP_PANEL; panel += 4) {
+                size_t count = N - first < GP_QUERIES ? N - first : GP_QUERIES;
+                gp_coarse_multiply(&c, s.kernels, first, count, panel, 4, tile, GP_QUERIES);
+                for (size_t r = 0; r < count; r++)
+                    for (size_t o = 0; o < GP_QUERIES; o++) {
+                        size_t i = first + r, j = panel * GP_PANEL + o;
+                        if (j >= N || i == j) continue;
+                        double distance = plain_distance(x + i * D, x + j * D, D, (gp_metric)metric);
+                        double likeness =
+                            metric == GP_METRIC_COSINE ? 1 - distance : -distance * distance * s.scale * s.scale / 2;
+                        double bound = (double)c.row_margin[i] + (double)c.panel_margin[j];
+                        double of_i = likeness - s.base[i], of_j = likeness - s.base[j];
+                        double value = (double)tile[r * GP_QUERIES + o];
+                        double most_i = value + (double)s.offset[j] + (double)c.row_margin[i];
+                        double most_j = value + (double)c.row_offset[i] + (double)c.panel_margin[j];
+                        assert_true(of_i <= most_i && of_i >= most_i - 2 * bound);
+                        assert_true(of_j <= most_j && of_j >= most_j - 2 * bound);
+                        tightest = fmin(tightest, (most_i - of_i) / bound);
+                    }
+            }
+        gp_coarse_clear(&c);
+        gp_search_clear(&s);
+    }
+    assert_true(tightest < 0.8); /* else the bound says nothing: 1 is its middle; measured 0.64 */
+    free(x);
+}
+
+/* Rows that 8 bits cannot tell apart: floats must do it. */
+static void test_eight_bits_give_up(void **state)
+{
+    (void)state;
+    enum { N = 4000, D = 8 };
+    float *x = random_rows(6, N, D, 1, true);
+    for (size_t i = 0; i < N; i++)
+        for (size_t j = 0; j < D; j++) x[i * D + j] = (i % 2 ? 1.0f : -1.0f) + x[i * D + j] * 1e-4f;
+    gp_search s = {.rows = x, .queries = x, .n = N, .m = N, .d = D, .k = 5, .self = true, .kernels = gp_kernel_table()};
+    gp_coarse c = {0};
+    bool worth = true;
+    int64_t before = gp_mem_live();
+    s.metric = GP_METRIC_EUCLIDEAN;
+    assert_int_equal(gp_coarse_pack(&c, &s, &worth, NULL), GP_OK);
+    assert_false(worth);
+    assert_int_equal(gp_mem_live(), before);
+    free(x);
+}
 
 /* ---- about all of them */
 
@@ -324,11 +392,9 @@ int main(void)
                                        cmocka_unit_test(test_any_scale),
                                        cmocka_unit_test(test_ties_go_to_the_smaller_id),
                                        cmocka_unit_test(test_threads_do_not_matter),
-
-#ifdef GP_HAVE_ONEDNN
-                                       cmocka_unit_test(test_engines_find_the_same),
-#endif
-
+                                       cmocka_unit_test(test_eight_bits_find_the_same),
+                                       cmocka_unit_test(test_bounds_of_eight_bits_hold),
+                                       cmocka_unit_test(test_eight_bits_give_up),
                                        cmocka_unit_test(test_recall_is_kept),
                                        cmocka_unit_test(test_recall_where_cells_do_not_help),
                                        cmocka_unit_test(test_recall_without_memory),

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT
+ * Rows in 8 bits: steps chosen on a sample, errors measured row by row. */
+#include "analyze/coarse.h"
+
+#include "base/mem.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    ROW_STEPS = 127,  /* of a row's numbers, to either side */
+    PANEL_STEPS = 63, /* of a panel's */
+    NOUGHT = 128,     /* what is added to a row's numbers, so that they are not negative */
+    SAMPLE = 256,     /* rows that the steps are chosen on */
+    TRIED = 32,       /* rows whose candidates are counted */
+    FAR = 16          /* rows that may lie farther out than the bound is made for: they become everybody's candidates */
+};
+
+/* ------------------------------------------------------------------ steps */
+
+/* x' of row i [d] */
+static void centred(const gp_search *s, const double *mean, size_t i, float *x)
+{
+    double scale = gp_search_scale(s, s->norms[i]);
+    for (size_t j = 0; j < s->d; j++) x[j] = (float)((double)s->rows[i * s->d + j] * scale - mean[j]);
+}
+
+static void find_mean(const gp_search *s, double *mean)
+{
+    memset(mean, 0, s->d * sizeof *mean);
+    for (size_t i = 0; i < s->n; i++) {
+        double scale = gp_search_scale(s, s->norms[i]);
+        for (size_t j = 0; j < s->d; j++) mean[j] += (double)s->rows[i * s->d + j] * scale;
+    }
+    for (size_t j = 0; j < s->d; j++) mean[j] /= (double)s->n;
+}
+
+/* x [d] in steps -> whole numbers of -most .. most; returns |x - what they stand for|^2. */
+static double in_steps(const float *x, size_t d, float step, int most, int8_t *out)
+{
+    float inverse = 1 / step, limit = (float)most;
+    double lost = 0;
+    for (size_t j = 0; j < d; j++) {
+        float v = x[j] * inverse;
+        v = v < -limit ? -limit : v > limit ? limit : v;
+        v = v + 12582912.0f - 12582912.0f; /* nearest: 1.5 * 2^23 */
+        out[j] = (int8_t)(int)v;
+        double gap = (double)x[j] - (double)v * (double)step;
+        lost += gap * gap;
+    }
+    return lost;
+}
+
+static int up(const void *a, const void *b)
+{
+    double p = *(const double *)a, q = *(const double *)b;
+    return (p > q) - (p < q);
+}
+
+static double median(double *x, size_t n)
+{
+    qsort(x, n, sizeof *x, up);
+    return x[n / 2];
+}
+
+/* How far the steps should reach, so that rounding and cutting together lose least of the middle row of a sample: a few
+ * rows far out do not count. */
+static float best_reach(const gp_search *s, const double *mean, int steps, float *x, int8_t *out)
+{
+    static const double reaches[] = {1.5, 2, 2.5, 3, 3.5, 4, 5, 6, 8, 12, 20, 40};
+    enum { REACHES = sizeof reaches / sizeof *reaches };
+    size_t rows = s->n < SAMPLE ? s->n : SAMPLE, best = 0;
+    double row[SAMPLE], lost[REACHES];
+    for (size_t r = 0; r < rows; r++) {
+        centred(s, mean, r * s->n / rows, x);
+        row[r] = s->kernels->dot(x, x, s->d);
+    }
+    double usual = sqrt(median(row, rows) / (double)s->d);
+    if (!(usual > 1e-30)) return 1;
+    for (size_t c = 0; c < REACHES; c++) {
+        for (size_t r = 0; r < rows; r++) {
+            centred(s, mean, r * s->n / rows, x);
+            row[r] = in_steps(x, s->d, (float)(reaches[c] * usual / steps), steps, out);
+        }
+        lost[c] = median(row, rows);
+        if (lost[c] < lost[best]) best = c;
+    }
+    return (float)(reaches[best] * usual);
+}
+
+/* ------------------------------------------------------------------ packing */
+
+/* What is known of each row while it is packed. */
+typedef struct measures {
+    double *mean;                  /* [d] */
+    double *length;                /* [n] |x'| */
+    double *size;                  /* [n] the larger of |x'| and |q| */
+    double *lost_row, *lost_panel; /* [n] |x' - q|, |x' - y| */
+    float *x;                      /* [d] */
+    int8_t *steps;                 /* [width] */
+    float row_step, panel_step;
+    double far[FAR + 1];                   /* the largest sizes, largest first */
+    double most_lost_row, most_lost_panel; /* max |x' - q|, |x' - y| */
+} measures;
+
+static void pack_row(gp_coarse *c, const gp_search *s, measures *m, size_t i)
+{
+    size_t d = s->d;
+    double square = 0;
+    centred(s, m->mean, i, m->x);
+    for (size_t j = 0; j < d; j++) square += (double)m->x[j] * (double)m->x[j];
+    m->length[i] = sqrt(square);
+    m->lost_row[i] = sqrt(in_steps(m->x, d, m->row_step, ROW_STEPS, m->steps));
+    double q2 = 0;
+    for (size_t j = 0; j < d; j++) {
+        c->rows[i * c->width + j] = (uint8_t)(m->steps[j] + NOUGHT);
+        q2 += (double)(m->steps[j] * m->steps[j]);
+    }
+    m->size[i] = fmax(m->length[i], sqrt(q2) * (double)m->row_step);
+    m->lost_panel[i] = sqrt(in_steps(m->x, d, m->panel_step, PANEL_STEPS, m->steps));
+    int8_t *panel = c->panels + i / GP_PANEL * GP_PANEL * c->width + i % GP_PANEL * 4;
+    for (size_t j = 0; j < c->width; j += 4) memcpy(panel + j * GP_PANEL, m->steps + j, 4);
+    int32_t sum = 0;
+    for (size_t j = 0; j < d; j++) sum += m->steps[j];
+    c->sums[i] = sum;
+    m->most_lost_row = fmax(m->most_lost_row, m->lost_row[i]);
+    m->most_lost_panel = fmax(m->most_lost_panel, m->lost_panel[i]);
+    double size = m->size[i];
+    for (size_t r = 0; r <= FAR; r++)
+        if (size > m->far[r]) {
+            double keep = m->far[r];
+            m->far[r] = size, size = keep;
+        }
+}
+
+/* Offsets and margins, each rounded up; `slop` holds what floats lose in the products' scale and in the offsets. */
+static void finish(gp_coarse *c, gp_search *s, const measures *m)
+{
+    bool cosine = s->metric == GP_METRIC_COSINE;
+    double mean2 = 0, most_offset = 0, usual = s->n > 4 * FAR ? m->far[FAR] : m->far[0], most = m->far[0];
+    for (size_t j = 0; j < s->d; j++) mean2 += m->mean[j] * m->mean[j];
+    for (size_t i = 0; i < s->n; i++) {
+        double length = s->norms[i] * gp_search_scale(s, s->norms[i]);
+        /* |x|^2 = |x'|^2 + 2 mean.x' + |mean|^2 */
+        double with_mean = (length * length - m->length[i] * m->length[i] - mean2) / 2;
+        double offset = cosine ? with_mean : -m->length[i] * m->length[i] / 2;
+        most_offset = fmax(most_offset, fabs(offset));
+        s->offset[i] = (float)offset;
+        s->base[i] = cosine ? with_mean + mean2 : offset;
+    }
+    /* measures of rows in double, x' rounded to floats, sums to floats, scaled, offset added, compared */
+    double u = ldexp(1, -24);
+    double slop = u * (32 * most * most + 8 * most_offset) + 1e-12 * (1 + most_offset);
+    for (size_t i = 0; i < s->slots; i++) {
+        bool empty = i >= s->n;
+        double row = slop, panel = slop;
+        if (!empty) {
+            /* what a far row adds to the bound of each pair that it is in is its own */
+            double out = fmax(m->size[i] - usual, 0);
+            row += 1.0001 * (m->lost_row[i] * usual + out * m->most_lost_panel);
+            panel += 1.0001 * (m->lost_panel[i] * usual + out * m->most_lost_row);
+        }
+        c->row_margin[i] = nextafterf((float)row, INFINITY);
+        c->panel_margin[i] = nextafterf((float)panel, INFINITY);
+        c->row_offset[i] = empty ? -INFINITY : s->offset[i] + c->row_margin[i];
+        s->offset[i] = empty ? -INFINITY : s->offset[i] + c->panel_margin[i];
+        if (!empty) s->slack[i] = fmaxf(c->row_margin[i], c->panel_margin[i]);
+    }
+}
+
+static gp_status allocate(gp_coarse *c, gp_search *s, measures *m, gp_error *err)
+{
+    static const char what[] = "neighbours";
+    size_t rows = (s->n + GP_QUERIES - 1) / GP_QUERIES * GP_QUERIES;
+    s->slots = rows, c->width = (s->d + 3) / 4 * 4;
+    GP_TRY(gp_alloc_aligned((void **)&c->rows, rows * c->width, 1, what, err));
+    GP_TRY(gp_alloc_aligned((void **)&c->panels, rows * c->width, 1, what, err));
+    GP_TRY(gp_alloc((void **)&c->sums, rows, sizeof *c->sums, what, err));
+    GP_TRY(gp_alloc((void **)&c->row_offset, rows, sizeof *c->row_offset, what, err));
+    GP_TRY(gp_alloc((void **)&c->row_margin, rows, sizeof *c->row_margin, what, err));
+    GP_TRY(gp_alloc((void **)&c->panel_margin, rows, sizeof *c->panel_margin, what, err));
+    GP_TRY(gp_alloc_aligned((void **)&s->offset, rows, sizeof *s->offset, what, err));
+    GP_TRY(gp_alloc((void **)&s->slack, s->n, sizeof *s->slack, what, err));
+    GP_TRY(gp_alloc((void **)&s->base, s->n, sizeof *s->base, what, err));
+    GP_TRY(gp_alloc((void **)&m->mean, s->d, sizeof *m->mean, what, err));
+    GP_TRY(gp_alloc((void **)&m->length, s->n, sizeof *m->length, what, err));
+    GP_TRY(gp_alloc((void **)&m->size, s->n, sizeof *m->size, what, err));
+    GP_TRY(gp_alloc((void **)&m->lost_row, s->n, sizeof *m->lost_row, what, err));
+    GP_TRY(gp_alloc((void **)&m->lost_panel, s->n, sizeof *m->lost_panel, what, err));
+    GP_TRY(gp_alloc((void **)&m->x, s->d, sizeof *m->x, what, err));
+    GP_TRY(gp_alloc((void **)&m->steps, c->width, 1, what, err));
+    memset(c->rows, NOUGHT, rows * c->width);
+    memset(c->panels, 0, rows * c->width);
+    memset(c->sums, 0, rows * sizeof *c->sums);
+    memset(m->steps, 0, c->width);
+    return GP_OK;
+}
+
+/* ------------------------------------------------------------------ is it worth it? */
+
+static int down(const void *a, const void *b)
+{
+    float p = *(const float *)a, q = *(const float *)b;
+    return (p < q) - (p > q);
+}
+
+/* How many of all rows could be among the k nearest of row i, for all that 8 bits tell. */
+static gp_status count_candidates(const gp_coarse *c, const gp_search *s, size_t i, float *likeness, float *least,
+                                  size_t *count, gp_error *err)
+{
+    float tile[GP_QUERIES];
+    (void)err;
+    for (size_t at = 0; at < s->slots; at += GP_QUERIES) {
+        gp_coarse_multiply(c, s->kernels, i, 1, at / GP_PANEL, GP_QUERIES / GP_PANEL, tile, GP_QUERIES);
+        for (size_t o = 0; o < GP_QUERIES; o++) {
+            size_t id = at + o;
+            bool none = id >= s->n || id == i;
+            likeness[id] = none ? -INFINITY : tile[o] + s->offset[id];
+            least[id] = none ? -INFINITY : likeness[id] - 2 * c->panel_margin[id];
+        }
+    }
+    qsort(least, s->slots, sizeof *least, down);
+    float floor = least[s->k - 1] - 2 * c->row_margin[i];
+    *count = 0;
+    for (size_t id = 0; id < s->n; id++) *count += likeness[id] >= floor;
+    return GP_OK;
+}
+
+/* The mean over a few rows, against what floats would cost instead: a product of a row with all others takes as long as
+ * some hundredth of them looked at one by one. */
+static gp_status is_worth(const gp_coarse *c, const gp_search *s, bool *worth, gp_error *err)
+{
+    float *likeness = NULL, *least = NULL;
+    gp_status st;
+    size_t rows = s->n < TRIED ? s->n : TRIED, sum = 0;
+    GP_GO(gp_alloc((void **)&likeness, s->slots, sizeof *likeness, "neighbours", err));
+    GP_GO(gp_alloc((void **)&least, s->slots, sizeof *least, "neighbours", err));
+    for (size_t r = 0; r < rows; r++) {
+        size_t count = 0;
+        GP_GO(count_candidates(c, s, r * s->n / rows, likeness, least, &count, err));
+        sum += count;
+    }
+    *worth = sum / rows <= 8 * s->k + 64 + s->n / 50;
+out:
+    gp_mem_free(least);
+    gp_mem_free(likeness);
+    return st;
+}
+
+gp_status gp_coarse_pack(gp_coarse *c, gp_search *s, bool *worth, gp_error *err)
+{
+    measures m = {0};
+    gp_status st;
+    GP_GO(gp_search_measure(s, err));
+    GP_GO(allocate(c, s, &m, err));
+    find_mean(s, m.mean);
+    m.row_step = best_reach(s, m.mean, ROW_STEPS, m.x, m.steps) / ROW_STEPS;
+    m.panel_step = best_reach(s, m.mean, PANEL_STEPS, m.x, m.steps) / PANEL_STEPS;
+    c->scale = m.row_step * m.panel_step;
+    for (size_t i = 0; i < s->n; i++) pack_row(c, s, &m, i);
+    finish(c, s, &m);
+    st = is_worth(c, s, worth, err);
+out:
+    gp_mem_free(m.steps);
+    gp_mem_free(m.x);
+    gp_mem_free(m.lost_panel);
+    gp_mem_free(m.lost_row);
+    gp_mem_free(m.size);
+    gp_mem_free(m.length);
+    gp_mem_free(m.mean);
+    if (st != GP_OK || !*worth) {
+        gp_coarse_clear(c);
+        gp_search_clear(s);
+    }
+    return st;
+}
+
+void gp_coarse_clear(gp_coarse *c)
+{
+    gp_mem_free(c->panel_margin);
+    gp_mem_free(c->row_margin);
+    gp_mem_free(c->row_offset);
+    gp_mem_free(c->sums);
+    gp_mem_free(c->panels);
+    gp_mem_free(c->rows);
+    *c = (gp_coarse){0};
+}
+
+void gp_coarse_multiply(const gp_coarse *c, const gp_kernels *kernels, size_t first, size_t count, size_t panel,
+                        size_t panels, float *tile, size_t stride)
+{
+    int32_t products[GP_QUERIES * GP_QUERIES], noughts[GP_QUERIES];
+    float scales[GP_QUERIES], ones[GP_QUERIES], none[GP_QUERIES] = {0};
+    for (size_t i = 0; i < GP_QUERIES; i++) noughts[i] = NOUGHT, scales[i] = c->scale, ones[i] = 1;
+    size_t size = c->width * GP_PANEL;
+    kernels->multiply8(c->rows + first * c->width, c->width, c->panels + panel * size, size, panels, c->width, products,
+                       GP_QUERIES, count);
+    kernels->dequantise(products, GP_QUERIES, count, panels * GP_PANEL, noughts, scales, c->sums + panel * GP_PANEL,
+                        ones, none, tile, stride);
+}
