@@ -50,6 +50,12 @@ gp_status gp_search_measure(gp_search *s, gp_error *err)
     return GP_OK;
 }
 
+float gp_search_offset(const gp_search *s, double norm)
+{
+    double length = norm * s->scale;
+    return s->metric == GP_METRIC_COSINE ? 0 : (float)(-length * length / 2);
+}
+
 double gp_search_scale(const gp_search *s, double norm)
 {
     return s->metric == GP_METRIC_EUCLIDEAN ? s->scale : norm > 0 ? 1 / norm : 0;
@@ -59,12 +65,12 @@ static void pack_slot(gp_search *s, size_t slot, size_t row)
 {
     float *panel = s->panels + slot / GP_PANEL * GP_PANEL * s->d + slot % GP_PANEL;
     bool empty = row >= s->n;
-    double norm = empty ? 0 : s->norms[row], scale = gp_search_scale(s, norm), length = norm * scale;
+    double norm = empty ? 0 : s->norms[row], scale = gp_search_scale(s, norm);
     for (size_t j = 0; j < s->d; j++) {
         double value = empty ? 0 : s->wide ? s->wide[row * s->d + j] : (double)s->rows[row * s->d + j];
         panel[j * GP_PANEL] = (float)(value * scale);
     }
-    s->offset[slot] = empty ? -INFINITY : s->metric == GP_METRIC_COSINE ? 0 : (float)(-length * length / 2);
+    s->offset[slot] = empty ? -INFINITY : gp_search_offset(s, norm);
 }
 
 gp_status gp_search_pack(gp_search *s, gp_error *err)
@@ -79,12 +85,10 @@ gp_status gp_search_pack(gp_search *s, gp_error *err)
 
 void gp_search_clear(gp_search *s)
 {
-    gp_mem_free(s->base);
-    gp_mem_free(s->slack);
     gp_mem_free(s->norms);
     gp_mem_free(s->offset);
     gp_mem_free(s->panels);
-    s->base = s->norms = NULL, s->slack = s->offset = s->panels = NULL;
+    s->norms = NULL, s->offset = s->panels = NULL;
 }
 
 /* ------------------------------------------------------------------ one query */
@@ -138,24 +142,13 @@ static float kth_largest(float *x, size_t n, size_t k)
     return x[at];
 }
 
-/* The least that a row at this distance can be like, a little less for the rounding of doubles. */
-static float floor_at(const gp_search *s, const gp_seeker *q, double distance)
-{
-    double scaled = distance * s->scale;
-    double likeness = s->metric == GP_METRIC_COSINE ? 1 - distance : -scaled * scaled / 2;
-    double floor = likeness - q->base - 1e-12 * (1 + fabs(q->base) + fabs(likeness));
-    return nextafterf((float)floor, -INFINITY);
-}
-
 /* The k best by exact distance, in order. */
 static void settle(const gp_search *s, gp_seeker *q)
 {
     for (uint32_t c = 0; c < q->count; c++)
         if (isnan(q->list[c].distance)) q->list[c].distance = exact_distance(s, q->i, q->norm, q->list[c].id);
     qsort(q->list, q->count, sizeof *q->list, by_distance);
-    if (q->count < s->k) return;
-    q->count = (uint32_t)s->k;
-    q->floor = fmaxf(q->floor, floor_at(s, q, q->list[s->k - 1].distance));
+    if (q->count > s->k) q->count = (uint32_t)s->k;
 }
 
 /* Make room: drop what k others beat by more than rounding; where too many are that close, find out exactly. */
@@ -166,12 +159,11 @@ static void prune(const gp_search *s, gp_seeker *q)
     uint32_t kept = 0;
     if (q->count <= s->k) return;
     if (q->count <= MOST) {
-        for (uint32_t c = 0; c < q->count; c++)
-            likeness[c] = q->list[c].likeness - (s->slack ? 2 * s->slack[q->list[c].id] : 0);
-        float cut = kth_largest(likeness, q->count, s->k) - q->margin;
+        for (uint32_t c = 0; c < q->count; c++) likeness[c] = q->list[c].likeness;
+        float cut = kth_largest(likeness, q->count, s->k) - 2 * q->margin;
         if (cut > q->floor) q->floor = cut;
         for (uint32_t c = 0; c < q->count; c++)
-            if (q->list[c].likeness + q->margin >= q->floor) q->list[kept++] = q->list[c];
+            if (q->list[c].likeness >= q->floor) q->list[kept++] = q->list[c];
         q->count = kept;
     }
     if (q->count > s->capacity - s->capacity / 4) settle(s, q);
@@ -194,15 +186,11 @@ void gp_search_begin(const gp_search *s, gp_seeker *q, gp_candidate *list, size_
     double margin =
         1.01 * u * (((double)s->d + 8) * length * most + (cosine ? 2 : 2 * most * most + 2 * length * most)) +
         1e-14 * (length + most) * (length + most);
-    if (s->slack) margin = (double)s->slack[i];
     *q = (gp_seeker){.list = list,
                      .i = (uint32_t)i,
                      .floor = -INFINITY,
                      .margin = nextafterf((float)margin, INFINITY),
-                     .norm = norm,
-                     .base = s->base  ? s->base[i]
-                             : cosine ? 0
-                                      : -length * length / 2};
+                     .norm = norm};
 }
 
 void gp_search_load(const gp_search *s, size_t i, float *x)
@@ -224,20 +212,19 @@ void gp_search_multiply(const gp_search *s, const float *x, size_t count, size_t
 }
 
 void gp_search_offer_panel(const gp_search *s, const float *tile, size_t stride, gp_seeker *const *queries,
-                           const float *margins, size_t count, size_t panel)
+                           size_t count, size_t panel)
 {
     const float *offset = s->offset + panel * GP_PANEL;
     float floors[GP_QUERIES];
-    for (size_t i = 0; i < count; i++) floors[i] = queries[i]->floor - (margins ? margins[i] : queries[i]->margin);
+    for (size_t i = 0; i < count; i++) floors[i] = queries[i]->floor;
     uint64_t reached = s->kernels->reach_rows(tile, stride, count, offset, floors);
     for (; reached; reached &= reached - 1) {
         size_t i = (size_t)__builtin_ctzll(reached);
         const float *row = tile + i * stride;
         gp_seeker *q = queries[i];
-        float margin = margins ? margins[i] : q->margin;
         for (unsigned o = 0; o < GP_PANEL; o++) {
             size_t slot = panel * GP_PANEL + o, id = s->row_at ? s->row_at[slot] : slot;
-            if (row[o] + offset[o] < q->floor - margin || id >= s->n || (s->self && id == q->i)) continue;
+            if (row[o] + offset[o] < q->floor || id >= s->n || (s->self && id == q->i)) continue;
             gp_search_offer(s, q, (uint32_t)id, row[o] + offset[o]);
         }
     }

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: MIT
  * Private to analyze: what the searches for nearest neighbours share.
  *
- *   rows [n,d] -> panels of 16 (packed once, shared) ; a block of queries x panel -> likeness, in tiles: in floats
- * here, in 8 bits by coarse.h a row whose likeness could be among the k best, allowing for what was rounded ->
- * candidate candidates -> distance in double from the rows as given -> the k best by (distance, id)
+ *   rows [n,d] -> panels of 16 (packed once, shared) ; a block of queries x panel -> likeness in float, in tiles
+ *   (or in 8 bits, coarse.h, and in float only where those leave it open)
+ *   a row whose likeness could be among the k best, allowing for rounding -> candidate
+ *   candidates -> distance in double from the rows as given -> the k best by (distance, id)
  *
  * Likeness is x.y of unit rows for cosine, and x.y - |y|^2/2 for euclidean (which orders as -|x-y|^2 does for one x).
  * A float sum of d products errs by at most (d + 4) u sum|x_i y_i| <= (d + 4) u |x||y|, u = 2^-24 (Higham 2002, 3.5;
  * any order of summation, with or without FMA), so of the rows that are looked at no neighbour is ever missed: a
- * candidate goes only when k others are more like for certain.  Whoever comes first to a list, the k nearest are in it
- * in the end, so results do not depend on threads.
- *
- * The bound of a pair is the query's margin + the candidate's; a likeness is stored with the candidate's added, so that
- * with the query's it is the most that the likeness can truly be. */
+ * candidate goes only when k others are more like by twice that bound.  Whoever comes first to a list, the k nearest
+ * are in it in the end, so results do not depend on threads. */
 #ifndef GP_ANALYZE_CANDIDATES_H
 #define GP_ANALYZE_CANDIDATES_H
 
@@ -24,7 +22,7 @@ enum { GP_QUERIES = 64, GP_DEPTH = 256 };
 
 typedef struct gp_candidate {
     double distance; /* exact; NaN until it is worked out */
-    float likeness;  /* as the tile gave it, offset added */
+    float likeness;  /* as the tile gave it */
     uint32_t id;
 } gp_candidate;
 
@@ -33,10 +31,9 @@ typedef struct gp_seeker {
     gp_candidate *list; /* [capacity] */
     uint32_t count;
     uint32_t i;   /* which it is */
-    float floor;  /* what is truly less like cannot be among the k best */
-    float margin; /* the query's part of the bound (the larger, where it is known by its place in the pair) */
+    float floor;  /* likeness below this cannot be among the k best */
+    float margin; /* rounding bound of its likenesses */
     double norm;  /* |x| */
-    double base;  /* likeness = 1 - distance (cosine), -distance^2/2 as scaled (euclidean), less this */
 } gp_seeker;
 
 typedef struct gp_search {
@@ -48,12 +45,10 @@ typedef struct gp_search {
     size_t slots;           /* of the panels, a multiple of 16; 0: n rounded up, in order */
     const uint32_t *row_at; /* [slots] which row it holds, UINT32_MAX: none; NULL: its own number */
     float *panels;          /* owned: [slots / 16][d][16] */
-    float *offset;    /* owned: [slots] -|y|^2/2 for euclidean, 0 for cosine (and coarse.h's); -inf without a row */
-    float *slack;     /* owned: [n] the candidates' part of the bound; NULL: the query's has it all */
-    double *norms;    /* owned: [n] |y| */
-    double *base;     /* owned: [n] the rows' base; NULL: nothing was taken from them */
-    double scale;     /* euclidean: as packed no row or query is longer than 1, so that no square overflows */
-    double most_norm; /* largest of |y| as packed */
+    float *offset;          /* owned: [slots] -|y|^2/2 for euclidean, 0 for cosine; -inf without a row */
+    double *norms;          /* owned: [n] |y| */
+    double scale;           /* euclidean: as packed no row or query is longer than 1, so that no square overflows */
+    double most_norm;       /* largest of |y| as packed */
     const gp_kernels *kernels;
 } gp_search;
 
@@ -64,11 +59,12 @@ static inline size_t gp_search_capacity(size_t k)
 
 /* Every number finite?  `what`: "row" or "query", for the message. */
 gp_status gp_search_check(const float *x, size_t n, size_t d, const char *what, gp_error *err);
-/* Norms and scale; then the rows in panels of floats. */
+/* Norms, scale and most_norm; then the rows in panels, and offsets. */
 gp_status gp_search_measure(gp_search *search, gp_error *err);
 gp_status gp_search_pack(gp_search *search, gp_error *err);
-/* What a row of this length is multiplied with before it is packed. */
+/* What a row of this length is multiplied with before it is packed; and what is added to its likenesses. */
 double gp_search_scale(const gp_search *search, double norm);
+float gp_search_offset(const gp_search *search, double norm);
 void gp_search_clear(gp_search *search); /* what it owns */
 
 /* Query i with an empty list. */
@@ -78,12 +74,11 @@ void gp_search_load(const gp_search *search, size_t i, float *x);
 /* tile [count, 16], rows `stride` apart: products of x [count, d] with a panel. */
 void gp_search_multiply(const gp_search *search, const float *x, size_t count, size_t panel, float *tile,
                         size_t stride);
-/* Row `id` for the query's list; likeness + the query's margin >= its floor. */
+/* Row `id` for the query's list. */
 void gp_search_offer(const gp_search *search, gp_seeker *query, uint32_t id, float likeness);
-/* A panel's rows for the lists of count queries; row i of the tile at tile + i * stride.  margins [count] of the
- * queries in this place of the pair, NULL: their own. */
+/* A panel's rows for the lists of count queries; row i of the tile at tile + i * stride. */
 void gp_search_offer_panel(const gp_search *search, const float *tile, size_t stride, gp_seeker *const *queries,
-                           const float *margins, size_t count, size_t panel);
+                           size_t count, size_t panel);
 /* The k best, nearest first: ids, distances [k]; the list holds at least k. */
 void gp_search_end(const gp_search *search, gp_seeker *query, uint32_t *ids, float *distances);
 

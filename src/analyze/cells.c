@@ -247,7 +247,7 @@ static void ask(const cells *c, worker *w, const uint32_t *asking, size_t count,
         }
         for (size_t p = from / GP_PANEL; p < to / GP_PANEL; p++) {
             gp_search_multiply(&c->s, w->x, width, p, w->tile, GP_PANEL);
-            gp_search_offer_panel(&c->s, w->tile, GP_PANEL, block, NULL, width, p);
+            gp_search_offer_panel(&c->s, w->tile, GP_PANEL, block, width, p);
         }
     }
 }

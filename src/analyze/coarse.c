@@ -134,38 +134,36 @@ static void pack_row(gp_coarse *c, const gp_search *s, measures *m, size_t i)
         }
 }
 
-/* Offsets and margins, each rounded up; `slop` holds what floats lose in the products' scale and in the offsets. */
+/* Both sides' offsets and shifts; `slop` holds what floats lose in the products' scale and in the offsets. */
 static void finish(gp_coarse *c, gp_search *s, const measures *m)
 {
     bool cosine = s->metric == GP_METRIC_COSINE;
-    double mean2 = 0, most_offset = 0, usual = s->n > 4 * FAR ? m->far[FAR] : m->far[0], most = m->far[0];
+    double mean2 = 0, most = m->far[0], usual = s->n > 4 * FAR ? m->far[FAR] : most;
     for (size_t j = 0; j < s->d; j++) mean2 += m->mean[j] * m->mean[j];
-    for (size_t i = 0; i < s->n; i++) {
-        double length = s->norms[i] * gp_search_scale(s, s->norms[i]);
-        /* |x|^2 = |x'|^2 + 2 mean.x' + |mean|^2 */
-        double with_mean = (length * length - m->length[i] * m->length[i] - mean2) / 2;
-        double offset = cosine ? with_mean : -m->length[i] * m->length[i] / 2;
-        most_offset = fmax(most_offset, fabs(offset));
-        s->offset[i] = (float)offset;
-        s->base[i] = cosine ? with_mean + mean2 : offset;
-    }
-    /* measures of rows in double, x' rounded to floats, sums to floats, scaled, offset added, compared */
-    double u = ldexp(1, -24);
-    double slop = u * (32 * most * most + 8 * most_offset) + 1e-12 * (1 + most_offset);
+    /* sums to floats, scaled, offset added, compared with a floor that was shifted; x' rounded to floats */
+    double u = ldexp(1, -24), slop = u * (32 * most * most + 32 * mean2 + 16) + 1e-12;
     for (size_t i = 0; i < s->slots; i++) {
-        bool empty = i >= s->n;
-        double row = slop, panel = slop;
-        if (!empty) {
-            /* what a far row adds to the bound of each pair that it is in is its own */
-            double out = fmax(m->size[i] - usual, 0);
-            row += 1.0001 * (m->lost_row[i] * usual + out * m->most_lost_panel);
-            panel += 1.0001 * (m->lost_panel[i] * usual + out * m->most_lost_row);
+        if (i >= s->n) {
+            c->row.offset[i] = c->panel.offset[i] = -INFINITY;
+            c->row.shift[i] = c->panel.shift[i] = INFINITY;
+            continue;
         }
-        c->row_margin[i] = nextafterf((float)row, INFINITY);
-        c->panel_margin[i] = nextafterf((float)panel, INFINITY);
-        c->row_offset[i] = empty ? -INFINITY : s->offset[i] + c->row_margin[i];
-        s->offset[i] = empty ? -INFINITY : s->offset[i] + c->panel_margin[i];
-        if (!empty) s->slack[i] = fmaxf(c->row_margin[i], c->panel_margin[i]);
+        double scale = gp_search_scale(s, s->norms[i]), size = s->norms[i] * scale, length = m->length[i];
+        /* |x|^2 = |x'|^2 + 2 mean.x' + |mean|^2 */
+        double with_mean = (size * size - length * length - mean2) / 2;
+        double offset = cosine ? with_mean : -length * length / 2;
+        /* x_i.x_j - |x_j|^2/2 = x'_i.x'_j - |x'_j|^2/2 + (|x_i|^2 - |x'_i|^2)/2; x_i.x_j = x'_i.x'_j + mean.x'_j +
+         * mean.x_i */
+        double own = cosine ? with_mean + mean2 : (size * size - length * length) / 2;
+        /* what a far row adds to the bound of each pair that it is in is its own */
+        double out = fmax(m->size[i] - usual, 0);
+        double row = 1.0001 * (m->lost_row[i] * usual + out * m->most_lost_panel) + slop;
+        double panel = 1.0001 * (m->lost_panel[i] * usual + out * m->most_lost_row) + slop;
+        c->row.offset[i] = nextafterf((float)(offset + row), INFINITY);
+        c->panel.offset[i] = nextafterf((float)(offset + panel), INFINITY);
+        c->row.shift[i] = nextafterf((float)(-own - row), -INFINITY);
+        c->panel.shift[i] = nextafterf((float)(-own - panel), -INFINITY);
+        c->scales[i] = (float)scale;
     }
 }
 
@@ -177,12 +175,9 @@ static gp_status allocate(gp_coarse *c, gp_search *s, measures *m, gp_error *err
     GP_TRY(gp_alloc_aligned((void **)&c->rows, rows * c->width, 1, what, err));
     GP_TRY(gp_alloc_aligned((void **)&c->panels, rows * c->width, 1, what, err));
     GP_TRY(gp_alloc((void **)&c->sums, rows, sizeof *c->sums, what, err));
-    GP_TRY(gp_alloc((void **)&c->row_offset, rows, sizeof *c->row_offset, what, err));
-    GP_TRY(gp_alloc((void **)&c->row_margin, rows, sizeof *c->row_margin, what, err));
-    GP_TRY(gp_alloc((void **)&c->panel_margin, rows, sizeof *c->panel_margin, what, err));
-    GP_TRY(gp_alloc_aligned((void **)&s->offset, rows, sizeof *s->offset, what, err));
-    GP_TRY(gp_alloc((void **)&s->slack, s->n, sizeof *s->slack, what, err));
-    GP_TRY(gp_alloc((void **)&s->base, s->n, sizeof *s->base, what, err));
+    GP_TRY(gp_alloc((void **)&c->scales, s->n, sizeof *c->scales, what, err));
+    float **sides[] = {&c->row.offset, &c->row.shift, &c->panel.offset, &c->panel.shift};
+    for (size_t i = 0; i < 4; i++) GP_TRY(gp_alloc((void **)sides[i], rows, sizeof(float), what, err));
     GP_TRY(gp_alloc((void **)&m->mean, s->d, sizeof *m->mean, what, err));
     GP_TRY(gp_alloc((void **)&m->length, s->n, sizeof *m->length, what, err));
     GP_TRY(gp_alloc((void **)&m->size, s->n, sizeof *m->size, what, err));
@@ -199,60 +194,61 @@ static gp_status allocate(gp_coarse *c, gp_search *s, measures *m, gp_error *err
 
 /* ------------------------------------------------------------------ is it worth it? */
 
+static float likeness_of(const gp_coarse *c, const gp_search *s, size_t i, size_t j)
+{
+    float product = s->kernels->dot_float(s->rows + i * s->d, s->rows + j * s->d, s->d);
+    return product * (c->scales[i] * c->scales[j]) + gp_search_offset(s, s->norms[j]);
+}
+
 static int down(const void *a, const void *b)
 {
     float p = *(const float *)a, q = *(const float *)b;
     return (p < q) - (p > q);
 }
 
-/* How many of all rows could be among the k nearest of row i, for all that 8 bits tell. */
-static gp_status count_candidates(const gp_coarse *c, const gp_search *s, size_t i, float *likeness, float *least,
-                                  size_t *count, gp_error *err)
+/* How many rows, by 8 bits, could be among the k nearest of row i: likeness [n] is scratch. */
+static size_t count_candidates(const gp_coarse *c, const gp_search *s, size_t i, float *likeness)
 {
     float tile[GP_QUERIES];
-    (void)err;
+    size_t count = 0;
+    for (size_t j = 0; j < s->n; j++) likeness[j] = j == i ? -INFINITY : likeness_of(c, s, i, j);
+    qsort(likeness, s->n, sizeof *likeness, down);
+    float floor = likeness[s->k - 1] + c->row.shift[i];
     for (size_t at = 0; at < s->slots; at += GP_QUERIES) {
         gp_coarse_multiply(c, s->kernels, i, 1, at / GP_PANEL, GP_QUERIES / GP_PANEL, tile, GP_QUERIES);
-        for (size_t o = 0; o < GP_QUERIES; o++) {
-            size_t id = at + o;
-            bool none = id >= s->n || id == i;
-            likeness[id] = none ? -INFINITY : tile[o] + s->offset[id];
-            least[id] = none ? -INFINITY : likeness[id] - 2 * c->panel_margin[id];
-        }
+        for (size_t o = 0; o < GP_QUERIES; o++) count += tile[o] + c->panel.offset[at + o] >= floor;
     }
-    qsort(least, s->slots, sizeof *least, down);
-    float floor = least[s->k - 1] - 2 * c->row_margin[i];
-    *count = 0;
-    for (size_t id = 0; id < s->n; id++) *count += likeness[id] >= floor;
+    return count;
+}
+
+/* The mean over a few rows, against what floats would cost: they take as long for all pairs as for a fiftieth of them
+ * one by one. */
+static gp_status is_worth(const gp_coarse *c, const gp_search *s, bool *worth, gp_error *err)
+{
+    float *likeness = NULL;
+    size_t rows = s->n < TRIED ? s->n : TRIED, sum = 0;
+    GP_TRY(gp_alloc((void **)&likeness, s->n, sizeof *likeness, "neighbours", err));
+    for (size_t r = 0; r < rows; r++) sum += count_candidates(c, s, r * s->n / rows, likeness);
+    *worth = sum / rows <= 8 * s->k + 64 + s->n / 50;
+    gp_mem_free(likeness);
     return GP_OK;
 }
 
-/* The mean over a few rows, against what floats would cost instead: a product of a row with all others takes as long as
- * some hundredth of them looked at one by one. */
-static gp_status is_worth(const gp_coarse *c, const gp_search *s, bool *worth, gp_error *err)
+/* Rows so long or short that a product of floats of two as they are might not be one. */
+static bool extreme(const gp_search *s)
 {
-    float *likeness = NULL, *least = NULL;
-    gp_status st;
-    size_t rows = s->n < TRIED ? s->n : TRIED, sum = 0;
-    GP_GO(gp_alloc((void **)&likeness, s->slots, sizeof *likeness, "neighbours", err));
-    GP_GO(gp_alloc((void **)&least, s->slots, sizeof *least, "neighbours", err));
-    for (size_t r = 0; r < rows; r++) {
-        size_t count = 0;
-        GP_GO(count_candidates(c, s, r * s->n / rows, likeness, least, &count, err));
-        sum += count;
-    }
-    *worth = sum / rows <= 8 * s->k + 64 + s->n / 50;
-out:
-    gp_mem_free(least);
-    gp_mem_free(likeness);
-    return st;
+    for (size_t i = 0; i < s->n; i++)
+        if (s->norms[i] > 1e15 || (s->norms[i] > 0 && s->norms[i] < 1e-15)) return true;
+    return false;
 }
 
 gp_status gp_coarse_pack(gp_coarse *c, gp_search *s, bool *worth, gp_error *err)
 {
     measures m = {0};
     gp_status st;
+    *worth = false;
     GP_GO(gp_search_measure(s, err));
+    if (extreme(s)) goto out;
     GP_GO(allocate(c, s, &m, err));
     find_mean(s, m.mean);
     m.row_step = best_reach(s, m.mean, ROW_STEPS, m.x, m.steps) / ROW_STEPS;
@@ -278,9 +274,11 @@ out:
 
 void gp_coarse_clear(gp_coarse *c)
 {
-    gp_mem_free(c->panel_margin);
-    gp_mem_free(c->row_margin);
-    gp_mem_free(c->row_offset);
+    gp_mem_free(c->panel.shift);
+    gp_mem_free(c->panel.offset);
+    gp_mem_free(c->row.shift);
+    gp_mem_free(c->row.offset);
+    gp_mem_free(c->scales);
     gp_mem_free(c->sums);
     gp_mem_free(c->panels);
     gp_mem_free(c->rows);
@@ -298,4 +296,43 @@ void gp_coarse_multiply(const gp_coarse *c, const gp_kernels *kernels, size_t fi
                        GP_QUERIES, count);
     kernels->dequantise(products, GP_QUERIES, count, panels * GP_PANEL, noughts, scales, c->sums + panel * GP_PANEL,
                         ones, none, tile, stride);
+}
+
+void gp_coarse_offer_panel(const gp_coarse *c, const gp_search *s, const float *tile, size_t stride, gp_seeker *queries,
+                           size_t first, size_t count, size_t panel)
+{
+    size_t slot = panel * GP_PANEL;
+    const float *offset = c->panel.offset + slot, *shift = c->row.shift + first;
+    float floors[GP_QUERIES];
+    for (size_t i = 0; i < count; i++) floors[i] = queries[i].floor + shift[i];
+    uint64_t reached = s->kernels->reach_rows(tile, stride, count, offset, floors);
+    for (; reached; reached &= reached - 1) {
+        size_t i = (size_t)__builtin_ctzll(reached);
+        gp_seeker *q = &queries[i];
+        for (size_t o = 0; o < GP_PANEL; o++) {
+            size_t id = slot + o;
+            if (tile[i * stride + o] + offset[o] < q->floor + shift[i] || id == first + i || id >= s->n) continue;
+            float likeness = likeness_of(c, s, first + i, id);
+            if (likeness >= q->floor) gp_search_offer(s, q, (uint32_t)id, likeness);
+        }
+    }
+}
+
+void gp_coarse_offer_rows(const gp_coarse *c, const gp_search *s, const float *tile, size_t stride, gp_seeker *queries,
+                          size_t first, size_t count, size_t panel)
+{
+    size_t slot = panel * GP_PANEL, width = s->n - slot < GP_PANEL ? s->n - slot : GP_PANEL;
+    const float *offset = c->row.offset + first, *shift = c->panel.shift + slot;
+    float floors[GP_PANEL];
+    for (size_t o = 0; o < GP_PANEL; o++) floors[o] = o < width ? queries[o].floor + shift[o] : INFINITY;
+    uint64_t reached = s->kernels->reach_columns(tile, stride, count, offset, floors);
+    for (; reached; reached &= reached - 1) {
+        size_t i = (size_t)__builtin_ctzll(reached);
+        for (size_t o = 0; o < width; o++) {
+            gp_seeker *q = &queries[o];
+            if (tile[i * stride + o] + offset[i] < q->floor + shift[o]) continue;
+            float likeness = likeness_of(c, s, slot + o, first + i);
+            if (likeness >= q->floor) gp_search_offer(s, q, (uint32_t)(first + i), likeness);
+        }
+    }
 }

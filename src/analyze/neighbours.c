@@ -61,31 +61,26 @@ static size_t block_rows(const exact *e, size_t block)
 static void load_block(const exact *e, worker *w, gp_seeker *q, size_t first, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (!e->eight) gp_search_load(&e->s, first + i, w->x + i * e->s.d);
+        gp_search_load(&e->s, first + i, w->x + i * e->s.d);
         w->block[i] = &q[i];
     }
 }
 
-/* The block's rows as neighbours of a panel's: the other way round.  offset [count] of the block's rows, margins
- * [GP_PANEL] of the panel's. */
-static void offer_block(const exact *e, const float *tile, size_t first, size_t count, size_t panel,
-                        const float *offset, const float *margins)
+/* The block's rows as neighbours of a panel's: the other way round. */
+static void offer_block(const exact *e, const float *tile, size_t first, size_t count, size_t panel)
 {
     const gp_search *s = &e->s;
     gp_seeker *q = e->all + panel * GP_PANEL;
     size_t width = s->n - panel * GP_PANEL < GP_PANEL ? s->n - panel * GP_PANEL : GP_PANEL;
-    float floors[GP_PANEL], margin[GP_PANEL];
-    for (unsigned o = 0; o < GP_PANEL; o++) {
-        margin[o] = margins ? margins[o] : o < width ? q[o].margin : 0;
-        floors[o] = o < width ? q[o].floor - margin[o] : INFINITY;
-    }
-    uint64_t reached = s->kernels->reach_columns(tile, QUERIES, count, offset, floors);
+    float floors[GP_PANEL];
+    for (unsigned o = 0; o < GP_PANEL; o++) floors[o] = o < width ? q[o].floor : INFINITY;
+    uint64_t reached = s->kernels->reach_columns(tile, QUERIES, count, s->offset + first, floors);
     for (; reached; reached &= reached - 1) {
         size_t i = (size_t)__builtin_ctzll(reached);
         const float *row = tile + i * QUERIES;
+        float offset = s->offset[first + i];
         for (unsigned o = 0; o < width; o++)
-            if (row[o] + offset[i] >= q[o].floor - margin[o])
-                gp_search_offer(s, &q[o], (uint32_t)(first + i), row[o] + offset[i]);
+            if (row[o] + offset >= q[o].floor) gp_search_offer(s, &q[o], (uint32_t)(first + i), row[o] + offset);
     }
 }
 
@@ -105,33 +100,43 @@ static void run_queries(exact *e, worker *w, size_t block)
     for (size_t i = 0; i < count; i++) gp_search_begin(s, &w->q[i], w->lists + i * s->capacity, first + i);
     for (size_t p = 0; p < s->slots / GP_PANEL; p++) {
         gp_search_multiply(s, w->x, count, p, w->tile, GP_PANEL);
-        gp_search_offer_panel(s, w->tile, GP_PANEL, w->block, NULL, count, p);
+        gp_search_offer_panel(s, w->tile, GP_PANEL, w->block, count, p);
     }
     end_block(e, w->q, first, count);
+}
+
+/* Products of the block in w with another of the same rows. */
+static void multiply_pair(const exact *e, worker *w, size_t first, size_t count, size_t panel, size_t panels)
+{
+    if (e->eight)
+        gp_coarse_multiply(&e->coarse, e->s.kernels, first, count, panel, panels, w->tile, QUERIES);
+    else
+        for (size_t p = 0; p < panels; p++)
+            gp_search_multiply(&e->s, w->x, count, panel + p, w->tile + p * GP_PANEL, QUERIES);
 }
 
 /* The block in w against another of the same rows, or itself, both ways. */
 static void run_pair(exact *e, worker *w, size_t block, size_t other)
 {
-    const gp_search *s = &e->s;
     size_t first = block * QUERIES, count = block_rows(e, block), panel = other * PANELS;
     size_t panels = (block_rows(e, other) + GP_PANEL - 1) / GP_PANEL;
-    if (e->eight)
-        gp_coarse_multiply(&e->coarse, s->kernels, first, count, panel, panels, w->tile, QUERIES);
-    else
-        for (size_t p = 0; p < panels; p++)
-            gp_search_multiply(s, w->x, count, panel + p, w->tile + p * GP_PANEL, QUERIES);
-    const float *offset = (e->eight ? e->coarse.row_offset : s->offset) + first;
+    multiply_pair(e, w, first, count, panel, panels);
     pthread_mutex_lock(&e->locks[block]);
     for (size_t p = 0; p < panels; p++)
-        gp_search_offer_panel(s, w->tile + p * GP_PANEL, QUERIES, w->block,
-                              e->eight ? e->coarse.row_margin + first : NULL, count, panel + p);
+        if (e->eight)
+            gp_coarse_offer_panel(&e->coarse, &e->s, w->tile + p * GP_PANEL, QUERIES, e->all + first, first, count,
+                                  panel + p);
+        else
+            gp_search_offer_panel(&e->s, w->tile + p * GP_PANEL, QUERIES, w->block, count, panel + p);
     pthread_mutex_unlock(&e->locks[block]);
     if (other == block) return;
     pthread_mutex_lock(&e->locks[other]);
     for (size_t p = 0; p < panels; p++)
-        offer_block(e, w->tile + p * GP_PANEL, first, count, panel + p, offset,
-                    e->eight ? e->coarse.panel_margin + (panel + p) * GP_PANEL : NULL);
+        if (e->eight)
+            gp_coarse_offer_rows(&e->coarse, &e->s, w->tile + p * GP_PANEL, QUERIES, e->all + (panel + p) * GP_PANEL,
+                                 first, count, panel + p);
+        else
+            offer_block(e, w->tile + p * GP_PANEL, first, count, panel + p);
     pthread_mutex_unlock(&e->locks[other]);
 }
 
@@ -141,7 +146,7 @@ static void run_rows(exact *e, worker *w, size_t group)
     size_t begin = group * e->group, end = begin + e->group < e->blocks ? begin + e->group : e->blocks;
     for (size_t other = begin; other < e->blocks && !atomic_load(&e->stop); other++)
         for (size_t block = begin; block < end && block <= other; block++) {
-            if (e->eight || other == begin)
+            if (!e->eight && other == begin)
                 load_block(e, w, e->all + block * QUERIES, block * QUERIES, block_rows(e, block));
             run_pair(e, w, block, other);
         }

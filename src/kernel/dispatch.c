@@ -24,6 +24,7 @@ static const gp_kernels table_c = {
     .gelu = gp_gelu_c,
     .add = gp_add_c,
     .multiply = gp_multiply_c,
+    .dot_float = gp_dot_float_c,
     .quantise = gp_quantise_c,
     .multiply8 = gp_multiply8_c,
     .dequantise = gp_dequantise_c,
@@ -51,6 +52,7 @@ static const gp_kernels table_avx2 = {
     .gelu = gp_gelu_avx2,
     .add = gp_add_avx2,
     .multiply = gp_multiply_avx2,
+    .dot_float = gp_dot_float_avx2,
     .quantise = gp_quantise_avx2,
     .multiply8 = gp_multiply8_avx2,
     .dequantise = gp_dequantise_avx2,
@@ -69,10 +71,11 @@ static const gp_kernels table_avx2 = {
         .name = called, .unfilter = gp_unfilter_c, .resample_h = gp_resample_h_c, .resample_v = gp_resample_v_c,       \
         .normalise = gp_normalise_c, .f16_to_f32 = gp_f16_to_f32_avx512, .bf16_to_f32 = gp_bf16_to_f32_avx512,         \
         .f32_to_bf16 = gp_f32_to_bf16_avx512, .layer_norm = gp_layer_norm_avx512, .quick_gelu = gp_quick_gelu_avx512,  \
-        .gelu = gp_gelu_avx512, .add = gp_add_avx512, .multiply = gp_multiply_avx2, .quantise = gp_quantise_avx512,    \
-        .multiply8 = product8, .dequantise = gp_dequantise_avx512, .reach_rows = gp_reach_rows_avx512,                 \
-        .reach_columns = gp_reach_columns_avx512, .attend = gp_attend_avx512, .forces = gp_forces_avx2,                \
-        .l2_normalise = gp_l2_normalise_avx512, .dot = gp_dot_avx512, .distance2 = gp_distance2_avx512,                \
+        .gelu = gp_gelu_avx512, .add = gp_add_avx512, .multiply = gp_multiply_avx2, .dot_float = gp_dot_float_avx2,    \
+        .quantise = gp_quantise_avx512, .multiply8 = product8, .dequantise = gp_dequantise_avx512,                     \
+        .reach_rows = gp_reach_rows_avx512, .reach_columns = gp_reach_columns_avx512, .attend = gp_attend_avx512,      \
+        .forces = gp_forces_avx2, .l2_normalise = gp_l2_normalise_avx512, .dot = gp_dot_avx512,                        \
+        .distance2 = gp_distance2_avx512,                                                                              \
     }
 static const gp_kernels table_avx512 = AVX512("avx512", gp_multiply8_avx2);
 static const gp_kernels table_vnni = AVX512("avx512_vnni", gp_multiply8_vnni);

@@ -82,6 +82,8 @@ typedef struct gp_kernels {
      * fuse multiplication and addition. */
     void (*multiply)(const float *x, size_t x_stride, const float *panel, size_t in, float *y, size_t y_stride,
                      size_t rows);
+    /* sum a[i]*b[i] in float, in any order */
+    float (*dot_float)(const float *a, const float *b, size_t n);
     /* Eight bits.  quantise: x [n] -> q [n], returns the scale: x = scale * (q - *zero) within half of it, of the range
      * that x and 0 have; NaN if x has a number that is not finite.
      * multiply8: y[r][16 p + o] = sum_i x[r][i] * panel p[i/4][o][i%4] in 32 bits, `in` a multiple of 4 and at most

@@ -46,3 +46,18 @@ void gp_multiply_c(const float *x, size_t x_stride, const float *panel, size_t i
             tile(x + row * x_stride, x_stride, panel + column, in, y + row * y_stride + column, y_stride, 1);
     }
 }
+
+float gp_dot_float_c(const float *a, const float *b, size_t n)
+{
+    enum { SUMS = 4 };
+    gp_lanes sums[SUMS] = {{0}};
+    size_t i = 0;
+    for (; i + SUMS * GP_LANES <= n; i += SUMS * GP_LANES)
+        for (size_t s = 0; s < SUMS; s++)
+            sums[s] += GP_LANES_AT(a + i + s * GP_LANES) * GP_LANES_AT(b + i + s * GP_LANES);
+    gp_lanes all = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    float sum = 0;
+    for (; i < n; i++) sum += a[i] * b[i];
+    for (size_t l = 0; l < GP_LANES; l++) sum += all[l];
+    return sum;
+}

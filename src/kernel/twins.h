@@ -36,6 +36,7 @@ void gp_forces_c(const gp_forces *forces, const float *head, const float *tail, 
 /* multiply.c */
 void gp_multiply_c(const float *x, size_t x_stride, const float *panel, size_t in, float *y, size_t y_stride,
                    size_t rows);
+float gp_dot_float_c(const float *a, const float *b, size_t n);
 /* multiply8.c */
 void gp_multiply8_c(const uint8_t *x, size_t x_stride, const int8_t *panels, size_t panel_stride, size_t count,
                     size_t in, int32_t *y, size_t y_stride, size_t rows);

@@ -419,6 +419,15 @@ static void check_multiply(const gp_kernels *k)
     same(alone, y + r * y_stride, GP_PANEL * 4);
 }
 
+static void check_dot_float(const gp_kernels *k)
+{
+    size_t n = below(700);
+    float *a = take_floats(n + 1, 4), *b = take_floats(n + 1, 4);
+    double sum = 0, size = 1e-30;
+    for (size_t i = 0; i < n; i++) sum += (double)a[i] * (double)b[i], size += fabs((double)a[i] * (double)b[i]);
+    near((double)k->dot_float(a, b, n), sum, size, 2e-6); /* measured 1.5e-7 */
+}
+
 /* Softmax of row i over the columns it sees, in double. */
 static void exact_attention(const gp_attention *a, size_t i, double *weight, double *out)
 {
@@ -656,6 +665,7 @@ static const struct entry {
     {"dot", check_dot, 100},
     {"distance2", check_distance2, 100},
     {"multiply", check_multiply, 30},
+    {"dot_float", check_dot_float, 100},
     {"quantise", check_quantise, 60},
     {"multiply8", check_multiply8, 30},
     {"dequantise", check_dequantise, 60},

@@ -48,6 +48,7 @@ void gp_dequantise_avx512(const int32_t *sums, size_t sums_stride, size_t rows, 
 /* multiply_avx2.c */
 void gp_multiply_avx2(const float *x, size_t x_stride, const float *panel, size_t in, float *y, size_t y_stride,
                       size_t rows);
+float gp_dot_float_avx2(const float *a, const float *b, size_t n);
 /* multiply8_avx2.c, multiply8_vnni.c */
 void gp_multiply8_avx2(const uint8_t *x, size_t x_stride, const int8_t *panels, size_t panel_stride, size_t count,
                        size_t in, int32_t *y, size_t y_stride, size_t rows);
