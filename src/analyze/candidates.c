@@ -166,13 +166,13 @@ static void prune(const gp_search *s, gp_seeker *q)
             if (q->list[c].likeness >= q->floor) q->list[kept++] = q->list[c];
         q->count = kept;
     }
-    if (q->count > s->capacity - s->capacity / 4) settle(s, q);
+    if (q->count > s->full - s->full / 4) settle(s, q);
 }
 
 void gp_search_offer(const gp_search *s, gp_seeker *q, uint32_t id, float likeness)
 {
     q->list[q->count++] = (gp_candidate){.distance = NAN, .likeness = likeness, .id = id};
-    if (q->count == s->capacity) prune(s, q);
+    if (q->count >= s->full) prune(s, q);
 }
 
 /* ------------------------------------------------------------------ blocks */

@@ -40,6 +40,7 @@ typedef struct gp_search {
     const float *rows, *queries; /* [n, d], [m, d] as given; NULL when they are */
     const double *wide;          /* [n, d] in double, and the queries too */
     size_t n, m, d, k, capacity; /* capacity of a query's list: gp_search_capacity */
+    size_t full;                 /* at most capacity: a list of so many is pruned, which raises its floor */
     bool self;                   /* queries are the rows */
     gp_metric metric;
     size_t slots;           /* of the panels, a multiple of 16; 0: n rounded up, in order */

@@ -347,6 +347,7 @@ gp_status gp_an_neighbours_by_cells(const float *rows, size_t n, size_t d, size_
                      .d = d,
                      .k = k,
                      .capacity = gp_search_capacity(k),
+                     .full = gp_search_capacity(k),
                      .self = true,
                      .metric = options->metric,
                      .kernels = gp_kernel_table()}};

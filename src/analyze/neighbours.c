@@ -20,7 +20,7 @@
 enum {
     QUERIES = GP_QUERIES,
     PANELS = QUERIES / GP_PANEL,
-    GROUP = 4 /* blocks of rows that stay in the second cache while all others pass by, in 8 bits */
+    GROUP = 16 /* blocks of rows that stay in the second cache while all others pass by, in 8 bits */
 };
 
 typedef struct exact {
@@ -260,6 +260,7 @@ static gp_status pack(exact *e, gp_search_way way, gp_error *err)
     if (can && (way == GP_SEARCH_EIGHT || (way == GP_SEARCH_AUTO && s->kernels != gp_kernel_table_c())))
         GP_TRY(gp_coarse_pack(&e->coarse, &e->s, &e->eight, err));
     e->group = e->eight ? GROUP : 1;
+    if (e->eight) e->s.full = s->k + s->k / 2 + 8;
     return e->eight ? GP_OK : gp_search_pack(&e->s, err);
 }
 
@@ -299,6 +300,7 @@ gp_status gp_an_neighbours_by(const float *rows, size_t n, size_t d, const float
                      .d = d,
                      .k = k,
                      .capacity = gp_search_capacity(k),
+                     .full = gp_search_capacity(k),
                      .self = !queries,
                      .metric = options->metric,
                      .kernels = gp_kernel_table()}};
@@ -331,6 +333,7 @@ gp_status gp_an_nearest(const double *rows, size_t n, size_t d, const gp_neighbo
                      .d = d,
                      .k = 1,
                      .capacity = gp_search_capacity(1),
+                     .full = gp_search_capacity(1),
                      .self = true,
                      .metric = options->metric,
                      .kernels = gp_kernel_table()}};
