@@ -248,6 +248,7 @@ static bool parse(int argc, char **argv, options *o)
             o->all_precisions = false;
             o->precision = strcmp(value, "fp32") == 0   ? GP_PRECISION_FP32
                            : strcmp(value, "bf16") == 0 ? GP_PRECISION_BF16
+                           : strcmp(value, "int8") == 0 ? GP_PRECISION_INT8
                                                         : GP_PRECISION_AUTO;
         } else if (strcmp(name, "--engine") == 0) {
             o->all_engines = false;

@@ -49,11 +49,11 @@ static gp_status measure(const shape *s, gp_engine engine, gp_precision precisio
         double took = cpu_now() - start;
         best = took < best ? took : best;
     }
-    gp_linear_describe(engine, name, sizeof name);
+    gp_linear_describe(engine, precision, name, sizeof name);
     if (st == GP_OK)
         printf("%-10s %5zu x %4zu x %4zu  %-14s %s %8.1f GFLOP/s   packed in %.1f ms\n", s->name, s->m, s->out, s->in,
-               name, precision == GP_PRECISION_BF16 ? "bf16" : "fp32",
-               2e-9 * (double)s->m * (double)s->out * (double)s->in / best, packing * 1e3);
+               name, gp_precision_name(precision), 2e-9 * (double)s->m * (double)s->out * (double)s->in / best,
+               packing * 1e3);
     gp_mem_free(scratch);
     gp_linear_free(linear);
     return st;
@@ -62,13 +62,13 @@ static gp_status measure(const shape *s, gp_engine engine, gp_precision precisio
 int main(void)
 {
     static const gp_engine engines[] = {GP_ENGINE_ONEDNN, GP_ENGINE_PLAIN};
-    static const gp_precision precisions[] = {GP_PRECISION_FP32, GP_PRECISION_BF16};
+    static const gp_precision precisions[] = {GP_PRECISION_FP32, GP_PRECISION_BF16, GP_PRECISION_INT8};
     gp_error err = {0};
     float *weight = floats(4096 * 1024), *x = floats(gp_linear_rows(1028) * 4096),
           *y = floats(gp_linear_rows(1028) * 4096);
     gp_status st = weight && x && y ? GP_OK : GP_ERR_MEMORY;
     for (size_t e = 0; e < 2; e++)
-        for (size_t p = 0; p < 2; p++)
+        for (size_t p = 0; p < (e ? 3 : 2); p++)
             for (size_t s = 0; s < sizeof shapes / sizeof shapes[0] && st == GP_OK; s++) {
                 st = measure(&shapes[s], engines[e], precisions[p], weight, x, y, &err);
                 if (st == GP_ERR_UNSUPPORTED) st = GP_OK; /* built without oneDNN */

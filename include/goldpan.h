@@ -220,7 +220,7 @@ GP_API GP_MUST gp_status gp_catalog_failures(gp_catalog *catalog, bool (*visit)(
 
 typedef struct gp_model gp_model;
 
-typedef enum gp_precision { GP_PRECISION_AUTO, GP_PRECISION_FP32, GP_PRECISION_BF16 } gp_precision;
+typedef enum gp_precision { GP_PRECISION_AUTO, GP_PRECISION_FP32, GP_PRECISION_BF16, GP_PRECISION_INT8 } gp_precision;
 typedef enum gp_engine { GP_ENGINE_AUTO, GP_ENGINE_PLAIN, GP_ENGINE_ONEDNN } gp_engine;
 
 typedef struct gp_model_options {
@@ -246,7 +246,7 @@ typedef struct gp_model_facts {
     const char *folder;
     const char *weight_hash;   /* 32 hex digits over all tensors' bytes */
     const char *preprocess_id; /* what is done to pixels, e.g. "pillow-bicubic-224-crop-..." */
-    const char *precision;     /* "fp32" or "bf16" */
+    const char *precision;     /* "fp32", "bf16" or "int8" */
     const char *engine;
     const char *dtype;         /* of the stored weights: "F32", "F16", "BF16", "mixed" */
     const char *activation;    /* "quick_gelu" or "gelu" */

@@ -9,12 +9,11 @@
 #include <string.h>
 
 enum {
-    ROW_STEPS = 127,  /* of a row's numbers, to either side */
-    PANEL_STEPS = 63, /* of a panel's */
-    NOUGHT = 128,     /* what is added to a row's numbers, so that they are not negative */
-    SAMPLE = 256,     /* rows that the steps are chosen on */
-    TRIED = 32,       /* rows whose candidates are counted */
-    FAR = 16          /* rows that may lie farther out than the bound is made for: they become everybody's candidates */
+    STEPS = 127,  /* of a number, to either side */
+    NOUGHT = 128, /* what is added to a row's numbers, so that they are not negative */
+    SAMPLE = 256, /* rows that the steps are chosen on */
+    TRIED = 32,   /* rows whose candidates are counted */
+    FAR = 16      /* rows that may lie farther out than the bound is made for: they become everybody's candidates */
 };
 
 /* ------------------------------------------------------------------ steps */
@@ -36,17 +35,28 @@ static void find_mean(const gp_search *s, double *mean)
     for (size_t j = 0; j < s->d; j++) mean[j] /= (double)s->n;
 }
 
-/* x [d] in steps -> whole numbers of -most .. most; returns |x - what they stand for|^2. */
-static double in_steps(const float *x, size_t d, float step, int most, int8_t *out)
+/* What of a pair is more than it may have goes from the larger. */
+static void fit_pair(int8_t *pair)
 {
-    float inverse = 1 / step, limit = (float)most;
+    int a = abs(pair[0]), b = abs(pair[1]), over = a + b - GP_PAIR8;
+    if (over <= 0) return;
+    int8_t *larger = a > b ? &pair[0] : &pair[1];
+    *larger = (int8_t)(*larger > 0 ? *larger - over : *larger + over);
+}
+
+/* x [d] in steps -> whole numbers; returns |x - what they stand for|^2. */
+static double in_steps(const float *x, size_t d, float step, bool pairs, int8_t *out)
+{
+    float inverse = 1 / step;
     double lost = 0;
     for (size_t j = 0; j < d; j++) {
         float v = x[j] * inverse;
-        v = v < -limit ? -limit : v > limit ? limit : v;
-        v = v + 12582912.0f - 12582912.0f; /* nearest: 1.5 * 2^23 */
-        out[j] = (int8_t)(int)v;
-        double gap = (double)x[j] - (double)v * (double)step;
+        v = v < -127 ? -127 : v > 127 ? 127 : v;
+        out[j] = (int8_t)(int)(v + 12582912.0f - 12582912.0f); /* nearest: 1.5 * 2^23 */
+    }
+    for (size_t j = 0; pairs && j + 1 < d; j += 2) fit_pair(out + j);
+    for (size_t j = 0; j < d; j++) {
+        double gap = (double)x[j] - (double)out[j] * (double)step;
         lost += gap * gap;
     }
     return lost;
@@ -64,9 +74,9 @@ static double median(double *x, size_t n)
     return x[n / 2];
 }
 
-/* How far the steps should reach, so that rounding and cutting together lose least of the middle row of a sample: a few
+/* How wide steps should be, so that rounding and cutting together lose least of the middle row of a sample: a few
  * rows far out do not count. */
-static float best_reach(const gp_search *s, const double *mean, int steps, float *x, int8_t *out)
+static float best_step(const gp_search *s, const double *mean, bool pairs, float *x, int8_t *out)
 {
     static const double reaches[] = {1.5, 2, 2.5, 3, 3.5, 4, 5, 6, 8, 12, 20, 40};
     enum { REACHES = sizeof reaches / sizeof *reaches };
@@ -81,12 +91,12 @@ static float best_reach(const gp_search *s, const double *mean, int steps, float
     for (size_t c = 0; c < REACHES; c++) {
         for (size_t r = 0; r < rows; r++) {
             centred(s, mean, r * s->n / rows, x);
-            row[r] = in_steps(x, s->d, (float)(reaches[c] * usual / steps), steps, out);
+            row[r] = in_steps(x, s->d, (float)(reaches[c] * usual / STEPS), pairs, out);
         }
         lost[c] = median(row, rows);
         if (lost[c] < lost[best]) best = c;
     }
-    return (float)(reaches[best] * usual);
+    return (float)(reaches[best] * usual / STEPS);
 }
 
 /* ------------------------------------------------------------------ packing */
@@ -111,14 +121,14 @@ static void pack_row(gp_coarse *c, const gp_search *s, measures *m, size_t i)
     centred(s, m->mean, i, m->x);
     for (size_t j = 0; j < d; j++) square += (double)m->x[j] * (double)m->x[j];
     m->length[i] = sqrt(square);
-    m->lost_row[i] = sqrt(in_steps(m->x, d, m->row_step, ROW_STEPS, m->steps));
+    m->lost_row[i] = sqrt(in_steps(m->x, d, m->row_step, false, m->steps));
     double q2 = 0;
     for (size_t j = 0; j < d; j++) {
         c->rows[i * c->width + j] = (uint8_t)(m->steps[j] + NOUGHT);
         q2 += (double)(m->steps[j] * m->steps[j]);
     }
     m->size[i] = fmax(m->length[i], sqrt(q2) * (double)m->row_step);
-    m->lost_panel[i] = sqrt(in_steps(m->x, d, m->panel_step, PANEL_STEPS, m->steps));
+    m->lost_panel[i] = sqrt(in_steps(m->x, d, m->panel_step, true, m->steps));
     int8_t *panel = c->panels + i / GP_PANEL * GP_PANEL * c->width + i % GP_PANEL * 4;
     for (size_t j = 0; j < c->width; j += 4) memcpy(panel + j * GP_PANEL, m->steps + j, 4);
     int32_t sum = 0;
@@ -251,8 +261,8 @@ gp_status gp_coarse_pack(gp_coarse *c, gp_search *s, bool *worth, gp_error *err)
     if (extreme(s)) goto out;
     GP_GO(allocate(c, s, &m, err));
     find_mean(s, m.mean);
-    m.row_step = best_reach(s, m.mean, ROW_STEPS, m.x, m.steps) / ROW_STEPS;
-    m.panel_step = best_reach(s, m.mean, PANEL_STEPS, m.x, m.steps) / PANEL_STEPS;
+    m.row_step = best_step(s, m.mean, false, m.x, m.steps);
+    m.panel_step = best_step(s, m.mean, true, m.x, m.steps);
     c->scale = m.row_step * m.panel_step;
     for (size_t i = 0; i < s->n; i++) pack_row(c, s, &m, i);
     finish(c, s, &m);

@@ -2,7 +2,7 @@
  * Private to analyze: rows in 8 bits, whose products find candidates at a quarter of the cost of floats.
  *
  *   x [n,d] as packed for floats -> x' = x - mean of all rows (what all share tells nobody apart)
- *   q_i = x'_i in steps of 8 bits, y_j = x'_j in steps of 7 (kernel/multiply8.c says why not 8)
+ *   q_i = x'_i in steps of 8 bits, y_j = x'_j too, as far as pairs allow (kernel/multiply8.c)
  *   |x'_i.x'_j - q_i.y_j| <= |x'_i - q_i| |x'_j| + |q_i| |x'_j - y_j|      (Cauchy and Schwarz)
  *
  * The two terms are known for each row, so each pair has a bound, and no neighbour is ever missed: pairs that could be

@@ -31,7 +31,7 @@ void gp_machine_describe(gp_machine *machine)
     memset(machine, 0, sizeof *machine);
     machine->threads = gp_thread_processors();
     snprintf(machine->isa, sizeof machine->isa, "%s", gp_kernel_table()->name);
-    gp_linear_describe(engine, machine->matmul, sizeof machine->matmul);
+    gp_linear_describe(engine, precision, machine->matmul, sizeof machine->matmul);
     machine->bf16_default = precision == GP_PRECISION_BF16;
 }
 

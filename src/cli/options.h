@@ -131,7 +131,7 @@ struct gp_cli_command {
 #define GP_CLI_MODEL                                                                                                   \
     GP_CLI_MODEL_NAME,                                                                                                 \
         {"revision", 0, GP_OPT_TEXT, "REV", GP_CLI_FIELD(revision), "branch, tag or commit of a hub name"},            \
-        {"precision", 0, GP_OPT_CHOICE, "auto|fp32|bf16", GP_CLI_FIELD(precision), "arithmetic of the towers"},        \
+        {"precision", 0, GP_OPT_CHOICE, "auto|fp32|bf16|int8", GP_CLI_FIELD(precision), "arithmetic of the towers"},   \
     {                                                                                                                  \
         "engine", 0, GP_OPT_CHOICE, "auto|plain|onednn", GP_CLI_FIELD(engine), "who multiplies matrices"               \
     }

@@ -34,7 +34,8 @@ static inline size_t gp_attend_scratch(size_t t, size_t e)
 
 enum {
     GP_PANEL = 16,
-    GP_IN8 = 65536 /* most numbers of a product in 8 bits: 2 * 255 * 63 * 65536 has room in 32 */
+    GP_PAIR8 = 128, /* 255 * 128 has room in 16 bits */
+    GP_IN8 = 65536  /* most numbers of a product in 8 bits: so many pairs have room in 32, twice */
 };
 
 /* What acts along the edges of a map, UMAP's. */
@@ -87,7 +88,7 @@ typedef struct gp_kernels {
     /* Eight bits.  quantise: x [n] -> q [n], returns the scale: x = scale * (q - *zero) within half of it, of the range
      * that x and 0 have; NaN if x has a number that is not finite.
      * multiply8: y[r][16 p + o] = sum_i x[r][i] * panel p[i/4][o][i%4] in 32 bits, `in` a multiple of 4 and at most
-     * GP_IN8; panels of numbers -63..63, panel_stride bytes apart.
+     * GP_IN8; panels of numbers of which each pair (i even, i + 1) has |a| + |b| <= GP_PAIR8, panel_stride bytes apart.
      * dequantise: y = (sums - zeros[row] * weight_sums) * (scales[row] * weight_scales) + bias, by column; columns is
      * a multiple of 16. */
     float (*quantise)(const float *x, size_t n, uint8_t *q, int32_t *zero);

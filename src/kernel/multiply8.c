@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Products of 8-bit numbers, exact in 32 bits:  x [rows, in] by panels [in/4][16][4]  ->  y [rows, 16] each.
  *
- * Four numbers of `in` stand side by side for each column, as the instructions that multiply bytes want them.  The
- * numbers of a panel have 7 bits (-63..63), because AVX2 adds two products in 16 bits, where 2 * 255 * 63 just has
- * room; so every table gives the same sums, and 8-bit results do not depend on the machine. */
+ * Four numbers of `in` stand side by side for each column, as the instructions that multiply bytes want them.  AVX2
+ * adds two products in 16 bits, where 255 * 128 just has room: so of the first two of the four, and of the last two,
+ * the sizes add up to 128 at most.  Where all machines keep to that they give the same sums, and 8-bit results do not
+ * depend on the machine. */
 #include "kernel/twins.h"
 
 void gp_multiply8_c(const uint8_t *x, size_t x_stride, const int8_t *panels, size_t panel_stride, size_t count,

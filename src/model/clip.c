@@ -148,7 +148,7 @@ gp_status gp_clip_open(const char *folder, gp_precision precision, gp_engine eng
     if (!clip->folder) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a model"));
     clip->precision = precision, clip->engine = engine;
     gp_linear_resolve(&clip->precision, &clip->engine);
-    gp_linear_describe(clip->engine, clip->engine_name, sizeof clip->engine_name);
+    gp_linear_describe(clip->engine, clip->precision, clip->engine_name, sizeof clip->engine_name);
 
     /* Small files first: what is wrong there is told before gigabytes are read. */
     GP_GO(read_config(folder, &config, err));
@@ -183,7 +183,7 @@ void gp_clip_facts(const gp_clip *clip, gp_model_facts *facts)
     facts->folder = clip->folder;
     facts->weight_hash = clip->hash;
     facts->preprocess_id = clip->preprocess.id;
-    facts->precision = clip->precision == GP_PRECISION_BF16 ? "bf16" : "fp32";
+    facts->precision = gp_precision_name(clip->precision);
     facts->engine = clip->engine_name;
     facts->dtype = w->dtype;
     facts->activation = gp_activation_name(c->has_image ? c->image.activation : c->text.activation);

@@ -60,18 +60,29 @@ void gp_linear_resolve(gp_precision *precision, gp_engine *engine)
         *precision = *engine == GP_ENGINE_ONEDNN && bf16_native() ? GP_PRECISION_BF16 : GP_PRECISION_FP32;
 }
 
-static const gp_matmul_engine *engine_of(gp_engine engine)
+/* 8 bits are goldpan's own business, whatever multiplies the rest. */
+static const gp_matmul_engine *engine_of(gp_engine engine, gp_precision precision)
 {
+    if (precision == GP_PRECISION_INT8) return gp_matmul_eight();
 #ifdef GP_HAVE_ONEDNN
     if (engine == GP_ENGINE_ONEDNN) return gp_matmul_onednn();
 #endif
     return engine == GP_ENGINE_PLAIN ? gp_matmul_plain() : NULL;
 }
 
-void gp_linear_describe(gp_engine engine, char *out, size_t size)
+const char *gp_precision_name(gp_precision precision)
 {
-    gp_precision precision = GP_PRECISION_AUTO;
+    static const char *const names[] = {"auto", "fp32", "bf16", "int8"};
+    return names[precision];
+}
+
+void gp_linear_describe(gp_engine engine, gp_precision precision, char *out, size_t size)
+{
     gp_linear_resolve(&precision, &engine);
+    if (precision == GP_PRECISION_INT8) {
+        snprintf(out, size, "8 bits, %s", gp_kernel_table()->name);
+        return;
+    }
 #ifdef GP_HAVE_ONEDNN
     if (engine == GP_ENGINE_ONEDNN) {
         gp_matmul_onednn_version(out, size);
@@ -128,7 +139,7 @@ gp_status gp_linear_new(const void *weight, gp_dtype dtype, const float *bias, s
                         gp_precision precision, gp_engine engine, gp_linear **linear, gp_error *err)
 {
     gp_linear_resolve(&precision, &engine);
-    if (!engine_of(engine)) return gp_fail(err, GP_ERR_UNSUPPORTED, "this goldpan was built without oneDNN");
+    if (!engine_of(engine, precision)) return gp_fail(err, GP_ERR_UNSUPPORTED, "this goldpan was built without oneDNN");
     size_t count;
     if (out_features == 0 || in_features == 0) return gp_fail(err, GP_ERR_USAGE, "a linear layer without features");
     if (out_features > INT32_MAX || in_features > INT32_MAX || !gp_size_mul(out_features, in_features, &count))
@@ -144,7 +155,7 @@ gp_status gp_linear_new(const void *weight, gp_dtype dtype, const float *bias, s
                      .in = in_features,
                      .round = precision == GP_PRECISION_BF16,
                      .bf16 = precision == GP_PRECISION_BF16 && engine == GP_ENGINE_ONEDNN && bf16_native(),
-                     .engine = engine_of(engine)};
+                     .engine = engine_of(engine, precision)};
     GP_GO(gp_alloc_aligned(&part, count, sizeof(float), "a linear layer's weights", err));
     floats = part;
     load(weight, dtype, floats, count);

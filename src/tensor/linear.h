@@ -13,12 +13,14 @@ const char *gp_dtype_name(gp_dtype dtype); /* "F32" ... */
 
 /* What AUTO means on this machine; resolves in place. */
 void gp_linear_resolve(gp_precision *precision, gp_engine *engine);
-/* "oneDNN 2.6.3", "plain C", or "plain C, avx2" (the same lines built for wider registers) */
-void gp_linear_describe(gp_engine engine, char *out, size_t size);
+/* "oneDNN 2.6.3", "plain C", "plain C, avx2" (the same lines built for wider registers), or "8 bits, avx2" */
+void gp_linear_describe(gp_engine engine, gp_precision precision, char *out, size_t size);
+const char *gp_precision_name(gp_precision precision); /* "fp32" ... */
 
 typedef struct gp_linear gp_linear;
 /* weight [out, in] of `dtype`, may be unaligned (mapped file); bias [out] float or NULL: both copied, may go after the
- * call.  bf16: weight rounded to nearest even, x rounded the same way when used, sums in fp32, y fp32.
+ * call.  bf16: weight rounded to nearest even, x rounded the same way when used, sums in fp32, y fp32.  int8: see
+ * matmul_eight.c; at most GP_IN8 columns.
  * Owns: *linear, gp_linear_free. */
 gp_status gp_linear_new(const void *weight, gp_dtype dtype, const float *bias, size_t out_features, size_t in_features,
                         gp_precision precision, gp_engine engine, gp_linear **linear, gp_error *err);

@@ -24,6 +24,7 @@ typedef struct gp_matmul_engine {
 } gp_matmul_engine;
 
 const gp_matmul_engine *gp_matmul_plain(void);
+const gp_matmul_engine *gp_matmul_eight(void); /* 8 bits: x and y are floats all the same */
 #ifdef GP_HAVE_ONEDNN
 const gp_matmul_engine *gp_matmul_onednn(void);
 void gp_matmul_onednn_version(char *out, size_t size);

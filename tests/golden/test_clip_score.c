@@ -68,14 +68,43 @@ static void encode_text(side *s, const gp_json *pair)
     assert_ok(gp_clip_run_texts(s->worker, ids, &count, 1, s->text, &err));
 }
 
-static void check_pairs(const char *root, gp_precision precision, double within, double mean_within)
+static const double *ranked; /* what `by_value` compares */
+
+static int by_value(const void *a, const void *b)
+{
+    double p = ranked[*(const size_t *)a], q = ranked[*(const size_t *)b];
+    return (p > q) - (p < q);
+}
+
+/* Ranks of x [n], 0 .. n - 1. */
+static void rank(const double *x, size_t n, double *out)
+{
+    size_t *order = calloc(n, sizeof *order);
+    for (size_t i = 0; i < n; i++) order[i] = i;
+    ranked = x;
+    qsort(order, n, sizeof *order, by_value);
+    for (size_t i = 0; i < n; i++) out[order[i]] = (double)i;
+    free(order);
+}
+
+/* Spearman's; there are no ties to speak of. */
+static double rank_correlation(const double *x, const double *y, size_t n)
+{
+    double *a = calloc(n, sizeof *a), *b = calloc(n, sizeof *b), gap2 = 0, m = (double)n;
+    rank(x, n, a), rank(y, n, b);
+    for (size_t i = 0; i < n; i++) gap2 += (a[i] - b[i]) * (a[i] - b[i]);
+    free(a), free(b);
+    return 1 - 6 * gap2 / (m * (m * m - 1));
+}
+
+static void check_pairs(const char *root, gp_precision precision, double within, double mean_within, double order)
 {
     gp_error err = {0};
     gp_bytes text;
     gp_json *json;
     side sides[2] = {{0}, {0}};
     const gp_scorer *scorer = gp_scorer_find("clip");
-    double worst = 0, sum = 0;
+    double worst = 0, sum = 0, wanted[218], had[218];
     open_side(&sides[0], root, "mini112-p16", precision);
     open_side(&sides[1], root, "mini112-p14", precision);
     assert_ok(gp_file_read(source_path("tests/golden/score/pairs.json"), 1 << 24, &text, &err));
@@ -90,15 +119,18 @@ static void check_pairs(const char *root, gp_precision precision, double within,
         assert_true(gp_json_real(gp_json_get(pair, "score_unclamped"), &want));
         encode_image(s, gp_json_text(gp_json_get(pair, "image"), NULL));
         encode_text(s, pair);
-        double d = fabs(100 * cosine_of(s->image, s->text, s->e) - want);
+        wanted[i] = want, had[i] = 100 * cosine_of(s->image, s->text, s->e);
+        double d = fabs(had[i] - want);
         double clamped = fabs(scorer->score(s->image, s->text, s->e) - (want > 0 ? want : 0));
         if (!(d <= within) || !(clamped <= within))
             fail_msg("pair %zu: scores differ by %g, clamped %g", i, d, clamped);
         if (d > worst) worst = d;
         sum += d;
     }
-    printf("%zu pairs, %s: scores within %.1e, %.1e on average\n", n, precision == GP_PRECISION_BF16 ? "bf16" : "fp32",
-           worst, sum / (double)n);
+    double correlation = rank_correlation(wanted, had, n);
+    printf("%zu pairs, %s: scores within %.1e, %.1e on average, rank correlation %.5f\n", n,
+           gp_precision_name(precision), worst, sum / (double)n, correlation);
+    assert_true(correlation >= order);
     assert_true(sum / (double)n <= mean_within);
     for (size_t i = 0; i < 2; i++) gp_clip_worker_free(sides[i].worker), gp_clip_close(sides[i].clip);
     gp_json_free(json);
@@ -110,8 +142,9 @@ static void test_pairs(void **state)
     (void)state;
     const char *root = shared_path("golden/encode/towers", "CLIP scores of 218 pairs");
     if (!root) skip();
-    check_pairs(root, GP_PRECISION_FP32, 0.01, 0.001);
-    check_pairs(root, GP_PRECISION_BF16, 1.0, 0.3);
+    check_pairs(root, GP_PRECISION_FP32, 0.01, 0.001, 0.99999);
+    check_pairs(root, GP_PRECISION_BF16, 1.0, 0.3, 0.995);
+    check_pairs(root, GP_PRECISION_INT8, 0.5, 0.2, 0.995);
 }
 
 int main(void)

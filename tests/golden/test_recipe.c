@@ -94,7 +94,7 @@ static void run_body(void *user, int index)
     (void)run_share(j, (size_t)index, &j->error[index]);
 }
 
-static void compare(const shape *s, const job *j, bool bf16)
+static void compare(const shape *s, const job *j, gp_precision precision)
 {
     npy gi = npy_load(golden_path(s->name, ".image_embeds.npy")),
         gt = npy_load(golden_path(s->name, ".text_embeds.npy"));
@@ -114,11 +114,11 @@ static void compare(const shape *s, const job *j, bool bf16)
                                   cosine_of((float *)gi.data + s->which[i] * j->e, (float *)gt.data + k * j->e, j->e));
             if (!(d <= score)) score = d;
         }
-    printf("%s %s: cosine >= %.8f, elements %.1e, scores %.1e\n", s->name, bf16 ? "bf16" : "fp32", worst, element,
+    printf("%s %s: cosine >= %.8f, elements %.1e, scores %.1e\n", s->name, gp_precision_name(precision), worst, element,
            score);
-    assert_true(worst >= (bf16 ? 0.9995 : 0.99999));
-    assert_true(score <= (bf16 ? 0.15 : 0.01));
-    if (!bf16) assert_true(element <= 1e-4);
+    assert_true(worst >= towers_bounds[precision].cosine);
+    assert_true(score <= (precision == GP_PRECISION_FP32 ? 0.01 : precision == GP_PRECISION_BF16 ? 0.15 : 0.5));
+    if (precision == GP_PRECISION_FP32) assert_true(element <= 1e-4);
     npy_free(&gi), npy_free(&gt);
 }
 
@@ -164,7 +164,7 @@ static void run(const shape *s, const char *folder, gp_precision precision)
         if (j->error[i].status != GP_OK) fail_msg("%s: %s", s->name, j->error[i].message);
     printf("%s: %.0f million weights, opened in %.1f s, run in %.1f s (%s)\n", s->name, (double)facts.parameters / 1e6,
            opened - start, gp_clock_now() - opened, facts.engine);
-    compare(s, j, precision == GP_PRECISION_BF16);
+    compare(s, j, precision);
     free(planes), free(j->image_out), free(j->text_out), free(j), npy_free(&ids);
     gp_clip_close(clip);
 }
@@ -186,6 +186,7 @@ static void test_shape(void **state)
     printf("%s: written in %.1f s\n", s->name, gp_clock_now() - start);
     run(s, folder, GP_PRECISION_FP32);
     if (s->bf16) run(s, folder, GP_PRECISION_BF16);
+    run(s, folder, GP_PRECISION_INT8);
     recipe_folder_free(folder);
 }
 

@@ -8,6 +8,7 @@
 #include "../npy.h"
 #include "../recipe.h"
 #include "model/clip.h"
+#include "tensor/linear.h"
 
 #include <math.h>
 
@@ -20,6 +21,12 @@ typedef struct towers_case {
 typedef struct towers_worst {
     double cosine, element, pooled, score, mean_score; /* worst of each seen so far */
 } towers_worst;
+
+static const struct {
+    double cosine, score, mean_score;
+} towers_bounds[] = {[GP_PRECISION_FP32] = {0.99999, 0.01, 0.01},
+                     [GP_PRECISION_BF16] = {0.9995, 1.0, 0.3},
+                     [GP_PRECISION_INT8] = {0.5, 100, 100}};
 
 static inline double cosine_of(const float *a, const float *b, size_t n)
 {
@@ -48,8 +55,8 @@ static inline npy towers_golden(const towers_case *c, const char *name)
 }
 
 /* Run one tower both ways ("pooled" and projected), compare, give back the embeddings [n,e] (free). */
-static inline float *towers_compare(const towers_case *c, gp_clip_worker *w, bool image, bool bf16, const npy *ids,
-                                    towers_worst *worst)
+static inline float *towers_compare(const towers_case *c, gp_clip_worker *w, bool image, gp_precision precision,
+                                    const npy *ids, towers_worst *worst)
 {
     gp_error err = {0};
     npy pooled = towers_golden(c, image ? "image_pooled" : "text_pooled");
@@ -66,15 +73,16 @@ static inline float *towers_compare(const towers_case *c, gp_clip_worker *w, boo
         assert_ok(gp_clip_run_texts(w, ids->data, counts, n, out, &err));
     }
     double scale, most = largest_difference(out, embeds.data, n * e, &scale);
-    if (!bf16 && !(most <= 1e-4)) fail_msg("%s: %s embeddings differ by %g", c->label, image ? "image" : "text", most);
+    bool exact = precision == GP_PRECISION_FP32;
+    if (exact && !(most <= 1e-4)) fail_msg("%s: %s embeddings differ by %g", c->label, image ? "image" : "text", most);
     if (most > worst->element) worst->element = most;
     most = largest_difference(before, pooled.data, n * d, &scale) / scale;
-    if (!bf16 && !(most <= 1e-4))
+    if (exact && !(most <= 1e-4))
         fail_msg("%s: pooled %s outputs differ by %g", c->label, image ? "image" : "text", most);
     if (most > worst->pooled) worst->pooled = most;
     for (size_t i = 0; i < n; i++) {
         double cosine = cosine_of(out + i * e, (float *)embeds.data + i * e, e);
-        if (!(cosine >= (bf16 ? 0.9995 : 0.99999)))
+        if (!(cosine >= towers_bounds[precision].cosine))
             fail_msg("%s: cosine of %s %zu is %.7f", c->label, image ? "image" : "text", i, cosine);
         if (cosine < worst->cosine) worst->cosine = cosine;
     }
@@ -83,7 +91,7 @@ static inline float *towers_compare(const towers_case *c, gp_clip_worker *w, boo
 }
 
 /* All pairs: 100 * cosine against the golden one. */
-static inline void towers_scores(const towers_case *c, const float *images, const float *texts, bool bf16,
+static inline void towers_scores(const towers_case *c, const float *images, const float *texts, gp_precision precision,
                                  towers_worst *worst)
 {
     npy gi = towers_golden(c, "image_embeds"), gt = towers_golden(c, "text_embeds");
@@ -97,7 +105,7 @@ static inline void towers_scores(const towers_case *c, const float *images, cons
             if (d > most) most = d;
         }
     sum /= (double)(n * m);
-    if (!(most <= (bf16 ? 1.0 : 0.01)) || !(sum <= (bf16 ? 0.3 : 0.01)))
+    if (!(most <= towers_bounds[precision].score) || !(sum <= towers_bounds[precision].mean_score))
         fail_msg("%s: scores differ by %g, %g on average", c->label, most, sum);
     if (most > worst->score) worst->score = most;
     if (sum > worst->mean_score) worst->mean_score = sum;
@@ -111,14 +119,13 @@ static inline void towers_check(const towers_case *c, gp_precision precision, gp
     gp_clip_worker *w = NULL;
     gp_model_facts facts;
     npy ids = {0};
-    bool bf16 = precision == GP_PRECISION_BF16;
     assert_ok(gp_clip_open(c->folder, precision, engine, &clip, &err));
     gp_clip_facts(clip, &facts);
     if (facts.has_text_tower) ids = towers_golden(c, "ids");
     assert_ok(gp_clip_worker_new(clip, facts.has_image_tower ? c->images : 0, ids.count, &w, &err));
-    float *images = facts.has_image_tower ? towers_compare(c, w, true, bf16, NULL, worst) : NULL;
-    float *texts = facts.has_text_tower ? towers_compare(c, w, false, bf16, &ids, worst) : NULL;
-    if (images && texts) towers_scores(c, images, texts, bf16, worst);
+    float *images = facts.has_image_tower ? towers_compare(c, w, true, precision, NULL, worst) : NULL;
+    float *texts = facts.has_text_tower ? towers_compare(c, w, false, precision, &ids, worst) : NULL;
+    if (images && texts) towers_scores(c, images, texts, precision, worst);
     free(images), free(texts);
     if (ids.data) npy_free(&ids);
     gp_clip_worker_free(w);
@@ -131,12 +138,11 @@ static const struct {
     gp_precision precision;
     gp_engine engine;
 } towers_ways[] = {
-    {"fp32, plain C", GP_PRECISION_FP32, GP_ENGINE_PLAIN},
-    {"bf16, plain C", GP_PRECISION_BF16, GP_ENGINE_PLAIN},
+    {"fp32, plain C", GP_PRECISION_FP32, GP_ENGINE_PLAIN}, {"bf16, plain C", GP_PRECISION_BF16, GP_ENGINE_PLAIN},
 #ifdef GP_HAVE_ONEDNN
-    {"fp32, oneDNN", GP_PRECISION_FP32, GP_ENGINE_ONEDNN},
-    {"bf16, oneDNN", GP_PRECISION_BF16, GP_ENGINE_ONEDNN},
+    {"fp32, oneDNN", GP_PRECISION_FP32, GP_ENGINE_ONEDNN}, {"bf16, oneDNN", GP_PRECISION_BF16, GP_ENGINE_ONEDNN},
 #endif
+    {"int8", GP_PRECISION_INT8, GP_ENGINE_AUTO},
 };
 enum { TOWERS_WAYS = sizeof towers_ways / sizeof *towers_ways };
 

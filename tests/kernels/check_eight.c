@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void check_quantise(const gp_kernels *k)
@@ -42,8 +43,12 @@ void check_multiply8(const gp_kernels *k)
     int8_t *panels = take(count * panel_stride, 1);
     int32_t *y = take(rows * y_stride * 4, 4), *start = take(rows * y_stride * 4, 4);
     for (size_t i = 0; i < rows * x_stride; i++) x[i] = full ? 255 : (uint8_t)draw();
-    for (size_t i = 0; i < count * panel_stride; i++) panels[i] = (int8_t)(full ? 63 : (int)below(127) - 63);
-    for (size_t i = 0; full && below(2) && i < count * panel_stride; i++) panels[i] = -63;
+    for (size_t i = 0; i + 1 < count * panel_stride; i += 2) {
+        panels[i] = (int8_t)(full ? 64 : (int)below(255) - 127);
+        int left = GP_PAIR8 - abs(panels[i]);
+        panels[i + 1] = (int8_t)(full ? 64 : left == GP_PAIR8 ? -127 : (int)below(2 * (unsigned)left + 1) - left);
+    }
+    for (size_t i = 0; full && below(2) && i < count * panel_stride; i++) panels[i] = -64;
     memcpy(start, y, rows * y_stride * 4);
     k->multiply8(x, x_stride, panels, panel_stride, count, in, y, y_stride, rows);
     for (size_t r = 0; r < rows; r++)
@@ -86,7 +91,7 @@ void bench_eight(const gp_kernels *k)
     int8_t *panels = take(COUNT * IN * GP_PANEL, 0);
     int32_t *sums = take(ROWS * COLUMNS * 4, 0), *zeros = take(ROWS * 4, 0);
     float *from = take_floats(ROWS * IN, 0), *y = take_floats(ROWS * COLUMNS, 0), *scales = take_floats(ROWS, 0);
-    for (size_t i = 0; i < COUNT * IN * GP_PANEL; i++) panels[i] = (int8_t)((int)below(127) - 63);
+    for (size_t i = 0; i < COUNT * IN * GP_PANEL; i++) panels[i] = (int8_t)((int)below(129) - 64);
     BENCH("quantise", ROWS * IN, "Gnumbers/s",
           for (size_t r = 0; r < ROWS; r++) scales[r] = k->quantise(from + r * IN, IN, x + r * IN, zeros + r));
     BENCH("multiply8", 2.0 * ROWS * IN * COLUMNS, "GOP/s",

@@ -178,11 +178,11 @@ static void words(void **state)
     gp_linear_resolve(&precision, &engine);
     assert_int_equal(engine, GP_ENGINE_PLAIN);
     assert_int_equal(precision, GP_PRECISION_FP32);
-    gp_linear_describe(GP_ENGINE_PLAIN, name, sizeof name);
+    gp_linear_describe(GP_ENGINE_PLAIN, GP_PRECISION_AUTO, name, sizeof name);
     assert_true(strncmp(name, "plain C", 7) == 0);
-    gp_linear_describe(GP_ENGINE_AUTO, name, sizeof name);
+    gp_linear_describe(GP_ENGINE_AUTO, GP_PRECISION_AUTO, name, sizeof name);
     assert_true(strncmp(name, "oneDNN ", 7) == 0 || strncmp(name, "plain C", 7) == 0);
-    gp_linear_describe(GP_ENGINE_ONEDNN, name, sizeof name);
+    gp_linear_describe(GP_ENGINE_ONEDNN, GP_PRECISION_AUTO, name, sizeof name);
     assert_true(strncmp(name, ENGINES == 2 ? "oneDNN " : "plain C", 7) == 0);
     assert_int_equal(gp_linear_rows(0), 0);
     assert_int_equal(gp_linear_rows(1), 16);
