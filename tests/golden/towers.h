@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Compare a model folder with golden embeddings, for one precision and engine.  Bounds, with what was measured beside:
  *   fp32: cosine >= 0.99999, elements within 1e-4 (measured 2e-6), pooled within 1e-4 of their largest (1e-5)
- *   bf16: cosine >= 0.9995, scores within 1.0, 0.3 on average (measured 0.8 and 0.2; rounding itself moves them so) */
+ *   bf16: cosine >= 0.9995, scores within 1.0, 0.3 on average (measured 0.8 and 0.2; rounding itself moves them so)
+ *   int8: cosine >= 0.995, scores within 3.5, 1.0 on average (measured 0.9973, 2.5 and 0.77, the same on every
+ * machine): these are models of 64 columns and random weights, in which what 8 bits lose is some eight times what bf16
+ * does */
 #ifndef GP_TESTS_GOLDEN_TOWERS_H
 #define GP_TESTS_GOLDEN_TOWERS_H
 
@@ -26,7 +29,7 @@ static const struct {
     double cosine, score, mean_score;
 } towers_bounds[] = {[GP_PRECISION_FP32] = {0.99999, 0.01, 0.01},
                      [GP_PRECISION_BF16] = {0.9995, 1.0, 0.3},
-                     [GP_PRECISION_INT8] = {0.5, 100, 100}};
+                     [GP_PRECISION_INT8] = {0.995, 3.5, 1.0}};
 
 static inline double cosine_of(const float *a, const float *b, size_t n)
 {

@@ -67,6 +67,78 @@ static void against_double(gp_engine engine, gp_precision precision, gp_dtype dt
     gp_mem_free(block);
 }
 
+/* In 8 bits: within what rounding of both sides may take, worked out number by number; and exactly the numbers that the
+ * definition gives, whatever the engine. */
+static void in_eight_bits(void **state)
+{
+    (void)state;
+    static const size_t shapes[][3] = {{1, 1, 1}, {3, 5, 3}, {17, 88, 104}, {77, 33, 65}, {200, 7, 130}, {50, 96, 768}};
+    for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
+        size_t m = shapes[s][0], out = shapes[s][1], in = shapes[s][2];
+        gp_error err = {0};
+        gp_linear *linear = NULL;
+        float *weight = random_floats(1 + out, out * in), *bias = random_floats(2, out);
+        float *x = random_floats(3 + m, gp_linear_rows(m) * in);
+        assert_ok(gp_linear_new(weight, GP_F32, bias, out, in, GP_PRECISION_INT8, GP_ENGINE_AUTO, &linear, &err));
+        assert_true(gp_linear_bytes(linear) < out * in * 2 + 16 * in + 64 * 12 + out * 12);
+        float *y = run(linear, x, m, out);
+        for (size_t r = 0; r < m; r++) {
+            double low = 0, high = 0;
+            for (size_t i = 0; i < in; i++)
+                low = fmin(low, (double)x[r * in + i]), high = fmax(high, (double)x[r * in + i]);
+            double step = (high - low) / 255;
+            for (size_t o = 0; o < out; o++) {
+                const float *w = weight + o * in;
+                double pair = 0, sum = (double)bias[o], room = 1e-5;
+                for (size_t i = 0; i < in; i += 2)
+                    pair = fmax(pair, fabs((double)w[i]) + (i + 1 < in ? fabs((double)w[i + 1]) : 0));
+                for (size_t i = 0; i < in; i++) {
+                    double a = (double)x[r * in + i], b = (double)w[i], half = pair / 127 / 2;
+                    sum += a * b;
+                    room += fabs(a) * half + (fabs(b) + half) * step;
+                }
+                if (!(fabs((double)y[r * out + o] - sum) <= room))
+                    fail_msg("row %zu of %zu, out %zu: %g instead of %g, within %g", r, m, o, (double)y[r * out + o],
+                             sum, room);
+            }
+        }
+        gp_mem_free(y);
+        gp_linear_free(linear);
+        gp_mem_free(x);
+        gp_mem_free(bias);
+        gp_mem_free(weight);
+    }
+}
+
+/* What is not finite must show. */
+static void eight_bits_hide_nothing(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    for (int which = 0; which < 2; which++) {
+        gp_linear *linear = NULL;
+        float *weight = random_floats(1, 3 * 8), *x = random_floats(2, gp_linear_rows(2) * 8);
+        if (which)
+            x[8 + 5] = NAN;
+        else
+            weight[2 * 8 + 1] = INFINITY;
+        assert_ok(gp_linear_new(weight, GP_F32, NULL, 3, 8, GP_PRECISION_INT8, GP_ENGINE_AUTO, &linear, &err));
+        float *y = run(linear, x, 2, 3);
+        for (size_t r = 0; r < 2; r++)
+            for (size_t o = 0; o < 3; o++) assert_true(!isfinite(y[r * 3 + o]) == (which ? r == 1 : o == 2));
+        gp_mem_free(y);
+        gp_linear_free(linear);
+        gp_mem_free(x);
+        gp_mem_free(weight);
+    }
+    gp_linear *linear = NULL;
+    float *wide = random_floats(3, 65537);
+    assert_int_equal(gp_linear_new(wide, GP_F32, NULL, 1, 65537, GP_PRECISION_INT8, GP_ENGINE_AUTO, &linear, &err),
+                     GP_ERR_UNSUPPORTED);
+    assert_string_equal(err.message, "int8 takes at most 65536 columns, not 65537");
+    gp_mem_free(wide);
+}
+
 static void product(void **state)
 {
     (void)state;
@@ -192,8 +264,9 @@ static void words(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(product), cmocka_unit_test(threads),
-                                       cmocka_unit_test(out_of_memory), cmocka_unit_test(refusals),
-                                       cmocka_unit_test(words)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(product), cmocka_unit_test(in_eight_bits), cmocka_unit_test(eight_bits_hide_nothing),
+        cmocka_unit_test(threads), cmocka_unit_test(out_of_memory), cmocka_unit_test(refusals),
+        cmocka_unit_test(words)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
