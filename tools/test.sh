@@ -55,7 +55,7 @@ CC=clang prepare build-clang -Dbuildtype=debug -Doptimization=1 -Dwerror=true ||
 if [ "$(uname -m)" != aarch64 ]; then
     if tools/cross/sysroot.sh build-arm64; then
         if prepare build-arm64 --cross-file build-arm64/sysroot.txt --cross-file tools/cross/aarch64.txt \
-            -Ddebug=false -Dwerror=true -Donednn=disabled -Dpage=disabled; then
+            -Ddebug=false -Dwerror=true -Dpage=disabled; then
             run arm64 build-arm64 testlog --suite emulated --suite kernels --suite fuzz --timeout-multiplier 4
         fi
     elif grep -qsx 'ID=debian' /etc/os-release; then

@@ -11,7 +11,7 @@ for command in apt-get dpkg-deb aarch64-linux-gnu-gcc qemu-aarch64; do
     echo "goldpan: arm64 cannot be tested: there is no $command (tools/deps.sh test)" >&2
     exit 1
 done
-# oneDNN is left out: goldpan does not choose it on arm64.
+# oneDNN is left out: meson.build says why.
 packages=$(awk '$1 == "build" && $2 ~ /^lib.*-dev$/ && $2 != "libdnnl-dev" {print $2}' "$here/../packages.txt")
 packages="libc6-dev $(echo $packages)"
 [ "$(cat "$dir/sysroot/packages" 2>/dev/null)" != "$packages" ] || exit 0
