@@ -5,9 +5,9 @@
  *
  * A few rows by two vectors of columns stay in registers while `in` passes by: six rows where there are 16 registers of
  * 8 floats (12 sums, 2 weights, 1 number of x), four rows of 4 floats; six rows by four vectors where there are 32
- * registers of 4 floats (24 sums, 4 weights).  Every number of y is y + a sum in order of `in`, whatever the tile it
- * falls into, so rows cannot influence each other.  Rows are in the tile's arguments, and the tile is inlined for each
- * count, so that compilers unroll it. */
+ * registers of 4 floats (24 sums, 4 weights, 1 number of x).  Every number of y is y + a sum in order of `in`, whatever
+ * the tile it falls into, so rows cannot influence each other.  Rows are in the tile's arguments, and the tile is
+ * inlined for each count, so that compilers unroll it. */
 #include "kernel/lanes.h"
 #include "kernel/twins.h"
 
