@@ -216,7 +216,7 @@ class House:
         jobs = []
         for compiler in [c for c in ("gcc", "clang") if shutil.which(c)]:
             for path in self.c_files("src/", "include/"):
-                if path.endswith(".h") and not path.startswith("src/kernel/x86/"):
+                if path.endswith(".h") and not path.startswith(("src/kernel/x86/", "src/kernel/arm/")):
                     jobs.append((path, [compiler, "-std=c17", "-D_GNU_SOURCE"]))
             jobs.append(("include/goldpan.h", [compiler, "-std=c11", "-pedantic"]))
         for compiler in [c for c in ("g++", "clang++") if shutil.which(c)]:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Count the tests of several meson logs, list what was skipped and why, and decide.
 
-summary.py [--broken=TEXT ...] TITLE=LOG.json ...
+summary.py [--broken=TEXT ...] [--skipped=PART: REASON ...] TITLE=LOG.json ...
 
 A cmocka program counts by its cases, any other test as one.  A skip is a line "skipped: reason" (or a cmocka case or
 meson test without one); it must match a pattern of tests/skips_allowed.txt.  The last line is the sum."""
@@ -52,10 +52,23 @@ def count(test):
 def main():
     broken, total, bad_skips, names = [], [0, 0, 0], 0, set()
     patterns = allowed_patterns()
+
+    def skip(title, text):
+        fine = any(fnmatch.fnmatchcase(text, p) for p in patterns)
+        if (text, fine) not in names:
+            print("skipped %s  %s%s" % (title, text, "" if fine else "  (NOT ALLOWED)"))
+        names.add((text, fine))
+        return not fine
+
     for argument in sys.argv[1:]:
         if argument.startswith("--broken="):
             if argument != "--broken=":
                 broken.append(argument[len("--broken="):])
+            continue
+        if argument.startswith("--skipped="):
+            if argument != "--skipped=":
+                bad_skips += skip("part", argument[len("--skipped="):])
+                total[2] += 1
             continue
         title, path = argument.split("=", 1)
         sums, seconds = [0, 0, 0], 0.0
@@ -71,12 +84,7 @@ def main():
                 sums[i] += n
                 total[i] += n
             for reason in reasons:
-                text = "%s: %s" % (name, reason)
-                fine = any(fnmatch.fnmatchcase(text, p) for p in patterns)
-                bad_skips += not fine
-                if (text, fine) not in names:
-                    print("skipped %s  %s%s" % (title, text, "" if fine else "  (NOT ALLOWED)"))
-                names.add((text, fine))
+                bad_skips += skip(title, "%s: %s" % (name, reason))
             if failed:
                 print("FAILED  %s  %s (%s)" % (title, name, test["result"].lower()))
         if not tests:

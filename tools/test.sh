@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # What `make test` runs: all tests on the release build, the kernels again with instructions taken away, the unit, golden,
-# fuzz and server tests under ASan and UBSan, the tests of threads under TSan, and a compile by clang.  Every part runs even if
-# one before it failed; tools/summary.py counts and decides.
+# fuzz and server tests under ASan and UBSan, the tests of threads under TSan, a compile by clang, and the tests that are
+# quick there for arm64, under qemu.  Every part runs even if one before it failed; tools/summary.py counts and decides.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 broken=()
+skipped=()
 logs=()
 
 prepare() { # DIR OPTION...: configure if that is not done, and build
@@ -50,4 +51,18 @@ fi
 
 CC=clang prepare build-clang -Dbuildtype=debug -Doptimization=1 -Dwerror=true || true
 
-python3 tools/summary.py "${broken[@]/#/--broken=}" "${logs[@]}"
+# On an arm64 machine all of the above is that.
+if [ "$(uname -m)" != aarch64 ]; then
+    if tools/cross/sysroot.sh build-arm64; then
+        if prepare build-arm64 --cross-file build-arm64/sysroot.txt --cross-file tools/cross/aarch64.txt \
+            -Ddebug=false -Dwerror=true -Dpage=disabled; then
+            run arm64 build-arm64 testlog --suite emulated --suite kernels --suite fuzz --timeout-multiplier 4
+        fi
+    elif grep -qsx 'ID=debian' /etc/os-release; then
+        broken+=("arm64: no libraries or no compiler for it")
+    else
+        skipped+=("arm64: not a Debian system")
+    fi
+fi
+
+python3 tools/summary.py "${broken[@]/#/--broken=}" "${skipped[@]/#/--skipped=}" "${logs[@]}"

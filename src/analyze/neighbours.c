@@ -257,7 +257,7 @@ static gp_status pack(exact *e, gp_search_way way, gp_error *err)
 {
     const gp_search *s = &e->s;
     bool can = s->self && !s->wide && s->d <= GP_IN8;
-    if (can && (way == GP_SEARCH_EIGHT || (way == GP_SEARCH_AUTO && s->kernels != gp_kernel_table_c())))
+    if (can && (way == GP_SEARCH_EIGHT || (way == GP_SEARCH_AUTO && s->kernels->eight)))
         GP_TRY(gp_coarse_pack(&e->coarse, &e->s, &e->eight, err));
     e->group = e->eight ? GROUP : 1;
     if (e->eight) e->s.full = s->k + s->k / 2 + 8;

@@ -6,6 +6,8 @@
 #include "kernel/twins.h"
 #ifdef __x86_64__
 #include "kernel/x86/variants.h"
+#elif defined(__aarch64__)
+#include "kernel/arm/neon.h"
 #endif
 
 #include <pthread.h>
@@ -40,6 +42,7 @@ static const gp_kernels table_c = {
 #ifdef __x86_64__
 static const gp_kernels table_avx2 = {
     .name = "avx2",
+    .eight = true,
     .unfilter = gp_unfilter_c,
     .resample_h = gp_resample_h_c,
     .resample_v = gp_resample_v_c,
@@ -68,10 +71,11 @@ static const gp_kernels table_avx2 = {
 /* Pixels, the layout's eight edges and the tile of floats are as for AVX2. */
 #define AVX512(called, product8)                                                                                       \
     {                                                                                                                  \
-        .name = called, .unfilter = gp_unfilter_c, .resample_h = gp_resample_h_c, .resample_v = gp_resample_v_c,       \
-        .normalise = gp_normalise_c, .f16_to_f32 = gp_f16_to_f32_avx512, .bf16_to_f32 = gp_bf16_to_f32_avx512,         \
-        .f32_to_bf16 = gp_f32_to_bf16_avx512, .layer_norm = gp_layer_norm_avx512, .quick_gelu = gp_quick_gelu_avx512,  \
-        .gelu = gp_gelu_avx512, .add = gp_add_avx512, .multiply = gp_multiply_avx2, .dot_float = gp_dot_float_avx2,    \
+        .name = called, .eight = true, .unfilter = gp_unfilter_c, .resample_h = gp_resample_h_c,                       \
+        .resample_v = gp_resample_v_c, .normalise = gp_normalise_c, .f16_to_f32 = gp_f16_to_f32_avx512,                \
+        .bf16_to_f32 = gp_bf16_to_f32_avx512, .f32_to_bf16 = gp_f32_to_bf16_avx512,                                    \
+        .layer_norm = gp_layer_norm_avx512, .quick_gelu = gp_quick_gelu_avx512, .gelu = gp_gelu_avx512,                \
+        .add = gp_add_avx512, .multiply = gp_multiply_avx2, .dot_float = gp_dot_float_avx2,                            \
         .quantise = gp_quantise_avx512, .multiply8 = product8, .dequantise = gp_dequantise_avx512,                     \
         .reach_rows = gp_reach_rows_avx512, .reach_columns = gp_reach_columns_avx512, .attend = gp_attend_avx512,      \
         .forces = gp_forces_avx2, .l2_normalise = gp_l2_normalise_avx512, .dot = gp_dot_avx512,                        \
@@ -79,6 +83,35 @@ static const gp_kernels table_avx2 = {
     }
 static const gp_kernels table_avx512 = AVX512("avx512", gp_multiply8_avx2);
 static const gp_kernels table_vnni = AVX512("avx512_vnni", gp_multiply8_vnni);
+#endif
+
+#ifdef __aarch64__
+static const gp_kernels table_neon = {
+    .name = "neon",
+    .unfilter = gp_unfilter_c,
+    .resample_h = gp_resample_h_c,
+    .resample_v = gp_resample_v_c,
+    .normalise = gp_normalise_c,
+    .f16_to_f32 = gp_f16_to_f32_c,
+    .bf16_to_f32 = gp_bf16_to_f32_c,
+    .f32_to_bf16 = gp_f32_to_bf16_c,
+    .layer_norm = gp_layer_norm_c,
+    .quick_gelu = gp_quick_gelu_c,
+    .gelu = gp_gelu_c,
+    .add = gp_add_c,
+    .multiply = gp_multiply_neon,
+    .dot_float = gp_dot_float_neon,
+    .quantise = gp_quantise_c,
+    .multiply8 = gp_multiply8_c,
+    .dequantise = gp_dequantise_c,
+    .reach_rows = gp_reach_rows_c,
+    .reach_columns = gp_reach_columns_c,
+    .attend = gp_attend_c,
+    .forces = gp_forces_c,
+    .l2_normalise = gp_l2_normalise_c,
+    .dot = gp_dot_c,
+    .distance2 = gp_distance2_c,
+};
 #endif
 
 /* Worst first. */
@@ -91,6 +124,8 @@ static const struct {
     {&table_avx2, GP_CPU_AVX2},
     {&table_avx512, GP_CPU_AVX512},
     {&table_vnni, GP_CPU_AVX512 | GP_CPU_AVX512_VNNI},
+#elif defined(__aarch64__)
+    {&table_neon, GP_CPU_NEON},
 #endif
 };
 enum { RUNGS = sizeof ladder / sizeof *ladder };

@@ -47,6 +47,7 @@ typedef struct gp_forces {
 
 typedef struct gp_kernels {
     const char *name; /* "c", "avx2", ... */
+    bool eight;       /* multiply8 is faster than multiply */
 
     /* PNG filters, RFC 2083 section 6: undo filter `type` (0..4) of one row in place.
      * row [bytes] filtered, prior [bytes] the unfiltered row above (zeros for the first), bpp bytes per pixel. */

@@ -4,33 +4,34 @@
  *     x [rows, in] by panel [in, 16]  ->  y [rows, 16] +=
  *
  * A few rows by two vectors of columns stay in registers while `in` passes by: six rows where there are 16 registers of
- * 8 floats (12 sums, 2 weights, 1 number of x), four rows of 4 floats.  Every number of y is y + a sum in order of
- * `in`, whatever the tile it falls into, so rows cannot influence each other.  Rows are in the tile's arguments, and
- * the tile is inlined for each count, so that compilers unroll it. */
+ * 8 floats (12 sums, 2 weights, 1 number of x), four rows of 4 floats; six rows by four vectors where there are 32
+ * registers of 4 floats (24 sums, 4 weights, 1 number of x).  Every number of y is y + a sum in order of `in`, whatever
+ * the tile it falls into, so rows cannot influence each other.  Rows are in the tile's arguments, and the tile is
+ * inlined for each count, so that compilers unroll it. */
 #include "kernel/lanes.h"
 #include "kernel/twins.h"
 
-enum { COLUMNS = GP_PANEL, TILE = 2 * GP_LANES, MOST = GP_LANES == 4 ? 4 : 6 };
+#ifndef GP_TILE_VECTORS /* a file built for more registers defines both first */
+#define GP_TILE_VECTORS 2
+#define GP_TILE_ROWS    (GP_LANES == 4 ? 4 : 6)
+#endif
+
+enum { COLUMNS = GP_PANEL, VECTORS = GP_TILE_VECTORS, TILE = VECTORS * GP_LANES, MOST = GP_TILE_ROWS };
 
 static inline __attribute__((always_inline)) void tile(const float *x, size_t x_stride, const float *panel, size_t in,
                                                        float *y, size_t y_stride, size_t rows)
 {
-    gp_lanes low[MOST], high[MOST];
-    for (size_t r = 0; r < rows; r++) {
-        low[r] = GP_LANES_AT(y + r * y_stride);
-        high[r] = GP_LANES_AT(y + r * y_stride + GP_LANES);
-    }
+    gp_lanes sum[MOST][VECTORS];
+    for (size_t r = 0; r < rows; r++)
+        for (size_t v = 0; v < VECTORS; v++) sum[r][v] = GP_LANES_AT(y + r * y_stride + v * GP_LANES);
     for (size_t i = 0; i < in; i++) {
-        gp_lanes w_low = GP_LANES_AT(panel + i * COLUMNS), w_high = GP_LANES_AT(panel + i * COLUMNS + GP_LANES);
-        for (size_t r = 0; r < rows; r++) {
-            low[r] += x[r * x_stride + i] * w_low;
-            high[r] += x[r * x_stride + i] * w_high;
-        }
+        gp_lanes w[VECTORS];
+        for (size_t v = 0; v < VECTORS; v++) w[v] = GP_LANES_AT(panel + i * COLUMNS + v * GP_LANES);
+        for (size_t r = 0; r < rows; r++)
+            for (size_t v = 0; v < VECTORS; v++) sum[r][v] += x[r * x_stride + i] * w[v];
     }
-    for (size_t r = 0; r < rows; r++) {
-        GP_LANES_PUT(y + r * y_stride, low[r]);
-        GP_LANES_PUT(y + r * y_stride + GP_LANES, high[r]);
-    }
+    for (size_t r = 0; r < rows; r++)
+        for (size_t v = 0; v < VECTORS; v++) GP_LANES_PUT(y + r * y_stride + v * GP_LANES, sum[r][v]);
 }
 
 void gp_multiply_c(const float *x, size_t x_stride, const float *panel, size_t in, float *y, size_t y_stride,
