@@ -44,9 +44,10 @@ typedef struct gp_forces {
 typedef struct gp_kernels {
     const char *name; /* "c", "avx2", ... */
 
-    /* PNG filters, RFC 2083 section 6: undo filter `type` (0..4) of one row in place.
-     * row [bytes] filtered, prior [bytes] the unfiltered row above (zeros for the first), bpp bytes per pixel. */
-    void (*unfilter)(uint8_t *row, const uint8_t *prior, size_t bytes, size_t bpp, int type);
+    /* PNG filters, RFC 2083 section 6: undo filter `type` (0..4) of one row.
+     * row [bytes] filtered -> out [bytes], which may be row or begin before it, as it is written from left to right;
+     * prior [bytes] the unfiltered row above (zeros for the first), apart from out; bpp bytes per pixel. */
+    void (*unfilter)(const uint8_t *row, uint8_t *out, const uint8_t *prior, size_t bytes, size_t bpp, int type);
 
     /* Resampling, Pillow's rules: out pixel x = clamp8((2^21 + sum_j in[first[x] + j] * weight[x*taps + j]) >> 22),
      * j < count[x].  `h`: one row of RGB, in [in_w,3] -> out [out_w,3].

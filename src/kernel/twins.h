@@ -6,7 +6,7 @@
 #include "kernel/kernel.h"
 
 /* unfilter.c */
-void gp_unfilter_c(uint8_t *row, const uint8_t *prior, size_t bytes, size_t bpp, int type);
+void gp_unfilter_c(const uint8_t *row, uint8_t *out, const uint8_t *prior, size_t bytes, size_t bpp, int type);
 /* resample.c */
 void gp_resample_h_c(const uint8_t *in, uint8_t *out, size_t out_w, const int32_t *first, const int32_t *count,
                      const int32_t *weight, size_t taps);

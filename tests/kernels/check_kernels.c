@@ -120,8 +120,16 @@ static void check_unfilter(const gp_kernels *k)
             guess = abs(p - a) <= abs(p - b) && abs(p - a) <= abs(p - c) ? a : abs(p - b) <= abs(p - c) ? b : c;
         row[i] = (uint8_t)(raw[i] - guess);
     }
-    k->unfilter(row, prior, bytes, bpp, type);
-    same(row, raw, bytes);
+    uint8_t *in = take(bytes, 1), *out = take(bytes + 40, 1);
+    size_t gap = below(40); /* the row begins `gap` bytes behind what becomes of it, as in a block that is packed */
+    memcpy(in, row, bytes);
+    memcpy(out + gap, row, bytes);
+    k->unfilter(in, in, prior, bytes, bpp, type);
+    same(in, raw, bytes);
+    k->unfilter(out + gap, out, prior, bytes, bpp, type);
+    same(out, raw, bytes);
+    for (size_t i = gap + bytes; i < bytes + 40; i++)
+        if (out[i] != 0xA5) complain("wrote behind the row");
 }
 
 static uint8_t resampled(const uint8_t *in, size_t step, const int32_t *weight, int32_t count)
@@ -577,7 +585,8 @@ static void bench_bytes(const gp_kernels *k)
     const char *names[] = {"unfilter none", "unfilter sub", "unfilter up", "unfilter average", "unfilter paeth"};
     for (int type = 1; type < 5; type++)
         BENCH(names[type], W * 3 * (ROWS - 1), "GB/s",
-              for (size_t r = 1; r < ROWS; r++) k->unfilter(in + r * W * 3, in + (r - 1) * W * 3, W * 3, 3, type));
+              for (size_t r = 1; r < ROWS; r++)
+                  k->unfilter(in + r * W * 3, in + r * W * 3, in + (r - 1) * W * 3, W * 3, 3, type));
     BENCH("resample_h", W * 3 * ROWS, "GB/s",
           for (size_t r = 0; r < ROWS; r++) k->resample_h(in + r * W * 3, out, OUT, first, count, weight, TAPS));
     BENCH("resample_v", OUT * 3 * ROWS, "GB/s",

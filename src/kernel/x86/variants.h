@@ -21,6 +21,8 @@ uint64_t gp_reach_rows_avx2(const float *tile, size_t stride, size_t rows, const
 uint64_t gp_reach_columns_avx2(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
 void gp_forces_avx2(const gp_forces *forces, const float *head, const float *tail, const float *others, float *moved,
                     float *tail_moved);
+/* unfilter_avx2.c */
+void gp_unfilter_avx2(const uint8_t *row, uint8_t *out, const uint8_t *prior, size_t bytes, size_t bpp, int type);
 /* multiply_avx2.c */
 void gp_multiply_avx2(const float *x, size_t x_stride, const float *panel, size_t in, float *y, size_t y_stride,
                       size_t rows);
