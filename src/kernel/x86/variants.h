@@ -21,6 +21,11 @@ uint64_t gp_reach_rows_avx2(const float *tile, size_t stride, size_t rows, const
 uint64_t gp_reach_columns_avx2(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
 void gp_forces_avx2(const gp_forces *forces, const float *head, const float *tail, const float *others, float *moved,
                     float *tail_moved);
+/* resample_avx2.c */
+void gp_resample_h_avx2(const uint8_t *in, size_t in_stride, size_t in_w, uint8_t *out, size_t out_stride, size_t rows,
+                        size_t out_w, const int32_t *first, const int32_t *count, const int32_t *weight, size_t taps);
+void gp_resample_v_avx2(const uint8_t *in, size_t stride, uint8_t *out, size_t width, int32_t first, int32_t count,
+                        const int32_t *weight);
 /* unfilter_avx2.c */
 void gp_unfilter_avx2(const uint8_t *row, uint8_t *out, const uint8_t *prior, size_t bytes, size_t bpp, int type);
 /* multiply_avx2.c */
