@@ -228,8 +228,11 @@ typedef struct gp_model_options {
     gp_precision precision; /* AUTO: bf16 where the machine has AMX or AVX512-BF16, else fp32 */
     gp_engine engine;       /* PLAIN: goldpan's own C; the reference for oneDNN. AUTO: the faster one here */
     const char *revision;   /* of a hub name; NULL: main */
+    /* JPEGs more than twice as large as what the tower reads are decoded at 1/2, 1/4 or 1/8 of their size.  Embeddings
+     * differ a little, and so does preprocess_id: they and their scores are kept apart from exact ones. */
+    bool fast_decode;
 } gp_model_options;
-#define GP_MODEL_DEFAULTS {sizeof(gp_model_options), GP_PRECISION_AUTO, GP_ENGINE_AUTO, NULL}
+#define GP_MODEL_DEFAULTS {sizeof(gp_model_options), GP_PRECISION_AUTO, GP_ENGINE_AUTO, NULL, false}
 
 /* Open a model by folder, or by hub name ("openai/clip-vit-large-patch14") in
  * the Hugging Face cache; nothing is downloaded.  Owns: *out is owned,

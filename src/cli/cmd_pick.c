@@ -66,7 +66,7 @@ static const gp_cli_option options[] = {
     {"explain", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(explain), "say of each pick why it is there"},
     {"why", 0, GP_OPT_TEXTS, "FILE", GP_CLI_FIELD(why), "say of this image why it is picked or not; may be repeated"},
     GP_CLI_CATALOG,
-    GP_CLI_MODEL,
+    GP_CLI_ENCODER,
     GP_CLI_COMMON};
 
 const gp_cli_command gp_cmd_pick = {

@@ -42,7 +42,7 @@ out:
 
 static const gp_cli_option options[] = {
     GP_CLI_CATALOG,
-    GP_CLI_MODEL,
+    GP_CLI_ENCODER,
     GP_CLI_MAX_PIXELS,
     GP_CLI_THREADS,
     GP_CLI_BATCH,

@@ -203,6 +203,7 @@ gp_status gp_cli_model_open(gp_cli *cli, gp_model **model, gp_error *err)
     options.precision = (gp_precision)cli->precision;
     options.engine = (gp_engine)cli->engine;
     options.revision = cli->revision;
+    options.fast_decode = cli->fast_decode;
     GP_TRY(gp_cli_model_name(cli, &name, err));
     GP_TRY(gp_model_open(name, &options, model, err));
     gp_model_info(*model, &facts);

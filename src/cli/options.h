@@ -44,6 +44,7 @@ typedef struct gp_cli {
 
     bool help, json;
     const char *catalog, *model, *revision;
+    bool fast_decode;
     int precision, engine; /* index into the choices = gp_precision, gp_engine */
     gp_cli_count threads, batch, max_pixels;
     const char *prompts, *image_column, *prompt_column;
@@ -134,6 +135,12 @@ struct gp_cli_command {
         {"precision", 0, GP_OPT_CHOICE, "auto|fp32|bf16|int8", GP_CLI_FIELD(precision), "arithmetic of the towers"},   \
     {                                                                                                                  \
         "engine", 0, GP_OPT_CHOICE, "auto|plain|onednn", GP_CLI_FIELD(engine), "who multiplies matrices"               \
+    }
+#define GP_CLI_ENCODER                                                                                                 \
+    GP_CLI_MODEL,                                                                                                      \
+    {                                                                                                                  \
+        "fast-decode", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(fast_decode),                                                \
+            "decode large JPEGs small: faster, slightly other scores"                                                  \
     }
 #define GP_CLI_THREADS                                                                                                 \
     {                                                                                                                  \

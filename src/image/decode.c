@@ -28,16 +28,22 @@ static gp_status png(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_
     return st == GP_ERR_UNSUPPORTED ? gp_image_png_full(bytes, size, max_pixels, out, err) : st;
 }
 
-gp_status gp_image_decode_bytes(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err)
+gp_status gp_image_decode_reduced(const uint8_t *bytes, size_t size, uint64_t max_pixels, uint32_t reduce,
+                                  gp_pixels *out, gp_error *err)
 {
     const char *seems;
     switch (gp_image_sniff(bytes, size, &seems)) {
     case GP_FORMAT_PNG: return png(bytes, size, max_pixels, out, err);
-    case GP_FORMAT_JPEG: return gp_image_jpeg(bytes, size, max_pixels, out, err);
+    case GP_FORMAT_JPEG: return gp_image_jpeg(bytes, size, max_pixels, reduce, out, err);
     case GP_FORMAT_WEBP: return gp_image_webp(bytes, size, max_pixels, out, err);
     case GP_FORMAT_UNKNOWN: break;
     }
     return refuse(seems, err);
+}
+
+gp_status gp_image_decode_bytes(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err)
+{
+    return gp_image_decode_reduced(bytes, size, max_pixels, 1, out, err);
 }
 
 static gp_status png_head(const uint8_t *bytes, size_t size, gp_image_head *out, gp_error *err)

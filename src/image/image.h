@@ -33,11 +33,18 @@ gp_status gp_image_read_head(const uint8_t *bytes, size_t size, gp_image_head *o
  * Errors: FORMAT, LIMIT, UNSUPPORTED, MEMORY. */
 gp_status gp_image_decode_bytes(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err);
 
+/* The same, but JPEG at 1/reduce of both sides, rounded up, by smaller transforms: reduce 1, 2, 4 or 8.  Not what
+ * Pillow would give: only for those who asked for speed (preprocess.h).  Other formats come whole: PNG has no smaller
+ * picture inside, and libwebp's scaled decoding takes as long as the whole (docs/performance.md). */
+gp_status gp_image_decode_reduced(const uint8_t *bytes, size_t size, uint64_t max_pixels, uint32_t reduce,
+                                  gp_pixels *out, gp_error *err);
+
 /* One decoder each; decode_bytes calls them.  png_fast returns UNSUPPORTED for what it leaves to png_full; the two give
  * the same pixels wherever both answer. */
 gp_status gp_image_png_fast(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err);
 gp_status gp_image_png_full(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err);
-gp_status gp_image_jpeg(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err);
+gp_status gp_image_jpeg(const uint8_t *bytes, size_t size, uint64_t max_pixels, uint32_t reduce, gp_pixels *out,
+                        gp_error *err);
 gp_status gp_image_webp(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err);
 
 /* Write RGB pixels [h, w, 3]; atomically when to a path.  quality 1..100 for JPEG. */

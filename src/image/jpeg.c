@@ -26,7 +26,8 @@ typedef struct job {
     struct jpeg_source_mgr source;
     struct jpeg_progress_mgr progress;
     const gp_jpeg_plan *plan;
-    uint8_t *row; /* gray [w] or CMYK [w, 4] */
+    uint32_t reduce; /* 1, 2, 4 or 8: transforms of 8/reduce instead of 8 pixels a side */
+    uint8_t *row;    /* gray [w] or CMYK [w, 4] */
     gp_pixels pixels;
     gp_status failed; /* of what run() itself found; GP_OK: libjpeg's message counts */
     bool created;
@@ -95,14 +96,15 @@ static bool stop(job *j, gp_status status, const char *message)
 static bool read_rows(job *j)
 {
     const gp_jpeg_plan *p = j->plan;
-    if (gp_image_alloc(p->width, p->height, &j->pixels, NULL)) return stop(j, GP_ERR_MEMORY, "");
-    if (p->components != 3 && !(j->row = gp_mem_new(p->width, 4))) return stop(j, GP_ERR_MEMORY, "");
-    for (uint32_t y = 0; y < p->height; y++) {
-        uint8_t *rgb = j->pixels.rgb + 3 * (size_t)p->width * y;
+    const uint32_t width = j->jpeg.output_width, height = j->jpeg.output_height;
+    if (gp_image_alloc(width, height, &j->pixels, NULL)) return stop(j, GP_ERR_MEMORY, "");
+    if (p->components != 3 && !(j->row = gp_mem_new(width, 4))) return stop(j, GP_ERR_MEMORY, "");
+    for (uint32_t y = 0; y < height; y++) {
+        uint8_t *rgb = j->pixels.rgb + 3 * (size_t)width * y;
         JSAMPROW line = p->components == 3 ? rgb : j->row;
         if (jpeg_read_scanlines(&j->jpeg, &line, 1) != 1) return stop(j, GP_ERR_FORMAT, "ends early");
-        if (p->components == 1) gp_rgb_from_png(j->row, rgb, p->width, 0, 8, NULL);
-        if (p->components == 4) gp_rgb_from_inverted_cmyk(j->row, rgb, p->width);
+        if (p->components == 1) gp_rgb_from_png(j->row, rgb, width, 0, 8, NULL);
+        if (p->components == 4) gp_rgb_from_inverted_cmyk(j->row, rgb, width);
     }
     return true;
 }
@@ -122,6 +124,7 @@ static bool run(job *j)
     while (got == JPEG_HEADER_TABLES_ONLY);
     if (got == JPEG_SUSPENDED) return stop(j, GP_ERR_FORMAT, "ends early");
     j->jpeg.out_color_space = wanted[p->components];
+    j->jpeg.scale_num = 1, j->jpeg.scale_denom = j->reduce;
     if (j->jpeg.image_width != p->width || j->jpeg.image_height != p->height || j->jpeg.num_components != p->components)
         return stop(j, GP_ERR_FORMAT, "two headers that differ");
     if (!jpeg_start_decompress(&j->jpeg)) return stop(j, GP_ERR_FORMAT, "ends early");
@@ -141,12 +144,13 @@ static gp_status explain(const job *j, gp_error *err)
     }
 }
 
-gp_status gp_image_jpeg(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err)
+gp_status gp_image_jpeg(const uint8_t *bytes, size_t size, uint64_t max_pixels, uint32_t reduce, gp_pixels *out,
+                        gp_error *err)
 {
     gp_jpeg_plan plan;
     GP_TRY(gp_jpeg_scan(bytes, size, &plan, err));
     GP_TRY(gp_image_check_size(plan.width, plan.height, max_pixels, err));
-    job j = {.plan = &plan};
+    job j = {.plan = &plan, .reduce = reduce};
     set_up(&j, bytes, size);
     bool done = run(&j);
     if (j.created) jpeg_destroy_decompress(&j.jpeg);

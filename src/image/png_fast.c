@@ -5,7 +5,12 @@
  *
  * One block of max(3 w, r) h + h bytes serves as both ends: the h filtered rows of 1 + r bytes lie at its end, the RGB
  * rows of 3 w grow from its start.  Row y is turned into RGB only when row y + 1 no longer needs it as `prior`; its
- * RGB ends at 3 w (y + 1) <= start of filtered row y + 1, for r >= 3 w and for r < 3 w alike. */
+ * RGB ends at 3 w (y + 1) <= start of filtered row y + 1, for r >= 3 w and for r < 3 w alike.  Rows that are RGB
+ * already are unfiltered from the one place to the other.
+ *
+ * Limits and checksums are png_scan.c's: sizes are judged before anything is allocated, the CRCs of all chunks up to
+ * the last IDAT are checked.  The inflated size must be exactly that of the rows, so nothing can grow beyond them;
+ * zlib's own sum (Adler-32) is checked by libdeflate as it goes. */
 #include "base/mem.h"
 #include "image/image.h"
 #include "image/png_scan.h"
@@ -51,20 +56,19 @@ static gp_status rows(const gp_png_plan *plan, uint8_t *block, uint8_t *raw, con
 {
     static const uint8_t bpp[7] = {1, 0, 3, 1, 2, 0, 4};
     const gp_kernels *kernels = gp_kernel_table();
+    const size_t r = plan->row_bytes;
+    const bool is_rgb = plan->color == 2; /* a row goes straight to its place, and is `prior` there */
     const uint8_t *prior = above;
     uint8_t *rgb = block;
-    for (uint32_t y = 0; y <= plan->height; y++) {
-        uint8_t *row = raw + (size_t)y * (plan->row_bytes + 1);
-        if (y < plan->height) {
-            if (row[0] > 4) return leave(err);
-            kernels->unfilter(row + 1, prior, plan->row_bytes, bpp[plan->color], row[0]);
-        }
-        if (y > 0) {
-            gp_rgb_from_png(prior, rgb, plan->width, plan->color, 8, plan->palette);
-            rgb += 3 * (size_t)plan->width;
-        }
-        prior = row + 1;
+    for (uint32_t y = 0; y < plan->height; y++) {
+        uint8_t *row = raw + (size_t)y * (r + 1), *out = is_rgb ? rgb : row + 1;
+        if (row[0] > 4) return leave(err);
+        kernels->unfilter(row + 1, out, prior, r, bpp[plan->color], row[0]);
+        if (!is_rgb && y > 0) gp_rgb_from_png(prior, rgb, plan->width, plan->color, 8, plan->palette);
+        if (is_rgb || y > 0) rgb += 3 * (size_t)plan->width;
+        prior = out;
     }
+    if (!is_rgb) gp_rgb_from_png(prior, rgb, plan->width, plan->color, 8, plan->palette);
     return GP_OK;
 }
 

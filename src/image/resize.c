@@ -151,14 +151,14 @@ static size_t reach(const axis_weights *a, uint32_t n)
     return (size_t)(a->first[n - 1] + a->count[n - 1] - a->first[0]);
 }
 
-/* rows [n] of pixels, `stride` bytes apart, starting at input column `left` -> out [n, w, 3] */
-static void pass_across(const job *t, const uint8_t *rows, size_t stride, size_t left, size_t n, uint8_t *out)
+/* rows [n] of `width` pixels, `stride` bytes apart, starting at input column `left` -> out [n, w, 3] */
+static void pass_across(const job *t, const uint8_t *rows, size_t stride, size_t left, size_t width, size_t n,
+                        uint8_t *out)
 {
     const axis_weights *a = &t->across;
     for (uint32_t i = 0; left > 0 && i < t->w; i++) a->first[i] -= (int32_t)left;
-    for (size_t r = 0; r < n; r++)
-        gp_kernel_table()->resample_h(rows + r * stride, out + r * t->w * 3, t->w, a->first, a->count, a->weight,
-                                      a->taps);
+    gp_kernel_table()->resample_h(rows, stride, width, out, (size_t)t->w * 3, n, t->w, a->first, a->count, a->weight,
+                                  a->taps);
 }
 
 /* rows of `width` bytes, `stride` apart, starting at input row `top` -> out [h, width] */
@@ -182,10 +182,10 @@ static gp_status both_passes(const job *t, uint8_t *out, gp_error *err)
     if (down_first) { /* between [h, cols, 3] */
         GP_TRY(gp_alloc((void **)&between, t->h, cols * 3, "resize", err));
         pass_down(t, t->in + top * in_row + left * 3, in_row, top, cols * 3, between);
-        pass_across(t, between, cols * 3, left, t->h, out);
+        pass_across(t, between, cols * 3, left, cols, t->h, out);
     } else { /* between [rows, w, 3] */
         GP_TRY(gp_alloc((void **)&between, rows, out_row, "resize", err));
-        pass_across(t, t->in + top * in_row, in_row, 0, rows, between);
+        pass_across(t, t->in + top * in_row, in_row, 0, t->in_w, rows, between);
         pass_down(t, between, out_row, top, out_row, out);
     }
     gp_mem_free(between);
@@ -207,7 +207,7 @@ gp_status gp_resize_rgb_window(const uint8_t *in, uint32_t in_w, uint32_t in_h, 
     if (in_w != out_w && in_h != out_h) {
         GP_GO(both_passes(&t, out, err));
     } else if (in_w != out_w) {
-        pass_across(&t, in + y * row, row, 0, h, out);
+        pass_across(&t, in + y * row, row, 0, in_w, h, out);
     } else if (in_h != out_h) {
         pass_down(&t, in + (size_t)x * 3, row, 0, (size_t)w * 3, out);
     } else {

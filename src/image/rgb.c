@@ -25,6 +25,22 @@ static void take(const uint8_t *row, uint8_t *rgb, uint32_t width, size_t step, 
     }
 }
 
+/* Two pixels at a time, packed within words of 8 bytes; a word is written whole, its last two bytes by the next one
+ * again.  What is written never reaches what is still to be read: pixel i goes to 3 i, and comes from 4 i on. */
+static void drop_alpha(const uint8_t *row, uint8_t *rgb, uint32_t width)
+{
+    size_t i = 0;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    for (; i + 3 <= width; i += 2) {
+        uint64_t v;
+        memcpy(&v, row + 4 * i, 8);
+        v = (v & 0xffffff) | (v >> 8 & UINT64_C(0xffffff000000));
+        memcpy(rgb + 3 * i, &v, 8);
+    }
+#endif
+    take(row + 4 * i, rgb + 3 * i, (uint32_t)(width - i), 4, 1);
+}
+
 static void gray16(const uint8_t *row, uint8_t *rgb, uint32_t width)
 {
     for (size_t i = 0; i < width; i++, row += 2, rgb += 3) rgb[0] = rgb[1] = rgb[2] = row[0] ? 255 : row[1];
@@ -76,7 +92,12 @@ void gp_rgb_from_png(const uint8_t *row, uint8_t *rgb, uint32_t width, int color
             look_up(row, rgb, width, palette);
         break;
     case 4: spread(row, rgb, width, 2 * sample); break;
-    default: take(row, rgb, width, 4 * sample, sample); break;
+    default:
+        if (depth == 8)
+            drop_alpha(row, rgb, width);
+        else
+            take(row, rgb, width, 8, 2);
+        break;
     }
 }
 

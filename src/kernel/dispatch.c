@@ -43,9 +43,9 @@ static const gp_kernels table_c = {
 static const gp_kernels table_avx2 = {
     .name = "avx2",
     .eight = true,
-    .unfilter = gp_unfilter_c,
-    .resample_h = gp_resample_h_c,
-    .resample_v = gp_resample_v_c,
+    .unfilter = gp_unfilter_avx2,
+    .resample_h = gp_resample_h_avx2,
+    .resample_v = gp_resample_v_avx2,
     .normalise = gp_normalise_c,
     .f16_to_f32 = gp_f16_to_f32_avx2,
     .bf16_to_f32 = gp_bf16_to_f32_avx2,
@@ -71,8 +71,8 @@ static const gp_kernels table_avx2 = {
 /* Pixels, the layout's eight edges and the tile of floats are as for AVX2. */
 #define AVX512(called, product8)                                                                                       \
     {                                                                                                                  \
-        .name = called, .eight = true, .unfilter = gp_unfilter_c, .resample_h = gp_resample_h_c,                       \
-        .resample_v = gp_resample_v_c, .normalise = gp_normalise_c, .f16_to_f32 = gp_f16_to_f32_avx512,                \
+        .name = called, .eight = true, .unfilter = gp_unfilter_avx2, .resample_h = gp_resample_h_avx2,                 \
+        .resample_v = gp_resample_v_avx2, .normalise = gp_normalise_c, .f16_to_f32 = gp_f16_to_f32_avx512,             \
         .bf16_to_f32 = gp_bf16_to_f32_avx512, .f32_to_bf16 = gp_f32_to_bf16_avx512,                                    \
         .layer_norm = gp_layer_norm_avx512, .quick_gelu = gp_quick_gelu_avx512, .gelu = gp_gelu_avx512,                \
         .add = gp_add_avx512, .multiply = gp_multiply_avx2, .dot_float = gp_dot_float_avx2,                            \
@@ -88,9 +88,9 @@ static const gp_kernels table_vnni = AVX512("avx512_vnni", gp_multiply8_vnni);
 #ifdef __aarch64__
 static const gp_kernels table_neon = {
     .name = "neon",
-    .unfilter = gp_unfilter_c,
-    .resample_h = gp_resample_h_c,
-    .resample_v = gp_resample_v_c,
+    .unfilter = gp_unfilter_neon,
+    .resample_h = gp_resample_h_neon,
+    .resample_v = gp_resample_v_neon,
     .normalise = gp_normalise_c,
     .f16_to_f32 = gp_f16_to_f32_c,
     .bf16_to_f32 = gp_bf16_to_f32_c,

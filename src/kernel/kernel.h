@@ -49,15 +49,17 @@ typedef struct gp_kernels {
     const char *name; /* "c", "avx2", ... */
     bool eight;       /* multiply8 is faster than multiply */
 
-    /* PNG filters, RFC 2083 section 6: undo filter `type` (0..4) of one row in place.
-     * row [bytes] filtered, prior [bytes] the unfiltered row above (zeros for the first), bpp bytes per pixel. */
-    void (*unfilter)(uint8_t *row, const uint8_t *prior, size_t bytes, size_t bpp, int type);
+    /* PNG filters, RFC 2083 section 6: undo filter `type` (0..4) of one row.
+     * row [bytes] filtered -> out [bytes], which may be row or begin before it, as it is written from left to right;
+     * prior [bytes] the unfiltered row above (zeros for the first), apart from out; bpp bytes per pixel. */
+    void (*unfilter)(const uint8_t *row, uint8_t *out, const uint8_t *prior, size_t bytes, size_t bpp, int type);
 
     /* Resampling, Pillow's rules: out pixel x = clamp8((2^21 + sum_j in[first[x] + j] * weight[x*taps + j]) >> 22),
-     * j < count[x].  `h`: one row of RGB, in [in_w,3] -> out [out_w,3].
-     * `v`: in rows [.., width] bytes of stride `stride`, one output row [width] from rows first..first+count-1. */
-    void (*resample_h)(const uint8_t *in, uint8_t *out, size_t out_w, const int32_t *first, const int32_t *count,
-                       const int32_t *weight, size_t taps);
+     * j < count[x]; no sum leaves 32 bits, no weight 30.  `h`: rows of RGB, in [rows,in_w,3] -> out [rows,out_w,3],
+     * rows in_stride and out_stride bytes apart. `v`: in rows [.., width] bytes of stride `stride`, one output row
+     * [width] from rows first..first+count-1. */
+    void (*resample_h)(const uint8_t *in, size_t in_stride, size_t in_w, uint8_t *out, size_t out_stride, size_t rows,
+                       size_t out_w, const int32_t *first, const int32_t *count, const int32_t *weight, size_t taps);
     void (*resample_v)(const uint8_t *in, size_t stride, uint8_t *out, size_t width, int32_t first, int32_t count,
                        const int32_t *weight);
 

@@ -19,8 +19,8 @@ static inline uint8_t clamp8(int32_t sum)
 }
 
 /* in [in_w, 3] -> out [out_w, 3]; first, count [out_w]; weight [out_w, taps] */
-void gp_resample_h_c(const uint8_t *restrict in, uint8_t *restrict out, size_t out_w, const int32_t *restrict first,
-                     const int32_t *restrict count, const int32_t *restrict weight, size_t taps)
+static void across(const uint8_t *restrict in, uint8_t *restrict out, size_t out_w, const int32_t *restrict first,
+                   const int32_t *restrict count, const int32_t *restrict weight, size_t taps)
 {
     for (size_t x = 0; x < out_w; x++) {
         const uint8_t *p = in + (size_t)first[x] * 3;
@@ -35,6 +35,14 @@ void gp_resample_h_c(const uint8_t *restrict in, uint8_t *restrict out, size_t o
         out[3 * x + 1] = clamp8(g);
         out[3 * x + 2] = clamp8(b);
     }
+}
+
+void gp_resample_h_c(const uint8_t *in, size_t in_stride, size_t in_w, uint8_t *out, size_t out_stride, size_t rows,
+                     size_t out_w, const int32_t *first, const int32_t *count, const int32_t *weight, size_t taps)
+{
+    (void)in_w; /* how far a row may be read: the twin reads what it needs */
+    for (size_t r = 0; r < rows; r++)
+        across(in + r * in_stride, out + r * out_stride, out_w, first, count, weight, taps);
 }
 
 /* in [.., width] bytes, rows `stride` apart -> out [width], from rows first .. first + count - 1; weight [count] */

@@ -6,10 +6,10 @@
 #include "kernel/kernel.h"
 
 /* unfilter.c */
-void gp_unfilter_c(uint8_t *row, const uint8_t *prior, size_t bytes, size_t bpp, int type);
+void gp_unfilter_c(const uint8_t *row, uint8_t *out, const uint8_t *prior, size_t bytes, size_t bpp, int type);
 /* resample.c */
-void gp_resample_h_c(const uint8_t *in, uint8_t *out, size_t out_w, const int32_t *first, const int32_t *count,
-                     const int32_t *weight, size_t taps);
+void gp_resample_h_c(const uint8_t *in, size_t in_stride, size_t in_w, uint8_t *out, size_t out_stride, size_t rows,
+                     size_t out_w, const int32_t *first, const int32_t *count, const int32_t *weight, size_t taps);
 void gp_resample_v_c(const uint8_t *in, size_t stride, uint8_t *out, size_t width, int32_t first, int32_t count,
                      const int32_t *weight);
 /* normalise.c */

@@ -197,6 +197,11 @@ void gp_clip_facts(const gp_clip *clip, gp_model_facts *facts)
     facts->logit_scale = w->logit_scale;
 }
 
+void gp_clip_set_fast_decode(gp_clip *clip)
+{
+    if (clip->weights.config.has_image) gp_preprocess_set_fast(&clip->preprocess);
+}
+
 const gp_preprocess_config *gp_clip_preprocess(const gp_clip *clip)
 {
     return clip->weights.config.has_image ? &clip->preprocess : NULL;

@@ -16,6 +16,8 @@ gp_status gp_clip_open(const char *folder, gp_precision precision, gp_engine eng
 void gp_clip_close(gp_clip *clip);
 /* All facts but `name`. Strings borrowed. */
 void gp_clip_facts(const gp_clip *clip, gp_model_facts *facts);
+/* After opening, before anything else: see gp_preprocess_set_fast. */
+void gp_clip_set_fast_decode(gp_clip *clip);
 const gp_preprocess_config *gp_clip_preprocess(const gp_clip *clip);
 const gp_bpe *gp_clip_tokenizer(const gp_clip *clip); /* NULL if the folder has none */
 

@@ -145,7 +145,7 @@ static gp_status prepare(const gp_encoder *e, const gp_picture *p, float *planes
     double start = gp_clock_now();
     GP_GO(gp_file_read(p->path, IMAGE_FILE_LIMIT, &bytes, err));
     if (p->known) GP_GO(same_content(&bytes, &p->hash, err));
-    GP_GO(gp_image_decode_bytes(bytes.data, bytes.size, e->max_pixels, &pixels, err));
+    GP_GO(gp_preprocess_decode(gp_clip_preprocess(e->clip), bytes.data, bytes.size, e->max_pixels, &pixels, err));
     double decoded = gp_clock_now();
     seconds->decode += decoded - start;
     st = gp_preprocess_planes(gp_clip_preprocess(e->clip), &pixels, planes, err);

@@ -121,8 +121,16 @@ static void check_unfilter(const gp_kernels *k)
             guess = abs(p - a) <= abs(p - b) && abs(p - a) <= abs(p - c) ? a : abs(p - b) <= abs(p - c) ? b : c;
         row[i] = (uint8_t)(raw[i] - guess);
     }
-    k->unfilter(row, prior, bytes, bpp, type);
-    same(row, raw, bytes);
+    uint8_t *in = take(bytes, 1), *out = take(bytes + 40, 1);
+    size_t gap = below(40); /* the row begins `gap` bytes behind what becomes of it, as in a block that is packed */
+    memcpy(in, row, bytes);
+    memcpy(out + gap, row, bytes);
+    k->unfilter(in, in, prior, bytes, bpp, type);
+    same(in, raw, bytes);
+    k->unfilter(out + gap, out, prior, bytes, bpp, type);
+    same(out, raw, bytes);
+    for (size_t i = gap + bytes; i < bytes + 40; i++)
+        if (out[i] != 0xA5) complain("wrote behind the row");
 }
 
 static uint8_t resampled(const uint8_t *in, size_t step, const int32_t *weight, int32_t count)
@@ -146,28 +154,32 @@ static void draw_weights(int32_t *weight, int32_t count)
 
 static void check_resample_h(const gp_kernels *k)
 {
-    size_t in_w = 1 + below(400), out_w = 1 + below(100), taps = 1 + below(in_w < 40 ? in_w : 40);
-    uint8_t *in = take(in_w * 3, 1), *out = take(out_w * 3, 1);
+    size_t in_w = 1 + below(400), out_w = 1 + below(100), most = below(9) ? 40 : 200;
+    size_t taps = 1 + below(in_w < most ? in_w : most), rows = 1 + below(40), in_gap = below(5), out_gap = below(5);
+    size_t in_row = in_w * 3 + in_gap, out_row = out_w * 3 + out_gap; /* behind the last row there is no gap */
+    uint8_t *in = take(in_row * rows - in_gap, 1), *out = take(out_row * rows - out_gap, 1);
     int32_t *first = take(out_w * 4, 4), *count = take(out_w * 4, 4), *weight = take(out_w * taps * 4, 4);
-    for (size_t i = 0; i < in_w * 3; i++) in[i] = (uint8_t)draw();
+    for (size_t i = 0; i < in_row * rows - in_gap; i++) in[i] = (uint8_t)(below(8) ? draw() : 255);
     for (size_t x = 0; x < out_w; x++) {
         count[x] = 1 + (int32_t)below(taps);
         first[x] = (int32_t)below(in_w - (size_t)count[x] + 1);
         draw_weights(weight + x * taps, count[x]);
         for (size_t j = (size_t)count[x]; j < taps; j++) weight[x * taps + j] = 0;
     }
-    k->resample_h(in, out, out_w, first, count, weight, taps);
-    for (size_t x = 0; x < out_w; x++)
-        for (size_t c = 0; c < 3; c++)
-            if (out[3 * x + c] != resampled(in + 3 * (size_t)first[x] + c, 3, weight + x * taps, count[x])) {
-                complain("differs");
-                return;
-            }
+    k->resample_h(in, in_row, in_w, out, out_row, rows, out_w, first, count, weight, taps);
+    for (size_t i = 0; i < out_row * rows - out_gap; i++) {
+        size_t x = i % out_row / 3, c = i % out_row % 3;
+        const uint8_t *from = in + i / out_row * in_row + 3 * (size_t)first[x < out_w ? x : 0] + c;
+        if (out[i] != (x < out_w ? resampled(from, 3, weight + x * taps, count[x]) : 0xA5)) {
+            complain("differs");
+            return;
+        }
+    }
 }
 
 static void check_resample_v(const gp_kernels *k)
 {
-    size_t width = 1 + below(700), stride = width + below(9), rows = 1 + below(40);
+    size_t width = 1 + below(700), stride = width + below(9), rows = 1 + below(below(9) ? 40 : 200);
     int32_t count = 1 + (int32_t)below(rows), first = (int32_t)below(rows - (size_t)count + 1);
     uint8_t *in = take(stride * rows, 1), *out = take(width, 1);
     int32_t *weight = take((size_t)count * 4, 4);
@@ -563,7 +575,7 @@ double cpu_now(void)
 static void bench_bytes(const gp_kernels *k)
 {
     enum { W = 1024, ROWS = 256, OUT = 224, TAPS = 20 };
-    uint8_t *in = take(W * 3 * ROWS, 1), *out = take(W * 3, 1);
+    uint8_t *in = take(W * 3 * ROWS, 1), *out = take(OUT * 3 * ROWS, 1);
     int32_t first[OUT], count[OUT], weight[OUT * TAPS];
     float *planes = take(3 * W * 4, 4), *table = take_floats(768, 4);
     for (size_t i = 0; i < W * 3 * ROWS; i++) in[i] = (uint8_t)draw();
@@ -574,9 +586,10 @@ static void bench_bytes(const gp_kernels *k)
     const char *names[] = {"unfilter none", "unfilter sub", "unfilter up", "unfilter average", "unfilter paeth"};
     for (int type = 1; type < 5; type++)
         BENCH(names[type], W * 3 * (ROWS - 1), "GB/s",
-              for (size_t r = 1; r < ROWS; r++) k->unfilter(in + r * W * 3, in + (r - 1) * W * 3, W * 3, 3, type));
+              for (size_t r = 1; r < ROWS; r++)
+                  k->unfilter(in + r * W * 3, in + r * W * 3, in + (r - 1) * W * 3, W * 3, 3, type));
     BENCH("resample_h", W * 3 * ROWS, "GB/s",
-          for (size_t r = 0; r < ROWS; r++) k->resample_h(in + r * W * 3, out, OUT, first, count, weight, TAPS));
+          k->resample_h(in, W * 3, W, out, OUT * 3, ROWS, OUT, first, count, weight, TAPS));
     BENCH("resample_v", OUT * 3 * ROWS, "GB/s",
           for (int r = 0; r + TAPS <= ROWS; r += TAPS) k->resample_v(in, W * 3, out, OUT * 3, r, TAPS, weight));
     BENCH("normalise", W * 3 * ROWS, "GB/s",

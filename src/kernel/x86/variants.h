@@ -45,6 +45,13 @@ float gp_quantise_avx512(const float *x, size_t n, uint8_t *q, int32_t *zero);
 void gp_dequantise_avx512(const int32_t *sums, size_t sums_stride, size_t rows, size_t columns, const int32_t *zeros,
                           const float *scales, const int32_t *weight_sums, const float *weight_scales,
                           const float *bias, float *y, size_t y_stride);
+/* resample_avx2.c */
+void gp_resample_h_avx2(const uint8_t *in, size_t in_stride, size_t in_w, uint8_t *out, size_t out_stride, size_t rows,
+                        size_t out_w, const int32_t *first, const int32_t *count, const int32_t *weight, size_t taps);
+void gp_resample_v_avx2(const uint8_t *in, size_t stride, uint8_t *out, size_t width, int32_t first, int32_t count,
+                        const int32_t *weight);
+/* unfilter_avx2.c */
+void gp_unfilter_avx2(const uint8_t *row, uint8_t *out, const uint8_t *prior, size_t bytes, size_t bpp, int type);
 /* multiply_avx2.c */
 void gp_multiply_avx2(const float *x, size_t x_stride, const float *panel, size_t in, float *y, size_t y_stride,
                       size_t rows);

@@ -6,6 +6,8 @@
 #include "base/json.h"
 #include "base/str.h"
 
+#include <math.h>
+
 static gp_bytes load(const char *name)
 {
     gp_error err = {0};
@@ -267,6 +269,62 @@ static void test_prefixes(void **state)
     }
 }
 
+/* ---- at a part of the size */
+
+/* Mean over all values of |small - mean of what it stands for in whole|. */
+static double away(const gp_pixels *whole, const gp_pixels *small, uint32_t by)
+{
+    double sum = 0;
+    for (uint32_t y = 0; y < small->height; y++)
+        for (uint32_t x = 0; x < small->width; x++)
+            for (uint32_t c = 0; c < 3; c++) {
+                double block = 0, n = 0;
+                for (uint32_t i = y * by; i < (y + 1) * by && i < whole->height; i++)
+                    for (uint32_t j = x * by; j < (x + 1) * by && j < whole->width; j++, n++)
+                        block += whole->rgb[3 * ((size_t)i * whole->width + j) + c];
+                sum += fabs(block / n - small->rgb[3 * ((size_t)y * small->width + x) + c]);
+            }
+    return sum / (3.0 * small->width * small->height);
+}
+
+static void test_reduced(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        bool whole;
+    } files[] = {
+        {"in/jpg-420-q90.jpg", false},          {"in/jpg-444-q90.jpg", false},
+        {"in/jpg-discs-301x299.jpg", false},    {"in/jpg-edges-17x15.jpg", false},
+        {"in/jpg-noise-1x1.jpg", false},        {"in/jpg-gray.jpg", false},
+        {"in/jpg-gray-progressive.jpg", false}, {"in/jpg-cmyk.jpg", false},
+        {"in/webp-lossy-500x333.webp", true},   {"in/png-rgb8.png", true},
+    };
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        gp_error err = {0};
+        gp_bytes bytes = load(files[i].name);
+        gp_pixels whole, small;
+        assert_ok(gp_image_decode_bytes(bytes.data, bytes.size, 0, &whole, &err));
+        for (uint32_t by = 1; by <= 8; by *= 2) {
+            const uint32_t n = files[i].whole ? 1 : by;
+            assert_ok(gp_image_decode_reduced(bytes.data, bytes.size, 0, by, &small, &err));
+            assert_int_equal(small.width, (whole.width + n - 1) / n);
+            assert_int_equal(small.height, (whole.height + n - 1) / n);
+            double a = away(&whole, &small, n);
+            if (n == 1 ? a != 0 : a > 4) /* measured 2.7 */
+                fail_msg("%s at 1/%u: %.2f away", files[i].name, by, a);
+            gp_pixels_clear(&small);
+        }
+        /* the limit is the file's own size, and damage is damage */
+        if (whole.width > 1) {
+            assert_int_equal(gp_image_decode_reduced(bytes.data, bytes.size, 1, 8, &small, &err), GP_ERR_LIMIT);
+            assert_int_equal(gp_image_decode_reduced(bytes.data, bytes.size / 2, 0, 8, &small, &err), GP_ERR_FORMAT);
+        }
+        gp_pixels_clear(&whole);
+        gp_bytes_clear(&bytes);
+    }
+}
+
 /* ---- memory */
 
 typedef gp_status decoder(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err);
@@ -290,14 +348,20 @@ static void fail_each_allocation(decoder *decode, const char *name)
     gp_bytes_clear(&bytes);
 }
 
+static gp_status half_size(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err)
+{
+    return gp_image_decode_reduced(bytes, size, max_pixels, 2, out, err);
+}
+
 static void test_no_memory(void **state)
 {
     (void)state;
     fail_each_allocation(gp_image_png_fast, "in/png-rgb8.png");
     fail_each_allocation(gp_image_png_full, "in/png-rgb8-adam7.png");
     fail_each_allocation(gp_image_png_full, "in/png-pal4.png");
-    fail_each_allocation(gp_image_jpeg, "in/jpg-cmyk.jpg");
-    fail_each_allocation(gp_image_webp, "in/webp-animated-alpha.webp");
+    fail_each_allocation(gp_image_decode_bytes, "in/jpg-cmyk.jpg");
+    fail_each_allocation(gp_image_decode_bytes, "in/webp-animated-alpha.webp");
+    fail_each_allocation(half_size, "in/jpg-cmyk.jpg");
 }
 
 int main(void)
@@ -307,7 +371,7 @@ int main(void)
         cmocka_unit_test(test_damage),         cmocka_unit_test(test_missing_end),
         cmocka_unit_test(test_bombs),          cmocka_unit_test(test_prefixes),
         cmocka_unit_test(test_unknown_filter), cmocka_unit_test(test_small_first_frame),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_reduced),        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

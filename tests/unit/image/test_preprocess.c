@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "image/image.h"
 #include "image/preprocess.h"
 #include <math.h>
 
@@ -223,12 +224,53 @@ static void test_allocation_failures(void **state)
     free(in);
 }
 
+/* What is decoded small, and by how much, and that the id tells it apart. */
+static void test_fast(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file;
+        uint32_t edge, width, height;
+    } rows[] = {
+        {"in/jpg-discs-1023x767.jpg", 224, 1023, 767}, /* 767 / 2 is less than twice 224 */
+        {"in/jpg-discs-1023x767.jpg", 192, 512, 384},  {"in/jpg-discs-1023x767.jpg", 193, 1023, 767},
+        {"in/jpg-discs-1023x767.jpg", 96, 256, 192},   {"in/jpg-discs-1023x767.jpg", 48, 128, 96},
+        {"in/jpg-discs-1023x767.jpg", 3, 128, 96},     {"in/webp-lossy-500x333.webp", 3, 500, 333},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        gp_preprocess_config exact, fast;
+        gp_pixels pixels;
+        gp_bytes bytes;
+        char json[80], path[120];
+        snprintf(json, sizeof json, "{\"size\": %u, \"crop_size\": %u}", rows[i].edge, rows[i].edge);
+        snprintf(path, sizeof path, "tests/golden/images/%s", rows[i].file);
+        assert_ok(parse(json, &exact));
+        assert_ok(parse(json, &fast));
+        gp_preprocess_set_fast(&fast);
+        gp_preprocess_set_fast(&fast); /* once is enough */
+        assert_int_equal(strncmp(fast.id, exact.id, strlen(exact.id)), 0);
+        assert_string_equal(fast.id + strlen(exact.id), "-fast");
+        assert_ok(gp_file_read(source_path(path), 1 << 20, &bytes, &err));
+        assert_ok(gp_preprocess_decode(&exact, bytes.data, bytes.size, 0, &pixels, &err));
+        assert_int_equal(pixels.width, i < 6 ? 1023 : 500);
+        gp_pixels_clear(&pixels);
+        assert_ok(gp_preprocess_decode(&fast, bytes.data, bytes.size, 0, &pixels, &err));
+        assert_int_equal(pixels.width, rows[i].width);
+        assert_int_equal(pixels.height, rows[i].height);
+        gp_pixels_clear(&pixels);
+        assert_int_equal(gp_preprocess_decode(&fast, bytes.data, bytes.size, 100, &pixels, &err), GP_ERR_LIMIT);
+        assert_int_equal(gp_preprocess_decode(&fast, bytes.data, 40, 0, &pixels, &err), GP_ERR_FORMAT);
+        gp_bytes_clear(&bytes);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults), cmocka_unit_test(test_styles),   cmocka_unit_test(test_refused),
         cmocka_unit_test(test_table),    cmocka_unit_test(test_sizes),    cmocka_unit_test(test_crop_and_pad),
         cmocka_unit_test(test_planes),   cmocka_unit_test(test_too_long), cmocka_unit_test(test_allocation_failures),
+        cmocka_unit_test(test_fast),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

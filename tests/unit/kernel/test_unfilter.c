@@ -23,9 +23,31 @@ static void test_predictor(void **state)
             for (int b = 0; b < 256; b++) {
                 uint8_t prior[2] = {(uint8_t)c, (uint8_t)b};
                 uint8_t row[2] = {(uint8_t)(a - c), 0}; /* first pixel: predictor is c, the byte above */
-                k->unfilter(row, prior, 2, 1, 4);
+                k->unfilter(row, row, prior, 2, 1, 4);
                 if (row[0] != a || row[1] != rfc_paeth(a, b, c)) fail_msg("a %d b %d c %d: %d", a, b, c, row[1]);
             }
+}
+
+/* The same triples inside long rows of wide pixels, where the variants work on several pixels at once: pixels in pairs,
+ * a and any other one, below c and b. */
+static void test_predictor_in_rows(void **state)
+{
+    (void)state;
+    const gp_kernels *k = gp_kernel_table();
+    static uint8_t raw[512 * 4], prior[512 * 4], row[512 * 4];
+    for (int a = 0; a < 256; a++)
+        for (int c = 0; c < 256; c++) {
+            size_t bpp = 3 + (size_t)((a ^ c) & 1), bytes = 512 * bpp;
+            for (size_t i = 0; i < bytes; i++) {
+                size_t pixel = i / bpp;
+                raw[i] = (uint8_t)(pixel % 2 ? gp_rng_at(7, i) : (uint64_t)a);
+                prior[i] = (uint8_t)(pixel % 2 ? pixel / 2 + i % bpp : (size_t)c); /* channels differ */
+                int left = i < bpp ? 0 : raw[i - bpp], corner = i < bpp ? 0 : prior[i - bpp];
+                row[i] = (uint8_t)(raw[i] - rfc_paeth(left, prior[i], corner));
+            }
+            k->unfilter(row, row, prior, bytes, bpp, 4);
+            if (memcmp(row, raw, bytes) != 0) fail_msg("a %d c %d, %zu bytes a pixel", a, c, bpp);
+        }
 }
 
 static void rfc_unfilter(uint8_t *row, const uint8_t *prior, size_t bytes, size_t bpp, int type)
@@ -52,7 +74,7 @@ static void test_rows(void **state)
                         row[i] = want[i] = (uint8_t)gp_rng_at(1, n++);
                         prior[i] = (uint8_t)gp_rng_at(2, n);
                     }
-                    tables[t]()->unfilter(row + 8, prior + 8, bytes, bpp, type);
+                    tables[t]()->unfilter(row + 8, row + 8, prior + 8, bytes, bpp, type);
                     rfc_unfilter(want + 8, prior + 8, bytes, bpp, type);
                     assert_memory_equal(row, want, sizeof row);
                 }
@@ -60,6 +82,7 @@ static void test_rows(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_predictor), cmocka_unit_test(test_rows)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_predictor), cmocka_unit_test(test_predictor_in_rows),
+                                       cmocka_unit_test(test_rows)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
