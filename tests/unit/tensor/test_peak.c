@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ * Measuring the peak: a rate comes out for every loop, and a failed allocation says so and leaves nothing
+ * behind.  That the loops do what they are credited with is in tests/kernels. */
+#include "base/mem.h"
+#include "support.h"
+#include "tensor/peak_rate.h"
+
+static void test_every_loop_has_a_rate(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    for (int kind = 0; kind < GP_PEAK_KINDS; kind++)
+        for (size_t i = 0; gp_peak_loop_at((gp_peak_kind)kind, i); i++) {
+            double one = 0, all = 0;
+            const gp_peak_loop *loop = gp_peak_loop_at((gp_peak_kind)kind, i);
+            assert_ok(gp_peak_measure(loop, 1, 0.005, 2, &one, &err));
+            assert_ok(gp_peak_measure(loop, 3, 0.005, 2, &all, &err));
+            assert_true(one > 1e7 && one < 1e15); /* a hundredth of the slowest core there is, and far above the best */
+            assert_true(all > 1e7 && all < 1e15);
+        }
+    assert_non_null(gp_peak_loop_at(GP_PEAK_FP32, 0));
+}
+
+static void test_no_memory(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    double rate = -1;
+    for (uint64_t n = 1; n <= 2; n++) {
+        gp_mem_fail_at(n);
+        assert_int_equal(gp_peak_measure(gp_peak_loop_at(GP_PEAK_FP32, 0), 2, 0.001, 1, &rate, &err), GP_ERR_MEMORY);
+        assert_true(rate == -1);
+    }
+    gp_mem_fail_at(0);
+    assert_int_equal(gp_mem_live(), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_loop_has_a_rate), cmocka_unit_test(test_no_memory)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
