@@ -16,7 +16,7 @@ enum { GP_DB_STATEMENTS = 128, GP_DB_BUSY_MS = 10000 /* how long another process
 struct gp_catalog {
     sqlite3 *db;
     char *path;
-    bool readonly;
+    bool readonly, memory;
     struct {
         const char *sql; /* a literal: compared by address, then by text */
         sqlite3_stmt *stmt;
