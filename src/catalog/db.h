@@ -24,7 +24,8 @@ struct gp_catalog {
     size_t cached;
 };
 
-/* ---- statements */
+/* ---- statements.  Those that are run for every file are plain INSERT and UPDATE: RETURNING and ON CONFLICT DO UPDATE
+ * make SQLite copy each page that they touch, 16 KiB, into a journal of the statement's own first. */
 typedef struct gp_q {
     gp_catalog *cat;
     sqlite3_stmt *stmt; /* borrowed from the cache; NULL if it could not be had */

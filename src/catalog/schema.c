@@ -291,7 +291,10 @@ static gp_status connect_db(gp_catalog *cat, unsigned flags, bool immutable, gp_
     if (rc != SQLITE_OK) return gp_db_fail(cat, rc, err);
     sqlite3_busy_timeout(cat->db, GP_DB_BUSY_MS);
     GP_TRY(gp_db_exec(cat, "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON", err));
-    return gp_db_exec(cat, "PRAGMA synchronous = NORMAL", err);
+    /* 32 MiB of pages and 64 MiB of log: hashes fall into any page of their index, and each page would be read and
+     * written again and again. */
+    return gp_db_exec(cat, "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4096",
+                      err);
 }
 
 /* A catalog in WAL mode in a folder where nothing can be created can only be read as immutable; that is right as long
