@@ -23,12 +23,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FILE_LIMIT       ((uint64_t)1 << 30)
-#define FOUND_AHEAD      1024 /* files that the walk may be ahead of the reading */
-#define FILES_PER_COMMIT 256  /* at least, and */
-#define COMMIT_SECONDS                                                                                                 \
-    0.5 /* at least, unless the walk ends: each costs the pages that hashes fall into, one a file                      \
-         */
+#define FILE_LIMIT  ((uint64_t)1 << 30)
+#define FOUND_AHEAD 1024 /* files that the walk may be ahead of the reading */
+/* Hashes fall anywhere: each file changes a page of their index, and a commit writes those pages.  So as many files as
+ * half a second brings, but no fewer than: */
+#define FILES_PER_COMMIT 256
+#define COMMIT_SECONDS   0.5
 
 enum { STRENGTH_SIDECAR = 1, STRENGTH_METADATA = 2, STRENGTH_TABLE = 3 };
 
