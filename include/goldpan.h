@@ -688,7 +688,7 @@ typedef struct gp_peak {
     double one, all;          /* of one thread; of `threads` together */
 } gp_peak;
 enum { GP_PEAKS = 3 };
-/* The kinds of number for which the machine has instructions, some 0.6 s each.  threads 0: all processors. */
+/* The kinds of number for which the machine has instructions, some 1 s each.  threads 0: all processors. */
 GP_API GP_MUST gp_status gp_machine_peaks(int threads, gp_peak peaks[GP_PEAKS], size_t *count, gp_error *err);
 
 typedef struct gp_bench_options {

@@ -9,7 +9,7 @@
 #include <assert.h>
 
 #define SECONDS 0.1
-enum { TRIES = 3 };
+enum { TRIES = 5 };
 
 static_assert((int)GP_PEAKS == (int)GP_PEAK_KINDS, "a place for every kind");
 

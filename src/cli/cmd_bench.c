@@ -44,9 +44,10 @@ static gp_status measure(gp_cli *cli, gp_model **model, found *f, gp_error *err)
     GP_TRY(gp_bench(*model, &options, &f->report, err));
     for (size_t i = 0; i < f->peak_count; i++)
         if (i == 0 || strcmp(f->peaks[i].precision, f->facts.precision) == 0) f->peak = &f->peaks[i];
+    /* processors at work at once: threads beyond them take turns */
+    const int together = f->report.threads < f->machine.threads ? f->report.threads : f->machine.threads;
     if (f->report.image_tower_work > 0)
-        f->tower_rate =
-            f->facts.image_flop_done * (double)f->report.pictures * f->report.threads / f->report.image_tower_work;
+        f->tower_rate = f->facts.image_flop_done * (double)f->report.pictures * together / f->report.image_tower_work;
     return GP_OK;
 }
 

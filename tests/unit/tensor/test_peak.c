@@ -2,6 +2,7 @@
  * Measuring the peak: a rate comes out for every loop, and a failed allocation says so and leaves nothing
  * behind.  That the loops do what they are credited with is in tests/kernels. */
 #include "base/mem.h"
+#include "base/thread.h"
 #include "support.h"
 #include "tensor/peak_rate.h"
 
@@ -21,6 +22,19 @@ static void test_every_loop_has_a_rate(void **state)
     assert_non_null(gp_peak_loop_at(GP_PEAK_FP32, 0));
 }
 
+/* More threads than processors take turns: the machine has no more for it. */
+static void test_threads_take_turns(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    double all = 0, more = 0;
+    const gp_peak_loop *loop = gp_peak_loop_at(GP_PEAK_FP32, 0);
+    const int processors = gp_thread_processors();
+    assert_ok(gp_peak_measure(loop, processors, 0.02, 3, &all, &err));
+    assert_ok(gp_peak_measure(loop, 4 * processors, 0.02, 3, &more, &err));
+    assert_true(more < 2 * all);
+}
+
 static void test_no_memory(void **state)
 {
     (void)state;
@@ -37,6 +51,7 @@ static void test_no_memory(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_loop_has_a_rate), cmocka_unit_test(test_no_memory)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_loop_has_a_rate),
+                                       cmocka_unit_test(test_threads_take_turns), cmocka_unit_test(test_no_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
