@@ -38,6 +38,7 @@ fuzz:
 	@tools/fuzz.sh
 
 bench: build
+	@$(BUILD)/bench/bench_peak
 	@$(BUILD)/bench/bench_encode
 
 install: build

@@ -141,16 +141,6 @@ static void body(void *user, int index)
 
 /* ---- one line of the table ---- */
 
-/* Multiplications and additions of one picture, in 1e9; the last block computes queries, keys and values of all tokens
- * and the rest for one. */
-static double image_gflop(const gp_model_facts *f)
-{
-    double grid = f->image_side / f->patch, t = grid * grid + 1, d = f->image_width, n = f->image_layers;
-    double m = 4 * d; /* facts do not tell the MLP's width; it is 4d in all published shapes but g and bigG */
-    double block = t * (4 * d * d + 2 * d * m) + 2 * t * t * d, last = t * 3 * d * d + d * d + 2 * d * m + 2 * t * d;
-    return 2e-9 * ((n - 1) * block + last + (t - 1) * 3 * f->patch * f->patch * d + d * f->embedding);
-}
-
 static void report(job *j, int threads, double took, double opened)
 {
     double done = (double)atomic_load(&j->images);
@@ -161,7 +151,7 @@ static void report(job *j, int threads, double took, double opened)
     printf("%-5s %-18s %2d thread%s batch %2zu  opened %5.2f s %9.2f images/s", j->facts.precision, j->facts.engine,
            threads, threads == 1 ? " " : "s", j->o->batch, opened, done / took);
     if (!j->paths) {
-        printf(" %8.1f GFLOP/s a thread  ", image_gflop(&j->facts) * done / took / threads);
+        printf(" %8.1f GFLOP/s a thread  ", 1e-9 * j->facts.image_flop_done * done / took / threads);
         return;
     }
     double decode = (double)atomic_load(&j->decode_ns), resize = (double)atomic_load(&j->resize_ns),

@@ -137,6 +137,8 @@ typedef struct gp_report {
     uint64_t rows_without_image; /* rows of the prompt table whose file was not found */
     double seconds;
     double decode_seconds, resize_seconds, image_tower_seconds, text_tower_seconds; /* summed over threads */
+    double read_seconds;  /* of the encoding: files, summed over threads */
+    double write_seconds; /* into the catalog, while others work on */
 } gp_report;
 
 /* ------------------------------------------------------------------------
@@ -258,6 +260,9 @@ typedef struct gp_model_facts {
     uint32_t text_width, text_layers, text_heads, context, vocabulary, embedding; /* embedding: d */
     uint64_t parameters;
     double logit_scale; /* exp of the stored value */
+    /* operations for one picture, a product and its addition being two: of the shape, and as goldpan does it, which of the
+     * last layer computes no more than the one row that is wanted */
+    double image_flop, image_flop_done;
 } gp_model_facts;
 GP_API void gp_model_info(const gp_model *model, gp_model_facts *facts);
 
@@ -677,6 +682,50 @@ GP_API GP_MUST gp_status gp_embed_files(const gp_model *model, const char *const
 GP_API GP_MUST gp_status gp_find_images(const char *const *roots, size_t root_count, char ***paths, size_t *count,
                                         gp_error *err);
 GP_API void gp_paths_free(char **paths, size_t count);
+
+/* What this machine multiplies at most: loops that stay in the processor's registers, in operations a second, a product
+ * and its addition being two. */
+typedef struct gp_peak {
+    const char *precision;    /* "fp32", "bf16", "int8": as gp_model_facts says it */
+    const char *instructions; /* "AVX-512 FMA" */
+    double one, all;          /* of one thread; of `threads` together */
+} gp_peak;
+enum { GP_PEAKS = 3 };
+/* The kinds of number for which the machine has instructions, some 1 s each.  threads 0: all processors. */
+GP_API GP_MUST gp_status gp_machine_peaks(int threads, gp_peak peaks[GP_PEAKS], size_t *count, gp_error *err);
+
+typedef struct gp_bench_options {
+    size_t size;
+    const char *const *roots; /* files or folders to take pictures from; NULL: pictures drawn in memory */
+    size_t root_count;
+    uint64_t sample;          /* pictures at most */
+    double seconds;           /* about so long */
+    uint64_t max_pixels;
+    int threads, batch;
+    gp_progress_fn progress;
+    void *user;
+} gp_bench_options;
+#define GP_BENCH_DEFAULTS {sizeof(gp_bench_options), NULL, 0, 2000, 10.0, GP_MAX_PIXELS, 0, 0, NULL, NULL}
+typedef struct gp_bench_report {
+    int threads;
+    uint32_t batch;
+    uint64_t found;            /* image files under the roots; 0 when pictures are drawn */
+    uint64_t pictures, failed; /* encoded; that could not be */
+    uint64_t texts;            /* prompts encoded: those of the pictures, each once */
+    double bytes;              /* of a picture's file, on average */
+    double add_seconds;        /* of adding the pictures: reading, hashing, metadata, catalog */
+    double seconds;            /* of encoding them, with all threads */
+    double read_seconds, decode_seconds, resize_seconds, image_tower_seconds, text_tower_seconds; /* summed over threads */
+    double image_tower_work;   /* processor seconds: without those in which others had the processor */
+    double write_seconds;      /* into a catalog (in memory: nothing is written anywhere) */
+    double rate;               /* pictures a second, adding, prompts and catalog included */
+    double expected;           /* seconds for all that was found, by that rate */
+    double busy;               /* processors that worked for this while encoding; far below `threads`: others did, or the disk was slow */
+} gp_bench_report;
+/* How fast is this machine with this model, and where does the time go?  Pictures evenly spread over the files go the way
+ * of gp_add and gp_score, into a catalog in memory.  No file is written.  Errors: NOT_FOUND (no images there), STOPPED. */
+GP_API GP_MUST gp_status gp_bench(const gp_model *model, const gp_bench_options *options, gp_bench_report *report,
+                                  gp_error *err);
 
 /* CLIP score of pairs.  Shape: images [n, d], texts [n, d] (normalised) -> scores [n], 100 * max(cos, 0). */
 GP_API void gp_clip_score(const float *images, const float *texts, size_t n, size_t d, double *scores);

@@ -6,11 +6,26 @@
 
 static const double interval = 0.1;
 
-double gp_clock_now(void)
+static double seconds_of(clockid_t clock)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+double gp_clock_now(void)
+{
+    return seconds_of(CLOCK_MONOTONIC);
+}
+
+double gp_clock_thread(void)
+{
+    return seconds_of(CLOCK_THREAD_CPUTIME_ID);
+}
+
+double gp_clock_process(void)
+{
+    return seconds_of(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 bool gp_clock_wait(double seconds, bool (*go_on)(void *user), void *user)

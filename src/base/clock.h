@@ -6,6 +6,9 @@
 #include "base/status.h"
 
 double gp_clock_now(void); /* monotonic, seconds */
+/* Seconds that processors worked for the calling thread, or for the whole process. */
+double gp_clock_thread(void);
+double gp_clock_process(void);
 /* Wait, asking go_on (may be NULL) at the start, ten times a second and at the end.  False: it said stop. */
 bool gp_clock_wait(double seconds, bool (*go_on)(void *user), void *user);
 

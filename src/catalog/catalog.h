@@ -11,6 +11,8 @@
 /* gp_catalog, gp_catalog_open/close/path/counts/failures, gp_rows_*: declared in goldpan.h; the inner forms are here.
  */
 gp_status gp_cat_open(const char *path, unsigned flags, gp_catalog **out, gp_error *err);
+/* A new one that is never on a disk and goes when it is closed: for trying out. */
+gp_status gp_cat_open_memory(gp_catalog **out, gp_error *err);
 void gp_cat_close(gp_catalog *cat);
 const char *gp_cat_path(const gp_catalog *cat);
 gp_status gp_cat_counts(gp_catalog *cat, gp_counts *counts, gp_error *err);

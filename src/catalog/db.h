@@ -16,7 +16,7 @@ enum { GP_DB_STATEMENTS = 128, GP_DB_BUSY_MS = 10000 /* how long another process
 struct gp_catalog {
     sqlite3 *db;
     char *path;
-    bool readonly;
+    bool readonly, memory;
     struct {
         const char *sql; /* a literal: compared by address, then by text */
         sqlite3_stmt *stmt;
@@ -24,7 +24,8 @@ struct gp_catalog {
     size_t cached;
 };
 
-/* ---- statements */
+/* ---- statements.  Those that are run for every file are plain INSERT and UPDATE: RETURNING and ON CONFLICT DO UPDATE
+ * make SQLite copy each page that they touch, 16 KiB, into a journal of the statement's own first. */
 typedef struct gp_q {
     gp_catalog *cat;
     sqlite3_stmt *stmt; /* borrowed from the cache; NULL if it could not be had */

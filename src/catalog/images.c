@@ -42,29 +42,36 @@ static gp_status image_find(gp_catalog *cat, const gp_hash *hash, int64_t *id, g
 
 static gp_status image_insert(gp_catalog *cat, const gp_cat_image *image, int64_t *id, gp_error *err)
 {
-    gp_q q = gp_q_open(
-        cat,
-        "INSERT INTO images(hash, bytes, format, width, height, orientation) VALUES(?, ?, ?, ?, ?, ?) RETURNING id");
+    gp_q q =
+        gp_q_open(cat, "INSERT INTO images(hash, bytes, format, width, height, orientation) VALUES(?, ?, ?, ?, ?, ?)");
     gp_q_blob(&q, 1, image->hash.bytes, sizeof image->hash.bytes);
     gp_q_u64(&q, 2, image->bytes);
     gp_q_text(&q, 3, image->format);
     gp_q_int(&q, 4, image->width);
     gp_q_int(&q, 5, image->height);
     gp_q_int(&q, 6, image->orientation);
-    return gp_q_one(&q, 0, id, err);
+    GP_TRY(gp_q_run(&q, err));
+    *id = sqlite3_last_insert_rowid(cat->db);
+    return GP_OK;
 }
 
 static gp_status path_attach(gp_catalog *cat, const char *path, int64_t image, uint64_t size, int64_t mtime_ns,
                              gp_error *err)
 {
-    gp_q q =
-        gp_q_open(cat, "INSERT INTO paths(path, image, size, mtime_ns) VALUES(?, ?, ?, ?) ON CONFLICT(path) DO UPDATE"
-                       " SET image = excluded.image, size = excluded.size, mtime_ns = excluded.mtime_ns, missing = 0");
+    gp_q q = gp_q_open(cat, "UPDATE paths SET image = ?2, size = ?3, mtime_ns = ?4, missing = 0 WHERE path = ?1");
     gp_q_text(&q, 1, path);
     gp_q_int(&q, 2, image);
     gp_q_u64(&q, 3, size);
     gp_q_int(&q, 4, mtime_ns);
     GP_TRY(gp_q_run(&q, err));
+    if (sqlite3_changes(cat->db) == 0) {
+        gp_q add = gp_q_open(cat, "INSERT INTO paths(path, image, size, mtime_ns) VALUES(?, ?, ?, ?)");
+        gp_q_text(&add, 1, path);
+        gp_q_int(&add, 2, image);
+        gp_q_u64(&add, 3, size);
+        gp_q_int(&add, 4, mtime_ns);
+        GP_TRY(gp_q_run(&add, err));
+    }
     /* The path was read now, and the image has a place to be read from: both deserve another try. */
     gp_q f = gp_q_open(cat, "DELETE FROM failures WHERE path = ?1 OR (image = ?2 AND stage = 'score')");
     gp_q_text(&f, 1, path);

@@ -14,21 +14,23 @@ static gp_status prompt_id(gp_catalog *cat, const char *text, int64_t *id, gp_er
     gp_q_text(&find, 1, text);
     GP_TRY(gp_q_one(&find, 0, id, err));
     if (*id != 0) return GP_OK;
-    gp_q add = gp_q_open(cat, "INSERT INTO prompts(text) VALUES(?) RETURNING id");
+    gp_q add = gp_q_open(cat, "INSERT INTO prompts(text) VALUES(?)");
     gp_q_text(&add, 1, text);
-    return gp_q_one(&add, 0, id, err);
+    GP_TRY(gp_q_run(&add, err));
+    *id = sqlite3_last_insert_rowid(cat->db);
+    return GP_OK;
 }
 
 /* The row is written only if it says something new; *changed tells. */
-static gp_status assign(gp_catalog *cat, int64_t image, int64_t id, const gp_cat_prompt *prompt, bool *changed,
-                        gp_error *err)
+static gp_status assign(gp_catalog *cat, int64_t image, int64_t id, const gp_cat_prompt *prompt, bool first,
+                        bool *changed, gp_error *err)
 {
-    gp_q q =
-        gp_q_open(cat, "INSERT INTO image_prompts(image, prompt, raw, negative, source, strength, settings)"
-                       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(image) DO UPDATE SET prompt = ?2, raw = ?3,"
-                       " negative = ?4, source = ?5, strength = ?6, settings = ?7 WHERE strength <= ?6 AND"
-                       " (prompt, raw, source, strength) IS NOT (?2, ?3, ?5, ?6)"
-                       " OR strength <= ?6 AND (negative IS NOT ?4 OR settings IS NOT ?7)");
+    gp_q q = first ? gp_q_open(cat, "INSERT INTO image_prompts(image, prompt, raw, negative, source, strength,"
+                                    " settings) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")
+                   : gp_q_open(cat, "UPDATE image_prompts SET prompt = ?2, raw = ?3, negative = ?4, source = ?5,"
+                                    " strength = ?6, settings = ?7 WHERE image = ?1 AND strength <= ?6 AND"
+                                    " ((prompt, raw, source, strength) IS NOT (?2, ?3, ?5, ?6)"
+                                    " OR negative IS NOT ?4 OR settings IS NOT ?7)");
     gp_q_int(&q, 1, image);
     gp_q_int(&q, 2, id);
     gp_q_text(&q, 3, prompt->raw ? prompt->raw : prompt->text);
@@ -52,7 +54,7 @@ gp_status gp_cat_prompt_put(gp_catalog *cat, int64_t image, const gp_cat_prompt 
     GP_GO(gp_q_one(&has, INT64_MIN, &strength, err));
     if (strength <= prompt->strength) {
         GP_GO(prompt_id(cat, prompt->text, &id, err));
-        GP_GO(assign(cat, image, id, prompt, &written, err));
+        GP_GO(assign(cat, image, id, prompt, strength == INT64_MIN, &written, err));
     }
 out:
     st = gp_db_scope_end(cat, own, st, err);

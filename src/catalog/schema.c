@@ -277,19 +277,24 @@ static char *uri_of(const char *path, bool immutable)
     return gp_str_take(&s);
 }
 
+#define IN_MEMORY ":memory:"
+
 static gp_status connect_db(gp_catalog *cat, unsigned flags, bool immutable, gp_error *err)
 {
     int mode = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     mode |= flags & GP_CATALOG_READONLY ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
     if (flags & GP_CATALOG_CREATE) mode |= SQLITE_OPEN_CREATE;
-    char *uri = uri_of(cat->path, immutable);
+    char *uri = cat->memory ? gp_str_dup(IN_MEMORY) : uri_of(cat->path, immutable);
     if (!uri) return gp_fail(err, GP_ERR_MEMORY, "out of memory for catalog '%s'", cat->path);
     int rc = sqlite3_open_v2(uri, &cat->db, mode, NULL);
     gp_mem_free(uri);
     if (rc != SQLITE_OK) return gp_db_fail(cat, rc, err);
     sqlite3_busy_timeout(cat->db, GP_DB_BUSY_MS);
     GP_TRY(gp_db_exec(cat, "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON", err));
-    return gp_db_exec(cat, "PRAGMA synchronous = NORMAL", err);
+    /* 32 MiB of pages and 64 MiB of log: hashes fall into any page of their index, and each page would be read and
+     * written again and again. */
+    return gp_db_exec(cat, "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4096",
+                      err);
 }
 
 /* A catalog in WAL mode in a folder where nothing can be created can only be read as immutable; that is right as long
@@ -341,6 +346,23 @@ out:
 gp_status gp_cat_open(const char *path, unsigned flags, gp_catalog **out, gp_error *err)
 {
     return gp_db_open(path, flags, steps, sizeof steps / sizeof *steps, out, err);
+}
+
+gp_status gp_cat_open_memory(gp_catalog **out, gp_error *err)
+{
+    gp_catalog *cat = NULL;
+    GP_TRY(gp_alloc((void **)&cat, 1, sizeof *cat, "the catalog handle", err));
+    memset(cat, 0, sizeof *cat);
+    cat->memory = true;
+    cat->path = gp_str_dup(IN_MEMORY);
+    gp_status st = cat->path ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for a catalog");
+    if (st == GP_OK) st = connect_db(cat, GP_CATALOG_CREATE, false, err);
+    if (st == GP_OK) st = gp_db_migrate(cat, steps, sizeof steps / sizeof *steps, true, err);
+    if (st == GP_OK)
+        *out = cat;
+    else
+        gp_cat_close(cat);
+    return st;
 }
 
 void gp_cat_close(gp_catalog *cat)

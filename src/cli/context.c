@@ -42,7 +42,7 @@ static void put_quoted(gp_str *s, const char *word)
 int gp_cli_fail(gp_cli *cli, const gp_error *err)
 {
     int code = err->status == GP_ERR_USAGE ? GP_EXIT_USAGE : GP_EXIT_FAILURE;
-    if (err->status == GP_ERR_STOPPED && cli->out) {
+    if (err->status == GP_ERR_STOPPED && (cli->out || cli->command->keeps_nothing)) {
         gp_term_warn(&cli->term, "goldpan: stopped; nothing was written");
         code = gp_term_signal() ? 128 + gp_term_signal() : GP_EXIT_INTERRUPTED;
     } else if (err->status == GP_ERR_STOPPED) {

@@ -72,6 +72,7 @@ typedef struct gp_cli {
     const char *sheet, *frames;
     int sheet_by;
     gp_cli_real seconds;
+    gp_cli_count sample;
     const char *backend, *protocol, *negative, *sampler, *scheduler, *checkpoint, *refiner, *workflow, *login, *preview;
     gp_cli_texts set;
     gp_cli_count number, width, height, steps, jobs, tries;
@@ -116,6 +117,7 @@ struct gp_cli_command {
     const char *examples;  /* lines, each without the leading blanks */
     const gp_cli_option *options;
     size_t least, most; /* arguments */
+    bool keeps_nothing; /* when stopped there is nothing to go on with */
     int (*run)(gp_cli *cli);
 };
 

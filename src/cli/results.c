@@ -67,6 +67,8 @@ void gp_cli_json_report(gp_str *out, const char *name, const gp_report *r)
     gp_cli_json_real(out, "resize_seconds", r->resize_seconds);
     gp_cli_json_real(out, "image_tower_seconds", r->image_tower_seconds);
     gp_cli_json_real(out, "text_tower_seconds", r->text_tower_seconds);
+    gp_cli_json_real(out, "read_seconds", r->read_seconds);
+    gp_cli_json_real(out, "write_seconds", r->write_seconds);
     gp_str_putc(out, '}');
 }
 

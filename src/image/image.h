@@ -52,6 +52,7 @@ gp_status gp_image_write_png(const char *path, const uint8_t *rgb, uint32_t widt
 gp_status gp_image_write_jpeg(const char *path, const uint8_t *rgb, uint32_t width, uint32_t height, int quality,
                               gp_error *err);
 /* The same bytes added to `out`. */
+gp_status gp_image_png_bytes(const uint8_t *rgb, uint32_t width, uint32_t height, gp_str *out, gp_error *err);
 gp_status gp_image_jpeg_bytes(const uint8_t *rgb, uint32_t width, uint32_t height, int quality, gp_str *out,
                               gp_error *err);
 

@@ -87,15 +87,35 @@ static bool png_run(png_job *j, const uint8_t *rgb, uint32_t width, uint32_t hei
     return true;
 }
 
-gp_status gp_image_write_png(const char *path, const uint8_t *rgb, uint32_t width, uint32_t height, gp_error *err)
+/* The file's bytes in j->out, cleared by the caller in every outcome; messages do not name a file. */
+static gp_status png_encode(png_job *j, const uint8_t *rgb, uint32_t width, uint32_t height, gp_error *err)
 {
     GP_TRY(check(width, height, 0x7fffffff, err));
+    bool done = png_run(j, rgb, width, height);
+    png_destroy_write_struct(&j->png, &j->info);
+    if (done) return GP_OK;
+    return j->no_memory ? gp_fail(err, GP_ERR_MEMORY, "no memory for a PNG")
+                        : gp_fail(err, GP_ERR_IO, "cannot make a PNG: %s", j->message);
+}
+
+gp_status gp_image_write_png(const char *path, const uint8_t *rgb, uint32_t width, uint32_t height, gp_error *err)
+{
     png_job j = {.out = GP_STR_INIT};
-    bool done = png_run(&j, rgb, width, height);
-    png_destroy_write_struct(&j.png, &j.info);
-    gp_status st = done          ? gp_file_replace(path, j.out.data, j.out.size, err)
-                   : j.no_memory ? gp_fail(err, GP_ERR_MEMORY, "no memory for writing '%s'", path)
-                                 : gp_fail(err, GP_ERR_IO, "cannot write '%s': %s", path, j.message);
+    gp_status st = png_encode(&j, rgb, width, height, err);
+    if (st == GP_OK)
+        st = gp_file_replace(path, j.out.data, j.out.size, err);
+    else if (st != GP_ERR_USAGE)
+        gp_fail_within(err, st, "cannot write '%s'", path);
+    gp_str_clear(&j.out);
+    return st;
+}
+
+gp_status gp_image_png_bytes(const uint8_t *rgb, uint32_t width, uint32_t height, gp_str *out, gp_error *err)
+{
+    png_job j = {.out = GP_STR_INIT};
+    gp_status st = png_encode(&j, rgb, width, height, err);
+    if (st == GP_OK) gp_str_add(out, j.out.data, j.out.size);
+    if (st == GP_OK && out->failed) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for a PNG");
     gp_str_clear(&j.out);
     return st;
 }

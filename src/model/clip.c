@@ -195,6 +195,7 @@ void gp_clip_facts(const gp_clip *clip, gp_model_facts *facts)
     facts->context = c->context, facts->vocabulary = c->vocabulary, facts->embedding = c->embedding;
     facts->parameters = w->parameters;
     facts->logit_scale = w->logit_scale;
+    facts->image_flop = gp_clip_image_flop(c, false), facts->image_flop_done = gp_clip_image_flop(c, true);
 }
 
 void gp_clip_set_fast_decode(gp_clip *clip)

@@ -35,4 +35,7 @@ static inline size_t gp_clip_image_tokens(const gp_clip_config *config)
     return grid * grid + 1;
 }
 
+/* Operations of the image tower for one picture; done: as it is run, see gp_model_facts. */
+double gp_clip_image_flop(const gp_clip_config *config, bool done);
+
 #endif

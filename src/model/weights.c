@@ -265,8 +265,24 @@ static gp_status pack(const loader *l, const gp_tensor *weight, const gp_tensor 
     return st;
 }
 
+/* Memory that a thread keeps from block to block: fresh pages cost more than what is copied into them. */
+typedef struct room {
+    uint8_t *bytes;
+    size_t size;
+} room;
+
+static gp_status need(room *r, size_t size, gp_error *err)
+{
+    if (r->size >= size) return GP_OK;
+    gp_mem_free(r->bytes);
+    *r = (room){NULL, 0};
+    GP_TRY(gp_alloc_aligned((void **)&r->bytes, size, 1, "a matrix", err));
+    r->size = size;
+    return GP_OK;
+}
+
 /* Query, key and value as one matrix [3d, d]; kept in the stored kind of number if all three agree. */
-static gp_status pack_qkv(const loader *l, const block_tensors b, gp_linear **out, gp_error *err)
+static gp_status pack_qkv(const loader *l, const block_tensors b, room *r, gp_linear **out, gp_error *err)
 {
     size_t d = (size_t)b[Q]->shape[0];
     gp_dtype dtype = GP_F32;
@@ -274,10 +290,10 @@ static gp_status pack_qkv(const loader *l, const block_tensors b, gp_linear **ou
     if (strcmp(b[Q]->dtype, b[K]->dtype) != 0 || strcmp(b[Q]->dtype, b[V]->dtype) != 0) dtype = GP_F32;
     bool same = strcmp(b[Q]->dtype, gp_dtype_name(dtype)) == 0;
     size_t part = d * d * gp_dtype_size(dtype);
-    uint8_t *weight = NULL;
     float *bias = NULL;
     gp_status st;
-    GP_GO(gp_alloc_aligned((void **)&weight, 3, part, "a matrix", err));
+    GP_GO(need(r, 3 * part, err));
+    uint8_t *weight = r->bytes;
     GP_GO(gp_alloc((void **)&bias, 3 * d, sizeof *bias, "a bias", err));
     for (size_t i = 0; i < 3; i++) {
         if (same)
@@ -290,13 +306,12 @@ static gp_status pack_qkv(const loader *l, const block_tensors b, gp_linear **ou
     GP_GO(gp_linear_new(weight, dtype, bias, 3 * d, d, l->precision, l->engine, out, err));
 out:
     gp_mem_free(bias);
-    gp_mem_free(weight);
     return st;
 }
 
-static gp_status pack_block(const loader *l, const block_tensors b, gp_block *out, gp_error *err)
+static gp_status pack_block(const loader *l, const block_tensors b, room *r, gp_block *out, gp_error *err)
 {
-    GP_TRY(pack_qkv(l, b, &out->qkv, err));
+    GP_TRY(pack_qkv(l, b, r, &out->qkv, err));
     GP_TRY(pack(l, b[OUT], b[OUT_BIAS], &out->out, err));
     GP_TRY(pack(l, b[FC1], b[FC1_BIAS], &out->fc1, err));
     return pack(l, b[FC2], b[FC2_BIAS], &out->fc2, err);
@@ -349,7 +364,7 @@ typedef struct job {
     } * failed;         /* [threads] */
 } job;
 
-static gp_status run_task(loader *l, size_t task, gp_error *err)
+static gp_status run_task(loader *l, size_t task, room *r, gp_error *err)
 {
     gp_weights *w = l->w;
     if (task == 0) return gp_tensors_hash(l->set, &w->hash, err);
@@ -360,21 +375,21 @@ static gp_status run_task(loader *l, size_t task, gp_error *err)
     }
     size_t i = task - 2, images = w->image.size.layers;
     gp_block *block = i < images ? &w->image.blocks[i] : &w->text.blocks[i - images];
-    return pack_block(l, l->blocks[i], block, err);
+    return pack_block(l, l->blocks[i], r, block, err);
 }
 
 static void work(void *user, int index)
 {
     job *j = user;
-    for (;;) {
-        size_t task = atomic_fetch_add(&j->next, 1);
-        if (task >= j->tasks) return;
+    room r = {NULL, 0};
+    for (size_t task; (task = atomic_fetch_add(&j->next, 1)) < j->tasks;) {
         gp_error *error = &j->failed[index].error;
-        if (run_task(j->l, task, error) == GP_OK) continue;
+        if (run_task(j->l, task, &r, error) == GP_OK) continue;
         j->failed[index].task = task;
         atomic_store(&j->next, j->tasks); /* nobody starts another */
-        return;
+        break;
     }
+    gp_mem_free(r.bytes);
 }
 
 static gp_status load_all(loader *l)

@@ -23,9 +23,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FILE_LIMIT       ((uint64_t)1 << 30)
-#define FOUND_AHEAD      1024 /* files that the walk may be ahead of the reading */
+#define FILE_LIMIT  ((uint64_t)1 << 30)
+#define FOUND_AHEAD 1024 /* files that the walk may be ahead of the reading */
+/* Hashes fall anywhere: each file changes a page of their index, and a commit writes those pages.  So as many files as
+ * half a second brings, but no fewer than: */
 #define FILES_PER_COMMIT 256
+#define COMMIT_SECONDS   0.5
 
 enum { STRENGTH_SIDECAR = 1, STRENGTH_METADATA = 2, STRENGTH_TABLE = 3 };
 
@@ -58,6 +61,7 @@ typedef struct add_run {
     gp_report *report;
     gp_ticker ticker;
     uint64_t uncommitted;
+    double begun; /* the transaction */
     bool in_transaction;
 } add_run;
 
@@ -419,10 +423,13 @@ static gp_status take_file(void *user, void *data, gp_error *err)
     file_job *job = data;
     gp_status st = GP_OK;
     if (job->error.status == GP_ERR_MEMORY) GP_GO(gp_fail(err, GP_ERR_MEMORY, "%s", job->error.message));
-    if (!r->in_transaction) GP_GO(gp_cat_begin(r->cat, err));
+    if (!r->in_transaction) {
+        GP_GO(gp_cat_begin(r->cat, err));
+        r->begun = gp_clock_now();
+    }
     r->in_transaction = true;
     GP_GO(write_file(r, job, err));
-    if (++r->uncommitted >= FILES_PER_COMMIT) GP_GO(commit(r, err));
+    if (++r->uncommitted >= FILES_PER_COMMIT && gp_clock_now() - r->begun >= COMMIT_SECONDS) GP_GO(commit(r, err));
     if (!tell(r)) st = gp_fail(err, GP_ERR_STOPPED, "stopped");
 out:
     job_free(job);

@@ -59,6 +59,7 @@ static gp_status take_batch(void *user, void *data, gp_error *err)
             if (!p->ok && r->options->failed) r->options->failed(r->options->user, r->taken + i, p->path, p->message);
         }
         r->taken += job->count;
+        r->report->read_seconds += job->seconds.read;
         r->report->decode_seconds += job->seconds.decode;
         r->report->resize_seconds += job->seconds.resize;
         r->report->image_tower_seconds += job->seconds.tower;

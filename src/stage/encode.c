@@ -128,31 +128,36 @@ void gp_picture_job_free(gp_picture_job *job)
 }
 
 /* An embedding belongs to a content, so a file that was replaced since must not give one to its former content. */
-static gp_status same_content(const gp_bytes *bytes, const gp_hash *hash, gp_error *err)
+static gp_status same_content(const gp_picture *p, const uint8_t *bytes, gp_error *err)
 {
-    gp_hash now = gp_hash_of(bytes->data, bytes->size);
-    if (memcmp(now.bytes, hash->bytes, sizeof now.bytes) == 0) return GP_OK;
+    gp_hash now = gp_hash_of(bytes, p->size);
+    if (memcmp(now.bytes, p->hash.bytes, sizeof now.bytes) == 0) return GP_OK;
     return gp_fail(err, GP_ERR_NOT_FOUND, "has changed since it was added: add it again");
 }
 
 /* One file to planes [3,s,s].  MEMORY is the machine's failure, all else the file's. */
-static gp_status prepare(const gp_encoder *e, const gp_picture *p, float *planes, gp_encode_seconds *seconds,
-                         gp_error *err)
+static gp_status prepare(const gp_encoder *e, gp_picture *p, float *planes, gp_encode_seconds *seconds, gp_error *err)
 {
-    gp_bytes bytes = {0};
+    gp_bytes file = {0};
     gp_pixels pixels = {0};
     gp_status st = GP_OK;
     double start = gp_clock_now();
-    GP_GO(gp_file_read(p->path, IMAGE_FILE_LIMIT, &bytes, err));
-    if (p->known) GP_GO(same_content(&bytes, &p->hash, err));
-    GP_GO(gp_preprocess_decode(gp_clip_preprocess(e->clip), bytes.data, bytes.size, e->max_pixels, &pixels, err));
+    const uint8_t *bytes = p->bytes;
+    if (!bytes) {
+        GP_GO(gp_file_read(p->path, IMAGE_FILE_LIMIT, &file, err));
+        bytes = file.data, p->size = file.size;
+    }
+    if (p->known) GP_GO(same_content(p, bytes, err));
+    double read = gp_clock_now();
+    seconds->read += read - start;
+    GP_GO(gp_preprocess_decode(gp_clip_preprocess(e->clip), bytes, p->size, e->max_pixels, &pixels, err));
     double decoded = gp_clock_now();
-    seconds->decode += decoded - start;
+    seconds->decode += decoded - read;
     st = gp_preprocess_planes(gp_clip_preprocess(e->clip), &pixels, planes, err);
     seconds->resize += gp_clock_now() - decoded;
 out:
     gp_pixels_clear(&pixels);
-    gp_bytes_clear(&bytes);
+    gp_bytes_clear(&file);
     return st;
 }
 
@@ -175,9 +180,10 @@ void gp_picture_job_run(gp_encoder *e, int thread, gp_picture_job *job)
         snprintf(p->message, sizeof p->message, "%.*s", (int)sizeof p->message - 1, err.message);
     }
     if (good == 0) return;
-    double start = gp_clock_now();
+    double start = gp_clock_now(), worked = gp_clock_thread();
     job->status = gp_clip_run_images(e->workers[thread], planes, good, packed, &job->error);
     job->seconds.tower += gp_clock_now() - start;
+    job->seconds.tower_work += gp_clock_thread() - worked;
     if (job->status != GP_OK) return;
     for (size_t i = 0, row = 0; i < job->count; i++) {
         if (job->pictures[i].ok) memcpy(job->vectors + i * e->dims, packed + row++ * e->dims, e->dims * sizeof(float));

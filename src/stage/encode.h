@@ -9,7 +9,8 @@
 #include "model/clip.h"
 
 typedef struct gp_encode_seconds {
-    double decode, resize, tower;
+    double read, decode, resize, tower;
+    double tower_work; /* of the tower: the processor's own time */
 } gp_encode_seconds;
 
 typedef struct gp_encoder gp_encoder;
@@ -26,9 +27,11 @@ size_t gp_encoder_dims(const gp_encoder *encoder);
 
 /* ---- pictures */
 typedef struct gp_picture {
-    int64_t id;       /* the caller's */
-    const char *path; /* borrowed from the caller */
-    bool known;       /* the file's content must be this: */
+    int64_t id;           /* the caller's */
+    const char *path;     /* borrowed from the caller */
+    const uint8_t *bytes; /* the file's, borrowed, where it is in memory already; else NULL */
+    size_t size;          /* of the file: known beforehand with bytes, else afterwards */
+    bool known;           /* the file's content must be this: */
     gp_hash hash;
     bool ok;
     char message[400]; /* what was wrong with the file, when not ok */

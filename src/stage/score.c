@@ -118,6 +118,7 @@ static void drop_batch(void *user, void *data)
 static gp_status write_batch(score_run *r, const gp_picture_job *job, gp_error *err)
 {
     size_t d = gp_encoder_dims(r->encoder);
+    double start = gp_clock_now();
     GP_TRY(gp_cat_begin(r->cat, err));
     for (size_t i = 0; i < job->count; i++) {
         const gp_picture *p = &job->pictures[i];
@@ -128,7 +129,9 @@ static gp_status write_batch(score_run *r, const gp_picture_job *job, gp_error *
             GP_TRY(gp_cat_failure_put(r->cat, p->path, 0, 0, p->id, "score", p->message, err));
         }
     }
-    return gp_cat_commit(r->cat, err);
+    gp_status st = gp_cat_commit(r->cat, err);
+    r->report->write_seconds += gp_clock_now() - start;
+    return st;
 }
 
 static gp_status take_batch(void *user, void *data, gp_error *err)
@@ -147,6 +150,7 @@ static gp_status take_batch(void *user, void *data, gp_error *err)
             else
                 r->report->failed++;
         }
+        r->report->read_seconds += job->seconds.read;
         r->report->decode_seconds += job->seconds.decode;
         r->report->resize_seconds += job->seconds.resize;
         r->report->image_tower_seconds += job->seconds.tower;

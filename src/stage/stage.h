@@ -62,4 +62,7 @@ gp_status gp_stage_embed_texts(const gp_clip *clip, const char *const *texts, si
 gp_status gp_stage_encode_planes(const gp_clip *clip, const float *planes, size_t n, int threads, float *out,
                                  gp_error *err);
 
+/* roots NULL: pictures are drawn. */
+gp_status gp_stage_bench(const gp_clip *clip, const gp_bench_options *options, gp_bench_report *report, gp_error *err);
+
 #endif

@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "kernel/exp.h"
 #include "kernel/kernel.h"
+#include "kernel/peak.h"
 #include "harness.h"
 
 #include <math.h>
@@ -723,6 +724,31 @@ static void check_table(const gp_kernels *k, int rounds)
     }
 }
 
+/* A loop that shows a machine's peak must have made every product that it is credited with. */
+static void check_peak(const gp_peak_loop *loop, int rounds)
+{
+    int before = failures, number = sigsetjmp(escape, 1);
+    if (number) {
+        complain(strsignal(number));
+        return;
+    }
+    for (int r = 0; r < rounds && failures == before; r++) {
+        uint64_t n = r == 0 ? 0 : r == 1 ? 1u << 18 : below(2000);
+        if (loop->run(n) != (double)n * loop->products) complain("made another number of products");
+    }
+    printf("peak %-7s %-12s %s\n", entry_name, table_name, failures == before ? "ok" : "FAILED");
+}
+
+static void check_peaks(int rounds)
+{
+    for (int kind = 0; kind < GP_PEAK_KINDS; kind++)
+        for (size_t i = 0; gp_peak_loop_at((gp_peak_kind)kind, i); i++) {
+            table_name = gp_peak_loop_at((gp_peak_kind)kind, i)->name;
+            entry_name = gp_peak_kind_name((gp_peak_kind)kind);
+            check_peak(gp_peak_loop_at((gp_peak_kind)kind, i), rounds);
+        }
+}
+
 int main(int argc, char **argv)
 {
     int rounds = 300;
@@ -742,6 +768,7 @@ int main(int argc, char **argv)
         else
             bench_bytes(k), bench_floats(k), bench_multiply(k), bench_eight(k), bench_attend(k), bench_forces(k);
     }
+    if (!bench) check_peaks(rounds);
     printf("%d failures; this machine uses '%s'\n", failures, gp_kernel_table()->name);
     return failures != 0;
 }

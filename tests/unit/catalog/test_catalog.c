@@ -491,6 +491,31 @@ static void test_wrong_use(void **state)
     gp_cat_close(cat);
 }
 
+/* A catalog in memory is a whole one, touches no folder, and each is its own. */
+static void test_in_memory(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_catalog *a = NULL, *b = NULL;
+    gp_counts counts = {0};
+    gp_cat_image image = {.bytes = 1, .format = "png", .width = 1, .height = 1};
+    int64_t id = 0;
+    bool fresh = false;
+    char here[4096];
+    assert_non_null(getcwd(here, sizeof here));
+    assert_int_equal(chdir(test_folder), 0);
+    assert_ok(gp_cat_open_memory(&a, &err));
+    assert_ok(gp_cat_open_memory(&b, &err));
+    assert_ok(gp_cat_image_put(a, &image, "x.png", 1, 2, &id, &fresh, &err));
+    assert_ok(gp_cat_counts(a, &counts, &err));
+    assert_int_equal(counts.images, 1);
+    assert_ok(gp_cat_counts(b, &counts, &err));
+    assert_int_equal(counts.images, 0);
+    assert_int_not_equal(access(":memory:", F_OK), 0);
+    gp_cat_close(a), gp_cat_close(b);
+    assert_int_equal(chdir(here), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -499,7 +524,7 @@ int main(void)
         cmocka_unit_test(test_failures),          cmocka_unit_test(test_scores_and_rows),
         cmocka_unit_test(test_rows_filters),      cmocka_unit_test(test_gone_is_not_ranked),
         cmocka_unit_test(test_names_are_bytes),   cmocka_unit_test(test_nan_lower_and_two_scorers),
-        cmocka_unit_test(test_wrong_use),
+        cmocka_unit_test(test_in_memory),         cmocka_unit_test(test_wrong_use),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

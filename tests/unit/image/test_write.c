@@ -87,6 +87,12 @@ static void test_png(void **state)
         assert_int_equal(first.size, second.size);
         assert_memory_equal(first.data, second.data, first.size);
         gp_pixels_clear(&pixels);
+        gp_str bytes = GP_STR_INIT;
+        gp_str_puts(&bytes, "before");
+        assert_ok(gp_image_png_bytes(rgb, w, h, &bytes, &err));
+        assert_int_equal(bytes.size, first.size + 6);
+        assert_memory_equal(bytes.data + 6, first.data, first.size);
+        gp_str_clear(&bytes);
         gp_bytes_clear(&first);
         gp_bytes_clear(&second);
         free(rgb);

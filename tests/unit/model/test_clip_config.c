@@ -36,6 +36,20 @@ static void test_defaults(void **state)
     assert_int_equal(gp_clip_image_tokens(&c), 50);
 }
 
+/* Counted by hand, products alone: patches 49 * 3072 * 768, a layer 50 * 12 * 768^2 + 2 * 50^2 * 768, projection
+ * 768 * 512; the last layer as it is run: 50 * 3 * 768^2, one row's 9 * 768^2 and 2 * 50 * 768. */
+static void test_flop(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_clip_config c;
+    assert_ok(parse("{\"model_type\": \"clip\"}", &c, &err));
+    assert_true(gp_clip_image_flop(&c, false) == 2.0 * (115605504 + 12 * 357734400.0 + 393216));
+    assert_true(gp_clip_image_flop(&c, true) == 2.0 * (115605504 + 11 * 357734400.0 + 93858816 + 393216));
+    c.has_image = false;
+    assert_true(gp_clip_image_flop(&c, false) == 0);
+}
+
 static void test_which_wins(void **state)
 {
     (void)state;
@@ -138,6 +152,7 @@ static void test_refuses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_defaults), cmocka_unit_test(test_which_wins),
-                                       cmocka_unit_test(test_towers_alone), cmocka_unit_test(test_refuses)};
+                                       cmocka_unit_test(test_towers_alone), cmocka_unit_test(test_refuses),
+                                       cmocka_unit_test(test_flop)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

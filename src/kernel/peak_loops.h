@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ * The loops of peak.h by name, for peak.c and the files that define them. */
+#ifndef GP_KERNEL_PEAK_LOOPS_H
+#define GP_KERNEL_PEAK_LOOPS_H
+
+#include <stdint.h>
+
+/* Sums s0 to s11: enough to hide the latency of an addition (4 to 6 cycles, two a cycle), few enough for 16 registers.
+ * Names, not an array: compilers keep arrays in memory here. */
+enum { GP_PEAK_SUMS = 12, GP_PEAK_TILES = 6 /* of AMX */ };
+#define GP_PEAK_EACH(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11)
+/* The value stays in a register, and the compiler knows nothing of it any more. */
+#define GP_PEAK_OPAQUE(value, kind) __asm__ volatile("" : "+" kind(value))
+
+/* peak_fp32.c, and built for wider registers */
+double gp_peak_fp32_c(uint64_t rounds);
+double gp_peak_fp32_avx2(uint64_t rounds);
+double gp_peak_fp32_avx512(uint64_t rounds);
+/* x86/peak_avx2.c, x86/peak_avx512.c, x86/peak_amx.c */
+double gp_peak_int8_avx2(uint64_t rounds);
+double gp_peak_int8_vnni(uint64_t rounds);
+double gp_peak_bf16_avx512(uint64_t rounds);
+double gp_peak_bf16_amx(uint64_t rounds);
+double gp_peak_int8_amx(uint64_t rounds);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ * Peaks of AVX2: fused multiply-add of floats, and bytes by the three instructions that machines without VNNI need for
+ * one sum of four products (pairs to 16 bits, pairs of those to 32, added). */
+#define GP_LANES       8
+#define gp_peak_fp32_c gp_peak_fp32_avx2
+#include "kernel/peak_fp32.c"
+
+#include <immintrin.h>
+
+#define BEGIN(i) __m256i s##i = _mm256_setzero_si256();
+#define STEP(i)                                                                                                        \
+    GP_PEAK_OPAQUE(left, "x");                                                                                         \
+    s##i = _mm256_add_epi32(s##i, _mm256_madd_epi16(_mm256_maddubs_epi16(left, right), ones));                         \
+    GP_PEAK_OPAQUE(s##i, "x");
+#define END(i)                                                                                                         \
+    _mm256_storeu_si256((__m256i *)(void *)lanes, s##i);                                                               \
+    for (size_t lane = 0; lane < 8; lane++) total += lanes[lane];
+
+double gp_peak_int8_avx2(uint64_t rounds)
+{
+    __m256i left = _mm256_set1_epi8(1), right = left, ones = _mm256_set1_epi16(1);
+    int32_t lanes[8];
+    double total = 0;
+    GP_PEAK_EACH(BEGIN)
+    GP_PEAK_OPAQUE(right, "x");
+    GP_PEAK_OPAQUE(ones, "x");
+    for (uint64_t r = 0; r < rounds; r++) {
+        GP_PEAK_EACH(STEP)
+    }
+    GP_PEAK_EACH(END)
+    return total;
+}

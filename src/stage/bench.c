@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT
+ * Bench: a sample of pictures goes the way of add and score, into a catalog that is in memory only, and is timed.
+ *   walk    -> which files there are; a sample evenly spread over them
+ *   encode  -> read, decode, resize, tower, catalog, by the same jobs as score       first: the disk may be cold
+ *   add     -> hash, header, metadata, catalog; for the same files, by gp_stage_add
+ *   prompts -> those that add found, or drawn ones
+ * Without files pictures are drawn before the clock starts: eight, again and again, as PNGs in memory. */
+#include "stage/stage.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/thread.h"
+#include "catalog/catalog.h"
+#include "ingest/walk.h"
+#include "stage/drawn.h"
+#include "stage/encode.h"
+#include "stage/pipe.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { DRAWN = 8, KEPT = 8192 /* paths at most */, TEXTS = 64, PICTURES_A_PROMPT = 4 };
+
+typedef struct bench_run {
+    const gp_bench_options *options;
+    gp_bench_report *report;
+    gp_encoder *encoder;
+    gp_catalog *cat;
+    int64_t encoder_id;
+    gp_ticker ticker;
+    /* files: of every `step` one path, at most KEPT; step doubles when they are full */
+    char **paths;
+    size_t path_count, step;
+    /* or pictures */
+    gp_str drawn[DRAWN];
+    atomic_size_t next_drawn;
+    /* encoding */
+    double until, bytes;
+    size_t made, jobs, most; /* pictures and jobs made; pictures at most */
+} bench_run;
+
+/* ------------------------------------------------------------------ which pictures */
+
+static bool on_found(void *user, const gp_found *found)
+{
+    bench_run *r = user;
+    if (r->report->found++ % r->step == 0) {
+        if (r->path_count == KEPT) { /* every other one goes, and so it stays even */
+            for (size_t i = 0; i < KEPT; i++) {
+                if (i % 2) gp_mem_free(r->paths[i]);
+                if (i % 2 == 0) r->paths[i / 2] = r->paths[i];
+            }
+            r->path_count = KEPT / 2;
+            r->step *= 2;
+        }
+        char *path = gp_str_dup(found->path);
+        if (!path) return false;
+        r->paths[r->path_count++] = path;
+    }
+    return gp_ticker_update(&r->ticker, 0, 0);
+}
+
+static gp_status find_files(bench_run *r, gp_error *err)
+{
+    r->step = 1;
+    GP_TRY(gp_alloc((void **)&r->paths, KEPT, sizeof *r->paths, "a list of files", err));
+    gp_status st = gp_walk(r->options->roots, r->options->root_count, on_found, NULL, r, err);
+    if (st == GP_ERR_STOPPED && !r->ticker.stopped) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a path");
+    if (st == GP_OK && r->path_count == 0) return gp_fail(err, GP_ERR_NOT_FOUND, "no images there (PNG, JPEG, WebP)");
+    return st;
+}
+
+static void draw_some(void *user, int index)
+{
+    bench_run *r = user;
+    gp_error err = {0};
+    (void)index;
+    for (size_t i; (i = atomic_fetch_add(&r->next_drawn, 1)) < DRAWN;) {
+        if (gp_drawn_png(i + 1, &r->drawn[i], &err) == GP_OK) continue;
+        atomic_store(&r->next_drawn, DRAWN);
+        r->drawn[i].failed = true; /* said by the thread that waits */
+    }
+}
+
+static gp_status draw_pictures(bench_run *r, gp_error *err)
+{
+    gp_threads *threads = NULL;
+    int n = gp_encoder_threads(r->encoder);
+    GP_TRY(gp_threads_start(n < DRAWN ? n : DRAWN, draw_some, r, &threads, err));
+    gp_threads_join(threads);
+    for (size_t i = 0; i < DRAWN; i++)
+        if (r->drawn[i].failed || !r->drawn[i].size) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a picture");
+    return GP_OK;
+}
+
+/* Picture i of the sample: any beginning of 0, 1, 2 ... is spread over the whole list, by the golden ratio. */
+static size_t spread(size_t i, size_t n)
+{
+    size_t stride = (size_t)((double)n * 0.6180339887498949);
+    if (stride < 1) stride = 1;
+    for (;; stride++) { /* coprime to n: each comes once */
+        size_t a = n, b = stride;
+        while (b) {
+            size_t rest = a % b;
+            a = b, b = rest;
+        }
+        if (a == 1) return i % n * stride % n;
+    }
+}
+
+/* ------------------------------------------------------------------ encoding */
+
+static gp_status next_batch(void *user, void **out, gp_error *err)
+{
+    bench_run *r = user;
+    const size_t threads = (size_t)gp_encoder_threads(r->encoder), batch = gp_encoder_batch(r->encoder);
+    if (r->ticker.stopped) return gp_fail(err, GP_ERR_STOPPED, "stopped");
+    /* As many jobs for every thread, or some would wait at the end and the rate would seem lower than it is. */
+    if (r->made == r->most || (r->jobs % threads == 0 && gp_clock_now() > r->until)) return GP_OK;
+    size_t left = r->most - r->made;
+    gp_picture_job *job;
+    GP_TRY(gp_picture_job_new(r->encoder, left < batch ? left : batch, &job, err));
+    for (size_t i = 0; i < job->count; i++) {
+        gp_picture *p = &job->pictures[i];
+        p->id = (int64_t)(r->made + i);
+        if (r->paths) {
+            p->path = r->paths[spread(r->made + i, r->path_count)];
+        } else {
+            const gp_str *png = &r->drawn[(r->made + i) % DRAWN];
+            p->path = "a drawn picture", p->bytes = (const uint8_t *)png->data, p->size = png->size;
+        }
+    }
+    r->made += job->count, r->jobs++;
+    *out = job;
+    return GP_OK;
+}
+
+static void work_batch(void *user, int thread, void *job)
+{
+    gp_picture_job_run(((bench_run *)user)->encoder, thread, job);
+}
+
+/* As score writes a batch; what an image is called matters to nobody here. */
+static gp_status write_batch(bench_run *r, const gp_picture_job *job, gp_error *err)
+{
+    const size_t d = gp_encoder_dims(r->encoder);
+    double start = gp_clock_now();
+    GP_TRY(gp_cat_begin(r->cat, err));
+    for (size_t i = 0; i < job->count; i++) {
+        const gp_picture *p = &job->pictures[i];
+        gp_cat_image image = {.hash = gp_hash_of(&p->id, sizeof p->id), .bytes = p->size, .format = "png"};
+        char name[32];
+        int64_t id = 0;
+        bool fresh;
+        if (!p->ok) continue;
+        snprintf(name, sizeof name, "%lld", (long long)p->id);
+        GP_TRY(gp_cat_image_put(r->cat, &image, name, p->size, 0, &id, &fresh, err));
+        GP_TRY(gp_cat_image_embedding_put(r->cat, id, r->encoder_id, job->vectors + i * d, (uint32_t)d, err));
+        GP_TRY(gp_cat_failure_clear(r->cat, id, "score", err));
+    }
+    GP_TRY(gp_cat_commit(r->cat, err));
+    r->report->write_seconds += gp_clock_now() - start;
+    return GP_OK;
+}
+
+static gp_status take_batch(void *user, void *data, gp_error *err)
+{
+    bench_run *r = user;
+    gp_picture_job *job = data;
+    gp_status st = job->status;
+    if (st != GP_OK)
+        gp_fail(err, st, "%s", job->error.message);
+    else
+        st = write_batch(r, job, err);
+    for (size_t i = 0; st == GP_OK && i < job->count; i++) {
+        r->report->pictures += job->pictures[i].ok;
+        r->report->failed += !job->pictures[i].ok;
+        if (job->pictures[i].ok) r->bytes += (double)job->pictures[i].size;
+    }
+    r->report->read_seconds += job->seconds.read;
+    r->report->decode_seconds += job->seconds.decode;
+    r->report->resize_seconds += job->seconds.resize;
+    r->report->image_tower_seconds += job->seconds.tower;
+    r->report->image_tower_work += job->seconds.tower_work;
+    gp_picture_job_free(job);
+    if (st == GP_OK && !gp_ticker_update(&r->ticker, r->report->pictures, r->report->failed))
+        st = gp_fail(err, GP_ERR_STOPPED, "stopped");
+    return st;
+}
+
+static void drop_batch(void *user, void *job)
+{
+    (void)user;
+    gp_picture_job_free(job);
+}
+
+static gp_status encode(bench_run *r, gp_error *err)
+{
+    const int threads = gp_encoder_threads(r->encoder);
+    gp_pipe pipe = {.threads = threads,
+                    .window = (size_t)threads * 2,
+                    .next = next_batch,
+                    .work = work_batch,
+                    .take = take_batch,
+                    .drop = drop_batch};
+    r->most = r->options->sample > SIZE_MAX ? SIZE_MAX : (size_t)r->options->sample;
+    if (r->paths && r->most > r->path_count) r->most = r->path_count;
+    const double start = gp_clock_now(), worked = gp_clock_process();
+    r->until = start + r->options->seconds;
+    GP_TRY(gp_pipe_run(&pipe, r, err));
+    r->report->seconds = gp_clock_now() - start;
+    if (r->report->seconds > 0) r->report->busy = (gp_clock_process() - worked) / r->report->seconds;
+    if (r->report->pictures) r->report->bytes = r->bytes / (double)r->report->pictures;
+    return GP_OK;
+}
+
+/* ------------------------------------------------------------------ adding, and prompts */
+
+static gp_status add_sample(bench_run *r, gp_catalog *cat, gp_error *err)
+{
+    const char **roots = NULL;
+    gp_add_options add = GP_ADD_DEFAULTS;
+    gp_report counts = {0};
+    GP_TRY(gp_alloc((void **)&roots, r->made, sizeof *roots, "a list of files", err));
+    for (size_t i = 0; i < r->made; i++) roots[i] = r->paths[spread(i, r->path_count)];
+    add.roots = roots, add.root_count = r->made;
+    add.max_pixels = r->options->max_pixels, add.threads = r->options->threads;
+    add.progress = r->options->progress, add.user = r->options->user;
+    gp_status st = gp_stage_add(cat, &add, &counts, err);
+    r->report->add_seconds = counts.seconds;
+    gp_mem_free(roots);
+    return st;
+}
+
+static gp_status encode_texts(bench_run *r, const char *const *texts, size_t n, gp_error *err)
+{
+    float *vectors = NULL;
+    if (n == 0) return GP_OK;
+    GP_TRY(gp_alloc((void **)&vectors, n * gp_encoder_dims(r->encoder), sizeof *vectors, "embeddings", err));
+    gp_status st = gp_encoder_texts(r->encoder, texts, n, vectors, NULL, NULL, &r->report->text_tower_seconds, err);
+    r->report->texts += n;
+    gp_mem_free(vectors);
+    return st;
+}
+
+static gp_status texts_of_files(bench_run *r, gp_error *err)
+{
+    gp_catalog *cat = NULL; /* another one, in which the pictures are what they are */
+    gp_cat_todo todo = {0};
+    int64_t after = 0;
+    gp_status st;
+    GP_GO(gp_cat_open_memory(&cat, err));
+    GP_GO(add_sample(r, cat, err));
+    do {
+        gp_cat_todo_clear(&todo);
+        GP_GO(gp_cat_prompts_todo(cat, 0, after, TEXTS, &todo, err));
+        if (todo.count) after = todo.ids[todo.count - 1];
+        GP_GO(encode_texts(r, (const char *const *)todo.paths, todo.count, err));
+    } while (todo.count);
+out:
+    gp_cat_todo_clear(&todo);
+    gp_cat_close(cat);
+    return st;
+}
+
+static gp_status texts_of_drawn(bench_run *r, gp_error *err)
+{
+    char texts[TEXTS][160];
+    const char *list[TEXTS];
+    size_t wanted = (size_t)r->report->pictures / PICTURES_A_PROMPT + 1;
+    for (size_t at = 0; at < wanted; at += TEXTS) {
+        size_t n = wanted - at < TEXTS ? wanted - at : TEXTS;
+        for (size_t i = 0; i < n; i++) {
+            gp_drawn_prompt(at + i, texts[i], sizeof texts[i]);
+            list[i] = texts[i];
+        }
+        GP_TRY(encode_texts(r, list, n, err));
+    }
+    return GP_OK;
+}
+
+/* ------------------------------------------------------------------ the whole */
+
+static gp_status begin(bench_run *r, const gp_clip *clip, const gp_model_facts *facts, gp_error *err)
+{
+    const gp_bench_options *o = r->options;
+    gp_cat_encoder encoder = {.model = "bench",
+                              .weight_hash = facts->weight_hash,
+                              .precision = facts->precision,
+                              .preprocess_id = facts->preprocess_id,
+                              .text_rule = "",
+                              .dims = facts->embedding};
+    if (!facts->has_image_tower) return gp_fail(err, GP_ERR_UNSUPPORTED, "the model has no image tower");
+    GP_TRY(gp_encoder_open(clip, o->threads, (size_t)(o->batch > 0 ? o->batch : 0), o->max_pixels, &r->encoder, err));
+    r->report->threads = gp_encoder_threads(r->encoder);
+    r->report->batch = (uint32_t)gp_encoder_batch(r->encoder);
+    GP_TRY(gp_cat_open_memory(&r->cat, err));
+    GP_TRY(gp_cat_encoder_put(r->cat, &encoder, &r->encoder_id, err));
+    return o->root_count ? find_files(r, err) : draw_pictures(r, err);
+}
+
+/* Texts take all threads as pictures do, and add comes before: per picture it all adds up. */
+static void conclude(gp_bench_report *n)
+{
+    const double pictures = (double)(n->pictures + n->failed);
+    const double all = n->add_seconds + n->seconds + n->text_tower_seconds / n->threads;
+    if (pictures <= 0 || all <= 0) return;
+    n->rate = pictures / all;
+    n->expected = (double)n->found / n->rate;
+}
+
+gp_status gp_stage_bench(const gp_clip *clip, const gp_bench_options *options, gp_bench_report *report, gp_error *err)
+{
+    gp_bench_report counts = {0};
+    gp_model_facts facts = {0};
+    bench_run r = {.options = options, .report = &counts};
+    gp_status st;
+    atomic_init(&r.next_drawn, 0);
+    gp_clip_facts(clip, &facts);
+    gp_ticker_init(&r.ticker, "bench", 0, options->progress, options->user);
+    GP_GO(begin(&r, clip, &facts, err));
+    GP_GO(encode(&r, err));
+    if (facts.has_text_tower && gp_clip_tokenizer(clip))
+        GP_GO(r.paths ? texts_of_files(&r, err) : texts_of_drawn(&r, err));
+    gp_ticker_finish(&r.ticker);
+    conclude(&counts);
+    *report = counts;
+out:
+    for (size_t i = 0; i < DRAWN; i++) gp_str_clear(&r.drawn[i]);
+    for (size_t i = 0; i < r.path_count; i++) gp_mem_free(r.paths[i]);
+    gp_mem_free(r.paths);
+    gp_cat_close(r.cat);
+    gp_encoder_close(r.encoder);
+    return st;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ * Threads that start together, repeat a loop until the time is over, and say how many operations they made in it.  The
+ * time is the processor's for the thread: what other programs take does not count, what cores take from each other by
+ * heat or by sharing one does. */
+#include "tensor/peak_rate.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/thread.h"
+
+enum { ROUNDS = 1 << 14 }; /* some 50 microseconds between two looks at the clock */
+
+typedef struct race {
+    const gp_peak_loop *loop;
+    double seconds;
+    double *rates; /* [threads] */
+} race;
+
+static void run(void *user, int index)
+{
+    race *r = user;
+    r->loop->run(ROUNDS); /* wake the wide registers, which start slowly */
+    const double start = gp_clock_thread();
+    double now;
+    uint64_t calls = 0;
+    do {
+        r->loop->run(ROUNDS);
+        calls++;
+        now = gp_clock_thread();
+    } while (now - start < r->seconds);
+    r->rates[index] = 2.0 * ROUNDS * (double)calls * r->loop->products / (now - start);
+}
+
+gp_status gp_peak_measure(const gp_peak_loop *loop, int threads, double seconds, int tries, double *rate, gp_error *err)
+{
+    race r = {.loop = loop, .seconds = seconds};
+    double best = 0;
+    const int processors = gp_thread_processors();
+    gp_status st = GP_OK;
+    if (threads < 1) threads = processors;
+    GP_TRY(gp_alloc((void **)&r.rates, (size_t)threads, sizeof *r.rates, "a list of threads", err));
+    for (int i = 0; i < tries; i++) {
+        gp_threads *group = NULL;
+        double sum = 0;
+        GP_GO(gp_threads_start(threads, run, &r, &group, err));
+        gp_threads_join(group);
+        for (int k = 0; k < threads; k++) sum += r.rates[k];
+        if (threads > processors) sum *= (double)processors / threads; /* they take turns */
+        if (sum > best) best = sum;
+    }
+    *rate = best;
+out:
+    gp_mem_free(r.rates);
+    return st;
+}

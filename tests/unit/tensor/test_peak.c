@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT
+ * Measuring the peak: a rate comes out for every loop, and a failed allocation says so and leaves nothing
+ * behind.  That the loops do what they are credited with is in tests/kernels. */
+#include "base/mem.h"
+#include "base/thread.h"
+#include "support.h"
+#include "tensor/peak_rate.h"
+
+static void test_every_loop_has_a_rate(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    for (int kind = 0; kind < GP_PEAK_KINDS; kind++)
+        for (size_t i = 0; gp_peak_loop_at((gp_peak_kind)kind, i); i++) {
+            double one = 0, all = 0;
+            const gp_peak_loop *loop = gp_peak_loop_at((gp_peak_kind)kind, i);
+            assert_ok(gp_peak_measure(loop, 1, 0.005, 2, &one, &err));
+            assert_ok(gp_peak_measure(loop, 3, 0.005, 2, &all, &err));
+            assert_true(one > 1e7 && one < 1e15); /* a hundredth of the slowest core there is, and far above the best */
+            assert_true(all > 1e7 && all < 1e15);
+        }
+    assert_non_null(gp_peak_loop_at(GP_PEAK_FP32, 0));
+}
+
+/* More threads than processors take turns: the machine has no more for it. */
+static void test_threads_take_turns(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    double all = 0, more = 0;
+    const gp_peak_loop *loop = gp_peak_loop_at(GP_PEAK_FP32, 0);
+    const int processors = gp_thread_processors();
+    assert_ok(gp_peak_measure(loop, processors, 0.02, 3, &all, &err));
+    assert_ok(gp_peak_measure(loop, 4 * processors, 0.02, 3, &more, &err));
+    assert_true(more < 2 * all);
+}
+
+static void test_no_memory(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    const gp_peak_loop *loop = gp_peak_loop_at(GP_PEAK_FP32, 0);
+    double rate = 0;
+    size_t refused = 0;
+    gp_mem_fail_at(0);
+    assert_ok(gp_peak_measure(loop, 2, 0.001, 1, &rate, &err));
+    const uint64_t all = gp_mem_fail_at(0);
+    for (uint64_t n = 1; n <= all; n++) {
+        rate = -1;
+        gp_mem_fail_at(n);
+        gp_status st = gp_peak_measure(loop, 2, 0.001, 1, &rate, &err);
+        gp_mem_fail_at(0);
+        if (st == GP_OK) { /* looking how many processors there are does without */
+            assert_true(rate > 0);
+            continue;
+        }
+        assert_int_equal(st, GP_ERR_MEMORY);
+        assert_true(rate == -1);
+        refused++;
+    }
+    assert_int_equal(refused, 2); /* the rates, the threads */
+    assert_int_equal(gp_mem_live(), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_loop_has_a_rate),
+                                       cmocka_unit_test(test_threads_take_turns), cmocka_unit_test(test_no_memory)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
