@@ -90,8 +90,10 @@ static void in_eight_bits(void **state)
             for (size_t o = 0; o < out; o++) {
                 const float *w = weight + o * in;
                 double pair = 0, sum = (double)bias[o], room = 1e-5;
-                for (size_t i = 0; i < in; i += 2)
-                    pair = fmax(pair, fabs((double)w[i]) + (i + 1 < in ? fabs((double)w[i + 1]) : 0));
+                for (size_t i = 0; i < in; i += 2) {
+                    double second = i + 1 < in ? fabs((double)w[i + 1]) : 0, size = fabs((double)w[i]) + second;
+                    if (size > pair) pair = size;
+                }
                 for (size_t i = 0; i < in; i++) {
                     double a = (double)x[r * in + i], b = (double)w[i], half = pair / 127 / 2;
                     sum += a * b;
