@@ -84,8 +84,11 @@ static void in_eight_bits(void **state)
         float *y = run(linear, x, m, out);
         for (size_t r = 0; r < m; r++) {
             double low = 0, high = 0;
-            for (size_t i = 0; i < in; i++)
-                low = fmin(low, (double)x[r * in + i]), high = fmax(high, (double)x[r * in + i]);
+            for (size_t i = 0; i < in; i++) {
+                double value = (double)x[r * in + i];
+                if (value < low) low = value;
+                if (value > high) high = value;
+            }
             double step = (high - low) / 255;
             for (size_t o = 0; o < out; o++) {
                 const float *w = weight + o * in;
