@@ -120,8 +120,8 @@ static int by_distance(const void *a, const void *b)
     return (p->id > q->id) - (p->id < q->id);
 }
 
-/* The k-th largest of x [n], which is reordered (Hoare's selection). */
-static float kth_largest(float *x, size_t n, size_t k)
+/* Hoare's selection. */
+float gp_search_kth_largest(float *x, size_t n, size_t k)
 {
     size_t low = 0, high = n - 1, at = k - 1;
     while (low < high) {
@@ -160,7 +160,7 @@ static void prune(const gp_search *s, gp_seeker *q)
     if (q->count <= s->k) return;
     if (q->count <= MOST) {
         for (uint32_t c = 0; c < q->count; c++) likeness[c] = q->list[c].likeness;
-        float cut = kth_largest(likeness, q->count, s->k) - 2 * q->margin;
+        float cut = gp_search_kth_largest(likeness, q->count, s->k) - 2 * q->margin;
         if (cut > q->floor) q->floor = cut;
         for (uint32_t c = 0; c < q->count; c++)
             if (q->list[c].likeness >= q->floor) q->list[kept++] = q->list[c];

@@ -68,6 +68,8 @@ double gp_search_scale(const gp_search *search, double norm);
 float gp_search_offset(const gp_search *search, double norm);
 void gp_search_clear(gp_search *search); /* what it owns */
 
+/* The k-th largest of x [n], which is reordered; 1 <= k <= n. */
+float gp_search_kth_largest(float *x, size_t n, size_t k);
 /* Query i with an empty list. */
 void gp_search_begin(const gp_search *search, gp_seeker *query, gp_candidate *list, size_t i);
 /* Query i as it is multiplied: x [d]. */

@@ -3,8 +3,10 @@
 #include "analyze/coarse.h"
 
 #include "base/mem.h"
+#include "base/thread.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +14,8 @@ enum {
     STEPS = 127,  /* of a number, to either side */
     NOUGHT = 128, /* what is added to a row's numbers, so that they are not negative */
     SAMPLE = 256, /* rows that the steps are chosen on */
-    TRIED = 32,   /* rows whose candidates are counted */
+    PIECE = 256,  /* rows packed at once */
+    TRIED = 16,   /* rows whose candidates are counted */
     FAR = 16      /* rows that may lie farther out than the bound is made for: they become everybody's candidates */
 };
 
@@ -107,41 +110,76 @@ typedef struct measures {
     double *length;                /* [n] |x'| */
     double *size;                  /* [n] the larger of |x'| and |q| */
     double *lost_row, *lost_panel; /* [n] |x' - q|, |x' - y| */
-    float *x;                      /* [d] */
-    int8_t *steps;                 /* [width] */
+    float *x;                      /* [threads, d] */
+    int8_t *steps;                 /* [threads, width] */
     float row_step, panel_step;
     double far[FAR + 1];                   /* the largest sizes, largest first */
     double most_lost_row, most_lost_panel; /* max |x' - q|, |x' - y| */
 } measures;
 
-static void pack_row(gp_coarse *c, const gp_search *s, measures *m, size_t i)
+typedef struct packing {
+    gp_coarse *c;
+    const gp_search *s;
+    measures *m;
+    atomic_size_t next;
+} packing;
+
+/* x [d] and steps [width, zero behind d] are scratch. */
+static void pack_row(gp_coarse *c, const gp_search *s, measures *m, size_t i, float *x, int8_t *steps)
 {
     size_t d = s->d;
     double square = 0;
-    centred(s, m->mean, i, m->x);
-    for (size_t j = 0; j < d; j++) square += (double)m->x[j] * (double)m->x[j];
+    centred(s, m->mean, i, x);
+    for (size_t j = 0; j < d; j++) square += (double)x[j] * (double)x[j];
     m->length[i] = sqrt(square);
-    m->lost_row[i] = sqrt(in_steps(m->x, d, m->row_step, false, m->steps));
+    m->lost_row[i] = sqrt(in_steps(x, d, m->row_step, false, steps));
     double q2 = 0;
     for (size_t j = 0; j < d; j++) {
-        c->rows[i * c->width + j] = (uint8_t)(m->steps[j] + NOUGHT);
-        q2 += (double)(m->steps[j] * m->steps[j]);
+        c->rows[i * c->width + j] = (uint8_t)(steps[j] + NOUGHT);
+        q2 += (double)(steps[j] * steps[j]);
     }
     m->size[i] = fmax(m->length[i], sqrt(q2) * (double)m->row_step);
-    m->lost_panel[i] = sqrt(in_steps(m->x, d, m->panel_step, true, m->steps));
+    m->lost_panel[i] = sqrt(in_steps(x, d, m->panel_step, true, steps));
     int8_t *panel = c->panels + i / GP_PANEL * GP_PANEL * c->width + i % GP_PANEL * 4;
-    for (size_t j = 0; j < c->width; j += 4) memcpy(panel + j * GP_PANEL, m->steps + j, 4);
+    for (size_t j = 0; j < c->width; j += 4) memcpy(panel + j * GP_PANEL, steps + j, 4);
     int32_t sum = 0;
-    for (size_t j = 0; j < d; j++) sum += m->steps[j];
+    for (size_t j = 0; j < d; j++) sum += steps[j];
     c->sums[i] = sum;
-    m->most_lost_row = fmax(m->most_lost_row, m->lost_row[i]);
-    m->most_lost_panel = fmax(m->most_lost_panel, m->lost_panel[i]);
-    double size = m->size[i];
-    for (size_t r = 0; r <= FAR; r++)
-        if (size > m->far[r]) {
-            double keep = m->far[r];
-            m->far[r] = size, size = keep;
-        }
+}
+
+/* Row by row, each by whichever thread comes to it. */
+static void pack_thread(void *user, int index)
+{
+    packing *p = user;
+    size_t first;
+    while ((first = atomic_fetch_add(&p->next, PIECE)) < p->s->n)
+        for (size_t i = first; i < first + PIECE && i < p->s->n; i++)
+            pack_row(p->c, p->s, p->m, i, p->m->x + (size_t)index * p->s->d, p->m->steps + (size_t)index * p->c->width);
+}
+
+static gp_status pack_rows(gp_coarse *c, const gp_search *s, measures *m, int threads, gp_error *err)
+{
+    packing p = {.c = c, .s = s, .m = m};
+    gp_threads *running = NULL;
+    atomic_init(&p.next, 0);
+    GP_TRY(gp_threads_start(threads, pack_thread, &p, &running, err));
+    gp_threads_join(running);
+    return GP_OK;
+}
+
+/* The largest of what was measured. */
+static void find_most(const gp_search *s, measures *m)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        double size = m->size[i];
+        m->most_lost_row = fmax(m->most_lost_row, m->lost_row[i]);
+        m->most_lost_panel = fmax(m->most_lost_panel, m->lost_panel[i]);
+        for (size_t r = 0; r <= FAR && size > m->far[FAR]; r++)
+            if (size > m->far[r]) {
+                double keep = m->far[r];
+                m->far[r] = size, size = keep;
+            }
+    }
 }
 
 /* Both sides' offsets and shifts; `slop` holds what floats lose in the products' scale and in the offsets. */
@@ -177,7 +215,7 @@ static void finish(gp_coarse *c, gp_search *s, const measures *m)
     }
 }
 
-static gp_status allocate(gp_coarse *c, gp_search *s, measures *m, gp_error *err)
+static gp_status allocate(gp_coarse *c, gp_search *s, measures *m, size_t threads, gp_error *err)
 {
     static const char what[] = "neighbours";
     size_t rows = (s->n + GP_QUERIES - 1) / GP_QUERIES * GP_QUERIES;
@@ -193,12 +231,12 @@ static gp_status allocate(gp_coarse *c, gp_search *s, measures *m, gp_error *err
     GP_TRY(gp_alloc((void **)&m->size, s->n, sizeof *m->size, what, err));
     GP_TRY(gp_alloc((void **)&m->lost_row, s->n, sizeof *m->lost_row, what, err));
     GP_TRY(gp_alloc((void **)&m->lost_panel, s->n, sizeof *m->lost_panel, what, err));
-    GP_TRY(gp_alloc((void **)&m->x, s->d, sizeof *m->x, what, err));
-    GP_TRY(gp_alloc((void **)&m->steps, c->width, 1, what, err));
+    GP_TRY(gp_alloc((void **)&m->x, threads * s->d, sizeof *m->x, what, err));
+    GP_TRY(gp_alloc((void **)&m->steps, threads * c->width, 1, what, err));
     memset(c->rows, NOUGHT, rows * c->width);
     memset(c->panels, 0, rows * c->width);
     memset(c->sums, 0, rows * sizeof *c->sums);
-    memset(m->steps, 0, c->width);
+    memset(m->steps, 0, threads * c->width);
     return GP_OK;
 }
 
@@ -210,20 +248,13 @@ static float likeness_of(const gp_coarse *c, const gp_search *s, size_t i, size_
     return product * (c->scales[i] * c->scales[j]) + gp_search_offset(s, s->norms[j]);
 }
 
-static int down(const void *a, const void *b)
-{
-    float p = *(const float *)a, q = *(const float *)b;
-    return (p < q) - (p > q);
-}
-
 /* How many rows, by 8 bits, could be among the k nearest of row i: likeness [n] is scratch. */
 static size_t count_candidates(const gp_coarse *c, const gp_search *s, size_t i, float *likeness)
 {
     float tile[GP_QUERIES];
     size_t count = 0;
     for (size_t j = 0; j < s->n; j++) likeness[j] = j == i ? -INFINITY : likeness_of(c, s, i, j);
-    qsort(likeness, s->n, sizeof *likeness, down);
-    float floor = likeness[s->k - 1] + c->row.shift[i];
+    float floor = gp_search_kth_largest(likeness, s->n, s->k) + c->row.shift[i];
     for (size_t at = 0; at < s->slots; at += GP_QUERIES) {
         gp_coarse_multiply(c, s->kernels, i, 1, at / GP_PANEL, GP_QUERIES / GP_PANEL, tile, GP_QUERIES);
         for (size_t o = 0; o < GP_QUERIES; o++) count += tile[o] + c->panel.offset[at + o] >= floor;
@@ -252,19 +283,20 @@ static bool extreme(const gp_search *s)
     return false;
 }
 
-gp_status gp_coarse_pack(gp_coarse *c, gp_search *s, bool *worth, gp_error *err)
+gp_status gp_coarse_pack(gp_coarse *c, gp_search *s, int threads, bool *worth, gp_error *err)
 {
     measures m = {0};
     gp_status st;
     *worth = false;
     GP_GO(gp_search_measure(s, err));
     if (extreme(s)) goto out;
-    GP_GO(allocate(c, s, &m, err));
+    GP_GO(allocate(c, s, &m, (size_t)threads, err));
     find_mean(s, m.mean);
     m.row_step = best_step(s, m.mean, false, m.x, m.steps);
     m.panel_step = best_step(s, m.mean, true, m.x, m.steps);
     c->scale = m.row_step * m.panel_step;
-    for (size_t i = 0; i < s->n; i++) pack_row(c, s, &m, i);
+    GP_GO(pack_rows(c, s, &m, threads, err));
+    find_most(s, &m);
     finish(c, s, &m);
     st = is_worth(c, s, worth, err);
 out:

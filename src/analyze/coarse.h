@@ -30,8 +30,8 @@ typedef struct gp_coarse {
 } gp_coarse;
 
 /* Instead of gp_search_pack: rows of `search` (self, in order) in 8 bits.  *worth: false where too many pairs would
- * have to be multiplied again (a sample tells); then nothing is left of it. */
-gp_status gp_coarse_pack(gp_coarse *coarse, gp_search *search, bool *worth, gp_error *err);
+ * have to be multiplied again (a sample tells); then nothing is left of it.  threads >= 1. */
+gp_status gp_coarse_pack(gp_coarse *coarse, gp_search *search, int threads, bool *worth, gp_error *err);
 void gp_coarse_clear(gp_coarse *coarse);
 
 /* tile [count, GP_PANEL * panels], rows `stride` apart: products of rows first .. with the panels from `panel` on;

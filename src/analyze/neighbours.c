@@ -140,16 +140,19 @@ static void run_pair(exact *e, worker *w, size_t block, size_t other)
     pthread_mutex_unlock(&e->locks[other]);
 }
 
-/* A group of blocks against itself and all blocks behind it. */
+/* A group of blocks against itself and all blocks behind it; every other group from the far end, so that threads meet
+ * at a block's lock but once. */
 static void run_rows(exact *e, worker *w, size_t group)
 {
     size_t begin = group * e->group, end = begin + e->group < e->blocks ? begin + e->group : e->blocks;
-    for (size_t other = begin; other < e->blocks && !atomic_load(&e->stop); other++)
+    for (size_t step = begin; step < e->blocks && !atomic_load(&e->stop); step++) {
+        size_t other = group % 2 ? e->blocks - 1 - (step - begin) : step;
         for (size_t block = begin; block < end && block <= other; block++) {
-            if (!e->eight && other == begin)
+            if (!e->eight && step == begin)
                 load_block(e, w, e->all + block * QUERIES, block * QUERIES, block_rows(e, block));
             run_pair(e, w, block, other);
         }
+    }
 }
 
 /* ------------------------------------------------------------------ threads */
@@ -228,7 +231,6 @@ static gp_status on_threads(exact *e, int threads, void (*mine)(void *, int), vo
 
 static gp_status run_threads(exact *e, int threads, gp_error *err)
 {
-    if (threads <= 0) threads = gp_thread_processors();
     if ((size_t)threads > e->blocks) threads = (int)e->blocks;
     GP_TRY(on_threads(e, threads, search_thread, other_thread, err));
     if (atomic_load(&e->status) != GP_OK) return gp_fail(err, GP_ERR_MEMORY, "out of memory for neighbours");
@@ -253,12 +255,12 @@ static gp_status make_lists(exact *e, gp_error *err)
 }
 
 /* 8 bits where there are instructions for them (the twins are no faster than floats) and they tell rows apart. */
-static gp_status pack(exact *e, gp_search_way way, gp_error *err)
+static gp_status pack(exact *e, int threads, gp_search_way way, gp_error *err)
 {
     const gp_search *s = &e->s;
     bool can = s->self && !s->wide && s->d <= GP_IN8;
     if (can && (way == GP_SEARCH_EIGHT || (way == GP_SEARCH_AUTO && s->kernels->eight)))
-        GP_TRY(gp_coarse_pack(&e->coarse, &e->s, &e->eight, err));
+        GP_TRY(gp_coarse_pack(&e->coarse, &e->s, threads, &e->eight, err));
     e->group = e->eight ? GROUP : 1;
     if (e->eight) e->s.full = s->k + s->k / 2 + 8;
     return e->eight ? GP_OK : gp_search_pack(&e->s, err);
@@ -268,7 +270,8 @@ static gp_status run_search(exact *e, int threads, gp_search_way way, gp_error *
 {
     gp_status st = GP_OK;
     e->blocks = (e->s.m + QUERIES - 1) / QUERIES;
-    GP_GO(pack(e, way, err));
+    if (threads <= 0) threads = gp_thread_processors();
+    GP_GO(pack(e, threads, way, err));
     GP_GO(make_lists(e, err));
     if (e->s.m) GP_GO(run_threads(e, threads, err));
 out:

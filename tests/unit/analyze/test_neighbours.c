@@ -233,7 +233,7 @@ static void test_bounds_of_eight_bits_hold(void **state)
         gp_coarse c = {0};
         bool worth = false;
         double least = 1, sum = 0, pairs = 0;
-        assert_int_equal(gp_coarse_pack(&c, &s, &worth, NULL), GP_OK);
+        assert_int_equal(gp_coarse_pack(&c, &s, 2, &worth, NULL), GP_OK);
         assert_true(worth);
         for (size_t first = 0; first < N; first += GP_QUERIES)
             for (size_t panel = 0; panel < s.slots / GP_PANEL; panel += 4) {
@@ -279,7 +279,7 @@ static void test_eight_bits_give_up(void **state)
     bool worth = true;
     int64_t before = gp_mem_live();
     s.metric = GP_METRIC_EUCLIDEAN;
-    assert_int_equal(gp_coarse_pack(&c, &s, &worth, NULL), GP_OK);
+    assert_int_equal(gp_coarse_pack(&c, &s, 2, &worth, NULL), GP_OK);
     assert_false(worth);
     assert_int_equal(gp_mem_live(), before);
     free(x);
