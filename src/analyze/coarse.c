@@ -340,41 +340,64 @@ void gp_coarse_multiply(const gp_coarse *c, const gp_kernels *kernels, size_t fi
                         ones, none, tile, stride);
 }
 
+/* A pair that 8 bits leave open: row i of the block, column o of the panel. */
+typedef struct open_pair {
+    uint8_t i, o;
+} open_pair;
+
+/* Rows lie anywhere in memory: the next one is sent for while this one is multiplied. */
+static void send_for(const gp_search *s, size_t id)
+{
+    enum { LINE = 16, LINES = 12 }; /* floats of a line; the processor itself sends for what follows so many */
+    const float *row = s->rows + id * s->d;
+    for (size_t j = 0; j < s->d && j < LINE * LINES; j += LINE) __builtin_prefetch(row + j);
+}
+
 void gp_coarse_offer_panel(const gp_coarse *c, const gp_search *s, const float *tile, size_t stride, gp_seeker *queries,
                            size_t first, size_t count, size_t panel)
 {
-    size_t slot = panel * GP_PANEL;
+    size_t slot = panel * GP_PANEL, pairs = 0;
     const float *offset = c->panel.offset + slot, *shift = c->row.shift + first;
     float floors[GP_QUERIES];
+    open_pair open[GP_QUERIES * GP_PANEL];
     for (size_t i = 0; i < count; i++) floors[i] = queries[i].floor + shift[i];
     uint64_t reached = s->kernels->reach_rows(tile, stride, count, offset, floors);
     for (; reached; reached &= reached - 1) {
         size_t i = (size_t)__builtin_ctzll(reached);
+        for (size_t o = 0; o < GP_PANEL; o++)
+            if (tile[i * stride + o] + offset[o] >= floors[i] && slot + o != first + i && slot + o < s->n)
+                open[pairs++] = (open_pair){(uint8_t)i, (uint8_t)o};
+    }
+    for (size_t p = 0; p < pairs; p++) {
+        size_t i = open[p].i, o = open[p].o;
         gp_seeker *q = &queries[i];
-        for (size_t o = 0; o < GP_PANEL; o++) {
-            size_t id = slot + o;
-            if (tile[i * stride + o] + offset[o] < q->floor + shift[i] || id == first + i || id >= s->n) continue;
-            float likeness = likeness_of(c, s, first + i, id);
-            if (likeness >= q->floor) gp_search_offer(s, q, (uint32_t)id, likeness);
-        }
+        if (p + 1 < pairs) send_for(s, slot + open[p + 1].o);
+        if (tile[i * stride + o] + offset[o] < q->floor + shift[i]) continue; /* it has risen meanwhile */
+        float likeness = likeness_of(c, s, first + i, slot + o);
+        if (likeness >= q->floor) gp_search_offer(s, q, (uint32_t)(slot + o), likeness);
     }
 }
 
 void gp_coarse_offer_rows(const gp_coarse *c, const gp_search *s, const float *tile, size_t stride, gp_seeker *queries,
                           size_t first, size_t count, size_t panel)
 {
-    size_t slot = panel * GP_PANEL, width = s->n - slot < GP_PANEL ? s->n - slot : GP_PANEL;
+    size_t slot = panel * GP_PANEL, width = s->n - slot < GP_PANEL ? s->n - slot : GP_PANEL, pairs = 0;
     const float *offset = c->row.offset + first, *shift = c->panel.shift + slot;
     float floors[GP_PANEL];
+    open_pair open[GP_QUERIES * GP_PANEL];
     for (size_t o = 0; o < GP_PANEL; o++) floors[o] = o < width ? queries[o].floor + shift[o] : INFINITY;
     uint64_t reached = s->kernels->reach_columns(tile, stride, count, offset, floors);
     for (; reached; reached &= reached - 1) {
         size_t i = (size_t)__builtin_ctzll(reached);
-        for (size_t o = 0; o < width; o++) {
-            gp_seeker *q = &queries[o];
-            if (tile[i * stride + o] + offset[i] < q->floor + shift[o]) continue;
-            float likeness = likeness_of(c, s, slot + o, first + i);
-            if (likeness >= q->floor) gp_search_offer(s, q, (uint32_t)(first + i), likeness);
-        }
+        for (size_t o = 0; o < width; o++)
+            if (tile[i * stride + o] + offset[i] >= floors[o]) open[pairs++] = (open_pair){(uint8_t)i, (uint8_t)o};
+    }
+    for (size_t p = 0; p < pairs; p++) {
+        size_t i = open[p].i, o = open[p].o;
+        gp_seeker *q = &queries[o];
+        if (p + 1 < pairs) send_for(s, slot + open[p + 1].o);
+        if (tile[i * stride + o] + offset[i] < q->floor + shift[o]) continue;
+        float likeness = likeness_of(c, s, slot + o, first + i);
+        if (likeness >= q->floor) gp_search_offer(s, q, (uint32_t)(first + i), likeness);
     }
 }

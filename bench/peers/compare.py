@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""goldpan beside what people use today, files to scores, in turn, as ratios of medians.
+
+    python3 bench/peers/compare.py GOLDPAN --model DIR --images DIR [--limit 64] [--rounds 3] [--avx2] [WHAT...]
+
+WHAT: notebook torch torchvision ort openvino (files to scores), tower text (one tower alone); default: all but text.
+Every round runs goldpan in fp32, bf16 (where the processor has it) and int8, then the peers (bench/peers/encode.py; PyPI: torch,
+torchvision, transformers, onnxruntime, openvino, Pillow).  --avx2 takes AVX-512 away from goldpan and from the peers that
+can be told to do without (PyTorch, OpenVINO; not ONNX Runtime)."""
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+NO_AVX512 = {"GOLDPAN_CPU": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "DNNL_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2",
+             "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
+
+parser = argparse.ArgumentParser()
+parser.add_argument("goldpan")
+parser.add_argument("what", nargs="*", default=["notebook", "torch", "torchvision", "ort", "openvino", "tower"])
+parser.add_argument("--model", required=True)
+parser.add_argument("--images", required=True)
+parser.add_argument("--limit", type=int, default=64)
+parser.add_argument("--notebook-limit", type=int, default=16, help="of the slow one: its speed does not depend on it")
+parser.add_argument("--rounds", type=int, default=3)
+parser.add_argument("--threads", type=int, default=2)
+parser.add_argument("--avx2", action="store_true")
+args = parser.parse_args()
+environment = dict(os.environ, **(NO_AVX512 if args.avx2 else {}))
+for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
+    environment.pop(name, None)
+has_bf16 = not args.avx2 and any(w in open("/proc/cpuinfo").read() for w in ("avx512_bf16", "amx_bf16"))
+
+
+def call(command):
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit("%s: %s" % (command[0], done.stderr.strip()[-800:]))
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def ours(precision):
+    report = call([args.goldpan, "bench", args.images, "--model", args.model, "--precision", precision, "--threads",
+                   str(args.threads), "--json", "-q"])
+    return report["pictures_per_second"], report
+
+
+def theirs(what, precision):
+    limit = args.notebook_limit if what == "notebook" else args.limit
+    return call([sys.executable, os.path.join(HERE, "encode.py"), what, "--model", args.model, "--images", args.images, "--limit",
+                 str(limit), "--threads", str(args.threads), "--precision", precision])["per_second"]
+
+
+speeds = {}
+for _ in range(args.rounds):
+    for precision in ["fp32"] + ["bf16"] * has_bf16 + ["int8"]:
+        whole, report = ours(precision)
+        speeds.setdefault(("goldpan", precision), []).append(whole)
+        speeds.setdefault(("goldpan tower", precision), []).append(report["tower"]["per_second"])
+    for what in args.what:
+        for precision in ["fp32"] + ["bf16"] * (has_bf16 and what in ("torch", "torchvision", "openvino", "tower", "text")):
+            speeds.setdefault((what, precision), []).append(theirs(what, precision))
+middle = {key: statistics.median(values) for key, values in speeds.items()}
+for (what, precision), value in middle.items():
+    mine = "goldpan tower" if what in ("tower", "text") else "goldpan"
+    ratios = "" if what.startswith("goldpan") else "".join(
+        "   %s %.2f" % (p, middle[mine, p] / value) for p in ("fp32", "bf16", "int8") if (mine, p) in middle and what != "text")
+    print("%-14s %s %8.2f a second%s" % (what, precision, value, "   goldpan over it:" + ratios if ratios else ""), flush=True)
