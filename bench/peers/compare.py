@@ -14,6 +14,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 NO_AVX512 = {"GOLDPAN_CPU": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "DNNL_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2",
@@ -44,23 +45,34 @@ def call(command):
 
 
 def ours(precision):
-    report = call([args.goldpan, "bench", args.images, "--model", args.model, "--precision", precision, "--threads",
-                   str(args.threads), "--json", "-q"])
-    return report["pictures_per_second"], report
+    with tempfile.TemporaryDirectory() as folder:
+        report = call([args.goldpan, "run", pictures, "--prompts", os.path.join(pictures, "prompts.tsv"), "--model", args.model,
+                       "--precision", precision, "--threads", str(args.threads), "--catalog", os.path.join(folder, "catalog.db"),
+                       "--no-sheet", "--json", "-q"])
+    done, score = report["score"]["done"], report["score"]
+    return done / (report["add"]["seconds"] + score["seconds"]), done * args.threads / score["image_tower_seconds"]
 
 
 def theirs(what, precision):
     limit = args.notebook_limit if what == "notebook" else args.limit
-    return call([sys.executable, os.path.join(HERE, "encode.py"), what, "--model", args.model, "--images", args.images, "--limit",
+    return call([sys.executable, os.path.join(HERE, "encode.py"), what, "--model", args.model, "--images", pictures, "--limit",
                  str(limit), "--threads", str(args.threads), "--precision", precision])["per_second"]
 
 
+lines = open(os.path.join(args.images, "prompts.tsv")).read().splitlines()[:args.limit + 1]
+work = tempfile.TemporaryDirectory()
+pictures = work.name  # the same pictures for everybody: the first so many
+for line in lines[1:]:
+    name = line.split("\t")[0]
+    os.symlink(os.path.abspath(os.path.join(args.images, name)), os.path.join(pictures, name))
+with open(os.path.join(pictures, "prompts.tsv"), "w") as table:
+    table.write("\n".join(lines) + "\n")
 speeds = {}
 for _ in range(args.rounds):
     for precision in ["fp32"] + ["bf16"] * has_bf16 + ["int8"]:
-        whole, report = ours(precision)
+        whole, tower = ours(precision)
         speeds.setdefault(("goldpan", precision), []).append(whole)
-        speeds.setdefault(("goldpan tower", precision), []).append(report["tower"]["per_second"])
+        speeds.setdefault(("goldpan tower", precision), []).append(tower)
     for what in args.what:
         for precision in ["fp32"] + ["bf16"] * (has_bf16 and what in ("torch", "torchvision", "openvino", "tower", "text")):
             speeds.setdefault((what, precision), []).append(theirs(what, precision))
