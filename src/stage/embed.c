@@ -24,10 +24,10 @@ static gp_status next_batch(void *user, void **out, gp_error *err)
 {
     embed_run *r = user;
     if (r->ticker.stopped) return gp_fail(err, GP_ERR_STOPPED, "stopped");
-    size_t left = r->n - r->made, batch = gp_encoder_batch(r->encoder);
+    size_t left = r->n - r->made;
     if (left == 0) return GP_OK;
     gp_picture_job *job;
-    GP_TRY(gp_picture_job_new(r->encoder, left < batch ? left : batch, &job, err));
+    GP_TRY(gp_picture_job_new(r->encoder, gp_encoder_next(r->encoder, left), &job, err));
     for (size_t i = 0; i < job->count; i++) job->pictures[i].path = r->paths[r->made + i];
     r->made += job->count;
     *out = job;

@@ -15,22 +15,28 @@
 
 #define IMAGE_FILE_LIMIT ((uint64_t)1 << 30)
 #define TOKENS_AT_ONCE   1024 /* rows of one matrix product: enough to keep it busy, small enough for the cache */
+#define TOKENS_AT_LEAST  192  /* fewer make it slower */
 
 struct gp_encoder {
     const gp_clip *clip;
     int threads;
     size_t images, tokens, dims, plane_floats; /* plane_floats = 3 * s * s */
+    size_t few;                                /* images that are enough rows for a matrix product */
     uint64_t max_pixels;
     gp_clip_worker **workers; /* [threads] */
     float **planes;           /* [threads] of [images, 3, s, s] */
     float **packed;           /* [threads] of [images, d] */
 };
 
-static size_t batch_for(const gp_model_facts *facts, size_t wanted)
+static size_t rows_of(const gp_model_facts *facts)
 {
     size_t side = facts->patch ? facts->image_side / facts->patch : 1;
-    size_t rows = side * side + 1;
-    size_t batch = wanted ? wanted : TOKENS_AT_ONCE / rows;
+    return side * side + 1;
+}
+
+static size_t batch_for(const gp_model_facts *facts, size_t wanted)
+{
+    size_t rows = rows_of(facts), batch = wanted ? wanted : TOKENS_AT_ONCE / rows;
     if (batch < 1) batch = 1;
     return batch > GP_BATCH_MAX ? GP_BATCH_MAX : batch;
 }
@@ -46,6 +52,7 @@ gp_status gp_encoder_open(const gp_clip *clip, int threads, size_t images, uint6
     e->clip = clip;
     e->threads = gp_pipe_threads(threads);
     e->images = facts.has_image_tower ? batch_for(&facts, images) : 0;
+    e->few = (TOKENS_AT_LEAST + rows_of(&facts) - 1) / rows_of(&facts);
     e->tokens = facts.has_text_tower ? (facts.context > TOKENS_AT_ONCE ? facts.context : TOKENS_AT_ONCE) : 0;
     e->dims = facts.embedding;
     e->plane_floats = (size_t)3 * facts.image_side * facts.image_side;
@@ -91,6 +98,13 @@ int gp_encoder_threads(const gp_encoder *e)
 size_t gp_encoder_batch(const gp_encoder *e)
 {
     return e->images;
+}
+size_t gp_encoder_next(const gp_encoder *e, size_t left)
+{
+    size_t each = (size_t)e->threads * 2, share = (left + each - 1) / each;
+    if (share < e->few) share = e->few;
+    if (share > e->images) share = e->images;
+    return share < left ? share : left;
 }
 size_t gp_encoder_tokens(const gp_encoder *e)
 {

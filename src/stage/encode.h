@@ -22,6 +22,9 @@ gp_status gp_encoder_open(const gp_clip *clip, int threads, size_t images, uint6
 void gp_encoder_close(gp_encoder *encoder);
 int gp_encoder_threads(const gp_encoder *encoder);
 size_t gp_encoder_batch(const gp_encoder *encoder);
+/* How many images the next batch should have when so many are left: fewer towards the end, so that all threads come to
+ * it together. */
+size_t gp_encoder_next(const gp_encoder *encoder, size_t left);
 size_t gp_encoder_tokens(const gp_encoder *encoder);
 size_t gp_encoder_dims(const gp_encoder *encoder);
 

@@ -85,10 +85,10 @@ static gp_status next_batch(void *user, void **out, gp_error *err)
         r->pages_ended = r->page.count == 0;
         if (r->page.count) r->after = r->page.ids[r->page.count - 1];
     }
-    size_t left = r->page.count - r->page_at, batch = gp_encoder_batch(r->encoder);
+    size_t left = r->page.count - r->page_at;
     if (left == 0) return GP_OK;
     gp_picture_job *job;
-    GP_TRY(gp_picture_job_new(r->encoder, left < batch ? left : batch, &job, err));
+    GP_TRY(gp_picture_job_new(r->encoder, gp_encoder_next(r->encoder, left), &job, err));
     for (size_t i = 0; i < job->count; i++) {
         job->pictures[i].id = r->page.ids[r->page_at + i];
         /* The path goes with the job: the page may be replaced before the job is taken. */
