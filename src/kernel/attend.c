@@ -18,7 +18,7 @@ enum { QUERIES = 4, TILE = 2 * GP_LANES, SUMS = 8 };
 
 static size_t rounded(size_t t)
 {
-    return (t + 31) / 32 * 32;
+    return (t + 15) / 16 * 16;
 }
 
 /* kt [e, stride] from k [t, e]; columns t .. stride-1 are zero. */

@@ -26,10 +26,10 @@ typedef struct gp_attention {
     float *scratch; /* gp_attend_scratch(t, e) floats, 64-byte aligned; overwritten */
 } gp_attention;
 
-/* Floats of scratch: k transposed, and the scores of four queries, t rounded up to 32. */
+/* Floats of scratch: k transposed, and the scores of four queries, t rounded up to 16. */
 static inline size_t gp_attend_scratch(size_t t, size_t e)
 {
-    return (e + 4) * ((t + 31) / 32 * 32);
+    return (e + 4) * ((t + 15) / 16 * 16);
 }
 
 enum {

@@ -12,12 +12,10 @@
 #define gp_quick_gelu_c   gp_quick_gelu_avx512
 #define gp_gelu_c         gp_gelu_avx512
 #define gp_add_c          gp_add_avx512
-#define gp_attend_c       gp_attend_avx512
 #define gp_quantise_c     gp_quantise_avx512
 #define gp_dequantise_c   gp_dequantise_avx512
 
 #include "kernel/activate.c"
-#include "kernel/attend.c"
 #include "kernel/convert.c"
 #include "kernel/norm.c"
 #include "kernel/quantise.c"

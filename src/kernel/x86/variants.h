@@ -37,7 +37,6 @@ double gp_distance2_avx512(const float *a, const float *b, size_t n);
 void gp_quick_gelu_avx512(float *x, size_t n);
 void gp_gelu_avx512(float *x, size_t n);
 void gp_add_avx512(float *x, const float *y, size_t n);
-void gp_attend_avx512(const gp_attention *attention);
 uint64_t gp_reach_rows_avx512(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
 uint64_t gp_reach_columns_avx512(const float *tile, size_t stride, size_t rows, const float *offset,
                                  const float *floors);
