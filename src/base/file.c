@@ -5,12 +5,14 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -175,6 +177,30 @@ static char *resolve(const char *path)
     return copy;
 }
 
+#define TEMPORARY ".goldpan-"
+
+/* Lock a temporary while it is written, which ends with the process however it ends; false if gp_atomic_sweep was
+ * quicker and took it for a leftover.  Where there are no locks nothing is swept either. */
+static bool claim(int fd)
+{
+    struct stat about;
+    while (flock(fd, LOCK_EX) != 0 && errno == EINTR) {}
+    return fstat(fd, &about) != 0 || about.st_nlink > 0;
+}
+
+void gp_atomic_sweep(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    for (const struct dirent *entry; dir && (entry = readdir(dir)) != NULL;) {
+        const char *name = entry->d_name, *extension = gp_path_extension(name);
+        if (strncmp(name, TEMPORARY, sizeof TEMPORARY - 1) != 0 || strcmp(extension, ".tmp") != 0) continue;
+        int fd = openat(dirfd(dir), name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) (void)!unlinkat(dirfd(dir), name, 0);
+        if (fd >= 0) close(fd);
+    }
+    if (dir) closedir(dir);
+}
+
 /* Create a new file beside file->path, with the permissions that the umask gives to any new file. */
 static gp_status create_temporary(gp_atomic *file, gp_error *err)
 {
@@ -183,13 +209,18 @@ static gp_status create_temporary(gp_atomic *file, gp_error *err)
     char *folder = gp_path_folder(file->path);
     for (int tries = 0; folder && tries < 100; tries++) {
         char name[80];
-        snprintf(name, sizeof name, ".goldpan-%ld-%u.tmp", (long)getpid(), atomic_fetch_add(&turn, 1));
+        snprintf(name, sizeof name, TEMPORARY "%ld-%u.tmp", (long)getpid(), atomic_fetch_add(&turn, 1));
         gp_mem_free(file->temporary);
         file->temporary = gp_path_join(folder, name);
         if (!file->temporary) break;
         file->fd = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (file->fd >= 0) st = GP_OK;
-        if (file->fd >= 0 || errno != EEXIST) break;
+        if (file->fd >= 0 && claim(file->fd)) {
+            st = GP_OK;
+            break;
+        }
+        if (file->fd < 0 && errno != EEXIST) break;
+        if (file->fd >= 0) close(file->fd);
+        file->fd = -1;
     }
     int number = errno;
     if (!folder || !file->temporary)

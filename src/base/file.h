@@ -33,6 +33,8 @@ gp_status gp_atomic_open(const char *path, gp_atomic **out, gp_error *err);
 gp_status gp_atomic_write(gp_atomic *file, const void *bytes, size_t size, gp_error *err);
 gp_status gp_atomic_commit(gp_atomic *file, gp_error *err); /* frees in both outcomes */
 void gp_atomic_abort(gp_atomic *file);                      /* NULL allowed */
+/* Remove what killed processes left under temporary names in a folder; what is being written stays. */
+void gp_atomic_sweep(const char *folder);
 
 /* mkdir -p. */
 gp_status gp_folder_make(const char *path, gp_error *err);

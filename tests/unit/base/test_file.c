@@ -218,6 +218,31 @@ static void writes_in_parts(void **state)
     assert_int_equal(entries(), before);
 }
 
+/* What a killed process left goes, what is being written and what only looks alike stays. */
+static void sweeps_leftovers(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_atomic *file = NULL;
+    int before = entries();
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) _exit(gp_atomic_open(in("killed"), &file, NULL) == GP_OK ? 0 : 1);
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(entries(), before + 1);
+    assert_ok(gp_atomic_open(in("alive"), &file, &err));
+    put(".goldpan-notes.txt", "mine");
+    gp_atomic_sweep(folder);
+    assert_int_equal(entries(), before + 2);
+    assert_ok(gp_atomic_commit(file, &err));
+    assert_int_equal(unlink(in("alive")), 0);
+    assert_int_equal(unlink(in(".goldpan-notes.txt")), 0);
+    assert_int_equal(entries(), before);
+    gp_atomic_sweep(in("not there"));
+}
+
 /* The system's permissions do not hold root back, so these run as another user where the test is root. */
 static void as_nobody(void (*body)(void))
 {
@@ -391,7 +416,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads),           cmocka_unit_test(reads_large), cmocka_unit_test(sparse),
         cmocka_unit_test(not_regular),     cmocka_unit_test(maps),        cmocka_unit_test(replaces),
-        cmocka_unit_test(writes_in_parts), cmocka_unit_test(unwritable),  cmocka_unit_test(disappearing),
+        cmocka_unit_test(writes_in_parts),
+        cmocka_unit_test(sweeps_leftovers), cmocka_unit_test(unwritable),  cmocka_unit_test(disappearing),
         cmocka_unit_test(no_room),         cmocka_unit_test(folders),     cmocka_unit_test(paths),
         cmocka_unit_test(out_of_memory),
     };
