@@ -45,7 +45,7 @@ static gp_status measure(const shape *s, gp_engine engine, gp_precision precisio
     gp_status st = scratch ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory");
     for (int i = 0; i < 5 && st == GP_OK; i++) {
         start = cpu_now();
-        st = gp_linear_run(linear, x, y, s->m, scratch, err);
+        st = gp_linear_run(linear, x, y, s->m, NULL, scratch, err);
         double took = cpu_now() - start;
         best = took < best ? took : best;
     }

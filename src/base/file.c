@@ -184,7 +184,8 @@ static char *resolve(const char *path)
 static bool claim(int fd)
 {
     struct stat about;
-    while (flock(fd, LOCK_EX) != 0 && errno == EINTR) {}
+    while (flock(fd, LOCK_EX) != 0 && errno == EINTR) {
+    }
     return fstat(fd, &about) != 0 || about.st_nlink > 0;
 }
 

@@ -26,17 +26,19 @@ typedef struct gp_attention {
     float *scratch; /* gp_attend_scratch(t, e) floats, 64-byte aligned; overwritten */
 } gp_attention;
 
-/* Floats of scratch: k transposed, and the scores of four queries, t rounded up to 16. */
-static inline size_t gp_attend_scratch(size_t t, size_t e)
-{
-    return (e + 4) * ((t + 15) / 16 * 16);
-}
-
 enum {
     GP_PANEL = 16,
+    GP_ATTEND_QUERIES = 6,
     GP_PAIR8 = 128, /* 255 * 128 has room in 16 bits */
     GP_IN8 = 65536  /* most numbers of a product in 8 bits: so many pairs have room in 32, twice */
 };
+
+/* Floats of scratch: k and v in panels, and the scores of a few queries. */
+static inline size_t gp_attend_scratch(size_t t, size_t e)
+{
+    const size_t panel = GP_PANEL, queries = GP_ATTEND_QUERIES;
+    return (e + queries) * ((t + panel - 1) / panel * panel) + (e + panel - 1) / panel * panel * t;
+}
 
 /* What acts along the edges of a map, UMAP's. */
 typedef struct gp_forces {

@@ -43,6 +43,8 @@ void gp_multiply_c(const float *x, size_t x_stride, const float *panel, size_t i
             tile(x + row * x_stride, x_stride, panel + column, in, y + row * y_stride + column, y_stride, MOST);
         for (; row + 4 <= rows; row += 4)
             tile(x + row * x_stride, x_stride, panel + column, in, y + row * y_stride + column, y_stride, 4);
+        for (; row + 2 <= rows; row += 2)
+            tile(x + row * x_stride, x_stride, panel + column, in, y + row * y_stride + column, y_stride, 2);
         for (; row < rows; row++)
             tile(x + row * x_stride, x_stride, panel + column, in, y + row * y_stride + column, y_stride, 1);
     }

@@ -55,25 +55,22 @@ static void gather(const gp_batch *batch, size_t d, float *x)
 static gp_status run_block(const gp_tower *tower, const gp_block *block, const gp_batch *batch, size_t rows, bool last,
                            gp_pass *p, gp_error *err)
 {
-    const size_t d = tower->size.width, m = tower->size.mlp;
+    const size_t d = tower->size.width;
     const gp_kernels *k = p->kernels;
+    gp_then *act = tower->size.activation == GP_GELU ? k->gelu : k->quick_gelu;
     k->layer_norm(p->x, p->y, rows, d, block->norm1.gain, block->norm1.bias, tower->size.eps);
-    GP_TRY(gp_linear_run(block->qkv, p->y, p->wide, rows, p->linear_scratch, err)); /* [r,3d] */
+    GP_TRY(gp_linear_run(block->qkv, p->y, p->wide, rows, NULL, p->linear_scratch, err)); /* [r,3d] */
     attend_all(tower, batch, last, p);
     if (last) {
         gather(batch, d, p->x);
         rows = batch->n;
     }
-    GP_TRY(gp_linear_run(block->out, p->y, p->wide, rows, p->linear_scratch, err)); /* [r,d] */
+    GP_TRY(gp_linear_run(block->out, p->y, p->wide, rows, NULL, p->linear_scratch, err)); /* [r,d] */
     k->add(p->x, p->wide, rows * d);
 
     k->layer_norm(p->x, p->y, rows, d, block->norm2.gain, block->norm2.bias, tower->size.eps);
-    GP_TRY(gp_linear_run(block->fc1, p->y, p->wide, rows, p->linear_scratch, err)); /* [r,m] */
-    if (tower->size.activation == GP_GELU)
-        k->gelu(p->wide, rows * m);
-    else
-        k->quick_gelu(p->wide, rows * m);
-    GP_TRY(gp_linear_run(block->fc2, p->wide, p->y, rows, p->linear_scratch, err)); /* [r,d] */
+    GP_TRY(gp_linear_run(block->fc1, p->y, p->wide, rows, act, p->linear_scratch, err));  /* [r,m] */
+    GP_TRY(gp_linear_run(block->fc2, p->wide, p->y, rows, NULL, p->linear_scratch, err)); /* [r,d] */
     k->add(p->x, p->y, rows * d);
     return GP_OK;
 }

@@ -14,7 +14,7 @@ gp_status gp_head_run(const gp_tower *tower, size_t embedding, size_t n, bool po
         memcpy(out, p->y, n * d * sizeof *out);
         return GP_OK;
     }
-    GP_TRY(gp_linear_run(tower->projection, p->y, p->wide, n, p->linear_scratch, err)); /* [n,e] */
+    GP_TRY(gp_linear_run(tower->projection, p->y, p->wide, n, NULL, p->linear_scratch, err)); /* [n,e] */
     p->kernels->l2_normalise(p->wide, n, embedding);
     memcpy(out, p->wide, n * embedding * sizeof *out);
     return GP_OK;

@@ -26,7 +26,7 @@ gp_status gp_vision_run(const gp_weights *w, const float *planes, size_t n, gp_p
     const size_t d = c->image.width, t = gp_clip_image_tokens(c), patches = t - 1;
     const size_t pixels = 3 * (size_t)c->side * c->side, unfolded = 3 * (size_t)c->patch * c->patch;
     for (size_t i = 0; i < n; i++) unfold(planes + i * pixels, c->side, c->patch, p->wide + i * patches * unfolded);
-    GP_TRY(gp_linear_run(w->patch, p->wide, p->y, n * patches, p->linear_scratch, err)); /* [n*patches, d] */
+    GP_TRY(gp_linear_run(w->patch, p->wide, p->y, n * patches, NULL, p->linear_scratch, err)); /* [n*patches, d] */
     for (size_t i = 0; i < n; i++) {
         float *x = p->x + i * t * d;
         memcpy(x, w->class_token, d * sizeof *x);

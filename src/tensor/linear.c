@@ -2,7 +2,7 @@
  * y = x W^T + b: brings stored weights to floats, chooses engine and precision, and cuts rows into blocks.
  *
  *     weight (F32, F16, BF16, unaligned) -> floats [out, in] -> (bf16: rounded) -> engine's packed form
- *     x [m, in] -> blocks of 192 rows -> (bf16: rounded, in scratch) -> engine -> y [m, out]
+ *     x [m, in] -> blocks of rows -> (bf16: rounded, in scratch) -> engine -> y [m, out]
  *
  * bf16 without instructions for it means the same rounded numbers multiplied as floats: no faster, but scores can be
  * compared with those of a machine that has them. */
@@ -198,10 +198,17 @@ static size_t aligned(size_t bytes)
     return (bytes + 63) / 64 * 64;
 }
 
+/* Rows of a block: a last one of a few rows would cost as much reading of weights as a large one. */
+static size_t block_rows(const gp_linear *linear, size_t m)
+{
+    const size_t most = linear->engine->block, blocks = (m + most - 1) / most;
+    return linear->engine->even && blocks > 0 ? gp_linear_rows((m + blocks - 1) / blocks) : most;
+}
+
 /* Bytes of x in bf16, for the largest block of m rows. */
 static size_t rounded_bytes(const gp_linear *linear, size_t m)
 {
-    size_t rows = gp_linear_rows(m < GP_MATMUL_BLOCK ? m : GP_MATMUL_BLOCK);
+    const size_t block = block_rows(linear, m), rows = gp_linear_rows(m < block ? m : block);
     if (!linear->round) return 0;
     return aligned(rows * linear->in * (linear->bf16 ? sizeof(uint16_t) : sizeof(float)));
 }
@@ -211,11 +218,13 @@ size_t gp_linear_scratch(const gp_linear *linear, size_t m)
     return rounded_bytes(linear, m) + aligned(linear->engine->scratch(linear->packed));
 }
 
-gp_status gp_linear_run(const gp_linear *linear, const float *x, float *y, size_t m, void *scratch, gp_error *err)
+gp_status gp_linear_run(const gp_linear *linear, const float *x, float *y, size_t m, gp_then *then, void *scratch,
+                        gp_error *err)
 {
     uint8_t *rest = (uint8_t *)scratch + rounded_bytes(linear, m);
-    for (size_t row = 0; row < m; row += GP_MATMUL_BLOCK) {
-        size_t rows = gp_linear_rows(m - row < GP_MATMUL_BLOCK ? m - row : GP_MATMUL_BLOCK);
+    const size_t block = block_rows(linear, m);
+    for (size_t row = 0; row < m; row += block) {
+        size_t rows = gp_linear_rows(m - row < block ? m - row : block);
         const float *from = x + row * linear->in;
         const void *input = from;
         if (linear->round) {
@@ -225,7 +234,7 @@ gp_status gp_linear_run(const gp_linear *linear, const float *x, float *y, size_
                 round_floats(from, scratch, rows * linear->in);
             input = scratch;
         }
-        GP_TRY(linear->engine->run(linear->packed, input, y + row * linear->out, rows, rest, err));
+        GP_TRY(linear->engine->run(linear->packed, input, y + row * linear->out, rows, then, rest, err));
     }
     return GP_OK;
 }

@@ -31,8 +31,11 @@ size_t gp_linear_bytes(const gp_linear *linear);
 size_t gp_linear_rows(size_t m);
 /* Bytes of scratch that run() needs for m rows. */
 size_t gp_linear_scratch(const gp_linear *linear, size_t m);
-/* x [m, in] -> y [m, out]; both 64-byte aligned with gp_linear_rows(m) rows; scratch 64-byte aligned.
- * A row's result does not depend on the other rows or on m.  Threads: any. */
-gp_status gp_linear_run(const gp_linear *linear, const float *x, float *y, size_t m, void *scratch, gp_error *err);
+/* What is done to each number of y, in place, while it is near: an activation. */
+typedef void gp_then(float *x, size_t n);
+/* x [m, in] -> y [m, out], `then` applied unless NULL; both 64-byte aligned with gp_linear_rows(m) rows; scratch
+ * 64-byte aligned.  A row's result does not depend on the other rows or on m.  Threads: any. */
+gp_status gp_linear_run(const gp_linear *linear, const float *x, float *y, size_t m, gp_then *then, void *scratch,
+                        gp_error *err);
 
 #endif

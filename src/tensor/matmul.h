@@ -6,10 +6,10 @@
 #ifndef GP_TENSOR_MATMUL_H
 #define GP_TENSOR_MATMUL_H
 
-#include "base/status.h"
+#include "tensor/linear.h"
 
-/* Rows come in blocks: linear.c calls run() with at most BLOCK rows, a multiple of STEP. */
-enum { GP_MATMUL_STEP = 16, GP_MATMUL_BLOCK = 192 };
+/* Rows come in blocks: linear.c calls run() with at most engine->block rows, a multiple of STEP. */
+enum { GP_MATMUL_STEP = 16 };
 
 typedef struct gp_matmul_engine {
     /* weight [out, in], bias [out]; bf16: weight holds bf16 values, and run() will get x as bf16; an engine that cannot
@@ -19,8 +19,12 @@ typedef struct gp_matmul_engine {
     void (*free)(void *packed);
     size_t (*bytes)(const void *packed);
     size_t (*scratch)(const void *packed); /* bytes that run() needs, any number of rows */
-    /* x [rows, in] float or bf16 -> y [rows, out]; 64-byte aligned, scratch too.  Any thread. */
-    gp_status (*run)(const void *packed, const void *x, float *y, size_t rows, void *scratch, gp_error *err);
+    /* x [rows, in] float or bf16 -> y [rows, out], `then` applied unless NULL; 64-byte aligned, scratch too.  Any
+     * thread. */
+    gp_status (*run)(const void *packed, const void *x, float *y, size_t rows, gp_then *then, void *scratch,
+                     gp_error *err);
+    size_t block;
+    bool even; /* blocks are best as large as each other; else `block` rows are better than any other number */
 } gp_matmul_engine;
 
 const gp_matmul_engine *gp_matmul_plain(void);

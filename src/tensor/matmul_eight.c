@@ -17,6 +17,7 @@
 #include <math.h>
 #include <string.h>
 
+enum { BLOCK = 208 /* rows: as many as eight pictures of 50 tokens in two blocks */ };
 enum { STEPS = GP_PAIR8 - 1 /* of a pair: both are rounded, up to a half each */, STRIP = 3 * GP_PANEL };
 
 typedef struct eight {
@@ -113,21 +114,22 @@ typedef struct room {
 
 static size_t eight_scratch(const void *packed)
 {
-    return GP_MATMUL_BLOCK * (8 + 8 * STRIP + ((const eight *)packed)->width);
+    return BLOCK * (8 + 8 * STRIP + ((const eight *)packed)->width);
 }
 
 static room room_of(void *scratch)
 {
     int32_t *at = scratch;
     room r = {.zeros = at};
-    r.scales = (float *)(void *)(at + GP_MATMUL_BLOCK);
-    r.sums = at + 2 * GP_MATMUL_BLOCK;
-    r.last = (float *)(void *)(r.sums + GP_MATMUL_BLOCK * STRIP);
-    r.q = (uint8_t *)(r.last + GP_MATMUL_BLOCK * STRIP);
+    r.scales = (float *)(void *)(at + BLOCK);
+    r.sums = at + 2 * BLOCK;
+    r.last = (float *)(void *)(r.sums + BLOCK * STRIP);
+    r.q = (uint8_t *)(r.last + BLOCK * STRIP);
     return r;
 }
 
-static gp_status eight_run(const void *packed, const void *x, float *y, size_t rows, void *scratch, gp_error *err)
+static gp_status eight_run(const void *packed, const void *x, float *y, size_t rows, gp_then *then, void *scratch,
+                           gp_error *err)
 {
     (void)err;
     const gp_kernels *kernels = gp_kernel_table();
@@ -148,6 +150,7 @@ static gp_status eight_run(const void *packed, const void *x, float *y, size_t r
                            p->width, k.sums, STRIP, rows);
         kernels->dequantise(k.sums, STRIP, rows, columns, k.zeros, k.scales, p->sums + first, p->scales + first,
                             p->bias + first, to, stride);
+        for (size_t r = 0; then && r < rows; r++) then(to + r * stride, columns);
         for (size_t r = 0; !whole && r < rows; r++)
             memcpy(y + r * p->out + first, k.last + r * STRIP, (p->out - first) * sizeof *y);
     }
@@ -156,6 +159,6 @@ static gp_status eight_run(const void *packed, const void *x, float *y, size_t r
 
 const gp_matmul_engine *gp_matmul_eight(void)
 {
-    static const gp_matmul_engine engine = {eight_pack, eight_free, eight_bytes, eight_scratch, eight_run};
+    static const gp_matmul_engine engine = {eight_pack, eight_free, eight_bytes, eight_scratch, eight_run, BLOCK, true};
     return &engine;
 }

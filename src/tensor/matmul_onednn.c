@@ -21,8 +21,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PIECES = 3 };
-static const dnnl_dim_t piece_rows[PIECES] = {GP_MATMUL_BLOCK, 48, GP_MATMUL_STEP};
+enum { PIECES = 3, BLOCK = 192 };
+static const dnnl_dim_t piece_rows[PIECES] = {BLOCK, 48, GP_MATMUL_STEP};
 
 /* A memory descriptor is a value in 2.x and a pointer in 3.x; `_ref` is how it is passed on. */
 #if DNNL_VERSION_MAJOR >= 3
@@ -315,7 +315,8 @@ out:
     return status;
 }
 
-static gp_status onednn_run(const void *packed, const void *x, float *y, size_t rows, void *scratch, gp_error *err)
+static gp_status onednn_run(const void *packed, const void *x, float *y, size_t rows, gp_then *then, void *scratch,
+                            gp_error *err)
 {
     const onednn *p = packed;
     const uint8_t *from = x;
@@ -330,6 +331,7 @@ static gp_status onednn_run(const void *packed, const void *x, float *y, size_t 
             continue;
         }
         status = piece_run(p, &p->pieces[i], stream, from, y, scratch);
+        if (then) then(y, step * p->out);
         from += step * p->in * width;
         y += step * p->out;
         rows -= step;
@@ -350,7 +352,8 @@ static size_t onednn_scratch(const void *packed)
 
 const gp_matmul_engine *gp_matmul_onednn(void)
 {
-    static const gp_matmul_engine engine = {onednn_pack, onednn_free, onednn_bytes, onednn_scratch, onednn_run};
+    static const gp_matmul_engine engine = {onednn_pack, onednn_free, onednn_bytes, onednn_scratch,
+                                            onednn_run,  BLOCK,       false};
     return &engine;
 }
 

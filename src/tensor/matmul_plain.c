@@ -3,8 +3,9 @@
  * reference for everything faster.
  *
  *     W [out, in] -- packed once -> panels [ceil(out/16)][in][16], the last one filled up with zeros
- *     for 384 of `in` at a time (a panel's part stays in the first-level cache, x's in the second)
- *         for each panel: y [rows, 16] += x part by panel part
+ *     for each panel: near [rows, 16] = bias
+ *         for 256 of `in` at a time (which stay in the first-level cache): near += x part by panel part
+ *         activation while it is near -> y
  *
  * Every number of y is bias + the sum of its products in order: rows cannot influence each other. */
 #include "tensor/matmul.h"
@@ -14,7 +15,8 @@
 
 #include <string.h>
 
-enum { OUTS = GP_PANEL, DEPTH = 384 };
+/* BLOCK: eight pictures of 50 tokens are two; FEW: rows, a multiple of every tile's. */
+enum { OUTS = GP_PANEL, DEPTH = 256, BLOCK = 208, FEW = 12 };
 
 typedef struct plain {
     size_t out, in, bytes;
@@ -60,32 +62,46 @@ out:
     return st;
 }
 
-/* y [rows, 16] += x part by panel part, begun with the bias. */
-static void panel_part(const plain *p, size_t first, size_t from, const float *x, float *y, size_t y_stride,
-                       size_t rows)
+/* y [rows, 16] += x [rows, depth] by a part of a panel, while `after` lines after it come nearer: they are asked for a
+ * few at a time, between a few rows and the next. */
+static void panel_part(const gp_kernels *kernels, const float *x, size_t x_stride, const float *part, size_t depth,
+                       size_t after, float *y, size_t rows)
 {
-    size_t depth = p->in - from < DEPTH ? p->in - from : DEPTH;
-    if (from == 0)
-        for (size_t r = 0; r < rows; r++) memcpy(y + r * y_stride, p->bias + first, OUTS * sizeof *y);
-    gp_kernel_table()->multiply(x + from, p->in, p->panels + first * p->in + from * OUTS, depth, y, y_stride, rows);
+    const float *next = part + depth * OUTS;
+    size_t asked = 0; /* lines of next */
+    for (size_t row = 0; row < rows; row += FEW) {
+        size_t some = rows - row < FEW ? rows - row : FEW;
+        size_t until = (row + some) * after / rows;
+        for (; asked < until; asked++) __builtin_prefetch(next + asked * OUTS);
+        kernels->multiply(x + row * x_stride, x_stride, part, depth, y + row * OUTS, OUTS, some);
+    }
 }
 
-/* The last outputs, when they do not fill a panel: into a block of their own, then copied. */
-static void last_panel(const plain *p, size_t first, const float *x, float *y, size_t rows)
+static gp_status plain_run(const void *packed, const void *x, float *y, size_t rows, gp_then *then, void *scratch,
+                           gp_error *err)
 {
-    float block[GP_MATMUL_BLOCK * OUTS];
-    for (size_t from = 0; from < p->in; from += DEPTH) panel_part(p, first, from, x, block, OUTS, rows);
-    for (size_t r = 0; r < rows; r++) memcpy(y + r * p->out + first, block + r * OUTS, (p->out - first) * sizeof *y);
-}
-
-static gp_status plain_run(const void *packed, const void *x, float *y, size_t rows, void *scratch, gp_error *err)
-{
-    (void)scratch, (void)err;
+    (void)err;
+    const gp_kernels *kernels = gp_kernel_table();
     const plain *p = packed;
-    size_t full = p->out / OUTS * OUTS;
-    for (size_t from = 0; from < p->in; from += DEPTH)
-        for (size_t first = 0; first < full; first += OUTS) panel_part(p, first, from, x, y + first, p->out, rows);
-    if (full < p->out) last_panel(p, full, x, y, rows);
+    const size_t lines = (p->out + OUTS - 1) / OUTS * p->in;
+    const float *from = x;
+    float *near = scratch; /* [rows, 16] */
+    for (size_t first = 0; first < p->out; first += OUTS) {
+        const float *panel = p->panels + first * p->in;
+        size_t columns = p->out - first < OUTS ? p->out - first : OUTS;
+        for (size_t r = 0; r < rows; r++) memcpy(near + r * OUTS, p->bias + first, OUTS * sizeof *near);
+        for (size_t at = 0; at < p->in; at += DEPTH) {
+            size_t depth = p->in - at < DEPTH ? p->in - at : DEPTH;
+            size_t left = lines - (first / OUTS * p->in + at + depth), after = left < DEPTH ? left : DEPTH;
+            panel_part(kernels, from + at, p->in, panel + at * OUTS, depth, after, near, rows);
+        }
+        if (then) then(near, rows * OUTS);
+        float *to = y + first;
+        if (columns == OUTS)
+            for (size_t r = 0; r < rows; r++) memcpy(to + r * p->out, near + r * OUTS, OUTS * sizeof *y);
+        else
+            for (size_t r = 0; r < rows; r++) memcpy(to + r * p->out, near + r * OUTS, columns * sizeof *y);
+    }
     return GP_OK;
 }
 
@@ -97,11 +113,11 @@ static size_t plain_bytes(const void *packed)
 static size_t plain_scratch(const void *packed)
 {
     (void)packed;
-    return 0;
+    return BLOCK * OUTS * sizeof(float);
 }
 
 const gp_matmul_engine *gp_matmul_plain(void)
 {
-    static const gp_matmul_engine engine = {plain_pack, plain_free, plain_bytes, plain_scratch, plain_run};
+    static const gp_matmul_engine engine = {plain_pack, plain_free, plain_bytes, plain_scratch, plain_run, BLOCK, true};
     return &engine;
 }

@@ -633,9 +633,10 @@ static void bench_attend(const gp_kernels *k)
     static const size_t shapes[][3] = {{50, 64, 0}, {257, 64, 0}, {257, 80, 0}, {577, 64, 0}, {12, 64, 1}, {77, 64, 1}};
     for (size_t s = 0; s < 6; s++) {
         size_t t = shapes[s][0], e = shapes[s][1];
-        float *qkv = take_floats(t * 3 * e, 0), *out = take_floats(t * e, 0);
+        const size_t d = 12 * e; /* rows as far apart as in a tower of twelve heads */
+        float *qkv = take_floats(t * 3 * d, 0), *out = take_floats(t * d, 0);
         float *scratch = take(gp_attend_scratch(t, e) * 4, 0);
-        gp_attention a = {qkv, qkv + e, qkv + 2 * e,       out,    3 * e,  3 * e, e, t, t,
+        gp_attention a = {qkv, qkv + d, qkv + 2 * d,       out,    3 * d,  3 * d, d, t, t,
                           e,   0,       shapes[s][2] != 0, 0.125f, scratch};
         char label[32];
         snprintf(label, sizeof label, "attend %zux%zu%s", t, e, a.causal ? " causal" : "");

@@ -414,11 +414,19 @@ static void out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads),           cmocka_unit_test(reads_large), cmocka_unit_test(sparse),
-        cmocka_unit_test(not_regular),     cmocka_unit_test(maps),        cmocka_unit_test(replaces),
+        cmocka_unit_test(reads),
+        cmocka_unit_test(reads_large),
+        cmocka_unit_test(sparse),
+        cmocka_unit_test(not_regular),
+        cmocka_unit_test(maps),
+        cmocka_unit_test(replaces),
         cmocka_unit_test(writes_in_parts),
-        cmocka_unit_test(sweeps_leftovers), cmocka_unit_test(unwritable),  cmocka_unit_test(disappearing),
-        cmocka_unit_test(no_room),         cmocka_unit_test(folders),     cmocka_unit_test(paths),
+        cmocka_unit_test(sweeps_leftovers),
+        cmocka_unit_test(unwritable),
+        cmocka_unit_test(disappearing),
+        cmocka_unit_test(no_room),
+        cmocka_unit_test(folders),
+        cmocka_unit_test(paths),
         cmocka_unit_test(out_of_memory),
     };
     return cmocka_run_group_tests_name("base/file", tests, make_folder, remove_folder);

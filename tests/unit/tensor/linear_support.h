@@ -33,7 +33,7 @@ static inline float *run(const gp_linear *linear, const float *x, size_t m, size
     void *scratch = gp_mem_aligned(gp_linear_scratch(linear, m), 1);
     assert_non_null(y);
     assert_non_null(scratch);
-    assert_ok(gp_linear_run(linear, x, y, m, scratch, &err));
+    assert_ok(gp_linear_run(linear, x, y, m, NULL, scratch, &err));
     gp_mem_free(scratch);
     return y;
 }

@@ -164,6 +164,30 @@ typedef struct share {
     float *y[THREADS];
 } share;
 
+/* An activation in the product is the activation of the product, in every bit. */
+static void activates(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    static const gp_precision all[] = {GP_PRECISION_FP32, GP_PRECISION_BF16, GP_PRECISION_INT8};
+    static const size_t shapes[][3] = {{1, 16, 8}, {5, 37, 300}, {400, 50, 40}, {209, 96, 17}}; /* m, out, in */
+    for (size_t c = 0; c < ENGINES * 3 * 4; c++) {
+        const size_t *shape = shapes[c % 4], m = shape[0], out = shape[1], in = shape[2];
+        gp_linear *linear = NULL;
+        float *weight = random_floats(c, out * in), *x = random_floats(c + 1, gp_linear_rows(m) * in);
+        assert_ok(gp_linear_new(weight, GP_F32, NULL, out, in, all[c / 4 % 3], engines[c / 12], &linear, &err));
+        float *wanted = run(linear, x, m, out), *got = run(linear, x, m, out);
+        void *scratch = gp_mem_aligned(gp_linear_scratch(linear, m), 1);
+        assert_non_null(scratch);
+        gp_kernel_table()->quick_gelu(wanted, m * out);
+        assert_ok(gp_linear_run(linear, x, got, m, gp_kernel_table()->quick_gelu, scratch, &err));
+        assert_memory_equal(got, wanted, m * out * sizeof *got);
+        gp_linear_free(linear);
+        void *all_of_it[] = {weight, x, wanted, got, scratch};
+        for (size_t i = 0; i < 5; i++) gp_mem_free(all_of_it[i]);
+    }
+}
+
 static void *one_thread(void *user)
 {
     share *s = ((void **)user)[0];
@@ -269,9 +293,9 @@ static void words(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(product), cmocka_unit_test(in_eight_bits), cmocka_unit_test(eight_bits_hide_nothing),
-        cmocka_unit_test(threads), cmocka_unit_test(out_of_memory), cmocka_unit_test(refusals),
-        cmocka_unit_test(words)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(product),       cmocka_unit_test(activates),
+                                       cmocka_unit_test(in_eight_bits), cmocka_unit_test(eight_bits_hide_nothing),
+                                       cmocka_unit_test(threads),       cmocka_unit_test(out_of_memory),
+                                       cmocka_unit_test(refusals),      cmocka_unit_test(words)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
