@@ -4,7 +4,8 @@
 
     python3 bench/peers/compare.py GOLDPAN --model DIR --images DIR [--limit 64] [--rounds 3] [--avx2] [WHAT...]
 
-WHAT: notebook torch torchvision ort openvino (files to scores), tower text (one tower alone); default: all but text.
+WHAT: notebook torch torchvision ort openvino (files to scores), tower tower-ort tower-openvino text (one tower alone);
+default: all but text.
 Every round runs goldpan in fp32, bf16 (where the processor has it) and int8, then the peers (bench/peers/encode.py; PyPI: torch,
 torchvision, transformers, onnxruntime, openvino, Pillow).  --avx2 takes AVX-512 away from goldpan and from the peers that
 can be told to do without (PyTorch, OpenVINO; not ONNX Runtime)."""
@@ -15,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 NO_AVX512 = {"GOLDPAN_CPU": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "DNNL_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2",
@@ -22,10 +24,11 @@ NO_AVX512 = {"GOLDPAN_CPU": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "DNNL_MAX_CPU_
 
 parser = argparse.ArgumentParser()
 parser.add_argument("goldpan")
-parser.add_argument("what", nargs="*", default=["notebook", "torch", "torchvision", "ort", "openvino", "tower"])
+parser.add_argument("what", nargs="*", default=["notebook", "torch", "torchvision", "ort", "openvino", "tower", "tower-ort", "tower-openvino"])
 parser.add_argument("--model", required=True)
 parser.add_argument("--images", required=True)
 parser.add_argument("--limit", type=int, default=64)
+parser.add_argument("--texts", help="one a line, for `text`; opening the model is not counted")
 parser.add_argument("--notebook-limit", type=int, default=16, help="of the slow one: its speed does not depend on it")
 parser.add_argument("--rounds", type=int, default=3)
 parser.add_argument("--threads", type=int, default=2)
@@ -53,6 +56,20 @@ def ours(precision):
     return done / (report["add"]["seconds"] + score["seconds"]), done * args.threads / score["image_tower_seconds"]
 
 
+def texts(precision):
+    """Texts a second of `goldpan embed`: all of them, less what one costs."""
+    with tempfile.TemporaryDirectory() as folder:
+        lines, took = open(args.texts).read().splitlines(), []
+        for some in (lines[:1], lines):
+            name = os.path.join(folder, "texts")
+            open(name, "w").write("\n".join(some) + "\n")
+            start = time.monotonic()
+            call([args.goldpan, "embed", "--model", args.model, "--texts", name, "--out", os.path.join(folder, "x.npy"), "--threads",
+                  str(args.threads), "--precision", precision, "--json", "-q"])
+            took.append(time.monotonic() - start)
+    return (len(lines) - 1) / (took[1] - took[0])
+
+
 def theirs(what, precision):
     limit = args.notebook_limit if what == "notebook" else args.limit
     return call([sys.executable, os.path.join(HERE, "encode.py"), what, "--model", args.model, "--images", pictures, "--limit",
@@ -73,12 +90,14 @@ for _ in range(args.rounds):
         whole, tower = ours(precision)
         speeds.setdefault(("goldpan", precision), []).append(whole)
         speeds.setdefault(("goldpan tower", precision), []).append(tower)
+        if "text" in args.what:
+            speeds.setdefault(("goldpan text", precision), []).append(texts(precision))
     for what in args.what:
-        for precision in ["fp32"] + ["bf16"] * (has_bf16 and what in ("torch", "torchvision", "openvino", "tower", "text")):
+        for precision in ["fp32"] + ["bf16"] * (has_bf16 and what in ("torch", "torchvision", "openvino", "tower", "tower-openvino", "text")):
             speeds.setdefault((what, precision), []).append(theirs(what, precision))
 middle = {key: statistics.median(values) for key, values in speeds.items()}
 for (what, precision), value in middle.items():
-    mine = "goldpan tower" if what in ("tower", "text") else "goldpan"
+    mine = "goldpan text" if what == "text" else "goldpan tower" if what.startswith("tower") else "goldpan"
     ratios = "" if what.startswith("goldpan") else "".join(
-        "   %s %.2f" % (p, middle[mine, p] / value) for p in ("fp32", "bf16", "int8") if (mine, p) in middle and what != "text")
+        "   %s %.2f" % (p, middle[mine, p] / value) for p in ("fp32", "bf16", "int8") if (mine, p) in middle)
     print("%-14s %s %8.2f a second%s" % (what, precision, value, "   goldpan over it:" + ratios if ratios else ""), flush=True)

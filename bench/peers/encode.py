@@ -6,7 +6,8 @@ PIPELINE  notebook      the article's: torchmetrics CLIPScore a picture at a tim
           torch         batched transformers CLIPModel, DataLoader workers decode and resize with Pillow
           torchvision   the same with torchvision's decoder and resize
           ort           batched ONNX Runtime, the same loader;  openvino: the same with OpenVINO
-          tower         the image tower alone, on random pixels (no decoding);  text: the text tower alone
+          tower         the image tower alone, on random pixels (no decoding), by PyTorch;  tower-ort, tower-openvino: by these
+          text          the text tower alone
 DIR is a model in the Hugging Face layout, and a folder of pictures with a prompts.tsv (columns file, prompt). One JSON line on stdout: pictures a second over the whole run after the model is loaded, and peak memory.
 """
 import argparse
@@ -81,12 +82,34 @@ def main():
     feats = lambda o: o if torch.is_tensor(o) else o.pooler_output           # transformers 4 and 5
     unit = lambda v: v / v.norm(dim=-1, keepdim=True)
 
-    if a.pipeline in ("tower", "text"):
+    def engine(kind):
+        """The image tower by ONNX Runtime or OpenVINO: [n,3,side,side] to [n,e]."""
+        onnx = f"{a.model}/vision.onnx"
+        if not os.path.exists(onnx):
+            class Vision(torch.nn.Module):
+                def forward(self, x):
+                    return feats(model.get_image_features(pixel_values=x))
+            torch.onnx.export(Vision(), (torch.randn(2, 3, side, side),), onnx, input_names=["x"], output_names=["y"],
+                              dynamic_shapes={"x": {0: "n"}}, dynamo=True)
+        if kind == "ort":
+            import onnxruntime as ort
+            o = ort.SessionOptions(); o.intra_op_num_threads = a.threads
+            s = ort.InferenceSession(onnx, o, providers=["CPUExecutionProvider"])
+            return lambda x: s.run(None, {"x": x.numpy()})[0]
+        import openvino as ov
+        c = ov.Core().compile_model(onnx, "CPU", {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_NUM_THREADS": a.threads,
+                                                  "INFERENCE_PRECISION_HINT": "bf16" if a.precision == "bf16" else "f32"})
+        return lambda x: c(x.numpy())[0]
+
+    if a.pipeline in ("tower", "tower-ort", "tower-openvino", "text"):
         n = a.limit or 64
         x = torch.randn(a.batch, 3, side, side)
         ids = torch.from_numpy(token_ids(["a photo of a cat on a red chair in the rain at night"] * a.batch, vocab))
-        run = (lambda: model.get_image_features(pixel_values=x)) if a.pipeline == "tower" else \
-              (lambda: model.get_text_features(input_ids=ids, attention_mask=torch.ones_like(ids)))
+        run = {"tower": lambda: model.get_image_features(pixel_values=x),
+               "text": lambda: model.get_text_features(input_ids=ids, attention_mask=torch.ones_like(ids))}.get(a.pipeline)
+        if run is None:
+            encode = engine(a.pipeline.split("-")[1])
+            run = lambda: encode(x)
         with cast:
             run()
             t0 = time.time()
@@ -119,23 +142,7 @@ def main():
         ids = token_ids(prompts, vocab)
         data = loader(files, side, "torchvision" if a.pipeline == "torchvision" else "pillow", a.workers, a.batch)
         if a.pipeline in ("ort", "openvino"):
-            onnx = f"{a.model}/vision.onnx"
-            if not os.path.exists(onnx):
-                class Vision(torch.nn.Module):
-                    def forward(self, x):
-                        return feats(model.get_image_features(pixel_values=x))
-                torch.onnx.export(Vision(), (torch.randn(2, 3, side, side),), onnx, input_names=["x"], output_names=["y"],
-                                  dynamic_shapes={"x": {0: "n"}}, dynamo=True)
-            if a.pipeline == "ort":
-                import onnxruntime as ort
-                o = ort.SessionOptions(); o.intra_op_num_threads = a.threads
-                s = ort.InferenceSession(onnx, o, providers=["CPUExecutionProvider"])
-                encode = lambda x: s.run(None, {"x": x.numpy()})[0]
-            else:
-                import openvino as ov
-                c = ov.Core().compile_model(onnx, "CPU", {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_NUM_THREADS": a.threads,
-                                                          "INFERENCE_PRECISION_HINT": "bf16" if a.precision == "bf16" else "f32"})
-                encode = lambda x: c(x.numpy())[0]
+            encode = engine(a.pipeline)
         else:
             encode = lambda x: feats(model.get_image_features(pixel_values=x)).float().numpy()
         t0 = time.time()
