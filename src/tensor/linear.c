@@ -201,14 +201,21 @@ static size_t aligned(size_t bytes)
 /* Rows of a block: a last one of a few rows would cost as much reading of weights as a large one. */
 static size_t block_rows(const gp_linear *linear, size_t m)
 {
-    const size_t most = linear->engine->block, blocks = (m + most - 1) / most;
-    return linear->engine->even && blocks > 0 ? gp_linear_rows((m + blocks - 1) / blocks) : most;
+    const size_t most = linear->engine->block, even = linear->engine->even, blocks = (m + most - 1) / most;
+    return even && blocks > 0 ? ((m + blocks - 1) / blocks + even - 1) / even * even : most;
+}
+
+/* Rows that run() gets when `left` are left. */
+static size_t rows_of(const gp_linear *linear, size_t left, size_t block)
+{
+    if (left >= block) return block;
+    return linear->engine->even ? left : gp_linear_rows(left);
 }
 
 /* Bytes of x in bf16, for the largest block of m rows. */
 static size_t rounded_bytes(const gp_linear *linear, size_t m)
 {
-    const size_t block = block_rows(linear, m), rows = gp_linear_rows(m < block ? m : block);
+    const size_t rows = rows_of(linear, m, block_rows(linear, m));
     if (!linear->round) return 0;
     return aligned(rows * linear->in * (linear->bf16 ? sizeof(uint16_t) : sizeof(float)));
 }
@@ -224,7 +231,7 @@ gp_status gp_linear_run(const gp_linear *linear, const float *x, float *y, size_
     uint8_t *rest = (uint8_t *)scratch + rounded_bytes(linear, m);
     const size_t block = block_rows(linear, m);
     for (size_t row = 0; row < m; row += block) {
-        size_t rows = gp_linear_rows(m - row < block ? m - row : block);
+        size_t rows = rows_of(linear, m - row, block);
         const float *from = x + row * linear->in;
         const void *input = from;
         if (linear->round) {

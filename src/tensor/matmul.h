@@ -8,7 +8,7 @@
 
 #include "tensor/linear.h"
 
-/* Rows come in blocks: linear.c calls run() with at most engine->block rows, a multiple of STEP. */
+/* Rows come in blocks: linear.c calls run() with at most engine->block rows, a multiple of STEP unless `even`. */
 enum { GP_MATMUL_STEP = 16 };
 
 typedef struct gp_matmul_engine {
@@ -23,8 +23,8 @@ typedef struct gp_matmul_engine {
      * thread. */
     gp_status (*run)(const void *packed, const void *x, float *y, size_t rows, gp_then *then, void *scratch,
                      gp_error *err);
-    size_t block;
-    bool even; /* blocks are best as large as each other; else `block` rows are better than any other number */
+    size_t block; /* a multiple of STEP, and of `even` */
+    size_t even;  /* 0: the more rows of a block the better; else blocks are as large as each other, rounded up to it */
 } gp_matmul_engine;
 
 const gp_matmul_engine *gp_matmul_plain(void);

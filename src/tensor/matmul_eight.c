@@ -17,7 +17,8 @@
 #include <math.h>
 #include <string.h>
 
-enum { BLOCK = 208 /* rows: as many as eight pictures of 50 tokens in two blocks */ };
+/* BLOCK: eight pictures of 50 tokens are two; ROWS: a multiple of every tile's. */
+enum { BLOCK = 208, ROWS = 8 };
 enum { STEPS = GP_PAIR8 - 1 /* of a pair: both are rounded, up to a half each */, STRIP = 3 * GP_PANEL };
 
 typedef struct eight {
@@ -159,6 +160,6 @@ static gp_status eight_run(const void *packed, const void *x, float *y, size_t r
 
 const gp_matmul_engine *gp_matmul_eight(void)
 {
-    static const gp_matmul_engine engine = {eight_pack, eight_free, eight_bytes, eight_scratch, eight_run, BLOCK, true};
+    static const gp_matmul_engine engine = {eight_pack, eight_free, eight_bytes, eight_scratch, eight_run, BLOCK, ROWS};
     return &engine;
 }

@@ -352,8 +352,8 @@ static size_t onednn_scratch(const void *packed)
 
 const gp_matmul_engine *gp_matmul_onednn(void)
 {
-    static const gp_matmul_engine engine = {onednn_pack, onednn_free, onednn_bytes, onednn_scratch,
-                                            onednn_run,  BLOCK,       false};
+    static const gp_matmul_engine engine = {
+        onednn_pack, onednn_free, onednn_bytes, onednn_scratch, onednn_run, BLOCK, 0};
     return &engine;
 }
 

@@ -16,7 +16,7 @@
 #include <string.h>
 
 /* BLOCK: eight pictures of 50 tokens are two; FEW: rows, a multiple of every tile's. */
-enum { OUTS = GP_PANEL, DEPTH = 256, BLOCK = 208, FEW = 12 };
+enum { OUTS = GP_PANEL, DEPTH = 256, BLOCK = 240, FEW = 12 };
 
 typedef struct plain {
     size_t out, in, bytes;
@@ -118,6 +118,6 @@ static size_t plain_scratch(const void *packed)
 
 const gp_matmul_engine *gp_matmul_plain(void)
 {
-    static const gp_matmul_engine engine = {plain_pack, plain_free, plain_bytes, plain_scratch, plain_run, BLOCK, true};
+    static const gp_matmul_engine engine = {plain_pack, plain_free, plain_bytes, plain_scratch, plain_run, BLOCK, FEW};
     return &engine;
 }
