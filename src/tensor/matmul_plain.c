@@ -62,18 +62,43 @@ out:
     return st;
 }
 
-/* y [rows, 16] += x [rows, depth] by a part of a panel, while `after` lines after it come nearer: they are asked for a
- * few at a time, between a few rows and the next. */
-static void panel_part(const gp_kernels *kernels, const float *x, size_t x_stride, const float *part, size_t depth,
-                       size_t after, float *y, size_t rows)
+/* A panel and what is made of it. */
+typedef struct strip {
+    const plain *p;
+    size_t first, columns; /* outputs */
+    const float *x;        /* [rows, in] */
+    float *near;           /* [rows, 16] sums */
+    float *y;              /* [rows, out] */
+    size_t rows;
+    gp_then *then;
+} strip;
+
+/* Results of a few rows, to y: their stores overlap with the products of the next few. */
+static void put(const strip *s, size_t row, size_t some)
 {
-    const float *next = part + depth * OUTS;
+    const float *from = s->near + row * OUTS;
+    float *to = s->y + row * s->p->out + s->first;
+    if (s->then) s->then(s->near + row * OUTS, some * OUTS);
+    if (s->columns == OUTS)
+        for (size_t r = 0; r < some; r++) memcpy(to + r * s->p->out, from + r * OUTS, OUTS * sizeof *to);
+    else
+        for (size_t r = 0; r < some; r++) memcpy(to + r * s->p->out, from + r * OUTS, s->columns * sizeof *to);
+}
+
+/* near += x by the part of the panel that begins at `at`, while `after` lines after it come nearer: they are asked for
+ * a few at a time, between a few rows and the next. */
+static void panel_part(const gp_kernels *kernels, const strip *s, size_t at, size_t depth, size_t after)
+{
+    const plain *p = s->p;
+    const float *part = p->panels + s->first * p->in + at * OUTS, *next = part + depth * OUTS;
     size_t asked = 0; /* lines of next */
-    for (size_t row = 0; row < rows; row += FEW) {
-        size_t some = rows - row < FEW ? rows - row : FEW;
-        size_t until = (row + some) * after / rows;
+    for (size_t row = 0; row < s->rows; row += FEW) {
+        size_t some = s->rows - row < FEW ? s->rows - row : FEW, until = (row + some) * after / s->rows;
+        float *near = s->near + row * OUTS;
         for (; asked < until; asked++) __builtin_prefetch(next + asked * OUTS);
-        kernels->multiply(x + row * x_stride, x_stride, part, depth, y + row * OUTS, OUTS, some);
+        for (size_t r = 0; at == 0 && r < some; r++) memcpy(near + r * OUTS, p->bias + s->first, OUTS * sizeof *near);
+        kernels->multiply(s->x + row * p->in + at, p->in, part, depth, near, OUTS, some);
+        if (at + depth == p->in) put(s, row, some);
     }
 }
 
@@ -84,23 +109,14 @@ static gp_status plain_run(const void *packed, const void *x, float *y, size_t r
     const gp_kernels *kernels = gp_kernel_table();
     const plain *p = packed;
     const size_t lines = (p->out + OUTS - 1) / OUTS * p->in;
-    const float *from = x;
-    float *near = scratch; /* [rows, 16] */
-    for (size_t first = 0; first < p->out; first += OUTS) {
-        const float *panel = p->panels + first * p->in;
-        size_t columns = p->out - first < OUTS ? p->out - first : OUTS;
-        for (size_t r = 0; r < rows; r++) memcpy(near + r * OUTS, p->bias + first, OUTS * sizeof *near);
+    strip s = {.p = p, .x = x, .near = scratch, .y = y, .rows = rows, .then = then};
+    for (s.first = 0; s.first < p->out; s.first += OUTS) {
+        s.columns = p->out - s.first < OUTS ? p->out - s.first : OUTS;
         for (size_t at = 0; at < p->in; at += DEPTH) {
             size_t depth = p->in - at < DEPTH ? p->in - at : DEPTH;
-            size_t left = lines - (first / OUTS * p->in + at + depth), after = left < DEPTH ? left : DEPTH;
-            panel_part(kernels, from + at, p->in, panel + at * OUTS, depth, after, near, rows);
+            size_t left = lines - (s.first / OUTS * p->in + at + depth);
+            panel_part(kernels, &s, at, depth, left < DEPTH ? left : DEPTH);
         }
-        if (then) then(near, rows * OUTS);
-        float *to = y + first;
-        if (columns == OUTS)
-            for (size_t r = 0; r < rows; r++) memcpy(to + r * p->out, near + r * OUTS, OUTS * sizeof *y);
-        else
-            for (size_t r = 0; r < rows; r++) memcpy(to + r * p->out, near + r * OUTS, columns * sizeof *y);
     }
     return GP_OK;
 }
