@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: MIT
  * The transformer blocks, the same for pictures and texts.  Sequences lie one after the other in one matrix of rows, so
  * that the four matrix products of a block see all of them at once; only attention knows where one ends.  Of the last
- * block only the row that is pooled is wanted: its keys and values are those of all rows, everything after is [n, d].
+ * block only the row that is pooled is wanted (pooled.c): everything after its first norm is [n, d].
  * Row by row the arithmetic does not depend on how many rows there are, so neither do the results. */
 #include "model/tower.h"
 
 #include <math.h>
 #include <string.h>
 
-static size_t count_of(const gp_batch *batch, size_t i)
-{
-    return batch->counts ? batch->counts[i] : batch->each;
-}
-
-/* wide [r,3d] -> y [r,d], or y [n,d] if `pooled`: attention of the wanted token only. */
-static void attend_all(const gp_tower *tower, const gp_batch *batch, bool pooled, gp_pass *pass)
+/* wide [r,3d] -> y [r,d] */
+static void attend_all(const gp_tower *tower, const gp_batch *batch, gp_pass *pass)
 {
     const size_t d = tower->size.width, e = d / tower->size.heads;
     gp_attention a = {.q_stride = 3 * d,
@@ -26,15 +21,12 @@ static void attend_all(const gp_tower *tower, const gp_batch *batch, bool pooled
                       .scratch = pass->attend_scratch};
     size_t row = 0;
     for (size_t i = 0; i < batch->n; i++) {
-        a.t = count_of(batch, i);
-        a.from = pooled && batch->pool_last ? a.t - 1 : 0;
-        a.rows = pooled ? 1 : a.t;
+        a.t = a.rows = gp_batch_tokens(batch, i);
         for (size_t h = 0; h < tower->size.heads; h++) {
-            const float *at = pass->wide + row * 3 * d + h * e;
-            a.q = at + a.from * 3 * d;
-            a.k = at + d;
-            a.v = at + 2 * d;
-            a.out = pass->y + (pooled ? i : row) * d + h * e;
+            a.q = pass->wide + row * 3 * d + h * e;
+            a.k = a.q + d;
+            a.v = a.k + d;
+            a.out = pass->y + row * d + h * e;
             pass->kernels->attend(&a);
         }
         row += a.t;
@@ -46,24 +38,26 @@ static void gather(const gp_batch *batch, size_t d, float *x)
 {
     size_t row = 0;
     for (size_t i = 0; i < batch->n; i++) {
-        size_t t = count_of(batch, i);
+        size_t t = gp_batch_tokens(batch, i);
         memmove(x + i * d, x + (row + (batch->pool_last ? t - 1 : 0)) * d, d * sizeof *x);
         row += t;
     }
 }
 
-static gp_status run_block(const gp_tower *tower, const gp_block *block, const gp_batch *batch, size_t rows, bool last,
-                           gp_pass *p, gp_error *err)
+static gp_status run_block(const gp_tower *tower, const gp_block *block, const gp_batch *batch, size_t rows, gp_pass *p,
+                           gp_error *err)
 {
     const size_t d = tower->size.width;
     const gp_kernels *k = p->kernels;
     gp_then *act = tower->size.activation == GP_GELU ? k->gelu : k->quick_gelu;
     k->layer_norm(p->x, p->y, rows, d, block->norm1.gain, block->norm1.bias, tower->size.eps);
-    GP_TRY(gp_linear_run(block->qkv, p->y, p->wide, rows, NULL, p->linear_scratch, err)); /* [r,3d] */
-    attend_all(tower, batch, last, p);
-    if (last) {
+    if (block->pooled) {
+        GP_TRY(gp_pooled_run(tower, block->pooled, batch, p, err));
         gather(batch, d, p->x);
         rows = batch->n;
+    } else {
+        GP_TRY(gp_linear_run(block->qkv, p->y, p->wide, rows, NULL, p->linear_scratch, err)); /* [r,3d] */
+        attend_all(tower, batch, p);
     }
     GP_TRY(gp_linear_run(block->out, p->y, p->wide, rows, NULL, p->linear_scratch, err)); /* [r,d] */
     k->add(p->x, p->wide, rows * d);
@@ -78,8 +72,7 @@ static gp_status run_block(const gp_tower *tower, const gp_block *block, const g
 gp_status gp_blocks_run(const gp_tower *tower, const gp_batch *batch, gp_pass *pass, gp_error *err)
 {
     size_t rows = 0, layers = tower->size.layers;
-    for (size_t i = 0; i < batch->n; i++) rows += count_of(batch, i);
-    for (size_t i = 0; i < layers; i++)
-        GP_TRY(run_block(tower, &tower->blocks[i], batch, rows, i + 1 == layers, pass, err));
+    for (size_t i = 0; i < batch->n; i++) rows += gp_batch_tokens(batch, i);
+    for (size_t i = 0; i < layers; i++) GP_TRY(run_block(tower, &tower->blocks[i], batch, rows, pass, err));
     return GP_OK;
 }

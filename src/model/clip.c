@@ -255,12 +255,15 @@ static void need_tower(needs *n, const gp_tower *tower, size_t embedding, size_t
     raise_to(n, &n->wide, padded, 3 * d);
     raise_to(n, &n->wide, padded, tower->size.mlp);
     raise_to(n, &n->wide, padded, embedding);
-    raise_to(n, &n->attend, gp_attend_scratch(longest, d / tower->size.heads), 1);
+    raise_to(n, &n->wide, gp_pooled_floats(tower), 1);
+    raise_to(n, &n->attend, gp_attend_scratch(longest, d), 1); /* heads of the last block are as wide as the tower */
     need_linear(n, tower->projection, rows);
     for (size_t i = 0; i < tower->size.layers; i++) {
         const gp_block *b = &tower->blocks[i];
         const gp_linear *each[] = {b->qkv, b->out, b->fc1, b->fc2};
-        for (size_t k = 0; k < sizeof each / sizeof *each; k++) need_linear(n, each[k], rows);
+        for (size_t k = b->qkv ? 0 : 1; k < sizeof each / sizeof *each; k++) need_linear(n, each[k], rows);
+        size_t scratch = b->pooled ? gp_pooled_scratch(tower, b->pooled) : 0;
+        if (scratch > n->scratch) n->scratch = scratch;
     }
 }
 

@@ -23,12 +23,20 @@ typedef struct gp_norm {
     float *gain, *bias; /* [d] */
 } gp_norm;
 
+/* Attention of the last block (pooled.c): of head h keys [d, e], transposed, and values [e, d]; query [d, d]. */
+typedef struct gp_pooled {
+    size_t heads;
+    gp_linear *query;
+    gp_linear **keys, **values; /* [heads] */
+} gp_pooled;
+
 typedef struct gp_block {
     gp_norm norm1, norm2;
-    gp_linear *qkv; /* [3d, d]: query, key and value weights one under the other */
-    gp_linear *out; /* [d, d] */
-    gp_linear *fc1; /* [m, d] */
-    gp_linear *fc2; /* [d, m] */
+    gp_linear *qkv;    /* [3d, d]: query, key and value weights one under the other; NULL in the last block */
+    gp_pooled *pooled; /* of the last block alone */
+    gp_linear *out;    /* [d, d] */
+    gp_linear *fc1;    /* [m, d] */
+    gp_linear *fc2;    /* [d, m] */
 } gp_block;
 
 typedef struct gp_tower {
@@ -64,8 +72,8 @@ typedef struct gp_pass {
     const gp_kernels *kernels;
     float *x;              /* [r, d] the residual stream */
     float *y;              /* [r, d] */
-    float *wide;           /* [r, 3d or m] or the patches [n*(t-1), 3*p*p] */
-    float *attend_scratch; /* gp_attend_scratch(longest t, head size) */
+    float *wide;           /* [r, 3d or m], the patches [n*(t-1), 3*p*p], or what gp_pooled_run needs */
+    float *attend_scratch; /* gp_attend_scratch(longest t, head size or d) */
     void *linear_scratch;
 } gp_pass;
 
@@ -77,6 +85,22 @@ typedef struct gp_batch {
     bool causal;
     bool pool_last; /* the last token is wanted of each, else the first */
 } gp_batch;
+
+static inline size_t gp_batch_tokens(const gp_batch *batch, size_t i)
+{
+    return batch->counts ? batch->counts[i] : batch->each;
+}
+
+/* weight [3d, d], bias [3d] of query, key and value.  Owns: *out, gp_pooled_free. */
+gp_status gp_pooled_pack(const float *weight, const float *bias, size_t heads, size_t d, gp_precision precision,
+                         gp_engine engine, gp_pooled **out, gp_error *err);
+void gp_pooled_free(gp_pooled *pooled);
+/* What gp_pooled_run needs: floats of `wide`, bytes of linear_scratch; and gp_attend_scratch(longest t, d). */
+size_t gp_pooled_floats(const gp_tower *tower);
+size_t gp_pooled_scratch(const gp_tower *tower, const gp_pooled *pooled);
+/* y [r, d] after the first norm -> y [n, d]: what attention gives the pooled token of each. */
+gp_status gp_pooled_run(const gp_tower *tower, const gp_pooled *pooled, const gp_batch *batch, gp_pass *pass,
+                        gp_error *err);
 
 /* Run all blocks on x [r,d]; the last one only for the wanted token of each: x [n,d] afterwards. */
 gp_status gp_blocks_run(const gp_tower *tower, const gp_batch *batch, gp_pass *pass, gp_error *err);

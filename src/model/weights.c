@@ -281,14 +281,15 @@ static gp_status need(room *r, size_t size, gp_error *err)
     return GP_OK;
 }
 
-/* Query, key and value as one matrix [3d, d]; kept in the stored kind of number if all three agree. */
-static gp_status pack_qkv(const loader *l, const block_tensors b, room *r, gp_linear **out, gp_error *err)
+/* Query, key and value as one matrix [3d, d]; kept in the stored kind of number if all three agree.  As pooled.c wants
+ * them if `heads` is given. */
+static gp_status pack_qkv(const loader *l, const block_tensors b, size_t heads, room *r, gp_block *out, gp_error *err)
 {
     size_t d = (size_t)b[Q]->shape[0];
     gp_dtype dtype = GP_F32;
     dtype_of(b[Q], &dtype);
-    if (strcmp(b[Q]->dtype, b[K]->dtype) != 0 || strcmp(b[Q]->dtype, b[V]->dtype) != 0) dtype = GP_F32;
-    bool same = strcmp(b[Q]->dtype, gp_dtype_name(dtype)) == 0;
+    if (heads || strcmp(b[Q]->dtype, b[K]->dtype) != 0 || strcmp(b[Q]->dtype, b[V]->dtype) != 0) dtype = GP_F32;
+    const char *name = gp_dtype_name(dtype);
     size_t part = d * d * gp_dtype_size(dtype);
     float *bias = NULL;
     gp_status st;
@@ -296,22 +297,27 @@ static gp_status pack_qkv(const loader *l, const block_tensors b, room *r, gp_li
     uint8_t *weight = r->bytes;
     GP_GO(gp_alloc((void **)&bias, 3 * d, sizeof *bias, "a bias", err));
     for (size_t i = 0; i < 3; i++) {
-        if (same)
+        if (strcmp(b[Q + i]->dtype, name) == 0)
             memcpy(weight + i * part, b[Q + i]->data, part);
         else
             to_floats(b[Q + i], (float *)(void *)(weight + i * part), d * d);
         to_floats(b[Q_BIAS + i], bias + i * d, d);
         gp_tensors_forget(l->set, b[Q + i]);
     }
-    GP_GO(gp_linear_new(weight, dtype, bias, 3 * d, d, l->precision, l->engine, out, err));
+    if (heads)
+        st = gp_pooled_pack((const float *)(const void *)weight, bias, heads, d, l->precision, l->engine, &out->pooled,
+                            err);
+    else
+        st = gp_linear_new(weight, dtype, bias, 3 * d, d, l->precision, l->engine, &out->qkv, err);
 out:
     gp_mem_free(bias);
     return st;
 }
 
-static gp_status pack_block(const loader *l, const block_tensors b, room *r, gp_block *out, gp_error *err)
+/* heads: of the last block, else 0. */
+static gp_status pack_block(const loader *l, const block_tensors b, size_t heads, room *r, gp_block *out, gp_error *err)
 {
-    GP_TRY(pack_qkv(l, b, r, &out->qkv, err));
+    GP_TRY(pack_qkv(l, b, heads, r, out, err));
     GP_TRY(pack(l, b[OUT], b[OUT_BIAS], &out->out, err));
     GP_TRY(pack(l, b[FC1], b[FC1_BIAS], &out->fc1, err));
     return pack(l, b[FC2], b[FC2_BIAS], &out->fc2, err);
@@ -374,8 +380,9 @@ static gp_status run_task(loader *l, size_t task, room *r, gp_error *err)
         return load_rest(&own);
     }
     size_t i = task - 2, images = w->image.size.layers;
-    gp_block *block = i < images ? &w->image.blocks[i] : &w->text.blocks[i - images];
-    return pack_block(l, l->blocks[i], r, block, err);
+    const gp_tower *tower = i < images ? &w->image : &w->text;
+    const size_t k = i < images ? i : i - images, heads = k + 1 == tower->size.layers ? tower->size.heads : 0;
+    return pack_block(l, l->blocks[i], heads, r, &tower->blocks[k], err);
 }
 
 static void work(void *user, int index)
@@ -453,6 +460,7 @@ static void clear_tower(gp_tower *tower)
 {
     for (size_t i = 0; tower->blocks && i < tower->size.layers; i++) {
         gp_linear_free(tower->blocks[i].qkv);
+        gp_pooled_free(tower->blocks[i].pooled);
         gp_linear_free(tower->blocks[i].out);
         gp_linear_free(tower->blocks[i].fc1);
         gp_linear_free(tower->blocks[i].fc2);

@@ -45,7 +45,7 @@ static void test_flop(void **state)
     gp_clip_config c;
     assert_ok(parse("{\"model_type\": \"clip\"}", &c, &err));
     assert_true(gp_clip_image_flop(&c, false) == 2.0 * (115605504 + 12 * 357734400.0 + 393216));
-    assert_true(gp_clip_image_flop(&c, true) == 2.0 * (115605504 + 11 * 357734400.0 + 93858816 + 393216));
+    assert_true(gp_clip_image_flop(&c, true) == 2.0 * (115605504 + 11 * 357734400.0 + 7999488 + 393216));
     c.has_image = false;
     assert_true(gp_clip_image_flop(&c, false) == 0);
 }
