@@ -37,7 +37,7 @@ static void test_defaults(void **state)
 }
 
 /* Counted by hand, products alone: patches 49 * 3072 * 768, a layer 50 * 12 * 768^2 + 2 * 50^2 * 768, projection
- * 768 * 512; the last layer as it is run: 50 * 3 * 768^2, one row's 9 * 768^2 and 2 * 50 * 768. */
+ * 768 * 512; the last layer as it is run: one row's 12 * 768^2, and 2 * 50 * 12 * 768. */
 static void test_flop(void **state)
 {
     (void)state;
