@@ -212,10 +212,10 @@ static size_t rows_of(const gp_linear *linear, size_t left, size_t block)
     return linear->engine->even ? left : gp_linear_rows(left);
 }
 
-/* Bytes of x in bf16, for the largest block of m rows. */
+/* Bytes of x in bf16, for the largest block of m rows or fewer: fewer may make one larger block. */
 static size_t rounded_bytes(const gp_linear *linear, size_t m)
 {
-    const size_t rows = rows_of(linear, m, block_rows(linear, m));
+    const size_t rows = gp_linear_rows(m < linear->engine->block ? m : linear->engine->block);
     if (!linear->round) return 0;
     return aligned(rows * linear->in * (linear->bf16 ? sizeof(uint16_t) : sizeof(float)));
 }

@@ -29,7 +29,7 @@ size_t gp_linear_bytes(const gp_linear *linear);
 
 /* Rows that run() may touch when asked for m: buffers must have that many (m rounded up, so that few shapes occur). */
 size_t gp_linear_rows(size_t m);
-/* Bytes of scratch that run() needs for m rows. */
+/* Bytes of scratch that run() needs for m rows or fewer. */
 size_t gp_linear_scratch(const gp_linear *linear, size_t m);
 /* What is done to each number of y, in place, while it is near: an activation. */
 typedef void gp_then(float *x, size_t n);

@@ -188,6 +188,32 @@ static void activates(void **state)
     }
 }
 
+/* Scratch for many rows is enough for fewer, however these are cut into blocks. */
+static void scratch_is_enough(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    enum { WIDTH = 20, DEPTH = 33, MOST = 500 };
+    static const gp_precision all[] = {GP_PRECISION_FP32, GP_PRECISION_BF16, GP_PRECISION_INT8};
+    float *weight = random_floats(1, WIDTH * DEPTH), *x = random_floats(2, gp_linear_rows(MOST) * DEPTH);
+    float *y = gp_mem_aligned(gp_linear_rows(MOST) * WIDTH, sizeof *y);
+    assert_non_null(y);
+    for (size_t c = 0; c < ENGINES * 3; c++) {
+        gp_linear *linear = NULL;
+        assert_ok(gp_linear_new(weight, GP_F32, NULL, WIDTH, DEPTH, all[c % 3], engines[c / 3], &linear, &err));
+        size_t bytes = gp_linear_scratch(linear, MOST);
+        void *scratch = gp_mem_aligned(bytes, 1); /* a byte too many is seen by the sanitizer */
+        assert_non_null(scratch);
+        for (size_t m = 1; m <= MOST; m++) {
+            assert_true(gp_linear_scratch(linear, m) <= bytes);
+            if (m % 7 == 0 || m % 16 == 0) assert_ok(gp_linear_run(linear, x, y, m, NULL, scratch, &err));
+        }
+        gp_mem_free(scratch);
+        gp_linear_free(linear);
+    }
+    gp_mem_free(weight), gp_mem_free(x), gp_mem_free(y);
+}
+
 static void *one_thread(void *user)
 {
     share *s = ((void **)user)[0];
@@ -293,9 +319,14 @@ static void words(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(product),       cmocka_unit_test(activates),
-                                       cmocka_unit_test(in_eight_bits), cmocka_unit_test(eight_bits_hide_nothing),
-                                       cmocka_unit_test(threads),       cmocka_unit_test(out_of_memory),
-                                       cmocka_unit_test(refusals),      cmocka_unit_test(words)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(product),
+                                       cmocka_unit_test(activates),
+                                       cmocka_unit_test(scratch_is_enough),
+                                       cmocka_unit_test(in_eight_bits),
+                                       cmocka_unit_test(eight_bits_hide_nothing),
+                                       cmocka_unit_test(threads),
+                                       cmocka_unit_test(out_of_memory),
+                                       cmocka_unit_test(refusals),
+                                       cmocka_unit_test(words)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
