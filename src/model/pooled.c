@@ -106,9 +106,9 @@ static places places_of(const gp_tower *tower, float *at)
     return p;
 }
 
-/* A group of n sequences whose first row of pass->y is `row` -> out [n, d]. */
+/* A group of n sequences whose first row of pass->y is *row, moved on to the next group's -> out [n, d]. */
 static gp_status run_group(const gp_tower *tower, const gp_pooled *pooled, const gp_batch *batch, size_t first,
-                           size_t n, size_t row, gp_pass *pass, float *out, gp_error *err)
+                           size_t n, size_t *row, gp_pass *pass, float *out, gp_error *err)
 {
     const size_t d = tower->size.width, e = head_width(tower), heads = tower->size.heads, apart = GROUP * d;
     const places p = places_of(tower, pass->wide);
@@ -119,7 +119,7 @@ static gp_status run_group(const gp_tower *tower, const gp_pooled *pooled, const
                       .e = d,
                       .scale = 1.0f / sqrtf((float)e),
                       .scratch = pass->attend_scratch};
-    size_t at = row;
+    size_t at = *row;
     for (size_t i = 0; i < n; i++) {
         size_t t = gp_batch_tokens(batch, first + i);
         memcpy(p.in + i * d, pass->y + (at + (batch->pool_last ? t - 1 : 0)) * d, d * sizeof *p.in);
@@ -133,10 +133,10 @@ static gp_status run_group(const gp_tower *tower, const gp_pooled *pooled, const
     for (size_t i = 0; i < n; i++) {
         a.t = gp_batch_tokens(batch, first + i);
         a.q = p.turned + i * d;
-        a.k = a.v = pass->y + row * d;
+        a.k = a.v = pass->y + *row * d;
         a.out = p.seen + i * d;
         pass->kernels->attend(&a);
-        row += a.t;
+        *row += a.t;
     }
     for (size_t h = 0; h < heads; h++) {
         GP_TRY(gp_linear_run(pooled->values[h], p.seen + h * apart, p.part, n, NULL, pass->linear_scratch, err));
@@ -152,8 +152,7 @@ gp_status gp_pooled_run(const gp_tower *tower, const gp_pooled *pooled, const gp
     for (size_t i = 0; i < batch->n; i += GROUP) {
         size_t n = batch->n - i < GROUP ? batch->n - i : GROUP;
         /* Sequences have at least one token: rows i..i+n-1 belong to this group or to those before. */
-        GP_TRY(run_group(tower, pooled, batch, i, n, row, pass, pass->y + i * tower->size.width, err));
-        for (size_t k = 0; k < n; k++) row += gp_batch_tokens(batch, i + k);
+        GP_TRY(run_group(tower, pooled, batch, i, n, &row, pass, pass->y + i * tower->size.width, err));
     }
     return GP_OK;
 }

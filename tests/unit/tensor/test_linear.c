@@ -157,13 +157,6 @@ static void product(void **state)
                                    (s + (size_t)dtype) % 2);
 }
 
-enum { OUT = 120, IN = 72, M = 210, THREADS = 4 };
-typedef struct share {
-    const gp_linear *linear;
-    const float *x;
-    float *y[THREADS];
-} share;
-
 /* An activation in the product is the activation of the product, in every bit. */
 static void activates(void **state)
 {
@@ -213,6 +206,13 @@ static void scratch_is_enough(void **state)
     }
     gp_mem_free(weight), gp_mem_free(x), gp_mem_free(y);
 }
+
+enum { OUT = 120, IN = 72, M = 210, THREADS = 4 };
+typedef struct share {
+    const gp_linear *linear;
+    const float *x;
+    float *y[THREADS];
+} share;
 
 static void *one_thread(void *user)
 {
