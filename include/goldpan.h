@@ -193,7 +193,7 @@ typedef enum gp_order { GP_ORDER_PROMPT, GP_ORDER_SCORE, GP_ORDER_PATH } gp_orde
 
 typedef struct gp_query {
     size_t size;
-    const char *scorer;   /* scorer id; NULL: the one used last */
+    const char *scorer;   /* scorer id; NULL: the one used last, with picked_only the one they were picked by */
     const char *path;     /* only the image at this path, or NULL */
     bool picked_only;
     gp_order order;       /* PROMPT: by prompt, then rank */

@@ -81,13 +81,15 @@ static const char detail_sql[] =
     "  (SELECT x.id FROM paths x WHERE x.image = i.id ORDER BY x.missing, x.path LIMIT 1))"
     " WHERE i.id = ?1";
 
-/* The scorer's row and direction; none scored yet: 0. */
-static gp_status find_scorer(gp_catalog *cat, const char *key, int64_t *number, int64_t *sign, gp_error *err)
+/* The scorer's row and direction, for picks that by which they were chosen; none scored yet: 0. */
+static gp_status find_scorer(gp_catalog *cat, const char *key, bool picks, int64_t *number, int64_t *sign,
+                             gp_error *err)
 {
     bool row;
-    gp_q q =
-        gp_q_open(cat, "SELECT id, higher_better FROM scorers WHERE ?1 IS NULL OR key = ?1 ORDER BY used DESC LIMIT 1");
+    gp_q q = gp_q_open(cat, "SELECT id, higher_better FROM scorers WHERE ?1 IS NULL OR key = ?1"
+                            " ORDER BY ?2 AND id = (SELECT scorer FROM picks LIMIT 1) DESC, used DESC LIMIT 1");
     gp_q_text(&q, 1, key);
+    gp_q_int(&q, 2, picks);
     GP_TRY(gp_q_step(&q, &row, err));
     if (!row && key) return gp_fail(err, GP_ERR_NOT_FOUND, "catalog '%s' has no scores by '%s'", cat->path, key);
     *number = row ? gp_q_col_int(&q, 0) : 0;
@@ -108,7 +110,7 @@ static gp_status prepare_order(gp_rows *rows, const gp_query *query, int64_t ima
     gp_catalog *cat = rows->cat;
     int64_t scorer = 0, sign = -1;
     gp_str sql = GP_STR_INIT;
-    GP_TRY(find_scorer(cat, query->scorer, &scorer, &sign, err));
+    GP_TRY(find_scorer(cat, query->scorer, query->picked_only, &scorer, &sign, err));
     gp_str_puts(&sql, order_head);
     if (query->path) gp_str_puts(&sql, order_one);
     gp_str_puts(&sql, order_ranked);

@@ -80,8 +80,8 @@ static gp_status embed_batch(struct embedding *e, const char *const *paths, size
     gp_embed_options options = GP_EMBED_DEFAULTS;
     gp_report report = {0};
     bool ok[BATCH] = {false};
-    options.threads = e->cli->threads.set ? (int)(e->cli->threads.value & 0xfff) : 0;
-    options.batch = e->cli->batch.set ? (int)(e->cli->batch.value & 0xfff) : 0;
+    options.threads = gp_cli_threads(e->cli);
+    options.batch = gp_cli_batch(e->cli);
     if (e->cli->max_pixels.set) options.max_pixels = e->cli->max_pixels.value;
     options.progress = on_progress;
     options.failed = on_failed;
@@ -122,7 +122,7 @@ static gp_status flush_texts(struct embedding *e, char **texts, size_t n, gp_err
 {
     gp_progress p = {.stage = "embed", .done = e->base, .seconds = gp_clock_now() - e->started};
     if (!gp_term_progress(&e->cli->term, &p)) return gp_fail(err, GP_ERR_STOPPED, "stopped");
-    int threads = e->cli->threads.set ? (int)(e->cli->threads.value & 0xfff) : 0;
+    int threads = gp_cli_threads(e->cli);
     gp_status st = gp_encode_texts(e->model, (const char *const *)texts, n, threads, e->vectors, err);
     for (size_t i = 0; i < n; i++) {
         if (st == GP_OK) st = put_row(e, "text", texts[i], e->vectors + i * e->width, NULL, err);

@@ -15,7 +15,7 @@ static int run_site(gp_cli *cli)
     if (cli->copy || cli->hardlink || cli->symlink || cli->no_files || cli->csv || cli->jsonl || cli->imagefolder ||
         cli->all || cli->stars.set)
         return gp_cli_usage(cli, "a site has all images and no tables: only --site-images goes with it");
-    if (cli->threads.set) options.threads = (int)(cli->threads.value & 0xfff);
+    options.threads = gp_cli_threads(cli);
     options.folder = cli->site;
     options.images = (gp_site_images)cli->site_images;
     options.progress = gp_term_progress, options.user = &cli->term;

@@ -38,7 +38,7 @@ static void fill(gp_cli *cli, gp_generate_options *o)
     o->timeout = cli->timeout.value;
     o->adaptive = cli->adaptive;
     if (cli->min_gain.set) o->min_gain = cli->min_gain.value;
-    o->threads = cli->threads.value > INT32_MAX ? 0 : (int)cli->threads.value;
+    o->threads = gp_cli_threads(cli);
     if (cli->max_pixels.set) o->max_pixels = cli->max_pixels.value;
     o->progress = gp_term_progress, o->user = &cli->term;
 }

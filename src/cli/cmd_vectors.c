@@ -21,11 +21,6 @@ static gp_status read_vectors(const char *path, vectors *v, gp_error *err)
     return GP_OK;
 }
 
-static int threads_of(const gp_cli *cli)
-{
-    return cli->threads.value > INT32_MAX ? 0 : (int)cli->threads.value;
-}
-
 /* [[1,2],[3,4]]: rows [n, width] of floats or uint32. */
 static void put_rows(gp_str *json, const char *name, const float *reals, const uint32_t *counts, size_t n, size_t width)
 {
@@ -96,7 +91,8 @@ static gp_status find_neighbours(gp_cli *cli, gp_str *json, vectors *v, vectors 
     size_t m = cli->queries ? q->n : v->n, most = cli->queries ? v->n : v->n - 1;
     if (k > most && !cli->neighbours.set) k = most;
     if (k == 0 || k > most) return gp_fail(err, GP_ERR_USAGE, "-k lies between 1 and %zu here", most);
-    o.metric = (gp_metric)cli->metric, o.threads = threads_of(cli), o.progress = gp_term_progress, o.user = &cli->term;
+    o.metric = (gp_metric)cli->metric, o.threads = gp_cli_threads(cli), o.progress = gp_term_progress,
+    o.user = &cli->term;
     if (cli->recall.set) o.recall = cli->recall.value;
     GP_TRY(gp_alloc((void **)ids, m * k, sizeof **ids, "neighbours", err));
     GP_TRY(gp_alloc((void **)distances, m * k, sizeof **distances, "neighbours", err));
@@ -185,7 +181,8 @@ static gp_status cluster_levels(gp_cli *cli, gp_str *json, const vectors *v, gp_
     gp_status st = GP_OK;
     if (cli->level.set && cli->clusters.set)
         return gp_fail(err, GP_ERR_USAGE, "--level and --clusters exclude each other");
-    o.metric = (gp_metric)cli->metric, o.threads = threads_of(cli), o.progress = gp_term_progress, o.user = &cli->term;
+    o.metric = (gp_metric)cli->metric, o.threads = gp_cli_threads(cli), o.progress = gp_term_progress,
+    o.user = &cli->term;
     GP_TRY(gp_hierarchy_build(v->rows, v->n, v->d, &o, &h, err));
     gp_term_clear(&cli->term);
     GP_GO(choose_levels(cli, &h, &first, &levels, err));
@@ -250,7 +247,8 @@ static gp_status cluster_density(gp_cli *cli, gp_str *json, const vectors *v, gp
     if (cli->min_cluster_size.set) o.min_cluster_size = (uint32_t)cli->min_cluster_size.value;
     o.min_samples = (uint32_t)cli->min_samples.value;
     o.leaf = cli->leaf, o.allow_single = cli->allow_single, o.epsilon = cli->epsilon.value;
-    o.metric = (gp_metric)cli->metric, o.threads = threads_of(cli), o.progress = gp_term_progress, o.user = &cli->term;
+    o.metric = (gp_metric)cli->metric, o.threads = gp_cli_threads(cli), o.progress = gp_term_progress,
+    o.user = &cli->term;
     GP_TRY(gp_hdbscan(v->rows, v->n, v->d, &o, &t, err));
     gp_term_clear(&cli->term);
     for (size_t i = 0; i < t.n; i++) noise += t.labels[i] < 0;
@@ -289,7 +287,7 @@ static gp_status lay_out(gp_cli *cli, const vectors *v, size_t dims, float *plac
     if (cli->method == 2) {
         gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
         gp_hierarchy h = {0};
-        o.metric = (gp_metric)cli->metric, o.threads = threads_of(cli), o.progress = gp_term_progress,
+        o.metric = (gp_metric)cli->metric, o.threads = gp_cli_threads(cli), o.progress = gp_term_progress,
         o.user = &cli->term;
         gp_status st = gp_hierarchy_build(v->rows, v->n, v->d, &o, &h, err);
         if (st == GP_OK) st = gp_hierarchy_project(&h, v->rows, v->d, dims, 0, place, err);
@@ -303,7 +301,7 @@ static gp_status lay_out(gp_cli *cli, const vectors *v, size_t dims, float *plac
     if (cli->min_dist.set) o.min_dist = cli->min_dist.value;
     if (cli->seed.set) o.seed = cli->seed.value;
     if (cli->recall.set) o.recall = cli->recall.value;
-    o.dims = (uint32_t)dims, o.metric = (gp_metric)cli->metric, o.threads = threads_of(cli);
+    o.dims = (uint32_t)dims, o.metric = (gp_metric)cli->metric, o.threads = gp_cli_threads(cli);
     o.progress = gp_term_progress, o.user = &cli->term;
     return gp_umap(v->rows, v->n, v->d, &o, place, err);
 }

@@ -139,7 +139,7 @@ static gp_status read_options(const gp_cli *cli, gp_words_options *o, gp_error *
         o->min_support = (uint32_t)cli->min_support.value;
     }
     if (cli->seed.set) o->seed = cli->seed.value;
-    if (cli->threads.set) o->threads = cli->threads.value < 1024 ? (int)cli->threads.value : 1024;
+    o->threads = gp_cli_threads(cli);
     return GP_OK;
 }
 

@@ -219,6 +219,16 @@ static int as_int(gp_cli_count count)
     return !count.set ? 0 : count.value > 4096 ? 4096 : (int)count.value;
 }
 
+int gp_cli_threads(const gp_cli *cli)
+{
+    return as_int(cli->threads);
+}
+
+int gp_cli_batch(const gp_cli *cli)
+{
+    return as_int(cli->batch);
+}
+
 void gp_cli_add_options(gp_cli *cli, gp_add_options *options)
 {
     *options = (gp_add_options)GP_ADD_DEFAULTS;
@@ -228,7 +238,7 @@ void gp_cli_add_options(gp_cli *cli, gp_add_options *options)
     options->image_column = cli->image_column;
     options->prompt_column = cli->prompt_column;
     if (cli->max_pixels.set) options->max_pixels = cli->max_pixels.value;
-    options->threads = as_int(cli->threads);
+    options->threads = gp_cli_threads(cli);
     options->progress = gp_term_progress;
     options->user = &cli->term;
 }
@@ -237,8 +247,8 @@ void gp_cli_score_options(gp_cli *cli, gp_score_options *options)
 {
     *options = (gp_score_options)GP_SCORE_DEFAULTS;
     if (cli->max_pixels.set) options->max_pixels = cli->max_pixels.value;
-    options->threads = as_int(cli->threads);
-    options->batch = as_int(cli->batch);
+    options->threads = gp_cli_threads(cli);
+    options->batch = gp_cli_batch(cli);
     options->retry_failed = cli->retry_failed;
     options->progress = gp_term_progress;
     options->user = &cli->term;

@@ -133,7 +133,7 @@ gp_status gp_cli_find_options(gp_cli *cli, gp_cli_find *out, gp_error *err)
     out->find.category_column = cli->category_column;
     out->find.no_map = cli->no_map, out->find.no_duplicates = cli->no_duplicates, out->find.fresh_map = cli->fresh_map;
     out->find.slices = s, out->find.duplicates = &out->duplicates;
-    out->find.threads = cli->threads.value > INT32_MAX ? 0 : (int)cli->threads.value;
+    out->find.threads = gp_cli_threads(cli);
     out->find.progress = gp_term_progress, out->find.user = &cli->term;
     return GP_OK;
 }
