@@ -446,8 +446,9 @@ static void test_nan_lower_and_two_scorers(void **state)
     int64_t chosen = ask(cat, "SELECT image FROM paths WHERE path = '/x/0_2.png'");
     uint32_t rank = 1;
     assert_ok(gp_cat_picks_replace(cat, "clip/w", &chosen, &rank, 1, "by hand", NULL, NULL, &err));
-    double score = ask(cat, "SELECT round(1000 * value) FROM scores JOIN scorers s ON s.id = scorer"
-                            " WHERE key = 'clip/w' AND image = (SELECT image FROM paths WHERE path = '/x/0_2.png')");
+    double score =
+        (double)ask(cat, "SELECT round(1000 * value) FROM scores JOIN scorers s ON s.id = scorer"
+                         " WHERE key = 'clip/w' AND image = (SELECT image FROM paths WHERE path = '/x/0_2.png')");
     query.scorer = NULL; /* of picks: the one that they were chosen by */
     query.picked_only = true;
     assert_ok(gp_cat_rows_open(cat, &query, &rows, &err));
