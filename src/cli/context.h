@@ -27,7 +27,7 @@ gp_status gp_cli_model_name(const gp_cli *cli, const char **name, gp_error *err)
 gp_status gp_cli_model_open(gp_cli *cli, gp_model **model, gp_error *err);
 
 /* ---- options into the library's structs */
-/* --threads, --batch; 0: not given.  More than 4,096 are as many. */
+/* --threads, --batch; 0: not given.  More than 4,096 count as 4,096. */
 int gp_cli_threads(const gp_cli *cli);
 int gp_cli_batch(const gp_cli *cli);
 void gp_cli_add_options(gp_cli *cli, gp_add_options *options);

@@ -69,6 +69,7 @@ class Find(unittest.TestCase):
         cls.folder = tempfile.TemporaryDirectory(prefix="goldpan-test-")
         cls.path = os.path.join(cls.folder.name, "catalog.db")
         goldpan("run", SAMPLE, "--model", MODEL, "--catalog", cls.path, "--no-sheet", "--threads", "1")
+        cls.scored = cls.copy("scored.db")  # by the model, which finds the prompts equally well drawn: no slice
         cls.planted = plant(cls.path)
         goldpan("slices", "--catalog", cls.path, "--threads", "1", "--fresh-map")
 
@@ -76,10 +77,11 @@ class Find(unittest.TestCase):
     def tearDownClass(cls):
         cls.folder.cleanup()
 
-    def copy(self, name):
+    @classmethod
+    def copy(cls, name, of=None):
         """The catalog as it was, to be changed."""
-        path = os.path.join(self.folder.name, name)
-        db = sqlite3.connect(self.path)
+        path = os.path.join(cls.folder.name, name)
+        db = sqlite3.connect(of or cls.path)
         db.execute("VACUUM INTO ?", (path,))
         db.close()
         return path
@@ -97,9 +99,13 @@ class Find(unittest.TestCase):
     def test_threads_do_not_matter(self):
         other = self.copy("threads.db")
         goldpan("slices", "--catalog", other, "--threads", "3", "--fresh-map")
-        for sql in self.ALL:
-            with self.subTest(sql=sql):
-                self.assertEqual(self.rows(self.path, sql), self.rows(other, sql))
+        one, three = self.copy("one.db", self.scored), self.copy("three.db", self.scored)
+        for path, threads in ((one, "1"), (three, "3")):  # with reasons by the model's words
+            goldpan("slices", "--catalog", path, "--threads", threads, "--fresh-map", "--model", MODEL, code=(0, 4))
+        for a, b in ((self.path, other), (one, three)):
+            for sql in self.ALL:
+                with self.subTest(sql=sql, of=b):
+                    self.assertEqual(self.rows(a, sql), self.rows(b, sql))
 
     def test_everything_is_there(self):
         images = self.rows(self.path, "SELECT count(*) FROM v_images")[0][0]
@@ -116,18 +122,19 @@ class Find(unittest.TestCase):
         return adjusted_rand([p.split("/")[-2] for p, _ in found], [c for _, c in found])
 
     def test_categories_are_recovered_from_the_hierarchy(self):
-        self.assertGreaterEqual(self.agreement(self.path), 0.6)
+        self.assertGreaterEqual(self.agreement(self.scored), 0.8)  # 0.896 in fp32, bf16 and int8
 
     def test_categories_are_recovered_by_name(self):
         """No prompt says 'animals': the model has to see that there are."""
-        path = self.copy("names.db")
+        path = self.copy("names.db", self.scored)
         goldpan("slices", "--catalog", path, "--model", MODEL, "--categories", ",".join(WORDS), "--no-map", code=(0, 4))  # 4: no slices
-        self.assertGreaterEqual(self.agreement(path), 0.6)
+        self.assertEqual(self.rows(path, "SELECT DISTINCT source FROM v_categories"), [("your words",)])
+        self.assertGreaterEqual(self.agreement(path), 0.8)  # 0.955
 
     def test_categories_are_recovered_by_words(self):
         path = self.copy("words.db")
         goldpan("slices", "--catalog", path, "--categories", ",".join(k + "=" + v for k, v in WORDS.items()), "--no-map")
-        self.assertGreaterEqual(self.agreement(path), 0.6)
+        self.assertEqual(self.agreement(path), 1)
 
     def test_a_column_makes_categories(self):
         path = self.copy("column.db")

@@ -118,8 +118,8 @@ static void test_bf16(void **state)
     encode(&s, GP_PRECISION_BF16);
     double worst = score_differences(&s, &mean);
     printf("bf16: score differs by %.2g at most, %.2g on average\n", worst, mean);
-    assert_true(worst <= 1.0);
-    assert_true(mean <= 0.3);
+    assert_true(worst <= 1.0); /* 0.73 */
+    assert_true(mean <= 0.3);  /* 0.045 */
     sample_close(&s);
 }
 

@@ -243,6 +243,12 @@ describe('table and charts', () => {
 describe('what was found', () => {
   seen('a slice, a category and its images', async (page) => {
     const [{ title, support }] = sql(pictures, 'SELECT title, support FROM slices ORDER BY category IS NOT NULL, "drop" DESC LIMIT 1');
+    const lists = page.locator('aside.panel .found');
+    const headings = await lists.getByRole('heading').allTextContents();
+    assert.equal(headings.length, 2);
+    assert.match(headings[0], /from all, beyond chance$/);
+    assert.match(headings[1], /^Within categories/);
+    await lists.getByRole('list').first().getByText(/^p 0\.\d{3}$/).first().waitFor();
     const item = page.locator('aside.panel li').filter({ hasText: title }).first();
     await item.locator('button.item').click();
     await until(async () => (await count(page)).includes(`, ${support} chosen`), `the slice of ${support} chose: ${await count(page)}`);

@@ -1,6 +1,6 @@
 """Train the small CLIP of the drawn world and write it in the Hugging Face layout.
 
-    python3 train.py render DIR N      draw N training pictures (uint8, 112 x 112) with captions
+    python3 train.py render DIR N      draw N training pictures (uint8, 112 x 112) with captions and categories
     python3 train.py fit DIR OUT SECS [FROM]
                                        train for SECS seconds, write OUT/{model.safetensors,...};
                                        FROM is an earlier OUT to go on from
@@ -208,7 +208,8 @@ def fit(data, out, seconds, start_from=None):
     held = len(captions) - 2000
     # How far each group's pick is from sure, as last seen; before that, faces and "left of" are known to be hard.
     hard = np.array([0.8 if any(w in captions[g * GROUP] for w in HARD_WORDS) else 0.12 for g in range(held // GROUP)])
-    bf16 = bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+    can = getattr(torch.cpu, "get_capabilities", dict)()      # older ones cannot be asked: floats
+    bf16 = bool(can.get("avx512_bf16") or can.get("amx_bf16"))
     t0, step, seen, B = time.time(), 0, 0, BATCH
     while time.time() - t0 < seconds:
         frac = (time.time() - t0) / seconds
@@ -242,9 +243,10 @@ def fit(data, out, seconds, start_from=None):
             with torch.no_grad():
                 e = np.arange(held, held + 1000)
                 p, t = batch(e)
-                s = net.image(p) @ net.text(t).T
+                ei, ew = net.image(p), net.text(t)
+                s = ei @ ew.T
                 picks = s.view(250, GROUP, 250, GROUP)[torch.arange(250), :, torch.arange(250), 0].argmax(1) == 0
-                named = [((e @ kinds.T).argmax(1) == kind[rows]).float().mean() for e in (i, w)]
+                named = [((a @ kinds.T).argmax(1) == kind[e]).float().mean() for a in (ei, ew)]
                 print(f"step {step} {seen} pairs {time.time()-t0:.0f}s loss {loss:.3f} recall@1/1000 {(s.argmax(1) == torch.arange(1000)).float().mean():.3f}"
                       f" picks {picks.float().mean():.3f} kinds {named[0]:.2f} {named[1]:.2f} scale {net.scale.exp():.1f}", flush=True)
                 if step % 200 == 0:
