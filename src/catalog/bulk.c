@@ -36,7 +36,9 @@ gp_status gp_cat_facts_read(gp_catalog *cat, const char *scorer, gp_cat_facts *o
     gp_cat_facts f = {.higher_better = true};
     gp_q n = gp_q_open(cat, "SELECT (SELECT count(*) FROM images), (SELECT count(*) FROM failures)");
     gp_q q = gp_q_open(cat, "SELECT s.key, s.name, s.scale, e.model, s.higher_better, s.id, s.encoder,"
-                            " (SELECT a.id FROM analyses a WHERE a.scorer = s.id) FROM scorers s"
+                            " (SELECT a.id FROM analyses a WHERE a.scorer = s.id),"
+                            " (SELECT json_extract(a.settings, '$.remark') FROM analyses a WHERE a.scorer = s.id"
+                            "  AND json_valid(a.settings)) FROM scorers s"
                             " JOIN encoders e ON e.id = s.encoder WHERE ?1 IS NULL OR s.key = ?1"
                             " ORDER BY s.used DESC LIMIT 1");
     GP_GO(gp_q_step(&n, &row, err));
@@ -49,6 +51,7 @@ gp_status gp_cat_facts_read(gp_catalog *cat, const char *scorer, gp_cat_facts *o
         GP_GO(copy_text(&q, 1, &f.name, err));
         GP_GO(copy_text(&q, 2, &f.scale, err));
         GP_GO(copy_text(&q, 3, &f.model, err));
+        GP_GO(copy_text(&q, 8, &f.remark, err));
         f.higher_better = gp_q_col_int(&q, 4) != 0;
         f.number = gp_q_col_int(&q, 5), f.encoder = gp_q_col_int(&q, 6), f.analysis = gp_q_col_int(&q, 7);
     }
@@ -67,6 +70,7 @@ void gp_cat_facts_clear(gp_cat_facts *facts)
     gp_mem_free(facts->name);
     gp_mem_free(facts->scale);
     gp_mem_free(facts->model);
+    gp_mem_free(facts->remark);
     *facts = (gp_cat_facts){0};
 }
 

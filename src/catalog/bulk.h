@@ -14,6 +14,7 @@ void gp_cat_read_end(gp_catalog *cat);
 typedef struct gp_cat_facts {
     char *scorer; /* its key; NULL: nothing is scored.  Owned, with the other texts: gp_cat_facts_clear */
     char *name, *scale, *model;
+    char *remark; /* of the analysis: what did not fit; NULL where there is none */
     bool higher_better;
     int64_t number, encoder, analysis; /* 0: none */
     uint64_t images, failures;

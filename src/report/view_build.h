@@ -73,7 +73,6 @@ struct gp_view {
     gp_str categories_json, slices_json; /* arrays for the manifest */
     uint8_t *slices;                     /* data/slices.bin */
     size_t slices_size, groups;
-    char remark[200];
 };
 
 /* Add a column; its data (room * element) zeroed.  Returns NULL when out of memory. */

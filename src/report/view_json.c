@@ -90,7 +90,7 @@ gp_status gp_view_write_manifest(const gp_view *v, const gp_view_manifest *m, gp
     else
         gp_str_puts(out, ",\n \"slices_file\": null");
     gp_str_printf(out, ", \"groups\": %zu, \"failures\": %llu", v->groups, (unsigned long long)v->facts.failures);
-    put_member(out, "remark", v->remark);
+    put_member(out, "remark", v->facts.remark ? v->facts.remark : "");
     gp_str_puts(out, "}\n");
     return out->failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for the manifest") : GP_OK;
 }

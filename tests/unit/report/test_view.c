@@ -123,6 +123,7 @@ static void what_was_analysed(void **state)
     float map[2 * N];
     for (size_t i = 0; i < 2 * N; i++) map[i] = (float)i / 4;
     put_analysis(cat, "clip/w", images, N, 3);
+    assert_ok(gp_db_exec(cat, "UPDATE analyses SET settings = '{\"remark\":\"too few\"}'", &err));
     assert_ok(gp_cat_map_put(cat, 1, "{}", images, map, N - 1, true, &err));
     gp_view *view = view_of(cat);
     assert_int_equal(gp_view_count(view), N);
@@ -154,6 +155,7 @@ static void what_was_analysed(void **state)
     assert_int_equal(csr[2], N + N / 2);
     assert_int_equal(csr[4 + 5], 5);
     gp_json *root = manifest_of(view, true);
+    assert_string_equal(gp_json_text(gp_json_get(root, "remark"), NULL), "too few");
     const gp_json *slice = gp_json_at(gp_json_get(root, "slices"), 2);
     double drop = 0;
     assert_string_equal(gp_json_text(gp_json_get(slice, "title"), NULL), "red foxes 3");
