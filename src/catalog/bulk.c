@@ -36,10 +36,9 @@ gp_status gp_cat_facts_read(gp_catalog *cat, const char *scorer, gp_cat_facts *o
     gp_cat_facts f = {.higher_better = true};
     gp_q n = gp_q_open(cat, "SELECT (SELECT count(*) FROM images), (SELECT count(*) FROM failures)");
     gp_q q = gp_q_open(cat, "SELECT s.key, s.name, s.scale, e.model, s.higher_better, s.id, s.encoder,"
-                            " (SELECT a.id FROM analyses a WHERE a.scorer = s.id),"
-                            " (SELECT json_extract(a.settings, '$.remark') FROM analyses a WHERE a.scorer = s.id"
-                            "  AND json_valid(a.settings)) FROM scorers s"
-                            " JOIN encoders e ON e.id = s.encoder WHERE ?1 IS NULL OR s.key = ?1"
+                            " a.id, CASE WHEN json_valid(a.settings) THEN json_extract(a.settings, '$.remark') END"
+                            " FROM scorers s JOIN encoders e ON e.id = s.encoder"
+                            " LEFT JOIN analyses a ON a.scorer = s.id WHERE ?1 IS NULL OR s.key = ?1"
                             " ORDER BY s.used DESC LIMIT 1");
     GP_GO(gp_q_step(&n, &row, err));
     f.images = (uint64_t)gp_q_col_int(&n, 0), f.failures = (uint64_t)gp_q_col_int(&n, 1);

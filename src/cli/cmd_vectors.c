@@ -21,6 +21,14 @@ static gp_status read_vectors(const char *path, vectors *v, gp_error *err)
     return GP_OK;
 }
 
+static gp_neighbours_options search_options(gp_cli *cli)
+{
+    gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
+    o.metric = (gp_metric)cli->metric, o.threads = gp_cli_threads(cli);
+    o.progress = gp_term_progress, o.user = &cli->term;
+    return o;
+}
+
 /* [[1,2],[3,4]]: rows [n, width] of floats or uint32. */
 static void put_rows(gp_str *json, const char *name, const float *reals, const uint32_t *counts, size_t n, size_t width)
 {
@@ -81,7 +89,7 @@ static int finish(gp_cli *cli, gp_status st, gp_str *json, const gp_error *err)
 static gp_status find_neighbours(gp_cli *cli, gp_str *json, vectors *v, vectors *q, uint32_t **ids, float **distances,
                                  gp_error *err)
 {
-    gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
+    gp_neighbours_options o = search_options(cli);
     size_t k = cli->neighbours.set ? (size_t)cli->neighbours.value : 15;
     GP_TRY(needs(cli, err));
     GP_TRY(read_vectors(cli->vectors, v, err));
@@ -91,8 +99,6 @@ static gp_status find_neighbours(gp_cli *cli, gp_str *json, vectors *v, vectors 
     size_t m = cli->queries ? q->n : v->n, most = cli->queries ? v->n : v->n - 1;
     if (k > most && !cli->neighbours.set) k = most;
     if (k == 0 || k > most) return gp_fail(err, GP_ERR_USAGE, "-k lies between 1 and %zu here", most);
-    o.metric = (gp_metric)cli->metric, o.threads = gp_cli_threads(cli), o.progress = gp_term_progress,
-    o.user = &cli->term;
     if (cli->recall.set) o.recall = cli->recall.value;
     GP_TRY(gp_alloc((void **)ids, m * k, sizeof **ids, "neighbours", err));
     GP_TRY(gp_alloc((void **)distances, m * k, sizeof **distances, "neighbours", err));
@@ -174,15 +180,13 @@ static void put_parents(gp_str *json, const gp_hierarchy *h)
 
 static gp_status cluster_levels(gp_cli *cli, gp_str *json, const vectors *v, gp_error *err)
 {
-    gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
+    gp_neighbours_options o = search_options(cli);
     gp_hierarchy h = {0};
     int32_t *table = NULL; /* [n, levels] fine to coarse */
     size_t first, levels;
     gp_status st = GP_OK;
     if (cli->level.set && cli->clusters.set)
         return gp_fail(err, GP_ERR_USAGE, "--level and --clusters exclude each other");
-    o.metric = (gp_metric)cli->metric, o.threads = gp_cli_threads(cli), o.progress = gp_term_progress,
-    o.user = &cli->term;
     GP_TRY(gp_hierarchy_build(v->rows, v->n, v->d, &o, &h, err));
     gp_term_clear(&cli->term);
     GP_GO(choose_levels(cli, &h, &first, &levels, err));
@@ -285,10 +289,8 @@ static gp_status lay_out(gp_cli *cli, const vectors *v, size_t dims, float *plac
 {
     if (cli->method == 1) return gp_pca(v->rows, v->n, v->d, dims, place, err);
     if (cli->method == 2) {
-        gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
+        gp_neighbours_options o = search_options(cli);
         gp_hierarchy h = {0};
-        o.metric = (gp_metric)cli->metric, o.threads = gp_cli_threads(cli), o.progress = gp_term_progress,
-        o.user = &cli->term;
         gp_status st = gp_hierarchy_build(v->rows, v->n, v->d, &o, &h, err);
         if (st == GP_OK) st = gp_hierarchy_project(&h, v->rows, v->d, dims, 0, place, err);
         gp_hierarchy_clear(&h);

@@ -38,9 +38,8 @@ static void gather(const gp_batch *batch, size_t d, float *x)
 {
     size_t row = 0;
     for (size_t i = 0; i < batch->n; i++) {
-        size_t t = gp_batch_tokens(batch, i);
-        memmove(x + i * d, x + (row + (batch->pool_last ? t - 1 : 0)) * d, d * sizeof *x);
-        row += t;
+        memmove(x + i * d, x + gp_batch_pooled(batch, i, row) * d, d * sizeof *x);
+        row += gp_batch_tokens(batch, i);
     }
 }
 

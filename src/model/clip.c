@@ -260,10 +260,12 @@ static void need_tower(needs *n, const gp_tower *tower, size_t embedding, size_t
     need_linear(n, tower->projection, rows);
     for (size_t i = 0; i < tower->size.layers; i++) {
         const gp_block *b = &tower->blocks[i];
-        const gp_linear *each[] = {b->qkv, b->out, b->fc1, b->fc2};
-        for (size_t k = b->qkv ? 0 : 1; k < sizeof each / sizeof *each; k++) need_linear(n, each[k], rows);
-        size_t scratch = b->pooled ? gp_pooled_scratch(tower, b->pooled) : 0;
-        if (scratch > n->scratch) n->scratch = scratch;
+        const gp_linear *each[] = {b->out, b->fc1, b->fc2};
+        for (size_t k = 0; k < sizeof each / sizeof *each; k++) need_linear(n, each[k], rows);
+        if (b->pooled)
+            raise_to(n, &n->scratch, gp_pooled_scratch(b->pooled), 1);
+        else
+            need_linear(n, b->qkv, rows);
     }
 }
 

@@ -33,10 +33,10 @@ size_t gp_pooled_floats(const gp_tower *tower)
     return GROUP * (tower->size.width * (2 + 2 * (size_t)tower->size.heads) + head_width(tower));
 }
 
-size_t gp_pooled_scratch(const gp_tower *tower, const gp_pooled *pooled)
+size_t gp_pooled_scratch(const gp_pooled *pooled)
 {
     size_t most = gp_linear_scratch(pooled->query, GROUP);
-    for (size_t h = 0; h < tower->size.heads; h++) {
+    for (size_t h = 0; h < pooled->heads; h++) {
         const size_t some[] = {gp_linear_scratch(pooled->keys[h], GROUP), gp_linear_scratch(pooled->values[h], GROUP)};
         for (size_t i = 0; i < 2; i++) most = some[i] > most ? some[i] : most;
     }
@@ -121,9 +121,8 @@ static gp_status run_group(const gp_tower *tower, const gp_pooled *pooled, const
                       .scratch = pass->attend_scratch};
     size_t at = *row;
     for (size_t i = 0; i < n; i++) {
-        size_t t = gp_batch_tokens(batch, first + i);
-        memcpy(p.in + i * d, pass->y + (at + (batch->pool_last ? t - 1 : 0)) * d, d * sizeof *p.in);
-        at += t;
+        memcpy(p.in + i * d, pass->y + gp_batch_pooled(batch, first + i, at) * d, d * sizeof *p.in);
+        at += gp_batch_tokens(batch, first + i);
     }
     GP_TRY(gp_linear_run(pooled->query, p.in, p.query, n, NULL, pass->linear_scratch, err));
     for (size_t h = 0; h < heads; h++) {

@@ -91,13 +91,19 @@ static inline size_t gp_batch_tokens(const gp_batch *batch, size_t i)
     return batch->counts ? batch->counts[i] : batch->each;
 }
 
+/* The row of the wanted token of sequence i, whose first is at `row`. */
+static inline size_t gp_batch_pooled(const gp_batch *batch, size_t i, size_t row)
+{
+    return batch->pool_last ? row + gp_batch_tokens(batch, i) - 1 : row;
+}
+
 /* weight [3d, d], bias [3d] of query, key and value.  Owns: *out, gp_pooled_free. */
 gp_status gp_pooled_pack(const float *weight, const float *bias, size_t heads, size_t d, gp_precision precision,
                          gp_engine engine, gp_pooled **out, gp_error *err);
 void gp_pooled_free(gp_pooled *pooled);
 /* What gp_pooled_run needs: floats of `wide`, bytes of linear_scratch; and gp_attend_scratch(longest t, d). */
 size_t gp_pooled_floats(const gp_tower *tower);
-size_t gp_pooled_scratch(const gp_tower *tower, const gp_pooled *pooled);
+size_t gp_pooled_scratch(const gp_pooled *pooled);
 /* y [r, d] after the first norm -> y [n, d]: what attention gives the pooled token of each. */
 gp_status gp_pooled_run(const gp_tower *tower, const gp_pooled *pooled, const gp_batch *batch, gp_pass *pass,
                         gp_error *err);

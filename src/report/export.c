@@ -52,7 +52,6 @@ static gp_status row_columns(const gp_row *row, column_set *set, gp_error *err)
 typedef struct export_run {
     gp_catalog *cat;
     const gp_export_options *options;
-    char *scorer; /* of the picks, owned; NULL: the one used last */
     column_set columns;
     gp_tables_out *tables;
     gp_report counts;
@@ -106,7 +105,6 @@ static gp_status each_row(export_run *r, gp_error *err)
     query.picked_only = !r->options->all && !r->options->min_stars;
     query.by_hand = true;
     query.min_stars = r->options->min_stars;
-    query.scorer = r->scorer;
     GP_GO(gp_cat_rows_open(r->cat, &query, &rows, err));
     for (;;) {
         GP_GO(gp_cat_rows_next(rows, &row, err));
@@ -132,7 +130,6 @@ gp_status gp_report_export(gp_catalog *cat, const gp_export_options *options, gp
     if (options->imagefolder && options->mode == GP_EXPORT_NONE)
         return gp_fail(err, GP_ERR_USAGE, "an imagefolder needs the files themselves: copy or link them");
     GP_GO(gp_alloc((void **)&r.columns.names, COLUMNS_MAX, sizeof *r.columns.names, "the tables", err));
-    if (!options->all && !options->min_stars) GP_GO(gp_cat_picks_scorer(cat, &r.scorer, err));
     GP_GO(each_row(&r, err));
     gp_ticker_init(&r.ticker, "export", r.total, options->progress, options->user);
     if (r.total == 0) goto out;
@@ -146,7 +143,6 @@ out:
     gp_tables_out_abort(r.tables);
     for (size_t i = 0; i < r.columns.count; i++) gp_mem_free(r.columns.names[i]);
     gp_mem_free(r.columns.names);
-    gp_mem_free(r.scorer);
     r.counts.seconds = gp_clock_now() - start;
     if (report) *report = r.counts;
     return st;
