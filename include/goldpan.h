@@ -125,6 +125,16 @@ typedef struct gp_progress {
 } gp_progress;
 typedef bool (*gp_progress_fn)(void *user, const gp_progress *progress);
 
+/* Something a caller's user should know although the call goes on: files that
+ * were passed over, rows of a table that could not be read. */
+typedef struct gp_note {
+    const char *code;    /* the kind of note, such as "other-formats": stays the same between versions */
+    const char *message; /* one English sentence without full stop; borrowed, like the code, until the callback returns */
+    uint64_t count;      /* how many files, rows or images it is about */
+} gp_note;
+/* Called from the calling thread, once for each kind, before the call returns. */
+typedef void (*gp_note_fn)(void *user, const gp_note *note);
+
 /* Counts of a stage.  A bad file is counted here and kept in the catalog's
  * list of failures; it is not an error of the call.  Filled also when the call
  * was stopped or failed: what was done until then. */
@@ -311,9 +321,11 @@ typedef struct gp_add_options {
     int threads;               /* 0: all processors */
     gp_progress_fn progress;
     void *user;
+    gp_note_fn note;           /* what was passed over, and why; may be NULL */
+    void *note_user;
 } gp_add_options;
 #define GP_MAX_PIXELS 178956970u /* Pillow's own limit of warning */
-#define GP_ADD_DEFAULTS {sizeof(gp_add_options), NULL, 0, NULL, NULL, NULL, GP_MAX_PIXELS, 0, NULL, NULL}
+#define GP_ADD_DEFAULTS {sizeof(gp_add_options), NULL, 0, NULL, NULL, NULL, GP_MAX_PIXELS, 0, NULL, NULL, NULL, NULL}
 /* Find images, read their content hash, header and prompt, and put them in the
  * catalog.  A file whose size and time are unchanged is skipped, unless its row
  * of the table or its side-car has changed; one that was moved keeps its work.  Prompt precedence: table, metadata inside the file,

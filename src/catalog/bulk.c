@@ -90,7 +90,7 @@ static const char rows_sql[] =
     " ip.source, ip.settings, s.value, t.z_prompt, t.z_category, t.percentile, t.corrected, m.x, m.y, c.place,"
     " d.in_group, d.likeness, d.keeper, k.image IS NOT NULL, coalesce(r.flag, 0), coalesce(r.stars, 0)"
     " FROM images i LEFT JOIN image_prompts ip ON ip.image = i.id"
-    " LEFT JOIN scores s ON s.scorer = ?1 AND s.prompt = ip.prompt AND s.image = i.id"
+    " LEFT JOIN scores s ON s.scorer = ?1 AND s.prompt = ip.prompt AND s.image = i.id AND i.apart IS NULL"
     " LEFT JOIN standings t ON t.analysis = ?2 AND t.image = i.id"
     " LEFT JOIN categories c ON c.id = t.category"
     " LEFT JOIN map_images m ON m.encoder = ?3 AND m.image = i.id"

@@ -60,6 +60,7 @@ typedef struct gp_cat_prompt {
     const char *source;   /* "table:x.csv", "a1111", "comfyui: node 6", "sidecar" */
     int strength;         /* precedence: a stronger source replaces a weaker one: table 3, metadata 2, side-car 1 */
     const char *settings_json; /* object or NULL */
+    const char *evidence;      /* "stated" (NULL is that too), "derived", "guess" */
 } gp_cat_prompt;
 /* Give the image its prompt unless it has one from a stronger source; replacing drops nothing of the old prompt's work.
  * *changed may be NULL. */

@@ -10,7 +10,7 @@
 
 /* "GPAN": what `file` and SQLite's header call a goldpan catalog. */
 #define GP_DB_APPLICATION_ID 0x4750414e
-#define GP_DB_VERSION        4
+#define GP_DB_VERSION        5
 
 enum { GP_DB_STATEMENTS = 128, GP_DB_BUSY_MS = 10000 /* how long another process may keep a lock */ };
 struct gp_catalog {
@@ -66,7 +66,7 @@ typedef struct gp_db_step {
     const char *sql;
 } gp_db_step;
 /* schema.c, schema_2.c ... */
-extern const char gp_db_version_1[], gp_db_version_2[], gp_db_version_3[], gp_db_version_4[];
+extern const char gp_db_version_1[], gp_db_version_2[], gp_db_version_3[], gp_db_version_4[], gp_db_version_5[];
 /* Bring an open database to the last of these steps, each in a transaction of its own.  An empty file is created
  * if `create`.  CATALOG: another program's file, or a version newer than the last step. */
 gp_status gp_db_migrate(gp_catalog *cat, const gp_db_step *steps, size_t count, bool create, gp_error *err);

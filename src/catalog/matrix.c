@@ -103,12 +103,13 @@ gp_status gp_cat_matrix_read(gp_catalog *cat, const char *scorer, gp_cat_matrix 
     m.dims = (uint32_t)s.dims, m.encoder = s.encoder;
     GP_GO(make_room(&m, most, err));
     gp_q q = gp_q_open(
-        cat, "SELECT v.image, coalesce(ip.prompt, 0), i.hash, sc.value, i.width * i.height, i.bytes,"
-             " (SELECT p.path FROM paths p WHERE p.image = v.image AND p.missing = 0 ORDER BY p.path LIMIT 1),"
-             " pr.text, ip.settings, v.vector FROM image_embeddings v JOIN images i ON i.id = v.image"
-             " LEFT JOIN image_prompts ip ON ip.image = v.image LEFT JOIN prompts pr ON pr.id = ip.prompt"
-             " LEFT JOIN scores sc ON sc.scorer = ?2 AND sc.prompt = ip.prompt AND sc.image = v.image"
-             " WHERE v.encoder = ?1 AND " ON_DISK " ORDER BY i.hash");
+        cat,
+        "SELECT v.image, coalesce(ip.prompt, 0), i.hash, sc.value, i.width * i.height, i.bytes,"
+        " (SELECT p.path FROM paths p WHERE p.image = v.image AND p.missing = 0 ORDER BY p.path LIMIT 1),"
+        " pr.text, ip.settings, v.vector FROM image_embeddings v JOIN images i ON i.id = v.image"
+        " LEFT JOIN image_prompts ip ON ip.image = v.image LEFT JOIN prompts pr ON pr.id = ip.prompt"
+        " LEFT JOIN scores sc ON sc.scorer = ?2 AND sc.prompt = ip.prompt AND sc.image = v.image AND i.apart IS NULL"
+        " WHERE v.encoder = ?1 AND " ON_DISK " ORDER BY i.hash");
     gp_q_int(&q, 1, s.encoder);
     gp_q_int(&q, 2, s.id);
     for (;;) {

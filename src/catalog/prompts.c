@@ -25,12 +25,13 @@ static gp_status prompt_id(gp_catalog *cat, const char *text, int64_t *id, gp_er
 static gp_status assign(gp_catalog *cat, int64_t image, int64_t id, const gp_cat_prompt *prompt, bool first,
                         bool *changed, gp_error *err)
 {
-    gp_q q = first ? gp_q_open(cat, "INSERT INTO image_prompts(image, prompt, raw, negative, source, strength,"
-                                    " settings) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")
-                   : gp_q_open(cat, "UPDATE image_prompts SET prompt = ?2, raw = ?3, negative = ?4, source = ?5,"
-                                    " strength = ?6, settings = ?7 WHERE image = ?1 AND strength <= ?6 AND"
-                                    " ((prompt, raw, source, strength) IS NOT (?2, ?3, ?5, ?6)"
-                                    " OR negative IS NOT ?4 OR settings IS NOT ?7)");
+    gp_q q = first
+                 ? gp_q_open(cat, "INSERT INTO image_prompts(image, prompt, raw, negative, source, strength,"
+                                  " settings, evidence) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
+                 : gp_q_open(cat, "UPDATE image_prompts SET prompt = ?2, raw = ?3, negative = ?4, source = ?5,"
+                                  " strength = ?6, settings = ?7, evidence = ?8 WHERE image = ?1 AND strength <= ?6 AND"
+                                  " ((prompt, raw, source, strength) IS NOT (?2, ?3, ?5, ?6)"
+                                  " OR negative IS NOT ?4 OR settings IS NOT ?7 OR evidence IS NOT ?8)");
     gp_q_int(&q, 1, image);
     gp_q_int(&q, 2, id);
     gp_q_text(&q, 3, prompt->raw ? prompt->raw : prompt->text);
@@ -38,6 +39,7 @@ static gp_status assign(gp_catalog *cat, int64_t image, int64_t id, const gp_cat
     gp_q_text(&q, 5, prompt->source);
     gp_q_int(&q, 6, prompt->strength);
     gp_q_text(&q, 7, prompt->settings_json);
+    gp_q_text(&q, 8, prompt->evidence ? prompt->evidence : "stated");
     GP_TRY(gp_q_run(&q, err));
     *changed = sqlite3_changes(cat->db) > 0;
     return GP_OK;
@@ -65,7 +67,7 @@ out:
 gp_status gp_cat_has_prompt(gp_catalog *cat, int64_t image, bool *has, gp_error *err)
 {
     int64_t n = 0;
-    gp_q q = gp_q_open(cat, "SELECT count(*) FROM image_prompts WHERE image = ?");
+    gp_q q = gp_q_open(cat, "SELECT count(prompt) FROM image_prompts WHERE image = ?");
     gp_q_int(&q, 1, image);
     GP_TRY(gp_q_one(&q, 0, &n, err));
     *has = n > 0;

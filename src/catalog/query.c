@@ -15,7 +15,7 @@ gp_status gp_cat_counts(gp_catalog *cat, gp_counts *counts, gp_error *err)
     bool row;
     gp_q q = gp_q_open(cat, "SELECT (SELECT count(*) FROM images), (SELECT count(*) FROM paths),"
                             " (SELECT count(*) FROM paths WHERE missing = 1), (SELECT count(*) FROM prompts),"
-                            " (SELECT count(*) FROM image_prompts), (SELECT count(*) FROM image_embeddings),"
+                            " (SELECT count(prompt) FROM image_prompts), (SELECT count(*) FROM image_embeddings),"
                             " (SELECT count(*) FROM prompt_embeddings), (SELECT count(*) FROM scores),"
                             " (SELECT count(*) FROM picks), (SELECT count(*) FROM failures)");
     GP_TRY(gp_q_step(&q, &row, err));
@@ -50,7 +50,7 @@ static const char order_head[] =
     "  EXISTS(SELECT 1 FROM paths p WHERE p.image = i.id AND p.missing = 0) AS present, k.image IS NOT NULL AS picked,"
     "  coalesce(r.flag, 0) AS flag, coalesce(r.stars, 0) AS stars"
     " FROM images i LEFT JOIN image_prompts ip ON ip.image = i.id"
-    " LEFT JOIN scores s ON s.scorer = ?1 AND s.prompt = ip.prompt AND s.image = i.id"
+    " LEFT JOIN scores s ON s.scorer = ?1 AND s.prompt = ip.prompt AND s.image = i.id AND i.apart IS NULL"
     " LEFT JOIN picks k ON k.image = i.id LEFT JOIN ratings r ON r.image = i.id";
 /* Only the images of one prompt are needed to rank one image. */
 static const char order_one[] = " WHERE i.id IN (SELECT ?3 UNION SELECT image FROM image_prompts WHERE prompt ="

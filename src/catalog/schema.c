@@ -148,8 +148,11 @@ const char gp_db_version_1[] =
 " JOIN encoders e ON e.id = c.encoder;";
 /* clang-format on */
 
-static const gp_db_step steps[] = {
-    {1, gp_db_version_1}, {2, gp_db_version_2}, {3, gp_db_version_3}, {GP_DB_VERSION, gp_db_version_4}};
+static const gp_db_step steps[] = {{1, gp_db_version_1},
+                                   {2, gp_db_version_2},
+                                   {3, gp_db_version_3},
+                                   {4, gp_db_version_4},
+                                   {GP_DB_VERSION, gp_db_version_5}};
 
 /* ---- versions */
 

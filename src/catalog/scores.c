@@ -10,9 +10,9 @@
 
 gp_status gp_cat_scorer_put(gp_catalog *cat, const gp_cat_scorer *scorer, gp_error *err)
 {
-    gp_q q = gp_q_open(cat, "INSERT INTO scorers(key, name, scale, encoder, higher_better, used)"
-                            " VALUES(?1, ?2, ?3, ?4, ?5, (SELECT coalesce(max(used), 0) + 1 FROM scorers))"
-                            " ON CONFLICT(key) DO UPDATE SET used = excluded.used");
+    gp_q q = gp_q_open(cat, "INSERT INTO scorers(key, name, scale, encoder, higher_better, used, used_at)"
+                            " VALUES(?1, ?2, ?3, ?4, ?5, (SELECT coalesce(max(used), 0) + 1 FROM scorers), unixepoch())"
+                            " ON CONFLICT(key) DO UPDATE SET used = excluded.used, used_at = excluded.used_at");
     gp_q_text(&q, 1, scorer->id);
     gp_q_text(&q, 2, scorer->name);
     gp_q_text(&q, 3, scorer->scale);
@@ -77,6 +77,7 @@ gp_status gp_cat_scores_visit(gp_catalog *cat, const char *scorer, bool *higher_
     *higher_better = higher != 0;
     q = gp_q_open(cat, "SELECT s.prompt, t.text, s.value FROM scorers x JOIN scores s ON s.scorer = x.id"
                        " JOIN image_prompts ip ON ip.image = s.image AND ip.prompt = s.prompt"
+                       " JOIN images i ON i.id = s.image AND i.apart IS NULL"
                        " JOIN prompts t ON t.id = s.prompt WHERE x.key = ? AND s.value IS NOT NULL"
                        " AND EXISTS(SELECT 1 FROM paths p WHERE p.image = s.image AND p.missing = 0)"
                        " ORDER BY s.prompt, s.image");
@@ -123,6 +124,7 @@ static gp_status pair_page_read(gp_catalog *cat, int64_t scorer, int64_t encoder
     bool row;
     gp_q q = gp_q_open(
         cat, "SELECT ip.image, ip.prompt, v.vector, t.vector FROM image_prompts ip"
+             " CROSS JOIN images i ON i.id = ip.image AND i.apart IS NULL"
              " CROSS JOIN image_embeddings v ON v.encoder = ?2 AND v.image = ip.image"
              " CROSS JOIN prompt_embeddings t ON t.encoder = ?2 AND t.prompt = ip.prompt"
              " WHERE (ip.prompt, ip.image) > (?3, ?4) AND NOT EXISTS(SELECT 1 FROM scores s WHERE s.scorer = ?1"

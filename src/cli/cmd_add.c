@@ -49,6 +49,7 @@ static int run(gp_cli *cli)
         gp_str_putc(&json, '{');
         gp_cli_json_text(&json, "catalog", gp_catalog_path(catalog));
         gp_cli_json_report(&json, "add", &report);
+        gp_cli_json_notes(&json, cli);
         gp_str_putc(&json, '}');
         code = gp_cli_json_print(cli, &json, code);
     } else

@@ -33,6 +33,7 @@ static int finish(gp_cli *cli, gp_catalog *catalog, const gp_model *model, const
         gp_cli_json_text(&json, "model", facts.name);
         gp_cli_json_text(&json, "precision", facts.precision);
         gp_cli_json_text(&json, "sheet", report->pick.done ? sheet : NULL);
+        gp_cli_json_notes(&json, cli);
         gp_cli_json_report(&json, "add", &report->add);
         gp_cli_json_report(&json, "score", &report->score);
         gp_cli_json_report(&json, "pick", &report->pick);

@@ -241,6 +241,8 @@ void gp_cli_add_options(gp_cli *cli, gp_add_options *options)
     options->threads = gp_cli_threads(cli);
     options->progress = gp_term_progress;
     options->user = &cli->term;
+    options->note = gp_cli_note;
+    options->note_user = cli;
 }
 
 void gp_cli_score_options(gp_cli *cli, gp_score_options *options)

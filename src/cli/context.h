@@ -26,6 +26,9 @@ gp_status gp_cli_check_roots(const gp_cli *cli, gp_error *err);
 gp_status gp_cli_model_name(const gp_cli *cli, const char **name, gp_error *err);
 gp_status gp_cli_model_open(gp_cli *cli, gp_model **model, gp_error *err);
 
+/* gp_note_fn with a gp_cli as user: says the note on stderr and keeps it for --json. */
+void gp_cli_note(void *user, const gp_note *note);
+
 /* ---- options into the library's structs */
 /* --threads, --batch; 0: not given.  More than 4,096 count as 4,096. */
 int gp_cli_threads(const gp_cli *cli);
@@ -43,6 +46,8 @@ void gp_cli_json_real(gp_str *out, const char *name, double value);
 void gp_cli_json_bool(gp_str *out, const char *name, bool value);
 void gp_cli_json_element(gp_str *out, const char *text); /* the same in an array */
 void gp_cli_json_report(gp_str *out, const char *name, const gp_report *report);
+/* "notes":[{"code", "message", "count"}]: everything that gp_cli_note was told. */
+void gp_cli_json_notes(gp_str *out, gp_cli *cli);
 /* Print the object and a newline; the exit code, or failure if stdout cannot be written. Clears out. */
 int gp_cli_json_print(gp_cli *cli, gp_str *out, int code);
 

@@ -172,6 +172,7 @@ int main(int argc, char **argv)
         if (errno != EPIPE) gp_term_error(&cli.term, "cannot write to standard output: %s", strerror(errno));
         code = GP_EXIT_FAILURE;
     }
+    gp_str_clear(&cli.notes);
     gp_mem_free(cli.args);
     return code;
 }

@@ -4,6 +4,7 @@
 #ifndef GP_CLI_OPTIONS_H
 #define GP_CLI_OPTIONS_H
 
+#include "base/str.h"
 #include "cli/term.h"
 
 /* Exit codes, the same for every command. */
@@ -42,6 +43,7 @@ typedef struct gp_cli {
     size_t arg_count;
     gp_term term;
 
+    gp_str notes; /* what gp_cli_note was told: members of a JSON array */
     bool help, json;
     const char *catalog, *model, *revision;
     bool fast_decode;

@@ -236,3 +236,24 @@ void gp_cli_say_failures(gp_cli *cli, gp_catalog *catalog, uint64_t failed)
     gp_term_say(&cli->term, "%llu file%s failed; on record:", (unsigned long long)failed, failed == 1 ? "" : "s");
     (void)!gp_catalog_failures(catalog, say_failure, &few, NULL);
 }
+
+void gp_cli_note(void *user, const gp_note *note)
+{
+    gp_cli *cli = user;
+    gp_term_say(&cli->term, "%s", note->message);
+    if (cli->notes.size) gp_str_putc(&cli->notes, ',');
+    gp_str_putc(&cli->notes, '{');
+    gp_cli_json_text(&cli->notes, "code", note->code);
+    gp_cli_json_text(&cli->notes, "message", note->message);
+    gp_cli_json_count(&cli->notes, "count", note->count);
+    gp_str_putc(&cli->notes, '}');
+}
+
+void gp_cli_json_notes(gp_str *out, gp_cli *cli)
+{
+    gp_json_put_name(out, "notes");
+    gp_str_putc(out, '[');
+    gp_str_puts(out, cli->notes.data ? cli->notes.data : "");
+    gp_str_putc(out, ']');
+    out->failed |= cli->notes.failed;
+}

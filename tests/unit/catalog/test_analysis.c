@@ -430,6 +430,26 @@ static void test_map(void **state)
 
 /* ---- a catalog of version 1 */
 
+/* What fill() makes, in the tables of version 1. */
+static const char version_1_rows[] =
+    "INSERT INTO encoders(model, weight_hash, precision, preprocess_id, text_rule, dims)"
+    " VALUES('test/model', 'w', 'fp32', 'pre', 'keep-end', 4);"
+    "INSERT INTO scorers(key, name, scale, encoder, higher_better, used) VALUES('clip/w', 'clip', '100*max(cos,0)', 1, "
+    "1, 1);"
+    "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 79)"
+    " INSERT INTO images(id, hash, bytes, format, width, height, orientation)"
+    " SELECT i + 1, cast(printf('%016d', i) AS BLOB), 1000 + i, 'png', 8, 8, 0 FROM n;"
+    "INSERT INTO paths(path, image, size, mtime_ns) SELECT printf('/x/%d.png', id - 1), id, bytes, 77 FROM images;"
+    "INSERT INTO prompts(id, text) SELECT DISTINCT (id - 1) / 4 + 1, printf('prompt %d', (id - 1) / 4) FROM images;"
+    "INSERT INTO image_prompts(image, prompt, raw, source, strength)"
+    " SELECT id, (id - 1) / 4 + 1, printf('prompt %d', (id - 1) / 4), CASE WHEN id % 2 THEN 'a1111: parameters'"
+    "  ELSE 'comfyui: node 6' END, 2 FROM images;"
+    "INSERT INTO image_embeddings(image, encoder, dtype, vector) SELECT id, 1, 'f32', zeroblob(16) FROM images;"
+    "INSERT INTO prompt_embeddings(prompt, encoder, dtype, tokens, truncated, vector)"
+    " SELECT id, 1, 'f32', 3, 0, zeroblob(16) FROM prompts;"
+    "INSERT INTO scores(scorer, prompt, image, value) SELECT 1, prompt, image, image / 10.0 FROM image_prompts;"
+    "INSERT INTO failures(path, stage, message, size, mtime_ns) VALUES('/x/bad.png', 'add', 'torn', 5, 77);";
+
 static void test_from_version_1(void **state)
 {
     (void)state;
@@ -440,7 +460,7 @@ static void test_from_version_1(void **state)
     assert_ok(gp_db_open(at("old.db"), GP_CATALOG_CREATE, first, 1, &cat, &err));
     assert_int_equal(ask(cat, "PRAGMA user_version"), 1);
     assert_int_equal(ask(cat, "SELECT count(*) FROM sqlite_master WHERE name IN ('analyses', 'maps', 'v_slices')"), 0);
-    assert_ok(fill(cat, 80, "clip/w", &err));
+    assert_ok(gp_db_exec(cat, version_1_rows, &err));
     assert_ok(gp_db_exec(cat, "INSERT INTO picks(image, rank, scorer, rule) VALUES(2, 1, 1, 'per_prompt=1')", &err));
     gp_cat_close(cat);
     cat = NULL;
@@ -451,6 +471,12 @@ static void test_from_version_1(void **state)
     assert_int_equal(ask(cat, "PRAGMA user_version"), GP_DB_VERSION);
     assert_int_equal(ask(cat, "SELECT count(*) FROM picks WHERE image = 2 AND reason IS NULL AND category IS NULL"), 1);
     assert_int_equal(ask(cat, "SELECT sum(picked) FROM v_images"), 1);
+    assert_int_equal(ask(cat, "SELECT count(*) FROM v_images WHERE rank BETWEEN 1 AND 4 AND candidates = 4"), 80);
+    assert_int_equal(ask(cat, "SELECT count(*) FROM v_images WHERE evidence = 'stated'"), 40);
+    assert_int_equal(ask(cat, "SELECT count(*) FROM v_images WHERE evidence = 'derived'"), 40);
+    /* every file is read again, and what failed is tried again */
+    assert_int_equal(ask(cat, "SELECT count(*) FROM paths WHERE size = 0 AND mtime_ns = 0"), 80);
+    assert_int_equal(ask(cat, "SELECT count(*) FROM failures WHERE passing = 1"), 1);
     assert_ok(gp_cat_matrix_read(cat, "clip/w", &x, &err));
     assert_int_equal(x.n, 80);
     put_analysis(cat, "clip/w", x.images, 80, 5);
