@@ -159,6 +159,15 @@ gp_status gp_cat_saved_put(gp_catalog *cat, const char *name, const char *json, 
 gp_status gp_cat_saved_visit(gp_catalog *cat, bool (*visit)(void *user, const char *name, const char *json), void *user,
                              gp_error *err);
 
+/* ---- the journal of marks beside the catalog (marks.h) */
+typedef struct gp_cat_brought {
+    uint64_t ratings, views, picks, plans; /* rows that came out of the journal */
+    uint64_t waiting;                      /* entries whose image the catalog does not have */
+} gp_cat_brought;
+/* Take in what waited for images that are there now, and say what has been taken in since the catalog was opened or
+ * this was called last.  Not inside a transaction. */
+gp_status gp_cat_marks_bring(gp_catalog *cat, gp_cat_brought *brought, gp_error *err);
+
 /* Counts up whenever another handle, of this process or another, has committed. */
 gp_status gp_cat_data_version(gp_catalog *cat, int64_t *version, gp_error *err);
 

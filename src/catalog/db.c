@@ -6,38 +6,80 @@
 #include "catalog/db.h"
 #include "base/mem.h"
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 /* ---- errors */
 
+static gp_status no_space(const gp_catalog *cat, gp_error *err)
+{
+    return gp_fail(err, GP_ERR_IO, "no space left for catalog '%s'", cat->path);
+}
+
+/* Reading or writing failed: `os` is the system's number, 0 if SQLite kept none. */
+static gp_status io_fail(const gp_catalog *cat, int rc, int os, gp_error *err)
+{
+    /* SQLite reports ENOSPC as SQLITE_FULL when it writes the file; a quota, the limit of `ulimit -f` and the index of
+     * the log (-shm), which it can only fail to enlarge, come here. */
+    if (os == ENOSPC || os == EDQUOT || rc == SQLITE_IOERR_SHMSIZE) return no_space(cat, err);
+    if (os == EFBIG)
+        return gp_fail(err, GP_ERR_IO, "no space left for catalog '%s': it reached the limit on file sizes (ulimit -f)",
+                       cat->path);
+    if (os == EROFS || os == EACCES || os == EPERM)
+        return gp_fail_errno(err, GP_ERR_IO, os, "catalog '%s' cannot be written", cat->path);
+    if (os) return gp_fail_errno(err, GP_ERR_IO, os, "cannot read or write catalog '%s'", cat->path);
+    return gp_fail(err, GP_ERR_IO, "cannot read or write catalog '%s': %s", cat->path, sqlite3_errstr(rc));
+}
+
+/* The system's number of the last failure, 0 if none is kept.  SQLite forgets it for what it notices at the end of a
+ * statement; the file itself, or the log's, still has it. */
+static int system_errno(const gp_catalog *cat, int rc)
+{
+    int os = cat->db ? sqlite3_system_errno(cat->db) : 0;
+    sqlite3_file *log = NULL;
+    if (os || !cat->db || (rc & 0xff) != SQLITE_IOERR) return os;
+    if (sqlite3_file_control(cat->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK && log && log->pMethods)
+        (void)log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &os);
+    if (!os) (void)sqlite3_file_control(cat->db, "main", SQLITE_FCNTL_LAST_ERRNO, &os);
+    return os;
+}
+
+static gp_status readonly_fail(const gp_catalog *cat, int rc, gp_error *err)
+{
+    if (rc == SQLITE_READONLY_DBMOVED)
+        return gp_fail(err, GP_ERR_IO, "catalog '%s' was moved or deleted while it was open", cat->path);
+    if (cat->readonly)
+        return gp_fail(err, GP_ERR_IO, "catalog '%s' cannot be written: it was opened read-only", cat->path);
+    return gp_fail(err, GP_ERR_IO, "catalog '%s' cannot be written: it or its folder is read-only", cat->path);
+}
+
 gp_status gp_db_fail(const gp_catalog *cat, int rc, gp_error *err)
 {
     const char *path = cat->path;
-    int os = cat->db ? sqlite3_system_errno(cat->db) : 0;
+    int os = system_errno(cat, rc);
     if (rc == SQLITE_IOERR_NOMEM) rc = SQLITE_NOMEM; /* no memory for a file's pages: nothing is wrong with the disk */
     switch (rc & 0xff) {
     case SQLITE_NOMEM: return gp_fail(err, GP_ERR_MEMORY, "out of memory in catalog '%s'", path);
     case SQLITE_NOTADB:
         return gp_fail(err, GP_ERR_CATALOG, "'%s' is not a goldpan catalog: it is not an SQLite file", path);
     case SQLITE_CORRUPT:
-        return gp_fail(err, GP_ERR_CATALOG, "catalog '%s' is damaged (%s); restore a copy, or delete it and add again",
-                       path, cat->db ? sqlite3_errmsg(cat->db) : "no details");
+        return gp_fail(err, GP_ERR_CATALOG,
+                       "catalog '%s' is damaged (%s); bring back what it holds with `goldpan rescue`", path,
+                       cat->db ? sqlite3_errmsg(cat->db) : "no details");
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
+    case SQLITE_PROTOCOL:
         return gp_fail(err, GP_ERR_CATALOG, "catalog '%s' is locked: another process is writing to it", path);
-    case SQLITE_FULL: return gp_fail(err, GP_ERR_IO, "no space left for catalog '%s'", path);
-    case SQLITE_READONLY:
-        return gp_fail(err, GP_ERR_IO, "catalog '%s' cannot be written: it or its folder is read-only", path);
+    case SQLITE_FULL: return no_space(cat, err);
+    case SQLITE_READONLY: return readonly_fail(cat, rc, err);
     case SQLITE_CANTOPEN:
+        if (os == ENOSPC || os == EDQUOT) return no_space(cat, err);
         if (os) return gp_fail_errno(err, GP_ERR_IO, os, "cannot open catalog '%s'", path);
         return gp_fail(err, GP_ERR_IO, "cannot open catalog '%s'", path);
     case SQLITE_IOERR:
     case SQLITE_PERM:
     case SQLITE_AUTH:
-    case SQLITE_NOLFS:
-    case SQLITE_PROTOCOL:
-        if (os) return gp_fail_errno(err, GP_ERR_IO, os, "cannot read or write catalog '%s'", path);
-        return gp_fail(err, GP_ERR_IO, "cannot read or write catalog '%s': %s", path, sqlite3_errstr(rc));
+    case SQLITE_NOLFS: return io_fail(cat, rc, os, err);
     case SQLITE_TOOBIG:
     case SQLITE_RANGE: return gp_fail(err, GP_ERR_LIMIT, "a value is too large for catalog '%s'", path);
     case SQLITE_INTERRUPT: return gp_fail(err, GP_ERR_STOPPED, "stopped while working on catalog '%s'", path);
@@ -126,19 +168,33 @@ gp_status gp_q_step(gp_q *q, bool *row, gp_error *err)
     return st;
 }
 
+/* What ending a statement says.  One that was stopped after a row (INSERT ... RETURNING) writes to the disk only now,
+ * so a full disk may be noticed here and nowhere else. */
+static int end_statement(gp_q *q)
+{
+    if (!q->stmt || q->busy) return SQLITE_OK;
+    int rc = sqlite3_reset(q->stmt);
+    sqlite3_clear_bindings(q->stmt);
+    return rc;
+}
+
 void gp_q_end(gp_q *q)
 {
-    if (!q->stmt || q->busy) return;
-    sqlite3_reset(q->stmt);
-    sqlite3_clear_bindings(q->stmt);
+    (void)end_statement(q);
+}
+
+/* gp_q_end after a row of a statement that may have written. */
+static gp_status end_checked(gp_q *q, gp_error *err)
+{
+    int rc = end_statement(q);
+    return rc == SQLITE_OK ? GP_OK : gp_db_fail(q->cat, rc, err);
 }
 
 gp_status gp_q_run(gp_q *q, gp_error *err)
 {
     bool row;
     gp_status st = gp_q_step(q, &row, err);
-    if (row) gp_q_end(q);
-    return st;
+    return row ? end_checked(q, err) : st;
 }
 
 gp_status gp_q_one(gp_q *q, int64_t fallback, int64_t *value, gp_error *err)
@@ -146,8 +202,7 @@ gp_status gp_q_one(gp_q *q, int64_t fallback, int64_t *value, gp_error *err)
     bool row;
     GP_TRY(gp_q_step(q, &row, err));
     *value = row ? gp_q_col_int(q, 0) : fallback;
-    gp_q_end(q);
-    return GP_OK;
+    return row ? end_checked(q, err) : GP_OK;
 }
 
 int64_t gp_q_col_int(const gp_q *q, int i)
@@ -165,22 +220,30 @@ gp_status gp_cat_begin(gp_catalog *cat, gp_error *err)
 {
     if (!sqlite3_get_autocommit(cat->db))
         return gp_fail(err, GP_ERR_USAGE, "catalog '%s': a transaction is already open", cat->path);
+    gp_marks_settle(cat, false); /* of a transaction that SQLite ended by itself, after a failure */
     gp_q q = gp_q_open(cat, "BEGIN IMMEDIATE");
     return gp_q_run(&q, err);
 }
 
 gp_status gp_cat_commit(gp_catalog *cat, gp_error *err)
 {
-    gp_q q = gp_q_open(cat, "COMMIT");
-    gp_status st = gp_q_run(&q, err);
+    gp_status st = gp_marks_flush(cat, err);
+    if (st == GP_OK) {
+        gp_q q = gp_q_open(cat, "COMMIT");
+        st = gp_q_run(&q, err);
+    }
     /* A commit that failed (full disk) leaves the transaction open or has rolled it back already: end it, so that the
      * next batch starts from what is on disk. */
-    if (st != GP_OK) gp_cat_rollback(cat);
+    if (st != GP_OK)
+        gp_cat_rollback(cat);
+    else
+        gp_marks_settle(cat, true);
     return st;
 }
 
 void gp_cat_rollback(gp_catalog *cat)
 {
+    gp_marks_settle(cat, false); /* while the write lock is held: nobody else appends now */
     if (sqlite3_get_autocommit(cat->db)) return;
     (void)sqlite3_exec(cat->db, "ROLLBACK", NULL, NULL, NULL);
 }

@@ -6,17 +6,19 @@
 #define GP_CATALOG_DB_H
 
 #include "catalog/catalog.h"
+#include "catalog/marks.h"
 #include <sqlite3.h>
 
 /* "GPAN": what `file` and SQLite's header call a goldpan catalog. */
 #define GP_DB_APPLICATION_ID 0x4750414e
 #define GP_DB_VERSION        5
 
-enum { GP_DB_STATEMENTS = 128, GP_DB_BUSY_MS = 10000 /* how long another process may keep a lock */ };
+enum { GP_DB_STATEMENTS = 192, GP_DB_BUSY_MS = 10000 /* how long another process may keep a lock */ };
 struct gp_catalog {
     sqlite3 *db;
     char *path;
     bool readonly, memory;
+    gp_marks marks; /* the journal beside it */
     struct {
         const char *sql; /* a literal: compared by address, then by text */
         sqlite3_stmt *stmt;

@@ -26,6 +26,7 @@ gp_status gp_cat_generation_put(gp_catalog *cat, const gp_cat_generation *g, int
     gp_q_text(&put, 7, g->settings);
     gp_q_text(&put, 8, g->extras);
     GP_TRY(gp_q_run(&put, err));
+    bool fresh = sqlite3_changes(cat->db) > 0;
     gp_q q = gp_q_open(cat, "SELECT id, state FROM generations WHERE key = ?");
     gp_q_text(&q, 1, g->key);
     GP_TRY(gp_q_step(&q, &row, err));
@@ -38,12 +39,15 @@ gp_status gp_cat_generation_put(gp_catalog *cat, const gp_cat_generation *g, int
     }
     for (*state = GP_CAT_PLANNED; *state < GP_CAT_REFUSED && strcmp(said, names[*state]) != 0;) ++*state;
     gp_q_end(&q);
+    if (fresh) GP_TRY(gp_marks_note_plan(cat, *id, err));
     return GP_OK;
 }
 
 gp_status gp_cat_generation_set(gp_catalog *cat, int64_t id, gp_cat_gen_state state, const char *path, int64_t image,
                                 const char *message, gp_error *err)
 {
+    bool own;
+    GP_TRY(gp_db_scope_begin(cat, &own, err));
     gp_q q = gp_q_open(
         cat, "UPDATE generations SET state = ?, path = ?, image = ?, message = ?, at = unixepoch() WHERE id = ?");
     gp_q_text(&q, 1, names[state]);
@@ -51,7 +55,10 @@ gp_status gp_cat_generation_set(gp_catalog *cat, int64_t id, gp_cat_gen_state st
     if (image) gp_q_int(&q, 3, image);
     gp_q_text(&q, 4, message);
     gp_q_int(&q, 5, id);
-    return gp_q_run(&q, err);
+    gp_status st = gp_q_run(&q, err);
+    /* Whether it was asked for is not worth a line: without it the file is looked for all the same. */
+    if (st == GP_OK && state != GP_CAT_SUBMITTED) st = gp_marks_note_plan(cat, id, err);
+    return gp_db_scope_end(cat, own, st, err);
 }
 
 gp_status gp_cat_generation_get(gp_catalog *cat, int64_t id,

@@ -29,6 +29,7 @@ gp_status gp_cat_picks_replace(gp_catalog *cat, const char *scorer, const int64_
             goto out;
         }
     }
+    st = gp_marks_note_picks(cat, err);
 out:
     return gp_db_scope_end(cat, own, st, err);
 }

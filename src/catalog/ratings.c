@@ -28,6 +28,7 @@ gp_status gp_cat_ratings_put(gp_catalog *cat, const gp_cat_rating *ratings, size
         if (ratings[i].has_stars) gp_q_int(&q, 3, ratings[i].stars);
         st = gp_q_run(&q, err);
         if (st == GP_OK) n += sqlite3_changes(cat->db) > 0;
+        if (st == GP_OK) st = gp_marks_note_rating(cat, &ratings[i].hash, err);
     }
     st = gp_db_scope_end(cat, own, st, err);
     if (st == GP_OK && changed) *changed = n;
@@ -38,13 +39,19 @@ out:
 
 gp_status gp_cat_saved_put(gp_catalog *cat, const char *name, const char *json, gp_error *err)
 {
+    bool own;
+    gp_status st;
     GP_TRY(durable(cat, true, err));
+    GP_GO(gp_db_scope_begin(cat, &own, err));
     gp_q q = json ? gp_q_open(cat, "INSERT INTO saved(name, value) VALUES(?1, ?2)"
                                    " ON CONFLICT(name) DO UPDATE SET value = ?2, at = unixepoch()")
                   : gp_q_open(cat, "DELETE FROM saved WHERE name = ?1");
     gp_q_text(&q, 1, name);
     if (json) gp_q_text(&q, 2, json);
-    gp_status st = gp_q_run(&q, err);
+    st = gp_q_run(&q, err);
+    if (st == GP_OK) st = gp_marks_note_view(cat, name, err);
+    st = gp_db_scope_end(cat, own, st, err);
+out:
     (void)durable(cat, false, NULL);
     return st;
 }

@@ -21,7 +21,8 @@
  *      Images added later have no standing in it.  Slices, categories and groups name images and each other within it.
  *  12. There is at most one map an encoder; a place on it changes only when the whole map is laid out anew.
  *  13. `ratings` and `saved` are a person's: no stage writes or removes them.  A rating belongs to the image, whatever
- *      it is scored by, and was on the disk before it was confirmed (synchronous=FULL).
+ *      it is scored by, and was on the disk before it was confirmed (synchronous=FULL).  They, `picks` and
+ * `generations` are also in the journal of marks beside the catalog, which never lacks what the catalog has (marks.h).
  *  14. A generation that says `got` has its file on the disk, whole, and its image in the catalog.  One that does not
  * may have its file all the same (a kill between the two): its path follows from its key, and is looked for first.
  *
@@ -324,6 +325,7 @@ gp_status gp_db_open(const char *path, unsigned flags, const gp_db_step *list, s
     GP_TRY(check_file(path, flags & GP_CATALOG_CREATE, err));
     GP_TRY(gp_alloc((void **)&cat, 1, sizeof *cat, "the catalog handle", err));
     memset(cat, 0, sizeof *cat);
+    cat->marks.fd = -1;
     cat->readonly = flags & GP_CATALOG_READONLY;
     cat->path = gp_str_dup(path);
     if (!cat->path) {
@@ -348,7 +350,14 @@ out:
 
 gp_status gp_cat_open(const char *path, unsigned flags, gp_catalog **out, gp_error *err)
 {
-    return gp_db_open(path, flags, steps, sizeof steps / sizeof *steps, out, err);
+    gp_catalog *cat = NULL;
+    GP_TRY(gp_db_open(path, flags, steps, sizeof steps / sizeof *steps, &cat, err));
+    gp_status st = cat->readonly ? GP_OK : gp_marks_attach(cat, err);
+    if (st == GP_OK)
+        *out = cat;
+    else
+        gp_cat_close(cat);
+    return st;
 }
 
 gp_status gp_cat_open_memory(gp_catalog **out, gp_error *err)
@@ -356,6 +365,7 @@ gp_status gp_cat_open_memory(gp_catalog **out, gp_error *err)
     gp_catalog *cat = NULL;
     GP_TRY(gp_alloc((void **)&cat, 1, sizeof *cat, "the catalog handle", err));
     memset(cat, 0, sizeof *cat);
+    cat->marks.fd = -1;
     cat->memory = true;
     cat->path = gp_str_dup(IN_MEMORY);
     gp_status st = cat->path ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for a catalog");
@@ -376,6 +386,7 @@ void gp_cat_close(gp_catalog *cat)
         gp_cat_rollback(cat);
         sqlite3_close_v2(cat->db); /* _v2: a cursor the caller forgot makes it wait, not leak */
     }
+    gp_marks_close(cat);
     gp_mem_free(cat->path);
     gp_mem_free(cat);
 }

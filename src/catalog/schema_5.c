@@ -35,6 +35,14 @@ const char gp_db_version_5[] =
 "CREATE INDEX paths_hash ON paths(hash) WHERE hash IS NOT NULL;"
 /* 1: a trouble of the moment (a disk that was away, too many open files), not of the file's bytes: tried again. */
 "ALTER TABLE failures ADD COLUMN passing INTEGER NOT NULL DEFAULT 0 CHECK(passing IN (0, 1));"
+"CREATE INDEX images_stream ON images(stream) WHERE stream IS NOT NULL;"
+/* How far the catalog and the journal of marks beside it agree (marks.h); at most one row. */
+"CREATE TABLE journal("
+" id INTEGER PRIMARY KEY CHECK(id = 1),"
+" file TEXT NOT NULL, size INTEGER NOT NULL,"            /* the journal's own id, and its bytes when they agreed */
+" live INTEGER NOT NULL,"                                /* its size when it was last written whole */
+" waiting INTEGER NOT NULL"                              /* entries whose image is not in the catalog */
+") STRICT;"
 "ALTER TABLE scorers ADD COLUMN used_at INTEGER NOT NULL DEFAULT 0;" /* Unix time of the last use; 0: not recorded */
 
 "UPDATE paths SET size = 0, mtime_ns = 0;"

@@ -43,6 +43,7 @@ void gp_term_open(gp_term *term)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    signal(SIGXFSZ, SIG_IGN); /* a file at the limit of `ulimit -f` is an error with a message, not the end */
 }
 
 int gp_term_signal(void)

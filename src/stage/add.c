@@ -490,6 +490,7 @@ out:
     gp_threads_join(walker);
     if (st == GP_OK && r.walk_status != GP_OK) st = gp_fail(err, r.walk_status, "%s", r.walk_error.message);
     if (st == GP_OK) st = gp_cat_paths_sweep(cat, path_exists, NULL, err);
+    if (st == GP_OK) st = gp_stage_bring_marks(cat, options->note, options->note_user, err);
     if (st == GP_OK) gp_ticker_finish(&r.ticker);
     for (size_t i = 0; st == GP_OK && r.table && i < gp_table_rows(r.table); i++)
         counts.rows_without_image += !r.row_seen[i];

@@ -8,6 +8,8 @@
 #include "model/clip.h"
 
 gp_status gp_stage_add(gp_catalog *cat, const gp_add_options *options, gp_report *report, gp_error *err);
+/* Take in what waited in the journal of marks for images that are known now; notes "marks-brought", "marks-waiting". */
+gp_status gp_stage_bring_marks(gp_catalog *cat, gp_note_fn note, void *user, gp_error *err);
 gp_status gp_stage_bring(gp_catalog *cat, const gp_add_options *add, const gp_bring_options *options, gp_report *added,
                          gp_report *report, gp_error *err);
 /* The id of the CLIP score by this model: all that the number depends on. */

@@ -4,6 +4,7 @@
 #include "analysis_support.h"
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 /* ---- kill -9.  A child writes batches of BATCH images, each with path, prompt, and embedding, and says every number
@@ -359,6 +360,65 @@ static void test_disk_full(void **state)
     gp_cat_close(cat);
 }
 
+/* A statement that gives a row (INSERT ... RETURNING) writes when it is ended: that failure must be told, with its
+ * cause. The limit on file sizes stands for a full disk here. */
+static void test_full_after_row(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    int64_t id = 0;
+    struct rlimit whole, none;
+    gp_catalog *cat = catalog_open(at("row.db"), GP_CATALOG_CREATE);
+    gp_cat_encoder encoder = {"test/model", "w", "fp32", "pre", "keep-end", DIMS};
+    void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &whole), 0);
+    none = whole, none.rlim_cur = 1;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    gp_status st = gp_cat_encoder_put(cat, &encoder, &id, &err);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &whole), 0);
+    signal(SIGXFSZ, before);
+    assert_int_equal(st, GP_ERR_IO);
+    if (!strstr(err.message, "no space left")) fail_msg("'%s' does not name the cause", err.message);
+    assert_int_equal(ask(cat, "SELECT count(*) FROM encoders"), 0);
+    assert_ok(gp_cat_encoder_put(cat, &encoder, &id, &err)); /* and the handle is good */
+    assert_int_equal(ask(cat, "SELECT count(*) FROM encoders"), 1);
+    gp_cat_close(cat);
+}
+
+/* What SQLite says, in words that are true. */
+static void test_codes(void **state)
+{
+    (void)state;
+    static const struct {
+        int rc;
+        gp_status status;
+        const char *words;
+    } codes[] = {{SQLITE_FULL, GP_ERR_IO, "no space left"},
+                 {SQLITE_IOERR_SHMSIZE, GP_ERR_IO, "no space left"},
+                 {SQLITE_IOERR_WRITE, GP_ERR_IO, "cannot read or write"},
+                 {SQLITE_IOERR_NOMEM, GP_ERR_MEMORY, "out of memory"},
+                 {SQLITE_NOMEM, GP_ERR_MEMORY, "out of memory"},
+                 {SQLITE_READONLY, GP_ERR_IO, "read-only"},
+                 {SQLITE_READONLY_DBMOVED, GP_ERR_IO, "moved or deleted"},
+                 {SQLITE_CANTOPEN, GP_ERR_IO, "cannot open"},
+                 {SQLITE_CORRUPT, GP_ERR_CATALOG, "rescue"},
+                 {SQLITE_CORRUPT_INDEX, GP_ERR_CATALOG, "rescue"},
+                 {SQLITE_NOTADB, GP_ERR_CATALOG, "not a goldpan catalog"},
+                 {SQLITE_BUSY, GP_ERR_CATALOG, "another process"},
+                 {SQLITE_BUSY_SNAPSHOT, GP_ERR_CATALOG, "another process"},
+                 {SQLITE_LOCKED, GP_ERR_CATALOG, "another process"},
+                 {SQLITE_INTERRUPT, GP_ERR_STOPPED, "stopped"},
+                 {SQLITE_TOOBIG, GP_ERR_LIMIT, "too large"}};
+    gp_catalog *cat = catalog_open(at("codes.db"), GP_CATALOG_CREATE);
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        gp_error err = {0};
+        assert_int_equal(gp_db_fail(cat, codes[i].rc, &err), codes[i].status);
+        if (!strstr(err.message, codes[i].words)) fail_msg("code %d: '%s'", codes[i].rc, err.message);
+        assert_non_null(strstr(err.message, at("codes.db")));
+    }
+    gp_cat_close(cat);
+}
+
 /* ---- handles beside each other */
 
 static void test_reader_beside_writer(void **state)
@@ -630,6 +690,8 @@ int main(void)
         cmocka_unit_test(test_our_memory_analysis),
         cmocka_unit_test(test_sqlite_memory_analysis),
         cmocka_unit_test(test_disk_full),
+        cmocka_unit_test(test_full_after_row),
+        cmocka_unit_test(test_codes),
         cmocka_unit_test(test_reader_beside_writer),
         cmocka_unit_test(test_two_writers),
         cmocka_unit_test(test_created_at_once),

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT
+ * Catalog and journal of marks kept together: appended at commit, compared at opening, taken in where they differ. */
+#include "base/mem.h"
+#include "catalog/db.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- the row of table `journal`: how far the two agree */
+
+typedef struct state {
+    bool there;
+    char id[33];
+    int64_t size, live, waiting;
+} state;
+
+static gp_status row_read(gp_catalog *cat, state *s, gp_error *err)
+{
+    *s = (state){0};
+    gp_q q = gp_q_open(cat, "SELECT file, size, live, waiting FROM journal WHERE id = 1");
+    GP_TRY(gp_q_step(&q, &s->there, err));
+    if (!s->there) return GP_OK;
+    const char *id = gp_q_col_text(&q, 0);
+    if (id) snprintf(s->id, sizeof s->id, "%s", id);
+    s->size = gp_q_col_int(&q, 1), s->live = gp_q_col_int(&q, 2), s->waiting = gp_q_col_int(&q, 3);
+    gp_q_end(&q);
+    return id ? GP_OK : gp_db_fail(cat, SQLITE_NOMEM, err);
+}
+
+static gp_status row_write(gp_catalog *cat, const state *s, gp_error *err)
+{
+    gp_q q = gp_q_open(cat, "INSERT OR REPLACE INTO journal(id, file, size, live, waiting) VALUES(1, ?, ?, ?, ?)");
+    gp_q_text(&q, 1, s->id);
+    gp_q_int(&q, 2, s->size);
+    gp_q_int(&q, 3, s->live);
+    gp_q_int(&q, 4, s->waiting);
+    return gp_q_run(&q, err);
+}
+
+static void new_id(char id[33])
+{
+    gp_hash random;
+    sqlite3_randomness((int)sizeof random.bytes, random.bytes);
+    gp_hash_hex(random, id);
+}
+
+/* ---- the file, open and locked */
+
+static gp_status file_failed(const char *path, int number, gp_error *err)
+{
+    if (number == ENOSPC || number == EDQUOT || number == EFBIG)
+        return gp_fail(err, GP_ERR_IO, "no space left for the journal of marks '%s'; nothing was changed", path);
+    return gp_fail_errno(err, GP_ERR_IO, number, "nothing was changed: cannot write the journal of marks '%s'", path);
+}
+
+/* Another process may replace the file while this one waits for the lock: then its new one is opened. */
+static gp_status open_locked(const char *path, int *out, int64_t *size, gp_error *err)
+{
+    struct stat mine, there;
+    for (int tries = 0; tries < 100; tries++) {
+        int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0666);
+        if (fd < 0) return file_failed(path, errno, err);
+        while (flock(fd, LOCK_EX) != 0 && errno == EINTR) {
+        }
+        if (fstat(fd, &mine) == 0 && stat(path, &there) == 0 && mine.st_ino == there.st_ino &&
+            mine.st_dev == there.st_dev) {
+            *out = fd;
+            *size = mine.st_size;
+            if (S_ISREG(mine.st_mode)) return GP_OK;
+            close(fd);
+            return gp_fail(err, GP_ERR_IO, "the journal of marks '%s' is not a regular file", path);
+        }
+        close(fd);
+    }
+    return gp_fail(err, GP_ERR_IO, "the journal of marks '%s' is replaced again and again", path);
+}
+
+static gp_status append(int fd, const char *path, const gp_str *text, gp_error *err)
+{
+    for (size_t at = 0; at < text->size;) {
+        ssize_t n = write(fd, text->data + at, text->size - at);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return file_failed(path, errno, err);
+        at += (size_t)n;
+    }
+    return fsync(fd) == 0 || errno == EINVAL ? GP_OK : file_failed(path, errno, err);
+}
+
+/* The name of a new file outlives a power cut, where the file system can do that. */
+static gp_status sync_folder_of(gp_catalog *cat, gp_error *err)
+{
+    char *folder = gp_path_folder(cat->marks.path);
+    if (!folder) return gp_db_fail(cat, SQLITE_NOMEM, err);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        (void)fsync(fd);
+        close(fd);
+    }
+    gp_mem_free(folder);
+    return GP_OK;
+}
+
+static gp_status check_ours(const char *path, const gp_marks_file *file, gp_error *err)
+{
+    if (file->foreign)
+        return gp_fail(err, GP_ERR_CATALOG,
+                       "'%s' is in the place of the journal of marks and is another program's file; move it away",
+                       path);
+    if (file->newer)
+        return gp_fail(err, GP_ERR_CATALOG, "the journal of marks '%s' was written by a newer goldpan", path);
+    return GP_OK;
+}
+
+/* ---- at commit */
+
+/* What is to be appended: to a new file everything, else a newline after a torn line, then what is pending. */
+static gp_status to_append(gp_catalog *cat, state *now, const char *id, bool torn, gp_str *text, gp_error *err)
+{
+    gp_marks *m = &cat->marks;
+    if (m->before == 0) {
+        *now = (state){0};
+        new_id(now->id);
+        gp_marks_header(text, now->id);
+        return gp_marks_whole(cat, text, err);
+    }
+    if (!*id) {
+        gp_marks_file file;
+        GP_TRY(gp_marks_read(m->path, &file, err));
+        gp_status st = check_ours(m->path, &file, err);
+        gp_marks_file_clear(&file);
+        GP_TRY(st);
+    }
+    if (torn) gp_str_putc(text, '\n');
+    gp_str_add(text, m->pending.data, m->pending.size);
+    return GP_OK;
+}
+
+static bool ends_torn(int fd, int64_t size)
+{
+    char last = '\n';
+    return size > 0 && pread(fd, &last, 1, (off_t)size - 1) == 1 && last != '\n';
+}
+
+gp_status gp_marks_flush(gp_catalog *cat, gp_error *err)
+{
+    gp_marks *m = &cat->marks;
+    gp_str text = GP_STR_INIT;
+    state now;
+    char id[33];
+    int64_t size = 0;
+    gp_status st = GP_OK;
+    if (m->pending.failed) return gp_db_fail(cat, SQLITE_NOMEM, err);
+    if (!m->path || m->pending.size == 0) return GP_OK;
+    GP_TRY(row_read(cat, &now, err));
+    GP_TRY(open_locked(m->path, &m->fd, &m->before, err));
+    gp_marks_peek(m->path, id, &size);
+    /* If the two did not agree before, the row stays: the next opening compares all of them. */
+    bool agreed = m->before == 0 || (now.there && strcmp(now.id, id) == 0 && now.size == m->before);
+    GP_GO(to_append(cat, &now, id, ends_torn(m->fd, m->before), &text, err));
+    if (text.failed) GP_GO(gp_db_fail(cat, SQLITE_NOMEM, err));
+    GP_GO(append(m->fd, m->path, &text, err));
+    if (m->before == 0) GP_GO(sync_folder_of(cat, err));
+    now.size = m->before + (int64_t)text.size;
+    if (m->before == 0) now.live = now.size;
+    if (agreed) st = row_write(cat, &now, err);
+out:
+    gp_str_clear(&text);
+    return st;
+}
+
+void gp_marks_settle(gp_catalog *cat, bool committed)
+{
+    gp_marks *m = &cat->marks;
+    gp_str_reset(&m->pending);
+    m->pending.failed = false;
+    if (m->fd < 0) return;
+    if (!committed && m->before == 0) (void)unlink(m->path);
+    if (!committed && ftruncate(m->fd, (off_t)m->before) == 0) (void)fsync(m->fd);
+    close(m->fd);
+    m->fd = -1;
+}
+
+/* ---- at opening */
+
+static int64_t bound(int64_t live)
+{
+    return live < INT64_MAX / GP_MARKS_GROWTH - GP_MARKS_FREE ? live * GP_MARKS_GROWTH + GP_MARKS_FREE : INT64_MAX;
+}
+
+static gp_status agree(gp_catalog *cat, bool *yes, gp_error *err)
+{
+    state now;
+    char id[33];
+    int64_t size;
+    bool any = false;
+    GP_TRY(row_read(cat, &now, err));
+    gp_marks_peek(cat->marks.path, id, &size);
+    *yes = now.there && strcmp(now.id, id) == 0 && now.size == size && size <= bound(now.live);
+    if (now.there || size || access(cat->marks.path, F_OK) == 0) return GP_OK;
+    GP_TRY(gp_marks_any(cat, &any, err));
+    *yes = !any; /* nothing to write, and nothing to read */
+    return GP_OK;
+}
+
+/* A journal with damaged lines is kept under another name before it is written anew. */
+static void keep_aside(const char *path)
+{
+    gp_str aside = GP_STR_INIT;
+    int linked = -1;
+    for (int n = 1; n < 100 && linked != 0; n++) {
+        gp_str_reset(&aside);
+        gp_str_printf(&aside, "%s.damaged-%d", path, n);
+        if (aside.failed) break;
+        linked = link(path, aside.data);
+        if (linked != 0 && errno != EEXIST) break;
+    }
+    gp_str_clear(&aside);
+}
+
+static gp_status write_anew(gp_catalog *cat, const gp_marks_file *file, gp_error *err)
+{
+    gp_str text = GP_STR_INIT;
+    state now = {.waiting = 0};
+    gp_status st;
+    new_id(now.id);
+    gp_marks_header(&text, now.id);
+    GP_GO(gp_marks_whole(cat, &text, err));
+    for (size_t i = 0; i < file->count; i++) {
+        if (!file->entries[i].waits) continue;
+        gp_str_add(&text, file->bytes.data + file->entries[i].begin, file->entries[i].size);
+        gp_str_putc(&text, '\n');
+        now.waiting++;
+    }
+    if (text.failed) GP_GO(gp_db_fail(cat, SQLITE_NOMEM, err));
+    if (file->bad) keep_aside(cat->marks.path);
+    GP_GO(gp_file_replace(cat->marks.path, text.data, text.size, err));
+    now.size = now.live = (int64_t)text.size;
+    cat->marks.brought.waiting = (uint64_t)now.waiting;
+    st = row_write(cat, &now, err);
+out:
+    gp_str_clear(&text);
+    return st;
+}
+
+/* Under the catalog's write lock and the file's: read the journal, take it in, write it anew. */
+static gp_status take_in(gp_catalog *cat, bool whatever, gp_error *err)
+{
+    gp_marks_file file = {0};
+    gp_cat_brought brought = {0};
+    bool same = false;
+    int fd = -1;
+    int64_t size;
+    gp_status st;
+    GP_TRY(gp_cat_begin(cat, err));
+    if (!whatever) GP_GO(agree(cat, &same, err));
+    if (same) goto out;
+    GP_GO(open_locked(cat->marks.path, &fd, &size, err));
+    GP_GO(gp_marks_read(cat->marks.path, &file, err));
+    GP_GO(check_ours(cat->marks.path, &file, err));
+    GP_GO(gp_marks_merge(cat, &file, &brought, err));
+    GP_GO(write_anew(cat, &file, err));
+out:
+    st = gp_db_scope_end(cat, true, st, err);
+    if (fd >= 0) close(fd);
+    gp_marks_file_clear(&file);
+    if (st != GP_OK) return st;
+    cat->marks.brought.ratings += brought.ratings, cat->marks.brought.views += brought.views;
+    cat->marks.brought.picks += brought.picks, cat->marks.brought.plans += brought.plans;
+    return GP_OK;
+}
+
+gp_status gp_marks_attach(gp_catalog *cat, gp_error *err)
+{
+    bool same = false;
+    cat->marks.path = gp_marks_path(cat->path);
+    if (!cat->marks.path) return gp_db_fail(cat, SQLITE_NOMEM, err);
+    gp_error why = {0};
+    gp_status st = agree(cat, &same, &why);
+    if (st == GP_OK && !same) st = take_in(cat, false, &why);
+    if (st == GP_ERR_MEMORY) return gp_fail(err, st, "%s", why.message);
+    return GP_OK;
+}
+
+gp_status gp_cat_marks_bring(gp_catalog *cat, gp_cat_brought *brought, gp_error *err)
+{
+    state now = {0};
+    *brought = (gp_cat_brought){0};
+    if (!cat->marks.path) return GP_OK;
+    GP_TRY(row_read(cat, &now, err));
+    if (now.waiting > 0) GP_TRY(take_in(cat, true, err));
+    *brought = cat->marks.brought;
+    cat->marks.brought = (gp_cat_brought){0};
+    return GP_OK;
+}
+
+void gp_marks_close(gp_catalog *cat)
+{
+    gp_marks_settle(cat, false);
+    gp_str_clear(&cat->marks.pending);
+    gp_mem_free(cat->marks.path);
+}

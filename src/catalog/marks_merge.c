@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT
+ * Taking a journal of marks into the catalog: an entry counts unless the catalog's row is newer.  Of the same second
+ * the journal's counts, because it is written first.  Entries for images that the catalog does not have wait in the
+ * file. */
+#include "catalog/db.h"
+
+#include <string.h>
+
+typedef struct merging {
+    gp_catalog *cat;
+    gp_cat_brought *brought;
+} merging;
+
+static const char *text(const gp_json *object, const char *name)
+{
+    return gp_json_text(gp_json_get(object, name), NULL);
+}
+
+static int64_t number(const gp_json *object, const char *name)
+{
+    int64_t value = 0;
+    return gp_json_i64(gp_json_get(object, name), &value) ? value : 0;
+}
+
+/* ---- which image?  By the hash of its bytes; else by that of its compressed pixels, if only one image has them: then
+ * only the metadata of the file was written anew. */
+
+static gp_status image_by_stream(gp_catalog *cat, const gp_hash *stream, int64_t *image, gp_error *err)
+{
+    gp_q q = gp_q_open(cat, "SELECT CASE WHEN count(*) = 1 THEN min(id) ELSE 0 END FROM images WHERE stream = ?");
+    gp_q_blob(&q, 1, stream->bytes, sizeof stream->bytes);
+    return gp_q_one(&q, 0, image, err);
+}
+
+static gp_status image_of(gp_catalog *cat, const char *hex, const char *stream_hex, int64_t *image, gp_error *err)
+{
+    gp_hash hash, stream;
+    *image = 0;
+    if (!hex || !gp_hash_from_hex(hex, &hash)) return GP_OK;
+    gp_q q = gp_q_open(cat, "SELECT id FROM images WHERE hash = ?1"
+                            " UNION ALL SELECT image FROM paths WHERE hash = ?1 LIMIT 1");
+    gp_q_blob(&q, 1, hash.bytes, sizeof hash.bytes);
+    GP_TRY(gp_q_one(&q, 0, image, err));
+    if (*image || !stream_hex || !gp_hash_from_hex(stream_hex, &stream)) return GP_OK;
+    return image_by_stream(cat, &stream, image, err);
+}
+
+/* ---- ratings */
+
+static gp_status merge_rating(const merging *m, const gp_json *o, bool *waits, gp_error *err)
+{
+    int64_t image, flag = number(o, "flag"), stars = number(o, "stars"), at = number(o, "at");
+    GP_TRY(image_of(m->cat, text(o, "mark"), text(o, "stream"), &image, err));
+    *waits = image == 0 && (flag != 0 || stars != 0);
+    if (image == 0 || flag < -1 || flag > 1 || stars < 0 || stars > 5) return GP_OK;
+    gp_q q = gp_q_open(m->cat, "INSERT INTO ratings(image, flag, stars, at) SELECT ?1, ?2, ?3, ?4 WHERE"
+                               " ?2 <> 0 OR ?3 <> 0 OR EXISTS(SELECT 1 FROM ratings WHERE image = ?1)"
+                               " ON CONFLICT(image) DO UPDATE SET flag = ?2, stars = ?3, at = ?4"
+                               " WHERE at <= ?4 AND (flag <> ?2 OR stars <> ?3)");
+    gp_q_int(&q, 1, image);
+    gp_q_int(&q, 2, flag);
+    gp_q_int(&q, 3, stars);
+    gp_q_int(&q, 4, at);
+    GP_TRY(gp_q_run(&q, err));
+    m->brought->ratings += sqlite3_changes(m->cat->db) > 0;
+    return GP_OK;
+}
+
+/* ---- views */
+
+static gp_status merge_view(const merging *m, const gp_json *o, gp_error *err)
+{
+    const char *value = text(o, "value");
+    gp_q q = value ? gp_q_open(m->cat, "INSERT INTO saved(name, value, at) VALUES(?1, ?2, ?3) ON CONFLICT(name)"
+                                       " DO UPDATE SET value = ?2, at = ?3 WHERE at <= ?3 AND value <> ?2")
+                   : gp_q_open(m->cat, "DELETE FROM saved WHERE name = ?1 AND at <= ?3");
+    gp_q_text(&q, 1, text(o, "view"));
+    if (value) gp_q_text(&q, 2, value);
+    gp_q_int(&q, 3, number(o, "at"));
+    GP_TRY(gp_q_run(&q, err));
+    m->brought->views += sqlite3_changes(m->cat->db) > 0;
+    return GP_OK;
+}
+
+/* ---- picks */
+
+/* The scorer by which they were picked; made if the catalog does not know it.  0: the entry does not say. */
+static gp_status scorer_of(gp_catalog *cat, const gp_json *o, int64_t *id, gp_error *err)
+{
+    static const char *const names[] = {"model", "weight_hash", "precision", "preprocess_id", "text_rule"};
+    const gp_json *s = gp_json_get(o, "scorer"), *e = gp_json_get(o, "encoder");
+    *id = 0;
+    if (!text(s, "key") || !text(s, "name") || !text(s, "scale") || number(e, "dims") < 1) return GP_OK;
+    gp_q encoder = gp_q_open(cat, "INSERT INTO encoders(model, weight_hash, precision, preprocess_id, text_rule, dims)"
+                                  " VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
+    gp_q scorer = gp_q_open(cat, "INSERT INTO scorers(key, name, scale, higher_better, encoder, used)"
+                                 " SELECT ?, ?, ?, ?, id, 0 FROM encoders WHERE weight_hash = ? AND precision = ?"
+                                 " AND preprocess_id = ? AND text_rule = ? ON CONFLICT DO NOTHING");
+    for (int i = 0; i < 5; i++) {
+        if (!text(e, names[i])) return GP_OK;
+        gp_q_text(&encoder, i + 1, text(e, names[i]));
+        if (i) gp_q_text(&scorer, i + 4, text(e, names[i]));
+    }
+    gp_q_int(&encoder, 6, number(e, "dims"));
+    GP_TRY(gp_q_run(&encoder, err));
+    gp_q_text(&scorer, 1, text(s, "key"));
+    gp_q_text(&scorer, 2, text(s, "name"));
+    gp_q_text(&scorer, 3, text(s, "scale"));
+    gp_q_int(&scorer, 4, number(s, "higher_better") != 0);
+    GP_TRY(gp_q_run(&scorer, err));
+    gp_q q = gp_q_open(cat, "SELECT id FROM scorers WHERE key = ?");
+    gp_q_text(&q, 1, text(s, "key"));
+    return gp_q_one(&q, 0, id, err);
+}
+
+static gp_status put_pick(const merging *m, const gp_json *o, const gp_json *pick, int64_t scorer, bool *waits,
+                          gp_error *err)
+{
+    int64_t image;
+    GP_TRY(image_of(m->cat, text(pick, "hash"), text(pick, "stream"), &image, err));
+    if (image == 0) {
+        *waits = true;
+        return GP_OK;
+    }
+    gp_q q = gp_q_open(m->cat, "INSERT INTO picks(image, rank, scorer, rule, picked_at, reason, category)"
+                               " VALUES(?, ?, ?, coalesce(?, ''), ?, ?, ?) ON CONFLICT DO NOTHING");
+    gp_q_int(&q, 1, image);
+    gp_q_int(&q, 2, number(pick, "rank"));
+    gp_q_int(&q, 3, scorer);
+    gp_q_text(&q, 4, text(o, "rule"));
+    gp_q_int(&q, 5, number(o, "at"));
+    gp_q_text(&q, 6, text(pick, "reason"));
+    gp_q_text(&q, 7, text(pick, "category"));
+    GP_TRY(gp_q_run(&q, err));
+    m->brought->picks += sqlite3_changes(m->cat->db) > 0;
+    return GP_OK;
+}
+
+/* A newer choice replaces the catalog's; of the same one what is missing is added. */
+static gp_status merge_picks(const merging *m, const gp_json *o, bool *waits, gp_error *err)
+{
+    int64_t scorer = 0, at = 0;
+    const gp_json *picks = gp_json_get(o, "picks");
+    gp_q newest = gp_q_open(m->cat, "SELECT max(picked_at) FROM picks");
+    GP_TRY(gp_q_one(&newest, 0, &at, err));
+    if (at > number(o, "at")) return GP_OK;
+    if (gp_json_count(picks)) GP_TRY(scorer_of(m->cat, o, &scorer, err));
+    if (gp_json_count(picks) && !scorer) return GP_OK;
+    if (at < number(o, "at") || gp_json_count(picks) == 0) {
+        gp_q clear = gp_q_open(m->cat, "DELETE FROM picks");
+        GP_TRY(gp_q_run(&clear, err));
+    }
+    for (size_t i = 0; i < gp_json_count(picks); i++) GP_TRY(put_pick(m, o, gp_json_at(picks, i), scorer, waits, err));
+    return GP_OK;
+}
+
+/* ---- plans */
+
+static bool is_state(const char *state)
+{
+    static const char *const names[] = {"planned", "submitted", "got", "failed", "refused"};
+    for (size_t i = 0; state && i < sizeof names / sizeof *names; i++)
+        if (!strcmp(state, names[i])) return true;
+    return false;
+}
+
+/* One that was got, but whose image is not here, is planned again: its file is looked for before it is asked for. */
+static gp_status merge_plan(const merging *m, const gp_json *o, bool *waits, gp_error *err)
+{
+    int64_t image, seed;
+    const char *state = text(o, "state");
+    if (!is_state(state) || !text(o, "prompt") || !text(o, "protocol") || !text(o, "settings")) return GP_OK;
+    GP_TRY(image_of(m->cat, text(o, "image"), NULL, &image, err));
+    *waits = image == 0 && !strcmp(state, "got");
+    gp_q q =
+        gp_q_open(m->cat, "INSERT INTO generations(key, prompt, negative, number, seed, protocol, settings, extras,"
+                          " state, message, path, image, at) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,"
+                          " nullif(?12, 0), ?13) ON CONFLICT(key) DO UPDATE SET state = ?9, message = ?10, path = ?11,"
+                          " image = nullif(?12, 0), at = ?13 WHERE at <= ?13 AND state <> ?9"
+                          " AND NOT (state = 'submitted' AND ?9 = 'planned')");
+    static const char *const names[] = {"plan", "prompt", "negative", NULL, NULL, "protocol", "settings", "extras"};
+    for (int i = 0; i < 8; i++)
+        if (names[i]) gp_q_text(&q, i + 1, text(o, names[i]));
+    gp_q_int(&q, 4, number(o, "number"));
+    if (gp_json_i64(gp_json_get(o, "seed"), &seed)) gp_q_int(&q, 5, seed);
+    gp_q_text(&q, 9, *waits ? "planned" : state);
+    gp_q_text(&q, 10, text(o, "message"));
+    gp_q_text(&q, 11, *waits ? NULL : text(o, "path"));
+    gp_q_int(&q, 12, image);
+    gp_q_int(&q, 13, number(o, "at"));
+    GP_TRY(gp_q_run(&q, err));
+    m->brought->plans += sqlite3_changes(m->cat->db) > 0;
+    return GP_OK;
+}
+
+/* ---- all entries */
+
+static gp_status merge_one(const merging *m, gp_marks_file *file, gp_marks_entry *e, gp_error *err)
+{
+    gp_json *o = NULL;
+    e->waits = false;
+    GP_TRY(gp_marks_entry_json(file, e, &o, err));
+    gp_status st = GP_OK;
+    switch (e->kind) {
+    case GP_MARKS_RATING: st = merge_rating(m, o, &e->waits, err); break;
+    case GP_MARKS_VIEW: st = merge_view(m, o, err); break;
+    case GP_MARKS_PICKS: st = merge_picks(m, o, &e->waits, err); break;
+    case GP_MARKS_PLAN: st = merge_plan(m, o, &e->waits, err); break;
+    }
+    gp_json_free(o);
+    return st;
+}
+
+gp_status gp_marks_merge(gp_catalog *cat, gp_marks_file *file, gp_cat_brought *brought, gp_error *err)
+{
+    const merging m = {cat, brought};
+    for (size_t i = 0; i < file->count; i++) GP_TRY(merge_one(&m, file, &file->entries[i], err));
+    return GP_OK;
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT
+ * Rows of the catalog as lines of the journal of marks.  Each line says all there is about its thing, so that it needs
+ * neither the lines before it nor the catalog. */
+#include "catalog/db.h"
+
+#include <string.h>
+
+/* ---- members from columns; a NULL column leaves its member out */
+
+static void put_text(gp_str *out, const char *name, const gp_q *q, int column)
+{
+    const char *text = gp_q_col_text(q, column);
+    if (!text && sqlite3_column_type(q->stmt, column) != SQLITE_NULL) out->failed = true; /* out of memory */
+    if (!text) return;
+    gp_json_put_name(out, name);
+    gp_json_put_string(out, text);
+}
+
+static void put_int(gp_str *out, const char *name, const gp_q *q, int column)
+{
+    if (sqlite3_column_type(q->stmt, column) == SQLITE_NULL) return;
+    gp_json_put_name(out, name);
+    gp_str_printf(out, "%lld", (long long)gp_q_col_int(q, column));
+}
+
+typedef void (*put_row)(gp_str *body, const gp_q *q);
+
+/* A line for each row of the query, which this ends. */
+static gp_status put_rows(gp_q *q, put_row put, gp_str *out, gp_error *err)
+{
+    bool row;
+    gp_status st;
+    gp_str body = GP_STR_INIT;
+    while ((st = gp_q_step(q, &row, err)) == GP_OK && row) {
+        gp_str_reset(&body);
+        gp_str_putc(&body, '{');
+        put(&body, q);
+        gp_marks_line(out, &body);
+        if (out->failed) break;
+    }
+    gp_q_end(q);
+    gp_str_clear(&body);
+    return st == GP_OK && out->failed ? gp_db_fail(q->cat, SQLITE_NOMEM, err) : st;
+}
+
+/* ---- ratings */
+
+#define FIRST_PATH "(SELECT p.path FROM paths p WHERE p.image = i.id ORDER BY p.missing, p.path LIMIT 1)"
+#define RATINGS                                                                                                        \
+    "SELECT lower(hex(i.hash)), lower(hex(i.stream)), r.flag, r.stars, " FIRST_PATH ", r.at, i.stream IS NULL"         \
+    " FROM ratings r JOIN images i ON i.id = r.image"
+
+static void put_rating(gp_str *body, const gp_q *q)
+{
+    put_text(body, "mark", q, 0);
+    if (gp_q_col_int(q, 6) == 0) put_text(body, "stream", q, 1);
+    put_int(body, "flag", q, 2);
+    put_int(body, "stars", q, 3);
+    put_text(body, "path", q, 4);
+    put_int(body, "at", q, 5);
+}
+
+gp_status gp_marks_note_rating(gp_catalog *cat, const gp_hash *image, gp_error *err)
+{
+    if (!cat->marks.path) return GP_OK;
+    gp_q q = gp_q_open(cat, RATINGS " WHERE i.hash = ?");
+    gp_q_blob(&q, 1, image->bytes, sizeof image->bytes);
+    return put_rows(&q, put_rating, &cat->marks.pending, err);
+}
+
+/* ---- views */
+
+static void put_view(gp_str *body, const gp_q *q)
+{
+    put_text(body, "view", q, 0);
+    put_text(body, "value", q, 1); /* none: forgotten */
+    put_int(body, "at", q, 2);
+}
+
+gp_status gp_marks_note_view(gp_catalog *cat, const char *name, gp_error *err)
+{
+    if (!cat->marks.path) return GP_OK;
+    gp_q q = gp_q_open(cat, "SELECT ?1, (SELECT value FROM saved WHERE name = ?1), unixepoch()");
+    gp_q_text(&q, 1, name);
+    return put_rows(&q, put_view, &cat->marks.pending, err);
+}
+
+/* ---- picks: one line for all, because they are replaced as a whole */
+
+static void put_picks_head(gp_str *body, const gp_q *q)
+{
+    put_text(body, "rule", q, 0);
+    put_int(body, "at", q, 1);
+    gp_str_puts(body, ",\"scorer\":{");
+    put_text(body, "key", q, 2);
+    put_text(body, "name", q, 3);
+    put_text(body, "scale", q, 4);
+    put_int(body, "higher_better", q, 5);
+    gp_str_puts(body, "},\"encoder\":{");
+    put_text(body, "model", q, 6);
+    put_text(body, "weight_hash", q, 7);
+    put_text(body, "precision", q, 8);
+    put_text(body, "preprocess_id", q, 9);
+    put_text(body, "text_rule", q, 10);
+    put_int(body, "dims", q, 11);
+    gp_str_puts(body, "},\"picks\":[");
+}
+
+static void put_pick(gp_str *body, const gp_q *q)
+{
+    if (body->size && body->data[body->size - 1] == '}') gp_str_putc(body, ',');
+    gp_str_putc(body, '{');
+    put_text(body, "hash", q, 0);
+    if (gp_q_col_int(q, 5) == 0) put_text(body, "stream", q, 1);
+    put_int(body, "rank", q, 2);
+    put_text(body, "reason", q, 3);
+    put_text(body, "category", q, 4);
+    gp_str_putc(body, '}');
+}
+
+static gp_status put_picks_members(gp_catalog *cat, gp_str *body, gp_error *err)
+{
+    bool row;
+    gp_status st;
+    gp_q q = gp_q_open(cat, "SELECT lower(hex(i.hash)), lower(hex(i.stream)), k.rank, k.reason, k.category,"
+                            " i.stream IS NULL FROM picks k JOIN images i ON i.id = k.image ORDER BY k.image");
+    while ((st = gp_q_step(&q, &row, err)) == GP_OK && row) put_pick(body, &q);
+    gp_q_end(&q);
+    return st;
+}
+
+/* `none` too: say that there are none. */
+static gp_status put_picks(gp_catalog *cat, bool none, gp_str *out, gp_error *err)
+{
+    bool row;
+    gp_str body = GP_STR_INIT;
+    gp_q q = gp_q_open(cat, "SELECT k.rule, k.picked_at, s.key, s.name, s.scale, s.higher_better, e.model,"
+                            " e.weight_hash, e.precision, e.preprocess_id, e.text_rule, e.dims FROM picks k"
+                            " JOIN scorers s ON s.id = k.scorer JOIN encoders e ON e.id = s.encoder LIMIT 1");
+    GP_TRY(gp_q_step(&q, &row, err));
+    gp_str_putc(&body, '{');
+    if (row) put_picks_head(&body, &q);
+    gp_q_end(&q);
+    gp_status st = row ? put_picks_members(cat, &body, err) : GP_OK;
+    if (row) gp_str_putc(&body, ']');
+    if (!row && none) {
+        int64_t now = 0;
+        gp_q clock = gp_q_open(cat, "SELECT unixepoch()");
+        st = gp_q_one(&clock, 0, &now, err);
+        gp_str_printf(&body, "\"at\":%lld,\"picks\":[]", (long long)now);
+    }
+    if (st == GP_OK && (row || none)) gp_marks_line(out, &body);
+    out->failed |= body.failed;
+    gp_str_clear(&body);
+    return st == GP_OK && out->failed ? gp_db_fail(cat, SQLITE_NOMEM, err) : st;
+}
+
+gp_status gp_marks_note_picks(gp_catalog *cat, gp_error *err)
+{
+    return cat->marks.path ? put_picks(cat, true, &cat->marks.pending, err) : GP_OK;
+}
+
+/* ---- plans */
+
+#define PLANS                                                                                                          \
+    "SELECT g.key, g.prompt, g.negative, g.number, g.seed, g.protocol, g.settings, g.extras, g.state, g.message,"      \
+    " g.path, g.at, lower(hex(i.hash)), i.id IS NULL FROM generations g LEFT JOIN images i ON i.id = g.image"
+
+static void put_plan(gp_str *body, const gp_q *q)
+{
+    put_text(body, "plan", q, 0);
+    put_text(body, "prompt", q, 1);
+    put_text(body, "negative", q, 2);
+    put_int(body, "number", q, 3);
+    put_int(body, "seed", q, 4);
+    put_text(body, "protocol", q, 5);
+    put_text(body, "settings", q, 6);
+    put_text(body, "extras", q, 7);
+    put_text(body, "state", q, 8);
+    put_text(body, "message", q, 9);
+    put_text(body, "path", q, 10);
+    put_int(body, "at", q, 11);
+    if (gp_q_col_int(q, 13) == 0) put_text(body, "image", q, 12);
+}
+
+gp_status gp_marks_note_plan(gp_catalog *cat, int64_t generation, gp_error *err)
+{
+    if (!cat->marks.path) return GP_OK;
+    gp_q q = gp_q_open(cat, PLANS " WHERE g.id = ?");
+    gp_q_int(&q, 1, generation);
+    return put_rows(&q, put_plan, &cat->marks.pending, err);
+}
+
+/* ---- all of it */
+
+gp_status gp_marks_whole(gp_catalog *cat, gp_str *out, gp_error *err)
+{
+    gp_q plans = gp_q_open(cat, PLANS " ORDER BY g.id");
+    GP_TRY(put_rows(&plans, put_plan, out, err));
+    GP_TRY(put_picks(cat, false, out, err));
+    gp_q views = gp_q_open(cat, "SELECT name, value, at FROM saved ORDER BY name");
+    GP_TRY(put_rows(&views, put_view, out, err));
+    gp_q ratings = gp_q_open(cat, RATINGS " ORDER BY r.at, i.id");
+    return put_rows(&ratings, put_rating, out, err);
+}
+
+gp_status gp_marks_any(gp_catalog *cat, bool *any, gp_error *err)
+{
+    int64_t found = 0;
+    gp_q q = gp_q_open(cat, "SELECT EXISTS(SELECT 1 FROM ratings) OR EXISTS(SELECT 1 FROM saved)"
+                            " OR EXISTS(SELECT 1 FROM picks) OR EXISTS(SELECT 1 FROM generations)");
+    GP_TRY(gp_q_one(&q, 0, &found, err));
+    *any = found != 0;
+    return GP_OK;
+}
