@@ -175,6 +175,19 @@ typedef struct gp_counts {
 } gp_counts;
 GP_API GP_MUST gp_status gp_catalog_counts(gp_catalog *catalog, gp_counts *counts, gp_error *err);
 
+/* A scorer: a model with all else that its scores depend on. */
+typedef struct gp_scorer_facts {
+    const char *id;        /* names all of it; borrowed until the callback returns, like all strings here */
+    const char *name, *model, *precision, *preprocess_id; /* "clip"; the model as it was last opened */
+    int64_t used_at;       /* Unix time of the last use; 0: not recorded */
+    uint64_t images;       /* that have a score by it for their present prompt */
+    uint64_t picks;        /* of the present picks, those made by its scores: all or none */
+    bool last;             /* used last: what is taken where none is named */
+} gp_scorer_facts;
+/* Visit the scorers of the catalog, the one used last first.  The callback returns false to end early. */
+GP_API GP_MUST gp_status gp_catalog_scorers(gp_catalog *catalog, bool (*visit)(void *user, const gp_scorer_facts *scorer),
+                                            void *user, gp_error *err);
+
 /* A row: one image with its prompt, score and pick.  All strings are borrowed
  * until the next gp_rows_next or gp_rows_close; absent ones are NULL. */
 typedef struct gp_row {
@@ -426,11 +439,14 @@ typedef struct gp_pick_options {
     void *explain_user;
     const char *const *explain_paths;
     size_t explain_count;
+    /* without a model: the scorer by its id, its model, or "model:precision"; NULL: the one used last */
+    const char *scorer;
 } gp_pick_options;
 #define GP_PICK_DEFAULTS {sizeof(gp_pick_options), 1, 0, false, 0.0, GP_PICK_PROMPT, GP_BY_SCORE, 0, 0, false, \
-                          GP_DIVERSITY_NONE, 0.7, 2, 0.9, false, 0.0, NULL, NULL, NULL, 0}
+                          GP_DIVERSITY_NONE, 0.7, 2, 0.9, false, 0.0, NULL, NULL, NULL, 0, NULL}
 /* Choose from the best down, and record it in place of the choice before; who comes when its prompt, category, slice or
- * group of near copies is served, falls.  Ties go to the smaller content hash.  model NULL: by the scorer used last.
+ * group of near copies is served, falls.  Ties go to the smaller content hash.  model NULL: by options->scorer.
+ * Where no image passes (report->done is 0), nothing is recorded: the choice before stays.
  * Errors: NOT_FOUND (nothing is scored, or by this model; not analysed, if that is needed), USAGE (what cannot go together). */
 GP_API GP_MUST gp_status gp_pick(gp_catalog *catalog, const gp_model *model, const gp_pick_options *options,
                                  gp_report *report, gp_error *err);

@@ -28,6 +28,14 @@ gp_status gp_catalog_counts(gp_catalog *catalog, gp_counts *counts, gp_error *er
     return gp_cat_counts(catalog, counts, err);
 }
 
+gp_status gp_catalog_scorers(gp_catalog *catalog, bool (*visit)(void *user, const gp_scorer_facts *scorer), void *user,
+                             gp_error *err)
+{
+    API_NEEDS(catalog);
+    API_NEEDS(visit);
+    return gp_cat_scorers_visit(catalog, visit, user, err);
+}
+
 gp_status gp_catalog_failures(gp_catalog *catalog, bool (*visit)(void *user, const gp_failure *failure), void *user,
                               gp_error *err)
 {

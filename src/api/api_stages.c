@@ -48,7 +48,9 @@ gp_status gp_pick(gp_catalog *catalog, const gp_model *model, const gp_pick_opti
     API_NEEDS(catalog);
     GP_TRY(gp_api_options(&o, sizeof o, options, err));
     if (model) gp_stage_scorer_id(model->clip, scorer, sizeof scorer);
-    return gp_stage_select(catalog, model ? scorer : NULL, &o, report, err);
+    if (model && o.scorer)
+        return gp_fail(err, GP_ERR_USAGE, "a model and a scorer are two ways to say one thing: give one");
+    return gp_stage_select(catalog, model ? scorer : o.scorer, &o, report, err);
 }
 
 gp_status gp_export(gp_catalog *catalog, const gp_export_options *options, gp_report *report, gp_error *err)

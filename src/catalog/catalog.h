@@ -120,6 +120,12 @@ gp_status gp_cat_scorer_last(gp_catalog *cat, char **id, gp_error *err);
 /* Name of the model behind a scorer, as it was last opened; scorer NULL: the one used last.  Owns: *model, gp_mem_free.
  */
 gp_status gp_cat_scorer_model(gp_catalog *cat, const char *scorer, char **model, gp_error *err);
+/* The scorer that a person names: by its key, by its model, or by "model:precision".  NOT_FOUND: no such scorer; USAGE:
+ * several fit.  Owns: *id, gp_mem_free. */
+gp_status gp_cat_scorer_find(gp_catalog *cat, const char *named, char **id, gp_error *err);
+/* All scorers, the one used last first; see gp_catalog_scorers. */
+gp_status gp_cat_scorers_visit(gp_catalog *cat, bool (*visit)(void *user, const gp_scorer_facts *scorer), void *user,
+                               gp_error *err);
 /* Visit (image, prompt) pairs that have both embeddings by the encoder and lack this score; then put.
  * visit may call gp_cat_score_put.  vectors [dims] borrowed until it returns. */
 gp_status gp_cat_pairs_todo(gp_catalog *cat, const char *scorer, int64_t encoder,

@@ -49,6 +49,63 @@ gp_status gp_cat_scorer_model(gp_catalog *cat, const char *scorer, char **model,
     return copy_text(&q, model, err);
 }
 
+gp_status gp_cat_scorer_find(gp_catalog *cat, const char *named, char **id, gp_error *err)
+{
+    /* a key is unique; of the others all that fit are seen */
+    gp_q q = gp_q_open(cat, "SELECT s.key, count(*) OVER () FROM scorers s JOIN encoders e ON e.id = s.encoder"
+                            " WHERE s.key = ?1 OR (NOT EXISTS(SELECT 1 FROM scorers WHERE key = ?1)"
+                            " AND ?1 IN (e.model, e.model || ':' || e.precision)) ORDER BY s.used DESC LIMIT 1");
+    bool row;
+    gp_q_text(&q, 1, named);
+    GP_TRY(gp_q_step(&q, &row, err));
+    if (!row)
+        return gp_fail(err, GP_ERR_NOT_FOUND,
+                       "nothing is scored by this model yet in catalog '%s': `goldpan status` says by which",
+                       cat->path);
+    int64_t fitting = gp_q_col_int(&q, 1);
+    const char *text = gp_q_col_text(&q, 0);
+    char *copy = text ? gp_str_dup(text) : NULL;
+    gp_q_end(&q);
+    if (!copy) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a scorer of catalog '%s'", cat->path);
+    if (fitting > 1) {
+        gp_mem_free(copy);
+        return gp_fail(err, GP_ERR_USAGE,
+                       "'%s' fits %lld scorers of catalog '%s': write MODEL:PRECISION, or the whole id that "
+                       "`goldpan status --json` shows",
+                       named, (long long)fitting, cat->path);
+    }
+    *id = copy;
+    return GP_OK;
+}
+
+gp_status gp_cat_scorers_visit(gp_catalog *cat, bool (*visit)(void *user, const gp_scorer_facts *scorer), void *user,
+                               gp_error *err)
+{
+    bool row;
+    gp_q q = gp_q_open(
+        cat, "SELECT s.key, s.name, e.model, e.precision, e.preprocess_id, s.used_at,"
+             " (SELECT count(*) FROM scores x JOIN image_prompts ip ON ip.image = x.image AND ip.prompt = x.prompt"
+             "   WHERE x.scorer = s.id AND x.value IS NOT NULL),"
+             " (SELECT count(*) FROM picks p WHERE p.scorer = s.id), s.used = (SELECT max(used) FROM scorers)"
+             " FROM scorers s JOIN encoders e ON e.id = s.encoder ORDER BY s.used DESC");
+    for (;;) {
+        GP_TRY(gp_q_step(&q, &row, err));
+        if (!row) break;
+        gp_scorer_facts s = {.id = gp_q_col_text(&q, 0),
+                             .name = gp_q_col_text(&q, 1),
+                             .model = gp_q_col_text(&q, 2),
+                             .precision = gp_q_col_text(&q, 3),
+                             .preprocess_id = gp_q_col_text(&q, 4),
+                             .used_at = gp_q_col_int(&q, 5),
+                             .images = (uint64_t)gp_q_col_int(&q, 6),
+                             .picks = (uint64_t)gp_q_col_int(&q, 7),
+                             .last = gp_q_col_int(&q, 8) != 0};
+        if (!visit(user, &s)) break;
+    }
+    gp_q_end(&q);
+    return GP_OK;
+}
+
 gp_status gp_cat_score_put(gp_catalog *cat, int64_t image, int64_t prompt, const char *scorer, double value,
                            gp_error *err)
 {

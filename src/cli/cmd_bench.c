@@ -25,9 +25,7 @@ static gp_status measure(gp_cli *cli, gp_model **model, found *f, gp_error *err)
     gp_bench_options options = GP_BENCH_DEFAULTS;
     gp_score_options words; /* the same on the command line */
     double start = gp_clock_now();
-    if (cli->sample.set && !cli->sample.value) return gp_fail(err, GP_ERR_USAGE, "--sample 0 would measure nothing");
-    if (cli->seconds.set && !(cli->seconds.value > 0 && cli->seconds.value <= 86400))
-        return gp_fail(err, GP_ERR_USAGE, "--seconds lies between 0 and 86400");
+    if (cli->seconds.set && cli->seconds.value > 86400) return gp_fail(err, GP_ERR_USAGE, "--seconds is at most 86400");
     GP_TRY(gp_cli_check_roots(cli, err));
     GP_TRY(gp_cli_model_open(cli, model, err));
     f->opened = gp_clock_now() - start;
@@ -171,8 +169,8 @@ static int run(gp_cli *cli)
     if (measure(cli, &model, &f, &err) != GP_OK) {
         const bool opened = model != NULL;
         gp_model_close(model);
-        code = gp_cli_fail(cli, &err);
-        return err.status == GP_ERR_NOT_FOUND && opened ? GP_EXIT_NOTHING : code;
+        return err.status == GP_ERR_NOT_FOUND && opened ? gp_cli_fail_as(cli, &err, GP_EXIT_NOTHING)
+                                                        : gp_cli_fail(cli, &err);
     }
     gp_term_clear(&cli->term);
     if (f.report.failed) {
@@ -197,8 +195,8 @@ static const gp_cli_option options[] = {
     GP_CLI_MAX_PIXELS,
     GP_CLI_THREADS,
     GP_CLI_BATCH,
-    {"sample", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(sample), "pictures at most (default: 2000)"},
-    {"seconds", 0, GP_OPT_REAL, "S", GP_CLI_FIELD(seconds), "encode for about so long (default: 10)"},
+    {"sample", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(sample), "pictures at most (default: 2000)"},
+    {"seconds", 0, GP_OPT_ABOVE, "S", GP_CLI_FIELD(seconds), "encode for about so long (default: 10)"},
     GP_CLI_COMMON};
 
 const gp_cli_command gp_cmd_bench = {

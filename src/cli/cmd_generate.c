@@ -118,21 +118,21 @@ static int run_again(gp_cli *cli)
 }
 
 #define GENERATE_SETTINGS                                                                                              \
-    {"width", 'W', GP_OPT_COUNT, "W", GP_CLI_FIELD(width), "pixels (default: the generator's; so below)"},             \
-        {"height", 'H', GP_OPT_COUNT, "H", GP_CLI_FIELD(height), "pixels"},                                            \
-        {"steps", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(steps), "steps of the sampler"},                                  \
-        {"cfg", 0, GP_OPT_REAL, "X", GP_CLI_FIELD(cfg), "guidance"},                                                   \
+    {"width", 'W', GP_OPT_NUMBER, "W", GP_CLI_FIELD(width), "pixels (default: the generator's; so below)"},            \
+        {"height", 'H', GP_OPT_NUMBER, "H", GP_CLI_FIELD(height), "pixels"},                                           \
+        {"steps", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(steps), "steps of the sampler"},                                 \
+        {"cfg", 0, GP_OPT_AT_LEAST, "X", GP_CLI_FIELD(cfg), "guidance"},                                               \
         {"sampler", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(sampler), "as the generator calls it"},                       \
         {"scheduler", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(scheduler), "likewise"},                                    \
         {"checkpoint", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(checkpoint), "the generator's model"},                     \
         {"refiner", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(refiner), "SDXL: second model"},                              \
     {                                                                                                                  \
-        "refiner-at", 0, GP_OPT_REAL, "X", GP_CLI_FIELD(refiner_at), "from this share of the steps on (0.8)"           \
+        "refiner-at", 0, GP_OPT_SHARE, "X", GP_CLI_FIELD(refiner_at), "from this share of the steps on (0.8)"          \
     }
 
 #define GENERATE_ASKING                                                                                                \
-    {"jobs", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(jobs), "pictures asked for at once (default 1)"},                      \
-        {"tries", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(tries), "of a picture, with growing pauses (default 5)"},         \
+    {"jobs", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(jobs), "pictures asked for at once (default 1)"},                     \
+        {"tries", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(tries), "of a picture, with growing pauses (default 5)"},        \
         {"timeout",                                                                                                    \
          0,                                                                                                            \
          GP_OPT_REAL,                                                                                                  \
@@ -149,7 +149,7 @@ static const gp_cli_option options[] = {
      "the generator (default: http://127.0.0.1:7860)"},
     {"protocol", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(protocol),
      "a1111, comfyui, sdcpp, swarmui, openai, command (default: asks)"},
-    {"number", 'n', GP_OPT_COUNT, "N", GP_CLI_FIELD(number), "pictures of each prompt (default 4)"},
+    {"number", 'n', GP_OPT_NUMBER, "N", GP_CLI_FIELD(number), "pictures of each prompt (default 4)"},
     {"out", 'o', GP_OPT_TEXT, "DIR", GP_CLI_FIELD(out), "where they go (default: generated)"},
     {"seed", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(seed), "of each prompt's first picture; then N+1 ... (default 1)"},
     {"negative", 0, GP_OPT_TEXT, "TEXT", GP_CLI_FIELD(negative), "negative prompt (a column \"negative\" wins)"},
@@ -160,7 +160,8 @@ static const gp_cli_option options[] = {
     {"score", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(score), "score them while others are drawn"},
     {"adaptive", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(adaptive),
      "more for prompts whose best would rise, none for others"},
-    {"min-gain", 0, GP_OPT_REAL, "X", GP_CLI_FIELD(min_gain), "adaptive: rise that is worth a picture (default 0.1)"},
+    {"min-gain", 0, GP_OPT_AT_LEAST, "X", GP_CLI_FIELD(min_gain),
+     "adaptive: rise that is worth a picture (default 0.1)"},
     GENERATE_ASKING,
     {"preview", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(preview), "a1111: what is being drawn, anew every second"},
     {"prompt-column", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(prompt_column), "which column of PROMPTS (default: found)"},
@@ -199,7 +200,7 @@ static const gp_cli_option again_options[] = {
     {"protocol", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(protocol),
      "a1111, comfyui, sdcpp, swarmui, command (default: asks)"},
     {"out", 'o', GP_OPT_TEXT, "DIR", GP_CLI_FIELD(out), "where they go (default: regenerated)"},
-    {"hires", 0, GP_OPT_REAL, "X", GP_CLI_FIELD(hires), "a1111, sdcpp: draw as it was, then X times larger"},
+    {"hires", 0, GP_OPT_ABOVE, "X", GP_CLI_FIELD(hires), "a1111, sdcpp: draw as it was, then X times larger"},
     GENERATE_SETTINGS,
     {"workflow", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(workflow), "ComfyUI: graph, exported in API format"},
     {"set", 0, GP_OPT_TEXTS, "NODE.INPUT=VALUE", GP_CLI_FIELD(set), "ComfyUI: what goes where"},

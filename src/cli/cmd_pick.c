@@ -1,25 +1,112 @@
 /* SPDX-License-Identifier: MIT
  * goldpan pick: choose, record the choice, print it. */
+#include "base/json.h"
 #include "cli/commands.h"
 #include "cli/context.h"
+
+typedef struct reasons {
+    gp_cli *cli;
+    gp_str json; /* members of an array */
+} reasons;
 
 /* --explain: a line for each pick; --why FILE: one for each of those. */
 static void put_reason(void *user, const char *path, bool picked, const char *sentence)
 {
-    gp_cli *cli = user;
-    gp_term_clear(&cli->term);
-    gp_cli_put_field(path, '\t');
-    gp_cli_put_field(picked ? "picked" : "not picked", '\t');
-    gp_cli_put_field(sentence, '\n');
+    reasons *r = user;
+    if (!r->cli->json) {
+        gp_term_clear(&r->cli->term);
+        gp_cli_put_field(path, '\t');
+        gp_cli_put_field(picked ? "picked" : "not picked", '\t');
+        gp_cli_put_field(sentence, '\n');
+        return;
+    }
+    gp_str_puts(&r->json, r->json.size ? ",{" : "{");
+    gp_cli_json_text(&r->json, "path", path);
+    gp_cli_json_bool(&r->json, "picked", picked);
+    gp_cli_json_text(&r->json, "reason", sentence);
+    gp_str_putc(&r->json, '}');
 }
 
-static gp_status pick_options(gp_cli *cli, gp_pick_options *options, gp_error *err)
+static gp_status pick_options(gp_cli *cli, gp_pick_options *options, reasons *r, gp_error *err)
 {
     GP_TRY(gp_cli_pick_options(cli, options, err));
+    options->scorer = cli->scorer;
+    if (cli->scorer && cli->model)
+        return gp_fail(err, GP_ERR_USAGE, "--scorer and --model are two ways to say one thing: give one");
+    if (cli->null && (cli->json || cli->explain || cli->why.count))
+        return gp_fail(err, GP_ERR_USAGE, "-0 prints paths alone: not with --json, --explain or --why");
     if (!cli->explain && !cli->why.count) return GP_OK;
-    if (cli->json) return gp_fail(err, GP_ERR_USAGE, "--explain and --why print lines: not with --json");
-    options->explain = put_reason, options->explain_user = cli;
+    options->explain = put_reason, options->explain_user = r;
     if (cli->why.count) options->explain_paths = cli->why.items, options->explain_count = cli->why.count;
+    return GP_OK;
+}
+
+typedef struct scorers {
+    gp_cli *cli;
+    gp_str *json; /* or NULL */
+    uint64_t count, picked;
+    gp_str used; /* "NAME (PRECISION)" */
+} scorers;
+
+/* The picks are all by one scorer. */
+static bool see_scorer(void *user, const gp_scorer_facts *s)
+{
+    scorers *all = user;
+    all->count++;
+    if (!s->picks) return true;
+    gp_str_printf(&all->used, "%s (%s)", s->model, s->precision);
+    if (!all->json) return true;
+    gp_json_put_name(all->json, "scorer");
+    gp_str_putc(all->json, '{');
+    gp_cli_json_text(all->json, "id", s->id);
+    gp_cli_json_text(all->json, "model", s->model);
+    gp_cli_json_text(all->json, "precision", s->precision);
+    gp_str_putc(all->json, '}');
+    return true;
+}
+
+/* How many were picked, and by which scores where there are several. */
+static gp_status say_picked(gp_cli *cli, gp_catalog *catalog, gp_str *json, uint64_t count, gp_error *err)
+{
+    scorers s = {.cli = cli, .json = json};
+    GP_TRY(gp_catalog_scorers(catalog, see_scorer, &s, err));
+    if (s.count > 1 && s.used.data)
+        gp_term_say(&cli->term, "picked %llu by the scores of %s, one of %llu scorers (--scorer names another)",
+                    (unsigned long long)count, s.used.data, (unsigned long long)s.count);
+    else
+        gp_term_say(&cli->term, "picked %llu", (unsigned long long)count);
+    gp_str_clear(&s.used);
+    return GP_OK;
+}
+
+/* What was chosen: lines or members of json.  *count: how many. */
+static gp_status put_choice(gp_cli *cli, gp_catalog *catalog, const gp_report *report, bool explained, gp_str *json,
+                            gp_error *err)
+{
+    uint64_t count = 0;
+    if (report->done == 0) {
+        gp_term_say(&cli->term, "nothing was picked: no scored image passes");
+        return gp_cli_put_no_picks(cli, catalog, json, err);
+    }
+    if (json || !explained) GP_TRY(gp_cli_put_picks(cli, catalog, json, &count, err));
+    return say_picked(cli, catalog, json, report->done, err);
+}
+
+static gp_status choose(gp_cli *cli, gp_catalog *catalog, gp_model *model, const gp_pick_options *options, reasons *r,
+                        gp_report *report, gp_str *json, gp_error *err)
+{
+    GP_TRY(gp_pick(catalog, model, options, report, err));
+    if (cli->json) gp_str_putc(json, '{');
+    GP_TRY(put_choice(cli, catalog, report, options->explain != NULL, cli->json ? json : NULL, err));
+    if (!cli->json) return GP_OK;
+    if (options->explain) {
+        gp_json_put_name(json, "explained");
+        gp_str_printf(json, "[%s]", r->json.data ? r->json.data : "");
+        json->failed |= r->json.failed;
+    }
+    gp_cli_json_text(json, "catalog", gp_catalog_path(catalog));
+    gp_cli_json_report(json, "pick", report);
+    gp_str_putc(json, '}');
     return GP_OK;
 }
 
@@ -30,32 +117,20 @@ static int run(gp_cli *cli)
     gp_model *model = NULL;
     gp_pick_options options;
     gp_report report = {0};
+    reasons r = {.cli = cli};
     gp_str json = GP_STR_INIT;
-    uint64_t count = 0;
-    int code = GP_EXIT_OK;
-    if (cli->json) {
-        gp_str_putc(&json, '{');
-    }
-    if (pick_options(cli, &options, &err) != GP_OK ||
+    int code;
+    if (pick_options(cli, &options, &r, &err) != GP_OK ||
         gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, 0, &catalog, &err) != GP_OK ||
         (cli->model && gp_cli_model_open(cli, &model, &err) != GP_OK) ||
-        gp_pick(catalog, model, &options, &report, &err) != GP_OK ||
-        (!options.explain && gp_cli_put_picks(cli, catalog, cli->json ? &json : NULL, &count, &err) != GP_OK)) {
-        gp_str_clear(&json);
+        choose(cli, catalog, model, &options, &r, &report, &json, &err) != GP_OK) {
         code = gp_cli_fail(cli, &err);
-        goto out;
+    } else {
+        code = report.done ? GP_EXIT_OK : GP_EXIT_NOTHING;
+        if (cli->json) code = gp_cli_json_print(cli, &json, code);
     }
-    if (options.explain) count = report.done;
-    if (count == 0) code = GP_EXIT_NOTHING;
-    gp_term_say(&cli->term, count ? "picked %llu" : "nothing was picked: no scored image passes",
-                (unsigned long long)count);
-    if (cli->json) {
-        gp_cli_json_text(&json, "catalog", gp_catalog_path(catalog));
-        gp_cli_json_report(&json, "pick", &report);
-        gp_str_putc(&json, '}');
-        code = gp_cli_json_print(cli, &json, code);
-    }
-out:
+    gp_str_clear(&json);
+    gp_str_clear(&r.json);
     gp_model_close(model);
     gp_catalog_close(catalog);
     return code;
@@ -65,6 +140,8 @@ static const gp_cli_option options[] = {
     GP_CLI_PICK,
     {"explain", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(explain), "say of each pick why it is there"},
     {"why", 0, GP_OPT_TEXTS, "FILE", GP_CLI_FIELD(why), "say of this image why it is picked or not; may be repeated"},
+    {"null", '0', GP_OPT_FLAG, NULL, GP_CLI_FIELD(null), "print paths alone, each with a zero byte at its end"},
+    GP_CLI_SCORER,
     GP_CLI_CATALOG,
     GP_CLI_ENCODER,
     GP_CLI_COMMON};
@@ -74,7 +151,9 @@ const gp_cli_command gp_cmd_pick = {
     .arguments = "[DIR]",
     .summary = "Choose the best images of every prompt",
     .about = "Prints a line for each: path, score, prompt, between tabs.  The choice is recorded in\n"
-             "place of the one before.  Without --model, the scores made last are used.\n"
+             "place of the one before; where no image passes, the one before stays (exit code 4).\n"
+             "Where several models scored the images, the scores made last are used, unless --scorer\n"
+             "or --model names others: goldpan status lists them.\n"
              "Scores of different prompts compare poorly: prefer --per-prompt to --top, or compare by\n"
              "--by corrected, which takes away what belongs to the category.\n"
              "\n"
@@ -84,7 +163,8 @@ const gp_cli_command gp_cmd_pick = {
              "are taken from the best down, until their prompt, category, slice is served.",
     .examples = "goldpan pick pictures\ngoldpan pick pictures --per-prompt 2 --min-score 20 | cut -f1\n"
                 "goldpan pick pictures --strategy category --top-per-category 5 --by corrected --one-per-duplicate\n"
-                "goldpan pick pictures --top 40 --diversity facility",
+                "goldpan pick pictures --top 40 --diversity facility\n"
+                "goldpan pick pictures -0 | xargs -0 cp -t best",
     .options = options,
     .least = 0,
     .most = 1,

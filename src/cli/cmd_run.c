@@ -16,6 +16,18 @@ static char *sheet_path(const gp_cli *cli, const gp_catalog *catalog)
     return path;
 }
 
+/* Without a new choice the one before stays in the catalog, but it is not this run's. */
+static gp_status put_choice(gp_cli *cli, gp_catalog *catalog, bool chosen, gp_str *json, uint64_t *count, gp_error *err)
+{
+    if (!chosen) {
+        gp_term_warn(&cli->term, "goldpan: nothing was picked: no image with a prompt passes");
+        return gp_cli_put_no_picks(cli, catalog, json, err);
+    }
+    GP_TRY(gp_cli_put_picks(cli, catalog, json, count, err));
+    gp_term_say(&cli->term, "picked %llu", (unsigned long long)*count);
+    return GP_OK;
+}
+
 static int finish(gp_cli *cli, gp_catalog *catalog, const gp_model *model, const gp_run_report *report,
                   const char *sheet)
 {
@@ -39,15 +51,11 @@ static int finish(gp_cli *cli, gp_catalog *catalog, const gp_model *model, const
         gp_cli_json_report(&json, "pick", &report->pick);
         if (report->find.images) gp_cli_json_find(&json, &report->find);
     }
-    if (gp_cli_put_picks(cli, catalog, cli->json ? &json : NULL, &count, &err) != GP_OK ||
+    if (put_choice(cli, catalog, report->pick.done > 0, cli->json ? &json : NULL, &count, &err) != GP_OK ||
         (cli->json && gp_cli_put_failures(catalog, &json, &err) != GP_OK)) {
         gp_str_clear(&json);
         return gp_cli_fail(cli, &err);
     }
-    if (count)
-        gp_term_say(&cli->term, "picked %llu", (unsigned long long)count);
-    else
-        gp_term_warn(&cli->term, "goldpan: nothing was picked: no image with a prompt passes");
     gp_cli_say_failures(cli, catalog, failed);
     if (sheet && count) gp_term_say(&cli->term, "sheet '%s'", sheet);
     int code = failed ? GP_EXIT_PARTIAL : count == 0 ? GP_EXIT_NOTHING : GP_EXIT_OK;

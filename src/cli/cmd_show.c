@@ -96,18 +96,26 @@ static bool is_this(void *user, const gp_failure *f)
 }
 
 /* A file that is in no row may be on record as one that could not be read. */
-static void say_unknown(gp_cli *cli, gp_catalog *catalog, const char *typed, const char *path)
+static void say_unknown(gp_cli *cli, gp_catalog *catalog, const char *typed, const char *path, gp_str *missing)
 {
     struct search search = {path, NULL};
+    gp_error why = {0};
     (void)!gp_catalog_failures(catalog, is_this, &search, NULL);
     if (search.message)
-        gp_term_error(&cli->term, "'%s' failed: %s", typed, search.message);
+        gp_fail(&why, GP_ERR_FORMAT, "'%s' failed: %s", typed, search.message);
     else
-        gp_term_error(&cli->term, "'%s' is not in the catalog '%s'", typed, gp_catalog_path(catalog));
+        gp_fail(&why, GP_ERR_NOT_FOUND, "'%s' is not in the catalog '%s'", typed, gp_catalog_path(catalog));
+    gp_term_error(&cli->term, "%s", why.message);
+    gp_str_puts(missing, missing->size ? ",{" : "{");
+    gp_cli_json_text(missing, "path", typed);
+    gp_cli_json_text(missing, "message", why.message);
+    gp_str_putc(missing, '}');
     gp_mem_free((void *)search.message);
 }
 
-static gp_status show(gp_cli *cli, gp_catalog *catalog, const char *typed, gp_str *json, bool *found, gp_error *err)
+/* json NULL: lines.  missing: members of an array. */
+static gp_status show(gp_cli *cli, gp_catalog *catalog, const char *typed, gp_str *json, gp_str *missing, bool *found,
+                      gp_error *err)
 {
     gp_query query = GP_QUERY_DEFAULTS;
     gp_rows *rows = NULL;
@@ -123,7 +131,7 @@ static gp_status show(gp_cli *cli, gp_catalog *catalog, const char *typed, gp_st
     else if (*found)
         put_lines(path, row);
     else if (st == GP_OK)
-        say_unknown(cli, catalog, typed, path);
+        say_unknown(cli, catalog, typed, path, missing);
     gp_rows_close(rows);
     gp_mem_free(path);
     return st;
@@ -133,14 +141,14 @@ static int run(gp_cli *cli)
 {
     gp_error err = {0};
     gp_catalog *catalog = NULL;
-    gp_str json = GP_STR_INIT;
+    gp_str json = GP_STR_INIT, missing = GP_STR_INIT;
     size_t shown = 0;
     int code;
     if (gp_cli_catalog_open(cli, NULL, GP_CATALOG_READONLY, &catalog, &err) != GP_OK) return gp_cli_fail(cli, &err);
     if (cli->json) gp_str_puts(&json, "{\"images\":[");
     for (size_t i = 0; i < cli->arg_count; i++) {
         bool found = false;
-        if (show(cli, catalog, cli->args[i], cli->json ? &json : NULL, &found, &err) != GP_OK) {
+        if (show(cli, catalog, cli->args[i], cli->json ? &json : NULL, &missing, &found, &err) != GP_OK) {
             gp_str_clear(&json);
             code = gp_cli_fail(cli, &err);
             goto out;
@@ -149,10 +157,12 @@ static int run(gp_cli *cli)
     }
     code = shown == cli->arg_count ? GP_EXIT_OK : shown > 0 ? GP_EXIT_PARTIAL : GP_EXIT_FAILURE;
     if (cli->json) {
-        gp_str_puts(&json, "]}");
+        gp_str_printf(&json, "],\"missing\":[%s]}", missing.data ? missing.data : "");
+        json.failed |= missing.failed;
         code = gp_cli_json_print(cli, &json, code);
     }
 out:
+    gp_str_clear(&missing);
     gp_catalog_close(catalog);
     return code;
 }

@@ -196,6 +196,7 @@ static gp_status cluster_levels(gp_cli *cli, gp_str *json, const vectors *v, gp_
     if (cli->out) GP_GO(gp_npy_write(cli->out, 'i', table, v->n, levels, err));
     if (cli->json) {
         gp_cli_json_count(json, "level", first);
+        if (cli->clusters.set) gp_cli_json_count(json, "clusters_wanted", cli->clusters.value);
         gp_json_put_name(json, "sizes");
         for (size_t t = 0; t < levels; t++) gp_str_printf(json, "%s%u", t ? "," : "[", h.sizes[first + t]);
         gp_str_putc(json, ']');
@@ -204,6 +205,9 @@ static gp_status cluster_levels(gp_cli *cli, gp_str *json, const vectors *v, gp_
     }
     for (size_t t = 0; t < levels; t++)
         gp_term_say(&cli->term, "level %zu: %u clusters", first + t, h.sizes[first + t]);
+    if (cli->clusters.set && h.sizes[first] != cli->clusters.value)
+        gp_term_warn(&cli->term, "goldpan: no level has %llu: level %zu with %u comes nearest",
+                     (unsigned long long)cli->clusters.value, first, h.sizes[first]);
 out:
     gp_mem_free(table);
     gp_hierarchy_clear(&h);
@@ -340,13 +344,13 @@ static int run_map(gp_cli *cli)
 
 #define GP_CLI_RECALL(help)                                                                                            \
     {                                                                                                                  \
-        "recall", 0, GP_OPT_REAL, "R", GP_CLI_FIELD(recall), help                                                      \
+        "recall", 0, GP_OPT_SHARE, "R", GP_CLI_FIELD(recall), help                                                     \
     }
 
 static const gp_cli_option neighbours_options[] = {
     GP_CLI_VECTORS,
     {"queries", 0, GP_OPT_TEXT, "Q.npy", GP_CLI_FIELD(queries), "of these rows, not of the vectors themselves"},
-    {"neighbours", 'k', GP_OPT_COUNT, "K", GP_CLI_FIELD(neighbours), "how many (default 15)"},
+    {"neighbours", 'k', GP_OPT_NUMBER, "K", GP_CLI_FIELD(neighbours), "how many (default 15)"},
     GP_CLI_RECALL("about this share of the neighbours, sooner (default 1: all)"),
     VECTORS_OUT,
     GP_CLI_THREADS,
@@ -369,13 +373,13 @@ static const gp_cli_option cluster_options[] = {
     GP_CLI_VECTORS,
     {"method", 0, GP_OPT_CHOICE, "hnne|hdbscan", GP_CLI_FIELD(method), "levels (default), or by density with noise"},
     {"level", 0, GP_OPT_COUNT, "L", GP_CLI_FIELD(level), "hnne: only this level; 0 is the finest"},
-    {"clusters", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(clusters), "hnne: only the level nearest to N clusters"},
-    {"min-cluster-size", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(min_cluster_size),
+    {"clusters", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(clusters), "hnne: only the level nearest to N clusters"},
+    {"min-cluster-size", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(min_cluster_size),
      "hdbscan: rows of a cluster (default 5)"},
-    {"min-samples", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(min_samples), "hdbscan: other rows that make a core"},
+    {"min-samples", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(min_samples), "hdbscan: other rows that make a core"},
     {"leaf", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(leaf), "hdbscan: the leaves of the tree are the clusters"},
     {"allow-single", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(allow_single), "hdbscan: all rows may be one cluster"},
-    {"epsilon", 0, GP_OPT_REAL, "E", GP_CLI_FIELD(epsilon), "hdbscan: merge clusters nearer than this"},
+    {"epsilon", 0, GP_OPT_AT_LEAST, "E", GP_CLI_FIELD(epsilon), "hdbscan: merge clusters nearer than this"},
     VECTORS_OUT,
     GP_CLI_THREADS,
     GP_CLI_COMMON};
@@ -398,9 +402,9 @@ const gp_cli_command gp_cmd_cluster = {
 static const gp_cli_option map_options[] = {
     GP_CLI_VECTORS,
     {"method", 0, GP_OPT_CHOICE, "umap|pca|hnne", GP_CLI_FIELD(method), "default: umap"},
-    {"neighbours", 'k', GP_OPT_COUNT, "K", GP_CLI_FIELD(neighbours), "umap: how far a row sees (default 15)"},
-    {"min-dist", 0, GP_OPT_REAL, "D", GP_CLI_FIELD(min_dist), "umap: how close rows may lie (default 0.1)"},
-    {"dims", 0, GP_OPT_COUNT, "D", GP_CLI_FIELD(dims), "dimensions of the map (default 2)"},
+    {"neighbours", 'k', GP_OPT_NUMBER, "K", GP_CLI_FIELD(neighbours), "umap: how far a row sees (default 15)"},
+    {"min-dist", 0, GP_OPT_AT_LEAST, "D", GP_CLI_FIELD(min_dist), "umap: how close rows may lie (default 0.1)"},
+    {"dims", 0, GP_OPT_NUMBER, "D", GP_CLI_FIELD(dims), "dimensions of the map (default 2)"},
     {"seed", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(seed), "umap: of what is drawn at random (default 42)"},
     GP_CLI_RECALL("umap: of the neighbours, from 20,000 rows on (default 0.98; 1: all)"),
     VECTORS_OUT,

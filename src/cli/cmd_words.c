@@ -181,9 +181,9 @@ out:
 static const gp_cli_option options[] = {
     {"sort", 0, GP_OPT_CHOICE, "effect|support|word", GP_CLI_FIELD(sort),
      "adjusted effect, best first (default); prompts; letters"},
-    {"top", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(top), "the first N lines (default: all)"},
-    {"min-support", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(min_support), "words of at least N prompts (default 3)"},
-    {"scorer", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(scorer), "id of the scores to go by (default: those made last)"},
+    {"top", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(top), "the first N lines (default: all)"},
+    {"min-support", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(min_support), "words of at least N prompts (default 3)"},
+    GP_CLI_SCORER,
     {"seed", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(seed), "of what is drawn at random (default 42)"},
     GP_CLI_CATALOG,
     GP_CLI_THREADS,

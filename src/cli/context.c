@@ -39,34 +39,48 @@ static void put_quoted(gp_str *s, const char *word)
     gp_str_putc(s, '\'');
 }
 
-int gp_cli_fail(gp_cli *cli, const gp_error *err)
+static void say_stopped(gp_cli *cli)
 {
-    int code = err->status == GP_ERR_USAGE ? GP_EXIT_USAGE : GP_EXIT_FAILURE;
-    if (err->status == GP_ERR_STOPPED && (cli->out || cli->command->keeps_nothing)) {
+    gp_str same = GP_STR_INIT;
+    if (cli->out || cli->command->keeps_nothing) {
         gp_term_warn(&cli->term, "goldpan: stopped; nothing was written");
-        code = gp_term_signal() ? 128 + gp_term_signal() : GP_EXIT_INTERRUPTED;
-    } else if (err->status == GP_ERR_STOPPED) {
-        gp_str same = GP_STR_INIT;
-        gp_str_puts(&same, "goldpan");
-        for (const char *const *word = cli->argv + 1; *word; word++) {
-            gp_str_putc(&same, ' ');
-            put_quoted(&same, *word);
-        }
-        gp_term_warn(&cli->term, "goldpan: stopped; what is done is kept, the same command goes on:\n  %s",
-                     same.data ? same.data : "goldpan");
-        gp_str_clear(&same);
-        code = gp_term_signal() ? 128 + gp_term_signal() : GP_EXIT_INTERRUPTED;
+        return;
+    }
+    gp_str_puts(&same, "goldpan");
+    for (const char *const *word = cli->argv + 1; *word; word++) {
+        gp_str_putc(&same, ' ');
+        put_quoted(&same, *word);
+    }
+    gp_term_warn(&cli->term, "goldpan: stopped; what is done is kept, the same command goes on:\n  %s",
+                 same.data ? same.data : "goldpan");
+    gp_str_clear(&same);
+}
+
+int gp_cli_fail_as(gp_cli *cli, const gp_error *err, int code)
+{
+    gp_str out = GP_STR_INIT;
+    if (err->status == GP_ERR_STOPPED) {
+        say_stopped(cli);
     } else {
         gp_term_error(&cli->term, "%s", err->message);
-        if (code == GP_EXIT_USAGE) gp_term_warn(&cli->term, "see: goldpan help %s", cli->command->name);
+        if (err->status == GP_ERR_USAGE)
+            gp_term_warn(&cli->term, "see: goldpan help%s%s", cli->command ? " " : "",
+                         cli->command ? cli->command->name : "");
     }
     if (!cli->json) return code;
-    gp_str out = GP_STR_INIT;
     gp_str_puts(&out, "{\"error\":{");
     gp_cli_json_text(&out, "status", gp_status_name(err->status));
     gp_cli_json_text(&out, "message", err->message);
+    gp_cli_json_count(&out, "exit", (uint64_t)code);
     gp_str_puts(&out, "}}");
     return gp_cli_json_print(cli, &out, code);
+}
+
+int gp_cli_fail(gp_cli *cli, const gp_error *err)
+{
+    int code = err->status == GP_ERR_USAGE ? GP_EXIT_USAGE : GP_EXIT_FAILURE;
+    if (err->status == GP_ERR_STOPPED) code = gp_term_signal() ? 128 + gp_term_signal() : GP_EXIT_INTERRUPTED;
+    return gp_cli_fail_as(cli, err, code);
 }
 
 int gp_cli_usage(gp_cli *cli, const char *format, ...)
@@ -278,10 +292,6 @@ static gp_status check_pick(const gp_cli *cli, gp_error *err)
     if (cli->drop_factor.set && cli->min_drop.set)
         return gp_fail(err, GP_ERR_USAGE, "--drop-factor and --min-drop are two ways to say one thing: give one");
     if (cli->balance.set && !cli->diversity) return gp_fail(err, GP_ERR_USAGE, "--balance needs --diversity");
-    if (cli->balance.set && (cli->balance.value < 0 || cli->balance.value > 1))
-        return gp_fail(err, GP_ERR_USAGE, "--balance lies between 0 and 1");
-    if (cli->strategy == GP_PICK_CATEGORY && cli->per_category.set && !cli->per_category.value)
-        return gp_fail(err, GP_ERR_USAGE, "--strategy category needs a --top-per-category of at least 1");
     if (cli->diversity && !cli->top.set && !cli->per_slice.value && !cli->per_category.value &&
         cli->strategy != GP_PICK_CATEGORY)
         return gp_fail(
@@ -295,7 +305,6 @@ gp_status gp_cli_pick_options(const gp_cli *cli, gp_pick_options *options, gp_er
     *options = (gp_pick_options)GP_PICK_DEFAULTS;
     GP_TRY(check_pick(cli, err));
     GP_TRY(take_u32(cli->per_prompt, UINT32_MAX, "per-prompt", &options->per_prompt, err));
-    if (cli->top.set && cli->top.value == 0) return gp_fail(err, GP_ERR_USAGE, "--top 0 would pick nothing");
     if (cli->top.set) options->top = cli->top.value;
     options->has_min_score = cli->min_score.set;
     options->min_score = cli->min_score.value;

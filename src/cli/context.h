@@ -6,8 +6,11 @@
 #include "base/str.h"
 #include "cli/options.h"
 
-/* Say what failed (and how to go on after a stop); with --json also as an object on stdout.  Returns the exit code. */
+/* Say what failed (and how to go on after a stop); with --json also as an object on stdout:
+ * {"error":{"status":"not found","message":"...","exit":1}}.  Returns the exit code. */
 int gp_cli_fail(gp_cli *cli, const gp_error *err);
+/* The same with another exit code than that of the status. */
+int gp_cli_fail_as(gp_cli *cli, const gp_error *err, int code);
 int gp_cli_usage(gp_cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The catalog's path: --catalog (a file, or a folder: FOLDER/.goldpan/catalog.db); else `folder`'s (may be NULL); else
@@ -48,7 +51,8 @@ void gp_cli_json_element(gp_str *out, const char *text); /* the same in an array
 void gp_cli_json_report(gp_str *out, const char *name, const gp_report *report);
 /* "notes":[{"code", "message", "count"}]: everything that gp_cli_note was told. */
 void gp_cli_json_notes(gp_str *out, gp_cli *cli);
-/* Print the object and a newline; the exit code, or failure if stdout cannot be written. Clears out. */
+/* Print the object and a newline; the exit code, or failure if stdout cannot be written.  Clears out.  A command prints
+ * one object: what comes after the first is not printed. */
 int gp_cli_json_print(gp_cli *cli, gp_str *out, int code);
 
 /* One line of data on stdout: control characters of the text become blanks. */
@@ -60,6 +64,10 @@ void gp_cli_say_score(gp_cli *cli, const gp_report *report);
 
 /* The picks: path, score, prompt on stdout, or as "picks":[...] into json (not NULL).  *count their number. */
 gp_status gp_cli_put_picks(gp_cli *cli, gp_catalog *catalog, gp_str *json, uint64_t *count, gp_error *err);
+
+/* After a choice of nothing: "picks":[] and "kept", the number of the earlier picks that stay, into json; else a line
+ * about them. */
+gp_status gp_cli_put_no_picks(gp_cli *cli, gp_catalog *catalog, gp_str *json, gp_error *err);
 
 /* Failures on record as "failures":[...] into json; or lines on stdout. */
 gp_status gp_cli_put_failures(gp_catalog *catalog, gp_str *json, gp_error *err);

@@ -87,7 +87,16 @@ static bool list_family(const char *word, FILE *to)
     return true;
 }
 
-static int unknown(gp_term *term, int argc, char **argv)
+/* "model list, model get, model info". */
+static void family_names(const char *word, gp_str *names)
+{
+    size_t length = strlen(word);
+    for (const gp_cli_command *const *c = commands; *c; c++)
+        if (!strncmp((*c)->name, word, length) && (*c)->name[length] == ' ')
+            gp_str_printf(names, "%s%s", names->size ? ", " : "", (*c)->name);
+}
+
+static int unknown(gp_cli *cli, int argc, char **argv)
 {
     const char *names[sizeof commands / sizeof *commands + 2];
     char typed[64];
@@ -95,22 +104,28 @@ static int unknown(gp_term *term, int argc, char **argv)
     for (const gp_cli_command *const *c = commands; *c; c++) names[count++] = (*c)->name;
     names[count++] = "help";
     names[count] = NULL;
-    if (argv[0][0] == '-') {
-        gp_term_error(term, "unknown option '%s' before the command", argv[0]);
-    } else {
-        snprintf(typed, sizeof typed, argc > 1 && is_family(argv[0]) ? "%s %s" : "%s", argv[0],
-                 argc > 1 ? argv[1] : "");
-        const char *meant = gp_cli_suggest(typed, names);
-        if (meant)
-            gp_term_error(term, "unknown command '%s'; did you mean '%s'?", typed, meant);
-        else
-            gp_term_error(term, "unknown command '%s'", typed);
-    }
-    gp_term_warn(term, "see: goldpan help");
-    return GP_EXIT_USAGE;
+    if (argv[0][0] == '-') return gp_cli_usage(cli, "unknown option '%s' before the command", argv[0]);
+    snprintf(typed, sizeof typed, argc > 1 && is_family(argv[0]) ? "%s %s" : "%s", argv[0], argc > 1 ? argv[1] : "");
+    const char *meant = gp_cli_suggest(typed, names);
+    if (meant) return gp_cli_usage(cli, "unknown command '%s'; did you mean '%s'?", typed, meant);
+    return gp_cli_usage(cli, "unknown command '%s'", typed);
 }
 
-static int help(gp_term *term, int argc, char **argv)
+/* "goldpan model": which command of the family? */
+static int incomplete(gp_cli *cli, const char *family)
+{
+    gp_str names = GP_STR_INIT;
+    if (!cli->json) {
+        (void)list_family(family, stderr);
+        return GP_EXIT_USAGE;
+    }
+    family_names(family, &names);
+    int code = gp_cli_usage(cli, "'goldpan %s' needs a command: %s", family, names.data ? names.data : "");
+    gp_str_clear(&names);
+    return code;
+}
+
+static int help(gp_cli *cli, int argc, char **argv)
 {
     int words = 0;
     if (argc == 0) {
@@ -121,7 +136,7 @@ static int help(gp_term *term, int argc, char **argv)
     if (command)
         gp_cli_help(command);
     else if (!list_family(argv[0], stdout))
-        return unknown(term, argc, argv);
+        return unknown(cli, argc, argv);
     return GP_EXIT_OK;
 }
 
@@ -136,8 +151,14 @@ static int run_command(gp_cli *cli, int argc, char **argv)
     return st == GP_OK ? cli->command->run(cli) : gp_cli_fail(cli, &err);
 }
 
+static bool asks_help(const char *word)
+{
+    return !strcmp(word, "--help") || !strcmp(word, "-h");
+}
+
 static int dispatch(gp_cli *cli, int argc, char **argv)
 {
+    int words = 0;
     if (argc == 0) {
         overview(stderr);
         return GP_EXIT_USAGE;
@@ -146,15 +167,14 @@ static int dispatch(gp_cli *cli, int argc, char **argv)
         printf("goldpan %s\n", gp_version());
         return GP_EXIT_OK;
     }
-    if (!strcmp(argv[0], "help") || !strcmp(argv[0], "--help") || !strcmp(argv[0], "-h"))
-        return help(&cli->term, argc - 1, argv + 1);
-    int words = 0;
     cli->command = find(argc, argv, &words);
     if (cli->command) return run_command(cli, argc - words, argv + words);
-    if (argc == 1 && list_family(argv[0], stderr)) return GP_EXIT_USAGE;
-    if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) && list_family(argv[0], stdout))
-        return GP_EXIT_OK;
-    return unknown(&cli->term, argc, argv);
+    /* no command: --json is read here, for the object of the error */
+    cli->json = gp_cli_says_json(argc, argv);
+    if (!strcmp(argv[0], "help") || asks_help(argv[0])) return help(cli, argc - 1, argv + 1);
+    if (argc == 2 && asks_help(argv[1]) && list_family(argv[0], stdout)) return GP_EXIT_OK;
+    if (is_family(argv[0]) && (argc == 1 || !strcmp(argv[1], "--json"))) return incomplete(cli, argv[0]);
+    return unknown(cli, argc, argv);
 }
 
 int main(int argc, char **argv)

@@ -90,37 +90,66 @@ static gp_status set_choice(const gp_cli_option *o, int *field, const char *valu
     return gp_fail(err, GP_ERR_USAGE, "--%s is one of %s, not '%s'", o->name, o->value, value);
 }
 
+static gp_status set_count(const gp_cli_option *o, gp_cli_count *count, const char *value, gp_error *err)
+{
+    const uint64_t least = o->kind == GP_OPT_NUMBER ? 1 : 0;
+    if (!gp_parse_u64(value, &count->value) || count->value < least)
+        return gp_fail(err, GP_ERR_USAGE, "--%s needs a whole number%s, not '%s'", o->name,
+                       least ? " of at least 1" : "", value);
+    count->set = true;
+    return GP_OK;
+}
+
+static gp_status set_real(const gp_cli_option *o, gp_cli_real *real, const char *value, gp_error *err)
+{
+    static const char *const ranges[] = {[GP_OPT_REAL] = "",
+                                         [GP_OPT_ABOVE] = " above 0",
+                                         [GP_OPT_AT_LEAST] = " of at least 0",
+                                         [GP_OPT_SHARE] = " from 0 to 1"};
+    double x;
+    bool good = gp_parse_double(value, &x);
+    if (good && o->kind != GP_OPT_REAL) good = x > 0 || (x >= 0 && o->kind != GP_OPT_ABOVE);
+    if (good && o->kind == GP_OPT_SHARE) good = x <= 1;
+    if (!good) return gp_fail(err, GP_ERR_USAGE, "--%s needs a number%s, not '%s'", o->name, ranges[o->kind], value);
+    *real = (gp_cli_real){true, x};
+    return GP_OK;
+}
+
+/* An empty text is most often a shell variable that is not set. */
+static gp_status set_text(const gp_cli_option *o, const char **text, const char *value, gp_error *err)
+{
+    if (!*value && strcmp(o->value, "TEXT") != 0)
+        return gp_fail(err, GP_ERR_USAGE, "--%s needs a value (%s), not an empty one", o->name, o->value);
+    *text = value;
+    return GP_OK;
+}
+
+static gp_status add_text(const gp_cli_option *o, gp_cli_texts *texts, const char *value, gp_error *err)
+{
+    if (texts->count == GP_CLI_MOST_TEXTS)
+        return gp_fail(err, GP_ERR_USAGE, "--%s more than %d times", o->name, GP_CLI_MOST_TEXTS);
+    return set_text(o, &texts->items[texts->count++], value, err);
+}
+
 /* Store a value (NULL for flags). */
 static gp_status set(gp_cli *cli, const gp_cli_option *o, const char *value, gp_error *err)
 {
-    char *field = (char *)cli + o->field;
-    gp_cli_count *count = (void *)field;
-    gp_cli_real *real = (void *)field;
+    void *field = (char *)cli + o->field;
     switch (o->kind) {
     case GP_OPT_FLAG: *(bool *)field = true; return GP_OK;
     case GP_OPT_LIST:
         *(bool *)field = true;
         cli->args[cli->arg_count++] = value;
         return GP_OK;
-    case GP_OPT_TEXT: *(const char **)(void *)field = value; return GP_OK;
-    case GP_OPT_TEXTS: {
-        gp_cli_texts *texts = (void *)field;
-        if (texts->count == GP_CLI_MOST_TEXTS)
-            return gp_fail(err, GP_ERR_USAGE, "--%s more than %d times", o->name, GP_CLI_MOST_TEXTS);
-        texts->items[texts->count++] = value;
-        return GP_OK;
-    }
-    case GP_OPT_CHOICE: return set_choice(o, (void *)field, value, err);
+    case GP_OPT_TEXT: return set_text(o, field, value, err);
+    case GP_OPT_TEXTS: return add_text(o, field, value, err);
+    case GP_OPT_CHOICE: return set_choice(o, field, value, err);
     case GP_OPT_COUNT:
-        if (!gp_parse_u64(value, &count->value))
-            return gp_fail(err, GP_ERR_USAGE, "--%s needs a whole number, not '%s'", o->name, value);
-        count->set = true;
-        return GP_OK;
+    case GP_OPT_NUMBER: return set_count(o, field, value, err);
     case GP_OPT_REAL:
-        if (!gp_parse_double(value, &real->value) || real->value - real->value != 0)
-            return gp_fail(err, GP_ERR_USAGE, "--%s needs a number, not '%s'", o->name, value);
-        real->set = true;
-        return GP_OK;
+    case GP_OPT_ABOVE:
+    case GP_OPT_AT_LEAST:
+    case GP_OPT_SHARE: return set_real(o, field, value, err);
     }
     return GP_OK;
 }
@@ -162,7 +191,7 @@ static gp_status parse_short(gp_cli *cli, const char *word, const char **next, g
     return GP_OK;
 }
 
-gp_status gp_cli_parse(gp_cli *cli, int argc, char **argv, gp_error *err)
+static gp_status parse_words(gp_cli *cli, int argc, char **argv, gp_error *err)
 {
     bool options = true;
     for (int i = 0; i < argc; i++) {
@@ -184,6 +213,20 @@ gp_status gp_cli_parse(gp_cli *cli, int argc, char **argv, gp_error *err)
         return gp_fail(err, GP_ERR_USAGE, "'%s' is one argument too many for 'goldpan %s'",
                        cli->args[cli->command->most], cli->command->name);
     return GP_OK;
+}
+
+bool gp_cli_says_json(int argc, char **argv)
+{
+    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (!strcmp(argv[i], "--json")) return true;
+    return false;
+}
+
+gp_status gp_cli_parse(gp_cli *cli, int argc, char **argv, gp_error *err)
+{
+    gp_status st = parse_words(cli, argc, argv, err);
+    if (st != GP_OK) cli->json |= gp_cli_says_json(argc, argv);
+    return st;
 }
 
 /* ---- help -------------------------------------------------------------------------------------------------------- */

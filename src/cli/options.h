@@ -45,6 +45,7 @@ typedef struct gp_cli {
 
     gp_str notes; /* what gp_cli_note was told: members of a JSON array */
     bool help, json;
+    bool json_printed; /* the one object of --json is out */
     const char *catalog, *model, *revision;
     bool fast_decode;
     int precision, engine; /* index into the choices = gp_precision, gp_engine */
@@ -56,7 +57,7 @@ typedef struct gp_cli {
     int strategy, by, diversity; /* index into the choices = gp_pick_strategy, gp_pick_by, gp_pick_diversity */
     gp_cli_count per_category, per_slice, min_support;
     gp_cli_real balance, drop_factor, min_drop;
-    bool one_per_duplicate, explain;
+    bool one_per_duplicate, explain, null;
     gp_cli_texts why;
     const char *categories, *category_column;
     int profile, mode, criterion, reference; /* index into the choices; profile, mode, criterion = gp_slice_... */
@@ -93,13 +94,17 @@ typedef struct gp_cli {
 } gp_cli;
 
 typedef enum gp_cli_kind {
-    GP_OPT_FLAG,   /* bool */
-    GP_OPT_TEXT,   /* const char * */
-    GP_OPT_TEXTS,  /* gp_cli_texts: may be said again */
-    GP_OPT_COUNT,  /* gp_cli_count */
-    GP_OPT_REAL,   /* gp_cli_real */
-    GP_OPT_CHOICE, /* int: index into `value`, "a|b|c" */
-    GP_OPT_LIST    /* bool; its value, and all that follow, are arguments */
+    GP_OPT_FLAG,     /* bool */
+    GP_OPT_TEXT,     /* const char *; empty only where `value` is "TEXT" */
+    GP_OPT_TEXTS,    /* gp_cli_texts: may be said again */
+    GP_OPT_COUNT,    /* gp_cli_count: 0 or more */
+    GP_OPT_NUMBER,   /* gp_cli_count: 1 or more */
+    GP_OPT_REAL,     /* gp_cli_real: any finite number */
+    GP_OPT_ABOVE,    /* gp_cli_real: above 0 */
+    GP_OPT_AT_LEAST, /* gp_cli_real: 0 or more */
+    GP_OPT_SHARE,    /* gp_cli_real: 0 to 1 */
+    GP_OPT_CHOICE,   /* int: index into `value`, "a|b|c" */
+    GP_OPT_LIST      /* bool; its value, and all that follow, are arguments */
 } gp_cli_kind;
 
 typedef struct gp_cli_option {
@@ -148,15 +153,15 @@ struct gp_cli_command {
     }
 #define GP_CLI_THREADS                                                                                                 \
     {                                                                                                                  \
-        "threads", 'j', GP_OPT_COUNT, "N", GP_CLI_FIELD(threads), "threads (default: all processors)"                  \
+        "threads", 'j', GP_OPT_NUMBER, "N", GP_CLI_FIELD(threads), "threads (default: all processors)"                 \
     }
 #define GP_CLI_BATCH                                                                                                   \
     {                                                                                                                  \
-        "batch", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(batch), "images a thread encodes at once"                          \
+        "batch", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(batch), "images a thread encodes at once"                         \
     }
 #define GP_CLI_MAX_PIXELS                                                                                              \
     {                                                                                                                  \
-        "max-pixels", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(max_pixels), "refuse larger images (default: 178956970)"      \
+        "max-pixels", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(max_pixels), "refuse larger images (default: 178956970)"     \
     }
 #define GP_CLI_TABLE                                                                                                   \
     {"prompts", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(prompts), "table of prompts: CSV, TSV, JSON, JSONL, Parquet"},    \
@@ -192,26 +197,31 @@ struct gp_cli_command {
         "by", 0, GP_OPT_CHOICE, "score|corrected|z-category|z-prompt|percentile", GP_CLI_FIELD(by),                    \
             "what is compared (default: the raw score)"                                                                \
     }
-#define GP_CLI_PICK                                                                                                    \
-    {"per-prompt", 'k', GP_OPT_COUNT, "K", GP_CLI_FIELD(per_prompt), "best K of each prompt (default 1; 0: all)"},     \
-        {"top", 0, GP_OPT_COUNT, "K", GP_CLI_FIELD(top), "then the best K over all prompts"},                          \
-        {"min-score", 0, GP_OPT_REAL, "S", GP_CLI_FIELD(min_score), "and at least this score"}, GP_CLI_PICK_FROM,      \
-        GP_CLI_PICK_BY,                                                                                                \
-        {"top-per-category", 0, GP_OPT_COUNT, "K", GP_CLI_FIELD(per_category), GP_CLI_PER_CATEGORY_HELP},              \
-        {"top-per-slice", 0, GP_OPT_COUNT, "K", GP_CLI_FIELD(per_slice), "best K of each slice (default: all)"},       \
-        {"one-per-duplicate", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(one_per_duplicate), "one of several near copies"},    \
-        {"diversity", 0, GP_OPT_CHOICE, "none|mmr|facility", GP_CLI_FIELD(diversity), "good and unlike each other"},   \
-        {"balance", 0, GP_OPT_REAL, "0..1", GP_CLI_FIELD(balance), "of it: 1 only good, 0 only unlike (default 0.7)"}, \
-        {"min-support", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(min_support), "slices of at least N images (default 2)"},   \
-        {"min-drop", 0, GP_OPT_REAL, "S", GP_CLI_FIELD(min_drop), "slices at least S above the mean"},                 \
-    {                                                                                                                  \
-        "drop-factor", 0, GP_OPT_REAL, "X", GP_CLI_FIELD(drop_factor), GP_CLI_DROP_FACTOR_HELP                         \
+#define GP_CLI_PICK                                                                                                     \
+    {"per-prompt", 'k', GP_OPT_COUNT, "K", GP_CLI_FIELD(per_prompt), "best K of each prompt (default 1; 0: all)"},      \
+        {"top", 0, GP_OPT_NUMBER, "K", GP_CLI_FIELD(top), "then the best K over all prompts"},                          \
+        {"min-score", 0, GP_OPT_REAL, "S", GP_CLI_FIELD(min_score), "and at least this score"}, GP_CLI_PICK_FROM,       \
+        GP_CLI_PICK_BY,                                                                                                 \
+        {"top-per-category", 0, GP_OPT_NUMBER, "K", GP_CLI_FIELD(per_category), GP_CLI_PER_CATEGORY_HELP},              \
+        {"top-per-slice", 0, GP_OPT_NUMBER, "K", GP_CLI_FIELD(per_slice), "best K of each slice (default: all)"},       \
+        {"one-per-duplicate", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(one_per_duplicate), "one of several near copies"},     \
+        {"diversity", 0, GP_OPT_CHOICE, "none|mmr|facility", GP_CLI_FIELD(diversity), "good and unlike each other"},    \
+        {"balance", 0, GP_OPT_SHARE, "0..1", GP_CLI_FIELD(balance), "of it: 1 only good, 0 only unlike (default 0.7)"}, \
+        {"min-support", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(min_support), "slices of at least N images (default 2)"},   \
+        {"min-drop", 0, GP_OPT_REAL, "S", GP_CLI_FIELD(min_drop), "slices at least S above the mean"},                  \
+    {                                                                                                                   \
+        "drop-factor", 0, GP_OPT_REAL, "X", GP_CLI_FIELD(drop_factor), GP_CLI_DROP_FACTOR_HELP                          \
     }
 #define GP_CLI_SHEET                                                                                                   \
-    {"thumb", 0, GP_OPT_COUNT, "PIXELS", GP_CLI_FIELD(thumb), "size of a candidate on the sheet (default 160)"},       \
+    {"thumb", 0, GP_OPT_NUMBER, "PIXELS", GP_CLI_FIELD(thumb), "size of a candidate on the sheet (default 160)"},      \
         {"max-prompts", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(max_prompts), "rows of the sheet (default 24; 0: all)"},    \
     {                                                                                                                  \
-        "max-candidates", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(max_candidates), "columns of the sheet (default 8)"       \
+        "max-candidates", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(max_candidates), "columns of the sheet (default 8)"      \
+    }
+#define GP_CLI_SCORER                                                                                                  \
+    {                                                                                                                  \
+        "scorer", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(scorer),                                                        \
+            "scores of this model, or MODEL:PRECISION (default: made last)"                                            \
     }
 #define GP_CLI_COMMON                                                                                                  \
     {"json", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(json), "print one JSON object"},                                       \
@@ -223,8 +233,11 @@ struct gp_cli_command {
     }
 
 /* Parse argv after the command's words into cli (command and args set by the caller; args has room for all of argv).
- * USAGE with a message that says what is wrong and, if it can, what was meant. */
+ * USAGE with a message that says what is wrong and, if it can, what was meant; cli->json is then set if any of the
+ * words was --json, also one behind the mistake. */
 gp_status gp_cli_parse(gp_cli *cli, int argc, char **argv, gp_error *err);
+/* Is --json among the words before "--"? */
+bool gp_cli_says_json(int argc, char **argv);
 /* The command's help on stdout. */
 void gp_cli_help(const gp_cli_command *command);
 /* The name among names (NULL at the end) that `word` was probably meant to be, or NULL. */

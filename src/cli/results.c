@@ -77,9 +77,10 @@ int gp_cli_json_print(gp_cli *cli, gp_str *out, int code)
     if (out->failed) {
         gp_term_error(&cli->term, "out of memory");
         code = GP_EXIT_FAILURE;
-    } else {
+    } else if (!cli->json_printed) {
         gp_term_clear(&cli->term);
         puts(out->data);
+        cli->json_printed = true;
     }
     gp_str_clear(out);
     return code;
@@ -135,9 +136,14 @@ void gp_cli_say_score(gp_cli *cli, const gp_report *r)
 /* ---- picks ----------------------------------------------------------------------------------------------------------
  */
 
-static void put_pick(gp_str *json, const gp_row *row)
+static void put_pick(const gp_cli *cli, gp_str *json, const gp_row *row)
 {
     if (json && json->failed) return;
+    if (cli->null) {
+        fputs(row->path ? row->path : "", stdout);
+        putchar(0);
+        return;
+    }
     if (!json) {
         char score[32];
         snprintf(score, sizeof score, "%.2f", row->score);
@@ -172,12 +178,26 @@ gp_status gp_cli_put_picks(gp_cli *cli, gp_catalog *catalog, gp_str *json, uint6
     }
     gp_status st;
     while ((st = gp_rows_next(rows, &row, err)) == GP_OK && row) {
-        put_pick(json, row);
+        put_pick(cli, json, row);
         ++*count;
     }
     if (json) gp_str_putc(json, ']');
     gp_rows_close(rows);
     return st;
+}
+
+gp_status gp_cli_put_no_picks(gp_cli *cli, gp_catalog *catalog, gp_str *json, gp_error *err)
+{
+    gp_counts counts = {0};
+    GP_TRY(gp_catalog_counts(catalog, &counts, err));
+    if (json) {
+        gp_json_put_name(json, "picks");
+        gp_str_puts(json, "[]");
+        gp_cli_json_count(json, "kept", counts.picks);
+    }
+    if (counts.picks)
+        gp_term_say(&cli->term, "the earlier choice stays: %llu picked", (unsigned long long)counts.picks);
+    return GP_OK;
 }
 
 /* ---- failures -------------------------------------------------------------------------------------------------------

@@ -161,43 +161,80 @@ static gp_status open_source(gp_cli *cli, source *s, gp_error *err)
 
 /* ---- what is printed */
 
-static int by_number(const void *a, const void *b)
+/* How many clusters there are by drop (columns, rising) and support (rows, falling): where to put the thresholds. */
+typedef struct grid {
+    unsigned counts[CELLS][CELLS]; /* [support][drop] */
+    double low, high, most;        /* drops; the largest support */
+} grid;
+
+static double drop_of(const grid *g, int column)
 {
-    double p = *(const double *)a, q = *(const double *)b;
-    return (p > q) - (p < q);
+    return g->low + (g->high - g->low) * column / CELLS;
 }
 
-/* How many clusters there are by drop (columns, rising) and support (rows, falling): where to put the thresholds. */
-static gp_status show_table(const gp_slices *found, gp_error *err)
+/* Supports by their logarithm: there are few large ones. */
+static double support_of(const grid *g, int row)
 {
-    double *drops, low = INFINITY, high = -INFINITY;
-    unsigned counts[CELLS][CELLS] = {{0}};
-    size_t k = 0;
-    double most = 1;
-    GP_TRY(gp_alloc((void **)&drops, found->cluster_count, sizeof *drops, "the table", err));
+    return ceil(exp(log(g->most) * row / CELLS));
+}
+
+static void count_grid(const gp_slices *found, grid *g)
+{
+    *g = (grid){.low = INFINITY, .high = -INFINITY, .most = 1};
     for (size_t c = 0; c < found->cluster_count; c++) {
-        if (isnan(found->clusters[c].drop)) continue;
-        drops[k++] = found->clusters[c].drop;
-        most = fmax(most, found->clusters[c].support);
+        const gp_slice_cluster *x = &found->clusters[c];
+        if (isnan(x->drop)) continue;
+        g->low = fmin(g->low, x->drop), g->high = fmax(g->high, x->drop), g->most = fmax(g->most, x->support);
     }
-    if (k) qsort(drops, k, sizeof *drops, by_number), low = drops[0], high = drops[k - 1];
-    gp_mem_free(drops);
     for (size_t c = 0; c < found->cluster_count; c++) {
         const gp_slice_cluster *x = &found->clusters[c];
         if (isnan(x->drop) || x->support == 0) continue;
-        /* supports by their logarithm: there are few large ones */
-        int column = high > low ? (int)(CELLS * (x->drop - low) / (high - low)) : 0,
-            row = (int)(CELLS * log(x->support) / (log(most) + 1e-9));
-        counts[row < CELLS ? row : CELLS - 1][column < CELLS ? column : CELLS - 1]++;
+        int column = g->high > g->low ? (int)(CELLS * (x->drop - g->low) / (g->high - g->low)) : 0,
+            row = (int)(CELLS * log(x->support) / (log(g->most) + 1e-9));
+        g->counts[row < CELLS ? row : CELLS - 1][column < CELLS ? column : CELLS - 1]++;
     }
+}
+
+static void put_grid(const grid *g)
+{
     printf("support\\drop");
-    for (int column = 0; column < CELLS; column++) printf("\t%+.3g", low + (high - low) * column / CELLS);
+    for (int column = 0; column < CELLS; column++) printf("\t%+.3g", drop_of(g, column));
     for (int row = CELLS; row-- > 0;) {
-        printf("\n%.0f", ceil(exp(log(most) * row / CELLS)));
-        for (int column = 0; column < CELLS; column++) printf("\t%u", counts[row][column]);
+        printf("\n%.0f", support_of(g, row));
+        for (int column = 0; column < CELLS; column++) printf("\t%u", g->counts[row][column]);
     }
     putchar('\n');
-    return GP_OK;
+}
+
+/* The same, rows of "counts" by "support", columns by "drop". */
+static void json_grid(const char *table, const grid *g, gp_str *json)
+{
+    gp_str_putc(json, '{');
+    gp_cli_json_text(json, "table", table);
+    gp_json_put_name(json, "drop");
+    for (int column = 0; column < CELLS; column++) {
+        gp_str_putc(json, column ? ',' : '[');
+        gp_json_put_real(json, drop_of(g, column));
+    }
+    gp_str_putc(json, ']');
+    gp_json_put_name(json, "support");
+    for (int row = 0; row < CELLS; row++) gp_str_printf(json, "%c%.0f", row ? ',' : '[', support_of(g, row));
+    gp_str_putc(json, ']');
+    gp_json_put_name(json, "counts");
+    for (int row = 0; row < CELLS; row++)
+        for (int column = 0; column < CELLS; column++)
+            gp_str_printf(json, "%s%u", column ? "," : row ? "],[" : "[[", g->counts[row][column]);
+    gp_str_puts(json, "]]}");
+}
+
+static void show_table(const gp_cli *cli, const gp_slices *found, gp_str *json)
+{
+    grid g;
+    count_grid(found, &g);
+    if (cli->json)
+        json_grid(cli->table, &g, json);
+    else
+        put_grid(&g);
 }
 
 static gp_status reasons_of(const source *s, const gp_slice *slice, gp_reasons *out, gp_error *err)
@@ -291,7 +328,7 @@ int gp_cli_slices_table(gp_cli *cli)
     options.slices.user = options.find.user;
     if (st == GP_OK) st = gp_slices_find(s.features, s.count, s.metric, s.n, NULL, &options.slices, &found, &err);
     gp_term_clear(&cli->term);
-    if (st == GP_OK && cli->show) st = show_table(&found, &err);
+    if (st == GP_OK && cli->show) show_table(cli, &found, &json);
     if (st == GP_OK && !cli->show) st = put_slices(cli, &s, &found, &json, &err);
     if (st != GP_OK) {
         gp_str_clear(&json);
@@ -301,7 +338,7 @@ int gp_cli_slices_table(gp_cli *cli)
                     found.cluster_count, found.levels, found.count);
         if (found.fallback) gp_term_say(&cli->term, "too few rows for a hierarchy: the clusters are HDBSCAN's");
         if (!cli->show && found.count == 0) code = GP_EXIT_NOTHING;
-        if (cli->json && !cli->show) code = gp_cli_json_print(cli, &json, code);
+        if (cli->json) code = gp_cli_json_print(cli, &json, code);
     }
     gp_str_clear(&json);
     gp_slices_clear(&found);

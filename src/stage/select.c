@@ -245,15 +245,7 @@ static void chooser_clear(chooser *c)
 
 gp_status gp_stage_scorer_wanted(gp_catalog *cat, const char *wanted, char **out, gp_error *err)
 {
-    char *model = NULL;
-    if (!wanted) return gp_cat_scorer_last(cat, out, err);
-    gp_status st = gp_cat_scorer_model(cat, wanted, &model, err);
-    gp_mem_free(model);
-    if (st == GP_ERR_NOT_FOUND)
-        return gp_fail(err, st, "nothing is scored by this model yet in catalog '%s'", gp_cat_path(cat));
-    GP_TRY(st);
-    *out = gp_str_dup(wanted);
-    return *out ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the scorer's name");
+    return wanted ? gp_cat_scorer_find(cat, wanted, out, err) : gp_cat_scorer_last(cat, out, err);
 }
 
 gp_status gp_stage_select(gp_catalog *cat, const char *wanted, const gp_pick_options *options, gp_report *report,
@@ -278,7 +270,7 @@ gp_status gp_stage_select(gp_catalog *cat, const char *wanted, const gp_pick_opt
     GP_GO(gp_strategy_choose(&in, options, c.verdicts, &c.picked, err));
     for (size_t i = 0; options->explain && i < options->explain_count; i++)
         GP_GO(explain_one(&c, options->explain_paths[i], err));
-    GP_GO(write_picks(&c, err));
+    if (c.picked) GP_GO(write_picks(&c, err)); /* a choice of nothing leaves the one before */
     counts.done = c.picked;
     for (size_t i = 0; i < c.m.n; i++)
         counts.skipped += c.verdicts[i].gate != GP_GATE_PICKED && !isnan(c.contenders[i].score);

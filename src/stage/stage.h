@@ -19,8 +19,8 @@ gp_status gp_stage_score(gp_catalog *cat, const gp_clip *clip, const char *model
 /* scorer NULL: the one used last. */
 gp_status gp_stage_select(gp_catalog *cat, const char *scorer, const gp_pick_options *options, gp_report *report,
                           gp_error *err);
-/* The id of the scorer to go by: the wanted one if it has scored anything (else its results would replace another's for
- * nothing), or the one used last (wanted NULL).  Owns: *out, gp_mem_free. */
+/* The id of the scorer to go by: the wanted one (gp_cat_scorer_find) if it has scored anything (else its results would
+ * replace another's for nothing), or the one used last (wanted NULL).  Owns: *out, gp_mem_free. */
 gp_status gp_stage_scorer_wanted(gp_catalog *cat, const char *wanted, char **out, gp_error *err);
 
 /* Options of all parts, complete; pointers between them are not read. */

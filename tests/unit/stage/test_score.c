@@ -58,6 +58,61 @@ static gp_model *other_model(const char *folder)
     return other;
 }
 
+typedef struct seen_scorers {
+    size_t count;
+    char id[2][512], model[2][200];
+    uint64_t picks[2];
+} seen_scorers;
+
+static bool see_scorer(void *user, const gp_scorer_facts *s)
+{
+    seen_scorers *seen = user;
+    if (seen->count == 2) return false;
+    size_t i = seen->count++;
+    snprintf(seen->id[i], sizeof seen->id[i], "%s", s->id);
+    snprintf(seen->model[i], sizeof seen->model[i], "%s", s->model);
+    seen->picks[i] = s->picks;
+    assert_int_equal(s->last, i == 0);
+    assert_int_equal(s->images, 8);
+    assert_true(s->used_at > 0);
+    return true;
+}
+
+/* Both scorers are listed; one is named by its id, its model or its model and precision; a choice of nothing keeps the
+ * picks.  The choice ends as it began. */
+static void by_name(gp_catalog *cat)
+{
+    seen_scorers seen = {0};
+    gp_pick_options o = GP_PICK_DEFAULTS;
+    gp_report report = {0};
+    gp_error err = {0};
+    char name[300];
+    assert_ok(gp_catalog_scorers(cat, see_scorer, &seen, &err));
+    assert_int_equal(seen.count, 2);
+    assert_true(seen.picks[0] > 0 && seen.picks[1] == 0);
+    o.scorer = seen.id[1];
+    assert_ok(gp_pick(cat, NULL, &o, &report, &err));
+    memset(&seen, 0, sizeof seen);
+    assert_ok(gp_catalog_scorers(cat, see_scorer, &seen, &err));
+    assert_true(seen.picks[0] == 0 && seen.picks[1] > 0);
+    o.has_min_score = true, o.min_score = 1000;
+    o.scorer = seen.id[0];
+    assert_ok(gp_pick(cat, NULL, &o, &report, &err));
+    assert_int_equal(report.done, 0);
+    memset(&seen, 0, sizeof seen);
+    assert_ok(gp_catalog_scorers(cat, see_scorer, &seen, &err));
+    assert_true(seen.picks[0] == 0 && seen.picks[1] > 0);
+    o.has_min_score = false;
+    o.scorer = "no such model";
+    assert_int_equal(gp_pick(cat, NULL, &o, &report, &err), GP_ERR_NOT_FOUND);
+    assert_int_equal(gp_pick(cat, model, &o, &report, &err), GP_ERR_USAGE);
+    snprintf(name, sizeof name, "%s:fp32", seen.model[0]);
+    o.scorer = name;
+    assert_ok(gp_pick(cat, NULL, &o, &report, &err));
+    o.scorer = seen.model[0];
+    assert_ok(gp_pick(cat, NULL, &o, &report, &err));
+}
+
 static void test_two_models(void **state)
 {
     (void)state;
@@ -91,6 +146,7 @@ static void test_two_models(void **state)
     assert_int_equal(report.done, 0);
     assert_int_equal(report.skipped, 8);
     assert_ok(gp_pick(cat, NULL, NULL, &report, &err)); /* by the one used last */
+    by_name(cat);
     after = dump(&p);
     assert_string_equal(before, after);
     gp_catalog_close(cat);
