@@ -1,6 +1,6 @@
 #!/bin/sh
-# What `make demo` runs: the whole pipeline on the bundled sample with the bundled model, offline; then the picks, how
-# often they are the faithful picture by the sample's answer key, and where the contact sheet is.
+# What `make demo` runs: the whole pipeline on the bundled sample with the bundled model, offline.  It prints the picks,
+# how many of them are faithful by the sample's answer key, the slices, the near-duplicates, and where the contact sheet is.
 set -eu
 build=${1:-build}
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -20,12 +20,20 @@ awk -F '\t' -v root="$sample/" 'NR > 1 || $2 + 0 == $2 {
     printf "  %6.2f  %-32s  %s\n", $2, file, $3 }' "$out/picks.tsv"
 echo
 awk -v root="$sample/" '
-    NR == FNR { n = split($0, cell, ","); if (FNR > 1) flaw[cell[1]] = cell[n]; next }
+    NR == FNR { split($0, cell, ","); if (FNR > 1) { flaw[cell[1]] = cell[4]; prompt[cell[1]] = cell[2]; if (cell[4] == "") possible[cell[2]] = 1 }; next }
     { split($0, cell, "\t"); file = cell[1]; if (index(file, root) == 1) file = substr(file, length(root) + 1)
-      if (!(file in flaw)) next
+      if (!(file in flaw) || !(prompt[file] in possible)) next
       picks++; if (flaw[file] == "") good++ }
-    END { printf "Of %d picks %d (%d %%) are the faithful picture; each competed with three flawed ones.\n", picks, good, 100 * good / picks }
+    END { printf "For %d prompts at least one image shows what the prompt says; %d of their picks (%d %%) do.\n", picks, good, 100 * good / picks }
 ' "$sample/answers.csv" "$out/picks.tsv"
+echo
+echo "Where the generator did better than chance (goldpan slices):"
+echo
+GOLDPAN_DATA=$root "$goldpan" slices --catalog "$out/catalog.db" -q | sed 's/^/  /'
+echo
+echo "Near-duplicates, and which to keep (goldpan duplicates):"
+echo
+GOLDPAN_DATA=$root "$goldpan" duplicates --catalog "$out/catalog.db" -q | sed "s|$sample/||; s/^/  /"
 echo
 echo "Contact sheet:  $out/sheet.jpg"
 echo "Catalog:        $out/catalog.db   (goldpan status --catalog $out/catalog.db)"

@@ -1,21 +1,34 @@
 """Draw a sample: prompts of the drawn world with four candidates each, as a generator would have left them.
 
-    python3 sample.py OUT SEED [PROMPTS=64] [SIDE=256]
+    python3 sample.py OUT SEED [PROMPTS=64] [SIDE=256] [--uneven]
 
 Of the four candidates of a prompt one is faithful and three are flawed in a known way. Every PNG carries its prompt and
 settings in AUTOMATIC1111's form (text chunk `parameters`); the prompt is asked of all four, whatever was drawn.
-OUT/CATEGORY/NUMBER-SEED.png, and OUT/answers.csv: file, prompt, category, flaw (empty: the faithful one).
+OUT/CATEGORY/NUMBER-SEED.png, and OUT/answers.csv: file, prompt, category, flaw (empty: faithful), copy_of.
 Deterministic: the same seed draws the same bytes (for one version of cairo, numpy and Pillow).
+
+--uneven draws what a real generator leaves behind, so that every command of goldpan has something to find (the bundled
+sample is `sample.py OUT 777 64 256 --uneven`):
+- images of landscapes and vehicles have one flaw in eight instead of six: slices that score significantly higher;
+- three landscapes have a near-duplicate: the faithful image, drawn again with slightly changed light;
+- one prompt has no faithful image: its objects are never on the side that was asked for;
+- one image is black, as safety filters leave them.
+The other images are those that are drawn without it.
 """
 import csv
 import os
 import random
 import sys
 
-from PIL import Image
+from PIL import Image, ImageEnhance
 from PIL.PngImagePlugin import PngInfo
 
-from world import CATEGORIES, after_effect, caption, draw, flawed, sample_scene
+from world import CATEGORIES, after_effect, caption, draw, flawed, mirrored, sample_scene
+
+WELL_DRAWN = {"landscapes", "vehicles"}
+NEAR_COPIES = {15, 39, 63}  # prompts by number
+NEVER_RIGHT = 21
+BLACK = 30
 
 
 def candidates(scene, rng):
@@ -32,12 +45,53 @@ def candidates(scene, rng):
     return out
 
 
+def made_uneven(number, scene, four):
+    """The four as --uneven wants them: well drawn, never right, or with one black image."""
+    wrong = [i for i, (_, _, flaw) in enumerate(four) if flaw]
+    right = next(i for i, (_, _, flaw) in enumerate(four) if not flaw)
+    if scene.category in WELL_DRAWN:  # every other prompt has one flawed image
+        for i in wrong[number // 8 % 2 :]:
+            four[i] = (scene, "", "")
+    if number == NEVER_RIGHT:
+        four[right] = (mirrored(scene), "", "relation")
+    if number == BLACK:
+        four[wrong[0]] = (scene, "black", "black")
+    return four
+
+
+def near_copy(im):
+    """The same image in slightly other light, as the same seed with another sampler gives."""
+    return ImageEnhance.Brightness(im).enhance(0.97)
+
+
 def infotext(prompt, seed, side):
     return (f"{prompt}\nNegative prompt: blurry, noisy\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: {seed}, "
             f"Size: {side}x{side}, Model hash: d7a3ec0f1e, Model: drawn-world, Version: v1.10.1")
 
 
-def main(out, seed, prompts=64, side=256):
+def draw_prompt(out, number, scene, prompt, rng, side, uneven):
+    """Draw and save the four candidates.  Their rows of the answers."""
+    rows, first = [], None
+    four = candidates(scene, rng)
+    if uneven:
+        four = made_uneven(number, scene, four)
+    for drawn, effect, flaw in four:
+        seed = rng.randrange(1 << 32)
+        im = after_effect(draw(drawn, side, random.Random(seed)), effect, random.Random(seed + 1))
+        name, copy_of = f"{scene.category}/{number:03}-{seed}.png", ""
+        if uneven and number in NEAR_COPIES and not flaw:
+            if first is None:
+                first = (name, im)
+            elif not any(r[4] for r in rows):
+                im, copy_of = near_copy(first[1]), first[0]
+        info = PngInfo()
+        info.add_text("parameters", infotext(prompt, seed, side))
+        im.save(f"{out}/{name}", pnginfo=info, optimize=True)
+        rows.append((name, prompt, scene.category, flaw, copy_of))
+    return rows
+
+
+def main(out, seed, prompts=64, side=256, uneven=False):
     rng = random.Random(seed)
     rows, seen = [], set()
     names = list(CATEGORIES)
@@ -50,20 +104,14 @@ def main(out, seed, prompts=64, side=256):
         number = len(seen)
         seen.add(prompt)
         os.makedirs(f"{out}/{category}", exist_ok=True)
-        for drawn, effect, flaw in candidates(scene, rng):
-            image_seed = rng.randrange(1 << 32)
-            im = after_effect(draw(drawn, side, random.Random(image_seed)), effect, random.Random(image_seed + 1))
-            info = PngInfo()
-            info.add_text("parameters", infotext(prompt, image_seed, side))
-            name = f"{category}/{number:03}-{image_seed}.png"
-            im.save(f"{out}/{name}", pnginfo=info, optimize=True)
-            rows.append((name, prompt, category, flaw))
+        rows += draw_prompt(out, number, scene, prompt, rng, side, uneven)
     with open(f"{out}/answers.csv", "w", newline="", encoding="utf-8") as f:
         w = csv.writer(f, lineterminator="\n")
-        w.writerow(("file", "prompt", "category", "flaw"))
+        w.writerow(("file", "prompt", "category", "flaw", "copy_of"))
         w.writerows(rows)
-    print(len(rows), "pictures of", len(seen), "prompts")
+    print(len(rows), "images of", len(seen), "prompts")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), *(int(a) for a in sys.argv[3:]))
+    words = [a for a in sys.argv[1:] if a != "--uneven"]
+    main(words[0], int(words[1]), *(int(a) for a in words[2:]), uneven="--uneven" in sys.argv)
