@@ -108,9 +108,9 @@ static void test_prompt_precedence(void **state)
     gp_error err = {0};
     gp_catalog *cat = catalog_open(at("prompts.db"), GP_CATALOG_CREATE);
     int64_t image = put_image(cat, 1, "/x/a.png");
-    gp_cat_prompt sidecar = {"a dog", "a dog", NULL, "sidecar", 1, NULL};
-    gp_cat_prompt meta = {"a cat", "(a cat:1.2)", "blurry", "a1111", 2, "{\"Steps\":\"20\"}"};
-    gp_cat_prompt table = {"a fox", "a fox", NULL, "table:p.csv", 3, NULL};
+    gp_cat_prompt sidecar = {"a dog", "a dog", NULL, "sidecar", 1, NULL, "stated"};
+    gp_cat_prompt meta = {"a cat", "(a cat:1.2)", "blurry", "a1111", 2, "{\"Steps\":\"20\"}", "stated"};
+    gp_cat_prompt table = {"a fox", "a fox", NULL, "table:p.csv", 3, NULL, "stated"};
     bool changed;
     assert_ok(gp_cat_prompt_put(cat, image, &sidecar, &changed, &err));
     assert_true(changed);
