@@ -1,9 +1,9 @@
-# The door.  `make demo` and `make test` do all the set-up on a fresh Debian machine.
+# The door.  `make demo` and `make test` do all the set-up on a fresh Debian or Ubuntu machine.
 BUILD  ?= build
 PREFIX ?= /usr/local
 export PREFIX
 
-.PHONY: all deps build demo test golden-check fuzz bench install clean format house
+.PHONY: all deps build demo test golden-check fuzz bench install dist clean format house
 
 all: build
 	@echo "goldpan is built: $(BUILD)/src/cli/goldpan.  Next: make demo, make test, make install."
@@ -43,6 +43,11 @@ bench: build
 
 install: build
 	@meson install -C $(BUILD) --no-rebuild --quiet
+
+# goldpan-VERSION.tar.xz, with the explorer's page built: whoever builds from it needs no Node.js.
+dist:
+	@tools/deps.sh page
+	@tools/dist.py
 
 format:
 	@git ls-files '*.c' '*.h' | xargs clang-format -i

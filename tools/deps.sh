@@ -1,34 +1,110 @@
 #!/bin/sh
-# Install the Debian packages of one purpose (and of `build`) that are missing, and nothing else.
+# Install the Debian or Ubuntu packages of one purpose (and of `build`) that are missing, and nothing else.
+#
+#     deps.sh [PURPOSE]         install; on a terminal it asks before it uses sudo, unless YES=1
+#     deps.sh --names PURPOSE   print the names of the purpose's packages here, installed or not
+#
+# Names differ between releases: tools/packages.txt gives them in order of preference.
 set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+only_names=
+[ "${1:-}" != --names ] || { only_names=1; shift; }
 purpose=${1:-build}
-list=$(dirname "$0")/packages.txt
-want=$(awk -v p="$purpose" '$1 == "build" || $1 == p {print $2 ($3 ? "=" substr($3, 9) : "")}' "$list")
+purposes=$purpose
+if [ -z "$only_names" ]; then
+    purposes="build $purpose"
+    "$here/page.sh" --built || purposes="$purposes page"
+fi
+
+wanted() { # the lines of these purposes, without the purpose, each once
+    awk -v purposes=" $purposes " '/^[a-z]/ && index(purposes, " " $1 " ") {$1 = ""; if (!seen[$0]++) print}' "$here/packages.txt"
+}
 if ! command -v dpkg-query >/dev/null 2>&1; then
-    echo "goldpan: this is not a Debian system; please install by your own means:" $(echo "$want" | sed "s/=.*//") >&2
+    echo "goldpan: this is not a Debian system; please install by your own means:" \
+        $(wanted | awk '{print $1}' | sed 's/CLANG/NN/') >&2
     exit 0
 fi
-missing=
-for w in $want; do
-    p=${w%%=*}
-    case $w in *=*) command -v "${w#*=}" >/dev/null 2>&1 && continue ;; esac
-    dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $p"
-done
-[ -n "$missing" ] || exit 0
+
+installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'install ok installed'; }
+available() { apt-cache policy "$1" 2>/dev/null | grep -q '^ *Candidate: *[^( ]'; }
+clang_major() { # of the clang that is here, else of the one that would be installed
+    { clang --version 2>/dev/null | sed -n 's/.*clang version \([0-9]*\).*/\1/p'
+      apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-\([0-9]*\)$/\1/p'
+      echo none; } | head -n 1
+}
+names_of() { # a line's alternatives
+    echo "$1" | tr ' ' '\n' | grep -vE '^(\||optional|command:.*|)$' | sed "s/CLANG/$clang/"
+}
+there() { # is the line satisfied?
+    command=$(echo "$1" | sed -n 's/.*command:\([^ ]*\).*/\1/p')
+    [ -z "$command" ] || ! command -v "$command" >/dev/null 2>&1 || return 0
+    for name in $(names_of "$1"); do ! installed "$name" || return 0; done
+    return 1
+}
+look() { # fills missing, absent (no source has them) and left (optional ones among these)
+    missing= absent= left=
+    clang=$(clang_major)
+    while read -r line; do
+        [ -n "$only_names" ] || ! there "$line" || continue
+        chosen=
+        for name in $(names_of "$line"); do
+            ! { { [ -n "$only_names" ] && installed "$name"; } || available "$name"; } || { chosen=$name; break; }
+        done
+        case "$chosen $line" in
+        " "*optional*) left="$left $(names_of "$line" | head -n 1)" ;;
+        " "*) absent="$absent $(names_of "$line" | head -n 1)" ;;
+        *) missing="$missing $chosen" ;;
+        esac
+    done <<END
+$(wanted)
+END
+}
+
+look
+if [ -n "$only_names" ]; then
+    echo $missing $absent
+    exit 0
+fi
+[ -n "$missing$absent$left" ] || exit 0
 if [ "$(id -u)" = 0 ]; then as=
 elif command -v sudo >/dev/null 2>&1; then as=sudo
 else
-    echo "goldpan: these packages are missing, and this is neither root nor is there sudo:$missing" >&2
-    echo "goldpan: please have them installed:  apt-get install$missing" >&2
+    echo "goldpan: these packages are missing, and this is neither root nor is there sudo:$missing$absent" >&2
+    echo "goldpan: please have them installed:  apt-get install$missing$absent" >&2
     exit 1
 fi
+ask() { # before the first use of sudo
+    [ -n "$as" ] && [ -z "${YES:-}" ] && [ -t 0 ] && [ -t 2 ] || return 0
+    printf 'goldpan: install them with sudo apt-get? [Y/n] ' >&2
+    read -r answer || answer=n
+    case $answer in '' | [yY]*) YES=1 ;; *)
+        echo "goldpan: nothing was installed; YES=1 does not ask" >&2
+        exit 1 ;;
+    esac
+}
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+apt() { $as env DEBIAN_FRONTEND=noninteractive apt-get -q "$@" >>"$log" 2>&1; }
+lists() { ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1; }
+if [ -n "$absent" ] || ! lists; then # the lists are missing or old
+    echo "goldpan: reading the package lists" >&2
+    ask
+    apt update || true
+    look
+fi
+if [ -n "$absent" ]; then
+    echo "goldpan: no package source here has:$absent" >&2
+    exit 1
+fi
+[ -z "$left" ] || echo "goldpan: left out, since no package source here has them:$left" >&2
+[ -n "$missing" ] || exit 0
 echo "goldpan: installing$missing" >&2
-$as env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing >/tmp/goldpan-apt.$$ 2>&1 || {
-    $as apt-get update -q >>/tmp/goldpan-apt.$$ 2>&1 || true
-    $as env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing >>/tmp/goldpan-apt.$$ 2>&1 || {
-        tail -n 20 /tmp/goldpan-apt.$$ >&2
+ask
+apt install -y --no-install-recommends $missing || {
+    apt update || true # what the lists name may be gone from the server
+    apt install -y --no-install-recommends $missing || {
+        tail -n 20 "$log" >&2
         echo "goldpan: apt-get could not install:$missing" >&2
         exit 1
     }
 }
-rm -f /tmp/goldpan-apt.$$

@@ -1,20 +1,22 @@
 #!/bin/sh
 # Build the explorer's page once: web/ -> web/dist, which all build folders share.  Nothing is done while web/dist/.key
-# names these sources.  Prints nothing when all is well.  Exit 0: web/dist is right; 3: node or npm is missing or too
-# old; 1: the build failed.
+# names these sources: a release's archive carries web/dist, so neither node nor npm is needed there.  Prints nothing
+# when all is well.  Exit 0: web/dist is right; 3: node or npm is missing or too old; 1: the build failed.
+# page.sh --built: only asks, exit 0 or 1.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 web=$root/web
 [ -f "$web/package.json" ] || { echo "there is no web/package.json" >&2; exit 3; }
 
 key() { # of everything that the page is made of
-    cd "$web" && find . \( -name node_modules -o -name dist -o -name 'tests*' -o -name '*.log' \) -prune -o -type f -print |
+    cd "$web" && find . \( -name node_modules -o -name dist -o -name 'tests*' -o -name '*.log' -o -name .lock \) -prune -o -type f -print |
         LC_ALL=C sort | xargs sha256sum | sha256sum | cut -d' ' -f1
 }
 fresh() { [ -f "$web/dist/index.html" ] && [ "$(cat "$web/dist/.key" 2>/dev/null)" = "$1" ]; }
 
 want=$(key)
 fresh "$want" && exit 0
+[ "${1:-}" != --built ] || exit 1
 command -v npm >/dev/null 2>&1 && command -v node >/dev/null 2>&1 || { echo "node and npm are not installed" >&2; exit 3; }
 node -e 'process.exit(+process.versions.node.split(".")[0] >= 18 ? 0 : 1)' || { echo "node $(node --version) is older than 18" >&2; exit 3; }
 
@@ -26,7 +28,11 @@ cd "$web"
 log=$web/build.log
 lock=$(sha256sum package-lock.json | cut -d' ' -f1)
 if [ "$(cat node_modules/.key 2>/dev/null)" != "$lock" ]; then
-    npm ci --no-audit --no-fund --loglevel=error >"$log" 2>&1 9>&- || { tail -n 20 "$log" >&2; exit 1; }
+    npm ci --no-audit --no-fund --loglevel=error >"$log" 2>&1 9>&- || {
+        tail -n 20 "$log" >&2
+        echo "npm could not fetch the page's packages" >&2
+        exit 1
+    }
     echo "$lock" >node_modules/.key
 fi
 npm run --silent build >"$log" 2>&1 9>&- || { tail -n 30 "$log" >&2; exit 1; }

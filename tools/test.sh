@@ -2,8 +2,13 @@
 # What `make test` runs: all tests on the release build, the kernels again with instructions taken away, the unit, golden,
 # fuzz and server tests under ASan and UBSan, the tests of threads under TSan, a compile by clang, and the tests that are
 # quick there for arm64, under qemu.  Every part runs even if one before it failed; tools/summary.py counts and decides.
+#
+# GOLDPAN_WERROR=true makes warnings errors (.ci/run does; compilers of other versions warn of other things).
+# GOLDPAN_SLOW (20): what all time-outs are multiplied by; they end what hangs and decide nothing on a loaded machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+werror=${GOLDPAN_WERROR:-false}
+export GOLDPAN_SLOW=${GOLDPAN_SLOW:-20}
 broken=()
 skipped=()
 logs=()
@@ -27,7 +32,7 @@ run() { # TITLE DIR LOG MESON_TEST_ARGUMENT...
     local title=$1 dir=$2 log=$3 start=$SECONDS
     shift 3
     rm -f "$dir/meson-logs/$log.json"
-    meson test -C "$dir" --no-rebuild --print-errorlogs --logbase "$log" "$@" >"$dir/$log.out" 2>&1 || true
+    meson test -C "$dir" --no-rebuild --print-errorlogs --timeout-multiplier "$GOLDPAN_SLOW" --logbase "$log" "$@" >"$dir/$log.out" 2>&1 || true
     # what is well stays in the file
     grep -vE '^ *[0-9]+/[0-9]+ .* (OK|SKIP) +[0-9.]+s|^ninja: |^(Ok|Expected Fail|Unexpected Pass|Skipped|Timeout|Fail): +[0-9]+ *$|^Full log written|^$' \
         "$dir/$log.out" || true
@@ -35,28 +40,28 @@ run() { # TITLE DIR LOG MESON_TEST_ARGUMENT...
     logs+=("$title=$dir/meson-logs/$log.json")
 }
 
-if prepare build --prefix="${PREFIX:-/usr/local}" -Dwerror=true; then
+if prepare build --prefix="${PREFIX:-/usr/local}" -Dwerror=$werror; then
     run release build testlog
     GOLDPAN_CPU=plain run plain-cpu build testlog-plain --suite kernel --suite kernels
 fi
 
 if prepare build-asan -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false; then
-    run asan+ubsan build-asan testlog --suite unit --suite kernels --suite fuzz --suite server --no-suite slow --timeout-multiplier 4
+    run asan+ubsan build-asan testlog --suite unit --suite kernels --suite fuzz --suite server --no-suite slow
 fi
 
 # Without oneDNN: its threads (OpenMP) are not built with TSan, which then sees races where there are none.
 if prepare build-tsan -Dbuildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false -Donednn=disabled; then
-    run tsan build-tsan testlog --suite threads --timeout-multiplier 4
+    run tsan build-tsan testlog --suite threads
 fi
 
-CC=clang prepare build-clang -Dbuildtype=debug -Doptimization=1 -Dwerror=true || true
+CC=clang prepare build-clang -Dbuildtype=debug -Doptimization=1 -Dwerror=$werror || true
 
 # On an arm64 machine all of the above is that.
 if [ "$(uname -m)" != aarch64 ]; then
     if tools/cross/sysroot.sh build-arm64; then
         if prepare build-arm64 --cross-file build-arm64/sysroot.txt --cross-file tools/cross/aarch64.txt \
-            -Ddebug=false -Dwerror=true -Dpage=disabled; then
-            run arm64 build-arm64 testlog --suite emulated --suite kernels --suite fuzz --timeout-multiplier 4
+            -Ddebug=false -Dwerror=$werror -Dpage=disabled; then
+            run arm64 build-arm64 testlog --suite emulated --suite kernels --suite fuzz
         fi
     elif grep -qsx 'ID=debian' /etc/os-release; then
         broken+=("arm64: no libraries or no compiler for it")
