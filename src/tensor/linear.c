@@ -42,12 +42,13 @@ static bool bf16_native(void)
 
 /* Which engine is faster here: goldpan's own tile where it is built for AVX2 (measured 1.05 times oneDNN 2.6 in the
  * pieces that keep rows apart, 1.4 times at the widths of ViT-L/14); oneDNN where it has AVX-512 or AMX, or nothing but
- * SSE.  Elsewhere than on x86 goldpan is built without it (meson.build says why). */
+ * SSE, and keeps rows apart there.  Elsewhere than on x86 goldpan is built without it (meson.build says why). */
 static gp_engine engine_auto(void)
 {
 #ifdef GP_HAVE_ONEDNN
     unsigned features = gp_cpu_features();
-    return (features & GP_CPU_AVX512) || !(features & GP_CPU_AVX2) ? GP_ENGINE_ONEDNN : GP_ENGINE_PLAIN;
+    bool faster = (features & GP_CPU_AVX512) || !(features & GP_CPU_AVX2);
+    return faster && gp_matmul_onednn_keeps_rows(false) ? GP_ENGINE_ONEDNN : GP_ENGINE_PLAIN;
 #else
     return GP_ENGINE_PLAIN;
 #endif

@@ -31,6 +31,8 @@ const gp_matmul_engine *gp_matmul_plain(void);
 const gp_matmul_engine *gp_matmul_eight(void); /* 8 bits: x and y are floats all the same */
 #ifdef GP_HAVE_ONEDNN
 const gp_matmul_engine *gp_matmul_onednn(void);
+/* Does it keep the promise in a product of usual size?  Tried once; any thread. */
+bool gp_matmul_onednn_keeps_rows(bool bf16);
 void gp_matmul_onednn_version(char *out, size_t size);
 #endif
 

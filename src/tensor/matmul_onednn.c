@@ -4,24 +4,27 @@
  *
  * oneDNN promises nothing about a row's result when the number of rows changes, and on AVX2 it does change: 2.6 walks
  * rows in sixes, and a remainder of two goes through a kernel that adds in another order (m = 32, 80, 128 give other
- * last bits than m = 16, 48, 192); above 263 rows it may switch to yet another kernel.  So rows are only ever
- * multiplied in pieces of 192, 48 and 16, which agree in every bit on SSE4.1, AVX and AVX2
- * (tests/unit/tensor/test_rows.c proves it on the machine it runs on).  The three primitives are made at once:
- * execution then has no state and no lock. */
+ * last bits than m = 16, 48, 192); above 263 rows it may switch to yet another kernel.  3.7 cuts a row's sum elsewhere
+ * from 96 rows on.  So rows are only ever multiplied in pieces of 192, 48 and 16, and each shape is tried first: a
+ * piece whose rows differ in any bit from those of 16 is not used, and where rows of 16 differ among themselves the
+ * engine is refused (trial).  The primitives are made at once: execution then has no state and no lock. */
 #include "tensor/matmul.h"
 
 #ifdef GP_HAVE_ONEDNN
 
 #include "base/mem.h"
+#include "base/rng.h"
+#include "kernel/kernel.h"
 
 #include <dnnl.h>
 #ifdef _OPENMP
 #include <omp.h>
 #endif
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { PIECES = 3, BLOCK = 192 };
+enum { PIECES = 3, BLOCK = 192, ALL = (1 << PIECES) - 1, LAST = PIECES - 1 };
 static const dnnl_dim_t piece_rows[PIECES] = {BLOCK, 48, GP_MATMUL_STEP};
 
 /* A memory descriptor is a value in 2.x and a pointer in 3.x; `_ref` is how it is passed on. */
@@ -241,8 +244,10 @@ static gp_status piece_make(onednn *p, size_t i, const float *weight, gp_error *
 {
     piece *q = &p->pieces[i];
     dnnl_status_t status = dnnl_unimplemented;
-    if (i > 0) {
-        status = describe(p, piece_rows[i], weights_of(p->pieces[0].pd), &q->pd);
+    size_t first = 0; /* the piece whose form is the first */
+    while (first < i && !p->pieces[first].pd) first++;
+    if (first < i) {
+        status = describe(p, piece_rows[i], weights_of(p->pieces[first].pd), &q->pd);
         q->weight = p->forms[0].memory;
     }
     if (status != dnnl_success) {
@@ -258,7 +263,8 @@ static gp_status piece_make(onednn *p, size_t i, const float *weight, gp_error *
     return GP_OK;
 }
 
-static gp_status onednn_fill(onednn *p, const float *weight, const float *bias, gp_error *err)
+/* The pieces whose bits are set in `mask`. */
+static gp_status onednn_fill(onednn *p, const float *weight, const float *bias, unsigned mask, gp_error *err)
 {
     void *part = NULL;
     GP_TRY(gp_alloc_aligned(&part, p->out, sizeof(float), "a packed matrix", err));
@@ -269,20 +275,19 @@ static gp_status onednn_fill(onednn *p, const float *weight, const float *bias, 
     if (status == dnnl_success) status = desc_make(&p->bias_desc, 1, (dnnl_dim_t)p->out, 0, dnnl_f32, dnnl_a);
     if (status == dnnl_success) status = dnnl_memory_create(&p->bias, ref(&p->bias_desc), p->engine, p->bias_data);
     if (status != dnnl_success) return failed(err, p, "start", status);
-    for (size_t i = 0; i < PIECES; i++) GP_TRY(piece_make(p, i, weight, err));
+    for (size_t i = 0; i < PIECES; i++)
+        if (mask >> i & 1) GP_TRY(piece_make(p, i, weight, err));
     return GP_OK;
 }
 
-static gp_status onednn_pack(const float *weight, const float *bias, size_t out, size_t in, bool bf16, void **packed,
-                             gp_error *err)
+static gp_status onednn_make(const float *weight, const float *bias, size_t out, size_t in, bool bf16, unsigned mask,
+                             onednn **packed, gp_error *err)
 {
     void *part = NULL;
     GP_TRY(gp_alloc(&part, 1, sizeof(onednn), "a packed matrix", err));
     onednn *p = part;
     *p = (onednn){.out = out, .in = in, .bf16 = bf16};
-    int threads = threads_one();
-    gp_status st = onednn_fill(p, weight, bias, err);
-    threads_back(threads);
+    gp_status st = onednn_fill(p, weight, bias, mask, err);
     if (st == GP_OK)
         *packed = p;
     else
@@ -326,7 +331,7 @@ static gp_status onednn_run(const void *packed, const void *x, float *y, size_t 
     dnnl_status_t status = dnnl_stream_create(&stream, p->engine, dnnl_stream_default_flags);
     while (status == dnnl_success && rows > 0) {
         size_t step = (size_t)piece_rows[i];
-        if (step > rows) {
+        if (step > rows || !p->pieces[i].primitive) {
             i++;
             continue;
         }
@@ -339,6 +344,149 @@ static gp_status onednn_run(const void *packed, const void *x, float *y, size_t 
     if (stream) dnnl_stream_destroy(stream);
     threads_back(threads);
     return status == dnnl_success ? GP_OK : failed(err, p, "multiply", status);
+}
+
+/* Room of a trial: a row in all places, and what becomes of it. */
+typedef struct trial {
+    float *weight;  /* [out, in], then the bias [out] */
+    float *x;       /* [BLOCK, in], float or bf16 */
+    float *y, *one; /* [BLOCK, out], [out]: results; of the first row of the last piece */
+    uint8_t *scratch;
+} trial;
+
+static void trial_free(trial *t)
+{
+    gp_mem_free(t->weight);
+    gp_mem_free(t->x);
+    gp_mem_free(t->y);
+    gp_mem_free(t->one);
+    gp_mem_free(t->scratch);
+    *t = (trial){0};
+}
+
+static gp_status trial_room(trial *t, const onednn *p, gp_error *err)
+{
+    static const char what[] = "trying a matrix";
+    GP_TRY(gp_alloc_aligned((void **)&t->x, BLOCK * p->in, sizeof *t->x, what, err));
+    GP_TRY(gp_alloc_aligned((void **)&t->y, BLOCK * p->out, sizeof *t->y, what, err));
+    GP_TRY(gp_alloc_aligned((void **)&t->one, p->out, sizeof *t->one, what, err));
+    return gp_alloc_aligned((void **)&t->scratch, p->scratch + 1, 1, what, err);
+}
+
+static void fill_random(float *x, size_t n, uint64_t seed)
+{
+    for (size_t i = 0; i < n; i++) x[i] = (float)(gp_rng_at(seed, i) >> 40) * 0x1p-23f - 1.0f;
+}
+
+/* One random row in all places of x. */
+static void trial_row(const onednn *p, float *x, uint64_t seed)
+{
+    const size_t bytes = p->in * (p->bf16 ? sizeof(uint16_t) : sizeof(float));
+    float *from = p->bf16 ? x + BLOCK * p->in - p->in : x; /* not where the rounded ones go */
+    fill_random(from, p->in, seed);
+    if (p->bf16) gp_kernel_table()->f32_to_bf16(from, (uint16_t *)(void *)x, p->in);
+    for (size_t r = 1; r < BLOCK; r++) memcpy((uint8_t *)x + r * bytes, x, bytes);
+}
+
+/* Of the pieces of p, those whose rows are all what a row of the last piece is; 0 if the last differs in itself. */
+static gp_status trial_run(const onednn *p, const trial *t, unsigned *agree, gp_error *err)
+{
+    dnnl_stream_t stream = NULL;
+    dnnl_status_t status = dnnl_stream_create(&stream, p->engine, dnnl_stream_default_flags);
+    for (size_t i = PIECES; status == dnnl_success && i-- > 0;) {
+        const piece *q = &p->pieces[i];
+        if (!q->primitive) continue;
+        status = piece_run(p, q, stream, t->x, t->y, t->scratch);
+        if (i == LAST) memcpy(t->one, t->y, p->out * sizeof *t->y);
+        for (size_t r = 0; status == dnnl_success && r < (size_t)piece_rows[i]; r++)
+            if (memcmp(t->y + r * p->out, t->one, p->out * sizeof *t->y) != 0) *agree &= ~(1u << i);
+    }
+    if (stream) dnnl_stream_destroy(stream);
+    if (!(*agree >> LAST & 1)) *agree = 0;
+    return status == dnnl_success ? GP_OK : failed(err, p, "multiply", status);
+}
+
+/* Which pieces agree in an out x in product.  The layout of the weights may change with the largest piece, so a smaller
+ * set is tried again.  Orders of adding show in nearly every random number; small matrices have few, so more rows. */
+static gp_status trial_of(size_t out, size_t in, bool bf16, unsigned *mask, gp_error *err)
+{
+    trial t = {0};
+    onednn *p = NULL;
+    gp_status st;
+    unsigned before = 0;
+    const uint64_t rows = out < 64 ? 16 : out < 512 ? 4 : 2;
+    GP_GO(gp_alloc_aligned((void **)&t.weight, out * in + out, sizeof *t.weight, "trying a matrix", err));
+    fill_random(t.weight, out * in + out, out * 31 + in);
+    for (*mask = ALL; *mask != 0 && *mask != before;) {
+        before = *mask;
+        GP_GO(onednn_make(t.weight, t.weight + out * in, out, in, bf16, before, &p, err));
+        if (!t.x) GP_GO(trial_room(&t, p, err));
+        for (uint64_t row = 0; row < rows && *mask != 0; row++) {
+            trial_row(p, t.x, ~row);
+            GP_GO(trial_run(p, &t, mask, err));
+        }
+        onednn_free(p);
+        p = NULL;
+    }
+out:
+    onednn_free(p);
+    trial_free(&t);
+    return st;
+}
+
+/* Trials of this process: a model has few shapes. */
+typedef struct tried {
+    size_t out, in;
+    bool bf16;
+    unsigned mask;
+} tried;
+
+static gp_status pieces_that_agree(size_t out, size_t in, bool bf16, unsigned *mask, gp_error *err)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static tried known[64];
+    static size_t count;
+    gp_status st = GP_OK;
+    pthread_mutex_lock(&lock);
+    size_t at = 0;
+    while (at < count && (known[at].out != out || known[at].in != in || known[at].bf16 != bf16)) at++;
+    if (at < count) {
+        *mask = known[at].mask;
+    } else {
+        st = trial_of(out, in, bf16, mask, err);
+        if (st == GP_OK && count < sizeof known / sizeof known[0]) known[count++] = (tried){out, in, bf16, *mask};
+    }
+    pthread_mutex_unlock(&lock);
+    return st;
+}
+
+bool gp_matmul_onednn_keeps_rows(bool bf16)
+{
+    unsigned mask = 0;
+    int threads = threads_one();
+    gp_status st = pieces_that_agree(768, 768, bf16, &mask, NULL);
+    threads_back(threads);
+    return st == GP_OK && mask != 0;
+}
+
+static gp_status onednn_pack(const float *weight, const float *bias, size_t out, size_t in, bool bf16, void **packed,
+                             gp_error *err)
+{
+    char version[64];
+    unsigned mask = 0;
+    onednn *p = NULL;
+    int threads = threads_one();
+    gp_status st = pieces_that_agree(out, in, bf16, &mask, err);
+    if (st == GP_OK && mask != 0) st = onednn_make(weight, bias, out, in, bf16, mask, &p, err);
+    threads_back(threads);
+    if (st != GP_OK) return st;
+    gp_matmul_onednn_version(version, sizeof version);
+    if (mask == 0)
+        return gp_fail(err, GP_ERR_UNSUPPORTED,
+                       "%s gives a row of a %zu x %zu matrix other results in another place; use --engine plain",
+                       version, out, in);
+    *packed = p;
+    return GP_OK;
 }
 
 static size_t onednn_bytes(const void *packed)
