@@ -50,7 +50,7 @@ dist:
 	@tools/dist.py
 
 format:
-	@git ls-files '*.c' '*.h' | xargs clang-format -i
+	@git ls-files '*.c' '*.h' | xargs $$(command -v clang-format-14 || echo clang-format) -i
 
 house: build
 	@python3 tools/house.py --build $(BUILD)

@@ -2,7 +2,7 @@
 # Build the explorer's page once: web/ -> web/dist, which all build folders share.  Nothing is done while web/dist/.key
 # names these sources: a release's archive carries web/dist, so neither node nor npm is needed there.  Prints nothing
 # when all is well.  Exit 0: web/dist is right; 3: node or npm is missing or too old; 1: the build failed.
-# page.sh --built: only asks, exit 0 or 1.
+# page.sh --built: only asks, exit 0 or 1.  page.sh --packages: fetches what the page's tests need, by npm, and no more.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 web=$root/web
@@ -15,26 +15,29 @@ key() { # of everything that the page is made of
 fresh() { [ -f "$web/dist/index.html" ] && [ "$(cat "$web/dist/.key" 2>/dev/null)" = "$1" ]; }
 
 want=$(key)
-fresh "$want" && exit 0
-[ "${1:-}" != --built ] || exit 1
+case ${1:-} in
+--packages) ;;
+--built) fresh "$want" && exit 0 || exit 1 ;;
+*) ! fresh "$want" || exit 0 ;;
+esac
 command -v npm >/dev/null 2>&1 && command -v node >/dev/null 2>&1 || { echo "node and npm are not installed" >&2; exit 3; }
 node -e 'process.exit(+process.versions.node.split(".")[0] >= 18 ? 0 : 1)' || { echo "node $(node --version) is older than 18" >&2; exit 3; }
 
 exec 9>"$web/.lock"
 flock 9
 want=$(key)
-fresh "$want" && exit 0
+[ "${1:-}" = --packages ] || ! fresh "$want" || exit 0
 cd "$web"
 log=$web/build.log
 lock=$(sha256sum package-lock.json | cut -d' ' -f1)
 if [ "$(cat node_modules/.key 2>/dev/null)" != "$lock" ]; then
     npm ci --no-audit --no-fund --loglevel=error >"$log" 2>&1 9>&- || {
-        tail -n 20 "$log" >&2
-        echo "npm could not fetch the page's packages" >&2
+        echo "npm could not fetch the page's packages (web/build.log)" >&2
         exit 1
     }
     echo "$lock" >node_modules/.key
 fi
+[ "${1:-}" != --packages ] || exit 0
 npm run --silent build >"$log" 2>&1 9>&- || { tail -n 30 "$log" >&2; exit 1; }
 echo "$want" >dist/.key
 rm -f "$log"

@@ -56,7 +56,7 @@ def run_step(goldpan, step, folder, env):
     if words[0] == "goldpan":
         words[0] = goldpan
     done = subprocess.run(words, cwd=folder, env=env, input=step.stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          text=True, errors="backslashreplace", timeout=120)
+                          text=True, errors="backslashreplace", timeout=1800)
     hide = lambda text: lines_of(text.replace(folder, "$CASE").replace(SOURCE, "$SOURCE"))
     return hide(done.stdout), hide(done.stderr), done.returncode
 

@@ -247,7 +247,8 @@ class GenerateTest(unittest.TestCase):
             with self.subTest(protocol=protocol, faults=faults), Server(self.home, "--retry-after", "1", *more) as server:
                 out = Path(tempfile.mkdtemp(dir=self.home))
                 given = ("--workflow", self.home / "graph.json") if protocol == "comfyui" else ()
-                said = self.generate(server.url, out, "--protocol", protocol, "--tries", "8", "--timeout", "2", *given)
+                said = self.generate(server.url, out, "--protocol", protocol, "--tries", "8", "--timeout",
+                                     "4" if "timeout:5" in faults else "60", *given)
                 self.assertEqual((said["got"], said["failed"]), (12, 0))
                 self.check_same(out)
 
@@ -299,12 +300,12 @@ class GenerateTest(unittest.TestCase):
         with Server(self.home, "--latency", "0.3") as server:
             out = self.home / "interrupted"
             child = subprocess.Popen(self.command(server.url, out, "--protocol", "a1111"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-            time.sleep(1)
+            while server.drawn() < 2 and child.poll() is None:
+                time.sleep(0.02)
             child.send_signal(signal.SIGINT)
-            begun = time.monotonic()
             child.communicate()
-            self.assertLess(time.monotonic() - begun, 3)
             self.assertEqual(child.returncode, 130)
+            self.assertLess(server.drawn(), 12)  # it did not wait for the rest
             self.generate(server.url, out, "--protocol", "a1111")
             self.check_same(out)
 
@@ -316,7 +317,7 @@ class GenerateTest(unittest.TestCase):
             time.sleep(1)
         time.sleep(1)
         with Server(self.home, port=port):
-            said = json.loads(child.communicate(timeout=60)[0])
+            said = json.loads(child.communicate(timeout=1800)[0])
         self.assertEqual((child.returncode, said["got"], said["failed"]), (0, 12, 0))
         self.check_same(out)
 

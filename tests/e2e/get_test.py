@@ -36,7 +36,7 @@ class GetTest(unittest.TestCase):
 
     @staticmethod
     def end(process):
-        out, said = process.communicate(timeout=60)
+        out, said = process.communicate(timeout=1800)
         return out.decode(), said.decode()  # not text=True, which would make newlines of the carriage returns
 
     def run_goldpan(self, *args, code=0, **more):
@@ -68,7 +68,7 @@ class GetTest(unittest.TestCase):
         self.hub.faults.slow["model.safetensors"] = 0.1
         process = self.start("get", NAME)
         part = os.path.join(self.home, "hub/models--org--tiny-clip/blobs", hashlib.sha256(WEIGHTS).hexdigest() + ".incomplete")
-        deadline = time.time() + 20
+        deadline = time.time() + 1800
         while time.time() < deadline and not (os.path.exists(part) and os.path.getsize(part)):
             time.sleep(0.02)
         process.send_signal(number)
@@ -94,7 +94,7 @@ class GetTest(unittest.TestCase):
         process.stdout.close()
         self.assertEqual(process.stderr.read(), b"")
         process.stderr.close()
-        process.wait(timeout=20)
+        process.wait(timeout=1800)
 
     def test_failures(self):
         out, said = self.run_goldpan("get", "org/nothing", code=1)

@@ -21,7 +21,7 @@ with tempfile.TemporaryDirectory() as folder:
                     "-o", "example", "-L" + build, "-lgoldpan", "-Wl,-rpath," + build], cwd=folder, check=True)
     empty = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "GOLDPAN_"))}
     empty.update(HF_HUB_CACHE=os.path.join(folder, "cache"), HF_HUB_OFFLINE="1")
-    run = subprocess.run(["./example", folder], cwd=folder, env=empty, capture_output=True, text=True, timeout=60)
+    run = subprocess.run(["./example", folder], cwd=folder, env=empty, capture_output=True, text=True, timeout=1800)
     print(run.returncode, run.stderr.strip())
     assert run.returncode == 1 and "clip-vit-base-patch32" in run.stderr, "not what an absent model should give"
     assert os.path.isfile(os.path.join(folder, "catalog.db")), "no catalog was made"

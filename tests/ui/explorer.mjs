@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { axeSource, explore, folder, keepScreenshot, makeCatalog, openBrowser, openPage, sql } from './support.mjs';
+import { axeSource, explore, folder, keepScreenshot, makeCatalog, openBrowser, openPage, settle, sql, until } from './support.mjs';
 
 let pictures, server, browser;
 before(async () => {
@@ -43,13 +43,6 @@ const hashOf = (page, row) =>
     return Array.from(data.subarray(at * 16, at * 16 + 16), (b) => b.toString(16).padStart(2, '0')).join('');
   }, Number(row));
 const rating = (hash) => sql(pictures, `SELECT r.flag, r.stars FROM ratings r JOIN images i ON i.id = r.image WHERE i.hash = x'${hash}'`)[0] ?? { flag: 0, stars: 0 };
-const until = async (test, why) => {
-  for (let i = 0; i < 100; i++) {
-    if (await test()) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  assert.fail(why);
-};
 
 describe('grid', () => {
   seen('shows the best first, with pictures that are really there', async (page) => {
@@ -113,7 +106,7 @@ describe('map', () => {
   };
   seen('draws points by WebGL2 and chooses by box and by lasso', async (page) => {
     await canvas(page).waitFor();
-    await page.waitForTimeout(600);
+    await settle(page, 600);
     assert.ok(await page.evaluate(() => [...document.querySelectorAll('.map canvas')].some((c) => c.getContext('webgl2') !== null)), 'no WebGL2');
     await map(page).getByRole('button', { name: 'Box' }).click();
     await drag(page, [[0.01, 0.01], [0.99, 0.99]]);
@@ -127,25 +120,21 @@ describe('map', () => {
   seen('is coloured and sized by any column, and zooms', async (page) => {
     await canvas(page).waitFor();
     const shot = async () => (await map(page).screenshot()).toString('base64');
-    await page.waitForTimeout(800);
+    await settle(page, 800);
     const was = await shot();
     await map(page).getByLabel(/^Colour/).selectOption('category');
-    await page.waitForTimeout(400);
-    const coloured = await shot();
-    assert.notEqual(coloured, was);
+    let coloured, sized;
+    await until(async () => (coloured = await shot()) !== was, 'no other colours');
     await map(page).getByLabel(/^Size/).selectOption('score');
-    await page.waitForTimeout(400);
-    const sized = await shot();
-    assert.notEqual(sized, coloured);
+    await until(async () => (sized = await shot()) !== coloured, 'no other sizes');
     const box = await canvas(page).boundingBox();
     await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
     await page.mouse.wheel(0, -600);
-    await page.waitForTimeout(500);
-    assert.notEqual(await shot(), sized);
+    await until(async () => (await shot()) !== sized, 'it did not zoom');
   });
   seen('shows the image under the pointer beside it, inside the map', async (page) => {
     await canvas(page).waitFor();
-    await page.waitForTimeout(800);
+    await settle(page, 800);
     const box = await canvas(page).boundingBox();
     const card = page.locator('.map .hover');
     let right = 0;
@@ -172,7 +161,7 @@ describe('map', () => {
       }, refused);
       await page.goto(server.url);
       await cells(page).first().waitFor();
-      await page.waitForTimeout(1200);
+      await settle(page, 1200);
       if (refused.length === 1) {
         const coloured = await page.evaluate(() =>
           [...document.querySelectorAll('.map canvas')].some((c) => {
@@ -203,7 +192,7 @@ describe('table and charts', () => {
     await page.getByRole('button', { name: 'Charts' }).click();
     const chart = page.locator('section[aria-label=Score] canvas').last();
     await chart.waitFor();
-    await page.waitForTimeout(400);
+    await settle(page, 400);
     const box = await chart.boundingBox();
     await page.mouse.move(box.x + box.width * 0.6, box.y + box.height / 2);
     await page.mouse.down();
@@ -230,7 +219,7 @@ describe('table and charts', () => {
     await page.getByRole('button', { name: 'Charts' }).click();
     const plot = page.locator('section[aria-label="Scatter plot"] canvas').last();
     await plot.scrollIntoViewIfNeeded();
-    await page.waitForTimeout(700);
+    await settle(page, 700);
     const box = await plot.boundingBox();
     await page.mouse.move(box.x + 60, box.y + 12);
     await page.mouse.down();
@@ -336,7 +325,7 @@ describe('culling', () => {
   });
   seen('the next image is decoded before it is asked for', async (page) => {
     await page.keyboard.press('e');
-    await page.waitForTimeout(600);
+    await settle(page, 600);
     for (let i = 0; i < 5; i++) {
       const ready = await page.evaluate(async () => {
         const stage = document.querySelector('.cull .stage');
@@ -348,7 +337,7 @@ describe('culling', () => {
         return image.src !== was && image.complete && image.naturalWidth > 0;
       });
       assert.ok(ready, `image ${i + 2} was not there two frames after the key`);
-      await page.waitForTimeout(150);
+      await settle(page, 150);
     }
   });
   seen('the review exports what was decided, and moves nothing', async (page) => {
@@ -424,7 +413,7 @@ describe('layout', () => {
   seen('fits a laptop screen, and a narrower one', async (page) => {
     for (const [width, height] of [[1366, 768], [1280, 720], [1024, 700]]) {
       await page.setViewportSize({ width, height });
-      await page.waitForTimeout(200);
+      await settle(page, 200);
       assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `the page is wider than ${width}`);
       assert.ok((await cells(page).count()) > 3);
     }
@@ -435,7 +424,7 @@ describe('layout', () => {
       const free = await context.newPage();
       await free.goto(server.url);
       await cells(free).first().click();
-      await free.waitForTimeout(800);
+      await settle(free, 800);
       await free.addScriptTag({ path: axeSource() });
       const look = async (where) => {
         const result = await free.evaluate(() => globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'] }));
@@ -444,12 +433,12 @@ describe('layout', () => {
       await look('grid');
       await free.getByRole('button', { name: 'Table' }).click();
       await free.getByRole('button', { name: 'Charts' }).click();
-      await free.waitForTimeout(500);
+      await settle(free, 500);
       await look('table and charts');
       for (const [key, where] of [['e', 'Culling'], ['c', 'Compare'], ['v', 'Review'], ['?', 'Keys']]) {
         await free.keyboard.press(key);
         await free.getByRole('dialog', { name: where }).waitFor();
-        await free.waitForTimeout(300);
+        await settle(free, 300);
         await look(where);
         await free.keyboard.press('Escape');
       }
@@ -469,7 +458,7 @@ describe('nothing is lost', () => {
     await first.stop('SIGKILL');
     await page.keyboard.press('p');
     await page.getByText('goldpan does not answer').waitFor();
-    await page.waitForTimeout(300);
+    await settle(page, 300);
     const context = page.context();
     await page.close({ runBeforeUnload: false });
     assert.deepEqual(rating(hash), { flag: 0, stars: 5 });

@@ -6,7 +6,7 @@ import { createReadStream, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { env, folder, goldpan, keepScreenshot, makeCatalog, openBrowser, openPage } from './support.mjs';
+import { env, folder, goldpan, keepScreenshot, makeCatalog, openBrowser, openPage, settle, until } from './support.mjs';
 
 const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.json': 'application/json', '.jpg': 'image/jpeg', '.png': 'image/png' };
 const asked = [];
@@ -41,13 +41,6 @@ after(async () => {
   host.close();
 });
 
-const until = async (test, why) => {
-  for (let i = 0; i < 100; i++) {
-    if (await test()) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  assert.fail(why);
-};
 const cells = (page) => page.locator('.grid .cell');
 const shown = (page, where) => page.evaluate((at) => [...document.querySelectorAll(at)].filter((i) => i.complete && i.naturalWidth > 0).length, where);
 
@@ -78,7 +71,7 @@ describe('site', () => {
     const map = page.getByRole('button', { name: 'Map', exact: true });
     if ((await map.getAttribute('aria-pressed')) !== 'true') await map.click();
     await page.locator('canvas').first().waitFor();
-    await page.waitForTimeout(500);
+    await settle(page, 500);
     if (process.env.GOLDPAN_SHOTS) await page.screenshot({ path: join(process.env.GOLDPAN_SHOTS, 'site-map.png') });
     await page.getByRole('button', { name: 'Charts', exact: true }).click();
     await page.getByRole('button', { name: 'Table', exact: true }).click();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Usage: node explorer.mjs GOLDPAN.  What the tests of the page share: a catalog of the bundled sample, goldpan explore over it, Debian's Chromium.
-import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, cpSync } from 'node:fs';
+import assert from 'node:assert/strict';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, cpSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -10,11 +11,27 @@ export const goldpan = resolve(process.argv[2]);
 export const source = process.env.GOLDPAN_SOURCE ?? '.';
 const require = createRequire(join(source, 'web/package.json'));
 
-/** Chromium's path, or an end with 77 (skipped). */
+/** Milliseconds that nothing but a hanging page takes: time-outs decide nothing on a loaded machine. */
+export const patience = 6000 * Number(process.env.GOLDPAN_SLOW ?? 20);
+
+/** Chromium's path, or an end with 77 (skipped).  Snaps are passed over: they have folders of their own for temporary files. */
 function browserPath() {
   const names = ['chromium', 'chromium-browser', 'google-chrome'];
-  for (const folder of (process.env.PATH ?? '').split(':')) for (const name of names) if (existsSync(join(folder, name))) return join(folder, name);
-  console.log('skipped: no chromium here');
+  const works = (path) => {
+    try {
+      return existsSync(path) && !realpathSync(path).includes('/snap') && execFileSync(path, ['--version'], { stdio: 'pipe' }).length > 0;
+    } catch {
+      return false;
+    }
+  };
+  for (const place of (process.env.PATH ?? '').split(':')) for (const name of names) if (works(join(place, name))) return join(place, name);
+  let known = '';
+  try {
+    known = execFileSync('apt-cache', ['policy', 'chromium'], { encoding: 'utf8', stdio: 'pipe' });
+  } catch {
+    known = '';
+  }
+  console.log(/Candidate: *[^( ]/.test(known) ? 'skipped: no chromium here' : 'skipped: no chromium here, and no package source has it');
   process.exit(77);
 }
 
@@ -57,18 +74,32 @@ export async function explore(pictures, ...options) {
 }
 
 export async function openBrowser(...more) {
+  const executablePath = browserPath();
+  const packages = spawnSync('sh', [join(source, 'tools/page.sh'), '--packages'], { encoding: 'utf8' });
+  if (packages.status === 3) {
+    console.log(`skipped: ${packages.stderr.trim()}`);
+    process.exit(77);
+  }
+  assert.equal(packages.status, 0, packages.stderr);
   const { chromium } = require('playwright-core');
-  return chromium.launch({
-    executablePath: browserPath(),
+  const browser = await chromium.launch({
+    executablePath,
+    timeout: patience,
     args: ['--no-sandbox', '--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader', '--ignore-gpu-blocklist', ...more],
   });
+  const plain = browser.newContext.bind(browser);
+  browser.newContext = async (options) => {
+    const context = await plain(options);
+    context.setDefaultTimeout(patience);
+    return context;
+  };
+  return browser;
 }
 
 /** A page with nothing remembered; what goes wrong in it is collected in `page.wrong`. */
 export async function openPage(browser, url, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1366, height: 768 }, permissions: ['clipboard-read', 'clipboard-write'], ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(20000);
   page.wrong = [];
   page.outside = [];
   page.on('pageerror', (error) => page.wrong.push(error.message));
@@ -80,6 +111,22 @@ export async function openPage(browser, url, options = {}) {
   await page.goto(url);
   await page.getByRole('listbox', { name: 'Images' }).waitFor();
   return page;
+}
+
+/** Wait until `test` holds. */
+export async function until(test, why) {
+  const end = Date.now() + patience;
+  while (Date.now() < end) {
+    if (await test()) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assert.fail(why);
+}
+
+/** A moment of the page's own: `ms`, then frames that it had time to draw. */
+export async function settle(page, ms) {
+  await page.waitForTimeout(ms);
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => (globalThis.requestIdleCallback ?? setTimeout)(resolve)))));
 }
 
 /** What a test left on the page, well or not: BUILD/screenshots/NAME.png. */

@@ -217,7 +217,7 @@ static void ticks(void **state)
     double start = gp_clock_now();
     gp_ticker_init(&t, "score", 1000000, on_progress, &c);
     uint64_t done = 0;
-    while (gp_clock_now() - start < 0.35) assert_true(gp_ticker_update(&t, ++done, 2));
+    while (gp_clock_now() - start < 0.35 || c.count < 2) assert_true(gp_ticker_update(&t, ++done, 2));
     /* at once, then each 0.1 s; the loop itself may have been kept waiting */
     assert_in_range(c.count, 2, 1 + (unsigned)((gp_clock_now() - start) / 0.1));
     int before = c.count;
@@ -227,7 +227,7 @@ static void ticks(void **state)
     assert_int_equal(c.last.done, done);
     assert_int_equal(c.last.failed, 2);
     assert_int_equal(c.last.total, 1000000);
-    assert_true(c.last.seconds >= 0.35 && c.last.seconds < 60);
+    assert_true(c.last.seconds >= 0.35 && c.last.seconds < 3600);
 
     c = (calls){.stop_at = 1};
     gp_ticker_init(&t, "add", 0, on_progress, &c);

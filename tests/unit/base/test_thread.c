@@ -170,7 +170,7 @@ static void close_while_blocked(void **state)
     assert_ok(gp_threads_start(9, block, &b, &threads, &err));
     nap(50);
     assert_int_equal(b.released, 0);
-    alarm(60);
+    alarm(1800);
     gp_queue_close(b.full);
     gp_queue_close(b.empty);
     gp_threads_join(threads);

@@ -60,7 +60,7 @@ static inline void a_moment(void)
 /* Wait until there is an answer. */
 static inline unsigned status_of(account *a)
 {
-    for (int i = 0; i < 60000 && !atomic_load(&a->status); i++) a_moment();
+    for (int i = 0; i < 1800000 && !atomic_load(&a->status); i++) a_moment();
     return atomic_load(&a->status);
 }
 

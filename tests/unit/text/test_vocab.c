@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * The three ways to a tokenizer give the same one; damaged files are refused with file and entry; memory may fail. */
 #include "text_support.h"
-#include "base/clock.h"
 #include "base/str.h"
+
+#include <time.h>
 
 static gp_bytes vocab, merges;
 
@@ -227,14 +228,14 @@ static void test_load_time(void **state)
     double best = 9;
     if (!folder) return;
     for (int i = 0; i < 3; i++) {
-        const double start = gp_clock_now();
+        const clock_t start = clock(); /* time of the processor, whatever else runs on it */
         assert_ok(gp_bpe_open(folder, &bpe, &err));
-        const double took = gp_clock_now() - start;
+        const double took = (double)(clock() - start) / CLOCKS_PER_SEC;
         if (took < best) best = took;
         gp_bpe_free(bpe);
     }
     printf("loads in %.0f ms\n", best * 1000);
-    assert_true(best < 1.0); /* generous: the sanitizers are slow and CI is busy */
+    assert_true(best < 1.0); /* generous: the sanitizers are slow */
 }
 
 int main(void)

@@ -1,0 +1,36 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What is installed is whole: install_test.py BUILD PREFIX LIBDIR installs into an empty folder, and there the command runs,
+and a program finds the library by pkg-config alone."""
+import os
+import subprocess
+import sys
+import tempfile
+
+build, prefix, libdir = sys.argv[1:]
+PROGRAM = '#include <goldpan.h>\n#include <stdio.h>\nint main(void) { return puts(gp_version()) < 0; }\n'
+
+
+def said(*words, **more):
+    run = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **more)
+    assert run.returncode == 0, (words, run.returncode, run.stdout)
+    return run.stdout.strip()
+
+
+with tempfile.TemporaryDirectory() as folder:
+    said("meson", "install", "-C", build, "--no-rebuild", "--destdir", folder)
+    top = folder + prefix
+    lib = os.path.join(top, libdir)
+    assert os.path.isfile(os.path.join(lib, "libgoldpan.so.0")), os.listdir(lib)
+    assert os.path.isfile(os.path.join(top, "share/goldpan/models/drawn-world-mini/config.json"))
+    version = said(os.path.join(top, "bin", "goldpan"), "--version")
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("PKG_CONFIG", "LD_LIBRARY"))}
+    env["PKG_CONFIG_PATH"] = os.path.join(lib, "pkgconfig")
+    flags = said("pkg-config", "--define-prefix", "--cflags", "--libs", "goldpan", env=env).split()
+    with open(os.path.join(folder, "try.c"), "w", encoding="utf-8") as file:
+        file.write(PROGRAM)
+    program = os.path.join(folder, "try")
+    said("cc", program + ".c", "-o", program, *flags)
+    env["LD_LIBRARY_PATH"] = lib
+    assert said(program, env=env) in version, version
+    print(version, flags)
