@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The archive of a release: dist.py [--out DIR] [--dirty] writes DIR/goldpan-VERSION.tar.xz and prints its path.
+"""The archive of a release: dist.py [--out DIR] [--dirty] [--preset N] writes DIR/goldpan-VERSION.tar.xz and prints its path.
 
 It holds what git tracks and the explorer's page, built (web/dist): Node.js is then needed only by whoever changes the
 page.  The same commit and the same page give the same bytes.  --dirty packs changes that are not committed, too."""
@@ -42,6 +42,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", default=ROOT)
     parser.add_argument("--dirty", action="store_true")
+    parser.add_argument("--preset", type=int, default=9, help="of xz: 0 is quick")
     options = parser.parse_args()
     if not options.dirty and git("status", "--porcelain", "--untracked-files=no"):
         sys.exit("goldpan: some files are changed and not committed; commit them first (git status)")
@@ -49,7 +50,7 @@ def main():
     name = "goldpan-" + version()
     when = int(git("log", "-1", "--format=%ct"))
     path = os.path.join(options.out, name + ".tar.xz")
-    with tarfile.open(path + ".part", "w:xz") as archive:
+    with tarfile.open(path + ".part", "w:xz", preset=options.preset) as archive:
         for one in sorted(tracked + page()):
             entry = archive.gettarinfo(os.path.join(ROOT, one), name + "/" + one)
             entry.uid = entry.gid = 0

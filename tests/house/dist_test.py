@@ -27,7 +27,7 @@ if not os.path.exists(os.path.join(ROOT, ".git")) or not shutil.which("git"):
 if subprocess.run(["sh", os.path.join(ROOT, "tools/page.sh"), "--built"]).returncode:
     skip("the page is not built here")
 with tempfile.TemporaryDirectory() as folder:
-    made = subprocess.run([os.path.join(ROOT, "tools/dist.py"), "--dirty", "--out", folder], capture_output=True, text=True)
+    made = subprocess.run([os.path.join(ROOT, "tools/dist.py"), "--dirty", "--preset", "0", "--out", folder], capture_output=True, text=True)
     assert made.returncode == 0, made.stderr
     with tarfile.open(made.stdout.strip()) as archive:
         names = archive.getnames()
