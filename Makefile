@@ -18,7 +18,7 @@ $(BUILD)/build.ninja: | deps
 	@rm -f $(BUILD).log
 
 build: $(BUILD)/build.ninja
-	@ninja -C $(BUILD) --quiet
+	@ninja -C $(BUILD) --quiet product
 
 # Only what the demo needs: the tests are not built.
 demo: $(BUILD)/build.ninja
@@ -38,6 +38,7 @@ fuzz:
 	@tools/fuzz.sh
 
 bench: build
+	@ninja -C $(BUILD) --quiet bench/bench_peak bench/bench_encode
 	@$(BUILD)/bench/bench_peak
 	@$(BUILD)/bench/bench_encode
 

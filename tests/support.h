@@ -12,7 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#define CMOCKA_DISABLE_DEPRECATION_WARNINGS 1 /* cmocka 2 has other names beside those of 1 */
 #include <cmocka.h>
+#undef stop /* a macro of cmocka 2 */
 
 /* "<source>/tests/golden/..." etc. into a static buffer of four, turn by turn. */
 static inline const char *source_path(const char *relative)
