@@ -95,6 +95,7 @@ typedef enum gp_status {
 typedef struct gp_error {
     gp_status status;
     char message[1000];
+    int number; /* errno of the system call that failed; 0: none did */
 } gp_error;
 
 /* Short English name of a status ("format", "not found").  Threads: any. */
@@ -172,6 +173,9 @@ GP_API const char *gp_catalog_path(const gp_catalog *catalog);
 typedef struct gp_counts {
     uint64_t images, paths, missing_paths, prompts, images_with_prompt;
     uint64_t image_embeddings, prompt_embeddings, scores, picks, failures;
+    uint64_t apart;         /* images that are no candidates, such as grids */
+    uint64_t missing_picks; /* picks of which no file is there */
+    uint64_t contested;     /* prompts with at least two candidates */
 } gp_counts;
 GP_API GP_MUST gp_status gp_catalog_counts(gp_catalog *catalog, gp_counts *counts, gp_error *err);
 
@@ -210,6 +214,8 @@ typedef struct gp_row {
     const char *failure;   /* last failure of this image, if any */
     int flag;              /* by hand: 1 picked, -1 rejected, 0 neither */
     uint32_t stars;        /* by hand: 0..5 */
+    const char *file_hash; /* of the file at `path` now: not `hash` if another program changed its metadata only */
+    const char *apart;     /* why it is no candidate, such as "grid"; NULL: it is one */
 } gp_row;
 
 typedef enum gp_order { GP_ORDER_PROMPT, GP_ORDER_SCORE, GP_ORDER_PATH } gp_order;
@@ -234,7 +240,17 @@ GP_API void gp_rows_close(gp_rows *rows);
 
 typedef struct gp_failure {
     const char *path, *stage, *message; /* borrowed until the callback returns; the message does not repeat the path */
+    bool passing; /* a trouble of the moment, not of the file: the next run tries again */
 } gp_failure;
+/* Known images of which no file is there, by the folder where they were. */
+typedef struct gp_missing {
+    const char *folder; /* borrowed until the callback returns */
+    uint64_t images, picks;
+} gp_missing;
+/* Visit those folders, the one that misses most images first.  The callback returns false to end early. */
+GP_API GP_MUST gp_status gp_catalog_missing(gp_catalog *catalog, bool (*visit)(void *user, const gp_missing *missing),
+                                            void *user, gp_error *err);
+
 /* Visit the failures on record, in order of path.  The callback returns false to end early. */
 GP_API GP_MUST gp_status gp_catalog_failures(gp_catalog *catalog, bool (*visit)(void *user, const gp_failure *failure),
                                              void *user, gp_error *err);
@@ -397,11 +413,13 @@ typedef struct gp_score_options {
     uint64_t max_pixels;
     int threads;      /* 0: all processors */
     int batch;        /* images a worker encodes at once; 0: chosen by model */
-    bool retry_failed;/* try images again whose last attempt failed */
+    bool retry_failed;/* try images again whose file could not be decoded; passing troubles are always tried again */
     gp_progress_fn progress;
     void *user;
+    gp_note_fn note;  /* prompts that the model cuts; may be NULL */
+    void *note_user;
 } gp_score_options;
-#define GP_SCORE_DEFAULTS {sizeof(gp_score_options), GP_MAX_PIXELS, 0, 0, false, NULL, NULL}
+#define GP_SCORE_DEFAULTS {sizeof(gp_score_options), GP_MAX_PIXELS, 0, 0, false, NULL, NULL, NULL, NULL}
 /* Embed every image and prompt that lacks an embedding by this model, then
  * score every image against its prompt: 100 * max(cosine, 0), as torchmetrics'
  * CLIPScore for one pair, except that long prompts keep the end token.
@@ -441,9 +459,11 @@ typedef struct gp_pick_options {
     size_t explain_count;
     /* without a model: the scorer by its id, its model, or "model:precision"; NULL: the one used last */
     const char *scorer;
+    gp_note_fn note;       /* picks that stay because their files are away; may be NULL */
+    void *note_user;
 } gp_pick_options;
 #define GP_PICK_DEFAULTS {sizeof(gp_pick_options), 1, 0, false, 0.0, GP_PICK_PROMPT, GP_BY_SCORE, 0, 0, false, \
-                          GP_DIVERSITY_NONE, 0.7, 2, 0.9, false, 0.0, NULL, NULL, NULL, 0, NULL}
+                          GP_DIVERSITY_NONE, 0.7, 2, 0.9, false, 0.0, NULL, NULL, NULL, 0, NULL, NULL, NULL}
 /* Choose from the best down, and record it in place of the choice before; who comes when its prompt, category, slice or
  * group of near copies is served, falls.  Ties go to the smaller content hash.  model NULL: by options->scorer.
  * Where no image passes (report->done is 0), nothing is recorded: the choice before stays.
@@ -641,6 +661,7 @@ typedef struct gp_run_options {
 typedef struct gp_run_report {
     gp_report add, score, pick, sheet;
     gp_find_report find;
+    gp_counts counts; /* of the catalog when the picks were chosen: what there was to choose from */
 } gp_run_report;
 /* Everything: add, score, find, pick, sheet (when something is picked). */
 GP_API GP_MUST gp_status gp_run(gp_catalog *catalog, const gp_model *model, const gp_run_options *options,

@@ -36,6 +36,14 @@ gp_status gp_catalog_scorers(gp_catalog *catalog, bool (*visit)(void *user, cons
     return gp_cat_scorers_visit(catalog, visit, user, err);
 }
 
+gp_status gp_catalog_missing(gp_catalog *catalog, bool (*visit)(void *user, const gp_missing *missing), void *user,
+                             gp_error *err)
+{
+    API_NEEDS(catalog);
+    API_NEEDS(visit);
+    return gp_cat_missing(catalog, visit, user, err);
+}
+
 gp_status gp_catalog_failures(gp_catalog *catalog, bool (*visit)(void *user, const gp_failure *failure), void *user,
                               gp_error *err)
 {

@@ -23,9 +23,17 @@ static gp_status failed(gp_error *err, int number, const char *verb, const char 
     return gp_fail_errno(err, status, number, "cannot %s '%s'", verb, path);
 }
 
+static atomic_int fail_with; /* errno of every open; 0: the system's own */
+
+void gp_file_fail_with(int number)
+{
+    atomic_store(&fail_with, number);
+}
+
 static gp_status open_regular(const char *path, int *out, struct stat *about, gp_error *err)
 {
-    int fd;
+    int fd, told = atomic_load_explicit(&fail_with, memory_order_relaxed);
+    if (told) return failed(err, told, "open", path);
     do fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     while (fd < 0 && errno == EINTR);
     if (fd < 0) return failed(err, errno, "open", path);

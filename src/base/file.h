@@ -13,6 +13,8 @@ typedef struct gp_bytes {
  * block). */
 gp_status gp_file_read(const char *path, uint64_t limit, gp_bytes *out, gp_error *err);
 void gp_bytes_clear(gp_bytes *bytes);
+/* For tests: files cannot be opened for reading, with this errno, until it is 0 again.  Process-wide. */
+void gp_file_fail_with(int number);
 
 typedef struct gp_map {
     const uint8_t *data;

@@ -2,6 +2,7 @@
  * Messages of failures.  They are built in a local buffer first, so that a message may quote the one it replaces. */
 #include "base/status.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 static void set(gp_error *err, gp_status status, const char *message)
 {
     err->status = status;
+    err->number = 0;
     size_t size = strlen(message);
     if (size >= sizeof err->message) {
         size = sizeof err->message - 1;
@@ -43,7 +45,9 @@ gp_status gp_fail_within(gp_error *err, gp_status status, const char *format, ..
     va_end(args);
     size_t used = strlen(text);
     snprintf(text + used, sizeof text - used, ": %s", err->message);
+    int number = err->number;
     set(err, status, text);
+    err->number = number;
     return status;
 }
 
@@ -58,5 +62,35 @@ gp_status gp_fail_errno(gp_error *err, gp_status status, int errno_value, const 
     size_t used = strlen(text);
     snprintf(text + used, sizeof text - used, ": %s", strerror_r(errno_value, reason, sizeof reason));
     set(err, status, text);
+    err->number = errno_value;
     return status;
+}
+
+/* Which failures of the system are the file's own, so that only a change of the file mends them.  All others pass: a
+ * disk comes back, a folder becomes readable, descriptors and memory become free. */
+static bool is_of_the_file(int number)
+{
+    switch (number) {
+    case EISDIR:       /* a folder, not a file */
+    case EFBIG:        /* too large for this system */
+    case EOVERFLOW:    /* likewise */
+    case ENAMETOOLONG: /* its name cannot be opened */
+    case EINVAL:       /* nothing that can be read or mapped */
+    case EILSEQ:       /* a name that the file system cannot hold */
+    case ESPIPE: return true;
+    default: return false;
+    }
+}
+
+bool gp_error_passes(const gp_error *error)
+{
+    if (error->number) return !is_of_the_file(error->number);
+    switch (error->status) {
+    case GP_ERR_MEMORY:
+    case GP_ERR_NOT_FOUND: /* gone, or replaced by another content, since it was added */
+    case GP_ERR_NETWORK:
+    case GP_ERR_CATALOG:
+    case GP_ERR_STOPPED: return true;
+    default: return false; /* the bytes: FORMAT, LIMIT, UNSUPPORTED; what is no regular file: IO without errno */
+    }
 }

@@ -88,7 +88,7 @@ static int64_t int_at(const gp_q *q, int i, int64_t fallback)
 static const char rows_sql[] =
     "SELECT i.id, ip.prompt, i.hash, i.bytes, i.added, i.width, i.height, i.orientation, i.format, ip.negative,"
     " ip.source, ip.settings, s.value, t.z_prompt, t.z_category, t.percentile, t.corrected, m.x, m.y, c.place,"
-    " d.in_group, d.likeness, d.keeper, k.image IS NOT NULL, coalesce(r.flag, 0), coalesce(r.stars, 0)"
+    " d.in_group, d.likeness, d.keeper, k.image IS NOT NULL, coalesce(r.flag, 0), coalesce(r.stars, 0), i.apart"
     " FROM images i LEFT JOIN image_prompts ip ON ip.image = i.id"
     " LEFT JOIN scores s ON s.scorer = ?1 AND s.prompt = ip.prompt AND s.image = i.id AND i.apart IS NULL"
     " LEFT JOIN standings t ON t.analysis = ?2 AND t.image = i.id"
@@ -116,6 +116,8 @@ static gp_status fill_row(const gp_q *q, gp_cat_bulk_row *row, gp_error *err)
     row->category = int_at(q, 19, -1), row->group = int_at(q, 20, -1), row->likeness = real_at(q, 21);
     row->keeper = gp_q_col_int(q, 22) != 0, row->picked = gp_q_col_int(q, 23) != 0;
     row->flag = (int)gp_q_col_int(q, 24), row->stars = (int)gp_q_col_int(q, 25);
+    row->apart = gp_q_col_text(q, 26);
+    if (sqlite3_column_type(q->stmt, 26) != SQLITE_NULL && !row->apart) return gp_db_fail(q->cat, SQLITE_NOMEM, err);
     for (int i = 8; i <= 11; i++) /* a text that could not be copied is NULL too: tell that apart from an absent one */
         if (sqlite3_column_type(q->stmt, i) != SQLITE_NULL && !gp_q_col_text(q, i))
             return gp_db_fail(q->cat, SQLITE_NOMEM, err);
@@ -129,7 +131,7 @@ gp_status gp_cat_bulk_rows(gp_catalog *cat, const gp_cat_facts *facts,
     bool more, path;
     gp_cat_bulk_row row = {0};
     gp_q q = gp_q_open(cat, rows_sql);
-    gp_q p = gp_q_open(cat, "SELECT image, path FROM paths WHERE missing = 0 ORDER BY image, path");
+    gp_q p = gp_q_open(cat, "SELECT image, path, hash FROM paths WHERE missing = 0 ORDER BY image, path");
     gp_q_int(&q, 1, facts->number);
     gp_q_int(&q, 2, facts->analysis);
     gp_q_int(&q, 3, facts->encoder);
@@ -144,6 +146,10 @@ gp_status gp_cat_bulk_rows(gp_catalog *cat, const gp_cat_facts *facts,
         row.path = gp_q_col_text(&p, 1);
         if (!row.path) GP_GO(gp_db_fail(cat, SQLITE_NOMEM, err));
         GP_GO(fill_row(&q, &row, err));
+        const void *other = sqlite3_column_blob(p.stmt, 2);
+        row.file_hash = row.hash;
+        if (other && sqlite3_column_bytes(p.stmt, 2) == (int)sizeof row.hash.bytes)
+            memcpy(row.file_hash.bytes, other, sizeof row.hash.bytes);
         if (!visit(user, &row)) break;
     }
 out:

@@ -25,12 +25,12 @@ void gp_cat_facts_clear(gp_cat_facts *facts);
 
 /* Absent numbers are NaN, absent texts NULL, absent places -1. */
 typedef struct gp_cat_bulk_row {
-    int64_t image, prompt; /* prompt 0: none */
-    gp_hash hash;
+    int64_t image, prompt;   /* prompt 0: none */
+    gp_hash hash, file_hash; /* file_hash: of what `path` holds now */
     uint64_t bytes;
     int64_t added; /* seconds since 1970 */
     uint32_t width, height, orientation;
-    const char *path, *format, *negative, *source, *settings;
+    const char *path, *format, *negative, *source, *settings, *apart;
     double score, z_prompt, z_category, percentile, corrected, x, y, likeness;
     int64_t category; /* its place */
     int64_t group;    /* id of the group of near copies */

@@ -16,6 +16,7 @@ gp_status gp_cat_open_memory(gp_catalog **out, gp_error *err);
 void gp_cat_close(gp_catalog *cat);
 const char *gp_cat_path(const gp_catalog *cat);
 gp_status gp_cat_counts(gp_catalog *cat, gp_counts *counts, gp_error *err);
+gp_status gp_cat_missing(gp_catalog *cat, bool (*visit)(void *, const gp_missing *), void *user, gp_error *err);
 gp_status gp_cat_failures(gp_catalog *cat, bool (*visit)(void *, const gp_failure *), void *user, gp_error *err);
 gp_status gp_cat_rows_open(gp_catalog *cat, const gp_query *query, gp_rows **out, gp_error *err);
 gp_status gp_cat_rows_next(gp_rows *rows, const gp_row **row, gp_error *err);
@@ -28,26 +29,47 @@ void gp_cat_rollback(gp_catalog *cat); /* no-op outside a transaction */
 
 /* ---- images and paths */
 typedef struct gp_cat_image {
-    gp_hash hash;
+    gp_hash hash; /* of the file's bytes */
     uint64_t bytes;
     const char *format;
     uint32_t width, height, orientation;
+    const gp_hash *stream; /* of the compressed pixels; NULL: not known */
+    const gp_hash *pixels; /* of the decoded pixels; NULL: not known */
+    const char *apart;     /* why it is no candidate; NULL: it is one */
+    int64_t same_as;       /* the image that the path held before, if this file shows the same pixels; else 0 */
 } gp_cat_image;
+/* What a path held when it was read last, whatever it holds now; image 0: it is not known. */
+typedef struct gp_cat_content {
+    int64_t image;
+    gp_hash hash, stream, pixels;
+    bool has_stream, has_pixels;
+    uint32_t width, height, orientation;
+} gp_cat_content;
+gp_status gp_cat_content_at(gp_catalog *cat, const char *path, gp_cat_content *out, gp_error *err);
 /* Is this path known with this size and time? Then *image is its id, else 0. */
 gp_status gp_cat_path_known(gp_catalog *cat, const char *path, uint64_t size, int64_t mtime_ns, int64_t *image,
                             gp_error *err);
-/* Insert or find the image by hash, attach the path to it (away from another image if the file changed). *fresh: the
- * content was not known before.  Clears failures of the path. */
+/* Find the image by its hash, or by one that it was seen with later, else take `same_as`, else insert; attach the path
+ * to it (away from another image if the file changed).  An image found that has no work yet becomes one with `same_as`.
+ * *fresh: the content was not known before, and is of no known image. Clears failures of the path. */
 gp_status gp_cat_image_put(gp_catalog *cat, const gp_cat_image *image, const char *path, uint64_t size,
                            int64_t mtime_ns, int64_t *id, bool *fresh, gp_error *err);
+/* The path holds no image any more. */
+gp_status gp_cat_path_gone(gp_catalog *cat, const char *path, gp_error *err);
+/* The path holds another content than is on record: the next add reads it, whatever its size and time. */
+gp_status gp_cat_path_doubt(gp_catalog *cat, const char *path, gp_error *err);
+/* What the decoded pixels hash to: gp_cat_image.pixels, once they are decoded. */
+gp_status gp_cat_pixels_put(gp_catalog *cat, int64_t image, const gp_hash *pixels, gp_error *err);
 /* A file that could not be read, or an image that could not be decoded. image 0: not known.  stage "add", "score"
- * or "export". */
+ * or "export".  passing: a trouble of the moment (gp_error_passes), which does not keep the image from being tried. */
 gp_status gp_cat_failure_put(gp_catalog *cat, const char *path, uint64_t size, int64_t mtime_ns, int64_t image,
-                             const char *stage, const char *message, gp_error *err);
+                             const char *stage, const char *message, bool passing, gp_error *err);
 /* Does this path have an "add" failure on record with this size and time (so that a second run does not read it again)?
  */
 gp_status gp_cat_failure_known(gp_catalog *cat, const char *path, uint64_t size, int64_t mtime_ns, bool *known,
                                gp_error *err);
+/* Forget the passing troubles of "add" at `root` (absolute) and below it: who adds it again records what is left. */
+gp_status gp_cat_failures_forget(gp_catalog *cat, const char *root, gp_error *err);
 gp_status gp_cat_failure_clear(gp_catalog *cat, int64_t image, const char *stage, gp_error *err);
 /* Mark paths under these roots that no longer exist on disk (the catalog asks `exists`); their work stays. */
 gp_status gp_cat_paths_sweep(gp_catalog *cat, bool (*exists)(void *, const char *path), void *user, gp_error *err);
@@ -88,7 +110,7 @@ gp_status gp_cat_encoder_put(gp_catalog *cat, const gp_cat_encoder *encoder, int
 typedef struct gp_cat_todo {
     int64_t *ids;
     char **paths;    /* one path per image, the first not marked missing; or prompt texts */
-    gp_hash *hashes; /* of the images' content; NULL for prompts */
+    gp_hash *hashes; /* of what those paths hold; NULL for prompts */
     size_t count;
 } gp_cat_todo;
 gp_status gp_cat_images_todo(gp_catalog *cat, int64_t encoder, int64_t after, size_t limit, bool retry_failed,
@@ -144,8 +166,11 @@ gp_status gp_cat_scores_visit(gp_catalog *cat, const char *scorer, bool *higher_
 /* ---- picks; what they are chosen from is gp_cat_matrix_read (analysis.h) */
 /* The scorer by which the picks were made; *id NULL when nothing is picked.  Owns: *id, gp_mem_free. */
 gp_status gp_cat_picks_scorer(gp_catalog *cat, char **id, gp_error *err);
-/* Replace the picks by these images (one transaction).  rule: how all were chosen, may be NULL; reasons, categories
- * [count]: why each is there and where it was chosen, may be NULL and hold NULL. */
+/* How many prompts of images are longer than the encoder reads. */
+gp_status gp_cat_prompts_cut(gp_catalog *cat, int64_t encoder, uint64_t *count, gp_error *err);
+/* Replace the picks by these images (one transaction).  A pick stays whose folder is away: no known image is there in
+ * or below it.  It goes when its prompt gets another pick, or when the folder is back.  rule: how all were chosen, may
+ * be NULL; reasons, categories [count]: why each is there and where it was chosen, may be NULL and hold NULL. */
 gp_status gp_cat_picks_replace(gp_catalog *cat, const char *scorer, const int64_t *images, const uint32_t *ranks,
                                size_t count, const char *rule, const char *const *reasons,
                                const char *const *categories, gp_error *err);

@@ -90,18 +90,20 @@ void gp_cat_todo_clear(gp_cat_todo *todo)
     *todo = (gp_cat_todo){0};
 }
 
-/* An image can be worked on if it is somewhere on disk, lacks the embedding and has not failed (?2: retry). */
-#define IMAGE_PRESENT "EXISTS(SELECT 1 FROM paths p WHERE p.image = i.id AND p.missing = 0)"
+/* An image can be worked on if it is somewhere on disk, is a candidate, lacks the embedding and its bytes have not
+ * failed
+ * (?2: retry). */
+#define IMAGE_PRESENT "i.apart IS NULL AND EXISTS(SELECT 1 FROM paths p WHERE p.image = i.id AND p.missing = 0)"
 #define IMAGE_LACKS                                                                                                    \
     "NOT EXISTS(SELECT 1 FROM image_embeddings e WHERE e.encoder = ?1 AND e.image = i.id)"                             \
-    " AND (?2 OR NOT EXISTS(SELECT 1 FROM failures f WHERE f.image = i.id AND f.stage = 'score'))"
+    " AND (?2 OR NOT EXISTS(SELECT 1 FROM failures f WHERE f.image = i.id AND f.stage = 'score' AND f.passing = 0))"
 
 gp_status gp_cat_images_todo(gp_catalog *cat, int64_t encoder, int64_t after, size_t limit, bool retry_failed,
                              gp_cat_todo *out, gp_error *err)
 {
-    gp_q q = gp_q_open(
-        cat, "SELECT i.id, (SELECT p.path FROM paths p WHERE p.image = i.id AND p.missing = 0 ORDER BY p.path LIMIT 1),"
-             " i.hash FROM images i WHERE i.id > ?3 AND " IMAGE_PRESENT " AND " IMAGE_LACKS " ORDER BY i.id LIMIT ?4");
+    gp_q q = gp_q_open(cat, "SELECT i.id, p.path, coalesce(p.hash, i.hash) FROM images i JOIN paths p ON p.id ="
+                            " (SELECT x.id FROM paths x WHERE x.image = i.id AND x.missing = 0 ORDER BY x.path LIMIT 1)"
+                            " WHERE i.apart IS NULL AND i.id > ?3 AND " IMAGE_LACKS " ORDER BY i.id LIMIT ?4");
     gp_q_int(&q, 1, encoder);
     gp_q_int(&q, 2, retry_failed);
     gp_q_int(&q, 3, after);
@@ -138,6 +140,17 @@ gp_status gp_cat_prompts_todo(gp_catalog *cat, int64_t encoder, int64_t after, s
     gp_q_int(&q, 2, after);
     gp_q_u64(&q, 3, limit);
     return todo_collect(&q, limit, false, out, err);
+}
+
+gp_status gp_cat_prompts_cut(gp_catalog *cat, int64_t encoder, uint64_t *count, gp_error *err)
+{
+    int64_t n = 0;
+    gp_q q = gp_q_open(cat, "SELECT count(*) FROM prompt_embeddings e WHERE e.encoder = ? AND e.truncated = 1"
+                            " AND EXISTS(SELECT 1 FROM image_prompts ip WHERE ip.prompt = e.prompt)");
+    gp_q_int(&q, 1, encoder);
+    GP_TRY(gp_q_one(&q, 0, &n, err));
+    *count = (uint64_t)n;
+    return GP_OK;
 }
 
 /* ---- vectors */

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT
  * Images by content, the paths that hold them, and the failures on record.
  *
- * Identity is the hash of the bytes.  A path is only where a content was seen: it moves to another image when the file
- * is replaced, several may hold the same image, and a moved file is a new path of an old image, which keeps all work.
- */
+ * An image is known by the hash of the bytes that it was first seen with (`images.hash`), and by those that it was seen
+ * with later, when another program had changed the metadata and not the pixels (`contents`).  A path is only where a
+ * content was seen: it moves to another image when the file is replaced, several may hold the same image, and a moved
+ * file is a new path of an old image, which keeps all work. */
 #include "base/mem.h"
 #include "base/str.h"
 #include "catalog/db.h"
+
+#include <string.h>
 
 gp_status gp_cat_path_known(gp_catalog *cat, const char *path, uint64_t size, int64_t mtime_ns, int64_t *image,
                             gp_error *err)
@@ -33,43 +36,110 @@ gp_status gp_cat_path_known(gp_catalog *cat, const char *path, uint64_t size, in
     return GP_OK;
 }
 
+static void hash_column(const gp_q *q, int column, gp_hash *out, bool *has)
+{
+    const void *bytes = sqlite3_column_blob(q->stmt, column);
+    *has = bytes && sqlite3_column_bytes(q->stmt, column) == (int)sizeof out->bytes;
+    if (*has) memcpy(out->bytes, bytes, sizeof out->bytes);
+}
+
+gp_status gp_cat_content_at(gp_catalog *cat, const char *path, gp_cat_content *out, gp_error *err)
+{
+    bool row, has_hash;
+    gp_q q = gp_q_open(cat, "SELECT i.id, coalesce(p.hash, i.hash), i.stream, i.pixels, i.width, i.height,"
+                            " i.orientation FROM paths p JOIN images i ON i.id = p.image WHERE p.path = ?");
+    *out = (gp_cat_content){0};
+    gp_q_text(&q, 1, path);
+    GP_TRY(gp_q_step(&q, &row, err));
+    if (!row) return GP_OK;
+    out->image = gp_q_col_int(&q, 0);
+    hash_column(&q, 1, &out->hash, &has_hash);
+    hash_column(&q, 2, &out->stream, &out->has_stream);
+    hash_column(&q, 3, &out->pixels, &out->has_pixels);
+    out->width = (uint32_t)gp_q_col_int(&q, 4), out->height = (uint32_t)gp_q_col_int(&q, 5);
+    out->orientation = (uint32_t)gp_q_col_int(&q, 6);
+    gp_q_end(&q);
+    return GP_OK;
+}
+
 static gp_status image_find(gp_catalog *cat, const gp_hash *hash, int64_t *id, gp_error *err)
 {
-    gp_q q = gp_q_open(cat, "SELECT id FROM images WHERE hash = ?");
+    gp_q q = gp_q_open(cat, "SELECT coalesce((SELECT id FROM images WHERE hash = ?1),"
+                            " (SELECT image FROM contents WHERE hash = ?1), 0)");
     gp_q_blob(&q, 1, hash->bytes, sizeof hash->bytes);
     return gp_q_one(&q, 0, id, err);
 }
 
+static void bind_hash(gp_q *q, int i, const gp_hash *hash)
+{
+    if (hash)
+        gp_q_blob(q, i, hash->bytes, sizeof hash->bytes);
+    else
+        gp_q_text(q, i, NULL);
+}
+
 static gp_status image_insert(gp_catalog *cat, const gp_cat_image *image, int64_t *id, gp_error *err)
 {
-    gp_q q =
-        gp_q_open(cat, "INSERT INTO images(hash, bytes, format, width, height, orientation) VALUES(?, ?, ?, ?, ?, ?)");
+    gp_q q = gp_q_open(cat, "INSERT INTO images(hash, bytes, format, width, height, orientation, stream, pixels, apart)"
+                            " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)");
     gp_q_blob(&q, 1, image->hash.bytes, sizeof image->hash.bytes);
     gp_q_u64(&q, 2, image->bytes);
     gp_q_text(&q, 3, image->format);
     gp_q_int(&q, 4, image->width);
     gp_q_int(&q, 5, image->height);
     gp_q_int(&q, 6, image->orientation);
+    bind_hash(&q, 7, image->stream);
+    bind_hash(&q, 8, image->pixels);
+    gp_q_text(&q, 9, image->apart);
     GP_TRY(gp_q_run(&q, err));
     *id = sqlite3_last_insert_rowid(cat->db);
     return GP_OK;
 }
 
-static gp_status path_attach(gp_catalog *cat, const char *path, int64_t image, uint64_t size, int64_t mtime_ns,
-                             gp_error *err)
+/* A known image: what this version reads of it and an earlier one did not; and the new bytes of the same pixels. */
+static gp_status image_update(gp_catalog *cat, int64_t id, const gp_cat_image *image, gp_error *err)
 {
-    gp_q q = gp_q_open(cat, "UPDATE paths SET image = ?2, size = ?3, mtime_ns = ?4, missing = 0 WHERE path = ?1");
-    gp_q_text(&q, 1, path);
-    gp_q_int(&q, 2, image);
-    gp_q_u64(&q, 3, size);
-    gp_q_int(&q, 4, mtime_ns);
+    gp_q q = gp_q_open(cat, "UPDATE images SET stream = coalesce(?2, stream), pixels = coalesce(?3, pixels), apart = ?4"
+                            " WHERE id = ?1 AND (stream IS NOT coalesce(?2, stream)"
+                            "  OR pixels IS NOT coalesce(?3, pixels) OR apart IS NOT ?4)");
+    gp_q_int(&q, 1, id);
+    bind_hash(&q, 2, image->stream);
+    bind_hash(&q, 3, image->pixels);
+    gp_q_text(&q, 4, image->apart);
+    GP_TRY(gp_q_run(&q, err));
+    if (image->apart) { /* no candidate is no pick */
+        gp_q pick = gp_q_open(cat, "DELETE FROM picks WHERE image = ?");
+        gp_q_int(&pick, 1, id);
+        GP_TRY(gp_q_run(&pick, err));
+    }
+    gp_q c = gp_q_open(cat, "INSERT INTO contents(hash, image) SELECT ?1, ?2"
+                            " WHERE NOT EXISTS(SELECT 1 FROM images WHERE hash = ?1)"
+                            " AND NOT EXISTS(SELECT 1 FROM contents WHERE hash = ?1)");
+    gp_q_blob(&c, 1, image->hash.bytes, sizeof image->hash.bytes);
+    gp_q_int(&c, 2, id);
+    return gp_q_run(&c, err);
+}
+
+static void bind_path(gp_q *q, const char *path, int64_t image, const gp_hash *hash, uint64_t size, int64_t mtime_ns)
+{
+    gp_q_text(q, 1, path);
+    gp_q_int(q, 2, image);
+    gp_q_u64(q, 3, size);
+    gp_q_int(q, 4, mtime_ns);
+    gp_q_blob(q, 5, hash->bytes, sizeof hash->bytes);
+}
+
+static gp_status path_attach(gp_catalog *cat, const char *path, int64_t image, const gp_hash *hash, uint64_t size,
+                             int64_t mtime_ns, gp_error *err)
+{
+    gp_q q = gp_q_open(cat, "UPDATE paths SET image = ?2, size = ?3, mtime_ns = ?4, missing = 0,"
+                            " hash = nullif(?5, (SELECT hash FROM images WHERE id = ?2)) WHERE path = ?1");
+    bind_path(&q, path, image, hash, size, mtime_ns);
     GP_TRY(gp_q_run(&q, err));
     if (sqlite3_changes(cat->db) == 0) {
-        gp_q add = gp_q_open(cat, "INSERT INTO paths(path, image, size, mtime_ns) VALUES(?, ?, ?, ?)");
-        gp_q_text(&add, 1, path);
-        gp_q_int(&add, 2, image);
-        gp_q_u64(&add, 3, size);
-        gp_q_int(&add, 4, mtime_ns);
+        gp_q add = gp_q_open(cat, "INSERT INTO paths(path, image, size, mtime_ns, hash)"
+                                  " VALUES(?1, ?2, ?3, ?4, nullif(?5, (SELECT hash FROM images WHERE id = ?2)))");
+        bind_path(&add, path, image, hash, size, mtime_ns);
         GP_TRY(gp_q_run(&add, err));
     }
     /* The path was read now, and the image has a place to be read from: both deserve another try. */
@@ -77,6 +147,40 @@ static gp_status path_attach(gp_catalog *cat, const char *path, int64_t image, u
     gp_q_text(&f, 1, path);
     gp_q_int(&f, 2, image);
     return gp_q_run(&f, err);
+}
+
+static gp_status run_on_two(gp_catalog *cat, const char *literal_sql, int64_t from, int64_t into, gp_error *err)
+{
+    gp_q q = gp_q_open(cat, literal_sql);
+    gp_q_int(&q, 1, from);
+    gp_q_int(&q, 2, into);
+    return gp_q_run(&q, err);
+}
+
+/* A copy of a rewritten file may be read before the file itself, and is then an image of its own.  One on which there
+ * is no work yet gives way to the image that the path held before.  *merged: so it was. */
+static gp_status image_merge(gp_catalog *cat, int64_t from, int64_t into, bool *merged, gp_error *err)
+{
+    int64_t free = 0;
+    gp_q q = gp_q_open(cat, "SELECT NOT (EXISTS(SELECT 1 FROM image_embeddings WHERE image = ?1)"
+                            " OR EXISTS(SELECT 1 FROM ratings WHERE image = ?1)"
+                            " OR EXISTS(SELECT 1 FROM generations WHERE image = ?1)"
+                            " OR EXISTS(SELECT 1 FROM scores WHERE image = ?1)"
+                            " OR EXISTS(SELECT 1 FROM picks WHERE image = ?1))");
+    gp_q_int(&q, 1, from);
+    GP_TRY(gp_q_one(&q, 0, &free, err));
+    *merged = free != 0;
+    if (!free) return GP_OK;
+    GP_TRY(run_on_two(cat,
+                      "UPDATE paths SET image = ?2, hash = nullif(coalesce(hash, (SELECT hash FROM images WHERE"
+                      " id = ?1)), (SELECT hash FROM images WHERE id = ?2)) WHERE image = ?1",
+                      from, into, err));
+    GP_TRY(run_on_two(cat, "UPDATE contents SET image = ?2 WHERE image = ?1", from, into, err));
+    GP_TRY(run_on_two(cat, "UPDATE failures SET image = ?2 WHERE image = ?1", from, into, err));
+    GP_TRY(run_on_two(cat, "INSERT INTO contents(hash, image) SELECT hash, ?2 FROM images WHERE id = ?1", from, into,
+                      err));
+    GP_TRY(run_on_two(cat, "DELETE FROM image_prompts WHERE image = ?1 AND ?2", from, into, err));
+    return run_on_two(cat, "DELETE FROM images WHERE id = ?1 AND ?2", from, into, err);
 }
 
 gp_status gp_cat_image_put(gp_catalog *cat, const gp_cat_image *image, const char *path, uint64_t size,
@@ -88,11 +192,17 @@ gp_status gp_cat_image_put(gp_catalog *cat, const gp_cat_image *image, const cha
     bool is_new = false;
     GP_TRY(gp_db_scope_begin(cat, &own, err));
     GP_GO(image_find(cat, &image->hash, &found, err));
-    if (found == 0) {
+    bool merged = found == 0;
+    if (found && image->same_as && found != image->same_as)
+        GP_GO(image_merge(cat, found, image->same_as, &merged, err));
+    if (merged) found = image->same_as;
+    if (found) {
+        GP_GO(image_update(cat, found, image, err));
+    } else {
         is_new = true;
         GP_GO(image_insert(cat, image, &found, err));
     }
-    GP_GO(path_attach(cat, path, found, size, mtime_ns, err));
+    GP_GO(path_attach(cat, path, found, &image->hash, size, mtime_ns, err));
 out:
     st = gp_db_scope_end(cat, own, st, err);
     if (st == GP_OK) {
@@ -102,25 +212,49 @@ out:
     return st;
 }
 
+gp_status gp_cat_path_gone(gp_catalog *cat, const char *path, gp_error *err)
+{
+    gp_q q = gp_q_open(cat, "UPDATE paths SET missing = 1 WHERE path = ?");
+    gp_q_text(&q, 1, path);
+    return gp_q_run(&q, err);
+}
+
+gp_status gp_cat_path_doubt(gp_catalog *cat, const char *path, gp_error *err)
+{
+    gp_q q = gp_q_open(cat, "UPDATE paths SET size = 0, mtime_ns = 0 WHERE path = ?");
+    gp_q_text(&q, 1, path);
+    return gp_q_run(&q, err);
+}
+
+gp_status gp_cat_pixels_put(gp_catalog *cat, int64_t image, const gp_hash *pixels, gp_error *err)
+{
+    gp_q q = gp_q_open(cat, "UPDATE images SET pixels = ? WHERE id = ?");
+    gp_q_blob(&q, 1, pixels->bytes, sizeof pixels->bytes);
+    gp_q_int(&q, 2, image);
+    return gp_q_run(&q, err);
+}
+
 /* ---- failures */
 
 gp_status gp_cat_failure_put(gp_catalog *cat, const char *path, uint64_t size, int64_t mtime_ns, int64_t image,
-                             const char *stage, const char *message, gp_error *err)
+                             const char *stage, const char *message, bool passing, gp_error *err)
 {
     gp_status st;
     bool own;
     GP_TRY(gp_db_scope_begin(cat, &own, err));
-    gp_q q = gp_q_open(cat, "INSERT INTO failures(path, size, mtime_ns, image, stage, message)"
-                            " VALUES(?1, ?2, ?3, nullif(?4, 0), ?5, ?6) ON CONFLICT(path, stage) DO UPDATE SET"
-                            " size = ?2, mtime_ns = ?3, image = nullif(?4, 0), message = ?6, at = unixepoch()");
+    gp_q q = gp_q_open(cat, "INSERT INTO failures(path, size, mtime_ns, image, stage, message, passing)"
+                            " VALUES(?1, ?2, ?3, nullif(?4, 0), ?5, ?6, ?7) ON CONFLICT(path, stage) DO UPDATE SET"
+                            " size = ?2, mtime_ns = ?3, image = nullif(?4, 0), message = ?6, passing = ?7,"
+                            " at = unixepoch()");
     gp_q_text(&q, 1, path);
     gp_q_u64(&q, 2, size);
     gp_q_int(&q, 3, mtime_ns);
     gp_q_int(&q, 4, image);
     gp_q_text(&q, 5, stage);
     gp_q_text(&q, 6, message);
+    gp_q_int(&q, 7, passing);
     GP_GO(gp_q_run(&q, err));
-    if (image == 0) { /* what this path held before, it holds no more */
+    if (image == 0 && !passing) { /* what this path held before, it holds no more */
         gp_q away = gp_q_open(cat, "UPDATE paths SET missing = 1 WHERE path = ? AND (size <> ? OR mtime_ns <> ?)");
         gp_q_text(&away, 1, path);
         gp_q_u64(&away, 2, size);
@@ -155,12 +289,13 @@ gp_status gp_cat_failure_clear(gp_catalog *cat, int64_t image, const char *stage
 
 gp_status gp_cat_failures(gp_catalog *cat, bool (*visit)(void *, const gp_failure *), void *user, gp_error *err)
 {
-    gp_q q = gp_q_open(cat, "SELECT path, stage, message FROM failures ORDER BY path, stage");
+    gp_q q = gp_q_open(cat, "SELECT path, stage, message, passing FROM failures ORDER BY path, stage");
     for (;;) {
         bool row;
         GP_TRY(gp_q_step(&q, &row, err));
         if (!row) return GP_OK;
-        gp_failure failure = {gp_q_col_text(&q, 0), gp_q_col_text(&q, 1), gp_q_col_text(&q, 2)};
+        gp_failure failure = {gp_q_col_text(&q, 0), gp_q_col_text(&q, 1), gp_q_col_text(&q, 2),
+                              gp_q_col_int(&q, 3) != 0};
         if (!failure.path || !failure.stage || !failure.message) {
             gp_q_end(&q);
             return gp_db_fail(cat, SQLITE_NOMEM, err);
@@ -170,6 +305,31 @@ gp_status gp_cat_failures(gp_catalog *cat, bool (*visit)(void *, const gp_failur
             return GP_OK;
         }
     }
+}
+
+gp_status gp_cat_failures_forget(gp_catalog *cat, const char *root, gp_error *err)
+{
+    gp_str below = GP_STR_INIT, behind = GP_STR_INIT; /* "root/", and what comes after all that begins with it */
+    size_t size = strlen(root);
+    while (size && root[size - 1] == '/') size--;
+    gp_str_add(&below, root, size);
+    gp_str_add(&behind, root, size);
+    gp_str_putc(&below, '/');
+    gp_str_putc(&behind, '/' + 1);
+    gp_status st = GP_OK;
+    if (below.failed || behind.failed)
+        st = gp_fail(err, GP_ERR_MEMORY, "out of memory for the failures of catalog '%s'", cat->path);
+    if (st == GP_OK) {
+        gp_q q = gp_q_open(cat, "DELETE FROM failures WHERE stage = 'add' AND passing = 1"
+                                " AND (path = ?1 OR (path >= ?2 AND path < ?3))");
+        gp_q_text(&q, 1, root);
+        gp_q_text(&q, 2, below.data);
+        gp_q_text(&q, 3, behind.data);
+        st = gp_q_run(&q, err);
+    }
+    gp_str_clear(&behind);
+    gp_str_clear(&below);
+    return st;
 }
 
 /* ---- what has gone from the disk */

@@ -32,7 +32,9 @@ static gp_status scorer_read(gp_catalog *cat, const char *scorer, scorer_facts *
     return GP_OK;
 }
 
-#define ON_DISK "EXISTS(SELECT 1 FROM paths p WHERE p.image = v.image AND p.missing = 0)"
+#define ON_DISK                                                                                                        \
+    "EXISTS(SELECT 1 FROM paths p WHERE p.image = v.image AND p.missing = 0)"                                          \
+    " AND NOT EXISTS(SELECT 1 FROM images a WHERE a.id = v.image AND a.apart IS NOT NULL)"
 
 static gp_status count_rows(gp_catalog *cat, const scorer_facts *s, size_t *n, gp_error *err)
 {

@@ -5,6 +5,26 @@
 #include "catalog/db.h"
 #include <string.h>
 
+/* No file of the image is there, nor any known image in or below a folder where it was: the folder is away, or its
+ * disk. A single file that has gone was deleted. */
+#define PICK_IS_AWAY                                                                                                   \
+    "(NOT EXISTS(SELECT 1 FROM paths p WHERE p.image = picks.image AND p.missing = 0)"                                 \
+    " AND EXISTS(SELECT 1 FROM paths p WHERE p.image = picks.image AND NOT EXISTS"                                     \
+    "  (SELECT 1 FROM paths q WHERE q.missing = 0 AND q.path >= rtrim(p.path, replace(p.path, '/', ''))"               \
+    "   AND q.path < rtrim(rtrim(p.path, replace(p.path, '/', '')), '/') || '0')))" /* '0' comes behind '/' */
+
+/* What is away and whose prompt has another pick now. */
+static const char served[] =
+    "DELETE FROM picks WHERE " PICK_IS_AWAY " AND (SELECT ip.prompt FROM image_prompts ip WHERE ip.image = picks.image)"
+    " IN (SELECT ip.prompt FROM picks k JOIN image_prompts ip ON ip.image = k.image WHERE EXISTS"
+    "  (SELECT 1 FROM paths p WHERE p.image = k.image AND p.missing = 0))";
+
+static gp_status run(gp_catalog *cat, const char *literal_sql, gp_error *err)
+{
+    gp_q q = gp_q_open(cat, literal_sql);
+    return gp_q_run(&q, err);
+}
+
 gp_status gp_cat_picks_replace(gp_catalog *cat, const char *scorer, const int64_t *images, const uint32_t *ranks,
                                size_t count, const char *rule, const char *const *reasons,
                                const char *const *categories, gp_error *err)
@@ -12,8 +32,7 @@ gp_status gp_cat_picks_replace(gp_catalog *cat, const char *scorer, const int64_
     gp_status st;
     bool own;
     GP_TRY(gp_db_scope_begin(cat, &own, err));
-    gp_q clear = gp_q_open(cat, "DELETE FROM picks");
-    GP_GO(gp_q_run(&clear, err));
+    GP_GO(run(cat, "DELETE FROM picks WHERE NOT " PICK_IS_AWAY, err));
     for (size_t i = 0; i < count; i++) {
         gp_q q = gp_q_open(cat, "INSERT INTO picks(image, rank, scorer, rule, reason, category)"
                                 " SELECT ?1, ?2, id, coalesce(?4, ''), ?5, ?6 FROM scorers WHERE key = ?3");
@@ -29,6 +48,7 @@ gp_status gp_cat_picks_replace(gp_catalog *cat, const char *scorer, const int64_
             goto out;
         }
     }
+    GP_GO(run(cat, served, err));
     st = gp_marks_note_picks(cat, err);
 out:
     return gp_db_scope_end(cat, own, st, err);

@@ -17,10 +17,17 @@ gp_status gp_cat_counts(gp_catalog *cat, gp_counts *counts, gp_error *err)
                             " (SELECT count(*) FROM paths WHERE missing = 1), (SELECT count(*) FROM prompts),"
                             " (SELECT count(prompt) FROM image_prompts), (SELECT count(*) FROM image_embeddings),"
                             " (SELECT count(*) FROM prompt_embeddings), (SELECT count(*) FROM scores),"
-                            " (SELECT count(*) FROM picks), (SELECT count(*) FROM failures)");
+                            " (SELECT count(*) FROM picks), (SELECT count(*) FROM failures),"
+                            " (SELECT count(*) FROM images WHERE apart IS NOT NULL),"
+                            " (SELECT count(*) FROM picks k WHERE NOT EXISTS"
+                            "   (SELECT 1 FROM paths p WHERE p.image = k.image AND p.missing = 0)),"
+                            " (SELECT count(*) FROM (SELECT 1 FROM image_prompts ip JOIN images i ON i.id = ip.image"
+                            "   WHERE ip.prompt IS NOT NULL AND i.apart IS NULL AND EXISTS"
+                            "    (SELECT 1 FROM paths p WHERE p.image = ip.image AND p.missing = 0)"
+                            "   GROUP BY ip.prompt HAVING count(*) > 1))");
     GP_TRY(gp_q_step(&q, &row, err));
-    uint64_t n[10] = {0};
-    for (int i = 0; row && i < 10; i++) n[i] = (uint64_t)gp_q_col_int(&q, i);
+    uint64_t n[13] = {0};
+    for (int i = 0; row && i < 13; i++) n[i] = (uint64_t)gp_q_col_int(&q, i);
     gp_q_end(&q);
     *counts = (gp_counts){.images = n[0],
                           .paths = n[1],
@@ -31,8 +38,35 @@ gp_status gp_cat_counts(gp_catalog *cat, gp_counts *counts, gp_error *err)
                           .prompt_embeddings = n[6],
                           .scores = n[7],
                           .picks = n[8],
-                          .failures = n[9]};
+                          .failures = n[9],
+                          .apart = n[10],
+                          .missing_picks = n[11],
+                          .contested = n[12]};
     return GP_OK;
+}
+
+gp_status gp_cat_missing(gp_catalog *cat, bool (*visit)(void *, const gp_missing *), void *user, gp_error *err)
+{
+    gp_q q = gp_q_open(cat, "SELECT rtrim(rtrim(min(p.path), replace(min(p.path), '/', '')), '/') AS folder, count(*),"
+                            " count(k.image) FROM images i JOIN paths p ON p.id ="
+                            "  (SELECT x.id FROM paths x WHERE x.image = i.id ORDER BY x.path LIMIT 1)"
+                            " LEFT JOIN picks k ON k.image = i.id WHERE NOT EXISTS"
+                            "  (SELECT 1 FROM paths x WHERE x.image = i.id AND x.missing = 0)"
+                            " GROUP BY rtrim(p.path, replace(p.path, '/', '')) ORDER BY count(*) DESC, folder");
+    for (;;) {
+        bool row;
+        GP_TRY(gp_q_step(&q, &row, err));
+        if (!row) return GP_OK;
+        gp_missing missing = {gp_q_col_text(&q, 0), (uint64_t)gp_q_col_int(&q, 1), (uint64_t)gp_q_col_int(&q, 2)};
+        if (!missing.folder) {
+            gp_q_end(&q);
+            return gp_db_fail(cat, SQLITE_NOMEM, err);
+        }
+        if (!visit(user, &missing)) {
+            gp_q_end(&q);
+            return GP_OK;
+        }
+    }
 }
 
 struct gp_rows {
@@ -75,7 +109,8 @@ static const char detail_sql[] =
     "SELECT p.path, (SELECT count(*) FROM paths c WHERE c.image = i.id), lower(hex(i.hash)), i.format, i.width, "
     "i.height,"
     " i.orientation, t.text, ip.raw, ip.negative, ip.source, ip.settings,"
-    " (SELECT f.message FROM failures f WHERE f.image = i.id ORDER BY f.at DESC, f.path, f.stage LIMIT 1)"
+    " (SELECT f.message FROM failures f WHERE f.image = i.id ORDER BY f.at DESC, f.path, f.stage LIMIT 1),"
+    " lower(hex(coalesce(p.hash, i.hash))), i.apart"
     " FROM images i LEFT JOIN image_prompts ip ON ip.image = i.id LEFT JOIN prompts t ON t.id = ip.prompt"
     " LEFT JOIN paths p ON p.id = coalesce((SELECT x.id FROM paths x WHERE x.path = ?2),"
     "  (SELECT x.id FROM paths x WHERE x.image = i.id ORDER BY x.missing, x.path LIMIT 1))"
@@ -193,8 +228,10 @@ static gp_status fill_row(gp_rows *rows, gp_error *err)
     r->prompt_source = text_at(d, 10);
     r->settings_json = text_at(d, 11);
     r->failure = text_at(d, 12);
+    r->file_hash = text_at(d, 13);
+    r->apart = text_at(d, 14);
     /* A text that SQLite could not convert or copy is NULL too: tell that apart from an absent one. */
-    for (int i = 0; i < 13; i++)
+    for (int i = 0; i < 15; i++)
         if (sqlite3_column_type(d, i) != SQLITE_NULL && !sqlite3_column_text(d, i))
             return gp_db_fail(rows->cat, SQLITE_NOMEM, err);
     return GP_OK;

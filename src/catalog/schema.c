@@ -4,17 +4,24 @@
  * WHAT HOLDS AT EVERY INSTANT, also after a kill at any moment (tests/unit/catalog breaks the process to see):
  *   1. The file is a valid SQLite database with our application_id and a user_version that says which steps below it
  *      has seen; a step is applied wholly or not at all.
- *   2. An image is one content: no two rows of `images` have the same hash, and a row never changes its hash.
- *   3. A row of `paths` says: when this path had this size and time, it held this image.  `missing` = 1 says that it
- *      does not hold it now.  A path belongs to one image at a time; images keep their work when all paths are gone.
+ *   2. An image is what a person sees as one: the pixels of a file, whatever metadata other programs write into it.
+ *      `hash` is of the bytes that it was first seen with: no two rows of `images` have the same, and a row never
+ *      changes it.  `contents` has the other hashes that it was seen with; a hash stands in one of the two tables,
+ * once. Bytes join an image only at a path that held it, with equal compressed (`stream`) or decoded (`pixels`) pixels;
+ *      an image on which there is no work yet may give way to the one that its path held before.
+ *   3. A row of `paths` says: when this path had this size and time, it held this image, in bytes that hash to `hash`
+ *      (NULL: to the image's).  `missing` = 1 says that it does not hold it now.  A path belongs to one image at a
+ * time; images keep their work when all paths are gone.
  *   4. An image has at most one prompt at a time (`image_prompts`), never from a weaker source than the one before.
  *      Work of an earlier prompt stays: embeddings and scores belong to the prompt, not to the image's choice of it.
  *   5. An encoder is everything an embedding depends on besides the content; there is at most one embedding for an
  *      (image, encoder) and a (prompt, encoder), of exactly the encoder's number of float32.
  *   6. There is at most one score for an (image, prompt, scorer), and it was computed from embeddings by the scorer's
  *      encoder.  NULL is a score that came out as not a number: it is never computed again and never picked.
- *   7. `picks` is the result of one call of pick, whole: it is replaced in one transaction.
- *   8. A failure is the last one of its (path, stage); success removes it.
+ *   7. `picks` is the result of one call of pick, whole: it is replaced in one transaction.  A pick stays through other
+ *      calls while its folder is away, unless its prompt gets another.  What is set apart (`images.apart`) is no pick.
+ *   8. A failure is the last one of its (path, stage); success removes it.  `passing` = 1 is a trouble of the moment
+ *      and keeps nothing from being tried again; 0 is the file's own, which is tried again when the file changes.
  *   9. Foreign keys hold: nothing refers to a row that is not there.
  *  10. What a stage reported as done was committed before it said so.
  *  11. There is at most one analysis a scorer, whole: it is replaced in one transaction, with all that belongs to it.

@@ -32,7 +32,11 @@ const char gp_db_version_5[] =
 "ALTER TABLE images ADD COLUMN pixels BLOB CHECK(length(pixels) = 16);" /* of the decoded pixels, once decoded */
 /* What the path holds now, if its bytes differ from those of `images.hash` and its pixels do not. */
 "ALTER TABLE paths ADD COLUMN hash BLOB CHECK(length(hash) = 16);"
-"CREATE INDEX paths_hash ON paths(hash) WHERE hash IS NOT NULL;"
+/* Every hash that an image was seen with besides its own: a file with new metadata that is moved, or comes back, is the
+ * same image still. */
+"CREATE TABLE contents("
+" hash BLOB PRIMARY KEY CHECK(length(hash) = 16), image INTEGER NOT NULL REFERENCES images(id)"
+") STRICT, WITHOUT ROWID;"
 /* 1: a trouble of the moment (a disk that was away, too many open files), not of the file's bytes: tried again. */
 "ALTER TABLE failures ADD COLUMN passing INTEGER NOT NULL DEFAULT 0 CHECK(passing IN (0, 1));"
 "CREATE INDEX images_stream ON images(stream) WHERE stream IS NOT NULL;"

@@ -39,10 +39,7 @@ static int run(gp_cli *cli)
         return gp_cli_fail(cli, &err);
     }
     int code = report.failed ? GP_EXIT_PARTIAL : GP_EXIT_OK;
-    if (code == GP_EXIT_OK && report.done + report.skipped + report.duplicates == 0) {
-        gp_term_warn(&cli->term, "goldpan: no images there (PNG, JPEG, WebP)");
-        code = GP_EXIT_NOTHING;
-    }
+    if (code == GP_EXIT_OK && report.done + report.skipped + report.duplicates == 0) code = GP_EXIT_NOTHING;
     gp_cli_say_add(cli, &report);
     gp_cli_say_failures(cli, catalog, report.failed);
     if (cli->json) {

@@ -106,6 +106,7 @@ static gp_status choose(gp_cli *cli, gp_catalog *catalog, gp_model *model, const
     }
     gp_cli_json_text(json, "catalog", gp_catalog_path(catalog));
     gp_cli_json_report(json, "pick", report);
+    gp_cli_json_notes(json, cli);
     gp_str_putc(json, '}');
     return GP_OK;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * goldpan run: add, score, find, pick and the sheet, in one go. */
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/context.h"
@@ -17,15 +18,49 @@ static char *sheet_path(const gp_cli *cli, const gp_catalog *catalog)
 }
 
 /* Without a new choice the one before stays in the catalog, but it is not this run's. */
-static gp_status put_choice(gp_cli *cli, gp_catalog *catalog, bool chosen, gp_str *json, uint64_t *count, gp_error *err)
+static gp_status put_choice(gp_cli *cli, gp_catalog *catalog, const gp_run_report *report, gp_str *json,
+                            uint64_t *count, gp_error *err)
 {
-    if (!chosen) {
-        gp_term_warn(&cli->term, "goldpan: nothing was picked: no image with a prompt passes");
+    const gp_counts *c = &report->counts;
+    bool none = c->images == 0 || c->images_with_prompt == 0; /* said by a note of add */
+    if (!report->pick.done) {
+        if (none && report->find.images)
+            gp_term_warn(
+                &cli->term,
+                "goldpan: without prompts nothing is scored or picked; map, categories and near copies are made");
+        else if (!none)
+            gp_term_warn(&cli->term, "goldpan: nothing was picked: no image with a prompt passes");
         return gp_cli_put_no_picks(cli, catalog, json, err);
     }
     GP_TRY(gp_cli_put_picks(cli, catalog, json, count, err));
     gp_term_say(&cli->term, "picked %llu", (unsigned long long)*count);
     return GP_OK;
+}
+
+/* What there was to choose from. */
+static void say_counts(gp_cli *cli, const gp_counts *c)
+{
+    gp_str s = GP_STR_INIT;
+    gp_str_printf(&s, "%llu image%s, %llu with a prompt, %llu prompt%s with at least two candidates",
+                  (unsigned long long)c->images, c->images == 1 ? "" : "s", (unsigned long long)c->images_with_prompt,
+                  (unsigned long long)c->contested, c->contested == 1 ? "" : "s");
+    if (c->apart) gp_str_printf(&s, ", %llu set apart", (unsigned long long)c->apart);
+    if (c->missing_paths) gp_str_printf(&s, ", %llu missing", (unsigned long long)c->missing_paths);
+    if (!s.failed) gp_term_say(&cli->term, "%s", s.data);
+    gp_str_clear(&s);
+}
+
+static void put_counts(gp_str *json, const gp_counts *c)
+{
+    gp_json_put_name(json, "candidates");
+    gp_str_putc(json, '{');
+    gp_cli_json_count(json, "images", c->images);
+    gp_cli_json_count(json, "with_prompt", c->images_with_prompt);
+    gp_cli_json_count(json, "prompts_with_two", c->contested);
+    gp_cli_json_count(json, "apart", c->apart);
+    gp_cli_json_count(json, "missing_paths", c->missing_paths);
+    gp_cli_json_count(json, "missing_picks", c->missing_picks);
+    gp_str_putc(json, '}');
 }
 
 static int finish(gp_cli *cli, gp_catalog *catalog, const gp_model *model, const gp_run_report *report,
@@ -39,6 +74,7 @@ static int finish(gp_cli *cli, gp_catalog *catalog, const gp_model *model, const
     gp_cli_say_add(cli, &report->add);
     gp_cli_say_score(cli, &report->score);
     if (report->find.images) gp_cli_say_find(cli, &report->find);
+    if (report->counts.images) say_counts(cli, &report->counts);
     if (cli->json) {
         gp_str_putc(&json, '{');
         gp_cli_json_text(&json, "catalog", gp_catalog_path(catalog));
@@ -50,8 +86,9 @@ static int finish(gp_cli *cli, gp_catalog *catalog, const gp_model *model, const
         gp_cli_json_report(&json, "score", &report->score);
         gp_cli_json_report(&json, "pick", &report->pick);
         if (report->find.images) gp_cli_json_find(&json, &report->find);
+        put_counts(&json, &report->counts);
     }
-    if (put_choice(cli, catalog, report->pick.done > 0, cli->json ? &json : NULL, &count, &err) != GP_OK ||
+    if (put_choice(cli, catalog, report, cli->json ? &json : NULL, &count, &err) != GP_OK ||
         (cli->json && gp_cli_put_failures(catalog, &json, &err) != GP_OK)) {
         gp_str_clear(&json);
         return gp_cli_fail(cli, &err);

@@ -31,6 +31,7 @@ static int run(gp_cli *cli)
         gp_cli_json_text(&json, "model", facts.name);
         gp_cli_json_text(&json, "precision", facts.precision);
         gp_cli_json_report(&json, "score", &report);
+        gp_cli_json_notes(&json, cli);
         gp_str_putc(&json, '}');
         code = gp_cli_json_print(cli, &json, code);
     }

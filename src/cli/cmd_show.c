@@ -28,6 +28,7 @@ static void put_lines(const char *path, const gp_row *r)
     else if (r->prompt_raw && strcmp(r->prompt, r->prompt_raw) != 0)
         field("as found", r->prompt_raw);
     field("found in", r->prompt_source);
+    field("set apart", r->apart);
     field("negative", r->negative);
     if (r->settings_json && strcmp(r->settings_json, "{}") != 0) field("settings", r->settings_json);
     if (r->has_score) {
@@ -79,6 +80,7 @@ static void put_json(gp_str *json, const char *path, const gp_row *r)
     } else
         gp_str_puts(json, "null");
     gp_cli_json_bool(json, "picked", r->picked);
+    gp_cli_json_text(json, "apart", r->apart);
     gp_cli_json_text(json, "failure", r->failure);
     gp_str_putc(json, '}');
 }

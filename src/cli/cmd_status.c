@@ -16,6 +16,7 @@ static void put_lines(gp_cli *cli, const char *path, const gp_counts *c)
     line("images", c->images);
     line("paths", c->paths);
     line("paths missing", c->missing_paths);
+    if (c->apart) line("set apart", c->apart);
     line("prompts", c->prompts);
     line("images with prompt", c->images_with_prompt);
     line("image embeddings", c->image_embeddings);
@@ -38,6 +39,8 @@ static void put_json(gp_str *json, const char *path, const gp_counts *c)
     gp_cli_json_count(json, "images", c->images);
     gp_cli_json_count(json, "paths", c->paths);
     gp_cli_json_count(json, "missing_paths", c->missing_paths);
+    gp_cli_json_count(json, "missing_picks", c->missing_picks);
+    gp_cli_json_count(json, "apart", c->apart);
     gp_cli_json_count(json, "prompts", c->prompts);
     gp_cli_json_count(json, "images_with_prompt", c->images_with_prompt);
     gp_cli_json_count(json, "image_embeddings", c->image_embeddings);
@@ -45,6 +48,43 @@ static void put_json(gp_str *json, const char *path, const gp_counts *c)
     gp_cli_json_count(json, "scores", c->scores);
     gp_cli_json_count(json, "picks", c->picks);
     gp_cli_json_count(json, "failure_count", c->failures);
+}
+
+typedef struct missing_lines {
+    gp_cli *cli;
+    gp_str *json; /* or NULL: lines */
+    unsigned shown;
+} missing_lines;
+
+static bool put_missing(void *user, const gp_missing *m)
+{
+    missing_lines *l = user;
+    if (!l->json) {
+        if (l->shown++ == 5) {
+            gp_term_say(&l->cli->term, "  ...");
+            return false;
+        }
+        gp_term_say(&l->cli->term, "missing: %llu image%s, %llu of them picked, in '%s'", (unsigned long long)m->images,
+                    m->images == 1 ? "" : "s", (unsigned long long)m->picks, m->folder);
+        return true;
+    }
+    if (l->json->data[l->json->size - 1] != '[') gp_str_putc(l->json, ',');
+    gp_str_putc(l->json, '{');
+    gp_cli_json_text(l->json, "folder", m->folder);
+    gp_cli_json_count(l->json, "images", m->images);
+    gp_cli_json_count(l->json, "picks", m->picks);
+    gp_str_putc(l->json, '}');
+    return !l->json->failed;
+}
+
+/* Where images are missing. */
+static gp_status put_all_missing(gp_cli *cli, gp_catalog *catalog, gp_str *json, gp_error *err)
+{
+    missing_lines lines = {cli, json, 0};
+    if (json) gp_str_puts(json, ",\"missing\":[");
+    gp_status st = gp_catalog_missing(catalog, put_missing, &lines, err);
+    if (json) gp_str_putc(json, ']');
+    return st;
 }
 
 static int run(gp_cli *cli)
@@ -64,6 +104,11 @@ static int run(gp_cli *cli)
         put_json(&json, gp_catalog_path(catalog), &counts);
     } else if (!cli->failures)
         put_lines(cli, gp_catalog_path(catalog), &counts);
+    if ((cli->json || !cli->failures) && put_all_missing(cli, catalog, cli->json ? &json : NULL, &err) != GP_OK) {
+        gp_str_clear(&json);
+        gp_catalog_close(catalog);
+        return gp_cli_fail(cli, &err);
+    }
     if (cli->failures && gp_cli_put_failures(catalog, cli->json ? &json : NULL, &err) != GP_OK) {
         gp_str_clear(&json);
         code = gp_cli_fail(cli, &err);

@@ -266,6 +266,7 @@ void gp_cli_score_options(gp_cli *cli, gp_score_options *options)
     options->threads = gp_cli_threads(cli);
     options->batch = gp_cli_batch(cli);
     options->retry_failed = cli->retry_failed;
+    options->note = gp_cli_note, options->note_user = cli;
     options->progress = gp_term_progress;
     options->user = &cli->term;
 }
@@ -300,9 +301,10 @@ static gp_status check_pick(const gp_cli *cli, gp_error *err)
     return GP_OK;
 }
 
-gp_status gp_cli_pick_options(const gp_cli *cli, gp_pick_options *options, gp_error *err)
+gp_status gp_cli_pick_options(gp_cli *cli, gp_pick_options *options, gp_error *err)
 {
     *options = (gp_pick_options)GP_PICK_DEFAULTS;
+    options->note = gp_cli_note, options->note_user = cli;
     GP_TRY(check_pick(cli, err));
     GP_TRY(take_u32(cli->per_prompt, UINT32_MAX, "per-prompt", &options->per_prompt, err));
     if (cli->top.set) options->top = cli->top.value;

@@ -38,7 +38,7 @@ int gp_cli_threads(const gp_cli *cli);
 int gp_cli_batch(const gp_cli *cli);
 void gp_cli_add_options(gp_cli *cli, gp_add_options *options);
 void gp_cli_score_options(gp_cli *cli, gp_score_options *options);
-gp_status gp_cli_pick_options(const gp_cli *cli, gp_pick_options *options, gp_error *err);
+gp_status gp_cli_pick_options(gp_cli *cli, gp_pick_options *options, gp_error *err);
 gp_status gp_cli_sheet_options(gp_cli *cli, gp_sheet_options *options, gp_error *err);
 
 /* ---- results */

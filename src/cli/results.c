@@ -218,6 +218,7 @@ static bool put_failure(void *user, const gp_failure *f)
     gp_cli_json_text(json, "path", f->path);
     gp_cli_json_text(json, "stage", f->stage);
     gp_cli_json_text(json, "message", f->message);
+    gp_cli_json_bool(json, "passing", f->passing);
     gp_str_putc(json, '}');
     return true;
 }
@@ -260,7 +261,12 @@ void gp_cli_say_failures(gp_cli *cli, gp_catalog *catalog, uint64_t failed)
 void gp_cli_note(void *user, const gp_note *note)
 {
     gp_cli *cli = user;
-    gp_term_say(&cli->term, "%s", note->message);
+    /* what ends in nothing is said also with --quiet */
+    if (strcmp(note->code, "no-images") == 0 || strcmp(note->code, "empty-folder") == 0 ||
+        strcmp(note->code, "no-prompts") == 0)
+        gp_term_warn(&cli->term, "goldpan: %s", note->message);
+    else
+        gp_term_say(&cli->term, "%s", note->message);
     if (cli->notes.size) gp_str_putc(&cli->notes, ',');
     gp_str_putc(&cli->notes, '{');
     gp_cli_json_text(&cli->notes, "code", note->code);

@@ -3,6 +3,7 @@
 #include "image/animate.h"
 
 #include "base/file.h"
+#include "base/marks.h"
 #include "base/mem.h"
 
 #include <webp/encode.h>
@@ -51,13 +52,33 @@ gp_status gp_animation_add(gp_animation *a, const uint8_t *rgb, uint32_t millise
     return done ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "cannot encode a frame: %s", WebPAnimEncoderGetError(a->encoder));
 }
 
+/* The mark that says who drew it (base/marks.h), as XMP. */
+static gp_status mark(WebPData *data, gp_error *err)
+{
+    static const char xmp[] = "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"><rdf:RDF"
+                              " xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\"><rdf:Description"
+                              " xmlns:xmp=\"http://ns.adobe.com/xap/1.0/\" xmp:CreatorTool=\"" GP_MARK_IMAGE
+                              ": tour\"/></rdf:RDF></x:xmpmeta>";
+    WebPData text = {(const uint8_t *)xmp, sizeof xmp - 1}, marked;
+    WebPDataInit(&marked);
+    WebPMux *mux = WebPMuxCreate(data, 1);
+    bool done =
+        mux && WebPMuxSetChunk(mux, "XMP ", &text, 1) == WEBP_MUX_OK && WebPMuxAssemble(mux, &marked) == WEBP_MUX_OK;
+    WebPMuxDelete(mux);
+    if (!done) return gp_fail(err, GP_ERR_MEMORY, "out of memory for an animation");
+    WebPDataClear(data);
+    *data = marked;
+    return GP_OK;
+}
+
 gp_status gp_animation_write(gp_animation *a, const char *path, gp_error *err)
 {
     WebPData data;
     WebPDataInit(&data);
     if (!WebPAnimEncoderAdd(a->encoder, NULL, a->now, NULL) || !WebPAnimEncoderAssemble(a->encoder, &data))
         return gp_fail(err, GP_ERR_MEMORY, "cannot encode '%s': %s", path, WebPAnimEncoderGetError(a->encoder));
-    gp_status st = gp_file_replace(path, data.bytes, data.size, err);
+    gp_status st = mark(&data, err);
+    if (st == GP_OK) st = gp_file_replace(path, data.bytes, data.size, err);
     WebPDataClear(&data);
     return st;
 }

@@ -7,6 +7,7 @@
  * Roots: sorted the same way; a root inside another one is dropped if the outer walk reaches it anyway. */
 #include "ingest/walk.h"
 #include "base/file.h"
+#include "base/marks.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include <assert.h>
@@ -28,21 +29,11 @@ typedef struct walker {
     gp_str path;
     frame *frames; /* [capacity] */
     size_t depth, capacity;
-    bool (*visit)(void *, const gp_found *);
-    void (*problem)(void *, const gp_walk_problem *);
-    void *user;
+    const gp_walk_calls *calls;
+    char **real; /* [real_count] where the roots really are; NULL: not known.  From the C library */
+    size_t real_count;
     gp_error *err;
 } walker;
-
-/* The formats of the image room, by the names that people and programs give them. */
-static bool is_image_name(const char *name)
-{
-    static const char *const known[] = {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp"};
-    const char *extension = gp_path_extension(name);
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (gp_str_equal_nocase(extension, known[i])) return true;
-    return false;
-}
 
 /* Byte order of two entries, a folder as if '/' followed its name. */
 static int compare_entries(const void *a, const void *b)
@@ -63,32 +54,101 @@ static void set_path(walker *w, size_t folder_size, const char *name)
 
 static void tell_errno(walker *w, const char *what, int number)
 {
-    if (!w->problem) return;
+    if (!w->calls->problem) return;
     gp_error text = {0};
     gp_fail_errno(&text, GP_ERR_IO, number, "%s '%s'", what, w->path.data);
-    w->problem(w->user, &(gp_walk_problem){w->path.data, text.message});
+    w->calls->problem(w->calls->user, &(gp_walk_problem){w->path.data, text.message, number});
 }
 
-/* What the entry is for this walk: 'd', 'f', or 0 for neither.  Symlinks lead to files only. */
-static char kind_of(walker *w, const struct dirent *entry, size_t folder_size)
+static void pass(walker *w, gp_passed_kind kind, const char *word)
 {
-    const char *name = entry->d_name;
-    bool image = is_image_name(name);
+    if (w->calls->passed && !w->path.failed)
+        w->calls->passed(w->calls->user, &(gp_walk_passed){w->path.data, kind, word});
+}
+
+/* Does the link at w->path lead to where the walk goes anyway? */
+static bool leads_inside(const walker *w)
+{
+    char *target = realpath(w->path.data, NULL);
+    bool inside = false;
+    for (size_t i = 0; target && i < w->real_count && !inside; i++) {
+        size_t size = w->real[i] ? strlen(w->real[i]) : 0;
+        inside = size && strncmp(target, w->real[i], size) == 0 &&
+                 (target[size] == '/' || target[size] == 0 || w->real[i][size - 1] == '/');
+    }
+    free(target); /* from the C library */
+    return inside;
+}
+
+/* A link whose name is no image's. */
+static void pass_link(walker *w, const char *word)
+{
     struct stat st;
-    if (name[0] == '.') return 0; /* ".", "..", hidden ones and ".goldpan" */
-    if (entry->d_type == DT_DIR) return 'd';
-    if (entry->d_type == DT_REG || entry->d_type == DT_LNK) return image ? 'f' : 0;
-    if (entry->d_type != DT_UNKNOWN) return 0;
-    set_path(w, folder_size, name); /* a file system that does not tell */
-    if (w->path.failed || lstat(w->path.data, &st) != 0) return 0;
-    if (S_ISDIR(st.st_mode)) return 'd';
-    return image && (S_ISREG(st.st_mode) || S_ISLNK(st.st_mode)) ? 'f' : 0;
+    if (stat(w->path.data, &st) != 0)
+        pass(w, errno == ENOENT || errno == ELOOP ? GP_PASSED_BROKEN_LINK : GP_PASSED_OTHER, NULL);
+    else if (S_ISDIR(st.st_mode) && !leads_inside(w))
+        pass(w, GP_PASSED_LINK, NULL);
+    else if (S_ISREG(st.st_mode))
+        pass(w, word ? GP_PASSED_FORMAT : GP_PASSED_OTHER, word);
+}
+
+static void pass_hidden(walker *w, const char *name, bool folder)
+{
+    if (strncmp(name, ".goldpan", 8) == 0) return;
+    pass(w, folder || gp_walk_is_image(name) ? GP_PASSED_HIDDEN : GP_PASSED_OTHER, NULL);
+}
+
+/* What the entry at w->path is for this walk: 'd', 'f', or 0 for what is passed over.  Symlinks lead to files only. */
+static char kind_of(walker *w, const char *name, unsigned char type)
+{
+    struct stat st;
+    const bool image = gp_walk_is_image(name);
+    const char *word = gp_walk_format(name);
+    if (type == DT_UNKNOWN) { /* a file system that does not tell */
+        if (lstat(w->path.data, &st) != 0) return 0;
+        type = S_ISDIR(st.st_mode) ? DT_DIR : S_ISLNK(st.st_mode) ? DT_LNK : S_ISREG(st.st_mode) ? DT_REG : DT_FIFO;
+    }
+    if (name[0] == '.') return pass_hidden(w, name, type == DT_DIR), (char)0;
+    if (type == DT_DIR) return 'd';
+    if (image && (type == DT_REG || type == DT_LNK)) return 'f';
+    if (type == DT_LNK)
+        pass_link(w, word);
+    else if (type == DT_REG)
+        pass(w, word ? GP_PASSED_FORMAT : GP_PASSED_OTHER, word);
+    else
+        pass(w, image ? GP_PASSED_SPECIAL : GP_PASSED_OTHER, NULL);
+    return 0;
+}
+
+/* What of an entry is goldpan's own, in a folder with its marks: the parts of a site, the files of an export. */
+static bool is_own(const char *name, char kind, bool site, const gp_own_names *exported)
+{
+    static const char *const parts[] = {"assets", "data", "thumb", "image"};
+    for (size_t i = 0; site && kind == 'd' && i < sizeof parts / sizeof *parts; i++)
+        if (strcmp(name, parts[i]) == 0) return true;
+    return kind == 'f' && gp_own_names_have(exported, name);
+}
+
+/* goldpan's marks in the folder at w->path; a folder that was named by the user is read whatever it is. */
+static gp_status read_marks(const walker *w, bool *site, gp_own_names *exported)
+{
+    struct stat st;
+    *site = false;
+    if (w->depth == 0) return GP_OK;
+    GP_TRY(gp_own_names_read(w->path.data, exported, w->err));
+    char *mark = gp_path_join(w->path.data, GP_MARK_SITE);
+    if (!mark) return gp_fail(w->err, GP_ERR_MEMORY, "out of memory listing folders");
+    *site = lstat(mark, &st) == 0 && S_ISREG(st.st_mode);
+    gp_mem_free(mark);
+    return GP_OK;
 }
 
 /* Read the names of the folder at w->path into *out; a folder that cannot be read is told and left empty. */
 static gp_status read_folder(walker *w, frame *out)
 {
     gp_status st = GP_OK;
+    gp_own_names exported = {0};
+    bool site = false;
     gp_str names = GP_STR_INIT;
     size_t count = 0, folder_size = w->path.size;
     char **order = NULL;
@@ -98,20 +158,30 @@ static gp_status read_folder(walker *w, frame *out)
         tell_errno(w, "cannot read folder", errno);
         return GP_OK;
     }
-    for (;;) {
+    st = read_marks(w, &site, &exported);
+    while (st == GP_OK) {
         errno = 0;
         struct dirent *entry = readdir(folder);
         if (!entry) break;
-        char kind = kind_of(w, entry, folder_size);
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
+        set_path(w, folder_size, entry->d_name);
+        if (w->path.failed) break;
+        char kind = kind_of(w, entry->d_name, entry->d_type);
         if (!kind) continue;
+        if (is_own(entry->d_name, kind, site, &exported)) {
+            pass(w, GP_PASSED_OWN, NULL);
+            continue;
+        }
         gp_str_putc(&names, kind);
         gp_str_add(&names, entry->d_name, strlen(entry->d_name) + 1);
         count++;
     }
-    int number = errno;
+    int number = st == GP_OK ? errno : 0;
     closedir(folder);
+    gp_own_names_clear(&exported);
     w->path.size = folder_size;
     if (!w->path.failed) w->path.data[folder_size] = 0;
+    if (st != GP_OK) goto out;
     if (names.failed || w->path.failed) GP_GO(gp_fail(w->err, GP_ERR_MEMORY, "out of memory listing folders"));
     if (number) tell_errno(w, "cannot read all of folder", number);
     order = gp_mem_new(count, sizeof *order);
@@ -157,12 +227,17 @@ static gp_status visit_file(walker *w, bool named)
         return GP_OK; /* else: gone since its folder was read */
     }
     if (!S_ISREG(st.st_mode)) { /* a link to a folder, or a pipe named like a picture */
-        if (named && w->problem) w->problem(w->user, &(gp_walk_problem){w->path.data, "neither a file nor a folder"});
+        if (named && w->calls->problem)
+            w->calls->problem(w->calls->user, &(gp_walk_problem){w->path.data, "neither a file nor a folder", 0});
+        else if (!named && !S_ISDIR(st.st_mode))
+            pass(w, GP_PASSED_SPECIAL, NULL);
+        else if (!named && !leads_inside(w))
+            pass(w, GP_PASSED_LINK, NULL);
         return GP_OK;
     }
     gp_found found = {w->path.data, (uint64_t)st.st_size,
                       (int64_t)st.st_mtim.tv_sec * 1000000000 + (int64_t)st.st_mtim.tv_nsec};
-    if (!w->visit(w->user, &found)) return gp_fail(w->err, GP_ERR_STOPPED, "stopped");
+    if (!w->calls->visit(w->calls->user, &found)) return gp_fail(w->err, GP_ERR_STOPPED, "stopped");
     return GP_OK;
 }
 
@@ -217,7 +292,7 @@ static bool is_inside(const root *outer, const root *inner)
 static bool is_reached(const root *outer, root *inner)
 {
     if (inner->size == outer->size) return true;
-    if (!inner->folder && !is_image_name(inner->path)) return false;
+    if (!inner->folder && !gp_walk_is_image(inner->path)) return false;
     size_t at = outer->size;
     while (at < inner->size) {
         if (inner->path[at] == '/') at++;
@@ -253,17 +328,18 @@ static gp_status prepare_roots(const char *const *paths, size_t count, root *roo
     return GP_OK;
 }
 
-gp_status gp_walk(const char *const *roots, size_t root_count, bool (*visit)(void *user, const gp_found *found),
-                  void (*problem)(void *user, const gp_walk_problem *problem), void *user, gp_error *err)
+gp_status gp_walk_all(const char *const *roots, size_t root_count, const gp_walk_calls *calls, gp_error *err)
 {
     gp_status st = GP_OK;
-    walker w = {.path = GP_STR_INIT, .visit = visit, .problem = problem, .user = user, .err = err};
+    walker w = {.path = GP_STR_INIT, .calls = calls, .err = err};
     root *list = gp_mem_zero(root_count, sizeof *list);
     size_t *open = gp_mem_zero(root_count, sizeof *open); /* roots around the present one, outermost first */
     size_t open_count = 0;
-    assert(visit);
-    if (!list || !open) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for %zu paths", root_count));
+    w.real = gp_mem_zero(root_count, sizeof *w.real), w.real_count = w.real ? root_count : 0;
+    assert(calls->visit);
+    if (!list || !open || !w.real) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for %zu paths", root_count));
     GP_GO(prepare_roots(roots, root_count, list, err));
+    for (size_t i = 0; i < root_count; i++) w.real[i] = realpath(list[i].path, NULL);
     for (size_t i = 0; i < root_count; i++) {
         bool reached = false;
         while (open_count && !is_inside(&list[open[open_count - 1]], &list[i])) open_count--;
@@ -278,8 +354,17 @@ out:
     gp_mem_free(w.frames);
     gp_str_clear(&w.path);
     gp_mem_free(open);
+    for (size_t i = 0; i < w.real_count; i++) free(w.real[i]);
+    gp_mem_free(w.real);
     if (list)
         for (size_t i = 0; i < root_count; i++) gp_mem_free(list[i].path);
     gp_mem_free(list);
     return st;
+}
+
+gp_status gp_walk(const char *const *roots, size_t root_count, bool (*visit)(void *user, const gp_found *found),
+                  void (*problem)(void *user, const gp_walk_problem *problem), void *user, gp_error *err)
+{
+    assert(visit);
+    return gp_walk_all(roots, root_count, &(gp_walk_calls){.visit = visit, .problem = problem, .user = user}, err);
 }

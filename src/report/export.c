@@ -55,6 +55,7 @@ typedef struct export_run {
     column_set columns;
     gp_tables_out *tables;
     gp_report counts;
+    gp_str names; /* that this export placed or found in the folder, one a line */
     uint64_t total;
     gp_ticker ticker;
 } export_run;
@@ -66,11 +67,11 @@ static gp_status place_row(export_run *r, const gp_row *row, char **name, gp_err
     gp_error why = {0};
     bool placed = false;
     const char *path = row->path ? row->path : "";
-    gp_status st = gp_export_place(path, row->hash, r->options->folder, r->options->mode, name, &placed, &why);
+    gp_status st = gp_export_place(path, row->file_hash, r->options->folder, r->options->mode, name, &placed, &why);
     if (st == GP_ERR_MEMORY || st == GP_ERR_UNSUPPORTED) return gp_fail(err, st, "%s", why.message);
     if (st != GP_OK) {
         r->counts.failed++;
-        (void)gp_cat_failure_put(r->cat, path, 0, 0, row->image, "export", why.message, NULL);
+        (void)gp_cat_failure_put(r->cat, path, 0, 0, row->image, "export", why.message, gp_error_passes(&why), NULL);
         return GP_OK;
     }
     if (row->failure) (void)gp_cat_failure_clear(r->cat, row->image, "export", NULL);
@@ -81,6 +82,17 @@ static gp_status place_row(export_run *r, const gp_row *row, char **name, gp_err
     return GP_OK;
 }
 
+/* Is this file in that folder already?  An original never goes on the list of copies. */
+static bool lies_in(const char *path, const char *folder)
+{
+    char *own = gp_path_folder(path), *real = own ? realpath(own, NULL) : NULL, *there = realpath(folder, NULL);
+    bool same = real && there && strcmp(real, there) == 0;
+    free(there); /* from the C library */
+    free(real);
+    gp_mem_free(own);
+    return same;
+}
+
 static gp_status on_row(export_run *r, const gp_row *row, gp_error *err)
 {
     char *name = NULL;
@@ -88,6 +100,7 @@ static gp_status on_row(export_run *r, const gp_row *row, gp_error *err)
         r->counts.done++;
     else
         GP_TRY(place_row(r, row, &name, err));
+    if (name && !lies_in(row->path, r->options->folder)) gp_str_printf(&r->names, "%s\n", name);
     gp_status st = gp_tables_out_row(r->tables, row, name, err);
     gp_mem_free(name);
     if (st != GP_OK) return st;
@@ -141,6 +154,11 @@ gp_status gp_report_export(gp_catalog *cat, const gp_export_options *options, gp
     gp_ticker_finish(&r.ticker);
 out:
     gp_tables_out_abort(r.tables);
+    if (r.names.size) { /* also after a stop */
+        gp_status listed = gp_export_list(options->folder, &r.names, st == GP_OK ? err : NULL);
+        if (st == GP_OK) st = listed;
+    }
+    gp_str_clear(&r.names);
     for (size_t i = 0; i < r.columns.count; i++) gp_mem_free(r.columns.names[i]);
     gp_mem_free(r.columns.names);
     r.counts.seconds = gp_clock_now() - start;

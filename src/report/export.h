@@ -3,7 +3,7 @@
 #ifndef GP_REPORT_EXPORT_H
 #define GP_REPORT_EXPORT_H
 
-#include "base/status.h"
+#include "base/str.h"
 
 /* Put the file `source`, whose content has the hash `hash` (32 hex digits), into `folder` by its base name; another
  * file in the way: -2, -3 ... before the extension.  What is there already with the same content stays as it is
@@ -24,5 +24,8 @@ gp_status gp_tables_out_row(gp_tables_out *tables, const gp_row *row, const char
 /* Puts the tables into place.  Frees in both outcomes. */
 gp_status gp_tables_out_commit(gp_tables_out *tables, gp_error *err);
 void gp_tables_out_abort(gp_tables_out *tables); /* NULL allowed */
+
+/* Add the names, one a line, to the list of what goldpan put into the folder (own_names.c). */
+gp_status gp_export_list(const char *folder, const gp_str *names, gp_error *err);
 
 #endif

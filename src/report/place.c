@@ -83,7 +83,7 @@ static gp_status copy(const char *source, const char *hash, const char *folder, 
     hidden = part ? gp_path_join(folder, part) : NULL;
     if (!hidden) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the copy of '%s'", source));
     GP_GO(gp_file_read(source, FILE_LIMIT, &bytes, err));
-    if (!content_is(&bytes, hash)) GP_GO(gp_fail(err, GP_ERR_FORMAT, "'%s' has changed since it was added", source));
+    if (!content_is(&bytes, hash)) GP_GO(gp_fail(err, GP_ERR_NOT_FOUND, "'%s' has changed since it was added", source));
     GP_GO(gp_file_replace(hidden, bytes.data, bytes.size, err));
     keep_time(source, hidden);
     st = settle(hidden, target, err);

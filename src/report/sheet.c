@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "catalog/catalog.h"
 #include "image/image.h"
+#include "image/mark.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -328,8 +329,8 @@ gp_status gp_report_sheet(gp_catalog *cat, const gp_sheet_options *options, gp_r
     st = gp_canvas_init(&canvas, l.width, l.height, PAPER, err);
     if (st == GP_OK) st = draw_header(&canvas, &l, cat, scorer, &rows, err);
     if (st == GP_OK) st = draw_rows(&canvas, &l, &rows, &ticker, &counts, err);
-    if (st == GP_OK && jpeg) st = gp_image_write_jpeg(options->file, canvas.rgb, l.width, l.height, 92, err);
-    if (st == GP_OK && !jpeg) st = gp_image_write_png(options->file, canvas.rgb, l.width, l.height, err);
+    if (st == GP_OK)
+        st = gp_image_write_marked(options->file, canvas.rgb, l.width, l.height, jpeg ? 92 : 0, "contact sheet", err);
     gp_ticker_finish(&ticker);
     counts.seconds = gp_clock_now() - start;
     if (st == GP_OK && report) *report = counts;

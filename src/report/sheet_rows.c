@@ -58,7 +58,7 @@ gp_status gp_sheet_cell_fill(gp_sheet_cell *cell, const gp_row *row, gp_error *e
                             .height = row->height,
                             .orientation = row->orientation,
                             .picked = row->picked};
-    (void)gp_hash_from_hex(row->hash, &cell->hash);
+    (void)gp_hash_from_hex(row->file_hash, &cell->hash);
     return GP_OK;
 }
 

@@ -10,6 +10,7 @@
 #include "base/thread.h"
 #include "catalog/catalog.h"
 #include "image/image.h"
+#include "image/mark.h"
 #include "report/page.h"
 #include "report/thumb.h"
 #include "report/view_build.h"
@@ -29,6 +30,7 @@ enum { SIDES = 2 };
 typedef struct failed_row {
     size_t row;
     char *message; /* owned */
+    bool passing;
 } failed_row;
 
 typedef struct site {
@@ -181,6 +183,7 @@ static gp_status put_small(picture *p, uint32_t side, int quality, const char *n
     gp_thumb_fit(p->pixels.width, p->pixels.height, orientation, side, &w, &h);
     GP_TRY(gp_thumb_shape(&p->pixels, orientation, w, h, &small, err));
     gp_status st = gp_image_jpeg_bytes(small.rgb, w, h, quality, &jpeg, err);
+    if (st == GP_OK) st = gp_image_mark(&jpeg, "site", err);
     if (st == GP_OK) st = put_bytes(p, name, jpeg.data, jpeg.size, err);
     gp_str_clear(&jpeg);
     gp_pixels_clear(&small);
@@ -205,7 +208,7 @@ static gp_status put_picture(picture *p, gp_error *err)
     char name[64];
     gp_hash_hex(*hash, p->hex);
     GP_TRY(gp_view_path(p->site->view, p->row, &p->path, err));
-    GP_TRY(gp_thumb_load(p->path, hash, &p->bytes, err));
+    GP_TRY(gp_thumb_load(p->path, gp_view_file_hash(p->site->view, p->row), &p->bytes, err));
     GP_TRY(gp_image_decode_bytes(p->bytes.data, p->bytes.size, GP_MAX_PIXELS, &p->pixels, err));
     for (size_t i = 0; i < SIDES; i++) {
         snprintf(name, sizeof name, "thumb/%u/%s.jpg", sides[i], p->hex);
@@ -224,7 +227,7 @@ static void note(site *s, size_t row, const gp_error *why, bool fatal)
         atomic_store(&s->stop, true);
         gp_mem_free(message);
     } else {
-        s->failed[s->failed_count] = (failed_row){row, message};
+        s->failed[s->failed_count] = (failed_row){row, message, gp_error_passes(why)};
         atomic_store(&s->failed_count, s->failed_count + 1);
     }
     pthread_mutex_unlock(&s->lock);
@@ -289,7 +292,8 @@ static void record_failures(const site *s)
             continue;
         }
         if (gp_view_path(s->view, row, &path, NULL) == GP_OK)
-            (void)gp_cat_failure_put(s->cat, path, 0, 0, image, "export", s->failed[next].message, NULL);
+            (void)gp_cat_failure_put(s->cat, path, 0, 0, image, "export", s->failed[next].message,
+                                     s->failed[next].passing, NULL);
         gp_mem_free(path);
         next++;
     }

@@ -3,6 +3,7 @@
 #include "report/site.h"
 
 #include "base/file.h"
+#include "base/marks.h"
 #include "base/mem.h"
 
 #include <dirent.h>
@@ -16,10 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MARK ".goldpan-site"
-
 /* What a site consists of at its top; all else in its folder is somebody else's. */
-static const char *const own[] = {MARK, "index.html", "assets", "data", "thumb", "image"};
+static const char *const own[] = {GP_MARK_SITE, "index.html", "assets", "data", "thumb", "image"};
 
 static bool is_own(const char *name)
 {
@@ -37,7 +36,7 @@ static int remove_one(const char *path, const struct stat *info, int kind, struc
 static bool has_mark(const char *folder)
 {
     struct stat info;
-    char *mark = gp_path_join(folder, MARK);
+    char *mark = gp_path_join(folder, GP_MARK_SITE);
     bool has = mark && lstat(mark, &info) == 0 && S_ISREG(info.st_mode);
     gp_mem_free(mark);
     return has;
@@ -56,7 +55,7 @@ static void remove_parts(const char *folder)
 /* Only of a folder with goldpan's mark; then the folder, if nothing else is in it. */
 static void remove_site(const char *folder)
 {
-    char *mark = gp_path_join(folder, MARK);
+    char *mark = gp_path_join(folder, GP_MARK_SITE);
     if (mark && has_mark(folder)) {
         remove_parts(folder);
         (void)unlink(mark);
@@ -143,7 +142,7 @@ gp_status gp_site_folder_open(const char *target, gp_site_folder *out, gp_error 
     if (st == GP_ERR_NOT_FOUND) st = GP_OK;
     if (st != GP_OK) goto out;
     GP_GO(begin(&f, err));
-    st = gp_site_folder_put(&f, MARK, "", 0, err);
+    st = gp_site_folder_put(&f, GP_MARK_SITE, "", 0, err);
 out:
     if (st != GP_OK)
         gp_site_folder_close(&f);

@@ -60,12 +60,13 @@ gp_status gp_thumb_load(const char *path, const gp_hash *hash, gp_bytes *out, gp
     gp_error inner = {0};
     gp_status st = gp_file_read(path, MAX_FILE, out, &inner);
     if (st == GP_ERR_NOT_FOUND) return gp_fail(err, st, "the file is not there");
+    if (st == GP_ERR_IO && inner.number) return gp_fail_errno(err, st, inner.number, "the file cannot be read");
     if (st == GP_ERR_IO) return gp_fail(err, st, "the file cannot be read");
     if (st != GP_OK) return gp_fail(err, st, "%s", inner.message);
     gp_hash now = gp_hash_of(out->data, out->size);
     if (memcmp(now.bytes, hash->bytes, sizeof now.bytes) == 0) return GP_OK;
     gp_bytes_clear(out);
-    return gp_fail(err, GP_ERR_FORMAT, "the file has changed since it was added");
+    return gp_fail(err, GP_ERR_NOT_FOUND, "the file has changed since it was added");
 }
 
 gp_status gp_thumb_read(const char *path, const gp_hash *hash, gp_pixels *out, gp_error *err)

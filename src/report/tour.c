@@ -10,6 +10,7 @@
 #include "catalog/catalog.h"
 #include "image/animate.h"
 #include "image/image.h"
+#include "image/mark.h"
 #include "report/draw.h"
 #include "report/report.h"
 #include "report/sheet.h"
@@ -217,7 +218,7 @@ static gp_status keep_frame(tour *t, gp_error *err)
         snprintf(name, sizeof name, "slice_%02u.png", t->frames);
         char *path = gp_path_join(t->o->folder, name);
         if (!path) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the tour");
-        gp_status st = gp_image_write_png(path, t->frame.rgb, t->o->width, t->o->height, err);
+        gp_status st = gp_image_write_marked(path, t->frame.rgb, t->o->width, t->o->height, 0, "tour", err);
         gp_mem_free(path);
         GP_TRY(st);
     }

@@ -74,6 +74,7 @@ enum {
     LIKENESS,
     X,
     Y,
+    APART,
     FOUND
 };
 static const struct {
@@ -109,6 +110,7 @@ static const struct {
     [LIKENESS] = {"likeness", "Likeness", GP_COL_F32, "find", "cosine to the representative of its group"},
     [X] = {"x", "Map x", GP_COL_F32, "find", "place on the map"},
     [Y] = {"y", "Map y", GP_COL_F32, "find", "place on the map"},
+    [APART] = {"apart", "Set apart", GP_COL_CODE, "file", "why it is no candidate, such as a grid"},
 };
 
 static gp_status add_fixed(gp_view *v, gp_error *err)
@@ -165,16 +167,31 @@ static void put_numbers(gp_view *v, const gp_cat_bulk_row *r)
     ((uint32_t *)v->columns[CATEGORY].data)[i] = r->category < 0 ? GP_VIEW_NONE : (uint32_t)r->category;
 }
 
+static gp_status put_other(gp_view *v, const gp_cat_bulk_row *r, gp_error *err)
+{
+    if (!memcmp(r->hash.bytes, r->file_hash.bytes, sizeof r->hash.bytes)) return GP_OK;
+    if (v->other_count == v->other_room) {
+        size_t room = v->other_room ? v->other_room * 2 : 16;
+        gp_view_other *grown = gp_mem_resize(v->others, room, sizeof *grown);
+        if (!grown) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the view");
+        v->others = grown, v->other_room = room;
+    }
+    v->others[v->other_count++] = (gp_view_other){v->n, r->file_hash};
+    return GP_OK;
+}
+
 static gp_status put_row(reading *rd, const gp_cat_bulk_row *r, gp_error *err)
 {
     gp_view *v = rd->view;
     char group[24];
     if (v->n == v->room) return GP_OK; /* images added since they were counted: next time */
     put_numbers(v, r);
+    GP_TRY(put_other(v, r, err));
     GP_TRY(gp_texts_add(&v->columns[PATH].words->texts, r->path, err));
     GP_TRY(put_word(v, FORMAT, r->format, err));
     GP_TRY(put_word(v, NEGATIVE, r->negative && *r->negative ? r->negative : NULL, err));
     GP_TRY(put_word(v, SOURCE, r->source, err));
+    GP_TRY(put_word(v, APART, r->apart, err));
     snprintf(group, sizeof group, "%lld", (long long)r->group);
     GP_TRY(gp_words_put(&rd->groups, r->group < 0 ? NULL : group, (uint32_t *)v->columns[DUPLICATE].data + v->n, err));
     GP_TRY(gp_view_take_settings(v, v->n, r->settings, err));
@@ -339,7 +356,10 @@ static void drop_unfound(gp_view *v)
     for (size_t i = 0; i < v->n && !map; i++) map = !isnan(x[i]);
     size_t to = ALWAYS;
     for (size_t i = ALWAYS; i < v->column_count; i++) {
-        bool keep = i >= FOUND || (i == X || i == Y ? map : v->facts.analysis != 0);
+        bool known = i == APART         ? v->columns[i].words->texts.count > 0
+                     : i == X || i == Y ? map
+                                        : v->facts.analysis != 0;
+        bool keep = i >= FOUND || known;
         if (keep) {
             v->columns[to++] = v->columns[i];
             continue;
@@ -433,6 +453,7 @@ void gp_view_free(gp_view *v)
     gp_mem_free(v->images);
     gp_mem_free(v->prompt_ids);
     gp_mem_free(v->orientation);
+    gp_mem_free(v->others);
     gp_mem_free(v->catalog);
     gp_mem_free(v);
 }
@@ -452,6 +473,19 @@ size_t gp_view_columns(const gp_view *v)
 const gp_hash *gp_view_hash(const gp_view *v, size_t row)
 {
     return (const gp_hash *)v->columns[HASH].data + row;
+}
+
+const gp_hash *gp_view_file_hash(const gp_view *v, size_t row)
+{
+    size_t low = 0, high = v->other_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (v->others[middle].row < row)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < v->other_count && v->others[low].row == row ? &v->others[low].hash : gp_view_hash(v, row);
 }
 
 int64_t gp_view_image(const gp_view *v, size_t row)

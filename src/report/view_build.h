@@ -57,6 +57,12 @@ typedef struct gp_setting {
     size_t known; /* rows that have it */
 } gp_setting;
 
+/* A row whose file has another hash than its image is known by. */
+typedef struct gp_view_other {
+    size_t row;
+    gp_hash hash;
+} gp_view_other;
+
 enum { GP_VIEW_SETTINGS = 100, GP_VIEW_COLUMNS = 40 + GP_VIEW_SETTINGS };
 struct gp_view {
     size_t n, room; /* rows; rows that there is memory for */
@@ -64,6 +70,8 @@ struct gp_view {
     char *catalog;
     int64_t *images, *prompt_ids;
     uint32_t *orientation;
+    struct gp_view_other *others; /* [other_count] in order of rows: files that another program wrote metadata into */
+    size_t other_count, other_room;
     gp_setting settings[GP_VIEW_SETTINGS];
     size_t setting_count;
     gp_column columns[GP_VIEW_COLUMNS];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The images themselves.  The address names a content, never a path; the path comes from the catalog, and what lies
- * there now is given out only if it is a regular file whose bytes have the hash of the address.  So a path that has
+ * there now is given out only if it is a regular file whose bytes have the hash of the address, or the one that the
+ * catalog has for that path since another program changed the metadata alone.  So a path that has
  * become a link to something else, a device or another text gives nothing.  Reading a file to hash it costs a moment:
  * that is done on a thread, once for a (device, inode, size, time), and remembered. */
 #include "serve/inner.h"
@@ -158,6 +159,7 @@ static bool try_to_give(gp_request *request, bool patient)
     const format_words *words = row == SIZE_MAX ? NULL : words_of(gp_view_format(shown->view, row));
     char *path = NULL;
     if (row != SIZE_MAX) (void)gp_view_path(shown->view, row, &path, NULL);
+    const gp_hash *right = row == SIZE_MAX ? NULL : gp_view_file_hash(shown->view, row);
     struct stat info;
     gp_hash now;
     bool done = true;
@@ -166,11 +168,11 @@ static bool try_to_give(gp_request *request, bool patient)
         gp_answer_error(request, 404, "there is no such image");
     else if ((file = open_regular(path, &info)) < 0)
         gp_answer_error(request, 404, "the image's file is not there any more");
-    else if (is_known(files, &info, &request->route.hash))
+    else if (is_known(files, &info, right))
         give(request, file, (uint64_t)info.st_size, words->type);
     else if (!patient)
         done = false, close(file);
-    else if (!hash_of(file, &now) || memcmp(now.bytes, request->route.hash.bytes, sizeof now.bytes) != 0)
+    else if (!hash_of(file, &now) || memcmp(now.bytes, right->bytes, sizeof now.bytes) != 0)
         gp_answer_error(request, 404, "the image's file has changed since it was added"), close(file);
     else {
         remember(files, &info, &now);

@@ -103,7 +103,7 @@ static gp_status decode(making *m, gp_error *err)
                                    : gp_view_path(shown->view, row, &path, err);
     if (st == GP_OK) {
         m->orientation = gp_view_orientation(shown->view, row);
-        st = gp_thumb_read(path, hash, &m->pixels, err);
+        st = gp_thumb_read(path, gp_view_file_hash(shown->view, row), &m->pixels, err);
     }
     gp_mem_free(path);
     gp_shown_drop(shown);

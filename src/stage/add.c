@@ -18,8 +18,12 @@
 #include "ingest/prompt.h"
 #include "ingest/table.h"
 #include "ingest/walk.h"
+#include "stage/apart.h"
+#include "stage/identity.h"
+#include "stage/passed.h"
 #include "stage/pipe.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -37,13 +41,16 @@ typedef struct file_job {
     char *path;
     uint64_t size;
     int64_t mtime_ns;
-    char *problem; /* the walk's: a folder that cannot be read */
-    size_t row;    /* of the table, SIZE_MAX: none */
+    char *problem;      /* the walk's: a folder that cannot be read */
+    int problem_number; /* its errno */
+    size_t row;         /* of the table, SIZE_MAX: none */
     /* results */
     bool ok;
     gp_error error;
     gp_hash hash;
     gp_image_head head;
+    gp_identity identity;
+    bool own, grid;                                    /* goldpan drew it; it shows other images */
     char *prompt, *raw, *negative, *source, *settings; /* owned, or NULL */
     int strength;
 } file_job;
@@ -56,6 +63,9 @@ typedef struct add_run {
     size_t image_column, prompt_column;
     uint8_t *row_seen; /* [rows of the table] */
     gp_queue *found;   /* file_job, from the walking thread */
+    gp_passed passed;
+    gp_gone before, gone; /* images that are not there: before and after */
+    uint64_t grids;
     gp_status walk_status;
     gp_error walk_error;
     gp_report *report;
@@ -86,12 +96,13 @@ static void job_free(file_job *job)
 
 /* ------------------------------------------------------------------ the walking thread */
 
-static bool hand_over(add_run *r, const char *path, const char *problem, uint64_t size, int64_t mtime_ns)
+static bool hand_over(add_run *r, const char *path, const gp_walk_problem *problem, uint64_t size, int64_t mtime_ns)
 {
     file_job *job = gp_mem_zero(1, sizeof *job);
     if (job) {
         job->path = gp_str_dup(path);
-        job->problem = problem ? gp_str_dup(problem) : NULL;
+        job->problem = problem ? gp_str_dup(problem->message) : NULL;
+        job->problem_number = problem ? problem->number : 0;
         job->size = size;
         job->mtime_ns = mtime_ns;
     }
@@ -112,7 +123,12 @@ static bool on_found(void *user, const gp_found *found)
 
 static void on_problem(void *user, const gp_walk_problem *problem)
 {
-    hand_over(user, problem->path, problem->message, 0, 0);
+    hand_over(user, problem->path, problem, 0, 0);
+}
+
+static void on_passed(void *user, const gp_walk_passed *one)
+{
+    gp_passed_add(&((add_run *)user)->passed, one);
 }
 
 static void walk_thread(void *user, int index)
@@ -120,7 +136,8 @@ static void walk_thread(void *user, int index)
     (void)index;
     add_run *r = user;
     gp_error err = {0};
-    gp_status st = gp_walk(r->options->roots, r->options->root_count, on_found, on_problem, r, &err);
+    gp_walk_calls calls = {on_found, on_problem, on_passed, r};
+    gp_status st = gp_walk_all(r->options->roots, r->options->root_count, &calls, &err);
     if (r->walk_status == GP_OK && st != GP_OK && st != GP_ERR_STOPPED) {
         r->walk_status = st;
         r->walk_error = err;
@@ -235,6 +252,8 @@ static gp_status find_prompt(const add_run *r, file_job *job, const gp_bytes *by
     gp_meta meta = {0}, side = {0};
     gp_status st = GP_OK;
     GP_GO(gp_image_read_chunks(bytes->data, bytes->size, &chunks, err));
+    job->own = gp_apart_is_own(&chunks);
+    if (job->own) goto out;
     GP_GO(gp_meta_read(&chunks, &meta, err));
     if (job->row != SIZE_MAX) GP_GO(prompt_from_table(r, job, err));
     if (!job->prompt && meta.found && meta.prompt) GP_GO(prompt_from_metadata(job, &meta, err));
@@ -262,7 +281,10 @@ static gp_status read_file(const add_run *r, file_job *job, gp_error *err)
                       job->head.height, (unsigned long long)r->max_pixels));
     job->hash = gp_hash_of(bytes.data, bytes.size);
     job->size = bytes.size;
+    GP_GO(gp_identity_read(&job->identity, &job->hash, &job->head, bytes.data, bytes.size, r->max_pixels, err));
     GP_GO(find_prompt(r, job, &bytes, err));
+    GP_GO(
+        gp_apart_is_grid(job->path, &job->head, job->settings, bytes.data, bytes.size, r->max_pixels, &job->grid, err));
 out:
     gp_bytes_clear(&bytes);
     return st;
@@ -272,9 +294,10 @@ static void work_file(void *user, int thread, void *data)
 {
     (void)thread;
     file_job *job = data;
-    if (job->problem)
+    if (job->problem) {
         gp_fail(&job->error, GP_ERR_IO, "%s", job->problem);
-    else
+        job->error.number = job->problem_number;
+    } else
         job->ok = read_file(user, job, &job->error) == GP_OK;
     if (!job->ok) gp_stage_reason(&job->error, job->path);
 }
@@ -361,6 +384,7 @@ static gp_status next_file(void *user, void **out, gp_error *err)
         bool known = false;
         job->row = table_row(r, job->path);
         gp_status st = is_known(r, job, &known, err);
+        if (st == GP_OK && !known) st = gp_cat_content_at(r->cat, job->path, &job->identity.before, err);
         if (st != GP_OK || known) job_free(job);
         if (st != GP_OK) return st;
         if (!known) {
@@ -385,17 +409,27 @@ static gp_status write_file(add_run *r, const file_job *job, gp_error *err)
 {
     if (!job->ok) {
         r->report->failed++;
-        return gp_cat_failure_put(r->cat, job->path, job->size, job->mtime_ns, 0, "add", job->error.message, err);
+        return gp_cat_failure_put(r->cat, job->path, job->size, job->mtime_ns, 0, "add", job->error.message,
+                                  gp_error_passes(&job->error), err);
     }
+    if (job->own) {
+        gp_passed_add(&r->passed, &(gp_walk_passed){job->path, GP_PASSED_OWN, NULL});
+        return gp_cat_path_gone(r->cat, job->path, err);
+    }
+    r->grids += job->grid;
+    const gp_identity *identity = &job->identity;
     gp_cat_image image = {.hash = job->hash,
                           .bytes = job->size,
                           .format = gp_image_format_name(job->head.format),
                           .width = job->head.width,
                           .height = job->head.height,
-                          .orientation = job->head.orientation};
-    int64_t id = 0, before = 0;
+                          .orientation = job->head.orientation,
+                          .stream = identity->has_stream ? &identity->stream : NULL,
+                          .pixels = identity->has_pixels ? &identity->pixels : NULL,
+                          .apart = job->grid ? "grid" : NULL,
+                          .same_as = identity->same_as};
+    int64_t id = 0;
     bool fresh = false;
-    GP_TRY(gp_cat_path_known(r->cat, job->path, job->size, job->mtime_ns, &before, err));
     GP_TRY(gp_cat_image_put(r->cat, &image, job->path, job->size, job->mtime_ns, &id, &fresh, err));
     if (job->prompt) {
         gp_cat_prompt prompt = {.text = job->prompt,
@@ -409,11 +443,12 @@ static gp_status write_file(add_run *r, const file_job *job, gp_error *err)
     bool has_prompt = job->prompt != NULL;
     if (!has_prompt) GP_TRY(gp_cat_has_prompt(r->cat, id, &has_prompt, err));
     if (!has_prompt) r->report->without_prompt++;
-    if (before == 0 && !fresh) r->report->duplicates++;
-    if (before == 0)
-        r->report->done++;
-    else
+    bool stayed = id == identity->before.image; /* this path held this image before, maybe with other metadata */
+    if (!stayed && !fresh) r->report->duplicates++;
+    if (stayed)
         r->report->skipped++;
+    else
+        r->report->done++;
     return GP_OK;
 }
 
@@ -442,10 +477,23 @@ static void drop_file(void *user, void *job)
     job_free(job);
 }
 
+/* A folder that cannot be entered now, or a disk that does not answer, does not say that its files are gone. */
 static bool path_exists(void *user, const char *path)
 {
     (void)user;
-    return access(path, F_OK) == 0;
+    return access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
+static gp_status forget_troubles(const add_run *r, gp_error *err)
+{
+    gp_status st = GP_OK;
+    for (size_t i = 0; i < r->options->root_count && st == GP_OK; i++) {
+        char *root = gp_path_absolute(r->options->roots[i]);
+        st = root ? gp_cat_failures_forget(r->cat, root, err)
+                  : gp_fail(err, GP_ERR_MEMORY, "out of memory for the path '%s'", r->options->roots[i]);
+        gp_mem_free(root);
+    }
+    return st;
 }
 
 static gp_status open_table(add_run *r, gp_error *err)
@@ -456,6 +504,39 @@ static gp_status open_table(add_run *r, gp_error *err)
                           &r->prompt_column, err));
     r->row_seen = gp_mem_zero(gp_table_rows(r->table), 1);
     return r->row_seen ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the table '%s'", r->options->prompts);
+}
+
+/* What the user should know of what was there, and was not. */
+static void tell_notes(const add_run *r)
+{
+    const gp_add_options *o = r->options;
+    const gp_report *n = r->report;
+    uint64_t images = n->done + n->skipped;
+    const char *root = o->roots[0], *more = o->root_count > 1 ? " and the other paths" : "";
+    gp_passed_tell(&r->passed, o->note, o->note_user);
+    if (r->grids)
+        gp_note_say(o->note, o->note_user, "grids", r->grids,
+                    "set %llu grid%s apart: a grid shows other images, so it is not scored and never picked",
+                    (unsigned long long)r->grids, r->grids == 1 ? "" : "s");
+    if (r->gone.images > r->before.images || r->gone.picks)
+        gp_note_say(
+            o->note, o->note_user, "missing", r->gone.images,
+            "%llu known image%s not there now, in '%s'%s: scores and stars%s stay, and count again when the files"
+            " are back",
+            (unsigned long long)r->gone.images, r->gone.images == 1 ? " is" : "s are", r->gone.folder,
+            r->gone.folders > 1 ? " and elsewhere" : "", r->gone.picks ? " and picks" : "");
+    if (images == 0 && n->failed == 0 && gp_passed_nothing(&r->passed))
+        gp_note_say(o->note, o->note_user, "empty-folder", 0, "'%s'%s is empty: there are no images to add", root,
+                    more);
+    else if (images == 0 && n->failed == 0)
+        gp_note_say(o->note, o->note_user, "no-images", 0,
+                    "there are no images in '%s'%s that goldpan reads (PNG, JPEG, WebP)", root, more);
+    else if (images && n->without_prompt == images)
+        gp_note_say(
+            o->note, o->note_user, "no-prompts", images,
+            "none of the %llu image%s has a prompt: name a table of prompts with --prompts FILE, or put the prompt"
+            " of a.png into a text file a.txt beside it",
+            (unsigned long long)images, images == 1 ? "" : "s");
 }
 
 gp_status gp_stage_add(gp_catalog *cat, const gp_add_options *options, gp_report *report, gp_error *err)
@@ -473,8 +554,10 @@ gp_status gp_stage_add(gp_catalog *cat, const gp_add_options *options, gp_report
                     .work = work_file,
                     .take = take_file,
                     .drop = drop_file};
+    gp_passed_init(&r.passed);
     gp_ticker_init(&r.ticker, "add", 0, options->progress, options->user);
     GP_GO(open_table(&r, err));
+    GP_GO(forget_troubles(&r, err));
     GP_GO(gp_queue_new(FOUND_AHEAD, &r.found, err));
     GP_GO(gp_threads_start(1, walk_thread, &r, &walker, err));
     st = gp_pipe_run(&pipe, &r, err);
@@ -489,9 +572,13 @@ out:
     for (void *item; r.found && gp_queue_get(r.found, &item);) job_free(item);
     gp_threads_join(walker);
     if (st == GP_OK && r.walk_status != GP_OK) st = gp_fail(err, r.walk_status, "%s", r.walk_error.message);
+    if (st == GP_OK) st = gp_gone_read(cat, &r.before, err);
     if (st == GP_OK) st = gp_cat_paths_sweep(cat, path_exists, NULL, err);
+    if (st == GP_OK) st = gp_gone_read(cat, &r.gone, err);
     if (st == GP_OK) st = gp_stage_bring_marks(cat, options->note, options->note_user, err);
     if (st == GP_OK) gp_ticker_finish(&r.ticker);
+    if (st == GP_OK) tell_notes(&r);
+    gp_passed_clear(&r.passed);
     for (size_t i = 0; st == GP_OK && r.table && i < gp_table_rows(r.table); i++)
         counts.rows_without_image += !r.row_seen[i];
     gp_queue_free(r.found);

@@ -104,7 +104,7 @@ static gp_status put_vectors(bringer *b, gp_report *report, gp_error *err)
         if (!normalise(b->rows + at * b->d, b->d)) {
             report->failed++;
             st = gp_cat_failure_put(b->cat, row->path, 0, 0, row->image, "score", "its embedding is zero or not finite",
-                                    err);
+                                    false, err);
         } else {
             report->done++;
             st = gp_cat_image_embedding_put(b->cat, row->image, b->encoder, b->rows + at * b->d, (uint32_t)b->d, err);

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "image/image.h"
+#include "image/stream.h"
 #include "stage/encode_private.h"
 #include "stage/pipe.h"
 #include "stage/stage.h"
@@ -142,10 +143,11 @@ void gp_picture_job_free(gp_picture_job *job)
 }
 
 /* An embedding belongs to a content, so a file that was replaced since must not give one to its former content. */
-static gp_status same_content(const gp_picture *p, const uint8_t *bytes, gp_error *err)
+static gp_status same_content(gp_picture *p, const uint8_t *bytes, gp_error *err)
 {
     gp_hash now = gp_hash_of(bytes, p->size);
     if (memcmp(now.bytes, p->hash.bytes, sizeof now.bytes) == 0) return GP_OK;
+    p->changed = true;
     return gp_fail(err, GP_ERR_NOT_FOUND, "has changed since it was added: add it again");
 }
 
@@ -165,6 +167,8 @@ static gp_status prepare(const gp_encoder *e, gp_picture *p, float *planes, gp_e
     double read = gp_clock_now();
     seconds->read += read - start;
     GP_GO(gp_preprocess_decode(gp_clip_preprocess(e->clip), bytes, p->size, e->max_pixels, &pixels, err));
+    p->has_pixels = !gp_clip_preprocess(e->clip)->fast_decode && gp_image_is_plain(bytes, p->size);
+    if (p->has_pixels) GP_GO(gp_pixels_hash(&pixels, &p->pixels, err));
     double decoded = gp_clock_now();
     seconds->decode += decoded - read;
     st = gp_preprocess_planes(gp_clip_preprocess(e->clip), &pixels, planes, err);
@@ -191,6 +195,7 @@ void gp_picture_job_run(gp_encoder *e, int thread, gp_picture_job *job)
         good += p->ok;
         if (p->ok) continue;
         gp_stage_reason(&err, p->path);
+        p->passing = gp_error_passes(&err);
         snprintf(p->message, sizeof p->message, "%.*s", (int)sizeof p->message - 1, err.message);
     }
     if (good == 0) return;

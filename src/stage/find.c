@@ -498,6 +498,13 @@ static gp_status check(const gp_find_run *r, gp_error *err)
     return GP_OK;
 }
 
+static bool any_score(const gp_cat_matrix *m)
+{
+    for (size_t i = 0; i < m->n; i++)
+        if (!isnan(m->scores[i])) return true;
+    return false;
+}
+
 gp_status gp_stage_find(gp_catalog *cat, const gp_clip *clip, const char *scorer, const gp_find_parts *parts,
                         gp_find_report *report, gp_error *err)
 {
@@ -524,7 +531,10 @@ gp_status gp_stage_find(gp_catalog *cat, const gp_clip *clip, const char *scorer
     counts.levels = r.tree.levels;
     GP_GO(find_categories(&r, err));
     GP_GO(find_standings(&r, err));
-    GP_GO(gp_find_slices(&r, err));
+    if (any_score(&r.m))
+        GP_GO(gp_find_slices(&r, err));
+    else
+        remark(&r, "no image has a score, so there are no slices");
     if (!r.options->no_duplicates) GP_GO(gp_find_duplicates(&r, err));
     GP_GO(write_all(&r, err));
     if (!r.options->no_map) GP_GO(gp_find_map(&r, err));

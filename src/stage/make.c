@@ -389,7 +389,8 @@ static gp_status put_picture(making *m, const gp_picture *p, gp_error *err)
                         .format = gp_image_format_name(p->head.format),
                         .width = p->head.width,
                         .height = p->head.height,
-                        .orientation = p->head.orientation};
+                        .orientation = p->head.orientation,
+                        .stream = p->has_stream ? &p->stream : NULL};
     gp_str_printf(&source, "generated: %s", gp_gen_protocol(m->backends[0]));
     if (source.failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a picture");
     gp_cat_prompt prompt = {.text = p->prompt,

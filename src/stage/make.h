@@ -19,7 +19,8 @@ typedef struct gp_picture {
     char message[400];
     gp_error error; /* MEMORY, STOPPED: the run ends */
     gp_image_head head;
-    gp_hash hash;
+    gp_hash hash, stream; /* of the file's bytes, of its compressed pixels */
+    bool has_stream;
     uint64_t size;
     int64_t mtime_ns;
     char *settings; /* owned: what the catalog keeps, one JSON object */

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "image/chunks.h"
 #include "image/png_text.h"
+#include "image/stream.h"
 #include "ingest/meta.h"
 
 #include <math.h>
@@ -180,6 +181,12 @@ static gp_status add_extension(gp_picture *p, const char *extension, char **out,
     return *out ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for a path");
 }
 
+static gp_status take_hash(gp_picture *p, const gp_bytes *bytes, gp_error *err)
+{
+    p->hash = gp_hash_of(bytes->data, bytes->size);
+    return gp_image_stream(bytes->data, bytes->size, &p->stream, &p->has_stream, err);
+}
+
 static gp_status put_file(gp_picture *p, const gp_bytes *bytes, gp_error *err)
 {
     const char *extension = p->head.format == GP_FORMAT_JPEG ? "jpg" : gp_image_format_name(p->head.format);
@@ -192,7 +199,7 @@ static gp_status put_file(gp_picture *p, const gp_bytes *bytes, gp_error *err)
     GP_GO(gp_file_replace(whole, bytes->data, bytes->size, err));
     gp_mem_free(p->path);
     p->path = whole, whole = NULL;
-    p->hash = gp_hash_of(bytes->data, bytes->size);
+    GP_GO(take_hash(p, bytes, err));
     GP_GO(take_stat(p, err));
 out:
     gp_mem_free(whole);
@@ -213,8 +220,8 @@ gp_status gp_picture_look(gp_picture *p, uint64_t max_pixels, gp_error *err)
         if (st == GP_OK && bytes.size) {
             char *bare = p->path;
             p->path = path, path = bare;
-            p->hash = gp_hash_of(bytes.data, bytes.size);
-            st = complete(p, &bytes, NULL, err);
+            st = take_hash(p, &bytes, err);
+            if (st == GP_OK) st = complete(p, &bytes, NULL, err);
             if (st == GP_OK) st = take_stat(p, err);
             p->found = st == GP_OK;
             if (!p->found) bare = p->path, p->path = path, path = bare;

@@ -8,6 +8,7 @@
  * its result and adds it, so each can be stopped, repeated, and called alone. */
 #include "stage/stage.h"
 
+#include "catalog/catalog.h"
 #include "report/report.h"
 
 gp_status gp_stage_run(gp_catalog *cat, const gp_clip *clip, const char *model_name, const gp_run_parts *parts,
@@ -19,6 +20,7 @@ gp_status gp_stage_run(gp_catalog *cat, const gp_clip *clip, const char *model_n
     GP_GO(gp_stage_score(cat, clip, model_name, &parts->score, &counts.score, err));
     if (!parts->no_find && counts.score.done + counts.score.skipped > 0)
         GP_GO(gp_stage_find(cat, clip, NULL, &parts->find, &counts.find, err));
+    GP_GO(gp_cat_counts(cat, &counts.counts, err));
     GP_GO(gp_stage_select(cat, NULL, &parts->pick, &counts.pick, err));
     if (parts->sheet.file && counts.pick.done) GP_GO(gp_report_sheet(cat, &parts->sheet, &counts.sheet, err));
 out:

@@ -11,6 +11,7 @@
 #include "catalog/catalog.h"
 #include "model/scorer.h"
 #include "stage/encode.h"
+#include "stage/passed.h"
 #include "stage/pipe.h"
 
 #include <stdio.h>
@@ -125,8 +126,10 @@ static gp_status write_batch(score_run *r, const gp_picture_job *job, gp_error *
         if (p->ok) {
             GP_TRY(gp_cat_image_embedding_put(r->cat, p->id, r->encoder_id, job->vectors + i * d, (uint32_t)d, err));
             GP_TRY(gp_cat_failure_clear(r->cat, p->id, "score", err));
+            if (p->has_pixels) GP_TRY(gp_cat_pixels_put(r->cat, p->id, &p->pixels, err));
         } else {
-            GP_TRY(gp_cat_failure_put(r->cat, p->path, 0, 0, p->id, "score", p->message, err));
+            GP_TRY(gp_cat_failure_put(r->cat, p->path, 0, 0, p->id, "score", p->message, p->passing, err));
+            if (p->changed) GP_TRY(gp_cat_path_doubt(r->cat, p->path, err));
         }
     }
     gp_status st = gp_cat_commit(r->cat, err);
@@ -235,6 +238,20 @@ static gp_status begin(score_run *r, const gp_clip *clip, const char *model_name
     return gp_cat_scorer_put(r->cat, scorer, err);
 }
 
+/* Prompts that the model does not read to their end. */
+static gp_status tell_cut(const score_run *r, const gp_score_options *options, gp_error *err)
+{
+    uint64_t cut = 0;
+    if (!options->note) return GP_OK;
+    GP_TRY(gp_cat_prompts_cut(r->cat, r->encoder_id, &cut, err));
+    if (cut)
+        gp_note_say(
+            options->note, options->note_user, "prompts-cut", cut,
+            "%llu prompt%s longer than the model reads: what stands behind its limit does not count in the score",
+            (unsigned long long)cut, cut == 1 ? " is" : "s are");
+    return GP_OK;
+}
+
 void gp_stage_scorer_id(const gp_clip *clip, char *out, size_t size)
 {
     gp_model_facts facts = {0};
@@ -268,6 +285,7 @@ gp_status gp_stage_score(gp_catalog *cat, const gp_clip *clip, const char *model
     if (images != GP_OK && images != GP_ERR_STOPPED) GP_GO(images);
     GP_GO(score_pairs(cat, clip_score, scorer_id, r.encoder_id, err));
     st = images;
+    GP_GO(tell_cut(&r, options, err));
     counts.failed += with_failed - todo; /* those that failed before and were not tried again */
     gp_ticker_finish(&r.ticker);
     gp_counts all = {0};

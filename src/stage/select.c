@@ -10,6 +10,7 @@
 #include "catalog/analysis.h"
 #include "catalog/catalog.h"
 #include "pick/strategy.h"
+#include "stage/passed.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -227,6 +228,40 @@ out:
     return st;
 }
 
+/* Where every prompt has one candidate, the best of each prompt is every image: nothing was chosen. */
+static void tell_single(const chooser *c)
+{
+    const gp_pick_options *o = c->o;
+    size_t scored = 0, singles = 0;
+    if (!o->note || o->strategy != GP_PICK_PROMPT || !o->per_prompt || o->top || o->has_min_score) return;
+    for (size_t i = 0; i < c->m.n; i++) {
+        const gp_verdict *v = &c->verdicts[i];
+        if (isnan(c->contenders[i].score)) continue;
+        scored++;
+        singles += v->gate == GP_GATE_PICKED && v->prompt_of == 1;
+    }
+    if (scored < 2 || singles < scored) return;
+    gp_note_say(o->note, o->note_user, "one-candidate", scored,
+                "no prompt has two candidates, so all %zu images are picked and nothing was chosen: --top K keeps the K"
+                " best of all, --strategy category the best of each category",
+                scored);
+}
+
+/* Picks that stay because their folder is away. */
+static gp_status tell_away(const chooser *c, gp_error *err)
+{
+    const gp_pick_options *o = c->o;
+    gp_gone gone;
+    if (!o->note) return GP_OK;
+    GP_TRY(gp_gone_read(c->cat, &gone, err));
+    if (gone.picks)
+        gp_note_say(o->note, o->note_user, "picks-away", gone.picks,
+                    "%llu pick%s stay%s although the files are not there now, in '%s'%s",
+                    (unsigned long long)gone.picks, gone.picks == 1 ? "" : "s", gone.picks == 1 ? "s" : "", gone.folder,
+                    gone.folders > 1 ? " and elsewhere" : "");
+    return GP_OK;
+}
+
 static void chooser_clear(chooser *c)
 {
     for (size_t i = 0; i < c->slice_count; i++) {
@@ -271,6 +306,8 @@ gp_status gp_stage_select(gp_catalog *cat, const char *wanted, const gp_pick_opt
     for (size_t i = 0; options->explain && i < options->explain_count; i++)
         GP_GO(explain_one(&c, options->explain_paths[i], err));
     if (c.picked) GP_GO(write_picks(&c, err)); /* a choice of nothing leaves the one before */
+    tell_single(&c);
+    GP_GO(tell_away(&c, err));
     counts.done = c.picked;
     for (size_t i = 0; i < c.m.n; i++)
         counts.skipped += c.verdicts[i].gate != GP_GATE_PICKED && !isnan(c.contenders[i].score);

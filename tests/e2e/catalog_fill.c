@@ -41,7 +41,7 @@ static void images_put(gp_catalog *cat, int64_t *images)
     }
     image_put(cat, 0, "/pictures/a copy.png");
     image_put(cat, 1000, "/pictures/without prompt.png");
-    must(gp_cat_failure_put(cat, "/pictures/bad.png", 5, 1, 0, "add", "is a text file", &err), &err);
+    must(gp_cat_failure_put(cat, "/pictures/bad.png", 5, 1, 0, "add", "is a text file", false, &err), &err);
 }
 
 /* A model's embeddings and scores; `turn` shifts which image of a prompt is best. */

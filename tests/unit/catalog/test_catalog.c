@@ -144,13 +144,13 @@ static void test_failures(void **state)
     int64_t encoder = put_encoder(cat, "w"), image = put_image(cat, 1, "/x/a.png");
     uint64_t lacking, having;
     bool known;
-    assert_ok(gp_cat_failure_put(cat, "/x/bad.png", 9, 5, 0, "add", "not an image", &err));
-    assert_ok(gp_cat_failure_put(cat, "/x/bad.png", 9, 6, 0, "add", "still not an image", &err));
+    assert_ok(gp_cat_failure_put(cat, "/x/bad.png", 9, 5, 0, "add", "not an image", false, &err));
+    assert_ok(gp_cat_failure_put(cat, "/x/bad.png", 9, 6, 0, "add", "still not an image", false, &err));
     assert_ok(gp_cat_failure_known(cat, "/x/bad.png", 9, 6, &known, &err));
     assert_true(known);
     assert_ok(gp_cat_failure_known(cat, "/x/bad.png", 9, 5, &known, &err));
     assert_false(known);
-    assert_ok(gp_cat_failure_put(cat, "/x/a.png", 1001, 77, image, "score", "truncated", &err));
+    assert_ok(gp_cat_failure_put(cat, "/x/a.png", 1001, 77, image, "score", "truncated", false, &err));
     assert_ok(gp_cat_images_todo_count(cat, encoder, false, &lacking, &having, &err));
     assert_int_equal(lacking, 0);
     assert_ok(gp_cat_images_todo_count(cat, encoder, true, &lacking, &having, &err));
@@ -161,7 +161,7 @@ static void test_failures(void **state)
     put_image(cat, 3, "/x/bad.png"); /* was repaired */
     assert_int_equal(ask(cat, "SELECT count(*) FROM failures"), 0);
     /* A good file became a bad one: the image is not there any more. */
-    assert_ok(gp_cat_failure_put(cat, "/x/a.png", 4, 99, 0, "add", "empty file", &err));
+    assert_ok(gp_cat_failure_put(cat, "/x/a.png", 4, 99, 0, "add", "empty file", false, &err));
     assert_ok(gp_cat_images_todo_count(cat, encoder, false, &lacking, &having, &err));
     assert_int_equal(lacking, 1);
     gp_cat_close(cat);
@@ -295,7 +295,7 @@ static void test_rows_filters(void **state)
     const gp_row *row;
     put_image(cat, 3 * 4 + 2, "/a/other name.png");
     assert_ok(gp_cat_picks_replace(cat, "clip/w", &image, &rank, 1, NULL, NULL, NULL, &err));
-    assert_ok(gp_cat_failure_put(cat, "/x/3_2.png", 1, 1, image, "score", "oops", &err));
+    assert_ok(gp_cat_failure_put(cat, "/x/3_2.png", 1, 1, image, "score", "oops", false, &err));
 
     gp_query query = GP_QUERY_DEFAULTS;
     query.path = "/x/../x/3_2.png";

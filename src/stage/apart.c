@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT
+ * Evidence, strongest first: a grid's name in a folder of grids; a grid's name and a size that one image cannot have; a
+ * size of whole cells and pixels that break at every border between them.  An upscaled image has such a size too, and
+ * its pixels do not break. */
+#include "stage/apart.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/marks.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <string.h>
+#include <strings.h>
+
+bool gp_apart_is_own(const gp_chunks *chunks)
+{
+    for (size_t i = 0; i < chunks->count; i++) {
+        const gp_chunk *c = &chunks->items[i];
+        if (strcmp(c->key, GP_MARK_IMAGE) == 0) return true;
+        if (strcmp(c->key, "jpeg:comment") == 0 && strncmp(c->text, GP_MARK_IMAGE, sizeof GP_MARK_IMAGE - 1) == 0)
+            return true;
+        if (strcmp(c->key, "xmp") == 0 && strstr(c->text, GP_MARK_IMAGE)) return true;
+    }
+    return false;
+}
+
+/* ------------------------------------------------------------------ names */
+
+/* "grid-0000.png", "xyz_grid-0003-1234.png", "prompt_matrix-0001.png": a word of theirs, '-' or '_', a number. */
+static bool has_grid_name(const char *path)
+{
+    static const char *const words[] = {"grid", "xyz_grid", "xy_grid", "x_y_grid", "prompt_matrix"};
+    const char *name = gp_path_base(path);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        size_t size = strlen(words[i]);
+        if (strncasecmp(name, words[i], size) == 0 && (name[size] == '-' || name[size] == '_') &&
+            isdigit((unsigned char)name[size + 1]))
+            return true;
+    }
+    return false;
+}
+
+/* A folder "txt2img-grids", "img2img-grids", "grids" anywhere above. */
+static bool has_grid_folder(const char *path)
+{
+    for (const char *at = path, *end; (end = strchr(at, '/')); at = end + 1) {
+        size_t size = (size_t)(end - at);
+        bool ends = size >= 5 && strncasecmp(end - 5, "grids", 5) == 0;
+        if (ends && (size == 5 || end[-6] == '-' || end[-6] == '_')) return true;
+    }
+    return false;
+}
+
+/* ------------------------------------------------------------------ sizes */
+
+typedef struct cells {
+    uint32_t width, height; /* of one image, as its settings have it; 0: not known */
+} cells;
+
+static uint32_t number_of(const gp_json *settings, const char *key)
+{
+    double value = 0;
+    const gp_json *found = gp_json_get(settings, key);
+    if (!found || !gp_json_real(found, &value) || !(value >= 1) || value > 1000000) return 0;
+    return (uint32_t)value;
+}
+
+/* The size of one image: the size asked for, made larger as the settings say. */
+static cells read_cells(const gp_json *settings)
+{
+    cells c = {number_of(settings, "width"), number_of(settings, "height")};
+    cells larger = {number_of(settings, "hires_width"), number_of(settings, "hires_height")};
+    double scale = 1;
+    const gp_json *scaled = gp_json_get(settings, "hires_scale");
+    if (!c.width || !c.height) return (cells){0, 0};
+    if (larger.width && larger.height) return larger;
+    if (scaled && gp_json_real(scaled, &scale) && scale > 1 && scale < 16) {
+        c.width = (uint32_t)lround(c.width * scale);
+        c.height = (uint32_t)lround(c.height * scale);
+    }
+    return c;
+}
+
+/* Columns and rows of whole cells; false: not so, or it is one cell. */
+static bool whole_cells(const gp_image_head *head, cells c, uint32_t *columns, uint32_t *rows)
+{
+    if (!c.width || head->width % c.width || head->height % c.height) return false;
+    *columns = head->width / c.width, *rows = head->height / c.height;
+    return *columns * *rows > 1;
+}
+
+/* ------------------------------------------------------------------ pixels */
+
+static unsigned difference(const uint8_t *a, const uint8_t *b)
+{
+    unsigned sum = 0;
+    for (int i = 0; i < 3; i++) sum += (unsigned)(a[i] > b[i] ? a[i] - b[i] : b[i] - a[i]);
+    return sum;
+}
+
+/* Mean difference between the lines before and at `at`: of columns, or of rows. */
+static double step_at(const gp_pixels *p, uint32_t at, bool columns)
+{
+    double sum = 0;
+    uint32_t n = columns ? p->height : p->width;
+    size_t line = (size_t)p->width * 3;
+    for (uint32_t i = 0; i < n; i++) {
+        const uint8_t *pixel = columns ? p->rgb + i * line + (size_t)at * 3 : p->rgb + at * line + (size_t)i * 3;
+        sum += difference(pixel, pixel - (columns ? 3 : line));
+    }
+    return sum / n;
+}
+
+/* Does the picture break there?  The step is compared with the largest of its neighbours. */
+static bool breaks_at(const gp_pixels *p, uint32_t at, bool columns)
+{
+    enum { AROUND = 6 };
+    const double CLEAR = 2.0, LEAST = 6.0; /* times the neighbours'; of 765 */
+    double step = step_at(p, at, columns), largest = 0;
+    for (uint32_t k = 2; k <= AROUND; k++) {
+        double before = step_at(p, at - k, columns), after = step_at(p, at + k, columns);
+        largest = fmax(largest, fmax(before, after));
+    }
+    return step >= LEAST && step >= CLEAR * largest;
+}
+
+static bool breaks_everywhere(const gp_pixels *p, uint32_t columns, uint32_t rows)
+{
+    if (p->width / columns < 16 || p->height / rows < 16) return false; /* too small to tell */
+    for (uint32_t i = 1; i < columns; i++)
+        if (!breaks_at(p, i * (p->width / columns), true)) return false;
+    for (uint32_t i = 1; i < rows; i++)
+        if (!breaks_at(p, i * (p->height / rows), false)) return false;
+    return true;
+}
+
+/* ------------------------------------------------------------------ all of it */
+
+gp_status gp_apart_is_grid(const char *path, const gp_image_head *head, const char *settings_json, const uint8_t *bytes,
+                           size_t size, uint64_t max_pixels, bool *grid, gp_error *err)
+{
+    gp_json *settings = NULL;
+    gp_pixels pixels = {0};
+    gp_error ignored = {0};
+    uint32_t columns = 0, rows = 0;
+    bool named = has_grid_name(path);
+    *grid = named && has_grid_folder(path);
+    if (*grid || !settings_json) return GP_OK;
+    gp_status st = gp_json_parse(settings_json, strlen(settings_json), false, 64, &settings, &ignored);
+    if (st != GP_OK) return st == GP_ERR_MEMORY ? gp_fail(err, st, "%s", ignored.message) : GP_OK;
+    cells c = read_cells(settings);
+    gp_json_free(settings);
+    if (named && c.width) /* with borders and words around the cells, or made smaller as a whole */
+        *grid = head->width > c.width || head->height > c.height;
+    if (*grid || !whole_cells(head, c, &columns, &rows)) return GP_OK;
+    st = gp_image_decode_bytes(bytes, size, max_pixels, &pixels, &ignored);
+    if (st == GP_OK) *grid = breaks_everywhere(&pixels, columns, rows);
+    gp_pixels_clear(&pixels);
+    return st == GP_ERR_MEMORY ? gp_fail(err, st, "%s", ignored.message) : GP_OK; /* else: told when it is scored */
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT
+ * A small table: one row for each kind, and for each format of its own. */
+#include "stage/passed.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "catalog/catalog.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void gp_passed_init(gp_passed *p)
+{
+    memset(p, 0, sizeof *p);
+    pthread_mutex_init(&p->lock, NULL);
+}
+
+void gp_passed_clear(gp_passed *p)
+{
+    for (size_t i = 0; i < p->count; i++)
+        for (size_t k = 0; k < GP_PASSED_SHOWN; k++) gp_mem_free(p->rows[i].shown[k]);
+    pthread_mutex_destroy(&p->lock);
+}
+
+static gp_passed_row *row_of(gp_passed *p, gp_passed_kind kind, const char *word)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (p->rows[i].kind == kind && p->rows[i].word == word) return &p->rows[i];
+    if (p->count == GP_PASSED_ROWS) return NULL;
+    p->rows[p->count] = (gp_passed_row){.kind = kind, .word = word};
+    return &p->rows[p->count++];
+}
+
+/* Keep the least paths, so that the line does not depend on the order in which a folder gives its names. */
+static void show(gp_passed_row *row, const char *path)
+{
+    for (size_t k = 0; k < GP_PASSED_SHOWN; k++) {
+        if (row->shown[k] && strcmp(row->shown[k], path) <= 0) continue;
+        char *copy = gp_str_dup(path);
+        if (!copy) return; /* one name fewer in a line */
+        gp_mem_free(row->shown[GP_PASSED_SHOWN - 1]);
+        memmove(row->shown + k + 1, row->shown + k, (GP_PASSED_SHOWN - 1 - k) * sizeof *row->shown);
+        row->shown[k] = copy;
+        return;
+    }
+}
+
+void gp_passed_add(gp_passed *p, const gp_walk_passed *one)
+{
+    pthread_mutex_lock(&p->lock);
+    gp_passed_row *row = one->kind == GP_PASSED_OTHER ? NULL : row_of(p, one->kind, one->word);
+    if (row) {
+        row->count++;
+        show(row, one->path);
+    } else {
+        p->others++;
+    }
+    pthread_mutex_unlock(&p->lock);
+}
+
+bool gp_passed_nothing(const gp_passed *p)
+{
+    return p->count == 0 && p->others == 0;
+}
+
+void gp_note_say(gp_note_fn note, void *user, const char *code, uint64_t count, const char *format, ...)
+{
+    char text[1200];
+    va_list args;
+    if (!note) return;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    note(user, &(gp_note){.code = code, .message = text, .count = count});
+}
+
+static bool take_gone(void *user, const gp_missing *m)
+{
+    gp_gone *g = user;
+    if (!g->folders++) snprintf(g->folder, sizeof g->folder, "%s", *m->folder ? m->folder : "/");
+    g->images += m->images, g->picks += m->picks;
+    return true;
+}
+
+gp_status gp_gone_read(gp_catalog *cat, gp_gone *out, gp_error *err)
+{
+    *out = (gp_gone){0};
+    return gp_cat_missing(cat, take_gone, out, err);
+}
+
+static const char *s_of(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+/* "'a', 'b', 'c'", or with "such as" in front and more behind. */
+static void put_shown(gp_str *s, const gp_passed_row *row)
+{
+    gp_str_puts(s, row->count > GP_PASSED_SHOWN ? ", such as " : ": ");
+    for (size_t k = 0; k < GP_PASSED_SHOWN && row->shown[k]; k++)
+        gp_str_printf(s, "%s'%s'", k ? ", " : "", row->shown[k]);
+}
+
+static void tell_formats(const gp_passed *p, gp_note_fn note, void *user)
+{
+    gp_str s = GP_STR_INIT;
+    uint64_t count = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        const gp_passed_row *row = &p->rows[i];
+        if (row->kind != GP_PASSED_FORMAT) continue;
+        gp_str_printf(&s, "%s%llu %s", count ? ", " : "", (unsigned long long)row->count, row->word);
+        count += row->count;
+    }
+    if (count && !s.failed)
+        gp_note_say(note, user, "other-formats", count,
+                    "passed over %llu file%s of formats that goldpan does not read (%s): convert %s to PNG, JPEG or"
+                    " WebP to add %s",
+                    (unsigned long long)count, s_of(count), s.data, count == 1 ? "it" : "them",
+                    count == 1 ? "it" : "them");
+    gp_str_clear(&s);
+}
+
+static void tell_row(const gp_passed_row *row, gp_note_fn note, void *user)
+{
+    static const struct {
+        const char *code, *one, *many, *advice;
+    } kinds[GP_PASSED_KINDS] = {
+        [GP_PASSED_LINK] = {"linked-folders", "link to a folder", "links to folders",
+                            "; to add the images behind a link, name the link itself: goldpan add LINK"},
+        [GP_PASSED_BROKEN_LINK] = {"broken-links", "link to nothing", "links to nothing",
+                                   "; is a disk missing that should be there?"},
+        [GP_PASSED_HIDDEN] = {"hidden", "hidden folder or image", "hidden folders or images", "; to add one, name it"},
+        [GP_PASSED_SPECIAL] = {"special-files", "pipe, socket or device named as an image",
+                               "pipes, sockets or devices named as images", ""},
+        [GP_PASSED_OWN] = {"own-products", "image that goldpan drew or exported",
+                           "images and folders that goldpan drew or exported", ""},
+    };
+    gp_str s = GP_STR_INIT;
+    if (!kinds[row->kind].code) return;
+    put_shown(&s, row);
+    if (!s.failed)
+        gp_note_say(note, user, kinds[row->kind].code, row->count, "passed over %llu %s%s%s",
+                    (unsigned long long)row->count, row->count == 1 ? kinds[row->kind].one : kinds[row->kind].many,
+                    s.data, kinds[row->kind].advice);
+    gp_str_clear(&s);
+}
+
+void gp_passed_tell(const gp_passed *p, gp_note_fn note, void *user)
+{
+    if (!note) return;
+    tell_formats(p, note, user);
+    for (int kind = 0; kind < GP_PASSED_KINDS; kind++)
+        for (size_t i = 0; i < p->count; i++)
+            if ((int)p->rows[i].kind == kind) tell_row(&p->rows[i], note, user);
+}
