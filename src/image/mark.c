@@ -3,7 +3,7 @@
 #include "image/mark.h"
 
 #include "base/file.h"
-#include "base/marks.h"
+#include "base/own.h"
 #include "image/image.h"
 
 #include <string.h>

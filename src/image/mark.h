@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Images that goldpan draws carry a mark, so that they do not become images of a catalog (base/marks.h). */
+ * Images that goldpan draws carry a mark, so that they do not become images of a catalog (base/own.h). */
 #ifndef GP_IMAGE_MARK_H
 #define GP_IMAGE_MARK_H
 

@@ -7,7 +7,7 @@
  * Roots: sorted the same way; a root inside another one is dropped if the outer walk reaches it anyway. */
 #include "ingest/walk.h"
 #include "base/file.h"
-#include "base/marks.h"
+#include "base/own.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include <assert.h>

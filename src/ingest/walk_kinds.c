@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * What files are by their names, and the list of what goldpan exported into a folder. */
 #include "base/file.h"
-#include "base/marks.h"
+#include "base/own.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "ingest/walk.h"

@@ -82,15 +82,17 @@ static gp_status place_row(export_run *r, const gp_row *row, char **name, gp_err
     return GP_OK;
 }
 
-/* Is this file in that folder already?  An original never goes on the list of copies. */
-static bool lies_in(const char *path, const char *folder)
+/* The name goes on the list of copies, unless the original itself lies in that folder. */
+static gp_status list_name(export_run *r, const char *path, const char *name, gp_error *err)
 {
-    char *own = gp_path_folder(path), *real = own ? realpath(own, NULL) : NULL, *there = realpath(folder, NULL);
-    bool same = real && there && strcmp(real, there) == 0;
-    free(there); /* from the C library */
+    char *own = gp_path_folder(path);
+    if (!own) return gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
+    char *real = realpath(own, NULL), *there = realpath(r->options->folder, NULL); /* from the C library */
+    if (!real || !there || strcmp(real, there) != 0) gp_str_printf(&r->names, "%s\n", name);
+    free(there);
     free(real);
     gp_mem_free(own);
-    return same;
+    return r->names.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", path) : GP_OK;
 }
 
 static gp_status on_row(export_run *r, const gp_row *row, gp_error *err)
@@ -100,8 +102,8 @@ static gp_status on_row(export_run *r, const gp_row *row, gp_error *err)
         r->counts.done++;
     else
         GP_TRY(place_row(r, row, &name, err));
-    if (name && !lies_in(row->path, r->options->folder)) gp_str_printf(&r->names, "%s\n", name);
-    gp_status st = gp_tables_out_row(r->tables, row, name, err);
+    gp_status st = name ? list_name(r, row->path, name, err) : GP_OK;
+    if (st == GP_OK) st = gp_tables_out_row(r->tables, row, name, err);
     gp_mem_free(name);
     if (st != GP_OK) return st;
     uint64_t seen = r->counts.done + r->counts.skipped + r->counts.failed;

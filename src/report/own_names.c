@@ -2,7 +2,7 @@
  * The list of what goldpan put into a folder, which grows with every export, so that `add` knows the copies for what
  * they are. */
 #include "base/file.h"
-#include "base/marks.h"
+#include "base/own.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "report/export.h"
@@ -40,8 +40,9 @@ gp_status gp_export_list(const char *folder, const gp_str *names, gp_error *err)
     char **lines = NULL, *path = gp_path_join(folder, GP_MARK_EXPORT);
     size_t count = 0;
     gp_status st = path ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", folder);
-    if (st == GP_OK && gp_file_read(path, LIST_LIMIT, &before, NULL) == GP_OK)
-        gp_str_add(&text, before.data, before.size);
+    gp_status read = st == GP_OK ? gp_file_read(path, LIST_LIMIT, &before, NULL) : st;
+    if (read == GP_OK) gp_str_add(&text, before.data, before.size);
+    if (read == GP_ERR_MEMORY) st = gp_fail(err, read, "out of memory for the list of '%s'", folder);
     gp_str_putc(&text, '\n');
     gp_str_add(&text, names->data ? names->data : "", names->size);
     if (st == GP_OK && (text.failed || names->failed))

@@ -3,7 +3,7 @@
 #include "report/site.h"
 
 #include "base/file.h"
-#include "base/marks.h"
+#include "base/own.h"
 #include "base/mem.h"
 
 #include <dirent.h>

@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "base/marks.h"
+#include "base/own.h"
 #include "base/mem.h"
 #include "base/str.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * How goldpan knows its own products again, so that sheets, tours and exports do not become images of the catalog. */
-#ifndef GP_BASE_MARKS_H
-#define GP_BASE_MARKS_H
+#ifndef GP_BASE_OWN_H
+#define GP_BASE_OWN_H
 
 /* In the top folder of a static site: an empty file. */
 #define GP_MARK_SITE ".goldpan-site"
