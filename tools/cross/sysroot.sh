@@ -12,8 +12,7 @@ for command in apt-get dpkg-deb aarch64-linux-gnu-gcc qemu-aarch64; do
     exit 1
 done
 # oneDNN is left out: meson.build says why.
-packages=$(awk '$1 == "build" && $2 ~ /^lib.*-dev$/ && $2 != "libdnnl-dev" {print $2}' "$here/../packages.txt")
-packages="libc6-dev $(echo $packages)"
+packages=$(echo $("$here/../deps.sh" --names build | tr ' ' '\n' | grep -E '^(lib|zlib).*-dev$' | grep -vx libdnnl-dev))
 [ "$(cat "$dir/sysroot/packages" 2>/dev/null)" != "$packages" ] || exit 0
 
 rm -rf "$dir"
