@@ -368,7 +368,7 @@ typedef struct gp_generate_options {
     gp_again again;            /* draw the picks again, or what a person flagged: same prompt, seed, settings, but for those below */
     const char *prompts;       /* else: table, or .txt with a prompt a line */
     const char *prompt_column; /* NULL: found by name */
-    const char *backend;       /* http(s)://host:port, or a command with {prompt} and {out} in it */
+    const char *backend;       /* http(s)://host:port, host:port, or a command with {prompt} and {out} in it */
     const char *protocol;      /* "a1111", "comfyui", "sdcpp", "swarmui", "openai", "command"; NULL: found out */
     const char *folder;        /* pictures go below it */
     uint32_t per_prompt;       /* pictures of each prompt; adaptive: on average at most */
@@ -384,7 +384,8 @@ typedef struct gp_generate_options {
     size_t set_count;
     int jobs;                  /* pictures asked for at once */
     uint32_t tries;            /* of a picture */
-    double timeout;            /* seconds without an answer's byte; 0: none */
+    double timeout;            /* seconds for each request to the generator, from connecting to the last byte of its
+                                * answer, and for each run of a command; 0: no limit */
     const char *preview;       /* file that always shows what is being drawn, where the generator shows it; NULL: none */
     bool adaptive;             /* with a model: prompts whose best would hardly rise get no more, others up to 3 per_prompt */
     double min_gain;           /* expected rise of the best, in deviations within prompts, that is worth a picture */
@@ -392,6 +393,8 @@ typedef struct gp_generate_options {
     int threads;               /* for scoring */
     gp_progress_fn progress;   /* called by one thread at a time, not always the same */
     void *user;
+    gp_note_fn note;           /* "generator-waits": the generator asks to wait; called as progress is; may be NULL */
+    void *note_user;
 } gp_generate_options;
 #define GP_GENERATE_DEFAULTS {.size = sizeof(gp_generate_options), .per_prompt = 4, .seed = 1, .jobs = 1, .tries = 5, \
     .min_gain = 0.1, .max_pixels = GP_MAX_PIXELS}
@@ -401,6 +404,9 @@ typedef struct gp_generate_report {
     double seconds;
     char why[400]; /* the last failure or refusal in words; else empty */
 } gp_generate_report;
+/* What gp_generate would refuse before its plan: options, table, back end, graph.  Asks the generator who it is; writes
+ * nothing, so a failed check leaves neither a catalog nor a folder.  Errors: as gp_generate. */
+GP_API GP_MUST gp_status gp_generate_check(const gp_generate_options *options, gp_error *err);
 /* Have pictures drawn, per_prompt of each prompt, and put them in the catalog as they come; with a model they are scored
  * while others are drawn.  The plan is in the catalog: what a run has not got, or was not told of, the next run gets; a
  * picture is on the disk before its row says so.  What fails is tried again with growing pauses, or when the server

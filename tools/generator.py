@@ -66,7 +66,8 @@ def draw(args):
 
 def serve(args):
     running = server.Server(server.Options(args.latency, args.log, tuple(args.fault), args.grid, args.data_prefix, args.auth,
-                                           args.key, args.retry_after, args.job_ttl, args.most_jobs), args.port)
+                                           args.key, args.retry_after, args.job_ttl, args.most_jobs, args.no_api,
+                                           tuple(args.trickle)), args.port)
     print("http://127.0.0.1:%d" % running.world.port, flush=True)
     try:
         running.serve_forever()
@@ -99,7 +100,10 @@ def main():
     p.add_argument("--data-prefix", action="store_true", help="txt2img sends data:image/png;base64,...")
     p.add_argument("--auth", default="", metavar="USER:PASSWORD", help="wanted by all but the OpenAI paths")
     p.add_argument("--key", default="", help="bearer key wanted by the OpenAI paths")
-    p.add_argument("--retry-after", default="1", help="what 429 and 503 say (default 1)")
+    p.add_argument("--retry-after", default="1", help="what 429 and 503 say: seconds, a date, anything (default 1)")
+    p.add_argument("--no-api", action="store_true", help="only the page of a web interface, as AUTOMATIC1111 without --api")
+    p.add_argument("--trickle", action="append", default=[], metavar="PATH",
+                   help="answers of paths that begin so come a byte now and then")
     p.add_argument("--job-ttl", type=float, default=600.0, metavar="SECONDS", help="after which a finished sdcpp job is gone")
     p.add_argument("--most-jobs", type=int, default=64, help="sdcpp jobs that may wait before 429")
     verbs.add_parser("selftest")

@@ -4,22 +4,37 @@
 
 #include "stage/stage.h"
 
+static gp_status check_options(const gp_generate_options *given, gp_generate_options *o, gp_error *err)
+{
+    API_NEEDS(given);
+    GP_TRY(gp_api_options(o, sizeof *o, given, err));
+    if (!o->prompts && !o->again) return gp_fail(err, GP_ERR_USAGE, "no prompts to generate from");
+    if (!o->backend) return gp_fail(err, GP_ERR_USAGE, "no back end to generate with");
+    if (!o->folder) return gp_fail(err, GP_ERR_USAGE, "no folder for the pictures");
+    if (o->per_prompt < 1 || o->per_prompt > 100000)
+        return gp_fail(err, GP_ERR_USAGE, "%u pictures of a prompt: 1 to 100000 can be had", o->per_prompt);
+    if (o->jobs < 1 || o->jobs > 64) return gp_fail(err, GP_ERR_USAGE, "%d pictures at once: 1 to 64 can be", o->jobs);
+    if (!(o->min_gain >= 0)) return gp_fail(err, GP_ERR_USAGE, "the gain that is worth a picture is 0 or more");
+    if (!(o->timeout >= 0) || o->timeout > 1e9)
+        return gp_fail(err, GP_ERR_USAGE, "the time limit is 0 seconds or more");
+    if (o->tries < 1) o->tries = 1;
+    if (o->seed > INT64_MAX) return gp_fail(err, GP_ERR_USAGE, "the seed is below 2^63");
+    return GP_OK;
+}
+
+gp_status gp_generate_check(const gp_generate_options *options, gp_error *err)
+{
+    gp_generate_options o = GP_GENERATE_DEFAULTS;
+    GP_TRY(check_options(options, &o, err));
+    return gp_stage_generate_check(&o, err);
+}
+
 gp_status gp_generate(gp_catalog *catalog, const gp_model *model, const gp_generate_options *options,
                       gp_generate_report *report, gp_error *err)
 {
     gp_generate_options o = GP_GENERATE_DEFAULTS;
     API_NEEDS(catalog);
-    API_NEEDS(options);
-    GP_TRY(gp_api_options(&o, sizeof o, options, err));
-    if (!o.prompts && !o.again) return gp_fail(err, GP_ERR_USAGE, "no prompts to generate from");
-    if (!o.backend) return gp_fail(err, GP_ERR_USAGE, "no back end to generate with");
-    if (!o.folder) return gp_fail(err, GP_ERR_USAGE, "no folder for the pictures");
-    if (o.per_prompt < 1 || o.per_prompt > 100000)
-        return gp_fail(err, GP_ERR_USAGE, "%u pictures of a prompt: 1 to 100000 can be had", o.per_prompt);
-    if (o.jobs < 1 || o.jobs > 64) return gp_fail(err, GP_ERR_USAGE, "%d pictures at once: 1 to 64 can be", o.jobs);
-    if (!(o.min_gain >= 0)) return gp_fail(err, GP_ERR_USAGE, "the gain that is worth a picture is 0 or more");
-    if (o.tries < 1) o.tries = 1;
+    GP_TRY(check_options(options, &o, err));
     if (o.adaptive && !model) return gp_fail(err, GP_ERR_USAGE, "adaptive generation needs a model that scores");
-    if (o.seed > INT64_MAX) return gp_fail(err, GP_ERR_USAGE, "the seed is below 2^63");
     return gp_stage_generate(catalog, model ? model->clip : NULL, model ? model->name : NULL, &o, report, err);
 }

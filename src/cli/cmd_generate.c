@@ -15,12 +15,22 @@ static uint32_t number_of(const gp_cli_count *count, uint32_t otherwise)
     return !count->set ? otherwise : count->value > UINT32_MAX ? UINT32_MAX : (uint32_t)count->value;
 }
 
+/* Where the generator listens when nobody says otherwise. */
+static const char *usual_backend(const gp_cli *cli)
+{
+    const char *protocol = cli->protocol ? cli->protocol : cli->workflow ? "comfyui" : "";
+    return !strcmp(protocol, "comfyui")   ? "http://127.0.0.1:8188"
+           : !strcmp(protocol, "sdcpp")   ? "http://127.0.0.1:1234"
+           : !strcmp(protocol, "swarmui") ? "http://127.0.0.1:7801"
+                                          : "http://127.0.0.1:7860";
+}
+
 static void fill(gp_cli *cli, gp_generate_options *o)
 {
     *o = (gp_generate_options)GP_GENERATE_DEFAULTS;
     o->prompts = cli->arg_count ? cli->args[0] : NULL, o->prompt_column = cli->prompt_column;
-    o->backend = cli->backend ? cli->backend : "http://127.0.0.1:7860";
-    o->protocol = cli->protocol, o->folder = cli->out ? cli->out : "generated";
+    o->protocol = cli->protocol, o->backend = cli->backend ? cli->backend : usual_backend(cli);
+    o->folder = cli->out ? cli->out : "generated";
     o->per_prompt = number_of(&cli->number, o->per_prompt);
     if (cli->seed.set) o->seed = cli->seed.value;
     o->negative = cli->negative, o->sampler = cli->sampler, o->scheduler = cli->scheduler;
@@ -41,6 +51,7 @@ static void fill(gp_cli *cli, gp_generate_options *o)
     o->threads = gp_cli_threads(cli);
     if (cli->max_pixels.set) o->max_pixels = cli->max_pixels.value;
     o->progress = gp_term_progress, o->user = &cli->term;
+    o->note = gp_cli_note, o->note_user = cli;
 }
 
 static int finish(gp_cli *cli, gp_catalog *catalog, const gp_generate_options *o, const gp_generate_report *r)
@@ -70,15 +81,9 @@ static int finish(gp_cli *cli, gp_catalog *catalog, const gp_generate_options *o
     gp_cli_json_count(&json, "rounds", r->rounds);
     gp_cli_json_real(&json, "seconds", r->seconds);
     gp_cli_json_text(&json, "why", *r->why ? r->why : NULL);
+    gp_cli_json_notes(&json, cli);
     gp_str_putc(&json, '}');
     return gp_cli_json_print(cli, &json, code);
-}
-
-/* Asked before a folder or a catalog is made, so that a slip of the pen leaves none behind. */
-static gp_status check_prompts(const char *path, gp_error *err)
-{
-    if (!path || access(path, R_OK) == 0) return GP_OK;
-    return gp_fail_errno(err, GP_ERR_NOT_FOUND, errno, "cannot open '%s'", path);
 }
 
 static int generate(gp_cli *cli, gp_generate_options *o, bool scores, const char *catalog_of, unsigned flags)
@@ -88,8 +93,10 @@ static int generate(gp_cli *cli, gp_generate_options *o, bool scores, const char
     gp_model *model = NULL;
     gp_generate_report report = {0};
     int code;
-    if (check_prompts(o->prompts, &err) != GP_OK || gp_folder_make(o->folder, &err) != GP_OK ||
-        (scores && gp_cli_model_open(cli, &model, &err) != GP_OK) ||
+    bool creates = (flags & GP_CATALOG_CREATE) != 0;
+    /* what can go wrong before anything is written goes wrong first: a slip of the pen leaves nothing behind */
+    if ((scores && gp_cli_model_open(cli, &model, &err) != GP_OK) || (creates && gp_generate_check(o, &err) != GP_OK) ||
+        (creates && gp_folder_make(o->folder, &err) != GP_OK) ||
         gp_cli_catalog_open(cli, catalog_of, flags, &catalog, &err) != GP_OK ||
         gp_generate(catalog, model, o, &report, &err) != GP_OK)
         code = gp_cli_fail(cli, &err);
@@ -138,15 +145,15 @@ static int run_again(gp_cli *cli)
          GP_OPT_REAL,                                                                                                  \
          "S",                                                                                                          \
          GP_CLI_FIELD(timeout),                                                                                        \
-         "give up on an answer after S seconds (default: never)"},                                                     \
+         "end each request S seconds after it began (default: no limit)"},                                             \
     {                                                                                                                  \
         "login", 0, GP_OPT_TEXT, "USER:PASSWORD", GP_CLI_FIELD(login),                                                 \
             "Basic authentication (or $GOLDPAN_GENERATOR_LOGIN)"                                                       \
     }
 
 static const gp_cli_option options[] = {
-    {"backend", 'b', GP_OPT_TEXT, "URL|COMMAND", GP_CLI_FIELD(backend),
-     "the generator (default: http://127.0.0.1:7860)"},
+    {"backend", 'b', GP_OPT_TEXT, "ADDRESS|COMMAND", GP_CLI_FIELD(backend),
+     "the generator (default: 127.0.0.1, at the protocol's usual port)"},
     {"protocol", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(protocol),
      "a1111, comfyui, sdcpp, swarmui, openai, command (default: asks)"},
     {"number", 'n', GP_OPT_NUMBER, "N", GP_CLI_FIELD(number), "pictures of each prompt (default 4)"},
@@ -181,6 +188,9 @@ const gp_cli_command gp_cmd_generate = {
              "blanks, {prompt} {negative} {seed} {width} {height} {steps} {cfg} {out} filled in.\n"
              "What is planned is in the catalog (DIR/.goldpan/catalog.db): after Ctrl-C, a kill or a\n"
              "restart of the server the same command goes on, without a double or a gap.\n"
+             "--timeout bounds each request whole, from connecting to the last byte of the answer, and a\n"
+             "command's run; it does not bound how long a job may wait in the generator's own queue.\n"
+             "Without -b: port 7860, with --workflow (or --protocol comfyui) 8188, sdcpp 1234, swarmui 7801.\n"
              "A key for the server is read from $GOLDPAN_GENERATOR_KEY (--protocol openai: or $OPENAI_API_KEY).",
     .examples = "goldpan generate prompts.tsv -n 8 --backend http://127.0.0.1:7860 --score --model "
                 "openai/clip-vit-base-patch32\n"
@@ -195,8 +205,8 @@ const gp_cli_command gp_cmd_generate = {
 static const gp_cli_option again_options[] = {
     {"picks", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(picks), "what `goldpan pick` chose (the default)"},
     {"flagged", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(flagged), "what was picked by hand in the explorer instead"},
-    {"backend", 'b', GP_OPT_TEXT, "URL|COMMAND", GP_CLI_FIELD(backend),
-     "the generator (default: http://127.0.0.1:7860)"},
+    {"backend", 'b', GP_OPT_TEXT, "ADDRESS|COMMAND", GP_CLI_FIELD(backend),
+     "the generator (default: 127.0.0.1, at the protocol's usual port)"},
     {"protocol", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(protocol),
      "a1111, comfyui, sdcpp, swarmui, command (default: asks)"},
     {"out", 'o', GP_OPT_TEXT, "DIR", GP_CLI_FIELD(out), "where they go (default: regenerated)"},

@@ -107,7 +107,8 @@ const gp_cli_command gp_cmd_model_get = {
     .arguments = "ORG/NAME",
     .summary = "Download a CLIP model from the Hugging Face hub",
     .about = "Into the cache that other programs share; prints its folder.  An interrupted download\n"
-             "goes on where it was.  Environment: HF_ENDPOINT (a mirror), HF_HOME, HF_HUB_CACHE,\n"
+             "goes on where it was; so does one that brings less than 1 KiB in 10 seconds\n"
+             "($HF_HUB_DOWNLOAD_TIMEOUT).  Environment: HF_ENDPOINT (a mirror), HF_HOME, HF_HUB_CACHE,\n"
              "HF_TOKEN (gated and private models), HF_HUB_OFFLINE.",
     .examples = "goldpan model get openai/clip-vit-base-patch32\n"
                 "HF_ENDPOINT=https://hf-mirror.com goldpan model get openai/clip-vit-large-patch14",

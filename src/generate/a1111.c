@@ -108,4 +108,5 @@ static void watch(gp_gen_backend *b)
     gp_json_free(root);
 }
 
-const gp_gen_protocol_table gp_gen_a1111 = {"a1111", GP_GEN_SEEDS | GP_GEN_HIRES, "/sdapi/v1/options", make, watch};
+const gp_gen_protocol_table gp_gen_a1111 = {"a1111", GP_GEN_SEEDS | GP_GEN_HIRES, "/sdapi/v1/options", make, watch,
+                                            NULL};

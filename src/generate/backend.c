@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Opening a back end, asking it over HTTP, and the words for what went wrong. */
+ * Asking a back end over HTTP, and the words for what went wrong. */
 #include "generate/backend.h"
 
 #include "base/clock.h"
@@ -11,11 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const gp_gen_protocol_table *const protocols[] = {&gp_gen_comfy, &gp_gen_sdcpp,  &gp_gen_a1111,
-                                                         &gp_gen_swarm, &gp_gen_openai, &gp_gen_command};
-enum { PROTOCOLS = sizeof protocols / sizeof *protocols };
-#define MOST_WAIT 3600.0 /* seconds that a server may ask for */
-static const double watch_seconds = 1, glance_seconds = 2;
+static const double watch_seconds = 1, glance_seconds = 0.8; /* a stop is heard within a second */
 
 /* ------------------------------------------------------------------ results */
 
@@ -126,7 +122,7 @@ void gp_gen_answer_clear(gp_gen_answer *a)
 
 bool gp_gen_sleep(const gp_gen_backend *b, double seconds)
 {
-    return gp_clock_wait(seconds, b->o.go_on, b->o.user);
+    return gp_clock_wait(seconds * b->pace, b->o.go_on, b->o.user);
 }
 
 /* What the answer's own words are: {"error": {"message"}}, {"error": "..."}, {"message"}, {"detail"}. */
@@ -172,8 +168,10 @@ gp_json *gp_gen_glance(gp_gen_backend *b, const char *path)
                          .token = b->o.token,
                          .login = b->login,
                          .once = true,
-                         .timeout = glance_seconds};
-    if (b->second && !url.failed && gp_http_send(b->second, &q, &r, NULL) == GP_OK && r.code == 200 && r.body.data)
+                         .whole = glance_seconds,
+                         .progress = b->o.go_on,
+                         .user = b->o.user};
+    if (b->second && !url.failed && b->send(b->second, &q, &r, NULL) == GP_OK && r.code == 200 && r.body.data)
         (void)gp_json_parse(r.body.data, r.body.size, false, 64, &json, NULL); /* nothing hangs on it */
     gp_http_response_clear(&r);
     gp_str_clear(&url);
@@ -198,20 +196,17 @@ static gp_status request(gp_gen_backend *b, const char *path, const char *body, 
                          .login = own ? b->login : NULL,
                          .once = true,
                          .follow = !body,
-                         .timeout = b->o.timeout,
+                         .whole = b->o.timeout,
                          .progress = watching,
                          .user = b};
     b->watched = gp_clock_now();
-    gp_status st = gp_http_send(b->http, &q, response, &why);
+    gp_status st = b->send(b->http, &q, response, &why);
     gp_str_clear(&url);
     if (st == GP_ERR_STOPPED || st == GP_ERR_MEMORY) return gp_fail(err, st, "%s", why.message);
     out->wait = 0;
     if (st == GP_ERR_USAGE) return gp_gen_say(out, GP_GEN_FAILED, "%s", why.message);
     if (st != GP_OK) return gp_gen_say(out, GP_GEN_AGAIN, "%s", why.message);
-    char *wait = gp_http_header(response, "retry-after");
-    double seconds;
-    if (wait && gp_parse_double(wait, &seconds) && seconds > 0) out->wait = fmin(seconds, MOST_WAIT);
-    gp_mem_free(wait);
+    if (may_pass(response->code)) out->wait = gp_http_retry_after(response);
     out->outcome = GP_GEN_GOT;
     return GP_OK;
 }
@@ -235,8 +230,9 @@ gp_status gp_gen_ask(gp_gen_backend *b, const char *path, const char *body, gp_g
     } else {
         const char *words = words_of(json);
         answer->wrong = json;
-        gp_gen_say(out, may_pass(r.code) ? GP_GEN_AGAIN : GP_GEN_FAILED, "'%s' answers %ld%s%.250s", path, r.code,
-                   words ? ": " : "", words ? words : "");
+        const char *who = r.code == 404 || r.code == 405 ? gp_gen_who(b) : "";
+        gp_gen_say(out, may_pass(r.code) ? GP_GEN_AGAIN : GP_GEN_FAILED, "'%.60s' answers %ld%s%.200s%s%s", path,
+                   r.code, words ? ": " : "", words ? words : "", *who ? "; " : "", who);
     }
     gp_http_response_clear(&r);
     return st == GP_ERR_MEMORY ? st : GP_OK;
@@ -262,35 +258,7 @@ gp_status gp_gen_fetch(gp_gen_backend *b, const char *path, gp_gen_result *out, 
     return GP_OK;
 }
 
-/* ------------------------------------------------------------------ opening */
-
-static const gp_gen_protocol_table *by_name(const char *name)
-{
-    for (size_t i = 0; i < PROTOCOLS; i++)
-        if (gp_str_equal_nocase(protocols[i]->name, name)) return protocols[i];
-    return NULL;
-}
-
-/* Who is there?  Asked in the order of the table: what speaks several protocols is best spoken to in its own. */
-static gp_status find_out(gp_gen_backend *b, gp_error *err)
-{
-    gp_gen_result last = {0};
-    for (size_t i = 0; i < PROTOCOLS; i++) {
-        gp_gen_answer answer;
-        if (!protocols[i]->probe) continue;
-        GP_TRY(gp_gen_ask(b, protocols[i]->probe, NULL, &answer, &last, err));
-        bool there = answer.root != NULL || answer.code == 401;
-        bool nobody = answer.code == 0;
-        gp_gen_answer_clear(&answer);
-        if (there) {
-            b->protocol = protocols[i];
-            return GP_OK;
-        }
-        if (nobody) return gp_fail(err, GP_ERR_NETWORK, "%s", last.message);
-    }
-    return gp_fail(err, GP_ERR_USAGE, "'%s' answers, but speaks no protocol known here: --protocol says which",
-                   b->address);
-}
+/* ------------------------------------------------------------------ the rest of its life */
 
 void gp_gen_close(gp_gen_backend *b)
 {
@@ -311,46 +279,6 @@ const char *gp_gen_protocol(const gp_gen_backend *b)
 bool gp_gen_can(const gp_gen_backend *b, unsigned what)
 {
     return (b->protocol->can & what) != 0;
-}
-
-/* http://user:password@host: they go where no message shows them.  Percent signs stay as they are. */
-static bool take_login(gp_gen_backend *b)
-{
-    char *host = strstr(b->address, "://"), *at = host ? strchr(host, '@') : NULL;
-    if (b->o.login) b->login = gp_str_dup(b->o.login);
-    if (!host || !at || memchr(host + 3, '/', (size_t)(at - host - 3))) return !b->o.login || b->login;
-    if (!b->login) b->login = gp_str_dup_n(host + 3, (size_t)(at - host - 3));
-    memmove(host + 3, at + 1, strlen(at + 1) + 1);
-    return b->login != NULL;
-}
-
-gp_status gp_gen_open(const gp_gen_options *o, gp_gen_backend **out, gp_error *err)
-{
-    gp_gen_backend *b = gp_mem_zero(1, sizeof *b);
-    gp_status st = GP_OK;
-    if (!b || !(b->address = gp_str_dup(o->address)))
-        GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a back end"));
-    b->o = *o;
-    bool web = gp_str_starts(o->address, "http://") || gp_str_starts(o->address, "https://");
-    for (size_t n = strlen(b->address); web && n && b->address[n - 1] == '/';) b->address[--n] = 0;
-    if (web && !take_login(b)) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a back end"));
-    if (o->protocol && !(b->protocol = by_name(o->protocol)))
-        GP_GO(gp_fail(err, GP_ERR_USAGE, "no protocol '%s': a1111, comfyui, sdcpp, swarmui, openai, command",
-                      o->protocol));
-    if (!b->protocol && !web) b->protocol = &gp_gen_command;
-    if (!b->protocol && gp_str_ends(b->address, "/v1")) b->protocol = &gp_gen_openai; /* as clients of it are told */
-    if (b->protocol == &gp_gen_command) {
-        if (!strstr(o->address, "{out}") || !strstr(o->address, "{prompt}"))
-            GP_GO(gp_fail(err, GP_ERR_USAGE, "a command needs {prompt} and {out} in it: '%s'", o->address));
-    } else if (!web)
-        GP_GO(gp_fail(err, GP_ERR_USAGE, "'%s' is no http or https address", o->address));
-    GP_GO(gp_http_open(&b->http, err));
-    if (!b->protocol) GP_GO(find_out(b, err));
-    *out = b;
-    b = NULL;
-out:
-    gp_gen_close(b);
-    return st;
 }
 
 gp_status gp_gen_make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result *result, gp_error *err)

@@ -12,6 +12,8 @@ typedef struct gp_gen_protocol_table {
     const char *probe; /* a GET that answers 200 with JSON where this protocol is spoken; NULL: never asked */
     gp_status (*make)(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result *out, gp_error *err);
     void (*watch)(gp_gen_backend *b); /* while an answer is waited for: tells on_part; NULL: nothing to see */
+    gp_status (*check)(const gp_gen_backend *b,
+                       gp_error *err); /* of what the user gave, before anything is asked; or NULL */
 } gp_gen_protocol_table;
 extern const gp_gen_protocol_table gp_gen_a1111, gp_gen_comfy, gp_gen_sdcpp, gp_gen_swarm, gp_gen_openai,
     gp_gen_command;
@@ -25,6 +27,9 @@ struct gp_gen_backend {
     char *session;   /* SwarmUI's */
     gp_http *second; /* for watching */
     double watched;  /* when that was last done */
+    const char *who; /* what answers at the address instead of the protocol; NULL: not looked at yet */
+    gp_status (*send)(gp_http *http, const gp_http_request *request, gp_http_response *response, gp_error *err);
+    double pace; /* of waiting: 1; tests without a network have 0 */
 };
 
 /* An answer: JSON, or what it said.  *root NULL unless the code is 2xx and the body is JSON; then the result says why
@@ -40,6 +45,8 @@ gp_status gp_gen_ask(gp_gen_backend *b, const char *path, const char *body, gp_g
                      gp_error *err);
 /* A short question beside the one that is waited for: its JSON, owned, or NULL. */
 gp_json *gp_gen_glance(gp_gen_backend *b, const char *path);
+/* What answers at the address, by its front page: a sentence that goes behind an error, or "". */
+const char *gp_gen_who(gp_gen_backend *b);
 /* The bytes at a path, or at an http address. */
 gp_status gp_gen_fetch(gp_gen_backend *b, const char *path, gp_gen_result *out, gp_error *err);
 /* Wait, asking go_on.  False: stopped. */
@@ -60,5 +67,9 @@ void gp_gen_put_real(gp_str *s, const char *name, double value);
 void gp_gen_put_picture(gp_str *s, const gp_gen_request *r, const char *negative_name);
 /* The request's own numbers as settings, for a back end that does not say them. */
 void gp_gen_put_asked(gp_str *s, const gp_gen_request *r);
+
+/* ComfyUI: the request's body: the graph of b->o.workflow with the values of `r` in it; id NULL: the server chooses.
+ * USAGE for a graph or a --set that does not fit. */
+gp_status gp_gen_comfy_fill(const gp_gen_backend *b, const gp_gen_request *r, const char *id, gp_str *s, gp_error *err);
 
 #endif

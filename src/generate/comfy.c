@@ -191,7 +191,7 @@ static bool put_node(void *user, const char *id, const gp_json *node)
     return true;
 }
 
-static gp_status put_request(const gp_gen_backend *b, const gp_gen_request *r, const char *id, gp_str *s, gp_error *err)
+gp_status gp_gen_comfy_fill(const gp_gen_backend *b, const gp_gen_request *r, const char *id, gp_str *s, gp_error *err)
 {
     gp_json *graph = NULL;
     if (!b->o.workflow)
@@ -216,6 +216,15 @@ static gp_status put_request(const gp_gen_backend *b, const gp_gen_request *r, c
         st = gp_fail(err, GP_ERR_USAGE, "the workflow does not show where the prompt goes: --set NODE.INPUT=@prompt");
     gp_json_free(graph);
     if (st == GP_OK && s->failed) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for a request");
+    return st;
+}
+
+/* Asked before the plan: would a request come out of this graph? */
+static gp_status check(const gp_gen_backend *b, gp_error *err)
+{
+    gp_str body = GP_STR_INIT;
+    gp_status st = gp_gen_comfy_fill(b, &(gp_gen_request){.prompt = "a cat", .cfg = NAN}, NULL, &body, err);
+    gp_str_clear(&body);
     return st;
 }
 
@@ -349,7 +358,7 @@ static gp_status submit(gp_gen_backend *b, const gp_gen_request *r, const char *
     gp_gen_answer answer = {0};
     gp_status st = GP_OK;
     *id = NULL;
-    GP_GO(put_request(b, r, ours, &body, err));
+    GP_GO(gp_gen_comfy_fill(b, r, ours, &body, err));
     GP_GO(gp_gen_ask(b, "/prompt", body.data, &answer, out, err));
     if (answer.wrong) {
         gp_json_each(gp_json_get(answer.wrong, "node_errors"), say_node, out);
@@ -393,4 +402,4 @@ out:
     return st;
 }
 
-const gp_gen_protocol_table gp_gen_comfy = {"comfyui", GP_GEN_SEEDS, "/system_stats", make, NULL};
+const gp_gen_protocol_table gp_gen_comfy = {"comfyui", GP_GEN_SEEDS, "/system_stats", make, NULL, check};

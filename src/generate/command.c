@@ -5,6 +5,7 @@
  * writes {out}; its exit status says whether it did. */
 #include "generate/backend.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -97,12 +98,14 @@ static gp_status start(char *const *words, pid_t *child, gp_gen_result *out)
     return rc ? GP_ERR_IO : GP_OK;
 }
 
-/* False: stopped; then the program and its children are gone too. */
-static bool wait_for(gp_gen_backend *b, pid_t child, int *status)
+/* False: stopped, or *late; then the program and its children are gone too. */
+static bool wait_for(gp_gen_backend *b, pid_t child, int *status, bool *late)
 {
     pid_t ended;
+    double end = b->o.timeout > 0 ? gp_clock_now() + b->o.timeout : INFINITY;
     while ((ended = waitpid(child, status, WNOHANG)) == 0) {
-        if (gp_gen_sleep(b, 0.02)) continue;
+        *late = gp_clock_now() >= end;
+        if (!*late && gp_gen_sleep(b, 0.02)) continue;
         kill(-child, SIGTERM);
         for (int i = 0; i < 50 && waitpid(child, status, WNOHANG) == 0; i++) usleep(20000);
         kill(-child, SIGKILL);
@@ -117,10 +120,14 @@ static gp_status run(gp_gen_backend *b, char *const *words, const gp_gen_request
 {
     pid_t child;
     int status = 0;
+    bool late = false;
     gp_error why = {0};
     unlink(r->out); /* what is there afterwards is of this run */
     if (start(words, &child, out) != GP_OK) return GP_OK;
-    if (!wait_for(b, child, &status)) return gp_fail(err, GP_ERR_STOPPED, "stopped");
+    if (!wait_for(b, child, &status, &late)) {
+        if (!late) return gp_fail(err, GP_ERR_STOPPED, "stopped");
+        return gp_gen_say(out, GP_GEN_AGAIN, "'%.200s' did not end within %g seconds", words[0], b->o.timeout);
+    }
     if (WIFSIGNALED(status))
         return gp_gen_say(out, GP_GEN_AGAIN, "'%.200s' was killed by signal %d", words[0], WTERMSIG(status));
     if (WEXITSTATUS(status))
@@ -153,4 +160,4 @@ out:
     return st;
 }
 
-const gp_gen_protocol_table gp_gen_command = {"command", GP_GEN_SEEDS | GP_GEN_PROGRAM, NULL, make, NULL};
+const gp_gen_protocol_table gp_gen_command = {"command", GP_GEN_SEEDS | GP_GEN_PROGRAM, NULL, make, NULL, NULL};

@@ -29,11 +29,12 @@ typedef enum gp_gen_outcome {
     GP_GEN_FAILED   /* it went wrong in a way that will not */
 } gp_gen_outcome;
 
+#define GP_GEN_MOST_WAIT 60.0
 typedef struct gp_gen_result {
     gp_gen_outcome outcome;
     gp_bytes image;    /* GOT: the file's bytes as they came */
     gp_str settings;   /* GOT: members of a JSON object, without braces: "seed":1,"sampler":"Euler a",... */
-    double wait;       /* AGAIN: seconds that the server asks for, else 0 */
+    double wait;       /* AGAIN: seconds that the server asks to wait, else 0; at most GP_GEN_MOST_WAIT are waited */
     char message[400]; /* why not */
 } gp_gen_result;
 void gp_gen_result_clear(gp_gen_result *result);
@@ -47,7 +48,10 @@ typedef struct gp_gen_options {
     const char *const
         *set; /* ComfyUI: "node.input=value" [set_count], @prompt @negative @seed @width ... stand for these */
     size_t set_count;
-    double timeout;            /* seconds without a byte; 0: none, since pictures take their time */
+    /* Seconds for each request, from connecting to the last byte of its answer, and for a command's run; 0: no limit,
+     * since images take their time. */
+    double timeout;
+    bool asked;                /* the protocol was found at this address by an earlier gp_gen_open: do not ask again */
     bool (*go_on)(void *user); /* asked now and then, also while waiting; may be NULL */
     /* Told about once a second, where the back end says it: the share of the picture that is done; what it looks like
      * so far (a file's bytes, size 0: not shown).  May be NULL. */
@@ -57,7 +61,8 @@ typedef struct gp_gen_options {
 } gp_gen_options;
 
 typedef struct gp_gen_backend gp_gen_backend; /* one thread at a time */
-/* Errors: USAGE (nobody speaks a known protocol there; a template without its placeholders), NETWORK. */
+/* address may lack its "http://": "127.0.0.1:8188".  Errors: USAGE (what answers there speaks no known protocol; a
+ * template without its placeholders; a graph that cannot be filled in), NETWORK (nobody there). */
 gp_status gp_gen_open(const gp_gen_options *options, gp_gen_backend **out, gp_error *err);
 void gp_gen_close(gp_gen_backend *backend);
 const char *gp_gen_protocol(const gp_gen_backend *backend);

@@ -55,4 +55,4 @@ out:
     return st;
 }
 
-const gp_gen_protocol_table gp_gen_openai = {"openai", 0, "/v1/models", make, NULL};
+const gp_gen_protocol_table gp_gen_openai = {"openai", 0, "/v1/models", make, NULL, NULL};

@@ -105,4 +105,5 @@ out:
     return st;
 }
 
-const gp_gen_protocol_table gp_gen_sdcpp = {"sdcpp", GP_GEN_SEEDS | GP_GEN_HIRES, "/sdcpp/v1/capabilities", make, NULL};
+const gp_gen_protocol_table gp_gen_sdcpp = {"sdcpp", GP_GEN_SEEDS | GP_GEN_HIRES, "/sdcpp/v1/capabilities", make, NULL,
+                                            NULL};

@@ -88,4 +88,4 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     return expired ? gp_gen_say(out, GP_GEN_AGAIN, "the server knows no session of its own") : GP_OK;
 }
 
-const gp_gen_protocol_table gp_gen_swarm = {"swarmui", GP_GEN_SEEDS, NULL, make, NULL};
+const gp_gen_protocol_table gp_gen_swarm = {"swarmui", GP_GEN_SEEDS, NULL, make, NULL, NULL};

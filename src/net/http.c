@@ -10,12 +10,14 @@
  * - 408, 429, 500, 502, 503, 504 and broken connections are tried again after 0.5, 1, 2, 4 ... seconds, or after what
  *   Retry-After says.  A host that cannot even be reached at first is an error at once: nobody waits without a network.
  * - Compression is never asked for: sizes and ranges then mean the file's own bytes.
+ * - `whole` bounds one send: name, connection, redirects, attempts and the pauses between them, to the last byte.
  * Messages show urls without user, password and query (signed links are secrets too).
  */
 #include "net/http.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "net/head.h"
 
 #include <assert.h>
 #include <curl/curl.h>
@@ -28,7 +30,6 @@ enum {
     ATTEMPTS = 5,              /* without a byte of progress between them */
     HOPS = 10,                 /* redirects in a row */
     POLL_MS = 100,             /* how often a stop is looked for */
-    MAX_HEADERS = 256 << 10,   /* bytes of headers kept */
     MAX_ERROR_BODY = 64 << 10, /* bytes kept of a body that is not what was asked for */
     MAX_WAIT = 120             /* seconds; a longer Retry-After is an error */
 };
@@ -37,7 +38,8 @@ enum {
 struct gp_http {
     CURLM *multi;
     CURL *easy;
-    bool reached; /* some server has answered in this session */
+    bool reached;   /* some server has answered in this session */
+    bool connected; /* the last request got a connection, whether or not it got an answer */
 };
 
 /* One request with its attempts. */
@@ -48,8 +50,10 @@ struct exchange {
     uint64_t delivered; /* body bytes given to the sink, over all attempts */
     uint64_t skip;      /* of the present body: bytes the sink already has */
     bool body_begun;    /* of the present body: skip and range were looked at */
-    double heard;       /* when the last byte came */
-    bool stopped, silent, too_large, wrong_range;
+    double since;       /* when the present period of request->silence began */
+    uint64_t heard;     /* bytes that came in it */
+    double end;         /* when the whole answer must be there; 0: no such time */
+    bool stopped, silent, late, too_large, wrong_range;
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -102,40 +106,36 @@ void gp_http_put_escaped(gp_str *url, const char *text, const char *also)
 
 char *gp_http_header(const gp_http_response *response, const char *name)
 {
-    size_t length = strlen(name);
-    const char *line = response->headers.data;
-    while (line && *line) {
-        const char *end = strchr(line, '\n');
-        if (!end) break;
-        if ((size_t)(end - line) >= length + 2 && !memcmp(line, name, length) && line[length] == ':')
-            return gp_str_dup_n(line + length + 2, (size_t)(end - line) - length - 2);
-        line = end + 1;
-    }
-    return NULL;
+    return gp_head_value(&response->headers, name);
+}
+
+double gp_http_retry_after(const gp_http_response *response)
+{
+    return gp_head_retry_after(&response->headers, (int64_t)time(NULL));
+}
+
+bool gp_http_connected(const gp_http *http)
+{
+    return http->connected;
 }
 
 /* ---- what curl calls back ------------------------------------------------------------------------------------- */
 
-/* "Name: value\r\n" to "name: value\n".  A status line begins a new response: what came before is forgotten. */
+/* Bytes came.  A period in which enough came is followed by a new one. */
+static void hear(struct exchange *x, size_t size)
+{
+    x->heard += size;
+    if (x->heard <= x->request->least) return;
+    x->heard = 0;
+    x->since = gp_clock_now();
+}
+
 static size_t on_header(char *bytes, size_t one, size_t size, void *user)
 {
     struct exchange *x = user;
-    gp_str *headers = &x->response->headers;
     (void)one;
-    x->heard = gp_clock_now();
-    if (size >= 5 && !memcmp(bytes, "HTTP/", 5)) {
-        gp_str_reset(headers);
-        return size;
-    }
-    const char *colon = memchr(bytes, ':', size);
-    if (!colon || headers->size + size > MAX_HEADERS) return size;
-    for (const char *p = bytes; p < colon; p++) gp_str_putc(headers, *p >= 'A' && *p <= 'Z' ? (char)(*p + 32) : *p);
-    gp_str_puts(headers, ": ");
-    const char *value = colon + 1, *end = bytes + size;
-    while (value < end && (*value == ' ' || *value == '\t')) value++;
-    while (end > value && (end[-1] == '\r' || end[-1] == '\n' || end[-1] == ' ' || end[-1] == '\t')) end--;
-    for (; value < end; value++) gp_str_putc(headers, (unsigned char)*value < 0x20 ? '?' : *value);
-    gp_str_putc(headers, '\n');
+    hear(x, size);
+    gp_head_add(&x->response->headers, bytes, size);
     return size;
 }
 
@@ -148,11 +148,8 @@ static bool begin_body(struct exchange *x, long code)
     x->skip = code == 206 ? 0 : wanted;
     x->response->ranged = code == 206;
     if (code != 206) return true;
-    char *range = gp_http_header(x->response, "content-range");
-    unsigned long long first = 0;
-    bool right = range && sscanf(range, "bytes %llu-", &first) == 1 && first == wanted;
-    gp_mem_free(range);
-    return right;
+    uint64_t first = 0;
+    return gp_head_range(&x->response->headers, &first) && first == wanted;
 }
 
 static size_t on_body(char *bytes, size_t one, size_t size, void *user)
@@ -160,7 +157,7 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *user)
     struct exchange *x = user;
     long code = 0;
     (void)one;
-    x->heard = gp_clock_now();
+    hear(x, size);
     curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &code);
     if (code != 200 && code != 201 && code != 202 && code != 206) { /* the words of an error or a redirect */
         if (x->response->body.size + size <= MAX_ERROR_BODY) gp_str_add(&x->response->body, bytes, size);
@@ -181,12 +178,13 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *user)
         gp_str_add(&x->response->body, bytes + dropped, size - dropped);
         return x->response->body.failed ? 0 : size;
     }
+    double begun = gp_clock_now();
     if (!x->request->sink(x->request->user, bytes + dropped, size - dropped)) {
         x->stopped = true;
         return 0;
     }
     x->delivered += size - dropped;
-    x->heard = gp_clock_now(); /* the sink's own time is not the server's silence */
+    x->since += gp_clock_now() - begun; /* the sink's own time is not the server's */
     return size;
 }
 
@@ -241,6 +239,21 @@ static gp_status fail_at(gp_error *err, gp_status status, CURLU *url, const char
 
 /* ---- one request on the wire ----------------------------------------------------------------------------------- */
 
+/* The server says too little, or its time is over. */
+static bool is_over(struct exchange *x)
+{
+    double now = gp_clock_now();
+    x->late = x->end > 0 && now >= x->end;
+    x->silent = x->request->silence > 0 && now - x->since > x->request->silence;
+    return x->late || x->silent;
+}
+
+static int poll_ms(const struct exchange *x)
+{
+    double left = x->end > 0 ? (x->end - gp_clock_now()) * 1000 : POLL_MS;
+    return left < 0 ? 0 : left < POLL_MS ? (int)left + 1 : POLL_MS;
+}
+
 /* Run the transfer that is set up on the easy handle.  SIGPIPE is held back: a peer that hangs up must not kill a
  * program that uses the library. */
 static CURLcode transfer(gp_http *http, struct exchange *x)
@@ -251,7 +264,8 @@ static CURLcode transfer(gp_http *http, struct exchange *x)
     sigemptyset(&pipe_set);
     sigaddset(&pipe_set, SIGPIPE);
     pthread_sigmask(SIG_BLOCK, &pipe_set, &old_set);
-    x->heard = gp_clock_now();
+    x->since = gp_clock_now();
+    x->heard = 0;
     if (curl_multi_add_handle(http->multi, http->easy) != CURLM_OK) goto out;
     while (running) {
         if (curl_multi_perform(http->multi, &running) != CURLM_OK) break;
@@ -263,12 +277,11 @@ static CURLcode transfer(gp_http *http, struct exchange *x)
             x->stopped = true;
             break;
         }
-        if (x->request->timeout > 0 && gp_clock_now() - x->heard > x->request->timeout) {
-            x->silent = true;
-            break;
-        }
-        curl_multi_poll(http->multi, NULL, 0, POLL_MS, NULL);
+        if (is_over(x)) break;
+        curl_multi_poll(http->multi, NULL, 0, poll_ms(x), NULL);
     }
+    curl_off_t connect = 0;
+    http->connected = curl_easy_getinfo(http->easy, CURLINFO_CONNECT_TIME_T, &connect) == CURLE_OK && connect > 0;
     curl_multi_remove_handle(http->multi, http->easy);
 out:
     if (!sigismember(&old_set, SIGPIPE)) { /* take a SIGPIPE of ours away before it could be delivered */
@@ -315,7 +328,7 @@ static gp_status send_one(gp_http *http, struct exchange *x, CURLU *url, bool ow
     snprintf(range, sizeof range, "%llu-", (unsigned long long)from);
     gp_str_reset(&x->response->headers);
     gp_str_reset(&x->response->body);
-    x->body_begun = x->silent = false;
+    x->body_begun = x->silent = x->late = false;
     x->skip = 0;
     curl_easy_reset(easy);
     curl_easy_setopt(easy, CURLOPT_CURLU, url);
@@ -331,8 +344,11 @@ static gp_status send_one(gp_http *http, struct exchange *x, CURLU *url, bool ow
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, x);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L << 10);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L); /* an answer may take minutes: is the other side still there? */
-    if (x->request->timeout > 0)
-        curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(x->request->timeout * 1000.0) + 1);
+    if (x->request->silence > 0)
+        curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(x->request->silence * 1000.0) + 1);
+#if LIBCURL_VERSION_NUM >= 0x075700
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* a name that is still looked up does not hold up an end */
+#endif
     if (!strcmp(x->request->method, "HEAD"))
         curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
     else if (x->request->json) {
@@ -364,7 +380,7 @@ static gp_status walk(gp_http *http, struct exchange *x, CURLU *at, CURLcode *re
         curl_easy_getinfo(http->easy, CURLINFO_RESPONSE_CODE, &x->response->code);
         if (x->response->code > 0) http->reached = true;
         long code = x->response->code;
-        if (*result != CURLE_OK || x->stopped || x->silent || code < 300 || code > 399 || code == 304) break;
+        if (*result != CURLE_OK || x->stopped || x->silent || x->late || code < 300 || code > 399 || code == 304) break;
         char *location = gp_http_header(x->response, "location");
         if (!location) break;
         curl_url_cleanup(before);
@@ -396,6 +412,7 @@ out:
 
 static bool worth_again(const gp_http *http, const struct exchange *x, CURLcode result)
 {
+    if (x->late) return false;
     if (x->silent) return http->reached;
     switch (result) {
     case CURLE_OK: break;
@@ -419,8 +436,12 @@ static bool worth_again(const gp_http *http, const struct exchange *x, CURLcode 
 static gp_status describe(const struct exchange *x, CURLcode result, CURLU *at, int tries, gp_error *err)
 {
     char what[200];
-    if (x->silent)
-        snprintf(what, sizeof what, "no answer for %g seconds", x->request->timeout);
+    if (x->late)
+        snprintf(what, sizeof what, "no whole answer within %g seconds", x->request->whole);
+    else if (x->silent && x->request->least && x->response->code > 0)
+        snprintf(what, sizeof what, "not more than %zu bytes in %g seconds", x->request->least, x->request->silence);
+    else if (x->silent)
+        snprintf(what, sizeof what, "no answer for %g seconds", x->request->silence);
     else if (result != CURLE_OK)
         snprintf(what, sizeof what, "%s", curl_easy_strerror(result));
     else
@@ -437,6 +458,7 @@ gp_status gp_http_send(gp_http *http, const gp_http_request *request, gp_http_re
     gp_status st = GP_OK;
     gp_http_response answer = {0};
     struct exchange x = {.easy = http->easy, .request = request, .response = &answer};
+    if (request->whole > 0) x.end = gp_clock_now() + request->whole;
     CURLU *start = curl_url(), *at = NULL;
     if (!start) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a web address");
     if (curl_url_set(start, CURLUPART_URL, request->url, 0) != CURLUE_OK ||
@@ -453,21 +475,20 @@ gp_status gp_http_send(gp_http *http, const gp_http_request *request, gp_http_re
         if (x.stopped) GP_GO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
         if (x.too_large) GP_GO(fail_at(err, GP_ERR_LIMIT, at, "larger than 64 MiB"));
         if (x.wrong_range) GP_GO(fail_at(err, GP_ERR_NETWORK, at, "the server sends another part than was asked for"));
-        if (x.delivered > before) fruitless = 1;
+        uint64_t more = x.delivered - before;
+        if (more && !(x.silent && more <= request->least)) fruitless = 1;
         bool again = worth_again(http, &x, result);
-        if (result == CURLE_OK && !x.silent && (!again || request->once)) break;
-        curl_off_t asked = 0;
-        curl_easy_getinfo(http->easy, CURLINFO_RETRY_AFTER, &asked);
-        if (answer.code != 429 && answer.code != 503) asked = 0;
+        if (result == CURLE_OK && !x.silent && !x.late && (!again || request->once)) break;
+        double asked = answer.code == 429 || answer.code == 503 ? gp_http_retry_after(&answer) : 0;
         if (!again || request->once || fruitless >= ATTEMPTS) GP_GO(describe(&x, result, at, tries, err));
         if (asked > MAX_WAIT) {
             char what[120];
-            snprintf(what, sizeof what, "the server answers %ld and asks to come back in %lld seconds", answer.code,
-                     (long long)asked);
+            snprintf(what, sizeof what, "the server answers %ld and asks to come back in %.0f seconds", answer.code,
+                     asked);
             GP_GO(fail_at(err, GP_ERR_NETWORK, at, what));
         }
         double wait = 0.5 * (double)(1 << (fruitless - 1));
-        if ((double)asked > wait) wait = (double)asked;
+        if (asked > wait) wait = asked;
         if (!gp_clock_wait(wait, request->progress, request->user)) GP_GO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
     }
 out:

@@ -29,7 +29,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { MAX_FILES = 1100 };
+enum { MAX_FILES = 1100, LEAST = 1024 /* a download must bring more bytes than this in each 10 seconds */ };
 
 /* One file of the model that has to be fetched. */
 struct file {
@@ -211,8 +211,13 @@ static gp_status ask(struct job *job, struct file *file, bool *found, gp_error *
     gp_http_response r = {0};
     gp_status st = GP_OK;
     char *url = file_url(job, file->name), *text = NULL;
-    gp_http_request request = {
-        .url = url, .method = "HEAD", .token = job->token, .timeout = job->etag_timeout, .progress = tick, .user = job};
+    gp_http_request request = {.url = url,
+                               .method = "HEAD",
+                               .token = job->token,
+                               .silence = job->etag_timeout,
+                               .least = LEAST,
+                               .progress = tick,
+                               .user = job};
     if (!url) GP_GO(no_memory(err));
     GP_GO(gp_http_send(job->http, &request, &r, err));
     *found = r.code == 200 || (r.code >= 300 && r.code < 400);
@@ -304,7 +309,8 @@ static gp_status transfer(struct job *job, const struct file *file, const char *
                                .token = job->token,
                                .offset = job->at,
                                .follow = true,
-                               .timeout = job->download_timeout,
+                               .silence = job->download_timeout,
+                               .least = LEAST,
                                .sink = receive,
                                .progress = tick,
                                .user = job};

@@ -22,7 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STRENGTH_TABLE = 3, MOST_TIMES = 3 /* adaptive: of per_prompt */, AHEAD = 4 };
+enum { STRENGTH_TABLE = 3, MOST_TIMES = 3 /* adaptive: of per_prompt */, AHEAD = 4, WAIT_LINES = 60 /* seconds */ };
 
 /* A prompt and its pictures so far. */
 typedef struct subject {
@@ -51,6 +51,7 @@ typedef struct making {
     gp_generate_report *counts;
     pthread_mutex_t telling;
     gp_ticker ticker;
+    double told_to_wait; /* when the user was last told that the generator asks to wait; 0: never */
     atomic_bool stop;
     /* the scoring thread */
     pthread_mutex_t mutex;
@@ -81,6 +82,23 @@ static void on_part(void *user, double part, const gp_bytes *preview)
     m->ticker.state.part = part;
     if (m->o->preview && preview->size) /* whole or not at all; nothing else hangs on it */
         (void)gp_file_replace(m->o->preview, preview->data, preview->size, NULL);
+    pthread_mutex_unlock(&m->telling);
+}
+
+/* Told by whoever waits: a line, once a minute at most. */
+static void on_wait(void *user, double asked, double seconds)
+{
+    making *m = user;
+    char message[120];
+    size_t used;
+    double now = gp_clock_now();
+    pthread_mutex_lock(&m->telling);
+    if (m->o->note && (m->told_to_wait <= 0 || now - m->told_to_wait >= WAIT_LINES)) {
+        m->told_to_wait = now;
+        used = (size_t)snprintf(message, sizeof message, "the generator asks to wait %.0f s", asked);
+        if (seconds < asked) snprintf(message + used, sizeof message - used, "; trying again after %.0f s", seconds);
+        m->o->note(m->o->note_user, &(gp_note){"generator-waits", message, (uint64_t)fmin(asked, 1e15)});
+    }
     pthread_mutex_unlock(&m->telling);
 }
 
@@ -375,7 +393,7 @@ static void draw(void *user, int thread, void *job)
     if (atomic_load(&m->stop))
         gp_fail(&p->error, GP_ERR_STOPPED, "stopped");
     else if (!p->found)
-        gp_picture_make(p, m->backends[thread], m->o->tries, m->o->max_pixels, go_on, m);
+        gp_picture_make(p, m->backends[thread], &(gp_picture_how){m->o->tries, m->o->max_pixels, go_on, on_wait, m});
 }
 
 static gp_status put_picture(making *m, const gp_picture *p, gp_error *err)
@@ -582,7 +600,7 @@ static gp_status open_backends(making *m, gp_error *err)
     memset(m->backends, 0, (size_t)o->jobs * sizeof *m->backends);
     for (int i = 0; i < o->jobs; i++) {
         GP_TRY(gp_gen_open(&g, &m->backends[i], err));
-        g.protocol = gp_gen_protocol(m->backends[0]); /* asked once */
+        g.protocol = gp_gen_protocol(m->backends[0]), g.asked = true; /* asked once */
     }
     return GP_OK;
 }
@@ -614,8 +632,7 @@ static gp_status set_common(making *m, gp_error *err)
     gp_str_clear(&s);
     m->folder = gp_path_absolute(o->folder);
     if (!m->settings || !m->folder) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the plan");
-    GP_TRY(gp_json_parse(m->settings, strlen(m->settings), false, 16, &m->given, err));
-    return gp_folder_make(m->folder, err);
+    return gp_json_parse(m->settings, strlen(m->settings), false, 16, &m->given, err);
 }
 
 static void clear(making *m)
@@ -641,6 +658,39 @@ static void clear(making *m)
     pthread_mutex_destroy(&m->telling);
 }
 
+static void begin(making *m)
+{
+    pthread_mutex_init(&m->telling, NULL);
+    pthread_mutex_init(&m->mutex, NULL);
+    pthread_cond_init(&m->news, NULL);
+    gp_ticker_init(&m->ticker, "generate", 0, m->o->progress, m->o->user);
+}
+
+/* All that can be found wrong before anything is written. */
+static gp_status prepare(making *m, gp_error *err)
+{
+    const gp_generate_options *o = m->o;
+    if (!o->again) GP_TRY(read_subjects(m, err));
+    GP_TRY(open_backends(m, err));
+    GP_TRY(set_common(m, err));
+    if (o->again && !gp_gen_can(m->backends[0], GP_GEN_SEEDS))
+        return gp_fail(err, GP_ERR_USAGE, "this back end knows no seeds: it cannot draw the same again");
+    if (o->hires > 0 && !gp_gen_can(m->backends[0], GP_GEN_HIRES))
+        return gp_fail(err, GP_ERR_USAGE, "%s has no hires: ask for a width and height",
+                       gp_gen_protocol(m->backends[0]));
+    return GP_OK;
+}
+
+gp_status gp_stage_generate_check(const gp_generate_options *options, gp_error *err)
+{
+    gp_generate_report counts = {0};
+    making m = {.o = options, .counts = &counts};
+    begin(&m);
+    gp_status st = prepare(&m, err);
+    clear(&m);
+    return st;
+}
+
 gp_status gp_stage_generate(gp_catalog *cat, const gp_clip *clip, const char *model_name,
                             const gp_generate_options *options, gp_generate_report *report, gp_error *err)
 {
@@ -648,19 +698,10 @@ gp_status gp_stage_generate(gp_catalog *cat, const gp_clip *clip, const char *mo
     gp_generate_report counts = {0};
     making m = {.cat = cat, .clip = clip, .model_name = model_name, .o = options, .counts = &counts};
     gp_status st = GP_OK;
-    pthread_mutex_init(&m.telling, NULL);
-    pthread_mutex_init(&m.mutex, NULL);
-    pthread_cond_init(&m.news, NULL);
-    gp_ticker_init(&m.ticker, "generate", 0, options->progress, options->user);
-    if (!options->again) GP_GO(read_subjects(&m, err));
-    GP_GO(open_backends(&m, err));
-    GP_GO(set_common(&m, err));
-    if (options->again && !gp_gen_can(m.backends[0], GP_GEN_SEEDS))
-        GP_GO(gp_fail(err, GP_ERR_USAGE, "this back end knows no seeds: it cannot draw the same again"));
-    if (options->hires > 0 && !gp_gen_can(m.backends[0], GP_GEN_HIRES))
-        GP_GO(
-            gp_fail(err, GP_ERR_USAGE, "%s has no hires: ask for a width and height", gp_gen_protocol(m.backends[0])));
+    begin(&m);
+    GP_GO(prepare(&m, err));
     if (options->again) GP_GO(read_winners(&m, err));
+    GP_GO(gp_folder_make(m.folder, err));
     GP_GO(run_rounds(&m, err));
     gp_ticker_finish(&m.ticker);
 out:

@@ -282,8 +282,16 @@ static void read_request(const gp_picture *p, const gp_json *settings, gp_gen_re
     (void)gp_json_real(gp_json_get(settings, "hires"), &r->hires);
 }
 
-void gp_picture_make(gp_picture *p, gp_gen_backend *backend, unsigned tries, uint64_t max_pixels,
-                     bool (*go_on)(void *user), void *user)
+/* The pause before the next try: growing, or what the server asks for, within bounds.  False: stopped. */
+static bool pause_before(unsigned next, double asked, const gp_picture_how *how)
+{
+    double seconds = fmin(first_wait * ldexp(1, (int)(next < 11 ? next : 11) - 2), most_wait);
+    if (asked > seconds) seconds = fmin(asked, GP_GEN_MOST_WAIT);
+    if (asked >= 1) how->waits(how->user, asked, seconds);
+    return gp_clock_wait(seconds, how->go_on, how->user);
+}
+
+void gp_picture_make(gp_picture *p, gp_gen_backend *backend, const gp_picture_how *how)
 {
     gp_gen_request request;
     gp_gen_result r = {0};
@@ -301,13 +309,12 @@ void gp_picture_make(gp_picture *p, gp_gen_backend *backend, unsigned tries, uin
     for (unsigned t = 1;; t++) {
         gp_gen_result_clear(&r);
         GP_GO(gp_gen_make(backend, &request, &r, &p->error));
-        if (r.outcome == GP_GEN_GOT) GP_GO(take_answer(p, &r, max_pixels, &p->error));
+        if (r.outcome == GP_GEN_GOT) GP_GO(take_answer(p, &r, how->max_pixels, &p->error));
         unlink(scratch.data);
         p->outcome = r.outcome;
         snprintf(p->message, sizeof p->message, "%s", r.message);
-        if (r.outcome != GP_GEN_AGAIN || t >= tries) break;
-        double wait = fmin(first_wait * ldexp(1, (int)(t < 10 ? t : 10) - 1), most_wait);
-        if (!gp_clock_wait(fmax(wait, r.wait), go_on, user)) GP_GO(gp_fail(&p->error, GP_ERR_STOPPED, "stopped"));
+        if (r.outcome != GP_GEN_AGAIN || t >= how->tries) break;
+        if (!pause_before(t + 1, r.wait, how)) GP_GO(gp_fail(&p->error, GP_ERR_STOPPED, "stopped"));
     }
 out:
     if (st != GP_OK && scratch.data && !scratch.failed) unlink(scratch.data);

@@ -49,6 +49,7 @@ typedef struct gp_run_parts {
 gp_status gp_stage_run(gp_catalog *cat, const gp_clip *clip, const char *model_name, const gp_run_parts *parts,
                        gp_run_report *report, gp_error *err);
 
+gp_status gp_stage_generate_check(const gp_generate_options *options, gp_error *err);
 gp_status gp_stage_generate(gp_catalog *cat, const gp_clip *clip, const char *model_name,
                             const gp_generate_options *options, gp_generate_report *report, gp_error *err);
 

@@ -47,6 +47,10 @@ def pixels(path):
     return out
 
 
+def http_far_date():
+    return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 40000))
+
+
 class Server:
     def __init__(self, home, *args, port=0):
         self.log = home / ("log-%d.jsonl" % time.monotonic_ns())
@@ -162,9 +166,10 @@ class GenerateTest(unittest.TestCase):
                 self.assertEqual((said["got"], said["refused"], said["failed"]), (3, 3, 0))
                 self.assertEqual(self.rows(out, "SELECT state, count(*), count(seed) FROM v_generations GROUP BY state ORDER BY 1"),
                                  [("got", 3, 0), ("refused", 3, 0)])
-                before = len(server.requests())
+                drawing = lambda: sum(r["method"] == "POST" for r in server.requests())
+                before = drawing()
                 self.generate(server.url, out, "--protocol", "openai", "--checkpoint", "gpt-image-1", prompts="refused.txt")
-                self.assertEqual(len(server.requests()), before, "what is refused is not asked for again")
+                self.assertEqual(drawing(), before, "what is refused is not asked for again")
                 body = next(r["body"] for r in server.requests() if r["path"] == "/v1/images/generations")
                 self.assertEqual(body, {"prompt": "a red cat on a beach", "model": "gpt-image-1", "n": 1, "size": "96x96", "output_format": "png"})
             finally:
@@ -324,6 +329,123 @@ class GenerateTest(unittest.TestCase):
     def test_nobody_there(self):
         said = self.generate("http://127.0.0.1:9", self.home / "nobody", code=1)
         self.assertIn("127.0.0.1:9", said["error"]["message"])
+
+    def nothing_is_left(self, out):
+        self.assertFalse(out.exists(), [str(p) for p in out.rglob("*")] if out.exists() else "")
+
+    def test_a_run_that_cannot_begin_leaves_nothing(self):
+        (self.home / "empty.txt").write_text("\n\n")
+        (self.home / "broken.json").write_text("{")
+        (self.home / "editor.json").write_text(json.dumps({"nodes": [], "links": []}))
+        (self.home / "no-column.csv").write_text("a,b\n1,2\n")
+        with Server(self.home) as server, Server(self.home, "--no-api") as page:
+            dead = "http://127.0.0.1:9"
+            for n, (backend, words, prompts, code) in enumerate((
+                    (dead, (), "prompts.tsv", 1), (dead, ("--protocol", "a1111"), "prompts.tsv", 1), (dead, ("--protocol", "swarmui"), "prompts.tsv", 1),
+                    (dead, ("--protocol", "openai"), "prompts.tsv", 1), ("http://no.such.host.invalid", ("--protocol", "sdcpp"), "prompts.tsv", 1),
+                    (page.url, (), "prompts.tsv", 2), (page.url, ("--protocol", "a1111"), "prompts.tsv", 2),
+                    (server.url, ("--protocol", "a1111"), "empty.txt", None), (server.url, ("--protocol", "a1111"), "absent.txt", None),
+                    (server.url, ("--protocol", "a1111"), "no-column.csv", None), (server.url, ("--protocol", "comfyui"), "prompts.tsv", 2),
+                    (server.url, ("--protocol", "comfyui", "--workflow", self.home / "broken.json"), "prompts.tsv", None),
+                    (server.url, ("--protocol", "comfyui", "--workflow", self.home / "editor.json"), "prompts.tsv", 2),
+                    (server.url, ("--protocol", "comfyui", "--workflow", self.home / "graph.json", "--set", "6.none=@prompt"), "prompts.tsv", 2),
+                    (server.url, ("--protocol", "nonsense"), "prompts.tsv", 2), ("draw {prompt}", (), "prompts.tsv", 2),
+                    (server.url, ("--protocol", "comfyui", "--workflow", self.home / "graph.json", "--hires", "2"), "prompts.tsv", None),
+                    (server.url, ("--protocol", "a1111", "--score", "--model", self.home / "no-model"), "prompts.tsv", None))):
+                with self.subTest(n=n, backend=backend, words=words, prompts=prompts):
+                    out = self.home / ("nothing-%d" % n)
+                    run = subprocess.run(self.command(backend, out, *words, prompts=prompts), capture_output=True, text=True)
+                    self.assertIn(run.returncode, (1, 2, 4, 5) if code is None else (code,), run.stdout + run.stderr)
+                    self.nothing_is_left(out)
+
+    # ---- whole answers in a bounded time
+
+    def test_an_answer_that_trickles_is_ended(self):
+        one = self.home / "one-prompt.txt"
+        one.write_text("a red cat on a beach\n")
+        graph = ("--workflow", self.home / "graph.json")
+        for protocol, given, server_words in (
+                ("a1111", (), ("--fault", "trickle:1")), ("a1111", (), ("--fault", "slowhead:1")), ("a1111", (), ("--fault", "timeout:1")),
+                ("comfyui", graph, ("--trickle", "/history")), ("comfyui", graph, ("--trickle", "/queue")), ("comfyui", graph, ("--trickle", "/prompt")),
+                ("comfyui", graph, ("--trickle", "/view")), ("sdcpp", (), ("--trickle", "/sdcpp/v1/jobs")), ("swarmui", (), ("--trickle", "/API/GetNewSession")),
+                ("swarmui", (), ("--trickle", "/View")), ("openai", (), ("--fault", "trickle:1"))):
+            with self.subTest(protocol=protocol, server=server_words), Server(self.home, *server_words) as server:
+                out = Path(tempfile.mkdtemp(dir=self.home))
+                said = self.generate(server.url, out, "--protocol", protocol, *given, "--timeout", "0.7", "--tries", "1", prompts=one.name, n=1, code=3)
+                self.assertEqual((said["got"], said["failed"]), (0, 1))
+                self.assertIn("no whole answer within 0.7 seconds", said["why"])
+
+    def test_who_trickles_when_asked_who_it_is(self):
+        with Server(self.home, "--trickle", "/") as server:
+            out = self.home / "who"
+            told = self.generate(server.url, out, "--timeout", "0.5", code=1)
+            self.assertIn("no whole answer within 0.5 seconds", told["error"]["message"])
+            self.nothing_is_left(out)
+
+    def test_progress_that_trickles_does_not_hold_up_the_answer(self):
+        with Server(self.home, "--latency", "2.5", "--trickle", "/sdapi/v1/progress") as server:
+            said = self.generate(server.url, self.home / "glance", "--protocol", "a1111", prompts="prompts.tsv", n=1)
+            self.assertEqual(said["got"], 4)
+
+    def test_a_command_that_does_not_end_is_ended(self):
+        out = self.home / "endless"
+        said = self.generate("sh -c 'sleep 1000' {prompt} {out}", out, "--timeout", "0.5", "--tries", "1", n=1, code=3)
+        self.assertEqual(said["failed"], 4)
+        self.assertIn("did not end within 0.5 seconds", said["why"])
+
+    def test_retry_after(self):
+        one = self.home / "once.txt"
+        one.write_text("a red cat on a beach\n")
+        http_date = lambda ahead: time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + ahead))
+        for header, wanted in (("2", "asks to wait 2 s"), (http_date(-1000), None), ("-5", None), ("soon", None),
+                               ("", None), ("nan", None), ("1e400", None), ("0", None)):
+            with self.subTest(header=header), Server(self.home, "--retry-after", header, "--fault", "429:2") as server:
+                out = Path(tempfile.mkdtemp(dir=self.home))
+                run = subprocess.run(self.command(server.url, out, "--protocol", "a1111", prompts=one.name, n=2), capture_output=True, text=True)
+                said = json.loads(run.stdout)
+                self.assertEqual((run.returncode, said["got"], said["failed"]), (0, 2, 0))
+                lines = [line for line in run.stderr.splitlines() if "asks to wait" in line]
+                self.assertEqual(len(lines), 1 if wanted else 0, run.stderr)
+                if wanted:
+                    self.assertRegex(lines[0], wanted)
+                self.assertEqual([note["code"] for note in said["notes"]], ["generator-waits"] if wanted else [])
+
+    def test_a_long_retry_after_is_bounded_said_and_interrupted(self):
+        for header in ("86400", "99999999999999999999", http_far_date()):
+            with self.subTest(header=header), Server(self.home, "--retry-after", header, "--fault", "503:1") as server:
+                out = Path(tempfile.mkdtemp(dir=self.home))
+                child = subprocess.Popen(self.command(server.url, out, "--protocol", "a1111", n=1), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                said = ""
+                while "asks to wait" not in said:
+                    line = child.stderr.readline()
+                    self.assertTrue(line, said)
+                    said += line
+                self.assertIn("trying again after 60 s", said)
+                child.send_signal(signal.SIGINT)
+                child.communicate()
+                self.assertEqual(child.returncode, 130)
+
+    # ---- who is there
+
+    def test_a_web_interface_without_its_api(self):
+        with Server(self.home, "--no-api") as server:
+            for words in ((), ("--protocol", "a1111")):
+                told = self.generate(server.url, self.home / "no-api", *words, code=2)
+                self.assertIn("start it with --api", told["error"]["message"])
+
+    def test_an_address_without_its_scheme(self):
+        with Server(self.home) as server:
+            bare = server.url.removeprefix("http://")
+            said = self.generate(bare, self.home / "bare", "--protocol", "a1111", n=1)
+            self.assertEqual(said["got"], 4)
+            self.assertEqual(self.rows(self.home / "bare", "SELECT DISTINCT protocol FROM v_generations"), [("a1111",)])
+            self.generate("localhost:" + bare.split(":")[1], self.home / "bare-2", "--workflow", self.home / "graph.json", n=1)
+            self.assertEqual(self.rows(self.home / "bare-2", "SELECT DISTINCT protocol FROM v_generations"), [("comfyui",)])
+
+    def test_a_login_that_is_wanted(self):
+        with Server(self.home, "--auth", "me:pw", "--key", "secret") as server:
+            told = self.generate(server.url, self.home / "locked", code=2)
+            self.assertIn("--login", told["error"]["message"])
 
     # ---- scores
 

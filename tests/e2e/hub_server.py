@@ -31,6 +31,7 @@ class Faults:
         self.bad_range = False # the CDN answers 206 with another part
         self.hang = {}         # file -> seconds that a GET stays silent
         self.slow = {}         # file -> seconds between pieces of 16 KiB
+        self.trickle = {}      # file -> seconds between bytes
         self.plain_404 = False # no x-error-code, as some mirrors
         self.redirect = {}     # file -> Location of a GET, as it stands
 
@@ -191,12 +192,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         cuts = hub.faults.cut.get(file)
         limit = cuts.pop(0) if cuts else None
         body = data[start:]
+        pause = hub.faults.slow.get(file, hub.faults.trickle.get(file))
         self.send_response(code)
         for key, value in headers.items():
             self.send_header(key, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        piece = 16 << 10
+        piece = 1 if file in hub.faults.trickle else 16 << 10
         sent = body if limit is None else body[:limit]
         for i in range(0, len(sent), piece):
             try:
@@ -204,7 +206,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             except OSError:
                 self.close_connection = True
                 return
-            if file in hub.faults.slow and hub.closing.wait(hub.faults.slow[file]):
+            if pause and hub.closing.wait(pause):
                 return
         if limit is not None:
             self.wfile.flush()

@@ -281,6 +281,13 @@ class HubTest(unittest.TestCase):
         self.assertIn("no answer for 0.2 seconds (tried 5 times)", message)
         self.assertLess(time.time() - begun, 20)
 
+    def test_a_trickle_times_out(self):
+        """A byte now and then is no progress: without a least speed this download would go on for an hour."""
+        self.add()
+        self.hub.faults.trickle["model.safetensors"] = 0.05
+        message = self.fetch(status="network", HF_HUB_DOWNLOAD_TIMEOUT="0.4")["message"]
+        self.assertIn("not more than 1024 bytes in 0.4 seconds (tried 5 times)", message)
+
     def test_nobody_there(self):
         self.add()
         begun = time.time()

@@ -21,8 +21,12 @@ from . import pictures
 from .fields import Wrong
 
 # Of these the answer is bad whatever was asked; of the rest the pictures are. `failed`: a job that was taken and then fails.
-REFUSALS = ("500", "503", "429", "timeout", "drop", "garbage")
+# `timeout` says nothing for ever; `trickle` and `slowhead` send a byte now and then, of the body or of the head.
+REFUSALS = ("500", "503", "429", "timeout", "drop", "garbage", "trickle", "slowhead")
 SPOILED = ("notimage", "truncated", "failed")
+DRIP = 0.25  # seconds between the bytes of an answer that trickles
+PAGE = (b"<!doctype html><html><head><title>Stable Diffusion</title></head><body><script>window.gradio_config = {};</script>"
+        b"<gradio-app></gradio-app></body></html>")
 NOT_AN_IMAGE = b"this is no image, whatever its name says\n"
 
 
@@ -38,6 +42,8 @@ class Options:
     retry_after: str = "1"
     job_ttl: float = 600.0      # seconds after which a finished sdcpp job is gone
     most_jobs: int = 64         # sdcpp jobs that may wait
+    no_api: bool = False        # only the page of a web interface, as AUTOMATIC1111 without --api
+    trickle: tuple = ()         # paths (from their beginning) whose answers come a byte now and then
 
 
 @dataclass
@@ -174,6 +180,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 except ValueError:
                     request.body = raw.decode("utf-8", "replace")
                     raise Refused(style.error(400, "the body is not JSON", "body")) from None
+            if world.options.no_api:
+                raise Refused(Answer(200, PAGE, "text/html") if parts.path == "/" else Answer(404, {"detail": "Not Found"}))
             if not handler:
                 other = any(pattern.fullmatch(parts.path) for _, pattern, _, _ in self.server.routes)
                 raise Refused(Answer(405, {"detail": "Method Not Allowed"}) if other else Answer(404, {"detail": "Not Found"}))
@@ -199,10 +207,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif fault == "failed" and answer.status == 200 and not style.queued:
             answer = style.error(500, "the picture could not be made", "")
         # The line is there before the client has its answer: a test may look at once.
-        world.write(n, request, 0 if fault == "timeout" else answer.status, fault)
+        world.write(n, request, 0 if fault in ("timeout", "trickle", "slowhead") else answer.status, fault)
         try:
             if fault == "timeout":
                 self.hang()
+            elif fault == "slowhead":
+                self.drip(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            elif fault == "trickle" or any(parts.path.startswith(p) for p in world.options.trickle):
+                self.drip(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n")
             else:
                 self.send(answer, cut=fault == "drop")
         except OSError:
@@ -231,6 +243,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 return
             if ready:
                 time.sleep(0.05)  # the client says more, which nobody reads
+
+    def drip(self, begin):
+        """An answer without end, a byte now and then, until the client has gone."""
+        self.close_connection = True
+        self.wfile.write(begin)
+        while True:
+            self.wfile.write(b" ")
+            self.wfile.flush()
+            time.sleep(DRIP)
 
     def send(self, answer, cut=False):
         data = answer.data()

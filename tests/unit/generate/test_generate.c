@@ -178,6 +178,26 @@ static void test_wrong_backends(void **state)
     }
 }
 
+/* A host without its scheme is asked over HTTP; nobody is there, so that is what is said. */
+static void test_bare_hosts(void **state)
+{
+    (void)state;
+    static const char *const hosts[] = {"127.0.0.1:9", "localhost:9", "[::1]:9", "me:pw@127.0.0.1:9", "127.0.0.1:9/x/"};
+    static const char *const none[] = {"draw", "./draw:9", "127.0.0.1:999999", "a b:9", "host:port", "-:9", "a..b c"};
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+        gp_gen_backend *b = NULL;
+        gp_error err = {0};
+        assert_int_equal(gp_gen_open(&(gp_gen_options){.address = hosts[i]}, &b, &err), GP_ERR_NETWORK);
+        if (strstr(err.message, "pw")) fail_msg("%s", err.message);
+    }
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        gp_gen_backend *b = NULL;
+        gp_error err = {0};
+        assert_int_equal(gp_gen_open(&(gp_gen_options){.address = none[i]}, &b, &err), GP_ERR_USAGE);
+        if (!strstr(err.message, "{prompt}")) fail_msg("%s", err.message);
+    }
+}
+
 /* Words are taken apart before they are filled in: a prompt is one argument whatever it holds. */
 static void test_commands(void **state)
 {
@@ -208,8 +228,10 @@ static void test_commands(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_base64),      cmocka_unit_test(test_base64_of_any_length),
-                                       cmocka_unit_test(test_text_in_png), cmocka_unit_test(test_adaptive),
-                                       cmocka_unit_test(test_commands),    cmocka_unit_test(test_wrong_backends)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_base64),        cmocka_unit_test(test_base64_of_any_length),
+        cmocka_unit_test(test_text_in_png),   cmocka_unit_test(test_adaptive),
+        cmocka_unit_test(test_commands),      cmocka_unit_test(test_bare_hosts),
+        cmocka_unit_test(test_wrong_backends)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

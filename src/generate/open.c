@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT
+ * Opening a back end: which protocol is spoken at an address, and what to say when none is. */
+#include "generate/backend.h"
+
+#include "base/mem.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const gp_gen_protocol_table *const protocols[] = {&gp_gen_comfy, &gp_gen_sdcpp,  &gp_gen_a1111,
+                                                         &gp_gen_swarm, &gp_gen_openai, &gp_gen_command};
+enum { PROTOCOLS = sizeof protocols / sizeof *protocols };
+static const double probe_seconds = 60; /* for each question who is there; --timeout may say less */
+
+static const gp_gen_protocol_table *by_name(const char *name)
+{
+    for (size_t i = 0; i < PROTOCOLS; i++)
+        if (gp_str_equal_nocase(protocols[i]->name, name)) return protocols[i];
+    return NULL;
+}
+
+/* ------------------------------------------------------------------ who is there */
+
+/* What is known by its front page: by a word of its title, or of the whole page.  An interface of gradio has all its
+ * labels in the page, also those of extensions, so the particular ones are known by their title. */
+static const struct {
+    bool title;
+    const char *sign, *words;
+} pages[] = {
+    {false, "goldpan explore", "that is goldpan's own explorer, no generator"},
+    {true, "SwarmUI", "that is SwarmUI: give --protocol swarmui"},
+    {true, "ComfyUI", "that is ComfyUI's page, but its API does not answer as expected"},
+    {true, "Invoke", "that is InvokeAI, whose API goldpan does not speak"},
+    {true, "Fooocus", "that is Fooocus, whose API goldpan does not speak"},
+    {false, "gradio",
+     "its page is there, but not its API: if it is AUTOMATIC1111, Forge or the like, start it with --api"},
+};
+
+/* Where the text holds the word, in any case; SIZE_MAX: nowhere.  Bytes of zero do not end the text. */
+static size_t find_word(const char *text, size_t size, const char *word)
+{
+    size_t length = strlen(word);
+    for (size_t i = 0; i + length <= size; i++) {
+        size_t k = 0;
+        while (k < length && (text[i + k] | 0x20) == (word[k] | 0x20)) k++;
+        if (k == length) return i;
+    }
+    return SIZE_MAX;
+}
+
+static const char *words_of_page(const gp_str *page)
+{
+    size_t begin = find_word(page->data, page->size, "<title"), end = SIZE_MAX;
+    if (begin != SIZE_MAX) end = find_word(page->data + begin, page->size - begin, "</title");
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+        if (pages[i].title && end == SIZE_MAX) continue;
+        const char *text = pages[i].title ? page->data + begin : page->data;
+        if (find_word(text, pages[i].title ? end : page->size, pages[i].sign) != SIZE_MAX) return pages[i].words;
+    }
+    return "";
+}
+
+/* A question before any image is asked for.  *r is the answer, code 0: none came, and err says why. */
+static gp_status ask(gp_gen_backend *b, const char *path, gp_http_response *r, gp_error *why, gp_error *err)
+{
+    gp_str url = GP_STR_INIT;
+    double limit = b->o.timeout > 0 ? fmin(b->o.timeout, probe_seconds) : probe_seconds;
+    gp_str_printf(&url, "%s%s", b->address, path);
+    if (url.failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a web address");
+    *r = (gp_http_response){0};
+    gp_http_request q = {.url = url.data,
+                         .method = "GET",
+                         .token = b->o.token,
+                         .login = b->login,
+                         .once = true,
+                         .whole = limit,
+                         .progress = b->o.go_on,
+                         .user = b->o.user};
+    gp_status st = b->send(b->http, &q, r, why);
+    gp_str_clear(&url);
+    if (st == GP_ERR_STOPPED || st == GP_ERR_MEMORY || st == GP_ERR_USAGE) return gp_fail(err, st, "%s", why->message);
+    return GP_OK;
+}
+
+const char *gp_gen_who(gp_gen_backend *b)
+{
+    gp_http_response r = {0};
+    gp_error why = {0};
+    if (b->who) return b->who;
+    b->who = "";
+    if (ask(b, "/", &r, &why, NULL) != GP_OK) return b->who;
+    b->who = words_of_page(&r.body);
+    gp_http_response_clear(&r);
+    return b->who;
+}
+
+static bool is_json(const gp_http_response *r)
+{
+    gp_json *json = NULL;
+    bool is = r->code == 200 &&
+              gp_json_parse(r->body.data ? r->body.data : "", r->body.size, false, 64, &json, NULL) == GP_OK;
+    gp_json_free(json);
+    return is;
+}
+
+/* Asked in the order of the table: what speaks several protocols is best spoken to in its own. */
+static gp_status find_out(gp_gen_backend *b, gp_error *err)
+{
+    bool locked = false;
+    for (size_t i = 0; i < PROTOCOLS; i++) {
+        gp_http_response r;
+        gp_error why = {0};
+        if (!protocols[i]->probe) continue;
+        GP_TRY(ask(b, protocols[i]->probe, &r, &why, err));
+        bool there = is_json(&r), nobody = r.code == 0;
+        locked = locked || r.code == 401;
+        gp_http_response_clear(&r);
+        if (there) {
+            b->protocol = protocols[i];
+            return GP_OK;
+        }
+        if (nobody) return gp_fail(err, GP_ERR_NETWORK, "%s", why.message);
+    }
+    if (locked)
+        return gp_fail(err, GP_ERR_USAGE,
+                       "'%s' asks who you are (401): --login USER:PASSWORD, or a key in $GOLDPAN_GENERATOR_KEY",
+                       b->address);
+    const char *who = gp_gen_who(b);
+    if (*who) return gp_fail(err, GP_ERR_USAGE, "'%s' speaks no protocol that goldpan knows: %s", b->address, who);
+    return gp_fail(err, GP_ERR_USAGE,
+                   "'%s' answers, but speaks no protocol known here: --protocol says which.  Is it the right port? "
+                   "(AUTOMATIC1111 7860, ComfyUI 8188, sd-server 1234, SwarmUI 7801)",
+                   b->address);
+}
+
+/* The protocol was given.  Somebody must be there; who answers in another way is asked all the same, but for a page
+ * that says why that cannot go well. */
+static gp_status check_given(gp_gen_backend *b, gp_error *err)
+{
+    gp_http_response r;
+    gp_error why = {0};
+    GP_TRY(ask(b, b->protocol->probe ? b->protocol->probe : "/", &r, &why, err));
+    bool nobody = r.code == 0 && !gp_http_connected(b->http), missing = r.code == 404 || r.code == 405;
+    gp_http_response_clear(&r);
+    if (nobody) return gp_fail(err, GP_ERR_NETWORK, "%s", why.message);
+    if (!missing || b->protocol == &gp_gen_openai) return GP_OK;
+    const char *who = gp_gen_who(b);
+    if (*who) return gp_fail(err, GP_ERR_USAGE, "'%s' does not speak '%s': %s", b->address, b->protocol->name, who);
+    return GP_OK;
+}
+
+/* ------------------------------------------------------------------ addresses */
+
+/* "127.0.0.1:8188", "localhost", "[::1]:8188/x": a host that lacks its scheme.  A command has blanks and {out}. */
+static bool is_bare_host(const char *text)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    const char *host = text, *end;
+    if (strpbrk(text, " \t\n{}'\"\\") || strstr(text, "://")) return false;
+    const char *at = strchr(text, '@'), *slash = strchr(text, '/');
+    if (at && (!slash || at < slash)) host = at + 1;
+    if (*host == '[') return strchr(host, ']') != NULL;
+    size_t size = strspn(host, letters);
+    while (size && (host[size] == '.' || host[size] == '-')) size += 1 + strspn(host + size + 1, letters);
+    end = host + size;
+    if (!size || (*end && *end != ':' && *end != '/')) return false;
+    if (*end == ':') {
+        size_t digits = strspn(end + 1, "0123456789");
+        return digits > 0 && digits < 6 && (!end[1 + digits] || end[1 + digits] == '/');
+    }
+    return memchr(host, '.', size) != NULL || (size == 9 && !memcmp(host, "localhost", 9));
+}
+
+/* The address with its scheme, without slashes at the end; *web: it is one of the web. */
+static gp_status take_address(gp_gen_backend *b, bool *web, gp_error *err)
+{
+    gp_str s = GP_STR_INIT;
+    const char *given = b->o.address;
+    bool command = b->protocol == &gp_gen_command;
+    *web = gp_str_starts(given, "http://") || gp_str_starts(given, "https://");
+    if (!*web && !command && is_bare_host(given)) {
+        gp_str_puts(&s, "http://");
+        *web = true;
+    }
+    gp_str_puts(&s, given);
+    b->address = gp_str_take(&s);
+    if (!b->address) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a back end");
+    for (size_t n = strlen(b->address); *web && n && b->address[n - 1] == '/';) b->address[--n] = 0;
+    return GP_OK;
+}
+
+/* http://user:password@host: they go where no message shows them.  Percent signs stay as they are. */
+static bool take_login(gp_gen_backend *b)
+{
+    char *host = strstr(b->address, "://"), *at = host ? strchr(host, '@') : NULL;
+    if (b->o.login) b->login = gp_str_dup(b->o.login);
+    if (!host || !at || memchr(host + 3, '/', (size_t)(at - host - 3))) return !b->o.login || b->login;
+    if (!b->login) b->login = gp_str_dup_n(host + 3, (size_t)(at - host - 3));
+    memmove(host + 3, at + 1, strlen(at + 1) + 1);
+    return b->login != NULL;
+}
+
+/* ------------------------------------------------------------------ the whole */
+
+static gp_status check_words(const gp_gen_backend *b, bool web, gp_error *err)
+{
+    if (b->protocol == &gp_gen_command) {
+        if (strstr(b->address, "{out}") && strstr(b->address, "{prompt}")) return GP_OK;
+        return gp_fail(err, GP_ERR_USAGE, "a command needs {prompt} and {out} in it: '%s'", b->address);
+    }
+    return web ? GP_OK : gp_fail(err, GP_ERR_USAGE, "'%s' is no http or https address", b->address);
+}
+
+gp_status gp_gen_open(const gp_gen_options *o, gp_gen_backend **out, gp_error *err)
+{
+    gp_gen_backend *b = gp_mem_zero(1, sizeof *b);
+    gp_status st = GP_OK;
+    bool web = false;
+    if (!b) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a back end"));
+    b->o = *o, b->send = gp_http_send, b->pace = 1;
+    if (o->protocol && !(b->protocol = by_name(o->protocol)))
+        GP_GO(gp_fail(err, GP_ERR_USAGE, "no protocol '%s': a1111, comfyui, sdcpp, swarmui, openai, command",
+                      o->protocol));
+    GP_GO(take_address(b, &web, err));
+    if (web && !take_login(b)) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a back end"));
+    if (!b->protocol && !web) b->protocol = &gp_gen_command;
+    if (!b->protocol && gp_str_ends(b->address, "/v1")) b->protocol = &gp_gen_openai; /* as clients of it are told */
+    GP_GO(check_words(b, web, err));
+    GP_GO(gp_http_open(&b->http, err));
+    if (!b->protocol)
+        GP_GO(find_out(b, err));
+    else if (web && !o->asked)
+        GP_GO(check_given(b, err));
+    if (b->protocol->check) GP_GO(b->protocol->check(b, err));
+    *out = b;
+    b = NULL;
+out:
+    gp_gen_close(b);
+    return st;
+}
