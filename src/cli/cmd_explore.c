@@ -14,7 +14,10 @@
 
 extern char **environ;
 
-enum { USUAL_PORT = 7860 };
+/* "GOLD" on a telephone's keys.  Not a port of a generator (7860 AUTOMATIC1111, 8188 ComfyUI, 7801 SwarmUI, 1234
+ * sd-server, 9090 InvokeAI) nor of Jupyter or web servers (8888, 8000, 8080), and below the ports that Linux gives out.
+ */
+enum { USUAL_PORT = 4653 };
 
 /* Is somebody sitting at this machine, with a screen? */
 static bool has_screen(void)
@@ -89,7 +92,7 @@ static int run(gp_cli *cli)
 
 static const gp_cli_option options[] = {
     GP_CLI_CATALOG,
-    {"port", 'p', GP_OPT_COUNT, "N", GP_CLI_FIELD(port), "this port (default: 7860, or another if it is taken)"},
+    {"port", 'p', GP_OPT_COUNT, "N", GP_CLI_FIELD(port), "this port (default: 4653, or another if it is taken)"},
     {"readonly", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(readonly), "nothing can be rated, saved or exported"},
     {"no-open", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(no_open), "only print the address, do not open a browser"},
     GP_CLI_MODEL,
@@ -101,7 +104,7 @@ const gp_cli_command gp_cmd_explore = {
     .summary = "See all images in a browser, and keep the right ones",
     .about = "Prints the page's address and serves it, to this machine only, until Ctrl-C.  Picks, rejections\n"
              "and stars are in the catalog at once; goldpan export goes by them.  To look from another machine:\n"
-             "ssh -L 7860:127.0.0.1:7860 HOST, then open the printed address there.",
+             "ssh -L 4653:127.0.0.1:4653 HOST, then open the printed address there.",
     .examples = "goldpan explore pictures\ngoldpan explore --catalog pictures --port 8000 --no-open",
     .options = options,
     .most = 1,

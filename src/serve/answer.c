@@ -98,18 +98,50 @@ void gp_answer_failure(gp_request *request, const gp_error *err)
     gp_answer_error(request, status, "%s", err->message);
 }
 
+/* Where the page is, for an address that lacks its last slash. */
+static void write_place(const gp_request *request, char where[GP_TOKEN + 3])
+{
+    snprintf(where, GP_TOKEN + 3, "/%s/", request->server->guard.token);
+}
+
+static const char *words_of_methods(unsigned methods)
+{
+    return methods == GP_METHOD_GET ? "GET, HEAD" : methods == GP_METHOD_POST ? "POST" : "GET, HEAD, POST";
+}
+
+void gp_refusal_write(const gp_request *request, const gp_refusal *no, gp_str *out)
+{
+    gp_str json = GP_STR_INIT;
+    char where[GP_TOKEN + 3];
+    put_error(&json, no->message);
+    gp_str_printf(
+        out, "HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n",
+        no->status, MHD_get_reason_phrase_for(no->status));
+    for (size_t i = 0; i < sizeof always / sizeof *always; i++)
+        gp_str_printf(out, "%s: %s\r\n", always[i].name, always[i].value);
+    if (no->status == 405) gp_str_printf(out, "Allow: %s\r\n", words_of_methods(no->allowed));
+    if (no->retry) gp_str_printf(out, "Retry-After: %u\r\n", no->retry);
+    if (no->redirect) {
+        write_place(request, where);
+        gp_str_printf(out, "Location: %s\r\n", where);
+    }
+    gp_str_printf(out, "Content-Length: %zu\r\n\r\n%s", json.size, json.failed ? "" : json.data);
+    out->failed = out->failed || json.failed;
+    gp_str_clear(&json);
+}
+
 void gp_answer_refusal(gp_request *request, const gp_refusal *no)
 {
     char where[GP_TOKEN + 3];
     gp_answer_error(request, no->status, "%s", no->message);
     if (!request->response) return;
-    if (no->status == 405)
-        MHD_add_response_header(request->response, "Allow",
-                                no->allowed == GP_METHOD_GET    ? "GET, HEAD"
-                                : no->allowed == GP_METHOD_POST ? "POST"
-                                                                : "GET, HEAD, POST");
+    if (no->status == 405) MHD_add_response_header(request->response, "Allow", words_of_methods(no->allowed));
+    if (no->retry) {
+        snprintf(where, sizeof where, "%u", no->retry);
+        MHD_add_response_header(request->response, "Retry-After", where);
+    }
     if (no->redirect) {
-        snprintf(where, sizeof where, "/%s/", request->server->guard.token);
+        write_place(request, where);
         MHD_add_response_header(request->response, "Location", where);
     }
 }

@@ -6,10 +6,14 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 enum { MOST_URI = 1024 };
+/* Of the body of a request that was refused, so much is read and thrown away, so that its sender gets the answer. */
+#define DRAIN_KNOWN    ((uint64_t)1 << 30)
+#define DRAIN_STRANGER ((uint64_t)64 << 10)
 
 /* ---- the clock */
 
@@ -20,6 +24,30 @@ static void set_deadline(gp_server *s, gp_watched *w, double seconds, bool talki
     w->deadline = seconds > 0 ? gp_clock_now() + seconds : 0;
     w->talking = talking;
     pthread_mutex_unlock(&s->watched_lock);
+}
+
+/* The library still has the connection and will see it end; the socket is its own and stays open until then. */
+static void end_slow(gp_watched *w)
+{
+    static const char words[] =
+        "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Type: application/json\r\n"
+        "Content-Length: 23\r\n\r\n{\"error\":\"too slow\"}\r\n\n";
+    if (w->talking) (void)send(w->socket, words, sizeof words - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    (void)shutdown(w->socket, SHUT_RDWR);
+    w->ended = true;
+}
+
+/* Who does not know the key has few connections: a new one ends the oldest, so that however many there are, the page
+ * finds room.  Half of each polling thread's share is never theirs.  Under the lock. */
+static void limit_strangers(gp_server *s)
+{
+    size_t count = 0;
+    gp_watched *oldest = NULL;
+    double most = s->limits.connections / GP_POLLERS / 2;
+    if (s->limits.strangers < most) most = s->limits.strangers;
+    for (gp_watched *w = s->watched; w; w = w->next)
+        if (!w->known && !w->ended) count++, oldest = w;
+    if (count > 1 && (double)count > most) end_slow(oldest);
 }
 
 static void begin_watch(gp_server *s, struct MHD_Connection *connection, void **state)
@@ -34,6 +62,7 @@ static void begin_watch(gp_server *s, struct MHD_Connection *connection, void **
     w->next = s->watched;
     if (w->next) w->next->before = w;
     s->watched = w;
+    limit_strangers(s);
     pthread_mutex_unlock(&s->watched_lock);
     *state = w;
 }
@@ -60,16 +89,6 @@ void gp_connection_changed(void *user, struct MHD_Connection *connection, void *
         end_watch(user, *state);
         *state = NULL;
     }
-}
-
-/* The library still has the connection and will see it end; the socket is its own and stays open until then. */
-static void end_slow(const gp_watched *w)
-{
-    static const char words[] =
-        "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Type: application/json\r\n"
-        "Content-Length: 23\r\n\r\n{\"error\":\"too slow\"}\r\n\n";
-    if (w->talking) (void)send(w->socket, words, sizeof words - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-    (void)shutdown(w->socket, SHUT_RDWR);
 }
 
 void gp_connections_tick(gp_server *s, double now)
@@ -103,6 +122,7 @@ void gp_connection_completed(void *user, struct MHD_Connection *connection, void
     (void)connection, (void)code;
     if (!request) return;
     set_deadline(s, request->watched, s->limits.request_seconds, false);
+    atomic_fetch_sub(&s->uploading, request->uploaded);
     if (request->response) MHD_destroy_response(request->response);
     gp_str_clear(&request->body);
     gp_mem_free(request->uri);
@@ -123,15 +143,71 @@ static enum MHD_Result count_header(void *user, enum MHD_ValueKind kind, const c
     return MHD_YES;
 }
 
-static bool admit(gp_request *request, const char *method)
+/* Send the answer; without one (no memory) the connection ends. */
+static enum MHD_Result send_answer(gp_request *request)
+{
+    struct MHD_Response *response = request->response;
+    request->response = NULL;
+    if (!response) return MHD_NO;
+    enum MHD_Result result = MHD_queue_response(request->connection, request->status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* Uploads are kept in memory until their turn comes: only so many bytes of them. */
+static bool has_room(gp_request *request, gp_refusal *no)
+{
+    gp_server *s = request->server;
+    if (request->route.kind != GP_ROUTE_UPLOAD) return true;
+    request->uploaded = request->length;
+    uint64_t before = atomic_fetch_add(&s->uploading, request->length);
+    if (before == 0 || (double)(before + request->length) <= s->limits.upload_bytes) return true;
+    *no = (gp_refusal){.status = 503, .known = true, .retry = 2};
+    snprintf(no->message, sizeof no->message, "too many uploads at once: send this one again a little later");
+    return false;
+}
+
+static void set_known(gp_server *s, gp_watched *w)
+{
+    if (!w) return;
+    pthread_mutex_lock(&s->watched_lock);
+    w->known = true;
+    pthread_mutex_unlock(&s->watched_lock);
+}
+
+/* *body: the client sends one, whether or not it is wanted. */
+static bool admit(gp_request *request, const char *method, gp_refusal *no, bool *body)
 {
     gp_guard_request g = {.method = method, .uri = request->uri};
-    gp_refusal no;
     MHD_get_connection_values(request->connection, MHD_HEADER_KIND, count_header, &g);
     request->post = !strcmp(method, "POST");
-    if (gp_guard_admit(&request->server->guard, &g, &request->route, &request->length, &no)) return true;
-    gp_answer_refusal(request, &no);
-    return false;
+    *body = g.encoding || (g.length && strcmp(g.length, "0") != 0);
+    bool in = gp_guard_admit(&request->server->guard, &g, &request->route, &request->length, no);
+    if (in || no->known) set_known(request->server, request->watched);
+    return in && has_room(request, no);
+}
+
+/* Refuse.  A client that is sending a body would lose the answer if the connection were closed on it: it is told at
+ * once, by the socket itself, and what it sends is thrown away until it has read the answer, within bounds. */
+static enum MHD_Result refuse(gp_request *request, const gp_refusal *no, bool body)
+{
+    const gp_serve_limits *limits = &request->server->limits;
+    gp_str words = GP_STR_INIT;
+    gp_watched *w = request->watched;
+    if (!body || !w || gp_request_header(request, "Expect")) {
+        set_deadline(request->server, w, 0, false);
+        gp_answer_refusal(request, no);
+        return send_answer(request);
+    }
+    gp_refusal_write(request, no, &words);
+    bool sent =
+        !words.failed && send(w->socket, words.data, words.size, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)words.size;
+    gp_str_clear(&words);
+    (void)shutdown(w->socket, SHUT_WR);
+    set_deadline(request->server, w, no->known ? limits->body_seconds : limits->request_seconds, false);
+    request->state = GP_REQUEST_DRAIN;
+    request->drain = no->known ? DRAIN_KNOWN : DRAIN_STRANGER;
+    return sent ? MHD_YES : MHD_NO;
 }
 
 static void serve(gp_request *request)
@@ -155,28 +231,24 @@ static void serve(gp_request *request)
     }
 }
 
-/* Send the answer; without one (no memory) the connection ends. */
-static enum MHD_Result send_answer(gp_request *request)
-{
-    struct MHD_Response *response = request->response;
-    request->response = NULL;
-    if (!response) return MHD_NO;
-    enum MHD_Result result = MHD_queue_response(request->connection, request->status, response);
-    MHD_destroy_response(response);
-    return result;
-}
-
 static enum MHD_Result begin(gp_request *request, const char *method)
 {
+    gp_refusal no;
+    bool body;
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     request->watched = info ? info->socket_context : NULL;
     set_deadline(request->server, request->watched, request->server->limits.body_seconds, true);
-    if (!admit(request, method)) {
-        set_deadline(request->server, request->watched, 0, false);
-        return send_answer(request);
-    }
+    if (!admit(request, method, &no, &body)) return refuse(request, &no, body);
     request->state = GP_REQUEST_BODY;
+    return MHD_YES;
+}
+
+static enum MHD_Result drain(gp_request *request, size_t *size)
+{
+    if (!*size || *size > request->drain) return MHD_NO; /* all has come, or enough: the connection ends */
+    request->drain -= *size;
+    *size = 0;
     return MHD_YES;
 }
 
@@ -203,6 +275,7 @@ enum MHD_Result gp_connection_handle(void *user, struct MHD_Connection *connecti
         request->state = GP_REQUEST_WORK;
         serve(request);
         return request->suspended ? MHD_YES : send_answer(request);
+    case GP_REQUEST_DRAIN: return drain(request, size);
     case GP_REQUEST_WORK: request->suspended = false; return send_answer(request);
     }
     return MHD_NO;

@@ -94,7 +94,7 @@ static void rate(gp_request *request)
 
 void gp_serve_rate(gp_request *request)
 {
-    gp_lane_take(request->server->desk, request, rate);
+    gp_lane_take(request->server->marks, request, rate);
 }
 
 /* ---- saved views */
@@ -153,7 +153,7 @@ static void write_saved(gp_request *request)
 
 void gp_serve_saved(gp_request *request)
 {
-    gp_lane_take(request->server->desk, request, request->post ? write_saved : read_saved);
+    gp_lane_take(request->server->marks, request, request->post ? write_saved : read_saved);
 }
 
 /* ---- export */

@@ -60,11 +60,13 @@ static bool has_token(const gp_guard *g, const gp_guard_request *r, const char *
         return refuse(no, 403, "the address lacks its key: use the one that `goldpan explore` printed");
     *address = r->uri + 1 + GP_TOKEN;
     if (!**address) {
+        no->known = true;
         no->redirect = true;
         return refuse(no, 308, "the address ends with a slash");
     }
     if (**address != '/') return refuse(no, 403, "the address has a wrong key");
     ++*address;
+    no->known = true;
     return true;
 }
 

@@ -10,6 +10,7 @@
 #include "base/thread.h"
 #include "catalog/catalog.h"
 #include "report/view.h"
+#include "serve/gate.h"
 #include "serve/guard.h"
 #include "serve/limits.h"
 #include "serve/serve.h"
@@ -33,6 +34,8 @@ typedef struct gp_watched {
     int socket;
     double deadline; /* of what is under way; 0: none */
     bool talking;    /* a request is under way: it is told why it ends */
+    bool known;      /* a request on it had the key */
+    bool ended;      /* shut down, and soon forgotten */
     struct gp_watched *next, *before;
 } gp_watched;
 
@@ -41,12 +44,19 @@ struct gp_request {
     gp_server *server;
     struct MHD_Connection *connection;
     gp_watched *watched;
-    enum { GP_REQUEST_NEW, GP_REQUEST_BODY, GP_REQUEST_WORK } state;
+    enum {
+        GP_REQUEST_NEW,
+        GP_REQUEST_BODY,
+        GP_REQUEST_WORK,
+        GP_REQUEST_DRAIN /* refused and answered: what still comes is read and thrown away */
+    } state;
     char *uri; /* as sent; NULL: too long */
     gp_route route;
     bool post;
     uint64_t length; /* of the body */
     gp_str body;
+    uint64_t drain;                    /* bytes that are still thrown away */
+    uint64_t uploaded;                 /* bytes counted in the server's `uploading` */
     bool suspended;                    /* only the polling thread's */
     void (*work)(gp_request *request); /* what a thread does for it */
     struct MHD_Response *response;     /* the answer, when there is one */
@@ -76,6 +86,8 @@ void gp_answer_error(gp_request *request, unsigned status, const char *format, .
 /* A failed call: its status as HTTP has it. */
 void gp_answer_failure(gp_request *request, const gp_error *err);
 void gp_answer_refusal(gp_request *request, const gp_refusal *no);
+/* The same as bytes that end the connection, for a client that is still sending. */
+void gp_refusal_write(const gp_request *request, const gp_refusal *no, gp_str *out);
 /* Has the client gone?  Then its work need not be done. */
 bool gp_request_gone(const gp_request *request);
 const char *gp_request_header(const gp_request *request, const char *name);
@@ -152,7 +164,12 @@ struct gp_server {
     pthread_mutex_t watched_lock;
     gp_watched *watched;
 
-    gp_lane *desk, *decoders;
+    gp_lane *marks;          /* ratings and saved views alone: they wait for nothing else */
+    gp_lane *desk;           /* details, searches, files, exports */
+    gp_lane *decoders;       /* thumbnails */
+    gp_lane *uploads;        /* images to search by, one at a time */
+    gp_gate *gate;           /* memory of decoded images */
+    atomic_ullong uploading; /* bytes of uploads that are received or wait */
     gp_events *events;
     gp_thumbs *thumbs;
     gp_files *files;
@@ -160,6 +177,7 @@ struct gp_server {
 };
 
 static const uint32_t gp_thumb_sides[] = {256, 512};
+enum { GP_POLLERS = 2 /* threads that poll sockets */ };
 enum { GP_THUMB_SIDES = 2, GP_JPEG_QUALITY = 85 };
 
 #endif

@@ -69,7 +69,7 @@ bool gp_lane_take(gp_lane *lane, gp_request *request, void (*todo)(gp_request *r
 {
     if (atomic_fetch_add(&lane->waiting, 1) >= lane->most) {
         atomic_fetch_sub(&lane->waiting, 1);
-        gp_answer_error(request, 429, "too many requests at once");
+        gp_answer_refusal(request, &(gp_refusal){.status = 429, .retry = 1, .message = "too many requests at once"});
         return false;
     }
     request->work = todo;

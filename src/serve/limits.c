@@ -22,6 +22,9 @@ static const struct {
     {"thumb_bytes", offsetof(gp_serve_limits, thumb_bytes), 0, 1e15, 2147483648.0},
     {"alive_seconds", offsetof(gp_serve_limits, alive_seconds), 0.1, 3600, 15},
     {"poll_seconds", offsetof(gp_serve_limits, poll_seconds), 0.1, 3600, 1},
+    {"strangers", offsetof(gp_serve_limits, strangers), 1, 1000, 64},
+    {"image_bytes", offsetof(gp_serve_limits, image_bytes), 1, 1e13, 805306368.0},
+    {"upload_bytes", offsetof(gp_serve_limits, upload_bytes), 1, 1e13, 268435456.0},
 };
 
 static void set(gp_serve_limits *limits, const char *name, size_t size, const char *text)

@@ -221,19 +221,36 @@ out:
     return st;
 }
 
+/* Decode it when there is memory for it; *admitted bytes are given back when its pixels are. */
+static gp_status decode(gp_request *request, gp_pixels *pixels, uint64_t *admitted, gp_error *err)
+{
+    const uint8_t *bytes = (const uint8_t *)request->body.data;
+    size_t size = request->body.size;
+    gp_gate *gate = request->server->gate;
+    gp_image_head head = {0};
+    gp_status st = gp_image_read_head(bytes, size, &head, err);
+    if (st == GP_OK) {
+        uint64_t cost = gp_gate_cost(bytes, size, &head);
+        st = gp_gate_enter(gate, cost, err);
+        if (st == GP_OK) *admitted = cost;
+    }
+    if (st == GP_OK && gp_request_gone(request)) st = gp_fail(err, GP_ERR_STOPPED, "nobody waits for this");
+    if (st == GP_OK) st = gp_image_decode_bytes(bytes, size, GP_MAX_PIXELS, pixels, err);
+    if (st == GP_OK || st == GP_ERR_MEMORY || st == GP_ERR_STOPPED) return st;
+    return gp_fail_within(err, st, "the upload cannot be used as a picture");
+}
+
 static void upload(gp_request *request)
 {
     gp_error err = {0};
     gp_pixels pixels = {0};
     gp_str json = GP_STR_INIT;
-    uint64_t number = 0;
+    uint64_t number = 0, admitted = 0;
     gp_shown *shown = gp_shown_hold(request->server);
-    gp_status st = gp_image_decode_bytes((const uint8_t *)request->body.data, request->body.size, 0, &pixels, &err);
-    if (st == GP_OK)
-        st = encode(request->server->search, shown, &pixels, &number, &err);
-    else if (st != GP_ERR_MEMORY)
-        gp_fail_within(&err, st, "the upload cannot be used as a picture");
+    gp_status st = decode(request, &pixels, &admitted, &err);
+    if (st == GP_OK) st = encode(request->server->search, shown, &pixels, &number, &err);
     gp_pixels_clear(&pixels);
+    gp_gate_leave(request->server->gate, admitted);
     gp_shown_drop(shown);
     if (st == GP_OK) {
         gp_str_printf(&json, "{\"key\":\"u%llu\"}\n", (unsigned long long)number);
@@ -246,5 +263,5 @@ static void upload(gp_request *request)
 
 void gp_serve_upload(gp_request *request)
 {
-    gp_lane_take(request->server->desk, request, upload);
+    gp_lane_take(request->server->uploads, request, upload);
 }

@@ -20,7 +20,6 @@
 #include <unistd.h>
 
 enum {
-    POLLERS = 2,
     DESK = 3,                  /* threads for what takes a moment; one export leaves two */
     CONNECTION_MEMORY = 32768, /* for a request's head */
     ROUND_MS = 100
@@ -80,7 +79,7 @@ static gp_status start_daemon(gp_server *s, gp_error *err)
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_ERROR_LOG;
     s->daemon = MHD_start_daemon(
         flags, s->guard.port, NULL, NULL, gp_connection_handle, s, MHD_OPTION_EXTERNAL_LOGGER, say_nothing, NULL,
-        MHD_OPTION_LISTEN_SOCKET, listening, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)POLLERS,
+        MHD_OPTION_LISTEN_SOCKET, listening, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)GP_POLLERS,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->limits.connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)s->limits.idle_seconds,
         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, gp_connection_uri, s, MHD_OPTION_NOTIFY_COMPLETED,
@@ -149,7 +148,10 @@ static gp_status open_all(gp_server *s, gp_error *err)
     GP_TRY(gp_thumbs_open(s, &s->thumbs, err));
     GP_TRY(gp_files_open(&s->files, err));
     GP_TRY(gp_search_open(s, &s->search, err));
+    GP_TRY(gp_gate_open((uint64_t)s->limits.image_bytes, &s->gate, err));
+    GP_TRY(gp_lane_open(s, 1, waiting, &s->marks, err));
     GP_TRY(gp_lane_open(s, DESK, waiting, &s->desk, err));
+    GP_TRY(gp_lane_open(s, 1, waiting, &s->uploads, err));
     GP_TRY(gp_lane_open(s, gp_thread_processors(), waiting, &s->decoders, err));
     return start_daemon(s, err);
 }
@@ -158,11 +160,17 @@ static void close_all(gp_server *s)
 {
     atomic_store(&s->stopping, true);
     if (s->events) gp_events_stop(s->events);
+    gp_gate_shut(s->gate);
+    gp_lane_stop(s->uploads);
     gp_lane_stop(s->decoders);
     gp_lane_stop(s->desk);
+    gp_lane_stop(s->marks);
     if (s->daemon) MHD_stop_daemon(s->daemon); /* until here requests may come, and ask a lane */
     gp_lane_close(s->decoders);
     gp_lane_close(s->desk);
+    gp_lane_close(s->marks);
+    gp_lane_close(s->uploads);
+    gp_gate_close(s->gate);
     gp_search_close(s->search);
     gp_files_close(s->files);
     gp_thumbs_close(s->thumbs);

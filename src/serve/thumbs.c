@@ -81,7 +81,8 @@ static gp_request *take_waiters(gp_thumbs *thumbs, const gp_hash *hash)
 
 typedef struct making {
     gp_request *first;
-    gp_pixels pixels; /* of the file, once it was decoded */
+    gp_pixels pixels;  /* of the file, once it was decoded */
+    uint64_t admitted; /* bytes of the gate that they take */
     uint32_t orientation;
     gp_str jpeg[GP_THUMB_SIDES];
     gp_error error;
@@ -91,6 +92,23 @@ typedef struct making {
 static size_t place_of(uint32_t side)
 {
     return side == gp_thumb_sides[0] ? 0 : 1;
+}
+
+/* The file's pixels, when there is memory for them. */
+static gp_status read_pixels(making *m, const char *path, const gp_hash *hash, gp_error *err)
+{
+    gp_bytes bytes = {0};
+    gp_image_head head = {0};
+    GP_TRY(gp_thumb_load(path, hash, &bytes, err));
+    gp_status st = gp_image_read_head(bytes.data, bytes.size, &head, err);
+    if (st == GP_OK) {
+        uint64_t cost = gp_gate_cost(bytes.data, bytes.size, &head);
+        st = gp_gate_enter(m->first->server->gate, cost, err);
+        if (st == GP_OK) m->admitted = cost;
+    }
+    if (st == GP_OK) st = gp_image_decode_bytes(bytes.data, bytes.size, GP_MAX_PIXELS, &m->pixels, err);
+    gp_bytes_clear(&bytes);
+    return st;
 }
 
 static gp_status decode(making *m, gp_error *err)
@@ -103,7 +121,7 @@ static gp_status decode(making *m, gp_error *err)
                                    : gp_view_path(shown->view, row, &path, err);
     if (st == GP_OK) {
         m->orientation = gp_view_orientation(shown->view, row);
-        st = gp_thumb_read(path, gp_view_file_hash(shown->view, row), &m->pixels, err);
+        st = read_pixels(m, path, gp_view_file_hash(shown->view, row), err);
     }
     gp_mem_free(path);
     gp_shown_drop(shown);
@@ -161,6 +179,7 @@ static void work(gp_request *request)
         }
     for (size_t i = 0; i < GP_THUMB_SIDES; i++) gp_str_clear(&m.jpeg[i]);
     gp_pixels_clear(&m.pixels);
+    gp_gate_leave(leader.server->gate, m.admitted);
 }
 
 void gp_thumbs_refuse(gp_request *request)

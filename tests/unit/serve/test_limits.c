@@ -33,6 +33,9 @@ static void the_usual_ones(void **state)
     assert_float_equal(l.thumb_bytes, 2147483648.0, 0);
     assert_float_equal(l.alive_seconds, 15, 0);
     assert_float_equal(l.poll_seconds, 1, 0);
+    assert_float_equal(l.strangers, 64, 0);
+    assert_float_equal(l.image_bytes, 805306368.0, 0);
+    assert_float_equal(l.upload_bytes, 268435456.0, 0);
 }
 
 static void changed_ones(void **state)

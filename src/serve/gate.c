@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT
+ * A bound with a queue: numbers are drawn by who comes, and only the lowest number that waits may enter, so that a
+ * large image is not kept waiting by small ones for ever. */
+#include "serve/gate.h"
+
+#include "base/mem.h"
+
+#include <pthread.h>
+
+enum { USUAL_BYTES = 4, INTERLACED_BYTES = 11, SCANS_BYTES = 9 /* a pixel */ };
+
+struct gp_gate {
+    pthread_mutex_t lock;
+    pthread_cond_t news;
+    uint64_t most, taken;
+    uint64_t next, turn; /* the number of who comes next; of who may enter next */
+    bool shut;
+};
+
+gp_status gp_gate_open(uint64_t most_bytes, gp_gate **out, gp_error *err)
+{
+    gp_gate *gate = gp_mem_zero(1, sizeof *gate);
+    if (!gate) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the server");
+    pthread_mutex_init(&gate->lock, NULL);
+    pthread_cond_init(&gate->news, NULL);
+    gate->most = most_bytes;
+    *out = gate;
+    return GP_OK;
+}
+
+void gp_gate_close(gp_gate *gate)
+{
+    if (!gate) return;
+    pthread_cond_destroy(&gate->news);
+    pthread_mutex_destroy(&gate->lock);
+    gp_mem_free(gate);
+}
+
+gp_status gp_gate_enter(gp_gate *gate, uint64_t bytes, gp_error *err)
+{
+    if (!gate) return GP_OK;
+    if (bytes > gate->most)
+        return gp_fail(err, GP_ERR_LIMIT, "decoding it would take %llu MiB; the explorer gives images %llu MiB",
+                       (unsigned long long)(bytes >> 20), (unsigned long long)(gate->most >> 20));
+    pthread_mutex_lock(&gate->lock);
+    uint64_t number = gate->next++;
+    while (!gate->shut && (number != gate->turn || bytes > gate->most - gate->taken))
+        pthread_cond_wait(&gate->news, &gate->lock);
+    bool shut = gate->shut;
+    if (!shut) {
+        gate->turn++;
+        gate->taken += bytes;
+        pthread_cond_broadcast(&gate->news); /* the next may fit too */
+    }
+    pthread_mutex_unlock(&gate->lock);
+    return shut ? gp_fail(err, GP_ERR_STOPPED, "the explorer is being closed") : GP_OK;
+}
+
+void gp_gate_leave(gp_gate *gate, uint64_t bytes)
+{
+    if (!gate) return;
+    pthread_mutex_lock(&gate->lock);
+    gate->taken -= bytes;
+    pthread_cond_broadcast(&gate->news);
+    pthread_mutex_unlock(&gate->lock);
+}
+
+void gp_gate_shut(gp_gate *gate)
+{
+    if (!gate) return;
+    pthread_mutex_lock(&gate->lock);
+    gate->shut = true;
+    pthread_cond_broadcast(&gate->news);
+    pthread_mutex_unlock(&gate->lock);
+}
+
+/* Does the JPEG come in many scans (progressive, or a component at a time), so that all coefficients are kept? */
+static bool has_many_scans(const uint8_t *bytes, size_t size)
+{
+    unsigned components = 0;
+    for (size_t at = 2; at + 10 <= size && bytes[at] == 0xff;) {
+        uint8_t marker = bytes[at + 1];
+        if (marker == 0xff) { /* filling */
+            at++;
+            continue;
+        }
+        if (marker == 0xda) return bytes[at + 4] < components; /* the first scan: of all components, or not? */
+        if (marker == 0xc0 || marker == 0xc1) components = bytes[at + 9];
+        if (marker >= 0xc2 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc) return true;
+        at += 2 + ((size_t)bytes[at + 2] << 8 | bytes[at + 3]);
+    }
+    return true; /* not understood: the larger figure */
+}
+
+uint64_t gp_gate_cost(const uint8_t *bytes, size_t size, const gp_image_head *head)
+{
+    uint64_t each = USUAL_BYTES;
+    if (head->format == GP_FORMAT_PNG && size > 28 && bytes[28]) each = INTERLACED_BYTES;
+    if (head->format == GP_FORMAT_JPEG && has_many_scans(bytes, size)) each = SCANS_BYTES;
+    return (uint64_t)head->width * head->height * each;
+}
