@@ -5,9 +5,11 @@ import json
 import math
 import os
 import signal
+import socket
 import sqlite3
 import struct
 import unittest
+import zlib
 
 import served
 from served import Events, Server, sql, until
@@ -161,6 +163,64 @@ class Search(unittest.TestCase):
             self.assertNotIn("\n", answer.json()["error"])
         for text in (b"{", b"\xff\xfe", b"[" * 50000, b'{"text":"a","text":"b"}', b"null"):
             self.assertEqual(self.server.post("api/search", text).status, 400, text[:20])
+
+
+def large_png(side):
+    """A white image of side x side pixels in few bytes: one bit a pixel."""
+    chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    rows = (b"\0" + b"\xff" * ((side + 7) // 8)) * side
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)) +
+            chunk(b"IDAT", zlib.compress(rows, 1)) + chunk(b"IEND", b""))
+
+
+class Load(unittest.TestCase):
+    """Uploads of large images: what they hold up, and how much of them there may be."""
+
+    def test_marks_do_not_wait_behind_uploads(self):
+        place = served.copy("loaded")
+        count, image = 40, large_png(6000)
+        with Server(place) as server, concurrent.futures.ThreadPoolExecutor(count) as clients:
+            h = server.column("hash")[0]
+            done = []
+            uploads = [clients.submit(lambda: done.append(server.post("api/upload", image).status)) for _ in range(count)]
+            until(lambda: done, "no upload is answered")  # the others wait in the server
+            self.assertEqual(server.post("api/rate", {"changes": [{"hash": h, "stars": 5}]}).status, 200)
+            self.assertEqual(server.get("api/saved").status, 200)
+            before = len(done)
+            concurrent.futures.wait(uploads)
+            self.assertEqual(done, [200] * count)
+            self.assertLess(before, count - 5, "the mark was answered when nearly all uploads were")
+
+    def test_an_image_beyond_the_bound_is_refused(self):
+        with Server(served.pictures, GOLDPAN_SERVE_LIMITS="image_bytes=4000000") as server:
+            self.assertEqual(server.post("api/upload", large_png(1000)).status, 200)
+            answer = server.post("api/upload", large_png(1001))
+            self.assertEqual(answer.status, 413)
+            self.assertIn("MiB", answer.json()["error"])
+            self.assertEqual(server.post("api/upload", large_png(1000)).status, 200)
+
+    def test_thumbnails_and_uploads_wait_for_each_other(self):
+        """Of what needs the whole bound each, one is decoded at a time; all are answered."""
+        with Server(served.pictures, GOLDPAN_SERVE_LIMITS="image_bytes=1100000", XDG_CACHE_HOME=os.path.join(served.folder, "one-at-a-time")) as server:
+            hashes = server.column("hash")[:12]
+            with concurrent.futures.ThreadPoolExecutor(16) as clients:
+                thumbs = [clients.submit(server.get, "thumb/256/%s.jpg" % h) for h in hashes]
+                uploads = [clients.submit(server.post, "api/upload", large_png(500)) for _ in range(4)]
+                self.assertEqual({f.result().status for f in thumbs + uploads}, {200})
+
+    def test_uploads_beyond_the_bound_come_again_later(self):
+        with Server(served.pictures, GOLDPAN_SERVE_LIMITS="upload_bytes=100000") as server:
+            image = large_png(100)
+            head = "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nX-Goldpan: 1\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n"
+            with socket.create_connection(("127.0.0.1", server.port)) as first:
+                first.sendall((head % (server.path("api/upload"), server.port, 100000)).encode())
+                self.assertIn(b" 100 ", first.recv(100))  # it is let in
+                answer = server.post("api/upload", image)
+                self.assertEqual(answer.status, 503)
+                self.assertGreaterEqual(int(answer.headers["retry-after"]), 1)
+                first.sendall(image + b" " * (100000 - len(image)))
+                self.assertTrue(first.recv(100).startswith(b"HTTP/1.1 200"))
+            until(lambda: server.post("api/upload", image).status == 200, "there is no room again")
 
 
 class Saved(unittest.TestCase):

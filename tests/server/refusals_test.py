@@ -123,6 +123,18 @@ class Refusals(unittest.TestCase):
             got = self.server.raw(self.head("api/rate", "Content-Length: " + length, "Connection: close") + b"{}   ")
             self.assertIn(self.status(got), (400, 413), length)
 
+    def test_a_refusal_reaches_who_is_still_sending(self):
+        """The whole body is sent before the answer is read, as browsers do."""
+        for address, size in (("api/search", (64 << 10) + 1), ("api/saved", (1 << 20) + 1), ("api/rate", (8 << 20) + 1), ("api/upload", (64 << 20) + 1),
+                              ("api/search", 20 << 20)):
+            self.assertIn("too large", self.refused(self.server.post(address, b" " * size), 413))
+        self.refused(self.server.ask("POST", self.server.path("api/upload"), b" " * (20 << 20)), 403)  # the mark is missing
+        self.refused(self.server.post("api/nothing", b" " * (20 << 20)), 404)
+        self.refused(self.server.ask("POST", "/data/catalog.json", b" " * 50000, served.MARK), 403)  # without the key
+        answer = self.server.ask("POST", self.server.path("data/catalog.json"), b" " * (4 << 20), served.MARK)
+        self.refused(answer, 405)
+        self.assertEqual((answer.headers["allow"], answer.headers["x-content-type-options"]), ("GET, HEAD", "nosniff"))
+
     def test_bodies_without_a_length(self):
         self.assertEqual(self.status(self.server.raw(self.head("api/rate", "Connection: close"))), 400)
         chunked = self.head("api/rate", "Transfer-Encoding: chunked", "Connection: close") + b"2\r\n{}\r\n0\r\n\r\n"
@@ -218,6 +230,44 @@ class Slow(unittest.TestCase):
 def receive_first(line):
     got = line.recv(65536)
     return got + (receive(line) if got else b"")
+
+
+class Strangers(unittest.TestCase):
+    """Who does not know the key."""
+
+    def test_many_of_them_do_not_keep_out_who_has_the_key(self):
+        # nobody is ever too slow here: only the budget of connections makes room
+        with Server(served.pictures, GOLDPAN_SERVE_LIMITS="request_seconds=3600,body_seconds=3600,idle_seconds=3600") as server:
+            known = server.connect()
+            known.request("GET", server.path("data/slices.bin"))
+            known.getresponse().read()
+            lines = []
+            for i in range(500):
+                line = socket.create_connection(("127.0.0.1", server.port))
+                line.sendall((b"GET /", b"POST / HTTP/1.1\r\nContent-Length: 100000\r\n", b"", b"\x16\x03\x01")[i % 4])
+                lines.append(line)
+                if i % 100 == 50:
+                    self.assertEqual(server.get("data/slices.bin").status, 200)
+            self.assertEqual(server.get("data/catalog.json").status, 200)
+            known.request("GET", server.path("data/slices.bin"))  # its connection was not the one to go
+            self.assertEqual(known.getresponse().status, 200)
+            known.close()
+            served.until(lambda: sum(map(hung_up, lines)) >= 500 - 64, "the oldest strangers stay")
+            self.assertFalse(hung_up(lines[-1]), "the newest was ended, not the oldest")
+            for line in lines:
+                line.close()
+
+
+def hung_up(line):
+    try:
+        line.setblocking(False)
+        while line.recv(4096):
+            pass
+        return True
+    except BlockingIOError:
+        return False
+    except ConnectionResetError:
+        return True
 
 
 class Ends(unittest.TestCase):
