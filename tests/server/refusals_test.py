@@ -129,7 +129,7 @@ class Refusals(unittest.TestCase):
                               ("api/search", 20 << 20)):
             self.assertIn("too large", self.refused(self.server.post(address, b" " * size), 413))
         self.refused(self.server.ask("POST", self.server.path("api/upload"), b" " * (20 << 20)), 403)  # the mark is missing
-        self.refused(self.server.post("api/nothing", b" " * (20 << 20)), 404)
+        self.refused(self.server.post("api//nothing", b" " * (20 << 20)), 404)
         self.refused(self.server.ask("POST", "/data/catalog.json", b" " * 50000, served.MARK), 403)  # without the key
         answer = self.server.ask("POST", self.server.path("data/catalog.json"), b" " * (4 << 20), served.MARK)
         self.refused(answer, 405)
