@@ -4,7 +4,7 @@
  * is stopped when there are no more.  Whatever comes: a login or token goes to the generator's own address alone,
  * settings are an object, and what went wrong is said in words. */
 #include "generate/backend.h"
-#include "net/head.h"
+#include "net/http_head.h"
 
 #include "base/mem.h"
 

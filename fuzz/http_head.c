@@ -2,7 +2,7 @@
  * Heads of HTTP answers, as libcurl hands them over line by line: what is kept is lines "name: value" without control
  * characters, and what is read out of them is in range. */
 #include "base/mem.h"
-#include "net/head.h"
+#include "net/http_head.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -17,7 +17,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "net/head.h"
+#include "net/http_head.h"
 
 #include <assert.h>
 #include <curl/curl.h>

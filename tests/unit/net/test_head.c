@@ -3,7 +3,7 @@
 #include "support.h"
 
 #include "base/mem.h"
-#include "net/head.h"
+#include "net/http_head.h"
 
 #include <string.h>
 

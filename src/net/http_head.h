@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The head of an HTTP answer: its lines, kept in one text, and what some of them mean.  Pure; bytes of strangers. */
-#ifndef GP_NET_HEAD_H
-#define GP_NET_HEAD_H
+#ifndef GP_NET_HTTP_HEAD_H
+#define GP_NET_HTTP_HEAD_H
 
 #include "base/status.h"
 #include "base/str.h"

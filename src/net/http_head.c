@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Lines of an answer's head.  Dates are read by libcurl, which knows the three forms of RFC 9110. */
-#include "net/head.h"
+#include "net/http_head.h"
 
 #include "base/mem.h"
 
