@@ -279,7 +279,7 @@ class HubTest(unittest.TestCase):
         # the budget of attempts is spent on silence: 5 times 0.2 s and 7.5 s of pauses between
         message = self.fetch(status="network", HF_HUB_DOWNLOAD_TIMEOUT="0.2")["message"]
         self.assertIn("no answer for 0.2 seconds (tried 5 times)", message)
-        self.assertLess(time.time() - begun, 20)
+        self.assertLess(time.time() - begun, 120)  # the answers would take 150 s
 
     def test_a_trickle_times_out(self):
         """A byte now and then is no progress: without a least speed this download would go on for an hour."""
@@ -290,10 +290,9 @@ class HubTest(unittest.TestCase):
 
     def test_nobody_there(self):
         self.add()
-        begun = time.time()
         message = self.fetch(status="network", HF_ENDPOINT="http://127.0.0.1:1")["message"]
         self.assertIn("cannot download 'org/tiny-clip'", message)
-        self.assertLess(time.time() - begun, 3)
+        self.assertNotIn("tried", message)  # at once
         self.fetch(status="usage", HF_ENDPOINT="ftp://x")
 
     def test_offline(self):

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """tools/deps.sh on systems that are made up: which names it takes, what it leaves out, when it asks for nothing."""
 import os
+import pty
 import shutil
 import subprocess
 import tempfile
@@ -16,7 +17,7 @@ STUBS = {
                  'depends) echo "  Depends: clang-$(cat "$SYSTEM/clang")" ;; esac',
     "apt-get": 'shift; echo "$*" >>"$SYSTEM/done"; [ "$1" != update ] || [ ! -f "$SYSTEM/later" ] || cat "$SYSTEM/later" >>"$SYSTEM/known"',
     "sudo": 'exec "$@"',
-    "id": "echo 0",
+    "id": 'echo "${WHO:-0}"',
 }
 
 
@@ -118,6 +119,30 @@ class Packages(unittest.TestCase):
         took, said = self.run_deps("build", 1)
         self.assertEqual(took, [])
         self.assertIn("no package source here has: libdnnl-dev\n", said)
+
+    def on_a_terminal(self, answer, **env):
+        """As somebody who is not root, with a terminal that types `answer`."""
+        self.known(*self.all_but("build"))
+        ours, theirs = pty.openpty()
+        os.write(ours, answer)
+        run = subprocess.run(["sh", self.at("tools/deps.sh"), "build"], stdin=theirs, stdout=theirs, stderr=theirs,
+                             env={"PATH": self.at("bin"), "SYSTEM": self.folder, "TMPDIR": self.folder, "WHO": "1000", **env})
+        said = os.read(ours, 65536).decode()
+        os.close(theirs)
+        os.close(ours)
+        return run.returncode, said, os.path.exists(self.at("done"))
+
+    def test_asks_before_sudo(self):
+        code, said, installed = self.on_a_terminal(b"n\n")
+        self.assertEqual((code, installed), (1, False))
+        self.assertIn("installing gcc", said)
+        self.assertIn("[Y/n]", said)
+        self.assertEqual(self.on_a_terminal(b"\n")[::2], (0, True))
+
+    def test_yes_does_not_ask(self):
+        code, said, installed = self.on_a_terminal(b"", YES="1")
+        self.assertEqual((code, installed), (0, True))
+        self.assertNotIn("[Y/n]", said)
 
 
 if __name__ == "__main__":
