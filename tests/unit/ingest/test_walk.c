@@ -165,6 +165,60 @@ static void test_roots(void **state)
     folder_free(folder);
 }
 
+typedef struct passed {
+    size_t counts[GP_PASSED_KINDS];
+    gp_str own; /* paths */
+} passed;
+
+static bool skip_file(void *user, const gp_found *found)
+{
+    (void)user, (void)found;
+    return true;
+}
+
+static void on_passed(void *user, const gp_walk_passed *one)
+{
+    passed *p = user;
+    p->counts[one->kind]++;
+    if (one->kind == GP_PASSED_OWN) gp_str_printf(&p->own, "%s\n", one->path);
+}
+
+static void test_own_folders(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    char *folder = folder_new();
+    put_files(folder, (const char *const[]){"out/a.png", "out/b.png", "out/mine.png", "site/image/1.png",
+                                            "site/thumb/2.jpg", "site/mine.png", "odd/c.png", NULL});
+    put_text(folder, "out/.goldpan-export", "b.png\na.png\n");
+    put_text(folder, "site/.goldpan-site", "");
+    assert_int_equal(mkdir(in_folder(folder, "odd/.goldpan-export"), 0755), 0); /* no list of ours */
+    expect_walk(folder, "", "odd/c.png out/mine.png site/mine.png");
+    expect_walk(folder, "out", "out/a.png out/b.png out/mine.png"); /* named: read whatever it is */
+    expect_walk(folder, "site/image", "site/image/1.png");
+    passed p = {.own = GP_STR_INIT};
+    gp_walk_calls calls = {.visit = skip_file, .passed = on_passed, .user = &p};
+    assert_ok(gp_walk_all((const char *const[]){folder}, 1, &calls, &err));
+    assert_int_equal(p.counts[GP_PASSED_OWN], 4); /* two files, two folders */
+    assert_non_null(strstr(p.own.data, "/out/a.png\n"));
+    assert_non_null(strstr(p.own.data, "/site/thumb\n"));
+    assert_int_equal(p.counts[GP_PASSED_HIDDEN], 0);
+    gp_str_clear(&p.own);
+    folder_free(folder);
+}
+
+static void test_formats(void **state)
+{
+    (void)state;
+    assert_string_equal(gp_walk_format("a.GIF"), "GIF");
+    assert_string_equal(gp_walk_format("a.b.tiff"), "TIFF");
+    assert_string_equal(gp_walk_format("a.MoV"), "video");
+    static const char *const none[] = {"a.png", "gif", "a.", "a.gi", "a.giff", ".gif", "a.txt", ""};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) assert_null(gp_walk_format(none[i]));
+    assert_true(gp_walk_is_image("a.PNG"));
+    assert_false(gp_walk_is_image("a.gif"));
+}
+
 static void test_no_roots(void **state)
 {
     (void)state;
@@ -289,10 +343,11 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),    cmocka_unit_test(test_names),  cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_found),    cmocka_unit_test(test_links),  cmocka_unit_test(test_roots),
-        cmocka_unit_test(test_no_roots), cmocka_unit_test(test_stop),   cmocka_unit_test(test_vanishing),
-        cmocka_unit_test(test_deep),     cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_order),       cmocka_unit_test(test_names),     cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_found),       cmocka_unit_test(test_links),     cmocka_unit_test(test_roots),
+        cmocka_unit_test(test_own_folders), cmocka_unit_test(test_formats),   cmocka_unit_test(test_no_roots),
+        cmocka_unit_test(test_stop),        cmocka_unit_test(test_vanishing), cmocka_unit_test(test_deep),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
