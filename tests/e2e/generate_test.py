@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 import signal
+import socket
 import sqlite3
 import struct
 import subprocess
@@ -441,6 +442,18 @@ class GenerateTest(unittest.TestCase):
             self.assertEqual(self.rows(self.home / "bare", "SELECT DISTINCT protocol FROM v_generations"), [("a1111",)])
             self.generate("localhost:" + bare.split(":")[1], self.home / "bare-2", "--workflow", self.home / "graph.json", n=1)
             self.assertEqual(self.rows(self.home / "bare-2", "SELECT DISTINCT protocol FROM v_generations"), [("comfyui",)])
+
+    def test_the_usual_ports(self):
+        """Without -b each protocol is looked for at its own port; where something of yours listens there, this is left out."""
+        for port, words in ((8188, ("--workflow", self.home / "graph.json")), (8188, ("--protocol", "comfyui", "--workflow", self.home / "graph.json")),
+                            (7860, ("--protocol", "a1111")), (7860, ()), (1234, ("--protocol", "sdcpp")), (7801, ("--protocol", "swarmui"))):
+            with self.subTest(port=port, words=words), socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    continue
+                run = subprocess.run([GOLDPAN, "generate", self.home / "prompts.tsv", "-o", self.home / "usual", "--json", *words], capture_output=True, text=True)
+                self.assertEqual(run.returncode, 1)
+                self.assertIn("'http://127.0.0.1:%d/" % port, json.loads(run.stdout)["error"]["message"])
+                self.nothing_is_left(self.home / "usual")
 
     def test_a_login_that_is_wanted(self):
         with Server(self.home, "--auth", "me:pw", "--key", "secret") as server:

@@ -2,6 +2,7 @@
 """What is refused: other sites' pages, other users, strange addresses, too much, too slow; and nothing of it stops the
 server."""
 import http.client
+import json
 import os
 import signal
 import socket
@@ -322,6 +323,15 @@ class Ends(unittest.TestCase):
         done = subprocess.run([served.goldpan, "explore", with_none, "--no-open"], env=served.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.assertNotEqual(done.returncode, 0)
         self.assertEqual((done.stdout, len(done.stderr.strip().splitlines())), ("", 1))
+
+    def test_the_usual_port_is_no_generators(self):
+        child = subprocess.Popen([served.goldpan, "explore", served.pictures, "--no-open", "--json"], env=served.environment(),
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        port = int(json.loads(child.stdout.readline())["url"].split(":")[2].split("/")[0])
+        child.send_signal(signal.SIGINT)
+        child.communicate()
+        # AUTOMATIC1111 and gradio, ComfyUI, SwarmUI, sd-server, InvokeAI, Jupyter, web servers
+        self.assertNotIn(port, [*range(7860, 7960), 8188, 7801, 1234, 9090, 8888, 8000, 8080, 5000, 3000])
 
     def test_each_server_has_its_own_token(self):
         with Server(served.pictures) as one, Server(served.pictures) as other:
