@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Metadata of any file: every text is valid UTF-8 and ends with a zero; damage is never an error. */
+ * Metadata of any file: every text is valid UTF-8 and ends with a zero; damage is never an error.  And the hash of its
+ * compressed pixels. */
 #include "base/str.h"
 #include "image/chunks.h"
 #include "image/image.h"
+#include "image/stream.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,5 +23,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (!gp_utf8_valid(c->key, strlen(c->key)) || !gp_chunks_find(&chunks, c->key)) abort();
     }
     gp_chunks_clear(&chunks);
+    gp_hash stream;
+    bool known;
+    if (gp_image_stream(data, size, &stream, &known, NULL) != GP_OK) abort();
+    (void)gp_image_is_plain(data, size);
     return 0;
 }

@@ -70,6 +70,8 @@ gp_status gp_cat_failure_known(gp_catalog *cat, const char *path, uint64_t size,
                                gp_error *err);
 /* Forget the passing troubles of "add" at `root` (absolute) and below it: who adds it again records what is left. */
 gp_status gp_cat_failures_forget(gp_catalog *cat, const char *root, gp_error *err);
+/* Forget what "add" has on record of files that are not there any more (the catalog asks `exists`). */
+gp_status gp_cat_failures_sweep(gp_catalog *cat, bool (*exists)(void *, const char *path), void *user, gp_error *err);
 gp_status gp_cat_failure_clear(gp_catalog *cat, int64_t image, const char *stage, gp_error *err);
 /* Mark paths under these roots that no longer exist on disk (the catalog asks `exists`); their work stays. */
 gp_status gp_cat_paths_sweep(gp_catalog *cat, bool (*exists)(void *, const char *path), void *user, gp_error *err);

@@ -111,6 +111,7 @@ static gp_status image_update(gp_catalog *cat, int64_t id, const gp_cat_image *i
         gp_q pick = gp_q_open(cat, "DELETE FROM picks WHERE image = ?");
         gp_q_int(&pick, 1, id);
         GP_TRY(gp_q_run(&pick, err));
+        if (sqlite3_changes(cat->db)) GP_TRY(gp_marks_note_picks(cat, err));
     }
     gp_q c = gp_q_open(cat, "INSERT INTO contents(hash, image) SELECT ?1, ?2"
                             " WHERE NOT EXISTS(SELECT 1 FROM images WHERE hash = ?1)"
@@ -329,6 +330,43 @@ gp_status gp_cat_failures_forget(gp_catalog *cat, const char *root, gp_error *er
     }
     gp_str_clear(&behind);
     gp_str_clear(&below);
+    return st;
+}
+
+/* One failure of "add" behind `after` whose file is gone: *path, owned; NULL: none is left. */
+static gp_status next_failed_gone(gp_catalog *cat, const char *after, bool (*exists)(void *, const char *), void *user,
+                                  char **path, gp_error *err)
+{
+    gp_q q = gp_q_open(cat, "SELECT path FROM failures WHERE stage = 'add' AND path > ? ORDER BY path");
+    gp_status st;
+    bool row;
+    *path = NULL;
+    gp_q_text(&q, 1, after);
+    while ((st = gp_q_step(&q, &row, err)) == GP_OK && row) {
+        const char *text = gp_q_col_text(&q, 0);
+        if (text && exists(user, text)) continue;
+        *path = text ? gp_str_dup(text) : NULL;
+        if (!*path) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for the paths of catalog '%s'", cat->path);
+        break;
+    }
+    gp_q_end(&q);
+    return st;
+}
+
+gp_status gp_cat_failures_sweep(gp_catalog *cat, bool (*exists)(void *, const char *path), void *user, gp_error *err)
+{
+    char *after = gp_str_dup(""), *gone = NULL;
+    gp_status st = after ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for catalog '%s'", cat->path);
+    while (st == GP_OK) {
+        st = next_failed_gone(cat, after, exists, user, &gone, err);
+        if (st != GP_OK || !gone) break;
+        gp_q q = gp_q_open(cat, "DELETE FROM failures WHERE stage = 'add' AND path = ?");
+        gp_q_text(&q, 1, gone);
+        st = gp_q_run(&q, err);
+        gp_mem_free(after);
+        after = gone;
+    }
+    gp_mem_free(after);
     return st;
 }
 

@@ -38,7 +38,7 @@ static gp_status image_of(gp_catalog *cat, const char *hex, const char *stream_h
     *image = 0;
     if (!hex || !gp_hash_from_hex(hex, &hash)) return GP_OK;
     gp_q q = gp_q_open(cat, "SELECT id FROM images WHERE hash = ?1"
-                            " UNION ALL SELECT image FROM paths WHERE hash = ?1 LIMIT 1");
+                            " UNION ALL SELECT image FROM contents WHERE hash = ?1 LIMIT 1");
     gp_q_blob(&q, 1, hash.bytes, sizeof hash.bytes);
     GP_TRY(gp_q_one(&q, 0, image, err));
     if (*image || !stream_hex || !gp_hash_from_hex(stream_hex, &stream)) return GP_OK;

@@ -73,7 +73,8 @@ const gp_cli_command gp_cmd_add = {
     .about = "Folders are walked for PNG, JPEG and WebP.  A prompt is taken from the table of\n"
              "--prompts, else from the image file itself (AUTOMATIC1111, ComfyUI), else from a\n"
              "text file beside it.  The catalog is DIR/.goldpan/catalog.db of the first DIR.\n"
-             "Files that have not changed since the last time are skipped.\n"
+             "Files that have not changed since the last time are skipped.  What is passed over (other\n"
+             "formats, links to folders, goldpan's own products) is said in a line for each kind.\n"
              "\n"
              "--embeddings brings vectors that another program made, row by row of the table: goldpan\n"
              "slices, pick and tour then go by them, and by the scores of --score-column.",

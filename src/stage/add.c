@@ -574,6 +574,7 @@ out:
     if (st == GP_OK && r.walk_status != GP_OK) st = gp_fail(err, r.walk_status, "%s", r.walk_error.message);
     if (st == GP_OK) st = gp_gone_read(cat, &r.before, err);
     if (st == GP_OK) st = gp_cat_paths_sweep(cat, path_exists, NULL, err);
+    if (st == GP_OK) st = gp_cat_failures_sweep(cat, path_exists, NULL, err);
     if (st == GP_OK) st = gp_gone_read(cat, &r.gone, err);
     if (st == GP_OK) st = gp_stage_bring_marks(cat, options->note, options->note_user, err);
     if (st == GP_OK) gp_ticker_finish(&r.ticker);

@@ -196,10 +196,34 @@ static void test_changed_since(void **state)
     place_remove(&p);
 }
 
+/* The record of a file that is gone goes with it. */
+static void test_bad_file_removed(void **state)
+{
+    (void)state;
+    place p;
+    gp_catalog *cat = NULL;
+    gp_error err = {0};
+    gp_counts all = {0};
+    place_make(&p);
+    put_text(in(&p, "a.png"), "no image");
+    put_text(in(&p, "b.png"), "no image");
+    put_text(in(&p, "c.png"), "no image");
+    assert_ok(gp_catalog_open(p.catalog, GP_CATALOG_CREATE, &cat, &err));
+    assert_int_equal(add(cat, &p).failed, 3);
+    unlink(in(&p, "a.png"));
+    unlink(in(&p, "c.png"));
+    assert_int_equal(add(cat, &p).failed, 1);
+    assert_ok(gp_catalog_counts(cat, &all, &err));
+    assert_int_equal(all.failures, 1);
+    gp_catalog_close(cat);
+    place_remove(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table), cmocka_unit_test(test_score), cmocka_unit_test(test_add_and_export),
-        cmocka_unit_test(test_folder_away_for_a_while), cmocka_unit_test(test_changed_since)};
+        cmocka_unit_test(test_table),          cmocka_unit_test(test_score),
+        cmocka_unit_test(test_add_and_export), cmocka_unit_test(test_folder_away_for_a_while),
+        cmocka_unit_test(test_changed_since),  cmocka_unit_test(test_bad_file_removed)};
     return cmocka_run_group_tests(tests, open_model, close_model);
 }
