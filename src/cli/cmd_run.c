@@ -24,10 +24,12 @@ static gp_status put_choice(gp_cli *cli, gp_catalog *catalog, const gp_run_repor
     const gp_counts *c = &report->counts;
     bool none = c->images == 0 || c->images_with_prompt == 0; /* said by a note of add */
     if (!report->pick.done) {
-        if (none && report->find.images)
+        if (none && report->find.levels)
             gp_term_warn(
                 &cli->term,
                 "goldpan: without prompts nothing is scored or picked; map, categories and near copies are made");
+        else if (none && report->counts.images)
+            gp_term_warn(&cli->term, "goldpan: without prompts nothing is scored or picked");
         else if (!none)
             gp_term_warn(&cli->term, "goldpan: nothing was picked: no image with a prompt passes");
         return gp_cli_put_no_picks(cli, catalog, json, err);

@@ -506,6 +506,17 @@ static gp_status open_table(add_run *r, gp_error *err)
     return r->row_seen ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the table '%s'", r->options->prompts);
 }
 
+static void tell_no_prompts(const gp_add_options *o, uint64_t images)
+{
+    static const char how[] = "name a table of prompts with --prompts FILE, or put the prompt of a.png into a text file"
+                              " a.txt beside it";
+    if (images == 1)
+        gp_note_say(o->note, o->note_user, "no-prompts", 1, "the image has no prompt: %s", how);
+    else
+        gp_note_say(o->note, o->note_user, "no-prompts", images, "none of the %llu images has a prompt: %s",
+                    (unsigned long long)images, how);
+}
+
 /* What the user should know of what was there, and was not. */
 static void tell_notes(const add_run *r)
 {
@@ -526,17 +537,16 @@ static void tell_notes(const add_run *r)
             (unsigned long long)r->gone.images, r->gone.images == 1 ? " is" : "s are", r->gone.folder,
             r->gone.folders > 1 ? " and elsewhere" : "", r->gone.picks ? " and picks" : "");
     if (images == 0 && n->failed == 0 && gp_passed_nothing(&r->passed))
-        gp_note_say(o->note, o->note_user, "empty-folder", 0, "'%s'%s is empty: there are no images to add", root,
+        gp_note_say(o->note, o->note_user, "empty-folder", 0,
+                    "'%s'%s is empty: name the folder that the images are in, or look whether a disk is missing", root,
                     more);
     else if (images == 0 && n->failed == 0)
-        gp_note_say(o->note, o->note_user, "no-images", 0,
-                    "there are no images in '%s'%s that goldpan reads (PNG, JPEG, WebP)", root, more);
-    else if (images && n->without_prompt == images)
         gp_note_say(
-            o->note, o->note_user, "no-prompts", images,
-            "none of the %llu image%s has a prompt: name a table of prompts with --prompts FILE, or put the prompt"
-            " of a.png into a text file a.txt beside it",
-            (unsigned long long)images, images == 1 ? "" : "s");
+            o->note, o->note_user, "no-images", 0,
+            "there are no images in '%s'%s that goldpan reads (PNG, JPEG, WebP): name the folder that they are in",
+            root, more);
+    else if (images && n->without_prompt == images)
+        tell_no_prompts(o, images);
 }
 
 gp_status gp_stage_add(gp_catalog *cat, const gp_add_options *options, gp_report *report, gp_error *err)

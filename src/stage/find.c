@@ -43,7 +43,9 @@ static gp_status build_tree(gp_find_run *r, gp_error *err)
     r->report->hierarchy_seconds = gp_clock_now() - start;
     if (st == GP_ERR_NOT_FOUND) {
         char text[200];
-        snprintf(text, sizeof text, "%zu images are too few for a hierarchy", r->m.n);
+        snprintf(text, sizeof text,
+                 r->m.n == 1 ? "%zu image is too few for a hierarchy" : "%zu images are too few for a hierarchy",
+                 r->m.n);
         remark(r, text);
         return GP_OK;
     }
