@@ -535,7 +535,7 @@ static void tell_notes(const add_run *r)
             "%llu known image%s not there now, in '%s'%s: scores and stars%s stay, and count again when the files"
             " are back",
             (unsigned long long)r->gone.images, r->gone.images == 1 ? " is" : "s are", r->gone.folder,
-            r->gone.folders > 1 ? " and elsewhere" : "", r->gone.picks ? " and picks" : "");
+            r->gone.folders > 1 ? " and elsewhere" : "", r->gone.picks ? ", stars and picks" : " and stars");
     if (images == 0 && n->failed == 0 && gp_passed_nothing(&r->passed))
         gp_note_say(o->note, o->note_user, "empty-folder", 0,
                     "'%s'%s is empty: name the folder that the images are in, or look whether a disk is missing", root,
