@@ -93,7 +93,7 @@ static int generate(gp_cli *cli, gp_generate_options *o, bool scores, const char
     gp_model *model = NULL;
     gp_generate_report report = {0};
     int code;
-    bool creates = (flags & GP_CATALOG_CREATE) != 0;
+    bool creates = (flags & GP_CATALOG_CREATE) != 0, fresh = access(o->folder, F_OK) != 0;
     /* what can go wrong before anything is written goes wrong first: a slip of the pen leaves nothing behind */
     if ((scores && gp_cli_model_open(cli, &model, &err) != GP_OK) || (creates && gp_generate_check(o, &err) != GP_OK) ||
         (creates && gp_folder_make(o->folder, &err) != GP_OK) ||
@@ -104,6 +104,7 @@ static int generate(gp_cli *cli, gp_generate_options *o, bool scores, const char
         code = finish(cli, catalog, o, &report);
     gp_model_close(model);
     gp_catalog_close(catalog);
+    if (creates && fresh && code != GP_EXIT_OK) (void)rmdir(o->folder); /* of this run; stays if anything is in it */
     return code;
 }
 

@@ -352,7 +352,8 @@ class GenerateTest(unittest.TestCase):
                     (server.url, ("--protocol", "comfyui", "--workflow", self.home / "graph.json", "--set", "6.none=@prompt"), "prompts.tsv", 2),
                     (server.url, ("--protocol", "nonsense"), "prompts.tsv", 2), ("draw {prompt}", (), "prompts.tsv", 2),
                     (server.url, ("--protocol", "comfyui", "--workflow", self.home / "graph.json", "--hires", "2"), "prompts.tsv", None),
-                    (server.url, ("--protocol", "a1111", "--score", "--model", self.home / "no-model"), "prompts.tsv", None))):
+                    (server.url, ("--protocol", "a1111", "--score", "--model", self.home / "no-model"), "prompts.tsv", None),
+                    (server.url, ("--protocol", "a1111", "--catalog", self.home / "prompts.tsv"), "prompts.tsv", None))):
                 with self.subTest(n=n, backend=backend, words=words, prompts=prompts):
                     out = self.home / ("nothing-%d" % n)
                     run = subprocess.run(self.command(backend, out, *words, prompts=prompts), capture_output=True, text=True)
