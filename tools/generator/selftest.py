@@ -369,6 +369,18 @@ def test_faults():
             check("fault timeout: no answer, and the log has it", time.time() - started >= 0.4 and s.log()[0]["answer"] == 0
                   and s.log()[0]["drawn"] == 0)
         check("fault timeout: others are still served", s.ask("/sdapi/v1/options")[0] == 200)
+    for kind, options, begin in (("trickle", ("--fault", "trickle:1"), b"HTTP/1.1 200 OK\r\nContent-Type"), ("slowhead", ("--fault", "slowhead:1"), b"HTTP/1.1 200 OK\r\nX-Slow:  "),
+                                 ("--trickle", ("--trickle", "/sdapi"), b"HTTP/1.1 200 OK\r\nContent-Type")):
+        with Running(*options) as s, socket.create_connection(s.url[7:].split(":")) as line:
+            body = json.dumps(ASK).encode()
+            line.sendall(b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (path.encode(), len(body)) + body)
+            got = b""
+            while not got.startswith(begin) or not got.endswith(b"  "):
+                got += line.recv(1) or b"the end  "
+            check("%s: a byte now and then, without end" % kind, got.startswith(begin), got)
+    with Running("--no-api") as s:
+        check("--no-api: the page of a web interface, and nothing else", b"gradio" in s.ask("/")[2] and s.ask("/sdapi/v1/options")[0] == 404
+              and s.ask(path, ASK)[0] == 404 and s.ask("/system_stats")[0] == 404)
     with Running("--fault", "drop:1") as s:
         try:
             s.ask(path, ASK)
