@@ -201,6 +201,7 @@ const gp_cli_command gp_cmd_generate = {
     .least = 1,
     .most = 1,
     .run = run,
+    .goes_on = true,
 };
 
 static const gp_cli_option again_options[] = {
@@ -235,4 +236,5 @@ const gp_cli_command gp_cmd_regenerate = {
     .least = 0,
     .most = 1,
     .run = run_again,
+    .goes_on = true,
 };

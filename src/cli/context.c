@@ -42,7 +42,7 @@ static void put_quoted(gp_str *s, const char *word)
 static void say_stopped(gp_cli *cli)
 {
     gp_str same = GP_STR_INIT;
-    if (cli->out || cli->command->keeps_nothing) {
+    if ((cli->out && !cli->command->goes_on) || cli->command->keeps_nothing) {
         gp_term_warn(&cli->term, "goldpan: stopped; nothing was written");
         return;
     }

@@ -125,6 +125,7 @@ struct gp_cli_command {
     const gp_cli_option *options;
     size_t least, most; /* arguments */
     bool keeps_nothing; /* when stopped there is nothing to go on with */
+    bool goes_on;       /* --out is a folder to which the same command adds what is missing */
     int (*run)(gp_cli *cli);
 };
 

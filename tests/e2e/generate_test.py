@@ -309,8 +309,9 @@ class GenerateTest(unittest.TestCase):
             while server.drawn() < 2 and child.poll() is None:
                 time.sleep(0.02)
             child.send_signal(signal.SIGINT)
-            child.communicate()
+            said = child.communicate()[1]
             self.assertEqual(child.returncode, 130)
+            self.assertIn("the same command goes on", said)
             self.assertLess(server.drawn(), 12)  # it did not wait for the rest
             self.generate(server.url, out, "--protocol", "a1111")
             self.check_same(out)
