@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         const gp_tensor *t = gp_tensors_at(set, i);
         if (gp_tensors_find(set, t->name) != t) abort();
         if (i && strcmp(gp_tensors_at(set, i - 1)->name, t->name) >= 0) abort();
-        if (t->data < data || t->bytes > size - (size_t)(t->data - data)) abort();
+        if (t->offset > size || t->bytes > size - t->offset) abort();
         bytes += t->bytes;
     }
     if (bytes != size) abort();

@@ -56,12 +56,7 @@ gp_status gp_model_find(const char *name, const char *revision, char **folder, g
     }
     if (!gp_hub_name_valid(name))
         return gp_fail(err, GP_ERR_NOT_FOUND, "there is no folder '%s', and it is not a model's name", name);
-    gp_error inner = {0};
-    gp_status st = gp_hub_find(name, revision, folder, &inner);
-    if (st == GP_ERR_NOT_FOUND)
-        return gp_fail(err, st, "model '%s' is not on this machine; fetch it with: goldpan model get %s", name, name);
-    if (st != GP_OK) gp_fail(err, st, "%s", inner.message);
-    return st;
+    return gp_hub_find(name, revision, folder, err);
 }
 
 gp_status gp_model_open(const char *name, const gp_model_options *options, gp_model **out, gp_error *err)

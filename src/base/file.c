@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Whole files, maps, and files replaced at once.  Everything is opened without blocking and must turn out to be a
- * regular file, so a FIFO or a device among the images cannot hang the program. */
+ * Whole files, parts of files, and files replaced at once.  Nothing is mapped into memory: a file that another program
+ * cuts while it is read gives an error, where a mapping would end the program.  Everything is opened without blocking
+ * and must turn out to be a regular file, so a FIFO or a device among the images cannot hang the program. */
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -13,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -117,41 +117,27 @@ void gp_bytes_clear(gp_bytes *bytes)
     *bytes = (gp_bytes){0};
 }
 
-gp_status gp_map_open(const char *path, gp_map *out, gp_error *err)
+gp_status gp_file_open(const char *path, int *out, uint64_t *size, gp_error *err)
 {
-    static const uint8_t nothing[1] = {0};
     struct stat about;
-    int fd = -1;
-    GP_TRY(open_regular(path, &fd, &about, err));
-    gp_status st = GP_OK;
-    if (about.st_size <= 0) {
-        *out = (gp_map){.data = nothing, .size = 0};
-    } else if ((uint64_t)about.st_size > PTRDIFF_MAX) {
-        st = gp_fail(err, GP_ERR_LIMIT, "'%s' is too large to map", path);
-    } else {
-        void *data = mmap(NULL, (size_t)about.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (data == MAP_FAILED)
-            st = failed(err, errno, "map", path);
-        else
-            *out = (gp_map){.data = data, .size = (size_t)about.st_size};
+    GP_TRY(open_regular(path, out, &about, err));
+    *size = about.st_size > 0 ? (uint64_t)about.st_size : 0;
+    return GP_OK;
+}
+
+gp_status gp_file_read_at(int fd, const char *path, uint64_t offset, void *out, size_t size, gp_error *err)
+{
+    uint8_t *bytes = out;
+    if (offset > INT64_MAX || size > INT64_MAX - offset)
+        return gp_fail(err, GP_ERR_LIMIT, "'%s' has no bytes that far", path);
+    while (size > 0) {
+        ssize_t n = pread(fd, bytes, size < (1u << 30) ? size : (1u << 30), (off_t)offset);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return failed(err, errno, "read", path);
+        if (n == 0) return gp_fail(err, GP_ERR_IO, "'%s' became shorter while it was read", path);
+        bytes += n, offset += (uint64_t)n, size -= (size_t)n;
     }
-    close(fd);
-    return st;
-}
-
-void gp_map_close(gp_map *map)
-{
-    if (map->size) munmap((void *)(uintptr_t)map->data, map->size);
-    *map = (gp_map){0};
-}
-
-void gp_map_forget(const gp_map *map, size_t offset, size_t size)
-{
-    /* whole pages inside; of a file's private pages nothing is lost */
-    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    size_t begin = (offset + page - 1) / page * page, end = (offset + size) / page * page;
-    if (offset > map->size || size > map->size - offset || begin >= end) return;
-    (void)madvise((void *)(uintptr_t)(map->data + begin), end - begin, MADV_DONTNEED);
+    return GP_OK;
 }
 
 struct gp_atomic {

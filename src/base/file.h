@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Whole files, maps, atomic replacement, paths.  Nothing here follows a size that a file claims about itself. */
+ * Whole files, parts of files, atomic replacement, paths.  Nothing here follows a size that a file claims about itself. */
 #ifndef GP_BASE_FILE_H
 #define GP_BASE_FILE_H
 
@@ -16,15 +16,10 @@ void gp_bytes_clear(gp_bytes *bytes);
 /* For tests: files cannot be opened for reading, with this errno, until it is 0 again.  Process-wide. */
 void gp_file_fail_with(int number);
 
-typedef struct gp_map {
-    const uint8_t *data;
-    size_t size;
-} gp_map;
-/* Map a regular file read-only. An empty file maps to data = non-NULL, size 0. */
-gp_status gp_map_open(const char *path, gp_map *out, gp_error *err);
-void gp_map_close(gp_map *map);
-/* Give back the memory of `size` bytes at `offset` that were read; they stay readable (from the file again). */
-void gp_map_forget(const gp_map *map, size_t offset, size_t size);
+/* Open a regular file for gp_file_read_at; *size: its bytes now.  Owns: *fd, close. */
+gp_status gp_file_open(const char *path, int *fd, uint64_t *size, gp_error *err);
+/* Read exactly `size` bytes at `offset`; IO if the file ends before.  Threads: any. */
+gp_status gp_file_read_at(int fd, const char *path, uint64_t offset, void *out, size_t size, gp_error *err);
 
 /* Replace `path` by the bytes at once: temporary name beside it, fsync, rename, fsync of the folder. */
 gp_status gp_file_replace(const char *path, const void *bytes, size_t size, gp_error *err);

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 
 #include <string.h>
+#include <unistd.h>
 
 enum { MOST_HEADER = 65536 };
 
@@ -72,7 +73,8 @@ static gp_status read_shape(const char *name, const char *p, const char *end, he
     return GP_OK;
 }
 
-static gp_status read_header(const char *name, const uint8_t *bytes, size_t size, header *h, gp_error *err)
+/* bytes: the beginning of the file, at least as far as a header may reach. */
+static gp_status read_header(const char *name, const uint8_t *bytes, uint64_t size, header *h, gp_error *err)
 {
     if (size < 12 || memcmp(bytes, "\x93NUMPY", 6) != 0)
         return gp_fail(err, GP_ERR_FORMAT, "'%s' is not a NumPy array (.npy)", name);
@@ -124,31 +126,69 @@ static float number(const uint8_t *p, char kind, size_t item)
     return (float)wide;
 }
 
+/* An array in memory, or in a file that is read in parts: it may be as large as the memory allows once, not twice. */
+typedef struct source {
+    const char *name;
+    const uint8_t *bytes; /* NULL: `file` */
+    int file;
+    uint64_t size;
+} source;
+
+static gp_status read_part(const source *s, uint64_t offset, void *out, size_t size, gp_error *err)
+{
+    if (!s->bytes) return gp_file_read_at(s->file, s->name, offset, out, size, err);
+    if (size) memcpy(out, s->bytes + offset, size);
+    return GP_OK;
+}
+
+static gp_status read_numbers(const source *s, const header *h, size_t count, float *out, gp_error *err)
+{
+    enum { PIECE = 8192 };
+    uint8_t piece[PIECE * 8];
+    if (h->kind == 'f' && h->item == 4) return read_part(s, h->data, out, 4 * count, err);
+    for (size_t at = 0; at < count; at += PIECE) {
+        size_t n = count - at < PIECE ? count - at : PIECE;
+        GP_TRY(read_part(s, h->data + (uint64_t)at * h->item, piece, n * h->item, err));
+        for (size_t i = 0; i < n; i++) out[at + i] = number(piece + i * h->item, h->kind, h->item);
+    }
+    return GP_OK;
+}
+
+static gp_status read_array(const source *s, float **rows, size_t *n, size_t *d, gp_error *err)
+{
+    header h = {0};
+    size_t count, total, first = s->size < MOST_HEADER + 12 ? (size_t)s->size : MOST_HEADER + 12;
+    uint8_t *begin = NULL;
+    float *out = NULL;
+    gp_status st;
+    GP_GO(gp_alloc((void **)&begin, first + 1, 1, "the header of an array", err));
+    GP_GO(read_part(s, 0, begin, first, err));
+    GP_GO(read_header(s->name, begin, s->size, &h, err));
+    if (!gp_size_mul(h.n, h.d, &count) || !gp_size_mul(count, h.item, &total) || total > s->size - h.data)
+        GP_GO(gp_fail(err, GP_ERR_FORMAT, "'%s' is cut off: %zu x %zu numbers do not fit into %llu bytes", s->name, h.n,
+                      h.d, (unsigned long long)(s->size - h.data)));
+    GP_GO(gp_alloc_aligned((void **)&out, count, sizeof *out, "an array", err));
+    GP_GO(read_numbers(s, &h, count, out, err));
+    *rows = out, *n = h.n, *d = h.d;
+    out = NULL;
+out:
+    gp_mem_free(out);
+    gp_mem_free(begin);
+    return st;
+}
+
 gp_status gp_npy_parse(const char *name, const void *bytes, size_t size, float **rows, size_t *n, size_t *d,
                        gp_error *err)
 {
-    header h = {0};
-    size_t count, total;
-    float *out;
-    GP_TRY(read_header(name, bytes, size, &h, err));
-    if (!gp_size_mul(h.n, h.d, &count) || !gp_size_mul(count, h.item, &total) || total > size - h.data)
-        return gp_fail(err, GP_ERR_FORMAT, "'%s' is cut off: %zu x %zu numbers do not fit into %zu bytes", name, h.n,
-                       h.d, size - h.data);
-    GP_TRY(gp_alloc_aligned((void **)&out, count, sizeof *out, "an array", err));
-    const uint8_t *from = (const uint8_t *)bytes + h.data;
-    if (h.kind == 'f' && h.item == 4)
-        memcpy(out, from, total);
-    else
-        for (size_t i = 0; i < count; i++) out[i] = number(from + i * h.item, h.kind, h.item);
-    *rows = out, *n = h.n, *d = h.d;
-    return GP_OK;
+    source s = {.name = name, .bytes = bytes, .file = -1, .size = size};
+    return read_array(&s, rows, n, d, err);
 }
 
 gp_status gp_npy_load(const char *path, float **rows, size_t *n, size_t *d, gp_error *err)
 {
-    gp_map map;
-    GP_TRY(gp_map_open(path, &map, err));
-    gp_status st = gp_npy_parse(path, map.data, map.size, rows, n, d, err);
-    gp_map_close(&map);
+    source s = {.name = path, .file = -1};
+    GP_TRY(gp_file_open(path, &s.file, &s.size, err));
+    gp_status st = read_array(&s, rows, n, d, err);
+    close(s.file);
     return st;
 }

@@ -9,7 +9,7 @@
  * column. `name` stands in messages.  Owns: *rows, gp_mem_free. */
 gp_status gp_npy_parse(const char *name, const void *bytes, size_t size, float **rows, size_t *n, size_t *d,
                        gp_error *err);
-/* The file is mapped, not read whole. */
+/* Memory: the rows, and a small buffer.  IO if another program cuts the file meanwhile. */
 gp_status gp_npy_load(const char *path, float **rows, size_t *n, size_t *d, gp_error *err);
 
 #endif

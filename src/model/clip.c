@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "model/tower.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -335,13 +336,27 @@ void gp_clip_worker_free(gp_clip_worker *worker)
 
 /* ---- running ---- */
 
+/* Weights are finite when they are opened, yet sums of huge ones may not be: such rows are no embeddings. */
+static gp_status check_finite(const gp_clip_worker *w, const char *what, const float *rows, size_t n, size_t width,
+                              gp_error *err)
+{
+    for (size_t i = 0; i < n * width; i++)
+        if (!isfinite(rows[i]))
+            return gp_fail(err, GP_ERR_FORMAT,
+                           "model '%s' gives %s embeddings that are not finite (NaN or infinite): its weights are "
+                           "damaged, or too large for this precision",
+                           w->clip->folder, what);
+    return GP_OK;
+}
+
 static gp_status run_images(gp_clip_worker *w, const float *planes, size_t n, bool pooled, float *out, gp_error *err)
 {
     const gp_weights *m = &w->clip->weights;
     if (n > w->images) return gp_fail(err, GP_ERR_USAGE, "%zu images for a worker of %zu", n, w->images);
     if (n == 0) return GP_OK;
     GP_TRY(gp_vision_run(m, planes, n, &w->pass, err));
-    return gp_head_run(&m->image, m->config.embedding, n, pooled, &w->pass, out, err);
+    GP_TRY(gp_head_run(&m->image, m->config.embedding, n, pooled, &w->pass, out, err));
+    return check_finite(w, "image", out, n, pooled ? m->image.size.width : m->config.embedding, err);
 }
 
 static gp_status run_texts(gp_clip_worker *w, const int32_t *ids, const size_t *counts, size_t n, bool pooled,
@@ -365,7 +380,8 @@ static gp_status run_texts(gp_clip_worker *w, const int32_t *ids, const size_t *
     }
     if (n == 0) return GP_OK;
     GP_TRY(gp_textual_run(m, ids, counts, w->used, n, &w->pass, err));
-    return gp_head_run(&m->text, m->config.embedding, n, pooled, &w->pass, out, err);
+    GP_TRY(gp_head_run(&m->text, m->config.embedding, n, pooled, &w->pass, out, err));
+    return check_finite(w, "text", out, n, pooled ? m->text.size.width : m->config.embedding, err);
 }
 
 gp_status gp_clip_run_images(gp_clip_worker *w, const float *planes, size_t n, float *out, gp_error *err)

@@ -13,6 +13,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define HEADER_LIMIT 100000000u /* as the reference implementation */
 #define NAME_LIMIT   512u
@@ -32,8 +33,7 @@ static const struct {
 /* The walk over the header: first counts, then fills. */
 typedef struct walk {
     gp_shard *shard;
-    const uint8_t *data; /* first byte after the header */
-    size_t size;
+    uint64_t begin, size; /* the bytes after the header */
     size_t capacity, name_bytes;
     gp_status status;
     gp_error *err;
@@ -100,12 +100,12 @@ static gp_status read_entry(walk *w, const gp_json *value, gp_tensor *t)
         !gp_json_u64(gp_json_at(range, 0), &begin) || !gp_json_u64(gp_json_at(range, 1), &end))
         return gp_fail(w->err, GP_ERR_FORMAT, "'%s': tensor '%s' has no data_offsets [begin, end]", t->file, t->name);
     if (begin > end || end > w->size)
-        return gp_fail(w->err, GP_ERR_FORMAT, "'%s': tensor '%s' lies at bytes %llu to %llu of %zu", t->file, t->name,
-                       (unsigned long long)begin, (unsigned long long)end, w->size);
+        return gp_fail(w->err, GP_ERR_FORMAT, "'%s': tensor '%s' lies at bytes %llu to %llu of %llu", t->file, t->name,
+                       (unsigned long long)begin, (unsigned long long)end, (unsigned long long)w->size);
     if (end - begin != t->bytes)
         return gp_fail(w->err, GP_ERR_FORMAT, "'%s': tensor '%s' has %llu bytes, but its shape needs %zu", t->file,
                        t->name, (unsigned long long)(end - begin), t->bytes);
-    t->data = w->data + begin;
+    t->offset = w->begin + begin;
     return GP_OK;
 }
 
@@ -147,7 +147,7 @@ static bool fill_entry(void *user, const char *key, const gp_json *value)
 static int by_place(const void *a, const void *b)
 {
     const gp_tensor *x = a, *y = b;
-    if (x->data != y->data) return x->data < y->data ? -1 : 1;
+    if (x->offset != y->offset) return x->offset < y->offset ? -1 : 1;
     return x->bytes < y->bytes ? -1 : x->bytes > y->bytes;
 }
 
@@ -162,56 +162,54 @@ static gp_status check_tiling(walk *w)
 {
     gp_shard *s = w->shard;
     if (s->count) qsort(s->tensors, s->count, sizeof *s->tensors, by_place);
-    size_t at = 0;
+    uint64_t at = 0;
     const char *before = NULL;
     for (size_t i = 0; i < s->count; i++) {
         const gp_tensor *t = &s->tensors[i];
-        size_t begin = (size_t)(t->data - w->data);
+        uint64_t begin = t->offset - w->begin;
         if (begin < at)
             return gp_fail(w->err, GP_ERR_FORMAT, "'%s': tensor '%s' overlaps tensor '%s'", s->path, t->name, before);
         if (begin > at)
-            return gp_fail(w->err, GP_ERR_FORMAT, "'%s': %zu bytes before tensor '%s' belong to no tensor", s->path,
-                           begin - at, t->name);
+            return gp_fail(w->err, GP_ERR_FORMAT, "'%s': %llu bytes before tensor '%s' belong to no tensor", s->path,
+                           (unsigned long long)(begin - at), t->name);
         at = begin + t->bytes;
         before = t->name;
     }
     if (at != w->size)
-        return gp_fail(w->err, GP_ERR_FORMAT, "'%s': %zu bytes at the end belong to no tensor", s->path, w->size - at);
+        return gp_fail(w->err, GP_ERR_FORMAT, "'%s': %llu bytes at the end belong to no tensor", s->path,
+                       (unsigned long long)(w->size - at));
     return GP_OK;
 }
 
-/* The JSON text of the header inside data. */
-static gp_status frame(const uint8_t *data, size_t size, const char *path, size_t *length, gp_error *err)
+/* The length of the header's JSON text, from the file's first 8 bytes. */
+static gp_status frame(const uint8_t first[8], uint64_t size, const char *path, size_t *length, gp_error *err)
 {
-    if (size < 8)
-        return gp_fail(err, GP_ERR_FORMAT, "'%s' is too short for a safetensors file (%zu bytes)", path, size);
     uint64_t n = 0;
-    for (int i = 7; i >= 0; i--) n = n << 8 | data[i];
+    for (int i = 7; i >= 0; i--) n = n << 8 | first[i];
     if (n > HEADER_LIMIT)
         return gp_fail(err, GP_ERR_FORMAT, "'%s' is not a safetensors file: its header would have %llu bytes", path,
                        (unsigned long long)n);
     if (n > size - 8)
-        return gp_fail(err, GP_ERR_FORMAT, "'%s' is cut off: its header has %llu bytes, the file %zu", path,
-                       (unsigned long long)n, size);
-    if (n == 0 || data[8] != '{')
-        return gp_fail(err, GP_ERR_FORMAT, "'%s' is not a safetensors file: its header is not a JSON object", path);
+        return gp_fail(err, GP_ERR_FORMAT, "'%s' is cut off: its header has %llu bytes, the file %llu", path,
+                       (unsigned long long)n, (unsigned long long)size);
     *length = (size_t)n;
     return GP_OK;
 }
 
-gp_status gp_shard_parse(const uint8_t *data, size_t size, const char *path, gp_shard *out, gp_error *err)
+/* text [length]: the header of a file of `size` bytes. */
+static gp_status parse(const char *text, size_t length, uint64_t size, const char *path, gp_shard *out, gp_error *err)
 {
-    gp_shard s = {0};
+    gp_shard s = GP_SHARD_NONE;
     gp_json *root = NULL;
-    size_t length = 0;
     gp_status st;
-    GP_GO(frame(data, size, path, &length, err));
-    st = gp_json_parse((const char *)data + 8, length, true, HEADER_DEPTH, &root, err);
+    if (length == 0 || *text != '{')
+        return gp_fail(err, GP_ERR_FORMAT, "'%s' is not a safetensors file: its header is not a JSON object", path);
+    st = gp_json_parse(text, length, true, HEADER_DEPTH, &root, err);
     if (st != GP_OK) {
         gp_fail_within(err, st, "'%s': header", path);
         goto out;
     }
-    walk w = {.shard = &s, .data = data + 8 + length, .size = size - 8 - length, .err = err};
+    walk w = {.shard = &s, .begin = 8 + length, .size = size - 8 - length, .err = err};
     gp_json_each(root, count_entry, &w);
     s.path = gp_str_dup(path);
     if (!s.path) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a path"));
@@ -224,22 +222,48 @@ gp_status gp_shard_parse(const uint8_t *data, size_t size, const char *path, gp_
     GP_GO(check_tiling(&w));
     if (s.count) qsort(s.tensors, s.count, sizeof *s.tensors, by_name); /* unique: strict JSON has no name twice */
     *out = s;
-    memset(&s, 0, sizeof s);
+    s = GP_SHARD_NONE;
 out:
     gp_json_free(root);
     gp_shard_clear(&s);
     return st;
 }
 
+static gp_status too_short(uint64_t size, const char *path, gp_error *err)
+{
+    return gp_fail(err, GP_ERR_FORMAT, "'%s' is too short for a safetensors file (%llu bytes)", path,
+                   (unsigned long long)size);
+}
+
+gp_status gp_shard_parse(const uint8_t *data, size_t size, const char *path, gp_shard *out, gp_error *err)
+{
+    size_t length = 0;
+    if (size < 8) return too_short(size, path, err);
+    GP_TRY(frame(data, size, path, &length, err));
+    GP_TRY(parse((const char *)data + 8, length, size, path, out, err));
+    out->memory = data;
+    return GP_OK;
+}
+
 gp_status gp_shard_open(const char *path, gp_shard *out, gp_error *err)
 {
-    gp_map map;
-    GP_TRY(gp_map_open(path, &map, err));
-    gp_status st = gp_shard_parse(map.data, map.size, path, out, err);
-    if (st == GP_OK)
-        out->map = map;
-    else
-        gp_map_close(&map);
+    int file = -1;
+    uint64_t size = 0;
+    uint8_t first[8];
+    char *text = NULL;
+    size_t length = 0;
+    GP_TRY(gp_file_open(path, &file, &size, err));
+    gp_status st = size < 8 ? too_short(size, path, err) : gp_file_read_at(file, path, 0, first, 8, err);
+    GP_GO(st);
+    GP_GO(frame(first, size, path, &length, err));
+    GP_GO(gp_alloc((void **)&text, length + 1, 1, "the header of a weight file", err));
+    GP_GO(gp_file_read_at(file, path, 8, text, length, err));
+    GP_GO(parse(text, length, size, path, out, err));
+    out->file = file;
+    file = -1;
+out:
+    gp_mem_free(text);
+    if (file >= 0) close(file);
     return st;
 }
 
@@ -248,8 +272,8 @@ void gp_shard_clear(gp_shard *shard)
     gp_mem_free(shard->names);
     gp_mem_free(shard->tensors);
     gp_mem_free(shard->path);
-    if (shard->map.data) gp_map_close(&shard->map);
-    memset(shard, 0, sizeof *shard);
+    if (shard->file >= 0) close(shard->file);
+    *shard = GP_SHARD_NONE;
 }
 
 const gp_tensor *gp_tensor_find(const gp_tensor *tensors, size_t count, const char *name)

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -37,6 +38,7 @@ static gp_status set_new(size_t shards, gp_tensors **out, gp_error *err)
         gp_mem_free(set);
         return gp_fail(err, GP_ERR_MEMORY, "out of memory for the list of weight files");
     }
+    for (size_t i = 0; i < shards; i++) set->shards[i] = GP_SHARD_NONE;
     *out = set;
     return GP_OK;
 }
@@ -225,13 +227,30 @@ const gp_tensor *gp_tensors_find(const gp_tensors *set, const char *name)
     return gp_tensor_find(set->tensors, set->count, name);
 }
 
-void gp_tensors_forget(const gp_tensors *set, const gp_tensor *tensor)
+gp_status gp_tensors_read(const gp_tensors *set, const gp_tensor *tensor, size_t at, void *out, size_t bytes,
+                          gp_error *err)
 {
-    for (size_t i = 0; i < set->shard_count; i++) {
-        const gp_shard *s = &set->shards[i];
-        if (s->map.data && tensor->file == s->path)
-            gp_map_forget(&s->map, (size_t)(tensor->data - s->map.data), tensor->bytes);
-    }
+    const gp_shard *shard = NULL;
+    for (size_t i = 0; i < set->shard_count && !shard; i++)
+        if (tensor->file == set->shards[i].path) shard = &set->shards[i];
+    assert(shard && at <= tensor->bytes && bytes <= tensor->bytes - at);
+    if (shard->file >= 0) return gp_file_read_at(shard->file, shard->path, tensor->offset + at, out, bytes, err);
+    if (bytes) memcpy(out, shard->memory + tensor->offset + at, bytes);
+    return GP_OK;
+}
+
+gp_status gp_tensors_strip(gp_tensors *set, const char *prefix, gp_error *err)
+{
+    if (!*prefix) return GP_OK;
+    for (size_t i = 0; i < set->count; i++)
+        if (gp_str_starts(set->tensors[i].name, prefix)) set->tensors[i].name += strlen(prefix);
+    if (set->count) qsort(set->tensors, set->count, sizeof *set->tensors, by_name);
+    for (size_t i = 1; i < set->count; i++)
+        if (strcmp(set->tensors[i - 1].name, set->tensors[i].name) == 0)
+            return gp_fail(err, GP_ERR_FORMAT,
+                           "'%s' has both tensor '%s%s' and tensor '%s': which is meant cannot be told",
+                           set->tensors[i].file, prefix, set->tensors[i].name, set->tensors[i].name);
+    return GP_OK;
 }
 
 static void add_u64(gp_hasher *hasher, uint64_t value)
@@ -243,18 +262,27 @@ static void add_u64(gp_hasher *hasher, uint64_t value)
 
 gp_status gp_tensors_hash(const gp_tensors *set, gp_hash *out, gp_error *err)
 {
+    enum { PIECE = 1 << 20 };
     gp_hasher *hasher = NULL;
-    GP_TRY(gp_hasher_new(&hasher, err));
+    uint8_t *piece = NULL;
+    gp_status st = GP_OK;
+    GP_GO(gp_alloc((void **)&piece, PIECE, 1, "the hash of the weights", err));
+    GP_GO(gp_hasher_new(&hasher, err));
     for (size_t i = 0; i < set->count; i++) {
         const gp_tensor *t = &set->tensors[i];
         gp_hasher_add(hasher, t->name, strlen(t->name) + 1);
         gp_hasher_add(hasher, t->dtype, strlen(t->dtype) + 1);
         add_u64(hasher, t->dims);
         for (size_t k = 0; k < t->dims; k++) add_u64(hasher, t->shape[k]);
-        gp_hasher_add(hasher, t->data, t->bytes);
-        gp_tensors_forget(set, t);
+        for (size_t at = 0; at < t->bytes; at += PIECE) {
+            size_t size = t->bytes - at < PIECE ? t->bytes - at : PIECE;
+            GP_GO(gp_tensors_read(set, t, at, piece, size, err));
+            gp_hasher_add(hasher, piece, size);
+        }
     }
     *out = gp_hasher_end(hasher);
+out:
     gp_hasher_free(hasher);
-    return GP_OK;
+    gp_mem_free(piece);
+    return st;
 }

@@ -7,14 +7,16 @@
 #include "model/safetensors.h"
 
 typedef struct gp_shard {
-    char *path;         /* owned; gp_tensor.file borrows it */
-    gp_map map;         /* data NULL when the bytes are the caller's */
+    char *path; /* owned; gp_tensor.file borrows it */
+    int file;   /* open for reading, or -1: the bytes are `memory` */
+    const uint8_t *memory;
     gp_tensor *tensors; /* [count], in order of name, names unique */
     size_t count;
     char *names; /* all names, one after the other */
 } gp_shard;
 
-/* Check everything and fill *out (gp_shard_clear). `path` is copied. */
+#define GP_SHARD_NONE ((gp_shard){.file = -1})
+/* Check everything and fill *out (gp_shard_clear). `path` is copied, the bytes are borrowed. */
 gp_status gp_shard_parse(const uint8_t *data, size_t size, const char *path, gp_shard *out, gp_error *err);
 gp_status gp_shard_open(const char *path, gp_shard *out, gp_error *err);
 void gp_shard_clear(gp_shard *shard);

@@ -2,7 +2,9 @@
  * Names -> shapes -> pointers -> packed weights.  Two tables say what a model holds, in Hugging Face's names and with a
  * letter for each dimension; everything is found and checked against them before anything is packed.  Matrices are
  * packed for the matrix products (query, key and value as one), vectors become floats once, the token table is copied
- * as it is stored: afterwards the files may change or go.  Packing is spread over threads, the hash runs beside it. */
+ * as it is stored: afterwards the files may change or go.  Each is read by itself, so that a thread holds one matrix
+ * besides the packed ones, and every number must be finite.  Packing is spread over threads, the hash runs beside it.
+ */
 #include "model/tower.h"
 
 #include "base/thread.h"
@@ -94,7 +96,8 @@ typedef struct sizes {
 typedef const gp_tensor *block_tensors[BLOCK_TENSORS];
 
 typedef struct loader {
-    const gp_tensors *set;
+    gp_tensors *set;
+    const char *prefix; /* what all names began with, for messages; "" mostly */
     gp_weights *w;
     gp_precision precision;
     gp_engine engine;
@@ -144,19 +147,20 @@ static gp_status find(loader *l, const char *name, const char *letters, const si
     const gp_tensor *t = gp_tensors_find(l->set, name);
     if (!t) {
         const gp_tensor *any = gp_tensors_at(l->set, 0);
-        return gp_fail(l->err, GP_ERR_FORMAT, "'%s': tensor '%s' %s is missing", any ? any->file : "(no file)", name,
-                       wanted);
+        return gp_fail(l->err, GP_ERR_FORMAT, "'%s': tensor '%s%s' %s is missing", any ? any->file : "(no file)",
+                       l->prefix, name, wanted);
     }
     bool scalar = dims == 0 && t->dims == 1 && t->shape[0] == 1; /* [1] for [] is harmless */
     if (!scalar && (t->dims != dims || memcmp(t->shape, shape, dims * sizeof *shape) != 0)) {
         shape_text(t->shape, t->dims, found, sizeof found);
-        return gp_fail(l->err, GP_ERR_FORMAT, "'%s': tensor '%s' has the shape %s, config.json says %s", t->file, name,
-                       found, wanted);
+        return gp_fail(l->err, GP_ERR_FORMAT, "'%s': tensor '%s%s' has the shape %s, config.json says %s", t->file,
+                       l->prefix, name, found, wanted);
     }
     gp_dtype dtype;
     if (!dtype_of(t, &dtype))
-        return gp_fail(l->err, GP_ERR_UNSUPPORTED, "'%s': tensor '%s' is stored as %s; goldpan reads F32, F16 and BF16",
-                       t->file, name, t->dtype);
+        return gp_fail(l->err, GP_ERR_UNSUPPORTED,
+                       "'%s': tensor '%s%s' is stored as %s; goldpan reads F32, F16 and BF16", t->file, l->prefix, name,
+                       t->dtype);
     l->w->dtype = !l->w->dtype || strcmp(l->w->dtype, t->dtype) == 0 ? t->dtype : "mixed";
     l->w->parameters += count;
     *out = t;
@@ -176,7 +180,7 @@ static gp_status find_tower(loader *l, const char *prefix, const entry *table, s
     return GP_OK;
 }
 
-static void to_floats(const gp_tensor *t, float *out, size_t count);
+static gp_status read_floats(const loader *l, const gp_tensor *t, float *out, size_t count, gp_error *err);
 
 static gp_status find_all(loader *l)
 {
@@ -194,45 +198,160 @@ static gp_status find_all(loader *l)
         const gp_tensor *scale;
         float value;
         GP_TRY(find(l, "logit_scale", "", NULL, &scale));
-        to_floats(scale, &value, 1);
+        GP_TRY(read_floats(l, scale, &value, 1, l->err));
         l->w->logit_scale = exp((double)value);
+        if (!isfinite(l->w->logit_scale))
+            return gp_fail(l->err, GP_ERR_FORMAT, "'%s': tensor '%slogit_scale' is %g, whose exponential is not finite",
+                           scale->file, l->prefix, (double)value);
     }
     return GP_OK;
 }
 
+/* ---- the one prefix below which some savers put all names, such as "clip." or "module." ---- */
+
+static bool has_table(const gp_tensors *set, const char *prefix, const char *tower, const entry *table, size_t entries,
+                      size_t layers)
+{
+    char name[1024];
+    for (size_t i = 0; i < entries; i++) {
+        snprintf(name, sizeof name, "%s%s", prefix, table[i].name);
+        if (!gp_tensors_find(set, name)) return false;
+    }
+    for (size_t i = 0; i < layers; i++)
+        for (size_t k = 0; k < BLOCK_TENSORS; k++) {
+            snprintf(name, sizeof name, "%s%s.encoder.layers.%zu.%s", prefix, tower, i, block_table[k].name);
+            if (!gp_tensors_find(set, name)) return false;
+        }
+    return true;
+}
+
+static bool has_all(const gp_tensors *set, const char *prefix, const gp_clip_config *c)
+{
+    return (!c->has_image ||
+            has_table(set, prefix, "vision_model", image_table, IMAGE_TENSORS, (size_t)c->image.layers)) &&
+           (!c->has_text || has_table(set, prefix, "text_model", text_table, TEXT_TENSORS, (size_t)c->text.layers));
+}
+
+/* "clip." of "clip.text_projection.weight" into out; false if the name is not `rest` below a prefix. */
+static bool prefix_of(const char *name, const char *rest, char *out, size_t size)
+{
+    size_t length = strlen(name), part = strlen(rest);
+    if (length <= part || length - part >= size || strcmp(name + length - part, rest) != 0) return false;
+    if (name[length - part - 1] != '.') return false;
+    memcpy(out, name, length - part);
+    out[length - part] = '\0';
+    return true;
+}
+
+/* The names as they are if they fit; else the one prefix below which all wanted names are.  Two such prefixes are two
+ * models, and which is meant cannot be told.  None fits: the only one there is, so that the message names what lacks.
+ */
+static gp_status take_prefix(loader *l, char *prefix, size_t size)
+{
+    const gp_clip_config *c = &l->w->config;
+    const char *anchor = c->has_image ? image_table[POSITIONS].name : text_table[POSITIONS].name;
+    char found[600] = "", partial[600] = "", here[600];
+    size_t candidates = 0;
+    if (gp_tensors_find(l->set, anchor) || has_all(l->set, "", c)) return GP_OK;
+    for (size_t i = 0; i < gp_tensors_count(l->set); i++) {
+        const gp_tensor *t = gp_tensors_at(l->set, i);
+        if (!prefix_of(t->name, anchor, here, sizeof here)) continue;
+        candidates++;
+        snprintf(partial, sizeof partial, "%s", here);
+        if (!has_all(l->set, here, c)) continue;
+        if (*found)
+            return gp_fail(l->err, GP_ERR_FORMAT,
+                           "'%s' holds two models, one below '%s' and one below '%s': which is meant cannot be told",
+                           t->file, found, here);
+        snprintf(found, sizeof found, "%s", here);
+    }
+    if (*found || candidates == 1) snprintf(prefix, size, "%s", *found ? found : partial);
+    return gp_tensors_strip(l->set, prefix, l->err);
+}
+
 /* ---- converting and packing ---- */
 
-static void to_floats(const gp_tensor *t, float *out, size_t count)
+/* How many of count numbers are infinite or NaN: those whose exponent is all ones. */
+static size_t not_finite(const uint8_t *bytes, gp_dtype dtype, size_t count)
 {
-    enum { PIECE = 1024 };
-    const gp_kernels *kernels = gp_kernel_table();
-    uint16_t half[PIECE]; /* the file's bytes may be unaligned */
+    size_t bad = 0;
+    if (dtype == GP_F32) {
+        for (size_t i = 0; i < count; i++) {
+            uint32_t x;
+            memcpy(&x, bytes + 4 * i, 4);
+            bad += (x & 0x7f800000u) == 0x7f800000u;
+        }
+        return bad;
+    }
+    const uint16_t exponent = dtype == GP_F16 ? 0x7c00 : 0x7f80;
+    for (size_t i = 0; i < count; i++) {
+        uint16_t x;
+        memcpy(&x, bytes + 2 * i, 2);
+        bad += (x & exponent) == exponent;
+    }
+    return bad;
+}
+
+static size_t count_of(const gp_tensor *t)
+{
+    size_t count = 1;
+    for (size_t i = 0; i < t->dims; i++) count *= (size_t)t->shape[i];
+    return count;
+}
+
+/* One NaN makes all scores NaN, so a model with any is refused. */
+static gp_status bad_numbers(const loader *l, const gp_tensor *t, size_t bad, gp_error *err)
+{
+    return gp_fail(err, GP_ERR_FORMAT,
+                   "'%s': tensor '%s%s' has %zu of %zu values that are not finite (NaN or infinite)", t->file,
+                   l->prefix, t->name, bad, count_of(t));
+}
+
+/* All bytes of a tensor, every number of it finite. */
+static gp_status read_raw(const loader *l, const gp_tensor *t, uint8_t *out, gp_error *err)
+{
     gp_dtype dtype = GP_F32;
     dtype_of(t, &dtype);
+    GP_TRY(gp_tensors_read(l->set, t, 0, out, t->bytes, err));
+    size_t bad = not_finite(out, dtype, count_of(t));
+    return bad ? bad_numbers(l, t, bad, err) : GP_OK;
+}
+
+static gp_status read_floats(const loader *l, const gp_tensor *t, float *out, size_t count, gp_error *err)
+{
+    enum { PIECE = 16384 };
+    const gp_kernels *kernels = gp_kernel_table();
+    uint16_t half[PIECE];
+    gp_dtype dtype = GP_F32;
+    size_t bad = 0;
+    dtype_of(t, &dtype);
     assert(t->bytes == count * gp_dtype_size(dtype));
-    if (dtype == GP_F32) {
-        memcpy(out, t->data, t->bytes);
-        return;
-    }
+    if (dtype == GP_F32) return read_raw(l, t, (uint8_t *)out, err);
     for (size_t at = 0; at < count; at += PIECE) {
         size_t n = count - at < PIECE ? count - at : PIECE;
-        memcpy(half, t->data + 2 * at, 2 * n);
+        GP_TRY(gp_tensors_read(l->set, t, 2 * at, half, 2 * n, err));
+        bad += not_finite((const uint8_t *)half, dtype, n);
         if (dtype == GP_F16)
             kernels->f16_to_f32(half, out + at, n);
         else
             kernels->bf16_to_f32(half, out + at, n);
     }
+    return bad ? bad_numbers(l, t, bad, err) : GP_OK;
 }
 
 /* A vector or small table, from the arena (sized by float_bytes). */
-static float *floats(loader *l, const gp_tensor *t)
+static gp_status floats(loader *l, const gp_tensor *t, float **out)
 {
-    size_t count = 1;
-    for (size_t i = 0; i < t->dims; i++) count *= (size_t)t->shape[i];
-    float *out = gp_arena_take(&l->w->floats, count, sizeof *out);
-    assert(out);
-    to_floats(t, out, count);
-    return out;
+    size_t count = count_of(t);
+    *out = gp_arena_take(&l->w->floats, count, sizeof **out);
+    assert(*out);
+    return read_floats(l, t, *out, count, l->err);
+}
+
+static gp_status norm(loader *l, const gp_tensor *gain, const gp_tensor *bias, gp_norm *out)
+{
+    GP_TRY(floats(l, gain, &out->gain));
+    return floats(l, bias, &out->bias);
 }
 
 static size_t float_bytes(const gp_clip_config *c)
@@ -247,25 +366,7 @@ static size_t float_bytes(const gp_clip_config *c)
     return total;
 }
 
-/* One matrix of the checkpoint, bias (may be NULL) [out]. */
-static gp_status pack(const loader *l, const gp_tensor *weight, const gp_tensor *bias, gp_linear **out, gp_error *err)
-{
-    gp_dtype dtype = GP_F32;
-    size_t rows = (size_t)weight->shape[0], columns = 1;
-    for (size_t i = 1; i < weight->dims; i++) columns *= (size_t)weight->shape[i];
-    float *b = NULL;
-    dtype_of(weight, &dtype);
-    if (bias) {
-        GP_TRY(gp_alloc((void **)&b, rows, sizeof *b, "a bias", err));
-        to_floats(bias, b, rows);
-    }
-    gp_status st = gp_linear_new(weight->data, dtype, b, rows, columns, l->precision, l->engine, out, err);
-    gp_tensors_forget(l->set, weight);
-    gp_mem_free(b);
-    return st;
-}
-
-/* Memory that a thread keeps from block to block: fresh pages cost more than what is copied into them. */
+/* Memory that a thread keeps from matrix to matrix: fresh pages cost more than what is copied into them. */
 typedef struct room {
     uint8_t *bytes;
     size_t size;
@@ -279,6 +380,27 @@ static gp_status need(room *r, size_t size, gp_error *err)
     GP_TRY(gp_alloc_aligned((void **)&r->bytes, size, 1, "a matrix", err));
     r->size = size;
     return GP_OK;
+}
+
+/* One matrix of the checkpoint, bias (may be NULL) [out]. */
+static gp_status pack(const loader *l, const gp_tensor *weight, const gp_tensor *bias, room *r, gp_linear **out,
+                      gp_error *err)
+{
+    gp_dtype dtype = GP_F32;
+    size_t rows = (size_t)weight->shape[0], columns = count_of(weight) / rows;
+    float *b = NULL;
+    gp_status st = GP_OK;
+    dtype_of(weight, &dtype);
+    GP_GO(need(r, weight->bytes, err));
+    GP_GO(read_raw(l, weight, r->bytes, err));
+    if (bias) {
+        GP_GO(gp_alloc((void **)&b, rows, sizeof *b, "a bias", err));
+        GP_GO(read_floats(l, bias, b, rows, err));
+    }
+    st = gp_linear_new(r->bytes, dtype, b, rows, columns, l->precision, l->engine, out, err);
+out:
+    gp_mem_free(b);
+    return st;
 }
 
 /* Query, key and value as one matrix [3d, d]; kept in the stored kind of number if all three agree.  As pooled.c wants
@@ -298,11 +420,10 @@ static gp_status pack_qkv(const loader *l, const block_tensors b, size_t heads, 
     GP_GO(gp_alloc((void **)&bias, 3 * d, sizeof *bias, "a bias", err));
     for (size_t i = 0; i < 3; i++) {
         if (strcmp(b[Q + i]->dtype, name) == 0)
-            memcpy(weight + i * part, b[Q + i]->data, part);
+            GP_GO(read_raw(l, b[Q + i], weight + i * part, err));
         else
-            to_floats(b[Q + i], (float *)(void *)(weight + i * part), d * d);
-        to_floats(b[Q_BIAS + i], bias + i * d, d);
-        gp_tensors_forget(l->set, b[Q + i]);
+            GP_GO(read_floats(l, b[Q + i], (float *)(void *)(weight + i * part), d * d, err));
+        GP_GO(read_floats(l, b[Q_BIAS + i], bias + i * d, d, err));
     }
     if (heads)
         st = gp_pooled_pack((const float *)(const void *)weight, bias, heads, d, l->precision, l->engine, &out->pooled,
@@ -318,42 +439,41 @@ out:
 static gp_status pack_block(const loader *l, const block_tensors b, size_t heads, room *r, gp_block *out, gp_error *err)
 {
     GP_TRY(pack_qkv(l, b, heads, r, out, err));
-    GP_TRY(pack(l, b[OUT], b[OUT_BIAS], &out->out, err));
-    GP_TRY(pack(l, b[FC1], b[FC1_BIAS], &out->fc1, err));
-    return pack(l, b[FC2], b[FC2_BIAS], &out->fc2, err);
+    GP_TRY(pack(l, b[OUT], b[OUT_BIAS], r, &out->out, err));
+    GP_TRY(pack(l, b[FC1], b[FC1_BIAS], r, &out->fc1, err));
+    return pack(l, b[FC2], b[FC2_BIAS], r, &out->fc2, err);
 }
 
 /* Small things and the three matrices outside blocks; block norms too, so that the arena is used by one thread. */
-static gp_status load_outside(loader *l, gp_tower *tower, const gp_tensor **tensors, block_tensors *blocks)
+static gp_status load_outside(loader *l, gp_tower *tower, const gp_tensor **tensors, block_tensors *blocks, room *r)
 {
-    tower->positions = floats(l, tensors[POSITIONS]);
-    tower->last = (gp_norm){floats(l, tensors[LAST_GAIN]), floats(l, tensors[LAST_BIAS])};
+    GP_TRY(floats(l, tensors[POSITIONS], &tower->positions));
+    GP_TRY(norm(l, tensors[LAST_GAIN], tensors[LAST_BIAS], &tower->last));
     for (size_t i = 0; i < tower->size.layers; i++) {
-        gp_block *b = &tower->blocks[i];
-        b->norm1 = (gp_norm){floats(l, blocks[i][NORM1_GAIN]), floats(l, blocks[i][NORM1_BIAS])};
-        b->norm2 = (gp_norm){floats(l, blocks[i][NORM2_GAIN]), floats(l, blocks[i][NORM2_BIAS])};
+        GP_TRY(norm(l, blocks[i][NORM1_GAIN], blocks[i][NORM1_BIAS], &tower->blocks[i].norm1));
+        GP_TRY(norm(l, blocks[i][NORM2_GAIN], blocks[i][NORM2_BIAS], &tower->blocks[i].norm2));
     }
     loader exact =
         *l; /* the projection costs nothing, one row an image, and its rounding would go straight into the score */
     exact.precision = GP_PRECISION_FP32;
-    return pack(&exact, tensors[PROJECTION], NULL, &tower->projection, l->err);
+    return pack(&exact, tensors[PROJECTION], NULL, r, &tower->projection, l->err);
 }
 
-static gp_status load_rest(loader *l)
+static gp_status load_rest(loader *l, room *r)
 {
     gp_weights *w = l->w;
     if (w->config.has_image) {
-        GP_TRY(load_outside(l, &w->image, l->image, l->blocks));
-        w->class_token = floats(l, l->image[CLASS]);
-        w->first = (gp_norm){floats(l, l->image[FIRST_GAIN]), floats(l, l->image[FIRST_BIAS])};
-        GP_TRY(pack(l, l->image[PATCH], NULL, &w->patch, l->err));
+        GP_TRY(load_outside(l, &w->image, l->image, l->blocks, r));
+        GP_TRY(floats(l, l->image[CLASS], &w->class_token));
+        GP_TRY(norm(l, l->image[FIRST_GAIN], l->image[FIRST_BIAS], &w->first));
+        GP_TRY(pack(l, l->image[PATCH], NULL, r, &w->patch, l->err));
     }
     if (w->config.has_text) {
-        GP_TRY(load_outside(l, &w->text, l->text, l->blocks + w->image.size.layers));
+        GP_TRY(load_outside(l, &w->text, l->text, l->blocks + w->image.size.layers, r));
         const gp_tensor *tokens = l->text[TOKENS];
         dtype_of(tokens, &w->token_dtype);
         GP_TRY(gp_alloc_aligned((void **)&w->token_table, tokens->bytes, 1, "the token table", l->err));
-        memcpy(w->token_table, tokens->data, tokens->bytes);
+        GP_TRY(read_raw(l, tokens, w->token_table, l->err));
     }
     return GP_OK;
 }
@@ -377,7 +497,7 @@ static gp_status run_task(loader *l, size_t task, room *r, gp_error *err)
     if (task == 1) {
         loader own = *l;
         own.err = err;
-        return load_rest(&own);
+        return load_rest(&own, r);
     }
     size_t i = task - 2, images = w->image.size.layers;
     const gp_tower *tower = i < images ? &w->image : &w->text;
@@ -436,15 +556,17 @@ static gp_status make_room(loader *l)
     return GP_OK;
 }
 
-gp_status gp_weights_load(const gp_tensors *set, const gp_clip_config *config, gp_precision precision, gp_engine engine,
+gp_status gp_weights_load(gp_tensors *set, const gp_clip_config *config, gp_precision precision, gp_engine engine,
                           gp_weights *out, gp_error *err)
 {
     gp_weights w = {.config = *config};
-    loader l = {.set = set, .w = &w, .precision = precision, .engine = engine, .err = err};
+    char prefix[600] = "";
+    loader l = {.set = set, .prefix = prefix, .w = &w, .precision = precision, .engine = engine, .err = err};
     w.image.size = config->image;
     w.text.size = config->text;
     gp_status st;
     GP_GO(make_room(&l));
+    GP_GO(take_prefix(&l, prefix, sizeof prefix));
     GP_GO(find_all(&l)); /* from here on every size is that of bytes in the files */
     GP_GO(gp_arena_init(&w.floats, float_bytes(config), err));
     GP_GO(load_all(&l));

@@ -11,7 +11,8 @@
 gp_status gp_hub_cache_folder(char **out, gp_error *err);
 /* A name as on the hub: "org/name" or "name", safe as a path? */
 bool gp_hub_name_valid(const char *name);
-/* Snapshot folder of a cached model (revision NULL: main; a branch, tag or commit).  NOT_FOUND if absent. Owned. */
+/* Snapshot folder of a cached model (revision NULL: main, or the one complete snapshot of a cache without refs/main; a
+ * branch, tag or commit).  NOT_FOUND says what lacks, or which snapshots there are. Owned. */
 gp_status gp_hub_find(const char *name, const char *revision, char **folder, gp_error *err);
 /* Cached models in order of name. */
 gp_status gp_hub_list(bool (*visit)(void *, const gp_cached_model *), void *user, gp_error *err);

@@ -269,17 +269,36 @@ static bool has_or_absent(const gp_hub_repo *repo, const char *commit, const cha
     return gp_hub_has(repo, commit, file) || gp_hub_absent(repo, commit, file);
 }
 
-bool gp_hub_weights_complete(const gp_hub_repo *repo, const char *commit)
+/* The first of the weight files that is not there; false if all are. */
+static bool missing_weights(const gp_hub_repo *repo, const char *commit, char name[GP_HUB_NAME])
 {
-    if (gp_hub_has(repo, commit, "model.safetensors")) return true;
-    if (!gp_hub_has(repo, commit, "model.safetensors.index.json")) return false;
-    char **shards = NULL, *path = gp_hub_path(repo, "snapshots", commit, "model.safetensors.index.json");
-    size_t count = 0;
-    bool all = path && gp_hub_shards_read(path, &shards, &count, NULL) == GP_OK;
-    for (size_t i = 0; all && i < count; i++) all = gp_hub_has(repo, commit, shards[i]);
+    static const char index[] = "model.safetensors.index.json";
+    char **shards = NULL, *path = NULL;
+    size_t count = 0, i = 0;
+    if (gp_hub_has(repo, commit, "model.safetensors")) return false;
+    snprintf(name, GP_HUB_NAME, "model.safetensors");
+    if (!gp_hub_has(repo, commit, index)) return true;
+    path = gp_hub_path(repo, "snapshots", commit, index);
+    bool readable = path && gp_hub_shards_read(path, &shards, &count, NULL) == GP_OK;
+    while (i < count && gp_hub_has(repo, commit, shards[i])) i++;
+    bool all = readable && i == count;
+    snprintf(name, GP_HUB_NAME, "%s", readable && i < count ? shards[i] : index);
     gp_hub_shards_free(shards, count);
     gp_mem_free(path);
-    return all;
+    return !all;
+}
+
+bool gp_hub_missing(const gp_hub_repo *repo, const char *commit, char name[GP_HUB_NAME])
+{
+    if (gp_hub_has(repo, commit, "config.json")) return missing_weights(repo, commit, name);
+    snprintf(name, GP_HUB_NAME, "config.json");
+    return true;
+}
+
+bool gp_hub_weights_complete(const gp_hub_repo *repo, const char *commit)
+{
+    char name[GP_HUB_NAME];
+    return !missing_weights(repo, commit, name);
 }
 
 bool gp_hub_complete(const gp_hub_repo *repo, const char *commit)
@@ -316,18 +335,26 @@ out:
 
 static gp_status copy_file(const char *from, const char *to, gp_error *err)
 {
-    gp_map map = {0};
+    enum { PIECE = 1 << 20 };
+    int source = -1;
+    uint64_t size = 0;
+    uint8_t *piece = NULL;
     gp_atomic *file = NULL;
-    GP_TRY(gp_map_open(from, &map, err));
-    gp_status st = gp_atomic_open(to, &file, err);
-    if (st == GP_OK) {
-        st = gp_atomic_write(file, map.data, map.size, err);
-        if (st == GP_OK)
-            st = gp_atomic_commit(file, err);
-        else
-            gp_atomic_abort(file);
+    GP_TRY(gp_file_open(from, &source, &size, err));
+    gp_status st;
+    GP_GO(gp_alloc((void **)&piece, PIECE, 1, "a copy", err));
+    GP_GO(gp_atomic_open(to, &file, err));
+    for (uint64_t at = 0; at < size; at += PIECE) {
+        size_t n = size - at < PIECE ? (size_t)(size - at) : PIECE;
+        GP_GO(gp_file_read_at(source, from, at, piece, n, err));
+        GP_GO(gp_atomic_write(file, piece, n, err));
     }
-    gp_map_close(&map);
+    st = gp_atomic_commit(file, err);
+    file = NULL;
+out:
+    gp_atomic_abort(file);
+    gp_mem_free(piece);
+    close(source);
     return st;
 }
 

@@ -46,6 +46,9 @@ gp_status gp_hub_ref_write(const gp_hub_repo *repo, const char *revision, const 
 bool gp_hub_has(const gp_hub_repo *repo, const char *commit, const char *file);
 bool gp_hub_absent(const gp_hub_repo *repo, const char *commit, const char *file);
 gp_status gp_hub_absent_note(const gp_hub_repo *repo, const char *commit, const char *file, gp_error *err);
+#define GP_HUB_NAME 208
+/* Does the snapshot lack its config.json or a weight file?  `name` is then the first that it lacks. */
+bool gp_hub_missing(const gp_hub_repo *repo, const char *commit, char name[GP_HUB_NAME]);
 /* Everything goldpan reads of the model is in this snapshot: config, weights (all shards), preprocessor and tokenizer
  * unless the hub has none. */
 bool gp_hub_weights_complete(const gp_hub_repo *repo, const char *commit); /* the weights alone */

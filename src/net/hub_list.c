@@ -19,26 +19,6 @@ static gp_status no_memory(gp_error *err)
     return gp_fail(err, GP_ERR_MEMORY, "out of memory for a cache path");
 }
 
-gp_status gp_hub_find(const char *name, const char *revision, char **folder, gp_error *err)
-{
-    gp_hub_repo repo = {0};
-    char commit[41];
-    bool known = false;
-    gp_status st = GP_OK;
-    GP_GO(gp_hub_repo_init(&repo, name, err));
-    GP_GO(gp_hub_ref_read(&repo, revision ? revision : "main", commit, &known, err));
-    if (!known || !gp_hub_has(&repo, commit, "config.json"))
-        GP_GO(gp_fail(
-            err, GP_ERR_NOT_FOUND, "model '%s'%s%s%s is not in the cache '%s': fetch it with `goldpan model get %s`",
-            name, revision ? " (revision '" : "", revision ? revision : "", revision ? "')" : "", repo.cache, name));
-    char *path = gp_hub_path(&repo, "snapshots", commit, NULL);
-    if (!path) GP_GO(no_memory(err));
-    *folder = path;
-out:
-    gp_hub_repo_clear(&repo);
-    return st;
-}
-
 /* ---- the list ---------------------------------------------------------------------------------------------------- */
 
 struct names {
@@ -82,6 +62,97 @@ static gp_status entries(const char *path, struct names *names, gp_error *err)
         if (e->d_name[0] != '.') st = names_add(names, e->d_name, err);
     closedir(dir);
     if (st == GP_OK && names->count) qsort(names->items, names->count, sizeof *names->items, by_name);
+    return st;
+}
+
+/* ---- finding ----------------------------------------------------------------------------------------------------- */
+
+/* The snapshots of a model that lie in the cache. */
+typedef struct gp_snapshots {
+    size_t complete, partial;
+    char commit[41]; /* the first complete one, else the first */
+    gp_str names;    /* of the complete ones, else of all */
+} gp_snapshots;
+
+static gp_status look_at_snapshots(const gp_hub_repo *repo, gp_snapshots *out, gp_error *err)
+{
+    struct names commits = {0};
+    char *folder = gp_path_join(repo->folder, "snapshots"), lacking[GP_HUB_NAME];
+    gp_status st = folder ? entries(folder, &commits, err) : no_memory(err);
+    for (int complete = 1; st == GP_OK && complete >= 0 && !out->complete; complete--)
+        for (size_t i = 0; i < commits.count; i++) {
+            const char *commit = commits.items[i];
+            if (!gp_hub_commit_valid(commit) || gp_hub_missing(repo, commit, lacking) == (complete == 1)) continue;
+            if (!out->complete && !out->partial) memcpy(out->commit, commit, sizeof out->commit);
+            gp_str_printf(&out->names, "%s%s", out->names.size ? ", " : "", commit);
+            ++*(complete ? &out->complete : &out->partial);
+        }
+    if (st == GP_OK && out->names.failed) st = no_memory(err);
+    names_clear(&commits);
+    gp_mem_free(folder);
+    return st;
+}
+
+/* No snapshot stands for what was asked for: say what there is, and what to do. */
+static gp_status not_found(const gp_hub_repo *repo, const char *name, const char *revision, const gp_snapshots *s,
+                           gp_error *err)
+{
+    char lacking[GP_HUB_NAME];
+    if (!s->complete && !s->partial)
+        return gp_fail(err, GP_ERR_NOT_FOUND, "model '%s' is not on this machine; fetch it with: goldpan model get %s",
+                       name, name);
+    if (!s->complete && gp_hub_missing(repo, s->commit, lacking))
+        return gp_fail(err, GP_ERR_NOT_FOUND,
+                       "model '%s' is not complete on this machine: its snapshot %s lacks %s; fetch it with: goldpan "
+                       "model get %s --revision %s",
+                       name, s->commit, lacking, name, s->commit);
+    return gp_fail(
+        err, GP_ERR_NOT_FOUND,
+        "revision '%s' of model '%s' is not on this machine, but %s is: name it with --revision %s, or fetch "
+        "the other with: goldpan model get %s%s%s",
+        revision, name, s->names.data, s->complete > 1 ? "COMMIT" : s->commit, name,
+        strcmp(revision, "main") != 0 ? " --revision " : "", strcmp(revision, "main") != 0 ? revision : "");
+}
+
+/* The commit that `revision` (NULL: main) stands for in the cache.  A cache without refs/main, as a download by commit
+ * leaves it, may hold one complete snapshot: that is the one. */
+static gp_status find_commit(const gp_hub_repo *repo, const char *name, const char *revision, char commit[41],
+                             gp_error *err)
+{
+    char lacking[GP_HUB_NAME];
+    bool known = false;
+    gp_snapshots s = {.names = GP_STR_INIT};
+    gp_status st = GP_OK;
+    GP_TRY(gp_hub_ref_read(repo, revision ? revision : "main", commit, &known, err));
+    if (known && gp_hub_has(repo, commit, "config.json")) {
+        /* weights in a format that is not read are told of when the model is opened */
+        if (!gp_hub_missing(repo, commit, lacking) || gp_hub_has(repo, commit, "pytorch_model.bin")) return GP_OK;
+        s.partial = 1;
+        memcpy(s.commit, commit, sizeof s.commit);
+    } else {
+        GP_GO(look_at_snapshots(repo, &s, err));
+        if (!known && !revision && s.complete == 1) {
+            memcpy(commit, s.commit, sizeof s.commit);
+            goto out;
+        }
+    }
+    st = not_found(repo, name, revision ? revision : "main", &s, err);
+out:
+    gp_str_clear(&s.names);
+    return st;
+}
+
+gp_status gp_hub_find(const char *name, const char *revision, char **folder, gp_error *err)
+{
+    gp_hub_repo repo = {0};
+    char commit[41];
+    gp_status st = GP_OK;
+    GP_GO(gp_hub_repo_init(&repo, name, err));
+    GP_GO(find_commit(&repo, name, revision, commit, err));
+    *folder = gp_hub_path(&repo, "snapshots", commit, NULL);
+    if (!*folder) st = no_memory(err);
+out:
+    gp_hub_repo_clear(&repo);
     return st;
 }
 

@@ -8,8 +8,10 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 struct gp_tables_out {
     char *const *columns; /* [count] */
@@ -50,13 +52,17 @@ static gp_status flush(gp_atomic *file, gp_str *line, gp_error *err)
  */
 static gp_status check_ours(const char *path, const char *begin, gp_error *err)
 {
-    gp_map map = {0};
+    int file = -1;
+    uint64_t bytes = 0;
+    char first[160];
     size_t size = strlen(begin);
-    gp_status st = gp_map_open(path, &map, err);
+    gp_status st = gp_file_open(path, &file, &bytes, err);
     if (st == GP_ERR_NOT_FOUND) return GP_OK;
     if (st != GP_OK) return st;
-    bool ours = map.size == 0 || (map.size >= size && memcmp(map.data, begin, size) == 0);
-    gp_map_close(&map);
+    assert(size <= sizeof first);
+    bool ours = bytes == 0 || (bytes >= size && gp_file_read_at(file, path, 0, first, size, NULL) == GP_OK &&
+                               memcmp(first, begin, size) == 0);
+    close(file);
     return ours ? GP_OK : gp_fail(err, GP_ERR_USAGE, "'%s' is there already and not from goldpan: move it away", path);
 }
 

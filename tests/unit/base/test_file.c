@@ -117,17 +117,18 @@ static void not_regular(void **state)
     (void)state;
     gp_error err = {0};
     gp_bytes b = {0};
-    gp_map m = {0};
+    int file = -1;
+    uint64_t size = 0;
     assert_int_equal(mkfifo(in("fifo"), 0600), 0);
     alarm(1800); /* a blocked open would hang the test */
     assert_int_equal(gp_file_read(in("fifo"), 10, &b, &err), GP_ERR_IO);
     assert_non_null(strstr(err.message, "is not a regular file"));
-    assert_int_equal(gp_map_open(in("fifo"), &m, &err), GP_ERR_IO);
+    assert_int_equal(gp_file_open(in("fifo"), &file, &size, &err), GP_ERR_IO);
     assert_int_equal(gp_file_read("/dev/zero", 10, &b, &err), GP_ERR_IO);
-    assert_int_equal(gp_map_open("/dev/zero", &m, &err), GP_ERR_IO);
+    assert_int_equal(gp_file_open("/dev/zero", &file, &size, &err), GP_ERR_IO);
     assert_int_equal(gp_file_read(folder, 10, &b, &err), GP_ERR_IO);
     assert_non_null(strstr(err.message, "is a folder"));
-    assert_int_equal(gp_map_open(folder, &m, &err), GP_ERR_IO);
+    assert_int_equal(gp_file_open(folder, &file, &size, &err), GP_ERR_IO);
     assert_int_equal(gp_file_replace(in("fifo"), "x", 1, &err), GP_ERR_IO);
     assert_int_equal(gp_file_replace("/dev/null", "x", 1, &err), GP_ERR_IO);
     assert_int_equal(gp_file_replace(folder, "x", 1, &err), GP_ERR_IO);
@@ -136,24 +137,29 @@ static void not_regular(void **state)
     assert_true(stat("/dev/null", &about) == 0 && S_ISCHR(about.st_mode));
 }
 
-static void maps(void **state)
+static void reads_parts(void **state)
 {
     (void)state;
     gp_error err = {0};
-    gp_map m = {0};
+    int file = -1;
+    uint64_t size = 0;
+    char part[4] = {0};
     put("a", "hello");
-    assert_ok(gp_map_open(in("a"), &m, &err));
-    assert_int_equal(m.size, 5);
-    assert_memory_equal(m.data, "hello", 5);
-    gp_map_close(&m);
-    assert_null(m.data);
+    assert_ok(gp_file_open(in("a"), &file, &size, &err));
+    assert_int_equal(size, 5);
+    assert_ok(gp_file_read_at(file, "a", 2, part, 3, &err));
+    assert_string_equal(part, "llo");
+    assert_ok(gp_file_read_at(file, "a", 5, part, 0, &err));
+    assert_int_equal(truncate(in("a"), 3), 0); /* by another program, while it is read */
+    assert_int_equal(gp_file_read_at(file, "a", 2, part, 3, &err), GP_ERR_IO);
+    assert_non_null(strstr(err.message, "'a' became shorter"));
+    assert_int_equal(gp_file_read_at(file, "a", UINT64_MAX, part, 3, &err), GP_ERR_LIMIT);
+    close(file);
     put("empty", "");
-    assert_ok(gp_map_open(in("empty"), &m, &err));
-    assert_non_null(m.data);
-    assert_int_equal(m.size, 0);
-    gp_map_close(&m);
-    gp_map_close(&m);
-    assert_int_equal(gp_map_open(in("none"), &m, &err), GP_ERR_NOT_FOUND);
+    assert_ok(gp_file_open(in("empty"), &file, &size, &err));
+    assert_int_equal(size, 0);
+    close(file);
+    assert_int_equal(gp_file_open(in("none"), &file, &size, &err), GP_ERR_NOT_FOUND);
 }
 
 static void replaces(void **state)
@@ -414,20 +420,11 @@ static void out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads),
-        cmocka_unit_test(reads_large),
-        cmocka_unit_test(sparse),
-        cmocka_unit_test(not_regular),
-        cmocka_unit_test(maps),
-        cmocka_unit_test(replaces),
-        cmocka_unit_test(writes_in_parts),
-        cmocka_unit_test(sweeps_leftovers),
-        cmocka_unit_test(unwritable),
-        cmocka_unit_test(disappearing),
-        cmocka_unit_test(no_room),
-        cmocka_unit_test(folders),
-        cmocka_unit_test(paths),
-        cmocka_unit_test(out_of_memory),
+        cmocka_unit_test(reads),           cmocka_unit_test(reads_large),      cmocka_unit_test(sparse),
+        cmocka_unit_test(not_regular),     cmocka_unit_test(reads_parts),      cmocka_unit_test(replaces),
+        cmocka_unit_test(writes_in_parts), cmocka_unit_test(sweeps_leftovers), cmocka_unit_test(unwritable),
+        cmocka_unit_test(disappearing),    cmocka_unit_test(no_room),          cmocka_unit_test(folders),
+        cmocka_unit_test(paths),           cmocka_unit_test(out_of_memory),
     };
     return cmocka_run_group_tests_name("base/file", tests, make_folder, remove_folder);
 }

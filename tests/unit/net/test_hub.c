@@ -138,11 +138,16 @@ static void test_where_the_cache_is(void **state)
 }
 
 #define COMMIT "0123456789abcdef0123456789abcdef01234567"
-static void snapshot_file(const char *file, const char *bytes)
+#define OTHER  "fedcba9876543210fedcba9876543210fedcba98"
+static void put_file(const char *model, const char *commit, const char *file, const char *bytes)
 {
     char path[400];
-    snprintf(path, sizeof path, "%s/models--o--m/snapshots/" COMMIT "/%s", home, file);
+    snprintf(path, sizeof path, "%s/models--o--%s/snapshots/%s/%s", home, model, commit, file);
     write_file(path, bytes, strlen(bytes));
+}
+static void snapshot_file(const char *file, const char *bytes)
+{
+    put_file("m", COMMIT, file, bytes);
 }
 
 /* When is a snapshot all that goldpan needs? */
@@ -164,16 +169,61 @@ static void test_complete(void **state)
     assert_ok(gp_hub_absent_note(&repo, COMMIT, "tokenizer.json", &err));
     assert_ok(gp_hub_absent_note(&repo, COMMIT, "merges.txt", &err));
     assert_true(gp_hub_complete(&repo, COMMIT)); /* the hub has no more */
-    assert_int_equal(gp_hub_find("o/m", NULL, &folder, NULL), GP_ERR_NOT_FOUND);
     assert_ok(gp_hub_ref_write(&repo, "main", COMMIT, &err));
     assert_ok(gp_hub_find("o/m", NULL, &folder, &err));
     assert_true(gp_str_ends(folder, "/models--o--m/snapshots/" COMMIT));
     gp_mem_free(folder);
     assert_ok(gp_hub_find("o/m", COMMIT, &folder, &err));
     gp_mem_free(folder);
-    write_file(in_home("models--o--m/refs/main"), "../../../etc", 12); /* a ref that is no commit leads nowhere */
-    assert_int_equal(gp_hub_find("o/m", NULL, &folder, NULL), GP_ERR_NOT_FOUND);
+    write_file(in_home("models--o--m/refs/main"), "../../../etc", 12); /* a ref that is no commit counts as none */
+    assert_ok(gp_hub_find("o/m", NULL, &folder, &err));
+    assert_true(gp_str_ends(folder, "/models--o--m/snapshots/" COMMIT));
+    gp_mem_free(folder);
     gp_hub_repo_clear(&repo);
+}
+
+static void cannot_find(const char *name, const char *revision, const char *why)
+{
+    char *folder = NULL;
+    err = (gp_error){0};
+    assert_int_equal(gp_hub_find(name, revision, &folder, &err), GP_ERR_NOT_FOUND);
+    if (!strstr(err.message, why)) fail_msg("'%s' does not say '%s'", err.message, why);
+}
+
+/* A download by commit, or a copied cache, has no refs/main. */
+static void test_without_refs(void **state)
+{
+    char *folder = NULL;
+    (void)state;
+    cannot_find("o/r", NULL, "goldpan model get o/r");
+    put_file("r", COMMIT, "config.json", "{}");
+    cannot_find("o/r", NULL, COMMIT " lacks model.safetensors");
+    put_file("r", COMMIT, "model.safetensors.index.json", "{\"weight_map\":{\"a\":\"x.safetensors\"}}");
+    cannot_find("o/r", NULL, COMMIT " lacks x.safetensors");
+    put_file("r", COMMIT, "x.safetensors", "");
+    assert_ok(gp_hub_find("o/r", NULL, &folder, &err));
+    assert_true(gp_str_ends(folder, "/snapshots/" COMMIT));
+    gp_mem_free(folder);
+    put_file("r", OTHER, "model.safetensors", ""); /* not complete: the other is still the one */
+    assert_ok(gp_hub_find("o/r", NULL, &folder, &err));
+    gp_mem_free(folder);
+    cannot_find("o/r", "v1", "but " COMMIT " is: name it with --revision " COMMIT);
+    cannot_find("o/r", OTHER, "revision '" OTHER "'");
+    put_file("r", OTHER, "config.json", "{}"); /* two: which is meant cannot be told */
+    cannot_find("o/r", NULL, COMMIT ", " OTHER);
+    assert_ok(gp_hub_find("o/r", OTHER, &folder, &err));
+    gp_mem_free(folder);
+    char path[400];
+    snprintf(path, sizeof path, "%s", in_home("models--o--r/refs/main"));
+    write_file(path, "00112233445566778899aabbccddeeff00112233", 40); /* a snapshot that is not here */
+    cannot_find("o/r", NULL, "--revision COMMIT");
+    write_file(path, OTHER, 40);
+    assert_ok(gp_hub_find("o/r", NULL, &folder, &err));
+    assert_true(gp_str_ends(folder, OTHER));
+    gp_mem_free(folder);
+    snprintf(path, sizeof path, "%s", in_home("models--o--r/snapshots/" OTHER "/model.safetensors"));
+    assert_int_equal(unlink(path), 0);
+    cannot_find("o/r", NULL, OTHER " lacks model.safetensors");
 }
 
 int main(void)
@@ -181,7 +231,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names),    cmocka_unit_test(test_hashes),
         cmocka_unit_test(test_shards),   cmocka_unit_test(test_where_the_cache_is),
-        cmocka_unit_test(test_complete),
+        cmocka_unit_test(test_complete), cmocka_unit_test(test_without_refs),
     };
     return cmocka_run_group_tests(tests, make_home, drop_home);
 }
