@@ -9,8 +9,10 @@
 #include "cli/context.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const gp_cli_command *const commands[] = {
     &gp_cmd_generate,   &gp_cmd_regenerate,
@@ -177,8 +179,23 @@ static int dispatch(gp_cli *cli, int argc, char **argv)
     return unknown(cli, argc, argv);
 }
 
+/* Who starts a program may have closed its descriptors 0 to 2.  The first files opened would then get these numbers,
+ * and messages would be written into them.  So each is taken first: 0 and 1 by what can neither be read nor written, so
+ * that using them is an error, 2 by what swallows messages. */
+static bool reserve_descriptors(void)
+{
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) != -1 || errno != EBADF) continue;
+        int got = fd == 2 ? open("/dev/null", O_WRONLY) : -1;
+        if (got < 0) got = open("/", O_PATH);
+        if (got != fd) return false; /* below 0, or the lowest free number was another: not possible */
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
+    if (!reserve_descriptors()) return GP_EXIT_FAILURE;
     gp_cli cli = {.argv = (const char *const *)argv};
     gp_term_open(&cli.term);
     cli.args = gp_mem_zero((size_t)argc + 1, sizeof *cli.args);
