@@ -10,7 +10,7 @@ goldpan=$build/src/cli/goldpan
 
 rm -rf "$out"
 mkdir -p "$out"
-GOLDPAN_DATA=$root "$goldpan" run "$sample" --model drawn-world-mini --catalog "$out/catalog.db" --sheet "$out/sheet.jpg" >"$out/picks.tsv"
+GOLDPAN_DATA=$root "$goldpan" run "$sample" --model drawn-world-mini --catalog "$out/catalog.db" --sheet "$out/sheet.jpg" --force >"$out/picks.tsv"
 
 echo
 echo "The best of each prompt (score, file, prompt):"

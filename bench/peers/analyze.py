@@ -81,12 +81,12 @@ with tempfile.TemporaryDirectory() as folder:
             peer(x[:300])  # compiled before the clock starts
         for _ in range(args.rounds):
             if what == "umap":
-                ours = seconds(goldpan, "map", "--vectors", path, "-k", str(args.k), "--out", os.path.join(folder, "map.npy"))
+                ours = seconds(goldpan, "map", "--vectors", path, "-k", str(args.k), "--out", os.path.join(folder, "map.npy"), "--force")
             elif what == "hnne":
-                ours = seconds(goldpan, "map", "--method", "hnne", "--vectors", path, "--out", os.path.join(folder, "map.npy"))
+                ours = seconds(goldpan, "map", "--method", "hnne", "--vectors", path, "--out", os.path.join(folder, "map.npy"), "--force")
             elif what == "hdbscan":
-                ours = seconds(goldpan, "cluster", "--method", "hdbscan", "--metric", "euclidean", "--vectors", path, "--out", os.path.join(folder, "labels.npy"))
+                ours = seconds(goldpan, "cluster", "--method", "hdbscan", "--metric", "euclidean", "--vectors", path, "--out", os.path.join(folder, "labels.npy"), "--force")
             else:
-                ours = seconds(goldpan, "neighbours", "--vectors", path, "-k", str(args.k), "--out", os.path.join(folder, "near"))
+                ours = seconds(goldpan, "neighbours", "--vectors", path, "-k", str(args.k), "--out", os.path.join(folder, "near"), "--force")
             theirs = seconds(peer, x)
             print("%-8s %8.1f s   goldpan %8.1f s   ratio %.2f" % (what, theirs, ours, theirs / ours), flush=True)

@@ -64,7 +64,7 @@ def texts(precision):
             name = os.path.join(folder, "texts")
             open(name, "w").write("\n".join(some) + "\n")
             start = time.monotonic()
-            call([args.goldpan, "embed", "--model", args.model, "--texts", name, "--out", os.path.join(folder, "x.npy"), "--threads",
+            call([args.goldpan, "embed", "--model", args.model, "--texts", name, "--out", os.path.join(folder, "x.npy"), "--force", "--threads",
                   str(args.threads), "--precision", precision, "--json", "-q"])
             took.append(time.monotonic() - start)
     return (len(lines) - 1) / (took[1] - took[0])

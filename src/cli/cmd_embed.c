@@ -206,7 +206,9 @@ static int run(gp_cli *cli)
         return gp_cli_usage(cli, "say either --images DIR|FILE... or --texts FILE");
     if (cli->texts && cli->arg_count) return gp_cli_usage(cli, "'%s' is one argument too many", cli->args[0]);
     char *rows = rows_path(cli->out);
-    gp_status st = rows ? embed(&e, rows, &err) : gp_fail(&err, GP_ERR_MEMORY, "out of memory");
+    gp_status st = rows ? gp_cli_check_output(cli, cli->out, &err) : gp_fail(&err, GP_ERR_MEMORY, "out of memory");
+    if (st == GP_OK) st = gp_cli_check_output(cli, rows, &err);
+    if (st == GP_OK) st = embed(&e, rows, &err);
     size_t count = e.npy ? gp_npy_rows(e.npy) : 0;
     if (st == GP_OK) {
         st = gp_atomic_commit(e.rows, &err);
@@ -247,6 +249,7 @@ static const gp_cli_option options[] = {
     {"images", 0, GP_OPT_LIST, "DIR|FILE...", GP_CLI_FIELD(images), "embed these images"},
     {"texts", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(texts), "embed the lines of FILE (\"-\": standard input)"},
     {"out", 'o', GP_OPT_TEXT, "FILE.npy", GP_CLI_FIELD(out), "where the vectors go"},
+    GP_CLI_FORCE,
     GP_CLI_ENCODER,
     GP_CLI_MAX_PIXELS,
     GP_CLI_THREADS,

@@ -113,7 +113,10 @@ const gp_cli_command gp_cmd_export = {
     .name = "export",
     .arguments = "(DIR | --site DIR)",
     .summary = "Write the picked files and tables of them to a folder",
-    .about = "Nothing in DIR is overwritten.  What was decided by hand in the explorer counts: rejected images\n"
+    .about = "Nothing in DIR is overwritten, and only files whose content is the one that was added get\n"
+             "there.  A name that is taken, also in another case, gets -2, -3 ... before its ending; the\n"
+             "end of a long name gives way to that.  --symlink names a path, whatever lies there later.\n"
+             "What was decided by hand in the explorer counts: rejected images\n"
              "are left out, images picked by hand are there.  A site is a folder for any web host or shared\n"
              "Space; all images of the catalog are on it, but of their paths only the files' names.",
     .examples = "goldpan export best --catalog pictures\ngoldpan export best --hardlink --csv --jsonl\n"

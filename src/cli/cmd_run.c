@@ -120,9 +120,10 @@ static int run(gp_cli *cli)
     gp_cli_add_options(cli, &add);
     gp_cli_score_options(cli, &score);
     /* the model before the catalog: without one, no empty catalog is left behind */
-    if (gp_cli_check_roots(cli, &err) != GP_OK || gp_cli_pick_options(cli, &pick, &err) != GP_OK ||
-        gp_cli_sheet_options(cli, &drawing, &err) != GP_OK || gp_cli_find_options(cli, &find, &err) != GP_OK ||
-        gp_cli_model_open(cli, &model, &err) != GP_OK ||
+    if (gp_cli_check_roots(cli, &err) != GP_OK ||
+        (cli->sheet && !cli->no_sheet && gp_cli_check_output(cli, cli->sheet, &err) != GP_OK) ||
+        gp_cli_pick_options(cli, &pick, &err) != GP_OK || gp_cli_sheet_options(cli, &drawing, &err) != GP_OK ||
+        gp_cli_find_options(cli, &find, &err) != GP_OK || gp_cli_model_open(cli, &model, &err) != GP_OK ||
         gp_cli_catalog_open(cli, gp_cli_first_folder(cli), GP_CATALOG_CREATE, &catalog, &err) != GP_OK) {
         code = gp_cli_fail(cli, &err);
         goto out;
@@ -153,6 +154,7 @@ static const gp_cli_option options[] = {
     GP_CLI_FIND_CATEGORIES,
     {"no-find", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(no_find), "no slices, categories, copies, map"},
     {"sheet", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(sheet), "the contact sheet (default: beside the catalog)"},
+    GP_CLI_FORCE,
     {"no-sheet", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(no_sheet), "draw none"},
     GP_CLI_SHEET,
     {"retry-failed", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(retry_failed), "try images again that failed before"},

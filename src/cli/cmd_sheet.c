@@ -10,7 +10,8 @@ static int run(gp_cli *cli)
     gp_sheet_options options;
     gp_report report = {0};
     gp_str json = GP_STR_INIT;
-    if (gp_cli_sheet_options(cli, &options, &err) != GP_OK) return gp_cli_fail(cli, &err);
+    if (gp_cli_sheet_options(cli, &options, &err) != GP_OK || gp_cli_check_output(cli, cli->args[0], &err) != GP_OK)
+        return gp_cli_fail(cli, &err);
     options.file = cli->args[0];
     options.by = (gp_sheet_by)cli->sheet_by;
     if (gp_cli_catalog_open(cli, NULL, 0, &catalog, &err) != GP_OK ||
@@ -37,6 +38,7 @@ static const gp_cli_option options[] = {
     {"by", 0, GP_OPT_CHOICE, "prompts|slices|categories", GP_CLI_FIELD(sheet_by), "what a row is (default: prompts)"},
     GP_CLI_CATALOG,
     GP_CLI_SHEET,
+    GP_CLI_FORCE,
     GP_CLI_COMMON};
 
 const gp_cli_command gp_cmd_sheet = {

@@ -1,8 +1,29 @@
 /* SPDX-License-Identifier: MIT
  * goldpan tour: the map, slice by slice, as an animation or as pictures. */
+#include "base/file.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "cli/commands.h"
 #include "cli/context.h"
+
+#include <dirent.h>
+#include <stdio.h>
+
+/* No frame of an earlier tour may lie in the folder. */
+static gp_status check_frames(const gp_cli *cli, gp_error *err)
+{
+    unsigned number;
+    gp_status st = GP_OK;
+    DIR *dir = opendir(cli->frames);
+    for (const struct dirent *entry; st == GP_OK && dir && (entry = readdir(dir)) != NULL;) {
+        if (sscanf(entry->d_name, "slice_%u", &number) != 1 || !gp_str_ends(entry->d_name, ".png")) continue;
+        char *path = gp_path_join(cli->frames, entry->d_name);
+        st = path ? gp_cli_check_output(cli, path, err) : gp_fail(err, GP_ERR_MEMORY, "out of memory");
+        gp_mem_free(path);
+    }
+    if (dir) closedir(dir);
+    return st;
+}
 
 static int run(gp_cli *cli)
 {
@@ -19,6 +40,9 @@ static int run(gp_cli *cli)
     if (!options.file && !options.folder) return gp_cli_usage(cli, "--out FILE.webp or --frames DIR says where to");
     if (options.file && !gp_str_ends(options.file, ".webp"))
         return gp_cli_usage(cli, "the tour '%s' must end in .webp", options.file);
+    if ((options.file && gp_cli_check_output(cli, options.file, &err) != GP_OK) ||
+        (options.folder && check_frames(cli, &err) != GP_OK))
+        return gp_cli_fail(cli, &err);
     if (gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, GP_CATALOG_READONLY, &catalog, &err) != GP_OK ||
         gp_tour(catalog, &options, &report, &err) != GP_OK) {
         gp_catalog_close(catalog);
@@ -44,6 +68,7 @@ static const gp_cli_option options[] = {
     {"frames", 0, GP_OPT_TEXT, "DIR", GP_CLI_FIELD(frames), "slice_00.png, slice_01.png ... in this folder"},
     {"seconds", 0, GP_OPT_ABOVE, "S", GP_CLI_FIELD(seconds), "how long each stands (default 1.5)"},
     {"n-slices", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(n_slices), "no more than the first N (default 24)"},
+    GP_CLI_FORCE,
     GP_CLI_CATALOG,
     GP_CLI_COMMON};
 

@@ -47,18 +47,31 @@ static void put_rows(gp_str *json, const char *name, const float *reals, const u
     gp_str_putc(json, ']');
 }
 
-/* The file for one of several results: "NAME.ids.npy". */
-static gp_status write_part(const gp_cli *cli, const char *part, char kind, const void *rows, size_t n, size_t width,
-                            gp_error *err)
+/* The file for one of several results: "NAME.ids.npy".  Owned. */
+static char *part_path(const gp_cli *cli, const char *part)
 {
     gp_str path = GP_STR_INIT;
     size_t length = strlen(cli->out);
     if (length > 4 && !strcmp(cli->out + length - 4, ".npy")) length -= 4;
     gp_str_add(&path, cli->out, length);
     gp_str_printf(&path, ".%s.npy", part);
-    gp_status st =
-        path.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory") : gp_npy_write(path.data, kind, rows, n, width, err);
-    gp_str_clear(&path);
+    return gp_str_take(&path);
+}
+
+static gp_status write_part(const gp_cli *cli, const char *part, char kind, const void *rows, size_t n, size_t width,
+                            gp_error *err)
+{
+    char *path = part_path(cli, part);
+    gp_status st = path ? gp_npy_write(path, kind, rows, n, width, err) : gp_fail(err, GP_ERR_MEMORY, "out of memory");
+    gp_mem_free(path);
+    return st;
+}
+
+static gp_status check_part(const gp_cli *cli, const char *part, gp_error *err)
+{
+    char *path = part_path(cli, part);
+    gp_status st = path ? gp_cli_check_output(cli, path, err) : gp_fail(err, GP_ERR_MEMORY, "out of memory");
+    gp_mem_free(path);
     return st;
 }
 
@@ -66,7 +79,10 @@ static gp_status needs(const gp_cli *cli, gp_error *err)
 {
     if (!cli->vectors) return gp_fail(err, GP_ERR_USAGE, "--vectors X.npy says which");
     if (!cli->out && !cli->json) return gp_fail(err, GP_ERR_USAGE, "--out FILE or --json says where to");
-    return GP_OK;
+    if (!cli->out) return GP_OK;
+    if (cli->command != &gp_cmd_neighbours) return gp_cli_check_output(cli, cli->out, err);
+    GP_TRY(check_part(cli, "ids", err));
+    return check_part(cli, "distances", err);
 }
 
 /* Say how it went; the exit code. */
@@ -353,6 +369,7 @@ static const gp_cli_option neighbours_options[] = {
     {"neighbours", 'k', GP_OPT_NUMBER, "K", GP_CLI_FIELD(neighbours), "how many (default 15)"},
     GP_CLI_RECALL("about this share of the neighbours, sooner (default 1: all)"),
     VECTORS_OUT,
+    GP_CLI_FORCE,
     GP_CLI_THREADS,
     GP_CLI_COMMON};
 
@@ -381,6 +398,7 @@ static const gp_cli_option cluster_options[] = {
     {"allow-single", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(allow_single), "hdbscan: all rows may be one cluster"},
     {"epsilon", 0, GP_OPT_AT_LEAST, "E", GP_CLI_FIELD(epsilon), "hdbscan: merge clusters nearer than this"},
     VECTORS_OUT,
+    GP_CLI_FORCE,
     GP_CLI_THREADS,
     GP_CLI_COMMON};
 
@@ -408,6 +426,7 @@ static const gp_cli_option map_options[] = {
     {"seed", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(seed), "umap: of what is drawn at random (default 42)"},
     GP_CLI_RECALL("umap: of the neighbours, from 20,000 rows on (default 0.98; 1: all)"),
     VECTORS_OUT,
+    GP_CLI_FORCE,
     GP_CLI_THREADS,
     GP_CLI_COMMON};
 

@@ -117,6 +117,13 @@ gp_status gp_cli_check_roots(const gp_cli *cli, gp_error *err)
     return GP_OK;
 }
 
+gp_status gp_cli_check_output(const gp_cli *cli, const char *path, gp_error *err)
+{
+    struct stat info;
+    if (cli->force || lstat(path, &info) != 0) return GP_OK;
+    return gp_fail(err, GP_ERR_USAGE, "'%s' exists: name another file, or replace it with --force", path);
+}
+
 static char *catalog_of(const char *folder)
 {
     return gp_path_join(folder, ".goldpan/catalog.db");

@@ -25,6 +25,9 @@ const char *gp_cli_first_folder(const gp_cli *cli);
 /* Are the arguments all there?  Asked before a catalog is made, so that a slip of the pen leaves none behind. */
 gp_status gp_cli_check_roots(const gp_cli *cli, gp_error *err);
 
+/* A file that exists is replaced with --force alone; USAGE says so.  Asked before the work begins. */
+gp_status gp_cli_check_output(const gp_cli *cli, const char *path, gp_error *err);
+
 /* --model, else $GOLDPAN_MODEL, else the first usual one that is at hand; NOT_FOUND says how to get one. Borrowed. */
 gp_status gp_cli_model_name(const gp_cli *cli, const char **name, gp_error *err);
 gp_status gp_cli_model_open(gp_cli *cli, gp_model **model, gp_error *err);

@@ -224,6 +224,11 @@ struct gp_cli_command {
         "scorer", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(scorer),                                                        \
             "scores of this model, or MODEL:PRECISION (default: made last)"                                            \
     }
+#define GP_CLI_FORCE                                                                                                   \
+    {                                                                                                                  \
+        "force", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(force), "replace files that exist"                                 \
+    }
+
 #define GP_CLI_COMMON                                                                                                  \
     {"json", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(json), "print one JSON object"},                                       \
         {"quiet", 'q', GP_OPT_FLAG, NULL, GP_CLI_FIELD(term.quiet), "no progress and no remarks"},                     \
