@@ -183,17 +183,36 @@ static bool claim(int fd)
     return fstat(fd, &about) != 0 || about.st_nlink > 0;
 }
 
+/* ".goldpan-123-4.tmp" */
+static bool is_temporary(const char *name)
+{
+    static const char digits[] = "0123456789";
+    if (strncmp(name, TEMPORARY, sizeof TEMPORARY - 1) != 0) return false;
+    const char *p = name + sizeof TEMPORARY - 1;
+    size_t process = strspn(p, digits), turn = p[process] == '-' ? strspn(p + process + 1, digits) : 0;
+    return process && turn && strcmp(p + process + 1 + turn, ".tmp") == 0;
+}
+
 void gp_atomic_sweep(const char *folder)
 {
     DIR *dir = opendir(folder);
     for (const struct dirent *entry; dir && (entry = readdir(dir)) != NULL;) {
-        const char *name = entry->d_name, *extension = gp_path_extension(name);
-        if (strncmp(name, TEMPORARY, sizeof TEMPORARY - 1) != 0 || strcmp(extension, ".tmp") != 0) continue;
+        const char *name = entry->d_name;
+        if (!is_temporary(name)) continue;
         int fd = openat(dirfd(dir), name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
         if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) (void)!unlinkat(dirfd(dir), name, 0);
         if (fd >= 0) close(fd);
     }
     if (dir) closedir(dir);
+}
+
+/* Once for a run of files in one folder: a large folder takes a moment to list. */
+static void sweep_once(const char *folder)
+{
+    static atomic_uint_fast64_t last;
+    uint64_t key = 1469598103934665603u; /* FNV-1a */
+    for (const char *p = folder; *p; p++) key = (key ^ (uint8_t)*p) * 1099511628211u;
+    if (atomic_exchange(&last, key) != key) gp_atomic_sweep(folder);
 }
 
 /* Create a new file beside file->path, with the permissions that the umask gives to any new file. */
@@ -202,6 +221,7 @@ static gp_status create_temporary(gp_atomic *file, gp_error *err)
     static atomic_uint turn;
     gp_status st = GP_ERR_IO;
     char *folder = gp_path_folder(file->path);
+    if (folder) sweep_once(folder);
     for (int tries = 0; folder && tries < 100; tries++) {
         char name[80];
         snprintf(name, sizeof name, TEMPORARY "%ld-%u.tmp", (long)getpid(), atomic_fetch_add(&turn, 1));
@@ -298,7 +318,36 @@ static gp_status sync_folder(const char *path, gp_error *err)
     return st;
 }
 
-gp_status gp_atomic_commit(gp_atomic *file, gp_error *err)
+gp_status gp_atomic_write_at(gp_atomic *file, uint64_t offset, const void *bytes, size_t size, gp_error *err)
+{
+    GP_TRY(flush(file, err));
+    off_t end = lseek(file->fd, 0, SEEK_CUR);
+    if (end < 0 || lseek(file->fd, (off_t)offset, SEEK_SET) < 0)
+        return gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", file->path);
+    GP_TRY(write_all(file, bytes, size, err));
+    if (lseek(file->fd, end, SEEK_SET) < 0)
+        return gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", file->path);
+    return GP_OK;
+}
+
+gp_status gp_atomic_set_time(gp_atomic *file, struct timespec modified, gp_error *err)
+{
+    const struct timespec times[2] = {modified, modified};
+    GP_TRY(flush(file, err));
+    (void)futimens(file->fd, times); /* a nicety: the file is good without it */
+    return GP_OK;
+}
+
+/* Give the temporary its name unless that is taken.  Disks without such a rename (NFS) have hard links; those without
+ * hard links (exFAT) have the rename. */
+static bool rename_new(const char *from, const char *to)
+{
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return true;
+    if (errno != EINVAL && errno != ENOSYS) return false;
+    return link(from, to) == 0 && unlink(from) == 0;
+}
+
+static gp_status commit(gp_atomic *file, bool only_new, gp_error *err)
 {
     gp_status st;
     GP_GO(flush(file, err));
@@ -306,8 +355,9 @@ gp_status gp_atomic_commit(gp_atomic *file, gp_error *err)
         st = gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", file->path);
         goto out;
     }
-    if (rename(file->temporary, file->path) != 0) {
-        st = gp_fail_errno(err, GP_ERR_IO, errno, "cannot replace '%s'", file->path);
+    if (only_new ? !rename_new(file->temporary, file->path) : rename(file->temporary, file->path) != 0) {
+        st = only_new && errno == EEXIST ? GP_ERR_STOPPED
+                                         : gp_fail_errno(err, GP_ERR_IO, errno, "cannot replace '%s'", file->path);
         goto out;
     }
     st = sync_folder(file->path, err);
@@ -316,6 +366,16 @@ gp_status gp_atomic_commit(gp_atomic *file, gp_error *err)
 out:
     gp_atomic_abort(file);
     return st;
+}
+
+gp_status gp_atomic_commit(gp_atomic *file, gp_error *err)
+{
+    return commit(file, false, err);
+}
+
+gp_status gp_atomic_commit_new(gp_atomic *file, gp_error *err)
+{
+    return commit(file, true, err);
 }
 
 gp_status gp_file_replace(const char *path, const void *bytes, size_t size, gp_error *err)

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * Whole files, parts of files, atomic replacement, paths.  Nothing here follows a size that a file claims about itself. */
+ * Whole files, parts of files, atomic replacement, paths.  Nothing here follows a size that a file claims about itself.
+ */
 #ifndef GP_BASE_FILE_H
 #define GP_BASE_FILE_H
 
 #include "base/status.h"
+
+#include <time.h>
 
 typedef struct gp_bytes {
     uint8_t *data; /* owned, gp_bytes_clear; one zero byte follows, not counted */
@@ -24,12 +27,19 @@ gp_status gp_file_read_at(int fd, const char *path, uint64_t offset, void *out, 
 /* Replace `path` by the bytes at once: temporary name beside it, fsync, rename, fsync of the folder. */
 gp_status gp_file_replace(const char *path, const void *bytes, size_t size, gp_error *err);
 
-/* A file being written under a temporary name beside `path`; commit renames it into place, abort removes it. */
+/* A file being written under a temporary name beside `path`; commit renames it into place, abort removes it.  What a
+ * killed process left under such a name in that folder is removed first. */
 typedef struct gp_atomic gp_atomic;
 gp_status gp_atomic_open(const char *path, gp_atomic **out, gp_error *err);
 gp_status gp_atomic_write(gp_atomic *file, const void *bytes, size_t size, gp_error *err);
+/* Write over bytes that were written already. */
+gp_status gp_atomic_write_at(gp_atomic *file, uint64_t offset, const void *bytes, size_t size, gp_error *err);
+/* After the last write: the time at which the file will seem to be modified, where the disk keeps such times. */
+gp_status gp_atomic_set_time(gp_atomic *file, struct timespec modified, gp_error *err);
 gp_status gp_atomic_commit(gp_atomic *file, gp_error *err); /* frees in both outcomes */
-void gp_atomic_abort(gp_atomic *file);                      /* NULL allowed */
+/* The same, but replaces nothing: STOPPED, without a message, if the name is taken. */
+gp_status gp_atomic_commit_new(gp_atomic *file, gp_error *err);
+void gp_atomic_abort(gp_atomic *file); /* NULL allowed */
 /* Remove what killed processes left under temporary names in a folder; what is being written stays. */
 void gp_atomic_sweep(const char *folder);
 

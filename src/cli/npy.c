@@ -5,14 +5,11 @@
  * and is written again at the end, so rows need no memory and files that failed leave no empty rows. */
 #include "cli/npy.h"
 
+#include "base/file.h"
 #include "base/mem.h"
-#include "base/str.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { HEADER = 128 };
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -20,28 +17,13 @@ enum { HEADER = 128 };
 #endif
 
 struct gp_npy {
-    FILE *file;
-    char *path, *temporary;
+    gp_atomic *file;
     size_t width, rows;
     char kind; /* 'f' float32, 'i' int32 */
 };
 
-static void release(gp_npy *f)
+static void make_header(const gp_npy *f, char header[HEADER + 1])
 {
-    if (f->file) fclose(f->file);
-    gp_mem_free(f->path);
-    gp_mem_free(f->temporary);
-    gp_mem_free(f);
-}
-
-static gp_status cannot(const gp_npy *f, gp_error *err)
-{
-    return gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", f->path);
-}
-
-static bool write_header(gp_npy *f)
-{
-    char header[HEADER + 1];
     memcpy(header, "\x93NUMPY\x01\x00", 8);
     header[8] = HEADER - 10;
     header[9] = 0;
@@ -49,35 +31,27 @@ static bool write_header(gp_npy *f)
                      f->kind, f->rows, f->width);
     memset(header + 10 + n, ' ', (size_t)(HEADER - 11 - n));
     header[HEADER - 1] = '\n';
-    return fwrite(header, 1, HEADER, f->file) == HEADER;
 }
 
 gp_status gp_npy_open(const char *path, char kind, size_t width, gp_npy **out, gp_error *err)
 {
-    gp_str temporary = GP_STR_INIT;
+    char header[HEADER + 1];
     gp_npy *f = gp_mem_zero(1, sizeof *f);
     if (!f) return gp_fail(err, GP_ERR_MEMORY, "out of memory");
-    gp_str_printf(&temporary, "%s.%ld.tmp", path, (long)getpid());
     f->width = width, f->kind = kind;
-    f->path = gp_str_dup(path);
-    f->temporary = gp_str_take(&temporary);
-    if (!f->path || !f->temporary) {
-        release(f);
-        return gp_fail(err, GP_ERR_MEMORY, "out of memory");
-    }
-    f->file = fopen(f->temporary, "wbe");
-    if (!f->file || !write_header(f)) {
-        gp_status st = cannot(f, err);
+    make_header(f, header);
+    gp_status st = gp_atomic_open(path, &f->file, err);
+    if (st == GP_OK) st = gp_atomic_write(f->file, header, HEADER, err);
+    if (st == GP_OK)
+        *out = f;
+    else
         gp_npy_abort(f);
-        return st;
-    }
-    *out = f;
-    return GP_OK;
+    return st;
 }
 
 gp_status gp_npy_add(gp_npy *f, const void *row, gp_error *err)
 {
-    if (fwrite(row, 4, f->width, f->file) != f->width) return cannot(f, err);
+    GP_TRY(gp_atomic_write(f->file, row, 4 * f->width, err));
     f->rows++;
     return GP_OK;
 }
@@ -89,21 +63,22 @@ size_t gp_npy_rows(const gp_npy *f)
 
 gp_status gp_npy_commit(gp_npy *f, gp_error *err)
 {
-    gp_status st = GP_OK;
-    if (fseek(f->file, 0, SEEK_SET) != 0 || !write_header(f) || fflush(f->file) != 0 || fsync(fileno(f->file)) != 0 ||
-        rename(f->temporary, f->path) != 0) {
-        st = cannot(f, err);
-        unlink(f->temporary);
+    char header[HEADER + 1];
+    make_header(f, header);
+    gp_status st = gp_atomic_write_at(f->file, 0, header, HEADER, err);
+    if (st == GP_OK) {
+        st = gp_atomic_commit(f->file, err);
+        f->file = NULL;
     }
-    release(f);
+    gp_npy_abort(f);
     return st;
 }
 
 void gp_npy_abort(gp_npy *f)
 {
     if (!f) return;
-    if (f->file) unlink(f->temporary);
-    release(f);
+    gp_atomic_abort(f->file);
+    gp_mem_free(f);
 }
 
 gp_status gp_npy_write(const char *path, char kind, const void *rows, size_t n, size_t width, gp_error *err)

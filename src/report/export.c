@@ -54,6 +54,7 @@ typedef struct export_run {
     const gp_export_options *options;
     column_set columns;
     gp_tables_out *tables;
+    gp_places *places;
     gp_report counts;
     gp_str names; /* that this export placed or found in the folder, one a line */
     uint64_t total;
@@ -67,7 +68,10 @@ static gp_status place_row(export_run *r, const gp_row *row, char **name, gp_err
     gp_error why = {0};
     bool placed = false;
     const char *path = row->path ? row->path : "";
-    gp_status st = gp_export_place(path, row->file_hash, r->options->folder, r->options->mode, name, &placed, &why);
+    gp_hash hash;
+    gp_status st = gp_hash_from_hex(row->file_hash, &hash)
+                       ? gp_places_put(r->places, path, &hash, name, &placed, &why)
+                       : gp_fail(&why, GP_ERR_FORMAT, "the catalog has no hash of this file");
     if (st == GP_ERR_MEMORY || st == GP_ERR_UNSUPPORTED) return gp_fail(err, st, "%s", why.message);
     if (st != GP_OK) {
         r->counts.failed++;
@@ -149,6 +153,7 @@ gp_status gp_report_export(gp_catalog *cat, const gp_export_options *options, gp
     gp_ticker_init(&r.ticker, "export", r.total, options->progress, options->user);
     if (r.total == 0) goto out;
     GP_GO(gp_folder_make(options->folder, err));
+    GP_GO(gp_places_open(options->folder, options->mode, &r.places, err));
     GP_GO(gp_tables_out_open(options, r.columns.names, r.columns.count, &r.tables, err));
     GP_GO(each_row(&r, err));
     st = gp_tables_out_commit(r.tables, err);
@@ -161,6 +166,7 @@ out:
         if (st == GP_OK) st = listed;
     }
     gp_str_clear(&r.names);
+    gp_places_close(r.places);
     for (size_t i = 0; i < r.columns.count; i++) gp_mem_free(r.columns.names[i]);
     gp_mem_free(r.columns.names);
     r.counts.seconds = gp_clock_now() - start;

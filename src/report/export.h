@@ -4,13 +4,18 @@
 #define GP_REPORT_EXPORT_H
 
 #include "base/str.h"
+#include "base/hash.h"
 
-/* Put the file `source`, whose content has the hash `hash` (32 hex digits), into `folder` by its base name; another
- * file in the way: -2, -3 ... before the extension.  What is there already with the same content stays as it is
- * (*placed false). Owns: *name, the name within the folder, gp_mem_free. Errors: NOT_FOUND, IO (the source), FORMAT (it
- * is not what was scored any more), UNSUPPORTED (this kind of link). */
-gp_status gp_export_place(const char *source, const char *hash, const char *folder, gp_export_mode mode, char **name,
-                          bool *placed, gp_error *err);
+/* What is in the export's folder, and how files get there.  `folder` is there, and borrowed until closing. */
+typedef struct gp_places gp_places;
+gp_status gp_places_open(const char *folder, gp_export_mode mode, gp_places **out, gp_error *err);
+void gp_places_close(gp_places *places); /* NULL allowed */
+/* Put the image `source` into the folder by its base name, if its content has this hash; another file in the way, also
+ * one whose name differs by case alone: -2, -3 ... before the extension.  What is there already with the same content
+ * stays as it is (*placed false).  Owns: *name, the name within the folder, gp_mem_free.  Errors: those of
+ * original.h, UNSUPPORTED (this kind of link). */
+gp_status gp_places_put(gp_places *places, const char *source, const gp_hash *hash, char **name, bool *placed,
+                        gp_error *err);
 
 /* The tables of an export: picks.csv, picks.jsonl, metadata.csv, each written beside its place and renamed at the end.
  * A file of such a name that goldpan did not write is a USAGE error. */

@@ -5,6 +5,12 @@
 
 #include "base/status.h"
 
+/* The page's Content-Security-Policy: its own scripts, styles and images, nothing from elsewhere and nowhere else to
+ * send anything.  The server sends it as a header; a site's page carries it, since its host may send none. */
+#define GP_PAGE_POLICY                                                                                                 \
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "        \
+    "font-src 'self'; base-uri 'none'; form-action 'none'"
+
 typedef struct gp_page_file {
     const char *name; /* "index.html", "assets/index-3f2a9c.js" */
     const char *type; /* for Content-Type */

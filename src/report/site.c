@@ -11,6 +11,7 @@
 #include "catalog/catalog.h"
 #include "image/image.h"
 #include "image/mark.h"
+#include "report/original.h"
 #include "report/page.h"
 #include "report/thumb.h"
 #include "report/view_build.h"
@@ -49,6 +50,24 @@ typedef struct site {
 
 /* ---- the page and its data */
 
+/* index.html with its policy as the first thing in its head. */
+static gp_status put_index(const site *s, const char *html, size_t size, gp_error *err)
+{
+    static const char head[] = "<head>",
+                      policy[] = "<meta http-equiv=\"Content-Security-Policy\" content=\"" GP_PAGE_POLICY "\">";
+    const char *at = memmem(html, size, head, sizeof head - 1);
+    gp_str page = GP_STR_INIT;
+    if (!at) return gp_fail(err, GP_ERR_FORMAT, "the page of this build has no <head>");
+    at += sizeof head - 1;
+    gp_str_add(&page, html, (size_t)(at - html));
+    gp_str_puts(&page, policy);
+    gp_str_add(&page, at, size - (size_t)(at - html));
+    gp_status st = page.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for a site")
+                               : gp_site_folder_put(&s->folder, "index.html", page.data, page.size, err);
+    gp_str_clear(&page);
+    return st;
+}
+
 static gp_status put_page(const site *s, gp_error *err)
 {
     for (size_t i = 0; i < gp_page_file_count; i++) {
@@ -56,9 +75,11 @@ static gp_status put_page(const site *s, gp_error *err)
         gp_str plain = GP_STR_INIT;
         gp_status st = GP_OK;
         if (file->gzip) st = gp_gzip_expand(file->bytes, file->size, PAGE_LIMIT, &plain, err);
+        const void *bytes = file->gzip ? (const void *)plain.data : file->bytes;
+        size_t size = file->gzip ? plain.size : file->size;
         if (st == GP_OK)
-            st = gp_site_folder_put(&s->folder, file->name, file->gzip ? (const void *)plain.data : file->bytes,
-                                    file->gzip ? plain.size : file->size, err);
+            st = strcmp(file->name, "index.html") == 0 ? put_index(s, bytes, size, err)
+                                                       : gp_site_folder_put(&s->folder, file->name, bytes, size, err);
         gp_str_clear(&plain);
         if (st != GP_OK) return st;
     }
@@ -204,11 +225,11 @@ static gp_status put_image(picture *p, gp_error *err)
 
 static gp_status put_picture(picture *p, gp_error *err)
 {
-    const gp_hash *hash = gp_view_hash(p->site->view, p->row);
+    const gp_view *view = p->site->view;
     char name[64];
-    gp_hash_hex(*hash, p->hex);
-    GP_TRY(gp_view_path(p->site->view, p->row, &p->path, err));
-    GP_TRY(gp_thumb_load(p->path, gp_view_file_hash(p->site->view, p->row), &p->bytes, err));
+    gp_hash_hex(*gp_view_hash(view, p->row), p->hex);
+    GP_TRY(gp_view_path(view, p->row, &p->path, err));
+    GP_TRY(gp_original_read(p->path, gp_view_file_hash(view, p->row), &p->bytes, err));
     GP_TRY(gp_image_decode_bytes(p->bytes.data, p->bytes.size, GP_MAX_PIXELS, &p->pixels, err));
     for (size_t i = 0; i < SIDES; i++) {
         snprintf(name, sizeof name, "thumb/%u/%s.jpg", sides[i], p->hex);

@@ -6,11 +6,10 @@
 #include "base/mem.h"
 #include "image/image.h"
 #include "image/resize.h"
+#include "report/original.h"
 #include "report/sheet.h"
 #include <math.h>
 #include <string.h>
-
-enum { MAX_FILE = 1 << 30 };
 
 /* Size of a cell's picture, turned upright: the longest side is `thumb`. */
 void gp_sheet_picture_size(const gp_sheet_cell *cell, uint32_t thumb, uint32_t *w, uint32_t *h)
@@ -55,24 +54,10 @@ out:
     return st;
 }
 
-gp_status gp_thumb_load(const char *path, const gp_hash *hash, gp_bytes *out, gp_error *err)
-{
-    gp_error inner = {0};
-    gp_status st = gp_file_read(path, MAX_FILE, out, &inner);
-    if (st == GP_ERR_NOT_FOUND) return gp_fail(err, st, "the file is not there");
-    if (st == GP_ERR_IO && inner.number) return gp_fail_errno(err, st, inner.number, "the file cannot be read");
-    if (st == GP_ERR_IO) return gp_fail(err, st, "the file cannot be read");
-    if (st != GP_OK) return gp_fail(err, st, "%s", inner.message);
-    gp_hash now = gp_hash_of(out->data, out->size);
-    if (memcmp(now.bytes, hash->bytes, sizeof now.bytes) == 0) return GP_OK;
-    gp_bytes_clear(out);
-    return gp_fail(err, GP_ERR_NOT_FOUND, "the file has changed since it was added");
-}
-
 gp_status gp_thumb_read(const char *path, const gp_hash *hash, gp_pixels *out, gp_error *err)
 {
     gp_bytes bytes = {0};
-    GP_TRY(gp_thumb_load(path, hash, &bytes, err));
+    GP_TRY(gp_original_read(path, hash, &bytes, err));
     gp_status st = gp_image_decode_bytes(bytes.data, bytes.size, GP_MAX_PIXELS, out, err);
     gp_bytes_clear(&bytes);
     return st;

@@ -4,16 +4,15 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "report/page.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
-/* One page, its own scripts, styles and pictures, nothing from elsewhere and nowhere else to send anything. */
-#define POLICY                                                                                                         \
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "        \
-    "font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+/* frame-ancestors is for headers only. */
+#define POLICY GP_PAGE_POLICY "; frame-ancestors 'none'"
 
 static const struct {
     const char *name, *value;

@@ -7,15 +7,14 @@
 #include "serve/inner.h"
 
 #include "base/mem.h"
+#include "report/original.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { KNOWN = 1024, PIECE = 1 << 18 };
+enum { KNOWN = 1024 };
 
 typedef struct known_file {
     dev_t device;
@@ -76,42 +75,12 @@ static void remember(gp_files *files, const struct stat *info, const gp_hash *ha
     pthread_mutex_unlock(&files->lock);
 }
 
-/* A regular file, opened so that nothing else can block or be touched; -1. */
-static int open_regular(const char *path, struct stat *info)
-{
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (file < 0) return -1;
-    if (fstat(file, info) == 0 && S_ISREG(info->st_mode)) return file;
-    close(file);
-    return -1;
-}
-
-static bool hash_of(int file, gp_hash *out)
-{
-    gp_hasher *hasher = NULL;
-    uint8_t *piece = gp_mem_new(PIECE, 1);
-    off_t at = 0;
-    ssize_t got = -1;
-    if (piece && gp_hasher_new(&hasher, NULL) == GP_OK)
-        for (;;) {
-            got = pread(file, piece, PIECE, at);
-            if (got < 0 && errno == EINTR) continue;
-            if (got <= 0) break;
-            gp_hasher_add(hasher, piece, (size_t)got);
-            at += got;
-        }
-    if (got == 0) *out = gp_hasher_end(hasher);
-    gp_hasher_free(hasher);
-    gp_mem_free(piece);
-    return got == 0;
-}
-
 /* Give out the file (which is taken), or the range of it that is asked for. */
-static void give(gp_request *request, int file, uint64_t size, const char *type)
+static void give(gp_request *request, int file, uint64_t size, const gp_hash *hash, const char *type)
 {
     uint64_t first = 0, last = 0;
     char text[100], tag[40] = "\"", hex[33];
-    gp_hash_hex(request->route.hash, hex);
+    gp_hash_hex(*hash, hex);
     snprintf(tag, sizeof tag, "\"%s\"", hex);
     const char *if_range = gp_request_header(request, "If-Range");
     gp_range range = if_range && strcmp(if_range, tag) != 0
@@ -150,34 +119,43 @@ static const format_words *words_of(const char *format)
     return NULL;
 }
 
+/* Give out an open file if it is known, or after checking it; false: it must be checked, and that is not `patient`. */
+static bool give_checked(gp_request *request, int file, const gp_hash *hash, const char *type, bool patient)
+{
+    gp_files *files = request->server->files;
+    struct stat info;
+    gp_error why = {0};
+    bool known = fstat(file, &info) == 0 && is_known(files, &info, hash);
+    if (!known && !patient) {
+        close(file);
+        return false;
+    }
+    if (!known && gp_original_check(file, hash, &why) != GP_OK) {
+        close(file);
+        gp_answer_error(request, why.status == GP_ERR_MEMORY ? 500 : 404, "%s", why.message);
+        return true;
+    }
+    if (!known) remember(files, &info, hash);
+    give(request, file, (uint64_t)info.st_size, hash, type);
+    return true;
+}
+
 /* Answer if that needs no reading (or `patient`); false: it does. */
 static bool try_to_give(gp_request *request, bool patient)
 {
-    gp_files *files = request->server->files;
     gp_shown *shown = gp_shown_hold(request->server);
     size_t row = gp_view_find(shown->view, &request->route.hash);
     const format_words *words = row == SIZE_MAX ? NULL : words_of(gp_view_format(shown->view, row));
     char *path = NULL;
     if (row != SIZE_MAX) (void)gp_view_path(shown->view, row, &path, NULL);
-    const gp_hash *right = row == SIZE_MAX ? NULL : gp_view_file_hash(shown->view, row);
-    struct stat info;
-    gp_hash now;
     bool done = true;
     int file = -1;
     if (!words || !path || strcmp(words->extension, request->route.format) != 0)
         gp_answer_error(request, 404, "there is no such image");
-    else if ((file = open_regular(path, &info)) < 0)
+    else if (gp_original_open_unchecked(path, &file, NULL) != GP_OK)
         gp_answer_error(request, 404, "the image's file is not there any more");
-    else if (is_known(files, &info, right))
-        give(request, file, (uint64_t)info.st_size, words->type);
-    else if (!patient)
-        done = false, close(file);
-    else if (!hash_of(file, &now) || memcmp(now.bytes, right->bytes, sizeof now.bytes) != 0)
-        gp_answer_error(request, 404, "the image's file has changed since it was added"), close(file);
-    else {
-        remember(files, &info, &now);
-        give(request, file, (uint64_t)info.st_size, words->type);
-    }
+    else
+        done = give_checked(request, file, gp_view_file_hash(shown->view, row), words->type, patient);
     gp_mem_free(path);
     gp_shown_drop(shown);
     return done;

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "image/image.h"
+#include "report/original.h"
 #include "report/thumb.h"
 #include "serve/thumbs.h"
 
@@ -99,7 +100,7 @@ static gp_status read_pixels(making *m, const char *path, const gp_hash *hash, g
 {
     gp_bytes bytes = {0};
     gp_image_head head = {0};
-    GP_TRY(gp_thumb_load(path, hash, &bytes, err));
+    GP_TRY(gp_original_read(path, hash, &bytes, err));
     gp_status st = gp_image_read_head(bytes.data, bytes.size, &head, err);
     if (st == GP_OK) {
         uint64_t cost = gp_gate_cost(bytes.data, bytes.size, &head);

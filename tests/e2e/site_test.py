@@ -186,6 +186,10 @@ class Site(unittest.TestCase):
 
     def check_page(self, site):
         page = read(site, "index.html").decode()
+        policy = page.split('<meta http-equiv="Content-Security-Policy" content="')
+        self.assertEqual(len(policy), 2)
+        self.assertTrue(policy[0].endswith("<head>"), "the policy is not the first thing in the head")
+        self.assertTrue(policy[1].startswith("default-src 'none'; script-src 'self'; style-src 'self'; "))
         for name in os.listdir(os.path.join(site, "assets")):
             self.assertNotEqual(read(site, "assets", name)[:2], b"\x1f\x8b", name + " is still packed")
         for quote in page.split('"')[1::2]:

@@ -249,6 +249,36 @@ static void sweeps_leftovers(void **state)
     gp_atomic_sweep(in("not there"));
 }
 
+/* A name that is taken stays what it is; what was written may be written over. */
+static void commits_only_new(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_atomic *file = NULL;
+    gp_bytes b = {0};
+    struct stat about;
+    int before = entries();
+    put("taken", "mine");
+    assert_ok(gp_atomic_open(in("taken"), &file, &err));
+    assert_ok(gp_atomic_write(file, "other", 5, &err));
+    assert_int_equal(gp_atomic_commit_new(file, &err), GP_ERR_STOPPED);
+    assert_ok(gp_atomic_open(in("free"), &file, &err));
+    assert_ok(gp_atomic_write(file, "0000 and more", 13, &err));
+    assert_ok(gp_atomic_write_at(file, 0, "1234", 4, &err));
+    assert_ok(gp_atomic_write(file, "!", 1, &err));
+    assert_ok(gp_atomic_set_time(file, (struct timespec){1000, 0}, &err));
+    assert_ok(gp_atomic_commit_new(file, &err));
+    assert_ok(gp_file_read(in("taken"), 10, &b, &err));
+    assert_string_equal((char *)b.data, "mine");
+    gp_bytes_clear(&b);
+    assert_ok(gp_file_read(in("free"), 20, &b, &err));
+    assert_string_equal((char *)b.data, "1234 and more!");
+    gp_bytes_clear(&b);
+    assert_true(stat(in("free"), &about) == 0 && about.st_mtime == 1000);
+    assert_int_equal(entries(), before + 2);
+    assert_int_equal(unlink(in("taken")) + unlink(in("free")), 0);
+}
+
 /* The system's permissions do not hold root back, so these run as another user where the test is root. */
 static void as_nobody(void (*body)(void))
 {
@@ -424,7 +454,7 @@ int main(void)
         cmocka_unit_test(not_regular),     cmocka_unit_test(reads_parts),      cmocka_unit_test(replaces),
         cmocka_unit_test(writes_in_parts), cmocka_unit_test(sweeps_leftovers), cmocka_unit_test(unwritable),
         cmocka_unit_test(disappearing),    cmocka_unit_test(no_room),          cmocka_unit_test(folders),
-        cmocka_unit_test(paths),           cmocka_unit_test(out_of_memory),
+        cmocka_unit_test(paths),           cmocka_unit_test(commits_only_new), cmocka_unit_test(out_of_memory),
     };
     return cmocka_run_group_tests_name("base/file", tests, make_folder, remove_folder);
 }

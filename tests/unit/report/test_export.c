@@ -205,6 +205,29 @@ static void test_missing_and_changed(void **state)
     gp_cat_close(cat);
 }
 
+/* A stranger's catalog may hold the hash of a file that is no image, such as one that many machines have alike. */
+static void test_no_image(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    const candidate secret = {.name = "secret/x.png", .prompt = "a cat", .score = 1, .picked = true};
+    gp_catalog *cat = candidates_catalog("stranger.db", &secret, 1);
+    char hex[33], sql[200];
+    assert_ok(gp_file_replace(at("secret/x.png"), "root:x:0:0", 10, &err));
+    gp_hash_hex(file_hash(at("secret/x.png")), hex);
+    snprintf(sql, sizeof sql, "UPDATE images SET hash = x'%s'", hex);
+    assert_int_equal(sqlite3_exec(cat->db, sql, NULL, NULL, NULL), SQLITE_OK);
+    for (gp_export_mode mode = GP_EXPORT_COPY; mode <= GP_EXPORT_SYMLINK; mode++) {
+        char name[32];
+        snprintf(name, sizeof name, "stranger%d", (int)mode);
+        assert_counts(export_to(cat, at(name), mode), 0, 0, 1);
+        assert_int_equal(access(at(name), F_OK), 0);
+        snprintf(name, sizeof name, "stranger%d/x.png", (int)mode);
+        assert_int_not_equal(access(at(name), F_OK), 0);
+    }
+    gp_cat_close(cat);
+}
+
 static const char *cell(gp_table *t, size_t row, const char *column)
 {
     size_t at_column = gp_table_find(t, column);
@@ -474,6 +497,7 @@ int main(void)
         cmocka_unit_test(test_file_in_the_way),
         cmocka_unit_test(test_foreign_table_in_the_way),
         cmocka_unit_test(test_missing_and_changed),
+        cmocka_unit_test(test_no_image),
         cmocka_unit_test(test_csv),
         cmocka_unit_test(test_jsonl),
         cmocka_unit_test(test_imagefolder_and_all),

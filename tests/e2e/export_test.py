@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: MIT
+"""What goldpan writes and gives out: only files whose content is on record, no leftovers of killed runs, nothing of the
+user's overwritten, names that fit any folder, and no message in a file because a descriptor was closed.
+Usage: export_test.py <goldpan>
+"""
+import glob
+import itertools
+import os
+import shutil
+import sqlite3
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+
+GOLDPAN = os.path.abspath(sys.argv.pop(1))
+SOURCE = os.path.abspath(os.environ.get("GOLDPAN_SOURCE", "."))
+SAMPLE = os.path.join(SOURCE, "sample", "drawn-world")
+MODES = ("--copy", "--hardlink", "--symlink")
+LEFTOVER = ".goldpan-4194305-7.tmp"  # of a process that cannot be: above the largest number
+
+
+def environment():
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "GOLDPAN_"))}
+    return dict(env, GOLDPAN_DATA=SOURCE, GOLDPAN_MODEL="drawn-world-mini")
+
+
+def goldpan(*words, code=0, **more):
+    run = subprocess.run([GOLDPAN, *words], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120, **more)
+    assert run.returncode == code, (words, run.returncode, run.stderr)
+    return run
+
+
+def read(*parts):
+    with open(os.path.join(*parts), "rb") as file:
+        return file.read()
+
+
+def write(path, data):
+    with open(path, "wb") as file:
+        file.write(data)
+    return path
+
+
+def vectors_file():
+    """60 x 2 numbers as NumPy saves them."""
+    head = b"{'descr': '<f4', 'fortran_order': False, 'shape': (60, 2), }".ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\0v\0" + head + struct.pack("<120f", *[(i * 7919 % 1009) / 500 - 1 for i in range(120)])
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.folder)
+        os.makedirs(self.path("p"))
+
+    def path(self, *parts):
+        return os.path.join(self.folder, *parts)
+
+    def images(self, *names):
+        found = sorted(glob.glob(os.path.join(SAMPLE, "**", "*.png"), recursive=True))
+        for name, source in zip(names, found):
+            os.makedirs(os.path.dirname(self.path("p", name)), exist_ok=True)
+            shutil.copy(source, self.path("p", name))
+
+    def catalog(self, *names):
+        self.images(*names)
+        goldpan("run", self.path("p"), "-q", "--no-sheet", "--no-find", "--per-prompt", "0")
+        return self.path("p", ".goldpan", "catalog.db")
+
+
+class Strangers(Case):
+    """A catalog from a stranger may name any path, and hold any hash but that of what he does not have."""
+
+    def outside(self):
+        kinds = {"text": write(self.path("secret"), b"root:x:0:0\n"), "image": self.path("other.png"), "link": self.path("link.png"), "fifo": self.path("fifo.png"), "folder": self.path("p")}
+        shutil.copy(sorted(glob.glob(os.path.join(SAMPLE, "**", "*.png"), recursive=True))[-1], kinds["image"])
+        os.symlink(kinds["text"], kinds["link"])
+        os.mkfifo(kinds["fifo"])
+        return kinds
+
+    def test_no_way_gives_out_another_file(self):
+        catalog = self.catalog("a.png", "b.png", "c.png")
+        for kind, secret in self.outside().items():
+            with sqlite3.connect(catalog) as db:
+                db.execute("UPDATE paths SET path = ? WHERE id = (SELECT min(id) FROM paths)", (secret,))
+            db.close()
+            for mode in MODES:
+                out = self.path("out", kind + mode)
+                said = goldpan("export", out, mode, "--all", "--catalog", catalog, code=3).stderr
+                self.assertIn(secret, said)
+                self.assertEqual(len([n for n in os.listdir(out) if n.endswith(".png")]), 2)
+                self.assertFalse(os.path.lexists(os.path.join(out, os.path.basename(secret))))
+            for images in ("originals", "resized", "none"):
+                site = self.path("site-" + kind + images)
+                goldpan("export", "--site", site, "--site-images", images, "--catalog", catalog, "-q", code=3)
+                given = [read(where, n) for where, _, names in os.walk(site) for n in names]
+                if kind != "folder":
+                    self.assertNotIn(read(self.path("secret") if kind in ("link", "fifo") else secret), given)
+            self.assertIn("failed", goldpan("sheet", self.path("s-" + kind + ".png"), "--catalog", catalog, code=3).stderr)
+
+    def test_what_is_in_the_way_is_not_taken_for_the_image(self):
+        """A name of the folder that leads to the stranger's target is another file, not the image that is there already."""
+        catalog = self.catalog("a.png", "b.png")
+        secret = self.outside()["text"]
+        with sqlite3.connect(catalog) as db:
+            db.execute("UPDATE paths SET path = ? WHERE id = 1", (secret,))
+        db.close()
+        os.makedirs(self.path("out"))
+        os.link(secret, self.path("out", "secret"))
+        goldpan("export", self.path("out"), "--hardlink", "--all", "--catalog", catalog, code=3)
+        self.assertEqual(sorted(n for n in os.listdir(self.path("out")) if "secret" in n), ["secret"])
+
+    def test_changed_since(self):
+        catalog = self.catalog("a.png", "b.png")
+        write(self.path("p", "a.png"), read(self.path("p", "a.png")) + b"more")
+        for mode in MODES:
+            said = goldpan("export", self.path("out" + mode), mode, "--all", "--catalog", catalog, code=3).stderr
+            self.assertIn("has changed since it was added", said)
+
+
+class Leftovers(Case):
+    def test_every_writer_removes_them(self):
+        catalog = self.catalog("a.png", "b.png", "c.png", "d.png")
+        write(self.path("t.txt"), b"a cat\na dog\n")
+        write(self.path("v.npy"), vectors_file())
+        vectors = ("--vectors", self.path("v.npy"), "-q", "--out")
+        writers = {
+            "export": lambda at: ("export", at, "--all", "--imagefolder", "--csv", "--jsonl", "--catalog", catalog),
+            "sheet": lambda at: ("sheet", os.path.join(at, "s.jpg"), "--catalog", catalog),
+            "embed": lambda at: ("embed", "--texts", self.path("t.txt"), "--out", os.path.join(at, "t.npy")),
+            "neighbours": lambda at: ("neighbours", "-k", "1", *vectors, os.path.join(at, "n")),
+            "cluster": lambda at: ("cluster", *vectors, os.path.join(at, "c.npy")),
+            "map": lambda at: ("map", "--method", "pca", *vectors, os.path.join(at, "m.npy")),
+        }
+        for name, words in writers.items():
+            with self.subTest(name):
+                at = self.path("out-" + name)
+                os.makedirs(at)
+                write(os.path.join(at, LEFTOVER), b"part of an image")
+                write(os.path.join(at, ".goldpan-mine.tmp"), b"not so named by goldpan")
+                goldpan(*words(at))
+                self.assertEqual([n for n in os.listdir(at) if n.endswith(".tmp")], [".goldpan-mine.tmp"])
+
+
+class Names(Case):
+    def exported(self, *names):
+        catalog = self.catalog(*names)
+        for _ in range(2):  # the second finds the same names again
+            goldpan("export", self.path("out"), "--all", "--catalog", catalog, "-q")
+        found = sorted(n for n in os.listdir(os.fsencode(self.path("out"))) if n.endswith(b".png"))
+        originals = sorted(read(self.path("p", n)) for n in names)
+        self.assertEqual(sorted(read(os.fsencode(self.path("out")), n) for n in found), originals)
+        return found
+
+    def test_255_bytes(self):
+        name = "x" * 251 + ".png"
+        found = self.exported("a/" + name, "b/" + name, "c/" + name)
+        self.assertEqual(found, sorted([name.encode()] + [b"x" * 249 + b"-%d.png" % n for n in (2, 3)]))
+
+    def test_cut_at_a_character(self):
+        name = "\u00e4" * 125 + ".png"  # 254 bytes: "-2" takes one character away, not half of it
+        found = self.exported("a/" + name, "b/" + name)
+        self.assertEqual(sorted(n.decode() for n in found), sorted([name, "\u00e4" * 124 + "-2.png"]))
+
+    def test_names_cut_to_the_same(self):
+        long = "x" * 249
+        found = self.exported("a/" + long + "yy.png", "b/" + long + "yy.png", "a/" + long + "zz.png", "b/" + long + "zz.png")
+        self.assertEqual(len(found), 4)
+        self.assertLessEqual(max(map(len, found)), 255)
+
+    def test_case_alone_is_no_difference(self):
+        found = self.exported("a/Image.png", "b/IMAGE.png", "c/image.PNG".lower())
+        self.assertEqual(len({n.lower() for n in found}), 3)
+
+
+class Overwriting(Case):
+    def refused(self, path, *words):
+        write(path, b"mine")
+        run = goldpan(*words, code=2)
+        self.assertIn("--force", run.stderr)
+        self.assertIn(path, run.stderr)
+        self.assertEqual(read(path), b"mine")
+        goldpan(*words, "--force")
+        self.assertNotEqual(read(path), b"mine")
+
+    def test_nothing_without_force(self):
+        catalog = self.catalog("a.png", "b.png", "c.png")
+        at = self.path
+        write(at("t.txt"), b"a cat\n")
+        write(at("v.npy"), vectors_file())
+        self.refused(at("s.jpg"), "sheet", at("s.jpg"), "--catalog", catalog)
+        self.refused(at("r.jpg"), "run", at("p"), "--no-find", "--per-prompt", "0", "--sheet", at("r.jpg"))
+        self.refused(at("t.npy"), "embed", "--texts", at("t.txt"), "--out", at("t.npy"))
+        self.refused(at("u.rows.jsonl"), "embed", "--texts", at("t.txt"), "--out", at("u.npy"))
+        self.refused(at("n.ids.npy"), "neighbours", "--vectors", at("v.npy"), "-k", "1", "--out", at("n"))
+        self.refused(at("k.distances.npy"), "neighbours", "--vectors", at("v.npy"), "-k", "1", "--out", at("k.npy"))
+        self.refused(at("c.npy"), "cluster", "--vectors", at("v.npy"), "--out", at("c.npy"))
+        self.refused(at("m.npy"), "map", "--method", "pca", "--vectors", at("v.npy"), "--out", at("m.npy"))
+        for words in (("--out", at("f.webp")), ("--frames", at("frames"))):  # before it is known whether there are slices
+            os.makedirs(at("frames"), exist_ok=True)
+            write(at("f.webp"), b"mine"), write(at("frames", "slice_03.png"), b"mine")
+            self.assertIn("--force", goldpan("tour", at("p"), *words, code=2).stderr)
+        goldpan("run", at("p"), "-q", "--no-find", "--per-prompt", "0")  # its own sheet in its own place
+        goldpan("run", at("p"), "-q", "--no-find", "--per-prompt", "0")
+
+
+class Descriptors(Case):
+    def test_closed_in_every_combination(self):
+        self.images("a.png", "b.png")
+        write(self.path("p", "broken.png"), b"no image")
+        for closed in itertools.chain.from_iterable(itertools.combinations((0, 1, 2), n) for n in range(4)):
+            out = self.path("out%s.npy" % "".join(map(str, closed)))
+            run = subprocess.run([GOLDPAN, "embed", "--images", self.path("p"), "--out", out], env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.DEVNULL, preexec_fn=lambda: [os.close(n) for n in closed], timeout=120)
+            self.assertEqual(run.returncode, 3, closed)
+            for name in (out, out[:-4] + ".rows.jsonl"):
+                self.assertEqual(read(name).replace(out.encode(), b""), read(name.replace(out[:-4], self.path("out"))), closed)
+
+    def test_data_that_cannot_be_written_or_read(self):
+        catalog = self.catalog("a.png")
+        for words in (("status", "--catalog", catalog), ("show", self.path("p", "a.png"), "--json", "--catalog", catalog), ("help",)):
+            run = subprocess.run([GOLDPAN, *words], env=environment(), stderr=subprocess.PIPE, text=True, preexec_fn=lambda: os.close(1), timeout=120)
+            self.assertEqual(run.returncode, 1, words)
+            self.assertIn("standard output", run.stderr)
+        run = subprocess.run([GOLDPAN, "embed", "--texts", "-", "--out", self.path("t.npy")], env=environment(), stderr=subprocess.PIPE, text=True,
+                             preexec_fn=lambda: os.close(0), timeout=120)
+        self.assertEqual(run.returncode, 1)
+        self.assertFalse(os.path.exists(self.path("t.npy")))
+
+
+if __name__ == "__main__":
+    unittest.main()
