@@ -158,14 +158,27 @@ typedef struct gp_report {
 
 typedef struct gp_catalog gp_catalog;
 
-enum { GP_CATALOG_CREATE = 1, GP_CATALOG_READONLY = 2 };
+enum {
+    GP_CATALOG_CREATE = 1,
+    GP_CATALOG_READONLY = 2,
+    GP_CATALOG_READ_IF_MUST = 4 /* open for writing; read-only where the file or its folder cannot be written */
+};
 
 /* Open the catalog at `path`, creating it (and its folder) if GP_CATALOG_CREATE
- * is given; older schemas are migrated.  Owns: *out is owned, gp_catalog_close.
+ * is given; older schemas are migrated, read-only in a temporary copy.
+ * Opening for writing also makes the journal of marks beside the file agree
+ * with it (docs/catalog.md).  Owns: *out is owned, gp_catalog_close.
  * Errors: NOT_FOUND (absent, not created), CATALOG (not a catalog, damaged, or
  * made by a newer goldpan), IO.  Threads: one. */
 GP_API GP_MUST gp_status gp_catalog_open(const char *path, unsigned flags, gp_catalog **out, gp_error *err);
 GP_API void gp_catalog_close(gp_catalog *catalog);
+
+/* Was it opened read-only, or had to be (GP_CATALOG_READ_IF_MUST)? */
+GP_API bool gp_catalog_readonly(const gp_catalog *catalog);
+
+/* `go_on` is called about every millisecond while a query of this catalog runs;
+ * false ends the call that runs it with STOPPED.  NULL: no longer. */
+GP_API void gp_catalog_watch(gp_catalog *catalog, bool (*go_on)(void *user), void *user);
 
 /* The catalog's own path, borrowed. */
 GP_API const char *gp_catalog_path(const gp_catalog *catalog);

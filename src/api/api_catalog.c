@@ -16,6 +16,16 @@ void gp_catalog_close(gp_catalog *catalog)
     gp_cat_close(catalog);
 }
 
+bool gp_catalog_readonly(const gp_catalog *catalog)
+{
+    return gp_cat_readonly(catalog);
+}
+
+void gp_catalog_watch(gp_catalog *catalog, bool (*go_on)(void *user), void *user)
+{
+    gp_cat_watch(catalog, go_on, user);
+}
+
 const char *gp_catalog_path(const gp_catalog *catalog)
 {
     return gp_cat_path(catalog);

@@ -14,6 +14,10 @@ gp_status gp_cat_open(const char *path, unsigned flags, gp_catalog **out, gp_err
 /* A new one that is never on a disk and goes when it is closed: for trying out. */
 gp_status gp_cat_open_memory(gp_catalog **out, gp_error *err);
 void gp_cat_close(gp_catalog *cat);
+/* Opened for reading, or GP_CATALOG_READ_IF_MUST and it must. */
+bool gp_cat_readonly(const gp_catalog *cat);
+/* Asked about every millisecond while a statement runs; false ends it with STOPPED. */
+void gp_cat_watch(gp_catalog *cat, bool (*go_on)(void *user), void *user);
 const char *gp_cat_path(const gp_catalog *cat);
 gp_status gp_cat_counts(gp_catalog *cat, gp_counts *counts, gp_error *err);
 gp_status gp_cat_missing(gp_catalog *cat, bool (*visit)(void *, const gp_missing *), void *user, gp_error *err);

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- errors */
 
@@ -53,6 +54,14 @@ static gp_status readonly_fail(const gp_catalog *cat, int rc, gp_error *err)
     return gp_fail(err, GP_ERR_IO, "catalog '%s' cannot be written: it or its folder is read-only", cat->path);
 }
 
+static bool folder_unwritable(const char *path)
+{
+    char *folder = gp_path_folder(path);
+    bool cannot = folder && access(folder, W_OK) != 0 && (errno == EROFS || errno == EACCES);
+    gp_mem_free(folder);
+    return cannot;
+}
+
 gp_status gp_db_fail(const gp_catalog *cat, int rc, gp_error *err)
 {
     const char *path = cat->path;
@@ -74,6 +83,9 @@ gp_status gp_db_fail(const gp_catalog *cat, int rc, gp_error *err)
     case SQLITE_READONLY: return readonly_fail(cat, rc, err);
     case SQLITE_CANTOPEN:
         if (os == ENOSPC || os == EDQUOT) return no_space(cat, err);
+        /* What cannot be opened may be the log beside it; the number of the system is then that of a second attempt. */
+        if (!cat->readonly && !cat->memory && (os == EROFS || os == EACCES || folder_unwritable(path)))
+            return gp_db_fail(cat, SQLITE_READONLY, err);
         if (os) return gp_fail_errno(err, GP_ERR_IO, os, "cannot open catalog '%s'", path);
         return gp_fail(err, GP_ERR_IO, "cannot open catalog '%s'", path);
     case SQLITE_IOERR:

@@ -13,11 +13,16 @@
 #define GP_DB_APPLICATION_ID 0x4750414e
 #define GP_DB_VERSION        5
 
+enum { GP_DB_LONGEST = 256 << 20 /* bytes of a text, a vector, a row */ };
 enum { GP_DB_STATEMENTS = 192, GP_DB_BUSY_MS = 10000 /* how long another process may keep a lock */ };
 struct gp_catalog {
     sqlite3 *db;
     char *path;
     bool readonly, memory;
+    bool copy;                 /* an up-to-date temporary copy of an older catalog that was opened for reading */
+    bool older;                /* opening found an older schema, for reading */
+    bool (*go_on)(void *user); /* gp_cat_watch */
+    void *go_on_user;
     gp_marks marks; /* the journal beside it */
     struct {
         const char *sql; /* a literal: compared by address, then by text */
@@ -67,6 +72,11 @@ typedef struct gp_db_step {
     int version;
     const char *sql;
 } gp_db_step;
+typedef struct gp_db_steps {
+    const gp_db_step *list;
+    size_t count;
+} gp_db_steps;
+extern const gp_db_steps gp_db_all; /* of this version */
 /* schema.c, schema_2.c ... */
 extern const char gp_db_version_1[], gp_db_version_2[], gp_db_version_3[], gp_db_version_4[], gp_db_version_5[];
 /* Bring an open database to the last of these steps, each in a transaction of its own.  An empty file is created

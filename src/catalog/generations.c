@@ -109,8 +109,12 @@ gp_status gp_cat_winners(gp_catalog *cat, bool flagged,
 {
     bool row;
     gp_status st;
-    gp_q q = gp_q_open(cat, "SELECT path, prompt, negative, settings FROM v_images WHERE prompt IS NOT NULL"
-                            " AND CASE ? WHEN 0 THEN picked ELSE flag = 1 END ORDER BY path");
+    gp_q q =
+        gp_q_open(cat, "SELECT (SELECT p.path FROM paths p WHERE p.image = ip.image AND p.missing = 0"
+                       " ORDER BY p.path LIMIT 1) AS path, pr.text, ip.negative, ip.settings FROM image_prompts ip"
+                       " JOIN prompts pr ON pr.id = ip.prompt WHERE path IS NOT NULL AND CASE ?"
+                       " WHEN 0 THEN EXISTS(SELECT 1 FROM picks WHERE image = ip.image)"
+                       " ELSE EXISTS(SELECT 1 FROM ratings WHERE image = ip.image AND flag = 1) END ORDER BY path");
     gp_q_int(&q, 1, flagged);
     while ((st = gp_q_step(&q, &row, err)) == GP_OK && row) {
         const char *path = gp_q_col_text(&q, 0), *prompt = gp_q_col_text(&q, 1);

@@ -39,14 +39,8 @@
  *
  * Pages are 16 KiB, because vectors of 512 to 1024 floats fit several to a page then; 4 KiB pages would waste nearly
  * half of the file. */
-#include "base/file.h"
-#include "base/mem.h"
-#include "base/str.h"
 #include "catalog/db.h"
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
 
 /* clang-format off */
 const char gp_db_version_1[] =
@@ -156,11 +150,12 @@ const char gp_db_version_1[] =
 " JOIN encoders e ON e.id = c.encoder;";
 /* clang-format on */
 
-static const gp_db_step steps[] = {{1, gp_db_version_1},
-                                   {2, gp_db_version_2},
-                                   {3, gp_db_version_3},
-                                   {4, gp_db_version_4},
-                                   {GP_DB_VERSION, gp_db_version_5}};
+static const gp_db_step all_steps[] = {{1, gp_db_version_1},
+                                       {2, gp_db_version_2},
+                                       {3, gp_db_version_3},
+                                       {4, gp_db_version_4},
+                                       {GP_DB_VERSION, gp_db_version_5}};
+const gp_db_steps gp_db_all = {all_steps, sizeof all_steps / sizeof *all_steps};
 
 /* ---- versions */
 
@@ -200,6 +195,24 @@ out:;
     return GP_OK;
 }
 
+/* What has the name of one of our tables is a table: a view or a virtual table in its place is none of our making. */
+static gp_status check_tables(gp_catalog *cat, gp_error *err)
+{
+    int64_t others = 0;
+    GP_TRY(
+        pragma_int(cat,
+                   "SELECT count(*) FROM sqlite_master WHERE (type <> 'table' OR rootpage = 0) AND name IN ('images',"
+                   " 'paths', 'prompts', 'image_prompts', 'encoders', 'image_embeddings', 'prompt_embeddings',"
+                   " 'scorers', 'scores', 'picks', 'failures', 'analyses', 'clusters', 'cluster_images',"
+                   " 'categories', 'standings', 'slices', 'slice_images', 'duplicate_groups', 'duplicates', 'maps',"
+                   " 'map_images', 'ratings', 'saved', 'generations', 'journal')",
+                   &others, err));
+    if (others)
+        return gp_fail(err, GP_ERR_CATALOG, "'%s' is not a catalog that goldpan made: views stand in place of tables",
+                       cat->path);
+    return GP_OK;
+}
+
 static gp_status apply_step(gp_catalog *cat, const gp_db_step *step, gp_error *err)
 {
     char pragmas[128];
@@ -227,15 +240,17 @@ gp_status gp_db_migrate(gp_catalog *cat, const gp_db_step *list, size_t count, b
     int64_t version = 0;
     int newest = list[count - 1].version;
     GP_TRY(read_version(cat, newest, &version, err));
+    if (version > 0) GP_TRY(check_tables(cat, err));
     if (version == newest) return GP_OK;
     if (version == 0 && !create) return gp_fail(err, GP_ERR_CATALOG, "'%s' is empty, not a goldpan catalog", cat->path);
-    if (cat->readonly)
-        return gp_fail(err, GP_ERR_CATALOG,
-                       "catalog '%s' has an older schema (%lld) and is opened read-only; open it once for writing",
+    if (cat->readonly && !cat->copy) {
+        cat->older = true;
+        return gp_fail(err, GP_ERR_CATALOG, "catalog '%s' has an older schema (%lld) and is opened read-only",
                        cat->path, (long long)version);
+    }
     if (version == 0) /* takes effect with the first table; harmless if another process was faster */
         GP_TRY(gp_db_exec(cat, "PRAGMA page_size = 16384", err));
-    GP_TRY(use_wal(cat, err));
+    if (!cat->copy) GP_TRY(use_wal(cat, err));
     for (size_t i = 0; i < count; i++) {
         GP_TRY(gp_db_exec(cat, "BEGIN IMMEDIATE", err));
         /* Read again under the lock: another process may have done this step meanwhile. */
@@ -244,161 +259,4 @@ gp_status gp_db_migrate(gp_catalog *cat, const gp_db_step *list, size_t count, b
         GP_TRY(gp_db_scope_end(cat, true, st, err));
     }
     return GP_OK;
-}
-
-/* ---- open and close */
-
-static gp_status make_folder_of(const char *path, gp_error *err)
-{
-    char *folder = gp_path_folder(path);
-    if (!folder) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the folder of '%s'", path);
-    gp_status st = gp_folder_make(folder, err);
-    gp_mem_free(folder);
-    return st;
-}
-
-static gp_status check_file(const char *path, bool create, gp_error *err)
-{
-    struct stat info;
-    if (stat(path, &info) == 0) {
-        if (S_ISDIR(info.st_mode)) return gp_fail(err, GP_ERR_CATALOG, "'%s' is a folder, not a catalog", path);
-        return GP_OK;
-    }
-    if (errno != ENOENT && errno != ENOTDIR)
-        return gp_fail_errno(err, GP_ERR_IO, errno, "cannot open catalog '%s'", path);
-    if (!create) return gp_fail(err, GP_ERR_NOT_FOUND, "there is no catalog '%s'", path);
-    return make_folder_of(path, err);
-}
-
-/* "file:" + absolute path, escaped, so that no name is taken for an option; `immutable`: no lock files are made. */
-static char *uri_of(const char *path, bool immutable)
-{
-    gp_str s = GP_STR_INIT;
-    char *absolute = gp_path_absolute(path);
-    if (!absolute) return NULL;
-    gp_str_puts(&s, "file:");
-    for (const unsigned char *p = (const unsigned char *)absolute; *p; p++) {
-        if (*p == '%' || *p == '?' || *p == '#')
-            gp_str_printf(&s, "%%%02x", *p);
-        else
-            gp_str_putc(&s, (char)*p);
-    }
-    if (immutable) gp_str_puts(&s, "?immutable=1");
-    gp_mem_free(absolute);
-    return gp_str_take(&s);
-}
-
-#define IN_MEMORY ":memory:"
-
-static gp_status connect_db(gp_catalog *cat, unsigned flags, bool immutable, gp_error *err)
-{
-    int mode = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-    mode |= flags & GP_CATALOG_READONLY ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
-    if (flags & GP_CATALOG_CREATE) mode |= SQLITE_OPEN_CREATE;
-    char *uri = cat->memory ? gp_str_dup(IN_MEMORY) : uri_of(cat->path, immutable);
-    if (!uri) return gp_fail(err, GP_ERR_MEMORY, "out of memory for catalog '%s'", cat->path);
-    int rc = sqlite3_open_v2(uri, &cat->db, mode, NULL);
-    gp_mem_free(uri);
-    if (rc != SQLITE_OK) return gp_db_fail(cat, rc, err);
-    sqlite3_busy_timeout(cat->db, GP_DB_BUSY_MS);
-    GP_TRY(gp_db_exec(cat, "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON", err));
-    /* 32 MiB of pages and 64 MiB of log: hashes fall into any page of their index, and each page would be read and
-     * written again and again. */
-    return gp_db_exec(cat, "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4096",
-                      err);
-}
-
-/* A catalog in WAL mode in a folder where nothing can be created can only be read as immutable; that is right as long
- * as there is no write-ahead log beside it that would have to be read too. */
-static bool only_immutable(const gp_catalog *cat)
-{
-    struct stat info;
-    gp_str wal = GP_STR_INIT;
-    gp_str_printf(&wal, "%s-wal", cat->path);
-    bool none = !wal.failed && (stat(wal.data, &info) != 0 || info.st_size == 0);
-    gp_str_clear(&wal);
-    return none;
-}
-
-gp_status gp_db_open(const char *path, unsigned flags, const gp_db_step *list, size_t count, gp_catalog **out,
-                     gp_error *err)
-{
-    gp_status st;
-    gp_error first = {0};
-    gp_catalog *cat = NULL;
-    if (!path || !*path) return gp_fail(err, GP_ERR_USAGE, "the catalog needs a file name");
-    if ((flags & GP_CATALOG_CREATE) && (flags & GP_CATALOG_READONLY))
-        return gp_fail(err, GP_ERR_USAGE, "a catalog cannot be both created and read-only");
-    GP_TRY(check_file(path, flags & GP_CATALOG_CREATE, err));
-    GP_TRY(gp_alloc((void **)&cat, 1, sizeof *cat, "the catalog handle", err));
-    memset(cat, 0, sizeof *cat);
-    cat->marks.fd = -1;
-    cat->readonly = flags & GP_CATALOG_READONLY;
-    cat->path = gp_str_dup(path);
-    if (!cat->path) {
-        st = gp_fail(err, GP_ERR_MEMORY, "out of memory for catalog '%s'", path);
-        goto out;
-    }
-    st = connect_db(cat, flags, false, &first);
-    if (st == GP_OK) st = gp_db_migrate(cat, list, count, flags & GP_CATALOG_CREATE, &first);
-    if (st == GP_ERR_IO && cat->readonly && only_immutable(cat)) {
-        sqlite3_close_v2(cat->db);
-        cat->db = NULL;
-        if (connect_db(cat, flags, true, NULL) == GP_OK) st = gp_db_migrate(cat, list, count, false, NULL);
-    }
-    if (st != GP_OK && err) *err = first;
-out:
-    if (st == GP_OK)
-        *out = cat;
-    else
-        gp_cat_close(cat);
-    return st;
-}
-
-gp_status gp_cat_open(const char *path, unsigned flags, gp_catalog **out, gp_error *err)
-{
-    gp_catalog *cat = NULL;
-    GP_TRY(gp_db_open(path, flags, steps, sizeof steps / sizeof *steps, &cat, err));
-    gp_status st = cat->readonly ? GP_OK : gp_marks_attach(cat, err);
-    if (st == GP_OK)
-        *out = cat;
-    else
-        gp_cat_close(cat);
-    return st;
-}
-
-gp_status gp_cat_open_memory(gp_catalog **out, gp_error *err)
-{
-    gp_catalog *cat = NULL;
-    GP_TRY(gp_alloc((void **)&cat, 1, sizeof *cat, "the catalog handle", err));
-    memset(cat, 0, sizeof *cat);
-    cat->marks.fd = -1;
-    cat->memory = true;
-    cat->path = gp_str_dup(IN_MEMORY);
-    gp_status st = cat->path ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for a catalog");
-    if (st == GP_OK) st = connect_db(cat, GP_CATALOG_CREATE, false, err);
-    if (st == GP_OK) st = gp_db_migrate(cat, steps, sizeof steps / sizeof *steps, true, err);
-    if (st == GP_OK)
-        *out = cat;
-    else
-        gp_cat_close(cat);
-    return st;
-}
-
-void gp_cat_close(gp_catalog *cat)
-{
-    if (!cat) return;
-    for (size_t i = 0; i < cat->cached; i++) sqlite3_finalize(cat->cache[i].stmt);
-    if (cat->db) {
-        gp_cat_rollback(cat);
-        sqlite3_close_v2(cat->db); /* _v2: a cursor the caller forgot makes it wait, not leak */
-    }
-    gp_marks_close(cat);
-    gp_mem_free(cat->path);
-    gp_mem_free(cat);
-}
-
-const char *gp_cat_path(const gp_catalog *cat)
-{
-    return cat->path;
 }

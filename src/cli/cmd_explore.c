@@ -83,8 +83,12 @@ static int run(gp_cli *cli)
     options.listening = listening;
     options.progress = go_on;
     options.user = cli;
-    unsigned flags = cli->readonly ? GP_CATALOG_READONLY : 0;
+    unsigned flags = cli->readonly ? GP_CATALOG_READONLY : GP_CATALOG_READ_IF_MUST;
     gp_status st = gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, flags, &catalog, &err);
+    if (st == GP_OK && !cli->readonly && gp_catalog_readonly(catalog)) {
+        options.readonly = true;
+        gp_term_say(&cli->term, "the catalog cannot be written here: nothing can be rated, saved or exported");
+    }
     if (st == GP_OK) st = gp_explore(catalog, &options, &err);
     gp_catalog_close(catalog);
     return st == GP_OK ? GP_EXIT_OK : gp_cli_fail(cli, &err);

@@ -19,7 +19,7 @@ static int run_site(gp_cli *cli)
     options.folder = cli->site;
     options.images = (gp_site_images)cli->site_images;
     options.progress = gp_term_progress, options.user = &cli->term;
-    if (gp_cli_catalog_open(cli, NULL, 0, &catalog, &err) != GP_OK ||
+    if (gp_cli_catalog_open(cli, NULL, GP_CATALOG_READ_IF_MUST, &catalog, &err) != GP_OK ||
         gp_site(catalog, &options, &report, &err) != GP_OK) {
         gp_catalog_close(catalog);
         return gp_cli_fail(cli, &err);
@@ -67,7 +67,7 @@ static int run(gp_cli *cli)
     if (cli->stars.set) options.min_stars = (uint32_t)cli->stars.value;
     options.progress = gp_term_progress;
     options.user = &cli->term;
-    if (gp_cli_catalog_open(cli, NULL, 0, &catalog, &err) != GP_OK ||
+    if (gp_cli_catalog_open(cli, NULL, GP_CATALOG_READ_IF_MUST, &catalog, &err) != GP_OK ||
         gp_export(catalog, &options, &report, &err) != GP_OK) {
         gp_catalog_close(catalog);
         return gp_cli_fail(cli, &err);

@@ -122,12 +122,15 @@ static int run(gp_cli *cli)
     gp_str json = GP_STR_INIT;
     int code;
     if (pick_options(cli, &options, &r, &err) != GP_OK ||
-        gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, 0, &catalog, &err) != GP_OK ||
+        gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, options.explain ? GP_CATALOG_READ_IF_MUST : 0,
+                            &catalog, &err) != GP_OK ||
         (cli->model && gp_cli_model_open(cli, &model, &err) != GP_OK) ||
         choose(cli, catalog, model, &options, &r, &report, &json, &err) != GP_OK) {
         code = gp_cli_fail(cli, &err);
     } else {
         code = report.done ? GP_EXIT_OK : GP_EXIT_NOTHING;
+        if (gp_catalog_readonly(catalog))
+            gp_term_say(&cli->term, "the catalog is read-only: the choice was not recorded");
         if (cli->json) code = gp_cli_json_print(cli, &json, code);
     }
     gp_str_clear(&json);

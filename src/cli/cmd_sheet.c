@@ -14,7 +14,7 @@ static int run(gp_cli *cli)
         return gp_cli_fail(cli, &err);
     options.file = cli->args[0];
     options.by = (gp_sheet_by)cli->sheet_by;
-    if (gp_cli_catalog_open(cli, NULL, 0, &catalog, &err) != GP_OK ||
+    if (gp_cli_catalog_open(cli, NULL, GP_CATALOG_READ_IF_MUST, &catalog, &err) != GP_OK ||
         gp_sheet(catalog, &options, &report, &err) != GP_OK) {
         gp_catalog_close(catalog);
         return gp_cli_fail(cli, &err);

@@ -101,6 +101,15 @@ static gp_status print_all(gp_cli *cli, gp_catalog *catalog, gp_str *json, const
     return st;
 }
 
+/* A catalog that can only be read keeps what was found last. */
+static gp_status find(gp_cli *cli, gp_catalog *catalog, gp_model *model, const gp_cli_find *options,
+                      gp_find_report *report, gp_error *err)
+{
+    if (!gp_catalog_readonly(catalog)) return gp_find(catalog, model, &options->find, report, err);
+    gp_term_say(&cli->term, "the catalog is read-only: these are the slices that were found last");
+    return GP_OK;
+}
+
 static int run(gp_cli *cli)
 {
     gp_error err = {0};
@@ -115,14 +124,15 @@ static int run(gp_cli *cli)
     if (cli->show || cli->value || cli->features.count || cli->embeddings.count || cli->reduce)
         return gp_cli_usage(cli, "--metric, --feature, --embedding, --reduce and --show go with --table");
     if (gp_cli_find_options(cli, &options, &err) != GP_OK ||
-        gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, 0, &catalog, &err) != GP_OK ||
-        open_model(cli, &model, &err) != GP_OK || gp_find(catalog, model, &options.find, &report, &err) != GP_OK ||
+        gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, GP_CATALOG_READ_IF_MUST, &catalog, &err) !=
+            GP_OK ||
+        open_model(cli, &model, &err) != GP_OK || find(cli, catalog, model, &options, &report, &err) != GP_OK ||
         print_all(cli, catalog, &json, &report, &count, &err) != GP_OK) {
         gp_str_clear(&json);
         code = gp_cli_fail(cli, &err);
         goto out;
     }
-    gp_cli_say_find(cli, &report);
+    if (!gp_catalog_readonly(catalog)) gp_cli_say_find(cli, &report);
     if (count == 0) {
         code = GP_EXIT_NOTHING;
         gp_term_say(&cli->term, "no slice stands out beyond chance");

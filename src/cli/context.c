@@ -181,12 +181,19 @@ gp_status gp_cli_catalog_path(const gp_cli *cli, const char *folder, bool create
     return GP_OK;
 }
 
+static bool not_stopped(void *user)
+{
+    (void)user;
+    return gp_term_signal() == 0;
+}
+
 gp_status gp_cli_catalog_open(const gp_cli *cli, const char *folder, unsigned flags, gp_catalog **catalog,
                               gp_error *err)
 {
     char *path = NULL;
     GP_TRY(gp_cli_catalog_path(cli, folder, (flags & GP_CATALOG_CREATE) != 0, &path, err));
     gp_status st = gp_catalog_open(path, flags, catalog, err);
+    if (st == GP_OK && gp_catalog_readonly(*catalog)) gp_catalog_watch(*catalog, not_stopped, NULL);
     gp_mem_free(path);
     return st;
 }

@@ -216,6 +216,7 @@ static gp_status write_picks(chooser *c, gp_error *err)
         if (c->o->explain && !c->o->explain_paths) c->o->explain(c->o->explain_user, c->m.paths[i], true, reasons[k]);
         k++;
     }
+    if (c->o->explain && gp_cat_readonly(c->cat)) goto out; /* explained, not recorded */
     GP_GO(
         gp_cat_picks_replace(c->cat, c->scorer, images, ranks, k, rule, (const char *const *)reasons, categories, err));
 out:

@@ -634,8 +634,10 @@ static void test_migration(void **state)
     gp_catalog *cat = NULL;
     assert_ok(gp_db_open(at("steps.db"), GP_CATALOG_CREATE, one, 1, &cat, &err));
     gp_cat_close(cat);
-    assert_int_equal(gp_db_open(at("steps.db"), GP_CATALOG_READONLY, two, 2, &cat, &err), GP_ERR_CATALOG);
-    assert_non_null(strstr(err.message, "older schema"));
+    assert_ok(gp_db_open(at("steps.db"), GP_CATALOG_READONLY, two, 2, &cat, &err)); /* in a copy */
+    assert_int_equal(ask(cat, "SELECT y FROM a"), 6);
+    assert_int_equal(gp_db_exec(cat, "DELETE FROM a", NULL), GP_ERR_IO);
+    gp_cat_close(cat);
     assert_ok(gp_db_open(at("steps.db"), 0, two, 2, &cat, &err));
     assert_int_equal(ask(cat, "SELECT y FROM a"), 6);
     assert_int_equal(ask(cat, "PRAGMA user_version"), 2);
