@@ -51,7 +51,10 @@ static gp_status readonly_fail(const gp_catalog *cat, int rc, gp_error *err)
         return gp_fail(err, GP_ERR_IO, "catalog '%s' was moved or deleted while it was open", cat->path);
     if (cat->readonly)
         return gp_fail(err, GP_ERR_IO, "catalog '%s' cannot be written: it was opened read-only", cat->path);
-    return gp_fail(err, GP_ERR_IO, "catalog '%s' cannot be written: it or its folder is read-only", cat->path);
+    return gp_fail(
+        err, GP_ERR_IO,
+        "catalog '%s' cannot be written: it or its folder is read-only; copy it and name the copy with --catalog FILE",
+        cat->path);
 }
 
 static bool folder_unwritable(const char *path)
