@@ -158,11 +158,8 @@ typedef struct gp_report {
 
 typedef struct gp_catalog gp_catalog;
 
-enum {
-    GP_CATALOG_CREATE = 1,
-    GP_CATALOG_READONLY = 2,
-    GP_CATALOG_READ_IF_MUST = 4 /* open for writing; read-only where the file or its folder cannot be written */
-};
+/* READ_IF_MUST: open for writing, or read-only where the file or its folder cannot be written. */
+enum { GP_CATALOG_CREATE = 1, GP_CATALOG_READONLY = 2, GP_CATALOG_READ_IF_MUST = 4 };
 
 /* Open the catalog at `path`, creating it (and its folder) if GP_CATALOG_CREATE
  * is given; older schemas are migrated, read-only in a temporary copy.
@@ -173,11 +170,10 @@ enum {
 GP_API GP_MUST gp_status gp_catalog_open(const char *path, unsigned flags, gp_catalog **out, gp_error *err);
 GP_API void gp_catalog_close(gp_catalog *catalog);
 
-/* Was it opened read-only, or had to be (GP_CATALOG_READ_IF_MUST)? */
+/* Was it opened read-only? */
 GP_API bool gp_catalog_readonly(const gp_catalog *catalog);
 
-/* `go_on` is called about every millisecond while a query of this catalog runs;
- * false ends the call that runs it with STOPPED.  NULL: no longer. */
+/* `go_on` is called about every millisecond while a query runs; false ends it with STOPPED.  NULL: no longer. */
 GP_API void gp_catalog_watch(gp_catalog *catalog, bool (*go_on)(void *user), void *user);
 
 /* The catalog's own path, borrowed. */
@@ -267,6 +263,39 @@ GP_API GP_MUST gp_status gp_catalog_missing(gp_catalog *catalog, bool (*visit)(v
 /* Visit the failures on record, in order of path.  The callback returns false to end early. */
 GP_API GP_MUST gp_status gp_catalog_failures(gp_catalog *catalog, bool (*visit)(void *user, const gp_failure *failure),
                                              void *user, gp_error *err);
+
+/* What is wrong with a catalog, and what to do: one English sentence each, borrowed until the callback returns. */
+typedef struct gp_catalog_problem {
+    const char *what, *advice;
+    uint64_t count; /* rows, lines or places */
+} gp_catalog_problem;
+/* Check the catalog at `path` and its journal of marks; changes nothing.  A damaged file is a problem, not an error.
+ * `visit` returns false to hear no more; `go_on` as in gp_catalog_watch; both may be NULL.  Errors: NOT_FOUND, IO. */
+GP_API GP_MUST gp_status gp_catalog_check(const char *path, bool (*go_on)(void *user), void *go_on_user,
+                                          bool (*visit)(void *user, const gp_catalog_problem *problem), void *user,
+                                          uint64_t *problems, gp_error *err);
+
+typedef struct gp_rescue_options {
+    size_t size;
+    const char *out; /* the new catalog, which must not be there; NULL: it takes the old one's place */
+    gp_note_fn note; /* "rescue-table": rows read of a table; others: what could not be read */
+    void *note_user;
+    bool (*go_on)(void *user); /* as gp_catalog_watch; may be NULL */
+    void *go_on_user;
+} gp_rescue_options;
+#define GP_RESCUE_DEFAULTS {sizeof(gp_rescue_options), NULL, NULL, NULL, NULL, NULL}
+typedef struct gp_rescue_report {
+    bool sound;                          /* nothing was wrong: only the journal was taken in */
+    uint64_t rows, lost;                 /* rows read from the old catalog; rows and places that were not */
+    uint64_t marks, views, picks, plans; /* that came out of the journal of marks */
+    uint64_t waiting;                    /* entries whose image is not in the catalog: gp_add finds it */
+    char kept[1024];                     /* where the old catalog was moved; "": it was not */
+} gp_rescue_report;
+/* Make a new catalog of what can be read from the one at `path`, which no one may have open, and of the journal of marks
+ * beside it.  The old file stays, under another name.  Call gp_add next.  Errors: NOT_FOUND (neither is there), CATALOG
+ * (in use by another process), USAGE (`out` is there), IO. */
+GP_API GP_MUST gp_status gp_catalog_rescue(const char *path, const gp_rescue_options *options,
+                                           gp_rescue_report *report, gp_error *err);
 
 /* ------------------------------------------------------------------------
  * 3. Model: a CLIP in the Hugging Face layout

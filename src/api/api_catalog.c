@@ -62,6 +62,24 @@ gp_status gp_catalog_failures(gp_catalog *catalog, bool (*visit)(void *user, con
     return gp_cat_failures(catalog, visit, user, err);
 }
 
+gp_status gp_catalog_check(const char *path, bool (*go_on)(void *user), void *go_on_user,
+                           bool (*visit)(void *user, const gp_catalog_problem *problem), void *user, uint64_t *problems,
+                           gp_error *err)
+{
+    API_NEEDS(path);
+    API_NEEDS(problems);
+    return gp_cat_check(path, go_on, go_on_user, visit, user, problems, err);
+}
+
+gp_status gp_catalog_rescue(const char *path, const gp_rescue_options *options, gp_rescue_report *report, gp_error *err)
+{
+    gp_rescue_options o = GP_RESCUE_DEFAULTS;
+    API_NEEDS(path);
+    API_NEEDS(report);
+    GP_TRY(gp_api_options(&o, sizeof o, options, err));
+    return gp_cat_rescue(path, &o, report, err);
+}
+
 gp_status gp_rows_open(gp_catalog *catalog, const gp_query *query, gp_rows **out, gp_error *err)
 {
     gp_query q = GP_QUERY_DEFAULTS;

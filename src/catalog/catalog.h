@@ -205,6 +205,14 @@ typedef struct gp_cat_brought {
  * this was called last.  Not inside a transaction. */
 gp_status gp_cat_marks_bring(gp_catalog *cat, gp_cat_brought *brought, gp_error *err);
 
+/* gp_catalog_check and gp_catalog_rescue of goldpan.h; options complete. */
+gp_status gp_cat_check(const char *path, bool (*go_on)(void *user), void *go_on_user,
+                       bool (*visit)(void *user, const gp_catalog_problem *problem), void *user, uint64_t *problems,
+                       gp_error *err);
+/* The same without the journal: is the file itself as it should be? */
+gp_status gp_cat_sound(const char *path, bool (*go_on)(void *user), void *user, bool *sound, gp_error *err);
+gp_status gp_cat_rescue(const char *path, const gp_rescue_options *options, gp_rescue_report *report, gp_error *err);
+
 /* Counts up whenever another handle, of this process or another, has committed. */
 gp_status gp_cat_data_version(gp_catalog *cat, int64_t *version, gp_error *err);
 

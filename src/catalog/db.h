@@ -88,6 +88,8 @@ gp_status gp_db_open(const char *path, unsigned flags, const gp_db_step *steps, 
 
 /* ---- vectors: [dims] float32, little endian in the file */
 void gp_db_floats_to_le(const float *in, uint8_t *out, size_t dims);
+/* Is this vector, as it is in the file, of length 1? */
+bool gp_db_is_unit(const uint8_t *bytes, size_t size);
 void gp_db_floats_from_le(const uint8_t *in, float *out, size_t dims);
 
 #endif

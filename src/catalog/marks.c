@@ -286,6 +286,14 @@ gp_status gp_marks_attach(gp_catalog *cat, gp_error *err)
     return GP_OK;
 }
 
+gp_status gp_marks_again(gp_catalog *cat, gp_error *err)
+{
+    bool any = false;
+    if (!cat->marks.path) return GP_OK;
+    GP_TRY(gp_marks_any(cat, &any, err));
+    return any || access(cat->marks.path, F_OK) == 0 ? take_in(cat, true, err) : GP_OK;
+}
+
 gp_status gp_cat_marks_bring(gp_catalog *cat, gp_cat_brought *brought, gp_error *err)
 {
     state now = {0};

@@ -66,6 +66,10 @@ typedef struct gp_marks_file {
 char *gp_marks_path(const char *catalog);
 /* A file that is not there gives `absent`. */
 gp_status gp_marks_read(const char *path, gp_marks_file *out, gp_error *err);
+/* The same of text in memory, which is copied. */
+gp_status gp_marks_parse(const char *text, size_t size, gp_marks_file *out, gp_error *err);
+/* Entries in order of their keys, to be searched. */
+void gp_marks_sort(gp_marks_file *file);
 void gp_marks_file_clear(gp_marks_file *file);
 /* The object of an entry.  Owned: gp_json_free. */
 gp_status gp_marks_entry_json(const gp_marks_file *file, const gp_marks_entry *entry, gp_json **out, gp_error *err);
@@ -80,6 +84,8 @@ void gp_marks_peek(const char *path, char id[33], int64_t *size);
 /* At opening for writing: make catalog and journal agree.  Only MEMORY fails; other trouble is left to the next change.
  */
 gp_status gp_marks_attach(gp_catalog *cat, gp_error *err);
+/* Make them agree even if they seem to; the failure is told. */
+gp_status gp_marks_again(gp_catalog *cat, gp_error *err);
 /* Before COMMIT: append what is pending. */
 gp_status gp_marks_flush(gp_catalog *cat, gp_error *err);
 /* After COMMIT or ROLLBACK. */
@@ -88,6 +94,8 @@ void gp_marks_close(gp_catalog *cat);
 
 /* ---- taking in (marks_merge.c): each entry newer than the catalog's row replaces it; sets `waits`.  Inside a
  * transaction. */
+/* Would merging add this entry, of a thing that the catalog says nothing of? */
+gp_status gp_marks_lacking(gp_catalog *cat, gp_marks_kind kind, const gp_json *entry, bool *lacking, gp_error *err);
 gp_status gp_marks_merge(gp_catalog *cat, gp_marks_file *file, gp_cat_brought *brought, gp_error *err);
 
 #endif

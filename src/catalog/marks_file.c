@@ -155,16 +155,11 @@ static bool begins_as_ours(const gp_bytes *bytes)
     return memcmp(bytes->data, first, n) == 0;
 }
 
-gp_status gp_marks_read(const char *path, gp_marks_file *out, gp_error *err)
+/* Takes over f.bytes. */
+static gp_status parse_all(gp_marks_file f, gp_marks_file *out, gp_error *err)
 {
-    gp_marks_file f = {0};
     size_t room = 0;
-    gp_status st = gp_file_read(path, GP_MARKS_LIMIT, &f.bytes, err);
-    if (st == GP_ERR_NOT_FOUND) {
-        *out = (gp_marks_file){.absent = true};
-        return GP_OK;
-    }
-    GP_TRY(st);
+    gp_status st = GP_OK;
     for (size_t at = 0; st == GP_OK && at < f.bytes.size;) {
         const char *line = (const char *)f.bytes.data + at, *end = memchr(line, '\n', f.bytes.size - at);
         if (!end) {
@@ -182,6 +177,30 @@ gp_status gp_marks_read(const char *path, gp_marks_file *out, gp_error *err)
     keep_last(&f);
     *out = f;
     return GP_OK;
+}
+
+gp_status gp_marks_read(const char *path, gp_marks_file *out, gp_error *err)
+{
+    gp_marks_file f = {0};
+    gp_status st = gp_file_read(path, GP_MARKS_LIMIT, &f.bytes, err);
+    if (st == GP_ERR_NOT_FOUND) {
+        *out = (gp_marks_file){.absent = true};
+        return GP_OK;
+    }
+    GP_TRY(st);
+    return parse_all(f, out, err);
+}
+
+gp_status gp_marks_parse(const char *text, size_t size, gp_marks_file *out, gp_error *err)
+{
+    gp_marks_file f = {.bytes = {.data = (uint8_t *)gp_str_dup_n(text ? text : "", size), .size = size}};
+    if (!f.bytes.data) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the journal of marks");
+    return parse_all(f, out, err);
+}
+
+void gp_marks_sort(gp_marks_file *file)
+{
+    if (file->count) qsort(file->entries, file->count, sizeof *file->entries, by_key);
 }
 
 void gp_marks_file_clear(gp_marks_file *file)

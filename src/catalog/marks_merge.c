@@ -211,6 +211,21 @@ static gp_status merge_one(const merging *m, gp_marks_file *file, gp_marks_entry
     return st;
 }
 
+gp_status gp_marks_lacking(gp_catalog *cat, gp_marks_kind kind, const gp_json *o, bool *lacking, gp_error *err)
+{
+    int64_t image = 0;
+    const gp_json *picks = gp_json_get(o, "picks");
+    *lacking = kind == GP_MARKS_PLAN || (kind == GP_MARKS_VIEW && text(o, "value"));
+    if (kind == GP_MARKS_RATING && (number(o, "flag") || number(o, "stars")))
+        GP_TRY(image_of(cat, text(o, "mark"), text(o, "stream"), &image, err));
+    for (size_t i = 0; kind == GP_MARKS_PICKS && image == 0 && i < gp_json_count(picks); i++) {
+        const gp_json *pick = gp_json_at(picks, i);
+        GP_TRY(image_of(cat, text(pick, "hash"), text(pick, "stream"), &image, err));
+    }
+    *lacking |= image != 0;
+    return GP_OK;
+}
+
 gp_status gp_marks_merge(gp_catalog *cat, gp_marks_file *file, gp_cat_brought *brought, gp_error *err)
 {
     const merging m = {cat, brought};

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT
+ * Is a catalog sound?  SQLite's own check, references, what schema.c promises, vectors, and the journal of marks. Opens
+ * for reading and changes nothing. */
+#include "base/mem.h"
+#include "catalog/db.h"
+
+#include <string.h>
+
+#define ADVICE_RESCUE                                                                                                  \
+    "`goldpan rescue` makes a new catalog of what can be read and of the journal of marks; the old file is kept"
+#define ADVICE_JOURNAL "the next command that writes to the catalog, such as `goldpan add`, makes the two agree"
+#define ADVICE_AGREE   "`goldpan rescue` makes the two agree"
+
+typedef struct checking {
+    gp_catalog *cat;
+    bool (*visit)(void *user, const gp_catalog_problem *problem);
+    void *user;
+    uint64_t found;
+    bool ended; /* the caller has seen enough */
+} checking;
+
+static void tell(checking *c, uint64_t count, const char *advice, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+static void tell(checking *c, uint64_t count, const char *advice, const char *format, ...)
+{
+    gp_str text = GP_STR_INIT;
+    va_list args;
+    va_start(args, format);
+    gp_str_vprintf(&text, format, args);
+    va_end(args);
+    c->found++;
+    if (!c->ended && c->visit)
+        c->ended = !c->visit(c->user, &(gp_catalog_problem){text.data ? text.data : "out of memory", advice, count});
+    gp_str_clear(&text);
+}
+
+/* ---- SQLite's own */
+
+static gp_status check_integrity(checking *c, gp_error *err)
+{
+    bool row;
+    gp_status st;
+    gp_q q = gp_q_open(c->cat, "PRAGMA integrity_check(10)");
+    while ((st = gp_q_step(&q, &row, err)) == GP_OK && row) {
+        const char *text = gp_q_col_text(&q, 0);
+        if (text && strcmp(text, "ok") != 0) tell(c, 1, ADVICE_RESCUE, "the file is damaged: %s", text);
+    }
+    gp_q_end(&q);
+    return st;
+}
+
+static gp_status check_references(checking *c, gp_error *err)
+{
+    bool row;
+    gp_status st;
+    gp_q q = gp_q_open(c->cat, "SELECT \"table\", parent, count(*) FROM pragma_foreign_key_check GROUP BY 1, 2");
+    while ((st = gp_q_step(&q, &row, err)) == GP_OK && row) {
+        const char *table = gp_q_col_text(&q, 0), *parent = gp_q_col_text(&q, 1);
+        uint64_t n = (uint64_t)gp_q_col_int(&q, 2);
+        tell(c, n, ADVICE_RESCUE, "%llu %s of table '%s' name rows of '%s' that are not there", (unsigned long long)n,
+             n == 1 ? "row" : "rows", table ? table : "?", parent ? parent : "?");
+    }
+    gp_q_end(&q);
+    return st;
+}
+
+/* ---- what the head of schema.c promises */
+
+#define WITHOUT_EMBEDDING(table, thing)                                                                                \
+    "SELECT count(*) FROM scores s JOIN scorers c ON c.id = s.scorer WHERE NOT EXISTS (SELECT 1 FROM " table           \
+    " v WHERE v.encoder = c.encoder AND v." thing " = s." thing ")"
+static const struct {
+    const char *sql, *what;
+} invariants[] = {
+    {"SELECT count(*) FROM image_embeddings v JOIN encoders e ON e.id = v.encoder WHERE length(v.vector) <> 4 * e.dims",
+     "image embeddings have another size than their encoder's"},
+    {"SELECT count(*) FROM prompt_embeddings v JOIN encoders e ON e.id = v.encoder WHERE length(v.vector) <> 4 * "
+     "e.dims",
+     "prompt embeddings have another size than their encoder's"},
+    {WITHOUT_EMBEDDING("image_embeddings", "image"), "scores have no image embedding"},
+    {WITHOUT_EMBEDDING("prompt_embeddings", "prompt"), "scores have no prompt embedding"},
+    {"SELECT count(*) - 1 FROM (SELECT DISTINCT scorer, rule FROM picks) HAVING count(*) > 1",
+     "choices are mixed in the picks, besides one"},
+    {"SELECT count(*) FROM generations WHERE state = 'got' AND (path IS NULL OR image IS NULL)",
+     "generated images have no file or no image in the catalog"},
+    {"SELECT count(*) FROM clusters c WHERE c.level > 0 AND NOT EXISTS (SELECT 1 FROM clusters p WHERE"
+     " p.analysis = c.analysis AND p.level = c.level - 1 AND p.cluster = c.parent)",
+     "clusters have no parent"},
+};
+
+static gp_status check_invariants(checking *c, gp_error *err)
+{
+    for (size_t i = 0; i < sizeof invariants / sizeof *invariants; i++) {
+        int64_t n = 0;
+        gp_q q = gp_q_open(c->cat, invariants[i].sql);
+        GP_TRY(gp_q_one(&q, 0, &n, err));
+        if (n > 0) tell(c, (uint64_t)n, ADVICE_RESCUE, "%lld %s", (long long)n, invariants[i].what);
+    }
+    return GP_OK;
+}
+
+static gp_status check_vectors(checking *c, const char *sql, const char *what, gp_error *err)
+{
+    bool row;
+    gp_status st;
+    uint64_t wrong = 0;
+    gp_q q = gp_q_open(c->cat, sql);
+    while ((st = gp_q_step(&q, &row, err)) == GP_OK && row) {
+        const uint8_t *bytes = sqlite3_column_blob(q.stmt, 0);
+        wrong += !bytes || !gp_db_is_unit(bytes, (size_t)sqlite3_column_bytes(q.stmt, 0));
+    }
+    gp_q_end(&q);
+    if (st == GP_OK && wrong)
+        tell(c, wrong, ADVICE_RESCUE, "%llu %s have a length other than 1, or are not numbers",
+             (unsigned long long)wrong, what);
+    return st;
+}
+
+/* ---- the journal of marks */
+
+typedef struct comparison {
+    const gp_marks_file *here, *there;
+    uint64_t missing, different;
+} comparison;
+
+static bool same_text(const gp_json *a, const gp_json *b, const char *name)
+{
+    const char *x = gp_json_text(gp_json_get(a, name), NULL), *y = gp_json_text(gp_json_get(b, name), NULL);
+    return x && y ? strcmp(x, y) == 0 : x == y;
+}
+
+static bool same_number(const gp_json *a, const gp_json *b, const char *name)
+{
+    int64_t x = 0, y = 0;
+    (void)gp_json_i64(gp_json_get(a, name), &x);
+    (void)gp_json_i64(gp_json_get(b, name), &y);
+    return x == y;
+}
+
+static bool same_thing(gp_marks_kind kind, const gp_json *a, const gp_json *b)
+{
+    switch (kind) {
+    case GP_MARKS_RATING: return same_number(a, b, "flag") && same_number(a, b, "stars");
+    case GP_MARKS_VIEW: return same_text(a, b, "value");
+    case GP_MARKS_PLAN: return same_text(a, b, "state") || same_text(b, a, "image");
+    case GP_MARKS_PICKS:
+        return same_text(a, b, "rule") &&
+               gp_json_count(gp_json_get(a, "picks")) <= gp_json_count(gp_json_get(b, "picks"));
+    }
+    return false;
+}
+
+static const gp_marks_entry *find_entry(const gp_marks_file *f, const gp_marks_entry *e)
+{
+    for (size_t low = 0, high = f->count; low < high;) { /* entries of `f` are in order of key here */
+        size_t middle = low + (high - low) / 2;
+        int d = memcmp(f->entries[middle].key.bytes, e->key.bytes, sizeof e->key.bytes);
+        if (d == 0) return &f->entries[middle];
+        if (d < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+static gp_status compare_all(comparison *x, gp_error *err)
+{
+    for (size_t i = 0; i < x->here->count; i++) {
+        const gp_marks_entry *e = &x->here->entries[i], *other = find_entry(x->there, e);
+        gp_json *a = NULL, *b = NULL;
+        gp_status st = gp_marks_entry_json(x->here, e, &a, err);
+        if (st == GP_OK && other) st = gp_marks_entry_json(x->there, other, &b, err);
+        if (st == GP_OK && !other)
+            x->missing++;
+        else if (st == GP_OK)
+            x->different += !same_thing(e->kind, a, b);
+        gp_json_free(a);
+        gp_json_free(b);
+        GP_TRY(st);
+    }
+    return GP_OK;
+}
+
+/* Entries of the journal that say something of an image the catalog has, and that the catalog does not say. */
+static gp_status only_in_journal(checking *c, const gp_marks_file *journal, const gp_marks_file *here, uint64_t *n,
+                                 gp_error *err)
+{
+    for (size_t i = 0; i < journal->count; i++) {
+        const gp_marks_entry *e = &journal->entries[i];
+        gp_json *o = NULL;
+        bool lacks = false;
+        if (find_entry(here, e)) continue;
+        GP_TRY(gp_marks_entry_json(journal, e, &o, err));
+        gp_status st = gp_marks_lacking(c->cat, e->kind, o, &lacks, err);
+        gp_json_free(o);
+        GP_TRY(st);
+        *n += lacks;
+    }
+    return GP_OK;
+}
+
+static gp_status compare_journal(checking *c, const gp_marks_file *journal, gp_marks_file *here, gp_error *err)
+{
+    comparison x = {.here = here, .there = journal};
+    uint64_t lacking = 0;
+    GP_TRY(compare_all(&x, err));
+    GP_TRY(only_in_journal(c, journal, here, &lacking, err));
+    if (journal->absent && here->count)
+        tell(c, here->count, ADVICE_JOURNAL, "there is no journal of marks beside the catalog");
+    else if (x.missing + x.different)
+        tell(c, x.missing + x.different, ADVICE_AGREE,
+             "%llu marks, views, picks or plans of the catalog are not, or otherwise, in the journal of marks",
+             (unsigned long long)(x.missing + x.different));
+    if (lacking)
+        tell(c, lacking, ADVICE_AGREE, "%llu marks, views, picks or plans of the journal are not in the catalog",
+             (unsigned long long)lacking);
+    return GP_OK;
+}
+
+static gp_status check_journal(checking *c, const char *path, gp_error *err)
+{
+    char *name = gp_marks_path(path);
+    gp_str text = GP_STR_INIT;
+    gp_marks_file journal = {0}, here = {0};
+    gp_status st = name ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the journal of marks");
+    if (st == GP_OK) st = gp_marks_read(name, &journal, err);
+    if (st != GP_OK) goto out;
+    if (journal.foreign) tell(c, 1, "move it away", "'%s' is another program's file, not the journal of marks", name);
+    if (journal.newer) tell(c, 1, "use that goldpan", "the journal of marks '%s' was written by a newer goldpan", name);
+    if (journal.bad && !journal.foreign)
+        tell(c, journal.bad, ADVICE_AGREE, "%llu lines of the journal of marks '%s' are damaged",
+             (unsigned long long)journal.bad, name);
+    if (journal.foreign || journal.newer || !c->cat || c->cat->copy) goto out;
+    GP_GO(gp_marks_whole(c->cat, &text, err));
+    GP_GO(gp_marks_parse(text.data, text.size, &here, err));
+    gp_marks_sort(&journal);
+    gp_marks_sort(&here);
+    st = compare_journal(c, &journal, &here, err);
+out:
+    gp_str_clear(&text);
+    gp_marks_file_clear(&here);
+    gp_marks_file_clear(&journal);
+    gp_mem_free(name);
+    return st;
+}
+
+/* ---- all of it */
+
+static gp_status check_rows(checking *c, gp_error *err)
+{
+    GP_TRY(check_integrity(c, err));
+    GP_TRY(check_references(c, err));
+    GP_TRY(check_invariants(c, err));
+    GP_TRY(check_vectors(c, "SELECT vector FROM image_embeddings", "image embeddings", err));
+    return check_vectors(c, "SELECT vector FROM prompt_embeddings", "prompt embeddings", err);
+}
+
+/* Opens the catalog and checks its rows; what is damaged is told, and c->cat is NULL then. */
+static gp_status check_catalog(checking *c, const char *path, bool (*go_on)(void *user), void *user, gp_error *err)
+{
+    gp_status st = gp_cat_open(path, GP_CATALOG_READONLY, &c->cat, err);
+    if (st == GP_OK) gp_cat_watch(c->cat, go_on, user);
+    if (st == GP_OK) st = check_rows(c, err);
+    if (st != GP_ERR_CATALOG) return st;
+    tell(c, 1, ADVICE_RESCUE, "%s", err->message);
+    gp_cat_close(c->cat); /* what is in it is not to be compared */
+    c->cat = NULL;
+    return GP_OK;
+}
+
+gp_status gp_cat_sound(const char *path, bool (*go_on)(void *user), void *user, bool *sound, gp_error *err)
+{
+    checking c = {.visit = NULL};
+    gp_error why = {0};
+    gp_status st = check_catalog(&c, path, go_on, user, &why);
+    gp_cat_close(c.cat);
+    *sound = c.found == 0;
+    return st == GP_OK ? st : gp_fail(err, st, "%s", why.message);
+}
+
+gp_status gp_cat_check(const char *path, bool (*go_on)(void *user), void *go_on_user,
+                       bool (*visit)(void *user, const gp_catalog_problem *problem), void *user, uint64_t *problems,
+                       gp_error *err)
+{
+    checking c = {.visit = visit, .user = user};
+    gp_error why = {0};
+    gp_status st = check_catalog(&c, path, go_on, go_on_user, &why);
+    if (st == GP_OK) st = check_journal(&c, path, &why);
+    if (st == GP_ERR_CATALOG) {
+        tell(&c, 1, ADVICE_RESCUE, "%s", why.message);
+        st = GP_OK;
+    }
+    gp_cat_close(c.cat);
+    *problems = c.found;
+    return st == GP_OK ? st : gp_fail(err, st, "%s", why.message);
+}

@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: MIT
+ * A new catalog from one that is damaged or lost: its readable rows, then the journal of marks.
+ *
+ * Rows are read from both ends of each table and then around what cannot be read, by halves.  They go into a new file
+ * beside the old one, which takes its place only when it is whole; the old file stays under another name.  Nothing is
+ * deleted.  What an analysis left is taken over only whole, because slices and categories name each other. */
+#include "base/mem.h"
+#include "catalog/db.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    PROBES = 4000 /* tries of reading around damage, for a table */,
+    REACH = 1 << 20 /* ids beyond the last read */
+};
+
+typedef struct rescuing {
+    const gp_rescue_options *o;
+    sqlite3 *from;
+    gp_catalog *to;
+    gp_rescue_report *report;
+    uint64_t rows, places; /* of this table: read, and where reading failed */
+    int probes;
+} rescuing;
+
+static void note(const rescuing *r, const char *code, uint64_t count, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+static void note(const rescuing *r, const char *code, uint64_t count, const char *format, ...)
+{
+    gp_str text = GP_STR_INIT;
+    va_list args;
+    va_start(args, format);
+    gp_str_vprintf(&text, format, args);
+    va_end(args);
+    if (r->o->note && text.data) r->o->note(r->o->note_user, &(gp_note){code, text.data, count});
+    gp_str_clear(&text);
+}
+
+/* ---- a table */
+
+typedef struct table {
+    const char *name;
+    gp_str columns, marks, keys; /* "a, b"; "?, ?"; of a table without rowid "a DESC, b DESC" */
+    int count;
+    bool has_rowid;
+    sqlite3_stmt *insert;
+} table;
+
+/* The names of the table's columns, those that `query` keeps, each with `after` behind it, into out. */
+static int put_names(rescuing *r, const char *query, const char *name, const char *after, gp_str *out, int *count)
+{
+    gp_str sql = GP_STR_INIT;
+    sqlite3_stmt *info = NULL;
+    gp_str_printf(&sql, "SELECT name FROM pragma_table_info('%s')%s", name, query);
+    int rc = sql.failed ? SQLITE_NOMEM : sqlite3_prepare_v2(r->to->db, sql.data, -1, &info, NULL);
+    for (*count = 0; rc == SQLITE_OK && (rc = sqlite3_step(info)) == SQLITE_ROW; rc = SQLITE_OK) {
+        const char *column = (const char *)sqlite3_column_text(info, 0);
+        gp_str_printf(out, "%s\"%s\"%s", (*count)++ ? ", " : "", column ? column : "", after);
+    }
+    sqlite3_finalize(info);
+    gp_str_clear(&sql);
+    return out->failed ? SQLITE_NOMEM : rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/* Its columns as the new catalog has them. */
+static gp_status table_open(rescuing *r, const char *name, table *t, gp_error *err)
+{
+    gp_str sql = GP_STR_INIT;
+    sqlite3_stmt *probe = NULL;
+    int keys = 0;
+    *t = (table){.name = name};
+    int rc = put_names(r, "", name, "", &t->columns, &t->count);
+    if (rc == SQLITE_OK) rc = put_names(r, " WHERE pk > 0 ORDER BY pk", name, " DESC", &t->keys, &keys);
+    for (int i = 0; i < t->count; i++) gp_str_puts(&t->marks, i ? ", ?" : "?");
+    gp_str_printf(&sql, "SELECT rowid FROM %s", name);
+    t->has_rowid = !sql.failed && sqlite3_prepare_v2(r->to->db, sql.data, -1, &probe, NULL) == SQLITE_OK;
+    sqlite3_finalize(probe);
+    gp_str_reset(&sql);
+    gp_str_printf(&sql, "INSERT OR IGNORE INTO %s(%s) VALUES(%s)", name, t->columns.data, t->marks.data);
+    if (sql.failed || t->columns.failed || t->marks.failed) rc = SQLITE_NOMEM;
+    if (rc == SQLITE_OK) rc = sqlite3_prepare_v2(r->to->db, sql.data, -1, &t->insert, NULL);
+    gp_str_clear(&sql);
+    return rc == SQLITE_OK ? GP_OK : gp_db_fail(r->to, rc, err);
+}
+
+static void table_close(table *t)
+{
+    sqlite3_finalize(t->insert);
+    gp_str_clear(&t->columns);
+    gp_str_clear(&t->marks);
+    gp_str_clear(&t->keys);
+}
+
+/* One row over.  A row that the new catalog does not take (damaged, or naming rows that were lost) is counted. */
+static gp_status put_row(rescuing *r, const table *t, sqlite3_stmt *row, gp_error *err)
+{
+    for (int i = 0; i < t->count; i++) sqlite3_bind_value(t->insert, i + 1, sqlite3_column_value(row, i + 1));
+    int rc = sqlite3_step(t->insert);
+    (void)sqlite3_reset(t->insert);
+    if (rc == SQLITE_DONE)
+        r->rows += (uint64_t)sqlite3_changes(r->to->db);
+    else if ((rc & 0xff) == SQLITE_CONSTRAINT || (rc & 0xff) == SQLITE_MISMATCH || (rc & 0xff) == SQLITE_TOOBIG)
+        r->places++;
+    else
+        return gp_db_fail(r->to, rc, err);
+    return GP_OK;
+}
+
+/* Read ids low to high in one direction until the end or what cannot be read; *last: the last id that was read. */
+static gp_status read_run(rescuing *r, const table *t, int64_t low, int64_t high, bool down, int64_t *last, bool *whole,
+                          gp_error *err)
+{
+    gp_str sql = GP_STR_INIT;
+    sqlite3_stmt *rows = NULL;
+    gp_status st = GP_OK;
+    *whole = false;
+    if (t->has_rowid)
+        gp_str_printf(&sql, "SELECT rowid, %s FROM %s NOT INDEXED WHERE rowid BETWEEN ? AND ? ORDER BY rowid%s",
+                      t->columns.data, t->name, down ? " DESC" : "");
+    else
+        gp_str_printf(&sql, "SELECT 0, %s FROM %s%s%s", t->columns.data, t->name, down ? " ORDER BY " : "",
+                      down ? t->keys.data : "");
+    if (sql.failed) return gp_db_fail(r->to, SQLITE_NOMEM, err);
+    int rc = sqlite3_prepare_v2(r->from, sql.data, -1, &rows, NULL);
+    gp_str_clear(&sql);
+    if (rc == SQLITE_OK && t->has_rowid) sqlite3_bind_int64(rows, 1, low), sqlite3_bind_int64(rows, 2, high);
+    while (rc == SQLITE_OK && st == GP_OK && (rc = sqlite3_step(rows)) == SQLITE_ROW) {
+        *last = sqlite3_column_int64(rows, 0);
+        st = put_row(r, t, rows, err);
+        rc = SQLITE_OK;
+    }
+    sqlite3_finalize(rows);
+    *whole = rc == SQLITE_DONE;
+    if (st == GP_OK && (rc & 0xff) == SQLITE_NOMEM) return gp_db_fail(r->to, rc, err);
+    if (st == GP_OK && rc == SQLITE_INTERRUPT) return gp_fail(err, GP_ERR_STOPPED, "stopped");
+    return st;
+}
+
+static gp_status read_between(rescuing *r, const table *t, int64_t low, int64_t high, gp_error *err)
+{
+    int64_t last = low - 1, first = high + 1;
+    bool whole;
+    if (low > high || r->probes-- <= 0) return GP_OK;
+    GP_TRY(read_run(r, t, low, high, false, &last, &whole, err));
+    if (whole) return GP_OK;
+    GP_TRY(read_run(r, t, last + 1, high, true, &first, &whole, err));
+    if (whole) return GP_OK;
+    int64_t middle = last + (first - last) / 2;
+    if (first - last < 3) return GP_OK;
+    GP_TRY(read_between(r, t, last + 1, middle, err));
+    return read_between(r, t, middle + 1, first - 1, err);
+}
+
+static gp_status read_table(rescuing *r, const char *name, gp_error *err)
+{
+    table t;
+    int64_t last = 0, first = INT64_MAX;
+    bool whole = false;
+    r->rows = r->places = 0, r->probes = PROBES;
+    gp_status st = table_open(r, name, &t, err);
+    if (st == GP_OK) st = read_run(r, &t, INT64_MIN, INT64_MAX, false, &last, &whole, err);
+    if (st == GP_OK && !whole) {
+        r->places++;
+        st = read_run(r, &t, last + 1, INT64_MAX, true, &first, &whole, err);
+        if (st == GP_OK && !whole && t.has_rowid && last < INT64_MAX - REACH)
+            st = read_between(r, &t, last + 1, first == INT64_MAX ? last + REACH : first - 1, err);
+    }
+    table_close(&t);
+    if (st != GP_OK) return st;
+    r->report->rows += r->rows;
+    r->report->lost += r->places;
+    if (r->rows || r->places)
+        note(r, "rescue-table", r->rows, "%s: %llu %s read%s", name, (unsigned long long)r->rows,
+             r->rows == 1 ? "row" : "rows", r->places ? ", others could not be read" : "");
+    return GP_OK;
+}
+
+/* ---- all tables */
+
+static const char *const core[] = {"encoders",
+                                   "images",
+                                   "prompts",
+                                   "paths",
+                                   "image_prompts",
+                                   "image_embeddings",
+                                   "prompt_embeddings",
+                                   "scorers",
+                                   "scores",
+                                   "picks",
+                                   "failures",
+                                   "ratings",
+                                   "saved",
+                                   "generations",
+                                   NULL};
+static const char *const found[] = {"analyses", "clusters",     "cluster_images",   "categories", "standings",
+                                    "slices",   "slice_images", "duplicate_groups", "duplicates", NULL};
+static const char *const map[] = {"maps", "map_images", NULL};
+
+static bool is_in(const gp_catalog *cat, const char *name)
+{
+    return sqlite3_table_column_metadata(cat->db, NULL, name, NULL, NULL, NULL, NULL, NULL, NULL) == SQLITE_OK;
+}
+
+static gp_status read_core(rescuing *r, gp_error *err)
+{
+    for (size_t i = 0; core[i]; i++)
+        if (is_in(r->to, core[i])) GP_TRY(read_table(r, core[i], err));
+    return GP_OK;
+}
+
+/* All of these tables or none. */
+static gp_status read_together(rescuing *r, const char *const *names, const char *what, gp_error *err)
+{
+    uint64_t lost = r->report->lost, rows = r->report->rows;
+    GP_TRY(gp_db_exec(r->to, "SAVEPOINT together", err));
+    for (size_t i = 0; names[i]; i++)
+        if (is_in(r->to, names[i])) GP_TRY(read_table(r, names[i], err));
+    if (r->report->lost > lost) {
+        GP_TRY(gp_db_exec(r->to, "ROLLBACK TO together", err));
+        r->report->rows = rows;
+        note(r, "rescue-again", 0, "%s cannot be read whole: `goldpan slices` makes it again", what);
+    }
+    return gp_db_exec(r->to, "RELEASE together", err);
+}
+
+static void sql_is_unit(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    const uint8_t *bytes = count == 1 ? sqlite3_value_blob(values[0]) : NULL;
+    sqlite3_result_int(context, bytes && gp_db_is_unit(bytes, (size_t)sqlite3_value_bytes(values[0])));
+}
+
+/* What is left must be as schema.c promises; what is taken away here is computed again, or comes from the journal. */
+static gp_status tidy(rescuing *r, gp_error *err)
+{
+    int rc = sqlite3_create_function(r->to->db, "is_unit", 1, SQLITE_UTF8, NULL, sql_is_unit, NULL, NULL);
+    if (rc != SQLITE_OK) return gp_db_fail(r->to, rc, err);
+    GP_TRY(gp_db_exec(
+        r->to,
+        "DELETE FROM image_embeddings WHERE NOT is_unit(vector)"
+        " OR length(vector) <> 4 * (SELECT dims FROM encoders e WHERE e.id = encoder);"
+        "DELETE FROM prompt_embeddings WHERE NOT is_unit(vector)"
+        " OR length(vector) <> 4 * (SELECT dims FROM encoders e WHERE e.id = encoder);"
+        "DELETE FROM scores WHERE NOT EXISTS (SELECT 1 FROM scorers c JOIN image_embeddings v ON v.encoder = c.encoder"
+        " WHERE c.id = scores.scorer AND v.image = scores.image) OR NOT EXISTS (SELECT 1 FROM scorers c"
+        " JOIN prompt_embeddings v ON v.encoder = c.encoder WHERE c.id = scores.scorer AND v.prompt = scores.prompt);"
+        "DELETE FROM picks WHERE scorer || rule <> (SELECT scorer || rule FROM picks GROUP BY 1 ORDER BY count(*) DESC"
+        " LIMIT 1)",
+        err));
+    if (!is_in(r->to, "generations")) return GP_OK;
+    return gp_db_exec(
+        r->to, "UPDATE generations SET state = 'planned', path = NULL WHERE state = 'got' AND image IS NULL", err);
+}
+
+static bool may_go_on(void *user)
+{
+    const gp_rescue_options *o = user;
+    return !o->go_on || o->go_on(o->go_on_user);
+}
+
+static int watch(void *user)
+{
+    return !may_go_on(user);
+}
+
+/* ---- the old file */
+
+static int open_from(const char *path, sqlite3 **out, int64_t *version)
+{
+    static const char *const ways[] = {NULL, "unix-none"};
+    int rc = SQLITE_ERROR;
+    for (int i = 0; i < 2; i++) {
+        sqlite3_stmt *q = NULL;
+        rc = sqlite3_open_v2(path, out, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, ways[i]);
+        sqlite3_db_config(*out, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+        sqlite3_db_config(*out, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+        sqlite3_limit(*out, SQLITE_LIMIT_LENGTH, GP_DB_LONGEST);
+        if (rc == SQLITE_OK && i) rc = sqlite3_exec(*out, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL);
+        if (rc == SQLITE_OK)
+            rc = sqlite3_prepare_v2(*out,
+                                    "SELECT user_version FROM pragma_user_version, pragma_application_id"
+                                    " WHERE application_id = 1196441934",
+                                    -1, &q, NULL);
+        if (rc == SQLITE_OK) rc = sqlite3_step(q);
+        *version = rc == SQLITE_ROW ? sqlite3_column_int64(q, 0) : 0;
+        sqlite3_finalize(q);
+        if (rc == SQLITE_ROW || rc == SQLITE_DONE || rc == SQLITE_NOTADB) return rc;
+        sqlite3_close_v2(*out);
+        *out = NULL;
+    }
+    return rc;
+}
+
+/* Is some process, this one too, using the catalog?  A connection in WAL mode holds a lock on this byte of the index.
+ */
+static bool in_use(const char *path)
+{
+    enum { DEAD_MAN_SWITCH = 128 };
+    gp_str name = GP_STR_INIT;
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = DEAD_MAN_SWITCH, .l_len = 1};
+    gp_str_printf(&name, "%s-shm", path);
+    int fd = name.failed ? -1 : open(name.data, O_RDWR | O_CLOEXEC);
+    bool used = fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+    if (fd >= 0) close(fd);
+    gp_str_clear(&name);
+    return used;
+}
+
+static gp_status read_from(rescuing *r, const char *path, const char *target, gp_error *err)
+{
+    int64_t version = 0;
+    struct stat info;
+    size_t steps = gp_db_all.count;
+    int rc = stat(path, &info) == 0 ? open_from(path, &r->from, &version) : SQLITE_DONE;
+    if (version >= 1 && version <= gp_db_all.list[steps - 1].version) {
+        while (gp_db_all.list[steps - 1].version > version) steps--;
+    } else {
+        if (stat(path, &info) == 0)
+            note(r, "rescue-nothing", 0, "nothing can be read from '%s'%s", path,
+                 rc == SQLITE_DONE ? ": it is another program's or a newer goldpan's" : "");
+        sqlite3_close_v2(r->from);
+        r->from = NULL;
+    }
+    GP_TRY(gp_db_open(target, GP_CATALOG_CREATE, gp_db_all.list, steps, &r->to, err));
+    if (!r->from) return GP_OK;
+    sqlite3_progress_handler(r->from, 20000, watch, (void *)(uintptr_t)r->o);
+    gp_status st;
+    GP_GO(gp_db_exec(r->to, "BEGIN IMMEDIATE", err));
+    GP_GO(read_core(r, err));
+    if (is_in(r->to, "maps")) GP_GO(read_together(r, map, "the map", err));
+    if (is_in(r->to, "analyses")) GP_GO(read_together(r, found, "the analysis", err));
+    GP_GO(tidy(r, err));
+    st = gp_db_exec(r->to, "COMMIT", err);
+out:
+    sqlite3_close_v2(r->from);
+    return st;
+}
+
+/* ---- files */
+
+static char *with_end(const char *path, const char *end)
+{
+    gp_str s = GP_STR_INIT;
+    gp_str_printf(&s, "%s%s", path, end);
+    return gp_str_take(&s);
+}
+
+static gp_status no_memory(gp_error *err)
+{
+    return gp_fail(err, GP_ERR_MEMORY, "out of memory for the rescue");
+}
+
+static gp_status move_if_there(const char *from, const char *end, const char *to, gp_error *err)
+{
+    char *a = with_end(from, end), *b = with_end(to, end);
+    gp_status st = a && b ? GP_OK : no_memory(err);
+    if (st == GP_OK && rename(a, b) != 0 && errno != ENOENT)
+        st = gp_fail_errno(err, GP_ERR_IO, errno, "cannot rename '%s'", a);
+    gp_mem_free(a);
+    gp_mem_free(b);
+    return st;
+}
+
+/* A name for the old file that nothing has. */
+static gp_status free_name(const char *path, char *kept, size_t size, gp_error *err)
+{
+    struct stat info;
+    for (int n = 1; n < 10000; n++) {
+        if (snprintf(kept, size, "%s.damaged-%d", path, n) >= (int)size) break;
+        if (lstat(kept, &info) != 0 && errno == ENOENT) return GP_OK;
+    }
+    return gp_fail(err, GP_ERR_IO, "no free name beside '%s' to keep the damaged catalog under", path);
+}
+
+/* The log goes first: it must never lie beside the new file, which it would be written into. */
+static gp_status put_in_place(const char *made, const char *path, gp_rescue_report *report, gp_error *err)
+{
+    struct stat info;
+    if (lstat(path, &info) == 0) {
+        GP_TRY(free_name(path, report->kept, sizeof report->kept, err));
+        GP_TRY(move_if_there(path, "-wal", report->kept, err));
+        GP_TRY(move_if_there(path, "-shm", report->kept, err));
+        GP_TRY(move_if_there(path, "", report->kept, err));
+    } else {
+        char kept[sizeof report->kept];
+        GP_TRY(free_name(path, kept, sizeof kept, err)); /* a log whose catalog was deleted */
+        GP_TRY(move_if_there(path, "-wal", kept, err));
+        GP_TRY(move_if_there(path, "-shm", kept, err));
+    }
+    if (rename(made, path) != 0) return gp_fail_errno(err, GP_ERR_IO, errno, "cannot rename '%s' to '%s'", made, path);
+    return GP_OK;
+}
+
+static void remove_made(const char *made)
+{
+    static const char *const ends[] = {"", "-wal", "-shm"};
+    for (int i = 0; i < 3; i++) {
+        char *name = with_end(made, ends[i]);
+        if (name) (void)unlink(name);
+        gp_mem_free(name);
+    }
+}
+
+/* The journal of the old catalog also beside --out, unless there is one. */
+static gp_status copy_journal(const char *path, const char *out, gp_error *err)
+{
+    char *from = gp_marks_path(path), *to = gp_marks_path(out);
+    gp_bytes bytes = {0};
+    struct stat info;
+    gp_status st = from && to ? GP_OK : no_memory(err);
+    if (st == GP_OK && lstat(to, &info) != 0) {
+        st = gp_file_read(from, GP_MARKS_LIMIT, &bytes, err);
+        if (st == GP_OK)
+            st = gp_file_replace(to, bytes.data, bytes.size, err);
+        else if (st == GP_ERR_NOT_FOUND)
+            st = GP_OK;
+    }
+    gp_bytes_clear(&bytes);
+    gp_mem_free(from);
+    gp_mem_free(to);
+    return st;
+}
+
+/* ---- the whole */
+
+static gp_status take_journal(const char *path, gp_rescue_report *report, gp_error *err)
+{
+    gp_catalog *cat = NULL;
+    gp_cat_brought b = {0};
+    GP_TRY(gp_cat_open(path, 0, &cat, err));
+    gp_status st = gp_marks_again(cat, err);
+    if (st == GP_OK) st = gp_cat_marks_bring(cat, &b, err);
+    report->marks = b.ratings, report->views = b.views, report->picks = b.picks, report->plans = b.plans;
+    report->waiting = b.waiting;
+    gp_cat_close(cat);
+    return st;
+}
+
+static gp_status look_first(const char *path, const gp_rescue_options *o, gp_rescue_report *report, gp_error *err)
+{
+    struct stat info;
+    char *journal = gp_marks_path(path);
+    if (!journal) return no_memory(err);
+    bool has_journal = stat(journal, &info) == 0;
+    gp_mem_free(journal);
+    if (stat(path, &info) != 0) {
+        if (has_journal) return GP_OK;
+        return gp_fail(err, GP_ERR_NOT_FOUND, "there is neither a catalog '%s' nor a journal of marks beside it", path);
+    }
+    if (!S_ISREG(info.st_mode))
+        return gp_fail(err, GP_ERR_CATALOG, "'%s' is not a file, so not a catalog: move it away", path);
+    if (in_use(path))
+        return gp_fail(err, GP_ERR_CATALOG, "catalog '%s' is in use by another process: end that first", path);
+    return gp_cat_sound(path, may_go_on, (void *)(uintptr_t)o, &report->sound, err);
+}
+
+gp_status gp_cat_rescue(const char *path, const gp_rescue_options *o, gp_rescue_report *report, gp_error *err)
+{
+    rescuing r = {.o = o, .report = report};
+    struct stat info;
+    char *made = NULL;
+    *report = (gp_rescue_report){0};
+    GP_TRY(look_first(path, o, report, err));
+    if (report->sound && !o->out) return take_journal(path, report, err);
+    if (o->out && lstat(o->out, &info) == 0)
+        return gp_fail(err, GP_ERR_USAGE, "'%s' is there already: give a new name for the new catalog", o->out);
+    made = with_end(o->out ? o->out : path, ".rescued");
+    if (!made) return no_memory(err);
+    remove_made(made); /* of a rescue that was killed */
+    gp_status st = read_from(&r, path, made, err);
+    gp_cat_close(r.to);
+    if (st == GP_OK) st = o->out ? copy_journal(path, o->out, err) : GP_OK;
+    if (st == GP_OK) st = put_in_place(made, o->out ? o->out : path, report, err);
+    if (st != GP_OK) remove_made(made);
+    gp_mem_free(made);
+    return st == GP_OK ? take_journal(o->out ? o->out : path, report, err) : st;
+}

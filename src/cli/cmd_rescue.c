@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT
+ * goldpan check and goldpan rescue: is the catalog sound, and a new one from what can be read and the journal. */
+#include "base/json.h"
+#include "base/mem.h"
+#include "cli/commands.h"
+#include "cli/context.h"
+
+#include <stdio.h>
+
+static bool not_stopped(void *user)
+{
+    (void)user;
+    return gp_term_signal() == 0;
+}
+
+/* ---- check */
+
+typedef struct printer {
+    gp_cli *cli;
+    gp_str json;
+} printer;
+
+static bool put_problem(void *user, const gp_catalog_problem *problem)
+{
+    printer *p = user;
+    if (p->cli->json) {
+        gp_str_puts(&p->json, p->json.size ? ",{" : "{");
+        gp_cli_json_text(&p->json, "problem", problem->what);
+        gp_cli_json_count(&p->json, "count", problem->count);
+        gp_cli_json_text(&p->json, "advice", problem->advice);
+        gp_str_putc(&p->json, '}');
+    } else {
+        gp_cli_put_field(problem->what, '\t');
+        gp_cli_put_field(problem->advice, '\n');
+    }
+    return true;
+}
+
+/* The catalog of a folder, or the catalog's own file. */
+static gp_status check_path(gp_cli *cli, char **path, gp_error *err)
+{
+    const char *first = cli->arg_count ? cli->args[0] : NULL;
+    if (!first || gp_cli_is_folder(first)) return gp_cli_catalog_path(cli, first, false, path, err);
+    if (cli->catalog) return gp_fail(err, GP_ERR_USAGE, "give the catalog once: '%s' or --catalog", first);
+    *path = gp_str_dup(first);
+    return *path ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory");
+}
+
+static int run_check(gp_cli *cli)
+{
+    gp_error err = {0};
+    printer p = {.cli = cli};
+    char *path = NULL;
+    uint64_t problems = 0;
+    gp_str json = GP_STR_INIT;
+    gp_status st = check_path(cli, &path, &err);
+    if (st == GP_OK) st = gp_catalog_check(path, not_stopped, NULL, put_problem, &p, &problems, &err);
+    int code = st != GP_OK ? gp_cli_fail(cli, &err) : problems ? GP_EXIT_FAILURE : GP_EXIT_OK;
+    if (st == GP_OK)
+        gp_term_say(&cli->term, problems ? "catalog '%s' has %llu %s" : "catalog '%s' is sound", path,
+                    (unsigned long long)problems, problems == 1 ? "problem" : "problems");
+    if (st == GP_OK && cli->json) {
+        gp_str_putc(&json, '{');
+        gp_cli_json_text(&json, "catalog", path);
+        gp_cli_json_bool(&json, "sound", problems == 0);
+        gp_json_put_name(&json, "problems");
+        gp_str_printf(&json, "[%s]}", p.json.data ? p.json.data : "");
+        json.failed |= p.json.failed;
+        code = gp_cli_json_print(cli, &json, code);
+    }
+    gp_str_clear(&json);
+    gp_str_clear(&p.json);
+    gp_mem_free(path);
+    return code;
+}
+
+/* ---- rescue */
+
+static void say_rescue(gp_cli *cli, const gp_rescue_report *r)
+{
+    if (r->sound) gp_term_say(&cli->term, "the catalog is sound: nothing was replaced");
+    if (!r->sound)
+        gp_term_say(&cli->term, "a new catalog has %llu rows of the old one%s", (unsigned long long)r->rows,
+                    r->lost ? "; others could not be read" : "");
+    if (r->kept[0]) gp_term_say(&cli->term, "the old one is kept as '%s'", r->kept);
+    if (r->marks + r->views + r->picks + r->plans)
+        gp_term_say(&cli->term,
+                    "from the journal of marks: marks %llu, saved views %llu, picks %llu, generation plans %llu",
+                    (unsigned long long)r->marks, (unsigned long long)r->views, (unsigned long long)r->picks,
+                    (unsigned long long)r->plans);
+    else if (!r->waiting)
+        gp_term_say(&cli->term, "the journal of marks has nothing to add");
+}
+
+/* Where entries of the journal wait for images, or rows were lost: the files are read again. */
+static gp_status add_folders(gp_cli *cli, const char *path, gp_report *report, gp_error *err)
+{
+    gp_catalog *catalog = NULL;
+    gp_add_options options = GP_ADD_DEFAULTS;
+    gp_cli_add_options(cli, &options);
+    GP_TRY(gp_catalog_open(path, 0, &catalog, err));
+    gp_status st = gp_add(catalog, &options, report, err);
+    if (st == GP_OK) gp_cli_say_add(cli, report);
+    gp_catalog_close(catalog);
+    return st;
+}
+
+static int print_rescue(gp_cli *cli, const char *path, const gp_rescue_report *r, const gp_report *added)
+{
+    gp_str json = GP_STR_INIT;
+    gp_str_putc(&json, '{');
+    gp_cli_json_text(&json, "catalog", path);
+    gp_cli_json_bool(&json, "sound", r->sound);
+    gp_cli_json_text(&json, "kept", r->kept[0] ? r->kept : NULL);
+    gp_cli_json_count(&json, "rows", r->rows);
+    gp_cli_json_count(&json, "lost", r->lost);
+    gp_cli_json_count(&json, "marks", r->marks);
+    gp_cli_json_count(&json, "views", r->views);
+    gp_cli_json_count(&json, "picks", r->picks);
+    gp_cli_json_count(&json, "plans", r->plans);
+    gp_cli_json_count(&json, "waiting", r->waiting);
+    if (cli->arg_count) gp_cli_json_report(&json, "add", added);
+    gp_cli_json_notes(&json, cli);
+    gp_str_putc(&json, '}');
+    return gp_cli_json_print(cli, &json, added->failed ? GP_EXIT_PARTIAL : GP_EXIT_OK);
+}
+
+static int run_rescue(gp_cli *cli)
+{
+    gp_error err = {0};
+    char *path = NULL;
+    gp_rescue_options options = GP_RESCUE_DEFAULTS;
+    gp_rescue_report report = {0};
+    gp_report added = {0};
+    options.out = cli->out;
+    options.go_on = not_stopped;
+    options.note = gp_cli_note, options.note_user = cli;
+    gp_status st = gp_cli_check_roots(cli, &err);
+    if (st == GP_OK) st = gp_cli_catalog_path(cli, gp_cli_first_folder(cli), true, &path, &err);
+    if (st == GP_OK) st = gp_catalog_rescue(path, &options, &report, &err);
+    if (st == GP_OK) say_rescue(cli, &report);
+    const char *made = cli->out ? cli->out : path;
+    if (st == GP_OK && cli->arg_count) st = add_folders(cli, made, &added, &err);
+    int code = st == GP_OK ? added.failed ? GP_EXIT_PARTIAL : GP_EXIT_OK : gp_cli_fail(cli, &err);
+    if (st == GP_OK && !cli->arg_count && report.waiting)
+        gp_term_say(&cli->term, "%llu entries wait for their images: next, goldpan add DIR",
+                    (unsigned long long)report.waiting);
+    if (st == GP_OK && cli->json) code = print_rescue(cli, made, &report, &added);
+    gp_mem_free(path);
+    return code;
+}
+
+static const gp_cli_option check_options[] = {GP_CLI_CATALOG, GP_CLI_COMMON};
+static const gp_cli_option rescue_options[] = {
+    {"out", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(out), "write the new catalog to FILE, leave the old one in its place"},
+    GP_CLI_CATALOG,
+    GP_CLI_THREADS,
+    GP_CLI_MAX_PIXELS,
+    GP_CLI_COMMON};
+
+const gp_cli_command gp_cmd_check = {
+    .name = "check",
+    .arguments = "[DIR|FILE.db]",
+    .summary = "Check that the catalog and its journal of marks are sound",
+    .about = "Prints a line for each problem: what is wrong and what to do, with a tab between.  Reads all of\n"
+             "the catalog and changes nothing.  Exit code 0: sound, 1: problems.",
+    .examples = "goldpan check pictures\ngoldpan check --catalog copy.db --json",
+    .options = check_options,
+    .most = 1,
+    .keeps_nothing = true,
+    .run = run_check,
+};
+
+const gp_cli_command gp_cmd_rescue = {
+    .name = "rescue",
+    .arguments = "[DIR|FILE...]",
+    .summary = "Make a new catalog from a damaged or lost one",
+    .about = "Reads what can be read from the old catalog, and flags, stars, saved views, picks and plans from\n"
+             "the journal of marks beside it.  Then adds DIR, so that marks find their images again.  The old\n"
+             "catalog is kept under another name; nothing is deleted.  Scores that were lost are computed again by\n"
+             "goldpan score.",
+    .examples = "goldpan rescue pictures\ngoldpan rescue --catalog damaged.db --out new.db pictures",
+    .options = rescue_options,
+    .most = SIZE_MAX,
+    .run = run_rescue,
+};

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT
+ * check and rescue: every page of a catalog damaged in turn, files cut short, lost and in use. */
+#include "analysis_support.h"
+#include "base/file.h"
+#include <signal.h>
+#include <sys/wait.h>
+
+enum { IMAGES = 40 };
+
+static void fill_catalog(const char *path)
+{
+    gp_error err = {0};
+    gp_catalog *cat = catalog_open(path, GP_CATALOG_CREATE);
+    assert_ok(fill(cat, IMAGES, "clip/w", &err));
+    const char *units = "UPDATE image_embeddings SET vector = x'0000803f000000000000000000000000';"
+                        "UPDATE prompt_embeddings SET vector = x'000000000000803f0000000000000000'";
+    assert_ok(gp_db_exec(cat, units, &err));
+    gp_cat_matrix m = {0};
+    assert_ok(gp_cat_matrix_read(cat, "clip/w", &m, &err));
+    uint32_t ranks[3] = {1, 1, 1};
+    assert_ok(gp_cat_picks_replace(cat, "clip/w", m.images, ranks, 3, "r", NULL, NULL, &err));
+    for (int i = 0; i < 10; i++) {
+        gp_cat_rating r = {
+            .hash = m.hashes[i], .has_flag = true, .has_stars = true, .flag = i % 3 - 1, .stars = 1 + i % 5};
+        assert_ok(gp_cat_ratings_put(cat, &r, 1, NULL, &err));
+    }
+    assert_ok(gp_cat_saved_put(cat, "v", "{}", &err));
+    put_analysis(cat, "clip/w", m.images, m.n, 5);
+    gp_cat_matrix_clear(&m);
+    gp_cat_close(cat);
+}
+
+static bool count_problem(void *user, const gp_catalog_problem *p)
+{
+    assert_true(p->what && *p->what && p->advice && *p->advice);
+    ++*(int *)user;
+    if (getenv("GOLDPAN_TEST_TALK")) printf("%s\n", p->what);
+    return true;
+}
+
+static uint64_t problems_of(const char *path)
+{
+    gp_error err = {0};
+    uint64_t problems = 0;
+    int told = 0;
+    assert_ok(gp_cat_check(path, NULL, NULL, count_problem, &told, &problems, &err));
+    assert_int_equal(told, problems);
+    return problems;
+}
+
+/* What `add` does with the images whose rows were lost: they are there again, then what waited is taken in. */
+static void add_again(gp_catalog *cat, const gp_cat_image *images, size_t count)
+{
+    gp_error err = {0};
+    gp_cat_brought b;
+    for (size_t i = 0; i < count; i++) {
+        char name[64];
+        int64_t id;
+        bool fresh;
+        snprintf(name, sizeof name, "/x/again-%zu.png", i);
+        assert_ok(gp_cat_image_put(cat, &images[i], name, 1, 1, &id, &fresh, &err));
+    }
+    assert_ok(gp_cat_marks_bring(cat, &b, &err));
+    assert_int_equal(b.waiting, 0);
+}
+
+#define MARKS                                                                                                          \
+    "SELECT (SELECT sum((r.flag + 2) * 100 + r.stars) FROM ratings r) * 1000 + (SELECT count(*) FROM picks) * 10"      \
+    " + (SELECT count(*) FROM saved)"
+
+static size_t read_images(const char *path, gp_cat_image *images)
+{
+    size_t n = 0;
+    gp_catalog *cat = catalog_open(path, GP_CATALOG_READONLY);
+    sqlite3_stmt *q = NULL;
+    assert_int_equal(sqlite3_prepare_v2(cat->db, "SELECT hash FROM images", -1, &q, NULL), SQLITE_OK);
+    for (; sqlite3_step(q) == SQLITE_ROW && n < IMAGES; n++) {
+        images[n] = (gp_cat_image){.bytes = 1, .format = "png", .width = 1, .height = 1};
+        memcpy(images[n].hash.bytes, sqlite3_column_blob(q, 0), sizeof images[n].hash.bytes);
+    }
+    sqlite3_finalize(q);
+    gp_cat_close(cat);
+    return n;
+}
+
+static void write_copy(const char *name, const gp_bytes *db, const gp_bytes *journal)
+{
+    gp_error err = {0};
+    char path[600];
+    snprintf(path, sizeof path, "%s.marks.jsonl", at(name));
+    assert_ok(gp_file_replace(path, journal->data, journal->size, &err));
+    snprintf(path, sizeof path, "%s.db", at(name));
+    assert_ok(gp_file_replace(path, db->data, db->size, &err));
+}
+
+static void rescue_and_look(const char *path, const gp_cat_image *images, size_t count, int64_t marks)
+{
+    gp_error err = {0};
+    const gp_rescue_options options = GP_RESCUE_DEFAULTS;
+    gp_rescue_report report;
+    assert_ok(gp_cat_rescue(path, &options, &report, &err));
+    gp_catalog *cat = catalog_open(path, 0);
+    assert_invariants(cat);
+    add_again(cat, images, count);
+    assert_int_equal(ask(cat, MARKS), marks);
+    gp_cat_close(cat);
+    assert_int_equal(problems_of(path), 0);
+    if (report.kept[0]) assert_int_equal(access(report.kept, F_OK), 0);
+    unlink(report.kept);
+    unlink(path);
+}
+
+static void test_every_page(void **state)
+{
+    (void)state;
+    enum { PAGE = 16384 };
+    gp_error err = {0};
+    gp_bytes db = {0}, journal = {0};
+    gp_cat_image images[IMAGES];
+    fill_catalog(at("whole.db"));
+    assert_int_equal(problems_of(at("whole.db")), 0);
+    size_t count = read_images(at("whole.db"), images);
+    gp_catalog *cat = catalog_open(at("whole.db"), GP_CATALOG_READONLY);
+    int64_t marks = ask(cat, MARKS);
+    gp_cat_close(cat);
+    assert_ok(gp_file_read(at("whole.db"), 1 << 28, &db, &err));
+    assert_ok(gp_file_read(at("whole.marks.jsonl"), 1 << 28, &journal, &err));
+    uint8_t kept[PAGE];
+    for (size_t page = 0; page < db.size / PAGE; page += page < 4 ? 1 : 3) {
+        memcpy(kept, db.data + page * PAGE, PAGE);
+        memset(db.data + page * PAGE, 0xa5, PAGE);
+        write_copy("page", &db, &journal);
+        memcpy(db.data + page * PAGE, kept, PAGE);
+        rescue_and_look(at("page.db"), images, count, marks);
+    }
+    size_t whole = db.size;
+    for (int part = 0; part < 4; part++) { /* cut short, down to nothing */
+        db.size = whole * (size_t)part / 4;
+        write_copy("page", &db, &journal);
+        assert_true(problems_of(at("page.db")) > 0);
+        rescue_and_look(at("page.db"), images, count, marks);
+    }
+    unlink(at("page.db"));
+    rescue_and_look(at("page.db"), images, count, marks); /* lost */
+    gp_bytes_clear(&db);
+    gp_bytes_clear(&journal);
+}
+
+static void test_what_is_refused(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_rescue_options options = GP_RESCUE_DEFAULTS;
+    gp_rescue_report report;
+    int ready[2], status;
+    char byte;
+    assert_int_equal(gp_cat_rescue(at("nothing.db"), &options, &report, &err), GP_ERR_NOT_FOUND);
+    assert_int_equal(access(at("nothing.db"), F_OK), -1);
+    fill_catalog(at("used.db"));
+    assert_int_equal(pipe(ready), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        gp_catalog *cat = NULL;
+        gp_counts counts;
+        if (gp_cat_open(at("used.db"), 0, &cat, &err) != GP_OK || gp_cat_counts(cat, &counts, &err) != GP_OK) _exit(2);
+        if (write(ready[1], "x", 1) != 1) _exit(3);
+        for (;;) pause();
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    assert_int_equal(gp_cat_rescue(at("used.db"), &options, &report, &err), GP_ERR_CATALOG);
+    assert_non_null(strstr(err.message, "in use"));
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    close(ready[0]);
+    close(ready[1]);
+    assert_ok(gp_cat_rescue(at("used.db"), &options, &report, &err));
+    assert_true(report.sound);
+    options.out = at("used.db");
+    assert_int_equal(gp_cat_rescue(at("used.db"), &options, &report, &err), GP_ERR_USAGE);
+    options.out = at("new.db");
+    assert_ok(gp_cat_rescue(at("used.db"), &options, &report, &err));
+    assert_int_equal(problems_of(at("new.db")), 0);
+    assert_int_equal(problems_of(at("used.db")), 0);
+}
+
+/* What check finds that SQLite does not. */
+static void test_check(void **state)
+{
+    (void)state;
+    static const char *const faults[] = {
+        "UPDATE image_embeddings SET vector = zeroblob(4) WHERE id = 1",
+        "UPDATE image_embeddings SET vector = zeroblob(length(vector)) WHERE id = 1",
+        "DELETE FROM prompt_embeddings WHERE id = 1",
+        "PRAGMA foreign_keys = OFF; DELETE FROM images WHERE id = 1",
+        "UPDATE picks SET rule = 'other' WHERE image = (SELECT max(image) FROM picks)",
+        "DELETE FROM ratings",
+        "UPDATE ratings SET stars = 0",
+        "UPDATE saved SET value = '{\"other\":1}'",
+    };
+    fill_catalog(at("sound.db"));
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        gp_error err = {0};
+        gp_bytes db = {0}, journal = {0};
+        assert_ok(gp_file_read(at("sound.db"), 1 << 28, &db, &err));
+        assert_ok(gp_file_read(at("sound.marks.jsonl"), 1 << 28, &journal, &err));
+        write_copy("fault", &db, &journal);
+        gp_bytes_clear(&db);
+        gp_bytes_clear(&journal);
+        assert_int_equal(problems_of(at("fault.db")), 0);
+        gp_catalog *cat = catalog_open(at("fault.db"), 0);
+        assert_ok(gp_db_exec(cat, faults[i], &err));
+        gp_cat_close(cat);
+        if (problems_of(at("fault.db")) == 0) fail_msg("not found: %s", faults[i]);
+        const gp_rescue_options options = GP_RESCUE_DEFAULTS;
+        gp_rescue_report report;
+        assert_ok(gp_cat_rescue(at("fault.db"), &options, &report, &err));
+        if (problems_of(at("fault.db")) != 0) fail_msg("not mended: %s", faults[i]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_page), cmocka_unit_test(test_what_is_refused),
+                                       cmocka_unit_test(test_check)};
+    return cmocka_run_group_tests(tests, folder_make, folder_remove);
+}
