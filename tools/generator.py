@@ -40,6 +40,13 @@ def fault(text):
     return kind, int(every)
 
 
+def busy(text):
+    path, _, n = text.rpartition(":")
+    if not path.startswith("/") or not n.isdigit():
+        raise argparse.ArgumentTypeError("'%s' is not PATH:N" % text)
+    return path, int(n)
+
+
 def side(text):
     if not text.isdigit() or not 16 <= int(text) <= pictures.MOST_SIDE:
         raise argparse.ArgumentTypeError("'%s' is not a whole number from 16 to %d" % (text, pictures.MOST_SIDE))
@@ -67,7 +74,7 @@ def draw(args):
 def serve(args):
     running = server.Server(server.Options(args.latency, args.log, tuple(args.fault), args.grid, args.data_prefix, args.auth,
                                            args.key, args.retry_after, args.job_ttl, args.most_jobs, args.no_api,
-                                           tuple(args.trickle)), args.port)
+                                           tuple(args.busy), tuple(args.trickle)), args.port)
     print("http://127.0.0.1:%d" % running.world.port, flush=True)
     try:
         running.serve_forever()
@@ -102,6 +109,8 @@ def main():
     p.add_argument("--key", default="", help="bearer key wanted by the OpenAI paths")
     p.add_argument("--retry-after", default="1", help="what 429 and 503 say: seconds, a date, anything (default 1)")
     p.add_argument("--no-api", action="store_true", help="only the page of a web interface, as AUTOMATIC1111 without --api")
+    p.add_argument("--busy", type=busy, action="append", default=[], metavar="PATH:N",
+                   help="the N-th request of a path that begins so gets 429 and Retry-After")
     p.add_argument("--trickle", action="append", default=[], metavar="PATH",
                    help="answers of paths that begin so come a byte now and then")
     p.add_argument("--job-ttl", type=float, default=600.0, metavar="SECONDS", help="after which a finished sdcpp job is gone")

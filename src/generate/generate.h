@@ -56,7 +56,8 @@ typedef struct gp_gen_options {
     /* Told about once a second, where the back end says it: the share of the picture that is done; what it looks like
      * so far (a file's bytes, size 0: not shown).  May be NULL. */
     void (*on_part)(void *user, double part, const gp_bytes *preview);
-    bool previews; /* ask for them */
+    bool previews;                                             /* ask for them */
+    void (*on_wait)(void *user, double asked, double seconds); /* a poll is put off as the server asks; may be NULL */
     void *user;
 } gp_gen_options;
 

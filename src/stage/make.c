@@ -595,6 +595,7 @@ static gp_status open_backends(making *m, gp_error *err)
                         .go_on = go_on,
                         .on_part = on_part,
                         .previews = o->preview != NULL,
+                        .on_wait = on_wait,
                         .user = m};
     GP_TRY(gp_alloc((void **)&m->backends, (size_t)o->jobs, sizeof *m->backends, "back ends", err));
     memset(m->backends, 0, (size_t)o->jobs * sizeof *m->backends);

@@ -413,6 +413,18 @@ class GenerateTest(unittest.TestCase):
                     self.assertRegex(lines[0], wanted)
                 self.assertEqual([note["code"] for note in said["notes"]], ["generator-waits"] if wanted else [])
 
+    def test_a_poll_waits_as_it_is_asked(self):
+        """The proxy before the server lets a look at the job through only now and then."""
+        one = self.home / "polled.txt"
+        one.write_text("a red cat on a beach\n")
+        for protocol, given in (("comfyui", ("--workflow", self.home / "graph.json")), ("sdcpp", ())):
+            with self.subTest(protocol=protocol), Server(self.home, "--busy", "/history:2", "--busy", "/sdcpp/v1/jobs:1", "--retry-after", "2") as server:
+                out = Path(tempfile.mkdtemp(dir=self.home))
+                run = subprocess.run(self.command(server.url, out, "--protocol", protocol, *given, "--tries", "1", prompts=one.name, n=1), capture_output=True, text=True)
+                self.assertEqual((run.returncode, json.loads(run.stdout)["got"]), (0, 1), run.stderr)
+                self.assertIn("asks to wait 2 s", run.stderr)
+                self.assertEqual(sum(r["answer"] == 429 for r in server.requests()), 1)
+
     def test_a_long_retry_after_is_bounded_said_and_interrupted(self):
         for header in ("86400", "99999999999999999999", http_far_date()):
             with self.subTest(header=header), Server(self.home, "--retry-after", header, "--fault", "503:1") as server:

@@ -43,6 +43,7 @@ class Options:
     job_ttl: float = 600.0      # seconds after which a finished sdcpp job is gone
     most_jobs: int = 64         # sdcpp jobs that may wait
     no_api: bool = False        # only the page of a web interface, as AUTOMATIC1111 without --api
+    busy: tuple = ()            # ((path, n), ...): the n-th request of a path that begins so gets 429
     trickle: tuple = ()         # paths (from their beginning) whose answers come a byte now and then
 
 
@@ -84,6 +85,7 @@ class World:
         self.device = threading.Lock()       # one job at a time where the real server has one device
         self.interrupted = threading.Event()
         self.requests = self.image_requests = 0
+        self.counts = collections.Counter()  # requests of the paths of options.busy
         self.port = 0
         self.running = None                  # the job that /progress tells of
         self.openai_drawn = collections.Counter()
@@ -93,6 +95,11 @@ class World:
         with self.lock:
             self.requests += 1
             return self.requests
+
+    def count(self, begin):
+        with self.lock:
+            self.counts[begin] += 1
+            return self.counts[begin]
 
     def fault(self):
         """The fault of the next image request, or ""."""
@@ -180,6 +187,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 except ValueError:
                     request.body = raw.decode("utf-8", "replace")
                     raise Refused(style.error(400, "the body is not JSON", "body")) from None
+            if any(parts.path.startswith(begin) and world.count(begin) == n for begin, n in world.options.busy):
+                raise Refused(Answer(429, {"detail": "Too Many Requests"}, headers={"Retry-After": world.options.retry_after}))
             if world.options.no_api:
                 raise Refused(Answer(200, PAGE, "text/html") if parts.path == "/" else Answer(404, {"detail": "Not Found"}))
             if not handler:
