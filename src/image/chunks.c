@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Texts of PNG (tEXt, zTXt, iTXt, eXIf, wherever they stand before IEND), JPEG (COM, EXIF, XMP) and WebP (EXIF, XMP),
- * as UTF-8.  Checksums are not looked at and broken pieces are passed over: the question is only what is written there.
+ * Texts of PNG (tEXt, zTXt, iTXt, eXIf, ComfyUI's comf, wherever they stand before IEND), JPEG (COM, EXIF, XMP) and
+ * WebP (EXIF, XMP), as UTF-8.  Broken pieces are passed over and counted.  A text whose checksum is wrong is taken and
+ * marked: the question is what is written there, and the caller decides what it is worth.
  * Bounds: MOST_ENTRIES texts, MOST_INFLATED bytes of inflated ones. */
 #include "image/chunks.h"
 #include "base/mem.h"
@@ -9,6 +10,7 @@
 #include "image/jpeg_scan.h"
 #include "image/riff.h"
 
+#include <libdeflate.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -17,7 +19,7 @@ enum { MOST_ENTRIES = 4096, MOST_INFLATED = 64 << 20 };
 typedef struct sink {
     gp_chunks chunks;
     size_t capacity, inflated; /* bytes of inflated text so far */
-    bool no_memory;
+    bool no_memory, damaged;   /* damaged: the chunk being read fails its checksum */
 } sink;
 
 /* Take the text; false when no more can be taken. */
@@ -31,7 +33,7 @@ static bool add(void *user, const char *key, gp_str *text)
         if (!items) return s->no_memory = true, false;
         s->chunks.items = items, s->capacity = more;
     }
-    gp_chunk c = {.size = text->size};
+    gp_chunk c = {.size = text->size, .damaged = s->damaged};
     c.key = gp_str_dup(key);
     c.text = gp_str_take(text);
     if (!c.key || !c.text) {
@@ -75,7 +77,10 @@ static bool add_inflated(sink *s, const char *key, const uint8_t *bytes, size_t 
 {
     gp_str raw = GP_STR_INIT;
     bool go_on = true;
-    if (inflate_text(s, bytes, size, &raw)) go_on = add_bytes(s, key, (const uint8_t *)raw.data, raw.size);
+    if (inflate_text(s, bytes, size, &raw))
+        go_on = add_bytes(s, key, (const uint8_t *)raw.data, raw.size);
+    else
+        s->chunks.damaged += !s->damaged; /* a chunk counts once */
     gp_str_clear(&raw);
     return go_on && !s->no_memory;
 }
@@ -113,6 +118,28 @@ static bool add_png_text(sink *s, const char *name, const uint8_t *p, size_t siz
     return go_on && !s->no_memory;
 }
 
+static void read_exif(sink *s, const uint8_t *bytes, size_t size)
+{
+    if (!gp_exif_is(bytes, size)) s->chunks.damaged += !s->damaged;
+    gp_exif_texts(bytes, size, add, s);
+}
+
+/* p: the chunk's header; behind its data there are `rest` bytes.  False when no more can be taken. */
+static bool read_png_chunk(sink *s, const char *name, const uint8_t *p, size_t length, size_t rest)
+{
+    bool exif = strcmp(name, "eXIf") == 0, go_on = true;
+    bool text = strcmp(name, "tEXt") == 0 || strcmp(name, "zTXt") == 0 || strcmp(name, "iTXt") == 0;
+    bool graph = strcmp(name, "comf") == 0; /* of animations: laid out like tEXt, behind the pixels */
+    if (!exif && !text && !graph) return true;
+    s->damaged = rest < 4 || libdeflate_crc32(0, p + 4, length + 4) != gp_be32(p + 8 + length);
+    s->chunks.damaged += s->damaged;
+    if (exif)
+        read_exif(s, p + 8, length);
+    else
+        go_on = add_png_text(s, name, p + 8, length);
+    return go_on && !s->no_memory;
+}
+
 static void read_png(sink *s, const uint8_t *bytes, size_t size)
 {
     for (size_t at = 8; size - at >= 8;) {
@@ -120,11 +147,7 @@ static void read_png(sink *s, const uint8_t *bytes, size_t size)
         char name[5] = {(char)p[4], (char)p[5], (char)p[6], (char)p[7]};
         size_t length = gp_be32(p), rest = size - at - 8;
         if (length > rest || strcmp(name, "IEND") == 0) return;
-        if (strcmp(name, "tEXt") == 0 || strcmp(name, "zTXt") == 0 || strcmp(name, "iTXt") == 0) {
-            if (!add_png_text(s, name, p + 8, length)) return;
-        } else if (strcmp(name, "eXIf") == 0) {
-            gp_exif_texts(p + 8, length, add, s);
-        }
+        if (!read_png_chunk(s, name, p, length, rest - length)) return;
         if (s->no_memory) return;
         at += 8 + length + (rest - length < 4 ? rest - length : 4);
     }
@@ -146,7 +169,7 @@ static void read_jpeg(sink *s, const uint8_t *bytes, size_t size)
             go_on = add_bytes(s, "xmp", g.data + sizeof xmp, g.length - sizeof xmp);
     }
     if (exif.failed) s->no_memory = true;
-    if (exif.size && !s->no_memory) gp_exif_texts((const uint8_t *)exif.data, exif.size, add, s);
+    if (exif.size && !s->no_memory) read_exif(s, (const uint8_t *)exif.data, exif.size);
     gp_str_clear(&exif);
 }
 
@@ -156,7 +179,7 @@ static void read_webp(sink *s, const uint8_t *bytes, size_t size)
     size_t length;
     for (size_t at = 12; !s->no_memory && gp_riff_next(bytes, size, &at, &tag, &data, &length);) {
         if (memcmp(tag, "EXIF", 4) == 0)
-            gp_exif_texts(data, length, add, s);
+            read_exif(s, data, length);
         else if (memcmp(tag, "XMP ", 4) == 0 && !add_bytes(s, "xmp", data, length))
             return;
     }

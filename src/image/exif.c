@@ -85,6 +85,12 @@ static bool read_entry(const tiff *t, uint32_t at, size_t index, entry *e)
     return true;
 }
 
+bool gp_exif_is(const uint8_t *data, size_t size)
+{
+    tiff t;
+    return open_tiff(data, size, &t) != 0;
+}
+
 static uint32_t number(const tiff *t, const entry *e)
 {
     return e->type == SHORT ? u16(t, e->value) : e->type == LONG ? u32(t, e->value) : 0;

@@ -9,6 +9,9 @@
 /* 1..8, 0 when absent or senseless.  tiff may begin with "Exif\0\0". */
 uint32_t gp_exif_orientation(const uint8_t *tiff, size_t size);
 
+/* Does the block begin as EXIF does? */
+bool gp_exif_is(const uint8_t *tiff, size_t size);
+
 /* Visit the texts in the order of the tags: key as in chunks.h, text in UTF-8, not empty.  Stops when visit returns
  * false.  Damaged entries are passed over; a text whose append failed has text->failed. */
 void gp_exif_texts(const uint8_t *tiff, size_t size, bool (*visit)(void *user, const char *key, gp_str *text),

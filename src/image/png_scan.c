@@ -2,10 +2,11 @@
  * One walk over a PNG file's chunks: bytes in, a gp_png_plan out, nothing allocated.
  *
  * Which damage is an error follows Pillow, so that a folder gives the same pictures here and there:
- * - before the pixel data every chunk must have the right CRC, and the chunks whose fields Pillow reads must be long
- *   enough; after it CRCs are not looked at, a chunk that claims more bytes than the file has is an error, and a
- *   missing IEND is not;
- * - animation chunks must count up; compressed text that grows beyond 1 MiB is refused as a bomb.
+ * - before the pixel data every critical chunk must have the right CRC; after it CRCs are not looked at, a chunk that
+ *   claims more bytes than the file has is an error, and a missing IEND is not;
+ * - animation chunks must count up.
+ * One thing is less strict: an image is not lost for its metadata.  Of an ancillary chunk neither a wrong CRC nor what
+ * stands in it (text that cannot be inflated, a short gAMA) is an error; chunks.c counts it as damage.
  * Two things are stricter: the CRCs of IDAT are checked (PngSuite's xcsn0g01.png; Pillow shows it), and a picture whose
  * compressed data ends before its last row is an error even when it ends between two rows (Pillow: the rest is black).
  */
@@ -16,9 +17,6 @@
 
 #include <libdeflate.h>
 #include <string.h>
-#include <zlib.h>
-
-enum { TEXT_LIMIT = 1 << 20, TEXT_TOTAL = 64 << 20 };
 
 typedef struct chunk {
     size_t at; /* of the length field */
@@ -30,10 +28,11 @@ typedef struct chunk {
 typedef struct scan {
     const uint8_t *bytes;
     size_t size, at;
-    uint64_t max_pixels, text;
+    uint64_t max_pixels;
     gp_png_plan *plan;
     bool have_head;
     bool animation, fctl_first; /* a valid acTL was seen; an fcTL came before IDAT */
+    bool uncounted;             /* an animation chunk was passed over for its CRC: the numbers have a hole */
     uint32_t frames;
     int64_t sequence; /* last number of an animation chunk, -1 none */
 } scan;
@@ -99,59 +98,6 @@ static gp_status read_palette(scan *s, const chunk *c, gp_error *err)
     return GP_OK;
 }
 
-/* Size of an inflated stream, counted up to TEXT_LIMIT + 1; 0 if it is damaged. */
-static size_t inflated_size(const uint8_t *data, size_t size)
-{
-    uint8_t window[8192];
-    z_stream z = {0};
-    if (inflateInit(&z) != Z_OK) return 0;
-    z.next_in = (Bytef *)(uintptr_t)data;
-    z.avail_in = (uInt)(size > UINT32_MAX ? UINT32_MAX : size);
-    int rc = Z_OK;
-    while (rc == Z_OK && z.total_out <= TEXT_LIMIT) {
-        z.next_out = window, z.avail_out = sizeof window;
-        rc = inflate(&z, Z_NO_FLUSH);
-    }
-    size_t total = z.total_out;
-    inflateEnd(&z);
-    return rc == Z_OK || rc == Z_STREAM_END ? total : 0;
-}
-
-/* The compressed part of zTXt, iCCP (keyword 0 method data) or iTXt (keyword 0 flag method language 0 word 0 data). */
-static gp_status check_text(scan *s, const chunk *c, gp_error *err)
-{
-    const uint8_t *p = c->data, *end = p + c->length;
-    const uint8_t *zero = c->length ? memchr(p, 0, c->length) : NULL;
-    size_t grown = 0;
-    bool packed = true;
-    if (is(c, "tEXt")) grown = c->length, packed = false;
-    if (packed && is(c, "iTXt")) {
-        if (!zero || end - zero < 3) return GP_OK;
-        packed = zero[1] != 0;
-        if (packed && zero[2] != 0) return GP_OK;
-        p = zero + 3;
-        for (int i = 0; i < 2; i++) {
-            zero = p < end ? memchr(p, 0, (size_t)(end - p)) : NULL;
-            if (!zero) return GP_OK;
-            p = zero + 1;
-        }
-        if (!packed) grown = (size_t)(end - p);
-    } else if (packed) {
-        bool profile = is(c, "iCCP");
-        if (!zero || zero + 1 >= end) return profile ? short_chunk(c, err) : GP_OK;
-        if (zero[1] != 0)
-            return gp_fail(err, GP_ERR_FORMAT, "PNG chunk %s has unknown compression method %d", c->name, zero[1]);
-        p = zero + 2;
-    }
-    if (packed) grown = inflated_size(p, (size_t)(end - p));
-    if (packed && grown > TEXT_LIMIT)
-        return gp_fail(err, GP_ERR_LIMIT, "PNG chunk %s inflates to more than %d bytes", c->name, (int)TEXT_LIMIT);
-    s->text += is(c, "iCCP") ? 0 : grown;
-    if (s->text > TEXT_TOTAL)
-        return gp_fail(err, GP_ERR_LIMIT, "PNG text is more than %d bytes in all", (int)TEXT_TOTAL);
-    return GP_OK;
-}
-
 static gp_status check_animation(scan *s, const chunk *c, gp_error *err)
 {
     gp_png_plan *p = s->plan;
@@ -162,6 +108,7 @@ static gp_status check_animation(scan *s, const chunk *c, gp_error *err)
         s->frames = n;
         return GP_OK;
     }
+    if (s->uncounted) return GP_OK;
     size_t least = is(c, "fcTL") ? 26 : 4;
     if (c->length < least) return short_chunk(c, err);
     int64_t sequence = gp_be32(c->data);
@@ -179,20 +126,16 @@ static gp_status check_animation(scan *s, const chunk *c, gp_error *err)
     return GP_OK;
 }
 
-/* Everything that can be wrong inside a chunk whose bytes are all there. */
+static bool is_animation(const chunk *c)
+{
+    return is(c, "acTL") || is(c, "fcTL") || is(c, "fdAT");
+}
+
+/* What is read of a chunk besides header, palette and pixels. */
 static gp_status check_chunk(scan *s, const chunk *c, gp_error *err)
 {
-    static const struct {
-        char name[5];
-        uint8_t least;
-    } fixed[] = {{"gAMA", 4}, {"cHRM", 32}, {"sRGB", 1}, {"pHYs", 9}};
     gp_png_plan *p = s->plan;
-    for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
-        if (is(c, fixed[i].name) && c->length < fixed[i].least) return short_chunk(c, err);
-    if (is(c, "tRNS") && s->have_head && (p->color == 0 || p->color == 2) && c->length < (p->color ? 6u : 2u))
-        return short_chunk(c, err);
-    if (is(c, "tEXt") || is(c, "zTXt") || is(c, "iTXt") || is(c, "iCCP")) return check_text(s, c, err);
-    if (is(c, "acTL") || is(c, "fcTL") || is(c, "fdAT")) return check_animation(s, c, err);
+    if (is_animation(c)) return check_animation(s, c, err);
     if (is(c, "eXIf") && !p->orientation) p->orientation = gp_exif_orientation(c->data, c->length);
     return GP_OK;
 }
@@ -213,9 +156,12 @@ static gp_status before_pixels(scan *s, gp_error *err)
         if (is(&c, "IDAT")) break;
         if (is(&c, "IEND") || is(&c, "fdAT")) return gp_fail(err, GP_ERR_FORMAT, "PNG has no picture data");
         if (c.length > s->size - s->at - 8 || s->size - s->at - 8 - c.length < 4) return ends_early(err);
-        if (!crc_right(s, &c))
+        bool right = crc_right(s, &c), ancillary = (c.name[0] & 32) != 0;
+        if (!right && !ancillary)
             return gp_fail(err, GP_ERR_FORMAT, "PNG chunk %s is damaged: its checksum is wrong", c.name);
-        if (is(&c, "IHDR"))
+        if (!right)
+            s->uncounted = s->uncounted || is_animation(&c);
+        else if (is(&c, "IHDR"))
             GP_TRY(read_head(s, &c, err));
         else if (is(&c, "PLTE"))
             GP_TRY(read_palette(s, &c, err));
