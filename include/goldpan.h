@@ -150,6 +150,7 @@ typedef struct gp_report {
     double decode_seconds, resize_seconds, image_tower_seconds, text_tower_seconds; /* summed over threads */
     double read_seconds;  /* of the encoding: files, summed over threads */
     double write_seconds; /* into the catalog, while others work on */
+    uint64_t guesses;     /* of add: images whose prompt is a guess */
 } gp_report;
 
 /* ------------------------------------------------------------------------
@@ -185,6 +186,7 @@ typedef struct gp_counts {
     uint64_t apart;         /* images that are no candidates, such as grids */
     uint64_t missing_picks; /* picks of which no file is there */
     uint64_t contested;     /* prompts with at least two candidates */
+    uint64_t stated, derived, guesses; /* images by how sure their prompt is: their sum is images_with_prompt */
 } gp_counts;
 GP_API GP_MUST gp_status gp_catalog_counts(gp_catalog *catalog, gp_counts *counts, gp_error *err);
 
@@ -225,6 +227,7 @@ typedef struct gp_row {
     uint32_t stars;        /* by hand: 0..5 */
     const char *file_hash; /* of the file at `path` now: not `hash` if another program changed its metadata only */
     const char *apart;     /* why it is no candidate, such as "grid"; NULL: it is one */
+    const char *evidence;  /* how sure the prompt is: "stated", "derived", "guess", "none" (docs/formats.md) */
 } gp_row;
 
 typedef enum gp_order { GP_ORDER_PROMPT, GP_ORDER_SCORE, GP_ORDER_PATH } gp_order;
@@ -400,7 +403,7 @@ typedef struct gp_add_options {
 /* Find images, read their content hash, header and prompt, and put them in the
  * catalog.  A file whose size and time are unchanged is skipped, unless its row
  * of the table or its side-car has changed; one that was moved keeps its work.  Prompt precedence: table, metadata inside the file,
- * side-car .txt.  Errors: NOT_FOUND (a root or the table), FORMAT (the table),
+ * side-car .txt, a guess from metadata.  Errors: NOT_FOUND (a root or the table), FORMAT (the table),
  * USAGE (a column that is not there).  Threads: one. */
 GP_API GP_MUST gp_status gp_add(gp_catalog *catalog, const gp_add_options *options, gp_report *report, gp_error *err);
 
@@ -466,11 +469,13 @@ typedef struct gp_score_options {
     void *user;
     gp_note_fn note;  /* prompts that the model cuts; may be NULL */
     void *note_user;
+    bool guesses;     /* score images against prompts that are guesses, too */
 } gp_score_options;
-#define GP_SCORE_DEFAULTS {sizeof(gp_score_options), GP_MAX_PIXELS, 0, 0, false, NULL, NULL, NULL, NULL}
+#define GP_SCORE_DEFAULTS {sizeof(gp_score_options), GP_MAX_PIXELS, 0, 0, false, NULL, NULL, NULL, NULL, false}
 /* Embed every image and prompt that lacks an embedding by this model, then
  * score every image against its prompt: 100 * max(cosine, 0), as torchmetrics'
  * CLIPScore for one pair, except that long prompts keep the end token.
+ * Prompts whose evidence is "guess" are not scored unless options->guesses.
  * The report counts images encoded (done), encoded before (skipped), failed,
  * and all those without a prompt, which get an embedding but no score.
  * Cost: memory threads * batch * 12 * s * s bytes, whatever the number of

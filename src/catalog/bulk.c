@@ -88,7 +88,8 @@ static int64_t int_at(const gp_q *q, int i, int64_t fallback)
 static const char rows_sql[] =
     "SELECT i.id, ip.prompt, i.hash, i.bytes, i.added, i.width, i.height, i.orientation, i.format, ip.negative,"
     " ip.source, ip.settings, s.value, t.z_prompt, t.z_category, t.percentile, t.corrected, m.x, m.y, c.place,"
-    " d.in_group, d.likeness, d.keeper, k.image IS NOT NULL, coalesce(r.flag, 0), coalesce(r.stars, 0), i.apart"
+    " d.in_group, d.likeness, d.keeper, k.image IS NOT NULL, coalesce(r.flag, 0), coalesce(r.stars, 0), i.apart,"
+    " coalesce(ip.evidence, 'none')"
     " FROM images i LEFT JOIN image_prompts ip ON ip.image = i.id"
     " LEFT JOIN scores s ON s.scorer = ?1 AND s.prompt = ip.prompt AND s.image = i.id AND i.apart IS NULL"
     " LEFT JOIN standings t ON t.analysis = ?2 AND t.image = i.id"
@@ -118,6 +119,8 @@ static gp_status fill_row(const gp_q *q, gp_cat_bulk_row *row, gp_error *err)
     row->flag = (int)gp_q_col_int(q, 24), row->stars = (int)gp_q_col_int(q, 25);
     row->apart = gp_q_col_text(q, 26);
     if (sqlite3_column_type(q->stmt, 26) != SQLITE_NULL && !row->apart) return gp_db_fail(q->cat, SQLITE_NOMEM, err);
+    row->evidence = gp_q_col_text(q, 27);
+    if (!row->evidence) return gp_db_fail(q->cat, SQLITE_NOMEM, err);
     for (int i = 8; i <= 11; i++) /* a text that could not be copied is NULL too: tell that apart from an absent one */
         if (sqlite3_column_type(q->stmt, i) != SQLITE_NULL && !gp_q_col_text(q, i))
             return gp_db_fail(q->cat, SQLITE_NOMEM, err);
@@ -206,7 +209,7 @@ gp_status gp_cat_detail_read(gp_catalog *cat, int64_t image, void (*visit)(void 
     char **paths = NULL;
     size_t count = 0;
     gp_q q = gp_q_open(
-        cat, "SELECT t.text, ip.raw, ip.negative, ip.source, ip.settings, k.reason,"
+        cat, "SELECT t.text, ip.raw, ip.negative, ip.source, ip.settings, k.reason, coalesce(ip.evidence, 'none'),"
              " (SELECT f.message FROM failures f WHERE f.image = i.id ORDER BY f.at DESC, f.path, f.stage LIMIT 1)"
              " FROM images i LEFT JOIN image_prompts ip ON ip.image = i.id LEFT JOIN prompts t ON t.id = ip.prompt"
              " LEFT JOIN picks k ON k.image = i.id WHERE i.id = ?");
@@ -214,9 +217,11 @@ gp_status gp_cat_detail_read(gp_catalog *cat, int64_t image, void (*visit)(void 
     gp_q_int(&q, 1, image);
     GP_GO(gp_q_step(&q, &row, err));
     if (row) {
-        gp_cat_detail d = {gp_q_col_text(&q, 0), gp_q_col_text(&q, 1),       gp_q_col_text(&q, 2),
-                           gp_q_col_text(&q, 3), gp_q_col_text(&q, 4),       gp_q_col_text(&q, 5),
-                           gp_q_col_text(&q, 6), (const char *const *)paths, count};
+        gp_cat_detail d = {gp_q_col_text(&q, 0),       gp_q_col_text(&q, 1),
+                           gp_q_col_text(&q, 2),       gp_q_col_text(&q, 3),
+                           gp_q_col_text(&q, 4),       gp_q_col_text(&q, 5),
+                           gp_q_col_text(&q, 7),       gp_q_col_text(&q, 6),
+                           (const char *const *)paths, count};
         visit(user, &d);
     }
 out:

@@ -30,7 +30,7 @@ typedef struct gp_cat_bulk_row {
     uint64_t bytes;
     int64_t added; /* seconds since 1970 */
     uint32_t width, height, orientation;
-    const char *path, *format, *negative, *source, *settings, *apart;
+    const char *path, *format, *negative, *source, *settings, *apart, *evidence;
     double score, z_prompt, z_category, percentile, corrected, x, y, likeness;
     int64_t category; /* its place */
     int64_t group;    /* id of the group of near copies */
@@ -46,7 +46,7 @@ gp_status gp_cat_prompts_visit(gp_catalog *cat, bool (*visit)(void *user, int64_
 
 /* One image in full. */
 typedef struct gp_cat_detail {
-    const char *prompt, *raw, *negative, *source, *settings, *reason, *failure;
+    const char *prompt, *raw, *negative, *source, *settings, *reason, *failure, *evidence;
     const char *const *paths; /* [path_count], those on the disk first */
     size_t path_count;
 } gp_cat_detail;

@@ -82,22 +82,25 @@ gp_status gp_cat_paths_sweep(gp_catalog *cat, bool (*exists)(void *, const char 
 
 /* ---- prompts */
 typedef struct gp_cat_prompt {
-    const char *text;     /* what the tower reads */
+    const char *text;     /* what the tower reads; NULL: the file has settings or a negative prompt, and no prompt */
     const char *raw;      /* as found */
     const char *negative; /* or NULL */
     const char *source;   /* "table:x.csv", "a1111", "comfyui: node 6", "sidecar" */
-    int strength;         /* precedence: a stronger source replaces a weaker one: table 3, metadata 2, side-car 1 */
+    int strength;         /* precedence: a stronger source replaces a weaker one: table 3, metadata 2, side-car 1, a
+                             guess or no prompt 0 */
     const char *settings_json; /* object or NULL */
-    const char *evidence;      /* "stated" (NULL is that too), "derived", "guess" */
+    const char *evidence;      /* "stated" (NULL is that too), "derived", "guess"; without text it is "none" */
+    bool file_read;            /* the metadata was read just now: a record of strength 2 gives way to what it says */
 } gp_cat_prompt;
 /* Give the image its prompt unless it has one from a stronger source; replacing drops nothing of the old prompt's work.
- * *changed may be NULL. */
+ * A prompt without text, negative and settings only removes what metadata said before.  *changed may be NULL. */
 gp_status gp_cat_prompt_put(gp_catalog *cat, int64_t image, const gp_cat_prompt *prompt, bool *changed, gp_error *err);
 gp_status gp_cat_has_prompt(gp_catalog *cat, int64_t image, bool *has, gp_error *err);
 /* What is on record of an image's prompt; without one strength is 0 and the texts are NULL. */
 typedef struct gp_cat_kept_prompt {
     int strength;
     char *raw, *source, *settings_json; /* owned: gp_cat_kept_prompt_clear */
+    bool guess;                         /* its evidence */
     uint64_t paths;                     /* where the image is now */
 } gp_cat_kept_prompt;
 gp_status gp_cat_prompt_get(gp_catalog *cat, int64_t image, gp_cat_kept_prompt *out, gp_error *err);
@@ -154,9 +157,10 @@ gp_status gp_cat_scorer_find(gp_catalog *cat, const char *named, char **id, gp_e
 /* All scorers, the one used last first; see gp_catalog_scorers. */
 gp_status gp_cat_scorers_visit(gp_catalog *cat, bool (*visit)(void *user, const gp_scorer_facts *scorer), void *user,
                                gp_error *err);
-/* Visit (image, prompt) pairs that have both embeddings by the encoder and lack this score; then put.
+/* Visit (image, prompt) pairs that have both embeddings by the encoder and lack this score; then put.  Prompts that are
+ * guesses only if `guesses`.
  * visit may call gp_cat_score_put.  vectors [dims] borrowed until it returns. */
-gp_status gp_cat_pairs_todo(gp_catalog *cat, const char *scorer, int64_t encoder,
+gp_status gp_cat_pairs_todo(gp_catalog *cat, const char *scorer, int64_t encoder, bool guesses,
                             bool (*visit)(void *user, int64_t image, int64_t prompt, const float *image_vector,
                                           const float *text_vector, uint32_t dims),
                             void *user, gp_error *err);

@@ -2,8 +2,8 @@
  * Prompts: each text once, however many images share it; and which image has which, from where.
  *
  * Precedence: a stronger source (table over metadata over side-car) replaces a weaker one, an equal one replaces too,
- * so that a corrected table can be added again.  The former prompt stays in `prompts` with its embeddings and scores.
- */
+ * so that a corrected table can be added again.  What metadata said gives way whenever the file is read again: a better
+ * reader may find no prompt, or a weaker one.  The former prompt stays in `prompts` with its embeddings and scores. */
 #include "base/mem.h"
 #include "base/str.h"
 #include "catalog/db.h"
@@ -21,25 +21,35 @@ static gp_status prompt_id(gp_catalog *cat, const char *text, int64_t *id, gp_er
     return GP_OK;
 }
 
+enum { STRENGTH_METADATA = 2, NO_RECORD = -1 };
+
 /* The row is written only if it says something new; *changed tells. */
 static gp_status assign(gp_catalog *cat, int64_t image, int64_t id, const gp_cat_prompt *prompt, bool first,
                         bool *changed, gp_error *err)
 {
-    gp_q q = first
-                 ? gp_q_open(cat, "INSERT INTO image_prompts(image, prompt, raw, negative, source, strength,"
-                                  " settings, evidence) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
-                 : gp_q_open(cat, "UPDATE image_prompts SET prompt = ?2, raw = ?3, negative = ?4, source = ?5,"
-                                  " strength = ?6, settings = ?7, evidence = ?8 WHERE image = ?1 AND strength <= ?6 AND"
-                                  " ((prompt, raw, source, strength) IS NOT (?2, ?3, ?5, ?6)"
-                                  " OR negative IS NOT ?4 OR settings IS NOT ?7 OR evidence IS NOT ?8)");
+    gp_q q = first ? gp_q_open(cat, "INSERT INTO image_prompts(image, prompt, raw, negative, source, strength,"
+                                    " settings, evidence) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
+                   : gp_q_open(cat, "UPDATE image_prompts SET prompt = ?2, raw = ?3, negative = ?4, source = ?5,"
+                                    " strength = ?6, settings = ?7, evidence = ?8 WHERE image = ?1 AND"
+                                    " (prompt IS NOT ?2 OR (raw, source, strength) IS NOT (?3, ?5, ?6)"
+                                    " OR negative IS NOT ?4 OR settings IS NOT ?7 OR evidence IS NOT ?8)");
     gp_q_int(&q, 1, image);
-    gp_q_int(&q, 2, id);
-    gp_q_text(&q, 3, prompt->raw ? prompt->raw : prompt->text);
+    if (prompt->text) gp_q_int(&q, 2, id); /* else NULL */
+    gp_q_text(&q, 3, prompt->text && !prompt->raw ? prompt->text : prompt->raw);
     gp_q_text(&q, 4, prompt->negative);
     gp_q_text(&q, 5, prompt->source);
     gp_q_int(&q, 6, prompt->strength);
     gp_q_text(&q, 7, prompt->settings_json);
-    gp_q_text(&q, 8, prompt->evidence ? prompt->evidence : "stated");
+    gp_q_text(&q, 8, !prompt->text ? "none" : prompt->evidence ? prompt->evidence : "stated");
+    GP_TRY(gp_q_run(&q, err));
+    *changed = sqlite3_changes(cat->db) > 0;
+    return GP_OK;
+}
+
+static gp_status forget(gp_catalog *cat, int64_t image, bool *changed, gp_error *err)
+{
+    gp_q q = gp_q_open(cat, "DELETE FROM image_prompts WHERE image = ?");
+    gp_q_int(&q, 1, image);
     GP_TRY(gp_q_run(&q, err));
     *changed = sqlite3_changes(cat->db) > 0;
     return GP_OK;
@@ -48,15 +58,18 @@ static gp_status assign(gp_catalog *cat, int64_t image, int64_t id, const gp_cat
 gp_status gp_cat_prompt_put(gp_catalog *cat, int64_t image, const gp_cat_prompt *prompt, bool *changed, gp_error *err)
 {
     gp_status st;
-    bool own, written = false;
-    int64_t strength = 0, id = 0;
+    bool own, written = false, empty = !prompt->text && !prompt->negative && !prompt->settings_json;
+    int64_t strength = NO_RECORD, id = 0;
     GP_TRY(gp_db_scope_begin(cat, &own, err));
     gp_q has = gp_q_open(cat, "SELECT strength FROM image_prompts WHERE image = ?");
     gp_q_int(&has, 1, image);
-    GP_GO(gp_q_one(&has, INT64_MIN, &strength, err));
-    if (strength <= prompt->strength) {
-        GP_GO(prompt_id(cat, prompt->text, &id, err));
-        GP_GO(assign(cat, image, id, prompt, strength == INT64_MIN, &written, err));
+    GP_GO(gp_q_one(&has, NO_RECORD, &strength, err));
+    bool replace = strength <= prompt->strength || (prompt->file_read && strength == STRENGTH_METADATA);
+    if (replace && empty) {
+        GP_GO(forget(cat, image, &written, err));
+    } else if (replace) {
+        if (prompt->text) GP_GO(prompt_id(cat, prompt->text, &id, err));
+        GP_GO(assign(cat, image, id, prompt, strength == NO_RECORD, &written, err));
     }
 out:
     st = gp_db_scope_end(cat, own, st, err);
@@ -87,13 +100,14 @@ gp_status gp_cat_prompt_get(gp_catalog *cat, int64_t image, gp_cat_kept_prompt *
     bool row;
     gp_cat_kept_prompt kept = {0};
     gp_q q = gp_q_open(cat, "SELECT (SELECT count(*) FROM paths p WHERE p.image = i.id AND p.missing = 0),"
-                            " ip.strength, ip.raw, ip.source, ip.settings FROM images i"
+                            " ip.strength, ip.raw, ip.source, ip.settings, ip.evidence = 'guess' FROM images i"
                             " LEFT JOIN image_prompts ip ON ip.image = i.id WHERE i.id = ?");
     gp_q_int(&q, 1, image);
     GP_TRY(gp_q_step(&q, &row, err));
     if (row) {
         kept.paths = (uint64_t)gp_q_col_int(&q, 0);
         kept.strength = (int)gp_q_col_int(&q, 1);
+        kept.guess = gp_q_col_int(&q, 5) != 0;
         bool copied = copy_column(&q, 2, &kept.raw) && copy_column(&q, 3, &kept.source) &&
                       copy_column(&q, 4, &kept.settings_json);
         gp_q_end(&q);

@@ -24,10 +24,13 @@ gp_status gp_cat_counts(gp_catalog *cat, gp_counts *counts, gp_error *err)
                             " (SELECT count(*) FROM (SELECT 1 FROM image_prompts ip JOIN images i ON i.id = ip.image"
                             "   WHERE ip.prompt IS NOT NULL AND i.apart IS NULL AND EXISTS"
                             "    (SELECT 1 FROM paths p WHERE p.image = ip.image AND p.missing = 0)"
-                            "   GROUP BY ip.prompt HAVING count(*) > 1))");
+                            "   GROUP BY ip.prompt HAVING count(*) > 1)),"
+                            " (SELECT count(*) FROM image_prompts WHERE evidence = 'stated'),"
+                            " (SELECT count(*) FROM image_prompts WHERE evidence = 'derived'),"
+                            " (SELECT count(*) FROM image_prompts WHERE evidence = 'guess')");
     GP_TRY(gp_q_step(&q, &row, err));
-    uint64_t n[13] = {0};
-    for (int i = 0; row && i < 13; i++) n[i] = (uint64_t)gp_q_col_int(&q, i);
+    uint64_t n[16] = {0};
+    for (int i = 0; row && i < 16; i++) n[i] = (uint64_t)gp_q_col_int(&q, i);
     gp_q_end(&q);
     *counts = (gp_counts){.images = n[0],
                           .paths = n[1],
@@ -41,7 +44,10 @@ gp_status gp_cat_counts(gp_catalog *cat, gp_counts *counts, gp_error *err)
                           .failures = n[9],
                           .apart = n[10],
                           .missing_picks = n[11],
-                          .contested = n[12]};
+                          .contested = n[12],
+                          .stated = n[13],
+                          .derived = n[14],
+                          .guesses = n[15]};
     return GP_OK;
 }
 
@@ -110,7 +116,8 @@ static const char detail_sql[] =
     "i.height,"
     " i.orientation, t.text, ip.raw, ip.negative, ip.source, ip.settings,"
     " (SELECT f.message FROM failures f WHERE f.image = i.id ORDER BY f.at DESC, f.path, f.stage LIMIT 1),"
-    " lower(hex(coalesce(p.hash, i.hash))), i.apart"
+    " lower(hex(coalesce(p.hash, i.hash))), i.apart,"
+    " coalesce(ip.evidence, 'none')"
     " FROM images i LEFT JOIN image_prompts ip ON ip.image = i.id LEFT JOIN prompts t ON t.id = ip.prompt"
     " LEFT JOIN paths p ON p.id = coalesce((SELECT x.id FROM paths x WHERE x.path = ?2),"
     "  (SELECT x.id FROM paths x WHERE x.image = i.id ORDER BY x.missing, x.path LIMIT 1))"
@@ -230,8 +237,9 @@ static gp_status fill_row(gp_rows *rows, gp_error *err)
     r->failure = text_at(d, 12);
     r->file_hash = text_at(d, 13);
     r->apart = text_at(d, 14);
+    r->evidence = text_at(d, 15);
     /* A text that SQLite could not convert or copy is NULL too: tell that apart from an absent one. */
-    for (int i = 0; i < 15; i++)
+    for (int i = 0; i < 16; i++)
         if (sqlite3_column_type(d, i) != SQLITE_NULL && !sqlite3_column_text(d, i))
             return gp_db_fail(rows->cat, SQLITE_NOMEM, err);
     return GP_OK;

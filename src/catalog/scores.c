@@ -174,23 +174,24 @@ static gp_status copy_vector(gp_q *q, int column, float *out, uint32_t dims, gp_
 }
 
 /* The next pairs after (prompt, image). */
-static gp_status pair_page_read(gp_catalog *cat, int64_t scorer, int64_t encoder, int64_t prompt, int64_t image,
-                                pair_page *page, gp_error *err)
+static gp_status pair_page_read(gp_catalog *cat, int64_t scorer, int64_t encoder, bool guesses, int64_t prompt,
+                                int64_t image, pair_page *page, gp_error *err)
 {
     gp_status st;
     bool row;
-    gp_q q = gp_q_open(
-        cat, "SELECT ip.image, ip.prompt, v.vector, t.vector FROM image_prompts ip"
-             " CROSS JOIN images i ON i.id = ip.image AND i.apart IS NULL"
-             " CROSS JOIN image_embeddings v ON v.encoder = ?2 AND v.image = ip.image"
-             " CROSS JOIN prompt_embeddings t ON t.encoder = ?2 AND t.prompt = ip.prompt"
-             " WHERE (ip.prompt, ip.image) > (?3, ?4) AND NOT EXISTS(SELECT 1 FROM scores s WHERE s.scorer = ?1"
-             " AND s.prompt = ip.prompt AND s.image = ip.image) ORDER BY ip.prompt, ip.image LIMIT ?5");
+    gp_q q = gp_q_open(cat, "SELECT ip.image, ip.prompt, v.vector, t.vector FROM image_prompts ip"
+                            " CROSS JOIN images i ON i.id = ip.image AND i.apart IS NULL"
+                            " CROSS JOIN image_embeddings v ON v.encoder = ?2 AND v.image = ip.image"
+                            " CROSS JOIN prompt_embeddings t ON t.encoder = ?2 AND t.prompt = ip.prompt"
+                            " WHERE (ip.prompt, ip.image) > (?3, ?4) AND (?6 OR ip.evidence <> 'guess') AND NOT "
+                            "EXISTS(SELECT 1 FROM scores s WHERE s.scorer = ?1"
+                            " AND s.prompt = ip.prompt AND s.image = ip.image) ORDER BY ip.prompt, ip.image LIMIT ?5");
     gp_q_int(&q, 1, scorer);
     gp_q_int(&q, 2, encoder);
     gp_q_int(&q, 3, prompt);
     gp_q_int(&q, 4, image);
     gp_q_int(&q, 5, PAIR_PAGE);
+    gp_q_int(&q, 6, guesses);
     for (page->count = 0; page->count < PAIR_PAGE; page->count++) {
         GP_GO(gp_q_step(&q, &row, err));
         if (!row) break;
@@ -215,7 +216,7 @@ static gp_status scorer_number(gp_catalog *cat, const char *scorer, int64_t *num
     return GP_OK;
 }
 
-gp_status gp_cat_pairs_todo(gp_catalog *cat, const char *scorer, int64_t encoder,
+gp_status gp_cat_pairs_todo(gp_catalog *cat, const char *scorer, int64_t encoder, bool guesses,
                             bool (*visit)(void *user, int64_t image, int64_t prompt, const float *image_vector,
                                           const float *text_vector, uint32_t dims),
                             void *user, gp_error *err)
@@ -235,7 +236,7 @@ gp_status gp_cat_pairs_todo(gp_catalog *cat, const char *scorer, int64_t encoder
     GP_GO(gp_alloc((void **)&page->images, PAIR_PAGE * (size_t)dims, sizeof(float), "a page of embeddings", err));
     GP_GO(gp_alloc((void **)&page->texts, PAIR_PAGE * (size_t)dims, sizeof(float), "a page of embeddings", err));
     do {
-        GP_GO(pair_page_read(cat, number, encoder, prompt, image, page, err));
+        GP_GO(pair_page_read(cat, number, encoder, guesses, prompt, image, page, err));
         for (size_t i = 0; i < page->count; i++) {
             prompt = page->prompt[i];
             image = page->image[i];

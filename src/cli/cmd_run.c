@@ -157,6 +157,7 @@ static const gp_cli_option options[] = {
     GP_CLI_FORCE,
     {"no-sheet", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(no_sheet), "draw none"},
     GP_CLI_SHEET,
+    {"guesses", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(guesses), "score guessed prompts too (see goldpan status)"},
     {"retry-failed", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(retry_failed), "try images again that failed before"},
     GP_CLI_MAX_PIXELS,
     GP_CLI_THREADS,

@@ -27,6 +27,7 @@ static void put_lines(const char *path, const gp_row *r)
         printf("  %-10s none found\n", "prompt");
     else if (r->prompt_raw && strcmp(r->prompt, r->prompt_raw) != 0)
         field("as found", r->prompt_raw);
+    if (r->prompt) field("evidence", r->evidence);
     field("found in", r->prompt_source);
     field("set apart", r->apart);
     field("negative", r->negative);
@@ -68,6 +69,7 @@ static void put_json(gp_str *json, const char *path, const gp_row *r)
     gp_cli_json_text(json, "prompt", r->prompt);
     gp_cli_json_text(json, "prompt_raw", r->prompt_raw);
     gp_cli_json_text(json, "prompt_source", r->prompt_source);
+    gp_cli_json_text(json, "evidence", r->evidence);
     gp_cli_json_text(json, "negative", r->negative);
     put_settings(json, r->settings_json);
     gp_json_put_name(json, "score");

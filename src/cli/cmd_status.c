@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * goldpan status: what the catalog holds, what failed, what comes next. */
+#include "base/json.h"
 #include "cli/commands.h"
 #include "cli/context.h"
 
@@ -19,16 +20,19 @@ static void put_lines(gp_cli *cli, const char *path, const gp_counts *c)
     if (c->apart) line("set apart", c->apart);
     line("prompts", c->prompts);
     line("images with prompt", c->images_with_prompt);
+    line("  stated", c->stated);
+    line("  derived", c->derived);
+    line("  guess", c->guesses);
     line("image embeddings", c->image_embeddings);
     line("prompt embeddings", c->prompt_embeddings);
     line("scores", c->scores);
     line("picks", c->picks);
     line("failures", c->failures);
-    const char *next = c->images == 0                                          ? "goldpan add DIR"
-                       : c->images_with_prompt == 0                            ? "goldpan add DIR --prompts FILE"
-                       : c->scores < c->images_with_prompt && c->failures == 0 ? "goldpan score"
-                       : c->scores > 0 && c->picks == 0                        ? "goldpan pick"
-                                                                               : NULL;
+    const char *next = c->images == 0               ? "goldpan add DIR"
+                       : c->images_with_prompt == 0 ? "goldpan add DIR --prompts FILE"
+                       : c->scores < c->images_with_prompt - c->guesses && c->failures == 0 ? "goldpan score"
+                       : c->scores > 0 && c->picks == 0                                     ? "goldpan pick"
+                                                                                            : NULL;
     fflush(stdout);
     if (next) gp_term_say(&cli->term, "next: %s", next);
 }
@@ -43,6 +47,13 @@ static void put_json(gp_str *json, const char *path, const gp_counts *c)
     gp_cli_json_count(json, "apart", c->apart);
     gp_cli_json_count(json, "prompts", c->prompts);
     gp_cli_json_count(json, "images_with_prompt", c->images_with_prompt);
+    gp_json_put_name(json, "evidence");
+    gp_str_putc(json, '{');
+    gp_cli_json_count(json, "stated", c->stated);
+    gp_cli_json_count(json, "derived", c->derived);
+    gp_cli_json_count(json, "guess", c->guesses);
+    gp_cli_json_count(json, "none", c->images - c->images_with_prompt);
+    gp_str_putc(json, '}');
     gp_cli_json_count(json, "image_embeddings", c->image_embeddings);
     gp_cli_json_count(json, "prompt_embeddings", c->prompt_embeddings);
     gp_cli_json_count(json, "scores", c->scores);

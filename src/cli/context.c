@@ -281,6 +281,7 @@ void gp_cli_score_options(gp_cli *cli, gp_score_options *options)
     options->batch = gp_cli_batch(cli);
     options->retry_failed = cli->retry_failed;
     options->note = gp_cli_note, options->note_user = cli;
+    options->guesses = cli->guesses;
     options->progress = gp_term_progress;
     options->user = &cli->term;
 }

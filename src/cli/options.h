@@ -51,7 +51,7 @@ typedef struct gp_cli {
     int precision, engine; /* index into the choices = gp_precision, gp_engine */
     gp_cli_count threads, batch, max_pixels;
     const char *prompts, *image_column, *prompt_column;
-    bool retry_failed;
+    bool retry_failed, guesses;
     gp_cli_count per_prompt, top, stars;
     gp_cli_real min_score;
     int strategy, by, diversity; /* index into the choices = gp_pick_strategy, gp_pick_by, gp_pick_diversity */

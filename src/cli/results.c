@@ -60,6 +60,7 @@ void gp_cli_json_report(gp_str *out, const char *name, const gp_report *r)
     gp_cli_json_count(out, "skipped", r->skipped);
     gp_cli_json_count(out, "failed", r->failed);
     gp_cli_json_count(out, "without_prompt", r->without_prompt);
+    gp_cli_json_count(out, "guesses", r->guesses);
     gp_cli_json_count(out, "duplicates", r->duplicates);
     gp_cli_json_count(out, "rows_without_image", r->rows_without_image);
     gp_cli_json_real(out, "seconds", r->seconds);

@@ -82,7 +82,7 @@ static gp_status put_heads(gp_tables_out *t, gp_error *err)
 {
     if (t->csv) {
         gp_str_puts(&t->line, csv_begin); /* which knows goldpan's own tables again: new columns come after it */
-        gp_str_puts(&t->line, ",flag,stars");
+        gp_str_puts(&t->line, ",flag,stars,evidence");
         for (size_t i = 0; i < t->count; i++) {
             gp_str field = GP_STR_INIT;
             gp_str_printf(&field, "settings.%s", t->columns[i]);
@@ -150,7 +150,7 @@ static gp_status put_csv(gp_tables_out *t, const gp_row *row, const char *file, 
     put_field(s, row->prompt_source);
     gp_str_putc(s, ',');
     put_field(s, row->prompt_raw);
-    gp_str_printf(s, ",%d,%u", row->flag, row->stars);
+    gp_str_printf(s, ",%d,%u,%s", row->flag, row->stars, row->evidence);
     for (size_t i = 0; i < t->count; i++) {
         gp_str_putc(s, ',');
         put_value(s, gp_json_get(settings, t->columns[i]));
@@ -183,6 +183,7 @@ static gp_status put_jsonl(gp_tables_out *t, const gp_row *row, const char *file
     put_member(s, "hash", row->hash);
     put_member(s, "prompt_source", row->prompt_source);
     put_member(s, "prompt_raw", row->prompt_raw);
+    put_member(s, "evidence", row->evidence);
     gp_str_printf(s, ",\"settings\":%s}\n", row->settings_json ? row->settings_json : "{}");
     return flush(t->jsonl, s, err);
 }

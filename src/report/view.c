@@ -57,6 +57,7 @@ enum {
     PROMPT,
     NEGATIVE,
     SOURCE,
+    EVIDENCE,
     SCORE,
     RANK,
     CANDIDATES,
@@ -93,6 +94,8 @@ static const struct {
     [PROMPT] = {"prompt", "Prompt", GP_COL_CODE, "prompt", "as the model reads it"},
     [NEGATIVE] = {"negative", "Negative prompt", GP_COL_CODE, "prompt", "kept, never scored"},
     [SOURCE] = {"source", "Prompt from", GP_COL_CODE, "prompt", "where the prompt was found"},
+    [EVIDENCE] = {"evidence", "Prompt evidence", GP_COL_CODE, "prompt",
+                  "how sure the prompt is: stated, derived, guess or none"},
     [SCORE] = {"score", "Score", GP_COL_F32, "score", "how well the image fits its prompt, in the scorer's scale"},
     [RANK] = {"rank", "Rank", GP_COL_U32, "score", "1 is the best of its prompt"},
     [CANDIDATES] = {"candidates", "Candidates", GP_COL_U32, "score", "scored images of the same prompt"},
@@ -192,6 +195,7 @@ static gp_status put_row(reading *rd, const gp_cat_bulk_row *r, gp_error *err)
     GP_TRY(put_word(v, NEGATIVE, r->negative && *r->negative ? r->negative : NULL, err));
     GP_TRY(put_word(v, SOURCE, r->source, err));
     GP_TRY(put_word(v, APART, r->apart, err));
+    GP_TRY(put_word(v, EVIDENCE, r->evidence, err));
     snprintf(group, sizeof group, "%lld", (long long)r->group);
     GP_TRY(gp_words_put(&rd->groups, r->group < 0 ? NULL : group, (uint32_t *)v->columns[DUPLICATE].data + v->n, err));
     GP_TRY(gp_view_take_settings(v, v->n, r->settings, err));

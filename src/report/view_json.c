@@ -157,6 +157,7 @@ static void on_detail(void *user, const gp_cat_detail *d)
     put_member(w->out, "prompt_raw", d->raw);
     put_member(w->out, "negative", d->negative);
     put_member(w->out, "source", d->source);
+    put_member(w->out, "evidence", d->evidence);
     put_settings(w, d->settings);
     put_member(w->out, "reason", d->reason);
     put_member(w->out, "failure", w->short_paths ? NULL : d->failure);
@@ -176,9 +177,9 @@ gp_status gp_view_write_detail(const gp_view *v, gp_catalog *cat, size_t shard, 
                       (long long)v->images[row], hex);
         GP_TRY(gp_cat_detail_read(cat, v->images[row], on_detail, &w, err));
         if (!w.found) /* removed since the view was made */
-            gp_str_puts(out,
-                        ", \"paths\": [], \"prompt\": null, \"prompt_raw\": null, \"negative\": null, \"source\": null"
-                        ", \"settings\": [], \"reason\": null, \"failure\": \"no longer in the catalog\"");
+            gp_str_puts(out, ", \"paths\": [], \"prompt\": null, \"prompt_raw\": null, \"negative\": null, \"source\": "
+                             "null, \"evidence\": \"none\""
+                             ", \"settings\": [], \"reason\": null, \"failure\": \"no longer in the catalog\"");
         gp_str_putc(out, '}');
     }
     gp_str_puts(out, "]\n");

@@ -205,12 +205,12 @@ static bool score_pair(void *user, int64_t image, int64_t prompt, const float *i
 }
 
 static gp_status score_pairs(gp_catalog *cat, const gp_scorer *scorer, const char *scorer_id, int64_t encoder,
-                             gp_error *err)
+                             bool guesses, gp_error *err)
 {
     pair_run p = {.cat = cat, .scorer = scorer, .scorer_id = scorer_id};
     gp_status st = GP_OK;
     GP_GO(gp_cat_begin(cat, err));
-    GP_GO(gp_cat_pairs_todo(cat, scorer_id, encoder, score_pair, &p, err));
+    GP_GO(gp_cat_pairs_todo(cat, scorer_id, encoder, guesses, score_pair, &p, err));
     if (p.status != GP_OK) GP_GO(gp_fail(err, p.status, "%s", p.error.message));
     GP_GO(gp_cat_commit(cat, err));
 out:
@@ -283,7 +283,7 @@ gp_status gp_stage_score(gp_catalog *cat, const gp_clip *clip, const char *model
     GP_GO(score_prompts(&r, err));
     gp_status images = score_images(&r, err); /* stopped: score what there is before saying so */
     if (images != GP_OK && images != GP_ERR_STOPPED) GP_GO(images);
-    GP_GO(score_pairs(cat, clip_score, scorer_id, r.encoder_id, err));
+    GP_GO(score_pairs(cat, clip_score, scorer_id, r.encoder_id, options->guesses, err));
     st = images;
     GP_GO(tell_cut(&r, options, err));
     counts.failed += with_failed - todo; /* those that failed before and were not tried again */

@@ -215,9 +215,9 @@ static void fill_scored(gp_catalog *cat, unsigned prompts, const char *scorer)
     gp_cat_todo_clear(&todo);
     put_scorer(cat, scorer, encoder);
     scoring s = {cat, scorer, 0};
-    assert_ok(gp_cat_pairs_todo(cat, scorer, encoder, score_pair, &s, &err));
+    assert_ok(gp_cat_pairs_todo(cat, scorer, encoder, false, score_pair, &s, &err));
     assert_int_equal(s.pairs, 4 * prompts);
-    assert_ok(gp_cat_pairs_todo(cat, scorer, encoder, score_pair, &s, &err));
+    assert_ok(gp_cat_pairs_todo(cat, scorer, encoder, false, score_pair, &s, &err));
     assert_int_equal(s.pairs, 4 * prompts);
     assert_ok(gp_cat_commit(cat, &err));
     assert_invariants(cat);
@@ -416,7 +416,7 @@ static void test_nan_lower_and_two_scorers(void **state)
     for (size_t i = 0; i < m.n; i++) assert_int_equal(isnan(m.scores[i]), strcmp(m.paths[i], "/x/0_3.png") == 0);
     gp_cat_matrix_clear(&m);
     scoring s = {cat, "clip/w", 0};
-    assert_ok(gp_cat_pairs_todo(cat, "clip/w", encoder, score_pair, &s, &err));
+    assert_ok(gp_cat_pairs_todo(cat, "clip/w", encoder, false, score_pair, &s, &err));
     assert_int_equal(s.pairs, 0);
     gp_cat_scorer distance = {"distance/w", "distance", "0..2", encoder, false};
     assert_ok(gp_cat_scorer_put(cat, &distance, &err));

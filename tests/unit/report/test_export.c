@@ -245,7 +245,7 @@ static void test_csv(void **state)
     export_to(cat, at("csv"), GP_EXPORT_COPY);
     assert_ok(gp_table_open(at("csv/picks.csv"), &t, &err));
     assert_int_equal(gp_table_rows(t), 3);
-    assert_int_equal(gp_table_columns(t), 14 + 4);
+    assert_int_equal(gp_table_columns(t), 15 + 4);
     assert_string_equal(cell(t, 0, "file"), "x.png");
     assert_string_equal(cell(t, 1, "file"), "x-2.png");
     assert_string_equal(cell(t, 0, "score"), "31.25");
@@ -258,6 +258,7 @@ static void test_csv(void **state)
     assert_string_equal(cell(t, 0, "width"), "64");
     assert_string_equal(cell(t, 0, "height"), "48");
     assert_string_equal(cell(t, 0, "prompt_source"), "table:p.csv");
+    assert_string_equal(cell(t, 0, "evidence"), "stated");
     gp_hash_hex(file_hash(at("a/x.png")), hex);
     assert_string_equal(cell(t, 0, "hash"), hex);
     assert_string_equal(cell(t, 2, "prompt"), "an eel,\r\nlong");
