@@ -29,6 +29,7 @@ static inline void check_meta(gp_status st, gp_meta *meta)
 {
     gp_json *settings = NULL;
     if (st != GP_OK) abort(); /* damage is never an error */
+    if ((meta->evidence == GP_EVIDENCE_NONE) != !meta->prompt) abort();
     if (!meta->found) {
         if (meta->tool || meta->where || meta->prompt || meta->negative || meta->settings_json) abort();
         return;

@@ -8,9 +8,29 @@
 #include <string.h>
 #include <strings.h>
 
-enum { MAX_JSON_DEPTH = 100, MAX_TEXT_DEPTH = 16, MAX_PIECES = 256, MAX_TEXT = 1 << 20 };
+enum { MAX_JSON_DEPTH = 100 };
 
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
+
+bool gp_graph_is_data(const char *name)
+{
+    static const char *const other[] = {
+        "model", "clip",    "vae",       "positive",    "negative", "cond",   "control", "mask",   "guider",
+        "noise", "sampler", "sigmas",    "style_model", "lora",     "prompt", "text",    "string", "seed",
+        "steps", "cfg",     "scheduler", "audio",       "detector", "segm_",  "sam_"};
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++)
+        if (strcasestr(name, other[i])) return false;
+    return true;
+}
+
+/* "source", "reference": what is put onto the main image of a node, not the image itself. */
+static bool is_second(const char *name)
+{
+    static const char *const words[] = {"source", "ref", "overlay", "layer", "style", "face_image", "pose", "depth"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcasestr(name, words[i])) return true;
+    return false;
+}
 
 static bool is_node(const gp_json *value)
 {
@@ -34,7 +54,7 @@ typedef struct filler {
 static bool fill_input(void *user, const char *key, const gp_json *value)
 {
     filler *f = user;
-    *f->next++ = (gp_graph_input){key, value, SIZE_MAX};
+    *f->next++ = (gp_graph_input){key, value, SIZE_MAX, 0, gp_graph_is_data(key), is_second(key), false};
     f->node->input_count++;
     return true;
 }
@@ -91,7 +111,11 @@ static void resolve_links(gp_graph *g, size_t *sorted)
             }
             if (!id) continue;
             input->target = find_id(g, sorted, id);
-            if (input->target != SIZE_MAX) g->nodes[input->target].consumed = true;
+            input->slot = slot;
+            input->dead = input->target == SIZE_MAX;
+            if (input->dead) continue;
+            g->nodes[input->target].consumed = true;
+            g->nodes[i].has_main |= input->data && !input->second;
         }
     }
 }
@@ -147,6 +171,7 @@ gp_status gp_graph_open(const char *text, size_t size, gp_graph *out, bool *foun
     gp_json_each(nodes, fill_node, &f);
     assert(g.count == counts[0] && (size_t)(f.next - g.inputs) == counts[1]);
     resolve_links(&g, sorted);
+    gp_graph_find_routes(&g);
     *out = g;
     g = (gp_graph){0};
     *found = true;
@@ -184,14 +209,14 @@ size_t gp_graph_follow(const gp_graph_node *node, const char *name)
     return input ? input->target : SIZE_MAX;
 }
 
-bool gp_graph_is_data(const char *name)
+bool gp_graph_carries(const gp_graph_node *node, size_t index)
 {
-    static const char *const other[] = {"model",  "clip",   "vae",    "positive", "negative", "cond",  "control",
-                                        "mask",   "guider", "noise",  "sampler",  "sigmas",   "style", "lora",
-                                        "prompt", "text",   "string", "seed",     "steps",    "cfg",   "scheduler"};
-    for (size_t i = 0; i < sizeof other / sizeof *other; i++)
-        if (strcasestr(name, other[i])) return false;
-    return true;
+    const gp_graph_input *input = &node->inputs[index];
+    size_t only;
+    if (input->target == SIZE_MAX || !input->data) return false;
+    gp_route route = gp_graph_route(node, &only);
+    if (route != GP_ROUTE_ALL) return route == GP_ROUTE_ONE && index == only;
+    return !input->second || !node->has_main; /* the only image there is may be called so */
 }
 
 size_t gp_graph_nearest(gp_graph *graph, size_t start, bool inclusive, bool (*wanted)(const gp_graph_node *node))
@@ -207,136 +232,11 @@ size_t gp_graph_nearest(gp_graph *graph, size_t start, bool inclusive, bool (*wa
         if ((at != start || inclusive) && wanted(node)) return at;
         for (size_t i = 0; i < node->input_count; i++) {
             size_t target = node->inputs[i].target;
-            if (target == SIZE_MAX || graph->mark[target] == graph->round || !gp_graph_is_data(node->inputs[i].name))
-                continue;
+            if (target == SIZE_MAX || graph->mark[target] == graph->round || !gp_graph_carries(node, i)) continue;
             graph->mark[target] = graph->round;
             graph->parent[target] = at;
             graph->queue[tail++] = target;
         }
     }
     return SIZE_MAX;
-}
-
-static bool is_number(const gp_json *value)
-{
-    gp_json_kind kind = gp_json_kind_of(value);
-    return kind == GP_JSON_INT || kind == GP_JSON_REAL;
-}
-
-const gp_json *gp_graph_number(const gp_graph *graph, const gp_graph_node *node, const char *name)
-{
-    static const char *const usual[] = {"value",  "seed",   "noise_seed", "int", "float",
-                                        "number", "Number", "Value",      "a"};
-    const gp_graph_input *input = gp_graph_find(node, name);
-    for (int depth = 0; input && depth < MAX_TEXT_DEPTH; depth++) {
-        if (is_number(input->value)) return input->value;
-        if (input->target == SIZE_MAX) return NULL;
-        const gp_graph_node *target = &graph->nodes[input->target];
-        input = gp_graph_find(target, name);
-        for (size_t i = 0; !input && i < sizeof usual / sizeof *usual; i++) input = gp_graph_find(target, usual[i]);
-    }
-    return NULL;
-}
-
-/* ---- strings ------------------------------------------------------------------------------------------------------
- */
-
-typedef struct speaker {
-    const gp_graph *graph;
-    const char *role;
-    int budget; /* pieces that may still be looked at: shared strings must not multiply */
-} speaker;
-
-/* Is this an input with a piece of text: text, text_a, string1, prompt_2, value ...? */
-static bool is_text_name(const char *name)
-{
-    static const char *const stems[] = {"text",    "string", "str",           "prompt", "value", "input",
-                                        "part",    "line",   "prefix",        "suffix", "txt",   "word",
-                                        "content", "texts",  "wildcard_text", "any"};
-    size_t size = strlen(name);
-    while (size && name[size - 1] >= '0' && name[size - 1] <= '9') size--;
-    if (size > 1 && name[size - 1] == '_') size--;
-    if (size > 2 && name[size - 2] == '_') size -= 2; /* text_a */
-    for (size_t i = 0; i < sizeof stems / sizeof *stems; i++)
-        if (strlen(stems[i]) == size && strncasecmp(name, stems[i], size) == 0) return true;
-    return false;
-}
-
-/* A text box may write "\n" for a line break. */
-static void add_joint(gp_str *out, const char *joint)
-{
-    for (; *joint; joint++) {
-        bool escaped = joint[0] == '\\' && joint[1] == 'n';
-        gp_str_putc(out, escaped ? '\n' : *joint);
-        joint += escaped;
-    }
-}
-
-static void add_part(gp_str *out, size_t start, const char *joint, const gp_str *part)
-{
-    if (!part->size || out->size - start > MAX_TEXT) return;
-    if (out->size > start) {
-        if (!joint && strstr(out->data + start, part->data)) return; /* shown again by a display node */
-        add_joint(out, joint ? joint : ", ");
-    }
-    gp_str_add(out, part->data, part->size);
-}
-
-static void speak(speaker *s, const gp_graph_input *input, int depth, gp_str *out);
-
-/* Put the text of one input of a node behind the others. */
-static void speak_part(speaker *s, const gp_graph_input *input, int depth, const char *joint, size_t start, gp_str *out)
-{
-    gp_str part = GP_STR_INIT;
-    if (s->budget-- <= 0) return;
-    speak(s, input, depth + 1, &part);
-    add_part(out, start, joint, &part);
-    out->failed |= part.failed;
-    gp_str_clear(&part);
-}
-
-static bool may_speak(const char *name)
-{
-    return gp_graph_is_data(name) || strcasestr(name, "text") || strcasestr(name, "prompt") ||
-           strcasestr(name, "string");
-}
-
-static void speak_node(speaker *s, const gp_graph_node *node, int depth, gp_str *out)
-{
-    static const char *const finished[] = {"populated_text", "result"};
-    size_t start = out->size;
-    const char *joint =
-        gp_json_text(gp_graph_find(node, "delimiter") ? gp_graph_find(node, "delimiter")->value : NULL, NULL);
-    if (!joint && gp_graph_find(node, "separator")) joint = gp_json_text(gp_graph_find(node, "separator")->value, NULL);
-    for (size_t i = 0; i < sizeof finished / sizeof *finished; i++) {
-        const gp_graph_input *input = gp_graph_find(node, finished[i]);
-        if (input) speak_part(s, input, depth, NULL, start, out);
-        if (out->size > start) return;
-    }
-    for (size_t i = 0; i < node->input_count; i++) /* text_positive and text_negative in one node */
-        if (strcasestr(node->inputs[i].name, s->role)) speak_part(s, &node->inputs[i], depth, NULL, start, out);
-    if (out->size > start) return;
-    for (size_t i = 0; i < node->input_count; i++)
-        if (is_text_name(node->inputs[i].name)) speak_part(s, &node->inputs[i], depth, joint, start, out);
-    for (size_t i = 0; i < node->input_count && out->size == start; i++) /* a reroute: whatever its input is called */
-        if (node->inputs[i].target != SIZE_MAX && may_speak(node->inputs[i].name))
-            speak_part(s, &node->inputs[i], depth, NULL, start, out);
-}
-
-/* Recursion bounded by MAX_TEXT_DEPTH and the budget. */
-static void speak(speaker *s, const gp_graph_input *input, int depth, gp_str *out)
-{
-    size_t size;
-    const char *text = gp_json_text(input->value, &size);
-    if (text) {
-        gp_str_add(out, text, strnlen(text, size));
-    } else if (input->target != SIZE_MAX && depth < MAX_TEXT_DEPTH) {
-        speak_node(s, &s->graph->nodes[input->target], depth, out);
-    }
-}
-
-void gp_graph_text(const gp_graph *graph, const gp_graph_input *input, const char *role, gp_str *out)
-{
-    speaker s = {graph, role, MAX_PIECES};
-    speak(&s, input, 0, out);
 }

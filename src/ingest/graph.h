@@ -13,13 +13,27 @@ typedef struct gp_graph_input {
     const char *name;
     const gp_json *value;
     size_t target; /* node that the link leads to, SIZE_MAX if it is no link */
+    uint64_t slot; /* which of its outputs */
+    bool data;     /* its name may be that of an image or latent */
+    bool second;   /* its name is that of an image put onto the main one */
+    bool dead;     /* a link to a node that is not in the file */
 } gp_graph_input;
+
+/* A switch lets one of its inputs through. */
+typedef enum gp_route {
+    GP_ROUTE_ALL,    /* the node is no switch */
+    GP_ROUTE_ONE,    /* *input is let through */
+    GP_ROUTE_UNKNOWN /* a switch, and the file does not tell which input it lets through */
+} gp_route;
 
 typedef struct gp_graph_node {
     const char *id, *type, *title; /* borrowed from root; title may be NULL */
     gp_graph_input *inputs;        /* [input_count], in file order */
     size_t input_count;
     bool consumed; /* some node has a link to it */
+    bool has_main; /* it has a link that may carry an image or latent and is not a second one */
+    gp_route route;
+    size_t route_input; /* for GP_ROUTE_ONE */
 } gp_graph_node;
 
 typedef struct gp_graph {
@@ -47,12 +61,40 @@ size_t gp_graph_nearest(gp_graph *graph, size_t start, bool inclusive, bool (*wa
 /* Does the name belong to an input for pictures or latents, as far as names tell? */
 bool gp_graph_is_data(const char *name);
 
+/* What the switch `node` lets through; *input is set for GP_ROUTE_ONE. */
+gp_route gp_graph_route(const gp_graph_node *node, size_t *input);
+void gp_graph_find_routes(gp_graph *graph); /* once, by gp_graph_open */
+/* May the link at `index` carry the image or latent that the node passes on? */
+bool gp_graph_carries(const gp_graph_node *node, size_t index);
+
 /* The number in input `name`: its own, or that of the node it is linked to (`seed`, `value`, ... there); NULL if none.
  */
 const gp_json *gp_graph_number(const gp_graph *graph, const gp_graph_node *node, const char *name);
+/* The value of an input that is no text: its own, or that of the one value node behind its link; NULL if not known. */
+const gp_json *gp_graph_scalar(const gp_graph *graph, const gp_graph_input *input);
 
-/* The text of an input: its own, or put together from the string nodes it is linked to.  `role`: "positive" or
- * "negative", for nodes that hold both. */
-void gp_graph_text(const gp_graph *graph, const gp_graph_input *input, const char *role, gp_str *out);
+/* What evaluating a text found. */
+typedef struct gp_graph_texts {
+    const gp_graph *graph;
+    const gp_json *workflow; /* the editor's graph, or NULL: display nodes keep there what they showed */
+    const char *role;        /* "positive" or "negative", for nodes that hold both */
+    int budget;              /* inputs that may still be looked at: shared strings must not multiply */
+    int lookups;             /* in the editor's graph, likewise */
+    size_t unknown;          /* the node whose text the file does not hold; SIZE_MAX: none was met, count of nodes or
+                                more: a link that leads nowhere */
+    bool guess;              /* a part is what a display node showed in an earlier run */
+} gp_graph_texts;
+enum { GP_GRAPH_TEXTS_BUDGET = 256, GP_GRAPH_LOOKUPS = 16, GP_GRAPH_MAX_TEXT_INPUTS = 256 };
+/* The text of an input, exactly as the graph made it: its own, or worked out from the string nodes it is linked to.
+ * False, with `unknown` set, if some node on the way makes a text that the file does not hold. */
+bool gp_graph_text(gp_graph_texts *texts, const gp_graph_input *input, int depth, gp_str *out);
+/* The text that a node gives at one of its outputs. */
+bool gp_graph_node_text(gp_graph_texts *texts, size_t node, uint64_t slot, int depth, gp_str *out);
+/* Does the name belong to an input with a piece of text: text, text_a, string1, prompt_2, value ...? */
+bool gp_graph_is_text_name(const char *name);
+/* Does the class name say that the node makes up its text when the graph runs (language models, taggers, wildcards)? */
+bool gp_graph_makes_text(const gp_graph_node *node);
+/* Does the text hold "{a|b}" or "__name__"? */
+bool gp_graph_has_wildcards(const char *text);
 
 #endif

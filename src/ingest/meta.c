@@ -4,7 +4,8 @@
  *   2. a ComfyUI graph in "prompt", or in EXIF as "prompt:{...}" (Make, Model or ImageDescription, by the node that
  *      saved) or as the UserComment itself.
  * The infotext wins because its writer put down the text it used; but one without a prompt gives way to a graph with
- * one. A new writer is a row of the table `readers`. */
+ * one, and a guess to anything better.  A text whose checksum is wrong is read last, and what it gives is a guess.
+ * A new writer is a row of the table `readers`. */
 #include "ingest/meta_inner.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -121,7 +122,19 @@ void gp_meta_loras(gp_str *out, const char *prompt)
 /* ---- readers ------------------------------------------------------------------------------------------------------
  */
 
-typedef gp_status (*parse_fn)(const char *text, size_t size, gp_meta *out, gp_error *err);
+typedef gp_status (*parse_fn)(const char *text, size_t size, const gp_comfy_file *file, gp_meta *out, gp_error *err);
+
+static gp_status parse_a1111(const char *text, size_t size, const gp_comfy_file *file, gp_meta *out, gp_error *err)
+{
+    (void)file;
+    return gp_meta_a1111(text, size, out, err);
+}
+
+static gp_status parse_parameters(const char *text, size_t size, const gp_comfy_file *file, gp_meta *out, gp_error *err)
+{
+    (void)file;
+    return gp_meta_parameters(text, size, out, err);
+}
 
 static const struct reader {
     const char *key;    /* of the chunk */
@@ -129,15 +142,21 @@ static const struct reader {
     size_t prefix_size;
     parse_fn parse;
 } readers[] = {
-    {"parameters", NULL, 0, gp_meta_a1111},
-    {"exif:UserComment", NULL, 0, gp_meta_a1111},
-    {"jpeg:comment", "parameters", 11, gp_meta_a1111}, /* with the NUL behind it */
+    {"parameters", NULL, 0, parse_parameters},
+    {"exif:UserComment", NULL, 0, parse_a1111},
+    {"jpeg:comment", "parameters", 11, parse_parameters}, /* with the NUL behind it */
     {"prompt", NULL, 0, gp_meta_comfy},
     {"exif:Model", "prompt:", 7, gp_meta_comfy},
     {"exif:Make", "prompt:", 7, gp_meta_comfy},
     {"exif:ImageDescription", "prompt:", 7, gp_meta_comfy},
     {"exif:UserComment", NULL, 0, gp_meta_comfy},
 };
+
+const char *gp_evidence_name(gp_evidence evidence)
+{
+    static const char *const names[] = {"none", "guess", "derived", "stated"};
+    return names[evidence];
+}
 
 void gp_meta_clear(gp_meta *meta)
 {
@@ -172,30 +191,58 @@ static gp_status name_place(gp_meta *meta, const char *key, gp_error *err)
     return GP_OK;
 }
 
-gp_status gp_meta_read(const gp_chunks *chunks, gp_meta *out, gp_error *err)
+/* What a text with a wrong checksum says may have been changed: at most a guess. */
+static gp_status distrust(gp_meta *meta, gp_error *err)
+{
+    gp_str where = GP_STR_INIT;
+    gp_str_printf(&where, "%s (its checksum is wrong)", meta->where);
+    char *text = gp_str_take(&where);
+    if (!text) return gp_fail(err, GP_ERR_MEMORY, "out of memory for metadata");
+    gp_mem_free(meta->where);
+    meta->where = text;
+    if (meta->prompt) meta->evidence = GP_EVIDENCE_GUESS;
+    return GP_OK;
+}
+
+/* Try one reader on one chunk; what it finds replaces *best if it is better. */
+static gp_status try_reader(const struct reader *r, const gp_chunk *chunk, const gp_comfy_file *file, gp_meta *best,
+                            gp_error *err)
+{
+    gp_meta one = {0};
+    gp_status st = r->parse(chunk->text + r->prefix_size, chunk->size - r->prefix_size, file, &one, err);
+    if (st != GP_OK) return st;
+    if (one.found) GP_GO(name_place(&one, chunk->key, err));
+    if (one.found && chunk->damaged) GP_GO(distrust(&one, err));
+    if (one.found && (!best->found || one.evidence > best->evidence)) {
+        gp_meta_clear(best);
+        *best = one;
+        one = (gp_meta){0};
+    }
+out:
+    gp_meta_clear(&one);
+    return st;
+}
+
+gp_status gp_meta_read(const gp_chunks *chunks, const char *path, gp_meta *out, gp_error *err)
 {
     gp_status st = GP_OK;
-    gp_meta best = {0}, one = {0};
-    for (size_t r = 0; r < sizeof readers / sizeof *readers && !best.prompt; r++) {
-        for (size_t i = 0; i < chunks->count && !best.prompt; i++) {
-            const gp_chunk *chunk = &chunks->items[i];
-            if (strcmp(chunk->key, readers[r].key) != 0 || !has_prefix(chunk, &readers[r])) continue;
-            size_t skip = readers[r].prefix_size;
-            GP_GO(readers[r].parse(chunk->text + skip, chunk->size - skip, &one, err));
-            if (!one.found || (best.found && !one.prompt)) {
-                gp_meta_clear(&one);
-                continue;
+    gp_meta best = {0};
+    const gp_chunk *workflow = gp_chunks_find(chunks, "workflow");
+    gp_comfy_file file = {.path = path};
+    if (workflow && !workflow->damaged) file.workflow = workflow->text, file.workflow_size = workflow->size;
+    for (int damaged = 0; damaged < 2; damaged++) {
+        for (size_t r = 0; r < sizeof readers / sizeof *readers; r++) {
+            for (size_t i = 0; i < chunks->count; i++) {
+                const gp_chunk *chunk = &chunks->items[i];
+                if (best.evidence > GP_EVIDENCE_GUESS || chunk->damaged != (damaged != 0)) continue;
+                if (strcmp(chunk->key, readers[r].key) != 0 || !has_prefix(chunk, &readers[r])) continue;
+                GP_GO(try_reader(&readers[r], chunk, &file, &best, err));
             }
-            gp_meta_clear(&best);
-            best = one;
-            one = (gp_meta){0};
-            GP_GO(name_place(&best, chunk->key, err));
         }
     }
     *out = best;
     return GP_OK;
 out:
-    gp_meta_clear(&one);
     gp_meta_clear(&best);
     return st;
 }

@@ -4,18 +4,19 @@
  *
  *   text     := positive lines ["Negative prompt:" negative lines] settings line
  *   settings := pair {"," pair}, at least three pairs, one of them well known (a prompt's last line may look like
- * pairs) pair     := key ":" ("JSON string" | {JSON by depth} | text up to a comma)
+ *               pairs), or a last line of well-known pairs alone
+ *   pair     := key ":" ("JSON string" | {JSON by depth} | text up to a comma)
  *
  * The settings line may be missing if the negative prompt is not: people cut it off in side-cars.
- * Lines behind the settings (the prompt templates of an extension) are kept as settings.  Texts whose line breaks were
- * lost on the way are split before " Steps: 20". */
+ * Lines behind the settings, however many (the prompt templates of an extension), are kept as settings.  Texts whose
+ * line breaks were lost on the way are split before " Steps: 20". */
 #include "ingest/meta_inner.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_KEY = 80, MAX_UNBALANCED = 16, LINES_BEHIND = 8 };
+enum { MAX_KEY = 80, MAX_UNBALANCED = 16 };
 
 /* Keys of the family and ours; number: written as one; size: "512x768", two keys of ours. */
 static const struct known {
@@ -47,6 +48,7 @@ static const struct known {
     {"Variation seed", "variation_seed", true, false},
     {"Variation seed strength", "variation_seed_strength", true, false},
     {"Refiner", "refiner", false, false},
+    {"Refiner switch at", "refiner_switch_at", true, false},
     {"Eta", "eta", true, false},
     {"RNG", "rng", false, false},
 };
@@ -233,21 +235,73 @@ static text line_before(text all, const char *end, const char **start)
     return trimmed((text){p, end});
 }
 
-/* Find the settings; *prompts: all before them, *behind: all after their line. */
-static bool find_settings(text all, text *settings, text *prompts, text *behind, bool *alone)
+/* Does the line begin as the Dynamic Prompts extension begins its templates, behind the settings? */
+static bool is_template(text line)
+{
+    return starts(line, "Template:") || starts(line, "Negative Template:");
+}
+
+/* The start of the first template in the text, or its end. */
+static const char *first_template(text all)
+{
+    for (const char *p = all.at; p < all.end;) {
+        const char *stop = memchr(p, '\n', (size_t)(all.end - p));
+        if (p > all.at && is_template((text){p, stop ? stop : all.end})) return p;
+        p = stop ? stop + 1 : all.end;
+    }
+    return all.end;
+}
+
+/* The last whole line of settings, of however many lines. */
+static text last_settings_line(text all)
 {
     const char *start, *end = all.end;
-    text line = line_before(all, end, &start);
-    *settings = settings_in(line, alone);
-    *behind = (text){all.end, all.end};
-    for (int i = 0; i < LINES_BEHIND && settings->at == settings->end && start > all.at; i++) {
-        *behind = (text){start, all.end};
+    for (;;) {
+        text line = line_before(all, end, &start);
+        if (starts(line, "Steps: ")) {
+            counted n = count_pairs(line);
+            if (n.pairs >= 3 && n.known >= 2) return line;
+        }
+        if (start == all.at) return (text){all.end, all.end};
         end = start - 1;
-        line = line_before(all, end, &start);
-        *alone = true;
-        *settings = starts(line, "Steps: ") && count_pairs(line).pairs >= 3 ? line : (text){line.end, line.end};
     }
+}
+
+/* A last line that is nothing but known keys, with a number among them unless `lax`: what goldpan writes, and others
+ * whose settings are few. */
+static text few_settings(text line, bool lax)
+{
+    bool number = false, pair = false;
+    pairs p = {.rest = line};
+    if (line.at == line.end || !is_key_start(*line.at)) return (text){line.end, line.end};
+    const char *expected = line.at;
+    while (next_pair(&p)) {
+        const struct known *k = known_key(p.key);
+        text between = trimmed((text){expected, p.key.at});
+        if (!k || between.at < between.end) return (text){line.end, line.end};
+        bool digit = p.value.at < p.value.end && (is_digit(*p.value.at) || *p.value.at == '-');
+        if ((k->number || k->size) && !digit) return (text){line.end, line.end};
+        number |= k->number || k->size, pair = true;
+        expected = p.rest.at;
+    }
+    text rest = trimmed((text){expected, line.end});
+    bool all = pair && rest.at == rest.end && (number || lax);
+    return all ? line : (text){line.end, line.end};
+}
+
+/* Find the settings; *prompts: all before them, *behind: all after their line. */
+static bool find_settings(text all, bool lax, text *settings, text *prompts, text *behind, bool *alone)
+{
+    const char *start, *template = first_template(all);
+    text line = line_before(all, all.end, &start);
+    *alone = true;
+    *settings = (text){all.end, all.end};
+    if (template <all.end) *settings = last_settings_line((text){all.at, template - 1});
+    if (settings->at == settings->end) *settings = settings_in(line, alone);
+    if (settings->at == settings->end && (start > all.at || lax)) *settings = few_settings(line, lax), *alone = true;
+    if (settings->at == settings->end) *settings = last_settings_line(all), *alone = true;
     *prompts = (text){all.at, settings->at};
+    *behind = (text){settings->end, all.end};
     return settings->at < settings->end;
 }
 
@@ -303,6 +357,25 @@ static gp_status put_pair(gp_settings *s, const pairs *p, gp_error *err)
     return GP_OK;
 }
 
+/* Lines "Key: value" behind the settings; a template goes on over the lines that follow it. */
+static void put_behind(gp_settings *s, text behind)
+{
+    while (behind.at < behind.end) {
+        const char *stop = memchr(behind.at, '\n', (size_t)(behind.end - behind.at));
+        text one = {behind.at, stop ? stop : behind.end};
+        bool template = is_template(one);
+        while (template && stop && !is_template((text){stop + 1, behind.end})) {
+            stop = memchr(stop + 1, '\n', (size_t)(behind.end - stop - 1));
+            one.end = stop ? stop : behind.end;
+        }
+        one = trimmed(one);
+        const char *colon = one.at < one.end ? memchr(one.at, ':', (size_t)(one.end - one.at)) : NULL;
+        if (colon && colon - one.at >= 2 && colon - one.at <= MAX_KEY && is_key_start(*one.at))
+            put_other(s, (text){one.at, colon}, trimmed((text){colon + 1, one.end}));
+        behind.at = stop ? stop + 1 : behind.end;
+    }
+}
+
 static gp_status put_settings(gp_settings *s, text line, text behind, gp_error *err)
 {
     pairs p = {.rest = line};
@@ -313,14 +386,7 @@ static gp_status put_settings(gp_settings *s, text line, text behind, gp_error *
     }
     /* stable-diffusion.cpp leaves "Model: " empty where the parts come from several files */
     if (unet.at) gp_settings_text(s, "model", unet.at, (size_t)(unet.end - unet.at));
-    while (behind.at < behind.end) {
-        const char *stop = memchr(behind.at, '\n', (size_t)(behind.end - behind.at));
-        text one = trimmed((text){behind.at, stop ? stop : behind.end});
-        const char *colon = one.at < one.end ? memchr(one.at, ':', (size_t)(one.end - one.at)) : NULL;
-        if (colon && colon - one.at >= 2 && colon - one.at <= MAX_KEY && is_key_start(*one.at))
-            put_other(s, (text){one.at, colon}, trimmed((text){colon + 1, one.end}));
-        behind.at = stop ? stop + 1 : behind.end;
-    }
+    put_behind(s, trimmed(behind));
     return GP_OK;
 }
 
@@ -350,7 +416,7 @@ static bool take(char **to, text t)
     return *to != NULL;
 }
 
-gp_status gp_meta_a1111(const char *bytes, size_t size, gp_meta *out, gp_error *err)
+static gp_status read_infotext(const char *bytes, size_t size, bool lax, gp_meta *out, gp_error *err)
 {
     gp_status st = GP_OK;
     gp_meta meta = {.found = true};
@@ -360,12 +426,15 @@ gp_status gp_meta_a1111(const char *bytes, size_t size, gp_meta *out, gp_error *
     text all = trimmed((text){bytes, nul ? nul : bytes + size}), line, prompts, behind, positive, negative;
     bool alone;
     *out = (gp_meta){0};
-    bool settled = find_settings(all, &line, &prompts, &behind, &alone);
+    bool settled = find_settings(all, lax, &line, &prompts, &behind, &alone);
     if (!settled) prompts = all, behind = (text){all.end, all.end};
     split_prompts(prompts, alone || !settled, &positive, &negative);
     if (!settled && negative.at == negative.end) return GP_OK; /* nothing tells it from any other text */
     if (!take(&meta.prompt, positive) || !take(&meta.negative, negative)) goto memory;
-    GP_GO(put_settings(&settings, line, behind, err));
+    if (meta.prompt) meta.evidence = GP_EVIDENCE_STATED;
+    bool marker =
+        (size_t)(line.end - line.at) == strlen("Steps: 0") && starts(line, "Steps: 0"); /* no settings at all */
+    if (!marker) GP_GO(put_settings(&settings, line, behind, err));
     if (meta.prompt) gp_meta_loras(&loras, meta.prompt);
     if (loras.size) gp_settings_text(&settings, "loras", loras.data, loras.size);
     if (loras.failed) goto memory;
@@ -383,4 +452,14 @@ out:
     gp_settings_clear(&settings);
     gp_meta_clear(&meta);
     return st;
+}
+
+gp_status gp_meta_a1111(const char *bytes, size_t size, gp_meta *out, gp_error *err)
+{
+    return read_infotext(bytes, size, false, out, err);
+}
+
+gp_status gp_meta_parameters(const char *bytes, size_t size, gp_meta *out, gp_error *err)
+{
+    return read_infotext(bytes, size, true, out, err);
 }

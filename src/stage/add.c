@@ -2,7 +2,7 @@
  * Add: walk -> read -> hash, header, metadata, prompt -> catalog.
  * One thread walks, the calling thread asks the catalog which files are new and writes, workers read and parse.  A
  * known file (same path, size and time) is read again only if its row of the table or its side-car says something new.
- * Prompt precedence: table, then metadata inside the file, then side-car. */
+ * Prompt precedence: table, then metadata inside the file, then side-car, then what metadata only lets guess. */
 #include "stage/stage.h"
 
 #include "base/clock.h"
@@ -34,7 +34,7 @@
 #define FILES_PER_COMMIT 256
 #define COMMIT_SECONDS   0.5
 
-enum { STRENGTH_SIDECAR = 1, STRENGTH_METADATA = 2, STRENGTH_TABLE = 3 };
+enum { STRENGTH_GUESS = 0, STRENGTH_SIDECAR = 1, STRENGTH_METADATA = 2, STRENGTH_TABLE = 3 };
 
 /* A file on its way through the pipeline. */
 typedef struct file_job {
@@ -53,6 +53,8 @@ typedef struct file_job {
     bool own, grid;                                    /* goldpan drew it; it shows other images */
     char *prompt, *raw, *negative, *source, *settings; /* owned, or NULL */
     int strength;
+    gp_evidence evidence;
+    bool damaged; /* a piece of its metadata fails its checksum or cannot be read */
 } file_job;
 
 typedef struct add_run {
@@ -70,7 +72,7 @@ typedef struct add_run {
     gp_error walk_error;
     gp_report *report;
     gp_ticker ticker;
-    uint64_t uncommitted;
+    uint64_t uncommitted, damaged;
     double begun; /* the transaction */
     bool in_transaction;
 } add_run;
@@ -81,6 +83,8 @@ static void forget_prompt(file_job *job)
     gp_mem_free(job->raw);
     gp_mem_free(job->prompt);
     job->source = job->raw = job->prompt = NULL;
+    job->evidence = GP_EVIDENCE_NONE;
+    job->strength = 0;
 }
 
 static void job_free(file_job *job)
@@ -194,12 +198,13 @@ static gp_status merge_settings(const add_run *r, const file_job *job, const cha
 }
 
 /* A prompt of which nothing is left, such as "<lora:x:1>", is none: the next source may have one. */
-static gp_status set_prompt(file_job *job, const char *raw, bool webui_syntax, int strength, const char *source,
-                            gp_error *err)
+static gp_status set_prompt(file_job *job, const char *raw, bool webui_syntax, int strength, gp_evidence evidence,
+                            const char *source, gp_error *err)
 {
     job->raw = gp_str_dup(raw);
     job->source = gp_str_dup(source);
     job->strength = strength;
+    job->evidence = evidence;
     if (!job->raw || !job->source)
         return gp_fail(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path);
     GP_TRY(gp_prompt_clean(raw, webui_syntax, &job->prompt, err));
@@ -215,18 +220,25 @@ static gp_status prompt_from_table(const add_run *r, file_job *job, gp_error *er
     gp_str_printf(&source, "table:%s", gp_table_name(r->table));
     char *text = gp_str_take(&source);
     if (!text) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path);
-    gp_status st = set_prompt(job, cell, false, STRENGTH_TABLE, text, err);
+    gp_status st = set_prompt(job, cell, false, STRENGTH_TABLE, GP_EVIDENCE_STATED, text, err);
     gp_mem_free(text);
     return st;
 }
 
-static gp_status prompt_from_metadata(file_job *job, const gp_meta *meta, gp_error *err)
+/* "comfyui: node 6 CLIPTextEncode", owned; NULL when out of memory. */
+static char *source_of(const gp_meta *meta)
 {
     gp_str source = GP_STR_INIT;
     gp_str_printf(&source, "%s: %s", meta->tool, meta->where ? meta->where : "metadata");
-    char *text = gp_str_take(&source);
+    return gp_str_take(&source);
+}
+
+static gp_status prompt_from_metadata(file_job *job, const gp_meta *meta, gp_error *err)
+{
+    int strength = meta->evidence == GP_EVIDENCE_GUESS ? STRENGTH_GUESS : STRENGTH_METADATA;
+    char *text = source_of(meta);
     if (!text) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path);
-    gp_status st = set_prompt(job, meta->prompt, true, STRENGTH_METADATA, text, err);
+    gp_status st = set_prompt(job, meta->prompt, true, strength, meta->evidence, text, err);
     gp_mem_free(text);
     return st;
 }
@@ -239,9 +251,9 @@ static gp_status prompt_from_sidecar(file_job *job, gp_meta *meta, gp_error *err
     if (!text) return GP_OK;
     gp_status st = gp_meta_a1111(text, strlen(text), meta, err);
     if (st == GP_OK && meta->found && meta->prompt)
-        st = set_prompt(job, meta->prompt, true, STRENGTH_SIDECAR, "sidecar: infotext", err);
+        st = set_prompt(job, meta->prompt, true, STRENGTH_SIDECAR, GP_EVIDENCE_STATED, "sidecar: infotext", err);
     else if (st == GP_OK && *text)
-        st = set_prompt(job, text, false, STRENGTH_SIDECAR, "sidecar", err);
+        st = set_prompt(job, text, false, STRENGTH_SIDECAR, GP_EVIDENCE_STATED, "sidecar", err);
     gp_mem_free(text);
     return st;
 }
@@ -254,11 +266,15 @@ static gp_status find_prompt(const add_run *r, file_job *job, const gp_bytes *by
     GP_GO(gp_image_read_chunks(bytes->data, bytes->size, &chunks, err));
     job->own = gp_apart_is_own(&chunks);
     if (job->own) goto out;
-    GP_GO(gp_meta_read(&chunks, &meta, err));
+    GP_GO(gp_meta_read(&chunks, job->path, &meta, err));
+    job->damaged = chunks.damaged > 0;
     if (job->row != SIZE_MAX) GP_GO(prompt_from_table(r, job, err));
-    if (!job->prompt && meta.found && meta.prompt) GP_GO(prompt_from_metadata(job, &meta, err));
+    if (!job->prompt && meta.evidence > GP_EVIDENCE_GUESS) GP_GO(prompt_from_metadata(job, &meta, err));
     if (!job->prompt) GP_GO(prompt_from_sidecar(job, &side, err));
+    if (!job->prompt && meta.evidence == GP_EVIDENCE_GUESS) GP_GO(prompt_from_metadata(job, &meta, err));
     const gp_meta *from = meta.found ? &meta : &side; /* a file may have settings and its prompt beside it */
+    if (!job->prompt && from->found && !(job->source = source_of(from)))
+        GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path));
     if (from->negative && !(job->negative = gp_str_dup(from->negative)))
         GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path));
     GP_GO(merge_settings(r, job, from->settings_json, &job->settings, err));
@@ -364,7 +380,8 @@ static gp_status is_known(add_run *r, const file_job *job, bool *known, gp_error
         *known = true;
     else if (job->row == SIZE_MAX)
         st = sidecar_is_kept(job, &kept, known, err);
-    if (*known && kept.strength == 0) r->report->without_prompt++;
+    if (*known && !kept.raw) r->report->without_prompt++;
+    if (*known && kept.guess) r->report->guesses++;
     gp_cat_kept_prompt_clear(&kept);
     return st;
 }
@@ -405,6 +422,26 @@ static gp_status commit(add_run *r, gp_error *err)
     return gp_cat_commit(r->cat, err);
 }
 
+/* The prompt, or that there is none: an older reader may have found one in the same bytes. */
+static gp_status write_prompt(add_run *r, const file_job *job, int64_t image, gp_error *err)
+{
+    bool settings = job->settings && strcmp(job->settings, "{}") != 0, has_prompt = job->prompt != NULL;
+    gp_cat_prompt prompt = {.text = job->prompt,
+                            .raw = job->raw,
+                            .negative = job->negative,
+                            .source = job->source ? job->source : "table",
+                            .strength = job->strength,
+                            .settings_json = has_prompt || settings ? job->settings : NULL,
+                            .evidence = gp_evidence_name(job->evidence),
+                            .file_read =
+                                job->identity.same_as == 0}; /* other bytes of the same pixels say nothing of these */
+    GP_TRY(gp_cat_prompt_put(r->cat, image, &prompt, NULL, err));
+    if (job->evidence == GP_EVIDENCE_GUESS) r->report->guesses++;
+    if (!has_prompt) GP_TRY(gp_cat_has_prompt(r->cat, image, &has_prompt, err));
+    if (!has_prompt) r->report->without_prompt++;
+    return GP_OK;
+}
+
 static gp_status write_file(add_run *r, const file_job *job, gp_error *err)
 {
     if (!job->ok) {
@@ -431,18 +468,8 @@ static gp_status write_file(add_run *r, const file_job *job, gp_error *err)
     int64_t id = 0;
     bool fresh = false;
     GP_TRY(gp_cat_image_put(r->cat, &image, job->path, job->size, job->mtime_ns, &id, &fresh, err));
-    if (job->prompt) {
-        gp_cat_prompt prompt = {.text = job->prompt,
-                                .raw = job->raw,
-                                .negative = job->negative,
-                                .source = job->source,
-                                .strength = job->strength,
-                                .settings_json = job->settings};
-        GP_TRY(gp_cat_prompt_put(r->cat, id, &prompt, NULL, err));
-    }
-    bool has_prompt = job->prompt != NULL;
-    if (!has_prompt) GP_TRY(gp_cat_has_prompt(r->cat, id, &has_prompt, err));
-    if (!has_prompt) r->report->without_prompt++;
+    GP_TRY(write_prompt(r, job, id, err));
+    r->damaged += job->damaged;
     bool stayed = id == identity->before.image; /* this path held this image before, maybe with other metadata */
     if (!stayed && !fresh) r->report->duplicates++;
     if (stayed)
@@ -494,6 +521,27 @@ static gp_status forget_troubles(const add_run *r, gp_error *err)
         gp_mem_free(root);
     }
     return st;
+}
+
+static void tell_images(const add_run *r, const char *code, uint64_t count, const char *one, const char *many)
+{
+    gp_str s = GP_STR_INIT;
+    if (!count || !r->options->note) return;
+    gp_str_printf(&s, "%llu image%s ", (unsigned long long)count, count == 1 ? "" : "s");
+    gp_str_puts(&s, count == 1 ? one : many);
+    if (!s.failed) r->options->note(r->options->note_user, &(gp_note){code, s.data, count});
+    gp_str_clear(&s);
+}
+
+static void tell_metadata(const add_run *r)
+{
+    tell_images(r, "guesses", r->report->guesses,
+                "has only a guessed prompt: it is scored with --guesses ('goldpan show' tells why)",
+                "have only guessed prompts: they are scored with --guesses ('goldpan show' tells why)");
+    tell_images(
+        r, "damaged-metadata", r->damaged,
+        "has damaged metadata (a wrong checksum or broken text): the image was read, that text was not trusted",
+        "have damaged metadata (a wrong checksum or broken text): the images were read, that text was not trusted");
 }
 
 static gp_status open_table(add_run *r, gp_error *err)
@@ -588,7 +636,7 @@ out:
     if (st == GP_OK) st = gp_gone_read(cat, &r.gone, err);
     if (st == GP_OK) st = gp_stage_bring_marks(cat, options->note, options->note_user, err);
     if (st == GP_OK) gp_ticker_finish(&r.ticker);
-    if (st == GP_OK) tell_notes(&r);
+    if (st == GP_OK) tell_notes(&r), tell_metadata(&r);
     gp_passed_clear(&r.passed);
     for (size_t i = 0; st == GP_OK && r.table && i < gp_table_rows(r.table); i++)
         counts.rows_without_image += !r.row_seen[i];

@@ -91,7 +91,7 @@ static void check_text_in_png(const char *prompt, const char *negative, const ch
     assert_int_equal(gp_image_decode_bytes(with.data, with.size, 1000, &pixels, &err), GP_OK);
     assert_memory_equal(pixels.rgb, rgb, sizeof rgb);
     assert_int_equal(gp_image_read_chunks(with.data, with.size, &chunks, &err), GP_OK);
-    assert_int_equal(gp_meta_read(&chunks, &meta, &err), GP_OK);
+    assert_int_equal(gp_meta_read(&chunks, NULL, &meta, &err), GP_OK);
     assert_true(meta.found);
     assert_string_equal(meta.prompt, prompt);
     if (negative) assert_string_equal(meta.negative, negative);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Prompts of real files as read from their raw metadata with Pillow and Python's json: CRC-32 of the whole text, and
- * its beginning for whoever reads this.  Of graphs that save several pictures, the prompt of the last pass. */
+ * its beginning for whoever reads this.  Of graphs with several passes the prompt of the first, which starts from
+ * noise; of flux_kontext_example_comic.webp, which is six pictures with a prompt each, none. */
 #ifndef GP_TESTS_REAL_PROMPTS_H
 #define GP_TESTS_REAL_PROMPTS_H
 
@@ -98,12 +99,12 @@ static const struct real_prompt {
      "photograph in the style "},
     {"metadata-twins/comfyui_examples/2_pass_txt2img__hiresfix_esrgan_workflow.png", "comfyui", 0xdcbe25a8,
      "masterpiece HDR victoria"},
-    {"metadata-twins/comfyui_examples/2_pass_txt2img__latent_upscale_different_prompt_model.png", "comfyui", 0x18da6550,
-     "from far away anime happ"},
-    {"metadata-twins/comfyui_examples/area_composition__night_evening_day_morning.png", "comfyui", 0xa9a3eb85,
-     "(best quality) beautiful"},
+    {"metadata-twins/comfyui_examples/2_pass_txt2img__latent_upscale_different_prompt_model.png", "comfyui", 0x06aebb59,
+     "anime happy girl (fennec"},
+    {"metadata-twins/comfyui_examples/area_composition__night_evening_day_morning.png", "comfyui", 0x8aed2b6e,
+     "(best quality) (night:1."},
     {"metadata-twins/comfyui_examples/area_composition__square_area_for_2_subjects_first_pass.png", "comfyui",
-     0xf3479585, "masterpiece (realistic) "},
+     0x6c8ffc6a, "(best quality) (HDR:1.0)"},
     {"metadata-twins/comfyui_examples/chroma__fennec_girl_flowers.png", "comfyui", 0x7c1fef01,
      "aesthetic 11, cute anime"},
     {"metadata-twins/comfyui_examples/chroma__fennec_girl_hug.png", "comfyui", 0x2b3bab97, "aesthetic 11, anime rpg "},
@@ -121,8 +122,7 @@ static const struct real_prompt {
      "anime girl smiling with "},
     {"metadata-twins/comfyui_examples/flux__flux_depth_lora_example.png", "comfyui", 0xc66671a5,
      "a photograph of a shark "},
-    {"metadata-twins/comfyui_examples/flux__flux_kontext_example_comic.webp", "comfyui", 0x8a13f4ea,
-     "make her anime cute and "},
+    {"metadata-twins/comfyui_examples/flux__flux_kontext_example_comic.webp", "comfyui", 0x00000000, ""},
     {"metadata-twins/comfyui_examples/flux__flux_schnell_example.png", "comfyui", 0xb32aff77,
      "a bottle with a beautifu"},
     {"metadata-twins/comfyui_examples/flux__girl_in_field.png", "comfyui", 0x3a916a3d, "mulan standing in front "},
@@ -174,7 +174,7 @@ static const struct real_prompt {
     {"metadata-twins/comfyui_examples/sd3__sd3_anime_example.png", "comfyui", 0x80a290cc, "happy cute anime fox gir"},
     {"metadata-twins/comfyui_examples/stable_cascade__stable_cascade__image_to_image.png", "comfyui", 0x3de5e88f,
      "evening sunset scenery b"},
-    {"metadata-twins/comfyui_examples/unclip__unclip_2pass.png", "comfyui", 0xa38ecfa3, "beautiful scenery landsc"},
+    {"metadata-twins/comfyui_examples/unclip__unclip_2pass.png", "comfyui", 0xf0edfc19, "\n(waifu, anime, exceptio"},
     {"metadata-twins/comfyui_examples/unclip__unclip_example.png", "comfyui", 0x565af1d5, "beautiful photograph"},
     {"metadata-twins/comfyui_examples/video__image_to_video.webp", "comfyui", 0x00000000, ""},
     {"metadata-twins/comfyui_examples/wan22__text_to_video_wan22_14B.webp", "comfyui", 0xc61dbb40,
@@ -185,12 +185,12 @@ static const struct real_prompt {
      "cute anime style girl wi"},
     {"metadata-twins/sd-parsers/parsers/ComfyUI/img2img_cropped.png", "comfyui", 0xe1fe8389,
      "photograph of victorian "},
-    {"metadata-twins/sd-parsers/parsers/ComfyUI/night_evening_day_morning_cropped.png", "comfyui", 0xa9a3eb85,
-     "(best quality) beautiful"},
-    {"metadata-twins/sd-parsers/parsers/ComfyUI/noisy_latents_3_subjects_cropped.png", "comfyui", 0x149637e8,
+    {"metadata-twins/sd-parsers/parsers/ComfyUI/night_evening_day_morning_cropped.png", "comfyui", 0x8aed2b6e,
+     "(best quality) (night:1."},
+    {"metadata-twins/sd-parsers/parsers/ComfyUI/noisy_latents_3_subjects_cropped.png", "comfyui", 0x161d812b,
      "girl (flat chest:0.9), ("},
-    {"metadata-twins/sd-parsers/parsers/ComfyUI/unclip_2pass_cropped.png", "comfyui", 0xa38ecfa3,
-     "beautiful scenery landsc"},
+    {"metadata-twins/sd-parsers/parsers/ComfyUI/unclip_2pass_cropped.png", "comfyui", 0xf0edfc19,
+     "\n(waifu, anime, exceptio"},
 };
 
 #endif

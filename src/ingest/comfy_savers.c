@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT
+ * Which node of a graph wrote this file.  A graph may hold several savers, and the same graph is written into the files
+ * of all of them.  ComfyUI names a file by the saver's filename_prefix: "sea/lighthouse" gives
+ * sea/lighthouse_00001_.png below its output folder.  %date:yyyy%, %KSampler.seed% and [time(...)] stand for what
+ * nobody knows later. */
+#include "base/file.h"
+#include "base/mem.h"
+#include "ingest/comfy_inner.h"
+#include <string.h>
+#include <strings.h>
+
+/* Kinds of outputs, the better first in doubt. */
+enum { NONE, SHOWS, TAKES, SAVES };
+
+/* ---- names ------------------------------------------------------------------------------------------------------- */
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* The prefix as a pattern in which '*' stands for anything; a '*' of its own does likewise. */
+static void put_pattern(gp_str *out, const char *prefix)
+{
+    for (const char *at = prefix; *at;) {
+        const char *end = *at == '%' ? strchr(at + 1, '%') : *at == '[' ? strchr(at, ']') : NULL;
+        gp_str_putc(out, end ? '*' : *at == '\\' ? '/' : *at);
+        at = end ? end + 1 : at + 1;
+    }
+}
+
+/* Does the pattern fit the whole of text [size]?  Greedy with one step back, so at most size * pattern steps. */
+static bool fits(const char *pattern, const char *text, size_t size)
+{
+    const char *star = NULL, *end = text + size, *from = NULL;
+    while (text < end) {
+        if (*pattern == '*')
+            star = pattern++, from = text;
+        else if (*pattern && *pattern == *text)
+            pattern++, text++;
+        else if (star)
+            pattern = star + 1, text = ++from;
+        else
+            return false;
+    }
+    while (*pattern == '*') pattern++;
+    return !*pattern;
+}
+
+/* The size of a file's stem without the counter that savers put behind the prefix: "_00001_", "_0001", "00001". */
+static size_t without_counter(const char *stem, size_t size)
+{
+    size_t end = size;
+    if (end && stem[end - 1] == '_') end--;
+    size_t digits = end;
+    while (digits && is_digit(stem[digits - 1])) digits--;
+    if (end - digits < 2) return size;
+    while (digits && strchr("_- ", stem[digits - 1])) digits--;
+    return digits;
+}
+
+/* Does the pattern's folder fit the end of the path's folder? */
+static bool folder_fits(const char *pattern, size_t size, const char *folder, size_t folder_size)
+{
+    size_t parts = 1, from = folder_size;
+    char copy[512];
+    if (size >= sizeof copy) return false;
+    memcpy(copy, pattern, size);
+    copy[size] = 0;
+    for (size_t i = 0; i < size; i++) parts += copy[i] == '/';
+    for (; parts && from; parts--) {
+        from -= folder[from - 1] == '/'; /* behind the part */
+        while (from && folder[from - 1] != '/') from--;
+    }
+    return parts == 0 && fits(copy, folder + from, folder_size - from);
+}
+
+/* Letters that are there, not stood for: of two patterns that fit, the longer says more. */
+static int letters_of(const char *pattern)
+{
+    int n = 0;
+    for (; *pattern && n < 200; pattern++) n += *pattern != '*' && *pattern != '/';
+    return n;
+}
+
+int gp_comfy_name_fits(const char *prefix, const char *path)
+{
+    gp_str pattern = GP_STR_INIT;
+    while (*prefix == '/' || *prefix == '\\' || (*prefix == '.' && strchr("/\\", prefix[1]) && prefix[1])) prefix++;
+    put_pattern(&pattern, prefix);
+    const char *all = pattern.data ? pattern.data : "", *slash = strrchr(all, '/'), *base = slash ? slash + 1 : all;
+    const char *name = gp_path_base(path), *dot = strrchr(name, '.');
+    size_t size = dot ? (size_t)(dot - name) : strlen(name), bare = without_counter(name, size),
+           prefix_size = strlen(base);
+    int score = 0;
+    bool folder = slash && folder_fits(all, (size_t)(slash - all), path, name > path ? (size_t)(name - path - 1) : 0);
+    if (pattern.failed || prefix_size > 255) {
+        gp_str_clear(&pattern);
+        return 0;
+    }
+    if (fits(base, name, bare) || fits(base, name, size))
+        score = 3000;
+    else if (!strchr(base, '*') && size > prefix_size && strncmp(name, base, prefix_size) == 0 &&
+             strchr("_-. (", name[prefix_size]))
+        score = 1000; /* something was put behind the name */
+    if (score) score += (folder ? 2000 : slash ? -500 : 0) + letters_of(all);
+    gp_str_clear(&pattern);
+    return score;
+}
+
+/* ---- nodes ------------------------------------------------------------------------------------------------------- */
+
+static bool takes_images(const gp_graph_node *node)
+{
+    static const char *const words[] = {"image", "pixel", "frame", "video", "sample", "latent", "picture", "anything"};
+    for (size_t i = 0; i < node->input_count; i++) {
+        const gp_graph_input *input = &node->inputs[i];
+        if ((input->target == SIZE_MAX && !input->dead) || !input->data) continue;
+        for (size_t k = 0; k < sizeof words / sizeof *words; k++)
+            if (strcasestr(input->name, words[k])) return true;
+    }
+    return false;
+}
+
+static int kind_of(const gp_graph_node *node)
+{
+    const gp_graph_input *kept = gp_graph_find(node, "save_output");
+    if (!node->input_count) return NONE;
+    bool images = takes_images(node);
+    if (gp_comfy_named(node, "preview") || (kept && !gp_json_bool(kept->value, true)))
+        return images && !node->consumed ? SHOWS : NONE;
+    if (images && (gp_comfy_named(node, "save") || gp_graph_find(node, "filename_prefix"))) return SAVES;
+    if (node->consumed) return NONE;
+    return images ? TAKES : SHOWS;
+}
+
+/* The text of an input that is one of these, owned in *out. */
+static bool text_of(const gp_comfy *c, const gp_graph_node *node, const char *const *names, size_t count, gp_str *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        const gp_graph_input *input = gp_graph_find(node, names[i]);
+        gp_graph_texts texts = {c->graph, NULL, "positive", GP_GRAPH_TEXTS_BUDGET, 0, SIZE_MAX, false};
+        gp_str text = GP_STR_INIT;
+        bool known = input && gp_graph_text(&texts, input, 0, &text) && text.size;
+        if (known) gp_str_add(out, text.data, text.size);
+        gp_str_clear(&text);
+        if (known) return true;
+    }
+    return false;
+}
+
+/* How well the file's name fits that of a saver. */
+static int saver_fits(const gp_comfy *c, const gp_graph_node *node)
+{
+    static const char *const names[] = {"filename_prefix", "filename",  "file_name", "prefix",
+                                        "image_name",      "save_name", "name"};
+    static const char *const folders[] = {
+        "output_path",       "path",          "folder",         "subfolder",  "foldername",
+        "foldername_prefix", "output_folder", "subfolder_name", "output_dir", "folder_name"};
+    gp_str prefix = GP_STR_INIT;
+    if (text_of(c, node, folders, sizeof folders / sizeof *folders, &prefix)) gp_str_putc(&prefix, '/');
+    bool known = text_of(c, node, names, sizeof names / sizeof *names, &prefix);
+    int score = known && !prefix.failed ? gp_comfy_name_fits(prefix.data, c->path) : 0;
+    gp_str_clear(&prefix);
+    return score;
+}
+
+/* ---- all of it --------------------------------------------------------------------------------------------------- */
+
+static void add(gp_comfy_savers *out, size_t node)
+{
+    if (out->count == GP_COMFY_MAX_SAVERS)
+        out->more = true;
+    else
+        out->nodes[out->count++] = node;
+}
+
+static int best_kind(const gp_comfy *c)
+{
+    int best = NONE;
+    bool shown = c->path && gp_str_starts(gp_path_base(c->path), "ComfyUI_temp_"); /* what previews are called */
+    for (size_t i = 0; i < c->graph->count; i++) {
+        int kind = kind_of(&c->graph->nodes[i]);
+        if (shown && kind == SHOWS && takes_images(&c->graph->nodes[i])) return SHOWS;
+        if (kind > best) best = kind;
+    }
+    return best;
+}
+
+void gp_comfy_find_savers(const gp_comfy *c, gp_comfy_savers *out)
+{
+    int kind = best_kind(c), best = 0;
+    *out = (gp_comfy_savers){.count = 0};
+    for (size_t i = 0; i < c->graph->count && kind != NONE; i++)
+        if (kind_of(&c->graph->nodes[i]) == kind) add(out, i);
+    if (kind != SAVES || !c->path || out->count + out->more < 2) return;
+    gp_comfy_savers all = *out;
+    int scores[GP_COMFY_MAX_SAVERS];
+    for (size_t i = 0; i < all.count; i++) {
+        scores[i] = saver_fits(c, &c->graph->nodes[all.nodes[i]]);
+        if (scores[i] > best) best = scores[i];
+    }
+    if (!best || all.more) return; /* renamed: any of them */
+    out->count = 0;
+    for (size_t i = 0; i < all.count; i++)
+        if (scores[i] == best) add(out, all.nodes[i]);
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT
+ * Settings of the sampler that made the image from noise, and of the last pass over it, told as hires_... if there is
+ * an upscale between. */
+#include "ingest/comfy_inner.h"
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+enum { MAX_CHAIN = 8, MAX_STEPS = 64 };
+
+static const char *string_of(const gp_graph_node *node, const char *name)
+{
+    const gp_graph_input *input = gp_graph_find(node, name);
+    return input ? gp_json_text(input->value, NULL) : NULL;
+}
+
+/* ---- passes ------------------------------------------------------------------------------------------------------ */
+
+typedef struct chain {
+    size_t samplers[MAX_CHAIN]; /* from the output backwards */
+    size_t count;
+    size_t scaler; /* node that scales between the first two of them, SIZE_MAX if none */
+} chain;
+
+static bool scales(const gp_graph_node *node)
+{
+    return gp_comfy_named(node, "upscale") || gp_comfy_named(node, "ImageScale") ||
+           gp_comfy_named(node, "LatentScale") || gp_comfy_named(node, "ScaleBy");
+}
+
+/* The passes from the output back to the maker; those on a part of the image (detailers) are left out. */
+static void find_chain(gp_graph *g, size_t output, size_t maker, chain *out)
+{
+    *out = (chain){.scaler = SIZE_MAX};
+    size_t at = output == SIZE_MAX ? maker : gp_graph_nearest(g, output, true, gp_comfy_is_sampler);
+    for (int i = 0; at != SIZE_MAX && i < MAX_CHAIN; i++) {
+        /* what lies between the last pass and the one before it; an upscaling model is named best */
+        if (out->count == 1)
+            for (size_t p = g->parent[at]; p != SIZE_MAX && p != out->samplers[0]; p = g->parent[p])
+                if (scales(&g->nodes[p]) &&
+                    (out->scaler == SIZE_MAX || gp_comfy_has_link(&g->nodes[p], "upscale_model")))
+                    out->scaler = p;
+        if (at == maker || !gp_comfy_reworks(&g->nodes[at])) out->samplers[out->count++] = at;
+        if (at == maker) return;
+        at = gp_graph_nearest(g, at, false, gp_comfy_is_sampler);
+    }
+}
+
+/* ---- settings ------------------------------------------------------------------------------------------------------
+ */
+
+static void put_json(gp_settings *s, const char *key, const gp_json *value)
+{
+    gp_str text = GP_STR_INIT;
+    gp_json_write(&text, value);
+    s->json.failed |= text.failed;
+    if (text.size) gp_settings_number(s, key, text.data, text.size);
+    gp_str_clear(&text);
+}
+
+static void put_number(gp_settings *s, const gp_graph *g, const char *key, const gp_graph_node *node, const char *name)
+{
+    const gp_json *value = gp_graph_number(g, node, name);
+    if (value) put_json(s, key, value);
+}
+
+static void put_string(gp_settings *s, const gp_graph *g, const char *key, const gp_graph_node *node, const char *name)
+{
+    const gp_graph_input *input = gp_graph_find(node, name), *there = NULL;
+    gp_graph_texts texts = {g, NULL, "positive", GP_GRAPH_TEXTS_BUDGET, 0, SIZE_MAX, false};
+    gp_str text = GP_STR_INIT;
+    if (input && input->target != SIZE_MAX) there = gp_graph_find(&g->nodes[input->target], name);
+    if (there && gp_json_text(there->value, NULL)) input = there; /* a node that offers names to choose from */
+    bool known = input && gp_graph_text(&texts, input, 0, &text);
+    s->json.failed |= text.failed;
+    if (known && text.size) gp_settings_text(s, key, text.data, text.size);
+    gp_str_clear(&text);
+}
+
+static void put_held(gp_settings *s, const gp_graph *g, const char *key, const gp_graph_node *sampler,
+                     const char *wanted, const char *way, bool number)
+{
+    const gp_graph_node *node = gp_comfy_holder(g, sampler, wanted, way);
+    if (node && number) put_number(s, g, key, node, wanted);
+    if (node && !number) put_string(s, g, key, node, wanted);
+}
+
+/* Sampling of the pass that started from noise. */
+static void put_sampling(gp_settings *s, const gp_graph *g, const gp_graph_node *sampler)
+{
+    double denoise = 1;
+    put_number(s, g, "seed", sampler, "seed");
+    put_held(s, g, "seed", sampler, "noise_seed", "noise", true);
+    put_held(s, g, "steps", sampler, "steps", "sigmas", true);
+    put_held(s, g, "cfg_scale", sampler, "cfg", "guider", true);
+    put_held(s, g, "cfg_scale", sampler, "cfg_conds", "guider", true);
+    put_held(s, g, "sampler", sampler, "sampler_name", "sampler", false);
+    put_held(s, g, "scheduler", sampler, "scheduler", "sigmas", false);
+    const gp_graph_node *node = gp_comfy_holder(g, sampler, "denoise", "sigmas");
+    const gp_json *value = node ? gp_graph_number(g, node, "denoise") : NULL;
+    if (gp_json_real(value, &denoise) && denoise != 1) put_json(s, "denoising_strength", value);
+}
+
+/* Names of LoRAs in a node, in the ways the usual loaders write them. */
+static void add_loras(gp_str *out, const gp_graph *g, const gp_graph_node *node)
+{
+    for (size_t i = 0; i < node->input_count; i++) {
+        const gp_graph_input *input = &node->inputs[i];
+        const char *name = input->name, *lora = NULL;
+        const gp_json *strength = NULL;
+        if (strcmp(name, "lora_name") == 0) {
+            lora = gp_json_text(input->value, NULL);
+            strength = gp_graph_number(g, node, "strength_model");
+        } else if (gp_str_starts(name, "lora_name_") && strlen(name) < 20) { /* "switch_1", "model_weight_1" */
+            char other[40];
+            snprintf(other, sizeof other, "switch_%s", name + 10);
+            const char *on = string_of(node, other);
+            if (on && strcmp(on, "On") != 0) continue;
+            snprintf(other, sizeof other, "model_weight_%s", name + 10);
+            lora = gp_json_text(input->value, NULL);
+            strength = gp_graph_number(g, node, other);
+        } else if (gp_json_kind_of(gp_json_get(input->value, "lora")) ==
+                   GP_JSON_STRING) { /* {"on", "lora", "strength"} */
+            if (!gp_json_bool(gp_json_get(input->value, "on"), true)) continue;
+            lora = gp_json_text(gp_json_get(input->value, "lora"), NULL);
+            strength = gp_json_get(input->value, "strength");
+        }
+        if (!lora || !*lora || strcmp(lora, "None") == 0 || out->size > 4096) continue;
+        gp_str_printf(out, "%s%s", out->size ? ", " : "", lora);
+        if (strength) gp_str_putc(out, ':'), gp_json_write(out, strength);
+    }
+}
+
+/* Model and LoRAs: back along the links that carry a model. */
+static void put_model(gp_settings *s, gp_graph *g, size_t sampler)
+{
+    static const char *const names[] = {"ckpt_name",       "unet_name", "base_ckpt_name",
+                                        "diffusion_model", "gguf_name", "model_name"};
+    gp_str loras = GP_STR_INIT;
+    size_t head = 0, tail = 0;
+    g->round++;
+    g->mark[sampler] = g->round;
+    g->queue[tail++] = sampler;
+    while (head < tail) {
+        const gp_graph_node *node = &g->nodes[g->queue[head++]];
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++) put_string(s, g, "model", node, names[i]);
+        if (!gp_comfy_named(node, "lora") || node->input_count < 200) add_loras(&loras, g, node);
+        for (size_t i = 0; i < node->input_count; i++) {
+            const gp_graph_input *input = &node->inputs[i];
+            bool carries = strcasestr(input->name, "model") || strcasestr(input->name, "lora") ||
+                           strcasestr(input->name, "guider") || strcasestr(input->name, "pipe");
+            if (!carries || strcasestr(input->name, "upscale") || input->target == SIZE_MAX) continue;
+            if (g->mark[input->target] == g->round) continue;
+            g->mark[input->target] = g->round;
+            g->queue[tail++] = input->target;
+        }
+    }
+    s->json.failed |= loras.failed;
+    if (loras.size) gp_settings_text(s, "loras", loras.data, loras.size);
+    gp_str_clear(&loras);
+}
+
+static bool has_size(const gp_graph_node *node)
+{
+    return (gp_graph_find(node, "width") && gp_graph_find(node, "height")) || string_of(node, "dimensions");
+}
+
+static void put_size(gp_settings *s, gp_graph *g, size_t sampler)
+{
+    size_t at = gp_graph_nearest(g, sampler, false, has_size);
+    if (at == SIZE_MAX) return;
+    put_number(s, g, "width", &g->nodes[at], "width");
+    put_number(s, g, "height", &g->nodes[at], "height");
+    const char *text = string_of(&g->nodes[at], "dimensions"); /* "1216 x 832   (landscape)" */
+    if (!text || !strstr(text, " x ")) return;
+    const char *height = strstr(text, " x ") + 3;
+    gp_settings_number(s, "width", text, strspn(text, "0123456789"));
+    gp_settings_number(s, "height", height, strspn(height, "0123456789"));
+}
+
+/* The last pass, if it drew over a scaled-up first one. */
+static void put_hires(gp_settings *s, gp_graph *g, const chain *c)
+{
+    if (c->count < 2 || c->scaler == SIZE_MAX) return;
+    const gp_graph_node *last = &g->nodes[c->samplers[0]], *scaler = &g->nodes[c->scaler];
+    size_t model = gp_graph_follow(scaler, "upscale_model");
+    put_held(s, g, "hires_steps", last, "steps", "sigmas", true);
+    put_held(s, g, "hires_denoising_strength", last, "denoise", "sigmas", true);
+    if (model != SIZE_MAX) put_string(s, g, "hires_upscaler", &g->nodes[model], "model_name");
+    put_string(s, g, "hires_upscaler", scaler, "upscale_method");
+    put_number(s, g, "hires_scale", scaler, "scale_by");
+    size_t sized = gp_graph_nearest(g, c->samplers[0], false, has_size);
+    if (sized == SIZE_MAX || !scales(&g->nodes[sized])) return;
+    put_number(s, g, "hires_width", &g->nodes[sized], "width");
+    put_number(s, g, "hires_height", &g->nodes[sized], "height");
+    double before, after;
+    size_t base = gp_graph_nearest(g, c->samplers[c->count - 1], false, has_size);
+    if (base == SIZE_MAX || !gp_json_real(gp_graph_number(g, &g->nodes[base], "width"), &before) || !(before > 0))
+        return;
+    if (!gp_json_real(gp_graph_number(g, &g->nodes[sized], "width"), &after) || !(after > 0)) return;
+    char digits[32];
+    snprintf(digits, sizeof digits, "%.15g", after / before);
+    gp_settings_number(s, "hires_scale", digits, strlen(digits));
+}
+
+static bool has_vae(const gp_graph_node *node)
+{
+    return gp_comfy_has_link(node, "vae");
+}
+
+void gp_comfy_put_settings(gp_comfy *comfy, size_t output, size_t maker, size_t first, gp_settings *s)
+{
+    gp_graph *g = comfy->graph;
+    chain c;
+    find_chain(g, output, maker, &c);
+    put_sampling(s, g, &g->nodes[maker]);
+    put_size(s, g, maker);
+    put_model(s, g, maker);
+    put_hires(s, g, &c);
+    size_t decoder = output == SIZE_MAX ? SIZE_MAX : gp_graph_nearest(g, output, true, has_vae);
+    if (decoder != SIZE_MAX) put_string(s, g, "vae", &g->nodes[gp_graph_follow(&g->nodes[decoder], "vae")], "vae_name");
+    int64_t skip;
+    const gp_graph_node *node = first == SIZE_MAX ? NULL : &g->nodes[first];
+    for (int i = 0; node && i < MAX_STEPS; i++) {
+        const gp_json *value = gp_graph_number(g, node, "stop_at_clip_layer");
+        size_t next = gp_graph_follow(node, "clip") != SIZE_MAX ? gp_graph_follow(node, "clip")
+                                                                : gp_graph_follow(node, "opt_clip");
+        if (gp_json_i64(value, &skip) && skip < 0 && skip > -100) {
+            char digits[16];
+            snprintf(digits, sizeof digits, "%d", (int)-skip);
+            gp_settings_number(s, "clip_skip", digits, strlen(digits));
+        }
+        node = next == SIZE_MAX ? NULL : &g->nodes[next];
+    }
+}

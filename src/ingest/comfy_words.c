@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT
+ * What a sampler was told: from its "positive" or "negative", or its guider, through whatever passes conditioning on,
+ * to the nodes that encode text.  A node whose text the file does not hold makes the whole side unknown: half a prompt
+ * is a wrong one. */
+#include "ingest/comfy_inner.h"
+#include <string.h>
+#include <strings.h>
+
+enum { MAX_SAID = 256 };
+
+/* Append a text unless it was said already. */
+static void say(gp_comfy_words *w, size_t node, const gp_str *text)
+{
+    const char *blank = " \t\r\n";
+    w->text.failed |= text->failed;
+    if (text->failed || w->nodes == MAX_SAID) return; /* a search in all of it for each: must not be quadratic */
+    if (!text->size || !text->data[strspn(text->data, blank)]) return;
+    if (w->text.size && strstr(w->text.data, text->data)) return;
+    if (w->text.size) gp_str_puts(&w->text, ", ");
+    gp_str_add(&w->text, text->data, text->size);
+    if (w->first == SIZE_MAX) w->first = node;
+    w->nodes++;
+}
+
+static void lose(gp_comfy_words *w, size_t node)
+{
+    w->failed = true;
+    if (w->unknown == SIZE_MAX) w->unknown = node;
+}
+
+/* Evaluate one input, or with input NULL the node `at` itself, into part. */
+static void evaluate(gp_comfy *c, gp_comfy_words *w, const gp_graph_input *input, size_t at, const char *role,
+                     gp_str *part)
+{
+    gp_graph_texts t = {c->graph, c->workflow, role, GP_GRAPH_TEXTS_BUDGET, GP_GRAPH_LOOKUPS, SIZE_MAX, false};
+    bool known = input ? gp_graph_text(&t, input, 0, part) : gp_graph_node_text(&t, at, 0, 0, part);
+    if (!known) lose(w, t.unknown);
+    w->guess |= t.guess;
+}
+
+static bool has_text(const gp_graph_input *input)
+{
+    return input->target != SIZE_MAX || input->dead || gp_json_text(input->value, NULL);
+}
+
+/* A wildcard node or a language model that encodes what it made, and does not tell what. */
+static bool is_made_up(const gp_graph_node *node, const char *text)
+{
+    bool wild = gp_comfy_named(node, "wildcard") || gp_comfy_named(node, "dynamic");
+    return gp_graph_makes_text(node) && !(wild && text && !gp_graph_has_wildcards(text));
+}
+
+/* The texts of an encoder node: of several (text_g and text_l, clip_l and t5xxl) those that say something new.  False
+ * if the node has no such inputs. */
+static bool encoder_text(gp_comfy *c, size_t at, const char *role, gp_comfy_words *w)
+{
+    static const char *const names[] = {"populated_text", "text",   "prompt",   "Text",   "text_g", "prompt_g",
+                                        "t5xxl",          "text_l", "prompt_l", "clip_g", "clip_l", "bert",
+                                        "mt5xl",          "llama",  "caption",  "string"};
+    const gp_graph_node *node = &c->graph->nodes[at];
+    gp_comfy_words own = GP_COMFY_WORDS_INIT;
+    bool any = false;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const gp_graph_input *input = gp_graph_find(node, names[i]);
+        gp_str part = GP_STR_INIT;
+        if (!input || !has_text(input)) continue;
+        any = true;
+        if (i > 0 && is_made_up(node, gp_json_text(input->value, NULL)))
+            lose(w, at);
+        else
+            evaluate(c, w, input, at, role, &part);
+        say(&own, at, &part);
+        gp_str_clear(&part);
+        if (i == 0 && own.nodes) break;
+    }
+    if (any) say(w, at, &own.text);
+    w->text.failed |= own.text.failed;
+    gp_str_clear(&own.text);
+    return any;
+}
+
+/* Does the node make conditioning, rather than text?  Text goes through an encoder, and that needs its model. */
+static bool gives_conditioning(const gp_graph_node *node)
+{
+    static const char *const classes[] = {"encod", "cond", "guid"};
+    static const char *const links[] = {"clip", "cond",    "positive", "negative", "pipe",
+                                        "ctx",  "context", "encoder",  "t5"};
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+        if (gp_comfy_named(node, classes[i])) return true;
+    for (size_t k = 0; k < node->input_count; k++)
+        for (size_t i = 0; i < sizeof links / sizeof *links && node->inputs[k].target != SIZE_MAX; i++)
+            if (strcasestr(node->inputs[k].name, links[i])) return true;
+    return false;
+}
+
+/* A node that stands where conditioning is looked for and gives text: a text box of a loader that encodes by itself. */
+static bool gives_text(const gp_graph_node *node)
+{
+    for (size_t i = 0; i < node->input_count; i++) {
+        const gp_graph_input *input = &node->inputs[i];
+        const char *name = input->name;
+        bool named = strcasestr(name, "text") || strcasestr(name, "prompt") || strcasestr(name, "string");
+        if (gp_json_text(input->value, NULL) ? gp_graph_is_text_name(name) : named && input->target != SIZE_MAX)
+            return true;
+    }
+    return false;
+}
+
+/* ---- the walk ---------------------------------------------------------------------------------------------------- */
+
+/* Should the walk for conditioning of `role` go through this input of the node?  kind: 0 inputs of that role, 1 inputs
+ * for conditioning, 2 whatever may pass it on. */
+static bool passes(const gp_graph_node *node, const gp_graph_input *input, const char *role, int kind)
+{
+    const char *name = input->name;
+    if (kind == 0) return strcasestr(name, role) != NULL;
+    if (strcasestr(name, role[0] == 'p' ? "negative" : "positive")) return false;
+    if (kind == 1) return strcasestr(name, "cond") && !(strcmp(name, "cond2") == 0 && gp_graph_find(node, "cond1"));
+    return gp_graph_is_data(name) && !strcasestr(name, "image") && !strcasestr(name, "latent") &&
+           !strcasestr(name, "pixels") && !strcasestr(name, "samples");
+}
+
+/* An average that is all one side. */
+static bool weighs_nothing(const gp_graph *g, const gp_graph_node *node, const char *name)
+{
+    double share;
+    if (!gp_json_real(gp_graph_number(g, node, "conditioning_to_strength"), &share)) return false;
+    return (share == 1 && strcmp(name, "conditioning_from") == 0) ||
+           (share == 0 && strcmp(name, "conditioning_to") == 0);
+}
+
+static void push(gp_graph *g, size_t target, size_t *top)
+{
+    if (g->mark[target] == g->round) return;
+    g->mark[target] = g->round;
+    g->queue[(*top)++] = target; /* each node once: never more than count */
+}
+
+/* Push the inputs to be walked, last first so that the first is walked first; true if there is any. */
+static bool push_inputs(gp_comfy *c, gp_comfy_words *w, const gp_graph_node *node, const char *role, int kind,
+                        size_t *top)
+{
+    bool any = false;
+    for (size_t i = node->input_count; i-- > 0;) {
+        const gp_graph_input *input = &node->inputs[i];
+        if ((input->target == SIZE_MAX && !input->dead) || !passes(node, input, role, kind)) continue;
+        if (kind == 1 && weighs_nothing(c->graph, node, input->name)) continue;
+        any = true;
+        if (input->dead && kind < 2)
+            lose(w, SIZE_MAX);
+        else if (!input->dead)
+            push(c->graph, input->target, top);
+    }
+    return any;
+}
+
+/* Texts written straight into a node that is asked for its positive or negative side. */
+static bool role_text(gp_comfy *c, size_t at, const char *role, gp_comfy_words *w)
+{
+    const gp_graph_node *node = &c->graph->nodes[at];
+    bool any = false;
+    for (size_t i = 0; i < node->input_count; i++) {
+        gp_str part = GP_STR_INIT;
+        if (!strcasestr(node->inputs[i].name, role) || !gp_json_text(node->inputs[i].value, NULL)) continue;
+        any = true;
+        evaluate(c, w, &node->inputs[i], at, role, &part);
+        say(w, at, &part);
+        gp_str_clear(&part);
+    }
+    return any;
+}
+
+/* The sampler itself: its side, or that of its guider, or a pipe. */
+static void begin(gp_comfy *c, gp_comfy_words *w, size_t sampler, const char *role, size_t *top)
+{
+    const gp_graph_node *node = &c->graph->nodes[sampler];
+    bool own = role_text(c, sampler, role, w);
+    if (push_inputs(c, w, node, role, 0, top) || own) return;
+    size_t next = gp_graph_follow(node, "guider");
+    if (next != SIZE_MAX)
+        push(c->graph, next, top);
+    else
+        push_inputs(c, w, node, role, 2, top);
+}
+
+static void pass(gp_comfy *c, gp_comfy_words *w, size_t at, const char *role, size_t *top)
+{
+    const gp_graph_node *node = &c->graph->nodes[at];
+    size_t only;
+    gp_route route = gp_graph_route(node, &only);
+    gp_str part = GP_STR_INIT;
+    if (route == GP_ROUTE_ONE && node->inputs[only].target != SIZE_MAX) {
+        push(c->graph, node->inputs[only].target, top);
+        return;
+    }
+    if (route == GP_ROUTE_UNKNOWN) {
+        lose(w, at);
+        return;
+    }
+    bool own = role_text(c, at, role, w);
+    if (push_inputs(c, w, node, role, 0, top) || own) return;
+    if (role[0] == 'n' && gp_comfy_named(node, "Guider")) return; /* a guider without negative */
+    if (gives_conditioning(node)) {
+        if (encoder_text(c, at, role, w)) return;
+    } else if (gives_text(node)) {
+        evaluate(c, w, NULL, at, role, &part);
+        say(w, at, &part);
+        gp_str_clear(&part);
+        return;
+    }
+    if (!push_inputs(c, w, node, role, 1, top)) push_inputs(c, w, node, role, 2, top);
+}
+
+void gp_comfy_collect(gp_comfy *c, size_t sampler, const char *role, gp_comfy_words *w)
+{
+    gp_graph *g = c->graph;
+    size_t top = 0;
+    g->round++;
+    g->mark[sampler] = g->round;
+    begin(c, w, sampler, role, &top);
+    while (top && !w->text.failed) {
+        size_t at = g->queue[--top];
+        /* nodes that make nothing of their input end the walk */
+        if (!gp_comfy_named(&g->nodes[at], "ZeroOut")) pass(c, w, at, role, &top);
+    }
+}
+
+void gp_comfy_collect_unsorted(gp_comfy *c, gp_comfy_words *w)
+{
+    gp_graph *g = c->graph;
+    g->round++;
+    for (size_t i = 0; i < g->count; i++)
+        for (size_t k = 0; k < g->nodes[i].input_count; k++)
+            if (g->nodes[i].inputs[k].target != SIZE_MAX && strcasestr(g->nodes[i].inputs[k].name, "negative"))
+                g->mark[g->nodes[i].inputs[k].target] = g->round;
+    for (size_t i = 0; i < g->count && w->nodes < 2; i++) {
+        const char *title = g->nodes[i].title;
+        bool negative = g->mark[i] == g->round || (title && strcasestr(title, "negative"));
+        if (gp_comfy_named(&g->nodes[i], "TextEncode") && !negative) encoder_text(c, i, "positive", w);
+    }
+    if (w->nodes > 1) lose(w, SIZE_MAX); /* which of them, nobody knows */
+}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT
+ * What a text input of a graph held when the graph ran.
+ *
+ * Either it is in the file (the input's own text, a text box), or it follows from what is there by a rule that this
+ * file knows (graph_ops.c: join, replace, trim ...), or it is not known.  An unknown node between text and encoder may
+ * be a language model, a translator, a random choice: its input is then not its output, so nothing is taken.  Nodes are
+ * told by the names of their inputs; a node with an input of a name that no rule knows is unknown. */
+#include "ingest/graph.h"
+#include "ingest/graph_inner.h"
+#include <string.h>
+#include <strings.h>
+
+enum { MAX_DEPTH = 16 };
+
+static bool fail(gp_graph_texts *t, size_t node)
+{
+    if (t->unknown == SIZE_MAX) t->unknown = node;
+    return false;
+}
+
+static bool has_word(const char *text, const char *const *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcasestr(text, words[i])) return true;
+    return false;
+}
+#define HAS_WORD(text, words) has_word(text, words, sizeof(words) / sizeof *(words))
+
+bool gp_graph_makes_text(const gp_graph_node *node)
+{
+    static const char *const words[] = {"llm",      "ollama",   "gpt",      "gemini",    "claude",   "chatbot",
+                                        "caption",  "tagger",   "describe", "wildcard",  "random",   "interrogat",
+                                        "translat", "enhanc",   "upsampl",  "rewrit",    "dynamicp", "dynamic p",
+                                        "schedule", "deepseek", "styler",   "promptgen", "magic",    "florence"};
+    return HAS_WORD(node->type, words);
+}
+
+bool gp_graph_has_wildcards(const char *text)
+{
+    const char *open = strchr(text, '{');
+    return strstr(text, "__") || (open && strchr(open, '}'));
+}
+
+/* ---- the kinds of inputs ----------------------------------------------------------------------------------------- */
+
+/* The name without its number or letter: "text_a", "string1", "prompt_2". */
+static size_t stem_size(const char *name)
+{
+    size_t size = strlen(name);
+    while (size && name[size - 1] >= '0' && name[size - 1] <= '9') size--;
+    if (size > 1 && name[size - 1] == '_') size--;
+    if (size > 2 && name[size - 2] == '_') size -= 2;
+    return size;
+}
+
+static bool is_stem(const char *name, const char *const *stems, size_t count)
+{
+    size_t size = stem_size(name);
+    for (size_t i = 0; i < count; i++)
+        if (strlen(stems[i]) == size && strncasecmp(name, stems[i], size) == 0) return true;
+    return false;
+}
+#define IS_STEM(name, stems) is_stem(name, stems, sizeof(stems) / sizeof *(stems))
+
+bool gp_graph_is_text_name(const char *name)
+{
+    static const char *const stems[] = {"text",
+                                        "string",
+                                        "str",
+                                        "prompt",
+                                        "value",
+                                        "input",
+                                        "part",
+                                        "line",
+                                        "txt",
+                                        "word",
+                                        "content",
+                                        "texts",
+                                        "wildcard_text",
+                                        "any",
+                                        "prefix",
+                                        "suffix",
+                                        "positive",
+                                        "negative",
+                                        "text_positive",
+                                        "text_negative",
+                                        "positive_prompt",
+                                        "negative_prompt",
+                                        "prompt_positive",
+                                        "prompt_negative",
+                                        "prepend",
+                                        "append",
+                                        "multiline_text",
+                                        "string_multiline",
+                                        "anything",
+                                        "*"};
+    return !*name || IS_STEM(name, stems);
+}
+
+static gp_text_part part_of(const char *name)
+{
+    static const char *const delimiters[] = {"delimiter", "separator", "delim", "sep", "joiner", "joint"};
+    static const char *const finds[] = {"find",        "search",       "old",       "find_text",
+                                        "search_text", "text_to_find", "search_for"};
+    static const char *const replaces[] = {"replace",         "replacement",  "new",
+                                           "replace_with",    "replace_text", "replacement_text",
+                                           "text_to_replace", "new_text"};
+    static const char *const modes[] = {"mode", "case", "case_mode", "trim_mode"};
+    static const char *const harmless[] = {"title",
+                                           "label",
+                                           "note",
+                                           "notes",
+                                           "comment",
+                                           "speak_and_recognation",
+                                           "speak_and_recognition",
+                                           "inputcount",
+                                           "print_to_console",
+                                           "unique_id",
+                                           "extra_pnginfo"};
+    if (IS_STEM(name, delimiters)) return GP_PART_DELIMITER;
+    if (IS_STEM(name, finds)) return GP_PART_FIND;
+    if (IS_STEM(name, replaces)) return GP_PART_REPLACE;
+    if (IS_STEM(name, modes)) return GP_PART_MODE;
+    if (IS_STEM(name, harmless)) return GP_PART_HARMLESS;
+    if (!strcasecmp(name, "start")) return GP_PART_START;
+    if (!strcasecmp(name, "end")) return GP_PART_END;
+    if (!strcasecmp(name, "clean_whitespace")) return GP_PART_CLEAN;
+    if (!strcasecmp(name, "action")) return GP_PART_ACTION;
+    if (!strcasecmp(name, "tidy_tags")) return GP_PART_TIDY;
+    if (!strcasecmp(name, "result") || !strcasecmp(name, "return_list")) return GP_PART_HARMLESS;
+    return gp_graph_is_text_name(name) ? GP_PART_TEXT : GP_PART_OTHER;
+}
+
+/* ---- nodes that show texts --------------------------------------------------------------------------------------- */
+
+static bool is_display(const gp_graph_node *node)
+{
+    static const char *const words[] = {"show", "display", "preview"};
+    return HAS_WORD(node->type, words);
+}
+
+/* These write what they got into the editor's graph before the image is saved. */
+static bool writes_workflow(const gp_graph_node *node)
+{
+    static const char *const words[] = {"showtext", "show text", "showanything", "show anything"};
+    return HAS_WORD(node->type, words);
+}
+
+static const gp_json *workflow_node(gp_graph_texts *t, const gp_graph_node *node)
+{
+    const gp_json *nodes = t->lookups-- > 0 ? gp_json_get(t->workflow, "nodes") : NULL;
+    for (size_t i = 0, n = gp_json_count(nodes); i < n; i++) {
+        const gp_json *one = gp_json_at(nodes, i), *id = gp_json_get(one, "id");
+        const char *type = gp_json_text(gp_json_get(one, "type"), NULL), *text = gp_json_text(id, NULL);
+        uint64_t number, wanted;
+        bool same = text ? strcmp(text, node->id) == 0
+                         : gp_json_u64(id, &number) && gp_parse_u64(node->id, &wanted) && number == wanted;
+        if (same && type && strcmp(type, node->type) == 0) return one;
+    }
+    return NULL;
+}
+
+/* The one text in [text] or [[text]]. */
+static const char *only_text(const gp_json *values, size_t *size)
+{
+    for (int i = 0; i < 3 && gp_json_kind_of(values) == GP_JSON_ARRAY; i++) {
+        if (gp_json_count(values) != 1) return NULL;
+        values = gp_json_at(values, 0);
+    }
+    return gp_json_text(values, size);
+}
+
+/* What a display node showed: now (the editor's graph), or in an earlier run (kept among its own inputs). */
+static bool shown_text(gp_graph_texts *t, const gp_graph_node *node, gp_str *out)
+{
+    static const char *const kept[] = {"text", "result", "display", "output", "preview", "shown", "anything"};
+    size_t size;
+    const char *text =
+        writes_workflow(node) ? only_text(gp_json_get(workflow_node(t, node), "widgets_values"), &size) : NULL;
+    for (size_t i = 0; !text && i < node->input_count; i++) {
+        const gp_graph_input *input = &node->inputs[i];
+        if (!IS_STEM(input->name, kept) || !(text = gp_json_text(input->value, &size)) || !*text) text = NULL;
+        t->guess |= text != NULL;
+    }
+    if (text) gp_str_add(out, text, strnlen(text, size));
+    return text != NULL;
+}
+
+/* ---- nodes ------------------------------------------------------------------------------------------------------- */
+
+/* A class that hands on the one text it gets. */
+static bool hands_on(const gp_graph_node *node)
+{
+    static const char *const words[] = {"reroute",  "primitive", "relay", "setnode", "getnode", "multiline", "textbox",
+                                        "text box", "literal",   "debug", "print",   "show",    "display",   "preview"};
+    static const char *const exact[] = {"string",  "text",      "prompt",    "stringtotext", "texttostring",
+                                        "totext",  "tostring",  "anytotext", "anytostring",  "convertanytostring",
+                                        "string_", "easyprompt"};
+    char letters[64];
+    size_t size = 0;
+    for (const char *c = node->type; *c && *c != '|' && *c != '(' && size + 1 < sizeof letters; c++)
+        if ((*c | 32) >= 'a' && (*c | 32) <= 'z') letters[size++] = (char)(*c | 32);
+    letters[size] = 0;
+    for (size_t i = 0; i < sizeof exact / sizeof *exact; i++)
+        if (strcmp(letters, exact[i]) == 0) return true;
+    return HAS_WORD(node->type, words) && !gp_graph_makes_text(node);
+}
+
+/* A class that may take its text from elsewhere although one stands in its box: a path, a list to choose from. */
+static bool reads_elsewhere(const gp_graph_node *node)
+{
+    static const char *const words[] = {"load",  "file",      "read",   "list",   "csv",    "generat", "fetch",
+                                        "http",  "clipboard", "trim",   "strip",  "case",   "replace", "split",
+                                        "regex", "extract",   "format", "script", "python", "reverse"};
+    return gp_graph_makes_text(node) || HAS_WORD(node->type, words);
+}
+
+/* The populated text of a wildcard node: the server writes it into the graph before it runs. */
+static int populated_text(gp_graph_texts *t, const gp_graph_node *node, int depth, gp_str *out)
+{
+    const gp_graph_input *done = gp_graph_find(node, "populated_text"), *raw = gp_graph_find(node, "wildcard_text");
+    size_t size;
+    if (!done) return -1;
+    const char *text = gp_json_text(done->value, &size);
+    if (!text || *text) return gp_graph_text(t, done, depth + 1, out);
+    text = raw ? gp_json_text(raw->value, &size) : NULL;
+    if (!text || gp_graph_has_wildcards(text)) return 0;
+    gp_str_add(out, text, strnlen(text, size));
+    return 1;
+}
+
+/* One text box, or a node that hands its one text on. */
+static bool held_text(gp_graph_texts *t, size_t at, const gp_text_parts *parts, int depth, gp_str *out)
+{
+    const gp_graph_node *node = &t->graph->nodes[at];
+    const gp_graph_input *input = parts->texts[0];
+    bool own = gp_json_text(input->value, NULL) != NULL;
+    if (own ? reads_elsewhere(node) : !hands_on(node)) return fail(t, at);
+    return gp_graph_text(t, input, depth + 1, out);
+}
+
+/* A node that holds a positive and a negative text. */
+static const gp_graph_input *of_role(const gp_graph_texts *t, const gp_text_parts *parts)
+{
+    const char *other = t->role[0] == 'p' ? "negative" : "positive";
+    const gp_graph_input *mine = NULL;
+    if (parts->text_count != 2) return NULL;
+    for (size_t i = 0; i < 2; i++) {
+        bool here = strcasestr(parts->texts[i]->name, t->role) != NULL;
+        if (!here && !strcasestr(parts->texts[i]->name, other)) return NULL;
+        if (here) mine = parts->texts[i];
+    }
+    return mine;
+}
+
+/* The display node's text: what flows into it if that is known, else what it showed. */
+static bool display_text(gp_graph_texts *t, size_t at, const gp_text_parts *parts, int depth, gp_str *out)
+{
+    size_t before = out->size, unknown = t->unknown;
+    for (size_t i = 0; i < parts->text_count; i++) {
+        if (parts->texts[i]->target == SIZE_MAX) continue;
+        if (gp_graph_text(t, parts->texts[i], depth + 1, out)) return true;
+        break;
+    }
+    if (out->data) out->data[out->size = before] = 0;
+    if (!shown_text(t, &t->graph->nodes[at], out)) return fail(t, at);
+    t->unknown = unknown;
+    return true;
+}
+
+static void find_parts(const gp_graph_node *node, gp_text_parts *parts)
+{
+    *parts = (gp_text_parts){0};
+    for (size_t i = 0; i < node->input_count; i++) {
+        const gp_graph_input *input = &node->inputs[i];
+        gp_text_part part = part_of(input->name);
+        bool list = part == GP_PART_TEXT || part == GP_PART_FIND || part == GP_PART_REPLACE;
+        size_t *count = part == GP_PART_TEXT   ? &parts->text_count
+                        : part == GP_PART_FIND ? &parts->find_count
+                                               : &parts->replace_count;
+        const gp_graph_input **items = part == GP_PART_TEXT   ? parts->texts
+                                       : part == GP_PART_FIND ? parts->finds
+                                                              : parts->replaces;
+        if (part == GP_PART_OTHER || (list && *count == GP_PARTS_MAX))
+            parts->others++;
+        else if (list)
+            items[(*count)++] = input;
+        else
+            parts->one[part] = input;
+    }
+}
+
+/* Recursion bounded by MAX_DEPTH and the budget. */
+bool gp_graph_node_text(gp_graph_texts *t, size_t at, uint64_t slot, int depth, gp_str *out)
+{
+    const gp_graph_node *node = &t->graph->nodes[at];
+    gp_text_parts parts;
+    size_t only;
+    if (depth >= MAX_DEPTH || t->budget-- <= 0 || node->input_count > GP_GRAPH_MAX_TEXT_INPUTS) return fail(t, at);
+    int populated = populated_text(t, node, depth, out);
+    if (populated >= 0) return populated ? true : fail(t, at);
+    gp_route route = gp_graph_route(node, &only);
+    if (route == GP_ROUTE_ONE) return gp_graph_text(t, &node->inputs[only], depth + 1, out);
+    if (route == GP_ROUTE_UNKNOWN) return fail(t, at);
+    find_parts(node, &parts);
+    if (is_display(node)) return display_text(t, at, &parts, depth, out);
+    const gp_graph_input *mine = of_role(t, &parts);
+    if (parts.others || (slot && !mine)) return fail(t, at);
+    int done = gp_graph_operation(t, node, &parts, depth, out);
+    if (done >= 0) return done ? true : fail(t, at);
+    if (mine && !gp_graph_makes_text(node)) return gp_graph_text(t, mine, depth + 1, out);
+    return parts.text_count == 1 && !parts.find_count && !parts.replace_count ? held_text(t, at, &parts, depth, out)
+                                                                              : fail(t, at);
+}
+
+bool gp_graph_text(gp_graph_texts *t, const gp_graph_input *input, int depth, gp_str *out)
+{
+    size_t size;
+    const char *text = gp_json_text(input->value, &size);
+    if (text) {
+        gp_str_add(out, text, strnlen(text, size));
+        return true;
+    }
+    if (gp_json_kind_of(input->value) == GP_JSON_INT) {
+        gp_json_write(out, input->value);
+        return true;
+    }
+    if (input->target != SIZE_MAX) return gp_graph_node_text(t, input->target, input->slot, depth, out);
+    return fail(t, SIZE_MAX - 1); /* a link to a node that is not in the file, or no text */
+}

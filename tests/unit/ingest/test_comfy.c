@@ -1,0 +1,561 @@
+/* SPDX-License-Identifier: MIT
+ * Variants of ComfyUI graphs, made by hand: which text is the prompt, and how sure that is.  Graphs are written with '
+ * for
+ * ".  Nodes have invented classes where a rule must not depend on them. */
+#include "ingest_support.h"
+
+#define MODEL  "'4':{'class_type':'CheckpointLoaderSimple','inputs':{'ckpt_name':'m.ckpt'}},"
+#define LATENT "'5':{'class_type':'EmptyLatentImage','inputs':{'width':512,'height':512,'batch_size':1}},"
+#define BAD    "'7':{'class_type':'CLIPTextEncode','inputs':{'text':'bad','clip':['4',1]}},"
+#define SAVE(id, image, prefix)                                                                                        \
+    "'" id "':{'class_type':'SaveImage','inputs':{'images':['" image "',0],'filename_prefix':'" prefix "'}},"
+#define DECODE(id, latent) "'" id "':{'class_type':'VAEDecode','inputs':{'samples':['" latent "',0],'vae':['4',2]}},"
+#define ENCODE(id, text)   "'" id "':{'class_type':'CLIPTextEncode','inputs':{'text':" text ",'clip':['4',1]}},"
+#define SAMPLER(id, seed, positive, latent, denoise)                                                                   \
+    "'" id "':{'class_type':'KSampler','inputs':{'seed':" seed ",'steps':20,'cfg':7.0,'sampler_name':'euler',"         \
+    "'scheduler':'normal','denoise':" denoise ",'model':['4',0],'positive':['" positive "',0],'negative':['7',0],"     \
+    "'latent_image':['" latent "',0]}},"
+#define LAST "'99':{'class_type':'Note','inputs':{}}"
+/* The usual graph without its positive encoder, which is node 6. */
+#define USUAL MODEL LATENT BAD SAMPLER("3", "5", "6", "5", "1.0") DECODE("8", "3") SAVE("9", "8", "ComfyUI")
+/* ... with the text of the encoder as given. */
+#define TEXT(text, nodes)                                                                                              \
+    "{" USUAL ENCODE("6", text)                                                                                        \
+    nodes LAST "}"
+#define BOX(id, text)         "'" id "':{'class_type':'PrimitiveStringMultiline','inputs':{'value':'" text "'}},"
+#define TWO                   BOX("41", "a blue vase") BOX("42", "a yellow kite")
+#define NODE(type, inputs)    "'40':{'class_type':'" type "','inputs':{" inputs "}},"
+#define FROM_40(type, inputs) TEXT("['40',0]", NODE(type, inputs) TWO)
+#define A_VASE                "['41',0]"
+#define A_KITE                "['42',0]"
+
+enum { NONE = GP_EVIDENCE_NONE, GUESS = GP_EVIDENCE_GUESS, DERIVED = GP_EVIDENCE_DERIVED };
+
+typedef struct variant {
+    const char *graph, *prompt; /* NULL: none */
+    int evidence;
+    const char *path; /* of the file, or NULL */
+} variant;
+
+static char *with_quotes(const char *text)
+{
+    char *copy = gp_str_dup(text);
+    assert_non_null(copy);
+    for (char *c = copy; *c; c++)
+        if (*c == '\'') *c = '"';
+    return copy;
+}
+
+static gp_meta read_variant(const char *graph, const char *path, const char *workflow)
+{
+    gp_error err = {0};
+    gp_meta meta = {0};
+    char *text = with_quotes(graph), *editor = workflow ? with_quotes(workflow) : NULL;
+    gp_comfy_file file = {path, editor, editor ? strlen(editor) : 0};
+    assert_ok(gp_meta_comfy(text, strlen(text), &file, &meta, &err));
+    assert_true(meta.found);
+    gp_mem_free(editor);
+    gp_mem_free(text);
+    return meta;
+}
+
+static void check(const char *what, const variant *variants, size_t count)
+{
+    size_t wrong = 0;
+    for (size_t i = 0; i < count; i++) {
+        gp_meta meta = read_variant(variants[i].graph, variants[i].path, NULL);
+        bool same = strcmp(or_none(meta.prompt), or_none(variants[i].prompt)) == 0;
+        if (!same || (int)meta.evidence != variants[i].evidence) {
+            print_error("%s %zu: '%s' (%s) instead of '%s' (%s): %s\n", what, i, or_none(meta.prompt),
+                        gp_evidence_name(meta.evidence), or_none(variants[i].prompt),
+                        gp_evidence_name((gp_evidence)variants[i].evidence), meta.where);
+            wrong++;
+        }
+        gp_meta_clear(&meta);
+    }
+    assert_int_equal(wrong, 0);
+}
+#define CHECK(variants) check(#variants, variants, sizeof(variants) / sizeof *(variants))
+
+/* ---- texts ------------------------------------------------------------------------------------------------------- */
+
+#define INT(value)                  "'44':{'class_type':'PrimitiveInt','inputs':{'value':" value "}},"
+#define BOOL(value)                 "'44':{'class_type':'PrimitiveBoolean','inputs':{'value':" value "}},"
+#define LINKED(extra, type, inputs) TEXT("['40',0]", NODE(type, inputs) TWO extra)
+
+static const variant switches[] = {
+    /* by number */
+    {FROM_40("ImpactSwitch", "'select':2,'sel_mode':false,'input1':" A_VASE ",'input2':" A_KITE), "a yellow kite",
+     DERIVED, NULL},
+    {FROM_40("CR Text Input Switch", "'Input':1,'text1':" A_VASE ",'text2':" A_KITE), "a blue vase", DERIVED, NULL},
+    {FROM_40("Frobnicate", "'selected':2,'value_1':" A_VASE ",'value_2':" A_KITE), "a yellow kite", DERIVED, NULL},
+    {FROM_40("easy textIndexSwitch", "'index':0,'text0':" A_VASE ",'text1':" A_KITE), "a blue vase", DERIVED, NULL},
+    {FROM_40("easy textIndexSwitch", "'index':1,'text0':'a hat','text1':'a coat'"), "a coat", DERIVED, NULL},
+    {LINKED(INT("2"), "ImpactSwitch", "'select':['44',0],'input1':" A_VASE ",'input2':" A_KITE), "a yellow kite",
+     DERIVED, NULL},
+    {LINKED("'44':{'class_type':'ImpactRandomInt','inputs':{'value':2}},", "ImpactSwitch",
+            "'select':['44',0],'input1':" A_VASE ",'input2':" A_KITE),
+     NULL, NONE, NULL},
+    /* counted from 0 or from 1? */
+    {FROM_40("IndexSwitch", "'index':1,'input1':" A_VASE ",'input2':" A_KITE ",'input3':" A_VASE), NULL, NONE, NULL},
+    {FROM_40("IndexSwitch", "'index':2,'input1':" A_VASE ",'input2':" A_KITE), "a yellow kite", DERIVED, NULL},
+    /* the input that is chosen is not connected */
+    {FROM_40("ImpactSwitch", "'select':3,'input1':" A_VASE ",'input2':" A_KITE), NULL, NONE, NULL},
+    {FROM_40("PromptPicker", "'choice':'text_b','text_a':" A_VASE ",'text_b':" A_KITE), "a yellow kite", DERIVED, NULL},
+    /* by a flag */
+    {FROM_40("ComfySwitchNode", "'switch':false,'on_true':" A_VASE ",'on_false':" A_KITE), "a yellow kite", DERIVED,
+     NULL},
+    {FROM_40("LazySwitchKJ", "'switch':true,'on_false':" A_VASE ",'on_true':" A_KITE), "a yellow kite", DERIVED, NULL},
+    {FROM_40("easy ifElse", "'boolean':true,'on_true':" A_VASE ",'on_false':" A_KITE), "a blue vase", DERIVED, NULL},
+    {FROM_40("If ANY return A else B", "'ANY':1,'IF_TRUE':" A_VASE ",'IF_FALSE':" A_KITE), "a blue vase", DERIVED,
+     NULL},
+    {FROM_40("ImpactConditionalBranch", "'cond':false,'tt_value':" A_VASE ",'ff_value':" A_KITE), "a yellow kite",
+     DERIVED, NULL},
+    {FROM_40("CRZSwitch", "'false_input':" A_VASE ",'true_input':" A_KITE ",'value':true"), "a yellow kite", DERIVED,
+     NULL},
+    {FROM_40("Pick", "'enabled':false,'true_value':'a hat','false_value':'a coat'"), "a coat", DERIVED, NULL},
+    {LINKED(BOOL("true"), "Switch any [Crystools]", "'boolean':['44',0],'on_true':" A_VASE ",'on_false':" A_KITE),
+     "a blue vase", DERIVED, NULL},
+    {LINKED("'44':{'class_type':'LogicNot','inputs':{'value':true}},", "ComfySwitchNode",
+            "'switch':['44',0],'on_true':" A_VASE ",'on_false':" A_KITE),
+     NULL, NONE, NULL},
+    {FROM_40("ComfySwitchNode", "'switch':true,'on_false':" A_KITE), NULL, NONE, NULL},
+    {FROM_40("Text Input Switch", "'boolean':false,'text_a':" A_VASE ",'text_b':" A_KITE), "a yellow kite", DERIVED,
+     NULL},
+    /* the first that is connected; bypassed ones are not in the file */
+    {FROM_40("Any Switch (rgthree)", "'any_01':" A_VASE ",'any_02':" A_KITE), "a blue vase", DERIVED, NULL},
+    {FROM_40("Any Switch (rgthree)", "'any_03':" A_KITE ",'any_02':" A_VASE), "a blue vase", DERIVED, NULL},
+    {FROM_40("Any Switch (rgthree)", "'any_02':" A_KITE), "a yellow kite", DERIVED, NULL},
+    {FROM_40("Super Switch", "'wish':" A_VASE ",'other':" A_KITE), NULL, NONE, NULL},
+    {FROM_40("Random Text Switch", "'select':1,'text1':" A_VASE ",'text2':" A_KITE), NULL, NONE, NULL},
+    /* a switch behind a switch */
+    {LINKED("'43':{'class_type':'ComfySwitchNode','inputs':{'switch':false,'on_true':" A_VASE ",'on_false':" A_KITE
+            "}},",
+            "ImpactSwitch", "'select':1,'input1':['43',0],'input2':" A_VASE),
+     "a yellow kite", DERIVED, NULL},
+};
+
+static const variant conditioning[] = {
+    /* switches between encoders */
+    {"{" USUAL "'6':{'class_type':'CR Conditioning Input Switch','inputs':{'Input':2,'conditioning1':['20',0],"
+     "'conditioning2':['21',0]}}," ENCODE("20", "'a vase'") ENCODE("21", "'a kite'") LAST "}",
+     "a kite", DERIVED, NULL},
+    {"{" USUAL "'6':{'class_type':'Any Switch (rgthree)','inputs':{'any_01':['20',0],'any_02':['21',0]}}," ENCODE(
+         "20", "'a vase'") ENCODE("21", "'a kite'") LAST "}",
+     "a vase", DERIVED, NULL},
+    {"{" USUAL
+     "'6':{'class_type':'ComfySwitchNode','inputs':{'switch':['77',0],'on_true':['20',0],'on_false':['21',0]}}," ENCODE(
+         "20", "'a vase'") ENCODE("21", "'a kite'") LAST "}",
+     NULL, NONE, NULL},
+    /* what passes it on */
+    {"{" USUAL "'6':{'class_type':'ConditioningSetArea','inputs':{'conditioning':['20',0],'width':64}}," ENCODE(
+         "20", "'a vase'") LAST "}",
+     "a vase", DERIVED, NULL},
+    {"{" USUAL
+     "'6':{'class_type':'ConditioningAverage','inputs':{'conditioning_to':['20',0],'conditioning_from':['21',0],"
+     "'conditioning_to_strength':1.0}}," ENCODE("20", "'a vase'") ENCODE("21", "'a kite'") LAST "}",
+     "a vase", DERIVED, NULL},
+    {"{" USUAL
+     "'6':{'class_type':'ConditioningAverage','inputs':{'conditioning_to':['20',0],'conditioning_from':['21',0],"
+     "'conditioning_to_strength':0.5}}," ENCODE("20", "'a vase'") ENCODE("21", "'a kite'") LAST "}",
+     "a vase, a kite", DERIVED, NULL},
+    {"{" USUAL "'6':{'class_type':'ConditioningConcat','inputs':{'conditioning_to':['20',0],'conditioning_from':['21',"
+     "0]}}," ENCODE("20", "'a vase'")
+         ENCODE("21", "['22',0]") "'22':{'class_type':'OllamaGenerate','inputs':{'prompt':'write'}}," LAST "}",
+     NULL, NONE, NULL},
+    {"{" USUAL "'6':{'class_type':'Reroute','inputs':{'':['20',0]}}," ENCODE("20", "'a vase'") LAST "}", "a vase",
+     DERIVED, NULL},
+    /* encoders with several texts */
+    {"{" USUAL "'6':{'class_type':'CLIPTextEncodeSD3','inputs':{'clip_l':'a vase','clip_g':'a vase','t5xxl':'a vase on "
+     "a table','clip':['4',1]}}," LAST "}",
+     "a vase on a table", DERIVED, NULL},
+    {"{" USUAL "'6':{'class_type':'CLIPTextEncodeFlux','inputs':{'clip_l':'','t5xxl':'a "
+     "vase','guidance':3.5,'clip':['4',1]}}," LAST "}",
+     "a vase", DERIVED, NULL},
+    {"{" USUAL
+     "'6':{'class_type':'CLIPTextEncodeSDXL','inputs':{'text_g':['41',0],'text_l':['41',0],'clip':['4',1]}}," TWO LAST
+     "}",
+     "a blue vase", DERIVED, NULL},
+    {"{" USUAL
+     "'6':{'class_type':'CLIPTextEncodeSDXL','inputs':{'text_g':'a vase','text_l':['77',0],'clip':['4',1]}}," LAST "}",
+     NULL, NONE, NULL},
+    /* a loader that encodes by itself */
+    {"{" USUAL
+     "'6':{'class_type':'Efficient Loader','inputs':{'ckpt_name':'m','positive':'a vase','negative':'bad'}}," LAST "}",
+     "a vase", DERIVED, NULL},
+    {"{" USUAL
+     "'6':{'class_type':'Efficient Loader','inputs':{'ckpt_name':'m','positive':['41',0],'negative':'bad'}}," TWO LAST
+     "}",
+     "a blue vase", DERIVED, NULL},
+    {"{" USUAL
+     "'6':{'class_type':'Efficient Loader','inputs':{'ckpt_name':'m','positive':['40',0],'negative':'bad'}}," NODE(
+         "SomeWriter", "'prompt':'write a prompt','temperature':0.7") LAST "}",
+     NULL, NONE, NULL},
+    /* no text: the negative side and the settings stay */
+    {TEXT("''", ""), NULL, NONE, NULL},
+    {TEXT("'  '", ""), NULL, NONE, NULL},
+    /* a text that is not connected to the sampler */
+    {"{" USUAL "'6':{'class_type':'LoadConditioning','inputs':{'file':'x'}}," ENCODE("20", "'a vase'") LAST "}", NULL,
+     NONE, NULL},
+    {"{" USUAL "'6':{'class_type':'ConditioningZeroOut','inputs':{'conditioning':['20',0]}}," ENCODE("20", "'a vase'")
+         LAST "}",
+     NULL, NONE, NULL},
+};
+
+static const variant made_texts[] = {
+    /* language models, captions, tags: the instruction is not the prompt */
+    {FROM_40("OllamaGenerateV2", "'system':'You are','prompt':'Write about a fox','keep_context':false"), NULL, NONE,
+     NULL},
+    {FROM_40("Searge_LLM_Node", "'text':" A_VASE ",'model':'x','max_tokens':4096,'instructions':'Make it long'"), NULL,
+     NONE, NULL},
+    {FROM_40("PromptEnhancer", "'prompt':" A_VASE), NULL, NONE, NULL},
+    {FROM_40("SomethingElse", "'text':" A_VASE), NULL, NONE, NULL},
+    {FROM_40("SomethingElse", "'text':'a vase','temperature':0.7"), NULL, NONE, NULL},
+    {FROM_40("WD14Tagger|pysssss", "'image':['8',0],'model':'wd','threshold':0.35"), NULL, NONE, NULL},
+    {FROM_40("Florence2Run", "'image':['8',0],'text_input':'a vase','task':'caption'"), NULL, NONE, NULL},
+    {FROM_40("BLIP Analyze Image", "'image':['8',0],'mode':'caption','question':'what is it'"), NULL, NONE, NULL},
+    {FROM_40("Translate", "'text':" A_VASE ",'from_translate':'auto'"), NULL, NONE, NULL},
+    /* random and dynamic */
+    {FROM_40("DPRandomGenerator", "'text':'a {red|blue} vase','seed':3,'autorefresh':'No'"), NULL, NONE, NULL},
+    {FROM_40("RandomPrompt", "'text':'one'"), NULL, NONE, NULL},
+    {FROM_40("ImpactWildcardProcessor",
+             "'wildcard_text':'a __colour__ vase','populated_text':'a red vase','mode':'populate','seed':3"),
+     "a red vase", DERIVED, NULL},
+    {FROM_40("ImpactWildcardProcessor", "'wildcard_text':'a __colour__ vase','populated_text':'','mode':'populate'"),
+     NULL, NONE, NULL},
+    {FROM_40("ImpactWildcardProcessor", "'wildcard_text':'a green vase','populated_text':''"), "a green vase", DERIVED,
+     NULL},
+    {"{" USUAL "'6':{'class_type':'ImpactWildcardEncode','inputs':{'wildcard_text':'{a|b}','populated_text':'a "
+     "jug','clip':['4',1]}}," LAST "}",
+     "a jug", DERIVED, NULL},
+    {"{" USUAL "'6':{'class_type':'WildcardTextEncode','inputs':{'text':'a {red|blue} jug','clip':['4',1]}}," LAST "}",
+     NULL, NONE, NULL},
+    {"{" USUAL "'6':{'class_type':'BatchPromptScheduleEncode','inputs':{'text':'0: a jug','clip':['4',1]}}," LAST "}",
+     NULL, NONE, NULL},
+    /* from files */
+    {FROM_40("Text Load Line From File", "'file_path':'prompts.txt','index':0"), NULL, NONE, NULL},
+    {FROM_40("LoadTextFile", "'text':'prompts.txt'"), NULL, NONE, NULL},
+    {FROM_40("SDXLPromptStyler", "'text_positive':'a vase','text_negative':'bad','style':'sai-anime'"), NULL, NONE,
+     NULL},
+    /* shown: what it showed in an earlier run is no more than a guess */
+    {TEXT("['40',0]",
+          NODE("ShowText|pysssss", "'text':['30',0],'text_0':'a silver jug'") "'30':{'class_type':'OllamaGenerateV2','"
+                                                                              "inputs':{'prompt':'Write'}},"),
+     "a silver jug", GUESS, NULL},
+    {FROM_40("ShowText|pysssss", "'text':" A_VASE ",'text_0':'a silver jug'"), "a blue vase", DERIVED, NULL},
+};
+
+static const variant operations[] = {
+    {FROM_40("StringConcatenate", "'string_a':" A_VASE ",'string_b':" A_KITE ",'delimiter':' and '"),
+     "a blue vase and a yellow kite", DERIVED, NULL},
+    {FROM_40("CR Text Concatenate", "'text2':" A_VASE ",'text1':" A_KITE ",'separator':', '"),
+     "a yellow kite, a blue vase", DERIVED, NULL},
+    {FROM_40("Text Concatenate",
+             "'delimiter':', ','clean_whitespace':'true','text_a':'  a jug ','text_b':'','text_c':" A_KITE),
+     "a jug, a yellow kite", DERIVED, NULL},
+    {FROM_40("Text Concatenate", "'delimiter':'\\\\n','clean_whitespace':'false','text_a':'a','text_b':'b'"), "a\nb",
+     DERIVED, NULL},
+    {FROM_40("JoinStringMulti",
+             "'inputcount':2,'string_1':" A_VASE ",'string_2':" A_KITE ",'delimiter':' ','return_list':false"),
+     "a blue vase a yellow kite", DERIVED, NULL},
+    {FROM_40("Join", "'prefix':'red','text':'jug','suffix':'hot','delimiter':' '"), "red jug hot", DERIVED, NULL},
+    {FROM_40("StringConcatenate", "'string_a':" A_VASE ",'string_b':['77',0],'delimiter':' and '"), NULL, NONE, NULL},
+    {FROM_40("ConcatText", "'text_a':" A_VASE ",'text_b':" A_KITE), NULL, NONE, NULL}, /* joined by what? */
+    {FROM_40("StringReplace", "'string':" A_VASE ",'find':'blue','replace':'red'"), "a red vase", DERIVED, NULL},
+    {FROM_40("Text Find and Replace", "'text':'a cat, a cat','find':'cat','replace':'dog'"), "a dog, a dog", DERIVED,
+     NULL},
+    {FROM_40("CR Text Replace", "'text':'a b c','find1':'a','replace1':'x','find2':'b','replace2':'y'"), "x y c",
+     DERIVED, NULL},
+    {FROM_40("StringReplace", "'string':'ab','find':'','replace':'x'"), NULL, NONE, NULL},
+    {FROM_40("RegexReplace", "'string':'a  fox','regex_pattern':' +','replace':' ','count':0"), NULL, NONE, NULL},
+    {FROM_40("RegexExtract", "'string':'a fox','regex_pattern':'f.x','mode':'First Match'"), NULL, NONE, NULL},
+    {FROM_40("StringTrim", "'string':'  a fox  ','mode':'Both'"), "a fox", DERIVED, NULL},
+    {FROM_40("StringTrim", "'string':'  a fox','mode':'Left'"), "a fox", DERIVED, NULL},
+    {FROM_40("StringTrim", "'string':'  a fox','mode':'Sideways'"), NULL, NONE, NULL},
+    {FROM_40("CaseConverter", "'string':'a Fox','mode':'UPPERCASE'"), "A FOX", DERIVED, NULL},
+    {FROM_40("CaseConverter", "'string':'a FOX','mode':'Capitalize'"), "A fox", DERIVED, NULL},
+    {FROM_40("CaseConverter", "'string':'a fox-hunt','mode':'Title Case'"), "A Fox-Hunt", DERIVED, NULL},
+    {FROM_40("CaseConverter", "'string':'\xC3\xA4','mode':'UPPERCASE'"), NULL, NONE, NULL},
+    {FROM_40("StringSubstring", "'string':'a red fox','start':2,'end':-4"), "red", DERIVED, NULL},
+    {FROM_40("StringFunction|pysssss",
+             "'action':'append','tidy_tags':'yes','text_a':'a','text_b':'b,,c','text_c':'','result':'old'"),
+     "a, b,c", DERIVED, NULL},
+    {FROM_40("StringFunction|pysssss",
+             "'action':'replace','tidy_tags':'no','text_a':'a cat','text_b':'cat','text_c':'dog'"),
+     "a dog", DERIVED, NULL},
+    {FROM_40("StringFunction|pysssss",
+             "'action':'replace','tidy_tags':'no','text_a':'a cat','text_b':'/c.t/','text_c':'dog'"),
+     NULL, NONE, NULL},
+    {FROM_40("Text Split", "'text':'a, b','delimiter':','"), NULL, NONE, NULL},
+    {FROM_40("CR Prompt Text", "'prompt':'a jug'"), "a jug", DERIVED, NULL},
+    {FROM_40("Text Multiline", "'text':" A_VASE), "a blue vase", DERIVED, NULL},
+    {FROM_40("Styles", "'positive':'a jug','negative':'mud'"), "a jug", DERIVED, NULL},
+};
+
+static void test_texts(void **state)
+{
+    (void)state;
+    CHECK(switches);
+    CHECK(conditioning);
+    CHECK(made_texts);
+    CHECK(operations);
+}
+
+/* A display node writes what it got into the editor's graph before the image is saved. */
+static void test_shown(void **state)
+{
+    (void)state;
+    const char *graph =
+        TEXT("['40',0]", NODE("ShowText|pysssss",
+                              "'text':['30',0],'text_0':'of an earlier run'") "'30':{'class_type':'OllamaGenerateV2','"
+                                                                              "inputs':{'prompt':'Write'}},");
+    static const struct {
+        const char *workflow, *prompt;
+        int evidence;
+    } cases[] = {
+        {"{'nodes':[{'id':1,'type':'x'},{'id':40,'type':'ShowText|pysssss','widgets_values':[['a silver jug']]}]}",
+         "a silver jug", DERIVED},
+        {"{'nodes':[{'id':'40','type':'ShowText|pysssss','widgets_values':['a silver jug']}]}", "a silver jug",
+         DERIVED},
+        {"{'nodes':[{'id':40,'type':'Other','widgets_values':['a silver jug']}]}", "of an earlier run", GUESS},
+        {"{'nodes':[{'id':40,'type':'ShowText|pysssss','widgets_values':['a','b']}]}", "of an earlier run", GUESS},
+        {"{'nodes':3}", "of an earlier run", GUESS},
+        {"not JSON", "of an earlier run", GUESS},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        gp_meta meta = read_variant(graph, NULL, cases[i].workflow);
+        assert_string_equal(or_none(meta.prompt), cases[i].prompt);
+        assert_int_equal(meta.evidence, cases[i].evidence);
+        gp_meta_clear(&meta);
+    }
+}
+
+/* ---- samplers ---------------------------------------------------------------------------------------------------- */
+
+#define FIRST                                                                                                          \
+    MODEL LATENT BAD ENCODE("6", "'a knight'") ENCODE("20", "'a face'") SAMPLER("3", "5", "6", "5", "1.0")             \
+        DECODE("8", "3")
+#define SECOND(inputs)                                                                                                 \
+    "'21':{'class_type':'KSampler','inputs':{'seed':9,'steps':8,'cfg':7,'sampler_name':'e','scheduler':'n',"           \
+    "'model':['4',0],'positive':['20',0],'negative':['7',0]," inputs "}},"
+#define AFTER(nodes) "{" FIRST nodes DECODE("22", "21") SAVE("9", "22", "ComfyUI") LAST "}"
+#define ADVANCED(id, positive, latent, inputs)                                                                         \
+    "'" id "':{'class_type':'KSamplerAdvanced','inputs':{'noise_seed':9,'steps':8,'cfg':7,"                            \
+    "'sampler_name':'e','scheduler':'n','model':['4',0],'positive':['" positive                                        \
+    "',0],'negative':['7',0],'latent_image':['" latent "',0]," inputs "}},"
+#define SCALE "'30':{'class_type':'LatentUpscaleBy','inputs':{'upscale_method':'x','scale_by':2,'samples':['3',0]}},"
+#define AGAIN "'30':{'class_type':'VAEEncode','inputs':{'pixels':['8',0],'vae':['4',2]}},"
+
+static const variant passes[] = {
+    /* a second pass, in latents and in pixels */
+    {AFTER(SCALE SECOND("'denoise':0.5,'latent_image':['30',0]")), "a knight", DERIVED, NULL},
+    {AFTER(AGAIN SECOND("'denoise':0.35,'latent_image':['30',0]")), "a knight", DERIVED, NULL},
+    {AFTER(ADVANCED("21", "20", "3", "'add_noise':'disable','start_at_step':4,'end_at_step':8")), "a knight", DERIVED,
+     NULL},
+    {AFTER(ADVANCED("21", "20", "3", "'add_noise':'enable','start_at_step':4")), "a knight", DERIVED, NULL},
+    /* one that starts anew */
+    {AFTER(AGAIN SECOND("'denoise':1.0,'latent_image':['30',0]")), "a face", DERIVED, NULL},
+    {AFTER(ADVANCED("21", "20", "3", "'add_noise':'enable','start_at_step':0")), "a face", DERIVED, NULL},
+    /* anew, but in a masked part alone */
+    {AFTER(
+         "'30':{'class_type':'VAEEncodeForInpaint','inputs':{'pixels':['8',0],'vae':['4',2],'mask':['31',1]}},"
+         "'31':{'class_type':'LoadImage','inputs':{'image':'m.png'}}," SECOND("'denoise':1.0,'latent_image':['30',0]")),
+     "a knight", DERIVED, NULL},
+    {AFTER("'30':{'class_type':'SetLatentNoiseMask','inputs':{'samples':['3',0],'mask':['31',1]}},"
+           "'31':{'class_type':'LoadImage','inputs':{'image':'m.png'}}," SECOND("'denoise':1,'latent_image':['30',0]")),
+     "a knight", DERIVED, NULL},
+    /* detailers and upscalers, whatever they are called */
+    {"{" FIRST "'21':{'class_type':'FaceDetailer','inputs':{'image':['8',0],'model':['4',0],'positive':['20',0],'"
+     "negative':['7',0],"
+     "'bbox_detector':['32',0],'seed':9,'steps':20,'cfg':5,'sampler_name':'e','scheduler':'n','denoise':1.0}}," SAVE(
+         "9", "21", "x") LAST "}",
+     "a knight", DERIVED, NULL},
+    {"{" FIRST "'21':{'class_type':'UltimateSDUpscale','inputs':{'image':['8',0],'model':['4',0],'positive':['20',0],'"
+     "negative':['7',0],"
+     "'upscale_by':2,'seed':9,'steps':20,'cfg':5,'sampler_name':'e','scheduler':'n','denoise':0.2}}," SAVE(
+         "9", "21", "x") LAST "}",
+     "a knight", DERIVED, NULL},
+    {"{" FIRST
+     "'21':{'class_type':'HandFixer9000','inputs':{'pixels':['8',0],'detail_pipe':['33',0],'seed':9,'steps':20,'cfg':5,"
+     "'sampler_name':'e','scheduler':'n','denoise':0.4}},'33':{'class_type':'MakePipe','inputs':{'model':['4',0],'"
+     "positive':['20',0]}}," SAVE("9", "21", "x") LAST "}",
+     "a knight", DERIVED, NULL},
+    {"{" FIRST "'21':{'class_type':'IterativeUpscale','inputs':{'samples':['3',0],'upscale_factor':2,'steps':3,'"
+     "upscaler':['33',0]}},"
+     "'33':{'class_type':'PixelKSampleUpscalerProvider','inputs':{'model':['4',0],'vae':['4',2],'positive':['20',0],'"
+     "negative':['7',0],"
+     "'seed':9,'steps':20,'cfg':5,'sampler_name':'e','scheduler':'n','denoise':0.4}}," DECODE("22", "21")
+         SAVE("9", "22", "x") LAST "}",
+     "a knight", DERIVED, NULL},
+    /* from an image on the disk: the only sampler there is */
+    {"{" MODEL BAD ENCODE(
+         "20",
+         "'a face'") "'31':{'class_type':'LoadImage','inputs':{'image':'m.png'}},'30':{'class_type':'VAEEncode',"
+                     "'inputs':{'pixels':['31',0],'vae':['4',2]}}," SECOND("'denoise':0.6,'latent_image':['30',0]")
+                         DECODE("22", "21") SAVE("9", "22", "x") LAST "}",
+     "a face", DERIVED, NULL},
+    /* sigmas split over two samplers */
+    {"{" MODEL LATENT BAD ENCODE("6", "'a knight'")
+         ENCODE("20", "'a face'") "'14':{'class_type':'BasicScheduler','inputs':{'steps':8,'denoise':1.0,'scheduler':'"
+                                  "n'}},'15':{'class_type':'SplitSigmas','inputs':{'sigmas':['14',0],'step':4}},"
+                                  "'3':{'class_type':'SamplerCustom','inputs':{'add_noise':true,'noise_seed':1,'cfg':5,"
+                                  "'model':['4',0],'positive':['6',0],'negative':['7',0],"
+                                  "'sampler':['16',0],'sigmas':['15',0],'latent_image':['5',0]}},'16':{'class_type':'"
+                                  "KSamplerSelect','inputs':{'sampler_name':'e'}},"
+                                  "'21':{'class_type':'SamplerCustom','inputs':{'add_noise':true,'noise_seed':1,'cfg':"
+                                  "5,'model':['4',0],'positive':['20',0],'negative':['7',0],"
+                                  "'sampler':['16',0],'sigmas':['15',1],'latent_image':['3',0]}}," DECODE("22", "21")
+                                      SAVE("9", "22", "x") LAST "}",
+     "a knight", DERIVED, NULL},
+    /* two images in one */
+    {"{" FIRST SAMPLER("21", "6", "20", "5", "1.0")
+         DECODE("22", "21") "'33':{'class_type':'ImageBatch','inputs':{'image1':['8',0],'image2':['22',0]}}," SAVE(
+             "9", "33", "x") LAST "}",
+     NULL, NONE, NULL},
+    {"{" FIRST SAMPLER("21", "6", "6", "5", "1.0")
+         DECODE("22", "21") "'33':{'class_type':'ImageBatch','inputs':{'image1':['8',0],'image2':['22',0]}}," SAVE(
+             "9", "33", "x") LAST "}",
+     "a knight", DERIVED, NULL},
+    /* a face put in from another image */
+    {"{" FIRST SAMPLER("21", "6", "20", "5", "1.0")
+         DECODE("22", "21") "'33':{'class_type':'ReActorFaceSwap','inputs':{'input_image':['8',0],'source_image':['22',"
+                            "0]}}," SAVE("9", "33", "x") LAST "}",
+     "a knight", DERIVED, NULL},
+    /* latents of two, drawn over by a third */
+    {"{" FIRST SAMPLER("21", "6", "20", "5",
+                       "1.0") "'33':{'class_type':'LatentComposite','inputs':{'samples_to':['3',0],'samples_from':['21'"
+                              ",0]}}," ENCODE("34", "'a knight with a face'")
+                                  ADVANCED("35", "34", "33", "'add_noise':'disable','start_at_step':4")
+                                      DECODE("36", "35") SAVE("9", "36", "x") LAST "}",
+     "a knight with a face", GUESS, NULL},
+    /* a switch between images */
+    {"{" FIRST SAMPLER("21", "6", "20", "5", "1.0") DECODE(
+         "22", "21") "'33':{'class_type':'CR Image Input "
+                     "Switch','inputs':{'Input':2,'image1':['8',0],'image2':['22',0]}}," SAVE("9", "33", "x") LAST "}",
+     "a face", DERIVED, NULL},
+    {"{" FIRST SAMPLER("21", "6", "20", "5", "1.0") DECODE(
+         "22", "21") "'33':{'class_type':'CR Image Input "
+                     "Switch','inputs':{'Input':['77',0],'image1':['8',0],'image2':['22',0]}}," SAVE("9", "33", "x")
+                         LAST "}",
+     NULL, NONE, NULL},
+    /* the saved image was loaded, whatever was drawn beside it */
+    {"{" FIRST "'31':{'class_type':'LoadImage','inputs':{'image':'m.png'}}," SAVE(
+         "9", "31", "x") "'10':{'class_type':'PreviewImage','inputs':{'images':['8',0]}}," LAST "}",
+     NULL, NONE, NULL},
+    /* without a sampler */
+    {"{" MODEL ENCODE("6", "'a knight'") LAST "}", "a knight", GUESS, NULL},
+    {"{" MODEL ENCODE("6", "'a knight'") ENCODE("20", "'a face'") LAST "}", NULL, NONE, NULL},
+};
+
+/* ---- savers ------------------------------------------------------------------------------------------------------ */
+
+#define BRANCHES(one, other)                                                                                           \
+    "{" FIRST SAMPLER("21", "6", "20", "5", "1.0") DECODE("22", "21") SAVE("9", "8", one) SAVE("10", "22", other) LAST \
+        "}"
+
+static const variant savers[] = {
+    {BRANCHES("fox", "sea/lighthouse"), "a knight", DERIVED, "/p/fox_00001_.png"},
+    {BRANCHES("fox", "sea/lighthouse"), "a face", DERIVED, "/p/sea/lighthouse_00012_.png"},
+    {BRANCHES("fox", "sea/lighthouse"), "a face", DERIVED, "/moved/lighthouse_00012_.png"},
+    {BRANCHES("fox", "fox_big"), "a knight", DERIVED, "/p/fox_00001_.png"},
+    {BRANCHES("fox", "fox_big"), "a face", DERIVED, "/p/fox_big_00001_.png"},
+    {BRANCHES("a/img", "b/img"), "a face", DERIVED, "/p/b/img_00001_.png"},
+    {BRANCHES("a/img", "b/img"), NULL, NONE, "/moved/img_00001_.png"},
+    {BRANCHES("img", "sea/img"), "a face", DERIVED, "/p/sea/img_00001_.png"},
+    {BRANCHES("%date:yyyy-MM-dd%/a", "%date:yyyy-MM-dd%/b"), "a face", DERIVED, "/p/2024-05-06/b_00001_.png"},
+    {BRANCHES("x_%KSampler.seed%_low", "x_%KSampler.seed%_high"), "a face", DERIVED, "/p/x_12_high_00001_.png"},
+    {BRANCHES("%date%", "fox_%date%"), "a face", DERIVED, "/p/fox_2024_00001_.png"},
+    {BRANCHES("a\\\\one", "a\\\\two"), "a face", DERIVED, "/p/a/two_00003_.png"},
+    {BRANCHES("fox", "owl"), "a face", DERIVED, "/p/owl_00001_ (1).png"},
+    {BRANCHES("ComfyUI", "ComfyUI"), NULL, NONE, "/p/ComfyUI_00001_.png"},
+    {BRANCHES("fox", "owl"), NULL, NONE, "/p/renamed.png"},
+    {BRANCHES("fox", "owl"), NULL, NONE, NULL},
+    /* another saver's name: prefix and folder under other names */
+    {"{" FIRST SAMPLER("21", "6", "20", "5", "1.0") DECODE("22", "21")
+         SAVE("9", "8", "fox") "'10':{'class_type':'Image "
+                               "Save','inputs':{'images':['22',0],'output_path':'[time(%Y)]','filename_prefix':'owl','"
+                               "filename_number_padding':4}}," LAST "}",
+     "a face", DERIVED, "/p/2024/owl_0001.png"},
+    /* the same prompt whichever saver it was: before and behind an upscaler */
+    {"{" FIRST SAVE("9", "8", "x") "'30':{'class_type':'ImageUpscaleWithModel','inputs':{'image':['8',0],'upscale_"
+                                   "model':['31',0]}}," SAVE("10", "30", "x") LAST "}",
+     "a knight", DERIVED, "/p/x_00001_.png"},
+    /* one saves what was loaded */
+    {"{" FIRST SAVE("9", "8", "drawn") "'31':{'class_type':'LoadImage','inputs':{'image':'m.png'}}," SAVE(
+         "10", "31", "loaded") LAST "}",
+     NULL, NONE, "/p/loaded_00001_.png"},
+    {"{" FIRST SAVE("9", "8", "drawn") "'31':{'class_type':'LoadImage','inputs':{'image':'m.png'}}," SAVE(
+         "10", "31", "loaded") LAST "}",
+     "a knight", DERIVED, "/p/drawn_00001_.png"},
+};
+
+static void test_makers(void **state)
+{
+    (void)state;
+    CHECK(passes);
+    CHECK(savers);
+}
+
+/* Settings that do not depend on which saver it was stay; without a prompt too. */
+static void test_settings(void **state)
+{
+    (void)state;
+    gp_meta empty = read_variant(TEXT("''", ""), NULL, NULL);
+    assert_string_equal(setting(&empty, "seed"), "5");
+    assert_string_equal(setting(&empty, "steps"), "20");
+    assert_string_equal(empty.negative, "bad");
+    gp_meta any = read_variant(BRANCHES("fox", "owl"), NULL, NULL),
+            owl = read_variant(BRANCHES("fox", "owl"), "/p/owl_00001_.png", NULL);
+    assert_string_equal(setting(&any, "seed"), "");
+    assert_string_equal(setting(&any, "steps"), "20");
+    assert_string_equal(setting(&owl, "seed"), "6");
+    gp_meta second = read_variant(AFTER(SCALE SECOND("'denoise':0.5,'latent_image':['30',0]")), NULL, NULL);
+    assert_string_equal(setting(&second, "steps"), "20");
+    assert_string_equal(setting(&second, "seed"), "5");
+    assert_string_equal(setting(&second, "hires_steps"), "8");
+    assert_string_equal(setting(&second, "hires_scale"), "2");
+    assert_string_equal(setting(&second, "hires_denoising_strength"), "0.5");
+    gp_meta_clear(&second);
+    gp_meta_clear(&owl);
+    gp_meta_clear(&any);
+    gp_meta_clear(&empty);
+}
+
+/* Graphs that would take for ever if a walk were repeated for every way there is. */
+static void test_hostile(void **state)
+{
+    (void)state;
+    gp_str s = GP_STR_INIT;
+    gp_str_puts(&s, "{" MODEL BAD);
+    for (int i = 0; i < 10000; i++) {
+        gp_str_printf(&s, SAVE("v%d", "s%d", "x"), i, i);
+        gp_str_printf(
+            &s,
+            "'s%d':{'class_type':'K','inputs':{'positive':['e%d',0],'seed':1,'steps':1,'cfg':1,'denoise':0.5,"
+            "'latent_a':['s%d',0],'latent_b':['s%d',0]}},'e%d':{'class_type':'ImpactSwitch','inputs':{'select':1,"
+            "'input1':['e%d',0],'input2':['e%d',0]}},",
+            i, i, (i + 1) % 10000, (i + 7) % 10000, i, (i + 1) % 10000, (i + 3) % 10000);
+    }
+    gp_str_puts(&s, LAST "}");
+    gp_meta meta = read_variant(s.data, "/p/x_00001_.png", NULL);
+    assert_null(meta.prompt);
+    gp_meta_clear(&meta);
+    gp_str_clear(&s);
+    gp_str_puts(&s, "{" USUAL "'6':{'class_type':'CLIPTextEncode','inputs':{'text':['40',0]}},'40':{'class_type':'Join'"
+                    ",'inputs':{'delimiter':','");
+    for (int i = 0; i < 60000; i++) gp_str_printf(&s, ",'ref_image_%d':['40',0],'text_%d':['40',0]", i, i);
+    gp_str_puts(&s, "}}," LAST "}");
+    meta = read_variant(s.data, NULL, NULL);
+    assert_null(meta.prompt);
+    gp_meta_clear(&meta);
+    gp_str_clear(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_texts),    cmocka_unit_test(test_shown),   cmocka_unit_test(test_makers),
+        cmocka_unit_test(test_settings), cmocka_unit_test(test_hostile),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
