@@ -90,7 +90,8 @@ typedef struct gp_cat_prompt {
                              guess or no prompt 0 */
     const char *settings_json; /* object or NULL */
     const char *evidence;      /* "stated" (NULL is that too), "derived", "guess"; without text it is "none" */
-    bool file_read;            /* the metadata was read just now: a record of strength 2 gives way to what it says */
+    const gp_hash *file_read; /* of the bytes whose metadata was read just now: if they are the image's own, a record of
+                                 strength 2 gives way to what they say; or NULL */
 } gp_cat_prompt;
 /* Give the image its prompt unless it has one from a stronger source; replacing drops nothing of the old prompt's work.
  * A prompt without text, negative and settings only removes what metadata said before.  *changed may be NULL. */

@@ -55,16 +55,31 @@ static gp_status forget(gp_catalog *cat, int64_t image, bool *changed, gp_error 
     return GP_OK;
 }
 
+/* Are these the bytes that the image is known by?  Another program may have written other metadata since. */
+static gp_status is_own(gp_catalog *cat, int64_t image, const gp_hash *hash, bool *own, gp_error *err)
+{
+    int64_t found = 0;
+    *own = false;
+    if (!hash) return GP_OK;
+    gp_q q = gp_q_open(cat, "SELECT count(*) FROM images WHERE id = ?1 AND hash = ?2");
+    gp_q_int(&q, 1, image);
+    gp_q_blob(&q, 2, hash->bytes, sizeof hash->bytes);
+    GP_TRY(gp_q_one(&q, 0, &found, err));
+    *own = found > 0;
+    return GP_OK;
+}
+
 gp_status gp_cat_prompt_put(gp_catalog *cat, int64_t image, const gp_cat_prompt *prompt, bool *changed, gp_error *err)
 {
     gp_status st;
-    bool own, written = false, empty = !prompt->text && !prompt->negative && !prompt->settings_json;
+    bool own, reread, written = false, empty = !prompt->text && !prompt->negative && !prompt->settings_json;
     int64_t strength = NO_RECORD, id = 0;
     GP_TRY(gp_db_scope_begin(cat, &own, err));
     gp_q has = gp_q_open(cat, "SELECT strength FROM image_prompts WHERE image = ?");
     gp_q_int(&has, 1, image);
     GP_GO(gp_q_one(&has, NO_RECORD, &strength, err));
-    bool replace = strength <= prompt->strength || (prompt->file_read && strength == STRENGTH_METADATA);
+    GP_GO(is_own(cat, image, prompt->file_read, &reread, err));
+    bool replace = strength <= prompt->strength || (reread && strength == STRENGTH_METADATA);
     if (replace && empty) {
         GP_GO(forget(cat, image, &written, err));
     } else if (replace) {

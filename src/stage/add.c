@@ -433,8 +433,7 @@ static gp_status write_prompt(add_run *r, const file_job *job, int64_t image, gp
                             .strength = job->strength,
                             .settings_json = has_prompt || settings ? job->settings : NULL,
                             .evidence = gp_evidence_name(job->evidence),
-                            .file_read =
-                                job->identity.same_as == 0}; /* other bytes of the same pixels say nothing of these */
+                            .file_read = &job->hash};
     GP_TRY(gp_cat_prompt_put(r->cat, image, &prompt, NULL, err));
     if (job->evidence == GP_EVIDENCE_GUESS) r->report->guesses++;
     if (!has_prompt) GP_TRY(gp_cat_has_prompt(r->cat, image, &has_prompt, err));

@@ -35,7 +35,7 @@ static void images_put(gp_catalog *cat, int64_t *images)
         snprintf(settings, sizeof settings, "{\"sampler\":\"%s\",\"seed\":%u,\"category\":\"sea\"}",
                  i % 2 ? "Euler a" : "DPM++ 2M", i);
         const char *text = texts[i / EACH];
-        gp_cat_prompt prompt = {text, text, "blurry", "a1111: parameters", 2, settings, "stated"};
+        gp_cat_prompt prompt = {text, text, "blurry", "a1111: parameters", 2, settings, "stated", NULL};
         images[i] = image_put(cat, i, path);
         must(gp_cat_prompt_put(cat, images[i], &prompt, NULL, &err), &err);
     }

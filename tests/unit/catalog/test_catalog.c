@@ -108,9 +108,9 @@ static void test_prompt_precedence(void **state)
     gp_error err = {0};
     gp_catalog *cat = catalog_open(at("prompts.db"), GP_CATALOG_CREATE);
     int64_t image = put_image(cat, 1, "/x/a.png");
-    gp_cat_prompt sidecar = {"a dog", "a dog", NULL, "sidecar", 1, NULL, "stated"};
-    gp_cat_prompt meta = {"a cat", "(a cat:1.2)", "blurry", "a1111", 2, "{\"Steps\":\"20\"}", "stated"};
-    gp_cat_prompt table = {"a fox", "a fox", NULL, "table:p.csv", 3, NULL, "stated"};
+    gp_cat_prompt sidecar = {"a dog", "a dog", NULL, "sidecar", 1, NULL, "stated", NULL};
+    gp_cat_prompt meta = {"a cat", "(a cat:1.2)", "blurry", "a1111", 2, "{\"Steps\":\"20\"}", "stated", NULL};
+    gp_cat_prompt table = {"a fox", "a fox", NULL, "table:p.csv", 3, NULL, "stated", NULL};
     bool changed;
     assert_ok(gp_cat_prompt_put(cat, image, &sidecar, &changed, &err));
     assert_true(changed);
@@ -398,6 +398,47 @@ static void test_gone_is_not_ranked(void **state)
     gp_cat_close(cat);
 }
 
+/* A guess is scored only when asked for; an image without a prompt keeps settings, and both are counted. */
+static void test_guesses(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_counts counts;
+    bool changed;
+    gp_catalog *cat = catalog_open(at("guess.db"), GP_CATALOG_CREATE);
+    fill_scored(cat, 1, "clip/w");
+    int64_t encoder = put_encoder(cat, "w");
+    gp_hash hashes[2] = {image_of(0).hash, image_of(3).hash};
+    gp_cat_prompt guess = {
+        .text = "prompt 0", .raw = "prompt 0", .source = "comfyui", .evidence = "guess", .file_read = &hashes[0]};
+    gp_cat_prompt none = {.source = "comfyui", .settings_json = "{\"seed\":1}"}, nothing = {.source = "comfyui"};
+    int64_t images[2] = {ask(cat, "SELECT min(id) FROM images"), ask(cat, "SELECT max(id) FROM images")};
+    assert_ok(gp_cat_prompt_put(cat, images[0], &guess, &changed, &err));
+    assert_true(changed);
+    assert_ok(gp_cat_prompt_put(cat, images[1], &none, &changed, &err));
+    assert_false(changed); /* nothing was read again, so the prompt of metadata stays */
+    none.file_read = &hashes[0];
+    assert_ok(gp_cat_prompt_put(cat, images[1], &none, &changed, &err));
+    assert_false(changed); /* other bytes than those that the image is known by say nothing of its prompt */
+    none.file_read = &hashes[1];
+    assert_ok(gp_cat_prompt_put(cat, images[1], &none, &changed, &err));
+    assert_true(changed);
+    assert_ok(gp_cat_counts(cat, &counts, &err));
+    assert_int_equal(counts.guesses, 1);
+    assert_int_equal(counts.stated, 2);
+    assert_int_equal(counts.images_with_prompt, 3);
+    assert_int_equal(ask(cat, "SELECT count(*) FROM v_images WHERE evidence = 'none' AND settings IS NOT NULL"), 1);
+    assert_int_equal(ask(cat, "DELETE FROM scores RETURNING 1"), 1);
+    scoring s = {cat, "clip/w", 0};
+    assert_ok(gp_cat_pairs_todo(cat, "clip/w", encoder, false, score_pair, &s, &err));
+    assert_int_equal(s.pairs, 2);
+    assert_ok(gp_cat_pairs_todo(cat, "clip/w", encoder, true, score_pair, &s, &err));
+    assert_int_equal(s.pairs, 3);
+    assert_ok(gp_cat_prompt_put(cat, images[1], &nothing, &changed, &err));
+    assert_int_equal(ask(cat, "SELECT count(*) FROM image_prompts"), 3);
+    gp_cat_close(cat);
+}
+
 static void test_nan_lower_and_two_scorers(void **state)
 {
     (void)state;
@@ -532,12 +573,19 @@ static void test_in_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_image_by_content),  cmocka_unit_test(test_file_replaced),
-        cmocka_unit_test(test_moved_and_missing), cmocka_unit_test(test_prompt_precedence),
-        cmocka_unit_test(test_failures),          cmocka_unit_test(test_scores_and_rows),
-        cmocka_unit_test(test_rows_filters),      cmocka_unit_test(test_gone_is_not_ranked),
-        cmocka_unit_test(test_names_are_bytes),   cmocka_unit_test(test_nan_lower_and_two_scorers),
-        cmocka_unit_test(test_in_memory),         cmocka_unit_test(test_wrong_use),
+        cmocka_unit_test(test_image_by_content),
+        cmocka_unit_test(test_file_replaced),
+        cmocka_unit_test(test_moved_and_missing),
+        cmocka_unit_test(test_prompt_precedence),
+        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_scores_and_rows),
+        cmocka_unit_test(test_guesses),
+        cmocka_unit_test(test_rows_filters),
+        cmocka_unit_test(test_gone_is_not_ranked),
+        cmocka_unit_test(test_names_are_bytes),
+        cmocka_unit_test(test_nan_lower_and_two_scorers),
+        cmocka_unit_test(test_in_memory),
+        cmocka_unit_test(test_wrong_use),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

@@ -105,6 +105,45 @@ static void check_text_in_png(const char *prompt, const char *negative, const ch
     unlink(path);
 }
 
+/* However few settings there are, the prompt is read back and no setting is part of it. */
+static void test_infotext_of_any_settings(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *ours, *written, *read; /* as read: key and JSON value */
+    } all[] = {{"steps", "20", "\"steps\": 20"},
+               {"sampler", "\"Euler a\"", "\"sampler\": \"Euler a\""},
+               {"scheduler", "\"Karras\"", "\"scheduler\": \"Karras\""},
+               {"cfg_scale", "7.5", "\"cfg_scale\": 7.5"},
+               {"seed", "901", "\"seed\": 901"},
+               {"model", "\"a: b\"", "\"model\": \"a: b\""},
+               {"model_hash", "\"abc\"", "\"model_hash\": \"abc\""},
+               {"refiner", "\"r, s\"", "\"refiner\": \"r, s\""},
+               {"refiner_switch_at", "0.8", "\"refiner_switch_at\": 0.8"}};
+    static const char *const prompts[] = {"two dogs on a beach", "a sign: open, Steps: many\nSeed: 3 of them"};
+    enum { COUNT = sizeof all / sizeof *all };
+    for (unsigned set = 0; set < 4u << COUNT; set++) {
+        gp_str settings = GP_STR_INIT, text = GP_STR_INIT;
+        gp_meta meta = {0};
+        const char *prompt = prompts[set >> COUNT & 1], *negative = set >> COUNT & 2 ? "blurry" : NULL;
+        gp_str_putc(&settings, '{');
+        for (unsigned i = 0; i < COUNT; i++)
+            if (set >> i & 1) gp_json_put_name(&settings, all[i].ours), gp_str_puts(&settings, all[i].written);
+        gp_str_putc(&settings, '}');
+        gp_gen_infotext(&(gp_gen_request){.prompt = prompt, .negative = negative}, settings.data, &text);
+        assert_int_equal(gp_meta_parameters(text.data, text.size, &meta, NULL), GP_OK);
+        if (!meta.prompt || strcmp(meta.prompt, prompt)) fail_msg("%s", text.data);
+        assert_int_equal(meta.evidence, GP_EVIDENCE_STATED);
+        if (negative) assert_string_equal(meta.negative ? meta.negative : "", negative);
+        for (unsigned i = 0; i < COUNT; i++)
+            if ((set >> i & 1) != (strstr(meta.settings_json, all[i].read) != NULL))
+                fail_msg("%s: %s", text.data, meta.settings_json);
+        gp_meta_clear(&meta);
+        gp_str_clear(&text);
+        gp_str_clear(&settings);
+    }
+}
+
 static void test_text_in_png(void **state)
 {
     (void)state;
@@ -228,10 +267,13 @@ static void test_commands(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_base64),        cmocka_unit_test(test_base64_of_any_length),
-        cmocka_unit_test(test_text_in_png),   cmocka_unit_test(test_adaptive),
-        cmocka_unit_test(test_commands),      cmocka_unit_test(test_bare_hosts),
-        cmocka_unit_test(test_wrong_backends)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_base64),
+                                       cmocka_unit_test(test_base64_of_any_length),
+                                       cmocka_unit_test(test_text_in_png),
+                                       cmocka_unit_test(test_adaptive),
+                                       cmocka_unit_test(test_commands),
+                                       cmocka_unit_test(test_bare_hosts),
+                                       cmocka_unit_test(test_infotext_of_any_settings),
+                                       cmocka_unit_test(test_wrong_backends)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

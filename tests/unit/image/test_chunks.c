@@ -146,6 +146,41 @@ static void test_png(void **state)
     gp_str_clear(&s);
 }
 
+/* What fails its checksum or cannot be read is counted; a text that fails its checksum is taken and marked. */
+static void test_damage(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *data;
+        size_t size;
+        size_t texts;
+    } cases[] = {
+        {"tEXt", "parameters\0a cat", 16, 1},  {"iTXt", "prompt\0\0\0\0\0a cat", 16, 1},
+        {"comf", "prompt\0{}", 9, 1},          {"eXIf", "not EXIF", 8, 0},
+        {"zTXt", "key\0\0not deflate", 16, 0}, {"priv", "not looked at", 13, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (int right = 0; right < 2; right++) {
+            gp_str s = GP_STR_INIT;
+            start_png(&s);
+            png_chunk(&s, cases[i].name, cases[i].data, cases[i].size);
+            if (right) {
+                uint32_t crc = crc_of(s.data + s.size - cases[i].size - 8, cases[i].size + 4);
+                s.size -= 4;
+                put_be(&s, crc, 4);
+            }
+            gp_chunks c = read_all(&s);
+            bool bad_content = strcmp(cases[i].name, "eXIf") == 0 || strcmp(cases[i].name, "zTXt") == 0;
+            bool looked_at = strcmp(cases[i].name, "priv") != 0;
+            assert_int_equal(c.count, cases[i].texts);
+            assert_int_equal(c.damaged, looked_at && (!right || bad_content));
+            if (c.count) assert_int_equal(c.items[0].damaged, !right);
+            gp_chunks_clear(&c);
+            gp_str_clear(&s);
+        }
+    }
+}
+
 static void test_bounds(void **state)
 {
     (void)state;
@@ -394,9 +429,9 @@ static void test_real(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_png),       cmocka_unit_test(test_bounds), cmocka_unit_test(test_user_comment),
-        cmocka_unit_test(test_jpeg),      cmocka_unit_test(test_webp),   cmocka_unit_test(test_damaged_exif),
-        cmocka_unit_test(test_no_memory), cmocka_unit_test(test_real),
+        cmocka_unit_test(test_png),          cmocka_unit_test(test_bounds),    cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_user_comment), cmocka_unit_test(test_jpeg),      cmocka_unit_test(test_webp),
+        cmocka_unit_test(test_damaged_exif), cmocka_unit_test(test_no_memory), cmocka_unit_test(test_real),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -94,6 +94,21 @@ static const infotext infotexts[] = {
      "\"sampler\": \"euler\", \"TE\": \"t5\", \"Unet\": \"flux.gguf\", \"vae\": \"ae.sft\", \"version\": "
      "\"stable-diffusion.cpp\", \"SDCPP\": \"{\\\"a\\\":{\\\"b\\\":[1,2]},\\\"seed\\\":1}\", \"model\": \"flux.gguf\", "
      "\"loras\": \"lcm:0.5\"}"},
+    /* templates of an extension behind the settings, over many lines, one of which looks like settings */
+    {"Steps: one, two: three, b: c\na fox\nNegative prompt: mud\nSteps: 20, Sampler: Euler a, Seed: 42, Model: sd15\n"
+     "Template: Steps: one, two: three, b: c\n{a fox\n|an owl\n|a hare\n|a deer\n|a wolf\n|a lynx\n|a crow\n|a stoat\n"
+     "|a mole\n|a newt\n}\n\nNegative Template: mud\n{or\n|nothing}",
+     "Steps: one, two: three, b: c\na fox", "mud",
+     "{\"steps\": 20, \"sampler\": \"Euler a\", \"seed\": 42, \"model\": \"sd15\", \"Template\": \"Steps: one, two: "
+     "three, "
+     "b: c\\n{a fox\\n|an owl\\n|a hare\\n|a deer\\n|a wolf\\n|a lynx\\n|a crow\\n|a stoat\\n|a mole\\n|a newt\\n}\", "
+     "\"Negative Template\": \"mud\\n{or\\n|nothing}\"}"},
+    /* a last line of known settings alone, with a number */
+    {"a fox\nSeed: 901", "a fox", NULL, "{\"seed\": 901}"},
+    {"a fox\nNegative prompt: mud\nSeed: 901, Size: 64x32", "a fox", "mud",
+     "{\"seed\": 901, \"width\": 64, \"height\": 32}"},
+    /* settings without a prompt: the sampler's are kept */
+    {"Steps: 20, Sampler: Euler a, Seed: 42", NULL, NULL, "{\"steps\": 20, \"sampler\": \"Euler a\", \"seed\": 42}"},
     /* a key twice; a size that is none */
     {"x\nSteps: 1, Seed: 2, TE: a, TE: b, Size: huge, Seed: 3", "x", NULL,
      "{\"steps\": 1, \"seed\": 2, \"TE\": \"a\", \"TE 2\": \"b\", \"Size\": \"huge\", \"Seed\": \"3\"}"},
@@ -115,6 +130,7 @@ static void test_infotexts(void **state)
         assert_string_equal(or_none(meta.prompt), or_none(t->prompt));
         assert_string_equal(or_none(meta.negative), or_none(t->negative));
         if (t->settings) assert_string_equal(or_none(meta.settings_json), t->settings);
+        assert_int_equal(meta.evidence, meta.prompt ? GP_EVIDENCE_STATED : GP_EVIDENCE_NONE);
         gp_meta_clear(&meta);
     }
 }
@@ -129,6 +145,9 @@ static void test_no_infotext(void **state)
         "a cat, a dog: big, a house",
         "Steps: 20",
         "Steps: 20, Seed: 3",
+        "a poster\nModel: Anna",
+        "a poster\nSeed: a sunflower",
+        "a poster\nSeed: 3, petals: 5",
         "{\"sui_image_params\": {\"prompt\": \"a cat\", \"steps\": 20, \"seed\": 3, \"model\": \"x\"}}",
         "colours: red, size: big, mood: calm, light: dim",
         "Screen Shot: 1, of: 2, them: 3",
@@ -369,6 +388,14 @@ static void test_chunks(void **state)
                 "parameters", NULL);
     expect_read(READ({"parameters", "{\"sui_image_params\":{}}", 0, false}, {"prompt", graph, 0, false}), "comfyui",
                 six, "a cat");
+    /* a text with a wrong checksum is a guess, and gives way to any other */
+    gp_meta damaged = READ({"parameters", INFO, 0, true});
+    assert_int_equal(damaged.evidence, GP_EVIDENCE_GUESS);
+    expect_read(damaged, "a1111", "parameters (its checksum is wrong)", "said");
+    expect_read(READ({"parameters", INFO, 0, true}, {"prompt", graph, 0, false}), "comfyui", six, "a cat");
+    /* labelled "parameters", one setting is enough */
+    expect_read(READ({"parameters", "said\nModel: sd15", 0, false}), "a1111", "parameters", "said");
+    expect_read(READ({"exif:UserComment", "said\nModel: sd15", 0, false}), NULL, NULL, NULL);
     /* a NUL ends a text */
     expect_read(READ({"parameters", INFO "\0, Seed: 4", sizeof(INFO "\0, Seed: 4") - 1, false}), "a1111", "parameters",
                 "said");

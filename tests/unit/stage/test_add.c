@@ -3,6 +3,8 @@
  */
 #include "place.h"
 
+#include "catalog/catalog.h"
+
 #include <fcntl.h>
 #include <zlib.h>
 
@@ -101,6 +103,108 @@ static void test_precedence(void **state)
         record(&p, "meta.png"),
         "from the table|table:t.csv|{\"steps\":20,\"sampler\":\"Euler a\",\"category\":\"animals\",\"seed\":\"8\"}");
     assert_string_equal(record(&p, "side.png"), "from the side-car|sidecar|{\"category\":\"food\"}");
+    place_remove(&p);
+}
+
+typedef struct notes {
+    char text[600];
+} notes;
+
+static void keep_note(void *user, const gp_note *note)
+{
+    notes *n = user;
+    size_t at = strlen(n->text);
+    snprintf(n->text + at, sizeof n->text - at, "%s %d;", note->code, (int)note->count);
+}
+
+/* What goldpan was told of a prompt's evidence, in words of the catalog; *told: codes and counts of notes. */
+static gp_counts evidence(const place *p, notes *told, gp_report *report)
+{
+    gp_catalog *cat = NULL;
+    gp_error err = {0};
+    gp_counts counts = {0};
+    gp_add_options o = GP_ADD_DEFAULTS;
+    const char *roots[] = {p->pictures};
+    *told = (notes){0};
+    o.roots = roots, o.root_count = 1, o.threads = 2, o.note = keep_note, o.note_user = told;
+    assert_ok(gp_catalog_open(p->catalog, GP_CATALOG_CREATE, &cat, &err));
+    assert_ok(gp_add(cat, &o, report, &err));
+    assert_ok(gp_catalog_counts(cat, &counts, &err));
+    gp_catalog_close(cat);
+    return counts;
+}
+
+/* Change the last byte of the tEXt chunk's checksum. */
+static void break_checksum(const place *p, const char *name, size_t text_size)
+{
+    gp_bytes png = {0};
+    gp_error err = {0};
+    assert_ok(gp_file_read(in(p, name), 65536, &png, &err));
+    png.data[33 + 8 + 11 + text_size + 3] ^= 1;
+    put_bytes(in(p, name), png.data, png.size);
+    gp_bytes_clear(&png);
+}
+
+/* A guess, a prompt with damaged metadata, settings without a prompt: each is on record as what it is. */
+static void test_evidence(void **state)
+{
+    (void)state;
+    static const char info[] = "words\nSteps: 20, Sampler: Euler a, Seed: 7";
+    place p;
+    notes told;
+    gp_report report = {0};
+    place_make(&p);
+    put_picture(&p, "bad.png", 1, NULL);
+    put_parameters(&p, "bad.png", info);
+    break_checksum(&p, "bad.png", strlen(info));
+    put_picture(&p, "side.png", 2, "beside it");
+    put_parameters(&p, "side.png", info);
+    break_checksum(&p, "side.png", strlen(info));
+    put_picture(&p, "settings.png", 3, NULL);
+    put_parameters(&p, "settings.png", "Steps: 20, Sampler: Euler a, Seed: 7");
+    put_picture(&p, "good.png", 4, NULL);
+    put_parameters(&p, "good.png", info);
+    for (int again = 0; again < 2; again++) {
+        gp_counts counts = evidence(&p, &told, &report);
+        assert_int_equal(counts.stated, 2);
+        assert_int_equal(counts.guesses, 1);
+        assert_int_equal(counts.images_with_prompt, 3);
+        assert_int_equal(report.guesses, 1);
+        assert_int_equal(report.without_prompt, 1);
+        assert_string_equal(told.text, again ? "guesses 1;" : "guesses 1;damaged-metadata 2;");
+    }
+    assert_non_null(strstr(record(&p, "side.png"), "beside it|sidecar|")); /* a side-car is better than a guess */
+    assert_non_null(strstr(record(&p, "bad.png"), "words|a1111: parameters (its checksum is wrong)|"));
+    assert_string_equal(record(&p, "settings.png"),
+                        "-|a1111: parameters|{\"steps\":20,\"sampler\":\"Euler a\",\"seed\":7}");
+    place_remove(&p);
+}
+
+/* The same bytes read again by a better reader: what metadata said before goes, a table's word stays. */
+static void test_metadata_gives_way(void **state)
+{
+    (void)state;
+    place p;
+    notes told;
+    gp_report report = {0};
+    gp_catalog *cat = NULL;
+    gp_error err = {0};
+    place_make(&p);
+    put_picture(&p, "a.png", 1, NULL);
+    put_picture(&p, "b.png", 2, NULL);
+    evidence(&p, &told, &report);
+    assert_ok(gp_cat_open(p.catalog, 0, &cat, &err));
+    for (int64_t image = 1; image <= 2; image++) {
+        gp_cat_prompt old = {.text = "wrong", .raw = "wrong", .source = "x", .strength = image == 1 ? 2 : 3};
+        assert_ok(gp_cat_prompt_put(cat, image, &old, NULL, &err));
+    }
+    gp_cat_close(cat);
+    struct timespec times[2] = {{1, 0}, {1, 0}};
+    assert_int_equal(utimensat(AT_FDCWD, in(&p, "a.png"), times, 0), 0);
+    assert_int_equal(utimensat(AT_FDCWD, in(&p, "b.png"), times, 0), 0);
+    gp_counts counts = evidence(&p, &told, &report);
+    assert_int_equal(counts.images_with_prompt, 1);
+    assert_int_equal(report.without_prompt, 1);
     place_remove(&p);
 }
 
@@ -257,7 +361,8 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_precedence),          cmocka_unit_test(test_what_is_read_again),
+        cmocka_unit_test(test_precedence),          cmocka_unit_test(test_evidence),
+        cmocka_unit_test(test_metadata_gives_way),  cmocka_unit_test(test_what_is_read_again),
         cmocka_unit_test(test_one_line_a_bad_file), cmocka_unit_test(test_progress_ends_at_all),
         cmocka_unit_test(test_no_memory),
     };
