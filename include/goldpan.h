@@ -475,7 +475,6 @@ typedef struct gp_score_options {
 /* Embed every image and prompt that lacks an embedding by this model, then
  * score every image against its prompt: 100 * max(cosine, 0), as torchmetrics'
  * CLIPScore for one pair, except that long prompts keep the end token.
- * Prompts whose evidence is "guess" are not scored unless options->guesses.
  * The report counts images encoded (done), encoded before (skipped), failed,
  * and all those without a prompt, which get an embedding but no score.
  * Cost: memory threads * batch * 12 * s * s bytes, whatever the number of
