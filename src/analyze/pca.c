@@ -3,6 +3,7 @@
 #include "analyze/pca.h"
 
 #include "analyze/analyze.h"
+#include "analyze/candidates.h"
 #include "analyze/eigen.h"
 #include "base/mem.h"
 
@@ -138,6 +139,7 @@ gp_status gp_an_pca(const float *rows, size_t n, size_t d, size_t dims, float *o
     gp_pca_fit f = {0};
     double *wide = NULL;
     gp_status st = GP_OK;
+    GP_GO(gp_search_check(rows, n, d, "row", err));
     GP_GO(gp_an_pca_fit(rows, n, d, dims, false, &f, err));
     GP_GO(gp_alloc((void **)&wide, n * dims, sizeof *wide, "components", err));
     gp_an_pca_apply(&f, rows, n, wide);

@@ -425,6 +425,10 @@ static void test_principal_components(void **state)
             for (size_t i = 0; i < N; i++) dot += (double)out[i * 3 + a] * (double)out[i * 3 + b] / N;
             assert_true(fabs(dot) < 1e-3 * sqrt(v[a] * v[b]));
         }
+    rows[7 * D + 2] = NAN;
+    gp_error err = {0};
+    assert_int_equal(gp_pca(rows, N, D, 3, out, &err), GP_ERR_FORMAT);
+    assert_non_null(strstr(err.message, "row 7 "));
     free(rows);
 }
 

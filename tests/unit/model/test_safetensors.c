@@ -6,6 +6,8 @@
 #include "base/mem.h"
 #include "model/safetensors.h"
 
+#include <unistd.h>
+
 #define A4       "\"a\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}"
 #define T(range) "{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[" range "]}"
 
@@ -262,6 +264,30 @@ static void test_index(void **state)
     recipe_folder_free(folder);
 }
 
+/* A file that another program cuts while it is open is an error, not the end of the program. */
+static void test_cut_while_open(void **state)
+{
+    (void)state;
+    char *folder = recipe_folder_new(), path[1400];
+    size_t size;
+    uint8_t *data = file_of("{" A4 "}", 16, &size), part[16];
+    gp_error err = {0};
+    gp_tensors *set = NULL;
+    gp_hash hash;
+    write_bytes(folder, "model.safetensors", data, size);
+    snprintf(path, sizeof path, "%s/model.safetensors", folder);
+    assert_ok(gp_tensors_open_folder(folder, &set, &err));
+    assert_ok(gp_tensors_read(set, gp_tensors_at(set, 0), 0, part, 16, &err));
+    assert_memory_equal(part, data + size - 16, 16);
+    assert_int_equal(truncate(path, (off_t)size - 8), 0);
+    assert_int_equal(gp_tensors_read(set, gp_tensors_at(set, 0), 0, part, 16, &err), GP_ERR_IO);
+    assert_non_null(strstr(err.message, "model.safetensors' became shorter while it was read"));
+    assert_int_equal(gp_tensors_hash(set, &hash, &err), GP_ERR_IO);
+    gp_tensors_close(set);
+    free(data);
+    recipe_folder_free(folder);
+}
+
 static gp_hash hash_of(const char *header, size_t bytes, int flip)
 {
     gp_error err = {0};
@@ -336,10 +362,11 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reads),         cmocka_unit_test(test_reads_other_kinds),
-        cmocka_unit_test(test_refuses),       cmocka_unit_test(test_refuses_lengths),
-        cmocka_unit_test(test_refuses_depth), cmocka_unit_test(test_index),
-        cmocka_unit_test(test_hash),          cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_reads),          cmocka_unit_test(test_reads_other_kinds),
+        cmocka_unit_test(test_refuses),        cmocka_unit_test(test_refuses_lengths),
+        cmocka_unit_test(test_refuses_depth),  cmocka_unit_test(test_index),
+        cmocka_unit_test(test_cut_while_open), cmocka_unit_test(test_hash),
+        cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
