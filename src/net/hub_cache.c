@@ -365,12 +365,13 @@ gp_status gp_hub_link(const gp_hub_repo *repo, const char *commit, const char *f
     gp_str target = GP_STR_INIT, beside = GP_STR_INIT;
     char *entry = gp_hub_path(repo, "snapshots", commit, file), *blob = gp_hub_path(repo, "blobs", etag, NULL);
     gp_str_printf(&target, "../../blobs/%s", etag);
-    gp_str_printf(&beside, "%s/snapshots/%s/.%s.%ld.tmp", repo->folder, commit, file, (long)getpid());
+    /* one name for all processes, so that the next one removes what a killed one left; the blob's lock is held */
+    gp_str_printf(&beside, "%s/snapshots/%s/.%s.tmp", repo->folder, commit, file);
     if (!entry || !blob || target.failed || beside.failed) GP_GO(no_memory(err));
     if (!gp_hub_env_on("HF_HUB_DISABLE_SYMLINKS")) {
         unlink(beside.data);
         if (symlink(target.data, beside.data) == 0) {
-            if (rename(beside.data, entry) != 0) {
+            if (rename(beside.data, entry) != 0 && access(entry, R_OK) != 0) {
                 st = gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", entry);
                 unlink(beside.data);
             }

@@ -226,12 +226,31 @@ static void test_without_refs(void **state)
     cannot_find("o/r", NULL, OTHER " lacks model.safetensors");
 }
 
+/* A process that was killed while it linked a file leaves a link beside it, which the next one takes away. */
+static void test_link_leftover(void **state)
+{
+    gp_hub_repo repo;
+    char path[400];
+    (void)state;
+    assert_ok(gp_hub_repo_init(&repo, "o/l", &err));
+    assert_ok(gp_hub_prepare(&repo, COMMIT, &err));
+    snprintf(path, sizeof path, "%s", in_home("models--o--l/blobs/" COMMIT));
+    write_file(path, "{}", 2);
+    snprintf(path, sizeof path, "%s", in_home("models--o--l/snapshots/" COMMIT "/.config.json.tmp"));
+    assert_int_equal(symlink("../../blobs/" COMMIT, path), 0);
+    assert_ok(gp_hub_link(&repo, COMMIT, "config.json", COMMIT, false, &err));
+    assert_true(gp_hub_has(&repo, COMMIT, "config.json"));
+    assert_int_not_equal(access(path, F_OK), 0);
+    gp_hub_repo_clear(&repo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),    cmocka_unit_test(test_hashes),
-        cmocka_unit_test(test_shards),   cmocka_unit_test(test_where_the_cache_is),
-        cmocka_unit_test(test_complete), cmocka_unit_test(test_without_refs),
+        cmocka_unit_test(test_names),         cmocka_unit_test(test_hashes),
+        cmocka_unit_test(test_shards),        cmocka_unit_test(test_where_the_cache_is),
+        cmocka_unit_test(test_complete),      cmocka_unit_test(test_without_refs),
+        cmocka_unit_test(test_link_leftover),
     };
     return cmocka_run_group_tests(tests, make_home, drop_home);
 }
