@@ -133,6 +133,10 @@ static int run(gp_cli *cli)
         code = gp_cli_fail(cli, &err);
         goto out;
     }
+    if (sheet && !cli->sheet && gp_cli_check_own(cli, sheet, &err) != GP_OK) {
+        code = gp_cli_fail(cli, &err);
+        goto out;
+    }
     drawing.file = sheet;
     options.add = &add, options.score = &score, options.pick = &pick, options.sheet = &drawing;
     options.find = &find.find, options.no_find = cli->no_find;

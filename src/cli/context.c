@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/own.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -122,6 +123,24 @@ gp_status gp_cli_check_output(const gp_cli *cli, const char *path, gp_error *err
     struct stat info;
     if (cli->force || lstat(path, &info) != 0) return GP_OK;
     return gp_fail(err, GP_ERR_USAGE, "'%s' exists: name another file, or replace it with --force", path);
+}
+
+gp_status gp_cli_check_own(const gp_cli *cli, const char *path, gp_error *err)
+{
+    enum { BEGIN = 4096 };
+    char begin[BEGIN];
+    struct stat info;
+    int file = -1;
+    uint64_t size = 0;
+    if (cli->force || lstat(path, &info) != 0) return GP_OK;
+    bool own = S_ISREG(info.st_mode) && gp_file_open(path, &file, &size, NULL) == GP_OK;
+    size_t part = size < BEGIN ? (size_t)size : BEGIN;
+    own = own && gp_file_read_at(file, path, 0, begin, part, NULL) == GP_OK &&
+          memmem(begin, part, GP_MARK_IMAGE, strlen(GP_MARK_IMAGE)) != NULL;
+    if (file >= 0) close(file);
+    if (own) return GP_OK;
+    return gp_fail(err, GP_ERR_USAGE,
+                   "'%s' exists and is no sheet of goldpan's: name another, or replace it with --force", path);
 }
 
 static char *catalog_of(const char *folder)

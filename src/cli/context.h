@@ -27,6 +27,9 @@ gp_status gp_cli_check_roots(const gp_cli *cli, gp_error *err);
 
 /* A file that exists is replaced with --force alone; USAGE says so.  Asked before the work begins. */
 gp_status gp_cli_check_output(const gp_cli *cli, const char *path, gp_error *err);
+/* The same for a place that goldpan chose: an image that goldpan drew may be replaced, but no other file and no link.
+ */
+gp_status gp_cli_check_own(const gp_cli *cli, const char *path, gp_error *err);
 
 /* --model, else $GOLDPAN_MODEL, else the first usual one that is at hand; NOT_FOUND says how to get one. Borrowed. */
 gp_status gp_cli_model_name(const gp_cli *cli, const char **name, gp_error *err);

@@ -203,6 +203,13 @@ class Overwriting(Case):
             write(at("f.webp"), b"mine"), write(at("frames", "slice_03.png"), b"mine")
             self.assertIn("--force", goldpan("tour", at("p"), *words, code=2).stderr)
         goldpan("run", at("p"), "-q", "--no-find", "--per-prompt", "0")  # its own sheet in its own place
+        for put in (lambda: os.symlink(at("t.txt"), sheet), lambda: write(sheet, b"mine")):
+            sheet = at("p", ".goldpan", "sheet.jpg")
+            os.remove(sheet)
+            put()
+            self.assertIn("--force", goldpan("run", at("p"), "-q", "--no-find", "--per-prompt", "0", code=2).stderr)
+        self.assertEqual(read(at("t.txt")), b"a cat\n")
+        os.remove(sheet)
         goldpan("run", at("p"), "-q", "--no-find", "--per-prompt", "0")
 
 
