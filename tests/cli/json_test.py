@@ -115,7 +115,7 @@ class JsonTest(unittest.TestCase):
         cls.count += 1
         words = [w.replace("{n}", str(cls.count)) for w in words]
         return subprocess.run([GOLDPAN, *words], cwd=cls.folder, env=cls.env, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=1800)
 
     def one_object(self, done, words):
         text = done.stdout.decode("utf-8")
@@ -159,7 +159,7 @@ class JsonTest(unittest.TestCase):
             while p.stderr.read(1) not in (b"\r", b""):  # the first progress line: it works, and hears signals
                 pass
             p.send_signal(signal.SIGINT)
-            p.stdout_text, p.stderr_text = p.communicate(timeout=120)
+            p.stdout_text, p.stderr_text = p.communicate(timeout=1800)
             codes.append(p.returncode)
         done = subprocess.CompletedProcess([], p.returncode, p.stdout_text, p.stderr_text)
         self.assertEqual(self.one_object(done, ["bench"])["error"]["status"], "stopped")
@@ -171,7 +171,7 @@ class JsonTest(unittest.TestCase):
                                  env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             line = p.stdout.readline()
             p.send_signal(signal.SIGINT)
-            rest, _ = p.communicate(timeout=120)
+            rest, _ = p.communicate(timeout=1800)
             self.assertEqual((p.returncode, rest), (0, b""))
         self.assertIn("url", json.loads(line))
 

@@ -27,7 +27,7 @@ def environment():
 
 
 def goldpan(*words, code=0, **more):
-    run = subprocess.run([GOLDPAN, *words], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120, **more)
+    run = subprocess.run([GOLDPAN, *words], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=1800, **more)
     assert run.returncode == code, (words, run.returncode, run.stderr)
     return run
 
@@ -220,7 +220,7 @@ class Descriptors(Case):
         for closed in itertools.chain.from_iterable(itertools.combinations((0, 1, 2), n) for n in range(4)):
             out = self.path("out%s.npy" % "".join(map(str, closed)))
             run = subprocess.run([GOLDPAN, "embed", "--images", self.path("p"), "--out", out], env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                 stderr=subprocess.DEVNULL, preexec_fn=lambda: [os.close(n) for n in closed], timeout=120)
+                                 stderr=subprocess.DEVNULL, preexec_fn=lambda: [os.close(n) for n in closed], timeout=1800)
             self.assertEqual(run.returncode, 3, closed)
             for name in (out, out[:-4] + ".rows.jsonl"):
                 self.assertEqual(read(name).replace(out.encode(), b""), read(name.replace(out[:-4], self.path("out"))), closed)
@@ -228,11 +228,11 @@ class Descriptors(Case):
     def test_data_that_cannot_be_written_or_read(self):
         catalog = self.catalog("a.png")
         for words in (("status", "--catalog", catalog), ("show", self.path("p", "a.png"), "--json", "--catalog", catalog), ("help",)):
-            run = subprocess.run([GOLDPAN, *words], env=environment(), stderr=subprocess.PIPE, text=True, preexec_fn=lambda: os.close(1), timeout=120)
+            run = subprocess.run([GOLDPAN, *words], env=environment(), stderr=subprocess.PIPE, text=True, preexec_fn=lambda: os.close(1), timeout=1800)
             self.assertEqual(run.returncode, 1, words)
             self.assertIn("standard output", run.stderr)
         run = subprocess.run([GOLDPAN, "embed", "--texts", "-", "--out", self.path("t.npy")], env=environment(), stderr=subprocess.PIPE, text=True,
-                             preexec_fn=lambda: os.close(0), timeout=120)
+                             preexec_fn=lambda: os.close(0), timeout=1800)
         self.assertEqual(run.returncode, 1)
         self.assertFalse(os.path.exists(self.path("t.npy")))
 
