@@ -577,12 +577,11 @@ static void tell_notes(const add_run *r)
                     "set %llu grid%s apart: a grid shows other images, so it is not scored and never picked",
                     (unsigned long long)r->grids, r->grids == 1 ? "" : "s");
     if (r->gone.images > r->before.images || r->gone.picks)
-        gp_note_say(
-            o->note, o->note_user, "missing", r->gone.images,
-            "%llu known image%s not there now, in '%s'%s: scores and stars%s stay, and count again when the files"
-            " are back",
-            (unsigned long long)r->gone.images, r->gone.images == 1 ? " is" : "s are", r->gone.folder,
-            r->gone.folders > 1 ? " and elsewhere" : "", r->gone.picks ? ", stars and picks" : " and stars");
+        gp_note_say(o->note, o->note_user, "missing", r->gone.images,
+                    "%llu known image%s not there now, in '%s'%s: scores%s stay, and count again when the files"
+                    " are back",
+                    (unsigned long long)r->gone.images, r->gone.images == 1 ? " is" : "s are", r->gone.folder,
+                    r->gone.folders > 1 ? " and elsewhere" : "", r->gone.picks ? ", stars and picks" : " and stars");
     if (images == 0 && n->failed == 0 && gp_passed_nothing(&r->passed))
         gp_note_say(o->note, o->note_user, "empty-folder", 0,
                     "'%s'%s is empty: name the folder that the images are in, or look whether a disk is missing", root,
