@@ -152,14 +152,15 @@ static gp_status read_folder(walker *w, frame *out)
     gp_str names = GP_STR_INIT;
     size_t count = 0, folder_size = w->path.size;
     char **order = NULL;
-    DIR *folder = opendir(w->path.data);
     *out = (frame){.path_size = folder_size};
+    GP_TRY(read_marks(w, &site, &exported));
+    DIR *folder = opendir(w->path.data);
     if (!folder) {
         tell_errno(w, "cannot read folder", errno);
+        gp_own_names_clear(&exported);
         return GP_OK;
     }
-    st = read_marks(w, &site, &exported);
-    while (st == GP_OK) {
+    for (;;) {
         errno = 0;
         struct dirent *entry = readdir(folder);
         if (!entry) break;
@@ -176,12 +177,11 @@ static gp_status read_folder(walker *w, frame *out)
         gp_str_add(&names, entry->d_name, strlen(entry->d_name) + 1);
         count++;
     }
-    int number = st == GP_OK ? errno : 0;
+    int number = errno;
     closedir(folder);
     gp_own_names_clear(&exported);
     w->path.size = folder_size;
     if (!w->path.failed) w->path.data[folder_size] = 0;
-    if (st != GP_OK) goto out;
     if (names.failed || w->path.failed) GP_GO(gp_fail(w->err, GP_ERR_MEMORY, "out of memory listing folders"));
     if (number) tell_errno(w, "cannot read all of folder", number);
     order = gp_mem_new(count, sizeof *order);

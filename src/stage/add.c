@@ -25,6 +25,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define FILE_LIMIT  ((uint64_t)1 << 30)
@@ -510,6 +511,14 @@ static bool path_exists(void *user, const char *path)
     return access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
+/* The same of the name itself: a link to nothing is there. */
+static bool name_exists(void *user, const char *path)
+{
+    struct stat st;
+    (void)user;
+    return lstat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
 static gp_status forget_troubles(const add_run *r, gp_error *err)
 {
     gp_status st = GP_OK;
@@ -630,7 +639,7 @@ out:
     if (st == GP_OK && r.walk_status != GP_OK) st = gp_fail(err, r.walk_status, "%s", r.walk_error.message);
     if (st == GP_OK) st = gp_gone_read(cat, &r.before, err);
     if (st == GP_OK) st = gp_cat_paths_sweep(cat, path_exists, NULL, err);
-    if (st == GP_OK) st = gp_cat_failures_sweep(cat, path_exists, NULL, err);
+    if (st == GP_OK) st = gp_cat_failures_sweep(cat, name_exists, NULL, err);
     if (st == GP_OK) st = gp_gone_read(cat, &r.gone, err);
     if (st == GP_OK) st = gp_stage_bring_marks(cat, options->note, options->note_user, err);
     if (st == GP_OK) gp_ticker_finish(&r.ticker);

@@ -284,8 +284,8 @@ gp_status gp_stage_score(gp_catalog *cat, const gp_clip *clip, const char *model
     gp_status images = score_images(&r, err); /* stopped: score what there is before saying so */
     if (images != GP_OK && images != GP_ERR_STOPPED) GP_GO(images);
     GP_GO(score_pairs(cat, clip_score, scorer_id, r.encoder_id, options->guesses, err));
-    st = images;
     GP_GO(tell_cut(&r, options, err));
+    st = images;
     counts.failed += with_failed - todo; /* those that failed before and were not tried again */
     gp_ticker_finish(&r.ticker);
     gp_counts all = {0};

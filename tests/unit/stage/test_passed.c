@@ -361,6 +361,32 @@ static void test_one_candidate(void **state)
     place_remove(&p);
 }
 
+/* What the model does not read of a prompt is said. */
+static void test_prompts_cut(void **state)
+{
+    (void)state;
+    place p;
+    notes n = {.text = GP_STR_INIT};
+    gp_catalog *cat = NULL;
+    gp_error err = {0};
+    gp_report report = {0};
+    gp_score_options o = GP_SCORE_DEFAULTS;
+    gp_str words = GP_STR_INIT;
+    place_make(&p);
+    for (int i = 0; i < 200; i++) gp_str_puts(&words, "red cat ");
+    put_picture(&p, "a.png", 1, words.data);
+    put_picture(&p, "b.png", 2, "a red cat");
+    add(&p, p.pictures, NULL);
+    o.note = on_note, o.note_user = &n;
+    assert_ok(gp_catalog_open(p.catalog, 0, &cat, &err));
+    assert_ok(gp_score(cat, model, &o, &report, &err));
+    gp_catalog_close(cat);
+    assert_said(&n, "prompts-cut 1: 1 prompt is longer");
+    gp_str_clear(&words);
+    gp_str_clear(&n.text);
+    place_remove(&p);
+}
+
 /* Without prompts there is still a map. */
 static void test_no_prompts_at_all(void **state)
 {
@@ -391,6 +417,7 @@ int main(void)
                                        cmocka_unit_test(test_export_beside_originals),
                                        cmocka_unit_test(test_folder_away),
                                        cmocka_unit_test(test_one_candidate),
+                                       cmocka_unit_test(test_prompts_cut),
                                        cmocka_unit_test(test_no_prompts_at_all)};
     return cmocka_run_group_tests(tests, open_model, close_model);
 }
