@@ -79,9 +79,10 @@ size_t gp_thrift_list(gp_thrift *t, int *type)
     return t->bad ? 0 : (size_t)count;
 }
 
-static void skip_type(gp_thrift *t, int type)
+/* An element of a list, set or map.  Every element takes a byte at least: booleans too, which as fields take none. */
+static void skip_element(gp_thrift *t, int type)
 {
-    gp_thrift_field field = {.type = type};
+    gp_thrift_field field = {.type = type == GP_THRIFT_TRUE || type == GP_THRIFT_FALSE ? GP_THRIFT_BYTE : type};
     gp_thrift_skip(t, &field);
 }
 
@@ -104,17 +105,17 @@ void gp_thrift_skip(gp_thrift *t, const gp_thrift_field *field)
     case GP_THRIFT_LIST:
     case GP_THRIFT_SET:
         size = gp_thrift_list(t, &type);
-        /* booleans in lists take a byte each */
-        for (size_t i = 0; i < size && !t->bad; i++)
-            skip_type(t, type == GP_THRIFT_TRUE || type == GP_THRIFT_FALSE ? GP_THRIFT_BYTE : type);
+        for (size_t i = 0; i < size && !t->bad; i++) skip_element(t, type);
         break;
     case GP_THRIFT_MAP: {
         uint64_t count = varint(t);
-        if (count == 0 || t->bad || t->at == t->end) break;
+        if (count == 0 || t->bad) break;
+        if (t->at == t->end || count > (uint64_t)(t->end - t->at - 1) / 2) t->bad = true; /* two bytes an entry */
+        if (t->bad) break;
         uint8_t types = *t->at++;
         for (uint64_t i = 0; i < count && !t->bad; i++) {
-            skip_type(t, types >> 4);
-            skip_type(t, types & 15);
+            skip_element(t, types >> 4);
+            skip_element(t, types & 15);
         }
         break;
     }
