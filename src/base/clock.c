@@ -67,3 +67,12 @@ void gp_ticker_finish(gp_ticker *ticker)
 {
     report(ticker, gp_clock_now());
 }
+
+gp_status gp_watch_work(gp_watch *watch, size_t bytes, gp_error *err)
+{
+    if (!watch || !watch->go_on) return GP_OK;
+    watch->work += bytes;
+    if (watch->work < (4u << 20)) return GP_OK;
+    watch->work = 0;
+    return watch->go_on(watch->user) ? GP_OK : gp_fail(err, GP_ERR_STOPPED, "stopped");
+}

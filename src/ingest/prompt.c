@@ -13,12 +13,9 @@
  * The result has no bracket, no tag and no keyword left, so cleaning it again changes nothing (a fuzz target holds us
  * to that).  Frames of open brackets live on the heap: no recursion. */
 #include "ingest/prompt.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include <string.h>
-
-enum { MAX_SIDECAR = 1 << 20 };
 
 static bool is_space(char c)
 {
@@ -306,52 +303,4 @@ out:
     gp_str_clear(&result);
     gp_mem_free(text);
     return st;
-}
-
-/* Text in whatever encoding editors write: UTF-8 or UTF-16 with a BOM, UTF-8, else Latin-1. */
-static char *decode(const gp_bytes *bytes)
-{
-    gp_str s = GP_STR_INIT;
-    const uint8_t *p = bytes->data;
-    size_t n = bytes->size;
-    if (n >= 2 && ((p[0] == 0xFF && p[1] == 0xFE) || (p[0] == 0xFE && p[1] == 0xFF))) {
-        gp_str_add_utf16(&s, p + 2, n - 2, p[0] == 0xFE);
-    } else {
-        if (n >= 3 && memcmp(p, "\xEF\xBB\xBF", 3) == 0) p += 3, n -= 3;
-        if (gp_utf8_valid((const char *)p, n))
-            gp_str_add(&s, p, n);
-        else
-            gp_str_add_latin1(&s, p, n);
-    }
-    return gp_str_take(&s);
-}
-
-gp_status gp_prompt_sidecar(const char *image_path, char **out, gp_error *err)
-{
-    gp_str path = GP_STR_INIT;
-    gp_bytes bytes = {0};
-    gp_error reason = {0};
-    char *text;
-    gp_str_add(&path, image_path, strlen(image_path) - strlen(gp_path_extension(image_path)));
-    gp_str_puts(&path, ".txt");
-    if (path.failed) {
-        gp_str_clear(&path);
-        return gp_fail(err, GP_ERR_MEMORY, "out of memory for a side-car");
-    }
-    gp_status st = gp_file_read(path.data, MAX_SIDECAR, &bytes, &reason);
-    gp_str_clear(&path);
-    if (st == GP_ERR_NOT_FOUND || st == GP_ERR_LIMIT) { /* a larger text is no prompt */
-        *out = NULL;
-        return GP_OK;
-    }
-    if (st) return gp_fail(err, st, "%s", reason.message);
-    text = decode(&bytes);
-    gp_bytes_clear(&bytes);
-    if (!text) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a side-car");
-    if (!text[strspn(text, " \t\r\n")]) {
-        gp_mem_free(text);
-        text = NULL;
-    }
-    *out = text;
-    return GP_OK;
 }

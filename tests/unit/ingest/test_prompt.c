@@ -214,12 +214,53 @@ static void test_sidecar(void **state)
                    "\0a\0\xE9",
                    "a\xC3\xA9");
     EXPECT_SIDECAR("\xEF\xBB\xBF", NULL);
+    EXPECT_SIDECAR("\xFF\xFE", NULL);
+    /* code page 1252: curly quotes, dashes, euro, ellipsis; a byte it does not assign */
+    EXPECT_SIDECAR("\x93hi\x94 \x96 5 \x80\x85", "\xE2\x80\x9Chi\xE2\x80\x9D \xE2\x80\x93 5 \xE2\x82\xAC\xE2\x80\xA6");
+    EXPECT_SIDECAR("it\x92s \x81", "it\xE2\x80\x99s \xEF\xBF\xBD");
+    /* UTF-16 without a mark, both orders, also with letters that are not Latin */
+    EXPECT_SIDECAR("a\0 \0c\0a\0t\0", "a cat");
+    EXPECT_SIDECAR("\0a\0 \0c\0a\0t", "a cat");
+    EXPECT_SIDECAR("\x1C\x20h\0i\0\x1D\x20", "\xE2\x80\x9Chi\xE2\x80\x9D");
+    EXPECT_SIDECAR("\x2B\x73\xD7\x72\x8A\x96\n\0", "\xE7\x8C\xAB\xE7\x8B\x97\xE9\x9A\x8A\n");
+    EXPECT_SIDECAR("\x73\x2B\x72\xD7\x96\x8A\0\n", "\xE7\x8C\xAB\xE7\x8B\x97\xE9\x9A\x8A\n");
+    /* a stray zero byte ends the text, a damaged byte in UTF-8 costs one letter */
+    EXPECT_SIDECAR("a small cat\0", "a small cat");
+    EXPECT_SIDECAR("caf\xC3\xA9 na\xC3\xAFve \xFF", "caf\xC3\xA9 na\xC3\xAFve \xEF\xBF\xBD");
     EXPECT_SIDECAR("a\nNegative prompt: b\nSteps: 1, Sampler: x, Seed: 3",
                    "a\nNegative prompt: b\nSteps: 1, Sampler: x, Seed: 3"); /* gp_meta_a1111 knows it */
     put_text(folder, "noname.txt", "x");
     assert_ok(gp_prompt_sidecar(in_folder(folder, "noname"), &out, &err));
     assert_string_equal(or_none(out), "x");
     gp_mem_free(out);
+    folder_free(folder);
+}
+
+/* x.txt, x.caption, x.png.txt, x.png.caption: the first that says something. */
+static void test_sidecar_names(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"x.png.caption", "x.png.txt", "x.caption", "x.txt"};
+    gp_error err = {0};
+    char *folder = folder_new(), *out = NULL, longest[256];
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        put_text(folder, names[i], names[i]);
+        assert_ok(gp_prompt_sidecar(in_folder(folder, "x.png"), &out, &err));
+        assert_string_equal(or_none(out), names[i]);
+        gp_mem_free(out);
+    }
+    put_text(folder, "x.txt", "\r\n");
+    assert_ok(gp_prompt_sidecar(in_folder(folder, "x.png"), &out, &err));
+    assert_string_equal(or_none(out), "x.caption");
+    gp_mem_free(out);
+    /* the longest name there can be leaves no room for more letters */
+    memset(longest, 'n', 255);
+    memcpy(longest + 251, ".png", 5);
+    assert_ok(gp_prompt_sidecar(in_folder(folder, longest), &out, &err));
+    assert_null(out);
+    memcpy(longest + 250, ".webp", 6);
+    assert_ok(gp_prompt_sidecar(in_folder(folder, longest), &out, &err));
+    assert_null(out);
     folder_free(folder);
 }
 
@@ -277,9 +318,9 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rules),         cmocka_unit_test(test_prose),  cmocka_unit_test(test_idempotent),
-        cmocka_unit_test(test_long),          cmocka_unit_test(test_parti),  cmocka_unit_test(test_sidecar),
-        cmocka_unit_test(test_sidecar_limit), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_rules),         cmocka_unit_test(test_prose),         cmocka_unit_test(test_idempotent),
+        cmocka_unit_test(test_long),          cmocka_unit_test(test_parti),         cmocka_unit_test(test_sidecar),
+        cmocka_unit_test(test_sidecar_names), cmocka_unit_test(test_sidecar_limit), cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT
+ * Side-cars: text files beside an image that hold its prompt.  Trainers write "x.txt" or, as kohya's scripts do by
+ * default, "x.caption"; taggers and gallery-dl add their ending to the whole name ("x.png.txt"). */
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "ingest/encoding.h"
+#include "ingest/prompt.h"
+
+#include <string.h>
+
+enum { MAX_SIDECAR = 1 << 20, MAX_NAME = 255 /* bytes; file systems have no longer names */ };
+
+/* The text of one file; *out NULL if there is no such file, or nothing in it. */
+static gp_status read_text(const char *path, char **out, gp_error *err)
+{
+    gp_bytes bytes = {0};
+    gp_error reason = {0};
+    *out = NULL;
+    if (strlen(gp_path_base(path)) > MAX_NAME) return GP_OK;
+    gp_status st = gp_file_read(path, MAX_SIDECAR, &bytes, &reason);
+    if (st == GP_ERR_NOT_FOUND || st == GP_ERR_LIMIT) return GP_OK; /* a larger text is no prompt */
+    if (st != GP_OK) return gp_fail(err, st, "%s", reason.message);
+    st = gp_text_decode(path, &bytes, NULL, NULL, err);
+    if (st == GP_OK && bytes.data[strspn((const char *)bytes.data, " \t\r\n")]) {
+        *out = (char *)bytes.data;
+        bytes.data = NULL;
+    }
+    gp_bytes_clear(&bytes);
+    return st;
+}
+
+gp_status gp_prompt_sidecar(const char *image_path, char **out, gp_error *err)
+{
+    static const char *const endings[] = {".txt", ".caption"};
+    size_t whole = strlen(image_path), stem = whole - strlen(gp_path_extension(image_path));
+    gp_str path = GP_STR_INIT;
+    gp_status st = GP_OK;
+    char *text = NULL;
+    for (size_t i = 0; i < 4 && st == GP_OK && !text; i++) {
+        if (i >= 2 && stem == whole) break;
+        gp_str_reset(&path);
+        gp_str_add(&path, image_path, i < 2 ? stem : whole);
+        gp_str_puts(&path, endings[i % 2]);
+        st = path.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for a side-car")
+                         : read_text(path.data, &text, err);
+    }
+    gp_str_clear(&path);
+    if (st == GP_OK) *out = text;
+    return st;
+}
