@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "ingest/match.h"
 #include "ingest/table.h"
 
 #include <stdlib.h>
@@ -71,22 +72,30 @@ static inline void check_same(const gp_table *a, const gp_table *b)
     }
 }
 
-/* Every row with a cell is found by an absolute path that ends in its base name, or another of that name is. */
-static inline void ask(gp_table *t)
+/* The first rows' own paths are images: each image has at most one row, each row at most one image. */
+static inline void ask(const gp_table *t)
 {
-    size_t image, prompt;
-    if (gp_table_columns(t) < 2) return;
-    const char *first = gp_table_column(t, 0), *second = gp_table_column(t, 1);
-    if (gp_table_roles(t, first, second, &image, &prompt, NULL) != GP_OK) return;
-    for (size_t r = 0; r < gp_table_rows(t) && r < 50; r++) {
-        const char *cell = gp_table_cell(t, r, image);
+    enum { MOST = 16 };
+    char *paths[MOST];
+    size_t rows[MOST], n = 0;
+    gp_match_counts counts;
+    const char *root = "/fuzz/below";
+    for (size_t r = 0; r < gp_table_rows(t) && gp_table_columns(t) && n < MOST; r++) {
         gp_str path = GP_STR_INIT;
-        if (!cell || !*cell) continue;
-        gp_str_printf(&path, "%s%s", *cell == '/' ? "" : "/fuzz/", cell);
-        size_t row = gp_table_row_of(t, image, path.data, "/fuzz");
-        if (row != SIZE_MAX && row >= gp_table_rows(t)) abort();
-        gp_str_clear(&path);
+        const char *cell = gp_table_cell(t, r, 0);
+        if (!cell || !*cell || strlen(cell) > 300) continue;
+        gp_str_printf(&path, "%s%s", r % 3 ? "/fuzz/" : "/fuzz/below/", cell);
+        paths[n] = gp_str_take(&path);
+        n += paths[n] != NULL;
     }
+    if (!n) return;
+    if (gp_match_rows(t, 0, (const char *const *)paths, n, &root, 1, NULL, rows, &counts, NULL) != GP_OK) abort();
+    for (size_t i = 0; i < n; i++) {
+        if (rows[i] != SIZE_MAX && rows[i] >= gp_table_rows(t)) abort();
+        for (size_t k = 0; k < i; k++)
+            if (rows[i] != SIZE_MAX && rows[i] == rows[k]) abort();
+    }
+    for (size_t i = 0; i < n; i++) gp_mem_free(paths[i]);
 }
 
 static inline void check_table(const uint8_t *data, size_t size, const char *kind, bool as_json)

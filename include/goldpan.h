@@ -403,7 +403,7 @@ typedef struct gp_add_options {
 /* Find images, read their content hash, header and prompt, and put them in the
  * catalog.  A file whose size and time are unchanged is skipped, unless its row
  * of the table or its side-car has changed; one that was moved keeps its work.  Prompt precedence: table, metadata inside the file,
- * side-car .txt, a guess from metadata.  Errors: NOT_FOUND (a root or the table), FORMAT (the table),
+ * side-car, a guess from metadata.  Errors: NOT_FOUND (a root or the table), FORMAT (the table),
  * USAGE (a column that is not there).  Threads: one. */
 GP_API GP_MUST gp_status gp_add(gp_catalog *catalog, const gp_add_options *options, gp_report *report, gp_error *err);
 
@@ -1078,9 +1078,11 @@ GP_API void gp_duplicates_clear(gp_duplicates *duplicates);
 /* Arrays in NumPy's format 1.0 to 3.0: f2, f4, f8 and integers, C order, 1-D (one column) or 2-D, little endian.
  * Owns: *rows [n, d], gp_free.  Errors: IO, FORMAT, UNSUPPORTED, LIMIT. */
 GP_API GP_MUST gp_status gp_npy_read(const char *path, float **rows, size_t *n, size_t *d, gp_error *err);
-/* A table read whole: CSV, TSV, JSON, JSONL, Parquet. */
+/* A table read whole: CSV, TSV, JSON, JSONL, Parquet.  What cannot be read is left out; notes say so.
+ * progress and note, each with its user, may be NULL.  Errors: NOT_FOUND, FORMAT, LIMIT, STOPPED. */
 typedef struct gp_columns gp_columns;
-GP_API GP_MUST gp_status gp_columns_open(const char *path, gp_columns **out, gp_error *err);
+GP_API GP_MUST gp_status gp_columns_open(const char *path, gp_progress_fn progress, void *user, gp_note_fn note,
+                                         void *note_user, gp_columns **out, gp_error *err);
 GP_API void gp_columns_close(gp_columns *table);
 GP_API size_t gp_columns_rows(const gp_columns *table);
 GP_API size_t gp_columns_count(const gp_columns *table);

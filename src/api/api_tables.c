@@ -2,6 +2,7 @@
  * goldpan.h section 6: tables of other people's making. */
 #include "api/api.h"
 
+#include "base/clock.h"
 #include "ingest/columns.h"
 
 /* The handle is the table itself: columns need nothing beside it. */
@@ -10,12 +11,21 @@ static const gp_table *table_of(const gp_columns *columns)
     return (const gp_table *)(const void *)columns;
 }
 
-gp_status gp_columns_open(const char *path, gp_columns **out, gp_error *err)
+static bool goes_on(void *user)
+{
+    return gp_ticker_update(user, 0, 0);
+}
+
+gp_status gp_columns_open(const char *path, gp_progress_fn progress, void *user, gp_note_fn note, void *note_user,
+                          gp_columns **out, gp_error *err)
 {
     gp_table *table = NULL;
+    gp_ticker ticker;
     API_NEEDS(path);
     API_NEEDS(out);
-    GP_TRY(gp_table_open(path, &table, err));
+    gp_ticker_init(&ticker, "table", 0, progress, user);
+    GP_TRY(gp_table_read(path, &(gp_watch){.go_on = goes_on, .user = &ticker}, &table, err));
+    gp_table_notes(table, note, note_user);
     *out = (gp_columns *)(void *)table;
     return GP_OK;
 }

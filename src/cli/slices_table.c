@@ -148,7 +148,7 @@ static gp_status open_source(gp_cli *cli, source *s, gp_error *err)
     if (!cli->value) return gp_fail(err, GP_ERR_USAGE, "--metric COLUMN says what is measured");
     if (!cli->features.count && !cli->embeddings.count)
         return gp_fail(err, GP_ERR_USAGE, "--feature COLUMN or --embedding NAME=X.npy says where to look");
-    GP_TRY(gp_columns_open(cli->table, &s->table, err));
+    GP_TRY(gp_columns_open(cli->table, gp_term_progress, &cli->term, gp_cli_note, cli, &s->table, err));
     s->n = gp_columns_rows(s->table);
     if (s->n == 0) return gp_fail(err, GP_ERR_FORMAT, "'%s' has no rows", cli->table);
     GP_TRY(column_of(s, cli->table, cli->value, &metric, err));

@@ -54,7 +54,7 @@ static bool is_utf16(const census *c, size_t size, bool *big)
     size_t units = size / 2, most, least;
     *big = c->zeros[0] > c->zeros[1];
     most = c->zeros[!*big], least = c->zeros[*big];
-    if (size % 2 || most == 0 || least > most / 8) return false;
+    if (size % 2 || most == 0 || least > most / 4) return false;
     return most * 2 >= units || (c->broken > 0 && c->whole <= c->broken);
 }
 

@@ -31,13 +31,22 @@ typedef struct gp_parquet_leaf {
 
 /* A chunk of a column in a row group. */
 typedef struct gp_parquet_chunk {
-    size_t leaf;
+    size_t leaf, order; /* order: as the footer lists the chunks */
     int codec;
     uint64_t values, offset; /* of its first page */
 } gp_parquet_chunk;
 
+/* What reading costs, whatever the file says of itself: runs and compression make much of few bytes. */
+enum { GP_PARQUET_MOST_VALUES = 1 << 28 };
+#define GP_PARQUET_MOST_INFLATED ((uint64_t)16 << 30)
+typedef struct gp_parquet_work {
+    uint64_t values, inflated; /* so far, of the whole file */
+    gp_watch *watch;           /* may be NULL */
+} gp_parquet_work;
+
 typedef struct gp_parquet_meta {
     const char *label;
+    gp_parquet_work *work;
     const uint8_t *bytes; /* the whole file */
     size_t size;
     gp_parquet_leaf *leaves; /* [leaf_count] */

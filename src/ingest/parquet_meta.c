@@ -157,6 +157,7 @@ static gp_status read_chunk(gp_parquet_meta *m, gp_thrift *t, size_t leaf, gp_er
         if (!grown) return gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", m->label);
         m->chunks = grown, m->chunk_capacity = capacity;
     }
+    chunk.order = m->chunk_count;
     m->chunks[m->chunk_count++] = chunk;
     return GP_OK;
 }

@@ -15,7 +15,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
-enum { MOST_PAGE = 1 << 28, MOST_DICTIONARY = 1 << 24 };
+enum { MOST_PAGE = 1 << 28, MOST_DICTIONARY = 1 << 24, MOST_WORDS = 1 << 30 };
 enum { DATA, INDEX, DICTIONARY, DATA_2 };
 enum { PLAIN = 0, PLAIN_DICTIONARY = 2, RLE = 3, RLE_DICTIONARY = 8 };
 enum { UNCOMPRESSED, SNAPPY, GZIP, ZSTD = 6 };
@@ -33,8 +33,9 @@ typedef struct reader {
     const gp_parquet_chunk *chunk;
     gp_parquet_value value;
     void *user;
-    uint8_t *room; /* inflated page, owned */
-    char **words;  /* [word_count] the dictionary as text, owned */
+    uint8_t *room;   /* inflated page, owned */
+    gp_str words;    /* the dictionary as text, one word after the other, each with its NUL */
+    uint32_t *begin; /* [word_count] where each word begins, owned; NULL: no dictionary */
     size_t word_count;
 } reader;
 
@@ -119,13 +120,21 @@ static gp_status inflate_bytes(const reader *r, const uint8_t *in, size_t size, 
 /* The page's bytes: levels of version 2 are stored as they are, in front. */
 static gp_status open_page(reader *r, const page *p, const uint8_t *at, const uint8_t **data, gp_error *err)
 {
-    size_t levels = p->type == DATA_2 ? (size_t)(p->definition_bytes + p->repetition_bytes) : 0;
-    if (p->stored < 0 || p->inflated < 0 || p->inflated > MOST_PAGE || p->definition_bytes < 0 ||
-        p->repetition_bytes < 0 || p->stored > r->m->bytes + r->m->size - at || levels > (size_t)p->stored ||
-        levels > (size_t)p->inflated)
+    size_t levels = 0;
+    if (p->definition_bytes >= 0 && p->definition_bytes <= MOST_PAGE && p->repetition_bytes >= 0 &&
+        p->repetition_bytes <= MOST_PAGE)
+        levels = p->type == DATA_2 ? (size_t)(p->definition_bytes + p->repetition_bytes) : 0;
+    else
+        return wrong(r, "its levels are larger than a page", err);
+    if (p->stored < 0 || p->inflated < 0 || p->inflated > MOST_PAGE || p->stored > r->m->bytes + r->m->size - at ||
+        levels > (size_t)p->stored || levels > (size_t)p->inflated)
         return wrong(r, "a page is larger than the file", err);
     gp_mem_free(r->room);
     r->room = NULL;
+    r->m->work->inflated += (uint64_t)p->inflated;
+    if (r->m->work->inflated > GP_PARQUET_MOST_INFLATED)
+        return gp_fail(err, GP_ERR_LIMIT, "'%s' inflates to more than 16 GiB", r->m->label);
+    GP_TRY(gp_watch_work(r->m->work->watch, (size_t)p->inflated, err));
     if (r->chunk->codec == UNCOMPRESSED || !p->compressed) {
         if (p->stored != p->inflated) return wrong(r, "a page has another size than it says", err);
         *data = at;
@@ -298,15 +307,18 @@ static gp_status read_dictionary(reader *r, const page *p, const uint8_t *data, 
     const uint8_t *end = data + p->inflated;
     gp_str text = GP_STR_INIT;
     gp_status st = GP_OK;
-    if (r->words || p->values < 0 || p->values > MOST_DICTIONARY || p->values > p->inflated + 1)
+    if (r->begin || p->values < 0 || p->values > MOST_DICTIONARY || p->values > p->inflated + 1)
         return wrong(r, "its dictionary is too large", err);
-    r->words = gp_mem_zero((size_t)p->values, sizeof *r->words);
-    if (!r->words) return gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", r->m->label);
+    r->begin = gp_mem_new((size_t)p->values, sizeof *r->begin);
+    if (!r->begin) return gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", r->m->label);
     for (; r->word_count < (size_t)p->values; r->word_count++) {
         if (!plain_value(r->leaf, &data, end, &text)) GP_GO(wrong(r, "its dictionary is cut off", err));
-        char *word = text.failed ? NULL : gp_str_dup_n(text.data ? text.data : "", text.size);
-        if (!word) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", r->m->label));
-        r->words[r->word_count] = word;
+        if (r->words.size > MOST_WORDS) GP_GO(wrong(r, "its dictionary is too large", err));
+        r->begin[r->word_count] = (uint32_t)r->words.size;
+        gp_str_add(&r->words, text.data ? text.data : "", text.size + (text.data != NULL));
+        if (!text.data) gp_str_putc(&r->words, 0);
+        if (text.failed || r->words.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", r->m->label));
+        GP_GO(gp_watch_work(r->m->work->watch, text.size + 16, err));
     }
 out:
     gp_str_clear(&text);
@@ -350,6 +362,9 @@ static gp_status read_values(reader *r, const page *p, const uint8_t *data, gp_e
         return not_read(r, "encoding", p->encoding, err);
     }
     for (int64_t i = 0; i < p->values; i++) {
+        if (r->m->work->values++ >= GP_PARQUET_MOST_VALUES)
+            GP_GO(gp_fail(err, GP_ERR_LIMIT, "'%s' has more than %d values", r->m->label, GP_PARQUET_MOST_VALUES));
+        GP_GO(gp_watch_work(r->m->work->watch, 32, err));
         unsigned repetition = leaf->most_repetition ? next_of(&repetitions) : 0,
                  definition = leaf->most_definition ? next_of(&definitions) : 0;
         const char *word = NULL;
@@ -360,7 +375,7 @@ static gp_status read_values(reader *r, const page *p, const uint8_t *data, gp_e
             if (dictionary) {
                 uint32_t index = next_of(&indices);
                 if (indices.bad || index >= r->word_count) GP_GO(wrong(r, "an index lies beyond its dictionary", err));
-                word = r->words[index];
+                word = r->words.data + r->begin[index];
             } else if (leaf->type == GP_PARQUET_BOOLEAN && p->encoding == RLE) {
                 word = next_of(&indices) ? "true" : "false";
                 if (indices.bad) GP_GO(wrong(r, "its values are cut off", err));
@@ -409,11 +424,16 @@ static gp_status read_pages(reader *r, gp_error *err)
 gp_status gp_parquet_chunk_read(const gp_parquet_meta *meta, const gp_parquet_chunk *chunk, gp_parquet_value value,
                                 void *user, gp_error *err)
 {
-    reader r = {.m = meta, .leaf = &meta->leaves[chunk->leaf], .chunk = chunk, .value = value, .user = user};
+    reader r = {.m = meta,
+                .leaf = &meta->leaves[chunk->leaf],
+                .chunk = chunk,
+                .value = value,
+                .user = user,
+                .words = GP_STR_INIT};
     if (r.leaf->type == GP_PARQUET_INT96) return not_read(&r, "physical type", r.leaf->type, err);
     gp_status st = read_pages(&r, err);
-    for (size_t i = 0; i < r.word_count; i++) gp_mem_free(r.words[i]);
-    gp_mem_free(r.words);
+    gp_str_clear(&r.words);
+    gp_mem_free(r.begin);
     gp_mem_free(r.room);
     return st;
 }

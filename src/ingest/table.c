@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: MIT
- * Prompt tables: which reader, the cells, which columns matter, and the row of an image.
- *
- * The row of an image is found by three keys of its cell, tried in this order: the absolute path (a relative cell is
- * taken relative to the table's folder), the path relative to the walked root, the base name.  Keys are compared as
- * hashes in sorted arrays (16 bytes a row each), then for real.  Cells written on Windows ('\') count as '/'. */
-#include "ingest/table_inner.h"
+ * Prompt tables: which reader, the cells, and which columns matter. */
 #include "base/file.h"
-#include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "ingest/encoding.h"
+#include "ingest/table_inner.h"
 #include <assert.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_FILE = 1 << 30 };
+enum { MAX_FILE = 1 << 30, MARK_EVERY = 256, GAP = 0xFF, GAP_BASE = 127 };
 
 gp_status gp_table_wrong(const gp_table *table, size_t line, gp_error *err, const char *format, ...)
 {
@@ -34,70 +30,295 @@ static gp_status no_memory(gp_error *err)
     return gp_fail(err, GP_ERR_MEMORY, "out of memory for a prompt table");
 }
 
+/* ---- filling -------------------------------------------------------------------------------------------------- */
+
 gp_status gp_table_add_column(gp_table *table, const char *name, size_t *column, gp_error *err)
 {
     if (table->count == GP_TABLE_MAX_COLUMNS)
         return gp_fail(err, GP_ERR_LIMIT, "'%s': more than %d columns", table->label, GP_TABLE_MAX_COLUMNS);
-    if (table->count == table->capacity) {
-        size_t capacity = table->capacity ? 2 * table->capacity : 8;
-        void *grown = gp_mem_resize(table->columns, capacity, sizeof *table->columns);
+    if (table->count == table->name_room) {
+        size_t room = table->name_room ? 2 * table->name_room : 8;
+        void *grown = gp_mem_resize(table->names, room, sizeof *table->names);
         if (!grown) return no_memory(err);
-        table->columns = grown, table->capacity = capacity;
+        table->names = grown, table->name_room = room;
     }
     char *copy = gp_str_dup(name);
     if (!copy) return no_memory(err);
-    table->columns[table->count] = (gp_table_col){.name = copy};
+    table->names[table->count] = copy;
     *column = table->count++;
     return GP_OK;
 }
 
-gp_status gp_table_put(gp_table *table, size_t row, size_t column, const char *cell, gp_error *err)
+gp_status gp_table_add_unlike(gp_table *table, const char *name, size_t size, gp_error *err)
 {
-    assert(column < table->count);
-    gp_table_col *c = &table->columns[column];
-    if (row >= c->capacity) {
-        size_t capacity = c->capacity ? c->capacity : 64;
-        while (capacity <= row) capacity *= 2; /* row counts bytes of a file at most: no overflow */
-        void *grown = gp_mem_resize(c->cells, capacity, sizeof *c->cells);
-        if (!grown) return no_memory(err);
-        c->cells = grown, c->capacity = capacity;
+    gp_str s = GP_STR_INIT;
+    size_t column;
+    for (; size && (*name == ' ' || *name == '\t'); size--) name++;
+    while (size && (name[size - 1] == ' ' || name[size - 1] == '\t')) size--;
+    if (size)
+        gp_str_add(&s, name, size);
+    else
+        gp_str_printf(&s, "column %zu", table->count + 1);
+    size_t plain = s.size;
+    for (size_t copy = 0; !s.failed; copy++) {
+        if (copy) s.size = plain, gp_str_printf(&s, ".%zu", copy);
+        size_t same = 0, followers = 0; /* of this name; of this name and a number: those numbers are taken */
+        for (size_t i = 0; i < table->count && !s.failed; i++) {
+            const char *other = table->names[i];
+            same += strcmp(other, s.data) == 0;
+            followers += strncmp(other, s.data, plain) == 0 && other[plain] == '.';
+        }
+        if (!same) break;
+        if (!copy) copy = followers;
     }
-    while (c->filled <= row) c->cells[c->filled++] = NULL;
-    c->cells[row] = cell;
-    if (row >= table->rows) table->rows = row + 1;
+    gp_status st = s.failed ? no_memory(err) : gp_table_add_column(table, s.data, &column, err);
+    gp_str_clear(&s);
+    return st;
+}
+
+gp_status gp_table_begin(gp_table *table, gp_error *err)
+{
+    if (table->strips == table->strip_room) {
+        size_t room = table->strip_room ? table->strip_room + table->strip_room / 4 : 64;
+        void *grown = gp_mem_resize(table->starts, room, sizeof *table->starts);
+        if (!grown) return no_memory(err);
+        table->starts = grown, table->strip_room = room;
+    }
+    table->starts[table->strips++] = (uint32_t)table->size;
     return GP_OK;
+}
+
+/* Room for `more` bytes. */
+static gp_status reserve(gp_table *table, size_t more, gp_error *err)
+{
+    if (more <= table->room - table->size) return GP_OK;
+    if (more > UINT32_MAX - table->size)
+        return gp_fail(err, GP_ERR_LIMIT, "'%s' holds more than 4 GiB of text", table->label);
+    size_t room = table->size + more + table->size / 4 + 64;
+    char *grown = gp_mem_resize(table->text, room, 1);
+    if (!grown) return no_memory(err);
+    table->text = grown, table->room = room;
+    return GP_OK;
+}
+
+gp_status gp_table_put(gp_table *table, const char *cell, size_t size, gp_error *err)
+{
+    GP_TRY(reserve(table, size + 1, err));
+    memmove(table->text + table->size, cell, size);
+    table->size += size;
+    table->text[table->size++] = 0;
+    return GP_OK;
+}
+
+gp_status gp_table_skip(gp_table *table, size_t count, gp_error *err)
+{
+    char gap[16];
+    size_t size = 0;
+    if (count == 0) return GP_OK;
+    gap[size++] = (char)GAP;
+    for (; count; count /= GAP_BASE) gap[size++] = (char)(count % GAP_BASE + 1);
+    return gp_table_put(table, gap, size, err);
+}
+
+void gp_table_take_back(gp_table *table)
+{
+    table->size = table->starts[--table->strips];
+}
+
+/* ---- strips --------------------------------------------------------------------------------------------------- */
+
+/* Goes through the strings of a strip; `place`: of the cell at `at`. */
+typedef struct strip {
+    const char *at, *end;
+    size_t place;
+} strip;
+
+static size_t end_of(const gp_table *t, size_t index)
+{
+    return index + 1 < t->strips ? t->starts[index + 1] : t->size;
+}
+
+static strip open_strip(const gp_table *t, size_t index)
+{
+    return (strip){t->text + t->starts[index], t->text + end_of(t, index), 0};
+}
+
+/* The string at s->at: its cell, NULL for a gap; s moves behind it. */
+static const char *next_string(strip *s)
+{
+    const char *cell = s->at;
+    s->at += strlen(cell) + 1;
+    if ((unsigned char)*cell != GAP) {
+        s->place++;
+        return cell;
+    }
+    size_t count = 0;
+    for (const char *digit = s->at - 2; digit > cell; digit--) count = count * GAP_BASE + (size_t)(*digit - 1);
+    s->place += count;
+    return NULL;
+}
+
+/* Move to the last mark of the strip that lies before the wanted cell. */
+static void jump(const gp_table *t, strip *s, size_t wanted)
+{
+    size_t begin = (size_t)(s->at - t->text), end = (size_t)(s->end - t->text);
+    if (end - begin < 2 * MARK_EVERY) return;
+    size_t low = begin / MARK_EVERY + 1, high = (end - 1) / MARK_EVERY + 1, first = low;
+    if (high > t->mark_count) high = t->mark_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (t->marks[middle].offset < end && t->marks[middle].place <= wanted)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == first) return;
+    s->at = t->text + t->marks[low - 1].offset;
+    s->place = t->marks[low - 1].place;
+}
+
+static const char *cell_of(const gp_table *t, size_t index, size_t wanted)
+{
+    if (index >= t->strips) return NULL;
+    strip s = open_strip(t, index);
+    jump(t, &s, wanted);
+    while (s.at < s.end && s.place <= wanted) {
+        size_t place = s.place;
+        const char *cell = next_string(&s);
+        if (place == wanted) return cell;
+    }
+    return NULL;
+}
+
+/* Give back the memory behind `count` elements. */
+static gp_status shrink(void **block, size_t count, size_t size, gp_error *err)
+{
+    void *less = count ? gp_mem_resize(*block, count, size) : *block;
+    if (count && !less) return no_memory(err);
+    *block = less;
+    return GP_OK;
+}
+
+gp_status gp_table_finish(gp_table *t, gp_error *err)
+{
+    size_t next = 0;
+    GP_TRY(shrink((void **)&t->text, t->size, 1, err));
+    GP_TRY(shrink((void **)&t->starts, t->strips, sizeof *t->starts, err));
+    t->room = t->size, t->strip_room = t->strips;
+    t->mark_count = t->size / MARK_EVERY + 1;
+    GP_TRY(gp_alloc((void **)&t->marks, t->mark_count, sizeof *t->marks, "a prompt table", err));
+    for (size_t i = 0; i < t->strips; i++) {
+        strip s = open_strip(t, i);
+        GP_TRY(gp_watch_work(t->watch, (size_t)(s.end - s.at) + 1, err));
+        while (s.at < s.end) {
+            gp_table_mark mark = {(uint32_t)(s.at - t->text), (uint32_t)s.place};
+            for (; next < t->mark_count && next * MARK_EVERY <= mark.offset; next++) t->marks[next] = mark;
+            next_string(&s);
+        }
+        if (t->by_column && s.place > t->rows) t->rows = s.place;
+    }
+    t->mark_count = next;
+    if (!t->by_column) t->rows = t->strips;
+    return GP_OK;
+}
+
+/* ---- remarks -------------------------------------------------------------------------------------------------- */
+
+void gp_table_remark(gp_table *table, gp_remark kind, size_t line)
+{
+    if (!table->remarks[kind]++) table->remark_lines[kind] = line;
+}
+
+gp_status gp_table_remark_text(gp_table *table, gp_remark kind, size_t line, const char *text, gp_error *err)
+{
+    gp_str s = GP_STR_INIT;
+    gp_table_remark(table, kind, line);
+    if (table->remarks[kind] > 8) return GP_OK; /* enough names in one line */
+    if (table->remark_text[kind]) gp_str_printf(&s, "%s, ", table->remark_text[kind]);
+    gp_str_puts(&s, text);
+    char *joined = gp_str_take(&s);
+    if (!joined) return no_memory(err);
+    gp_mem_free(table->remark_text[kind]);
+    table->remark_text[kind] = joined;
+    return GP_OK;
+}
+
+/* "3 rows have" or "1 row has", then the words; and where the first is. */
+static void put_rows(gp_str *s, const gp_table *t, gp_remark kind, const char *noun, const char *words)
+{
+    uint64_t n = t->remarks[kind];
+    gp_str_printf(s, "'%s': %llu %s%s %s (%sline %zu)", gp_table_name(t), (unsigned long long)n, noun,
+                  n == 1 ? " has" : "s have", words, n == 1 ? "" : "the first in ", t->remark_lines[kind]);
+}
+
+static void put_remark(gp_str *s, const gp_table *t, gp_remark kind)
+{
+    const char *name = gp_table_name(t), *text = t->remark_text[kind] ? t->remark_text[kind] : "";
+    bool one = t->remarks[kind] == 1;
+    switch (kind) {
+    case GP_REMARK_ENCODING: gp_str_printf(s, "'%s' is not valid UTF-8; it was read as %s", name, text); break;
+    case GP_REMARK_LONG_ROWS:
+        put_rows(s, t, kind, "row", "more cells than the header; the cells without a column are left out");
+        break;
+    case GP_REMARK_JOINED_ROWS:
+        put_rows(s, t, kind, "row", "a delimiter without quotes in the last column; the line's rest is that cell");
+        break;
+    case GP_REMARK_SPLIT_ROWS:
+        put_rows(s, t, kind, "row", "more cells than the header, split at a delimiter without quotes, and no place");
+        gp_str_puts(s, one ? "; it is left out" : "; they are left out");
+        break;
+    case GP_REMARK_SHORT_ROWS:
+        put_rows(s, t, kind, "row", "fewer cells than the header; the cells that are missing stay empty");
+        break;
+    case GP_REMARK_OPEN_QUOTES:
+        put_rows(s, t, kind, "cell", "a quote that never closes; the quote is taken as a letter");
+        break;
+    case GP_REMARK_CUT_ROW:
+        gp_str_printf(s, "'%s': the last row (line %zu) ends inside quotes and is left out", name,
+                      t->remark_lines[kind]);
+        break;
+    case GP_REMARK_BAD_RECORDS:
+        gp_str_printf(s, "'%s': %llu record%s cannot be read and %s left out (%s)", name,
+                      (unsigned long long)t->remarks[kind], one ? "" : "s", one ? "is" : "are", text);
+        break;
+    case GP_REMARK_BROKEN_OFF: gp_str_printf(s, "%s; what comes before it is read", text); break;
+    case GP_REMARK_COLUMNS:
+        gp_str_printf(s, "'%s': %llu column%s left out: %s", name, (unsigned long long)t->remarks[kind],
+                      one ? " is" : "s are", text);
+        break;
+    case GP_REMARKS: break;
+    }
+}
+
+void gp_table_notes(const gp_table *table, gp_note_fn note, void *user)
+{
+    static const char *const codes[GP_REMARKS] = {
+        "table-encoding",    "table-long-rows", "table-joined-rows", "table-split-rows", "table-short-rows",
+        "table-open-quotes", "table-cut-row",   "table-bad-records", "table-broken-off", "table-columns"};
+    for (int kind = 0; note && kind < GP_REMARKS; kind++) {
+        gp_str s = GP_STR_INIT;
+        if (!table->remarks[kind]) continue;
+        put_remark(&s, table, (gp_remark)kind);
+        if (!s.failed && s.data) note(user, &(gp_note){codes[kind], s.data, table->remarks[kind]});
+        gp_str_clear(&s);
+    }
 }
 
 /* ---- opening -------------------------------------------------------------------------------------------------- */
 
-/* The file's bytes as UTF-8 without BOM in table->text; FORMAT with the line of the first byte that is not text. */
-static gp_status take_text(gp_table *table, const uint8_t *bytes, size_t size, gp_error *err)
+/* The file's text as UTF-8. */
+static gp_status take_text(gp_table *table, gp_bytes *bytes, gp_error *err)
 {
-    gp_str s = GP_STR_INIT;
-    bool little = size >= 2 && bytes[0] == 0xFF && bytes[1] == 0xFE,
-         big = size >= 2 && bytes[0] == 0xFE && bytes[1] == 0xFF;
-    if (little || big)
-        gp_str_add_utf16(&s, bytes + 2, size - 2, big);
-    else if (size >= 3 && memcmp(bytes, "\xEF\xBB\xBF", 3) == 0)
-        gp_str_add(&s, bytes + 3, size - 3);
-    else
-        gp_str_add(&s, bytes, size);
-    gp_str_add(&s, "", 0); /* a BOM alone: an empty text, not none */
-    if (s.failed) {
-        gp_str_clear(&s);
-        return no_memory(err);
-    }
-    table->text = s.data, table->size = s.size;
+    gp_encoding encoding;
+    GP_TRY(gp_text_decode(table->label, bytes, &encoding, table->watch, err));
+    if (encoding == GP_ENCODING_1252) GP_TRY(gp_table_remark_text(table, GP_REMARK_ENCODING, 0, "code page 1252", err));
+    if (encoding == GP_ENCODING_UTF8_DAMAGED)
+        GP_TRY(gp_table_remark_text(table, GP_REMARK_ENCODING, 0, "UTF-8 with U+FFFD for each broken byte", err));
+    const char *text = (const char *)bytes->data, *zero = memchr(text, 0, bytes->size);
+    if (!zero) return GP_OK;
     size_t line = 1;
-    for (size_t i = 0; i < s.size;) {
-        uint32_t cp;
-        size_t n = gp_utf8_next(s.data + i, s.size - i, &cp);
-        if (cp == 0) return gp_table_wrong(table, line, err, "a NUL byte: not a text table");
-        if (cp == 0xFFFD && n == 1) return gp_table_wrong(table, line, err, "not UTF-8; save the table as UTF-8");
-        line += cp == '\n';
-        i += n;
-    }
-    return GP_OK;
+    for (const char *p = text; p < zero; p++) line += *p == '\n';
+    return gp_table_wrong(table, line, err, "a NUL byte: not a text table");
 }
 
 /* The kind by what the text looks like. */
@@ -109,35 +330,41 @@ static const char *kind_of_text(const char *text)
     return memchr(text, '\t', line) ? "tsv" : "csv";
 }
 
-static gp_status read_as(gp_table *table, const char *kind, gp_error *err)
+static gp_status read_text(gp_table *table, gp_bytes *bytes, const char *kind, gp_error *err)
 {
-    if (table->size == strspn(table->text, " \t\r\n"))
+    GP_TRY(take_text(table, bytes, err));
+    if (bytes->size == strspn((char *)bytes->data, " \t\r\n"))
         return gp_fail(err, GP_ERR_FORMAT, "'%s' is empty", table->label);
-    if (!kind) kind = kind_of_text(table->text);
+    if (!kind) kind = kind_of_text((char *)bytes->data);
     if (strcmp(kind, "json") == 0 || strcmp(kind, "jsonl") == 0)
-        return gp_table_read_json(table, strcmp(kind, "jsonl") == 0, err);
+        return gp_table_read_json(table, (char *)bytes->data, bytes->size, strcmp(kind, "jsonl") == 0, err);
     assert(strcmp(kind, "csv") == 0 || strcmp(kind, "tsv") == 0);
+    table->text = (char *)bytes->data, table->room = bytes->size + 1; /* packed in place */
+    *bytes = (gp_bytes){0};
     return gp_table_read_csv(table, strcmp(kind, "tsv") == 0, err);
 }
 
-gp_status gp_table_parse(const char *name, const void *bytes, size_t size, const char *kind, gp_table **out,
-                         gp_error *err)
+/* Reads bytes, which are used up. */
+static gp_status read_bytes(const char *name, gp_bytes *bytes, const char *kind, gp_watch *watch, gp_table **out,
+                            gp_error *err)
 {
     gp_status st;
     gp_table *table = gp_mem_zero(1, sizeof *table);
     char *absolute = NULL;
     if (!table) return no_memory(err);
-    if (size > MAX_FILE) GP_GO(gp_fail(err, GP_ERR_LIMIT, "'%s' is larger than 1 GiB", name));
+    table->index_column = SIZE_MAX, table->watch = watch;
+    if (bytes->size > MAX_FILE) GP_GO(gp_fail(err, GP_ERR_LIMIT, "'%s' is larger than 1 GiB", name));
     table->label = gp_str_dup(name);
     absolute = gp_path_absolute(name);
     table->folder = absolute ? gp_path_folder(absolute) : NULL;
     if (!table->label || !table->folder) GP_GO(no_memory(err));
-    if (size >= 4 && memcmp(bytes, "PAR1", 4) == 0) {
-        GP_GO(gp_table_read_parquet(table, bytes, size, err));
-    } else {
-        GP_GO(take_text(table, bytes, size, err));
-        GP_GO(read_as(table, kind, err));
-    }
+    if (bytes->size >= 4 && memcmp(bytes->data, "PAR1", 4) == 0)
+        GP_GO(gp_table_read_parquet(table, bytes->data, bytes->size, err));
+    else
+        GP_GO(read_text(table, bytes, kind, err));
+    gp_bytes_clear(bytes);
+    GP_GO(gp_table_finish(table, err));
+    table->watch = NULL;
     *out = table;
     table = NULL;
 out:
@@ -146,7 +373,18 @@ out:
     return st;
 }
 
-gp_status gp_table_open(const char *path, gp_table **out, gp_error *err)
+gp_status gp_table_parse(const char *name, const void *bytes, size_t size, const char *kind, gp_table **out,
+                         gp_error *err)
+{
+    if (size > MAX_FILE) return gp_fail(err, GP_ERR_LIMIT, "'%s' is larger than 1 GiB", name);
+    gp_bytes copy = {(uint8_t *)gp_str_dup_n(bytes, size), size};
+    if (!copy.data) return no_memory(err);
+    gp_status st = read_bytes(name, &copy, kind, NULL, out, err);
+    gp_bytes_clear(&copy);
+    return st;
+}
+
+gp_status gp_table_read(const char *path, gp_watch *watch, gp_table **out, gp_error *err)
 {
     static const struct {
         const char *extension, *kind;
@@ -158,20 +396,24 @@ gp_status gp_table_open(const char *path, gp_table **out, gp_error *err)
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (gp_str_equal_nocase(extension, known[i].extension)) kind = known[i].kind;
     GP_TRY(gp_file_read(path, MAX_FILE, &bytes, err));
-    gp_status st = gp_table_parse(path, bytes.data, bytes.size, kind, out, err);
+    gp_status st = read_bytes(path, &bytes, kind, watch, out, err);
     gp_bytes_clear(&bytes);
     return st;
+}
+
+gp_status gp_table_open(const char *path, gp_table **out, gp_error *err)
+{
+    return gp_table_read(path, NULL, out, err);
 }
 
 void gp_table_close(gp_table *table)
 {
     if (!table) return;
-    for (size_t i = 0; i < table->count; i++) {
-        gp_mem_free(table->columns[i].name);
-        gp_mem_free((void *)table->columns[i].cells);
-    }
-    for (int k = 0; k < GP_TABLE_INDEXES; k++) gp_mem_free(table->slots[k]);
-    gp_mem_free(table->columns);
+    for (size_t i = 0; i < table->count; i++) gp_mem_free(table->names[i]);
+    for (int kind = 0; kind < GP_REMARKS; kind++) gp_mem_free(table->remark_text[kind]);
+    gp_mem_free(table->names);
+    gp_mem_free(table->marks);
+    gp_mem_free(table->starts);
     gp_mem_free(table->text);
     gp_mem_free(table->folder);
     gp_mem_free(table->label);
@@ -183,6 +425,10 @@ void gp_table_close(gp_table *table)
 const char *gp_table_name(const gp_table *table)
 {
     return gp_path_base(table->label);
+}
+const char *gp_table_folder(const gp_table *table)
+{
+    return table->folder;
 }
 size_t gp_table_rows(const gp_table *table)
 {
@@ -196,252 +442,39 @@ size_t gp_table_columns(const gp_table *table)
 const char *gp_table_column(const gp_table *table, size_t column)
 {
     assert(column < table->count);
-    return table->columns[column].name;
+    return table->names[column];
 }
 
 const char *gp_table_cell(const gp_table *table, size_t row, size_t column)
 {
     assert(column < table->count && row < table->rows);
-    const gp_table_col *c = &table->columns[column];
-    return row < c->filled ? c->cells[row] : NULL;
+    return table->by_column ? cell_of(table, column, row) : cell_of(table, row, column);
+}
+
+static void put_extra(const gp_table *table, size_t column, const char *cell, gp_str *out)
+{
+    if (!cell || !*cell) return;
+    gp_json_put_name(out, table->names[column]);
+    gp_json_put_string(out, cell);
+}
+
+void gp_table_put_extras(const gp_table *table, size_t row, size_t but, size_t and_but, gp_str *out)
+{
+    for (size_t c = 0; table->by_column && c < table->count; c++)
+        if (c != but && c != and_but) put_extra(table, c, cell_of(table, c, row), out);
+    if (table->by_column || row >= table->strips) return;
+    for (strip s = open_strip(table, row); s.at < s.end;) {
+        size_t column = s.place;
+        const char *cell = next_string(&s);
+        if (column != but && column != and_but) put_extra(table, column, cell, out);
+    }
 }
 
 size_t gp_table_find(const gp_table *table, const char *name)
 {
     for (size_t i = 0; i < table->count; i++)
-        if (strcmp(table->columns[i].name, name) == 0) return i;
+        if (strcmp(table->names[i], name) == 0) return i;
     for (size_t i = 0; i < table->count; i++)
-        if (gp_str_equal_nocase(table->columns[i].name, name)) return i;
+        if (gp_str_equal_nocase(table->names[i], name)) return i;
     return SIZE_MAX;
-}
-
-/* ---- roles ---------------------------------------------------------------------------------------------------- */
-
-/* Usual names, best first; "image file" and "image-file" count as "image_file", and case does not matter. */
-static const char *const image_names[] = {"file_name", "image",     "image_path",     "image_file", "image_name",
-                                          "img_path",  "img",       "path",           "file",       "filename",
-                                          "filepath",  "file_path", "image_filename", "image_id",   NULL};
-static const char *const prompt_names[] = {
-    "prompt", "text", "caption", "positive_prompt", "positive", "prompt_text", "captions", "description", "p", NULL};
-
-static bool same_name(const char *column, const char *usual)
-{
-    for (; *column && *usual; column++, usual++) {
-        char c = *column == ' ' || *column == '-' ? '_' : *column;
-        if (c >= 'A' && c <= 'Z') c = (char)(c - 'A' + 'a');
-        if (c != *usual) return false;
-    }
-    return *column == *usual;
-}
-
-static size_t find_usual(const gp_table *table, const char *const *names)
-{
-    for (; *names; names++)
-        for (size_t i = 0; i < table->count; i++)
-            if (same_name(table->columns[i].name, *names)) return i;
-    return SIZE_MAX;
-}
-
-/* "'image', 'prompt', 'seed'" with at most twenty names. */
-static void add_columns(gp_str *s, const gp_table *table)
-{
-    if (!table->count) gp_str_puts(s, "none");
-    for (size_t i = 0; i < table->count && i < 20; i++)
-        gp_str_printf(s, "%s'%.60s'", i ? ", " : "", table->columns[i].name);
-    if (table->count > 20) gp_str_printf(s, " and %zu more", table->count - 20);
-}
-
-static gp_status missing(const gp_table *table, const char *wanted, const char *what, bool prompts_only, gp_error *err)
-{
-    gp_str s = GP_STR_INIT;
-    if (wanted)
-        gp_str_printf(&s, "'%s' has no column '%s'", table->label, wanted);
-    else
-        gp_str_printf(&s, "'%s' has no %s column by a usual name (%s); name it with --%s-column", table->label, what,
-                      *what == 'i' ? "file_name, image, path ..." : "prompt, text, caption ...", what);
-    if (prompts_only) gp_str_puts(&s, "; a table of prompts alone does not say which picture is whose");
-    gp_str_puts(&s, "; its columns: ");
-    add_columns(&s, table);
-    gp_fail(err, GP_ERR_USAGE, "%s", s.failed || !s.data ? "a column is missing in the prompt table" : s.data);
-    gp_str_clear(&s);
-    return GP_ERR_USAGE;
-}
-
-/* ---- the row of an image ---------------------------------------------------------------------------------------- */
-
-/* Append `path` with '\' as '/', and without "//", "." and (where possible) ".." components. */
-static void add_normal(gp_str *s, const char *path)
-{
-    size_t start = s->size;
-    bool absolute = *path == '/' || *path == '\\';
-    if (absolute) gp_str_putc(s, '/'), start++;
-    while (*path && !s->failed) {
-        path += strspn(path, "/\\");
-        size_t n = strcspn(path, "/\\");
-        bool climbed = s->size >= start + 2 && memcmp(s->data + s->size - 2, "..", 2) == 0 &&
-                       (s->size == start + 2 || s->data[s->size - 3] == '/'); /* "../..": not a folder to leave */
-        if (n == 2 && path[0] == '.' && path[1] == '.' && s->size > start && !climbed) {
-            while (s->size > start && s->data[s->size - 1] != '/') s->size--;
-            if (s->size > start) s->size--;
-            s->data[s->size] = 0;
-        } else if (n && !(n == 1 && path[0] == '.') && !(n == 2 && absolute && path[0] == '.' && path[1] == '.')) {
-            if (s->size > start) gp_str_putc(s, '/');
-            gp_str_add(s, path, n);
-        }
-        path += n;
-    }
-}
-
-static const char *base_of(const char *cell)
-{
-    const char *base = cell;
-    for (; *cell; cell++)
-        if (*cell == '/' || *cell == '\\') base = cell + 1;
-    return base;
-}
-
-static void set_key(gp_str *s, const gp_table *table, int kind, const char *cell)
-{
-    gp_str_reset(s);
-    if (kind == GP_TABLE_BY_BASE) {
-        gp_str_puts(s, base_of(cell));
-    } else if (kind == GP_TABLE_BY_RELATIVE || *cell == '/' || *cell == '\\') {
-        add_normal(s, cell);
-    } else {
-        char *joined = gp_path_join(table->folder, cell);
-        if (joined) add_normal(s, joined);
-        s->failed |= !joined;
-        gp_mem_free(joined);
-    }
-}
-
-static uint64_t hash_key(const gp_str *s)
-{
-    uint64_t hash;
-    gp_hash full = gp_hash_of(s->data ? s->data : "", s->size);
-    memcpy(&hash, full.bytes, sizeof hash);
-    return hash;
-}
-
-static int compare_slots(const void *a, const void *b)
-{
-    const gp_table_slot *x = a, *y = b;
-    if (x->hash != y->hash) return x->hash < y->hash ? -1 : 1;
-    return (x->row > y->row) - (x->row < y->row);
-}
-
-/* Index the rows by the cells of the image column: three sorted arrays. */
-static gp_status build_index(gp_table *table, size_t column, gp_error *err)
-{
-    gp_status st = GP_OK;
-    gp_str key = GP_STR_INIT;
-    size_t count = 0;
-    for (int k = 0; k < GP_TABLE_INDEXES; k++) {
-        gp_mem_free(table->slots[k]);
-        table->slots[k] = NULL;
-    }
-    table->slot_count = 0;
-    for (int k = 0; k < GP_TABLE_INDEXES; k++) {
-        table->slots[k] = gp_mem_new(table->rows, sizeof(gp_table_slot));
-        if (!table->slots[k]) GP_GO(no_memory(err));
-    }
-    for (size_t row = 0; row < table->rows; row++) {
-        const char *cell = gp_table_cell(table, row, column);
-        if (!cell || !*cell) continue;
-        for (int k = 0; k < GP_TABLE_INDEXES; k++) {
-            set_key(&key, table, k, cell);
-            if (key.failed) GP_GO(no_memory(err));
-            table->slots[k][count] = (gp_table_slot){hash_key(&key), row};
-        }
-        count++;
-    }
-    for (int k = 0; k < GP_TABLE_INDEXES; k++)
-        if (count) qsort(table->slots[k], count, sizeof(gp_table_slot), compare_slots);
-    table->slot_count = count, table->slot_column = column;
-out:
-    gp_str_clear(&key);
-    return st;
-}
-
-/* First row with that key; SIZE_MAX if none.  A base name that stands for two different cells is no answer. */
-static size_t find_key(const gp_table *table, int kind, const gp_str *wanted, gp_str *scratch)
-{
-    size_t low = 0, high = table->slot_count, found = SIZE_MAX;
-    uint64_t hash = hash_key(wanted);
-    const gp_table_slot *slots = table->slots[kind];
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (slots[middle].hash < hash)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    for (; low < table->slot_count && slots[low].hash == hash; low++) {
-        const char *cell = gp_table_cell(table, slots[low].row, table->slot_column);
-        set_key(scratch, table, kind, cell);
-        if (scratch->failed || scratch->size != wanted->size || memcmp(scratch->data, wanted->data, wanted->size) != 0)
-            continue;
-        if (found == SIZE_MAX) found = slots[low].row;
-        if (kind != GP_TABLE_BY_BASE) break;
-        if (strcmp(cell, gp_table_cell(table, found, table->slot_column)) != 0) return SIZE_MAX;
-    }
-    return found;
-}
-
-size_t gp_table_row_of(const gp_table *table, size_t image_column, const char *path, const char *root)
-{
-    gp_str key = GP_STR_INIT, scratch = GP_STR_INIT;
-    size_t row = SIZE_MAX;
-    assert(table->slots[0] && table->slot_column == image_column); /* gp_table_roles was called */
-    if (!table->slots[0] || table->slot_column != image_column || !table->slot_count) return SIZE_MAX;
-    add_normal(&key, path);
-    if (!key.failed && key.size) row = find_key(table, GP_TABLE_BY_PATH, &key, &scratch);
-    if (row == SIZE_MAX && root && !key.failed) {
-        gp_str top = GP_STR_INIT;
-        add_normal(&top, root);
-        size_t skip = top.size + (top.size && top.data[top.size - 1] != '/');
-        if (!top.failed && key.size > skip && memcmp(key.data, top.data, top.size) == 0 && key.data[skip - 1] == '/') {
-            gp_str relative = {key.data + skip, key.size - skip, 0, false};
-            row = find_key(table, GP_TABLE_BY_RELATIVE, &relative, &scratch);
-        }
-        gp_str_clear(&top);
-    }
-    if (row == SIZE_MAX) {
-        set_key(&key, table, GP_TABLE_BY_BASE, path);
-        if (!key.failed && key.size) row = find_key(table, GP_TABLE_BY_BASE, &key, &scratch);
-    }
-    gp_str_clear(&scratch);
-    gp_str_clear(&key);
-    return row;
-}
-
-void gp_table_put_extras(const gp_table *table, size_t row, size_t but, size_t and_but, gp_str *out)
-{
-    for (size_t c = 0; c < gp_table_columns(table); c++) {
-        const char *cell = gp_table_cell(table, row, c);
-        if (c == but || c == and_but || !cell || !*cell) continue;
-        gp_json_put_name(out, gp_table_column(table, c));
-        gp_json_put_string(out, cell);
-    }
-}
-
-gp_status gp_table_prompt_column(const gp_table *table, const char *wanted, size_t *prompt, gp_error *err)
-{
-    *prompt = wanted ? gp_table_find(table, wanted) : find_usual(table, prompt_names);
-    return *prompt == SIZE_MAX ? missing(table, wanted, "prompt", false, err) : GP_OK;
-}
-
-gp_status gp_table_roles(gp_table *table, const char *image_column, const char *prompt_column, size_t *image,
-                         size_t *prompt, gp_error *err)
-{
-    size_t i = image_column ? gp_table_find(table, image_column) : find_usual(table, image_names);
-    size_t p = prompt_column ? gp_table_find(table, prompt_column) : find_usual(table, prompt_names);
-    if (i == SIZE_MAX) return missing(table, image_column, "image", !image_column && p != SIZE_MAX, err);
-    if (p == SIZE_MAX) return missing(table, prompt_column, "prompt", false, err);
-    if (i == p)
-        return gp_fail(err, GP_ERR_USAGE, "'%s': column '%s' cannot be both image and prompt", table->label,
-                       table->columns[i].name);
-    GP_TRY(build_index(table, i, err));
-    *image = i, *prompt = p;
-    return GP_OK;
 }

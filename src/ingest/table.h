@@ -1,20 +1,29 @@
 /* SPDX-License-Identifier: MIT
- * Prompt tables: CSV, TSV (quotes literal unless the file quotes by RFC 4180: see table_csv.c), JSON (records or
- * pandas' column orient), JSONL, Parquet.  Read whole (limit 1 GiB); rows point into it. */
+ * Prompt tables: CSV, TSV (quotes literal unless the file quotes by RFC 4180: see table_csv.c), JSON (all forms of
+ * pandas), JSONL, Parquet.  Text in any encoding of encoding.h; limit 1 GiB.
+ *
+ * What can be read is read: rows or columns that cannot are left out, counted, and told by gp_table_notes.
+ *
+ * Memory, at the most, while reading and after it: CSV, TSV, JSON and JSONL 4 times the file's bytes; Parquet, which is
+ * compressed, the file, 1 GiB of cells, and one page with its dictionary. */
 #ifndef GP_INGEST_TABLE_H
 #define GP_INGEST_TABLE_H
 
+#include "base/clock.h"
 #include "base/status.h"
 #include "base/str.h"
 
 typedef struct gp_table gp_table;
-/* Kind by extension, then by content.  Errors: NOT_FOUND, FORMAT (names file, line and what is wrong), LIMIT. */
+/* Kind by extension, then by content.  `watch` may be NULL.  Errors: NOT_FOUND, FORMAT (names file, line and what is
+ * wrong), LIMIT, STOPPED. */
+gp_status gp_table_read(const char *path, gp_watch *watch, gp_table **out, gp_error *err);
 gp_status gp_table_open(const char *path, gp_table **out, gp_error *err);
 /* The same from memory: kind "csv", "tsv", "json", "jsonl", or NULL (by content).  bytes are copied. */
 gp_status gp_table_parse(const char *name, const void *bytes, size_t size, const char *kind, gp_table **out,
                          gp_error *err);
 void gp_table_close(gp_table *table);
-const char *gp_table_name(const gp_table *table); /* base name of the file */
+const char *gp_table_name(const gp_table *table);   /* base name of the file */
+const char *gp_table_folder(const gp_table *table); /* absolute */
 size_t gp_table_rows(const gp_table *table);
 size_t gp_table_columns(const gp_table *table);
 const char *gp_table_column(const gp_table *table, size_t column);
@@ -22,18 +31,19 @@ const char *gp_table_column(const gp_table *table, size_t column);
 const char *gp_table_cell(const gp_table *table, size_t row, size_t column);
 /* "column":"cell",... of a row: members of an object, but for two columns (SIZE_MAX: none) and empty cells. */
 void gp_table_put_extras(const gp_table *table, size_t row, size_t but, size_t and_but, gp_str *out);
+/* The text of a cell; of a list of texts (JSON, or as Python prints one) its first.  `room` holds that one.  NULL for
+ * an absent cell, and for a list without text.  Check room->failed. */
+const char *gp_table_text(const gp_table *table, size_t row, size_t column, gp_str *room);
 /* Column by exact name, else by name ignoring case; SIZE_MAX if none. */
 size_t gp_table_find(const gp_table *table, const char *name);
 /* The image and the prompt column: the wanted names (NULL: looked for among the usual ones: file_name, image, path,
- * file, filename, image_path, ... / prompt, Prompt, text, caption, ...).  USAGE names the columns there are.
- * Also indexes the rows by the image column, for gp_table_row_of. */
-gp_status gp_table_roles(gp_table *table, const char *image_column, const char *prompt_column, size_t *image,
+ * file, filename, image_path, ... / prompt, Prompt, text, caption, ...).  If no column has a usual name, the rows' own
+ * names (the index of pandas) name the images.  USAGE names the columns there are. */
+gp_status gp_table_roles(const gp_table *table, const char *image_column, const char *prompt_column, size_t *image,
                          size_t *prompt, gp_error *err);
 /* The prompt column alone, likewise. */
 gp_status gp_table_prompt_column(const gp_table *table, const char *wanted, size_t *prompt, gp_error *err);
-/* Row whose image cell names `path` (absolute): exact path, path relative to the table's folder or to `root`, else the
- * base name if it is unique in the table.  SIZE_MAX if none.  `image_column`: as gp_table_roles gave it.  Threads: any.
- */
-size_t gp_table_row_of(const gp_table *table, size_t image_column, const char *path, const char *root);
+/* Tell what was left out, a note for each kind.  `note` may be NULL. */
+void gp_table_notes(const gp_table *table, gp_note_fn note, void *user);
 
 #endif

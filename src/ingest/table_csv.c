@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * CSV and TSV.  RFC 4180: fields in quotes may hold the delimiter, line breaks and "" for a quote.  In place: a field
- * is unescaped onto itself and ended by a NUL where its delimiter stood.
+ * CSV and TSV.  RFC 4180: fields in quotes may hold the delimiter, line breaks and "" for a quote.  A field is
+ * unescaped onto itself; its row is then packed into the part of the text that was read already.
  *
  * Departures, all met in real prompt tables:
  * - A quoted field must be followed by a delimiter or line end.  If its first lone quote is followed by anything else
@@ -8,24 +8,33 @@
  * - TSV written by hand has no quoting, TSV written by pandas has.  A TSV file quotes by RFC 4180 only if every field
  *   that begins with a quote also ends with one, and at least one of them needed it (holds a tab, a line break or "")
  *   or stands in the header.  Otherwise quotes are letters.
- * - A CSV whose header has no comma but tabs or semicolons uses those.
+ * - Excel's first line "sep=;" names the delimiter.  Without it the header decides: the delimiter that gives it most
+ *   usual names, else commas before tabs before semicolons.
  * - Line ends: LF, CRLF, or CR alone if the file has no LF.  Blank lines are skipped.
- * - A row with more or fewer cells than the header is an error that names its line; empty cells too many at its end are
- *   dropped (a trailing comma). */
+ * - A row with fewer cells than the header has none in the columns at its end.  Cells beyond the header are left out: a
+ *   log that gained columns keeps its old header.  But where an unquoted cell begins with a blank (", "), the row was
+ *   split inside a sentence.  In the last column the sentence is put together again; elsewhere the row is left out.
+ * - A quote that never closes is a letter; in the last line it shows that the file was cut off there. */
 #include "ingest/table_inner.h"
-#include "base/mem.h"
-#include "base/str.h"
 #include <string.h>
 
 typedef struct csv {
     gp_table *table;
     char *at, *end;
-    size_t line;
+    size_t line, header_line;
     char delimiter;
     bool literal; /* quotes are letters */
     bool old_mac; /* CR ends lines */
+    bool spaced;  /* the header has blanks behind its delimiters */
     gp_error *err;
 } csv;
+
+typedef struct field {
+    char *text;
+    size_t size;
+    bool quoted, last; /* last of its row */
+    bool cut;          /* the file ends inside its quotes */
+} field;
 
 /* Does a line end at p?  Its length, 0 if not. */
 static size_t line_end(const csv *c, const char *p)
@@ -57,13 +66,14 @@ static char *closing_quote(const csv *c, char *p, bool *needed)
 }
 
 /* The TSV question of the head of this file. */
-static bool quotes_by_rfc(const csv *c)
+static gp_status quotes_by_rfc(const csv *c, bool *by_rfc)
 {
     bool evidence = false, header = true;
-    for (char *p = c->at; p < c->end;) {
+    *by_rfc = false;
+    for (char *p = c->at, *told = p; p < c->end;) {
         if (*p == '"') {
             char *close = closing_quote(c, p, &evidence);
-            if (!close || !field_ends(c, close + 1)) return false;
+            if (!close || !field_ends(c, close + 1)) return GP_OK;
             evidence |= header;
             p = close + 1;
         }
@@ -71,60 +81,112 @@ static bool quotes_by_rfc(const csv *c)
         size_t end = line_end(c, p);
         header &= !end;
         p += end ? end : 1;
+        GP_TRY(gp_watch_work(c->table->watch, (size_t)(p - told), c->err));
+        told = p;
     }
-    return evidence;
+    *by_rfc = evidence;
+    return GP_OK;
 }
 
-/* Delimiter of a file named .csv: what its header line has. */
+/* ---- the delimiter -------------------------------------------------------------------------------------------- */
+
+/* Excel's "sep=;" takes the first line. */
+static bool take_separator_line(csv *c)
+{
+    const char *p = c->at;
+    bool quoted = *p == '"';
+    p += quoted;
+    if ((p[0] | 32) != 's' || (p[1] | 32) != 'e' || (p[2] | 32) != 'p' || p[3] != '=' || !p[4]) return false;
+    if (p[4] != '\t' && !strchr(",;|:^~", p[4])) return false;
+    const char *behind = p + 5 + (quoted && p[5] == '"');
+    if (behind < c->end && !line_end(c, behind)) return false;
+    c->delimiter = p[4];
+    c->at = (char *)(uintptr_t)behind;
+    c->at += line_end(c, c->at);
+    c->line++;
+    return true;
+}
+
+/* Cells of the header line if `delimiter` is the one, and how many of them have a usual name. */
+static void try_delimiter(const csv *c, char delimiter, size_t *cells, size_t *usual)
+{
+    const char *start = c->at;
+    bool quoted = false;
+    *cells = *usual = 0;
+    for (const char *p = c->at;; p++) {
+        bool end = p >= c->end || (!quoted && line_end(c, p));
+        if (end || (!quoted && *p == delimiter)) {
+            const char *from = start, *to = p;
+            while (from < to && strchr(" \t\"", *from)) from++;
+            while (to > from && strchr(" \t\"", to[-1])) to--;
+            *usual += gp_table_usual_name(from, (size_t)(to - from));
+            ++*cells;
+            start = p + 1;
+        }
+        if (end) return;
+        quoted ^= *p == '"';
+    }
+}
+
 static char find_delimiter(const csv *c)
 {
-    size_t commas = 0, tabs = 0, semicolons = 0;
-    bool quoted = false;
-    for (const char *p = c->at; p < c->end && (quoted || !line_end(c, p)); p++) {
-        quoted ^= *p == '"';
-        if (quoted) continue;
-        commas += *p == ',', tabs += *p == '\t', semicolons += *p == ';';
+    static const char known[] = ",\t;|";
+    char best = ',';
+    size_t most = 0, most_cells = 1;
+    for (const char *d = known; *d; d++) {
+        size_t cells, usual;
+        try_delimiter(c, *d, &cells, &usual);
+        if (cells < 2 || (*d == '|' && usual < 2)) continue;
+        if (usual > most || (most_cells == 1 && usual == most)) best = *d, most = usual, most_cells = cells;
     }
-    if (commas || (!tabs && !semicolons)) return ',';
-    return tabs ? '\t' : ';';
+    return best;
 }
+
+/* ---- fields --------------------------------------------------------------------------------------------------- */
 
 static void count_lines(csv *c, const char *from, const char *to)
 {
     for (; from < to; from++) c->line += *from == '\n' || (*from == '\r' && c->old_mac);
 }
 
-/* Read the field at c->at; afterwards c->at is behind its delimiter or line end.  *ends: it was the row's last. */
-static gp_status read_field(csv *c, char **field, bool *ends)
+/* Unescape from behind the opening quote to the closing quote. */
+static void unquote(field *f, char *p, const char *close)
+{
+    char *to = f->text = p;
+    for (; p < close; p++) {
+        *to++ = *p;
+        p += *p == '"';
+    }
+    f->size = (size_t)(to - f->text);
+    f->quoted = true;
+}
+
+/* Read the field at c->at; afterwards c->at is behind its delimiter or line end. */
+static void read_field(csv *c, field *f)
 {
     char *p = c->at, *close = NULL, *stop;
     bool needed = false;
+    *f = (field){.text = p};
     if (*p == '"' && !c->literal) {
         close = closing_quote(c, p, &needed);
-        if (!close) return gp_table_wrong(c->table, c->line, c->err, "a quoted cell never ends");
-        if (!field_ends(c, close + 1)) close = NULL;
+        f->cut = !close && !memchr(p, '\n', (size_t)(c->end - p));
+        if (!close && !f->cut) gp_table_remark(c->table, GP_REMARK_OPEN_QUOTES, c->line);
+        if (close && !field_ends(c, close + 1)) close = NULL;
     }
     if (close) {
-        char *to = *field = ++p;
-        count_lines(c, p, close);
-        for (; p < close; p++) {
-            *to++ = *p;
-            p += *p == '"';
-        }
+        count_lines(c, p + 1, close);
+        unquote(f, p + 1, close);
         stop = close + 1;
-        *to = 0;
     } else {
-        *field = p;
         while (!field_ends(c, p)) p++;
+        f->size = (size_t)(p - f->text);
         stop = p;
     }
     size_t end = line_end(c, stop);
-    *ends = end || stop >= c->end;
+    f->last = end || stop >= c->end;
     c->line += end != 0;
     c->at = stop >= c->end ? c->end : stop + (end ? end : 1);
-    *stop = 0;
     /* a delimiter as the file's very last byte: one empty field follows, which the next call reads at c->end */
-    return GP_OK;
 }
 
 static void skip_blank_lines(csv *c)
@@ -132,80 +194,98 @@ static void skip_blank_lines(csv *c)
     for (size_t n; (n = line_end(c, c->at)) != 0; c->at += n) c->line++;
 }
 
-/* A header cell becomes a column: trimmed, named "column N" if empty, "x.1", "x.2" if it repeats (as pandas does). */
-static gp_status add_header(csv *c, char *name)
-{
-    gp_status st = GP_OK;
-    size_t column;
-    gp_str s = GP_STR_INIT;
-    name += strspn(name, " \t");
-    size_t size = strlen(name);
-    while (size && (name[size - 1] == ' ' || name[size - 1] == '\t')) size--;
-    name[size] = 0;
-    if (size)
-        gp_str_puts(&s, name);
-    else
-        gp_str_printf(&s, "column %zu", c->table->count + 1);
-    size_t plain = s.size;
-    for (size_t copy = 0; !s.failed; copy++) {
-        if (copy) s.size = plain, gp_str_printf(&s, ".%zu", copy);
-        size_t same = 0, followers = 0; /* of this name; of this name and a number: those numbers are taken */
-        for (size_t i = 0; i < c->table->count && !s.failed; i++) {
-            const char *other = c->table->columns[i].name;
-            same += strcmp(other, s.data) == 0;
-            followers += strncmp(other, s.data, plain) == 0 && other[plain] == '.';
-        }
-        if (!same) break;
-        if (!copy) copy = followers;
-    }
-    if (s.failed) GP_GO(gp_fail(c->err, GP_ERR_MEMORY, "out of memory for a prompt table"));
-    GP_GO(gp_table_add_column(c->table, s.data, &column, c->err));
-out:
-    gp_str_clear(&s);
-    return st;
-}
+/* ---- rows ----------------------------------------------------------------------------------------------------- */
 
 static gp_status read_header(csv *c)
 {
-    bool ends = false;
-    char *field;
-    skip_blank_lines(c);
-    while (!ends) {
-        GP_TRY(read_field(c, &field, &ends));
-        GP_TRY(add_header(c, field));
+    field f = {0};
+    while (!f.last) {
+        read_field(c, &f);
+        if (f.cut) return gp_table_wrong(c->table, c->line, c->err, "the header ends inside quotes");
+        c->spaced |= c->table->count && f.size && *f.text == ' ';
+        GP_TRY(gp_table_add_unlike(c->table, f.text, f.size, c->err));
     }
     return GP_OK;
 }
 
-static gp_status read_row(csv *c, size_t row)
+/* What came behind the cells that have a column. */
+typedef struct surplus {
+    bool any;        /* a cell that is not empty */
+    bool sentence;   /* an unquoted cell of the row begins with a blank, and so does prose behind a comma */
+    bool joinable;   /* the sentence began in the last column */
+    char *from, *to; /* of the last column and all behind it, as written */
+    size_t size;     /* of the last column's cell */
+} surplus;
+
+static gp_status read_cells(csv *c, surplus *s, size_t *count, bool *cut)
 {
-    size_t line = c->line, count = 0, wanted = c->table->count;
-    bool ends = false, extra = false;
-    char *field;
-    for (; !ends; count++) {
-        GP_TRY(read_field(c, &field, &ends));
-        if (count < wanted)
-            GP_TRY(gp_table_put(c->table, row, count, field, c->err));
-        else
-            extra |= *field != 0;
+    size_t wanted = c->table->count;
+    field f = {0}, before = {0};
+    *s = (surplus){.joinable = true};
+    for (*count = 0; !f.last; ++*count, before = f) {
+        read_field(c, &f);
+        *cut |= f.cut;
+        bool blank = *count && f.size && *f.text == ' ' && !f.quoted && !before.quoted && !c->spaced;
+        s->sentence |= blank;
+        if (blank && *count < wanted) s->joinable = false;
+        if (*count + 1 >= wanted) s->to = f.text + f.size, s->joinable &= !f.quoted;
+        if (*count + 1 == wanted) s->from = f.text, s->size = f.size; /* put when the row's end is known */
+        if (*count + 1 < wanted) GP_TRY(gp_table_put(c->table, f.text, f.size, c->err));
+        s->any |= *count >= wanted && f.size;
     }
-    if (count < wanted || extra)
-        return gp_table_wrong(c->table, line, c->err, "%zu cells where the header has %zu%s", count, wanted,
-                              extra && !c->literal ? " (a cell that holds the delimiter needs quotes)" : "");
     return GP_OK;
+}
+
+/* A row with more cells than the header.  False: it is left out. */
+static bool settle(csv *c, surplus *s, size_t line)
+{
+    gp_remark kind = !s->sentence ? GP_REMARK_LONG_ROWS : s->joinable ? GP_REMARK_JOINED_ROWS : GP_REMARK_SPLIT_ROWS;
+    gp_table_remark(c->table, kind, line);
+    if (kind == GP_REMARK_JOINED_ROWS) s->size = (size_t)(s->to - s->from);
+    return kind != GP_REMARK_SPLIT_ROWS;
+}
+
+static gp_status read_row(csv *c)
+{
+    size_t line = c->line, count;
+    const char *begin = c->at;
+    surplus s;
+    bool cut = false;
+    GP_TRY(gp_table_begin(c->table, c->err));
+    GP_TRY(read_cells(c, &s, &count, &cut));
+    if (cut) gp_table_remark(c->table, GP_REMARK_CUT_ROW, line);
+    if (cut || (s.any && !settle(c, &s, line)))
+        gp_table_take_back(c->table);
+    else if (s.from)
+        GP_TRY(gp_table_put(c->table, s.from, s.size, c->err));
+    else
+        gp_table_remark(c->table, GP_REMARK_SHORT_ROWS, line);
+    return gp_watch_work(c->table->watch, (size_t)(c->at - begin) + 1, c->err);
 }
 
 gp_status gp_table_read_csv(gp_table *table, bool tabs, gp_error *err)
 {
-    csv c = {.table = table, .at = table->text, .end = table->text + table->size, .line = 1, .err = err};
-    c.old_mac = !memchr(c.at, '\n', table->size);
+    csv c = {.table = table, .at = table->text, .end = table->text + table->room - 1, .line = 1, .err = err};
+    c.old_mac = !memchr(c.at, '\n', table->room - 1);
     skip_blank_lines(&c);
-    c.delimiter = tabs ? '\t' : find_delimiter(&c);
-    if (c.delimiter == '\t') c.literal = !quotes_by_rfc(&c);
+    bool told = take_separator_line(&c);
+    skip_blank_lines(&c);
+    if (!told) {
+        const char *end = c.at;
+        while (end < c.end && !line_end(&c, end)) end++;
+        c.delimiter = tabs && memchr(c.at, '\t', (size_t)(end - c.at)) ? '\t' : find_delimiter(&c);
+        if (tabs && c.delimiter == ',' && !memchr(c.at, ',', (size_t)(end - c.at))) c.delimiter = '\t';
+    }
+    if (c.delimiter == '\t') {
+        bool by_rfc;
+        GP_TRY(quotes_by_rfc(&c, &by_rfc));
+        c.literal = !by_rfc;
+    }
+    if (c.at >= c.end) return gp_fail(err, GP_ERR_FORMAT, "'%s' is empty", table->label);
     GP_TRY(read_header(&c));
-    for (size_t row = 0;; row++) {
+    for (;;) {
         skip_blank_lines(&c);
         if (c.at >= c.end) return GP_OK;
-        GP_TRY(read_row(&c, row));
+        GP_TRY(read_row(&c));
     }
 }

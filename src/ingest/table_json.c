@@ -1,487 +1,533 @@
 /* SPDX-License-Identifier: MIT
  * JSON tables, read by a scanner of their own: a table of embeddings is tens of megabytes of numbers nobody here needs,
- * and a tree of them would cost ten times that.  In place, like CSV: strings are unescaped onto themselves, nested
- * values lose their white space, and each cell is ended by a NUL (after a number the NUL must wait until the byte
- * behind it has been read: `seal`).  No recursion; nesting is bounded.
+ * and a tree of them would cost ten times that.  Strings are unescaped onto themselves, nested values lose their white
+ * space, then each cell is copied into the table.  No recursion; nesting is bounded.
  *
  * Forms:   [{"image": "a.png", "prompt": "..."}, ...]           records
  *          {"image": "a.png", "prompt": "..."} one after another   JSON lines
  *          {"image": {"0": "a.png"}, "prompt": {"0": "..."}}       columns (pandas' default orient)
  *          {"image": ["a.png"], "prompt": ["..."]}                 columns as lists
- *          {"a.png": {"p": "...", "se": 1}}                        by file (DiffusionDB): column "file_name"
- * null, NaN and infinities are absent cells. */
-#include "ingest/table_inner.h"
-#include "base/file.h"
+ *          {"a.png": {"p": "...", "se": 1}}                        index: rows by name (DiffusionDB; pandas)
+ *          {"columns": [...], "index": [...], "data": [[...]]}     split
+ *          {"schema": {...}, "data": [{...}]}                      table; any object whose only list of objects is rows
+ * null, NaN and infinities are absent cells.  table_shape.c tells the forms apart.
+ *
+ * A record that cannot be read is left out: of lines the next line goes on, of other forms all that came before is
+ * kept. */
+#include "ingest/json_scan.h"
+
 #include "base/mem.h"
 #include "base/str.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_DEPTH = 64 };
+/* ---- a record ------------------------------------------------------------------------------------------------- */
 
-typedef struct cursor {
-    gp_table *table;
-    char *at, *end; /* *end is a NUL */
-    char *seal;     /* where the last cell ends; written when the byte there is no longer needed */
-    size_t line;
-    gp_error *err;
-} cursor;
+typedef struct value {
+    const char *text; /* NULL: absent */
+    size_t size;
+} value;
 
-static gp_status wrong(cursor *c, const char *what)
+/* The cells of the row being read. */
+typedef struct record {
+    value cells[GP_TABLE_MAX_COLUMNS];
+    bool set[GP_TABLE_MAX_COLUMNS];
+    size_t end; /* behind the last column that is set */
+} record;
+
+typedef struct reader {
+    gp_scan scan;
+    record row;
+} reader;
+
+static void clear_record(record *r)
 {
-    return gp_table_wrong(c->table, c->line, c->err, "%s%s", what, c->at >= c->end ? " (the file ends here)" : "");
+    memset(r->set, 0, r->end * sizeof *r->set);
+    r->end = 0;
 }
 
-static void skip_space(cursor *c)
+static void set_cell(record *r, size_t column, value v)
 {
-    for (; *c->at == ' ' || *c->at == '\t' || *c->at == '\n' || *c->at == '\r'; c->at++) c->line += *c->at == '\n';
+    r->cells[column] = v;
+    r->set[column] = true;
+    if (column >= r->end) r->end = column + 1;
 }
 
-/* The next byte that is not white space, without taking it. */
-static char peek(cursor *c)
+/* The record becomes a row of the table. */
+static gp_status put_record(gp_scan *c, const record *r)
 {
-    skip_space(c);
-    return *c->at;
-}
-
-static char take(cursor *c)
-{
-    char byte = peek(c);
-    if (c->seal) *c->seal = 0;
-    c->seal = NULL;
-    if (c->at < c->end) c->at++;
-    return byte;
-}
-
-static gp_status expect(cursor *c, char wanted, const char *what)
-{
-    return take(c) == wanted ? GP_OK : wrong(c, what);
-}
-
-/* ---- strings and cells ------------------------------------------------------------------------------------------ */
-
-static int hex4(const char *p)
-{
-    int value = 0;
-    for (int i = 0; i < 4; i++) {
-        char d = p[i];
-        int digit = d >= '0' && d <= '9'   ? d - '0'
-                    : d >= 'a' && d <= 'f' ? d - 'a' + 10
-                    : d >= 'A' && d <= 'F' ? d - 'A' + 10
-                                           : -1;
-        if (digit < 0) return -1; /* also at the NUL behind the text */
-        value = value * 16 + digit;
-    }
-    return value;
-}
-
-/* Write a code point as UTF-8; never longer than its escape.  NUL and lone surrogates become U+FFFD. */
-static char *put_utf8(char *to, uint32_t cp)
-{
-    if (cp == 0 || (cp >= 0xD800 && cp <= 0xDFFF)) cp = 0xFFFD;
-    if (cp < 0x80) {
-        *to++ = (char)cp;
-    } else if (cp < 0x800) {
-        *to++ = (char)(0xC0 | cp >> 6), *to++ = (char)(0x80 | (cp & 0x3F));
-    } else if (cp < 0x10000) {
-        *to++ = (char)(0xE0 | cp >> 12), *to++ = (char)(0x80 | (cp >> 6 & 0x3F)), *to++ = (char)(0x80 | (cp & 0x3F));
-    } else {
-        *to++ = (char)(0xF0 | cp >> 18), *to++ = (char)(0x80 | (cp >> 12 & 0x3F));
-        *to++ = (char)(0x80 | (cp >> 6 & 0x3F)), *to++ = (char)(0x80 | (cp & 0x3F));
-    }
-    return to;
-}
-
-/* The escape at c->at (behind the backslash); its length is taken, its character written to *to. */
-static bool unescape(cursor *c, char **to)
-{
-    static const char names[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
-    const char *known = *c->at ? strchr(names, *c->at) : NULL;
-    if (known) {
-        *(*to)++ = values[known - names];
-        c->at++;
-        return true;
-    }
-    if (*c->at != 'u') return false;
-    int unit = hex4(c->at + 1);
-    if (unit < 0) return false;
-    c->at += 5;
-    uint32_t cp = (uint32_t)unit;
-    if (cp >= 0xD800 && cp <= 0xDBFF && c->at[0] == '\\' && c->at[1] == 'u') {
-        int low = hex4(c->at + 2);
-        if (low >= 0xDC00 && low <= 0xDFFF) {
-            cp = 0x10000 + ((cp & 0x3FF) << 10 | ((uint32_t)low & 0x3FF));
-            c->at += 6;
+    size_t absent = 0;
+    GP_TRY(gp_table_begin(c->table, c->err));
+    for (size_t i = 0; i < r->end; i++) {
+        if (!r->set[i] || !r->cells[i].text) {
+            absent++;
+            continue;
         }
+        GP_TRY(gp_table_skip(c->table, absent, c->err));
+        absent = 0;
+        GP_TRY(gp_table_put(c->table, r->cells[i].text, r->cells[i].size, c->err));
     }
-    *to = put_utf8(*to, cp);
-    return true;
-}
-
-static gp_status read_string(cursor *c, char **out)
-{
-    char *to;
-    GP_TRY(expect(c, '"', "a string in double quotes was expected"));
-    *out = to = c->at;
-    for (;;) {
-        char byte = *c->at;
-        if (byte == '"') break;
-        if ((unsigned char)byte < 0x20 && byte != '\t') return wrong(c, "a string has no closing quote on its line");
-        c->at++;
-        if (byte != '\\')
-            *to++ = byte;
-        else if (!unescape(c, &to))
-            return wrong(c, "a bad \\ escape");
-    }
-    *to = 0; /* at the closing quote or before it */
-    c->at++;
     return GP_OK;
 }
-
-/* Step over a string without changing it. */
-static gp_status skip_string(cursor *c)
-{
-    for (c->at++; *c->at != '"'; c->at++) {
-        if (*c->at == '\\' && c->at[1]) c->at++;
-        if ((unsigned char)*c->at < 0x20 && *c->at != '\t')
-            return wrong(c, "a string has no closing quote on its line");
-    }
-    c->at++;
-    return GP_OK;
-}
-
-/* Step over an array or object, moving it together onto `to` without white space unless NULL; returns its new end. */
-static gp_status skip_nested(cursor *c, char *to, char **new_end)
-{
-    uint64_t arrays = 0; /* bit i: level i is an array */
-    int depth = 0;
-    do {
-        skip_space(c);
-        char *from = c->at, byte = *from;
-        if (byte == '"') {
-            GP_TRY(skip_string(c));
-        } else if (byte == '[' || byte == '{') {
-            if (depth == MAX_DEPTH) return wrong(c, "values are nested too deeply");
-            arrays = (arrays << 1) | (byte == '[');
-            depth++, c->at++;
-        } else if (byte == ']' || byte == '}') {
-            if ((byte == ']') != (arrays & 1)) return wrong(c, "a bracket is closed by one of another kind");
-            arrays >>= 1;
-            depth--, c->at++;
-        } else if (byte == ',' || byte == ':' || byte == '-' || byte == '+' || byte == '.' ||
-                   (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z')) {
-            c->at++;
-        } else {
-            return wrong(c, "a bracket is never closed, or a value is not JSON");
-        }
-        if (to) memmove(to, from, (size_t)(c->at - from)), to += c->at - from;
-    } while (depth);
-    if (new_end) *new_end = to;
-    return GP_OK;
-}
-
-static bool is_number(const char *p, size_t size)
-{
-    if (size > 100) return false;
-    char copy[104];
-    double value;
-    memcpy(copy, p, size);
-    copy[size] = 0;
-    return *p != '+' && *p != '.' && gp_parse_double(copy, &value);
-}
-
-/* Any value as a cell. */
-static gp_status read_cell(cursor *c, const char **out)
-{
-    static const char *const absent[] = {"null", "NaN", "Infinity", "-Infinity"};
-    char *start, first = peek(c);
-    *out = NULL;
-    if (first == '"') {
-        GP_TRY(read_string(c, &start));
-        *out = start;
-        return GP_OK;
-    }
-    start = c->at;
-    if (first == '{' || first == '[') {
-        char *stop;
-        GP_TRY(skip_nested(c, start, &stop));
-        c->seal = stop;
-        *out = start;
-        return GP_OK;
-    }
-    size_t size = strcspn(start, " \t\r\n,]}:\"[{");
-    c->at += size;
-    for (size_t i = 0; i < sizeof absent / sizeof *absent; i++)
-        if (size == strlen(absent[i]) && memcmp(start, absent[i], size) == 0) return GP_OK;
-    bool boolean = (size == 4 && memcmp(start, "true", 4) == 0) || (size == 5 && memcmp(start, "false", 5) == 0);
-    if (!boolean && (!size || !is_number(start, size))) return wrong(c, "a value was expected");
-    c->seal = start + size;
-    *out = start;
-    return GP_OK;
-}
-
-/* ---- the forms -------------------------------------------------------------------------------------------------- */
 
 /* Column of that name, looked for first where the last record had it; added if new. */
-static gp_status column_of(cursor *c, const char *name, size_t hint, size_t *column)
+static gp_status column_of(gp_scan *c, const char *name, size_t hint, size_t *column)
 {
     gp_table *t = c->table;
-    if (hint < t->count && strcmp(t->columns[hint].name, name) == 0) {
+    if (hint < t->count && strcmp(t->names[hint], name) == 0) {
         *column = hint;
         return GP_OK;
     }
     for (size_t i = 0; i < t->count; i++)
-        if (strcmp(t->columns[i].name, name) == 0) {
+        if (strcmp(t->names[i], name) == 0) {
             *column = i;
             return GP_OK;
         }
     return gp_table_add_column(t, name, column, c->err);
 }
 
-/* After a member or element: *more, or the closing bracket was taken. */
-static gp_status next(cursor *c, char close, bool *more)
+/* The members of an object into the record; `first`: the column that its first member most likely has. */
+static gp_status read_members(reader *r, size_t first)
 {
-    char byte = take(c);
-    *more = byte == ',';
-    if (*more || byte == close) return GP_OK;
-    return wrong(c, close == '}' ? "',' or '}' was expected" : "',' or ']' was expected");
-}
-
-/* Open an array or object; *more: it is not empty. */
-static gp_status open(cursor *c, char bracket, const char *what, bool *more)
-{
-    GP_TRY(expect(c, bracket, what));
-    *more = peek(c) != (bracket == '{' ? '}' : ']');
-    if (!*more) take(c);
-    return GP_OK;
-}
-
-static gp_status read_name(cursor *c, char **name)
-{
-    GP_TRY(read_string(c, name));
-    return expect(c, ':', "':' was expected");
-}
-
-static gp_status read_record(cursor *c, size_t row, size_t first_column)
-{
+    gp_scan *c = &r->scan;
+    const char *begin = c->at;
     bool more;
-    GP_TRY(open(c, '{', "each record must be an object {\"column\": value, ...}", &more));
-    for (size_t hint = first_column; more; hint++) {
+    GP_TRY(gp_scan_open(c, '{', "each record must be an object {\"column\": value, ...}", &more));
+    for (size_t hint = first; more; hint++) {
         char *name;
-        const char *cell;
+        value v;
         size_t column;
-        GP_TRY(read_name(c, &name));
+        GP_TRY(gp_scan_name(c, &name));
         GP_TRY(column_of(c, name, hint, &column));
-        GP_TRY(read_cell(c, &cell));
-        GP_TRY(gp_table_put(c->table, row, column, cell, c->err));
-        GP_TRY(next(c, '}', &more));
+        GP_TRY(gp_scan_cell(c, &v.text, &v.size));
+        set_cell(&r->row, column, v);
+        GP_TRY(gp_scan_next(c, '}', &more));
     }
-    if (row >= c->table->rows) c->table->rows = row + 1; /* {} is a row too */
-    return GP_OK;
+    return gp_watch_work(c->table->watch, (size_t)(c->at - begin), c->err);
 }
 
-static gp_status read_array(cursor *c)
+static gp_status read_record(reader *r)
 {
+    clear_record(&r->row);
+    GP_TRY(read_members(r, 0));
+    return put_record(&r->scan, &r->row);
+}
+
+/* ---- rows ----------------------------------------------------------------------------------------------------- */
+
+/* Something in a list of records that is no object: left out. */
+static gp_status leave_out(reader *r)
+{
+    const char *text;
+    size_t size, line = r->scan.line;
+    GP_TRY(gp_scan_cell(&r->scan, &text, &size));
+    return gp_table_remark_text(r->scan.table, GP_REMARK_BAD_RECORDS, line, "not an object", r->scan.err);
+}
+
+static gp_status read_array(reader *r)
+{
+    gp_scan *c = &r->scan;
     bool more;
-    GP_TRY(open(c, '[', "'[' was expected", &more));
-    for (size_t row = 0; more; row++) {
-        GP_TRY(read_record(c, row, 0));
-        GP_TRY(next(c, ']', &more));
+    GP_TRY(gp_scan_open(c, '[', "'[' was expected", &more));
+    while (more) {
+        char first = gp_scan_peek(c);
+        GP_TRY(first == '{' || !first ? read_record(r) : leave_out(r));
+        GP_TRY(gp_scan_next(c, ']', &more));
     }
+    if (c->table->strips == 0 && c->table->remarks[GP_REMARK_BAD_RECORDS])
+        return gp_scan_wrong(c, "each record must be an object {\"column\": value, ...}");
     return GP_OK;
 }
 
-static gp_status read_lines(cursor *c)
+/* Columns and strips of what could not be read go, those before it stay. */
+static void drop_column(gp_table *t, size_t columns, size_t strips)
 {
-    for (size_t row = 0; peek(c); row++) GP_TRY(read_record(c, row, 0));
-    return GP_OK;
+    while (t->count > columns) gp_mem_free(t->names[--t->count]);
+    while (t->strips > strips) gp_table_take_back(t);
 }
 
-static gp_status read_by_file(cursor *c)
+/* Go on with the next line that begins an object. */
+static void next_line(gp_scan *c)
 {
-    bool more;
-    size_t column;
-    GP_TRY(open(c, '{', "'{' was expected", &more));
-    GP_TRY(gp_table_add_column(c->table, "file_name", &column, c->err));
-    for (size_t row = 0; more; row++) {
+    for (;;) {
+        while (*c->at && *c->at != '\n') c->at++;
+        if (!*c->at || gp_scan_peek(c) == '{' || !*c->at) return;
+    }
+}
+
+static gp_status read_lines(reader *r)
+{
+    gp_scan *c = &r->scan;
+    gp_error *err = c->err, first = {0}, reason;
+    for (c->err = &reason; gp_scan_peek(c);) {
+        const char *begin = c->at;
+        size_t line = c->line, columns = c->table->count;
+        gp_status st = read_record(r);
+        if (st != GP_OK && st != GP_ERR_FORMAT) return gp_fail(err, st, "%s", reason.message);
+        if (st == GP_OK) continue;
+        if (!first.message[0]) first = reason;
+        drop_column(c->table, columns, c->table->strips);
+        GP_TRY(gp_table_remark_text(c->table, GP_REMARK_BAD_RECORDS, line,
+                                    strstr(reason.message, "': ") ? strstr(reason.message, "': ") + 3 : "", err));
+        next_line(c);
+        GP_TRY(gp_watch_work(c->table->watch, (size_t)(c->at - begin), err));
+    }
+    c->err = err;
+    return c->table->strips || !first.message[0] ? GP_OK : gp_fail(err, first.status, "%s", first.message);
+}
+
+/* ---- names of rows -------------------------------------------------------------------------------------------- */
+
+static bool is_number_of(const char *name, size_t number)
+{
+    uint64_t told;
+    return gp_parse_u64(name, &told) && told == number;
+}
+
+/* The names of rows are a column if they say more than the rows' numbers; names of images make it "file_name". */
+static gp_status add_index(gp_scan *c, bool images)
+{
+    return gp_table_add_column(c->table, images ? "file_name" : "index", &c->table->index_column, c->err);
+}
+
+static gp_status read_by_name(reader *r, const gp_shape *s)
+{
+    gp_scan *c = &r->scan;
+    bool more, named = !s->outer_numbers;
+    if (named) GP_TRY(add_index(c, s->outer_images));
+    GP_TRY(gp_scan_open(c, '{', "'{' was expected", &more));
+    while (more) {
         char *name;
-        GP_TRY(read_name(c, &name));
-        GP_TRY(read_record(c, row, 1));
-        GP_TRY(gp_table_put(c->table, row, column, name, c->err));
-        GP_TRY(next(c, '}', &more));
+        GP_TRY(gp_scan_name(c, &name));
+        clear_record(&r->row);
+        GP_TRY(read_members(r, named));
+        if (named) set_cell(&r->row, 0, (value){name, strlen(name)}); /* also if the record says it otherwise */
+        GP_TRY(put_record(c, &r->row));
+        GP_TRY(gp_scan_next(c, '}', &more));
     }
     return GP_OK;
 }
 
-/* Row labels of the column orient, as the first column has them; later columns have the same, as a rule in the same
- * order. */
+/* ---- columns -------------------------------------------------------------------------------------------------- */
+
+/* Names of the rows, as the first column has them; later columns have the same, as a rule in the same order.  All are
+ * places in the text, 4 bytes each. */
 typedef struct labels {
-    const char **in_order; /* [count] */
-    size_t *sorted;        /* rows by label; made when first needed */
-    size_t count, capacity;
+    uint32_t *in_order; /* [count] where each name begins */
+    uint32_t *values;   /* [count] where the value in the column under way begins; 0: absent */
+    uint32_t *sorted;   /* rows by name; made when first needed */
+    size_t count, room;
+    bool numbers, images; /* all are 0, 1, 2 ...; the first names an image */
 } labels;
 
 static int compare_labels(const void *a, const void *b, void *user)
 {
-    const char *const *names = user;
-    return strcmp(names[*(const size_t *)a], names[*(const size_t *)b]);
+    const reader *r = ((void **)user)[0];
+    const labels *l = ((void **)user)[1];
+    return strcmp(r->scan.text + l->in_order[*(const uint32_t *)a], r->scan.text + l->in_order[*(const uint32_t *)b]);
 }
 
-static gp_status add_label(cursor *c, labels *l, const char *label)
+static gp_status no_memory(const gp_scan *c)
 {
-    if (l->count == l->capacity) {
-        size_t capacity = l->capacity ? 2 * l->capacity : 64;
-        void *grown = gp_mem_resize(l->in_order, capacity, sizeof *l->in_order);
-        if (!grown) return gp_fail(c->err, GP_ERR_MEMORY, "out of memory for a prompt table");
-        l->in_order = grown, l->capacity = capacity;
+    return gp_fail(c->err, GP_ERR_MEMORY, "out of memory for a prompt table");
+}
+
+static gp_status add_label(gp_scan *c, labels *l, const char *name)
+{
+    if (l->count == l->room) {
+        size_t room = l->room ? l->room + l->room / 2 : 64;
+        void *names = gp_mem_resize(l->in_order, room, sizeof *l->in_order);
+        if (names) l->in_order = names;
+        void *values = names ? gp_mem_resize(l->values, room, sizeof *l->values) : NULL;
+        if (!values) return no_memory(c);
+        l->values = values, l->room = room;
     }
-    l->in_order[l->count++] = label;
+    l->numbers &= is_number_of(name, l->count);
+    if (l->count == 0) l->images = gp_table_names_image(name, strlen(name));
+    l->in_order[l->count++] = (uint32_t)(name - c->text);
     return GP_OK;
 }
 
-/* The row of a label that is not at its usual place. */
-static gp_status find_label(cursor *c, labels *l, const char *label, size_t *row)
+/* The row of a name that is not at its usual place. */
+static gp_status find_label(reader *r, labels *l, const char *name, size_t *row)
 {
     if (!l->sorted) {
         l->sorted = gp_mem_new(l->count, sizeof *l->sorted);
-        if (!l->sorted) return gp_fail(c->err, GP_ERR_MEMORY, "out of memory for a prompt table");
-        for (size_t i = 0; i < l->count; i++) l->sorted[i] = i;
-        if (l->count) qsort_r(l->sorted, l->count, sizeof *l->sorted, compare_labels, (void *)l->in_order);
+        if (!l->sorted) return no_memory(&r->scan);
+        for (size_t i = 0; i < l->count; i++) l->sorted[i] = (uint32_t)i;
+        if (l->count) qsort_r(l->sorted, l->count, sizeof *l->sorted, compare_labels, (void *[]){r, l});
     }
     size_t low = 0, high = l->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = strcmp(l->in_order[l->sorted[middle]], label);
-        if (order == 0) {
-            *row = l->sorted[middle];
-            return GP_OK;
-        }
+        int order = strcmp(r->scan.text + l->in_order[l->sorted[middle]], name);
+        *row = l->sorted[middle];
+        if (order == 0) return GP_OK;
         if (order < 0)
             low = middle + 1;
         else
             high = middle;
     }
-    return gp_table_wrong(c->table, c->line, c->err, "row '%.60s' is not in the first column", label);
+    return gp_table_wrong(r->scan.table, r->scan.line, r->scan.err, "row '%.60s' is not in the first column", name);
 }
 
-static gp_status read_column(cursor *c, labels *l, size_t column)
+/* Where the values of a column are; none is read yet. */
+static gp_status find_values(reader *r, labels *l, bool first)
 {
+    gp_scan *c = &r->scan;
     bool more;
-    GP_TRY(open(c, '{', "each column must be an object {\"row\": value, ...}", &more));
+    if (l->count) memset(l->values, 0, l->count * sizeof *l->values);
+    GP_TRY(gp_scan_open(c, '{', "each column must be an object {\"row\": value, ...}", &more));
     for (size_t place = 0; more; place++) {
-        char *label;
-        const char *cell;
+        const char *begin = c->at;
+        char *name;
         size_t row = place;
-        GP_TRY(read_name(c, &label));
-        if (column == 0)
-            GP_TRY(add_label(c, l, label));
-        else if (place >= l->count || strcmp(l->in_order[place], label) != 0)
-            GP_TRY(find_label(c, l, label, &row));
-        GP_TRY(read_cell(c, &cell));
-        GP_TRY(gp_table_put(c->table, row, column, cell, c->err));
-        GP_TRY(next(c, '}', &more));
+        GP_TRY(gp_scan_name(c, &name));
+        if (first)
+            GP_TRY(add_label(c, l, name));
+        else if (place >= l->count || strcmp(c->text + l->in_order[place], name) != 0)
+            GP_TRY(find_label(r, l, name, &row));
+        gp_scan_peek(c);
+        l->values[row] = (uint32_t)(c->at - c->text);
+        GP_TRY(gp_scan_skip(c));
+        GP_TRY(gp_scan_next(c, '}', &more));
+        GP_TRY(gp_watch_work(c->table->watch, (size_t)(c->at - begin), c->err));
     }
     return GP_OK;
 }
 
-static gp_status read_list(cursor *c, size_t column)
+/* Read the values that were found, in the order of the rows. */
+static gp_status put_values(reader *r, const labels *l)
 {
-    bool more;
-    GP_TRY(open(c, '[', "each column must be a list", &more));
-    for (size_t row = 0; more; row++) {
-        const char *cell;
-        GP_TRY(read_cell(c, &cell));
-        GP_TRY(gp_table_put(c->table, row, column, cell, c->err));
-        GP_TRY(next(c, ']', &more));
+    gp_scan *c = &r->scan;
+    char *behind = c->at;
+    size_t absent = 0;
+    GP_TRY(gp_table_begin(c->table, c->err));
+    for (size_t row = 0; row < l->count; row++) {
+        const char *text = NULL;
+        size_t size = 0;
+        c->at = c->text + l->values[row];
+        if (l->values[row]) GP_TRY(gp_scan_cell(c, &text, &size));
+        absent++;
+        if (!text) continue;
+        GP_TRY(gp_table_skip(c->table, absent - 1, c->err));
+        absent = 0;
+        GP_TRY(gp_table_put(c->table, text, size, c->err));
+        GP_TRY(gp_watch_work(c->table->watch, size + 8, c->err));
+    }
+    c->at = behind;
+    return GP_OK;
+}
+
+static gp_status put_labels(reader *r, const labels *l)
+{
+    gp_scan *c = &r->scan;
+    if (l->numbers || !l->count || gp_table_find(c->table, l->images ? "file_name" : "index") != SIZE_MAX) return GP_OK;
+    GP_TRY(add_index(c, l->images));
+    GP_TRY(gp_table_begin(c->table, c->err));
+    for (size_t row = 0; row < l->count; row++) {
+        const char *name = c->text + l->in_order[row];
+        GP_TRY(gp_table_put(c->table, name, strlen(name), c->err));
     }
     return GP_OK;
 }
 
-static gp_status read_columns(cursor *c, bool lists)
+static gp_status put_list(reader *r)
+{
+    gp_scan *c = &r->scan;
+    bool more;
+    size_t absent = 0, rows = 0;
+    GP_TRY(gp_table_begin(c->table, c->err));
+    GP_TRY(gp_scan_open(c, '[', "each column must be a list", &more));
+    for (; more; rows++) {
+        const char *begin = c->at, *text;
+        size_t size;
+        GP_TRY(gp_scan_cell(c, &text, &size));
+        absent++;
+        if (text) {
+            GP_TRY(gp_table_skip(c->table, absent - 1, c->err));
+            absent = 0;
+            GP_TRY(gp_table_put(c->table, text, size, c->err));
+        }
+        GP_TRY(gp_scan_next(c, ']', &more));
+        GP_TRY(gp_watch_work(c->table->watch, (size_t)(c->at - begin), c->err));
+    }
+    if (rows > c->table->rows) c->table->rows = rows;
+    return GP_OK;
+}
+
+/* One column; its strip is the table's last. */
+static gp_status read_column(reader *r, labels *l, bool lists)
+{
+    gp_scan *c = &r->scan;
+    char *name;
+    size_t column, before = c->table->count;
+    GP_TRY(gp_scan_name(c, &name));
+    GP_TRY(column_of(c, name, SIZE_MAX, &column));
+    if (column < before) return gp_scan_wrong(c, "a column occurs twice");
+    if (lists) return put_list(r);
+    GP_TRY(find_values(r, l, before == 0));
+    return put_values(r, l);
+}
+
+static gp_status read_columns(reader *r, bool lists)
 {
     gp_status st = GP_OK;
-    labels l = {0};
+    gp_scan *c = &r->scan;
+    labels l = {.numbers = true};
     bool more;
-    GP_GO(open(c, '{', "'{' was expected", &more));
+    c->table->by_column = true;
+    GP_GO(gp_scan_open(c, '{', "'{' was expected", &more));
     while (more) {
-        char *name;
-        size_t column, before = c->table->count;
-        GP_GO(read_name(c, &name));
-        GP_GO(column_of(c, name, SIZE_MAX, &column));
-        if (column < before) GP_GO(wrong(c, "a column occurs twice"));
-        GP_GO(lists ? read_list(c, column) : read_column(c, &l, column));
-        GP_GO(next(c, '}', &more));
+        size_t columns = c->table->count, strips = c->table->strips;
+        st = read_column(r, &l, lists);
+        if (st == GP_OK)
+            st = gp_scan_next(c, '}', &more);
+        else
+            drop_column(c->table, columns, strips);
+        if (st != GP_OK) break;
+    }
+    if (l.count > c->table->rows) c->table->rows = l.count;
+    if (st == GP_OK || (st == GP_ERR_FORMAT && c->table->count)) {
+        gp_status put = put_labels(r, &l);
+        if (put != GP_OK) st = put;
     }
 out:
-    gp_mem_free((void *)l.in_order);
+    gp_mem_free(l.in_order);
+    gp_mem_free(l.values);
     gp_mem_free(l.sorted);
     return st;
 }
 
-/* ---- which form ------------------------------------------------------------------------------------------------- */
+/* ---- split ---------------------------------------------------------------------------------------------------- */
 
-typedef struct shape {
-    size_t objects, arrays, scalars; /* members of the first object by kind */
-    bool by_file;                    /* the first name is that of a picture */
-    bool has_columns, has_data;      /* pandas' split orient */
-    bool more;                       /* something follows the object */
-} shape;
-
-/* Look at the first object without changing it. */
-static gp_status find_shape(cursor look, shape *out)
+static gp_status read_column_names(reader *r)
 {
-    static const char *const pictures[] = {".png", ".jpg", ".jpeg", ".webp"};
-    cursor *c = &look;
-    *out = (shape){0};
-    GP_TRY(expect(c, '{', "'{' was expected"));
-    bool more = peek(c) != '}';
-    if (!more) take(c);
+    gp_scan *c = &r->scan;
+    bool more;
+    GP_TRY(gp_scan_open(c, '[', "\"columns\" must be a list", &more));
     while (more) {
-        if (peek(c) != '"') return wrong(c, "a string in double quotes was expected");
-        const char *name = c->at + 1;
-        GP_TRY(skip_string(c));
-        size_t size = (size_t)(c->at - 1 - name);
-        for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++) {
-            size_t n = strlen(pictures[i]);
-            if (!out->objects && size > n && memcmp(name + size - n, pictures[i], n) == 0) out->by_file = true;
-        }
-        out->has_columns |= size == 7 && memcmp(name, "columns", 7) == 0;
-        out->has_data |= size == 4 && memcmp(name, "data", 4) == 0;
-        GP_TRY(expect(c, ':', "':' was expected"));
-        char first = peek(c);
-        out->objects += first == '{', out->arrays += first == '[', out->scalars += first != '{' && first != '[';
-        const char *cell;
-        if (first == '{' || first == '[')
-            GP_TRY(skip_nested(c, NULL, NULL));
-        else if (first == '"')
-            GP_TRY(skip_string(c));
-        else
-            GP_TRY(read_cell(c, &cell)); /* changes nothing yet: the cursor is a copy, its seal is dropped */
-        c->seal = NULL;
-        GP_TRY(next(c, '}', &more));
+        const char *text;
+        size_t size;
+        GP_TRY(gp_scan_cell(c, &text, &size));
+        GP_TRY(gp_table_add_unlike(c->table, text ? text : "", size, c->err));
+        GP_TRY(gp_scan_next(c, ']', &more));
     }
-    out->more = peek(c) != 0;
     return GP_OK;
 }
 
-gp_status gp_table_read_json(gp_table *table, bool lines, gp_error *err)
+/* A row [1, 2, ...]; `index`: where the rows' names go on, NULL if they have none that count. */
+static gp_status read_split_row(reader *r, gp_scan *index)
 {
-    cursor c = {.table = table, .at = table->text, .end = table->text + table->size, .line = 1, .err = err};
-    shape s = {0};
-    char first = peek(&c);
-    if (first == '{' && !lines) GP_TRY(find_shape(c, &s));
-    if (first == '[')
-        GP_TRY(read_array(&c));
-    else if (first != '{')
-        return wrong(&c, "a table in JSON begins with '[' or '{'");
-    else if (lines || s.more || s.scalars || !(s.objects + s.arrays) || (s.objects && s.arrays))
-        return read_lines(&c);
-    else if (s.has_columns && s.has_data)
-        return gp_fail(err, GP_ERR_UNSUPPORTED,
-                       "'%s' is JSON in pandas' split orient; write records (orient='records')", table->label);
-    else if (s.objects && s.by_file)
-        GP_TRY(read_by_file(&c));
-    else
-        GP_TRY(read_columns(&c, s.arrays != 0));
-    return peek(&c) ? wrong(&c, "more follows after the table") : GP_OK;
+    gp_scan *c = &r->scan;
+    const char *begin = c->at;
+    size_t columns = c->table->count, column = 0;
+    bool more;
+    value v;
+    clear_record(&r->row);
+    if (index) {
+        bool names;
+        GP_TRY(gp_scan_cell(index, &v.text, &v.size));
+        set_cell(&r->row, column++, v);
+        GP_TRY(gp_scan_next(index, ']', &names));
+    }
+    GP_TRY(gp_scan_open(c, '[', "each row of \"data\" must be a list", &more));
+    while (more) {
+        GP_TRY(gp_scan_cell(c, &v.text, &v.size));
+        if (column < columns) set_cell(&r->row, column++, v);
+        GP_TRY(gp_scan_next(c, ']', &more));
+    }
+    GP_TRY(put_record(c, &r->row));
+    return gp_watch_work(c->table->watch, (size_t)(c->at - begin), c->err);
+}
+
+/* Are the names of the rows more than 0, 1, 2 ...?  *image: the first names an image. */
+static gp_status look_at_index(gp_scan look, bool *numbers, bool *image)
+{
+    bool more;
+    *numbers = true, *image = false;
+    GP_TRY(gp_scan_open(&look, '[', "\"index\" must be a list", &more));
+    for (size_t row = 0; more && *numbers; row++) {
+        gp_scan_peek(&look);
+        const char *name = look.at;
+        size_t number = 0;
+        for (; *name >= '0' && *name <= '9' && number <= row; name++) number = number * 10 + (size_t)(*name - '0');
+        *numbers = name > look.at && number == row;
+        if (row == 0 && *look.at == '"') {
+            gp_scan end = look;
+            GP_TRY(gp_scan_skip(&end));
+            *image = gp_table_names_image(look.at + 1, (size_t)(end.at - look.at - 2));
+        }
+        GP_TRY(gp_scan_skip(&look));
+        GP_TRY(gp_scan_next(&look, ']', &more));
+    }
+    return GP_OK;
+}
+
+static gp_status read_split(reader *r, const gp_shape *s)
+{
+    gp_scan *c = &r->scan, index = *c;
+    bool numbers = true, image = false, more;
+    if (s->index) {
+        index.at = s->index;
+        GP_TRY(look_at_index(index, &numbers, &image));
+    }
+    if (!numbers) {
+        GP_TRY(add_index(c, image));
+        GP_TRY(gp_scan_open(&index, '[', "\"index\" must be a list", &more));
+    }
+    c->at = s->columns;
+    GP_TRY(read_column_names(r));
+    c->at = s->data;
+    GP_TRY(gp_scan_open(c, '[', "\"data\" must be a list", &more));
+    while (more) {
+        GP_TRY(read_split_row(r, numbers ? NULL : &index));
+        GP_TRY(gp_scan_next(c, ']', &more));
+    }
+    return GP_OK;
+}
+
+/* ---- all of it ------------------------------------------------------------------------------------------------ */
+
+static gp_status read_form(reader *r, const gp_shape *s, bool *whole)
+{
+    *whole = true; /* nothing but white space may follow */
+    switch (s->form) {
+    case GP_FORM_ARRAY: return read_array(r);
+    case GP_FORM_LINES: return read_lines(r);
+    case GP_FORM_BY_NAME: return read_by_name(r, s);
+    case GP_FORM_COLUMNS: return read_columns(r, false);
+    case GP_FORM_LISTS: return read_columns(r, true);
+    case GP_FORM_SPLIT: *whole = false; return read_split(r, s);
+    case GP_FORM_WRAPPED:
+        *whole = false;
+        r->scan.at = s->data;
+        return read_array(r);
+    }
+    return GP_OK;
+}
+
+/* What was read before the fault is kept, if it is anything. */
+static gp_status keep_the_rest(reader *r, gp_status st, const gp_error *reason, gp_error *err)
+{
+    gp_table *t = r->scan.table;
+    if (st != GP_ERR_FORMAT || !t->strips || !t->count) return gp_fail(err, st, "%s", reason->message);
+    return gp_table_remark_text(t, GP_REMARK_BROKEN_OFF, r->scan.line, reason->message, err);
+}
+
+gp_status gp_table_read_json(gp_table *table, char *text, size_t size, bool lines, gp_error *err)
+{
+    gp_error reason = {0};
+    gp_shape s = {0};
+    bool whole = true;
+    reader *r = gp_mem_zero(1, sizeof *r);
+    if (!r) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a prompt table");
+    r->scan = (gp_scan){.table = table, .text = text, .at = text, .end = text + size, .line = 1, .err = &reason};
+    gp_status st = gp_shape_find(r->scan, lines, &s);
+    if (st == GP_OK) st = read_form(r, &s, &whole);
+    if (st == GP_OK && whole && gp_scan_peek(&r->scan)) st = gp_scan_wrong(&r->scan, "more follows after the table");
+    if (st != GP_OK) st = keep_the_rest(r, st, &reason, err);
+    gp_mem_free(r);
+    return st;
 }

@@ -22,6 +22,7 @@
 #include "stage/identity.h"
 #include "stage/passed.h"
 #include "stage/pipe.h"
+#include "stage/rows.h"
 
 #include <errno.h>
 #include <string.h>
@@ -64,8 +65,8 @@ typedef struct add_run {
     uint64_t max_pixels;
     gp_table *table;
     size_t image_column, prompt_column;
-    uint8_t *row_seen; /* [rows of the table] */
-    gp_queue *found;   /* file_job, from the walking thread */
+    gp_rows_of rows; /* of the table */
+    gp_queue *found; /* file_job, from the walking thread */
     gp_passed passed;
     gp_gone before, gone; /* images that are not there: before and after */
     uint64_t grids;
@@ -215,14 +216,16 @@ static gp_status set_prompt(file_job *job, const char *raw, bool webui_syntax, i
 
 static gp_status prompt_from_table(const add_run *r, file_job *job, gp_error *err)
 {
-    const char *cell = gp_table_cell(r->table, job->row, r->prompt_column);
-    if (!cell || !*cell) return GP_OK;
-    gp_str source = GP_STR_INIT;
+    gp_str room = GP_STR_INIT, source = GP_STR_INIT;
+    const char *cell = gp_table_text(r->table, job->row, r->prompt_column, &room);
+    gp_status st = GP_OK;
     gp_str_printf(&source, "table:%s", gp_table_name(r->table));
-    char *text = gp_str_take(&source);
-    if (!text) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path);
-    gp_status st = set_prompt(job, cell, false, STRENGTH_TABLE, GP_EVIDENCE_STATED, text, err);
-    gp_mem_free(text);
+    if (source.failed || room.failed)
+        st = gp_fail(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path);
+    else if (cell && *cell)
+        st = set_prompt(job, cell, false, STRENGTH_TABLE, GP_EVIDENCE_STATED, source.data, err);
+    gp_str_clear(&source);
+    gp_str_clear(&room);
     return st;
 }
 
@@ -321,24 +324,18 @@ static void work_file(void *user, int thread, void *data)
 
 /* ------------------------------------------------------------------ the calling thread */
 
-static size_t table_row(add_run *r, const char *path)
-{
-    for (size_t i = 0; r->table && i < r->options->root_count; i++) {
-        size_t row = gp_table_row_of(r->table, r->image_column, path, r->options->roots[i]);
-        if (row == SIZE_MAX) continue;
-        r->row_seen[row] = 1;
-        return row;
-    }
-    return SIZE_MAX;
-}
-
 /* Is what the file's row says on record already? */
 static gp_status row_is_kept(const add_run *r, const file_job *job, const gp_cat_kept_prompt *kept, bool *same,
                              gp_error *err)
 {
-    const char *cell = gp_table_cell(r->table, job->row, r->prompt_column), *source = kept->source;
+    const char *source = kept->source;
+    gp_str room = GP_STR_INIT;
     *same = false;
-    if (kept->strength != STRENGTH_TABLE || !cell || strcmp(cell, kept->raw) != 0) return GP_OK;
+    if (kept->strength != STRENGTH_TABLE) return GP_OK;
+    const char *cell = gp_table_text(r->table, job->row, r->prompt_column, &room);
+    bool said = cell && strcmp(cell, kept->raw) == 0;
+    gp_str_clear(&room);
+    if (!said) return GP_OK;
     if (strncmp(source, "table:", 6) != 0 || strcmp(source + 6, gp_table_name(r->table)) != 0) return GP_OK;
     gp_str extras = GP_STR_INIT;
     put_extras(r, job->row, &extras);
@@ -400,7 +397,7 @@ static gp_status next_file(void *user, void **out, gp_error *err)
     while (!r->ticker.stopped && gp_queue_get(r->found, &item)) {
         file_job *job = item;
         bool known = false;
-        job->row = table_row(r, job->path);
+        job->row = r->table ? gp_rows_find(&r->rows, job->path) : SIZE_MAX;
         gp_status st = is_known(r, job, &known, err);
         if (st == GP_OK && !known) st = gp_cat_content_at(r->cat, job->path, &job->identity.before, err);
         if (st != GP_OK || known) job_free(job);
@@ -552,14 +549,23 @@ static void tell_metadata(const add_run *r)
         "have damaged metadata (a wrong checksum or broken text): the images were read, that text was not trusted");
 }
 
+static bool table_goes_on(void *user)
+{
+    return tell(user);
+}
+
+/* Read the table and find out which row each image has. */
 static gp_status open_table(add_run *r, gp_error *err)
 {
-    if (!r->options->prompts) return GP_OK;
-    GP_TRY(gp_table_open(r->options->prompts, &r->table, err));
-    GP_TRY(gp_table_roles(r->table, r->options->image_column, r->options->prompt_column, &r->image_column,
-                          &r->prompt_column, err));
-    r->row_seen = gp_mem_zero(gp_table_rows(r->table), 1);
-    return r->row_seen ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the table '%s'", r->options->prompts);
+    const gp_add_options *o = r->options;
+    gp_watch watch = {.go_on = table_goes_on, .user = r};
+    if (!o->prompts) return GP_OK;
+    GP_TRY(gp_table_read(o->prompts, &watch, &r->table, err));
+    gp_table_notes(r->table, o->note, o->note_user);
+    GP_TRY(gp_table_roles(r->table, o->image_column, o->prompt_column, &r->image_column, &r->prompt_column, err));
+    GP_TRY(gp_rows_of_roots(&r->rows, r->table, r->image_column, o->roots, o->root_count, &watch, err));
+    gp_rows_notes(&r->rows, r->table, r->image_column, o->note, o->note_user);
+    return GP_OK;
 }
 
 static void tell_no_prompts(const gp_add_options *o, uint64_t images)
@@ -646,9 +652,9 @@ out:
     if (st == GP_OK) tell_notes(&r), tell_metadata(&r);
     gp_passed_clear(&r.passed);
     for (size_t i = 0; st == GP_OK && r.table && i < gp_table_rows(r.table); i++)
-        counts.rows_without_image += !r.row_seen[i];
+        counts.rows_without_image += !r.rows.seen[i];
     gp_queue_free(r.found);
-    gp_mem_free(r.row_seen);
+    gp_rows_clear(&r.rows);
     gp_table_close(r.table);
     counts.seconds = gp_clock_now() - start;
     if (report) *report = counts;

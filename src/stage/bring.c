@@ -11,6 +11,7 @@
 #include "catalog/catalog.h"
 #include "ingest/array.h"
 #include "ingest/columns.h"
+#include "stage/rows.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@ typedef struct bringer {
     const gp_add_options *add;
     gp_table *table;
     size_t image_column, prompt_column;
+    gp_rows_of of;
     float *rows; /* [n, d] */
     size_t n, d;
     double *scores; /* [n] or NULL */
@@ -81,15 +83,6 @@ static gp_status put_encoder(bringer *b, gp_error *err)
     return gp_cat_scorer_put(b->cat, &scorer, err);
 }
 
-static size_t row_of(const bringer *b, const char *path)
-{
-    for (size_t i = 0; i < b->add->root_count; i++) {
-        size_t row = gp_table_row_of(b->table, b->image_column, path, b->add->roots[i]);
-        if (row != SIZE_MAX) return row;
-    }
-    return gp_table_row_of(b->table, b->image_column, path, NULL);
-}
-
 static gp_status put_vectors(bringer *b, gp_report *report, gp_error *err)
 {
     gp_query query = GP_QUERY_DEFAULTS;
@@ -99,7 +92,7 @@ static gp_status put_vectors(bringer *b, gp_report *report, gp_error *err)
     query.order = GP_ORDER_PATH;
     GP_TRY(gp_cat_rows_open(b->cat, &query, &rows, err));
     while ((st = gp_cat_rows_next(rows, &row, err)) == GP_OK && row) {
-        size_t at = row->path ? row_of(b, row->path) : SIZE_MAX;
+        size_t at = row->path ? gp_rows_find(&b->of, row->path) : SIZE_MAX;
         if (at == SIZE_MAX) continue;
         if (!normalise(b->rows + at * b->d, b->d)) {
             report->failed++;
@@ -122,7 +115,7 @@ static gp_status put_scores(bringer *b, gp_error *err)
     if (!b->scores) return GP_OK;
     GP_TRY(gp_cat_matrix_read(b->cat, b->scorer, &m, err));
     for (size_t i = 0; i < m.n && st == GP_OK; i++) {
-        size_t at = row_of(b, m.paths[i]);
+        size_t at = gp_rows_find(&b->of, m.paths[i]);
         if (at != SIZE_MAX && m.prompts[i] && !isnan(b->scores[at]))
             st = gp_cat_score_put(b->cat, m.images[i], m.prompts[i], b->scorer, b->scores[at], err);
     }
@@ -139,6 +132,7 @@ gp_status gp_stage_bring(gp_catalog *cat, const gp_add_options *add, const gp_br
     gp_status st = GP_OK;
     GP_GO(open_all(&b, err)); /* before anything is added: a table that does not fit leaves nothing behind */
     GP_GO(gp_stage_add(cat, add, added, err));
+    GP_GO(gp_rows_of_roots(&b.of, b.table, b.image_column, add->roots, add->root_count, NULL, err));
     GP_GO(gp_cat_begin(cat, err));
     st = put_encoder(&b, err);
     if (st == GP_OK) st = put_vectors(&b, &counts, err);
@@ -147,6 +141,7 @@ gp_status gp_stage_bring(gp_catalog *cat, const gp_add_options *add, const gp_br
     if (st != GP_OK) gp_cat_rollback(cat);
 out:
     gp_mem_free(b.scores);
+    gp_rows_clear(&b.of);
     gp_mem_free(b.rows);
     gp_table_close(b.table);
     counts.seconds = gp_clock_now() - start;

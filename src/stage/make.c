@@ -26,10 +26,11 @@ enum { STRENGTH_TABLE = 3, MOST_TIMES = 3 /* adaptive: of per_prompt */, AHEAD =
 
 /* A prompt and its pictures so far. */
 typedef struct subject {
-    const char *prompt, *negative;                  /* the table's, or owned below */
-    char *extras;                                   /* owned */
-    char *again_prompt, *again_negative, *settings; /* owned: of a picture that is drawn again; else NULL */
-    bool has_seed;                                  /* then: */
+    const char *prompt, *negative;   /* the table's, or owned below */
+    char *extras;                    /* owned */
+    char *again_prompt;              /* owned: what `prompt` points to if not into the table */
+    char *again_negative, *settings; /* owned: of an image that is drawn again; else NULL */
+    bool has_seed;                   /* then: */
     uint64_t seed;
     int64_t *ids; /* owned: [count] rows of the plan */
     uint32_t count, capacity;
@@ -181,7 +182,7 @@ static gp_status drop_doubles(making *m, gp_error *err)
         if (m->subjects[i].prompt)
             m->subjects[kept++] = m->subjects[i];
         else
-            gp_mem_free(m->subjects[i].extras);
+            gp_mem_free(m->subjects[i].extras), gp_mem_free(m->subjects[i].again_prompt);
     }
     m->subject_count = kept;
     gp_mem_free(twins);
@@ -202,11 +203,16 @@ static gp_status read_subjects(making *m, gp_error *err)
     size_t rows = gp_table_rows(m->table);
     GP_TRY(gp_alloc((void **)&m->subjects, rows, sizeof *m->subjects, "the prompts", err));
     for (size_t i = 0; i < rows; i++) {
-        const char *text = gp_table_cell(m->table, i, prompt);
+        gp_str first = GP_STR_INIT; /* of a list of captions */
+        const char *text = gp_table_text(m->table, i, prompt, &first);
         const char *not = negative == SIZE_MAX ? NULL : gp_table_cell(m->table, i, negative);
-        if (!text || !*text) continue;
+        if (first.failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the prompts");
+        if (!text || !*text) {
+            gp_str_clear(&first);
+            continue;
+        }
         subject *s = &m->subjects[m->subject_count];
-        *s = (subject){.prompt = text, .negative = not &&*not ? not : m->o->negative};
+        *s = (subject){.prompt = text, .negative = not &&*not ? not : m->o->negative, .again_prompt = first.data};
         m->subject_count++;
         GP_TRY(put_extras(m, i, prompt, negative, &s->extras, err));
     }

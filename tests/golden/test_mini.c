@@ -3,6 +3,7 @@
  * the sample's answer key says of the picks. */
 #include "../npy.h"
 #include "base/str.h"
+#include "ingest/match.h"
 #include "ingest/table.h"
 #include "support.h"
 
@@ -157,7 +158,9 @@ static void test_picks_are_faithful(void **state)
     for (;; picks++) {
         assert_ok(gp_rows_next(rows, &row, &err));
         if (!row) break;
-        size_t at = gp_table_row_of(key, file_column, row->path, root);
+        size_t at;
+        gp_match_counts counts;
+        assert_ok(gp_match_rows(key, file_column, &row->path, 1, roots, 1, NULL, &at, &counts, &err));
         assert_true(at != SIZE_MAX);
         assert_string_equal(gp_table_cell(key, at, prompt_column), row->prompt);
         const char *flaw = gp_table_cell(key, at, 3);

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT
+ * Paths of images, each with its row of the table. */
+#include "stage/rows.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "ingest/walk.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { FILE_WORK = 4096 }; /* bytes that a file of the walk counts as, for the watch */
+
+/* Folders that cannot be read are told by the walk that reads the files. */
+static bool on_found(void *user, const gp_found *found)
+{
+    gp_rows_of *of = user;
+    if (of->n == of->room) {
+        size_t room = of->room ? of->room + of->room / 2 : 1024;
+        char **grown = gp_mem_resize(of->paths, room, sizeof *grown);
+        if (grown) of->paths = grown, of->room = room;
+        of->failed |= !grown;
+    }
+    char *path = of->failed ? NULL : gp_str_dup(found->path);
+    if (!path) {
+        of->failed = true;
+        return false;
+    }
+    of->paths[of->n++] = path;
+    return gp_watch_work(of->watch, FILE_WORK, NULL) == GP_OK;
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* A file that two roots reach is one image. */
+static void sort_paths(gp_rows_of *of)
+{
+    size_t kept = 0;
+    if (of->n) qsort(of->paths, of->n, sizeof *of->paths, compare_paths);
+    for (size_t i = 0; i < of->n; i++) {
+        if (kept && strcmp(of->paths[kept - 1], of->paths[i]) == 0)
+            gp_mem_free(of->paths[i]);
+        else
+            of->paths[kept++] = of->paths[i];
+    }
+    of->n = kept;
+}
+
+gp_status gp_rows_of_roots(gp_rows_of *of, const gp_table *table, size_t image_column, const char *const *roots,
+                           size_t root_count, gp_watch *watch, gp_error *err)
+{
+    static const char *const none[1];
+    of->watch = watch;
+    gp_status st = gp_walk(roots, root_count, on_found, NULL, of, err);
+    if (of->failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the images of a table");
+    if (st != GP_OK) return st;
+    sort_paths(of);
+    of->rows = gp_mem_new(of->n, sizeof *of->rows);
+    of->seen = gp_mem_zero(gp_table_rows(table), 1);
+    if (!of->rows || !of->seen) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the images of a table");
+    GP_TRY(gp_match_rows(table, image_column, of->paths ? (const char *const *)of->paths : none, of->n, roots,
+                         root_count, watch, of->rows, &of->counts, err));
+    for (size_t i = 0; i < of->n; i++)
+        if (of->rows[i] != SIZE_MAX) of->seen[of->rows[i]] = 1;
+    return GP_OK;
+}
+
+size_t gp_rows_find(const gp_rows_of *of, const char *path)
+{
+    char *const *at = of->n ? bsearch(&path, of->paths, of->n, sizeof *of->paths, compare_paths) : NULL;
+    return at ? of->rows[at - of->paths] : SIZE_MAX;
+}
+
+static void tell(const gp_table *table, size_t image_column, uint64_t count, size_t first, const char *code,
+                 const char *one, const char *many, gp_note_fn note, void *user)
+{
+    gp_str s = GP_STR_INIT;
+    if (!count) return;
+    const char *cell = gp_table_cell(table, first, image_column);
+    gp_str_printf(&s, "'%s': %llu row%s, such as '%.200s'", gp_table_name(table), (unsigned long long)count,
+                  count == 1 ? one : many, cell ? cell : "");
+    if (!s.failed && s.data) note(user, &(gp_note){code, s.data, count});
+    gp_str_clear(&s);
+}
+
+void gp_rows_notes(const gp_rows_of *of, const gp_table *table, size_t image_column, gp_note_fn note, void *user)
+{
+    if (!note) return;
+    tell(table, image_column, of->counts.ambiguous, of->counts.first_ambiguous, "table-ambiguous-rows",
+         " fits several images, or an image that another row fits as well, and is given to none",
+         "s fit several images, or an image that another row fits as well, and are given to none", note, user);
+    tell(table, image_column, of->counts.elsewhere, of->counts.first_elsewhere, "table-rows-elsewhere",
+         " names a file that exists outside the folders given, and is given to no other image",
+         "s name files that exist outside the folders given, and are given to no other image", note, user);
+}
+
+void gp_rows_clear(gp_rows_of *of)
+{
+    for (size_t i = 0; i < of->n; i++) gp_mem_free(of->paths[i]);
+    gp_mem_free(of->paths);
+    gp_mem_free(of->rows);
+    gp_mem_free(of->seen);
+}

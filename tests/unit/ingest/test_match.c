@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT
+ * Rows to images: exact paths before common ends before weaker names; what is not sure is nobody's. */
+#include "ingest_support.h"
+
+#include "base/clock.h"
+#include "ingest/match.h"
+
+#include <unistd.h>
+
+enum { MOST = 16 };
+
+static gp_table *table_of(const char *name, const char *const *cells)
+{
+    gp_error err = {0};
+    gp_table *t = NULL;
+    gp_str s = GP_STR_INIT;
+    gp_str_puts(&s, "[");
+    for (size_t i = 0; cells[i]; i++) {
+        gp_str_puts(&s, i ? ",{" : "{");
+        gp_json_put_name(&s, "image");
+        gp_json_put_string(&s, cells[i]);
+        gp_str_puts(&s, "}");
+    }
+    gp_str_puts(&s, "]");
+    assert_ok(gp_table_parse(name, s.data, s.size, "json", &t, &err));
+    gp_str_clear(&s);
+    return t;
+}
+
+typedef struct matching {
+    const char *cells[MOST], *images[MOST]; /* up to NULL; the table lies in /data/set, the root is /pics */
+    const char *rows;                       /* a digit for each image, '-': none */
+    int ambiguous;
+} matching;
+
+static void expect(const matching *m)
+{
+    gp_error err = {0};
+    size_t rows[MOST], n = 0;
+    static const char *const roots[] = {"/pics"};
+    gp_match_counts counts;
+    char got[MOST + 1] = "";
+    gp_table *t = table_of("/data/set/p.json", m->cells);
+    while (m->images[n]) n++;
+    assert_ok(gp_match_rows(t, 0, m->images, n, roots, 1, NULL, rows, &counts, &err));
+    for (size_t i = 0; i < n; i++) got[i] = rows[i] == SIZE_MAX ? '-' : (char)('0' + rows[i]);
+    if (strcmp(got, m->rows) != 0 || counts.ambiguous != (uint64_t)m->ambiguous)
+        fail_msg("'%s' ... to '%s' ...: %s instead of %s, %d ambiguous", m->cells[0], m->images[0], got, m->rows,
+                 (int)counts.ambiguous);
+    gp_table_close(t);
+}
+
+static void test_exact(void **state)
+{
+    (void)state;
+    static const matching all[] = {
+        {{"/x/a.png", "/x/b.png"}, {"/x/b.png", "/x/a.png"}, "10", 0},
+        {{"/x//b.png", "/x/./a.png", "/x/y/../c.png"}, {"/x/a.png", "/x/b.png", "/x/c.png"}, "102", 0},
+        /* relative to the table's folder, also upwards; '\' is '/' */
+        {{"b/a.png", "a.png"}, {"/data/set/a.png", "/data/set/b/a.png"}, "10", 0},
+        {{"../other/a.png", "./b/a.png"}, {"/data/other/a.png", "/data/set/b/a.png"}, "01", 0},
+        {{"b\\a.png"}, {"/data/set/b/a.png"}, "0", 0},
+        /* relative to the root */
+        {{"x/a.png", "y/a.png"}, {"/pics/y/a.png", "/pics/x/a.png"}, "10", 0},
+        /* a row that names an image is not given to another of the same name */
+        {{"a.png", "b.png"}, {"/data/set/a.png", "/data/set/b.png", "/pics/a.png", "/pics/t/b.png"}, "01--", 0},
+        {{"a.png"}, {"/pics/a.png", "/pics/x/a.png"}, "0-", 0},
+        /* the same image written twice, in other words: the first row */
+        {{"./a.png", "a.png", "/data/set/a.png"}, {"/data/set/a.png"}, "0", 0},
+        {{"", "a.png"}, {"/data/set/a.png"}, "1", 0},
+        {{" a.png\n"}, {"/data/set/a.png"}, "0", 0},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) expect(&all[i]);
+}
+
+static void test_ends(void **state)
+{
+    (void)state;
+    static const matching all[] = {
+        /* moved folders: the longest common end of the path */
+        {{"D:\\sd\\1\\a.png", "D:\\sd\\2\\a.png"}, {"/pics/2/a.png", "/pics/1/a.png"}, "10", 0},
+        {{"/old/one/1/a.png", "/old/two/1/a.png"}, {"/pics/two/1/a.png", "/pics/one/1/a.png"}, "10", 0},
+        {{"\\\\nas\\share\\1\\a.png"}, {"/pics/1/a.png", "/pics/2/a.png"}, "0-", 0},
+        {{"x/a.png", "x/b.png"}, {"/pics/all/b.png"}, "1", 0},
+        /* a longer end beats a shorter one */
+        {{"q/a.png", "z/1/a.png"}, {"/pics/1/a.png"}, "1", 0},
+        {{"a.png", "q/1/a.png"}, {"/pics/1/a.png"}, "1", 0},
+        /* equal ends are nobody's, unless both rows write the same path */
+        {{"x/a.png", "y/a.png"}, {"/pics/z/a.png"}, "-", 2},
+        {{"x/a.png", "x/a.png"}, {"/pics/z/a.png"}, "0", 0},
+        {{"a.png"}, {"/pics/1/a.png", "/pics/2/a.png"}, "--", 1},
+        {{"z/a.png", "y/1/a.png"}, {"/pics/1/a.png", "/pics/2/a.png"}, "1-", 1},
+        /* names are compared whole */
+        {{"x1/a.png", "fox.png"}, {"/pics/1/b.png", "/pics/redfox.png"}, "--", 0},
+        /* addresses of the net */
+        {{"https://h.example/s/1/a%20b.png?w=1#x", "gs://bucket/2/a b.png"},
+         {"/pics/1/a b.png", "/pics/2/a b.png"},
+         "01",
+         0},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) expect(&all[i]);
+}
+
+#define NFC "caf\xC3\xA9"
+#define NFD "cafe\xCC\x81"
+
+static void test_weaker_names(void **state)
+{
+    (void)state;
+    static const matching all[] = {
+        /* Unicode forms are one name, both ways; the one written alike comes first */
+        {{NFC ".png"}, {"/data/set/" NFD ".png"}, "0", 0},
+        {{NFD ".png"}, {"/data/set/" NFC ".png"}, "0", 0},
+        {{"q/" NFC "/a.png"}, {"/pics/" NFD "/a.png", "/pics/x/a.png"}, "0-", 0},
+        {{NFC ".png", NFD ".png"}, {"/data/set/" NFD ".png", "/data/set/" NFC ".png"}, "10", 0},
+        {{"q/" NFD ".png"}, {"/pics/" NFD ".png", "/pics/" NFC ".png"}, "0-", 0},
+        {{"\xE1\x84\x92\xE1\x85\xA1\xE1\x86\xAB.png"}, {"/data/set/\xED\x95\x9C.png"}, "0", 0}, /* Hangul */
+        /* file addresses */
+        {{"file:///data/set/my%20fox.png", "file://localhost/data/set/b%231.png", "file:/data/set/c.png"},
+         {"/data/set/my fox.png", "/data/set/b#1.png", "/data/set/c.png"},
+         "012",
+         0},
+        {{"file:///D:/sd/1/caf%C3%A9.png", "file://nas/share/2/b.png"},
+         {"/pics/1/" NFD ".png", "/pics/2/b.png"},
+         "01",
+         0},
+        /* %XX, unless there is a file of that very name */
+        {{"b%231.png"}, {"/data/set/b#1.png"}, "0", 0},
+        {{"b%231.png"}, {"/data/set/b#1.png", "/data/set/b%231.png"}, "-0", 0},
+        {{"my fox.png"}, {"/data/set/my%20fox.png"}, "0", 0},
+        {{"100%.png"}, {"/data/set/100%.png"}, "0", 0},
+        /* case, if it is the only one */
+        {{"IMG_1.PNG"}, {"/data/set/img_1.png"}, "0", 0},
+        {{"A.png"}, {"/data/set/a.png", "/data/set/a.PNG"}, "--", 1},
+        {{"a.png", "A.PNG"}, {"/data/set/a.png"}, "0", 0}, /* a weaker name takes no image that has a row */
+        {{"\xC3\x89t\xC3\xA9.png"}, {"/data/set/e\xCC\x81t\xC3\xA9.png"}, "0", 0},
+        {{"q/Day1/a.png", "q/Day2/a.png"}, {"/pics/day2/a.png", "/pics/day1/a.png"}, "10", 0},
+        /* without ending, or with another */
+        {{"0001", "0002.jpg", "v1.5", "0003.txt"},
+         {"/pics/0001.png", "/pics/0002.png", "/pics/v1.5.png", "/pics/0003.webp"},
+         "0123",
+         0},
+        {{"a"}, {"/pics/a.png", "/pics/a.webp"}, "--", 1},
+        {{"a.png", "a"}, {"/pics/a.png"}, "0", 0},
+        {{"sub/A%20B"}, {"/pics/sub/a b.PNG"}, "0", 0},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) expect(&all[i]);
+}
+
+/* A row whose own file exists elsewhere is not given to another image of that name; a link to it is that image. */
+static void test_elsewhere(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_match_counts counts;
+    size_t rows[2];
+    char *folder = folder_new(), *own = gp_str_dup(put_text(folder, "train/a.png", "x"));
+    char *other = gp_str_dup(put_text(folder, "test/a.png", "y")),
+         *name = gp_str_dup(in_folder(folder, "train/p.json"));
+    char *link = gp_str_dup(in_folder(folder, "test/b.png"));
+    const char *images[2] = {other, link}, *root = folder, *cells[2] = {"a.png", NULL};
+    gp_table *t = table_of(name, cells);
+    assert_ok(gp_match_rows(t, 0, images, 1, &root, 1, NULL, rows, &counts, &err));
+    assert_true(rows[0] == SIZE_MAX);
+    assert_int_equal(counts.elsewhere, 1);
+    assert_int_equal(counts.first_elsewhere, 0);
+    gp_table_close(t);
+    assert_int_equal(unlink(other), 0);
+    assert_int_equal(symlink(own, other), 0);
+    t = table_of(name, cells);
+    assert_ok(gp_match_rows(t, 0, images, 1, &root, 1, NULL, rows, &counts, &err));
+    assert_int_equal(rows[0], 0);
+    gp_table_close(t);
+    gp_mem_free(link), gp_mem_free(name), gp_mem_free(other), gp_mem_free(own);
+    folder_free(folder);
+}
+
+typedef struct many {
+    char **paths;
+    size_t *rows;
+    gp_table *table;
+} many;
+
+static many many_new(int n, const char *cell, const char *path)
+{
+    gp_error err = {0};
+    gp_str s = GP_STR_INIT;
+    many m = {gp_mem_new((size_t)n, sizeof *m.paths), gp_mem_new((size_t)n, sizeof *m.rows), NULL};
+    gp_str_puts(&s, "file_name\n");
+    for (int i = 0; i < n; i++) {
+        gp_str one = GP_STR_INIT;
+        gp_str_printf(&s, cell, i % 1000, i / 1000), gp_str_putc(&s, '\n');
+        gp_str_printf(&one, path, i % 1000, i / 1000);
+        m.paths[i] = gp_str_take(&one);
+    }
+    assert_ok(gp_table_parse("/data/set/p.csv", s.data, s.size, "csv", &m.table, &err));
+    gp_str_clear(&s);
+    return m;
+}
+
+/* 100,000 rows and images in seconds, also where all names are the same and only folders differ. */
+static void test_many(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *cell, *path;
+    } all[] = {
+        {"f%d/%d.png", "/data/set/f%d/%d.png"},
+        {"D:\\out\\day%d\\%d.png", "/pics/day%d/%d.png"},
+        {"/gone/%d/%d/image.png", "/pics/%d/%d/image.png"},
+        {"F%d/%d.JPG", "/else/f%d/%d.png"},
+    };
+    static const char *const roots[] = {"/pics"};
+    for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
+        const int N = k < 2 ? 100000 : 20000;
+        gp_error err = {0};
+        gp_match_counts counts;
+        many m = many_new(N, all[k].cell, all[k].path);
+        double start = gp_clock_now();
+        assert_ok(
+            gp_match_rows(m.table, 0, (const char *const *)m.paths, (size_t)N, roots, 1, NULL, m.rows, &counts, &err));
+        print_message("%s: %.2f s\n", all[k].cell, gp_clock_now() - start);
+        for (size_t i = 0; i < (size_t)N; i++) assert_int_equal(m.rows[i], i);
+        for (size_t i = 0; i < (size_t)N; i++) gp_mem_free(m.paths[i]);
+        gp_table_close(m.table);
+        gp_mem_free(m.rows);
+        gp_mem_free(m.paths);
+    }
+}
+
+static bool never(void *user)
+{
+    ++*(int *)user;
+    return false;
+}
+
+static void test_stop_and_memory(void **state)
+{
+    (void)state;
+    enum { N = 20000 };
+    gp_error err = {0};
+    gp_match_counts counts;
+    int asked = 0;
+    gp_watch watch = {.go_on = never, .user = &asked};
+    many m = many_new(N, "F%d/%d.JPG", "/else/" NFD "f%d/%d.png");
+    assert_int_equal(gp_match_rows(m.table, 0, (const char *const *)m.paths, N, NULL, 0, &watch, m.rows, &counts, &err),
+                     GP_ERR_STOPPED);
+    assert_int_equal(asked, 1);
+    static const char *const roots[] = {"rel"}, *const cells[] = {"F0/0.JPG", "%41/\xC3\xA9.png", "['x', 'y']", NULL};
+    gp_table *few = table_of("/data/set/p.json", cells);
+    for (uint64_t n = 1;; n++) {
+        int64_t before = gp_mem_live();
+        gp_mem_fail_at(n);
+        gp_status st = gp_match_rows(few, 0, (const char *const *)m.paths, 3, roots, 1, NULL, m.rows, &counts, &err);
+        uint64_t seen = gp_mem_fail_at(0);
+        assert_int_equal(gp_mem_live(), before);
+        if (seen < n) break;
+        if (st != GP_OK) assert_int_equal(st, GP_ERR_MEMORY); /* text that is no JSON is none, memory or not */
+    }
+    gp_table_close(few);
+    for (size_t i = 0; i < N; i++) gp_mem_free(m.paths[i]);
+    gp_table_close(m.table);
+    gp_mem_free(m.rows);
+    gp_mem_free(m.paths);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_exact),     cmocka_unit_test(test_ends), cmocka_unit_test(test_weaker_names),
+        cmocka_unit_test(test_elsewhere), cmocka_unit_test(test_many), cmocka_unit_test(test_stop_and_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
