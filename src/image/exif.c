@@ -88,7 +88,8 @@ static bool read_entry(const tiff *t, uint32_t at, size_t index, entry *e)
 bool gp_exif_is(const uint8_t *data, size_t size)
 {
     tiff t;
-    return open_tiff(data, size, &t) != 0;
+    uint32_t at = open_tiff(data, size, &t);
+    return at >= 8 && at <= t.size && t.size - at >= 2; /* its first directory is inside */
 }
 
 static uint32_t number(const tiff *t, const entry *e)

@@ -257,13 +257,15 @@ static const gp_graph_input *of_role(const gp_graph_texts *t, const gp_text_part
 static bool display_text(gp_graph_texts *t, size_t at, const gp_text_parts *parts, int depth, gp_str *out)
 {
     size_t before = out->size, unknown = t->unknown;
-    for (size_t i = 0; i < parts->text_count; i++) {
-        if (parts->texts[i]->target == SIZE_MAX) continue;
-        if (gp_graph_text(t, parts->texts[i], depth + 1, out)) return true;
-        break;
-    }
+    const gp_graph_node *node = &t->graph->nodes[at];
+    const gp_graph_input *shown = NULL;
+    for (size_t i = 0; i < parts->text_count && !shown; i++)
+        if (parts->texts[i]->target != SIZE_MAX) shown = parts->texts[i];
+    for (size_t i = 0; i < node->input_count && !shown; i++) /* whatever it calls what it shows */
+        if (node->inputs[i].target != SIZE_MAX) shown = &node->inputs[i];
+    if (shown && gp_graph_text(t, shown, depth + 1, out)) return true;
     if (out->data) out->data[out->size = before] = 0;
-    if (!shown_text(t, &t->graph->nodes[at], out)) return fail(t, at);
+    if (!shown_text(t, node, out)) return fail(t, at);
     t->unknown = unknown;
     return true;
 }

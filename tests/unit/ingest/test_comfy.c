@@ -245,6 +245,12 @@ static const variant made_texts[] = {
     {FROM_40("ShowText|pysssss", "'text':" A_VASE ",'text_0':'a silver jug'"), "a blue vase", DERIVED, NULL},
 };
 
+static const variant shown_on_the_way[] = {
+    {FROM_40("PreviewAny", "'source':" A_VASE), "a blue vase", DERIVED, NULL},
+    {FROM_40("Display Any (rgthree)", "'source':['30',0]"), NULL, NONE, NULL},
+    {FROM_40("easy showAnything", "'anything':" A_KITE), "a yellow kite", DERIVED, NULL},
+};
+
 static const variant operations[] = {
     {FROM_40("StringConcatenate", "'string_a':" A_VASE ",'string_b':" A_KITE ",'delimiter':' and '"),
      "a blue vase and a yellow kite", DERIVED, NULL},
@@ -298,6 +304,7 @@ static void test_texts(void **state)
     CHECK(switches);
     CHECK(conditioning);
     CHECK(made_texts);
+    CHECK(shown_on_the_way);
     CHECK(operations);
 }
 
