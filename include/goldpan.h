@@ -1078,8 +1078,7 @@ GP_API void gp_duplicates_clear(gp_duplicates *duplicates);
 /* Arrays in NumPy's format 1.0 to 3.0: f2, f4, f8 and integers, C order, 1-D (one column) or 2-D, little endian.
  * Owns: *rows [n, d], gp_free.  Errors: IO, FORMAT, UNSUPPORTED, LIMIT. */
 GP_API GP_MUST gp_status gp_npy_read(const char *path, float **rows, size_t *n, size_t *d, gp_error *err);
-/* A table read whole: CSV, TSV, JSON, JSONL, Parquet.  What cannot be read is left out; notes say so.
- * progress and note, each with its user, may be NULL.  Errors: NOT_FOUND, FORMAT, LIMIT, STOPPED. */
+/* A table read whole: CSV, TSV, JSON, JSONL, Parquet.  Notes tell what was left out.  progress, note: may be NULL. */
 typedef struct gp_columns gp_columns;
 GP_API GP_MUST gp_status gp_columns_open(const char *path, gp_progress_fn progress, void *user, gp_note_fn note,
                                          void *note_user, gp_columns **out, gp_error *err);
@@ -1089,8 +1088,7 @@ GP_API size_t gp_columns_count(const gp_columns *table);
 /* Name of a column, or its place by name (SIZE_MAX: none). */
 GP_API const char *gp_columns_name(const gp_columns *table, size_t column);
 GP_API size_t gp_columns_find(const gp_columns *table, const char *name);
-/* Cell as text, borrowed; NULL for an absent one. */
-GP_API const char *gp_columns_cell(const gp_columns *table, size_t row, size_t column);
+GP_API const char *gp_columns_cell(const gp_columns *table, size_t row, size_t column); /* borrowed; NULL: absent */
 /* A whole column as numbers [rows] (absent NaN); USAGE names the first cell that is none. */
 GP_API GP_MUST gp_status gp_columns_numbers(const gp_columns *table, size_t column, double *out, gp_error *err);
 /* A column of vectors ("[0.1, 0.2]" or a list): Owns: *out [rows, d], gp_free. */
