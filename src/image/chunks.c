@@ -2,7 +2,7 @@
  * Texts of PNG (tEXt, zTXt, iTXt, eXIf, ComfyUI's comf, wherever they stand before IEND), JPEG (COM, EXIF, XMP) and
  * WebP (EXIF, XMP), as UTF-8.  Broken pieces are passed over and counted.  A text whose checksum is wrong is taken and
  * marked: the question is what is written there, and the caller decides what it is worth.
- * Bounds: MOST_ENTRIES texts, MOST_INFLATED bytes of inflated ones. */
+ * Bounds: MOST_ENTRIES texts, MOST_INFLATED bytes of inflated ones, MOST_TRIED with damaged ones. */
 #include "image/chunks.h"
 #include "base/mem.h"
 #include "image/exif.h"
@@ -14,11 +14,12 @@
 #include <string.h>
 #include <zlib.h>
 
-enum { MOST_ENTRIES = 4096, MOST_INFLATED = 64 << 20 };
+enum { MOST_ENTRIES = 4096, MOST_INFLATED = 64 << 20, MOST_TRIED = 256 << 20 };
 
 typedef struct sink {
     gp_chunks chunks;
     size_t capacity, inflated; /* bytes of inflated text so far */
+    size_t tried;              /* the same with what turned out damaged or too large */
     bool no_memory, damaged;   /* damaged: the chunk being read fails its checksum */
 } sink;
 
@@ -61,9 +62,10 @@ static bool inflate_text(sink *s, const uint8_t *bytes, size_t size, gp_str *out
     z_stream z = {.next_in = (Bytef *)(uintptr_t)bytes, .avail_in = (uInt)(size > UINT32_MAX ? UINT32_MAX : size)};
     if (inflateInit(&z) != Z_OK) return s->no_memory = true, false;
     int rc = Z_OK;
-    while (rc == Z_OK && out->size <= MOST_INFLATED - s->inflated) {
+    while (rc == Z_OK && out->size <= MOST_INFLATED - s->inflated && s->tried <= MOST_TRIED) {
         z.next_out = part, z.avail_out = sizeof part;
         rc = inflate(&z, Z_NO_FLUSH);
+        s->tried += sizeof part - z.avail_out;
         if (rc == Z_OK || rc == Z_STREAM_END) gp_str_add(out, part, sizeof part - z.avail_out);
     }
     inflateEnd(&z);

@@ -174,6 +174,7 @@ void gp_exif_texts(const uint8_t *data, size_t size, bool (*visit)(void *user, c
     tiff t;
     uint32_t at = open_tiff(data, size, &t), deeper = 0;
     gp_str text = GP_STR_INIT;
+    size_t left = at ? t.size : 0; /* many entries may share the same bytes: together they get no more than there are */
     bool go_on = true;
     for (int level = 0; level < 2 && at && go_on; level++, at = deeper) {
         deeper = 0;
@@ -183,6 +184,8 @@ void gp_exif_texts(const uint8_t *data, size_t size, bool (*visit)(void *user, c
             if (e.tag == EXIF_IFD && level == 0) deeper = number(&t, &e);
             const char *key = key_of(e.tag);
             if (!key || !(e.type == ASCII || e.type == UNDEFINED || e.type == BYTE || e.type == UTF8)) continue;
+            if (e.size > left) break;
+            left -= e.size;
             gp_str_reset(&text);
             if (e.tag == USER_COMMENT)
                 add_comment(&text, &t, e.value, e.size);

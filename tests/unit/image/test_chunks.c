@@ -426,12 +426,39 @@ static void test_real(void **state)
     printf("%zu texts of %zu real files\n", rows, files);
 }
 
+/* Many entries that share the same bytes get no more text than the block has bytes. */
+static void test_shared_bytes(void **state)
+{
+    (void)state;
+    enum { ENTRIES = 2000, VALUE = 60000 };
+    gp_str exif = GP_STR_INIT, s = GP_STR_INIT;
+    size_t total = 0;
+    gp_str_add(&exif, "II*\0", 4);
+    put_le(&exif, 8, 4);
+    put_le(&exif, ENTRIES, 2);
+    for (int i = 0; i < ENTRIES; i++) {
+        put_le(&exif, 0x10e, 2), put_le(&exif, 2, 2), put_le(&exif, VALUE, 4);
+        put_le(&exif, 8 + 2 + 12 * ENTRIES + 4, 4);
+    }
+    put_le(&exif, 0, 4);
+    for (int i = 0; i < VALUE; i++) gp_str_putc(&exif, 'x');
+    gp_str_add(&s, "\x89PNG\r\n\x1a\n", 8);
+    png_chunk(&s, "eXIf", exif.data, exif.size);
+    gp_chunks c = read_all(&s);
+    for (size_t i = 0; i < c.count; i++) total += c.items[i].size;
+    assert_int_equal(total, VALUE); /* one of them */
+    gp_chunks_clear(&c);
+    gp_str_clear(&s);
+    gp_str_clear(&exif);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_png),          cmocka_unit_test(test_bounds),    cmocka_unit_test(test_damage),
         cmocka_unit_test(test_user_comment), cmocka_unit_test(test_jpeg),      cmocka_unit_test(test_webp),
         cmocka_unit_test(test_damaged_exif), cmocka_unit_test(test_no_memory), cmocka_unit_test(test_real),
+        cmocka_unit_test(test_shared_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
