@@ -357,8 +357,9 @@ typedef struct gp_cached_model {
     const char *name, *folder, *revision; /* borrowed until the callback returns */
     uint64_t bytes;
     bool usable; /* has config.json and weights that goldpan reads */
+    bool bundled; /* came with goldpan, for its sample: in no cache, without a revision (NULL) */
 } gp_cached_model;
-/* Visit the models in the Hugging Face cache, by name. */
+/* Visit the bundled model, then the models in the Hugging Face cache, by name. */
 GP_API GP_MUST gp_status gp_model_list(bool (*visit)(void *user, const gp_cached_model *model), void *user, gp_error *err);
 
 typedef struct gp_fetch_options {
@@ -588,7 +589,8 @@ typedef struct gp_find_options {
     size_t size;
     const char *category_column; /* categories from a column of the prompt table or a generation setting; or ... */
     /* ... from words: "people", or with what belongs to it "animals=cat|dog|bird".  What a prompt names first decides; where
-     * it names none of them, what the picture is nearest to by the model's text tower (without a model: none); or ... */
+     * it names none of them, what the image is nearest to by the model's text tower; "other", if a text that names nothing
+     * ("a photo") is nearer; without a model none, which the remark says; or ... */
     const char *const *category_labels;
     size_t category_label_count;
     uint32_t least_categories, most_categories; /* ... from the level of the hierarchy with so many clusters */
@@ -650,7 +652,8 @@ GP_API GP_MUST gp_status gp_catalog_duplicates(gp_catalog *catalog, const char *
                                         bool (*visit)(void *user, const gp_found_group *group), void *user,
                                         gp_error *err);
 
-/* A word or two-word phrase of prompts, and their scores.  Each prompt counts once, by the mean of its images. */
+/* A word or two-word phrase of prompts, and their scores.  Each prompt counts once, by the mean of its images.  A word in
+ * just the prompts of a phrase that it is part of is not visited: the phrase is. */
 typedef struct gp_word {
     const char *text;
     uint64_t prompts, images; /* that have it */

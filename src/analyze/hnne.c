@@ -11,6 +11,7 @@
 #include "analyze/analyze.h"
 
 #include "analyze/neighbours.h"
+#include "base/str.h"
 #include "base/mem.h"
 
 #include <string.h>
@@ -109,8 +110,9 @@ static gp_status hand_over(builder *b, gp_hierarchy *out, gp_error *err)
     gp_status st = GP_OK;
     while (h.levels < b->levels && b->sizes[h.levels] >= LEAST_CLUSTERS) h.levels++;
     if (h.levels == 0)
-        return gp_fail(err, GP_ERR_NOT_FOUND,
-                       "too few rows for a hierarchy: %zu rows make %u clusters, and 3 are needed", b->n, b->sizes[0]);
+        return gp_fail(err, GP_ERR_NOT_FOUND, "too few rows for a hierarchy: %zu %s %u %s, and 3 are needed", b->n,
+                       gp_plural(b->n, "row makes", "rows make"), b->sizes[0],
+                       gp_plural(b->sizes[0], "cluster", "clusters"));
     GP_GO(gp_alloc((void **)&h.sizes, h.levels, sizeof *h.sizes, "the hierarchy", err));
     GP_GO(gp_alloc((void **)&h.labels, h.levels * b->n, sizeof *h.labels, "the hierarchy", err));
     h.parents = gp_mem_zero(h.levels, sizeof *h.parents);

@@ -484,6 +484,7 @@ gp_status gp_an_word_effects(const char *const *texts, const double *scores, siz
     describe(&t, made.words);
     GP_GO(compare(&t, made.words, err));
     GP_GO(run_bootstrap(&t, seed, threads, made.words, err));
+    made.column = t.column, t.column = NULL;
     *out = made;
     made = (gp_word_effects){0};
 out:
@@ -494,6 +495,7 @@ out:
 
 void gp_an_word_effects_clear(gp_word_effects *effects)
 {
+    gp_mem_free(effects->column);
     gp_mem_free(effects->spelling);
     gp_mem_free(effects->words);
     *effects = (gp_word_effects){0};

@@ -8,7 +8,8 @@
 typedef struct gp_word_effects {
     gp_word *words; /* [count] in order of their bytes */
     size_t count, prompts;
-    char *spelling; /* what their texts point into */
+    char *spelling;   /* what their texts point into */
+    uint32_t *column; /* [count] words in just the same prompts have the same number */
 } gp_word_effects;
 
 /* texts, scores [n]: images with their prompts; rows without either (NULL, NaN) are left out.  Words and two-word

@@ -97,10 +97,39 @@ void gp_model_info(const gp_model *model, gp_model_facts *facts)
     facts->name = model->name;
 }
 
+static const char bundled_name[] = "drawn-world-mini";
+
+/* *ended: the visitor wants no more. */
+static gp_status visit_bundled(bool (*visit)(void *user, const gp_cached_model *model), void *user, bool *ended,
+                               gp_error *err)
+{
+    static const char *const files[] = {"config.json", "model.safetensors", "preprocessor_config.json", "vocab.json",
+                                        "merges.txt"};
+    gp_cached_model model = {.name = bundled_name, .usable = true, .bundled = true};
+    char *folder = NULL;
+    GP_TRY(find_bundled(bundled_name, &folder, err));
+    if (!folder) return GP_OK;
+    model.folder = folder;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        struct stat info;
+        char *path = gp_path_join(folder, files[i]);
+        if (path && stat(path, &info) == 0)
+            model.bytes += (uint64_t)info.st_size;
+        else
+            model.usable = false;
+        gp_mem_free(path);
+    }
+    *ended = !visit(user, &model);
+    gp_mem_free(folder);
+    return GP_OK;
+}
+
 gp_status gp_model_list(bool (*visit)(void *user, const gp_cached_model *model), void *user, gp_error *err)
 {
     API_NEEDS(visit);
-    return gp_hub_list(visit, user, err);
+    bool ended = false;
+    GP_TRY(visit_bundled(visit, user, &ended, err));
+    return ended ? GP_OK : gp_hub_list(visit, user, err);
 }
 
 gp_status gp_model_fetch(const char *name, const gp_fetch_options *options, char **folder, gp_error *err)

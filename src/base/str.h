@@ -41,6 +41,12 @@ void gp_utf8_put(gp_str *s, uint32_t cp);
 void gp_str_add_latin1(gp_str *s, const void *bytes, size_t size);
 void gp_str_add_utf16(gp_str *s, const void *bytes, size_t size, bool big_endian);
 
+/* The word that goes with a count: "1 image", "2 images". */
+static inline const char *gp_plural(uint64_t count, const char *one, const char *many)
+{
+    return count == 1 ? one : many;
+}
+
 /* Numbers from text: whole text must be the number. */
 bool gp_parse_u64(const char *text, uint64_t *out);
 bool gp_parse_i64(const char *text, int64_t *out);

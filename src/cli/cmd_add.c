@@ -19,7 +19,8 @@ static gp_status add(gp_cli *cli, gp_catalog *catalog, gp_add_options *options, 
     }
     bring.embeddings = cli->embeddings.items[0], bring.score_column = cli->value;
     GP_TRY(gp_bring(catalog, options, &bring, report, &brought, err));
-    gp_term_say(&cli->term, "brought %llu embeddings", (unsigned long long)brought.done);
+    gp_term_say(&cli->term, "brought %llu %s", (unsigned long long)brought.done,
+                gp_plural(brought.done, "embedding", "embeddings"));
     report->failed += brought.failed;
     return GP_OK;
 }
@@ -33,7 +34,7 @@ static int run(gp_cli *cli)
     gp_str json = GP_STR_INIT;
     gp_cli_add_options(cli, &options);
     if (gp_cli_check_roots(cli, &err) != GP_OK ||
-        gp_cli_catalog_open(cli, gp_cli_first_folder(cli), GP_CATALOG_CREATE, &catalog, &err) != GP_OK ||
+        gp_cli_catalog_open_for(cli, cli->args, cli->arg_count, GP_CATALOG_CREATE, &catalog, &err) != GP_OK ||
         add(cli, catalog, &options, &report, &err) != GP_OK) {
         gp_catalog_close(catalog);
         return gp_cli_fail(cli, &err);
@@ -72,7 +73,8 @@ const gp_cli_command gp_cmd_add = {
     .summary = "Put images and their prompts into the catalog",
     .about = "Folders are walked for PNG, JPEG and WebP.  A prompt is taken from the table of\n"
              "--prompts, else from the image file itself (AUTOMATIC1111, ComfyUI), else from a\n"
-             "text file beside it.  The catalog is DIR/.goldpan/catalog.db of the first DIR.\n"
+             "text file beside it.  The catalog is the nearest one at or above the paths given; where\n"
+             "there is none, the first DIR gets DIR/.goldpan/catalog.db.\n"
              "Files that have not changed since the last time are skipped.  What is passed over (other\n"
              "formats, links to folders, goldpan's own products) is said in a line for each kind.\n"
              "\n"

@@ -95,7 +95,8 @@ static void put_lines(const found *f)
     gp_cli_put_field(f->facts.name, ',');
     printf(" %s, %s, %.1f M parameters, opened in %.2f s\n", f->facts.precision, f->facts.engine,
            (double)f->facts.parameters / 1e6, f->opened);
-    printf("threads        %d of %d, %u pictures at once each\n", r->threads, f->machine.threads, r->batch);
+    printf("threads        %d of %d, %u %s at once each\n", r->threads, f->machine.threads, r->batch,
+           gp_plural(r->batch, "picture", "pictures"));
     put_peaks(f);
     gp_term_bytes(r->bytes, size);
     if (r->found)
@@ -112,7 +113,8 @@ static void put_lines(const found *f)
     printf(", %.0f %% of the %s peak\n", 100 * f->tower_rate / f->peak->all, f->peak->precision);
     if (r->found) {
         gp_term_clock(r->expected, clock);
-        printf("folder         %llu pictures in about %s\n", (unsigned long long)r->found, clock);
+        printf("folder         %llu %s in about %s\n", (unsigned long long)r->found,
+               gp_plural(r->found, "picture", "pictures"), clock);
     }
 }
 

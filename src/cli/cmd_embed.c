@@ -223,7 +223,8 @@ static int run(gp_cli *cli)
         code = gp_cli_fail(cli, &err);
     } else {
         if (e.failed > SHOWN) gp_term_say(&cli->term, "  ... all of them in '%s'", rows);
-        gp_term_say(&cli->term, "wrote %zu row%s of %zu to '%s'", count, count == 1 ? "" : "s", e.width, cli->out);
+        gp_term_say(&cli->term, "wrote %zu %s of %zu to '%s'", count, gp_plural(count, "row", "rows"), e.width,
+                    cli->out);
     }
     if (st == GP_OK && cli->json) {
         gp_str_putc(&json, '{');

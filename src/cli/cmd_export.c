@@ -25,8 +25,9 @@ static int run_site(gp_cli *cli)
         return gp_cli_fail(cli, &err);
     }
     gp_term_clear(&cli->term);
-    gp_term_say(&cli->term, "%llu images on the site '%s'; to look at it: python3 -m http.server -d '%s'",
-                (unsigned long long)report.done, options.folder, options.folder);
+    gp_term_say(&cli->term, "%llu %s on the site '%s'; to look at it: python3 -m http.server -d '%s'",
+                (unsigned long long)report.done, gp_plural(report.done, "image", "images"), options.folder,
+                options.folder);
     gp_cli_say_failures(cli, catalog, report.failed);
     int code = report.failed ? GP_EXIT_PARTIAL : GP_EXIT_OK;
     if (cli->json) {

@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 #include "cli/context.h"
 #include "cli/found.h"
+#include "cli/listing.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@ typedef struct printer {
     gp_cli *cli;
     gp_str json; /* an array, with --json */
     gp_cli_paths paths;
+    gp_cli_table table; /* without --json */
     uint64_t count;
 } printer;
 
@@ -36,17 +38,17 @@ static bool put_category(void *user, const gp_found_category *c)
         gp_str_putc(&p->json, '}');
         return true;
     }
-    printf("%u\t", c->support);
+    gp_cli_table_cell(&p->table, "%u", c->support);
     if (isnan(c->mean))
-        fputs("-\t", stdout);
+        gp_cli_table_cell(&p->table, "-");
     else
-        printf("%.2f\t", c->mean);
+        gp_cli_table_cell(&p->table, "%.2f", c->mean);
     if (isnan(c->sd))
-        fputs("-\t", stdout);
+        gp_cli_table_cell(&p->table, "-");
     else
-        printf("%.2f\t", c->sd);
-    gp_cli_put_field(c->name, '\n');
-    return true;
+        gp_cli_table_cell(&p->table, "%.2f", c->sd);
+    gp_cli_table_cell(&p->table, "%s", c->name);
+    return !p->table.cells.failed;
 }
 
 static bool put_group(void *user, const gp_found_group *g)
@@ -68,21 +70,27 @@ static bool put_group(void *user, const gp_found_group *g)
             gp_cli_json_real(&p->json, "likeness", (double)g->likeness[i]);
             gp_str_putc(&p->json, '}');
         } else {
-            printf("%llu\t%s\t%.4f\t", (unsigned long long)p->count, g->images[i] == g->keeper ? "keep" : "copy",
-                   (double)g->likeness[i]);
-            gp_cli_put_field(path ? path : "-", '\t');
-            gp_cli_put_field(g->images[i] == g->keeper ? g->reason : "", '\n');
+            bool keep = g->images[i] == g->keeper;
+            gp_cli_table_cell(&p->table, "%llu", (unsigned long long)p->count);
+            gp_cli_table_cell(&p->table, "%s", keep ? "keep" : "copy");
+            gp_cli_table_cell(&p->table, "%.4f", (double)g->likeness[i]);
+            gp_cli_table_cell(&p->table, "%s", path ? path : "-");
+            gp_cli_table_cell(&p->table, "%s", keep && g->reason ? g->reason : "");
         }
     }
     if (p->cli->json) gp_str_puts(&p->json, "]}");
     return true;
 }
 
+static const char *const category_heads[] = {"images", "mean", "sd", "category"};
+static const char *const group_heads[] = {"group", "role", "likeness", "path", "reason"};
+
 static int run(gp_cli *cli, bool groups)
 {
     gp_error err = {0};
     gp_catalog *catalog = NULL;
-    printer p = {.cli = cli};
+    printer p = {.cli = cli, .table = {.heads = category_heads, .columns = 4, .left = 0x8}};
+    if (groups) p.table.heads = group_heads, p.table.columns = 5, p.table.left = 0x1a;
     int code = GP_EXIT_OK;
     gp_status st = gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, GP_CATALOG_READONLY, &catalog, &err);
     if (st == GP_OK && groups) st = gp_cli_paths_read(catalog, &p.paths, &err);
@@ -94,12 +102,16 @@ static int run(gp_cli *cli, bool groups)
         code = gp_cli_fail(cli, &err);
     } else {
         if (p.count == 0) code = GP_EXIT_NOTHING;
-        gp_term_say(&cli->term, groups ? "%llu groups of near copies" : "%llu categories", (unsigned long long)p.count);
+        if (!gp_cli_table_print(&p.table)) gp_term_error(&cli->term, "out of memory"), code = GP_EXIT_FAILURE;
+        gp_term_say(&cli->term, "%llu %s", (unsigned long long)p.count,
+                    groups ? gp_plural(p.count, "group of near copies", "groups of near copies")
+                           : gp_plural(p.count, "category", "categories"));
         if (cli->json) {
             gp_str_puts(&p.json, "]}");
             code = gp_cli_json_print(cli, &p.json, code);
         }
     }
+    gp_str_clear(&p.table.cells);
     gp_str_clear(&p.json);
     gp_cli_paths_clear(&p.paths);
     gp_catalog_close(catalog);
@@ -122,8 +134,8 @@ const gp_cli_command gp_cmd_categories = {
     .name = "categories",
     .arguments = "[DIR]",
     .summary = "Show the categories, and how their scores differ",
-    .about = "Prints a line for each: images, mean score, standard deviation, name, between tabs, as\n"
-             "goldpan slices or run found them last.",
+    .about = "Prints a line of heads and one for each category, as goldpan slices or run found them\n"
+             "last: images, mean score, standard deviation, name; between tabs in a pipe.",
     .examples = "goldpan categories pictures",
     .options = options,
     .most = 1,
@@ -134,8 +146,8 @@ const gp_cli_command gp_cmd_duplicates = {
     .name = "duplicates",
     .arguments = "[DIR]",
     .summary = "Show groups of near copies, and which one to keep",
-    .about = "Prints a line for each image: group, keep or copy, likeness to the one to keep, path,\n"
-             "reason, between tabs, as goldpan slices or run found them last.",
+    .about = "Prints a line of heads and one for each image, as goldpan slices or run found them last:\n"
+             "group, keep or copy, likeness to the one to keep, path, reason; between tabs in a pipe.",
     .examples = "goldpan duplicates pictures\ngoldpan duplicates pictures | grep -P '\\tcopy\\t' | cut -f4",
     .options = options,
     .most = 1,

@@ -2,6 +2,7 @@
  * goldpan model list, get, info: the models at hand, fetching one, what one is. */
 #include "cli/commands.h"
 #include "cli/context.h"
+#include "cli/listing.h"
 
 #include <stdio.h>
 
@@ -11,21 +12,26 @@
 struct listing {
     gp_cli *cli;
     gp_str *json;
-    uint64_t count;
+    gp_cli_table table; /* without json */
+    uint64_t count, cached;
 };
+
+static const char *const list_heads[] = {"model", "revision", "size", "state"};
 
 static bool put_model(void *user, const gp_cached_model *m)
 {
     struct listing *l = user;
     char size[16];
     l->count++;
+    l->cached += !m->bundled;
     if (!l->json) {
         gp_term_bytes((double)m->bytes, size);
-        gp_cli_put_field(m->name, '\t');
-        gp_cli_put_field(m->revision, '\t');
-        gp_cli_put_field(size, '\t');
-        gp_cli_put_field(m->usable ? "usable" : "not usable", '\n');
-        return true;
+        gp_cli_table_cell(&l->table, "%s", m->name);
+        gp_cli_table_cell(&l->table, "%s", m->revision ? m->revision : "-");
+        gp_cli_table_cell(&l->table, "%s", size);
+        gp_cli_table_cell(&l->table, "%s%s", m->usable ? "usable" : "not usable",
+                          m->bundled ? ", bundled for the sample" : "");
+        return !l->table.cells.failed;
     }
     if (l->count > 1) gp_str_putc(l->json, ',');
     gp_str_putc(l->json, '{');
@@ -34,6 +40,7 @@ static bool put_model(void *user, const gp_cached_model *m)
     gp_cli_json_text(l->json, "folder", m->folder);
     gp_cli_json_count(l->json, "bytes", m->bytes);
     gp_cli_json_bool(l->json, "usable", m->usable);
+    gp_cli_json_bool(l->json, "bundled", m->bundled);
     gp_str_putc(l->json, '}');
     return !l->json->failed;
 }
@@ -42,13 +49,18 @@ static int run_list(gp_cli *cli)
 {
     gp_error err = {0};
     gp_str json = GP_STR_INIT;
-    struct listing listing = {cli, cli->json ? &json : NULL, 0};
+    struct listing listing = {.cli = cli, .json = cli->json ? &json : NULL, .table = {list_heads, 4, 0xb, {0}, 0}};
     if (cli->json) gp_str_puts(&json, "{\"models\":[");
     if (gp_model_list(put_model, &listing, &err) != GP_OK) {
+        gp_str_clear(&listing.table.cells);
         gp_str_clear(&json);
         return gp_cli_fail(cli, &err);
     }
-    if (listing.count == 0)
+    if (!gp_cli_table_print(&listing.table)) {
+        gp_fail(&err, GP_ERR_MEMORY, "out of memory");
+        return gp_cli_fail(cli, &err);
+    }
+    if (listing.cached == 0)
         gp_term_say(&cli->term, "no models in the cache: goldpan model get openai/clip-vit-large-patch14");
     if (!cli->json) return GP_EXIT_OK;
     gp_str_puts(&json, "]}");
@@ -61,7 +73,8 @@ const gp_cli_command gp_cmd_model_list = {
     .name = "model list",
     .arguments = "",
     .summary = "List the models in the Hugging Face cache",
-    .about = "Prints name, revision, size and whether goldpan can use it, between tabs.",
+    .about = "Prints a line of heads and one for each model: name, revision, size, and whether goldpan can\n"
+             "use it; between tabs in a pipe.  The bundled one comes first: it only knows the sample.",
     .examples = "goldpan model list",
     .options = list_options,
     .least = 0,

@@ -2,6 +2,7 @@
  * goldpan check and goldpan rescue: is the catalog sound, and a new one from what can be read and the journal. */
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/file.h"
 #include "cli/commands.h"
 #include "cli/context.h"
 
@@ -40,7 +41,7 @@ static bool put_problem(void *user, const gp_catalog_problem *problem)
 static gp_status check_path(gp_cli *cli, char **path, gp_error *err)
 {
     const char *first = cli->arg_count ? cli->args[0] : NULL;
-    if (!first || gp_cli_is_folder(first)) return gp_cli_catalog_path(cli, first, false, path, err);
+    if (!first || gp_cli_is_folder(first)) return gp_cli_catalog_path(cli, cli->args, cli->arg_count, 0, path, err);
     if (cli->catalog) return gp_fail(err, GP_ERR_USAGE, "give the catalog once: '%s' or --catalog", first);
     *path = gp_str_dup(first);
     return *path ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory");
@@ -125,6 +126,21 @@ static int print_rescue(gp_cli *cli, const char *path, const gp_rescue_report *r
     return gp_cli_json_print(cli, &json, added->failed ? GP_EXIT_PARTIAL : GP_EXIT_OK);
 }
 
+/* The folder's own .goldpan wins, also where the catalog in it is lost: a catalog of a folder above is another. */
+static gp_status rescue_path(gp_cli *cli, char **path, gp_error *err)
+{
+    const char *folder = ".";
+    for (size_t i = cli->arg_count; i-- > 0;)
+        if (gp_cli_is_folder(cli->args[i])) folder = cli->args[i];
+    char *own = gp_path_join(folder, ".goldpan");
+    if (!own) return gp_fail(err, GP_ERR_MEMORY, "out of memory");
+    bool there = !cli->catalog && gp_cli_is_folder(own);
+    gp_mem_free(own);
+    if (!there) return gp_cli_catalog_path(cli, cli->args, cli->arg_count, GP_CATALOG_CREATE, path, err);
+    *path = gp_path_join(folder, ".goldpan/catalog.db");
+    return *path ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory");
+}
+
 static int run_rescue(gp_cli *cli)
 {
     gp_error err = {0};
@@ -136,7 +152,7 @@ static int run_rescue(gp_cli *cli)
     options.go_on = not_stopped;
     options.note = gp_cli_note, options.note_user = cli;
     gp_status st = gp_cli_check_roots(cli, &err);
-    if (st == GP_OK) st = gp_cli_catalog_path(cli, gp_cli_first_folder(cli), true, &path, &err);
+    if (st == GP_OK) st = rescue_path(cli, &path, &err);
     if (st == GP_OK) st = gp_catalog_rescue(path, &options, &report, &err);
     if (st == GP_OK) say_rescue(cli, &report);
     const char *made = cli->out ? cli->out : path;

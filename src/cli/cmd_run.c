@@ -124,7 +124,7 @@ static int run(gp_cli *cli)
         (cli->sheet && !cli->no_sheet && gp_cli_check_output(cli, cli->sheet, &err) != GP_OK) ||
         gp_cli_pick_options(cli, &pick, &err) != GP_OK || gp_cli_sheet_options(cli, &drawing, &err) != GP_OK ||
         gp_cli_find_options(cli, &find, &err) != GP_OK || gp_cli_model_open(cli, &model, &err) != GP_OK ||
-        gp_cli_catalog_open(cli, gp_cli_first_folder(cli), GP_CATALOG_CREATE, &catalog, &err) != GP_OK) {
+        gp_cli_catalog_open_for(cli, cli->args, cli->arg_count, GP_CATALOG_CREATE, &catalog, &err) != GP_OK) {
         code = gp_cli_fail(cli, &err);
         goto out;
     }
@@ -173,8 +173,8 @@ const gp_cli_command gp_cmd_run = {
     .arguments = "DIR|FILE...",
     .summary = "Do it all: add, score, find, pick, draw the sheet",
     .about = "Prints the picks: path, score, prompt, between tabs.  Everything is kept in\n"
-             "DIR/.goldpan/catalog.db, the sheet in DIR/.goldpan/sheet.jpg.  A second run does only\n"
-             "what is missing.",
+             "DIR/.goldpan/catalog.db, the sheet in DIR/.goldpan/sheet.jpg; where a folder above DIR has\n"
+             "a catalog, in that.  A second run does only what is missing.",
     .examples = "goldpan run pictures --model openai/clip-vit-base-patch32\n"
                 "goldpan run pictures --prompts prompts.csv --per-prompt 2",
     .options = options,

@@ -7,6 +7,7 @@
 #include "cli/context.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void field(const char *name, const char *text)
@@ -117,18 +118,38 @@ static void say_unknown(gp_cli *cli, gp_catalog *catalog, const char *typed, con
     gp_mem_free((void *)search.message);
 }
 
+/* The row of a path, or NULL; *rows is to be closed. */
+static gp_status row_of(gp_catalog *catalog, const char *path, gp_rows **rows, const gp_row **row, gp_error *err)
+{
+    gp_query query = GP_QUERY_DEFAULTS;
+    query.path = path;
+    *row = NULL;
+    GP_TRY(gp_rows_open(catalog, &query, rows, err));
+    return gp_rows_next(*rows, row, err);
+}
+
+/* The row of what the path is a link to. */
+static gp_status linked_row(gp_catalog *catalog, const char *typed, gp_rows **rows, const gp_row **row, gp_error *err)
+{
+    char *target = realpath(typed, NULL);
+    if (!target) return GP_OK;
+    gp_rows_close(*rows);
+    *rows = NULL;
+    gp_status st = row_of(catalog, target, rows, row, err);
+    free(target); /* the C library's own */
+    return st;
+}
+
 /* json NULL: lines.  missing: members of an array. */
 static gp_status show(gp_cli *cli, gp_catalog *catalog, const char *typed, gp_str *json, gp_str *missing, bool *found,
                       gp_error *err)
 {
-    gp_query query = GP_QUERY_DEFAULTS;
     gp_rows *rows = NULL;
     const gp_row *row = NULL;
     char *path = gp_path_absolute(typed);
     if (!path) return gp_fail(err, GP_ERR_MEMORY, "out of memory");
-    query.path = path;
-    gp_status st = gp_rows_open(catalog, &query, &rows, err);
-    if (st == GP_OK) st = gp_rows_next(rows, &row, err);
+    gp_status st = row_of(catalog, path, &rows, &row, err);
+    if (st == GP_OK && !row) st = linked_row(catalog, typed, &rows, &row, err);
     *found = st == GP_OK && row;
     if (*found && json)
         put_json(json, path, row);
@@ -148,7 +169,9 @@ static int run(gp_cli *cli)
     gp_str json = GP_STR_INIT, missing = GP_STR_INIT;
     size_t shown = 0;
     int code;
-    if (gp_cli_catalog_open(cli, NULL, GP_CATALOG_READONLY, &catalog, &err) != GP_OK) return gp_cli_fail(cli, &err);
+    if (gp_cli_catalog_open_for(cli, cli->args, cli->arg_count, GP_CATALOG_READONLY | GP_CLI_GONE, &catalog, &err) !=
+        GP_OK)
+        return gp_cli_fail(cli, &err);
     if (cli->json) gp_str_puts(&json, "{\"images\":[");
     for (size_t i = 0; i < cli->arg_count; i++) {
         bool found = false;

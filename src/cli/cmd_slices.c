@@ -5,6 +5,7 @@
 #include "cli/context.h"
 #include "cli/found.h"
 #include "cli/slices_table.h"
+#include "cli/listing.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -12,17 +13,23 @@
 
 /* ---- a slice on one line, or as an object */
 
-static void put_line(const gp_found_slice *s)
+static const char *const heads[] = {"drop", "images", "mean", "low..high", "p", "where", "slice"};
+
+static void put_line(gp_cli_table *table, const gp_found_slice *s)
 {
-    char numbers[200];
-    snprintf(numbers, sizeof numbers, "%+.2f\t%u\t%.2f\t", s->drop, s->support, s->value);
-    fputs(numbers, stdout);
+    gp_cli_table_cell(table, "%+.2f", s->drop);
+    gp_cli_table_cell(table, "%u", s->support);
+    gp_cli_table_cell(table, "%.2f", s->value);
     if (isnan(s->low))
-        fputs("-\t-\t", stdout);
+        gp_cli_table_cell(table, "-");
     else
-        printf("%+.2f..%+.2f\t%.2g\t", s->low, s->high, s->p_corrected);
-    gp_cli_put_field(s->category ? s->category : s->space, '\t');
-    gp_cli_put_field(s->title, '\n');
+        gp_cli_table_cell(table, "%+.2f..%+.2f", s->low, s->high);
+    if (isnan(s->low))
+        gp_cli_table_cell(table, "-");
+    else
+        gp_cli_table_cell(table, "%.2g", s->p_corrected);
+    gp_cli_table_cell(table, "%s", s->category ? s->category : s->space);
+    gp_cli_table_cell(table, "%s", s->title);
 }
 
 static void put_object(gp_str *json, const gp_found_slice *s, const gp_cli_paths *paths)
@@ -57,6 +64,7 @@ typedef struct printer {
     gp_cli *cli;
     gp_str *json; /* or NULL: lines */
     const gp_cli_paths *paths;
+    gp_cli_table table;
     uint64_t count;
 } printer;
 
@@ -68,7 +76,7 @@ static bool put_slice(void *user, const gp_found_slice *s)
     if (p->json)
         put_object(p->json, s, p->paths);
     else
-        put_line(s);
+        put_line(&p->table, s);
     return true;
 }
 
@@ -84,7 +92,10 @@ static gp_status print_all(gp_cli *cli, gp_catalog *catalog, gp_str *json, const
                            uint64_t *count, gp_error *err)
 {
     gp_cli_paths paths = {0};
-    printer p = {.cli = cli, .json = cli->json ? json : NULL, .paths = &paths};
+    printer p = {.cli = cli,
+                 .json = cli->json ? json : NULL,
+                 .paths = &paths,
+                 .table = {.heads = heads, .columns = sizeof heads / sizeof *heads, .left = 0x60}};
     gp_term_clear(&cli->term);
     if (cli->json) {
         GP_TRY(gp_cli_paths_read(catalog, &paths, err));
@@ -96,6 +107,7 @@ static gp_status print_all(gp_cli *cli, gp_catalog *catalog, gp_str *json, const
     }
     gp_status st = gp_catalog_slices(catalog, NULL, put_slice, &p, err);
     if (cli->json) gp_str_puts(json, "]}");
+    if (!gp_cli_table_print(&p.table) && st == GP_OK) st = gp_fail(err, GP_ERR_MEMORY, "out of memory");
     gp_cli_paths_clear(&paths);
     *count = p.count;
     return st;
@@ -181,9 +193,9 @@ const gp_cli_command gp_cmd_slices = {
     .arguments = "[DIR]",
     .summary = "Find where the generator did exceptionally well",
     .about = "Looks for clusters of images, and of prompts, whose scores stand out beyond chance, and\n"
-             "records them with categories, near copies and the map.  Prints a line for each: how far\n"
-             "above the mean, images, mean score, 95 % interval, corrected p, where, and what it shows,\n"
-             "between tabs.  goldpan pick --strategy slices picks from them.",
+             "records them with categories, near copies and the map.  Prints a line of heads and one for\n"
+             "each: how far above the mean, images, mean score, 95 % interval, corrected p, where, and\n"
+             "what it shows; between tabs in a pipe.  goldpan pick --strategy slices picks from them.",
     .examples =
         "goldpan slices pictures\n"
         "goldpan slices pictures --categories \"people, landscapes, animals\" --model openai/clip-vit-large-patch14\n"

@@ -5,13 +5,57 @@
 #include "cli/context.h"
 
 #include <stdio.h>
+#include <time.h>
 
 static void line(const char *name, uint64_t count)
 {
     printf("%-20s %llu\n", name, (unsigned long long)count);
 }
 
-static void put_lines(gp_cli *cli, const char *path, const gp_counts *c)
+/* "2026-11-29 17:46", in local time. */
+static void when(int64_t at, char text[32])
+{
+    time_t seconds = (time_t)at;
+    struct tm local;
+    if (!at || !localtime_r(&seconds, &local) || !strftime(text, 32, "%Y-%m-%d %H:%M", &local))
+        snprintf(text, 32, "not recorded when");
+}
+
+static bool put_scorer(void *user, const gp_scorer_facts *s)
+{
+    gp_str *json = user;
+    char at[32];
+    if (!json) {
+        when(s->used_at, at);
+        printf("%-20s %s (%s): %llu %s, %s%s\n", "scores by", s->model, s->precision, (unsigned long long)s->images,
+               gp_plural(s->images, "image", "images"), at, s->last ? ", used last" : "");
+        return true;
+    }
+    if (json->data[json->size - 1] != '[') gp_str_putc(json, ',');
+    gp_str_putc(json, '{');
+    gp_cli_json_text(json, "id", s->id);
+    gp_cli_json_text(json, "name", s->name);
+    gp_cli_json_text(json, "model", s->model);
+    gp_cli_json_text(json, "precision", s->precision);
+    gp_cli_json_text(json, "preprocess_id", s->preprocess_id);
+    gp_cli_json_count(json, "images", s->images);
+    gp_cli_json_count(json, "picks", s->picks);
+    gp_json_put_name(json, "used_at");
+    gp_str_printf(json, s->used_at ? "%lld" : "null", (long long)s->used_at);
+    gp_cli_json_bool(json, "last", s->last);
+    gp_str_putc(json, '}');
+    return !json->failed;
+}
+
+static gp_status put_scorers(gp_catalog *catalog, gp_str *json, gp_error *err)
+{
+    if (json) gp_json_put_name(json, "scorers"), gp_str_putc(json, '[');
+    gp_status st = gp_catalog_scorers(catalog, put_scorer, json, err);
+    if (json) gp_str_putc(json, ']');
+    return st;
+}
+
+static void put_lines(const char *path, const gp_counts *c)
 {
     printf("%-20s %s\n", "catalog", path);
     line("images", c->images);
@@ -28,6 +72,10 @@ static void put_lines(gp_cli *cli, const char *path, const gp_counts *c)
     line("scores", c->scores);
     line("picks", c->picks);
     line("failures", c->failures);
+}
+
+static void say_next(gp_cli *cli, const gp_counts *c)
+{
     const char *next = c->images == 0               ? "goldpan add DIR"
                        : c->images_with_prompt == 0 ? "goldpan add DIR --prompts FILE"
                        : c->scores < c->images_with_prompt - c->guesses && c->failures == 0 ? "goldpan score"
@@ -110,17 +158,22 @@ static int run(gp_cli *cli)
         gp_catalog_close(catalog);
         return gp_cli_fail(cli, &err);
     }
+    gp_status st = GP_OK;
     if (cli->json) {
         gp_str_putc(&json, '{');
         put_json(&json, gp_catalog_path(catalog), &counts);
-    } else if (!cli->failures)
-        put_lines(cli, gp_catalog_path(catalog), &counts);
-    if ((cli->json || !cli->failures) && put_all_missing(cli, catalog, cli->json ? &json : NULL, &err) != GP_OK) {
-        gp_str_clear(&json);
-        gp_catalog_close(catalog);
-        return gp_cli_fail(cli, &err);
+        st = put_scorers(catalog, &json, &err);
+        if (st == GP_OK) st = put_all_missing(cli, catalog, &json, &err);
+    } else if (!cli->failures) {
+        put_lines(gp_catalog_path(catalog), &counts);
+        st = put_scorers(catalog, NULL, &err);
+        if (st == GP_OK) st = put_all_missing(cli, catalog, NULL, &err);
+        say_next(cli, &counts);
     }
-    if (cli->failures && gp_cli_put_failures(catalog, cli->json ? &json : NULL, &err) != GP_OK) {
+    if (st != GP_OK) {
+        gp_str_clear(&json);
+        code = gp_cli_fail(cli, &err);
+    } else if (cli->failures && gp_cli_put_failures(catalog, cli->json ? &json : NULL, &err) != GP_OK) {
         gp_str_clear(&json);
         code = gp_cli_fail(cli, &err);
     } else if (cli->json) {
@@ -140,7 +193,8 @@ const gp_cli_command gp_cmd_status = {
     .name = "status",
     .arguments = "[DIR]",
     .summary = "Show what the catalog holds and what failed",
-    .about = NULL,
+    .about = "Of each model that scored: its precision, the images that have a score by it, and when it was\n"
+             "used.  What was used last is taken where --scorer or --model names none.",
     .examples = "goldpan status pictures\ngoldpan status pictures --failures",
     .options = options,
     .least = 0,

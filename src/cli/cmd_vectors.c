@@ -220,7 +220,8 @@ static gp_status cluster_levels(gp_cli *cli, gp_str *json, const vectors *v, gp_
         if (!cli->out) put_rows(json, "labels", NULL, (const uint32_t *)table, v->n, levels);
     }
     for (size_t t = 0; t < levels; t++)
-        gp_term_say(&cli->term, "level %zu: %u clusters", first + t, h.sizes[first + t]);
+        gp_term_say(&cli->term, "level %zu: %u %s", first + t, h.sizes[first + t],
+                    gp_plural(h.sizes[first + t], "cluster", "clusters"));
     if (cli->clusters.set && h.sizes[first] != cli->clusters.value)
         gp_term_warn(&cli->term, "goldpan: no level has %llu: level %zu with %u comes nearest",
                      (unsigned long long)cli->clusters.value, first, h.sizes[first]);
@@ -283,7 +284,8 @@ static gp_status cluster_density(gp_cli *cli, gp_str *json, const vectors *v, gp
         put_tree(json, &t);
         if (!cli->out) put_members(json, &t);
     }
-    gp_term_say(&cli->term, "%zu clusters, %zu of %zu rows in none", t.clusters, noise, t.n);
+    gp_term_say(&cli->term, "%zu %s, %zu of %zu rows in none", t.clusters, gp_plural(t.clusters, "cluster", "clusters"),
+                noise, t.n);
 out:
     gp_hdbscan_clear(&t);
     return st;

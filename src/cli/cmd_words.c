@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/context.h"
+#include "cli/listing.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,6 @@ typedef struct line {
     gp_word word;
 } line;
 
-/* The table is printed when all of it is known: columns are as wide as their widest cell. */
 typedef struct collected {
     line *lines;
     size_t count, capacity;
@@ -47,59 +47,23 @@ static void clear(collected *c)
 
 /* ---- as a table */
 
-enum { COLUMNS = 8, CELL = 64 };
-static const char *const heads[COLUMNS] = {"word",       "prompts",   "images",   "mean",
-                                           "difference", "low..high", "adjusted", "p"};
+static const char *const heads[] = {"word", "prompts", "images", "mean", "difference", "low..high", "adjusted", "p"};
 
-/* All columns but the first. */
-static void write_cells(const gp_word *w, char cells[COLUMNS][CELL])
+static bool put_table(const collected *c)
 {
-    snprintf(cells[1], CELL, "%llu", (unsigned long long)w->prompts);
-    snprintf(cells[2], CELL, "%llu", (unsigned long long)w->images);
-    snprintf(cells[3], CELL, "%.2f", w->mean);
-    snprintf(cells[4], CELL, "%+.2f", w->difference);
-    snprintf(cells[5], CELL, "%+.2f..%+.2f", w->low, w->high);
-    snprintf(cells[6], CELL, "%+.2f", w->adjusted);
-    snprintf(cells[7], CELL, "%.2g", w->p_corrected);
-}
-
-/* Characters, not bytes. */
-static size_t width_of(const char *text)
-{
-    size_t width = 0;
-    for (; *text; text++) width += ((unsigned char)*text & 0xc0) != 0x80;
-    return width;
-}
-
-static void put_padded(const char *text, size_t width, bool right)
-{
-    size_t have = width_of(text), gap = have < width ? width - have : 0;
-    if (right) printf("%*s", (int)gap, "");
-    fputs(text, stdout);
-    if (!right) printf("%*s", (int)gap, "");
-}
-
-static void put_table(const collected *c)
-{
-    char cells[COLUMNS][CELL];
-    size_t width[COLUMNS];
-    for (size_t k = 0; k < COLUMNS; k++) width[k] = strlen(heads[k]);
+    gp_cli_table t = {.heads = heads, .columns = sizeof heads / sizeof *heads, .left = 1};
     for (size_t i = 0; i < c->count; i++) {
-        write_cells(&c->lines[i].word, cells);
-        for (size_t k = 0; k < COLUMNS; k++) {
-            size_t wide = width_of(k ? cells[k] : c->lines[i].text);
-            if (wide > width[k]) width[k] = wide;
-        }
+        const gp_word *w = &c->lines[i].word;
+        gp_cli_table_cell(&t, "%s", c->lines[i].text);
+        gp_cli_table_cell(&t, "%llu", (unsigned long long)w->prompts);
+        gp_cli_table_cell(&t, "%llu", (unsigned long long)w->images);
+        gp_cli_table_cell(&t, "%.2f", w->mean);
+        gp_cli_table_cell(&t, "%+.2f", w->difference);
+        gp_cli_table_cell(&t, "%+.2f..%+.2f", w->low, w->high);
+        gp_cli_table_cell(&t, "%+.2f", w->adjusted);
+        gp_cli_table_cell(&t, "%.2g", w->p_corrected);
     }
-    for (size_t i = 0; i <= c->count; i++) {
-        if (i) write_cells(&c->lines[i - 1].word, cells);
-        put_padded(i ? c->lines[i - 1].text : heads[0], width[0], false);
-        for (size_t k = 1; k < COLUMNS; k++) {
-            fputs("  ", stdout);
-            put_padded(i ? cells[k] : heads[k], width[k], true);
-        }
-        putchar('\n');
-    }
+    return gp_cli_table_print(&t);
 }
 
 /* ---- as an object */
@@ -166,12 +130,14 @@ static int run(gp_cli *cli)
     } else if (c.count < c.all)
         gp_term_say(&cli->term, "%llu words and phrases; the first %zu", (unsigned long long)c.all, c.count);
     else
-        gp_term_say(&cli->term, "%zu words and phrases", c.count);
+        gp_term_say(&cli->term, "%zu %s", c.count, gp_plural(c.count, "word or phrase", "words and phrases"));
     if (cli->json) {
         put_json(&json, gp_catalog_path(catalog), &c);
         code = gp_cli_json_print(cli, &json, code);
-    } else if (c.count)
-        put_table(&c);
+    } else if (!put_table(&c)) {
+        gp_fail(&err, GP_ERR_MEMORY, "out of memory for the words of prompts");
+        code = gp_cli_fail(cli, &err);
+    }
 out:
     clear(&c);
     gp_catalog_close(catalog);
@@ -193,8 +159,10 @@ const gp_cli_command gp_cmd_words = {
     .name = "words",
     .arguments = "[DIR]",
     .summary = "Show which words of prompts go with better scores",
-    .about = "A line for each word and two-word phrase that at least N prompts have, and at least 3 have\n"
-             "not: prompts, images, mean score, difference to the prompts without it with its 95 %\n"
+    .about = "A line of heads, then one for each word and two-word phrase that at least N prompts have,\n"
+             "and at least 3 have not; a word that has just the prompts of its phrase is not listed\n"
+             "beside it.  Between tabs in a pipe: prompts, images, mean score, difference to the prompts without it "
+             "with its 95 %\n"
              "interval, adjusted effect, and p corrected for the number of words (Benjamini-Hochberg).\n"
              "Each prompt counts once, by the mean of its images.  The adjusted effect is that in a\n"
              "ridge regression on all words at once (penalty 4: as if 4 more prompts had shown no\n"

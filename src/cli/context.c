@@ -1,23 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Where things are: the catalog, the model, and the library's options from the words on the command line. */
+ * What failed, which model, and the library's options from the words on the command line. */
 #include "cli/context.h"
 
-#include "base/file.h"
-#include "base/mem.h"
-#include "base/own.h"
-
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-static gp_status no_memory(gp_error *err)
-{
-    return gp_fail(err, GP_ERR_MEMORY, "out of memory");
-}
 
 /* ---- failing ------------------------------------------------------------------------------------------------------
  */
@@ -92,129 +80,6 @@ int gp_cli_usage(gp_cli *cli, const char *format, ...)
     vsnprintf(err.message, sizeof err.message, format, args);
     va_end(args);
     return gp_cli_fail(cli, &err);
-}
-
-/* ---- the catalog ---------------------------------------------------------------------------------------------------
- */
-
-bool gp_cli_is_folder(const char *path)
-{
-    struct stat info;
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
-
-const char *gp_cli_first_folder(const gp_cli *cli)
-{
-    for (size_t i = 0; i < cli->arg_count; i++)
-        if (gp_cli_is_folder(cli->args[i])) return cli->args[i];
-    return NULL;
-}
-
-gp_status gp_cli_check_roots(const gp_cli *cli, gp_error *err)
-{
-    for (size_t i = 0; i < cli->arg_count; i++)
-        if (access(cli->args[i], F_OK) != 0)
-            return gp_fail_errno(err, GP_ERR_NOT_FOUND, errno, "cannot find '%s'", cli->args[i]);
-    return GP_OK;
-}
-
-gp_status gp_cli_check_output(const gp_cli *cli, const char *path, gp_error *err)
-{
-    struct stat info;
-    if (cli->force || lstat(path, &info) != 0) return GP_OK;
-    return gp_fail(err, GP_ERR_USAGE, "'%s' exists: name another file, or replace it with --force", path);
-}
-
-gp_status gp_cli_check_own(const gp_cli *cli, const char *path, gp_error *err)
-{
-    enum { BEGIN = 4096 };
-    char begin[BEGIN];
-    struct stat info;
-    int file = -1;
-    uint64_t size = 0;
-    if (cli->force || lstat(path, &info) != 0) return GP_OK;
-    bool own = S_ISREG(info.st_mode) && gp_file_open(path, &file, &size, NULL) == GP_OK;
-    size_t part = size < BEGIN ? (size_t)size : BEGIN;
-    own = own && gp_file_read_at(file, path, 0, begin, part, NULL) == GP_OK &&
-          memmem(begin, part, GP_MARK_IMAGE, strlen(GP_MARK_IMAGE)) != NULL;
-    if (file >= 0) close(file);
-    if (own) return GP_OK;
-    return gp_fail(err, GP_ERR_USAGE,
-                   "'%s' exists and is no sheet of goldpan's: name another, or replace it with --force", path);
-}
-
-static char *catalog_of(const char *folder)
-{
-    return gp_path_join(folder, ".goldpan/catalog.db");
-}
-
-/* The nearest catalog at or above the present folder: *path NULL if there is none. */
-static gp_status search_upward(char **path, gp_error *err)
-{
-    char *folder = gp_path_absolute("."), *found = NULL;
-    while (folder) {
-        found = catalog_of(folder);
-        if (!found || access(found, F_OK) == 0 || !strcmp(folder, "/")) break;
-        gp_mem_free(found);
-        found = NULL;
-        char *above = gp_path_folder(folder);
-        gp_mem_free(folder);
-        folder = above;
-    }
-    if (!folder || !found) {
-        gp_mem_free(folder);
-        return no_memory(err);
-    }
-    gp_mem_free(folder);
-    if (access(found, F_OK) != 0) {
-        gp_mem_free(found);
-        found = NULL;
-    }
-    *path = found;
-    return GP_OK;
-}
-
-gp_status gp_cli_catalog_path(const gp_cli *cli, const char *folder, bool create, char **path, gp_error *err)
-{
-    char *found = NULL;
-    if (cli->catalog)
-        found = gp_cli_is_folder(cli->catalog) ? catalog_of(cli->catalog) : gp_str_dup(cli->catalog);
-    else if (folder)
-        found = catalog_of(folder);
-    else {
-        GP_TRY(search_upward(&found, err));
-        if (!found && !create)
-            return gp_fail(
-                err, GP_ERR_NOT_FOUND,
-                "no catalog in this folder or above: make one with `goldpan add DIR`, or name it with --catalog");
-        if (!found) found = catalog_of(".");
-    }
-    if (!found) return no_memory(err);
-    if (!create && access(found, F_OK) != 0) {
-        gp_fail(err, GP_ERR_NOT_FOUND, "no catalog '%s': make one with `goldpan add %s`", found,
-                folder ? folder : "DIR");
-        gp_mem_free(found);
-        return GP_ERR_NOT_FOUND;
-    }
-    *path = found;
-    return GP_OK;
-}
-
-static bool not_stopped(void *user)
-{
-    (void)user;
-    return gp_term_signal() == 0;
-}
-
-gp_status gp_cli_catalog_open(const gp_cli *cli, const char *folder, unsigned flags, gp_catalog **catalog,
-                              gp_error *err)
-{
-    char *path = NULL;
-    GP_TRY(gp_cli_catalog_path(cli, folder, (flags & GP_CATALOG_CREATE) != 0, &path, err));
-    gp_status st = gp_catalog_open(path, flags, catalog, err);
-    if (st == GP_OK && gp_catalog_readonly(*catalog)) gp_catalog_watch(*catalog, not_stopped, NULL);
-    gp_mem_free(path);
-    return st;
 }
 
 /* ---- the model ------------------------------------------------------------------------------------------------------

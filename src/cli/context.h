@@ -13,14 +13,17 @@ int gp_cli_fail(gp_cli *cli, const gp_error *err);
 int gp_cli_fail_as(gp_cli *cli, const gp_error *err, int code);
 int gp_cli_usage(gp_cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The catalog's path: --catalog (a file, or a folder: FOLDER/.goldpan/catalog.db); else `folder`'s (may be NULL); else
- * the nearest .goldpan/catalog.db upward from the present folder.  Owned. `create`: it need not be there. */
-gp_status gp_cli_catalog_path(const gp_cli *cli, const char *folder, bool create, char **path, gp_error *err);
-gp_status gp_cli_catalog_open(const gp_cli *cli, const char *folder, unsigned flags, gp_catalog **catalog,
+/* The catalog by the rule of where.c: --catalog, else at or above the paths given (count 0: the present folder), else,
+ * with GP_CATALOG_CREATE, a new one.  Owned.  Errors: NOT_FOUND (no catalog; a path that is not there), USAGE (paths of
+ * several catalogs). */
+enum { GP_CLI_GONE = 1 << 16 }; /* flag: the paths need not be there any more */
+gp_status gp_cli_catalog_path(gp_cli *cli, const char *const *paths, size_t count, unsigned flags, char **path,
                               gp_error *err);
+gp_status gp_cli_catalog_open_for(gp_cli *cli, const char *const *paths, size_t count, unsigned flags,
+                                  gp_catalog **catalog, gp_error *err);
+/* The same from one path, or NULL. */
+gp_status gp_cli_catalog_open(gp_cli *cli, const char *start, unsigned flags, gp_catalog **catalog, gp_error *err);
 bool gp_cli_is_folder(const char *path);
-/* The first argument that is a folder, else NULL. */
-const char *gp_cli_first_folder(const gp_cli *cli);
 
 /* Are the arguments all there?  Asked before a catalog is made, so that a slip of the pen leaves none behind. */
 gp_status gp_cli_check_roots(const gp_cli *cli, gp_error *err);

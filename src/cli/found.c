@@ -145,7 +145,7 @@ void gp_cli_find_clear(gp_cli_find *options)
 
 static void say_count(gp_str *s, uint64_t count, const char *one, const char *many)
 {
-    gp_str_printf(s, "%s%llu %s", s->size ? ", " : "found ", (unsigned long long)count, count == 1 ? one : many);
+    gp_str_printf(s, "%s%llu %s", s->size ? ", " : "found ", (unsigned long long)count, gp_plural(count, one, many));
 }
 
 void gp_cli_say_find(gp_cli *cli, const gp_find_report *r)

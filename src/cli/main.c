@@ -36,6 +36,8 @@ static void overview(FILE *to)
           "  goldpan explore pictures\n"
           "  goldpan export best --catalog pictures\n\n"
           "goldpan help COMMAND shows a command's options; goldpan --version the version.\n"
+          "A command works on the catalog (.goldpan/catalog.db) at or above the path given, or\n"
+          "above the present folder; --catalog names another.\n"
           "Exit codes: 0 done, 1 failure, 2 usage, 3 some files failed, 4 nothing selected,\n"
           "130 interrupted.\n",
           to);

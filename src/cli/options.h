@@ -132,7 +132,8 @@ struct gp_cli_command {
 #define GP_CLI_FIELD(name) offsetof(gp_cli, name)
 #define GP_CLI_CATALOG                                                                                                 \
     {                                                                                                                  \
-        "catalog", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(catalog), "the catalog, or the folder it belongs to"           \
+        "catalog", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(catalog),                                                      \
+            "the catalog or its folder (default: at or above the path)"                                                \
     }
 #define GP_CLI_MODEL_NAME                                                                                              \
     {                                                                                                                  \
@@ -181,7 +182,7 @@ struct gp_cli_command {
      GP_OPT_TEXT,                                                                                                      \
      "\"A,B,...\"",                                                                                                    \
      GP_CLI_FIELD(categories),                                                                                         \
-     "categories by words: \"people, animals=cat|dog\""},                                                              \
+     "by words: \"people, animals=cat|dog\"; with --model, what fits none is \"other\""},                              \
         {"category-column", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(category_column), "or from a column or a setting"},   \
     {                                                                                                                  \
         "fresh-map", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(fresh_map), "lay the map out anew"                             \

@@ -113,20 +113,20 @@ static void finish(gp_cli *cli, gp_str *s, const gp_report *r)
 void gp_cli_say_add(gp_cli *cli, const gp_report *r)
 {
     gp_str s = GP_STR_INIT;
-    gp_str_printf(&s, "added %llu image%s", (unsigned long long)r->done, r->done == 1 ? "" : "s");
+    gp_str_printf(&s, "added %llu %s", (unsigned long long)r->done, gp_plural(r->done, "image", "images"));
     plus(&s, r->skipped, "already known");
     plus(&s, r->duplicates, "of known content");
     plus(&s, r->without_prompt, "without a prompt");
     plus(&s, r->failed, "failed");
     plus(&s, r->rows_without_image,
-         r->rows_without_image == 1 ? "row of the table without an image" : "rows of the table without an image");
+         gp_plural(r->rows_without_image, "row of the table without an image", "rows of the table without an image"));
     finish(cli, &s, r);
 }
 
 void gp_cli_say_score(gp_cli *cli, const gp_report *r)
 {
     gp_str s = GP_STR_INIT;
-    gp_str_printf(&s, "encoded %llu image%s", (unsigned long long)r->done, r->done == 1 ? "" : "s");
+    gp_str_printf(&s, "encoded %llu %s", (unsigned long long)r->done, gp_plural(r->done, "image", "images"));
     plus(&s, r->skipped, "already encoded");
     plus(&s, r->without_prompt, "without a prompt");
     plus(&s, r->failed, "failed");
@@ -255,7 +255,8 @@ void gp_cli_say_failures(gp_cli *cli, gp_catalog *catalog, uint64_t failed)
 {
     struct few few = {cli, 0};
     if (failed == 0) return;
-    gp_term_say(&cli->term, "%llu file%s failed; on record:", (unsigned long long)failed, failed == 1 ? "" : "s");
+    gp_term_say(&cli->term, "%llu %s failed; on record:", (unsigned long long)failed,
+                gp_plural(failed, "file", "files"));
     (void)!gp_catalog_failures(catalog, say_failure, &few, NULL);
 }
 

@@ -3,6 +3,7 @@
  * words, categories and numbers of the table explain them. */
 #include "base/json.h"
 #include "cli/slices_table.h"
+#include "cli/listing.h"
 
 #include "base/mem.h"
 #include "cli/context.h"
@@ -248,15 +249,23 @@ static gp_status reasons_of(const source *s, const gp_slice *slice, gp_reasons *
     return st;
 }
 
-static void put_line(const gp_slice *x, const gp_reasons *why)
+static const char *const heads[] = {"drop", "rows", "mean", "low..high", "p", "cluster", "slice"};
+
+static void put_line(gp_cli_table *table, const gp_slice *x, const gp_reasons *why)
 {
-    printf("%+.4g\t%u\t%.4g\t", x->drop, x->support, x->value);
+    gp_cli_table_cell(table, "%+.4g", x->drop);
+    gp_cli_table_cell(table, "%u", x->support);
+    gp_cli_table_cell(table, "%.4g", x->value);
     if (isnan(x->low))
-        fputs("-\t-\t", stdout);
+        gp_cli_table_cell(table, "-");
     else
-        printf("%+.3g..%+.3g\t%.2g\t", x->low, x->high, x->p_corrected);
-    printf("%u/%u\t", x->level, x->cluster);
-    gp_cli_put_field(why->title, '\n');
+        gp_cli_table_cell(table, "%+.3g..%+.3g", x->low, x->high);
+    if (isnan(x->low))
+        gp_cli_table_cell(table, "-");
+    else
+        gp_cli_table_cell(table, "%.2g", x->p_corrected);
+    gp_cli_table_cell(table, "%u/%u", x->level, x->cluster);
+    gp_cli_table_cell(table, "%s", why->title);
 }
 
 static void put_object(gp_str *json, const gp_slice *x, const gp_reasons *why)
@@ -292,6 +301,7 @@ static void put_object(gp_str *json, const gp_slice *x, const gp_reasons *why)
 
 static gp_status put_slices(gp_cli *cli, const source *s, const gp_slices *found, gp_str *json, gp_error *err)
 {
+    gp_cli_table table = {.heads = heads, .columns = sizeof heads / sizeof *heads, .left = 0x60};
     gp_str_putc(json, '{');
     gp_cli_json_text(json, "table", cli->table);
     gp_cli_json_real(json, "overall", found->overall);
@@ -301,15 +311,19 @@ static gp_status put_slices(gp_cli *cli, const source *s, const gp_slices *found
     gp_str_putc(json, '[');
     for (size_t i = 0; i < found->count && !json->failed; i++) {
         gp_reasons why = {0};
-        GP_TRY(reasons_of(s, &found->slices[i], &why, err));
+        gp_status st = reasons_of(s, &found->slices[i], &why, err);
+        if (st != GP_OK) {
+            gp_str_clear(&table.cells);
+            return st;
+        }
         if (cli->json)
             put_object(json, &found->slices[i], &why);
         else
-            put_line(&found->slices[i], &why);
+            put_line(&table, &found->slices[i], &why);
         gp_reasons_clear(&why);
     }
     gp_str_puts(json, "]}");
-    return GP_OK;
+    return gp_cli_table_print(&table) ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory");
 }
 
 int gp_cli_slices_table(gp_cli *cli)
@@ -334,8 +348,10 @@ int gp_cli_slices_table(gp_cli *cli)
         gp_str_clear(&json);
         code = gp_cli_fail(cli, &err);
     } else {
-        gp_term_say(&cli->term, "%zu rows, mean %.4g, %zu clusters on %zu levels, %zu slices", found.n, found.overall,
-                    found.cluster_count, found.levels, found.count);
+        gp_term_say(&cli->term, "%zu %s, mean %.4g, %zu %s on %zu %s, %zu %s", found.n,
+                    gp_plural(found.n, "row", "rows"), found.overall, found.cluster_count,
+                    gp_plural(found.cluster_count, "cluster", "clusters"), found.levels,
+                    gp_plural(found.levels, "level", "levels"), found.count, gp_plural(found.count, "slice", "slices"));
         if (found.fallback) gp_term_say(&cli->term, "too few rows for a hierarchy: the clusters are HDBSCAN's");
         if (!cli->show && found.count == 0) code = GP_EXIT_NOTHING;
         if (cli->json) code = gp_cli_json_print(cli, &json, code);

@@ -210,7 +210,11 @@ static gp_status visit_snapshot(struct visitor *v, const gp_hub_repo *repo, cons
             continue;
         if (revision == commit || !strcmp(refs->items[i], "main")) revision = refs->items[i];
     }
-    gp_cached_model model = {name, folder, revision, folder_bytes(folder, &files), usable(repo, commit)};
+    gp_cached_model model = {.name = name,
+                             .folder = folder,
+                             .revision = revision,
+                             .bytes = folder_bytes(folder, &files),
+                             .usable = usable(repo, commit)};
     v->ended = !v->visit(v->user, &model);
 out:
     names_clear(&files);

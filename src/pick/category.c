@@ -309,7 +309,7 @@ gp_status gp_categories_from_levels(const uint32_t *labels, const uint32_t *size
         if (sizes[level] < least || sizes[level] > most)
             put_remark(&remark, sizes, levels, level, least, most, merge_to);
     }
-    gp_str_printf(&source, "hierarchy: %zu cluster%s", c.count, c.count == 1 ? "" : "s");
+    gp_str_printf(&source, "hierarchy: %zu %s", c.count, gp_plural(c.count, "cluster", "clusters"));
     GP_GO(set_text(&c.source, &source, err));
     if (remark.size || remark.failed) GP_GO(set_text(&c.remark, &remark, err));
     *out = c;

@@ -122,8 +122,8 @@ static void put_picked(gp_str *s, const gp_verdict *v)
     if (v->strategy == GP_PICK_SLICES || v->strategy == GP_PICK_CATEGORY_SLICES) {
         gp_str_puts(s, "picked from ");
         put_slice(s, v);
-        gp_str_printf(s, ", whose %u images have mean %.2f against %.2f ", v->slice_support, v->slice_value,
-                      v->overall);
+        gp_str_printf(s, ", whose %u %s mean %.2f against %.2f ", v->slice_support,
+                      gp_plural(v->slice_support, "image has", "images have"), v->slice_value, v->overall);
         put_base(s, v);
         gp_str_puts(s, v->of == 1 ? ": its " : ": the ");
         put_best(s, v);
@@ -163,7 +163,8 @@ static void put_not_in_slice(gp_str *s, const gp_verdict *v)
     } else {
         put_slice(s, v);
         bool one = v->slice_support == 1;
-        gp_str_printf(s, " does not stand out: its %u image%s ", v->slice_support, one ? "" : "s");
+        gp_str_printf(s, " does not stand out: its %u %s ", v->slice_support,
+                      gp_plural(v->slice_support, "image", "images"));
         if (isnan(v->limit))
             gp_str_puts(s, one ? "is too few" : "are too few"); /* the limit is in the options */
         else

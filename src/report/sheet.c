@@ -214,7 +214,8 @@ static gp_status draw_header(gp_canvas *canvas, const layout *l, gp_catalog *cat
     GP_GO(gp_cat_scorer_model(cat, scorer, &model, err));
     if (l->rows < rows->prompts) gp_str_printf(&text, "%zu of ", l->rows);
     gp_str_printf(&text, "%llu %s", (unsigned long long)rows->prompts, rows->prompts == 1 ? rows->one : rows->many);
-    gp_str_printf(&text, " \xc2\xb7 %llu images \xc2\xb7 %s", (unsigned long long)rows->images, model);
+    gp_str_printf(&text, " \xc2\xb7 %llu %s \xc2\xb7 %s", (unsigned long long)rows->images,
+                  gp_plural(rows->images, "image", "images"), model);
     if (!title || text.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the sheet's title"));
     gp_font_wrap(&l->title, title, right - l->margin - 100 * s, 1, draw_line, &d);
     d = (lines){canvas, &l->subtitle, l->margin, 76 * s, 0};

@@ -69,7 +69,8 @@ static bool take_slice(void *user, const gp_found_slice *s)
     if (s->category) return true; /* too many, and smaller than a row */
     gp_str_printf(&remark, "%+.2f", s->drop);
     if (!isnan(s->low)) gp_str_printf(&remark, " (%+.2f to %+.2f)", s->low, s->high);
-    gp_str_printf(&remark, " \u00b7 %u images%s", s->support, strcmp(s->space, "prompts") ? "" : " \u00b7 by prompts");
+    gp_str_printf(&remark, " \u00b7 %u %s%s", s->support, gp_plural(s->support, "image", "images"),
+                  strcmp(s->space, "prompts") ? "" : " \u00b7 by prompts");
     gp_sheet_row *row = add_row(c, s->title, gp_str_take(&remark));
     if (!row) return c->status == GP_OK;
     row->candidates = s->support;
@@ -83,7 +84,7 @@ static bool take_category(void *user, const gp_found_category *k)
 {
     collector *c = user;
     gp_str remark = GP_STR_INIT;
-    gp_str_printf(&remark, "mean %.2f \u00b7 %u images", k->mean, k->support);
+    gp_str_printf(&remark, "mean %.2f \u00b7 %u %s", k->mean, k->support, gp_plural(k->support, "image", "images"));
     gp_sheet_row *row = add_row(c, k->name, gp_str_take(&remark));
     c->out->images += k->support;
     if (row) row->candidates = k->support;

@@ -134,7 +134,8 @@ static gp_status draw_title(gp_canvas *canvas, const gp_found_slice *s, const gp
     float unit = (float)o->height / 720;
     gp_face title = {1.2f * unit, 2.3f, INK}, small = {0.8f * unit, 1.8f, MUTED};
     gp_str text = GP_STR_INIT;
-    gp_str_printf(&text, "%u images, mean %.2f: %+.2f over all", s->support, s->value, s->drop);
+    gp_str_printf(&text, "%u %s, mean %.2f: %+.2f over all", s->support, gp_plural(s->support, "image", "images"),
+                  s->value, s->drop);
     if (!isnan(s->low)) gp_str_printf(&text, " (at least %+.2f)", s->low);
     if (text.failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the tour");
     gp_font_draw(canvas, &title, 32 * unit, 46 * unit, s->title, strlen(s->title));

@@ -43,9 +43,8 @@ static gp_status build_tree(gp_find_run *r, gp_error *err)
     r->report->hierarchy_seconds = gp_clock_now() - start;
     if (st == GP_ERR_NOT_FOUND) {
         char text[200];
-        snprintf(text, sizeof text,
-                 r->m.n == 1 ? "%zu image is too few for a hierarchy" : "%zu images are too few for a hierarchy",
-                 r->m.n);
+        snprintf(text, sizeof text, "%zu %s too few for a hierarchy", r->m.n,
+                 gp_plural(r->m.n, "image is", "images are"));
         remark(r, text);
         return GP_OK;
     }
@@ -152,8 +151,14 @@ static const char *label_of_prompt(const labels *l, const char *prompt)
     return name;
 }
 
-/* Each word in a few wordings, their embeddings averaged: a single word is not what CLIP's texts look like.
- * *out [count, d] owned. */
+/* Texts that name nothing.  An image that is nearer to one of them than to every label fits none: it is "other".  The
+ * nearest of several, not their mean: what a model takes for neutral depends on the kind of image. */
+static const char *const neutral_texts[] = {"", "a photo", "a picture", "a drawing"};
+enum { NEUTRALS = sizeof neutral_texts / sizeof *neutral_texts };
+static const char other_name[] = "other";
+
+/* Each word in a few wordings, their embeddings averaged: a single word is not what CLIP's texts look like.  Behind
+ * them the neutral texts.  *out [count + NEUTRALS, d] owned. */
 static gp_status embed_labels(const gp_find_run *r, const labels *l, float **out, gp_error *err)
 {
     static const char *const wordings[] = {"", "a photo of ", "a picture of "};
@@ -169,7 +174,7 @@ static gp_status embed_labels(const gp_find_run *r, const labels *l, float **out
         texts[i] = gp_str_take(&s);
         if (!texts[i]) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
     }
-    if (st == GP_OK) st = gp_alloc((void **)&vectors, count * d, sizeof *vectors, "categories", err);
+    if (st == GP_OK) st = gp_alloc((void **)&vectors, (count + NEUTRALS) * d, sizeof *vectors, "categories", err);
     if (st == GP_OK)
         st = gp_stage_embed_texts(r->clip, (const char *const *)texts, count, r->options->threads, vectors, NULL, NULL,
                                   err);
@@ -183,6 +188,9 @@ static gp_status embed_labels(const gp_find_run *r, const labels *l, float **out
         }
         for (size_t j = 0; norm > 0 && j < d; j++) vectors[i * d + j] = (float)(vectors[i * d + j] / sqrt(norm));
     }
+    if (st == GP_OK)
+        st = gp_stage_embed_texts(r->clip, neutral_texts, NEUTRALS, r->options->threads, vectors + l->count * d, NULL,
+                                  NULL, err);
     for (size_t i = 0; texts && i < count; i++) gp_mem_free(texts[i]);
     gp_mem_free(texts);
     if (st == GP_OK)
@@ -192,15 +200,52 @@ static gp_status embed_labels(const gp_find_run *r, const labels *l, float **out
     return st;
 }
 
+/* The images that have no label yet get that which they look like, or "other".  *others: how many of those. */
+static gp_status label_by_sight(const gp_find_run *r, const labels *l, const char **chosen, size_t *others,
+                                gp_error *err)
+{
+    gp_categories seen = {0};
+    float *vectors = NULL;
+    const char **names = NULL; /* [count + NEUTRALS] */
+    gp_status st = GP_OK;
+    GP_GO(embed_labels(r, l, &vectors, err));
+    GP_GO(gp_alloc((void **)&names, l->count + NEUTRALS, sizeof *names, "categories", err));
+    for (size_t k = 0; k < l->count + NEUTRALS; k++) names[k] = k < l->count ? l->names[k] : other_name;
+    GP_GO(gp_categories_from_labels(r->m.vectors, r->m.n, r->m.dims, vectors, names, l->count + NEUTRALS, &seen, err));
+    for (size_t i = 0; i < r->m.n; i++) {
+        if (chosen[i] || seen.category[i] < 0) continue;
+        chosen[i] = names[seen.category[i]];
+        *others += chosen[i] == other_name;
+    }
+out:
+    gp_categories_clear(&seen);
+    gp_mem_free(names);
+    gp_mem_free(vectors);
+    return st;
+}
+
+/* What could not be sorted by the labels, and why. */
+static void say_unsorted(gp_find_run *r, size_t silent, size_t others)
+{
+    char text[200] = "";
+    if (silent && !r->clip)
+        snprintf(
+            text, sizeof text,
+            "the prompts of %zu %s none of your categories, and without --model no one looks at them: they have none",
+            silent, gp_plural(silent, "image name", "images name"));
+    else if (others)
+        snprintf(text, sizeof text, "%zu %s none of your categories: '%s'", others,
+                 gp_plural(others, "image fits", "images fit"), other_name);
+    if (*text) remark(r, text);
+}
+
 /* What the prompt names decides; where it names none of them, what the picture looks like, if there is a model to ask.
  */
 static gp_status categories_from_labels(gp_find_run *r, gp_error *err)
 {
     labels l = {0};
-    gp_categories seen = {0};
-    float *vectors = NULL;
     const char **chosen = NULL; /* [n] */
-    size_t silent = 0;
+    size_t silent = 0, others = 0;
     gp_status st = GP_OK;
     GP_GO(labels_read(r->options, &l, err));
     GP_GO(gp_alloc((void **)&chosen, r->m.n, sizeof *chosen, "categories", err));
@@ -208,24 +253,16 @@ static gp_status categories_from_labels(gp_find_run *r, gp_error *err)
         chosen[i] = label_of_prompt(&l, r->m.texts[i]);
         silent += !chosen[i];
     }
-    if (silent && r->clip && l.count > 1) {
-        GP_GO(embed_labels(r, &l, &vectors, err));
-        GP_GO(gp_categories_from_labels(r->m.vectors, r->m.n, r->m.dims, vectors, l.words, l.count, &seen, err));
-        for (size_t i = 0; i < r->m.n; i++) {
-            if (chosen[i] || seen.category[i] < 0) continue;
-            const char *word = seen.names[seen.category[i]];
-            for (size_t k = 0; k < l.count && !chosen[i]; k++)
-                if (!strcmp(word, l.words[k])) chosen[i] = l.names[k];
-        }
-    }
+    if (silent && r->clip) GP_GO(label_by_sight(r, &l, chosen, &others, err));
+    say_unsorted(r, silent, others);
     GP_GO(gp_categories_from_words(chosen, r->m.n, "labels", &r->categories, err));
+    gp_mem_free(r->categories.remark); /* is about a column */
+    r->categories.remark = NULL;
     gp_mem_free(r->categories.source);
     r->categories.source = gp_str_dup("your words");
     if (!r->categories.source) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
 out:
-    gp_categories_clear(&seen);
     gp_mem_free(chosen);
-    gp_mem_free(vectors);
     labels_clear(&l);
     return st;
 }

@@ -77,6 +77,45 @@ static gp_status read_scores(gp_catalog *cat, const char *scorer, reader *r, boo
     return GP_OK;
 }
 
+/* ---- one line for a phrase and its words */
+
+/* The word of so many bytes in the list, which is in order of bytes; SIZE_MAX: none. */
+static size_t find_word(const gp_word_effects *e, const char *text, size_t size)
+{
+    size_t low = 0, high = e->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const char *other = e->words[middle].text;
+        int order = strncmp(other, text, size);
+        if (order == 0 && !other[size]) return middle;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return SIZE_MAX;
+}
+
+/* A word in just the prompts of a phrase that it is part of says the same again: the phrase stays, it goes. */
+static gp_status drop_parts(gp_word_effects *e, gp_error *err)
+{
+    bool *part = gp_mem_zero(e->count, sizeof *part);
+    size_t kept = 0;
+    if (!part) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts");
+    for (size_t w = 0; w < e->count; w++) {
+        const char *text = e->words[w].text, *blank = strchr(text, ' ');
+        if (!blank) continue;
+        size_t ends[2] = {find_word(e, text, (size_t)(blank - text)), find_word(e, blank + 1, strlen(blank + 1))};
+        for (int k = 0; k < 2; k++)
+            if (ends[k] != SIZE_MAX && e->column[ends[k]] == e->column[w]) part[ends[k]] = true;
+    }
+    for (size_t w = 0; w < e->count; w++)
+        if (!part[w]) e->words[kept++] = e->words[w];
+    e->count = kept; /* column has no use any more */
+    gp_mem_free(part);
+    return GP_OK;
+}
+
 /* ---- in which order; equal ones as they come, by their letters (texts lie in memory in that order) */
 
 static int by_letters(const gp_word *p, const gp_word *q)
@@ -113,12 +152,10 @@ gp_status gp_stage_words(gp_catalog *cat, const gp_words_options *options,
     if (options->min_support < 2)
         return gp_fail(err, GP_ERR_USAGE, "a word needs at least 2 prompts, not %u", options->min_support);
     if ((unsigned)options->order > GP_WORDS_WORD) return gp_fail(err, GP_ERR_USAGE, "there is no such order of words");
-    st = gp_stage_scorer_wanted(cat, options->scorer, &scorer, err);
-    if (st == GP_ERR_NOT_FOUND && options->scorer)
-        gp_fail(err, st, "catalog '%s' has no scores by '%s'", gp_cat_path(cat), options->scorer);
-    GP_GO(st);
+    GP_GO(gp_stage_scorer_wanted(cat, options->scorer, &scorer, err));
     GP_GO(read_scores(cat, scorer, &r, &higher, err));
     GP_GO(gp_an_word_effects(r.texts, r.scores, r.n, options->min_support, options->seed, options->threads, &e, err));
+    GP_GO(drop_parts(&e, err));
     if (options->order == GP_WORDS_EFFECT)
         qsort(e.words, e.count, sizeof *e.words, higher ? highest_first : lowest_first);
     if (options->order == GP_WORDS_SUPPORT) qsort(e.words, e.count, sizeof *e.words, by_support);

@@ -44,6 +44,8 @@ SITUATIONS = {
               ["sheet.txt", "--catalog", "images"], [], WRONG],
     "tour": [["images", "--out", "tour{n}.webp"], ["nowhere", "--out", "tour{n}.webp"], ["images"], WRONG],
     "status": [["images"], ["images", "--failures"], ["nowhere"], WRONG],
+    "check": [["images"], ["nowhere"], WRONG],
+    "rescue": [["nowhere"], WRONG],
     "show": [["images/0.png", "--catalog", "images"], ["images/0.png", "missing.png", "--catalog", "images"],
              ["missing.png", "--catalog", "images"], ["x.png", "--catalog", "nowhere"], [], WRONG],
     "model list": [[], WRONG],

@@ -10,7 +10,7 @@ A case is a file cases/<name>.test of steps:
     # a remark
 
 Between steps, `@ file NAME TEXT` writes a file, `@ folder NAME` makes one, `@ copy PATH NAME` takes one from the
-sources, `@ env NAME=VALUE` sets a variable, `@ in TEXT` is the standard input of the next step (\\n for new lines).
+sources, `@ cd NAME` makes that folder of the case the present one, `@ env NAME=VALUE` sets a variable, `@ in TEXT` is the standard input of the next step (\\n for new lines).
 Each case runs in a folder of its own with an empty home and cache; that folder's path is written $CASE, the sources'
 $SOURCE.  A text that differs fails; --update writes what came instead, and the difference is for people to read."""
 import fnmatch
@@ -40,6 +40,7 @@ def matches(wanted, got):
 class Step:
     def __init__(self, command):
         self.command, self.stdout, self.stderr, self.code, self.stdin = command, [], [], 0, ""
+        self.present = None  # the folder to run in; None: as before
 
 
 def lines_of(text):
@@ -51,19 +52,21 @@ def filled(text, folder):
     return text.replace("$CASE", folder).replace("$SOURCE", SOURCE)
 
 
-def run_step(goldpan, step, folder, env):
+def run_step(goldpan, step, folder, env, present):
     words = [filled(w, folder) for w in shlex.split(step.command)]
     if words[0] == "goldpan":
         words[0] = goldpan
-    done = subprocess.run(words, cwd=folder, env=env, input=step.stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          text=True, errors="backslashreplace", timeout=1800)
+    done = subprocess.run(words, cwd=present, env=dict(env, PWD=present), input=step.stdin, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, errors="backslashreplace", timeout=1800)
     hide = lambda text: lines_of(text.replace(folder, "$CASE").replace(SOURCE, "$SOURCE"))
     return hide(done.stdout), hide(done.stderr), done.returncode
 
 
 def setting(words, folder, env, step):
     kind, _, rest = words.partition(" ")
-    if kind == "env":
+    if kind == "cd":
+        step.present = os.path.normpath(os.path.join(folder, rest))
+    elif kind == "env":
         name, _, value = rest.partition("=")
         env[name] = filled(value, folder)
     elif kind == "folder":
@@ -136,7 +139,7 @@ def run_case(goldpan, path, update):
                     setting(part[2:], folder, env, waiting)
                 continue
             part.stdin, waiting.stdin = waiting.stdin, ""
-            out, err, code = run_step(goldpan, part, folder, env)
+            out, err, code = run_step(goldpan, part, folder, env, waiting.present or folder)
             lines += written(part, out, err, code)
             fits = matches(part.stdout, out) and matches(part.stderr, err) and code == part.code
             if not fits and not update:

@@ -160,6 +160,32 @@ class Find(unittest.TestCase):
         goldpan("slices", "--catalog", path, "--model", MODEL, "--categories", ",".join(WORDS), "--no-map", code=(0, 4))  # 4: no slices
         self.assertEqual(self.rows(path, "SELECT DISTINCT source FROM v_categories"), [("your words",)])
         self.assertGreaterEqual(self.agreement(path), 0.8)  # 0.955
+        others = [p for p, in self.rows(path, "SELECT path FROM v_standings WHERE category = 'other'")]
+        self.assertLessEqual(len(others), 4)  # 2 of 256
+
+    def test_what_fits_no_category_is_other(self):
+        """The images of two kinds that are not named; of the others hardly any."""
+        path, left_out = self.copy("other.db", self.scored), ("landscapes", "vehicles")
+        words = ",".join(w for w in WORDS if w not in left_out)
+        said = json.loads(goldpan("slices", "--catalog", path, "--model", MODEL, "--categories", words, "--no-map",
+                                  "--json", code=(0, 4)))
+        found = self.rows(path, "SELECT path, category = 'other' FROM v_standings")
+        outside = [other for p, other in found if p.split("/")[-2] in left_out]
+        inside = [other for p, other in found if p.split("/")[-2] not in left_out]
+        self.assertGreaterEqual(sum(outside), 0.8 * len(outside))  # 61 of 64
+        self.assertLessEqual(sum(inside), 0.03 * len(inside))  # 1 of 192
+        self.assertIn("%d images fit none of your categories" % (sum(outside) + sum(inside)), said["find"]["remark"])
+
+    def test_categories_without_a_model(self):
+        """What no prompt names cannot be sorted, and that is said."""
+        path = self.copy("blind.db", self.scored)
+        said = json.loads(goldpan("slices", "--catalog", path, "--categories", "animals,dog", "--no-map", "--json",
+                                  code=(0, 4)))
+        named = self.rows(path, "SELECT count(category) FROM v_standings")[0][0]
+        images = self.rows(path, "SELECT count(*) FROM v_images")[0][0]
+        self.assertTrue(0 < named < images)
+        self.assertIn("the prompts of %d images name none of your categories, and without --model" % (images - named),
+                      said["find"]["remark"])
 
     def test_categories_are_recovered_by_words(self):
         path = self.copy("words.db")

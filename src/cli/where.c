@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Which catalog a command works on.  One rule for all of them, as git has it for its repository:
+ *   1. --catalog names it (a file, or the folder it belongs to);
+ *   2. else it is the nearest FOLDER/.goldpan/catalog.db at or above the path given, or above the present folder where
+ *      no path is given.  A file's folder is where its search begins.  The path is tried as it was written, then with
+ *      its links resolved; file systems and the home folder are no border;
+ *   3. else a command that may make one makes it in the first folder given, or in the folder of the first file.
+ * Several paths must lead to the same catalog.  docs/command.md tells it to users. */
+#include "cli/context.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/own.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static gp_status no_memory(gp_error *err)
+{
+    return gp_fail(err, GP_ERR_MEMORY, "out of memory");
+}
+
+bool gp_cli_is_folder(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+gp_status gp_cli_check_roots(const gp_cli *cli, gp_error *err)
+{
+    for (size_t i = 0; i < cli->arg_count; i++)
+        if (access(cli->args[i], F_OK) != 0)
+            return gp_fail_errno(err, GP_ERR_NOT_FOUND, errno, "cannot find '%s'", cli->args[i]);
+    return GP_OK;
+}
+
+static char *catalog_of(const char *folder)
+{
+    return gp_path_join(folder, ".goldpan/catalog.db");
+}
+
+gp_status gp_cli_check_output(const gp_cli *cli, const char *path, gp_error *err)
+{
+    struct stat info;
+    if (cli->force || lstat(path, &info) != 0) return GP_OK;
+    return gp_fail(err, GP_ERR_USAGE, "'%s' exists: name another file, or replace it with --force", path);
+}
+
+gp_status gp_cli_check_own(const gp_cli *cli, const char *path, gp_error *err)
+{
+    enum { BEGIN = 4096 };
+    char begin[BEGIN];
+    struct stat info;
+    int file = -1;
+    uint64_t size = 0;
+    if (cli->force || lstat(path, &info) != 0) return GP_OK;
+    bool own = S_ISREG(info.st_mode) && gp_file_open(path, &file, &size, NULL) == GP_OK;
+    size_t part = size < BEGIN ? (size_t)size : BEGIN;
+    own = own && gp_file_read_at(file, path, 0, begin, part, NULL) == GP_OK &&
+          memmem(begin, part, GP_MARK_IMAGE, strlen(GP_MARK_IMAGE)) != NULL;
+    if (file >= 0) close(file);
+    if (own) return GP_OK;
+    return gp_fail(err, GP_ERR_USAGE,
+                   "'%s' exists and is no sheet of goldpan's: name another, or replace it with --force", path);
+}
+
+/* The folder that a path begins in: itself, or that of the file; for what is in .goldpan the one that holds .goldpan.
+ * `create`: what is not there yet is a folder.  Owned. */
+static char *folder_of(const char *path, bool create)
+{
+    bool itself = gp_cli_is_folder(path) || (create && access(path, F_OK) != 0);
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/') length--;
+    char *plain = gp_str_dup_n(path, length), *folder = plain && !itself ? gp_path_folder(plain) : NULL;
+    if (folder) {
+        gp_mem_free(plain);
+        plain = folder;
+    }
+    if (!plain || strcmp(gp_path_base(plain), ".goldpan") != 0) return plain;
+    folder = gp_path_folder(plain);
+    gp_mem_free(plain);
+    return folder;
+}
+
+/* ---- looking upward */
+
+typedef struct found {
+    char *path; /* owned; NULL: none */
+    bool above; /* of a folder above the one where the search began */
+} found;
+
+/* From an absolute folder upward.  False when out of memory. */
+static bool climb(const char *from, found *out)
+{
+    char *folder = gp_str_dup(from);
+    for (bool above = false; folder; above = true) {
+        char *path = gp_path_join(folder, ".goldpan/catalog.db");
+        if (path && access(path, F_OK) == 0) {
+            *out = (found){path, above};
+            gp_mem_free(folder);
+            return true;
+        }
+        gp_mem_free(path);
+        if (!path || !strcmp(folder, "/")) break;
+        char *next = gp_path_folder(folder);
+        gp_mem_free(folder);
+        folder = next;
+    }
+    bool top = folder && !strcmp(folder, "/");
+    gp_mem_free(folder);
+    return top;
+}
+
+/* Does the path go back ("..")?  Through a link that is another folder than its words say. */
+static bool goes_back(const char *path)
+{
+    for (const char *p = path; (p = strstr(p, "..")) != NULL; p += 2)
+        if ((p == path || p[-1] == '/') && (p[2] == '\0' || p[2] == '/')) return true;
+    return false;
+}
+
+/* The folder that a path begins in when its links are resolved.  Owned, NULL: no such path. */
+static char *real_folder(const char *path)
+{
+    char *plain = realpath(path, NULL), *folder = plain ? folder_of(plain, false) : NULL;
+    free(plain); /* the C library's own */
+    return folder;
+}
+
+/* The present folder as the shell has it, links included.  Owned. */
+static char *present_folder(void)
+{
+    char *plain = get_current_dir_name(), *copy = plain ? gp_str_dup(plain) : NULL;
+    free(plain); /* the C library's own */
+    return copy;
+}
+
+/* path NULL: the present folder; folder: the one that the path begins in, as it was written. */
+static gp_status search(const char *path, const char *folder, found *out, gp_error *err)
+{
+    char *given = !path ? present_folder() : goes_back(folder) ? NULL : gp_path_absolute(folder);
+    char *real = real_folder(path ? path : ".");
+    bool good = true;
+    *out = (found){NULL, false};
+    if (given) good = climb(given, out);
+    if (good && !out->path && real && (!given || strcmp(given, real) != 0)) good = climb(real, out);
+    gp_mem_free(real);
+    gp_mem_free(given);
+    return good ? GP_OK : no_memory(err);
+}
+
+/* What is found beside the path is written as the path was. */
+static gp_status search_path(const char *path, bool create, found *out, gp_error *err)
+{
+    char *folder = folder_of(path, create), *beside = folder ? catalog_of(folder) : NULL;
+    gp_status st = beside ? search(path, folder, out, err) : no_memory(err);
+    if (st == GP_OK && out->path && !out->above && access(beside, F_OK) == 0) {
+        gp_mem_free(out->path);
+        out->path = beside, beside = NULL;
+    }
+    gp_mem_free(beside);
+    gp_mem_free(folder);
+    return st;
+}
+
+static bool same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* The one catalog of all paths; those that lead to none go with the others. */
+static gp_status search_paths(const char *const *paths, size_t count, bool create, found *out, gp_error *err)
+{
+    const char *whose = NULL;
+    *out = (found){NULL, false};
+    for (size_t i = 0; i < count; i++) {
+        found next;
+        gp_status st = search_path(paths[i], create, &next, err);
+        if (st == GP_OK && out->path && next.path && !same_file(out->path, next.path))
+            st = gp_fail(err, GP_ERR_USAGE,
+                         "'%s' belongs to the catalog '%s', '%s' to '%s': give them one by one, or name one with "
+                         "--catalog",
+                         whose, out->path, paths[i], next.path);
+        if (st == GP_OK && !out->path && next.path) {
+            *out = next, whose = paths[i];
+            continue;
+        }
+        gp_mem_free(next.path);
+        if (st != GP_OK) {
+            gp_mem_free(out->path);
+            out->path = NULL;
+            return st;
+        }
+    }
+    return GP_OK;
+}
+
+/* ---- the rule */
+
+static char *new_catalog(const char *const *paths, size_t count)
+{
+    const char *first = count ? paths[0] : ".";
+    for (size_t i = 0; i < count; i++)
+        if (gp_cli_is_folder(paths[i])) {
+            first = paths[i];
+            break;
+        }
+    char *folder = folder_of(first, true), *path = folder ? catalog_of(folder) : NULL;
+    gp_mem_free(folder);
+    return path;
+}
+
+static gp_status no_catalog(const char *const *paths, size_t count, gp_error *err)
+{
+    if (!count)
+        return gp_fail(
+            err, GP_ERR_NOT_FOUND,
+            "no catalog in this folder or above: make one with `goldpan add DIR`, or name it with --catalog");
+    return gp_fail(err, GP_ERR_NOT_FOUND,
+                   "no catalog in or above '%s': make one with `goldpan add %s`, or name it with --catalog", paths[0],
+                   gp_cli_is_folder(paths[0]) ? paths[0] : "DIR");
+}
+
+/* --catalog: a file, the folder that it belongs to, or .goldpan itself. */
+static gp_status named_catalog(const char *name, bool create, char **path, gp_error *err)
+{
+    char *folder = gp_cli_is_folder(name) ? folder_of(name, create) : NULL;
+    char *named = folder ? catalog_of(folder) : gp_str_dup(name);
+    gp_mem_free(folder);
+    if (!named) return no_memory(err);
+    if (!create && access(named, F_OK) != 0) {
+        gp_fail(err, GP_ERR_NOT_FOUND, "no catalog '%s': make one with `goldpan add DIR`", named);
+        gp_mem_free(named);
+        return GP_ERR_NOT_FOUND;
+    }
+    *path = named;
+    return GP_OK;
+}
+
+static gp_status check_there(const char *const *paths, size_t count, gp_error *err)
+{
+    for (size_t i = 0; i < count; i++)
+        if (access(paths[i], F_OK) != 0)
+            return gp_fail_errno(err, GP_ERR_NOT_FOUND, errno, "cannot find '%s'", paths[i]);
+    return GP_OK;
+}
+
+/* A person who names a folder within the catalog's may think that only this part is meant. */
+static void say_above(gp_cli *cli, const char *path, bool create)
+{
+    char message[4200];
+    snprintf(message, sizeof message, "using the catalog of a folder above, '%s'", path);
+    if (create)
+        gp_cli_note(cli, &(gp_note){"catalog-above", message, 1});
+    else
+        gp_term_say(&cli->term, "%s", message);
+}
+
+gp_status gp_cli_catalog_path(gp_cli *cli, const char *const *paths, size_t count, unsigned flags, char **path,
+                              gp_error *err)
+{
+    const bool create = (flags & GP_CATALOG_CREATE) != 0;
+    found f;
+    if (cli->catalog) return named_catalog(cli->catalog, create, path, err);
+    if (!create && !(flags & GP_CLI_GONE)) GP_TRY(check_there(paths, count, err));
+    GP_TRY(search_paths(paths, count, create, &f, err));
+    /* files of other disks are often asked for from the catalog's folder */
+    if (!f.path && (!count || (flags & GP_CLI_GONE))) GP_TRY(search(NULL, NULL, &f, err));
+    if (f.path && f.above && count && (create || gp_cli_is_folder(paths[0]))) say_above(cli, f.path, create);
+    if (!f.path && !create) return no_catalog(paths, count, err);
+    if (!f.path) f.path = new_catalog(paths, count);
+    *path = f.path;
+    return f.path ? GP_OK : no_memory(err);
+}
+
+static bool not_stopped(void *user)
+{
+    (void)user;
+    return gp_term_signal() == 0;
+}
+
+gp_status gp_cli_catalog_open_for(gp_cli *cli, const char *const *paths, size_t count, unsigned flags,
+                                  gp_catalog **catalog, gp_error *err)
+{
+    char *path = NULL;
+    GP_TRY(gp_cli_catalog_path(cli, paths, count, flags, &path, err));
+    gp_status st = gp_catalog_open(path, flags & ~(unsigned)GP_CLI_GONE, catalog, err);
+    if (st == GP_OK && gp_catalog_readonly(*catalog)) gp_catalog_watch(*catalog, not_stopped, NULL);
+    gp_mem_free(path);
+    return st;
+}
+
+gp_status gp_cli_catalog_open(gp_cli *cli, const char *start, unsigned flags, gp_catalog **catalog, gp_error *err)
+{
+    return gp_cli_catalog_open_for(cli, &start, start ? 1 : 0, flags, catalog, err);
+}
