@@ -10,7 +10,8 @@ enum { MAX_DEPTH = 64, TELL_EVERY = 1 << 16 };
 
 gp_status gp_scan_wrong(const gp_scan *c, const char *what)
 {
-    return gp_table_wrong(c->table, c->line, c->err, "%s%s", what, c->at >= c->end ? " (the file ends here)" : "");
+    const char *end = c->at < c->end ? "" : c->one_line ? " (the line ends here)" : " (the file ends here)";
+    return gp_table_wrong(c->table, c->line, c->err, "%s%s", what, end);
 }
 
 char gp_scan_peek(gp_scan *c)
@@ -112,8 +113,7 @@ static gp_status read_string(gp_scan *c, char **out, char **end)
     for (;;) {
         char byte = *c->at;
         if (byte == '"') break;
-        if ((unsigned char)byte < 0x20 && byte != '\t')
-            return gp_scan_wrong(c, "a string has no closing quote on its line");
+        if ((unsigned char)byte < 0x20 && byte != '\t') return gp_scan_wrong(c, "a string has no closing quote");
         c->at++;
         if (byte != '\\')
             *to++ = byte;
@@ -138,8 +138,7 @@ static gp_status skip_string(gp_scan *c)
 {
     for (c->at++; *c->at != '"'; c->at++) {
         if (*c->at == '\\' && c->at[1]) c->at++;
-        if ((unsigned char)*c->at < 0x20 && *c->at != '\t')
-            return gp_scan_wrong(c, "a string has no closing quote on its line");
+        if ((unsigned char)*c->at < 0x20 && *c->at != '\t') return gp_scan_wrong(c, "a string has no closing quote");
     }
     c->at++;
     return GP_OK;

@@ -156,20 +156,42 @@ static void next_line(gp_scan *c)
     }
 }
 
+/* Does the first record, if it is whole, lie on one line?  Then all do, and a fault stays in its line. */
+static bool has_one_line(gp_scan look)
+{
+    gp_scan_peek(&look);
+    const char *begin = look.at;
+    look.err = NULL;
+    return gp_scan_skip(&look) != GP_OK || !memchr(begin, '\n', (size_t)(look.at - begin));
+}
+
+/* Read a record; of records on one line each no more than that line. */
+static gp_status read_line(reader *r)
+{
+    gp_scan *c = &r->scan;
+    char *file_end = c->end, *line_end = c->one_line ? memchr(c->at, '\n', (size_t)(c->end - c->at)) : NULL;
+    if (line_end) *line_end = 0, c->end = line_end;
+    gp_status st = read_record(r);
+    if (line_end) *line_end = '\n', c->end = file_end;
+    if (line_end && st != GP_OK) c->at = line_end;
+    return st;
+}
+
 static gp_status read_lines(reader *r)
 {
     gp_scan *c = &r->scan;
     gp_error *err = c->err, first = {0}, reason;
+    c->one_line = has_one_line(*c);
     for (c->err = &reason; gp_scan_peek(c);) {
         const char *begin = c->at;
         size_t line = c->line, columns = c->table->count;
-        gp_status st = read_record(r);
+        gp_status st = read_line(r);
         if (st != GP_OK && st != GP_ERR_FORMAT) return gp_fail(err, st, "%s", reason.message);
         if (st == GP_OK) continue;
         if (!first.message[0]) first = reason;
         drop_column(c->table, columns, c->table->strips);
-        GP_TRY(gp_table_remark_text(c->table, GP_REMARK_BAD_RECORDS, line,
-                                    strstr(reason.message, "': ") ? strstr(reason.message, "': ") + 3 : "", err));
+        const char *why = strstr(reason.message, "': ");
+        GP_TRY(gp_table_remark_text(c->table, GP_REMARK_BAD_RECORDS, line, why ? why + 3 : "", err));
         next_line(c);
         GP_TRY(gp_watch_work(c->table->watch, (size_t)(c->at - begin), err));
     }
