@@ -53,7 +53,7 @@ class GetTest(unittest.TestCase):
         out, said = self.run_goldpan("get", NAME, "--json")
         self.assertEqual((json.loads(out), said), ({"name": NAME, "folder": self.folder()}, ""))
         out, _ = self.run_goldpan("list")
-        self.assertEqual(out, "org/tiny-clip\tmain\t300 kB\tusable\n")
+        self.assertEqual(out, "model\trevision\tsize\tstate\norg/tiny-clip\tmain\t300 kB\tusable\n")
 
     def test_progress_is_for_terminals(self):
         self.hub.faults.slow["model.safetensors"] = 0.02
