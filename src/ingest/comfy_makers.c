@@ -2,9 +2,9 @@
  * The sampler that made an image from noise.
  *
  * From the output, links that carry images and latents lead back to samplers.  A sampler that starts from noise alone
- * (denoise 1, from step 0, with noise added, on no masked part) is the maker, whatever it is given.  One that works on
- * what is there (a second pass, a detailer, an upscaler by tiles) is passed by as long as there is a sampler behind it:
- * its prompt may be about a face, or be none.  Where nothing is behind it, it is the maker (image to image). */
+ * (denoise 1, from step 0, with noise added, no mask) is the maker, whatever its inputs are.  A sampler that reworks an
+ * image (a second pass, a detailer, an upscaler by tiles) is skipped if another sampler lies behind it: its prompt may
+ * describe only a face, or be empty.  If no sampler lies behind it, it is the maker (image to image). */
 #include "ingest/comfy_inner.h"
 #include <string.h>
 #include <strings.h>
@@ -48,7 +48,7 @@ static bool is_latent_name(const char *name)
     return strcasestr(name, "latent") || strcasestr(name, "sample");
 }
 
-/* Has it something to draw on: a latent, an image, a pipe with one, or a size of its own? */
+/* Does the node have a canvas: a latent, an image, a pipe that may hold either, or a size of its own? */
 static bool has_canvas(const gp_graph_node *node)
 {
     if (gp_graph_find(node, "width") || gp_graph_find(node, "empty_latent_width")) return true;
@@ -70,7 +70,7 @@ bool gp_comfy_is_sampler(const gp_graph_node *node)
     for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) count += gp_graph_find(node, usual[i]) != NULL;
     if (count < 3) return false;
     bool told = gp_comfy_has_link(node, "positive") || gp_comfy_has_link(node, "guider");
-    return (told || count >= 5) && has_canvas(node); /* without: one that gets all in a pipe, or sets up another */
+    return (told || count >= 5) && has_canvas(node); /* no canvas: fed by a pipe, or prepares another sampler */
 }
 
 bool gp_comfy_reworks(const gp_graph_node *node)
@@ -90,7 +90,8 @@ static bool has_mask(const gp_graph_node *node)
     return false;
 }
 
-/* Is a number of the sampler there and `wanted`?  One that is not there is as usual, one that is not known is not. */
+/* Is the sampler's number `name` equal to `wanted`? A missing number counts as equal, an unknown number as different.
+ */
 static bool number_is(const gp_graph *g, const gp_graph_node *node, const char *name, double wanted)
 {
     double value;
@@ -98,7 +99,7 @@ static bool number_is(const gp_graph *g, const gp_graph_node *node, const char *
     return gp_json_real(gp_graph_number(g, node, name), &value) && value == wanted;
 }
 
-/* The later part of sigmas that were split. */
+/* Does the sampler use the later part of a split list of sigmas? */
 static bool is_later_part(const gp_graph *g, const gp_graph_node *node)
 {
     for (int i = 0; i < MAX_STEPS; i++) {
@@ -128,10 +129,10 @@ static bool starts_from_noise(const gp_graph *g, const gp_graph_node *node)
 typedef struct nearest {
     size_t nodes[GP_COMFY_MAX_SAMPLERS];
     size_t count;
-    bool masked; /* something on the way has a mask */
+    bool masked; /* a node on the way to them has a mask */
 } nearest;
 
-/* All samplers that links lead back to without passing another. */
+/* Finds all samplers that links lead back to without passing another sampler. */
 static void find_nearest(gp_comfy *c, size_t start, bool inclusive, nearest *out, bool *incomplete)
 {
     gp_graph *g = c->graph;
@@ -188,7 +189,7 @@ static void add_maker(visit *v, size_t sampler)
         v->out->nodes[v->out->count++] = sampler;
 }
 
-/* Recursion bounded by MAX_DEPTH, and by the samplers that are seen. */
+/* The recursion is bounded by MAX_DEPTH and by the number of samplers seen. */
 static void go_back(visit *v, size_t sampler, int depth)
 {
     nearest before;
@@ -218,5 +219,5 @@ void gp_comfy_find_makers(gp_comfy *comfy, size_t output, gp_comfy_makers *out)
         out->last = last.nodes[0];
         find_nearest(comfy, out->last, false, &last, &out->incomplete);
     }
-    if (last.count && !out->count) out->incomplete = true; /* passes in a loop */
+    if (last.count && !out->count) out->incomplete = true; /* the later passes form a loop */
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT
  * Which node of a graph wrote this file.  A graph may hold several savers, and the same graph is written into the files
  * of all of them.  ComfyUI names a file by the saver's filename_prefix: "sea/lighthouse" gives
- * sea/lighthouse_00001_.png below its output folder.  %date:yyyy%, %KSampler.seed% and [time(...)] stand for what
- * nobody knows later. */
+ * sea/lighthouse_00001_.png below its output folder.  The values of %date:yyyy%, %KSampler.seed% and [time(...)] are
+ * not known later, so they match any text. */
 #include "base/file.h"
 #include "base/mem.h"
 #include "ingest/comfy_inner.h"
 #include <string.h>
 #include <strings.h>
 
-/* Kinds of outputs, the better first in doubt. */
+/* Kinds of outputs, in order of preference. */
 enum { NONE, SHOWS, TAKES, SAVES };
 
 /* ---- names ------------------------------------------------------------------------------------------------------- */
@@ -19,7 +19,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* The prefix as a pattern in which '*' stands for anything; a '*' of its own does likewise. */
+/* Appends the prefix as a pattern in which '*' stands for any text; a literal '*' in the prefix does too. */
 static void put_pattern(gp_str *out, const char *prefix)
 {
     for (const char *at = prefix; *at;) {
@@ -29,7 +29,8 @@ static void put_pattern(gp_str *out, const char *prefix)
     }
 }
 
-/* Does the pattern fit the whole of text [size]?  Greedy with one step back, so at most size * pattern steps. */
+/* Does the pattern match the whole of text [size]? Greedy matching that only returns to the last '*': at most size *
+ * pattern steps. */
 static bool fits(const char *pattern, const char *text, size_t size)
 {
     const char *star = NULL, *end = text + size, *from = NULL;
@@ -47,7 +48,8 @@ static bool fits(const char *pattern, const char *text, size_t size)
     return !*pattern;
 }
 
-/* The size of a file's stem without the counter that savers put behind the prefix: "_00001_", "_0001", "00001". */
+/* Returns the size of a file's stem without the counter that savers append to the prefix: "_00001_", "_0001", "00001".
+ */
 static size_t without_counter(const char *stem, size_t size)
 {
     size_t end = size;
@@ -59,7 +61,7 @@ static size_t without_counter(const char *stem, size_t size)
     return digits;
 }
 
-/* Does the pattern's folder fit the end of the path's folder? */
+/* Does the pattern's folder match the end of the path's folder? */
 static bool folder_fits(const char *pattern, size_t size, const char *folder, size_t folder_size)
 {
     size_t parts = 1, from = folder_size;
@@ -69,13 +71,13 @@ static bool folder_fits(const char *pattern, size_t size, const char *folder, si
     copy[size] = 0;
     for (size_t i = 0; i < size; i++) parts += copy[i] == '/';
     for (; parts && from; parts--) {
-        from -= folder[from - 1] == '/'; /* behind the part */
+        from -= folder[from - 1] == '/'; /* the '/' after this part */
         while (from && folder[from - 1] != '/') from--;
     }
     return parts == 0 && fits(copy, folder + from, folder_size - from);
 }
 
-/* Letters that are there, not stood for: of two patterns that fit, the longer says more. */
+/* Counts the literal letters of a pattern. Of two patterns that match, the one with more letters is more specific. */
 static int letters_of(const char *pattern)
 {
     int n = 0;
@@ -102,7 +104,7 @@ int gp_comfy_name_fits(const char *prefix, const char *path)
         score = 3000;
     else if (!strchr(base, '*') && size > prefix_size && strncmp(name, base, prefix_size) == 0 &&
              strchr("_-. (", name[prefix_size]))
-        score = 1000; /* something was put behind the name */
+        score = 1000; /* other text follows the prefix */
     if (score) score += (folder ? 2000 : slash ? -500 : 0) + letters_of(all);
     gp_str_clear(&pattern);
     return score;
@@ -134,7 +136,7 @@ static int kind_of(const gp_graph_node *node)
     return images ? TAKES : SHOWS;
 }
 
-/* The text of an input that is one of these, owned in *out. */
+/* Finds the text of the first input whose name is in the list; *out is owned. */
 static bool text_of(const gp_comfy *c, const gp_graph_node *node, const char *const *names, size_t count, gp_str *out)
 {
     for (size_t i = 0; i < count; i++) {
@@ -149,7 +151,7 @@ static bool text_of(const gp_comfy *c, const gp_graph_node *node, const char *co
     return false;
 }
 
-/* How well the file's name fits that of a saver. */
+/* Scores how well the file's name fits the prefix of a saver. */
 static int saver_fits(const gp_comfy *c, const gp_graph_node *node)
 {
     static const char *const names[] = {"filename_prefix", "filename",  "file_name", "prefix",
@@ -178,7 +180,7 @@ static void add(gp_comfy_savers *out, size_t node)
 static int best_kind(const gp_comfy *c)
 {
     int best = NONE;
-    bool shown = c->path && gp_str_starts(gp_path_base(c->path), "ComfyUI_temp_"); /* what previews are called */
+    bool shown = c->path && gp_str_starts(gp_path_base(c->path), "ComfyUI_temp_"); /* the name of previews */
     for (size_t i = 0; i < c->graph->count; i++) {
         int kind = kind_of(&c->graph->nodes[i]);
         if (shown && kind == SHOWS && takes_images(&c->graph->nodes[i])) return SHOWS;
@@ -200,7 +202,7 @@ void gp_comfy_find_savers(const gp_comfy *c, gp_comfy_savers *out)
         scores[i] = saver_fits(c, &c->graph->nodes[all.nodes[i]]);
         if (scores[i] > best) best = scores[i];
     }
-    if (!best || all.more) return; /* renamed: any of them */
+    if (!best || all.more) return; /* the file was renamed: any saver may have written it */
     out->count = 0;
     for (size_t i = 0; i < all.count; i++)
         if (scores[i] == best) add(out, all.nodes[i]);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Settings of the sampler that made the image from noise, and of the last pass over it, told as hires_... if there is
- * an upscale between. */
+ * Settings of the sampler that made the image from noise.  Settings of the last pass are stored as hires_... if the
+ * image was scaled up in between. */
 #include "ingest/comfy_inner.h"
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +19,7 @@ static const char *string_of(const gp_graph_node *node, const char *name)
 typedef struct chain {
     size_t samplers[MAX_CHAIN]; /* from the output backwards */
     size_t count;
-    size_t scaler; /* node that scales between the first two of them, SIZE_MAX if none */
+    size_t scaler; /* the node that scales between the first two samplers, or SIZE_MAX */
 } chain;
 
 static bool scales(const gp_graph_node *node)
@@ -28,13 +28,13 @@ static bool scales(const gp_graph_node *node)
            gp_comfy_named(node, "LatentScale") || gp_comfy_named(node, "ScaleBy");
 }
 
-/* The passes from the output back to the maker; those on a part of the image (detailers) are left out. */
+/* Lists the passes from the output back to the maker, without those on a part of the image (detailers). */
 static void find_chain(gp_graph *g, size_t output, size_t maker, chain *out)
 {
     *out = (chain){.scaler = SIZE_MAX};
     size_t at = output == SIZE_MAX ? maker : gp_graph_nearest(g, output, true, gp_comfy_is_sampler);
     for (int i = 0; at != SIZE_MAX && i < MAX_CHAIN; i++) {
-        /* what lies between the last pass and the one before it; an upscaling model is named best */
+        /* find the scaling node between the last two passes; a node with an upscaling model is the best name */
         if (out->count == 1)
             for (size_t p = g->parent[at]; p != SIZE_MAX && p != out->samplers[0]; p = g->parent[p])
                 if (scales(&g->nodes[p]) &&
@@ -85,7 +85,7 @@ static void put_held(gp_settings *s, const gp_graph *g, const char *key, const g
     if (node && !number) put_string(s, g, key, node, wanted);
 }
 
-/* Sampling of the pass that started from noise. */
+/* Writes the sampling settings of the pass that started from noise. */
 static void put_sampling(gp_settings *s, const gp_graph *g, const gp_graph_node *sampler)
 {
     double denoise = 1;
@@ -101,7 +101,7 @@ static void put_sampling(gp_settings *s, const gp_graph *g, const gp_graph_node 
     if (gp_json_real(value, &denoise) && denoise != 1) put_json(s, "denoising_strength", value);
 }
 
-/* Names of LoRAs in a node, in the ways the usual loaders write them. */
+/* Collects the names of LoRAs in a node, in the formats of the usual loaders. */
 static void add_loras(gp_str *out, const gp_graph *g, const gp_graph_node *node)
 {
     for (size_t i = 0; i < node->input_count; i++) {
@@ -131,7 +131,7 @@ static void add_loras(gp_str *out, const gp_graph *g, const gp_graph_node *node)
     }
 }
 
-/* Model and LoRAs: back along the links that carry a model. */
+/* Finds the model and the LoRAs by following links that carry a model. */
 static void put_model(gp_settings *s, gp_graph *g, size_t sampler)
 {
     static const char *const names[] = {"ckpt_name",       "unet_name", "base_ckpt_name",
@@ -178,7 +178,7 @@ static void put_size(gp_settings *s, gp_graph *g, size_t sampler)
     gp_settings_number(s, "height", height, strspn(height, "0123456789"));
 }
 
-/* The last pass, if it drew over a scaled-up first one. */
+/* Writes the settings of the last pass, if it reworked a scaled-up result of the first pass. */
 static void put_hires(gp_settings *s, gp_graph *g, const chain *c)
 {
     if (c->count < 2 || c->scaler == SIZE_MAX) return;

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT
- * What a sampler was told: from its "positive" or "negative", or its guider, through whatever passes conditioning on,
- * to the nodes that encode text.  A node whose text the file does not hold makes the whole side unknown: half a prompt
- * is a wrong one. */
+ * The prompt of a sampler.  The walk starts at its "positive" or "negative" input, or its guider, and follows nodes
+ * that pass conditioning on, to the nodes that encode text.  If the file does not contain the text of one node, the
+ * whole side is unknown, because half a prompt is a wrong prompt. */
 #include "ingest/comfy_inner.h"
 #include <string.h>
 #include <strings.h>
 
 enum { MAX_SAID = 256 };
 
-/* Append a text unless it was said already. */
+/* Appends a text unless the prompt contains it already. */
 static void say(gp_comfy_words *w, size_t node, const gp_str *text)
 {
     const char *blank = " \t\r\n";
     w->text.failed |= text->failed;
-    if (text->failed || w->nodes == MAX_SAID) return; /* a search in all of it for each: must not be quadratic */
+    if (text->failed || w->nodes == MAX_SAID)
+        return; /* each text is searched for in all the others: the limit bounds the quadratic time */
     if (!text->size || !text->data[strspn(text->data, blank)]) return;
     if (w->text.size && strstr(w->text.data, text->data)) return;
     if (w->text.size) gp_str_puts(&w->text, ", ");
@@ -28,7 +29,7 @@ static void lose(gp_comfy_words *w, size_t node)
     if (w->unknown == SIZE_MAX) w->unknown = node;
 }
 
-/* Evaluate one input, or with input NULL the node `at` itself, into part. */
+/* Evaluates one input, or the node `at` itself if input is NULL, and appends its text to `part`. */
 static void evaluate(gp_comfy *c, gp_comfy_words *w, const gp_graph_input *input, size_t at, const char *role,
                      gp_str *part)
 {
@@ -43,15 +44,16 @@ static bool has_text(const gp_graph_input *input)
     return input->target != SIZE_MAX || input->dead || gp_json_text(input->value, NULL);
 }
 
-/* A wildcard node or a language model that encodes what it made, and does not tell what. */
+/* Does the node encode a text that it makes when the graph runs and does not store (a wildcard node, a language model)?
+ */
 static bool is_made_up(const gp_graph_node *node, const char *text)
 {
     bool wild = gp_comfy_named(node, "wildcard") || gp_comfy_named(node, "dynamic");
     return gp_graph_makes_text(node) && !(wild && text && !gp_graph_has_wildcards(text));
 }
 
-/* The texts of an encoder node: of several (text_g and text_l, clip_l and t5xxl) those that say something new.  False
- * if the node has no such inputs. */
+/* Appends the texts of an encoder node. If it has several (text_g and text_l, clip_l and t5xxl), only texts that are
+ * not there yet. Returns false if the node has no such inputs. */
 static bool encoder_text(gp_comfy *c, size_t at, const char *role, gp_comfy_words *w)
 {
     static const char *const names[] = {"populated_text", "text",   "prompt",   "Text",   "text_g", "prompt_g",
@@ -79,7 +81,7 @@ static bool encoder_text(gp_comfy *c, size_t at, const char *role, gp_comfy_word
     return any;
 }
 
-/* Does the node make conditioning, rather than text?  Text goes through an encoder, and that needs its model. */
+/* Does the node return conditioning rather than text? An encoder does: it has a link to its text model. */
 static bool gives_conditioning(const gp_graph_node *node)
 {
     static const char *const classes[] = {"encod", "cond", "guid"};
@@ -93,7 +95,7 @@ static bool gives_conditioning(const gp_graph_node *node)
     return false;
 }
 
-/* A node that stands where conditioning is looked for and gives text: a text box of a loader that encodes by itself. */
+/* Does the node give text where conditioning is expected? This is a text box of a loader that encodes by itself. */
 static bool gives_text(const gp_graph_node *node)
 {
     for (size_t i = 0; i < node->input_count; i++) {
@@ -108,8 +110,8 @@ static bool gives_text(const gp_graph_node *node)
 
 /* ---- the walk ---------------------------------------------------------------------------------------------------- */
 
-/* Should the walk for conditioning of `role` go through this input of the node?  kind: 0 inputs of that role, 1 inputs
- * for conditioning, 2 whatever may pass it on. */
+/* Should the walk for conditioning of `role` follow this input of the node? kind 0: inputs of that role; 1: inputs for
+ * conditioning; 2: any input that may pass conditioning on. */
 static bool passes(const gp_graph_node *node, const gp_graph_input *input, const char *role, int kind)
 {
     const char *name = input->name;
@@ -120,7 +122,7 @@ static bool passes(const gp_graph_node *node, const gp_graph_input *input, const
            !strcasestr(name, "pixels") && !strcasestr(name, "samples");
 }
 
-/* An average that is all one side. */
+/* Does the input `name` have no weight in an average of two conditionings? */
 static bool weighs_nothing(const gp_graph *g, const gp_graph_node *node, const char *name)
 {
     double share;
@@ -133,10 +135,10 @@ static void push(gp_graph *g, size_t target, size_t *top)
 {
     if (g->mark[target] == g->round) return;
     g->mark[target] = g->round;
-    g->queue[(*top)++] = target; /* each node once: never more than count */
+    g->queue[(*top)++] = target; /* each node is pushed once, so at most `count` entries */
 }
 
-/* Push the inputs to be walked, last first so that the first is walked first; true if there is any. */
+/* Pushes the inputs to be walked in reverse order, so that the first is walked first. Returns true if there is any. */
 static bool push_inputs(gp_comfy *c, gp_comfy_words *w, const gp_graph_node *node, const char *role, int kind,
                         size_t *top)
 {
@@ -154,7 +156,7 @@ static bool push_inputs(gp_comfy *c, gp_comfy_words *w, const gp_graph_node *nod
     return any;
 }
 
-/* Texts written straight into a node that is asked for its positive or negative side. */
+/* Appends the texts that stand in the node's own inputs of the side `role`. Returns true if there is any. */
 static bool role_text(gp_comfy *c, size_t at, const char *role, gp_comfy_words *w)
 {
     const gp_graph_node *node = &c->graph->nodes[at];
@@ -170,7 +172,7 @@ static bool role_text(gp_comfy *c, size_t at, const char *role, gp_comfy_words *
     return any;
 }
 
-/* The sampler itself: its side, or that of its guider, or a pipe. */
+/* Starts the walk at the sampler: at its inputs of that side, else at its guider, else at a pipe. */
 static void begin(gp_comfy *c, gp_comfy_words *w, size_t sampler, const char *role, size_t *top)
 {
     const gp_graph_node *node = &c->graph->nodes[sampler];
@@ -199,7 +201,7 @@ static void pass(gp_comfy *c, gp_comfy_words *w, size_t at, const char *role, si
     }
     bool own = role_text(c, at, role, w);
     if (push_inputs(c, w, node, role, 0, top) || own) return;
-    if (role[0] == 'n' && gp_comfy_named(node, "Guider")) return; /* a guider without negative */
+    if (role[0] == 'n' && gp_comfy_named(node, "Guider")) return; /* a guider without a negative side */
     if (gives_conditioning(node)) {
         if (encoder_text(c, at, role, w)) return;
     } else if (gives_text(node)) {
@@ -220,7 +222,7 @@ void gp_comfy_collect(gp_comfy *c, size_t sampler, const char *role, gp_comfy_wo
     begin(c, w, sampler, role, &top);
     while (top && !w->text.failed) {
         size_t at = g->queue[--top];
-        /* nodes that make nothing of their input end the walk */
+        /* a node that sets its input to zero ends the walk */
         if (!gp_comfy_named(&g->nodes[at], "ZeroOut")) pass(c, w, at, role, &top);
     }
 }
@@ -238,5 +240,5 @@ void gp_comfy_collect_unsorted(gp_comfy *c, gp_comfy_words *w)
         bool negative = g->mark[i] == g->round || (title && strcasestr(title, "negative"));
         if (gp_comfy_named(&g->nodes[i], "TextEncode") && !negative) encoder_text(c, i, "positive", w);
     }
-    if (w->nodes > 1) lose(w, SIZE_MAX); /* which of them, nobody knows */
+    if (w->nodes > 1) lose(w, SIZE_MAX); /* it is not known which of them is the prompt */
 }
