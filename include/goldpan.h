@@ -95,7 +95,7 @@ typedef enum gp_status {
 typedef struct gp_error {
     gp_status status;
     char message[1000];
-    int number; /* errno of the system call that failed; 0: none did */
+    int number; /* errno of the failed system call, or 0 */
 } gp_error;
 
 /* Short English name of a status ("format", "not found").  Threads: any. */
@@ -126,14 +126,14 @@ typedef struct gp_progress {
 } gp_progress;
 typedef bool (*gp_progress_fn)(void *user, const gp_progress *progress);
 
-/* Something a caller's user should know although the call goes on: files that
- * were passed over, rows of a table that could not be read. */
+/* A note: something the user should know although the call goes on, such as
+ * skipped files or rows of a table that could not be read. */
 typedef struct gp_note {
-    const char *code;    /* the kind of note, such as "other-formats": stays the same between versions */
-    const char *message; /* one English sentence without full stop; borrowed, like the code, until the callback returns */
-    uint64_t count;      /* how many files, rows or images it is about */
+    const char *code;    /* the kind of note, such as "other-formats"; does not change between versions */
+    const char *message; /* one English sentence without full stop; both strings borrowed until the callback returns */
+    uint64_t count;      /* number of files, rows or images concerned; seconds of "generator-waits" */
 } gp_note;
-/* Called from the calling thread, once for each kind, before the call returns. */
+/* Called from the calling thread, once for each kind of note, before the call returns. */
 typedef void (*gp_note_fn)(void *user, const gp_note *note);
 
 /* Counts of a stage.  A bad file is counted here and kept in the catalog's
@@ -150,7 +150,7 @@ typedef struct gp_report {
     double decode_seconds, resize_seconds, image_tower_seconds, text_tower_seconds; /* summed over threads */
     double read_seconds;  /* of the encoding: files, summed over threads */
     double write_seconds; /* into the catalog, while others work on */
-    uint64_t guesses;     /* of add: images whose prompt is a guess */
+    uint64_t guesses;     /* only from gp_add: images whose prompt is a guess */
 } gp_report;
 
 /* ------------------------------------------------------------------------
@@ -159,11 +159,11 @@ typedef struct gp_report {
 
 typedef struct gp_catalog gp_catalog;
 
-/* READ_IF_MUST: open for writing, or read-only where the file or its folder cannot be written. */
+/* READ_IF_MUST: opens for writing, or read-only if the file or its folder cannot be written. */
 enum { GP_CATALOG_CREATE = 1, GP_CATALOG_READONLY = 2, GP_CATALOG_READ_IF_MUST = 4 };
 
 /* Open the catalog at `path`, creating it (and its folder) if GP_CATALOG_CREATE
- * is given; older schemas are migrated, read-only in a temporary copy.
+ * is given.  Older schemas are migrated; read-only, in a temporary copy.
  * Opening for writing also makes the journal of marks beside the file agree
  * with it (docs/catalog.md).  Owns: *out is owned, gp_catalog_close.
  * Errors: NOT_FOUND (absent, not created), CATALOG (not a catalog, damaged, or
@@ -171,10 +171,11 @@ enum { GP_CATALOG_CREATE = 1, GP_CATALOG_READONLY = 2, GP_CATALOG_READ_IF_MUST =
 GP_API GP_MUST gp_status gp_catalog_open(const char *path, unsigned flags, gp_catalog **out, gp_error *err);
 GP_API void gp_catalog_close(gp_catalog *catalog);
 
-/* Was it opened read-only? */
+/* Returns whether the catalog was opened read-only. */
 GP_API bool gp_catalog_readonly(const gp_catalog *catalog);
 
-/* `go_on` is called about every millisecond while a query runs; false ends it with STOPPED.  NULL: no longer. */
+/* Sets a function that is called about every millisecond while a query runs.  If `go_on` returns false, the query ends
+ * with STOPPED.  NULL removes the function. */
 GP_API void gp_catalog_watch(gp_catalog *catalog, bool (*go_on)(void *user), void *user);
 
 /* The catalog's own path, borrowed. */
@@ -183,23 +184,23 @@ GP_API const char *gp_catalog_path(const gp_catalog *catalog);
 typedef struct gp_counts {
     uint64_t images, paths, missing_paths, prompts, images_with_prompt;
     uint64_t image_embeddings, prompt_embeddings, scores, picks, failures;
-    uint64_t apart;         /* images that are no candidates, such as grids */
-    uint64_t missing_picks; /* picks of which no file is there */
+    uint64_t apart;         /* images that are not candidates, such as grids */
+    uint64_t missing_picks; /* picks whose files are all missing */
     uint64_t contested;     /* prompts with at least two candidates */
-    uint64_t stated, derived, guesses; /* images by how sure their prompt is: their sum is images_with_prompt */
+    uint64_t stated, derived, guesses; /* images by how sure their prompt is; the sum is images_with_prompt */
 } gp_counts;
 GP_API GP_MUST gp_status gp_catalog_counts(gp_catalog *catalog, gp_counts *counts, gp_error *err);
 
-/* A scorer: a model with all else that its scores depend on. */
+/* A scorer: a model together with everything else that its scores depend on. */
 typedef struct gp_scorer_facts {
-    const char *id;        /* names all of it; borrowed until the callback returns, like all strings here */
-    const char *name, *model, *precision, *preprocess_id; /* "clip"; the model as it was last opened */
+    const char *id;        /* identifies all of that; every string here is borrowed until the callback returns */
+    const char *name, *model, *precision, *preprocess_id; /* name: "clip"; model: as it was last opened */
     int64_t used_at;       /* Unix time of the last use; 0: not recorded */
-    uint64_t images;       /* that have a score by it for their present prompt */
-    uint64_t picks;        /* of the present picks, those made by its scores: all or none */
-    bool last;             /* used last: what is taken where none is named */
+    uint64_t images;       /* number of images with a score from this scorer for their present prompt */
+    uint64_t picks;        /* number of present picks if this scorer's scores chose them, else 0 */
+    bool last;             /* true for the scorer used last, which is the default where no scorer is named */
 } gp_scorer_facts;
-/* Visit the scorers of the catalog, the one used last first.  The callback returns false to end early. */
+/* Visits the scorers of the catalog, the scorer used last first.  The callback returns false to end early. */
 GP_API GP_MUST gp_status gp_catalog_scorers(gp_catalog *catalog, bool (*visit)(void *user, const gp_scorer_facts *scorer),
                                             void *user, gp_error *err);
 
@@ -225,8 +226,8 @@ typedef struct gp_row {
     const char *failure;   /* last failure of this image, if any */
     int flag;              /* by hand: 1 picked, -1 rejected, 0 neither */
     uint32_t stars;        /* by hand: 0..5 */
-    const char *file_hash; /* of the file at `path` now: not `hash` if another program changed its metadata only */
-    const char *apart;     /* why it is no candidate, such as "grid"; NULL: it is one */
+    const char *file_hash; /* hash of the file now at `path`; differs from `hash` if only metadata has changed */
+    const char *apart;     /* why the image is not a candidate, such as "grid"; NULL for a candidate */
     const char *evidence;  /* how sure the prompt is: "stated", "derived", "guess", "none" (docs/formats.md) */
 } gp_row;
 
@@ -252,14 +253,14 @@ GP_API void gp_rows_close(gp_rows *rows);
 
 typedef struct gp_failure {
     const char *path, *stage, *message; /* borrowed until the callback returns; the message does not repeat the path */
-    bool passing; /* a trouble of the moment, not of the file: the next run tries again */
+    bool passing; /* true for a temporary error that the file did not cause; the next run tries again */
 } gp_failure;
-/* Known images of which no file is there, by the folder where they were. */
+/* Known images whose files are all missing, by the folder that held them. */
 typedef struct gp_missing {
     const char *folder; /* borrowed until the callback returns */
     uint64_t images, picks;
 } gp_missing;
-/* Visit those folders, the one that misses most images first.  The callback returns false to end early. */
+/* Visits those folders, the folder with the most missing images first.  The callback returns false to end early. */
 GP_API GP_MUST gp_status gp_catalog_missing(gp_catalog *catalog, bool (*visit)(void *user, const gp_missing *missing),
                                             void *user, gp_error *err);
 
@@ -267,36 +268,39 @@ GP_API GP_MUST gp_status gp_catalog_missing(gp_catalog *catalog, bool (*visit)(v
 GP_API GP_MUST gp_status gp_catalog_failures(gp_catalog *catalog, bool (*visit)(void *user, const gp_failure *failure),
                                              void *user, gp_error *err);
 
-/* What is wrong with a catalog, and what to do: one English sentence each, borrowed until the callback returns. */
+/* A problem of a catalog (`what`) and what to do about it (`advice`): one English sentence each, borrowed until the
+ * callback returns. */
 typedef struct gp_catalog_problem {
     const char *what, *advice;
-    uint64_t count; /* rows, lines or places */
+    uint64_t count; /* number of damaged rows, lines or places */
 } gp_catalog_problem;
-/* Check the catalog at `path` and its journal of marks; changes nothing.  A damaged file is a problem, not an error.
- * `visit` returns false to hear no more; `go_on` as in gp_catalog_watch; both may be NULL.  Errors: NOT_FOUND, IO. */
+/* Checks the catalog at `path` and its journal of marks; changes nothing.  Damage is reported to `visit` as a problem,
+ * not returned as an error.  `visit` returns false to end the visits.  `go_on` works as in gp_catalog_watch.
+ * Both may be NULL.  Errors: NOT_FOUND, IO. */
 GP_API GP_MUST gp_status gp_catalog_check(const char *path, bool (*go_on)(void *user), void *go_on_user,
                                           bool (*visit)(void *user, const gp_catalog_problem *problem), void *user,
                                           uint64_t *problems, gp_error *err);
 
 typedef struct gp_rescue_options {
     size_t size;
-    const char *out; /* the new catalog, which must not be there; NULL: it takes the old one's place */
-    gp_note_fn note; /* "rescue-table": rows read of a table; others: what could not be read */
+    const char *out; /* path of the new catalog, which must not exist; NULL: the new catalog replaces the old one */
+    gp_note_fn note; /* "rescue-table": number of rows read from a table; other codes: what could not be read */
     void *note_user;
-    bool (*go_on)(void *user); /* as gp_catalog_watch; may be NULL */
+    bool (*go_on)(void *user); /* as in gp_catalog_watch; may be NULL */
     void *go_on_user;
 } gp_rescue_options;
 #define GP_RESCUE_DEFAULTS {sizeof(gp_rescue_options), NULL, NULL, NULL, NULL, NULL}
 typedef struct gp_rescue_report {
-    bool sound;                          /* nothing was wrong: only the journal was taken in */
-    uint64_t rows, lost;                 /* rows read from the old catalog; rows and places that were not */
-    uint64_t marks, views, picks, plans; /* that came out of the journal of marks */
-    uint64_t waiting;                    /* entries whose image is not in the catalog: gp_add finds it */
-    char kept[1024];                     /* where the old catalog was moved; "": it was not */
+    bool sound;                          /* the old catalog had no damage */
+    uint64_t rows, lost;                 /* rows read from the old catalog; rows and places that could not be read */
+    uint64_t marks, views, picks, plans; /* restored from the journal of marks */
+    uint64_t waiting;                    /* journal entries whose image is not in the catalog until gp_add finds it */
+    char kept[1024];                     /* new path of the old catalog; "" if it was not moved */
 } gp_rescue_report;
-/* Make a new catalog of what can be read from the one at `path`, which no one may have open, and of the journal of marks
- * beside it.  The old file stays, under another name.  Call gp_add next.  Errors: NOT_FOUND (neither is there), CATALOG
- * (in use by another process), USAGE (`out` is there), IO. */
+/* Makes a new catalog from the readable rows of the catalog at `path` and from the journal of marks beside it.  No
+ * process may have that catalog open.  The old file is kept under another name.  An undamaged catalog stays as it is and
+ * only receives the marks it lacks, unless `out` is given.  Call gp_add next.  Errors: NOT_FOUND (neither catalog nor
+ * journal exists), CATALOG (in use by another process), USAGE (`out` exists), IO. */
 GP_API GP_MUST gp_status gp_catalog_rescue(const char *path, const gp_rescue_options *options,
                                            gp_rescue_report *report, gp_error *err);
 
@@ -357,9 +361,9 @@ typedef struct gp_cached_model {
     const char *name, *folder, *revision; /* borrowed until the callback returns */
     uint64_t bytes;
     bool usable; /* has config.json and weights that goldpan reads */
-    bool bundled; /* came with goldpan, for its sample: in no cache, without a revision (NULL) */
+    bool bundled; /* the model that comes with goldpan for its sample: not in the cache, `revision` NULL */
 } gp_cached_model;
-/* Visit the bundled model, then the models in the Hugging Face cache, by name. */
+/* Visits the bundled model, then the models in the Hugging Face cache in order of name. */
 GP_API GP_MUST gp_status gp_model_list(bool (*visit)(void *user, const gp_cached_model *model), void *user, gp_error *err);
 
 typedef struct gp_fetch_options {
@@ -396,7 +400,7 @@ typedef struct gp_add_options {
     int threads;               /* 0: all processors */
     gp_progress_fn progress;
     void *user;
-    gp_note_fn note;           /* what was passed over, and why; may be NULL */
+    gp_note_fn note;           /* which files were skipped, and why; may be NULL */
     void *note_user;
 } gp_add_options;
 #define GP_MAX_PIXELS 178956970u /* Pillow's own limit of warning */
@@ -404,7 +408,7 @@ typedef struct gp_add_options {
 /* Find images, read their content hash, header and prompt, and put them in the
  * catalog.  A file whose size and time are unchanged is skipped, unless its row
  * of the table or its side-car has changed; one that was moved keeps its work.  Prompt precedence: table, metadata inside the file,
- * side-car, a guess from metadata.  Errors: NOT_FOUND (a root or the table), FORMAT (the table),
+ * sidecar file, a guess from metadata.  Errors: NOT_FOUND (a root or the table), FORMAT (the table),
  * USAGE (a column that is not there).  Threads: one. */
 GP_API GP_MUST gp_status gp_add(gp_catalog *catalog, const gp_add_options *options, gp_report *report, gp_error *err);
 
@@ -439,7 +443,7 @@ typedef struct gp_generate_options {
     int threads;               /* for scoring */
     gp_progress_fn progress;   /* called by one thread at a time, not always the same */
     void *user;
-    gp_note_fn note;           /* "generator-waits": the generator asks to wait; called as progress is; may be NULL */
+    gp_note_fn note;           /* "generator-waits": the generator asks to wait; may be NULL; same thread rule as `progress` */
     void *note_user;
 } gp_generate_options;
 #define GP_GENERATE_DEFAULTS {.size = sizeof(gp_generate_options), .per_prompt = 4, .seed = 1, .jobs = 1, .tries = 5, \
@@ -450,8 +454,8 @@ typedef struct gp_generate_report {
     double seconds;
     char why[400]; /* the last failure or refusal in words; else empty */
 } gp_generate_report;
-/* What gp_generate would refuse before its plan: options, table, back end, graph.  Asks the generator who it is; writes
- * nothing, so a failed check leaves neither a catalog nor a folder.  Errors: as gp_generate. */
+/* Checks everything that gp_generate checks before it plans: options, table, back end, graph.  Connects to the
+ * generator to identify its program.  Writes nothing, so a failed check leaves neither a catalog nor a folder.  Errors: as gp_generate. */
 GP_API GP_MUST gp_status gp_generate_check(const gp_generate_options *options, gp_error *err);
 /* Have pictures drawn, per_prompt of each prompt, and put them in the catalog as they come; with a model they are scored
  * while others are drawn.  The plan is in the catalog: what a run has not got, or was not told of, the next run gets; a
@@ -465,12 +469,12 @@ typedef struct gp_score_options {
     uint64_t max_pixels;
     int threads;      /* 0: all processors */
     int batch;        /* images a worker encodes at once; 0: chosen by model */
-    bool retry_failed;/* try images again whose file could not be decoded; passing troubles are always tried again */
+    bool retry_failed;/* also try images whose file could not be decoded; temporary errors are always tried again */
     gp_progress_fn progress;
     void *user;
-    gp_note_fn note;  /* prompts that the model cuts; may be NULL */
+    gp_note_fn note;  /* number of prompts that are too long for the model; may be NULL */
     void *note_user;
-    bool guesses;     /* score images against prompts that are guesses, too */
+    bool guesses;     /* also score images against prompts that are guesses */
 } gp_score_options;
 #define GP_SCORE_DEFAULTS {sizeof(gp_score_options), GP_MAX_PIXELS, 0, 0, false, NULL, NULL, NULL, NULL, false}
 /* Embed every image and prompt that lacks an embedding by this model, then
@@ -510,16 +514,16 @@ typedef struct gp_pick_options {
     void *explain_user;
     const char *const *explain_paths;
     size_t explain_count;
-    /* without a model: the scorer by its id, its model, or "model:precision"; NULL: the one used last */
+    /* where `model` is NULL: a scorer's id, its model, or "model:precision"; NULL: the scorer used last */
     const char *scorer;
-    gp_note_fn note;       /* picks that stay because their files are away; may be NULL */
+    gp_note_fn note;       /* "one-candidate", "picks-away" (picks kept although their files are missing); may be NULL */
     void *note_user;
 } gp_pick_options;
 #define GP_PICK_DEFAULTS {sizeof(gp_pick_options), 1, 0, false, 0.0, GP_PICK_PROMPT, GP_BY_SCORE, 0, 0, false, \
                           GP_DIVERSITY_NONE, 0.7, 2, 0.9, false, 0.0, NULL, NULL, NULL, 0, NULL, NULL, NULL}
 /* Choose from the best down, and record it in place of the choice before; who comes when its prompt, category, slice or
- * group of near copies is served, falls.  Ties go to the smaller content hash.  model NULL: by options->scorer.
- * Where no image passes (report->done is 0), nothing is recorded: the choice before stays.
+ * group of near copies is served, falls.  Ties go to the smaller content hash.  model NULL: uses options->scorer.
+ * If no image passes (report->done is 0), nothing is recorded and the earlier picks stay.
  * Errors: NOT_FOUND (nothing is scored, or by this model; not analysed, if that is needed), USAGE (what cannot go together). */
 GP_API GP_MUST gp_status gp_pick(gp_catalog *catalog, const gp_model *model, const gp_pick_options *options,
                                  gp_report *report, gp_error *err);
@@ -589,8 +593,8 @@ typedef struct gp_find_options {
     size_t size;
     const char *category_column; /* categories from a column of the prompt table or a generation setting; or ... */
     /* ... from words: "people", or with what belongs to it "animals=cat|dog|bird".  What a prompt names first decides; where
-     * it names none of them, what the image is nearest to by the model's text tower; "other", if a text that names nothing
-     * ("a photo") is nearer; without a model none, which the remark says; or ... */
+     * it names none of them, the label whose text embedding is nearest to the image decides, or "other" if a neutral
+     * text ("a photo") is nearer; without a model the image gets no label, and the remark says so; or ... */
     const char *const *category_labels;
     size_t category_label_count;
     uint32_t least_categories, most_categories; /* ... from the level of the hierarchy with so many clusters */
@@ -652,8 +656,8 @@ GP_API GP_MUST gp_status gp_catalog_duplicates(gp_catalog *catalog, const char *
                                         bool (*visit)(void *user, const gp_found_group *group), void *user,
                                         gp_error *err);
 
-/* A word or two-word phrase of prompts, and their scores.  Each prompt counts once, by the mean of its images.  A word in
- * just the prompts of a phrase that it is part of is not visited: the phrase is. */
+/* A word or two-word phrase of prompts, and their scores.  Each prompt counts once, by the mean of its images.  A word
+ * that occurs in exactly the prompts of a longer phrase is not visited, but the phrase is. */
 typedef struct gp_word {
     const char *text;
     uint64_t prompts, images; /* that have it */
@@ -716,7 +720,7 @@ typedef struct gp_run_options {
 typedef struct gp_run_report {
     gp_report add, score, pick, sheet;
     gp_find_report find;
-    gp_counts counts; /* of the catalog when the picks were chosen: what there was to choose from */
+    gp_counts counts; /* counts of the catalog when the picks were chosen */
 } gp_run_report;
 /* Everything: add, score, find, pick, sheet (when something is picked). */
 GP_API GP_MUST gp_status gp_run(gp_catalog *catalog, const gp_model *model, const gp_run_options *options,
@@ -1081,7 +1085,8 @@ GP_API void gp_duplicates_clear(gp_duplicates *duplicates);
 /* Arrays in NumPy's format 1.0 to 3.0: f2, f4, f8 and integers, C order, 1-D (one column) or 2-D, little endian.
  * Owns: *rows [n, d], gp_free.  Errors: IO, FORMAT, UNSUPPORTED, LIMIT. */
 GP_API GP_MUST gp_status gp_npy_read(const char *path, float **rows, size_t *n, size_t *d, gp_error *err);
-/* A table read whole: CSV, TSV, JSON, JSONL, Parquet.  Notes tell what was left out.  progress, note: may be NULL. */
+/* A table read whole: CSV, TSV, JSON, JSONL, Parquet.
+ * Notes report what was left out.  `progress` and `note` may be NULL. */
 typedef struct gp_columns gp_columns;
 GP_API GP_MUST gp_status gp_columns_open(const char *path, gp_progress_fn progress, void *user, gp_note_fn note,
                                          void *note_user, gp_columns **out, gp_error *err);

@@ -99,7 +99,7 @@ void gp_model_info(const gp_model *model, gp_model_facts *facts)
 
 static const char bundled_name[] = "drawn-world-mini";
 
-/* *ended: the visitor wants no more. */
+/* *ended: true if the visitor returned false. */
 static gp_status visit_bundled(bool (*visit)(void *user, const gp_cached_model *model), void *user, bool *ended,
                                gp_error *err)
 {

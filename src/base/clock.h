@@ -26,12 +26,12 @@ bool gp_ticker_update(gp_ticker *ticker, uint64_t done, uint64_t failed);
 /* The last report, never throttled. */
 void gp_ticker_finish(gp_ticker *ticker);
 
-/* Long loops over foreign bytes report their work here.  `go_on` is called after every 4 MiB of work; when it returns
- * false, the loop ends with GP_ERR_STOPPED.  NULL: nobody asks. */
+/* Long loops over foreign bytes report their work here.  `go_on` is called after every 4 MiB of work.  If it returns
+ * false, the loop ends with GP_ERR_STOPPED.  A NULL watch or `go_on` never stops the loop. */
 typedef struct gp_watch {
     bool (*go_on)(void *user);
     void *user;
-    size_t work; /* bytes since the last call */
+    size_t work; /* bytes since the last call of go_on */
 } gp_watch;
 gp_status gp_watch_work(gp_watch *watch, size_t bytes, gp_error *err);
 

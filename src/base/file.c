@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Whole files, parts of files, and files replaced at once.  Nothing is mapped into memory: a file that another program
- * cuts while it is read gives an error, where a mapping would end the program.  Everything is opened without blocking
- * and must turn out to be a regular file, so a FIFO or a device among the images cannot hang the program. */
+ * Reading of whole files and parts of files, and atomic replacement.  Nothing is mapped into memory: if another program
+ * truncates a file during a read, the read returns an error, whereas access to a mapping would kill the process.  Files
+ * are opened without blocking and must be regular, so a FIFO or a device among the images cannot hang the program. */
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -23,7 +23,7 @@ static gp_status failed(gp_error *err, int number, const char *verb, const char 
     return gp_fail_errno(err, status, number, "cannot %s '%s'", verb, path);
 }
 
-static atomic_int fail_with; /* errno of every open; 0: the system's own */
+static atomic_int fail_with; /* errno that every open fails with; 0: opens work as usual */
 
 void gp_file_fail_with(int number)
 {
@@ -206,7 +206,7 @@ void gp_atomic_sweep(const char *folder)
     if (dir) closedir(dir);
 }
 
-/* Once for a run of files in one folder: a large folder takes a moment to list. */
+/* Cleans up a folder unless the last call was for the same folder, because listing a large folder is slow. */
 static void sweep_once(const char *folder)
 {
     static atomic_uint_fast64_t last;
@@ -334,12 +334,12 @@ gp_status gp_atomic_set_time(gp_atomic *file, struct timespec modified, gp_error
 {
     const struct timespec times[2] = {modified, modified};
     GP_TRY(flush(file, err));
-    (void)futimens(file->fd, times); /* a nicety: the file is good without it */
+    (void)futimens(file->fd, times); /* optional: a failure is ignored */
     return GP_OK;
 }
 
-/* Give the temporary its name unless that is taken.  Disks without such a rename (NFS) have hard links; those without
- * hard links (exFAT) have the rename. */
+/* Renames the temporary file unless the new name exists.  File systems without RENAME_NOREPLACE (NFS) have hard links;
+ * file systems without hard links (exFAT) have RENAME_NOREPLACE. */
 static bool rename_new(const char *from, const char *to)
 {
     if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return true;

@@ -66,16 +66,16 @@ gp_status gp_fail_errno(gp_error *err, gp_status status, int errno_value, const 
     return status;
 }
 
-/* Which failures of the system are the file's own, so that only a change of the file mends them.  All others pass: a
- * disk comes back, a folder becomes readable, descriptors and memory become free. */
+/* Returns whether the file itself causes this errno, so that only a change of the file can help.  All other errors are
+ * temporary: a disk can be mounted again, a folder made readable, descriptors and memory freed. */
 static bool is_of_the_file(int number)
 {
     switch (number) {
     case EISDIR:       /* a folder, not a file */
     case EFBIG:        /* too large for this system */
-    case EOVERFLOW:    /* likewise */
+    case EOVERFLOW:    /* also too large for this system */
     case ENAMETOOLONG: /* its name cannot be opened */
-    case EINVAL:       /* nothing that can be read or mapped */
+    case EINVAL:       /* not an object that can be read or mapped */
     case EILSEQ:       /* a name that the file system cannot hold */
     case ESPIPE: return true;
     default: return false;
@@ -87,10 +87,10 @@ bool gp_error_passes(const gp_error *error)
     if (error->number) return !is_of_the_file(error->number);
     switch (error->status) {
     case GP_ERR_MEMORY:
-    case GP_ERR_NOT_FOUND: /* gone, or replaced by another content, since it was added */
+    case GP_ERR_NOT_FOUND: /* the file was removed or its content replaced since it was added */
     case GP_ERR_NETWORK:
     case GP_ERR_CATALOG:
     case GP_ERR_STOPPED: return true;
-    default: return false; /* the bytes: FORMAT, LIMIT, UNSUPPORTED; what is no regular file: IO without errno */
+    default: return false; /* the bytes (FORMAT, LIMIT, UNSUPPORTED), or not a regular file (IO without errno) */
     }
 }

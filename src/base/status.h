@@ -18,8 +18,8 @@ gp_status gp_fail_within(gp_error *err, gp_status status, const char *format, ..
 gp_status gp_fail_errno(gp_error *err, gp_status status, int errno_value, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Is this a trouble of the moment (a disk that is away, no permission, too many open files), which the next run should
- * meet again, and not one of the file's own bytes?  The table is in status.c. */
+/* Returns true for a temporary error (a disk that is not mounted, no permission, too many open files), which the next
+ * run should try again; false for an error that the file's own bytes cause.  The table is in status.c. */
 bool gp_error_passes(const gp_error *error);
 
 /* Pass a failure up. */

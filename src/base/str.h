@@ -41,7 +41,7 @@ void gp_utf8_put(gp_str *s, uint32_t cp);
 void gp_str_add_latin1(gp_str *s, const void *bytes, size_t size);
 void gp_str_add_utf16(gp_str *s, const void *bytes, size_t size, bool big_endian);
 
-/* The word that goes with a count: "1 image", "2 images". */
+/* Returns the singular or plural word for a count: "1 image", "2 images". */
 static inline const char *gp_plural(uint64_t count, const char *one, const char *many)
 {
     return count == 1 ? one : many;

@@ -150,7 +150,7 @@ static void reads_parts(void **state)
     assert_ok(gp_file_read_at(file, "a", 2, part, 3, &err));
     assert_string_equal(part, "llo");
     assert_ok(gp_file_read_at(file, "a", 5, part, 0, &err));
-    assert_int_equal(truncate(in("a"), 3), 0); /* by another program, while it is read */
+    assert_int_equal(truncate(in("a"), 3), 0); /* stands for another program that truncates the file during the read */
     assert_int_equal(gp_file_read_at(file, "a", 2, part, 3, &err), GP_ERR_IO);
     assert_non_null(strstr(err.message, "'a' became shorter"));
     assert_int_equal(gp_file_read_at(file, "a", UINT64_MAX, part, 3, &err), GP_ERR_LIMIT);
@@ -249,7 +249,7 @@ static void sweeps_leftovers(void **state)
     gp_atomic_sweep(in("not there"));
 }
 
-/* A name that is taken stays what it is; what was written may be written over. */
+/* commit_new never replaces an existing file; write_at overwrites earlier bytes. */
 static void commits_only_new(void **state)
 {
     (void)state;
