@@ -14,9 +14,8 @@
 
 extern char **environ;
 
-/* "GOLD" on a telephone's keys.  Not a port of a generator (7860 AUTOMATIC1111, 8188 ComfyUI, 7801 SwarmUI, 1234
- * sd-server, 9090 InvokeAI) nor of Jupyter or web servers (8888, 8000, 8080), and below the ports that Linux gives out.
- */
+/* "GOLD" on a telephone's keys.  Differs from the ports of generators (7860 AUTOMATIC1111, 8188 ComfyUI, 7801 SwarmUI,
+ * 1234 sd-server, 9090 InvokeAI), Jupyter and web servers (8888, 8000, 8080), and is below Linux's ephemeral ports. */
 enum { USUAL_PORT = 4653 };
 
 /* Is somebody sitting at this machine, with a screen? */

@@ -15,7 +15,7 @@ static uint32_t number_of(const gp_cli_count *count, uint32_t otherwise)
     return !count->set ? otherwise : count->value > UINT32_MAX ? UINT32_MAX : (uint32_t)count->value;
 }
 
-/* Where the generator listens when nobody says otherwise. */
+/* Returns the default address of the protocol's generator. */
 static const char *usual_backend(const gp_cli *cli)
 {
     const char *protocol = cli->protocol ? cli->protocol : cli->workflow ? "comfyui" : "";
@@ -94,7 +94,7 @@ static int generate(gp_cli *cli, gp_generate_options *o, bool scores, const char
     gp_generate_report report = {0};
     int code;
     bool creates = (flags & GP_CATALOG_CREATE) != 0, fresh = access(o->folder, F_OK) != 0;
-    /* what can go wrong before anything is written goes wrong first: a slip of the pen leaves nothing behind */
+    /* check everything before the first file is written, so that a mistake leaves nothing behind */
     if ((scores && gp_cli_model_open(cli, &model, &err) != GP_OK) || (creates && gp_generate_check(o, &err) != GP_OK) ||
         (creates && gp_folder_make(o->folder, &err) != GP_OK) ||
         gp_cli_catalog_open(cli, catalog_of, flags, &catalog, &err) != GP_OK ||
@@ -104,7 +104,7 @@ static int generate(gp_cli *cli, gp_generate_options *o, bool scores, const char
         code = finish(cli, catalog, o, &report);
     gp_model_close(model);
     gp_catalog_close(catalog);
-    if (creates && fresh && code != GP_EXIT_OK) (void)rmdir(o->folder); /* of this run; stays if anything is in it */
+    if (creates && fresh && code != GP_EXIT_OK) (void)rmdir(o->folder); /* made by this run; stays if it is not empty */
     return code;
 }
 

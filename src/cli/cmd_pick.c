@@ -48,7 +48,7 @@ typedef struct scorers {
     gp_str used; /* "NAME (PRECISION)" */
 } scorers;
 
-/* The picks are all by one scorer. */
+/* All picks were made with one scorer. */
 static bool see_scorer(void *user, const gp_scorer_facts *s)
 {
     scorers *all = user;
@@ -65,7 +65,7 @@ static bool see_scorer(void *user, const gp_scorer_facts *s)
     return true;
 }
 
-/* How many were picked, and by which scores where there are several. */
+/* Reports the number of picks, and the scorer if the catalog has several. */
 static gp_status say_picked(gp_cli *cli, gp_catalog *catalog, gp_str *json, uint64_t count, gp_error *err)
 {
     scorers s = {.cli = cli, .json = json};
@@ -79,7 +79,7 @@ static gp_status say_picked(gp_cli *cli, gp_catalog *catalog, gp_str *json, uint
     return GP_OK;
 }
 
-/* What was chosen: lines or members of json.  *count: how many. */
+/* Prints the picks as lines, or appends them to json.  *count: their number. */
 static gp_status put_choice(gp_cli *cli, gp_catalog *catalog, const gp_report *report, bool explained, gp_str *json,
                             gp_error *err)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * goldpan check and goldpan rescue: is the catalog sound, and a new one from what can be read and the journal. */
+ * goldpan check tells whether the catalog is sound.  goldpan rescue makes a new catalog from the parts of the old one
+ * that can be read, and from the journal of marks. */
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/file.h"
@@ -37,7 +38,7 @@ static bool put_problem(void *user, const gp_catalog_problem *problem)
     return true;
 }
 
-/* The catalog of a folder, or the catalog's own file. */
+/* The argument may be the catalog's folder or the catalog file itself. */
 static gp_status check_path(gp_cli *cli, char **path, gp_error *err)
 {
     const char *first = cli->arg_count ? cli->args[0] : NULL;
@@ -93,7 +94,7 @@ static void say_rescue(gp_cli *cli, const gp_rescue_report *r)
         gp_term_say(&cli->term, "the journal of marks has nothing to add");
 }
 
-/* Where entries of the journal wait for images, or rows were lost: the files are read again. */
+/* Reads the files again if entries of the journal wait for images, or rows were lost. */
 static gp_status add_folders(gp_cli *cli, const char *path, gp_report *report, gp_error *err)
 {
     gp_catalog *catalog = NULL;
@@ -126,7 +127,7 @@ static int print_rescue(gp_cli *cli, const char *path, const gp_rescue_report *r
     return gp_cli_json_print(cli, &json, added->failed ? GP_EXIT_PARTIAL : GP_EXIT_OK);
 }
 
-/* The folder's own .goldpan wins, also where the catalog in it is lost: a catalog of a folder above is another. */
+/* Uses the folder's own .goldpan even if the catalog in it is lost: a catalog of a folder above is a different one. */
 static gp_status rescue_path(gp_cli *cli, char **path, gp_error *err)
 {
     const char *folder = ".";

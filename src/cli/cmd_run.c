@@ -17,12 +17,12 @@ static char *sheet_path(const gp_cli *cli, const gp_catalog *catalog)
     return path;
 }
 
-/* Without a new choice the one before stays in the catalog, but it is not this run's. */
+/* If nothing is picked, the earlier picks stay in the catalog, but they are not the result of this run. */
 static gp_status put_choice(gp_cli *cli, gp_catalog *catalog, const gp_run_report *report, gp_str *json,
                             uint64_t *count, gp_error *err)
 {
     const gp_counts *c = &report->counts;
-    bool none = c->images == 0 || c->images_with_prompt == 0; /* said by a note of add */
+    bool none = c->images == 0 || c->images_with_prompt == 0; /* a note of add reports this */
     if (!report->pick.done) {
         if (none && report->find.levels)
             gp_term_warn(
@@ -39,7 +39,7 @@ static gp_status put_choice(gp_cli *cli, gp_catalog *catalog, const gp_run_repor
     return GP_OK;
 }
 
-/* What there was to choose from. */
+/* Reports the numbers of images and prompts that the picks were made from. */
 static void say_counts(gp_cli *cli, const gp_counts *c)
 {
     gp_str s = GP_STR_INIT;

@@ -118,7 +118,7 @@ static void say_unknown(gp_cli *cli, gp_catalog *catalog, const char *typed, con
     gp_mem_free((void *)search.message);
 }
 
-/* The row of a path, or NULL; *rows is to be closed. */
+/* Finds the row of a path, or NULL.  The caller closes *rows. */
 static gp_status row_of(gp_catalog *catalog, const char *path, gp_rows **rows, const gp_row **row, gp_error *err)
 {
     gp_query query = GP_QUERY_DEFAULTS;
@@ -128,7 +128,7 @@ static gp_status row_of(gp_catalog *catalog, const char *path, gp_rows **rows, c
     return gp_rows_next(*rows, row, err);
 }
 
-/* The row of what the path is a link to. */
+/* Finds the row of the file that the path links to. */
 static gp_status linked_row(gp_catalog *catalog, const char *typed, gp_rows **rows, const gp_row **row, gp_error *err)
 {
     char *target = realpath(typed, NULL);
@@ -140,7 +140,7 @@ static gp_status linked_row(gp_catalog *catalog, const char *typed, gp_rows **ro
     return st;
 }
 
-/* json NULL: lines.  missing: members of an array. */
+/* json NULL: prints lines.  missing: members of a JSON array. */
 static gp_status show(gp_cli *cli, gp_catalog *catalog, const char *typed, gp_str *json, gp_str *missing, bool *found,
                       gp_error *err)
 {

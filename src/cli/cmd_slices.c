@@ -113,7 +113,7 @@ static gp_status print_all(gp_cli *cli, gp_catalog *catalog, gp_str *json, const
     return st;
 }
 
-/* A catalog that can only be read keeps what was found last. */
+/* A read-only catalog keeps the results of the last analysis. */
 static gp_status find(gp_cli *cli, gp_catalog *catalog, gp_model *model, const gp_cli_find *options,
                       gp_find_report *report, gp_error *err)
 {

@@ -12,7 +12,7 @@ static void line(const char *name, uint64_t count)
     printf("%-20s %llu\n", name, (unsigned long long)count);
 }
 
-/* "2026-11-29 17:46", in local time. */
+/* Formats a time as "2026-11-29 17:46", in local time. */
 static void when(int64_t at, char text[32])
 {
     time_t seconds = (time_t)at;
@@ -111,7 +111,7 @@ static void put_json(gp_str *json, const char *path, const gp_counts *c)
 
 typedef struct missing_lines {
     gp_cli *cli;
-    gp_str *json; /* or NULL: lines */
+    gp_str *json; /* NULL: print lines */
     unsigned shown;
 } missing_lines;
 
@@ -136,7 +136,7 @@ static bool put_missing(void *user, const gp_missing *m)
     return !l->json->failed;
 }
 
-/* Where images are missing. */
+/* Reports the folders where images are missing. */
 static gp_status put_all_missing(gp_cli *cli, gp_catalog *catalog, gp_str *json, gp_error *err)
 {
     missing_lines lines = {cli, json, 0};

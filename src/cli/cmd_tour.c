@@ -9,7 +9,7 @@
 #include <dirent.h>
 #include <stdio.h>
 
-/* No frame of an earlier tour may lie in the folder. */
+/* Fails if the folder already holds a frame of an earlier tour. */
 static gp_status check_frames(const gp_cli *cli, gp_error *err)
 {
     unsigned number;

@@ -47,7 +47,7 @@ static void put_rows(gp_str *json, const char *name, const float *reals, const u
     gp_str_putc(json, ']');
 }
 
-/* The file for one of several results: "NAME.ids.npy".  Owned. */
+/* Returns the name of the file for one of several results, such as "NAME.ids.npy".  Owned. */
 static char *part_path(const gp_cli *cli, const char *part)
 {
     gp_str path = GP_STR_INIT;

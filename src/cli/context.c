@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What failed, which model, and the library's options from the words on the command line. */
+ * Reports failures, finds the model, and fills the library's options from the command line. */
 #include "cli/context.h"
 
 #include <stdio.h>

@@ -6,39 +6,38 @@
 #include "base/str.h"
 #include "cli/options.h"
 
-/* Say what failed (and how to go on after a stop); with --json also as an object on stdout:
+/* Prints the error on standard error (and, after a stop, the command that continues).  With --json also on stdout:
  * {"error":{"status":"not found","message":"...","exit":1}}.  Returns the exit code. */
 int gp_cli_fail(gp_cli *cli, const gp_error *err);
-/* The same with another exit code than that of the status. */
+/* The same, with this exit code instead of that of the status. */
 int gp_cli_fail_as(gp_cli *cli, const gp_error *err, int code);
 int gp_cli_usage(gp_cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The catalog by the rule of where.c: --catalog, else at or above the paths given (count 0: the present folder), else,
- * with GP_CATALOG_CREATE, a new one.  Owned.  Errors: NOT_FOUND (no catalog; a path that is not there), USAGE (paths of
- * several catalogs). */
-enum { GP_CLI_GONE = 1 << 16 }; /* flag: the paths need not be there any more */
+/* Finds the path of the catalog (rule in where.c): that of --catalog; else the one at or above the given paths (count
+ * 0: the current folder); else, with GP_CATALOG_CREATE, a new one.  The caller owns `path`.  Errors: NOT_FOUND (no
+ * catalog, or a path does not exist), USAGE (the paths belong to several catalogs). */
+enum { GP_CLI_GONE = 1 << 16 }; /* flag: the paths need not exist any more */
 gp_status gp_cli_catalog_path(gp_cli *cli, const char *const *paths, size_t count, unsigned flags, char **path,
                               gp_error *err);
 gp_status gp_cli_catalog_open_for(gp_cli *cli, const char *const *paths, size_t count, unsigned flags,
                                   gp_catalog **catalog, gp_error *err);
-/* The same from one path, or NULL. */
+/* The same for one path; NULL: the current folder. */
 gp_status gp_cli_catalog_open(gp_cli *cli, const char *start, unsigned flags, gp_catalog **catalog, gp_error *err);
 bool gp_cli_is_folder(const char *path);
 
 /* Are the arguments all there?  Asked before a catalog is made, so that a slip of the pen leaves none behind. */
 gp_status gp_cli_check_roots(const gp_cli *cli, gp_error *err);
 
-/* A file that exists is replaced with --force alone; USAGE says so.  Asked before the work begins. */
+/* An existing file is replaced only with --force; otherwise fails with USAGE.  Called before the work begins. */
 gp_status gp_cli_check_output(const gp_cli *cli, const char *path, gp_error *err);
-/* The same for a place that goldpan chose: an image that goldpan drew may be replaced, but no other file and no link.
- */
+/* The same for a path that goldpan chose: replaces an image that goldpan drew, but no other file and no link. */
 gp_status gp_cli_check_own(const gp_cli *cli, const char *path, gp_error *err);
 
 /* --model, else $GOLDPAN_MODEL, else the first usual one that is at hand; NOT_FOUND says how to get one. Borrowed. */
 gp_status gp_cli_model_name(const gp_cli *cli, const char **name, gp_error *err);
 gp_status gp_cli_model_open(gp_cli *cli, gp_model **model, gp_error *err);
 
-/* gp_note_fn with a gp_cli as user: says the note on stderr and keeps it for --json. */
+/* A gp_note_fn whose user is a gp_cli: prints the note on standard error and keeps it for --json. */
 void gp_cli_note(void *user, const gp_note *note);
 
 /* ---- options into the library's structs */
@@ -58,10 +57,10 @@ void gp_cli_json_real(gp_str *out, const char *name, double value);
 void gp_cli_json_bool(gp_str *out, const char *name, bool value);
 void gp_cli_json_element(gp_str *out, const char *text); /* the same in an array */
 void gp_cli_json_report(gp_str *out, const char *name, const gp_report *report);
-/* "notes":[{"code", "message", "count"}]: everything that gp_cli_note was told. */
+/* Appends "notes":[{"code", "message", "count"}]: all notes that gp_cli_note has kept. */
 void gp_cli_json_notes(gp_str *out, gp_cli *cli);
-/* Print the object and a newline; the exit code, or failure if stdout cannot be written.  Clears out.  A command prints
- * one object: what comes after the first is not printed. */
+/* Prints the object and a newline, and clears `out`.  Returns `code`, or failure if stdout cannot be written.  A
+ * command prints only one object; further objects are dropped. */
 int gp_cli_json_print(gp_cli *cli, gp_str *out, int code);
 
 /* One line of data on stdout: control characters of the text become blanks. */
@@ -74,8 +73,8 @@ void gp_cli_say_score(gp_cli *cli, const gp_report *report);
 /* The picks: path, score, prompt on stdout, or as "picks":[...] into json (not NULL).  *count their number. */
 gp_status gp_cli_put_picks(gp_cli *cli, gp_catalog *catalog, gp_str *json, uint64_t *count, gp_error *err);
 
-/* After a choice of nothing: "picks":[] and "kept", the number of the earlier picks that stay, into json; else a line
- * about them. */
+/* After a pick that selected nothing: appends to `json` "picks":[] and "kept", the number of earlier picks that stay.
+ * Without `json`, prints a line about them. */
 gp_status gp_cli_put_no_picks(gp_cli *cli, gp_catalog *catalog, gp_str *json, gp_error *err);
 
 /* Failures on record as "failures":[...] into json; or lines on stdout. */

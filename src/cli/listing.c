@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Tables on stdout: a line of heads, then a line a row.  For pipes fields lie between tabs; on a terminal columns are
- * as wide as their widest cell.  A table without rows prints nothing. */
+ * Tables on stdout: a header line, then one line for each row.  In a pipe, tabs separate the fields; on a terminal each
+ * column is as wide as its widest cell.  A table without rows prints nothing. */
 #include "cli/listing.h"
 
 #include "base/mem.h"
@@ -20,11 +20,11 @@ void gp_cli_table_cell(gp_cli_table *t, const char *format, ...)
     va_end(args);
     for (size_t i = start; i < t->cells.size; i++)
         if ((unsigned char)t->cells.data[i] < ' ' || t->cells.data[i] == 0x7f) t->cells.data[i] = ' ';
-    gp_str_putc(&t->cells, '\0'); /* the cell's end */
+    gp_str_putc(&t->cells, '\0'); /* ends the cell */
     t->count++;
 }
 
-/* Characters, not bytes. */
+/* Returns the width in characters, not bytes. */
 static size_t width_of(const char *text)
 {
     size_t width = 0;
@@ -40,7 +40,7 @@ static void put_padded(const char *text, size_t width, bool right)
     if (!right) printf("%*s", (int)gap, "");
 }
 
-/* Visit the heads and all cells in order. */
+/* Visits the header and all cells in order. */
 static void put_all(const gp_cli_table *t, const size_t *width)
 {
     const char *cell = t->cells.data;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Tables on stdout with a line of heads: fields between tabs, columns on a terminal. */
+ * Tables on stdout with a header line: fields separated by tabs in a pipe, aligned columns on a terminal. */
 #ifndef GP_CLI_LISTING_H
 #define GP_CLI_LISTING_H
 
@@ -9,14 +9,14 @@ enum { GP_CLI_MOST_COLUMNS = 12 };
 typedef struct gp_cli_table {
     const char *const *heads; /* [columns] */
     size_t columns;           /* at most GP_CLI_MOST_COLUMNS */
-    unsigned left;            /* bit k: column k is words, not numbers */
-    gp_str cells;             /* each with its zero byte */
+    unsigned left;            /* bit k: column k is text, aligned left; else numbers, aligned right */
+    gp_str cells;             /* each ends with a zero byte */
     size_t count;             /* of cells */
 } gp_cli_table;
 
-/* The next cell, row by row.  Control characters become blanks. */
+/* Adds the next cell, row by row.  Control characters become blanks. */
 void gp_cli_table_cell(gp_cli_table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Print and clear; false when memory was short: then nothing is printed. */
+/* Prints the table and clears it.  False: out of memory, and nothing was printed. */
 bool gp_cli_table_print(gp_cli_table *table);
 
 #endif

@@ -83,7 +83,7 @@ static bool list_family(const char *word, FILE *to)
     return true;
 }
 
-/* "model list, model get, model info". */
+/* Lists the commands of a family: "model list, model get, model info". */
 static void family_names(const char *word, gp_str *names)
 {
     size_t length = strlen(word);
@@ -107,7 +107,7 @@ static int unknown(gp_cli *cli, int argc, char **argv)
     return gp_cli_usage(cli, "unknown command '%s'", typed);
 }
 
-/* "goldpan model": which command of the family? */
+/* "goldpan model" lacks the second word: lists the commands of the family. */
 static int incomplete(gp_cli *cli, const char *family)
 {
     gp_str names = GP_STR_INIT;
@@ -165,7 +165,7 @@ static int dispatch(gp_cli *cli, int argc, char **argv)
     }
     cli->command = find(argc, argv, &words);
     if (cli->command) return run_command(cli, argc - words, argv + words);
-    /* no command: --json is read here, for the object of the error */
+    /* there is no command yet, so read --json here for the error object */
     cli->json = gp_cli_says_json(argc, argv);
     if (!strcmp(argv[0], "help") || asks_help(argv[0])) return help(cli, argc - 1, argv + 1);
     if (argc == 2 && asks_help(argv[1]) && list_family(argv[0], stdout)) return GP_EXIT_OK;
@@ -173,16 +173,16 @@ static int dispatch(gp_cli *cli, int argc, char **argv)
     return unknown(cli, argc, argv);
 }
 
-/* Who starts a program may have closed its descriptors 0 to 2.  The first files opened would then get these numbers,
- * and messages would be written into them.  So each is taken first: 0 and 1 by what can neither be read nor written, so
- * that using them is an error, 2 by what swallows messages. */
+/* A parent process may have closed descriptors 0 to 2.  The first files opened would then get these numbers, and
+ * messages would be written into them.  So closed descriptors are opened first: 0 and 1 such that reading and writing
+ * fail, 2 on /dev/null. */
 static bool reserve_descriptors(void)
 {
     for (int fd = 0; fd <= 2; fd++) {
         if (fcntl(fd, F_GETFD) != -1 || errno != EBADF) continue;
         int got = fd == 2 ? open("/dev/null", O_WRONLY) : -1;
         if (got < 0) got = open("/", O_PATH);
-        if (got != fd) return false; /* below 0, or the lowest free number was another: not possible */
+        if (got != fd) return false; /* cannot happen: open failed, or a lower number was free */
     }
     return true;
 }

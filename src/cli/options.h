@@ -43,9 +43,9 @@ typedef struct gp_cli {
     size_t arg_count;
     gp_term term;
 
-    gp_str notes; /* what gp_cli_note was told: members of a JSON array */
+    gp_str notes; /* notes kept by gp_cli_note: members of a JSON array */
     bool help, json;
-    bool json_printed; /* the one object of --json is out */
+    bool json_printed; /* the one object of --json has been printed */
     const char *catalog, *model, *revision;
     bool fast_decode;
     int precision, engine; /* index into the choices = gp_precision, gp_engine */
@@ -96,7 +96,7 @@ typedef struct gp_cli {
 typedef enum gp_cli_kind {
     GP_OPT_FLAG,     /* bool */
     GP_OPT_TEXT,     /* const char *; empty only where `value` is "TEXT" */
-    GP_OPT_TEXTS,    /* gp_cli_texts: may be said again */
+    GP_OPT_TEXTS,    /* gp_cli_texts: may be given several times */
     GP_OPT_COUNT,    /* gp_cli_count: 0 or more */
     GP_OPT_NUMBER,   /* gp_cli_count: 1 or more */
     GP_OPT_REAL,     /* gp_cli_real: any finite number */
@@ -125,7 +125,7 @@ struct gp_cli_command {
     const gp_cli_option *options;
     size_t least, most; /* arguments */
     bool keeps_nothing; /* when stopped there is nothing to go on with */
-    bool goes_on;       /* --out is a folder to which the same command adds what is missing */
+    bool goes_on;       /* --out is a folder; the same command adds the files that are missing there */
     int (*run)(gp_cli *cli);
 };
 
@@ -240,10 +240,10 @@ struct gp_cli_command {
     }
 
 /* Parse argv after the command's words into cli (command and args set by the caller; args has room for all of argv).
- * USAGE with a message that says what is wrong and, if it can, what was meant; cli->json is then set if any of the
- * words was --json, also one behind the mistake. */
+ * USAGE: the message says what is wrong and, if possible, what was meant; cli->json is then set if --json occurs
+ * anywhere, even after the mistake. */
 gp_status gp_cli_parse(gp_cli *cli, int argc, char **argv, gp_error *err);
-/* Is --json among the words before "--"? */
+/* Does --json occur before "--"? */
 bool gp_cli_says_json(int argc, char **argv);
 /* The command's help on stdout. */
 void gp_cli_help(const gp_cli_command *command);

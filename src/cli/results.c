@@ -263,7 +263,7 @@ void gp_cli_say_failures(gp_cli *cli, gp_catalog *catalog, uint64_t failed)
 void gp_cli_note(void *user, const gp_note *note)
 {
     gp_cli *cli = user;
-    /* what ends in nothing is said also with --quiet */
+    /* notes on why there is no result are printed even with --quiet */
     if (strcmp(note->code, "no-images") == 0 || strcmp(note->code, "empty-folder") == 0 ||
         strcmp(note->code, "no-prompts") == 0)
         gp_term_warn(&cli->term, "goldpan: %s", note->message);

@@ -162,7 +162,7 @@ static gp_status open_source(gp_cli *cli, source *s, gp_error *err)
 
 /* ---- what is printed */
 
-/* How many clusters there are by drop (columns, rising) and support (rows, falling): where to put the thresholds. */
+/* Numbers of clusters by drop (columns, rising) and support (rows, falling), to help choose the thresholds. */
 typedef struct grid {
     unsigned counts[CELLS][CELLS]; /* [support][drop] */
     double low, high, most;        /* drops; the largest support */
@@ -173,7 +173,7 @@ static double drop_of(const grid *g, int column)
     return g->low + (g->high - g->low) * column / CELLS;
 }
 
-/* Supports by their logarithm: there are few large ones. */
+/* The scale of supports is logarithmic, since few are large. */
 static double support_of(const grid *g, int row)
 {
     return ceil(exp(log(g->most) * row / CELLS));
@@ -207,7 +207,7 @@ static void put_grid(const grid *g)
     putchar('\n');
 }
 
-/* The same, rows of "counts" by "support", columns by "drop". */
+/* The same as JSON: rows of "counts" belong to "support", columns to "drop". */
 static void json_grid(const char *table, const grid *g, gp_str *json)
 {
     gp_str_putc(json, '{');

@@ -43,7 +43,7 @@ void gp_term_open(gp_term *term)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    signal(SIGXFSZ, SIG_IGN); /* a file at the limit of `ulimit -f` is an error with a message, not the end */
+    signal(SIGXFSZ, SIG_IGN); /* so that a file beyond `ulimit -f` is a write error and does not kill goldpan */
 }
 
 int gp_term_signal(void)

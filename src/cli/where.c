@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * Which catalog a command works on.  One rule for all of them, as git has it for its repository:
- *   1. --catalog names it (a file, or the folder it belongs to);
- *   2. else it is the nearest FOLDER/.goldpan/catalog.db at or above the path given, or above the present folder where
- *      no path is given.  A file's folder is where its search begins.  The path is tried as it was written, then with
- *      its links resolved; file systems and the home folder are no border;
- *   3. else a command that may make one makes it in the first folder given, or in the folder of the first file.
- * Several paths must lead to the same catalog.  docs/command.md tells it to users. */
+ * Finds the catalog that a command works on.  All commands use one rule, like git's rule for its repository:
+ *   1. --catalog names the catalog (a file, or the folder that it belongs to);
+ *   2. else the catalog is the nearest FOLDER/.goldpan/catalog.db at or above the given path (without a path: the
+ *      current folder).  For a file, the search begins in its folder.  The path is tried as written, then with its
+ *      links resolved.  The search does not end at the home folder or at another file system;
+ *   3. else a command that may create a catalog creates it in the first folder given, or in that of the first file.
+ * Several paths must lead to the same catalog.  docs/command.md describes the rule for users. */
 #include "cli/context.h"
 
 #include "base/file.h"
@@ -69,8 +69,8 @@ gp_status gp_cli_check_own(const gp_cli *cli, const char *path, gp_error *err)
                    "'%s' exists and is no sheet of goldpan's: name another, or replace it with --force", path);
 }
 
-/* The folder that a path begins in: itself, or that of the file; for what is in .goldpan the one that holds .goldpan.
- * `create`: what is not there yet is a folder.  Owned. */
+/* Returns the folder where the search from `path` begins: the path itself, or the folder of a file; for paths in
+ * .goldpan the folder that holds .goldpan.  With `create`, a path that does not exist counts as a folder.  Owned. */
 static char *folder_of(const char *path, bool create)
 {
     bool itself = gp_cli_is_folder(path) || (create && access(path, F_OK) != 0);
@@ -90,11 +90,11 @@ static char *folder_of(const char *path, bool create)
 /* ---- looking upward */
 
 typedef struct found {
-    char *path; /* owned; NULL: none */
-    bool above; /* of a folder above the one where the search began */
+    char *path; /* owned; NULL: not found */
+    bool above; /* the catalog is of a folder above the one where the search began */
 } found;
 
-/* From an absolute folder upward.  False when out of memory. */
+/* Searches from an absolute folder upward.  False: out of memory. */
 static bool climb(const char *from, found *out)
 {
     char *folder = gp_str_dup(from);
@@ -116,7 +116,7 @@ static bool climb(const char *from, found *out)
     return top;
 }
 
-/* Does the path go back ("..")?  Through a link that is another folder than its words say. */
+/* Does the path hold ".."?  After a link, ".." leads to another folder than the text of the path suggests. */
 static bool goes_back(const char *path)
 {
     for (const char *p = path; (p = strstr(p, "..")) != NULL; p += 2)
@@ -124,7 +124,7 @@ static bool goes_back(const char *path)
     return false;
 }
 
-/* The folder that a path begins in when its links are resolved.  Owned, NULL: no such path. */
+/* Returns the folder where the search from `path` begins, with links resolved.  Owned; NULL: no such path. */
 static char *real_folder(const char *path)
 {
     char *plain = realpath(path, NULL), *folder = plain ? folder_of(plain, false) : NULL;
@@ -132,7 +132,7 @@ static char *real_folder(const char *path)
     return folder;
 }
 
-/* The present folder as the shell has it, links included.  Owned. */
+/* Returns the current folder as the shell names it, with links unresolved.  Owned. */
 static char *present_folder(void)
 {
     char *plain = get_current_dir_name(), *copy = plain ? gp_str_dup(plain) : NULL;
@@ -140,7 +140,7 @@ static char *present_folder(void)
     return copy;
 }
 
-/* path NULL: the present folder; folder: the one that the path begins in, as it was written. */
+/* path NULL: the current folder.  folder: where the search from `path` begins, as written. */
 static gp_status search(const char *path, const char *folder, found *out, gp_error *err)
 {
     char *given = !path ? present_folder() : goes_back(folder) ? NULL : gp_path_absolute(folder);
@@ -154,7 +154,7 @@ static gp_status search(const char *path, const char *folder, found *out, gp_err
     return good ? GP_OK : no_memory(err);
 }
 
-/* What is found beside the path is written as the path was. */
+/* A catalog found beside the path is named in the way the path was written. */
 static gp_status search_path(const char *path, bool create, found *out, gp_error *err)
 {
     char *folder = folder_of(path, create), *beside = folder ? catalog_of(folder) : NULL;
@@ -174,7 +174,7 @@ static bool same_file(const char *a, const char *b)
     return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-/* The one catalog of all paths; those that lead to none go with the others. */
+/* Finds the one catalog of all paths; paths that lead to no catalog go with the others. */
 static gp_status search_paths(const char *const *paths, size_t count, bool create, found *out, gp_error *err)
 {
     const char *whose = NULL;
@@ -227,7 +227,7 @@ static gp_status no_catalog(const char *const *paths, size_t count, gp_error *er
                    gp_cli_is_folder(paths[0]) ? paths[0] : "DIR");
 }
 
-/* --catalog: a file, the folder that it belongs to, or .goldpan itself. */
+/* --catalog may name the file, the folder that it belongs to, or .goldpan itself. */
 static gp_status named_catalog(const char *name, bool create, char **path, gp_error *err)
 {
     char *folder = gp_cli_is_folder(name) ? folder_of(name, create) : NULL;
@@ -251,7 +251,7 @@ static gp_status check_there(const char *const *paths, size_t count, gp_error *e
     return GP_OK;
 }
 
-/* A person who names a folder within the catalog's may think that only this part is meant. */
+/* A user who names a folder below the catalog's may expect the command to work on that folder only. */
 static void say_above(gp_cli *cli, const char *path, bool create)
 {
     char message[4200];
@@ -270,7 +270,7 @@ gp_status gp_cli_catalog_path(gp_cli *cli, const char *const *paths, size_t coun
     if (cli->catalog) return named_catalog(cli->catalog, create, path, err);
     if (!create && !(flags & GP_CLI_GONE)) GP_TRY(check_there(paths, count, err));
     GP_TRY(search_paths(paths, count, create, &f, err));
-    /* files of other disks are often asked for from the catalog's folder */
+    /* users often ask for files on other disks from the catalog's folder */
     if (!f.path && (!count || (flags & GP_CLI_GONE))) GP_TRY(search(NULL, NULL, &f, err));
     if (f.path && f.above && count && (create || gp_cli_is_folder(paths[0]))) say_above(cli, f.path, create);
     if (!f.path && !create) return no_catalog(paths, count, err);

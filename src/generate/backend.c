@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Asking a back end over HTTP, and the words for what went wrong. */
+ * Sends requests to a back end over HTTP, and words its errors. */
 #include "generate/backend.h"
 
 #include "base/clock.h"
@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const double watch_seconds = 1, glance_seconds = 0.8; /* a stop is heard within a second */
+static const double watch_seconds = 1, glance_seconds = 0.8; /* so that a stop takes effect within a second */
 
 /* ------------------------------------------------------------------ results */
 
@@ -265,7 +265,7 @@ gp_status gp_gen_fetch(gp_gen_backend *b, const char *path, gp_gen_result *out, 
     return GP_OK;
 }
 
-/* ------------------------------------------------------------------ the rest of its life */
+/* ------------------------------------------------------------------ closing and the rest */
 
 void gp_gen_close(gp_gen_backend *b)
 {

@@ -13,7 +13,7 @@ typedef struct gp_gen_protocol_table {
     gp_status (*make)(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result *out, gp_error *err);
     void (*watch)(gp_gen_backend *b); /* while an answer is waited for: tells on_part; NULL: nothing to see */
     gp_status (*check)(const gp_gen_backend *b,
-                       gp_error *err); /* of what the user gave, before anything is asked; or NULL */
+                       gp_error *err); /* checks the user's options before the first request; may be NULL */
 } gp_gen_protocol_table;
 extern const gp_gen_protocol_table gp_gen_a1111, gp_gen_comfy, gp_gen_sdcpp, gp_gen_swarm, gp_gen_openai,
     gp_gen_command;
@@ -27,9 +27,9 @@ struct gp_gen_backend {
     char *session;   /* SwarmUI's */
     gp_http *second; /* for watching */
     double watched;  /* when that was last done */
-    const char *who; /* what answers at the address instead of the protocol; NULL: not looked at yet */
+    const char *who; /* result of gp_gen_who; NULL: not asked yet */
     gp_status (*send)(gp_http *http, const gp_http_request *request, gp_http_response *response, gp_error *err);
-    double pace; /* of waiting: 1; tests without a network have 0 */
+    double pace; /* factor of all waiting times: 1; 0 in tests without a network */
 };
 
 /* An answer: JSON, or what it said.  *root NULL unless the code is 2xx and the body is JSON; then the result says why
@@ -45,11 +45,11 @@ gp_status gp_gen_ask(gp_gen_backend *b, const char *path, const char *body, gp_g
                      gp_error *err);
 /* A short question beside the one that is waited for: its JSON, owned, or NULL. */
 gp_json *gp_gen_glance(gp_gen_backend *b, const char *path);
-/* What answers at the address, by its front page: a sentence that goes behind an error, or "". */
+/* Recognises the program at the address by its front page.  Returns a sentence for the end of an error, or "". */
 const char *gp_gen_who(gp_gen_backend *b);
 /* The bytes at a path, or at an http address. */
 gp_status gp_gen_fetch(gp_gen_backend *b, const char *path, gp_gen_result *out, gp_error *err);
-/* Wait before the next look at a job: `seconds`, or as long as the last answer asks for, within bounds. */
+/* Waits before the next poll of a job: `seconds`, or as long as the last answer asks (at most GP_GEN_MOST_WAIT). */
 bool gp_gen_wait_to_poll(const gp_gen_backend *b, double seconds, const gp_gen_result *last);
 /* Wait, asking go_on.  False: stopped. */
 bool gp_gen_sleep(const gp_gen_backend *b, double seconds);
@@ -70,8 +70,8 @@ void gp_gen_put_picture(gp_str *s, const gp_gen_request *r, const char *negative
 /* The request's own numbers as settings, for a back end that does not say them. */
 void gp_gen_put_asked(gp_str *s, const gp_gen_request *r);
 
-/* ComfyUI: the request's body: the graph of b->o.workflow with the values of `r` in it; id NULL: the server chooses.
- * USAGE for a graph or a --set that does not fit. */
+/* Appends to `s` the body of a ComfyUI request: the graph of b->o.workflow with the values of `r`.  id NULL: the server
+ * chooses an id.  USAGE: the graph or a --set does not fit. */
 gp_status gp_gen_comfy_fill(const gp_gen_backend *b, const gp_gen_request *r, const char *id, gp_str *s, gp_error *err);
 
 #endif

@@ -219,7 +219,7 @@ gp_status gp_gen_comfy_fill(const gp_gen_backend *b, const gp_gen_request *r, co
     return st;
 }
 
-/* Asked before the plan: would a request come out of this graph? */
+/* Checks before planning that a request can be made from this graph. */
 static gp_status check(const gp_gen_backend *b, gp_error *err)
 {
     gp_str body = GP_STR_INIT;

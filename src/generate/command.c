@@ -98,7 +98,8 @@ static gp_status start(char *const *words, pid_t *child, gp_gen_result *out)
     return rc ? GP_ERR_IO : GP_OK;
 }
 
-/* False: stopped, or *late; then the program and its children are gone too. */
+/* Waits for the program to end.  False: stopped, or the time limit has passed (*late); the program and its children are
+ * then killed. */
 static bool wait_for(gp_gen_backend *b, pid_t child, int *status, bool *late)
 {
     pid_t ended;

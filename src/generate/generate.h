@@ -34,7 +34,7 @@ typedef struct gp_gen_result {
     gp_gen_outcome outcome;
     gp_bytes image;    /* GOT: the file's bytes as they came */
     gp_str settings;   /* GOT: members of a JSON object, without braces: "seed":1,"sampler":"Euler a",... */
-    double wait;       /* AGAIN: seconds that the server asks to wait, else 0; at most GP_GEN_MOST_WAIT are waited */
+    double wait;       /* AGAIN: seconds that the server asks to wait, else 0; the wait is cut at GP_GEN_MOST_WAIT */
     char message[400]; /* why not */
 } gp_gen_result;
 void gp_gen_result_clear(gp_gen_result *result);
@@ -48,22 +48,22 @@ typedef struct gp_gen_options {
     const char *const
         *set; /* ComfyUI: "node.input=value" [set_count], @prompt @negative @seed @width ... stand for these */
     size_t set_count;
-    /* Seconds for each request, from connecting to the last byte of its answer, and for a command's run; 0: no limit,
-     * since images take their time. */
+    /* Most seconds for each request, from connecting to the last byte of its answer, and for each run of a command.  0:
+     * no limit, since drawing an image may take long. */
     double timeout;
-    bool asked;                /* the protocol was found at this address by an earlier gp_gen_open: do not ask again */
+    bool asked;                /* an earlier gp_gen_open has checked this address and protocol: skip the check */
     bool (*go_on)(void *user); /* asked now and then, also while waiting; may be NULL */
     /* Told about once a second, where the back end says it: the share of the picture that is done; what it looks like
      * so far (a file's bytes, size 0: not shown).  May be NULL. */
     void (*on_part)(void *user, double part, const gp_bytes *preview);
     bool previews;                                             /* ask for them */
-    void (*on_wait)(void *user, double asked, double seconds); /* a poll is put off as the server asks; may be NULL */
+    void (*on_wait)(void *user, double asked, double seconds); /* the server asks for a longer wait; may be NULL */
     void *user;
 } gp_gen_options;
 
 typedef struct gp_gen_backend gp_gen_backend; /* one thread at a time */
-/* address may lack its "http://": "127.0.0.1:8188".  Errors: USAGE (what answers there speaks no known protocol; a
- * template without its placeholders; a graph that cannot be filled in), NETWORK (nobody there). */
+/* The address may lack "http://": "127.0.0.1:8188".  Errors: USAGE (the program at the address has no known protocol; a
+ * command lacks its placeholders; a graph cannot be filled in), NETWORK (no program answers there). */
 gp_status gp_gen_open(const gp_gen_options *options, gp_gen_backend **out, gp_error *err);
 void gp_gen_close(gp_gen_backend *backend);
 const char *gp_gen_protocol(const gp_gen_backend *backend);

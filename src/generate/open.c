@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Opening a back end: which protocol is spoken at an address, and what to say when none is. */
+ * Opens a back end: finds the protocol of the program at an address, and words the error if it has none. */
 #include "generate/backend.h"
 
 #include "base/mem.h"
@@ -11,7 +11,7 @@
 static const gp_gen_protocol_table *const protocols[] = {&gp_gen_comfy, &gp_gen_sdcpp,  &gp_gen_a1111,
                                                          &gp_gen_swarm, &gp_gen_openai, &gp_gen_command};
 enum { PROTOCOLS = sizeof protocols / sizeof *protocols };
-static const double probe_seconds = 60; /* for each question who is there; --timeout may say less */
+static const double probe_seconds = 60; /* limit of each probing request; --timeout may lower it */
 
 static const gp_gen_protocol_table *by_name(const char *name)
 {
@@ -20,10 +20,10 @@ static const gp_gen_protocol_table *by_name(const char *name)
     return NULL;
 }
 
-/* ------------------------------------------------------------------ who is there */
+/* ------------------------------------------------------------------ probing */
 
-/* What is known by its front page: by a word of its title, or of the whole page.  An interface of gradio has all its
- * labels in the page, also those of extensions, so the particular ones are known by their title. */
+/* Programs recognised by their front page: by a word in its title, or anywhere in the page.  A Gradio interface has all
+ * its labels in the page, including those of extensions, so specific programs are recognised by their title. */
 static const struct {
     bool title;
     const char *sign, *words;
@@ -37,7 +37,7 @@ static const struct {
      "its page is there, but not its API: if it is AUTOMATIC1111, Forge or the like, start it with --api"},
 };
 
-/* Where the text holds the word, in any case; SIZE_MAX: nowhere.  Bytes of zero do not end the text. */
+/* Finds the word in the text, in any case; SIZE_MAX: not there.  Zero bytes do not end the text. */
 static size_t find_word(const char *text, size_t size, const char *word)
 {
     size_t length = strlen(word);
@@ -61,7 +61,7 @@ static const char *words_of_page(const gp_str *page)
     return "";
 }
 
-/* A question before any image is asked for.  *r is the answer, code 0: none came, and err says why. */
+/* Sends a GET before any image is requested.  *r is the answer; with code 0 no answer came; `why` says why. */
 static gp_status ask(gp_gen_backend *b, const char *path, gp_http_response *r, gp_error *why, gp_error *err)
 {
     gp_str url = GP_STR_INIT;
@@ -104,7 +104,7 @@ static bool is_json(const gp_http_response *r)
     return is;
 }
 
-/* Asked in the order of the table: what speaks several protocols is best spoken to in its own. */
+/* Tries the protocols in the order of the table, so that a program with several is used by its own. */
 static gp_status find_out(gp_gen_backend *b, gp_error *err)
 {
     bool locked = false;
@@ -134,8 +134,8 @@ static gp_status find_out(gp_gen_backend *b, gp_error *err)
                    b->address);
 }
 
-/* The protocol was given.  Somebody must be there; who answers in another way is asked all the same, but for a page
- * that says why that cannot go well. */
+/* Checks a protocol that the user has given.  A program must answer at the address.  If it does not answer as expected,
+ * it is used all the same, unless its front page shows that it is another program. */
 static gp_status check_given(gp_gen_backend *b, gp_error *err)
 {
     gp_http_response r;
@@ -152,7 +152,8 @@ static gp_status check_given(gp_gen_backend *b, gp_error *err)
 
 /* ------------------------------------------------------------------ addresses */
 
-/* "127.0.0.1:8188", "localhost", "[::1]:8188/x": a host that lacks its scheme.  A command has blanks and {out}. */
+/* Is the text a host without a scheme, such as "127.0.0.1:8188", "localhost", "[::1]:8188/x"?  A command has blanks and
+ * {out}. */
 static bool is_bare_host(const char *text)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
@@ -172,7 +173,7 @@ static bool is_bare_host(const char *text)
     return memchr(host, '.', size) != NULL || (size == 9 && !memcmp(host, "localhost", 9));
 }
 
-/* The address with its scheme, without slashes at the end; *web: it is one of the web. */
+/* Copies the address, adds a missing "http://" and cuts slashes at its end.  *web: it is an HTTP address. */
 static gp_status take_address(gp_gen_backend *b, bool *web, gp_error *err)
 {
     gp_str s = GP_STR_INIT;
@@ -190,7 +191,8 @@ static gp_status take_address(gp_gen_backend *b, bool *web, gp_error *err)
     return GP_OK;
 }
 
-/* http://user:password@host: they go where no message shows them.  Percent signs stay as they are. */
+/* Moves the login of http://user:password@host out of the address, so that no message shows it.  Percent escapes are
+ * not decoded. */
 static bool take_login(gp_gen_backend *b)
 {
     char *host = strstr(b->address, "://"), *at = host ? strchr(host, '@') : NULL;
@@ -201,7 +203,7 @@ static bool take_login(gp_gen_backend *b)
     return b->login != NULL;
 }
 
-/* ------------------------------------------------------------------ the whole */
+/* ------------------------------------------------------------------ opening */
 
 static gp_status check_words(const gp_gen_backend *b, bool web, gp_error *err)
 {
@@ -225,7 +227,7 @@ gp_status gp_gen_open(const gp_gen_options *o, gp_gen_backend **out, gp_error *e
     GP_GO(take_address(b, &web, err));
     if (web && !take_login(b)) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a back end"));
     if (!b->protocol && !web) b->protocol = &gp_gen_command;
-    if (!b->protocol && gp_str_ends(b->address, "/v1")) b->protocol = &gp_gen_openai; /* as clients of it are told */
+    if (!b->protocol && gp_str_ends(b->address, "/v1")) b->protocol = &gp_gen_openai; /* usual for its clients */
     GP_GO(check_words(b, web, err));
     GP_GO(gp_http_open(&b->http, err));
     if (!b->protocol)

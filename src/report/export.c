@@ -56,7 +56,7 @@ typedef struct export_run {
     gp_tables_out *tables;
     gp_places *places;
     gp_report counts;
-    gp_str names; /* that this export placed or found in the folder, one a line */
+    gp_str names; /* files that this export placed or found in the folder, one on each line */
     uint64_t total;
     gp_ticker ticker;
 } export_run;
@@ -86,12 +86,12 @@ static gp_status place_row(export_run *r, const gp_row *row, char **name, gp_err
     return GP_OK;
 }
 
-/* The name goes on the list of copies, unless the original itself lies in that folder. */
+/* Adds the name to the list of copies, unless the original itself is in that folder. */
 static gp_status list_name(export_run *r, const char *path, const char *name, gp_error *err)
 {
     char *own = gp_path_folder(path);
     if (!own) return gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
-    char *real = realpath(own, NULL), *there = realpath(r->options->folder, NULL); /* from the C library */
+    char *real = realpath(own, NULL), *there = realpath(r->options->folder, NULL); /* allocated by the C library */
     if (!real || !there || strcmp(real, there) != 0) gp_str_printf(&r->names, "%s\n", name);
     free(there);
     free(real);

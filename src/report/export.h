@@ -6,14 +6,14 @@
 #include "base/str.h"
 #include "base/hash.h"
 
-/* What is in the export's folder, and how files get there.  `folder` is there, and borrowed until closing. */
+/* The files in an export's folder, and how images are placed there.  `folder` exists and is borrowed until close. */
 typedef struct gp_places gp_places;
 gp_status gp_places_open(const char *folder, gp_export_mode mode, gp_places **out, gp_error *err);
 void gp_places_close(gp_places *places); /* NULL allowed */
-/* Put the image `source` into the folder by its base name, if its content has this hash; another file in the way, also
- * one whose name differs by case alone: -2, -3 ... before the extension.  What is there already with the same content
- * stays as it is (*placed false).  Owns: *name, the name within the folder, gp_mem_free.  Errors: those of
- * original.h, UNSUPPORTED (this kind of link). */
+/* Puts the image `source` into the folder under its base name, if its content has this hash.  If another file has that
+ * name, even in another case, the new name gets -2, -3 ... before the extension.  A file with the same content stays as
+ * it is (*placed false).  Owns: *name, the name within the folder, gp_mem_free.  Errors: those of original.h,
+ * UNSUPPORTED (this kind of link). */
 gp_status gp_places_put(gp_places *places, const char *source, const gp_hash *hash, char **name, bool *placed,
                         gp_error *err);
 
@@ -30,7 +30,7 @@ gp_status gp_tables_out_row(gp_tables_out *tables, const gp_row *row, const char
 gp_status gp_tables_out_commit(gp_tables_out *tables, gp_error *err);
 void gp_tables_out_abort(gp_tables_out *tables); /* NULL allowed */
 
-/* Add the names, one a line, to the list of what goldpan put into the folder (own_names.c). */
+/* Adds the names, one on each line, to the list of files that goldpan has put into the folder (own_names.c). */
 gp_status gp_export_list(const char *folder, const gp_str *names, gp_error *err);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Images that may be given out. */
+ * Checks that a file is an image of the catalog before its bytes are given out. */
 #include "report/original.h"
 
 #include "base/mem.h"

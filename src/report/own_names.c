@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The list of what goldpan put into a folder, which grows with every export, so that `add` knows the copies for what
- * they are. */
+ * The list of the files that exports have put into a folder.  With it `add` recognises the copies and skips them. */
 #include "base/file.h"
 #include "base/own.h"
 #include "base/mem.h"
@@ -17,7 +16,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Cut `text` into its lines: *lines [count], owned, pointing into it. */
+/* Splits `text` into lines: *lines [count], owned, pointing into `text`. */
 static gp_status cut(gp_str *text, char ***lines, size_t *count, gp_error *err)
 {
     size_t most = 1;

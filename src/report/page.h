@@ -5,8 +5,9 @@
 
 #include "base/status.h"
 
-/* The page's Content-Security-Policy: its own scripts, styles and images, nothing from elsewhere and nowhere else to
- * send anything.  The server sends it as a header; a site's page carries it, since its host may send none. */
+/* The page's Content-Security-Policy: the page loads scripts, styles and images only from its own server, and sends
+ * data nowhere else.  The explorer sends the policy as a header.  A site has it in index.html, since the site's host
+ * may send no header. */
 #define GP_PAGE_POLICY                                                                                                 \
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "        \
     "font-src 'self'; base-uri 'none'; form-action 'none'"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * One file into the export folder, without ever overwriting: link() and symlink() refuse an existing name by
  * themselves, and a copy is written under a hidden name first and then renamed to its own if that is free.  A second
- * export finds the same names again, since what is there already is recognised by its content.  Only files whose
- * content is the one on record are placed (original.h): this file is checked open, and what a link leads to is
- * compared with it. */
+ * export finds the same names again, since files that are there already are recognised by their content.  Only files
+ * whose content is the one on record are placed (original.h).  The check reads the open file; the target of a new link
+ * must then be that same file. */
 #include "report/export.h"
 
 #include "base/file.h"
@@ -22,12 +22,13 @@
 #define NAMES_TRIED 100000
 enum { LONGEST_NAME = 255, LONGEST_EXTENSION = 16 };
 
-/* Names of the folder without regard to case, as hashes: on disks of Windows and macOS "A.png" and "a.png" are one. */
+/* Hashes of the names in the folder, in lower case: on disks of Windows and macOS "A.png" and "a.png" are the same
+ * name. */
 struct gp_places {
     const char *folder; /* borrowed */
     gp_export_mode mode;
-    size_t longest;  /* bytes of a name */
-    uint64_t *slots; /* [slot_count], 0 free */
+    size_t longest;  /* most bytes of a name */
+    uint64_t *slots; /* [slot_count], 0: free */
     size_t slot_count, used;
 };
 
@@ -94,7 +95,7 @@ void gp_places_close(gp_places *p)
     gp_mem_free(p);
 }
 
-/* "x.png" with number 2: "x-2.png".  A name that gets too long loses the end of "x", whole characters of it. */
+/* Returns "x-2.png" for "x.png" and number 2.  A name that gets too long loses whole characters at the end of "x". */
 static char *numbered(const char *base, unsigned number, size_t longest)
 {
     gp_str s = GP_STR_INIT;
@@ -113,7 +114,7 @@ static char *numbered(const char *base, unsigned number, size_t longest)
     return gp_str_take(&s);
 }
 
-/* Is `target` already this image?  What cannot be read is another. */
+/* Does `target` already hold this image?  A file that cannot be read counts as another image. */
 static gp_status is_there(const char *target, const gp_hash *hash, bool *same, gp_error *err)
 {
     int file = -1;
@@ -140,7 +141,7 @@ static gp_status copy(const char *source, const gp_hash *hash, const char *targe
     return st;
 }
 
-/* The very file that is open, even if another has its path by now. */
+/* Links the open file, even if its path leads to another file by now. */
 static int hard_link(int file, const char *source, const char *target)
 {
     char open_file[40];
@@ -185,7 +186,7 @@ static bool exists(const char *path)
     return lstat(path, &st) == 0;
 }
 
-/* Try one name.  *same: the image is there already; GP_ERR_STOPPED: the name is another's. */
+/* Tries one name.  *same: the image is there already.  GP_ERR_STOPPED: another file has the name. */
 static gp_status try_name(gp_places *p, const char *source, const gp_hash *hash, const char *name, bool *same,
                           gp_error *err)
 {

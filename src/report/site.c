@@ -50,7 +50,7 @@ typedef struct site {
 
 /* ---- the page and its data */
 
-/* index.html with its policy as the first thing in its head. */
+/* Writes index.html with the policy as the first element of its <head>. */
 static gp_status put_index(const site *s, const char *html, size_t size, gp_error *err)
 {
     static const char head[] = "<head>",

@@ -20,7 +20,7 @@ size_t gp_view_columns(const gp_view *view);
 /* Row of an image by its content; SIZE_MAX: none. */
 size_t gp_view_find(const gp_view *view, const gp_hash *hash);
 const gp_hash *gp_view_hash(const gp_view *view, size_t row);
-/* Of the bytes that the row's path holds: another than gp_view_hash where only the file's metadata changed. */
+/* Returns the hash of the file now at the row's path; differs from gp_view_hash if only the metadata has changed. */
 const gp_hash *gp_view_file_hash(const gp_view *view, size_t row);
 int64_t gp_view_image(const gp_view *view, size_t row); /* id in the catalog */
 /* A path of the row's image, the first that is there.  Owns: *path, gp_mem_free. */

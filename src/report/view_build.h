@@ -57,7 +57,7 @@ typedef struct gp_setting {
     size_t known; /* rows that have it */
 } gp_setting;
 
-/* A row whose file has another hash than its image is known by. */
+/* A row whose file has another hash than its image. */
 typedef struct gp_view_other {
     size_t row;
     gp_hash hash;
@@ -70,7 +70,7 @@ struct gp_view {
     char *catalog;
     int64_t *images, *prompt_ids;
     uint32_t *orientation;
-    struct gp_view_other *others; /* [other_count] in order of rows: files that another program wrote metadata into */
+    struct gp_view_other *others; /* [other_count] in order of rows: files whose metadata another program has changed */
     size_t other_count, other_room;
     gp_setting settings[GP_VIEW_SETTINGS];
     size_t setting_count;

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* frame-ancestors is for headers only. */
+/* Browsers obey frame-ancestors only in a header. */
 #define POLICY GP_PAGE_POLICY "; frame-ancestors 'none'"
 
 static const struct {
@@ -97,7 +97,7 @@ void gp_answer_failure(gp_request *request, const gp_error *err)
     gp_answer_error(request, status, "%s", err->message);
 }
 
-/* Where the page is, for an address that lacks its last slash. */
+/* The page's address, to redirect a request that lacks the last slash. */
 static void write_place(const gp_request *request, char where[GP_TOKEN + 3])
 {
     snprintf(where, GP_TOKEN + 3, "/%s/", request->server->guard.token);

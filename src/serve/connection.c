@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 
 enum { MOST_URI = 1024 };
-/* Of the body of a request that was refused, so much is read and thrown away, so that its sender gets the answer. */
+/* Most bytes of a refused request's body that are read and discarded, so that its sender gets the answer. */
 #define DRAIN_KNOWN    ((uint64_t)1 << 30)
 #define DRAIN_STRANGER ((uint64_t)64 << 10)
 
@@ -26,7 +26,7 @@ static void set_deadline(gp_server *s, gp_watched *w, double seconds, bool talki
     pthread_mutex_unlock(&s->watched_lock);
 }
 
-/* The library still has the connection and will see it end; the socket is its own and stays open until then. */
+/* Only shuts the socket down: libmicrohttpd owns it, sees the connection end and then closes it. */
 static void end_slow(gp_watched *w)
 {
     static const char words[] =
@@ -37,8 +37,8 @@ static void end_slow(gp_watched *w)
     w->ended = true;
 }
 
-/* Who does not know the key has few connections: a new one ends the oldest, so that however many there are, the page
- * finds room.  Half of each polling thread's share is never theirs.  Under the lock. */
+/* Clients without the key get few connections: beyond the limit a new one ends the oldest, so that the page always
+ * finds a free connection.  Half of each polling thread's connections are never given to them.  Under the lock. */
 static void limit_strangers(gp_server *s)
 {
     size_t count = 0;
@@ -143,7 +143,7 @@ static enum MHD_Result count_header(void *user, enum MHD_ValueKind kind, const c
     return MHD_YES;
 }
 
-/* Send the answer; without one (no memory) the connection ends. */
+/* Sends the answer; if there is none (no memory), ends the connection. */
 static enum MHD_Result send_answer(gp_request *request)
 {
     struct MHD_Response *response = request->response;
@@ -154,7 +154,7 @@ static enum MHD_Result send_answer(gp_request *request)
     return result;
 }
 
-/* Uploads are kept in memory until their turn comes: only so many bytes of them. */
+/* Uploads wait in memory until they are decoded, so their bytes in all are limited. */
 static bool has_room(gp_request *request, gp_refusal *no)
 {
     gp_server *s = request->server;
@@ -175,7 +175,7 @@ static void set_known(gp_server *s, gp_watched *w)
     pthread_mutex_unlock(&s->watched_lock);
 }
 
-/* *body: the client sends one, whether or not it is wanted. */
+/* *body: the client sends a body, wanted or not. */
 static bool admit(gp_request *request, const char *method, gp_refusal *no, bool *body)
 {
     gp_guard_request g = {.method = method, .uri = request->uri};
@@ -187,8 +187,8 @@ static bool admit(gp_request *request, const char *method, gp_refusal *no, bool 
     return in && has_room(request, no);
 }
 
-/* Refuse.  A client that is sending a body would lose the answer if the connection were closed on it: it is told at
- * once, by the socket itself, and what it sends is thrown away until it has read the answer, within bounds. */
+/* Refuses a request.  A client that is still sending its body would lose the answer if the connection were closed.  So
+ * the answer is written to the socket at once, and a limited part of the body is read and discarded meanwhile. */
 static enum MHD_Result refuse(gp_request *request, const gp_refusal *no, bool body)
 {
     const gp_serve_limits *limits = &request->server->limits;
@@ -246,7 +246,7 @@ static enum MHD_Result begin(gp_request *request, const char *method)
 
 static enum MHD_Result drain(gp_request *request, size_t *size)
 {
-    if (!*size || *size > request->drain) return MHD_NO; /* all has come, or enough: the connection ends */
+    if (!*size || *size > request->drain) return MHD_NO; /* the body has ended or is too large: end the connection */
     request->drain -= *size;
     *size = 0;
     return MHD_YES;

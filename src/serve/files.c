@@ -119,7 +119,8 @@ static const format_words *words_of(const char *format)
     return NULL;
 }
 
-/* Give out an open file if it is known, or after checking it; false: it must be checked, and that is not `patient`. */
+/* Sends an open file, after checking its content unless that is known already.  False if the content must be checked
+ * and the caller has no time for that (`patient` is false). */
 static bool give_checked(gp_request *request, int file, const gp_hash *hash, const char *type, bool patient)
 {
     gp_files *files = request->server->files;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A bound with a queue: numbers are drawn by who comes, and only the lowest number that waits may enter, so that a
- * large image is not kept waiting by small ones for ever. */
+ * A memory limit with a queue.  Each caller of enter draws a number, and only the lowest waiting number may enter, so
+ * that small images cannot keep a large one waiting for ever. */
 #include "serve/gate.h"
 
 #include "base/mem.h"
@@ -13,7 +13,7 @@ struct gp_gate {
     pthread_mutex_t lock;
     pthread_cond_t news;
     uint64_t most, taken;
-    uint64_t next, turn; /* the number of who comes next; of who may enter next */
+    uint64_t next, turn; /* number for the next caller; number that may enter next */
     bool shut;
 };
 
@@ -50,7 +50,7 @@ gp_status gp_gate_enter(gp_gate *gate, uint64_t bytes, gp_error *err)
     if (!shut) {
         gate->turn++;
         gate->taken += bytes;
-        pthread_cond_broadcast(&gate->news); /* the next may fit too */
+        pthread_cond_broadcast(&gate->news); /* the next caller may fit too */
     }
     pthread_mutex_unlock(&gate->lock);
     return shut ? gp_fail(err, GP_ERR_STOPPED, "the explorer is being closed") : GP_OK;
@@ -74,22 +74,22 @@ void gp_gate_shut(gp_gate *gate)
     pthread_mutex_unlock(&gate->lock);
 }
 
-/* Does the JPEG come in many scans (progressive, or a component at a time), so that all coefficients are kept? */
+/* Does the JPEG have several scans (progressive, or one a component), so that the decoder keeps all coefficients? */
 static bool has_many_scans(const uint8_t *bytes, size_t size)
 {
     unsigned components = 0;
     for (size_t at = 2; at + 10 <= size && bytes[at] == 0xff;) {
         uint8_t marker = bytes[at + 1];
-        if (marker == 0xff) { /* filling */
+        if (marker == 0xff) { /* fill byte */
             at++;
             continue;
         }
-        if (marker == 0xda) return bytes[at + 4] < components; /* the first scan: of all components, or not? */
+        if (marker == 0xda) return bytes[at + 4] < components; /* does the first scan have all components? */
         if (marker == 0xc0 || marker == 0xc1) components = bytes[at + 9];
         if (marker >= 0xc2 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc) return true;
         at += 2 + ((size_t)bytes[at + 2] << 8 | bytes[at + 3]);
     }
-    return true; /* not understood: the larger figure */
+    return true; /* not understood: assume the larger size */
 }
 
 uint64_t gp_gate_cost(const uint8_t *bytes, size_t size, const gp_image_head *head)

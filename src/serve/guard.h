@@ -31,8 +31,8 @@ typedef struct gp_refusal {
     unsigned status;  /* of HTTP */
     unsigned allowed; /* with 405: the methods */
     bool redirect;    /* not refused: only the last slash is missing */
-    bool known;       /* the key was right */
-    unsigned retry;   /* with 503: seconds after which to come again */
+    bool known;       /* the request has the right key */
+    unsigned retry;   /* with 503: seconds after which to try again */
     char message[200];
 } gp_refusal;
 

@@ -35,7 +35,7 @@ typedef struct gp_watched {
     double deadline; /* of what is under way; 0: none */
     bool talking;    /* a request is under way: it is told why it ends */
     bool known;      /* a request on it had the key */
-    bool ended;      /* shut down, and soon forgotten */
+    bool ended;      /* the socket is shut down; the entry will be removed soon */
     struct gp_watched *next, *before;
 } gp_watched;
 
@@ -48,14 +48,14 @@ struct gp_request {
         GP_REQUEST_NEW,
         GP_REQUEST_BODY,
         GP_REQUEST_WORK,
-        GP_REQUEST_DRAIN /* refused and answered: what still comes is read and thrown away */
+        GP_REQUEST_DRAIN /* refused and already answered; the rest of the body is read and discarded */
     } state;
     char *uri; /* as sent; NULL: too long */
     gp_route route;
     bool post;
     uint64_t length; /* of the body */
     gp_str body;
-    uint64_t drain;                    /* bytes that are still thrown away */
+    uint64_t drain;                    /* bytes of the body that may still be discarded */
     uint64_t uploaded;                 /* bytes counted in the server's `uploading` */
     bool suspended;                    /* only the polling thread's */
     void (*work)(gp_request *request); /* what a thread does for it */
@@ -86,7 +86,7 @@ void gp_answer_error(gp_request *request, unsigned status, const char *format, .
 /* A failed call: its status as HTTP has it. */
 void gp_answer_failure(gp_request *request, const gp_error *err);
 void gp_answer_refusal(gp_request *request, const gp_refusal *no);
-/* The same as bytes that end the connection, for a client that is still sending. */
+/* Appends the same answer to `out` as raw HTTP that ends the connection, for a client that is still sending. */
 void gp_refusal_write(const gp_request *request, const gp_refusal *no, gp_str *out);
 /* Has the client gone?  Then its work need not be done. */
 bool gp_request_gone(const gp_request *request);
@@ -164,12 +164,12 @@ struct gp_server {
     pthread_mutex_t watched_lock;
     gp_watched *watched;
 
-    gp_lane *marks;          /* ratings and saved views alone: they wait for nothing else */
+    gp_lane *marks;          /* only ratings and saved views, so that they never wait for other work */
     gp_lane *desk;           /* details, searches, files, exports */
     gp_lane *decoders;       /* thumbnails */
     gp_lane *uploads;        /* images to search by, one at a time */
     gp_gate *gate;           /* memory of decoded images */
-    atomic_ullong uploading; /* bytes of uploads that are received or wait */
+    atomic_ullong uploading; /* bytes of uploads being received or waiting */
     gp_events *events;
     gp_thumbs *thumbs;
     gp_files *files;

@@ -13,9 +13,9 @@ typedef struct gp_serve_limits {
     double thumb_bytes;     /* of the cache on disk */
     double alive_seconds;   /* between two comments to a listener */
     double poll_seconds;    /* between two looks at the catalog */
-    double strangers;       /* connections that have not shown the key; the oldest makes room for a new one */
-    double image_bytes;     /* of all images that are decoded at once */
-    double upload_bytes;    /* of all uploads that are being received or wait */
+    double strangers;       /* connections without the key; a new one ends the oldest */
+    double image_bytes;     /* memory of all images that are decoded at once */
+    double upload_bytes;    /* size of all uploads being received or waiting */
 } gp_serve_limits;
 
 /* "request_seconds=1,listeners=2" over the usual ones; NULL: those.  What is no limit, or out of reason, is passed

@@ -221,7 +221,7 @@ out:
     return st;
 }
 
-/* Decode it when there is memory for it; *admitted bytes are given back when its pixels are. */
+/* Decodes the upload once the gate has memory for it.  The caller returns *admitted bytes when it frees the pixels. */
 static gp_status decode(gp_request *request, gp_pixels *pixels, uint64_t *admitted, gp_error *err)
 {
     const uint8_t *bytes = (const uint8_t *)request->body.data;

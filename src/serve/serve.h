@@ -3,13 +3,13 @@
  * ratings and saved views (and an export, when asked).  Never listens on another address, never gives out a file that
  * is not an image of the catalog, never prints.
  *
- * Threads: two poll the sockets and never wait for anything; one writes marks and nothing else; `desk` threads do what
- * takes a moment (details, search, export), as many `decoders` as processors make thumbnails, one decodes uploads; the
- * calling thread watches the catalog and the clock.  A request that must wait is suspended, and resumed when its answer
- * is there.
- * Memory: two views, the embeddings once something is searched, 32 KiB a connection, 768 MiB of images that are decoded
- * (gate.h), 256 MiB of uploads that wait (limits.c).
- * Connections: of 256, 64 may be of who has not shown the key; a new one ends the oldest of them.
+ * Threads: two poll the sockets and never wait for anything else; one only writes marks; `desk` threads do longer work
+ * (details, search, export); `decoders`, one for each processor, make thumbnails; one decodes uploads; the calling
+ * thread watches the catalog and the clock.  A request that must wait is suspended, and resumed when its answer is
+ * ready.
+ * Memory: two views, the embeddings after the first search, 32 KiB for each connection, 768 MiB of decoded images
+ * (gate.h), 256 MiB of waiting uploads (limits.c).
+ * Connections: 256, of which at most 64 without the key; a new one without the key ends the oldest of those.
  * Sources: RFC 9110 (ranges, methods), the WHATWG's server-sent events, W3C Fetch Metadata. */
 #ifndef GP_SERVE_SERVE_H
 #define GP_SERVE_SERVE_H

@@ -82,8 +82,8 @@ static gp_request *take_waiters(gp_thumbs *thumbs, const gp_hash *hash)
 
 typedef struct making {
     gp_request *first;
-    gp_pixels pixels;  /* of the file, once it was decoded */
-    uint64_t admitted; /* bytes of the gate that they take */
+    gp_pixels pixels;  /* of the file, after decoding */
+    uint64_t admitted; /* bytes that the pixels have reserved in the gate */
     uint32_t orientation;
     gp_str jpeg[GP_THUMB_SIDES];
     gp_error error;
@@ -95,7 +95,7 @@ static size_t place_of(uint32_t side)
     return side == gp_thumb_sides[0] ? 0 : 1;
 }
 
-/* The file's pixels, when there is memory for them. */
+/* Decodes the file once the gate has memory for its pixels. */
 static gp_status read_pixels(making *m, const char *path, const gp_hash *hash, gp_error *err)
 {
     gp_bytes bytes = {0};
