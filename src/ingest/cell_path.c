@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Cells of tables as paths, and paths as keys.  A key lists a path's components from the last to the first, so that a
- * common end of two paths is a common beginning of their keys, and sorting brings equal ends together. */
+ * Cells of tables as paths, and paths as keys.  A key lists a path's components from the last to the first.  A common
+ * end of two paths is then a common beginning of their keys, and sorting the keys puts paths with the same end
+ * together. */
 #include "ingest/cell_path.h"
 
 #include "base/file.h"
@@ -20,7 +21,7 @@ static int hex_value(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Append with %XX decoded; %00 and what is not two digits stays. */
+/* Appends the text with %XX decoded; %00 and a '%' without two hexadecimal digits stay as they are. */
 static void add_decoded(gp_str *s, const char *text)
 {
     for (; *text; text++) {
@@ -45,7 +46,7 @@ static bool has_drive(const char *p)
     return is_letter(p[0]) && p[1] == ':' && (p[2] == '\\' || p[2] == '/');
 }
 
-/* Length of "scheme://", 0 if there is none. */
+/* Returns the length of "scheme://" at the beginning, or 0. */
 static size_t scheme_size(const char *p)
 {
     size_t n = 0;
@@ -68,7 +69,7 @@ static gp_cell_kind file_address(const char *p, gp_str *path)
     return drive ? GP_CELL_FOREIGN : GP_CELL_ABSOLUTE;
 }
 
-/* An address on the net: the path alone, decoded. */
+/* A web address: only its path counts, decoded. */
 static gp_cell_kind net_address(const char *p, gp_str *path)
 {
     size_t host = strcspn(p, "/"), size;
@@ -107,7 +108,7 @@ void gp_path_normal(gp_str *s, const char *path)
         path += strspn(path, "/\\");
         size_t n = strcspn(path, "/\\");
         bool climbed = s->size >= start + 2 && memcmp(s->data + s->size - 2, "..", 2) == 0 &&
-                       (s->size == start + 2 || s->data[s->size - 3] == '/'); /* "../..": not a folder to leave */
+                       (s->size == start + 2 || s->data[s->size - 3] == '/'); /* after "..": nothing to remove */
         if (n == 2 && path[0] == '.' && path[1] == '.' && s->size > start && !climbed) {
             while (s->size > start && s->data[s->size - 1] != '/') s->size--;
             if (s->size > start) s->size--;
@@ -126,7 +127,7 @@ static bool is_ascii(const char *p)
     return !*p;
 }
 
-/* Unicode NFC, and folded case if asked for; text that is not UTF-8 stays as it is but for A to Z. */
+/* Appends the text in Unicode NFC, with folded case if asked for. In text that is not UTF-8 only A to Z are folded. */
 static void add_composed(gp_str *s, const char *text, bool fold)
 {
     utf8proc_uint8_t *out = NULL;
@@ -134,13 +135,13 @@ static void add_composed(gp_str *s, const char *text, bool fold)
     if (fold) options = (utf8proc_option_t)(options | UTF8PROC_CASEFOLD);
     if (!is_ascii(text) && utf8proc_map((const utf8proc_uint8_t *)text, 0, &out, options) >= 0) {
         gp_str_puts(s, (const char *)out);
-        free(out); /* utf8proc's own */
+        free(out); /* allocated by utf8proc with malloc */
         return;
     }
     for (; *text; text++) gp_str_putc(s, fold && *text >= 'A' && *text <= 'Z' ? (char)(*text + 32) : *text);
 }
 
-/* The size of a name without its ending.  Of cells only known endings count: "v1.5" has none. */
+/* Returns the size of a name without its extension. In cells only known extensions count: "v1.5" has none. */
 static size_t stem_size(const char *name, size_t size, bool any)
 {
     static const char *const known[] = {"png", "jpg", "jpeg", "jpe",     "jfif", "webp", "apng",
@@ -148,7 +149,7 @@ static size_t stem_size(const char *name, size_t size, bool any)
                                         "jxl", "txt", "json", "caption", "npy",  "npz"};
     size_t dot = size;
     while (dot && name[dot - 1] != '.') dot--;
-    if (dot < 2) return size; /* none, or a hidden file */
+    if (dot < 2) return size; /* no extension, or a hidden file */
     for (size_t i = 0; !any && i < sizeof known / sizeof *known; i++) {
         size_t n = strlen(known[i]), k = 0;
         while (n == size - dot && k < n && (name[dot + k] | 32) == known[i][k]) k++;
@@ -157,7 +158,7 @@ static size_t stem_size(const char *name, size_t size, bool any)
     return any ? dot - 1 : size;
 }
 
-/* Components of a normal path in reverse. */
+/* Appends the components of a normalised path in reverse order. */
 static void add_reversed(gp_str *key, const char *path, size_t size, bool stem, bool any_ending)
 {
     for (size_t end = size; end && !key->failed;) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Private to match.c: what a cell says about a file, and paths as keys that can be compared from their end. */
+ * Private to match.c: the path in a cell, and keys that compare paths from their end. */
 #ifndef GP_INGEST_CELL_PATH_H
 #define GP_INGEST_CELL_PATH_H
 
@@ -8,25 +8,25 @@
 typedef enum gp_cell_kind {
     GP_CELL_ABSOLUTE,
     GP_CELL_RELATIVE,
-    GP_CELL_FOREIGN /* of another machine (C:\..., \\server\..., https://...): only its end can be compared */
+    GP_CELL_FOREIGN /* path of another machine (C:\..., \\server\..., https://...): only its end can be compared */
 } gp_cell_kind;
 
-/* The path in a cell: file:// addresses decoded, drive letters, hosts and queries dropped, '\' as '/'. */
+/* Sets `path` to the path in a cell: %XX in addresses decoded, drive letters, hosts and queries removed, '\' as '/'. */
 gp_cell_kind gp_cell_path(const char *cell, gp_str *path);
 
 typedef enum gp_name_form {
     GP_NAME_WRITTEN, /* Unicode NFC */
     GP_NAME_DECODED, /* also %XX decoded */
     GP_NAME_FOLDED,  /* also case folded */
-    GP_NAME_STEM,    /* decoded, the last name without ending */
+    GP_NAME_STEM,    /* %XX decoded, the last name without its extension */
     GP_NAME_FOLDED_STEM,
     GP_NAME_FORMS
 } gp_name_form;
 
-/* The components of a path from the last to the first, separated by the byte 1, without "." and (where possible) "..".
- * `any_ending`: strip any ending (of images) instead of the known ones only (of cells). */
+/* Sets `key` to the components of a path from the last to the first, separated by the byte 1, without "." and (where
+ * possible) "..". `any_ending`: remove any extension (for images) instead of only the known extensions (for cells). */
 void gp_path_key(const char *path, gp_name_form form, bool any_ending, gp_str *key);
-/* `path` without "//", "." and "..", '\' as '/'; appended. */
+/* Appends `path` without "//", "." and "..", with '\' as '/'. */
 void gp_path_normal(gp_str *s, const char *path);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Which encoding a text file has, and its text as UTF-8. */
+ * Detects the encoding of a text file and converts its text to UTF-8. */
 #include "ingest/encoding.h"
 
 #include "base/mem.h"
@@ -9,13 +9,13 @@
 
 enum { CHUNK = 1 << 20, REPLACEMENT = 0xFFFD };
 
-/* What the bytes look like when read as UTF-8, and where zero bytes lie. */
+/* Counts of a text when read as UTF-8, and of its zero bytes. */
 typedef struct census {
-    size_t whole, broken; /* letters of several bytes; bytes that belong to none */
-    size_t zeros[2];      /* at even and at odd places */
+    size_t whole, broken; /* valid multi-byte UTF-8 characters; bytes that are part of no valid character */
+    size_t zeros[2];      /* zero bytes at even and at odd offsets */
 } census;
 
-/* Bytes from [at] that are ASCII and not zero, in steps of eight. */
+/* Counts the bytes from [at] on that are ASCII and not zero, in steps of eight. */
 static size_t plain_bytes(const uint8_t *p, size_t at, size_t end)
 {
     size_t start = at;
@@ -48,7 +48,7 @@ static gp_status take_census(const gp_bytes *text, census *out, gp_watch *watch,
     return GP_OK;
 }
 
-/* Zero bytes of text in UTF-16 are the upper halves of Latin letters, digits and line ends. */
+/* In UTF-16 the zero bytes are the upper halves of Latin letters, digits and line ends. */
 static bool is_utf16(const census *c, size_t size, bool *big)
 {
     size_t units = size / 2, most, least;
@@ -81,7 +81,7 @@ static uint32_t unit_at(const gp_bytes *text, size_t at, bool big)
     return big ? (uint32_t)p[0] << 8 | p[1] : (uint32_t)p[1] << 8 | p[0];
 }
 
-/* The character at *at, which moves behind it. */
+/* Returns the character at *at and moves *at behind it. */
 static uint32_t next_character(const gp_bytes *text, gp_encoding encoding, size_t *at)
 {
     uint32_t cp;
@@ -103,7 +103,7 @@ static uint32_t next_character(const gp_bytes *text, gp_encoding encoding, size_
     *at += 2;
     if (cp < 0xD800 || cp > 0xDFFF) return cp;
     uint32_t low = cp <= 0xDBFF && text->size - *at >= 2 ? unit_at(text, *at, big) : 0;
-    if (low < 0xDC00 || low > 0xDFFF) return REPLACEMENT; /* half a pair */
+    if (low < 0xDC00 || low > 0xDFFF) return REPLACEMENT; /* half of a surrogate pair */
     *at += 2;
     return 0x10000 + ((cp & 0x3FF) << 10 | (low & 0x3FF));
 }
@@ -121,7 +121,7 @@ static size_t put_character(uint8_t *to, uint32_t cp)
     return n;
 }
 
-/* Twice over the text: its size, then the text itself into a block of that size. */
+/* Goes over the text twice: first to find the size of the result, then to write it into a block of that size. */
 static gp_status convert(const char *label, gp_bytes *text, gp_encoding encoding, gp_watch *watch, gp_error *err)
 {
     size_t size = 0, to = 0, next = CHUNK;
@@ -166,7 +166,7 @@ gp_status gp_text_decode(const char *label, gp_bytes *text, gp_encoding *encodin
     }
     if (mark) {
         text->size -= mark;
-        memmove(text->data, text->data + mark, text->size + 1); /* with the zero byte behind the text */
+        memmove(text->data, text->data + mark, text->size + 1); /* including the zero byte after the text */
     }
     if (mark != 2) GP_TRY(take_census(text, &c, watch, err));
     if (mark == 3)

@@ -23,7 +23,8 @@ bool gp_graph_is_data(const char *name)
     return true;
 }
 
-/* "source", "reference": what is put onto the main image of a node, not the image itself. */
+/* Is it an input such as "source" or "reference": an image put onto the node's main image, not the main image itself?
+ */
 static bool is_second(const char *name)
 {
     static const char *const words[] = {"source", "ref", "overlay", "layer", "style", "face_image", "pose", "depth"};
@@ -216,7 +217,7 @@ bool gp_graph_carries(const gp_graph_node *node, size_t index)
     if (input->target == SIZE_MAX || !input->data) return false;
     gp_route route = gp_graph_route(node, &only);
     if (route != GP_ROUTE_ALL) return route == GP_ROUTE_ONE && index == only;
-    return !input->second || !node->has_main; /* the only image there is may be called so */
+    return !input->second || !node->has_main; /* if it is the node's only image, it is the main image */
 }
 
 size_t gp_graph_nearest(gp_graph *graph, size_t start, bool inclusive, bool (*wanted)(const gp_graph_node *node))

@@ -12,18 +12,18 @@ enum { GP_GRAPH_MAX_NODES = 1 << 16, GP_GRAPH_MAX_INPUTS = 1 << 17 };
 typedef struct gp_graph_input {
     const char *name;
     const gp_json *value;
-    size_t target; /* node that the link leads to, SIZE_MAX if it is no link */
-    uint64_t slot; /* which of its outputs */
-    bool data;     /* its name may be that of an image or latent */
-    bool second;   /* its name is that of an image put onto the main one */
+    size_t target; /* node that the link leads to, or SIZE_MAX if the input is not a link */
+    uint64_t slot; /* output of that node */
+    bool data;     /* the name may be that of an image or latent */
+    bool second;   /* the name is that of an image put onto the main image */
     bool dead;     /* a link to a node that is not in the file */
 } gp_graph_input;
 
-/* A switch lets one of its inputs through. */
+/* A switch passes one of its inputs through. */
 typedef enum gp_route {
-    GP_ROUTE_ALL,    /* the node is no switch */
+    GP_ROUTE_ALL,    /* the node is not a switch */
     GP_ROUTE_ONE,    /* *input is let through */
-    GP_ROUTE_UNKNOWN /* a switch, and the file does not tell which input it lets through */
+    GP_ROUTE_UNKNOWN /* a switch, but the file does not say which input it passes through */
 } gp_route;
 
 typedef struct gp_graph_node {
@@ -31,9 +31,9 @@ typedef struct gp_graph_node {
     gp_graph_input *inputs;        /* [input_count], in file order */
     size_t input_count;
     bool consumed; /* some node has a link to it */
-    bool has_main; /* it has a link that may carry an image or latent and is not a second one */
+    bool has_main; /* a link other than a second image may carry an image or latent */
     gp_route route;
-    size_t route_input; /* for GP_ROUTE_ONE */
+    size_t route_input; /* input passed through by GP_ROUTE_ONE */
 } gp_graph_node;
 
 typedef struct gp_graph {
@@ -58,43 +58,43 @@ size_t gp_graph_follow(const gp_graph_node *node, const char *name);
 /* Breadth-first from `start` (itself included if `inclusive`) against the links that carry pictures and latents, to the
  * nearest node that `wanted`; SIZE_MAX if none.  graph->parent then leads back to start. */
 size_t gp_graph_nearest(gp_graph *graph, size_t start, bool inclusive, bool (*wanted)(const gp_graph_node *node));
-/* Does the name belong to an input for pictures or latents, as far as names tell? */
+/* Does the name suggest an input for images or latents? */
 bool gp_graph_is_data(const char *name);
 
-/* What the switch `node` lets through; *input is set for GP_ROUTE_ONE. */
+/* Finds which input the switch `node` passes through; *input is set for GP_ROUTE_ONE. */
 gp_route gp_graph_route(const gp_graph_node *node, size_t *input);
-void gp_graph_find_routes(gp_graph *graph); /* once, by gp_graph_open */
+void gp_graph_find_routes(gp_graph *graph); /* called once by gp_graph_open */
 /* May the link at `index` carry the image or latent that the node passes on? */
 bool gp_graph_carries(const gp_graph_node *node, size_t index);
 
-/* The number in input `name`: its own, or that of the node it is linked to (`seed`, `value`, ... there); NULL if none.
- */
+/* Returns the number in input `name`: its own, or that of the linked node (its `seed`, `value`, ...), or NULL. */
 const gp_json *gp_graph_number(const gp_graph *graph, const gp_graph_node *node, const char *name);
-/* The value of an input that is no text: its own, or that of the one value node behind its link; NULL if not known. */
+/* Returns the value of an input that is not a text: its own, or that of the single value node that it links to. NULL:
+ * not known. */
 const gp_json *gp_graph_scalar(const gp_graph *graph, const gp_graph_input *input);
 
-/* What evaluating a text found. */
+/* State and result of evaluating a text. */
 typedef struct gp_graph_texts {
     const gp_graph *graph;
-    const gp_json *workflow; /* the editor's graph, or NULL: display nodes keep there what they showed */
+    const gp_json *workflow; /* the editor's graph, or NULL: display nodes store there what they showed */
     const char *role;        /* "positive" or "negative", for nodes that hold both */
-    int budget;              /* inputs that may still be looked at: shared strings must not multiply */
-    int lookups;             /* in the editor's graph, likewise */
-    size_t unknown;          /* the node whose text the file does not hold; SIZE_MAX: none was met, count of nodes or
-                                more: a link that leads nowhere */
-    bool guess;              /* a part is what a display node showed in an earlier run */
+    int budget;              /* inputs that may still be evaluated: bounds the time where strings are shared */
+    int lookups;             /* lookups in the editor's graph that are still allowed */
+    size_t unknown; /* the node whose text the file does not contain; SIZE_MAX: no such node; the count of nodes or
+                       more: a link to a missing node */
+    bool guess;     /* a part of the text is what a display node showed in an earlier run */
 } gp_graph_texts;
 enum { GP_GRAPH_TEXTS_BUDGET = 256, GP_GRAPH_LOOKUPS = 16, GP_GRAPH_MAX_TEXT_INPUTS = 256 };
-/* The text of an input, exactly as the graph made it: its own, or worked out from the string nodes it is linked to.
- * False, with `unknown` set, if some node on the way makes a text that the file does not hold. */
+/* Finds the text of an input, exactly as the graph made it: its own text, or computed from the string nodes it links
+ * to. Returns false and sets `unknown` if a node on the way makes a text that the file does not contain. */
 bool gp_graph_text(gp_graph_texts *texts, const gp_graph_input *input, int depth, gp_str *out);
-/* The text that a node gives at one of its outputs. */
+/* Finds the text that a node returns at one of its outputs. */
 bool gp_graph_node_text(gp_graph_texts *texts, size_t node, uint64_t slot, int depth, gp_str *out);
-/* Does the name belong to an input with a piece of text: text, text_a, string1, prompt_2, value ...? */
+/* Is it the name of an input with text: text, text_a, string1, prompt_2, value ...? */
 bool gp_graph_is_text_name(const char *name);
-/* Does the class name say that the node makes up its text when the graph runs (language models, taggers, wildcards)? */
+/* Does the class name show that the node makes its text when the graph runs (language models, taggers, wildcards)? */
 bool gp_graph_makes_text(const gp_graph_node *node);
-/* Does the text hold "{a|b}" or "__name__"? */
+/* Does the text contain "{a|b}" or "__name__"? */
 bool gp_graph_has_wildcards(const char *text);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Operations on texts that graphs do with nodes, worked out exactly as those nodes do them (Python's str.join, replace,
- * strip, slices).  Where nodes of one shape differ, or Python goes by rules of Unicode, the result counts as unknown.
- * Regular expressions are not worked out at all. */
+ * Text operations of graph nodes, computed exactly as those nodes compute them (Python's str.join, replace, strip,
+ * slices).  Where nodes with the same inputs differ, or Python applies Unicode rules, the result counts as unknown.
+ * Regular expressions are not evaluated at all. */
 #include "base/mem.h"
 #include "ingest/graph_inner.h"
 #include <stdlib.h>
@@ -40,7 +40,7 @@ static void trim(gp_str *s, bool left, bool right)
     cut(s, from, to);
 }
 
-/* Replace in place; false when the result is too long.  An empty `find` matches between all letters in Python. */
+/* Replaces in place; returns false if the result is too long. In Python an empty `find` matches between all letters. */
 static bool replace(gp_str *s, const char *find, const char *with)
 {
     size_t size = strlen(find);
@@ -74,7 +74,8 @@ static int compare_names(const void *a, const void *b)
     return difference ? difference : strverscmp(x, y);
 }
 
-/* The delimiter as the node uses it; NULL if that is not known: some nodes read "\n" as a line break, some do not. */
+/* Returns the delimiter as the node uses it, or NULL if that is not known: only some nodes read "\n" as a line break.
+ */
 static const char *delimiter_of(const gp_graph_node *node, const gp_text_parts *parts)
 {
     const char *delimiter = own_text(parts->one[GP_PART_DELIMITER]);
@@ -105,7 +106,7 @@ static int join(gp_graph_texts *t, const gp_graph_node *node, gp_text_parts *par
     return 1;
 }
 
-/* find1 and replace1, find2 and replace2, ... one after the other. */
+/* Replaces find1 by replace1, then find2 by replace2, and so on. */
 static int replace_all(gp_graph_texts *t, gp_text_parts *parts, int depth, gp_str *s)
 {
     if (parts->text_count != 1 || parts->find_count != parts->replace_count) return 0;
@@ -125,7 +126,7 @@ static int replace_all(gp_graph_texts *t, gp_text_parts *parts, int depth, gp_st
     return done;
 }
 
-/* Two blanks or more become one, " ," and ",," a comma. */
+/* Tidies a text: two or more blanks become one blank; " ," and ",," become a comma. */
 static bool tidy(gp_str *s)
 {
     size_t to = 0;
@@ -145,7 +146,7 @@ static bool tidy(gp_str *s)
     return true;
 }
 
-/* Append or replace as action says, then tidy (StringFunction of pythongosssss). */
+/* Appends or replaces as `action` says, then tidies (node StringFunction of pythongosssss). */
 static int act(gp_graph_texts *t, gp_text_parts *parts, int depth, gp_str *s)
 {
     const char *action = own_text(parts->one[GP_PART_ACTION]), *clean = own_text(parts->one[GP_PART_TIDY]);
@@ -254,7 +255,7 @@ static int operation(gp_graph_texts *t, const gp_graph_node *node, gp_text_parts
 
 int gp_graph_operation(gp_graph_texts *t, const gp_graph_node *node, gp_text_parts *parts, int depth, gp_str *out)
 {
-    gp_str s = GP_STR_INIT; /* operations change what they have, so each has a text of its own */
+    gp_str s = GP_STR_INIT; /* operations change their text in place, so each one has its own */
     int done = operation(t, node, parts, depth, &s);
     if (done > 0) gp_str_add(out, s.data ? s.data : "", s.size);
     out->failed |= s.failed;

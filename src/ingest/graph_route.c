@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * Switches: nodes that let one of their inputs through.  They are told by their inputs, not by their class:
+ * Switches: nodes that pass one of their inputs through.  They are recognised by their inputs, not by their class:
  *
- *   on_true, on_false and a flag     the one the flag says
- *   input1, input2, ... and a number the one whose name ends in that number
- *   any_01, any_02, ... and nothing  the first that is linked (the class must be called a switch)
- *   text_a, text_b and a flag        true is a (the class must be called a switch)
+ *   on_true, on_false and a flag     the input that the flag selects
+ *   input1, input2, ... and a number the input whose name ends in that number
+ *   any_01, any_02, ... alone        the first linked input (the class name must say "switch")
+ *   text_a, text_b and a flag        true selects text_a (the class name must say "switch")
  *
- * What the flag or number is, may come through value nodes.  If that is not in the file, nobody knows. */
+ * The flag or number may come from value nodes.  If its value is not in the file, the route is unknown. */
 #include "ingest/graph.h"
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +30,7 @@ static bool is_scalar(const gp_json *value)
 
 /* ---- values ------------------------------------------------------------------------------------------------------ */
 
-/* A node that only holds or passes on a value, as far as its class name tells. */
+/* Does the node only hold or pass on a value, as far as its class name shows? */
 static bool holds_value(const gp_graph_node *node)
 {
     static const char *const words[] = {"primitive", "reroute", "constant", "boolean", "bool", "int", "number",
@@ -44,7 +44,7 @@ static bool holds_value(const gp_graph_node *node)
     return holds;
 }
 
-/* The one input of a value node: its only scalar or, without one, its only link. */
+/* Finds the single input of a value node: its only scalar or, without a scalar, its only link. */
 static const gp_graph_input *value_input(const gp_graph_node *node)
 {
     const gp_graph_input *scalar = NULL, *link = NULL;
@@ -66,7 +66,7 @@ static const gp_json *scalar(const gp_graph *graph, const gp_graph_input *input,
     if (is_scalar(input->value) || gp_json_text(input->value, NULL)) return input->value;
     if (input->target == SIZE_MAX || depth == MAX_WAY) return NULL;
     const gp_graph_node *node = &graph->nodes[input->target];
-    if (is_switch_class(node)) return NULL; /* switches that choose for switches: not followed */
+    if (is_switch_class(node)) return NULL; /* a switch that controls a switch: not followed */
     return scalar(graph, value_input(node), depth + 1);
 }
 
@@ -96,7 +96,7 @@ const gp_json *gp_graph_number(const gp_graph *graph, const gp_graph_node *node,
 
 /* ---- branches ---------------------------------------------------------------------------------------------------- */
 
-/* Is the word one of the name's parts, parts being told apart by what is no letter: "on_true", "value if true"? */
+/* Is the word a part of the name? Characters that are not letters separate the parts: "on_true", "value if true". */
 static bool has_part(const char *name, const char *word)
 {
     size_t size = strlen(word);
@@ -109,7 +109,7 @@ static bool has_part(const char *name, const char *word)
     return false;
 }
 
-/* 1: the branch of true, 0: that of false, -1: neither. */
+/* Returns 1 for the branch of true, 0 for that of false, -1 for any other input. */
 static int branch_side(const char *name)
 {
     static const char *const no[] = {"false", "ff", "else", "off", "no"}, *const yes[] = {"true", "tt", "then", "on",
@@ -121,13 +121,13 @@ static int branch_side(const char *name)
     return -1;
 }
 
-/* Is it something that can be let through: a link or a text? */
+/* Is the input a link or a text, so that a switch can pass it through? */
 static bool is_branch(const gp_graph_input *input)
 {
     return input->target != SIZE_MAX || input->dead || gp_json_text(input->value, NULL) != NULL;
 }
 
-/* The number at the end of "input2", "any_02", "text1"; NO_NUMBER if there is none. */
+/* Returns the number at the end of "input2", "any_02", "text1", or NO_NUMBER. */
 static int branch_number(const char *name)
 {
     size_t size = strlen(name), digits = size;
@@ -136,7 +136,7 @@ static int branch_number(const char *name)
     return (int)strtol(name + digits, NULL, 10);
 }
 
-/* 'a' of "text_a" and "textA"; 0 if it has no such end. */
+/* Returns 'a' for "text_a" and "textA", or 0 without such an end. */
 static char branch_letter(const char *name)
 {
     size_t size = strlen(name);
@@ -146,7 +146,7 @@ static char branch_letter(const char *name)
     return apart && ((last | 32) == 'a' || (last | 32) == 'b') ? (char)(last | 32) : 0;
 }
 
-/* Flag 0 or 1 of a value; -1 if it is none. */
+/* Returns 0 or 1 for a value that is a flag, else -1. */
 static int flag_of(const gp_json *value)
 {
     double number;
@@ -168,7 +168,7 @@ static bool is_flag_name(const char *name)
     return false;
 }
 
-/* The flag among the inputs that are no branch: the one of a usual name, or the only one. */
+/* Finds the flag among the inputs that are not branches: the input with a usual name, or the only one. */
 static const gp_graph_input *find_flag(const gp_graph_node *node, bool (*branch)(const gp_graph_input *input))
 {
     const gp_graph_input *only = NULL;
@@ -237,14 +237,15 @@ static const gp_graph_input *find_selector(const gp_graph_node *node)
     return NULL;
 }
 
-/* An index may count from 0 where its branches are numbered from 1: true if that cannot be told. */
+/* An index may count from 0 although its branches are numbered from 1. Returns true if it is not clear which applies.
+ */
 static bool is_ambiguous(const char *selector, int64_t wanted, int least, int most)
 {
     bool index = strcasestr(selector, "index") || strcasecmp(selector, "idx") == 0;
     return index && least == 1 && wanted > 0 && wanted < most;
 }
 
-/* The selector holds the name of the branch. */
+/* Selects the branch that the selector's value names. */
 static gp_route route_by_name(const gp_graph *graph, const gp_graph_node *node, size_t *input)
 {
     const gp_graph_input *selector = find_selector(node);
@@ -286,7 +287,7 @@ static gp_route route_by_number(const gp_graph *graph, const gp_graph_node *node
     return GP_ROUTE_UNKNOWN;
 }
 
-/* A class that is called a switch and has nothing to choose by: the first branch that is linked. */
+/* For a class named "switch" without a selector: selects the first linked branch. */
 static gp_route route_to_first(const gp_graph_node *node, size_t *input)
 {
     size_t links = 0, others = 0, first = SIZE_MAX;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * What a text input of a graph held when the graph ran.
+ * Finds the value that a text input of a graph had when the graph ran.
  *
- * Either it is in the file (the input's own text, a text box), or it follows from what is there by a rule that this
- * file knows (graph_ops.c: join, replace, trim ...), or it is not known.  An unknown node between text and encoder may
- * be a language model, a translator, a random choice: its input is then not its output, so nothing is taken.  Nodes are
- * told by the names of their inputs; a node with an input of a name that no rule knows is unknown. */
+ * The value is in the file (the input's own text, a text box), or follows from the file by a known operation
+ * (graph_ops.c: join, replace, trim ...), or is not known.  An unknown node between text and encoder may be a language
+ * model, a translator or a random choice.  Its input is then not its output, so no text is used.  Nodes are recognised
+ * by the names of their inputs; a node with an unknown input name is unknown. */
 #include "ingest/graph.h"
 #include "ingest/graph_inner.h"
 #include <string.h>
@@ -43,7 +43,7 @@ bool gp_graph_has_wildcards(const char *text)
 
 /* ---- the kinds of inputs ----------------------------------------------------------------------------------------- */
 
-/* The name without its number or letter: "text_a", "string1", "prompt_2". */
+/* Returns the size of the name without its number or letter: "text_a", "string1", "prompt_2". */
 static size_t stem_size(const char *name)
 {
     size_t size = strlen(name);
@@ -139,7 +139,7 @@ static bool is_display(const gp_graph_node *node)
     return HAS_WORD(node->type, words);
 }
 
-/* These write what they got into the editor's graph before the image is saved. */
+/* Display nodes that write their text into the editor's graph before the image is saved. */
 static bool writes_workflow(const gp_graph_node *node)
 {
     static const char *const words[] = {"showtext", "show text", "showanything", "show anything"};
@@ -160,7 +160,7 @@ static const gp_json *workflow_node(gp_graph_texts *t, const gp_graph_node *node
     return NULL;
 }
 
-/* The one text in [text] or [[text]]. */
+/* Returns the single text in [text] or [[text]]. */
 static const char *only_text(const gp_json *values, size_t *size)
 {
     for (int i = 0; i < 3 && gp_json_kind_of(values) == GP_JSON_ARRAY; i++) {
@@ -170,7 +170,8 @@ static const char *only_text(const gp_json *values, size_t *size)
     return gp_json_text(values, size);
 }
 
-/* What a display node showed: now (the editor's graph), or in an earlier run (kept among its own inputs). */
+/* Finds what a display node showed: in this run (from the editor's graph), or in an earlier run (among its own inputs).
+ */
 static bool shown_text(gp_graph_texts *t, const gp_graph_node *node, gp_str *out)
 {
     static const char *const kept[] = {"text", "result", "display", "output", "preview", "shown", "anything"};
@@ -188,7 +189,7 @@ static bool shown_text(gp_graph_texts *t, const gp_graph_node *node, gp_str *out
 
 /* ---- nodes ------------------------------------------------------------------------------------------------------- */
 
-/* A class that hands on the one text it gets. */
+/* Does the class pass on its single text? */
 static bool hands_on(const gp_graph_node *node)
 {
     static const char *const words[] = {"reroute",  "primitive", "relay", "setnode", "getnode", "multiline", "textbox",
@@ -206,7 +207,7 @@ static bool hands_on(const gp_graph_node *node)
     return HAS_WORD(node->type, words) && !gp_graph_makes_text(node);
 }
 
-/* A class that may take its text from elsewhere although one stands in its box: a path, a list to choose from. */
+/* May the class take its text from elsewhere (a path, a list to choose from) although its box holds a text? */
 static bool reads_elsewhere(const gp_graph_node *node)
 {
     static const char *const words[] = {"load",  "file",      "read",   "list",   "csv",    "generat", "fetch",
@@ -215,7 +216,7 @@ static bool reads_elsewhere(const gp_graph_node *node)
     return gp_graph_makes_text(node) || HAS_WORD(node->type, words);
 }
 
-/* The populated text of a wildcard node: the server writes it into the graph before it runs. */
+/* Finds the populated text of a wildcard node. The server writes it into the graph before the graph runs. */
 static int populated_text(gp_graph_texts *t, const gp_graph_node *node, int depth, gp_str *out)
 {
     const gp_graph_input *done = gp_graph_find(node, "populated_text"), *raw = gp_graph_find(node, "wildcard_text");
@@ -229,7 +230,7 @@ static int populated_text(gp_graph_texts *t, const gp_graph_node *node, int dept
     return 1;
 }
 
-/* One text box, or a node that hands its one text on. */
+/* Evaluates a node with one text box, or a node that passes on its single text. */
 static bool held_text(gp_graph_texts *t, size_t at, const gp_text_parts *parts, int depth, gp_str *out)
 {
     const gp_graph_node *node = &t->graph->nodes[at];
@@ -239,7 +240,7 @@ static bool held_text(gp_graph_texts *t, size_t at, const gp_text_parts *parts, 
     return gp_graph_text(t, input, depth + 1, out);
 }
 
-/* A node that holds a positive and a negative text. */
+/* Evaluates a node that holds a positive and a negative text. */
 static const gp_graph_input *of_role(const gp_graph_texts *t, const gp_text_parts *parts)
 {
     const char *other = t->role[0] == 'p' ? "negative" : "positive";
@@ -253,7 +254,7 @@ static const gp_graph_input *of_role(const gp_graph_texts *t, const gp_text_part
     return mine;
 }
 
-/* The display node's text: what flows into it if that is known, else what it showed. */
+/* Finds a display node's text: its input if that is known, else what it showed. */
 static bool display_text(gp_graph_texts *t, size_t at, const gp_text_parts *parts, int depth, gp_str *out)
 {
     size_t before = out->size, unknown = t->unknown;
@@ -261,7 +262,7 @@ static bool display_text(gp_graph_texts *t, size_t at, const gp_text_parts *part
     const gp_graph_input *shown = NULL;
     for (size_t i = 0; i < parts->text_count && !shown; i++)
         if (parts->texts[i]->target != SIZE_MAX) shown = parts->texts[i];
-    for (size_t i = 0; i < node->input_count && !shown; i++) /* whatever it calls what it shows */
+    for (size_t i = 0; i < node->input_count && !shown; i++) /* the input with the shown text may have any name */
         if (node->inputs[i].target != SIZE_MAX) shown = &node->inputs[i];
     if (shown && gp_graph_text(t, shown, depth + 1, out)) return true;
     if (out->data) out->data[out->size = before] = 0;
@@ -292,7 +293,7 @@ static void find_parts(const gp_graph_node *node, gp_text_parts *parts)
     }
 }
 
-/* Recursion bounded by MAX_DEPTH and the budget. */
+/* The recursion is bounded by MAX_DEPTH and the budget. */
 bool gp_graph_node_text(gp_graph_texts *t, size_t at, uint64_t slot, int depth, gp_str *out)
 {
     const gp_graph_node *node = &t->graph->nodes[at];
@@ -328,5 +329,5 @@ bool gp_graph_text(gp_graph_texts *t, const gp_graph_input *input, int depth, gp
         return true;
     }
     if (input->target != SIZE_MAX) return gp_graph_node_text(t, input->target, input->slot, depth, out);
-    return fail(t, SIZE_MAX - 1); /* a link to a node that is not in the file, or no text */
+    return fail(t, SIZE_MAX - 1); /* a link to a missing node, or not a text */
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Rows to images.  The images' keys are sorted; a row finds the longest common end by one binary search, and the images
- * that share that end lie together. */
+ * Finds the image of each row.  The images' keys are sorted, so one binary search finds the longest end that a row's
+ * path shares with an image.  The images with that end are adjacent. */
 #include "ingest/match.h"
 
 #include "base/file.h"
@@ -13,9 +13,9 @@
 #include <sys/stat.h>
 
 enum { SEPARATOR = 1, MOST_STATS = 64, IMAGE_WORK = 256, ROW_WORK = 1024 };
-/* Strength of a claim: components in common, or one of these. */
+/* Strength of a claim: the number of common components, or one of these values. */
 enum { BELOW_ROOT = 1 << 29, EXACT = 1 << 30 };
-enum { OPEN, CLAIMING, TIED, DONE, AMBIGUOUS, ELSEWHERE }; /* what becomes of a row */
+enum { OPEN, CLAIMING, TIED, DONE, AMBIGUOUS, ELSEWHERE }; /* state of a row */
 
 typedef struct claim {
     size_t row; /* SIZE_MAX: none */
@@ -33,13 +33,13 @@ typedef struct matcher {
     size_t *rows;
     uint8_t *states; /* [rows of the table] */
     claim *claims;   /* [n] */
-    /* the pass */
+    /* the current pass */
     gp_name_form form;
     char *blob;                    /* the images' keys, one after the other */
     size_t *keys;                  /* [n] where each begins */
     size_t *sorted;                /* [n] images by key */
     gp_str text, path, key, other; /* scratch */
-    bool failed;                   /* one of them once ran out of memory */
+    bool failed;                   /* one of the scratch strings ran out of memory */
 } matcher;
 
 static gp_status no_memory(gp_error *err)
@@ -83,7 +83,7 @@ static gp_status sort_images(matcher *m, gp_watch *watch, gp_error *err)
     return GP_OK;
 }
 
-/* Bytes of whole components that two keys share from their beginning; *components counts them. */
+/* Returns how many bytes two keys share from their beginning, in whole components; *components is their number. */
 static size_t shared(const char *a, const char *b, uint32_t *components)
 {
     size_t i = 0, whole = 0;
@@ -95,12 +95,12 @@ static size_t shared(const char *a, const char *b, uint32_t *components)
     }
 }
 
-/* Images [first, end) whose keys begin with the first `size` bytes of `key`, as whole components. */
+/* Range of images [first, end) whose keys begin with the first `size` bytes of `key`, as whole components. */
 typedef struct range {
     size_t first, end;
 } range;
 
-/* -1, 0, 1: the image's key lies before, within, behind the range. */
+/* Returns -1, 0 or 1 if the image's key lies before, inside or after the range. */
 static int side(const char *image, const char *key, size_t size)
 {
     int order = strncmp(image, key, size);
@@ -141,7 +141,7 @@ static size_t lower_bound(const matcher *m, const char *key)
     return low;
 }
 
-/* The images with the longest end in common with the key. */
+/* Finds the images that share the longest end with the key. */
 static range nearest(const matcher *m, const char *key, uint32_t *components)
 {
     size_t at = lower_bound(m, key), best = 0;
@@ -154,7 +154,7 @@ static range nearest(const matcher *m, const char *key, uint32_t *components)
     return *components ? find_range(m, key, best) : (range){0, 0};
 }
 
-/* Of images whose names differ in Unicode form only, the one that is written as the row writes it. */
+/* Of images whose names differ only in their Unicode form, returns the image whose name is written as in the row. */
 static size_t written_alike(matcher *m, range r, const char *path, uint32_t components)
 {
     size_t found = SIZE_MAX;
@@ -182,7 +182,7 @@ static void make_key(matcher *m, const char *path)
     m->failed |= m->key.failed;
 }
 
-/* Do two rows write the same path? */
+/* Do two rows contain the same path? */
 static bool same_path(matcher *m, size_t a, size_t b)
 {
     gp_str room = GP_STR_INIT;
@@ -211,7 +211,8 @@ static uint8_t put_claim(matcher *m, size_t image, size_t row, uint32_t strength
     return CLAIMING;
 }
 
-/* The row's path is `path`: does an image have it? */
+/* Finds the image at `path`, which is a row's path, and claims it for the row. Returns false if there is no such image.
+ */
 static bool claim_exact(matcher *m, const char *path, size_t row, uint32_t strength, uint8_t *state)
 {
     uint32_t components;
@@ -227,7 +228,8 @@ static bool claim_exact(matcher *m, const char *path, size_t row, uint32_t stren
     return true;
 }
 
-/* The row's own path names a file that is no image of the list by that path: perhaps by another (a link). */
+/* If the row's own path is an existing file: claims the image that is the same file under another path (a link).
+ * Without such an image the row is ELSEWHERE. Returns false if there is no such file. */
 static bool claim_file(matcher *m, const char *path, range r, size_t row, uint8_t *state)
 {
     struct stat file, image;
@@ -287,7 +289,7 @@ static gp_status claim_all(matcher *m, size_t *open, gp_watch *watch, gp_error *
         if (before != OPEN && before != AMBIGUOUS) continue;
         const char *cell = gp_table_text(m->table, row, m->column, &room);
         m->states[row] = cell && *cell ? claim_row(m, row, cell) : DONE;
-        if (m->states[row] == OPEN) m->states[row] = before; /* weaker names may tell several images apart */
+        if (m->states[row] == OPEN) m->states[row] = before; /* an ambiguous row stays ambiguous */
         *open += m->states[row] == OPEN || m->states[row] == AMBIGUOUS;
         st = gp_watch_work(watch, ROW_WORK, err);
         if (room.failed || m->failed) st = no_memory(err);
@@ -327,7 +329,7 @@ static gp_status run_passes(matcher *m, gp_watch *watch, gp_error *err)
     return GP_OK;
 }
 
-/* Roots as absolute paths. */
+/* Makes the roots absolute. */
 static gp_status open_roots(matcher *m, const char *const *roots, size_t count, gp_error *err)
 {
     char **own = gp_mem_zero(count, sizeof *own);
