@@ -455,7 +455,8 @@ typedef struct gp_generate_report {
     char why[400]; /* the last failure or refusal in words; else empty */
 } gp_generate_report;
 /* Checks everything that gp_generate checks before it plans: options, table, back end, graph.  Connects to the
- * generator to identify its program.  Writes nothing, so a failed check leaves neither a catalog nor a folder.  Errors: as gp_generate. */
+ * generator to identify its program.  Writes nothing, so a failed check leaves neither a catalog nor a folder.
+ * Errors: as gp_generate. */
 GP_API GP_MUST gp_status gp_generate_check(const gp_generate_options *options, gp_error *err);
 /* Have pictures drawn, per_prompt of each prompt, and put them in the catalog as they come; with a model they are scored
  * while others are drawn.  The plan is in the catalog: what a run has not got, or was not told of, the next run gets; a

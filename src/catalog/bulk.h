@@ -25,8 +25,8 @@ void gp_cat_facts_clear(gp_cat_facts *facts);
 
 /* Absent numbers are NaN, absent texts NULL, absent places -1. */
 typedef struct gp_cat_bulk_row {
-    int64_t image, prompt;   /* prompt 0: none */
-    gp_hash hash, file_hash; /* file_hash: of what `path` holds now */
+    int64_t image, prompt;   /* prompt 0: the image has no prompt */
+    gp_hash hash, file_hash; /* file_hash: hash of the file now at `path` */
     uint64_t bytes;
     int64_t added; /* seconds since 1970 */
     uint32_t width, height, orientation;

@@ -14,9 +14,10 @@ gp_status gp_cat_open(const char *path, unsigned flags, gp_catalog **out, gp_err
 /* A new one that is never on a disk and goes when it is closed: for trying out. */
 gp_status gp_cat_open_memory(gp_catalog **out, gp_error *err);
 void gp_cat_close(gp_catalog *cat);
-/* Opened for reading, or GP_CATALOG_READ_IF_MUST and it must. */
+/* Returns true if the catalog was opened with READONLY, or with READ_IF_MUST where it cannot be written. */
 bool gp_cat_readonly(const gp_catalog *cat);
-/* Asked about every millisecond while a statement runs; false ends it with STOPPED. */
+/* Sets a function that is called about every millisecond while a statement runs; if it returns false, the statement
+ * ends with STOPPED. */
 void gp_cat_watch(gp_catalog *cat, bool (*go_on)(void *user), void *user);
 const char *gp_cat_path(const gp_catalog *cat);
 gp_status gp_cat_counts(gp_catalog *cat, gp_counts *counts, gp_error *err);
@@ -33,16 +34,16 @@ void gp_cat_rollback(gp_catalog *cat); /* no-op outside a transaction */
 
 /* ---- images and paths */
 typedef struct gp_cat_image {
-    gp_hash hash; /* of the file's bytes */
+    gp_hash hash; /* hash of the file's bytes */
     uint64_t bytes;
     const char *format;
     uint32_t width, height, orientation;
-    const gp_hash *stream; /* of the compressed pixels; NULL: not known */
-    const gp_hash *pixels; /* of the decoded pixels; NULL: not known */
-    const char *apart;     /* why it is no candidate; NULL: it is one */
-    int64_t same_as;       /* the image that the path held before, if this file shows the same pixels; else 0 */
+    const gp_hash *stream; /* hash of the compressed pixels; NULL: not known */
+    const gp_hash *pixels; /* hash of the decoded pixels; NULL: not known */
+    const char *apart;     /* why the image is not a candidate; NULL for a candidate */
+    int64_t same_as;       /* id of the image that the path held before, if the pixels are the same; else 0 */
 } gp_cat_image;
-/* What a path held when it was read last, whatever it holds now; image 0: it is not known. */
+/* What the path held when it was last read, even if it holds something else now; image is 0 if that is not known. */
 typedef struct gp_cat_content {
     int64_t image;
     gp_hash hash, stream, pixels;
@@ -53,28 +54,31 @@ gp_status gp_cat_content_at(gp_catalog *cat, const char *path, gp_cat_content *o
 /* Is this path known with this size and time? Then *image is its id, else 0. */
 gp_status gp_cat_path_known(gp_catalog *cat, const char *path, uint64_t size, int64_t mtime_ns, int64_t *image,
                             gp_error *err);
-/* Find the image by its hash, or by one that it was seen with later, else take `same_as`, else insert; attach the path
- * to it (away from another image if the file changed).  An image found that has no work yet becomes one with `same_as`.
- * *fresh: the content was not known before, and is of no known image. Clears failures of the path. */
+/* Finds the image by its first hash or by a later hash, else uses `same_as`, else inserts a new image.  Attaches the
+ * path to that image, also if the path belonged to another image.  If the image found has no work yet (embeddings,
+ * scores, ratings, picks, generations), it is merged into `same_as`.  *fresh: a new image was inserted.  Clears
+ * failures of the path. */
 gp_status gp_cat_image_put(gp_catalog *cat, const gp_cat_image *image, const char *path, uint64_t size,
                            int64_t mtime_ns, int64_t *id, bool *fresh, gp_error *err);
-/* The path holds no image any more. */
+/* Records that the path no longer holds an image. */
 gp_status gp_cat_path_gone(gp_catalog *cat, const char *path, gp_error *err);
-/* The path holds another content than is on record: the next add reads it, whatever its size and time. */
+/* Records that the content of the path may have changed: the next add reads the file even if its size and time match.
+ */
 gp_status gp_cat_path_doubt(gp_catalog *cat, const char *path, gp_error *err);
-/* What the decoded pixels hash to: gp_cat_image.pixels, once they are decoded. */
+/* Stores the hash of the decoded pixels (gp_cat_image.pixels) once they are decoded. */
 gp_status gp_cat_pixels_put(gp_catalog *cat, int64_t image, const gp_hash *pixels, gp_error *err);
 /* A file that could not be read, or an image that could not be decoded. image 0: not known.  stage "add", "score"
- * or "export".  passing: a trouble of the moment (gp_error_passes), which does not keep the image from being tried. */
+ * or "export".  passing: a temporary error (gp_error_passes), after which the image is tried again. */
 gp_status gp_cat_failure_put(gp_catalog *cat, const char *path, uint64_t size, int64_t mtime_ns, int64_t image,
                              const char *stage, const char *message, bool passing, gp_error *err);
 /* Does this path have an "add" failure on record with this size and time (so that a second run does not read it again)?
  */
 gp_status gp_cat_failure_known(gp_catalog *cat, const char *path, uint64_t size, int64_t mtime_ns, bool *known,
                                gp_error *err);
-/* Forget the passing troubles of "add" at `root` (absolute) and below it: who adds it again records what is left. */
+/* Deletes the temporary errors of "add" at or below `root` (absolute).  The next add of `root` records those that
+ * remain. */
 gp_status gp_cat_failures_forget(gp_catalog *cat, const char *root, gp_error *err);
-/* Forget what "add" has on record of files that are not there any more (the catalog asks `exists`). */
+/* Deletes the "add" failures of files that no longer exist (tested with `exists`). */
 gp_status gp_cat_failures_sweep(gp_catalog *cat, bool (*exists)(void *, const char *path), void *user, gp_error *err);
 gp_status gp_cat_failure_clear(gp_catalog *cat, int64_t image, const char *stage, gp_error *err);
 /* Mark paths under these roots that no longer exist on disk (the catalog asks `exists`); their work stays. */
@@ -82,26 +86,27 @@ gp_status gp_cat_paths_sweep(gp_catalog *cat, bool (*exists)(void *, const char 
 
 /* ---- prompts */
 typedef struct gp_cat_prompt {
-    const char *text;     /* what the tower reads; NULL: the file has settings or a negative prompt, and no prompt */
+    const char *text;     /* what the tower reads; NULL: the file has settings or a negative prompt but no prompt */
     const char *raw;      /* as found */
     const char *negative; /* or NULL */
     const char *source;   /* "table:x.csv", "a1111", "comfyui: node 6", "sidecar" */
-    int strength;         /* precedence: a stronger source replaces a weaker one: table 3, metadata 2, side-car 1, a
-                             guess or no prompt 0 */
+    int strength;         /* priority; a higher one replaces a lower one: table 3, metadata 2, sidecar file 1, a guess
+                             or no prompt 0 */
     const char *settings_json; /* object or NULL */
-    const char *evidence;      /* "stated" (NULL is that too), "derived", "guess"; without text it is "none" */
-    const gp_hash *file_read; /* of the bytes whose metadata was read just now: if they are the image's own, a record of
-                                 strength 2 gives way to what they say; or NULL */
+    const char *evidence;      /* "stated" (the same as NULL), "derived", "guess"; ignored and "none" without text */
+    const gp_hash *file_read;  /* hash of the bytes whose metadata was just read, or NULL.  If it is the image's first
+                                  hash, this prompt replaces a recorded prompt of strength 2. */
 } gp_cat_prompt;
 /* Give the image its prompt unless it has one from a stronger source; replacing drops nothing of the old prompt's work.
- * A prompt without text, negative and settings only removes what metadata said before.  *changed may be NULL. */
+ * A prompt without text, negative and settings only removes an earlier prompt that came from metadata.  *changed may be
+ * NULL. */
 gp_status gp_cat_prompt_put(gp_catalog *cat, int64_t image, const gp_cat_prompt *prompt, bool *changed, gp_error *err);
 gp_status gp_cat_has_prompt(gp_catalog *cat, int64_t image, bool *has, gp_error *err);
 /* What is on record of an image's prompt; without one strength is 0 and the texts are NULL. */
 typedef struct gp_cat_kept_prompt {
     int strength;
     char *raw, *source, *settings_json; /* owned: gp_cat_kept_prompt_clear */
-    bool guess;                         /* its evidence */
+    bool guess;                         /* the evidence is "guess" */
     uint64_t paths;                     /* where the image is now */
 } gp_cat_kept_prompt;
 gp_status gp_cat_prompt_get(gp_catalog *cat, int64_t image, gp_cat_kept_prompt *out, gp_error *err);
@@ -120,7 +125,7 @@ gp_status gp_cat_encoder_put(gp_catalog *cat, const gp_cat_encoder *encoder, int
 typedef struct gp_cat_todo {
     int64_t *ids;
     char **paths;    /* one path per image, the first not marked missing; or prompt texts */
-    gp_hash *hashes; /* of what those paths hold; NULL for prompts */
+    gp_hash *hashes; /* hashes of the files at those paths; NULL for prompts */
     size_t count;
 } gp_cat_todo;
 gp_status gp_cat_images_todo(gp_catalog *cat, int64_t encoder, int64_t after, size_t limit, bool retry_failed,
@@ -152,14 +157,14 @@ gp_status gp_cat_scorer_last(gp_catalog *cat, char **id, gp_error *err);
 /* Name of the model behind a scorer, as it was last opened; scorer NULL: the one used last.  Owns: *model, gp_mem_free.
  */
 gp_status gp_cat_scorer_model(gp_catalog *cat, const char *scorer, char **model, gp_error *err);
-/* The scorer that a person names: by its key, by its model, or by "model:precision".  NOT_FOUND: no such scorer; USAGE:
- * several fit.  Owns: *id, gp_mem_free. */
+/* Finds the scorer that the user named by its key, its model, or "model:precision".  Errors: NOT_FOUND (no such
+ * scorer), USAGE (several match).  Owns: *id, gp_mem_free. */
 gp_status gp_cat_scorer_find(gp_catalog *cat, const char *named, char **id, gp_error *err);
-/* All scorers, the one used last first; see gp_catalog_scorers. */
+/* Visits all scorers, the scorer used last first; see gp_catalog_scorers. */
 gp_status gp_cat_scorers_visit(gp_catalog *cat, bool (*visit)(void *user, const gp_scorer_facts *scorer), void *user,
                                gp_error *err);
-/* Visit (image, prompt) pairs that have both embeddings by the encoder and lack this score; then put.  Prompts that are
- * guesses only if `guesses`.
+/* Visit (image, prompt) pairs that have both embeddings by the encoder and lack this score; then put.  Guessed
+ * prompts are visited only if `guesses` is true.
  * visit may call gp_cat_score_put.  vectors [dims] borrowed until it returns. */
 gp_status gp_cat_pairs_todo(gp_catalog *cat, const char *scorer, int64_t encoder, bool guesses,
                             bool (*visit)(void *user, int64_t image, int64_t prompt, const float *image_vector,
@@ -177,11 +182,12 @@ gp_status gp_cat_scores_visit(gp_catalog *cat, const char *scorer, bool *higher_
 /* ---- picks; what they are chosen from is gp_cat_matrix_read (analysis.h) */
 /* The scorer by which the picks were made; *id NULL when nothing is picked.  Owns: *id, gp_mem_free. */
 gp_status gp_cat_picks_scorer(gp_catalog *cat, char **id, gp_error *err);
-/* How many prompts of images are longer than the encoder reads. */
+/* Counts the prompts of images that are longer than the encoder's limit. */
 gp_status gp_cat_prompts_cut(gp_catalog *cat, int64_t encoder, uint64_t *count, gp_error *err);
-/* Replace the picks by these images (one transaction).  A pick stays whose folder is away: no known image is there in
- * or below it.  It goes when its prompt gets another pick, or when the folder is back.  rule: how all were chosen, may
- * be NULL; reasons, categories [count]: why each is there and where it was chosen, may be NULL and hold NULL. */
+/* Replace the picks by these images (one transaction).  Earlier picks whose folder is missing stay:
+ * the folder and those below it hold no known image.  Such a pick is removed when its prompt gets another pick, or by
+ * the next call after the folder is back.  rule: how all were chosen, may be NULL.  reasons, categories [count]: why
+ * each was picked, and from which category; both may be NULL and hold NULL. */
 gp_status gp_cat_picks_replace(gp_catalog *cat, const char *scorer, const int64_t *images, const uint32_t *ranks,
                                size_t count, const char *rule, const char *const *reasons,
                                const char *const *categories, gp_error *err);
@@ -203,18 +209,18 @@ gp_status gp_cat_saved_visit(gp_catalog *cat, bool (*visit)(void *user, const ch
 
 /* ---- the journal of marks beside the catalog (marks.h) */
 typedef struct gp_cat_brought {
-    uint64_t ratings, views, picks, plans; /* rows that came out of the journal */
-    uint64_t waiting;                      /* entries whose image the catalog does not have */
+    uint64_t ratings, views, picks, plans; /* rows restored from the journal */
+    uint64_t waiting;                      /* entries whose image is not in the catalog */
 } gp_cat_brought;
-/* Take in what waited for images that are there now, and say what has been taken in since the catalog was opened or
- * this was called last.  Not inside a transaction. */
+/* Merges journal entries whose images have been added since.  Reports all that was merged since the catalog was opened
+ * or since the last call.  Not inside a transaction. */
 gp_status gp_cat_marks_bring(gp_catalog *cat, gp_cat_brought *brought, gp_error *err);
 
-/* gp_catalog_check and gp_catalog_rescue of goldpan.h; options complete. */
+/* gp_catalog_check and gp_catalog_rescue of goldpan.h; all fields of the options are set. */
 gp_status gp_cat_check(const char *path, bool (*go_on)(void *user), void *go_on_user,
                        bool (*visit)(void *user, const gp_catalog_problem *problem), void *user, uint64_t *problems,
                        gp_error *err);
-/* The same without the journal: is the file itself as it should be? */
+/* Checks the catalog file only, not the journal; *sound: no problem was found. */
 gp_status gp_cat_sound(const char *path, bool (*go_on)(void *user), void *user, bool *sound, gp_error *err);
 gp_status gp_cat_rescue(const char *path, const gp_rescue_options *options, gp_rescue_report *report, gp_error *err);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Is a catalog sound?  SQLite's own check, references, what schema.c promises, vectors, and the journal of marks. Opens
- * for reading and changes nothing. */
+ * Checks a catalog: SQLite's integrity check, foreign keys, the invariants listed in schema.c, vectors, and the journal
+ * of marks.  Opens the catalog for reading and changes nothing. */
 #include "base/mem.h"
 #include "catalog/db.h"
 
@@ -16,7 +16,7 @@ typedef struct checking {
     bool (*visit)(void *user, const gp_catalog_problem *problem);
     void *user;
     uint64_t found;
-    bool ended; /* the caller has seen enough */
+    bool ended; /* the visitor returned false */
 } checking;
 
 static void tell(checking *c, uint64_t count, const char *advice, const char *format, ...)
@@ -34,7 +34,7 @@ static void tell(checking *c, uint64_t count, const char *advice, const char *fo
     gp_str_clear(&text);
 }
 
-/* ---- SQLite's own */
+/* ---- SQLite's integrity check and foreign keys */
 
 static gp_status check_integrity(checking *c, gp_error *err)
 {
@@ -64,7 +64,7 @@ static gp_status check_references(checking *c, gp_error *err)
     return st;
 }
 
-/* ---- what the head of schema.c promises */
+/* ---- the invariants at the top of schema.c */
 
 #define WITHOUT_EMBEDDING(table, thing)                                                                                \
     "SELECT count(*) FROM scores s JOIN scorers c ON c.id = s.scorer WHERE NOT EXISTS (SELECT 1 FROM " table           \
@@ -152,7 +152,7 @@ static bool same_thing(gp_marks_kind kind, const gp_json *a, const gp_json *b)
 
 static const gp_marks_entry *find_entry(const gp_marks_file *f, const gp_marks_entry *e)
 {
-    for (size_t low = 0, high = f->count; low < high;) { /* entries of `f` are in order of key here */
+    for (size_t low = 0, high = f->count; low < high;) { /* gp_marks_sort has sorted the entries of `f` by key */
         size_t middle = low + (high - low) / 2;
         int d = memcmp(f->entries[middle].key.bytes, e->key.bytes, sizeof e->key.bytes);
         if (d == 0) return &f->entries[middle];
@@ -182,7 +182,7 @@ static gp_status compare_all(comparison *x, gp_error *err)
     return GP_OK;
 }
 
-/* Entries of the journal that say something of an image the catalog has, and that the catalog does not say. */
+/* Counts the journal entries without a row in the catalog that gp_marks_merge would add. */
 static gp_status only_in_journal(checking *c, const gp_marks_file *journal, const gp_marks_file *here, uint64_t *n,
                                  gp_error *err)
 {
@@ -245,7 +245,7 @@ out:
     return st;
 }
 
-/* ---- all of it */
+/* ---- the whole check */
 
 static gp_status check_rows(checking *c, gp_error *err)
 {
@@ -256,7 +256,8 @@ static gp_status check_rows(checking *c, gp_error *err)
     return check_vectors(c, "SELECT vector FROM prompt_embeddings", "prompt embeddings", err);
 }
 
-/* Opens the catalog and checks its rows; what is damaged is told, and c->cat is NULL then. */
+/* Opens the catalog and checks its rows.  If the catalog is too damaged to read, reports that and sets c->cat to NULL.
+ */
 static gp_status check_catalog(checking *c, const char *path, bool (*go_on)(void *user), void *user, gp_error *err)
 {
     gp_status st = gp_cat_open(path, GP_CATALOG_READONLY, &c->cat, err);
@@ -264,7 +265,7 @@ static gp_status check_catalog(checking *c, const char *path, bool (*go_on)(void
     if (st == GP_OK) st = check_rows(c, err);
     if (st != GP_ERR_CATALOG) return st;
     tell(c, 1, ADVICE_RESCUE, "%s", err->message);
-    gp_cat_close(c->cat); /* what is in it is not to be compared */
+    gp_cat_close(c->cat); /* its rows are not compared with the journal */
     c->cat = NULL;
     return GP_OK;
 }

@@ -18,11 +18,11 @@ static gp_status no_space(const gp_catalog *cat, gp_error *err)
     return gp_fail(err, GP_ERR_IO, "no space left for catalog '%s'", cat->path);
 }
 
-/* Reading or writing failed: `os` is the system's number, 0 if SQLite kept none. */
+/* Reports a failed read or write; `os` is its errno, or 0 if SQLite recorded no errno. */
 static gp_status io_fail(const gp_catalog *cat, int rc, int os, gp_error *err)
 {
-    /* SQLite reports ENOSPC as SQLITE_FULL when it writes the file; a quota, the limit of `ulimit -f` and the index of
-     * the log (-shm), which it can only fail to enlarge, come here. */
+    /* SQLite reports ENOSPC on a write to the file as SQLITE_FULL, which is handled elsewhere.  An exceeded quota, the
+     * limit of `ulimit -f`, and a failure to enlarge the index of the log (-shm) are handled here. */
     if (os == ENOSPC || os == EDQUOT || rc == SQLITE_IOERR_SHMSIZE) return no_space(cat, err);
     if (os == EFBIG)
         return gp_fail(err, GP_ERR_IO, "no space left for catalog '%s': it reached the limit on file sizes (ulimit -f)",
@@ -33,8 +33,8 @@ static gp_status io_fail(const gp_catalog *cat, int rc, int os, gp_error *err)
     return gp_fail(err, GP_ERR_IO, "cannot read or write catalog '%s': %s", cat->path, sqlite3_errstr(rc));
 }
 
-/* The system's number of the last failure, 0 if none is kept.  SQLite forgets it for what it notices at the end of a
- * statement; the file itself, or the log's, still has it. */
+/* Returns the errno of the last failure, or 0 if SQLite recorded no errno.  For a failure at the end of a statement,
+ * only the file object of the catalog or of its log still holds the errno. */
 static int system_errno(const gp_catalog *cat, int rc)
 {
     int os = cat->db ? sqlite3_system_errno(cat->db) : 0;
@@ -87,7 +87,7 @@ gp_status gp_db_fail(const gp_catalog *cat, int rc, gp_error *err)
     case SQLITE_READONLY: return readonly_fail(cat, rc, err);
     case SQLITE_CANTOPEN:
         if (os == ENOSPC || os == EDQUOT) return no_space(cat, err);
-        /* What cannot be opened may be the log beside it; the number of the system is then that of a second attempt. */
+        /* The file that cannot be opened may be the log; `os` is then the errno of a second attempt. */
         if (!cat->readonly && !cat->memory && (os == EROFS || os == EACCES || folder_unwritable(path)))
             return gp_db_fail(cat, SQLITE_READONLY, err);
         if (os) return gp_fail_errno(err, GP_ERR_IO, os, "cannot open catalog '%s'", path);
@@ -184,8 +184,8 @@ gp_status gp_q_step(gp_q *q, bool *row, gp_error *err)
     return st;
 }
 
-/* What ending a statement says.  One that was stopped after a row (INSERT ... RETURNING) writes to the disk only now,
- * so a full disk may be noticed here and nowhere else. */
+/* Ends a statement and returns SQLite's result code.  A statement that returned a row (INSERT ... RETURNING) writes to
+ * the disk only now, so a full disk may be noticed only here. */
 static int end_statement(gp_q *q)
 {
     if (!q->stmt || q->busy) return SQLITE_OK;
@@ -199,7 +199,7 @@ void gp_q_end(gp_q *q)
     (void)end_statement(q);
 }
 
-/* gp_q_end after a row of a statement that may have written. */
+/* Like gp_q_end, for a statement that may have written and has returned a row: also reports a failed write. */
 static gp_status end_checked(gp_q *q, gp_error *err)
 {
     int rc = end_statement(q);
@@ -236,7 +236,7 @@ gp_status gp_cat_begin(gp_catalog *cat, gp_error *err)
 {
     if (!sqlite3_get_autocommit(cat->db))
         return gp_fail(err, GP_ERR_USAGE, "catalog '%s': a transaction is already open", cat->path);
-    gp_marks_settle(cat, false); /* of a transaction that SQLite ended by itself, after a failure */
+    gp_marks_settle(cat, false); /* closes a transaction that SQLite rolled back by itself after a failure */
     gp_q q = gp_q_open(cat, "BEGIN IMMEDIATE");
     return gp_q_run(&q, err);
 }
@@ -259,7 +259,7 @@ gp_status gp_cat_commit(gp_catalog *cat, gp_error *err)
 
 void gp_cat_rollback(gp_catalog *cat)
 {
-    gp_marks_settle(cat, false); /* while the write lock is held: nobody else appends now */
+    gp_marks_settle(cat, false); /* the write lock is still held, so no other process appends now */
     if (sqlite3_get_autocommit(cat->db)) return;
     (void)sqlite3_exec(cat->db, "ROLLBACK", NULL, NULL, NULL);
 }
@@ -320,5 +320,5 @@ bool gp_db_is_unit(const uint8_t *bytes, size_t size)
         gp_db_floats_from_le(bytes + i, &x, 1);
         sum += (double)x * (double)x;
     }
-    return fabs(sum - 1) < 1e-3; /* false for NaN too */
+    return fabs(sum - 1) < 1e-3; /* also false for NaN */
 }

@@ -13,17 +13,17 @@
 #define GP_DB_APPLICATION_ID 0x4750414e
 #define GP_DB_VERSION        5
 
-enum { GP_DB_LONGEST = 256 << 20 /* bytes of a text, a vector, a row */ };
-enum { GP_DB_STATEMENTS = 192, GP_DB_BUSY_MS = 10000 /* how long another process may keep a lock */ };
+enum { GP_DB_LONGEST = 256 << 20 /* bytes: the size limit of a text, a vector, a row */ };
+enum { GP_DB_STATEMENTS = 192, GP_DB_BUSY_MS = 10000 /* milliseconds to wait for another process's lock */ };
 struct gp_catalog {
     sqlite3 *db;
     char *path;
     bool readonly, memory;
     bool copy;                 /* an up-to-date temporary copy of an older catalog that was opened for reading */
-    bool older;                /* opening found an older schema, for reading */
-    bool (*go_on)(void *user); /* gp_cat_watch */
+    bool older;                /* opened for reading and the schema is older */
+    bool (*go_on)(void *user); /* set by gp_cat_watch */
     void *go_on_user;
-    gp_marks marks; /* the journal beside it */
+    gp_marks marks; /* the journal of marks beside the file */
     struct {
         const char *sql; /* a literal: compared by address, then by text */
         sqlite3_stmt *stmt;
@@ -76,7 +76,7 @@ typedef struct gp_db_steps {
     const gp_db_step *list;
     size_t count;
 } gp_db_steps;
-extern const gp_db_steps gp_db_all; /* of this version */
+extern const gp_db_steps gp_db_all; /* all schema steps of this version */
 /* schema.c, schema_2.c ... */
 extern const char gp_db_version_1[], gp_db_version_2[], gp_db_version_3[], gp_db_version_4[], gp_db_version_5[];
 /* Bring an open database to the last of these steps, each in a transaction of its own.  An empty file is created
@@ -88,7 +88,7 @@ gp_status gp_db_open(const char *path, unsigned flags, const gp_db_step *steps, 
 
 /* ---- vectors: [dims] float32, little endian in the file */
 void gp_db_floats_to_le(const float *in, uint8_t *out, size_t dims);
-/* Is this vector, as it is in the file, of length 1? */
+/* Returns whether a stored vector has length 1. */
 bool gp_db_is_unit(const uint8_t *bytes, size_t size);
 void gp_db_floats_from_le(const uint8_t *in, float *out, size_t dims);
 

@@ -90,9 +90,8 @@ void gp_cat_todo_clear(gp_cat_todo *todo)
     *todo = (gp_cat_todo){0};
 }
 
-/* An image can be worked on if it is somewhere on disk, is a candidate, lacks the embedding and its bytes have not
- * failed
- * (?2: retry). */
+/* An image can be encoded if it is a candidate, has a path that is not missing, lacks the embedding, and has no failure
+ * of its own bytes (?2: ignore such failures). */
 #define IMAGE_PRESENT "i.apart IS NULL AND EXISTS(SELECT 1 FROM paths p WHERE p.image = i.id AND p.missing = 0)"
 #define IMAGE_LACKS                                                                                                    \
     "NOT EXISTS(SELECT 1 FROM image_embeddings e WHERE e.encoder = ?1 AND e.image = i.id)"                             \

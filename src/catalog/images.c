@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Images by content, the paths that hold them, and the failures on record.
  *
- * An image is known by the hash of the bytes that it was first seen with (`images.hash`), and by those that it was seen
- * with later, when another program had changed the metadata and not the pixels (`contents`).  A path is only where a
- * content was seen: it moves to another image when the file is replaced, several may hold the same image, and a moved
- * file is a new path of an old image, which keeps all work. */
+ * An image is identified by the hash of its first bytes (`images.hash`) and by the hashes of later bytes (`contents`),
+ * which another program wrote when it changed the metadata but not the pixels.  A path only says where a content was
+ * seen.  A path is attached to another image when its file is replaced, and several paths may hold the same image.  A
+ * moved file is a new path of a known image, which keeps its scores and marks. */
 #include "base/mem.h"
 #include "base/str.h"
 #include "catalog/db.h"
@@ -96,7 +96,8 @@ static gp_status image_insert(gp_catalog *cat, const gp_cat_image *image, int64_
     return GP_OK;
 }
 
-/* A known image: what this version reads of it and an earlier one did not; and the new bytes of the same pixels. */
+/* Updates a known image: fields that earlier versions did not record, and the hash of new bytes with the same pixels.
+ */
 static gp_status image_update(gp_catalog *cat, int64_t id, const gp_cat_image *image, gp_error *err)
 {
     gp_q q = gp_q_open(cat, "UPDATE images SET stream = coalesce(?2, stream), pixels = coalesce(?3, pixels), apart = ?4"
@@ -107,7 +108,7 @@ static gp_status image_update(gp_catalog *cat, int64_t id, const gp_cat_image *i
     bind_hash(&q, 3, image->pixels);
     gp_q_text(&q, 4, image->apart);
     GP_TRY(gp_q_run(&q, err));
-    if (image->apart) { /* no candidate is no pick */
+    if (image->apart) { /* only candidates can be picks */
         gp_q pick = gp_q_open(cat, "DELETE FROM picks WHERE image = ?");
         gp_q_int(&pick, 1, id);
         GP_TRY(gp_q_run(&pick, err));
@@ -158,8 +159,8 @@ static gp_status run_on_two(gp_catalog *cat, const char *literal_sql, int64_t fr
     return gp_q_run(&q, err);
 }
 
-/* A copy of a rewritten file may be read before the file itself, and is then an image of its own.  One on which there
- * is no work yet gives way to the image that the path held before.  *merged: so it was. */
+/* Merges image `from` into image `into` if there is no work on `from` yet; *merged says whether.  A copy of a rewritten
+ * file may be read before the file itself and is then recorded as an image of its own (`from`). */
 static gp_status image_merge(gp_catalog *cat, int64_t from, int64_t into, bool *merged, gp_error *err)
 {
     int64_t free = 0;
@@ -255,7 +256,7 @@ gp_status gp_cat_failure_put(gp_catalog *cat, const char *path, uint64_t size, i
     gp_q_text(&q, 6, message);
     gp_q_int(&q, 7, passing);
     GP_GO(gp_q_run(&q, err));
-    if (image == 0 && !passing) { /* what this path held before, it holds no more */
+    if (image == 0 && !passing) { /* the path no longer holds its earlier image */
         gp_q away = gp_q_open(cat, "UPDATE paths SET missing = 1 WHERE path = ? AND (size <> ? OR mtime_ns <> ?)");
         gp_q_text(&away, 1, path);
         gp_q_u64(&away, 2, size);
@@ -310,7 +311,7 @@ gp_status gp_cat_failures(gp_catalog *cat, bool (*visit)(void *, const gp_failur
 
 gp_status gp_cat_failures_forget(gp_catalog *cat, const char *root, gp_error *err)
 {
-    gp_str below = GP_STR_INIT, behind = GP_STR_INIT; /* "root/", and what comes after all that begins with it */
+    gp_str below = GP_STR_INIT, behind = GP_STR_INIT; /* "root/", and the first string after all that begin so */
     size_t size = strlen(root);
     while (size && root[size - 1] == '/') size--;
     gp_str_add(&below, root, size);
@@ -333,7 +334,7 @@ gp_status gp_cat_failures_forget(gp_catalog *cat, const char *root, gp_error *er
     return st;
 }
 
-/* One failure of "add" behind `after` whose file is gone: *path, owned; NULL: none is left. */
+/* Finds the first "add" failure after path `after` whose file is gone.  *path: owned; NULL if there are no more. */
 static gp_status next_failed_gone(gp_catalog *cat, const char *after, bool (*exists)(void *, const char *), void *user,
                                   char **path, gp_error *err)
 {

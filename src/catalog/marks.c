@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Catalog and journal of marks kept together: appended at commit, compared at opening, taken in where they differ. */
+ * Keeps the catalog and the journal of marks in agreement: appends lines at commit, compares both at opening, and
+ * merges the journal into the catalog if they differ. */
 #include "base/mem.h"
 #include "catalog/db.h"
 
@@ -11,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- the row of table `journal`: how far the two agree */
+/* ---- the row of table `journal`: the state in which catalog and journal last agreed */
 
 typedef struct state {
     bool there;
@@ -58,7 +59,7 @@ static gp_status file_failed(const char *path, int number, gp_error *err)
     return gp_fail_errno(err, GP_ERR_IO, number, "nothing was changed: cannot write the journal of marks '%s'", path);
 }
 
-/* Another process may replace the file while this one waits for the lock: then its new one is opened. */
+/* If another process replaces the file while this process waits for the lock, opens the new file. */
 static gp_status open_locked(const char *path, int *out, int64_t *size, gp_error *err)
 {
     struct stat mine, there;
@@ -91,7 +92,7 @@ static gp_status append(int fd, const char *path, const gp_str *text, gp_error *
     return fsync(fd) == 0 || errno == EINVAL ? GP_OK : file_failed(path, errno, err);
 }
 
-/* The name of a new file outlives a power cut, where the file system can do that. */
+/* Syncs the folder, so that the name of a new file survives a power cut where the file system supports that. */
 static gp_status sync_folder_of(gp_catalog *cat, gp_error *err)
 {
     char *folder = gp_path_folder(cat->marks.path);
@@ -118,7 +119,8 @@ static gp_status check_ours(const char *path, const gp_marks_file *file, gp_erro
 
 /* ---- at commit */
 
-/* What is to be appended: to a new file everything, else a newline after a torn line, then what is pending. */
+/* Writes to `text` what to append: all marks for a new file; else a newline after a torn line, then the pending lines.
+ */
 static gp_status to_append(gp_catalog *cat, state *now, const char *id, bool torn, gp_str *text, gp_error *err)
 {
     gp_marks *m = &cat->marks;
@@ -159,7 +161,7 @@ gp_status gp_marks_flush(gp_catalog *cat, gp_error *err)
     GP_TRY(row_read(cat, &now, err));
     GP_TRY(open_locked(m->path, &m->fd, &m->before, err));
     gp_marks_peek(m->path, id, &size);
-    /* If the two did not agree before, the row stays: the next opening compares all of them. */
+    /* If catalog and journal did not agree before, the row stays, so the next opening merges the whole journal. */
     bool agreed = m->before == 0 || (now.there && strcmp(now.id, id) == 0 && now.size == m->before);
     GP_GO(to_append(cat, &now, id, ends_torn(m->fd, m->before), &text, err));
     if (text.failed) GP_GO(gp_db_fail(cat, SQLITE_NOMEM, err));
@@ -203,11 +205,11 @@ static gp_status agree(gp_catalog *cat, bool *yes, gp_error *err)
     *yes = now.there && strcmp(now.id, id) == 0 && now.size == size && size <= bound(now.live);
     if (now.there || size || access(cat->marks.path, F_OK) == 0) return GP_OK;
     GP_TRY(gp_marks_any(cat, &any, err));
-    *yes = !any; /* nothing to write, and nothing to read */
+    *yes = !any; /* there are neither marks to write nor a journal to read */
     return GP_OK;
 }
 
-/* A journal with damaged lines is kept under another name before it is written anew. */
+/* Keeps a journal with damaged lines under another name, before the journal is rewritten. */
 static void keep_aside(const char *path)
 {
     gp_str aside = GP_STR_INIT;
@@ -247,7 +249,8 @@ out:
     return st;
 }
 
-/* Under the catalog's write lock and the file's: read the journal, take it in, write it anew. */
+/* Reads the journal, merges it into the catalog and rewrites it, while holding the write lock of the catalog and the
+ * lock of the file.  `whatever`: even if the two seem to agree. */
 static gp_status take_in(gp_catalog *cat, bool whatever, gp_error *err)
 {
     gp_marks_file file = {0};
