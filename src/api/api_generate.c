@@ -12,13 +12,14 @@ static gp_status check_options(const gp_generate_options *given, gp_generate_opt
     if (!o->backend) return gp_fail(err, GP_ERR_USAGE, "no back end to generate with");
     if (!o->folder) return gp_fail(err, GP_ERR_USAGE, "no folder for the pictures");
     if (o->per_prompt < 1 || o->per_prompt > 100000)
-        return gp_fail(err, GP_ERR_USAGE, "%u pictures of a prompt: 1 to 100000 can be had", o->per_prompt);
-    if (o->jobs < 1 || o->jobs > 64) return gp_fail(err, GP_ERR_USAGE, "%d pictures at once: 1 to 64 can be", o->jobs);
-    if (!(o->min_gain >= 0)) return gp_fail(err, GP_ERR_USAGE, "the gain that is worth a picture is 0 or more");
+        return gp_fail(err, GP_ERR_USAGE, "the images for each prompt must be 1 to 100000, not %u", o->per_prompt);
+    if (o->jobs < 1 || o->jobs > 64)
+        return gp_fail(err, GP_ERR_USAGE, "the images at once must be 1 to 64, not %d", o->jobs);
+    if (!(o->min_gain >= 0)) return gp_fail(err, GP_ERR_USAGE, "the smallest gain must be 0 or more");
     if (!(o->timeout >= 0) || o->timeout > 1e9)
-        return gp_fail(err, GP_ERR_USAGE, "the time limit is 0 seconds or more");
+        return gp_fail(err, GP_ERR_USAGE, "the time limit must be 0 to 1000000000 seconds");
     if (o->tries < 1) o->tries = 1;
-    if (o->seed > INT64_MAX) return gp_fail(err, GP_ERR_USAGE, "the seed is below 2^63");
+    if (o->seed > INT64_MAX) return gp_fail(err, GP_ERR_USAGE, "the seed must be below 2^63");
     return GP_OK;
 }
 

@@ -49,7 +49,7 @@ gp_status gp_pick(gp_catalog *catalog, const gp_model *model, const gp_pick_opti
     GP_TRY(gp_api_options(&o, sizeof o, options, err));
     if (model) gp_stage_scorer_id(model->clip, scorer, sizeof scorer);
     if (model && o.scorer)
-        return gp_fail(err, GP_ERR_USAGE, "a model and a scorer are two ways to say one thing: give one");
+        return gp_fail(err, GP_ERR_USAGE, "a model and a scorer both name the scores to use: give only one of them");
     return gp_stage_select(catalog, model ? scorer : o.scorer, &o, report, err);
 }
 

@@ -8,8 +8,8 @@
 
 #define ADVICE_RESCUE                                                                                                  \
     "`goldpan rescue` makes a new catalog of what can be read and of the journal of marks; the old file is kept"
-#define ADVICE_JOURNAL "the next command that writes to the catalog, such as `goldpan add`, makes the two agree"
-#define ADVICE_AGREE   "`goldpan rescue` makes the two agree"
+#define ADVICE_JOURNAL "the next command that writes to the catalog, such as `goldpan add`, writes the journal again"
+#define ADVICE_AGREE   "`goldpan rescue` makes the catalog and the journal agree"
 
 typedef struct checking {
     gp_catalog *cat;
@@ -57,7 +57,7 @@ static gp_status check_references(checking *c, gp_error *err)
     while ((st = gp_q_step(&q, &row, err)) == GP_OK && row) {
         const char *table = gp_q_col_text(&q, 0), *parent = gp_q_col_text(&q, 1);
         uint64_t n = (uint64_t)gp_q_col_int(&q, 2);
-        tell(c, n, ADVICE_RESCUE, "%llu %s of table '%s' name rows of '%s' that are not there", (unsigned long long)n,
+        tell(c, n, ADVICE_RESCUE, "%llu %s of table '%s' name rows of '%s' that do not exist", (unsigned long long)n,
              n == 1 ? "row" : "rows", table ? table : "?", parent ? parent : "?");
     }
     gp_q_end(&q);
@@ -80,7 +80,7 @@ static const struct {
     {WITHOUT_EMBEDDING("image_embeddings", "image"), "scores have no image embedding"},
     {WITHOUT_EMBEDDING("prompt_embeddings", "prompt"), "scores have no prompt embedding"},
     {"SELECT count(*) - 1 FROM (SELECT DISTINCT scorer, rule FROM picks) HAVING count(*) > 1",
-     "choices are mixed in the picks, besides one"},
+     "further choices are mixed into the picks"},
     {"SELECT count(*) FROM generations WHERE state = 'got' AND (path IS NULL OR image IS NULL)",
      "generated images have no file or no image in the catalog"},
     {"SELECT count(*) FROM clusters c WHERE c.level > 0 AND NOT EXISTS (SELECT 1 FROM clusters p WHERE"
@@ -210,7 +210,7 @@ static gp_status compare_journal(checking *c, const gp_marks_file *journal, gp_m
         tell(c, here->count, ADVICE_JOURNAL, "there is no journal of marks beside the catalog");
     else if (x.missing + x.different)
         tell(c, x.missing + x.different, ADVICE_AGREE,
-             "%llu marks, views, picks or plans of the catalog are not, or otherwise, in the journal of marks",
+             "%llu marks, views, picks or plans of the catalog are missing or different in the journal of marks",
              (unsigned long long)(x.missing + x.different));
     if (lacking)
         tell(c, lacking, ADVICE_AGREE, "%llu marks, views, picks or plans of the journal are not in the catalog",
@@ -226,8 +226,11 @@ static gp_status check_journal(checking *c, const char *path, gp_error *err)
     gp_status st = name ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the journal of marks");
     if (st == GP_OK) st = gp_marks_read(name, &journal, err);
     if (st != GP_OK) goto out;
-    if (journal.foreign) tell(c, 1, "move it away", "'%s' is another program's file, not the journal of marks", name);
-    if (journal.newer) tell(c, 1, "use that goldpan", "the journal of marks '%s' was written by a newer goldpan", name);
+    if (journal.foreign)
+        tell(c, 1, "move that file to another folder", "'%s' is another program's file, not the journal of marks",
+             name);
+    if (journal.newer)
+        tell(c, 1, "use the newer goldpan", "the journal of marks '%s' was written by a newer goldpan", name);
     if (journal.bad && !journal.foreign)
         tell(c, journal.bad, ADVICE_AGREE, "%llu lines of the journal of marks '%s' are damaged",
              (unsigned long long)journal.bad, name);

@@ -60,7 +60,7 @@ gp_status gp_cat_scorer_find(gp_catalog *cat, const char *named, char **id, gp_e
     GP_TRY(gp_q_step(&q, &row, err));
     if (!row)
         return gp_fail(err, GP_ERR_NOT_FOUND,
-                       "nothing is scored by this model yet in catalog '%s': `goldpan status` says by which",
+                       "this model has scored nothing yet in catalog '%s': `goldpan status` lists those that have",
                        cat->path);
     int64_t fitting = gp_q_col_int(&q, 1);
     const char *text = gp_q_col_text(&q, 0);

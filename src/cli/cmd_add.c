@@ -75,8 +75,8 @@ const gp_cli_command gp_cmd_add = {
              "--prompts, else from the image file itself (AUTOMATIC1111, ComfyUI), else from a\n"
              "text file beside it.  The catalog is the nearest one at or above the paths given; where\n"
              "there is none, the first DIR gets DIR/.goldpan/catalog.db.\n"
-             "Files that have not changed since the last time are skipped.  What is passed over (other\n"
-             "formats, links to folders, goldpan's own products) is said in a line for each kind.\n"
+             "Files that have not changed since the last time are skipped.  Other files that are passed over\n"
+             "(other formats, links to folders, goldpan's own products) are reported in one line a kind.\n"
              "\n"
              "--embeddings brings vectors that another program made, row by row of the table: goldpan\n"
              "slices, pick and tour then go by them, and by the scores of --score-column.",

@@ -198,7 +198,7 @@ static const gp_cli_option options[] = {
     GP_CLI_THREADS,
     GP_CLI_BATCH,
     {"sample", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(sample), "pictures at most (default: 2000)"},
-    {"seconds", 0, GP_OPT_ABOVE, "S", GP_CLI_FIELD(seconds), "encode for about so long (default: 10)"},
+    {"seconds", 0, GP_OPT_ABOVE, "S", GP_CLI_FIELD(seconds), "encode for about S seconds (default: 10)"},
     GP_CLI_COMMON};
 
 const gp_cli_command gp_cmd_bench = {

@@ -114,11 +114,11 @@ const gp_cli_command gp_cmd_export = {
     .name = "export",
     .arguments = "(DIR | --site DIR)",
     .summary = "Write the picked files and tables of them to a folder",
-    .about = "Nothing in DIR is overwritten, and only files whose content is the one that was added get\n"
-             "there.  A name that is taken, also in another case, gets -2, -3 ... before its ending; the\n"
-             "end of a long name gives way to that.  --symlink names a path, whatever lies there later.\n"
-             "What was decided by hand in the explorer counts: rejected images\n"
-             "are left out, images picked by hand are there.  A site is a folder for any web host or shared\n"
+    .about = "Nothing in DIR is overwritten, and a file is exported only while its content is the one that\n"
+             "was added.  If a name is taken, even in another case, the file gets -2, -3 ... before its\n"
+             "ending, and a long name is cut for it.  A --symlink leads to the path, even if that file changes.\n"
+             "Your decisions in the explorer count: images you rejected\n"
+             "are left out, images you picked are there.  A site is a folder for any web host or shared\n"
              "Space; all images of the catalog are on it, but of their paths only the files' names.",
     .examples = "goldpan export best --catalog pictures\ngoldpan export best --hardlink --csv --jsonl\n"
                 "goldpan export --site public --site-images resized --catalog pictures",

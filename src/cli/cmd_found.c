@@ -134,8 +134,8 @@ const gp_cli_command gp_cmd_categories = {
     .name = "categories",
     .arguments = "[DIR]",
     .summary = "Show the categories, and how their scores differ",
-    .about = "Prints a line of heads and one for each category, as goldpan slices or run found them\n"
-             "last: images, mean score, standard deviation, name; between tabs in a pipe.",
+    .about = "Prints a header line and a line for each category, as goldpan slices or run found them\n"
+             "last: images, mean score, standard deviation, name; separated by tabs in a pipe.",
     .examples = "goldpan categories pictures",
     .options = options,
     .most = 1,
@@ -146,8 +146,8 @@ const gp_cli_command gp_cmd_duplicates = {
     .name = "duplicates",
     .arguments = "[DIR]",
     .summary = "Show groups of near copies, and which one to keep",
-    .about = "Prints a line of heads and one for each image, as goldpan slices or run found them last:\n"
-             "group, keep or copy, likeness to the one to keep, path, reason; between tabs in a pipe.",
+    .about = "Prints a header line and a line for each image, as goldpan slices or run found them last:\n"
+             "group, keep or copy, likeness to the image to keep, path, reason; separated by tabs in a pipe.",
     .examples = "goldpan duplicates pictures\ngoldpan duplicates pictures | grep -P '\\tcopy\\t' | cut -f4",
     .options = options,
     .most = 1,

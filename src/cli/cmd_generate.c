@@ -126,7 +126,7 @@ static int run_again(gp_cli *cli)
 }
 
 #define GENERATE_SETTINGS                                                                                              \
-    {"width", 'W', GP_OPT_NUMBER, "W", GP_CLI_FIELD(width), "pixels (default: the generator's; so below)"},            \
+    {"width", 'W', GP_OPT_NUMBER, "W", GP_CLI_FIELD(width), "pixels (default here and below: the generator's)"},       \
         {"height", 'H', GP_OPT_NUMBER, "H", GP_CLI_FIELD(height), "pixels"},                                           \
         {"steps", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(steps), "steps of the sampler"},                                 \
         {"cfg", 0, GP_OPT_AT_LEAST, "X", GP_CLI_FIELD(cfg), "guidance"},                                               \
@@ -139,8 +139,13 @@ static int run_again(gp_cli *cli)
     }
 
 #define GENERATE_ASKING                                                                                                \
-    {"jobs", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(jobs), "pictures asked for at once (default 1)"},                     \
-        {"tries", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(tries), "of a picture, with growing pauses (default 5)"},        \
+    {"jobs", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(jobs), "images requested at once (default 1)"},                       \
+        {"tries",                                                                                                      \
+         0,                                                                                                            \
+         GP_OPT_NUMBER,                                                                                                \
+         "N",                                                                                                          \
+         GP_CLI_FIELD(tries),                                                                                          \
+         "most tries for an image, with growing pauses (default 5)"},                                                  \
         {"timeout",                                                                                                    \
          0,                                                                                                            \
          GP_OPT_REAL,                                                                                                  \
@@ -169,7 +174,7 @@ static const gp_cli_option options[] = {
     {"adaptive", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(adaptive),
      "more for prompts whose best would rise, none for others"},
     {"min-gain", 0, GP_OPT_AT_LEAST, "X", GP_CLI_FIELD(min_gain),
-     "adaptive: rise that is worth a picture (default 0.1)"},
+     "adaptive: smallest expected rise to draw for (default 0.1)"},
     GENERATE_ASKING,
     {"preview", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(preview), "a1111: what is being drawn, anew every second"},
     {"prompt-column", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(prompt_column), "which column of PROMPTS (default: found)"},
@@ -189,8 +194,8 @@ const gp_cli_command gp_cmd_generate = {
              "blanks, {prompt} {negative} {seed} {width} {height} {steps} {cfg} {out} filled in.\n"
              "What is planned is in the catalog (DIR/.goldpan/catalog.db): after Ctrl-C, a kill or a\n"
              "restart of the server the same command goes on, without a double or a gap.\n"
-             "--timeout bounds each request whole, from connecting to the last byte of the answer, and a\n"
-             "command's run; it does not bound how long a job may wait in the generator's own queue.\n"
+             "--timeout limits each whole request, from connecting to the last byte of the answer, and each\n"
+             "run of a command.  A job may wait longer than that in the generator's own queue.\n"
              "Without -b: port 7860, with --workflow (or --protocol comfyui) 8188, sdcpp 1234, swarmui 7801.\n"
              "A key for the server is read from $GOLDPAN_GENERATOR_KEY (--protocol openai: or $OPENAI_API_KEY).",
     .examples = "goldpan generate prompts.tsv -n 8 --backend http://127.0.0.1:7860 --score --model "
@@ -212,7 +217,7 @@ static const gp_cli_option again_options[] = {
     {"protocol", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(protocol),
      "a1111, comfyui, sdcpp, swarmui, command (default: asks)"},
     {"out", 'o', GP_OPT_TEXT, "DIR", GP_CLI_FIELD(out), "where they go (default: regenerated)"},
-    {"hires", 0, GP_OPT_ABOVE, "X", GP_CLI_FIELD(hires), "a1111, sdcpp: draw as it was, then X times larger"},
+    {"hires", 0, GP_OPT_ABOVE, "X", GP_CLI_FIELD(hires), "a1111, sdcpp: draw the same image, then enlarge it X times"},
     GENERATE_SETTINGS,
     {"workflow", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(workflow), "ComfyUI: graph, exported in API format"},
     {"set", 0, GP_OPT_TEXTS, "NODE.INPUT=VALUE", GP_CLI_FIELD(set), "ComfyUI: what goes where"},

@@ -73,8 +73,8 @@ const gp_cli_command gp_cmd_model_list = {
     .name = "model list",
     .arguments = "",
     .summary = "List the models in the Hugging Face cache",
-    .about = "Prints a line of heads and one for each model: name, revision, size, and whether goldpan can\n"
-             "use it; between tabs in a pipe.  The bundled one comes first: it only knows the sample.",
+    .about = "Prints a header line and a line for each model: name, revision, size, and whether goldpan can\n"
+             "use it; separated by tabs in a pipe.  The bundled model comes first: it only knows the sample.",
     .examples = "goldpan model list",
     .options = list_options,
     .least = 0,
@@ -120,9 +120,9 @@ const gp_cli_command gp_cmd_model_get = {
     .arguments = "ORG/NAME",
     .summary = "Download a CLIP model from the Hugging Face hub",
     .about = "Into the cache that other programs share; prints its folder.  An interrupted download\n"
-             "goes on where it was; so does one that brings less than 1 KiB in 10 seconds\n"
-             "($HF_HUB_DOWNLOAD_TIMEOUT).  Environment: HF_ENDPOINT (a mirror), HF_HOME, HF_HUB_CACHE,\n"
-             "HF_TOKEN (gated and private models), HF_HUB_OFFLINE.",
+             "continues where it ended.  So does a download that was ended because less than 1 KiB came in\n"
+             "10 seconds ($HF_HUB_DOWNLOAD_TIMEOUT).  Environment: HF_ENDPOINT (a mirror), HF_HOME,\n"
+             "HF_HUB_CACHE, HF_TOKEN (gated and private models), HF_HUB_OFFLINE.",
     .examples = "goldpan model get openai/clip-vit-base-patch32\n"
                 "HF_ENDPOINT=https://hf-mirror.com goldpan model get openai/clip-vit-large-patch14",
     .options = get_options,

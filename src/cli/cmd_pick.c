@@ -32,7 +32,7 @@ static gp_status pick_options(gp_cli *cli, gp_pick_options *options, reasons *r,
     GP_TRY(gp_cli_pick_options(cli, options, err));
     options->scorer = cli->scorer;
     if (cli->scorer && cli->model)
-        return gp_fail(err, GP_ERR_USAGE, "--scorer and --model are two ways to say one thing: give one");
+        return gp_fail(err, GP_ERR_USAGE, "--scorer and --model both name the scores to use: give only one of them");
     if (cli->null && (cli->json || cli->explain || cli->why.count))
         return gp_fail(err, GP_ERR_USAGE, "-0 prints paths alone: not with --json, --explain or --why");
     if (!cli->explain && !cli->why.count) return GP_OK;
@@ -144,7 +144,7 @@ static const gp_cli_option options[] = {
     GP_CLI_PICK,
     {"explain", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(explain), "say of each pick why it is there"},
     {"why", 0, GP_OPT_TEXTS, "FILE", GP_CLI_FIELD(why), "say of this image why it is picked or not; may be repeated"},
-    {"null", '0', GP_OPT_FLAG, NULL, GP_CLI_FIELD(null), "print paths alone, each with a zero byte at its end"},
+    {"null", '0', GP_OPT_FLAG, NULL, GP_CLI_FIELD(null), "print only paths, each with a zero byte at its end"},
     GP_CLI_SCORER,
     GP_CLI_CATALOG,
     GP_CLI_ENCODER,
@@ -154,10 +154,10 @@ const gp_cli_command gp_cmd_pick = {
     .name = "pick",
     .arguments = "[DIR]",
     .summary = "Choose the best images of every prompt",
-    .about = "Prints a line for each: path, score, prompt, between tabs.  The choice is recorded in\n"
-             "place of the one before; where no image passes, the one before stays (exit code 4).\n"
-             "Where several models scored the images, the scores made last are used, unless --scorer\n"
-             "or --model names others: goldpan status lists them.\n"
+    .about = "Prints a line for each: path, score, prompt, between tabs.  The picks replace those recorded\n"
+             "before; if no image passes, the earlier picks stay (exit code 4).\n"
+             "If several models scored the images, the newest scores are used, unless --scorer or --model\n"
+             "names others; goldpan status lists them.\n"
              "Scores of different prompts compare poorly: prefer --per-prompt to --top, or compare by\n"
              "--by corrected, which takes away what belongs to the category.\n"
              "\n"

@@ -82,9 +82,9 @@ static void say_rescue(gp_cli *cli, const gp_rescue_report *r)
 {
     if (r->sound) gp_term_say(&cli->term, "the catalog is sound: nothing was replaced");
     if (!r->sound)
-        gp_term_say(&cli->term, "a new catalog has %llu rows of the old one%s", (unsigned long long)r->rows,
+        gp_term_say(&cli->term, "the new catalog has %llu rows of the old catalog%s", (unsigned long long)r->rows,
                     r->lost ? "; others could not be read" : "");
-    if (r->kept[0]) gp_term_say(&cli->term, "the old one is kept as '%s'", r->kept);
+    if (r->kept[0]) gp_term_say(&cli->term, "the old catalog is kept as '%s'", r->kept);
     if (r->marks + r->views + r->picks + r->plans)
         gp_term_say(&cli->term,
                     "from the journal of marks: marks %llu, saved views %llu, picks %llu, generation plans %llu",

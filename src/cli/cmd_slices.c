@@ -162,7 +162,7 @@ static const gp_cli_option options[] = {
      "rules: ours (default), or sliceguard's 0.0.35, 0.0.8"},
     {"mode", 0, GP_OPT_CHOICE, "high|low", GP_CLI_FIELD(mode), "where the score is high (default) or low"},
     {"min-support", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(min_support), "slices of at least N images"},
-    {"min-drop", 0, GP_OPT_REAL, "S", GP_CLI_FIELD(min_drop), "slices at least S above the mean"},
+    {"min-drop", 0, GP_OPT_REAL, "S", GP_CLI_FIELD(min_drop), "slices whose mean is at least S above the overall mean"},
     {"n-slices", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(n_slices), "no more than the best N"},
     {"criterion", 0, GP_OPT_CHOICE, "drop|support|drop*support", GP_CLI_FIELD(criterion),
      "best by what (default: drop)"},
@@ -193,9 +193,9 @@ const gp_cli_command gp_cmd_slices = {
     .arguments = "[DIR]",
     .summary = "Find where the generator did exceptionally well",
     .about = "Looks for clusters of images, and of prompts, whose scores stand out beyond chance, and\n"
-             "records them with categories, near copies and the map.  Prints a line of heads and one for\n"
-             "each: how far above the mean, images, mean score, 95 % interval, corrected p, where, and\n"
-             "what it shows; between tabs in a pipe.  goldpan pick --strategy slices picks from them.",
+             "records them with categories, near copies and the map.  Prints a header line and a line for\n"
+             "each: how far above the mean, images, mean score, 95 % interval, corrected p, where it is,\n"
+             "and what it shows; separated by tabs in a pipe.  goldpan pick --strategy slices picks from them.",
     .examples =
         "goldpan slices pictures\n"
         "goldpan slices pictures --categories \"people, landscapes, animals\" --model openai/clip-vit-large-patch14\n"

@@ -193,8 +193,8 @@ const gp_cli_command gp_cmd_status = {
     .name = "status",
     .arguments = "[DIR]",
     .summary = "Show what the catalog holds and what failed",
-    .about = "Of each model that scored: its precision, the images that have a score by it, and when it was\n"
-             "used.  What was used last is taken where --scorer or --model names none.",
+    .about = "For each model that scored: its precision, the number of images with its scores, and when it\n"
+             "was used.  Without --scorer or --model, other commands use the model that was used last.",
     .examples = "goldpan status pictures\ngoldpan status pictures --failures",
     .options = options,
     .least = 0,

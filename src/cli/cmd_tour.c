@@ -66,7 +66,7 @@ static int run(gp_cli *cli)
 static const gp_cli_option options[] = {
     {"out", 'o', GP_OPT_TEXT, "FILE.webp", GP_CLI_FIELD(out), "an animation without end"},
     {"frames", 0, GP_OPT_TEXT, "DIR", GP_CLI_FIELD(frames), "slice_00.png, slice_01.png ... in this folder"},
-    {"seconds", 0, GP_OPT_ABOVE, "S", GP_CLI_FIELD(seconds), "how long each stands (default 1.5)"},
+    {"seconds", 0, GP_OPT_ABOVE, "S", GP_CLI_FIELD(seconds), "how long each slice is shown (default 1.5)"},
     {"n-slices", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(n_slices), "no more than the first N (default 24)"},
     GP_CLI_FORCE,
     GP_CLI_CATALOG,

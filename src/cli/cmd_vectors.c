@@ -223,7 +223,7 @@ static gp_status cluster_levels(gp_cli *cli, gp_str *json, const vectors *v, gp_
         gp_term_say(&cli->term, "level %zu: %u %s", first + t, h.sizes[first + t],
                     gp_plural(h.sizes[first + t], "cluster", "clusters"));
     if (cli->clusters.set && h.sizes[first] != cli->clusters.value)
-        gp_term_warn(&cli->term, "goldpan: no level has %llu: level %zu with %u comes nearest",
+        gp_term_warn(&cli->term, "goldpan: no level has %llu clusters: the nearest is level %zu with %u",
                      (unsigned long long)cli->clusters.value, first, h.sizes[first]);
 out:
     gp_mem_free(table);
@@ -284,8 +284,8 @@ static gp_status cluster_density(gp_cli *cli, gp_str *json, const vectors *v, gp
         put_tree(json, &t);
         if (!cli->out) put_members(json, &t);
     }
-    gp_term_say(&cli->term, "%zu %s, %zu of %zu rows in none", t.clusters, gp_plural(t.clusters, "cluster", "clusters"),
-                noise, t.n);
+    gp_term_say(&cli->term, "%zu %s, %zu of %zu rows in no cluster", t.clusters,
+                gp_plural(t.clusters, "cluster", "clusters"), noise, t.n);
 out:
     gp_hdbscan_clear(&t);
     return st;

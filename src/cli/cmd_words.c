@@ -159,14 +159,14 @@ const gp_cli_command gp_cmd_words = {
     .name = "words",
     .arguments = "[DIR]",
     .summary = "Show which words of prompts go with better scores",
-    .about = "A line of heads, then one for each word and two-word phrase that at least N prompts have,\n"
-             "and at least 3 have not; a word that has just the prompts of its phrase is not listed\n"
-             "beside it.  Between tabs in a pipe: prompts, images, mean score, difference to the prompts without it "
+    .about = "Prints a header line, then a line for each word and two-word phrase that at least N prompts\n"
+             "have and at least 3 lack.  A word that has the same prompts as its phrase is not listed beside\n"
+             "it.  Separated by tabs in a pipe: prompts, images, mean score, difference to the prompts without it "
              "with its 95 %\n"
              "interval, adjusted effect, and p corrected for the number of words (Benjamini-Hochberg).\n"
              "Each prompt counts once, by the mean of its images.  The adjusted effect is that in a\n"
              "ridge regression on all words at once (penalty 4: as if 4 more prompts had shown no\n"
-             "effect), so that a word is not praised for the company it keeps.",
+             "effect), so that a word gets no credit for the words it occurs with.",
     .examples = "goldpan words pictures\n"
                 "goldpan words pictures --top 20 --min-support 10\n"
                 "goldpan words pictures --sort word --json",

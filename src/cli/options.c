@@ -127,7 +127,7 @@ static gp_status set_text(const gp_cli_option *o, const char **text, const char 
 static gp_status add_text(const gp_cli_option *o, gp_cli_texts *texts, const char *value, gp_error *err)
 {
     if (texts->count == GP_CLI_MOST_TEXTS)
-        return gp_fail(err, GP_ERR_USAGE, "--%s more than %d times", o->name, GP_CLI_MOST_TEXTS);
+        return gp_fail(err, GP_ERR_USAGE, "--%s is given more than %d times", o->name, GP_CLI_MOST_TEXTS);
     return set_text(o, &texts->items[texts->count++], value, err);
 }
 

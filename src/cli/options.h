@@ -199,20 +199,30 @@ struct gp_cli_command {
         "by", 0, GP_OPT_CHOICE, "score|corrected|z-category|z-prompt|percentile", GP_CLI_FIELD(by),                    \
             "what is compared (default: the raw score)"                                                                \
     }
-#define GP_CLI_PICK                                                                                                     \
-    {"per-prompt", 'k', GP_OPT_COUNT, "K", GP_CLI_FIELD(per_prompt), "best K of each prompt (default 1; 0: all)"},      \
-        {"top", 0, GP_OPT_NUMBER, "K", GP_CLI_FIELD(top), "then the best K over all prompts"},                          \
-        {"min-score", 0, GP_OPT_REAL, "S", GP_CLI_FIELD(min_score), "and at least this score"}, GP_CLI_PICK_FROM,       \
-        GP_CLI_PICK_BY,                                                                                                 \
-        {"top-per-category", 0, GP_OPT_NUMBER, "K", GP_CLI_FIELD(per_category), GP_CLI_PER_CATEGORY_HELP},              \
-        {"top-per-slice", 0, GP_OPT_NUMBER, "K", GP_CLI_FIELD(per_slice), "best K of each slice (default: all)"},       \
-        {"one-per-duplicate", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(one_per_duplicate), "one of several near copies"},     \
-        {"diversity", 0, GP_OPT_CHOICE, "none|mmr|facility", GP_CLI_FIELD(diversity), "good and unlike each other"},    \
-        {"balance", 0, GP_OPT_SHARE, "0..1", GP_CLI_FIELD(balance), "of it: 1 only good, 0 only unlike (default 0.7)"}, \
-        {"min-support", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(min_support), "slices of at least N images (default 2)"},   \
-        {"min-drop", 0, GP_OPT_REAL, "S", GP_CLI_FIELD(min_drop), "slices at least S above the mean"},                  \
-    {                                                                                                                   \
-        "drop-factor", 0, GP_OPT_REAL, "X", GP_CLI_FIELD(drop_factor), GP_CLI_DROP_FACTOR_HELP                          \
+#define GP_CLI_PICK                                                                                                    \
+    {"per-prompt", 'k', GP_OPT_COUNT, "K", GP_CLI_FIELD(per_prompt), "best K of each prompt (default 1; 0: all)"},     \
+        {"top", 0, GP_OPT_NUMBER, "K", GP_CLI_FIELD(top), "then the best K over all prompts"},                         \
+        {"min-score", 0, GP_OPT_REAL, "S", GP_CLI_FIELD(min_score), "and at least this score"}, GP_CLI_PICK_FROM,      \
+        GP_CLI_PICK_BY,                                                                                                \
+        {"top-per-category", 0, GP_OPT_NUMBER, "K", GP_CLI_FIELD(per_category), GP_CLI_PER_CATEGORY_HELP},             \
+        {"top-per-slice", 0, GP_OPT_NUMBER, "K", GP_CLI_FIELD(per_slice), "best K of each slice (default: all)"},      \
+        {"one-per-duplicate", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(one_per_duplicate), "one of several near copies"},    \
+        {"diversity", 0, GP_OPT_CHOICE, "none|mmr|facility", GP_CLI_FIELD(diversity), "good and unlike each other"},   \
+        {"balance",                                                                                                    \
+         0,                                                                                                            \
+         GP_OPT_SHARE,                                                                                                 \
+         "0..1",                                                                                                       \
+         GP_CLI_FIELD(balance),                                                                                        \
+         "with --diversity: 1 only good, 0 only unlike (default 0.7)"},                                                \
+        {"min-support", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(min_support), "slices of at least N images (default 2)"},  \
+        {"min-drop",                                                                                                   \
+         0,                                                                                                            \
+         GP_OPT_REAL,                                                                                                  \
+         "S",                                                                                                          \
+         GP_CLI_FIELD(min_drop),                                                                                       \
+         "slices whose mean is at least S above the overall mean"},                                                    \
+    {                                                                                                                  \
+        "drop-factor", 0, GP_OPT_REAL, "X", GP_CLI_FIELD(drop_factor), GP_CLI_DROP_FACTOR_HELP                         \
     }
 #define GP_CLI_SHEET                                                                                                   \
     {"thumb", 0, GP_OPT_NUMBER, "PIXELS", GP_CLI_FIELD(thumb), "size of a candidate on the sheet (default 160)"},      \
@@ -223,7 +233,7 @@ struct gp_cli_command {
 #define GP_CLI_SCORER                                                                                                  \
     {                                                                                                                  \
         "scorer", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(scorer),                                                        \
-            "scores of this model, or MODEL:PRECISION (default: made last)"                                            \
+            "scores of this model, or MODEL:PRECISION (default: newest scores)"                                        \
     }
 #define GP_CLI_FORCE                                                                                                   \
     {                                                                                                                  \

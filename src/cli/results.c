@@ -196,8 +196,7 @@ gp_status gp_cli_put_no_picks(gp_cli *cli, gp_catalog *catalog, gp_str *json, gp
         gp_str_puts(json, "[]");
         gp_cli_json_count(json, "kept", counts.picks);
     }
-    if (counts.picks)
-        gp_term_say(&cli->term, "the earlier choice stays: %llu picked", (unsigned long long)counts.picks);
+    if (counts.picks) gp_term_say(&cli->term, "the earlier picks stay: %llu", (unsigned long long)counts.picks);
     return GP_OK;
 }
 

@@ -66,7 +66,7 @@ gp_status gp_cli_check_own(const gp_cli *cli, const char *path, gp_error *err)
     if (file >= 0) close(file);
     if (own) return GP_OK;
     return gp_fail(err, GP_ERR_USAGE,
-                   "'%s' exists and is no sheet of goldpan's: name another, or replace it with --force", path);
+                   "'%s' exists and is not a sheet that goldpan drew: name another, or replace it with --force", path);
 }
 
 /* Returns the folder where the search from `path` begins: the path itself, or the folder of a file; for paths in

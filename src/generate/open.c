@@ -28,11 +28,11 @@ static const struct {
     bool title;
     const char *sign, *words;
 } pages[] = {
-    {false, "goldpan explore", "that is goldpan's own explorer, no generator"},
+    {false, "goldpan explore", "that is goldpan's own explorer, not a generator"},
     {true, "SwarmUI", "that is SwarmUI: give --protocol swarmui"},
     {true, "ComfyUI", "that is ComfyUI's page, but its API does not answer as expected"},
-    {true, "Invoke", "that is InvokeAI, whose API goldpan does not speak"},
-    {true, "Fooocus", "that is Fooocus, whose API goldpan does not speak"},
+    {true, "Invoke", "that is InvokeAI, whose API goldpan does not support"},
+    {true, "Fooocus", "that is Fooocus, whose API goldpan does not support"},
     {false, "gradio",
      "its page is there, but not its API: if it is AUTOMATIC1111, Forge or the like, start it with --api"},
 };
@@ -127,11 +127,12 @@ static gp_status find_out(gp_gen_backend *b, gp_error *err)
                        "'%s' asks who you are (401): --login USER:PASSWORD, or a key in $GOLDPAN_GENERATOR_KEY",
                        b->address);
     const char *who = gp_gen_who(b);
-    if (*who) return gp_fail(err, GP_ERR_USAGE, "'%s' speaks no protocol that goldpan knows: %s", b->address, who);
-    return gp_fail(err, GP_ERR_USAGE,
-                   "'%s' answers, but speaks no protocol known here: --protocol says which.  Is it the right port? "
-                   "(AUTOMATIC1111 7860, ComfyUI 8188, sd-server 1234, SwarmUI 7801)",
-                   b->address);
+    if (*who) return gp_fail(err, GP_ERR_USAGE, "'%s' has no API that goldpan supports: %s", b->address, who);
+    return gp_fail(
+        err, GP_ERR_USAGE,
+        "'%s' answers, but in no protocol that goldpan recognises: name it with --protocol.  Is the port right? "
+        "(AUTOMATIC1111 7860, ComfyUI 8188, sd-server 1234, SwarmUI 7801)",
+        b->address);
 }
 
 /* Checks a protocol that the user has given.  A program must answer at the address.  If it does not answer as expected,
@@ -146,7 +147,7 @@ static gp_status check_given(gp_gen_backend *b, gp_error *err)
     if (nobody) return gp_fail(err, GP_ERR_NETWORK, "%s", why.message);
     if (!missing || b->protocol == &gp_gen_openai) return GP_OK;
     const char *who = gp_gen_who(b);
-    if (*who) return gp_fail(err, GP_ERR_USAGE, "'%s' does not speak '%s': %s", b->address, b->protocol->name, who);
+    if (*who) return gp_fail(err, GP_ERR_USAGE, "'%s' does not answer as '%s': %s", b->address, b->protocol->name, who);
     return GP_OK;
 }
 
@@ -211,7 +212,7 @@ static gp_status check_words(const gp_gen_backend *b, bool web, gp_error *err)
         if (strstr(b->address, "{out}") && strstr(b->address, "{prompt}")) return GP_OK;
         return gp_fail(err, GP_ERR_USAGE, "a command needs {prompt} and {out} in it: '%s'", b->address);
     }
-    return web ? GP_OK : gp_fail(err, GP_ERR_USAGE, "'%s' is no http or https address", b->address);
+    return web ? GP_OK : gp_fail(err, GP_ERR_USAGE, "'%s' is not an http or https address", b->address);
 }
 
 gp_status gp_gen_open(const gp_gen_options *o, gp_gen_backend **out, gp_error *err)

@@ -261,10 +261,11 @@ static void put_remark(gp_str *s, const gp_table *t, gp_remark kind)
         put_rows(s, t, kind, "row", "more cells than the header; the cells without a column are left out");
         break;
     case GP_REMARK_JOINED_ROWS:
-        put_rows(s, t, kind, "row", "a delimiter without quotes in the last column; the line's rest is that cell");
+        put_rows(s, t, kind, "row",
+                 "a delimiter without quotes in the last column; that cell gets the rest of the line");
         break;
     case GP_REMARK_SPLIT_ROWS:
-        put_rows(s, t, kind, "row", "more cells than the header, split at a delimiter without quotes, and no place");
+        put_rows(s, t, kind, "row", "more cells than the header, and the delimiter that should be quoted is not clear");
         gp_str_puts(s, one ? "; it is left out" : "; they are left out");
         break;
     case GP_REMARK_SHORT_ROWS:

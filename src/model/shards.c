@@ -248,7 +248,7 @@ gp_status gp_tensors_strip(gp_tensors *set, const char *prefix, gp_error *err)
     for (size_t i = 1; i < set->count; i++)
         if (strcmp(set->tensors[i - 1].name, set->tensors[i].name) == 0)
             return gp_fail(err, GP_ERR_FORMAT,
-                           "'%s' has both tensor '%s%s' and tensor '%s': which is meant cannot be told",
+                           "'%s' has both tensor '%s%s' and tensor '%s'; goldpan cannot tell which to use",
                            set->tensors[i].file, prefix, set->tensors[i].name, set->tensors[i].name);
     return GP_OK;
 }

@@ -261,7 +261,7 @@ static gp_status take_prefix(loader *l, char *prefix, size_t size)
         if (!has_all(l->set, here, c)) continue;
         if (*found)
             return gp_fail(l->err, GP_ERR_FORMAT,
-                           "'%s' holds two models, one below '%s' and one below '%s': which is meant cannot be told",
+                           "'%s' holds two models, one below '%s' and one below '%s'; goldpan cannot tell which to use",
                            t->file, found, here);
         snprintf(found, sizeof found, "%s", here);
     }

@@ -24,7 +24,7 @@ static gp_status check_begin(const uint8_t *bytes, size_t size, gp_error *err)
 {
     const char *seems = NULL;
     if (gp_image_sniff(bytes, size, &seems) != GP_FORMAT_UNKNOWN) return GP_OK;
-    return gp_fail(err, GP_ERR_FORMAT, "the file is no image that goldpan reads");
+    return gp_fail(err, GP_ERR_FORMAT, "the file is not an image that goldpan can read");
 }
 
 static gp_status check_hash(gp_hash now, const gp_hash *hash, gp_error *err)

@@ -167,9 +167,10 @@ static gp_status put_link(const char *source, const gp_hash *hash, const gp_plac
         if (errno == EEXIST)
             st = GP_ERR_STOPPED;
         else if (hard && errno == EXDEV)
-            st = gp_fail(err, GP_ERR_UNSUPPORTED,
-                         "'%s' and '%s' are on different disks, which a hard link cannot join; copy instead (--copy)",
-                         source, p->folder);
+            st = gp_fail(
+                err, GP_ERR_UNSUPPORTED,
+                "'%s' and '%s' are on different disks, and a hard link cannot cross disks; copy instead (--copy)",
+                source, p->folder);
         else
             st = gp_fail_errno(err, GP_ERR_IO, errno, "cannot link to '%s'", target);
     } else if (!leads_to(target, file)) {

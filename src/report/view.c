@@ -113,7 +113,7 @@ static const struct {
     [LIKENESS] = {"likeness", "Likeness", GP_COL_F32, "find", "cosine to the representative of its group"},
     [X] = {"x", "Map x", GP_COL_F32, "find", "place on the map"},
     [Y] = {"y", "Map y", GP_COL_F32, "find", "place on the map"},
-    [APART] = {"apart", "Set apart", GP_COL_CODE, "file", "why it is no candidate, such as a grid"},
+    [APART] = {"apart", "Set apart", GP_COL_CODE, "file", "why the image is not a candidate, such as a grid"},
 };
 
 static gp_status add_fixed(gp_view *v, gp_error *err)

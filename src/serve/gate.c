@@ -40,7 +40,7 @@ gp_status gp_gate_enter(gp_gate *gate, uint64_t bytes, gp_error *err)
 {
     if (!gate) return GP_OK;
     if (bytes > gate->most)
-        return gp_fail(err, GP_ERR_LIMIT, "decoding it would take %llu MiB; the explorer gives images %llu MiB",
+        return gp_fail(err, GP_ERR_LIMIT, "decoding the image would take %llu MiB; the limit is %llu MiB",
                        (unsigned long long)(bytes >> 20), (unsigned long long)(gate->most >> 20));
     pthread_mutex_lock(&gate->lock);
     uint64_t number = gate->next++;

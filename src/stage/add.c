@@ -593,7 +593,7 @@ static void tell_notes(const add_run *r)
                     (unsigned long long)r->grids, r->grids == 1 ? "" : "s");
     if (r->gone.images > r->before.images || r->gone.picks)
         gp_note_say(o->note, o->note_user, "missing", r->gone.images,
-                    "%llu known image%s not there now, in '%s'%s: scores%s stay, and count again when the files"
+                    "%llu known image%s missing now, in '%s'%s: scores%s stay, and count again when the files"
                     " are back",
                     (unsigned long long)r->gone.images, r->gone.images == 1 ? " is" : "s are", r->gone.folder,
                     r->gone.folders > 1 ? " and elsewhere" : "", r->gone.picks ? ", stars and picks" : " and stars");

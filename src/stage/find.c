@@ -229,10 +229,10 @@ static void say_unsorted(gp_find_run *r, size_t silent, size_t others)
 {
     char text[200] = "";
     if (silent && !r->clip)
-        snprintf(
-            text, sizeof text,
-            "the prompts of %zu %s none of your categories, and without --model no one looks at them: they have none",
-            silent, gp_plural(silent, "image name", "images name"));
+        snprintf(text, sizeof text,
+                 "the prompts of %zu %s none of your categories; they get no category, since only --model can compare "
+                 "the images",
+                 silent, gp_plural(silent, "image name", "images name"));
     else if (others)
         snprintf(text, sizeof text, "%zu %s none of your categories: '%s'", others,
                  gp_plural(others, "image fits", "images fit"), other_name);

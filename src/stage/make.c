@@ -681,9 +681,9 @@ static gp_status prepare(making *m, gp_error *err)
     GP_TRY(open_backends(m, err));
     GP_TRY(set_common(m, err));
     if (o->again && !gp_gen_can(m->backends[0], GP_GEN_SEEDS))
-        return gp_fail(err, GP_ERR_USAGE, "this back end knows no seeds: it cannot draw the same again");
+        return gp_fail(err, GP_ERR_USAGE, "this back end has no seeds, so it cannot draw the same image again");
     if (o->hires > 0 && !gp_gen_can(m->backends[0], GP_GEN_HIRES))
-        return gp_fail(err, GP_ERR_USAGE, "%s has no hires: ask for a width and height",
+        return gp_fail(err, GP_ERR_USAGE, "%s has no --hires: give a width and height instead",
                        gp_gen_protocol(m->backends[0]));
     return GP_OK;
 }

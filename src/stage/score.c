@@ -245,10 +245,9 @@ static gp_status tell_cut(const score_run *r, const gp_score_options *options, g
     if (!options->note) return GP_OK;
     GP_TRY(gp_cat_prompts_cut(r->cat, r->encoder_id, &cut, err));
     if (cut)
-        gp_note_say(
-            options->note, options->note_user, "prompts-cut", cut,
-            "%llu prompt%s longer than the model reads: what stands behind its limit does not count in the score",
-            (unsigned long long)cut, cut == 1 ? " is" : "s are");
+        gp_note_say(options->note, options->note_user, "prompts-cut", cut,
+                    "%llu prompt%s longer than the model reads: words beyond its limit do not count in the score",
+                    (unsigned long long)cut, cut == 1 ? " is" : "s are");
     return GP_OK;
 }
 

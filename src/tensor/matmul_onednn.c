@@ -483,7 +483,7 @@ static gp_status onednn_pack(const float *weight, const float *bias, size_t out,
     gp_matmul_onednn_version(version, sizeof version);
     if (mask == 0)
         return gp_fail(err, GP_ERR_UNSUPPORTED,
-                       "%s gives a row of a %zu x %zu matrix other results in another place; use --engine plain",
+                       "%s gives a row of a %zu x %zu matrix other results at another row number; use --engine plain",
                        version, out, in);
     *packed = p;
     return GP_OK;

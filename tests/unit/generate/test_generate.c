@@ -206,7 +206,7 @@ static void test_wrong_backends(void **state)
     } cases[] = {{"draw {prompt}", NULL, "needs {prompt} and {out}"},
                  {"draw {out}", "command", "needs {prompt} and {out}"},
                  {"http://127.0.0.1:9", "midjourney", "no protocol 'midjourney'"},
-                 {"ftp://127.0.0.1", "a1111", "is no http or https address"}};
+                 {"ftp://127.0.0.1", "a1111", "is not an http or https address"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         gp_gen_backend *b = NULL;
         gp_error err = {0};

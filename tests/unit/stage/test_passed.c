@@ -307,7 +307,7 @@ static void test_folder_away(void **state)
     assert_int_equal(rename(home, away), 0);
     mkdir(home, 0755); /* an empty mount point */
     add(&p, p.pictures, &n);
-    assert_said(&n, "missing 3: 3 known images are not there now, in '");
+    assert_said(&n, "missing 3: 3 known images are missing now, in '");
     assert_said(&n, "/disk'");
     assert_int_equal(ask(&p, "SELECT count(*) FROM picks"), 3);
     pick(&p, &n);
