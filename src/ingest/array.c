@@ -73,7 +73,7 @@ static gp_status read_shape(const char *name, const char *p, const char *end, he
     return GP_OK;
 }
 
-/* bytes: the beginning of the file, at least as far as a header may reach. */
+/* bytes: the beginning of the file, at least as long as the longest header. */
 static gp_status read_header(const char *name, const uint8_t *bytes, uint64_t size, header *h, gp_error *err)
 {
     if (size < 12 || memcmp(bytes, "\x93NUMPY", 6) != 0)
@@ -126,10 +126,10 @@ static float number(const uint8_t *p, char kind, size_t item)
     return (float)wide;
 }
 
-/* An array in memory, or in a file that is read in parts: it may be as large as the memory allows once, not twice. */
+/* An array in memory, or in a file. A file is read in parts, so that a large array is in memory only once. */
 typedef struct source {
     const char *name;
-    const uint8_t *bytes; /* NULL: `file` */
+    const uint8_t *bytes; /* NULL: read from `file` */
     int file;
     uint64_t size;
 } source;

@@ -6,7 +6,7 @@
 #include "base/status.h"
 
 /* Shape: rows [n, d] float32 from f2, f4, f8, i1..i8, u1..u8 or bool, little endian, C order; a 1-D array is one
- * column. `name` stands in messages.  Owns: *rows, gp_mem_free. */
+ * column. `name` is used in messages.  Owns: *rows, gp_mem_free. */
 gp_status gp_npy_parse(const char *name, const void *bytes, size_t size, float **rows, size_t *n, size_t *d,
                        gp_error *err);
 /* Memory: the rows, and a small buffer.  IO if another program cuts the file meanwhile. */

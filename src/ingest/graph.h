@@ -22,7 +22,7 @@ typedef struct gp_graph_input {
 /* A switch passes one of its inputs through. */
 typedef enum gp_route {
     GP_ROUTE_ALL,    /* the node is not a switch */
-    GP_ROUTE_ONE,    /* *input is let through */
+    GP_ROUTE_ONE,    /* the switch passes *input through */
     GP_ROUTE_UNKNOWN /* a switch, but the file does not say which input it passes through */
 } gp_route;
 

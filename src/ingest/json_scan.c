@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The cursor over JSON text: strings are unescaped onto themselves, nested values lose their white space. */
+ * The cursor over JSON text: strings are unescaped in place, nested values lose their white space in place. */
 #include "ingest/json_scan.h"
 
 #include "base/str.h"
@@ -61,7 +61,7 @@ static int hex4(const char *p)
     return value;
 }
 
-/* Write a code point as UTF-8; never longer than its escape.  NUL and lone surrogates become U+FFFD. */
+/* Writes a code point as UTF-8, which is never longer than its escape. NUL and lone surrogates become U+FFFD. */
 static char *put_utf8(char *to, uint32_t cp)
 {
     if (cp == 0 || (cp >= 0xD800 && cp <= 0xDFFF)) cp = 0xFFFD;
@@ -78,7 +78,7 @@ static char *put_utf8(char *to, uint32_t cp)
     return to;
 }
 
-/* The escape at c->at (behind the backslash); its length is taken, its character written to *to. */
+/* Reads the escape at c->at (after the backslash) and writes its character to *to. */
 static bool unescape(gp_scan *c, char **to)
 {
     static const char names[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
@@ -104,7 +104,7 @@ static bool unescape(gp_scan *c, char **to)
     return true;
 }
 
-/* The string at c->at, unescaped; *end is behind its last byte. */
+/* Reads and unescapes the string at c->at; *end is behind its last byte. */
 static gp_status read_string(gp_scan *c, char **out, char **end)
 {
     char *to;
@@ -133,7 +133,7 @@ gp_status gp_scan_name(gp_scan *c, char **name)
     return expect(c, ':', "':' was expected");
 }
 
-/* Step over a string without changing it. */
+/* Skips a string without changing it. */
 static gp_status skip_string(gp_scan *c)
 {
     for (c->at++; *c->at != '"'; c->at++) {
@@ -144,7 +144,8 @@ static gp_status skip_string(gp_scan *c)
     return GP_OK;
 }
 
-/* Step over an array or object, moving it together onto `to` without white space unless NULL; returns its new end. */
+/* Skips an array or object. Unless `to` is NULL, moves it to `to` without white space and sets *new_end to its new end.
+ */
 static gp_status skip_nested(gp_scan *c, char *to, char **new_end)
 {
     uint64_t arrays = 0; /* bit i: level i is an array */
@@ -188,7 +189,7 @@ static bool is_number(const char *p, size_t size)
     return *p != '+' && *p != '.' && gp_parse_double(copy, &value);
 }
 
-/* A number, true, false, or what stands for nothing. */
+/* Reads a number, true or false; null, NaN and infinities set *text to NULL. */
 static gp_status read_word(gp_scan *c, const char **text, size_t *size)
 {
     static const char *const absent[] = {"null", "NaN", "Infinity", "-Infinity"};

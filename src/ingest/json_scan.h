@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Private to the reader of JSON tables: a cursor over JSON text that it changes, and which form a table has. */
+ * Private to the reader of JSON tables: a cursor that reads JSON text and changes it in place, and the form of a table.
+ */
 #ifndef GP_INGEST_JSON_SCAN_H
 #define GP_INGEST_JSON_SCAN_H
 
@@ -14,17 +15,19 @@ typedef struct gp_scan {
 } gp_scan;
 
 gp_status gp_scan_wrong(const gp_scan *c, const char *what);
-/* The next byte that is not white space, without taking it. */
+/* Returns the next byte that is not white space, without consuming it. */
 char gp_scan_peek(gp_scan *c);
-/* Open an array or object; *more: it is not empty. */
+/* Consumes the opening bracket of an array or object. *more: it is not empty; if it is empty, its closing bracket is
+ * consumed too. */
 gp_status gp_scan_open(gp_scan *c, char bracket, const char *what, bool *more);
-/* After a member or element: *more, or the closing bracket was taken. */
+/* Called after a member or element: consumes a comma (*more true) or the closing bracket (*more false). */
 gp_status gp_scan_next(gp_scan *c, char close, bool *more);
-/* A member's name, unescaped in place, and its colon. */
+/* Reads a member's name, which is unescaped in place, and its colon. */
 gp_status gp_scan_name(gp_scan *c, char **name);
-/* Any value as a cell, unescaped or moved together in place; *text NULL for null, NaN and infinities. */
+/* Reads any value as a cell. Strings are unescaped and nested values lose their white space, in place. *text is NULL
+ * for null, NaN and infinities. */
 gp_status gp_scan_cell(gp_scan *c, const char **text, size_t *size);
-/* Step over any value without changing it. */
+/* Skips any value without changing it. */
 gp_status gp_scan_skip(gp_scan *c);
 
 typedef enum gp_form {
@@ -39,10 +42,10 @@ typedef enum gp_form {
 
 typedef struct gp_shape {
     gp_form form;
-    bool outer_images, outer_numbers; /* of the first object: its first name is an image's; all are 0, 1, 2 ... */
-    char *columns, *index, *data;     /* where the parts of SPLIT lie; of WRAPPED the rows; NULL if absent */
+    bool outer_images, outer_numbers; /* of the first object's names: the first is an image file; all are 0, 1 ... */
+    char *columns, *index, *data;     /* parts of SPLIT; `data`: also rows of WRAPPED; NULL if absent */
 } gp_shape;
-/* Looks at the text without changing it. */
+/* Finds the form of the table without changing the text. */
 gp_status gp_shape_find(gp_scan look, bool lines, gp_shape *out);
 
 #endif

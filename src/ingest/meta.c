@@ -3,8 +3,9 @@
  *   1. A1111 infotext in "parameters", in EXIF UserComment, in a JPEG comment "parameters\0...";
  *   2. a ComfyUI graph in "prompt", or in EXIF as "prompt:{...}" (Make, Model or ImageDescription, by the node that
  *      saved) or as the UserComment itself.
- * The infotext wins because its writer put down the text it used; but one without a prompt gives way to a graph with
- * one, and a guess to anything better.  A text whose checksum is wrong is read last, and what it gives is a guess.
+ * The infotext wins because its writer put down the text it used; but an infotext without a prompt gives way to a
+ * graph with a prompt, and a guess gives way to anything better.  A text with a wrong checksum is read last, and its
+ * prompt is a guess.
  * A new writer is a row of the table `readers`. */
 #include "ingest/meta_inner.h"
 #include "base/json.h"
@@ -144,7 +145,7 @@ static const struct reader {
 } readers[] = {
     {"parameters", NULL, 0, parse_parameters},
     {"exif:UserComment", NULL, 0, parse_a1111},
-    {"jpeg:comment", "parameters", 11, parse_parameters}, /* with the NUL behind it */
+    {"jpeg:comment", "parameters", 11, parse_parameters}, /* the size includes the NUL */
     {"prompt", NULL, 0, gp_meta_comfy},
     {"exif:Model", "prompt:", 7, gp_meta_comfy},
     {"exif:Make", "prompt:", 7, gp_meta_comfy},
@@ -191,7 +192,7 @@ static gp_status name_place(gp_meta *meta, const char *key, gp_error *err)
     return GP_OK;
 }
 
-/* What a text with a wrong checksum says may have been changed: at most a guess. */
+/* A text with a wrong checksum may have changed: its prompt is at most a guess. */
 static gp_status distrust(gp_meta *meta, gp_error *err)
 {
     gp_str where = GP_STR_INIT;
@@ -204,7 +205,7 @@ static gp_status distrust(gp_meta *meta, gp_error *err)
     return GP_OK;
 }
 
-/* Try one reader on one chunk; what it finds replaces *best if it is better. */
+/* Tries one reader on one chunk; a better result replaces *best. */
 static gp_status try_reader(const struct reader *r, const gp_chunk *chunk, const gp_comfy_file *file, gp_meta *best,
                             gp_error *err)
 {

@@ -4,12 +4,12 @@
  *
  *   text     := positive lines ["Negative prompt:" negative lines] settings line
  *   settings := pair {"," pair}, at least three pairs, one of them well known (a prompt's last line may look like
- *               pairs), or a last line of well-known pairs alone
+ *               pairs), or a last line that has only well-known pairs
  *   pair     := key ":" ("JSON string" | {JSON by depth} | text up to a comma)
  *
- * The settings line may be missing if the negative prompt is not: people cut it off in side-cars.
- * Lines behind the settings, however many (the prompt templates of an extension), are kept as settings.  Texts whose
- * line breaks were lost on the way are split before " Steps: 20". */
+ * The settings line may be missing if there is a negative prompt: people cut the line off in sidecar files.
+ * All lines after the settings (such as the prompt templates of an extension) are kept as settings.  Texts that have
+ * lost their line breaks are split before " Steps: 20". */
 #include "ingest/meta_inner.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -18,7 +18,7 @@
 
 enum { MAX_KEY = 80, MAX_UNBALANCED = 16 };
 
-/* Keys of the family and ours; number: written as one; size: "512x768", two keys of ours. */
+/* Keys of the compatible programs and ours. number: written as a number. size: "512x768" becomes two keys of ours. */
 static const struct known {
     const char *key, *ours;
     bool number, size;
@@ -235,13 +235,13 @@ static text line_before(text all, const char *end, const char **start)
     return trimmed((text){p, end});
 }
 
-/* Does the line begin as the Dynamic Prompts extension begins its templates, behind the settings? */
+/* Does the line begin like a template that the Dynamic Prompts extension appends to the settings? */
 static bool is_template(text line)
 {
     return starts(line, "Template:") || starts(line, "Negative Template:");
 }
 
-/* The start of the first template in the text, or its end. */
+/* Returns the start of the first template in the text, or the end of the text. */
 static const char *first_template(text all)
 {
     for (const char *p = all.at; p < all.end;) {
@@ -252,7 +252,7 @@ static const char *first_template(text all)
     return all.end;
 }
 
-/* The last whole line of settings, of however many lines. */
+/* Finds the last line that is a whole settings line, however many lines follow it. */
 static text last_settings_line(text all)
 {
     const char *start, *end = all.end;
@@ -267,8 +267,8 @@ static text last_settings_line(text all)
     }
 }
 
-/* A last line that is nothing but known keys, with a number among them unless `lax`: what goldpan writes, and others
- * whose settings are few. */
+/* Is the last line only known keys (with a number among them unless `lax`)? goldpan writes such lines, and so do
+ * programs with few settings. */
 static text few_settings(text line, bool lax)
 {
     bool number = false, pair = false;
@@ -289,7 +289,7 @@ static text few_settings(text line, bool lax)
     return all ? line : (text){line.end, line.end};
 }
 
-/* Find the settings; *prompts: all before them, *behind: all after their line. */
+/* Finds the settings. *prompts: the text before them; *behind: the text after their line. */
 static bool find_settings(text all, bool lax, text *settings, text *prompts, text *behind, bool *alone)
 {
     const char *start, *template = first_template(all);
@@ -357,7 +357,7 @@ static gp_status put_pair(gp_settings *s, const pairs *p, gp_error *err)
     return GP_OK;
 }
 
-/* Lines "Key: value" behind the settings; a template goes on over the lines that follow it. */
+/* Reads lines "Key: value" after the settings. A template continues over the lines that follow it. */
 static void put_behind(gp_settings *s, text behind)
 {
     while (behind.at < behind.end) {
@@ -429,11 +429,11 @@ static gp_status read_infotext(const char *bytes, size_t size, bool lax, gp_meta
     bool settled = find_settings(all, lax, &line, &prompts, &behind, &alone);
     if (!settled) prompts = all, behind = (text){all.end, all.end};
     split_prompts(prompts, alone || !settled, &positive, &negative);
-    if (!settled && negative.at == negative.end) return GP_OK; /* nothing tells it from any other text */
+    if (!settled && negative.at == negative.end) return GP_OK; /* cannot be told from any other text */
     if (!take(&meta.prompt, positive) || !take(&meta.negative, negative)) goto memory;
     if (meta.prompt) meta.evidence = GP_EVIDENCE_STATED;
     bool marker =
-        (size_t)(line.end - line.at) == strlen("Steps: 0") && starts(line, "Steps: 0"); /* no settings at all */
+        (size_t)(line.end - line.at) == strlen("Steps: 0") && starts(line, "Steps: 0"); /* a text without settings */
     if (!marker) GP_GO(put_settings(&settings, line, behind, err));
     if (meta.prompt) gp_meta_loras(&loras, meta.prompt);
     if (loras.size) gp_settings_text(&settings, "loras", loras.data, loras.size);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * The prompt of a ComfyUI graph.  Node ids and most class names say nothing, so the way is found by what links mean:
+ * The prompt of a ComfyUI graph.  Node ids and most class names are meaningless, so the reader follows links:
  *
  *   the node that wrote the file -> the sampler that made its image from noise -> its "positive" -> through nodes that
  * pass conditioning on -> text encoders -> text
  *
- * Each step must have one answer.  Where it has several (savers whose names do not tell, two samplers in one image) and
- * they lead to the same words, these are the prompt; where they do not, there is none.  What was followed to its end is
+ * Each step must have one answer.  If it has several (savers with unclear names, two samplers in one image) that lead
+ * to the same text, this text is the prompt; if the texts differ, there is no prompt.  A prompt found in this way is
  * GP_EVIDENCE_DERIVED. */
 #include "base/mem.h"
 #include "ingest/comfy_inner.h"
@@ -14,11 +14,11 @@
 
 enum { MAX_JSON_DEPTH = 100 };
 
-/* What one saver, or one sampler, says. */
+/* The result for one saver or one sampler. */
 typedef struct answer {
     gp_evidence evidence;
-    char *where, *prompt, *negative; /* owned; where: never NULL once it is answered */
-    char *settings;                  /* owned, an object */
+    char *where, *prompt, *negative; /* owned; `where` is never NULL in a complete answer */
+    char *settings;                  /* owned, a JSON object */
 } answer;
 
 static gp_status no_memory(gp_error *err)
@@ -73,7 +73,7 @@ static char *place_of(const gp_graph *g, const gp_comfy_words *w, const char *be
 
 /* ---- answers ----------------------------------------------------------------------------------------------------- */
 
-/* Take what was collected; a side of which a part is not known says nothing. */
+/* Moves the collected texts into the answer; a side with an unknown part stays empty. */
 static gp_status take_words(gp_comfy *c, const gp_comfy_words *positive, const gp_comfy_words *negative,
                             const char *before, answer *out, gp_error *err)
 {
@@ -84,7 +84,7 @@ static gp_status take_words(gp_comfy *c, const gp_comfy_words *positive, const g
     out->where = place_of(c->graph, positive, before);
     if (!out->where || (says && !out->prompt) || (denies && !out->negative)) return no_memory(err);
     out->evidence = !says ? GP_EVIDENCE_NONE : positive->guess ? GP_EVIDENCE_GUESS : GP_EVIDENCE_DERIVED;
-    if (says && !*out->prompt) { /* a NUL at its beginning */
+    if (says && !*out->prompt) { /* the text begins with a NUL */
         gp_mem_free(out->prompt);
         out->prompt = NULL, out->evidence = GP_EVIDENCE_NONE;
     }
@@ -92,7 +92,7 @@ static gp_status take_words(gp_comfy *c, const gp_comfy_words *positive, const g
     return GP_OK;
 }
 
-/* The answer of one sampler. */
+/* Finds the answer of one sampler. */
 static gp_status ask_sampler(gp_comfy *c, size_t output, size_t sampler, answer *out, gp_error *err)
 {
     gp_comfy_words positive = GP_COMFY_WORDS_INIT, negative = GP_COMFY_WORDS_INIT;
@@ -136,7 +136,7 @@ static bool keep_common(void *user, const char *key, const gp_json *value)
     return true;
 }
 
-/* Settings that two answers agree on. */
+/* Keeps the settings on which two answers agree. */
 static gp_status meet_settings(char **mine, const char *other, gp_error *err)
 {
     gp_json *a = NULL, *b = NULL;
@@ -163,7 +163,7 @@ static bool same(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-/* Answers to one question: what they agree on stays in *all. */
+/* Merges several answers to one question: *all keeps what they agree on. */
 static gp_status meet(answer *all, const answer *one, const char *differ, gp_error *err)
 {
     GP_TRY(meet_settings(&all->settings, one->settings, err));
@@ -178,7 +178,7 @@ static gp_status meet(answer *all, const answer *one, const char *differ, gp_err
     return all->where ? GP_OK : no_memory(err);
 }
 
-/* No sampler lies before the output. */
+/* Answers for an output with no sampler before it. */
 static gp_status answer_nothing(const char *why, answer *out, gp_error *err)
 {
     out->where = gp_str_dup(why);
@@ -188,7 +188,7 @@ static gp_status answer_nothing(const char *why, answer *out, gp_error *err)
     return no_memory(err);
 }
 
-/* Several samplers made parts of the image: a later pass over all of it may tell what it shows. */
+/* Answers for an image with parts from several samplers: a later pass over the whole image may describe all of it. */
 static gp_status ask_last(gp_comfy *c, const gp_comfy_makers *m, answer *out, gp_error *err)
 {
     answer last = {0};
@@ -208,7 +208,7 @@ static gp_status ask_last(gp_comfy *c, const gp_comfy_makers *m, answer *out, gp
     return GP_OK;
 }
 
-/* The answer of one saver. */
+/* Finds the answer of one saver. */
 static gp_status ask_saver(gp_comfy *c, size_t output, answer *out, gp_error *err)
 {
     gp_comfy_makers m;
@@ -233,7 +233,8 @@ out:
     return st;
 }
 
-/* A graph without a node that could have written the file: its only sampler, or its only encoder, may be it. */
+/* For a graph without a saver that could have written the file: uses its only sampler, or its only encoder, as a guess.
+ */
 static gp_status ask_graph(gp_comfy *c, answer *out, gp_error *err)
 {
     size_t sampler = SIZE_MAX, count = 0;
@@ -301,7 +302,7 @@ static gp_status read_graph(gp_comfy *c, gp_meta *meta, gp_error *err)
     return meta->tool ? GP_OK : no_memory(err);
 }
 
-/* The editor's graph, where a node may have left the text that it showed; NULL if there is none. */
+/* Reads the editor's graph, in which a node may have stored the text that it showed; *out is NULL without one. */
 static gp_status read_workflow(const gp_comfy_file *file, gp_json **out, gp_error *err)
 {
     gp_error ignored = {0};
@@ -322,7 +323,7 @@ gp_status gp_meta_comfy(const char *text, size_t size, const gp_comfy_file *file
     size_t blank = 0;
     while (blank < size && (text[blank] == ' ' || text[blank] == '\n' || text[blank] == '\r' || text[blank] == '\t'))
         blank++;
-    if (blank == size || text[blank] != '{') return GP_OK; /* as most texts that are no graph */
+    if (blank == size || text[blank] != '{') return GP_OK; /* like most texts that are not a graph */
     GP_TRY(gp_graph_open(text, size, &g, &found, err));
     if (!found) return GP_OK;
     gp_status st = read_workflow(file, &workflow, err);

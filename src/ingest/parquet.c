@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Parquet into a table of text, column by column; lists as JSON.  A column that cannot be read is left out. */
+ * Reads Parquet into a table of text, column by column, with lists as JSON.  Columns that cannot be read are left out.
+ */
 #include "ingest/parquet.h"
 
 #include "base/json.h"
@@ -13,10 +14,10 @@ enum { MOST_TEXT = 1 << 30 };
 typedef struct filler {
     gp_table *table;
     const gp_parquet_leaf *leaf;
-    gp_str cell;      /* the list under way, or text that had to be mended */
-    size_t row, rows; /* rows begun in this column; of the file */
-    size_t absent;    /* rows without a cell since the last one with */
-    bool open;        /* a list is under way */
+    gp_str cell;      /* the current list, or text with invalid bytes replaced */
+    size_t row, rows; /* rows begun in this column; rows of the file */
+    size_t absent;    /* absent cells since the last cell that was stored */
+    bool open;        /* a list has begun and not ended */
 } filler;
 
 static gp_status put_cell(filler *f, const char *text, size_t size, gp_error *err)
@@ -37,7 +38,7 @@ static gp_status close_list(filler *f, gp_error *err)
     return put_cell(f, f->cell.data, f->cell.size, err);
 }
 
-/* Text that is not UTF-8 gets U+FFFD for each byte that is wrong. */
+/* Stores a text. In text that is not UTF-8, U+FFFD replaces each invalid byte. */
 static gp_status put_text(filler *f, const char *text, gp_error *err)
 {
     size_t size = strlen(text);
@@ -87,7 +88,7 @@ static gp_status take_value(void *user, const char *text, unsigned definition, u
         f->absent--;
         return put_text(f, text, err);
     }
-    if (definition + 1 < leaf->list_definition) return GP_OK; /* no list at all */
+    if (definition + 1 < leaf->list_definition) return GP_OK; /* the list is absent */
     if (repetition == 0) {
         f->absent--;
         f->open = true;
@@ -102,7 +103,7 @@ static gp_status take_value(void *user, const char *text, unsigned definition, u
     return f->cell.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", f->table->label) : GP_OK;
 }
 
-/* The column's chunks are [*chunk, ...) of those sorted by leaf. */
+/* Reads the column's chunks, which begin at *chunk; the chunks are sorted by leaf. */
 static gp_status read_chunks(filler *f, const gp_parquet_meta *m, size_t leaf, size_t *chunk, gp_error *err)
 {
     for (; *chunk < m->chunk_count && m->chunks[*chunk].leaf == leaf; ++*chunk)
@@ -122,11 +123,11 @@ static gp_status read_column(gp_table *table, const gp_parquet_meta *m, size_t l
     if (st == GP_OK) st = read_chunks(&f, m, leaf, chunk, err);
     gp_str_clear(&f.cell);
     if (st == GP_OK && strcmp(f.leaf->name, "__index_level_0__") == 0)
-        table->index_column = table->count - 1; /* pandas' */
+        table->index_column = table->count - 1; /* the index of pandas */
     return st;
 }
 
-/* "'tags' (structs and maps are not read)" */
+/* Reports a column as left out: "'tags' (structs and maps are not read)". */
 static gp_status leave_out(gp_table *table, const gp_parquet_meta *m, size_t leaf, const char *why, gp_error *err)
 {
     gp_str s = GP_STR_INIT;
@@ -141,7 +142,7 @@ static gp_status leave_out(gp_table *table, const gp_parquet_meta *m, size_t lea
     return st;
 }
 
-/* The part of a message behind "'file': ". */
+/* Returns the part of a message after "'file': ". */
 static const char *reason_of(const gp_error *e)
 {
     const char *colon = strstr(e->message, ": ");

@@ -31,16 +31,16 @@ typedef struct gp_parquet_leaf {
 
 /* A chunk of a column in a row group. */
 typedef struct gp_parquet_chunk {
-    size_t leaf, order; /* order: as the footer lists the chunks */
+    size_t leaf, order; /* order: position in the footer's list */
     int codec;
-    uint64_t values, offset; /* of its first page */
+    uint64_t values, offset; /* offset: of the chunk's first page */
 } gp_parquet_chunk;
 
-/* What reading costs, whatever the file says of itself: runs and compression make much of few bytes. */
+/* Limits on the work of reading, because runs and compression let a few bytes expand to a lot. */
 enum { GP_PARQUET_MOST_VALUES = 1 << 28 };
 #define GP_PARQUET_MOST_INFLATED ((uint64_t)16 << 30)
 typedef struct gp_parquet_work {
-    uint64_t values, inflated; /* so far, of the whole file */
+    uint64_t values, inflated; /* totals so far, for the whole file */
     gp_watch *watch;           /* may be NULL */
 } gp_parquet_work;
 

@@ -34,8 +34,8 @@ typedef struct reader {
     gp_parquet_value value;
     void *user;
     uint8_t *room;   /* inflated page, owned */
-    gp_str words;    /* the dictionary as text, one word after the other, each with its NUL */
-    uint32_t *begin; /* [word_count] where each word begins, owned; NULL: no dictionary */
+    gp_str words;    /* the dictionary as text: words one after the other, each with its NUL */
+    uint32_t *begin; /* [word_count] offset of each word, owned; NULL: no dictionary */
     size_t word_count;
 } reader;
 
@@ -117,7 +117,7 @@ static gp_status inflate_bytes(const reader *r, const uint8_t *in, size_t size, 
     return done ? GP_OK : wrong(r, "a page does not inflate to its size", err);
 }
 
-/* The page's bytes: levels of version 2 are stored as they are, in front. */
+/* Finds the page's bytes, inflated if needed. In version 2 the levels are stored uncompressed before the values. */
 static gp_status open_page(reader *r, const page *p, const uint8_t *at, const uint8_t **data, gp_error *err)
 {
     size_t levels = 0;

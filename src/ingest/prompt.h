@@ -6,12 +6,12 @@
 
 #include "base/status.h"
 
-/* Cleaned text, owned (gp_mem_free).  `webui_syntax`: apply the rules above (A1111 and ComfyUI); else only trim and
- * fold line breaks to spaces. */
+/* Returns the cleaned text, owned (gp_mem_free). `webui_syntax`: apply the rules above (A1111 and ComfyUI); otherwise
+ * only trim and turn line breaks into spaces. */
 gp_status gp_prompt_clean(const char *raw, bool webui_syntax, char **out, gp_error *err);
-/* The text of an image's side-car, at most 1 MiB.  For "x.png" these files are read in this order: x.txt, x.caption,
- * x.png.txt, x.png.caption; the first with any text counts.  *out is NULL if there is none.  Encodings: see encoding.h.
- * An A1111 side-car (infotext) is recognised by its settings line. */
+/* Reads the text of an image's sidecar file, at most 1 MiB. For "x.png" these files are tried in this order: x.txt,
+ * x.caption, x.png.txt, x.png.caption; the first with any text is used. *out is NULL if there is no such file.
+ * Encodings: see encoding.h. An A1111 sidecar file (infotext) is recognised by its settings line. */
 gp_status gp_prompt_sidecar(const char *image_path, char **out, gp_error *err);
 
 #endif

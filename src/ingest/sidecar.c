@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Side-cars: text files beside an image that hold its prompt.  Trainers write "x.txt" or, as kohya's scripts do by
- * default, "x.caption"; taggers and gallery-dl add their ending to the whole name ("x.png.txt"). */
+ * Sidecar files: text files beside an image that hold its prompt.  Trainers write "x.txt" or, as kohya's scripts do by
+ * default, "x.caption"; taggers and gallery-dl append their extension to the whole name ("x.png.txt"). */
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -9,9 +9,9 @@
 
 #include <string.h>
 
-enum { MAX_SIDECAR = 1 << 20, MAX_NAME = 255 /* bytes; file systems have no longer names */ };
+enum { MAX_SIDECAR = 1 << 20, MAX_NAME = 255 /* bytes: the limit of the usual file systems */ };
 
-/* The text of one file; *out NULL if there is no such file, or nothing in it. */
+/* Reads the text of one file; *out is NULL if the file is missing or blank. */
 static gp_status read_text(const char *path, char **out, gp_error *err)
 {
     gp_bytes bytes = {0};
@@ -19,7 +19,7 @@ static gp_status read_text(const char *path, char **out, gp_error *err)
     *out = NULL;
     if (strlen(gp_path_base(path)) > MAX_NAME) return GP_OK;
     gp_status st = gp_file_read(path, MAX_SIDECAR, &bytes, &reason);
-    if (st == GP_ERR_NOT_FOUND || st == GP_ERR_LIMIT) return GP_OK; /* a larger text is no prompt */
+    if (st == GP_ERR_NOT_FOUND || st == GP_ERR_LIMIT) return GP_OK; /* a larger text is not a prompt */
     if (st != GP_OK) return gp_fail(err, st, "%s", reason.message);
     st = gp_text_decode(path, &bytes, NULL, NULL, err);
     if (st == GP_OK && bytes.data[strspn((const char *)bytes.data, " \t\r\n")]) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Prompt tables: which reader, the cells, and which columns matter. */
+ * Prompt tables: chooses the reader, stores the cells and reports what was left out. */
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -62,7 +62,7 @@ gp_status gp_table_add_unlike(gp_table *table, const char *name, size_t size, gp
     size_t plain = s.size;
     for (size_t copy = 0; !s.failed; copy++) {
         if (copy) s.size = plain, gp_str_printf(&s, ".%zu", copy);
-        size_t same = 0, followers = 0; /* of this name; of this name and a number: those numbers are taken */
+        size_t same = 0, followers = 0; /* columns with this name; with this name and a number, which is then taken */
         for (size_t i = 0; i < table->count && !s.failed; i++) {
             const char *other = table->names[i];
             same += strcmp(other, s.data) == 0;
@@ -88,7 +88,7 @@ gp_status gp_table_begin(gp_table *table, gp_error *err)
     return GP_OK;
 }
 
-/* Room for `more` bytes. */
+/* Makes room for `more` bytes. */
 static gp_status reserve(gp_table *table, size_t more, gp_error *err)
 {
     if (more <= table->room - table->size) return GP_OK;
@@ -127,7 +127,7 @@ void gp_table_take_back(gp_table *table)
 
 /* ---- strips --------------------------------------------------------------------------------------------------- */
 
-/* Goes through the strings of a strip; `place`: of the cell at `at`. */
+/* Iterates over the strings of a strip. `place`: number of the cell at `at`. */
 typedef struct strip {
     const char *at, *end;
     size_t place;
@@ -143,7 +143,7 @@ static strip open_strip(const gp_table *t, size_t index)
     return (strip){t->text + t->starts[index], t->text + end_of(t, index), 0};
 }
 
-/* The string at s->at: its cell, NULL for a gap; s moves behind it. */
+/* Returns the cell at s->at, or NULL for a gap, and moves s behind it. */
 static const char *next_string(strip *s)
 {
     const char *cell = s->at;
@@ -158,7 +158,7 @@ static const char *next_string(strip *s)
     return NULL;
 }
 
-/* Move to the last mark of the strip that lies before the wanted cell. */
+/* Moves to the last mark of the strip before the wanted cell. */
 static void jump(const gp_table *t, strip *s, size_t wanted)
 {
     size_t begin = (size_t)(s->at - t->text), end = (size_t)(s->end - t->text);
@@ -190,7 +190,7 @@ static const char *cell_of(const gp_table *t, size_t index, size_t wanted)
     return NULL;
 }
 
-/* Give back the memory behind `count` elements. */
+/* Frees the memory after `count` elements. */
 static gp_status shrink(void **block, size_t count, size_t size, gp_error *err)
 {
     void *less = count ? gp_mem_resize(*block, count, size) : *block;
@@ -243,7 +243,7 @@ gp_status gp_table_remark_text(gp_table *table, gp_remark kind, size_t line, con
     return GP_OK;
 }
 
-/* "3 rows have" or "1 row has", then the words; and where the first is. */
+/* Appends "3 rows have" or "1 row has", then `words`, then the line of the first such row. */
 static void put_rows(gp_str *s, const gp_table *t, gp_remark kind, const char *noun, const char *words)
 {
     uint64_t n = t->remarks[kind];
@@ -307,7 +307,7 @@ void gp_table_notes(const gp_table *table, gp_note_fn note, void *user)
 
 /* ---- opening -------------------------------------------------------------------------------------------------- */
 
-/* The file's text as UTF-8. */
+/* Converts the file's text to UTF-8. */
 static gp_status take_text(gp_table *table, gp_bytes *bytes, gp_error *err)
 {
     gp_encoding encoding;
@@ -322,7 +322,7 @@ static gp_status take_text(gp_table *table, gp_bytes *bytes, gp_error *err)
     return gp_table_wrong(table, line, err, "a NUL byte: not a text table");
 }
 
-/* The kind by what the text looks like. */
+/* Finds the kind of a table by its text. */
 static const char *kind_of_text(const char *text)
 {
     text += strspn(text, " \t\r\n");
@@ -345,7 +345,7 @@ static gp_status read_text(gp_table *table, gp_bytes *bytes, const char *kind, g
     return gp_table_read_csv(table, strcmp(kind, "tsv") == 0, err);
 }
 
-/* Reads bytes, which are used up. */
+/* Reads `bytes`. On success they are freed or belong to the table. */
 static gp_status read_bytes(const char *name, gp_bytes *bytes, const char *kind, gp_watch *watch, gp_table **out,
                             gp_error *err)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * CSV and TSV.  RFC 4180: fields in quotes may hold the delimiter, line breaks and "" for a quote.  A field is
- * unescaped onto itself; its row is then packed into the part of the text that was read already.
+ * unescaped in place; its row is then packed into the part of the text that has been read.
  *
  * Departures, all met in real prompt tables:
  * - A quoted field must be followed by a delimiter or line end.  If its first lone quote is followed by anything else
@@ -11,9 +11,10 @@
  * - Excel's first line "sep=;" names the delimiter.  Without it the header decides: the delimiter that gives it most
  *   usual names, else commas before tabs before semicolons.
  * - Line ends: LF, CRLF, or CR alone if the file has no LF.  Blank lines are skipped.
- * - A row with fewer cells than the header has none in the columns at its end.  Cells beyond the header are left out: a
- *   log that gained columns keeps its old header.  But where an unquoted cell begins with a blank (", "), the row was
- *   split inside a sentence.  In the last column the sentence is put together again; elsewhere the row is left out.
+ * - In a row with fewer cells than the header, the last columns are absent.  Cells beyond the header are left out: a
+ *   log that gained columns keeps its old header.  But if an unquoted cell begins with a blank (", "), a delimiter
+ *   inside a sentence has split the row.  In the last column the sentence is joined again; elsewhere the row is left
+ *   out.
  * - A quote that never closes is a letter; in the last line it shows that the file was cut off there. */
 #include "ingest/table_inner.h"
 #include <string.h>
@@ -32,11 +33,11 @@ typedef struct csv {
 typedef struct field {
     char *text;
     size_t size;
-    bool quoted, last; /* last of its row */
+    bool quoted, last; /* quoted: the field is in quotes; last: it is the last of its row */
     bool cut;          /* the file ends inside its quotes */
 } field;
 
-/* Does a line end at p?  Its length, 0 if not. */
+/* Returns the length of the line end at p, or 0. */
 static size_t line_end(const csv *c, const char *p)
 {
     if (p >= c->end) return 0;
@@ -65,7 +66,7 @@ static char *closing_quote(const csv *c, char *p, bool *needed)
     return NULL;
 }
 
-/* The TSV question of the head of this file. */
+/* Decides whether a TSV file quotes by RFC 4180: see the rule at the head of this file. */
 static gp_status quotes_by_rfc(const csv *c, bool *by_rfc)
 {
     bool evidence = false, header = true;
@@ -90,7 +91,7 @@ static gp_status quotes_by_rfc(const csv *c, bool *by_rfc)
 
 /* ---- the delimiter -------------------------------------------------------------------------------------------- */
 
-/* Excel's "sep=;" takes the first line. */
+/* Reads Excel's first line "sep=;". Returns false if there is no such line. */
 static bool take_separator_line(csv *c)
 {
     const char *p = c->at;
@@ -107,7 +108,7 @@ static bool take_separator_line(csv *c)
     return true;
 }
 
-/* Cells of the header line if `delimiter` is the one, and how many of them have a usual name. */
+/* Counts the cells of the header line for this delimiter, and how many of them have a usual name. */
 static void try_delimiter(const csv *c, char delimiter, size_t *cells, size_t *usual)
 {
     const char *start = c->at;
@@ -149,7 +150,7 @@ static void count_lines(csv *c, const char *from, const char *to)
     for (; from < to; from++) c->line += *from == '\n' || (*from == '\r' && c->old_mac);
 }
 
-/* Unescape from behind the opening quote to the closing quote. */
+/* Unescapes the text between the opening and the closing quote. */
 static void unquote(field *f, char *p, const char *close)
 {
     char *to = f->text = p;
@@ -161,7 +162,7 @@ static void unquote(field *f, char *p, const char *close)
     f->quoted = true;
 }
 
-/* Read the field at c->at; afterwards c->at is behind its delimiter or line end. */
+/* Reads the field at c->at and moves c->at behind its delimiter or line end. */
 static void read_field(csv *c, field *f)
 {
     char *p = c->at, *close = NULL, *stop;
@@ -208,13 +209,13 @@ static gp_status read_header(csv *c)
     return GP_OK;
 }
 
-/* What came behind the cells that have a column. */
+/* The cells of a row that have no column. */
 typedef struct surplus {
-    bool any;        /* a cell that is not empty */
-    bool sentence;   /* an unquoted cell of the row begins with a blank, and so does prose behind a comma */
+    bool any;        /* one of these cells is not empty */
+    bool sentence;   /* an unquoted cell of the row begins with a blank, as prose does after a comma */
     bool joinable;   /* the sentence began in the last column */
-    char *from, *to; /* of the last column and all behind it, as written */
-    size_t size;     /* of the last column's cell */
+    char *from, *to; /* text of the last column and everything after it, as written */
+    size_t size;     /* size of the last column's cell */
 } surplus;
 
 static gp_status read_cells(csv *c, surplus *s, size_t *count, bool *cut)
@@ -229,14 +230,14 @@ static gp_status read_cells(csv *c, surplus *s, size_t *count, bool *cut)
         s->sentence |= blank;
         if (blank && *count < wanted) s->joinable = false;
         if (*count + 1 >= wanted) s->to = f.text + f.size, s->joinable &= !f.quoted;
-        if (*count + 1 == wanted) s->from = f.text, s->size = f.size; /* put when the row's end is known */
+        if (*count + 1 == wanted) s->from = f.text, s->size = f.size; /* stored when the end of the row is known */
         if (*count + 1 < wanted) GP_TRY(gp_table_put(c->table, f.text, f.size, c->err));
         s->any |= *count >= wanted && f.size;
     }
     return GP_OK;
 }
 
-/* A row with more cells than the header.  False: it is left out. */
+/* Handles a row with more cells than the header. Returns false if the row is left out. */
 static bool settle(csv *c, surplus *s, size_t line)
 {
     gp_remark kind = !s->sentence ? GP_REMARK_LONG_ROWS : s->joinable ? GP_REMARK_JOINED_ROWS : GP_REMARK_SPLIT_ROWS;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * What the readers of prompt tables share: the table being filled.
+ * Shared by the readers of prompt tables: the table that they fill.
  *
- * Cells lie packed in `text`, each with its NUL, row by row (or column by column if `by_column`).  Such a series is a
- * strip.  A strip stores only where it begins; a cell is found by counting from the nearest mark, one every 256 bytes.
- * Cells that are absent cost nothing at the end of a strip, and one short gap (0xFF, their number, NUL) elsewhere.
- * No cell begins with 0xFF, because all text is valid UTF-8. */
+ * Cells are packed in `text`, each with its NUL, row by row (or column by column if `by_column`).  Such a series is a
+ * strip.  Only the start of a strip is stored.  A cell is found by counting from the nearest mark; there is a mark
+ * every 256 bytes.  Absent cells need no bytes at the end of a strip, and one short gap (0xFF, their number, NUL)
+ * elsewhere. No cell begins with 0xFF, because all text is valid UTF-8. */
 #ifndef GP_INGEST_TABLE_INNER_H
 #define GP_INGEST_TABLE_INNER_H
 
@@ -14,7 +14,7 @@
 
 enum { GP_TABLE_MAX_COLUMNS = 1024 };
 
-/* What could not be read and was left out; told by gp_table_notes. */
+/* Kinds of what could not be read and was left out; gp_table_notes reports them. */
 typedef enum gp_remark {
     GP_REMARK_ENCODING,
     GP_REMARK_LONG_ROWS,
@@ -29,60 +29,61 @@ typedef enum gp_remark {
     GP_REMARKS
 } gp_remark;
 
-/* A string begins at `offset` of the text; it is cell `place` of its strip. */
+/* Position of a string: its offset in the text, and the number of its cell in its strip. */
 typedef struct gp_table_mark {
     uint32_t offset, place;
 } gp_table_mark;
 
 struct gp_table {
-    char *label, *folder; /* owned: as named in messages; absolute folder of the file */
-    char *text;           /* owned; packed cells [size] of [room] */
+    char *label, *folder; /* owned: name in messages; absolute folder of the file */
+    char *text;           /* owned; packed cells: `size` bytes used of `room` */
     size_t size, room;
     bool by_column;   /* strips are columns */
-    uint32_t *starts; /* [strips] of [strip_room] */
+    uint32_t *starts; /* [strips used of strip_room] */
     size_t strips, strip_room;
     gp_table_mark *marks; /* [mark_count] mark i: the first string at or after byte 256 i */
     size_t mark_count;
-    char **names; /* [count] of [name_room] columns */
+    char **names; /* [count used of name_room] column names */
     size_t count, name_room;
     size_t rows;
-    size_t index_column; /* that holds the rows' own names; SIZE_MAX: none */
+    size_t index_column; /* column with the rows' own names, or SIZE_MAX */
     uint64_t remarks[GP_REMARKS];
-    size_t remark_lines[GP_REMARKS]; /* of the first; 0: none */
-    char *remark_text[GP_REMARKS];   /* owned; more to say, or NULL */
-    gp_watch *watch;                 /* while it is read; may be NULL */
+    size_t remark_lines[GP_REMARKS]; /* line of the first remark of each kind; 0: not known */
+    char *remark_text[GP_REMARKS];   /* owned; details, or NULL */
+    gp_watch *watch;                 /* used while the table is read; may be NULL */
 };
 
 gp_status gp_table_add_column(gp_table *table, const char *name, size_t *column, gp_error *err);
-/* The same for names that may be empty or repeat: trimmed, "column N" if empty, "x.1", "x.2" as pandas has them. */
+/* The same for names that may be empty or repeated: trims the name, uses "column N" if it is empty, and appends ".1",
+ * ".2" to a repeated name as pandas does. */
 gp_status gp_table_add_unlike(gp_table *table, const char *name, size_t size, gp_error *err);
-/* The next cells go into a new strip. */
+/* Begins a new strip for the next cells. */
 gp_status gp_table_begin(gp_table *table, gp_error *err);
-/* Append a cell, which may lie in the table's own text behind what was written so far. */
+/* Appends a cell. The cell may lie in the table's own text, after what has been written. */
 gp_status gp_table_put(gp_table *table, const char *cell, size_t size, gp_error *err);
-/* Append `count` absent cells. */
+/* Appends `count` absent cells. */
 gp_status gp_table_skip(gp_table *table, size_t count, gp_error *err);
-/* Drop the last strip. */
+/* Removes the last strip. */
 void gp_table_take_back(gp_table *table);
-/* All is read: give back spare memory and set the marks. */
+/* Called when everything is read: frees spare memory and sets the marks. */
 gp_status gp_table_finish(gp_table *table, gp_error *err);
 
 void gp_table_remark(gp_table *table, gp_remark kind, size_t line);
-/* With more to say: the texts of a kind are joined by ", ". */
+/* The same with details: the texts of a kind are joined by ", ". */
 gp_status gp_table_remark_text(gp_table *table, gp_remark kind, size_t line, const char *text, gp_error *err);
-/* "'file': line N: ..." with status FORMAT. */
+/* Fails with FORMAT and the message "'file': line N: ...". */
 gp_status gp_table_wrong(const gp_table *table, size_t line, gp_error *err, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Does the name end as image files do? */
+/* Does the name have the extension of an image file? */
 bool gp_table_names_image(const char *name, size_t size);
-/* Is it a usual name of an image or a prompt column? */
+/* Is it a usual name of an image or prompt column? */
 bool gp_table_usual_name(const char *name, size_t size);
 
-/* text [size] and a NUL, which the readers change: CSV is packed in place, in the table's own text. */
+/* The readers change the text [size], which ends with a NUL. CSV is packed in place, in the table's own text. */
 gp_status gp_table_read_csv(gp_table *table, bool tabs, gp_error *err);
 gp_status gp_table_read_json(gp_table *table, char *text, size_t size, bool lines, gp_error *err);
-/* bytes [size] borrowed for the call. */
+/* bytes [size] are borrowed for the call. */
 gp_status gp_table_read_parquet(gp_table *table, const void *bytes, size_t size, gp_error *err);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * JSON tables, read by a scanner of their own: a table of embeddings is tens of megabytes of numbers nobody here needs,
- * and a tree of them would cost ten times that.  Strings are unescaped onto themselves, nested values lose their white
- * space, then each cell is copied into the table.  No recursion; nesting is bounded.
+ * JSON tables, read by a scanner of their own: a table of embeddings is tens of megabytes of numbers that goldpan does
+ * not need, and a JSON tree would use ten times that memory.  Strings are unescaped in place, nested values lose their
+ * white space, then each cell is copied into the table.  No recursion; nesting is bounded.
  *
  * Forms:   [{"image": "a.png", "prompt": "..."}, ...]           records
  *          {"image": "a.png", "prompt": "..."} one after another   JSON lines
@@ -9,11 +9,11 @@
  *          {"image": ["a.png"], "prompt": ["..."]}                 columns as lists
  *          {"a.png": {"p": "...", "se": 1}}                        index: rows by name (DiffusionDB; pandas)
  *          {"columns": [...], "index": [...], "data": [[...]]}     split
- *          {"schema": {...}, "data": [{...}]}                      table; any object whose only list of objects is rows
- * null, NaN and infinities are absent cells.  table_shape.c tells the forms apart.
+ *          {"schema": {...}, "data": [{...}]}                      table; any object with exactly one list of objects
+ * null, NaN and infinities are absent cells.  table_shape.c finds the form.
  *
- * A record that cannot be read is left out: of lines the next line goes on, of other forms all that came before is
- * kept. */
+ * A record that cannot be read is left out.  In JSON lines, reading continues at the next line; in other forms, the
+ * rows before the fault are kept. */
 #include "ingest/json_scan.h"
 
 #include "base/mem.h"
@@ -33,7 +33,7 @@ typedef struct value {
 typedef struct record {
     value cells[GP_TABLE_MAX_COLUMNS];
     bool set[GP_TABLE_MAX_COLUMNS];
-    size_t end; /* behind the last column that is set */
+    size_t end; /* one more than the last column that is set */
 } record;
 
 typedef struct reader {
@@ -54,7 +54,7 @@ static void set_cell(record *r, size_t column, value v)
     if (column >= r->end) r->end = column + 1;
 }
 
-/* The record becomes a row of the table. */
+/* Appends the record to the table as a row. */
 static gp_status put_record(gp_scan *c, const record *r)
 {
     size_t absent = 0;
@@ -71,7 +71,7 @@ static gp_status put_record(gp_scan *c, const record *r)
     return GP_OK;
 }
 
-/* Column of that name, looked for first where the last record had it; added if new. */
+/* Finds the column of that name, first at its place in the last record. Adds the column if it is new. */
 static gp_status column_of(gp_scan *c, const char *name, size_t hint, size_t *column)
 {
     gp_table *t = c->table;
@@ -87,7 +87,7 @@ static gp_status column_of(gp_scan *c, const char *name, size_t hint, size_t *co
     return gp_table_add_column(t, name, column, c->err);
 }
 
-/* The members of an object into the record; `first`: the column that its first member most likely has. */
+/* Reads the members of an object into the record. `first`: the likely column of its first member. */
 static gp_status read_members(reader *r, size_t first)
 {
     gp_scan *c = &r->scan;
@@ -116,7 +116,7 @@ static gp_status read_record(reader *r)
 
 /* ---- rows ----------------------------------------------------------------------------------------------------- */
 
-/* Something in a list of records that is no object: left out. */
+/* Leaves out an element of a list of records that is not an object. */
 static gp_status leave_out(reader *r)
 {
     const char *text;
@@ -140,14 +140,14 @@ static gp_status read_array(reader *r)
     return GP_OK;
 }
 
-/* Columns and strips of what could not be read go, those before it stay. */
+/* Removes the columns and strips of a record that could not be read; those before it stay. */
 static void drop_column(gp_table *t, size_t columns, size_t strips)
 {
     while (t->count > columns) gp_mem_free(t->names[--t->count]);
     while (t->strips > strips) gp_table_take_back(t);
 }
 
-/* Go on with the next line that begins an object. */
+/* Moves to the next line that begins an object. */
 static void next_line(gp_scan *c)
 {
     for (;;) {
@@ -156,7 +156,8 @@ static void next_line(gp_scan *c)
     }
 }
 
-/* Does the first record, if it is whole, lie on one line?  Then all do, and a fault stays in its line. */
+/* Does the first record, if it is whole, stand on one line? Then all records do, and a fault affects only its own line.
+ */
 static bool has_one_line(gp_scan look)
 {
     gp_scan_peek(&look);
@@ -165,7 +166,7 @@ static bool has_one_line(gp_scan look)
     return gp_scan_skip(&look) != GP_OK || !memchr(begin, '\n', (size_t)(look.at - begin));
 }
 
-/* Read a record; of records on one line each no more than that line. */
+/* Reads a record; if records stand on one line each, no further than the end of the line. */
 static gp_status read_line(reader *r)
 {
     gp_scan *c = &r->scan;
@@ -207,7 +208,8 @@ static bool is_number_of(const char *name, size_t number)
     return gp_parse_u64(name, &told) && told == number;
 }
 
-/* The names of rows are a column if they say more than the rows' numbers; names of images make it "file_name". */
+/* Adds the names of the rows as a column, named "file_name" if they name images. Used only if they are more than row
+ * numbers. */
 static gp_status add_index(gp_scan *c, bool images)
 {
     return gp_table_add_column(c->table, images ? "file_name" : "index", &c->table->index_column, c->err);
@@ -224,7 +226,7 @@ static gp_status read_by_name(reader *r, const gp_shape *s)
         GP_TRY(gp_scan_name(c, &name));
         clear_record(&r->row);
         GP_TRY(read_members(r, named));
-        if (named) set_cell(&r->row, 0, (value){name, strlen(name)}); /* also if the record says it otherwise */
+        if (named) set_cell(&r->row, 0, (value){name, strlen(name)}); /* replaces a value of the record */
         GP_TRY(put_record(c, &r->row));
         GP_TRY(gp_scan_next(c, '}', &more));
     }
@@ -233,14 +235,14 @@ static gp_status read_by_name(reader *r, const gp_shape *s)
 
 /* ---- columns -------------------------------------------------------------------------------------------------- */
 
-/* Names of the rows, as the first column has them; later columns have the same, as a rule in the same order.  All are
- * places in the text, 4 bytes each. */
+/* Names of the rows, as the first column has them. Later columns have the same names, usually in the same order. All
+ * are positions in the text, 4 bytes each. */
 typedef struct labels {
-    uint32_t *in_order; /* [count] where each name begins */
-    uint32_t *values;   /* [count] where the value in the column under way begins; 0: absent */
-    uint32_t *sorted;   /* rows by name; made when first needed */
+    uint32_t *in_order; /* [count] position of each name */
+    uint32_t *values;   /* [count] position of each value of the current column; 0: absent */
+    uint32_t *sorted;   /* rows sorted by name; made when first needed */
     size_t count, room;
-    bool numbers, images; /* all are 0, 1, 2 ...; the first names an image */
+    bool numbers, images; /* the names are 0, 1, 2 ...; the first name is that of an image file */
 } labels;
 
 static int compare_labels(const void *a, const void *b, void *user)
@@ -271,7 +273,7 @@ static gp_status add_label(gp_scan *c, labels *l, const char *name)
     return GP_OK;
 }
 
-/* The row of a name that is not at its usual place. */
+/* Finds the row of a name that is not at its usual place. */
 static gp_status find_label(reader *r, labels *l, const char *name, size_t *row)
 {
     if (!l->sorted) {
@@ -294,7 +296,7 @@ static gp_status find_label(reader *r, labels *l, const char *name, size_t *row)
     return gp_table_wrong(r->scan.table, r->scan.line, r->scan.err, "row '%.60s' is not in the first column", name);
 }
 
-/* Where the values of a column are; none is read yet. */
+/* Finds the positions of a column's values without reading them. */
 static gp_status find_values(reader *r, labels *l, bool first)
 {
     gp_scan *c = &r->scan;
@@ -319,7 +321,7 @@ static gp_status find_values(reader *r, labels *l, bool first)
     return GP_OK;
 }
 
-/* Read the values that were found, in the order of the rows. */
+/* Reads the values that were found, in the order of the rows. */
 static gp_status put_values(reader *r, const labels *l)
 {
     gp_scan *c = &r->scan;
@@ -379,7 +381,7 @@ static gp_status put_list(reader *r)
     return GP_OK;
 }
 
-/* One column; its strip is the table's last. */
+/* Reads one column; its strip is the last of the table. */
 static gp_status read_column(reader *r, labels *l, bool lists)
 {
     gp_scan *c = &r->scan;
@@ -439,7 +441,7 @@ static gp_status read_column_names(reader *r)
     return GP_OK;
 }
 
-/* A row [1, 2, ...]; `index`: where the rows' names go on, NULL if they have none that count. */
+/* Reads a row [1, 2, ...]. `index`: position of the next row name, or NULL if the rows have no useful names. */
 static gp_status read_split_row(reader *r, gp_scan *index)
 {
     gp_scan *c = &r->scan;
@@ -464,7 +466,8 @@ static gp_status read_split_row(reader *r, gp_scan *index)
     return gp_watch_work(c->table->watch, (size_t)(c->at - begin), c->err);
 }
 
-/* Are the names of the rows more than 0, 1, 2 ...?  *image: the first names an image. */
+/* Finds whether the names of the rows are only 0, 1, 2 ... (*numbers), and whether the first is that of an image
+ * (*image). */
 static gp_status look_at_index(gp_scan look, bool *numbers, bool *image)
 {
     bool more;
@@ -530,7 +533,7 @@ static gp_status read_form(reader *r, const gp_shape *s, bool *whole)
     return GP_OK;
 }
 
-/* What was read before the fault is kept, if it is anything. */
+/* Keeps what was read before the fault, if there are any rows. */
 static gp_status keep_the_rest(reader *r, gp_status st, const gp_error *reason, gp_error *err)
 {
     gp_table *t = r->scan.table;

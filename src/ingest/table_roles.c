@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Which columns of a prompt table hold the image and the prompt, and the first text of a list. */
+ * Finds the image and prompt columns of a prompt table, and the first text of a list. */
 #include "base/json.h"
 #include "base/str.h"
 #include "ingest/table_inner.h"
@@ -52,7 +52,7 @@ static size_t find_usual(const gp_table *table, const char *const *names)
     return SIZE_MAX;
 }
 
-/* "'image', 'prompt', 'seed'" with at most twenty names. */
+/* Appends at most twenty column names: "'image', 'prompt', 'seed'". */
 static void add_columns(gp_str *s, const gp_table *table)
 {
     if (!table->count) gp_str_puts(s, "none");
@@ -99,7 +99,7 @@ gp_status gp_table_roles(const gp_table *table, const char *image_column, const 
 
 /* ---- lists of texts ------------------------------------------------------------------------------------------- */
 
-/* The first text in a list of JSON: itself, or the caption in an object (as COCO's lists have them). */
+/* Returns the first text in a JSON list: the element itself, or the caption in an object (as in COCO's lists). */
 static const char *first_text(const gp_json *list)
 {
     static const char *const usual[] = {"caption", "text", "raw", "prompt", "sentence", "description"};
@@ -121,7 +121,8 @@ static int hex_digit(char c)
                                   : -1;
 }
 
-/* The escape behind a backslash in a string of Python; returns what follows it. */
+/* Appends the character of an escape in a Python string (p is behind the backslash). Returns the position behind the
+ * escape. */
 static const char *put_escape(const char *p, gp_str *out)
 {
     static const char names[] = "ntr", values[] = "\n\t\r";
@@ -139,7 +140,7 @@ static const char *put_escape(const char *p, gp_str *out)
     return p + 1 + digits;
 }
 
-/* A string of Python at p; what follows it, NULL if it is none. */
+/* Reads a Python string at p. Returns the position behind the string, or NULL if there is no whole string. */
 static const char *python_string(const char *p, gp_str *out)
 {
     char quote = *p++;
@@ -154,7 +155,7 @@ static const char *python_string(const char *p, gp_str *out)
     return *p ? p + 1 : NULL;
 }
 
-/* A list of strings as Python or NumPy prints it: "['a', 'b']".  The first that is not empty goes to `out`. */
+/* Reads a list of strings as Python or NumPy prints it: "['a', 'b']". Appends the first string that is not empty. */
 static bool python_list(const char *p, gp_str *out)
 {
     static const char space[] = " \t\r\n,";

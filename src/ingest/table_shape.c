@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT
- * Which form a JSON table has.  Rows by name and columns by name look alike, {"x": {"y": value}}.  In this order
- * decide: names that are image files; names of columns that are usual for images and prompts; names that are the
- * numbers 0, 1, 2 ...; and last the numbers of names, because a table has more rows than columns. */
+ * Finds the form of a JSON table.  Rows by name and columns by name look alike: {"x": {"y": value}}.  The decision is
+ * made by, in this order: names of image files; usual column names for images and prompts; names that are the numbers
+ * 0, 1, 2 ...; and the number of names, because a table has more rows than columns. */
 #include "ingest/json_scan.h"
 
 #include <string.h>
 
-/* What the names of an object's members are. */
+/* Properties of the names of an object's members. */
 typedef struct names {
     size_t count;
     bool image;   /* the first is the name of an image file */
-    bool usual;   /* one is the usual name of an image or prompt column */
-    bool numbers; /* they are 0, 1, 2 ... */
+    bool usual;   /* one name is the usual name of an image or prompt column */
+    bool numbers; /* the names are 0, 1, 2 ... */
 } names;
 
 typedef struct members {
@@ -33,7 +33,7 @@ static void see_name(names *n, const char *name, size_t size)
     n->count++;
 }
 
-/* Step over a name and its colon. */
+/* Skips a name and its colon. */
 static gp_status skip_name(gp_scan *c, const char **name, size_t *size)
 {
     if (gp_scan_peek(c) != '"') return gp_scan_wrong(c, "a string in double quotes was expected");
@@ -82,7 +82,7 @@ static void see_member(members *m, gp_scan *c, const char *name, size_t size)
     if (is_called(name, size, "data")) m->data = c->at;
 }
 
-/* The members of the first object; *more: something follows it. */
+/* Counts the members of the first object. *follows: there is text after the object. */
 static gp_status look_at_members(gp_scan *c, members *m, bool *follows)
 {
     bool more;
@@ -122,7 +122,7 @@ gp_status gp_shape_find(gp_scan look, bool lines, gp_shape *out)
     gp_status st = look_at_members(&look, &m, &follows);
     look.err = err;
     if (st == GP_ERR_STOPPED) return gp_fail(err, st, "stopped");
-    /* an object that is cut off is judged by what there is of it */
+    /* an object that is cut off is judged by its members before the cut */
     out->outer_images = m.outer.image, out->outer_numbers = m.outer.numbers;
     out->columns = m.columns, out->index = m.index, out->data = m.data ? m.data : m.rows;
     if (follows || !(m.objects + m.arrays)) return GP_OK;

@@ -79,7 +79,8 @@ size_t gp_thrift_list(gp_thrift *t, int *type)
     return t->bad ? 0 : (size_t)count;
 }
 
-/* An element of a list, set or map.  Every element takes a byte at least: booleans too, which as fields take none. */
+/* Skips an element of a list, set or map. Every element uses at least one byte, even a boolean, which uses no byte as a
+ * field. */
 static void skip_element(gp_thrift *t, int type)
 {
     gp_thrift_field field = {.type = type == GP_THRIFT_TRUE || type == GP_THRIFT_FALSE ? GP_THRIFT_BYTE : type};
@@ -110,7 +111,7 @@ void gp_thrift_skip(gp_thrift *t, const gp_thrift_field *field)
     case GP_THRIFT_MAP: {
         uint64_t count = varint(t);
         if (count == 0 || t->bad) break;
-        if (t->at == t->end || count > (uint64_t)(t->end - t->at - 1) / 2) t->bad = true; /* two bytes an entry */
+        if (t->at == t->end || count > (uint64_t)(t->end - t->at - 1) / 2) t->bad = true; /* 2+ bytes per entry */
         if (t->bad) break;
         uint8_t types = *t->at++;
         for (uint64_t i = 0; i < count && !t->bad; i++) {

@@ -30,7 +30,7 @@ typedef struct walker {
     frame *frames; /* [capacity] */
     size_t depth, capacity;
     const gp_walk_calls *calls;
-    char **real; /* [real_count] where the roots really are; NULL: not known.  From the C library */
+    char **real; /* [real_count] resolved paths of the roots; NULL: not known; freed with free() */
     size_t real_count;
     gp_error *err;
 } walker;
@@ -66,7 +66,7 @@ static void pass(walker *w, gp_passed_kind kind, const char *word)
         w->calls->passed(w->calls->user, &(gp_walk_passed){w->path.data, kind, word});
 }
 
-/* Does the link at w->path lead to where the walk goes anyway? */
+/* Does the link at w->path lead into a folder that the walk visits in any case? */
 static bool leads_inside(const walker *w)
 {
     char *target = realpath(w->path.data, NULL);
@@ -76,11 +76,11 @@ static bool leads_inside(const walker *w)
         inside = size && strncmp(target, w->real[i], size) == 0 &&
                  (target[size] == '/' || target[size] == 0 || w->real[i][size - 1] == '/');
     }
-    free(target); /* from the C library */
+    free(target); /* allocated by the C library */
     return inside;
 }
 
-/* A link whose name is no image's. */
+/* Reports a link whose name is not that of an image. */
 static void pass_link(walker *w, const char *word)
 {
     struct stat st;
@@ -98,13 +98,13 @@ static void pass_hidden(walker *w, const char *name, bool folder)
     pass(w, folder || gp_walk_is_image(name) ? GP_PASSED_HIDDEN : GP_PASSED_OTHER, NULL);
 }
 
-/* What the entry at w->path is for this walk: 'd', 'f', or 0 for what is passed over.  Symlinks lead to files only. */
+/* Returns the kind of the entry at w->path: 'd' folder, 'f' file, 0 skipped. Follows symbolic links to files only. */
 static char kind_of(walker *w, const char *name, unsigned char type)
 {
     struct stat st;
     const bool image = gp_walk_is_image(name);
     const char *word = gp_walk_format(name);
-    if (type == DT_UNKNOWN) { /* a file system that does not tell */
+    if (type == DT_UNKNOWN) { /* the file system does not give the type */
         if (lstat(w->path.data, &st) != 0) return 0;
         type = S_ISDIR(st.st_mode) ? DT_DIR : S_ISLNK(st.st_mode) ? DT_LNK : S_ISREG(st.st_mode) ? DT_REG : DT_FIFO;
     }
@@ -120,7 +120,7 @@ static char kind_of(walker *w, const char *name, unsigned char type)
     return 0;
 }
 
-/* What of an entry is goldpan's own, in a folder with its marks: the parts of a site, the files of an export. */
+/* Is the entry goldpan's own, in a folder with its marks: a part of a site, or a file of an export? */
 static bool is_own(const char *name, char kind, bool site, const gp_own_names *exported)
 {
     static const char *const parts[] = {"assets", "data", "thumb", "image"};
@@ -129,7 +129,7 @@ static bool is_own(const char *name, char kind, bool site, const gp_own_names *e
     return kind == 'f' && gp_own_names_have(exported, name);
 }
 
-/* goldpan's marks in the folder at w->path; a folder that was named by the user is read whatever it is. */
+/* Reads goldpan's marks in the folder at w->path. A folder that the user named is read even with marks. */
 static gp_status read_marks(const walker *w, bool *site, gp_own_names *exported)
 {
     struct stat st;
@@ -143,7 +143,7 @@ static gp_status read_marks(const walker *w, bool *site, gp_own_names *exported)
     return GP_OK;
 }
 
-/* Read the names of the folder at w->path into *out; a folder that cannot be read is told and left empty. */
+/* Reads the names of the folder at w->path into *out. A folder that cannot be read is reported and left empty. */
 static gp_status read_folder(walker *w, frame *out)
 {
     gp_status st = GP_OK;
@@ -224,9 +224,9 @@ static gp_status visit_file(walker *w, bool named)
         struct stat link;
         bool broken = errno == ENOENT && lstat(w->path.data, &link) == 0;
         if (broken || errno != ENOENT) tell_errno(w, broken ? "broken link" : "cannot look at", errno);
-        return GP_OK; /* else: gone since its folder was read */
+        return GP_OK; /* otherwise the file was deleted after its folder was read */
     }
-    if (!S_ISREG(st.st_mode)) { /* a link to a folder, or a pipe named like a picture */
+    if (!S_ISREG(st.st_mode)) { /* a link to a folder, or a pipe with the name of an image */
         if (named && w->calls->problem)
             w->calls->problem(w->calls->user, &(gp_walk_problem){w->path.data, "neither a file nor a folder", 0});
         else if (!named && !S_ISDIR(st.st_mode))
@@ -333,7 +333,7 @@ gp_status gp_walk_all(const char *const *roots, size_t root_count, const gp_walk
     gp_status st = GP_OK;
     walker w = {.path = GP_STR_INIT, .calls = calls, .err = err};
     root *list = gp_mem_zero(root_count, sizeof *list);
-    size_t *open = gp_mem_zero(root_count, sizeof *open); /* roots around the present one, outermost first */
+    size_t *open = gp_mem_zero(root_count, sizeof *open); /* roots that contain the current root, outermost first */
     size_t open_count = 0;
     w.real = gp_mem_zero(root_count, sizeof *w.real), w.real_count = w.real ? root_count : 0;
     assert(calls->visit);

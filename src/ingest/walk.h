@@ -13,24 +13,24 @@ typedef struct gp_found {
 } gp_found;
 typedef struct gp_walk_problem {
     const char *path, *message;
-    int number; /* errno; 0: none */
+    int number; /* errno of the failed system call, or 0 */
 } gp_walk_problem;
 
-/* What is passed over, and why. */
+/* Why an entry is skipped. */
 typedef enum gp_passed_kind {
     GP_PASSED_FORMAT,      /* an image of another format, or a video: `word` says which */
     GP_PASSED_LINK,        /* a link to a folder that the walk does not reach otherwise */
-    GP_PASSED_BROKEN_LINK, /* a link to nothing, which may have been a folder or an image */
-    GP_PASSED_HIDDEN,      /* a hidden folder, or a hidden file named as an image */
-    GP_PASSED_SPECIAL,     /* a pipe, socket or device named as an image */
-    GP_PASSED_OWN,         /* what goldpan itself exported, or drew */
-    GP_PASSED_OTHER,       /* any other file: nobody would miss it */
+    GP_PASSED_BROKEN_LINK, /* a link to a missing target, which may have been a folder or an image */
+    GP_PASSED_HIDDEN,      /* a hidden folder, or a hidden file with the name of an image */
+    GP_PASSED_SPECIAL,     /* a pipe, socket or device with the name of an image */
+    GP_PASSED_OWN,         /* a file that goldpan exported or drew */
+    GP_PASSED_OTHER,       /* any other file: not reported to the user */
     GP_PASSED_KINDS
 } gp_passed_kind;
 typedef struct gp_walk_passed {
     const char *path; /* borrowed until the callback returns */
     gp_passed_kind kind;
-    const char *word; /* of FORMAT: "GIF", "video" ..., a constant; else NULL */
+    const char *word; /* for FORMAT: "GIF", "video" ..., a constant; else NULL */
 } gp_walk_passed;
 
 typedef struct gp_walk_calls {
@@ -39,21 +39,22 @@ typedef struct gp_walk_calls {
     void (*passed)(void *user, const gp_walk_passed *passed);    /* may be NULL; in no order within a folder */
     void *user;
 } gp_walk_calls;
-/* A root that is a file is visited whatever its name; one that is absent is NOT_FOUND.  A folder that cannot be read
- * goes to `problem` and the walk goes on.  An export or a site of goldpan's is passed over, unless it is itself a root.
- */
+/* Walks all roots. A root that is a file is visited whatever its name; a missing root is NOT_FOUND. A folder that
+ * cannot be read is reported to `problem` and the walk continues. An export or a site of goldpan is skipped, unless it
+ * is itself a root. */
 gp_status gp_walk_all(const char *const *roots, size_t root_count, const gp_walk_calls *calls, gp_error *err);
 /* The same without `passed`. */
 gp_status gp_walk(const char *const *roots, size_t root_count, bool (*visit)(void *user, const gp_found *found),
                   void (*problem)(void *user, const gp_walk_problem *problem), void *user, gp_error *err);
 
 /* ---- walk_kinds.c */
-/* Does the name end as those of the formats that goldpan reads do? */
+/* Does the name have the extension of an image format that goldpan reads? */
 bool gp_walk_is_image(const char *name);
-/* The format that a name's ending stands for, of those that are seen and not read: "GIF", "video" ...; NULL: none. */
+/* Returns the format of a name by its extension, for formats that goldpan knows but does not read: "GIF", "video" ...;
+ * else NULL. */
 const char *gp_walk_format(const char *name);
 
-/* The names in a folder's GP_MARK_EXPORT, sorted; none if there is no such file, or it is damaged.  Errors: MEMORY. */
+/* The names in a folder's GP_MARK_EXPORT, sorted; empty if that file is missing or damaged. Errors: MEMORY. */
 typedef struct gp_own_names {
     char *text;   /* owned, gp_own_names_clear */
     char **names; /* [count] into text */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What files are by their names, and the list of what goldpan exported into a folder. */
+ * The kinds of files by their names, and the list of files that goldpan exported into a folder. */
 #include "base/file.h"
 #include "base/own.h"
 #include "base/mem.h"
