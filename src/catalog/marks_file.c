@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The file of the journal of marks: lines with a sum, read whole, the last line of each thing kept. */
+ * The file of the journal of marks: its lines end with a checksum.  The file is read whole, and only the last line for
+ * each thing is kept. */
 #include "base/mem.h"
 #include "catalog/marks.h"
 
@@ -12,7 +13,7 @@
 enum { SUM_DIGITS = 16, DEPTH = 8, HEX = 32 };
 #define HEADER_START "{\"goldpan\":\"marks\",\"version\":"
 #define SUM_NAME     ",\"sum\":\""
-#define SUM_SIZE     (sizeof SUM_NAME - 1 + SUM_DIGITS + 2) /* and "} */
+#define SUM_SIZE     (sizeof SUM_NAME - 1 + SUM_DIGITS + 2) /* with the final "} */
 
 char *gp_marks_path(const char *catalog)
 {
@@ -62,7 +63,7 @@ static bool line_is_whole(const char *line, size_t size)
     return memcmp(line + body + sizeof SUM_NAME - 1, sum, SUM_DIGITS) == 0;
 }
 
-/* ---- what a line is about */
+/* ---- the thing that a line is about */
 
 static bool text_of(const gp_json *object, const char *name, const char **text)
 {
@@ -134,7 +135,7 @@ static int by_order(const void *a, const void *b)
     return (x->order > y->order) - (x->order < y->order);
 }
 
-/* Keep the last entry of each thing. */
+/* Keeps only the last entry for each thing. */
 static void keep_last(gp_marks_file *f)
 {
     size_t kept = 0;
@@ -147,7 +148,7 @@ static void keep_last(gp_marks_file *f)
     qsort(f->entries, f->count, sizeof *f->entries, by_order);
 }
 
-/* Also what a kill left of the very first write. */
+/* Returns whether the file starts like a journal, even if a kill cut the first write short. */
 static bool begins_as_ours(const gp_bytes *bytes)
 {
     static const char first[] = HEADER_START;
@@ -155,7 +156,7 @@ static bool begins_as_ours(const gp_bytes *bytes)
     return memcmp(bytes->data, first, n) == 0;
 }
 
-/* Takes over f.bytes. */
+/* Parses f.bytes and becomes their owner. */
 static gp_status parse_all(gp_marks_file f, gp_marks_file *out, gp_error *err)
 {
     size_t room = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Taking a journal of marks into the catalog: an entry counts unless the catalog's row is newer.  Of the same second
- * the journal's counts, because it is written first.  Entries for images that the catalog does not have wait in the
- * file. */
+ * Merges a journal of marks into the catalog: an entry replaces the catalog's row unless the row is newer.  If both are
+ * of the same second, the entry counts, because the journal is written first.  Entries for images that the catalog does
+ * not have stay in the file. */
 #include "catalog/db.h"
 
 #include <string.h>
@@ -22,8 +22,8 @@ static int64_t number(const gp_json *object, const char *name)
     return gp_json_i64(gp_json_get(object, name), &value) ? value : 0;
 }
 
-/* ---- which image?  By the hash of its bytes; else by that of its compressed pixels, if only one image has them: then
- * only the metadata of the file was written anew. */
+/* ---- finding the image: by the hash of its bytes, else by the hash of its compressed pixels if only one image has
+ * these pixels.  In the second case another program has changed only the metadata of the file. */
 
 static gp_status image_by_stream(gp_catalog *cat, const gp_hash *stream, int64_t *image, gp_error *err)
 {
@@ -84,7 +84,7 @@ static gp_status merge_view(const merging *m, const gp_json *o, gp_error *err)
 
 /* ---- picks */
 
-/* The scorer by which they were picked; made if the catalog does not know it.  0: the entry does not say. */
+/* Finds the scorer of the picks, or inserts it if the catalog does not have it.  *id 0: the entry names no scorer. */
 static gp_status scorer_of(gp_catalog *cat, const gp_json *o, int64_t *id, gp_error *err)
 {
     static const char *const names[] = {"model", "weight_hash", "precision", "preprocess_id", "text_rule"};
@@ -136,7 +136,7 @@ static gp_status put_pick(const merging *m, const gp_json *o, const gp_json *pic
     return GP_OK;
 }
 
-/* A newer choice replaces the catalog's; of the same one what is missing is added. */
+/* Newer picks replace those of the catalog; from picks of the same second, only the missing ones are added. */
 static gp_status merge_picks(const merging *m, const gp_json *o, bool *waits, gp_error *err)
 {
     int64_t scorer = 0, at = 0;
@@ -164,7 +164,7 @@ static bool is_state(const char *state)
     return false;
 }
 
-/* One that was got, but whose image is not here, is planned again: its file is looked for before it is asked for. */
+/* A plan whose image was received but is not in the catalog is planned again; the next run first looks for its file. */
 static gp_status merge_plan(const merging *m, const gp_json *o, bool *waits, gp_error *err)
 {
     int64_t image, seed;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Rows of the catalog as lines of the journal of marks.  Each line says all there is about its thing, so that it needs
- * neither the lines before it nor the catalog. */
+ * Writes rows of the catalog as lines of the journal of marks.  Each line is complete, so it can be read without
+ * earlier lines or the catalog. */
 #include "catalog/db.h"
 
 #include <string.h>
@@ -25,7 +25,7 @@ static void put_int(gp_str *out, const char *name, const gp_q *q, int column)
 
 typedef void (*put_row)(gp_str *body, const gp_q *q);
 
-/* A line for each row of the query, which this ends. */
+/* Appends a line for each row of the query, then ends the query. */
 static gp_status put_rows(gp_q *q, put_row put, gp_str *out, gp_error *err)
 {
     bool row;
@@ -73,7 +73,7 @@ gp_status gp_marks_note_rating(gp_catalog *cat, const gp_hash *image, gp_error *
 static void put_view(gp_str *body, const gp_q *q)
 {
     put_text(body, "view", q, 0);
-    put_text(body, "value", q, 1); /* none: forgotten */
+    put_text(body, "value", q, 1); /* no value: the view was deleted */
     put_int(body, "at", q, 2);
 }
 
@@ -129,7 +129,7 @@ static gp_status put_picks_members(gp_catalog *cat, gp_str *body, gp_error *err)
     return st;
 }
 
-/* `none` too: say that there are none. */
+/* none: if there are no picks, append a line that says so. */
 static gp_status put_picks(gp_catalog *cat, bool none, gp_str *out, gp_error *err)
 {
     bool row;
@@ -191,7 +191,7 @@ gp_status gp_marks_note_plan(gp_catalog *cat, int64_t generation, gp_error *err)
     return put_rows(&q, put_plan, &cat->marks.pending, err);
 }
 
-/* ---- all of it */
+/* ---- all marks */
 
 gp_status gp_marks_whole(gp_catalog *cat, gp_str *out, gp_error *err)
 {

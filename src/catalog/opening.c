@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * Opening and closing a catalog, for writing and for reading, on media that can be written and on others.
+ * Opening and closing a catalog, for writing and for reading, on writable and read-only media.
  *
- * A catalog is in WAL mode: even reading makes files beside it.  Where that cannot be done, a catalog without a log is
- * opened as immutable, and one with a log by a connection of its own that keeps the log's index in memory.  One of an
- * older schema that is opened for reading is copied to a temporary database and brought up to date there.
+ * A catalog is in WAL mode, so even a reader creates files beside it.  Where that is impossible, a catalog without a
+ * log is opened as immutable; a catalog with a log is opened without locks, and its connection keeps the index of the
+ * log in memory.  A catalog with an older schema, opened for reading, is copied to a temporary database and migrated
+ * there.
  *
- * The file may be a stranger's: triggers do not run, functions of its schema are the harmless ones, what should be a
- * table must be one (a view could compute for ever), and no statement here reads a view of the file. */
+ * The file may come from a stranger.  Triggers are disabled, the schema may call only harmless functions, goldpan's
+ * tables must be real tables (a view could compute for ever), and no statement here reads a view from the file. */
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -21,18 +22,18 @@
 
 typedef enum access_way {
     WAY_USUAL,
-    WAY_IMMUTABLE, /* nothing is locked and no log is read */
-    WAY_ALONE      /* nothing is locked, the log is read */
+    WAY_IMMUTABLE, /* without locks and without the log */
+    WAY_ALONE      /* without locks, with the log */
 } access_way;
 
-/* ---- where it is to be */
+/* ---- the path of the catalog */
 
 static gp_status no_memory(const char *path, gp_error *err)
 {
     return gp_fail(err, GP_ERR_MEMORY, "out of memory for the folder of '%s'", path);
 }
 
-/* Make the folder of a new catalog, unless nothing can be created there, or in the nearest folder above that exists. */
+/* Makes the folder of a new catalog.  Fails if that folder, or the nearest folder above that exists, is read-only. */
 static gp_status make_folder_of(const char *path, gp_error *err)
 {
     struct stat info;
@@ -71,7 +72,7 @@ static gp_status check_file(const char *path, bool create, gp_error *err)
     return make_folder_of(path, err);
 }
 
-/* "file:" + absolute path, escaped, so that no name is taken for an option. */
+/* Returns "file:" and the absolute path, escaped so that SQLite reads no part of a name as an option. */
 static char *uri_of(const char *path, access_way way)
 {
     gp_str s = GP_STR_INIT;
@@ -98,8 +99,8 @@ static gp_status set_up(gp_catalog *cat, gp_error *err)
     sqlite3_db_config(cat->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
     sqlite3_limit(cat->db, SQLITE_LIMIT_LENGTH, GP_DB_LONGEST);
     GP_TRY(gp_db_exec(cat, "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON", err));
-    /* 32 MiB of pages and 64 MiB of log: hashes fall into any page of their index, and each page would be read and
-     * written again and again. */
+    /* A cache of 32 MiB and a log of 64 MiB: new hashes change random pages of their index, and a smaller cache would
+     * read and write these pages again and again. */
     return gp_db_exec(cat, "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4096",
                       err);
 }
@@ -110,7 +111,7 @@ static void disconnect(gp_catalog *cat)
     cat->cached = 0;
     if (!cat->db) return;
     gp_cat_rollback(cat);
-    sqlite3_close_v2(cat->db); /* _v2: a cursor the caller forgot makes it wait, not leak */
+    sqlite3_close_v2(cat->db); /* _v2: closes later if the caller forgot to close a cursor, instead of leaking */
     cat->db = NULL;
 }
 
@@ -125,7 +126,7 @@ static gp_status connect_db(gp_catalog *cat, bool create, access_way way, gp_err
     int rc = sqlite3_open_v2(uri, &cat->db, mode, way == WAY_ALONE ? "unix-none" : NULL);
     gp_mem_free(uri);
     if (rc != SQLITE_OK) return gp_db_fail(cat, rc, err);
-    /* SQLite opens a file that it may not write for reading, without a word. */
+    /* SQLite silently opens a file for reading if it may not write to the file. */
     if (!cat->readonly && !cat->memory && sqlite3_db_readonly(cat->db, "main") == 1)
         return gp_db_fail(cat, SQLITE_READONLY, err);
     if (way == WAY_ALONE) GP_TRY(gp_db_exec(cat, "PRAGMA locking_mode = EXCLUSIVE", err));
@@ -151,7 +152,8 @@ static gp_status attempt(gp_catalog *cat, access_way way, const gp_db_steps *ste
     return gp_db_migrate(cat, steps->list, steps->count, false, err);
 }
 
-/* A copy that SQLite removes by itself, also after a kill: it has no name. */
+/* Copies the catalog to a temporary database and migrates the copy.  The copy has no name, so it vanishes even after a
+ * kill. */
 static gp_status copy_up_to_date(gp_catalog *cat, const gp_db_steps *steps, gp_error *err)
 {
     sqlite3 *from = cat->db, *to = NULL;
@@ -262,7 +264,7 @@ bool gp_cat_readonly(const gp_catalog *cat)
     return cat->readonly;
 }
 
-/* Asked by SQLite, often a thousand times a second. */
+/* SQLite calls this function about a thousand times a second. */
 static int on_progress(void *user)
 {
     const gp_catalog *cat = user;
@@ -271,7 +273,7 @@ static int on_progress(void *user)
 
 void gp_cat_watch(gp_catalog *cat, bool (*go_on)(void *user), void *user)
 {
-    enum { STEPS = 20000 /* of SQLite's machine: about a millisecond */ };
+    enum { STEPS = 20000 /* instructions of SQLite's virtual machine: about a millisecond */ };
     cat->go_on = go_on, cat->go_on_user = user;
     sqlite3_progress_handler(cat->db, go_on ? STEPS : 0, go_on ? on_progress : NULL, cat);
 }

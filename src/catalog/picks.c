@@ -5,15 +5,15 @@
 #include "catalog/db.h"
 #include <string.h>
 
-/* No file of the image is there, nor any known image in or below a folder where it was: the folder is away, or its
- * disk. A single file that has gone was deleted. */
+/* All files of the image are missing, and so are all known images in and below a folder that held it: the folder or its
+ * disk is missing.  If other images are still there, the file was deleted. */
 #define PICK_IS_AWAY                                                                                                   \
     "(NOT EXISTS(SELECT 1 FROM paths p WHERE p.image = picks.image AND p.missing = 0)"                                 \
     " AND EXISTS(SELECT 1 FROM paths p WHERE p.image = picks.image AND NOT EXISTS"                                     \
     "  (SELECT 1 FROM paths q WHERE q.missing = 0 AND q.path >= rtrim(p.path, replace(p.path, '/', ''))"               \
-    "   AND q.path < rtrim(rtrim(p.path, replace(p.path, '/', '')), '/') || '0')))" /* '0' comes behind '/' */
+    "   AND q.path < rtrim(rtrim(p.path, replace(p.path, '/', '')), '/') || '0')))" /* '0' follows '/' in ASCII */
 
-/* What is away and whose prompt has another pick now. */
+/* Deletes picks in missing folders whose prompt now has another pick. */
 static const char served[] =
     "DELETE FROM picks WHERE " PICK_IS_AWAY " AND (SELECT ip.prompt FROM image_prompts ip WHERE ip.image = picks.image)"
     " IN (SELECT ip.prompt FROM picks k JOIN image_prompts ip ON ip.image = k.image WHERE EXISTS"

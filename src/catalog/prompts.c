@@ -2,8 +2,9 @@
  * Prompts: each text once, however many images share it; and which image has which, from where.
  *
  * Precedence: a stronger source (table over metadata over side-car) replaces a weaker one, an equal one replaces too,
- * so that a corrected table can be added again.  What metadata said gives way whenever the file is read again: a better
- * reader may find no prompt, or a weaker one.  The former prompt stays in `prompts` with its embeddings and scores. */
+ * so that a corrected table can be added again.  A prompt from metadata is replaced whenever the file is read again,
+ * because a better reader may find no prompt, or a weaker one.  The former prompt stays in `prompts` with its
+ * embeddings and scores. */
 #include "base/mem.h"
 #include "base/str.h"
 #include "catalog/db.h"
@@ -34,7 +35,7 @@ static gp_status assign(gp_catalog *cat, int64_t image, int64_t id, const gp_cat
                                     " (prompt IS NOT ?2 OR (raw, source, strength) IS NOT (?3, ?5, ?6)"
                                     " OR negative IS NOT ?4 OR settings IS NOT ?7 OR evidence IS NOT ?8)");
     gp_q_int(&q, 1, image);
-    if (prompt->text) gp_q_int(&q, 2, id); /* else NULL */
+    if (prompt->text) gp_q_int(&q, 2, id); /* else stays NULL */
     gp_q_text(&q, 3, prompt->text && !prompt->raw ? prompt->text : prompt->raw);
     gp_q_text(&q, 4, prompt->negative);
     gp_q_text(&q, 5, prompt->source);
@@ -55,7 +56,7 @@ static gp_status forget(gp_catalog *cat, int64_t image, bool *changed, gp_error 
     return GP_OK;
 }
 
-/* Are these the bytes that the image is known by?  Another program may have written other metadata since. */
+/* *own: `hash` is the image's first hash.  Other bytes may hold metadata that another program has written since. */
 static gp_status is_own(gp_catalog *cat, int64_t image, const gp_hash *hash, bool *own, gp_error *err)
 {
     int64_t found = 0;

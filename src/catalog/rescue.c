@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * A new catalog from one that is damaged or lost: its readable rows, then the journal of marks.
+ * Makes a new catalog from a damaged or lost one: from its readable rows, then from the journal of marks.
  *
- * Rows are read from both ends of each table and then around what cannot be read, by halves.  They go into a new file
- * beside the old one, which takes its place only when it is whole; the old file stays under another name.  Nothing is
- * deleted.  What an analysis left is taken over only whole, because slices and categories name each other. */
+ * Rows are read from both ends of each table.  The range between is then halved again and again to get around the
+ * damage. Rows are written to a new file beside the old one; the new file replaces the old one only when it is
+ * complete.  The old file is kept under another name; nothing is deleted.  An analysis is copied only if all its tables
+ * can be read, because slices and categories refer to each other. */
 #include "base/mem.h"
 #include "catalog/db.h"
 
@@ -15,8 +16,8 @@
 #include <unistd.h>
 
 enum {
-    PROBES = 4000 /* tries of reading around damage, for a table */,
-    REACH = 1 << 20 /* ids beyond the last read */
+    PROBES = 4000 /* attempts to read around damage, per table */,
+    REACH = 1 << 20 /* number of ids to try after the last id that was read */
 };
 
 typedef struct rescuing {
@@ -24,7 +25,7 @@ typedef struct rescuing {
     sqlite3 *from;
     gp_catalog *to;
     gp_rescue_report *report;
-    uint64_t rows, places; /* of this table: read, and where reading failed */
+    uint64_t rows, places; /* of the present table: rows read; rows or places that could not be read */
     int probes;
 } rescuing;
 
@@ -41,17 +42,17 @@ static void note(const rescuing *r, const char *code, uint64_t count, const char
     gp_str_clear(&text);
 }
 
-/* ---- a table */
+/* ---- one table */
 
 typedef struct table {
     const char *name;
-    gp_str columns, marks, keys; /* "a, b"; "?, ?"; of a table without rowid "a DESC, b DESC" */
+    gp_str columns, marks, keys; /* "a, b"; "?, ?"; primary key "a DESC, b DESC", for a table without rowid */
     int count;
     bool has_rowid;
     sqlite3_stmt *insert;
 } table;
 
-/* The names of the table's columns, those that `query` keeps, each with `after` behind it, into out. */
+/* Appends to `out` the names of the table's columns that the SQL clause `query` selects, each followed by `after`. */
 static int put_names(rescuing *r, const char *query, const char *name, const char *after, gp_str *out, int *count)
 {
     gp_str sql = GP_STR_INIT;
@@ -67,7 +68,7 @@ static int put_names(rescuing *r, const char *query, const char *name, const cha
     return out->failed ? SQLITE_NOMEM : rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-/* Its columns as the new catalog has them. */
+/* Prepares the copying of a table with the columns that the new catalog has. */
 static gp_status table_open(rescuing *r, const char *name, table *t, gp_error *err)
 {
     gp_str sql = GP_STR_INIT;
@@ -96,7 +97,7 @@ static void table_close(table *t)
     gp_str_clear(&t->keys);
 }
 
-/* One row over.  A row that the new catalog does not take (damaged, or naming rows that were lost) is counted. */
+/* Copies one row.  Counts a row that the new catalog rejects because it is damaged or refers to lost rows. */
 static gp_status put_row(rescuing *r, const table *t, sqlite3_stmt *row, gp_error *err)
 {
     for (int i = 0; i < t->count; i++) sqlite3_bind_value(t->insert, i + 1, sqlite3_column_value(row, i + 1));
@@ -111,7 +112,8 @@ static gp_status put_row(rescuing *r, const table *t, sqlite3_stmt *row, gp_erro
     return GP_OK;
 }
 
-/* Read ids low to high in one direction until the end or what cannot be read; *last: the last id that was read. */
+/* Copies the rows with ids from low to high, in one direction, up to the first that cannot be read.  *last: id of the
+ * last row read.  *whole: all rows were read. */
 static gp_status read_run(rescuing *r, const table *t, int64_t low, int64_t high, bool down, int64_t *last, bool *whole,
                           gp_error *err)
 {
@@ -213,7 +215,7 @@ static gp_status read_core(rescuing *r, gp_error *err)
     return GP_OK;
 }
 
-/* All of these tables or none. */
+/* Copies all of these tables, or none if one has rows that cannot be read. */
 static gp_status read_together(rescuing *r, const char *const *names, const char *what, gp_error *err)
 {
     uint64_t lost = r->report->lost, rows = r->report->rows;
@@ -234,7 +236,7 @@ static void sql_is_unit(sqlite3_context *context, int count, sqlite3_value **val
     sqlite3_result_int(context, bytes && gp_db_is_unit(bytes, (size_t)sqlite3_value_bytes(values[0])));
 }
 
-/* What is left must be as schema.c promises; what is taken away here is computed again, or comes from the journal. */
+/* Deletes rows that violate the invariants in schema.c.  They can be recomputed or restored from the journal. */
 static gp_status tidy(rescuing *r, gp_error *err)
 {
     int rc = sqlite3_create_function(r->to->db, "is_unit", 1, SQLITE_UTF8, NULL, sql_is_unit, NULL, NULL);
@@ -295,7 +297,7 @@ static int open_from(const char *path, sqlite3 **out, int64_t *version)
     return rc;
 }
 
-/* Is some process, this one too, using the catalog?  A connection in WAL mode holds a lock on this byte of the index.
+/* Returns whether a process uses the catalog.  A connection in WAL mode holds a lock on this byte of the log's index.
  */
 static bool in_use(const char *path)
 {
@@ -365,7 +367,7 @@ static gp_status move_if_there(const char *from, const char *end, const char *to
     return st;
 }
 
-/* A name for the old file that nothing has. */
+/* Finds an unused name for the old file and writes the name to `kept`. */
 static gp_status free_name(const char *path, char *kept, size_t size, gp_error *err)
 {
     struct stat info;
@@ -376,7 +378,7 @@ static gp_status free_name(const char *path, char *kept, size_t size, gp_error *
     return gp_fail(err, GP_ERR_IO, "no free name beside '%s' to keep the damaged catalog under", path);
 }
 
-/* The log goes first: it must never lie beside the new file, which it would be written into. */
+/* Moves the log first: if the log were ever beside the new file, SQLite would apply the log to the new file. */
 static gp_status put_in_place(const char *made, const char *path, gp_rescue_report *report, gp_error *err)
 {
     struct stat info;
@@ -387,7 +389,7 @@ static gp_status put_in_place(const char *made, const char *path, gp_rescue_repo
         GP_TRY(move_if_there(path, "", report->kept, err));
     } else {
         char kept[sizeof report->kept];
-        GP_TRY(free_name(path, kept, sizeof kept, err)); /* a log whose catalog was deleted */
+        GP_TRY(free_name(path, kept, sizeof kept, err)); /* for a log whose catalog was deleted */
         GP_TRY(move_if_there(path, "-wal", kept, err));
         GP_TRY(move_if_there(path, "-shm", kept, err));
     }
@@ -405,7 +407,7 @@ static void remove_made(const char *made)
     }
 }
 
-/* The journal of the old catalog also beside --out, unless there is one. */
+/* Copies the journal of the old catalog to the one beside `out`, unless that file exists. */
 static gp_status copy_journal(const char *path, const char *out, gp_error *err)
 {
     char *from = gp_marks_path(path), *to = gp_marks_path(out);
@@ -425,7 +427,7 @@ static gp_status copy_journal(const char *path, const char *out, gp_error *err)
     return st;
 }
 
-/* ---- the whole */
+/* ---- the whole rescue */
 
 static gp_status take_journal(const char *path, gp_rescue_report *report, gp_error *err)
 {
@@ -470,7 +472,7 @@ gp_status gp_cat_rescue(const char *path, const gp_rescue_options *o, gp_rescue_
         return gp_fail(err, GP_ERR_USAGE, "'%s' is there already: give a new name for the new catalog", o->out);
     made = with_end(o->out ? o->out : path, ".rescued");
     if (!made) return no_memory(err);
-    remove_made(made); /* of a rescue that was killed */
+    remove_made(made); /* files left by a rescue that was killed */
     gp_status st = read_from(&r, path, made, err);
     gp_cat_close(r.to);
     if (st == GP_OK) st = o->out ? copy_journal(path, o->out, err) : GP_OK;

@@ -4,34 +4,36 @@
  * WHAT HOLDS AT EVERY INSTANT, also after a kill at any moment (tests/unit/catalog breaks the process to see):
  *   1. The file is a valid SQLite database with our application_id and a user_version that says which steps below it
  *      has seen; a step is applied wholly or not at all.
- *   2. An image is what a person sees as one: the pixels of a file, whatever metadata other programs write into it.
- *      `hash` is of the bytes that it was first seen with: no two rows of `images` have the same, and a row never
- *      changes it.  `contents` has the other hashes that it was seen with; a hash stands in one of the two tables,
- * once. Bytes join an image only at a path that held it, with equal compressed (`stream`) or decoded (`pixels`) pixels;
- *      an image on which there is no work yet may give way to the one that its path held before.
- *   3. A row of `paths` says: when this path had this size and time, it held this image, in bytes that hash to `hash`
- *      (NULL: to the image's).  `missing` = 1 says that it does not hold it now.  A path belongs to one image at a
- * time; images keep their work when all paths are gone.
+ *   2. An image is what a person sees as one image: the pixels of a file, whatever metadata other programs write.
+ *      `hash` is the hash of the image's first bytes; it is unique in `images` and never changes.  `contents` holds
+ *      hashes of later bytes.  A hash is in only one of the two tables, and only once.  New bytes are added to an
+ *      image only at a path that held it, with equal compressed (`stream`) or decoded (`pixels`) pixels.  An image
+ *      without work may be merged into the image that its path held before.
+ *   3. A row of `paths` says: when this path had this size and time, it held this image, and the bytes had this `hash`
+ *      (NULL: the image's hash).  `missing` = 1 says that the path does not hold the image now.  A path belongs to one
+ *      image at a time.  An image keeps its scores and marks when all its paths are missing.
  *   4. An image has at most one prompt at a time (`image_prompts`), never from a weaker source than the one before.
  *      Work of an earlier prompt stays: embeddings and scores belong to the prompt, not to the image's choice of it.
  *   5. An encoder is everything an embedding depends on besides the content; there is at most one embedding for an
  *      (image, encoder) and a (prompt, encoder), of exactly the encoder's number of float32.
  *   6. There is at most one score for an (image, prompt, scorer), and it was computed from embeddings by the scorer's
  *      encoder.  NULL is a score that came out as not a number: it is never computed again and never picked.
- *   7. `picks` is the result of one call of pick, whole: it is replaced in one transaction.  A pick stays through other
- *      calls while its folder is away, unless its prompt gets another.  What is set apart (`images.apart`) is no pick.
- *   8. A failure is the last one of its (path, stage); success removes it.  `passing` = 1 is a trouble of the moment
- *      and keeps nothing from being tried again; 0 is the file's own, which is tried again when the file changes.
+ *   7. `picks` is the result of one call of pick, whole: it is replaced in one transaction.  Later calls keep
+ *      a pick while its folder is missing, unless its prompt gets another pick.  Images set apart (`images.apart`) are
+ *      never picks.
+ *   8. A failure is the last one of its (path, stage); success removes it.  `passing` = 1 is a temporary error,
+ *      which every run tries again; 0 is an error of the file itself, which is tried again when the file changes.
  *   9. Foreign keys hold: nothing refers to a row that is not there.
  *  10. What a stage reported as done was committed before it said so.
  *  11. There is at most one analysis a scorer, whole: it is replaced in one transaction, with all that belongs to it.
  *      Images added later have no standing in it.  Slices, categories and groups name images and each other within it.
  *  12. There is at most one map an encoder; a place on it changes only when the whole map is laid out anew.
  *  13. `ratings` and `saved` are a person's: no stage writes or removes them.  A rating belongs to the image, whatever
- *      it is scored by, and was on the disk before it was confirmed (synchronous=FULL).  They, `picks` and
- * `generations` are also in the journal of marks beside the catalog, which never lacks what the catalog has (marks.h).
- *  14. A generation that says `got` has its file on the disk, whole, and its image in the catalog.  One that does not
- * may have its file all the same (a kill between the two): its path follows from its key, and is looked for first.
+ *      it is scored by, and was on the disk before it was confirmed (synchronous=FULL).  Both
+ *      tables, `picks` and `generations` are also in the journal of marks, which never lacks a mark that the catalog
+ *      has (marks.h).
+ *  14. A generation that says `got` has its file on the disk, whole, and its image in the catalog.  After a
+ *      kill, another generation may have its file too: the path follows from the key, and is looked for first.
  *
  * Durability: WAL with synchronous=NORMAL.  A killed process loses nothing committed, because the pages are in the
  * system's cache.  A power cut may lose the last commits (those since the last checkpoint), never the file: the stages
@@ -195,7 +197,7 @@ out:;
     return GP_OK;
 }
 
-/* What has the name of one of our tables is a table: a view or a virtual table in its place is none of our making. */
+/* Fails if a view or a virtual table has the name of a goldpan table: goldpan did not make such a file. */
 static gp_status check_tables(gp_catalog *cat, gp_error *err)
 {
     int64_t others = 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Version 5 of the schema: how sure a prompt is, images that are no candidates, what tells that two files have the same
- * pixels, and failures that are tried again.
+ * Version 5 of the schema: how sure a prompt is, images that are not candidates, hashes of pixels (to recognise files
+ * with the same pixels), and temporary failures.
  *
- * Sizes and times of all paths are cleared, so that the next `add` reads every file once more: it then learns what
- * version 4 did not keep (`stream`, `evidence`, `apart`), and replaces prompts that an older reader guessed. */
+ * Sizes and times of all paths are cleared, so that the next `add` reads every file again.  It then fills the columns
+ * that version 4 did not have (`stream`, `evidence`, `apart`) and replaces prompts that an older reader guessed. */
 #include "catalog/db.h"
 
 /* clang-format off */
@@ -11,8 +11,8 @@ const char gp_db_version_5[] =
 "DROP VIEW v_images;"
 "DROP VIEW v_standings;"
 
-/* prompt NULL: the file has settings, or only a negative prompt, and no prompt.  SQLite cannot take a NOT NULL away, so
- * the table is made again. */
+/* prompt NULL: the file has settings or a negative prompt but no prompt.  SQLite cannot remove a NOT NULL, so the
+ * table is created anew. */
 "CREATE TABLE image_prompts_5("
 " image INTEGER PRIMARY KEY REFERENCES images(id),"
 " prompt INTEGER REFERENCES prompts(id),"
@@ -27,24 +27,25 @@ const char gp_db_version_5[] =
 "ALTER TABLE image_prompts_5 RENAME TO image_prompts;"
 "CREATE INDEX image_prompts_prompt ON image_prompts(prompt, image);"
 
-"ALTER TABLE images ADD COLUMN apart TEXT;"              /* why it is no candidate, such as 'grid'; NULL: it is one */
+"ALTER TABLE images ADD COLUMN apart TEXT;"              /* why not a candidate, such as 'grid'; else NULL */
 "ALTER TABLE images ADD COLUMN stream BLOB CHECK(length(stream) = 16);" /* XXH3-128 of the compressed pixels */
-"ALTER TABLE images ADD COLUMN pixels BLOB CHECK(length(pixels) = 16);" /* of the decoded pixels, once decoded */
-/* What the path holds now, if its bytes differ from those of `images.hash` and its pixels do not. */
+"ALTER TABLE images ADD COLUMN pixels BLOB CHECK(length(pixels) = 16);" /* XXH3-128 of decoded pixels, once known */
+/* Hash of the file now at the path if it differs from `images.hash` although the pixels are the same; else NULL. */
 "ALTER TABLE paths ADD COLUMN hash BLOB CHECK(length(hash) = 16);"
-/* Every hash that an image was seen with besides its own: a file with new metadata that is moved, or comes back, is the
- * same image still. */
+/* All later hashes of an image besides `images.hash`.  So a file with new metadata is still recognised as the same
+ * image when it is moved or restored. */
 "CREATE TABLE contents("
 " hash BLOB PRIMARY KEY CHECK(length(hash) = 16), image INTEGER NOT NULL REFERENCES images(id)"
 ") STRICT, WITHOUT ROWID;"
-/* 1: a trouble of the moment (a disk that was away, too many open files), not of the file's bytes: tried again. */
+/* 1: a temporary error (a disk that was not mounted, too many open files), which the next run tries again; 0: an error
+ * that the file's bytes cause. */
 "ALTER TABLE failures ADD COLUMN passing INTEGER NOT NULL DEFAULT 0 CHECK(passing IN (0, 1));"
 "CREATE INDEX images_stream ON images(stream) WHERE stream IS NOT NULL;"
-/* How far the catalog and the journal of marks beside it agree (marks.h); at most one row. */
+/* The state in which the catalog and the journal of marks last agreed (marks.h); at most one row. */
 "CREATE TABLE journal("
 " id INTEGER PRIMARY KEY CHECK(id = 1),"
-" file TEXT NOT NULL, size INTEGER NOT NULL,"            /* the journal's own id, and its bytes when they agreed */
-" live INTEGER NOT NULL,"                                /* its size when it was last written whole */
+" file TEXT NOT NULL, size INTEGER NOT NULL,"            /* id of the journal, and its size then in bytes */
+" live INTEGER NOT NULL,"                                /* its size when it was last rewritten */
 " waiting INTEGER NOT NULL"                              /* entries whose image is not in the catalog */
 ") STRICT;"
 "ALTER TABLE scorers ADD COLUMN used_at INTEGER NOT NULL DEFAULT 0;" /* Unix time of the last use; 0: not recorded */

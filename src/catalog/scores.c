@@ -51,7 +51,7 @@ gp_status gp_cat_scorer_model(gp_catalog *cat, const char *scorer, char **model,
 
 gp_status gp_cat_scorer_find(gp_catalog *cat, const char *named, char **id, gp_error *err)
 {
-    /* a key is unique; of the others all that fit are seen */
+    /* a key is unique; a model, with or without precision, may match several scorers, so all matches are counted */
     gp_q q = gp_q_open(cat, "SELECT s.key, count(*) OVER () FROM scorers s JOIN encoders e ON e.id = s.encoder"
                             " WHERE s.key = ?1 OR (NOT EXISTS(SELECT 1 FROM scorers WHERE key = ?1)"
                             " AND ?1 IN (e.model, e.model || ':' || e.precision)) ORDER BY s.used DESC LIMIT 1");
