@@ -52,7 +52,7 @@ gp_status gp_animation_add(gp_animation *a, const uint8_t *rgb, uint32_t millise
     return done ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "cannot encode a frame: %s", WebPAnimEncoderGetError(a->encoder));
 }
 
-/* The mark that says who drew it (base/own.h), as XMP. */
+/* Inserts goldpan's mark (base/own.h) as XMP. */
 static gp_status mark(WebPData *data, gp_error *err)
 {
     static const char xmp[] = "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"><rdf:RDF"

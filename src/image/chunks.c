@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Texts of PNG (tEXt, zTXt, iTXt, eXIf, ComfyUI's comf, wherever they stand before IEND), JPEG (COM, EXIF, XMP) and
- * WebP (EXIF, XMP), as UTF-8.  Broken pieces are passed over and counted.  A text whose checksum is wrong is taken and
- * marked: the question is what is written there, and the caller decides what it is worth.
- * Bounds: MOST_ENTRIES texts, MOST_INFLATED bytes of inflated ones, MOST_TRIED with damaged ones. */
+ * WebP (EXIF, XMP), as UTF-8.  Broken entries are skipped and counted.  A text with a wrong checksum is kept
+ * and marked as damaged; the caller decides whether to use it.
+ * Bounds: MOST_ENTRIES texts, MOST_INFLATED bytes of inflated texts, MOST_TRIED bytes including damaged texts. */
 #include "image/chunks.h"
 #include "base/mem.h"
 #include "image/exif.h"
@@ -19,11 +19,11 @@ enum { MOST_ENTRIES = 4096, MOST_INFLATED = 64 << 20, MOST_TRIED = 256 << 20 };
 typedef struct sink {
     gp_chunks chunks;
     size_t capacity, inflated; /* bytes of inflated text so far */
-    size_t tried;              /* the same with what turned out damaged or too large */
-    bool no_memory, damaged;   /* damaged: the chunk being read fails its checksum */
+    size_t tried;              /* the same, including text that was damaged or too large */
+    bool no_memory, damaged;   /* damaged: the current chunk has a wrong checksum */
 } sink;
 
-/* Take the text; false when no more can be taken. */
+/* Keeps the text. Returns false if no more texts can be kept. */
 static bool add(void *user, const char *key, gp_str *text)
 {
     sink *s = user;
@@ -82,7 +82,7 @@ static bool add_inflated(sink *s, const char *key, const uint8_t *bytes, size_t 
     if (inflate_text(s, bytes, size, &raw))
         go_on = add_bytes(s, key, (const uint8_t *)raw.data, raw.size);
     else
-        s->chunks.damaged += !s->damaged; /* a chunk counts once */
+        s->chunks.damaged += !s->damaged; /* count each chunk once */
     gp_str_clear(&raw);
     return go_on && !s->no_memory;
 }
@@ -126,12 +126,12 @@ static void read_exif(sink *s, const uint8_t *bytes, size_t size)
     gp_exif_texts(bytes, size, add, s);
 }
 
-/* p: the chunk's header; behind its data there are `rest` bytes.  False when no more can be taken. */
+/* Reads a chunk. p: its header; `rest`: bytes after its data. Returns false if no more texts can be kept. */
 static bool read_png_chunk(sink *s, const char *name, const uint8_t *p, size_t length, size_t rest)
 {
     bool exif = strcmp(name, "eXIf") == 0, go_on = true;
     bool text = strcmp(name, "tEXt") == 0 || strcmp(name, "zTXt") == 0 || strcmp(name, "iTXt") == 0;
-    bool graph = strcmp(name, "comf") == 0; /* of animations: laid out like tEXt, behind the pixels */
+    bool graph = strcmp(name, "comf") == 0; /* in animations: laid out like tEXt, after the pixels */
     if (!exif && !text && !graph) return true;
     s->damaged = rest < 4 || libdeflate_crc32(0, p + 4, length + 4) != gp_be32(p + 8 + length);
     s->chunks.damaged += s->damaged;

@@ -10,14 +10,14 @@
 typedef struct gp_chunk {
     char *key;  /* PNG keyword; "exif:UserComment", "exif:ImageDescription", "exif:Make", "exif:Model", "exif:Software",
                    "jpeg:comment", "xmp" for the others */
-    char *text; /* UTF-8 (tEXt: UTF-8 if valid, else Latin-1; UserComment decoded by its code), NUL-terminated */
+    char *text; /* UTF-8 (tEXt: UTF-8 if valid, else Latin-1; UserComment: decoded by its code), NUL-terminated */
     size_t size;  /* bytes of text without the NUL */
-    bool damaged; /* its checksum fails, or it is only the readable beginning */
+    bool damaged; /* the checksum is wrong, or the text is only the readable beginning */
 } gp_chunk;
 typedef struct gp_chunks {
     gp_chunk *items; /* in file order; [count] */
     size_t count;
-    size_t damaged; /* pieces of metadata that fail their checksum or cannot be read, taken or left */
+    size_t damaged; /* metadata entries with a wrong checksum or that cannot be read, whether kept or skipped */
 } gp_chunks;
 /* Owns: out, gp_chunks_clear. */
 gp_status gp_image_read_chunks(const uint8_t *bytes, size_t size, gp_chunks *out, gp_error *err);

@@ -89,7 +89,7 @@ bool gp_exif_is(const uint8_t *data, size_t size)
 {
     tiff t;
     uint32_t at = open_tiff(data, size, &t);
-    return at >= 8 && at <= t.size && t.size - at >= 2; /* its first directory is inside */
+    return at >= 8 && at <= t.size && t.size - at >= 2; /* the first directory is inside the block */
 }
 
 static uint32_t number(const tiff *t, const entry *e)
@@ -174,7 +174,7 @@ void gp_exif_texts(const uint8_t *data, size_t size, bool (*visit)(void *user, c
     tiff t;
     uint32_t at = open_tiff(data, size, &t), deeper = 0;
     gp_str text = GP_STR_INIT;
-    size_t left = at ? t.size : 0; /* many entries may share the same bytes: together they get no more than there are */
+    size_t left = at ? t.size : 0; /* entries may share bytes: bounds their total text */
     bool go_on = true;
     for (int level = 0; level < 2 && at && go_on; level++, at = deeper) {
         deeper = 0;

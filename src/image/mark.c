@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The mark is a text chunk behind a PNG's header, and a comment behind a JPEG's first marker. */
+ * The mark is a text chunk after a PNG's header, or a comment after a JPEG's first marker. */
 #include "image/mark.h"
 
 #include "base/file.h"
@@ -31,7 +31,7 @@ static void put_png_text(gp_str *s, const char *what)
 
 static void put_jpeg_comment(gp_str *s, const char *what)
 {
-    size_t size = sizeof GP_MARK_IMAGE - 1 + 2 + strlen(what) + 2; /* with ": " and the length itself */
+    size_t size = sizeof GP_MARK_IMAGE - 1 + 2 + strlen(what) + 2; /* including ": " and the two bytes of the length */
     gp_str_add(s, "\xff\xfe", 2);
     gp_str_putc(s, (char)(size >> 8 & 255));
     gp_str_putc(s, (char)(size & 255));

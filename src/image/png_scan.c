@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * One walk over a PNG file's chunks: bytes in, a gp_png_plan out, nothing allocated.
  *
- * Which damage is an error follows Pillow, so that a folder gives the same pictures here and there:
- * - before the pixel data every critical chunk must have the right CRC; after it CRCs are not looked at, a chunk that
- *   claims more bytes than the file has is an error, and a missing IEND is not;
- * - animation chunks must count up.
- * One thing is less strict: an image is not lost for its metadata.  Of an ancillary chunk neither a wrong CRC nor what
- * stands in it (text that cannot be inflated, a short gAMA) is an error; chunks.c counts it as damage.
- * Two things are stricter: the CRCs of IDAT are checked (PngSuite's xcsn0g01.png; Pillow shows it), and a picture whose
+ * The same damage is an error as in Pillow, so that both read the same images of a folder:
+ * - before the pixel data every critical chunk must have the right CRC; after the pixel data CRCs are ignored, a chunk
+ *   that claims more bytes than the file has is an error, and a missing IEND is not;
+ * - the numbers of animation chunks must increase by one.
+ * One thing is less strict: damaged metadata does not reject an image.  In an ancillary chunk neither a wrong CRC nor
+ * bad content (text that cannot be inflated, a short gAMA) is an error; chunks.c counts it as damage.
+ * Two things are stricter: the CRCs of IDAT are checked (PngSuite's xcsn0g01.png; Pillow shows it), and an image whose
  * compressed data ends before its last row is an error even when it ends between two rows (Pillow: the rest is black).
  */
 #include "image/png_scan.h"
@@ -19,7 +19,7 @@
 #include <string.h>
 
 typedef struct chunk {
-    size_t at; /* of the length field */
+    size_t at; /* position of the length field */
     char name[5];
     const uint8_t *data;
     size_t length;
@@ -32,9 +32,9 @@ typedef struct scan {
     gp_png_plan *plan;
     bool have_head;
     bool animation, fctl_first; /* a valid acTL was seen; an fcTL came before IDAT */
-    bool uncounted;             /* an animation chunk was passed over for its CRC: the numbers have a hole */
+    bool uncounted;             /* an animation chunk was skipped because of its CRC: the numbers have a gap */
     uint32_t frames;
-    int64_t sequence; /* last number of an animation chunk, -1 none */
+    int64_t sequence; /* last number of an animation chunk, or -1 */
 } scan;
 
 static bool is(const chunk *c, const char *name)
@@ -131,7 +131,7 @@ static bool is_animation(const chunk *c)
     return is(c, "acTL") || is(c, "fcTL") || is(c, "fdAT");
 }
 
-/* What is read of a chunk besides header, palette and pixels. */
+/* Reads the chunks other than header, palette and pixels. */
 static gp_status check_chunk(scan *s, const chunk *c, gp_error *err)
 {
     gp_png_plan *p = s->plan;

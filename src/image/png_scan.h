@@ -18,8 +18,8 @@ typedef struct gp_png_plan {
     size_t row_bytes;         /* unfiltered, without the filter byte; fits as width * 8 does */
 } gp_png_plan;
 
-/* Width, height, kind and the position of the pixel data.  `head_only` ends at the first IDAT.  Errors: FORMAT, LIMIT
- * (more than max_pixels). */
+/* Finds width, height, kind and the position of the pixel data. `head_only` stops at the first IDAT. Errors: FORMAT,
+ * LIMIT (more than max_pixels). */
 gp_status gp_png_scan(const uint8_t *bytes, size_t size, uint64_t max_pixels, bool head_only, gp_png_plan *out,
                       gp_error *err);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * One walk over a file's chunks or segments for each format; every length is checked against the bytes that are there.
+ * Reads a file's chunks or segments, with one walk for each format.  Every length is checked against the file's size.
  */
 #include "image/stream.h"
 
@@ -22,7 +22,7 @@ typedef struct png_chunk {
     size_t length;
 } png_chunk;
 
-/* The chunk at *at (start with 8); false at the end, or when it is not all there. */
+/* Reads the chunk at *at (start with 8). Returns false at the end, or if the chunk is not complete. */
 static bool png_next(const uint8_t *bytes, size_t size, size_t *at, png_chunk *out)
 {
     if (*at > size || size - *at < 12) return false;
@@ -40,7 +40,7 @@ static bool png_makes_pixels(const uint8_t *tag)
            is(tag, "fdAT");
 }
 
-/* How a writer cuts the data into IDAT chunks says nothing of the pixels: they count as one. */
+/* The split into IDAT chunks does not change the pixels: all IDAT data is hashed as one chunk. */
 static bool png_stream(const uint8_t *bytes, size_t size, gp_hasher *h)
 {
     size_t at = 8;
@@ -88,7 +88,8 @@ static bool jpeg_is_metadata(const gp_jpeg_segment *s)
     return (s->marker >= APP0 && s->marker <= APP15) || s->marker == COM;
 }
 
-/* Where the entropy-coded data that begins at `at` ends: at a marker that is no restart; `size` if there is none. */
+/* Returns the end of the entropy-coded data that begins at `at`: the next marker that is not a restart marker, or
+ * `size`. */
 static size_t jpeg_scan_end(const uint8_t *bytes, size_t size, size_t at)
 {
     while (at < size) {
@@ -102,7 +103,7 @@ static size_t jpeg_scan_end(const uint8_t *bytes, size_t size, size_t at)
     return size;
 }
 
-/* What follows the end of the image, such as a second image or a video, is no part of its pixels. */
+/* Data after the end of the image, such as a second image or a video, is not part of its pixels. */
 static bool jpeg_stream(const uint8_t *bytes, size_t size, gp_hasher *h)
 {
     size_t at = 2;
@@ -151,7 +152,7 @@ static bool webp_is_plain(const uint8_t *bytes, size_t size)
     while (gp_riff_next(bytes, size, &at, &tag, &data, &length)) {
         if (is(tag, "ALPH") || is(tag, "ANIM")) return false;
         if (is(tag, "VP8 ")) return true;
-        if (is(tag, "VP8L")) return length >= 5 && !(data[4] & 0x10); /* the bit that says that alpha is used */
+        if (is(tag, "VP8L")) return length >= 5 && !(data[4] & 0x10); /* the bit for "alpha is used" */
     }
     return false;
 }

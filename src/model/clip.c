@@ -336,7 +336,7 @@ void gp_clip_worker_free(gp_clip_worker *worker)
 
 /* ---- running ---- */
 
-/* Weights are finite when they are opened, yet sums of huge ones may not be: such rows are no embeddings. */
+/* Weights are finite when they are opened, but sums of huge weights may not be: such rows are not embeddings. */
 static gp_status check_finite(const gp_clip_worker *w, const char *what, const float *rows, size_t n, size_t width,
                               gp_error *err)
 {

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HEADER_LIMIT 100000000u /* as the reference implementation */
+#define HEADER_LIMIT 100000000u /* as in the reference implementation */
 #define NAME_LIMIT   512u
 #define HEADER_DEPTH 4 /* header, tensor, shape; one to spare */
 
@@ -30,10 +30,10 @@ static const struct {
     {"F8_E5M2FNUZ", 8}, {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"F4", 4},
 };
 
-/* The walk over the header: first counts, then fills. */
+/* The walk over the header: the first pass counts, the second fills. */
 typedef struct walk {
     gp_shard *shard;
-    uint64_t begin, size; /* the bytes after the header */
+    uint64_t begin, size; /* position and size of the data after the header */
     size_t capacity, name_bytes;
     gp_status status;
     gp_error *err;
@@ -181,7 +181,7 @@ static gp_status check_tiling(walk *w)
     return GP_OK;
 }
 
-/* The length of the header's JSON text, from the file's first 8 bytes. */
+/* Reads the length of the header's JSON text from the first 8 bytes of the file. */
 static gp_status frame(const uint8_t first[8], uint64_t size, const char *path, size_t *length, gp_error *err)
 {
     uint64_t n = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * safetensors, checked hard and read in parts: header length, JSON, dtype, shape x size = byte range, ranges inside the
- * file, no overlap, no gap, bounded nesting.  Also a sharded set through model.safetensors.index.json. */
+ * safetensors, strictly checked and read in parts: header length, JSON, dtype, shape x size = byte range, ranges inside
+ * the file, no overlap, no gap, bounded nesting.  Also a sharded set through model.safetensors.index.json. */
 #ifndef GP_MODEL_SAFETENSORS_H
 #define GP_MODEL_SAFETENSORS_H
 
@@ -15,7 +15,7 @@ typedef struct gp_tensor {
     const char *dtype; /* as stored: "F32", "F16", "BF16", "I64" ... */
     uint64_t shape[GP_TENSOR_DIMS];
     size_t dims;
-    uint64_t offset; /* of its first byte in the file */
+    uint64_t offset; /* offset of the first byte in the file */
     size_t bytes;
     const char *file;
 } gp_tensor;
@@ -31,13 +31,13 @@ void gp_tensors_close(gp_tensors *tensors);
 size_t gp_tensors_count(const gp_tensors *tensors);
 const gp_tensor *gp_tensors_at(const gp_tensors *tensors, size_t i); /* sorted by name */
 const gp_tensor *gp_tensors_find(const gp_tensors *tensors, const char *name);
-/* Read `bytes` bytes of the tensor, from byte `at` of it on.  IO if the file became shorter.  Threads: any. */
+/* Reads `bytes` bytes of the tensor from byte `at` on. IO if the file has become shorter. Threads: any. */
 gp_status gp_tensors_read(const gp_tensors *tensors, const gp_tensor *tensor, size_t at, void *out, size_t bytes,
                           gp_error *err);
-/* Take `prefix` off all names that begin with it.  FORMAT if two tensors would then have one name. */
+/* Removes `prefix` from all names that begin with it. FORMAT if two tensors would then have the same name. */
 gp_status gp_tensors_strip(gp_tensors *tensors, const char *prefix, gp_error *err);
 /* XXH3-128 over all tensors in order of name: name NUL dtype NUL, number of dimensions and each as u64 little endian,
- * bytes.  So it does not depend on file names, sharding, order or metadata. */
+ * bytes.  The hash does not depend on file names, sharding, order or metadata. */
 gp_status gp_tensors_hash(const gp_tensors *tensors, gp_hash *out, gp_error *err);
 
 #endif

@@ -8,7 +8,7 @@
 
 typedef struct gp_shard {
     char *path; /* owned; gp_tensor.file borrows it */
-    int file;   /* open for reading, or -1: the bytes are `memory` */
+    int file;   /* open for reading; -1: the bytes are in `memory` */
     const uint8_t *memory;
     gp_tensor *tensors; /* [count], in order of name, names unique */
     size_t count;
@@ -16,7 +16,7 @@ typedef struct gp_shard {
 } gp_shard;
 
 #define GP_SHARD_NONE ((gp_shard){.file = -1})
-/* Check everything and fill *out (gp_shard_clear). `path` is copied, the bytes are borrowed. */
+/* Checks everything and fills *out (gp_shard_clear). `path` is copied, the bytes are borrowed. */
 gp_status gp_shard_parse(const uint8_t *data, size_t size, const char *path, gp_shard *out, gp_error *err);
 gp_status gp_shard_open(const char *path, gp_shard *out, gp_error *err);
 void gp_shard_clear(gp_shard *shard);

@@ -62,8 +62,9 @@ typedef struct gp_weights {
     gp_hash hash;      /* of all tensors */
 } gp_weights;
 
-/* Find, check, convert and pack all tensors of the config; the set may be closed afterwards.  A prefix of all names is
- * taken off the set's.  FORMAT: a tensor is missing, of another shape, or holds numbers that are not finite. */
+/* Finds, checks, converts and packs all tensors of the config; the set may be closed afterwards. A prefix common to all
+ * names is removed from the names in the set. FORMAT: a tensor is missing, has the wrong shape, or has numbers that are
+ * not finite. */
 gp_status gp_weights_load(gp_tensors *set, const gp_clip_config *config, gp_precision precision, gp_engine engine,
                           gp_weights *out, gp_error *err);
 void gp_weights_clear(gp_weights *weights);

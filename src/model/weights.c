@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Names -> shapes -> pointers -> packed weights.  Two tables say what a model holds, in Hugging Face's names and with a
- * letter for each dimension; everything is found and checked against them before anything is packed.  Matrices are
- * packed for the matrix products (query, key and value as one), vectors become floats once, the token table is copied
- * as it is stored: afterwards the files may change or go.  Each is read by itself, so that a thread holds one matrix
- * besides the packed ones, and every number must be finite.  Packing is spread over threads, the hash runs beside it.
+ * Names -> shapes -> pointers -> packed weights.  Two tables list the tensors of a model, with Hugging Face's names and
+ * a letter for each dimension.  Every tensor is found and checked against the tables before anything is packed.
+ * Matrices are packed for the matrix products (query, key and value as one), vectors are converted to floats, and the
+ * token table is copied as stored.  Afterwards the files may change or disappear.  Matrices are read one at a time, so
+ * a thread holds one matrix besides the packed ones.  Every number must be finite.  Threads share the packing while
+ * another one computes the hash.
  */
 #include "model/tower.h"
 
@@ -97,7 +98,7 @@ typedef const gp_tensor *block_tensors[BLOCK_TENSORS];
 
 typedef struct loader {
     gp_tensors *set;
-    const char *prefix; /* what all names began with, for messages; "" mostly */
+    const char *prefix; /* common prefix of all names, for messages; usually "" */
     gp_weights *w;
     gp_precision precision;
     gp_engine engine;
@@ -150,7 +151,7 @@ static gp_status find(loader *l, const char *name, const char *letters, const si
         return gp_fail(l->err, GP_ERR_FORMAT, "'%s': tensor '%s%s' %s is missing", any ? any->file : "(no file)",
                        l->prefix, name, wanted);
     }
-    bool scalar = dims == 0 && t->dims == 1 && t->shape[0] == 1; /* [1] for [] is harmless */
+    bool scalar = dims == 0 && t->dims == 1 && t->shape[0] == 1; /* shape [1] in place of [] is harmless */
     if (!scalar && (t->dims != dims || memcmp(t->shape, shape, dims * sizeof *shape) != 0)) {
         shape_text(t->shape, t->dims, found, sizeof found);
         return gp_fail(l->err, GP_ERR_FORMAT, "'%s': tensor '%s%s' has the shape %s, config.json says %s", t->file,
@@ -232,7 +233,8 @@ static bool has_all(const gp_tensors *set, const char *prefix, const gp_clip_con
            (!c->has_text || has_table(set, prefix, "text_model", text_table, TEXT_TENSORS, (size_t)c->text.layers));
 }
 
-/* "clip." of "clip.text_projection.weight" into out; false if the name is not `rest` below a prefix. */
+/* Writes the prefix of a name to `out`: "clip." of "clip.text_projection.weight". Returns false if the name is not
+ * `rest` with a prefix. */
 static bool prefix_of(const char *name, const char *rest, char *out, size_t size)
 {
     size_t length = strlen(name), part = strlen(rest);
@@ -243,9 +245,9 @@ static bool prefix_of(const char *name, const char *rest, char *out, size_t size
     return true;
 }
 
-/* The names as they are if they fit; else the one prefix below which all wanted names are.  Two such prefixes are two
- * models, and which is meant cannot be told.  None fits: the only one there is, so that the message names what lacks.
- */
+/* Removes a prefix from the names. Names that fit as they are stay. Otherwise removes the only prefix with all wanted
+ * names. Two such prefixes are two models: it is not known which is meant, so that fails. If no prefix fits and there
+ * is only one, removes it, so that the message names the missing tensor. */
 static gp_status take_prefix(loader *l, char *prefix, size_t size)
 {
     const gp_clip_config *c = &l->w->config;
@@ -271,7 +273,7 @@ static gp_status take_prefix(loader *l, char *prefix, size_t size)
 
 /* ---- converting and packing ---- */
 
-/* How many of count numbers are infinite or NaN: those whose exponent is all ones. */
+/* Counts the numbers that are infinite or NaN: their exponent bits are all ones. */
 static size_t not_finite(const uint8_t *bytes, gp_dtype dtype, size_t count)
 {
     size_t bad = 0;
@@ -299,7 +301,7 @@ static size_t count_of(const gp_tensor *t)
     return count;
 }
 
-/* One NaN makes all scores NaN, so a model with any is refused. */
+/* One NaN makes all scores NaN, so a model with such a number is rejected. */
 static gp_status bad_numbers(const loader *l, const gp_tensor *t, size_t bad, gp_error *err)
 {
     return gp_fail(err, GP_ERR_FORMAT,
@@ -307,7 +309,7 @@ static gp_status bad_numbers(const loader *l, const gp_tensor *t, size_t bad, gp
                    l->prefix, t->name, bad, count_of(t));
 }
 
-/* All bytes of a tensor, every number of it finite. */
+/* Reads all bytes of a tensor; every number must be finite. */
 static gp_status read_raw(const loader *l, const gp_tensor *t, uint8_t *out, gp_error *err)
 {
     gp_dtype dtype = GP_F32;
@@ -339,7 +341,7 @@ static gp_status read_floats(const loader *l, const gp_tensor *t, float *out, si
     return bad ? bad_numbers(l, t, bad, err) : GP_OK;
 }
 
-/* A vector or small table, from the arena (sized by float_bytes). */
+/* Reads a vector or small table into the arena (sized by float_bytes). */
 static gp_status floats(loader *l, const gp_tensor *t, float **out)
 {
     size_t count = count_of(t);
@@ -366,7 +368,7 @@ static size_t float_bytes(const gp_clip_config *c)
     return total;
 }
 
-/* Memory that a thread keeps from matrix to matrix: fresh pages cost more than what is copied into them. */
+/* Memory that a thread reuses from matrix to matrix: fresh pages cost more time than the copy into them. */
 typedef struct room {
     uint8_t *bytes;
     size_t size;
@@ -382,7 +384,7 @@ static gp_status need(room *r, size_t size, gp_error *err)
     return GP_OK;
 }
 
-/* One matrix of the checkpoint, bias (may be NULL) [out]. */
+/* Packs one matrix of the checkpoint; bias [out] may be NULL. */
 static gp_status pack(const loader *l, const gp_tensor *weight, const gp_tensor *bias, room *r, gp_linear **out,
                       gp_error *err)
 {
@@ -403,8 +405,8 @@ out:
     return st;
 }
 
-/* Query, key and value as one matrix [3d, d]; kept in the stored kind of number if all three agree.  As pooled.c wants
- * them if `heads` is given. */
+/* Packs query, key and value as one matrix [3d, d], in the stored dtype if all three have the same. If `heads` is not
+ * 0, packs them as pooled.c needs them. */
 static gp_status pack_qkv(const loader *l, const block_tensors b, size_t heads, room *r, gp_block *out, gp_error *err)
 {
     size_t d = (size_t)b[Q]->shape[0];
@@ -444,7 +446,8 @@ static gp_status pack_block(const loader *l, const block_tensors b, size_t heads
     return pack(l, b[FC2], b[FC2_BIAS], r, &out->fc2, err);
 }
 
-/* Small things and the three matrices outside blocks; block norms too, so that the arena is used by one thread. */
+/* Loads vectors, small tables and the three matrices outside the blocks; also the norms of the blocks, so that only one
+ * thread uses the arena. */
 static gp_status load_outside(loader *l, gp_tower *tower, const gp_tensor **tensors, block_tensors *blocks, room *r)
 {
     GP_TRY(floats(l, tensors[POSITIONS], &tower->positions));
@@ -454,7 +457,7 @@ static gp_status load_outside(loader *l, gp_tower *tower, const gp_tensor **tens
         GP_TRY(norm(l, blocks[i][NORM2_GAIN], blocks[i][NORM2_BIAS], &tower->blocks[i].norm2));
     }
     loader exact =
-        *l; /* the projection costs nothing, one row an image, and its rounding would go straight into the score */
+        *l; /* the projection is cheap (one row per image), and its rounding errors would go directly into the score */
     exact.precision = GP_PRECISION_FP32;
     return pack(&exact, tensors[PROJECTION], NULL, r, &tower->projection, l->err);
 }
@@ -567,7 +570,7 @@ gp_status gp_weights_load(gp_tensors *set, const gp_clip_config *config, gp_prec
     gp_status st;
     GP_GO(make_room(&l));
     GP_GO(take_prefix(&l, prefix, sizeof prefix));
-    GP_GO(find_all(&l)); /* from here on every size is that of bytes in the files */
+    GP_GO(find_all(&l)); /* from here on all sizes match the bytes in the files */
     GP_GO(gp_arena_init(&w.floats, float_bytes(config), err));
     GP_GO(load_all(&l));
     *out = w;

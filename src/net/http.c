@@ -10,7 +10,7 @@
  * - 408, 429, 500, 502, 503, 504 and broken connections are tried again after 0.5, 1, 2, 4 ... seconds, or after what
  *   Retry-After says.  A host that cannot even be reached at first is an error at once: nobody waits without a network.
  * - Compression is never asked for: sizes and ranges then mean the file's own bytes.
- * - `whole` bounds one send: name, connection, redirects, attempts and the pauses between them, to the last byte.
+ * - `whole` limits the time of one send, from name look-up to the last byte, with all redirects, attempts and pauses.
  * Messages show urls without user, password and query (signed links are secrets too).
  */
 #include "net/http.h"
@@ -27,10 +27,10 @@
 #include <time.h>
 
 enum {
-    ATTEMPTS = 5,              /* without a byte of progress between them */
+    ATTEMPTS = 5,              /* attempts in a row without a byte of progress */
     HOPS = 10,                 /* redirects in a row */
     POLL_MS = 100,             /* how often a stop is looked for */
-    MAX_ERROR_BODY = 64 << 10, /* bytes kept of a body that is not what was asked for */
+    MAX_ERROR_BODY = 64 << 10, /* bytes kept of the body of an error or a redirect */
     MAX_WAIT = 120             /* seconds; a longer Retry-After is an error */
 };
 #define MAX_BODY ((size_t)64 << 20)
@@ -39,7 +39,7 @@ struct gp_http {
     CURLM *multi;
     CURL *easy;
     bool reached;   /* some server has answered in this session */
-    bool connected; /* the last request got a connection, whether or not it got an answer */
+    bool connected; /* the last request got a connection, even if it got no answer */
 };
 
 /* One request with its attempts. */
@@ -50,9 +50,9 @@ struct exchange {
     uint64_t delivered; /* body bytes given to the sink, over all attempts */
     uint64_t skip;      /* of the present body: bytes the sink already has */
     bool body_begun;    /* of the present body: skip and range were looked at */
-    double since;       /* when the present period of request->silence began */
-    uint64_t heard;     /* bytes that came in it */
-    double end;         /* when the whole answer must be there; 0: no such time */
+    double since;       /* start of the current period of request->silence */
+    uint64_t heard;     /* bytes received in this period */
+    double end;         /* time by which the whole answer must be there; 0: no limit */
     bool stopped, silent, late, too_large, wrong_range;
 };
 
@@ -121,7 +121,7 @@ bool gp_http_connected(const gp_http *http)
 
 /* ---- what curl calls back ------------------------------------------------------------------------------------- */
 
-/* Bytes came.  A period in which enough came is followed by a new one. */
+/* Counts received bytes. When enough bytes have come, a new period begins. */
 static void hear(struct exchange *x, size_t size)
 {
     x->heard += size;
@@ -159,7 +159,7 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *user)
     (void)one;
     hear(x, size);
     curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &code);
-    if (code != 200 && code != 201 && code != 202 && code != 206) { /* the words of an error or a redirect */
+    if (code != 200 && code != 201 && code != 202 && code != 206) { /* the body of an error or a redirect */
         if (x->response->body.size + size <= MAX_ERROR_BODY) gp_str_add(&x->response->body, bytes, size);
         return size;
     }
@@ -184,7 +184,7 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *user)
         return 0;
     }
     x->delivered += size - dropped;
-    x->since += gp_clock_now() - begun; /* the sink's own time is not the server's */
+    x->since += gp_clock_now() - begun; /* the server is not charged for the sink's time */
     return size;
 }
 
@@ -239,7 +239,7 @@ static gp_status fail_at(gp_error *err, gp_status status, CURLU *url, const char
 
 /* ---- one request on the wire ----------------------------------------------------------------------------------- */
 
-/* The server says too little, or its time is over. */
+/* Has the server sent too little, or is the time over? */
 static bool is_over(struct exchange *x)
 {
     double now = gp_clock_now();
@@ -254,8 +254,8 @@ static int poll_ms(const struct exchange *x)
     return left < 0 ? 0 : left < POLL_MS ? (int)left + 1 : POLL_MS;
 }
 
-/* Run the transfer that is set up on the easy handle.  SIGPIPE is held back: a peer that hangs up must not kill a
- * program that uses the library. */
+/* Runs the transfer that is set up on the easy handle. SIGPIPE is blocked: a peer that hangs up must not kill a program
+ * that uses the library. */
 static CURLcode transfer(gp_http *http, struct exchange *x)
 {
     CURLcode result = CURLE_FAILED_INIT;
@@ -284,7 +284,7 @@ static CURLcode transfer(gp_http *http, struct exchange *x)
     http->connected = curl_easy_getinfo(http->easy, CURLINFO_CONNECT_TIME_T, &connect) == CURLE_OK && connect > 0;
     curl_multi_remove_handle(http->multi, http->easy);
 out:
-    if (!sigismember(&old_set, SIGPIPE)) { /* take a SIGPIPE of ours away before it could be delivered */
+    if (!sigismember(&old_set, SIGPIPE)) { /* remove our own SIGPIPE before it can be delivered */
         const struct timespec at_once = {0, 0};
         while (sigtimedwait(&pipe_set, NULL, &at_once) > 0) {
         }
@@ -343,11 +343,11 @@ static gp_status send_one(gp_http *http, struct exchange *x, CURLU *url, bool ow
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, x);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L << 10);
-    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L); /* an answer may take minutes: is the other side still there? */
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L); /* detects a dead peer during a long answer */
     if (x->request->silence > 0)
         curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(x->request->silence * 1000.0) + 1);
 #if LIBCURL_VERSION_NUM >= 0x075700
-    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* a name that is still looked up does not hold up an end */
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* an unfinished name look-up does not delay the end */
 #endif
     if (!strcmp(x->request->method, "HEAD"))
         curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * HTTP: only http.c and http_head.c see curl.h.  TLS verified, redirects followed by hand so that a
+ * HTTP: only http.c and http_head.c include curl.h.  TLS verified, redirects followed by hand so that a
  * token never goes to another host, time-outs, retries with back-off on 429 and 5xx. */
 #ifndef GP_NET_HTTP_H
 #define GP_NET_HTTP_H
@@ -20,8 +20,8 @@ typedef struct gp_http_request {
     bool once;          /* one attempt; an answer with any code is an answer, not a failure */
     uint64_t offset;    /* >0: Range: bytes=offset- */
     bool follow;        /* follow redirects to other hosts; same-host ones are always followed */
-    double whole;       /* seconds for everything, from the name's look-up to the last byte; 0: no limit */
-    double silence;     /* seconds in which more than `least` bytes must come, over and over; 0: no limit */
+    double whole;       /* seconds for the whole request, from name look-up to the last byte; 0: no limit */
+    double silence;     /* seconds in each of which more than `least` bytes must come; 0: no limit */
     size_t least;
     /* body: called as it comes; return false to stop.  NULL: into response->body (at most 64 MiB). */
     bool (*sink)(void *user, const void *bytes, size_t size);
@@ -39,9 +39,10 @@ gp_status gp_http_send(gp_http *http, const gp_http_request *request, gp_http_re
 void gp_http_put_escaped(gp_str *url, const char *text, const char *also);
 /* Value of a header, owned (gp_mem_free), NULL if absent. */
 char *gp_http_header(const gp_http_response *response, const char *name);
-/* Seconds that the answer's Retry-After asks to wait, as a number or a date; 0: none, or not understood. */
+/* Returns the seconds that the answer's Retry-After asks to wait, as a number or a date; 0 if it is missing or invalid.
+ */
 double gp_http_retry_after(const gp_http_response *response);
-/* Did the last request reach a server, even if no answer came? */
+/* Did the last request reach a server, even without an answer? */
 bool gp_http_connected(const gp_http *http);
 void gp_http_response_clear(gp_http_response *response);
 

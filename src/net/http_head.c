@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Lines of an answer's head.  Dates are read by libcurl, which knows the three forms of RFC 9110. */
+ * Reads the header lines of an HTTP answer.  libcurl parses dates in the three forms of RFC 9110. */
 #include "net/http_head.h"
 
 #include "base/mem.h"
@@ -58,7 +58,7 @@ bool gp_head_range(const gp_str *head, uint64_t *first)
     return found;
 }
 
-/* Seconds since 1970; false: no date. */
+/* Parses a date as seconds since 1970. Returns false if the text is not a date. */
 static bool take_date(const char *text, int64_t *out)
 {
     if (!text || strlen(text) > 64) return false;

@@ -29,9 +29,9 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { MAX_FILES = 1100, LEAST = 1024 /* a download must bring more bytes than this in each 10 seconds */ };
+enum { MAX_FILES = 1100, LEAST = 1024 /* a download must receive more than this many bytes in each 10 seconds */ };
 
-/* One file of the model that has to be fetched. */
+/* One file of the model that must be fetched. */
 struct file {
     char *name;
     char etag[65];

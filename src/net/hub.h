@@ -9,12 +9,13 @@
 
 /* The cache folder. Owned, gp_mem_free. */
 gp_status gp_hub_cache_folder(char **out, gp_error *err);
-/* A name as on the hub: "org/name" or "name", safe as a path? */
+/* Is it a model name as on the hub ("org/name" or "name") that is safe as a path? */
 bool gp_hub_name_valid(const char *name);
-/* Snapshot folder of a cached model (revision NULL: main, or the one complete snapshot of a cache without refs/main; a
- * branch, tag or commit).  NOT_FOUND says what lacks, or which snapshots there are. Owned. */
+/* Finds the snapshot folder of a cached model, owned. revision: a branch, tag or commit; NULL: main, or the only
+ * complete snapshot of a cache without refs/main. The NOT_FOUND message names what is missing, or the existing
+ * snapshots. */
 gp_status gp_hub_find(const char *name, const char *revision, char **folder, gp_error *err);
-/* Cached models in order of name. */
+/* Lists the cached models in order of name. */
 gp_status gp_hub_list(bool (*visit)(void *, const gp_cached_model *), void *user, gp_error *err);
 /* Download what goldpan needs (see gp_model_fetch). *folder owned. */
 gp_status gp_hub_fetch(const char *name, const gp_fetch_options *options, char **folder, gp_error *err);

@@ -269,7 +269,8 @@ static bool has_or_absent(const gp_hub_repo *repo, const char *commit, const cha
     return gp_hub_has(repo, commit, file) || gp_hub_absent(repo, commit, file);
 }
 
-/* The first of the weight files that is not there; false if all are. */
+/* Finds the first weight file that is missing from the cache and writes its name to `name`. Returns false if all are
+ * there. */
 static bool missing_weights(const gp_hub_repo *repo, const char *commit, char name[GP_HUB_NAME])
 {
     static const char index[] = "model.safetensors.index.json";
@@ -365,7 +366,7 @@ gp_status gp_hub_link(const gp_hub_repo *repo, const char *commit, const char *f
     gp_str target = GP_STR_INIT, beside = GP_STR_INIT;
     char *entry = gp_hub_path(repo, "snapshots", commit, file), *blob = gp_hub_path(repo, "blobs", etag, NULL);
     gp_str_printf(&target, "../../blobs/%s", etag);
-    /* one name for all processes, so that the next one removes what a killed one left; the blob's lock is held */
+    /* all processes use the same name, so the next one removes the file of a killed process; the blob's lock is held */
     gp_str_printf(&beside, "%s/snapshots/%s/.%s.tmp", repo->folder, commit, file);
     if (!entry || !blob || target.failed || beside.failed) GP_GO(no_memory(err));
     if (!gp_hub_env_on("HF_HUB_DISABLE_SYMLINKS")) {

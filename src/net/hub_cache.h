@@ -47,11 +47,11 @@ bool gp_hub_has(const gp_hub_repo *repo, const char *commit, const char *file);
 bool gp_hub_absent(const gp_hub_repo *repo, const char *commit, const char *file);
 gp_status gp_hub_absent_note(const gp_hub_repo *repo, const char *commit, const char *file, gp_error *err);
 #define GP_HUB_NAME 208
-/* Does the snapshot lack its config.json or a weight file?  `name` is then the first that it lacks. */
+/* Is config.json or a weight file missing from the snapshot? If so, `name` is set to the first missing file. */
 bool gp_hub_missing(const gp_hub_repo *repo, const char *commit, char name[GP_HUB_NAME]);
-/* Everything goldpan reads of the model is in this snapshot: config, weights (all shards), preprocessor and tokenizer
- * unless the hub has none. */
-bool gp_hub_weights_complete(const gp_hub_repo *repo, const char *commit); /* the weights alone */
+/* Does this snapshot hold everything that goldpan reads of the model: config, weights (all shards), preprocessor and
+ * tokenizer? Files that the hub does not have may be missing. */
+bool gp_hub_weights_complete(const gp_hub_repo *repo, const char *commit); /* the weights only */
 bool gp_hub_complete(const gp_hub_repo *repo, const char *commit);
 
 /* Make the snapshot's entry for a blob.  `fresh`: nobody else refers to the blob yet (it may be moved). */

@@ -67,11 +67,11 @@ static gp_status entries(const char *path, struct names *names, gp_error *err)
 
 /* ---- finding ----------------------------------------------------------------------------------------------------- */
 
-/* The snapshots of a model that lie in the cache. */
+/* The snapshots of a model in the cache. */
 typedef struct gp_snapshots {
     size_t complete, partial;
-    char commit[41]; /* the first complete one, else the first */
-    gp_str names;    /* of the complete ones, else of all */
+    char commit[41]; /* the first complete snapshot, else the first */
+    gp_str names;    /* names of the complete snapshots, else of all */
 } gp_snapshots;
 
 static gp_status look_at_snapshots(const gp_hub_repo *repo, gp_snapshots *out, gp_error *err)
@@ -93,7 +93,7 @@ static gp_status look_at_snapshots(const gp_hub_repo *repo, gp_snapshots *out, g
     return st;
 }
 
-/* No snapshot stands for what was asked for: say what there is, and what to do. */
+/* Fails because no snapshot fits the request: names the existing snapshots and how to fetch or select one. */
 static gp_status not_found(const gp_hub_repo *repo, const char *name, const char *revision, const gp_snapshots *s,
                            gp_error *err)
 {
@@ -114,8 +114,8 @@ static gp_status not_found(const gp_hub_repo *repo, const char *name, const char
         strcmp(revision, "main") != 0 ? " --revision " : "", strcmp(revision, "main") != 0 ? revision : "");
 }
 
-/* The commit that `revision` (NULL: main) stands for in the cache.  A cache without refs/main, as a download by commit
- * leaves it, may hold one complete snapshot: that is the one. */
+/* Finds the commit of `revision` (NULL: main) in the cache. A download by commit leaves a cache without refs/main; if
+ * that cache holds exactly one complete snapshot, its commit is used. */
 static gp_status find_commit(const gp_hub_repo *repo, const char *name, const char *revision, char commit[41],
                              gp_error *err)
 {
@@ -125,7 +125,7 @@ static gp_status find_commit(const gp_hub_repo *repo, const char *name, const ch
     gp_status st = GP_OK;
     GP_TRY(gp_hub_ref_read(repo, revision ? revision : "main", commit, &known, err));
     if (known && gp_hub_has(repo, commit, "config.json")) {
-        /* weights in a format that is not read are told of when the model is opened */
+        /* weights in an unsupported format are reported when the model is opened */
         if (!gp_hub_missing(repo, commit, lacking) || gp_hub_has(repo, commit, "pytorch_model.bin")) return GP_OK;
         s.partial = 1;
         memcpy(s.commit, commit, sizeof s.commit);
@@ -156,7 +156,7 @@ out:
     return st;
 }
 
-/* config.json says it is a CLIP (or does not say what it is), and the weights are there. */
+/* Is the model a CLIP, or of unknown type, by its config.json, and are its weights there? */
 static bool usable(const gp_hub_repo *repo, const char *commit)
 {
     gp_bytes bytes = {0};

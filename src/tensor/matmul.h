@@ -28,10 +28,10 @@ typedef struct gp_matmul_engine {
 } gp_matmul_engine;
 
 const gp_matmul_engine *gp_matmul_plain(void);
-const gp_matmul_engine *gp_matmul_eight(void); /* 8 bits: x and y are floats all the same */
+const gp_matmul_engine *gp_matmul_eight(void); /* int8 product; x and y are still floats */
 #ifdef GP_HAVE_ONEDNN
 const gp_matmul_engine *gp_matmul_onednn(void);
-/* Does it keep the promise in a product of usual size?  Tried once; any thread. */
+/* Is a row's result independent of the number of rows in a product of usual size? Tested once; any thread. */
 bool gp_matmul_onednn_keeps_rows(bool bf16);
 void gp_matmul_onednn_version(char *out, size_t size);
 #endif

@@ -2,12 +2,13 @@
  * The product by oneDNN (C API of 2.x and 3.x): inner_product, weights in the layout that the library asks for, scratch
  * given by the caller, one thread.  The only file that sees dnnl.h.
  *
- * oneDNN promises nothing about a row's result when the number of rows changes, and on AVX2 it does change: 2.6 walks
- * rows in sixes, and a remainder of two goes through a kernel that adds in another order (m = 32, 80, 128 give other
- * last bits than m = 16, 48, 192); above 263 rows it may switch to yet another kernel.  3.7 cuts a row's sum elsewhere
- * from 96 rows on.  So rows are only ever multiplied in pieces of 192, 48 and 16, and each shape is tried first: a
- * piece whose rows differ in any bit from those of 16 is not used, and where rows of 16 differ among themselves the
- * engine is refused (trial).  The primitives are made at once: execution then has no state and no lock. */
+ * oneDNN does not promise that a row's result is independent of the number of rows, and on AVX2 it is not.  Version 2.6
+ * processes six rows at a time, and a remainder of two rows uses a kernel that adds in another order (m = 32, 80, 128
+ * differ in the last bits from m = 16, 48, 192).  Above 263 rows it may switch to yet another kernel.  Version 3.7
+ * splits a row's sum at another place from 96 rows on.  Therefore rows are always multiplied in pieces of 192, 48 and
+ * 16, and each shape is tested first (trial).  A piece whose rows differ in any bit from those of 16 is not used.  If
+ * rows of 16 differ among themselves, the engine is rejected.  The primitives are created in advance: execution then
+ * needs no state and no lock. */
 #include "tensor/matmul.h"
 
 #ifdef GP_HAVE_ONEDNN
@@ -244,7 +245,7 @@ static gp_status piece_make(onednn *p, size_t i, const float *weight, gp_error *
 {
     piece *q = &p->pieces[i];
     dnnl_status_t status = dnnl_unimplemented;
-    size_t first = 0; /* the piece whose form is the first */
+    size_t first = 0; /* first existing piece: its weight layout is forms[0] */
     while (first < i && !p->pieces[first].pd) first++;
     if (first < i) {
         status = describe(p, piece_rows[i], weights_of(p->pieces[first].pd), &q->pd);
@@ -263,7 +264,7 @@ static gp_status piece_make(onednn *p, size_t i, const float *weight, gp_error *
     return GP_OK;
 }
 
-/* The pieces whose bits are set in `mask`. */
+/* Creates the pieces whose bits are set in `mask`. */
 static gp_status onednn_fill(onednn *p, const float *weight, const float *bias, unsigned mask, gp_error *err)
 {
     void *part = NULL;
@@ -346,11 +347,11 @@ static gp_status onednn_run(const void *packed, const void *x, float *y, size_t 
     return status == dnnl_success ? GP_OK : failed(err, p, "multiply", status);
 }
 
-/* Room of a trial: a row in all places, and what becomes of it. */
+/* Buffers of a trial: one row copied to all rows of x, and the results. */
 typedef struct trial {
     float *weight;  /* [out, in], then the bias [out] */
     float *x;       /* [BLOCK, in], float or bf16 */
-    float *y, *one; /* [BLOCK, out], [out]: results; of the first row of the last piece */
+    float *y, *one; /* [BLOCK, out]: results; [out]: result of the first row of the last piece */
     uint8_t *scratch;
 } trial;
 
@@ -378,17 +379,18 @@ static void fill_random(float *x, size_t n, uint64_t seed)
     for (size_t i = 0; i < n; i++) x[i] = (float)(gp_rng_at(seed, i) >> 40) * 0x1p-23f - 1.0f;
 }
 
-/* One random row in all places of x. */
+/* Fills all rows of x with the same random row. */
 static void trial_row(const onednn *p, float *x, uint64_t seed)
 {
     const size_t bytes = p->in * (p->bf16 ? sizeof(uint16_t) : sizeof(float));
-    float *from = p->bf16 ? x + BLOCK * p->in - p->in : x; /* not where the rounded ones go */
+    float *from = p->bf16 ? x + BLOCK * p->in - p->in : x; /* outside the rounded rows */
     fill_random(from, p->in, seed);
     if (p->bf16) gp_kernel_table()->f32_to_bf16(from, (uint16_t *)(void *)x, p->in);
     for (size_t r = 1; r < BLOCK; r++) memcpy((uint8_t *)x + r * bytes, x, bytes);
 }
 
-/* Of the pieces of p, those whose rows are all what a row of the last piece is; 0 if the last differs in itself. */
+/* Clears in *agree the pieces of p with a row that differs from the first row of the last piece. Clears all if the rows
+ * of the last piece differ. */
 static gp_status trial_run(const onednn *p, const trial *t, unsigned *agree, gp_error *err)
 {
     dnnl_stream_t stream = NULL;
@@ -406,8 +408,9 @@ static gp_status trial_run(const onednn *p, const trial *t, unsigned *agree, gp_
     return status == dnnl_success ? GP_OK : failed(err, p, "multiply", status);
 }
 
-/* Which pieces agree in an out x in product.  The layout of the weights may change with the largest piece, so a smaller
- * set is tried again.  Orders of adding show in nearly every random number; small matrices have few, so more rows. */
+/* Finds which pieces agree in an out x in product. The layout of the weights may depend on the largest piece, so a
+ * smaller set is tested again. Another order of adding changes nearly every random number; small matrices have few
+ * numbers, so they are tested with more rows. */
 static gp_status trial_of(size_t out, size_t in, bool bf16, unsigned *mask, gp_error *err)
 {
     trial t = {0};
@@ -434,7 +437,7 @@ out:
     return st;
 }
 
-/* Trials of this process: a model has few shapes. */
+/* Trials of this process; a model has few shapes. */
 typedef struct tried {
     size_t out, in;
     bool bf16;
