@@ -202,6 +202,7 @@ static gp_status shrink(void **block, size_t count, size_t size, gp_error *err)
 gp_status gp_table_finish(gp_table *t, gp_error *err)
 {
     size_t next = 0;
+    GP_TRY(reserve(t, 1, err)); /* a table without cells has a text too */
     GP_TRY(shrink((void **)&t->text, t->size, 1, err));
     GP_TRY(shrink((void **)&t->starts, t->strips, sizeof *t->starts, err));
     t->room = t->size, t->strip_room = t->strips;
