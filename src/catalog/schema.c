@@ -32,8 +32,8 @@
  *      it is scored by, and was on the disk before it was confirmed (synchronous=FULL).  Both
  *      tables, `picks` and `generations` are also in the journal of marks, which never lacks a mark that the catalog
  *      has (marks.h).
- *  14. A generation that says `got` has its file on the disk, whole, and its image in the catalog.  After a
- *      kill, another generation may have its file too: the path follows from the key, and is looked for first.
+ *  14. A generation that says `got` has its file on the disk, whole, and its image in the catalog.  One that does not
+ *      may have its file all the same (a kill between the two): its path follows from its key, and is looked for first.
  *
  * Durability: WAL with synchronous=NORMAL.  A killed process loses nothing committed, because the pages are in the
  * system's cache.  A power cut may lose the last commits (those since the last checkpoint), never the file: the stages

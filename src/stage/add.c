@@ -2,7 +2,7 @@
  * Add: walk -> read -> hash, header, metadata, prompt -> catalog.
  * One thread walks, the calling thread asks the catalog which files are new and writes, workers read and parse.  A
  * known file (same path, size and time) is read again only if its row of the table or its side-car says something new.
- * Prompt precedence: table, then metadata inside the file, then side-car, then what metadata only lets guess. */
+ * Prompt precedence: table, then metadata inside the file, then sidecar file, then a guess from metadata. */
 #include "stage/stage.h"
 
 #include "base/clock.h"
@@ -43,20 +43,20 @@ typedef struct file_job {
     char *path;
     uint64_t size;
     int64_t mtime_ns;
-    char *problem;      /* the walk's: a folder that cannot be read */
-    int problem_number; /* its errno */
-    size_t row;         /* of the table, SIZE_MAX: none */
+    char *problem;      /* error of the walk: a folder that cannot be read; else NULL */
+    int problem_number; /* errno of `problem` */
+    size_t row;         /* row of the table, or SIZE_MAX */
     /* results */
     bool ok;
     gp_error error;
     gp_hash hash;
     gp_image_head head;
     gp_identity identity;
-    bool own, grid;                                    /* goldpan drew it; it shows other images */
+    bool own, grid;                                    /* own: goldpan made the image; grid: it shows other images */
     char *prompt, *raw, *negative, *source, *settings; /* owned, or NULL */
     int strength;
     gp_evidence evidence;
-    bool damaged; /* a piece of its metadata fails its checksum or cannot be read */
+    bool damaged; /* some metadata has a wrong checksum or cannot be read */
 } file_job;
 
 typedef struct add_run {
@@ -65,10 +65,10 @@ typedef struct add_run {
     uint64_t max_pixels;
     gp_table *table;
     size_t image_column, prompt_column;
-    gp_rows_of rows; /* of the table */
-    gp_queue *found; /* file_job, from the walking thread */
+    gp_rows_of rows; /* rows of the table */
+    gp_queue *found; /* of file_job, filled by the walking thread */
     gp_passed passed;
-    gp_gone before, gone; /* images that are not there: before and after */
+    gp_gone before, gone; /* missing images, before and after this call */
     uint64_t grids;
     gp_status walk_status;
     gp_error walk_error;
@@ -229,7 +229,7 @@ static gp_status prompt_from_table(const add_run *r, file_job *job, gp_error *er
     return st;
 }
 
-/* "comfyui: node 6 CLIPTextEncode", owned; NULL when out of memory. */
+/* Returns the source of a prompt, such as "comfyui: node 6 CLIPTextEncode"; owned, NULL when out of memory. */
 static char *source_of(const gp_meta *meta)
 {
     gp_str source = GP_STR_INIT;
@@ -420,7 +420,7 @@ static gp_status commit(add_run *r, gp_error *err)
     return gp_cat_commit(r->cat, err);
 }
 
-/* The prompt, or that there is none: an older reader may have found one in the same bytes. */
+/* Records the prompt, or that the file has no prompt: an older reader may have found a prompt in the same bytes. */
 static gp_status write_prompt(add_run *r, const file_job *job, int64_t image, gp_error *err)
 {
     bool settings = job->settings && strcmp(job->settings, "{}") != 0, has_prompt = job->prompt != NULL;
@@ -467,7 +467,7 @@ static gp_status write_file(add_run *r, const file_job *job, gp_error *err)
     GP_TRY(gp_cat_image_put(r->cat, &image, job->path, job->size, job->mtime_ns, &id, &fresh, err));
     GP_TRY(write_prompt(r, job, id, err));
     r->damaged += job->damaged;
-    bool stayed = id == identity->before.image; /* this path held this image before, maybe with other metadata */
+    bool stayed = id == identity->before.image; /* the path already held this image, perhaps with other metadata */
     if (!stayed && !fresh) r->report->duplicates++;
     if (stayed)
         r->report->skipped++;
@@ -501,14 +501,14 @@ static void drop_file(void *user, void *job)
     job_free(job);
 }
 
-/* A folder that cannot be entered now, or a disk that does not answer, does not say that its files are gone. */
+/* Returns false only if the file is certainly gone, so true if its folder or disk cannot be read at present. */
 static bool path_exists(void *user, const char *path)
 {
     (void)user;
     return access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
-/* The same of the name itself: a link to nothing is there. */
+/* Like path_exists, but does not follow a link: a broken link exists. */
 static bool name_exists(void *user, const char *path)
 {
     struct stat st;
@@ -554,7 +554,7 @@ static bool table_goes_on(void *user)
     return tell(user);
 }
 
-/* Read the table and find out which row each image has. */
+/* Reads the table and matches its rows to images. */
 static gp_status open_table(add_run *r, gp_error *err)
 {
     const gp_add_options *o = r->options;
@@ -579,7 +579,7 @@ static void tell_no_prompts(const gp_add_options *o, uint64_t images)
                     (unsigned long long)images, how);
 }
 
-/* What the user should know of what was there, and was not. */
+/* Sends the notes about skipped, missing and unexpected files. */
 static void tell_notes(const add_run *r)
 {
     const gp_add_options *o = r->options;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Evidence, strongest first: a grid's name in a folder of grids; a grid's name and a size that one image cannot have; a
- * size of whole cells and pixels that break at every border between them.  An upscaled image has such a size too, and
- * its pixels do not break. */
+ * Evidence for a grid, strongest first: a grid's file name in a folder of grids; a grid's file name and a size larger
+ * than one image; a size that is a multiple of one image, with an edge in the pixels at every border between cells.  An
+ * upscaled image can also have such a size, but has no edges there. */
 #include "stage/apart.h"
 
 #include "base/file.h"
@@ -29,7 +29,7 @@ bool gp_apart_is_own(const gp_chunks *chunks)
 
 /* ------------------------------------------------------------------ names */
 
-/* "grid-0000.png", "xyz_grid-0003-1234.png", "prompt_matrix-0001.png": a word of theirs, '-' or '_', a number. */
+/* "grid-0000.png", "xyz_grid-0003-1234.png", "prompt_matrix-0001.png": a known word, '-' or '_', and a number. */
 static bool has_grid_name(const char *path)
 {
     static const char *const words[] = {"grid", "xyz_grid", "xy_grid", "x_y_grid", "prompt_matrix"};
@@ -43,7 +43,7 @@ static bool has_grid_name(const char *path)
     return false;
 }
 
-/* A folder "txt2img-grids", "img2img-grids", "grids" anywhere above. */
+/* Returns whether a folder above is called "txt2img-grids", "img2img-grids", "grids" or similar. */
 static bool has_grid_folder(const char *path)
 {
     for (const char *at = path, *end; (end = strchr(at, '/')); at = end + 1) {
@@ -57,7 +57,7 @@ static bool has_grid_folder(const char *path)
 /* ------------------------------------------------------------------ sizes */
 
 typedef struct cells {
-    uint32_t width, height; /* of one image, as its settings have it; 0: not known */
+    uint32_t width, height; /* size of one image in pixels, from the settings; 0: not known */
 } cells;
 
 static uint32_t number_of(const gp_json *settings, const char *key)
@@ -68,7 +68,7 @@ static uint32_t number_of(const gp_json *settings, const char *key)
     return (uint32_t)value;
 }
 
-/* The size of one image: the size asked for, made larger as the settings say. */
+/* Returns the size of one image: the requested size, multiplied by the upscaling in the settings. */
 static cells read_cells(const gp_json *settings)
 {
     cells c = {number_of(settings, "width"), number_of(settings, "height")};
@@ -84,7 +84,7 @@ static cells read_cells(const gp_json *settings)
     return c;
 }
 
-/* Columns and rows of whole cells; false: not so, or it is one cell. */
+/* Counts columns and rows of cells; false if the size is not a multiple of a cell, or is one cell. */
 static bool whole_cells(const gp_image_head *head, cells c, uint32_t *columns, uint32_t *rows)
 {
     if (!c.width || head->width % c.width || head->height % c.height) return false;
@@ -101,7 +101,7 @@ static unsigned difference(const uint8_t *a, const uint8_t *b)
     return sum;
 }
 
-/* Mean difference between the lines before and at `at`: of columns, or of rows. */
+/* Returns the mean difference between the columns (or rows) `at - 1` and `at`: sum of R, G and B, 0 to 765. */
 static double step_at(const gp_pixels *p, uint32_t at, bool columns)
 {
     double sum = 0;
@@ -114,11 +114,11 @@ static double step_at(const gp_pixels *p, uint32_t at, bool columns)
     return sum / n;
 }
 
-/* Does the picture break there?  The step is compared with the largest of its neighbours. */
+/* Returns whether there is an edge: the step is compared with the largest step nearby. */
 static bool breaks_at(const gp_pixels *p, uint32_t at, bool columns)
 {
     enum { AROUND = 6 };
-    const double CLEAR = 2.0, LEAST = 6.0; /* times the neighbours'; of 765 */
+    const double CLEAR = 2.0, LEAST = 6.0; /* factor over the largest step nearby; minimum step, of 765 */
     double step = step_at(p, at, columns), largest = 0;
     for (uint32_t k = 2; k <= AROUND; k++) {
         double before = step_at(p, at - k, columns), after = step_at(p, at + k, columns);
@@ -129,7 +129,7 @@ static bool breaks_at(const gp_pixels *p, uint32_t at, bool columns)
 
 static bool breaks_everywhere(const gp_pixels *p, uint32_t columns, uint32_t rows)
 {
-    if (p->width / columns < 16 || p->height / rows < 16) return false; /* too small to tell */
+    if (p->width / columns < 16 || p->height / rows < 16) return false; /* cells are too small for this test */
     for (uint32_t i = 1; i < columns; i++)
         if (!breaks_at(p, i * (p->width / columns), true)) return false;
     for (uint32_t i = 1; i < rows; i++)
@@ -137,7 +137,7 @@ static bool breaks_everywhere(const gp_pixels *p, uint32_t columns, uint32_t row
     return true;
 }
 
-/* ------------------------------------------------------------------ all of it */
+/* ------------------------------------------------------------------ decision */
 
 gp_status gp_apart_is_grid(const char *path, const gp_image_head *head, const char *settings_json, const uint8_t *bytes,
                            size_t size, uint64_t max_pixels, bool *grid, gp_error *err)
@@ -153,11 +153,11 @@ gp_status gp_apart_is_grid(const char *path, const gp_image_head *head, const ch
     if (st != GP_OK) return st == GP_ERR_MEMORY ? gp_fail(err, st, "%s", ignored.message) : GP_OK;
     cells c = read_cells(settings);
     gp_json_free(settings);
-    if (named && c.width) /* with borders and words around the cells, or made smaller as a whole */
+    if (named && c.width) /* cells may have borders and labels, or be scaled down */
         *grid = head->width > c.width || head->height > c.height;
     if (*grid || !whole_cells(head, c, &columns, &rows)) return GP_OK;
     st = gp_image_decode_bytes(bytes, size, max_pixels, &pixels, &ignored);
     if (st == GP_OK) *grid = breaks_everywhere(&pixels, columns, rows);
     gp_pixels_clear(&pixels);
-    return st == GP_ERR_MEMORY ? gp_fail(err, st, "%s", ignored.message) : GP_OK; /* else: told when it is scored */
+    return st == GP_ERR_MEMORY ? gp_fail(err, st, "%s", ignored.message) : GP_OK; /* others: reported by score */
 }

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT
- * Images that are no candidates: sheets that a web interface composes of the images of a batch, with the metadata of
- * the first of them; and what goldpan itself drew. */
+ * Images that are not candidates: images that goldpan made, and grids.  A web interface composes a grid from the images
+ * of a batch and gives it the metadata of the first image. */
 #ifndef GP_STAGE_APART_H
 #define GP_STAGE_APART_H
 
 #include "image/chunks.h"
 #include "image/image.h"
 
-/* Did goldpan draw this image (a contact sheet, a frame of a tour, a thumbnail)? */
+/* Returns whether goldpan made this image (a contact sheet, a frame of a tour, a thumbnail). */
 bool gp_apart_is_own(const gp_chunks *chunks);
 
-/* Is this image a grid of others?  By its name and folder as AUTOMATIC1111 and its kin write them, or by its size,
- * which is a multiple of the size in the settings (one JSON object, or NULL), where the pixels break at the borders of
- * the cells. Errors: MEMORY. */
+/* Decides whether this image is a grid of other images.  Evidence is a name and folder as AUTOMATIC1111 and compatible
+ * programs write them.  Other evidence is a size that is a multiple of the size in the settings (one JSON object, or
+ * NULL), with edges at the borders of the cells.  Errors: MEMORY. */
 gp_status gp_apart_is_grid(const char *path, const gp_image_head *head, const char *settings_json, const uint8_t *bytes,
                            size_t size, uint64_t max_pixels, bool *grid, gp_error *err);
 

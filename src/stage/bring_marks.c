@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * After add: marks that waited in the journal beside the catalog for images that have been found now. */
+ * After add: merges marks from the journal whose images have been found now. */
 #include "base/str.h"
 #include "catalog/catalog.h"
 #include "stage/stage.h"
 
-/* "12 marks, 1 saved view and 3 picks" */
+/* Writes counts such as "12 marks, 1 saved view and 3 picks". */
 static void put_counts(gp_str *s, const gp_cat_brought *b)
 {
     const struct {

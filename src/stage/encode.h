@@ -37,11 +37,11 @@ typedef struct gp_picture {
     bool known;           /* the file's content must be this: */
     gp_hash hash;
     bool ok;
-    bool has_pixels;   /* the file was decoded whole, and shows nothing besides: */
-    gp_hash pixels;    /* what its pixels hash to */
+    bool has_pixels;   /* the whole file was decoded, and its image is only these pixels */
+    gp_hash pixels;    /* hash of the decoded pixels */
     char message[400]; /* what was wrong with the file, when not ok */
-    bool passing;      /* of that: a trouble of the moment (gp_error_passes) */
-    bool changed;      /* of that: the file has another content than it was known by */
+    bool passing;      /* when not ok: a temporary error (gp_error_passes) */
+    bool changed;      /* when not ok: the content differs from `hash` */
 } gp_picture;
 typedef struct gp_picture_job {
     size_t count;

@@ -151,14 +151,14 @@ static const char *label_of_prompt(const labels *l, const char *prompt)
     return name;
 }
 
-/* Texts that name nothing.  An image that is nearer to one of them than to every label fits none: it is "other".  The
- * nearest of several, not their mean: what a model takes for neutral depends on the kind of image. */
+/* Neutral texts.  An image that is nearer to a neutral text than to every label is "other".  The nearest text is used,
+ * not the mean of all, because the text that a model finds neutral depends on the kind of image. */
 static const char *const neutral_texts[] = {"", "a photo", "a picture", "a drawing"};
 enum { NEUTRALS = sizeof neutral_texts / sizeof *neutral_texts };
 static const char other_name[] = "other";
 
-/* Each word in a few wordings, their embeddings averaged: a single word is not what CLIP's texts look like.  Behind
- * them the neutral texts.  *out [count + NEUTRALS, d] owned. */
+/* Averages the embeddings of a few wordings of each label, because CLIP was not trained on single words.  Appends the
+ * embeddings of the neutral texts.  *out [count + NEUTRALS, d] owned. */
 static gp_status embed_labels(const gp_find_run *r, const labels *l, float **out, gp_error *err)
 {
     static const char *const wordings[] = {"", "a photo of ", "a picture of "};
@@ -200,7 +200,7 @@ static gp_status embed_labels(const gp_find_run *r, const labels *l, float **out
     return st;
 }
 
-/* The images that have no label yet get that which they look like, or "other".  *others: how many of those. */
+/* Gives images without a label the nearest label, or "other".  *others: number of images that got "other". */
 static gp_status label_by_sight(const gp_find_run *r, const labels *l, const char **chosen, size_t *others,
                                 gp_error *err)
 {
@@ -224,7 +224,7 @@ out:
     return st;
 }
 
-/* What could not be sorted by the labels, and why. */
+/* Sets the remark about images that match no label. */
 static void say_unsorted(gp_find_run *r, size_t silent, size_t others)
 {
     char text[200] = "";
@@ -256,7 +256,7 @@ static gp_status categories_from_labels(gp_find_run *r, gp_error *err)
     if (silent && r->clip) GP_GO(label_by_sight(r, &l, chosen, &others, err));
     say_unsorted(r, silent, others);
     GP_GO(gp_categories_from_words(chosen, r->m.n, "labels", &r->categories, err));
-    gp_mem_free(r->categories.remark); /* is about a column */
+    gp_mem_free(r->categories.remark); /* this remark is about a column */
     r->categories.remark = NULL;
     gp_mem_free(r->categories.source);
     r->categories.source = gp_str_dup("your words");

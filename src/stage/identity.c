@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Cheap first: the hash of all bytes, then of the compressed pixels, and only then of the decoded ones. */
+ * Cheap tests come first: the hash of all bytes, then that of the compressed pixels, then of the decoded pixels. */
 #include "stage/identity.h"
 
 #include "image/stream.h"
@@ -11,7 +11,7 @@ static bool same(const gp_hash *a, const gp_hash *b)
     return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
-/* EXIF orientation 0 (none) shows what 1 shows. */
+/* Returns the effective EXIF orientation: a missing one (0) means the same as 1. */
 static uint32_t shown(uint32_t orientation)
 {
     return orientation >= 2 && orientation <= 8 ? orientation : 1;
@@ -26,7 +26,7 @@ static gp_status read_pixels(gp_identity *id, const uint8_t *bytes, size_t size,
     if (st == GP_OK) st = gp_pixels_hash(&pixels, &id->pixels, &ignored);
     gp_pixels_clear(&pixels);
     id->has_pixels = st == GP_OK;
-    return st == GP_ERR_MEMORY ? gp_fail(err, st, "%s", ignored.message) : GP_OK; /* else: told when it is scored */
+    return st == GP_ERR_MEMORY ? gp_fail(err, st, "%s", ignored.message) : GP_OK; /* others: reported by score */
 }
 
 gp_status gp_identity_read(gp_identity *id, const gp_hash *hash, const gp_image_head *head, const uint8_t *bytes,

@@ -26,11 +26,11 @@ enum { STRENGTH_TABLE = 3, MOST_TIMES = 3 /* adaptive: of per_prompt */, AHEAD =
 
 /* A prompt and its pictures so far. */
 typedef struct subject {
-    const char *prompt, *negative;   /* the table's, or owned below */
+    const char *prompt, *negative;   /* from the table, or owned below */
     char *extras;                    /* owned */
-    char *again_prompt;              /* owned: what `prompt` points to if not into the table */
-    char *again_negative, *settings; /* owned: of an image that is drawn again; else NULL */
-    bool has_seed;                   /* then: */
+    char *again_prompt;              /* owned: text of `prompt` where it is not in the table; else NULL */
+    char *again_negative, *settings; /* owned: of an image that is generated again; else NULL */
+    bool has_seed;                   /* `seed` is set */
     uint64_t seed;
     int64_t *ids; /* owned: [count] rows of the plan */
     uint32_t count, capacity;
@@ -52,7 +52,7 @@ typedef struct making {
     gp_generate_report *counts;
     pthread_mutex_t telling;
     gp_ticker ticker;
-    double told_to_wait; /* when the user was last told that the generator asks to wait; 0: never */
+    double told_to_wait; /* time of the last note that the generator asks to wait; 0: none yet */
     atomic_bool stop;
     /* the scoring thread */
     pthread_mutex_t mutex;
@@ -86,7 +86,7 @@ static void on_part(void *user, double part, const gp_bytes *preview)
     pthread_mutex_unlock(&m->telling);
 }
 
-/* Told by whoever waits: a line, once a minute at most. */
+/* Called by a waiting thread.  Sends a note, at most once a minute. */
 static void on_wait(void *user, double asked, double seconds)
 {
     making *m = user;
@@ -203,7 +203,7 @@ static gp_status read_subjects(making *m, gp_error *err)
     size_t rows = gp_table_rows(m->table);
     GP_TRY(gp_alloc((void **)&m->subjects, rows, sizeof *m->subjects, "the prompts", err));
     for (size_t i = 0; i < rows; i++) {
-        gp_str first = GP_STR_INIT; /* of a list of captions */
+        gp_str first = GP_STR_INIT; /* first caption, where the cell is a list of captions */
         const char *text = gp_table_text(m->table, i, prompt, &first);
         const char *not = negative == SIZE_MAX ? NULL : gp_table_cell(m->table, i, negative);
         if (first.failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the prompts");
@@ -607,7 +607,7 @@ static gp_status open_backends(making *m, gp_error *err)
     memset(m->backends, 0, (size_t)o->jobs * sizeof *m->backends);
     for (int i = 0; i < o->jobs; i++) {
         GP_TRY(gp_gen_open(&g, &m->backends[i], err));
-        g.protocol = gp_gen_protocol(m->backends[0]), g.asked = true; /* asked once */
+        g.protocol = gp_gen_protocol(m->backends[0]), g.asked = true; /* the generator is identified only once */
     }
     return GP_OK;
 }
@@ -673,7 +673,7 @@ static void begin(making *m)
     gp_ticker_init(&m->ticker, "generate", 0, m->o->progress, m->o->user);
 }
 
-/* All that can be found wrong before anything is written. */
+/* Checks everything that can be checked before anything is written. */
 static gp_status prepare(making *m, gp_error *err)
 {
     const gp_generate_options *o = m->o;

@@ -19,7 +19,7 @@ typedef struct gp_picture {
     char message[400];
     gp_error error; /* MEMORY, STOPPED: the run ends */
     gp_image_head head;
-    gp_hash hash, stream; /* of the file's bytes, of its compressed pixels */
+    gp_hash hash, stream; /* hashes of the file's bytes and of its compressed pixels */
     bool has_stream;
     uint64_t size;
     int64_t mtime_ns;
@@ -34,10 +34,11 @@ typedef struct gp_picture_how {
     unsigned tries;
     uint64_t max_pixels;
     bool (*go_on)(void *user);
-    void (*waits)(void *user, double asked, double seconds); /* the server asks to wait; so long is waited */
+    void (*waits)(void *user, double asked,
+                  double seconds); /* called before a wait of `seconds`; the server asked for `asked` */
     void *user;
 } gp_picture_how;
-/* Draw it, as often as it takes up to how->tries, and put it on the disk. */
+/* Generates the image in at most how->tries attempts and writes it to the disk. */
 void gp_picture_make(gp_picture *p, gp_gen_backend *backend, const gp_picture_how *how);
 
 /* Which prompts are worth another picture: adaptive.c. */

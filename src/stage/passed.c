@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A small table: one row for each kind, and for each format of its own. */
+ * A small table with one row for each kind of skipped file.  Unsupported formats have one row each. */
 #include "stage/passed.h"
 
 #include "base/mem.h"
@@ -32,13 +32,13 @@ static gp_passed_row *row_of(gp_passed *p, gp_passed_kind kind, const char *word
     return &p->rows[p->count++];
 }
 
-/* Keep the least paths, so that the line does not depend on the order in which a folder gives its names. */
+/* Keeps the paths that come first in alphabetical order, so that the line does not depend on the order of the walk. */
 static void show(gp_passed_row *row, const char *path)
 {
     for (size_t k = 0; k < GP_PASSED_SHOWN; k++) {
         if (row->shown[k] && strcmp(row->shown[k], path) <= 0) continue;
         char *copy = gp_str_dup(path);
-        if (!copy) return; /* one name fewer in a line */
+        if (!copy) return; /* the line shows one name fewer */
         gp_mem_free(row->shown[GP_PASSED_SHOWN - 1]);
         memmove(row->shown + k + 1, row->shown + k, (GP_PASSED_SHOWN - 1 - k) * sizeof *row->shown);
         row->shown[k] = copy;
@@ -94,7 +94,7 @@ static const char *s_of(uint64_t count)
     return count == 1 ? "" : "s";
 }
 
-/* "'a', 'b', 'c'", or with "such as" in front and more behind. */
+/* Appends ": 'a', 'b', 'c'", or ", such as 'a', 'b', 'c'" if there are more paths. */
 static void put_shown(gp_str *s, const gp_passed_row *row)
 {
     gp_str_puts(s, row->count > GP_PASSED_SHOWN ? ", such as " : ": ");

@@ -282,7 +282,7 @@ static void read_request(const gp_picture *p, const gp_json *settings, gp_gen_re
     (void)gp_json_real(gp_json_get(settings, "hires"), &r->hires);
 }
 
-/* The pause before the next try: growing, or what the server asks for, within bounds.  False: stopped. */
+/* Waits before the next try: a growing time, or longer if the server asks for that, within bounds.  False: stopped. */
 static bool pause_before(unsigned next, double asked, const gp_picture_how *how)
 {
     double seconds = fmin(first_wait * ldexp(1, (int)(next < 11 ? next : 11) - 2), most_wait);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Paths of images, each with its row of the table. */
+ * Matches the paths of images to rows of the table. */
 #include "stage/rows.h"
 
 #include "base/mem.h"
@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILE_WORK = 4096 }; /* bytes that a file of the walk counts as, for the watch */
+enum { FILE_WORK = 4096 }; /* bytes of work for gp_watch per file of the walk */
 
-/* Folders that cannot be read are told by the walk that reads the files. */
+/* Ignores unreadable folders, which the later walk that reads the files reports. */
 static bool on_found(void *user, const gp_found *found)
 {
     gp_rows_of *of = user;
@@ -35,7 +35,7 @@ static int compare_paths(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* A file that two roots reach is one image. */
+/* Sorts the paths and removes duplicates, because two roots may lead to the same file. */
 static void sort_paths(gp_rows_of *of)
 {
     size_t kept = 0;

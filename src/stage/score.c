@@ -238,7 +238,7 @@ static gp_status begin(score_run *r, const gp_clip *clip, const char *model_name
     return gp_cat_scorer_put(r->cat, scorer, err);
 }
 
-/* Prompts that the model does not read to their end. */
+/* Sends a note about prompts that are longer than the model's limit. */
 static gp_status tell_cut(const score_run *r, const gp_score_options *options, gp_error *err)
 {
     uint64_t cut = 0;

@@ -216,7 +216,7 @@ static gp_status write_picks(chooser *c, gp_error *err)
         if (c->o->explain && !c->o->explain_paths) c->o->explain(c->o->explain_user, c->m.paths[i], true, reasons[k]);
         k++;
     }
-    if (c->o->explain && gp_cat_readonly(c->cat)) goto out; /* explained, not recorded */
+    if (c->o->explain && gp_cat_readonly(c->cat)) goto out; /* a read-only catalog: explain, but record nothing */
     GP_GO(
         gp_cat_picks_replace(c->cat, c->scorer, images, ranks, k, rule, (const char *const *)reasons, categories, err));
 out:
@@ -229,7 +229,7 @@ out:
     return st;
 }
 
-/* Where every prompt has one candidate, the best of each prompt is every image: nothing was chosen. */
+/* Sends a note if every prompt has only one candidate, because then every image is the best of its prompt. */
 static void tell_single(const chooser *c)
 {
     const gp_pick_options *o = c->o;
@@ -248,7 +248,7 @@ static void tell_single(const chooser *c)
                 scored);
 }
 
-/* Picks that stay because their folder is away. */
+/* Sends a note about picks that stay although their files are missing. */
 static gp_status tell_away(const chooser *c, gp_error *err)
 {
     const gp_pick_options *o = c->o;
@@ -306,7 +306,7 @@ gp_status gp_stage_select(gp_catalog *cat, const char *wanted, const gp_pick_opt
     GP_GO(gp_strategy_choose(&in, options, c.verdicts, &c.picked, err));
     for (size_t i = 0; options->explain && i < options->explain_count; i++)
         GP_GO(explain_one(&c, options->explain_paths[i], err));
-    if (c.picked) GP_GO(write_picks(&c, err)); /* a choice of nothing leaves the one before */
+    if (c.picked) GP_GO(write_picks(&c, err)); /* without new picks the earlier picks stay */
     tell_single(&c);
     GP_GO(tell_away(&c, err));
     counts.done = c.picked;

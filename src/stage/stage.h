@@ -8,7 +8,7 @@
 #include "model/clip.h"
 
 gp_status gp_stage_add(gp_catalog *cat, const gp_add_options *options, gp_report *report, gp_error *err);
-/* Take in what waited in the journal of marks for images that are known now; notes "marks-brought", "marks-waiting". */
+/* Merges marks from the journal whose images are now in the catalog; notes "marks-brought", "marks-waiting". */
 gp_status gp_stage_bring_marks(gp_catalog *cat, gp_note_fn note, void *user, gp_error *err);
 gp_status gp_stage_bring(gp_catalog *cat, const gp_add_options *add, const gp_bring_options *options, gp_report *added,
                          gp_report *report, gp_error *err);
@@ -19,8 +19,9 @@ gp_status gp_stage_score(gp_catalog *cat, const gp_clip *clip, const char *model
 /* scorer NULL: the one used last. */
 gp_status gp_stage_select(gp_catalog *cat, const char *scorer, const gp_pick_options *options, gp_report *report,
                           gp_error *err);
-/* The id of the scorer to go by: the wanted one (gp_cat_scorer_find) if it has scored anything (else its results would
- * replace another's for nothing), or the one used last (wanted NULL).  Owns: *out, gp_mem_free. */
+/* Finds the id of the scorer to use: the scorer named `wanted` (gp_cat_scorer_find), or the scorer used last if
+ * `wanted` is NULL.  A named scorer must have scored something, or its empty results would replace another scorer's.
+ * Owns: *out, gp_mem_free. */
 gp_status gp_stage_scorer_wanted(gp_catalog *cat, const char *wanted, char **out, gp_error *err);
 
 /* Options of all parts, complete; pointers between them are not read. */

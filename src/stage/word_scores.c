@@ -79,7 +79,7 @@ static gp_status read_scores(gp_catalog *cat, const char *scorer, reader *r, boo
 
 /* ---- one line for a phrase and its words */
 
-/* The word of so many bytes in the list, which is in order of bytes; SIZE_MAX: none. */
+/* Finds a word of `size` bytes in the list, which is sorted by bytes; returns its index, or SIZE_MAX. */
 static size_t find_word(const gp_word_effects *e, const char *text, size_t size)
 {
     size_t low = 0, high = e->count;
@@ -96,7 +96,8 @@ static size_t find_word(const gp_word_effects *e, const char *text, size_t size)
     return SIZE_MAX;
 }
 
-/* A word in just the prompts of a phrase that it is part of says the same again: the phrase stays, it goes. */
+/* Removes each word that occurs in exactly the prompts of a phrase with that word: its scores would repeat the
+ * phrase's. */
 static gp_status drop_parts(gp_word_effects *e, gp_error *err)
 {
     bool *part = gp_mem_zero(e->count, sizeof *part);
@@ -111,7 +112,7 @@ static gp_status drop_parts(gp_word_effects *e, gp_error *err)
     }
     for (size_t w = 0; w < e->count; w++)
         if (!part[w]) e->words[kept++] = e->words[w];
-    e->count = kept; /* column has no use any more */
+    e->count = kept; /* `column` is not used after this */
     gp_mem_free(part);
     return GP_OK;
 }
