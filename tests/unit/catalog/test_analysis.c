@@ -430,7 +430,7 @@ static void test_map(void **state)
 
 /* ---- a catalog of version 1 */
 
-/* What fill() makes, in the tables of version 1. */
+/* The rows that fill() makes, for the tables of version 1. */
 static const char version_1_rows[] =
     "INSERT INTO encoders(model, weight_hash, precision, preprocess_id, text_rule, dims)"
     " VALUES('test/model', 'w', 'fp32', 'pre', 'keep-end', 4);"
@@ -464,12 +464,12 @@ static void test_from_version_1(void **state)
     assert_ok(gp_db_exec(cat, "INSERT INTO picks(image, rank, scorer, rule) VALUES(2, 1, 1, 'per_prompt=1')", &err));
     gp_cat_close(cat);
     cat = NULL;
-    cat = catalog_open(at("old.db"), GP_CATALOG_READONLY); /* a temporary copy, brought up to date */
+    cat = catalog_open(at("old.db"), GP_CATALOG_READONLY); /* a temporary, migrated copy */
     assert_int_equal(ask(cat, "PRAGMA user_version"), GP_DB_VERSION);
     assert_int_equal(ask(cat, "SELECT sum(picked) FROM v_images"), 1);
     gp_cat_close(cat);
     cat = NULL;
-    assert_ok(gp_db_open(at("old.db"), GP_CATALOG_READONLY, first, 1, &cat, &err)); /* the file is as it was */
+    assert_ok(gp_db_open(at("old.db"), GP_CATALOG_READONLY, first, 1, &cat, &err)); /* the file itself is unchanged */
     assert_int_equal(ask(cat, "PRAGMA user_version"), 1);
     gp_cat_close(cat);
     cat = catalog_open(at("old.db"), 0);
@@ -479,7 +479,7 @@ static void test_from_version_1(void **state)
     assert_int_equal(ask(cat, "SELECT count(*) FROM v_images WHERE rank BETWEEN 1 AND 4 AND candidates = 4"), 80);
     assert_int_equal(ask(cat, "SELECT count(*) FROM v_images WHERE evidence = 'stated'"), 40);
     assert_int_equal(ask(cat, "SELECT count(*) FROM v_images WHERE evidence = 'derived'"), 40);
-    /* every file is read again, and what failed is tried again */
+    /* every file will be read again, and the failed file tried again */
     assert_int_equal(ask(cat, "SELECT count(*) FROM paths WHERE size = 0 AND mtime_ns = 0"), 80);
     assert_int_equal(ask(cat, "SELECT count(*) FROM failures WHERE passing = 1"), 1);
     assert_ok(gp_cat_matrix_read(cat, "clip/w", &x, &err));

@@ -398,7 +398,7 @@ static void test_gone_is_not_ranked(void **state)
     gp_cat_close(cat);
 }
 
-/* A guess is scored only when asked for; an image without a prompt keeps settings, and both are counted. */
+/* A guess is scored only on request.  An image without a prompt keeps its settings.  Both are counted. */
 static void test_guesses(void **state)
 {
     (void)state;
@@ -416,10 +416,10 @@ static void test_guesses(void **state)
     assert_ok(gp_cat_prompt_put(cat, images[0], &guess, &changed, &err));
     assert_true(changed);
     assert_ok(gp_cat_prompt_put(cat, images[1], &none, &changed, &err));
-    assert_false(changed); /* nothing was read again, so the prompt of metadata stays */
+    assert_false(changed); /* the file was not read again, so the prompt from metadata stays */
     none.file_read = &hashes[0];
     assert_ok(gp_cat_prompt_put(cat, images[1], &none, &changed, &err));
-    assert_false(changed); /* other bytes than those that the image is known by say nothing of its prompt */
+    assert_false(changed); /* not the image's first bytes, so its prompt stays */
     none.file_read = &hashes[1];
     assert_ok(gp_cat_prompt_put(cat, images[1], &none, &changed, &err));
     assert_true(changed);

@@ -360,8 +360,8 @@ static void test_disk_full(void **state)
     gp_cat_close(cat);
 }
 
-/* A statement that gives a row (INSERT ... RETURNING) writes when it is ended: that failure must be told, with its
- * cause. The limit on file sizes stands for a full disk here. */
+/* A statement that returns a row (INSERT ... RETURNING) writes only when it ends.  A failure of that write must be
+ * reported with its cause.  A limit on file sizes stands for a full disk here. */
 static void test_full_after_row(void **state)
 {
     (void)state;
@@ -380,12 +380,12 @@ static void test_full_after_row(void **state)
     assert_int_equal(st, GP_ERR_IO);
     if (!strstr(err.message, "no space left")) fail_msg("'%s' does not name the cause", err.message);
     assert_int_equal(ask(cat, "SELECT count(*) FROM encoders"), 0);
-    assert_ok(gp_cat_encoder_put(cat, &encoder, &id, &err)); /* and the handle is good */
+    assert_ok(gp_cat_encoder_put(cat, &encoder, &id, &err)); /* the handle still works */
     assert_int_equal(ask(cat, "SELECT count(*) FROM encoders"), 1);
     gp_cat_close(cat);
 }
 
-/* What SQLite says, in words that are true. */
+/* SQLite's result codes become correct error messages. */
 static void test_codes(void **state)
 {
     (void)state;
@@ -634,7 +634,7 @@ static void test_migration(void **state)
     gp_catalog *cat = NULL;
     assert_ok(gp_db_open(at("steps.db"), GP_CATALOG_CREATE, one, 1, &cat, &err));
     gp_cat_close(cat);
-    assert_ok(gp_db_open(at("steps.db"), GP_CATALOG_READONLY, two, 2, &cat, &err)); /* in a copy */
+    assert_ok(gp_db_open(at("steps.db"), GP_CATALOG_READONLY, two, 2, &cat, &err)); /* migrated in a temporary copy */
     assert_int_equal(ask(cat, "SELECT y FROM a"), 6);
     assert_int_equal(gp_db_exec(cat, "DELETE FROM a", NULL), GP_ERR_IO);
     gp_cat_close(cat);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The journal of marks beside the catalog: what a person decided survives the loss of the catalog, and a kill at any
- * point leaves two that can be made to agree. */
+ * The journal of marks beside the catalog: the user's decisions survive the loss of the catalog.  After a kill at any
+ * point, catalog and journal can be made to agree. */
 #include "analysis_support.h"
 #include "catalog/generations.h"
 #include <signal.h>
@@ -32,7 +32,7 @@ static void plan_one(gp_catalog *cat, const char *key, int64_t got_image)
     if (got_image) assert_ok(gp_cat_generation_set(cat, id, GP_CAT_GOT, "/x/got.png", got_image, NULL, &err));
 }
 
-/* Images 1 to 5, two rated, image 1 picked, a view, two plans. */
+/* Adds images 1 to 5, two ratings, a pick (image 1), a view and two plans. */
 static void fill_marks(gp_catalog *cat)
 {
     gp_error err = {0};
@@ -49,7 +49,7 @@ static void fill_marks(gp_catalog *cat)
     rate(cat, 1, 1, 5);
     rate(cat, 2, -1, 0);
     rate(cat, 3, 1, 0);
-    rate(cat, 3, 0, 0); /* taken back */
+    rate(cat, 3, 0, 0); /* rating removed again */
     assert_ok(gp_cat_picks_replace(cat, "clip/w", &one, &rank, 1, "per_prompt=1", &reason, &category, &err));
     assert_ok(gp_cat_saved_put(cat, "foxes", "{\"a\":1}", &err));
     assert_ok(gp_cat_saved_put(cat, "gone", "{\"a\":2}", &err));
@@ -98,16 +98,16 @@ static void test_catalog_lost(void **state)
     gp_cat_close(cat);
     remove_catalog("lost.db");
     cat = catalog_open(at("lost.db"), GP_CATALOG_CREATE);
-    assert_int_equal(ask(cat, "SELECT count(*) FROM saved"), 1); /* needs no image */
+    assert_int_equal(ask(cat, "SELECT count(*) FROM saved"), 1); /* a view needs no image */
     assert_int_equal(ask(cat, "SELECT count(*) FROM ratings"), 0);
-    assert_int_equal(ask(cat, "SELECT waiting FROM journal"), 4); /* two ratings, the picks, one plan */
+    assert_int_equal(ask(cat, "SELECT waiting FROM journal"), 4); /* entries: two ratings, the picks, one plan */
     put_image(cat, 1, "/x/1.png");
     assert_ok(gp_cat_marks_bring(cat, &brought, &err));
     assert_int_equal(brought.ratings, 1);
     assert_int_equal(brought.picks, 1);
     assert_int_equal(brought.waiting, 1);
     gp_cat_close(cat);
-    cat = catalog_open(at("lost.db"), 0); /* what waits is not forgotten by opening again */
+    cat = catalog_open(at("lost.db"), 0); /* waiting entries are kept when the catalog is opened again */
     put_image(cat, 2, "/x/2.png");
     assert_ok(gp_cat_marks_bring(cat, &brought, &err));
     assert_int_equal(brought.ratings, 1);
@@ -117,7 +117,8 @@ static void test_catalog_lost(void **state)
     gp_cat_close(cat);
 }
 
-/* Another program wrote metadata into the file: its bytes have another hash, its compressed pixels the same. */
+/* Another program wrote metadata into the file: the hash of the bytes has changed, that of the compressed pixels has
+ * not. */
 static void test_by_pixels(void **state)
 {
     (void)state;
@@ -138,7 +139,7 @@ static void test_by_pixels(void **state)
     gp_cat_close(cat);
 }
 
-/* An old copy of the catalog is put in its place: the newer marks come back. */
+/* The catalog is replaced by an older copy: the newer marks are restored. */
 static void test_older_copy(void **state)
 {
     (void)state;
@@ -161,12 +162,12 @@ static void test_older_copy(void **state)
     gp_cat_close(cat);
 }
 
-/* A catalog from before there were journals, or whose journal was deleted: written whole at the next opening. */
+/* If the catalog is older than journals, or its journal was deleted, the next opening writes the whole journal. */
 static void test_written_whole(void **state)
 {
     (void)state;
     gp_catalog *cat = catalog_open(at("whole.db"), GP_CATALOG_CREATE);
-    assert_int_equal(access(at("whole.marks.jsonl"), F_OK), -1); /* nothing decided, no file */
+    assert_int_equal(access(at("whole.marks.jsonl"), F_OK), -1); /* no marks, no file */
     fill_marks(cat);
     gp_cat_close(cat);
     assert_int_equal(unlink(at("whole.marks.jsonl")), 0);
@@ -228,7 +229,7 @@ static void rate_and_be_killed(const char *path, int step, unsigned n, int stars
     assert_true(WIFSIGNALED(status));
 }
 
-/* Catalog and journal say the same: the marks of a catalog made from the journal alone are those of the catalog. */
+/* Catalog and journal agree if a catalog made from the journal alone has the same marks. */
 static int64_t marks_sum(gp_catalog *cat)
 {
     return ask(cat, "SELECT coalesce(sum((flag + 2) * 100 + stars), 0) FROM ratings WHERE flag <> 0 OR stars <> 0");
@@ -270,7 +271,7 @@ static void test_killed_at_each_step(void **state)
         cat = catalog_open(at("steps.db"), 0);
         int64_t now = ask(cat, "SELECT coalesce(max(stars), 0) FROM ratings WHERE image = 4");
         if (step == STEP_COMMITTED) assert_int_equal(now, stars);
-        assert_true(now == stars || step == STEP_ROWS); /* once it is in the journal it is not lost */
+        assert_true(now == stars || step == STEP_ROWS); /* a rating in the journal is not lost */
         assert_int_equal(ask(cat, "SELECT count(*) FROM ratings WHERE image IN (1, 2) AND flag <> 0"), 2);
         assert_invariants(cat);
         gp_cat_close(cat);
@@ -278,7 +279,7 @@ static void test_killed_at_each_step(void **state)
     }
 }
 
-/* Cut at every byte of its last line: the line counts wholly or not at all. */
+/* The journal is truncated at every byte of its last line: the line counts as a whole or not at all. */
 static void test_torn(void **state)
 {
     (void)state;
@@ -301,7 +302,7 @@ static void test_torn(void **state)
         assert_ok(gp_cat_marks_bring(cat, &brought, &err));
         int64_t stars = ask(cat, "SELECT coalesce(max(stars), 0) FROM ratings");
         if (size >= last) assert_int_equal(stars, size == bytes.size ? 2 : 1);
-        rate(cat, 1, 0, 5); /* and the next line is a line of its own */
+        rate(cat, 1, 0, 5); /* the next mark starts a new line */
         gp_cat_close(cat);
         gp_marks_file f;
         assert_ok(gp_marks_read(at("torn.marks.jsonl"), &f, &err));
@@ -323,7 +324,7 @@ static void test_refused_whole(void **state)
     uint32_t rank = 1;
     gp_cat_rating r = rating_of(1, 1, 5);
     put_scorer(cat, "clip/w", put_encoder(cat, "w"));
-    assert_int_equal(mkdir(at("refused.marks.jsonl"), 0700), 0); /* a folder lies in its place */
+    assert_int_equal(mkdir(at("refused.marks.jsonl"), 0700), 0); /* a folder with the journal's name */
     assert_int_equal(gp_cat_ratings_put(cat, &r, 1, NULL, &err), GP_ERR_IO);
     assert_non_null(strstr(err.message, at("refused.marks.jsonl")));
     assert_int_equal(gp_cat_saved_put(cat, "v", "{}", &err), GP_ERR_IO);
@@ -346,7 +347,7 @@ static void test_refused_whole(void **state)
     gp_bytes_clear(&bytes);
 }
 
-/* The catalog's disk is full at the commit: the line that was written already is taken back. */
+/* If the commit fails (stands for a full disk), the line already written is removed from the journal. */
 static int refuse_commit(void *user)
 {
     (void)user;
@@ -377,7 +378,7 @@ static void test_commit_fails(void **state)
     gp_cat_close(cat);
 }
 
-/* ---- its size, and several processes */
+/* ---- size of the journal, and several processes */
 
 static void test_bounded(void **state)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Catalogs where nothing can be written: read-only media and folders, with and without a log, of older schemas, and
- * files that a stranger made.  Root ignores permissions, so root gets a read-only mount of its own. */
+ * Catalogs on read-only media and in read-only folders, with and without a log, also with older schemas; and files made
+ * by a stranger.  Root ignores permissions, so root gets a private read-only mount. */
 #include "analysis_support.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 #include <sys/mount.h>
 #include <sys/wait.h>
 
-/* From now on nothing can be written in the folder, for this process; false: that cannot be had here. */
+/* Makes the folder read-only for this process; false if that is impossible here. */
 static bool make_unwritable(const char *folder)
 {
     if (geteuid() != 0) return chmod(folder, 0555) == 0;
@@ -21,7 +21,7 @@ static bool make_unwritable(const char *folder)
 
 enum { NO_MOUNT = 77 };
 
-/* Call `look` in a process for which `folder` is read-only. */
+/* Calls `look` in a process for which `folder` is read-only. */
 static void in_unwritable(const char *folder, void (*look)(void))
 {
     int status = 0;
@@ -52,7 +52,7 @@ static void in_unwritable(const char *folder, void (*look)(void))
 
 enum { IMAGES = 20 };
 
-/* A writer that was killed: its log is full and still there. */
+/* Leaves a log that a killed writer has not yet copied into the catalog. */
 static void leave_log(const char *path, const gp_db_step *steps, size_t count)
 {
     int status = 0;
@@ -104,7 +104,7 @@ static void look(void)
     }
     gp_error err = {0};
     gp_catalog *cat = NULL;
-    MUST(gp_cat_open(the_db, 0, &cat, &err) == GP_ERR_IO); /* for writing: the cause, at once */
+    MUST(gp_cat_open(the_db, 0, &cat, &err) == GP_ERR_IO); /* opening for writing reports the cause at once */
     if (!strstr(err.message, "cannot be written")) fprintf(stderr, "%s\n", err.message);
     MUST(strstr(err.message, "cannot be written"));
     MUST(strstr(err.message, the_db));
@@ -124,7 +124,7 @@ static void test_unwritable(void **state)
         snprintf(other, sizeof other, "%s/.goldpan/new.db", names[i]);
         the_other = at(other);
         leave_log(the_db, i < 3 ? gp_db_all.list : first, i < 3 ? gp_db_all.count : 1);
-        if (i % 3 == 0) { /* opened and closed again: no log */
+        if (i % 3 == 0) { /* opening and closing removes the log */
             gp_catalog *cat = NULL;
             gp_error err = {0};
             assert_ok(i ? gp_db_open(the_db, 0, first, 1, &cat, &err) : gp_cat_open(the_db, 0, &cat, &err));
@@ -139,7 +139,7 @@ static void test_unwritable(void **state)
     }
 }
 
-/* ---- a stranger's file */
+/* ---- a file made by a stranger */
 
 static void run_sql(const char *path, const char *sql)
 {
@@ -171,7 +171,7 @@ static void test_stranger(void **state)
     gp_cat_close(cat);
 }
 
-/* A query that takes long ends when it is told to. */
+/* A long query ends when this function returns false. */
 static bool not_any_more(void *user)
 {
     ++*(int *)user;

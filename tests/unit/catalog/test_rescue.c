@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * check and rescue: every page of a catalog damaged in turn, files cut short, lost and in use. */
+ * check and rescue: each page of a catalog damaged in turn; truncated and missing files; a catalog in use. */
 #include "analysis_support.h"
 #include "base/file.h"
 #include <signal.h>
@@ -48,7 +48,7 @@ static uint64_t problems_of(const char *path)
     return problems;
 }
 
-/* What `add` does with the images whose rows were lost: they are there again, then what waited is taken in. */
+/* Does what `add` does after a rescue: adds the images whose rows were lost, then merges the waiting marks. */
 static void add_again(gp_catalog *cat, const gp_cat_image *images, size_t count)
 {
     gp_error err = {0};
@@ -134,14 +134,14 @@ static void test_every_page(void **state)
         rescue_and_look(at("page.db"), images, count, marks);
     }
     size_t whole = db.size;
-    for (int part = 0; part < 4; part++) { /* cut short, down to nothing */
+    for (int part = 0; part < 4; part++) { /* truncated, down to 0 bytes */
         db.size = whole * (size_t)part / 4;
         write_copy("page", &db, &journal);
         assert_true(problems_of(at("page.db")) > 0);
         rescue_and_look(at("page.db"), images, count, marks);
     }
     unlink(at("page.db"));
-    rescue_and_look(at("page.db"), images, count, marks); /* lost */
+    rescue_and_look(at("page.db"), images, count, marks); /* the file is missing */
     gp_bytes_clear(&db);
     gp_bytes_clear(&journal);
 }
@@ -184,7 +184,7 @@ static void test_what_is_refused(void **state)
     assert_int_equal(problems_of(at("used.db")), 0);
 }
 
-/* What check finds that SQLite does not. */
+/* Faults that check must find although SQLite's own check does not. */
 static void test_check(void **state)
 {
     (void)state;

@@ -117,7 +117,7 @@ static void keep_note(void *user, const gp_note *note)
     snprintf(n->text + at, sizeof n->text - at, "%s %d;", note->code, (int)note->count);
 }
 
-/* What goldpan was told of a prompt's evidence, in words of the catalog; *told: codes and counts of notes. */
+/* Runs add and returns the catalog's counts; *told: codes and counts of the notes. */
 static gp_counts evidence(const place *p, notes *told, gp_report *report)
 {
     gp_catalog *cat = NULL;
@@ -134,7 +134,7 @@ static gp_counts evidence(const place *p, notes *told, gp_report *report)
     return counts;
 }
 
-/* Change the last byte of the tEXt chunk's checksum. */
+/* Changes the last byte of the tEXt chunk's checksum. */
 static void break_checksum(const place *p, const char *name, size_t text_size)
 {
     gp_bytes png = {0};
@@ -145,7 +145,7 @@ static void break_checksum(const place *p, const char *name, size_t text_size)
     gp_bytes_clear(&png);
 }
 
-/* A guess, a prompt with damaged metadata, settings without a prompt: each is on record as what it is. */
+/* A guess, a prompt with damaged metadata, and settings without a prompt are recorded with the right evidence. */
 static void test_evidence(void **state)
 {
     (void)state;
@@ -173,14 +173,14 @@ static void test_evidence(void **state)
         assert_int_equal(report.without_prompt, 1);
         assert_string_equal(told.text, again ? "guesses 1;" : "guesses 1;damaged-metadata 2;");
     }
-    assert_non_null(strstr(record(&p, "side.png"), "beside it|sidecar|")); /* a side-car is better than a guess */
+    assert_non_null(strstr(record(&p, "side.png"), "beside it|sidecar|")); /* a sidecar file is stronger than a guess */
     assert_non_null(strstr(record(&p, "bad.png"), "words|a1111: parameters (its checksum is wrong)|"));
     assert_string_equal(record(&p, "settings.png"),
                         "-|a1111: parameters|{\"steps\":20,\"sampler\":\"Euler a\",\"seed\":7}");
     place_remove(&p);
 }
 
-/* The same bytes read again by a better reader: what metadata said before goes, a table's word stays. */
+/* A better reader reads the same bytes again: an old prompt from metadata is replaced, a prompt from a table stays. */
 static void test_metadata_gives_way(void **state)
 {
     (void)state;

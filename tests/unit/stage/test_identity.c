@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Identity is more than bytes: what a person and goldpan gave to an image stays with it when another program writes
- * metadata into the file, saves it again without loss, moves it or copies it; and goes to nothing else. */
+ * An image keeps its scores and marks when another program writes metadata into the file, saves the file again without
+ * loss, or moves or copies it.  No other image gets them. */
 #include "base/hash.h"
 #include "catalog/catalog.h"
 #include "catalog/db.h"
@@ -32,7 +32,7 @@ static void picture_of(uint64_t pixels, uint8_t *rgb)
     for (size_t i = 0; i < (size_t)SIDE * SIDE * 3; i++) rgb[i] = (uint8_t)(gp_rng_at(pixels, i / 31) >> 56);
 }
 
-/* A PNG of these pixels, deflated at `level`, with `note` as its metadata and maybe a prompt. */
+/* Writes a PNG of these pixels, deflated at `level`, with `note` as metadata and a prompt unless NULL. */
 static void png_of(uint64_t pixels, int level, const char *note, const char *prompt, gp_str *out)
 {
     uint8_t rgb[SIDE * SIDE * 3], rows[SIDE * (SIDE * 3 + 1)], packed[2 * sizeof rows];
@@ -59,7 +59,7 @@ static void png_of(uint64_t pixels, int level, const char *note, const char *pro
     gp_str_clear(&text);
 }
 
-/* Every write has a time of its own, so that no change hides behind the same size and time. */
+/* Gives the file a new modification time, so that a change is noticed even if the size is the same. */
 static void touch(const place *p, const char *name)
 {
     static time_t now = 1000000000;
@@ -123,7 +123,7 @@ static void give_stars(const place *p, const char *name, int stars)
     gp_cat_close(cat);
 }
 
-/* ---- one by one */
+/* ---- single cases */
 
 static void test_metadata_written(void **state)
 {
@@ -146,7 +146,7 @@ static void test_metadata_written(void **state)
     assert_int_equal(report.duplicates, 0);
     assert_int_equal(ask(&p, "SELECT count(*) FROM v_images WHERE stars = 5 AND score IS NOT NULL"), 1);
     assert_int_equal(ask(&p, "SELECT count(*) FROM paths WHERE hash IS NOT NULL"), 1);
-    /* nothing is left to do, and the new file is what is given out */
+    /* nothing is left to score, and export copies the new file */
     assert_ok(run_plan(&p, NULL, &run, &err));
     assert_int_equal(run.score.done, 0);
     gp_catalog *cat = NULL;
@@ -159,7 +159,7 @@ static void test_metadata_written(void **state)
     gp_catalog_close(cat);
     assert_int_equal(report.done, 2);
     assert_int_equal(report.failed, 0);
-    /* the same content elsewhere, while the path holds another image: still the old one */
+    /* the same content at another path is still the old image, although the old path holds a new image */
     assert_int_equal(rename(in(&p, "a.png"), in(&p, "z.png")), 0);
     put_png(&p, "a.png", 3, 6, "new", NULL);
     add(&p, &report);
@@ -195,13 +195,13 @@ static void test_saved_again(void **state)
     put_png(&p, "b.png", 2, 6, "first", "a red cat");
     assert_ok(run_plan(&p, NULL, &run, &err));
     int64_t image = image_at(&p, "a.png"), other = image_at(&p, "b.png");
-    put_png(&p, "a.png", 1, 0, "optimised", "a red cat"); /* other compressed data, the same pixels */
+    put_png(&p, "a.png", 1, 0, "optimised", "a red cat"); /* different compressed data, same pixels */
     put_png(&p, "b.png", 7, 0, "painted over", "a red cat");
     add(&p, &report);
     assert_int_equal(image_at(&p, "a.png"), image);
     assert_int_not_equal(image_at(&p, "b.png"), other);
     assert_int_equal(report.done, 1);
-    /* the new compressed data is known from now on */
+    /* the hash of the new compressed data is now on record */
     put_png(&p, "a.png", 1, 0, "and a note", "a red cat");
     assert_int_equal(ask(&p, "SELECT count(pixels) FROM images"), 3);
     add(&p, &report);
@@ -209,7 +209,7 @@ static void test_saved_again(void **state)
     place_remove(&p);
 }
 
-/* The old bytes stay somewhere else, and come back. */
+/* A copy of the old bytes is kept elsewhere and later restored. */
 static void test_copy_of_old_bytes(void **state)
 {
     (void)state;
@@ -232,7 +232,7 @@ static void test_copy_of_old_bytes(void **state)
     place_remove(&p);
 }
 
-/* Two images of the same pixels that were there side by side stay two, whoever overwrites whom. */
+/* Two images with the same pixels that existed side by side stay two images, even if one file overwrites the other. */
 static void test_known_content_is_itself(void **state)
 {
     (void)state;
@@ -249,7 +249,7 @@ static void test_known_content_is_itself(void **state)
     place_remove(&p);
 }
 
-/* The copy of a rewritten file is read before the file itself. */
+/* A copy of a rewritten file is read before the file itself. */
 static void test_copy_read_first(void **state)
 {
     (void)state;
@@ -269,23 +269,23 @@ static void test_copy_read_first(void **state)
     place_remove(&p);
 }
 
-/* ---- anything at all, against a model */
+/* ---- random changes, compared with a model */
 
 enum { NAMES = 8, STEPS = 400, CONTENTS = STEPS + NAMES, NONE = -1 };
 
 typedef struct content {
     uint64_t pixels;
     int note;
-    int image; /* of the model; NONE: never added */
+    int image; /* number of the image in the model; NONE: never added */
 } content;
 
 typedef struct world {
     content contents[CONTENTS];
     int count;
-    int file[NAMES];             /* content, NONE: no file */
-    int held[NAMES];             /* image at the last add, kept when the file went */
-    int stars[CONTENTS];         /* of the model's images */
-    uint64_t of_image[CONTENTS]; /* their pixels */
+    int file[NAMES];             /* number of the content; NONE: no file */
+    int held[NAMES];             /* image at the last add, also if the file is gone now */
+    int stars[CONTENTS];         /* stars of the model's images */
+    uint64_t of_image[CONTENTS]; /* pixels of the model's images */
     int images, merged;
     uint64_t random;
 } world;
@@ -323,12 +323,12 @@ static void change(const place *p, world *w)
     case 2: /* new metadata */
         if (there) write_new(p, w, a, w->contents[w->file[a]].pixels);
         break;
-    case 3: /* moved, maybe over another */
+    case 3: /* moved, perhaps over another file */
         if (!there || a == b) break;
         assert_int_equal(rename(in(p, name_of(a)), in(p, name_of(b))), 0);
         w->file[b] = w->file[a], w->file[a] = NONE;
         break;
-    case 4: /* copied, maybe over another */
+    case 4: /* copied, perhaps over another file */
         if (!there || a == b) break;
         gp_bytes bytes = {0};
         assert_int_equal(gp_file_read(in(p, name_of(a)), 1 << 20, &bytes, NULL), GP_OK);
@@ -344,7 +344,7 @@ static void change(const place *p, world *w)
     }
 }
 
-/* An image without work gives way. */
+/* Merges an image without work into another image. */
 static void merge(world *w, int from, int into)
 {
     for (int i = 0; i < w->count; i++)
@@ -354,7 +354,7 @@ static void merge(world *w, int from, int into)
     w->merged++;
 }
 
-/* What add is to make of it, in its own order: known contents first, then the same pixels at the same path. */
+/* Applies to the model what add should do, in the order of add: known contents first, then same pixels at same path. */
 static void add_to_model(world *w)
 {
     for (int i = 0; i < NAMES; i++) {
@@ -373,7 +373,7 @@ static void add_to_model(world *w)
 
 static void compare(const place *p, const world *w)
 {
-    int64_t ids[CONTENTS] = {0}; /* the catalog's image of each of the model's */
+    int64_t ids[CONTENTS] = {0}; /* the catalog's image at each path */
     for (int i = 0; i < NAMES; i++) {
         int64_t image = image_at(p, name_of(i));
         if (w->file[i] == NONE) {
@@ -391,8 +391,8 @@ static void compare(const place *p, const world *w)
                  "SELECT count(*) FROM paths p JOIN images i ON i.id = p.image WHERE p.path = '%s' AND"
                  " lower(hex(coalesce(p.hash, i.hash))) = '%s'",
                  in(p, name_of(i)), hex);
-        assert_int_equal(ask(p, sql), 1); /* the path says what it holds */
-        for (int k = 0; k < i; k++)       /* one image of the model is one image of the catalog */
+        assert_int_equal(ask(p, sql), 1); /* the path has the hash of its file */
+        for (int k = 0; k < i; k++)       /* same image in the model: same image in the catalog */
             if (w->file[k] != NONE) assert_int_equal(ids[k] == image, w->held[k] == w->held[i]);
         ids[i] = image;
     }

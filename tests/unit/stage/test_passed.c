@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What is passed over is said by kind; grids and goldpan's own products are no candidates; picks stay while their
- * folder is away; and a folder without prompts, images or choices is told so in words. */
+ * Notes report skipped files by kind.  Grids and goldpan's own products are not candidates.  Picks stay while their
+ * folder is missing.  Notes report a folder without prompts or images, and prompts without a choice of images. */
 #include "base/hash.h"
 #include "catalog/catalog.h"
 #include "catalog/db.h"
@@ -12,7 +12,7 @@
 /* ---- notes */
 
 typedef struct notes {
-    gp_str text; /* "code count: message" a line */
+    gp_str text; /* one line "code count: message" per note */
 } notes;
 
 static void on_note(void *user, const gp_note *note)
@@ -61,7 +61,7 @@ static int64_t ask(const place *p, const char *sql)
     return value;
 }
 
-/* ---- passed over */
+/* ---- skipped files */
 
 static void test_kinds(void **state)
 {
@@ -75,12 +75,12 @@ static void test_kinds(void **state)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) put_text(in(&p, names[i]), "x");
     put_picture(&p, "z.png", 1, "a red cat");
     mkdir(in(&p, ".hidden"), 0755);
-    mkdir(in(&p, ".goldpan"), 0755); /* nobody needs to know */
+    mkdir(in(&p, ".goldpan"), 0755); /* goldpan's own folder is not reported */
     put_text(in(&p, "._z.png"), "x");
     snprintf(other, sizeof other, "%s/other", p.root);
     mkdir(other, 0755);
     assert_int_equal(symlink(other, in(&p, "images")), 0);
-    assert_int_equal(symlink(p.pictures, in(&p, "loop")), 0); /* is walked anyway */
+    assert_int_equal(symlink(p.pictures, in(&p, "loop")), 0); /* leads to a folder that is walked in any case */
     assert_int_equal(symlink("/nowhere/at/all", in(&p, "disk")), 0);
     assert_int_equal(mkfifo(in(&p, "pipe.png"), 0644), 0);
     assert_int_equal(add(&p, p.pictures, &n).done, 1);
@@ -118,7 +118,7 @@ static void test_nothing_there(void **state)
     add(&p, p.pictures, &n);
     assert_said(&n, "no-prompts 2: none of the 2 images has a prompt");
     assert_said(&n, "--prompts");
-    add(&p, p.pictures, &n); /* and again, when they are known */
+    add(&p, p.pictures, &n); /* reported again when the images are known */
     assert_said(&n, "no-prompts 2: ");
     put_picture(&p, "d.png", 3, "a red cat");
     add(&p, p.pictures, &n);
@@ -131,8 +131,8 @@ static void test_nothing_there(void **state)
 
 enum { CELL = 32 };
 
-/* columns x rows cells, each a soft picture of its own (same: of one picture, made larger), with settings of one cell.
- */
+/* Writes an image of columns x rows cells with the settings of one cell.  Each cell is a smooth image of its own; with
+ * `one`, the whole is one enlarged image. */
 static void put_grid(const place *p, const char *name, uint32_t columns, uint32_t rows, bool one, const char *size)
 {
     uint32_t w = columns * CELL, h = rows * CELL;
@@ -171,17 +171,17 @@ static void test_grids(void **state)
     static const char *const folders[] = {"txt2img-grids", "txt2img-grids/2024-01-01", "out"};
     for (int i = 0; i < 3; i++) mkdir(in(&p, folders[i]), 0755);
     put_grid(&p, "out/a.png", 1, 1, false, "32x32");
-    put_grid(&p, "out/b.png", 2, 2, true, "32x32"); /* upscaled by a program that kept the metadata */
+    put_grid(&p, "out/b.png", 2, 2, true, "32x32"); /* upscaled, with the old metadata */
     put_grid(&p, "out/c.png", 3, 3, true, "32x32, Hires upscale: 3");
     put_grid(&p, "out/grid-of-houses.png", 1, 1, false, "32x32");
     assert_ok(run_plan(&p, NULL, &run, &err));
     assert_int_equal(run.counts.apart, 0);
     put_grid(&p, "txt2img-grids/2024-01-01/grid-0000.png", 2, 2, false, "32x32");
-    put_grid(&p, "txt2img-grids/grid-0001.png", 1, 1, true, "33x32"); /* a sheet of one */
+    put_grid(&p, "txt2img-grids/grid-0001.png", 1, 1, true, "33x32"); /* a grid of one image */
     put_grid(&p, "out/grid-0007.png", 3, 1, false, "32x32");
-    put_grid(&p, "out/xyz_grid-0001-12.png", 4, 2, false, "30x28");        /* with words around the cells */
-    put_grid(&p, "out/whatever.png", 2, 3, false, "32x32");                /* its size and its pixels say it */
-    put_grid(&p, "out/large.png", 4, 4, false, "32x32, Hires upscale: 2"); /* two times two cells of 64 */
+    put_grid(&p, "out/xyz_grid-0001-12.png", 4, 2, false, "30x28");        /* with labels around the cells */
+    put_grid(&p, "out/whatever.png", 2, 3, false, "32x32");                /* recognised by size and pixels */
+    put_grid(&p, "out/large.png", 4, 4, false, "32x32, Hires upscale: 2"); /* 2 x 2 cells of 64 pixels */
     add(&p, p.pictures, &n);
     assert_said(&n, "grids 6: ");
     assert_int_equal(ask(&p, "SELECT count(*) FROM images WHERE apart = 'grid'"), 6);
@@ -195,7 +195,7 @@ static void test_grids(void **state)
     place_remove(&p);
 }
 
-/* ---- what goldpan made */
+/* ---- goldpan's own products */
 
 static void test_own_products(void **state)
 {
@@ -230,19 +230,19 @@ static void test_own_products(void **state)
     assert_ok(gp_export(cat, &export, &report, &err));
     assert_int_equal(report.done, 4);
     gp_catalog_close(cat);
-    put_picture(&p, "keep/mine.png", 77, NULL); /* somebody else's, in the same folder */
+    put_picture(&p, "keep/mine.png", 77, NULL); /* not exported by goldpan, in the same folder */
     report = add(&p, p.pictures, &n);
     assert_int_equal(report.done, 1);
     assert_int_equal(report.failed, 0);
     assert_said(&n, "own-products 7: ");
     assert_int_equal(ask(&p, "SELECT count(*) FROM images"), 9);
     assert_int_equal(ask(&p, "SELECT count(*) FROM paths"), 9);
-    assert_int_equal(add(&p, folder, &n).duplicates, 4); /* a folder that is named is read, whatever it is */
+    assert_int_equal(add(&p, folder, &n).duplicates, 4); /* a folder given by name is always read */
     gp_str_clear(&n.text);
     place_remove(&p);
 }
 
-/* An export into the folder of the originals does not make them goldpan's. */
+/* After an export into the folder of the originals, the originals still count as the user's images. */
 static void test_export_beside_originals(void **state)
 {
     (void)state;
@@ -267,7 +267,7 @@ static void test_export_beside_originals(void **state)
     place_remove(&p);
 }
 
-/* ---- folders that are away */
+/* ---- missing folders */
 
 static void pick(const place *p, notes *n)
 {
@@ -312,8 +312,8 @@ static void test_folder_away(void **state)
     assert_int_equal(ask(&p, "SELECT count(*) FROM picks"), 3);
     pick(&p, &n);
     assert_said(&n, "picks-away 1: ");
-    assert_int_equal(ask(&p, "SELECT count(*) FROM picks"), 3); /* the red cat of the disk, cars and eggs */
-    /* a single file that goes is a decision: its pick goes with the next choice */
+    assert_int_equal(ask(&p, "SELECT count(*) FROM picks"), 3); /* a red cat (on the missing disk), cars, eggs */
+    /* a user deletes single files on purpose, so the next pick drops their picks */
     assert_int_equal(ask(&p, "SELECT count(*) FROM picks k JOIN image_prompts ip ON ip.image = k.image JOIN prompts t"
                              " ON t.id = ip.prompt WHERE t.text = 'three eggs'"),
                      1);
@@ -322,7 +322,7 @@ static void test_folder_away(void **state)
     add(&p, p.pictures, &n);
     pick(&p, &n);
     assert_int_equal(ask(&p, "SELECT count(*) FROM picks"), 2);
-    /* all is as before when the folder is back */
+    /* everything is as before when the folder is back */
     put_picture(&p, "e.png", 5, "three eggs");
     put_picture(&p, "f.png", 6, "three eggs");
     assert_int_equal(rmdir(home), 0);
@@ -361,7 +361,7 @@ static void test_one_candidate(void **state)
     place_remove(&p);
 }
 
-/* What the model does not read of a prompt is said. */
+/* A note reports prompts that are longer than the model's limit. */
 static void test_prompts_cut(void **state)
 {
     (void)state;
@@ -387,7 +387,7 @@ static void test_prompts_cut(void **state)
     place_remove(&p);
 }
 
-/* Without prompts there is still a map. */
+/* The map needs no prompts. */
 static void test_no_prompts_at_all(void **state)
 {
     (void)state;

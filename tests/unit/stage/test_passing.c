@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Troubles of the moment and faults of the file: for each errno, what could not be read is tried again by itself when
- * the trouble has passed, or only when it is asked for. */
+ * Temporary errors and errors of the file itself, for each errno.  After a temporary error the next run tries the file
+ * again; after an error of the file only a retry on request does. */
 #include "place.h"
 
 #include <errno.h>
@@ -28,7 +28,7 @@ static void test_table(void **state)
         gp_error err = {0};
         gp_fail_errno(&err, GP_ERR_IO, kinds[i].number, "cannot open '/a'");
         assert_int_equal(gp_error_passes(&err), kinds[i].passes);
-        gp_fail_within(&err, GP_ERR_IO, "x"); /* a prefix keeps the cause */
+        gp_fail_within(&err, GP_ERR_IO, "x"); /* a prefix in the message keeps the errno */
         assert_int_equal(gp_error_passes(&err), kinds[i].passes);
     }
     static const gp_status of_the_file[] = {GP_ERR_FORMAT, GP_ERR_LIMIT, GP_ERR_UNSUPPORTED, GP_ERR_IO};
@@ -96,7 +96,7 @@ static void test_score(void **state)
     }
 }
 
-/* What add and export could not read is read the next time, and off the record then. */
+/* The next run reads files that add and export could not read, and removes their failures. */
 static void test_add_and_export(void **state)
 {
     (void)state;
@@ -132,7 +132,7 @@ static void test_add_and_export(void **state)
     place_remove(&p);
 }
 
-/* An unreadable moment does not make files missing, and a trouble with a folder does not stay on record. */
+/* A folder that is unreadable for a while does not make its files missing, and its failure does not stay on record. */
 static void test_folder_away_for_a_while(void **state)
 {
     (void)state;
@@ -148,7 +148,7 @@ static void test_folder_away_for_a_while(void **state)
     assert_ok(gp_catalog_open(p.catalog, GP_CATALOG_CREATE, &cat, &err));
     assert_int_equal(add(cat, &p).done, 2);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    int last = dup(0); /* no descriptor above the last one that is open */
+    int last = dup(0); /* lowest free descriptor: no more can be opened */
     close(last);
     low = (struct rlimit){(rlim_t)last, limit.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
@@ -165,7 +165,7 @@ static void test_folder_away_for_a_while(void **state)
     place_remove(&p);
 }
 
-/* A file that was replaced since it was added is read by the next add, also where size and time did not change. */
+/* The next add reads a file that score found replaced, even if its size and time are unchanged. */
 static void test_changed_since(void **state)
 {
     (void)state;
@@ -183,7 +183,7 @@ static void test_changed_since(void **state)
     gp_bytes bytes = {0};
     assert_int_equal(stat(in(&p, "000.png"), &before), 0);
     assert_ok(gp_file_read(in(&p, "000.png"), 1 << 20, &bytes, &err));
-    bytes.data[bytes.size - 1] ^= 1; /* the checksum of IEND, which nobody reads */
+    bytes.data[bytes.size - 1] ^= 1; /* the checksum of IEND, which no decoder needs */
     put_bytes(in(&p, "000.png"), bytes.data, bytes.size);
     gp_bytes_clear(&bytes);
     struct timespec times[2] = {before.st_atim, before.st_mtim};
@@ -196,7 +196,7 @@ static void test_changed_since(void **state)
     place_remove(&p);
 }
 
-/* The record of a file that is gone goes with it. */
+/* The failure of a file is removed when the file is gone. */
 static void test_bad_file_removed(void **state)
 {
     (void)state;

@@ -78,8 +78,8 @@ static bool see_scorer(void *user, const gp_scorer_facts *s)
     return true;
 }
 
-/* Both scorers are listed; one is named by its id, its model or its model and precision; a choice of nothing keeps the
- * picks.  The choice ends as it began. */
+/* Both scorers are listed.  A scorer is named by its id, its model, or its model and precision.  A pick call without
+ * results keeps the earlier picks.  The last call restores the picks of the beginning. */
 static void by_name(gp_catalog *cat)
 {
     seen_scorers seen = {0};
