@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * --workflow and --set: lines of NODE.INPUT=VALUE, an empty line, then a graph.  What is filled in is a request of
- * valid JSON that holds the prompt, the same each time; what cannot be is refused in words. */
+ * --workflow and --set: lines of NODE.INPUT=VALUE, an empty line, then a graph.  A filled-in graph is a request
+ * of valid JSON that contains the prompt, the same each time.  Otherwise the error has a message. */
 #include "generate/backend.h"
 
 #include "base/mem.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * What generators answer.  The first line names the protocol; each line "%%% CODE" begins an answer, whose first lines,
- * up to an empty one, are its head.  One image is asked for; the answers are given to the requests in turn, and the run
- * is stopped when there are no more.  Whatever comes: a login or token goes to the generator's own address alone,
- * settings are an object, and what went wrong is said in words. */
+ * Answers of generators.  The first line names the protocol.  Each line "%%% CODE" begins an answer; its first lines,
+ * up to an empty line, are its header lines.  One image is requested.  The requests get the answers in turn, and the
+ * run is stopped after the last answer.  For every input: a login or token goes only to the generator's own address,
+ * settings are a JSON object, and an error has a message. */
 #include "generate/backend.h"
 #include "net/http_head.h"
 
@@ -21,7 +21,7 @@ static const char graph[] =
     "\"2\":{\"class_type\":\"KSampler\",\"inputs\":{\"positive\":[\"1\",0],\"latent_image\":[\"3\",0],\"seed\":1}}}";
 
 static struct {
-    char *at; /* the rest of the answers; NULL: none */
+    char *at; /* the remaining answers, or NULL */
     int asked;
 } input;
 
@@ -30,7 +30,7 @@ static void check(bool holds)
     if (!holds) abort();
 }
 
-/* The next answer's text, cut out; NULL: none is left. */
+/* Returns the text of the next answer and removes it from the input, or NULL after the last. */
 static char *next_answer(long *code)
 {
     char *begin = input.at;
@@ -43,7 +43,7 @@ static char *next_answer(long *code)
     return line ? line + 1 : begin + strlen(begin);
 }
 
-/* An error of curl's, or lines of a head and a body. */
+/* Answers a request with a network error, or with header lines and a body. */
 static gp_status answer(gp_http *http, const gp_http_request *q, gp_http_response *response, gp_error *err)
 {
     long code = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Heads of HTTP answers, as libcurl hands them over line by line: what is kept is lines "name: value" without control
- * characters, and what is read out of them is in range. */
+ * Header lines of HTTP answers, as libcurl delivers them one by one.  Stored lines are "name: value" without control
+ * characters, and values read from them are in range. */
 #include "base/mem.h"
 #include "net/http_head.h"
 
@@ -27,7 +27,7 @@ static void check_lines(const gp_str *head)
     }
 }
 
-/* The value is that of the first line with this name. */
+/* Checks that the value is that of the first line with this name. */
 static void check_value(const gp_str *head, const char *name)
 {
     char *value = gp_head_value(head, name);

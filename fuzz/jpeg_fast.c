@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * --fast-decode: a JPEG decoded at the part of its size that the tower's side allows, then resized.  Whatever the
- * bytes, the same verdict as for the whole image wherever the small one is made, no smaller than what resizing needs,
- * and finite planes.  The side is 2, 4 or 8 by a byte of the input, so that small images take all four reductions. */
+ * --fast-decode: a JPEG is decoded at a fraction of its size that the tower's side allows, then resized.  For every
+ * input: if the small decode succeeds, so does the full decode; the small image is large enough for resizing; and all
+ * planes are finite.  A byte of the input selects side 2, 4 or 8, so that small images use all four reductions. */
 #include "image/image.h"
 #include "image/preprocess.h"
 
@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     gp_pixels small = {0};
     gp_error err = {0};
     char json[80];
-    if (size < 3 || data[0] != 0xff || data[1] != 0xd8 || data[2] != 0xff) return 0; /* other formats come whole */
+    if (size < 3 || data[0] != 0xff || data[1] != 0xd8 || data[2] != 0xff) return 0; /* only JPEG is reduced */
     uint32_t side = 2u << data[size / 2] % 3;
     int n = snprintf(json, sizeof json, "{\"size\": %u, \"crop_size\": %u}", side, side);
     if (gp_preprocess_parse(json, (size_t)n, &c, &err) != GP_OK) abort();

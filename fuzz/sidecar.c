@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Text files in whatever encoding: what comes out is UTF-8, and text that was UTF-8 comes out as it went in. */
+ * Text files in any encoding: the result is valid UTF-8, and UTF-8 text is not changed. */
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"

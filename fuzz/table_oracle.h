@@ -72,7 +72,7 @@ static inline void check_same(const gp_table *a, const gp_table *b)
     }
 }
 
-/* The first rows' own paths are images: each image has at most one row, each row at most one image. */
+/* Uses the paths of the first rows as images: each image has at most one row, each row at most one image. */
 static inline void ask(const gp_table *t)
 {
     enum { MOST = 16 };

@@ -146,7 +146,7 @@ static void test_png(void **state)
     gp_str_clear(&s);
 }
 
-/* What fails its checksum or cannot be read is counted; a text that fails its checksum is taken and marked. */
+/* Entries with a wrong checksum or that cannot be read are counted; a text with a wrong checksum is kept and marked. */
 static void test_damage(void **state)
 {
     (void)state;
@@ -426,7 +426,7 @@ static void test_real(void **state)
     printf("%zu texts of %zu real files\n", rows, files);
 }
 
-/* Many entries that share the same bytes get no more text than the block has bytes. */
+/* Many entries that share bytes together give no more text than the block has bytes. */
 static void test_shared_bytes(void **state)
 {
     (void)state;
@@ -446,7 +446,7 @@ static void test_shared_bytes(void **state)
     png_chunk(&s, "eXIf", exif.data, exif.size);
     gp_chunks c = read_all(&s);
     for (size_t i = 0; i < c.count; i++) total += c.items[i].size;
-    assert_int_equal(total, VALUE); /* one of them */
+    assert_int_equal(total, VALUE); /* the text of one entry */
     gp_chunks_clear(&c);
     gp_str_clear(&s);
     gp_str_clear(&exif);

@@ -140,7 +140,7 @@ static void put_chunk(gp_str *s, const char *name, const void *data, size_t size
     gp_str_add(s, end, 4);
 }
 
-/* An ancillary chunk may be damaged wherever it stands: it holds no pixels. */
+/* Damage in an ancillary chunk, at any position, is not an error: it contains no pixels. */
 static void test_damaged_metadata(void **state)
 {
     (void)state;
@@ -153,7 +153,7 @@ static void test_damaged_metadata(void **state)
             size_t at = behind ? png.size - 12 : 33;
             gp_str_add(&s, png.data, at);
             put_chunk(&s, names[i], "key\0\0text", 9);
-            s.data[s.size - 1] ^= 1; /* of its checksum */
+            s.data[s.size - 1] ^= 1; /* the last byte of the checksum */
             gp_str_add(&s, png.data + at, png.size - at);
             if (!behind || (strcmp(names[i], "acTL") && strcmp(names[i], "fcTL")))
                 expect_whole((const uint8_t *)s.data, s.size, &png);
@@ -163,7 +163,7 @@ static void test_damaged_metadata(void **state)
     gp_bytes_clear(&png);
 }
 
-/* What may be missing behind the last row, as in Pillow: the stream's own checksum, CRC, IEND; JPEG's end marker. */
+/* After the last row these may be missing, as in Pillow: the stream's checksum, CRC, IEND; the end marker of a JPEG. */
 static void test_missing_end(void **state)
 {
     (void)state;
@@ -186,7 +186,7 @@ static void test_missing_end(void **state)
 static void test_bombs(void **state)
 {
     (void)state;
-    /* text that inflates a thousandfold, before the pixels and behind them: the image is not lost for it */
+    /* text that inflates a thousandfold, before and after the pixels: the image is still decoded */
     size_t big = 2 << 20;
     uint8_t *zeros = calloc(big, 1), packed[10000] = "text\0";
     uLongf packed_size = sizeof packed - 6;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The hash of compressed pixels: deaf to metadata, awake to every pixel, and never past the bytes that are there. */
+ * The hash of compressed pixels: independent of metadata, dependent on every pixel, and no read beyond the input. */
 #include "image/stream.h"
 #include "base/mem.h"
 #include "image/image.h"
@@ -38,7 +38,8 @@ static void put_chunk(gp_str *s, const char *tag, const void *data, size_t size)
     put_be32(s, crc_of(s->data + at, size + 4));
 }
 
-/* The PNG in `in` with a text chunk behind its header, and its IDAT data cut into chunks of `piece` bytes. */
+/* Appends to `out` the PNG `in` with a text chunk after its header, and its IDAT data split into chunks of `piece`
+ * bytes. */
 static void rewrite_png(const gp_str *in, const char *text, size_t piece, gp_str *out)
 {
     gp_str_add(out, in->data, 8);
@@ -66,7 +67,7 @@ static void test_png(void **state)
     assert_ok(gp_image_png_bytes(rgb, 40, 30, &other, &err));
     assert_stream(png.data, png.size, other.data, other.size, false);
     assert_true(gp_image_is_plain((const uint8_t *)png.data, png.size));
-    /* a palette entry and transparency are pixels too */
+    /* a palette entry and transparency count as pixels */
     gp_str clear = GP_STR_INIT;
     gp_str_add(&clear, png.data, 33);
     put_chunk(&clear, "tRNS", "\0\1\0\2\0\3", 6);
@@ -110,7 +111,7 @@ static void test_jpeg(void **state)
     free(rgb);
 }
 
-/* Simple file, and the same bitstream in a container with EXIF. */
+/* A simple file, and the same bitstream in a container with EXIF. */
 static void webp_with_exif(const uint8_t *bytes, size_t size, WebPData *out)
 {
     WebPData in = {bytes, size}, exif = {(const uint8_t *)"Exif\0\0II*\0\x08\0\0\0\0\0", 16};
@@ -152,7 +153,7 @@ static void test_damaged(void **state)
     const gp_str *files[] = {&png, &jpeg};
     for (int f = 0; f < 2; f++)
         for (size_t n = 0; n < files[f]->size; n++) {
-            uint8_t *cut = gp_mem_new(n ? n : 1, 1); /* of its own, so that a read beyond it is seen */
+            uint8_t *cut = gp_mem_new(n ? n : 1, 1); /* a separate block, so that a read beyond it is detected */
             bool known = true;
             gp_hash out;
             assert_non_null(cut);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Prompts of real files as read from their raw metadata with Pillow and Python's json: CRC-32 of the whole text, and
- * its beginning for whoever reads this.  Of graphs with several passes the prompt of the first, which starts from
- * noise; of flux_kontext_example_comic.webp, which is six pictures with a prompt each, none. */
+ * its beginning for the reader.  For graphs with several passes this is the prompt of the first pass, which starts from
+ * noise.  flux_kontext_example_comic.webp has no prompt here: it is six images with a prompt each. */
 #ifndef GP_TESTS_REAL_PROMPTS_H
 #define GP_TESTS_REAL_PROMPTS_H
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Variants of ComfyUI graphs, made by hand: which text is the prompt, and how sure that is.  Graphs are written with '
- * for
- * ".  Nodes have invented classes where a rule must not depend on them. */
+ * Variants of ComfyUI graphs, made by hand: which text is the prompt, and how certain it is.  Graphs are written with '
+ * in place of ".  Where a rule must not depend on classes, nodes have invented classes. */
 #include "ingest_support.h"
 
 #define MODEL  "'4':{'class_type':'CheckpointLoaderSimple','inputs':{'ckpt_name':'m.ckpt'}},"
@@ -18,7 +17,7 @@
 #define LAST "'99':{'class_type':'Note','inputs':{}}"
 /* The usual graph without its positive encoder, which is node 6. */
 #define USUAL MODEL LATENT BAD SAMPLER("3", "5", "6", "5", "1.0") DECODE("8", "3") SAVE("9", "8", "ComfyUI")
-/* ... with the text of the encoder as given. */
+/* The usual graph with this text in the encoder. */
 #define TEXT(text, nodes)                                                                                              \
     "{" USUAL ENCODE("6", text)                                                                                        \
     nodes LAST "}"
@@ -32,9 +31,9 @@
 enum { NONE = GP_EVIDENCE_NONE, GUESS = GP_EVIDENCE_GUESS, DERIVED = GP_EVIDENCE_DERIVED };
 
 typedef struct variant {
-    const char *graph, *prompt; /* NULL: none */
+    const char *graph, *prompt; /* prompt: NULL if there is none */
     int evidence;
-    const char *path; /* of the file, or NULL */
+    const char *path; /* path of the file, or NULL */
 } variant;
 
 static char *with_quotes(const char *text)
@@ -96,10 +95,10 @@ static const variant switches[] = {
     {LINKED("'44':{'class_type':'ImpactRandomInt','inputs':{'value':2}},", "ImpactSwitch",
             "'select':['44',0],'input1':" A_VASE ",'input2':" A_KITE),
      NULL, NONE, NULL},
-    /* counted from 0 or from 1? */
+    /* not known: counted from 0 or from 1 */
     {FROM_40("IndexSwitch", "'index':1,'input1':" A_VASE ",'input2':" A_KITE ",'input3':" A_VASE), NULL, NONE, NULL},
     {FROM_40("IndexSwitch", "'index':2,'input1':" A_VASE ",'input2':" A_KITE), "a yellow kite", DERIVED, NULL},
-    /* the input that is chosen is not connected */
+    /* the selected input is not connected */
     {FROM_40("ImpactSwitch", "'select':3,'input1':" A_VASE ",'input2':" A_KITE), NULL, NONE, NULL},
     {FROM_40("PromptPicker", "'choice':'text_b','text_a':" A_VASE ",'text_b':" A_KITE), "a yellow kite", DERIVED, NULL},
     /* by a flag */
@@ -122,13 +121,13 @@ static const variant switches[] = {
     {FROM_40("ComfySwitchNode", "'switch':true,'on_false':" A_KITE), NULL, NONE, NULL},
     {FROM_40("Text Input Switch", "'boolean':false,'text_a':" A_VASE ",'text_b':" A_KITE), "a yellow kite", DERIVED,
      NULL},
-    /* the first that is connected; bypassed ones are not in the file */
+    /* the first connected input; bypassed nodes are not in the file */
     {FROM_40("Any Switch (rgthree)", "'any_01':" A_VASE ",'any_02':" A_KITE), "a blue vase", DERIVED, NULL},
     {FROM_40("Any Switch (rgthree)", "'any_03':" A_KITE ",'any_02':" A_VASE), "a blue vase", DERIVED, NULL},
     {FROM_40("Any Switch (rgthree)", "'any_02':" A_KITE), "a yellow kite", DERIVED, NULL},
     {FROM_40("Super Switch", "'wish':" A_VASE ",'other':" A_KITE), NULL, NONE, NULL},
     {FROM_40("Random Text Switch", "'select':1,'text1':" A_VASE ",'text2':" A_KITE), NULL, NONE, NULL},
-    /* a switch behind a switch */
+    /* a switch that feeds a switch */
     {LINKED("'43':{'class_type':'ComfySwitchNode','inputs':{'switch':false,'on_true':" A_VASE ",'on_false':" A_KITE
             "}},",
             "ImpactSwitch", "'select':1,'input1':['43',0],'input2':" A_VASE),
@@ -147,7 +146,7 @@ static const variant conditioning[] = {
      "'6':{'class_type':'ComfySwitchNode','inputs':{'switch':['77',0],'on_true':['20',0],'on_false':['21',0]}}," ENCODE(
          "20", "'a vase'") ENCODE("21", "'a kite'") LAST "}",
      NULL, NONE, NULL},
-    /* what passes it on */
+    /* nodes that pass conditioning on */
     {"{" USUAL "'6':{'class_type':'ConditioningSetArea','inputs':{'conditioning':['20',0],'width':64}}," ENCODE(
          "20", "'a vase'") LAST "}",
      "a vase", DERIVED, NULL},
@@ -191,7 +190,7 @@ static const variant conditioning[] = {
      "'6':{'class_type':'Efficient Loader','inputs':{'ckpt_name':'m','positive':['40',0],'negative':'bad'}}," NODE(
          "SomeWriter", "'prompt':'write a prompt','temperature':0.7") LAST "}",
      NULL, NONE, NULL},
-    /* no text: the negative side and the settings stay */
+    /* no text: the negative prompt and the settings are kept */
     {TEXT("''", ""), NULL, NONE, NULL},
     {TEXT("'  '", ""), NULL, NONE, NULL},
     /* a text that is not connected to the sampler */
@@ -237,7 +236,7 @@ static const variant made_texts[] = {
     {FROM_40("LoadTextFile", "'text':'prompts.txt'"), NULL, NONE, NULL},
     {FROM_40("SDXLPromptStyler", "'text_positive':'a vase','text_negative':'bad','style':'sai-anime'"), NULL, NONE,
      NULL},
-    /* shown: what it showed in an earlier run is no more than a guess */
+    /* display nodes: a text shown in an earlier run is only a guess */
     {TEXT("['40',0]",
           NODE("ShowText|pysssss", "'text':['30',0],'text_0':'a silver jug'") "'30':{'class_type':'OllamaGenerateV2','"
                                                                               "inputs':{'prompt':'Write'}},"),
@@ -266,7 +265,7 @@ static const variant operations[] = {
      "a blue vase a yellow kite", DERIVED, NULL},
     {FROM_40("Join", "'prefix':'red','text':'jug','suffix':'hot','delimiter':' '"), "red jug hot", DERIVED, NULL},
     {FROM_40("StringConcatenate", "'string_a':" A_VASE ",'string_b':['77',0],'delimiter':' and '"), NULL, NONE, NULL},
-    {FROM_40("ConcatText", "'text_a':" A_VASE ",'text_b':" A_KITE), NULL, NONE, NULL}, /* joined by what? */
+    {FROM_40("ConcatText", "'text_a':" A_VASE ",'text_b':" A_KITE), NULL, NONE, NULL}, /* the delimiter is not known */
     {FROM_40("StringReplace", "'string':" A_VASE ",'find':'blue','replace':'red'"), "a red vase", DERIVED, NULL},
     {FROM_40("Text Find and Replace", "'text':'a cat, a cat','find':'cat','replace':'dog'"), "a dog, a dog", DERIVED,
      NULL},
@@ -308,7 +307,7 @@ static void test_texts(void **state)
     CHECK(operations);
 }
 
-/* A display node writes what it got into the editor's graph before the image is saved. */
+/* A display node writes its text into the editor's graph before the image is saved. */
 static void test_shown(void **state)
 {
     (void)state;
@@ -360,10 +359,10 @@ static const variant passes[] = {
     {AFTER(ADVANCED("21", "20", "3", "'add_noise':'disable','start_at_step':4,'end_at_step':8")), "a knight", DERIVED,
      NULL},
     {AFTER(ADVANCED("21", "20", "3", "'add_noise':'enable','start_at_step':4")), "a knight", DERIVED, NULL},
-    /* one that starts anew */
+    /* a second pass that starts again from noise */
     {AFTER(AGAIN SECOND("'denoise':1.0,'latent_image':['30',0]")), "a face", DERIVED, NULL},
     {AFTER(ADVANCED("21", "20", "3", "'add_noise':'enable','start_at_step':0")), "a face", DERIVED, NULL},
-    /* anew, but in a masked part alone */
+    /* a second pass that starts from noise, but only in a masked part */
     {AFTER(
          "'30':{'class_type':'VAEEncodeForInpaint','inputs':{'pixels':['8',0],'vae':['4',2],'mask':['31',1]}},"
          "'31':{'class_type':'LoadImage','inputs':{'image':'m.png'}}," SECOND("'denoise':1.0,'latent_image':['30',0]")),
@@ -371,7 +370,7 @@ static const variant passes[] = {
     {AFTER("'30':{'class_type':'SetLatentNoiseMask','inputs':{'samples':['3',0],'mask':['31',1]}},"
            "'31':{'class_type':'LoadImage','inputs':{'image':'m.png'}}," SECOND("'denoise':1,'latent_image':['30',0]")),
      "a knight", DERIVED, NULL},
-    /* detailers and upscalers, whatever they are called */
+    /* detailers and upscalers of any class */
     {"{" FIRST "'21':{'class_type':'FaceDetailer','inputs':{'image':['8',0],'model':['4',0],'positive':['20',0],'"
      "negative':['7',0],"
      "'bbox_detector':['32',0],'seed':9,'steps':20,'cfg':5,'sampler_name':'e','scheduler':'n','denoise':1.0}}," SAVE(
@@ -394,7 +393,7 @@ static const variant passes[] = {
      "'seed':9,'steps':20,'cfg':5,'sampler_name':'e','scheduler':'n','denoise':0.4}}," DECODE("22", "21")
          SAVE("9", "22", "x") LAST "}",
      "a knight", DERIVED, NULL},
-    /* from an image on the disk: the only sampler there is */
+    /* from an image on disk: the only sampler */
     {"{" MODEL BAD ENCODE(
          "20",
          "'a face'") "'31':{'class_type':'LoadImage','inputs':{'image':'m.png'}},'30':{'class_type':'VAEEncode',"
@@ -414,7 +413,7 @@ static const variant passes[] = {
                                   "'sampler':['16',0],'sigmas':['15',1],'latent_image':['3',0]}}," DECODE("22", "21")
                                       SAVE("9", "22", "x") LAST "}",
      "a knight", DERIVED, NULL},
-    /* two images in one */
+    /* two images combined into one */
     {"{" FIRST SAMPLER("21", "6", "20", "5", "1.0")
          DECODE("22", "21") "'33':{'class_type':'ImageBatch','inputs':{'image1':['8',0],'image2':['22',0]}}," SAVE(
              "9", "33", "x") LAST "}",
@@ -428,7 +427,7 @@ static const variant passes[] = {
          DECODE("22", "21") "'33':{'class_type':'ReActorFaceSwap','inputs':{'input_image':['8',0],'source_image':['22',"
                             "0]}}," SAVE("9", "33", "x") LAST "}",
      "a knight", DERIVED, NULL},
-    /* latents of two, drawn over by a third */
+    /* latents of two samplers, reworked by a third */
     {"{" FIRST SAMPLER("21", "6", "20", "5",
                        "1.0") "'33':{'class_type':'LatentComposite','inputs':{'samples_to':['3',0],'samples_from':['21'"
                               ",0]}}," ENCODE("34", "'a knight with a face'")
@@ -445,7 +444,7 @@ static const variant passes[] = {
                      "Switch','inputs':{'Input':['77',0],'image1':['8',0],'image2':['22',0]}}," SAVE("9", "33", "x")
                          LAST "}",
      NULL, NONE, NULL},
-    /* the saved image was loaded, whatever was drawn beside it */
+    /* the saved image was loaded from a file; another image was drawn beside it */
     {"{" FIRST "'31':{'class_type':'LoadImage','inputs':{'image':'m.png'}}," SAVE(
          "9", "31", "x") "'10':{'class_type':'PreviewImage','inputs':{'images':['8',0]}}," LAST "}",
      NULL, NONE, NULL},
@@ -477,17 +476,17 @@ static const variant savers[] = {
     {BRANCHES("ComfyUI", "ComfyUI"), NULL, NONE, "/p/ComfyUI_00001_.png"},
     {BRANCHES("fox", "owl"), NULL, NONE, "/p/renamed.png"},
     {BRANCHES("fox", "owl"), NULL, NONE, NULL},
-    /* another saver's name: prefix and folder under other names */
+    /* another kind of saver: prefix and folder in inputs with other names */
     {"{" FIRST SAMPLER("21", "6", "20", "5", "1.0") DECODE("22", "21")
          SAVE("9", "8", "fox") "'10':{'class_type':'Image "
                                "Save','inputs':{'images':['22',0],'output_path':'[time(%Y)]','filename_prefix':'owl','"
                                "filename_number_padding':4}}," LAST "}",
      "a face", DERIVED, "/p/2024/owl_0001.png"},
-    /* the same prompt whichever saver it was: before and behind an upscaler */
+    /* the same prompt for both savers: before and after an upscaler */
     {"{" FIRST SAVE("9", "8", "x") "'30':{'class_type':'ImageUpscaleWithModel','inputs':{'image':['8',0],'upscale_"
                                    "model':['31',0]}}," SAVE("10", "30", "x") LAST "}",
      "a knight", DERIVED, "/p/x_00001_.png"},
-    /* one saves what was loaded */
+    /* one saver saves a loaded image */
     {"{" FIRST SAVE("9", "8", "drawn") "'31':{'class_type':'LoadImage','inputs':{'image':'m.png'}}," SAVE(
          "10", "31", "loaded") LAST "}",
      NULL, NONE, "/p/loaded_00001_.png"},
@@ -503,7 +502,7 @@ static void test_makers(void **state)
     CHECK(savers);
 }
 
-/* Settings that do not depend on which saver it was stay; without a prompt too. */
+/* Settings that are equal for all savers are kept, even without a prompt. */
 static void test_settings(void **state)
 {
     (void)state;
@@ -528,7 +527,7 @@ static void test_settings(void **state)
     gp_meta_clear(&empty);
 }
 
-/* Graphs that would take for ever if a walk were repeated for every way there is. */
+/* Graphs that would take exponential time if a walk were repeated for every path. */
 static void test_hostile(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Rows to images: exact paths before common ends before weaker names; what is not sure is nobody's. */
+ * Rows to images: exact paths before common ends before weaker names; an ambiguous row is given to no image. */
 #include "ingest_support.h"
 
 #include "base/clock.h"
@@ -28,8 +28,8 @@ static gp_table *table_of(const char *name, const char *const *cells)
 }
 
 typedef struct matching {
-    const char *cells[MOST], *images[MOST]; /* up to NULL; the table lies in /data/set, the root is /pics */
-    const char *rows;                       /* a digit for each image, '-': none */
+    const char *cells[MOST], *images[MOST]; /* lists end with NULL; the table is in /data/set, the root is /pics */
+    const char *rows;                       /* for each image the digit of its row, or '-' */
     int ambiguous;
 } matching;
 
@@ -62,10 +62,10 @@ static void test_exact(void **state)
         {{"b\\a.png"}, {"/data/set/b/a.png"}, "0", 0},
         /* relative to the root */
         {{"x/a.png", "y/a.png"}, {"/pics/y/a.png", "/pics/x/a.png"}, "10", 0},
-        /* a row that names an image is not given to another of the same name */
+        /* a row with the path of an image is not given to another image of the same name */
         {{"a.png", "b.png"}, {"/data/set/a.png", "/data/set/b.png", "/pics/a.png", "/pics/t/b.png"}, "01--", 0},
         {{"a.png"}, {"/pics/a.png", "/pics/x/a.png"}, "0-", 0},
-        /* the same image written twice, in other words: the first row */
+        /* the same image in two rows, written differently: the first row is used */
         {{"./a.png", "a.png", "/data/set/a.png"}, {"/data/set/a.png"}, "0", 0},
         {{"", "a.png"}, {"/data/set/a.png"}, "1", 0},
         {{" a.png\n"}, {"/data/set/a.png"}, "0", 0},
@@ -85,14 +85,14 @@ static void test_ends(void **state)
         /* a longer end beats a shorter one */
         {{"q/a.png", "z/1/a.png"}, {"/pics/1/a.png"}, "1", 0},
         {{"a.png", "q/1/a.png"}, {"/pics/1/a.png"}, "1", 0},
-        /* equal ends are nobody's, unless both rows write the same path */
+        /* rows with equally long ends are given to no image, unless both rows contain the same path */
         {{"x/a.png", "y/a.png"}, {"/pics/z/a.png"}, "-", 2},
         {{"x/a.png", "x/a.png"}, {"/pics/z/a.png"}, "0", 0},
         {{"a.png"}, {"/pics/1/a.png", "/pics/2/a.png"}, "--", 1},
         {{"z/a.png", "y/1/a.png"}, {"/pics/1/a.png", "/pics/2/a.png"}, "1-", 1},
-        /* names are compared whole */
+        /* whole names are compared */
         {{"x1/a.png", "fox.png"}, {"/pics/1/b.png", "/pics/redfox.png"}, "--", 0},
-        /* addresses of the net */
+        /* web addresses */
         {{"https://h.example/s/1/a%20b.png?w=1#x", "gs://bucket/2/a b.png"},
          {"/pics/1/a b.png", "/pics/2/a b.png"},
          "01",
@@ -108,7 +108,7 @@ static void test_weaker_names(void **state)
 {
     (void)state;
     static const matching all[] = {
-        /* Unicode forms are one name, both ways; the one written alike comes first */
+        /* Unicode forms count as the same name in both directions; the name in the same form is preferred */
         {{NFC ".png"}, {"/data/set/" NFD ".png"}, "0", 0},
         {{NFD ".png"}, {"/data/set/" NFC ".png"}, "0", 0},
         {{"q/" NFC "/a.png"}, {"/pics/" NFD "/a.png", "/pics/x/a.png"}, "0-", 0},
@@ -124,18 +124,18 @@ static void test_weaker_names(void **state)
          {"/pics/1/" NFD ".png", "/pics/2/b.png"},
          "01",
          0},
-        /* %XX, unless there is a file of that very name */
+        /* %XX is decoded, unless a file has exactly the written name */
         {{"b%231.png"}, {"/data/set/b#1.png"}, "0", 0},
         {{"b%231.png"}, {"/data/set/b#1.png", "/data/set/b%231.png"}, "-0", 0},
         {{"my fox.png"}, {"/data/set/my%20fox.png"}, "0", 0},
         {{"100%.png"}, {"/data/set/100%.png"}, "0", 0},
-        /* case, if it is the only one */
+        /* case is ignored if only one image fits */
         {{"IMG_1.PNG"}, {"/data/set/img_1.png"}, "0", 0},
         {{"A.png"}, {"/data/set/a.png", "/data/set/a.PNG"}, "--", 1},
-        {{"a.png", "A.PNG"}, {"/data/set/a.png"}, "0", 0}, /* a weaker name takes no image that has a row */
+        {{"a.png", "A.PNG"}, {"/data/set/a.png"}, "0", 0}, /* a weaker match does not change an image that has a row */
         {{"\xC3\x89t\xC3\xA9.png"}, {"/data/set/e\xCC\x81t\xC3\xA9.png"}, "0", 0},
         {{"q/Day1/a.png", "q/Day2/a.png"}, {"/pics/day2/a.png", "/pics/day1/a.png"}, "10", 0},
-        /* without ending, or with another */
+        /* without extension, or with another extension */
         {{"0001", "0002.jpg", "v1.5", "0003.txt"},
          {"/pics/0001.png", "/pics/0002.png", "/pics/v1.5.png", "/pics/0003.webp"},
          "0123",
@@ -147,7 +147,8 @@ static void test_weaker_names(void **state)
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) expect(&all[i]);
 }
 
-/* A row whose own file exists elsewhere is not given to another image of that name; a link to it is that image. */
+/* A row whose own file exists outside the list is not given to another image of the same name, but to a link to that
+ * file. */
 static void test_elsewhere(void **state)
 {
     (void)state;
@@ -198,7 +199,7 @@ static many many_new(int n, const char *cell, const char *path)
     return m;
 }
 
-/* 100,000 rows and images in seconds, also where all names are the same and only folders differ. */
+/* 100,000 rows and images need only seconds, even if all names are equal and only folders differ. */
 static void test_many(void **state)
 {
     (void)state;
@@ -255,7 +256,7 @@ static void test_stop_and_memory(void **state)
         uint64_t seen = gp_mem_fail_at(0);
         assert_int_equal(gp_mem_live(), before);
         if (seen < n) break;
-        if (st != GP_OK) assert_int_equal(st, GP_ERR_MEMORY); /* text that is no JSON is none, memory or not */
+        if (st != GP_OK) assert_int_equal(st, GP_ERR_MEMORY); /* or OK: text that is not JSON stays text */
     }
     gp_table_close(few);
     for (size_t i = 0; i < N; i++) gp_mem_free(m.paths[i]);

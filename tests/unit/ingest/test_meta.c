@@ -94,7 +94,7 @@ static const infotext infotexts[] = {
      "\"sampler\": \"euler\", \"TE\": \"t5\", \"Unet\": \"flux.gguf\", \"vae\": \"ae.sft\", \"version\": "
      "\"stable-diffusion.cpp\", \"SDCPP\": \"{\\\"a\\\":{\\\"b\\\":[1,2]},\\\"seed\\\":1}\", \"model\": \"flux.gguf\", "
      "\"loras\": \"lcm:0.5\"}"},
-    /* templates of an extension behind the settings, over many lines, one of which looks like settings */
+    /* templates of an extension after the settings, over many lines; one line looks like settings */
     {"Steps: one, two: three, b: c\na fox\nNegative prompt: mud\nSteps: 20, Sampler: Euler a, Seed: 42, Model: sd15\n"
      "Template: Steps: one, two: three, b: c\n{a fox\n|an owl\n|a hare\n|a deer\n|a wolf\n|a lynx\n|a crow\n|a stoat\n"
      "|a mole\n|a newt\n}\n\nNegative Template: mud\n{or\n|nothing}",
@@ -103,13 +103,13 @@ static const infotext infotexts[] = {
      "three, "
      "b: c\\n{a fox\\n|an owl\\n|a hare\\n|a deer\\n|a wolf\\n|a lynx\\n|a crow\\n|a stoat\\n|a mole\\n|a newt\\n}\", "
      "\"Negative Template\": \"mud\\n{or\\n|nothing}\"}"},
-    /* a last line of known settings alone, with a number */
+    /* a last line with only known settings, one of them a number */
     {"a fox\nSeed: 901", "a fox", NULL, "{\"seed\": 901}"},
     {"a fox\nNegative prompt: mud\nSeed: 901, Size: 64x32", "a fox", "mud",
      "{\"seed\": 901, \"width\": 64, \"height\": 32}"},
-    /* settings without a prompt: the sampler's are kept */
+    /* settings without a prompt: those of the sampler are kept */
     {"Steps: 20, Sampler: Euler a, Seed: 42", NULL, NULL, "{\"steps\": 20, \"sampler\": \"Euler a\", \"seed\": 42}"},
-    /* a key twice; a size that is none */
+    /* a key twice; an invalid size */
     {"x\nSteps: 1, Seed: 2, TE: a, TE: b, Size: huge, Seed: 3", "x", NULL,
      "{\"steps\": 1, \"seed\": 2, \"TE\": \"a\", \"TE 2\": \"b\", \"Size\": \"huge\", \"Seed\": \"3\"}"},
     {"\v\nNegative prompt:\v \f\nSteps: 1, Sampler: x, Seed: 3", NULL, NULL, NULL},
@@ -235,10 +235,10 @@ static const graph_case graphs[] = {
     {GRAPH("{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":[\"20\",0]}},\"20\":{\"class_type\":\"Join\","
            "\"inputs\":{\"text_a\":[\"20\",0],\"text_b\":\"x\"}}"),
      NULL, "no prompt: the text of node 20 Join is not in the file"},
-    /* links to nowhere */
+    /* links to missing nodes */
     {GRAPH("{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":[\"99\",0]}}"), NULL,
      "no prompt: the graph does not tell which text was used"},
-    /* no sampler: all encoders but those that are negative */
+    /* no sampler: all encoders that are not negative */
     {"{\"1\":{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":\"a cat\"}},\"2\":{\"class_type\":"
      "\"CLIPTextEncode\",\"inputs\":{\"text\":\"bad\"}},\"3\":{\"class_type\":\"Odd\",\"inputs\":{\"negative\":[\"2\","
      "0]"
@@ -326,7 +326,7 @@ static void test_large_graph(void **state)
     gp_str_puts(&s, "}");
     gp_meta meta = comfy(s.data);
     assert_true(meta.found);  /* 60007 nodes are within the limit */
-    assert_null(meta.prompt); /* its strings lead round in rings */
+    assert_null(meta.prompt); /* the links of its strings form loops */
     gp_meta_clear(&meta);
     gp_str_clear(&s);
 }
@@ -380,7 +380,7 @@ static void test_chunks(void **state)
                 "jpeg:comment", "said");
     expect_read(READ({"jpeg:comment", "parameters " INFO, 0, false}), NULL, NULL, NULL);
     expect_read(READ({"jpeg:comment", "param", 0, false}), NULL, NULL, NULL);
-    /* both: the infotext, whatever the order, unless only the graph has a prompt */
+    /* infotext and graph: the infotext is used in any order, unless only the graph has a prompt */
     expect_read(READ({"prompt", graph, 0, false}, {"parameters", INFO, 0, false}), "a1111", "parameters", "said");
     expect_read(READ({"parameters", "Steps: 1, Sampler: x, Seed: 3", 0, false}, {"prompt", graph, 0, false}), "comfyui",
                 six, "a cat");
@@ -388,19 +388,19 @@ static void test_chunks(void **state)
                 "parameters", NULL);
     expect_read(READ({"parameters", "{\"sui_image_params\":{}}", 0, false}, {"prompt", graph, 0, false}), "comfyui",
                 six, "a cat");
-    /* a text with a wrong checksum is a guess, and gives way to any other */
+    /* a text with a wrong checksum is a guess, and any other text is preferred */
     gp_meta damaged = READ({"parameters", INFO, 0, true});
     assert_int_equal(damaged.evidence, GP_EVIDENCE_GUESS);
     expect_read(damaged, "a1111", "parameters (its checksum is wrong)", "said");
     expect_read(READ({"parameters", INFO, 0, true}, {"prompt", graph, 0, false}), "comfyui", six, "a cat");
-    /* labelled "parameters", one setting is enough */
+    /* in a text labelled "parameters", one setting is enough */
     expect_read(READ({"parameters", "said\nModel: sd15", 0, false}), "a1111", "parameters", "said");
     expect_read(READ({"exif:UserComment", "said\nModel: sd15", 0, false}), NULL, NULL, NULL);
     /* a NUL ends a text */
     expect_read(READ({"parameters", INFO "\0, Seed: 4", sizeof(INFO "\0, Seed: 4") - 1, false}), "a1111", "parameters",
                 "said");
     expect_read(READ({"parameters", "\0" INFO, sizeof("\0" INFO) - 1, false}), NULL, NULL, NULL);
-    /* the second chunk of a name, if the first says nothing */
+    /* the second chunk of the same name, if the first has no prompt */
     expect_read(READ({"parameters", "no", 0, false}, {"parameters", INFO, 0, false}), "a1111", "parameters", "said");
     expect_read(READ({"workflow", graph, 0, false}, {"Title", INFO, 0, false}), NULL, NULL, NULL);
     gp_str_clear(&prefixed);

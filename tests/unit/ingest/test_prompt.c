@@ -218,17 +218,17 @@ static void test_sidecar(void **state)
     /* code page 1252: curly quotes, dashes, euro, ellipsis; a byte it does not assign */
     EXPECT_SIDECAR("\x93hi\x94 \x96 5 \x80\x85", "\xE2\x80\x9Chi\xE2\x80\x9D \xE2\x80\x93 5 \xE2\x82\xAC\xE2\x80\xA6");
     EXPECT_SIDECAR("it\x92s \x81", "it\xE2\x80\x99s \xEF\xBF\xBD");
-    /* UTF-16 without a mark, both orders, also with letters that are not Latin */
+    /* UTF-16 without a byte order mark, in both byte orders, also with letters that are not Latin */
     EXPECT_SIDECAR("a\0 \0c\0a\0t\0", "a cat");
     EXPECT_SIDECAR("\0a\0 \0c\0a\0t", "a cat");
     EXPECT_SIDECAR("\x1C\x20h\0i\0\x1D\x20", "\xE2\x80\x9Chi\xE2\x80\x9D");
     EXPECT_SIDECAR("\x2B\x73\xD7\x72\x8A\x96\n\0", "\xE7\x8C\xAB\xE7\x8B\x97\xE9\x9A\x8A\n");
     EXPECT_SIDECAR("\x73\x2B\x72\xD7\x96\x8A\0\n", "\xE7\x8C\xAB\xE7\x8B\x97\xE9\x9A\x8A\n");
-    /* a stray zero byte ends the text, a damaged byte in UTF-8 costs one letter */
+    /* a stray zero byte ends the text; a damaged byte in UTF-8 becomes U+FFFD */
     EXPECT_SIDECAR("a small cat\0", "a small cat");
     EXPECT_SIDECAR("caf\xC3\xA9 na\xC3\xAFve \xFF", "caf\xC3\xA9 na\xC3\xAFve \xEF\xBF\xBD");
     EXPECT_SIDECAR("a\nNegative prompt: b\nSteps: 1, Sampler: x, Seed: 3",
-                   "a\nNegative prompt: b\nSteps: 1, Sampler: x, Seed: 3"); /* gp_meta_a1111 knows it */
+                   "a\nNegative prompt: b\nSteps: 1, Sampler: x, Seed: 3"); /* gp_meta_a1111 recognises this text */
     put_text(folder, "noname.txt", "x");
     assert_ok(gp_prompt_sidecar(in_folder(folder, "noname"), &out, &err));
     assert_string_equal(or_none(out), "x");
@@ -236,7 +236,7 @@ static void test_sidecar(void **state)
     folder_free(folder);
 }
 
-/* x.txt, x.caption, x.png.txt, x.png.caption: the first that says something. */
+/* The first file with text is used, in the order x.txt, x.caption, x.png.txt, x.png.caption. */
 static void test_sidecar_names(void **state)
 {
     (void)state;
@@ -253,7 +253,7 @@ static void test_sidecar_names(void **state)
     assert_ok(gp_prompt_sidecar(in_folder(folder, "x.png"), &out, &err));
     assert_string_equal(or_none(out), "x.caption");
     gp_mem_free(out);
-    /* the longest name there can be leaves no room for more letters */
+    /* no sidecar name is possible for an image with the longest name */
     memset(longest, 'n', 255);
     memcpy(longest + 251, ".png", 5);
     assert_ok(gp_prompt_sidecar(in_folder(folder, longest), &out, &err));
@@ -264,7 +264,7 @@ static void test_sidecar_names(void **state)
     folder_free(folder);
 }
 
-/* 1 MiB is read, one byte more is no prompt; a folder of that name is told. */
+/* 1 MiB is read; a file with one byte more is not a prompt; a folder of that name is an error. */
 static void test_sidecar_limit(void **state)
 {
     (void)state;

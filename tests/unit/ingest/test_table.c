@@ -6,7 +6,7 @@
 
 #include <zlib.h>
 
-/* Sanitizers keep memory of their own, which no bound counts. */
+/* Sanitizers use memory of their own, which the bound does not include. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED true
 #elif defined(__has_feature)
@@ -91,7 +91,7 @@ static void test_csv(void **state)
         {"a;b\n1,5;2\n", "csv", "a|b/1,5|2"},
         {"a\tb\n1\t2\n", "csv", "a|b/1|2"},
         {"a,b;c\n1,2\n", "csv", "a|b;c/1|2"},
-        {"file_name;prompt, long;p\na;b, c;d\n", "csv", "file_name|prompt, long|p/a|b, c|d"}, /* more usual names */
+        {"file_name;prompt, long;p\na;b, c;d\n", "csv", "file_name|prompt, long|p/a|b, c|d"}, /* ';' is best */
         {"image|prompt\na|b\n", "csv", "image|prompt/a|b"},
         {"a|b\n1\n", "csv", "a|b/1"},
         /* Excel names the delimiter */
@@ -148,7 +148,7 @@ static void test_json(void **state)
         {"{\"a\":{}}", "json", "a"},
         {"{\"a\":{\"0\":null,\"1\":null,\"2\":\"z\"},\"b\":{\"2\":1}}", "json", "a|b/-|-/-|-/z|1"},
         {"{\"a\":[null,1,null],\"b\":[]}", "json", "a|b/-|-/1|-/-|-"},
-        /* names of rows that say more than their number are a column */
+        /* names of rows that are more than numbers become a column */
         {"{\"prompt\":{\"a.png\":\"x\",\"b.png\":\"y\"}}", "json", "prompt|file_name/x|a.png/y|b.png"},
         {"{\"prompt\":{\"q1\":\"x\",\"q2\":\"y\"}}", "json", "prompt|index/x|q1/y|q2"},
         /* rows by name: pandas' index orient */
@@ -183,7 +183,7 @@ static void test_encodings(void **state)
     assert_string_equal(shown(b), "a|b/\xC3\xA9|\xF0\x9F\x98\x80");
     gp_table_close(b);
     gp_table_close(a);
-    a = parse_n(little + 2, sizeof little - 3, "csv"), b = parse_n(big + 2, sizeof big - 3, NULL); /* no mark */
+    a = parse_n(little + 2, sizeof little - 3, "csv"), b = parse_n(big + 2, sizeof big - 3, NULL); /* no BOM */
     assert_string_equal(shown(a), "a|b/\xC3\xA9|\xF0\x9F\x98\x80");
     assert_string_equal(shown(b), "a|b/\xC3\xA9|\xF0\x9F\x98\x80");
     gp_table_close(b);
@@ -215,10 +215,10 @@ static void test_left_out(void **state)
          "left "
          "out (the first in line 6)\n"},
         {"a\tb\n1\t2\t3\n", "tsv", "a|b/1|2", "table-long-rows 1"},
-        /* a sentence without quotes: whole in the last column, nowhere to go elsewhere */
+        /* an unquoted sentence: joined in the last column, left out in other columns */
         {"f,p\nx,a fox, in snow, night\n", "csv", "f|p/x|a fox, in snow, night", "table-joined-rows 1"},
         {"f,p,s\nx,a fox, in snow,1\ny,a cat,2\n", "csv", "f|p|s/y|a cat|2", "table-split-rows 1"},
-        {"f, p\nx, a fox, 3\n", "csv", "f|p/x| a fox", "table-long-rows 1"}, /* blanks everywhere are no sentence */
+        {"f, p\nx, a fox, 3\n", "csv", "f|p/x| a fox", "table-long-rows 1"}, /* blanks in the header too */
         {"f,p\nx,\"a fox\", y\n", "csv", "f|p/x|a fox", "table-long-rows 1"},
         /* quotes that never close */
         {"a,b\n1,2\n3,\"cut off", "csv", "a|b/1|2", "table-cut-row 1"},
@@ -232,7 +232,7 @@ static void test_left_out(void **state)
          "(the line ends here))\n"},
         {"{\"a\":1}\n{\"a\":2\n", "jsonl", "a/1", "table-bad-records 1"},
         {"{\"a\":1}\n{\"a\":\n{\"a\":{\"b\":3}}\n", "jsonl", "a/1/{\"b\":3}",
-         "table-bad-records 1"},                             /* not the next line's */
+         "table-bad-records 1"},                             /* the error does not affect the next line */
         {"{\n\"a\":1}\n{\"a\":\n2}\n", "json", "a/1/2", ""}, /* records over several lines */
         {"oops\n{\"a\":1}\n", "jsonl", NULL, NULL},
         {"{\"x\" 1}\nnot json\n{\"a\":1}\n", "jsonl", "a/1", "table-bad-records 1"},
@@ -277,7 +277,7 @@ static void test_first_text(void **state)
         {" [\"\", \"b\"] ", "b"},
         {"['it''s', 'b']", "it"}, /* two strings side by side */
         {"['a \\'cat\\' \\u00e9\\n', \"b\"]", "a 'cat' \xC3\xA9\n"},
-        {"['a'\n 'b']", "a"}, /* as NumPy prints it */
+        {"['a'\n 'b']", "a"}, /* as NumPy prints a list */
         {"[{\"id\": 1, \"caption\": \"x\"}, {\"caption\": \"y\"}]", "x"},
         {"[]", NULL},
         {"[1, 2]", NULL},
@@ -306,7 +306,7 @@ static void test_first_text(void **state)
 /* ---- memory and stopping --------------------------------------------------------------------------------------------
  */
 
-/* Wide and sparse rows: cells are found by marks, gaps count right. */
+/* Wide and sparse rows: cells are found by marks, and gaps are counted correctly. */
 static void test_wide(void **state)
 {
     (void)state;
@@ -344,7 +344,7 @@ static void test_wide(void **state)
     gp_str_clear(&csv);
 }
 
-/* Bytes that the process has in memory. */
+/* Returns the bytes of memory that the process uses. */
 static size_t resident(void)
 {
     char text[128] = "";
@@ -357,7 +357,7 @@ static size_t resident(void)
     return pages * 4096;
 }
 
-/* Asked every 4 MiB: keeps the peak. */
+/* Called every 4 MiB: records the peak. */
 static bool keep_peak(void *user)
 {
     size_t now = resident(), *peak = user;
@@ -370,11 +370,11 @@ static void repeat(gp_str *s, const char *head, const char *row, const char *tai
     gp_str_reset(s);
     gp_str_puts(s, head);
     while (s->size < size) gp_str_puts(s, row);
-    s->size -= tail && *tail ? 1 : 0; /* the last comma */
+    s->size -= tail && *tail ? 1 : 0; /* remove the last comma */
     gp_str_puts(s, tail);
 }
 
-/* At most four times the table's bytes, whatever its cells are: stated in table.h. */
+/* A table needs at most four times its bytes, whatever its cells are, as table.h states. */
 static void test_bound(void **state)
 {
     (void)state;
@@ -419,7 +419,7 @@ static bool never(void *user)
     return false;
 }
 
-/* Each reader asks at least once every few megabytes, and stops when told. */
+/* Each reader calls the watch at least once every few megabytes, and stops if it returns false. */
 static void test_stop(void **state)
 {
     (void)state;

@@ -192,9 +192,9 @@ static void test_own_folders(void **state)
                                             "site/thumb/2.jpg", "site/mine.png", "odd/c.png", NULL});
     put_text(folder, "out/.goldpan-export", "b.png\na.png\n");
     put_text(folder, "site/.goldpan-site", "");
-    assert_int_equal(mkdir(in_folder(folder, "odd/.goldpan-export"), 0755), 0); /* no list of ours */
+    assert_int_equal(mkdir(in_folder(folder, "odd/.goldpan-export"), 0755), 0); /* a folder, not an export list */
     expect_walk(folder, "", "odd/c.png out/mine.png site/mine.png");
-    expect_walk(folder, "out", "out/a.png out/b.png out/mine.png"); /* named: read whatever it is */
+    expect_walk(folder, "out", "out/a.png out/b.png out/mine.png"); /* a root is read whatever it is */
     expect_walk(folder, "site/image", "site/image/1.png");
     passed p = {.own = GP_STR_INIT};
     gp_walk_calls calls = {.visit = skip_file, .passed = on_passed, .user = &p};

@@ -264,7 +264,7 @@ static void test_index(void **state)
     recipe_folder_free(folder);
 }
 
-/* A file that another program cuts while it is open is an error, not the end of the program. */
+/* If another program shortens an open file, reading it fails; the program is not killed. */
 static void test_cut_while_open(void **state)
 {
     (void)state;

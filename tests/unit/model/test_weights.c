@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Weights as others save them: names below a prefix, and numbers that are none. */
+ * Weights as other programs save them: names with a prefix, and numbers that are not finite. */
 #include "../../recipe.h"
 #include "../../support.h"
 
@@ -64,7 +64,7 @@ static void write_weights(weights *w)
     gp_mem_free(w->path);
 }
 
-/* Put `prefix` before the names of the tensors that begin with `begin`. */
+/* Puts `prefix` before the names of the tensors that begin with `begin`. */
 static void rename_tensors(const char *folder, const char *begin, const char *prefix)
 {
     static const char mark[] = "\":{\"dtype\"";
@@ -84,7 +84,7 @@ static void rename_tensors(const char *folder, const char *begin, const char *pr
     write_weights(&w);
 }
 
-/* Set number `index` of a tensor to these bytes. */
+/* Sets number `index` of a tensor to these bytes. */
 static void poke(const char *folder, const char *tensor, size_t index, const void *bytes, size_t size)
 {
     weights w = read_weights(folder);
@@ -128,7 +128,7 @@ static void refused(const char *folder, const char *says, const char *also)
         fail_msg("status %d, says \"%s\", not \"%s\" and \"%s\"", st, err.message, says, also);
 }
 
-/* Below one prefix a model is the same model. */
+/* A common prefix of all names does not change the model. */
 static void test_prefix(void **state)
 {
     static const char *const prefixes[] = {"clip.", "model.", "module.", "_orig_mod.module.clip_model."};
@@ -148,12 +148,12 @@ static void test_prefix(void **state)
     }
 }
 
-/* What cannot be told is not guessed. */
+/* Ambiguous or incomplete prefixes are rejected. */
 static void test_prefix_refused(void **state)
 {
     (void)state;
     char *folder = new_folder("F32");
-    rename_tensors(folder, "text_model.", "clip."); /* a part of the names only */
+    rename_tensors(folder, "text_model.", "clip."); /* only some of the names */
     refused(folder, "tensor 'text_model.", "is missing");
     rename_tensors(folder, "vision_model.", "clip.");
     rename_tensors(folder, "visual_projection.", "y");
@@ -188,7 +188,7 @@ static void test_prefix_refused(void **state)
     recipe_folder_free(folder);
 }
 
-/* One number that is none, anywhere: in a matrix, a norm, a bias, the token table, the temperature. */
+/* One number that is not finite is rejected anywhere: in a matrix, a norm, a bias, the token table, the temperature. */
 static void test_not_finite(void **state)
 {
     static const char *const names[] = {"text_projection.weight",
@@ -221,7 +221,7 @@ static void test_not_finite(void **state)
     recipe_folder_free(folder);
 }
 
-/* Finite weights whose sums are not: no embedding comes of them. */
+/* Finite weights with sums that are not finite give no embedding. */
 static void test_overflow(void **state)
 {
     gp_error err = {0};

@@ -150,7 +150,7 @@ static void snapshot_file(const char *file, const char *bytes)
     put_file("m", COMMIT, file, bytes);
 }
 
-/* When is a snapshot all that goldpan needs? */
+/* A snapshot is complete if it holds everything that goldpan needs. */
 static void test_complete(void **state)
 {
     gp_hub_repo repo;
@@ -168,14 +168,14 @@ static void test_complete(void **state)
     assert_false(gp_hub_complete(&repo, COMMIT)); /* merges.txt */
     assert_ok(gp_hub_absent_note(&repo, COMMIT, "tokenizer.json", &err));
     assert_ok(gp_hub_absent_note(&repo, COMMIT, "merges.txt", &err));
-    assert_true(gp_hub_complete(&repo, COMMIT)); /* the hub has no more */
+    assert_true(gp_hub_complete(&repo, COMMIT)); /* the hub has no other files */
     assert_ok(gp_hub_ref_write(&repo, "main", COMMIT, &err));
     assert_ok(gp_hub_find("o/m", NULL, &folder, &err));
     assert_true(gp_str_ends(folder, "/models--o--m/snapshots/" COMMIT));
     gp_mem_free(folder);
     assert_ok(gp_hub_find("o/m", COMMIT, &folder, &err));
     gp_mem_free(folder);
-    write_file(in_home("models--o--m/refs/main"), "../../../etc", 12); /* a ref that is no commit counts as none */
+    write_file(in_home("models--o--m/refs/main"), "../../../etc", 12); /* no commit: the ref counts as missing */
     assert_ok(gp_hub_find("o/m", NULL, &folder, &err));
     assert_true(gp_str_ends(folder, "/models--o--m/snapshots/" COMMIT));
     gp_mem_free(folder);
@@ -204,18 +204,18 @@ static void test_without_refs(void **state)
     assert_ok(gp_hub_find("o/r", NULL, &folder, &err));
     assert_true(gp_str_ends(folder, "/snapshots/" COMMIT));
     gp_mem_free(folder);
-    put_file("r", OTHER, "model.safetensors", ""); /* not complete: the other is still the one */
+    put_file("r", OTHER, "model.safetensors", ""); /* not complete: the other snapshot is still used */
     assert_ok(gp_hub_find("o/r", NULL, &folder, &err));
     gp_mem_free(folder);
     cannot_find("o/r", "v1", "but " COMMIT " is: name it with --revision " COMMIT);
     cannot_find("o/r", OTHER, "revision '" OTHER "'");
-    put_file("r", OTHER, "config.json", "{}"); /* two: which is meant cannot be told */
+    put_file("r", OTHER, "config.json", "{}"); /* two complete snapshots: it is not known which is meant */
     cannot_find("o/r", NULL, COMMIT ", " OTHER);
     assert_ok(gp_hub_find("o/r", OTHER, &folder, &err));
     gp_mem_free(folder);
     char path[400];
     snprintf(path, sizeof path, "%s", in_home("models--o--r/refs/main"));
-    write_file(path, "00112233445566778899aabbccddeeff00112233", 40); /* a snapshot that is not here */
+    write_file(path, "00112233445566778899aabbccddeeff00112233", 40); /* a snapshot that is missing */
     cannot_find("o/r", NULL, "--revision COMMIT");
     write_file(path, OTHER, 40);
     assert_ok(gp_hub_find("o/r", NULL, &folder, &err));
@@ -226,7 +226,7 @@ static void test_without_refs(void **state)
     cannot_find("o/r", NULL, OTHER " lacks model.safetensors");
 }
 
-/* A process that was killed while it linked a file leaves a link beside it, which the next one takes away. */
+/* A process that is killed while it links a file leaves a temporary link, which the next process removes. */
 static void test_link_leftover(void **state)
 {
     gp_hub_repo repo;
