@@ -119,7 +119,8 @@ static gp_status check_ours(const char *path, const gp_marks_file *file, gp_erro
 
 /* ---- at commit */
 
-/* Writes to `text` what to append: all marks for a new file; else a newline after a torn line, then the pending lines.
+/* Writes to `text` the lines to append: all marks for a new file; else a newline after a torn line, then the pending
+ * lines.
  */
 static gp_status to_append(gp_catalog *cat, state *now, const char *id, bool torn, gp_str *text, gp_error *err)
 {

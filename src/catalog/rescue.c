@@ -407,7 +407,7 @@ static void remove_made(const char *made)
     }
 }
 
-/* Copies the journal of the old catalog to the one beside `out`, unless that file exists. */
+/* Copies the journal of the old catalog to the journal path of `out`, unless that file exists. */
 static gp_status copy_journal(const char *path, const char *out, gp_error *err)
 {
     char *from = gp_marks_path(path), *to = gp_marks_path(out);

@@ -84,7 +84,7 @@ static cells read_cells(const gp_json *settings)
     return c;
 }
 
-/* Counts columns and rows of cells; false if the size is not a multiple of a cell, or is one cell. */
+/* Counts columns and rows of cells; false if the size is not a multiple of a cell, or there is only one cell. */
 static bool whole_cells(const gp_image_head *head, cells c, uint32_t *columns, uint32_t *rows)
 {
     if (!c.width || head->width % c.width || head->height % c.height) return false;

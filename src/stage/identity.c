@@ -11,7 +11,7 @@ static bool same(const gp_hash *a, const gp_hash *b)
     return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
-/* Returns the effective EXIF orientation: a missing one (0) means the same as 1. */
+/* Returns the effective EXIF orientation: 0 (missing) means the same as 1. */
 static uint32_t shown(uint32_t orientation)
 {
     return orientation >= 2 && orientation <= 8 ? orientation : 1;

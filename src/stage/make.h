@@ -34,8 +34,7 @@ typedef struct gp_picture_how {
     unsigned tries;
     uint64_t max_pixels;
     bool (*go_on)(void *user);
-    void (*waits)(void *user, double asked,
-                  double seconds); /* called before a wait of `seconds`; the server asked for `asked` */
+    void (*waits)(void *user, double asked, double seconds); /* before a wait; the server asked for `asked` */
     void *user;
 } gp_picture_how;
 /* Generates the image in at most how->tries attempts and writes it to the disk. */
