@@ -6,7 +6,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    /* one reading an input, or a run would take three times as long */
+    /* one kind per input: three kinds would take three times as long */
     check_table(data, size, size % 2 ? "jsonl" : "json", true);
     return 0;
 }

@@ -7,8 +7,8 @@
  * - the numbers of animation chunks must increase by one.
  * One thing is less strict: damaged metadata does not reject an image.  In an ancillary chunk neither a wrong CRC nor
  * bad content (text that cannot be inflated, a short gAMA) is an error; chunks.c counts it as damage.
- * Two things are stricter: the CRCs of IDAT are checked (PngSuite's xcsn0g01.png; Pillow shows it), and an image whose
- * compressed data ends before its last row is an error even when it ends between two rows (Pillow: the rest is black).
+ * Two things are stricter.  The CRCs of IDAT are checked (PngSuite's xcsn0g01.png; Pillow shows it).  Compressed data
+ * that ends before the last row is an error, even if it ends between two rows (in Pillow the rest is black).
  */
 #include "image/png_scan.h"
 #include "image/bytes.h"

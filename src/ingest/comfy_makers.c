@@ -3,8 +3,9 @@
  *
  * From the output, links that carry images and latents lead back to samplers.  A sampler that starts from noise alone
  * (denoise 1, from step 0, with noise added, no mask) is the maker, whatever its inputs are.  A sampler that reworks an
- * image (a second pass, a detailer, an upscaler by tiles) is skipped if another sampler lies behind it: its prompt may
- * describe only a face, or be empty.  If no sampler lies behind it, it is the maker (image to image). */
+ * image (a second pass, a detailer, an upscaler by tiles) is skipped if its input leads back to another sampler,
+ * because its prompt may describe only a face, or be empty.  Without such a sampler it is the maker (image to image).
+ */
 #include "ingest/comfy_inner.h"
 #include <string.h>
 #include <strings.h>

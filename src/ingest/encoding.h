@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * Converts text files of other programs to UTF-8.  A byte order mark decides.  Without a mark, the bytes decide:
  *
- *   valid UTF-8 without zero bytes               UTF-8
- *   zero bytes on the even or the odd places     UTF-16 (at least half of all characters, or not readable as UTF-8)
- *   invalid, but with more valid multi-byte characters than invalid bytes   UTF-8; invalid bytes become U+FFFD
- *   anything else                                code page 1252, which Windows calls ANSI */
+ *   valid UTF-8 without zero bytes: UTF-8
+ *   zero bytes at the even or the odd offsets, for at least half of all characters or in text that is not readable as
+ *     UTF-8: UTF-16
+ *   not valid, but with more valid multi-byte characters than invalid bytes: UTF-8; invalid bytes become U+FFFD
+ *   anything else: code page 1252, which Windows calls ANSI */
 #ifndef GP_INGEST_ENCODING_H
 #define GP_INGEST_ENCODING_H
 

@@ -10,7 +10,7 @@ typedef struct gp_scan {
     gp_table *table;
     char *text, *at, *end; /* *end is a NUL */
     size_t line;
-    bool one_line; /* `end` is the end of a line */
+    bool one_line; /* `end` is the end of the current line, not of the text */
     gp_error *err;
 } gp_scan;
 

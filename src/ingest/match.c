@@ -18,7 +18,7 @@ enum { BELOW_ROOT = 1 << 29, EXACT = 1 << 30 };
 enum { OPEN, CLAIMING, TIED, DONE, AMBIGUOUS, ELSEWHERE }; /* state of a row */
 
 typedef struct claim {
-    size_t row; /* SIZE_MAX: none */
+    size_t row; /* SIZE_MAX: no row */
     uint32_t strength;
     bool tie;
 } claim;
@@ -35,9 +35,9 @@ typedef struct matcher {
     claim *claims;   /* [n] */
     /* the current pass */
     gp_name_form form;
-    char *blob;                    /* the images' keys, one after the other */
-    size_t *keys;                  /* [n] where each begins */
-    size_t *sorted;                /* [n] images by key */
+    char *blob;                    /* the images' keys, concatenated */
+    size_t *keys;                  /* [n] offset of each key in `blob` */
+    size_t *sorted;                /* [n] images sorted by key */
     gp_str text, path, key, other; /* scratch */
     bool failed;                   /* one of the scratch strings ran out of memory */
 } matcher;

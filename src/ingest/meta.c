@@ -3,8 +3,8 @@
  *   1. A1111 infotext in "parameters", in EXIF UserComment, in a JPEG comment "parameters\0...";
  *   2. a ComfyUI graph in "prompt", or in EXIF as "prompt:{...}" (Make, Model or ImageDescription, by the node that
  *      saved) or as the UserComment itself.
- * The infotext wins because its writer put down the text it used; but an infotext without a prompt gives way to a
- * graph with a prompt, and a guess gives way to anything better.  A text with a wrong checksum is read last, and its
+ * The infotext is preferred because its writer stored the text it used.  An infotext without a prompt is replaced by a
+ * graph with a prompt, and a guess by anything better.  A text with a wrong checksum is read last, and its
  * prompt is a guess.
  * A new writer is a row of the table `readers`. */
 #include "ingest/meta_inner.h"

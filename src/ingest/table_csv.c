@@ -26,7 +26,7 @@ typedef struct csv {
     char delimiter;
     bool literal; /* quotes are letters */
     bool old_mac; /* CR ends lines */
-    bool spaced;  /* the header has blanks behind its delimiters */
+    bool spaced;  /* the header has blanks after its delimiters */
     gp_error *err;
 } csv;
 

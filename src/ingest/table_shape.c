@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Finds the form of a JSON table.  Rows by name and columns by name look alike: {"x": {"y": value}}.  The decision is
- * made by, in this order: names of image files; usual column names for images and prompts; names that are the numbers
- * 0, 1, 2 ...; and the number of names, because a table has more rows than columns. */
+ * Finds the form of a JSON table.  Rows by name and columns by name look alike: {"x": {"y": value}}.  These decide, in
+ * this order: names of image files; usual column names; names that are the numbers 0, 1, 2 ...; the number of names,
+ * because a table has more rows than columns. */
 #include "ingest/json_scan.h"
 
 #include <string.h>

@@ -196,7 +196,7 @@ static gp_status frame(const uint8_t first[8], uint64_t size, const char *path, 
     return GP_OK;
 }
 
-/* text [length]: the header of a file of `size` bytes. */
+/* Parses the header text [length] of a file of `size` bytes. */
 static gp_status parse(const char *text, size_t length, uint64_t size, const char *path, gp_shard *out, gp_error *err)
 {
     gp_shard s = GP_SHARD_NONE;

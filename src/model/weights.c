@@ -208,7 +208,7 @@ static gp_status find_all(loader *l)
     return GP_OK;
 }
 
-/* ---- the one prefix below which some savers put all names, such as "clip." or "module." ---- */
+/* ---- the prefix of all names that some programs add, such as "clip." or "module." ---- */
 
 static bool has_table(const gp_tensors *set, const char *prefix, const char *tower, const entry *table, size_t entries,
                       size_t layers)

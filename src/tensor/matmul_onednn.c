@@ -383,7 +383,7 @@ static void fill_random(float *x, size_t n, uint64_t seed)
 static void trial_row(const onednn *p, float *x, uint64_t seed)
 {
     const size_t bytes = p->in * (p->bf16 ? sizeof(uint16_t) : sizeof(float));
-    float *from = p->bf16 ? x + BLOCK * p->in - p->in : x; /* outside the rounded rows */
+    float *from = p->bf16 ? x + BLOCK * p->in - p->in : x; /* not in the memory of the rounded rows */
     fill_random(from, p->in, seed);
     if (p->bf16) gp_kernel_table()->f32_to_bf16(from, (uint16_t *)(void *)x, p->in);
     for (size_t r = 1; r < BLOCK; r++) memcpy((uint8_t *)x + r * bytes, x, bytes);
