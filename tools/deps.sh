@@ -1,10 +1,10 @@
 #!/bin/sh
-# Install the Debian or Ubuntu packages of one purpose (and of `build`) that are missing, and nothing else.
+# Installs the missing Debian or Ubuntu packages of one purpose (and of `build`), and no others.
 #
-#     deps.sh [PURPOSE]         install; on a terminal it asks before it uses sudo, unless YES=1
-#     deps.sh --names PURPOSE   print the names of the purpose's packages here, installed or not
+#     deps.sh [PURPOSE]         installs; on a terminal asks before using sudo, unless YES=1
+#     deps.sh --names PURPOSE   prints the purpose's package names on this system, installed or not
 #
-# Names differ between releases: tools/packages.txt gives them in order of preference.
+# Package names differ between releases; tools/packages.txt lists the alternatives in order of preference.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 only_names=
@@ -16,32 +16,32 @@ if [ -z "$only_names" ]; then
     "$here/page.sh" --built || purposes="$purposes page"
 fi
 
-wanted() { # the lines of these purposes, without the purpose, each once
+wanted() { # prints the lines of these purposes, each once, without the purpose
     awk -v purposes=" $purposes " '/^[a-z]/ && index(purposes, " " $1 " ") {$1 = ""; if (!seen[$0]++) print}' "$here/packages.txt"
 }
 if ! command -v dpkg-query >/dev/null 2>&1; then
-    echo "goldpan: this is not a Debian system; please install by your own means:" \
+    echo "goldpan: this is not a Debian system; please install these packages yourself:" \
         $(wanted | awk '{print $1}' | sed 's/CLANG/NN/') >&2
     exit 0
 fi
 
 installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'install ok installed'; }
 available() { apt-cache policy "$1" 2>/dev/null | grep -q '^ *Candidate: *[^( ]'; }
-clang_major() { # of the clang that is here, else of the one that would be installed
+clang_major() { # prints the major version of the installed clang, else of the clang that apt would install
     { clang --version 2>/dev/null | sed -n 's/.*clang version \([0-9]*\).*/\1/p'
       apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-\([0-9]*\)$/\1/p'
       echo none; } | head -n 1
 }
-names_of() { # a line's alternatives
+names_of() { # prints the alternative names of a line
     echo "$1" | tr ' ' '\n' | grep -vE '^(\||optional|command:.*|)$' | sed "s/CLANG/$clang/"
 }
-there() { # is the line satisfied?
+there() { # is one of the packages (or the command) of this line installed?
     command=$(echo "$1" | sed -n 's/.*command:\([^ ]*\).*/\1/p')
     [ -z "$command" ] || ! command -v "$command" >/dev/null 2>&1 || return 0
     for name in $(names_of "$1"); do ! installed "$name" || return 0; done
     return 1
 }
-look() { # fills missing, absent (no source has them) and left (optional ones among these)
+look() { # sets `missing`, `absent` (in no package source) and `left` (optional, in no package source)
     missing= absent= left=
     clang=$(clang_major)
     while read -r line; do
@@ -69,8 +69,8 @@ fi
 if [ "$(id -u)" = 0 ]; then as=
 elif command -v sudo >/dev/null 2>&1; then as=sudo
 else
-    echo "goldpan: these packages are missing, and this is neither root nor is there sudo:$missing$absent" >&2
-    echo "goldpan: please have them installed:  apt-get install$missing$absent" >&2
+    echo "goldpan: these packages are missing, but you are not root and there is no sudo:$missing$absent" >&2
+    echo "goldpan: please ask an administrator to run:  apt-get install$missing$absent" >&2
     exit 1
 fi
 ask() { # before the first use of sudo
@@ -78,7 +78,7 @@ ask() { # before the first use of sudo
     printf 'goldpan: install them with sudo apt-get? [Y/n] ' >&2
     read -r answer || answer=n
     case $answer in '' | [yY]*) YES=1 ;; *)
-        echo "goldpan: nothing was installed; YES=1 does not ask" >&2
+        echo "goldpan: nothing was installed; with YES=1 goldpan does not ask" >&2
         exit 1 ;;
     esac
 }
@@ -86,7 +86,7 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 apt() { $as env DEBIAN_FRONTEND=noninteractive apt-get -q "$@" >>"$log" 2>&1; }
 lists() { ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1; }
-if [ -n "$absent" ] || ! lists; then # the lists are missing or old
+if [ -n "$absent" ] || ! lists; then # the package lists are missing or old
     echo "goldpan: reading the package lists" >&2
     ask
     apt update || true
@@ -101,7 +101,7 @@ fi
 echo "goldpan: installing$missing" >&2
 ask
 apt install -y --no-install-recommends $missing || {
-    apt update || true # what the lists name may be gone from the server
+    apt update || true # the server may no longer have the versions in the lists
     apt install -y --no-install-recommends $missing || {
         tail -n 20 "$log" >&2
         echo "goldpan: apt-get could not install:$missing" >&2

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The archive of a release: dist.py [--out DIR] [--dirty] [--preset N] writes DIR/goldpan-VERSION.tar.xz and prints its path.
+"""Makes the archive of a release: dist.py [--out DIR] [--dirty] [--preset N]
 
-It holds what git tracks and the explorer's page, built (web/dist): Node.js is then needed only by whoever changes the
-page.  The same commit and the same page give the same bytes.  --dirty packs changes that are not committed, too."""
+Writes DIR/goldpan-VERSION.tar.xz and prints its path.  The archive holds the files that git tracks and the built page of
+the explorer (web/dist), so only people who change the page need Node.js.  The same commit and page give the same bytes.
+--dirty includes uncommitted changes."""
 import argparse
 import io
 import os
@@ -28,7 +29,7 @@ def version():
 
 
 def page():
-    """Paths, from the root, of the built page."""
+    """Returns the paths of the built page, relative to the root."""
     run = subprocess.run(["sh", os.path.join(ROOT, "tools", "page.sh")], stderr=subprocess.PIPE, text=True)
     if run.returncode:
         sys.exit("goldpan: the explorer's page cannot be built: %s" % run.stderr.strip())

@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
-# Try goldpan on a fresh system: fresh.sh [--demo-only] [--archive] [--keep] RELEASE
+# Tests goldpan on a fresh system: fresh.sh [--demo-only] [--archive] [--keep] RELEASE
 #
-# Makes a clean root file system of a Debian release (bookworm, trixie, sid ...) or an Ubuntu release (noble ...) by
-# debootstrap, with nothing in it but git and make; copies a clean clone of what is committed into it; and runs there, by
-# chroot in namespaces of its own: `make demo`, `make install`, a program that finds the library by pkg-config, and
-# `make test`.  --archive unpacks the archive of `make dist` instead of a clone, and checks that no Node.js was installed.
-# The last line is the result.  Needs root, debootstrap, the network, 4 GB.
+# Makes a root file system of a Debian release (bookworm, trixie, sid ...) or an Ubuntu release (noble ...) with
+# debootstrap, and adds only git and make.  Copies a clean clone of the committed files into it.  Then runs there, by
+# chroot in its own namespaces: `make demo`, `make install`, a program that finds the library by pkg-config, and
+# `make test`.  --archive uses the archive of `make dist` instead of a clone, and checks that Node.js was not installed.
+# The last line is the result.  Needs root, debootstrap, the network and 4 GB of disk.
 #
-# FRESH_DIR (/var/tmp/goldpan-fresh): where it works.  FRESH_MIRROR: the packages' address; without it that of this
-# machine's own sources if it is of the same kind, else the distribution's.  FRESH_KEYRING: the keys of a distribution
-# that debootstrap does not know here (Ubuntu's lie in its package ubuntu-keyring).
+# FRESH_DIR: the working folder (default: /var/tmp/goldpan-fresh).
+# FRESH_MIRROR: the address of the packages (default: this machine's own mirror of that distribution, else the
+#     distribution's server).
+# FRESH_KEYRING: the file of the distribution's keys, if debootstrap does not know them (for Ubuntu: in the package
+#     ubuntu-keyring).
 set -euo pipefail
 demo_only= archive= keep=
 while [ $# -gt 1 ]; do
@@ -30,7 +32,7 @@ root=$dir/$release
 log=$dir/$release.log
 mkdir -p "$dir/debs"
 
-of_here() { # the address of this machine's own packages of a distribution, if any
+of_here() { # prints the address of a distribution in this machine's package sources, if any
     apt-get indextargets --format '$(ORIGIN) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
         awk -v origin="$1" '$1 == origin && $2 !~ /security/ {sub("/$", "", $2); print $2; exit}'
 }
@@ -40,13 +42,13 @@ oldstable | stable | testing | unstable | bookworm | trixie | forky | duke | sid
 *)
     kind=Ubuntu components=main,universe mirror=${FRESH_MIRROR:-$(of_here Ubuntu)} mirror=${mirror:-http://archive.ubuntu.com/ubuntu}
     script=/usr/share/debootstrap/scripts/$release
-    [ -e "$script" ] && script= || script=/usr/share/debootstrap/scripts/jammy ;; # of a newer release: the same
+    [ -e "$script" ] && script= || script=/usr/share/debootstrap/scripts/jammy ;; # a release that debootstrap does not know yet: use its script for jammy
 esac
 keyring=${FRESH_KEYRING:-}
 [ -n "$keyring" ] || [ "$kind" = Debian ] || keyring=/usr/share/keyrings/ubuntu-archive-keyring.gpg
 
 result=() failed=
-step() { # TITLE COMMAND...: what it prints goes to the log
+step() { # TITLE COMMAND...: runs the command; its output goes to the log
     local title=$1 start=$SECONDS
     shift
     [ -z "$failed" ] || return 0
@@ -59,7 +61,7 @@ step() { # TITLE COMMAND...: what it prints goes to the log
         tail -n 30 "$log"
     fi
 }
-inside() { # a shell command in the root, with processes and mounts of its own that end with it
+inside() { # runs a shell command in the root; its processes and mounts end with it
     env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb LANG=C.UTF-8 \
         ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
         ${GOLDPAN_SLOW:+GOLDPAN_SLOW="$GOLDPAN_SLOW"} \
@@ -75,7 +77,7 @@ base() {
     debootstrap --variant=minbase --include=git,make,ca-certificates --components=$components --cache-dir="$dir/debs" \
         ${keyring:+--keyring="$keyring"} "$release" "$root" "$mirror" $script
     cp -L /etc/resolv.conf "$root/etc/resolv.conf"
-    if ls /usr/local/share/ca-certificates/*.crt >/dev/null 2>&1; then # a proxy's, which npm would not trust
+    if ls /usr/local/share/ca-certificates/*.crt >/dev/null 2>&1; then # certificates of a proxy, which npm would not trust
         cp /usr/local/share/ca-certificates/*.crt "$root/usr/local/share/ca-certificates/"
         inside update-ca-certificates
     fi

@@ -107,12 +107,12 @@ def main():
     p.add_argument("--data-prefix", action="store_true", help="txt2img sends data:image/png;base64,...")
     p.add_argument("--auth", default="", metavar="USER:PASSWORD", help="wanted by all but the OpenAI paths")
     p.add_argument("--key", default="", help="bearer key wanted by the OpenAI paths")
-    p.add_argument("--retry-after", default="1", help="what 429 and 503 say: seconds, a date, anything (default 1)")
-    p.add_argument("--no-api", action="store_true", help="only the page of a web interface, as AUTOMATIC1111 without --api")
+    p.add_argument("--retry-after", default="1", help="the Retry-After of 429 and 503: seconds, a date, any text (default 1)")
+    p.add_argument("--no-api", action="store_true", help="serve only the page of a web interface, like AUTOMATIC1111 without --api")
     p.add_argument("--busy", type=busy, action="append", default=[], metavar="PATH:N",
-                   help="the N-th request of a path that begins so gets 429 and Retry-After")
+                   help="answer the N-th request whose path begins so with 429 and Retry-After")
     p.add_argument("--trickle", action="append", default=[], metavar="PATH",
-                   help="answers of paths that begin so come a byte now and then")
+                   help="send answers of paths that begin so in single bytes")
     p.add_argument("--job-ttl", type=float, default=600.0, metavar="SECONDS", help="after which a finished sdcpp job is gone")
     p.add_argument("--most-jobs", type=int, default=64, help="sdcpp jobs that may wait before 429")
     verbs.add_parser("selftest")

@@ -12,10 +12,10 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 MOST_LINES = 800
-MOST_HEADER = 1250  # goldpan.h: the whole library on one page, until it is split into parts
+MOST_HEADER = 1250  # lines of goldpan.h, which holds the whole API until it is split
 MOST_GOLDEN = 8 << 20
 MOST_TRACKED = 60 << 20
-CLANG_FORMAT = 14  # versions differ in what they write
+CLANG_FORMAT = 14  # other versions format differently
 
 # Libraries as docs/design.md calls them, and the headers by which they are known.
 LIBRARIES = {

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs after `meson install`: installed.sh LIBDIR.  Lets the linker know the new library where that is possible, and says
-# what to set where it is not.  Nothing is done for a package being made (DESTDIR).
+# Runs after `meson install`: installed.sh LIBDIR.  Runs ldconfig as root.  If the linker still does not search LIBDIR,
+# prints the variables to set.  Does nothing when a package is made (DESTDIR).
 set -eu
 [ -z "${DESTDIR:-}" ] || exit 0
 PATH=$PATH:/usr/sbin:/sbin

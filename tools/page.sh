@@ -1,8 +1,9 @@
 #!/bin/sh
-# Build the explorer's page once: web/ -> web/dist, which all build folders share.  Nothing is done while web/dist/.key
-# names these sources: a release's archive carries web/dist, so neither node nor npm is needed there.  Prints nothing
-# when all is well.  Exit 0: web/dist is right; 3: node or npm is missing or too old; 1: the build failed.
-# page.sh --built: only asks, exit 0 or 1.  page.sh --packages: fetches what the page's tests need, by npm, and no more.
+# Build the explorer's page once: web/ -> web/dist, which all build folders share.  Does nothing while web/dist/.key is the
+# hash of these sources.  The archive of a release contains web/dist, so it needs neither node nor npm.  Prints nothing on
+# success.  Exit code 0: web/dist is up to date; 3: node or npm is missing or too old; 1: the build failed.
+# page.sh --built: only checks whether web/dist is up to date; exit code 0 or 1.
+# page.sh --packages: only fetches the npm packages that the page's tests need.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 web=$root/web

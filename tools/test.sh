@@ -3,8 +3,8 @@
 # fuzz and server tests under ASan and UBSan, the tests of threads under TSan, a compile by clang, and the tests that are
 # quick there for arm64, under qemu.  Every part runs even if one before it failed; tools/summary.py counts and decides.
 #
-# GOLDPAN_WERROR=true makes warnings errors (.ci/run does; compilers of other versions warn of other things).
-# GOLDPAN_SLOW (20): what all time-outs are multiplied by; they end what hangs and decide nothing on a loaded machine.
+# GOLDPAN_WERROR=true makes warnings errors.  .ci/run sets it; by default it is off, since other compilers may warn more.
+# GOLDPAN_SLOW (default 20): factor of all time-outs, so that they only end tests that hang, even on a loaded machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 werror=${GOLDPAN_WERROR:-false}

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """--json on every command and every outcome: json_test.py GOLDPAN
 
-Each command of `goldpan help` is run in each situation below, without and with --json.  With it there is one JSON
-object on standard output and nothing else, and the exit code is that without it.  A command that has no situations
-here fails the test."""
+Runs each command of `goldpan help` in each situation below, without and with --json.  With --json, standard output is
+exactly one JSON object, and the exit code is the same as without --json.  A command without situations here fails the
+test."""
 import json
 import os
 import shutil
@@ -20,7 +20,7 @@ GOLDPAN = os.path.abspath(sys.argv.pop(1))
 MODEL = ["--model", "drawn-world-mini", "--precision", "fp32"]
 WRONG = ["--no-such-option"]
 
-# {n} is another number in each run, so that no run finds the output of the one before.
+# {n} is a new number in each run, so that no run finds the output of an earlier run.
 SITUATIONS = {
     "generate": [["prompts.txt", "-n", "1", "-o", "made{n}", "-b", "cp spare.png {out}", "--protocol", "command"],
                  ["missing.txt"], WRONG],
@@ -96,7 +96,7 @@ class JsonTest(unittest.TestCase):
             os.mkdir(os.path.join(cls.folder, name))
         for i, path in enumerate(pictures(40)):
             shutil.copy(path, os.path.join(cls.folder, "images", "%d.png" % i))
-        # a file name that is no UTF-8, with a line break and a quote
+        # a file name that is not UTF-8, with a line break and a quote
         os.rename(cls.folder + "/images/1.png", os.fsencode(cls.folder) + b"/images/odd \xff \n\".png")
         shutil.copy(cls.folder + "/images/0.png", cls.folder + "/spare.png")
         shutil.copy(cls.folder + "/images/0.png", cls.folder + "/broken/good.png")
@@ -158,7 +158,7 @@ class JsonTest(unittest.TestCase):
             env = dict(self.env, GOLDPAN_PRETEND_TTY="1", TERM="xterm")
             p = subprocess.Popen([GOLDPAN, "bench", *MODEL, "--seconds", "600", *more], cwd=self.folder, env=env,
                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-            while p.stderr.read(1) not in (b"\r", b""):  # the first progress line: it works, and hears signals
+            while p.stderr.read(1) not in (b"\r", b""):  # the first progress line: goldpan is at work and handles signals
                 pass
             p.send_signal(signal.SIGINT)
             p.stdout_text, p.stderr_text = p.communicate(timeout=1800)
@@ -178,7 +178,7 @@ class JsonTest(unittest.TestCase):
         self.assertIn("url", json.loads(line))
 
     def test_paths_alone(self):
-        """pick -0: whole paths, each with a zero byte at its end, whatever is in the name."""
+        """pick -0 prints whole paths, each ended by a zero byte, even with odd characters in the name."""
         paths = self.run_goldpan(["pick", "images", "-0", "-k", "0"]).stdout.split(b"\0")
         self.assertEqual(paths.pop(), b"")
         self.assertEqual(len(paths), 40)

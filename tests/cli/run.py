@@ -40,7 +40,7 @@ def matches(wanted, got):
 class Step:
     def __init__(self, command):
         self.command, self.stdout, self.stderr, self.code, self.stdin = command, [], [], 0, ""
-        self.present = None  # the folder to run in; None: as before
+        self.present = None  # the folder to run in; None: the current folder
 
 
 def lines_of(text):

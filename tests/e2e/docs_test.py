@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Every command of README.md and docs/*.md works as printed: docs_test.py GOLDPAN
 
-The lines of the ```sh blocks that begin with goldpan are run by a shell, in order, in a home folder whose ~/outputs is a
-part of the sample.  Models of the hub are replaced by the bundled one, DIR by ~/outputs.  What needs the network or a
-generator is left out by name; tests generate, model_get and hub run those against servers of their own."""
+Runs the lines of the ```sh blocks that begin with goldpan, in order, by a shell whose ~/outputs is a part of the sample.
+Models of the hub are replaced by the bundled model, DIR by ~/outputs.  Commands that need the network or a generator are
+skipped by name; the tests generate, model_get and hub run them against their own servers."""
 import glob
 import os
 import re
@@ -17,11 +17,11 @@ SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file_
 SAMPLE = os.path.join(SOURCE, "sample", "drawn-world")
 GOLDPAN = os.path.abspath(sys.argv.pop(1))
 ELSEWHERE = re.compile(r"goldpan (generate|regenerate|model get|explore|--version|help COMMAND)\b|--catalog generated")
-NOTHING = re.compile(r"goldpan (slices|duplicates|words)\b")  # exit code 4: there may be none
+NOTHING = re.compile(r"goldpan (slices|duplicates|words)\b")  # exit code 4: these may find nothing
 
 
 def commands(path):
-    """(line number, words of the shell) of each command in the ```sh blocks."""
+    """Returns (line number, shell command) for each command in the ```sh blocks."""
     inside = False
     with open(path, encoding="utf-8") as file:
         for number, line in enumerate(file, 1):

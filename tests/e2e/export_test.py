@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What goldpan writes and gives out: only files whose content is on record, no leftovers of killed runs, nothing of the
-user's overwritten, names that fit any folder, and no message in a file because a descriptor was closed.
+"""Tests of goldpan's output files: only files whose content is on record are given out; killed runs leave no temporary
+files; the user's files are not overwritten; names fit any folder; closed descriptors put no message into a file.
 Usage: export_test.py <goldpan>
 """
 import glob
@@ -18,7 +18,7 @@ GOLDPAN = os.path.abspath(sys.argv.pop(1))
 SOURCE = os.path.abspath(os.environ.get("GOLDPAN_SOURCE", "."))
 SAMPLE = os.path.join(SOURCE, "sample", "drawn-world")
 MODES = ("--copy", "--hardlink", "--symlink")
-LEFTOVER = ".goldpan-4194305-7.tmp"  # of a process that cannot be: above the largest number
+LEFTOVER = ".goldpan-4194305-7.tmp"  # of a process that cannot exist: its number is too large
 
 
 def environment():
@@ -44,7 +44,7 @@ def write(path, data):
 
 
 def vectors_file():
-    """60 x 2 numbers as NumPy saves them."""
+    """Writes 60 x 2 numbers as NumPy saves them."""
     head = b"{'descr': '<f4', 'fortran_order': False, 'shape': (60, 2), }".ljust(117) + b"\n"
     return b"\x93NUMPY\x01\0v\0" + head + struct.pack("<120f", *[(i * 7919 % 1009) / 500 - 1 for i in range(120)])
 
@@ -71,7 +71,7 @@ class Case(unittest.TestCase):
 
 
 class Strangers(Case):
-    """A catalog from a stranger may name any path, and hold any hash but that of what he does not have."""
+    """A stranger's catalog may name any path, but cannot hold the hash of a file that the stranger does not have."""
 
     def outside(self):
         kinds = {"text": write(self.path("secret"), b"root:x:0:0\n"), "image": self.path("other.png"), "link": self.path("link.png"), "fifo": self.path("fifo.png"), "folder": self.path("p")}
@@ -101,7 +101,7 @@ class Strangers(Case):
             self.assertIn("failed", goldpan("sheet", self.path("s-" + kind + ".png"), "--catalog", catalog, code=3).stderr)
 
     def test_what_is_in_the_way_is_not_taken_for_the_image(self):
-        """A name of the folder that leads to the stranger's target is another file, not the image that is there already."""
+        """A link in the folder to the stranger's target counts as another file, not as the image already exported."""
         catalog = self.catalog("a.png", "b.png")
         secret = self.outside()["text"]
         with sqlite3.connect(catalog) as db:
@@ -147,7 +147,7 @@ class Leftovers(Case):
 class Names(Case):
     def exported(self, *names):
         catalog = self.catalog(*names)
-        for _ in range(2):  # the second finds the same names again
+        for _ in range(2):  # the second run finds the same names again
             goldpan("export", self.path("out"), "--all", "--catalog", catalog, "-q")
         found = sorted(n for n in os.listdir(os.fsencode(self.path("out"))) if n.endswith(b".png"))
         originals = sorted(read(self.path("p", n)) for n in names)
@@ -160,7 +160,7 @@ class Names(Case):
         self.assertEqual(found, sorted([name.encode()] + [b"x" * 249 + b"-%d.png" % n for n in (2, 3)]))
 
     def test_cut_at_a_character(self):
-        name = "\u00e4" * 125 + ".png"  # 254 bytes: "-2" takes one character away, not half of it
+        name = "\u00e4" * 125 + ".png"  # 254 bytes: "-2" replaces a whole character, not half of it
         found = self.exported("a/" + name, "b/" + name)
         self.assertEqual(sorted(n.decode() for n in found), sorted([name, "\u00e4" * 124 + "-2.png"]))
 
@@ -198,11 +198,11 @@ class Overwriting(Case):
         self.refused(at("k.distances.npy"), "neighbours", "--vectors", at("v.npy"), "-k", "1", "--out", at("k.npy"))
         self.refused(at("c.npy"), "cluster", "--vectors", at("v.npy"), "--out", at("c.npy"))
         self.refused(at("m.npy"), "map", "--method", "pca", "--vectors", at("v.npy"), "--out", at("m.npy"))
-        for words in (("--out", at("f.webp")), ("--frames", at("frames"))):  # before it is known whether there are slices
+        for words in (("--out", at("f.webp")), ("--frames", at("frames"))):  # checked before goldpan knows whether there are slices
             os.makedirs(at("frames"), exist_ok=True)
             write(at("f.webp"), b"mine"), write(at("frames", "slice_03.png"), b"mine")
             self.assertIn("--force", goldpan("tour", at("p"), *words, code=2).stderr)
-        goldpan("run", at("p"), "-q", "--no-find", "--per-prompt", "0")  # its own sheet in its own place
+        goldpan("run", at("p"), "-q", "--no-find", "--per-prompt", "0")  # goldpan may replace its own sheet in the default place
         for put in (lambda: os.symlink(at("t.txt"), sheet), lambda: write(sheet, b"mine")):
             sheet = at("p", ".goldpan", "sheet.jpg")
             os.remove(sheet)

@@ -164,7 +164,7 @@ class Find(unittest.TestCase):
         self.assertLessEqual(len(others), 4)  # 2 of 256
 
     def test_what_fits_no_category_is_other(self):
-        """The images of two kinds that are not named; of the others hardly any."""
+        """Of the two kinds without a label most images are "other", of the rest hardly any."""
         path, left_out = self.copy("other.db", self.scored), ("landscapes", "vehicles")
         words = ",".join(w for w in WORDS if w not in left_out)
         said = json.loads(goldpan("slices", "--catalog", path, "--model", MODEL, "--categories", words, "--no-map",
@@ -177,7 +177,7 @@ class Find(unittest.TestCase):
         self.assertIn("%d images fit none of your categories" % (sum(outside) + sum(inside)), said["find"]["remark"])
 
     def test_categories_without_a_model(self):
-        """What no prompt names cannot be sorted, and that is said."""
+        """Images whose prompts name no label get no category, and a note reports that."""
         path = self.copy("blind.db", self.scored)
         said = json.loads(goldpan("slices", "--catalog", path, "--categories", "animals,dog", "--no-map", "--json",
                                   code=(0, 4)))

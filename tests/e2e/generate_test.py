@@ -312,7 +312,7 @@ class GenerateTest(unittest.TestCase):
             said = child.communicate()[1]
             self.assertEqual(child.returncode, 130)
             self.assertIn("the same command goes on", said)
-            self.assertLess(server.drawn(), 12)  # it did not wait for the rest
+            self.assertLess(server.drawn(), 12)  # goldpan did not wait for the other images
             self.generate(server.url, out, "--protocol", "a1111")
             self.check_same(out)
 
@@ -361,7 +361,7 @@ class GenerateTest(unittest.TestCase):
                     self.assertIn(run.returncode, (1, 2, 4, 5) if code is None else (code,), run.stdout + run.stderr)
                     self.nothing_is_left(out)
 
-    # ---- whole answers in a bounded time
+    # ---- time limits for whole answers
 
     def test_an_answer_that_trickles_is_ended(self):
         one = self.home / "one-prompt.txt"
@@ -414,7 +414,7 @@ class GenerateTest(unittest.TestCase):
                 self.assertEqual([note["code"] for note in said["notes"]], ["generator-waits"] if wanted else [])
 
     def test_a_poll_waits_as_it_is_asked(self):
-        """The proxy before the server lets a look at the job through only now and then."""
+        """A proxy before the server rejects a poll of the job, and goldpan polls again."""
         one = self.home / "polled.txt"
         one.write_text("a red cat on a beach\n")
         for protocol, given in (("comfyui", ("--workflow", self.home / "graph.json")), ("sdcpp", ())):
@@ -440,7 +440,7 @@ class GenerateTest(unittest.TestCase):
                 child.communicate()
                 self.assertEqual(child.returncode, 130)
 
-    # ---- who is there
+    # ---- recognising the program at an address
 
     def test_a_web_interface_without_its_api(self):
         with Server(self.home, "--no-api") as server:
@@ -458,7 +458,7 @@ class GenerateTest(unittest.TestCase):
             self.assertEqual(self.rows(self.home / "bare-2", "SELECT DISTINCT protocol FROM v_generations"), [("comfyui",)])
 
     def test_the_usual_ports(self):
-        """Without -b each protocol is looked for at its own port; where something of yours listens there, this is left out."""
+        """Without -b each protocol is expected at its own port.  Ports where a program listens on this machine are skipped."""
         for port, words in ((8188, ("--workflow", self.home / "graph.json")), (8188, ("--protocol", "comfyui", "--workflow", self.home / "graph.json")),
                             (7860, ("--protocol", "a1111")), (7860, ()), (1234, ("--protocol", "sdcpp")), (7801, ("--protocol", "swarmui"))):
             with self.subTest(port=port, words=words), socket.socket() as probe:

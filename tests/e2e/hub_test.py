@@ -279,10 +279,10 @@ class HubTest(unittest.TestCase):
         # the budget of attempts is spent on silence: 5 times 0.2 s and 7.5 s of pauses between
         message = self.fetch(status="network", HF_HUB_DOWNLOAD_TIMEOUT="0.2")["message"]
         self.assertIn("no answer for 0.2 seconds (tried 5 times)", message)
-        self.assertLess(time.time() - begun, 120)  # the answers would take 150 s
+        self.assertLess(time.time() - begun, 120)  # the whole answers would take 150 s
 
     def test_a_trickle_times_out(self):
-        """A byte now and then is no progress: without a least speed this download would go on for an hour."""
+        """Single bytes are no progress: without a minimum speed this download would take an hour."""
         self.add()
         self.hub.faults.trickle["model.safetensors"] = 0.05
         message = self.fetch(status="network", HF_HUB_DOWNLOAD_TIMEOUT="0.4")["message"]
@@ -292,7 +292,7 @@ class HubTest(unittest.TestCase):
         self.add()
         message = self.fetch(status="network", HF_ENDPOINT="http://127.0.0.1:1")["message"]
         self.assertIn("cannot download 'org/tiny-clip'", message)
-        self.assertNotIn("tried", message)  # at once
+        self.assertNotIn("tried", message)  # fails at once, without retries
         self.fetch(status="usage", HF_ENDPOINT="ftp://x")
 
     def test_offline(self):

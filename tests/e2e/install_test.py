@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What is installed is whole: install_test.py BUILD PREFIX LIBDIR installs into an empty folder, and there the command runs,
-and a program finds the library by pkg-config alone."""
+"""The installation is complete: install_test.py BUILD PREFIX LIBDIR
+
+Installs into an empty folder.  The command must run there, and a program must find the library by pkg-config alone."""
 import os
 import subprocess
 import sys

@@ -166,7 +166,7 @@ class Search(unittest.TestCase):
 
 
 def large_png(side):
-    """A white image of side x side pixels in few bytes: one bit a pixel."""
+    """Returns a small PNG file: a white image of side x side pixels, one bit for each pixel."""
     chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
     rows = (b"\0" + b"\xff" * ((side + 7) // 8)) * side
     return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)) +
@@ -174,7 +174,7 @@ def large_png(side):
 
 
 class Load(unittest.TestCase):
-    """Uploads of large images: what they hold up, and how much of them there may be."""
+    """Uploads of large images: they do not delay other requests, and their size in memory is limited."""
 
     def test_marks_do_not_wait_behind_uploads(self):
         place = served.copy("loaded")
@@ -183,7 +183,7 @@ class Load(unittest.TestCase):
             h = server.column("hash")[0]
             done = []
             uploads = [clients.submit(lambda: done.append(server.post("api/upload", image).status)) for _ in range(count)]
-            until(lambda: done, "no upload is answered")  # the others wait in the server
+            until(lambda: done, "no upload is answered")  # the other uploads wait in the server
             self.assertEqual(server.post("api/rate", {"changes": [{"hash": h, "stars": 5}]}).status, 200)
             self.assertEqual(server.get("api/saved").status, 200)
             before = len(done)
@@ -200,7 +200,7 @@ class Load(unittest.TestCase):
             self.assertEqual(server.post("api/upload", large_png(1000)).status, 200)
 
     def test_thumbnails_and_uploads_wait_for_each_other(self):
-        """Of what needs the whole bound each, one is decoded at a time; all are answered."""
+        """Images that each need the whole memory limit are decoded one at a time, and all are answered."""
         with Server(served.pictures, GOLDPAN_SERVE_LIMITS="image_bytes=1100000", XDG_CACHE_HOME=os.path.join(served.folder, "one-at-a-time")) as server:
             hashes = server.column("hash")[:12]
             with concurrent.futures.ThreadPoolExecutor(16) as clients:
@@ -214,7 +214,7 @@ class Load(unittest.TestCase):
             head = "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nX-Goldpan: 1\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n"
             with socket.create_connection(("127.0.0.1", server.port)) as first:
                 first.sendall((head % (server.path("api/upload"), server.port, 100000)).encode())
-                self.assertIn(b" 100 ", first.recv(100))  # it is let in
+                self.assertIn(b" 100 ", first.recv(100))  # the server accepts this upload
                 answer = server.post("api/upload", image)
                 self.assertEqual(answer.status, 503)
                 self.assertGreaterEqual(int(answer.headers["retry-after"]), 1)

@@ -125,7 +125,7 @@ class Refusals(unittest.TestCase):
             self.assertIn(self.status(got), (400, 413), length)
 
     def test_a_refusal_reaches_who_is_still_sending(self):
-        """The whole body is sent before the answer is read, as browsers do."""
+        """The client sends the whole body before it reads the answer, as browsers do."""
         for address, size in (("api/search", (64 << 10) + 1), ("api/saved", (1 << 20) + 1), ("api/rate", (8 << 20) + 1), ("api/upload", (64 << 20) + 1),
                               ("api/search", 20 << 20)):
             self.assertIn("too large", self.refused(self.server.post(address, b" " * size), 413))
@@ -234,10 +234,10 @@ def receive_first(line):
 
 
 class Strangers(unittest.TestCase):
-    """Who does not know the key."""
+    """Clients that do not know the key."""
 
     def test_many_of_them_do_not_keep_out_who_has_the_key(self):
-        # nobody is ever too slow here: only the budget of connections makes room
+        # no time limit ends a connection here: only the limit on connections does
         with Server(served.pictures, GOLDPAN_SERVE_LIMITS="request_seconds=3600,body_seconds=3600,idle_seconds=3600") as server:
             known = server.connect()
             known.request("GET", server.path("data/slices.bin"))
@@ -250,7 +250,7 @@ class Strangers(unittest.TestCase):
                 if i % 100 == 50:
                     self.assertEqual(server.get("data/slices.bin").status, 200)
             self.assertEqual(server.get("data/catalog.json").status, 200)
-            known.request("GET", server.path("data/slices.bin"))  # its connection was not the one to go
+            known.request("GET", server.path("data/slices.bin"))  # the connection with the key was not ended
             self.assertEqual(known.getresponse().status, 200)
             known.close()
             served.until(lambda: sum(map(hung_up, lines)) >= 500 - 64, "the oldest strangers stay")

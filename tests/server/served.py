@@ -18,7 +18,7 @@ SAMPLE = os.path.join(SOURCE, "sample", "drawn-world")
 MODEL = os.path.join(SOURCE, "models", "drawn-world-mini")
 FOLDERS = ("food", "shapes")
 MARK = {"X-Goldpan": "1"}
-PATIENCE = 60 * int(os.environ.get("GOLDPAN_SLOW", "20"))  # seconds, which only end what hangs
+PATIENCE = 60 * int(os.environ.get("GOLDPAN_SLOW", "20"))  # seconds; only ends a test that hangs
 NONE = 0xFFFFFFFF
 KINDS = {"f32": "f", "f64": "d", "u32": "I", "u8": "B", "i8": "b", "code": "I"}
 

@@ -26,7 +26,7 @@ from PIL.PngImagePlugin import PngInfo
 from world import CATEGORIES, after_effect, caption, draw, flawed, mirrored, sample_scene
 
 WELL_DRAWN = {"landscapes", "vehicles"}
-NEAR_COPIES = {15, 39, 63}  # prompts by number
+NEAR_COPIES = {15, 39, 63}  # numbers of prompts
 NEVER_RIGHT = 21
 BLACK = 30
 
@@ -60,7 +60,7 @@ def made_uneven(number, scene, four):
 
 
 def near_copy(im):
-    """The same image in slightly other light, as the same seed with another sampler gives."""
+    """Returns the image in slightly different light, like the same seed with another sampler."""
     return ImageEnhance.Brightness(im).enhance(0.97)
 
 
@@ -70,7 +70,7 @@ def infotext(prompt, seed, side):
 
 
 def draw_prompt(out, number, scene, prompt, rng, side, uneven):
-    """Draw and save the four candidates.  Their rows of the answers."""
+    """Draws and saves the four candidates.  Returns their rows of the answer key."""
     rows, first = [], None
     four = candidates(scene, rng)
     if uneven:

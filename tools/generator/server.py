@@ -21,7 +21,7 @@ from . import pictures
 from .fields import Wrong
 
 # Of these the answer is bad whatever was asked; of the rest the pictures are. `failed`: a job that was taken and then fails.
-# `timeout` says nothing for ever; `trickle` and `slowhead` send a byte now and then, of the body or of the head.
+# `timeout` never answers; `trickle` and `slowhead` send single bytes slowly, of the body or of the header.
 REFUSALS = ("500", "503", "429", "timeout", "drop", "garbage", "trickle", "slowhead")
 SPOILED = ("notimage", "truncated", "failed")
 DRIP = 0.25  # seconds between the bytes of an answer that trickles
@@ -42,9 +42,9 @@ class Options:
     retry_after: str = "1"
     job_ttl: float = 600.0      # seconds after which a finished sdcpp job is gone
     most_jobs: int = 64         # sdcpp jobs that may wait
-    no_api: bool = False        # only the page of a web interface, as AUTOMATIC1111 without --api
-    busy: tuple = ()            # ((path, n), ...): the n-th request of a path that begins so gets 429
-    trickle: tuple = ()         # paths (from their beginning) whose answers come a byte now and then
+    no_api: bool = False        # serve only the page of a web interface, like AUTOMATIC1111 without --api
+    busy: tuple = ()            # ((path, n), ...): the n-th request whose path begins so gets 429
+    trickle: tuple = ()         # beginnings of the paths whose answers come in single bytes
 
 
 @dataclass
@@ -254,7 +254,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 time.sleep(0.05)  # the client says more, which nobody reads
 
     def drip(self, begin):
-        """An answer without end, a byte now and then, until the client has gone."""
+        """Sends an endless answer in single bytes, until the client disconnects."""
         self.close_connection = True
         self.wfile.write(begin)
         while True:

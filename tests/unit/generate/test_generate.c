@@ -105,7 +105,7 @@ static void check_text_in_png(const char *prompt, const char *negative, const ch
     unlink(path);
 }
 
-/* However few settings there are, the prompt is read back and no setting is part of it. */
+/* Even with few settings the prompt is read back without any setting in it. */
 static void test_infotext_of_any_settings(void **state)
 {
     (void)state;
@@ -217,7 +217,7 @@ static void test_wrong_backends(void **state)
     }
 }
 
-/* A host without its scheme is asked over HTTP; nobody is there, so that is what is said. */
+/* An address without a scheme is used over HTTP; no program listens there, and the error says so. */
 static void test_bare_hosts(void **state)
 {
     (void)state;

@@ -61,7 +61,7 @@ static void test_copy(void **state)
     gp_catalog *cat = candidates_catalog("copy.db", cats, CATS);
     const char *out = at("copy/deep");
     assert_counts(export_to(cat, out, GP_EXPORT_COPY), 3, 0, 0);
-    assert_int_equal(files_in(out), 7); /* three pictures, three tables, the list of copies, nothing left over */
+    assert_int_equal(files_in(out), 7); /* three images, three tables, the list of copies, no temporary files */
     assert_true(same_content(at("a/x.png"), at("copy/deep/x.png")));
     assert_true(same_content(at("b/x.png"), at("copy/deep/x-2.png")));
     assert_true(same_content(at("c/x.png"), at("copy/deep/x-3.png")));
@@ -205,7 +205,7 @@ static void test_missing_and_changed(void **state)
     gp_cat_close(cat);
 }
 
-/* A stranger's catalog may hold the hash of a file that is no image, such as one that many machines have alike. */
+/* A stranger's catalog may hold the hash of a file that is not an image, such as a file that many machines share. */
 static void test_no_image(void **state)
 {
     (void)state;

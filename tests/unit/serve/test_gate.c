@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The bound on decoded images: never passed, everybody gets in, in order, and nobody waits when it is shut. */
+ * The gate for decoded images: the limit is never exceeded, every caller enters, in order, and a shut gate keeps no
+ * caller waiting. */
 #include "support.h"
 
 #include "base/thread.h"
