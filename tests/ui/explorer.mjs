@@ -344,15 +344,15 @@ describe('culling', () => {
     const before = readdirSync(pictures, { recursive: true }).length;
     await page.keyboard.press('v');
     const dialog = page.getByRole('dialog', { name: 'Review' });
-    const out = Number(/Review: (\d+) images/.exec(await dialog.locator('h2').innerText())[1]);
-    assert.ok(out > 0);
+    const [{ n: out }] = sql(pictures, 'SELECT (SELECT count(*) FROM ratings WHERE flag = 1) + (SELECT count(*) FROM picks WHERE image NOT IN (SELECT image FROM ratings WHERE flag <> 0)) AS n');
+    assert.ok(out > 1);
+    // The column of goldpan's picks may come after the dialog.
+    await dialog.getByRole('heading', { name: `Review: ${out} images` }).waitFor();
     const best = join(folder, 'best');
     await dialog.getByLabel('Folder').fill(best);
     await dialog.getByRole('button', { name: `Export ${out} images` }).click();
     await dialog.getByText(`${out} images are in`).waitFor();
     assert.ok(existsSync(join(best, 'picks.csv')));
-    const [{ n }] = sql(pictures, 'SELECT (SELECT count(*) FROM ratings WHERE flag = 1) + (SELECT count(*) FROM picks WHERE image NOT IN (SELECT image FROM ratings WHERE flag <> 0)) AS n');
-    assert.equal(out, n);
     assert.equal(readdirSync(pictures, { recursive: true }).length, before);
   });
 });
