@@ -67,7 +67,7 @@ static void put_number(gp_settings *s, const gp_graph *g, const char *key, const
 static void put_string(gp_settings *s, const gp_graph *g, const char *key, const gp_graph_node *node, const char *name)
 {
     const gp_graph_input *input = gp_graph_find(node, name), *there = NULL;
-    gp_graph_texts texts = {g, NULL, "positive", GP_GRAPH_TEXTS_BUDGET, 0, SIZE_MAX, false};
+    gp_graph_texts texts = {g, NULL, "positive", GP_GRAPH_TEXTS_BUDGET, 0, SIZE_MAX, NULL};
     gp_str text = GP_STR_INIT;
     if (input && input->target != SIZE_MAX) there = gp_graph_find(&g->nodes[input->target], name);
     if (there && gp_json_text(there->value, NULL)) input = there; /* a node that offers names to choose from */

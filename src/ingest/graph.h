@@ -80,9 +80,9 @@ typedef struct gp_graph_texts {
     const char *role;        /* "positive" or "negative", for nodes that hold both */
     int budget;              /* inputs that may still be evaluated: bounds the time where strings are shared */
     int lookups;             /* lookups in the editor's graph that are still allowed */
-    size_t unknown; /* the node whose text the file does not contain; SIZE_MAX: no such node; the count of nodes or
-                       more: a link to a missing node */
-    bool guess;     /* a part of the text is what a display node showed in an earlier run */
+    size_t unknown;    /* the node whose text the file does not contain; SIZE_MAX: no such node; the count of nodes or
+                          more: a link to a missing node */
+    const char *guess; /* why a part of the text may be wrong, or NULL */
 } gp_graph_texts;
 enum { GP_GRAPH_TEXTS_BUDGET = 256, GP_GRAPH_LOOKUPS = 16, GP_GRAPH_MAX_TEXT_INPUTS = 256 };
 /* Finds the text of an input, exactly as the graph made it: its own text, or computed from the string nodes it links

@@ -181,7 +181,7 @@ static bool shown_text(gp_graph_texts *t, const gp_graph_node *node, gp_str *out
     for (size_t i = 0; !text && i < node->input_count; i++) {
         const gp_graph_input *input = &node->inputs[i];
         if (!IS_STEM(input->name, kept) || !(text = gp_json_text(input->value, &size)) || !*text) text = NULL;
-        t->guess |= text != NULL;
+        if (text) t->guess = "as shown in an earlier run";
     }
     if (text) gp_str_add(out, text, strnlen(text, size));
     return text != NULL;
@@ -189,22 +189,62 @@ static bool shown_text(gp_graph_texts *t, const gp_graph_node *node, gp_str *out
 
 /* ---- nodes ------------------------------------------------------------------------------------------------------- */
 
+/* Writes the letters of the class name in lower case, up to '|' or '('. */
+static void letters_of_class(const gp_graph_node *node, char *letters, size_t size)
+{
+    size_t used = 0;
+    for (const char *c = node->type; *c && *c != '|' && *c != '(' && used + 1 < size; c++)
+        if ((*c | 32) >= 'a' && (*c | 32) <= 'z') letters[used++] = (char)(*c | 32);
+    letters[used] = 0;
+}
+
+/* Is the class known as a text box? Its name consists of the words for text boxes and of names of node packs. */
+static bool is_text_box(const gp_graph_node *node)
+{
+    static const char *const words[] = {"primitive", "multiline", "constant", "positive", "negative",
+                                        "textbox",   "literal",   "string",   "simple",   "prompt",
+                                        "input",     "text",      "box"};
+    static const char *const packs[] = {"easy", "ttn", "was", "jw", "cr"};
+    static const char *const exact[] = {"bjornulfwritetext", "primitivenode"};
+    char letters[64];
+    letters_of_class(node, letters, sizeof letters);
+    for (size_t i = 0; i < sizeof exact / sizeof *exact; i++)
+        if (strcmp(letters, exact[i]) == 0) return true;
+    const char *at = letters;
+    for (size_t i = 0; i < sizeof packs / sizeof *packs && at == letters; i++)
+        if (gp_str_starts(at, packs[i])) at += strlen(packs[i]);
+    if (!*at) return false;
+    for (size_t i = 0; i < sizeof words / sizeof *words && *at;) {
+        bool here = gp_str_starts(at, words[i]);
+        if (here) at += strlen(words[i]);
+        i = here ? 0 : i + 1;
+    }
+    return !*at;
+}
+
 /* Does the class pass on its single text? */
 static bool hands_on(const gp_graph_node *node)
 {
-    static const char *const words[] = {"reroute",  "primitive", "relay", "setnode", "getnode", "multiline", "textbox",
-                                        "text box", "literal",   "debug", "print",   "show",    "display",   "preview"};
-    static const char *const exact[] = {"string",  "text",      "prompt",    "stringtotext", "texttostring",
-                                        "totext",  "tostring",  "anytotext", "anytostring",  "convertanytostring",
-                                        "string_", "easyprompt"};
+    static const char *const words[] = {"reroute", "primitive", "relay", "setnode", "getnode",
+                                        "debug",   "print",     "show",  "display", "preview"};
+    static const char *const exact[] = {"stringtotext", "texttostring",      "totext", "tostring", "anytotext",
+                                        "anytostring",  "convertanytostring"};
     char letters[64];
-    size_t size = 0;
-    for (const char *c = node->type; *c && *c != '|' && *c != '(' && size + 1 < sizeof letters; c++)
-        if ((*c | 32) >= 'a' && (*c | 32) <= 'z') letters[size++] = (char)(*c | 32);
-    letters[size] = 0;
+    letters_of_class(node, letters, sizeof letters);
     for (size_t i = 0; i < sizeof exact / sizeof *exact; i++)
         if (strcmp(letters, exact[i]) == 0) return true;
-    return HAS_WORD(node->type, words) && !gp_graph_makes_text(node);
+    return is_text_box(node) || (HAS_WORD(node->type, words) && !gp_graph_makes_text(node));
+}
+
+/* Does the text contain "__name__", which stands for a line of a file of that name? */
+static bool names_wildcard(const char *text)
+{
+    for (const char *at = text; (at = strstr(at, "__")) != NULL; at += 2) {
+        const char *end = strstr(at + 2, "__");
+        size_t size = end ? (size_t)(end - at) - 2 : 0;
+        if (size && strcspn(at + 2, " \t\r\n,") >= size) return true;
+    }
+    return false;
 }
 
 /* May the class take its text from elsewhere (a path, a list to choose from) although its box holds a text? */
@@ -235,8 +275,10 @@ static bool held_text(gp_graph_texts *t, size_t at, const gp_text_parts *parts, 
 {
     const gp_graph_node *node = &t->graph->nodes[at];
     const gp_graph_input *input = parts->texts[0];
-    bool own = gp_json_text(input->value, NULL) != NULL;
+    const char *own = gp_json_text(input->value, NULL);
     if (own ? reads_elsewhere(node) : !hands_on(node)) return fail(t, at);
+    if (own && !is_text_box(node)) t->guess = "a node that may change its text";
+    if (own && names_wildcard(own)) t->guess = "it contains a wildcard";
     return gp_graph_text(t, input, depth + 1, out);
 }
 

@@ -66,7 +66,7 @@ static char *place_of(const gp_graph *g, const gp_comfy_words *w, const char *be
         gp_str_puts(&where, before);
         put_node(&where, &g->nodes[w->first]);
         if (w->nodes > 1) gp_str_printf(&where, " and %zu more", w->nodes - 1);
-        if (w->guess) gp_str_puts(&where, " (as shown in an earlier run)");
+        if (w->guess) gp_str_printf(&where, " (%s)", w->guess);
     }
     return finish(&where);
 }

@@ -297,6 +297,38 @@ static const variant operations[] = {
     {FROM_40("Styles", "'positive':'a jug','negative':'mud'"), "a jug", DERIVED, NULL},
 };
 
+#define WRITES(type, input, text) FROM_40(type, "'" input "':'" text "'")
+
+/* A single text of a node's own: its text if the class is known as a text box, else a guess. */
+static const variant boxes[] = {
+    {WRITES("PrimitiveString", "value", "a jug"), "a jug", DERIVED, NULL},
+    {WRITES("StringConstant", "string", "a jug"), "a jug", DERIVED, NULL},
+    {WRITES("String Literal (Image Saver)", "string", "a jug"), "a jug", DERIVED, NULL},
+    {WRITES("CR Text", "text", "a jug"), "a jug", DERIVED, NULL},
+    {WRITES("ttN text", "text", "a jug"), "a jug", DERIVED, NULL},
+    {WRITES("JWString", "text", "a jug"), "a jug", DERIVED, NULL},
+    {WRITES("JWStringMultiline", "text", "a jug"), "a jug", DERIVED, NULL},
+    {WRITES("easy positive", "positive", "a jug"), "a jug", DERIVED, NULL},
+    {WRITES("Text box", "Text", "a jug"), "a jug", DERIVED, NULL},
+    {WRITES("Textbox", "text", "a jug"), "a jug", DERIVED, NULL},
+    {WRITES("QwenVL", "prompt", "a jug"), "a jug", GUESS, NULL},
+    {WRITES("LlamaCpp", "text", "a jug"), "a jug", GUESS, NULL},
+    {WRITES("PromptOptimizer", "prompt", "a jug"), "a jug", GUESS, NULL},
+    {WRITES("DPJinja", "text", "a jug"), "a jug", GUESS, NULL},
+    {WRITES("EncryptText", "text", "a jug"), "a jug", GUESS, NULL},
+    {WRITES("TextDeduplicate", "text", "a jug"), "a jug", GUESS, NULL},
+    {WRITES("Text Truncate", "text", "a jug"), "a jug", GUESS, NULL},
+    {WRITES("MultilinePromptPicker", "text", "a jug"), NULL, NONE, NULL},
+    {FROM_40("TextDeduplicate", "'text':" A_VASE), NULL, NONE, NULL},
+    {FROM_40("MultilinePromptPicker", "'text':" A_VASE), NULL, NONE, NULL},
+    {FROM_40("StringConcatenate", "'string_a':['43',0],'string_b':" A_KITE
+                                  ",'delimiter':' '}},'43':{'class_type':'QwenVL','inputs':{'prompt':'a jug'"),
+     "a jug a yellow kite", GUESS, NULL},
+    /* a wildcard that another program may have replaced */
+    {WRITES("PrimitiveString", "value", "a __colour__ jug"), "a __colour__ jug", GUESS, NULL},
+    {WRITES("PrimitiveString", "value", "a __ jug __ here"), "a __ jug __ here", DERIVED, NULL},
+};
+
 static void test_texts(void **state)
 {
     (void)state;
@@ -305,6 +337,7 @@ static void test_texts(void **state)
     CHECK(made_texts);
     CHECK(shown_on_the_way);
     CHECK(operations);
+    CHECK(boxes);
 }
 
 /* A display node writes its text into the editor's graph before the image is saved. */
