@@ -61,7 +61,15 @@ static size_t without_counter(const char *stem, size_t size)
     return digits;
 }
 
-/* Does the pattern's folder match the end of the path's folder? */
+static bool has_digit(const char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if (is_digit(text[i])) return true;
+    return false;
+}
+
+/* Does the pattern's folder match the end of the path's folder? A folder that is only a token, such as %date%, matches
+ * only a name with a digit. */
 static bool folder_fits(const char *pattern, size_t size, const char *folder, size_t folder_size)
 {
     size_t parts = 1, from = folder_size;
@@ -74,7 +82,21 @@ static bool folder_fits(const char *pattern, size_t size, const char *folder, si
         from -= folder[from - 1] == '/'; /* the '/' after this part */
         while (from && folder[from - 1] != '/') from--;
     }
-    return parts == 0 && fits(copy, folder + from, folder_size - from);
+    bool literal = strspn(copy, "*/-_ ") < size;
+    return parts == 0 && fits(copy, folder + from, folder_size - from) &&
+           (literal || has_digit(folder + from, folder_size - from));
+}
+
+/* Scores how well the folder of a pattern, of `size` letters, fits the folder of a file. A prefix without a folder fits
+ * ComfyUI's own folder "output". */
+static int score_folder(const char *pattern, size_t size, const char *folder, size_t folder_size)
+{
+    size_t above = folder_size;
+    if (!size) return folder_fits("output", 6, folder, folder_size) ? 2000 : 0;
+    if (folder_fits(pattern, size, folder, folder_size)) return 2000;
+    while (above && folder[above - 1] != '/') above--;
+    /* moved into a folder below */
+    return above > 1 && !memchr(pattern, '*', size) && folder_fits(pattern, size, folder, above - 1) ? 1500 : 0;
 }
 
 /* Counts the literal letters of a pattern. Of two patterns that match, the one with more letters is more specific. */
@@ -95,7 +117,8 @@ int gp_comfy_name_fits(const char *prefix, const char *path)
     size_t size = dot ? (size_t)(dot - name) : strlen(name), bare = without_counter(name, size),
            prefix_size = strlen(base);
     int score = 0;
-    bool folder = slash && folder_fits(all, (size_t)(slash - all), path, name > path ? (size_t)(name - path - 1) : 0);
+    int folder =
+        score_folder(all, slash ? (size_t)(slash - all) : 0, path, name > path ? (size_t)(name - path - 1) : 0);
     if (pattern.failed || prefix_size > 255) {
         gp_str_clear(&pattern);
         return 0;
@@ -104,8 +127,8 @@ int gp_comfy_name_fits(const char *prefix, const char *path)
         score = 3000;
     else if (!strchr(base, '*') && size > prefix_size && strncmp(name, base, prefix_size) == 0 &&
              strchr("_-. (", name[prefix_size]))
-        score = 1000; /* other text follows the prefix */
-    if (score) score += (folder ? 2000 : slash ? -500 : 0) + letters_of(all);
+        score = 1000;                                             /* other text follows the prefix */
+    if (score) score += folder + letters_of(folder ? all : base); /* a folder that does not fit decides nothing */
     gp_str_clear(&pattern);
     return score;
 }
