@@ -182,6 +182,17 @@ static const gp_graph_input *find_flag(const gp_graph_node *node, bool (*branch)
     return count == 1 ? only : NULL;
 }
 
+/* Does another input of a switch turn its flag around, or may it do so? */
+static bool inverts(const gp_graph *graph, const gp_graph_node *node)
+{
+    static const char *const words[] = {"invert", "inverse", "negate", "reverse"};
+    for (size_t i = 0; i < node->input_count; i++)
+        for (size_t k = 0; k < sizeof words / sizeof *words; k++)
+            if (strcasestr(node->inputs[i].name, words[k]) && flag_of(gp_graph_scalar(graph, &node->inputs[i])) != 0)
+                return true;
+    return false;
+}
+
 static bool is_sided(const gp_graph_input *input)
 {
     return is_branch(input) && branch_side(input->name) >= 0;
@@ -195,7 +206,7 @@ static gp_route route_by_flag(const gp_graph *graph, const gp_graph_node *node, 
     if (!sides[0] && !sides[1]) return GP_ROUTE_ALL;
     if (!(sides[0] && sides[1]) && !is_switch_class(node)) return GP_ROUTE_ALL;
     const gp_graph_input *flag = find_flag(node, is_sided);
-    if (!flag) return GP_ROUTE_UNKNOWN;
+    if (!flag || inverts(graph, node)) return GP_ROUTE_UNKNOWN;
     int wanted = flag_of(gp_graph_scalar(graph, flag));
     for (size_t i = 0; i < node->input_count && wanted >= 0; i++) {
         if (!is_sided(&node->inputs[i]) || branch_side(node->inputs[i].name) != wanted) continue;
@@ -210,15 +221,28 @@ static bool is_lettered(const gp_graph_input *input)
     return is_branch(input) && branch_letter(input->name);
 }
 
+/* Returns the letter that the selector of a lettered switch selects, or 0. The number 2 selects the second of two; 0
+ * and 1 are not known, because the node may count from 0 or from 1, unless the name shows that they stand for a flag.
+ */
+static char wanted_letter(const gp_graph_input *selector, const gp_json *value, size_t branches)
+{
+    int64_t number;
+    bool whole = gp_json_kind_of(value) == GP_JSON_INT && gp_json_i64(value, &number);
+    if (whole && !strcasestr(selector->name, "bool")) return number == 2 && branches == 2 ? 'b' : 0;
+    if (gp_json_kind_of(value) == GP_JSON_REAL) return 0;
+    int flag = flag_of(value);
+    return flag < 0 ? 0 : flag ? 'a' : 'b';
+}
+
 static gp_route route_by_letter(const gp_graph *graph, const gp_graph_node *node, size_t *input)
 {
     size_t branches = 0;
     for (size_t i = 0; i < node->input_count; i++) branches += is_lettered(&node->inputs[i]);
     if (branches == 0 || branches > 2 || !strcasestr(node->type, "switch")) return GP_ROUTE_ALL;
     const gp_graph_input *flag = find_flag(node, is_lettered);
-    int wanted = flag ? flag_of(gp_graph_scalar(graph, flag)) : -1;
-    for (size_t i = 0; i < node->input_count && wanted >= 0; i++) {
-        if (branch_letter(node->inputs[i].name) != (wanted ? 'a' : 'b')) continue;
+    char wanted = flag && !inverts(graph, node) ? wanted_letter(flag, gp_graph_scalar(graph, flag), branches) : 0;
+    for (size_t i = 0; i < node->input_count && wanted; i++) {
+        if (!is_lettered(&node->inputs[i]) || branch_letter(node->inputs[i].name) != wanted) continue;
         *input = i;
         return GP_ROUTE_ONE;
     }

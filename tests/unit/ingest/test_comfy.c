@@ -121,6 +121,16 @@ static const variant switches[] = {
     {FROM_40("ComfySwitchNode", "'switch':true,'on_false':" A_KITE), NULL, NONE, NULL},
     {FROM_40("Text Input Switch", "'boolean':false,'text_a':" A_VASE ",'text_b':" A_KITE), "a yellow kite", DERIVED,
      NULL},
+    /* letters and a number: 2 is the second, 0 and 1 are not clear */
+    {FROM_40("TextSwitch", "'select':2,'text_a':" A_VASE ",'text_b':" A_KITE), "a yellow kite", DERIVED, NULL},
+    {FROM_40("TextSwitch", "'select':0,'text_a':" A_VASE ",'text_b':" A_KITE), NULL, NONE, NULL},
+    {FROM_40("TextSwitch", "'select':1,'text_a':" A_VASE ",'text_b':" A_KITE), NULL, NONE, NULL},
+    {FROM_40("TextSwitch", "'select':3,'text_a':" A_VASE ",'text_b':" A_KITE), NULL, NONE, NULL},
+    {FROM_40("TextSwitch", "'select':true,'text_a':" A_VASE ",'text_b':" A_KITE), "a blue vase", DERIVED, NULL},
+    /* a flag that is turned around */
+    {FROM_40("Switch", "'switch':true,'invert':true,'on_true':" A_VASE ",'on_false':" A_KITE), NULL, NONE, NULL},
+    {FROM_40("Switch", "'switch':true,'invert':false,'on_true':" A_VASE ",'on_false':" A_KITE), "a blue vase", DERIVED,
+     NULL},
     /* the first connected input; bypassed nodes are not in the file */
     {FROM_40("Any Switch (rgthree)", "'any_01':" A_VASE ",'any_02':" A_KITE), "a blue vase", DERIVED, NULL},
     {FROM_40("Any Switch (rgthree)", "'any_03':" A_KITE ",'any_02':" A_VASE), "a blue vase", DERIVED, NULL},
@@ -528,11 +538,26 @@ static const variant savers[] = {
      "a knight", DERIVED, "/p/drawn_00001_.png"},
 };
 
+/* Two savers whose files have the same name in different folders. */
+static const variant folders[] = {
+    {BRANCHES("upscaled/ComfyUI", "base/ComfyUI"), "a face", DERIVED, "/p/base/day/ComfyUI_00006_.png"},
+    {BRANCHES("upscaled/ComfyUI", "base/ComfyUI"), "a knight", DERIVED, "/p/upscaled/ComfyUI_00006_.png"},
+    {BRANCHES("upscaled/ComfyUI", "base/ComfyUI"), NULL, NONE, "/p/z/ComfyUI_00003_.png"},
+    {BRANCHES("base/ComfyUI", "upscaled/ComfyUI"), NULL, NONE, "ComfyUI_00004_.png"},
+    {BRANCHES("base/day/img", "day/img"), "a face", DERIVED, "/p/day/img_00004_.png"},
+    {BRANCHES("%date:yyyy%/img", "img"), NULL, NONE, "/p/best/img_00008_.png"},
+    {BRANCHES("%date:yyyy%/img", "img"), "a knight", DERIVED, "/p/2024/img_00008_.png"},
+    {BRANCHES("sd/ComfyUI", "ComfyUI"), NULL, NONE, "/p/picked/ComfyUI_00010_.png"},
+    {BRANCHES("sd/ComfyUI", "ComfyUI"), "a knight", DERIVED, "/p/sd/ComfyUI_00010_.png"},
+    {BRANCHES("sd/ComfyUI", "ComfyUI"), "a face", DERIVED, "/p/output/ComfyUI_00010_.png"},
+};
+
 static void test_makers(void **state)
 {
     (void)state;
     CHECK(passes);
     CHECK(savers);
+    CHECK(folders);
 }
 
 /* Settings that are equal for all savers are kept, even without a prompt. */
