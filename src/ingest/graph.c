@@ -33,6 +33,19 @@ static bool is_second(const char *name)
     return false;
 }
 
+/* Does the node put one image onto another, so that both are parts of the result? */
+static bool is_composite(const gp_graph_node *node)
+{
+    static const char *const words[] = {"composite", "paste", "blend", "imageoverlay", "image overlay"};
+    static const char *const names[] = {"destination", "base", "base_image", "background", "background_image"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcasestr(node->type, words[i])) return true;
+    for (size_t i = 0; i < node->input_count; i++)
+        for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+            if (node->inputs[i].target != SIZE_MAX && strcasecmp(node->inputs[i].name, names[k]) == 0) return true;
+    return false;
+}
+
 static bool is_node(const gp_json *value)
 {
     return gp_json_text(gp_json_get(value, "class_type"), NULL) != NULL;
@@ -217,7 +230,8 @@ bool gp_graph_carries(const gp_graph_node *node, size_t index)
     if (input->target == SIZE_MAX || !input->data) return false;
     gp_route route = gp_graph_route(node, &only);
     if (route != GP_ROUTE_ALL) return route == GP_ROUTE_ONE && index == only;
-    return !input->second || !node->has_main; /* if it is the node's only image, it is the main image */
+    return !input->second || !node->has_main ||
+           is_composite(node); /* if it is the node's only image, it is the main image */
 }
 
 size_t gp_graph_nearest(gp_graph *graph, size_t start, bool inclusive, bool (*wanted)(const gp_graph_node *node))
