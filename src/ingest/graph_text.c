@@ -270,6 +270,22 @@ static int populated_text(gp_graph_texts *t, const gp_graph_node *node, int dept
     return 1;
 }
 
+/* Drops lines that begin with '#', as WAS's Text Multiline does, and joins the others with a line break. */
+static void drop_comments(const gp_str *text, gp_str *out)
+{
+    bool first = true;
+    for (const char *at = text->data; at && *at;) {
+        const char *end = strchrnul(at, '\n');
+        if (at[strspn(at, " \t\r")] != '#') {
+            if (!first) gp_str_putc(out, '\n');
+            gp_str_add(out, at, (size_t)(end - at));
+            first = false;
+        }
+        at = *end ? end + 1 : end;
+    }
+    out->failed |= text->failed;
+}
+
 /* Evaluates a node with one text box, or a node that passes on its single text. */
 static bool held_text(gp_graph_texts *t, size_t at, const gp_text_parts *parts, int depth, gp_str *out)
 {
@@ -279,7 +295,12 @@ static bool held_text(gp_graph_texts *t, size_t at, const gp_text_parts *parts, 
     if (own ? reads_elsewhere(node) : !hands_on(node)) return fail(t, at);
     if (own && !is_text_box(node)) t->guess = "a node that may change its text";
     if (own && names_wildcard(own)) t->guess = "it contains a wildcard";
-    return gp_graph_text(t, input, depth + 1, out);
+    if (strcmp(node->type, "Text Multiline") != 0) return gp_graph_text(t, input, depth + 1, out);
+    gp_str raw = GP_STR_INIT;
+    bool known = gp_graph_text(t, input, depth + 1, &raw);
+    if (known) drop_comments(&raw, out);
+    gp_str_clear(&raw);
+    return known;
 }
 
 /* Evaluates a node that holds a positive and a negative text. */
