@@ -130,10 +130,34 @@ static bool weighs_nothing(const gp_graph *g, const gp_graph_node *node, const c
            (share == 0 && strcmp(name, "conditioning_to") == 0);
 }
 
-static void push(gp_graph *g, size_t target, size_t *top)
+/* Returns how the walk enters a node: its side in bit 0 (1: negative), the output it is reached through from bit 1. */
+static size_t entry_of(const char *role, uint64_t slot)
 {
-    if (g->mark[target] == g->round) return;
+    return (size_t)(slot < 2 ? slot : 2) * 2 + (role[0] == 'n');
+}
+
+/* Does the node return its positive conditioning at output 0 and its negative conditioning at output 1, such as
+ * ControlNetApplyAdvanced? Nodes with a model or a pipe return these first. */
+static bool has_two_sides(const gp_graph_node *node)
+{
+    static const char *const others[] = {"model", "pipe", "ctx", "context"};
+    if (!gp_comfy_has_link(node, "positive") || !gp_comfy_has_link(node, "negative")) return false;
+    for (size_t i = 0; i < node->input_count; i++)
+        for (size_t k = 0; k < sizeof others / sizeof *others; k++)
+            if (node->inputs[i].target != SIZE_MAX && strcasestr(node->inputs[i].name, others[k]) &&
+                !strcasestr(node->inputs[i].name, "style_model"))
+                return false;
+    return true;
+}
+
+static void push(gp_graph *g, gp_comfy_words *w, size_t target, size_t entry, size_t *top)
+{
+    if (g->mark[target] == g->round) {
+        if (g->parent[target] != entry && has_two_sides(&g->nodes[target])) lose(w, target);
+        return;
+    }
     g->mark[target] = g->round;
+    g->parent[target] = entry;
     g->queue[(*top)++] = target; /* each node is pushed once, so at most `count` entries */
 }
 
@@ -150,7 +174,7 @@ static bool push_inputs(gp_comfy *c, gp_comfy_words *w, const gp_graph_node *nod
         if (input->dead && kind < 2)
             lose(w, SIZE_MAX);
         else if (!input->dead)
-            push(c->graph, input->target, top);
+            push(c->graph, w, input->target, entry_of(role, input->slot), top);
     }
     return any;
 }
@@ -179,7 +203,7 @@ static void begin(gp_comfy *c, gp_comfy_words *w, size_t sampler, const char *ro
     if (push_inputs(c, w, node, role, 0, top) || own) return;
     size_t next = gp_graph_follow(node, "guider");
     if (next != SIZE_MAX)
-        push(c->graph, next, top);
+        push(c->graph, w, next, entry_of(role, 0), top);
     else
         push_inputs(c, w, node, role, 2, top);
 }
@@ -191,7 +215,7 @@ static void pass(gp_comfy *c, gp_comfy_words *w, size_t at, const char *role, si
     gp_route route = gp_graph_route(node, &only);
     gp_str part = GP_STR_INIT;
     if (route == GP_ROUTE_ONE && node->inputs[only].target != SIZE_MAX) {
-        push(c->graph, node->inputs[only].target, top);
+        push(c->graph, w, node->inputs[only].target, entry_of(role, node->inputs[only].slot), top);
         return;
     }
     if (route == GP_ROUTE_UNKNOWN) {
@@ -202,7 +226,13 @@ static void pass(gp_comfy *c, gp_comfy_words *w, size_t at, const char *role, si
     if (push_inputs(c, w, node, role, 0, top) || own) return;
     if (role[0] == 'n' && gp_comfy_named(node, "Guider")) return; /* a guider without a negative side */
     if (gives_conditioning(node)) {
-        if (encoder_text(c, at, role, w)) return;
+        bool linked = push_inputs(c, w, node, role, 1, top);
+        if (linked && gp_comfy_named(node, "GLIGEN")) return; /* its own text only describes boxes */
+        if (encoder_text(c, at, role, w)) {
+            if (linked) lose(w, at); /* how it joins the two is not known */
+            return;
+        }
+        if (linked) return;
     } else if (gives_text(node)) {
         evaluate(c, w, NULL, at, role, &part);
         say(w, at, &part);
@@ -218,11 +248,15 @@ void gp_comfy_collect(gp_comfy *c, size_t sampler, const char *role, gp_comfy_wo
     size_t top = 0;
     g->round++;
     g->mark[sampler] = g->round;
+    g->parent[sampler] = entry_of(role, 0);
     begin(c, w, sampler, role, &top);
     while (top && !w->text.failed) {
         size_t at = g->queue[--top];
         /* a node that sets its input to zero ends the walk */
-        if (!gp_comfy_named(&g->nodes[at], "ZeroOut")) pass(c, w, at, role, &top);
+        if (gp_comfy_named(&g->nodes[at], "ZeroOut")) continue;
+        size_t entry = g->parent[at], slot = entry / 2;
+        bool negative = slot < 2 && has_two_sides(&g->nodes[at]) ? slot == 1 : entry % 2 == 1;
+        pass(c, w, at, negative ? "negative" : "positive", &top);
     }
 }
 

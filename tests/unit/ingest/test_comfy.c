@@ -211,6 +211,28 @@ static const variant conditioning[] = {
      NULL, NONE, NULL},
 };
 
+#define TWO_ENCODERS ENCODE("20", "'a vase'") ENCODE("21", "'a kite'")
+#define SIDES(slot, type, inputs)                                                                                      \
+    "{" MODEL LATENT BAD                                                                                               \
+    "'3':{'class_type':'KSampler','inputs':{'seed':5,'steps':20,'cfg':7,'sampler_name':'e','scheduler':'n',"           \
+    "'denoise':1,'model':['4',0],'positive':['6'," slot                                                                \
+    "],'negative':['7',0],'latent_image':['5',0]}}," DECODE("8", "3")                                                  \
+        SAVE("9", "8", "x") "'6':{'class_type':'" type "','inputs':{'positive':['20',0],'negative':['21',0]" inputs    \
+                            "}}," TWO_ENCODERS LAST "}"
+#define APPENDS(type)                                                                                                  \
+    "{" USUAL "'6':{'class_type':'" type                                                                               \
+    "','inputs':{'conditioning_to':['20',0],'clip':['4',1],'text':'a box'}}," TWO_ENCODERS LAST "}"
+
+static const variant two_conditionings[] = {
+    /* the output that the sampler is linked to */
+    {SIDES("0", "ControlNetApplyAdvanced", ",'strength':1"), "a vase", DERIVED, NULL},
+    {SIDES("1", "ControlNetApplyAdvanced", ",'strength':1"), "a kite", DERIVED, NULL},
+    {SIDES("1", "KSampler (Efficient)", ",'model':['4',0]"), "a vase", DERIVED, NULL}, /* output 0 is the model */
+    /* a text of its own beside a linked conditioning */
+    {APPENDS("GLIGENTextBoxApply"), "a vase", DERIVED, NULL},
+    {APPENDS("AppendTextToConditioning"), NULL, NONE, NULL},
+};
+
 static const variant made_texts[] = {
     /* language models, captions, tags: the instruction is not the prompt */
     {FROM_40("OllamaGenerateV2", "'system':'You are','prompt':'Write about a fox','keep_context':false"), NULL, NONE,
@@ -303,6 +325,12 @@ static const variant operations[] = {
      NULL, NONE, NULL},
     {FROM_40("Text Split", "'text':'a, b','delimiter':','"), NULL, NONE, NULL},
     {FROM_40("CR Prompt Text", "'prompt':'a jug'"), "a jug", DERIVED, NULL},
+    {FROM_40("JoinStringMulti", "'inputcount':2,'string_1':'a','string_2':'b','string_3':'c','delimiter':' '"), "a b",
+     DERIVED, NULL},
+    {FROM_40("JoinStringMulti", "'inputcount':['77',0],'string_1':'a','string_2':'b','delimiter':' '"), NULL, NONE,
+     NULL},
+    {FROM_40("Text Multiline", "'text':'# a note\\na jug\\n  # another\\n#red cup'"), "a jug", DERIVED, NULL},
+    {FROM_40("PrimitiveStringMultiline", "'value':'# a note\\na jug'"), "# a note\na jug", DERIVED, NULL},
     {FROM_40("Text Multiline", "'text':" A_VASE), "a blue vase", DERIVED, NULL},
     {FROM_40("Styles", "'positive':'a jug','negative':'mud'"), "a jug", DERIVED, NULL},
 };
@@ -344,6 +372,7 @@ static void test_texts(void **state)
     (void)state;
     CHECK(switches);
     CHECK(conditioning);
+    CHECK(two_conditionings);
     CHECK(made_texts);
     CHECK(shown_on_the_way);
     CHECK(operations);
@@ -552,12 +581,29 @@ static const variant folders[] = {
     {BRANCHES("sd/ComfyUI", "ComfyUI"), "a face", DERIVED, "/p/output/ComfyUI_00010_.png"},
 };
 
+#define ONTO(type, below, above)                                                                                       \
+    "{" FIRST SAMPLER("21", "6", "20", "5", "1.0") DECODE("22", "21") "'31':{'class_type':'LoadImage','inputs':{'im"   \
+                                                                      "age':'m.png'}},'33':{'class_type':'" type       \
+                                                                      "','inputs':{" below "," above                   \
+                                                                      "}}," SAVE("9", "33", "x") LAST "}"
+
+/* One image put onto another. */
+static const variant composites[] = {
+    {ONTO("ImageCompositeMasked", "'destination':['8',0]", "'source':['22',0]"), NULL, NONE, NULL},
+    {ONTO("ImageCompositeMasked", "'destination':['8',0]", "'source':['31',0]"), "a knight", DERIVED, NULL},
+    {ONTO("ImageCompositeMasked", "'destination':['31',0]", "'source':['22',0]"), "a face", DERIVED, NULL},
+    {ONTO("ImagePaste", "'base':['8',0]", "'overlay':['22',0]"), NULL, NONE, NULL},
+    {ONTO("PutOn", "'base_image':['8',0]", "'overlay':['22',0]"), NULL, NONE, NULL},
+    {ONTO("ImageBlend", "'image1':['8',0]", "'image2':['22',0]"), NULL, NONE, NULL},
+};
+
 static void test_makers(void **state)
 {
     (void)state;
     CHECK(passes);
     CHECK(savers);
     CHECK(folders);
+    CHECK(composites);
 }
 
 /* Settings that are equal for all savers are kept, even without a prompt. */
