@@ -125,6 +125,24 @@ static bool starts_from_noise(const gp_graph *g, const gp_graph_node *node)
            number_is(g, node, "start_at_step", 0) && number_is(g, node, "start_step", 0);
 }
 
+/* Is the sampler's number `name` at least `least`, or unknown? */
+static bool may_reach(const gp_graph *g, const gp_graph_node *node, const char *name, double least)
+{
+    double value;
+    if (!node || !gp_graph_find(node, name)) return false;
+    return !gp_json_real(gp_graph_number(g, node, name), &value) || value >= least;
+}
+
+/* May a later pass leave little of the image that it reworks? */
+static bool is_strong(const gp_graph *g, const gp_graph_node *node)
+{
+    if (gp_comfy_reworks(node) || is_later_part(g, node)) return false;
+    const gp_graph_input *start = gp_graph_find(node, "start_at_step");
+    double step;
+    if (start) return !gp_json_real(gp_graph_number(g, node, "start_at_step"), &step);
+    return may_reach(g, gp_comfy_holder(g, node, "denoise", "sigmas"), "denoise", 0.9);
+}
+
 /* ---- the walk ---------------------------------------------------------------------------------------------------- */
 
 typedef struct nearest {
@@ -205,6 +223,12 @@ static void go_back(visit *v, size_t sampler, int depth)
     if (fresh || before.count == 0) {
         add_maker(v, sampler);
         return;
+    }
+    if (!before.masked && is_strong(v->comfy->graph, &v->comfy->graph->nodes[sampler])) {
+        if (v->out->strong_count < GP_COMFY_MAX_SAMPLERS)
+            v->out->strong[v->out->strong_count++] = sampler;
+        else
+            v->out->incomplete = true;
     }
     for (size_t i = 0; i < before.count; i++) go_back(v, before.nodes[i], depth + 1);
 }

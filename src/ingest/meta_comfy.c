@@ -208,6 +208,19 @@ static gp_status ask_last(gp_comfy *c, const gp_comfy_makers *m, answer *out, gp
     return GP_OK;
 }
 
+/* A later pass with another prompt and a high or unknown denoise may have drawn the image anew: then the answer is a
+ * guess. */
+static gp_status doubt(gp_comfy *c, const gp_comfy_makers *m, answer *out, gp_error *err)
+{
+    for (size_t i = 0; i < m->strong_count && out->prompt && out->evidence != GP_EVIDENCE_GUESS; i++) {
+        answer pass = {0};
+        GP_TRY(ask_sampler(c, SIZE_MAX, m->strong[i], &pass, err));
+        if (!same(pass.prompt, out->prompt)) out->evidence = GP_EVIDENCE_GUESS;
+        answer_clear(&pass);
+    }
+    return GP_OK;
+}
+
 /* Finds the answer of one saver. */
 static gp_status ask_saver(gp_comfy *c, size_t output, answer *out, gp_error *err)
 {
@@ -227,6 +240,7 @@ static gp_status ask_saver(gp_comfy *c, size_t output, answer *out, gp_error *er
         if (st != GP_OK) goto out;
     }
     if (m.count > 1 && !out->prompt) GP_GO(ask_last(c, &m, out, err));
+    GP_GO(doubt(c, &m, out, err));
     if (m.incomplete && out->prompt) out->evidence = GP_EVIDENCE_GUESS;
 out:
     if (st != GP_OK) answer_clear(out);

@@ -434,6 +434,13 @@ static const variant passes[] = {
     /* a second pass that starts again from noise */
     {AFTER(AGAIN SECOND("'denoise':1.0,'latent_image':['30',0]")), "a face", DERIVED, NULL},
     {AFTER(ADVANCED("21", "20", "3", "'add_noise':'enable','start_at_step':0")), "a face", DERIVED, NULL},
+    /* a second pass with another prompt that may leave little of the first */
+    {AFTER(AGAIN SECOND("'denoise':0.95,'latent_image':['30',0]")), "a knight", GUESS, NULL},
+    {AFTER(AGAIN SECOND("'denoise':0.85,'latent_image':['30',0]")), "a knight", DERIVED, NULL},
+    {AFTER(AGAIN SECOND("'denoise':['65',0],'latent_image':['30',0]") "'65':{'class_type':'RandomFloat','inputs':{}},"),
+     "a knight", GUESS, NULL},
+    {"{" FIRST SAMPLER("21", "6", "6", "3", "0.95") DECODE("22", "21") SAVE("9", "22", "x") LAST "}", "a knight",
+     DERIVED, NULL},
     /* a second pass that starts from noise, but only in a masked part */
     {AFTER(
          "'30':{'class_type':'VAEEncodeForInpaint','inputs':{'pixels':['8',0],'vae':['4',2],'mask':['31',1]}},"
