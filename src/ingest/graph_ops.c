@@ -245,8 +245,8 @@ static bool called(const gp_graph_node *node, const char *const *words, size_t c
 static int operation(gp_graph_texts *t, const gp_graph_node *node, gp_text_parts *parts, int depth, gp_str *out)
 {
     static const char *const joins[] = {"concat", "join", "combine", "merge", "append"};
-    static const char *const others[] = {"split", "select",  "random",   "pick",
-                                         "regex", "extract", "contains", "compare"};
+    static const char *const others[] = {"split",   "select", "random", "pick",    "regex",   "extract", "contains",
+                                         "compare", "html",   "tag",    "newline", "comment", "punct"};
     static const char *const trims[] = {"trim", "strip"}, *const cases[] = {"case"},
                              *const slices[] = {"substring", "slice"};
     bool one = parts->text_count == 1;

@@ -306,6 +306,7 @@ static const variant operations[] = {
     {FROM_40("StringReplace", "'string':'ab','find':'','replace':'x'"), NULL, NONE, NULL},
     {FROM_40("RegexReplace", "'string':'a  fox','regex_pattern':' +','replace':' ','count':0"), NULL, NONE, NULL},
     {FROM_40("RegexExtract", "'string':'a fox','regex_pattern':'f.x','mode':'First Match'"), NULL, NONE, NULL},
+    {FROM_40("StripHTML", "'string':'a fox'"), NULL, NONE, NULL},
     {FROM_40("StringTrim", "'string':'  a fox  ','mode':'Both'"), "a fox", DERIVED, NULL},
     {FROM_40("StringTrim", "'string':'  a fox','mode':'Left'"), "a fox", DERIVED, NULL},
     {FROM_40("StringTrim", "'string':'  a fox','mode':'Sideways'"), NULL, NONE, NULL},
