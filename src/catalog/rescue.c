@@ -7,6 +7,7 @@
  * can be read, because slices and categories refer to each other. */
 #include "base/mem.h"
 #include "catalog/db.h"
+#include "catalog/rescue_open.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -271,32 +272,6 @@ static int watch(void *user)
 
 /* ---- the old file */
 
-static int open_from(const char *path, sqlite3 **out, int64_t *version)
-{
-    static const char *const ways[] = {NULL, "unix-none"};
-    int rc = SQLITE_ERROR;
-    for (int i = 0; i < 2; i++) {
-        sqlite3_stmt *q = NULL;
-        rc = sqlite3_open_v2(path, out, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, ways[i]);
-        sqlite3_db_config(*out, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-        sqlite3_db_config(*out, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-        sqlite3_limit(*out, SQLITE_LIMIT_LENGTH, GP_DB_LONGEST);
-        if (rc == SQLITE_OK && i) rc = sqlite3_exec(*out, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL);
-        if (rc == SQLITE_OK)
-            rc = sqlite3_prepare_v2(*out,
-                                    "SELECT user_version FROM pragma_user_version, pragma_application_id"
-                                    " WHERE application_id = 1196441934",
-                                    -1, &q, NULL);
-        if (rc == SQLITE_OK) rc = sqlite3_step(q);
-        *version = rc == SQLITE_ROW ? sqlite3_column_int64(q, 0) : 0;
-        sqlite3_finalize(q);
-        if (rc == SQLITE_ROW || rc == SQLITE_DONE || rc == SQLITE_NOTADB) return rc;
-        sqlite3_close_v2(*out);
-        *out = NULL;
-    }
-    return rc;
-}
-
 /* Returns whether a process uses the catalog.  A connection in WAL mode holds a lock on this byte of the log's index.
  */
 static bool in_use(const char *path)
@@ -312,25 +287,38 @@ static bool in_use(const char *path)
     return used;
 }
 
-static gp_status read_from(rescuing *r, const char *path, const char *target, gp_error *err)
+/* Opens the old catalog, if it can be read, and makes the new one with the same version of the schema. */
+static gp_status open_both(rescuing *r, gp_rescue_source *source, const char *copy, const char *path,
+                           const char *target, gp_error *err)
 {
-    int64_t version = 0;
     struct stat info;
     size_t steps = gp_db_all.count;
-    int rc = stat(path, &info) == 0 ? open_from(path, &r->from, &version) : SQLITE_DONE;
-    if (version >= 1 && version <= gp_db_all.list[steps - 1].version) {
-        while (gp_db_all.list[steps - 1].version > version) steps--;
-    } else {
-        if (stat(path, &info) == 0)
-            note(r, "rescue-nothing", 0, "nothing can be read from '%s'%s", path,
-                 rc == SQLITE_DONE ? ": it is another program's or a newer goldpan's" : "");
-        sqlite3_close_v2(r->from);
-        r->from = NULL;
-    }
+    const int64_t newest = gp_db_all.list[steps - 1].version;
+    GP_TRY(gp_rescue_open(path, copy, source, err));
+    bool newer = source->db && (source->version < 1 || source->version > newest);
+    if (source->db && !newer)
+        while (gp_db_all.list[steps - 1].version > source->version) steps--;
     GP_TRY(gp_db_open(target, GP_CATALOG_CREATE, gp_db_all.list, steps, &r->to, err));
-    if (!r->from) return GP_OK;
+    if (!newer) GP_TRY(gp_rescue_first_page(source, r->to, err));
+    r->from = newer ? NULL : source->db;
+    if (r->from || stat(path, &info) != 0) return GP_OK;
+    note(r, "rescue-nothing", 0, "nothing can be read from '%s'%s", path,
+         info.st_size == 0          ? ": it is empty"
+         : newer || source->foreign ? ": it is another program's or a newer goldpan's"
+                                    : ": the page that says where its tables are is damaged, or it is no catalog");
+    return GP_OK;
+}
+
+static gp_status read_from(rescuing *r, const char *path, const char *target, gp_error *err)
+{
+    gp_rescue_source source = {0};
+    gp_str copy = GP_STR_INIT;
+    gp_status st = GP_OK;
+    gp_str_printf(&copy, "%s.copy", target);
+    if (copy.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the rescue"));
+    GP_GO(open_both(r, &source, copy.data, path, target, err));
+    if (!r->from) goto out;
     sqlite3_progress_handler(r->from, 20000, watch, (void *)(uintptr_t)r->o);
-    gp_status st;
     GP_GO(gp_db_exec(r->to, "BEGIN IMMEDIATE", err));
     GP_GO(read_core(r, err));
     if (is_in(r->to, "maps")) GP_GO(read_together(r, map, "the map", err));
@@ -338,7 +326,8 @@ static gp_status read_from(rescuing *r, const char *path, const char *target, gp
     GP_GO(tidy(r, err));
     st = gp_db_exec(r->to, "COMMIT", err);
 out:
-    sqlite3_close_v2(r->from);
+    gp_rescue_close(&source);
+    gp_str_clear(&copy);
     return st;
 }
 
@@ -354,6 +343,21 @@ static char *with_end(const char *path, const char *end)
 static gp_status no_memory(gp_error *err)
 {
     return gp_fail(err, GP_ERR_MEMORY, "out of memory for the rescue");
+}
+
+/* Removes the index of a log, which SQLite makes again from the log, and a log that is empty. */
+static gp_status remove_index(const char *path, gp_error *err)
+{
+    struct stat info;
+    char *log = with_end(path, "-wal");
+    if (log && stat(log, &info) == 0 && info.st_size == 0) (void)unlink(log);
+    gp_mem_free(log);
+    char *name = with_end(path, "-shm");
+    gp_status st = name ? GP_OK : no_memory(err);
+    if (st == GP_OK && unlink(name) != 0 && errno != ENOENT)
+        st = gp_fail_errno(err, GP_ERR_IO, errno, "cannot remove '%s'", name);
+    gp_mem_free(name);
+    return st;
 }
 
 static gp_status move_if_there(const char *from, const char *end, const char *to, gp_error *err)
@@ -384,14 +388,14 @@ static gp_status put_in_place(const char *made, const char *path, gp_rescue_repo
     struct stat info;
     if (lstat(path, &info) == 0) {
         GP_TRY(free_name(path, report->kept, sizeof report->kept, err));
+        GP_TRY(remove_index(path, err));
         GP_TRY(move_if_there(path, "-wal", report->kept, err));
-        GP_TRY(move_if_there(path, "-shm", report->kept, err));
         GP_TRY(move_if_there(path, "", report->kept, err));
     } else {
         char kept[sizeof report->kept];
         GP_TRY(free_name(path, kept, sizeof kept, err)); /* for a log whose catalog was deleted */
+        GP_TRY(remove_index(path, err));
         GP_TRY(move_if_there(path, "-wal", kept, err));
-        GP_TRY(move_if_there(path, "-shm", kept, err));
     }
     if (rename(made, path) != 0) return gp_fail_errno(err, GP_ERR_IO, errno, "cannot rename '%s' to '%s'", made, path);
     return GP_OK;

@@ -146,6 +146,47 @@ static void test_every_page(void **state)
     gp_bytes_clear(&journal);
 }
 
+/* Damage to the header, the first page or the end of the file: most rows can still be read. */
+static void test_damaged_head(void **state)
+{
+    (void)state;
+    enum { PAGE = 16384 };
+    static const struct {
+        const char *what;
+        size_t at, bytes, cut;
+        uint64_t least; /* of each 100 rows */
+    } cases[] = {{"last page missing", 0, 0, PAGE, 90},
+                 {"part of the last page missing", 0, 0, 1000, 90},
+                 {"no magic", 0, 16, 0, 100},
+                 {"no header", 0, 100, 0, 100},
+                 {"garbage in the schema", 4096, 4096, 0, 100},
+                 {"no first page", 0, PAGE, 0, 100}};
+    gp_error err = {0};
+    gp_bytes db = {0}, journal = {0};
+    gp_rescue_options options = GP_RESCUE_DEFAULTS;
+    gp_rescue_report all, report;
+    fill_catalog(at("head.db"));
+    assert_ok(gp_file_read(at("head.marks.jsonl"), 1 << 28, &journal, &err));
+    options.out = at("all.db");
+    assert_ok(gp_cat_rescue(at("head.db"), &options, &all, &err));
+    options.out = NULL;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_ok(gp_file_read(at("head.db"), 1 << 28, &db, &err));
+        memset(db.data + cases[i].at, 0xa5, cases[i].bytes);
+        db.size -= cases[i].cut;
+        write_copy("cut", &db, &journal);
+        assert_ok(gp_cat_rescue(at("cut.db"), &options, &report, &err));
+        if (report.sound || report.rows * 100 < all.rows * cases[i].least)
+            fail_msg("%s: %llu of %llu rows", cases[i].what, (unsigned long long)report.rows,
+                     (unsigned long long)all.rows);
+        assert_int_equal(access(at("cut.db.rescued.copy"), F_OK), -1);
+        assert_int_equal(access(at("cut.db.damaged-1-shm"), F_OK), -1);
+        unlink(report.kept);
+        gp_bytes_clear(&db);
+    }
+    gp_bytes_clear(&journal);
+}
+
 static void test_what_is_refused(void **state)
 {
     (void)state;
@@ -221,7 +262,7 @@ static void test_check(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_page), cmocka_unit_test(test_what_is_refused),
-                                       cmocka_unit_test(test_check)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_damaged_head), cmocka_unit_test(test_every_page),
+                                       cmocka_unit_test(test_what_is_refused), cmocka_unit_test(test_check)};
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

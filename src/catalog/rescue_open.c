@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT
+ * Opens a damaged catalog.  With writable_schema, SQLite goes on after errors in the schema and after a file that is
+ * shorter than its header says.  A damaged header is mended in a copy.  If the page of the schema is damaged, the copy
+ * gets the first page of a new catalog: a catalog that was made by the same version has its tables in the same places.
+ * That page is used only if most of the root pages are of the right kind, and no readable row of the old schema
+ * contradicts it. */
+#include "catalog/rescue_open.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    PAGE = 16384, /* of every catalog: see schema.c */
+    HEADER = 100,
+    CHUNK = 1 << 20,
+    ROOTS = 256 /* more than a catalog has tables and indexes */
+};
+
+static int connect_to(const char *path, const char *way, sqlite3 **out, int64_t *version)
+{
+    sqlite3_stmt *q = NULL;
+    int rc = sqlite3_open_v2(path, out, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, way);
+    *version = 0;
+    sqlite3_db_config(*out, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, NULL);
+    sqlite3_db_config(*out, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    sqlite3_limit(*out, SQLITE_LIMIT_LENGTH, GP_DB_LONGEST);
+    if (rc == SQLITE_OK && way) rc = sqlite3_exec(*out, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL);
+    /* after an error in the schema, the first statement fails, and the next one sees what could be read */
+    for (int i = 0; rc == SQLITE_OK && !q && i < 2; i++)
+        if (sqlite3_prepare_v2(*out,
+                               "SELECT user_version FROM pragma_user_version, pragma_application_id"
+                               " WHERE application_id = 1196441934",
+                               -1, &q, NULL) != SQLITE_OK &&
+            i == 1)
+            rc = sqlite3_errcode(*out);
+    if (rc == SQLITE_OK) rc = sqlite3_step(q);
+    if (rc == SQLITE_ROW) *version = sqlite3_column_int64(q, 0);
+    sqlite3_finalize(q);
+    return rc;
+}
+
+static void disconnect(gp_rescue_source *s)
+{
+    sqlite3_close_v2(s->db);
+    s->db = NULL;
+    s->version = 0;
+}
+
+/* Returns SQLITE_ROW for a goldpan catalog, SQLITE_DONE for another program's file. */
+static int connect_any(gp_rescue_source *s)
+{
+    static const char *const ways[] = {NULL, "unix-none"};
+    int rc = SQLITE_ERROR;
+    for (int i = 0; i < 2; i++) {
+        disconnect(s);
+        rc = connect_to(s->copied ? s->copy : s->path, ways[i], &s->db, &s->version);
+        if (rc == SQLITE_ROW || rc == SQLITE_DONE || rc == SQLITE_NOTADB) break;
+    }
+    if (rc != SQLITE_ROW) disconnect(s);
+    return rc;
+}
+
+/* ---- the private copy */
+
+static gp_status copy_file(const char *from, const char *to, const char *end, gp_error *err)
+{
+    gp_str a = GP_STR_INIT, b = GP_STR_INIT;
+    char *chunk = gp_mem_new(CHUNK, 1);
+    int in = -1, out = -1;
+    ssize_t n = 0;
+    gp_status st = GP_OK;
+    gp_str_printf(&a, "%s%s", from, end);
+    gp_str_printf(&b, "%s%s", to, end);
+    if (!chunk || a.failed || b.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the rescue"));
+    in = open(a.data, O_RDONLY | O_CLOEXEC);
+    if (in < 0 && errno == ENOENT) goto out;
+    if (in < 0) GP_GO(gp_fail_errno(err, GP_ERR_IO, errno, "cannot read '%s'", a.data));
+    out = open(b.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (out < 0) GP_GO(gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", b.data));
+    while ((n = read(in, chunk, CHUNK)) > 0)
+        for (ssize_t done = 0, more; done < n; done += more)
+            if ((more = write(out, chunk + done, (size_t)(n - done))) <= 0)
+                GP_GO(gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", b.data));
+    if (n < 0) GP_GO(gp_fail_errno(err, GP_ERR_IO, errno, "cannot read '%s'", a.data));
+out:
+    if (in >= 0) close(in);
+    if (out >= 0) close(out);
+    gp_mem_free(chunk);
+    gp_str_clear(&a);
+    gp_str_clear(&b);
+    return st;
+}
+
+static uint32_t big_endian(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static void put_big_endian(uint8_t *p, uint32_t value)
+{
+    for (int i = 0; i < 4; i++) p[i] = (uint8_t)(value >> (24 - 8 * i));
+}
+
+/* Makes the copy unless it exists, and writes the header or the first page of it.  The number of pages becomes that of
+ * the file, whose last page is filled with zeros.  first: NULL, or the new first page. */
+static gp_status mend_copy(gp_rescue_source *s, const uint8_t *first, gp_error *err)
+{
+    static const char magic[16] = "SQLite format 3";
+    uint8_t page[PAGE];
+    struct stat info;
+    gp_status st = GP_OK;
+    disconnect(s);
+    bool fresh = !s->copied;
+    s->copied = true;
+    if (fresh) GP_TRY(copy_file(s->path, s->copy, "", err));
+    if (fresh) GP_TRY(copy_file(s->path, s->copy, "-wal", err));
+    int fd = open(s->copy, O_RDWR | O_CLOEXEC);
+    if (fd < 0) return gp_fail_errno(err, GP_ERR_IO, errno, "cannot read '%s'", s->copy);
+    if (fstat(fd, &info) != 0 || pread(fd, page, PAGE, 0) != PAGE)
+        GP_GO(gp_fail_errno(err, GP_ERR_IO, errno, "cannot read '%s'", s->copy));
+    if (first) memcpy(page, first, PAGE);
+    memcpy(page, magic, sizeof magic);
+    uint32_t pages = (uint32_t)((info.st_size + PAGE - 1) / PAGE);
+    put_big_endian(page + 28, pages);
+    memcpy(page + 92, page + 24, 4);    /* the number of pages is valid */
+    if (first) memset(page + 32, 0, 8); /* no list of free pages */
+    if (pwrite(fd, page, PAGE, 0) != PAGE || ftruncate(fd, (off_t)pages * PAGE) != 0)
+        GP_GO(gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", s->copy));
+out:
+    close(fd);
+    return st;
+}
+
+gp_status gp_rescue_open(const char *path, const char *copy, gp_rescue_source *out, gp_error *err)
+{
+    struct stat info;
+    *out = (gp_rescue_source){.path = path, .copy = copy};
+    if (stat(path, &info) != 0) return GP_OK;
+    int rc = connect_any(out);
+    out->foreign = rc == SQLITE_DONE;
+    if (rc == SQLITE_ROW || out->foreign || info.st_size < PAGE) return GP_OK;
+    GP_TRY(mend_copy(out, NULL, err));
+    (void)connect_any(out);
+    return GP_OK;
+}
+
+/* ---- the first page */
+
+typedef struct root {
+    char name[64];
+    uint32_t page;
+} root;
+
+/* Reads names and root pages from the schema, up to the first that cannot be read.  *whole: all were read. */
+static size_t read_roots(sqlite3 *db, root *roots, bool *whole)
+{
+    sqlite3_stmt *q = NULL;
+    size_t n = 0;
+    int rc = SQLITE_ERROR;
+    for (int i = 0; i < 2 && rc != SQLITE_OK; i++)
+        rc = sqlite3_prepare_v2(db, "SELECT name, rootpage FROM sqlite_schema WHERE rootpage > 0", -1, &q, NULL);
+    while (rc == SQLITE_OK && n < ROOTS && (rc = sqlite3_step(q)) == SQLITE_ROW) {
+        const char *name = (const char *)sqlite3_column_text(q, 0);
+        snprintf(roots[n].name, sizeof roots[n].name, "%s", name ? name : "");
+        roots[n++].page = (uint32_t)sqlite3_column_int64(q, 1);
+        rc = SQLITE_OK;
+    }
+    *whole = rc == SQLITE_DONE;
+    sqlite3_finalize(q);
+    return n;
+}
+
+static const root *find_root(const root *roots, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(roots[i].name, name) == 0) return &roots[i];
+    return NULL;
+}
+
+/* Counts the root pages of `made`, the bytes of an empty catalog, that have the same kind in the damaged file. */
+static size_t count_alike(const char *path, const root *roots, size_t count, const uint8_t *made, size_t size)
+{
+    size_t alike = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    for (size_t i = 0; fd >= 0 && i < count; i++) {
+        uint8_t kind;
+        off_t at = (off_t)(roots[i].page - 1) * PAGE;
+        if ((size_t)at >= size || pread(fd, &kind, 1, at) != 1) continue;
+        alike += kind == made[at] || kind + 8 == made[at]; /* a leaf that has become an inner page */
+    }
+    if (fd >= 0) close(fd);
+    return alike;
+}
+
+gp_status gp_rescue_first_page(gp_rescue_source *s, gp_catalog *to, gp_error *err)
+{
+    root want[ROOTS], have[ROOTS];
+    bool whole = false, all;
+    struct stat info;
+    sqlite3_int64 size = 0;
+    gp_status st = GP_OK;
+    if (s->foreign || stat(s->path, &info) != 0 || info.st_size < 2 * (off_t)PAGE) return GP_OK;
+    size_t wanted = read_roots(to->db, want, &all), had = s->db ? read_roots(s->db, have, &whole) : 0;
+    if (whole && had >= wanted) return GP_OK;
+    for (size_t i = 0; i < had; i++) {
+        const root *other = find_root(want, wanted, have[i].name);
+        if (other && other->page != have[i].page) return GP_OK;
+    }
+    uint8_t *made = sqlite3_serialize(to->db, "main", &size, 0);
+    if (!made) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the rescue");
+    if (size >= 2 * PAGE && big_endian(made + 68) == GP_DB_APPLICATION_ID &&
+        count_alike(s->path, want, wanted, made, (size_t)size) * 4 >= wanted * 3) {
+        st = mend_copy(s, made, err);
+        if (st == GP_OK) (void)connect_any(s);
+    }
+    sqlite3_free(made);
+    return st;
+}
+
+void gp_rescue_close(gp_rescue_source *s)
+{
+    static const char *const ends[] = {"", "-wal", "-shm"};
+    disconnect(s);
+    for (int i = 0; s->copied && i < 3; i++) {
+        gp_str name = GP_STR_INIT;
+        gp_str_printf(&name, "%s%s", s->copy, ends[i]);
+        if (!name.failed) (void)unlink(name.data);
+        gp_str_clear(&name);
+    }
+    s->copied = false;
+}
