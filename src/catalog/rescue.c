@@ -21,6 +21,8 @@ enum {
     REACH = 1 << 20 /* number of ids to try after the last id that was read */
 };
 
+#define ADVICE_TABLE " `goldpan add DIR --prompts FILE`"
+
 typedef struct rescuing {
     const gp_rescue_options *o;
     sqlite3 *from;
@@ -211,8 +213,16 @@ static bool is_in(const gp_catalog *cat, const char *name)
 
 static gp_status read_core(rescuing *r, gp_error *err)
 {
-    for (size_t i = 0; core[i]; i++)
-        if (is_in(r->to, core[i])) GP_TRY(read_table(r, core[i], err));
+    bool prompts_lost = false;
+    for (size_t i = 0; core[i]; i++) {
+        uint64_t lost = r->report->lost;
+        if (!is_in(r->to, core[i])) continue;
+        GP_TRY(read_table(r, core[i], err));
+        if (strcmp(core[i], "prompts") == 0 || strcmp(core[i], "image_prompts") == 0)
+            prompts_lost |= r->report->lost > lost;
+    }
+    if (prompts_lost)
+        note(r, "rescue-prompts", 0, "some prompts are lost: give those of a table again with" ADVICE_TABLE);
     return GP_OK;
 }
 
@@ -301,11 +311,13 @@ static gp_status open_both(rescuing *r, gp_rescue_source *source, const char *co
     GP_TRY(gp_db_open(target, GP_CATALOG_CREATE, gp_db_all.list, steps, &r->to, err));
     if (!newer) GP_TRY(gp_rescue_first_page(source, r->to, err));
     r->from = newer ? NULL : source->db;
-    if (r->from || stat(path, &info) != 0) return GP_OK;
-    note(r, "rescue-nothing", 0, "nothing can be read from '%s'%s", path,
-         info.st_size == 0          ? ": it is empty"
-         : newer || source->foreign ? ": it is another program's or a newer goldpan's"
-                                    : ": the page that says where its tables are is damaged, or it is no catalog");
+    if (r->from) return GP_OK;
+    if (stat(path, &info) == 0)
+        note(r, "rescue-nothing", 0, "nothing can be read from '%s'%s", path,
+             info.st_size == 0          ? ": it is empty"
+             : newer || source->foreign ? ": it is another program's or a newer goldpan's"
+                                        : ": the page that says where its tables are is damaged, or it is no catalog");
+    note(r, "rescue-prompts", 0, "if prompts came from a table, give them again with" ADVICE_TABLE);
     return GP_OK;
 }
 
