@@ -43,7 +43,7 @@ static gp_status check_integrity(checking *c, gp_error *err)
     gp_q q = gp_q_open(c->cat, "PRAGMA integrity_check(10)");
     while ((st = gp_q_step(&q, &row, err)) == GP_OK && row) {
         const char *text = gp_q_col_text(&q, 0);
-        if (text && strcmp(text, "ok") != 0) tell(c, 1, ADVICE_RESCUE, "the file is damaged: %s", text);
+        if (text && strcmp(text, "ok") != 0) tell(c, 1, ADVICE_RESCUE, "the file is damaged; SQLite says: %s", text);
     }
     gp_q_end(&q);
     return st;
@@ -267,6 +267,8 @@ static gp_status check_catalog(checking *c, const char *path, bool (*go_on)(void
     if (st == GP_OK) gp_cat_watch(c->cat, go_on, user);
     if (st == GP_OK) st = check_rows(c, err);
     if (st != GP_ERR_CATALOG) return st;
+    char *end = strstr(err->message, GP_DB_RESCUE); /* the problem has its own advice */
+    if (end) *end = '\0';
     tell(c, 1, ADVICE_RESCUE, "%s", err->message);
     gp_cat_close(c->cat); /* its rows are not compared with the journal */
     c->cat = NULL;
@@ -292,6 +294,8 @@ gp_status gp_cat_check(const char *path, bool (*go_on)(void *user), void *go_on_
     gp_status st = check_catalog(&c, path, go_on, go_on_user, &why);
     if (st == GP_OK) st = check_journal(&c, path, &why);
     if (st == GP_ERR_CATALOG) {
+        char *end = strstr(why.message, GP_DB_RESCUE);
+        if (end) *end = '\0';
         tell(&c, 1, ADVICE_RESCUE, "%s", why.message);
         st = GP_OK;
     }

@@ -74,10 +74,10 @@ gp_status gp_db_fail(const gp_catalog *cat, int rc, gp_error *err)
     switch (rc & 0xff) {
     case SQLITE_NOMEM: return gp_fail(err, GP_ERR_MEMORY, "out of memory in catalog '%s'", path);
     case SQLITE_NOTADB:
-        return gp_fail(err, GP_ERR_CATALOG, "'%s' is not a goldpan catalog: it is not an SQLite file", path);
+        return gp_fail(err, GP_ERR_CATALOG, "'%s' is not a goldpan catalog: it is not an SQLite file" GP_DB_RESCUE,
+                       path);
     case SQLITE_CORRUPT:
-        return gp_fail(err, GP_ERR_CATALOG,
-                       "catalog '%s' is damaged (%s); bring back what it holds with `goldpan rescue`", path,
+        return gp_fail(err, GP_ERR_CATALOG, "catalog '%s' is damaged; SQLite says: %s" GP_DB_RESCUE, path,
                        cat->db ? sqlite3_errmsg(cat->db) : "no details");
     case SQLITE_BUSY:
     case SQLITE_LOCKED:

@@ -13,6 +13,9 @@
 #define GP_DB_APPLICATION_ID 0x4750414e
 #define GP_DB_VERSION        5
 
+/* The end of a message about a damaged catalog: what to do. */
+#define GP_DB_RESCUE "; bring back what it holds with `goldpan rescue`"
+
 enum { GP_DB_LONGEST = 256 << 20 /* bytes: the size limit of a text, a vector, a row */ };
 enum { GP_DB_STATEMENTS = 192, GP_DB_BUSY_MS = 10000 /* milliseconds to wait for another process's lock */ };
 struct gp_catalog {

@@ -188,8 +188,8 @@ out:;
     if (rc != SQLITE_OK) return gp_db_fail(cat, rc, err);
     if (application == 0 && *version == 0 && things == 0) return GP_OK;
     if (application != GP_DB_APPLICATION_ID || *version < 1)
-        return gp_fail(err, GP_ERR_CATALOG, "'%s' is not a goldpan catalog: it is another program's SQLite file",
-                       cat->path);
+        return gp_fail(err, GP_ERR_CATALOG,
+                       "'%s' is not a goldpan catalog: it is another program's SQLite file" GP_DB_RESCUE, cat->path);
     if (*version > newest)
         return gp_fail(err, GP_ERR_CATALOG,
                        "catalog '%s' was made by a newer goldpan (schema %lld; this one knows up to %d)", cat->path,
@@ -244,7 +244,8 @@ gp_status gp_db_migrate(gp_catalog *cat, const gp_db_step *list, size_t count, b
     GP_TRY(read_version(cat, newest, &version, err));
     if (version > 0) GP_TRY(check_tables(cat, err));
     if (version == newest) return GP_OK;
-    if (version == 0 && !create) return gp_fail(err, GP_ERR_CATALOG, "'%s' is empty, not a goldpan catalog", cat->path);
+    if (version == 0 && !create)
+        return gp_fail(err, GP_ERR_CATALOG, "'%s' is empty, not a goldpan catalog" GP_DB_RESCUE, cat->path);
     if (cat->readonly && !cat->copy) {
         cat->older = true;
         return gp_fail(err, GP_ERR_CATALOG, "catalog '%s' has an older schema (%lld) and is opened read-only",

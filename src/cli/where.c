@@ -216,8 +216,24 @@ static char *new_catalog(const char *const *paths, size_t count)
     return path;
 }
 
+/* Does the journal of marks of a deleted catalog lie in the folder's .goldpan? */
+static bool has_marks(const char *folder)
+{
+    char *path = gp_path_join(folder, ".goldpan/catalog.marks.jsonl");
+    bool has = path && access(path, F_OK) == 0;
+    gp_mem_free(path);
+    return has;
+}
+
 static gp_status no_catalog(const char *const *paths, size_t count, gp_error *err)
 {
+    const char *folder = count ? paths[0] : ".";
+    if (has_marks(folder))
+        return gp_fail(
+            err, GP_ERR_NOT_FOUND,
+            "no catalog in '%s', but the journal of its marks is there: bring them back with `goldpan add %s`"
+            " or `goldpan rescue %s`",
+            folder, folder, folder);
     if (!count)
         return gp_fail(
             err, GP_ERR_NOT_FOUND,
