@@ -11,18 +11,33 @@
 
 enum { MAX_SIDECAR = 1 << 20, MAX_NAME = 255 /* bytes: the limit of the usual file systems */ };
 
-/* Reads the text of one file; *out is NULL if the file is missing or blank. */
-static gp_status read_text(const char *path, char **out, gp_error *err)
+/* Keeps the first reason why a file was passed over. */
+static gp_status refuse(const char *path, const char *why, char **refused, gp_error *err)
+{
+    gp_str text = GP_STR_INIT;
+    if (*refused) return GP_OK;
+    gp_str_printf(&text, "the sidecar file '%s' %s: its text is not used", path, why);
+    *refused = gp_str_take(&text);
+    return *refused ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for a side-car");
+}
+
+/* Reads the text of one file; *out is NULL if the file is missing, blank or refused. */
+static gp_status read_text(const char *path, char **out, char **refused, gp_error *err)
 {
     gp_bytes bytes = {0};
     gp_error reason = {0};
     *out = NULL;
     if (strlen(gp_path_base(path)) > MAX_NAME) return GP_OK;
     gp_status st = gp_file_read(path, MAX_SIDECAR, &bytes, &reason);
-    if (st == GP_ERR_NOT_FOUND || st == GP_ERR_LIMIT) return GP_OK; /* a larger text is not a prompt */
+    if (st == GP_ERR_NOT_FOUND) return GP_OK;
+    if (st == GP_ERR_LIMIT) return refuse(path, "is larger than 1 MiB", refused, err);
     if (st != GP_OK) return gp_fail(err, st, "%s", reason.message);
     st = gp_text_decode(path, &bytes, NULL, NULL, err);
-    if (st == GP_OK && bytes.data[strspn((const char *)bytes.data, " \t\r\n")]) {
+    size_t size = bytes.size;
+    while (size && !bytes.data[size - 1]) size--; /* zero bytes behind the text are harmless */
+    if (st == GP_OK && size && memchr(bytes.data, 0, size))
+        st = refuse(path, "is not text: it holds NUL bytes", refused, err);
+    else if (st == GP_OK && bytes.data[strspn((const char *)bytes.data, " \t\r\n")]) {
         *out = (char *)bytes.data;
         bytes.data = NULL;
     }
@@ -30,22 +45,24 @@ static gp_status read_text(const char *path, char **out, gp_error *err)
     return st;
 }
 
-gp_status gp_prompt_sidecar(const char *image_path, char **out, gp_error *err)
+gp_status gp_prompt_sidecar(const char *image_path, char **out, char **refused, gp_error *err)
 {
     static const char *const endings[] = {".txt", ".caption"};
     size_t whole = strlen(image_path), stem = whole - strlen(gp_path_extension(image_path));
     gp_str path = GP_STR_INIT;
     gp_status st = GP_OK;
     char *text = NULL;
+    *refused = NULL;
     for (size_t i = 0; i < 4 && st == GP_OK && !text; i++) {
         if (i >= 2 && stem == whole) break;
         gp_str_reset(&path);
         gp_str_add(&path, image_path, i < 2 ? stem : whole);
         gp_str_puts(&path, endings[i % 2]);
         st = path.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for a side-car")
-                         : read_text(path.data, &text, err);
+                         : read_text(path.data, &text, refused, err);
     }
     gp_str_clear(&path);
     if (st == GP_OK) *out = text;
+    if (st != GP_OK) gp_mem_free(*refused), *refused = NULL;
     return st;
 }

@@ -56,7 +56,8 @@ typedef struct file_job {
     char *prompt, *raw, *negative, *source, *settings; /* owned, or NULL */
     int strength;
     gp_evidence evidence;
-    bool damaged; /* some metadata has a wrong checksum or cannot be read */
+    char *refused; /* owned: why the sidecar file was not used; or NULL */
+    bool damaged;  /* some metadata has a wrong checksum or cannot be read */
 } file_job;
 
 typedef struct add_run {
@@ -74,8 +75,9 @@ typedef struct add_run {
     gp_error walk_error;
     gp_report *report;
     gp_ticker ticker;
-    uint64_t uncommitted, damaged;
-    double begun; /* the transaction */
+    uint64_t uncommitted, damaged, refused_count;
+    char *refused; /* owned: the first reason why a sidecar file was not used */
+    double begun;  /* the transaction */
     bool in_transaction;
 } add_run;
 
@@ -93,6 +95,7 @@ static void job_free(file_job *job)
 {
     if (!job) return;
     forget_prompt(job);
+    gp_mem_free(job->refused);
     gp_mem_free(job->settings);
     gp_mem_free(job->negative);
     gp_mem_free(job->problem);
@@ -251,7 +254,7 @@ static gp_status prompt_from_metadata(file_job *job, const gp_meta *meta, gp_err
 static gp_status prompt_from_sidecar(file_job *job, gp_meta *meta, gp_error *err)
 {
     char *text = NULL;
-    GP_TRY(gp_prompt_sidecar(job->path, &text, err));
+    GP_TRY(gp_prompt_sidecar(job->path, &text, &job->refused, err));
     if (!text) return GP_OK;
     gp_status st = gp_meta_a1111(text, strlen(text), meta, err);
     if (st == GP_OK && meta->found && meta->prompt)
@@ -467,6 +470,9 @@ static gp_status write_file(add_run *r, const file_job *job, gp_error *err)
     GP_TRY(gp_cat_image_put(r->cat, &image, job->path, job->size, job->mtime_ns, &id, &fresh, err));
     GP_TRY(write_prompt(r, job, id, err));
     r->damaged += job->damaged;
+    r->refused_count += job->refused != NULL;
+    if (job->refused && !r->refused && !(r->refused = gp_str_dup(job->refused)))
+        return gp_fail(err, GP_ERR_MEMORY, "out of memory for a note");
     bool stayed = id == identity->before.image; /* the path already held this image, perhaps with other metadata */
     if (!stayed && !fresh) r->report->duplicates++;
     if (stayed)
@@ -538,8 +544,19 @@ static void tell_images(const add_run *r, const char *code, uint64_t count, cons
     gp_str_clear(&s);
 }
 
+static void tell_refused(const add_run *r)
+{
+    gp_str s = GP_STR_INIT;
+    if (!r->refused || !r->options->note) return;
+    gp_str_puts(&s, r->refused);
+    if (r->refused_count > 1) gp_str_printf(&s, " (and %llu more)", (unsigned long long)r->refused_count - 1);
+    if (!s.failed) r->options->note(r->options->note_user, &(gp_note){"sidecar-refused", s.data, r->refused_count});
+    gp_str_clear(&s);
+}
+
 static void tell_metadata(const add_run *r)
 {
+    tell_refused(r);
     tell_images(r, "guesses", r->report->guesses,
                 "has only a guessed prompt: it is scored with --guesses ('goldpan show' tells why)",
                 "have only guessed prompts: they are scored with --guesses ('goldpan show' tells why)");
@@ -651,6 +668,7 @@ out:
     if (st == GP_OK) gp_ticker_finish(&r.ticker);
     if (st == GP_OK) tell_notes(&r), tell_metadata(&r);
     gp_passed_clear(&r.passed);
+    gp_mem_free(r.refused);
     for (size_t i = 0; st == GP_OK && r.table && i < gp_table_rows(r.table); i++)
         counts.rows_without_image += !r.rows.seen[i];
     gp_queue_free(r.found);

@@ -184,9 +184,9 @@ static void test_parti(void **state)
 static void expect_sidecar(const char *folder, const char *bytes, size_t size, const char *wanted)
 {
     gp_error err = {0};
-    char *out = NULL;
+    char *out = NULL, *refused = NULL;
     put_file(folder, "a.b.txt", bytes, size);
-    assert_ok(gp_prompt_sidecar(in_folder(folder, "a.b.png"), &out, &err));
+    assert_ok(gp_prompt_sidecar(in_folder(folder, "a.b.png"), &out, &refused, &err));
     assert_string_equal(or_none(out), or_none(wanted));
     gp_mem_free(out);
 }
@@ -196,8 +196,8 @@ static void test_sidecar(void **state)
 {
     (void)state;
     gp_error err = {0};
-    char *folder = folder_new(), *out = (char *)"";
-    assert_ok(gp_prompt_sidecar(in_folder(folder, "a.b.png"), &out, &err));
+    char *folder = folder_new(), *out = (char *)"", *refused = NULL;
+    assert_ok(gp_prompt_sidecar(in_folder(folder, "a.b.png"), &out, &refused, &err));
     assert_null(out);
     EXPECT_SIDECAR("a cat\n", "a cat\n");
     EXPECT_SIDECAR("", NULL);
@@ -230,7 +230,7 @@ static void test_sidecar(void **state)
     EXPECT_SIDECAR("a\nNegative prompt: b\nSteps: 1, Sampler: x, Seed: 3",
                    "a\nNegative prompt: b\nSteps: 1, Sampler: x, Seed: 3"); /* gp_meta_a1111 recognises this text */
     put_text(folder, "noname.txt", "x");
-    assert_ok(gp_prompt_sidecar(in_folder(folder, "noname"), &out, &err));
+    assert_ok(gp_prompt_sidecar(in_folder(folder, "noname"), &out, &refused, &err));
     assert_string_equal(or_none(out), "x");
     gp_mem_free(out);
     folder_free(folder);
@@ -242,24 +242,24 @@ static void test_sidecar_names(void **state)
     (void)state;
     static const char *const names[] = {"x.png.caption", "x.png.txt", "x.caption", "x.txt"};
     gp_error err = {0};
-    char *folder = folder_new(), *out = NULL, longest[256];
+    char *folder = folder_new(), *out = NULL, *refused = NULL, longest[256];
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         put_text(folder, names[i], names[i]);
-        assert_ok(gp_prompt_sidecar(in_folder(folder, "x.png"), &out, &err));
+        assert_ok(gp_prompt_sidecar(in_folder(folder, "x.png"), &out, &refused, &err));
         assert_string_equal(or_none(out), names[i]);
         gp_mem_free(out);
     }
     put_text(folder, "x.txt", "\r\n");
-    assert_ok(gp_prompt_sidecar(in_folder(folder, "x.png"), &out, &err));
+    assert_ok(gp_prompt_sidecar(in_folder(folder, "x.png"), &out, &refused, &err));
     assert_string_equal(or_none(out), "x.caption");
     gp_mem_free(out);
     /* no sidecar name is possible for an image with the longest name */
     memset(longest, 'n', 255);
     memcpy(longest + 251, ".png", 5);
-    assert_ok(gp_prompt_sidecar(in_folder(folder, longest), &out, &err));
+    assert_ok(gp_prompt_sidecar(in_folder(folder, longest), &out, &refused, &err));
     assert_null(out);
     memcpy(longest + 250, ".webp", 6);
-    assert_ok(gp_prompt_sidecar(in_folder(folder, longest), &out, &err));
+    assert_ok(gp_prompt_sidecar(in_folder(folder, longest), &out, &refused, &err));
     assert_null(out);
     folder_free(folder);
 }
@@ -269,22 +269,34 @@ static void test_sidecar_limit(void **state)
 {
     (void)state;
     gp_error err = {0};
-    char *folder = folder_new(), *out = NULL;
+    char *folder = folder_new(), *out = NULL, *refused = NULL;
     size_t limit = 1 << 20;
     char *bytes = malloc(limit + 1);
     assert_non_null(bytes);
     memset(bytes, 'x', limit + 1);
     put_file(folder, "a.txt", bytes, limit);
-    assert_ok(gp_prompt_sidecar(in_folder(folder, "a.png"), &out, &err));
+    assert_ok(gp_prompt_sidecar(in_folder(folder, "a.png"), &out, &refused, &err));
     assert_non_null(out);
     assert_int_equal(strlen(out), limit);
     gp_mem_free(out);
     put_file(folder, "a.txt", bytes, limit + 1);
-    assert_ok(gp_prompt_sidecar(in_folder(folder, "a.png"), &out, &err));
+    assert_ok(gp_prompt_sidecar(in_folder(folder, "a.png"), &out, &refused, &err));
     assert_null(out);
+    assert_non_null(refused);
+    assert_non_null(strstr(refused, "a.txt' is larger than 1 MiB"));
+    gp_mem_free(refused);
+    put_file(folder, "a.txt",
+             "\x7f"
+             "ELF\0\1\2 a cat and more",
+             22); /* binary */
+    assert_ok(gp_prompt_sidecar(in_folder(folder, "a.png"), &out, &refused, &err));
+    assert_null(out);
+    assert_non_null(refused);
+    assert_non_null(strstr(refused, "NUL bytes"));
+    gp_mem_free(refused);
     free(bytes);
     put_text(folder, "b.txt/c", "x");
-    assert_int_equal(gp_prompt_sidecar(in_folder(folder, "b.png"), &out, &err), GP_ERR_IO);
+    assert_int_equal(gp_prompt_sidecar(in_folder(folder, "b.png"), &out, &refused, &err), GP_ERR_IO);
     assert_non_null(strstr(err.message, "b.txt'"));
     folder_free(folder);
 }
@@ -292,7 +304,7 @@ static void test_sidecar_limit(void **state)
 static void test_memory(void **state)
 {
     (void)state;
-    char *folder = folder_new(), *out = NULL;
+    char *folder = folder_new(), *out = NULL, *refused = NULL;
     put_text(folder, "a.txt", "caf\xE9");
     for (int what = 0; what < 3; what++) {
         for (uint64_t n = 1;; n++) {
@@ -301,7 +313,7 @@ static void test_memory(void **state)
             out = NULL;
             gp_mem_fail_at(n);
             gp_status st = what == 2
-                               ? gp_prompt_sidecar(in_folder(folder, "a.png"), &out, &err)
+                               ? gp_prompt_sidecar(in_folder(folder, "a.png"), &out, &refused, &err)
                                : gp_prompt_clean("<a:b>((((((((((((((((((x:1.2)\n y AND z", what == 0, &out, &err);
             uint64_t seen = gp_mem_fail_at(0);
             if (st == GP_OK) assert_true(seen < n && out);
