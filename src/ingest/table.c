@@ -397,6 +397,8 @@ gp_status gp_table_read(const char *path, gp_watch *watch, gp_table **out, gp_er
     gp_bytes bytes = {0};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (gp_str_equal_nocase(extension, known[i].extension)) kind = known[i].kind;
+    if (gp_str_equal_nocase(extension, ".xlsx"))
+        return gp_fail(err, GP_ERR_UNSUPPORTED, "'%s' is an Excel workbook (.xlsx): save it as CSV", path);
     GP_TRY(gp_file_read(path, MAX_FILE, &bytes, err));
     gp_status st = read_bytes(path, &bytes, kind, watch, out, err);
     gp_bytes_clear(&bytes);
