@@ -101,8 +101,9 @@ gp_status gp_cli_model_name(const gp_cli *cli, const char **name, gp_error *err)
     }
     return gp_fail(
         err, GP_ERR_NOT_FOUND,
-        "no model is named and none of the usual ones is here: `goldpan model get %s` fetches the article's "
-        "(1.7 GB), `goldpan model get %s` a quicker one (0.6 GB); --model or $GOLDPAN_MODEL names another; the "
+        "no model is named and none of the usual ones is here: `goldpan model get %s` fetches CLIP ViT-L/14, the "
+        "article's model "
+        "(1.7 GB), `goldpan model get %s` the quicker ViT-B/32 (0.6 GB); --model or $GOLDPAN_MODEL names another; the "
         "bundled %s only knows the pictures of the sample",
         usual[0], usual[1], usual[2]);
 }
