@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "catalog/db.h"
+#include <string.h>
 
 gp_status gp_cat_scorer_put(gp_catalog *cat, const gp_cat_scorer *scorer, gp_error *err)
 {
@@ -58,6 +59,10 @@ gp_status gp_cat_scorer_find(gp_catalog *cat, const char *named, char **id, gp_e
     bool row;
     gp_q_text(&q, 1, named);
     GP_TRY(gp_q_step(&q, &row, err));
+    if (!row && strncmp(named, "clip/", 5) != 0) /* a name that a user gave, not the key of a model */
+        return gp_fail(err, GP_ERR_NOT_FOUND,
+                       "'%s' has scored nothing in catalog '%s': `goldpan status` lists the models that have", named,
+                       cat->path);
     if (!row)
         return gp_fail(err, GP_ERR_NOT_FOUND,
                        "this model has scored nothing yet in catalog '%s': `goldpan status` lists those that have",
