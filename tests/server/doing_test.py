@@ -178,7 +178,7 @@ class Load(unittest.TestCase):
 
     def test_marks_do_not_wait_behind_uploads(self):
         place = served.copy("loaded")
-        count, image = 40, large_png(6000)
+        count, image = 40, large_png(3000)
         with Server(place) as server, concurrent.futures.ThreadPoolExecutor(count) as clients:
             h = server.column("hash")[0]
             done = []
