@@ -2,6 +2,7 @@
  * The decoders on 100 drawn files, whose pixels Pillow gave, and on files made or broken here: every message is known,
  * every failed allocation is survived. */
 #include "corpus.h"
+#include "png.h"
 
 #include "base/json.h"
 #include "base/str.h"
@@ -129,17 +130,6 @@ static void expect_whole(const uint8_t *bytes, size_t size, const gp_bytes *same
     gp_pixels_clear(&b);
 }
 
-static void put_chunk(gp_str *s, const char *name, const void *data, size_t size)
-{
-    const uint8_t length[4] = {(uint8_t)(size >> 24), (uint8_t)(size >> 16), (uint8_t)(size >> 8), (uint8_t)size};
-    gp_str_add(s, length, 4);
-    gp_str_add(s, name, 4);
-    gp_str_add(s, data, size);
-    uint32_t crc = crc_of(s->data + s->size - size - 4, size + 4);
-    const uint8_t end[4] = {(uint8_t)(crc >> 24), (uint8_t)(crc >> 16), (uint8_t)(crc >> 8), (uint8_t)crc};
-    gp_str_add(s, end, 4);
-}
-
 /* Damage in an ancillary chunk, at any position, is not an error: it contains no pixels. */
 static void test_damaged_metadata(void **state)
 {
@@ -152,7 +142,7 @@ static void test_damaged_metadata(void **state)
             gp_str s = GP_STR_INIT;
             size_t at = behind ? png.size - 12 : 33;
             gp_str_add(&s, png.data, at);
-            put_chunk(&s, names[i], "key\0\0text", 9);
+            png_chunk(&s, names[i], "key\0\0text", 9);
             s.data[s.size - 1] ^= 1; /* the last byte of the checksum */
             gp_str_add(&s, png.data + at, png.size - at);
             if (!behind || (strcmp(names[i], "acTL") && strcmp(names[i], "fcTL")))
@@ -198,7 +188,7 @@ static void test_bombs(void **state)
         gp_str s = GP_STR_INIT;
         size_t at = behind ? png.size - 12 : 33;
         gp_str_add(&s, png.data, at);
-        put_chunk(&s, "zTXt", packed, packed_size + 6);
+        png_chunk(&s, "zTXt", packed, packed_size + 6);
         gp_str_add(&s, png.data + at, png.size - at);
         expect_whole((const uint8_t *)s.data, s.size, &png);
         gp_str_clear(&s);
@@ -229,9 +219,9 @@ static void test_unknown_filter(void **state)
     assert_int_equal(compress(packed, &size, (const uint8_t *)"\5abc", 4), Z_OK);
     gp_str s = GP_STR_INIT;
     gp_str_add(&s, "\x89PNG\r\n\x1a\n", 8);
-    put_chunk(&s, "IHDR", "\0\0\0\1\0\0\0\1\b\2\0\0\0", 13);
-    put_chunk(&s, "IDAT", packed, size);
-    put_chunk(&s, "IEND", "", 0);
+    png_chunk(&s, "IHDR", "\0\0\0\1\0\0\0\1\b\2\0\0\0", 13);
+    png_chunk(&s, "IDAT", packed, size);
+    png_chunk(&s, "IEND", "", 0);
     expect(s.data, s.size, GP_ERR_FORMAT, "PNG picture data is damaged: bad adaptive filter value");
     gp_str_clear(&s);
 }

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "image/image.h"
 #include "picture.h"
+#include "png.h"
 
 #include <webp/encode.h>
 #include <webp/mux.h>
@@ -24,20 +25,6 @@ static void assert_stream(const void *a, size_t a_size, const void *b, size_t b_
     assert_int_equal(memcmp(x.bytes, y.bytes, sizeof x.bytes) == 0, same);
 }
 
-static void put_be32(gp_str *s, uint32_t v)
-{
-    for (int i = 24; i >= 0; i -= 8) gp_str_putc(s, (char)(v >> i & 255));
-}
-
-static void put_chunk(gp_str *s, const char *tag, const void *data, size_t size)
-{
-    put_be32(s, (uint32_t)size);
-    size_t at = s->size;
-    gp_str_add(s, tag, 4);
-    gp_str_add(s, data, size);
-    put_be32(s, crc_of(s->data + at, size + 4));
-}
-
 /* Appends to `out` the PNG `in` with a text chunk after its header, and its IDAT data split into chunks of `piece`
  * bytes. */
 static void rewrite_png(const gp_str *in, const char *text, size_t piece, gp_str *out)
@@ -47,9 +34,9 @@ static void rewrite_png(const gp_str *in, const char *text, size_t piece, gp_str
         const uint8_t *p = (const uint8_t *)in->data + at;
         size_t n = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
         bool idat = memcmp(p + 4, "IDAT", 4) == 0;
-        for (size_t k = 0; idat && k < n; k += piece) put_chunk(out, "IDAT", p + 8 + k, n - k < piece ? n - k : piece);
+        for (size_t k = 0; idat && k < n; k += piece) png_chunk(out, "IDAT", p + 8 + k, n - k < piece ? n - k : piece);
         if (!idat) gp_str_add(out, p, n + 12);
-        if (memcmp(p + 4, "IHDR", 4) == 0 && text) put_chunk(out, "tEXt", text, strlen(text));
+        if (memcmp(p + 4, "IHDR", 4) == 0 && text) png_chunk(out, "tEXt", text, strlen(text));
         at += n + 12;
     }
 }
@@ -70,7 +57,7 @@ static void test_png(void **state)
     /* a palette entry and transparency count as pixels */
     gp_str clear = GP_STR_INIT;
     gp_str_add(&clear, png.data, 33);
-    put_chunk(&clear, "tRNS", "\0\1\0\2\0\3", 6);
+    png_chunk(&clear, "tRNS", "\0\1\0\2\0\3", 6);
     gp_str_add(&clear, png.data + 33, png.size - 33);
     assert_stream(png.data, png.size, clear.data, clear.size, false);
     assert_false(gp_image_is_plain((const uint8_t *)clear.data, clear.size));

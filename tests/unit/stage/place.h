@@ -10,6 +10,7 @@
 #include "image/image.h"
 #include "support.h"
 
+#include <sqlite3.h>
 #include <sys/stat.h>
 
 typedef struct place {
@@ -79,6 +80,34 @@ static inline void put_many(const place *p, size_t n)
         snprintf(name, sizeof name, "%03zu.png", i);
         put_picture(p, name, i + 1, prompts[i % 4]);
     }
+}
+
+/* A number from the catalog, by plain SQL. */
+static inline int64_t ask(const place *p, const char *sql)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *q = NULL;
+    assert_int_equal(sqlite3_open(p->catalog, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &q, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(q), SQLITE_ROW);
+    int64_t value = sqlite3_column_int64(q, 0);
+    sqlite3_finalize(q);
+    sqlite3_close(db);
+    return value;
+}
+
+/* Adds a folder to the place's catalog; `note` may be NULL. */
+static inline gp_report add_folder(const place *p, const char *folder, gp_note_fn note, void *user)
+{
+    gp_catalog *cat = NULL;
+    gp_error err = {0};
+    gp_report report = {0};
+    gp_add_options o = GP_ADD_DEFAULTS;
+    o.roots = &folder, o.root_count = 1, o.note = note, o.note_user = user;
+    assert_ok(gp_catalog_open(p->catalog, GP_CATALOG_CREATE, &cat, &err));
+    assert_ok(gp_add(cat, &o, &report, &err));
+    gp_catalog_close(cat);
+    return report;
 }
 
 typedef struct plan {

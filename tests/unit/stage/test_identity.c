@@ -5,27 +5,13 @@
 #include "catalog/catalog.h"
 #include "catalog/db.h"
 #include "place.h"
+#include "png.h"
 
 #include <fcntl.h>
-#include <zlib.h>
 
 enum { SIDE = 24 };
 
 /* ---- files */
-
-static void put_be32(gp_str *s, uint32_t v)
-{
-    for (int i = 24; i >= 0; i -= 8) gp_str_putc(s, (char)(v >> i & 255));
-}
-
-static void put_chunk(gp_str *s, const char *tag, const void *data, size_t size)
-{
-    put_be32(s, (uint32_t)size);
-    size_t at = s->size;
-    gp_str_add(s, tag, 4);
-    gp_str_add(s, data, size);
-    put_be32(s, (uint32_t)crc32(0, (const uint8_t *)s->data + at, (unsigned)size + 4));
-}
 
 static void picture_of(uint64_t pixels, uint8_t *rgb)
 {
@@ -46,16 +32,16 @@ static void png_of(uint64_t pixels, int level, const char *note, const char *pro
     assert_int_equal(compress2(packed, &size, rows, sizeof rows, level), Z_OK);
     gp_str text = GP_STR_INIT;
     gp_str_add(out, "\x89PNG\r\n\x1a\n", 8);
-    put_chunk(out, "IHDR", head, sizeof head);
+    png_chunk(out, "IHDR", head, sizeof head);
     gp_str_add(&text, "Comment", 8);
     gp_str_puts(&text, note);
-    put_chunk(out, "tEXt", text.data, text.size);
+    png_chunk(out, "tEXt", text.data, text.size);
     gp_str_reset(&text);
     gp_str_add(&text, "parameters", 11);
     if (prompt) gp_str_printf(&text, "%s\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1", prompt);
-    if (prompt) put_chunk(out, "tEXt", text.data, text.size);
-    put_chunk(out, "IDAT", packed, size);
-    put_chunk(out, "IEND", "", 0);
+    if (prompt) png_chunk(out, "tEXt", text.data, text.size);
+    png_chunk(out, "IDAT", packed, size);
+    png_chunk(out, "IEND", "", 0);
     gp_str_clear(&text);
 }
 
@@ -79,34 +65,11 @@ static void put_png(const place *p, const char *name, uint64_t pixels, int level
 
 /* ---- the catalog */
 
-static void add(const place *p, gp_report *report)
-{
-    gp_catalog *cat = NULL;
-    gp_error err = {0};
-    gp_add_options o = GP_ADD_DEFAULTS;
-    const char *roots[] = {p->pictures};
-    o.roots = roots, o.root_count = 1;
-    assert_ok(gp_catalog_open(p->catalog, GP_CATALOG_CREATE, &cat, &err));
-    assert_ok(gp_add(cat, &o, report, &err));
-    gp_catalog_close(cat);
-}
-
-static int64_t ask(const place *p, const char *sql)
-{
-    gp_catalog *cat = NULL;
-    gp_error err = {0};
-    int64_t value = -1;
-    assert_ok(gp_cat_open(p->catalog, 0, &cat, &err));
-    gp_q q = gp_q_open(cat, sql);
-    assert_ok(gp_q_one(&q, -2, &value, &err));
-    gp_cat_close(cat);
-    return value;
-}
-
 static int64_t image_at(const place *p, const char *name)
 {
     char sql[400];
-    snprintf(sql, sizeof sql, "SELECT image FROM paths WHERE path = '%s' AND missing = 0", in(p, name));
+    snprintf(sql, sizeof sql, "SELECT coalesce((SELECT image FROM paths WHERE path = '%s' AND missing = 0), -2)",
+             in(p, name));
     return ask(p, sql);
 }
 
@@ -140,7 +103,7 @@ static void test_metadata_written(void **state)
     give_stars(&p, "a.png", 5);
     int64_t image = image_at(&p, "a.png");
     put_png(&p, "a.png", 1, 6, "five stars", "a red cat");
-    add(&p, &report);
+    report = add_folder(&p, p.pictures, NULL, NULL);
     assert_int_equal(image_at(&p, "a.png"), image);
     assert_int_equal(report.done, 0);
     assert_int_equal(report.skipped, 2);
@@ -163,7 +126,7 @@ static void test_metadata_written(void **state)
     /* the same content at another path is still the old image, although the old path holds a new image */
     assert_int_equal(rename(in(&p, "a.png"), in(&p, "z.png")), 0);
     put_png(&p, "a.png", 3, 6, "new", NULL);
-    add(&p, &report);
+    report = add_folder(&p, p.pictures, NULL, NULL);
     assert_int_equal(image_at(&p, "z.png"), image);
     assert_int_not_equal(image_at(&p, "a.png"), image);
     place_remove(&p);
@@ -173,12 +136,11 @@ static void test_new_prompt_is_read(void **state)
 {
     (void)state;
     place p;
-    gp_report report = {0};
     place_make(&p);
     put_png(&p, "a.png", 1, 6, "first", "a red cat");
-    add(&p, &report);
+    add_folder(&p, p.pictures, NULL, NULL);
     put_png(&p, "a.png", 1, 6, "second", "a blue dog");
-    add(&p, &report);
+    add_folder(&p, p.pictures, NULL, NULL);
     assert_int_equal(ask(&p, "SELECT count(*) FROM images"), 1);
     assert_int_equal(ask(&p, "SELECT count(*) FROM v_images WHERE prompt = 'a blue dog'"), 1);
     place_remove(&p);
@@ -198,14 +160,14 @@ static void test_saved_again(void **state)
     int64_t image = image_at(&p, "a.png"), other = image_at(&p, "b.png");
     put_png(&p, "a.png", 1, 0, "optimised", "a red cat"); /* different compressed data, same pixels */
     put_png(&p, "b.png", 7, 0, "painted over", "a red cat");
-    add(&p, &report);
+    report = add_folder(&p, p.pictures, NULL, NULL);
     assert_int_equal(image_at(&p, "a.png"), image);
     assert_int_not_equal(image_at(&p, "b.png"), other);
     assert_int_equal(report.done, 1);
     /* the hash of the new compressed data is now on record */
     put_png(&p, "a.png", 1, 0, "and a note", "a red cat");
     assert_int_equal(ask(&p, "SELECT count(pixels) FROM images"), 3);
-    add(&p, &report);
+    report = add_folder(&p, p.pictures, NULL, NULL);
     assert_int_equal(image_at(&p, "a.png"), image);
     place_remove(&p);
 }
@@ -215,18 +177,17 @@ static void test_copy_of_old_bytes(void **state)
 {
     (void)state;
     place p;
-    gp_report report = {0};
     place_make(&p);
     put_png(&p, "a.png", 1, 6, "old", NULL);
     put_png(&p, "c.png", 1, 6, "old", NULL);
-    add(&p, &report);
+    add_folder(&p, p.pictures, NULL, NULL);
     int64_t image = image_at(&p, "a.png");
     put_png(&p, "a.png", 1, 6, "rewritten", NULL);
-    add(&p, &report);
+    add_folder(&p, p.pictures, NULL, NULL);
     assert_int_equal(image_at(&p, "a.png"), image);
     assert_int_equal(image_at(&p, "c.png"), image);
     put_png(&p, "a.png", 1, 6, "old", NULL);
-    add(&p, &report);
+    add_folder(&p, p.pictures, NULL, NULL);
     assert_int_equal(image_at(&p, "a.png"), image);
     assert_int_equal(ask(&p, "SELECT count(*) FROM images"), 1);
     assert_int_equal(ask(&p, "SELECT count(*) FROM paths WHERE hash IS NOT NULL"), 0);
@@ -238,14 +199,13 @@ static void test_known_content_is_itself(void **state)
 {
     (void)state;
     place p;
-    gp_report report = {0};
     place_make(&p);
     put_png(&p, "a.png", 1, 6, "one", "a red cat");
     put_png(&p, "b.png", 1, 6, "other", "a blue dog");
-    add(&p, &report);
+    add_folder(&p, p.pictures, NULL, NULL);
     assert_int_equal(ask(&p, "SELECT count(*) FROM images"), 2);
     put_png(&p, "a.png", 1, 6, "other", "a blue dog");
-    add(&p, &report);
+    add_folder(&p, p.pictures, NULL, NULL);
     assert_int_equal(image_at(&p, "a.png"), image_at(&p, "b.png"));
     place_remove(&p);
 }
@@ -255,15 +215,14 @@ static void test_copy_read_first(void **state)
 {
     (void)state;
     place p;
-    gp_report report = {0};
     place_make(&p);
     put_png(&p, "m.png", 1, 6, "old", NULL);
-    add(&p, &report);
+    add_folder(&p, p.pictures, NULL, NULL);
     give_stars(&p, "m.png", 4);
     int64_t image = image_at(&p, "m.png");
     put_png(&p, "m.png", 1, 6, "rewritten", NULL);
     put_png(&p, "a.png", 1, 6, "rewritten", NULL);
-    add(&p, &report);
+    add_folder(&p, p.pictures, NULL, NULL);
     assert_int_equal(image_at(&p, "m.png"), image);
     assert_int_equal(image_at(&p, "a.png"), image);
     assert_int_equal(ask(&p, "SELECT count(*) FROM images"), 1);
@@ -404,7 +363,6 @@ static void test_random_changes(void **state)
 {
     (void)state;
     place p;
-    gp_report report = {0};
     world *w = gp_mem_zero(1, sizeof *w);
     assert_non_null(w);
     place_make(&p);
@@ -415,7 +373,7 @@ static void test_random_changes(void **state)
             change(&p, w);
             continue;
         }
-        add(&p, &report);
+        add_folder(&p, p.pictures, NULL, NULL);
         add_to_model(w);
         int name = (int)draw(w, NAMES), stars = 1 + (int)draw(w, 5);
         if (w->file[name] != NONE) give_stars(&p, name_of(name), stars), w->stars[w->held[name]] = stars;

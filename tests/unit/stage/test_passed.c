@@ -23,19 +23,10 @@ static void on_note(void *user, const gp_note *note)
 
 static gp_report add(const place *p, const char *folder, notes *n)
 {
-    gp_catalog *cat = NULL;
-    gp_error err = {0};
-    gp_report report = {0};
-    gp_add_options o = GP_ADD_DEFAULTS;
-    o.roots = &folder, o.root_count = 1;
-    if (n) {
-        gp_str_reset(&n->text);
-        o.note = on_note, o.note_user = n;
-    }
-    assert_ok(gp_catalog_open(p->catalog, GP_CATALOG_CREATE, &cat, &err));
-    assert_ok(gp_add(cat, &o, &report, &err));
-    gp_catalog_close(cat);
-    if (n && !n->text.data) gp_str_puts(&n->text, "");
+    if (!n) return add_folder(p, folder, NULL, NULL);
+    gp_str_reset(&n->text);
+    gp_report report = add_folder(p, folder, on_note, n);
+    if (!n->text.data) gp_str_puts(&n->text, "");
     return report;
 }
 
@@ -47,18 +38,6 @@ static void assert_said(const notes *n, const char *wanted)
 static void assert_unsaid(const notes *n, const char *unwanted)
 {
     if (strstr(n->text.data, unwanted)) fail_msg("'%s' in:\n%s", unwanted, n->text.data);
-}
-
-static int64_t ask(const place *p, const char *sql)
-{
-    gp_catalog *cat = NULL;
-    gp_error err = {0};
-    int64_t value = -1;
-    assert_ok(gp_cat_open(p->catalog, 0, &cat, &err));
-    gp_q q = gp_q_open(cat, sql);
-    assert_ok(gp_q_one(&q, -2, &value, &err));
-    gp_cat_close(cat);
-    return value;
 }
 
 /* ---- skipped files */

@@ -4,21 +4,7 @@
 #include "place.h"
 #include "recipe.h"
 
-#include <sqlite3.h>
 #include <time.h>
-
-static int64_t ask(const place *p, const char *sql)
-{
-    sqlite3 *db = NULL;
-    sqlite3_stmt *q = NULL;
-    assert_int_equal(sqlite3_open(p->catalog, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &q, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(q), SQLITE_ROW);
-    int64_t value = sqlite3_column_int64(q, 0);
-    sqlite3_finalize(q);
-    sqlite3_close(db);
-    return value;
-}
 
 static void copy_from(const char *model_folder, const char *name, const char *to)
 {

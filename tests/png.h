@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT
+ * Chunks of PNG files made by tests. */
+#ifndef GP_TESTS_PNG_H
+#define GP_TESTS_PNG_H
+
+#include "base/str.h"
+#include <stdint.h>
+#include <zlib.h>
+
+static inline void png_be32(gp_str *s, uint32_t v)
+{
+    for (int i = 24; i >= 0; i -= 8) gp_str_putc(s, (char)(v >> i & 255));
+}
+
+/* Appends a whole chunk: length, type, data, checksum. */
+static inline void png_chunk(gp_str *s, const char *type, const void *data, size_t size)
+{
+    png_be32(s, (uint32_t)size);
+    size_t at = s->size;
+    gp_str_add(s, type, 4);
+    gp_str_add(s, data, size);
+    png_be32(s, (uint32_t)crc32_z(0, (const uint8_t *)s->data + at, size + 4));
+}
+
+#endif
