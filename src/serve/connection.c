@@ -154,17 +154,22 @@ static enum MHD_Result send_answer(gp_request *request)
     return result;
 }
 
-/* Uploads wait in memory until they are decoded, so their bytes in all are limited. */
+/* Uploads wait in memory until they are decoded, so their bytes in all are limited.  An upload that is refused does not
+ * count. */
 static bool has_room(gp_request *request, gp_refusal *no)
 {
     gp_server *s = request->server;
     if (request->route.kind != GP_ROUTE_UPLOAD) return true;
+    unsigned long long before = atomic_load(&s->uploading);
+    do {
+        if (before > 0 && (double)(before + request->length) > s->limits.upload_bytes) {
+            *no = (gp_refusal){.status = 503, .known = true, .retry = 2};
+            snprintf(no->message, sizeof no->message, "too many uploads at once: send this one again a little later");
+            return false;
+        }
+    } while (!atomic_compare_exchange_weak(&s->uploading, &before, before + request->length));
     request->uploaded = request->length;
-    uint64_t before = atomic_fetch_add(&s->uploading, request->length);
-    if (before == 0 || (double)(before + request->length) <= s->limits.upload_bytes) return true;
-    *no = (gp_refusal){.status = 503, .known = true, .retry = 2};
-    snprintf(no->message, sizeof no->message, "too many uploads at once: send this one again a little later");
-    return false;
+    return true;
 }
 
 static void set_known(gp_server *s, gp_watched *w)

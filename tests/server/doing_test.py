@@ -222,6 +222,16 @@ class Load(unittest.TestCase):
                 self.assertTrue(first.recv(100).startswith(b"HTTP/1.1 200"))
             until(lambda: server.post("api/upload", image).status == 200, "there is no room again")
 
+    def test_a_refused_upload_takes_no_room_while_it_is_discarded(self):
+        with Server(served.pictures, GOLDPAN_SERVE_LIMITS="upload_bytes=100000") as server:
+            head = "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nX-Goldpan: 1\r\n%sContent-Length: %d\r\n\r\n"
+            with socket.create_connection(("127.0.0.1", server.port)) as first, socket.create_connection(("127.0.0.1", server.port)) as second:
+                first.sendall((head % (server.path("api/upload"), server.port, "Expect: 100-continue\r\n", 50000)).encode())
+                self.assertIn(b" 100 ", first.recv(100))  # the server accepts this upload
+                second.sendall((head % (server.path("api/upload"), server.port, "", 90000)).encode())
+                self.assertTrue(second.recv(100).startswith(b"HTTP/1.1 503"))  # and now waits for the body of this one
+                self.assertEqual(server.post("api/upload", large_png(100)).status, 200)
+
 
 class Saved(unittest.TestCase):
     def test_views_are_kept_and_forgotten(self):
