@@ -4,6 +4,8 @@
 #ifndef GP_BASE_OWN_H
 #define GP_BASE_OWN_H
 
+#include "base/str.h"
+
 /* Name of an empty file in the top folder of a static site. */
 #define GP_MARK_SITE ".goldpan-site"
 /* Name of a file in a folder of exported images; it lists their names, one a line. */
@@ -11,5 +13,19 @@
 /* Mark in an image that goldpan drew: the keyword of a PNG text chunk, the beginning of a JPEG comment, or a word in
  * the XMP of a WebP file. */
 #define GP_MARK_IMAGE "goldpan-product"
+
+/* The names in a folder's GP_MARK_EXPORT, sorted. */
+typedef struct gp_own_names {
+    char *text;   /* owned, gp_own_names_clear */
+    char **names; /* [count] into text */
+    size_t count;
+} gp_own_names;
+/* Without that file: empty.  Errors: MEMORY, IO, LIMIT. */
+gp_status gp_own_names_read(const char *folder, gp_own_names *out, gp_error *err);
+void gp_own_names_clear(gp_own_names *names);
+bool gp_own_names_have(const gp_own_names *names, const char *name);
+/* Adds the names, one on each line, to the folder's GP_MARK_EXPORT; clears `names`.  A list that cannot be read stays
+ * as it is.  Errors: MEMORY, IO, LIMIT. */
+gp_status gp_own_names_add(const char *folder, gp_str *names, gp_error *err);
 
 #endif

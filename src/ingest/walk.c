@@ -129,13 +129,14 @@ static bool is_own(const char *name, char kind, bool site, const gp_own_names *e
     return kind == 'f' && gp_own_names_have(exported, name);
 }
 
-/* Reads goldpan's marks in the folder at w->path. A folder that the user named is read even with marks. */
+/* Reads goldpan's marks in the folder at w->path. A folder that the user named is read even with marks.  A list that
+ * cannot be read counts as none. */
 static gp_status read_marks(const walker *w, bool *site, gp_own_names *exported)
 {
     struct stat st;
     *site = false;
     if (w->depth == 0) return GP_OK;
-    GP_TRY(gp_own_names_read(w->path.data, exported, w->err));
+    if (gp_own_names_read(w->path.data, exported, w->err) == GP_ERR_MEMORY) return GP_ERR_MEMORY;
     char *mark = gp_path_join(w->path.data, GP_MARK_SITE);
     if (!mark) return gp_fail(w->err, GP_ERR_MEMORY, "out of memory listing folders");
     *site = lstat(mark, &st) == 0 && S_ISREG(st.st_mode);

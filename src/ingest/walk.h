@@ -54,14 +54,4 @@ bool gp_walk_is_image(const char *name);
  * else NULL. */
 const char *gp_walk_format(const char *name);
 
-/* The names in a folder's GP_MARK_EXPORT, sorted; empty if that file is missing or damaged. Errors: MEMORY. */
-typedef struct gp_own_names {
-    char *text;   /* owned, gp_own_names_clear */
-    char **names; /* [count] into text */
-    size_t count;
-} gp_own_names;
-gp_status gp_own_names_read(const char *folder, gp_own_names *out, gp_error *err);
-void gp_own_names_clear(gp_own_names *names);
-bool gp_own_names_have(const gp_own_names *names, const char *name);
-
 #endif

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/own.h"
 #include "base/str.h"
 #include "catalog/catalog.h"
 #include "report/export.h"
@@ -162,7 +163,7 @@ gp_status gp_report_export(gp_catalog *cat, const gp_export_options *options, gp
 out:
     gp_tables_out_abort(r.tables);
     if (r.names.size) { /* also after a stop */
-        gp_status listed = gp_export_list(options->folder, &r.names, st == GP_OK ? err : NULL);
+        gp_status listed = gp_own_names_add(options->folder, &r.names, st == GP_OK ? err : NULL);
         if (st == GP_OK) st = listed;
     }
     gp_str_clear(&r.names);

@@ -30,7 +30,4 @@ gp_status gp_tables_out_row(gp_tables_out *tables, const gp_row *row, const char
 gp_status gp_tables_out_commit(gp_tables_out *tables, gp_error *err);
 void gp_tables_out_abort(gp_tables_out *tables); /* NULL allowed */
 
-/* Adds the names, one on each line, to the list of files that goldpan has put into the folder (own_names.c). */
-gp_status gp_export_list(const char *folder, const gp_str *names, gp_error *err);
-
 #endif

@@ -2,6 +2,7 @@
  * Export: every mode, names that collide, what is there already, what is gone, and the tables read back. */
 #include "report_support.h"
 #include "base/json.h"
+#include "base/own.h"
 #include "ingest/table.h"
 #include <errno.h>
 
@@ -463,6 +464,37 @@ static void test_folder_not_possible(void **state)
     gp_cat_close(cat);
 }
 
+static void test_list_of_copies(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_own_names names;
+    struct stat info;
+    gp_export_options options = GP_EXPORT_DEFAULTS;
+    gp_catalog *cat = candidates_catalog("list.db", cats, CATS);
+    options.folder = at("list");
+    assert_ok(gp_folder_make(at("list"), &err));
+    assert_ok(gp_file_replace(at("list/" GP_MARK_EXPORT), "x.png\nold.png", 13, &err));
+    assert_ok(gp_report_export(cat, &options, NULL, &err));
+    assert_ok(gp_own_names_read(at("list"), &names, &err));
+    assert_int_equal(names.count, 4); /* each once */
+    assert_true(gp_own_names_have(&names, "old.png"));
+    assert_true(gp_own_names_have(&names, "x-3.png"));
+    gp_own_names_clear(&names);
+    assert_int_equal(stat(at("list/" GP_MARK_EXPORT), &info), 0);
+    ino_t before = info.st_ino;
+    assert_ok(gp_report_export(cat, &options, NULL, &err));
+    assert_int_equal(stat(at("list/" GP_MARK_EXPORT), &info), 0);
+    assert_int_equal(info.st_ino, before); /* nothing to add: not written again */
+    const off_t size = ((off_t)64 << 20) + 1;
+    assert_int_equal(truncate(at("list/" GP_MARK_EXPORT), size), 0);
+    assert_int_equal(gp_report_export(cat, &options, NULL, &err), GP_ERR_LIMIT);
+    assert_non_null(strstr(err.message, GP_MARK_EXPORT));
+    assert_int_equal(stat(at("list/" GP_MARK_EXPORT), &info), 0);
+    assert_true(info.st_size == size); /* a list that cannot be read stays */
+    gp_cat_close(cat);
+}
+
 static void test_no_memory(void **state)
 {
     (void)state;
@@ -508,6 +540,7 @@ int main(void)
         cmocka_unit_test(test_other_disk),
         cmocka_unit_test(test_by_hand),
         cmocka_unit_test(test_folder_not_possible),
+        cmocka_unit_test(test_list_of_copies),
         cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
