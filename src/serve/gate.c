@@ -99,3 +99,14 @@ uint64_t gp_gate_cost(const uint8_t *bytes, size_t size, const gp_image_head *he
     if (head->format == GP_FORMAT_JPEG && has_many_scans(bytes, size)) each = SCANS_BYTES;
     return (uint64_t)head->width * head->height * each;
 }
+
+gp_status gp_gate_admit(gp_gate *gate, const uint8_t *bytes, size_t size, uint64_t *admitted, gp_error *err)
+{
+    gp_image_head head = {0};
+    *admitted = 0;
+    GP_TRY(gp_image_read_head(bytes, size, &head, err));
+    uint64_t cost = gp_gate_cost(bytes, size, &head);
+    GP_TRY(gp_gate_enter(gate, cost, err));
+    *admitted = cost;
+    return GP_OK;
+}

@@ -13,6 +13,9 @@ void gp_gate_close(gp_gate *gate); /* when no thread waits; NULL allowed */
 /* Waits until the bytes fit, and reserves them until gp_gate_leave.  Errors: LIMIT (more bytes than the whole limit),
  * STOPPED (the gate was shut).  With gate NULL, returns OK at once. */
 gp_status gp_gate_enter(gp_gate *gate, uint64_t bytes, gp_error *err);
+/* Enters with the bytes that decoding this file needs; *admitted: those to leave with, 0 after an error.  Errors: also
+ * those of gp_image_read_head. */
+gp_status gp_gate_admit(gp_gate *gate, const uint8_t *bytes, size_t size, uint64_t *admitted, gp_error *err);
 void gp_gate_leave(gp_gate *gate, uint64_t bytes);
 void gp_gate_shut(gp_gate *gate); /* waiting and later calls of enter return STOPPED; NULL allowed */
 /* Returns the most bytes that decoding this file needs (image.h): 4 for each pixel, more for interlaced PNG and for

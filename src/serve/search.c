@@ -226,14 +226,7 @@ static gp_status decode(gp_request *request, gp_pixels *pixels, uint64_t *admitt
 {
     const uint8_t *bytes = (const uint8_t *)request->body.data;
     size_t size = request->body.size;
-    gp_gate *gate = request->server->gate;
-    gp_image_head head = {0};
-    gp_status st = gp_image_read_head(bytes, size, &head, err);
-    if (st == GP_OK) {
-        uint64_t cost = gp_gate_cost(bytes, size, &head);
-        st = gp_gate_enter(gate, cost, err);
-        if (st == GP_OK) *admitted = cost;
-    }
+    gp_status st = gp_gate_admit(request->server->gate, bytes, size, admitted, err);
     if (st == GP_OK && gp_request_gone(request)) st = gp_fail(err, GP_ERR_STOPPED, "nobody waits for this");
     if (st == GP_OK) st = gp_image_decode_bytes(bytes, size, GP_MAX_PIXELS, pixels, err);
     if (st == GP_OK || st == GP_ERR_MEMORY || st == GP_ERR_STOPPED) return st;

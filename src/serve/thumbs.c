@@ -99,14 +99,8 @@ static size_t place_of(uint32_t side)
 static gp_status read_pixels(making *m, const char *path, const gp_hash *hash, gp_error *err)
 {
     gp_bytes bytes = {0};
-    gp_image_head head = {0};
     GP_TRY(gp_original_read(path, hash, &bytes, err));
-    gp_status st = gp_image_read_head(bytes.data, bytes.size, &head, err);
-    if (st == GP_OK) {
-        uint64_t cost = gp_gate_cost(bytes.data, bytes.size, &head);
-        st = gp_gate_enter(m->first->server->gate, cost, err);
-        if (st == GP_OK) m->admitted = cost;
-    }
+    gp_status st = gp_gate_admit(m->first->server->gate, bytes.data, bytes.size, &m->admitted, err);
     if (st == GP_OK) st = gp_image_decode_bytes(bytes.data, bytes.size, GP_MAX_PIXELS, &m->pixels, err);
     gp_bytes_clear(&bytes);
     return st;
