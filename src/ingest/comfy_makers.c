@@ -179,7 +179,7 @@ static void find_nearest(gp_comfy *c, size_t start, bool inclusive, nearest *out
         for (size_t i = 0; i < node->input_count; i++) {
             const gp_graph_input *input = &node->inputs[i];
             *incomplete |= input->dead && input->data;
-            if (!gp_graph_carries(node, i) || g->mark[input->target] == g->round) continue;
+            if (!input->carries || g->mark[input->target] == g->round) continue;
             g->mark[input->target] = g->round;
             g->queue[tail++] = input->target;
         }

@@ -68,7 +68,8 @@ typedef struct filler {
 static bool fill_input(void *user, const char *key, const gp_json *value)
 {
     filler *f = user;
-    *f->next++ = (gp_graph_input){key, value, SIZE_MAX, 0, gp_graph_is_data(key), is_second(key), false};
+    *f->next++ = (gp_graph_input){
+        .name = key, .value = value, .target = SIZE_MAX, .data = gp_graph_is_data(key), .second = is_second(key)};
     f->node->input_count++;
     return true;
 }
@@ -127,11 +128,24 @@ static void resolve_links(gp_graph *g, size_t *sorted)
             input->target = find_id(g, sorted, id);
             input->slot = slot;
             input->dead = input->target == SIZE_MAX;
-            if (input->dead) continue;
-            g->nodes[input->target].consumed = true;
-            g->nodes[i].has_main |= input->data && !input->second;
+            if (!input->dead) g->nodes[input->target].consumed = true;
         }
     }
+}
+
+/* Finds the inputs of a node that may carry the image or latent that it passes on. A second image does so if the node
+ * has no main image, or is a composite. */
+static void find_carriers(gp_graph_node *node)
+{
+    bool mains = false, seconds = false;
+    for (size_t i = 0; i < node->input_count; i++) {
+        gp_graph_input *input = &node->inputs[i];
+        input->carries = input->target != SIZE_MAX && input->data;
+        if (node->route != GP_ROUTE_ALL) input->carries &= node->route == GP_ROUTE_ONE && i == node->route_input;
+        mains |= input->carries && !input->second, seconds |= input->carries && input->second;
+    }
+    if (node->route != GP_ROUTE_ALL || !mains || !seconds || is_composite(node)) return;
+    for (size_t i = 0; i < node->input_count; i++) node->inputs[i].carries &= !node->inputs[i].second;
 }
 
 /* The object with the nodes: the root, or its "prompt" (an object, or JSON in a string). */
@@ -186,6 +200,7 @@ gp_status gp_graph_open(const char *text, size_t size, gp_graph *out, bool *foun
     assert(g.count == counts[0] && (size_t)(f.next - g.inputs) == counts[1]);
     resolve_links(&g, sorted);
     gp_graph_find_routes(&g);
+    for (size_t i = 0; i < g.count; i++) find_carriers(&g.nodes[i]);
     *out = g;
     g = (gp_graph){0};
     *found = true;
@@ -223,17 +238,6 @@ size_t gp_graph_follow(const gp_graph_node *node, const char *name)
     return input ? input->target : SIZE_MAX;
 }
 
-bool gp_graph_carries(const gp_graph_node *node, size_t index)
-{
-    const gp_graph_input *input = &node->inputs[index];
-    size_t only;
-    if (input->target == SIZE_MAX || !input->data) return false;
-    gp_route route = gp_graph_route(node, &only);
-    if (route != GP_ROUTE_ALL) return route == GP_ROUTE_ONE && index == only;
-    return !input->second || !node->has_main ||
-           is_composite(node); /* if it is the node's only image, it is the main image */
-}
-
 size_t gp_graph_nearest(gp_graph *graph, size_t start, bool inclusive, bool (*wanted)(const gp_graph_node *node))
 {
     size_t head = 0, tail = 0;
@@ -247,7 +251,7 @@ size_t gp_graph_nearest(gp_graph *graph, size_t start, bool inclusive, bool (*wa
         if ((at != start || inclusive) && wanted(node)) return at;
         for (size_t i = 0; i < node->input_count; i++) {
             size_t target = node->inputs[i].target;
-            if (target == SIZE_MAX || graph->mark[target] == graph->round || !gp_graph_carries(node, i)) continue;
+            if (!node->inputs[i].carries || graph->mark[target] == graph->round) continue;
             graph->mark[target] = graph->round;
             graph->parent[target] = at;
             graph->queue[tail++] = target;

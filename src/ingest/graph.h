@@ -17,6 +17,7 @@ typedef struct gp_graph_input {
     bool data;     /* the name may be that of an image or latent */
     bool second;   /* the name is that of an image put onto the main image */
     bool dead;     /* a link to a node that is not in the file */
+    bool carries;  /* a link that may carry the image or latent that the node passes on */
 } gp_graph_input;
 
 /* A switch passes one of its inputs through. */
@@ -31,7 +32,6 @@ typedef struct gp_graph_node {
     gp_graph_input *inputs;        /* [input_count], in file order */
     size_t input_count;
     bool consumed; /* some node has a link to it */
-    bool has_main; /* a link other than a second image may carry an image or latent */
     gp_route route;
     size_t route_input; /* input passed through by GP_ROUTE_ONE */
 } gp_graph_node;
@@ -64,8 +64,6 @@ bool gp_graph_is_data(const char *name);
 /* Finds which input the switch `node` passes through; *input is set for GP_ROUTE_ONE. */
 gp_route gp_graph_route(const gp_graph_node *node, size_t *input);
 void gp_graph_find_routes(gp_graph *graph); /* called once by gp_graph_open */
-/* May the link at `index` carry the image or latent that the node passes on? */
-bool gp_graph_carries(const gp_graph_node *node, size_t index);
 
 /* Returns the number in input `name`: its own, or that of the linked node (its `seed`, `value`, ...), or NULL. */
 const gp_json *gp_graph_number(const gp_graph *graph, const gp_graph_node *node, const char *name);

@@ -667,6 +667,16 @@ static void test_hostile(void **state)
     assert_null(meta.prompt);
     gp_meta_clear(&meta);
     gp_str_clear(&s);
+    /* a node with so many second images that no pass over all inputs may be repeated for each of them */
+    gp_str_puts(&s, "{" USUAL ENCODE("6", "'a cat'") SAVE("10", "40", "x") "'40':{'class_type':'Put','inputs':{"
+                                                                           "'image':['8',0]");
+    for (int i = 0; i < 100000; i++) gp_str_printf(&s, ",'source_%d':['41',0]", i);
+    gp_str_puts(&s, "}},'41':{'class_type':'LoadImage','inputs':{'image':'m.png'}}," LAST "}");
+    meta = read_variant(s.data, "/p/x_00001_.png", NULL);
+    assert_string_equal(meta.prompt, "a cat");
+    assert_int_equal(meta.evidence, DERIVED);
+    gp_meta_clear(&meta);
+    gp_str_clear(&s);
 }
 
 int main(void)
