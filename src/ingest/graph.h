@@ -92,6 +92,8 @@ bool gp_graph_node_text(gp_graph_texts *texts, size_t node, uint64_t slot, int d
 bool gp_graph_is_text_name(const char *name);
 /* Does the class name show that the node makes its text when the graph runs (language models, taggers, wildcards)? */
 bool gp_graph_makes_text(const gp_graph_node *node);
+/* Has the graph a node whose text may stand in the editor's graph? */
+bool gp_graph_reads_workflow(const gp_graph *graph);
 /* Does the text contain "{a|b}" or "__name__"? */
 bool gp_graph_has_wildcards(const char *text);
 

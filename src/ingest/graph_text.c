@@ -146,6 +146,13 @@ static bool writes_workflow(const gp_graph_node *node)
     return HAS_WORD(node->type, words);
 }
 
+bool gp_graph_reads_workflow(const gp_graph *graph)
+{
+    for (size_t i = 0; i < graph->count; i++)
+        if (writes_workflow(&graph->nodes[i])) return true;
+    return false;
+}
+
 static const gp_json *workflow_node(gp_graph_texts *t, const gp_graph_node *node)
 {
     const gp_json *nodes = t->lookups-- > 0 ? gp_json_get(t->workflow, "nodes") : NULL;

@@ -316,12 +316,12 @@ static gp_status read_graph(gp_comfy *c, gp_meta *meta, gp_error *err)
     return meta->tool ? GP_OK : no_memory(err);
 }
 
-/* Reads the editor's graph, in which a node may have stored the text that it showed; *out is NULL without one. */
-static gp_status read_workflow(const gp_comfy_file *file, gp_json **out, gp_error *err)
+/* Reads the editor's graph if a node may have stored there the text that it showed; *out is NULL without one. */
+static gp_status read_workflow(const gp_graph *g, const gp_comfy_file *file, gp_json **out, gp_error *err)
 {
     gp_error ignored = {0};
     *out = NULL;
-    if (!file || !file->workflow) return GP_OK;
+    if (!file || !file->workflow || !gp_graph_reads_workflow(g)) return GP_OK;
     if (gp_json_parse(file->workflow, file->workflow_size, false, MAX_JSON_DEPTH, out, &ignored) == GP_ERR_MEMORY)
         return no_memory(err);
     return GP_OK;
@@ -340,7 +340,7 @@ gp_status gp_meta_comfy(const char *text, size_t size, const gp_comfy_file *file
     if (blank == size || text[blank] != '{') return GP_OK; /* like most texts that are not a graph */
     GP_TRY(gp_graph_open(text, size, &g, &found, err));
     if (!found) return GP_OK;
-    gp_status st = read_workflow(file, &workflow, err);
+    gp_status st = read_workflow(&g, file, &workflow, err);
     gp_comfy c = {&g, file ? file->path : NULL, workflow, GP_COMFY_WALKS};
     if (st == GP_OK) st = read_graph(&c, &meta, err);
     gp_json_free(workflow);

@@ -409,6 +409,31 @@ static void test_shown(void **state)
     }
 }
 
+/* The editor's graph is not parsed if no node stores its text there: reading takes as many allocations as without it.
+ */
+static void test_not_shown(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    const char *editor = "{\"nodes\":[{\"id\":40,\"type\":\"PreviewAny\",\"widgets_values\":[\"a silver jug\"]}]}";
+    char *graphs[] = {with_quotes(TEXT("['40',0]", NODE("PreviewAny", "'source':['41',0]") TWO)),
+                      with_quotes(TEXT("['40',0]", NODE("ShowText|pysssss", "'text':['41',0]") TWO))};
+    for (size_t g = 0; g < 2; g++) {
+        uint64_t seen[2];
+        for (size_t i = 0; i < 2; i++) {
+            gp_comfy_file file = {NULL, i ? editor : NULL, i ? strlen(editor) : 0};
+            gp_meta meta = {0};
+            gp_mem_fail_at(0);
+            assert_ok(gp_meta_comfy(graphs[g], strlen(graphs[g]), &file, &meta, &err));
+            seen[i] = gp_mem_fail_at(0);
+            assert_string_equal(meta.prompt, "a blue vase");
+            gp_meta_clear(&meta);
+        }
+        assert_true(g == 0 ? seen[0] == seen[1] : seen[0] < seen[1]);
+        gp_mem_free(graphs[g]);
+    }
+}
+
 /* ---- samplers ---------------------------------------------------------------------------------------------------- */
 
 #define FIRST                                                                                                          \
@@ -682,8 +707,8 @@ static void test_hostile(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_texts),    cmocka_unit_test(test_shown),   cmocka_unit_test(test_makers),
-        cmocka_unit_test(test_settings), cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_texts),  cmocka_unit_test(test_shown),    cmocka_unit_test(test_not_shown),
+        cmocka_unit_test(test_makers), cmocka_unit_test(test_settings), cmocka_unit_test(test_hostile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
