@@ -6,7 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
-enum { MAX_CHAIN = 8, MAX_STEPS = 64 };
+/* Nodes with more inputs are not searched for LoRAs, because the search looks up inputs by name for each input. */
+enum { MAX_CHAIN = 8, MAX_STEPS = 64, MAX_INPUTS = 1024, MAX_LORA_INPUTS = 200 };
 
 static const char *string_of(const gp_graph_node *node, const char *name)
 {
@@ -104,7 +105,8 @@ static void put_sampling(gp_settings *s, const gp_graph *g, const gp_graph_node 
 /* Collects the names of LoRAs in a node, in the formats of the usual loaders. */
 static void add_loras(gp_str *out, const gp_graph *g, const gp_graph_node *node)
 {
-    for (size_t i = 0; i < node->input_count; i++) {
+    if (node->input_count >= (gp_comfy_named(node, "lora") ? MAX_LORA_INPUTS : MAX_INPUTS)) return;
+    for (size_t i = 0; i < node->input_count && out->size <= 4096; i++) {
         const gp_graph_input *input = &node->inputs[i];
         const char *name = input->name, *lora = NULL;
         const gp_json *strength = NULL;
@@ -125,7 +127,7 @@ static void add_loras(gp_str *out, const gp_graph *g, const gp_graph_node *node)
             lora = gp_json_text(gp_json_get(input->value, "lora"), NULL);
             strength = gp_json_get(input->value, "strength");
         }
-        if (!lora || !*lora || strcmp(lora, "None") == 0 || out->size > 4096) continue;
+        if (!lora || !*lora || strcmp(lora, "None") == 0) continue;
         gp_str_printf(out, "%s%s", out->size ? ", " : "", lora);
         if (strength) gp_str_putc(out, ':'), gp_json_write(out, strength);
     }
@@ -144,7 +146,7 @@ static void put_model(gp_settings *s, gp_graph *g, size_t sampler)
     while (head < tail) {
         const gp_graph_node *node = &g->nodes[g->queue[head++]];
         for (size_t i = 0; i < sizeof names / sizeof *names; i++) put_string(s, g, "model", node, names[i]);
-        if (!gp_comfy_named(node, "lora") || node->input_count < 200) add_loras(&loras, g, node);
+        add_loras(&loras, g, node);
         for (size_t i = 0; i < node->input_count; i++) {
             const gp_graph_input *input = &node->inputs[i];
             bool carries = strcasestr(input->name, "model") || strcasestr(input->name, "lora") ||

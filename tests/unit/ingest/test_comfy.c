@@ -664,6 +664,31 @@ static void test_settings(void **state)
     gp_meta_clear(&empty);
 }
 
+/* The LoRAs of a loader with so many inputs `lora_name_1`, ... */
+static void expect_loras(const char *type, int count, bool read)
+{
+    gp_str s = GP_STR_INIT;
+    gp_str_printf(&s, "{'4':{'class_type':'%s','inputs':{'ckpt_name':'m.ckpt'", type);
+    for (int i = 1; i < count; i++) gp_str_printf(&s, ",'lora_name_%d':'%s'", i, i == 1 ? "pen" : "None");
+    gp_str_puts(&s, "}}," LATENT BAD SAMPLER("3", "5", "6", "5", "1.0") DECODE("8", "3") SAVE("9", "8", "x")
+                        ENCODE("6", "'a cat'") LAST "}");
+    gp_meta meta = read_variant(s.data, NULL, NULL);
+    assert_string_equal(setting(&meta, "loras"), read ? "pen" : "");
+    gp_meta_clear(&meta);
+    gp_str_clear(&s);
+}
+
+/* Loaders with many inputs are not searched, whatever their class is: the search is quadratic. */
+static void test_loras(void **state)
+{
+    (void)state;
+    expect_loras("LoRA Stacker", 199, true);
+    expect_loras("LoRA Stacker", 200, false);
+    expect_loras("Efficient Loader", 1023, true);
+    expect_loras("Efficient Loader", 1024, false);
+    expect_loras("Efficient Loader", 100000, false);
+}
+
 /* Graphs that would take exponential time if a walk were repeated for every path. */
 static void test_hostile(void **state)
 {
@@ -707,8 +732,9 @@ static void test_hostile(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_texts),  cmocka_unit_test(test_shown),    cmocka_unit_test(test_not_shown),
-        cmocka_unit_test(test_makers), cmocka_unit_test(test_settings), cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_texts),   cmocka_unit_test(test_shown),    cmocka_unit_test(test_not_shown),
+        cmocka_unit_test(test_makers),  cmocka_unit_test(test_settings), cmocka_unit_test(test_loras),
+        cmocka_unit_test(test_hostile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
