@@ -3,7 +3,6 @@
  * that can be read, and from the journal of marks. */
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/file.h"
 #include "cli/commands.h"
 #include "cli/context.h"
 
@@ -127,21 +126,6 @@ static int print_rescue(gp_cli *cli, const char *path, const gp_rescue_report *r
     return gp_cli_json_print(cli, &json, added->failed ? GP_EXIT_PARTIAL : GP_EXIT_OK);
 }
 
-/* Uses the folder's own .goldpan even if the catalog in it is lost: a catalog of a folder above is a different one. */
-static gp_status rescue_path(gp_cli *cli, char **path, gp_error *err)
-{
-    const char *folder = ".";
-    for (size_t i = cli->arg_count; i-- > 0;)
-        if (gp_cli_is_folder(cli->args[i])) folder = cli->args[i];
-    char *own = gp_path_join(folder, ".goldpan");
-    if (!own) return gp_fail(err, GP_ERR_MEMORY, "out of memory");
-    bool there = !cli->catalog && gp_cli_is_folder(own);
-    gp_mem_free(own);
-    if (!there) return gp_cli_catalog_path(cli, cli->args, cli->arg_count, GP_CATALOG_CREATE, path, err);
-    *path = gp_path_join(folder, ".goldpan/catalog.db");
-    return *path ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory");
-}
-
 static int run_rescue(gp_cli *cli)
 {
     gp_error err = {0};
@@ -153,7 +137,9 @@ static int run_rescue(gp_cli *cli)
     options.go_on = not_stopped;
     options.note = gp_cli_note, options.note_user = cli;
     gp_status st = gp_cli_check_roots(cli, &err);
-    if (st == GP_OK) st = rescue_path(cli, &path, &err);
+    /* the folder's own .goldpan even if the catalog in it is lost: a catalog of a folder above is a different one */
+    if (st == GP_OK)
+        st = gp_cli_catalog_path(cli, cli->args, cli->arg_count, GP_CATALOG_CREATE | GP_CLI_OWN, &path, &err);
     if (st == GP_OK) st = gp_catalog_rescue(path, &options, &report, &err);
     if (st == GP_OK) say_rescue(cli, &report);
     const char *made = cli->out ? cli->out : path;

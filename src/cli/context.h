@@ -16,7 +16,10 @@ int gp_cli_usage(gp_cli *cli, const char *format, ...) __attribute__((format(pri
 /* Finds the path of the catalog (rule in where.c): that of --catalog; else the one at or above the given paths (count
  * 0: the current folder); else, with GP_CATALOG_CREATE, a new one.  The caller owns `path`.  Errors: NOT_FOUND (no
  * catalog, or a path does not exist), USAGE (the paths belong to several catalogs). */
-enum { GP_CLI_GONE = 1 << 16 }; /* flag: the paths need not exist any more */
+enum {
+    GP_CLI_GONE = 1 << 16, /* flag: the paths need not exist any more */
+    GP_CLI_OWN = 1 << 17   /* flag: the first folder's own .goldpan, if there is one, even if its catalog is lost */
+};
 gp_status gp_cli_catalog_path(gp_cli *cli, const char *const *paths, size_t count, unsigned flags, char **path,
                               gp_error *err);
 gp_status gp_cli_catalog_open_for(gp_cli *cli, const char *const *paths, size_t count, unsigned flags,

@@ -20,6 +20,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* The layout of a catalog's folder. */
+#define OWN     ".goldpan"
+#define CATALOG OWN "/catalog.db"
+#define MARKS   OWN "/catalog.marks.jsonl"
+
 static gp_status no_memory(gp_error *err)
 {
     return gp_fail(err, GP_ERR_MEMORY, "out of memory");
@@ -31,17 +36,22 @@ bool gp_cli_is_folder(const char *path)
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+static gp_status check_there(const char *const *paths, size_t count, gp_error *err)
+{
+    for (size_t i = 0; i < count; i++)
+        if (access(paths[i], F_OK) != 0)
+            return gp_fail_errno(err, GP_ERR_NOT_FOUND, errno, "cannot find '%s'", paths[i]);
+    return GP_OK;
+}
+
 gp_status gp_cli_check_roots(const gp_cli *cli, gp_error *err)
 {
-    for (size_t i = 0; i < cli->arg_count; i++)
-        if (access(cli->args[i], F_OK) != 0)
-            return gp_fail_errno(err, GP_ERR_NOT_FOUND, errno, "cannot find '%s'", cli->args[i]);
-    return GP_OK;
+    return check_there(cli->args, cli->arg_count, err);
 }
 
 static char *catalog_of(const char *folder)
 {
-    return gp_path_join(folder, ".goldpan/catalog.db");
+    return gp_path_join(folder, CATALOG);
 }
 
 gp_status gp_cli_check_output(const gp_cli *cli, const char *path, gp_error *err)
@@ -81,7 +91,7 @@ static char *folder_of(const char *path, bool create)
         gp_mem_free(plain);
         plain = folder;
     }
-    if (!plain || strcmp(gp_path_base(plain), ".goldpan") != 0) return plain;
+    if (!plain || strcmp(gp_path_base(plain), OWN) != 0) return plain;
     folder = gp_path_folder(plain);
     gp_mem_free(plain);
     return folder;
@@ -99,7 +109,7 @@ static bool climb(const char *from, found *out)
 {
     char *folder = gp_str_dup(from);
     for (bool above = false; folder; above = true) {
-        char *path = gp_path_join(folder, ".goldpan/catalog.db");
+        char *path = catalog_of(folder);
         if (path && access(path, F_OK) == 0) {
             *out = (found){path, above};
             gp_mem_free(folder);
@@ -203,14 +213,18 @@ static gp_status search_paths(const char *const *paths, size_t count, bool creat
 
 /* ---- the rule */
 
+/* NULL: no path is a folder. */
+static const char *first_folder(const char *const *paths, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (gp_cli_is_folder(paths[i])) return paths[i];
+    return NULL;
+}
+
 static char *new_catalog(const char *const *paths, size_t count)
 {
-    const char *first = count ? paths[0] : ".";
-    for (size_t i = 0; i < count; i++)
-        if (gp_cli_is_folder(paths[i])) {
-            first = paths[i];
-            break;
-        }
+    const char *first = first_folder(paths, count);
+    if (!first) first = count ? paths[0] : ".";
     char *folder = folder_of(first, true), *path = folder ? catalog_of(folder) : NULL;
     gp_mem_free(folder);
     return path;
@@ -219,7 +233,7 @@ static char *new_catalog(const char *const *paths, size_t count)
 /* Does the journal of marks of a deleted catalog lie in the folder's .goldpan? */
 static bool has_marks(const char *folder)
 {
-    char *path = gp_path_join(folder, ".goldpan/catalog.marks.jsonl");
+    char *path = gp_path_join(folder, MARKS);
     bool has = path && access(path, F_OK) == 0;
     gp_mem_free(path);
     return has;
@@ -259,14 +273,6 @@ static gp_status named_catalog(const char *name, bool create, char **path, gp_er
     return GP_OK;
 }
 
-static gp_status check_there(const char *const *paths, size_t count, gp_error *err)
-{
-    for (size_t i = 0; i < count; i++)
-        if (access(paths[i], F_OK) != 0)
-            return gp_fail_errno(err, GP_ERR_NOT_FOUND, errno, "cannot find '%s'", paths[i]);
-    return GP_OK;
-}
-
 /* A user who names a folder below the catalog's may expect the command to work on that folder only. */
 static void say_above(gp_cli *cli, const char *path, bool create)
 {
@@ -278,12 +284,29 @@ static void say_above(gp_cli *cli, const char *path, bool create)
         gp_term_say(&cli->term, "%s", message);
 }
 
+/* GP_CLI_OWN: *path is the catalog's place in the first folder's own .goldpan; stays NULL if there is no .goldpan. */
+static gp_status own_catalog(const char *const *paths, size_t count, char **path, gp_error *err)
+{
+    const char *folder = first_folder(paths, count);
+    if (!folder) folder = ".";
+    char *own = gp_path_join(folder, OWN);
+    if (!own) return no_memory(err);
+    bool there = gp_cli_is_folder(own);
+    gp_mem_free(own);
+    *path = there ? catalog_of(folder) : NULL;
+    return *path || !there ? GP_OK : no_memory(err);
+}
+
 gp_status gp_cli_catalog_path(gp_cli *cli, const char *const *paths, size_t count, unsigned flags, char **path,
                               gp_error *err)
 {
     const bool create = (flags & GP_CATALOG_CREATE) != 0;
     found f;
     if (cli->catalog) return named_catalog(cli->catalog, create, path, err);
+    if (flags & GP_CLI_OWN) {
+        GP_TRY(own_catalog(paths, count, path, err));
+        if (*path) return GP_OK;
+    }
     if (!create && !(flags & GP_CLI_GONE)) GP_TRY(check_there(paths, count, err));
     GP_TRY(search_paths(paths, count, create, &f, err));
     /* users often ask for files on other disks from the catalog's folder */
@@ -306,7 +329,7 @@ gp_status gp_cli_catalog_open_for(gp_cli *cli, const char *const *paths, size_t 
 {
     char *path = NULL;
     GP_TRY(gp_cli_catalog_path(cli, paths, count, flags, &path, err));
-    gp_status st = gp_catalog_open(path, flags & ~(unsigned)GP_CLI_GONE, catalog, err);
+    gp_status st = gp_catalog_open(path, flags & ~(unsigned)(GP_CLI_GONE | GP_CLI_OWN), catalog, err);
     if (st == GP_OK && gp_catalog_readonly(*catalog)) gp_catalog_watch(*catalog, not_stopped, NULL);
     gp_mem_free(path);
     return st;
