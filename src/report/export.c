@@ -13,8 +13,8 @@
 #include "catalog/catalog.h"
 #include "report/export.h"
 
-#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define COLUMNS_MAX 200 /* more kinds of settings than that stay in picks.jsonl */
 
@@ -56,6 +56,7 @@ typedef struct export_run {
     column_set columns;
     gp_tables_out *tables;
     gp_places *places;
+    struct stat folder; /* of the export; zero if it cannot be read */
     gp_report counts;
     gp_str names; /* files that this export placed or found in the folder, one on each line */
     uint64_t total;
@@ -90,13 +91,12 @@ static gp_status place_row(export_run *r, const gp_row *row, char **name, gp_err
 /* Adds the name to the list of copies, unless the original itself is in that folder. */
 static gp_status list_name(export_run *r, const char *path, const char *name, gp_error *err)
 {
-    char *own = gp_path_folder(path);
-    if (!own) return gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
-    char *real = realpath(own, NULL), *there = realpath(r->options->folder, NULL); /* allocated by the C library */
-    if (!real || !there || strcmp(real, there) != 0) gp_str_printf(&r->names, "%s\n", name);
-    free(there);
-    free(real);
-    gp_mem_free(own);
+    struct stat own;
+    char *folder = gp_path_folder(path);
+    if (!folder) return gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
+    bool same = stat(folder, &own) == 0 && own.st_dev == r->folder.st_dev && own.st_ino == r->folder.st_ino;
+    if (!same) gp_str_printf(&r->names, "%s\n", name);
+    gp_mem_free(folder);
     return r->names.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", path) : GP_OK;
 }
 
@@ -154,6 +154,7 @@ gp_status gp_report_export(gp_catalog *cat, const gp_export_options *options, gp
     gp_ticker_init(&r.ticker, "export", r.total, options->progress, options->user);
     if (r.total == 0) goto out;
     GP_GO(gp_folder_make(options->folder, err));
+    if (stat(options->folder, &r.folder) != 0) r.folder = (struct stat){0};
     GP_GO(gp_places_open(options->folder, options->mode, &r.places, err));
     GP_GO(gp_tables_out_open(options, r.columns.names, r.columns.count, &r.tables, err));
     GP_GO(each_row(&r, err));

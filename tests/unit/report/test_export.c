@@ -492,6 +492,12 @@ static void test_list_of_copies(void **state)
     assert_non_null(strstr(err.message, GP_MARK_EXPORT));
     assert_int_equal(stat(at("list/" GP_MARK_EXPORT), &info), 0);
     assert_true(info.st_size == size); /* a list that cannot be read stays */
+    options.folder = at("a/../a");
+    assert_ok(gp_report_export(cat, &options, NULL, &err));
+    assert_ok(gp_own_names_read(at("a"), &names, &err));
+    assert_int_equal(names.count, 2);
+    assert_false(gp_own_names_have(&names, "x.png")); /* an original */
+    gp_own_names_clear(&names);
     gp_cat_close(cat);
 }
 
