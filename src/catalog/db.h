@@ -89,6 +89,15 @@ gp_status gp_db_migrate(gp_catalog *cat, const gp_db_step *steps, size_t count, 
 gp_status gp_db_open(const char *path, unsigned flags, const gp_db_step *steps, size_t count, gp_catalog **out,
                      gp_error *err);
 
+/* All tables.  Those of one part are rescued together or not at all, except the core, whose rows are rescued one by
+ * one, in this order: a table comes after those that it refers to. */
+typedef enum gp_db_part { GP_DB_CORE, GP_DB_FOUND, GP_DB_MAP, GP_DB_STATE } gp_db_part; /* STATE: never copied */
+typedef struct gp_db_table {
+    const char *name;
+    gp_db_part part;
+} gp_db_table;
+extern const gp_db_table gp_db_tables[]; /* the last has no name */
+
 /* ---- vectors: [dims] float32, little endian in the file */
 void gp_db_floats_to_le(const float *in, uint8_t *out, size_t dims);
 /* Returns whether a stored vector has length 1. */

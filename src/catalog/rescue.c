@@ -187,25 +187,6 @@ static gp_status read_table(rescuing *r, const char *name, gp_error *err)
 
 /* ---- all tables */
 
-static const char *const core[] = {"encoders",
-                                   "images",
-                                   "prompts",
-                                   "paths",
-                                   "image_prompts",
-                                   "image_embeddings",
-                                   "prompt_embeddings",
-                                   "scorers",
-                                   "scores",
-                                   "picks",
-                                   "failures",
-                                   "ratings",
-                                   "saved",
-                                   "generations",
-                                   NULL};
-static const char *const found[] = {"analyses", "clusters",     "cluster_images",   "categories", "standings",
-                                    "slices",   "slice_images", "duplicate_groups", "duplicates", NULL};
-static const char *const map[] = {"maps", "map_images", NULL};
-
 static bool is_in(const gp_catalog *cat, const char *name)
 {
     return sqlite3_table_column_metadata(cat->db, NULL, name, NULL, NULL, NULL, NULL, NULL, NULL) == SQLITE_OK;
@@ -214,11 +195,11 @@ static bool is_in(const gp_catalog *cat, const char *name)
 static gp_status read_core(rescuing *r, gp_error *err)
 {
     bool prompts_lost = false;
-    for (size_t i = 0; core[i]; i++) {
+    for (const gp_db_table *t = gp_db_tables; t->name; t++) {
         uint64_t lost = r->report->lost;
-        if (!is_in(r->to, core[i])) continue;
-        GP_TRY(read_table(r, core[i], err));
-        if (strcmp(core[i], "prompts") == 0 || strcmp(core[i], "image_prompts") == 0)
+        if (t->part != GP_DB_CORE || !is_in(r->to, t->name)) continue;
+        GP_TRY(read_table(r, t->name, err));
+        if (strcmp(t->name, "prompts") == 0 || strcmp(t->name, "image_prompts") == 0)
             prompts_lost |= r->report->lost > lost;
     }
     if (prompts_lost)
@@ -226,13 +207,13 @@ static gp_status read_core(rescuing *r, gp_error *err)
     return GP_OK;
 }
 
-/* Copies all of these tables, or none if one has rows that cannot be read. */
-static gp_status read_together(rescuing *r, const char *const *names, const char *what, gp_error *err)
+/* Copies all tables of this part, or none if one has rows that cannot be read. */
+static gp_status read_together(rescuing *r, gp_db_part part, const char *what, gp_error *err)
 {
     uint64_t lost = r->report->lost, rows = r->report->rows;
     GP_TRY(gp_db_exec(r->to, "SAVEPOINT together", err));
-    for (size_t i = 0; names[i]; i++)
-        if (is_in(r->to, names[i])) GP_TRY(read_table(r, names[i], err));
+    for (const gp_db_table *t = gp_db_tables; t->name; t++)
+        if (t->part == part && is_in(r->to, t->name)) GP_TRY(read_table(r, t->name, err));
     if (r->report->lost > lost) {
         GP_TRY(gp_db_exec(r->to, "ROLLBACK TO together", err));
         r->report->rows = rows;
@@ -333,8 +314,8 @@ static gp_status read_from(rescuing *r, const char *path, const char *target, gp
     sqlite3_progress_handler(r->from, 20000, watch, (void *)(uintptr_t)r->o);
     GP_GO(gp_db_exec(r->to, "BEGIN IMMEDIATE", err));
     GP_GO(read_core(r, err));
-    if (is_in(r->to, "maps")) GP_GO(read_together(r, map, "the map", err));
-    if (is_in(r->to, "analyses")) GP_GO(read_together(r, found, "the analysis", err));
+    GP_GO(read_together(r, GP_DB_MAP, "the map", err));
+    GP_GO(read_together(r, GP_DB_FOUND, "the analysis", err));
     GP_GO(tidy(r, err));
     st = gp_db_exec(r->to, "COMMIT", err);
 out:

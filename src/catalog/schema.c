@@ -159,6 +159,39 @@ static const gp_db_step all_steps[] = {{1, gp_db_version_1},
                                        {GP_DB_VERSION, gp_db_version_5}};
 const gp_db_steps gp_db_all = {all_steps, sizeof all_steps / sizeof *all_steps};
 
+/* ---- tables */
+
+const gp_db_table gp_db_tables[] = {
+    {"encoders", GP_DB_CORE},
+    {"images", GP_DB_CORE},
+    {"contents", GP_DB_CORE},
+    {"prompts", GP_DB_CORE},
+    {"paths", GP_DB_CORE},
+    {"image_prompts", GP_DB_CORE},
+    {"image_embeddings", GP_DB_CORE},
+    {"prompt_embeddings", GP_DB_CORE},
+    {"scorers", GP_DB_CORE},
+    {"scores", GP_DB_CORE},
+    {"picks", GP_DB_CORE},
+    {"failures", GP_DB_CORE},
+    {"ratings", GP_DB_CORE},
+    {"saved", GP_DB_CORE},
+    {"generations", GP_DB_CORE},
+    {"analyses", GP_DB_FOUND},
+    {"clusters", GP_DB_FOUND},
+    {"cluster_images", GP_DB_FOUND},
+    {"categories", GP_DB_FOUND},
+    {"standings", GP_DB_FOUND},
+    {"slices", GP_DB_FOUND},
+    {"slice_images", GP_DB_FOUND},
+    {"duplicate_groups", GP_DB_FOUND},
+    {"duplicates", GP_DB_FOUND},
+    {"maps", GP_DB_MAP},
+    {"map_images", GP_DB_MAP},
+    {"journal", GP_DB_STATE},
+    {NULL, GP_DB_STATE},
+};
+
 /* ---- versions */
 
 static gp_status pragma_int(gp_catalog *cat, const char *sql, int64_t *value, gp_error *err)
@@ -197,18 +230,22 @@ out:;
     return GP_OK;
 }
 
+static bool is_table(const char *name)
+{
+    for (const gp_db_table *t = gp_db_tables; t->name; t++)
+        if (name && sqlite3_stricmp(name, t->name) == 0) return true;
+    return false;
+}
+
 /* Fails if a view or a virtual table has the name of a goldpan table: goldpan did not make such a file. */
 static gp_status check_tables(gp_catalog *cat, gp_error *err)
 {
-    int64_t others = 0;
-    GP_TRY(
-        pragma_int(cat,
-                   "SELECT count(*) FROM sqlite_master WHERE (type <> 'table' OR rootpage = 0) AND name IN ('images',"
-                   " 'paths', 'prompts', 'image_prompts', 'encoders', 'image_embeddings', 'prompt_embeddings',"
-                   " 'scorers', 'scores', 'picks', 'failures', 'analyses', 'clusters', 'cluster_images',"
-                   " 'categories', 'standings', 'slices', 'slice_images', 'duplicate_groups', 'duplicates', 'maps',"
-                   " 'map_images', 'ratings', 'saved', 'generations', 'journal')",
-                   &others, err));
+    bool row, others = false;
+    gp_status st;
+    gp_q q = gp_q_open(cat, "SELECT name FROM sqlite_master WHERE type <> 'table' OR rootpage = 0");
+    while ((st = gp_q_step(&q, &row, err)) == GP_OK && row) others |= is_table(gp_q_col_text(&q, 0));
+    gp_q_end(&q);
+    GP_TRY(st);
     if (others)
         return gp_fail(err, GP_ERR_CATALOG, "'%s' is not a catalog that goldpan made: views stand in place of tables",
                        cat->path);

@@ -171,6 +171,40 @@ static void test_stranger(void **state)
     gp_cat_close(cat);
 }
 
+static bool is_listed(const char *name)
+{
+    for (const gp_db_table *t = gp_db_tables; t->name; t++)
+        if (!strcmp(t->name, name)) return true;
+    return false;
+}
+
+/* gp_db_tables has every table of a new catalog, and no table may be a view. */
+static void test_tables(void **state)
+{
+    (void)state;
+    size_t listed = 0;
+    sqlite3_stmt *q = NULL;
+    gp_catalog *cat = catalog_open(at("tables.db"), GP_CATALOG_CREATE);
+    const char *sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
+    assert_int_equal(sqlite3_prepare_v2(cat->db, sql, -1, &q, NULL), SQLITE_OK);
+    for (; sqlite3_step(q) == SQLITE_ROW; listed++) assert_true(is_listed((const char *)sqlite3_column_text(q, 0)));
+    sqlite3_finalize(q);
+    gp_cat_close(cat);
+    for (const gp_db_table *t = gp_db_tables; t->name; t++, listed--) {
+        gp_error err = {0};
+        char change[300];
+        unlink(at("table.db"));
+        gp_cat_close(catalog_open(at("table.db"), GP_CATALOG_CREATE));
+        snprintf(change, sizeof change,
+                 "DROP VIEW v_images; DROP VIEW v_standings; DROP VIEW v_scores; DROP TABLE %s;"
+                 "CREATE VIEW %s AS SELECT 1 AS id",
+                 t->name, t->name);
+        run_sql(at("table.db"), change);
+        if (gp_cat_open(at("table.db"), GP_CATALOG_READONLY, &cat, &err) != GP_ERR_CATALOG) fail_msg("%s", t->name);
+    }
+    assert_int_equal(listed, 0);
+}
+
 /* A long query ends when this function returns false. */
 static bool not_any_more(void *user)
 {
@@ -199,6 +233,6 @@ static void test_watch(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_unwritable), cmocka_unit_test(test_stranger),
-                                       cmocka_unit_test(test_watch)};
+                                       cmocka_unit_test(test_tables), cmocka_unit_test(test_watch)};
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }
