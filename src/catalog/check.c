@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "catalog/db.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define ADVICE_RESCUE                                                                                                  \
@@ -79,8 +80,6 @@ static const struct {
      "prompt embeddings have another size than their encoder's"},
     {WITHOUT_EMBEDDING("image_embeddings", "image"), "scores have no image embedding"},
     {WITHOUT_EMBEDDING("prompt_embeddings", "prompt"), "scores have no prompt embedding"},
-    {"SELECT count(*) - 1 FROM (SELECT DISTINCT scorer, rule FROM picks) HAVING count(*) > 1",
-     "further choices are mixed into the picks"},
     {"SELECT count(*) FROM generations WHERE state = 'got' AND (path IS NULL OR image IS NULL)",
      "generated images have no file or no image in the catalog"},
     {"SELECT count(*) FROM clusters c WHERE c.level > 0 AND NOT EXISTS (SELECT 1 FROM clusters p WHERE"
@@ -137,17 +136,55 @@ static bool same_number(const gp_json *a, const gp_json *b, const char *name)
     return x == y;
 }
 
-static bool same_thing(gp_marks_kind kind, const gp_json *a, const gp_json *b)
+static int compare_hashes(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(gp_hash));
+}
+
+/* What each pick of a line was chosen by: its rule, time and scorer, as hashes in order.  NULL when out of memory. */
+static gp_hash *picked_by(const gp_json *line, size_t count)
+{
+    const gp_json *picks = gp_json_get(line, "picks");
+    gp_str text = GP_STR_INIT;
+    gp_hash *by = gp_mem_new(count, sizeof *by);
+    for (size_t i = 0; by && i < count; i++) {
+        const gp_json *pick = gp_json_at(picks, i), *own = gp_json_get(pick, "scorer");
+        const char *rule = gp_json_text(gp_json_get(gp_json_get(pick, "rule") ? pick : line, "rule"), NULL);
+        const char *key = gp_json_text(gp_json_get(own ? own : gp_json_get(line, "scorer"), "key"), NULL);
+        int64_t at = 0;
+        (void)gp_json_i64(gp_json_get(gp_json_get(pick, "at") ? pick : line, "at"), &at);
+        gp_str_reset(&text);
+        gp_str_printf(&text, "%lld %s\n%s", (long long)at, key ? key : "", rule ? rule : "");
+        by[i] = gp_hash_of(text.data, text.size);
+    }
+    if (by && count) qsort(by, count, sizeof *by, compare_hashes);
+    if (text.failed) gp_mem_free(by), by = NULL;
+    gp_str_clear(&text);
+    return by;
+}
+
+/* Are all picks of `a` picks of `b`, which may have more whose images are not in the catalog? */
+static gp_status same_picks(const gp_json *a, const gp_json *b, bool *same, gp_error *err)
+{
+    size_t n = gp_json_count(gp_json_get(a, "picks")), more = gp_json_count(gp_json_get(b, "picks")), found = 0;
+    gp_hash *x = picked_by(a, n), *y = picked_by(b, more);
+    gp_status st = x && y ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the journal of marks");
+    for (size_t i = 0; st == GP_OK && i < more && found < n; i++) found += compare_hashes(&x[found], &y[i]) == 0;
+    *same = found == n;
+    gp_mem_free(x);
+    gp_mem_free(y);
+    return st;
+}
+
+static gp_status same_thing(gp_marks_kind kind, const gp_json *a, const gp_json *b, bool *same, gp_error *err)
 {
     switch (kind) {
-    case GP_MARKS_RATING: return same_number(a, b, "flag") && same_number(a, b, "stars");
-    case GP_MARKS_VIEW: return same_text(a, b, "value");
-    case GP_MARKS_PLAN: return same_text(a, b, "state") || same_text(b, a, "image");
-    case GP_MARKS_PICKS:
-        return same_text(a, b, "rule") &&
-               gp_json_count(gp_json_get(a, "picks")) <= gp_json_count(gp_json_get(b, "picks"));
+    case GP_MARKS_RATING: *same = same_number(a, b, "flag") && same_number(a, b, "stars"); break;
+    case GP_MARKS_VIEW: *same = same_text(a, b, "value"); break;
+    case GP_MARKS_PLAN: *same = same_text(a, b, "state") || same_text(b, a, "image"); break;
+    case GP_MARKS_PICKS: return same_picks(a, b, same, err);
     }
-    return false;
+    return GP_OK;
 }
 
 static const gp_marks_entry *find_entry(const gp_marks_file *f, const gp_marks_entry *e)
@@ -169,12 +206,11 @@ static gp_status compare_all(comparison *x, gp_error *err)
     for (size_t i = 0; i < x->here->count; i++) {
         const gp_marks_entry *e = &x->here->entries[i], *other = find_entry(x->there, e);
         gp_json *a = NULL, *b = NULL;
+        bool same = false;
         gp_status st = gp_marks_entry_json(x->here, e, &a, err);
         if (st == GP_OK && other) st = gp_marks_entry_json(x->there, other, &b, err);
-        if (st == GP_OK && !other)
-            x->missing++;
-        else if (st == GP_OK)
-            x->different += !same_thing(e->kind, a, b);
+        if (st == GP_OK && other) st = same_thing(e->kind, a, b, &same, err);
+        x->missing += !other, x->different += other && !same;
         gp_json_free(a);
         gp_json_free(b);
         GP_TRY(st);

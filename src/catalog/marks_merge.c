@@ -113,10 +113,13 @@ static gp_status scorer_of(gp_catalog *cat, const gp_json *o, int64_t *id, gp_er
     return gp_q_one(&q, 0, id, err);
 }
 
+/* Rule, time and scorer are the pick's own, else those of its line `o`. */
 static gp_status put_pick(const merging *m, const gp_json *o, const gp_json *pick, int64_t scorer, bool *waits,
                           gp_error *err)
 {
     int64_t image;
+    if (gp_json_get(pick, "scorer")) GP_TRY(scorer_of(m->cat, pick, &scorer, err));
+    if (!scorer) return GP_OK;
     GP_TRY(image_of(m->cat, text(pick, "hash"), text(pick, "stream"), &image, err));
     if (image == 0) {
         *waits = true;
@@ -127,8 +130,8 @@ static gp_status put_pick(const merging *m, const gp_json *o, const gp_json *pic
     gp_q_int(&q, 1, image);
     gp_q_int(&q, 2, number(pick, "rank"));
     gp_q_int(&q, 3, scorer);
-    gp_q_text(&q, 4, text(o, "rule"));
-    gp_q_int(&q, 5, number(o, "at"));
+    gp_q_text(&q, 4, text(gp_json_get(pick, "rule") ? pick : o, "rule"));
+    gp_q_int(&q, 5, number(gp_json_get(pick, "at") ? pick : o, "at"));
     gp_q_text(&q, 6, text(pick, "reason"));
     gp_q_text(&q, 7, text(pick, "category"));
     GP_TRY(gp_q_run(&q, err));

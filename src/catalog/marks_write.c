@@ -85,25 +85,36 @@ gp_status gp_marks_note_view(gp_catalog *cat, const char *name, gp_error *err)
     return put_rows(&q, put_view, &cat->marks.pending, err);
 }
 
-/* ---- picks: one line for all, because they are replaced as a whole */
+/* ---- picks: one line for all, with the rule, time and scorer of the newest.  A pick that was kept from an earlier
+ * choice has its own. */
+
+#define NEWEST "picks ORDER BY picked_at DESC, image LIMIT 1"
+#define BY                                                                                                             \
+    "s.key, s.name, s.scale, s.higher_better, e.model, e.weight_hash, e.precision, e.preprocess_id, e.text_rule, "     \
+    "e.dims"
+
+/* Puts the columns BY, from column `first`. */
+static void put_by(gp_str *body, const gp_q *q, int first)
+{
+    static const char *const names[] = {"model", "weight_hash", "precision", "preprocess_id", "text_rule"};
+    gp_json_put_name(body, "scorer");
+    gp_str_putc(body, '{');
+    put_text(body, "key", q, first);
+    put_text(body, "name", q, first + 1);
+    put_text(body, "scale", q, first + 2);
+    put_int(body, "higher_better", q, first + 3);
+    gp_str_puts(body, "},\"encoder\":{");
+    for (int i = 0; i < 5; i++) put_text(body, names[i], q, first + 4 + i);
+    put_int(body, "dims", q, first + 9);
+    gp_str_putc(body, '}');
+}
 
 static void put_picks_head(gp_str *body, const gp_q *q)
 {
     put_text(body, "rule", q, 0);
     put_int(body, "at", q, 1);
-    gp_str_puts(body, ",\"scorer\":{");
-    put_text(body, "key", q, 2);
-    put_text(body, "name", q, 3);
-    put_text(body, "scale", q, 4);
-    put_int(body, "higher_better", q, 5);
-    gp_str_puts(body, "},\"encoder\":{");
-    put_text(body, "model", q, 6);
-    put_text(body, "weight_hash", q, 7);
-    put_text(body, "precision", q, 8);
-    put_text(body, "preprocess_id", q, 9);
-    put_text(body, "text_rule", q, 10);
-    put_int(body, "dims", q, 11);
-    gp_str_puts(body, "},\"picks\":[");
+    put_by(body, q, 2);
+    gp_str_puts(body, ",\"picks\":[");
 }
 
 static void put_pick(gp_str *body, const gp_q *q)
@@ -115,6 +126,9 @@ static void put_pick(gp_str *body, const gp_q *q)
     put_int(body, "rank", q, 2);
     put_text(body, "reason", q, 3);
     put_text(body, "category", q, 4);
+    put_text(body, "rule", q, 6);
+    put_int(body, "at", q, 7);
+    if (gp_q_col_int(q, 8)) put_by(body, q, 9);
     gp_str_putc(body, '}');
 }
 
@@ -122,8 +136,11 @@ static gp_status put_picks_members(gp_catalog *cat, gp_str *body, gp_error *err)
 {
     bool row;
     gp_status st;
-    gp_q q = gp_q_open(cat, "SELECT lower(hex(i.hash)), lower(hex(i.stream)), k.rank, k.reason, k.category,"
-                            " i.stream IS NULL FROM picks k JOIN images i ON i.id = k.image ORDER BY k.image");
+    gp_q q = gp_q_open(cat, "WITH n AS (SELECT rule, picked_at, scorer FROM " NEWEST ")"
+                            " SELECT lower(hex(i.hash)), lower(hex(i.stream)), k.rank, k.reason, k.category,"
+                            " i.stream IS NULL, nullif(k.rule, n.rule), nullif(k.picked_at, n.picked_at),"
+                            " k.scorer <> n.scorer, " BY " FROM n JOIN picks k JOIN images i ON i.id = k.image"
+                            " JOIN scorers s ON s.id = k.scorer JOIN encoders e ON e.id = s.encoder ORDER BY k.image");
     while ((st = gp_q_step(&q, &row, err)) == GP_OK && row) put_pick(body, &q);
     gp_q_end(&q);
     return st;
@@ -134,9 +151,8 @@ static gp_status put_picks(gp_catalog *cat, bool none, gp_str *out, gp_error *er
 {
     bool row;
     gp_str body = GP_STR_INIT;
-    gp_q q = gp_q_open(cat, "SELECT k.rule, k.picked_at, s.key, s.name, s.scale, s.higher_better, e.model,"
-                            " e.weight_hash, e.precision, e.preprocess_id, e.text_rule, e.dims FROM picks k"
-                            " JOIN scorers s ON s.id = k.scorer JOIN encoders e ON e.id = s.encoder LIMIT 1");
+    gp_q q = gp_q_open(cat, "SELECT k.rule, k.picked_at, " BY " FROM (SELECT * FROM " NEWEST ") k"
+                            " JOIN scorers s ON s.id = k.scorer JOIN encoders e ON e.id = s.encoder");
     GP_TRY(gp_q_step(&q, &row, err));
     gp_str_putc(&body, '{');
     if (row) put_picks_head(&body, &q);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The choice: that of one call replaces the one before as a whole. */
+ * The choice: that of one call replaces the one before as a whole, except for picks whose folder is missing.  These
+ * keep their rule, scorer and time. */
 #include "base/mem.h"
 #include "base/str.h"
 #include "catalog/db.h"
@@ -57,7 +58,8 @@ out:
 gp_status gp_cat_picks_scorer(gp_catalog *cat, char **id, gp_error *err)
 {
     bool row;
-    gp_q q = gp_q_open(cat, "SELECT key FROM scorers WHERE id = (SELECT scorer FROM picks LIMIT 1)");
+    gp_q q = gp_q_open(cat, "SELECT key FROM scorers WHERE id ="
+                            " (SELECT scorer FROM picks ORDER BY picked_at DESC, image LIMIT 1)");
     GP_TRY(gp_q_step(&q, &row, err));
     const char *key = row ? gp_q_col_text(&q, 0) : NULL;
     char *copy = key ? gp_str_dup(key) : NULL;

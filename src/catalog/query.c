@@ -123,13 +123,14 @@ static const char detail_sql[] =
     "  (SELECT x.id FROM paths x WHERE x.image = i.id ORDER BY x.missing, x.path LIMIT 1))"
     " WHERE i.id = ?1";
 
-/* The scorer's row and direction, for picks that by which they were chosen; none scored yet: 0. */
+/* The scorer's row and direction, for picks that by which the newest were chosen; none scored yet: 0. */
 static gp_status find_scorer(gp_catalog *cat, const char *key, bool picks, int64_t *number, int64_t *sign,
                              gp_error *err)
 {
     bool row;
     gp_q q = gp_q_open(cat, "SELECT id, higher_better FROM scorers WHERE ?1 IS NULL OR key = ?1"
-                            " ORDER BY ?2 AND id = (SELECT scorer FROM picks LIMIT 1) DESC, used DESC LIMIT 1");
+                            " ORDER BY ?2 AND id = (SELECT scorer FROM picks ORDER BY picked_at DESC, image LIMIT 1)"
+                            " DESC, used DESC LIMIT 1");
     gp_q_text(&q, 1, key);
     gp_q_int(&q, 2, picks);
     GP_TRY(gp_q_step(&q, &row, err));

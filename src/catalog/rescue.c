@@ -241,9 +241,7 @@ static gp_status tidy(rescuing *r, gp_error *err)
         " OR length(vector) <> 4 * (SELECT dims FROM encoders e WHERE e.id = encoder);"
         "DELETE FROM scores WHERE NOT EXISTS (SELECT 1 FROM scorers c JOIN image_embeddings v ON v.encoder = c.encoder"
         " WHERE c.id = scores.scorer AND v.image = scores.image) OR NOT EXISTS (SELECT 1 FROM scorers c"
-        " JOIN prompt_embeddings v ON v.encoder = c.encoder WHERE c.id = scores.scorer AND v.prompt = scores.prompt);"
-        "DELETE FROM picks WHERE scorer || rule <> (SELECT scorer || rule FROM picks GROUP BY 1 ORDER BY count(*) DESC"
-        " LIMIT 1)",
+        " JOIN prompt_embeddings v ON v.encoder = c.encoder WHERE c.id = scores.scorer AND v.prompt = scores.prompt)",
         err));
     if (!is_in(r->to, "generations")) return GP_OK;
     return gp_db_exec(

@@ -19,8 +19,8 @@
  *   6. There is at most one score for an (image, prompt, scorer), and it was computed from embeddings by the scorer's
  *      encoder.  NULL is a score that came out as not a number: it is never computed again and never picked.
  *   7. `picks` is the result of one call of pick, whole: it is replaced in one transaction.  Later calls keep
- *      a pick while its folder is missing, unless its prompt gets another pick.  Images set apart (`images.apart`) are
- *      never picks.
+ *      a pick, with its own rule, scorer and time, while its folder is missing, unless its prompt gets another pick.
+ *      Images set apart (`images.apart`) are never picks.
  *   8. A failure is the last failure of its (path, stage); success removes it.  `passing` = 1 is a temporary error,
  *      which every run tries again; 0 is an error of the file itself, which is tried again when the file changes.
  *   9. Foreign keys hold: nothing refers to a row that is not there.

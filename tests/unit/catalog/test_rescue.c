@@ -265,9 +265,98 @@ static void test_check(void **state)
     }
 }
 
+/* ---- picks whose folder is missing stay, with their own rule, scorer and time */
+
+static void assert_two_choices(const char *path)
+{
+    gp_catalog *cat = catalog_open(path, GP_CATALOG_READONLY);
+    const char *choice =
+        "SELECT count(*) FROM picks k JOIN scorers s ON s.id = k.scorer JOIN images i ON i.id = k.image"
+        " JOIN paths p ON p.image = i.id JOIN encoders e ON e.id = s.encoder WHERE ";
+    char sql[600];
+    snprintf(sql, sizeof sql, "%s p.path = '/away/1.png' AND %s", choice,
+             "k.rule = 'old rule' AND s.key = 'old' AND e.weight_hash = 'w1' AND k.picked_at = 1000");
+    assert_int_equal(ask(cat, sql), 1);
+    snprintf(sql, sizeof sql, "%s p.path LIKE '/here/%%' AND %s", choice,
+             "k.rule = 'new rule' AND s.key = 'new' AND e.weight_hash = 'w2' AND k.picked_at > 1000");
+    assert_int_equal(ask(cat, sql), 2);
+    assert_int_equal(ask(cat, "SELECT count(*) FROM picks"), 3);
+    gp_cat_close(cat);
+    assert_int_equal(problems_of(path), 0);
+}
+
+static void put_three(gp_catalog *cat, int64_t images[3])
+{
+    static const char *const paths[] = {"/away/1.png", "/here/2.png", "/here/3.png"};
+    for (unsigned i = 0; i < 3; i++) {
+        images[i] = put_image(cat, i + 1, paths[i]);
+        put_prompt(cat, images[i], paths[i], "sidecar", 1); /* one prompt each: none gets another pick */
+    }
+}
+
+static void copy_as(const char *from, const char *to)
+{
+    gp_error err = {0};
+    gp_bytes bytes = {0};
+    assert_ok(gp_file_read(from, 1 << 28, &bytes, &err));
+    assert_ok(gp_file_replace(to, bytes.data, bytes.size, &err));
+    gp_bytes_clear(&bytes);
+}
+
+static void test_two_choices(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    int64_t images[3];
+    uint32_t ranks[3] = {1, 1, 1};
+    char *scorer = NULL;
+    gp_rescue_options options = GP_RESCUE_DEFAULTS;
+    gp_rescue_report report;
+    gp_cat_brought brought;
+    gp_catalog *cat = catalog_open(at("choices.db"), GP_CATALOG_CREATE);
+    put_three(cat, images);
+    put_scorer(cat, "old", put_encoder(cat, "w1"));
+    put_scorer(cat, "new", put_encoder(cat, "w2"));
+    assert_ok(gp_cat_picks_replace(cat, "old", images, ranks, 1, "old rule", NULL, NULL, &err));
+    assert_ok(gp_db_exec(
+        cat, "UPDATE picks SET picked_at = 1000; UPDATE paths SET missing = 1 WHERE path LIKE '/away/%'", &err));
+    gp_cat_close(cat);
+    copy_as(at("choices.db"), at("older.db"));
+    cat = catalog_open(at("choices.db"), 0);
+    assert_ok(gp_cat_picks_replace(cat, "new", images + 1, ranks + 1, 2, "new rule", NULL, NULL, &err));
+    assert_ok(gp_cat_picks_scorer(cat, &scorer, &err));
+    assert_string_equal(scorer, "new");
+    gp_mem_free(scorer);
+    gp_cat_close(cat);
+    assert_two_choices(at("choices.db"));
+
+    options.out = at("rescued.db");
+    assert_ok(gp_cat_rescue(at("choices.db"), &options, &report, &err));
+    assert_two_choices(at("rescued.db"));
+
+    copy_as(at("choices.marks.jsonl"), at("older.marks.jsonl")); /* the catalog is replaced by an older copy */
+    gp_cat_close(catalog_open(at("older.db"), 0));
+    assert_two_choices(at("older.db"));
+
+    unlink(at("choices.db")); /* the catalog is lost; one image of each choice is found again at first */
+    cat = catalog_open(at("choices.db"), GP_CATALOG_CREATE);
+    put_image(cat, 1, "/away/1.png");
+    assert_ok(gp_cat_marks_bring(cat, &brought, &err));
+    assert_int_equal(brought.waiting, 1);
+    gp_cat_close(cat);
+    assert_int_equal(problems_of(at("choices.db")), 0);
+    cat = catalog_open(at("choices.db"), 0);
+    put_three(cat, images);
+    assert_ok(gp_cat_marks_bring(cat, &brought, &err));
+    assert_int_equal(brought.waiting, 0);
+    gp_cat_close(cat);
+    assert_two_choices(at("choices.db"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_damaged_head), cmocka_unit_test(test_every_page),
-                                       cmocka_unit_test(test_what_is_refused), cmocka_unit_test(test_check)};
+                                       cmocka_unit_test(test_what_is_refused), cmocka_unit_test(test_check),
+                                       cmocka_unit_test(test_two_choices)};
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }
