@@ -1,96 +1,67 @@
 /* SPDX-License-Identifier: MIT
  * goldpan words: which words and phrases of prompts go with better scores, and which with worse. */
 #include "base/json.h"
-#include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/context.h"
 #include "cli/listing.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-typedef struct line {
-    char *text;
-    gp_word word;
-} line;
-
-typedef struct collected {
-    line *lines;
-    size_t count, capacity;
-    uint64_t most, all; /* lines that are kept; that came */
-    bool failed;
-} collected;
-
-static bool collect(void *user, const gp_word *word)
-{
-    collected *c = user;
-    if (c->all++ >= c->most) return true;
-    if (c->count == c->capacity) {
-        size_t capacity = c->capacity ? 2 * c->capacity : 256;
-        line *grown = gp_mem_resize(c->lines, capacity, sizeof *grown);
-        c->failed = !grown;
-        if (!grown) return false;
-        c->lines = grown, c->capacity = capacity;
-    }
-    char *text = gp_str_dup(word->text);
-    c->failed = !text;
-    if (text) c->lines[c->count++] = (line){text, *word};
-    return text != NULL;
-}
-
-static void clear(collected *c)
-{
-    for (size_t i = 0; i < c->count; i++) gp_mem_free(c->lines[i].text);
-    gp_mem_free(c->lines);
-}
-
-/* ---- as a table */
-
 static const char *const heads[] = {"word", "prompts", "images", "mean", "difference", "low..high", "adjusted", "p"};
 
-static bool put_table(const collected *c)
+typedef struct printer {
+    bool as_json;
+    gp_cli_table table;  /* without --json */
+    gp_str json;         /* with --json: members of an array */
+    uint64_t most, kept; /* lines that are wanted; that were added */
+    uint64_t all;        /* that came */
+} printer;
+
+static void put_line(gp_cli_table *t, const gp_word *w)
 {
-    gp_cli_table t = {.heads = heads, .columns = sizeof heads / sizeof *heads, .left = 1};
-    for (size_t i = 0; i < c->count; i++) {
-        const gp_word *w = &c->lines[i].word;
-        gp_cli_table_cell(&t, "%s", c->lines[i].text);
-        gp_cli_table_cell(&t, "%llu", (unsigned long long)w->prompts);
-        gp_cli_table_cell(&t, "%llu", (unsigned long long)w->images);
-        gp_cli_table_cell(&t, "%.2f", w->mean);
-        gp_cli_table_cell(&t, "%+.2f", w->difference);
-        gp_cli_table_cell(&t, "%+.2f..%+.2f", w->low, w->high);
-        gp_cli_table_cell(&t, "%+.2f", w->adjusted);
-        gp_cli_table_cell(&t, "%.2g", w->p_corrected);
-    }
-    return gp_cli_table_print(&t);
+    gp_cli_table_cell(t, "%s", w->text);
+    gp_cli_table_cell(t, "%llu", (unsigned long long)w->prompts);
+    gp_cli_table_cell(t, "%llu", (unsigned long long)w->images);
+    gp_cli_table_cell(t, "%.2f", w->mean);
+    gp_cli_table_cell(t, "%+.2f", w->difference);
+    gp_cli_table_cell(t, "%+.2f..%+.2f", w->low, w->high);
+    gp_cli_table_cell(t, "%+.2f", w->adjusted);
+    gp_cli_table_cell(t, "%.2g", w->p_corrected);
 }
 
-/* ---- as an object */
+static void put_object(gp_str *json, const gp_word *w)
+{
+    gp_str_puts(json, json->size ? ",{" : "{");
+    gp_cli_json_text(json, "word", w->text);
+    gp_cli_json_count(json, "prompts", w->prompts);
+    gp_cli_json_count(json, "images", w->images);
+    gp_cli_json_real(json, "mean", w->mean);
+    gp_cli_json_real(json, "difference", w->difference);
+    gp_cli_json_real(json, "low", w->low);
+    gp_cli_json_real(json, "high", w->high);
+    gp_cli_json_real(json, "adjusted", w->adjusted);
+    gp_cli_json_real(json, "p", w->p);
+    gp_cli_json_real(json, "p_corrected", w->p_corrected);
+    gp_str_putc(json, '}');
+}
 
-static void put_json(gp_str *json, const char *catalog, const collected *c)
+static bool put_word(void *user, const gp_word *word)
+{
+    printer *p = user;
+    if (p->all++ >= p->most) return true;
+    p->kept++;
+    if (p->as_json)
+        put_object(&p->json, word);
+    else
+        put_line(&p->table, word);
+    return !p->json.failed && !p->table.cells.failed;
+}
+
+static void put_json(gp_str *json, const char *catalog, const printer *p)
 {
     gp_str_putc(json, '{');
     gp_cli_json_text(json, "catalog", catalog);
-    gp_cli_json_count(json, "count", c->all);
+    gp_cli_json_count(json, "count", p->all);
     gp_json_put_name(json, "words");
-    gp_str_putc(json, '[');
-    for (size_t i = 0; i < c->count; i++) {
-        const gp_word *w = &c->lines[i].word;
-        gp_str_puts(json, i ? ",{" : "{");
-        gp_cli_json_text(json, "word", c->lines[i].text);
-        gp_cli_json_count(json, "prompts", w->prompts);
-        gp_cli_json_count(json, "images", w->images);
-        gp_cli_json_real(json, "mean", w->mean);
-        gp_cli_json_real(json, "difference", w->difference);
-        gp_cli_json_real(json, "low", w->low);
-        gp_cli_json_real(json, "high", w->high);
-        gp_cli_json_real(json, "adjusted", w->adjusted);
-        gp_cli_json_real(json, "p", w->p);
-        gp_cli_json_real(json, "p_corrected", w->p_corrected);
-        gp_str_putc(json, '}');
-    }
-    gp_str_puts(json, "]}");
+    gp_str_printf(json, "[%s]}", p->json.data ? p->json.data : "");
 }
 
 static gp_status read_options(const gp_cli *cli, gp_words_options *o, gp_error *err)
@@ -112,34 +83,38 @@ static int run(gp_cli *cli)
     gp_error err = {0};
     gp_catalog *catalog = NULL;
     gp_words_options o = GP_WORDS_DEFAULTS;
-    collected c = {.most = cli->top.set && cli->top.value ? cli->top.value : UINT64_MAX};
+    printer p = {.as_json = cli->json,
+                 .table = {.heads = heads, .columns = sizeof heads / sizeof *heads, .left = 1},
+                 .most = cli->top.set && cli->top.value ? cli->top.value : UINT64_MAX};
     gp_str json = GP_STR_INIT;
     int code = GP_EXIT_OK;
     gp_status st = read_options(cli, &o, &err);
     if (st == GP_OK)
         st = gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, GP_CATALOG_READONLY, &catalog, &err);
-    if (st == GP_OK) st = gp_catalog_words(catalog, &o, collect, &c, &err);
-    if (st == GP_OK && c.failed) st = gp_fail(&err, GP_ERR_MEMORY, "out of memory for the words of prompts");
+    if (st == GP_OK) st = gp_catalog_words(catalog, &o, put_word, &p, &err);
+    if (st == GP_OK && (p.json.failed || p.table.cells.failed))
+        st = gp_fail(&err, GP_ERR_MEMORY, "out of memory for the words of prompts");
     if (st != GP_OK) {
         code = gp_cli_fail(cli, &err);
         goto out;
     }
-    if (c.all == 0) {
+    if (p.all == 0) {
         code = GP_EXIT_NOTHING;
         gp_term_say(&cli->term, "no word is in %u or more scored prompts and missing from at least 3", o.min_support);
-    } else if (c.count < c.all)
-        gp_term_say(&cli->term, "%llu words and phrases; the first %zu", (unsigned long long)c.all, c.count);
+    } else if (p.kept < p.all)
+        gp_term_say(&cli->term, "%llu words and phrases; the first %llu", (unsigned long long)p.all,
+                    (unsigned long long)p.kept);
     else
-        gp_term_say(&cli->term, "%zu %s", c.count, gp_plural(c.count, "word or phrase", "words and phrases"));
+        gp_term_say(&cli->term, "%llu %s", (unsigned long long)p.kept,
+                    gp_plural(p.kept, "word or phrase", "words and phrases"));
     if (cli->json) {
-        put_json(&json, gp_catalog_path(catalog), &c);
+        put_json(&json, gp_catalog_path(catalog), &p);
         code = gp_cli_json_print(cli, &json, code);
-    } else if (!put_table(&c)) {
-        gp_fail(&err, GP_ERR_MEMORY, "out of memory for the words of prompts");
-        code = gp_cli_fail(cli, &err);
-    }
+    } else
+        (void)gp_cli_table_print(&p.table);
 out:
-    clear(&c);
+    gp_str_clear(&p.table.cells);
+    gp_str_clear(&p.json);
     gp_catalog_close(catalog);
     return code;
 }
