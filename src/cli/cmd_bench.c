@@ -133,7 +133,7 @@ static void put_json(const found *f, gp_str *json)
     gp_cli_json_count(json, "batch", r->batch);
     gp_str_puts(json, ",\"peaks\":[");
     for (size_t i = 0; i < f->peak_count; i++) {
-        gp_str_puts(json, i ? ",{" : "{");
+        gp_cli_json_object(json);
         gp_cli_json_text(json, "precision", f->peaks[i].precision);
         gp_cli_json_text(json, "instructions", f->peaks[i].instructions);
         gp_cli_json_real(json, "gflops_core", f->peaks[i].one / 1e9);

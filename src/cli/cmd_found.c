@@ -17,18 +17,12 @@ typedef struct printer {
     uint64_t count;
 } printer;
 
-static void begin_object(gp_str *json)
-{
-    if (json->size && json->data[json->size - 1] != '[') gp_str_putc(json, ',');
-    gp_str_putc(json, '{');
-}
-
 static bool put_category(void *user, const gp_found_category *c)
 {
     printer *p = user;
     p->count++;
     if (p->cli->json) {
-        begin_object(&p->json);
+        gp_cli_json_object(&p->json);
         gp_cli_json_text(&p->json, "category", c->name);
         gp_cli_json_text(&p->json, "source", c->source);
         gp_cli_json_count(&p->json, "support", c->support);
@@ -56,7 +50,7 @@ static bool put_group(void *user, const gp_found_group *g)
     printer *p = user;
     p->count++;
     if (p->cli->json) {
-        begin_object(&p->json);
+        gp_cli_json_object(&p->json);
         gp_cli_json_text(&p->json, "keep", gp_cli_path_of(&p->paths, g->keeper));
         gp_cli_json_text(&p->json, "reason", g->reason);
         gp_json_put_name(&p->json, "images");
@@ -65,7 +59,7 @@ static bool put_group(void *user, const gp_found_group *g)
     for (size_t i = 0; i < g->count; i++) {
         const char *path = gp_cli_path_of(&p->paths, g->images[i]);
         if (p->cli->json) {
-            begin_object(&p->json);
+            gp_cli_json_object(&p->json);
             gp_cli_json_text(&p->json, "path", path);
             gp_cli_json_real(&p->json, "likeness", (double)g->likeness[i]);
             gp_str_putc(&p->json, '}');

@@ -20,7 +20,7 @@ static void put_reason(void *user, const char *path, bool picked, const char *se
         gp_cli_put_field(sentence, '\n');
         return;
     }
-    gp_str_puts(&r->json, r->json.size ? ",{" : "{");
+    gp_cli_json_object(&r->json);
     gp_cli_json_text(&r->json, "path", path);
     gp_cli_json_bool(&r->json, "picked", picked);
     gp_cli_json_text(&r->json, "reason", sentence);
@@ -99,11 +99,7 @@ static gp_status choose(gp_cli *cli, gp_catalog *catalog, gp_model *model, const
     if (cli->json) gp_str_putc(json, '{');
     GP_TRY(put_choice(cli, catalog, report, options->explain != NULL, cli->json ? json : NULL, err));
     if (!cli->json) return GP_OK;
-    if (options->explain) {
-        gp_json_put_name(json, "explained");
-        gp_str_printf(json, "[%s]", r->json.data ? r->json.data : "");
-        json->failed |= r->json.failed;
-    }
+    if (options->explain) gp_cli_json_array(json, "explained", &r->json);
     gp_cli_json_text(json, "catalog", gp_catalog_path(catalog));
     gp_cli_json_report(json, "pick", report);
     gp_cli_json_notes(json, cli);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * goldpan check tells whether the catalog is sound.  goldpan rescue makes a new catalog from the parts of the old one
  * that can be read, and from the journal of marks. */
-#include "base/json.h"
 #include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/context.h"
@@ -25,7 +24,7 @@ static bool put_problem(void *user, const gp_catalog_problem *problem)
 {
     printer *p = user;
     if (p->cli->json) {
-        gp_str_puts(&p->json, p->json.size ? ",{" : "{");
+        gp_cli_json_object(&p->json);
         gp_cli_json_text(&p->json, "problem", problem->what);
         gp_cli_json_count(&p->json, "count", problem->count);
         gp_cli_json_text(&p->json, "advice", problem->advice);
@@ -64,9 +63,8 @@ static int run_check(gp_cli *cli)
         gp_str_putc(&json, '{');
         gp_cli_json_text(&json, "catalog", path);
         gp_cli_json_bool(&json, "sound", problems == 0);
-        gp_json_put_name(&json, "problems");
-        gp_str_printf(&json, "[%s]}", p.json.data ? p.json.data : "");
-        json.failed |= p.json.failed;
+        gp_cli_json_array(&json, "problems", &p.json);
+        gp_str_putc(&json, '}');
         code = gp_cli_json_print(cli, &json, code);
     }
     gp_str_clear(&json);

@@ -58,8 +58,7 @@ static void put_settings(gp_str *json, const char *settings)
 
 static void put_json(gp_str *json, const char *path, const gp_row *r)
 {
-    if (json->data && json->data[json->size - 1] != '[') gp_str_putc(json, ',');
-    gp_str_putc(json, '{');
+    gp_cli_json_object(json);
     gp_cli_json_text(json, "path", path);
     gp_cli_json_count(json, "path_count", r->path_count);
     gp_cli_json_text(json, "hash", r->hash);
@@ -113,7 +112,7 @@ static void say_unknown(gp_cli *cli, gp_catalog *catalog, const char *typed, con
     else
         gp_fail(&why, GP_ERR_NOT_FOUND, "'%s' is not in the catalog '%s'", typed, gp_catalog_path(catalog));
     gp_term_error(&cli->term, "%s", why.message);
-    gp_str_puts(missing, missing->size ? ",{" : "{");
+    gp_cli_json_object(missing);
     gp_cli_json_text(missing, "path", typed);
     gp_cli_json_text(missing, "message", why.message);
     gp_str_putc(missing, '}');
@@ -186,8 +185,9 @@ static int run(gp_cli *cli)
     }
     code = shown == cli->arg_count ? GP_EXIT_OK : shown > 0 ? GP_EXIT_PARTIAL : GP_EXIT_FAILURE;
     if (cli->json) {
-        gp_str_printf(&json, "],\"missing\":[%s]}", missing.data ? missing.data : "");
-        json.failed |= missing.failed;
+        gp_str_putc(&json, ']');
+        gp_cli_json_array(&json, "missing", &missing);
+        gp_str_putc(&json, '}');
         code = gp_cli_json_print(cli, &json, code);
     }
 out:

@@ -35,8 +35,7 @@ static void put_line(gp_cli_table *table, const gp_found_slice *s)
 static void put_object(gp_str *json, const gp_found_slice *s, const gp_cli_paths *paths)
 {
     if (json->failed) return;
-    if (json->data[json->size - 1] != '[') gp_str_putc(json, ',');
-    gp_str_putc(json, '{');
+    gp_cli_json_object(json);
     gp_cli_json_count(json, "slice", (uint64_t)s->id);
     gp_cli_json_text(json, "title", s->title);
     gp_cli_json_text(json, "space", s->space);

@@ -31,8 +31,7 @@ static bool put_scorer(void *user, const gp_scorer_facts *s)
                gp_plural(s->images, "image", "images"), at, s->last ? ", used last" : "");
         return true;
     }
-    if (json->data[json->size - 1] != '[') gp_str_putc(json, ',');
-    gp_str_putc(json, '{');
+    gp_cli_json_object(json);
     gp_cli_json_text(json, "id", s->id);
     gp_cli_json_text(json, "name", s->name);
     gp_cli_json_text(json, "model", s->model);
@@ -127,8 +126,7 @@ static bool put_missing(void *user, const gp_missing *m)
                     m->images == 1 ? "" : "s", (unsigned long long)m->picks, m->folder);
         return true;
     }
-    if (l->json->data[l->json->size - 1] != '[') gp_str_putc(l->json, ',');
-    gp_str_putc(l->json, '{');
+    gp_cli_json_object(l->json);
     gp_cli_json_text(l->json, "folder", m->folder);
     gp_cli_json_count(l->json, "images", m->images);
     gp_cli_json_count(l->json, "picks", m->picks);

@@ -19,8 +19,7 @@ static void put_text(gp_str *json, const gp_tokenizer *tokenizer, const char *te
         putchar('\n');
         return;
     }
-    if (json->data && json->data[json->size - 1] != '[') gp_str_putc(json, ',');
-    gp_str_putc(json, '{');
+    gp_cli_json_object(json);
     gp_cli_json_text(json, "text", text);
     gp_json_put_name(json, "ids");
     for (size_t i = 0; i < count; i++) gp_str_printf(json, "%c%d", i ? ',' : '[', (int)ids[i]);

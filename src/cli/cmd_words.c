@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
  * goldpan words: which words and phrases of prompts go with better scores, and which with worse. */
-#include "base/json.h"
 #include "cli/commands.h"
 #include "cli/context.h"
 #include "cli/listing.h"
@@ -29,7 +28,7 @@ static void put_line(gp_cli_table *t, const gp_word *w)
 
 static void put_object(gp_str *json, const gp_word *w)
 {
-    gp_str_puts(json, json->size ? ",{" : "{");
+    gp_cli_json_object(json);
     gp_cli_json_text(json, "word", w->text);
     gp_cli_json_count(json, "prompts", w->prompts);
     gp_cli_json_count(json, "images", w->images);
@@ -60,8 +59,8 @@ static void put_json(gp_str *json, const char *catalog, const printer *p)
     gp_str_putc(json, '{');
     gp_cli_json_text(json, "catalog", catalog);
     gp_cli_json_count(json, "count", p->all);
-    gp_json_put_name(json, "words");
-    gp_str_printf(json, "[%s]}", p->json.data ? p->json.data : "");
+    gp_cli_json_array(json, "words", &p->json);
+    gp_str_putc(json, '}');
 }
 
 static gp_status read_options(const gp_cli *cli, gp_words_options *o, gp_error *err)

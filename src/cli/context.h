@@ -59,6 +59,9 @@ void gp_cli_json_count(gp_str *out, const char *name, uint64_t value);
 void gp_cli_json_real(gp_str *out, const char *name, double value);
 void gp_cli_json_bool(gp_str *out, const char *name, bool value);
 void gp_cli_json_element(gp_str *out, const char *text); /* the same in an array */
+void gp_cli_json_object(gp_str *out);                    /* begins an object in an array */
+/* ,"name":[members]; the members as the two above append them to an empty `members`. */
+void gp_cli_json_array(gp_str *out, const char *name, const gp_str *members);
 void gp_cli_json_report(gp_str *out, const char *name, const gp_report *report);
 /* Appends "notes":[{"code", "message", "count"}]: all notes that gp_cli_note has kept. */
 void gp_cli_json_notes(gp_str *out, gp_cli *cli);

@@ -25,9 +25,27 @@ void gp_cli_json_text(gp_str *out, const char *name, const char *text)
         gp_str_puts(out, "null");
 }
 
-void gp_cli_json_element(gp_str *out, const char *text)
+static void put_comma(gp_str *out)
 {
     if (out->size > 0 && out->data[out->size - 1] != '[') gp_str_putc(out, ',');
+}
+
+void gp_cli_json_object(gp_str *out)
+{
+    put_comma(out);
+    gp_str_putc(out, '{');
+}
+
+void gp_cli_json_array(gp_str *out, const char *name, const gp_str *members)
+{
+    gp_json_put_name(out, name);
+    gp_str_printf(out, "[%s]", members->data ? members->data : "");
+    out->failed |= members->failed;
+}
+
+void gp_cli_json_element(gp_str *out, const char *text)
+{
+    put_comma(out);
     if (text)
         gp_json_put_string(out, text);
     else
@@ -153,8 +171,7 @@ static void put_pick(const gp_cli *cli, gp_str *json, const gp_row *row)
         gp_cli_put_field(row->prompt, '\n');
         return;
     }
-    if (json->data[json->size - 1] != '[') gp_str_putc(json, ',');
-    gp_str_putc(json, '{');
+    gp_cli_json_object(json);
     gp_cli_json_text(json, "path", row->path);
     gp_cli_json_real(json, "score", row->score);
     gp_cli_json_text(json, "prompt", row->prompt);
@@ -213,8 +230,7 @@ static bool put_failure(void *user, const gp_failure *f)
         return true;
     }
     if (json->failed) return false;
-    if (json->data[json->size - 1] != '[') gp_str_putc(json, ',');
-    gp_str_putc(json, '{');
+    gp_cli_json_object(json);
     gp_cli_json_text(json, "path", f->path);
     gp_cli_json_text(json, "stage", f->stage);
     gp_cli_json_text(json, "message", f->message);
@@ -268,8 +284,7 @@ void gp_cli_note(void *user, const gp_note *note)
         gp_term_warn(&cli->term, "goldpan: %s", note->message);
     else
         gp_term_say(&cli->term, "%s", note->message);
-    if (cli->notes.size) gp_str_putc(&cli->notes, ',');
-    gp_str_putc(&cli->notes, '{');
+    gp_cli_json_object(&cli->notes);
     gp_cli_json_text(&cli->notes, "code", note->code);
     gp_cli_json_text(&cli->notes, "message", note->message);
     gp_cli_json_count(&cli->notes, "count", note->count);
@@ -278,9 +293,5 @@ void gp_cli_note(void *user, const gp_note *note)
 
 void gp_cli_json_notes(gp_str *out, gp_cli *cli)
 {
-    gp_json_put_name(out, "notes");
-    gp_str_putc(out, '[');
-    gp_str_puts(out, cli->notes.data ? cli->notes.data : "");
-    gp_str_putc(out, ']');
-    out->failed |= cli->notes.failed;
+    gp_cli_json_array(out, "notes", &cli->notes);
 }

@@ -270,8 +270,7 @@ static void put_line(gp_cli_table *table, const gp_slice *x, const gp_reasons *w
 
 static void put_object(gp_str *json, const gp_slice *x, const gp_reasons *why)
 {
-    if (json->data[json->size - 1] != '[') gp_str_putc(json, ',');
-    gp_str_putc(json, '{');
+    gp_cli_json_object(json);
     gp_cli_json_text(json, "title", why->title);
     gp_cli_json_count(json, "level", x->level);
     gp_cli_json_count(json, "cluster", x->cluster);
@@ -288,7 +287,7 @@ static void put_object(gp_str *json, const gp_slice *x, const gp_reasons *why)
     gp_json_put_name(json, "reasons");
     gp_str_putc(json, '[');
     for (size_t r = 0; r < why->count; r++) {
-        gp_str_puts(json, r ? ",{" : "{");
+        gp_cli_json_object(json);
         gp_cli_json_text(json, "kind", why->reason[r].kind);
         gp_cli_json_text(json, "text", why->reason[r].text);
         gp_cli_json_real(json, "strength", why->reason[r].strength);
