@@ -370,8 +370,15 @@ static gp_status trial_room(trial *t, const onednn *p, gp_error *err)
     static const char what[] = "trying a matrix";
     GP_TRY(gp_alloc_aligned((void **)&t->x, BLOCK * p->in, sizeof *t->x, what, err));
     GP_TRY(gp_alloc_aligned((void **)&t->y, BLOCK * p->out, sizeof *t->y, what, err));
-    GP_TRY(gp_alloc_aligned((void **)&t->one, p->out, sizeof *t->one, what, err));
-    return gp_alloc_aligned((void **)&t->scratch, p->scratch + 1, 1, what, err);
+    return gp_alloc_aligned((void **)&t->one, p->out, sizeof *t->one, what, err);
+}
+
+/* Each set of pieces has its own layout of the weights, so a smaller set may need a larger scratch. */
+static gp_status trial_scratch(trial *t, const onednn *p, gp_error *err)
+{
+    gp_mem_free(t->scratch);
+    t->scratch = NULL;
+    return gp_alloc_aligned((void **)&t->scratch, p->scratch + 1, 1, "trying a matrix", err);
 }
 
 static void fill_random(float *x, size_t n, uint64_t seed)
@@ -424,6 +431,7 @@ static gp_status trial_of(size_t out, size_t in, bool bf16, unsigned *mask, gp_e
         before = *mask;
         GP_GO(onednn_make(t.weight, t.weight + out * in, out, in, bf16, before, &p, err));
         if (!t.x) GP_GO(trial_room(&t, p, err));
+        GP_GO(trial_scratch(&t, p, err));
         for (uint64_t row = 0; row < rows && *mask != 0; row++) {
             trial_row(p, t.x, ~row);
             GP_GO(trial_run(p, &t, mask, err));
