@@ -49,7 +49,7 @@ static gp_engine engine_auto(void)
 #ifdef GP_HAVE_ONEDNN
     unsigned features = gp_cpu_features();
     bool faster = (features & GP_CPU_AVX512) || !(features & GP_CPU_AVX2);
-    return faster && gp_matmul_onednn_keeps_rows(false) ? GP_ENGINE_ONEDNN : GP_ENGINE_PLAIN;
+    return faster && gp_matmul_onednn_keeps_rows() ? GP_ENGINE_ONEDNN : GP_ENGINE_PLAIN;
 #else
     return GP_ENGINE_PLAIN;
 #endif
