@@ -125,7 +125,7 @@ bool gp_gen_sleep(const gp_gen_backend *b, double seconds)
     return gp_clock_wait(seconds * b->pace, b->o.go_on, b->o.user);
 }
 
-bool gp_gen_wait_to_poll(const gp_gen_backend *b, double seconds, const gp_gen_result *last)
+bool gp_gen_wait(const gp_gen_backend *b, double seconds, const gp_gen_result *last)
 {
     if (last->wait > seconds) seconds = fmin(last->wait, GP_GEN_MOST_WAIT);
     if (last->wait >= 1 && b->o.on_wait) b->o.on_wait(b->o.user, last->wait, seconds);

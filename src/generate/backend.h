@@ -49,8 +49,6 @@ gp_json *gp_gen_glance(gp_gen_backend *b, const char *path);
 const char *gp_gen_who(gp_gen_backend *b);
 /* The bytes at a path, or at an http address. */
 gp_status gp_gen_fetch(gp_gen_backend *b, const char *path, gp_gen_result *out, gp_error *err);
-/* Waits before the next poll of a job: `seconds`, or as long as the last answer asks (at most GP_GEN_MOST_WAIT). */
-bool gp_gen_wait_to_poll(const gp_gen_backend *b, double seconds, const gp_gen_result *last);
 /* Wait, asking go_on.  False: stopped. */
 bool gp_gen_sleep(const gp_gen_backend *b, double seconds);
 

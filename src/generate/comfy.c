@@ -346,7 +346,7 @@ static gp_status wait_for(gp_gen_backend *b, const char *id, const gp_gen_reques
             missed = queued ? 0 : missed + 1;
             if (missed > 1) return gp_gen_say(out, GP_GEN_AGAIN, "the server has forgotten the job");
         }
-        if (!gp_gen_wait_to_poll(b, poll_seconds, out)) return gp_fail(err, GP_ERR_STOPPED, "stopped");
+        if (!gp_gen_wait(b, poll_seconds, out)) return gp_fail(err, GP_ERR_STOPPED, "stopped");
     }
 }
 

@@ -74,6 +74,10 @@ bool gp_gen_can(const gp_gen_backend *backend, unsigned what);
 /* Draw.  STOPPED, MEMORY are errors; all else is in the result. */
 gp_status gp_gen_make(gp_gen_backend *backend, const gp_gen_request *request, gp_gen_result *result, gp_error *err);
 
+/* Waits before the next request: `seconds`, or as long as the last answer asks (at most GP_GEN_MOST_WAIT). False: go_on
+ * has said stop. */
+bool gp_gen_wait(const gp_gen_backend *backend, double seconds, const gp_gen_result *last);
+
 /* What all pictures have in common, as members of a JSON object: names and numbers that were given. */
 void gp_gen_put_common(gp_str *s, const gp_gen_request *request);
 

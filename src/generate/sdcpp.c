@@ -96,7 +96,7 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     for (bool done = false;;) {
         GP_GO(look(b, path.data, r, &misses, &done, out, err));
         if (done) break;
-        if (!gp_gen_wait_to_poll(b, poll_seconds, out)) GP_GO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
+        if (!gp_gen_wait(b, poll_seconds, out)) GP_GO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
     }
 out:
     gp_gen_answer_clear(&answer);

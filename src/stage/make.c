@@ -399,7 +399,7 @@ static void draw(void *user, int thread, void *job)
     if (atomic_load(&m->stop))
         gp_fail(&p->error, GP_ERR_STOPPED, "stopped");
     else if (!p->found)
-        gp_picture_make(p, m->backends[thread], &(gp_picture_how){m->o->tries, m->o->max_pixels, go_on, on_wait, m});
+        gp_picture_make(p, m->backends[thread], m->o->tries, m->o->max_pixels);
 }
 
 static gp_status put_picture(making *m, const gp_picture *p, gp_error *err)

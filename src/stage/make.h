@@ -30,15 +30,8 @@ void gp_picture_free(gp_picture *p);
 gp_status gp_picture_new(const gp_cat_generation *g, int64_t id, const char *folder, gp_picture **out, gp_error *err);
 /* Is its file there already, from before a kill?  Then found, and all else as after gp_picture_make. */
 gp_status gp_picture_look(gp_picture *p, uint64_t max_pixels, gp_error *err);
-typedef struct gp_picture_how {
-    unsigned tries;
-    uint64_t max_pixels;
-    bool (*go_on)(void *user);
-    void (*waits)(void *user, double asked, double seconds); /* before a wait; the server asked for `asked` */
-    void *user;
-} gp_picture_how;
-/* Generates the image in at most how->tries attempts and writes it to the disk. */
-void gp_picture_make(gp_picture *p, gp_gen_backend *backend, const gp_picture_how *how);
+/* Generates the image in at most `tries` attempts and writes it to the disk. */
+void gp_picture_make(gp_picture *p, gp_gen_backend *backend, unsigned tries, uint64_t max_pixels);
 
 /* Which prompts are worth another picture: adaptive.c. */
 typedef struct gp_adaptive {

@@ -3,7 +3,6 @@
  * it is called follows from what it is, so a picture that was written before a kill is found again. */
 #include "stage/make.h"
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -282,16 +281,13 @@ static void read_request(const gp_picture *p, const gp_json *settings, gp_gen_re
     (void)gp_json_real(gp_json_get(settings, "hires"), &r->hires);
 }
 
-/* Waits before the next try: a growing time, or longer if the server asks for that, within bounds.  False: stopped. */
-static bool pause_before(unsigned next, double asked, const gp_picture_how *how)
+/* Seconds before a try: they grow from one to the next. */
+static double pause_before(unsigned next)
 {
-    double seconds = fmin(first_wait * ldexp(1, (int)(next < 11 ? next : 11) - 2), most_wait);
-    if (asked > seconds) seconds = fmin(asked, GP_GEN_MOST_WAIT);
-    if (asked >= 1) how->waits(how->user, asked, seconds);
-    return gp_clock_wait(seconds, how->go_on, how->user);
+    return fmin(first_wait * ldexp(1, (int)(next < 11 ? next : 11) - 2), most_wait);
 }
 
-void gp_picture_make(gp_picture *p, gp_gen_backend *backend, const gp_picture_how *how)
+void gp_picture_make(gp_picture *p, gp_gen_backend *backend, unsigned tries, uint64_t max_pixels)
 {
     gp_gen_request request;
     gp_gen_result r = {0};
@@ -309,12 +305,12 @@ void gp_picture_make(gp_picture *p, gp_gen_backend *backend, const gp_picture_ho
     for (unsigned t = 1;; t++) {
         gp_gen_result_clear(&r);
         GP_GO(gp_gen_make(backend, &request, &r, &p->error));
-        if (r.outcome == GP_GEN_GOT) GP_GO(take_answer(p, &r, how->max_pixels, &p->error));
+        if (r.outcome == GP_GEN_GOT) GP_GO(take_answer(p, &r, max_pixels, &p->error));
         unlink(scratch.data);
         p->outcome = r.outcome;
         snprintf(p->message, sizeof p->message, "%s", r.message);
-        if (r.outcome != GP_GEN_AGAIN || t >= how->tries) break;
-        if (!pause_before(t + 1, r.wait, how)) GP_GO(gp_fail(&p->error, GP_ERR_STOPPED, "stopped"));
+        if (r.outcome != GP_GEN_AGAIN || t >= tries) break;
+        if (!gp_gen_wait(backend, pause_before(t + 1), &r)) GP_GO(gp_fail(&p->error, GP_ERR_STOPPED, "stopped"));
     }
 out:
     if (st != GP_OK && scratch.data && !scratch.failed) unlink(scratch.data);
