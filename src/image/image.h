@@ -47,11 +47,7 @@ gp_status gp_image_jpeg(const uint8_t *bytes, size_t size, uint64_t max_pixels, 
                         gp_error *err);
 gp_status gp_image_webp(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err);
 
-/* Write RGB pixels [h, w, 3]; atomically when to a path.  quality 1..100 for JPEG. */
-gp_status gp_image_write_png(const char *path, const uint8_t *rgb, uint32_t width, uint32_t height, gp_error *err);
-gp_status gp_image_write_jpeg(const char *path, const uint8_t *rgb, uint32_t width, uint32_t height, int quality,
-                              gp_error *err);
-/* The same bytes added to `out`. */
+/* Adds RGB pixels [h, w, 3] as a file's bytes to `out`.  quality 1..100 for JPEG. */
 gp_status gp_image_png_bytes(const uint8_t *rgb, uint32_t width, uint32_t height, gp_str *out, gp_error *err);
 gp_status gp_image_jpeg_bytes(const uint8_t *rgb, uint32_t width, uint32_t height, int quality, gp_str *out,
                               gp_error *err);

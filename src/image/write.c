@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * RGB pixels to PNG (libpng) or JPEG (libjpeg-turbo): into memory first, then into place at once.  Fixed settings, no
- * time stamps: the same pixels give the same bytes on the same libraries. */
-#include "base/file.h"
+ * RGB pixels to PNG (libpng) or JPEG (libjpeg-turbo): into memory.  Fixed settings, no time stamps: the same pixels
+ * give the same bytes on the same libraries. */
 #include "base/mem.h"
 #include "base/str.h"
 #include "image/image.h"
@@ -98,18 +97,6 @@ static gp_status png_encode(png_job *j, const uint8_t *rgb, uint32_t width, uint
                         : gp_fail(err, GP_ERR_IO, "cannot make a PNG: %s", j->message);
 }
 
-gp_status gp_image_write_png(const char *path, const uint8_t *rgb, uint32_t width, uint32_t height, gp_error *err)
-{
-    png_job j = {.out = GP_STR_INIT};
-    gp_status st = png_encode(&j, rgb, width, height, err);
-    if (st == GP_OK)
-        st = gp_file_replace(path, j.out.data, j.out.size, err);
-    else if (st != GP_ERR_USAGE)
-        gp_fail_within(err, st, "cannot write '%s'", path);
-    gp_str_clear(&j.out);
-    return st;
-}
-
 gp_status gp_image_png_bytes(const uint8_t *rgb, uint32_t width, uint32_t height, gp_str *out, gp_error *err)
 {
     png_job j = {.out = GP_STR_INIT};
@@ -176,19 +163,6 @@ static gp_status jpeg_encode(jpeg_job *j, const uint8_t *rgb, uint32_t width, ui
     bool done = jpeg_run(j, rgb, width, height, quality);
     if (j->created) jpeg_destroy_compress(&j->jpeg);
     return done ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "%s", j->message);
-}
-
-gp_status gp_image_write_jpeg(const char *path, const uint8_t *rgb, uint32_t width, uint32_t height, int quality,
-                              gp_error *err)
-{
-    jpeg_job j = {0};
-    gp_status st = jpeg_encode(&j, rgb, width, height, quality, err);
-    if (st == GP_OK)
-        st = gp_file_replace(path, j.bytes, j.size, err);
-    else if (st == GP_ERR_MEMORY)
-        gp_fail_within(err, st, "cannot write '%s'", path);
-    free(j.bytes);
-    return st;
 }
 
 gp_status gp_image_jpeg_bytes(const uint8_t *rgb, uint32_t width, uint32_t height, int quality, gp_str *out,

@@ -204,7 +204,7 @@ static gp_status put_small(picture *p, uint32_t side, int quality, const char *n
     gp_thumb_fit(p->pixels.width, p->pixels.height, orientation, side, &w, &h);
     GP_TRY(gp_thumb_shape(&p->pixels, orientation, w, h, &small, err));
     gp_status st = gp_image_jpeg_bytes(small.rgb, w, h, quality, &jpeg, err);
-    if (st == GP_OK) st = gp_image_mark(&jpeg, "site", err);
+    if (st == GP_OK) st = gp_jpeg_mark(&jpeg, "site", err);
     if (st == GP_OK) st = put_bytes(p, name, jpeg.data, jpeg.size, err);
     gp_str_clear(&jpeg);
     gp_pixels_clear(&small);

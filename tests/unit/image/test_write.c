@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * Pictures written and read back: PNG exactly, JPEG nearly; the same bytes each time; nothing left behind on failure.
- */
+ * Pictures written and read back: PNG exactly, JPEG nearly; the same bytes each time, with the mark of goldpan's own
+ * pictures; nothing left behind on failure. */
 #include "corpus.h"
 
+#include "base/own.h"
 #include "base/rng.h"
+#include "image/mark.h"
+#include "png.h"
 
 #include <dirent.h>
 #include <sys/stat.h>
@@ -67,6 +70,21 @@ static gp_bytes read_back(const char *name, gp_pixels *pixels)
     return bytes;
 }
 
+/* The bytes that gp_image_png_bytes adds, with the mark behind the header. */
+static void marked_png(const uint8_t *rgb, uint32_t w, uint32_t h, gp_str *out)
+{
+    enum { BEFORE = 6, HEAD = 33 };
+    static const char mark[] = GP_MARK_IMAGE "\0a test";
+    gp_str bytes = GP_STR_INIT;
+    gp_error err = {0};
+    gp_str_puts(&bytes, "before");
+    assert_ok(gp_image_png_bytes(rgb, w, h, &bytes, &err));
+    gp_str_add(out, bytes.data + BEFORE, HEAD);
+    png_chunk(out, "tEXt", mark, sizeof mark - 1);
+    gp_str_add(out, bytes.data + BEFORE + HEAD, bytes.size - BEFORE - HEAD);
+    gp_str_clear(&bytes);
+}
+
 static void test_png(void **state)
 {
     (void)state;
@@ -76,22 +94,21 @@ static void test_png(void **state)
         uint8_t *rgb = gradient(w, h, 3);
         gp_error err = {0};
         gp_pixels pixels;
-        assert_ok(gp_image_write_png(in_folder("a.png"), rgb, w, h, &err));
+        assert_ok(gp_image_write_marked(in_folder("a.png"), rgb, w, h, 0, "a test", &err));
         gp_bytes first = read_back("a.png", &pixels);
         assert_int_equal(pixels.width, w);
         assert_int_equal(pixels.height, h);
         assert_memory_equal(pixels.rgb, rgb, 3 * (size_t)w * h);
         gp_pixels_clear(&pixels);
-        assert_ok(gp_image_write_png(in_folder("a.png"), rgb, w, h, &err));
+        assert_ok(gp_image_write_marked(in_folder("a.png"), rgb, w, h, 0, "a test", &err));
         gp_bytes second = read_back("a.png", &pixels);
         assert_int_equal(first.size, second.size);
         assert_memory_equal(first.data, second.data, first.size);
         gp_pixels_clear(&pixels);
         gp_str bytes = GP_STR_INIT;
-        gp_str_puts(&bytes, "before");
-        assert_ok(gp_image_png_bytes(rgb, w, h, &bytes, &err));
-        assert_int_equal(bytes.size, first.size + 6);
-        assert_memory_equal(bytes.data + 6, first.data, first.size);
+        marked_png(rgb, w, h, &bytes);
+        assert_int_equal(bytes.size, first.size);
+        assert_memory_equal(bytes.data, first.data, first.size);
         gp_str_clear(&bytes);
         gp_bytes_clear(&first);
         gp_bytes_clear(&second);
@@ -108,10 +125,12 @@ static void test_jpeg(void **state)
     size_t sizes[2];
     for (int i = 0; i < 2; i++) {
         gp_pixels pixels;
-        assert_ok(gp_image_write_jpeg(in_folder("a.jpg"), rgb, w, h, i ? 95 : 60, &err));
+        assert_ok(gp_image_write_marked(in_folder("a.jpg"), rgb, w, h, i ? 95 : 60, "a test", &err));
         gp_bytes bytes = read_back("a.jpg", &pixels);
         assert_int_equal(pixels.width, w);
         assert_int_equal(pixels.height, h);
+        static const char comment[] = "\xff\xd8\xff\xfe\0\x19" GP_MARK_IMAGE ": a test";
+        assert_memory_equal(bytes.data, comment, sizeof comment - 1);
         int worst = 0;
         for (size_t k = 0; k < 3 * (size_t)w * h; k++) {
             int d = abs(pixels.rgb[k] - rgb[k]);
@@ -131,12 +150,13 @@ static void test_refused(void **state)
     (void)state;
     gp_error err = {0};
     uint8_t rgb[3] = {1, 2, 3};
-    assert_int_equal(gp_image_write_png("/nowhere/at/all/a.png", rgb, 1, 1, &err), GP_ERR_IO);
+    gp_str bytes = GP_STR_INIT;
+    assert_int_equal(gp_image_write_marked("/nowhere/at/all/a.png", rgb, 1, 1, 0, "a test", &err), GP_ERR_IO);
     assert_non_null(strstr(err.message, "'/nowhere/at/all"));
-    assert_int_equal(gp_image_write_png(in_folder("b.png"), rgb, 0, 1, &err), GP_ERR_USAGE);
-    assert_int_equal(gp_image_write_jpeg(in_folder("b.jpg"), rgb, 70000, 1, 90, &err), GP_ERR_USAGE);
-    assert_int_equal(gp_image_write_jpeg(in_folder("b.jpg"), rgb, 1, 1, 0, &err), GP_ERR_USAGE);
-    assert_int_equal(gp_image_write_jpeg(in_folder("b.jpg"), rgb, 1, 1, 101, &err), GP_ERR_USAGE);
+    assert_int_equal(gp_image_write_marked(in_folder("b.png"), rgb, 0, 1, 0, "a test", &err), GP_ERR_USAGE);
+    assert_int_equal(gp_image_write_marked(in_folder("b.jpg"), rgb, 70000, 1, 90, "a test", &err), GP_ERR_USAGE);
+    assert_int_equal(gp_image_jpeg_bytes(rgb, 1, 1, 0, &bytes, &err), GP_ERR_USAGE);
+    assert_int_equal(gp_image_write_marked(in_folder("b.jpg"), rgb, 1, 1, 101, "a test", &err), GP_ERR_USAGE);
 }
 
 static void test_no_memory(void **state)
@@ -149,7 +169,7 @@ static void test_no_memory(void **state)
     for (; st != GP_OK; n++) {
         gp_error err = {0};
         gp_mem_fail_at(n);
-        st = gp_image_write_png(in_folder("a.png"), rgb, 20, 20, &err);
+        st = gp_image_write_marked(in_folder("a.png"), rgb, 20, 20, 0, "a test", &err);
         gp_mem_fail_at(0);
         if (st != GP_OK && st != GP_ERR_MEMORY) fail_msg("allocation %d: %s", (int)n, err.message);
         assert_int_equal(files_in_folder(), before); /* no temporary file stays */

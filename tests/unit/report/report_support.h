@@ -6,6 +6,7 @@
 #include "../catalog/catalog_support.h"
 #include "base/file.h"
 #include "image/image.h"
+#include "png.h"
 #include "report/report.h"
 
 #define SCORER "clip/w"
@@ -24,7 +25,7 @@ static inline void picture_write(const char *path, uint32_t w, uint32_t h, uint3
             }
     char *folder = gp_path_folder(path);
     assert_ok(gp_folder_make(folder, &err));
-    assert_ok(gp_image_write_png(path, rgb, w, h, &err));
+    png_write(path, rgb, w, h);
     gp_mem_free(folder);
     free(rgb);
 }

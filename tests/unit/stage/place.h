@@ -8,6 +8,7 @@
 #include "base/rng.h"
 #include "base/str.h"
 #include "image/image.h"
+#include "png.h"
 #include "support.h"
 
 #include <sqlite3.h>
@@ -62,9 +63,8 @@ static inline void put_picture(const place *p, const char *name, uint64_t seed, 
 {
     enum { SIDE = 48 };
     uint8_t rgb[SIDE * SIDE * 3];
-    gp_error err = {0};
     for (size_t i = 0; i < sizeof rgb; i++) rgb[i] = (uint8_t)(gp_rng_at(seed, i / 97) >> 56);
-    assert_ok(gp_image_write_png(in(p, name), rgb, SIDE, SIDE, &err));
+    png_write(in(p, name), rgb, SIDE, SIDE);
     if (!prompt) return;
     char side[256];
     snprintf(side, sizeof side, "%s", in(p, name));
