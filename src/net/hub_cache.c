@@ -296,20 +296,15 @@ bool gp_hub_missing(const gp_hub_repo *repo, const char *commit, char name[GP_HU
     return true;
 }
 
-bool gp_hub_weights_complete(const gp_hub_repo *repo, const char *commit)
-{
-    char name[GP_HUB_NAME];
-    return !missing_weights(repo, commit, name);
-}
-
 bool gp_hub_complete(const gp_hub_repo *repo, const char *commit)
 {
+    char lacking[GP_HUB_NAME];
     bool tokenizer = gp_hub_has(repo, commit, "tokenizer.json") ||
                      (gp_hub_has(repo, commit, "vocab.json") && gp_hub_has(repo, commit, "merges.txt")) ||
                      (gp_hub_absent(repo, commit, "tokenizer.json") && has_or_absent(repo, commit, "vocab.json") &&
                       has_or_absent(repo, commit, "merges.txt"));
-    return tokenizer && gp_hub_has(repo, commit, "config.json") &&
-           has_or_absent(repo, commit, "preprocessor_config.json") && gp_hub_weights_complete(repo, commit);
+    return tokenizer && has_or_absent(repo, commit, "preprocessor_config.json") &&
+           !gp_hub_missing(repo, commit, lacking);
 }
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */

@@ -51,7 +51,6 @@ gp_status gp_hub_absent_note(const gp_hub_repo *repo, const char *commit, const 
 bool gp_hub_missing(const gp_hub_repo *repo, const char *commit, char name[GP_HUB_NAME]);
 /* Does this snapshot hold everything that goldpan reads of the model: config, weights (all shards), preprocessor and
  * tokenizer? Files that the hub does not have may be missing. */
-bool gp_hub_weights_complete(const gp_hub_repo *repo, const char *commit); /* the weights only */
 bool gp_hub_complete(const gp_hub_repo *repo, const char *commit);
 
 /* Make the snapshot's entry for a blob.  `fresh`: nobody else refers to the blob yet (it may be moved). */

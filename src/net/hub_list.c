@@ -70,8 +70,9 @@ static gp_status entries(const char *path, struct names *names, gp_error *err)
 /* The snapshots of a model in the cache. */
 typedef struct gp_snapshots {
     size_t complete, partial;
-    char commit[41]; /* the first complete snapshot, else the first */
-    gp_str names;    /* names of the complete snapshots, else of all */
+    char commit[41];           /* the first complete snapshot, else the first */
+    char lacking[GP_HUB_NAME]; /* the first missing file of the first snapshot that is not complete */
+    gp_str names;              /* names of the complete snapshots */
 } gp_snapshots;
 
 static gp_status look_at_snapshots(const gp_hub_repo *repo, gp_snapshots *out, gp_error *err)
@@ -79,14 +80,15 @@ static gp_status look_at_snapshots(const gp_hub_repo *repo, gp_snapshots *out, g
     struct names commits = {0};
     char *folder = gp_path_join(repo->folder, "snapshots"), lacking[GP_HUB_NAME];
     gp_status st = folder ? entries(folder, &commits, err) : no_memory(err);
-    for (int complete = 1; st == GP_OK && complete >= 0 && !out->complete; complete--)
-        for (size_t i = 0; i < commits.count; i++) {
-            const char *commit = commits.items[i];
-            if (!gp_hub_commit_valid(commit) || gp_hub_missing(repo, commit, lacking) == (complete == 1)) continue;
-            if (!out->complete && !out->partial) memcpy(out->commit, commit, sizeof out->commit);
-            gp_str_printf(&out->names, "%s%s", out->names.size ? ", " : "", commit);
-            ++*(complete ? &out->complete : &out->partial);
-        }
+    for (size_t i = 0; st == GP_OK && i < commits.count; i++) {
+        const char *commit = commits.items[i];
+        if (!gp_hub_commit_valid(commit)) continue;
+        bool partial = gp_hub_missing(repo, commit, out->partial ? lacking : out->lacking);
+        size_t *count = partial ? &out->partial : &out->complete;
+        if (*count == 0 && !out->complete) memcpy(out->commit, commit, sizeof out->commit);
+        if (!partial) gp_str_printf(&out->names, "%s%s", out->names.size ? ", " : "", commit);
+        ++*count;
+    }
     if (st == GP_OK && out->names.failed) st = no_memory(err);
     names_clear(&commits);
     gp_mem_free(folder);
@@ -94,18 +96,16 @@ static gp_status look_at_snapshots(const gp_hub_repo *repo, gp_snapshots *out, g
 }
 
 /* Fails because no snapshot fits the request: names the existing snapshots and how to fetch or select one. */
-static gp_status not_found(const gp_hub_repo *repo, const char *name, const char *revision, const gp_snapshots *s,
-                           gp_error *err)
+static gp_status not_found(const char *name, const char *revision, const gp_snapshots *s, gp_error *err)
 {
-    char lacking[GP_HUB_NAME];
     if (!s->complete && !s->partial)
         return gp_fail(err, GP_ERR_NOT_FOUND, "model '%s' is not on this machine; fetch it with: goldpan model get %s",
                        name, name);
-    if (!s->complete && gp_hub_missing(repo, s->commit, lacking))
+    if (!s->complete)
         return gp_fail(err, GP_ERR_NOT_FOUND,
                        "model '%s' is not complete on this machine: its snapshot %s lacks %s; fetch it with: goldpan "
                        "model get %s --revision %s",
-                       name, s->commit, lacking, name, s->commit);
+                       name, s->commit, s->lacking, name, s->commit);
     return gp_fail(
         err, GP_ERR_NOT_FOUND,
         "revision '%s' of model '%s' is not on this machine, but %s is: name it with --revision %s, or fetch "
@@ -119,14 +119,13 @@ static gp_status not_found(const gp_hub_repo *repo, const char *name, const char
 static gp_status find_commit(const gp_hub_repo *repo, const char *name, const char *revision, char commit[41],
                              gp_error *err)
 {
-    char lacking[GP_HUB_NAME];
     bool known = false;
     gp_snapshots s = {.names = GP_STR_INIT};
     gp_status st = GP_OK;
     GP_TRY(gp_hub_ref_read(repo, revision ? revision : "main", commit, &known, err));
     if (known && gp_hub_has(repo, commit, "config.json")) {
         /* weights in an unsupported format are reported when the model is opened */
-        if (!gp_hub_missing(repo, commit, lacking) || gp_hub_has(repo, commit, "pytorch_model.bin")) return GP_OK;
+        if (!gp_hub_missing(repo, commit, s.lacking) || gp_hub_has(repo, commit, "pytorch_model.bin")) return GP_OK;
         s.partial = 1;
         memcpy(s.commit, commit, sizeof s.commit);
     } else {
@@ -136,7 +135,7 @@ static gp_status find_commit(const gp_hub_repo *repo, const char *name, const ch
             goto out;
         }
     }
-    st = not_found(repo, name, revision ? revision : "main", &s, err);
+    st = not_found(name, revision ? revision : "main", &s, err);
 out:
     gp_str_clear(&s.names);
     return st;
@@ -159,6 +158,7 @@ out:
 /* Is the model a CLIP, or of unknown type, by its config.json, and are its weights there? */
 static bool usable(const gp_hub_repo *repo, const char *commit)
 {
+    char lacking[GP_HUB_NAME];
     gp_bytes bytes = {0};
     gp_json *root = NULL;
     char *path = gp_hub_path(repo, "snapshots", commit, "config.json");
@@ -171,7 +171,7 @@ static bool usable(const gp_hub_repo *repo, const char *commit)
     gp_json_free(root);
     gp_bytes_clear(&bytes);
     gp_mem_free(path);
-    return clip && gp_hub_weights_complete(repo, commit);
+    return clip && !gp_hub_missing(repo, commit, lacking);
 }
 
 static uint64_t folder_bytes(const char *folder, const struct names *files)

@@ -154,7 +154,7 @@ static void snapshot_file(const char *file, const char *bytes)
 static void test_complete(void **state)
 {
     gp_hub_repo repo;
-    char *folder = NULL;
+    char *folder = NULL, lacking[GP_HUB_NAME];
     (void)state;
     assert_ok(gp_hub_repo_init(&repo, "o/m", &err));
     assert_int_equal(gp_hub_find("o/m", NULL, &folder, NULL), GP_ERR_NOT_FOUND);
@@ -164,7 +164,7 @@ static void test_complete(void **state)
     snapshot_file("model.safetensors.index.json", "{\"weight_map\":{\"a\":\"x.safetensors\"}}");
     assert_false(gp_hub_complete(&repo, COMMIT));
     snapshot_file("x.safetensors", "");
-    assert_true(gp_hub_weights_complete(&repo, COMMIT));
+    assert_false(gp_hub_missing(&repo, COMMIT, lacking));
     assert_false(gp_hub_complete(&repo, COMMIT)); /* merges.txt */
     assert_ok(gp_hub_absent_note(&repo, COMMIT, "tokenizer.json", &err));
     assert_ok(gp_hub_absent_note(&repo, COMMIT, "merges.txt", &err));
