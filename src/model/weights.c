@@ -168,38 +168,62 @@ static gp_status find(loader *l, const char *name, const char *letters, const si
     return GP_OK;
 }
 
-static gp_status find_tower(loader *l, const char *prefix, const entry *table, size_t entries, const sizes *s,
-                            size_t layers, const gp_tensor **tensors, block_tensors *blocks)
+/* A tower's tensors: those of its table, then those of its blocks, block by block. */
+typedef struct tower_list {
+    const char *name;
+    const entry *table;
+    size_t entries;
+} tower_list;
+static const tower_list image_list = {"vision_model", image_table, IMAGE_TENSORS};
+static const tower_list text_list = {"text_model", text_table, TEXT_TENSORS};
+
+static size_t tower_count(const tower_list *w, size_t layers)
+{
+    return w->entries + layers * BLOCK_TENSORS;
+}
+
+/* Tensor i of the tower; writes its name with the prefix to `name`. */
+static const entry *tower_at(const tower_list *w, size_t i, const char *prefix, char *name, size_t size)
+{
+    if (i < w->entries) {
+        snprintf(name, size, "%s%s", prefix, w->table[i].name);
+        return &w->table[i];
+    }
+    const entry *e = &block_table[(i - w->entries) % BLOCK_TENSORS];
+    snprintf(name, size, "%s%s.encoder.layers.%zu.%s", prefix, w->name, (i - w->entries) / BLOCK_TENSORS, e->name);
+    return e;
+}
+
+static gp_status find_tower(loader *l, const tower_list *w, const sizes *s, size_t layers, const gp_tensor **tensors,
+                            block_tensors *blocks)
 {
     char name[120];
-    for (size_t i = 0; i < entries; i++) GP_TRY(find(l, table[i].name, table[i].shape, s, &tensors[i]));
-    for (size_t i = 0; i < layers; i++)
-        for (size_t k = 0; k < BLOCK_TENSORS; k++) {
-            snprintf(name, sizeof name, "%s.encoder.layers.%zu.%s", prefix, i, block_table[k].name);
-            GP_TRY(find(l, name, block_table[k].shape, s, &blocks[i][k]));
-        }
+    for (size_t i = 0; i < tower_count(w, layers); i++) {
+        const char *shape = tower_at(w, i, "", name, sizeof name)->shape;
+        size_t k = i < w->entries ? 0 : i - w->entries;
+        GP_TRY(find(l, name, shape, s, i < w->entries ? &tensors[i] : &blocks[k / BLOCK_TENSORS][k % BLOCK_TENSORS]));
+    }
     return GP_OK;
 }
 
-static gp_status read_floats(const loader *l, const gp_tensor *t, float *out, size_t count, gp_error *err);
+static gp_status read_floats(const loader *l, const gp_tensor *t, float *out, gp_error *err);
 
 static gp_status find_all(loader *l)
 {
     const gp_clip_config *c = &l->w->config;
     if (c->has_image) {
         sizes s = {c->image.width, c->image.mlp, c->embedding, gp_clip_image_tokens(c), 0, c->patch};
-        GP_TRY(find_tower(l, "vision_model", image_table, IMAGE_TENSORS, &s, c->image.layers, l->image, l->blocks));
+        GP_TRY(find_tower(l, &image_list, &s, c->image.layers, l->image, l->blocks));
     }
     if (c->has_text) {
         sizes s = {c->text.width, c->text.mlp, c->embedding, c->context, c->vocabulary, 0};
-        GP_TRY(find_tower(l, "text_model", text_table, TEXT_TENSORS, &s, c->text.layers, l->text,
-                          l->blocks + l->w->image.size.layers));
+        GP_TRY(find_tower(l, &text_list, &s, c->text.layers, l->text, l->blocks + l->w->image.size.layers));
     }
     if (c->has_image && c->has_text) {
         const gp_tensor *scale;
         float value;
         GP_TRY(find(l, "logit_scale", "", NULL, &scale));
-        GP_TRY(read_floats(l, scale, &value, 1, l->err));
+        GP_TRY(read_floats(l, scale, &value, l->err));
         l->w->logit_scale = exp((double)value);
         if (!isfinite(l->w->logit_scale))
             return gp_fail(l->err, GP_ERR_FORMAT, "'%s': tensor '%slogit_scale' is %g, whose exponential is not finite",
@@ -210,27 +234,20 @@ static gp_status find_all(loader *l)
 
 /* ---- the prefix of all names that some programs add, such as "clip." or "module." ---- */
 
-static bool has_table(const gp_tensors *set, const char *prefix, const char *tower, const entry *table, size_t entries,
-                      size_t layers)
+static bool has_tower(const gp_tensors *set, const char *prefix, const tower_list *w, size_t layers)
 {
     char name[1024];
-    for (size_t i = 0; i < entries; i++) {
-        snprintf(name, sizeof name, "%s%s", prefix, table[i].name);
+    for (size_t i = 0; i < tower_count(w, layers); i++) {
+        tower_at(w, i, prefix, name, sizeof name);
         if (!gp_tensors_find(set, name)) return false;
     }
-    for (size_t i = 0; i < layers; i++)
-        for (size_t k = 0; k < BLOCK_TENSORS; k++) {
-            snprintf(name, sizeof name, "%s%s.encoder.layers.%zu.%s", prefix, tower, i, block_table[k].name);
-            if (!gp_tensors_find(set, name)) return false;
-        }
     return true;
 }
 
 static bool has_all(const gp_tensors *set, const char *prefix, const gp_clip_config *c)
 {
-    return (!c->has_image ||
-            has_table(set, prefix, "vision_model", image_table, IMAGE_TENSORS, (size_t)c->image.layers)) &&
-           (!c->has_text || has_table(set, prefix, "text_model", text_table, TEXT_TENSORS, (size_t)c->text.layers));
+    return (!c->has_image || has_tower(set, prefix, &image_list, (size_t)c->image.layers)) &&
+           (!c->has_text || has_tower(set, prefix, &text_list, (size_t)c->text.layers));
 }
 
 /* Writes the prefix of a name to `out`: "clip." of "clip.text_projection.weight". Returns false if the name is not
@@ -254,7 +271,7 @@ static gp_status take_prefix(loader *l, char *prefix, size_t size)
     const char *anchor = c->has_image ? image_table[POSITIONS].name : text_table[POSITIONS].name;
     char found[600] = "", partial[600] = "", here[600];
     size_t candidates = 0;
-    if (gp_tensors_find(l->set, anchor) || has_all(l->set, "", c)) return GP_OK;
+    if (gp_tensors_find(l->set, anchor)) return GP_OK;
     for (size_t i = 0; i < gp_tensors_count(l->set); i++) {
         const gp_tensor *t = gp_tensors_at(l->set, i);
         if (!prefix_of(t->name, anchor, here, sizeof here)) continue;
@@ -319,9 +336,10 @@ static gp_status read_raw(const loader *l, const gp_tensor *t, uint8_t *out, gp_
     return bad ? bad_numbers(l, t, bad, err) : GP_OK;
 }
 
-static gp_status read_floats(const loader *l, const gp_tensor *t, float *out, size_t count, gp_error *err)
+static gp_status read_floats(const loader *l, const gp_tensor *t, float *out, gp_error *err)
 {
     enum { PIECE = 16384 };
+    const size_t count = count_of(t);
     const gp_kernels *kernels = gp_kernel_table();
     uint16_t half[PIECE];
     gp_dtype dtype = GP_F32;
@@ -347,7 +365,7 @@ static gp_status floats(loader *l, const gp_tensor *t, float **out)
     size_t count = count_of(t);
     *out = gp_arena_take(&l->w->floats, count, sizeof **out);
     assert(*out);
-    return read_floats(l, t, *out, count, l->err);
+    return read_floats(l, t, *out, l->err);
 }
 
 static gp_status norm(loader *l, const gp_tensor *gain, const gp_tensor *bias, gp_norm *out)
@@ -397,7 +415,7 @@ static gp_status pack(const loader *l, const gp_tensor *weight, const gp_tensor 
     GP_GO(read_raw(l, weight, r->bytes, err));
     if (bias) {
         GP_GO(gp_alloc((void **)&b, rows, sizeof *b, "a bias", err));
-        GP_GO(read_floats(l, bias, b, rows, err));
+        GP_GO(read_floats(l, bias, b, err));
     }
     st = gp_linear_new(r->bytes, dtype, b, rows, columns, l->precision, l->engine, out, err);
 out:
@@ -424,8 +442,8 @@ static gp_status pack_qkv(const loader *l, const block_tensors b, size_t heads, 
         if (strcmp(b[Q + i]->dtype, name) == 0)
             GP_GO(read_raw(l, b[Q + i], weight + i * part, err));
         else
-            GP_GO(read_floats(l, b[Q + i], (float *)(void *)(weight + i * part), d * d, err));
-        GP_GO(read_floats(l, b[Q_BIAS + i], bias + i * d, d, err));
+            GP_GO(read_floats(l, b[Q + i], (float *)(void *)(weight + i * part), err));
+        GP_GO(read_floats(l, b[Q_BIAS + i], bias + i * d, err));
     }
     if (heads)
         st = gp_pooled_pack((const float *)(const void *)weight, bias, heads, d, l->precision, l->engine, &out->pooled,
