@@ -16,14 +16,11 @@ typedef struct filler {
     const gp_parquet_leaf *leaf;
     gp_str cell;      /* the current list, or text with invalid bytes replaced */
     size_t row, rows; /* rows begun in this column; rows of the file */
-    size_t absent;    /* absent cells since the last cell that was stored */
     bool open;        /* a list has begun and not ended */
 } filler;
 
 static gp_status put_cell(filler *f, const char *text, size_t size, gp_error *err)
 {
-    GP_TRY(gp_table_skip(f->table, f->absent, err));
-    f->absent = 0;
     if (f->table->size > MOST_TEXT)
         return gp_fail(err, GP_ERR_LIMIT, "'%s' is larger than 1 GiB of text", f->table->label);
     return gp_table_put(f->table, text, size, err);
@@ -77,20 +74,21 @@ static gp_status take_value(void *user, const char *text, unsigned definition, u
                            "'%s' is a damaged Parquet file: column '%.100s' has more rows than the table",
                            f->table->label, leaf->name);
         f->row++;
-        f->absent++;
     } else if (f->row == 0 || !f->open) {
         return gp_fail(err, GP_ERR_FORMAT,
                        "'%s' is a damaged Parquet file: column '%.100s' goes on with a list that did not begin",
                        f->table->label, leaf->name);
     }
     if (leaf->most_repetition == 0) {
-        if (!text) return GP_OK;
-        f->absent--;
-        return put_text(f, text, err);
+        if (text) return put_text(f, text, err);
+        gp_table_skip(f->table);
+        return GP_OK;
     }
-    if (definition + 1 < leaf->list_definition) return GP_OK; /* the list is absent */
+    if (definition + 1 < leaf->list_definition) { /* the list is absent */
+        if (repetition == 0) gp_table_skip(f->table);
+        return GP_OK;
+    }
     if (repetition == 0) {
-        f->absent--;
         f->open = true;
         gp_str_reset(&f->cell);
         gp_str_putc(&f->cell, '[');

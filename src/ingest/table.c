@@ -85,6 +85,7 @@ gp_status gp_table_begin(gp_table *table, gp_error *err)
         table->starts = grown, table->strip_room = room;
     }
     table->starts[table->strips++] = (uint32_t)table->size;
+    table->gap = 0;
     return GP_OK;
 }
 
@@ -101,28 +102,34 @@ static gp_status reserve(gp_table *table, size_t more, gp_error *err)
     return GP_OK;
 }
 
-gp_status gp_table_put(gp_table *table, const char *cell, size_t size, gp_error *err)
+static gp_status put_string(gp_table *table, const char *bytes, size_t size, gp_error *err)
 {
     GP_TRY(reserve(table, size + 1, err));
-    memmove(table->text + table->size, cell, size);
+    memmove(table->text + table->size, bytes, size);
     table->size += size;
     table->text[table->size++] = 0;
     return GP_OK;
 }
 
-gp_status gp_table_skip(gp_table *table, size_t count, gp_error *err)
+gp_status gp_table_put(gp_table *table, const char *cell, size_t size, gp_error *err)
 {
     char gap[16];
-    size_t size = 0;
-    if (count == 0) return GP_OK;
-    gap[size++] = (char)GAP;
-    for (; count; count /= GAP_BASE) gap[size++] = (char)(count % GAP_BASE + 1);
-    return gp_table_put(table, gap, size, err);
+    size_t digits = 0;
+    gap[digits++] = (char)GAP;
+    for (; table->gap; table->gap /= GAP_BASE) gap[digits++] = (char)(table->gap % GAP_BASE + 1);
+    if (digits > 1) GP_TRY(put_string(table, gap, digits, err));
+    return put_string(table, cell, size, err);
+}
+
+void gp_table_skip(gp_table *table)
+{
+    table->gap++;
 }
 
 void gp_table_take_back(gp_table *table)
 {
     table->size = table->starts[--table->strips];
+    table->gap = 0;
 }
 
 /* ---- strips --------------------------------------------------------------------------------------------------- */

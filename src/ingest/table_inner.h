@@ -38,6 +38,7 @@ struct gp_table {
     char *label, *folder; /* owned: name in messages; absolute folder of the file */
     char *text;           /* owned; packed cells: `size` bytes used of `room` */
     size_t size, room;
+    size_t gap;       /* absent cells at the end of the last strip */
     bool by_column;   /* strips are columns */
     uint32_t *starts; /* [strips used of strip_room] */
     size_t strips, strip_room;
@@ -59,10 +60,10 @@ gp_status gp_table_add_column(gp_table *table, const char *name, size_t *column,
 gp_status gp_table_add_unlike(gp_table *table, const char *name, size_t size, gp_error *err);
 /* Begins a new strip for the next cells. */
 gp_status gp_table_begin(gp_table *table, gp_error *err);
-/* Appends a cell. The cell may lie in the table's own text, after what has been written. */
+/* Appends a cell. The cell may lie in the table's own text, after what has been written, if no cell was skipped. */
 gp_status gp_table_put(gp_table *table, const char *cell, size_t size, gp_error *err);
-/* Appends `count` absent cells. */
-gp_status gp_table_skip(gp_table *table, size_t count, gp_error *err);
+/* Appends an absent cell. */
+void gp_table_skip(gp_table *table);
 /* Removes the last strip. */
 void gp_table_take_back(gp_table *table);
 /* Called when everything is read: frees spare memory and sets the marks. */

@@ -54,20 +54,18 @@ static void set_cell(record *r, size_t column, value v)
     if (column >= r->end) r->end = column + 1;
 }
 
+static gp_status put_value(gp_scan *c, const char *text, size_t size)
+{
+    if (text) return gp_table_put(c->table, text, size, c->err);
+    gp_table_skip(c->table);
+    return GP_OK;
+}
+
 /* Appends the record to the table as a row. */
 static gp_status put_record(gp_scan *c, const record *r)
 {
-    size_t absent = 0;
     GP_TRY(gp_table_begin(c->table, c->err));
-    for (size_t i = 0; i < r->end; i++) {
-        if (!r->set[i] || !r->cells[i].text) {
-            absent++;
-            continue;
-        }
-        GP_TRY(gp_table_skip(c->table, absent, c->err));
-        absent = 0;
-        GP_TRY(gp_table_put(c->table, r->cells[i].text, r->cells[i].size, c->err));
-    }
+    for (size_t i = 0; i < r->end; i++) GP_TRY(put_value(c, r->set[i] ? r->cells[i].text : NULL, r->cells[i].size));
     return GP_OK;
 }
 
@@ -326,19 +324,14 @@ static gp_status put_values(reader *r, const labels *l)
 {
     gp_scan *c = &r->scan;
     char *behind = c->at;
-    size_t absent = 0;
     GP_TRY(gp_table_begin(c->table, c->err));
     for (size_t row = 0; row < l->count; row++) {
         const char *text = NULL;
         size_t size = 0;
         c->at = c->text + l->values[row];
         if (l->values[row]) GP_TRY(gp_scan_cell(c, &text, &size));
-        absent++;
-        if (!text) continue;
-        GP_TRY(gp_table_skip(c->table, absent - 1, c->err));
-        absent = 0;
-        GP_TRY(gp_table_put(c->table, text, size, c->err));
-        GP_TRY(gp_watch_work(c->table->watch, size + 8, c->err));
+        GP_TRY(put_value(c, text, size));
+        if (text) GP_TRY(gp_watch_work(c->table->watch, size + 8, c->err));
     }
     c->at = behind;
     return GP_OK;
@@ -361,19 +354,14 @@ static gp_status put_list(reader *r)
 {
     gp_scan *c = &r->scan;
     bool more;
-    size_t absent = 0, rows = 0;
+    size_t rows = 0;
     GP_TRY(gp_table_begin(c->table, c->err));
     GP_TRY(gp_scan_open(c, '[', "each column must be a list", &more));
     for (; more; rows++) {
         const char *begin = c->at, *text;
         size_t size;
         GP_TRY(gp_scan_cell(c, &text, &size));
-        absent++;
-        if (text) {
-            GP_TRY(gp_table_skip(c->table, absent - 1, c->err));
-            absent = 0;
-            GP_TRY(gp_table_put(c->table, text, size, c->err));
-        }
+        GP_TRY(put_value(c, text, size));
         GP_TRY(gp_scan_next(c, ']', &more));
         GP_TRY(gp_watch_work(c->table->watch, (size_t)(c->at - begin), c->err));
     }
