@@ -45,6 +45,8 @@ typedef struct gp_shape {
     bool outer_images, outer_numbers; /* of the first object's names: the first is an image file; all are 0, 1 ... */
     char *columns, *index, *data;     /* parts of SPLIT; `data`: also rows of WRAPPED; NULL if absent */
 } gp_shape;
+/* Is the name of a row only its number? */
+bool gp_shape_is_number(const char *name, size_t size, size_t row);
 /* Finds the form of the table without changing the text. */
 gp_status gp_shape_find(gp_scan look, bool lines, gp_shape *out);
 

@@ -200,12 +200,6 @@ static gp_status read_lines(reader *r)
 
 /* ---- names of rows -------------------------------------------------------------------------------------------- */
 
-static bool is_number_of(const char *name, size_t number)
-{
-    uint64_t told;
-    return gp_parse_u64(name, &told) && told == number;
-}
-
 /* Adds the names of the rows as a column, named "file_name" if they name images. Used only if they are more than row
  * numbers. */
 static gp_status add_index(gp_scan *c, bool images)
@@ -265,7 +259,7 @@ static gp_status add_label(gp_scan *c, labels *l, const char *name)
         if (!values) return no_memory(c);
         l->values = values, l->room = room;
     }
-    l->numbers &= is_number_of(name, l->count);
+    l->numbers &= gp_shape_is_number(name, strlen(name), l->count);
     if (l->count == 0) l->images = gp_table_names_image(name, strlen(name));
     l->in_order[l->count++] = (uint32_t)(name - c->text);
     return GP_OK;
@@ -464,15 +458,10 @@ static gp_status look_at_index(gp_scan look, bool *numbers, bool *image)
     for (size_t row = 0; more && *numbers; row++) {
         gp_scan_peek(&look);
         const char *name = look.at;
-        size_t number = 0;
-        for (; *name >= '0' && *name <= '9' && number <= row; name++) number = number * 10 + (size_t)(*name - '0');
-        *numbers = name > look.at && number == row;
-        if (row == 0 && *look.at == '"') {
-            gp_scan end = look;
-            GP_TRY(gp_scan_skip(&end));
-            *image = gp_table_names_image(look.at + 1, (size_t)(end.at - look.at - 2));
-        }
         GP_TRY(gp_scan_skip(&look));
+        size_t size = (size_t)(look.at - name);
+        *numbers = gp_shape_is_number(name, size, row);
+        if (row == 0 && *name == '"') *image = gp_table_names_image(name + 1, size - 2);
         GP_TRY(gp_scan_next(&look, ']', &more));
     }
     return GP_OK;

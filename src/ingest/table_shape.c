@@ -22,13 +22,18 @@ typedef struct members {
     size_t row_lists;
 } members;
 
-static void see_name(names *n, const char *name, size_t size)
+bool gp_shape_is_number(const char *name, size_t size, size_t row)
 {
     size_t number = 0, i = 0;
-    for (; i < size && name[i] >= '0' && name[i] <= '9' && number <= n->count; i++)
+    for (; i < size && name[i] >= '0' && name[i] <= '9' && number <= row; i++)
         number = number * 10 + (size_t)(name[i] - '0');
+    return size && i == size && number == row;
+}
+
+static void see_name(names *n, const char *name, size_t size)
+{
     if (n->count == 0) n->image = gp_table_names_image(name, size), n->numbers = true;
-    n->numbers &= size && i == size && number == n->count;
+    n->numbers &= gp_shape_is_number(name, size, n->count);
     n->usual |= gp_table_usual_name(name, size);
     n->count++;
 }

@@ -158,6 +158,8 @@ static void test_json(void **state)
         {"{\"D/A.PNG\":{\"c\":\"x\"}}", "json", "file_name|c/D/A.PNG|x"},
         /* split, in any order; table; an object around the rows */
         {"{\"columns\":[\"a\",\"b\"],\"index\":[0,1],\"data\":[[1,\"x\"],[null,\"y\",3]]}", "json", "a|b/1|x/-|y"},
+        {"{\"columns\":[\"a\"],\"index\":[0.5,1.5],\"data\":[[1],[2]]}", "json", "index|a/0.5|1/1.5|2"},
+        {"{\"columns\":[\"a\"],\"index\":[0,1.0],\"data\":[[1],[2]]}", "json", "index|a/0|1/1.0|2"},
         {"{\"data\":[[\"x\"],[\"y\"]],\"index\":[\"a.png\",\"b.png\"],\"columns\":[\"p\"]}", "json",
          "file_name|p/a.png|x/b.png|y"},
         {"{\"schema\":{\"fields\":[{\"name\":\"index\"}]},\"data\":[{\"index\":0,\"a\":\"x\"}]}", "json",
