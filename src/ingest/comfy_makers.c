@@ -40,8 +40,8 @@ const gp_graph_node *gp_comfy_holder(const gp_graph *g, const gp_graph_node *nod
 
 static bool is_image_name(const char *name)
 {
-    return strcasestr(name, "image") || strcasestr(name, "pixel") || strcasestr(name, "segs") ||
-           strcasestr(name, "frame");
+    static const char *const words[] = {"image", "pixel", "segs", "frame"};
+    return GP_GRAPH_HAS_WORD(name, words);
 }
 
 static bool is_latent_name(const char *name)

@@ -141,8 +141,7 @@ static bool takes_images(const gp_graph_node *node)
     for (size_t i = 0; i < node->input_count; i++) {
         const gp_graph_input *input = &node->inputs[i];
         if ((input->target == SIZE_MAX && !input->dead) || !input->data) continue;
-        for (size_t k = 0; k < sizeof words / sizeof *words; k++)
-            if (strcasestr(input->name, words[k])) return true;
+        if (GP_GRAPH_HAS_WORD(input->name, words)) return true;
     }
     return false;
 }

@@ -86,11 +86,9 @@ static bool gives_conditioning(const gp_graph_node *node)
     static const char *const classes[] = {"encod", "cond", "guid"};
     static const char *const links[] = {"clip", "cond",    "positive", "negative", "pipe",
                                         "ctx",  "context", "encoder",  "t5"};
-    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
-        if (gp_comfy_named(node, classes[i])) return true;
-    for (size_t k = 0; k < node->input_count; k++)
-        for (size_t i = 0; i < sizeof links / sizeof *links && node->inputs[k].target != SIZE_MAX; i++)
-            if (strcasestr(node->inputs[k].name, links[i])) return true;
+    if (GP_GRAPH_HAS_WORD(node->type, classes)) return true;
+    for (size_t i = 0; i < node->input_count; i++)
+        if (node->inputs[i].target != SIZE_MAX && GP_GRAPH_HAS_WORD(node->inputs[i].name, links)) return true;
     return false;
 }
 
@@ -142,11 +140,11 @@ static bool has_two_sides(const gp_graph_node *node)
 {
     static const char *const others[] = {"model", "pipe", "ctx", "context"};
     if (!gp_comfy_has_link(node, "positive") || !gp_comfy_has_link(node, "negative")) return false;
-    for (size_t i = 0; i < node->input_count; i++)
-        for (size_t k = 0; k < sizeof others / sizeof *others; k++)
-            if (node->inputs[i].target != SIZE_MAX && strcasestr(node->inputs[i].name, others[k]) &&
-                !strcasestr(node->inputs[i].name, "style_model"))
-                return false;
+    for (size_t i = 0; i < node->input_count; i++) {
+        const char *name = node->inputs[i].name;
+        if (node->inputs[i].target == SIZE_MAX || strcasestr(name, "style_model")) continue;
+        if (GP_GRAPH_HAS_WORD(name, others)) return false;
+    }
     return true;
 }
 

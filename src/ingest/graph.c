@@ -10,6 +10,13 @@
 
 enum { MAX_JSON_DEPTH = 100 };
 
+bool gp_graph_has_word(const char *text, const char *const *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcasestr(text, words[i])) return true;
+    return false;
+}
+
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
 
 bool gp_graph_is_data(const char *name)
@@ -18,9 +25,7 @@ bool gp_graph_is_data(const char *name)
         "model", "clip",    "vae",       "positive",    "negative", "cond",   "control", "mask",   "guider",
         "noise", "sampler", "sigmas",    "style_model", "lora",     "prompt", "text",    "string", "seed",
         "steps", "cfg",     "scheduler", "audio",       "detector", "segm_",  "sam_"};
-    for (size_t i = 0; i < sizeof other / sizeof *other; i++)
-        if (strcasestr(name, other[i])) return false;
-    return true;
+    return !GP_GRAPH_HAS_WORD(name, other);
 }
 
 /* Is it an input such as "source" or "reference": an image put onto the node's main image, not the main image itself?
@@ -28,9 +33,7 @@ bool gp_graph_is_data(const char *name)
 static bool is_second(const char *name)
 {
     static const char *const words[] = {"source", "ref", "overlay", "layer", "style", "face_image", "pose", "depth"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcasestr(name, words[i])) return true;
-    return false;
+    return GP_GRAPH_HAS_WORD(name, words);
 }
 
 /* Does the node put one image onto another, so that both are parts of the result? */
@@ -38,8 +41,7 @@ static bool is_composite(const gp_graph_node *node)
 {
     static const char *const words[] = {"composite", "paste", "blend", "imageoverlay", "image overlay"};
     static const char *const names[] = {"destination", "base", "base_image", "background", "background_image"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcasestr(node->type, words[i])) return true;
+    if (GP_GRAPH_HAS_WORD(node->type, words)) return true;
     for (size_t i = 0; i < node->input_count; i++)
         for (size_t k = 0; k < sizeof names / sizeof *names; k++)
             if (node->inputs[i].target != SIZE_MAX && strcasecmp(node->inputs[i].name, names[k]) == 0) return true;

@@ -50,6 +50,10 @@ typedef struct gp_graph {
 gp_status gp_graph_open(const char *text, size_t size, gp_graph *out, bool *found, gp_error *err);
 void gp_graph_close(gp_graph *graph);
 
+/* Does the text contain one of the words, in any case? */
+bool gp_graph_has_word(const char *text, const char *const *words, size_t count);
+#define GP_GRAPH_HAS_WORD(text, words) gp_graph_has_word(text, words, sizeof(words) / sizeof *(words))
+
 /* Input by name, or NULL. */
 const gp_graph_input *gp_graph_find(const gp_graph_node *node, const char *name);
 /* Node behind the link input of that name, or SIZE_MAX. */

@@ -234,14 +234,6 @@ static int slice(gp_graph_texts *t, gp_text_parts *parts, int depth, gp_str *s)
     return 1;
 }
 
-static bool called(const gp_graph_node *node, const char *const *words, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (strcasestr(node->type, words[i])) return true;
-    return false;
-}
-#define CALLED(node, words) called(node, words, sizeof(words) / sizeof *(words))
-
 static int operation(gp_graph_texts *t, const gp_graph_node *node, gp_text_parts *parts, int depth, gp_str *out)
 {
     static const char *const joins[] = {"concat", "join", "combine", "merge", "append"};
@@ -250,18 +242,19 @@ static int operation(gp_graph_texts *t, const gp_graph_node *node, gp_text_parts
     static const char *const trims[] = {"trim", "strip"}, *const cases[] = {"case"},
                              *const slices[] = {"substring", "slice"};
     bool one = parts->text_count == 1;
-    if (CALLED(node, others)) return 0;
+    if (GP_GRAPH_HAS_WORD(node->type, others)) return 0;
     if (parts->find_count || parts->replace_count) return parts->find_count ? replace_all(t, parts, depth, out) : 0;
     if (parts->one[GP_PART_ACTION] || parts->one[GP_PART_TIDY]) return act(t, parts, depth, out);
     if (parts->one[GP_PART_START] || parts->one[GP_PART_END])
-        return one && parts->one[GP_PART_START] && parts->one[GP_PART_END] && CALLED(node, slices)
+        return one && parts->one[GP_PART_START] && parts->one[GP_PART_END] && GP_GRAPH_HAS_WORD(node->type, slices)
                    ? slice(t, parts, depth, out)
                    : 0;
-    if (one && CALLED(node, trims)) return strip_text(t, parts, depth, out);
-    if (one && CALLED(node, cases)) return change_case(t, parts, depth, out);
+    if (one && GP_GRAPH_HAS_WORD(node->type, trims)) return strip_text(t, parts, depth, out);
+    if (one && GP_GRAPH_HAS_WORD(node->type, cases)) return change_case(t, parts, depth, out);
     if (parts->one[GP_PART_MODE]) return 0;
     if (parts->one[GP_PART_DELIMITER])
-        return parts->text_count && (!one || CALLED(node, joins)) ? join(t, node, parts, depth, out) : 0;
+        return parts->text_count && (!one || GP_GRAPH_HAS_WORD(node->type, joins)) ? join(t, node, parts, depth, out)
+                                                                                   : 0;
     return -1;
 }
 

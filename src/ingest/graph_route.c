@@ -17,9 +17,7 @@ enum { MAX_WAY = 16, NO_NUMBER = -1 };
 static bool is_switch_class(const gp_graph_node *node)
 {
     static const char *const words[] = {"switch", "select", "choose", "choice", "toggle", "ifelse", "if else"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcasestr(node->type, words[i])) return true;
-    return false;
+    return GP_GRAPH_HAS_WORD(node->type, words);
 }
 
 static bool is_scalar(const gp_json *value)
@@ -35,13 +33,10 @@ static bool holds_value(const gp_graph_node *node)
 {
     static const char *const words[] = {"primitive", "reroute", "constant", "boolean", "bool", "int", "number",
                                         "value",     "toggle",  "slider",   "float",   "get",  "set", "seed"};
-    static const char *const not [] = {"random", "not",     "and",   "or ",       "xor",
-                                       "logic",  "compare", "math",  "counter",   "increment",
-                                       "invert", "convert", "equal", "operation", "expression"};
-    bool holds = false;
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) holds = holds || strcasestr(node->type, words[i]);
-    for (size_t i = 0; i < sizeof not / sizeof *not ; i++) holds = holds && !strcasestr(node->type, not [i]);
-    return holds;
+    static const char *const others[] = {"random", "not",     "and",   "or ",       "xor",
+                                         "logic",  "compare", "math",  "counter",   "increment",
+                                         "invert", "convert", "equal", "operation", "expression"};
+    return GP_GRAPH_HAS_WORD(node->type, words) && !GP_GRAPH_HAS_WORD(node->type, others);
 }
 
 /* Finds the single input of a value node: its only scalar or, without a scalar, its only link. */
@@ -187,9 +182,8 @@ static bool inverts(const gp_graph *graph, const gp_graph_node *node)
 {
     static const char *const words[] = {"invert", "inverse", "negate", "reverse"};
     for (size_t i = 0; i < node->input_count; i++)
-        for (size_t k = 0; k < sizeof words / sizeof *words; k++)
-            if (strcasestr(node->inputs[i].name, words[k]) && flag_of(gp_graph_scalar(graph, &node->inputs[i])) != 0)
-                return true;
+        if (GP_GRAPH_HAS_WORD(node->inputs[i].name, words) && flag_of(gp_graph_scalar(graph, &node->inputs[i])) != 0)
+            return true;
     return false;
 }
 

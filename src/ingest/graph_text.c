@@ -18,21 +18,13 @@ static bool fail(gp_graph_texts *t, size_t node)
     return false;
 }
 
-static bool has_word(const char *text, const char *const *words, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (strcasestr(text, words[i])) return true;
-    return false;
-}
-#define HAS_WORD(text, words) has_word(text, words, sizeof(words) / sizeof *(words))
-
 bool gp_graph_makes_text(const gp_graph_node *node)
 {
     static const char *const words[] = {"llm",      "ollama",   "gpt",      "gemini",    "claude",   "chatbot",
                                         "caption",  "tagger",   "describe", "wildcard",  "random",   "interrogat",
                                         "translat", "enhanc",   "upsampl",  "rewrit",    "dynamicp", "dynamic p",
                                         "schedule", "deepseek", "styler",   "promptgen", "magic",    "florence"};
-    return HAS_WORD(node->type, words);
+    return GP_GRAPH_HAS_WORD(node->type, words);
 }
 
 bool gp_graph_has_wildcards(const char *text)
@@ -136,14 +128,14 @@ static gp_text_part part_of(const char *name)
 static bool is_display(const gp_graph_node *node)
 {
     static const char *const words[] = {"show", "display", "preview"};
-    return HAS_WORD(node->type, words);
+    return GP_GRAPH_HAS_WORD(node->type, words);
 }
 
 /* Display nodes that write their text into the editor's graph before the image is saved. */
 static bool writes_workflow(const gp_graph_node *node)
 {
     static const char *const words[] = {"showtext", "show text", "showanything", "show anything"};
-    return HAS_WORD(node->type, words);
+    return GP_GRAPH_HAS_WORD(node->type, words);
 }
 
 bool gp_graph_reads_workflow(const gp_graph *graph)
@@ -240,7 +232,7 @@ static bool hands_on(const gp_graph_node *node)
     letters_of_class(node, letters, sizeof letters);
     for (size_t i = 0; i < sizeof exact / sizeof *exact; i++)
         if (strcmp(letters, exact[i]) == 0) return true;
-    return is_text_box(node) || (HAS_WORD(node->type, words) && !gp_graph_makes_text(node));
+    return is_text_box(node) || (GP_GRAPH_HAS_WORD(node->type, words) && !gp_graph_makes_text(node));
 }
 
 /* Does the text contain "__name__", which stands for a line of a file of that name? */
@@ -260,7 +252,7 @@ static bool reads_elsewhere(const gp_graph_node *node)
     static const char *const words[] = {"load",  "file",      "read",   "list",   "csv",    "generat", "fetch",
                                         "http",  "clipboard", "trim",   "strip",  "case",   "replace", "split",
                                         "regex", "extract",   "format", "script", "python", "reverse"};
-    return gp_graph_makes_text(node) || HAS_WORD(node->type, words);
+    return gp_graph_makes_text(node) || GP_GRAPH_HAS_WORD(node->type, words);
 }
 
 /* Finds the populated text of a wildcard node. The server writes it into the graph before the graph runs. */
