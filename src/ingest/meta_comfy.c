@@ -92,24 +92,31 @@ static gp_status take_words(gp_comfy *c, const gp_comfy_words *positive, const g
     return GP_OK;
 }
 
-/* Finds the answer of one sampler. */
-static gp_status ask_sampler(gp_comfy *c, size_t output, size_t sampler, answer *out, gp_error *err)
+/* Finds the prompts of one sampler, without its settings. *first: the first node that gave text, or SIZE_MAX. */
+static gp_status ask_words(gp_comfy *c, size_t sampler, answer *out, size_t *first, gp_error *err)
 {
     gp_comfy_words positive = GP_COMFY_WORDS_INIT, negative = GP_COMFY_WORDS_INIT;
-    gp_settings settings = GP_SETTINGS_INIT;
-    gp_status st;
     gp_comfy_collect(c, sampler, "positive", &positive);
     gp_comfy_collect(c, sampler, "negative", &negative);
-    GP_GO(take_words(c, &positive, &negative, "", out, err));
-    gp_comfy_put_settings(c, output, sampler, positive.first, &settings);
-    out->settings = gp_settings_take(&settings);
-    if (!out->settings) st = no_memory(err);
-out:
-    gp_settings_clear(&settings);
+    gp_status st = take_words(c, &positive, &negative, "", out, err);
+    *first = positive.first;
     gp_str_clear(&negative.text);
     gp_str_clear(&positive.text);
     if (st != GP_OK) answer_clear(out);
     return st;
+}
+
+/* Finds the answer of one sampler. */
+static gp_status ask_sampler(gp_comfy *c, size_t output, size_t sampler, answer *out, gp_error *err)
+{
+    gp_settings settings = GP_SETTINGS_INIT;
+    size_t first;
+    GP_TRY(ask_words(c, sampler, out, &first, err));
+    gp_comfy_put_settings(c, output, sampler, first, &settings);
+    out->settings = gp_settings_take(&settings);
+    if (out->settings) return GP_OK;
+    answer_clear(out);
+    return no_memory(err);
 }
 
 typedef struct common {
@@ -163,19 +170,27 @@ static bool same(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-/* Merges several answers to one question: *all keeps what they agree on. */
-static gp_status meet(answer *all, const answer *one, const char *differ, gp_error *err)
+/* Merges several answers to one question: *all, empty before the first, keeps what they agree on. Takes *one over. */
+static gp_status meet(answer *all, answer *one, const char *differ, gp_error *err)
 {
-    GP_TRY(meet_settings(&all->settings, one->settings, err));
+    gp_status st = GP_OK;
+    if (!all->where) {
+        *all = *one;
+        return GP_OK;
+    }
+    GP_GO(meet_settings(&all->settings, one->settings, err));
     if (!same(all->negative, one->negative)) gp_mem_free(all->negative), all->negative = NULL;
     if (one->evidence < all->evidence) all->evidence = one->evidence;
-    if (same(all->prompt, one->prompt)) return GP_OK;
+    if (same(all->prompt, one->prompt)) goto out;
     gp_mem_free(all->prompt);
     gp_mem_free(all->where);
     all->prompt = NULL;
     all->evidence = GP_EVIDENCE_NONE;
     all->where = gp_str_dup(differ);
-    return all->where ? GP_OK : no_memory(err);
+    if (!all->where) st = no_memory(err);
+out:
+    answer_clear(one);
+    return st;
 }
 
 /* Answers for an output with no sampler before it. */
@@ -192,15 +207,13 @@ static gp_status answer_nothing(const char *why, answer *out, gp_error *err)
 static gp_status ask_last(gp_comfy *c, const gp_comfy_makers *m, answer *out, gp_error *err)
 {
     answer last = {0};
+    size_t first;
     if (m->last == SIZE_MAX || gp_comfy_reworks(&c->graph->nodes[m->last])) return GP_OK;
-    GP_TRY(ask_sampler(c, SIZE_MAX, m->last, &last, err));
+    GP_TRY(ask_words(c, m->last, &last, &first, err));
     if (last.prompt) {
-        char *settings = out->settings;
-        out->settings = NULL;
+        last.settings = out->settings, out->settings = NULL;
         answer_clear(out);
-        gp_mem_free(last.settings);
         *out = last;
-        out->settings = settings;
         out->evidence = GP_EVIDENCE_GUESS;
         return GP_OK;
     }
@@ -214,7 +227,8 @@ static gp_status doubt(gp_comfy *c, const gp_comfy_makers *m, answer *out, gp_er
 {
     for (size_t i = 0; i < m->strong_count && out->prompt && out->evidence != GP_EVIDENCE_GUESS; i++) {
         answer pass = {0};
-        GP_TRY(ask_sampler(c, SIZE_MAX, m->strong[i], &pass, err));
+        size_t first;
+        GP_TRY(ask_words(c, m->strong[i], &pass, &first, err));
         if (!same(pass.prompt, out->prompt)) out->evidence = GP_EVIDENCE_GUESS;
         answer_clear(&pass);
     }
@@ -231,13 +245,7 @@ static gp_status ask_saver(gp_comfy *c, size_t output, answer *out, gp_error *er
     for (size_t i = 0; i < m.count; i++) {
         answer one = {0};
         GP_GO(ask_sampler(c, output, m.nodes[i], &one, err));
-        if (i == 0) {
-            *out = one;
-            continue;
-        }
-        st = meet(out, &one, "no prompt: samplers with different prompts made this image", err);
-        answer_clear(&one);
-        if (st != GP_OK) goto out;
+        GP_GO(meet(out, &one, "no prompt: samplers with different prompts made this image", err));
     }
     if (m.count > 1 && !out->prompt) GP_GO(ask_last(c, &m, out, err));
     GP_GO(doubt(c, &m, out, err));
@@ -247,16 +255,22 @@ out:
     return st;
 }
 
-/* For a graph without a saver that could have written the file: uses its only sampler, or its only encoder, as a guess.
- */
-static gp_status ask_graph(gp_comfy *c, answer *out, gp_error *err)
+/* Returns how many samplers the graph has, or 2 for more; *sampler is the last of those counted. */
+static int count_samplers(const gp_graph *g, size_t *sampler)
 {
-    size_t sampler = SIZE_MAX, count = 0;
-    for (size_t i = 0; i < c->graph->count; i++)
-        if (gp_comfy_is_sampler(&c->graph->nodes[i])) sampler = i, count++;
-    if (count == 1) {
+    int count = 0;
+    for (size_t i = 0; i < g->count && count < 2; i++)
+        if (gp_comfy_is_sampler(&g->nodes[i])) *sampler = i, count++;
+    return count;
+}
+
+/* For a graph without a saver that could have written the file: uses its only sampler (of `samplers`), or its only
+ * encoder, as a guess. */
+static gp_status ask_graph(gp_comfy *c, int samplers, size_t sampler, answer *out, gp_error *err)
+{
+    if (samplers == 1) {
         GP_TRY(ask_sampler(c, SIZE_MAX, sampler, out, err));
-    } else if (count) {
+    } else if (samplers) {
         return answer_nothing("no prompt: the graph does not tell which sampler made this image", out, err);
     } else {
         gp_comfy_words words = GP_COMFY_WORDS_INIT;
@@ -271,32 +285,21 @@ static gp_status ask_graph(gp_comfy *c, answer *out, gp_error *err)
     return GP_OK;
 }
 
-static bool has_sampler(const gp_graph *g)
-{
-    for (size_t i = 0; i < g->count; i++)
-        if (gp_comfy_is_sampler(&g->nodes[i])) return true;
-    return false;
-}
-
 static gp_status ask(gp_comfy *c, answer *out, gp_error *err)
 {
     gp_comfy_savers savers;
     gp_status st = GP_OK;
+    size_t sampler = SIZE_MAX;
+    int samplers = count_samplers(c->graph, &sampler);
     gp_comfy_find_savers(c, &savers);
-    if (!savers.count || !has_sampler(c->graph)) return ask_graph(c, out, err);
+    if (!savers.count || !samplers) return ask_graph(c, samplers, sampler, out, err);
     if (savers.more) return answer_nothing("no prompt: too many nodes may have saved this image", out, err);
     for (size_t i = 0; i < savers.count; i++) {
         answer one = {0};
         GP_GO(ask_saver(c, savers.nodes[i], &one, err));
-        if (i == 0) {
-            *out = one;
-            continue;
-        }
-        st =
-            meet(out, &one,
-                 "no prompt: several nodes saved images with different prompts, and the name does not tell which", err);
-        answer_clear(&one);
-        if (st != GP_OK) goto out;
+        GP_GO(meet(out, &one,
+                   "no prompt: several nodes saved images with different prompts, and the name does not tell which",
+                   err));
     }
 out:
     if (st != GP_OK) answer_clear(out);
