@@ -42,9 +42,8 @@ static gp_status pick_options(gp_cli *cli, gp_pick_options *options, reasons *r,
 }
 
 typedef struct scorers {
-    gp_cli *cli;
     gp_str *json; /* or NULL */
-    uint64_t count, picked;
+    uint64_t count;
     gp_str used; /* "NAME (PRECISION)" */
 } scorers;
 
@@ -68,27 +67,27 @@ static bool see_scorer(void *user, const gp_scorer_facts *s)
 /* Reports the number of picks, and the scorer if the catalog has several. */
 static gp_status say_picked(gp_cli *cli, gp_catalog *catalog, gp_str *json, uint64_t count, gp_error *err)
 {
-    scorers s = {.cli = cli, .json = json};
-    GP_TRY(gp_catalog_scorers(catalog, see_scorer, &s, err));
-    if (s.count > 1 && s.used.data)
+    scorers s = {.json = json};
+    gp_status st = gp_catalog_scorers(catalog, see_scorer, &s, err);
+    if (st == GP_OK && s.count > 1 && s.used.data)
         gp_term_say(&cli->term, "picked %llu by the scores of %s, one of %llu scorers (--scorer names another)",
                     (unsigned long long)count, s.used.data, (unsigned long long)s.count);
-    else
+    else if (st == GP_OK)
         gp_term_say(&cli->term, "picked %llu", (unsigned long long)count);
     gp_str_clear(&s.used);
-    return GP_OK;
+    return st;
 }
 
-/* Prints the picks as lines, or appends them to json.  *count: their number. */
-static gp_status put_choice(gp_cli *cli, gp_catalog *catalog, const gp_report *report, bool explained, gp_str *json,
-                            gp_error *err)
+/* Prints the picks as lines, or appends them to json.  With reasons there are only lines of these. */
+static gp_status put_choice(gp_cli *cli, gp_catalog *catalog, const gp_pick_options *options, const gp_report *report,
+                            gp_str *json, gp_error *err)
 {
     uint64_t count = 0;
     if (report->done == 0) {
         gp_term_say(&cli->term, "nothing was picked: no scored image passes");
         return gp_cli_put_no_picks(cli, catalog, json, err);
     }
-    if (json || !explained) GP_TRY(gp_cli_put_picks(cli, catalog, json, &count, err));
+    if (json || !options->explain) GP_TRY(gp_cli_put_picks(cli, catalog, json, &count, err));
     return say_picked(cli, catalog, json, report->done, err);
 }
 
@@ -97,7 +96,7 @@ static gp_status choose(gp_cli *cli, gp_catalog *catalog, gp_model *model, const
 {
     GP_TRY(gp_pick(catalog, model, options, report, err));
     if (cli->json) gp_str_putc(json, '{');
-    GP_TRY(put_choice(cli, catalog, report, options->explain != NULL, cli->json ? json : NULL, err));
+    GP_TRY(put_choice(cli, catalog, options, report, cli->json ? json : NULL, err));
     if (!cli->json) return GP_OK;
     if (options->explain) gp_cli_json_array(json, "explained", &r->json);
     gp_cli_json_text(json, "catalog", gp_catalog_path(catalog));
