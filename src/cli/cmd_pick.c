@@ -84,8 +84,11 @@ static gp_status put_choice(gp_cli *cli, gp_catalog *catalog, const gp_pick_opti
 {
     uint64_t count = 0;
     if (report->done == 0) {
+        gp_counts counts;
         gp_term_say(&cli->term, "nothing was picked: no scored image passes");
-        return gp_cli_put_no_picks(cli, catalog, json, err);
+        GP_TRY(gp_catalog_counts(catalog, &counts, err));
+        gp_cli_put_no_picks(cli, counts.picks, json);
+        return GP_OK;
     }
     if (json || !options->explain) GP_TRY(gp_cli_put_picks(cli, catalog, json, &count, err));
     return say_picked(cli, catalog, json, report->done, err);

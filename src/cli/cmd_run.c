@@ -32,7 +32,8 @@ static gp_status put_choice(gp_cli *cli, gp_catalog *catalog, const gp_run_repor
             gp_term_warn(&cli->term, "goldpan: without prompts nothing is scored or picked");
         else if (!none)
             gp_term_warn(&cli->term, "goldpan: nothing was picked: no image with a prompt passes");
-        return gp_cli_put_no_picks(cli, catalog, json, err);
+        gp_cli_put_no_picks(cli, c->picks, json);
+        return GP_OK;
     }
     GP_TRY(gp_cli_put_picks(cli, catalog, json, count, err));
     gp_term_say(&cli->term, "picked %llu", (unsigned long long)*count);

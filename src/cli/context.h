@@ -79,9 +79,9 @@ void gp_cli_say_score(gp_cli *cli, const gp_report *report);
 /* The picks: path, score, prompt on stdout, or as "picks":[...] into json (not NULL).  *count their number. */
 gp_status gp_cli_put_picks(gp_cli *cli, gp_catalog *catalog, gp_str *json, uint64_t *count, gp_error *err);
 
-/* After a pick that selected nothing: appends to `json` "picks":[] and "kept", the number of earlier picks that stay.
- * Without `json`, prints a line about them. */
-gp_status gp_cli_put_no_picks(gp_cli *cli, gp_catalog *catalog, gp_str *json, gp_error *err);
+/* After a pick that selected nothing: prints a line about the earlier picks that stay, `kept` of them, and appends to
+ * `json` (not NULL) "picks":[] and "kept". */
+void gp_cli_put_no_picks(gp_cli *cli, uint64_t kept, gp_str *json);
 
 /* Failures on record as "failures":[...] into json; or lines on stdout. */
 gp_status gp_cli_put_failures(gp_catalog *catalog, gp_str *json, gp_error *err);

@@ -204,17 +204,14 @@ gp_status gp_cli_put_picks(gp_cli *cli, gp_catalog *catalog, gp_str *json, uint6
     return st;
 }
 
-gp_status gp_cli_put_no_picks(gp_cli *cli, gp_catalog *catalog, gp_str *json, gp_error *err)
+void gp_cli_put_no_picks(gp_cli *cli, uint64_t kept, gp_str *json)
 {
-    gp_counts counts = {0};
-    GP_TRY(gp_catalog_counts(catalog, &counts, err));
     if (json) {
         gp_json_put_name(json, "picks");
         gp_str_puts(json, "[]");
-        gp_cli_json_count(json, "kept", counts.picks);
+        gp_cli_json_count(json, "kept", kept);
     }
-    if (counts.picks) gp_term_say(&cli->term, "the earlier picks stay: %llu", (unsigned long long)counts.picks);
-    return GP_OK;
+    if (kept) gp_term_say(&cli->term, "the earlier picks stay: %llu", (unsigned long long)kept);
 }
 
 /* ---- failures -------------------------------------------------------------------------------------------------------
