@@ -6,7 +6,6 @@
 #include "cli/found.h"
 #include "cli/listing.h"
 
-#include <math.h>
 #include <stdio.h>
 
 typedef struct printer {
@@ -33,14 +32,8 @@ static bool put_category(void *user, const gp_found_category *c)
         return true;
     }
     gp_cli_table_cell(&p->table, "%u", c->support);
-    if (isnan(c->mean))
-        gp_cli_table_cell(&p->table, "-");
-    else
-        gp_cli_table_cell(&p->table, "%.2f", c->mean);
-    if (isnan(c->sd))
-        gp_cli_table_cell(&p->table, "-");
-    else
-        gp_cli_table_cell(&p->table, "%.2f", c->sd);
+    gp_cli_table_real(&p->table, c->mean, "%.2f", c->mean);
+    gp_cli_table_real(&p->table, c->sd, "%.2f", c->sd);
     gp_cli_table_cell(&p->table, "%s", c->name);
     return !p->table.cells.failed;
 }

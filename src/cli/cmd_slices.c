@@ -7,7 +7,6 @@
 #include "cli/slices_table.h"
 #include "cli/listing.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,14 +19,8 @@ static void put_line(gp_cli_table *table, const gp_found_slice *s)
     gp_cli_table_cell(table, "%+.2f", s->drop);
     gp_cli_table_cell(table, "%u", s->support);
     gp_cli_table_cell(table, "%.2f", s->value);
-    if (isnan(s->low))
-        gp_cli_table_cell(table, "-");
-    else
-        gp_cli_table_cell(table, "%+.2f..%+.2f", s->low, s->high);
-    if (isnan(s->low))
-        gp_cli_table_cell(table, "-");
-    else
-        gp_cli_table_cell(table, "%.2g", s->p_corrected);
+    gp_cli_table_real(table, s->low, "%+.2f..%+.2f", s->low, s->high);
+    gp_cli_table_real(table, s->low, "%.2g", s->p_corrected);
     gp_cli_table_cell(table, "%s", s->category ? s->category : s->space);
     gp_cli_table_cell(table, "%s", s->title);
 }

@@ -6,22 +6,40 @@
 
 #include "base/mem.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-void gp_cli_table_cell(gp_cli_table *t, const char *format, ...)
+static void __attribute__((format(printf, 2, 0))) add_cell(gp_cli_table *t, const char *format, va_list args)
 {
-    va_list args;
     size_t start = t->cells.size;
-    va_start(args, format);
     gp_str_vprintf(&t->cells, format, args);
-    va_end(args);
     for (size_t i = start; i < t->cells.size; i++)
         if ((unsigned char)t->cells.data[i] < ' ' || t->cells.data[i] == 0x7f) t->cells.data[i] = ' ';
     gp_str_putc(&t->cells, '\0'); /* ends the cell */
     t->count++;
+}
+
+void gp_cli_table_cell(gp_cli_table *t, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    add_cell(t, format, args);
+    va_end(args);
+}
+
+void gp_cli_table_real(gp_cli_table *t, double known, const char *format, ...)
+{
+    va_list args;
+    if (isnan(known)) {
+        gp_cli_table_cell(t, "-");
+        return;
+    }
+    va_start(args, format);
+    add_cell(t, format, args);
+    va_end(args);
 }
 
 /* Returns the width in characters, not bytes. */

@@ -256,14 +256,8 @@ static void put_line(gp_cli_table *table, const gp_slice *x, const gp_reasons *w
     gp_cli_table_cell(table, "%+.4g", x->drop);
     gp_cli_table_cell(table, "%u", x->support);
     gp_cli_table_cell(table, "%.4g", x->value);
-    if (isnan(x->low))
-        gp_cli_table_cell(table, "-");
-    else
-        gp_cli_table_cell(table, "%+.3g..%+.3g", x->low, x->high);
-    if (isnan(x->low))
-        gp_cli_table_cell(table, "-");
-    else
-        gp_cli_table_cell(table, "%.2g", x->p_corrected);
+    gp_cli_table_real(table, x->low, "%+.3g..%+.3g", x->low, x->high);
+    gp_cli_table_real(table, x->low, "%.2g", x->p_corrected);
     gp_cli_table_cell(table, "%u/%u", x->level, x->cluster);
     gp_cli_table_cell(table, "%s", why->title);
 }
