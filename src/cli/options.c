@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Parsing, help and suggestions, all from a command's table of options.
- * --name value, --name=value, -n value, -nvalue, flags joined (-qv), "--" ends the options, "-" is an argument. */
+ * --name value, --name=value, -n value, -nvalue, flags joined (-qv), "--" ends the options, "-" is an argument.  A
+ * value that begins with "--" needs the form --name=value. */
 #include "cli/options.h"
 
 #include "base/str.h"
@@ -154,6 +155,20 @@ static gp_status set(gp_cli *cli, const gp_cli_option *o, const char *value, gp_
     return GP_OK;
 }
 
+/* Takes the word after the option as its value.  A word that begins with "--" is taken for an option: in
+ * "--prompts --json" the value was forgotten.  Such a value can still be given as "--prompts=--json". */
+static gp_status set_next(gp_cli *cli, const gp_cli_option *o, const char *typed, const char **next, gp_error *err)
+{
+    const char *value = *next;
+    if (!value) return gp_fail(err, GP_ERR_USAGE, "%s needs a value (%s)", typed, o->value);
+    bool text = o->kind == GP_OPT_TEXT || o->kind == GP_OPT_TEXTS || o->kind == GP_OPT_LIST;
+    if (text && gp_str_starts(value, "--")) /* other kinds refuse such a word in any case */
+        return gp_fail(err, GP_ERR_USAGE, "%s needs a value (%s), but '%s' follows; if that is the value: --%s=%s",
+                       typed, o->value, value, o->name, value);
+    *next = NULL;
+    return set(cli, o, value, err);
+}
+
 /* "--name", "--name=value"; *next is the word after it, taken (and set NULL) if the option needs it. */
 static gp_status parse_long(gp_cli *cli, const char *word, const char **next, gp_error *err)
 {
@@ -166,10 +181,9 @@ static gp_status parse_long(gp_cli *cli, const char *word, const char **next, gp
         return set(cli, o, NULL, err);
     }
     if (given) return set(cli, o, word + length + 1, err);
-    if (!*next) return gp_fail(err, GP_ERR_USAGE, "--%s needs a value (%s)", o->name, o->value);
-    const char *value = *next;
-    *next = NULL;
-    return set(cli, o, value, err);
+    char typed[64];
+    snprintf(typed, sizeof typed, "--%s", o->name);
+    return set_next(cli, o, typed, next, err);
 }
 
 /* "-q", "-qv", "-m NAME", "-mNAME". */
@@ -183,10 +197,7 @@ static gp_status parse_short(gp_cli *cli, const char *word, const char **next, g
             continue;
         }
         if (word[1]) return set(cli, o, word + 1, err);
-        if (!*next) return gp_fail(err, GP_ERR_USAGE, "-%c needs a value (%s)", *word, o->value);
-        const char *value = *next;
-        *next = NULL;
-        return set(cli, o, value, err);
+        return set_next(cli, o, (char[]){'-', *word, 0}, next, err);
     }
     return GP_OK;
 }
