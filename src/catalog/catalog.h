@@ -21,6 +21,9 @@ bool gp_cat_readonly(const gp_catalog *cat);
 void gp_cat_watch(gp_catalog *cat, bool (*go_on)(void *user), void *user);
 const char *gp_cat_path(const gp_catalog *cat);
 gp_status gp_cat_counts(gp_catalog *cat, gp_counts *counts, gp_error *err);
+/* Cheaper than all counts: the images without a prompt; whether any image has an embedding. */
+gp_status gp_cat_without_prompt(gp_catalog *cat, uint64_t *images, gp_error *err);
+gp_status gp_cat_has_embeddings(gp_catalog *cat, bool *has, gp_error *err);
 gp_status gp_cat_missing(gp_catalog *cat, bool (*visit)(void *, const gp_missing *), void *user, gp_error *err);
 gp_status gp_cat_failures(gp_catalog *cat, bool (*visit)(void *, const gp_failure *), void *user, gp_error *err);
 gp_status gp_cat_rows_open(gp_catalog *cat, const gp_query *query, gp_rows **out, gp_error *err);

@@ -15,7 +15,7 @@ gp_status gp_cat_counts(gp_catalog *cat, gp_counts *counts, gp_error *err)
     bool row;
     gp_q q = gp_q_open(cat, "SELECT (SELECT count(*) FROM images), (SELECT count(*) FROM paths),"
                             " (SELECT count(*) FROM paths WHERE missing = 1), (SELECT count(*) FROM prompts),"
-                            " (SELECT count(prompt) FROM image_prompts), (SELECT count(*) FROM image_embeddings),"
+                            " e.prompts, (SELECT count(*) FROM image_embeddings),"
                             " (SELECT count(*) FROM prompt_embeddings), (SELECT count(*) FROM scores),"
                             " (SELECT count(*) FROM picks), (SELECT count(*) FROM failures),"
                             " (SELECT count(*) FROM images WHERE apart IS NOT NULL),"
@@ -25,9 +25,10 @@ gp_status gp_cat_counts(gp_catalog *cat, gp_counts *counts, gp_error *err)
                             "   WHERE ip.prompt IS NOT NULL AND i.apart IS NULL AND EXISTS"
                             "    (SELECT 1 FROM paths p WHERE p.image = ip.image AND p.missing = 0)"
                             "   GROUP BY ip.prompt HAVING count(*) > 1)),"
-                            " (SELECT count(*) FROM image_prompts WHERE evidence = 'stated'),"
-                            " (SELECT count(*) FROM image_prompts WHERE evidence = 'derived'),"
-                            " (SELECT count(*) FROM image_prompts WHERE evidence = 'guess')");
+                            " e.stated, e.derived, e.guesses FROM (SELECT count(prompt) AS prompts,"
+                            "   count(*) FILTER (WHERE evidence = 'stated') AS stated,"
+                            "   count(*) FILTER (WHERE evidence = 'derived') AS derived,"
+                            "   count(*) FILTER (WHERE evidence = 'guess') AS guesses FROM image_prompts) e");
     GP_TRY(gp_q_step(&q, &row, err));
     uint64_t n[16] = {0};
     for (int i = 0; row && i < 16; i++) n[i] = (uint64_t)gp_q_col_int(&q, i);
@@ -48,6 +49,24 @@ gp_status gp_cat_counts(gp_catalog *cat, gp_counts *counts, gp_error *err)
                           .stated = n[13],
                           .derived = n[14],
                           .guesses = n[15]};
+    return GP_OK;
+}
+
+gp_status gp_cat_without_prompt(gp_catalog *cat, uint64_t *images, gp_error *err)
+{
+    int64_t n = 0;
+    gp_q q = gp_q_open(cat, "SELECT (SELECT count(*) FROM images) - (SELECT count(prompt) FROM image_prompts)");
+    GP_TRY(gp_q_one(&q, 0, &n, err));
+    *images = (uint64_t)n;
+    return GP_OK;
+}
+
+gp_status gp_cat_has_embeddings(gp_catalog *cat, bool *has, gp_error *err)
+{
+    int64_t any = 0;
+    gp_q q = gp_q_open(cat, "SELECT EXISTS(SELECT 1 FROM image_embeddings)");
+    GP_TRY(gp_q_one(&q, 0, &any, err));
+    *has = any != 0;
     return GP_OK;
 }
 

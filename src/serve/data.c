@@ -77,12 +77,11 @@ static void write_manifest(gp_request *request)
     gp_server *s = request->server;
     gp_str json = GP_STR_INIT;
     gp_error err = {0};
-    gp_counts counts = {0};
+    bool embedded = false, model = s->setup->model_folder != NULL;
     gp_shown *shown = gp_shown_hold(s);
     pthread_mutex_lock(&s->talk_lock);
-    gp_status st = gp_cat_counts(s->talk, &counts, &err);
+    gp_status st = gp_cat_has_embeddings(s->talk, &embedded, &err);
     pthread_mutex_unlock(&s->talk_lock);
-    bool embedded = counts.image_embeddings > 0, model = s->setup->model_folder != NULL;
     gp_view_manifest manifest = {.live = true,
                                  .readonly = s->setup->readonly,
                                  .search_text = embedded && model,

@@ -287,8 +287,7 @@ gp_status gp_stage_score(gp_catalog *cat, const gp_clip *clip, const char *model
     st = images;
     counts.failed += with_failed - todo; /* those that failed before and were not tried again */
     gp_ticker_finish(&r.ticker);
-    gp_counts all = {0};
-    if (gp_cat_counts(cat, &all, NULL) == GP_OK) counts.without_prompt = all.images - all.images_with_prompt;
+    (void)gp_cat_without_prompt(cat, &counts.without_prompt, NULL);
 out:
     gp_encoder_close(r.encoder);
     counts.seconds = gp_clock_now() - start;
