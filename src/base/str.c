@@ -87,6 +87,18 @@ void gp_str_printf(gp_str *s, const char *format, ...)
     va_end(args);
 }
 
+void gp_note_say(gp_note_fn note, void *user, const char *code, uint64_t count, const char *format, ...)
+{
+    gp_str text = GP_STR_INIT;
+    va_list args;
+    if (!note) return;
+    va_start(args, format);
+    gp_str_vprintf(&text, format, args);
+    va_end(args);
+    if (!text.failed) note(user, &(gp_note){.code = code, .message = text.data, .count = count});
+    gp_str_clear(&text);
+}
+
 void gp_str_reset(gp_str *s)
 {
     s->size = 0;

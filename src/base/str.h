@@ -47,6 +47,10 @@ static inline const char *gp_plural(uint64_t count, const char *one, const char 
     return count == 1 ? one : many;
 }
 
+/* Sends a note with a printf-style message; does nothing if `note` is NULL or memory runs out. */
+void gp_note_say(gp_note_fn note, void *user, const char *code, uint64_t count, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
 /* Numbers from text: whole text must be the number. */
 bool gp_parse_u64(const char *text, uint64_t *out);
 bool gp_parse_i64(const char *text, int64_t *out);

@@ -59,7 +59,7 @@ static gp_status check_references(checking *c, gp_error *err)
         const char *table = gp_q_col_text(&q, 0), *parent = gp_q_col_text(&q, 1);
         uint64_t n = (uint64_t)gp_q_col_int(&q, 2);
         tell(c, n, ADVICE_RESCUE, "%llu %s of table '%s' name rows of '%s' that do not exist", (unsigned long long)n,
-             n == 1 ? "row" : "rows", table ? table : "?", parent ? parent : "?");
+             gp_plural(n, "row", "rows"), table ? table : "?", parent ? parent : "?");
     }
     gp_q_end(&q);
     return st;

@@ -32,19 +32,6 @@ typedef struct rescuing {
     int probes;
 } rescuing;
 
-static void note(const rescuing *r, const char *code, uint64_t count, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
-static void note(const rescuing *r, const char *code, uint64_t count, const char *format, ...)
-{
-    gp_str text = GP_STR_INIT;
-    va_list args;
-    va_start(args, format);
-    gp_str_vprintf(&text, format, args);
-    va_end(args);
-    if (r->o->note && text.data) r->o->note(r->o->note_user, &(gp_note){code, text.data, count});
-    gp_str_clear(&text);
-}
-
 /* ---- one table */
 
 typedef struct table {
@@ -180,8 +167,9 @@ static gp_status read_table(rescuing *r, const char *name, gp_error *err)
     r->report->rows += r->rows;
     r->report->lost += r->places;
     if (r->rows || r->places)
-        note(r, "rescue-table", r->rows, "%s: %llu %s read%s", name, (unsigned long long)r->rows,
-             r->rows == 1 ? "row" : "rows", r->places ? ", others could not be read" : "");
+        gp_note_say(r->o->note, r->o->note_user, "rescue-table", r->rows, "%s: %llu %s read%s", name,
+                    (unsigned long long)r->rows, gp_plural(r->rows, "row", "rows"),
+                    r->places ? ", others could not be read" : "");
     return GP_OK;
 }
 
@@ -203,7 +191,8 @@ static gp_status read_core(rescuing *r, gp_error *err)
             prompts_lost |= r->report->lost > lost;
     }
     if (prompts_lost)
-        note(r, "rescue-prompts", 0, "some prompts are lost: give those of a table again with" ADVICE_TABLE);
+        gp_note_say(r->o->note, r->o->note_user, "rescue-prompts", 0,
+                    "some prompts are lost: give those of a table again with" ADVICE_TABLE);
     return GP_OK;
 }
 
@@ -217,7 +206,8 @@ static gp_status read_together(rescuing *r, gp_db_part part, const char *what, g
     if (r->report->lost > lost) {
         GP_TRY(gp_db_exec(r->to, "ROLLBACK TO together", err));
         r->report->rows = rows;
-        note(r, "rescue-again", 0, "%s cannot be read whole: `goldpan slices` makes it again", what);
+        gp_note_say(r->o->note, r->o->note_user, "rescue-again", 0,
+                    "%s cannot be read whole: `goldpan slices` makes it again", what);
     }
     return gp_db_exec(r->to, "RELEASE together", err);
 }
@@ -292,11 +282,13 @@ static gp_status open_both(rescuing *r, gp_rescue_source *source, const char *co
     r->from = newer ? NULL : source->db;
     if (r->from) return GP_OK;
     if (stat(path, &info) == 0)
-        note(r, "rescue-nothing", 0, "nothing can be read from '%s'%s", path,
-             info.st_size == 0          ? ": it is empty"
-             : newer || source->foreign ? ": it is another program's or a newer goldpan's"
-                                        : ": the page that says where its tables are is damaged, or it is no catalog");
-    note(r, "rescue-prompts", 0, "if prompts came from a table, give them again with" ADVICE_TABLE);
+        gp_note_say(r->o->note, r->o->note_user, "rescue-nothing", 0, "nothing can be read from '%s'%s", path,
+                    info.st_size == 0 ? ": it is empty"
+                    : newer || source->foreign
+                        ? ": it is another program's or a newer goldpan's"
+                        : ": the page that says where its tables are is damaged, or it is no catalog");
+    gp_note_say(r->o->note, r->o->note_user, "rescue-prompts", 0,
+                "if prompts came from a table, give them again with" ADVICE_TABLE);
     return GP_OK;
 }
 

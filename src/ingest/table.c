@@ -256,7 +256,7 @@ static void put_rows(gp_str *s, const gp_table *t, gp_remark kind, const char *n
 {
     uint64_t n = t->remarks[kind];
     gp_str_printf(s, "'%s': %llu %s%s %s (%sline %zu)", gp_table_name(t), (unsigned long long)n, noun,
-                  n == 1 ? " has" : "s have", words, n == 1 ? "" : "the first in ", t->remark_lines[kind]);
+                  gp_plural(n, " has", "s have"), words, gp_plural(n, "", "the first in "), t->remark_lines[kind]);
 }
 
 static void put_remark(gp_str *s, const gp_table *t, gp_remark kind)

@@ -536,22 +536,19 @@ static gp_status forget_troubles(const add_run *r, gp_error *err)
 
 static void tell_images(const add_run *r, const char *code, uint64_t count, const char *one, const char *many)
 {
-    gp_str s = GP_STR_INIT;
-    if (!count || !r->options->note) return;
-    gp_str_printf(&s, "%llu image%s ", (unsigned long long)count, count == 1 ? "" : "s");
-    gp_str_puts(&s, count == 1 ? one : many);
-    if (!s.failed) r->options->note(r->options->note_user, &(gp_note){code, s.data, count});
-    gp_str_clear(&s);
+    if (count)
+        gp_note_say(r->options->note, r->options->note_user, code, count, "%llu %s %s", (unsigned long long)count,
+                    gp_plural(count, "image", "images"), gp_plural(count, one, many));
 }
 
 static void tell_refused(const add_run *r)
 {
-    gp_str s = GP_STR_INIT;
-    if (!r->refused || !r->options->note) return;
-    gp_str_puts(&s, r->refused);
-    if (r->refused_count > 1) gp_str_printf(&s, " (and %llu more)", (unsigned long long)r->refused_count - 1);
-    if (!s.failed) r->options->note(r->options->note_user, &(gp_note){"sidecar-refused", s.data, r->refused_count});
-    gp_str_clear(&s);
+    const gp_add_options *o = r->options;
+    if (r->refused_count > 1)
+        gp_note_say(o->note, o->note_user, "sidecar-refused", r->refused_count, "%s (and %llu more)", r->refused,
+                    (unsigned long long)r->refused_count - 1);
+    else if (r->refused)
+        gp_note_say(o->note, o->note_user, "sidecar-refused", r->refused_count, "%s", r->refused);
 }
 
 static void tell_metadata(const add_run *r)
@@ -606,14 +603,15 @@ static void tell_notes(const add_run *r)
     gp_passed_tell(&r->passed, o->note, o->note_user);
     if (r->grids)
         gp_note_say(o->note, o->note_user, "grids", r->grids,
-                    "set %llu grid%s apart: a grid shows other images, so it is not scored and never picked",
-                    (unsigned long long)r->grids, r->grids == 1 ? "" : "s");
+                    "set %llu %s apart: a grid shows other images, so it is not scored and never picked",
+                    (unsigned long long)r->grids, gp_plural(r->grids, "grid", "grids"));
     if (r->gone.images > r->before.images || r->gone.picks)
         gp_note_say(o->note, o->note_user, "missing", r->gone.images,
-                    "%llu known image%s missing now, in '%s'%s: scores%s stay, and count again when the files"
+                    "%llu known %s missing now, in '%s'%s: scores%s stay, and count again when the files"
                     " are back",
-                    (unsigned long long)r->gone.images, r->gone.images == 1 ? " is" : "s are", r->gone.folder,
-                    r->gone.folders > 1 ? " and elsewhere" : "", r->gone.picks ? ", stars and picks" : " and stars");
+                    (unsigned long long)r->gone.images, gp_plural(r->gone.images, "image is", "images are"),
+                    r->gone.folder, r->gone.folders > 1 ? " and elsewhere" : "",
+                    r->gone.picks ? ", stars and picks" : " and stars");
     if (images == 0 && n->failed == 0 && gp_passed_nothing(&r->passed))
         gp_note_say(o->note, o->note_user, "empty-folder", 0,
                     "'%s'%s is empty: name the folder that the images are in, or look whether a disk is missing", root,

@@ -22,7 +22,7 @@ static void put_counts(gp_str *s, const gp_cat_brought *b)
                       put == 0    ? ""
                       : left == 1 ? " and "
                                   : ", ",
-                      (unsigned long long)parts[i].n, parts[i].n == 1 ? parts[i].one : parts[i].more);
+                      (unsigned long long)parts[i].n, gp_plural(parts[i].n, parts[i].one, parts[i].more));
         put++, left--;
     }
 }
@@ -33,21 +33,14 @@ gp_status gp_stage_bring_marks(gp_catalog *cat, gp_note_fn note, void *user, gp_
     gp_str text = GP_STR_INIT;
     GP_TRY(gp_cat_marks_bring(cat, &b, err));
     uint64_t count = b.ratings + b.views + b.picks + b.plans;
-    if (count && note) {
-        gp_str_puts(&text, "brought back from the journal of marks beside the catalog: ");
-        put_counts(&text, &b);
-        if (!text.failed) note(user, &(gp_note){"marks-brought", text.data, count});
-    }
-    gp_str_reset(&text);
-    if (b.waiting && note) {
-        gp_str_printf(&text,
-                      b.waiting == 1
-                          ? "%llu entry of the journal of marks waits for an image that is not in the catalog"
-                          : "%llu entries of the journal of marks wait for images that are not in the catalog",
-                      (unsigned long long)b.waiting);
-        if (!text.failed) note(user, &(gp_note){"marks-waiting", text.data, b.waiting});
-    }
-    bool failed = text.failed;
+    put_counts(&text, &b);
+    if (count && !text.failed)
+        gp_note_say(note, user, "marks-brought", count, "brought back from the journal of marks beside the catalog: %s",
+                    text.data);
     gp_str_clear(&text);
-    return failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for the journal of marks") : GP_OK;
+    if (b.waiting)
+        gp_note_say(note, user, "marks-waiting", b.waiting, "%llu %s", (unsigned long long)b.waiting,
+                    gp_plural(b.waiting, "entry of the journal of marks waits for an image that is not in the catalog",
+                              "entries of the journal of marks wait for images that are not in the catalog"));
+    return GP_OK;
 }

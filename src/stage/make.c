@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "base/thread.h"
 #include "ingest/table.h"
 #include "stage/make.h"
@@ -90,15 +91,17 @@ static void on_part(void *user, double part, const gp_bytes *preview)
 static void on_wait(void *user, double asked, double seconds)
 {
     making *m = user;
-    char message[120];
-    size_t used;
     double now = gp_clock_now();
     pthread_mutex_lock(&m->telling);
     if (m->o->note && (m->told_to_wait <= 0 || now - m->told_to_wait >= WAIT_LINES)) {
         m->told_to_wait = now;
-        used = (size_t)snprintf(message, sizeof message, "the generator asks to wait %.0f s", asked);
-        if (seconds < asked) snprintf(message + used, sizeof message - used, "; trying again after %.0f s", seconds);
-        m->o->note(m->o->note_user, &(gp_note){"generator-waits", message, (uint64_t)fmin(asked, 1e15)});
+        uint64_t count = (uint64_t)fmin(asked, 1e15);
+        if (seconds < asked)
+            gp_note_say(m->o->note, m->o->note_user, "generator-waits", count,
+                        "the generator asks to wait %.0f s; trying again after %.0f s", asked, seconds);
+        else
+            gp_note_say(m->o->note, m->o->note_user, "generator-waits", count, "the generator asks to wait %.0f s",
+                        asked);
     }
     pthread_mutex_unlock(&m->telling);
 }

@@ -6,7 +6,6 @@
 #include "base/str.h"
 #include "catalog/catalog.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -64,17 +63,6 @@ bool gp_passed_nothing(const gp_passed *p)
     return p->count == 0 && p->others == 0;
 }
 
-void gp_note_say(gp_note_fn note, void *user, const char *code, uint64_t count, const char *format, ...)
-{
-    char text[1200];
-    va_list args;
-    if (!note) return;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    note(user, &(gp_note){.code = code, .message = text, .count = count});
-}
-
 static bool take_gone(void *user, const gp_missing *m)
 {
     gp_gone *g = user;
@@ -87,11 +75,6 @@ gp_status gp_gone_read(gp_catalog *cat, gp_gone *out, gp_error *err)
 {
     *out = (gp_gone){0};
     return gp_cat_missing(cat, take_gone, out, err);
-}
-
-static const char *s_of(uint64_t count)
-{
-    return count == 1 ? "" : "s";
 }
 
 /* Appends ": 'a', 'b', 'c'", or ", such as 'a', 'b', 'c'" if there are more paths. */
@@ -114,10 +97,10 @@ static void tell_formats(const gp_passed *p, gp_note_fn note, void *user)
     }
     if (count && !s.failed)
         gp_note_say(note, user, "other-formats", count,
-                    "passed over %llu file%s of formats that goldpan does not read (%s): convert %s to PNG, JPEG or"
+                    "passed over %llu %s of formats that goldpan does not read (%s): convert %s to PNG, JPEG or"
                     " WebP to add %s",
-                    (unsigned long long)count, s_of(count), s.data, count == 1 ? "it" : "them",
-                    count == 1 ? "it" : "them");
+                    (unsigned long long)count, gp_plural(count, "file", "files"), s.data,
+                    gp_plural(count, "it", "them"), gp_plural(count, "it", "them"));
     gp_str_clear(&s);
 }
 
@@ -142,7 +125,7 @@ static void tell_row(const gp_passed_row *row, gp_note_fn note, void *user)
     put_shown(&s, row);
     if (!s.failed)
         gp_note_say(note, user, kinds[row->kind].code, row->count, "passed over %llu %s%s%s",
-                    (unsigned long long)row->count, row->count == 1 ? kinds[row->kind].one : kinds[row->kind].many,
+                    (unsigned long long)row->count, gp_plural(row->count, kinds[row->kind].one, kinds[row->kind].many),
                     s.data, kinds[row->kind].advice);
     gp_str_clear(&s);
 }

@@ -38,8 +38,4 @@ typedef struct gp_gone {
 } gp_gone;
 gp_status gp_gone_read(gp_catalog *cat, gp_gone *out, gp_error *err);
 
-/* Sends a note with a printf-style message; does nothing if `note` is NULL. */
-void gp_note_say(gp_note_fn note, void *user, const char *code, uint64_t count, const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
-
 #endif

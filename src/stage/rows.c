@@ -77,24 +77,21 @@ size_t gp_rows_find(const gp_rows_of *of, const char *path)
 static void tell(const gp_table *table, size_t image_column, uint64_t count, size_t first, const char *code,
                  const char *one, const char *many, gp_note_fn note, void *user)
 {
-    gp_str s = GP_STR_INIT;
     if (!count) return;
     const char *cell = gp_table_cell(table, first, image_column);
-    gp_str_printf(&s, "'%s': %llu row%s, such as '%.200s'", gp_table_name(table), (unsigned long long)count,
-                  count == 1 ? one : many, cell ? cell : "");
-    if (!s.failed && s.data) note(user, &(gp_note){code, s.data, count});
-    gp_str_clear(&s);
+    gp_note_say(note, user, code, count, "'%s': %llu %s, such as '%.200s'", gp_table_name(table),
+                (unsigned long long)count, gp_plural(count, one, many), cell ? cell : "");
 }
 
 void gp_rows_notes(const gp_rows_of *of, const gp_table *table, size_t image_column, gp_note_fn note, void *user)
 {
     if (!note) return;
     tell(table, image_column, of->counts.ambiguous, of->counts.first_ambiguous, "table-ambiguous-rows",
-         " fits several images, or an image that another row fits as well, and is given to none",
-         "s fit several images, or an image that another row fits as well, and are given to none", note, user);
+         "row fits several images, or an image that another row fits as well, and is given to none",
+         "rows fit several images, or an image that another row fits as well, and are given to none", note, user);
     tell(table, image_column, of->counts.elsewhere, of->counts.first_elsewhere, "table-rows-elsewhere",
-         " names a file that exists outside the folders given, and is given to no other image",
-         "s name files that exist outside the folders given, and are given to no other image", note, user);
+         "row names a file that exists outside the folders given, and is given to no other image",
+         "rows name files that exist outside the folders given, and are given to no other image", note, user);
 }
 
 void gp_rows_clear(gp_rows_of *of)

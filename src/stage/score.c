@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "catalog/catalog.h"
 #include "model/scorer.h"
 #include "stage/encode.h"
@@ -246,8 +247,8 @@ static gp_status tell_cut(const score_run *r, const gp_score_options *options, g
     GP_TRY(gp_cat_prompts_cut(r->cat, r->encoder_id, &cut, err));
     if (cut)
         gp_note_say(options->note, options->note_user, "prompts-cut", cut,
-                    "%llu prompt%s longer than the model reads: words beyond its limit do not count in the score",
-                    (unsigned long long)cut, cut == 1 ? " is" : "s are");
+                    "%llu %s longer than the model reads: words beyond its limit do not count in the score",
+                    (unsigned long long)cut, gp_plural(cut, "prompt is", "prompts are"));
     return GP_OK;
 }
 

@@ -257,8 +257,8 @@ static gp_status tell_away(const chooser *c, gp_error *err)
     GP_TRY(gp_gone_read(c->cat, &gone, err));
     if (gone.picks)
         gp_note_say(o->note, o->note_user, "picks-away", gone.picks,
-                    "%llu pick%s stay%s although the files are not there now, in '%s'%s",
-                    (unsigned long long)gone.picks, gone.picks == 1 ? "" : "s", gone.picks == 1 ? "s" : "", gone.folder,
+                    "%llu %s although the files are not there now, in '%s'%s", (unsigned long long)gone.picks,
+                    gp_plural(gone.picks, "pick stays", "picks stay"), gone.folder,
                     gone.folders > 1 ? " and elsewhere" : "");
     return GP_OK;
 }

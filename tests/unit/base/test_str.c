@@ -245,12 +245,34 @@ static void foreign_locale(void **state)
     setlocale(LC_NUMERIC, "C");
 }
 
+static void check_note(void *user, const gp_note *note)
+{
+    ++*(int *)user;
+    assert_string_equal(note->code, "code");
+    assert_int_equal(note->count, 3);
+    assert_int_equal(strlen(note->message), 4001); /* whole, however long */
+    assert_true(gp_utf8_valid(note->message, strlen(note->message)));
+}
+
+static void long_notes(void **state)
+{
+    (void)state;
+    char name[4001];
+    int told = 0;
+    for (size_t i = 0; i < sizeof name - 1; i++) name[i] = i % 2 ? '\xa9' : '\xc3'; /* e with an acute accent */
+    name[sizeof name - 1] = '\0';
+    gp_note_say(NULL, NULL, "code", 3, "%s", name);
+    gp_note_say(check_note, &told, "code", 3, "x%s", name);
+    assert_int_equal(told, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(grows),         cmocka_unit_test(remembers_failure), cmocka_unit_test(helpers),
         cmocka_unit_test(valid_utf8),    cmocka_unit_test(every_code_point),  cmocka_unit_test(other_encodings),
         cmocka_unit_test(whole_numbers), cmocka_unit_test(real_numbers),      cmocka_unit_test(foreign_locale),
+        cmocka_unit_test(long_notes),
     };
     return cmocka_run_group_tests_name("base/str", tests, NULL, NULL);
 }
