@@ -525,7 +525,8 @@ typedef struct gp_pick_options {
 /* Choose from the best down, and record it in place of the choice before; who comes when its prompt, category, slice or
  * group of near copies is served, falls.  Ties go to the smaller content hash.  model NULL: uses options->scorer.
  * If no image passes (report->done is 0), nothing is recorded and the earlier picks stay.
- * Errors: NOT_FOUND (nothing is scored, or by this model; not analysed, if that is needed), USAGE (what cannot go together). */
+ * Errors: NOT_FOUND (nothing is scored, or by this model; not analysed, if that is needed; a path to explain is not in the
+ * catalog), USAGE (what cannot go together). */
 GP_API GP_MUST gp_status gp_pick(gp_catalog *catalog, const gp_model *model, const gp_pick_options *options,
                                  gp_report *report, gp_error *err);
 

@@ -28,6 +28,7 @@ typedef struct chooser {
     size_t slice_count, slice_capacity;
     struct image_at *index; /* [n] by image id */
     gp_verdict *verdicts;   /* [n] */
+    int64_t *asked;         /* [explain_count] images to explain; NULL: explain the picks */
     size_t picked;
     gp_error error; /* of a callback */
     gp_status status;
@@ -175,17 +176,40 @@ static char *rule_text(const gp_pick_options *o)
     return gp_str_take(&s);
 }
 
-static gp_status explain_one(const chooser *c, const char *path, gp_error *err)
+/* Finds the image of a path that the user typed, as written or with its links resolved.  Error: NOT_FOUND. */
+static gp_status asked_image(const chooser *c, const char *path, int64_t *image, gp_error *err)
 {
-    char *absolute = gp_path_absolute(path), *sentence = NULL;
-    uint32_t row = UINT32_MAX;
+    gp_cat_content at = {0};
+    char *absolute = gp_path_absolute(path), *target = NULL;
     if (!absolute) return gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
-    for (uint32_t i = 0; i < c->m.n && row == UINT32_MAX; i++)
-        if (c->m.paths[i] && !strcmp(c->m.paths[i], absolute)) row = i;
+    gp_status st = gp_cat_content_at(c->cat, absolute, &at, err);
+    if (st == GP_OK && !at.image && (target = realpath(path, NULL)) != NULL)
+        st = gp_cat_content_at(c->cat, target, &at, err);
+    if (st == GP_OK && !at.image)
+        st = gp_fail(err, GP_ERR_NOT_FOUND, "'%s' is not an image of the catalog '%s'", path, gp_cat_path(c->cat));
+    free(target); /* the C library's own */
     gp_mem_free(absolute);
-    if (row == UINT32_MAX) {
-        c->o->explain(c->o->explain_user, path, false,
-                      "no image of the catalog with an embedding by this scorer is there");
+    *image = at.image;
+    return st;
+}
+
+/* Finds the images to explain before the choice is recorded, so that a wrong name changes nothing. */
+static gp_status find_asked(chooser *c, gp_error *err)
+{
+    const gp_pick_options *o = c->o;
+    if (!o->explain || !o->explain_paths) return GP_OK;
+    GP_TRY(gp_alloc((void **)&c->asked, o->explain_count, sizeof *c->asked, "the images to explain", err));
+    for (size_t i = 0; i < o->explain_count; i++) GP_TRY(asked_image(c, o->explain_paths[i], &c->asked[i], err));
+    return GP_OK;
+}
+
+static gp_status explain_one(const chooser *c, const char *path, int64_t image, gp_error *err)
+{
+    char *sentence = NULL;
+    uint32_t row = 0;
+    while (row < c->m.n && c->m.images[row] != image) row++;
+    if (row == c->m.n) {
+        c->o->explain(c->o->explain_user, path, false, "not picked: it has no embedding by this scorer");
         return GP_OK;
     }
     GP_TRY(gp_explain(&c->verdicts[row], &sentence, err));
@@ -273,6 +297,7 @@ static void chooser_clear(chooser *c)
     gp_mem_free(c->slices);
     gp_mem_free(c->category_names);
     gp_mem_free(c->verdicts);
+    gp_mem_free(c->asked);
     gp_mem_free(c->index);
     gp_mem_free(c->contenders);
     gp_cat_matrix_clear(&c->m);
@@ -293,6 +318,7 @@ gp_status gp_stage_select(gp_catalog *cat, const char *wanted, const gp_pick_opt
     gp_status st = GP_OK;
     GP_GO(gp_strategy_check(options, err));
     GP_GO(gp_stage_scorer_wanted(cat, wanted, &c.scorer, err));
+    GP_GO(find_asked(&c, err));
     GP_GO(read_candidates(&c, err));
     if (gp_strategy_needs_analysis(options)) GP_GO(read_analysis(&c, err));
     gp_strategy_input in = {.n = c.m.n,
@@ -304,8 +330,8 @@ gp_status gp_stage_select(gp_catalog *cat, const char *wanted, const gp_pick_opt
                             .slices = c.slices,
                             .vectors = c.m.vectors};
     GP_GO(gp_strategy_choose(&in, options, c.verdicts, &c.picked, err));
-    for (size_t i = 0; options->explain && i < options->explain_count; i++)
-        GP_GO(explain_one(&c, options->explain_paths[i], err));
+    for (size_t i = 0; c.asked && i < options->explain_count; i++)
+        GP_GO(explain_one(&c, options->explain_paths[i], c.asked[i], err));
     if (c.picked) GP_GO(write_picks(&c, err)); /* without new picks the earlier picks stay */
     tell_single(&c);
     GP_GO(tell_away(&c, err));
