@@ -34,10 +34,7 @@ typedef struct gp_comfy_savers {
     size_t count;
     bool more; /* there are more savers than fit into `nodes` */
 } gp_comfy_savers;
-void gp_comfy_find_savers(const gp_comfy *comfy, gp_comfy_savers *out);
-/* Scores how well `prefix` fits the path of a file. The prefix may hold "folder/" and "%tokens%". Returns 0 if it does
- * not fit. Public for tests. */
-int gp_comfy_name_fits(const char *prefix, const char *path);
+gp_status gp_comfy_find_savers(const gp_comfy *comfy, gp_comfy_savers *out, gp_error *err);
 
 /* ---- makers */
 bool gp_comfy_is_sampler(const gp_graph_node *node);

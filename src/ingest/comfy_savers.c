@@ -107,7 +107,8 @@ static int letters_of(const char *pattern)
     return n;
 }
 
-int gp_comfy_name_fits(const char *prefix, const char *path)
+/* Scores how well `prefix` fits the path of a file: 0 if it does not. The prefix may hold "folder/" and "%tokens%". */
+static gp_status name_fits(const char *prefix, const char *path, int *out, gp_error *err)
 {
     gp_str pattern = GP_STR_INIT;
     while (*prefix == '/' || *prefix == '\\' || (*prefix == '.' && strchr("/\\", prefix[1]) && prefix[1])) prefix++;
@@ -119,18 +120,18 @@ int gp_comfy_name_fits(const char *prefix, const char *path)
     int score = 0;
     int folder =
         score_folder(all, slash ? (size_t)(slash - all) : 0, path, name > path ? (size_t)(name - path - 1) : 0);
-    if (pattern.failed || prefix_size > 255) {
-        gp_str_clear(&pattern);
-        return 0;
-    }
-    if (fits(base, name, bare) || fits(base, name, size))
+    bool failed = pattern.failed;
+    if (prefix_size > 255)
+        score = 0;
+    else if (fits(base, name, bare) || fits(base, name, size))
         score = 3000;
     else if (!strchr(base, '*') && size > prefix_size && strncmp(name, base, prefix_size) == 0 &&
              strchr("_-. (", name[prefix_size]))
         score = 1000;                                             /* other text follows the prefix */
     if (score) score += folder + letters_of(folder ? all : base); /* a folder that does not fit decides nothing */
     gp_str_clear(&pattern);
-    return score;
+    *out = score;
+    return failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for metadata") : GP_OK;
 }
 
 /* ---- nodes ------------------------------------------------------------------------------------------------------- */
@@ -158,7 +159,7 @@ static int kind_of(const gp_graph_node *node)
     return images ? TAKES : SHOWS;
 }
 
-/* Finds the text of the first input whose name is in the list; *out is owned. */
+/* Appends the text of the first input whose name is in the list. Check out->failed. */
 static bool text_of(const gp_comfy *c, const gp_graph_node *node, const char *const *names, size_t count, gp_str *out)
 {
     for (size_t i = 0; i < count; i++) {
@@ -166,15 +167,16 @@ static bool text_of(const gp_comfy *c, const gp_graph_node *node, const char *co
         gp_graph_texts texts = {c->graph, NULL, "positive", GP_GRAPH_TEXTS_BUDGET, 0, SIZE_MAX, NULL};
         gp_str text = GP_STR_INIT;
         bool known = input && gp_graph_text(&texts, input, 0, &text) && text.size;
+        out->failed |= text.failed;
         if (known) gp_str_add(out, text.data, text.size);
         gp_str_clear(&text);
-        if (known) return true;
+        if (known || out->failed) return known;
     }
     return false;
 }
 
 /* Scores how well the file's name fits the prefix of a saver. */
-static int saver_fits(const gp_comfy *c, const gp_graph_node *node)
+static gp_status saver_fits(const gp_comfy *c, const gp_graph_node *node, int *score, gp_error *err)
 {
     static const char *const names[] = {"filename_prefix", "filename",  "file_name", "prefix",
                                         "image_name",      "save_name", "name"};
@@ -184,9 +186,14 @@ static int saver_fits(const gp_comfy *c, const gp_graph_node *node)
     gp_str prefix = GP_STR_INIT;
     if (text_of(c, node, folders, sizeof folders / sizeof *folders, &prefix)) gp_str_putc(&prefix, '/');
     bool known = text_of(c, node, names, sizeof names / sizeof *names, &prefix);
-    int score = known && !prefix.failed ? gp_comfy_name_fits(prefix.data, c->path) : 0;
+    gp_status st = GP_OK;
+    *score = 0;
+    if (prefix.failed)
+        st = gp_fail(err, GP_ERR_MEMORY, "out of memory for metadata");
+    else if (known)
+        st = name_fits(prefix.data, c->path, score, err);
     gp_str_clear(&prefix);
-    return score;
+    return st;
 }
 
 /* ---- all of it --------------------------------------------------------------------------------------------------- */
@@ -211,21 +218,22 @@ static int best_kind(const gp_comfy *c)
     return best;
 }
 
-void gp_comfy_find_savers(const gp_comfy *c, gp_comfy_savers *out)
+gp_status gp_comfy_find_savers(const gp_comfy *c, gp_comfy_savers *out, gp_error *err)
 {
     int kind = best_kind(c), best = 0;
     *out = (gp_comfy_savers){.count = 0};
     for (size_t i = 0; i < c->graph->count && kind != NONE; i++)
         if (kind_of(&c->graph->nodes[i]) == kind) add(out, i);
-    if (kind != SAVES || !c->path || out->count + out->more < 2) return;
+    if (kind != SAVES || !c->path || out->count + out->more < 2) return GP_OK;
     gp_comfy_savers all = *out;
     int scores[GP_COMFY_MAX_SAVERS];
     for (size_t i = 0; i < all.count; i++) {
-        scores[i] = saver_fits(c, &c->graph->nodes[all.nodes[i]]);
+        GP_TRY(saver_fits(c, &c->graph->nodes[all.nodes[i]], &scores[i], err));
         if (scores[i] > best) best = scores[i];
     }
-    if (!best || all.more) return; /* the file was renamed: any saver may have written it */
+    if (!best || all.more) return GP_OK; /* the file was renamed: any saver may have written it */
     out->count = 0;
     for (size_t i = 0; i < all.count; i++)
         if (scores[i] == best) add(out, all.nodes[i]);
+    return GP_OK;
 }

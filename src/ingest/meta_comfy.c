@@ -291,7 +291,7 @@ static gp_status ask(gp_comfy *c, answer *out, gp_error *err)
     gp_status st = GP_OK;
     size_t sampler = SIZE_MAX;
     int samplers = count_samplers(c->graph, &sampler);
-    gp_comfy_find_savers(c, &savers);
+    GP_TRY(gp_comfy_find_savers(c, &savers, err));
     if (!savers.count || !samplers) return ask_graph(c, samplers, sampler, out, err);
     if (savers.more) return answer_nothing("no prompt: too many nodes may have saved this image", out, err);
     for (size_t i = 0; i < savers.count; i++) {

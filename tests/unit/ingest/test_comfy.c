@@ -729,12 +729,54 @@ static void test_hostile(void **state)
     gp_str_clear(&s);
 }
 
+/* Without memory there is no answer, rather than one by another saver, text or setting. */
+static void test_memory(void **state)
+{
+    (void)state;
+    static const variant cases[] = {
+        {BRANCHES("%date:yyyy%/img", "img"), "a knight", DERIVED, "/p/2024/img_00008_.png"},
+        {BRANCHES("fox", "owl"), NULL, NONE, NULL},
+        {"{" FIRST SAMPLER("21", "20", "20", "5", "1.0") DECODE("22", "21")
+             SAVE("9", "8", "fox") "'10':{'class_type':'SaveImage','inputs':{'images':['22',0],'filename_prefix':['40',"
+                                   "0]}}," NODE("StringConcatenate", "'string_a':'o','string_b':'wl','delimiter':''")
+                                       LAST "}",
+         "a face", DERIVED, "/p/owl_00001_.png"},
+        {FROM_40("ShowText|pysssss", "'text':['41',0]"), "a blue vase", DERIVED, NULL},
+    };
+    const char *editor = "{\"nodes\":[{\"id\":40,\"type\":\"ShowText|pysssss\",\"widgets_values\":[[\"a jug\"]]}]}";
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *graph = with_quotes(cases[i].graph);
+        gp_status st = GP_ERR_MEMORY;
+        for (uint64_t n = 1; st != GP_OK; n++) {
+            gp_error err = {0};
+            gp_meta meta = {0};
+            gp_comfy_file file = {cases[i].path, editor, strlen(editor)};
+            int64_t before = gp_mem_live();
+            gp_mem_fail_at(n);
+            st = gp_meta_comfy(graph, strlen(graph), &file, &meta, &err);
+            uint64_t seen = gp_mem_fail_at(0);
+            if (st == GP_OK) {
+                assert_true(seen < n); /* none failed unnoticed */
+                assert_string_equal(or_none(meta.prompt), or_none(cases[i].prompt));
+                assert_int_equal(meta.evidence, cases[i].evidence);
+            } else {
+                assert_int_equal(st, GP_ERR_MEMORY);
+                assert_true(err.message[0]);
+            }
+            gp_meta_clear(&meta);
+            assert_int_equal(gp_mem_live(), before);
+            assert_true(n < 100000);
+        }
+        gp_mem_free(graph);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_texts),   cmocka_unit_test(test_shown),    cmocka_unit_test(test_not_shown),
         cmocka_unit_test(test_makers),  cmocka_unit_test(test_settings), cmocka_unit_test(test_loras),
-        cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_hostile), cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
