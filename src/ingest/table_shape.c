@@ -27,7 +27,7 @@ bool gp_shape_is_number(const char *name, size_t size, size_t row)
     size_t number = 0, i = 0;
     for (; i < size && name[i] >= '0' && name[i] <= '9' && number <= row; i++)
         number = number * 10 + (size_t)(name[i] - '0');
-    return size && i == size && number == row;
+    return size && i == size && number == row && (size == 1 || *name != '0'); /* "00" is the name of a file */
 }
 
 static void see_name(names *n, const char *name, size_t size)

@@ -154,6 +154,7 @@ static void test_json(void **state)
         /* rows by name: pandas' index orient */
         {"{\"0\":{\"set\":\"a\",\"score\":1.5},\"1\":{\"set\":\"b\"}}", "json", "set|score/a|1.5/b|-"},
         {"{\"x1\":{\"prompt\":\"a\"},\"x2\":{\"prompt\":\"b\"}}", "json", "index|prompt/x1|a/x2|b"},
+        {"{\"0000\":{\"prompt\":\"a\"},\"0001\":{\"prompt\":\"b\"}}", "json", "index|prompt/0000|a/0001|b"},
         {"{\"u\":{\"m\":1},\"v\":{\"m\":2},\"w\":{}}", "json", "index|m/u|1/v|2/w|-"},
         {"{\"D/A.PNG\":{\"c\":\"x\"}}", "json", "file_name|c/D/A.PNG|x"},
         /* split, in any order; table; an object around the rows */
