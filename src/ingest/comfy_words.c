@@ -51,18 +51,36 @@ static bool is_made_up(const gp_graph_node *node, const char *text)
     return gp_graph_makes_text(node) && !(wild && text && !gp_graph_has_wildcards(text));
 }
 
+/* Finds the text of an encoder under a name of its own ("user_prompt"): the only one that is not an instruction. */
+static const gp_graph_input *unusual_text(const gp_graph_node *node)
+{
+    static const char *const words[] = {"prompt", "text", "caption"};
+    static const char *const others[] = {"system", "negative", "template", "instruct",
+                                         "style",  "strength", "weight",   "encod"};
+    const gp_graph_input *only = NULL;
+    for (size_t i = 0; i < node->input_count; i++) {
+        const gp_graph_input *input = &node->inputs[i];
+        if (!has_text(input) || !GP_GRAPH_HAS_WORD(input->name, words) || GP_GRAPH_HAS_WORD(input->name, others))
+            continue;
+        if (only) return NULL;
+        only = input;
+    }
+    return only;
+}
+
 /* Appends the texts of an encoder node. If it has several (text_g and text_l, clip_l and t5xxl), only texts that are
  * not there yet. Returns false if the node has no such inputs. */
 static bool encoder_text(gp_comfy *c, size_t at, const char *role, gp_comfy_words *w)
 {
-    static const char *const names[] = {"populated_text", "text",   "prompt",   "Text",   "text_g", "prompt_g",
-                                        "t5xxl",          "text_l", "prompt_l", "clip_g", "clip_l", "bert",
-                                        "mt5xl",          "llama",  "caption",  "string"};
+    static const char *const names[] = {"populated_text", "text",      "prompt", "Text",     "text_g", "prompt_g",
+                                        "t5xxl",          "qwen25_7b", "text_l", "prompt_l", "clip_g", "clip_l",
+                                        "bert",           "mt5xl",     "llama",  "caption",  "string"};
     const gp_graph_node *node = &c->graph->nodes[at];
     gp_comfy_words own = GP_COMFY_WORDS_INIT;
     bool any = false;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const gp_graph_input *input = gp_graph_find(node, names[i]);
+    size_t count = sizeof names / sizeof *names;
+    for (size_t i = 0; i < count + !any; i++) {
+        const gp_graph_input *input = i < count ? gp_graph_find(node, names[i]) : unusual_text(node);
         gp_str part = GP_STR_INIT;
         if (!input || !has_text(input)) continue;
         any = true;

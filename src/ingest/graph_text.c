@@ -89,7 +89,7 @@ bool gp_graph_is_text_name(const char *name)
     return !*name || IS_STEM(name, stems);
 }
 
-static gp_text_part part_of(const char *name)
+gp_text_part gp_graph_part_of(const char *name)
 {
     static const char *const delimiters[] = {"delimiter", "separator", "delim", "sep", "joiner", "joint"};
     static const char *const finds[] = {"find",        "search",       "old",       "find_text",
@@ -109,11 +109,13 @@ static gp_text_part part_of(const char *name)
                                            "print_to_console",
                                            "unique_id",
                                            "extra_pnginfo"};
+    static const char *const seeds[] = {"seed", "noise_seed", "control_after_generate"};
     if (IS_STEM(name, delimiters)) return GP_PART_DELIMITER;
     if (IS_STEM(name, finds)) return GP_PART_FIND;
     if (IS_STEM(name, replaces)) return GP_PART_REPLACE;
     if (IS_STEM(name, modes)) return GP_PART_MODE;
     if (IS_STEM(name, harmless)) return GP_PART_HARMLESS;
+    if (IS_STEM(name, seeds)) return GP_PART_SEED;
     if (!strcasecmp(name, "start")) return GP_PART_START;
     if (!strcasecmp(name, "end")) return GP_PART_END;
     if (!strcasecmp(name, "clean_whitespace")) return GP_PART_CLEAN;
@@ -188,39 +190,6 @@ static bool shown_text(gp_graph_texts *t, const gp_graph_node *node, gp_str *out
 
 /* ---- nodes ------------------------------------------------------------------------------------------------------- */
 
-/* Writes the letters of the class name in lower case, up to '|' or '('. */
-static void letters_of_class(const gp_graph_node *node, char *letters, size_t size)
-{
-    size_t used = 0;
-    for (const char *c = node->type; *c && *c != '|' && *c != '(' && used + 1 < size; c++)
-        if ((*c | 32) >= 'a' && (*c | 32) <= 'z') letters[used++] = (char)(*c | 32);
-    letters[used] = 0;
-}
-
-/* Is the class known as a text box? Its name consists of the words for text boxes and of names of node packs. */
-static bool is_text_box(const gp_graph_node *node)
-{
-    static const char *const words[] = {"primitive", "multiline", "constant", "positive", "negative",
-                                        "textbox",   "literal",   "string",   "simple",   "prompt",
-                                        "input",     "text",      "box"};
-    static const char *const packs[] = {"easy", "ttn", "was", "jw", "cr"};
-    static const char *const exact[] = {"bjornulfwritetext", "primitivenode"};
-    char letters[64];
-    letters_of_class(node, letters, sizeof letters);
-    for (size_t i = 0; i < sizeof exact / sizeof *exact; i++)
-        if (strcmp(letters, exact[i]) == 0) return true;
-    const char *at = letters;
-    for (size_t i = 0; i < sizeof packs / sizeof *packs && at == letters; i++)
-        if (gp_str_starts(at, packs[i])) at += strlen(packs[i]);
-    if (!*at) return false;
-    for (size_t i = 0; i < sizeof words / sizeof *words && *at;) {
-        bool here = gp_str_starts(at, words[i]);
-        if (here) at += strlen(words[i]);
-        i = here ? 0 : i + 1;
-    }
-    return !*at;
-}
-
 /* Does the class pass on its single text? */
 static bool hands_on(const gp_graph_node *node)
 {
@@ -229,10 +198,10 @@ static bool hands_on(const gp_graph_node *node)
     static const char *const exact[] = {"stringtotext", "texttostring",      "totext", "tostring", "anytotext",
                                         "anytostring",  "convertanytostring"};
     char letters[64];
-    letters_of_class(node, letters, sizeof letters);
+    gp_graph_class_letters(node, letters, sizeof letters);
     for (size_t i = 0; i < sizeof exact / sizeof *exact; i++)
         if (strcmp(letters, exact[i]) == 0) return true;
-    return is_text_box(node) || (GP_GRAPH_HAS_WORD(node->type, words) && !gp_graph_makes_text(node));
+    return gp_graph_is_text_box(node) || (GP_GRAPH_HAS_WORD(node->type, words) && !gp_graph_makes_text(node));
 }
 
 /* Does the text contain "__name__", which stands for a line of a file of that name? */
@@ -269,35 +238,20 @@ static int populated_text(gp_graph_texts *t, const gp_graph_node *node, int dept
     return 1;
 }
 
-/* Drops lines that begin with '#', as WAS's Text Multiline does, and joins the others with a line break. */
-static void drop_comments(const gp_str *text, gp_str *out)
-{
-    bool first = true;
-    for (const char *at = text->data; at && *at;) {
-        const char *end = strchrnul(at, '\n');
-        if (at[strspn(at, " \t\r")] != '#') {
-            if (!first) gp_str_putc(out, '\n');
-            gp_str_add(out, at, (size_t)(end - at));
-            first = false;
-        }
-        at = *end ? end + 1 : end;
-    }
-    out->failed |= text->failed;
-}
-
-/* Evaluates a node with one text box, or a node that passes on its single text. */
-static bool held_text(gp_graph_texts *t, size_t at, const gp_text_parts *parts, int depth, gp_str *out)
+/* Evaluates a node with one text of its own, or a node that passes on its single text. */
+static bool held_text(gp_graph_texts *t, size_t at, const gp_graph_input *input, int depth, gp_str *out)
 {
     const gp_graph_node *node = &t->graph->nodes[at];
-    const gp_graph_input *input = parts->texts[0];
     const char *own = gp_json_text(input->value, NULL);
+    bool box = gp_graph_is_text_box(node);
     if (own ? reads_elsewhere(node) : !hands_on(node)) return fail(t, at);
-    if (own && !is_text_box(node)) t->guess = "a node that may change its text";
+    if (own && !box) t->guess = "a node that may change its text";
     if (own && names_wildcard(own)) t->guess = "it contains a wildcard";
-    if (strcmp(node->type, "Text Multiline") != 0) return gp_graph_text(t, input, depth + 1, out);
     gp_str raw = GP_STR_INIT;
     bool known = gp_graph_text(t, input, depth + 1, &raw);
-    if (known) drop_comments(&raw, out);
+    if (known && box) known = gp_graph_fill_box(t, node, &raw) || fail(t, at);
+    if (known && raw.size) gp_str_add(out, raw.data, raw.size);
+    out->failed |= raw.failed;
     gp_str_clear(&raw);
     return known;
 }
@@ -338,7 +292,7 @@ static void find_parts(const gp_graph_node *node, gp_text_parts *parts)
     *parts = (gp_text_parts){0};
     for (size_t i = 0; i < node->input_count; i++) {
         const gp_graph_input *input = &node->inputs[i];
-        gp_text_part part = part_of(input->name);
+        gp_text_part part = gp_graph_part_of(input->name);
         bool list = part == GP_PART_TEXT || part == GP_PART_FIND || part == GP_PART_REPLACE;
         size_t *count = part == GP_PART_TEXT   ? &parts->text_count
                         : part == GP_PART_FIND ? &parts->find_count
@@ -370,12 +324,15 @@ bool gp_graph_node_text(gp_graph_texts *t, size_t at, uint64_t slot, int depth, 
     find_parts(node, &parts);
     if (is_display(node)) return display_text(t, at, &parts, depth, out);
     const gp_graph_input *mine = of_role(t, &parts);
-    if (parts.others || (slot && !mine)) return fail(t, at);
+    if (parts.others || parts.one[GP_PART_SEED] || (slot && !mine)) {
+        const gp_graph_input *boxed = gp_graph_box_input(node, &parts, slot);
+        return boxed ? held_text(t, at, boxed, depth, out) : fail(t, at);
+    }
     int done = gp_graph_operation(t, node, &parts, depth, out);
     if (done >= 0) return done ? true : fail(t, at);
     if (mine && !gp_graph_makes_text(node)) return gp_graph_text(t, mine, depth + 1, out);
-    return parts.text_count == 1 && !parts.find_count && !parts.replace_count ? held_text(t, at, &parts, depth, out)
-                                                                              : fail(t, at);
+    const gp_graph_input *boxed = parts.text_count == 1 ? parts.texts[0] : gp_graph_box_input(node, &parts, 0);
+    return boxed && !parts.find_count && !parts.replace_count ? held_text(t, at, boxed, depth, out) : fail(t, at);
 }
 
 bool gp_graph_text(gp_graph_texts *t, const gp_graph_input *input, int depth, gp_str *out)
