@@ -7,12 +7,6 @@
 
 #include <stdio.h>
 
-static bool not_stopped(void *user)
-{
-    (void)user;
-    return gp_term_signal() == 0;
-}
-
 /* ---- check */
 
 typedef struct printer {
@@ -54,11 +48,11 @@ static int run_check(gp_cli *cli)
     uint64_t problems = 0;
     gp_str json = GP_STR_INIT;
     gp_status st = check_path(cli, &path, &err);
-    if (st == GP_OK) st = gp_catalog_check(path, not_stopped, NULL, put_problem, &p, &problems, &err);
+    if (st == GP_OK) st = gp_catalog_check(path, gp_term_go_on, NULL, put_problem, &p, &problems, &err);
     int code = st != GP_OK ? gp_cli_fail(cli, &err) : problems ? GP_EXIT_FAILURE : GP_EXIT_OK;
     if (st == GP_OK)
         gp_term_say(&cli->term, problems ? "catalog '%s' has %llu %s" : "catalog '%s' is sound", path,
-                    (unsigned long long)problems, problems == 1 ? "problem" : "problems");
+                    (unsigned long long)problems, gp_plural(problems, "problem", "problems"));
     if (st == GP_OK && cli->json) {
         gp_str_putc(&json, '{');
         gp_cli_json_text(&json, "catalog", path);
@@ -77,8 +71,9 @@ static int run_check(gp_cli *cli)
 
 static void say_rescue(gp_cli *cli, const gp_rescue_report *r)
 {
-    if (r->sound) gp_term_say(&cli->term, "the catalog is sound: nothing was replaced");
-    if (!r->sound)
+    if (r->sound)
+        gp_term_say(&cli->term, "the catalog is sound: nothing was replaced");
+    else
         gp_term_say(&cli->term, "the new catalog has %llu rows of the old catalog%s", (unsigned long long)r->rows,
                     r->lost ? "; others could not be read" : "");
     if (r->kept[0]) gp_term_say(&cli->term, "the old catalog is kept as '%s'", r->kept);
@@ -132,7 +127,7 @@ static int run_rescue(gp_cli *cli)
     gp_rescue_report report = {0};
     gp_report added = {0};
     options.out = cli->out;
-    options.go_on = not_stopped;
+    options.go_on = gp_term_go_on;
     options.note = gp_cli_note, options.note_user = cli;
     gp_status st = gp_cli_check_roots(cli, &err);
     /* the folder's own .goldpan even if the catalog in it is lost: a catalog of a folder above is a different one */

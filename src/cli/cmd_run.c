@@ -44,9 +44,10 @@ static gp_status put_choice(gp_cli *cli, gp_catalog *catalog, const gp_run_repor
 static void say_counts(gp_cli *cli, const gp_counts *c)
 {
     gp_str s = GP_STR_INIT;
-    gp_str_printf(&s, "%llu image%s, %llu with a prompt, %llu prompt%s with at least two candidates",
-                  (unsigned long long)c->images, c->images == 1 ? "" : "s", (unsigned long long)c->images_with_prompt,
-                  (unsigned long long)c->contested, c->contested == 1 ? "" : "s");
+    gp_str_printf(&s, "%llu %s, %llu with a prompt, %llu %s with at least two candidates",
+                  (unsigned long long)c->images, gp_plural(c->images, "image", "images"),
+                  (unsigned long long)c->images_with_prompt, (unsigned long long)c->contested,
+                  gp_plural(c->contested, "prompt", "prompts"));
     if (c->apart) gp_str_printf(&s, ", %llu set apart", (unsigned long long)c->apart);
     if (c->missing_paths) gp_str_printf(&s, ", %llu missing", (unsigned long long)c->missing_paths);
     if (!s.failed) gp_term_say(&cli->term, "%s", s.data);

@@ -122,8 +122,8 @@ static bool put_missing(void *user, const gp_missing *m)
             gp_term_say(&l->cli->term, "  ...");
             return false;
         }
-        gp_term_say(&l->cli->term, "missing: %llu image%s, %llu of them picked, in '%s'", (unsigned long long)m->images,
-                    m->images == 1 ? "" : "s", (unsigned long long)m->picks, m->folder);
+        gp_term_say(&l->cli->term, "missing: %llu %s, %llu of them picked, in '%s'", (unsigned long long)m->images,
+                    gp_plural(m->images, "image", "images"), (unsigned long long)m->picks, m->folder);
         return true;
     }
     gp_cli_json_object(l->json);

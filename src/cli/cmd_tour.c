@@ -9,11 +9,12 @@
 #include <dirent.h>
 #include <stdio.h>
 
-/* Fails if the folder already holds a frame of an earlier tour. */
+/* Fails if the folder already holds a frame of an earlier tour, unless --force allows to replace it. */
 static gp_status check_frames(const gp_cli *cli, gp_error *err)
 {
     unsigned number;
     gp_status st = GP_OK;
+    if (cli->force) return GP_OK;
     DIR *dir = opendir(cli->frames);
     for (const struct dirent *entry; st == GP_OK && dir && (entry = readdir(dir)) != NULL;) {
         if (sscanf(entry->d_name, "slice_%u", &number) != 1 || !gp_str_ends(entry->d_name, ".png")) continue;

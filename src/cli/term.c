@@ -51,6 +51,12 @@ int gp_term_signal(void)
     return asked;
 }
 
+bool gp_term_go_on(void *user)
+{
+    (void)user;
+    return asked == 0;
+}
+
 void gp_term_clear(gp_term *term)
 {
     if (!term->shown) return;

@@ -21,6 +21,8 @@ typedef struct gp_term {
 void gp_term_open(gp_term *term);
 /* The signal that asked to stop, 0 if none did. */
 int gp_term_signal(void);
+/* True until a signal asks to stop.  For functions that take a go_on callback; `user` is not used. */
+bool gp_term_go_on(void *user);
 
 /* A remark, unless quiet; only if verbose; always.  Each is one line without its newline. */
 void gp_term_say(gp_term *term, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -318,19 +318,13 @@ gp_status gp_cli_catalog_path(gp_cli *cli, const char *const *paths, size_t coun
     return f.path ? GP_OK : no_memory(err);
 }
 
-static bool not_stopped(void *user)
-{
-    (void)user;
-    return gp_term_signal() == 0;
-}
-
 gp_status gp_cli_catalog_open_for(gp_cli *cli, const char *const *paths, size_t count, unsigned flags,
                                   gp_catalog **catalog, gp_error *err)
 {
     char *path = NULL;
     GP_TRY(gp_cli_catalog_path(cli, paths, count, flags, &path, err));
     gp_status st = gp_catalog_open(path, flags & ~(unsigned)(GP_CLI_GONE | GP_CLI_OWN), catalog, err);
-    if (st == GP_OK && gp_catalog_readonly(*catalog)) gp_catalog_watch(*catalog, not_stopped, NULL);
+    if (st == GP_OK && gp_catalog_readonly(*catalog)) gp_catalog_watch(*catalog, gp_term_go_on, NULL);
     gp_mem_free(path);
     return st;
 }

@@ -213,7 +213,7 @@ static gp_status draw_header(gp_canvas *canvas, const layout *l, gp_catalog *cat
     lines d = {canvas, &l->title, l->margin, 50 * s, 0};
     GP_GO(gp_cat_scorer_model(cat, scorer, &model, err));
     if (l->rows < rows->prompts) gp_str_printf(&text, "%zu of ", l->rows);
-    gp_str_printf(&text, "%llu %s", (unsigned long long)rows->prompts, rows->prompts == 1 ? rows->one : rows->many);
+    gp_str_printf(&text, "%llu %s", (unsigned long long)rows->prompts, gp_plural(rows->prompts, rows->one, rows->many));
     gp_str_printf(&text, " \xc2\xb7 %llu %s \xc2\xb7 %s", (unsigned long long)rows->images,
                   gp_plural(rows->images, "image", "images"), model);
     if (!title || text.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the sheet's title"));
