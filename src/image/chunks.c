@@ -122,8 +122,7 @@ static bool add_png_text(sink *s, const char *name, const uint8_t *p, size_t siz
 
 static void read_exif(sink *s, const uint8_t *bytes, size_t size)
 {
-    if (!gp_exif_is(bytes, size)) s->chunks.damaged += !s->damaged;
-    gp_exif_texts(bytes, size, add, s);
+    if (!gp_exif_texts(bytes, size, add, s)) s->chunks.damaged += !s->damaged;
 }
 
 /* Reads a chunk. p: its header; `rest`: bytes after its data. Returns false if no more texts can be kept. */
@@ -150,7 +149,6 @@ static void read_png(sink *s, const uint8_t *bytes, size_t size)
         size_t length = gp_be32(p), rest = size - at - 8;
         if (length > rest || strcmp(name, "IEND") == 0) return;
         if (!read_png_chunk(s, name, p, length, rest - length)) return;
-        if (s->no_memory) return;
         at += 8 + length + (rest - length < 4 ? rest - length : 4);
     }
 }

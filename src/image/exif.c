@@ -59,10 +59,16 @@ static uint32_t open_tiff(const uint8_t *data, size_t size, tiff *t)
     return u32(t, data + 4);
 }
 
+/* Does the directory at offset `at` begin inside the block? */
+static bool inside(const tiff *t, uint32_t at)
+{
+    return at >= 8 && at <= t->size && t->size - at >= 2;
+}
+
 /* Entries in the directory at offset `at`, cut to what the block holds. */
 static size_t entries(const tiff *t, uint32_t at)
 {
-    if (at < 8 || at > t->size || t->size - at < 2) return 0;
+    if (!inside(t, at)) return 0;
     size_t n = u16(t, t->data + at), room = (t->size - at - 2) / 12;
     return n < room ? n : room;
 }
@@ -83,13 +89,6 @@ static bool read_entry(const tiff *t, uint32_t at, size_t index, entry *e)
     }
     e->size = (size_t)total;
     return true;
-}
-
-bool gp_exif_is(const uint8_t *data, size_t size)
-{
-    tiff t;
-    uint32_t at = open_tiff(data, size, &t);
-    return at >= 8 && at <= t.size && t.size - at >= 2; /* the first directory is inside the block */
 }
 
 static uint32_t number(const tiff *t, const entry *e)
@@ -168,14 +167,14 @@ static const char *key_of(unsigned tag)
     }
 }
 
-void gp_exif_texts(const uint8_t *data, size_t size, bool (*visit)(void *user, const char *key, gp_str *text),
+bool gp_exif_texts(const uint8_t *data, size_t size, bool (*visit)(void *user, const char *key, gp_str *text),
                    void *user)
 {
     tiff t;
     uint32_t at = open_tiff(data, size, &t), deeper = 0;
     gp_str text = GP_STR_INIT;
     size_t left = at ? t.size : 0; /* entries may share bytes: bounds their total text */
-    bool go_on = true;
+    bool go_on = true, exif = at && inside(&t, at);
     for (int level = 0; level < 2 && at && go_on; level++, at = deeper) {
         deeper = 0;
         for (size_t i = 0, n = entries(&t, at); i < n && go_on; i++) {
@@ -195,4 +194,5 @@ void gp_exif_texts(const uint8_t *data, size_t size, bool (*visit)(void *user, c
         }
     }
     gp_str_clear(&text);
+    return exif;
 }

@@ -9,12 +9,10 @@
 /* Returns the orientation 1..8, or 0 if it is absent or invalid. tiff may begin with "Exif\0\0". */
 uint32_t gp_exif_orientation(const uint8_t *tiff, size_t size);
 
-/* Does the block begin like EXIF data? */
-bool gp_exif_is(const uint8_t *tiff, size_t size);
-
 /* Visits the texts in the order of the tags: key as in chunks.h, text in UTF-8, not empty. Stops when visit returns
- * false. Damaged entries are skipped. If a text could not be appended, text->failed is set. */
-void gp_exif_texts(const uint8_t *tiff, size_t size, bool (*visit)(void *user, const char *key, gp_str *text),
+ * false. Damaged entries are skipped. If a text could not be appended, text->failed is set. Returns false if the block
+ * does not begin like EXIF data. */
+bool gp_exif_texts(const uint8_t *tiff, size_t size, bool (*visit)(void *user, const char *key, gp_str *text),
                    void *user);
 
 /* Bytes of unknown encoding: UTF-8 if valid, else Latin-1. */
