@@ -51,7 +51,7 @@ typedef struct gp_gen_options {
     /* Most seconds for each request, from connecting to the last byte of its answer, and for each run of a command.  0:
      * no limit, since drawing an image may take long. */
     double timeout;
-    bool asked;                /* an earlier gp_gen_open has checked this address and protocol: skip the check */
+    bool asked;                /* an earlier gp_gen_open has checked these options: skip the checks */
     bool (*go_on)(void *user); /* asked now and then, also while waiting; may be NULL */
     /* Told about once a second, where the back end says it: the share of the picture that is done; what it looks like
      * so far (a file's bytes, size 0: not shown).  May be NULL. */

@@ -235,7 +235,7 @@ gp_status gp_gen_open(const gp_gen_options *o, gp_gen_backend **out, gp_error *e
         GP_GO(find_out(b, err));
     else if (web && !o->asked)
         GP_GO(check_given(b, err));
-    if (b->protocol->check) GP_GO(b->protocol->check(b, err));
+    if (b->protocol->check && !o->asked) GP_GO(b->protocol->check(b, err));
     *out = b;
     b = NULL;
 out:
