@@ -163,25 +163,33 @@ static bool watching(void *user)
     return true;
 }
 
-gp_json *gp_gen_glance(gp_gen_backend *b, const char *path)
+gp_status gp_gen_get(const gp_gen_backend *b, gp_http *http, const char *path, double limit, gp_http_response *r,
+                     gp_error *err)
 {
-    gp_http_response r = {0};
-    gp_json *json = NULL;
     gp_str url = GP_STR_INIT;
     gp_str_printf(&url, "%s%s", b->address, path);
-    if (!b->second && gp_http_open(&b->second, NULL) != GP_OK) b->second = NULL;
     gp_http_request q = {.url = url.data,
                          .method = "GET",
                          .token = b->o.token,
                          .login = b->login,
                          .once = true,
-                         .whole = glance_seconds,
+                         .whole = limit,
                          .progress = b->o.go_on,
                          .user = b->o.user};
-    if (b->second && !url.failed && b->send(b->second, &q, &r, NULL) == GP_OK && r.code == 200 && r.body.data)
+    gp_status st =
+        url.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for a web address") : b->send(http, &q, r, err);
+    gp_str_clear(&url);
+    return st;
+}
+
+gp_json *gp_gen_glance(gp_gen_backend *b, const char *path)
+{
+    gp_http_response r = {0};
+    gp_json *json = NULL;
+    if (!b->second && gp_http_open(&b->second, NULL) != GP_OK) b->second = NULL;
+    if (b->second && gp_gen_get(b, b->second, path, glance_seconds, &r, NULL) == GP_OK && r.code == 200 && r.body.data)
         (void)gp_json_parse(r.body.data, r.body.size, false, 64, &json, NULL); /* nothing hangs on it */
     gp_http_response_clear(&r);
-    gp_str_clear(&url);
     return json;
 }
 

@@ -43,6 +43,9 @@ void gp_gen_answer_clear(gp_gen_answer *answer);
 /* body NULL: GET.  path begins with a slash. */
 gp_status gp_gen_ask(gp_gen_backend *b, const char *path, const char *body, gp_gen_answer *answer, gp_gen_result *out,
                      gp_error *err);
+/* A GET of at most `limit` seconds that is part of no picture.  err may be NULL. */
+gp_status gp_gen_get(const gp_gen_backend *b, gp_http *http, const char *path, double limit, gp_http_response *r,
+                     gp_error *err);
 /* A short question beside the one that is waited for: its JSON, owned, or NULL. */
 gp_json *gp_gen_glance(gp_gen_backend *b, const char *path);
 /* Recognises the program at the address by its front page.  Returns a sentence for the end of an error, or "". */

@@ -64,21 +64,9 @@ static const char *words_of_page(const gp_str *page)
 /* Sends a GET before any image is requested.  *r is the answer; with code 0 no answer came; `why` says why. */
 static gp_status ask(gp_gen_backend *b, const char *path, gp_http_response *r, gp_error *why, gp_error *err)
 {
-    gp_str url = GP_STR_INIT;
     double limit = b->o.timeout > 0 ? fmin(b->o.timeout, probe_seconds) : probe_seconds;
-    gp_str_printf(&url, "%s%s", b->address, path);
-    if (url.failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a web address");
     *r = (gp_http_response){0};
-    gp_http_request q = {.url = url.data,
-                         .method = "GET",
-                         .token = b->o.token,
-                         .login = b->login,
-                         .once = true,
-                         .whole = limit,
-                         .progress = b->o.go_on,
-                         .user = b->o.user};
-    gp_status st = b->send(b->http, &q, r, why);
-    gp_str_clear(&url);
+    gp_status st = gp_gen_get(b, b->http, path, limit, r, why);
     if (st == GP_ERR_STOPPED || st == GP_ERR_MEMORY || st == GP_ERR_USAGE) return gp_fail(err, st, "%s", why->message);
     return GP_OK;
 }
