@@ -27,14 +27,16 @@ static const gp_gen_protocol_table *by_name(const char *name)
 static const struct {
     bool title;
     const char *sign, *words;
+    const gp_gen_protocol_table *only; /* the protocol that must be given for this entry; NULL: any or none */
 } pages[] = {
-    {false, "goldpan explore", "that is goldpan's own explorer, not a generator"},
-    {true, "SwarmUI", "that is SwarmUI: give --protocol swarmui"},
-    {true, "ComfyUI", "that is ComfyUI's page, but its API does not answer as expected"},
-    {true, "Invoke", "that is InvokeAI, whose API goldpan does not support"},
-    {true, "Fooocus", "that is Fooocus, whose API goldpan does not support"},
+    {false, "goldpan explore", "that is goldpan's own explorer, not a generator", NULL},
+    {true, "SwarmUI", "that is SwarmUI's page, but its API does not answer as expected", &gp_gen_swarm},
+    {true, "SwarmUI", "that is SwarmUI: give --protocol swarmui", NULL},
+    {true, "ComfyUI", "that is ComfyUI's page, but its API does not answer as expected", NULL},
+    {true, "Invoke", "that is InvokeAI, whose API goldpan does not support", NULL},
+    {true, "Fooocus", "that is Fooocus, whose API goldpan does not support", NULL},
     {false, "gradio",
-     "its page is there, but not its API: if it is AUTOMATIC1111, Forge or the like, start it with --api"},
+     "its page is there, but not its API: if it is AUTOMATIC1111, Forge or the like, start it with --api", NULL},
 };
 
 /* Finds the word in the text, in any case; SIZE_MAX: not there.  Zero bytes do not end the text. */
@@ -49,12 +51,12 @@ static size_t find_word(const char *text, size_t size, const char *word)
     return SIZE_MAX;
 }
 
-static const char *words_of_page(const gp_str *page)
+static const char *words_of_page(const gp_str *page, const gp_gen_protocol_table *protocol)
 {
     size_t begin = find_word(page->data, page->size, "<title"), end = SIZE_MAX;
     if (begin != SIZE_MAX) end = find_word(page->data + begin, page->size - begin, "</title");
     for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
-        if (pages[i].title && end == SIZE_MAX) continue;
+        if ((pages[i].title && end == SIZE_MAX) || (pages[i].only && pages[i].only != protocol)) continue;
         const char *text = pages[i].title ? page->data + begin : page->data;
         if (find_word(text, pages[i].title ? end : page->size, pages[i].sign) != SIZE_MAX) return pages[i].words;
     }
@@ -78,7 +80,7 @@ const char *gp_gen_who(gp_gen_backend *b)
     if (b->who) return b->who;
     b->who = "";
     if (ask(b, "/", &r, &why, NULL) != GP_OK) return b->who;
-    b->who = words_of_page(&r.body);
+    b->who = words_of_page(&r.body, b->protocol);
     gp_http_response_clear(&r);
     return b->who;
 }

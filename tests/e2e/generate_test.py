@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """goldpan generate against the test generator (tools/generator.py): every protocol, every fault, kills, restarts.
 Usage: generate_test.py GOLDPAN"""
+import http.server
 import json
 import os
 import shlex
@@ -12,6 +13,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 from pathlib import Path
@@ -48,8 +50,9 @@ def pixels(path):
     return out
 
 
-def http_far_date():
-    return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 40000))
+def http_date(ahead):
+    """The time `ahead` seconds from now, as a Retry-After header writes it."""
+    return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + ahead))
 
 
 class Server:
@@ -399,7 +402,6 @@ class GenerateTest(unittest.TestCase):
     def test_retry_after(self):
         one = self.home / "once.txt"
         one.write_text("a red cat on a beach\n")
-        http_date = lambda ahead: time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + ahead))
         for header, wanted in (("2", "asks to wait 2 s"), (http_date(-1000), None), ("-5", None), ("soon", None),
                                ("", None), ("nan", None), ("1e400", None), ("0", None)):
             with self.subTest(header=header), Server(self.home, "--retry-after", header, "--fault", "429:2") as server:
@@ -426,7 +428,7 @@ class GenerateTest(unittest.TestCase):
                 self.assertEqual(sum(r["answer"] == 429 for r in server.requests()), 1)
 
     def test_a_long_retry_after_is_bounded_said_and_interrupted(self):
-        for header in ("86400", "99999999999999999999", http_far_date()):
+        for header in ("86400", "99999999999999999999", http_date(40000)):
             with self.subTest(header=header), Server(self.home, "--retry-after", header, "--fault", "503:1") as server:
                 out = Path(tempfile.mkdtemp(dir=self.home))
                 child = subprocess.Popen(self.command(server.url, out, "--protocol", "a1111", n=1), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -447,6 +449,34 @@ class GenerateTest(unittest.TestCase):
             for words in ((), ("--protocol", "a1111")):
                 told = self.generate(server.url, self.home / "no-api", *words, code=2)
                 self.assertIn("start it with --api", told["error"]["message"])
+
+    def test_a_page_of_swarmui(self):
+        """The hint "give --protocol swarmui" is left out where that protocol is given."""
+
+        class Page(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                page = b"<title>SwarmUI</title>"
+                self.send_response(200 if self.path == "/" else 404)
+                self.send_header("Content-Length", str(len(page)))
+                self.end_headers()
+                self.wfile.write(page)
+
+            def do_POST(self):
+                self.send_error(404)
+
+            def log_message(self, *words):
+                pass
+
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            url = "http://127.0.0.1:%d" % server.server_address[1]
+            for words in ((), ("--protocol", "a1111")):
+                told = self.generate(url, self.home / "swarm", *words, code=2)
+                self.assertIn("that is SwarmUI: give --protocol swarmui", told["error"]["message"])
+            said = self.generate(url, self.home / "swarm", "--protocol", "swarmui", "--tries", "1", n=1, code=3)
+            self.assertIn("that is SwarmUI's page, but its API does not answer as expected", said["why"])
+            self.assertNotIn("--protocol", said["why"])
+            server.shutdown()
 
     def test_an_address_without_its_scheme(self):
         with Server(self.home) as server:
