@@ -443,7 +443,8 @@ typedef struct gp_generate_options {
     int threads;               /* for scoring */
     gp_progress_fn progress;   /* called by one thread at a time, not always the same */
     void *user;
-    gp_note_fn note;           /* "generator-waits": the generator asks to wait; may be NULL; same thread rule as `progress` */
+    gp_note_fn note;           /* "generator-waits": the generator asks to wait; "table-...": rows and cells passed over;
+                                * may be NULL; same thread rule as `progress` */
     void *note_user;
 } gp_generate_options;
 #define GP_GENERATE_DEFAULTS {.size = sizeof(gp_generate_options), .per_prompt = 4, .seed = 1, .jobs = 1, .tries = 5, \

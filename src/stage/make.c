@@ -14,6 +14,7 @@
 #include "base/thread.h"
 #include "ingest/table.h"
 #include "stage/make.h"
+#include "stage/passed.h"
 #include "stage/pipe.h"
 
 #include <math.h>
@@ -45,6 +46,7 @@ typedef struct making {
     gp_table *table;
     subject *subjects;
     size_t subject_count;
+    uint64_t empty_rows, double_rows;   /* of the table: without a prompt; with the prompt of an earlier row */
     char *settings, *workflow, *folder; /* owned: asked for, as JSON; the graph; where */
     gp_json *given;                     /* owned: settings, read */
     gp_gen_backend **backends;          /* [jobs] */
@@ -188,6 +190,7 @@ static gp_status drop_doubles(making *m, gp_error *err)
             gp_mem_free(m->subjects[i].extras), gp_mem_free(m->subjects[i].again_prompt);
     }
     m->subject_count = kept;
+    m->double_rows = n - kept;
     gp_mem_free(twins);
     return GP_OK;
 }
@@ -211,6 +214,7 @@ static gp_status read_subjects(making *m, gp_error *err)
         const char *not = negative == SIZE_MAX ? NULL : gp_table_cell(m->table, i, negative);
         if (first.failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the prompts");
         if (!text || !*text) {
+            m->empty_rows++;
             gp_str_clear(&first);
             continue;
         }
@@ -221,6 +225,24 @@ static gp_status read_subjects(making *m, gp_error *err)
     }
     GP_TRY(drop_doubles(m, err));
     return m->subject_count ? GP_OK : gp_fail(err, GP_ERR_FORMAT, "'%s' holds no prompt", path);
+}
+
+/* Sends the notes about what was not read from the table or not drawn. */
+static void tell_table(const making *m)
+{
+    const gp_generate_options *o = m->o;
+    if (!m->table) return;
+    gp_table_notes(m->table, o->note, o->note_user);
+    if (m->empty_rows)
+        gp_note_say(o->note, o->note_user, "table-empty-prompts", m->empty_rows,
+                    "'%s': %llu row%s no prompt and %s passed over", gp_table_name(m->table),
+                    (unsigned long long)m->empty_rows, m->empty_rows == 1 ? " has" : "s have",
+                    m->empty_rows == 1 ? "is" : "are");
+    if (m->double_rows)
+        gp_note_say(o->note, o->note_user, "table-same-prompts", m->double_rows,
+                    "'%s': %llu row%s the prompt of an earlier row and %s passed over", gp_table_name(m->table),
+                    (unsigned long long)m->double_rows, m->double_rows == 1 ? " has" : "s have",
+                    m->double_rows == 1 ? "is" : "are");
 }
 
 /* ------------------------------------------------------------------ pictures that are drawn again */
@@ -697,6 +719,7 @@ gp_status gp_stage_generate_check(const gp_generate_options *options, gp_error *
     making m = {.o = options, .counts = &counts};
     begin(&m);
     gp_status st = prepare(&m, err);
+    if (st != GP_OK) tell_table(&m); /* else gp_stage_generate sends the notes */
     clear(&m);
     return st;
 }
@@ -710,6 +733,7 @@ gp_status gp_stage_generate(gp_catalog *cat, const gp_clip *clip, const char *mo
     gp_status st = GP_OK;
     begin(&m);
     GP_GO(prepare(&m, err));
+    tell_table(&m);
     if (options->again) GP_GO(read_winners(&m, err));
     GP_GO(gp_folder_make(m.folder, err));
     GP_GO(run_rounds(&m, err));
