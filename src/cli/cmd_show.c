@@ -23,13 +23,16 @@ static void put_lines(const char *path, const gp_row *r)
     if (r->path_count > 1) printf("  %-10s %llu paths with this content\n", "also", (unsigned long long)r->path_count);
     printf("  %-10s %s %u x %u, %s\n", "image", r->format ? r->format : "?", r->width, r->height,
            r->hash ? r->hash : "?");
+    const char *why = r->prompt || !r->prompt_source ? NULL : strstr(r->prompt_source, "no prompt: ");
     field("prompt", r->prompt);
-    if (!r->prompt)
+    if (why)
+        printf("  %-10s none found: ", "prompt"), gp_cli_put_field(why + strlen("no prompt: "), '\n');
+    else if (!r->prompt)
         printf("  %-10s none found\n", "prompt");
     else if (r->prompt_raw && strcmp(r->prompt, r->prompt_raw) != 0)
         field("as found", r->prompt_raw);
     if (r->prompt) field("evidence", r->evidence);
-    field("found in", r->prompt_source);
+    if (!why) field("found in", r->prompt_source);
     field("set apart", r->apart);
     field("negative", r->negative);
     if (r->settings_json && strcmp(r->settings_json, "{}") != 0) field("settings", r->settings_json);

@@ -55,12 +55,13 @@ typedef struct gp_comfy_words {
     gp_str text;
     size_t first, nodes; /* the first node that gave text, and how many did */
     bool failed;         /* the file does not contain a text */
+    bool empty;          /* there is an empty text */
     const char *guess;   /* why a text may be wrong, or NULL */
     size_t unknown;      /* the node whose text is missing, or SIZE_MAX */
 } gp_comfy_words;
 #define GP_COMFY_WORDS_INIT                                                                                            \
     {                                                                                                                  \
-        GP_STR_INIT, SIZE_MAX, 0, false, NULL, SIZE_MAX                                                                \
+        GP_STR_INIT, SIZE_MAX, 0, false, false, NULL, SIZE_MAX                                                         \
     }
 /* Collects the texts of the side `role` ("positive" or "negative") of a sampler. */
 void gp_comfy_collect(gp_comfy *comfy, size_t sampler, const char *role, gp_comfy_words *words);

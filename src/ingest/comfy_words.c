@@ -14,7 +14,10 @@ static void say(gp_comfy_words *w, size_t node, const gp_str *text)
     const char *blank = " \t\r\n";
     w->text.failed |= text->failed;
     if (text->failed || w->nodes == MAX_SAID) return; /* bounds the quadratic search */
-    if (!text->size || !text->data[strspn(text->data, blank)]) return;
+    if (!text->size || !text->data[strspn(text->data, blank)]) {
+        w->empty = true;
+        return;
+    }
     if (w->text.size && strstr(w->text.data, text->data)) return;
     if (w->text.size) gp_str_puts(&w->text, ", ");
     gp_str_add(&w->text, text->data, text->size);

@@ -174,18 +174,23 @@ static gp_status find_nodes(gp_json **root, const gp_json **nodes, size_t counts
     return GP_OK;
 }
 
-gp_status gp_graph_open(const char *text, size_t size, gp_graph *out, bool *found, gp_error *err)
+gp_status gp_graph_open(const char *text, size_t size, gp_graph *out, bool *found, const char **fault, gp_error *err)
 {
     gp_graph g = {0};
     gp_error ignored = {0};
     const gp_json *nodes;
     size_t counts[2] = {0}, *sorted = NULL;
-    *found = false;
+    *found = false, *fault = NULL;
     gp_status st = gp_json_parse(text, size, false, MAX_JSON_DEPTH, &g.root, &ignored);
     if (st == GP_ERR_MEMORY) return gp_fail(err, st, "%s", ignored.message);
-    if (st) return GP_OK;
+    if (st) {
+        bool graph = memmem(text, size, "\"class_type\"", strlen("\"class_type\""));
+        *fault = graph ? "the graph is not valid JSON" : NULL;
+        return GP_OK;
+    }
     GP_GO(find_nodes(&g.root, &nodes, counts, err));
-    if (!counts[0] || counts[0] > GP_GRAPH_MAX_NODES || counts[1] > GP_GRAPH_MAX_INPUTS) goto out;
+    if (counts[0] > GP_GRAPH_MAX_NODES || counts[1] > GP_GRAPH_MAX_INPUTS) *fault = "the graph has too many nodes";
+    if (!counts[0] || *fault) goto out;
     st = GP_ERR_MEMORY;
     g.nodes = gp_mem_zero(counts[0], sizeof *g.nodes);
     g.inputs = gp_mem_zero(counts[1], sizeof *g.inputs);

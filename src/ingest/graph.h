@@ -46,8 +46,9 @@ typedef struct gp_graph {
     uint32_t round;
 } gp_graph;
 
-/* *found false (and nothing owned) if the text is no such graph.  A graph inside {"prompt": ...} is found too. */
-gp_status gp_graph_open(const char *text, size_t size, gp_graph *out, bool *found, gp_error *err);
+/* *found false (and nothing owned) if the text is no such graph.  A graph inside {"prompt": ...} is found too. *fault:
+ * why a text that seems to be a graph cannot be read, or NULL. */
+gp_status gp_graph_open(const char *text, size_t size, gp_graph *out, bool *found, const char **fault, gp_error *err);
 void gp_graph_close(gp_graph *graph);
 
 /* Does the text contain one of the words, in any case? */

@@ -214,7 +214,7 @@ static gp_status try_reader(const struct reader *r, const gp_chunk *chunk, const
     if (st != GP_OK) return st;
     if (one.found) GP_GO(name_place(&one, chunk->key, err));
     if (one.found && chunk->damaged) GP_GO(distrust(&one, err));
-    if (one.found && (!best->found || one.evidence > best->evidence)) {
+    if (one.found && (!best->found || (best->broken && !one.broken) || one.evidence > best->evidence)) {
         gp_meta_clear(best);
         *best = one;
         one = (gp_meta){0};

@@ -50,8 +50,8 @@ static char *finish(gp_str *text)
     return safe;
 }
 
-/* "node 6 CLIPTextEncode 'Positive' and 2 more" */
-static char *place_of(const gp_graph *g, const gp_comfy_words *w, const char *before)
+/* "node 6 CLIPTextEncode 'Positive' and 2 more", or why there is no text. `nothing`: why no text was reached. */
+static char *place_of(const gp_graph *g, const gp_comfy_words *w, const char *before, const char *nothing)
 {
     gp_str where = GP_STR_INIT;
     if (w->failed && w->unknown < g->count) {
@@ -61,7 +61,7 @@ static char *place_of(const gp_graph *g, const gp_comfy_words *w, const char *be
     } else if (w->failed) {
         gp_str_puts(&where, "no prompt: the graph does not tell which text was used");
     } else if (w->first == SIZE_MAX) {
-        gp_str_puts(&where, "prompt");
+        gp_str_printf(&where, "no prompt: %s", w->empty ? "its text is empty" : nothing);
     } else {
         gp_str_puts(&where, before);
         put_node(&where, &g->nodes[w->first]);
@@ -75,13 +75,13 @@ static char *place_of(const gp_graph *g, const gp_comfy_words *w, const char *be
 
 /* Moves the collected texts into the answer; a side with an unknown part stays empty. */
 static gp_status take_words(gp_comfy *c, const gp_comfy_words *positive, const gp_comfy_words *negative,
-                            const char *before, answer *out, gp_error *err)
+                            const char *before, const char *nothing, answer *out, gp_error *err)
 {
     if (positive->text.failed || (negative && negative->text.failed)) return no_memory(err);
     bool says = !positive->failed && positive->text.size, denies = negative && !negative->failed && negative->text.size;
     if (says) out->prompt = gp_meta_text(positive->text.data, positive->text.size, false);
     if (denies) out->negative = gp_meta_text(negative->text.data, negative->text.size, false);
-    out->where = place_of(c->graph, positive, before);
+    out->where = place_of(c->graph, positive, before, nothing);
     if (!out->where || (says && !out->prompt) || (denies && !out->negative)) return no_memory(err);
     out->evidence = !says ? GP_EVIDENCE_NONE : positive->guess ? GP_EVIDENCE_GUESS : GP_EVIDENCE_DERIVED;
     if (says && !*out->prompt) { /* the text begins with a NUL */
@@ -98,7 +98,7 @@ static gp_status ask_words(gp_comfy *c, size_t sampler, answer *out, size_t *fir
     gp_comfy_words positive = GP_COMFY_WORDS_INIT, negative = GP_COMFY_WORDS_INIT;
     gp_comfy_collect(c, sampler, "positive", &positive);
     gp_comfy_collect(c, sampler, "negative", &negative);
-    gp_status st = take_words(c, &positive, &negative, "", out, err);
+    gp_status st = take_words(c, &positive, &negative, "", "no text leads to the sampler", out, err);
     *first = positive.first;
     gp_str_clear(&negative.text);
     gp_str_clear(&positive.text);
@@ -193,7 +193,7 @@ out:
     return st;
 }
 
-/* Answers for an output with no sampler before it. */
+/* Answers that there is no prompt. */
 static gp_status answer_nothing(const char *why, answer *out, gp_error *err)
 {
     out->where = gp_str_dup(why);
@@ -201,6 +201,44 @@ static gp_status answer_nothing(const char *why, answer *out, gp_error *err)
     if (out->where && out->settings) return GP_OK;
     answer_clear(out);
     return no_memory(err);
+}
+
+static bool is_loader(const gp_graph_node *node)
+{
+    static const char *const words[] = {"image", "img", "picture", "photo"};
+    return gp_comfy_named(node, "load") && GP_GRAPH_HAS_WORD(node->type, words);
+}
+
+/* Has the node a text, with which it may have drawn an image? */
+static bool has_words(const gp_graph_node *node)
+{
+    static const char *const words[] = {"prompt", "text", "positive"};
+    for (size_t i = 0; i < node->input_count; i++)
+        if (GP_GRAPH_HAS_WORD(node->inputs[i].name, words)) return true;
+    return false;
+}
+
+/* Finds the node that loaded the saved image from a file, or SIZE_MAX. */
+static size_t find_loader(gp_graph *g, size_t output)
+{
+    size_t at = gp_graph_nearest(g, output, true, is_loader);
+    for (size_t p = at; p != SIZE_MAX; p = g->parent[p])
+        if (has_words(&g->nodes[p])) return SIZE_MAX;
+    return at;
+}
+
+/* Answers for an output with no sampler before it. */
+static gp_status answer_unmade(gp_comfy *c, size_t output, answer *out, gp_error *err)
+{
+    gp_str why = GP_STR_INIT;
+    size_t loader = find_loader(c->graph, output);
+    if (loader == SIZE_MAX) return answer_nothing("no prompt: no sampler made this image", out, err);
+    gp_str_puts(&why, "no prompt: the saved image was loaded from a file by ");
+    put_node(&why, &c->graph->nodes[loader]);
+    char *text = finish(&why);
+    gp_status st = text ? answer_nothing(text, out, err) : no_memory(err);
+    gp_mem_free(text);
+    return st;
 }
 
 /* Answers for an image with parts from several samplers: a later pass over the whole image may describe all of it. */
@@ -241,7 +279,7 @@ static gp_status ask_saver(gp_comfy *c, size_t output, answer *out, gp_error *er
     gp_comfy_makers m;
     gp_status st = GP_OK;
     gp_comfy_find_makers(c, output, &m);
-    if (!m.count) return answer_nothing("no prompt: no sampler made this image", out, err);
+    if (!m.count) return answer_unmade(c, output, out, err);
     for (size_t i = 0; i < m.count; i++) {
         answer one = {0};
         GP_GO(ask_sampler(c, output, m.nodes[i], &one, err));
@@ -275,7 +313,7 @@ static gp_status ask_graph(gp_comfy *c, int samplers, size_t sampler, answer *ou
     } else {
         gp_comfy_words words = GP_COMFY_WORDS_INIT;
         gp_comfy_collect_unsorted(c, &words);
-        gp_status st = take_words(c, &words, NULL, "unsorted: ", out, err);
+        gp_status st = take_words(c, &words, NULL, "unsorted: ", "the graph has no sampler", out, err);
         gp_str_clear(&words.text);
         if (st == GP_OK && !(out->settings = gp_str_dup("{}"))) st = no_memory(err);
         if (st != GP_OK) answer_clear(out);
@@ -292,6 +330,8 @@ static gp_status ask(gp_comfy *c, answer *out, gp_error *err)
     size_t sampler = SIZE_MAX;
     int samplers = count_samplers(c->graph, &sampler);
     GP_TRY(gp_comfy_find_savers(c, &savers, err));
+    if (!samplers && savers.count == 1 && find_loader(c->graph, savers.nodes[0]) != SIZE_MAX)
+        return answer_unmade(c, savers.nodes[0], out, err);
     if (!savers.count || !samplers) return ask_graph(c, samplers, sampler, out, err);
     if (savers.more) return answer_nothing("no prompt: too many nodes may have saved this image", out, err);
     for (size_t i = 0; i < savers.count; i++) {
@@ -319,6 +359,19 @@ static gp_status read_graph(gp_comfy *c, gp_meta *meta, gp_error *err)
     return meta->tool ? GP_OK : no_memory(err);
 }
 
+/* Answers for a graph that cannot be read. */
+static gp_status answer_broken(const char *why, gp_meta *out, gp_error *err)
+{
+    gp_str where = GP_STR_INIT;
+    gp_str_printf(&where, "no prompt: %s", why);
+    gp_meta meta = {.found = true, .broken = true, .tool = gp_str_dup("comfyui"), .settings_json = gp_str_dup("{}")};
+    meta.where = gp_str_take(&where);
+    *out = meta;
+    if (meta.tool && meta.where && meta.settings_json) return GP_OK;
+    gp_meta_clear(out);
+    return no_memory(err);
+}
+
 /* Reads the editor's graph if a node may have stored there the text that it showed; *out is NULL without one. */
 static gp_status read_workflow(const gp_graph *g, const gp_comfy_file *file, gp_json **out, gp_error *err)
 {
@@ -336,13 +389,14 @@ gp_status gp_meta_comfy(const char *text, size_t size, const gp_comfy_file *file
     gp_meta meta = {0};
     gp_json *workflow = NULL;
     bool found;
+    const char *fault;
     *out = (gp_meta){0};
     size_t blank = 0;
     while (blank < size && (text[blank] == ' ' || text[blank] == '\n' || text[blank] == '\r' || text[blank] == '\t'))
         blank++;
     if (blank == size || text[blank] != '{') return GP_OK; /* like most texts that are not a graph */
-    GP_TRY(gp_graph_open(text, size, &g, &found, err));
-    if (!found) return GP_OK;
+    GP_TRY(gp_graph_open(text, size, &g, &found, &fault, err));
+    if (!found) return fault ? answer_broken(fault, out, err) : GP_OK;
     gp_status st = read_workflow(&g, file, &workflow, err);
     gp_comfy c = {&g, file ? file->path : NULL, workflow, GP_COMFY_WALKS};
     if (st == GP_OK) st = read_graph(&c, &meta, err);

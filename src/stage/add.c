@@ -58,6 +58,8 @@ typedef struct file_job {
     gp_evidence evidence;
     char *refused; /* owned: why the sidecar file was not used; or NULL */
     bool damaged;  /* some metadata has a wrong checksum or cannot be read */
+    bool broken;   /* no prompt, but a graph that cannot be read */
+    bool unstated; /* no prompt, but metadata that lacks it */
 } file_job;
 
 typedef struct add_run {
@@ -75,7 +77,7 @@ typedef struct add_run {
     gp_error walk_error;
     gp_report *report;
     gp_ticker ticker;
-    uint64_t uncommitted, damaged, refused_count;
+    uint64_t uncommitted, damaged, broken, unstated, refused_count;
     char *refused; /* owned: the first reason why a sidecar file was not used */
     double begun;  /* the transaction */
     bool in_transaction;
@@ -279,7 +281,10 @@ static gp_status find_prompt(const add_run *r, file_job *job, const gp_bytes *by
     if (!job->prompt && meta.evidence > GP_EVIDENCE_GUESS) GP_GO(prompt_from_metadata(job, &meta, err));
     if (!job->prompt) GP_GO(prompt_from_sidecar(job, &side, err));
     if (!job->prompt && meta.evidence == GP_EVIDENCE_GUESS) GP_GO(prompt_from_metadata(job, &meta, err));
-    const gp_meta *from = meta.found ? &meta : &side; /* a file may have settings and its prompt beside it */
+    /* a file may have settings and its prompt beside it */
+    const gp_meta *from = meta.found && !(meta.broken && side.found) ? &meta : &side;
+    job->broken = !job->prompt && from->broken;
+    job->unstated = !job->prompt && from->found && !from->broken;
     if (!job->prompt && from->found && !(job->source = source_of(from)))
         GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path));
     if (from->negative && !(job->negative = gp_str_dup(from->negative)))
@@ -432,7 +437,7 @@ static gp_status write_prompt(add_run *r, const file_job *job, int64_t image, gp
                             .negative = job->negative,
                             .source = job->source ? job->source : "table",
                             .strength = job->strength,
-                            .settings_json = has_prompt || settings ? job->settings : NULL,
+                            .settings_json = has_prompt || settings || job->source ? job->settings : NULL,
                             .evidence = gp_evidence_name(job->evidence),
                             .file_read = &job->hash};
     GP_TRY(gp_cat_prompt_put(r->cat, image, &prompt, NULL, err));
@@ -470,6 +475,8 @@ static gp_status write_file(add_run *r, const file_job *job, gp_error *err)
     GP_TRY(gp_cat_image_put(r->cat, &image, job->path, job->size, job->mtime_ns, &id, &fresh, err));
     GP_TRY(write_prompt(r, job, id, err));
     r->damaged += job->damaged;
+    r->broken += job->broken;
+    r->unstated += job->unstated;
     r->refused_count += job->refused != NULL;
     if (job->refused && !r->refused && !(r->refused = gp_str_dup(job->refused)))
         return gp_fail(err, GP_ERR_MEMORY, "out of memory for a note");
@@ -557,6 +564,11 @@ static void tell_metadata(const add_run *r)
     tell_images(r, "guesses", r->report->guesses,
                 "has only a guessed prompt: it is scored with --guesses ('goldpan show' tells why)",
                 "have only guessed prompts: they are scored with --guesses ('goldpan show' tells why)");
+    tell_images(r, "broken-graphs", r->broken, "holds a ComfyUI graph that cannot be read, and has no other prompt",
+                "hold a ComfyUI graph that cannot be read, and have no other prompt");
+    tell_images(r, "unstated-prompts", r->unstated,
+                "has metadata that does not state its prompt ('goldpan show' tells why)",
+                "have metadata that does not state their prompt ('goldpan show' tells why)");
     tell_images(
         r, "damaged-metadata", r->damaged,
         "has damaged metadata (a wrong checksum or broken text): the image was read, that text was not trusted",

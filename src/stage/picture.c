@@ -146,7 +146,7 @@ static gp_status complete(gp_picture *p, gp_bytes *bytes, const char *settings, 
     gp_status st = GP_OK;
     GP_GO(gp_image_read_chunks(bytes->data, bytes->size, &chunks, err));
     GP_GO(gp_meta_read(&chunks, p->path, &meta, err));
-    if (!meta.found && settings && p->head.format == GP_FORMAT_PNG) {
+    if ((!meta.found || meta.broken) && settings && p->head.format == GP_FORMAT_PNG) {
         gp_gen_infotext(&(gp_gen_request){.prompt = p->prompt, .negative = p->negative}, settings, &text);
         if (text.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for an image's text"));
         GP_GO(gp_png_add_text(bytes, "parameters", text.data, &with, err));

@@ -533,6 +533,35 @@ static void test_makers(void **state)
     CHECK(composites);
 }
 
+#define LOADED(nodes, image)                                                                                           \
+    "{" FIRST nodes "'31':{'class_type':'LoadImage','inputs':{'image':'m.png'}}," SAVE("9", image, "x") LAST "}"
+
+/* The reason is stated where there is no prompt. */
+static void test_reasons(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *graph, *where;
+    } cases[] = {
+        {TEXT("''", ""), "no prompt: its text is empty"},
+        {TEXT("['41',0]", BOX("41", "")), "no prompt: its text is empty"},
+        {LOADED("", "31"), "no prompt: the saved image was loaded from a file by node 31 LoadImage"},
+        {LOADED("'32':{'class_type':'ImageScale','inputs':{'image':['31',0],'width':64}},", "32"),
+         "no prompt: the saved image was loaded from a file by node 31 LoadImage"},
+        {LOADED("'32':{'class_type':'CloudImageEdit','inputs':{'image':['31',0],'prompt':'a jug'}},", "32"),
+         "no prompt: no sampler made this image"},
+        {"{'31':{'class_type':'LoadImage','inputs':{'image':'m.png'}}," SAVE("9", "31", "x") LAST "}",
+         "no prompt: the saved image was loaded from a file by node 31 LoadImage"},
+        {"{" MODEL DECODE("8", "3") SAVE("9", "8", "x") LAST "}", "no prompt: the graph has no sampler"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        gp_meta meta = read_variant(cases[i].graph, NULL, NULL);
+        assert_null(meta.prompt);
+        assert_string_equal(meta.where, cases[i].where);
+        gp_meta_clear(&meta);
+    }
+}
+
 /* Settings that are equal for all savers are kept, even without a prompt. */
 static void test_settings(void **state)
 {
@@ -670,9 +699,9 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_texts),   cmocka_unit_test(test_shown),    cmocka_unit_test(test_not_shown),
-        cmocka_unit_test(test_makers),  cmocka_unit_test(test_settings), cmocka_unit_test(test_loras),
-        cmocka_unit_test(test_hostile), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_texts),  cmocka_unit_test(test_shown),   cmocka_unit_test(test_not_shown),
+        cmocka_unit_test(test_makers), cmocka_unit_test(test_reasons), cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_loras),  cmocka_unit_test(test_hostile), cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -210,7 +210,7 @@ static const graph_case graphs[] = {
      "sky, sea", "node 20 CLIPTextEncode and 1 more"},
     {GRAPH("{\"class_type\":\"ConditioningZeroOut\",\"inputs\":{\"conditioning\":[\"20\",0]}},\"20\":{\"class_type\":"
            "\"CLIPTextEncode\",\"inputs\":{\"text\":\"sky\"}}"),
-     NULL, "prompt"},
+     NULL, "no prompt: no text leads to the sampler"},
     /* two texts in one encoder */
     {GRAPH("{\"class_type\":\"CLIPTextEncodeSDXL\",\"inputs\":{\"text_g\":\"a cat\",\"text_l\":\"soft light\"}}"),
      "a cat, soft light", "node 6 CLIPTextEncodeSDXL"},
@@ -231,7 +231,7 @@ static const graph_case graphs[] = {
     /* cycles: conditioning that leads back to itself, text that leads back to itself */
     {GRAPH("{\"class_type\":\"ConditioningCombine\",\"inputs\":{\"conditioning_1\":[\"6\",0],\"conditioning_2\":[\"3\","
            "0]}}"),
-     NULL, "prompt"},
+     NULL, "no prompt: no text leads to the sampler"},
     {GRAPH("{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":[\"20\",0]}},\"20\":{\"class_type\":\"Join\","
            "\"inputs\":{\"text_a\":[\"20\",0],\"text_b\":\"x\"}}"),
      NULL, "no prompt: the text of node 20 Join is not in the file"},
@@ -292,21 +292,40 @@ static void test_graph_settings(void **state)
 static void test_no_graph(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"",
-                                        "a cat",
-                                        "{",
-                                        "[]",
-                                        "{}",
-                                        "{\"a\":1}",
-                                        "null",
-                                        "{\"prompt\":\"a cat\"}",
-                                        "{\"1\":{}}",
-                                        "{\"1\":{\"class_type\":3}}",
-                                        "  {\"1\":{\"class_type\":\"x\"}"};
+    static const char *const texts[] = {"",           "a cat",
+                                        "{",          "[]",
+                                        "{}",         "{\"a\":1}",
+                                        "null",       "{\"prompt\":\"a cat\"}",
+                                        "{\"1\":{}}", "{\"1\":{\"class_type\":3}}",
+                                        "{\"a\":1"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         gp_meta meta = comfy(texts[i]);
         if (meta.found) fail_msg("'%s' is no graph", texts[i]);
     }
+}
+
+/* A graph that cannot be read gives nothing but the reason; anything else in the file is better. */
+static void test_broken_graph(void **state)
+{
+    (void)state;
+    char broken[] = "  {\"1\":{\"class_type\":\"x\"}", settings[] = "Steps: 20, Sampler: Euler a, Seed: 7";
+    gp_error err = {0};
+    gp_meta meta = comfy(broken);
+    assert_true(meta.found && meta.broken);
+    assert_int_equal(meta.evidence, GP_EVIDENCE_NONE);
+    assert_null(meta.prompt);
+    assert_string_equal(meta.where, "no prompt: the graph is not valid JSON");
+    assert_string_equal(meta.settings_json, "{}");
+    gp_meta_clear(&meta);
+    gp_chunk chunks[] = {{.key = "prompt", .text = broken, .size = strlen(broken)},
+                         {.key = "exif:Make", .text = "prompt:{\"1\":{\"class_type\":\"x\"}}", .size = 31},
+                         {.key = "parameters", .text = settings, .size = strlen(settings)}};
+    assert_ok(gp_meta_read(&(gp_chunks){chunks, 2, 0}, NULL, &meta, &err));
+    assert_true(meta.found && !meta.broken);
+    gp_meta_clear(&meta);
+    assert_ok(gp_meta_read(&(gp_chunks){chunks, 3, 0}, NULL, &meta, &err));
+    assert_string_equal(meta.tool, "a1111");
+    gp_meta_clear(&meta);
 }
 
 /* A hostile graph: 60000 nodes in rings of string nodes and conditioning; it ends, and soon. */
@@ -460,8 +479,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_infotexts),      cmocka_unit_test(test_no_infotext), cmocka_unit_test(test_graphs),
-        cmocka_unit_test(test_graph_settings), cmocka_unit_test(test_no_graph),    cmocka_unit_test(test_large_graph),
-        cmocka_unit_test(test_chunks),         cmocka_unit_test(test_long),        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_graph_settings), cmocka_unit_test(test_no_graph),    cmocka_unit_test(test_broken_graph),
+        cmocka_unit_test(test_large_graph),    cmocka_unit_test(test_chunks),      cmocka_unit_test(test_long),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

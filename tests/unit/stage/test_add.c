@@ -42,23 +42,29 @@ static const char *record(const place *p, const char *name)
 }
 
 /* Put a tEXt chunk after the header of a PNG (8 bytes of signature, 25 of IHDR). */
-static void put_parameters(const place *p, const char *name, const char *parameters)
+static void put_chunk(const place *p, const char *name, const char *key, const char *text)
 {
     gp_bytes png = {0};
     gp_error err = {0};
     uint8_t out[65536];
-    size_t size = 11 + strlen(parameters), at = 33;
+    size_t size = strlen(key) + 1 + strlen(text), at = 33;
     assert_ok(gp_file_read(in(p, name), sizeof out - 2000, &png, &err));
     memcpy(out, png.data, at);
     for (int i = 0; i < 4; i++) out[at++] = (uint8_t)(size >> (24 - 8 * i));
-    memcpy(out + at, "tEXtparameters\0", 15);
-    memcpy(out + at + 15, parameters, size - 11);
+    memcpy(out + at, "tEXt", 4);
+    memcpy(out + at + 4, key, strlen(key) + 1);
+    memcpy(out + at + 4 + strlen(key) + 1, text, strlen(text));
     uint32_t crc = (uint32_t)crc32(0, out + at, (unsigned)size + 4);
     at += size + 4;
     for (int i = 0; i < 4; i++) out[at++] = (uint8_t)(crc >> (24 - 8 * i));
     memcpy(out + at, png.data + 33, png.size - 33);
     put_bytes(in(p, name), out, at + png.size - 33);
     gp_bytes_clear(&png);
+}
+
+static void put_parameters(const place *p, const char *name, const char *parameters)
+{
+    put_chunk(p, name, "parameters", parameters);
 }
 
 /* Other bytes, same size and time: whoever reads the file now finds no picture. */
@@ -164,19 +170,27 @@ static void test_evidence(void **state)
     put_parameters(&p, "settings.png", "Steps: 20, Sampler: Euler a, Seed: 7");
     put_picture(&p, "good.png", 4, NULL);
     put_parameters(&p, "good.png", info);
+    put_picture(&p, "cut.png", 5, NULL);
+    put_chunk(&p, "cut.png", "prompt", "{\"1\": {\"class_type\": \"SaveImage\", \"inp");
+    put_picture(&p, "cut_side.png", 6, info);
+    put_chunk(&p, "cut_side.png", "prompt", "{\"1\": {\"class_type\": \"SaveImage\", \"inp");
     for (int again = 0; again < 2; again++) {
         gp_counts counts = evidence(&p, &told, &report);
-        assert_int_equal(counts.stated, 2);
+        assert_int_equal(counts.stated, 3);
         assert_int_equal(counts.guesses, 1);
-        assert_int_equal(counts.images_with_prompt, 3);
+        assert_int_equal(counts.images_with_prompt, 4);
         assert_int_equal(report.guesses, 1);
-        assert_int_equal(report.without_prompt, 1);
-        assert_string_equal(told.text, again ? "guesses 1;" : "guesses 1;damaged-metadata 2;");
+        assert_int_equal(report.without_prompt, 2);
+        assert_string_equal(told.text,
+                            again ? "guesses 1;" : "guesses 1;broken-graphs 1;unstated-prompts 1;damaged-metadata 2;");
     }
     assert_non_null(strstr(record(&p, "side.png"), "beside it|sidecar|")); /* a sidecar file is stronger than a guess */
     assert_non_null(strstr(record(&p, "bad.png"), "words|a1111: parameters (its checksum is wrong)|"));
     assert_string_equal(record(&p, "settings.png"),
                         "-|a1111: parameters|{\"steps\":20,\"sampler\":\"Euler a\",\"seed\":7}");
+    assert_string_equal(record(&p, "cut.png"), "-|comfyui: no prompt: the graph is not valid JSON|{}");
+    assert_string_equal(record(&p, "cut_side.png"),
+                        "words|sidecar: infotext|{\"steps\":20,\"sampler\":\"Euler a\",\"seed\":7}");
     place_remove(&p);
 }
 
