@@ -21,6 +21,7 @@
 
 #include <assert.h>
 #include <curl/curl.h>
+#include <math.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -452,6 +453,23 @@ static gp_status describe(const struct exchange *x, CURLcode result, CURLU *at, 
     return fail_at(err, GP_ERR_NETWORK, at, what);
 }
 
+/* Waits before the next attempt.  Fails at once if the server asks for a longer wait than MAX_WAIT, or if the wait
+ * would end after the time limit of the whole answer. */
+static gp_status rest(const struct exchange *x, CURLcode result, CURLU *at, int fruitless, int tries, gp_error *err)
+{
+    long code = x->response->code;
+    double asked = code == 429 || code == 503 ? gp_http_retry_after(x->response) : 0;
+    double wait = fmax(asked, 0.5 * (double)(1 << (fruitless - 1)));
+    if (asked > MAX_WAIT) {
+        char what[120];
+        snprintf(what, sizeof what, "the server answers %ld and asks to come back in %.0f seconds", code, asked);
+        return fail_at(err, GP_ERR_NETWORK, at, what);
+    }
+    if (x->end > 0 && gp_clock_now() + wait >= x->end) return describe(x, result, at, tries, err);
+    if (!gp_clock_wait(wait, x->request->progress, x->request->user)) return gp_fail(err, GP_ERR_STOPPED, "stopped");
+    return GP_OK;
+}
+
 gp_status gp_http_send(gp_http *http, const gp_http_request *request, gp_http_response *response, gp_error *err)
 {
     assert(request->url && request->method);
@@ -479,17 +497,8 @@ gp_status gp_http_send(gp_http *http, const gp_http_request *request, gp_http_re
         if (more && !(x.silent && more <= request->least)) fruitless = 1;
         bool again = worth_again(http, &x, result);
         if (result == CURLE_OK && !x.silent && !x.late && (!again || request->once)) break;
-        double asked = answer.code == 429 || answer.code == 503 ? gp_http_retry_after(&answer) : 0;
         if (!again || request->once || fruitless >= ATTEMPTS) GP_GO(describe(&x, result, at, tries, err));
-        if (asked > MAX_WAIT) {
-            char what[120];
-            snprintf(what, sizeof what, "the server answers %ld and asks to come back in %.0f seconds", answer.code,
-                     asked);
-            GP_GO(fail_at(err, GP_ERR_NETWORK, at, what));
-        }
-        double wait = 0.5 * (double)(1 << (fruitless - 1));
-        if (asked > wait) wait = asked;
-        if (!gp_clock_wait(wait, request->progress, request->user)) GP_GO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
+        GP_GO(rest(&x, result, at, fruitless, tries, err));
     }
 out:
     curl_url_cleanup(at);
