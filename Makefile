@@ -46,8 +46,7 @@ install: build
 	@meson install -C $(BUILD) --no-rebuild --quiet
 
 # goldpan-VERSION.tar.xz, with the explorer's page built: whoever builds from it needs no Node.js.
-dist:
-	@tools/deps.sh page
+dist: deps
 	@tools/dist.py
 
 format:
