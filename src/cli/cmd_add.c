@@ -42,7 +42,7 @@ static int run(gp_cli *cli)
     int code = report.failed ? GP_EXIT_PARTIAL : GP_EXIT_OK;
     if (code == GP_EXIT_OK && report.done + report.skipped + report.duplicates == 0) code = GP_EXIT_NOTHING;
     gp_cli_say_add(cli, &report);
-    gp_cli_say_failures(cli, catalog, report.failed);
+    gp_cli_say_failures(cli, catalog, cli->embeddings.count ? NULL : "add", report.failed);
     if (cli->json) {
         gp_str_putc(&json, '{');
         gp_cli_json_text(&json, "catalog", gp_catalog_path(catalog));

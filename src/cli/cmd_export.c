@@ -28,7 +28,7 @@ static int run_site(gp_cli *cli)
     gp_term_say(&cli->term, "%llu %s on the site '%s'; to look at it: python3 -m http.server -d '%s'",
                 (unsigned long long)report.done, gp_plural(report.done, "image", "images"), options.folder,
                 options.folder);
-    gp_cli_say_failures(cli, catalog, report.failed);
+    gp_cli_say_failures(cli, catalog, "export", report.failed);
     int code = report.failed ? GP_EXIT_PARTIAL : GP_EXIT_OK;
     if (cli->json) {
         gp_str_putc(&json, '{');
@@ -80,7 +80,7 @@ static int run(gp_cli *cli)
     else
         gp_term_say(&cli->term, "exported %llu to '%s', %llu already there%s", (unsigned long long)report.done,
                     options.folder, (unsigned long long)report.skipped, report.failed ? ", some files failed" : "");
-    gp_cli_say_failures(cli, catalog, report.failed);
+    gp_cli_say_failures(cli, catalog, "export", report.failed);
     if (cli->json) {
         gp_str_putc(&json, '{');
         gp_cli_json_text(&json, "catalog", gp_catalog_path(catalog));

@@ -21,7 +21,7 @@ static int run(gp_cli *cli)
     }
     code = report.failed ? GP_EXIT_PARTIAL : report.done + report.skipped == 0 ? GP_EXIT_NOTHING : GP_EXIT_OK;
     gp_cli_say_score(cli, &report);
-    gp_cli_say_failures(cli, catalog, report.failed);
+    gp_cli_say_failures(cli, catalog, "score", report.failed);
     if (code == GP_EXIT_NOTHING)
         gp_term_warn(&cli->term, "goldpan: no image with a prompt in '%s'", gp_catalog_path(catalog));
     if (cli->json) {

@@ -21,7 +21,9 @@ static int run(gp_cli *cli)
     }
     int code = report.failed ? GP_EXIT_PARTIAL : GP_EXIT_OK;
     gp_term_say(&cli->term, "sheet '%s'", options.file);
-    gp_cli_say_failures(cli, catalog, report.failed);
+    if (report.failed)
+        gp_term_say(&cli->term, "%llu %s not drawn: the %s cannot be read", (unsigned long long)report.failed,
+                    gp_plural(report.failed, "image is", "images are"), gp_plural(report.failed, "file", "files"));
     if (cli->json) {
         gp_str_putc(&json, '{');
         gp_cli_json_text(&json, "catalog", gp_catalog_path(catalog));

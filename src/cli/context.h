@@ -85,7 +85,8 @@ void gp_cli_put_no_picks(gp_cli *cli, uint64_t kept, gp_str *json);
 
 /* Failures on record as "failures":[...] into json; or lines on stdout. */
 gp_status gp_cli_put_failures(gp_catalog *catalog, gp_str *json, gp_error *err);
-/* After a call in which `failed` files failed: list the first few on stderr. */
-void gp_cli_say_failures(gp_cli *cli, gp_catalog *catalog, uint64_t failed);
+/* After a call in which `failed` files failed: lists the first few on standard error.  stage: "add", "score", "export",
+ * or NULL for all.  Of the files that failed in "add", only those at or below the command's arguments are listed. */
+void gp_cli_say_failures(gp_cli *cli, gp_catalog *catalog, const char *stage, uint64_t failed);
 
 #endif

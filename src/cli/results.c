@@ -4,6 +4,7 @@
  * wrong with single files is said on stderr, the first few by name. */
 #include "cli/context.h"
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 
@@ -249,12 +250,29 @@ gp_status gp_cli_put_failures(gp_catalog *catalog, gp_str *json, gp_error *err)
 
 struct few {
     gp_cli *cli;
+    const char *stage; /* NULL: of all stages */
     unsigned shown;
 };
+
+/* Is the path one of the command's arguments, or in a folder that is one? */
+static bool is_argument(const gp_cli *cli, const char *path)
+{
+    bool found = false;
+    for (size_t i = 0; i < cli->arg_count && !found; i++) {
+        char *root = gp_path_absolute(cli->args[i]);
+        size_t size = root ? strlen(root) : 0;
+        while (size && root[size - 1] == '/') size--; /* "/" holds everything */
+        found = root && strncmp(path, root, size) == 0 && (path[size] == '/' || !path[size]);
+        gp_mem_free(root);
+    }
+    return found;
+}
 
 static bool say_failure(void *user, const gp_failure *f)
 {
     struct few *few = user;
+    if (few->stage && strcmp(f->stage, few->stage) != 0) return true;
+    if (strcmp(f->stage, "add") == 0 && f->path && !is_argument(few->cli, f->path)) return true;
     if (few->shown++ == SHOWN_FAILURES) {
         gp_term_say(&few->cli->term, "  ... all of them: goldpan status --failures");
         return false;
@@ -263,9 +281,9 @@ static bool say_failure(void *user, const gp_failure *f)
     return true;
 }
 
-void gp_cli_say_failures(gp_cli *cli, gp_catalog *catalog, uint64_t failed)
+void gp_cli_say_failures(gp_cli *cli, gp_catalog *catalog, const char *stage, uint64_t failed)
 {
-    struct few few = {cli, 0};
+    struct few few = {cli, stage, 0};
     if (failed == 0) return;
     gp_term_say(&cli->term, "%llu %s failed; on record:", (unsigned long long)failed,
                 gp_plural(failed, "file", "files"));
