@@ -195,16 +195,15 @@ static int64_t bound(int64_t live)
     return live < INT64_MAX / GP_MARKS_GROWTH - GP_MARKS_FREE ? live * GP_MARKS_GROWTH + GP_MARKS_FREE : INT64_MAX;
 }
 
-static gp_status agree(gp_catalog *cat, bool *yes, gp_error *err)
+static gp_status agree(gp_catalog *cat, state *now, bool *yes, gp_error *err)
 {
-    state now;
     char id[33];
     int64_t size;
     bool any = false;
-    GP_TRY(row_read(cat, &now, err));
+    GP_TRY(row_read(cat, now, err));
     gp_marks_peek(cat->marks.path, id, &size);
-    *yes = now.there && strcmp(now.id, id) == 0 && now.size == size && size <= bound(now.live);
-    if (now.there || size || access(cat->marks.path, F_OK) == 0) return GP_OK;
+    *yes = now->there && strcmp(now->id, id) == 0 && now->size == size && size <= bound(now->live);
+    if (now->there || size || access(cat->marks.path, F_OK) == 0) return GP_OK;
     GP_TRY(gp_marks_any(cat, &any, err));
     *yes = !any; /* there are neither marks to write nor a journal to read */
     return GP_OK;
@@ -225,10 +224,10 @@ static void keep_aside(const char *path)
     gp_str_clear(&aside);
 }
 
-static gp_status write_anew(gp_catalog *cat, const gp_marks_file *file, gp_error *err)
+static gp_status write_anew(gp_catalog *cat, const gp_marks_file *file, uint64_t waiting, gp_error *err)
 {
     gp_str text = GP_STR_INIT;
-    state now = {.waiting = 0};
+    state now = {.waiting = (int64_t)waiting};
     gp_status st;
     new_id(now.id);
     gp_marks_header(&text, now.id);
@@ -237,65 +236,79 @@ static gp_status write_anew(gp_catalog *cat, const gp_marks_file *file, gp_error
         if (!file->entries[i].waits) continue;
         gp_str_add(&text, file->bytes.data + file->entries[i].begin, file->entries[i].size);
         gp_str_putc(&text, '\n');
-        now.waiting++;
     }
     if (text.failed) GP_GO(gp_db_fail(cat, SQLITE_NOMEM, err));
     if (file->bad) keep_aside(cat->marks.path);
     GP_GO(gp_file_replace(cat->marks.path, text.data, text.size, err));
     now.size = now.live = (int64_t)text.size;
-    cat->marks.brought.waiting = (uint64_t)now.waiting;
     st = row_write(cat, &now, err);
 out:
     gp_str_clear(&text);
     return st;
 }
 
+typedef enum merge_when { IF_APART, ALWAYS, FOR_WAITING } merge_when;
+
+/* Returns whether the merge left both the catalog and the entries that wait as they were. */
+static bool nothing_new(const gp_cat_brought *b, const state *before)
+{
+    return b->ratings + b->views + b->picks + b->plans == 0 && b->waiting == (uint64_t)before->waiting;
+}
+
 /* Reads the journal, merges it into the catalog and rewrites it, while holding the write lock of the catalog and the
- * lock of the file.  `whatever`: even if the two seem to agree. */
-static gp_status take_in(gp_catalog *cat, bool whatever, gp_error *err)
+ * lock of the file.  IF_APART: only if the two differ.  FOR_WAITING: rewrites only after a change. */
+static gp_status take_in(gp_catalog *cat, merge_when when, gp_error *err)
 {
     gp_marks_file file = {0};
     gp_cat_brought brought = {0};
+    state before = {0};
     bool same = false;
     int fd = -1;
     int64_t size;
     gp_status st;
     GP_TRY(gp_cat_begin(cat, err));
-    if (!whatever) GP_GO(agree(cat, &same, err));
-    if (same) goto out;
+    GP_GO(agree(cat, &before, &same, err));
+    if (same && when == IF_APART) goto out;
     GP_GO(open_locked(cat->marks.path, &fd, &size, err));
     GP_GO(gp_marks_read(cat->marks.path, &file, err));
     GP_GO(check_ours(cat->marks.path, &file, err));
     GP_GO(gp_marks_merge(cat, &file, &brought, err));
-    GP_GO(write_anew(cat, &file, err));
+    if (same && when == FOR_WAITING && nothing_new(&brought, &before)) goto out;
+    GP_GO(write_anew(cat, &file, brought.waiting, err));
 out:
     st = gp_db_scope_end(cat, true, st, err);
     if (fd >= 0) close(fd);
     gp_marks_file_clear(&file);
     if (st != GP_OK) return st;
+    cat->marks.merged |= fd >= 0;
     cat->marks.brought.ratings += brought.ratings, cat->marks.brought.views += brought.views;
     cat->marks.brought.picks += brought.picks, cat->marks.brought.plans += brought.plans;
+    cat->marks.brought.waiting = brought.waiting;
     return GP_OK;
 }
 
 gp_status gp_marks_attach(gp_catalog *cat, gp_error *err)
 {
+    state now;
     bool same = false;
     cat->marks.path = gp_marks_path(cat->path);
     if (!cat->marks.path) return gp_db_fail(cat, SQLITE_NOMEM, err);
     gp_error why = {0};
-    gp_status st = agree(cat, &same, &why);
-    if (st == GP_OK && !same) st = take_in(cat, false, &why);
+    gp_status st = agree(cat, &now, &same, &why);
+    if (st == GP_OK && !same) st = take_in(cat, IF_APART, &why);
     if (st == GP_ERR_MEMORY) return gp_fail(err, st, "%s", why.message);
     return GP_OK;
 }
 
-gp_status gp_marks_again(gp_catalog *cat, gp_error *err)
+gp_status gp_marks_again(gp_catalog *cat, gp_cat_brought *brought, gp_error *err)
 {
     bool any = false;
+    *brought = (gp_cat_brought){0};
     if (!cat->marks.path) return GP_OK;
     GP_TRY(gp_marks_any(cat, &any, err));
-    return any || access(cat->marks.path, F_OK) == 0 ? take_in(cat, true, err) : GP_OK;
+    if (!cat->marks.merged && (any || access(cat->marks.path, F_OK) == 0)) GP_TRY(take_in(cat, ALWAYS, err));
+    *brought = cat->marks.brought;
+    return GP_OK;
 }
 
 gp_status gp_cat_marks_bring(gp_catalog *cat, gp_cat_brought *brought, gp_error *err)
@@ -304,7 +317,7 @@ gp_status gp_cat_marks_bring(gp_catalog *cat, gp_cat_brought *brought, gp_error 
     *brought = (gp_cat_brought){0};
     if (!cat->marks.path) return GP_OK;
     GP_TRY(row_read(cat, &now, err));
-    if (now.waiting > 0) GP_TRY(take_in(cat, true, err));
+    if (now.waiting > 0) GP_TRY(take_in(cat, FOR_WAITING, err));
     *brought = cat->marks.brought;
     cat->marks.brought = (gp_cat_brought){0};
     return GP_OK;

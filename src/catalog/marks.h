@@ -32,6 +32,7 @@ typedef struct gp_marks {
     gp_str pending; /* lines of the open transaction */
     int fd;         /* open and locked from the append to the end of the transaction, else -1 */
     int64_t before; /* size of the journal before the append */
+    bool merged;    /* the journal was merged since the opening */
     gp_cat_brought brought;
 } gp_marks;
 
@@ -85,16 +86,17 @@ void gp_marks_peek(const char *path, char id[33], int64_t *size);
 /* At opening for writing: makes catalog and journal agree.  Returns only MEMORY errors; the next change reports others.
  */
 gp_status gp_marks_attach(gp_catalog *cat, gp_error *err);
-/* Makes catalog and journal agree, even if they seem to agree already; returns all errors. */
-gp_status gp_marks_again(gp_catalog *cat, gp_error *err);
+/* Merges the journal even if it seems to agree with the catalog, unless the opening has merged it; returns all errors.
+ * *brought: what has been merged since the opening. */
+gp_status gp_marks_again(gp_catalog *cat, gp_cat_brought *brought, gp_error *err);
 /* Before COMMIT: appends the pending lines. */
 gp_status gp_marks_flush(gp_catalog *cat, gp_error *err);
 /* After COMMIT or at a rollback: takes back the appended lines if not committed, and unlocks the journal. */
 void gp_marks_settle(gp_catalog *cat, bool committed);
 void gp_marks_close(gp_catalog *cat);
 
-/* ---- merging (marks_merge.c): an entry replaces the catalog's row unless the row is newer; sets `waits`.  Inside a
- * transaction. */
+/* ---- merging (marks_merge.c): an entry replaces the catalog's row unless the row is newer; sets `waits` and
+ * counts the entries that wait.  Inside a transaction. */
 /* *lacking: merging would add this entry.  Only for an entry about something that the catalog has no row for. */
 gp_status gp_marks_lacking(gp_catalog *cat, gp_marks_kind kind, const gp_json *entry, bool *lacking, gp_error *err);
 gp_status gp_marks_merge(gp_catalog *cat, gp_marks_file *file, gp_cat_brought *brought, gp_error *err);

@@ -211,6 +211,7 @@ static gp_status merge_one(const merging *m, gp_marks_file *file, gp_marks_entry
     case GP_MARKS_PLAN: st = merge_plan(m, o, &e->waits, err); break;
     }
     gp_json_free(o);
+    m->brought->waiting += e->waits;
     return st;
 }
 

@@ -4,6 +4,7 @@
 #include "analysis_support.h"
 #include "catalog/generations.h"
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 static gp_cat_rating rating_of(unsigned n, int flag, int stars)
@@ -92,6 +93,7 @@ static void test_catalog_lost(void **state)
     (void)state;
     gp_error err = {0};
     gp_cat_brought brought;
+    struct stat before, after;
     gp_catalog *cat = catalog_open(at("lost.db"), GP_CATALOG_CREATE);
     fill_marks(cat);
     assert_marks(cat);
@@ -106,6 +108,12 @@ static void test_catalog_lost(void **state)
     assert_int_equal(brought.ratings, 1);
     assert_int_equal(brought.picks, 1);
     assert_int_equal(brought.waiting, 1);
+    assert_int_equal(stat(at("lost.marks.jsonl"), &before), 0);
+    assert_ok(gp_cat_marks_bring(cat, &brought, &err));
+    assert_int_equal(brought.ratings + brought.picks + brought.plans + brought.views, 0);
+    assert_int_equal(brought.waiting, 1);
+    assert_int_equal(stat(at("lost.marks.jsonl"), &after), 0);
+    assert_int_equal(after.st_ino, before.st_ino); /* nothing changed, so the journal is not rewritten */
     gp_cat_close(cat);
     cat = catalog_open(at("lost.db"), 0); /* waiting entries are kept when the catalog is opened again */
     put_image(cat, 2, "/x/2.png");
