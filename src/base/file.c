@@ -3,6 +3,7 @@
  * truncates a file during a read, the read returns an error, whereas access to a mapping would kill the process.  Files
  * are opened without blocking and must be regular, so a FIFO or a device among the images cannot hang the program. */
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -210,8 +211,9 @@ void gp_atomic_sweep(const char *folder)
 static void sweep_once(const char *folder)
 {
     static atomic_uint_fast64_t last;
-    uint64_t key = 1469598103934665603u; /* FNV-1a */
-    for (const char *p = folder; *p; p++) key = (key ^ (uint8_t)*p) * 1099511628211u;
+    gp_hash hash = gp_hash_of(folder, strlen(folder));
+    uint64_t key;
+    memcpy(&key, hash.bytes, sizeof key);
     if (atomic_exchange(&last, key) != key) gp_atomic_sweep(folder);
 }
 

@@ -194,7 +194,6 @@ static gp_status put_file(gp_picture *p, const gp_bytes *bytes, gp_error *err)
     if (!folder) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a path"));
     GP_GO(add_extension(p, extension, &whole, err));
     GP_GO(gp_folder_make(folder, err));
-    gp_atomic_sweep(folder); /* a run that was killed in the middle of this picture left a part of it */
     GP_GO(gp_file_replace(whole, bytes->data, bytes->size, err));
     gp_mem_free(p->path);
     p->path = whole, whole = NULL;
