@@ -15,11 +15,12 @@
 enum { SEPARATOR = 1, MOST_STATS = 64, IMAGE_WORK = 256, ROW_WORK = 1024 };
 /* Strength of a claim: the number of common components, or one of these values. */
 enum { BELOW_ROOT = 1 << 29, EXACT = 1 << 30 };
-enum { OPEN, CLAIMING, TIED, DONE, AMBIGUOUS, ELSEWHERE }; /* state of a row */
+enum { OPEN, CLAIMING, TIED, DONE, AMBIGUOUS, ELSEWHERE, REPEATED }; /* state of a row */
 
 typedef struct claim {
     size_t row; /* SIZE_MAX: no row */
     uint32_t strength;
+    bool whole; /* the row's whole path is the end of the image's path */
     bool tie;
 } claim;
 
@@ -196,18 +197,25 @@ static bool same_path(matcher *m, size_t a, size_t b)
     return same;
 }
 
-static uint8_t put_claim(matcher *m, size_t image, size_t row, uint32_t strength)
+/* The state of a row that fits an image which another row has. */
+static uint8_t give_way(matcher *m, const claim *loser, size_t winner)
 {
-    claim *c = &m->claims[image];
-    if (m->rows[image] != SIZE_MAX) return DONE; /* an earlier pass gave it to another row */
-    if (c->row != SIZE_MAX && c->strength > strength) return DONE;
+    return loser->whole || same_path(m, winner, loser->row) ? REPEATED : DONE;
+}
+
+static uint8_t put_claim(matcher *m, size_t image, size_t row, uint32_t strength, bool whole)
+{
+    claim *c = &m->claims[image], mine = {row, strength, whole, false};
+    if (m->rows[image] != SIZE_MAX) return give_way(m, &mine, m->rows[image]); /* by an earlier pass */
+    if (c->row != SIZE_MAX && c->strength > strength) return give_way(m, &mine, c->row);
     if (c->row != SIZE_MAX && c->strength == strength) {
-        if (strength >= BELOW_ROOT || same_path(m, c->row, row)) return DONE;
+        if (strength >= BELOW_ROOT || same_path(m, c->row, row)) return REPEATED;
         c->tie = true;
         m->states[c->row] = TIED;
         return TIED;
     }
-    *c = (claim){row, strength, false};
+    if (c->row != SIZE_MAX && !c->tie) m->states[c->row] = give_way(m, c, row);
+    *c = mine;
     return CLAIMING;
 }
 
@@ -224,7 +232,7 @@ static bool claim_exact(matcher *m, const char *path, size_t row, uint32_t stren
     if (r.end == r.first) return false;
     shared(m->key.data, m->key.data, &components);
     size_t image = r.end - r.first == 1 ? m->sorted[r.first] : written_alike(m, r, path, components);
-    *state = image == SIZE_MAX ? AMBIGUOUS : put_claim(m, image, row, strength);
+    *state = image == SIZE_MAX ? AMBIGUOUS : put_claim(m, image, row, strength, true);
     return true;
 }
 
@@ -237,7 +245,7 @@ static bool claim_file(matcher *m, const char *path, range r, size_t row, uint8_
     *state = ELSEWHERE;
     for (size_t i = r.first; i < r.end && i - r.first < MOST_STATS; i++)
         if (stat(m->paths[m->sorted[i]], &image) == 0 && image.st_dev == file.st_dev && image.st_ino == file.st_ino)
-            *state = put_claim(m, m->sorted[i], row, EXACT);
+            *state = put_claim(m, m->sorted[i], row, EXACT, true);
     return true;
 }
 
@@ -254,7 +262,7 @@ static bool join(matcher *m, gp_str *out, const char *folder, const char *path)
 static uint8_t claim_row(matcher *m, size_t row, const char *cell)
 {
     uint8_t state = OPEN;
-    uint32_t components;
+    uint32_t components, all;
     gp_cell_kind kind = gp_cell_path(cell, &m->path);
     m->failed |= m->path.failed;
     if (m->path.failed || !m->path.size) return DONE;
@@ -262,6 +270,7 @@ static uint8_t claim_row(matcher *m, size_t row, const char *cell)
     if (m->key.failed || !m->key.size) return DONE;
     range near = nearest(m, m->key.data, &components);
     if (near.first == near.end) return OPEN;
+    shared(m->key.data, m->key.data, &all);
     gp_str *own = &m->text;
     if (kind == GP_CELL_RELATIVE && !join(m, own, gp_table_folder(m->table), m->path.data)) return DONE;
     const char *absolute = kind == GP_CELL_RELATIVE ? own->data : m->path.data;
@@ -273,7 +282,7 @@ static uint8_t claim_row(matcher *m, size_t row, const char *cell)
             return state;
     size_t image =
         near.end - near.first == 1 ? m->sorted[near.first] : written_alike(m, near, m->path.data, components);
-    return image == SIZE_MAX ? AMBIGUOUS : put_claim(m, image, row, components);
+    return image == SIZE_MAX ? AMBIGUOUS : put_claim(m, image, row, components, components == all);
 }
 
 /* ---- passes ----------------------------------------------------------------------------------------------------- */
@@ -310,10 +319,11 @@ static void settle(matcher *m)
 
 static void count_states(const matcher *m, gp_match_counts *counts)
 {
-    *counts = (gp_match_counts){.first_ambiguous = SIZE_MAX, .first_elsewhere = SIZE_MAX};
+    *counts = (gp_match_counts){.first_ambiguous = SIZE_MAX, .first_elsewhere = SIZE_MAX, .first_repeated = SIZE_MAX};
     for (size_t row = 0; row < gp_table_rows(m->table); row++) {
         if (m->states[row] == AMBIGUOUS && !counts->ambiguous++) counts->first_ambiguous = row;
         if (m->states[row] == ELSEWHERE && !counts->elsewhere++) counts->first_elsewhere = row;
+        if (m->states[row] == REPEATED && !counts->repeated++) counts->first_repeated = row;
     }
 }
 

@@ -17,7 +17,8 @@
 typedef struct gp_match_counts {
     uint64_t ambiguous; /* rows that fit several images, or that fit an image as well as another row does */
     uint64_t elsewhere; /* rows whose path exists outside the list */
-    size_t first_ambiguous, first_elsewhere; /* row numbers, or SIZE_MAX */
+    uint64_t repeated;  /* rows that name an image which has another row */
+    size_t first_ambiguous, first_elsewhere, first_repeated; /* row numbers, or SIZE_MAX */
 } gp_match_counts;
 
 /* paths [n]: absolute paths of the images. rows [n]: receives the row of each image, or SIZE_MAX. roots: as the user

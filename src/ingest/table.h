@@ -35,6 +35,8 @@ void gp_table_put_extras(const gp_table *table, size_t row, size_t but, size_t a
 /* Returns the text of a cell; for a list of texts (JSON, or as Python prints it) its first text, stored in `room`.
  * Returns NULL for an absent cell and for a list without text. Check room->failed. */
 const char *gp_table_text(const gp_table *table, size_t row, size_t column, gp_str *room);
+/* Is it a missing value as pandas prints one: "nan", "NaN", "None", "<NA>"? */
+bool gp_table_is_nan(const char *cell);
 /* Column by exact name, else by name ignoring case; SIZE_MAX if none. */
 size_t gp_table_find(const gp_table *table, const char *name);
 /* Finds the image and the prompt column by the wanted names. NULL: finds a column with a usual name (file_name, image,

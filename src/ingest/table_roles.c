@@ -44,6 +44,14 @@ bool gp_table_names_image(const char *name, size_t size)
     return false;
 }
 
+bool gp_table_is_nan(const char *cell)
+{
+    static const char *const texts[] = {"nan", "NaN", "None", "<NA>"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (strcmp(cell, texts[i]) == 0) return true;
+    return false;
+}
+
 static size_t find_usual(const gp_table *table, const char *const *names)
 {
     for (; *names; names++)

@@ -68,6 +68,7 @@ typedef struct add_run {
     uint64_t max_pixels;
     gp_table *table;
     size_t image_column, prompt_column;
+    bool has_nans;   /* prompts such as "nan" are missing values */
     gp_rows_of rows; /* rows of the table */
     gp_queue *found; /* of file_job, filled by the walking thread */
     gp_passed passed;
@@ -158,6 +159,13 @@ static void walk_thread(void *user, int index)
 
 /* ------------------------------------------------------------------ reading a file (workers) */
 
+/* Returns the prompt of a row, or NULL; check room->failed. */
+static const char *prompt_cell(const add_run *r, size_t row, gp_str *room)
+{
+    const char *cell = gp_table_text(r->table, row, r->prompt_column, room);
+    return cell && r->has_nans && gp_table_is_nan(cell) ? NULL : cell;
+}
+
 /* The cell of a column that is kept as a setting, else NULL. */
 static const char *extra_cell(const add_run *r, size_t row, size_t column)
 {
@@ -222,7 +230,7 @@ static gp_status set_prompt(file_job *job, const char *raw, bool webui_syntax, i
 static gp_status prompt_from_table(const add_run *r, file_job *job, gp_error *err)
 {
     gp_str room = GP_STR_INIT, source = GP_STR_INIT;
-    const char *cell = gp_table_text(r->table, job->row, r->prompt_column, &room);
+    const char *cell = prompt_cell(r, job->row, &room);
     gp_status st = GP_OK;
     gp_str_printf(&source, "table:%s", gp_table_name(r->table));
     if (source.failed || room.failed)
@@ -340,7 +348,7 @@ static gp_status row_is_kept(const add_run *r, const file_job *job, const gp_cat
     gp_str room = GP_STR_INIT;
     *same = false;
     if (kept->strength != STRENGTH_TABLE) return GP_OK;
-    const char *cell = gp_table_text(r->table, job->row, r->prompt_column, &room);
+    const char *cell = prompt_cell(r, job->row, &room);
     bool said = cell && strcmp(cell, kept->raw) == 0;
     gp_str_clear(&room);
     if (!said) return GP_OK;
@@ -580,6 +588,28 @@ static bool table_goes_on(void *user)
     return tell(user);
 }
 
+/* Takes prompts such as "nan" as missing values, if the table has other prompts. */
+static gp_status find_nans(add_run *r, gp_watch *watch, gp_error *err)
+{
+    uint64_t nans = 0, others = 0;
+    const char *first = "", *name = gp_table_column(r->table, r->prompt_column);
+    for (size_t row = 0; row < gp_table_rows(r->table); row++) {
+        const char *cell = gp_table_cell(r->table, row, r->prompt_column);
+        if (cell && gp_table_is_nan(cell)) {
+            if (!nans++) first = cell;
+        } else
+            others += cell && *cell;
+        GP_TRY(gp_watch_work(watch, 256, err));
+    }
+    r->has_nans = nans && others;
+    if (r->has_nans)
+        gp_note_say(r->options->note, r->options->note_user, "table-nan", nans,
+                    "'%s': %llu cell%s of '%s' say%s '%s', as pandas writes a missing value, and count%s as empty",
+                    gp_table_name(r->table), (unsigned long long)nans, nans == 1 ? "" : "s", name, nans == 1 ? "s" : "",
+                    first, nans == 1 ? "s" : "");
+    return GP_OK;
+}
+
 /* Reads the table and matches its rows to images. */
 static gp_status open_table(add_run *r, gp_error *err)
 {
@@ -591,6 +621,7 @@ static gp_status open_table(add_run *r, gp_error *err)
     GP_TRY(gp_table_roles(r->table, o->image_column, o->prompt_column, &r->image_column, &r->prompt_column, err));
     GP_TRY(gp_rows_of_roots(&r->rows, r->table, r->image_column, o->roots, o->root_count, &watch, err));
     gp_rows_notes(&r->rows, r->table, r->image_column, o->note, o->note_user);
+    GP_TRY(find_nans(r, &watch, err));
     return GP_OK;
 }
 
@@ -681,6 +712,7 @@ out:
     gp_mem_free(r.refused);
     for (size_t i = 0; st == GP_OK && r.table && i < gp_table_rows(r.table); i++)
         counts.rows_without_image += !r.rows.seen[i];
+    if (st == GP_OK && r.table) counts.rows_without_image -= r.rows.counts.repeated;
     gp_queue_free(r.found);
     gp_rows_clear(&r.rows);
     gp_table_close(r.table);

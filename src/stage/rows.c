@@ -92,6 +92,9 @@ void gp_rows_notes(const gp_rows_of *of, const gp_table *table, size_t image_col
     tell(table, image_column, of->counts.elsewhere, of->counts.first_elsewhere, "table-rows-elsewhere",
          "row names a file that exists outside the folders given, and is given to no other image",
          "rows name files that exist outside the folders given, and are given to no other image", note, user);
+    tell(table, image_column, of->counts.repeated, of->counts.first_repeated, "table-repeated-rows",
+         "row names an image that has another row, and is left out",
+         "rows name images that have another row, and are left out", note, user);
 }
 
 void gp_rows_clear(gp_rows_of *of)

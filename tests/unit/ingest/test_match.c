@@ -33,7 +33,8 @@ typedef struct matching {
     int ambiguous;
 } matching;
 
-static void expect(const matching *m)
+/* repeated: the number of repeated rows, or -1 if it does not matter. */
+static void expect_repeated(const matching *m, int repeated)
 {
     gp_error err = {0};
     size_t rows[MOST], n = 0;
@@ -44,10 +45,16 @@ static void expect(const matching *m)
     while (m->images[n]) n++;
     assert_ok(gp_match_rows(t, 0, m->images, n, roots, 1, NULL, rows, &counts, &err));
     for (size_t i = 0; i < n; i++) got[i] = rows[i] == SIZE_MAX ? '-' : (char)('0' + rows[i]);
-    if (strcmp(got, m->rows) != 0 || counts.ambiguous != (uint64_t)m->ambiguous)
-        fail_msg("'%s' ... to '%s' ...: %s instead of %s, %d ambiguous", m->cells[0], m->images[0], got, m->rows,
-                 (int)counts.ambiguous);
+    if (strcmp(got, m->rows) != 0 || counts.ambiguous != (uint64_t)m->ambiguous ||
+        (repeated >= 0 && counts.repeated != (uint64_t)repeated))
+        fail_msg("'%s' ... to '%s' ...: %s instead of %s, %d ambiguous, %d repeated", m->cells[0], m->images[0], got,
+                 m->rows, (int)counts.ambiguous, (int)counts.repeated);
     gp_table_close(t);
+}
+
+static void expect(const matching *m)
+{
+    expect_repeated(m, -1);
 }
 
 static void test_exact(void **state)
@@ -99,6 +106,28 @@ static void test_ends(void **state)
          0},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) expect(&all[i]);
+}
+
+/* Rows that name an image which another row has are counted; rows of absent files with the same name are not. */
+static void test_repeated(void **state)
+{
+    (void)state;
+    static const struct {
+        matching m;
+        int repeated;
+    } all[] = {
+        {{{"a.png", "a.png", "a.png"}, {"/data/set/a.png"}, "0", 0}, 2},
+        {{{"./a.png", "a.png", "/data/set/a.png"}, {"/data/set/a.png"}, "0", 0}, 2},
+        {{{"x/a.png", "x/a.png"}, {"/pics/x/a.png"}, "0", 0}, 1},
+        {{{"D:\\sd\\a.png", "D:\\sd\\a.png"}, {"/pics/z/a.png"}, "0", 0}, 1},
+        {{{"a.png", "q/1/a.png"}, {"/pics/1/a.png"}, "1", 0}, 1}, /* the stronger row comes later */
+        {{{"q/1/a.png", "a.png"}, {"/pics/1/a.png"}, "0", 0}, 1},
+        {{{"a.png", "A.PNG", "a"}, {"/data/set/a.png"}, "0", 0}, 2},
+        {{{"test/a.png", "train/a.png"}, {"/pics/test/a.png"}, "0", 0}, 0},
+        {{{"train/a.png", "test/a.png"}, {"/pics/z/test/a.png"}, "1", 0}, 0},
+        {{{"a.png", "b.png"}, {"/data/set/a.png"}, "0", 0}, 0},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) expect_repeated(&all[i].m, all[i].repeated);
 }
 
 #define NFC "caf\xC3\xA9"
@@ -268,8 +297,9 @@ static void test_stop_and_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exact),     cmocka_unit_test(test_ends), cmocka_unit_test(test_weaker_names),
-        cmocka_unit_test(test_elsewhere), cmocka_unit_test(test_many), cmocka_unit_test(test_stop_and_memory),
+        cmocka_unit_test(test_exact),           cmocka_unit_test(test_ends),      cmocka_unit_test(test_repeated),
+        cmocka_unit_test(test_weaker_names),    cmocka_unit_test(test_elsewhere), cmocka_unit_test(test_many),
+        cmocka_unit_test(test_stop_and_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
