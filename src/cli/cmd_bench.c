@@ -27,7 +27,7 @@ static gp_status measure(gp_cli *cli, gp_model **model, found *f, gp_error *err)
     double start = gp_clock_now();
     if (cli->seconds.set && cli->seconds.value > 86400) return gp_fail(err, GP_ERR_USAGE, "--seconds is at most 86400");
     GP_TRY(gp_cli_check_roots(cli, err));
-    GP_TRY(gp_cli_model_open(cli, model, err));
+    GP_TRY(gp_cli_model_open(cli, NULL, model, err));
     f->opened = gp_clock_now() - start;
     gp_model_info(*model, &f->facts);
     gp_machine_describe(&f->machine);

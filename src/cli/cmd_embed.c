@@ -177,7 +177,7 @@ static gp_status embed(struct embedding *e, const char *rows, gp_error *err)
 {
     gp_model_facts facts;
     gp_status st = GP_OK;
-    GP_GO(gp_cli_model_open(e->cli, &e->model, err));
+    GP_GO(gp_cli_model_open(e->cli, NULL, &e->model, err));
     gp_model_info(e->model, &facts);
     e->width = facts.embedding;
     GP_GO(gp_alloc((void **)&e->errors, BATCH, sizeof *e->errors, "embeddings", err));

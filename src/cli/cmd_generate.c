@@ -92,16 +92,19 @@ static int generate(gp_cli *cli, gp_generate_options *o, bool scores, const char
     gp_catalog *catalog = NULL;
     gp_model *model = NULL;
     gp_generate_report report = {0};
+    char *path = NULL;
     int code;
     bool creates = (flags & GP_CATALOG_CREATE) != 0, fresh = access(o->folder, F_OK) != 0;
     /* check everything before the first file is written, so that a mistake leaves nothing behind */
-    if ((scores && gp_cli_model_open(cli, &model, &err) != GP_OK) || (creates && gp_generate_check(o, &err) != GP_OK) ||
-        (creates && gp_folder_make(o->folder, &err) != GP_OK) ||
-        gp_cli_catalog_open(cli, catalog_of, flags, &catalog, &err) != GP_OK ||
+    if (gp_cli_catalog_open_old(cli, &catalog_of, catalog_of ? 1 : 0, flags, &path, &catalog, &err) != GP_OK ||
+        (scores && gp_cli_model_open(cli, catalog, &model, &err) != GP_OK) ||
+        (creates && gp_generate_check(o, &err) != GP_OK) || (creates && gp_folder_make(o->folder, &err) != GP_OK) ||
+        (!catalog && gp_cli_catalog_open_at(path, flags, &catalog, &err) != GP_OK) ||
         gp_generate(catalog, model, o, &report, &err) != GP_OK)
         code = gp_cli_fail(cli, &err);
     else
         code = finish(cli, catalog, o, &report);
+    gp_mem_free(path);
     gp_model_close(model);
     gp_catalog_close(catalog);
     if (creates && fresh && code != GP_EXIT_OK) (void)rmdir(o->folder); /* made by this run; stays if it is not empty */

@@ -122,7 +122,7 @@ static int run(gp_cli *cli)
     if (pick_options(cli, &options, &r, &err) != GP_OK ||
         gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, options.explain ? GP_CATALOG_READ_IF_MUST : 0,
                             &catalog, &err) != GP_OK ||
-        (cli->model && gp_cli_model_open(cli, &model, &err) != GP_OK) ||
+        (cli->model && gp_cli_model_open(cli, NULL, &model, &err) != GP_OK) ||
         choose(cli, catalog, model, &options, &r, &report, &json, &err) != GP_OK) {
         code = gp_cli_fail(cli, &err);
     } else {

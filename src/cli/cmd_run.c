@@ -117,16 +117,18 @@ static int run(gp_cli *cli)
     gp_sheet_options drawing;
     gp_cli_find find = {0};
     gp_run_report report = {0};
-    char *sheet = NULL;
+    char *sheet = NULL, *path = NULL;
     int code;
     gp_cli_add_options(cli, &add);
     gp_cli_score_options(cli, &score);
-    /* the model before the catalog: without one, no empty catalog is left behind */
+    /* the model before a new catalog: without one, no empty catalog is left behind */
     if (gp_cli_check_roots(cli, &err) != GP_OK ||
         (cli->sheet && !cli->no_sheet && gp_cli_check_output(cli, cli->sheet, &err) != GP_OK) ||
         gp_cli_pick_options(cli, &pick, &err) != GP_OK || gp_cli_sheet_options(cli, &drawing, &err) != GP_OK ||
-        gp_cli_find_options(cli, &find, &err) != GP_OK || gp_cli_model_open(cli, &model, &err) != GP_OK ||
-        gp_cli_catalog_open_for(cli, cli->args, cli->arg_count, GP_CATALOG_CREATE, &catalog, &err) != GP_OK) {
+        gp_cli_find_options(cli, &find, &err) != GP_OK ||
+        gp_cli_catalog_open_old(cli, cli->args, cli->arg_count, GP_CATALOG_CREATE, &path, &catalog, &err) != GP_OK ||
+        gp_cli_model_open(cli, catalog, &model, &err) != GP_OK ||
+        (!catalog && gp_cli_catalog_open_at(path, GP_CATALOG_CREATE, &catalog, &err) != GP_OK)) {
         code = gp_cli_fail(cli, &err);
         goto out;
     }
@@ -147,6 +149,7 @@ static int run(gp_cli *cli)
 out:
     gp_cli_find_clear(&find);
     gp_mem_free(sheet);
+    gp_mem_free(path);
     gp_model_close(model);
     gp_catalog_close(catalog);
     return code;
@@ -176,7 +179,9 @@ const gp_cli_command gp_cmd_run = {
     .summary = "Do it all: add, score, find, pick, draw the sheet",
     .about = "Prints the picks: path, score, prompt, between tabs.  Everything is kept in\n"
              "DIR/.goldpan/catalog.db, the sheet in DIR/.goldpan/sheet.jpg; where a folder above DIR has\n"
-             "a catalog, in that.  A second run does only what is missing.",
+             "a catalog, in that.  A second run does only what is missing.\n"
+             "Without --model: the model of $GOLDPAN_MODEL, else the model used last in this catalog, else CLIP\n"
+             "ViT-L/14 or ViT-B/32, if it was downloaded.",
     .examples = "goldpan run pictures --model openai/clip-vit-base-patch32\n"
                 "goldpan run pictures --prompts prompts.csv --per-prompt 2",
     .options = options,

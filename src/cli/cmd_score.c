@@ -15,7 +15,8 @@ static int run(gp_cli *cli)
     int code;
     gp_cli_score_options(cli, &options);
     if (gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, 0, &catalog, &err) != GP_OK ||
-        gp_cli_model_open(cli, &model, &err) != GP_OK || gp_score(catalog, model, &options, &report, &err) != GP_OK) {
+        gp_cli_model_open(cli, catalog, &model, &err) != GP_OK ||
+        gp_score(catalog, model, &options, &report, &err) != GP_OK) {
         code = gp_cli_fail(cli, &err);
         goto out;
     }
@@ -56,7 +57,9 @@ const gp_cli_command gp_cmd_score = {
     .arguments = "[DIR]",
     .summary = "Score every image against its prompt",
     .about = "Only what lacks its result is worked on; it can be stopped at any moment and goes on\n"
-             "with the same command.  The score is 100 * max(cosine, 0) of the two embeddings.",
+             "with the same command.  The score is 100 * max(cosine, 0) of the two embeddings.\n"
+             "Without --model: the model of $GOLDPAN_MODEL, else the model used last in this catalog, else CLIP\n"
+             "ViT-L/14 or ViT-B/32, if it was downloaded.",
     .examples = "goldpan score pictures --model openai/clip-vit-large-patch14",
     .options = options,
     .least = 0,

@@ -77,7 +77,7 @@ static bool put_slice(void *user, const gp_found_slice *s)
 /* Without a name the scores made last say which model it was; its towers are wanted for probes and categories only. */
 static gp_status open_model(gp_cli *cli, gp_model **model, gp_error *err)
 {
-    return cli->model ? gp_cli_model_open(cli, model, err) : GP_OK;
+    return cli->model ? gp_cli_model_open(cli, NULL, model, err) : GP_OK;
 }
 
 static gp_status print_all(gp_cli *cli, gp_catalog *catalog, gp_str *json, const gp_find_report *report,

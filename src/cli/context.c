@@ -3,6 +3,8 @@
  * Reports failures, finds the model, and fills the library's options from the command line. */
 #include "cli/context.h"
 
+#include "base/mem.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,12 +87,18 @@ int gp_cli_usage(gp_cli *cli, const char *format, ...)
 /* ---- the model ------------------------------------------------------------------------------------------------------
  */
 
+/* The model that the user named, or NULL. */
+static const char *named_model(const gp_cli *cli)
+{
+    const char *set = getenv("GOLDPAN_MODEL");
+    return cli->model ? cli->model : set && *set ? set : NULL;
+}
+
 gp_status gp_cli_model_name(const gp_cli *cli, const char **name, gp_error *err)
 {
     static const char *const usual[] = {"openai/clip-vit-large-patch14", "openai/clip-vit-base-patch32",
                                         "drawn-world-mini"};
-    const char *set = getenv("GOLDPAN_MODEL");
-    *name = cli->model ? cli->model : set && *set ? set : NULL;
+    *name = named_model(cli);
     if (*name) return GP_OK;
     for (size_t i = 0; i < 2; i++) { /* the bundled one is a toy for the sample: never taken unasked */
         char *folder = NULL;
@@ -108,20 +116,91 @@ gp_status gp_cli_model_name(const gp_cli *cli, const char **name, gp_error *err)
         usual[0], usual[1], usual[2]);
 }
 
-gp_status gp_cli_model_open(gp_cli *cli, gp_model **model, gp_error *err)
+/* The scorer that was used last in a catalog, among those of models. */
+typedef struct last_used {
+    char *id, *model, *precision; /* owned; NULL: nothing was scored */
+    bool failed;                  /* out of memory */
+} last_used;
+
+static bool take_last(void *user, const gp_scorer_facts *s)
+{
+    last_used *last = user;
+    if (strncmp(s->id, "clip/", 5) != 0) return true; /* made by another program, and brought with --embeddings */
+    last->id = gp_str_dup(s->id), last->model = gp_str_dup(s->model), last->precision = gp_str_dup(s->precision);
+    last->failed = !last->id || !last->model || !last->precision;
+    return false; /* the scorers come in order of their last use */
+}
+
+static gp_status read_last(gp_catalog *catalog, last_used *last, gp_error *err)
+{
+    if (!catalog) return GP_OK;
+    GP_TRY(gp_catalog_scorers(catalog, take_last, last, err));
+    return last->failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory") : GP_OK;
+}
+
+/* Index into the choices of --precision; 0, automatic, if the name is not known. */
+static int precision_of(const char *name)
+{
+    static const char *const names[] = {"auto", "fp32", "bf16", "int8"};
+    for (int i = 1; i < 4; i++)
+        if (strcmp(name, names[i]) == 0) return i;
+    return 0;
+}
+
+/* Opens the model that made the last scores.  A catalog keeps only the name of a model, so another model may have this
+ * name here: then the weights differ. */
+static gp_status open_last(const last_used *last, gp_model_options *options, gp_model **model, gp_error *err)
+{
+    gp_error why = {0};
+    gp_model_facts facts;
+    gp_model *opened = NULL;
+    if (!options->precision) options->precision = (gp_precision)precision_of(last->precision);
+    gp_status st = gp_model_open(last->model, options, &opened, &why);
+    if (st != GP_OK)
+        return gp_fail(err, st, "no model is named, and '%s', which was used last here, cannot be opened: %s",
+                       last->model, why.message);
+    gp_model_info(opened, &facts);
+    if (strstr(last->id, facts.weight_hash)) {
+        *model = opened;
+        return GP_OK;
+    }
+    gp_model_close(opened);
+    return gp_fail(err, GP_ERR_NOT_FOUND,
+                   "no model is named, and '%s' is not the model that was used last here: it has other weights; name "
+                   "one with --model",
+                   last->model);
+}
+
+static gp_status open_model(gp_cli *cli, const last_used *last, gp_model **model, gp_error *err)
 {
     const char *name = NULL;
     gp_model_options options = GP_MODEL_DEFAULTS;
-    gp_model_facts facts;
     options.precision = (gp_precision)cli->precision;
     options.engine = (gp_engine)cli->engine;
     options.revision = cli->revision;
     options.fast_decode = cli->fast_decode;
+    if (last->model && !named_model(cli)) return open_last(last, &options, model, err);
     GP_TRY(gp_cli_model_name(cli, &name, err));
-    GP_TRY(gp_model_open(name, &options, model, err));
-    gp_model_info(*model, &facts);
-    gp_term_detail(&cli->term, "model %s (%s, %s), %s", facts.name, facts.precision, facts.engine, facts.folder);
-    return GP_OK;
+    return gp_model_open(name, &options, model, err);
+}
+
+gp_status gp_cli_model_open(gp_cli *cli, gp_catalog *catalog, gp_model **model, gp_error *err)
+{
+    last_used last = {0};
+    gp_model_facts facts;
+    gp_status st = read_last(catalog, &last, err);
+    if (st == GP_OK) st = open_model(cli, &last, model, err);
+    if (st == GP_OK) {
+        gp_model_info(*model, &facts);
+        if (!named_model(cli))
+            gp_term_say(&cli->term, "taking the model %s (%s), %s; --model names another", facts.name, facts.precision,
+                        last.model ? "used last in this catalog" : "found on this machine");
+        gp_term_detail(&cli->term, "model %s (%s, %s), %s", facts.name, facts.precision, facts.engine, facts.folder);
+    }
+    gp_mem_free(last.id);
+    gp_mem_free(last.model);
+    gp_mem_free(last.precision);
+    return st;
 }
 
 /* ---- options into the library's structs -----------------------------------------------------------------------------

@@ -24,7 +24,12 @@ gp_status gp_cli_catalog_path(gp_cli *cli, const char *const *paths, size_t coun
                               gp_error *err);
 gp_status gp_cli_catalog_open_for(gp_cli *cli, const char *const *paths, size_t count, unsigned flags,
                                   gp_catalog **catalog, gp_error *err);
-/* The same for one path; NULL: the current folder. */
+gp_status gp_cli_catalog_open_at(const char *path, unsigned flags, gp_catalog **catalog, gp_error *err);
+/* Finds the path of the catalog, and opens the catalog if it exists; else *catalog stays NULL.  The caller owns `path`,
+ * also after an error.  For commands that check everything else before they create a catalog. */
+gp_status gp_cli_catalog_open_old(gp_cli *cli, const char *const *paths, size_t count, unsigned flags, char **path,
+                                  gp_catalog **catalog, gp_error *err);
+/* The same as gp_cli_catalog_open_for for one path; NULL: the current folder. */
 gp_status gp_cli_catalog_open(gp_cli *cli, const char *start, unsigned flags, gp_catalog **catalog, gp_error *err);
 bool gp_cli_is_folder(const char *path);
 
@@ -38,7 +43,9 @@ gp_status gp_cli_check_own(const gp_cli *cli, const char *path, gp_error *err);
 
 /* --model, else $GOLDPAN_MODEL, else the first usual one that is at hand; NOT_FOUND says how to get one. Borrowed. */
 gp_status gp_cli_model_name(const gp_cli *cli, const char **name, gp_error *err);
-gp_status gp_cli_model_open(gp_cli *cli, gp_model **model, gp_error *err);
+/* Opens that model.  If none is named, the model that was used last in `catalog` (may be NULL) comes before the usual
+ * ones, with its precision.  A model that was not named is reported on standard error. */
+gp_status gp_cli_model_open(gp_cli *cli, gp_catalog *catalog, gp_model **model, gp_error *err);
 
 /* A gp_note_fn whose user is a gp_cli: prints the note on standard error and keeps it for --json. */
 void gp_cli_note(void *user, const gp_note *note);

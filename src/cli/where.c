@@ -318,15 +318,28 @@ gp_status gp_cli_catalog_path(gp_cli *cli, const char *const *paths, size_t coun
     return f.path ? GP_OK : no_memory(err);
 }
 
+gp_status gp_cli_catalog_open_at(const char *path, unsigned flags, gp_catalog **catalog, gp_error *err)
+{
+    GP_TRY(gp_catalog_open(path, flags & ~(unsigned)(GP_CLI_GONE | GP_CLI_OWN), catalog, err));
+    if (gp_catalog_readonly(*catalog)) gp_catalog_watch(*catalog, gp_term_go_on, NULL);
+    return GP_OK;
+}
+
 gp_status gp_cli_catalog_open_for(gp_cli *cli, const char *const *paths, size_t count, unsigned flags,
                                   gp_catalog **catalog, gp_error *err)
 {
     char *path = NULL;
     GP_TRY(gp_cli_catalog_path(cli, paths, count, flags, &path, err));
-    gp_status st = gp_catalog_open(path, flags & ~(unsigned)(GP_CLI_GONE | GP_CLI_OWN), catalog, err);
-    if (st == GP_OK && gp_catalog_readonly(*catalog)) gp_catalog_watch(*catalog, gp_term_go_on, NULL);
+    gp_status st = gp_cli_catalog_open_at(path, flags, catalog, err);
     gp_mem_free(path);
     return st;
+}
+
+gp_status gp_cli_catalog_open_old(gp_cli *cli, const char *const *paths, size_t count, unsigned flags, char **path,
+                                  gp_catalog **catalog, gp_error *err)
+{
+    GP_TRY(gp_cli_catalog_path(cli, paths, count, flags, path, err));
+    return access(*path, F_OK) == 0 ? gp_cli_catalog_open_at(*path, flags, catalog, err) : GP_OK;
 }
 
 gp_status gp_cli_catalog_open(gp_cli *cli, const char *start, unsigned flags, gp_catalog **catalog, gp_error *err)
