@@ -10,31 +10,13 @@ import shutil
 import sqlite3
 import struct
 import subprocess
-import sys
 import tempfile
 import unittest
 
-GOLDPAN = os.path.abspath(sys.argv.pop(1))
-SOURCE = os.path.abspath(os.environ.get("GOLDPAN_SOURCE", "."))
-SAMPLE = os.path.join(SOURCE, "sample", "drawn-world")
+from command import GOLDPAN, SAMPLE, environment, goldpan, read
+
 MODES = ("--copy", "--hardlink", "--symlink")
 LEFTOVER = ".goldpan-4194305-7.tmp"  # of a process that cannot exist: its number is too large
-
-
-def environment():
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "GOLDPAN_"))}
-    return dict(env, GOLDPAN_DATA=SOURCE, GOLDPAN_MODEL="drawn-world-mini")
-
-
-def goldpan(*words, code=0, **more):
-    run = subprocess.run([GOLDPAN, *words], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=1800, **more)
-    assert run.returncode == code, (words, run.returncode, run.stderr)
-    return run
-
-
-def read(*parts):
-    with open(os.path.join(*parts), "rb") as file:
-        return file.read()
 
 
 def write(path, data):

@@ -13,35 +13,16 @@ import signal
 import sqlite3
 import struct
 import subprocess
-import sys
 import tempfile
 import time
 import unittest
 import zlib
 
-GOLDPAN = os.path.abspath(sys.argv.pop(1))
-SOURCE = os.path.abspath(os.environ.get("GOLDPAN_SOURCE", "."))
-SAMPLE = os.path.join(SOURCE, "sample", "drawn-world")
+from command import GOLDPAN, SAMPLE, SOURCE, environment, goldpan, read
+
 NONE = 0xFFFFFFFF
 LARGEST = 1 << 20  # no file of a site's data or page is as large
 SIZES = {"f32": 4, "f64": 8, "u32": 4, "u8": 1, "i8": 1, "code": 4, "hash": 16}
-
-
-def environment():
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "GOLDPAN_"))}
-    env["GOLDPAN_DATA"] = SOURCE
-    return env
-
-
-def goldpan(*words, code=0):
-    run = subprocess.run([GOLDPAN, *words], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert run.returncode == code, (words, run.returncode, run.stderr)
-    return run
-
-
-def read(*parts):
-    with open(os.path.join(*parts), "rb") as file:
-        return file.read()
 
 
 def texts(table):
