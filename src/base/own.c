@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The list of the files that exports have put into a folder. */
+ * The list of the files that exports have put into a folder, and the path of the journal of marks. */
 #include "base/own.h"
 
 #include "base/file.h"
@@ -99,4 +99,16 @@ gp_status gp_own_names_add(const char *folder, gp_str *names, gp_error *err)
     gp_own_names_clear(&more);
     gp_mem_free(path);
     return st;
+}
+
+char *gp_marks_path(const char *catalog)
+{
+    gp_str s = GP_STR_INIT;
+    if (gp_str_ends(catalog, ".db")) {
+        gp_str_add(&s, catalog, strlen(catalog) - 3);
+        gp_str_puts(&s, ".marks.jsonl");
+    } else {
+        gp_str_printf(&s, "%s-marks.jsonl", catalog);
+    }
+    return gp_str_take(&s);
 }

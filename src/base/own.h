@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Marks by which goldpan recognises its own products, so that contact sheets, tours and exports are not added to the
- * catalog. */
+ * goldpan's own files: marks by which it recognises its products, so that contact sheets, tours and exports are not
+ * added to the catalog, and the path of a catalog's journal of marks. */
 #ifndef GP_BASE_OWN_H
 #define GP_BASE_OWN_H
 
@@ -13,6 +13,10 @@
 /* Mark in an image that goldpan drew: the keyword of a PNG text chunk, the beginning of a JPEG comment, or a word in
  * the XMP of a WebP file. */
 #define GP_MARK_IMAGE "goldpan-product"
+
+/* Returns the path of a catalog's journal of marks: catalog.db -> catalog.marks.jsonl; another name ->
+ * NAME-marks.jsonl.  Owned; NULL when out of memory. */
+char *gp_marks_path(const char *catalog);
 
 /* The names in a folder's GP_MARK_EXPORT, sorted. */
 typedef struct gp_own_names {

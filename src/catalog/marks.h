@@ -21,6 +21,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/own.h"
 #include "base/str.h"
 #include "catalog/catalog.h"
 
@@ -64,8 +65,6 @@ typedef struct gp_marks_file {
     size_t count;
 } gp_marks_file;
 
-/* catalog.db -> catalog.marks.jsonl; another name -> NAME-marks.jsonl.  Owned; NULL when out of memory. */
-char *gp_marks_path(const char *catalog);
 /* Reads a journal; sets `absent` if the file does not exist. */
 gp_status gp_marks_read(const char *path, gp_marks_file *out, gp_error *err);
 /* Parses a journal in memory; copies the text. */

@@ -15,18 +15,6 @@ enum { SUM_DIGITS = 16, DEPTH = 8, HEX = 32 };
 #define SUM_NAME     ",\"sum\":\""
 #define SUM_SIZE     (sizeof SUM_NAME - 1 + SUM_DIGITS + 2) /* with the final "} */
 
-char *gp_marks_path(const char *catalog)
-{
-    gp_str s = GP_STR_INIT;
-    if (gp_str_ends(catalog, ".db")) {
-        gp_str_add(&s, catalog, strlen(catalog) - 3);
-        gp_str_puts(&s, ".marks.jsonl");
-    } else {
-        gp_str_printf(&s, "%s-marks.jsonl", catalog);
-    }
-    return gp_str_take(&s);
-}
-
 /* ---- lines */
 
 static void sum_of(const char *bytes, size_t size, char out[33])

@@ -36,8 +36,8 @@ static gp_status check_path(gp_cli *cli, char **path, gp_error *err)
     const char *first = cli->arg_count ? cli->args[0] : NULL;
     if (!first || gp_cli_is_folder(first)) return gp_cli_catalog_path(cli, cli->args, cli->arg_count, 0, path, err);
     if (cli->catalog) return gp_fail(err, GP_ERR_USAGE, "give the catalog once: '%s' or --catalog", first);
-    *path = gp_str_dup(first);
-    return *path ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory");
+    cli->catalog = first;
+    return gp_cli_catalog_path(cli, NULL, 0, 0, path, err);
 }
 
 static int run_check(gp_cli *cli)

@@ -101,15 +101,15 @@ static char *folder_of(const char *path, bool create)
 
 typedef struct found {
     char *path; /* owned; NULL: not found */
-    bool above; /* the catalog is of a folder above the one where the search began */
+    bool above; /* the file is of a folder above the one where the search began */
 } found;
 
-/* Searches from an absolute folder upward.  False: out of memory. */
-static bool climb(const char *from, found *out)
+/* Searches for the file `name` from an absolute folder upward.  False: out of memory. */
+static bool climb(const char *from, const char *name, found *out)
 {
     char *folder = gp_str_dup(from);
     for (bool above = false; folder; above = true) {
-        char *path = catalog_of(folder);
+        char *path = gp_path_join(folder, name);
         if (path && access(path, F_OK) == 0) {
             *out = (found){path, above};
             gp_mem_free(folder);
@@ -150,25 +150,25 @@ static char *present_folder(void)
     return copy;
 }
 
-/* path NULL: the current folder.  folder: where the search from `path` begins, as written. */
-static gp_status search(const char *path, const char *folder, found *out, gp_error *err)
+/* path NULL: the current folder.  folder: where the search from `path` begins, as written.  name: CATALOG or MARKS. */
+static gp_status search(const char *path, const char *folder, const char *name, found *out, gp_error *err)
 {
     char *given = !path ? present_folder() : goes_back(folder) ? NULL : gp_path_absolute(folder);
     char *real = real_folder(path ? path : ".");
     bool good = true;
     *out = (found){NULL, false};
-    if (given) good = climb(given, out);
-    if (good && !out->path && real && (!given || strcmp(given, real) != 0)) good = climb(real, out);
+    if (given) good = climb(given, name, out);
+    if (good && !out->path && real && (!given || strcmp(given, real) != 0)) good = climb(real, name, out);
     gp_mem_free(real);
     gp_mem_free(given);
     return good ? GP_OK : no_memory(err);
 }
 
-/* A catalog found beside the path is named in the way the path was written. */
-static gp_status search_path(const char *path, bool create, found *out, gp_error *err)
+/* A file found beside the path is named in the way the path was written. */
+static gp_status search_path(const char *path, bool create, const char *name, found *out, gp_error *err)
 {
-    char *folder = folder_of(path, create), *beside = folder ? catalog_of(folder) : NULL;
-    gp_status st = beside ? search(path, folder, out, err) : no_memory(err);
+    char *folder = folder_of(path, create), *beside = folder ? gp_path_join(folder, name) : NULL;
+    gp_status st = beside ? search(path, folder, name, out, err) : no_memory(err);
     if (st == GP_OK && out->path && !out->above && access(beside, F_OK) == 0) {
         gp_mem_free(out->path);
         out->path = beside, beside = NULL;
@@ -191,7 +191,7 @@ static gp_status search_paths(const char *const *paths, size_t count, bool creat
     *out = (found){NULL, false};
     for (size_t i = 0; i < count; i++) {
         found next;
-        gp_status st = search_path(paths[i], create, &next, err);
+        gp_status st = search_path(paths[i], create, CATALOG, &next, err);
         if (st == GP_OK && out->path && next.path && !same_file(out->path, next.path))
             st = gp_fail(err, GP_ERR_USAGE,
                          "'%s' belongs to the catalog '%s', '%s' to '%s': give them one by one, or name one with "
@@ -230,24 +230,37 @@ static char *new_catalog(const char *const *paths, size_t count)
     return path;
 }
 
-/* Does the journal of marks of a deleted catalog lie in the folder's .goldpan? */
-static bool has_marks(const char *folder)
+/* Reports that a catalog was deleted but the journal of its marks is still beside it. */
+static gp_status only_marks(const char *journal, const char *catalog, gp_error *err)
 {
-    char *path = gp_path_join(folder, MARKS);
-    bool has = path && access(path, F_OK) == 0;
-    gp_mem_free(path);
-    return has;
+    char *own = gp_path_folder(journal), *folder = own ? gp_path_folder(own) : NULL;
+    gp_status st;
+    if (!folder)
+        st = no_memory(err);
+    else if (!strcmp(gp_path_base(own), OWN) && !strcmp(gp_path_base(journal), gp_path_base(MARKS)))
+        st = gp_fail(err, GP_ERR_NOT_FOUND,
+                     "no catalog in '%s', but the journal of its marks is there: bring them back with `goldpan add %s`"
+                     " or `goldpan rescue %s`",
+                     folder, folder, folder);
+    else
+        st = gp_fail(err, GP_ERR_NOT_FOUND,
+                     "no catalog '%s', but the journal of its marks, '%s', is there: bring them back with"
+                     " `goldpan add --catalog %s DIR` or `goldpan rescue --catalog %s DIR`",
+                     catalog, journal, catalog, catalog);
+    gp_mem_free(folder);
+    gp_mem_free(own);
+    return st;
 }
 
 static gp_status no_catalog(const char *const *paths, size_t count, gp_error *err)
 {
-    const char *folder = count ? paths[0] : ".";
-    if (has_marks(folder))
-        return gp_fail(
-            err, GP_ERR_NOT_FOUND,
-            "no catalog in '%s', but the journal of its marks is there: bring them back with `goldpan add %s`"
-            " or `goldpan rescue %s`",
-            folder, folder, folder);
+    found marks;
+    GP_TRY(search_path(count ? paths[0] : ".", false, MARKS, &marks, err));
+    if (marks.path) {
+        gp_status st = only_marks(marks.path, NULL, err);
+        gp_mem_free(marks.path);
+        return st;
+    }
     if (!count)
         return gp_fail(
             err, GP_ERR_NOT_FOUND,
@@ -255,6 +268,18 @@ static gp_status no_catalog(const char *const *paths, size_t count, gp_error *er
     return gp_fail(err, GP_ERR_NOT_FOUND,
                    "no catalog in or above '%s': make one with `goldpan add %s`, or name it with --catalog", paths[0],
                    gp_cli_is_folder(paths[0]) ? paths[0] : "DIR");
+}
+
+/* The same for a catalog that was named. */
+static gp_status no_such_catalog(const char *name, gp_error *err)
+{
+    char *journal = gp_marks_path(name);
+    gp_status st = !journal ? no_memory(err)
+                   : access(journal, F_OK) == 0
+                       ? only_marks(journal, name, err)
+                       : gp_fail(err, GP_ERR_NOT_FOUND, "no catalog '%s': make one with `goldpan add DIR`", name);
+    gp_mem_free(journal);
+    return st;
 }
 
 /* --catalog may name the file, the folder that it belongs to, or .goldpan itself. */
@@ -265,9 +290,9 @@ static gp_status named_catalog(const char *name, bool create, char **path, gp_er
     gp_mem_free(folder);
     if (!named) return no_memory(err);
     if (!create && access(named, F_OK) != 0) {
-        gp_fail(err, GP_ERR_NOT_FOUND, "no catalog '%s': make one with `goldpan add DIR`", named);
+        gp_status st = no_such_catalog(named, err);
         gp_mem_free(named);
-        return GP_ERR_NOT_FOUND;
+        return st;
     }
     *path = named;
     return GP_OK;
@@ -310,7 +335,7 @@ gp_status gp_cli_catalog_path(gp_cli *cli, const char *const *paths, size_t coun
     if (!create && !(flags & GP_CLI_GONE)) GP_TRY(check_there(paths, count, err));
     GP_TRY(search_paths(paths, count, create, &f, err));
     /* users often ask for files on other disks from the catalog's folder */
-    if (!f.path && (!count || (flags & GP_CLI_GONE))) GP_TRY(search(NULL, NULL, &f, err));
+    if (!f.path && (!count || (flags & GP_CLI_GONE))) GP_TRY(search(NULL, NULL, CATALOG, &f, err));
     if (f.path && f.above && count && (create || gp_cli_is_folder(paths[0]))) say_above(cli, f.path, create);
     if (!f.path && !create) return no_catalog(paths, count, err);
     if (!f.path) f.path = new_catalog(paths, count);
