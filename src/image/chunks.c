@@ -8,6 +8,7 @@
 #include "image/exif.h"
 #include "image/image.h"
 #include "image/jpeg_scan.h"
+#include "image/png_chunk.h"
 #include "image/riff.h"
 
 #include <libdeflate.h>
@@ -95,13 +96,13 @@ static const uint8_t *behind_zero(const uint8_t *p, const uint8_t *end)
 }
 
 /* keyword 0 text | keyword 0 method packed | keyword 0 packed? method language 0 word 0 text */
-static bool add_png_text(sink *s, const char *name, const uint8_t *p, size_t size)
+static bool add_png_text(sink *s, const gp_png_chunk *c)
 {
-    const uint8_t *end = p + size, *text = behind_zero(p, end);
+    const uint8_t *p = c->data, *end = p + c->length, *text = behind_zero(p, end);
     if (!text || text == p + 1) return true;
     gp_str key = GP_STR_INIT;
     gp_str_add_latin1(&key, p, (size_t)(text - p) - 1);
-    bool go_on = true, packed = name[0] == 'z', international = name[0] == 'i';
+    bool go_on = true, packed = *c->tag == 'z', international = *c->tag == 'i';
     if (key.failed) {
         s->no_memory = true;
         text = NULL;
@@ -125,32 +126,27 @@ static void read_exif(sink *s, const uint8_t *bytes, size_t size)
     if (!gp_exif_texts(bytes, size, add, s)) s->chunks.damaged += !s->damaged;
 }
 
-/* Reads a chunk. p: its header; `rest`: bytes after its data. Returns false if no more texts can be kept. */
-static bool read_png_chunk(sink *s, const char *name, const uint8_t *p, size_t length, size_t rest)
+/* Reads a chunk. Returns false if no more texts can be kept. */
+static bool read_png_chunk(sink *s, const gp_png_chunk *c)
 {
-    bool exif = strcmp(name, "eXIf") == 0, go_on = true;
-    bool text = strcmp(name, "tEXt") == 0 || strcmp(name, "zTXt") == 0 || strcmp(name, "iTXt") == 0;
-    bool graph = strcmp(name, "comf") == 0; /* in animations: laid out like tEXt, after the pixels */
+    bool exif = memcmp(c->tag, "eXIf", 4) == 0, go_on = true;
+    bool text = memcmp(c->tag, "tEXt", 4) == 0 || memcmp(c->tag, "zTXt", 4) == 0 || memcmp(c->tag, "iTXt", 4) == 0;
+    bool graph = memcmp(c->tag, "comf", 4) == 0; /* in animations: laid out like tEXt, after the pixels */
     if (!exif && !text && !graph) return true;
-    s->damaged = rest < 4 || libdeflate_crc32(0, p + 4, length + 4) != gp_be32(p + 8 + length);
+    s->damaged = !c->whole || libdeflate_crc32(0, c->tag, c->length + 4) != gp_be32(c->data + c->length);
     s->chunks.damaged += s->damaged;
     if (exif)
-        read_exif(s, p + 8, length);
+        read_exif(s, c->data, c->length);
     else
-        go_on = add_png_text(s, name, p + 8, length);
+        go_on = add_png_text(s, c);
     return go_on && !s->no_memory;
 }
 
 static void read_png(sink *s, const uint8_t *bytes, size_t size)
 {
-    for (size_t at = 8; size - at >= 8;) {
-        const uint8_t *p = bytes + at;
-        char name[5] = {(char)p[4], (char)p[5], (char)p[6], (char)p[7]};
-        size_t length = gp_be32(p), rest = size - at - 8;
-        if (length > rest || strcmp(name, "IEND") == 0) return;
-        if (!read_png_chunk(s, name, p, length, rest - length)) return;
-        at += 8 + length + (rest - length < 4 ? rest - length : 4);
-    }
+    gp_png_chunk c;
+    for (size_t at = 8; gp_png_next(bytes, size, &at, &c) && memcmp(c.tag, "IEND", 4) != 0;)
+        if (!read_png_chunk(s, &c)) return;
 }
 
 /* EXIF may be spread over several APP1 segments, as Pillow and exiftool join them. */

@@ -3,9 +3,9 @@
  */
 #include "image/stream.h"
 
-#include "image/bytes.h"
 #include "image/image.h"
 #include "image/jpeg_scan.h"
+#include "image/png_chunk.h"
 #include "image/riff.h"
 
 #include <string.h>
@@ -17,23 +17,6 @@ static bool is(const uint8_t *tag, const char *name)
 
 /* ------------------------------------------------------------------ PNG */
 
-typedef struct png_chunk {
-    const uint8_t *tag, *data;
-    size_t length;
-} png_chunk;
-
-/* Reads the chunk at *at (start with 8). Returns false at the end, or if the chunk is not complete. */
-static bool png_next(const uint8_t *bytes, size_t size, size_t *at, png_chunk *out)
-{
-    if (*at > size || size - *at < 12) return false;
-    const uint8_t *p = bytes + *at;
-    size_t length = gp_be32(p);
-    if (length > size - *at - 12) return false;
-    *out = (png_chunk){p + 4, p + 8, length};
-    *at += 12 + length;
-    return true;
-}
-
 static bool png_makes_pixels(const uint8_t *tag)
 {
     return is(tag, "IHDR") || is(tag, "PLTE") || is(tag, "tRNS") || is(tag, "acTL") || is(tag, "fcTL") ||
@@ -44,9 +27,9 @@ static bool png_makes_pixels(const uint8_t *tag)
 static bool png_stream(const uint8_t *bytes, size_t size, gp_hasher *h)
 {
     size_t at = 8;
-    png_chunk c;
+    gp_png_chunk c;
     bool pixels = false, end = false;
-    while (!end && png_next(bytes, size, &at, &c)) {
+    while (!end && gp_png_next(bytes, size, &at, &c) && c.whole) {
         bool idat = is(c.tag, "IDAT");
         if ((idat && !pixels) || png_makes_pixels(c.tag)) gp_hasher_add(h, c.tag, 4);
         if (idat || png_makes_pixels(c.tag)) gp_hasher_add(h, c.data, c.length);
@@ -59,8 +42,8 @@ static bool png_stream(const uint8_t *bytes, size_t size, gp_hasher *h)
 static bool png_is_plain(const uint8_t *bytes, size_t size)
 {
     size_t at = 8;
-    png_chunk c;
-    while (png_next(bytes, size, &at, &c)) {
+    gp_png_chunk c;
+    while (gp_png_next(bytes, size, &at, &c) && c.whole) {
         if (is(c.tag, "IHDR") && (c.length < 13 || (c.data[9] & 4))) return false;
         if (is(c.tag, "tRNS") || is(c.tag, "acTL")) return false;
         if (is(c.tag, "IDAT")) return true;
