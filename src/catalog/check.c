@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Checks a catalog: SQLite's integrity check, foreign keys, the invariants listed in schema.c, vectors, and the journal
- * of marks.  Opens the catalog for reading and changes nothing. */
+ * Checks a catalog: SQLite's integrity check, foreign keys, the rules that SQL can state, and the journal of marks.
+ * Opens the catalog for reading and changes nothing. */
 #include "base/mem.h"
 #include "catalog/db.h"
 
@@ -65,54 +65,18 @@ static gp_status check_references(checking *c, gp_error *err)
     return st;
 }
 
-/* ---- the invariants at the top of schema.c */
+/* ---- the rules that SQL can state */
 
-#define WITHOUT_EMBEDDING(table, thing)                                                                                \
-    "SELECT count(*) FROM scores s JOIN scorers c ON c.id = s.scorer WHERE NOT EXISTS (SELECT 1 FROM " table           \
-    " v WHERE v.encoder = c.encoder AND v." thing " = s." thing ")"
-static const struct {
-    const char *sql, *what;
-} invariants[] = {
-    {"SELECT count(*) FROM image_embeddings v JOIN encoders e ON e.id = v.encoder WHERE length(v.vector) <> 4 * e.dims",
-     "image embeddings have another size than their encoder's"},
-    {"SELECT count(*) FROM prompt_embeddings v JOIN encoders e ON e.id = v.encoder WHERE length(v.vector) <> 4 * "
-     "e.dims",
-     "prompt embeddings have another size than their encoder's"},
-    {WITHOUT_EMBEDDING("image_embeddings", "image"), "scores have no image embedding"},
-    {WITHOUT_EMBEDDING("prompt_embeddings", "prompt"), "scores have no prompt embedding"},
-    {"SELECT count(*) FROM generations WHERE state = 'got' AND (path IS NULL OR image IS NULL)",
-     "generated images have no file or no image in the catalog"},
-    {"SELECT count(*) FROM clusters c WHERE c.level > 0 AND NOT EXISTS (SELECT 1 FROM clusters p WHERE"
-     " p.analysis = c.analysis AND p.level = c.level - 1 AND p.cluster = c.parent)",
-     "clusters have no parent"},
-};
-
-static gp_status check_invariants(checking *c, gp_error *err)
+static gp_status check_rules(checking *c, gp_error *err)
 {
-    for (size_t i = 0; i < sizeof invariants / sizeof *invariants; i++) {
+    GP_TRY(gp_db_rules_open(c->cat, err));
+    for (const gp_db_rule *rule = gp_db_rules; rule->table; rule++) {
         int64_t n = 0;
-        gp_q q = gp_q_open(c->cat, invariants[i].sql);
+        gp_q q = gp_q_open(c->cat, rule->count);
         GP_TRY(gp_q_one(&q, 0, &n, err));
-        if (n > 0) tell(c, (uint64_t)n, ADVICE_RESCUE, "%lld %s", (long long)n, invariants[i].what);
+        if (n > 0) tell(c, (uint64_t)n, ADVICE_RESCUE, "%lld %s", (long long)n, rule->what);
     }
     return GP_OK;
-}
-
-static gp_status check_vectors(checking *c, const char *sql, const char *what, gp_error *err)
-{
-    bool row;
-    gp_status st;
-    uint64_t wrong = 0;
-    gp_q q = gp_q_open(c->cat, sql);
-    while ((st = gp_q_step(&q, &row, err)) == GP_OK && row) {
-        const uint8_t *bytes = sqlite3_column_blob(q.stmt, 0);
-        wrong += !bytes || !gp_db_is_unit(bytes, (size_t)sqlite3_column_bytes(q.stmt, 0));
-    }
-    gp_q_end(&q);
-    if (st == GP_OK && wrong)
-        tell(c, wrong, ADVICE_RESCUE, "%llu %s have a length other than 1, or are not numbers",
-             (unsigned long long)wrong, what);
-    return st;
 }
 
 /* ---- the journal of marks */
@@ -290,9 +254,7 @@ static gp_status check_rows(checking *c, gp_error *err)
 {
     GP_TRY(check_integrity(c, err));
     GP_TRY(check_references(c, err));
-    GP_TRY(check_invariants(c, err));
-    GP_TRY(check_vectors(c, "SELECT vector FROM image_embeddings", "image embeddings", err));
-    return check_vectors(c, "SELECT vector FROM prompt_embeddings", "prompt embeddings", err);
+    return check_rules(c, err);
 }
 
 /* Opens the catalog and checks its rows.  If the catalog is too damaged to read, reports that and sets c->cat to NULL.

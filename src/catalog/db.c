@@ -7,7 +7,6 @@
 #include "base/mem.h"
 #include <assert.h>
 #include <errno.h>
-#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -310,15 +309,4 @@ void gp_db_floats_from_le(const uint8_t *in, float *out, size_t dims)
         memcpy(out + i, &u, 4);
     }
 #endif
-}
-
-bool gp_db_is_unit(const uint8_t *bytes, size_t size)
-{
-    double sum = 0;
-    for (size_t i = 0; i + 4 <= size; i += 4) {
-        float x;
-        gp_db_floats_from_le(bytes + i, &x, 1);
-        sum += (double)x * (double)x;
-    }
-    return fabs(sum - 1) < 1e-3; /* also false for NaN */
 }

@@ -98,10 +98,19 @@ typedef struct gp_db_table {
 } gp_db_table;
 extern const gp_db_table gp_db_tables[]; /* the last has no name */
 
+/* The invariants in schema.c that SQL can state, except foreign keys (row_rules.c). */
+typedef struct gp_db_rule {
+    const char *table;
+    const char *count; /* counts the rows that break the rule */
+    const char *mend;  /* mends these rows after a rescue, or NULL */
+    const char *what;  /* words after the number of these rows */
+} gp_db_rule;
+extern const gp_db_rule gp_db_rules[]; /* in the order of mending; the last has no table */
+/* Adds the function that the rules call to the open catalog. */
+gp_status gp_db_rules_open(gp_catalog *cat, gp_error *err);
+
 /* ---- vectors: [dims] float32, little endian in the file */
 void gp_db_floats_to_le(const float *in, uint8_t *out, size_t dims);
-/* Returns whether a stored vector has length 1. */
-bool gp_db_is_unit(const uint8_t *bytes, size_t size);
 void gp_db_floats_from_le(const uint8_t *in, float *out, size_t dims);
 
 #endif

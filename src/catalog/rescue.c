@@ -212,30 +212,13 @@ static gp_status read_together(rescuing *r, gp_db_part part, const char *what, g
     return gp_db_exec(r->to, "RELEASE together", err);
 }
 
-static void sql_is_unit(sqlite3_context *context, int count, sqlite3_value **values)
-{
-    const uint8_t *bytes = count == 1 ? sqlite3_value_blob(values[0]) : NULL;
-    sqlite3_result_int(context, bytes && gp_db_is_unit(bytes, (size_t)sqlite3_value_bytes(values[0])));
-}
-
-/* Deletes rows that violate the invariants in schema.c.  They can be recomputed or restored from the journal. */
+/* Mends rows that break a rule.  They can be recomputed or restored from the journal. */
 static gp_status tidy(rescuing *r, gp_error *err)
 {
-    int rc = sqlite3_create_function(r->to->db, "is_unit", 1, SQLITE_UTF8, NULL, sql_is_unit, NULL, NULL);
-    if (rc != SQLITE_OK) return gp_db_fail(r->to, rc, err);
-    GP_TRY(gp_db_exec(
-        r->to,
-        "DELETE FROM image_embeddings WHERE NOT is_unit(vector)"
-        " OR length(vector) <> 4 * (SELECT dims FROM encoders e WHERE e.id = encoder);"
-        "DELETE FROM prompt_embeddings WHERE NOT is_unit(vector)"
-        " OR length(vector) <> 4 * (SELECT dims FROM encoders e WHERE e.id = encoder);"
-        "DELETE FROM scores WHERE NOT EXISTS (SELECT 1 FROM scorers c JOIN image_embeddings v ON v.encoder = c.encoder"
-        " WHERE c.id = scores.scorer AND v.image = scores.image) OR NOT EXISTS (SELECT 1 FROM scorers c"
-        " JOIN prompt_embeddings v ON v.encoder = c.encoder WHERE c.id = scores.scorer AND v.prompt = scores.prompt)",
-        err));
-    if (!is_in(r->to, "generations")) return GP_OK;
-    return gp_db_exec(
-        r->to, "UPDATE generations SET state = 'planned', path = NULL WHERE state = 'got' AND image IS NULL", err);
+    GP_TRY(gp_db_rules_open(r->to, err));
+    for (const gp_db_rule *rule = gp_db_rules; rule->table; rule++)
+        if (rule->mend && is_in(r->to, rule->table)) GP_TRY(gp_db_exec(r->to, rule->mend, err));
+    return GP_OK;
 }
 
 static bool may_go_on(void *user)

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ * The rules of the catalog that SQL can state: gp_cat_check counts the rows that break them, and gp_cat_rescue mends
+ * these rows. */
+#include "catalog/db.h"
+
+#include <math.h>
+
+#define RULE(table, mend, wrong, what)                                                                                 \
+    {                                                                                                                  \
+        table, "SELECT count(*) FROM " table " WHERE " wrong, mend " WHERE " wrong, what                               \
+    }
+#define SIZE_RULE(table, what)                                                                                         \
+    RULE(table, "DELETE FROM " table, "length(vector) <> 4 * (SELECT dims FROM encoders e WHERE e.id = encoder)",      \
+         what " have another size than their encoder's")
+#define UNIT_RULE(table, what)                                                                                         \
+    RULE(table, "DELETE FROM " table, "NOT is_unit(vector)", what " have a length other than 1, or are not numbers")
+#define SCORE_RULE(table, thing)                                                                                       \
+    RULE("scores", "DELETE FROM scores",                                                                               \
+         "EXISTS (SELECT 1 FROM scorers c WHERE c.id = scores.scorer AND NOT EXISTS (SELECT 1 FROM " table             \
+         " v WHERE v.encoder = c.encoder AND v." thing " = scores." thing "))",                                        \
+         "scores have no " thing " embedding")
+
+const gp_db_rule gp_db_rules[] = {
+    SIZE_RULE("image_embeddings", "image embeddings"),
+    SIZE_RULE("prompt_embeddings", "prompt embeddings"),
+    UNIT_RULE("image_embeddings", "image embeddings"),
+    UNIT_RULE("prompt_embeddings", "prompt embeddings"),
+    SCORE_RULE("image_embeddings", "image"),
+    SCORE_RULE("prompt_embeddings", "prompt"),
+    RULE("generations", "UPDATE generations SET state = 'planned', path = NULL",
+         "state = 'got' AND (path IS NULL OR image IS NULL)",
+         "generated images have no file or no image in the catalog"),
+    {"clusters",
+     "SELECT count(*) FROM clusters c WHERE c.level > 0 AND NOT EXISTS (SELECT 1 FROM clusters p WHERE"
+     " p.analysis = c.analysis AND p.level = c.level - 1 AND p.cluster = c.parent)",
+     NULL, "clusters have no parent"},
+    {NULL, NULL, NULL, NULL},
+};
+
+/* Returns 1 for a vector of length 1. */
+static void is_unit(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    const uint8_t *bytes = count == 1 ? sqlite3_value_blob(values[0]) : NULL;
+    size_t size = bytes ? (size_t)sqlite3_value_bytes(values[0]) : 0;
+    double sum = 0;
+    for (size_t i = 0; i + 4 <= size; i += 4) {
+        float x;
+        gp_db_floats_from_le(bytes + i, &x, 1);
+        sum += (double)x * (double)x;
+    }
+    sqlite3_result_int(context, fabs(sum - 1) < 1e-3); /* also 0 for NaN */
+}
+
+gp_status gp_db_rules_open(gp_catalog *cat, gp_error *err)
+{
+    int rc = sqlite3_create_function(cat->db, "is_unit", 1, SQLITE_UTF8, NULL, is_unit, NULL, NULL);
+    return rc == SQLITE_OK ? GP_OK : gp_db_fail(cat, rc, err);
+}
