@@ -7,7 +7,6 @@
 #include "base/str.h"
 #include "catalog/db.h"
 #include <math.h>
-#include <string.h>
 
 gp_status gp_cat_read_begin(gp_catalog *cat, gp_error *err)
 {
@@ -101,10 +100,7 @@ static const char rows_sql[] =
 
 static gp_status fill_row(const gp_q *q, gp_cat_bulk_row *row, gp_error *err)
 {
-    const void *hash = sqlite3_column_blob(q->stmt, 2);
-    if (!hash || sqlite3_column_bytes(q->stmt, 2) != (int)sizeof row->hash.bytes)
-        return gp_db_fail(q->cat, hash ? SQLITE_CORRUPT : SQLITE_NOMEM, err);
-    memcpy(row->hash.bytes, hash, sizeof row->hash.bytes);
+    GP_TRY(gp_q_image_hash(q, 2, &row->hash, err));
     row->image = gp_q_col_int(q, 0), row->prompt = gp_q_col_int(q, 1);
     row->bytes = (uint64_t)gp_q_col_int(q, 3), row->added = gp_q_col_int(q, 4);
     row->width = (uint32_t)gp_q_col_int(q, 5), row->height = (uint32_t)gp_q_col_int(q, 6);
@@ -149,10 +145,7 @@ gp_status gp_cat_bulk_rows(gp_catalog *cat, const gp_cat_facts *facts,
         row.path = gp_q_col_text(&p, 1);
         if (!row.path) GP_GO(gp_db_fail(cat, SQLITE_NOMEM, err));
         GP_GO(fill_row(&q, &row, err));
-        const void *other = sqlite3_column_blob(p.stmt, 2);
-        row.file_hash = row.hash;
-        if (other && sqlite3_column_bytes(p.stmt, 2) == (int)sizeof row.hash.bytes)
-            memcpy(row.file_hash.bytes, other, sizeof row.hash.bytes);
+        if (!gp_q_col_hash(&p, 2, &row.file_hash)) row.file_hash = row.hash;
         if (!visit(user, &row)) break;
     }
 out:

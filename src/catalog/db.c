@@ -168,6 +168,11 @@ void gp_q_blob(gp_q *q, int i, const void *bytes, size_t size)
     if (bindable(q)) keep(q, sqlite3_bind_blob64(q->stmt, i, bytes, size, SQLITE_STATIC));
 }
 
+void gp_q_hash(gp_q *q, int i, const gp_hash *hash)
+{
+    gp_q_blob(q, i, hash ? hash->bytes : NULL, sizeof hash->bytes); /* no bytes: NULL */
+}
+
 gp_status gp_q_step(gp_q *q, bool *row, gp_error *err)
 {
     gp_status st = GP_OK;
@@ -227,6 +232,20 @@ int64_t gp_q_col_int(const gp_q *q, int i)
 const char *gp_q_col_text(const gp_q *q, int i)
 {
     return (const char *)sqlite3_column_text(q->stmt, i);
+}
+
+bool gp_q_col_hash(const gp_q *q, int i, gp_hash *hash)
+{
+    const void *bytes = sqlite3_column_blob(q->stmt, i);
+    if (!bytes || sqlite3_column_bytes(q->stmt, i) != (int)sizeof hash->bytes) return false;
+    memcpy(hash->bytes, bytes, sizeof hash->bytes);
+    return true;
+}
+
+gp_status gp_q_image_hash(const gp_q *q, int i, gp_hash *hash, gp_error *err)
+{
+    if (gp_q_col_hash(q, i, hash)) return GP_OK;
+    return gp_fail(err, GP_ERR_CATALOG, "catalog '%s' is damaged: an image has a hash of another length", q->cat->path);
 }
 
 /* ---- transactions */

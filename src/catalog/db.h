@@ -48,6 +48,7 @@ void gp_q_u64(gp_q *q, int i, uint64_t value);    /* beyond 2^63-1 is an error *
 void gp_q_real(gp_q *q, int i, double value);     /* NaN becomes NULL */
 void gp_q_text(gp_q *q, int i, const char *text); /* NULL allowed; bytes as they are; borrowed until gp_q_end */
 void gp_q_blob(gp_q *q, int i, const void *bytes, size_t size);
+void gp_q_hash(gp_q *q, int i, const gp_hash *hash); /* NULL allowed; borrowed until gp_q_end */
 /* Next row in *row; ends the query itself on failure and after the last row. */
 gp_status gp_q_step(gp_q *q, bool *row, gp_error *err);
 /* A statement without rows: step once and end. */
@@ -59,6 +60,10 @@ void gp_q_end(gp_q *q); /* idempotent */
 /* Columns of the present row. */
 int64_t gp_q_col_int(const gp_q *q, int i);
 const char *gp_q_col_text(const gp_q *q, int i); /* NULL when NULL; borrowed until the next step */
+/* Returns false, and leaves `hash` as it is, if the column is NULL or has another length. */
+bool gp_q_col_hash(const gp_q *q, int i, gp_hash *hash);
+/* Reads the hash of an image; CATALOG if the column does not have one. */
+gp_status gp_q_image_hash(const gp_q *q, int i, gp_hash *hash, gp_error *err);
 
 /* ---- errors, transactions, versions */
 /* The gp_status for an SQLite result, with a message naming the catalog. */

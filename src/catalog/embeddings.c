@@ -6,7 +6,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "catalog/db.h"
-#include <string.h>
 
 gp_status gp_cat_encoder_put(gp_catalog *cat, const gp_cat_encoder *encoder, int64_t *id, gp_error *err)
 {
@@ -36,16 +35,6 @@ static gp_status todo_no_memory(gp_catalog *cat, gp_error *err)
     return gp_fail(err, GP_ERR_MEMORY, "out of memory for a list of work from catalog '%s'", cat->path);
 }
 
-static gp_status todo_hash(gp_q *q, gp_hash *out, gp_error *err)
-{
-    const void *hash = sqlite3_column_blob(q->stmt, 2);
-    if (!hash || sqlite3_column_bytes(q->stmt, 2) != (int)sizeof out->bytes)
-        return gp_fail(err, GP_ERR_CATALOG, "catalog '%s' is damaged: an image has a hash of another length",
-                       q->cat->path);
-    memcpy(out->bytes, hash, sizeof out->bytes);
-    return GP_OK;
-}
-
 /* Collect (id, text) or (id, path, hash) rows of a bound query, at most `limit`. */
 static gp_status todo_collect(gp_q *q, size_t limit, bool hashes, gp_cat_todo *out, gp_error *err)
 {
@@ -62,7 +51,7 @@ static gp_status todo_collect(gp_q *q, size_t limit, bool hashes, gp_cat_todo *o
         bool row;
         GP_GO(gp_q_step(q, &row, err));
         if (!row) break;
-        if (hashes) GP_GO(todo_hash(q, &todo.hashes[todo.count], err));
+        if (hashes) GP_GO(gp_q_image_hash(q, 2, &todo.hashes[todo.count], err));
         const char *text = gp_q_col_text(q, 1);
         char *copy = text ? gp_str_dup(text) : NULL;
         if (!copy) {

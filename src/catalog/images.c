@@ -36,16 +36,9 @@ gp_status gp_cat_path_known(gp_catalog *cat, const char *path, uint64_t size, in
     return GP_OK;
 }
 
-static void hash_column(const gp_q *q, int column, gp_hash *out, bool *has)
-{
-    const void *bytes = sqlite3_column_blob(q->stmt, column);
-    *has = bytes && sqlite3_column_bytes(q->stmt, column) == (int)sizeof out->bytes;
-    if (*has) memcpy(out->bytes, bytes, sizeof out->bytes);
-}
-
 gp_status gp_cat_content_at(gp_catalog *cat, const char *path, gp_cat_content *out, gp_error *err)
 {
-    bool row, has_hash;
+    bool row;
     gp_q q = gp_q_open(cat, "SELECT i.id, coalesce(p.hash, i.hash), i.stream, i.pixels, i.width, i.height,"
                             " i.orientation FROM paths p JOIN images i ON i.id = p.image WHERE p.path = ?");
     *out = (gp_cat_content){0};
@@ -53,9 +46,9 @@ gp_status gp_cat_content_at(gp_catalog *cat, const char *path, gp_cat_content *o
     GP_TRY(gp_q_step(&q, &row, err));
     if (!row) return GP_OK;
     out->image = gp_q_col_int(&q, 0);
-    hash_column(&q, 1, &out->hash, &has_hash);
-    hash_column(&q, 2, &out->stream, &out->has_stream);
-    hash_column(&q, 3, &out->pixels, &out->has_pixels);
+    (void)gp_q_col_hash(&q, 1, &out->hash);
+    out->has_stream = gp_q_col_hash(&q, 2, &out->stream);
+    out->has_pixels = gp_q_col_hash(&q, 3, &out->pixels);
     out->width = (uint32_t)gp_q_col_int(&q, 4), out->height = (uint32_t)gp_q_col_int(&q, 5);
     out->orientation = (uint32_t)gp_q_col_int(&q, 6);
     gp_q_end(&q);
@@ -66,30 +59,22 @@ static gp_status image_find(gp_catalog *cat, const gp_hash *hash, int64_t *id, g
 {
     gp_q q = gp_q_open(cat, "SELECT coalesce((SELECT id FROM images WHERE hash = ?1),"
                             " (SELECT image FROM contents WHERE hash = ?1), 0)");
-    gp_q_blob(&q, 1, hash->bytes, sizeof hash->bytes);
+    gp_q_hash(&q, 1, hash);
     return gp_q_one(&q, 0, id, err);
-}
-
-static void bind_hash(gp_q *q, int i, const gp_hash *hash)
-{
-    if (hash)
-        gp_q_blob(q, i, hash->bytes, sizeof hash->bytes);
-    else
-        gp_q_text(q, i, NULL);
 }
 
 static gp_status image_insert(gp_catalog *cat, const gp_cat_image *image, int64_t *id, gp_error *err)
 {
     gp_q q = gp_q_open(cat, "INSERT INTO images(hash, bytes, format, width, height, orientation, stream, pixels, apart)"
                             " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)");
-    gp_q_blob(&q, 1, image->hash.bytes, sizeof image->hash.bytes);
+    gp_q_hash(&q, 1, &image->hash);
     gp_q_u64(&q, 2, image->bytes);
     gp_q_text(&q, 3, image->format);
     gp_q_int(&q, 4, image->width);
     gp_q_int(&q, 5, image->height);
     gp_q_int(&q, 6, image->orientation);
-    bind_hash(&q, 7, image->stream);
-    bind_hash(&q, 8, image->pixels);
+    gp_q_hash(&q, 7, image->stream);
+    gp_q_hash(&q, 8, image->pixels);
     gp_q_text(&q, 9, image->apart);
     GP_TRY(gp_q_run(&q, err));
     *id = sqlite3_last_insert_rowid(cat->db);
@@ -104,8 +89,8 @@ static gp_status image_update(gp_catalog *cat, int64_t id, const gp_cat_image *i
                             " WHERE id = ?1 AND (stream IS NOT coalesce(?2, stream)"
                             "  OR pixels IS NOT coalesce(?3, pixels) OR apart IS NOT ?4)");
     gp_q_int(&q, 1, id);
-    bind_hash(&q, 2, image->stream);
-    bind_hash(&q, 3, image->pixels);
+    gp_q_hash(&q, 2, image->stream);
+    gp_q_hash(&q, 3, image->pixels);
     gp_q_text(&q, 4, image->apart);
     GP_TRY(gp_q_run(&q, err));
     if (image->apart) { /* only candidates can be picks */
@@ -117,7 +102,7 @@ static gp_status image_update(gp_catalog *cat, int64_t id, const gp_cat_image *i
     gp_q c = gp_q_open(cat, "INSERT INTO contents(hash, image) SELECT ?1, ?2"
                             " WHERE NOT EXISTS(SELECT 1 FROM images WHERE hash = ?1)"
                             " AND NOT EXISTS(SELECT 1 FROM contents WHERE hash = ?1)");
-    gp_q_blob(&c, 1, image->hash.bytes, sizeof image->hash.bytes);
+    gp_q_hash(&c, 1, &image->hash);
     gp_q_int(&c, 2, id);
     return gp_q_run(&c, err);
 }
@@ -128,7 +113,7 @@ static void bind_path(gp_q *q, const char *path, int64_t image, const gp_hash *h
     gp_q_int(q, 2, image);
     gp_q_u64(q, 3, size);
     gp_q_int(q, 4, mtime_ns);
-    gp_q_blob(q, 5, hash->bytes, sizeof hash->bytes);
+    gp_q_hash(q, 5, hash);
 }
 
 static gp_status path_attach(gp_catalog *cat, const char *path, int64_t image, const gp_hash *hash, uint64_t size,
@@ -231,7 +216,7 @@ gp_status gp_cat_path_doubt(gp_catalog *cat, const char *path, gp_error *err)
 gp_status gp_cat_pixels_put(gp_catalog *cat, int64_t image, const gp_hash *pixels, gp_error *err)
 {
     gp_q q = gp_q_open(cat, "UPDATE images SET pixels = ? WHERE id = ?");
-    gp_q_blob(&q, 1, pixels->bytes, sizeof pixels->bytes);
+    gp_q_hash(&q, 1, pixels);
     gp_q_int(&q, 2, image);
     return gp_q_run(&q, err);
 }

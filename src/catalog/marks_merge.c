@@ -28,7 +28,7 @@ static int64_t number(const gp_json *object, const char *name)
 static gp_status image_by_stream(gp_catalog *cat, const gp_hash *stream, int64_t *image, gp_error *err)
 {
     gp_q q = gp_q_open(cat, "SELECT CASE WHEN count(*) = 1 THEN min(id) ELSE 0 END FROM images WHERE stream = ?");
-    gp_q_blob(&q, 1, stream->bytes, sizeof stream->bytes);
+    gp_q_hash(&q, 1, stream);
     return gp_q_one(&q, 0, image, err);
 }
 
@@ -39,7 +39,7 @@ static gp_status image_of(gp_catalog *cat, const char *hex, const char *stream_h
     if (!hex || !gp_hash_from_hex(hex, &hash)) return GP_OK;
     gp_q q = gp_q_open(cat, "SELECT id FROM images WHERE hash = ?1"
                             " UNION ALL SELECT image FROM contents WHERE hash = ?1 LIMIT 1");
-    gp_q_blob(&q, 1, hash.bytes, sizeof hash.bytes);
+    gp_q_hash(&q, 1, &hash);
     GP_TRY(gp_q_one(&q, 0, image, err));
     if (*image || !stream_hex || !gp_hash_from_hex(stream_hex, &stream)) return GP_OK;
     return image_by_stream(cat, &stream, image, err);

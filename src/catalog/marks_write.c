@@ -64,7 +64,7 @@ gp_status gp_marks_note_rating(gp_catalog *cat, const gp_hash *image, gp_error *
 {
     if (!cat->marks.path) return GP_OK;
     gp_q q = gp_q_open(cat, RATINGS " WHERE i.hash = ?");
-    gp_q_blob(&q, 1, image->bytes, sizeof image->bytes);
+    gp_q_hash(&q, 1, image);
     return put_rows(&q, put_rating, &cat->marks.pending, err);
 }
 

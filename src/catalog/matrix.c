@@ -73,14 +73,13 @@ static gp_status copy(const char *text, char **out, gp_error *err)
 static gp_status take_row(gp_q *q, const scorer_facts *s, gp_cat_matrix *m, gp_error *err)
 {
     size_t i = m->n;
-    const void *hash = sqlite3_column_blob(q->stmt, 2), *vector = sqlite3_column_blob(q->stmt, 9);
-    if (!hash || sqlite3_column_bytes(q->stmt, 2) != (int)sizeof m->hashes->bytes || !vector ||
+    const void *vector = sqlite3_column_blob(q->stmt, 9);
+    if (!gp_q_col_hash(q, 2, &m->hashes[i]) || !vector ||
         (size_t)sqlite3_column_bytes(q->stmt, 9) != (size_t)m->dims * 4)
         return gp_fail(err, GP_ERR_CATALOG, "catalog '%s' is damaged: a hash or an embedding has another length",
                        q->cat->path);
     m->images[i] = gp_q_col_int(q, 0);
     m->prompts[i] = gp_q_col_int(q, 1);
-    memcpy(m->hashes[i].bytes, hash, sizeof m->hashes->bytes);
     bool scored = sqlite3_column_type(q->stmt, 3) != SQLITE_NULL;
     double score = sqlite3_column_double(q->stmt, 3);
     m->scores[i] = scored ? (s->higher ? score : -score) : NAN;

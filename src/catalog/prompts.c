@@ -64,7 +64,7 @@ static gp_status is_own(gp_catalog *cat, int64_t image, const gp_hash *hash, boo
     if (!hash) return GP_OK;
     gp_q q = gp_q_open(cat, "SELECT count(*) FROM images WHERE id = ?1 AND hash = ?2");
     gp_q_int(&q, 1, image);
-    gp_q_blob(&q, 2, hash->bytes, sizeof hash->bytes);
+    gp_q_hash(&q, 2, hash);
     GP_TRY(gp_q_one(&q, 0, &found, err));
     *own = found > 0;
     return GP_OK;

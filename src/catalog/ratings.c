@@ -23,7 +23,7 @@ gp_status gp_cat_ratings_put(gp_catalog *cat, const gp_cat_rating *ratings, size
             cat, "INSERT INTO ratings(image, flag, stars) SELECT id, coalesce(?2, 0), coalesce(?3, 0) FROM images"
                  " WHERE hash = ?1 ON CONFLICT(image) DO UPDATE SET flag = coalesce(?2, flag),"
                  " stars = coalesce(?3, stars), at = unixepoch()");
-        gp_q_blob(&q, 1, ratings[i].hash.bytes, sizeof ratings[i].hash.bytes);
+        gp_q_hash(&q, 1, &ratings[i].hash);
         if (ratings[i].has_flag) gp_q_int(&q, 2, ratings[i].flag);
         if (ratings[i].has_stars) gp_q_int(&q, 3, ratings[i].stars);
         st = gp_q_run(&q, err);
