@@ -37,17 +37,23 @@ typedef enum gp_form {
     GP_FORM_COLUMNS,
     GP_FORM_LISTS,
     GP_FORM_SPLIT,
-    GP_FORM_WRAPPED
+    GP_FORM_WRAPPED,
+    GP_FORM_TEXTS,
+    GP_FORM_COCO
 } gp_form;
 
 typedef struct gp_shape {
     gp_form form;
     bool outer_images, outer_numbers; /* of the first object's names: the first is an image file; all are 0, 1 ... */
+    bool alone;                       /* the text is a single record */
     char *columns, *index, *data;     /* parts of SPLIT; `data`: also rows of WRAPPED; NULL if absent */
+    char *images, *annotations;       /* parts of COCO */
 } gp_shape;
 /* Is the name of a row only its number? */
 bool gp_shape_is_number(const char *name, size_t size, size_t row);
 /* Finds the form of the table without changing the text. */
 gp_status gp_shape_find(gp_scan look, bool lines, gp_shape *out);
+/* Reads the captions of a COCO file: one row for each image. */
+gp_status gp_table_read_coco(gp_scan *c, const gp_shape *shape);
 
 #endif

@@ -295,15 +295,20 @@ static void put_remark(gp_str *s, const gp_table *t, gp_remark kind)
         gp_str_printf(s, "'%s': %llu column%s left out: %s", name, (unsigned long long)t->remarks[kind],
                       one ? " is" : "s are", text);
         break;
+    case GP_REMARK_LOST_CAPTIONS:
+        gp_str_printf(s, "'%s': %llu caption%s to no image of its list, and %s left out", name,
+                      (unsigned long long)t->remarks[kind], one ? " belongs" : "s belong", one ? "is" : "are");
+        break;
     case GP_REMARKS: break;
     }
 }
 
 void gp_table_notes(const gp_table *table, gp_note_fn note, void *user)
 {
-    static const char *const codes[GP_REMARKS] = {
-        "table-encoding",    "table-long-rows", "table-joined-rows", "table-split-rows", "table-short-rows",
-        "table-open-quotes", "table-cut-row",   "table-bad-records", "table-broken-off", "table-columns"};
+    static const char *const codes[GP_REMARKS] = {"table-encoding",   "table-long-rows",    "table-joined-rows",
+                                                  "table-split-rows", "table-short-rows",   "table-open-quotes",
+                                                  "table-cut-row",    "table-bad-records",  "table-broken-off",
+                                                  "table-columns",    "table-lost-captions"};
     for (int kind = 0; note && kind < GP_REMARKS; kind++) {
         gp_str s = GP_STR_INIT;
         if (!table->remarks[kind]) continue;

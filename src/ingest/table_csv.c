@@ -199,6 +199,7 @@ static void skip_blank_lines(csv *c)
 
 static gp_status read_header(csv *c)
 {
+    c->table->headed = true;
     field f = {0};
     while (!f.last) {
         read_field(c, &f);

@@ -26,6 +26,7 @@ typedef enum gp_remark {
     GP_REMARK_BAD_RECORDS,
     GP_REMARK_BROKEN_OFF,
     GP_REMARK_COLUMNS,
+    GP_REMARK_LOST_CAPTIONS,
     GP_REMARKS
 } gp_remark;
 
@@ -39,6 +40,8 @@ struct gp_table {
     char *text;           /* owned; packed cells: `size` bytes used of `room` */
     size_t size, room;
     size_t gap;       /* absent cells at the end of the last strip */
+    bool headed;      /* the names of the columns are the first line of the file */
+    bool alone;       /* the file is a single JSON object, which is the only row */
     bool by_column;   /* strips are columns */
     uint32_t *starts; /* [strips used of strip_room] */
     size_t strips, strip_room;

@@ -10,6 +10,8 @@
  *          {"a.png": {"p": "...", "se": 1}}                        index: rows by name (DiffusionDB; pandas)
  *          {"columns": [...], "index": [...], "data": [[...]]}     split
  *          {"schema": {...}, "data": [{...}]}                      table; any object with exactly one list of objects
+ *          {"a.png": "...", "b.png": ["...", "..."]}               texts by the name of the image file
+ *          {"images": [{...}], "annotations": [{...}]}             COCO captions: see table_coco.c
  * null, NaN and infinities are absent cells.  table_shape.c finds the form.
  *
  * A record that cannot be read is left out.  In JSON lines, reading continues at the next line; in other forms, the
@@ -221,6 +223,30 @@ static gp_status read_by_name(reader *r, const gp_shape *s)
         if (named) set_cell(&r->row, 0, (value){name, strlen(name)}); /* replaces a value of the record */
         GP_TRY(put_record(c, &r->row));
         GP_TRY(gp_scan_next(c, '}', &more));
+    }
+    return GP_OK;
+}
+
+/* Reads texts by the name of the image file. */
+static gp_status read_texts(reader *r)
+{
+    gp_scan *c = &r->scan;
+    size_t column;
+    bool more;
+    GP_TRY(gp_table_add_column(c->table, "file_name", &column, c->err));
+    GP_TRY(gp_table_add_column(c->table, "prompt", &column, c->err));
+    GP_TRY(gp_scan_open(c, '{', "'{' was expected", &more));
+    while (more) {
+        const char *begin = c->at, *text;
+        char *name;
+        size_t size;
+        GP_TRY(gp_scan_name(c, &name));
+        GP_TRY(gp_scan_cell(c, &text, &size));
+        GP_TRY(gp_table_begin(c->table, c->err));
+        GP_TRY(gp_table_put(c->table, name, strlen(name), c->err));
+        GP_TRY(put_value(c, text, size));
+        GP_TRY(gp_scan_next(c, '}', &more));
+        GP_TRY(gp_watch_work(c->table->watch, (size_t)(c->at - begin), c->err));
     }
     return GP_OK;
 }
@@ -497,11 +523,13 @@ static gp_status read_form(reader *r, const gp_shape *s, bool *whole)
     *whole = true; /* nothing but white space may follow */
     switch (s->form) {
     case GP_FORM_ARRAY: return read_array(r);
-    case GP_FORM_LINES: return read_lines(r);
+    case GP_FORM_LINES: r->scan.table->alone = s->alone; return read_lines(r);
     case GP_FORM_BY_NAME: return read_by_name(r, s);
     case GP_FORM_COLUMNS: return read_columns(r, false);
     case GP_FORM_LISTS: return read_columns(r, true);
     case GP_FORM_SPLIT: *whole = false; return read_split(r, s);
+    case GP_FORM_TEXTS: return read_texts(r);
+    case GP_FORM_COCO: *whole = false; return gp_table_read_coco(&r->scan, s);
     case GP_FORM_WRAPPED:
         *whole = false;
         r->scan.at = s->data;

@@ -84,6 +84,36 @@ static gp_status missing(const gp_table *table, const char *wanted, const char *
     return GP_ERR_USAGE;
 }
 
+/* Is one of the column names the name of an image file? Then the first line is a row. */
+static bool lacks_header(const gp_table *table)
+{
+    for (size_t i = 0; table->headed && i < table->count; i++)
+        if (gp_table_names_image(table->names[i], strlen(table->names[i]))) return true;
+    return false;
+}
+
+/* Fails for a table that has neither an image nor a prompt column by a usual name. */
+static gp_status nothing_named(const gp_table *table, gp_error *err)
+{
+    gp_str s = GP_STR_INIT;
+    gp_str_printf(&s,
+                  "'%s' has no column by a usual name, neither for images (file_name, image, path ...) nor for prompts"
+                  " (prompt, text, caption ...); ",
+                  table->label);
+    gp_str_puts(&s, table->headed ? "its first line must name the columns, but holds: " : "its columns: ");
+    add_columns(&s, table);
+    if (table->alone)
+        gp_str_puts(&s, "; the file is one JSON object of texts, which counts as one row: goldpan reads {\"a.png\":"
+                        " \"prompt\"} with the names of image files, or a list of records");
+    else if (lacks_header(table))
+        gp_str_puts(&s, "; put a line such as 'file_name,prompt' above it");
+    else
+        gp_str_puts(&s, "; name the columns with --image-column and --prompt-column");
+    gp_fail(err, GP_ERR_USAGE, "%s", s.failed || !s.data ? "the prompt table lacks usual column names" : s.data);
+    gp_str_clear(&s);
+    return GP_ERR_USAGE;
+}
+
 gp_status gp_table_prompt_column(const gp_table *table, const char *wanted, size_t *prompt, gp_error *err)
 {
     *prompt = wanted ? gp_table_find(table, wanted) : find_usual(table, prompt_names);
@@ -96,6 +126,7 @@ gp_status gp_table_roles(const gp_table *table, const char *image_column, const 
     size_t i = image_column ? gp_table_find(table, image_column) : find_usual(table, image_names);
     size_t p = prompt_column ? gp_table_find(table, prompt_column) : find_usual(table, prompt_names);
     if (i == SIZE_MAX && !image_column) i = table->index_column;
+    if (i == SIZE_MAX && p == SIZE_MAX && !image_column && !prompt_column) return nothing_named(table, err);
     if (i == SIZE_MAX) return missing(table, image_column, "image", !image_column && p != SIZE_MAX, err);
     if (p == SIZE_MAX) return missing(table, prompt_column, "prompt", false, err);
     if (i == p)

@@ -8,18 +8,20 @@
 
 /* Properties of the names of an object's members. */
 typedef struct names {
-    size_t count;
-    bool image;   /* the first is the name of an image file */
-    bool usual;   /* one name is the usual name of an image or prompt column */
-    bool numbers; /* the names are 0, 1, 2 ... */
+    size_t count, images; /* names; names of image files */
+    bool image;           /* the first is the name of an image file */
+    bool usual;           /* one name is the usual name of an image or prompt column */
+    bool numbers;         /* the names are 0, 1, 2 ... */
 } names;
 
 typedef struct members {
     names outer, inner;              /* inner: of the first member that is an object */
     size_t objects, arrays, scalars; /* members by kind */
+    size_t texts;                    /* members that are a text, a list that begins with a text, or null */
     char *columns, *index, *data;    /* members of these names */
     char *rows;                      /* the only member that is a list of objects */
     size_t row_lists;
+    char *images, *annotations; /* lists of objects with these names */
 } members;
 
 bool gp_shape_is_number(const char *name, size_t size, size_t row)
@@ -32,7 +34,9 @@ bool gp_shape_is_number(const char *name, size_t size, size_t row)
 
 static void see_name(names *n, const char *name, size_t size)
 {
-    if (n->count == 0) n->image = gp_table_names_image(name, size), n->numbers = true;
+    bool image = gp_table_names_image(name, size);
+    if (n->count == 0) n->image = image, n->numbers = true;
+    n->images += image;
     n->numbers &= gp_shape_is_number(name, size, n->count);
     n->usual |= gp_table_usual_name(name, size);
     n->count++;
@@ -76,11 +80,15 @@ static void see_member(members *m, gp_scan *c, const char *name, size_t size)
     char first = gp_scan_peek(c);
     see_name(&m->outer, name, size);
     m->objects += first == '{', m->arrays += first == '[', m->scalars += first != '{' && first != '[';
+    m->texts += first == '"' || first == 'n';
     if (first != '[') return;
     gp_scan look = *c;
     look.at++;
     bool rows = gp_scan_peek(&look) == '{';
+    m->texts += *look.at == '"';
     m->row_lists += rows;
+    if (rows && is_called(name, size, "images")) m->images = c->at;
+    if (rows && is_called(name, size, "annotations")) m->annotations = c->at;
     if (rows) m->rows = c->at;
     if (is_called(name, size, "columns")) m->columns = c->at;
     if (is_called(name, size, "index")) m->index = c->at;
@@ -130,8 +138,13 @@ gp_status gp_shape_find(gp_scan look, bool lines, gp_shape *out)
     /* an object that is cut off is judged by its members before the cut */
     out->outer_images = m.outer.image, out->outer_numbers = m.outer.numbers;
     out->columns = m.columns, out->index = m.index, out->data = m.data ? m.data : m.rows;
-    if (follows || !(m.objects + m.arrays)) return GP_OK;
-    if (m.columns && m.data)
+    out->alone = !follows, out->images = m.images, out->annotations = m.annotations;
+    if (!follows && m.outer.count && m.outer.images == m.outer.count && m.texts == m.outer.count)
+        out->form = GP_FORM_TEXTS;
+    if (follows || !(m.objects + m.arrays) || out->form == GP_FORM_TEXTS) return GP_OK;
+    if (m.images && m.annotations)
+        out->form = GP_FORM_COCO;
+    else if (m.columns && m.data)
         out->form = GP_FORM_SPLIT;
     else if (m.row_lists == 1 && !m.outer.usual && (m.objects || m.scalars || m.arrays == 1)) {
         out->form = GP_FORM_WRAPPED;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Prompt tables: every form of file, what is wrong said with its line, columns by name, the row of an image. */
+ * Prompt tables: every form of file, what is wrong said with its line. */
 #include "ingest_support.h"
 
 #include "ingest/table.h"
@@ -167,6 +167,21 @@ static void test_json(void **state)
          "index|a/0|x"},
         {"{\"total\":2,\"rows\":[{\"a\":1},{\"a\":2}]}", "json", "a/1/2"},
         {"{\"prompt\":\"x\",\"tags\":[{\"n\":1}]}", "json", "prompt|tags/x|[{\"n\":1}]"}, /* one record */
+        /* names of image files with their texts, or lists of texts */
+        {"{\"a.png\":\"a fox\",\"x/b.JPG\":null,\"c.png\":[\"one\", \"two\"]}", "json",
+         "file_name|prompt/a.png|a fox/x/b.JPG|-/c.png|[\"one\",\"two\"]"},
+        {"{\"a.png\":\"a fox\"}", "json", "file_name|prompt/a.png|a fox"},
+        {"{\"a.png\":\"a fox\",\"seed\":\"b\"}", "json", "a.png|seed/a fox|b"}, /* one record */
+        {"{\"a.png\":\"a fox\",\"b.png\":7}", "json", "a.png|b.png/a fox|7"},
+        /* COCO: the first caption of each image */
+        {"{\"info\":{\"year\":2014},\"licenses\":[{\"id\":1}],\"images\":[{\"id\":7,\"file_name\":\"b\\/7.jpg\"},"
+         "{\"file_name\":\"5.jpg\",\"id\":5,\"height\":4},{\"id\":9,\"file_name\":\"9.jpg\"}],\"annotations\":["
+         "{\"image_id\":5,\"id\":1,\"caption\":\"a fox\"},{\"caption\":\"a cat\",\"image_id\":7},{\"image_id\":5,"
+         "\"caption\":\"an animal\"}]}",
+         "json", "file_name|caption/b/7.jpg|a cat/5.jpg|a fox/9.jpg|-"},
+        {"{\"annotations\":[{\"image_id\":\"x1\",\"caption\":\"a fox\"}],\"images\":[{\"id\":\"x1\",\"file_name\":"
+         "\"1.jpg\"}]}",
+         "json", "file_name|caption/1.jpg|a fox"},
         /* DiffusionDB */
         {"{\"1f.png\":{\"p\":\"a cat\",\"se\":4294967295,\"c\":7.0},\"2f.png\":{\"p\":\"a dog\",\"sa\":\"k_lms\"}}",
          "json", "file_name|p|se|c|sa/1f.png|a cat|4294967295|7.0|-/2f.png|a dog|-|-|k_lms"},
@@ -245,6 +260,14 @@ static void test_left_out(void **state)
         {"[{\"a\":1}] x", "json", "a/1", "table-broken-off 1"},
         {"[{\"a\":1},null,7,{\"a\":2}]", "json", "a/1/2", "table-bad-records 2"},
         {"{\"a\":{\"0\":1},\"a\":{\"0\":2}}", "json", "a/1", "table-broken-off 1"},
+        {"{\"a.png\":\"x\",\"b.png\":\"y", "json", "file_name|prompt/a.png|x", "table-broken-off 1"},
+        {"{\"images\":[{\"id\":1,\"file_name\":\"1.jpg\"}],\"annotations\":[{\"image_id\":1,\"caption\":\"a\"},{"
+         "\"image",
+         "json", "file_name|caption/1.jpg|a", "table-broken-off 1"},
+        {"{\"images\":[{\"id\":1,\"file_name\":\"1.jpg\"}],\"annotations\":[{\"image_id\":2,\"caption\":\"a\"},"
+         "{\"image_id\":1,\"caption\":\"b\"}]}",
+         "json", "file_name|caption/1.jpg|b",
+         "table-lost-captions 1: 'prompts.csv': 1 caption belongs to no image of its list, and is left out\n"},
         {"{\"a\":{\"0\":1},\"b\":{\"7\":2}}", "json", "a/1", "row '7' is not in the first column"},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
@@ -262,46 +285,6 @@ static void test_left_out(void **state)
             fail_msg("case %zu: '%s', '%s'", i, shown(t), notes.data ? notes.data : "");
         gp_table_notes(t, NULL, NULL);
         gp_str_clear(&notes);
-        gp_table_close(t);
-    }
-}
-
-/* ---- lists of captions ----------------------------------------------------------------------------------------------
- */
-
-static void test_first_text(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *cell, *text; /* NULL: none */
-    } all[] = {
-        {"a cat", "a cat"},
-        {"[\"a\", \"b\"]", "a"},
-        {" [\"\", \"b\"] ", "b"},
-        {"['it''s', 'b']", "it"}, /* two strings side by side */
-        {"['a \\'cat\\' \\u00e9\\n', \"b\"]", "a 'cat' \xC3\xA9\n"},
-        {"['a'\n 'b']", "a"}, /* as NumPy prints a list */
-        {"[{\"id\": 1, \"caption\": \"x\"}, {\"caption\": \"y\"}]", "x"},
-        {"[]", NULL},
-        {"[1, 2]", NULL},
-        {"[cat:dog:0.5]", "[cat:dog:0.5]"},
-        {"['a', b]", "['a', b]"},
-        {"['a'] and more", "['a'] and more"},
-        {"[\"a\"", "[\"a\""},
-    };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        gp_error err = {0};
-        gp_table *t = NULL;
-        gp_str csv = GP_STR_INIT, room = GP_STR_INIT;
-        gp_str_puts(&csv, "p\n\"");
-        for (const char *c = all[i].cell; *c; c++) gp_str_puts(&csv, *c == '"' ? "\"\"" : (char[]){*c, 0});
-        gp_str_puts(&csv, "\"\n");
-        assert_ok(gp_table_parse("x.csv", csv.data, csv.size, "csv", &t, &err));
-        const char *text = gp_table_text(t, 0, 0, &room);
-        if (!text != !all[i].text || (text && strcmp(text, all[i].text) != 0))
-            fail_msg("%s: '%s'", all[i].cell, text ? text : "(none)");
-        gp_str_clear(&room);
-        gp_str_clear(&csv);
         gp_table_close(t);
     }
 }
@@ -394,6 +377,11 @@ static void test_bound(void **state)
         {"lines.jsonl", "", "{\"a\":1}\n", ""},
         {"lists.json", "{\"a\":[", "1,", "]}"},
         {"split.json", "{\"columns\":[\"a\"],\"data\":[", "[1],", "]}"},
+        {"texts.json", "{", "\"a.png\":\"\",", "}"},
+        {"images.json", "{\"annotations\":[{\"image_id\":1,\"caption\":\"x\"}],\"images\":[",
+         "{\"id\":1,\"file_name\":\"a\"},", "]}"},
+        {"captions.json", "{\"images\":[{\"id\":1,\"file_name\":\"a\"}],\"annotations\":[",
+         "{\"image_id\":1,\"caption\":\"x\"},", "]}"},
     };
     enum { SIZE = 12 << 20 };
     gp_str s = GP_STR_INIT;
@@ -429,10 +417,16 @@ static void test_stop(void **state)
     static const struct {
         const char *name, *head, *row, *tail;
     } all[] = {
-        {"a.csv", "a,b\n", "x,y\n", ""},           {"quoted.tsv", "a\tb\n", "x\ty\n", ""},
-        {"ansi.csv", "a,b\n", "\xE9,y\n", ""},     {"records.json", "[", "{\"a\":1},", "]"},
-        {"nested.json", "[{\"a\":[", "1,", "]}]"}, {"lines.jsonl", "", "{\"a\":1}\n", ""},
-        {"bad.jsonl", "", "{\"a\":}\n", ""},       {"lists.json", "{\"a\":[", "1,", "]}"},
+        {"a.csv", "a,b\n", "x,y\n", ""},
+        {"quoted.tsv", "a\tb\n", "x\ty\n", ""},
+        {"ansi.csv", "a,b\n", "\xE9,y\n", ""},
+        {"records.json", "[", "{\"a\":1},", "]"},
+        {"nested.json", "[{\"a\":[", "1,", "]}]"},
+        {"lines.jsonl", "", "{\"a\":1}\n", ""},
+        {"bad.jsonl", "", "{\"a\":}\n", ""},
+        {"lists.json", "{\"a\":[", "1,", "]}"},
+        {"texts.json", "{", "\"a.png\":\"\",", "}"},
+        {"coco.json", "{\"annotations\":[{}],\"images\":[", "{\"id\":1},", "]}"},
     };
     gp_str s = GP_STR_INIT;
     char *folder = folder_new();
@@ -489,6 +483,8 @@ static void test_bad(void **state)
         {"hello", 0, "json", GP_ERR_FORMAT, "begins with '[' or '{'"},
         {"{\"a\":1\n{\"a\":2\n", 0, "jsonl", GP_ERR_FORMAT, "line 1: ',' or '}' was expected (the line ends here)"},
         {"{\"columns\":[\"a\"],\"data\":[1]}", 0, "json", GP_ERR_FORMAT, "must be a list"},
+        {"{\"images\":[{\"id\":1,\"file_name\":\"1.jpg\"}],\"annotations\":[{\"image_id\":1,\"bbox\":[1,2]}]}", 0,
+         "json", GP_ERR_FORMAT, "its annotations have no captions"},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         gp_error err = {0};
@@ -549,54 +545,6 @@ static void test_open(void **state)
     assert_int_equal(gp_table_open(folder, &table, &err), GP_ERR_IO);
     gp_table_close(NULL);
     folder_free(folder);
-}
-
-/* ---- columns --------------------------------------------------------------------------------------------------------
- */
-
-static void expect_roles(const char *header, const char *image, const char *prompt, size_t i, size_t p)
-{
-    gp_error err = {0};
-    size_t a = 99, b = 99;
-    gp_table *t = parse(header, "csv");
-    assert_ok(gp_table_roles(t, image, prompt, &a, &b, &err));
-    if (a != i || b != p) fail_msg("'%s': columns %zu and %zu instead of %zu and %zu", header, a, b, i, p);
-    gp_table_close(t);
-}
-
-static void test_roles(void **state)
-{
-    (void)state;
-    gp_error err = {0};
-    size_t image = 77, prompt = 77;
-    expect_roles("image,prompt\n", NULL, NULL, 0, 1);
-    expect_roles("seed,Prompt,x,File Name\n", NULL, NULL, 3, 1);
-    expect_roles("path,image,file_name,text,caption\n", NULL, NULL, 2, 3);
-    expect_roles("path,image,file_name,text,caption\n", "path", "Caption", 0, 4);
-    expect_roles("Path,path,text\n", "path", NULL, 1, 2); /* exact before case-blind */
-    expect_roles("image,prompt,image\n", "image.1", NULL, 2, 1);
-
-    gp_table *t = parse("Prompt,Category,Challenge\n", "csv");
-    assert_int_equal(gp_table_roles(t, NULL, NULL, &image, &prompt, &err), GP_ERR_USAGE);
-    assert_non_null(strstr(err.message, "no image column"));
-    assert_non_null(strstr(err.message, "its columns: 'Prompt', 'Category', 'Challenge'"));
-    assert_int_equal(gp_table_roles(t, "Category", "nope", &image, &prompt, &err), GP_ERR_USAGE);
-    assert_non_null(strstr(err.message, "has no column 'nope'; its columns: 'Prompt', 'Category', 'Challenge'"));
-    assert_int_equal(gp_table_roles(t, "Prompt", NULL, &image, &prompt, &err), GP_ERR_USAGE);
-    assert_non_null(strstr(err.message, "cannot be both"));
-    assert_int_equal(image, 77);
-    assert_int_equal(prompt, 77);
-    assert_int_equal(gp_table_find(t, "category"), 1);
-    assert_true(gp_table_find(t, "Note") == SIZE_MAX);
-    gp_table_close(t);
-
-    gp_str s = GP_STR_INIT;
-    for (int i = 0; i < 30; i++) gp_str_printf(&s, "%scolumn%d", i ? "," : "", i);
-    t = parse(s.data, "csv");
-    assert_int_equal(gp_table_roles(t, NULL, NULL, &image, &prompt, &err), GP_ERR_USAGE);
-    assert_non_null(strstr(err.message, "'column19' and 10 more"));
-    gp_table_close(t);
-    gp_str_clear(&s);
 }
 
 /* ---- real ones ------------------------------------------------------------------------------------------------------
@@ -714,6 +662,9 @@ static void test_memory(void **state)
         {"[{\"image\":\"a.png\",\"prompt\":\"x\"},{\"image\":\"b.png\",\"more\":[1]}]", "json", NULL},
         {"{\"image\":{\"0\":\"a\",\"1\":\"b\"},\"prompt\":{\"1\":\"x\",\"0\":\"y\"}}", "json", NULL},
         {"{\"a.png\":{\"p\":\"x\"}}", "json", NULL},
+        {"{\"a.png\":\"x\",\"b.png\":\"y\"}", "json", NULL},
+        {"{\"images\":[{\"id\":1,\"file_name\":\"a\"}],\"annotations\":[{\"image_id\":1,\"caption\":\"x\"}]}", "json",
+         NULL},
     };
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         for (uint64_t n = 1;; n++) {
@@ -740,12 +691,11 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_csv),       cmocka_unit_test(test_tsv),      cmocka_unit_test(test_json),
-        cmocka_unit_test(test_encodings), cmocka_unit_test(test_left_out), cmocka_unit_test(test_first_text),
-        cmocka_unit_test(test_wide),      cmocka_unit_test(test_bound),    cmocka_unit_test(test_stop),
-        cmocka_unit_test(test_bad),       cmocka_unit_test(test_limits),   cmocka_unit_test(test_open),
-        cmocka_unit_test(test_roles),     cmocka_unit_test(test_parti),    cmocka_unit_test(test_real_tables),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_csv),         cmocka_unit_test(test_tsv),      cmocka_unit_test(test_json),
+        cmocka_unit_test(test_encodings),   cmocka_unit_test(test_left_out), cmocka_unit_test(test_wide),
+        cmocka_unit_test(test_bound),       cmocka_unit_test(test_stop),     cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_limits),      cmocka_unit_test(test_open),     cmocka_unit_test(test_parti),
+        cmocka_unit_test(test_real_tables), cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
