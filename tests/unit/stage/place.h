@@ -96,16 +96,24 @@ static inline int64_t ask(const place *p, const char *sql)
     return value;
 }
 
+/* Adds a folder to the catalog; `note` may be NULL. */
+static inline gp_report add_to(gp_catalog *cat, const char *folder, gp_note_fn note, void *user)
+{
+    gp_error err = {0};
+    gp_report report = {0};
+    gp_add_options o = GP_ADD_DEFAULTS;
+    o.roots = &folder, o.root_count = 1, o.note = note, o.note_user = user;
+    assert_ok(gp_add(cat, &o, &report, &err));
+    return report;
+}
+
 /* Adds a folder to the place's catalog; `note` may be NULL. */
 static inline gp_report add_folder(const place *p, const char *folder, gp_note_fn note, void *user)
 {
     gp_catalog *cat = NULL;
     gp_error err = {0};
-    gp_report report = {0};
-    gp_add_options o = GP_ADD_DEFAULTS;
-    o.roots = &folder, o.root_count = 1, o.note = note, o.note_user = user;
     assert_ok(gp_catalog_open(p->catalog, GP_CATALOG_CREATE, &cat, &err));
-    assert_ok(gp_add(cat, &o, &report, &err));
+    gp_report report = add_to(cat, folder, note, user);
     gp_catalog_close(cat);
     return report;
 }

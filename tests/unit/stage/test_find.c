@@ -8,13 +8,10 @@ static gp_catalog *scored(place *p)
 {
     gp_catalog *cat = NULL;
     gp_error err = {0};
-    gp_add_options add = GP_ADD_DEFAULTS;
-    const char *roots[] = {p->pictures};
     place_make(p);
     put_many(p, IMAGES);
-    add.roots = roots, add.root_count = 1;
     assert_ok(gp_catalog_open(p->catalog, GP_CATALOG_CREATE, &cat, &err));
-    assert_ok(gp_add(cat, &add, NULL, &err));
+    add_to(cat, p->pictures, NULL, NULL);
     assert_ok(gp_score(cat, model, NULL, NULL, &err));
     return cat;
 }
@@ -97,15 +94,12 @@ static void test_too_little_to_go_by(void **state)
     gp_catalog *cat = NULL;
     gp_error err = {0};
     gp_find_report report = {0};
-    gp_add_options add = GP_ADD_DEFAULTS;
-    const char *roots[] = {p.pictures};
     place_make(&p);
     put_picture(&p, "one.png", 1, "a red cat");
     put_picture(&p, "two.png", 2, NULL);
-    add.roots = roots, add.root_count = 1;
     assert_ok(gp_catalog_open(p.catalog, GP_CATALOG_CREATE, &cat, &err));
     assert_int_equal(gp_find(cat, NULL, NULL, &report, &err), GP_ERR_NOT_FOUND);
-    assert_ok(gp_add(cat, &add, NULL, &err));
+    add_to(cat, p.pictures, NULL, NULL);
     assert_int_equal(gp_find(cat, NULL, NULL, &report, &err), GP_ERR_NOT_FOUND);
     assert_ok(gp_score(cat, model, NULL, NULL, &err));
     assert_ok(gp_find(cat, model, NULL, &report, &err));
@@ -146,18 +140,15 @@ static void test_files_gone_since(void **state)
     place p;
     gp_catalog *cat = scored(&p);
     gp_error err = {0};
-    gp_add_options add = GP_ADD_DEFAULTS;
     gp_report report = {0};
     gp_pick_options pick = GP_PICK_DEFAULTS;
-    const char *roots[] = {p.pictures};
     assert_ok(gp_find(cat, NULL, NULL, NULL, &err));
     for (int i = 0; i < 20; i++) {
         char name[32];
         snprintf(name, sizeof name, "%03d.png", i);
         unlink(in(&p, name));
     }
-    add.roots = roots, add.root_count = 1;
-    assert_ok(gp_add(cat, &add, NULL, &err));
+    add_to(cat, p.pictures, NULL, NULL);
     pick.strategy = GP_PICK_CATEGORY, pick.by = GP_BY_CORRECTED, pick.per_category = 100, pick.per_prompt = 0;
     assert_ok(gp_pick(cat, NULL, &pick, &report, &err));
     assert_int_equal(report.done, IMAGES - 20);

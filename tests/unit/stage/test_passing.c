@@ -51,17 +51,6 @@ static counts score(gp_catalog *cat, bool retry)
     return (counts){report.done, report.failed};
 }
 
-static gp_report add(gp_catalog *cat, const place *p)
-{
-    gp_add_options o = GP_ADD_DEFAULTS;
-    gp_report report = {0};
-    gp_error err = {0};
-    const char *roots[] = {p->pictures};
-    o.roots = roots, o.root_count = 1;
-    assert_ok(gp_add(cat, &o, &report, &err));
-    return report;
-}
-
 static bool first_passes(void *user, const gp_failure *failure)
 {
     *(bool *)user = failure->passing;
@@ -79,7 +68,7 @@ static void test_score(void **state)
         place_make(&p);
         put_many(&p, 3);
         assert_ok(gp_catalog_open(p.catalog, GP_CATALOG_CREATE, &cat, &err));
-        assert_int_equal(add(cat, &p).done, 3);
+        assert_int_equal(add_to(cat, p.pictures, NULL, NULL).done, 3);
         gp_file_fail_with(kinds[i].number);
         counts now = score(cat, false);
         gp_file_fail_with(0);
@@ -110,9 +99,9 @@ static void test_add_and_export(void **state)
     put_many(&p, 4);
     assert_ok(gp_catalog_open(p.catalog, GP_CATALOG_CREATE, &cat, &err));
     gp_file_fail_with(EIO);
-    assert_int_equal(add(cat, &p).failed, 4);
+    assert_int_equal(add_to(cat, p.pictures, NULL, NULL).failed, 4);
     gp_file_fail_with(0);
-    assert_int_equal(add(cat, &p).done, 4);
+    assert_int_equal(add_to(cat, p.pictures, NULL, NULL).done, 4);
     assert_int_equal(score(cat, false).done, 4);
     assert_ok(gp_pick(cat, model, NULL, &report, &err));
     assert_int_equal(report.done, 4);
@@ -146,19 +135,19 @@ static void test_folder_away_for_a_while(void **state)
     put_picture(&p, "deep/a.png", 1, "a red cat");
     put_picture(&p, "b.png", 2, "a red cat");
     assert_ok(gp_catalog_open(p.catalog, GP_CATALOG_CREATE, &cat, &err));
-    assert_int_equal(add(cat, &p).done, 2);
+    assert_int_equal(add_to(cat, p.pictures, NULL, NULL).done, 2);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
     int last = dup(0); /* lowest free descriptor: no more can be opened */
     close(last);
     low = (struct rlimit){(rlim_t)last, limit.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
-    gp_report report = add(cat, &p);
+    gp_report report = add_to(cat, p.pictures, NULL, NULL);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
     assert_int_equal(report.failed, 1); /* the folder */
     assert_ok(gp_catalog_counts(cat, &all, &err));
     assert_int_equal(all.missing_paths, 0);
     assert_int_equal(all.failures, 1);
-    assert_int_equal(add(cat, &p).skipped, 2);
+    assert_int_equal(add_to(cat, p.pictures, NULL, NULL).skipped, 2);
     assert_ok(gp_catalog_counts(cat, &all, &err));
     assert_int_equal(all.failures, 0);
     gp_catalog_close(cat);
@@ -178,7 +167,7 @@ static void test_changed_since(void **state)
     place_make(&p);
     put_many(&p, 2);
     assert_ok(gp_catalog_open(p.catalog, GP_CATALOG_CREATE, &cat, &err));
-    report = add(cat, &p);
+    report = add_to(cat, p.pictures, NULL, NULL);
     assert_int_equal(report.done, 2);
     gp_bytes bytes = {0};
     assert_int_equal(stat(in(&p, "000.png"), &before), 0);
@@ -209,10 +198,10 @@ static void test_bad_file_removed(void **state)
     put_text(in(&p, "b.png"), "no image");
     put_text(in(&p, "c.png"), "no image");
     assert_ok(gp_catalog_open(p.catalog, GP_CATALOG_CREATE, &cat, &err));
-    assert_int_equal(add(cat, &p).failed, 3);
+    assert_int_equal(add_to(cat, p.pictures, NULL, NULL).failed, 3);
     unlink(in(&p, "a.png"));
     unlink(in(&p, "c.png"));
-    assert_int_equal(add(cat, &p).failed, 1);
+    assert_int_equal(add_to(cat, p.pictures, NULL, NULL).failed, 1);
     assert_ok(gp_catalog_counts(cat, &all, &err));
     assert_int_equal(all.failures, 1);
     gp_catalog_close(cat);
