@@ -63,6 +63,10 @@ gp_status gp_cat_path_known(gp_catalog *cat, const char *path, uint64_t size, in
  * failures of the path. */
 gp_status gp_cat_image_put(gp_catalog *cat, const gp_cat_image *image, const char *path, uint64_t size,
                            int64_t mtime_ns, int64_t *id, bool *fresh, gp_error *err);
+/* Calls `each` for the other paths of the image that are not marked missing, in order, at most 64, until it returns
+ * false. */
+gp_status gp_cat_other_paths(gp_catalog *cat, int64_t image, const char *path,
+                             bool (*each)(void *user, const char *path), void *user, gp_error *err);
 /* Records that the path no longer holds an image. */
 gp_status gp_cat_path_gone(gp_catalog *cat, const char *path, gp_error *err);
 /* Records that the content of the path may have changed: the next add reads the file even if its size and time match.

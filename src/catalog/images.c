@@ -199,6 +199,21 @@ out:
     return st;
 }
 
+gp_status gp_cat_other_paths(gp_catalog *cat, int64_t image, const char *path,
+                             bool (*each)(void *user, const char *path), void *user, gp_error *err)
+{
+    gp_status st;
+    bool row;
+    gp_q q = gp_q_open(cat, "SELECT path FROM paths WHERE image = ?1 AND missing = 0 AND path <> ?2 ORDER BY path"
+                            " LIMIT 64");
+    gp_q_int(&q, 1, image);
+    gp_q_text(&q, 2, path);
+    while ((st = gp_q_step(&q, &row, err)) == GP_OK && row)
+        if (!each(user, gp_q_col_text(&q, 0))) break;
+    gp_q_end(&q);
+    return st;
+}
+
 gp_status gp_cat_path_gone(gp_catalog *cat, const char *path, gp_error *err)
 {
     gp_q q = gp_q_open(cat, "UPDATE paths SET missing = 1 WHERE path = ?");

@@ -78,7 +78,7 @@ typedef struct add_run {
     gp_error walk_error;
     gp_report *report;
     gp_ticker ticker;
-    uint64_t uncommitted, damaged, broken, unstated, refused_count;
+    uint64_t uncommitted, damaged, broken, unstated, rivals, refused_count;
     char *refused; /* owned: the first reason why a sidecar file was not used */
     double begun;  /* the transaction */
     bool in_transaction;
@@ -376,8 +376,8 @@ static gp_status sidecar_is_kept(const file_job *job, const gp_cat_kept_prompt *
     return st == GP_ERR_MEMORY ? st : GP_OK; /* one that cannot be read is the file's failure, when that is read */
 }
 
-/* Is everything known of this file already?  Of an image at several paths each path may say something else and the last
- * one counts, so those are read again wherever there is something to say. */
+/* Is everything known of this file already?  Files of an image at several paths are read again if they have a prompt
+ * beside them, because the first path with a prompt counts. */
 static gp_status is_known(add_run *r, const file_job *job, bool *known, gp_error *err)
 {
     int64_t image = 0;
@@ -436,9 +436,63 @@ static gp_status commit(add_run *r, gp_error *err)
     return gp_cat_commit(r->cat, err);
 }
 
-/* Records the prompt, or that the file has no prompt: an older reader may have found a prompt in the same bytes. */
-static gp_status write_prompt(add_run *r, const file_job *job, int64_t image, gp_error *err)
+/* Looks for another path of an image that has a prompt of its own. */
+typedef struct rivals {
+    const add_run *r;
+    const file_job *job;
+    bool any, earlier; /* earlier: it sorts before the path of the job */
+    gp_status status;
+} rivals;
+
+static bool see_rival(void *user, const char *path)
 {
+    rivals *v = user;
+    gp_str room = GP_STR_INIT;
+    char *text = NULL, *refused = NULL;
+    bool has = false;
+    if (access(path, F_OK) != 0) return true;
+    if (v->job->strength == STRENGTH_TABLE) {
+        size_t row = gp_rows_find(&v->r->rows, path);
+        const char *cell = row == SIZE_MAX ? NULL : prompt_cell(v->r, row, &room);
+        has = cell && *cell;
+        if (room.failed) v->status = GP_ERR_MEMORY;
+    } else {
+        gp_status st = gp_prompt_sidecar(path, &text, &refused, NULL);
+        has = st == GP_OK && text && *text;
+        if (st == GP_ERR_MEMORY) v->status = st;
+    }
+    gp_str_clear(&room);
+    gp_mem_free(refused);
+    gp_mem_free(text);
+    v->any |= has;
+    v->earlier |= has && strcmp(path, v->job->path) < 0;
+    return !v->earlier && v->status == GP_OK;
+}
+
+/* Of an image at several paths with different prompts, the first path gives the prompt. *later: this is not the first
+ * one. */
+static gp_status meet_rivals(add_run *r, const file_job *job, int64_t image, bool *later, gp_error *err)
+{
+    gp_cat_kept_prompt kept = {0};
+    rivals v = {.r = r, .job = job};
+    *later = false;
+    GP_TRY(gp_cat_prompt_get(r->cat, image, &kept, err));
+    bool differs = kept.paths > 1 && kept.strength == job->strength && kept.raw && strcmp(kept.raw, job->raw) != 0;
+    gp_cat_kept_prompt_clear(&kept);
+    if (!differs) return GP_OK;
+    GP_TRY(gp_cat_other_paths(r->cat, image, job->path, see_rival, &v, err));
+    if (v.status != GP_OK) return gp_fail(err, v.status, "out of memory for the prompt of '%s'", job->path);
+    *later = v.earlier;
+    r->rivals += v.earlier || (v.any && image != job->identity.before.image);
+    return GP_OK;
+}
+
+/* Records the prompt, or that the file has no prompt: an older reader may have found a prompt in the same bytes. */
+static gp_status write_prompt(add_run *r, const file_job *job, int64_t image, bool fresh, gp_error *err)
+{
+    bool later = false, beside = job->strength == STRENGTH_SIDECAR || job->strength == STRENGTH_TABLE;
+    if (!fresh && job->prompt && beside) GP_TRY(meet_rivals(r, job, image, &later, err));
+    if (later) return GP_OK;
     bool settings = job->settings && strcmp(job->settings, "{}") != 0, has_prompt = job->prompt != NULL;
     gp_cat_prompt prompt = {.text = job->prompt,
                             .raw = job->raw,
@@ -481,7 +535,7 @@ static gp_status write_file(add_run *r, const file_job *job, gp_error *err)
     int64_t id = 0;
     bool fresh = false;
     GP_TRY(gp_cat_image_put(r->cat, &image, job->path, job->size, job->mtime_ns, &id, &fresh, err));
-    GP_TRY(write_prompt(r, job, id, err));
+    GP_TRY(write_prompt(r, job, id, fresh, err));
     r->damaged += job->damaged;
     r->broken += job->broken;
     r->unstated += job->unstated;
@@ -577,6 +631,10 @@ static void tell_metadata(const add_run *r)
     tell_images(r, "unstated-prompts", r->unstated,
                 "has metadata that does not state its prompt ('goldpan show' tells why)",
                 "have metadata that does not state their prompt ('goldpan show' tells why)");
+    if (r->rivals)
+        gp_note_say(r->options->note, r->options->note_user, "rival-prompts", r->rivals,
+                    "%llu %s another prompt than another path of the same image: the prompt of the first path is used",
+                    (unsigned long long)r->rivals, gp_plural(r->rivals, "path has", "paths have"));
     tell_images(
         r, "damaged-metadata", r->damaged,
         "has damaged metadata (a wrong checksum or broken text): the image was read, that text was not trusted",

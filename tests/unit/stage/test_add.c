@@ -194,6 +194,49 @@ static void test_evidence(void **state)
     place_remove(&p);
 }
 
+/* Of an image at several paths with different prompts, the first path gives the prompt, in every call. */
+static void test_prompts_of_paths(void **state)
+{
+    (void)state;
+    place p;
+    notes told;
+    gp_report report = {0};
+    gp_error err = {0};
+    char table[160], moved[256];
+    place_make(&p);
+    put_picture(&p, "a.png", 1, "one");
+    put_picture(&p, "b.png", 1, "two");
+    put_picture(&p, "c.png", 1, NULL);
+    put_picture(&p, "d.png", 1, "one");
+    for (int again = 0; again < 2; again++) {
+        gp_counts counts = evidence(&p, &told, &report);
+        assert_int_equal(counts.images, 1);
+        assert_string_equal(record(&p, "a.png"), "one|sidecar|{}");
+        assert_string_equal(told.text, "rival-prompts 1;");
+    }
+    put_picture(&p, "a.png", 1, "three"); /* changed by the user */
+    evidence(&p, &told, &report);
+    assert_string_equal(record(&p, "a.png"), "three|sidecar|{}");
+    assert_string_equal(told.text, "rival-prompts 2;");
+    put_picture(&p, "0.png", 1, "zero"); /* an earlier path */
+    evidence(&p, &told, &report);
+    assert_string_equal(record(&p, "a.png"), "zero|sidecar|{}");
+    snprintf(table, sizeof table, "%s/t.csv", p.root);
+    put_text(table, "file_name,prompt\nb.png,second\na.png,first\n");
+    assert_ok(add(&p, table, &report, &err));
+    assert_string_equal(record(&p, "b.png"), "first|table:t.csv|{}");
+    /* a moved file is at one path */
+    put_picture(&p, "e.png", 2, "old words");
+    evidence(&p, &told, &report);
+    snprintf(moved, sizeof moved, "%s", in(&p, "f.png"));
+    assert_int_equal(rename(in(&p, "e.png"), moved), 0);
+    put_picture(&p, "f.png", 2, "new words");
+    evidence(&p, &told, &report);
+    assert_string_equal(record(&p, "f.png"), "new words|sidecar|{}");
+    assert_null(strstr(told.text, "rival"));
+    place_remove(&p);
+}
+
 /* A better reader reads the same bytes again: an old prompt from metadata is replaced, a prompt from a table stays. */
 static void test_metadata_gives_way(void **state)
 {
@@ -375,10 +418,10 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_precedence),          cmocka_unit_test(test_evidence),
-        cmocka_unit_test(test_metadata_gives_way),  cmocka_unit_test(test_what_is_read_again),
-        cmocka_unit_test(test_one_line_a_bad_file), cmocka_unit_test(test_progress_ends_at_all),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_precedence),           cmocka_unit_test(test_evidence),
+        cmocka_unit_test(test_prompts_of_paths),     cmocka_unit_test(test_metadata_gives_way),
+        cmocka_unit_test(test_what_is_read_again),   cmocka_unit_test(test_one_line_a_bad_file),
+        cmocka_unit_test(test_progress_ends_at_all), cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
