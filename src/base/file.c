@@ -305,9 +305,7 @@ gp_status gp_atomic_write(gp_atomic *file, const void *bytes, size_t size, gp_er
     return GP_OK;
 }
 
-/* Make the new name in the folder last through a power cut.  File systems that cannot do this say EINVAL: their loss.
- */
-static gp_status sync_folder(const char *path, gp_error *err)
+gp_status gp_folder_sync_of(const char *path, gp_error *err)
 {
     char *folder = gp_path_folder(path);
     if (!folder) return gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
@@ -362,7 +360,7 @@ static gp_status commit(gp_atomic *file, bool only_new, gp_error *err)
                                          : gp_fail_errno(err, GP_ERR_IO, errno, "cannot replace '%s'", file->path);
         goto out;
     }
-    st = sync_folder(file->path, err);
+    st = gp_folder_sync_of(file->path, err);
     atomic_free(file);
     return st;
 out:
@@ -387,6 +385,31 @@ gp_status gp_file_replace(const char *path, const void *bytes, size_t size, gp_e
     gp_status st = gp_atomic_write(file, bytes, size, err);
     if (st == GP_OK) return gp_atomic_commit(file, err);
     gp_atomic_abort(file);
+    return st;
+}
+
+gp_status gp_file_copy(const char *from, const char *to, gp_error *err)
+{
+    enum { PIECE = 1 << 20 };
+    int source = -1;
+    uint64_t size = 0;
+    uint8_t *piece = NULL;
+    gp_atomic *file = NULL;
+    gp_status st;
+    GP_TRY(gp_file_open(from, &source, &size, err));
+    GP_GO(gp_alloc((void **)&piece, PIECE, 1, "a copy", err));
+    GP_GO(gp_atomic_open(to, &file, err));
+    for (uint64_t at = 0; at < size; at += PIECE) {
+        size_t n = size - at < PIECE ? (size_t)(size - at) : PIECE;
+        GP_GO(gp_file_read_at(source, from, at, piece, n, err));
+        GP_GO(gp_atomic_write(file, piece, n, err));
+    }
+    st = gp_atomic_commit(file, err);
+    file = NULL;
+out:
+    gp_atomic_abort(file);
+    gp_mem_free(piece);
+    close(source);
     return st;
 }
 

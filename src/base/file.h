@@ -43,8 +43,13 @@ void gp_atomic_abort(gp_atomic *file); /* NULL allowed */
 /* Remove what killed processes left under temporary names in a folder; what is being written stays. */
 void gp_atomic_sweep(const char *folder);
 
+/* Copies a regular file in pieces; replaces `to` at once.  NOT_FOUND if `from` does not exist. */
+gp_status gp_file_copy(const char *from, const char *to, gp_error *err);
+
 /* mkdir -p. */
 gp_status gp_folder_make(const char *path, gp_error *err);
+/* Syncs the folder of `path`, so that a new name lasts through a power cut where the file system supports that. */
+gp_status gp_folder_sync_of(const char *path, gp_error *err);
 
 /* Join with exactly one '/'; owned (gp_mem_free), NULL when out of memory. An absolute `b` gives b. */
 char *gp_path_join(const char *a, const char *b);

@@ -10,6 +10,13 @@
 
 static const char *const names[] = {"planned", "submitted", "got", "failed", "refused"};
 
+bool gp_cat_gen_state_of(const char *name, gp_cat_gen_state *state)
+{
+    for (*state = GP_CAT_PLANNED; name && *state <= GP_CAT_REFUSED; ++*state)
+        if (strcmp(name, names[*state]) == 0) return true;
+    return false;
+}
+
 gp_status gp_cat_generation_put(gp_catalog *cat, const gp_cat_generation *g, int64_t *id, gp_cat_gen_state *state,
                                 gp_error *err)
 {
@@ -37,7 +44,7 @@ gp_status gp_cat_generation_put(gp_catalog *cat, const gp_cat_generation *g, int
         gp_q_end(&q);
         return gp_fail(err, GP_ERR_MEMORY, "out of memory for the plan");
     }
-    for (*state = GP_CAT_PLANNED; *state < GP_CAT_REFUSED && strcmp(said, names[*state]) != 0;) ++*state;
+    if (!gp_cat_gen_state_of(said, state)) *state = GP_CAT_REFUSED;
     gp_q_end(&q);
     if (fresh) GP_TRY(gp_marks_note_plan(cat, *id, err));
     return GP_OK;

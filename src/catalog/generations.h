@@ -21,6 +21,8 @@ typedef struct gp_cat_generation {
     const char *protocol, *settings, *extras; /* extras: or NULL */
 } gp_cat_generation;
 
+/* Returns false if `name` is NULL or no state has this name. */
+bool gp_cat_gen_state_of(const char *name, gp_cat_gen_state *state);
 /* Plan it unless it is there; *id, *state: the row's. */
 gp_status gp_cat_generation_put(gp_catalog *cat, const gp_cat_generation *g, int64_t *id, gp_cat_gen_state *state,
                                 gp_error *err);

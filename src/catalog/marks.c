@@ -92,20 +92,6 @@ static gp_status append(int fd, const char *path, const gp_str *text, gp_error *
     return fsync(fd) == 0 || errno == EINVAL ? GP_OK : file_failed(path, errno, err);
 }
 
-/* Syncs the folder, so that the name of a new file survives a power cut where the file system supports that. */
-static gp_status sync_folder_of(gp_catalog *cat, gp_error *err)
-{
-    char *folder = gp_path_folder(cat->marks.path);
-    if (!folder) return gp_db_fail(cat, SQLITE_NOMEM, err);
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0) {
-        (void)fsync(fd);
-        close(fd);
-    }
-    gp_mem_free(folder);
-    return GP_OK;
-}
-
 static gp_status check_ours(const char *path, const gp_marks_file *file, gp_error *err)
 {
     if (file->foreign)
@@ -167,7 +153,7 @@ gp_status gp_marks_flush(gp_catalog *cat, gp_error *err)
     GP_GO(to_append(cat, &now, id, ends_torn(m->fd, m->before), &text, err));
     if (text.failed) GP_GO(gp_db_fail(cat, SQLITE_NOMEM, err));
     GP_GO(append(m->fd, m->path, &text, err));
-    if (m->before == 0) GP_GO(sync_folder_of(cat, err));
+    if (m->before == 0) GP_GO(gp_folder_sync_of(m->path, err));
     now.size = m->before + (int64_t)text.size;
     if (m->before == 0) now.live = now.size;
     if (agreed) st = row_write(cat, &now, err);

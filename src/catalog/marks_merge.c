@@ -3,6 +3,7 @@
  * of the same second, the entry counts, because the journal is written first.  Entries for images that the catalog does
  * not have stay in the file. */
 #include "catalog/db.h"
+#include "catalog/generations.h"
 
 #include <string.h>
 
@@ -159,22 +160,16 @@ static gp_status merge_picks(const merging *m, const gp_json *o, bool *waits, gp
 
 /* ---- plans */
 
-static bool is_state(const char *state)
-{
-    static const char *const names[] = {"planned", "submitted", "got", "failed", "refused"};
-    for (size_t i = 0; state && i < sizeof names / sizeof *names; i++)
-        if (!strcmp(state, names[i])) return true;
-    return false;
-}
-
 /* A plan whose image was received but is not in the catalog is planned again; the next run first looks for its file. */
 static gp_status merge_plan(const merging *m, const gp_json *o, bool *waits, gp_error *err)
 {
     int64_t image, seed;
+    gp_cat_gen_state is;
     const char *state = text(o, "state");
-    if (!is_state(state) || !text(o, "prompt") || !text(o, "protocol") || !text(o, "settings")) return GP_OK;
+    if (!gp_cat_gen_state_of(state, &is) || !text(o, "prompt") || !text(o, "protocol") || !text(o, "settings"))
+        return GP_OK;
     GP_TRY(image_of(m->cat, text(o, "image"), NULL, &image, err));
-    *waits = image == 0 && !strcmp(state, "got");
+    *waits = image == 0 && is == GP_CAT_GOT;
     gp_q q =
         gp_q_open(m->cat, "INSERT INTO generations(key, prompt, negative, number, seed, protocol, settings, extras,"
                           " state, message, path, image, at) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,"

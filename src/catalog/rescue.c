@@ -32,6 +32,11 @@ typedef struct rescuing {
     int probes;
 } rescuing;
 
+static gp_status no_memory(gp_error *err)
+{
+    return gp_fail(err, GP_ERR_MEMORY, "out of memory for the rescue");
+}
+
 /* ---- one table */
 
 typedef struct table {
@@ -239,13 +244,12 @@ static int watch(void *user)
 static bool in_use(const char *path)
 {
     enum { DEAD_MAN_SWITCH = 128 };
-    gp_str name = GP_STR_INIT;
+    char *name = gp_rescue_name(path, "-shm");
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = DEAD_MAN_SWITCH, .l_len = 1};
-    gp_str_printf(&name, "%s-shm", path);
-    int fd = name.failed ? -1 : open(name.data, O_RDWR | O_CLOEXEC);
+    int fd = name ? open(name, O_RDWR | O_CLOEXEC) : -1;
     bool used = fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
     if (fd >= 0) close(fd);
-    gp_str_clear(&name);
+    gp_mem_free(name);
     return used;
 }
 
@@ -278,11 +282,10 @@ static gp_status open_both(rescuing *r, gp_rescue_source *source, const char *co
 static gp_status read_from(rescuing *r, const char *path, const char *target, gp_error *err)
 {
     gp_rescue_source source = {0};
-    gp_str copy = GP_STR_INIT;
+    char *copy = gp_rescue_name(target, ".copy");
     gp_status st = GP_OK;
-    gp_str_printf(&copy, "%s.copy", target);
-    if (copy.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the rescue"));
-    GP_GO(open_both(r, &source, copy.data, path, target, err));
+    if (!copy) GP_GO(no_memory(err));
+    GP_GO(open_both(r, &source, copy, path, target, err));
     if (!r->from) goto out;
     sqlite3_progress_handler(r->from, 20000, watch, (void *)(uintptr_t)r->o);
     GP_GO(gp_db_exec(r->to, "BEGIN IMMEDIATE", err));
@@ -293,32 +296,20 @@ static gp_status read_from(rescuing *r, const char *path, const char *target, gp
     st = gp_db_exec(r->to, "COMMIT", err);
 out:
     gp_rescue_close(&source);
-    gp_str_clear(&copy);
+    gp_mem_free(copy);
     return st;
 }
 
 /* ---- files */
 
-static char *with_end(const char *path, const char *end)
-{
-    gp_str s = GP_STR_INIT;
-    gp_str_printf(&s, "%s%s", path, end);
-    return gp_str_take(&s);
-}
-
-static gp_status no_memory(gp_error *err)
-{
-    return gp_fail(err, GP_ERR_MEMORY, "out of memory for the rescue");
-}
-
 /* Removes the index of a log, which SQLite makes again from the log, and a log that is empty. */
 static gp_status remove_index(const char *path, gp_error *err)
 {
     struct stat info;
-    char *log = with_end(path, "-wal");
+    char *log = gp_rescue_name(path, "-wal");
     if (log && stat(log, &info) == 0 && info.st_size == 0) (void)unlink(log);
     gp_mem_free(log);
-    char *name = with_end(path, "-shm");
+    char *name = gp_rescue_name(path, "-shm");
     gp_status st = name ? GP_OK : no_memory(err);
     if (st == GP_OK && unlink(name) != 0 && errno != ENOENT)
         st = gp_fail_errno(err, GP_ERR_IO, errno, "cannot remove '%s'", name);
@@ -328,7 +319,7 @@ static gp_status remove_index(const char *path, gp_error *err)
 
 static gp_status move_if_there(const char *from, const char *end, const char *to, gp_error *err)
 {
-    char *a = with_end(from, end), *b = with_end(to, end);
+    char *a = gp_rescue_name(from, end), *b = gp_rescue_name(to, end);
     gp_status st = a && b ? GP_OK : no_memory(err);
     if (st == GP_OK && rename(a, b) != 0 && errno != ENOENT)
         st = gp_fail_errno(err, GP_ERR_IO, errno, "cannot rename '%s'", a);
@@ -367,31 +358,16 @@ static gp_status put_in_place(const char *made, const char *path, gp_rescue_repo
     return GP_OK;
 }
 
-static void remove_made(const char *made)
-{
-    static const char *const ends[] = {"", "-wal", "-shm"};
-    for (int i = 0; i < 3; i++) {
-        char *name = with_end(made, ends[i]);
-        if (name) (void)unlink(name);
-        gp_mem_free(name);
-    }
-}
-
 /* Copies the journal of the old catalog to the journal path of `out`, unless that file exists. */
 static gp_status copy_journal(const char *path, const char *out, gp_error *err)
 {
     char *from = gp_marks_path(path), *to = gp_marks_path(out);
-    gp_bytes bytes = {0};
     struct stat info;
     gp_status st = from && to ? GP_OK : no_memory(err);
     if (st == GP_OK && lstat(to, &info) != 0) {
-        st = gp_file_read(from, GP_MARKS_LIMIT, &bytes, err);
-        if (st == GP_OK)
-            st = gp_file_replace(to, bytes.data, bytes.size, err);
-        else if (st == GP_ERR_NOT_FOUND)
-            st = GP_OK;
+        st = gp_file_copy(from, to, err);
+        if (st == GP_ERR_NOT_FOUND) st = GP_OK;
     }
-    gp_bytes_clear(&bytes);
     gp_mem_free(from);
     gp_mem_free(to);
     return st;
@@ -439,14 +415,14 @@ gp_status gp_cat_rescue(const char *path, const gp_rescue_options *o, gp_rescue_
     if (report->sound && !o->out) return take_journal(path, report, err);
     if (o->out && lstat(o->out, &info) == 0)
         return gp_fail(err, GP_ERR_USAGE, "'%s' is there already: give a new name for the new catalog", o->out);
-    made = with_end(o->out ? o->out : path, ".rescued");
+    made = gp_rescue_name(o->out ? o->out : path, ".rescued");
     if (!made) return no_memory(err);
-    remove_made(made); /* files left by a rescue that was killed */
+    gp_rescue_remove(made); /* files left by a rescue that was killed */
     gp_status st = read_from(&r, path, made, err);
     gp_cat_close(r.to);
     if (st == GP_OK) st = o->out ? copy_journal(path, o->out, err) : GP_OK;
     if (st == GP_OK) st = put_in_place(made, o->out ? o->out : path, report, err);
-    if (st != GP_OK) remove_made(made);
+    if (st != GP_OK) gp_rescue_remove(made);
     gp_mem_free(made);
     return st == GP_OK ? take_journal(o->out ? o->out : path, report, err) : st;
 }

@@ -20,7 +20,6 @@
 enum {
     PAGE = 16384, /* of every catalog: see schema.c */
     HEADER = 100,
-    CHUNK = 1 << 20,
     ROOTS = 256 /* more than a catalog has tables and indexes */
 };
 
@@ -70,32 +69,32 @@ static int connect_any(gp_rescue_source *s)
 
 /* ---- the private copy */
 
-static gp_status copy_file(const char *from, const char *to, const char *end, gp_error *err)
+char *gp_rescue_name(const char *path, const char *end)
 {
-    gp_str a = GP_STR_INIT, b = GP_STR_INIT;
-    char *chunk = gp_mem_new(CHUNK, 1);
-    int in = -1, out = -1;
-    ssize_t n = 0;
-    gp_status st = GP_OK;
-    gp_str_printf(&a, "%s%s", from, end);
-    gp_str_printf(&b, "%s%s", to, end);
-    if (!chunk || a.failed || b.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the rescue"));
-    in = open(a.data, O_RDONLY | O_CLOEXEC);
-    if (in < 0 && errno == ENOENT) goto out;
-    if (in < 0) GP_GO(gp_fail_errno(err, GP_ERR_IO, errno, "cannot read '%s'", a.data));
-    out = open(b.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (out < 0) GP_GO(gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", b.data));
-    while ((n = read(in, chunk, CHUNK)) > 0)
-        for (ssize_t done = 0, more; done < n; done += more)
-            if ((more = write(out, chunk + done, (size_t)(n - done))) <= 0)
-                GP_GO(gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", b.data));
-    if (n < 0) GP_GO(gp_fail_errno(err, GP_ERR_IO, errno, "cannot read '%s'", a.data));
-out:
-    if (in >= 0) close(in);
-    if (out >= 0) close(out);
-    gp_mem_free(chunk);
-    gp_str_clear(&a);
-    gp_str_clear(&b);
+    gp_str s = GP_STR_INIT;
+    gp_str_printf(&s, "%s%s", path, end);
+    return gp_str_take(&s);
+}
+
+void gp_rescue_remove(const char *path)
+{
+    static const char *const ends[] = {"", "-wal", "-shm"};
+    for (int i = 0; i < 3; i++) {
+        char *name = gp_rescue_name(path, ends[i]);
+        if (name) (void)unlink(name);
+        gp_mem_free(name);
+    }
+}
+
+/* Copies the catalog and its log, if it has one. */
+static gp_status copy_both(const gp_rescue_source *s, gp_error *err)
+{
+    char *from = gp_rescue_name(s->path, "-wal"), *to = gp_rescue_name(s->copy, "-wal");
+    gp_status st =
+        from && to ? gp_file_copy(s->path, s->copy, err) : gp_fail(err, GP_ERR_MEMORY, "out of memory for the rescue");
+    if (st == GP_OK && access(from, F_OK) == 0) st = gp_file_copy(from, to, err);
+    gp_mem_free(from);
+    gp_mem_free(to);
     return st;
 }
 
@@ -120,8 +119,7 @@ static gp_status mend_copy(gp_rescue_source *s, const uint8_t *first, gp_error *
     disconnect(s);
     bool fresh = !s->copied;
     s->copied = true;
-    if (fresh) GP_TRY(copy_file(s->path, s->copy, "", err));
-    if (fresh) GP_TRY(copy_file(s->path, s->copy, "-wal", err));
+    if (fresh) GP_TRY(copy_both(s, err));
     int fd = open(s->copy, O_RDWR | O_CLOEXEC);
     if (fd < 0) return gp_fail_errno(err, GP_ERR_IO, errno, "cannot read '%s'", s->copy);
     if (fstat(fd, &info) != 0 || pread(fd, page, PAGE, 0) != PAGE)
@@ -227,13 +225,7 @@ gp_status gp_rescue_first_page(gp_rescue_source *s, gp_catalog *to, gp_error *er
 
 void gp_rescue_close(gp_rescue_source *s)
 {
-    static const char *const ends[] = {"", "-wal", "-shm"};
     disconnect(s);
-    for (int i = 0; s->copied && i < 3; i++) {
-        gp_str name = GP_STR_INIT;
-        gp_str_printf(&name, "%s%s", s->copy, ends[i]);
-        if (!name.failed) (void)unlink(name.data);
-        gp_str_clear(&name);
-    }
+    if (s->copied) gp_rescue_remove(s->copy);
     s->copied = false;
 }

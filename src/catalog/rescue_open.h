@@ -20,6 +20,10 @@ gp_status gp_rescue_open(const char *path, const char *copy, gp_rescue_source *o
 /* If tables of the empty catalog `to` are missing because the first page is damaged, and the other pages fit it, opens
  * a copy with the first page of `to`.  Errors: IO, MEMORY. */
 gp_status gp_rescue_first_page(gp_rescue_source *source, gp_catalog *to, gp_error *err);
+/* Returns `path` followed by `end`; owned, NULL when out of memory. */
+char *gp_rescue_name(const char *path, const char *end);
+/* Deletes a file, its log and the index of the log, if they exist. */
+void gp_rescue_remove(const char *path);
 /* Closes the catalog and deletes the copy. */
 void gp_rescue_close(gp_rescue_source *source);
 

@@ -329,31 +329,6 @@ out:
     return st;
 }
 
-static gp_status copy_file(const char *from, const char *to, gp_error *err)
-{
-    enum { PIECE = 1 << 20 };
-    int source = -1;
-    uint64_t size = 0;
-    uint8_t *piece = NULL;
-    gp_atomic *file = NULL;
-    GP_TRY(gp_file_open(from, &source, &size, err));
-    gp_status st;
-    GP_GO(gp_alloc((void **)&piece, PIECE, 1, "a copy", err));
-    GP_GO(gp_atomic_open(to, &file, err));
-    for (uint64_t at = 0; at < size; at += PIECE) {
-        size_t n = size - at < PIECE ? (size_t)(size - at) : PIECE;
-        GP_GO(gp_file_read_at(source, from, at, piece, n, err));
-        GP_GO(gp_atomic_write(file, piece, n, err));
-    }
-    st = gp_atomic_commit(file, err);
-    file = NULL;
-out:
-    gp_atomic_abort(file);
-    gp_mem_free(piece);
-    close(source);
-    return st;
-}
-
 gp_status gp_hub_link(const gp_hub_repo *repo, const char *commit, const char *file, const char *etag, bool fresh,
                       gp_error *err)
 {
@@ -377,7 +352,7 @@ gp_status gp_hub_link(const gp_hub_repo *repo, const char *commit, const char *f
             GP_GO(gp_fail_errno(err, GP_ERR_IO, errno, "cannot link '%s'", entry));
     }
     if (!fresh)
-        st = copy_file(blob, entry, err);
+        st = gp_file_copy(blob, entry, err);
     else if (rename(blob, entry) != 0)
         st = gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", entry);
 out:
