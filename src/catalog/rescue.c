@@ -30,6 +30,7 @@ typedef struct rescuing {
     gp_rescue_report *report;
     uint64_t rows, places; /* of the present table: rows read; rows or places that could not be read */
     int probes;
+    bool prompts_lost; /* rows that hold prompts could not be read */
 } rescuing;
 
 static gp_status no_memory(gp_error *err)
@@ -187,18 +188,61 @@ static bool is_in(const gp_catalog *cat, const char *name)
 
 static gp_status read_core(rescuing *r, gp_error *err)
 {
-    bool prompts_lost = false;
     for (const gp_db_table *t = gp_db_tables; t->name; t++) {
         uint64_t lost = r->report->lost;
         if (t->part != GP_DB_CORE || !is_in(r->to, t->name)) continue;
         GP_TRY(read_table(r, t->name, err));
         if (strcmp(t->name, "prompts") == 0 || strcmp(t->name, "image_prompts") == 0)
-            prompts_lost |= r->report->lost > lost;
+            r->prompts_lost |= r->report->lost > lost;
     }
-    if (prompts_lost)
-        gp_note_say(r->o->note, r->o->note_user, "rescue-prompts", 0,
-                    "some prompts are lost: give those of a table again with" ADVICE_TABLE);
     return GP_OK;
+}
+
+/* Reads the names of the tables that prompts came from: " ('a.csv', 'b.csv')", or nothing. */
+static gp_status tables_of(const rescuing *r, gp_str *out, gp_error *err)
+{
+    enum { MOST = 4 };
+    int count = 0;
+    bool row = true;
+    gp_q q = gp_q_open(r->to, "SELECT DISTINCT substr(source, 7) FROM image_prompts WHERE source LIKE 'table:%'"
+                              " ORDER BY 1");
+    for (; count <= MOST; count++) {
+        GP_TRY(gp_q_step(&q, &row, err));
+        if (!row) break;
+        const char *name = gp_q_col_text(&q, 0);
+        if (count == MOST)
+            gp_str_puts(out, ", ...");
+        else
+            gp_str_printf(out, "%s'%.200s'", count ? ", " : " (", name ? name : "");
+    }
+    if (row) gp_q_end(&q);
+    if (count) gp_str_putc(out, ')');
+    return out->failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for the rescue") : GP_OK;
+}
+
+/* Reports which prompts the new catalog lacks.  Damage that SQLite does not notice may hide rows, so the images without
+ * a prompt are counted as well. */
+static gp_status tell_prompts(const rescuing *r, gp_error *err)
+{
+    int64_t without = 0;
+    gp_str tables = GP_STR_INIT;
+    gp_q q = gp_q_open(r->to, "SELECT count(*) FROM images WHERE id NOT IN"
+                              " (SELECT image FROM image_prompts WHERE prompt IS NOT NULL)");
+    GP_TRY(gp_q_one(&q, 0, &without, err));
+    if (!r->prompts_lost && !without) return GP_OK;
+    gp_status st = tables_of(r, &tables, err);
+    const char *names = tables.data ? tables.data : "";
+    if (st == GP_OK && r->prompts_lost)
+        gp_note_say(r->o->note, r->o->note_user, "rescue-prompts", (uint64_t)without,
+                    "some prompts are lost: those of image files and side-cars are read again by `goldpan add DIR`, "
+                    "those of a table%s by" ADVICE_TABLE,
+                    names);
+    else if (st == GP_OK)
+        gp_note_say(r->o->note, r->o->note_user, "rescue-prompts", (uint64_t)without,
+                    "%lld image%s no prompt: if a table%s has it, give that table again with" ADVICE_TABLE,
+                    (long long)without, without == 1 ? " has" : "s have", names);
+    gp_str_clear(&tables);
+    return st;
 }
 
 /* Copies all tables of this part, or none if one has rows that cannot be read. */
@@ -293,6 +337,7 @@ static gp_status read_from(rescuing *r, const char *path, const char *target, gp
     GP_GO(read_together(r, GP_DB_MAP, "the map", err));
     GP_GO(read_together(r, GP_DB_FOUND, "the analysis", err));
     GP_GO(tidy(r, err));
+    GP_GO(tell_prompts(r, err));
     st = gp_db_exec(r->to, "COMMIT", err);
 out:
     gp_rescue_close(&source);

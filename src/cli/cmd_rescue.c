@@ -86,6 +86,17 @@ static void say_rescue(gp_cli *cli, const gp_rescue_report *r)
         gp_term_say(&cli->term, "the journal of marks has nothing to add");
 }
 
+/* Reports images that have no prompt after their files were read again. */
+static void say_without_prompt(gp_cli *cli, const gp_report *added)
+{
+    char message[200];
+    if (!added->without_prompt) return;
+    snprintf(message, sizeof message,
+             "%llu %s no prompt now: if a table has it, give that table again with `goldpan add DIR --prompts FILE`",
+             (unsigned long long)added->without_prompt, gp_plural(added->without_prompt, "image has", "images have"));
+    gp_cli_note(cli, &(gp_note){"rescue-without-prompt", message, added->without_prompt});
+}
+
 /* Reads the files again if entries of the journal wait for images, or rows were lost. */
 static gp_status add_folders(gp_cli *cli, const char *path, gp_report *report, gp_error *err)
 {
@@ -94,7 +105,7 @@ static gp_status add_folders(gp_cli *cli, const char *path, gp_report *report, g
     gp_cli_add_options(cli, &options);
     GP_TRY(gp_catalog_open(path, 0, &catalog, err));
     gp_status st = gp_add(catalog, &options, report, err);
-    if (st == GP_OK) gp_cli_say_add(cli, report);
+    if (st == GP_OK) gp_cli_say_add(cli, report), say_without_prompt(cli, report);
     gp_catalog_close(catalog);
     return st;
 }
