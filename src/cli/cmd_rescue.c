@@ -71,7 +71,7 @@ static int run_check(gp_cli *cli)
 
 static void say_rescue(gp_cli *cli, const gp_rescue_report *r)
 {
-    if (r->sound)
+    if (r->sound && !cli->out)
         gp_term_say(&cli->term, "the catalog is sound: nothing was replaced");
     else
         gp_term_say(&cli->term, "the new catalog has %llu rows of the old catalog%s", (unsigned long long)r->rows,
