@@ -277,14 +277,17 @@ out:
     return st;
 }
 
-static gp_status write_all(gp_atomic *file, const uint8_t *bytes, size_t size, gp_error *err)
+/* Writes at the offset `at`, or at the end if `at` is negative. */
+static gp_status write_all(gp_atomic *file, off_t at, const uint8_t *bytes, size_t size, gp_error *err)
 {
     while (size > 0) {
-        ssize_t n = write(file->fd, bytes, size < (1u << 30) ? size : (1u << 30));
+        size_t part = size < (1u << 30) ? size : (1u << 30);
+        ssize_t n = at < 0 ? write(file->fd, bytes, part) : pwrite(file->fd, bytes, part, at);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", file->path);
         bytes += n;
         size -= (size_t)n;
+        if (at >= 0) at += n;
     }
     return GP_OK;
 }
@@ -293,13 +296,13 @@ static gp_status flush(gp_atomic *file, gp_error *err)
 {
     size_t used = file->used;
     file->used = 0;
-    return write_all(file, file->buffer, used, err);
+    return write_all(file, -1, file->buffer, used, err);
 }
 
 gp_status gp_atomic_write(gp_atomic *file, const void *bytes, size_t size, gp_error *err)
 {
     if (size > sizeof file->buffer - file->used) GP_TRY(flush(file, err));
-    if (size >= sizeof file->buffer) return write_all(file, bytes, size, err);
+    if (size >= sizeof file->buffer) return write_all(file, -1, bytes, size, err);
     if (size) memcpy(file->buffer + file->used, bytes, size);
     file->used += size;
     return GP_OK;
@@ -321,13 +324,7 @@ gp_status gp_folder_sync_of(const char *path, gp_error *err)
 gp_status gp_atomic_write_at(gp_atomic *file, uint64_t offset, const void *bytes, size_t size, gp_error *err)
 {
     GP_TRY(flush(file, err));
-    off_t end = lseek(file->fd, 0, SEEK_CUR);
-    if (end < 0 || lseek(file->fd, (off_t)offset, SEEK_SET) < 0)
-        return gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", file->path);
-    GP_TRY(write_all(file, bytes, size, err));
-    if (lseek(file->fd, end, SEEK_SET) < 0)
-        return gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", file->path);
-    return GP_OK;
+    return write_all(file, (off_t)offset, bytes, size, err);
 }
 
 gp_status gp_atomic_set_time(gp_atomic *file, struct timespec modified, gp_error *err)
