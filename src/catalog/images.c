@@ -97,7 +97,7 @@ static gp_status image_update(gp_catalog *cat, int64_t id, const gp_cat_image *i
         gp_q pick = gp_q_open(cat, "DELETE FROM picks WHERE image = ?");
         gp_q_int(&pick, 1, id);
         GP_TRY(gp_q_run(&pick, err));
-        if (sqlite3_changes(cat->db)) GP_TRY(gp_marks_note_picks(cat, err));
+        if (sqlite3_changes(cat->db)) gp_marks_note_picks(cat);
     }
     gp_q c = gp_q_open(cat, "INSERT INTO contents(hash, image) SELECT ?1, ?2"
                             " WHERE NOT EXISTS(SELECT 1 FROM images WHERE hash = ?1)"

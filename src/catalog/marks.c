@@ -143,6 +143,7 @@ gp_status gp_marks_flush(gp_catalog *cat, gp_error *err)
     char id[33];
     int64_t size = 0;
     gp_status st = GP_OK;
+    GP_TRY(gp_marks_put_picks(cat, err));
     if (m->pending.failed) return gp_db_fail(cat, SQLITE_NOMEM, err);
     if (!m->path || m->pending.size == 0) return GP_OK;
     GP_TRY(row_read(cat, &now, err));
@@ -166,7 +167,7 @@ void gp_marks_settle(gp_catalog *cat, bool committed)
 {
     gp_marks *m = &cat->marks;
     gp_str_reset(&m->pending);
-    m->pending.failed = false;
+    m->pending.failed = m->picks = false;
     if (m->fd < 0) return;
     if (!committed && m->before == 0) (void)unlink(m->path);
     if (!committed && ftruncate(m->fd, (off_t)m->before) == 0) (void)fsync(m->fd);

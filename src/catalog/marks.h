@@ -33,6 +33,7 @@ typedef struct gp_marks {
     gp_str pending; /* lines of the open transaction */
     int fd;         /* open and locked from the append to the end of the transaction, else -1 */
     int64_t before; /* size of the journal before the append */
+    bool picks;     /* the open transaction has changed the picks */
     bool merged;    /* the journal was merged since the opening */
     gp_cat_brought brought;
 } gp_marks;
@@ -40,7 +41,9 @@ typedef struct gp_marks {
 /* ---- collecting (marks_write.c): lines for what the open transaction has changed, appended at its commit */
 gp_status gp_marks_note_rating(gp_catalog *cat, const gp_hash *image, gp_error *err);
 gp_status gp_marks_note_view(gp_catalog *cat, const char *name, gp_error *err);
-gp_status gp_marks_note_picks(gp_catalog *cat, gp_error *err);
+void gp_marks_note_picks(gp_catalog *cat); /* the picks are read at the commit */
+/* Appends to `pending` the line of the picks, if they have changed. */
+gp_status gp_marks_put_picks(gp_catalog *cat, gp_error *err);
 gp_status gp_marks_note_plan(gp_catalog *cat, int64_t generation, gp_error *err);
 /* Appends to `out` a line for every mark in the catalog. */
 gp_status gp_marks_whole(gp_catalog *cat, gp_str *out, gp_error *err);

@@ -171,9 +171,14 @@ static gp_status put_picks(gp_catalog *cat, bool none, gp_str *out, gp_error *er
     return st == GP_OK && out->failed ? gp_db_fail(cat, SQLITE_NOMEM, err) : st;
 }
 
-gp_status gp_marks_note_picks(gp_catalog *cat, gp_error *err)
+void gp_marks_note_picks(gp_catalog *cat)
 {
-    return cat->marks.path ? put_picks(cat, true, &cat->marks.pending, err) : GP_OK;
+    cat->marks.picks = cat->marks.path != NULL;
+}
+
+gp_status gp_marks_put_picks(gp_catalog *cat, gp_error *err)
+{
+    return cat->marks.picks ? put_picks(cat, true, &cat->marks.pending, err) : GP_OK;
 }
 
 /* ---- plans */

@@ -50,7 +50,7 @@ gp_status gp_cat_picks_replace(gp_catalog *cat, const char *scorer, const int64_
         }
     }
     GP_GO(run(cat, served, err));
-    st = gp_marks_note_picks(cat, err);
+    gp_marks_note_picks(cat);
 out:
     return gp_db_scope_end(cat, own, st, err);
 }
