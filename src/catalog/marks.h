@@ -63,8 +63,7 @@ typedef struct gp_marks_file {
     char id[33];                 /* "" when there is no valid header */
     bool absent, foreign, newer; /* foreign: no line is goldpan's; newer: written by a later version */
     uint64_t lines, bad;         /* bad: damaged lines, not counting a torn last line */
-    bool torn;
-    gp_marks_entry *entries; /* the last entry for each thing, in file order */
+    gp_marks_entry *entries;     /* the last entry for each thing, in file order */
     size_t count;
 } gp_marks_file;
 

@@ -151,10 +151,7 @@ static gp_status parse_all(gp_marks_file f, gp_marks_file *out, gp_error *err)
     gp_status st = GP_OK;
     for (size_t at = 0; st == GP_OK && at < f.bytes.size;) {
         const char *line = (const char *)f.bytes.data + at, *end = memchr(line, '\n', f.bytes.size - at);
-        if (!end) {
-            f.torn = true;
-            break;
-        }
+        if (!end) break; /* a torn line */
         if (end > line) st = take_line(&f, at, (size_t)(end - line), &room, err);
         at += (size_t)(end - line) + 1;
     }
