@@ -662,9 +662,9 @@ static gp_status find_nans(add_run *r, gp_watch *watch, gp_error *err)
     r->has_nans = nans && others;
     if (r->has_nans)
         gp_note_say(r->options->note, r->options->note_user, "table-nan", nans,
-                    "'%s': %llu cell%s of '%s' say%s '%s', as pandas writes a missing value, and count%s as empty",
-                    gp_table_name(r->table), (unsigned long long)nans, nans == 1 ? "" : "s", name, nans == 1 ? "s" : "",
-                    first, nans == 1 ? "s" : "");
+                    "'%s': %llu %s of '%s' %s '%s', as pandas writes a missing value, and %s as empty",
+                    gp_table_name(r->table), (unsigned long long)nans, gp_plural(nans, "cell", "cells"), name,
+                    gp_plural(nans, "says", "say"), first, gp_plural(nans, "counts", "count"));
     return GP_OK;
 }
 

@@ -235,14 +235,14 @@ static void tell_table(const making *m)
     gp_table_notes(m->table, o->note, o->note_user);
     if (m->empty_rows)
         gp_note_say(o->note, o->note_user, "table-empty-prompts", m->empty_rows,
-                    "'%s': %llu row%s no prompt and %s passed over", gp_table_name(m->table),
-                    (unsigned long long)m->empty_rows, m->empty_rows == 1 ? " has" : "s have",
-                    m->empty_rows == 1 ? "is" : "are");
+                    "'%s': %llu %s no prompt and %s passed over", gp_table_name(m->table),
+                    (unsigned long long)m->empty_rows, gp_plural(m->empty_rows, "row has", "rows have"),
+                    gp_plural(m->empty_rows, "is", "are"));
     if (m->double_rows)
         gp_note_say(o->note, o->note_user, "table-same-prompts", m->double_rows,
-                    "'%s': %llu row%s the prompt of an earlier row and %s passed over", gp_table_name(m->table),
-                    (unsigned long long)m->double_rows, m->double_rows == 1 ? " has" : "s have",
-                    m->double_rows == 1 ? "is" : "are");
+                    "'%s': %llu %s the prompt of an earlier row and %s passed over", gp_table_name(m->table),
+                    (unsigned long long)m->double_rows, gp_plural(m->double_rows, "row has", "rows have"),
+                    gp_plural(m->double_rows, "is", "are"));
 }
 
 /* ------------------------------------------------------------------ pictures that are drawn again */
