@@ -7,7 +7,6 @@
 #include "catalog/db.h"
 
 #include <math.h>
-#include <string.h>
 
 static double real_at(const gp_q *q, int i)
 {

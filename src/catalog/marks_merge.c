@@ -5,8 +5,6 @@
 #include "catalog/db.h"
 #include "catalog/generations.h"
 
-#include <string.h>
-
 typedef struct merging {
     gp_catalog *cat;
     gp_cat_brought *brought;

@@ -3,8 +3,6 @@
  * earlier lines or the catalog. */
 #include "catalog/db.h"
 
-#include <string.h>
-
 /* ---- members from columns; a NULL column leaves its member out */
 
 static void put_text(gp_str *out, const char *name, const gp_q *q, int column)

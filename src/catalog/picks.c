@@ -4,7 +4,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "catalog/db.h"
-#include <string.h>
 
 /* All files of the image are missing, and so are all known images in and below a folder that held it: the folder or its
  * disk is missing.  If other images are still there, the file was deleted. */

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT
  * What a person decided by hand: flags, stars, views kept by name. */
-#include "base/mem.h"
-#include "base/str.h"
 #include "catalog/db.h"
 
 /* What a person did cannot be done again by running a stage: it must outlive a power cut. */

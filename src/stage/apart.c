@@ -7,8 +7,6 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/own.h"
-#include "base/mem.h"
-#include "base/str.h"
 
 #include <ctype.h>
 #include <math.h>

@@ -19,7 +19,6 @@
 
 #include <stdatomic.h>
 #include <stdio.h>
-#include <string.h>
 
 enum { DRAWN = 8, KEPT = 8192 /* paths at most */, TEXTS = 64, PICTURES_A_PROMPT = 4 };
 

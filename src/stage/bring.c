@@ -6,7 +6,6 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "catalog/analysis.h"
 #include "catalog/catalog.h"
 #include "ingest/array.h"
@@ -15,7 +14,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 typedef struct bringer {
     gp_catalog *cat;

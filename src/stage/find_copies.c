@@ -17,7 +17,6 @@
 
 #include <math.h>
 #include <stdatomic.h>
-#include <string.h>
 
 enum { FILES_A_ROUND = 512 }; /* between two words about progress */
 static const uint64_t most_bytes = (uint64_t)1 << 30;

@@ -15,9 +15,6 @@
 #include "stage/passed.h"
 #include "stage/pipe.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #define PAGE              4096 /* images without embedding read at once */
 #define TEXTS_PER_COMMIT  512  /* enough to pack by length, few enough to lose */
 #define SCORES_PER_COMMIT 4096
