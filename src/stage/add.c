@@ -674,7 +674,7 @@ static gp_status open_table(add_run *r, gp_error *err)
     const gp_add_options *o = r->options;
     gp_watch watch = {.go_on = table_goes_on, .user = r};
     if (!o->prompts) return GP_OK;
-    GP_TRY(gp_table_read(o->prompts, &watch, &r->table, err));
+    if (!r->table) GP_TRY(gp_table_read(o->prompts, &watch, &r->table, err));
     gp_table_notes(r->table, o->note, o->note_user);
     GP_TRY(gp_table_roles(r->table, o->image_column, o->prompt_column, &r->image_column, &r->prompt_column, err));
     GP_TRY(gp_rows_of_roots(&r->rows, r->table, r->image_column, o->roots, o->root_count, &watch, err));
@@ -726,11 +726,12 @@ static void tell_notes(const add_run *r)
         tell_no_prompts(o, images);
 }
 
-gp_status gp_stage_add(gp_catalog *cat, const gp_add_options *options, gp_report *report, gp_error *err)
+gp_status gp_stage_add_table(gp_catalog *cat, const gp_add_options *options, gp_table *table, gp_rows_of *rows,
+                             gp_report *report, gp_error *err)
 {
     double start = gp_clock_now();
     gp_report counts = {0};
-    add_run r = {.cat = cat, .options = options, .report = &counts};
+    add_run r = {.cat = cat, .options = options, .table = table, .report = &counts};
     gp_threads *walker = NULL;
     gp_status st = GP_OK;
     r.max_pixels = options->max_pixels ? options->max_pixels : GP_MAX_PIXELS;
@@ -772,9 +773,17 @@ out:
         counts.rows_without_image += !r.rows.seen[i];
     if (st == GP_OK && r.table) counts.rows_without_image -= r.rows.counts.repeated;
     gp_queue_free(r.found);
-    gp_rows_clear(&r.rows);
-    gp_table_close(r.table);
+    if (!table) gp_table_close(r.table);
+    *rows = r.rows;
     counts.seconds = gp_clock_now() - start;
     if (report) *report = counts;
+    return st;
+}
+
+gp_status gp_stage_add(gp_catalog *cat, const gp_add_options *options, gp_report *report, gp_error *err)
+{
+    gp_rows_of rows = {0};
+    gp_status st = gp_stage_add_table(cat, options, NULL, &rows, report, err);
+    gp_rows_clear(&rows);
     return st;
 }

@@ -129,8 +129,7 @@ gp_status gp_stage_bring(gp_catalog *cat, const gp_add_options *add, const gp_br
     gp_report counts = {0};
     gp_status st = GP_OK;
     GP_GO(open_all(&b, err)); /* before anything is added: a table that does not fit leaves nothing behind */
-    GP_GO(gp_stage_add(cat, add, added, err));
-    GP_GO(gp_rows_of_roots(&b.of, b.table, b.image_column, add->roots, add->root_count, NULL, err));
+    GP_GO(gp_stage_add_table(cat, add, b.table, &b.of, added, err));
     GP_GO(gp_cat_begin(cat, err));
     st = put_encoder(&b, err);
     if (st == GP_OK) st = put_vectors(&b, &counts, err);

@@ -8,6 +8,11 @@
 #include "model/clip.h"
 
 gp_status gp_stage_add(gp_catalog *cat, const gp_add_options *options, gp_report *report, gp_error *err);
+/* Like gp_stage_add, with options->prompts open already.  *rows: the row of each image; gp_rows_clear in any case. */
+struct gp_table;
+struct gp_rows_of;
+gp_status gp_stage_add_table(gp_catalog *cat, const gp_add_options *options, struct gp_table *table,
+                             struct gp_rows_of *rows, gp_report *report, gp_error *err);
 /* Merges marks from the journal whose images are now in the catalog; notes "marks-brought", "marks-waiting". */
 gp_status gp_stage_bring_marks(gp_catalog *cat, gp_note_fn note, void *user, gp_error *err);
 gp_status gp_stage_bring(gp_catalog *cat, const gp_add_options *add, const gp_bring_options *options, gp_report *added,
