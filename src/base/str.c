@@ -222,3 +222,10 @@ bool gp_parse_double(const char *text, double *out)
     *out = value;
     return true;
 }
+
+int gp_hex_digit(char c)
+{
+    if (c >= '0' && c <= '9') return c - '0';
+    char letter = (char)(c | 32);
+    return letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : -1;
+}

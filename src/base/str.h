@@ -37,6 +37,8 @@ bool gp_utf8_valid(const char *bytes, size_t size);
 /* One code point at s[0..size): its length, *cp; invalid bytes give length 1 and U+FFFD. size > 0. */
 size_t gp_utf8_next(const char *s, size_t size, uint32_t *cp);
 void gp_utf8_put(gp_str *s, uint32_t cp);
+/* Writes a code point, at most 4 bytes, and returns their number; surrogates become U+FFFD. */
+size_t gp_utf8_encode(char *bytes, uint32_t cp);
 /* Latin-1 to UTF-8; UTF-16 (big or little endian) to UTF-8, lone surrogates become U+FFFD. */
 void gp_str_add_latin1(gp_str *s, const void *bytes, size_t size);
 void gp_str_add_utf16(gp_str *s, const void *bytes, size_t size, bool big_endian);
@@ -51,6 +53,8 @@ static inline const char *gp_plural(uint64_t count, const char *one, const char 
 void gp_note_say(gp_note_fn note, void *user, const char *code, uint64_t count, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
+/* Returns the value of a hexadecimal digit, or -1. */
+int gp_hex_digit(char c);
 /* Numbers from text: whole text must be the number. */
 bool gp_parse_u64(const char *text, uint64_t *out);
 bool gp_parse_i64(const char *text, int64_t *out);

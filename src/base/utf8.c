@@ -42,15 +42,20 @@ bool gp_utf8_valid(const char *bytes, size_t size)
     return true;
 }
 
-void gp_utf8_put(gp_str *s, uint32_t cp)
+size_t gp_utf8_encode(char *bytes, uint32_t cp)
 {
     if (cp > 0x10FFFF || (cp >= 0xD800 && cp <= 0xDFFF)) cp = REPLACEMENT;
-    char b[4];
     size_t n = cp < 0x80 ? 1 : cp < 0x800 ? 2 : cp < 0x10000 ? 3 : 4;
     static const uint8_t lead[5] = {0, 0, 0xC0, 0xE0, 0xF0};
-    for (size_t i = n - 1; i > 0; i--, cp >>= 6) b[i] = (char)(0x80 | (cp & 0x3F));
-    b[0] = (char)(lead[n] | cp);
-    gp_str_add(s, b, n);
+    for (size_t i = n - 1; i > 0; i--, cp >>= 6) bytes[i] = (char)(0x80 | (cp & 0x3F));
+    bytes[0] = (char)(lead[n] | cp);
+    return n;
+}
+
+void gp_utf8_put(gp_str *s, uint32_t cp)
+{
+    char bytes[4];
+    gp_str_add(s, bytes, gp_utf8_encode(bytes, cp));
 }
 
 void gp_str_add_latin1(gp_str *s, const void *bytes, size_t size)

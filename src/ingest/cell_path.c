@@ -14,18 +14,11 @@ enum { SEPARATOR = 1 };
 
 /* ---- cells ---------------------------------------------------------------------------------------------------- */
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9') return c - '0';
-    c = (char)(c | 32);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Appends the text with %XX decoded; %00 and a '%' without two hexadecimal digits stay as they are. */
 static void add_decoded(gp_str *s, const char *text)
 {
     for (; *text; text++) {
-        int high = *text == '%' ? hex_value(text[1]) : -1, low = high >= 0 ? hex_value(text[2]) : -1;
+        int high = *text == '%' ? gp_hex_digit(text[1]) : -1, low = high >= 0 ? gp_hex_digit(text[2]) : -1;
         if (low < 0 || high + low == 0) {
             gp_str_putc(s, *text);
             continue;
@@ -99,7 +92,8 @@ gp_cell_kind gp_cell_path(const char *cell, gp_str *path)
 
 /* ---- paths ---------------------------------------------------------------------------------------------------- */
 
-void gp_path_normal(gp_str *s, const char *path)
+/* Appends `path` without "//", "." and "..", with '\' as '/'. */
+static void put_normal(gp_str *s, const char *path)
 {
     size_t start = s->size;
     bool absolute = *path == '/' || *path == '\\';
@@ -185,7 +179,7 @@ void gp_path_key(const char *path, gp_name_form form, bool any_ending, gp_str *k
         add_composed(&composed, path, fold);
         path = composed.data ? composed.data : "";
     }
-    gp_path_normal(&normal, path);
+    put_normal(&normal, path);
     if (normal.data) add_reversed(key, normal.data, normal.size, form >= GP_NAME_STEM, any_ending);
     key->failed |= decoded.failed || composed.failed || normal.failed;
     gp_str_clear(&normal);

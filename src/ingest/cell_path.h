@@ -26,7 +26,5 @@ typedef enum gp_name_form {
 /* Sets `key` to the components of a path from the last to the first, separated by the byte 1, without "." and (where
  * possible) "..". `any_ending`: remove any extension (for images) instead of only the known extensions (for cells). */
 void gp_path_key(const char *path, gp_name_form form, bool any_ending, gp_str *key);
-/* Appends `path` without "//", "." and "..", with '\' as '/'. */
-void gp_path_normal(gp_str *s, const char *path);
 
 #endif

@@ -50,35 +50,15 @@ static int hex4(const char *p)
 {
     int value = 0;
     for (int i = 0; i < 4; i++) {
-        char d = p[i];
-        int digit = d >= '0' && d <= '9'   ? d - '0'
-                    : d >= 'a' && d <= 'f' ? d - 'a' + 10
-                    : d >= 'A' && d <= 'F' ? d - 'A' + 10
-                                           : -1;
+        int digit = gp_hex_digit(p[i]);
         if (digit < 0) return -1; /* also at the NUL behind the text */
         value = value * 16 + digit;
     }
     return value;
 }
 
-/* Writes a code point as UTF-8, which is never longer than its escape. NUL and lone surrogates become U+FFFD. */
-static char *put_utf8(char *to, uint32_t cp)
-{
-    if (cp == 0 || (cp >= 0xD800 && cp <= 0xDFFF)) cp = 0xFFFD;
-    if (cp < 0x80) {
-        *to++ = (char)cp;
-    } else if (cp < 0x800) {
-        *to++ = (char)(0xC0 | cp >> 6), *to++ = (char)(0x80 | (cp & 0x3F));
-    } else if (cp < 0x10000) {
-        *to++ = (char)(0xE0 | cp >> 12), *to++ = (char)(0x80 | (cp >> 6 & 0x3F)), *to++ = (char)(0x80 | (cp & 0x3F));
-    } else {
-        *to++ = (char)(0xF0 | cp >> 18), *to++ = (char)(0x80 | (cp >> 12 & 0x3F));
-        *to++ = (char)(0x80 | (cp >> 6 & 0x3F)), *to++ = (char)(0x80 | (cp & 0x3F));
-    }
-    return to;
-}
-
-/* Reads the escape at c->at (after the backslash) and writes its character to *to. */
+/* Reads the escape at c->at (after the backslash) and writes its character to *to. UTF-8 is never longer than its
+ * escape. */
 static bool unescape(gp_scan *c, char **to)
 {
     static const char names[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
@@ -100,7 +80,7 @@ static bool unescape(gp_scan *c, char **to)
             c->at += 6;
         }
     }
-    *to = put_utf8(*to, cp);
+    *to += gp_utf8_encode(*to, cp ? cp : 0xFFFD);
     return true;
 }
 

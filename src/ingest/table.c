@@ -206,7 +206,8 @@ static gp_status shrink(void **block, size_t count, size_t size, gp_error *err)
     return GP_OK;
 }
 
-gp_status gp_table_finish(gp_table *t, gp_error *err)
+/* Called when everything is read: frees spare memory and sets the marks. */
+static gp_status finish(gp_table *t, gp_error *err)
 {
     size_t next = 0;
     GP_TRY(reserve(t, 1, err)); /* a table without cells has a text too */
@@ -377,7 +378,7 @@ static gp_status read_bytes(const char *name, gp_bytes *bytes, const char *kind,
     else
         GP_GO(read_text(table, bytes, kind, err));
     gp_bytes_clear(bytes);
-    GP_GO(gp_table_finish(table, err));
+    GP_GO(finish(table, err));
     table->watch = NULL;
     *out = table;
     table = NULL;

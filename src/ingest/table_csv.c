@@ -22,7 +22,7 @@
 typedef struct csv {
     gp_table *table;
     char *at, *end;
-    size_t line, header_line;
+    size_t line;
     char delimiter;
     bool literal; /* quotes are letters */
     bool old_mac; /* CR ends lines */

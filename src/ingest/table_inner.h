@@ -69,8 +69,6 @@ gp_status gp_table_put(gp_table *table, const char *cell, size_t size, gp_error 
 void gp_table_skip(gp_table *table);
 /* Removes the last strip. */
 void gp_table_take_back(gp_table *table);
-/* Called when everything is read: frees spare memory and sets the marks. */
-gp_status gp_table_finish(gp_table *table, gp_error *err);
 
 void gp_table_remark(gp_table *table, gp_remark kind, size_t line);
 /* The same with details: the texts of a kind are joined by ", ". */
@@ -79,8 +77,6 @@ gp_status gp_table_remark_text(gp_table *table, gp_remark kind, size_t line, con
 gp_status gp_table_wrong(const gp_table *table, size_t line, gp_error *err, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Does the name have the extension of an image file? */
-bool gp_table_names_image(const char *name, size_t size);
 /* Is it a usual name of an image or prompt column? */
 bool gp_table_usual_name(const char *name, size_t size);
 

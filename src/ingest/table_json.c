@@ -17,6 +17,7 @@
  * A record that cannot be read is left out.  In JSON lines, reading continues at the next line; in other forms, the
  * rows before the fault are kept. */
 #include "ingest/json_scan.h"
+#include "ingest/walk.h"
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -286,7 +287,7 @@ static gp_status add_label(gp_scan *c, labels *l, const char *name)
         l->values = values, l->room = room;
     }
     l->numbers &= gp_shape_is_number(name, strlen(name), l->count);
-    if (l->count == 0) l->images = gp_table_names_image(name, strlen(name));
+    if (l->count == 0) l->images = gp_walk_names_image(name, strlen(name));
     l->in_order[l->count++] = (uint32_t)(name - c->text);
     return GP_OK;
 }
@@ -487,7 +488,7 @@ static gp_status look_at_index(gp_scan look, bool *numbers, bool *image)
         GP_TRY(gp_scan_skip(&look));
         size_t size = (size_t)(look.at - name);
         *numbers = gp_shape_is_number(name, size, row);
-        if (row == 0 && *name == '"') *image = gp_table_names_image(name + 1, size - 2);
+        if (row == 0 && *name == '"') *image = gp_walk_names_image(name + 1, size - 2);
         GP_TRY(gp_scan_next(&look, ']', &more));
     }
     return GP_OK;

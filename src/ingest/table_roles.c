@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "ingest/table_inner.h"
+#include "ingest/walk.h"
 
 #include <string.h>
 
@@ -32,16 +33,6 @@ static bool is_among(const char *name, size_t size, const char *const *usual)
 bool gp_table_usual_name(const char *name, size_t size)
 {
     return is_among(name, size, image_names) || is_among(name, size, prompt_names);
-}
-
-bool gp_table_names_image(const char *name, size_t size)
-{
-    static const char *const endings[] = {".png", ".jpg", ".jpeg", ".webp", ".jpe", ".jfif", ".apng"};
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        size_t n = strlen(endings[i]);
-        if (size > n && same_name(name + size - n, n, endings[i])) return true;
-    }
-    return false;
 }
 
 bool gp_table_is_nan(const char *cell)
@@ -88,7 +79,7 @@ static gp_status missing(const gp_table *table, const char *wanted, const char *
 static bool lacks_header(const gp_table *table)
 {
     for (size_t i = 0; table->headed && i < table->count; i++)
-        if (gp_table_names_image(table->names[i], strlen(table->names[i]))) return true;
+        if (gp_walk_names_image(table->names[i], strlen(table->names[i]))) return true;
     return false;
 }
 
@@ -152,14 +143,6 @@ static const char *first_text(const gp_json *list)
     return NULL;
 }
 
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 /* Appends the character of an escape in a Python string (p is behind the backslash). Returns the position behind the
  * escape. */
 static const char *put_escape(const char *p, gp_str *out)
@@ -169,8 +152,8 @@ static const char *put_escape(const char *p, gp_str *out)
     size_t digits = *p == 'x' ? 2 : *p == 'u' ? 4 : *p == 'U' ? 8 : 0;
     uint32_t cp = 0;
     for (size_t i = 1; i <= digits; i++) {
-        if (hex_digit(p[i]) < 0) digits = 0;
-        cp = cp * 16 + (uint32_t)(hex_digit(p[i]) & 15);
+        if (gp_hex_digit(p[i]) < 0) digits = 0;
+        cp = cp * 16 + (uint32_t)(gp_hex_digit(p[i]) & 15);
     }
     if (digits)
         gp_utf8_put(out, cp ? cp : 0xFFFD);

@@ -3,6 +3,7 @@
  * this order: names of image files; usual column names; names that are the numbers 0, 1, 2 ...; the number of names,
  * because a table has more rows than columns. */
 #include "ingest/json_scan.h"
+#include "ingest/walk.h"
 
 #include <string.h>
 
@@ -34,7 +35,7 @@ bool gp_shape_is_number(const char *name, size_t size, size_t row)
 
 static void see_name(names *n, const char *name, size_t size)
 {
-    bool image = gp_table_names_image(name, size);
+    bool image = gp_walk_names_image(name, size);
     if (n->count == 0) n->image = image, n->numbers = true;
     n->images += image;
     n->numbers &= gp_shape_is_number(name, size, n->count);

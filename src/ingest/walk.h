@@ -50,6 +50,7 @@ gp_status gp_walk(const char *const *roots, size_t root_count, bool (*visit)(voi
 /* ---- walk_kinds.c */
 /* Does the name have the extension of an image format that goldpan reads? */
 bool gp_walk_is_image(const char *name);
+bool gp_walk_names_image(const char *name, size_t size); /* the same for a name without its NUL */
 /* Returns the format of a name by its extension, for formats that goldpan knows but does not read: "GIF", "video" ...;
  * else NULL. */
 const char *gp_walk_format(const char *name);

@@ -7,13 +7,19 @@
 #include <string.h>
 #include <strings.h>
 
-bool gp_walk_is_image(const char *name)
+bool gp_walk_names_image(const char *name, size_t size)
 {
     static const char *const known[] = {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp"};
-    const char *extension = gp_path_extension(name);
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (gp_str_equal_nocase(extension, known[i])) return true;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        size_t n = strlen(known[i]);
+        if (size > n && strncasecmp(name + size - n, known[i], n) == 0) return name[size - n - 1] != '/';
+    }
     return false;
+}
+
+bool gp_walk_is_image(const char *name)
+{
+    return gp_walk_names_image(name, strlen(name));
 }
 
 const char *gp_walk_format(const char *name)
