@@ -67,6 +67,8 @@ gp_status gp_cat_image_put(gp_catalog *cat, const gp_cat_image *image, const cha
  * false. */
 gp_status gp_cat_other_paths(gp_catalog *cat, int64_t image, const char *path,
                              bool (*each)(void *user, const char *path), void *user, gp_error *err);
+/* Does another file at or below the folder of `path` hold the image with this content now? */
+gp_status gp_cat_image_near(gp_catalog *cat, const gp_hash *hash, const char *path, bool *near, gp_error *err);
 /* Records that the path no longer holds an image. */
 gp_status gp_cat_path_gone(gp_catalog *cat, const char *path, gp_error *err);
 /* Records that the content of the path may have changed: the next add reads the file even if its size and time match.

@@ -107,6 +107,26 @@ static gp_status image_update(gp_catalog *cat, int64_t id, const gp_cat_image *i
     return gp_q_run(&c, err);
 }
 
+gp_status gp_cat_image_near(gp_catalog *cat, const gp_hash *hash, const char *path, bool *near, gp_error *err)
+{
+    int64_t image = 0, others = 0;
+    const char *slash = strrchr(path, '/');
+    char *folder = gp_str_dup_n(path, slash ? (size_t)(slash + 1 - path) : 0);
+    if (!folder) return gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
+    gp_status st = image_find(cat, hash, &image, err);
+    if (st == GP_OK) {
+        gp_q q = gp_q_open(cat, "SELECT count(*) FROM paths WHERE image = ?1 AND path <> ?2 AND missing = 0"
+                                " AND substr(path, 1, length(?3)) = ?3");
+        gp_q_int(&q, 1, image);
+        gp_q_text(&q, 2, path);
+        gp_q_text(&q, 3, folder);
+        st = gp_q_one(&q, 0, &others, err);
+    }
+    gp_mem_free(folder);
+    *near = others > 0;
+    return st;
+}
+
 static void bind_path(gp_q *q, const char *path, int64_t image, const gp_hash *hash, uint64_t size, int64_t mtime_ns)
 {
     gp_q_text(q, 1, path);

@@ -17,7 +17,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Names of one folder in one block: for each entry a kind byte ('d' folder, 'f' file), the name, a NUL. */
+/* Names of one folder in one block: for each entry a kind byte ('d' folder, 'f' file, 'x' listed file), the name,
+ * a NUL. */
 typedef struct frame {
     char *names;  /* owned */
     char **order; /* owned; [count], points to the kind bytes, sorted */
@@ -35,10 +36,11 @@ typedef struct walker {
     gp_error *err;
 } walker;
 
-/* Byte order of two entries, a folder as if '/' followed its name. */
+/* Byte order of two entries, a folder as if '/' followed its name; listed files come last. */
 static int compare_entries(const void *a, const void *b)
 {
     const unsigned char *x = *(unsigned char *const *)a, *y = *(unsigned char *const *)b;
+    if ((*x == 'x') != (*y == 'x')) return *x == 'x' ? 1 : -1;
     int end_x = *x++ == 'd' ? '/' : 0, end_y = *y++ == 'd' ? '/' : 0;
     while (*x && *x == *y) x++, y++;
     int cx = *x ? *x : end_x, cy = *y ? *y : end_y;
@@ -129,14 +131,15 @@ static bool is_own(const char *name, char kind, bool site, const gp_own_names *e
     return kind == 'f' && gp_own_names_have(exported, name);
 }
 
-/* Reads goldpan's marks in the folder at w->path. A folder that the user named is read even with marks.  A list that
- * cannot be read counts as none. */
+/* Reads goldpan's marks in the folder at w->path.  A folder that the user named is no site.  A list that cannot be read
+ * counts as empty. */
 static gp_status read_marks(const walker *w, bool *site, gp_own_names *exported)
 {
     struct stat st;
     *site = false;
+    if (gp_own_names_read(w->path.data, exported, NULL) == GP_ERR_MEMORY)
+        return gp_fail(w->err, GP_ERR_MEMORY, "out of memory listing folders");
     if (w->depth == 0) return GP_OK;
-    if (gp_own_names_read(w->path.data, exported, w->err) == GP_ERR_MEMORY) return GP_ERR_MEMORY;
     char *mark = gp_path_join(w->path.data, GP_MARK_SITE);
     if (!mark) return gp_fail(w->err, GP_ERR_MEMORY, "out of memory listing folders");
     *site = lstat(mark, &st) == 0 && S_ISREG(st.st_mode);
@@ -170,10 +173,12 @@ static gp_status read_folder(walker *w, frame *out)
         if (w->path.failed) break;
         char kind = kind_of(w, entry->d_name, entry->d_type);
         if (!kind) continue;
-        if (is_own(entry->d_name, kind, site, &exported)) {
+        bool own = is_own(entry->d_name, kind, site, &exported);
+        if (own && w->depth) {
             pass(w, GP_PASSED_OWN, NULL);
             continue;
         }
+        if (own) kind = 'x'; /* the user named the folder: the caller decides */
         gp_str_putc(&names, kind);
         gp_str_add(&names, entry->d_name, strlen(entry->d_name) + 1);
         count++;
@@ -217,10 +222,11 @@ static gp_status push_folder(walker *w)
     return GP_OK;
 }
 
-/* Visit the file at w->path; `named`: the caller asked for it by name, so say why it is passed over. */
-static gp_status visit_file(walker *w, bool named)
+/* Visits the file at w->path.  kind: of the entry; 0: the caller named the file, so it is reported if it is skipped. */
+static gp_status visit_file(walker *w, char kind)
 {
     struct stat st;
+    const bool named = !kind;
     if (stat(w->path.data, &st) != 0) {
         struct stat link;
         bool broken = errno == ENOENT && lstat(w->path.data, &link) == 0;
@@ -237,7 +243,7 @@ static gp_status visit_file(walker *w, bool named)
         return GP_OK;
     }
     gp_found found = {w->path.data, (uint64_t)st.st_size,
-                      (int64_t)st.st_mtim.tv_sec * 1000000000 + (int64_t)st.st_mtim.tv_nsec};
+                      (int64_t)st.st_mtim.tv_sec * 1000000000 + (int64_t)st.st_mtim.tv_nsec, kind == 'x'};
     if (!w->calls->visit(w->calls->user, &found)) return gp_fail(w->err, GP_ERR_STOPPED, "stopped");
     return GP_OK;
 }
@@ -248,7 +254,7 @@ static gp_status walk_root(walker *w, const char *root)
     gp_str_reset(&w->path);
     gp_str_puts(&w->path, root);
     if (w->path.failed) return gp_fail(w->err, GP_ERR_MEMORY, "out of memory walking folders");
-    if (stat(root, &st) != 0 || !S_ISDIR(st.st_mode)) return visit_file(w, true);
+    if (stat(root, &st) != 0 || !S_ISDIR(st.st_mode)) return visit_file(w, 0);
     GP_TRY(push_folder(w));
     while (w->depth) {
         frame *f = &w->frames[w->depth - 1];
@@ -259,7 +265,7 @@ static gp_status walk_root(walker *w, const char *root)
         const char *entry = f->order[f->next++];
         set_path(w, f->path_size, entry + 1);
         if (w->path.failed) return gp_fail(w->err, GP_ERR_MEMORY, "out of memory walking folders");
-        GP_TRY(*entry == 'd' ? push_folder(w) : visit_file(w, false));
+        GP_TRY(*entry == 'd' ? push_folder(w) : visit_file(w, *entry));
     }
     return GP_OK;
 }

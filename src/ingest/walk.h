@@ -10,6 +10,7 @@ typedef struct gp_found {
     const char *path; /* absolute, borrowed until the callback returns */
     uint64_t size;
     int64_t mtime_ns;
+    bool listed; /* an export put a file of this name into the folder, which is a root */
 } gp_found;
 typedef struct gp_walk_problem {
     const char *path, *message;
@@ -41,7 +42,7 @@ typedef struct gp_walk_calls {
 } gp_walk_calls;
 /* Walks all roots. A root that is a file is visited whatever its name; a missing root is NOT_FOUND. A folder that
  * cannot be read is reported to `problem` and the walk continues. An export or a site of goldpan is skipped, unless it
- * is itself a root. */
+ * is itself a root: then the files of the export come after all others, marked as `listed`. */
 gp_status gp_walk_all(const char *const *roots, size_t root_count, const gp_walk_calls *calls, gp_error *err);
 /* The same without `passed`. */
 gp_status gp_walk(const char *const *roots, size_t root_count, bool (*visit)(void *user, const gp_found *found),

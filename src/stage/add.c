@@ -45,6 +45,7 @@ typedef struct file_job {
     int64_t mtime_ns;
     char *problem;      /* error of the walk: a folder that cannot be read; else NULL */
     int problem_number; /* errno of `problem` */
+    bool listed;        /* in the list of an export */
     size_t row;         /* row of the table, or SIZE_MAX */
     /* results */
     bool ok;
@@ -108,15 +109,16 @@ static void job_free(file_job *job)
 
 /* ------------------------------------------------------------------ the walking thread */
 
-static bool hand_over(add_run *r, const char *path, const gp_walk_problem *problem, uint64_t size, int64_t mtime_ns)
+static bool hand_over(add_run *r, const gp_found *found, const gp_walk_problem *problem)
 {
     file_job *job = gp_mem_zero(1, sizeof *job);
     if (job) {
-        job->path = gp_str_dup(path);
+        job->path = gp_str_dup(found->path);
         job->problem = problem ? gp_str_dup(problem->message) : NULL;
         job->problem_number = problem ? problem->number : 0;
-        job->size = size;
-        job->mtime_ns = mtime_ns;
+        job->size = found->size;
+        job->mtime_ns = found->mtime_ns;
+        job->listed = found->listed;
     }
     if (!job || !job->path || (problem && !job->problem)) {
         job_free(job);
@@ -130,12 +132,12 @@ static bool hand_over(add_run *r, const char *path, const gp_walk_problem *probl
 
 static bool on_found(void *user, const gp_found *found)
 {
-    return hand_over(user, found->path, NULL, found->size, found->mtime_ns);
+    return hand_over(user, found, NULL);
 }
 
 static void on_problem(void *user, const gp_walk_problem *problem)
 {
-    hand_over(user, problem->path, problem, 0, 0);
+    hand_over(user, &(gp_found){.path = problem->path}, problem);
 }
 
 static void on_passed(void *user, const gp_walk_passed *one)
@@ -516,7 +518,9 @@ static gp_status write_file(add_run *r, const file_job *job, gp_error *err)
         return gp_cat_failure_put(r->cat, job->path, job->size, job->mtime_ns, 0, "add", job->error.message,
                                   gp_error_passes(&job->error), err);
     }
-    if (job->own) {
+    bool own = job->own;
+    if (!own && job->listed) GP_TRY(gp_cat_image_near(r->cat, &job->hash, job->path, &own, err));
+    if (own) {
         gp_passed_add(&r->passed, &(gp_walk_passed){job->path, GP_PASSED_OWN, NULL});
         return gp_cat_path_gone(r->cat, job->path, err);
     }

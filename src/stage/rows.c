@@ -2,6 +2,7 @@
  * Matches the paths of images to rows of the table. */
 #include "stage/rows.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "ingest/walk.h"
@@ -11,23 +12,46 @@
 
 enum { FILE_WORK = 4096 }; /* bytes of work for gp_watch per file of the walk */
 
+/* Appends the path and takes it over.  The room is the next power of two. */
+static bool push(char ***paths, size_t *n, char *path)
+{
+    char **grown = path && (*n & (*n - 1)) == 0 ? gp_mem_resize(*paths, *n ? 2 * *n : 1, sizeof *grown) : *paths;
+    if (!path || !grown) {
+        gp_mem_free(path);
+        return false;
+    }
+    *paths = grown;
+    (*paths)[(*n)++] = path;
+    return true;
+}
+
 /* Ignores unreadable folders, which the later walk that reads the files reports. */
 static bool on_found(void *user, const gp_found *found)
 {
     gp_rows_of *of = user;
-    if (of->n == of->room) {
-        size_t room = of->room ? of->room + of->room / 2 : 1024;
-        char **grown = gp_mem_resize(of->paths, room, sizeof *grown);
-        if (grown) of->paths = grown, of->room = room;
-        of->failed |= !grown;
+    bool kept = found->listed ? push(&of->listed, &of->listed_n, gp_str_dup(found->path))
+                              : push(&of->paths, &of->n, gp_str_dup(found->path));
+    of->failed |= !kept;
+    return kept && gp_watch_work(of->watch, FILE_WORK, NULL) == GP_OK;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(gp_path_base(*(char *const *)a), gp_path_base(*(char *const *)b));
+}
+
+/* An exported file gets a row only if no other file has its name: a copy must not compete with its original. */
+static void take_listed(gp_rows_of *of)
+{
+    size_t others = of->n;
+    if (of->listed_n && others) qsort(of->paths, others, sizeof *of->paths, compare_names);
+    for (size_t i = 0; i < of->listed_n; i++) {
+        if (others && bsearch(&of->listed[i], of->paths, others, sizeof *of->paths, compare_names))
+            gp_mem_free(of->listed[i]);
+        else
+            of->failed |= !push(&of->paths, &of->n, of->listed[i]);
     }
-    char *path = of->failed ? NULL : gp_str_dup(found->path);
-    if (!path) {
-        of->failed = true;
-        return false;
-    }
-    of->paths[of->n++] = path;
-    return gp_watch_work(of->watch, FILE_WORK, NULL) == GP_OK;
+    of->listed_n = 0;
 }
 
 static int compare_paths(const void *a, const void *b)
@@ -55,6 +79,7 @@ gp_status gp_rows_of_roots(gp_rows_of *of, const gp_table *table, size_t image_c
     static const char *const none[1];
     of->watch = watch;
     gp_status st = gp_walk(roots, root_count, on_found, NULL, of, err);
+    if (st == GP_OK) take_listed(of);
     if (of->failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the images of a table");
     if (st != GP_OK) return st;
     sort_paths(of);
@@ -100,6 +125,8 @@ void gp_rows_notes(const gp_rows_of *of, const gp_table *table, size_t image_col
 void gp_rows_clear(gp_rows_of *of)
 {
     for (size_t i = 0; i < of->n; i++) gp_mem_free(of->paths[i]);
+    for (size_t i = 0; i < of->listed_n; i++) gp_mem_free(of->listed[i]);
+    gp_mem_free(of->listed);
     gp_mem_free(of->paths);
     gp_mem_free(of->rows);
     gp_mem_free(of->seen);

@@ -8,7 +8,9 @@
 
 typedef struct gp_rows_of {
     char **paths; /* [n] sorted, owned */
-    size_t n, room;
+    size_t n;
+    char **listed; /* [listed_n] owned, during the walk: files of an export in a root */
+    size_t listed_n;
     size_t *rows;  /* [n] row of each path, or SIZE_MAX */
     uint8_t *seen; /* [rows of the table] 1: the row belongs to an image */
     gp_match_counts counts;

@@ -194,7 +194,8 @@ static void test_own_folders(void **state)
     put_text(folder, "site/.goldpan-site", "");
     assert_int_equal(mkdir(in_folder(folder, "odd/.goldpan-export"), 0755), 0); /* a folder, not an export list */
     expect_walk(folder, "", "odd/c.png out/mine.png site/mine.png");
-    expect_walk(folder, "out", "out/a.png out/b.png out/mine.png"); /* a root is read whatever it is */
+    expect_walk(folder, "out",
+                "out/mine.png out/a.png out/b.png"); /* a root is read whatever it is: listed files last */
     expect_walk(folder, "site/image", "site/image/1.png");
     passed p = {.own = GP_STR_INIT};
     gp_walk_calls calls = {.visit = skip_file, .passed = on_passed, .user = &p};
