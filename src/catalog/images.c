@@ -420,10 +420,27 @@ static gp_status sweep_page(gp_catalog *cat, const char *after, bool (*exists)(v
     }
 }
 
-gp_status gp_cat_paths_sweep(gp_catalog *cat, bool (*exists)(void *, const char *path), void *user, gp_error *err)
+/* Marks a path as missing.  Adds 1 to *lost if its image has no other path. */
+static gp_status path_lose(gp_catalog *cat, int64_t path, uint64_t *lost, gp_error *err)
+{
+    int64_t last = 0;
+    gp_q mark = gp_q_open(cat, "UPDATE paths SET missing = 1 WHERE id = ?");
+    gp_q_int(&mark, 1, path);
+    GP_TRY(gp_q_run(&mark, err));
+    gp_q q = gp_q_open(cat, "SELECT NOT EXISTS (SELECT 1 FROM paths WHERE missing = 0 AND image ="
+                            " (SELECT image FROM paths WHERE id = ?))");
+    gp_q_int(&q, 1, path);
+    GP_TRY(gp_q_one(&q, 0, &last, err));
+    *lost += last != 0;
+    return GP_OK;
+}
+
+gp_status gp_cat_paths_sweep(gp_catalog *cat, bool (*exists)(void *, const char *path), void *user, uint64_t *lost,
+                             gp_error *err)
 {
     gp_status st;
     bool own;
+    uint64_t images = 0;
     char *after = gp_str_dup(""), *last = NULL;
     if (!after) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the paths of catalog '%s'", cat->path);
     st = gp_db_scope_begin(cat, &own, err);
@@ -436,15 +453,12 @@ gp_status gp_cat_paths_sweep(gp_catalog *cat, bool (*exists)(void *, const char 
         size_t count;
         GP_GO(sweep_page(cat, after, exists, user, gone, &count, &last, err));
         if (!last) break;
-        for (size_t i = 0; i < count; i++) {
-            gp_q q = gp_q_open(cat, "UPDATE paths SET missing = 1 WHERE id = ?");
-            gp_q_int(&q, 1, gone[i]);
-            GP_GO(gp_q_run(&q, err));
-        }
+        for (size_t i = 0; i < count; i++) GP_GO(path_lose(cat, gone[i], &images, err));
         gp_mem_free(after);
         after = last;
         last = NULL;
     }
+    if (lost) *lost = images;
 out:
     gp_mem_free(last);
     gp_mem_free(after);

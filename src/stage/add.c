@@ -73,7 +73,8 @@ typedef struct add_run {
     gp_rows_of rows; /* rows of the table */
     gp_queue *found; /* of file_job, filled by the walking thread */
     gp_passed passed;
-    gp_gone before, gone; /* missing images, before and after this call */
+    gp_gone gone;  /* missing images */
+    uint64_t lost; /* images that are missing since this call */
     uint64_t grids;
     gp_status walk_status;
     gp_error walk_error;
@@ -710,7 +711,7 @@ static void tell_notes(const add_run *r)
         gp_note_say(o->note, o->note_user, "grids", r->grids,
                     "set %llu %s apart: a grid shows other images, so it is not scored and never picked",
                     (unsigned long long)r->grids, gp_plural(r->grids, "grid", "grids"));
-    if (r->gone.images > r->before.images || r->gone.picks)
+    if (r->lost || r->gone.picks)
         gp_note_say(o->note, o->note_user, "missing", r->gone.images,
                     "%llu known %s missing now, in '%s'%s: scores%s stay, and count again when the files"
                     " are back",
@@ -764,8 +765,7 @@ out:
     for (void *item; r.found && gp_queue_get(r.found, &item);) job_free(item);
     gp_threads_join(walker);
     if (st == GP_OK && r.walk_status != GP_OK) st = gp_fail(err, r.walk_status, "%s", r.walk_error.message);
-    if (st == GP_OK) st = gp_gone_read(cat, &r.before, err);
-    if (st == GP_OK) st = gp_cat_paths_sweep(cat, path_exists, NULL, err);
+    if (st == GP_OK) st = gp_cat_paths_sweep(cat, path_exists, NULL, &r.lost, err);
     if (st == GP_OK) st = gp_cat_failures_sweep(cat, name_exists, NULL, err);
     if (st == GP_OK) st = gp_gone_read(cat, &r.gone, err);
     if (st == GP_OK) st = gp_stage_bring_marks(cat, options->note, options->note_user, err);

@@ -31,7 +31,7 @@ static void test_matrix(void **state)
     float v[DIMS] = {500, 1, 0, 0};
     put_image(cat, 501, "/x/501.png"); /* no embedding: not there */
     assert_ok(gp_cat_image_embedding_put(cat, bare, encoder, v, DIMS, &err));
-    assert_ok(gp_cat_paths_sweep(cat, exists_not_3, NULL, &err));
+    assert_ok(gp_cat_paths_sweep(cat, exists_not_3, NULL, NULL, &err));
     assert_int_equal(gp_cat_matrix_read(cat, "nobody", &m, &err), GP_ERR_NOT_FOUND);
     assert_ok(gp_cat_matrix_read(cat, "clip/w", &m, &err));
     assert_int_equal(m.n, 20);
