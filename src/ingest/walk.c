@@ -68,18 +68,23 @@ static void pass(walker *w, gp_passed_kind kind, const char *word)
         w->calls->passed(w->calls->user, &(gp_walk_passed){w->path.data, kind, word});
 }
 
-/* Does the link at w->path lead into a folder that the walk visits in any case? */
-static bool leads_inside(const walker *w)
+/* Does the walk of the folder `root` reach `target`?  Both have no links.  Hidden folders are not walked. */
+static bool holds(const char *root, const char *target)
+{
+    size_t size = strlen(root);
+    while (size && root[size - 1] == '/') size--;
+    if (strncmp(target, root, size) != 0 || (target[size] != '/' && target[size] != 0)) return false;
+    return !strstr(target + size, "/.");
+}
+
+/* Passes over the link to a folder at w->path. */
+static void pass_folder_link(walker *w)
 {
     char *target = realpath(w->path.data, NULL);
     bool inside = false;
-    for (size_t i = 0; target && i < w->real_count && !inside; i++) {
-        size_t size = w->real[i] ? strlen(w->real[i]) : 0;
-        inside = size && strncmp(target, w->real[i], size) == 0 &&
-                 (target[size] == '/' || target[size] == 0 || w->real[i][size - 1] == '/');
-    }
+    for (size_t i = 0; target && i < w->real_count && !inside; i++) inside = w->real[i] && holds(w->real[i], target);
     free(target); /* allocated by the C library */
-    return inside;
+    pass(w, inside ? GP_PASSED_INSIDE : GP_PASSED_LINK, NULL);
 }
 
 /* Reports a link whose name is not that of an image. */
@@ -88,8 +93,8 @@ static void pass_link(walker *w, const char *word)
     struct stat st;
     if (stat(w->path.data, &st) != 0)
         pass(w, errno == ENOENT || errno == ELOOP ? GP_PASSED_BROKEN_LINK : GP_PASSED_OTHER, NULL);
-    else if (S_ISDIR(st.st_mode) && !leads_inside(w))
-        pass(w, GP_PASSED_LINK, NULL);
+    else if (S_ISDIR(st.st_mode))
+        pass_folder_link(w);
     else if (S_ISREG(st.st_mode))
         pass(w, word ? GP_PASSED_FORMAT : GP_PASSED_OTHER, word);
 }
@@ -238,8 +243,8 @@ static gp_status visit_file(walker *w, char kind)
             w->calls->problem(w->calls->user, &(gp_walk_problem){w->path.data, "neither a file nor a folder", 0});
         else if (!named && !S_ISDIR(st.st_mode))
             pass(w, GP_PASSED_SPECIAL, NULL);
-        else if (!named && !leads_inside(w))
-            pass(w, GP_PASSED_LINK, NULL);
+        else if (!named)
+            pass_folder_link(w);
         return GP_OK;
     }
     gp_found found = {w->path.data, (uint64_t)st.st_size,
@@ -316,6 +321,17 @@ static bool is_reached(const root *outer, root *inner)
     return true;
 }
 
+/* Is root i, a folder, the same folder as another root under another name, or inside such a root?  Of two names for one
+ * folder the first is walked. */
+static bool is_double(const walker *w, const root *roots, size_t i)
+{
+    for (size_t k = 0; roots[i].folder && w->real[i] && k < w->real_count; k++) {
+        if (k == i || !roots[k].folder || !w->real[k] || !holds(w->real[k], w->real[i])) continue;
+        if (strcmp(w->real[k], w->real[i]) != 0 || k < i) return true;
+    }
+    return false;
+}
+
 /* Absolute, present, sorted. */
 static gp_status prepare_roots(const char *const *paths, size_t count, root *roots, gp_error *err)
 {
@@ -353,6 +369,12 @@ gp_status gp_walk_all(const char *const *roots, size_t root_count, const gp_walk
         for (size_t k = 0; k < open_count && !reached; k++) reached = is_reached(&list[open[k]], &list[i]);
         if (i && !reached && strcmp(list[i - 1].path, list[i].path) == 0) reached = true;
         if (reached) continue;
+        if (is_double(&w, list, i)) {
+            gp_str_reset(&w.path);
+            gp_str_puts(&w.path, list[i].path);
+            pass(&w, GP_PASSED_INSIDE, NULL);
+            continue;
+        }
         if (list[i].folder) open[open_count++] = i;
         GP_GO(walk_root(&w, list[i].path));
     }

@@ -21,6 +21,7 @@ typedef struct gp_walk_problem {
 typedef enum gp_passed_kind {
     GP_PASSED_FORMAT,      /* an image of another format, or a video: `word` says which */
     GP_PASSED_LINK,        /* a link to a folder that the walk does not reach otherwise */
+    GP_PASSED_INSIDE,      /* a link to a folder that the walk reaches otherwise */
     GP_PASSED_BROKEN_LINK, /* a link to a missing target, which may have been a folder or an image */
     GP_PASSED_HIDDEN,      /* a hidden folder, or a hidden file with the name of an image */
     GP_PASSED_SPECIAL,     /* a pipe, socket or device with the name of an image */

@@ -111,6 +111,8 @@ static void tell_row(const gp_passed_row *row, gp_note_fn note, void *user)
     } kinds[GP_PASSED_KINDS] = {
         [GP_PASSED_LINK] = {"linked-folders", "link to a folder", "links to folders",
                             "; to add the images behind a link, name the link itself: goldpan add LINK"},
+        [GP_PASSED_INSIDE] = {"links-inside", "link to a folder that is read in any case",
+                              "links to folders that are read in any case", ""},
         [GP_PASSED_BROKEN_LINK] = {"broken-links", "link to nothing", "links to nothing",
                                    "; is a disk missing that should be there?"},
         [GP_PASSED_HIDDEN] = {"hidden", "hidden folder or image", "hidden folders or images",

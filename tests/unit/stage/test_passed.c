@@ -75,7 +75,8 @@ static void test_kinds(void **state)
     assert_said(&n, "/disk'");
     assert_said(&n, "hidden 2: ");
     assert_said(&n, "special-files 1: ");
-    assert_unsaid(&n, "loop");
+    assert_said(&n, "links-inside 1: ");
+    assert_said(&n, "/loop'");
     assert_unsaid(&n, ".goldpan'");
     gp_str_clear(&n.text);
     place_remove(&p);
