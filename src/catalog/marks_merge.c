@@ -112,9 +112,9 @@ static gp_status scorer_of(gp_catalog *cat, const gp_json *o, int64_t *id, gp_er
     return gp_q_one(&q, 0, id, err);
 }
 
-/* Rule, time and scorer are the pick's own, else those of its line `o`. */
-static gp_status put_pick(const merging *m, const gp_json *o, const gp_json *pick, int64_t scorer, bool *waits,
-                          gp_error *err)
+/* Rule, time and scorer are the pick's own, else those of its line `o`.  newer: replaces the pick of the catalog. */
+static gp_status put_pick(const merging *m, const gp_json *o, const gp_json *pick, int64_t scorer, bool newer,
+                          bool *waits, gp_error *err)
 {
     int64_t image;
     if (gp_json_get(pick, "scorer")) GP_TRY(scorer_of(m->cat, pick, &scorer, err));
@@ -124,8 +124,12 @@ static gp_status put_pick(const merging *m, const gp_json *o, const gp_json *pic
         *waits = true;
         return GP_OK;
     }
-    gp_q q = gp_q_open(m->cat, "INSERT INTO picks(image, rank, scorer, rule, picked_at, reason, category)"
-                               " VALUES(?, ?, ?, coalesce(?, ''), ?, ?, ?) ON CONFLICT DO NOTHING");
+    gp_q q = gp_q_open(m->cat,
+                       "INSERT INTO picks(image, rank, scorer, rule, picked_at, reason, category)"
+                       " VALUES(?1, ?2, ?3, coalesce(?4, ''), ?5, ?6, ?7) ON CONFLICT(image) DO UPDATE SET rank = ?2,"
+                       " scorer = ?3, rule = coalesce(?4, ''), picked_at = ?5, reason = ?6, category = ?7"
+                       " WHERE ?8 AND (rank, scorer, rule, picked_at, reason, category) IS NOT"
+                       " (?2, ?3, coalesce(?4, ''), ?5, ?6, ?7)");
     gp_q_int(&q, 1, image);
     gp_q_int(&q, 2, number(pick, "rank"));
     gp_q_int(&q, 3, scorer);
@@ -133,9 +137,32 @@ static gp_status put_pick(const merging *m, const gp_json *o, const gp_json *pic
     gp_q_int(&q, 5, number(gp_json_get(pick, "at") ? pick : o, "at"));
     gp_q_text(&q, 6, text(pick, "reason"));
     gp_q_text(&q, 7, text(pick, "category"));
+    gp_q_int(&q, 8, newer);
     GP_TRY(gp_q_run(&q, err));
     m->brought->picks += sqlite3_changes(m->cat->db) > 0;
     return GP_OK;
+}
+
+/* Deletes the picks of the catalog that the entry does not have. */
+static gp_status drop_others(gp_catalog *cat, const gp_json *picks, gp_error *err)
+{
+    gp_str ids = GP_STR_INIT;
+    gp_status st = GP_OK;
+    gp_str_putc(&ids, '[');
+    for (size_t i = 0; i < gp_json_count(picks); i++) {
+        int64_t image;
+        const gp_json *pick = gp_json_at(picks, i);
+        GP_GO(image_of(cat, text(pick, "hash"), text(pick, "stream"), &image, err));
+        gp_str_printf(&ids, "%s%lld", i ? "," : "", (long long)image);
+    }
+    gp_str_putc(&ids, ']');
+    if (ids.failed) GP_GO(gp_db_fail(cat, SQLITE_NOMEM, err));
+    gp_q q = gp_q_open(cat, "DELETE FROM picks WHERE image NOT IN (SELECT value FROM json_each(?))");
+    gp_q_text(&q, 1, ids.data);
+    st = gp_q_run(&q, err);
+out:
+    gp_str_clear(&ids);
+    return st;
 }
 
 /* Newer picks replace those of the catalog; from picks of the same second, only the missing ones are added. */
@@ -148,11 +175,10 @@ static gp_status merge_picks(const merging *m, const gp_json *o, bool *waits, gp
     if (at > number(o, "at")) return GP_OK;
     if (gp_json_count(picks)) GP_TRY(scorer_of(m->cat, o, &scorer, err));
     if (gp_json_count(picks) && !scorer) return GP_OK;
-    if (at < number(o, "at") || gp_json_count(picks) == 0) {
-        gp_q clear = gp_q_open(m->cat, "DELETE FROM picks");
-        GP_TRY(gp_q_run(&clear, err));
-    }
-    for (size_t i = 0; i < gp_json_count(picks); i++) GP_TRY(put_pick(m, o, gp_json_at(picks, i), scorer, waits, err));
+    bool newer = at < number(o, "at") || gp_json_count(picks) == 0;
+    if (newer) GP_TRY(drop_others(m->cat, picks, err));
+    for (size_t i = 0; i < gp_json_count(picks); i++)
+        GP_TRY(put_pick(m, o, gp_json_at(picks, i), scorer, newer, waits, err));
     return GP_OK;
 }
 

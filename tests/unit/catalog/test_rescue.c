@@ -343,6 +343,10 @@ static void test_two_choices(void **state)
     put_image(cat, 1, "/away/1.png");
     assert_ok(gp_cat_marks_bring(cat, &brought, &err));
     assert_int_equal(brought.waiting, 1);
+    assert_int_equal(brought.picks, 1);
+    assert_ok(gp_cat_marks_bring(cat, &brought, &err));
+    assert_int_equal(brought.waiting, 1);
+    assert_int_equal(brought.picks, 0); /* the pick is there already, though it is older than the newest */
     gp_cat_close(cat);
     assert_int_equal(problems_of(at("choices.db")), 0);
     cat = catalog_open(at("choices.db"), 0);
