@@ -2,6 +2,7 @@
  * XXH3-128 by libxxhash, in its canonical (big-endian) form, so that a hash reads the same on every machine. */
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/str.h"
 
 #include <string.h>
 #include <xxhash.h>
@@ -65,20 +66,12 @@ void gp_hash_hex(gp_hash hash, char hex[33])
     hex[32] = '\0';
 }
 
-static int nibble(char c)
-{
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
 bool gp_hash_from_hex(const char *hex, gp_hash *out)
 {
     gp_hash hash;
     for (size_t i = 0; i < 16; i++) {
-        int high = nibble(hex[2 * i]);
-        int low = high < 0 ? -1 : nibble(hex[2 * i + 1]); /* never past the NUL */
+        int high = gp_hex_digit(hex[2 * i]);
+        int low = high < 0 ? -1 : gp_hex_digit(hex[2 * i + 1]); /* never past the NUL */
         if (low < 0) return false;
         hash.bytes[i] = (uint8_t)(high << 4 | low);
     }

@@ -241,6 +241,8 @@ gp_status gp_meta_read(const gp_chunks *chunks, const char *path, gp_meta *out, 
             }
         }
     }
+    if (!best.found && file.workflow && memmem(file.workflow, file.workflow_size, "\"nodes\"", strlen("\"nodes\"")))
+        return gp_meta_without_graph("the file has only the editor's graph, not the graph that was run", out, err);
     *out = best;
     return GP_OK;
 out:

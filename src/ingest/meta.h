@@ -19,7 +19,7 @@ const char *gp_evidence_name(gp_evidence evidence);
 
 typedef struct gp_meta {
     bool found;
-    bool broken;          /* found only a graph that cannot be read: no prompt, no settings */
+    bool broken;          /* found only a graph that goldpan cannot read: no prompt, no settings */
     gp_evidence evidence; /* NONE if and only if prompt is NULL */
     char *tool;           /* "a1111", "comfyui" */
     char *where;          /* source of the prompt: "parameters", "node 6 CLIPTextEncode 'Positive'" */

@@ -359,8 +359,7 @@ static gp_status read_graph(gp_comfy *c, gp_meta *meta, gp_error *err)
     return meta->tool ? GP_OK : no_memory(err);
 }
 
-/* Answers for a graph that cannot be read. */
-static gp_status answer_broken(const char *why, gp_meta *out, gp_error *err)
+gp_status gp_meta_without_graph(const char *why, gp_meta *out, gp_error *err)
 {
     gp_str where = GP_STR_INIT;
     gp_str_printf(&where, "no prompt: %s", why);
@@ -396,7 +395,7 @@ gp_status gp_meta_comfy(const char *text, size_t size, const gp_comfy_file *file
         blank++;
     if (blank == size || text[blank] != '{') return GP_OK; /* like most texts that are not a graph */
     GP_TRY(gp_graph_open(text, size, &g, &found, &fault, err));
-    if (!found) return fault ? answer_broken(fault, out, err) : GP_OK;
+    if (!found) return fault ? gp_meta_without_graph(fault, out, err) : GP_OK;
     gp_status st = read_workflow(&g, file, &workflow, err);
     gp_comfy c = {&g, file ? file->path : NULL, workflow, GP_COMFY_WALKS};
     if (st == GP_OK) st = read_graph(&c, &meta, err);

@@ -27,6 +27,8 @@ void gp_settings_clear(gp_settings *settings);
 
 /* A copy without white space at its ends, invalid UTF-8 read as Latin-1; "" possible; NULL when memory is short. */
 char *gp_meta_text(const char *text, size_t size, bool trim);
+/* Fills *out for a ComfyUI file whose graph cannot be read. `why` completes "no prompt: ...". */
+gp_status gp_meta_without_graph(const char *why, gp_meta *out, gp_error *err);
 /* Names and strengths "name:0.8, other:1" of the <lora:...> and <lyco:...> tags in a prompt. */
 void gp_meta_loras(gp_str *out, const char *prompt);
 

@@ -326,6 +326,14 @@ static void test_broken_graph(void **state)
     assert_ok(gp_meta_read(&(gp_chunks){chunks, 3, 0}, NULL, &meta, &err));
     assert_string_equal(meta.tool, "a1111");
     gp_meta_clear(&meta);
+    chunks[0] = (gp_chunk){.key = "workflow", .text = "{\"nodes\": []}", .size = 13};
+    assert_ok(gp_meta_read(&(gp_chunks){chunks, 1, 0}, NULL, &meta, &err));
+    assert_true(meta.found && meta.broken);
+    assert_string_equal(meta.where, "no prompt: the file has only the editor's graph, not the graph that was run");
+    gp_meta_clear(&meta);
+    chunks[0].text = "a fox at work", chunks[0].size = 13;
+    assert_ok(gp_meta_read(&(gp_chunks){chunks, 1, 0}, NULL, &meta, &err));
+    assert_false(meta.found);
 }
 
 /* A hostile graph: 60000 nodes in rings of string nodes and conditioning; it ends, and soon. */
