@@ -277,19 +277,26 @@ out:
     return st;
 }
 
-/* Writes at the offset `at`, or at the end if `at` is negative. */
-static gp_status write_all(gp_atomic *file, off_t at, const uint8_t *bytes, size_t size, gp_error *err)
+bool gp_fd_write(int fd, int64_t at, const void *bytes, size_t size)
 {
+    const uint8_t *from = bytes;
     while (size > 0) {
         size_t part = size < (1u << 30) ? size : (1u << 30);
-        ssize_t n = at < 0 ? write(file->fd, bytes, part) : pwrite(file->fd, bytes, part, at);
+        ssize_t n = at < 0 ? write(fd, from, part) : pwrite(fd, from, part, (off_t)at);
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", file->path);
-        bytes += n;
+        if (n == 0) errno = EIO;
+        if (n <= 0) return false;
+        from += n;
         size -= (size_t)n;
         if (at >= 0) at += n;
     }
-    return GP_OK;
+    return true;
+}
+
+static gp_status write_all(gp_atomic *file, int64_t at, const void *bytes, size_t size, gp_error *err)
+{
+    if (gp_fd_write(file->fd, at, bytes, size)) return GP_OK;
+    return gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", file->path);
 }
 
 static gp_status flush(gp_atomic *file, gp_error *err)
@@ -324,7 +331,7 @@ gp_status gp_folder_sync_of(const char *path, gp_error *err)
 gp_status gp_atomic_write_at(gp_atomic *file, uint64_t offset, const void *bytes, size_t size, gp_error *err)
 {
     GP_TRY(flush(file, err));
-    return write_all(file, (off_t)offset, bytes, size, err);
+    return write_all(file, (int64_t)offset, bytes, size, err);
 }
 
 gp_status gp_atomic_set_time(gp_atomic *file, struct timespec modified, gp_error *err)

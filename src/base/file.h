@@ -24,6 +24,9 @@ gp_status gp_file_open(const char *path, int *fd, uint64_t *size, gp_error *err)
 /* Reads exactly `size` bytes at `offset`; fails with IO if the file ends earlier.  Threads: any. */
 gp_status gp_file_read_at(int fd, const char *path, uint64_t offset, void *out, size_t size, gp_error *err);
 
+/* Writes all bytes at the offset `at`, or at the position of the file if `at` is negative.  false: errno says why. */
+bool gp_fd_write(int fd, int64_t at, const void *bytes, size_t size);
+
 /* Replace `path` by the bytes at once: temporary name beside it, fsync, rename, fsync of the folder. */
 gp_status gp_file_replace(const char *path, const void *bytes, size_t size, gp_error *err);
 

@@ -83,12 +83,7 @@ static gp_status open_locked(const char *path, int *out, int64_t *size, gp_error
 
 static gp_status append(int fd, const char *path, const gp_str *text, gp_error *err)
 {
-    for (size_t at = 0; at < text->size;) {
-        ssize_t n = write(fd, text->data + at, text->size - at);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return file_failed(path, errno, err);
-        at += (size_t)n;
-    }
+    if (!gp_fd_write(fd, -1, text->data, text->size)) return file_failed(path, errno, err);
     return fsync(fd) == 0 || errno == EINVAL ? GP_OK : file_failed(path, errno, err);
 }
 

@@ -159,25 +159,15 @@ gp_status gp_site_folder_make(const gp_site_folder *folder, const char *name, gp
     return st;
 }
 
-static gp_status write_all(int file, const char *path, const char *bytes, size_t size, gp_error *err)
-{
-    for (size_t at = 0; at < size;) {
-        ssize_t put = write(file, bytes + at, size - at);
-        if (put < 0 && errno == EINTR) continue;
-        if (put <= 0) return gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", path);
-        at += (size_t)put;
-    }
-    return GP_OK;
-}
-
 gp_status gp_site_folder_put(const gp_site_folder *folder, const char *name, const void *bytes, size_t size,
                              gp_error *err)
 {
     char *path = gp_path_join(folder->hidden, name);
     if (!path) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a site");
     int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-    gp_status st = file < 0 ? gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", path)
-                            : write_all(file, path, bytes, size, err);
+    gp_status st = file >= 0 && gp_fd_write(file, -1, bytes, size)
+                       ? GP_OK
+                       : gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", path);
     if (file >= 0 && close(file) != 0 && st == GP_OK)
         st = gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", path);
     gp_mem_free(path);

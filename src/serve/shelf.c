@@ -196,16 +196,6 @@ static void account(gp_shelf *shelf, size_t size)
 
 /* ---- keeping */
 
-static bool write_all(int file, const uint8_t *bytes, size_t size)
-{
-    for (size_t at = 0; at < size;) {
-        ssize_t put = write(file, bytes + at, size - at);
-        if (put <= 0) return false;
-        at += (size_t)put;
-    }
-    return true;
-}
-
 static bool write_new(gp_shelf *shelf, const char *folder, const char *path, const void *bytes, size_t size)
 {
     gp_str name = GP_STR_INIT;
@@ -216,7 +206,7 @@ static bool write_new(gp_shelf *shelf, const char *folder, const char *path, con
     int file = name.failed ? -1 : open(name.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     bool kept = false;
     if (file >= 0) {
-        kept = write_all(file, bytes, size);
+        kept = gp_fd_write(file, -1, bytes, size);
         kept = close(file) == 0 && kept && rename(name.data, path) == 0;
         if (!kept) unlink(name.data);
     }
