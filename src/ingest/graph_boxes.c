@@ -120,7 +120,11 @@ const gp_graph_input *gp_graph_box_input(const gp_graph_node *node, const gp_tex
 {
     const gp_graph_input *found = NULL;
     bool encodes = false, sorted = strcmp(node->type, "Text String") == 0;
-    if (!gp_graph_is_text_box(node) || parts->find_count || parts->replace_count) return NULL;
+    if (parts->find_count || parts->replace_count) return NULL;
+    if (!gp_graph_is_text_box(node)) { /* another class may have a seed beside its only text */
+        const char *own = parts->text_count == 1 ? gp_json_text(parts->texts[0]->value, NULL) : NULL;
+        if (parts->others || slot || !own) return NULL;
+    }
     for (int part = 0; part < GP_PART_OTHER; part++)
         if (parts->one[part] && part != GP_PART_HARMLESS && part != GP_PART_SEED) return NULL;
     for (size_t i = 0; i < node->input_count; i++) {

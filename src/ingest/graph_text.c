@@ -249,7 +249,7 @@ static bool held_text(gp_graph_texts *t, size_t at, const gp_graph_input *input,
     if (own && names_wildcard(own)) t->guess = "it contains a wildcard";
     gp_str raw = GP_STR_INIT;
     bool known = gp_graph_text(t, input, depth + 1, &raw);
-    if (known && box) known = gp_graph_fill_box(t, node, &raw) || fail(t, at);
+    if (known && (box || own)) known = gp_graph_fill_box(t, node, &raw) || fail(t, at);
     if (known && raw.size) gp_str_add(out, raw.data, raw.size);
     out->failed |= raw.failed;
     gp_str_clear(&raw);

@@ -61,7 +61,11 @@ static const variant boxes_with_options[] = {
     {FROM_40("Text Box", "'text':'a jug','seed':5"), "a jug", DERIVED, NULL},
     {FROM_40("Text Box", "'text':'a {red|blue} jug','seed':5"), NULL, NONE, NULL},
     {FROM_40("Text Box", "'text':'a __colour__ jug','seed':5"), NULL, NONE, NULL},
-    {FROM_40("SomethingElse", "'text':'a jug','seed':5"), NULL, NONE, NULL},
+    {FROM_40("SomethingElse", "'text':'a jug','seed':5"), "a jug", GUESS, NULL},
+    {FROM_40("SomethingElse", "'text':'a {red|blue} jug','seed':5"), NULL, NONE, NULL},
+    {FROM_40("SomethingElse", "'text':" A_VASE ",'seed':5"), NULL, NONE, NULL},
+    {FROM_40("SomethingElse", "'text':'a jug','seed':5,'temperature':0.7"), NULL, NONE, NULL},
+    {FROM_40("OllamaWriter", "'text':'write','seed':5"), NULL, NONE, NULL},
     {FROM_40("String Literal [pack]", "'string':'a jug'"), "a jug", DERIVED, NULL},
     /* one output for each text */
     {FROM_40("Text String", "'text':'a jug','text_b':'a cup','text_c':'','text_d':''"), "a jug", DERIVED, NULL},
