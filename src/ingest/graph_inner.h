@@ -22,7 +22,7 @@ typedef enum gp_text_part {
     GP_PART_OTHER /* no rule for this name */
 } gp_text_part;
 
-enum { GP_PARTS_MAX = 32, GP_TEXT_MAX = 1 << 20 };
+enum { GP_PARTS_MAX = 32, GP_TEXT_MAX = 1 << 20, GP_GRAPH_NO_NUMBER = -1 };
 
 typedef struct gp_text_parts {
     const gp_graph_input *texts[GP_PARTS_MAX], *finds[GP_PARTS_MAX], *replaces[GP_PARTS_MAX];
@@ -30,6 +30,8 @@ typedef struct gp_text_parts {
     const gp_graph_input *one[GP_PART_OTHER]; /* by kind: the input of a kind that occurs once per node, or NULL */
 } gp_text_parts;
 
+/* Returns the number at the end of "input2", "any_02", "text1", or GP_GRAPH_NO_NUMBER. */
+int gp_graph_end_number(const char *name);
 /* Returns the role of an input by its name. */
 gp_text_part gp_graph_part_of(const char *name);
 

@@ -84,14 +84,6 @@ static const char *delimiter_of(const gp_graph_node *node, const gp_text_parts *
     return strcmp(node->type, "StringConcatenate") == 0 ? delimiter : NULL;
 }
 
-/* Returns the number at the end of "string_3", or 0. */
-static int64_t number_of(const char *name)
-{
-    size_t size = strlen(name), digits = size;
-    while (digits && name[digits - 1] >= '0' && name[digits - 1] <= '9') digits--;
-    return size - digits > 6 ? 0 : strtol(name + digits, NULL, 10);
-}
-
 static int join(gp_graph_texts *t, const gp_graph_node *node, gp_text_parts *parts, int depth, gp_str *out)
 {
     const char *delimiter = delimiter_of(node, parts), *clean = own_text(parts->one[GP_PART_CLEAN]);
@@ -103,7 +95,7 @@ static int join(gp_graph_texts *t, const gp_graph_node *node, gp_text_parts *par
     qsort(parts->texts, parts->text_count, sizeof *parts->texts, compare_names);
     for (size_t i = 0; i < parts->text_count; i++) {
         gp_str part = GP_STR_INIT;
-        if (number_of(parts->texts[i]->name) > most) continue; /* left over from a larger count */
+        if (gp_graph_end_number(parts->texts[i]->name) > most) continue; /* left over from a larger count */
         bool known = gp_graph_text(t, parts->texts[i], depth + 1, &part) && out->size + part.size <= GP_TEXT_MAX;
         if (strip) trim(&part, true, true);
         if (known && (part.size || !skip_empty)) {

@@ -7,12 +7,12 @@
  *   text_a, text_b and a flag        true selects text_a (the class name must say "switch")
  *
  * The flag or number may come from value nodes.  If its value is not in the file, the route is unknown. */
-#include "ingest/graph.h"
+#include "ingest/graph_inner.h"
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-enum { MAX_WAY = 16, NO_NUMBER = -1 };
+enum { MAX_WAY = 16 };
 
 static bool is_switch_class(const gp_graph_node *node)
 {
@@ -122,12 +122,11 @@ static bool is_branch(const gp_graph_input *input)
     return input->target != SIZE_MAX || input->dead || gp_json_text(input->value, NULL) != NULL;
 }
 
-/* Returns the number at the end of "input2", "any_02", "text1", or NO_NUMBER. */
-static int branch_number(const char *name)
+int gp_graph_end_number(const char *name)
 {
     size_t size = strlen(name), digits = size;
     while (digits && name[digits - 1] >= '0' && name[digits - 1] <= '9') digits--;
-    if (digits == size || size - digits > 4 || digits == 0) return NO_NUMBER;
+    if (digits == size || size - digits > 6 || digits == 0) return GP_GRAPH_NO_NUMBER;
     return (int)strtol(name + digits, NULL, 10);
 }
 
@@ -285,8 +284,8 @@ static gp_route route_by_number(const gp_graph *graph, const gp_graph_node *node
     if (!selector) return GP_ROUTE_ALL;
     for (size_t i = 0; i < node->input_count; i++) {
         const gp_graph_input *one = &node->inputs[i];
-        int number = one == selector || !is_branch(one) ? NO_NUMBER : branch_number(one->name);
-        if (number == NO_NUMBER) continue;
+        int number = one == selector || !is_branch(one) ? GP_GRAPH_NO_NUMBER : gp_graph_end_number(one->name);
+        if (number == GP_GRAPH_NO_NUMBER) continue;
         if (least < 0 || number < least) least = number;
         if (number > most) most = number;
     }
@@ -298,7 +297,7 @@ static gp_route route_by_number(const gp_graph *graph, const gp_graph_node *node
     if (wanted == 0 && least == 1) wanted = strcasestr(selector->name, "index") ? 1 : 0;
     for (size_t i = 0; i < node->input_count; i++) {
         const gp_graph_input *one = &node->inputs[i];
-        if (one == selector || !is_branch(one) || branch_number(one->name) != wanted) continue;
+        if (one == selector || !is_branch(one) || gp_graph_end_number(one->name) != wanted) continue;
         *input = i;
         return GP_ROUTE_ONE;
     }
@@ -315,12 +314,13 @@ static gp_route route_to_first(const gp_graph_node *node, size_t *input)
             continue;
         }
         links++;
-        if (first == SIZE_MAX || branch_number(node->inputs[i].name) < branch_number(node->inputs[first].name))
+        if (first == SIZE_MAX ||
+            gp_graph_end_number(node->inputs[i].name) < gp_graph_end_number(node->inputs[first].name))
             first = i;
     }
     if (!links || !strcasestr(node->type, "switch")) return GP_ROUTE_ALL;
     *input = first;
-    bool numbered = branch_number(node->inputs[first].name) != NO_NUMBER;
+    bool numbered = gp_graph_end_number(node->inputs[first].name) != GP_GRAPH_NO_NUMBER;
     if (links == 1 || (numbered && others == 0)) return GP_ROUTE_ONE;
     return GP_ROUTE_UNKNOWN;
 }
