@@ -120,7 +120,8 @@ static gp_status read_captions(coco *k)
         GP_TRY(read_object(c, names, found));
         picture *p = found[0] && found[1] ? find_image(k, c->text + found[0]) : NULL;
         if (found[1] && !p) gp_table_remark(c->table, GP_REMARK_LOST_CAPTIONS, 0);
-        if (p && !p->caption && c->text[found[1]]) p->caption = found[1];
+        const char *text = c->text + found[1];
+        if (p && !p->caption && text[strspn(text, " \t\r\n")]) p->caption = found[1];
         k->captions |= found[1] != 0;
         GP_TRY(gp_scan_next(c, ']', &more));
     }

@@ -75,10 +75,10 @@ static gp_status missing(const gp_table *table, const char *wanted, const char *
     return GP_ERR_USAGE;
 }
 
-/* Is one of the column names the name of an image file? Then the first line is a row. */
-static bool lacks_header(const gp_table *table)
+/* Is one of the column names the name of an image file? Then rows stand where column names should be. */
+static bool lacks_names(const gp_table *table)
 {
-    for (size_t i = 0; table->headed && i < table->count; i++)
+    for (size_t i = 0; i < table->count; i++)
         if (gp_walk_names_image(table->names[i], strlen(table->names[i]))) return true;
     return false;
 }
@@ -94,10 +94,11 @@ static gp_status nothing_named(const gp_table *table, gp_error *err)
     gp_str_puts(&s, table->headed ? "its first line must name the columns, but holds: " : "its columns: ");
     add_columns(&s, table);
     if (table->alone)
-        gp_str_puts(&s, "; the file is one JSON object of texts, which counts as one row: goldpan reads {\"a.png\":"
+        gp_str_puts(&s, "; the file is one JSON object, which counts as one row: goldpan reads {\"a.png\":"
                         " \"prompt\"} with the names of image files, or a list of records");
-    else if (lacks_header(table))
-        gp_str_puts(&s, "; put a line such as 'file_name,prompt' above it");
+    else if (lacks_names(table))
+        gp_str_puts(&s, table->headed ? "; put a line such as 'file_name,prompt' above it"
+                                      : "; write records such as {\"file_name\": \"a.png\", \"prompt\": \"a fox\"}");
     else
         gp_str_puts(&s, "; name the columns with --image-column and --prompt-column");
     gp_fail(err, GP_ERR_USAGE, "%s", s.failed || !s.data ? "the prompt table lacks usual column names" : s.data);

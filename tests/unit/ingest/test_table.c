@@ -179,7 +179,8 @@ static void test_json(void **state)
          "{\"image_id\":5,\"id\":1,\"caption\":\"a fox\"},{\"caption\":\"a cat\",\"image_id\":7},{\"image_id\":5,"
          "\"caption\":\"an animal\"}]}",
          "json", "file_name|caption/b/7.jpg|a cat/5.jpg|a fox/9.jpg|-"},
-        {"{\"annotations\":[{\"image_id\":\"x1\",\"caption\":\"a fox\"}],\"images\":[{\"id\":\"x1\",\"file_name\":"
+        {"{\"annotations\":[{\"image_id\":\"x1\",\"caption\":\" \"},{\"image_id\":\"x1\",\"caption\":\"a "
+         "fox\"}],\"images\":[{\"id\":\"x1\",\"file_name\":"
          "\"1.jpg\"}]}",
          "json", "file_name|caption/1.jpg|a fox"},
         /* DiffusionDB */

@@ -66,7 +66,8 @@ static void test_roles(void **state)
                     "its first line must name the columns, but holds: 'a.png', 'a fox'; put a line");
     expect_no_roles("a.png,text\nb.png,a cat\n", "csv", "its columns: 'a.png', 'text'");
     expect_no_roles("{\"0001\":\"a fox\",\"0002\":\"a cat\"}", "json",
-                    "its columns: '0001', '0002'; the file is one JSON object of texts, which counts as one row: ");
+                    "its columns: '0001', '0002'; the file is one JSON object, which counts as one row: ");
+    expect_no_roles("[{\"a.png\":\"a fox\"}]", "json", "; its columns: 'a.png'; write records such as {");
     expect_no_roles("[{\"x\":\"a fox\"}]", "json", "; its columns: 'x'; name");
 
     gp_str s = GP_STR_INIT;
