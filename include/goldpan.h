@@ -781,8 +781,10 @@ typedef struct gp_embed_options {
     void *user;
     /* told of each file that failed, in order of the list; may be NULL */
     void (*failed)(void *user, size_t index, const char *path, const char *message);
+    /* told of each image that goldpan drew (sheets, tours), which is then not encoded; NULL: it is encoded like others */
+    void (*own)(void *user, size_t index, const char *path);
 } gp_embed_options;
-#define GP_EMBED_DEFAULTS {sizeof(gp_embed_options), GP_MAX_PIXELS, 0, 0, NULL, NULL, NULL}
+#define GP_EMBED_DEFAULTS {sizeof(gp_embed_options), GP_MAX_PIXELS, 0, 0, NULL, NULL, NULL, NULL}
 /* Decode, preprocess and encode many files.  Shape: paths [n] -> out [n, d];
  * ok [n] says which rows were filled, the others are zero. */
 GP_API GP_MUST gp_status gp_embed_files(const gp_model *model, const char *const *paths, size_t n,
@@ -832,6 +834,7 @@ typedef struct gp_bench_report {
     double rate;               /* pictures a second, adding, prompts and catalog included */
     double expected;           /* seconds for all that was found, by that rate */
     double busy;               /* processors that worked for this while encoding; far below `threads`: others did, or the disk was slow */
+    uint64_t own;              /* files of the sample that goldpan drew: read, but not encoded */
 } gp_bench_report;
 /* How fast is this machine with this model, and where does the time go?  Pictures evenly spread over the files go the way
  * of gp_add and gp_score, into a catalog in memory.  No file is written.  Errors: NOT_FOUND (no images there), STOPPED. */

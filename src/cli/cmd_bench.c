@@ -144,6 +144,7 @@ static void put_json(const found *f, gp_str *json)
     gp_cli_json_count(json, "found", r->found);
     gp_cli_json_count(json, "pictures", r->pictures);
     gp_cli_json_count(json, "failed", r->failed);
+    gp_cli_json_count(json, "own", r->own);
     gp_cli_json_count(json, "texts", r->texts);
     gp_cli_json_real(json, "bytes", r->bytes);
     gp_cli_json_real(json, "pictures_a_second", r->rate);
@@ -180,6 +181,9 @@ static int run(gp_cli *cli)
         gp_term_warn(&cli->term, "goldpan: %llu of the sample could not be read; goldpan add says why",
                      (unsigned long long)f.report.failed);
     }
+    if (f.report.own)
+        gp_term_say(&cli->term, "passed over %llu %s of the sample that goldpan drew", (unsigned long long)f.report.own,
+                    gp_plural(f.report.own, "image", "images"));
     if (f.report.busy < 0.9 * f.report.threads && f.report.threads <= f.machine.threads)
         gp_term_say(&cli->term, "only %.1f of %d processors worked on it: others were busy, or the disk was slow",
                     f.report.busy, f.report.threads);

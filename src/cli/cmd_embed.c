@@ -27,7 +27,8 @@ struct embedding {
     float *vectors;       /* [BATCH, d] */
     size_t width;         /* d */
     uint64_t base, total; /* items of the batches before; of all */
-    uint64_t failed;
+    uint64_t failed, own; /* own: images that goldpan drew, which have no row */
+    char *first_own;      /* owned: path of the first, or NULL */
     double started;
     char **errors; /* [BATCH], owned texts */
 };
@@ -62,6 +63,24 @@ static void on_failed(void *user, size_t index, const char *path, const char *me
     if (e->failed++ < SHOWN) gp_term_warn(&e->cli->term, "  %s: %s", path, message);
 }
 
+static void on_own(void *user, size_t index, const char *path)
+{
+    struct embedding *e = user;
+    if (index < BATCH && !e->errors[index]) e->errors[index] = gp_str_dup("goldpan drew this image");
+    if (!e->own++) e->first_own = gp_str_dup(path);
+}
+
+static void say_own(const struct embedding *e)
+{
+    gp_str s = GP_STR_INIT;
+    if (!e->own) return;
+    gp_str_printf(&s, "passed over %llu %s that goldpan drew%s '%s'", (unsigned long long)e->own,
+                  gp_plural(e->own, "image", "images"), e->own > 1 ? ", such as" : ":",
+                  e->first_own ? e->first_own : "?");
+    if (!s.failed) gp_cli_note(e->cli, &(gp_note){"own-products", s.data, e->own});
+    gp_str_clear(&s);
+}
+
 /* The library counts a batch; people want the whole. */
 static bool on_progress(void *user, const gp_progress *p)
 {
@@ -84,7 +103,7 @@ static gp_status embed_batch(struct embedding *e, const char *const *paths, size
     options.batch = gp_cli_batch(e->cli);
     if (e->cli->max_pixels.set) options.max_pixels = e->cli->max_pixels.value;
     options.progress = on_progress;
-    options.failed = on_failed;
+    options.failed = on_failed, options.own = on_own;
     options.user = e;
     gp_status st = gp_embed_files(e->model, paths, n, &options, e->vectors, ok, &report, err);
     for (size_t i = 0; st == GP_OK && i < n; i++)
@@ -189,6 +208,7 @@ static gp_status embed(struct embedding *e, const char *rows, gp_error *err)
     GP_GO(gp_atomic_open(rows, &e->rows, err));
     e->started = gp_clock_now();
     GP_GO(e->cli->texts ? embed_texts(e, err) : embed_images(e, err));
+    say_own(e);
     if (gp_npy_rows(e->npy) == 0) GP_GO(gp_fail(err, GP_ERR_FORMAT, "not one of the files could be embedded"));
 out:
     gp_term_clear(&e->cli->term);
@@ -233,6 +253,7 @@ static int run(gp_cli *cli)
         gp_cli_json_count(&json, "rows", count);
         gp_cli_json_count(&json, "width", e.width);
         gp_cli_json_count(&json, "failed", e.failed);
+        gp_cli_json_notes(&json, cli);
         gp_str_putc(&json, '}');
         code = gp_cli_json_print(cli, &json, code);
     }
@@ -241,6 +262,7 @@ static int run(gp_cli *cli)
     gp_str_clear(&e.line);
     gp_mem_free(e.vectors);
     gp_mem_free(e.errors);
+    gp_mem_free(e.first_own);
     gp_model_close(e.model);
     gp_mem_free(rows);
     return code;
@@ -262,7 +284,7 @@ const gp_cli_command gp_cmd_embed = {
     .arguments = "(--images DIR|FILE... | --texts FILE) --out FILE.npy",
     .summary = "Write embeddings to a NumPy file, without a catalog",
     .about = "FILE.npy holds float32 rows of length 1; FILE.rows.jsonl says what each row is.  Files\n"
-             "that fail have no row.",
+             "that fail have no row, and neither have images that goldpan drew (sheets, tours).",
     .examples = "goldpan embed --model openai/clip-vit-base-patch32 --images pictures --out pictures.npy\n"
                 "goldpan embed -m ./my-clip --texts prompts.txt --out prompts.npy",
     .options = options,

@@ -125,7 +125,7 @@ static gp_status next_batch(void *user, void **out, gp_error *err)
         gp_picture *p = &job->pictures[i];
         p->id = (int64_t)(r->made + i);
         if (r->paths) {
-            p->path = r->paths[spread(r->made + i, r->path_count)];
+            p->path = r->paths[spread(r->made + i, r->path_count)], p->leave_own = true;
         } else {
             const gp_str *png = &r->drawn[(r->made + i) % DRAWN];
             p->path = "a drawn picture", p->bytes = (const uint8_t *)png->data, p->size = png->size;
@@ -175,7 +175,8 @@ static gp_status take_batch(void *user, void *data, gp_error *err)
         st = write_batch(r, job, err);
     for (size_t i = 0; st == GP_OK && i < job->count; i++) {
         r->report->pictures += job->pictures[i].ok;
-        r->report->failed += !job->pictures[i].ok;
+        r->report->own += job->pictures[i].own;
+        r->report->failed += !job->pictures[i].ok && !job->pictures[i].own;
         if (job->pictures[i].ok) r->bytes += (double)job->pictures[i].size;
     }
     r->report->read_seconds += job->seconds.read;
@@ -303,7 +304,7 @@ static gp_status begin(bench_run *r, const gp_clip *clip, const gp_model_facts *
 /* Texts take all threads as pictures do, and add comes before: per picture it all adds up. */
 static void conclude(gp_bench_report *n)
 {
-    const double pictures = (double)(n->pictures + n->failed);
+    const double pictures = (double)(n->pictures + n->failed + n->own);
     const double all = n->add_seconds + n->seconds + n->text_tower_seconds / n->threads;
     if (pictures <= 0 || all <= 0) return;
     n->rate = pictures / all;

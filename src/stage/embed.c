@@ -28,7 +28,10 @@ static gp_status next_batch(void *user, void **out, gp_error *err)
     if (left == 0) return GP_OK;
     gp_picture_job *job;
     GP_TRY(gp_picture_job_new(r->encoder, gp_encoder_next(r->encoder, left), &job, err));
-    for (size_t i = 0; i < job->count; i++) job->pictures[i].path = r->paths[r->made + i];
+    for (size_t i = 0; i < job->count; i++) {
+        job->pictures[i].path = r->paths[r->made + i];
+        job->pictures[i].leave_own = r->options->own != NULL;
+    }
     r->made += job->count;
     *out = job;
     return GP_OK;
@@ -54,9 +57,13 @@ static gp_status take_batch(void *user, void *data, gp_error *err)
             r->ok[r->taken + i] = p->ok;
             if (p->ok)
                 r->report->done++;
+            else if (p->own)
+                r->report->skipped++;
             else
                 r->report->failed++;
-            if (!p->ok && r->options->failed) r->options->failed(r->options->user, r->taken + i, p->path, p->message);
+            if (p->own) r->options->own(r->options->user, r->taken + i, p->path);
+            if (!p->ok && !p->own && r->options->failed)
+                r->options->failed(r->options->user, r->taken + i, p->path, p->message);
         }
         r->taken += job->count;
         r->report->read_seconds += job->seconds.read;

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "image/image.h"
 #include "image/stream.h"
+#include "stage/apart.h"
 #include "stage/encode_private.h"
 #include "stage/pipe.h"
 #include "stage/stage.h"
@@ -151,6 +152,17 @@ static gp_status same_content(gp_picture *p, const uint8_t *bytes, gp_error *err
     return gp_fail(err, GP_ERR_NOT_FOUND, "has changed since it was added: add it again");
 }
 
+/* Fails, with `own` set, if goldpan made the image. */
+static gp_status refuse_own(gp_picture *p, const uint8_t *bytes, gp_error *err)
+{
+    gp_chunks chunks = {0};
+    gp_status st = gp_image_read_chunks(bytes, p->size, &chunks, NULL);
+    p->own = st == GP_OK && gp_apart_is_own(&chunks);
+    gp_chunks_clear(&chunks);
+    if (st == GP_ERR_MEMORY) return gp_fail(err, st, "out of memory for '%s'", p->path);
+    return p->own ? gp_fail(err, GP_ERR_FORMAT, "goldpan drew this image") : GP_OK; /* decoding reports damage */
+}
+
 /* One file to planes [3,s,s].  MEMORY is the machine's failure, all else the file's. */
 static gp_status prepare(const gp_encoder *e, gp_picture *p, float *planes, gp_encode_seconds *seconds, gp_error *err)
 {
@@ -164,6 +176,7 @@ static gp_status prepare(const gp_encoder *e, gp_picture *p, float *planes, gp_e
         bytes = file.data, p->size = file.size;
     }
     if (p->known) GP_GO(same_content(p, bytes, err));
+    if (p->leave_own) GP_GO(refuse_own(p, bytes, err));
     double read = gp_clock_now();
     seconds->read += read - start;
     GP_GO(gp_preprocess_decode(gp_clip_preprocess(e->clip), bytes, p->size, e->max_pixels, &pixels, err));

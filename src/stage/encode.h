@@ -36,7 +36,8 @@ typedef struct gp_picture {
     size_t size;          /* of the file: known beforehand with bytes, else afterwards */
     bool known;           /* the file's content must be this: */
     gp_hash hash;
-    bool ok;
+    bool leave_own; /* an image that goldpan made is not encoded, but `own` is set and `ok` is not */
+    bool ok, own;
     bool has_pixels;   /* the whole file was decoded, and its image is only these pixels */
     gp_hash pixels;    /* hash of the decoded pixels */
     char message[400]; /* what was wrong with the file, when not ok */
