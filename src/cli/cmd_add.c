@@ -71,9 +71,9 @@ const gp_cli_command gp_cmd_add = {
     .name = "add",
     .arguments = "DIR|FILE...",
     .summary = "Put images and their prompts into the catalog",
-    .about = "Folders are walked for PNG, JPEG and WebP.  A prompt is taken from the table of\n"
-             "--prompts, else from the image file itself (AUTOMATIC1111, ComfyUI), else from a\n"
-             "text file beside it.  The catalog is the nearest one at or above the paths given; where\n"
+    .about = "Folders are walked for PNG, JPEG and WebP; links to folders are not followed.  A prompt is taken\n"
+             "from the table of --prompts, else from the image file itself (AUTOMATIC1111, ComfyUI), else from\n"
+             "a text file beside it.  The catalog is the nearest one at or above the paths given; where\n"
              "there is none, the first DIR gets DIR/.goldpan/catalog.db.\n"
              "Files that have not changed since the last time are skipped.  Other files that are passed over\n"
              "(other formats, links to folders, goldpan's own products) are reported in one line a kind.\n"

@@ -197,7 +197,7 @@ static int run(gp_cli *cli)
 }
 
 static const gp_cli_option options[] = {
-    GP_CLI_MODEL,
+    GP_CLI_MODEL(GP_CLI_MODEL_ANY),
     GP_CLI_MAX_PIXELS,
     GP_CLI_THREADS,
     GP_CLI_BATCH,

@@ -273,7 +273,7 @@ static const gp_cli_option options[] = {
     {"texts", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(texts), "embed the lines of FILE (\"-\": standard input)"},
     {"out", 'o', GP_OPT_TEXT, "FILE.npy", GP_CLI_FIELD(out), "where the vectors go"},
     GP_CLI_FORCE,
-    GP_CLI_ENCODER,
+    GP_CLI_ENCODER(GP_CLI_MODEL_ANY),
     GP_CLI_MAX_PIXELS,
     GP_CLI_THREADS,
     GP_CLI_BATCH,

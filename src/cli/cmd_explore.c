@@ -98,7 +98,7 @@ static const gp_cli_option options[] = {
     {"port", 'p', GP_OPT_COUNT, "N", GP_CLI_FIELD(port), "this port (default: 4653, or another if it is taken)"},
     {"readonly", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(readonly), "nothing can be rated, saved or exported"},
     {"no-open", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(no_open), "only print the address, do not open a browser"},
-    GP_CLI_MODEL,
+    GP_CLI_MODEL("CLIP to search by words (default: that of the scores used last)"),
     GP_CLI_COMMON};
 
 const gp_cli_command gp_cmd_explore = {

@@ -117,6 +117,7 @@ const gp_cli_command gp_cmd_export = {
     .about = "Nothing in DIR is overwritten, and a file is exported only while its content is the one that\n"
              "was added.  If a name is taken, even in another case, the file gets -2, -3 ... before its\n"
              "ending, and a long name is cut for it.  A --symlink leads to the path, even if that file changes.\n"
+             "DIR may be a folder of your images: goldpan add passes over the copies in it.\n"
              "Your decisions in the explorer count: images you rejected\n"
              "are left out, images you picked are there.  A site is a folder for any web host or shared\n"
              "Space; all images of the catalog are on it, but of their paths only the files' names.",

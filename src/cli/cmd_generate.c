@@ -182,7 +182,7 @@ static const gp_cli_option options[] = {
     {"preview", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(preview), "a1111: what is being drawn, anew every second"},
     {"prompt-column", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(prompt_column), "which column of PROMPTS (default: found)"},
     GP_CLI_CATALOG,
-    GP_CLI_ENCODER,
+    GP_CLI_ENCODER(GP_CLI_MODEL_SCORING),
     GP_CLI_MAX_PIXELS,
     GP_CLI_THREADS,
     GP_CLI_COMMON};
@@ -227,7 +227,7 @@ static const gp_cli_option again_options[] = {
     {"score", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(score), "score them while others are drawn"},
     GENERATE_ASKING,
     GP_CLI_CATALOG,
-    GP_CLI_ENCODER,
+    GP_CLI_ENCODER(GP_CLI_MODEL_SCORING),
     GP_CLI_MAX_PIXELS,
     GP_CLI_THREADS,
     GP_CLI_COMMON};

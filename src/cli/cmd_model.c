@@ -204,7 +204,7 @@ static int run_info(gp_cli *cli)
     return code;
 }
 
-static const gp_cli_option info_options[] = {GP_CLI_ENCODER, GP_CLI_COMMON};
+static const gp_cli_option info_options[] = {GP_CLI_ENCODER(GP_CLI_MODEL_ANY), GP_CLI_COMMON};
 
 const gp_cli_command gp_cmd_model_info = {
     .name = "model info",

@@ -141,11 +141,12 @@ static int run(gp_cli *cli)
 static const gp_cli_option options[] = {
     GP_CLI_PICK,
     {"explain", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(explain), "say of each pick why it is there"},
-    {"why", 0, GP_OPT_TEXTS, "FILE", GP_CLI_FIELD(why), "say of this image why it is picked or not; may be repeated"},
+    {"why", 0, GP_OPT_TEXTS, "FILE", GP_CLI_FIELD(why),
+     "say of this image of the catalog why it is picked or not; may be repeated"},
     {"null", '0', GP_OPT_FLAG, NULL, GP_CLI_FIELD(null), "print only paths, each with a zero byte at its end"},
     GP_CLI_SCORER,
     GP_CLI_CATALOG,
-    GP_CLI_ENCODER,
+    GP_CLI_ENCODER("use the scores of this CLIP: hub name or folder"),
     GP_CLI_COMMON};
 
 const gp_cli_command gp_cmd_pick = {

@@ -185,7 +185,8 @@ const gp_cli_command gp_cmd_rescue = {
     .about = "Reads what can be read from the old catalog, and flags, stars, saved views, picks and plans from\n"
              "the journal of marks beside it.  Then adds DIR, so that marks find their images again.  The old\n"
              "catalog is kept under another name; nothing is deleted.  Scores that were lost are computed again by\n"
-             "goldpan score.",
+             "goldpan score.  Prompts of image files and side-cars are read again with DIR, those of a table by\n"
+             "goldpan add DIR --prompts TABLE: a note says how many images have no prompt.",
     .examples = "goldpan rescue pictures\ngoldpan rescue --catalog damaged.db --out new.db pictures",
     .options = rescue_options,
     .most = SIZE_MAX,

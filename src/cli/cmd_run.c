@@ -158,7 +158,7 @@ out:
 static const gp_cli_option options[] = {
     GP_CLI_CATALOG,
     GP_CLI_TABLE,
-    GP_CLI_ENCODER,
+    GP_CLI_ENCODER(GP_CLI_MODEL_SCORING),
     GP_CLI_PICK,
     GP_CLI_FIND_CATEGORIES,
     {"no-find", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(no_find), "no slices, categories, copies, map"},

@@ -44,7 +44,7 @@ out:
 
 static const gp_cli_option options[] = {
     GP_CLI_CATALOG,
-    GP_CLI_ENCODER,
+    GP_CLI_ENCODER(GP_CLI_MODEL_SCORING),
     GP_CLI_MAX_PIXELS,
     GP_CLI_THREADS,
     GP_CLI_BATCH,

@@ -176,7 +176,7 @@ static const gp_cli_option options[] = {
     {"reduce", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(reduce), "reduce vectors by UMAP first, as sliceguard does"},
     {"show", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(show), "clusters by drop and support, to choose thresholds by"},
     GP_CLI_CATALOG,
-    GP_CLI_ENCODER,
+    GP_CLI_ENCODER("use this CLIP's scores, and let it sort images into --categories"),
     GP_CLI_THREADS,
     GP_CLI_COMMON};
 

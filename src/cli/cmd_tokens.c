@@ -81,7 +81,7 @@ static int run(gp_cli *cli)
     return code;
 }
 
-static const gp_cli_option options[] = {GP_CLI_MODEL_NAME, GP_CLI_COMMON};
+static const gp_cli_option options[] = {GP_CLI_MODEL_NAME(GP_CLI_MODEL_ANY), GP_CLI_COMMON};
 
 const gp_cli_command gp_cmd_tokens = {
     .name = "tokens",

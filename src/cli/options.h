@@ -135,20 +135,22 @@ struct gp_cli_command {
         "catalog", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(catalog),                                                      \
             "the catalog or its folder (default: at or above the path)"                                                \
     }
-#define GP_CLI_MODEL_NAME                                                                                              \
+/* Help of --model, by what a command does without it. */
+#define GP_CLI_MODEL_ANY     "hub name or folder of a CLIP (default: $GOLDPAN_MODEL)"
+#define GP_CLI_MODEL_SCORING "CLIP's hub name or folder (default: $GOLDPAN_MODEL, or used last)"
+#define GP_CLI_MODEL_NAME(help)                                                                                        \
     {                                                                                                                  \
-        "model", 'm', GP_OPT_TEXT, "NAME|DIR", GP_CLI_FIELD(model),                                                    \
-            "hub name or folder of a CLIP (default: $GOLDPAN_MODEL)"                                                   \
+        "model", 'm', GP_OPT_TEXT, "NAME|DIR", GP_CLI_FIELD(model), help                                               \
     }
-#define GP_CLI_MODEL                                                                                                   \
-    GP_CLI_MODEL_NAME,                                                                                                 \
+#define GP_CLI_MODEL(help)                                                                                             \
+    GP_CLI_MODEL_NAME(help),                                                                                           \
         {"revision", 0, GP_OPT_TEXT, "REV", GP_CLI_FIELD(revision), "branch, tag or commit of a hub name"},            \
         {"precision", 0, GP_OPT_CHOICE, "auto|fp32|bf16|int8", GP_CLI_FIELD(precision), "arithmetic of the towers"},   \
     {                                                                                                                  \
         "engine", 0, GP_OPT_CHOICE, "auto|plain|onednn", GP_CLI_FIELD(engine), "who multiplies matrices"               \
     }
-#define GP_CLI_ENCODER                                                                                                 \
-    GP_CLI_MODEL,                                                                                                      \
+#define GP_CLI_ENCODER(help)                                                                                           \
+    GP_CLI_MODEL(help),                                                                                                \
     {                                                                                                                  \
         "fast-decode", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(fast_decode),                                                \
             "decode large JPEGs small: faster, slightly other scores"                                                  \
