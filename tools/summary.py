@@ -35,9 +35,10 @@ def count(test):
     """(passed, failed, reasons of skips) of one test of a log."""
     text = test.get("stdout", "") + "\n" + test.get("stderr", "")
     passed = len(re.findall(r"^\[ +OK +\] \S", text, re.M))
-    failed = len(set(re.findall(r"^\[ +FAILED +\] ([A-Za-z_]\w*)", text, re.M)))
+    # cmocka's closing lists begin with a number of tests; since version 2 the name of the group and ":" come first
+    failed = len(set(re.findall(r"^\[ +FAILED +\] ([A-Za-z_]\w*)\b(?!:)", text, re.M)))
     reasons = list(dict.fromkeys(re.findall(r"^skipped: (.*?)\s*$", text, re.M)))
-    cases = set(re.findall(r"^\[ +SKIPPED +\] ([A-Za-z_]\w*)", text, re.M))
+    cases = set(re.findall(r"^\[ +SKIPPED +\] ([A-Za-z_]\w*)\b(?!:)", text, re.M))
     result = test["result"]
     reasons += ["%s (no reason given)" % c for c in sorted(cases)][: max(0, len(cases) - len(reasons))]
     if result == "SKIP":

@@ -10,19 +10,23 @@
 
 #include "base/str.h"
 
+#include <assert.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t asked; /* a signal handler can reach nothing else */
+/* Atomic, because the signal may arrive in any thread; lock-free, because a signal handler may use nothing else. */
+static atomic_int asked;
+static_assert(ATOMIC_INT_LOCK_FREE == 2, "a signal handler may only use lock-free atomics");
 
 static void on_signal(int number)
 {
     static const char words[] = "\ngoldpan: stopping after the work at hand; once more to kill\n";
-    asked = number;
+    atomic_store(&asked, number);
     if (write(STDERR_FILENO, words, sizeof words - 1) < 0) return;
 }
 
@@ -48,13 +52,13 @@ void gp_term_open(gp_term *term)
 
 int gp_term_signal(void)
 {
-    return asked;
+    return atomic_load(&asked);
 }
 
 bool gp_term_go_on(void *user)
 {
     (void)user;
-    return asked == 0;
+    return atomic_load(&asked) == 0;
 }
 
 void gp_term_clear(gp_term *term)
@@ -170,5 +174,5 @@ bool gp_term_progress(void *user, const gp_progress *progress)
         draw(term, progress);
         term->shown = true;
     }
-    return asked == 0;
+    return atomic_load(&asked) == 0;
 }
