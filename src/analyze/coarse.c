@@ -94,12 +94,12 @@ static float best_step(const gp_search *s, const double *mean, bool pairs, float
     for (size_t c = 0; c < REACHES; c++) {
         for (size_t r = 0; r < rows; r++) {
             centred(s, mean, r * s->n / rows, x);
-            row[r] = in_steps(x, s->d, (float)(reaches[c] * usual / STEPS), pairs, out);
+            row[r] = in_steps(x, s->d, (float)(reaches[c] * usual / (double)STEPS), pairs, out);
         }
         lost[c] = median(row, rows);
         if (lost[c] < lost[best]) best = c;
     }
-    return (float)(reaches[best] * usual / STEPS);
+    return (float)(reaches[best] * usual / (double)STEPS);
 }
 
 /* ------------------------------------------------------------------ packing */

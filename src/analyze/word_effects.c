@@ -398,7 +398,7 @@ static gp_status run_bootstrap(const table *t, uint64_t seed, int threads, gp_wo
     if (!b) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the intervals of words");
     if (threads <= 0) threads = gp_thread_processors();
     b->table = t, b->words = words, b->seed = gp_rng_mix(seed);
-    for (int i = 0; i < LEVELS; i++) b->weight[i] = -log((i + 0.5) / LEVELS);
+    for (int i = 0; i < LEVELS; i++) b->weight[i] = -log((i + 0.5) / (double)LEVELS);
     b->wide = gp_mem_zero(t->prompts, sizeof *b->wide);
     if (!b->wide) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the intervals of words"));
     find_widening(b);

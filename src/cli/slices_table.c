@@ -170,7 +170,7 @@ typedef struct grid {
 
 static double drop_of(const grid *g, int column)
 {
-    return g->low + (g->high - g->low) * column / CELLS;
+    return g->low + (g->high - g->low) * column / (double)CELLS;
 }
 
 /* The scale of supports is logarithmic, since few are large. */
@@ -190,8 +190,8 @@ static void count_grid(const gp_slices *found, grid *g)
     for (size_t c = 0; c < found->cluster_count; c++) {
         const gp_slice_cluster *x = &found->clusters[c];
         if (isnan(x->drop) || x->support == 0) continue;
-        int column = g->high > g->low ? (int)(CELLS * (x->drop - g->low) / (g->high - g->low)) : 0,
-            row = (int)(CELLS * log(x->support) / (log(g->most) + 1e-9));
+        int column = g->high > g->low ? (int)((double)CELLS * (x->drop - g->low) / (g->high - g->low)) : 0,
+            row = (int)((double)CELLS * log(x->support) / (log(g->most) + 1e-9));
         g->counts[row < CELLS ? row : CELLS - 1][column < CELLS ? column : CELLS - 1]++;
     }
 }

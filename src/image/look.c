@@ -32,7 +32,7 @@ static void transform(const double *grey, double *low)
 {
     double wave[LOW][SIDE], half[SIDE][LOW];
     for (int f = 0; f < LOW; f++)
-        for (int i = 0; i < SIDE; i++) wave[f][i] = cos(3.14159265358979323846 / SIDE * (i + 0.5) * f);
+        for (int i = 0; i < SIDE; i++) wave[f][i] = cos(3.14159265358979323846 / (double)SIDE * (i + 0.5) * f);
     for (int y = 0; y < SIDE; y++)
         for (int f = 0; f < LOW; f++) {
             half[y][f] = 0;

@@ -251,8 +251,8 @@ static bool is_over(struct exchange *x)
 
 static int poll_ms(const struct exchange *x)
 {
-    double left = x->end > 0 ? (x->end - gp_clock_now()) * 1000 : POLL_MS;
-    return left < 0 ? 0 : left < POLL_MS ? (int)left + 1 : POLL_MS;
+    double left = x->end > 0 ? (x->end - gp_clock_now()) * 1000 : (double)POLL_MS;
+    return left < 0 ? 0 : left < (double)POLL_MS ? (int)left + 1 : POLL_MS;
 }
 
 /* Runs the transfer that is set up on the easy handle. SIGPIPE is blocked: a peer that hangs up must not kill a program
@@ -460,7 +460,7 @@ static gp_status rest(const struct exchange *x, CURLcode result, CURLU *at, int 
     long code = x->response->code;
     double asked = code == 429 || code == 503 ? gp_http_retry_after(x->response) : 0;
     double wait = fmax(asked, 0.5 * (double)(1 << (fruitless - 1)));
-    if (asked > MAX_WAIT) {
+    if (asked > (double)MAX_WAIT) {
         char what[120];
         snprintf(what, sizeof what, "the server answers %ld and asks to come back in %.0f seconds", code, asked);
         return fail_at(err, GP_ERR_NETWORK, at, what);

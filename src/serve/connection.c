@@ -43,7 +43,7 @@ static void limit_strangers(gp_server *s)
 {
     size_t count = 0;
     gp_watched *oldest = NULL;
-    double most = s->limits.connections / GP_POLLERS / 2;
+    double most = s->limits.connections / (double)GP_POLLERS / 2;
     if (s->limits.strangers < most) most = s->limits.strangers;
     for (gp_watched *w = s->watched; w; w = w->next)
         if (!w->known && !w->ended) count++, oldest = w;

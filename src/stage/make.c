@@ -95,7 +95,7 @@ static void on_wait(void *user, double asked, double seconds)
     making *m = user;
     double now = gp_clock_now();
     pthread_mutex_lock(&m->telling);
-    if (m->o->note && (m->told_to_wait <= 0 || now - m->told_to_wait >= WAIT_LINES)) {
+    if (m->o->note && (m->told_to_wait <= 0 || now - m->told_to_wait >= (double)WAIT_LINES)) {
         m->told_to_wait = now;
         uint64_t count = (uint64_t)fmin(asked, 1e15);
         if (seconds < asked)

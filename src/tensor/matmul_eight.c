@@ -66,7 +66,7 @@ static void eight_row(eight *p, size_t o, const float *w)
         most = size > most ? size : most;
         bad += w[i] * 0 + second * 0;
     }
-    float inverse = most > 1e-30f ? STEPS / most : 0;
+    float inverse = most > 1e-30f ? (float)STEPS / most : 0;
     int8_t *to = p->panels + o / GP_PANEL * GP_PANEL * p->width + o % GP_PANEL * 4;
     int32_t sum = 0;
     for (size_t i = 0; i < p->in; i++) {
@@ -77,7 +77,7 @@ static void eight_row(eight *p, size_t o, const float *w)
         sum += q;
     }
     p->sums[o] = sum;
-    p->scales[o] = inverse > 0 ? most / STEPS + bad : bad; /* what is not finite shows in every result */
+    p->scales[o] = inverse > 0 ? most / (float)STEPS + bad : bad; /* what is not finite shows in every result */
 }
 
 static gp_status eight_pack(const float *weight, const float *bias, size_t out, size_t in, bool bf16, void **packed,

@@ -28,7 +28,7 @@ static void run(void *user, int index)
         calls++;
         now = gp_clock_thread();
     } while (now - start < r->seconds);
-    r->rates[index] = 2.0 * ROUNDS * (double)calls * r->loop->products / (now - start);
+    r->rates[index] = 2.0 * (double)ROUNDS * (double)calls * r->loop->products / (now - start);
 }
 
 gp_status gp_peak_measure(const gp_peak_loop *loop, int threads, double seconds, int tries, double *rate, gp_error *err)

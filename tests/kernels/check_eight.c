@@ -94,7 +94,7 @@ void bench_eight(const gp_kernels *k)
     for (size_t i = 0; i < COUNT * IN * GP_PANEL; i++) panels[i] = (int8_t)((int)below(129) - 64);
     BENCH("quantise", ROWS * IN, "Gnumbers/s",
           for (size_t r = 0; r < ROWS; r++) scales[r] = k->quantise(from + r * IN, IN, x + r * IN, zeros + r));
-    BENCH("multiply8", 2.0 * ROWS * IN * COLUMNS, "GOP/s",
+    BENCH("multiply8", 2.0 * (double)ROWS * (double)IN * (double)COLUMNS, "GOP/s",
           k->multiply8(x, IN, panels, IN * GP_PANEL, COUNT, IN, sums, COLUMNS, ROWS));
     BENCH("dequantise", ROWS * COLUMNS, "Gnumbers/s",
           k->dequantise(sums, COLUMNS, ROWS, COLUMNS, zeros, scales, sums, from, from, y, COLUMNS));

@@ -609,7 +609,7 @@ static void bench_floats(const gp_kernels *k)
     for (size_t i = 0; i < N; i++) y[i] = draw_float();
     BENCH("quick_gelu", N, "Gnumbers/s", k->quick_gelu(x, N));
     BENCH("gelu", N, "Gnumbers/s", k->gelu(x, N));
-    BENCH("add", N * 12.0, "GB/s", k->add(x, y, N));
+    BENCH("add", (double)N * 12.0, "GB/s", k->add(x, y, N));
     BENCH("layer_norm", N, "Gnumbers/s", k->layer_norm(x, y, N / D, D, gain, gain, 1e-5f));
     BENCH("l2_normalise", N, "Gnumbers/s", k->l2_normalise(x, N / D, D));
     volatile double sink;
@@ -623,7 +623,7 @@ static void bench_multiply(const gp_kernels *k)
 {
     enum { ROWS = 192, IN = 384 };
     float *x = take_floats(ROWS * IN, 0), *panel = take_floats(IN * GP_PANEL, 0), *y = take_floats(ROWS * GP_PANEL, 0);
-    BENCH("multiply", 2.0 * ROWS * IN * GP_PANEL * 10, "GFLOP/s",
+    BENCH("multiply", 2.0 * (double)ROWS * (double)IN * (double)GP_PANEL * 10, "GFLOP/s",
           for (int i = 0; i < 10; i++) k->multiply(x, IN, panel, IN, y, GP_PANEL, ROWS));
     buffers_done();
 }
@@ -652,7 +652,7 @@ static void bench_forces(const gp_kernels *k)
     float *head = take_floats(16, 4), *tail = take_floats(16, 4), *others = take_floats(5 * 16, 4);
     float *moved = take(64, 4), *tail_moved = take(64, 4);
     gp_forces f = {.a = 1.58f, .b = 0.9f, .alpha = 0.5f, .dims = 2, .pushes = 5};
-    BENCH("forces of 8 edges", CALLS * 8.0, "G edges/s",
+    BENCH("forces of 8 edges", (double)CALLS * 8.0, "G edges/s",
           for (int i = 0; i < CALLS; i++) k->forces(&f, head, tail, others, moved, tail_moved));
     buffers_done();
 }

@@ -417,12 +417,12 @@ static void test_principal_components(void **state)
     assert_int_equal(gp_pca(rows, N, D, 3, out, NULL), GP_OK);
     double v[3] = {0};
     for (size_t i = 0; i < N; i++)
-        for (size_t k = 0; k < 3; k++) v[k] += (double)out[i * 3 + k] * (double)out[i * 3 + k] / N;
+        for (size_t k = 0; k < 3; k++) v[k] += (double)out[i * 3 + k] * (double)out[i * 3 + k] / (double)N;
     assert_true(v[0] > 60 && v[0] < 110 && v[1] > 18 && v[1] < 35 && v[2] > 6 && v[2] < 14);
     for (size_t a = 0; a < 3; a++)
         for (size_t b = 0; b < a; b++) { /* uncorrelated */
             double dot = 0;
-            for (size_t i = 0; i < N; i++) dot += (double)out[i * 3 + a] * (double)out[i * 3 + b] / N;
+            for (size_t i = 0; i < N; i++) dot += (double)out[i * 3 + a] * (double)out[i * 3 + b] / (double)N;
             assert_true(fabs(dot) < 1e-3 * sqrt(v[a] * v[b]));
         }
     rows[7 * D + 2] = NAN;

@@ -23,7 +23,7 @@ static void write_prompts(sample *s, uint64_t seed, size_t prompts)
     for (size_t p = 0; p < prompts; p++) {
         size_t at = (size_t)snprintf(s->text[p], LONGEST, "no. %zu", p); /* no prompt twice */
         for (size_t k = 0; k < VOCABULARY; k++) {
-            s->has[p][k] = uniform(seed + 1, p * VOCABULARY + k) < 0.05 + 0.4 * (double)k / VOCABULARY;
+            s->has[p][k] = uniform(seed + 1, p * VOCABULARY + k) < 0.05 + 0.4 * (double)k / (double)VOCABULARY;
             if (s->has[p][k]) at += (size_t)snprintf(s->text[p] + at, LONGEST - at, ", w%zu", k);
         }
         for (size_t i = 0; i < 2 + p % 3; i++) s->texts[s->n++] = s->text[p];
@@ -215,7 +215,7 @@ static void test_p_is_that_of_shuffles(void **state)
             double m = (double)w->prompts, gap = in / m - (all - in) / ((double)s.prompts - m);
             beyond += fabs(gap) >= fabs(w->difference);
         }
-        assert_true(near(w->p, (double)beyond / SHUFFLES, 0.03));
+        assert_true(near(w->p, (double)beyond / (double)SHUFFLES, 0.03));
     }
     gp_an_word_effects_clear(&e);
 }

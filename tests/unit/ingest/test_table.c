@@ -397,7 +397,7 @@ static void test_bound(void **state)
         gp_watch watch = {.go_on = keep_peak, .user = &peak};
         if (gp_table_read(in_folder(folder, all[i].name), &watch, &t, &err) != GP_OK) fail_msg("%s", err.message);
         keep_peak(&peak);
-        double times = (double)(peak - before) / SIZE;
+        double times = (double)(peak - before) / (double)SIZE;
         print_message("%-14s %.2f times its bytes, %zu rows\n", all[i].name, times, gp_table_rows(t));
         gp_table_close(t);
         if (!SANITIZED && times > 4) fail_msg("%s: %.2f times its bytes", all[i].name, times);
