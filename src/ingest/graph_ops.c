@@ -74,11 +74,27 @@ static int compare_names(const void *a, const void *b)
     return difference ? difference : strverscmp(x, y);
 }
 
-/* Returns the delimiter as the node uses it, or NULL if that is not known: only some nodes read "\n" as a line break.
- */
-static const char *delimiter_of(const gp_graph_node *node, const gp_text_parts *parts)
+/* Is it a node of the pack JPS? It names its delimiter, and skips empty texts. */
+static bool is_jps(const gp_graph_node *node)
 {
+    return strstr(node->type, "(JPS)") != NULL;
+}
+
+/* Returns the delimiter as the node uses it, or NULL if that is not known: only some nodes read "\n" as a line break.
+ * Some nodes let the user choose a delimiter by its name. */
+static const char *delimiter_of(gp_graph_texts *t, const gp_graph_node *node, const gp_text_parts *parts)
+{
+    static const struct {
+        const char *name, *text;
+    } named[] = {{"comma", ", "},   {"comma_space", ", "}, {"space", " "},
+                 {"newline", "\n"}, {"period", ". "},      {"none", NULL}};
     const char *delimiter = own_text(parts->one[GP_PART_DELIMITER]);
+    for (size_t i = 0; delimiter && i < sizeof named / sizeof *named; i++) {
+        if (strcasecmp(delimiter, named[i].name) != 0) continue;
+        if (is_jps(node)) return named[i].text ? named[i].text : "";
+        t->guess = "a delimiter given by its name";
+        return named[i].text;
+    }
     if (!delimiter || !strchr(delimiter, '\\')) return delimiter;
     if (parts->one[GP_PART_CLEAN]) return strcmp(delimiter, "\\n") == 0 ? "\n" : delimiter;
     return strcmp(node->type, "StringConcatenate") == 0 ? delimiter : NULL;
@@ -86,11 +102,12 @@ static const char *delimiter_of(const gp_graph_node *node, const gp_text_parts *
 
 static int join(gp_graph_texts *t, const gp_graph_node *node, gp_text_parts *parts, int depth, gp_str *out)
 {
-    const char *delimiter = delimiter_of(node, parts), *clean = own_text(parts->one[GP_PART_CLEAN]);
-    bool skip_empty = parts->one[GP_PART_CLEAN] != NULL, first = true, strip = clean && strcasecmp(clean, "true") == 0;
+    const char *delimiter = delimiter_of(t, node, parts), *clean = own_text(parts->one[GP_PART_CLEAN]);
+    bool skip_empty = parts->one[GP_PART_CLEAN] || is_jps(node), first = true,
+         strip = clean && strcasecmp(clean, "true") == 0;
     const gp_graph_input *limit = gp_graph_find(node, "inputcount");
     int64_t most = INT64_MAX;
-    if (!delimiter || (skip_empty && !clean)) return 0;
+    if (!delimiter || (parts->one[GP_PART_CLEAN] && !clean)) return 0;
     if (limit && !gp_json_i64(gp_graph_scalar(t->graph, limit), &most)) return 0;
     qsort(parts->texts, parts->text_count, sizeof *parts->texts, compare_names);
     for (size_t i = 0; i < parts->text_count; i++) {

@@ -223,6 +223,14 @@ static const variant operations[] = {
              "'inputcount':2,'string_1':" A_VASE ",'string_2':" A_KITE ",'delimiter':' ','return_list':false"),
      "a blue vase a yellow kite", DERIVED, NULL},
     {FROM_40("Join", "'prefix':'red','text':'jug','suffix':'hot','delimiter':' '"), "red jug hot", DERIVED, NULL},
+    /* a delimiter by its name; "none" may be a blank or nothing */
+    {FROM_40("Text Concatenate (JPS)", "'delimiter':'comma','text1':" A_VASE ",'text2':'','text3':" A_KITE),
+     "a blue vase, a yellow kite", DERIVED, NULL},
+    {FROM_40("Text Concatenate (JPS)", "'delimiter':'none','text1':" A_VASE ",'text2':" A_KITE),
+     "a blue vasea yellow kite", DERIVED, NULL},
+    {FROM_40("PromptCombiner", "'separator':'newline','text_1':" A_VASE ",'text_2':" A_KITE),
+     "a blue vase\na yellow kite", GUESS, NULL},
+    {FROM_40("PromptCombiner", "'separator':'none','text_1':" A_VASE ",'text_2':" A_KITE), NULL, NONE, NULL},
     {FROM_40("StringConcatenate", "'string_a':" A_VASE ",'string_b':['77',0],'delimiter':' and '"), NULL, NONE, NULL},
     {FROM_40("ConcatText", "'text_a':" A_VASE ",'text_b':" A_KITE), NULL, NONE, NULL}, /* the delimiter is not known */
     {FROM_40("StringReplace", "'string':" A_VASE ",'find':'blue','replace':'red'"), "a red vase", DERIVED, NULL},
