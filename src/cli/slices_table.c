@@ -176,7 +176,7 @@ static double drop_of(const grid *g, int column)
 /* The scale of supports is logarithmic, since few are large. */
 static double support_of(const grid *g, int row)
 {
-    return ceil(exp(log(g->most) * row / CELLS));
+    return ceil(exp(log(g->most) * row / (double)CELLS));
 }
 
 static void count_grid(const gp_slices *found, grid *g)
