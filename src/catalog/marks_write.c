@@ -91,7 +91,7 @@ gp_status gp_marks_note_view(gp_catalog *cat, const char *name, gp_error *err)
     "s.key, s.name, s.scale, s.higher_better, e.model, e.weight_hash, e.precision, e.preprocess_id, e.text_rule, "     \
     "e.dims"
 
-/* Puts the columns BY, from column `first`. */
+/* Writes the columns of BY as the objects "scorer" and "encoder"; `first`: index of the first of these columns. */
 static void put_by(gp_str *body, const gp_q *q, int first)
 {
     static const char *const names[] = {"model", "weight_hash", "precision", "preprocess_id", "text_rule"};

@@ -138,7 +138,7 @@ static gp_status read_last(gp_catalog *catalog, last_used *last, gp_error *err)
     return last->failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory") : GP_OK;
 }
 
-/* Index into the choices of --precision; 0, automatic, if the name is not known. */
+/* Returns the index of `name` among the choices of --precision; 0 (auto) for an unknown name. */
 static int precision_of(const char *name)
 {
     static const char *const names[] = {"auto", "fp32", "bf16", "int8"};

@@ -9,7 +9,7 @@
 /* Prints the error on standard error (and, after a stop, the command that continues).  With --json also on stdout:
  * {"error":{"status":"not found","message":"...","exit":1}}.  Returns the exit code. */
 int gp_cli_fail(gp_cli *cli, const gp_error *err);
-/* The same, with this exit code instead of that of the status. */
+/* Prints the error like gp_cli_fail, but returns `code`. */
 int gp_cli_fail_as(gp_cli *cli, const gp_error *err, int code);
 int gp_cli_usage(gp_cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -38,7 +38,7 @@ gp_status gp_cli_check_roots(const gp_cli *cli, gp_error *err);
 
 /* An existing file is replaced only with --force; otherwise fails with USAGE.  Called before the work begins. */
 gp_status gp_cli_check_output(const gp_cli *cli, const char *path, gp_error *err);
-/* The same for a path that goldpan chose: replaces an image that goldpan drew, but no other file and no link. */
+/* Checks a path that goldpan chose: an image that goldpan drew may be replaced, but no other file and no link. */
 gp_status gp_cli_check_own(const gp_cli *cli, const char *path, gp_error *err);
 
 /* --model, else $GOLDPAN_MODEL, else the first usual one that is at hand; NOT_FOUND says how to get one. Borrowed. */

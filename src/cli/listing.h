@@ -16,7 +16,7 @@ typedef struct gp_cli_table {
 
 /* Adds the next cell, row by row.  Control characters become blanks. */
 void gp_cli_table_cell(gp_cli_table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* The same; "-" if `known` is NaN. */
+/* Adds the next cell, or "-" if `known` is NaN. */
 void gp_cli_table_real(gp_cli_table *table, double known, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Prints the table and clears it.  False: out of memory, and nothing was printed. */

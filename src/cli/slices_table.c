@@ -207,7 +207,7 @@ static void put_grid(const grid *g)
     putchar('\n');
 }
 
-/* The same as JSON: rows of "counts" belong to "support", columns to "drop". */
+/* Writes the grid as JSON: rows of "counts" belong to "support", columns to "drop". */
 static void json_grid(const char *table, const grid *g, gp_str *json)
 {
     gp_str_putc(json, '{');

@@ -270,7 +270,7 @@ static gp_status no_catalog(const char *const *paths, size_t count, gp_error *er
                    gp_cli_is_folder(paths[0]) ? paths[0] : "DIR");
 }
 
-/* The same for a catalog that was named. */
+/* Fails because the catalog that --catalog names does not exist. */
 static gp_status no_such_catalog(const char *name, gp_error *err)
 {
     char *journal = gp_marks_path(name);
@@ -334,7 +334,7 @@ gp_status gp_cli_catalog_path(gp_cli *cli, const char *const *paths, size_t coun
     }
     if (!create && !(flags & GP_CLI_GONE)) GP_TRY(check_there(paths, count, err));
     GP_TRY(search_paths(paths, count, create, &f, err));
-    /* users often ask for files on other disks from the catalog's folder */
+    /* users often name files on other disks while they are in the catalog's folder */
     if (!f.path && (!count || (flags & GP_CLI_GONE))) GP_TRY(search(NULL, NULL, CATALOG, &f, err));
     if (f.path && f.above && count && (create || gp_cli_is_folder(paths[0]))) say_above(cli, f.path, create);
     if (!f.path && !create) return no_catalog(paths, count, err);

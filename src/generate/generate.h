@@ -56,8 +56,10 @@ typedef struct gp_gen_options {
     /* Told about once a second, where the back end says it: the share of the picture that is done; what it looks like
      * so far (a file's bytes, size 0: not shown).  May be NULL. */
     void (*on_part)(void *user, double part, const gp_bytes *preview);
-    bool previews;                                             /* ask for them */
-    void (*on_wait)(void *user, double asked, double seconds); /* the server asks for a longer wait; may be NULL */
+    bool previews; /* ask for them */
+    /* Called before a wait that the server asked for (1 second or more). asked: the seconds it asked for; seconds: how
+     * long goldpan waits. May be NULL. */
+    void (*on_wait)(void *user, double asked, double seconds);
     void *user;
 } gp_gen_options;
 

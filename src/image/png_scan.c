@@ -34,7 +34,7 @@ typedef struct scan {
     bool animation, fctl_first; /* a valid acTL was seen; an fcTL came before IDAT */
     bool uncounted;             /* an animation chunk was skipped because of its CRC: the numbers have a gap */
     uint32_t frames;
-    int64_t sequence; /* last number of an animation chunk, or -1 */
+    int64_t sequence; /* sequence number of the last animation chunk; -1 before the first */
 } scan;
 
 static bool is(const chunk *c, const char *name)

@@ -128,7 +128,7 @@ static gp_status name_fits(const char *prefix, const char *path, int *out, gp_er
     else if (!strchr(base, '*') && size > prefix_size && strncmp(name, base, prefix_size) == 0 &&
              strchr("_-. (", name[prefix_size]))
         score = 1000;                                             /* other text follows the prefix */
-    if (score) score += folder + letters_of(folder ? all : base); /* a folder that does not fit decides nothing */
+    if (score) score += folder + letters_of(folder ? all : base); /* if the folder does not fit, only the name counts */
     gp_str_clear(&pattern);
     *out = score;
     return failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for metadata") : GP_OK;

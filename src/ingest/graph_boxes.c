@@ -121,7 +121,7 @@ const gp_graph_input *gp_graph_box_input(const gp_graph_node *node, const gp_tex
     const gp_graph_input *found = NULL;
     bool encodes = false, sorted = strcmp(node->type, "Text String") == 0;
     if (parts->find_count || parts->replace_count) return NULL;
-    if (!gp_graph_is_text_box(node)) { /* another class may have a seed beside its only text */
+    if (!gp_graph_is_text_box(node)) { /* another class must have exactly one text, and at most a seed beside it */
         const char *own = parts->text_count == 1 ? gp_json_text(parts->texts[0]->value, NULL) : NULL;
         if (parts->others || slot || !own) return NULL;
     }

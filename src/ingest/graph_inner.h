@@ -43,7 +43,8 @@ int gp_graph_operation(gp_graph_texts *texts, const gp_graph_node *node, gp_text
 void gp_graph_class_letters(const gp_graph_node *node, char *letters, size_t size);
 /* Is the class known as a text box? Its name consists of the words for text boxes and of names of node packs. */
 bool gp_graph_is_text_box(const gp_graph_node *node);
-/* Finds the text that a text box, or another node with a seed, returns at output `slot`. NULL: not known. */
+/* Returns the input whose text a node returns at output `slot`: of a text box, or of another node that has one text and
+ * at most a seed beside it. NULL: not known. */
 const gp_graph_input *gp_graph_box_input(const gp_graph_node *node, const gp_text_parts *parts, uint64_t slot);
 /* Changes the text of a text box as its options do. Returns false if another input may have replaced the text. */
 bool gp_graph_fill_box(gp_graph_texts *texts, const gp_graph_node *node, gp_str *text);

@@ -35,7 +35,7 @@ void gp_meta_clear(gp_meta *meta);
 
 /* Parsers of one text, for tests and fuzzing. */
 gp_status gp_meta_a1111(const char *text, size_t size, gp_meta *out, gp_error *err);
-/* The same for a text that is labelled "parameters": one known setting is enough to recognise it. */
+/* Parses a text that is labelled "parameters" as A1111 text, if it has at least one known setting. */
 gp_status gp_meta_parameters(const char *text, size_t size, gp_meta *out, gp_error *err);
 /* What the file contains besides the graph that was run; each field may be NULL. */
 typedef struct gp_comfy_file {

@@ -31,7 +31,7 @@ typedef struct gp_parquet_leaf {
 
 /* A chunk of a column in a row group. */
 typedef struct gp_parquet_chunk {
-    size_t leaf, order; /* order: position in the footer's list */
+    size_t leaf, order; /* order: position among all chunks that the file's footer lists */
     int codec;
     uint64_t values, offset; /* offset: of the chunk's first page */
 } gp_parquet_chunk;

@@ -44,7 +44,7 @@ size_t gp_table_find(const gp_table *table, const char *name);
  * rows' own names (the index of pandas) name the images. A USAGE error lists the columns of the table. */
 gp_status gp_table_roles(const gp_table *table, const char *image_column, const char *prompt_column, size_t *image,
                          size_t *prompt, gp_error *err);
-/* The same for the prompt column only. */
+/* Finds only the prompt column, as gp_table_roles does. */
 gp_status gp_table_prompt_column(const gp_table *table, const char *wanted, size_t *prompt, gp_error *err);
 /* Reports what was left out, one note for each kind. `note` may be NULL. */
 void gp_table_notes(const gp_table *table, gp_note_fn note, void *user);

@@ -214,7 +214,7 @@ static gp_status read_header(csv *c)
 typedef struct surplus {
     bool any;        /* one of these cells is not empty */
     bool sentence;   /* an unquoted cell of the row begins with a blank, as prose does after a comma */
-    bool joinable;   /* the sentence began in the last column */
+    bool joinable;   /* the sentence began in the last column: the extra cells continue it */
     char *from, *to; /* text of the last column and everything after it, as written */
     size_t size;     /* size of the last column's cell */
 } surplus;

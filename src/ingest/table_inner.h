@@ -45,7 +45,7 @@ struct gp_table {
     bool by_column;   /* strips are columns */
     uint32_t *starts; /* [strips used of strip_room] */
     size_t strips, strip_room;
-    gp_table_mark *marks; /* [mark_count] mark i: the first string at or after byte 256 i */
+    gp_table_mark *marks; /* [mark_count] mark i: the first string that begins at byte 256 * i of `text` or later */
     size_t mark_count;
     char **names; /* [count used of name_room] column names */
     size_t count, name_room;
@@ -58,7 +58,7 @@ struct gp_table {
 };
 
 gp_status gp_table_add_column(gp_table *table, const char *name, size_t *column, gp_error *err);
-/* The same for names that may be empty or repeated: trims the name, uses "column N" if it is empty, and appends ".1",
+/* Adds a column whose name may be empty or repeated: trims the name, uses "column N" if it is empty, and appends ".1",
  * ".2" to a repeated name as pandas does. */
 gp_status gp_table_add_unlike(gp_table *table, const char *name, size_t size, gp_error *err);
 /* Begins a new strip for the next cells. */
@@ -71,7 +71,7 @@ void gp_table_skip(gp_table *table);
 void gp_table_take_back(gp_table *table);
 
 void gp_table_remark(gp_table *table, gp_remark kind, size_t line);
-/* The same with details: the texts of a kind are joined by ", ". */
+/* Adds a remark with details: the texts of a kind are joined by ", ". */
 gp_status gp_table_remark_text(gp_table *table, gp_remark kind, size_t line, const char *text, gp_error *err);
 /* Fails with FORMAT and the message "'file': line N: ...". */
 gp_status gp_table_wrong(const gp_table *table, size_t line, gp_error *err, const char *format, ...)

@@ -141,7 +141,8 @@ static gp_status read_array(reader *r)
     return GP_OK;
 }
 
-/* Removes the columns and strips of a record that could not be read; those before it stay. */
+/* Removes all columns after the first `columns`, and all strips after the first `strips`: the parts of a record
+ * or column that could not be read. */
 static void drop_column(gp_table *t, size_t columns, size_t strips)
 {
     while (t->count > columns) gp_mem_free(t->names[--t->count]);

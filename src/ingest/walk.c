@@ -77,7 +77,7 @@ static bool holds(const char *root, const char *target)
     return !strstr(target + size, "/.");
 }
 
-/* Passes over the link to a folder at w->path. */
+/* Reports the link at w->path, which leads to a folder, as skipped. INSIDE: the walk reads that folder in any case. */
 static void pass_folder_link(walker *w)
 {
     char *target = realpath(w->path.data, NULL);

@@ -45,7 +45,7 @@ typedef struct gp_walk_calls {
  * cannot be read is reported to `problem` and the walk continues. An export or a site of goldpan is skipped, unless it
  * is itself a root: then the files of the export come after all others, marked as `listed`. */
 gp_status gp_walk_all(const char *const *roots, size_t root_count, const gp_walk_calls *calls, gp_error *err);
-/* The same without `passed`. */
+/* Walks all roots without reporting skipped entries. */
 gp_status gp_walk(const char *const *roots, size_t root_count, bool (*visit)(void *user, const gp_found *found),
                   void (*problem)(void *user, const gp_walk_problem *problem), void *user, gp_error *err);
 

@@ -14,7 +14,7 @@
 gp_status gp_original_open(const char *path, const gp_hash *hash, int *file, gp_error *err);
 /* Opens without checking the content, for callers that have checked this file before. */
 gp_status gp_original_open_unchecked(const char *path, int *file, gp_error *err);
-/* Checks an open file in the same way. */
+/* Checks an open file as gp_original_open does. */
 gp_status gp_original_check(int file, const gp_hash *hash, gp_error *err);
 /* Reads the whole file and checks exactly the bytes that it returns.  Owns: *out, gp_bytes_clear. */
 gp_status gp_original_read(const char *path, const gp_hash *hash, gp_bytes *out, gp_error *err);

@@ -11,7 +11,8 @@
 #include <sys/socket.h>
 
 enum { MOST_URI = 1024 };
-/* Most bytes of a refused request's body that are read and discarded, so that its sender gets the answer. */
+/* Maximum bytes of a rejected request's body that the server reads and discards, so that the client receives the
+ * answer. KNOWN: the request had the right key. */
 #define DRAIN_KNOWN    ((uint64_t)1 << 30)
 #define DRAIN_STRANGER ((uint64_t)64 << 10)
 

@@ -31,7 +31,8 @@ const gp_matmul_engine *gp_matmul_plain(void);
 const gp_matmul_engine *gp_matmul_eight(void); /* int8 product; x and y are still floats */
 #ifdef GP_HAVE_ONEDNN
 const gp_matmul_engine *gp_matmul_onednn(void);
-/* Is a row's result independent of the number of rows in an fp32 product of usual size? Tested once; any thread. */
+/* Is a row of an fp32 product of usual size the same with any number of rows? The first call tests this. Any thread may
+ * call. */
 bool gp_matmul_onednn_keeps_rows(void);
 void gp_matmul_onednn_version(char *out, size_t size);
 #endif

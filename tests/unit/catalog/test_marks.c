@@ -355,7 +355,7 @@ static void test_refused_whole(void **state)
     gp_bytes_clear(&bytes);
 }
 
-/* If the commit fails (stands for a full disk), the line already written is removed from the journal. */
+/* If the commit fails, as on a full disk, the line already written is removed from the journal. */
 static int refuse_commit(void *user)
 {
     (void)user;

@@ -70,7 +70,7 @@ static gp_bytes read_back(const char *name, gp_pixels *pixels)
     return bytes;
 }
 
-/* The bytes that gp_image_png_bytes adds, with the mark behind the header. */
+/* Appends the PNG of gp_image_png_bytes to `out`, with the mark after the IHDR chunk. */
 static void marked_png(const uint8_t *rgb, uint32_t w, uint32_t h, gp_str *out)
 {
     enum { BEFORE = 6, HEAD = 33 };

@@ -544,7 +544,7 @@ static void test_makers(void **state)
 #define LOADED(nodes, image)                                                                                           \
     "{" FIRST nodes "'31':{'class_type':'LoadImage','inputs':{'image':'m.png'}}," SAVE("9", image, "x") LAST "}"
 
-/* The reason is stated where there is no prompt. */
+/* If the image has no prompt, `where` states the reason. */
 static void test_reasons(void **state)
 {
     (void)state;
