@@ -239,8 +239,8 @@ static gp_status tell_prompts(const rescuing *r, gp_error *err)
                     names);
     else if (st == GP_OK)
         gp_note_say(r->o->note, r->o->note_user, "rescue-prompts", (uint64_t)without,
-                    "%lld %s no prompt: if a table%s has it, give that table again with" ADVICE_TABLE,
-                    (long long)without, gp_plural((uint64_t)without, "image has", "images have"), names);
+                    "%lld %s no prompt: to read prompts from a table%s again, run" ADVICE_TABLE, (long long)without,
+                    gp_plural((uint64_t)without, "image has", "images have"), names);
     gp_str_clear(&tables);
     return st;
 }

@@ -95,7 +95,7 @@ static void put_lines(const found *f)
     gp_cli_put_field(f->facts.name, ',');
     printf(" %s, %s, %.1f M parameters, opened in %.2f s\n", f->facts.precision, f->facts.engine,
            (double)f->facts.parameters / 1e6, f->opened);
-    printf("threads        %d of %d, %u %s at once each\n", r->threads, f->machine.threads, r->batch,
+    printf("threads        %d of %d, %u %s per thread at once\n", r->threads, f->machine.threads, r->batch,
            gp_plural(r->batch, "picture", "pictures"));
     put_peaks(f);
     gp_term_bytes(r->bytes, size);

@@ -114,13 +114,13 @@ const gp_cli_command gp_cmd_export = {
     .name = "export",
     .arguments = "(DIR | --site DIR)",
     .summary = "Write the picked files and tables of them to a folder",
-    .about = "Nothing in DIR is overwritten, and a file is exported only while its content is the one that\n"
-             "was added.  If a name is taken, even in another case, the file gets -2, -3 ... before its\n"
-             "ending, and a long name is cut for it.  A --symlink leads to the path, even if that file changes.\n"
+    .about = "Nothing in DIR is overwritten.  A file is exported only if its content is still what was added.\n"
+             "If a name is taken, even in another case, the file gets -2, -3 ... before its ending; a long\n"
+             "name is shortened to fit.  --symlink links to the path, even if the file there changes later.\n"
              "DIR may be a folder of your images: goldpan add passes over the copies in it.\n"
              "Your decisions in the explorer count: images you rejected\n"
-             "are left out, images you picked are there.  A site is a folder for any web host or shared\n"
-             "Space; all images of the catalog are on it, but of their paths only the files' names.",
+             "are left out, images you picked are included.  A site is a folder for any web host or shared\n"
+             "Space.  It shows all images of the catalog, with file names instead of paths.",
     .examples = "goldpan export best --catalog pictures\ngoldpan export best --hardlink --csv --jsonl\n"
                 "goldpan export --site public --site-images resized --catalog pictures",
     .options = options,

@@ -121,8 +121,8 @@ const gp_cli_command gp_cmd_categories = {
     .name = "categories",
     .arguments = "[DIR]",
     .summary = "Show the categories, and how their scores differ",
-    .about = "Prints a header line and a line for each category, as goldpan slices or run found them\n"
-             "last: images, mean score, standard deviation, name; separated by tabs in a pipe.",
+    .about = "Prints a header line, then a line for each category that the last goldpan slices or run found.\n"
+             "Columns: images, mean score, standard deviation, name; separated by tabs in a pipe.",
     .examples = "goldpan categories pictures",
     .options = options,
     .most = 1,
@@ -133,8 +133,9 @@ const gp_cli_command gp_cmd_duplicates = {
     .name = "duplicates",
     .arguments = "[DIR]",
     .summary = "Show groups of near copies, and which one to keep",
-    .about = "Prints a header line and a line for each image, as goldpan slices or run found them last:\n"
-             "group, keep or copy, likeness to the image to keep, path, reason; separated by tabs in a pipe.",
+    .about = "Prints a header line, then a line for each image in the groups that the last goldpan slices or\n"
+             "run found.  Columns: group, keep or copy, likeness to the image to keep, path, reason;\n"
+             "separated by tabs in a pipe.",
     .examples = "goldpan duplicates pictures\ngoldpan duplicates pictures | grep -P '\\tcopy\\t' | cut -f4",
     .options = options,
     .most = 1,

@@ -119,10 +119,10 @@ const gp_cli_command gp_cmd_model_get = {
     .name = "model get",
     .arguments = "ORG/NAME",
     .summary = "Download a CLIP model from the Hugging Face hub",
-    .about = "Into the cache that other programs share; prints its folder.  An interrupted download\n"
-             "continues where it ended.  So does a download that was ended because less than 1 KiB came in\n"
-             "10 seconds ($HF_HUB_DOWNLOAD_TIMEOUT).  Environment: HF_ENDPOINT (a mirror), HF_HOME,\n"
-             "HF_HUB_CACHE, HF_TOKEN (gated and private models), HF_HUB_OFFLINE.",
+    .about = "Downloads into the cache that other programs share, and prints the model's folder.  A download\n"
+             "stops if less than 1 KiB arrives in 10 seconds ($HF_HUB_DOWNLOAD_TIMEOUT).  The same command\n"
+             "continues a stopped download.  Environment: HF_ENDPOINT (a mirror), HF_HOME, HF_HUB_CACHE,\n"
+             "HF_TOKEN (gated and private models), HF_HUB_OFFLINE.",
     .examples = "goldpan model get openai/clip-vit-base-patch32\n"
                 "HF_ENDPOINT=https://hf-mirror.com goldpan model get openai/clip-vit-large-patch14",
     .options = get_options,

@@ -78,10 +78,11 @@ static void say_rescue(gp_cli *cli, const gp_rescue_report *r)
                     r->lost ? "; others could not be read" : "");
     if (r->kept[0]) gp_term_say(&cli->term, "the old catalog is kept as '%s'", r->kept);
     if (r->marks + r->views + r->picks + r->plans)
-        gp_term_say(&cli->term,
-                    "from the journal of marks: marks %llu, saved views %llu, picks %llu, generation plans %llu",
-                    (unsigned long long)r->marks, (unsigned long long)r->views, (unsigned long long)r->picks,
-                    (unsigned long long)r->plans);
+        gp_term_say(
+            &cli->term,
+            "restored from the journal of marks: marks %llu, saved views %llu, picks %llu, generation plans %llu",
+            (unsigned long long)r->marks, (unsigned long long)r->views, (unsigned long long)r->picks,
+            (unsigned long long)r->plans);
     else if (!r->waiting)
         gp_term_say(&cli->term, "the journal of marks has nothing to add");
 }
@@ -92,7 +93,7 @@ static void say_without_prompt(gp_cli *cli, const gp_report *added)
     char message[200];
     if (!added->without_prompt) return;
     snprintf(message, sizeof message,
-             "%llu %s no prompt now: if a table has it, give that table again with `goldpan add DIR --prompts FILE`",
+             "%llu %s no prompt now: to read prompts from a table again, run `goldpan add DIR --prompts FILE`",
              (unsigned long long)added->without_prompt, gp_plural(added->without_prompt, "image has", "images have"));
     gp_cli_note(cli, &(gp_note){"rescue-without-prompt", message, added->without_prompt});
 }

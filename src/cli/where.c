@@ -194,8 +194,8 @@ static gp_status search_paths(const char *const *paths, size_t count, bool creat
         gp_status st = search_path(paths[i], create, CATALOG, &next, err);
         if (st == GP_OK && out->path && next.path && !same_file(out->path, next.path))
             st = gp_fail(err, GP_ERR_USAGE,
-                         "'%s' belongs to the catalog '%s', '%s' to '%s': give them one by one, or name one with "
-                         "--catalog",
+                         "'%s' belongs to the catalog '%s', '%s' to '%s': run the command once for each, or choose a "
+                         "catalog with --catalog",
                          whose, out->path, paths[i], next.path);
         if (st == GP_OK && !out->path && next.path) {
             *out = next, whose = paths[i];
@@ -239,12 +239,12 @@ static gp_status only_marks(const char *journal, const char *catalog, gp_error *
         st = no_memory(err);
     else if (!strcmp(gp_path_base(own), OWN) && !strcmp(gp_path_base(journal), gp_path_base(MARKS)))
         st = gp_fail(err, GP_ERR_NOT_FOUND,
-                     "no catalog in '%s', but the journal of its marks is there: bring them back with `goldpan add %s`"
+                     "no catalog in '%s', but its journal of marks exists: restore the marks with `goldpan add %s`"
                      " or `goldpan rescue %s`",
                      folder, folder, folder);
     else
         st = gp_fail(err, GP_ERR_NOT_FOUND,
-                     "no catalog '%s', but the journal of its marks, '%s', is there: bring them back with"
+                     "no catalog '%s', but its journal of marks '%s' exists: restore the marks with"
                      " `goldpan add --catalog %s DIR` or `goldpan rescue --catalog %s DIR`",
                      catalog, journal, catalog, catalog);
     gp_mem_free(folder);

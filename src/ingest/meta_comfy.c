@@ -338,7 +338,8 @@ static gp_status ask(gp_comfy *c, answer *out, gp_error *err)
         answer one = {0};
         GP_GO(ask_saver(c, savers.nodes[i], &one, err));
         GP_GO(meet(out, &one,
-                   "no prompt: several nodes saved images with different prompts, and the name does not tell which",
+                   "no prompt: several nodes saved images with different prompts, and the file name does not show which"
+                   " node saved this file",
                    err));
     }
 out:

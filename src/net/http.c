@@ -440,7 +440,7 @@ static gp_status describe(const struct exchange *x, CURLcode result, CURLU *at, 
     if (x->late)
         snprintf(what, sizeof what, "no whole answer within %g seconds", x->request->whole);
     else if (x->silent && x->request->least && x->response->code > 0)
-        snprintf(what, sizeof what, "not more than %zu bytes in %g seconds", x->request->least, x->request->silence);
+        snprintf(what, sizeof what, "received at most %zu bytes in %g seconds", x->request->least, x->request->silence);
     else if (x->silent)
         snprintf(what, sizeof what, "no answer for %g seconds", x->request->silence);
     else if (result != CURLE_OK)

@@ -35,7 +35,7 @@ gp_status gp_stage_bring_marks(gp_catalog *cat, gp_note_fn note, void *user, gp_
     uint64_t count = b.ratings + b.views + b.picks + b.plans;
     put_counts(&text, &b);
     if (count && !text.failed)
-        gp_note_say(note, user, "marks-brought", count, "brought back from the journal of marks beside the catalog: %s",
+        gp_note_say(note, user, "marks-brought", count, "restored from the journal of marks beside the catalog: %s",
                     text.data);
     gp_str_clear(&text);
     if (b.waiting)

@@ -286,7 +286,7 @@ class HubTest(unittest.TestCase):
         self.add()
         self.hub.faults.trickle["model.safetensors"] = 0.05
         message = self.fetch(status="network", HF_HUB_DOWNLOAD_TIMEOUT="0.4")["message"]
-        self.assertIn("not more than 1024 bytes in 0.4 seconds (tried 5 times)", message)
+        self.assertIn("received at most 1024 bytes in 0.4 seconds (tried 5 times)", message)
 
     def test_nobody_there(self):
         self.add()
