@@ -35,12 +35,13 @@ def count(test):
     """(passed, failed, reasons of skips) of one test of a log."""
     text = test.get("stdout", "") + "\n" + test.get("stderr", "")
     passed = len(re.findall(r"^\[ +OK +\] \S", text, re.M))
-    # cmocka's closing lists begin with a number of tests; since version 2 the name of the group and ":" come first
-    failed = len(set(re.findall(r"^\[ +FAILED +\] ([A-Za-z_]\w*)\b(?!:)", text, re.M)))
-    reasons = list(dict.fromkeys(re.findall(r"^skipped: (.*?)\s*$", text, re.M)))
-    cases = set(re.findall(r"^\[ +SKIPPED +\] ([A-Za-z_]\w*)\b(?!:)", text, re.M))
+    # more words follow in the heads of cmocka's closing lists: "group: 1 test(s), listed below:"
+    failed = len(set(re.findall(r"^\[ +FAILED +\] ([A-Za-z_]\w*)\s*$", text, re.M)))
+    said = re.findall(r"^skipped: (.*?)\s*$", text, re.M)
+    reasons = list(dict.fromkeys(said))
+    cases = set(re.findall(r"^\[ +SKIPPED +\] ([A-Za-z_]\w*)\s*$", text, re.M))
     result = test["result"]
-    reasons += ["%s (no reason given)" % c for c in sorted(cases)][: max(0, len(cases) - len(reasons))]
+    reasons += ["%s (no reason given)" % c for c in sorted(cases)][: max(0, len(cases) - len(said))]
     if result == "SKIP":
         return passed, failed, reasons or ["no reason given"]
     if result not in GOOD:

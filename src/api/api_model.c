@@ -21,22 +21,20 @@ static bool is_folder(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* $GOLDPAN_DATA/models/NAME, else the installed one; *out NULL if neither is there. */
+/* NAME in the folder `models` of $GOLDPAN_DATA, or of the installed data if that is not set; *out NULL if missing. */
 static gp_status find_bundled(const char *name, char **out, gp_error *err)
 {
-    const char *roots[] = {getenv("GOLDPAN_DATA"), GP_DATADIR};
+    const char *data = getenv("GOLDPAN_DATA");
     *out = NULL;
     if (strchr(name, '/')) return GP_OK;
-    for (size_t i = 0; i < 2 && !*out; i++) {
-        if (!roots[i] || !*roots[i]) continue;
-        char *models = gp_path_join(roots[i], "models"), *folder = models ? gp_path_join(models, name) : NULL;
-        gp_mem_free(models);
-        if (!folder) return gp_fail(err, GP_ERR_MEMORY, "out of memory");
-        if (is_folder(folder))
-            *out = folder;
-        else
-            gp_mem_free(folder);
-    }
+    char *models = gp_path_join(data && *data ? data : GP_DATADIR, "models");
+    char *folder = models ? gp_path_join(models, name) : NULL;
+    gp_mem_free(models);
+    if (!folder) return gp_fail(err, GP_ERR_MEMORY, "out of memory");
+    if (is_folder(folder))
+        *out = folder;
+    else
+        gp_mem_free(folder);
     return GP_OK;
 }
 

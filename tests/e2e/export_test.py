@@ -80,7 +80,7 @@ class Strangers(Case):
                 given = [read(where, n) for where, _, names in os.walk(site) for n in names]
                 if kind != "folder":
                     self.assertNotIn(read(self.path("secret") if kind in ("link", "fifo") else secret), given)
-            self.assertIn("failed", goldpan("sheet", self.path("s-" + kind + ".png"), "--catalog", catalog, code=3).stderr)
+            self.assertIn("1 image is not drawn", goldpan("sheet", self.path("s-" + kind + ".png"), "--catalog", catalog, code=3).stderr)
 
     def test_what_is_in_the_way_is_not_taken_for_the_image(self):
         """A link in the folder to the stranger's target counts as another file, not as the image already exported."""

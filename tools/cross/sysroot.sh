@@ -37,6 +37,7 @@ for package in "$dir"/apt/archives/*.deb; do dpkg-deb -x "$package" "$dir/new"; 
 find "$dir/new" -type l -lname '/*' | while read -r link; do # linkers follow links from the root of this machine
     ln -sfr "$dir/new$(readlink "$link")" "$link"
 done
+[ -e "$dir/new/lib" ] || ln -s usr/lib "$dir/new/lib" # where programs look for the loader; base-files has it on a system
 rm -rf "$dir/apt"
 echo "$packages" >"$dir/new/packages"
 printf "[constants]\nsysroot = '%s'\n" "$dir/sysroot" >"$dir/sysroot.txt"
