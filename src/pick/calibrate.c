@@ -173,3 +173,75 @@ out:
     gp_mem_free(m);
     return st;
 }
+
+/* ---- quantile matching --------------------------------------------------------------------------------------------
+ */
+
+static int by_value(const void *x, const void *y)
+{
+    double a = *(const double *)x, b = *(const double *)y;
+    return (a > b) - (a < b);
+}
+
+/* The quantile of sorted [m]: place 0..1, where value k stands at (k + 1/2) / m; between values on a line. */
+static double quantile(const double *sorted, size_t m, double place)
+{
+    double at = fmin(fmax(place * (double)m - 0.5, 0), (double)(m - 1));
+    size_t below = (size_t)at;
+    if (below + 1 >= m) return sorted[m - 1];
+    return sorted[below] + (at - (double)below) * (sorted[below + 1] - sorted[below]);
+}
+
+typedef struct matching {
+    double *residual, *own, *all, *sorted; /* [n] */
+    int32_t *one;                          /* [n] 0: in a group; -1 */
+    size_t *size;                          /* [groups] rows that count */
+} matching;
+
+static void matching_clear(matching *m)
+{
+    gp_mem_free(m->residual);
+    gp_mem_free(m->own);
+    gp_mem_free(m->all);
+    gp_mem_free(m->sorted);
+    gp_mem_free(m->one);
+    gp_mem_free(m->size);
+}
+
+static gp_status matching_room(matching *m, size_t n, size_t groups, gp_error *err)
+{
+    GP_TRY(gp_alloc((void **)&m->residual, n, sizeof(double), "the corrected scores", err));
+    GP_TRY(gp_alloc((void **)&m->own, n, sizeof(double), "the corrected scores", err));
+    GP_TRY(gp_alloc((void **)&m->all, n, sizeof(double), "the corrected scores", err));
+    GP_TRY(gp_alloc((void **)&m->sorted, n, sizeof(double), "the corrected scores", err));
+    GP_TRY(gp_alloc((void **)&m->one, n, sizeof *m->one, "the corrected scores", err));
+    m->size = gp_mem_zero(groups, sizeof *m->size);
+    return m->size ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the corrected scores");
+}
+
+gp_status gp_calibrate_corrected(const double *score, const int32_t *group, size_t n, size_t groups, double *corrected,
+                                 double *weight, gp_error *err)
+{
+    enum { OTHERS = 4 }; /* rows of all groups that are added to each group */
+    matching m = {0};
+    size_t rows = 0;
+    gp_status st = GP_OK;
+    GP_GO(matching_room(&m, n, groups, err));
+    for (size_t i = 0; i < n; i++) {
+        m.one[i] = counts(score, group, i) ? 0 : -1;
+        if (m.one[i] == 0) m.sorted[rows++] = score[i], m.size[group[i]]++;
+    }
+    if (rows) qsort(m.sorted, rows, sizeof *m.sorted, by_value);
+    GP_GO(gp_calibrate_shrunken(score, group, n, groups, m.residual, weight, err));
+    GP_GO(gp_calibrate_percentile(score, group, n, groups, m.own, err));
+    GP_GO(gp_calibrate_percentile(m.residual, m.one, n, 1, m.all, err));
+    for (size_t i = 0; i < n; i++) {
+        corrected[i] = isfinite(score[i]) ? score[i] : (double)NAN;
+        if (m.one[i] < 0) continue;
+        double size = (double)m.size[group[i]];
+        corrected[i] = quantile(m.sorted, rows, (size * m.own[i] + OTHERS * m.all[i]) / (size + OTHERS) / 100);
+    }
+out:
+    matching_clear(&m);
+    return st;
+}

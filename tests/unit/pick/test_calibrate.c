@@ -116,14 +116,15 @@ static void test_no_memory(void **state)
     const int32_t group[4] = {0, 0, 1, 1};
     double out[4];
     int64_t live = gp_mem_live();
-    for (int which = 0; which < 3; which++) {
+    for (int which = 0; which < 4; which++) {
         gp_status st = GP_ERR_MEMORY;
         uint64_t n = 0;
         while (st == GP_ERR_MEMORY) {
             gp_mem_fail_at(++n);
             st = which == 0   ? gp_calibrate_z(score, group, 4, 2, out, &err)
                  : which == 1 ? gp_calibrate_percentile(score, group, 4, 2, out, &err)
-                              : gp_calibrate_shrunken(score, group, 4, 2, out, NULL, &err);
+                 : which == 2 ? gp_calibrate_shrunken(score, group, 4, 2, out, NULL, &err)
+                              : gp_calibrate_corrected(score, group, 4, 2, out, NULL, &err);
             assert_int_equal(gp_mem_live(), live);
         }
         gp_mem_fail_at(0);
@@ -132,12 +133,76 @@ static void test_no_memory(void **state)
     }
 }
 
+/* One group: its own quantiles.  No group and no score: as they are. */
+static void test_corrected_without_groups(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    const double score[7] = {3, 1, 4, 1, 5, 9, NAN};
+    const int32_t one[7] = {0, 0, 0, 0, 0, 0, 0}, none[7] = {-1, -1, -1, -1, -1, -1, -1};
+    double got[7];
+    assert_ok(gp_calibrate_corrected(score, one, 7, 1, got, NULL, &err));
+    for (int i = 0; i < 6; i++) assert_near(got[i], score[i], 1e-12);
+    assert_true(isnan(got[6]));
+    assert_ok(gp_calibrate_corrected(score, none, 7, 0, got, NULL, &err));
+    for (int i = 0; i < 6; i++) assert_near(got[i], score[i], 0);
+    assert_true(isnan(got[6]));
+}
+
+/* Two kinds, one of which the metric likes (level), and one that it spreads wider: among the best tenth each has its
+ * share.  By level alone the wide one has nearly all of it. */
+static void test_corrected_takes_off_level_and_spread(void **state)
+{
+    (void)state;
+    enum { N = 900 };
+    gp_error err = {0};
+    static double score[N], got[N], residual[N];
+    static int32_t group[N];
+    const double level[3] = {25, 33, 25}, spread[3] = {1, 1, 3};
+    for (int i = 0; i < N; i++) {
+        group[i] = i % 3;
+        score[i] = level[i % 3] + spread[i % 3] * ((i / 3 * 7919 % 300) / 150.0 - 1); /* even in -1..1 */
+    }
+    assert_ok(gp_calibrate_corrected(score, group, N, 3, got, NULL, &err));
+    assert_ok(gp_calibrate_shrunken(score, group, N, 3, residual, NULL, &err));
+    int best[3] = {0}, by_level[3] = {0};
+    for (int i = 0; i < N; i++) {
+        int above = 0, above_level = 0;
+        for (int k = 0; k < N; k++) above += got[k] > got[i], above_level += residual[k] > residual[i];
+        best[group[i]] += above < 90, by_level[group[i]] += above_level < 90;
+        for (int k = i % 3; k < i; k += 3) /* the order within a group stays */
+            assert_true((score[k] < score[i]) == (got[k] < got[i]));
+        assert_in_range((uint64_t)got[i], 22, 34); /* on the scale of the score */
+    }
+    for (int g = 0; g < 3; g++) assert_in_range(best[g], 27, 33);
+    assert_in_range(by_level[2], 85, 95);
+}
+
+/* Three rows cannot show a spread: they are placed mostly by the scores of all groups. */
+static void test_corrected_in_small_groups(void **state)
+{
+    (void)state;
+    enum { N = 203 };
+    gp_error err = {0};
+    double score[N], got[N];
+    int32_t group[N];
+    for (int i = 0; i < N; i++) group[i] = i < 200 ? i % 2 : 2, score[i] = 20 + i / 2 * 0.1;
+    score[200] = 24.9, score[201] = 25, score[202] = 25.1;
+    assert_ok(gp_calibrate_corrected(score, group, N, 3, got, NULL, &err));
+    assert_true(got[202] - got[200] > 0.2 && got[202] - got[200] < 3.5); /* 6.7 by the percentile in the group */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_within_groups),   cmocka_unit_test(test_shrunken),
-        cmocka_unit_test(test_little_to_go_by), cmocka_unit_test(test_small_groups_do_not_explode),
+        cmocka_unit_test(test_within_groups),
+        cmocka_unit_test(test_shrunken),
+        cmocka_unit_test(test_little_to_go_by),
+        cmocka_unit_test(test_small_groups_do_not_explode),
         cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_corrected_without_groups),
+        cmocka_unit_test(test_corrected_takes_off_level_and_spread),
+        cmocka_unit_test(test_corrected_in_small_groups),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
