@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MERGE_MOST = 4096 };
+enum { MERGE_MOST = 4096, MERGE_FROM = 1024 };
 
 void gp_categories_clear(gp_categories *c)
 {
@@ -319,6 +319,47 @@ out:
     gp_str_clear(&remark);
     gp_mem_free(merged);
     merging_clear(&m);
+    gp_categories_clear(&c);
+    return st;
+}
+
+/* The finest level, coarse first, of at most MERGE_FROM clusters. */
+static size_t level_to_merge(const uint32_t *sizes, size_t levels)
+{
+    size_t level = levels - 1;
+    while (level > 0 && sizes[level] > MERGE_FROM) level--;
+    return level;
+}
+
+gp_status gp_categories_from_clusters(const uint32_t *labels, const uint32_t *sizes, size_t levels, size_t n,
+                                      const float *vectors, size_t d, size_t least, size_t most, gp_categories *out,
+                                      gp_error *err)
+{
+    gp_categories c = {0};
+    gp_category_cut cut;
+    uint32_t *merged = NULL;
+    gp_str source = GP_STR_INIT, remark = GP_STR_INIT;
+    gp_status st = GP_OK;
+    assert(levels > 0);
+    size_t level = level_to_merge(sizes, levels);
+    GP_GO(set_up(&c, n, err));
+    GP_GO(gp_alloc((void **)&merged, n, sizeof *merged, "the categories", err));
+    GP_GO(gp_categories_by_merging(labels + level * n, sizes[level], n, vectors, d, least, most, merged, &cut, err));
+    GP_GO(number(merged, n, cut.count, &c, err));
+    c.merged = true, c.silhouette = cut.silhouette;
+    gp_str_printf(&source, "%u clusters of images, merged", sizes[level]);
+    GP_GO(set_text(&c.source, &source, err));
+    if (cut.largest > GP_CATEGORY_SHARE) {
+        gp_str_printf(&remark, "one category holds %.0f %% of the images, since they cannot be split evenly",
+                      100 * cut.largest);
+        GP_GO(set_text(&c.remark, &remark, err));
+    }
+    *out = c;
+    c = (gp_categories){0};
+out:
+    gp_str_clear(&source);
+    gp_str_clear(&remark);
+    gp_mem_free(merged);
     gp_categories_clear(&c);
     return st;
 }
