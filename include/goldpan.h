@@ -617,7 +617,16 @@ typedef struct gp_find_report {
     double seconds, hierarchy_seconds, slices_seconds, duplicates_seconds, map_seconds;
     char category_source[200]; /* where the categories come from */
     char remark[400];          /* what did not fit, for the user; may be empty */
+    struct gp_category_quality {
+        /* Mean silhouette of the clusters that were merged, -1..1 (Rousseeuw 1987); NaN for categories by words or
+         * column.  Real embeddings reach 0.1 to 0.4. */
+        double cohesion;
+        /* How often two images of one prompt are in one category, beyond chance: 1 always, 0 as by chance; NaN where no
+         * prompt has two images.  Below 0.5 the categories cut across the prompts. */
+        double agreement;
+    } quality;
 } gp_find_report;
+#define GP_AGREEMENT_LEAST 0.5
 /* Analyse what is scored, and record it in place of the analysis before.  model NULL: by the scorer used last, without
  * category_labels and text probes.  Too few images for a hierarchy is not an error: what needs one is left out and
  * the remark says so.  Cost: memory 4 * n * d bytes for the vectors and about as much again; time as gp_hierarchy_build,
@@ -645,6 +654,9 @@ typedef struct gp_found_category {
     uint32_t support;
     double mean, sd, weight; /* of the score; how far the correction trusts its mean, 0..1 */
 } gp_found_category;
+/* How good the categories of the last analysis are. */
+GP_API GP_MUST gp_status gp_catalog_category_quality(gp_catalog *catalog, const char *scorer,
+                                              struct gp_category_quality *out, gp_error *err);
 GP_API GP_MUST gp_status gp_catalog_categories(gp_catalog *catalog, const char *scorer,
                                         bool (*visit)(void *user, const gp_found_category *category), void *user,
                                         gp_error *err);
@@ -995,9 +1007,14 @@ typedef struct gp_slices_options {
     int threads;
     gp_progress_fn progress;
     void *user;
+    /* GOLDPAN: [n] rows of one number are not independent (images of one prompt): whole groups are shuffled, and the
+     * intervals are of groups.  Negative: a row by itself.  NULL: all rows are independent. */
+    const int32_t *group;
+    double share;                /* GOLDPAN: of alpha that this search may use, where several are reported together:
+                                  * p_corrected is divided by it (weighted Bonferroni).  0: all */
 } gp_slices_options;
 #define GP_SLICES_DEFAULTS {sizeof(gp_slices_options), GP_SLICE_GOLDPAN, GP_SLICE_HIGH, GP_SLICE_DROP, 0, false, 0.0, 0, false, \
-                            false, 0.01, 2000, false, GP_METRIC_EUCLIDEAN, 42, 0, NULL, NULL}
+                            false, 0.01, 2000, false, GP_METRIC_EUCLIDEAN, 42, 0, NULL, NULL, NULL, 0.0}
 
 typedef struct gp_slice {
     uint32_t level, cluster;   /* level 0 is the coarsest here, as in sliceguard */
@@ -1005,7 +1022,7 @@ typedef struct gp_slice {
     const uint32_t *rows;      /* [support] ascending */
     double value;              /* mean of the metric over its rows */
     double drop;               /* distance from the reference, in the mode's direction */
-    double low, high;          /* bootstrap interval of drop, 95 %; NaN in sliceguard's profiles */
+    double low, high;          /* bootstrap interval of drop, 95 %; NaN in sliceguard's profiles and for one group */
     double effect;             /* drop in standard deviations (Hedges' g) */
     double p, p_corrected;     /* alone; corrected for all clusters looked at */
     int32_t parent;            /* the slice that holds it, -1 none */
@@ -1026,6 +1043,7 @@ typedef struct gp_slices {
     double min_drop_used;      /* thresholds as they were applied; NaN or 0: none */
     uint32_t min_support_used;
     bool fallback;             /* no hierarchy: clusters are HDBSCAN's */
+    size_t groups;             /* independent groups among the rows with a metric */
 } gp_slices;
 /* Clusters of rows whose metric stands out (sliceguard's find_issues).  Rows whose metric is NaN are left out of every
  * sum.  Shape: features [count], each over n rows; metric [n].  tree: a hierarchy made before over the same rows, used

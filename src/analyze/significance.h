@@ -2,7 +2,10 @@
  * Private to analyze: is a cluster's mean beyond chance?  Chance is a random assignment of the scores to the rows,
  * which knows nothing about distributions.  All clusters are looked at in every round, and a cluster's corrected p is
  * how often the best of all did as well (Westfall and Young 1993, max statistic): the chance that a shuffled table
- * shows any cluster below alpha is at most alpha. */
+ * shows any cluster below alpha is at most alpha.
+ *
+ * Rows of one group (images of one prompt) are not independent: an easy prompt lifts all of them.  So groups are
+ * shuffled as a whole, and rows only within a group (exchangeability blocks, Winkler et al. 2014). */
 #ifndef GP_ANALYZE_SIGNIFICANCE_H
 #define GP_ANALYZE_SIGNIFICANCE_H
 
@@ -19,20 +22,57 @@ void gp_an_scores_init(gp_scores *scores, const double *score, size_t n);
 /* (mean of m of n scores - mean of all) in its standard deviations under random assignment. */
 double gp_an_stands_out(const gp_scores *scores, double mean, size_t m);
 
-/* value, support [clusters]: mean and number of scored rows.  Only clusters with eligible[c] are looked at.
- * p, corrected [clusters] (others get 1).  Rounds are seeded one by one; threads 0: all. */
-gp_status gp_an_permute(const gp_levels *levels, const gp_scores *scores, const double *value, const uint32_t *support,
-                        const bool *eligible, uint32_t rounds, uint64_t seed, int threads, gp_progress_fn progress,
-                        void *user, double *p, double *corrected, gp_error *err);
+/* blocks.c: scored rows, group after group.  Groups of one size form a stratum, in which whole groups are exchanged.
+ * Sizes of fewer than 20 groups share a stratum with the next smaller sizes, down to half the size.  There, a smaller
+ * group gives some of its scores twice to a larger one, and a larger group gives a random part.  A group that has no
+ * other of its size keeps its scores; they are shuffled within it. */
+typedef struct gp_blocks {
+    size_t rows, count; /* scored rows; groups with a scored row */
+    uint32_t *row;      /* [rows] */
+    double *value;      /* [rows] score less the mean of all */
+    uint32_t *start;    /* [count + 1] first of `row`, by group: sizes fall */
+    uint32_t *first;    /* [strata + 1] first group */
+    uint32_t *of;       /* [n] group of a row; UINT32_MAX without a score */
+    size_t strata, largest;
+} gp_blocks;
+/* group [n] of any numbers, negative: a row by itself; NULL: all rows.  Owns: *out, gp_an_blocks_clear. */
+gp_status gp_an_blocks(const gp_scores *scores, const int32_t *group, gp_blocks *out, gp_error *err);
+void gp_an_blocks_clear(gp_blocks *blocks);
+/* A random exchange: drawn [rows] gets the value that row[i] has now.  order [count], hand [largest] scratch. */
+void gp_an_exchange(const gp_blocks *blocks, uint64_t seed, uint32_t *order, double *hand, double *drawn);
 
-/* 95 % percentile bootstrap interval of mean(sample) - reference; the reference is held fixed.  sample [m]; scratch
- * [rounds]. */
-void gp_an_bootstrap(const double *sample, size_t m, double reference, uint32_t rounds, uint64_t seed, double *scratch,
+/* permute.c.  value, support [clusters]: mean and number of scored rows.  Only clusters with eligible[c] are looked at.
+ * Each cluster is measured by its own spread under the exchange. */
+typedef struct gp_permute_input {
+    const gp_levels *levels;
+    const gp_scores *scores;
+    const gp_blocks *blocks;
+    const double *value;
+    const uint32_t *support;
+    const bool *eligible;
+    uint32_t rounds; /* seeded one by one */
+    uint64_t seed;
+    int threads; /* 0: all */
+    gp_progress_fn progress;
+    void *user;
+} gp_permute_input;
+/* p, corrected [clusters] (others get 1); spread [clusters]: the standard deviation of the cluster's mean under the
+ * exchange, 0 for clusters that are not looked at or that no exchange changes. */
+gp_status gp_an_permute(const gp_permute_input *input, double *p, double *corrected, double *spread, gp_error *err);
+
+/* What is drawn as a whole: a row, or the rows of one group. */
+typedef struct gp_unit {
+    double sum, rows;
+} gp_unit;
+/* 95 % percentile bootstrap interval of the mean over m units, less reference; the reference is held fixed.  NaN for no
+ * unit.  scratch [rounds]. */
+void gp_an_bootstrap(const gp_unit *units, size_t m, double reference, uint32_t rounds, uint64_t seed, double *scratch,
                      double *low, double *high);
 
 /* Hedges' g of rows inside against those outside (Hedges 1981): difference of means over the pooled standard deviation,
- * corrected for small samples.  NaN when it is not defined. */
-double gp_an_effect(double mean_in, double var_in, size_t m, double mean_out, double var_out, size_t k);
+ * corrected for small samples by the number of independent units (all rows, or their groups).  NaN when it is not
+ * defined. */
+double gp_an_effect(double mean_in, double var_in, size_t m, double mean_out, double var_out, size_t k, size_t units);
 
 /* Two-sided p of gp_an_stands_out's z for m of n scores: z squared over n - 1 is the squared correlation of score and
  * membership, under random assignment nearly Beta(1/2, n/2 - 1) whatever the scores (Pitman 1937).  Never below one in

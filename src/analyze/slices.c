@@ -7,7 +7,8 @@
  * joined by label (0.0.8 to 0.0.35 joined HDBSCAN's clusters by position and so judged each by its neighbour).  GOLDPAN
  * asks first whether a cluster is beyond chance (significance.h; those of more than a quarter of the rows say too
  * little to be looked at), and merges nested ones to the level that says most: a coarse cluster stays whole unless a
- * part of it stands out from it by three standard errors; then it gives way to its parts.  No row is in two slices. */
+ * part of it stands out from it by three standard errors; then it gives way to its parts.  No row is in two slices.
+ * Rows of one group (images of one prompt) are shuffled and resampled together. */
 #include "analyze/analyze.h"
 
 #include "analyze/features.h"
@@ -19,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_SHARE = 4 };
+enum { MOST_SHARE = 4, LEAST_GROUPS = 3, FEW_GROUPS = 12 };
 static const double clear_errors = 3;
 
 typedef struct finder {
@@ -32,6 +33,8 @@ typedef struct finder {
     double *true_drop;                /* [clusters] what the thresholds see: without outliers if so asked */
     uint32_t *support, *true_support; /* [clusters] scored rows */
     double *p, *corrected;            /* [clusters] */
+    double *spread;                   /* [clusters] of the mean under chance; see gp_an_permute */
+    gp_blocks blocks;                 /* groups of rows that are not independent */
     bool *marked;                     /* [clusters] a slice */
     double min_drop;                  /* as used; NaN: none */
     uint32_t min_support, n_slices;   /* 0: none */
@@ -211,7 +214,7 @@ static bool part_stands_out(const finder *f, size_t c)
 {
     for (size_t d = c + 1; d < f->levels.clusters; d++) {
         if (!f->marked[d] || f->support[d] == f->support[c] || !holds(&f->levels, c, d)) continue;
-        double error = f->scores.sd * sqrt(1.0 / f->support[d] - 1.0 / f->support[c]);
+        double error = sqrt(fmax(f->spread[d] * f->spread[d] - f->spread[c] * f->spread[c], 0));
         if (f->value[d] - f->value[c] > clear_errors * error) return true;
     }
     return false;
@@ -232,19 +235,64 @@ static void merge_nested(finder *f)
     }
 }
 
+/* groups [clusters]: of how many groups a cluster has scored rows.  last [clusters]: scratch. */
+static void count_groups(const finder *f, uint32_t *groups, uint32_t *last)
+{
+    const gp_levels *l = &f->levels;
+    const gp_blocks *b = &f->blocks;
+    for (size_t c = 0; c < l->clusters; c++) groups[c] = 0, last[c] = UINT32_MAX;
+    for (size_t level = 0; level < l->count; level++)
+        for (uint32_t i = 0; i < b->rows; i++) {
+            size_t c = l->first[level] + l->labels[level * l->n + b->row[i]];
+            if (last[c] == b->of[b->row[i]]) continue;
+            last[c] = b->of[b->row[i]]; /* rows of a group follow each other */
+            groups[c]++;
+        }
+}
+
+/* Marks the clusters to be tested.  One level that is not HDBSCAN's is categories, which are as large as they are.  A
+ * cluster of one or two prompts says that these prompts are easy, not what kind of image scores well; only where there
+ * are few prompts, clusters within them are all there is. */
+static gp_status mark_eligible(finder *f, size_t most, gp_error *err)
+{
+    uint32_t *groups = NULL, *last = NULL;
+    gp_status st = GP_OK;
+    GP_GO(gp_alloc((void **)&groups, f->levels.clusters, sizeof *groups, "slices", err));
+    GP_GO(gp_alloc((void **)&last, f->levels.clusters, sizeof *last, "slices", err));
+    count_groups(f, groups, last);
+    for (size_t c = 0; c < f->levels.clusters; c++) {
+        bool enough = f->blocks.largest == 1 || f->blocks.count < FEW_GROUPS || groups[c] >= LEAST_GROUPS;
+        f->marked[c] = enough && f->support[c] >= f->min_support && f->support[c] <= most;
+    }
+out:
+    gp_mem_free(last);
+    gp_mem_free(groups);
+    return st;
+}
+
 static gp_status mark_significant(finder *f, gp_error *err)
 {
     const gp_slices_options *o = f->o;
-    /* one level that is not HDBSCAN's is categories, which are as large as they are */
     bool categories = f->levels.count == 1 && !f->levels.fallback;
     size_t most = categories ? f->scores.scored : f->scores.scored / MOST_SHARE;
-    for (size_t c = 0; c < f->levels.clusters; c++)
-        f->marked[c] = f->support[c] >= f->min_support && f->support[c] <= most;
-    GP_TRY(gp_an_permute(&f->levels, &f->scores, f->value, f->support, f->marked, o->resamples, o->seed, o->threads,
-                         o->progress, o->user, f->p, f->corrected, err));
-    for (size_t c = 0; c < f->levels.clusters; c++)
-        f->marked[c] = f->support[c] <= most && passes(f, c) && f->true_drop[c] > 0 && f->value[c] > f->scores.mean &&
+    GP_TRY(mark_eligible(f, most, err));
+    gp_permute_input input = {.levels = &f->levels,
+                              .scores = &f->scores,
+                              .blocks = &f->blocks,
+                              .value = f->value,
+                              .support = f->support,
+                              .eligible = f->marked,
+                              .rounds = o->resamples,
+                              .seed = o->seed,
+                              .threads = o->threads,
+                              .progress = o->progress,
+                              .user = o->user};
+    GP_TRY(gp_an_permute(&input, f->p, f->corrected, f->spread, err));
+    for (size_t c = 0; c < f->levels.clusters; c++) {
+        f->corrected[c] = fmin(f->corrected[c] / (o->share > 0 ? o->share : 1), 1);
+        f->marked[c] = f->marked[c] && passes(f, c) && f->true_drop[c] > 0 && f->value[c] > f->scores.mean &&
                        f->corrected[c] < o->alpha;
+    }
     merge_nested(f);
     return GP_OK;
 }
@@ -264,11 +312,32 @@ static gp_status choose(finder *f, gp_error *err)
 
 /* ------------------------------------------------------------------ what is handed over */
 
+/* Scores of a slice by group.  units [groups] out, place [groups] scratch.  Returns the number of groups. */
+static size_t units_of(const finder *f, const gp_slice *s, gp_unit *units, uint32_t *place)
+{
+    size_t m = 0;
+    memset(place, 0xff, f->blocks.count * sizeof *place);
+    for (uint32_t i = 0; i < s->support; i++) {
+        uint32_t group = f->blocks.of[s->rows[i]];
+        if (group == UINT32_MAX) continue;
+        if (place[group] == UINT32_MAX) place[group] = (uint32_t)m, units[m++] = (gp_unit){0};
+        units[place[group]].sum += f->score[s->rows[i]], units[place[group]].rows++;
+    }
+    return m;
+}
+
+typedef struct measuring {
+    double *sample;  /* [n] */
+    double *scratch; /* [resamples] */
+    gp_unit *units;  /* [groups] */
+    uint32_t *place; /* [groups] */
+} measuring;
+
 /* Interval and effect of one slice whose rows are known. */
-static gp_status measure(const finder *f, size_t c, gp_slice *s, double *sample, double *scratch)
+static void measure(const finder *f, size_t c, gp_slice *s, const measuring *room)
 {
     const gp_slices_options *o = f->o;
-    double in = 0, out = 0, var_in = 0, var_out = 0, mean_out;
+    double in = 0, out = 0, var_in = 0, var_out = 0, mean_out, *sample = room->sample;
     size_t m = 0, k = f->scores.scored - f->support[c];
     for (uint32_t i = 0; i < s->support; i++)
         if (!isnan(f->score[s->rows[i]])) sample[m++] = f->score[s->rows[i]], in += sample[m - 1];
@@ -281,12 +350,13 @@ static gp_status measure(const finder *f, size_t c, gp_slice *s, double *sample,
     out = fmax(total - between - var_in, 0);
     var_in = m > 1 ? var_in / (double)(m - 1) : 0;
     var_out = k > 1 ? out / (double)(k - 1) : 0;
-    s->effect = gp_an_effect(f->value[c], var_in, m, mean_out, var_out, k);
+    s->effect = gp_an_effect(f->value[c], var_in, m, mean_out, var_out, k, f->blocks.count);
     s->low = s->high = NAN;
-    if (o->profile == GP_SLICE_GOLDPAN)
-        gp_an_bootstrap(sample, m, f->value[c] - f->drop[c], o->resamples, gp_rng_mix(o->seed ^ (c + 1)), scratch,
-                        &s->low, &s->high);
-    return GP_OK;
+    if (o->profile != GP_SLICE_GOLDPAN) return;
+    size_t units = units_of(f, s, room->units, room->place);
+    if (units > 1 || f->blocks.largest == 1) /* one group of several rows says nothing about other groups */
+        gp_an_bootstrap(room->units, units, f->value[c] - f->drop[c], o->resamples, gp_rng_mix(o->seed ^ (c + 1)),
+                        room->scratch, &s->low, &s->high);
 }
 
 static void fill_clusters(const finder *f, gp_slices *out)
@@ -316,12 +386,15 @@ static int32_t parent_slice(const finder *f, size_t c, const int32_t *place)
 static gp_status fill_slices(finder *f, gp_slices *out, gp_error *err)
 {
     const gp_levels *l = &f->levels;
-    double *sample = NULL, *scratch = NULL, sign = f->o->mode == GP_SLICE_LOW ? -1 : 1;
+    measuring room = {0};
+    double sign = f->o->mode == GP_SLICE_LOW ? -1 : 1;
     int32_t *place = NULL; /* [clusters] */
     uint32_t *next = out->row_block;
     gp_status st = GP_OK;
-    GP_GO(gp_alloc((void **)&sample, l->n, sizeof *sample, "slices", err));
-    GP_GO(gp_alloc((void **)&scratch, f->o->resamples, sizeof *scratch, "slices", err));
+    GP_GO(gp_alloc((void **)&room.sample, l->n, sizeof *room.sample, "slices", err));
+    GP_GO(gp_alloc((void **)&room.scratch, f->o->resamples, sizeof *room.scratch, "slices", err));
+    GP_GO(gp_alloc((void **)&room.units, f->blocks.count, sizeof *room.units, "slices", err));
+    GP_GO(gp_alloc((void **)&room.place, f->blocks.count, sizeof *room.place, "slices", err));
     GP_GO(gp_alloc((void **)&place, l->clusters, sizeof *place, "slices", err));
     out->count = 0;
     for (size_t c = 0; c < l->clusters; c++) {
@@ -336,13 +409,15 @@ static gp_status fill_slices(finder *f, gp_slices *out, gp_error *err)
         s->drop = f->drop[c];
         s->p = f->o->profile == GP_SLICE_GOLDPAN ? f->p[c] : NAN;
         s->p_corrected = f->o->profile == GP_SLICE_GOLDPAN ? f->corrected[c] : NAN;
-        GP_GO(measure(f, c, s, sample, scratch));
+        measure(f, c, s, &room);
         place[c] = (int32_t)out->count++;
     }
 out:
     gp_mem_free(place);
-    gp_mem_free(scratch);
-    gp_mem_free(sample);
+    gp_mem_free(room.place);
+    gp_mem_free(room.units);
+    gp_mem_free(room.scratch);
+    gp_mem_free(room.sample);
     return st;
 }
 
@@ -374,6 +449,7 @@ static gp_status hand_over(finder *f, gp_slices *out, gp_error *err)
     s.overall = f->o->mode == GP_SLICE_LOW ? -f->scores.mean : f->scores.mean;
     s.min_drop_used = f->min_drop, s.min_support_used = f->min_support;
     s.fallback = f->levels.fallback;
+    s.groups = f->blocks.count;
     *out = s;
     return GP_OK;
 out:
@@ -393,6 +469,7 @@ static gp_status make_room(finder *f, gp_error *err)
     GP_TRY(gp_alloc((void **)&f->true_support, k, sizeof *f->true_support, "slices", err));
     GP_TRY(gp_alloc((void **)&f->p, k, sizeof *f->p, "slices", err));
     GP_TRY(gp_alloc((void **)&f->corrected, k, sizeof *f->corrected, "slices", err));
+    GP_TRY(gp_alloc((void **)&f->spread, k, sizeof *f->spread, "slices", err));
     return gp_alloc((void **)&f->marked, k, sizeof *f->marked, "slices", err);
 }
 
@@ -407,6 +484,7 @@ gp_status gp_an_slices(const gp_feature *features, size_t count, const double *m
     for (size_t i = 0; i < n; i++) f.score[i] = options->mode == GP_SLICE_LOW ? -metric[i] : metric[i];
     gp_an_scores_init(&f.scores, f.score, n);
     if (f.scores.scored == 0) GP_GO(gp_fail(err, GP_ERR_NOT_FOUND, "no row has a number in the metric"));
+    GP_GO(gp_an_blocks(&f.scores, options->group, &f.blocks, err));
     GP_GO(gp_an_levels(features, count, n, tree, options, &f.levels, err));
     GP_GO(make_room(&f, err));
     take_means(&f);
@@ -416,6 +494,7 @@ gp_status gp_an_slices(const gp_feature *features, size_t count, const double *m
     GP_GO(hand_over(&f, out, err));
 out:
     gp_mem_free(f.marked);
+    gp_mem_free(f.spread);
     gp_mem_free(f.corrected);
     gp_mem_free(f.p);
     gp_mem_free(f.true_support);
@@ -425,6 +504,7 @@ out:
     gp_mem_free(f.value);
     gp_mem_free(f.score);
     gp_an_levels_clear(&f.levels);
+    gp_an_blocks_clear(&f.blocks);
     return st;
 }
 
