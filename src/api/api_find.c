@@ -90,6 +90,18 @@ gp_status gp_catalog_categories(gp_catalog *catalog, const char *scorer,
     return st;
 }
 
+gp_status gp_catalog_category_quality(gp_catalog *catalog, const char *scorer, struct gp_category_quality *out,
+                                      gp_error *err)
+{
+    char *key = NULL;
+    API_NEEDS(catalog);
+    API_NEEDS(out);
+    GP_TRY(gp_stage_scorer_wanted(catalog, scorer, &key, err));
+    gp_status st = gp_cat_category_quality(catalog, key, out, err);
+    gp_mem_free(key);
+    return st;
+}
+
 gp_status gp_catalog_duplicates(gp_catalog *catalog, const char *scorer,
                                 bool (*visit)(void *user, const gp_found_group *group), void *user, gp_error *err)
 {

@@ -154,6 +154,21 @@ out:
     return st;
 }
 
+gp_status gp_cat_category_quality(gp_catalog *cat, const char *scorer, struct gp_category_quality *out, gp_error *err)
+{
+    int64_t id;
+    bool row;
+    GP_TRY(analysis_of(cat, scorer, &id, err));
+    gp_q q = gp_q_open(cat, "SELECT json_extract(settings, '$.cohesion'), json_extract(settings, '$.agreement')"
+                            " FROM analyses WHERE id = ?");
+    gp_q_int(&q, 1, id);
+    gp_status st = gp_q_step(&q, &row, err);
+    *out = (struct gp_category_quality){NAN, NAN};
+    if (st == GP_OK && row) *out = (struct gp_category_quality){real_at(&q, 0), real_at(&q, 1)};
+    gp_q_end(&q);
+    return st;
+}
+
 gp_status gp_cat_categories_visit(gp_catalog *cat, const char *scorer,
                                   bool (*visit)(void *user, const gp_found_category *category), void *user,
                                   gp_error *err)

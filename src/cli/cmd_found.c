@@ -6,6 +6,7 @@
 #include "cli/found.h"
 #include "cli/listing.h"
 
+#include <math.h>
 #include <stdio.h>
 
 typedef struct printer {
@@ -69,6 +70,20 @@ static bool put_group(void *user, const gp_found_group *g)
     return true;
 }
 
+static void say_quality(gp_cli *cli, uint64_t count, const struct gp_category_quality *q)
+{
+    gp_str s = GP_STR_INIT;
+    gp_str_printf(&s, "%llu %s", (unsigned long long)count, gp_plural(count, "category", "categories"));
+    if (!isnan(q->cohesion)) gp_str_printf(&s, "; cohesion %.2f (silhouette, at most 1)", q->cohesion);
+    if (!isnan(q->agreement))
+        gp_str_printf(&s, "; agreement with the prompts %.2f (0: as by chance, 1: no prompt is in two)", q->agreement);
+    if (!s.failed) gp_term_say(&cli->term, "%s", s.data);
+    if (q->agreement < GP_AGREEMENT_LEAST)
+        gp_term_say(&cli->term, "these categories cut across your prompts: give words, as in goldpan slices "
+                                "--categories \"people, animals\"");
+    gp_str_clear(&s);
+}
+
 static const char *const category_heads[] = {"images", "mean", "sd", "category"};
 static const char *const group_heads[] = {"group", "role", "likeness", "path", "reason"};
 
@@ -79,22 +94,29 @@ static int run(gp_cli *cli, bool groups)
     printer p = {.cli = cli, .table = {.heads = category_heads, .columns = 4, .left = 0x8}};
     if (groups) p.table.heads = group_heads, p.table.columns = 5, p.table.left = 0x1a;
     int code = GP_EXIT_OK;
+    struct gp_category_quality quality = {NAN, NAN};
     gp_status st = gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, GP_CATALOG_READONLY, &catalog, &err);
     if (st == GP_OK && groups) st = gp_cli_paths_read(catalog, &p.paths, &err);
     if (cli->json) gp_str_puts(&p.json, groups ? "{\"groups\":[" : "{\"categories\":[");
     if (st == GP_OK)
         st = groups ? gp_catalog_duplicates(catalog, NULL, put_group, &p, &err)
                     : gp_catalog_categories(catalog, NULL, put_category, &p, &err);
+    if (st == GP_OK && !groups) st = gp_catalog_category_quality(catalog, NULL, &quality, &err);
     if (st != GP_OK) {
         code = gp_cli_fail(cli, &err);
     } else {
         if (p.count == 0) code = GP_EXIT_NOTHING;
         if (!gp_cli_table_print(&p.table)) gp_term_error(&cli->term, "out of memory"), code = GP_EXIT_FAILURE;
-        gp_term_say(&cli->term, "%llu %s", (unsigned long long)p.count,
-                    groups ? gp_plural(p.count, "group of near copies", "groups of near copies")
-                           : gp_plural(p.count, "category", "categories"));
+        if (groups)
+            gp_term_say(&cli->term, "%llu %s", (unsigned long long)p.count,
+                        gp_plural(p.count, "group of near copies", "groups of near copies"));
+        else
+            say_quality(cli, p.count, &quality);
         if (cli->json) {
-            gp_str_puts(&p.json, "]}");
+            gp_str_putc(&p.json, ']');
+            if (!groups) gp_cli_json_real(&p.json, "cohesion", quality.cohesion);
+            if (!groups) gp_cli_json_real(&p.json, "agreement", quality.agreement);
+            gp_str_putc(&p.json, '}');
             code = gp_cli_json_print(cli, &p.json, code);
         }
     }

@@ -174,6 +174,8 @@ void gp_cli_json_find(gp_str *json, const gp_find_report *r)
     gp_cli_json_count(json, "duplicate_groups", r->groups);
     gp_cli_json_count(json, "duplicates", r->duplicates);
     gp_cli_json_text(json, "category_source", r->category_source);
+    gp_cli_json_real(json, "cohesion", r->quality.cohesion);
+    gp_cli_json_real(json, "agreement", r->quality.agreement);
     gp_cli_json_text(json, "remark", r->remark);
     gp_cli_json_real(json, "seconds", r->seconds);
     gp_str_putc(json, '}');

@@ -4,7 +4,7 @@
  *
  * CLIP scores favour some kinds of picture (portraits, famous faces).  Categories are there to even that out: every
  * image is told where it stands within its own prompt and category (z, percentile), and a corrected score takes off
- * what its category gets for nothing, as far as the category is large enough to say (pick/calibrate.h). */
+ * the level, spread and shape of its category's scores (pick/calibrate.h). */
 #include "stage/find.h"
 
 #include "analyze/analyze.h"
@@ -25,7 +25,7 @@
 
 /* ------------------------------------------------------------------ categories */
 
-static void remark(gp_find_run *r, const char *text)
+void gp_find_remark(gp_find_run *r, const char *text)
 {
     size_t used = strlen(r->report->remark), room = sizeof r->report->remark - used;
     snprintf(r->report->remark + used, room, "%s%s", used ? "; " : "", text);
@@ -45,7 +45,7 @@ static gp_status build_tree(gp_find_run *r, gp_error *err)
         char text[200];
         snprintf(text, sizeof text, "%zu %s too few for a hierarchy", r->m.n,
                  gp_plural(r->m.n, "image is", "images are"));
-        remark(r, text);
+        gp_find_remark(r, text);
         return GP_OK;
     }
     if (st != GP_OK && err) *err = why;
@@ -65,8 +65,11 @@ static gp_status categories_from_tree(gp_find_run *r, gp_error *err)
         memcpy(labels + l * t->n, t->labels + from * t->n, t->n * sizeof *labels);
         sizes[l] = t->sizes[from];
     }
-    GP_GO(gp_categories_from_levels(labels, sizes, t->levels, t->n, r->m.vectors, r->m.dims,
-                                    r->options->least_categories, r->options->most_categories, &r->categories, err));
+    /* The article takes a level as it is; goldpan merges. */
+    bool article = r->slicing->profile == GP_SLICE_ARTICLE;
+    GP_GO((article ? gp_categories_from_levels : gp_categories_from_clusters)(
+        labels, sizes, t->levels, t->n, r->m.vectors, r->m.dims, r->options->least_categories,
+        r->options->most_categories, &r->categories, err));
 out:
     gp_mem_free(sizes);
     gp_mem_free(labels);
@@ -236,7 +239,7 @@ static void say_unsorted(gp_find_run *r, size_t silent, size_t others)
     else if (others)
         snprintf(text, sizeof text, "%zu %s none of your categories: '%s'", others,
                  gp_plural(others, "image fits", "images fit"), other_name);
-    if (*text) remark(r, text);
+    if (*text) gp_find_remark(r, text);
 }
 
 /* What the prompt names decides; where it names none of them, what the picture looks like, if there is a model to ask.
@@ -341,7 +344,7 @@ static gp_status find_categories(gp_find_run *r, gp_error *err)
         GP_TRY(categories_from_tree(r, err));
     else
         GP_TRY(one_category(r, err));
-    if (r->categories.remark) remark(r, r->categories.remark);
+    if (r->categories.remark) gp_find_remark(r, r->categories.remark);
     snprintf(r->report->category_source, sizeof r->report->category_source, "%s", r->categories.source);
     r->report->categories = r->categories.count;
     return name_categories(r, err);
@@ -361,19 +364,20 @@ static int by_prompt(const void *a, const void *b)
                                   : (p->row > q->row) - (p->row < q->row);
 }
 
-/* group [n]: prompts numbered from 0, -1 without one. */
-static gp_status number_prompts(const gp_cat_matrix *m, int32_t *group, size_t *count, gp_error *err)
+static gp_status number_prompts(gp_find_run *r, gp_error *err)
 {
+    const gp_cat_matrix *m = &r->m;
     prompt_at *all;
+    GP_TRY(gp_alloc((void **)&r->prompt, m->n, sizeof *r->prompt, "standings", err));
     GP_TRY(gp_alloc((void **)&all, m->n, sizeof *all, "standings", err));
     for (size_t i = 0; i < m->n; i++) all[i] = (prompt_at){m->prompts[i], i};
     qsort(all, m->n, sizeof *all, by_prompt);
     int32_t last = -1;
     for (size_t i = 0; i < m->n; i++) {
         if (all[i].prompt && (i == 0 || all[i].prompt != all[i - 1].prompt)) last++;
-        group[all[i].row] = all[i].prompt ? last : -1;
+        r->prompt[all[i].row] = all[i].prompt ? last : -1;
     }
-    *count = (size_t)(last + 1);
+    r->prompts = (size_t)(last + 1);
     gp_mem_free(all);
     return GP_OK;
 }
@@ -382,26 +386,18 @@ static gp_status find_standings(gp_find_run *r, gp_error *err)
 {
     const gp_cat_matrix *m = &r->m;
     const gp_categories *c = &r->categories;
-    int32_t *prompt = NULL;
-    double *weight = NULL, sum = 0; /* [categories] */
-    size_t prompts, scored = 0;
+    double *weight = NULL; /* [categories] */
     gp_status st = GP_OK;
     GP_GO(gp_alloc((void **)&r->z_prompt, m->n, sizeof(double), "standings", err));
     GP_GO(gp_alloc((void **)&r->z_category, m->n, sizeof(double), "standings", err));
     GP_GO(gp_alloc((void **)&r->percentile, m->n, sizeof(double), "standings", err));
     GP_GO(gp_alloc((void **)&r->corrected, m->n, sizeof(double), "standings", err));
-    GP_GO(gp_alloc((void **)&prompt, m->n, sizeof *prompt, "standings", err));
     GP_GO(gp_alloc((void **)&weight, c->count, sizeof *weight, "standings", err));
     GP_GO(gp_alloc((void **)&r->about, c->count, sizeof *r->about, "standings", err));
-    GP_GO(number_prompts(m, prompt, &prompts, err));
-    GP_GO(gp_calibrate_z(m->scores, prompt, m->n, prompts, r->z_prompt, err));
+    GP_GO(gp_calibrate_z(m->scores, r->prompt, m->n, r->prompts, r->z_prompt, err));
     GP_GO(gp_calibrate_z(m->scores, c->category, m->n, c->count, r->z_category, err));
     GP_GO(gp_calibrate_percentile(m->scores, c->category, m->n, c->count, r->percentile, err));
-    GP_GO(gp_calibrate_shrunken(m->scores, c->category, m->n, c->count, r->corrected, weight, err));
-    for (size_t i = 0; i < m->n; i++)
-        if (!isnan(m->scores[i])) sum += m->scores[i], scored++;
-    /* The residual on the scale people know: what the score would be if its category were like any other. */
-    for (size_t i = 0; scored && i < m->n; i++) r->corrected[i] += sum / (double)scored;
+    GP_GO(gp_calibrate_corrected(m->scores, c->category, m->n, c->count, r->corrected, weight, err));
     for (size_t k = 0; k < c->count; k++) {
         double s = 0, ss = 0;
         size_t members = 0, with = 0;
@@ -423,11 +419,64 @@ static gp_status find_standings(gp_find_run *r, gp_error *err)
     }
 out:
     gp_mem_free(weight);
-    gp_mem_free(prompt);
     return st;
 }
 
 /* ------------------------------------------------------------------ into the catalog */
+
+/* Pairs of n. */
+static double pairs(double n)
+{
+    return n * (n - 1) / 2;
+}
+
+/* Pairs of images of one prompt that are in one category, against what their number in each category gives by chance
+ * (Cohen's kappa).  together [categories] is scratch. */
+static double agreement_of(const gp_find_run *r, const size_t *order, double *together)
+{
+    const int32_t *category = r->categories.category;
+    double same = 0, of = 0, chance = 0, all = 0, placed = 0;
+    for (size_t i = 0, end; i < r->m.n; i = end) { /* images of one prompt follow each other */
+        size_t in = 0;
+        for (end = i; end < r->m.n && r->prompt[order[end]] == r->prompt[order[i]]; end++)
+            if (category[order[end]] >= 0) together[category[order[end]]] = 0;
+        for (size_t k = i; k < end && r->prompt[order[i]] >= 0; k++)
+            if (category[order[k]] >= 0) same += together[category[order[k]]]++, in++;
+        of += pairs((double)in);
+    }
+    memset(together, 0, r->categories.count * sizeof *together);
+    for (size_t i = 0; i < r->m.n; i++)
+        if (category[i] >= 0) together[category[i]]++, placed++;
+    for (size_t k = 0; k < r->categories.count; k++) all += pairs(together[k]);
+    chance = all / pairs(placed);
+    return of > 0 && chance < 1 ? (same / of - chance) / (1 - chance) : NAN;
+}
+
+static gp_status find_quality(gp_find_run *r, gp_error *err)
+{
+    size_t *order = NULL, *first = NULL, at = 0; /* [n] rows by prompt; [prompts + 1] */
+    double *together = NULL;
+    gp_status st = GP_OK;
+    GP_GO(gp_alloc((void **)&order, r->m.n, sizeof *order, "the categories", err));
+    GP_GO(gp_alloc((void **)&together, r->categories.count, sizeof *together, "the categories", err));
+    first = gp_mem_zero(r->prompts + 2, sizeof *first);
+    if (!first) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories"));
+    for (size_t i = 0; i < r->m.n; i++) first[r->prompt[i] + 1]++; /* those without a prompt come first */
+    for (size_t p = 0; p < r->prompts + 2; p++) {
+        size_t count = first[p];
+        first[p] = at, at += count;
+    }
+    for (size_t i = 0; i < r->m.n; i++) order[first[r->prompt[i] + 1]++] = i;
+    r->report->quality.cohesion = r->categories.merged ? r->categories.silhouette : (double)NAN;
+    r->report->quality.agreement = agreement_of(r, order, together);
+    if (r->report->quality.agreement < GP_AGREEMENT_LEAST)
+        gp_find_remark(r, "the categories cut across your prompts: name categories with --categories");
+out:
+    gp_mem_free(together);
+    gp_mem_free(first);
+    gp_mem_free(order);
+    return st;
+}
 
 static void put_settings(const gp_find_run *r, gp_str *s)
 {
@@ -440,6 +489,10 @@ static void put_settings(const gp_find_run *r, gp_str *s)
     gp_json_put_real(s, o->alpha);
     gp_str_printf(s, ",\"seed\":%llu,\"categories\":", (unsigned long long)o->seed);
     gp_json_put_string(s, r->categories.source);
+    gp_str_puts(s, ",\"cohesion\":");
+    gp_json_put_real(s, r->report->quality.cohesion);
+    gp_str_puts(s, ",\"agreement\":");
+    gp_json_put_real(s, r->report->quality.agreement);
     gp_str_puts(s, ",\"min_cosine\":");
     gp_json_put_real(s, r->copies->min_cosine);
     gp_str_puts(s, ",\"remark\":");
@@ -519,6 +572,7 @@ static void clear(gp_find_run *r)
     gp_mem_free(r->z_category);
     gp_mem_free(r->z_prompt);
     gp_mem_free(r->probes);
+    gp_mem_free(r->prompt);
     gp_an_lexicon_free(r->lexicon);
     gp_categories_clear(&r->categories);
     gp_an_hierarchy_clear(&r->tree);
@@ -565,15 +619,17 @@ gp_status gp_stage_find(gp_catalog *cat, const gp_clip *clip, const char *scorer
     counts.images = r.m.n;
     GP_GO(gp_setting_columns_read(r.m.settings, r.m.n, &r.settings, err));
     GP_GO(gp_an_lexicon_new((const char *const *)r.m.texts, r.m.n, &r.lexicon, err));
+    GP_GO(number_prompts(&r, err));
     GP_GO(embed_probes(&r, err));
     GP_GO(build_tree(&r, err));
     counts.levels = r.tree.levels;
     GP_GO(find_categories(&r, err));
+    GP_GO(find_quality(&r, err));
     GP_GO(find_standings(&r, err));
     if (any_score(&r.m))
         GP_GO(gp_find_slices(&r, err));
     else
-        remark(&r, "no image has a score, so there are no slices");
+        gp_find_remark(&r, "no image has a score, so there are no slices");
     if (!r.options->no_duplicates) GP_GO(gp_find_duplicates(&r, err));
     GP_GO(write_all(&r, err));
     if (!r.options->no_map) GP_GO(gp_find_map(&r, err));

@@ -25,6 +25,8 @@ typedef struct gp_find_run {
     char *scorer;
     gp_cat_matrix m;
     gp_setting_columns settings;
+    int32_t *prompt; /* [n] prompts numbered from 0, -1 without one */
+    size_t prompts;
     gp_hierarchy tree; /* levels 0: too few images */
     gp_categories categories;
     struct gp_lexicon *lexicon; /* words of the prompts */
@@ -41,6 +43,8 @@ typedef struct gp_find_run {
 extern const char *const gp_probe_words[];
 enum { GP_PROBES = 56 };
 
+/* Appends to the report's remark. */
+void gp_find_remark(gp_find_run *run, const char *text);
 /* Slices over all images, over all prompts, and within each category; with reasons and titles. */
 gp_status gp_find_slices(gp_find_run *run, gp_error *err);
 /* A title of a few words for the rows `inside` [n]; reasons_json may be NULL.  Owned by the caller.  brief: by the

@@ -14,10 +14,11 @@
 #include "base/str.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { REASONS_EACH = 5, LEAST_IN_CATEGORY = 4 };
+enum { REASONS_EACH = 5, LEAST_IN_CATEGORY = 4, LEAST_PROMPTS = 3 }; /* LEAST_PROMPTS: for a hierarchy */
 static const uint32_t category_support = 2;
 static const double category_drop = 0.9; /* standard deviations */
 
@@ -184,12 +185,26 @@ static gp_status search(const float *vectors, size_t n, size_t d, const double *
 
 /* ------------------------------------------------------------------ the three spaces */
 
-static gp_status over_images(gp_find_run *r, gp_error *err)
+/* Fewer prompts than this can hardly stand out: of 3 among 12 prompts, one choice in 220 is as good by chance. */
+enum { FEW_PROMPTS = 12 };
+
+static void note_few_prompts(gp_find_run *r, size_t groups)
+{
+    char text[160];
+    if (r->found.count || groups == r->m.n || groups >= FEW_PROMPTS) return;
+    snprintf(text, sizeof text, "%zu %s too few to tell a slice of images from chance", groups,
+             gp_plural(groups, "prompt is", "prompts are"));
+    gp_find_remark(r, text);
+}
+
+static gp_status over_images(gp_find_run *r, double share, gp_error *err)
 {
     gp_slices s = {0};
     size_t first = r->found.count;
+    gp_slices_options o = *r->slicing;
+    o.group = r->prompt, o.share = share;
     if (!r->tree.levels) return GP_OK;
-    GP_TRY(search(r->m.vectors, r->m.n, r->m.dims, r->m.scores, &r->tree, r->slicing, &s, err));
+    GP_TRY(search(r->m.vectors, r->m.n, r->m.dims, r->m.scores, &r->tree, &o, &s, err));
     gp_status st = GP_OK;
     for (size_t i = 0; i < s.count && st == GP_OK; i++) {
         uint32_t *rows;
@@ -199,6 +214,7 @@ static gp_status over_images(gp_find_run *r, gp_error *err)
         st = keep(r, facts_of(&s.slices[i], "images", -1, first), rows, s.slices[i].support, err);
     }
     r->report->slices = r->found.count - first;
+    if (st == GP_OK && r->slicing->profile == GP_SLICE_GOLDPAN) note_few_prompts(r, s.groups);
     gp_an_slices_clear(&s);
     return st;
 }
@@ -271,31 +287,30 @@ static gp_status images_of(const gp_find_run *r, const prompt_space *p, const gp
     return st;
 }
 
-static gp_status over_prompts(gp_find_run *r, gp_error *err)
+static gp_status over_prompts(gp_find_run *r, const prompt_space *p, double share, gp_error *err)
 {
-    prompt_space p = {0};
     gp_slices s = {0};
     gp_hierarchy tree = {0};
     gp_neighbours_options near = GP_NEIGHBOURS_DEFAULTS;
     size_t first = r->found.count;
     gp_status st = GP_OK;
+    gp_slices_options o = *r->slicing;
+    o.share = share;
     near.metric = r->slicing->metric, near.threads = r->options->threads;
-    GP_GO(prompt_space_read(r, &p, err));
-    st = gp_an_hierarchy(p.vectors, p.count, r->m.dims, &near, &tree, err);
+    st = gp_an_hierarchy(p->vectors, p->count, r->m.dims, &near, &tree, err);
     if (st == GP_ERR_NOT_FOUND) st = GP_OK; /* too few prompts: no slices of them */
     if (st != GP_OK || !tree.levels) goto out;
-    GP_GO(search(p.vectors, p.count, r->m.dims, p.metric, &tree, r->slicing, &s, err));
+    GP_GO(search(p->vectors, p->count, r->m.dims, p->metric, &tree, &o, &s, err));
     for (size_t i = 0; i < s.count; i++) {
         uint32_t *rows;
         size_t count;
-        GP_GO(images_of(r, &p, &s.slices[i], &rows, &count, err));
+        GP_GO(images_of(r, p, &s.slices[i], &rows, &count, err));
         GP_GO(keep(r, facts_of(&s.slices[i], "prompts", -1, first), rows, count, err));
     }
     r->report->prompt_slices = r->found.count - first;
 out:
     gp_an_slices_clear(&s);
     gp_an_hierarchy_clear(&tree);
-    prompt_space_clear(&p);
     return st;
 }
 
@@ -338,7 +353,7 @@ static gp_status within(gp_find_run *r, int32_t category, uint32_t *members, siz
     double *metric = NULL;
     gp_status st = GP_OK;
     o.profile = GP_SLICE_FINAL;
-    o.min_support = category_support, o.n_slices = 0, o.parent_reference = false;
+    o.min_support = category_support, o.n_slices = 0, o.parent_reference = false, o.group = NULL;
     o.has_min_drop = true, o.min_drop = category_drop * r->about[category].sd;
     o.progress = NULL;
     GP_GO(gp_alloc((void **)&vectors, count * d, sizeof *vectors, "slices", err));
@@ -378,9 +393,17 @@ static gp_status within_categories(gp_find_run *r, gp_error *err)
 gp_status gp_find_slices(gp_find_run *r, gp_error *err)
 {
     double start = gp_clock_now();
-    GP_TRY(over_images(r, err));
-    GP_TRY(over_prompts(r, err));
-    GP_TRY(within_categories(r, err));
+    prompt_space p = {0};
+    gp_status st = GP_OK;
+    GP_GO(prompt_space_read(r, &p, err));
+    /* A slice of either space is a claim, so the two searches share alpha.  The larger part goes to the images, since
+     * their clusters are more, and vary more. */
+    bool both = r->tree.levels && p.count >= LEAST_PROMPTS;
+    GP_GO(over_images(r, both ? 2.0 / 3 : 1, err));
+    GP_GO(over_prompts(r, &p, both ? 1.0 / 3 : 1, err));
+    GP_GO(within_categories(r, err));
     r->report->slices_seconds = gp_clock_now() - start;
-    return GP_OK;
+out:
+    prompt_space_clear(&p);
+    return st;
 }
