@@ -273,7 +273,8 @@ class Find(unittest.TestCase):
             out.writerows([p, prompt, repr(score)] for p, _, score, prompt in rows)
         goldpan("add", SAMPLE, "--table", table, "--embeddings", array, "--score-column", "score", "--catalog", path)
         goldpan("slices", "--catalog", path, "--no-map")
-        columns = "SELECT support, level, round(value, 6), round(p, 6) FROM slices WHERE category IS NULL AND space = 'images'"
+        columns = """SELECT s.support, s.level, round(s.value, 6), round(s.p, 6) FROM slices s JOIN analyses a ON a.id = s.analysis
+            JOIN scorers c ON c.id = a.scorer WHERE s.category IS NULL AND s.space = 'images' AND c.used = (SELECT max(used) FROM scorers)"""
         self.assertEqual(self.rows(path, columns), self.rows(self.path, columns))
         goldpan("pick", "--catalog", path)
         with open(table, "a", encoding="utf-8") as file:
