@@ -57,14 +57,15 @@ typedef struct printer {
     gp_str *json; /* or NULL: lines */
     const gp_cli_paths *paths;
     gp_cli_table table;
-    uint64_t count;
+    uint64_t count; /* that are printed without --json too, so that the exit code is the same */
 } printer;
 
 static bool put_slice(void *user, const gp_found_slice *s)
 {
     printer *p = user;
-    if (s->category && !p->cli->all && !p->json) return true; /* within categories: for pick, and for those who ask */
-    p->count++;
+    bool asked = !s->category || p->cli->all; /* those within categories are for pick, and for those who ask */
+    p->count += asked;
+    if (!asked && !p->json) return true;
     if (p->json)
         put_object(p->json, s, p->paths);
     else
