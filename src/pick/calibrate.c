@@ -196,6 +196,7 @@ typedef struct matching {
     double *residual, *own, *all, *sorted; /* [n] */
     int32_t *one;                          /* [n] 0: in a group; -1 */
     size_t *size;                          /* [groups] rows that count */
+    double *factor;                        /* [groups] */
 } matching;
 
 static void matching_clear(matching *m)
@@ -206,6 +207,7 @@ static void matching_clear(matching *m)
     gp_mem_free(m->sorted);
     gp_mem_free(m->one);
     gp_mem_free(m->size);
+    gp_mem_free(m->factor);
 }
 
 static gp_status matching_room(matching *m, size_t n, size_t groups, gp_error *err)
@@ -215,15 +217,40 @@ static gp_status matching_room(matching *m, size_t n, size_t groups, gp_error *e
     GP_TRY(gp_alloc((void **)&m->all, n, sizeof(double), "the corrected scores", err));
     GP_TRY(gp_alloc((void **)&m->sorted, n, sizeof(double), "the corrected scores", err));
     GP_TRY(gp_alloc((void **)&m->one, n, sizeof *m->one, "the corrected scores", err));
+    GP_TRY(gp_alloc((void **)&m->factor, groups, sizeof *m->factor, "the corrected scores", err));
     m->size = gp_mem_zero(groups, sizeof *m->size);
     return m->size ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the corrected scores");
+}
+
+/* Factor [groups] that brings the spread of each group to the pooled one.  The pooled variance counts as 8 more rows in
+ * each group.  *centre: mean of all rows that count. */
+static gp_status spreads_of(const double *score, const int32_t *group, size_t n, size_t groups, double *factor,
+                            double *centre, gp_error *err)
+{
+    enum { POOLED = 8 };
+    moments *m = NULL;
+    size_t rows = 0, present = 0;
+    double squares = 0, sum = 0;
+    GP_TRY(moments_of(score, group, n, groups, &m, err));
+    for (size_t g = 0; g < groups; g++)
+        rows += m[g].n, present += m[g].n > 0, squares += m[g].squares, sum += (double)m[g].n * m[g].mean;
+    double pooled = rows > present ? squares / (double)(rows - present) : 0;
+    for (size_t g = 0; g < groups; g++) {
+        double own = (m[g].squares + POOLED * pooled) / ((double)m[g].n - 1 + POOLED);
+        factor[g] = own > 0 && pooled > 0 ? sqrt(pooled / own) : 1;
+    }
+    *centre = rows ? sum / (double)rows : NAN;
+    gp_mem_free(m);
+    return GP_OK;
 }
 
 gp_status gp_calibrate_corrected(const double *score, const int32_t *group, size_t n, size_t groups, double *corrected,
                                  double *weight, gp_error *err)
 {
-    enum { OTHERS = 4 }; /* rows of all groups that are added to each group */
+    enum { OTHERS = 4 };         /* rows of all groups that are added to each group */
+    const double matched = 0.75; /* the rest is the scaled residual */
     matching m = {0};
+    double centre;
     size_t rows = 0;
     gp_status st = GP_OK;
     GP_GO(matching_room(&m, n, groups, err));
@@ -235,11 +262,14 @@ gp_status gp_calibrate_corrected(const double *score, const int32_t *group, size
     GP_GO(gp_calibrate_shrunken(score, group, n, groups, m.residual, weight, err));
     GP_GO(gp_calibrate_percentile(score, group, n, groups, m.own, err));
     GP_GO(gp_calibrate_percentile(m.residual, m.one, n, 1, m.all, err));
+    GP_GO(spreads_of(score, group, n, groups, m.factor, &centre, err));
     for (size_t i = 0; i < n; i++) {
         corrected[i] = isfinite(score[i]) ? score[i] : (double)NAN;
         if (m.one[i] < 0) continue;
         double size = (double)m.size[group[i]];
-        corrected[i] = quantile(m.sorted, rows, (size * m.own[i] + OTHERS * m.all[i]) / (size + OTHERS) / 100);
+        double place = (size * m.own[i] + OTHERS * m.all[i]) / (size + OTHERS) / 100;
+        corrected[i] =
+            matched * quantile(m.sorted, rows, place) + (1 - matched) * (centre + m.factor[group[i]] * m.residual[i]);
     }
 out:
     matching_clear(&m);

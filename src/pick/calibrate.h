@@ -22,11 +22,13 @@ gp_status gp_calibrate_percentile(const double *score, const int32_t *group, siz
  * one throughout, from which s2 cannot be told, have w = 0. */
 gp_status gp_calibrate_shrunken(const double *score, const int32_t *group, size_t n, size_t groups, double *residual,
                                 double *weight, gp_error *err);
-/* The corrected score: level, spread and shape of each group's scores are taken off.  A row gets the score that stands
- * as high among all rows as the row stands in its group (quantile matching):
- *     corrected = Q(F_g(score))    Q quantiles of all scores of rows with a group
- *     F_g = (n_g own + 4 all) / (n_g + 4)    own: percentile in the group; all: percentile of the shrunken residual
- *                                            among those of all groups, which counts in small groups
+/* The corrected score: level, spread and shape of each group's scores are taken off.
+ *     corrected = 3/4 Q(F_g(score)) + 1/4 (mean + f_g residual)
+ *     Q    quantiles of all scores of rows with a group: a row gets the score that stands as high among all rows as the
+ *          row stands in its group (quantile matching)
+ *     F_g  = (n_g own + 4 all) / (n_g + 4)    own: percentile in the group; all: percentile of the shrunken residual
+ *                                             among those of all groups, which counts in small groups
+ *     f_g  brings the spread of the group to the pooled one; the residual keeps how far the best stand out
  * Rows of no group keep their score.  weight as gp_calibrate_shrunken has it. */
 gp_status gp_calibrate_corrected(const double *score, const int32_t *group, size_t n, size_t groups, double *corrected,
                                  double *weight, gp_error *err);
