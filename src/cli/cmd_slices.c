@@ -126,8 +126,8 @@ static int run(gp_cli *cli)
     uint64_t count = 0;
     int code = GP_EXIT_OK;
     if (cli->table) return gp_cli_slices_table(cli);
-    if (cli->show || cli->value || cli->features.count || cli->embeddings.count || cli->reduce)
-        return gp_cli_usage(cli, "--metric, --feature, --embedding, --reduce and --show go with --table");
+    if (cli->show || cli->value || cli->features.count || cli->embeddings.count || cli->reduce || cli->distance)
+        return gp_cli_usage(cli, "--metric, --feature, --embedding, --reduce, --distance and --show go with --table");
     if (gp_cli_find_options(cli, &options, &err) != GP_OK ||
         gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, GP_CATALOG_READ_IF_MUST, &catalog, &err) !=
             GP_OK ||
@@ -161,8 +161,10 @@ static const gp_cli_option options[] = {
      "best by what (default: drop)"},
     {"reference", 0, GP_OPT_CHOICE, "overall|parent", GP_CLI_FIELD(reference),
      "drop against all, or the cluster around it"},
+    {"drop-reference", 0, GP_OPT_CHOICE, "overall|parent", GP_CLI_FIELD(reference), "the same, by sliceguard's name"},
     {"remove-outliers", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(remove_outliers), "judge clusters without their outliers"},
     {"alpha", 0, GP_OPT_REAL, "P", GP_CLI_FIELD(alpha), "chance of a false slice in a table of chance (default 0.01)"},
+    {"resamples", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(resamples), "rounds of shuffles and bootstrap (default 2000)"},
     {"all", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(all), "print the slices within categories too"},
     GP_CLI_FIND_CATEGORIES,
     {"no-map", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(no_map), "without the map"},
@@ -172,9 +174,12 @@ static const gp_cli_option options[] = {
     {"table", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(table), "of this table instead: CSV, TSV, JSON, JSONL, Parquet"},
     {"metric", 0, GP_OPT_TEXT, "COLUMN", GP_CLI_FIELD(value), "its column of what is measured"},
     {"feature", 0, GP_OPT_TEXTS, "COLUMN[:KIND]", GP_CLI_FIELD(features),
-     "look in it (number, category, vector); may be repeated"},
-    {"embedding", 0, GP_OPT_TEXTS, "NAME=X.npy", GP_CLI_FIELD(embeddings), "look in these vectors; may be repeated"},
+     "look in it (kinds: see above); may be repeated"},
+    {"embedding", 0, GP_OPT_TEXTS, "NAME=X.npy[:weight=W]", GP_CLI_FIELD(embeddings),
+     "look in these vectors; may be repeated"},
     {"reduce", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(reduce), "reduce vectors by UMAP first, as sliceguard does"},
+    {"distance", 0, GP_OPT_CHOICE, "euclidean|cosine", GP_CLI_FIELD(distance),
+     "of rows, for their clusters (default: euclidean)"},
     {"show", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(show), "clusters by drop and support, to choose thresholds by"},
     GP_CLI_CATALOG,
     GP_CLI_ENCODER("use this CLIP's scores, and let it sort images into --categories"),
@@ -188,12 +193,18 @@ const gp_cli_command gp_cmd_slices = {
     .about = "Looks for clusters of images, and of prompts, whose scores stand out beyond chance, and\n"
              "records them with categories, near copies and the map.  Prints a header line and a line for\n"
              "each: how far above the mean, images, mean score, 95 % interval, corrected p, where it is,\n"
-             "and what it shows; separated by tabs in a pipe.  goldpan pick --strategy slices picks from them.",
+             "and what it shows; separated by tabs in a pipe.  goldpan pick --strategy slices picks from them.\n"
+             "\n"
+             "With --table, no catalog is used.  Kinds of --feature: number, or number,unscaled to leave it\n"
+             "as it is; category; ordinal=LOW|...|HIGH with its values in order; vector, or vector,weight=W.\n"
+             "Without a kind: vector, number or category, by the column's cells.",
     .examples =
         "goldpan slices pictures\n"
         "goldpan slices pictures --categories \"people, landscapes, animals\" --model openai/clip-vit-large-patch14\n"
         "goldpan slices pictures --profile article --min-support 2 --min-drop 4.5\n"
-        "goldpan slices --table runs.csv --metric score --feature sampler --embedding clip=x.npy",
+        "goldpan slices --table runs.csv --metric score --feature sampler --embedding clip=x.npy\n"
+        "goldpan slices --table runs.csv --metric score --feature \"age:ordinal=teens|twenties|thirties\" "
+        "--profile final",
     .options = options,
     .least = 0,
     .most = 1,

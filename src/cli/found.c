@@ -6,8 +6,11 @@
 #include "base/mem.h"
 #include "cli/context.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { MOST_RESAMPLES = 10000000 };
 
 /* ---- words between commas */
 
@@ -113,10 +116,16 @@ gp_status gp_cli_find_options(gp_cli *cli, gp_cli_find *out, gp_error *err)
         return gp_fail(err, GP_ERR_USAGE, "--categories and --category-column are two ways to say one thing: give one");
     if (cli->min_support.value > UINT32_MAX || cli->n_slices.value > UINT32_MAX)
         return gp_fail(err, GP_ERR_USAGE, "--min-support and --n-slices are below 2^32");
+    if (cli->resamples.value > MOST_RESAMPLES)
+        return gp_fail(err, GP_ERR_USAGE, "--resamples is at most %d", MOST_RESAMPLES);
     if (cli->alpha.set && !(cli->alpha.value > 0 && cli->alpha.value < 1))
         return gp_fail(err, GP_ERR_USAGE, "--alpha lies between 0 and 1");
     if (cli->min_cosine.set && !(cli->min_cosine.value > 0 && cli->min_cosine.value <= 1))
         return gp_fail(err, GP_ERR_USAGE, "--min-cosine lies above 0 and up to 1");
+    double alpha = cli->alpha.set ? cli->alpha.value : s->alpha;
+    if (cli->resamples.set && cli->profile == GP_SLICE_GOLDPAN && alpha * (double)(cli->resamples.value + 1) <= 1)
+        return gp_fail(err, GP_ERR_USAGE, "%llu shuffles cannot show a chance below %g: --resamples is at least %.0f",
+                       (unsigned long long)cli->resamples.value, alpha, ceil(1 / alpha));
     s->profile = (gp_slice_profile)cli->profile;
     s->mode = (gp_slice_mode)cli->mode;
     s->criterion = (gp_slice_criterion)cli->criterion;
@@ -125,8 +134,10 @@ gp_status gp_cli_find_options(gp_cli *cli, gp_cli_find *out, gp_error *err)
     s->min_support = (uint32_t)cli->min_support.value;
     s->n_slices = (uint32_t)cli->n_slices.value;
     s->has_min_drop = cli->min_drop.set, s->min_drop = cli->min_drop.value;
-    if (cli->alpha.set) s->alpha = cli->alpha.value;
+    s->alpha = alpha;
     if (cli->seed.set) s->seed = cli->seed.value;
+    if (cli->resamples.set) s->resamples = (uint32_t)cli->resamples.value;
+    if (cli->distance) s->metric = GP_METRIC_COSINE;
     if (cli->min_cosine.set) out->duplicates.min_cosine = cli->min_cosine.value;
     if (cli->categories) GP_TRY(gp_cli_words_split(cli->categories, &out->labels, err));
     out->find.category_labels = out->labels.words, out->find.category_label_count = out->labels.count;

@@ -61,7 +61,8 @@ typedef struct gp_cli {
     gp_cli_texts why;
     const char *categories, *category_column;
     int profile, mode, criterion, reference; /* index into the choices; profile, mode, criterion = gp_slice_... */
-    gp_cli_count n_slices, seed;
+    int distance;                            /* index into the choices */
+    gp_cli_count n_slices, seed, resamples;
     gp_cli_real alpha, min_cosine;
     const char *vectors, *queries, *table, *value;
     gp_cli_texts features, embeddings;

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "cli/context.h"
+#include "cli/slices_features.h"
 #include "cli/found.h"
 
 #include <math.h>
@@ -20,112 +21,21 @@ typedef struct source {
     gp_columns *table;
     size_t n, count;
     double *metric;
-    gp_feature features[2 * GP_CLI_MOST_TEXTS];
-    void *owned[2 * GP_CLI_MOST_TEXTS]; /* words, numbers or vectors of each */
-    gp_feature *explain;                /* every other column that can explain */
-    void **explain_owned;
+    gp_cli_feature given[2 * GP_CLI_MOST_TEXTS]; /* [count] as read */
+    gp_feature features[2 * GP_CLI_MOST_TEXTS];  /* [count] */
+    gp_cli_feature *columns;                     /* every other column that can explain */
+    gp_feature *explain;                         /* [explain_count] */
     size_t explain_count;
 } source;
 
 static void source_clear(source *s)
 {
-    for (size_t k = 0; k < s->count; k++) gp_free(s->owned[k]);
-    for (size_t k = 0; k < s->explain_count; k++) gp_mem_free(s->explain_owned[k]);
-    gp_mem_free(s->explain_owned);
+    for (size_t k = 0; k < s->count; k++) gp_cli_feature_clear(&s->given[k]);
+    for (size_t k = 0; k < s->explain_count; k++) gp_cli_feature_clear(&s->columns[k]);
+    gp_mem_free(s->columns);
     gp_mem_free(s->explain);
     gp_mem_free(s->metric);
     if (s->table) gp_columns_close(s->table);
-}
-
-static gp_status column_of(const source *s, const char *path, const char *name, size_t *column, gp_error *err)
-{
-    *column = gp_columns_find(s->table, name);
-    if (*column != SIZE_MAX) return GP_OK;
-    gp_str all = GP_STR_INIT;
-    for (size_t c = 0; c < gp_columns_count(s->table); c++)
-        gp_str_printf(&all, "%s%s", c ? ", " : "", gp_columns_name(s->table, c));
-    gp_fail(err, GP_ERR_USAGE, "'%s' has no column '%s'; it has %.600s", path, name, all.data ? all.data : "none");
-    gp_str_clear(&all);
-    return GP_ERR_USAGE;
-}
-
-/* words [n], borrowed from the table; NULL for empty cells. */
-static gp_status words_of(const source *s, size_t column, const char ***out, gp_error *err)
-{
-    const char **words;
-    GP_TRY(gp_alloc((void **)&words, s->n, sizeof *words, "a column", err));
-    for (size_t i = 0; i < s->n; i++) {
-        const char *cell = gp_columns_cell(s->table, i, column);
-        words[i] = cell && *cell ? cell : NULL;
-    }
-    *out = words;
-    return GP_OK;
-}
-
-/* A column as what it is: a vector, numbers, or words; `kind` may insist. */
-static gp_status take_column(const source *s, size_t column, const char *kind, gp_feature *f, void **owned,
-                             gp_error *err)
-{
-    const char *first = NULL;
-    double *numbers = NULL;
-    for (size_t i = 0; i < s->n && !(first && *first); i++) first = gp_columns_cell(s->table, i, column);
-    *f = (gp_feature){.name = gp_columns_name(s->table, column)};
-    if (kind ? !strcmp(kind, "vector") : first && *first == '[') {
-        float *rows;
-        GP_TRY(gp_columns_vectors(s->table, column, &rows, &f->d, err));
-        f->kind = GP_FEATURE_EMBEDDING, f->vectors = rows, *owned = rows;
-        return GP_OK;
-    }
-    if (!kind || !strcmp(kind, "number")) {
-        GP_TRY(gp_alloc((void **)&numbers, s->n, sizeof *numbers, "a column", err));
-        gp_status st = gp_columns_numbers(s->table, column, numbers, err);
-        if (st == GP_OK) {
-            f->kind = GP_FEATURE_NUMBER, f->numbers = numbers, *owned = numbers;
-            return GP_OK;
-        }
-        gp_mem_free(numbers);
-        if (kind || st != GP_ERR_USAGE) return st;
-    } else if (strcmp(kind, "category") != 0) {
-        return gp_fail(err, GP_ERR_USAGE, "a feature is a number, category or vector, not a '%s'", kind);
-    }
-    const char **words;
-    GP_TRY(words_of(s, column, &words, err));
-    f->kind = GP_FEATURE_CATEGORY, f->words = words, *owned = words;
-    return GP_OK;
-}
-
-/* "NAME" or "NAME:kind". */
-static gp_status take_feature(source *s, const char *path, const char *text, gp_error *err)
-{
-    const char *colon = strrchr(text, ':');
-    size_t column = gp_columns_find(s->table, text);
-    if (column == SIZE_MAX && colon) {
-        char *name = gp_str_dup_n(text, (size_t)(colon - text));
-        if (!name) return gp_fail(err, GP_ERR_MEMORY, "out of memory");
-        gp_status st = column_of(s, path, name, &column, err);
-        gp_mem_free(name);
-        GP_TRY(st);
-    } else {
-        GP_TRY(column_of(s, path, text, &column, err));
-        colon = NULL;
-    }
-    GP_TRY(take_column(s, column, colon ? colon + 1 : NULL, &s->features[s->count], &s->owned[s->count], err));
-    s->count++;
-    return GP_OK;
-}
-
-/* "NAME=X.npy". */
-static gp_status take_embedding(source *s, const char *text, gp_error *err)
-{
-    const char *file = strchr(text, '=');
-    gp_feature *f = &s->features[s->count];
-    float *rows;
-    size_t n, d;
-    file = file ? file + 1 : text;
-    GP_TRY(gp_npy_read(file, &rows, &n, &d, err));
-    s->owned[s->count++] = rows;
-    *f = (gp_feature){.name = text, .kind = GP_FEATURE_EMBEDDING, .vectors = rows, .d = d};
-    return n == s->n ? GP_OK : gp_fail(err, GP_ERR_USAGE, "'%s' has %zu rows, the table %zu", file, n, s->n);
 }
 
 /* The other columns: numbers, and words that are not nearly all different. */
@@ -133,13 +43,25 @@ static gp_status take_reasons(source *s, size_t metric, gp_error *err)
 {
     size_t columns = gp_columns_count(s->table);
     GP_TRY(gp_alloc((void **)&s->explain, columns, sizeof *s->explain, "the table", err));
-    GP_TRY(gp_alloc((void **)&s->explain_owned, columns, sizeof *s->explain_owned, "the table", err));
+    GP_TRY(gp_alloc((void **)&s->columns, columns, sizeof *s->columns, "the table", err));
     for (size_t c = 0; c < columns; c++) {
         const char *first = s->n ? gp_columns_cell(s->table, 0, c) : NULL;
         if (c == metric || (first && *first == '[')) continue;
-        GP_TRY(take_column(s, c, NULL, &s->explain[s->explain_count], &s->explain_owned[s->explain_count], err));
-        s->explain_count++;
+        gp_cli_feature *f = &s->columns[s->explain_count++];
+        *f = (gp_cli_feature){0};
+        GP_TRY(gp_cli_feature_guess(s->table, c, f, err));
+        s->explain[s->explain_count - 1] = f->feature;
     }
+    return GP_OK;
+}
+
+static gp_status take_features(const gp_cli *cli, source *s, gp_error *err)
+{
+    for (size_t k = 0; k < cli->features.count; k++)
+        GP_TRY(gp_cli_feature_read(s->table, cli->table, cli->features.items[k], &s->given[s->count++], err));
+    for (size_t k = 0; k < cli->embeddings.count; k++)
+        GP_TRY(gp_cli_feature_load(cli->embeddings.items[k], s->n, &s->given[s->count++], err));
+    for (size_t k = 0; k < s->count; k++) s->features[k] = s->given[k].feature;
     return GP_OK;
 }
 
@@ -152,11 +74,10 @@ static gp_status open_source(gp_cli *cli, source *s, gp_error *err)
     GP_TRY(gp_columns_open(cli->table, gp_term_progress, &cli->term, gp_cli_note, cli, &s->table, err));
     s->n = gp_columns_rows(s->table);
     if (s->n == 0) return gp_fail(err, GP_ERR_FORMAT, "'%s' has no rows", cli->table);
-    GP_TRY(column_of(s, cli->table, cli->value, &metric, err));
+    GP_TRY(gp_cli_feature_column(s->table, cli->table, cli->value, &metric, err));
     GP_TRY(gp_alloc((void **)&s->metric, s->n, sizeof *s->metric, "the metric", err));
     GP_TRY(gp_columns_numbers(s->table, metric, s->metric, err));
-    for (size_t k = 0; k < cli->features.count; k++) GP_TRY(take_feature(s, cli->table, cli->features.items[k], err));
-    for (size_t k = 0; k < cli->embeddings.count; k++) GP_TRY(take_embedding(s, cli->embeddings.items[k], err));
+    GP_TRY(take_features(cli, s, err));
     return take_reasons(s, metric, err);
 }
 
