@@ -730,12 +730,14 @@ typedef struct gp_run_options {
     const gp_pick_options *pick;
     const gp_sheet_options *sheet; /* NULL: no sheet.  The others: NULL means the defaults */
     bool no_find;
+    bool fit_strategy; /* where no prompt has two candidates, pick by category instead of by prompt (not with no_find) */
 } gp_run_options;
-#define GP_RUN_DEFAULTS {sizeof(gp_run_options), NULL, NULL, NULL, NULL, NULL, false}
+#define GP_RUN_DEFAULTS {sizeof(gp_run_options), NULL, NULL, NULL, NULL, NULL, false, false}
 typedef struct gp_run_report {
     gp_report add, score, pick, sheet;
     gp_find_report find;
     gp_counts counts; /* counts of the catalog when the picks were chosen */
+    gp_pick_strategy strategy; /* the strategy that chose them */
 } gp_run_report;
 /* Everything: add, score, find, pick, sheet (when something is picked). */
 GP_API GP_MUST gp_status gp_run(gp_catalog *catalog, const gp_model *model, const gp_run_options *options,

@@ -49,7 +49,7 @@ gp_status gp_run(gp_catalog *catalog, const gp_model *model, const gp_run_option
     GP_TRY(find_parts(o.find, &parts.find, err));
     GP_TRY(gp_api_options(&parts.pick, sizeof parts.pick, o.pick, err));
     GP_TRY(gp_api_options(&parts.sheet, sizeof parts.sheet, o.sheet, err));
-    parts.no_find = o.no_find;
+    parts.no_find = o.no_find, parts.fit_strategy = o.fit_strategy;
     if (!parts.add.roots || !parts.add.root_count) return gp_fail(err, GP_ERR_USAGE, "no file or folder to add");
     return gp_stage_run(catalog, model->clip, model->name, &parts, report, err);
 }

@@ -85,8 +85,11 @@ static gp_status put_choice(gp_cli *cli, gp_catalog *catalog, const gp_pick_opti
     uint64_t count = 0;
     if (report->done == 0) {
         gp_counts counts;
-        gp_term_say(&cli->term, "nothing was picked: no scored image passes");
         GP_TRY(gp_catalog_counts(catalog, &counts, err));
+        gp_term_say(&cli->term, "nothing was picked: %s",
+                    counts.images_with_prompt
+                        ? "no scored image passes"
+                        : "no image has a prompt, so no image has a score (goldpan add DIR --prompts FILE)");
         gp_cli_put_no_picks(cli, counts.picks, json);
         return GP_OK;
     }

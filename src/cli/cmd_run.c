@@ -36,7 +36,8 @@ static gp_status put_choice(gp_cli *cli, gp_catalog *catalog, const gp_run_repor
         return GP_OK;
     }
     GP_TRY(gp_cli_put_picks(cli, catalog, json, count, err));
-    gp_term_say(&cli->term, "picked %llu", (unsigned long long)*count);
+    bool fitted = report->strategy == GP_PICK_CATEGORY && !gp_cli_given(cli, "strategy");
+    gp_term_say(&cli->term, "picked %llu%s", (unsigned long long)*count, fitted ? " by category" : "");
     return GP_OK;
 }
 
@@ -48,13 +49,22 @@ static void say_counts(gp_cli *cli, const gp_counts *c)
                   (unsigned long long)c->images, gp_plural(c->images, "image", "images"),
                   (unsigned long long)c->images_with_prompt, (unsigned long long)c->contested,
                   gp_plural(c->contested, "prompt", "prompts"));
-    if (c->apart) gp_str_printf(&s, ", %llu set apart", (unsigned long long)c->apart);
+    if (c->apart)
+        gp_str_printf(&s, ", %llu %s set apart", (unsigned long long)c->apart, gp_plural(c->apart, "grid", "grids"));
+    if (cli->own) gp_str_printf(&s, ", %llu drawn by goldpan", (unsigned long long)cli->own);
+    if (c->failures) gp_str_printf(&s, ", %llu failed", (unsigned long long)c->failures);
     if (c->missing_paths) gp_str_printf(&s, ", %llu missing", (unsigned long long)c->missing_paths);
     if (!s.failed) gp_term_say(&cli->term, "%s", s.data);
     gp_str_clear(&s);
 }
 
-static void put_counts(gp_str *json, const gp_counts *c)
+static const char *strategy_name(gp_pick_strategy strategy)
+{
+    static const char *const names[] = {"prompt", "slices", "category-slices", "category"};
+    return names[strategy];
+}
+
+static void put_counts(const gp_cli *cli, gp_str *json, const gp_counts *c)
 {
     gp_json_put_name(json, "candidates");
     gp_str_putc(json, '{');
@@ -62,6 +72,8 @@ static void put_counts(gp_str *json, const gp_counts *c)
     gp_cli_json_count(json, "with_prompt", c->images_with_prompt);
     gp_cli_json_count(json, "prompts_with_two", c->contested);
     gp_cli_json_count(json, "apart", c->apart);
+    gp_cli_json_count(json, "own", cli->own);
+    gp_cli_json_count(json, "failed", c->failures);
     gp_cli_json_count(json, "missing_paths", c->missing_paths);
     gp_cli_json_count(json, "missing_picks", c->missing_picks);
     gp_str_putc(json, '}');
@@ -78,7 +90,7 @@ static int finish(gp_cli *cli, gp_catalog *catalog, const gp_model *model, const
     gp_cli_say_add(cli, &report->add);
     gp_cli_say_score(cli, &report->score);
     if (report->find.images) gp_cli_say_find(cli, &report->find);
-    if (report->counts.images) say_counts(cli, &report->counts);
+    if (report->counts.images || report->counts.failures || cli->own) say_counts(cli, &report->counts);
     if (cli->json) {
         gp_str_putc(&json, '{');
         gp_cli_json_text(&json, "catalog", gp_catalog_path(catalog));
@@ -90,7 +102,8 @@ static int finish(gp_cli *cli, gp_catalog *catalog, const gp_model *model, const
         gp_cli_json_report(&json, "score", &report->score);
         gp_cli_json_report(&json, "pick", &report->pick);
         if (report->find.images) gp_cli_json_find(&json, &report->find);
-        put_counts(&json, &report->counts);
+        gp_cli_json_text(&json, "strategy", strategy_name(report->strategy));
+        put_counts(cli, &json, &report->counts);
     }
     if (put_choice(cli, catalog, report, cli->json ? &json : NULL, &count, &err) != GP_OK ||
         (cli->json && gp_cli_put_failures(catalog, &json, &err) != GP_OK)) {
@@ -103,6 +116,13 @@ static int finish(gp_cli *cli, gp_catalog *catalog, const gp_model *model, const
     if (!cli->json) return code;
     gp_str_putc(&json, '}');
     return gp_cli_json_print(cli, &json, code);
+}
+
+/* An option that says what to choose is obeyed, even if it chooses nothing. */
+static bool may_fit(const gp_cli *cli)
+{
+    bool all = cli->per_prompt.set && !cli->per_prompt.value;
+    return !all && !gp_cli_given(cli, "strategy") && !cli->top.set && !cli->min_score.set;
 }
 
 static int run(gp_cli *cli)
@@ -144,6 +164,7 @@ static int run(gp_cli *cli)
     drawing.file = sheet;
     options.add = &add, options.score = &score, options.pick = &pick, options.sheet = &drawing;
     options.find = &find.find, options.no_find = cli->no_find;
+    options.fit_strategy = may_fit(cli);
     code = gp_run(catalog, model, &options, &report, &err) == GP_OK ? finish(cli, catalog, model, &report, sheet)
                                                                     : gp_cli_fail(cli, &err);
 out:
@@ -180,6 +201,7 @@ const gp_cli_command gp_cmd_run = {
     .about = "Prints the picks: path, score, prompt, between tabs.  Everything is kept in\n"
              "DIR/.goldpan/catalog.db, the sheet in DIR/.goldpan/sheet.jpg; where a folder above DIR has\n"
              "a catalog, in that.  A second run does only what is missing.\n"
+             "Where no prompt has two candidates, it picks the best of each category instead of each prompt.\n"
              "Without --model: the model of $GOLDPAN_MODEL, else the model used last in this catalog, else CLIP\n"
              "ViT-L/14 or ViT-B/32, if it was downloaded.",
     .examples = "goldpan run pictures --model openai/clip-vit-base-patch32\n"

@@ -132,9 +132,18 @@ static gp_status add_text(const gp_cli_option *o, gp_cli_texts *texts, const cha
     return set_text(o, &texts->items[texts->count++], value, err);
 }
 
+bool gp_cli_given(const gp_cli *cli, const char *name)
+{
+    const gp_cli_option *o = by_name(cli->command, name, strlen(name));
+    size_t place = o ? (size_t)(o - cli->command->options) : 0;
+    return o && place < 128 && cli->given[place / 64] >> place % 64 & 1;
+}
+
 /* Store a value (NULL for flags). */
 static gp_status set(gp_cli *cli, const gp_cli_option *o, const char *value, gp_error *err)
 {
+    size_t place = (size_t)(o - cli->command->options);
+    if (place < 128) cli->given[place / 64] |= UINT64_C(1) << place % 64;
     void *field = (char *)cli + o->field;
     switch (o->kind) {
     case GP_OPT_FLAG: *(bool *)field = true; return GP_OK;

@@ -43,7 +43,9 @@ typedef struct gp_cli {
     size_t arg_count;
     gp_term term;
 
-    gp_str notes; /* notes kept by gp_cli_note: members of a JSON array */
+    uint64_t given[2]; /* bits: the options that were given, by their place in the command's table */
+    uint64_t own;      /* images passed over because goldpan drew them */
+    gp_str notes;      /* notes kept by gp_cli_note: members of a JSON array */
     bool help, json;
     bool json_printed; /* the one object of --json has been printed */
     const char *catalog, *model, *revision;
@@ -256,6 +258,8 @@ struct gp_cli_command {
  * USAGE: the message says what is wrong and, if possible, what was meant; cli->json is then set if --json occurs
  * anywhere, even after the mistake. */
 gp_status gp_cli_parse(gp_cli *cli, int argc, char **argv, gp_error *err);
+/* Returns whether the command line gives this option. */
+bool gp_cli_given(const gp_cli *cli, const char *name);
 /* Does --json occur before "--"? */
 bool gp_cli_says_json(int argc, char **argv);
 /* The command's help on stdout. */

@@ -299,6 +299,7 @@ void gp_cli_note(void *user, const gp_note *note)
         gp_term_warn(&cli->term, "goldpan: %s", note->message);
     else
         gp_term_say(&cli->term, "%s", note->message);
+    if (strcmp(note->code, "own-products") == 0) cli->own += note->count;
     gp_cli_json_object(&cli->notes);
     gp_cli_json_text(&cli->notes, "code", note->code);
     gp_cli_json_text(&cli->notes, "message", note->message);

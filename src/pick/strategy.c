@@ -10,9 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NONE       UINT32_MAX
-#define ENOUGH     (1 - 1e-12) /* a drop that misses the limit by rounding alone stands out */
-#define BY_DEFAULT 5           /* of a category, where the strategy is to pick of each */
+#define NONE   UINT32_MAX
+#define ENOUGH (1 - 1e-12) /* a drop that misses the limit by rounding alone stands out */
 
 /* ---- options ------------------------------------------------------------------------------------------------------
  */
@@ -289,7 +288,7 @@ static gp_status set_up(run *r, gp_error *err)
     r->most[BY_PROMPT] = r->o->per_prompt;
     r->most[BY_SLICE] = of_slices(r->o) ? r->o->per_slice : 0;
     r->most[BY_CATEGORY] = r->o->per_category                   ? r->o->per_category
-                           : r->o->strategy == GP_PICK_CATEGORY ? BY_DEFAULT
+                           : r->o->strategy == GP_PICK_CATEGORY ? GP_STRATEGY_PER_CATEGORY
                                                                 : 0;
     r->most[OVER_ALL] = r->o->top;
 out:

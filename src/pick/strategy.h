@@ -15,6 +15,9 @@
 #include "base/hash.h"
 #include "pick/explain.h"
 
+/* Picks of each category with GP_PICK_CATEGORY, unless the options say how many. */
+enum { GP_STRATEGY_PER_CATEGORY = 5 };
+
 typedef struct gp_contender {
     int64_t prompt;
     int32_t category; /* -1: none; those of none are limited as if they were one */

@@ -21,7 +21,11 @@ gp_status gp_stage_run(gp_catalog *cat, const gp_clip *clip, const char *model_n
     if (!parts->no_find && counts.score.done + counts.score.skipped > 0)
         GP_GO(gp_stage_find(cat, clip, NULL, &parts->find, &counts.find, err));
     GP_GO(gp_cat_counts(cat, &counts.counts, err));
-    GP_GO(gp_stage_select(cat, NULL, &parts->pick, &counts.pick, err));
+    counts.strategy = parts->pick.strategy;
+    if (parts->fit_strategy && counts.find.images)
+        GP_GO(gp_stage_select_fit(cat, &parts->pick, &counts.strategy, &counts.pick, err));
+    else
+        GP_GO(gp_stage_select(cat, NULL, &parts->pick, &counts.pick, err));
     if (parts->sheet.file && counts.pick.done) GP_GO(gp_report_sheet(cat, &parts->sheet, &counts.sheet, err));
 out:
     if (report) *report = counts; /* also after a stop: what was done so far */

@@ -45,6 +45,12 @@ static int by_image(const void *a, const void *b)
     return (p > q) - (p < q);
 }
 
+static int by_number(const void *a, const void *b)
+{
+    int64_t p = *(const int64_t *)a, q = *(const int64_t *)b;
+    return (p > q) - (p < q);
+}
+
 /* Row of an image, or UINT32_MAX. */
 static uint32_t row_of(const chooser *c, int64_t image)
 {
@@ -272,6 +278,55 @@ static void tell_single(const chooser *c)
                 scored);
 }
 
+/* Returns whether some prompt has two scored candidates. */
+static gp_status any_contested(const chooser *c, bool *any, gp_error *err)
+{
+    int64_t *prompts;
+    size_t k = 0;
+    GP_TRY(gp_alloc((void **)&prompts, c->m.n, sizeof *prompts, "candidates", err));
+    for (size_t i = 0; i < c->m.n; i++)
+        if (!isnan(c->contenders[i].score)) prompts[k++] = c->contenders[i].prompt;
+    qsort(prompts, k, sizeof *prompts, by_number);
+    *any = false;
+    for (size_t i = 1; i < k; i++) *any = *any || prompts[i] == prompts[i - 1];
+    gp_mem_free(prompts);
+    return GP_OK;
+}
+
+/* Returns whether some category has more than `most` scored images. */
+static gp_status any_larger(const chooser *c, uint32_t most, bool *any, gp_error *err)
+{
+    uint32_t *scored = gp_mem_zero(c->categories + 1, sizeof *scored); /* the last: images without a category */
+    if (!scored) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
+    *any = false;
+    for (size_t i = 0; i < c->m.n; i++) {
+        int32_t category = c->contenders[i].category;
+        if (isnan(c->contenders[i].score)) continue;
+        *any = ++scored[category < 0 ? c->categories : (size_t)category] > most || *any;
+    }
+    gp_mem_free(scored);
+    return GP_OK;
+}
+
+/* Where no prompt has two candidates, only categories can choose: then *fitted takes the strategy by category. */
+static gp_status fit_strategy(chooser *c, gp_pick_options *fitted, gp_error *err)
+{
+    uint32_t most = fitted->per_category ? fitted->per_category : GP_STRATEGY_PER_CATEGORY;
+    bool contested = true, larger = false;
+    if (fitted->strategy != GP_PICK_PROMPT) return GP_OK;
+    GP_TRY(any_contested(c, &contested, err));
+    if (contested) return GP_OK;
+    if (!gp_strategy_needs_analysis(fitted)) GP_TRY(read_analysis(c, err));
+    GP_TRY(any_larger(c, most, &larger, err));
+    if (!larger) return GP_OK;
+    fitted->strategy = GP_PICK_CATEGORY;
+    gp_note_say(fitted->note, fitted->note_user, "by-category", c->categories,
+                "no prompt has two candidates, so the picks are the best %u of each of %zu %s; --strategy prompt picks"
+                " all images",
+                most, c->categories, gp_plural(c->categories, "category", "categories"));
+    return GP_OK;
+}
+
 /* Sends a note about picks that stay although their files are missing. */
 static gp_status tell_away(const chooser *c, gp_error *err)
 {
@@ -309,8 +364,9 @@ gp_status gp_stage_scorer_wanted(gp_catalog *cat, const char *wanted, char **out
     return wanted ? gp_cat_scorer_find(cat, wanted, out, err) : gp_cat_scorer_last(cat, out, err);
 }
 
-gp_status gp_stage_select(gp_catalog *cat, const char *wanted, const gp_pick_options *options, gp_report *report,
-                          gp_error *err)
+/* `options` is changed where `fit` asks for a strategy that can choose. */
+static gp_status select_with(gp_catalog *cat, const char *wanted, gp_pick_options *options, bool fit, gp_report *report,
+                             gp_error *err)
 {
     double start = gp_clock_now();
     gp_report counts = {0};
@@ -321,6 +377,7 @@ gp_status gp_stage_select(gp_catalog *cat, const char *wanted, const gp_pick_opt
     GP_GO(find_asked(&c, err));
     GP_GO(read_candidates(&c, err));
     if (gp_strategy_needs_analysis(options)) GP_GO(read_analysis(&c, err));
+    if (fit) GP_GO(fit_strategy(&c, options, err));
     gp_strategy_input in = {.n = c.m.n,
                             .categories = c.categories,
                             .slice_count = c.slice_count,
@@ -342,5 +399,21 @@ out:
     chooser_clear(&c);
     counts.seconds = gp_clock_now() - start;
     if (report) *report = counts;
+    return st;
+}
+
+gp_status gp_stage_select(gp_catalog *cat, const char *wanted, const gp_pick_options *options, gp_report *report,
+                          gp_error *err)
+{
+    gp_pick_options o = *options;
+    return select_with(cat, wanted, &o, false, report, err);
+}
+
+gp_status gp_stage_select_fit(gp_catalog *cat, const gp_pick_options *options, gp_pick_strategy *used,
+                              gp_report *report, gp_error *err)
+{
+    gp_pick_options o = *options;
+    gp_status st = select_with(cat, NULL, &o, true, report, err);
+    *used = o.strategy;
     return st;
 }

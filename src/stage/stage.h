@@ -24,6 +24,11 @@ gp_status gp_stage_score(gp_catalog *cat, const gp_clip *clip, const char *model
 /* scorer NULL: the one used last. */
 gp_status gp_stage_select(gp_catalog *cat, const char *scorer, const gp_pick_options *options, gp_report *report,
                           gp_error *err);
+/* As gp_stage_select, with the scorer used last, which must have an analysis.  Where no prompt has two candidates, the
+ * strategy by prompt cannot choose; the strategy by category takes its place if some category has more images than it
+ * picks.  *used: the strategy. */
+gp_status gp_stage_select_fit(gp_catalog *cat, const gp_pick_options *options, gp_pick_strategy *used,
+                              gp_report *report, gp_error *err);
 /* Finds the id of the scorer to use: the scorer named `wanted` (gp_cat_scorer_find), or the scorer used last if
  * `wanted` is NULL.  A named scorer must have scored something, or its empty results would replace another scorer's.
  * Owns: *out, gp_mem_free. */
@@ -50,6 +55,7 @@ typedef struct gp_run_parts {
     gp_find_parts find;
     bool no_find;
     gp_pick_options pick;
+    bool fit_strategy;      /* see gp_stage_select_fit */
     gp_sheet_options sheet; /* file NULL: no sheet */
 } gp_run_parts;
 gp_status gp_stage_run(gp_catalog *cat, const gp_clip *clip, const char *model_name, const gp_run_parts *parts,
