@@ -7,6 +7,8 @@
 #include "base/str.h"
 #include "catalog/db.h"
 
+#include <math.h>
+
 gp_status gp_cat_encoder_put(gp_catalog *cat, const gp_cat_encoder *encoder, int64_t *id, gp_error *err)
 {
     gp_q q = gp_q_open(cat, "INSERT INTO encoders(model, weight_hash, precision, preprocess_id, text_rule, dims)"
@@ -143,9 +145,15 @@ gp_status gp_cat_prompts_cut(gp_catalog *cat, int64_t encoder, uint64_t *count, 
 
 /* ---- vectors */
 
-/* Bind vector [dims] at ?3 and dims at ?4 and run; a vector of another length than the encoder's is refused. */
+/* Bind vector [dims] at ?3 and dims at ?4 and run; a vector of another length than the encoder's is refused, and one
+ * with a number that is not finite. */
 static gp_status put_vector(gp_q *q, const float *vector, uint32_t dims, gp_error *err)
 {
+    for (uint32_t j = 0; j < dims; j++) {
+        if (isfinite(vector[j])) continue;
+        gp_q_end(q);
+        return gp_fail(err, GP_ERR_FORMAT, "an embedding that is not finite (NaN or infinite) is not stored");
+    }
     uint8_t *bytes = gp_mem_new(dims, 4);
     if (!bytes) return gp_fail(err, GP_ERR_MEMORY, "out of memory for an embedding of %u numbers", (unsigned)dims);
     gp_db_floats_to_le(vector, bytes, dims);

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "catalog/db.h"
+#include <math.h>
 #include <string.h>
 
 gp_status gp_cat_scorer_put(gp_catalog *cat, const gp_cat_scorer *scorer, gp_error *err)
@@ -114,6 +115,7 @@ gp_status gp_cat_scorers_visit(gp_catalog *cat, bool (*visit)(void *user, const 
 gp_status gp_cat_score_put(gp_catalog *cat, int64_t image, int64_t prompt, const char *scorer, double value,
                            gp_error *err)
 {
+    if (isinf(value)) return gp_fail(err, GP_ERR_FORMAT, "an infinite score is not stored"); /* NaN: no score */
     gp_q q = gp_q_open(cat, "INSERT INTO scores(scorer, prompt, image, value)"
                             " SELECT id, ?2, ?1, ?4 FROM scorers WHERE key = ?3"
                             " ON CONFLICT(scorer, prompt, image) DO UPDATE SET value = excluded.value");

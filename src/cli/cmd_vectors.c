@@ -16,7 +16,7 @@ typedef struct vectors {
 
 static gp_status read_vectors(const char *path, vectors *v, gp_error *err)
 {
-    GP_TRY(gp_npy_read(path, &v->rows, &v->n, &v->d, err));
+    GP_TRY(gp_npy_read_finite(path, &v->rows, &v->n, &v->d, err));
     if (v->n == 0 || v->d == 0) return gp_fail(err, GP_ERR_FORMAT, "'%s' is empty", path);
     return GP_OK;
 }

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -91,4 +92,17 @@ gp_status gp_npy_write(const char *path, char kind, const void *rows, size_t n, 
         return st;
     }
     return gp_npy_commit(file, err);
+}
+
+gp_status gp_npy_read_finite(const char *path, float **rows, size_t *n, size_t *d, gp_error *err)
+{
+    GP_TRY(gp_npy_read(path, rows, n, d, err));
+    for (size_t i = 0; i < *n * *d; i++) {
+        if (isfinite((*rows)[i])) continue;
+        gp_free(*rows);
+        *rows = NULL;
+        return gp_fail(err, GP_ERR_FORMAT, "row %zu of '%s' has a number that is not finite (NaN or infinite)",
+                       i / *d + 1, path);
+    }
+    return GP_OK;
 }

@@ -6,6 +6,9 @@
 
 #include "base/status.h"
 
+/* Reads an array whose numbers must be finite.  Owns: *rows [n, d], gp_free. */
+gp_status gp_npy_read_finite(const char *path, float **rows, size_t *n, size_t *d, gp_error *err);
+
 typedef struct gp_npy gp_npy;
 /* kind 'f': float32, 'i': int32. */
 gp_status gp_npy_open(const char *path, char kind, size_t width, gp_npy **out, gp_error *err);

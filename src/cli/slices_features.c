@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "cli/npy.h"
 
 #include <string.h>
 
@@ -252,7 +253,7 @@ gp_status gp_cli_feature_load(const char *value, size_t rows, gp_cli_feature *ou
     char *file = strchr(out->text, '='), *slash = strchr(out->text, '/');
     bool named = file && (!slash || file < slash); /* not in "runs/lr=1/x.npy" */
     if (named) *file++ = 0;
-    GP_TRY(gp_npy_read(named ? file : out->text, &vectors, &n, &f->d, err));
+    GP_TRY(gp_npy_read_finite(named ? file : out->text, &vectors, &n, &f->d, err));
     out->rows = vectors, f->vectors = vectors;
     if (n == rows) return GP_OK;
     return gp_fail(err, GP_ERR_USAGE, "'%s' has %zu %s, the table %zu", named ? file : out->text, n,

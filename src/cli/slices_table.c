@@ -65,6 +65,13 @@ static gp_status take_features(const gp_cli *cli, source *s, gp_error *err)
     return GP_OK;
 }
 
+static gp_status check_metric(const gp_cli *cli, const source *s, gp_error *err)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (!isnan(s->metric[i])) return GP_OK;
+    return gp_fail(err, GP_ERR_USAGE, "no row of '%s' has a number in '%s'", cli->table, cli->value);
+}
+
 static gp_status open_source(gp_cli *cli, source *s, gp_error *err)
 {
     size_t metric;
@@ -77,6 +84,7 @@ static gp_status open_source(gp_cli *cli, source *s, gp_error *err)
     GP_TRY(gp_cli_feature_column(s->table, cli->table, cli->value, &metric, err));
     GP_TRY(gp_alloc((void **)&s->metric, s->n, sizeof *s->metric, "the metric", err));
     GP_TRY(gp_columns_numbers(s->table, metric, s->metric, err));
+    GP_TRY(check_metric(cli, s, err));
     GP_TRY(take_features(cli, s, err));
     return take_reasons(s, metric, err);
 }

@@ -62,6 +62,7 @@ static gp_status take_vector(const gp_table *t, size_t row, size_t column, float
         double value;
         if (!gp_json_real(gp_json_at(root, j), &value)) GP_GO(wrong(t, row, column, "no vector of numbers", err));
         (*out)[row * *d + j] = (float)value;
+        if (!isfinite((*out)[row * *d + j])) GP_GO(wrong(t, row, column, "too large for a vector of floats", err));
     }
 out:
     gp_json_free(root);

@@ -26,7 +26,8 @@ typedef struct gp_clip_worker gp_clip_worker;
 gp_status gp_clip_worker_new(const gp_clip *clip, size_t images, size_t tokens, gp_clip_worker **out, gp_error *err);
 void gp_clip_worker_free(gp_clip_worker *worker);
 
-/* planes [n,3,s,s] -> out [n,d], L2-normalised; n <= images. */
+/* planes [n,3,s,s] -> out [n,d], L2-normalised; n <= images.  FORMAT: some rows are not finite; all rows are written.
+ */
 gp_status gp_clip_run_images(gp_clip_worker *worker, const float *planes, size_t n, float *out, gp_error *err);
 /* Texts packed one after the other: ids [sum of counts], counts [n], each up to and including its end token (only
  * tokens up to the pooled one matter: the mask is causal); sum of counts <= tokens.  out [n,d], L2-normalised. */

@@ -168,11 +168,8 @@ static gp_status take_batch(void *user, void *data, gp_error *err)
 {
     bench_run *r = user;
     gp_picture_job *job = data;
-    gp_status st = job->status;
-    if (st != GP_OK)
-        gp_fail(err, st, "%s", job->error.message);
-    else
-        st = write_batch(r, job, err);
+    gp_status st = gp_picture_job_status(job, r->report->pictures > 0, err);
+    if (st == GP_OK) st = write_batch(r, job, err);
     for (size_t i = 0; st == GP_OK && i < job->count; i++) {
         r->report->pictures += job->pictures[i].ok;
         r->report->own += job->pictures[i].own;

@@ -81,6 +81,14 @@ static gp_status put_encoder(bringer *b, gp_error *err)
     return gp_cat_scorer_put(b->cat, &scorer, err);
 }
 
+static gp_status put_bad_vector(bringer *b, const gp_row *row, size_t at, gp_error *err)
+{
+    char message[400];
+    snprintf(message, sizeof message, "row %zu of '%.200s' is zero or not finite (NaN or infinite)", at + 1,
+             b->o->embeddings);
+    return gp_cat_failure_put(b->cat, row->path, 0, 0, row->image, "score", message, false, err);
+}
+
 static gp_status put_vectors(bringer *b, gp_report *report, gp_error *err)
 {
     gp_query query = GP_QUERY_DEFAULTS;
@@ -94,8 +102,7 @@ static gp_status put_vectors(bringer *b, gp_report *report, gp_error *err)
         if (at == SIZE_MAX) continue;
         if (!normalise(b->rows + at * b->d, b->d)) {
             report->failed++;
-            st = gp_cat_failure_put(b->cat, row->path, 0, 0, row->image, "score", "its embedding is zero or not finite",
-                                    false, err);
+            st = put_bad_vector(b, row, at, err);
         } else {
             report->done++;
             st = gp_cat_image_embedding_put(b->cat, row->image, b->encoder, b->rows + at * b->d, (uint32_t)b->d, err);
@@ -110,13 +117,21 @@ static gp_status put_scores(bringer *b, gp_error *err)
 {
     gp_cat_matrix m = {0};
     gp_status st = GP_OK;
+    uint64_t without = 0;
     if (!b->scores) return GP_OK;
     GP_TRY(gp_cat_matrix_read(b->cat, b->scorer, &m, err));
     for (size_t i = 0; i < m.n && st == GP_OK; i++) {
         size_t at = gp_rows_find(&b->of, m.paths[i]);
-        if (at != SIZE_MAX && m.prompts[i] && !isnan(b->scores[at]))
+        if (at == SIZE_MAX || !m.prompts[i]) continue;
+        if (isnan(b->scores[at]))
+            without++;
+        else
             st = gp_cat_score_put(b->cat, m.images[i], m.prompts[i], b->scorer, b->scores[at], err);
     }
+    if (st == GP_OK && without)
+        gp_note_say(b->add->note, b->add->note_user, "no-scores", without,
+                    "%llu %s no score: '%s' has no number in '%s' there", (unsigned long long)without,
+                    gp_plural(without, "image has", "images have"), b->add->prompts, b->o->score_column);
     gp_cat_matrix_clear(&m);
     return st;
 }

@@ -47,10 +47,8 @@ static gp_status take_batch(void *user, void *data, gp_error *err)
     embed_run *r = user;
     gp_picture_job *job = data;
     size_t d = gp_encoder_dims(r->encoder);
-    gp_status st = job->status;
-    if (st != GP_OK) {
-        gp_fail(err, st, "%s", job->error.message);
-    } else {
+    gp_status st = gp_picture_job_status(job, r->report->done > 0, err);
+    if (st == GP_OK) {
         memcpy(r->out + r->taken * d, job->vectors, job->count * d * sizeof(float));
         for (size_t i = 0; i < job->count; i++) {
             const gp_picture *p = &job->pictures[i];

@@ -12,6 +12,7 @@
 #include "stage/pipe.h"
 #include "stage/stage.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -192,6 +193,37 @@ out:
     return st;
 }
 
+gp_status gp_picture_job_status(const gp_picture_job *job, bool any, gp_error *err)
+{
+    for (size_t i = 0; i < job->count; i++) any = any || job->pictures[i].ok;
+    gp_status st = job->status == GP_OK && job->overflowed && !any ? GP_ERR_FORMAT : job->status;
+    return st == GP_OK ? GP_OK : gp_fail(err, st, "%s", job->error.message);
+}
+
+static bool is_finite(const float *row, size_t d)
+{
+    for (size_t j = 0; j < d; j++)
+        if (!isfinite(row[j])) return false;
+    return true;
+}
+
+/* Copies the rows to the pictures that were encoded.  A row that is not finite is a failure of its picture.  It counts
+ * as temporary, since another model or precision may do better. */
+static void hand_out(gp_picture_job *job, const float *packed, size_t d)
+{
+    for (size_t i = 0, row = 0; i < job->count; i++) {
+        gp_picture *p = &job->pictures[i];
+        if (!p->ok) continue;
+        const float *from = packed + row++ * d;
+        p->ok = !job->overflowed || is_finite(from, d);
+        p->passing = !p->ok;
+        if (p->ok)
+            memcpy(job->vectors + i * d, from, d * sizeof(float));
+        else
+            snprintf(p->message, sizeof p->message, "%.*s", (int)sizeof p->message - 1, job->error.message);
+    }
+}
+
 void gp_picture_job_run(gp_encoder *e, int thread, gp_picture_job *job)
 {
     float *planes = e->planes[thread], *packed = e->packed[thread];
@@ -216,10 +248,9 @@ void gp_picture_job_run(gp_encoder *e, int thread, gp_picture_job *job)
     job->status = gp_clip_run_images(e->workers[thread], planes, good, packed, &job->error);
     job->seconds.tower += gp_clock_now() - start;
     job->seconds.tower_work += gp_clock_thread() - worked;
-    if (job->status != GP_OK) return;
-    for (size_t i = 0, row = 0; i < job->count; i++) {
-        if (job->pictures[i].ok) memcpy(job->vectors + i * e->dims, packed + row++ * e->dims, e->dims * sizeof(float));
-    }
+    job->overflowed = job->status == GP_ERR_FORMAT;
+    if (job->overflowed) job->status = GP_OK;
+    if (job->status == GP_OK) hand_out(job, packed, e->dims);
 }
 
 /* ------------------------------------------------------------------ prepared planes */

@@ -49,11 +49,15 @@ typedef struct gp_picture_job {
     gp_picture *pictures; /* [count], count <= batch */
     float *vectors;       /* [count, d]; rows of pictures that are not ok are zero */
     gp_status status;     /* of the tower: not OK ends the stage */
+    bool overflowed;      /* some embeddings are not finite: their pictures are not ok, and `error` names the model */
     gp_error error;
     gp_encode_seconds seconds;
 } gp_picture_job;
 gp_status gp_picture_job_new(const gp_encoder *encoder, size_t count, gp_picture_job **out, gp_error *err);
 void gp_picture_job_free(gp_picture_job *job);
+/* Returns the job's status, with its error.  FORMAT also if the job has no finite embedding and `any` is false: a model
+ * that has given none so far is damaged, and the other pictures need not be tried. */
+gp_status gp_picture_job_status(const gp_picture_job *job, bool any, gp_error *err);
 /* Thread `thread` of the encoder does the job. */
 void gp_picture_job_run(gp_encoder *encoder, int thread, gp_picture_job *job);
 

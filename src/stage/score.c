@@ -139,11 +139,8 @@ static gp_status take_batch(void *user, void *data, gp_error *err)
 {
     score_run *r = user;
     gp_picture_job *job = data;
-    gp_status st = job->status;
-    if (st != GP_OK)
-        gp_fail(err, st, "%s", job->error.message);
-    else
-        st = write_batch(r, job, err);
+    gp_status st = gp_picture_job_status(job, r->report->done + r->report->skipped > 0, err);
+    if (st == GP_OK) st = write_batch(r, job, err);
     if (st == GP_OK) {
         for (size_t i = 0; i < job->count; i++) {
             if (job->pictures[i].ok)

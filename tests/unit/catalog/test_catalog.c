@@ -500,6 +500,7 @@ static void test_nan_lower_and_two_scorers(void **state)
     assert_true(fabs(1000 * row->score - score) < 1);
     gp_cat_rows_close(rows);
     assert_int_equal(gp_cat_score_put(cat, image, prompt, "nobody", 1, &err), GP_ERR_USAGE);
+    assert_int_equal(gp_cat_score_put(cat, image, prompt, "clip/w", (double)INFINITY, &err), GP_ERR_FORMAT);
     gp_cat_close(cat);
 }
 
@@ -536,6 +537,12 @@ static void test_wrong_use(void **state)
     assert_ok(gp_cat_encoder_put(cat, &changed, &other, &err));
     assert_int_equal(other, encoder);
     assert_int_equal(gp_cat_image_embedding_put(cat, image, encoder, v, DIMS + 1, &err), GP_ERR_USAGE);
+    const float odd[] = {(float)NAN, INFINITY, -INFINITY};
+    for (size_t i = 0; i < 3; i++) {
+        float bad[DIMS] = {0};
+        bad[DIMS - 1] = odd[i];
+        assert_int_equal(gp_cat_image_embedding_put(cat, image, encoder, bad, DIMS, &err), GP_ERR_FORMAT);
+    }
     assert_int_equal(gp_cat_image_embedding_put(cat, 12345, encoder, v, DIMS, &err), GP_ERR_CATALOG);
     assert_int_equal(ask(cat, "SELECT count(*) FROM image_embeddings"), 0);
     assert_ok(gp_cat_begin(cat, &err));
