@@ -498,7 +498,7 @@ typedef enum gp_pick_by { GP_BY_SCORE, GP_BY_CORRECTED, GP_BY_Z_CATEGORY, GP_BY_
 typedef enum gp_pick_diversity { GP_DIVERSITY_NONE, GP_DIVERSITY_MMR, GP_DIVERSITY_FACILITY } gp_pick_diversity;
 typedef struct gp_pick_options {
     size_t size;
-    uint32_t per_prompt; /* best K of each prompt; 0: no such limit */
+    uint32_t per_prompt; /* best K of each prompt, whether in a slice or not; 0: no such limit */
     uint64_t top;        /* then the best K over all; 0: no such limit */
     bool has_min_score;
     double min_score;    /* and at least this */
@@ -518,7 +518,8 @@ typedef struct gp_pick_options {
     size_t explain_count;
     /* where `model` is NULL: a scorer's id, its model, or "model:precision"; NULL: the scorer used last */
     const char *scorer;
-    gp_note_fn note;       /* "one-candidate", "picks-away" (picks kept although their files are missing); may be NULL */
+    gp_note_fn note;       /* "one-candidate", "by-category" (gp_run chose by category), "picks-away" (picks kept although
+                            * their files are missing); may be NULL */
     void *note_user;
 } gp_pick_options;
 #define GP_PICK_DEFAULTS {sizeof(gp_pick_options), 1, 0, false, 0.0, GP_PICK_PROMPT, GP_BY_SCORE, 0, 0, false, \

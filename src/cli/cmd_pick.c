@@ -166,7 +166,8 @@ const gp_cli_command gp_cmd_pick = {
              "Strategies: prompt, the best of each prompt; slices, members of the clusters of images\n"
              "that score exceptionally well; category-slices, the same within each category;\n"
              "category, the best of each category.  The limits below hold in all of them: candidates\n"
-             "are taken from the best down, until their prompt, category, slice is served.",
+             "are taken from the best down, until their prompt, category, slice is served.  With slices\n"
+             "too, at most --per-prompt images of a prompt are picked, and only the best of the prompt.",
     .examples = "goldpan pick pictures\ngoldpan pick pictures --per-prompt 2 --min-score 20 | cut -f1\n"
                 "goldpan pick pictures --strategy category --top-per-category 5 --by corrected --one-per-duplicate\n"
                 "goldpan pick pictures --top 40 --diversity facility\n"

@@ -47,11 +47,13 @@ static void put_own(gp_str *s, const gp_verdict *v)
     if (v->by != GP_BY_SCORE) gp_str_printf(s, " (score %.2f)", v->score);
 }
 
-/* "; the last one taken, 'b.png', has score 31.20" */
+/* "; the last one taken, 'b.png', has score 31.20".  With slices, a better candidate of the prompt may be outside them.
+ */
 static void put_last(gp_str *s, const gp_verdict *v)
 {
+    bool slices = v->strategy == GP_PICK_SLICES || v->strategy == GP_PICK_CATEGORY_SLICES;
     if (isnan(v->limit)) return;
-    gp_str_puts(s, "; the last one taken");
+    gp_str_puts(s, slices && v->gate == GP_GATE_PER_PROMPT ? "; a better one" : "; the last one taken");
     if (v->other) gp_str_printf(s, ", '%s',", v->other);
     gp_str_puts(s, " has ");
     put_value(s, v->by, v->limit);

@@ -394,6 +394,17 @@ static bool is_copy(const run *r, uint32_t i, const place *copies)
     return true;
 }
 
+/* A candidate that no slice holds is not picked, but it holds a place of its prompt: an image of a slice is picked only
+ * as one of the best K of its prompt. */
+static void hold_prompt(const run *r, uint32_t i, const place *copies)
+{
+    int32_t group = r->in->contenders[i].group;
+    place *p = place_of(r, i, BY_PROMPT);
+    bool copy = r->o->one_per_duplicate && group >= 0 && copies[group].count;
+    if (r->verdicts[i].gate != GP_GATE_NOT_IN_SLICE || copy || p->count >= r->most[BY_PROMPT]) return;
+    p->count++, p->last = i;
+}
+
 /* From the best down.  to: the last grouping whose limit is applied here. */
 static gp_status pass(const run *r, grouping to, gp_error *err)
 {
@@ -402,7 +413,8 @@ static gp_status pass(const run *r, grouping to, gp_error *err)
     for (size_t k = 0; k < r->scored; k++) {
         uint32_t i = r->order[k];
         int32_t group = r->in->contenders[i].group;
-        bool stands = !is_out(r, i) && !is_served(r, i, BY_PROMPT) && !is_copy(r, i, copies);
+        bool out = is_out(r, i), stands = !out && !is_served(r, i, BY_PROMPT) && !is_copy(r, i, copies);
+        if (out) hold_prompt(r, i, copies);
         for (grouping g = BY_SLICE; stands && g <= to; g++) stands = !is_served(r, i, g);
         if (!stands) continue;
         for (grouping g = 0; g <= to; g++) {

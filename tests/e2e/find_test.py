@@ -239,6 +239,18 @@ class Find(unittest.TestCase):
         self.assertIn("\tnot picked\t", told[1])
         self.assertIn(os.path.basename(best[0]), told[1])  # what was preferred to it
 
+    def test_slices_give_the_best_of_each_prompt(self):
+        """The images of slices are many of few prompts; a pick is the best of its prompt all the same."""
+        path = self.copy("slice-picks.db")
+        picks = lambda *words: json.loads(goldpan("pick", "--catalog", path, "--json", *words, code=(0, 4)))["picks"]
+        best = {p["path"] for p in picks()}
+        for strategy in ("slices", "category-slices"):
+            one, every = picks("--strategy", strategy), picks("--strategy", strategy, "--per-prompt", "0")
+            self.assertGreater(len(one), 0)
+            self.assertGreater(len(every), len(one))
+            self.assertEqual({p["path"] for p in one}, {p["path"] for p in every} & best)
+            self.assertEqual(len({p["prompt"] for p in one}), len(one))
+
     def test_pictures_of_slices(self):
         path, frames = self.copy("tour.db"), os.path.join(self.folder.name, "frames")
         slices = self.rows(path, "SELECT count(*) FROM v_slices WHERE category IS NULL")[0][0]

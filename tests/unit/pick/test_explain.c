@@ -98,6 +98,10 @@ static void test_places(void **state)
     gp_verdict v = at(GP_GATE_PER_PROMPT);
     says(v, "not picked: 3rd of 4 for the prompt 'a cat on a mat', score 28.10; the last one taken, 'out/b.png', has "
             "score 31.20");
+    v.strategy = GP_PICK_SLICES;
+    says(v, "not picked: 3rd of 4 for the prompt 'a cat on a mat', score 28.10; a better one, 'out/b.png', has "
+            "score 31.20");
+    v.strategy = GP_PICK_PROMPT;
     v.gate = GP_GATE_PER_CATEGORY, v.rank = 11, v.of = 212, v.other = NULL;
     says(v, "not picked: 11th of 212 in the category 'Animals', score 28.10; the last one taken has score 31.20");
     v.gate = GP_GATE_PER_SLICE, v.rank = 22, v.limit = (double)NAN;

@@ -149,7 +149,7 @@ static bool goes_before(const scene *s, const gp_pick_options *o, uint32_t i, ui
 
 /* The gate of i, knowing what was chosen before it. */
 static gp_gate slow_gate(const scene *s, const gp_pick_options *o, const int *slice, uint32_t i, const uint32_t *chosen,
-                         size_t count)
+                         size_t count, const bool *holds)
 {
     size_t prompt = 0, copies = 0, same_slice = 0, category = 0;
     size_t per_category = o->per_category ? o->per_category : o->strategy == GP_PICK_CATEGORY ? 5 : SIZE_MAX;
@@ -161,6 +161,7 @@ static gp_gate slow_gate(const scene *s, const gp_pick_options *o, const int *sl
         same_slice += slice[chosen[k]] == slice[i];
         category += c->category == s->c[i].category;
     }
+    for (size_t k = 0; k < N; k++) prompt += holds[k] && s->c[k].prompt == s->c[i].prompt;
     if (isnan(value_of(s, o, i))) return GP_GATE_NO_SCORE;
     if (o->has_min_score && s->c[i].score < o->min_score) return GP_GATE_MIN_SCORE;
     if (slices && slice[i] < 0) return GP_GATE_NOT_IN_SLICE;
@@ -176,6 +177,7 @@ static size_t slow_choose(const scene *s, const gp_pick_options *o, gp_gate *gat
 {
     uint32_t order[N], chosen[N];
     int slice[N];
+    bool holds[N] = {false};
     size_t n = 0, count = 0;
     for (uint32_t i = 0; i < N; i++) {
         slice[i] = slice_of(s, o, i);
@@ -186,8 +188,14 @@ static size_t slow_choose(const scene *s, const gp_pick_options *o, gp_gate *gat
         order[at] = i;
     }
     for (size_t k = 0; k < n; k++) {
-        gates[order[k]] = slow_gate(s, o, slice, order[k], chosen, count);
-        if (gates[order[k]] == GP_GATE_PICKED) chosen[count++] = order[k];
+        uint32_t i = order[k];
+        gates[i] = slow_gate(s, o, slice, i, chosen, count, holds);
+        if (gates[i] == GP_GATE_PICKED) chosen[count++] = i;
+        if (gates[i] != GP_GATE_NOT_IN_SLICE) continue;
+        bool copy = false;
+        for (size_t c = 0; c < count; c++)
+            copy = copy || (s->c[i].group >= 0 && s->c[chosen[c]].group == s->c[i].group);
+        holds[i] = !(copy && o->one_per_duplicate); /* in no slice, but one of the best of its prompt */
     }
     return count;
 }
