@@ -126,8 +126,10 @@ static int run(gp_cli *cli)
     uint64_t count = 0;
     int code = GP_EXIT_OK;
     if (cli->table) return gp_cli_slices_table(cli);
-    if (cli->show || cli->value || cli->features.count || cli->embeddings.count || cli->reduce || cli->distance)
-        return gp_cli_usage(cli, "--metric, --feature, --embedding, --reduce, --distance and --show go with --table");
+    if (cli->show || cli->value || cli->features.count || cli->embeddings.count || cli->reduce || cli->distance ||
+        cli->group)
+        return gp_cli_usage(
+            cli, "--metric, --feature, --embedding, --group, --reduce, --distance and --show go with --table");
     if (gp_cli_find_options(cli, &options, &err) != GP_OK ||
         gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, GP_CATALOG_READ_IF_MUST, &catalog, &err) !=
             GP_OK ||
@@ -177,6 +179,8 @@ static const gp_cli_option options[] = {
      "look in it (kinds: see above); may be repeated"},
     {"embedding", 0, GP_OPT_TEXTS, "NAME=X.npy[:weight=W]", GP_CLI_FIELD(embeddings),
      "look in these vectors; may be repeated"},
+    {"group", 0, GP_OPT_TEXT, "COLUMN", GP_CLI_FIELD(group),
+     "rows of one value depend on each other, such as the images of a prompt"},
     {"reduce", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(reduce), "reduce vectors by UMAP first, as sliceguard does"},
     {"distance", 0, GP_OPT_CHOICE, "euclidean|cosine", GP_CLI_FIELD(distance),
      "of rows, for their clusters (default: euclidean)"},

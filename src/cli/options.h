@@ -66,7 +66,7 @@ typedef struct gp_cli {
     int distance;                            /* index into the choices */
     gp_cli_count n_slices, seed, resamples;
     gp_cli_real alpha, min_cosine;
-    const char *vectors, *queries, *table, *value;
+    const char *vectors, *queries, *table, *value, *group;
     gp_cli_texts features, embeddings;
     bool show, reduce;
     int metric, method; /* index into the choices */

@@ -21,6 +21,7 @@ typedef struct source {
     gp_columns *table;
     size_t n, count;
     double *metric;
+    int32_t *group;                              /* [n] or NULL: rows that depend on each other */
     gp_cli_feature given[2 * GP_CLI_MOST_TEXTS]; /* [count] as read */
     gp_feature features[2 * GP_CLI_MOST_TEXTS];  /* [count] */
     gp_cli_feature *columns;                     /* every other column that can explain */
@@ -34,6 +35,7 @@ static void source_clear(source *s)
     for (size_t k = 0; k < s->explain_count; k++) gp_cli_feature_clear(&s->columns[k]);
     gp_mem_free(s->columns);
     gp_mem_free(s->explain);
+    gp_mem_free(s->group);
     gp_mem_free(s->metric);
     if (s->table) gp_columns_close(s->table);
 }
@@ -65,6 +67,41 @@ static gp_status take_features(const gp_cli *cli, source *s, gp_error *err)
     return GP_OK;
 }
 
+typedef struct grouped {
+    const char *word;
+    uint32_t row;
+} grouped;
+
+static int by_word(const void *a, const void *b)
+{
+    return strcmp(((const grouped *)a)->word, ((const grouped *)b)->word);
+}
+
+/* --group: the rows of one word get one number; a row with an empty cell gets -1, since it depends on no other. */
+static gp_status take_groups(const gp_cli *cli, source *s, gp_error *err)
+{
+    size_t column, count = 0;
+    int32_t number = -1;
+    grouped *list;
+    if (!cli->group) return GP_OK;
+    if (s->n > INT32_MAX) return gp_fail(err, GP_ERR_LIMIT, "'%s' has too many rows for --group", cli->table);
+    GP_TRY(gp_cli_feature_column(s->table, cli->table, cli->group, &column, err));
+    GP_TRY(gp_alloc((void **)&s->group, s->n, sizeof *s->group, "the groups", err));
+    GP_TRY(gp_alloc((void **)&list, s->n, sizeof *list, "the groups", err));
+    for (size_t i = 0; i < s->n; i++) {
+        const char *cell = gp_columns_cell(s->table, i, column);
+        s->group[i] = -1;
+        if (cell && *cell) list[count++] = (grouped){cell, (uint32_t)i};
+    }
+    if (count) qsort(list, count, sizeof *list, by_word);
+    for (size_t k = 0; k < count; k++) {
+        if (k == 0 || by_word(&list[k], &list[k - 1]) != 0) number++;
+        s->group[list[k].row] = number;
+    }
+    gp_mem_free(list);
+    return GP_OK;
+}
+
 static gp_status check_metric(const gp_cli *cli, const source *s, gp_error *err)
 {
     for (size_t i = 0; i < s->n; i++)
@@ -85,6 +122,7 @@ static gp_status open_source(gp_cli *cli, source *s, gp_error *err)
     GP_TRY(gp_alloc((void **)&s->metric, s->n, sizeof *s->metric, "the metric", err));
     GP_TRY(gp_columns_numbers(s->table, metric, s->metric, err));
     GP_TRY(check_metric(cli, s, err));
+    GP_TRY(take_groups(cli, s, err));
     GP_TRY(take_features(cli, s, err));
     return take_reasons(s, metric, err);
 }
@@ -260,6 +298,7 @@ int gp_cli_slices_table(gp_cli *cli)
     if (st == GP_OK) st = gp_cli_find_options(cli, &options, &err);
     if (st == GP_OK) st = open_source(cli, &s, &err);
     options.slices.reduce = cli->reduce;
+    options.slices.group = s.group;
     options.slices.threads = options.find.threads, options.slices.progress = options.find.progress,
     options.slices.user = options.find.user;
     if (st == GP_OK) st = gp_slices_find(s.features, s.count, s.metric, s.n, NULL, &options.slices, &found, &err);

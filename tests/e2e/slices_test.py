@@ -134,6 +134,18 @@ class Words(unittest.TestCase):
         self.accepts("--feature", "x:y", "--feature", "x:y:category")  # colons in the column's name
         self.accepts("--feature", "ratio:w/h:ordinal=0:1|1,2")  # and in values
 
+    def test_groups(self):
+        """Scores that differ between groups only: beyond chance row by row, not group by group."""
+        with open(os.path.join(self.folder.name, "g.csv"), "w") as file:
+            file.write("kind,prompt,score\n")
+            for i in range(60):
+                file.write(f"{'ab'[i // 30]},p{i // 10},{(i // 10 * 7) % 6 + 3 * (i // 30) + i % 3 / 10}\n")
+        words = ("--table", os.path.join(self.folder.name, "g.csv"), "--metric", "score", "--feature", "kind")
+        self.assertEqual(len(found(*words)), 1)
+        self.assertEqual(found(*words, "--group", "prompt"), [])
+        done = slices(*words, "--group", "colour")
+        self.assertIn("has no column 'colour'", done.stderr)
+
     def test_refuses(self):
         self.refuses("row 3 has 'thirties' as 'age', which is not in its order teens|twenties",
                      "--feature", "age:ordinal=teens|twenties")
