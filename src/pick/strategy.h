@@ -4,12 +4,12 @@
  * One pass decides.  Candidates are taken from the best down (by options->by, ties by hash); each goes through the
  * gates score . min_score . slice . prompt . near copies . slice's K . category's K . top and falls at the first that
  * is shut: so a prompt, group, slice or category is served by its best that still stand, and a place refused to one
- * stays free for the next.  A candidate that is in no slice holds a place of its prompt all the same: with slices too, a
- * pick is one of the best K of its prompt.  Without categories and slices this is gp_rank_choose. With diversity the three last gates
- * choose their K by diversify.h among those that stand, one gate after the other. A candidate of several slices belongs
- * to the smallest (then to the higher mean): the most particular one. Slices count from min_support scored rows on and,
- * in CATEGORY_SLICES, if their mean is at least drop_factor sample standard deviations above their category's mean (the
- * article: 2 and 0.9); means are of the raw score. */
+ * stays free for the next.  A candidate that is in no slice holds a place of its prompt all the same: with slices too,
+ * a pick is one of the best K of its prompt.  Without categories and slices this is gp_rank_choose. With diversity the
+ * three last gates choose their K by diversify.h among those that stand, one gate after the other. A candidate of
+ * several slices belongs to the smallest (then to the higher mean): the most particular one. Slices count from
+ * min_support scored rows on and, in CATEGORY_SLICES, if their mean is at least drop_factor sample standard deviations
+ * above their category's mean (the article: 2 and 0.9); means are of the raw score. */
 #ifndef GP_PICK_STRATEGY_H
 #define GP_PICK_STRATEGY_H
 
