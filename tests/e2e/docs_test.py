@@ -48,7 +48,9 @@ class Docs(unittest.TestCase):
         with open(os.path.join(outputs, "prompts.txt"), "w", encoding="utf-8") as file:
             file.write("a red cat\na blue house\n")
         with open(os.path.join(outputs, "runs.csv"), "w", encoding="utf-8") as file:
-            file.write("sampler,score\n" + "".join("%s,%d\n" % ("Euler" if i % 3 else "DDIM", 20 + i % 7) for i in range(256)))
+            ages = ("teens", "twenties", "thirties")
+            file.write("sampler,score,age\n" + "".join(
+                "%s,%d,%s\n" % ("Euler" if i % 3 else "DDIM", 20 + i % 7, ages[i // 2 % 3]) for i in range(256)))
         bin_folder = os.path.join(self.home, "bin")
         os.mkdir(bin_folder)
         os.symlink(GOLDPAN, os.path.join(bin_folder, "goldpan"))
