@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT
+ * Measures of pixels.  A sample gives the measures; only a frame that may show nothing is then read whole. */
+#include "image/quality.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    WHOLE = 192, /* a side of so many pixels is read whole */
+    WINDOWS = 8, /* of a longer side */
+    WINDOW = 24, /* pixels of a window */
+    LEAST = 64,  /* pixels of a side of a frame that may show nothing */
+    BLOCK = 16,  /* side of the blocks whose means noise frames are judged by */
+    DARK = 16,   /* luma of a black frame is below */
+    STRAY = 32,  /* luma of any pixel of a black frame is below */
+    SAME = 4,    /* levels between the pixels of a uniform frame */
+    LOUD = 25,   /* least standard deviation of luma of a noise frame */
+    LEVELS = 256,
+};
+static const double UNLIKE = 0.2; /* largest correlation between pixels of a noise frame */
+static const double EVEN = 0.1;   /* largest deviation of block means of a noise frame, relative to the pixels' */
+static const double LIKELY = 0.5; /* Immerkaer's estimate of a noise frame is near its standard deviation */
+
+typedef struct sums {
+    uint64_t pixels, coloured, filtered; /* in the histogram; in `saturation`; with a neighbour on each side */
+    double saturation;
+    int64_t laplace;
+    uint64_t laplace_squared, ripple;
+    uint32_t histogram[LEVELS], other[LEVELS]; /* of luma; their sum counts */
+} sums;
+
+static inline uint8_t luma_of(const uint8_t *c)
+{
+    return (uint8_t)((19595u * c[0] + 38470u * c[1] + 7471u * c[2] + 0x8000u) >> 16);
+}
+
+static void read_luma(const uint8_t *restrict rgb, size_t n, uint8_t *restrict luma)
+{
+    for (size_t i = 0; i < n; i++) luma[i] = luma_of(rgb + 3 * i);
+}
+
+/* Adds the saturation of every fourth pixel of a row. */
+static void add_saturation(const uint8_t *rgb, size_t n, sums *s)
+{
+    float sum = 0;
+    for (size_t i = 0; i < n; i += 4) {
+        const uint8_t *c = rgb + 3 * i;
+        uint8_t high = c[0] > c[1] ? c[0] : c[1], low = c[0] < c[1] ? c[0] : c[1];
+        high = c[2] > high ? c[2] : high, low = c[2] < low ? c[2] : low;
+        sum += (float)(high - low) / (float)(high + !high);
+    }
+    s->saturation += (double)sum;
+    s->coloured += (n + 3) / 4;
+}
+
+/* Adds a row [n] of luma to the histogram.  Two of these, since equal neighbours would wait for each other in one. */
+static void add_histogram(const uint8_t *luma, size_t n, sums *s)
+{
+    for (size_t i = 0; i + 1 < n; i += 2) s->histogram[luma[i]]++, s->other[luma[i + 1]]++;
+    if (n % 2) s->histogram[luma[n - 1]]++;
+    s->pixels += n;
+}
+
+/* The two filters over a row [n] with its neighbours above and below; 2..n-1 of it have a neighbour on each side. */
+static void filter_row(const uint8_t *restrict up, const uint8_t *restrict at, const uint8_t *restrict down, size_t n,
+                       sums *s)
+{
+    int32_t sum = 0;
+    uint32_t squares = 0, ripple = 0;
+    for (size_t i = 1; i + 1 < n; i++) {
+        int laplace = up[i] + down[i] + at[i - 1] + at[i + 1] - 4 * at[i];
+        int corners = up[i - 1] + up[i + 1] + down[i - 1] + down[i + 1];
+        /* corners - 2 * sides + 4 * middle */
+        int wave = corners - 2 * (up[i] + down[i] + at[i - 1] + at[i + 1]) + 4 * at[i];
+        sum += laplace;
+        squares += (uint32_t)(laplace * laplace);
+        ripple += (uint32_t)abs(wave);
+    }
+    s->laplace += sum;
+    s->laplace_squared += squares;
+    s->ripple += ripple;
+}
+
+static void measure_window(const gp_pixels *p, uint32_t left, uint32_t top, uint32_t width, uint32_t height, sums *s)
+{
+    uint8_t rows[3][WHOLE];
+    for (uint32_t y = 0; y < height; y++) {
+        const uint8_t *rgb = p->rgb + ((size_t)(top + y) * p->width + left) * 3;
+        uint8_t *row = rows[y % 3];
+        read_luma(rgb, width, row);
+        if (y % 2 == 0) add_histogram(row, width, s), add_saturation(rgb, width, s);
+        if (y >= 2) filter_row(rows[(y - 2) % 3], rows[(y - 1) % 3], row, width, s);
+    }
+    if (width > 2 && height > 2) s->filtered += (uint64_t)(width - 2) * (height - 2);
+}
+
+/* Window i of a side: its first pixel. */
+static uint32_t window_at(uint32_t side, uint32_t i)
+{
+    return side <= WHOLE ? 0 : (uint32_t)((uint64_t)side * (2 * i + 1) / (2 * WINDOWS)) - WINDOW / 2;
+}
+
+static void measure_sample(const gp_pixels *p, sums *s)
+{
+    uint32_t columns = p->width <= WHOLE ? 1 : WINDOWS, rows = p->height <= WHOLE ? 1 : WINDOWS;
+    uint32_t width = p->width <= WHOLE ? p->width : WINDOW, height = p->height <= WHOLE ? p->height : WINDOW;
+    for (uint32_t j = 0; j < rows; j++)
+        for (uint32_t i = 0; i < columns; i++)
+            measure_window(p, window_at(p->width, i), window_at(p->height, j), width, height, s);
+    for (int v = 0; v < LEVELS; v++) s->histogram[v] += s->other[v];
+}
+
+static void sum_up(const sums *s, gp_quality *out)
+{
+    double n = (double)s->pixels, mean = 0, square = 0, bits = 0;
+    for (int v = 0; v < LEVELS; v++) {
+        double share = s->histogram[v] / n;
+        mean += share * v, square += share * v * v;
+        if (share > 0) bits -= share * log2(share);
+    }
+    out->exposure = mean / 255;
+    out->spread = sqrt(fmax(square - mean * mean, 0)) / 255;
+    out->entropy = bits > 0 ? bits : 0; /* not -0 */
+    out->saturation = s->saturation / (double)s->coloured;
+    if (!s->filtered) return;
+    double m = (double)s->filtered, slope = (double)s->laplace / m;
+    out->sharpness = (double)s->laplace_squared / m - slope * slope;
+    out->noise = sqrt(acos(-1.0) / 2) / 6 * (double)s->ripple / m;
+}
+
+/* ------------------------------------------------------------------ frames that show nothing */
+
+static bool is_black(const gp_pixels *p)
+{
+    uint64_t n = (uint64_t)p->width * p->height, bright = 0;
+    for (uint64_t i = 0; i < n; i++) {
+        uint8_t luma = luma_of(p->rgb + 3 * i);
+        if (luma >= STRAY) return false;
+        bright += luma >= DARK;
+    }
+    return bright <= n / 1000;
+}
+
+static bool is_uniform(const gp_pixels *p)
+{
+    uint64_t n = (uint64_t)p->width * p->height;
+    uint8_t low[3] = {255, 255, 255}, high[3] = {0, 0, 0};
+    for (uint64_t i = 0; i < n; i++)
+        for (int c = 0; c < 3; c++) {
+            uint8_t v = p->rgb[3 * i + (unsigned)c];
+            if (v < low[c]) low[c] = v;
+            if (v > high[c]) high[c] = v;
+            if (high[c] - low[c] > SAME) return false;
+        }
+    return true;
+}
+
+static double luma_at(const gp_pixels *p, uint32_t x, uint32_t y)
+{
+    return luma_of(p->rgb + ((size_t)y * p->width + x) * 3);
+}
+
+/* Mean product of the deviations from the mean of pixels that lie (dx, dy) apart. */
+static double covariance(const gp_pixels *p, double mean, uint32_t dx, uint32_t dy)
+{
+    double sum = 0;
+    for (uint32_t y = 0; y + dy < p->height; y++)
+        for (uint32_t x = 0; x + dx < p->width; x++)
+            sum += (luma_at(p, x, y) - mean) * (luma_at(p, x + dx, y + dy) - mean);
+    return sum / ((double)(p->width - dx) * (p->height - dy));
+}
+
+/* Do the means of blocks of a channel differ as little as those of white noise? */
+static bool is_even(const gp_pixels *p, unsigned channel)
+{
+    uint64_t n = (uint64_t)p->width * p->height;
+    uint32_t columns = p->width / BLOCK, rows = p->height / BLOCK;
+    double mean = 0, variance = 0, blocks = 0;
+    for (uint64_t i = 0; i < n; i++) mean += p->rgb[3 * i + channel];
+    mean /= (double)n;
+    for (uint64_t i = 0; i < n; i++) variance += (p->rgb[3 * i + channel] - mean) * (p->rgb[3 * i + channel] - mean);
+    variance /= (double)n;
+    for (uint32_t j = 0; j < rows; j++)
+        for (uint32_t i = 0; i < columns; i++) {
+            double block = 0;
+            for (uint32_t y = j * BLOCK; y < (j + 1) * BLOCK; y++)
+                for (uint32_t x = i * BLOCK; x < (i + 1) * BLOCK; x++)
+                    block += p->rgb[((size_t)y * p->width + x) * 3 + channel] - mean;
+            blocks += block * block;
+        }
+    blocks /= (double)columns * rows * BLOCK * BLOCK * BLOCK * BLOCK;
+    return blocks <= EVEN * EVEN * variance;
+}
+
+static bool is_noise(const gp_pixels *p)
+{
+    double mean = 0;
+    for (uint32_t y = 0; y < p->height; y++)
+        for (uint32_t x = 0; x < p->width; x++) mean += luma_at(p, x, y);
+    mean /= (double)p->width * p->height;
+    double variance = covariance(p, mean, 0, 0);
+    if (variance < LOUD * LOUD || !is_even(p, 0) || !is_even(p, 1) || !is_even(p, 2)) return false;
+    for (uint32_t d = 1; d <= 2; d++)
+        if (fabs(covariance(p, mean, d, 0)) > UNLIKE * variance || fabs(covariance(p, mean, 0, d)) > UNLIKE * variance)
+            return false;
+    return true;
+}
+
+/* Levels of luma between the darkest and the brightest pixel of the sample. */
+static void range_of(const sums *s, int *low, int *high)
+{
+    for (*low = 0; *low < LEVELS - 1 && !s->histogram[*low]; ++*low) {
+    }
+    for (*high = LEVELS - 1; *high > 0 && !s->histogram[*high]; --*high) {
+    }
+}
+
+/* The sample rules most images out; all pixels decide. */
+static gp_frame judge(const gp_pixels *p, const sums *s, const gp_quality *q)
+{
+    int low, high;
+    if (p->width < LEAST || p->height < LEAST) return GP_FRAME_NORMAL;
+    range_of(s, &low, &high);
+    if (high < STRAY && is_black(p)) return GP_FRAME_BLACK;
+    if (high - low <= SAME + 1 && is_uniform(p)) return GP_FRAME_UNIFORM; /* + 1: luma is rounded */
+    if (q->noise > LIKELY * LOUD && q->noise > LIKELY * 255 * q->spread && is_noise(p)) return GP_FRAME_NOISE;
+    return GP_FRAME_NORMAL;
+}
+
+gp_status gp_image_quality(const gp_pixels *pixels, bool plain, gp_quality *out, gp_error *err)
+{
+    sums s = {0};
+    gp_quality q = {0};
+    if (!pixels->rgb || !pixels->width || !pixels->height)
+        return gp_fail(err, GP_ERR_USAGE, "an image without pixels has no quality");
+    measure_sample(pixels, &s);
+    sum_up(&s, &q);
+    q.frame = plain ? judge(pixels, &s, &q) : GP_FRAME_NORMAL;
+    *out = q;
+    return GP_OK;
+}
+
+const char *gp_frame_name(gp_frame frame)
+{
+    static const char *const names[] = {"normal", "black", "uniform", "noise"};
+    return names[frame];
+}
