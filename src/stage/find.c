@@ -369,6 +369,7 @@ static gp_status number_prompts(gp_find_run *r, gp_error *err)
     const gp_cat_matrix *m = &r->m;
     prompt_at *all;
     GP_TRY(gp_alloc((void **)&r->prompt, m->n, sizeof *r->prompt, "standings", err));
+    GP_TRY(gp_alloc((void **)&r->by_prompt, m->n, sizeof *r->by_prompt, "standings", err));
     GP_TRY(gp_alloc((void **)&all, m->n, sizeof *all, "standings", err));
     for (size_t i = 0; i < m->n; i++) all[i] = (prompt_at){m->prompts[i], i};
     qsort(all, m->n, sizeof *all, by_prompt);
@@ -376,6 +377,7 @@ static gp_status number_prompts(gp_find_run *r, gp_error *err)
     for (size_t i = 0; i < m->n; i++) {
         if (all[i].prompt && (i == 0 || all[i].prompt != all[i - 1].prompt)) last++;
         r->prompt[all[i].row] = all[i].prompt ? last : -1;
+        r->by_prompt[i] = all[i].row;
     }
     r->prompts = (size_t)(last + 1);
     gp_mem_free(all);
@@ -422,7 +424,7 @@ out:
     return st;
 }
 
-/* ------------------------------------------------------------------ into the catalog */
+/* ------------------------------------------------------------------ how good the categories are */
 
 /* Pairs of n. */
 static double pairs(double n)
@@ -432,11 +434,12 @@ static double pairs(double n)
 
 /* Pairs of images of one prompt that are in one category, against what their number in each category gives by chance
  * (Cohen's kappa).  together [categories] is scratch. */
-static double agreement_of(const gp_find_run *r, const size_t *order, double *together)
+static double agreement_of(const gp_find_run *r, double *together)
 {
     const int32_t *category = r->categories.category;
+    const size_t *order = r->by_prompt;
     double same = 0, of = 0, chance = 0, all = 0, placed = 0;
-    for (size_t i = 0, end; i < r->m.n; i = end) { /* images of one prompt follow each other */
+    for (size_t i = 0, end; i < r->m.n; i = end) {
         size_t in = 0;
         for (end = i; end < r->m.n && r->prompt[order[end]] == r->prompt[order[i]]; end++)
             if (category[order[end]] >= 0) together[category[order[end]]] = 0;
@@ -454,29 +457,18 @@ static double agreement_of(const gp_find_run *r, const size_t *order, double *to
 
 static gp_status find_quality(gp_find_run *r, gp_error *err)
 {
-    size_t *order = NULL, *first = NULL, at = 0; /* [n] rows by prompt; [prompts + 1] */
-    double *together = NULL;
-    gp_status st = GP_OK;
-    GP_GO(gp_alloc((void **)&order, r->m.n, sizeof *order, "the categories", err));
-    GP_GO(gp_alloc((void **)&together, r->categories.count, sizeof *together, "the categories", err));
-    first = gp_mem_zero(r->prompts + 2, sizeof *first);
-    if (!first) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories"));
-    for (size_t i = 0; i < r->m.n; i++) first[r->prompt[i] + 1]++; /* those without a prompt come first */
-    for (size_t p = 0; p < r->prompts + 2; p++) {
-        size_t count = first[p];
-        first[p] = at, at += count;
-    }
-    for (size_t i = 0; i < r->m.n; i++) order[first[r->prompt[i] + 1]++] = i;
-    r->report->quality.cohesion = r->categories.merged ? r->categories.silhouette : (double)NAN;
-    r->report->quality.agreement = agreement_of(r, order, together);
-    if (r->report->quality.agreement < GP_AGREEMENT_LEAST)
-        gp_find_remark(r, "the categories cut across your prompts: name categories with --categories");
-out:
+    struct gp_category_quality *quality = &r->report->quality;
+    double *together;
+    GP_TRY(gp_alloc((void **)&together, r->categories.count, sizeof *together, "the categories", err));
+    quality->cohesion = r->categories.merged ? r->categories.silhouette : (double)NAN;
+    quality->agreement = agreement_of(r, together);
     gp_mem_free(together);
-    gp_mem_free(first);
-    gp_mem_free(order);
-    return st;
+    if (quality->agreement < GP_AGREEMENT_LEAST)
+        gp_find_remark(r, "the categories cut across your prompts: name categories with --categories");
+    return GP_OK;
 }
+
+/* ------------------------------------------------------------------ into the catalog */
 
 static void put_settings(const gp_find_run *r, gp_str *s)
 {
@@ -572,6 +564,7 @@ static void clear(gp_find_run *r)
     gp_mem_free(r->z_category);
     gp_mem_free(r->z_prompt);
     gp_mem_free(r->probes);
+    gp_mem_free(r->by_prompt);
     gp_mem_free(r->prompt);
     gp_an_lexicon_free(r->lexicon);
     gp_categories_clear(&r->categories);

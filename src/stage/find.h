@@ -25,7 +25,8 @@ typedef struct gp_find_run {
     char *scorer;
     gp_cat_matrix m;
     gp_setting_columns settings;
-    int32_t *prompt; /* [n] prompts numbered from 0, -1 without one */
+    int32_t *prompt;   /* [n] prompts numbered from 0, -1 without one */
+    size_t *by_prompt; /* [n] rows in order of their prompt, those without one first */
     size_t prompts;
     gp_hierarchy tree; /* levels 0: too few images */
     gp_categories categories;
