@@ -28,6 +28,9 @@ gp_status gp_an_umap_place(const float *rows, const float *map, size_t n, size_t
                            const gp_umap_options *options, float *out, gp_error *err);
 
 /* features.c, slices.c, significance.c */
+/* Fewer groups of rows (prompts) than this can hardly stand out: of 3 among 12, one choice in 220 is as good by chance.
+ */
+enum { GP_AN_FEW_GROUPS = 12 };
 gp_status gp_an_slices(const gp_feature *features, size_t count, const double *metric, size_t n,
                        const gp_hierarchy *tree, const gp_slices_options *options, gp_slices *out, gp_error *err);
 void gp_an_slices_clear(gp_slices *slices);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FEW_GROUPS = 20 };
+enum { ENOUGH_GROUPS = 20 }; /* of a stratum; see the header */
 
 /* ------------------------------------------------------------------ groups */
 
@@ -64,7 +64,7 @@ static void find_strata(gp_blocks *b, const span *spans)
     for (size_t g = 0; g < b->count; g++) {
         const span *opens = b->strata ? &spans[b->first[b->strata - 1]] : NULL;
         bool same = opens && spans[g].size == spans[g - 1].size;
-        bool joins = opens && g - b->first[b->strata - 1] < FEW_GROUPS && spans[g].size * 2 >= opens->size;
+        bool joins = opens && g - b->first[b->strata - 1] < ENOUGH_GROUPS && spans[g].size * 2 >= opens->size;
         if (!same && !joins) b->first[b->strata++] = (uint32_t)g;
     }
     b->first[b->strata] = (uint32_t)b->count;

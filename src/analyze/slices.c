@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_SHARE = 4, LEAST_GROUPS = 3, FEW_GROUPS = 12 };
+enum { MOST_SHARE = 4, LEAST_GROUPS = 3 };
 static const double clear_errors = 3;
 
 typedef struct finder {
@@ -261,7 +261,7 @@ static gp_status mark_eligible(finder *f, size_t most, gp_error *err)
     GP_GO(gp_alloc((void **)&last, f->levels.clusters, sizeof *last, "slices", err));
     count_groups(f, groups, last);
     for (size_t c = 0; c < f->levels.clusters; c++) {
-        bool enough = f->blocks.largest == 1 || f->blocks.count < FEW_GROUPS || groups[c] >= LEAST_GROUPS;
+        bool enough = f->blocks.largest == 1 || f->blocks.count < GP_AN_FEW_GROUPS || groups[c] >= LEAST_GROUPS;
         f->marked[c] = enough && f->support[c] >= f->min_support && f->support[c] <= most;
     }
 out:

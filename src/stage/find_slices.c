@@ -185,13 +185,10 @@ static gp_status search(const float *vectors, size_t n, size_t d, const double *
 
 /* ------------------------------------------------------------------ the three spaces */
 
-/* Fewer prompts than this can hardly stand out: of 3 among 12 prompts, one choice in 220 is as good by chance. */
-enum { FEW_PROMPTS = 12 };
-
 static void note_few_prompts(gp_find_run *r, size_t groups)
 {
     char text[160];
-    if (r->found.count || groups == r->m.n || groups >= FEW_PROMPTS) return;
+    if (r->found.count || groups == r->m.n || groups >= GP_AN_FEW_GROUPS) return;
     snprintf(text, sizeof text, "%zu %s too few to tell a slice of images from chance", groups,
              gp_plural(groups, "prompt is", "prompts are"));
     gp_find_remark(r, text);
