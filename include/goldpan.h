@@ -1013,11 +1013,9 @@ typedef struct gp_slices_options {
     /* GOLDPAN: [n] rows of one number are not independent (images of one prompt): whole groups are shuffled, and the
      * intervals are of groups.  Negative: a row by itself.  NULL: all rows are independent. */
     const int32_t *group;
-    double share;                /* GOLDPAN: of alpha that this search may use, where several are reported together:
-                                  * p_corrected is divided by it (weighted Bonferroni).  0: all */
 } gp_slices_options;
 #define GP_SLICES_DEFAULTS {sizeof(gp_slices_options), GP_SLICE_GOLDPAN, GP_SLICE_HIGH, GP_SLICE_DROP, 0, false, 0.0, 0, false, \
-                            false, 0.01, 2000, false, GP_METRIC_EUCLIDEAN, 42, 0, NULL, NULL, NULL, 0.0}
+                            false, 0.01, 2000, false, GP_METRIC_EUCLIDEAN, 42, 0, NULL, NULL, NULL}
 
 typedef struct gp_slice {
     uint32_t level, cluster;   /* level 0 is the coarsest here, as in sliceguard */

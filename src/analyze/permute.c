@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The permutation test of all clusters at once. */
+ * The permutation test of all clusters of all spaces at once. */
 #include "analyze/significance.h"
 
 #include "base/clock.h"
@@ -9,21 +9,28 @@
 
 #include <math.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Rounds between two reports of progress, and the rounds that one thread adds up in one piece of the trial. */
 enum { AT_A_TIME = 100, PIECE = 25, TRIAL = 500 };
 
+/* The clusters of a space, and in them those of its levels, follow each other: "cluster" below counts through all. */
 typedef struct permutation {
     const gp_permute_input *in;
+    size_t clusters;
+    size_t *first;    /* [spaces] cluster */
+    double **weight;  /* [spaces] NULL, or [blocks->rows]: share of a row in its item; 0: in none */
     double *observed; /* [clusters] how many of its standard deviations the cluster stands out */
     double *middle;   /* [clusters] mean of its sum under the exchange */
+    double *spread;   /* [clusters] standard deviation of its mean; 0: not looked at */
     double *scale;    /* [clusters] 1 / standard deviation of its sum; 0: not looked at */
     double *trial;    /* [pieces, clusters, 2] sums of the sums and of their squares */
     atomic_uint next;
     uint32_t last; /* rounds up to here in this call of the threads */
     atomic_int status;
-    atomic_uint *alone, *best; /* [clusters] rounds in which the cluster, the best of all, did as well */
+    atomic_uint *alone; /* [clusters] rounds in which the cluster did as well */
+    double *best;       /* [spaces, rounds] the best cluster of the space */
 } permutation;
 
 typedef struct permutation_thread {
@@ -33,41 +40,57 @@ typedef struct permutation_thread {
     double *sums;    /* [clusters] */
 } permutation_thread;
 
+static void add_rows(const gp_permute_space *s, const double *weight, const gp_blocks *b, const double *drawn,
+                     double *sums)
+{
+    size_t finest = s->levels->count - 1;
+    const uint32_t *labels = s->levels->labels + finest * s->levels->n;
+    sums += s->levels->first[finest];
+    if (!weight)
+        for (size_t i = 0; i < b->rows; i++) sums[labels[b->row[i]]] += drawn[i];
+    else
+        for (size_t i = 0; i < b->rows; i++)
+            if (weight[i] > 0) sums[labels[s->item[b->row[i]]]] += weight[i] * drawn[i];
+}
+
 /* Sums of the clusters in one random exchange. */
 static void draw_sums(const permutation *p, permutation_thread *t, uint64_t seed)
 {
-    const gp_levels *l = p->in->levels;
-    const gp_blocks *b = p->in->blocks;
-    size_t finest = l->count - 1;
-    gp_an_exchange(b, seed, t->order, t->hand, t->drawn);
-    memset(t->sums, 0, l->clusters * sizeof *t->sums);
-    for (size_t i = 0; i < b->rows; i++)
-        t->sums[l->first[finest] + l->labels[finest * l->n + b->row[i]]] += t->drawn[i];
-    for (size_t c = l->clusters; c-- > 0;)
-        if (l->parent[c] >= 0) t->sums[l->parent[c]] += t->sums[c];
+    gp_an_exchange(p->in->blocks, seed, t->order, t->hand, t->drawn);
+    memset(t->sums, 0, p->clusters * sizeof *t->sums);
+    for (size_t k = 0; k < p->in->count; k++) {
+        const gp_levels *l = p->in->spaces[k].levels;
+        double *sums = t->sums + p->first[k];
+        if (l->count == 0) continue;
+        add_rows(&p->in->spaces[k], p->weight[k], p->in->blocks, t->drawn, sums);
+        for (size_t c = l->clusters; c-- > 0;)
+            if (l->parent[c] >= 0) sums[l->parent[c]] += sums[c];
+    }
 }
+
+/* Equal sums added in another order may differ in their last bits. */
+static const double equal_sums = 1e-9;
 
 static void count_round(permutation *p, permutation_thread *t, uint32_t round)
 {
-    size_t clusters = p->in->levels->clusters;
-    double most = -INFINITY;
     draw_sums(p, t, gp_rng_mix(p->in->seed + round));
-    for (size_t c = 0; c < clusters; c++) {
-        if (p->scale[c] == 0) continue;
-        double z = (t->sums[c] - p->middle[c]) * p->scale[c];
-        if (z > most) most = z;
-        /* equal sums added in another order may differ in their last bits */
-        if (z >= p->observed[c] - 1e-9) atomic_fetch_add_explicit(&p->alone[c], 1, memory_order_relaxed);
+    for (size_t k = 0; k < p->in->count; k++) {
+        size_t end = p->first[k] + p->in->spaces[k].levels->clusters;
+        double most = -INFINITY;
+        for (size_t c = p->first[k]; c < end; c++) {
+            if (p->scale[c] == 0) continue;
+            double z = (t->sums[c] - p->middle[c]) * p->scale[c];
+            if (z > most) most = z;
+            if (z >= p->observed[c] - equal_sums) atomic_fetch_add_explicit(&p->alone[c], 1, memory_order_relaxed);
+        }
+        p->best[k * p->in->rounds + round] = most;
     }
-    for (size_t c = 0; c < clusters; c++)
-        if (p->scale[c] != 0 && most >= p->observed[c] - 1e-9)
-            atomic_fetch_add_explicit(&p->best[c], 1, memory_order_relaxed);
 }
 
 /* One piece of the trial.  Each piece has its own sums, so that the result does not depend on the threads. */
 static void try_piece(permutation *p, permutation_thread *t, uint32_t piece)
 {
-    size_t clusters = p->in->levels->clusters;
+    size_t clusters = p->clusters;
     double *sums = p->trial + (size_t)piece * clusters * 2;
     for (uint32_t round = 0; round < PIECE; round++) {
         draw_sums(p, t, gp_rng_mix(~p->in->seed - piece * PIECE - round));
@@ -85,7 +108,7 @@ static void run_thread(void *user, int index)
     t.order = gp_mem_new(b->count, sizeof *t.order);
     t.hand = gp_mem_new(b->largest, sizeof *t.hand);
     t.drawn = gp_mem_new(b->rows, sizeof *t.drawn);
-    t.sums = gp_mem_new(p->in->levels->clusters, sizeof *t.sums);
+    t.sums = gp_mem_new(p->clusters, sizeof *t.sums);
     if (!t.order || !t.hand || !t.drawn || !t.sums)
         atomic_store(&p->status, GP_ERR_MEMORY);
     else
@@ -123,86 +146,214 @@ static gp_status run_rounds(permutation *p, gp_error *err)
 
 /* ------------------------------------------------------------------ the spread of each cluster */
 
-static bool looked_at(const gp_permute_input *in, size_t c)
+static bool looked_at(const permutation *p, const gp_permute_space *s, size_t c)
 {
-    return in->eligible[c] && in->support[c] > 0 && in->support[c] < in->scores->scored;
+    return s->eligible[c] && s->support[c] > 0 && s->support[c] < p->in->scores->scored;
 }
 
 /* Without groups the spread is that of m of n scores drawn without replacement. */
-static void spread_of_rows(permutation *p, double *spread)
+static void spread_of_rows(permutation *p)
 {
-    const gp_permute_input *in = p->in;
-    for (size_t c = 0; c < in->levels->clusters; c++) {
-        double m = (double)in->support[c];
-        if (looked_at(in, c)) spread[c] = in->scores->sd * sqrt((1 - m / (double)in->scores->scored) / m);
+    double n = (double)p->in->scores->scored;
+    for (size_t k = 0; k < p->in->count; k++) {
+        const gp_permute_space *s = &p->in->spaces[k];
+        for (size_t c = 0; c < s->levels->clusters; c++) {
+            double m = s->support[c];
+            if (looked_at(p, s, c)) p->spread[p->first[k] + c] = p->in->scores->sd * sqrt((1 - m / n) / m);
+        }
     }
+}
+
+/* Mean and spread of cluster c of a space, which is cluster `at` of all, from the trial. */
+static void spread_in_trial(permutation *p, const gp_permute_space *s, size_t c, size_t at)
+{
+    double sum = 0, squares = 0, m = s->support[c], sd = p->in->scores->sd;
+    if (!looked_at(p, s, c)) return;
+    for (size_t i = 0; i < TRIAL / PIECE; i++) {
+        const double *piece = p->trial + (i * p->clusters + at) * 2;
+        sum += piece[0], squares += piece[1];
+    }
+    p->middle[at] = sum / TRIAL;
+    double variance = (squares - sum * p->middle[at]) / (TRIAL - 1);
+    /* a cluster whose sum no exchange changes: what is left is rounding */
+    if (variance > 1e-18 * sd * sd * m * m) p->spread[at] = sqrt(variance) / m;
 }
 
 /* With groups, the spread of each cluster in a trial of 500 exchanges.  These exchanges are not those of the test, so
  * the test stays valid. */
-static gp_status spread_of_groups(permutation *p, double *spread, gp_error *err)
+static gp_status spread_of_groups(permutation *p, gp_error *err)
 {
-    const gp_permute_input *in = p->in;
-    size_t clusters = in->levels->clusters, pieces = TRIAL / PIECE;
-    p->trial = gp_mem_zero(pieces * clusters, 2 * sizeof *p->trial);
+    size_t pieces = TRIAL / PIECE;
+    p->trial = gp_mem_zero(pieces * p->clusters, 2 * sizeof *p->trial);
     if (!p->trial) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the slices");
     GP_TRY(run_threads(p, 0, (uint32_t)pieces, err));
-    for (size_t c = 0; c < clusters; c++) {
-        double sum = 0, squares = 0, m = in->support[c];
-        for (size_t i = 0; i < pieces; i++)
-            sum += p->trial[(i * clusters + c) * 2], squares += p->trial[(i * clusters + c) * 2 + 1];
-        if (!looked_at(in, c)) continue;
-        p->middle[c] = sum / TRIAL;
-        double variance = (squares - sum * p->middle[c]) / (TRIAL - 1);
-        /* a cluster whose sum no exchange changes: what is left is rounding */
-        if (variance > 1e-18 * in->scores->sd * in->scores->sd * m * m) spread[c] = sqrt(variance) / m;
-    }
+    for (size_t k = 0; k < p->in->count; k++)
+        for (size_t c = 0; c < p->in->spaces[k].levels->clusters; c++)
+            spread_in_trial(p, &p->in->spaces[k], c, p->first[k] + c);
     gp_mem_free(p->trial);
     p->trial = NULL;
     return GP_OK;
 }
 
-static gp_status make_room(permutation *p, gp_error *err)
+/* ------------------------------------------------------------------ the whole */
+
+/* The share of each row in its item. */
+static gp_status weigh_rows(const gp_permute_space *s, const gp_blocks *b, double **weight, gp_error *err)
 {
-    size_t clusters = p->in->levels->clusters;
-    GP_TRY(gp_alloc((void **)&p->observed, clusters, sizeof *p->observed, "slices", err));
-    GP_TRY(gp_alloc((void **)&p->middle, clusters, sizeof *p->middle, "slices", err));
-    GP_TRY(gp_alloc((void **)&p->scale, clusters, sizeof *p->scale, "slices", err));
-    p->alone = gp_mem_zero(clusters, sizeof *p->alone);
-    p->best = gp_mem_zero(clusters, sizeof *p->best);
-    return p->alone && p->best ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the slices");
+    uint32_t *rows; /* [items] scored */
+    GP_TRY(gp_alloc((void **)weight, b->rows, sizeof **weight, "slices", err));
+    rows = gp_mem_zero(s->levels->n, sizeof *rows);
+    if (!rows) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the slices");
+    for (size_t i = 0; i < b->rows; i++)
+        if (s->item[b->row[i]] != UINT32_MAX) rows[s->item[b->row[i]]]++;
+    for (size_t i = 0; i < b->rows; i++) {
+        uint32_t item = s->item[b->row[i]];
+        (*weight)[i] = item == UINT32_MAX ? 0 : 1.0 / rows[item];
+    }
+    gp_mem_free(rows);
+    return GP_OK;
 }
 
-gp_status gp_an_permute(const gp_permute_input *in, double *p_alone, double *corrected, double *spread, gp_error *err)
+static gp_status make_room(permutation *p, gp_error *err)
 {
-    size_t clusters = in->levels->clusters;
+    const gp_permute_input *in = p->in;
+    p->weight = gp_mem_zero(in->count, sizeof *p->weight);
+    if (!p->weight) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the slices");
+    GP_TRY(gp_alloc((void **)&p->first, in->count, sizeof *p->first, "slices", err));
+    for (size_t k = 0; k < in->count; k++) {
+        p->first[k] = p->clusters;
+        p->clusters += in->spaces[k].levels->clusters;
+        if (in->spaces[k].item) GP_TRY(weigh_rows(&in->spaces[k], in->blocks, &p->weight[k], err));
+    }
+    GP_TRY(gp_alloc((void **)&p->observed, p->clusters, sizeof *p->observed, "slices", err));
+    GP_TRY(gp_alloc((void **)&p->scale, p->clusters, sizeof *p->scale, "slices", err));
+    p->middle = gp_mem_zero(p->clusters, sizeof *p->middle);
+    p->spread = gp_mem_zero(p->clusters, sizeof *p->spread);
+    p->alone = gp_mem_zero(p->clusters, sizeof *p->alone);
+    GP_TRY(gp_alloc((void **)&p->best, in->count * in->rounds, sizeof *p->best, "slices", err));
+    return p->middle && p->spread && p->alone ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the slices");
+}
+
+static void clear_room(permutation *p)
+{
+    for (size_t k = 0; p->weight && k < p->in->count; k++) gp_mem_free(p->weight[k]);
+    gp_mem_free(p->weight);
+    gp_mem_free(p->first);
+    gp_mem_free(p->observed);
+    gp_mem_free(p->scale);
+    gp_mem_free(p->middle);
+    gp_mem_free(p->spread);
+    gp_mem_free(p->alone);
+    gp_mem_free(p->best);
+    gp_mem_free(p->trial);
+}
+
+static void observe(permutation *p, const gp_permute_space *s, size_t first)
+{
+    for (size_t c = 0; c < s->levels->clusters; c++) {
+        double m = s->support[c], spread = p->spread[first + c];
+        p->scale[first + c] = spread > 0 ? 1 / (spread * m) : 0;
+        p->observed[first + c] = ((s->value[c] - p->in->scores->mean) * m - p->middle[first + c]) * p->scale[first + c];
+    }
+}
+
+static int by_number(const void *a, const void *b)
+{
+    double p = *(const double *)a, q = *(const double *)b;
+    return (p > q) - (p < q);
+}
+
+/* How many of the m ascending numbers are at least `least`. */
+static size_t count_from(const double *sorted, size_t m, double least)
+{
+    size_t low = 0, high = m;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (sorted[middle] < least)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return m - low;
+}
+
+static double best_observed(const permutation *p, size_t k)
+{
+    double most = -INFINITY;
+    for (size_t c = 0; c < p->in->spaces[k].levels->clusters; c++)
+        if (p->scale[p->first[k] + c] != 0) most = fmax(most, p->observed[p->first[k] + c]);
+    return most;
+}
+
+/* least [rounds] gets the smallest p of a round over the spaces, each divided by the share of its space.  sorted
+ * [spaces, rounds]: the best clusters of the rounds, ascending. */
+static void least_of_rounds(const permutation *p, const double *sorted, double *least)
+{
+    size_t rounds = p->in->rounds;
+    for (size_t r = 0; r < rounds; r++) least[r] = INFINITY;
+    for (size_t k = 0; k < p->in->count; k++) {
+        double most = best_observed(p, k);
+        for (size_t r = 0; r < rounds; r++) {
+            double best = p->best[k * rounds + r] - equal_sums;
+            size_t as_good = count_from(sorted + k * rounds, rounds, best) + (most >= best);
+            least[r] = fmin(least[r], (double)as_good / (1 + (double)rounds) / p->in->spaces[k].share);
+        }
+    }
+}
+
+/* p of each cluster in its space, over the share of the space, and then among the least of all spaces. */
+static void report_space(const permutation *p, size_t k, const double *sorted, const double *least)
+{
+    const gp_permute_space *s = &p->in->spaces[k];
+    size_t m = p->in->rounds;
+    double all = 1 + (double)m;
+    for (size_t c = 0; c < s->levels->clusters; c++) {
+        size_t at = p->first[k] + c;
+        s->spread[c] = p->spread[at];
+        if (p->scale[at] == 0) continue;
+        double among_own = (1 + (double)count_from(sorted, m, p->observed[at] - equal_sums)) / all / s->share;
+        s->p[c] = (1 + (double)p->alone[at]) / all;
+        /* two divisions by one share may differ in the last bit */
+        s->corrected[c] = (1 + (double)(m - count_from(least, m, among_own * (1 + 1e-12)))) / all;
+    }
+}
+
+static gp_status report(const permutation *p, gp_error *err)
+{
+    size_t rounds = p->in->rounds, spaces = p->in->count;
+    double *sorted = NULL, *least = NULL;
+    gp_status st = GP_OK;
+    GP_GO(gp_alloc((void **)&sorted, spaces * rounds, sizeof *sorted, "slices", err));
+    GP_GO(gp_alloc((void **)&least, rounds, sizeof *least, "slices", err));
+    memcpy(sorted, p->best, spaces * rounds * sizeof *sorted);
+    for (size_t k = 0; rounds && k < spaces; k++) qsort(sorted + k * rounds, rounds, sizeof *sorted, by_number);
+    least_of_rounds(p, sorted, least);
+    if (rounds) qsort(least, rounds, sizeof *least, by_number);
+    for (size_t k = 0; k < spaces; k++) report_space(p, k, sorted + k * rounds, least);
+out:
+    gp_mem_free(least);
+    gp_mem_free(sorted);
+    return st;
+}
+
+gp_status gp_an_permute(const gp_permute_input *in, gp_error *err)
+{
     permutation p = {.in = in};
     gp_status st = GP_OK;
-    for (size_t c = 0; c < clusters; c++) p_alone[c] = corrected[c] = 1, spread[c] = 0;
-    if (in->scores->scored < 2 || !(in->scores->sd > 0) || in->levels->count == 0) return GP_OK;
+    for (size_t k = 0; k < in->count; k++)
+        for (size_t c = 0; c < in->spaces[k].levels->clusters; c++)
+            in->spaces[k].p[c] = in->spaces[k].corrected[c] = 1, in->spaces[k].spread[c] = 0;
+    if (in->scores->scored < 2 || !(in->scores->sd > 0)) return GP_OK;
     GP_GO(make_room(&p, err));
-    for (size_t c = 0; c < clusters; c++) p.middle[c] = 0;
+    if (p.clusters == 0) goto out;
     if (in->blocks->largest > 1)
-        GP_GO(spread_of_groups(&p, spread, err));
+        GP_GO(spread_of_groups(&p, err));
     else
-        spread_of_rows(&p, spread);
-    for (size_t c = 0; c < clusters; c++) {
-        double m = (double)in->support[c];
-        p.scale[c] = spread[c] > 0 ? 1 / (spread[c] * m) : 0;
-        p.observed[c] = ((in->value[c] - in->scores->mean) * m - p.middle[c]) * p.scale[c];
-    }
+        spread_of_rows(&p);
+    for (size_t k = 0; k < in->count; k++) observe(&p, &in->spaces[k], p.first[k]);
     GP_GO(run_rounds(&p, err));
-    for (size_t c = 0; c < clusters; c++) {
-        if (p.scale[c] == 0) continue;
-        p_alone[c] = (1 + (double)p.alone[c]) / (1 + (double)in->rounds);
-        corrected[c] = (1 + (double)p.best[c]) / (1 + (double)in->rounds);
-    }
+    GP_GO(report(&p, err));
 out:
-    gp_mem_free(p.trial);
-    gp_mem_free(p.best);
-    gp_mem_free(p.alone);
-    gp_mem_free(p.scale);
-    gp_mem_free(p.middle);
-    gp_mem_free(p.observed);
+    clear_room(&p);
     return st;
 }

@@ -41,24 +41,34 @@ void gp_an_blocks_clear(gp_blocks *blocks);
 /* A random exchange: drawn [rows] gets the value that row[i] has now.  order [count], hand [largest] scratch. */
 void gp_an_exchange(const gp_blocks *blocks, uint64_t seed, uint32_t *order, double *hand, double *drawn);
 
-/* permute.c.  value, support [clusters]: mean and number of scored rows.  Only clusters with eligible[c] are looked at.
- * Each cluster is measured by its own spread under the exchange. */
-typedef struct gp_permute_input {
+/* permute.c.  Clusters of one space: of the rows themselves, or of items that rows belong to (prompts, whose images are
+ * the rows).  The value of an item is the mean of its scored rows. */
+typedef struct gp_permute_space {
     const gp_levels *levels;
+    const uint32_t *item;    /* [n] of a row, UINT32_MAX: none; NULL: a row is its own item */
+    const double *value;     /* [clusters] mean of the scored items */
+    const uint32_t *support; /* [clusters] scored items */
+    const bool *eligible;    /* [clusters] the others are not looked at */
+    double share;            /* above 0; of all spaces together 1: how alpha is divided between them */
+    double *p, *corrected;   /* [clusters] out; 1 for those that are not looked at */
+    double *spread; /* [clusters] out: standard deviation of the mean under the exchange; 0 for clusters that are
+                     * not looked at, or that no exchange changes */
+} gp_permute_space;
+/* One exchange of the rows gives the values of the clusters of all spaces.  In each space the best cluster counts; its
+ * p over the share of the space is compared with the least such number of each exchange (min p, Westfall and Young
+ * 1993). So alpha holds for what is reported of all spaces together. */
+typedef struct gp_permute_input {
+    const gp_permute_space *spaces;
+    size_t count;
     const gp_scores *scores;
     const gp_blocks *blocks;
-    const double *value;
-    const uint32_t *support;
-    const bool *eligible;
     uint32_t rounds; /* seeded one by one */
     uint64_t seed;
     int threads; /* 0: all */
     gp_progress_fn progress;
     void *user;
 } gp_permute_input;
-/* p, corrected [clusters] (others get 1); spread [clusters]: the standard deviation of the cluster's mean under the
- * exchange, 0 for clusters that are not looked at or that no exchange changes. */
-gp_status gp_an_permute(const gp_permute_input *input, double *p, double *corrected, double *spread, gp_error *err);
+gp_status gp_an_permute(const gp_permute_input *input, gp_error *err);
 
 /* What is drawn as a whole: a row, or the rows of one group. */
 typedef struct gp_unit {

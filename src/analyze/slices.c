@@ -7,8 +7,9 @@
  * joined by label (0.0.8 to 0.0.35 joined HDBSCAN's clusters by position and so judged each by its neighbour).  GOLDPAN
  * asks first whether a cluster is beyond chance (significance.h; those of more than a quarter of the rows say too
  * little to be looked at), and merges nested ones to the level that says most: a coarse cluster stays whole unless a
- * part of it stands out from it by three standard errors; then it gives way to its parts.  No row is in two slices.
- * Rows of one group (images of one prompt) are shuffled and resampled together. */
+ * part of it stands out from it by two standard errors; then it gives way to its parts.  No row is in two slices.
+ * Rows of one group (images of one prompt) are shuffled and resampled together.  Several searches, of the rows and of
+ * items that they belong to, are tested as one. */
 #include "analyze/analyze.h"
 
 #include "analyze/features.h"
@@ -21,10 +22,12 @@
 #include <string.h>
 
 enum { MOST_SHARE = 4, LEAST_GROUPS = 3 };
-static const double clear_errors = 3;
+static const double clear_errors = 2;
 
 typedef struct finder {
     const gp_slices_options *o;
+    const uint32_t *item; /* [rows] of the items that this searches; NULL: it searches the rows */
+    double share;         /* of alpha */
     gp_levels levels;
     gp_scores scores;                 /* turned so that higher stands out */
     double *score;                    /* [n] what scores points to */
@@ -270,44 +273,65 @@ out:
     return st;
 }
 
-static gp_status mark_significant(finder *f, gp_error *err)
+static gp_status test_together(finder *f, size_t count, gp_error *err)
 {
     const gp_slices_options *o = f->o;
-    bool categories = f->levels.count == 1 && !f->levels.fallback;
-    size_t most = categories ? f->scores.scored : f->scores.scored / MOST_SHARE;
-    GP_TRY(mark_eligible(f, most, err));
-    gp_permute_input input = {.levels = &f->levels,
+    gp_permute_space *spaces;
+    GP_TRY(gp_alloc((void **)&spaces, count, sizeof *spaces, "slices", err));
+    for (size_t k = 0; k < count; k++)
+        spaces[k] = (gp_permute_space){.levels = &f[k].levels,
+                                       .item = f[k].item,
+                                       .value = f[k].value,
+                                       .support = f[k].support,
+                                       .eligible = f[k].marked,
+                                       .share = f[k].share,
+                                       .p = f[k].p,
+                                       .corrected = f[k].corrected,
+                                       .spread = f[k].spread};
+    gp_permute_input input = {.spaces = spaces,
+                              .count = count,
                               .scores = &f->scores,
                               .blocks = &f->blocks,
-                              .value = f->value,
-                              .support = f->support,
-                              .eligible = f->marked,
                               .rounds = o->resamples,
                               .seed = o->seed,
                               .threads = o->threads,
                               .progress = o->progress,
                               .user = o->user};
-    GP_TRY(gp_an_permute(&input, f->p, f->corrected, f->spread, err));
-    for (size_t c = 0; c < f->levels.clusters; c++) {
-        f->corrected[c] = fmin(f->corrected[c] / (o->share > 0 ? o->share : 1), 1);
-        f->marked[c] = f->marked[c] && passes(f, c) && f->true_drop[c] > 0 && f->value[c] > f->scores.mean &&
-                       f->corrected[c] < o->alpha;
+    gp_status st = gp_an_permute(&input, err);
+    gp_mem_free(spaces);
+    return st;
+}
+
+static gp_status mark_significant(finder *f, size_t count, gp_error *err)
+{
+    for (size_t k = 0; k < count; k++) {
+        bool categories = f[k].levels.count == 1 && !f[k].levels.fallback;
+        GP_TRY(mark_eligible(&f[k], categories ? f[k].scores.scored : f[k].scores.scored / MOST_SHARE, err));
     }
-    merge_nested(f);
+    GP_TRY(test_together(f, count, err));
+    for (size_t k = 0; k < count; k++) {
+        for (size_t c = 0; c < f[k].levels.clusters; c++)
+            f[k].marked[c] = f[k].marked[c] && passes(&f[k], c) && f[k].true_drop[c] > 0 &&
+                             f[k].value[c] > f[k].scores.mean && f[k].corrected[c] < f[k].o->alpha;
+        merge_nested(&f[k]);
+    }
     return GP_OK;
 }
 
-static gp_status choose(finder *f, gp_error *err)
+/* f [count]: the searches.  Each marks its slices. */
+static gp_status choose(finder *f, size_t count, gp_error *err)
 {
-    if (f->o->profile == GP_SLICE_ARTICLE) {
-        resolve_article(f);
-        return GP_OK;
+    if (f->o->profile == GP_SLICE_GOLDPAN) GP_TRY(mark_significant(f, count, err));
+    for (size_t k = 0; k < count; k++) {
+        if (f->o->profile == GP_SLICE_ARTICLE) {
+            resolve_article(&f[k]);
+            continue;
+        }
+        for (size_t c = 0; f->o->profile == GP_SLICE_FINAL && c < f[k].levels.clusters; c++)
+            f[k].marked[c] = passes(&f[k], c);
+        GP_TRY(keep_best(&f[k], err));
     }
-    if (f->o->profile == GP_SLICE_GOLDPAN)
-        GP_TRY(mark_significant(f, err));
-    else
-        for (size_t c = 0; c < f->levels.clusters; c++) f->marked[c] = passes(f, c);
-    return keep_best(f, err);
+    return GP_OK;
 }
 
 /* ------------------------------------------------------------------ what is handed over */
@@ -473,39 +497,69 @@ static gp_status make_room(finder *f, gp_error *err)
     return gp_alloc((void **)&f->marked, k, sizeof *f->marked, "slices", err);
 }
 
+static gp_status prepare(finder *f, const gp_slices_search *search, const int32_t *group, gp_error *err)
+{
+    size_t n = search->n;
+    const gp_hierarchy *tree = search->tree;
+    if (n == 0 || n >= UINT32_MAX) return gp_fail(err, GP_ERR_USAGE, "slices of %zu rows cannot be sought", n);
+    if (tree && tree->n != n) return gp_fail(err, GP_ERR_USAGE, "a hierarchy of %zu rows for %zu rows", tree->n, n);
+    GP_TRY(gp_alloc((void **)&f->score, n, sizeof *f->score, "slices", err));
+    for (size_t i = 0; i < n; i++) f->score[i] = f->o->mode == GP_SLICE_LOW ? -search->metric[i] : search->metric[i];
+    gp_an_scores_init(&f->scores, f->score, n);
+    if (f->scores.scored == 0) return gp_fail(err, GP_ERR_NOT_FOUND, "no row has a number in the metric");
+    GP_TRY(gp_an_blocks(&f->scores, group, &f->blocks, err));
+    GP_TRY(gp_an_levels(search->features, search->count, n, tree, f->o, &f->levels, err));
+    GP_TRY(make_room(f, err));
+    take_means(f);
+    GP_TRY(drop_outliers(f, err));
+    thresholds(f);
+    return GP_OK;
+}
+
+static void clear_finder(finder *f)
+{
+    gp_mem_free(f->marked);
+    gp_mem_free(f->spread);
+    gp_mem_free(f->corrected);
+    gp_mem_free(f->p);
+    gp_mem_free(f->true_support);
+    gp_mem_free(f->support);
+    gp_mem_free(f->true_drop);
+    gp_mem_free(f->drop);
+    gp_mem_free(f->value);
+    gp_mem_free(f->score);
+    gp_an_levels_clear(&f->levels);
+    gp_an_blocks_clear(&f->blocks);
+}
+
+gp_status gp_an_slices_together(const gp_slices_search *searches, size_t count, const gp_slices_options *options,
+                                gp_slices *out, gp_error *err)
+{
+    gp_status st = GP_OK;
+    size_t done = 0;
+    double shares = 0;
+    finder *f = gp_mem_zero(count, sizeof *f);
+    if (!f) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the slices");
+    for (size_t k = 0; k < count; k++) shares += searches[k].share;
+    for (size_t k = 0; k < count; k++) {
+        f[k].o = options, f[k].item = searches[k].item, f[k].share = searches[k].share / shares;
+        GP_GO(prepare(&f[k], &searches[k], k ? NULL : options->group, err));
+    }
+    GP_GO(choose(f, count, err));
+    for (; done < count; done++) GP_GO(hand_over(&f[done], &out[done], err));
+out:
+    while (st != GP_OK && done > 0) gp_an_slices_clear(&out[--done]);
+    for (size_t k = 0; k < count; k++) clear_finder(&f[k]);
+    gp_mem_free(f);
+    return st;
+}
+
 gp_status gp_an_slices(const gp_feature *features, size_t count, const double *metric, size_t n,
                        const gp_hierarchy *tree, const gp_slices_options *options, gp_slices *out, gp_error *err)
 {
-    finder f = {.o = options};
-    gp_status st = GP_OK;
-    if (n == 0 || n >= UINT32_MAX) return gp_fail(err, GP_ERR_USAGE, "slices of %zu rows cannot be sought", n);
-    if (tree && tree->n != n) return gp_fail(err, GP_ERR_USAGE, "a hierarchy of %zu rows for %zu rows", tree->n, n);
-    GP_GO(gp_alloc((void **)&f.score, n, sizeof *f.score, "slices", err));
-    for (size_t i = 0; i < n; i++) f.score[i] = options->mode == GP_SLICE_LOW ? -metric[i] : metric[i];
-    gp_an_scores_init(&f.scores, f.score, n);
-    if (f.scores.scored == 0) GP_GO(gp_fail(err, GP_ERR_NOT_FOUND, "no row has a number in the metric"));
-    GP_GO(gp_an_blocks(&f.scores, options->group, &f.blocks, err));
-    GP_GO(gp_an_levels(features, count, n, tree, options, &f.levels, err));
-    GP_GO(make_room(&f, err));
-    take_means(&f);
-    GP_GO(drop_outliers(&f, err));
-    thresholds(&f);
-    GP_GO(choose(&f, err));
-    GP_GO(hand_over(&f, out, err));
-out:
-    gp_mem_free(f.marked);
-    gp_mem_free(f.spread);
-    gp_mem_free(f.corrected);
-    gp_mem_free(f.p);
-    gp_mem_free(f.true_support);
-    gp_mem_free(f.support);
-    gp_mem_free(f.true_drop);
-    gp_mem_free(f.drop);
-    gp_mem_free(f.value);
-    gp_mem_free(f.score);
-    gp_an_levels_clear(&f.levels);
-    gp_an_blocks_clear(&f.blocks);
-    return st;
+    gp_slices_search search = {
+        .features = features, .count = count, .metric = metric, .n = n, .tree = tree, .share = 1};
+    return gp_an_slices_together(&search, 1, options, out, err);
 }
 
 void gp_an_slices_clear(gp_slices *s)

@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REASONS_EACH = 5, LEAST_IN_CATEGORY = 4, LEAST_PROMPTS = 3 }; /* LEAST_PROMPTS: for a hierarchy */
+enum { REASONS_EACH = 5, LEAST_IN_CATEGORY = 4 };
 static const uint32_t category_support = 2;
 static const double category_drop = 0.9; /* standard deviations */
 
@@ -176,13 +176,6 @@ static gp_cat_slice facts_of(const gp_slice *s, const char *space, int32_t categ
                           .parent = s->parent < 0 ? -1 : s->parent + (int32_t)first};
 }
 
-static gp_status search(const float *vectors, size_t n, size_t d, const double *metric, const gp_hierarchy *tree,
-                        const gp_slices_options *options, gp_slices *out, gp_error *err)
-{
-    gp_feature feature = {.name = "embedding", .kind = GP_FEATURE_EMBEDDING, .vectors = vectors, .d = d};
-    return gp_an_slices(&feature, 1, metric, n, tree, options, out, err);
-}
-
 /* ------------------------------------------------------------------ the three spaces */
 
 static void note_few_prompts(gp_find_run *r, size_t groups)
@@ -194,38 +187,16 @@ static void note_few_prompts(gp_find_run *r, size_t groups)
     gp_find_remark(r, text);
 }
 
-static gp_status over_images(gp_find_run *r, double share, gp_error *err)
-{
-    gp_slices s = {0};
-    size_t first = r->found.count;
-    gp_slices_options o = *r->slicing;
-    o.group = r->prompt, o.share = share;
-    if (!r->tree.levels) return GP_OK;
-    GP_TRY(search(r->m.vectors, r->m.n, r->m.dims, r->m.scores, &r->tree, &o, &s, err));
-    gp_status st = GP_OK;
-    for (size_t i = 0; i < s.count && st == GP_OK; i++) {
-        uint32_t *rows;
-        st = gp_alloc((void **)&rows, s.slices[i].support, sizeof *rows, "slices", err);
-        if (st != GP_OK) break;
-        memcpy(rows, s.slices[i].rows, s.slices[i].support * sizeof *rows);
-        st = keep(r, facts_of(&s.slices[i], "images", -1, first), rows, s.slices[i].support, err);
-    }
-    r->report->slices = r->found.count - first;
-    if (st == GP_OK && r->slicing->profile == GP_SLICE_GOLDPAN) note_few_prompts(r, s.groups);
-    gp_an_slices_clear(&s);
-    return st;
-}
-
 /* Distinct prompts with an embedding: the mean score of each one's images, and which prompt an image has. */
 typedef struct prompt_space {
     int64_t *ids;   /* [count] ascending */
     float *vectors; /* [count, d] */
     double *metric; /* [count] */
-    size_t *of;     /* [n] index of the image's prompt; SIZE_MAX none */
+    uint32_t *of;   /* [n] index of the image's prompt; UINT32_MAX none */
     size_t count;
 } prompt_space;
 
-static size_t prompt_index(const prompt_space *p, int64_t id)
+static uint32_t prompt_index(const prompt_space *p, int64_t id)
 {
     size_t low = 0, high = p->count;
     while (low < high) {
@@ -235,7 +206,7 @@ static size_t prompt_index(const prompt_space *p, int64_t id)
         else
             high = middle;
     }
-    return low < p->count && p->ids[low] == id ? low : SIZE_MAX;
+    return low < p->count && p->ids[low] == id ? (uint32_t)low : UINT32_MAX;
 }
 
 static gp_status prompt_space_read(gp_find_run *r, prompt_space *p, gp_error *err)
@@ -249,8 +220,8 @@ static gp_status prompt_space_read(gp_find_run *r, prompt_space *p, gp_error *er
     memset(scored, 0, p->count * sizeof *scored);
     for (size_t k = 0; k < p->count; k++) p->metric[k] = 0;
     for (size_t i = 0; i < r->m.n; i++) {
-        size_t k = p->of[i] = r->m.prompts[i] ? prompt_index(p, r->m.prompts[i]) : SIZE_MAX;
-        if (k == SIZE_MAX || isnan(r->m.scores[i])) continue;
+        uint32_t k = p->of[i] = r->m.prompts[i] ? prompt_index(p, r->m.prompts[i]) : UINT32_MAX;
+        if (k == UINT32_MAX || isnan(r->m.scores[i])) continue;
         p->metric[k] += r->m.scores[i];
         scored[k]++;
     }
@@ -278,35 +249,70 @@ static gp_status images_of(const gp_find_run *r, const prompt_space *p, const gp
     size_t k = 0;
     for (uint32_t i = 0; st == GP_OK && i < s->support; i++) wanted[s->rows[i]] = true;
     for (size_t i = 0; st == GP_OK && i < r->m.n; i++)
-        if (p->of[i] != SIZE_MAX && wanted[p->of[i]]) (*rows)[k++] = (uint32_t)i;
+        if (p->of[i] != UINT32_MAX && wanted[p->of[i]]) (*rows)[k++] = (uint32_t)i;
     gp_mem_free(wanted);
     *count = k;
     return st;
 }
 
-static gp_status over_prompts(gp_find_run *r, const prompt_space *p, double share, gp_error *err)
+static gp_status keep_of_images(gp_find_run *r, const gp_slices *s, gp_error *err)
 {
-    gp_slices s = {0};
-    gp_hierarchy tree = {0};
-    gp_neighbours_options near = GP_NEIGHBOURS_DEFAULTS;
     size_t first = r->found.count;
-    gp_status st = GP_OK;
-    gp_slices_options o = *r->slicing;
-    o.share = share;
-    near.metric = r->slicing->metric, near.threads = r->options->threads;
-    st = gp_an_hierarchy(p->vectors, p->count, r->m.dims, &near, &tree, err);
-    if (st == GP_ERR_NOT_FOUND) st = GP_OK; /* too few prompts: no slices of them */
-    if (st != GP_OK || !tree.levels) goto out;
-    GP_GO(search(p->vectors, p->count, r->m.dims, p->metric, &tree, &o, &s, err));
-    for (size_t i = 0; i < s.count; i++) {
+    for (size_t i = 0; i < s->count; i++) {
+        uint32_t *rows;
+        GP_TRY(gp_alloc((void **)&rows, s->slices[i].support, sizeof *rows, "slices", err));
+        memcpy(rows, s->slices[i].rows, s->slices[i].support * sizeof *rows);
+        GP_TRY(keep(r, facts_of(&s->slices[i], "images", -1, first), rows, s->slices[i].support, err));
+    }
+    r->report->slices = r->found.count - first;
+    if (r->slicing->profile == GP_SLICE_GOLDPAN) note_few_prompts(r, s->groups);
+    return GP_OK;
+}
+
+static gp_status keep_of_prompts(gp_find_run *r, const prompt_space *p, const gp_slices *s, gp_error *err)
+{
+    size_t first = r->found.count;
+    for (size_t i = 0; i < s->count; i++) {
         uint32_t *rows;
         size_t count;
-        GP_GO(images_of(r, p, &s.slices[i], &rows, &count, err));
-        GP_GO(keep(r, facts_of(&s.slices[i], "prompts", -1, first), rows, count, err));
+        GP_TRY(images_of(r, p, &s->slices[i], &rows, &count, err));
+        GP_TRY(keep(r, facts_of(&s->slices[i], "prompts", -1, first), rows, count, err));
     }
     r->report->prompt_slices = r->found.count - first;
+    return GP_OK;
+}
+
+/* A slice of either space is a claim, so they are tested together.  The larger share of alpha goes to the images, since
+ * their clusters are more, and vary more.  Prompts too few for a hierarchy have no slices. */
+static gp_status over_all(gp_find_run *r, const prompt_space *p, gp_error *err)
+{
+    gp_slices found[2] = {0};
+    gp_hierarchy tree = {0};
+    gp_neighbours_options near = GP_NEIGHBOURS_DEFAULTS;
+    gp_slices_options o = *r->slicing;
+    gp_feature images = {.name = "embedding", .kind = GP_FEATURE_EMBEDDING, .vectors = r->m.vectors, .d = r->m.dims};
+    gp_feature prompts = {.name = "embedding", .kind = GP_FEATURE_EMBEDDING, .vectors = p->vectors, .d = r->m.dims};
+    if (!r->tree.levels) return GP_OK; /* too few images; prompts are not more */
+    o.group = r->prompt;
+    near.metric = r->slicing->metric, near.threads = r->options->threads;
+    gp_status st = gp_an_hierarchy(p->vectors, p->count, r->m.dims, &near, &tree, err);
+    if (st == GP_ERR_NOT_FOUND) st = GP_OK;
+    if (st != GP_OK) goto out;
+    gp_slices_search searches[2] = {
+        {.features = &images, .count = 1, .metric = r->m.scores, .n = r->m.n, .tree = &r->tree, .share = 2},
+        {.features = &prompts,
+         .count = 1,
+         .metric = p->metric,
+         .n = p->count,
+         .tree = &tree,
+         .item = p->of,
+         .share = 1}};
+    GP_GO(gp_an_slices_together(searches, tree.levels ? 2 : 1, &o, found, err));
+    GP_GO(keep_of_images(r, &found[0], err));
+    GP_GO(keep_of_prompts(r, p, &found[1], err));
 out:
-    gp_an_slices_clear(&s);
+    gp_an_slices_clear(&found[1]);
+    gp_an_slices_clear(&found[0]);
     gp_an_hierarchy_clear(&tree);
     return st;
 }
@@ -359,7 +365,8 @@ static gp_status within(gp_find_run *r, int32_t category, uint32_t *members, siz
         memcpy(vectors + i * d, r->m.vectors + members[i] * d, d * sizeof *vectors);
         metric[i] = r->m.scores[members[i]];
     }
-    GP_GO(search(vectors, count, d, metric, NULL, &o, &s, err));
+    gp_feature feature = {.name = "embedding", .kind = GP_FEATURE_EMBEDDING, .vectors = vectors, .d = d};
+    GP_GO(gp_an_slices(&feature, 1, metric, count, NULL, &o, &s, err));
     GP_GO(keep_disjoint(r, category, members, count, &s, err));
 out:
     gp_an_slices_clear(&s);
@@ -393,11 +400,7 @@ gp_status gp_find_slices(gp_find_run *r, gp_error *err)
     prompt_space p = {0};
     gp_status st = GP_OK;
     GP_GO(prompt_space_read(r, &p, err));
-    /* A slice of either space is a claim, so the two searches share alpha.  The larger part goes to the images, since
-     * their clusters are more, and vary more. */
-    bool both = r->tree.levels && p.count >= LEAST_PROMPTS;
-    GP_GO(over_images(r, both ? 2.0 / 3 : 1, err));
-    GP_GO(over_prompts(r, &p, both ? 1.0 / 3 : 1, err));
+    GP_GO(over_all(r, &p, err));
     GP_GO(within_categories(r, err));
     r->report->slices_seconds = gp_clock_now() - start;
 out:
