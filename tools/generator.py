@@ -74,7 +74,8 @@ def draw(args):
 def serve(args):
     running = server.Server(server.Options(args.latency, args.log, tuple(args.fault), args.grid, args.data_prefix, args.auth,
                                            args.key, args.retry_after, args.job_ttl, args.most_jobs, args.no_api,
-                                           tuple(args.busy), tuple(args.trickle)), args.port)
+                                           tuple(args.busy), tuple(args.trickle), args.output, args.disable_metadata,
+                                           args.empty_info), args.port)
     print("http://127.0.0.1:%d" % running.world.port, flush=True)
     try:
         running.serve_forever()
@@ -113,6 +114,9 @@ def main():
                    help="answer the N-th request whose path begins so with 429 and Retry-After")
     p.add_argument("--trickle", action="append", default=[], metavar="PATH",
                    help="send answers of paths that begin so in single bytes")
+    p.add_argument("--output", default="", metavar="DIR", help="ComfyUI's output folder; without it one that ends with the server")
+    p.add_argument("--disable-metadata", action="store_true", help="ComfyUI's pictures hold no graph")
+    p.add_argument("--empty-info", action="store_true", help="txt2img answers with an empty info, like stable-diffusion.cpp's server")
     p.add_argument("--job-ttl", type=float, default=600.0, metavar="SECONDS", help="after which a finished sdcpp job is gone")
     p.add_argument("--most-jobs", type=int, default=64, help="sdcpp jobs that may wait before 429")
     verbs.add_parser("selftest")

@@ -139,7 +139,8 @@ class Automatic1111(Style):
             world.running = None
         texts = [text(s) for s in seeds]
         files = [pictures.encode(im, [("parameters", t)]) for im, t in zip(images, texts)]
-        first = 1 if world.options.grid and images else 0
+        # The grid that the web interface saves comes first here too, where pictures are to be saved.
+        first = 1 if images and (world.options.grid or (get("save_images", False) and count > 1)) else 0
         if first:
             texts.insert(0, text(seed))
             files.insert(0, pictures.encode(grid_of(images), [("parameters", texts[0])]))
@@ -160,7 +161,7 @@ class Automatic1111(Style):
         parameters.update(body)
         sent = [prefix + base64.b64encode(world.spoil(f, request.fault)).decode() for f in files]
         return Answer(200, {"images": sent if get("send_images", True) else [], "parameters": parameters,
-                            "info": json.dumps(info, ensure_ascii=False)})
+                            "info": "" if world.options.empty_info else json.dumps(info, ensure_ascii=False)})
 
     def progress(self, world, request):
         running = world.running
@@ -191,6 +192,7 @@ class OpenAi(Style):
             200, {"object": "list", "data": [{"id": pictures.MODEL, "object": "model", "owned_by": "local"}]}))]
 
     def error(self, status, message, name):
+        status = 400 if status == 422 else status
         kind, code = {401: ("invalid_request_error", "invalid_api_key"), 429: ("requests", "rate_limit_exceeded"),
                       500: ("server_error", None), 503: ("server_error", None)}.get(
                           status, ("invalid_request_error", "invalid_value" if name else None))
@@ -203,6 +205,13 @@ class OpenAi(Style):
         for name, words in fields.OPENAI_WORDS.items():
             if body.get(name) is not None and body[name] not in words.split():
                 raise Wrong(name, "is '%s', not one of: %s" % (body[name], words))
+        model = body.get("model") or pictures.MODEL
+        for name in ("response_format", "style"):
+            if model.startswith("gpt-image") and name in body:
+                return Answer(400, {"error": {"message": "Unknown parameter: '%s'." % name, "type": "invalid_request_error", "param": name,
+                                              "code": "unknown_parameter"}})
+        if model == "dall-e-3" and (body.get("n") or 1) > 1:
+            raise Wrong("n", "is %s; this model makes one picture at a time" % body["n"])
         size = body.get("size") or "auto"
         found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", "1024x1024" if size == "auto" else size)
         if not found:
@@ -229,7 +238,7 @@ class OpenAi(Style):
             world.wait_alone()
             im = world.picture(request, prompt, seed, width, height)
             file = world.spoil(pictures.encode(im, (), form, body.get("output_compression")), request.fault)
-            if body.get("response_format") == "url":
+            if (body.get("response_format") or ("url" if model.startswith("dall-e") else "")) == "url":
                 name = secrets.token_hex(12)
                 with world.lock:
                     self.kept[name] = (file, form)
@@ -238,6 +247,8 @@ class OpenAi(Style):
                 data.append({"url": "http://127.0.0.1:%d/files/%s" % (world.port, name)})
             else:
                 data.append({"b64_json": base64.b64encode(file).decode()})
+            if model == "dall-e-3":  # it writes every prompt anew, and draws that
+                data[-1]["revised_prompt"] = "A detailed view: %s." % prompt
         return Answer(200, {"created": int(time.time()), "data": data, "size": "%dx%d" % (width, height), "output_format": form,
                             "quality": body.get("quality") or "auto", "background": "opaque",
                             "usage": {"input_tokens": 10, "output_tokens": 100, "total_tokens": 110}})

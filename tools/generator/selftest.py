@@ -229,11 +229,82 @@ def test_openai():
               and answer["error"]["type"] == "image_generation_user_error", answer)
         for more in ({"promt": "x"}, {"n": 11}, {"size": "huge"}, {"quality": "best"}, {"seed": 1}):
             status, answer = s.json(path, {"prompt": PROMPT, **more}, key)
-            check("openai: %s is refused by name" % json.dumps(more), status == 422 and answer["error"]["param"] == list(more)[0], answer)
+            check("openai: %s is refused by name" % json.dumps(more), status == 400 and answer["error"]["param"] == list(more)[0], answer)
+        for name, value in (("response_format", "b64_json"), ("style", "vivid")):
+            status, answer = s.json(path, {"prompt": PROMPT, "model": "gpt-image-1", name: value}, key)
+            check("openai: gpt-image-1 knows no %s" % name, status == 400 and answer["error"]["code"] == "unknown_parameter", answer)
+        _, answer = s.json(path, {"prompt": PROMPT, "size": "96x64", "model": "dall-e-3"}, key)
+        check("openai: dall-e-3 writes the prompt anew and gives an address", answer["data"][0]["revised_prompt"] == "A detailed view: %s." % PROMPT
+              and "url" in answer["data"][0] and s.json(path, {"prompt": PROMPT, "n": 2, "model": "dall-e-3"}, key)[0] == 400, answer)
         _, answer = s.json(path, {"prompt": PROMPT, "size": "96x64", "output_format": "jpeg", "response_format": "url"}, key)
         _, headers, data = s.ask(answer["data"][0]["url"][len(s.url):])
         check("openai: an address in place of the picture, JPEG", Image.open(io.BytesIO(data)).format == "JPEG"
               and headers["Content-Type"] == "image/jpeg")
+
+
+def comfy_job(s, body):
+    """The history's entry of a job, when it has ended."""
+    name = s.json("/prompt", {"prompt": body})[1]["prompt_id"]
+    return poll(lambda: s.json("/history/" + name)[1], bool)[name]
+
+
+def comfy_file(s, entry, node="9"):
+    out = entry["outputs"][node]["images"][0]
+    status, _, data = s.ask("/view?filename=%(filename)s&subfolder=%(subfolder)s&type=%(type)s" % out)
+    return out["filename"], Image.open(io.BytesIO(data)) if status == 200 else status
+
+
+def test_comfy_files():
+    """Names return after the folder was emptied; the history and the cache name files by them all the same."""
+    with tempfile.TemporaryDirectory(prefix="goldpan-test-") as folder, Running("--output", folder) as s:
+        red = comfy_job(s, graph("a red dog"))
+        path = os.path.join(folder, "gold", "pan_00001_.png")
+        os.unlink(path)
+        check("comfy: a file that was deleted is gone", comfy_file(s, red)[1] == 404)
+        cached = comfy_job(s, graph("a red dog"))
+        check("comfy: what is cached is named although its file is gone", comfy_file(s, cached) == ("pan_00001_.png", 404))
+        blue = comfy_job(s, graph("a blue cat"))
+        check("comfy: the lowest free number comes again", comfy_file(s, blue)[0] == "pan_00001_.png"
+              and same(comfy_file(s, red)[1], "a blue cat"))
+        again = comfy_job(s, graph("a red dog"))
+        check("comfy: only the job before is cached", comfy_file(s, again)[0] == "pan_00002_.png" and same(comfy_file(s, again)[1], "a red dog")
+              and sum(x["drawn"] for x in s.log()) == 3)
+    with Running("--disable-metadata") as s:
+        check("comfy: --disable-metadata leaves no word in the file", comfy_file(s, comfy_job(s, graph()))[1].text == {})
+
+
+def test_comfy_graphs():
+    with Running() as s:
+        node = lambda kind, **inputs: {"class_type": kind, "inputs": inputs}
+        flux = graph()
+        del flux["3"]
+        flux.update({"10": node("RandomNoise", noise_seed=SEED), "11": node("KSamplerSelect", sampler_name="euler"),
+                     "12": node("BasicScheduler", model=["4", 0], scheduler="simple", steps=4, denoise=1.0),
+                     "13": node("BasicGuider", model=["4", 0], conditioning=["6", 0]), "14": node(
+                         "SamplerCustomAdvanced", noise=["10", 0], guider=["13", 0], sampler=["11", 0], sigmas=["12", 0], latent_image=["5", 0]),
+                     "15": node("StringConcatenate", string_a="three red dogs", string_b="in the snow at night", delimiter=" ")})
+        flux["6"]["inputs"]["text"] = ["15", 0]
+        flux["8"]["inputs"]["samples"] = ["14", 0]
+        check("comfy: a graph of Flux with a text of two", same(comfy_file(s, comfy_job(s, flux))[1]))
+        sdxl = graph()
+        sdxl["6"] = node("CLIPTextEncodeSDXL", clip=["4", 1], text_g=PROMPT, text_l=PROMPT, width=96, height=64, crop_w=0, crop_h=0,
+                         target_width=96, target_height=64)
+        check("comfy: SDXL's encoder", same(comfy_file(s, comfy_job(s, sdxl))[1]))
+        fresh = graph()
+        fresh["20"] = node("TestFresh", image=["8", 0])
+        fresh["9"]["inputs"]["images"] = ["20", 0]
+        before = sum(x["drawn"] for x in s.log())
+        comfy_job(s, fresh)
+        name = s.json("/prompt", {"prompt": fresh})[1]["prompt_id"]
+        poll(lambda: s.ask("/history/" + name)[2], lambda text: len(text) > 2)
+        check("comfy: a node that is never cached, with a bare NaN in the history", b"[NaN]" in s.ask("/history/" + name)[2]
+              and sum(x["drawn"] for x in s.log()) == before + 2)
+        fail = graph()
+        fail["20"] = node("TestFail", image=["8", 0])
+        fail["9"]["inputs"]["images"] = ["20", 0]
+        kind, told = comfy_job(s, fail)["status"]["messages"][-1]
+        check("comfy: an error names its node and its words", kind == "execution_error" and (told["node_id"], told["node_type"],
+              told["exception_message"]) == ("20", "TestFail", "told to fail"), told)
 
 
 def test_comfy():
@@ -252,8 +323,11 @@ def test_comfy():
         view = "/view?filename=%(filename)s&subfolder=%(subfolder)s&type=%(type)s" % out
         im = Image.open(io.BytesIO(s.ask(view)[2]))
         check("comfy: the picture and its graph", same(im) and json.loads(im.text["prompt"]) == graph() and "workflow" in im.text)
-        check("comfy: the same id again draws nothing", s.json("/api/prompt", body)[0] == 200
-              and s.json(history)[1][body["prompt_id"]]["outputs"] == entry["outputs"] and sum(x["drawn"] for x in s.log()) == 1)
+        first = entry["prompt"][0]
+        s.json("/api/prompt", body)
+        entry = poll(lambda: s.json(history)[1][body["prompt_id"]], lambda e: e["prompt"][0] != first)
+        check("comfy: the same id again is a job again, which draws nothing and names the old file", entry["outputs"]["9"]["images"] == [out]
+              and set(entry["status"]["messages"][1][1]["nodes"]) == set(graph()) and sum(x["drawn"] for x in s.log()) == 1, entry)
         changed = graph()
         changed["10"] = {"class_type": "PrimitiveString", "inputs": {"value": PROMPT}}
         changed["6"]["inputs"]["text"] = ["10", 0]
@@ -282,12 +356,16 @@ def test_comfy():
               and s.json("/prompt", {"prompt": {"1": {"class_type": "Nothing", "inputs": {}}}})[1]["error"]["type"] == "missing_node_type"
               and s.json("/prompt", {"prompt": graph(), "clientid": "x"})[0] == 400)
         check("comfy: a browser's Origin is turned away", s.ask("/prompt", body, {"Origin": "http://evil.example"})[0] == 403)
-        check("comfy: queue, stats, nodes", s.json("/queue")[1] == {"queue_running": [], "queue_pending": []}
+        queue = s.json("/queue")[1]
+        check("comfy: queue, stats, nodes", queue["queue_running"] == [] and [j[1] for j in queue["queue_pending"]] == ["somebody-else"]
               and "system" in s.json("/system_stats")[1] and "KSampler" in s.json("/object_info/KSampler")[1])
+        check("comfy: the queue holds a bare NaN", b'"is_changed": [NaN]' in s.ask("/queue")[2])
+    test_comfy_files()
+    test_comfy_graphs()
     with Running("--latency", "3") as s:
         ids = [s.json("/prompt", {"prompt": graph(seed=i)})[1]["prompt_id"] for i in range(3)]
         queue = poll(lambda: s.json("/queue")[1], lambda q: q["queue_running"])
-        check("comfy: one runs, two wait, nothing in the history", len(queue["queue_running"]) == 1 and len(queue["queue_pending"]) == 2
+        check("comfy: one runs, two wait, nothing in the history", len(queue["queue_running"]) == 1 and len(queue["queue_pending"]) == 3
               and s.json("/history/" + ids[0])[1] == {}, queue)
         s.ask("/queue", {"delete": [ids[2]]})
         s.ask("/interrupt", {})
@@ -358,6 +436,9 @@ def test_faults():
     with Running("--fault", "429:1") as s:
         status, answer = s.json("/v1/images/generations", {"prompt": PROMPT})
         check("fault 429: OpenAI's form", status == 429 and answer["error"]["code"] == "rate_limit_exceeded", answer)
+    with Running("--fault", "quota:1") as s:
+        status, answer = s.json("/v1/images/generations", {"prompt": PROMPT})
+        check("fault quota: a 429 that no waiting helps", status == 429 and answer["error"]["code"] == "insufficient_quota", answer)
         s.json(path, {"sede": 1})
         check("a wrong request takes no number", s.log()[-1]["fault"] is None and s.log()[-1]["answer"] == 422)
     with Running("--fault", "timeout:1") as s:
@@ -381,6 +462,8 @@ def test_faults():
     with Running("--no-api") as s:
         check("--no-api: the page of a web interface, and nothing else", b"gradio" in s.ask("/")[2] and s.ask("/sdapi/v1/options")[0] == 404
               and s.ask(path, ASK)[0] == 404 and s.ask("/system_stats")[0] == 404)
+    with Running("--empty-info") as s:
+        check("--empty-info: no info, and the seed is in the picture", s.json(path, ASK)[1]["info"] == "")
     with Running("--fault", "drop:1") as s:
         try:
             s.ask(path, ASK)
@@ -410,12 +493,14 @@ def test_faults():
                   [f[-12:] for f in files])
     with Running("--fault", "truncated:2", "--fault", "failed:3") as s:
         def state(name):
+            before = len(s.log())
             s.json("/prompt", {"prompt": graph(), "prompt_id": name})
+            poll(s.log, lambda log: any(x["method"] == "WORK" for x in log[before:]))
             return poll(lambda: s.json("/history/" + name)[1], bool)[name]["status"]["status_str"]
         seen = [state("a"), state("b"), state("b"), state("b"), state("b"), state("a")]
-        check("comfy: an id whose job was spoiled is drawn anew when it is posted again", seen == ["success", "success", "error", "success",
-              "success", "success"] and [x["fault"] for x in s.log() if x["method"] == "POST"]
-              == [None, "truncated", "failed", "truncated", None, None], (seen, [x["fault"] for x in s.log() if x["method"] == "POST"]))
+        works = [(x["fault"], x["drawn"]) for x in s.log() if x["method"] == "WORK"]
+        check("comfy: a spoiled job is not cached", seen == ["success", "success", "error", "success", "success", "success"]
+              and works == [(None, 1), ("truncated", 0), ("failed", 0), ("truncated", 0), (None, 1), ("truncated", 0)], (seen, works))
     with Running("--fault", "failed:1") as s:
         job = s.json("/sdcpp/v1/img_gen", ASK)[1]["poll_url"]
         done = poll(lambda: s.json(job)[1], lambda j: j["status"] in ("completed", "failed"))

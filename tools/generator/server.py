@@ -22,7 +22,8 @@ from .fields import Wrong
 
 # Of these the answer is bad whatever was asked; of the rest the pictures are. `failed`: a job that was taken and then fails.
 # `timeout` never answers; `trickle` and `slowhead` send single bytes slowly, of the body or of the header.
-REFUSALS = ("500", "503", "429", "timeout", "drop", "garbage", "trickle", "slowhead")
+# `quota` is a 429 that no waiting helps: the account has no money left.
+REFUSALS = ("500", "503", "429", "quota", "timeout", "drop", "garbage", "trickle", "slowhead")
 SPOILED = ("notimage", "truncated", "failed")
 DRIP = 0.25  # seconds between the bytes of an answer that trickles
 PAGE = (b"<!doctype html><html><head><title>Stable Diffusion</title></head><body><script>window.gradio_config = {};</script>"
@@ -45,6 +46,9 @@ class Options:
     no_api: bool = False        # serve only the page of a web interface, like AUTOMATIC1111 without --api
     busy: tuple = ()            # ((path, n), ...): the n-th request whose path begins so gets 429
     trickle: tuple = ()         # beginnings of the paths whose answers come in single bytes
+    output: str = ""            # ComfyUI's output folder; "": one that ends with the server
+    disable_metadata: bool = False  # ComfyUI's option of that name
+    empty_info: bool = False    # txt2img's `info` is an empty string, as from stable-diffusion.cpp
 
 
 @dataclass
@@ -211,6 +215,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             answer = style.error(int(fault), "injected fault", "")
             if fault != "500":
                 answer.headers["Retry-After"] = world.options.retry_after
+        elif fault == "quota":
+            answer = Answer(429, {"error": {"message": "You exceeded your current quota, please check your plan and billing details.",
+                                            "type": "insufficient_quota", "param": None, "code": "insufficient_quota"}})
         elif fault in ("garbage", "drop"):
             answer = Answer(200, b"<html><body>this is what a proxy says, " + b"at length, " * 400 + b"and it is not JSON</body>")
         elif fault == "failed" and answer.status == 200 and not style.queued:
