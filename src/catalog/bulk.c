@@ -194,8 +194,8 @@ static gp_status read_paths(gp_catalog *cat, int64_t image, char ***paths, size_
     return st == GP_OK && row ? gp_fail(err, GP_ERR_MEMORY, "out of memory for the paths of an image") : st;
 }
 
-gp_status gp_cat_detail_read(gp_catalog *cat, int64_t image, void (*visit)(void *user, const gp_cat_detail *detail),
-                             void *user, gp_error *err)
+gp_status gp_cat_detail_read(gp_catalog *cat, const gp_cat_facts *facts, int64_t image,
+                             void (*visit)(void *user, const gp_cat_detail *detail), void *user, gp_error *err)
 {
     bool row;
     gp_status st;
@@ -203,18 +203,21 @@ gp_status gp_cat_detail_read(gp_catalog *cat, int64_t image, void (*visit)(void 
     size_t count = 0;
     gp_q q = gp_q_open(
         cat, "SELECT t.text, ip.raw, ip.negative, ip.source, ip.settings, k.reason, coalesce(ip.evidence, 'none'),"
-             " (SELECT f.message FROM failures f WHERE f.image = i.id ORDER BY f.at DESC, f.path, f.stage LIMIT 1)"
+             " (SELECT f.message FROM failures f WHERE f.image = i.id ORDER BY f.at DESC, f.path, f.stage LIMIT 1),"
+             " i.apart IS NULL AND EXISTS(SELECT 1 FROM image_embeddings v WHERE v.image = i.id AND v.encoder = ?2)"
              " FROM images i LEFT JOIN image_prompts ip ON ip.image = i.id LEFT JOIN prompts t ON t.id = ip.prompt"
-             " LEFT JOIN picks k ON k.image = i.id WHERE i.id = ?");
+             " LEFT JOIN picks k ON k.image = i.id WHERE i.id = ?1");
     GP_GO(read_paths(cat, image, &paths, &count, err));
     gp_q_int(&q, 1, image);
+    gp_q_int(&q, 2, facts->encoder);
     GP_GO(gp_q_step(&q, &row, err));
     if (row) {
         gp_cat_detail d = {gp_q_col_text(&q, 0),       gp_q_col_text(&q, 1),
                            gp_q_col_text(&q, 2),       gp_q_col_text(&q, 3),
                            gp_q_col_text(&q, 4),       gp_q_col_text(&q, 5),
                            gp_q_col_text(&q, 7),       gp_q_col_text(&q, 6),
-                           (const char *const *)paths, count};
+                           (const char *const *)paths, count,
+                           gp_q_col_int(&q, 8) != 0};
         visit(user, &d);
     }
 out:

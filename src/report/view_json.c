@@ -161,6 +161,7 @@ static void on_detail(void *user, const gp_cat_detail *d)
     put_settings(w, d->settings);
     put_member(w->out, "reason", d->reason);
     put_member(w->out, "failure", w->short_paths ? NULL : d->failure);
+    gp_str_puts(w->out, d->embedded ? ", \"embedded\": true" : ", \"embedded\": false");
 }
 
 gp_status gp_view_write_detail(const gp_view *v, gp_catalog *cat, size_t shard, bool short_paths, gp_str *out,
@@ -175,11 +176,12 @@ gp_status gp_view_write_detail(const gp_view *v, gp_catalog *cat, size_t shard, 
         gp_hash_hex(*gp_view_hash(v, row), hex);
         gp_str_printf(out, "%s{\"row\": %zu, \"id\": %lld, \"hash\": \"%s\"", row > from ? ",\n" : "", row,
                       (long long)v->images[row], hex);
-        GP_TRY(gp_cat_detail_read(cat, v->images[row], on_detail, &w, err));
+        GP_TRY(gp_cat_detail_read(cat, &v->facts, v->images[row], on_detail, &w, err));
         if (!w.found) /* removed since the view was made */
             gp_str_puts(out, ", \"paths\": [], \"prompt\": null, \"prompt_raw\": null, \"negative\": null, \"source\": "
                              "null, \"evidence\": \"none\""
-                             ", \"settings\": [], \"reason\": null, \"failure\": \"no longer in the catalog\"");
+                             ", \"settings\": [], \"reason\": null, \"failure\": \"no longer in the catalog\","
+                             " \"embedded\": false");
         gp_str_putc(out, '}');
     }
     gp_str_puts(out, "]\n");

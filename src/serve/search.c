@@ -120,7 +120,7 @@ static gp_status add_alike(const gp_search *s, const gp_alike *list, size_t coun
         if (!vector)
             return gp_fail(err, GP_ERR_NOT_FOUND,
                            list[i].uploaded ? "that upload is gone: send the picture again"
-                                            : "an image to go by has no embedding");
+                                            : "an image to search by is set apart or not scored yet");
         add(to, vector, weight / (float)count, s->products.dims);
     }
     return GP_OK;

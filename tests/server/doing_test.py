@@ -123,6 +123,26 @@ class Search(unittest.TestCase):
         self.near(self.likeness(more=[a, b], less=[c]),
                   [(self.cosine(a, h) + self.cosine(b, h)) / 2 - self.cosine(c, h) / 2 for h in self.hashes])
 
+    def test_images_without_a_place_among_the_others_have_no_likeness(self):
+        place = served.copy("apart")
+        with sqlite3.connect(served.catalog_of(place)) as catalog:
+            catalog.execute("UPDATE images SET apart = 'grid' WHERE id = 2")
+            catalog.execute("UPDATE images SET apart = 'black' WHERE id = 3")
+            catalog.execute("DELETE FROM image_embeddings WHERE image IN (2, 5)")
+        with Server(place) as server:
+            ids = [int(i) for i in server.column("id")]
+            hashes = dict(zip(ids, server.column("hash")))
+            answer = server.post("api/search", {"more": [hashes[1]]})
+            likeness = dict(zip(ids, struct.unpack("<%df" % len(ids), answer.body)))
+            embedded = {}
+            for shard in range((len(ids) + 63) // 64):
+                embedded.update((d["id"], d["embedded"]) for d in server.get("data/detail/%d.json" % shard).json())
+            self.assertEqual({i for i in ids if math.isnan(likeness[i])}, {2, 3, 5})
+            self.assertEqual({i for i in ids if not embedded[i]}, {2, 3, 5})
+            for i in (2, 3, 5):
+                answer = server.post("api/search", {"more": [hashes[i]]})
+                self.assertEqual((answer.status, answer.json()["error"]), (404, "an image to search by is set apart or not scored yet"))
+
     def test_words_are_the_models_own_vector(self):
         out = os.path.join(served.folder, "text.npy")
         words = os.path.join(served.folder, "words.txt")

@@ -8,9 +8,13 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { axeSource, explore, folder, keepScreenshot, makeCatalog, openBrowser, openPage, settle, sql, until } from './support.mjs';
 
-let pictures, server, browser;
+let pictures, server, browser, total, placed, apart;
 before(async () => {
   pictures = makeCatalog('pictures');
+  [{ total, placed }] = sql(pictures, 'SELECT (SELECT count(*) FROM images) AS total, (SELECT count(*) FROM map_images) AS placed');
+  apart = sql(pictures, 'SELECT apart FROM images WHERE apart IS NOT NULL ORDER BY apart').map((row) => row.apart);
+  assert.ok(apart.includes('grid'));
+  assert.equal(total, placed + apart.length);
   server = await explore(pictures);
   browser = await openBrowser();
 });
@@ -55,8 +59,7 @@ describe('grid', () => {
     assert.ok(all.every((b) => b.y >= box.y && (b.y > box.y || b.x >= box.x)), 'the best is not the first');
   });
   seen('holds only what is in sight', async (page) => {
-    const [{ n }] = sql(pictures, 'SELECT count(*) AS n FROM images');
-    assert.ok((await cells(page).count()) < n);
+    assert.ok((await cells(page).count()) < total);
     await page.locator('.grid').press('End');
     await until(async () => (await current(page)) !== null, 'the last image is not in sight');
     assert.ok((await page.locator('.grid').evaluate((grid) => grid.scrollTop)) > 0);
@@ -110,12 +113,12 @@ describe('map', () => {
     assert.ok(await page.evaluate(() => [...document.querySelectorAll('.map canvas')].some((c) => c.getContext('webgl2') !== null)), 'no WebGL2');
     await map(page).getByRole('button', { name: 'Box' }).click();
     await drag(page, [[0.01, 0.01], [0.99, 0.99]]);
-    await until(async () => (await count(page)).includes('256 chosen'), `the box chose: ${await count(page)}`);
+    await until(async () => (await count(page)).includes(`${placed} chosen`), `the box chose: ${await count(page)}`);
     await map(page).getByRole('button', { name: 'Lasso' }).click();
     await drag(page, [[0.02, 0.3], [0.5, 0.3], [0.5, 0.8], [0.02, 0.8]]);
-    await until(async () => /, \d+ chosen/.test(await count(page)) && !(await count(page)).includes('256 chosen'), `the lasso chose: ${await count(page)}`);
+    await until(async () => /, \d+ chosen/.test(await count(page)) && !(await count(page)).includes(`${placed} chosen`), `the lasso chose: ${await count(page)}`);
     await page.getByRole('button', { name: 'Show only these' }).click();
-    assert.match(await count(page), /^\d+ of 256 images/);
+    assert.match(await count(page), new RegExp(`^\\d+ of ${total} images`));
   });
   seen('is coloured and sized by any column, and zooms', async (page) => {
     await canvas(page).waitFor();
@@ -176,6 +179,51 @@ describe('map', () => {
     });
 });
 
+describe('images that are set apart', () => {
+  // They have no score, so they come last.
+  const visit = async (page, key) => {
+    await page.locator('.grid').press(key);
+    const inspector = page.getByLabel('Inspector', { exact: true }).last();
+    await inspector.getByText('Open the image alone').waitFor();
+    await settle(page, 400); // the nearest images would be asked for now
+    assert.equal(await inspector.getByRole('heading', { name: 'Nearest by look' }).count(), 0);
+    const [{ why }] = sql(pictures, `SELECT apart AS why FROM images WHERE hash = x'${await hashOf(page, await current(page))}'`);
+    await inspector.getByText(`${why}: not scored, never picked`).waitFor();
+    assert.equal(await page.locator('.grid .cell.current [title^="set apart"]').innerText(), why);
+    return why;
+  };
+  seen('come last, are marked, and are compared with no other image', async (page) => {
+    const found = [];
+    for (let i = 0; i < apart.length; i++) found.push(await visit(page, i ? 'ArrowLeft' : 'End'));
+    assert.deepEqual(found.sort(), apart);
+  });
+  seen('have no place on the map, which names them', async (page) => {
+    await page.getByRole('button', { name: new RegExp(`^${apart.length} images? ha(s|ve) no place on the map: set apart$`) }).click();
+    await until(async () => (await count(page)).startsWith(`${apart.length} of ${total}`), `shown: ${await count(page)}`);
+    assert.equal(await page.locator('.grid .cell [title^="set apart"]').count(), apart.length);
+  });
+  it('are no start of a search, and come last in one', async () => {
+    const page = await openPage(browser, server.url);
+    const lasts = () =>
+      page.evaluate((n) => [...document.querySelectorAll('.grid .cell')].slice(-n).map((cell) => cell.querySelector('[title^="set apart"]') !== null), apart.length);
+    await page.locator('.grid').press('End');
+    await page.locator('.grid').press('m');
+    await page.getByText('an image to search by is set apart or not scored yet').waitFor();
+    await page.locator('.grid').press('Home'); // a search that was refused is not part of the next
+    await page.locator('.grid').press('m');
+    await page.locator('.chip').filter({ hasText: 'more like' }).waitFor();
+    assert.equal(await page.locator('.chip').filter({ hasText: 'more like' }).count(), 1);
+    for (const order of ['Largest', 'Smallest']) {
+      await page.getByLabel(`${order} first; turn round`).waitFor();
+      await until(() => page.locator('.grid').evaluate((grid) => grid.scrollTop === 0), 'another order does not begin at its start');
+      await page.locator('.grid').press('End'); // the last image is the current one already the second time
+      await until(async () => (await lasts()).every(Boolean), `${order} first: an image that is set apart is not the last`);
+      if (order === 'Largest') await page.getByLabel(`${order} first; turn round`).click();
+    }
+    await page.context().close();
+  });
+});
+
 describe('table and charts', () => {
   seen('the table has all columns and sorts by a click', async (page) => {
     await page.keyboard.press('t');
@@ -200,7 +248,7 @@ describe('table and charts', () => {
     await page.mouse.up();
     const chip = page.getByRole('group', { name: 'Filters' }).getByRole('button', { name: /Remove the filter/ });
     await chip.waitFor();
-    assert.match(await count(page), /^\d+ of 256 images/);
+    assert.match(await count(page), new RegExp(`^\\d+ of ${total} images`));
     const narrowed = await count(page);
     await page.getByRole('button', { name: 'Save view…' }).click();
     await page.getByLabel('Name of this view').fill('high scores');
@@ -208,7 +256,7 @@ describe('table and charts', () => {
     await page.getByRole('button', { name: 'high scores', exact: true }).waitFor();
     await until(() => sql(pictures, "SELECT count(*) AS n FROM saved WHERE name = 'high scores'")[0].n === 1, 'the view was not kept');
     await chip.click();
-    await until(async () => (await count(page)).startsWith('256 images'), 'the filter stayed');
+    await until(async () => (await count(page)).startsWith(`${total} images`), 'the filter stayed');
     await page.reload();
     await page.getByRole('button', { name: 'high scores', exact: true }).click();
     await until(async () => (await count(page)) === narrowed, 'the view was not opened again');
@@ -247,7 +295,7 @@ describe('what was found', () => {
     const category = page.locator('aside.panel li').first();
     await category.getByRole('button', { name: 'Show only' }).click();
     const [{ n }] = sql(pictures, `SELECT max(support) AS n FROM categories`);
-    await until(async () => (await count(page)).startsWith(`${n} of 256`), `the category of ${n} shows: ${await count(page)}`);
+    await until(async () => (await count(page)).startsWith(`${n} of ${total}`), `the category of ${n} shows: ${await count(page)}`);
     await page.getByRole('tab', { name: 'Copies' }).click();
     await page.locator('aside.panel li').first().waitFor();
   });
@@ -365,7 +413,7 @@ describe('search', () => {
       page.evaluate(async (body) => {
         const answer = await fetch('api/search', { method: 'POST', headers: { 'X-Goldpan': '1' }, body: JSON.stringify(body) });
         const likeness = new Float32Array(await answer.arrayBuffer());
-        return likeness.indexOf(Math.max(...likeness));
+        return likeness.indexOf(Math.max(...likeness.filter((one) => !Number.isNaN(one))));
       }, query);
     await page.keyboard.press('/');
     await page.keyboard.type('a green rocket');

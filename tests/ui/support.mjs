@@ -40,12 +40,14 @@ process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 export const env = { ...process.env, GOLDPAN_DATA: source, XDG_CACHE_HOME: join(folder, 'cache'), DISPLAY: '', WAYLAND_DISPLAY: '' };
 delete env.GOLDPAN_MODEL;
 
-/** A copy of part of the sample, run: categories, slices, map. */
+/** The sample and a grid, run: categories, slices, map.  The grid is set apart. */
 export function makeCatalog(name) {
   const pictures = join(folder, name);
   mkdirSync(pictures);
   const sample = join(source, 'sample/drawn-world');
   for (const one of readdirSync(sample, { withFileTypes: true })) if (one.isDirectory()) cpSync(join(sample, one.name), join(pictures, one.name), { recursive: true });
+  mkdirSync(join(pictures, 'txt2img-grids'));
+  cpSync(join(source, 'tests/golden/images/in/edges-225x224.png'), join(pictures, 'txt2img-grids/grid-0001.png'));
   execFileSync(goldpan, ['run', pictures, '--model', 'drawn-world-mini'], { env, stdio: ['ignore', 'ignore', 'pipe'] });
   // No slice of the sample is beyond chance: let some in that are not, to have something to show.
   execFileSync(goldpan, ['slices', pictures, '--alpha', '0.9', '--quiet'], { env, stdio: ['ignore', 'ignore', 'pipe'] });

@@ -83,6 +83,7 @@ export interface Detail {
   settings: [string, string][];
   reason: string | null;
   failure: string | null;
+  embedded: boolean;
 }
 
 export interface Rating {

@@ -338,6 +338,13 @@ class App {
     return column ? numberAt(column, row) : NaN;
   }
 
+  /** Why the image is set apart, such as "grid" or "black"; '' for a candidate. */
+  apart(row: number): string {
+    void this.columnsTick;
+    const column = this.lookup('apart');
+    return column ? textAt(column, row) : '';
+  }
+
   async detail(row: number): Promise<api.Detail | null> {
     const shard = Math.floor(row / api.SHARD);
     let list = this.details.get(shard);
@@ -426,9 +433,11 @@ class App {
 
   // ---------------------------------------------------------------- search
 
-  async runSearch(): Promise<void> {
-    const { text, more, less } = this.query;
+  /** Searches by `query`.  A search that is refused leaves the one before in place. */
+  async runSearch(query: typeof this.query = this.query): Promise<void> {
+    const { text, more, less } = query;
     if (!text && !more?.length && !less?.length) {
+      this.query = query;
       this.likeness = null;
       if (this.layout.sort.column === 'likeness to search') this.layout.sort = { column: 'score', down: true };
       return;
@@ -436,6 +445,7 @@ class App {
     this.searching = true;
     try {
       this.likeness = await api.search({ text: text || undefined, more: more ?? [], less: less ?? [] });
+      this.query = query;
       this.layout.sort = { column: 'likeness to search', down: true };
     } catch (error) {
       this.notice = (error as Error).message;
@@ -446,8 +456,7 @@ class App {
 
   async searchText(text: string): Promise<void> {
     if (this.manifest?.search.text) {
-      this.query = { ...this.query, text };
-      await this.runSearch();
+      await this.runSearch({ ...this.query, text });
     } else if (text) this.addFilter({ kind: 'words', text });
   }
 
@@ -455,20 +464,18 @@ class App {
     const hashes = Array.from(rows, (row) => this.hash(row));
     const more = (this.query.more ?? []).filter((h) => !hashes.includes(h));
     const fewer = (this.query.less ?? []).filter((h) => !hashes.includes(h));
-    this.query = less ? { ...this.query, more, less: [...fewer, ...hashes] } : { ...this.query, more: [...more, ...hashes], less: fewer };
-    await this.runSearch();
+    await this.runSearch(less ? { ...this.query, more, less: [...fewer, ...hashes] } : { ...this.query, more: [...more, ...hashes], less: fewer });
   }
 
   async searchImage(file: File): Promise<void> {
     this.searching = true;
     try {
       const key = await api.upload(file);
-      this.query = {
+      await this.runSearch({
         ...this.query,
         more: [...(this.query.more ?? []), key],
         images: [...(this.query.images ?? []), { key, name: file.name }],
-      };
-      await this.runSearch();
+      });
     } catch (error) {
       this.notice = (error as Error).message;
     } finally {
@@ -477,8 +484,7 @@ class App {
   }
 
   async clearSearch(): Promise<void> {
-    this.query = {};
-    await this.runSearch();
+    await this.runSearch({});
   }
 
   // ---------------------------------------------------------------- ratings
