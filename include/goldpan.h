@@ -188,6 +188,8 @@ typedef struct gp_counts {
     uint64_t missing_picks; /* picks whose files are all missing */
     uint64_t contested;     /* prompts with at least two candidates */
     uint64_t stated, derived, guesses; /* images by how sure their prompt is; the sum is images_with_prompt */
+    uint64_t measured;              /* images with quality measures */
+    uint64_t black, noise; /* images set apart because they show nothing; part of `apart` */
 } gp_counts;
 GP_API GP_MUST gp_status gp_catalog_counts(gp_catalog *catalog, gp_counts *counts, gp_error *err);
 
@@ -203,6 +205,19 @@ typedef struct gp_scorer_facts {
 /* Visits the scorers of the catalog, the scorer used last first.  The callback returns false to end early. */
 GP_API GP_MUST gp_status gp_catalog_scorers(gp_catalog *catalog, bool (*visit)(void *user, const gp_scorer_facts *scorer),
                                             void *user, gp_error *err);
+
+/* Frames that show nothing, such as the black image of a safety filter: bounds in docs/method.md. */
+typedef enum gp_frame { GP_FRAME_NORMAL, GP_FRAME_BLACK, GP_FRAME_UNIFORM, GP_FRAME_NOISE } gp_frame;
+/* Measures of an image's pixels (docs/method.md, "Quality measures"); luma has the levels 0..255. */
+typedef struct gp_quality {
+    double sharpness;  /* variance of the Laplacian of luma */
+    double noise;      /* estimated standard deviation of white noise in luma, by Immerkaer 1996 */
+    double exposure;   /* mean luma, 0..1 */
+    double saturation; /* mean of (max - min) / max of R, G and B, 0..1 */
+    double entropy;    /* bits of the histogram of luma, 0..8 */
+    double spread;     /* standard deviation of luma, 0..0.5 */
+    gp_frame frame;
+} gp_quality;
 
 /* A row: one image with its prompt, score and pick.  All strings are borrowed
  * until the next gp_rows_next or gp_rows_close; absent ones are NULL. */
@@ -229,6 +244,8 @@ typedef struct gp_row {
     const char *file_hash; /* hash of the file now at `path`; differs from `hash` if only metadata has changed */
     const char *apart;     /* why the image is not a candidate, such as "grid"; NULL for a candidate */
     const char *evidence;  /* how sure the prompt is: "stated", "derived", "guess", "none" (docs/formats.md) */
+    bool has_quality;      /* false: its pixels were not decoded yet */
+    gp_quality quality;
 } gp_row;
 
 typedef enum gp_order { GP_ORDER_PROMPT, GP_ORDER_SCORE, GP_ORDER_PATH } gp_order;
@@ -474,11 +491,13 @@ typedef struct gp_score_options {
     bool retry_failed;/* also try images whose file could not be decoded; temporary errors are always tried again */
     gp_progress_fn progress;
     void *user;
-    gp_note_fn note;  /* number of prompts that are too long for the model; may be NULL */
+    gp_note_fn note;  /* "prompts-cut": prompts too long for the model; "frames-black", "frames-noise":
+                       * images set apart; "frames-kept"; may be NULL */
     void *note_user;
     bool guesses;     /* also score images against prompts that are guesses */
+    bool keep_frames; /* black and noise frames are candidates too, also those set apart before */
 } gp_score_options;
-#define GP_SCORE_DEFAULTS {sizeof(gp_score_options), GP_MAX_PIXELS, 0, 0, false, NULL, NULL, NULL, NULL, false}
+#define GP_SCORE_DEFAULTS {sizeof(gp_score_options), GP_MAX_PIXELS, 0, 0, false, NULL, NULL, NULL, NULL, false, false}
 /* Embed every image and prompt that lacks an embedding by this model, then
  * score every image against its prompt: 100 * max(cosine, 0), as torchmetrics'
  * CLIPScore for one pair, except that long prompts keep the end token.
@@ -521,9 +540,13 @@ typedef struct gp_pick_options {
     gp_note_fn note;       /* "one-candidate", "by-category" (gp_run chose by category), "picks-away" (picks kept although
                             * their files are missing); may be NULL */
     void *note_user;
+    /* limits of quality measures (gp_quality) such as "noise<5": a name, one of < <= > >=, a number.  An image without
+     * measures passes none. */
+    const char *const *where;
+    size_t where_count;
 } gp_pick_options;
 #define GP_PICK_DEFAULTS {sizeof(gp_pick_options), 1, 0, false, 0.0, GP_PICK_PROMPT, GP_BY_SCORE, 0, 0, false, \
-                          GP_DIVERSITY_NONE, 0.7, 2, 0.9, false, 0.0, NULL, NULL, NULL, 0, NULL, NULL, NULL}
+                          GP_DIVERSITY_NONE, 0.7, 2, 0.9, false, 0.0, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, 0}
 /* Choose from the best down, and record it in place of the choice before; who comes when its prompt, category, slice or
  * group of near copies is served, falls.  Ties go to the smaller content hash.  model NULL: uses options->scorer.
  * If no image passes (report->done is 0), nothing is recorded and the earlier picks stay.

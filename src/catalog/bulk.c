@@ -88,15 +88,15 @@ static const char rows_sql[] =
     "SELECT i.id, ip.prompt, i.hash, i.bytes, i.added, i.width, i.height, i.orientation, i.format, ip.negative,"
     " ip.source, ip.settings, s.value, t.z_prompt, t.z_category, t.percentile, t.corrected, m.x, m.y, c.place,"
     " d.in_group, d.likeness, d.keeper, k.image IS NOT NULL, coalesce(r.flag, 0), coalesce(r.stars, 0), i.apart,"
-    " coalesce(ip.evidence, 'none')"
-    " FROM images i LEFT JOIN image_prompts ip ON ip.image = i.id"
+    " coalesce(ip.evidence, 'none'), " GP_DB_QUALITY " FROM images i LEFT JOIN image_prompts ip ON ip.image = i.id"
     " LEFT JOIN scores s ON s.scorer = ?1 AND s.prompt = ip.prompt AND s.image = i.id AND i.apart IS NULL"
     " LEFT JOIN standings t ON t.analysis = ?2 AND t.image = i.id"
     " LEFT JOIN categories c ON c.id = t.category"
     " LEFT JOIN map_images m ON m.encoder = ?3 AND m.image = i.id"
     " LEFT JOIN (SELECT d.image AS image, d.in_group AS in_group, d.likeness AS likeness, d.image = g.keeper AS keeper"
     "  FROM duplicate_groups g JOIN duplicates d ON d.in_group = g.id WHERE g.analysis = ?2) d ON d.image = i.id"
-    " LEFT JOIN picks k ON k.image = i.id LEFT JOIN ratings r ON r.image = i.id ORDER BY i.id";
+    " LEFT JOIN picks k ON k.image = i.id LEFT JOIN ratings r ON r.image = i.id"
+    " LEFT JOIN image_quality q ON q.image = i.id ORDER BY i.id";
 
 static gp_status fill_row(const gp_q *q, gp_cat_bulk_row *row, gp_error *err)
 {
@@ -117,6 +117,8 @@ static gp_status fill_row(const gp_q *q, gp_cat_bulk_row *row, gp_error *err)
     if (sqlite3_column_type(q->stmt, 26) != SQLITE_NULL && !row->apart) return gp_db_fail(q->cat, SQLITE_NOMEM, err);
     row->evidence = gp_q_col_text(q, 27);
     if (!row->evidence) return gp_db_fail(q->cat, SQLITE_NOMEM, err);
+    row->measured = sqlite3_column_type(q->stmt, 28) != SQLITE_NULL;
+    gp_db_quality_at(q->stmt, 28, &row->quality);
     for (int i = 8; i <= 11; i++) /* a text that could not be copied is NULL too: tell that apart from an absent one */
         if (sqlite3_column_type(q->stmt, i) != SQLITE_NULL && !gp_q_col_text(q, i))
             return gp_db_fail(q->cat, SQLITE_NOMEM, err);

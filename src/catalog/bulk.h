@@ -36,6 +36,8 @@ typedef struct gp_cat_bulk_row {
     int64_t group;    /* id of the group of near copies */
     bool picked, keeper;
     int flag, stars;
+    bool measured; /* `quality` is known */
+    gp_quality quality;
 } gp_cat_bulk_row;
 /* Images that are on the disk, by id. */
 gp_status gp_cat_bulk_rows(gp_catalog *cat, const gp_cat_facts *facts,

@@ -11,7 +11,7 @@
 
 /* "GPAN": what `file` and SQLite's header call a goldpan catalog. */
 #define GP_DB_APPLICATION_ID 0x4750414e
-#define GP_DB_VERSION        5
+#define GP_DB_VERSION        6
 
 /* The end of a message about a damaged catalog: what to do. */
 #define GP_DB_RESCUE "; bring back what it holds with `goldpan rescue`"
@@ -86,7 +86,8 @@ typedef struct gp_db_steps {
 } gp_db_steps;
 extern const gp_db_steps gp_db_all; /* all schema steps of this version */
 /* schema.c, schema_2.c ... */
-extern const char gp_db_version_1[], gp_db_version_2[], gp_db_version_3[], gp_db_version_4[], gp_db_version_5[];
+extern const char gp_db_version_1[], gp_db_version_2[], gp_db_version_3[], gp_db_version_4[], gp_db_version_5[],
+    gp_db_version_6[];
 /* Bring an open database to the last of these steps, each in a transaction of its own.  An empty file is created
  * if `create`.  CATALOG: another program's file, or a version newer than the last step. */
 gp_status gp_db_migrate(gp_catalog *cat, const gp_db_step *steps, size_t count, bool create, gp_error *err);
@@ -113,6 +114,16 @@ typedef struct gp_db_rule {
 extern const gp_db_rule gp_db_rules[]; /* in the order of mending; the last has no table */
 /* Adds the function that the rules call to the open catalog. */
 gp_status gp_db_rules_open(gp_catalog *cat, gp_error *err);
+
+/* Removes the pick of an image that is set apart: only candidates can be picks. */
+gp_status gp_db_unpick(gp_catalog *cat, int64_t image, gp_error *err);
+/* Reads at most `limit` rows (id, path or text, hash if `hashed`) of `q` and ends it. */
+gp_status gp_cat_todo_collect(gp_q *q, size_t limit, bool hashed, gp_cat_todo *out, gp_error *err);
+/* The columns of `image_quality q`, and reading them from column `at` of a row on. */
+#define GP_DB_QUALITY "q.frame, q.sharpness, q.noise, q.exposure, q.saturation, q.entropy, q.spread"
+void gp_db_quality_at(sqlite3_stmt *stmt, int at, gp_quality *out);
+/* SQL: `images.apart` of images that their pixels set apart, else NULL. */
+#define GP_DB_APART_FRAME "CASE WHEN apart IN ('black', 'noise') THEN apart END"
 
 /* ---- vectors: [dims] float32, little endian in the file */
 void gp_db_floats_to_le(const float *in, uint8_t *out, size_t dims);

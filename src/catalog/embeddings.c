@@ -38,7 +38,7 @@ static gp_status todo_no_memory(gp_catalog *cat, gp_error *err)
 }
 
 /* Collect (id, text) or (id, path, hash) rows of a bound query, at most `limit`. */
-static gp_status todo_collect(gp_q *q, size_t limit, bool hashes, gp_cat_todo *out, gp_error *err)
+gp_status gp_cat_todo_collect(gp_q *q, size_t limit, bool hashes, gp_cat_todo *out, gp_error *err)
 {
     gp_status st = GP_OK;
     gp_cat_todo todo = {0};
@@ -98,7 +98,7 @@ gp_status gp_cat_images_todo(gp_catalog *cat, int64_t encoder, int64_t after, si
     gp_q_int(&q, 2, retry_failed);
     gp_q_int(&q, 3, after);
     gp_q_u64(&q, 4, limit);
-    return todo_collect(&q, limit, true, out, err);
+    return gp_cat_todo_collect(&q, limit, true, out, err);
 }
 
 gp_status gp_cat_images_todo_count(gp_catalog *cat, int64_t encoder, bool retry_failed, uint64_t *todo, uint64_t *have,
@@ -129,7 +129,7 @@ gp_status gp_cat_prompts_todo(gp_catalog *cat, int64_t encoder, int64_t after, s
     gp_q_int(&q, 1, encoder);
     gp_q_int(&q, 2, after);
     gp_q_u64(&q, 3, limit);
-    return todo_collect(&q, limit, false, out, err);
+    return gp_cat_todo_collect(&q, limit, false, out, err);
 }
 
 gp_status gp_cat_prompts_cut(gp_catalog *cat, int64_t encoder, uint64_t *count, gp_error *err)

@@ -81,24 +81,31 @@ static gp_status image_insert(gp_catalog *cat, const gp_cat_image *image, int64_
     return GP_OK;
 }
 
+gp_status gp_db_unpick(gp_catalog *cat, int64_t image, gp_error *err)
+{
+    gp_q q = gp_q_open(cat, "DELETE FROM picks WHERE image = ?");
+    gp_q_int(&q, 1, image);
+    GP_TRY(gp_q_run(&q, err));
+    if (sqlite3_changes(cat->db)) gp_marks_note_picks(cat);
+    return GP_OK;
+}
+
 /* Updates a known image: fields that earlier versions did not record, and the hash of new bytes with the same pixels.
  */
 static gp_status image_update(gp_catalog *cat, int64_t id, const gp_cat_image *image, gp_error *err)
 {
-    gp_q q = gp_q_open(cat, "UPDATE images SET stream = coalesce(?2, stream), pixels = coalesce(?3, pixels), apart = ?4"
-                            " WHERE id = ?1 AND (stream IS NOT coalesce(?2, stream)"
-                            "  OR pixels IS NOT coalesce(?3, pixels) OR apart IS NOT ?4)");
+    /* An image that its pixels set apart stays so: the pixels are the same. */
+    gp_q q =
+        gp_q_open(cat, "UPDATE images SET stream = coalesce(?2, stream), pixels = coalesce(?3, pixels),"
+                       " apart = coalesce(?4, " GP_DB_APART_FRAME ")"
+                       " WHERE id = ?1 AND (stream IS NOT coalesce(?2, stream)"
+                       "  OR pixels IS NOT coalesce(?3, pixels) OR apart IS NOT coalesce(?4, " GP_DB_APART_FRAME "))");
     gp_q_int(&q, 1, id);
     gp_q_hash(&q, 2, image->stream);
     gp_q_hash(&q, 3, image->pixels);
     gp_q_text(&q, 4, image->apart);
     GP_TRY(gp_q_run(&q, err));
-    if (image->apart) { /* only candidates can be picks */
-        gp_q pick = gp_q_open(cat, "DELETE FROM picks WHERE image = ?");
-        gp_q_int(&pick, 1, id);
-        GP_TRY(gp_q_run(&pick, err));
-        if (sqlite3_changes(cat->db)) gp_marks_note_picks(cat);
-    }
+    if (image->apart) GP_TRY(gp_db_unpick(cat, id, err));
     gp_q c = gp_q_open(cat, "INSERT INTO contents(hash, image) SELECT ?1, ?2"
                             " WHERE NOT EXISTS(SELECT 1 FROM images WHERE hash = ?1)"
                             " AND NOT EXISTS(SELECT 1 FROM contents WHERE hash = ?1)");
@@ -187,6 +194,7 @@ static gp_status image_merge(gp_catalog *cat, int64_t from, int64_t into, bool *
     GP_TRY(run_on_two(cat, "INSERT INTO contents(hash, image) SELECT hash, ?2 FROM images WHERE id = ?1", from, into,
                       err));
     GP_TRY(run_on_two(cat, "DELETE FROM image_prompts WHERE image = ?1 AND ?2", from, into, err));
+    GP_TRY(run_on_two(cat, "DELETE FROM image_quality WHERE image = ?1 AND ?2", from, into, err));
     return run_on_two(cat, "DELETE FROM images WHERE id = ?1 AND ?2", from, into, err);
 }
 

@@ -13,25 +13,28 @@
 gp_status gp_cat_counts(gp_catalog *cat, gp_counts *counts, gp_error *err)
 {
     bool row;
-    gp_q q = gp_q_open(cat, "SELECT (SELECT count(*) FROM images), (SELECT count(*) FROM paths),"
-                            " (SELECT count(*) FROM paths WHERE missing = 1), (SELECT count(*) FROM prompts),"
-                            " e.prompts, (SELECT count(*) FROM image_embeddings),"
-                            " (SELECT count(*) FROM prompt_embeddings), (SELECT count(*) FROM scores),"
-                            " (SELECT count(*) FROM picks), (SELECT count(*) FROM failures),"
-                            " (SELECT count(*) FROM images WHERE apart IS NOT NULL),"
-                            " (SELECT count(*) FROM picks k WHERE NOT EXISTS"
-                            "   (SELECT 1 FROM paths p WHERE p.image = k.image AND p.missing = 0)),"
-                            " (SELECT count(*) FROM (SELECT 1 FROM image_prompts ip JOIN images i ON i.id = ip.image"
-                            "   WHERE ip.prompt IS NOT NULL AND i.apart IS NULL AND EXISTS"
-                            "    (SELECT 1 FROM paths p WHERE p.image = ip.image AND p.missing = 0)"
-                            "   GROUP BY ip.prompt HAVING count(*) > 1)),"
-                            " e.stated, e.derived, e.guesses FROM (SELECT count(prompt) AS prompts,"
-                            "   count(*) FILTER (WHERE evidence = 'stated') AS stated,"
-                            "   count(*) FILTER (WHERE evidence = 'derived') AS derived,"
-                            "   count(*) FILTER (WHERE evidence = 'guess') AS guesses FROM image_prompts) e");
+    gp_q q =
+        gp_q_open(cat, "SELECT (SELECT count(*) FROM images), (SELECT count(*) FROM paths),"
+                       " (SELECT count(*) FROM paths WHERE missing = 1), (SELECT count(*) FROM prompts),"
+                       " e.prompts, (SELECT count(*) FROM image_embeddings),"
+                       " (SELECT count(*) FROM prompt_embeddings), (SELECT count(*) FROM scores),"
+                       " (SELECT count(*) FROM picks), (SELECT count(*) FROM failures),"
+                       " (SELECT count(*) FROM images WHERE apart IS NOT NULL),"
+                       " (SELECT count(*) FROM picks k WHERE NOT EXISTS"
+                       "   (SELECT 1 FROM paths p WHERE p.image = k.image AND p.missing = 0)),"
+                       " (SELECT count(*) FROM (SELECT 1 FROM image_prompts ip JOIN images i ON i.id = ip.image"
+                       "   WHERE ip.prompt IS NOT NULL AND i.apart IS NULL AND EXISTS"
+                       "    (SELECT 1 FROM paths p WHERE p.image = ip.image AND p.missing = 0)"
+                       "   GROUP BY ip.prompt HAVING count(*) > 1)),"
+                       " e.stated, e.derived, e.guesses, (SELECT count(*) FROM image_quality),"
+                       " (SELECT count(*) FROM images WHERE apart = 'black'),"
+                       " (SELECT count(*) FROM images WHERE apart = 'noise') FROM (SELECT count(prompt) AS prompts,"
+                       "   count(*) FILTER (WHERE evidence = 'stated') AS stated,"
+                       "   count(*) FILTER (WHERE evidence = 'derived') AS derived,"
+                       "   count(*) FILTER (WHERE evidence = 'guess') AS guesses FROM image_prompts) e");
     GP_TRY(gp_q_step(&q, &row, err));
-    uint64_t n[16] = {0};
-    for (int i = 0; row && i < 16; i++) n[i] = (uint64_t)gp_q_col_int(&q, i);
+    uint64_t n[19] = {0};
+    for (int i = 0; row && i < 19; i++) n[i] = (uint64_t)gp_q_col_int(&q, i);
     gp_q_end(&q);
     *counts = (gp_counts){.images = n[0],
                           .paths = n[1],
@@ -48,7 +51,10 @@ gp_status gp_cat_counts(gp_catalog *cat, gp_counts *counts, gp_error *err)
                           .contested = n[12],
                           .stated = n[13],
                           .derived = n[14],
-                          .guesses = n[15]};
+                          .guesses = n[15],
+                          .measured = n[16],
+                          .black = n[17],
+                          .noise = n[18]};
     return GP_OK;
 }
 
@@ -136,8 +142,10 @@ static const char detail_sql[] =
     " i.orientation, t.text, ip.raw, ip.negative, ip.source, ip.settings,"
     " (SELECT f.message FROM failures f WHERE f.image = i.id ORDER BY f.at DESC, f.path, f.stage LIMIT 1),"
     " lower(hex(coalesce(p.hash, i.hash))), i.apart,"
-    " coalesce(ip.evidence, 'none')"
+    " coalesce(ip.evidence, 'none'),"
+    " " GP_DB_QUALITY
     " FROM images i LEFT JOIN image_prompts ip ON ip.image = i.id LEFT JOIN prompts t ON t.id = ip.prompt"
+    " LEFT JOIN image_quality q ON q.image = i.id"
     " LEFT JOIN paths p ON p.id = coalesce((SELECT x.id FROM paths x WHERE x.path = ?2),"
     "  (SELECT x.id FROM paths x WHERE x.image = i.id ORDER BY x.missing, x.path LIMIT 1))"
     " WHERE i.id = ?1";
@@ -258,8 +266,10 @@ static gp_status fill_row(gp_rows *rows, gp_error *err)
     r->file_hash = text_at(d, 13);
     r->apart = text_at(d, 14);
     r->evidence = text_at(d, 15);
+    r->has_quality = sqlite3_column_type(d, 16) != SQLITE_NULL;
+    gp_db_quality_at(d, 16, &r->quality);
     /* A text that SQLite could not convert or copy is NULL too: tell that apart from an absent one. */
-    for (int i = 0; i < 16; i++)
+    for (int i = 0; i <= 16; i++)
         if (sqlite3_column_type(d, i) != SQLITE_NULL && !sqlite3_column_text(d, i))
             return gp_db_fail(rows->cat, SQLITE_NOMEM, err);
     return GP_OK;

@@ -19,7 +19,11 @@
          "EXISTS (SELECT 1 FROM scorers c WHERE c.id = scores.scorer AND NOT EXISTS (SELECT 1 FROM " table             \
          " v WHERE v.encoder = c.encoder AND v." thing " = scores." thing "))",                                        \
          "scores have no " thing " embedding")
+#define UNFOUNDED                                                                                                      \
+    " WHERE apart IN ('black', 'noise') AND NOT EXISTS (SELECT 1 FROM image_quality q WHERE q.image = images.id AND"   \
+    " q.frame = images.apart)"
 
+/* A rule holds for a catalog that has its table; the catalog that a rescue makes has the version of the old one. */
 const gp_db_rule gp_db_rules[] = {
     SIZE_RULE("image_embeddings", "image embeddings"),
     SIZE_RULE("prompt_embeddings", "prompt embeddings"),
@@ -30,6 +34,12 @@ const gp_db_rule gp_db_rules[] = {
     RULE("generations", "UPDATE generations SET state = 'planned', path = NULL",
          "state = 'got' AND (path IS NULL OR image IS NULL)",
          "generated images have no file or no image in the catalog"),
+    RULE("image_quality", "DELETE FROM image_quality",
+         "NOT (sharpness BETWEEN 0 AND 1e9 AND noise BETWEEN 0 AND 1e9 AND exposure BETWEEN 0 AND 1"
+         " AND saturation BETWEEN 0 AND 1 AND entropy BETWEEN 0 AND 9 AND spread BETWEEN 0 AND 1)",
+         "quality measures are impossible numbers"),
+    {"image_quality", "SELECT count(*) FROM images" UNFOUNDED, "UPDATE images SET apart = NULL" UNFOUNDED,
+     "images are set apart for their pixels without measures that say so"},
     {"clusters",
      "SELECT count(*) FROM clusters c WHERE c.level > 0 AND NOT EXISTS (SELECT 1 FROM clusters p WHERE"
      " p.analysis = c.analysis AND p.level = c.level - 1 AND p.cluster = c.parent)",

@@ -34,6 +34,8 @@
  *      has (marks.h).
  *  14. A generation that says `got` has its file on the disk, whole, and its image in the catalog.  One that does not
  *      may have its file all the same (a kill between the two): its path follows from its key, and is looked for first.
+ *  15. `image_quality` follows from the pixels alone, so an image has at most one row, which no scorer changes.
+ *      `images.apart` is 'black' or 'noise' only if the frame of that row is.
  *
  * Durability: WAL with synchronous=NORMAL.  A killed process loses nothing committed, because the pages are in the
  * system's cache.  A power cut may lose the last commits (those since the last checkpoint), never the file: the stages
@@ -152,11 +154,8 @@ const char gp_db_version_1[] =
 " JOIN encoders e ON e.id = c.encoder;";
 /* clang-format on */
 
-static const gp_db_step all_steps[] = {{1, gp_db_version_1},
-                                       {2, gp_db_version_2},
-                                       {3, gp_db_version_3},
-                                       {4, gp_db_version_4},
-                                       {GP_DB_VERSION, gp_db_version_5}};
+static const gp_db_step all_steps[] = {{1, gp_db_version_1}, {2, gp_db_version_2}, {3, gp_db_version_3},
+                                       {4, gp_db_version_4}, {5, gp_db_version_5}, {GP_DB_VERSION, gp_db_version_6}};
 const gp_db_steps gp_db_all = {all_steps, sizeof all_steps / sizeof *all_steps};
 
 /* ---- tables */
@@ -165,6 +164,7 @@ const gp_db_table gp_db_tables[] = {
     {"encoders", GP_DB_CORE},
     {"images", GP_DB_CORE},
     {"contents", GP_DB_CORE},
+    {"image_quality", GP_DB_CORE},
     {"prompts", GP_DB_CORE},
     {"paths", GP_DB_CORE},
     {"image_prompts", GP_DB_CORE},

@@ -30,6 +30,8 @@ static gp_status put_choice(gp_cli *cli, gp_catalog *catalog, const gp_run_repor
                 "goldpan: without prompts nothing is scored or picked; map, categories and near copies are made");
         else if (none && report->counts.images)
             gp_term_warn(&cli->term, "goldpan: without prompts nothing is scored or picked");
+        else if (report->counts.apart == report->counts.images)
+            gp_term_warn(&cli->term, "goldpan: nothing was picked: all images are set apart");
         else if (!none)
             gp_term_warn(&cli->term, "goldpan: nothing was picked: no image with a prompt passes");
         gp_cli_put_no_picks(cli, c->picks, json);
@@ -41,6 +43,11 @@ static gp_status put_choice(gp_cli *cli, gp_catalog *catalog, const gp_run_repor
     return GP_OK;
 }
 
+static void put_apart(gp_str *s, uint64_t count, const char *one, const char *several)
+{
+    if (count) gp_str_printf(s, ", %llu %s set apart", (unsigned long long)count, gp_plural(count, one, several));
+}
+
 /* Reports the numbers of images and prompts that the picks were made from. */
 static void say_counts(gp_cli *cli, const gp_counts *c)
 {
@@ -49,8 +56,9 @@ static void say_counts(gp_cli *cli, const gp_counts *c)
                   (unsigned long long)c->images, gp_plural(c->images, "image", "images"),
                   (unsigned long long)c->images_with_prompt, (unsigned long long)c->contested,
                   gp_plural(c->contested, "prompt", "prompts"));
-    if (c->apart)
-        gp_str_printf(&s, ", %llu %s set apart", (unsigned long long)c->apart, gp_plural(c->apart, "grid", "grids"));
+    put_apart(&s, c->apart - c->black - c->noise, "grid", "grids");
+    put_apart(&s, c->black, "black image", "black images");
+    put_apart(&s, c->noise, "noise image", "noise images");
     if (cli->own) gp_str_printf(&s, ", %llu drawn by goldpan", (unsigned long long)cli->own);
     if (c->failures) gp_str_printf(&s, ", %llu failed", (unsigned long long)c->failures);
     if (c->missing_paths) gp_str_printf(&s, ", %llu missing", (unsigned long long)c->missing_paths);
@@ -187,6 +195,7 @@ static const gp_cli_option options[] = {
     GP_CLI_FORCE,
     {"no-sheet", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(no_sheet), "draw none"},
     GP_CLI_SHEET,
+    GP_CLI_KEEP_FRAMES,
     {"guesses", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(guesses), "score guessed prompts too (see goldpan status)"},
     {"retry-failed", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(retry_failed), "try images again that failed before"},
     GP_CLI_MAX_PIXELS,

@@ -48,6 +48,7 @@ static const gp_cli_option options[] = {
     GP_CLI_MAX_PIXELS,
     GP_CLI_THREADS,
     GP_CLI_BATCH,
+    GP_CLI_KEEP_FRAMES,
     {"guesses", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(guesses), "score guessed prompts too (see goldpan status)"},
     {"retry-failed", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(retry_failed), "try images again that failed before"},
     GP_CLI_COMMON};

@@ -17,6 +17,12 @@ static void field(const char *name, const char *text)
     gp_cli_put_field(text, '\n');
 }
 
+static void put_quality(const gp_quality *q)
+{
+    printf("  %-10s sharpness %.1f, noise %.2f, exposure %.3f, saturation %.3f, entropy %.2f, spread %.3f\n", "quality",
+           q->sharpness, q->noise, q->exposure, q->saturation, q->entropy, q->spread);
+}
+
 static void put_lines(const char *path, const gp_row *r)
 {
     gp_cli_put_field(path, '\n');
@@ -34,6 +40,10 @@ static void put_lines(const char *path, const gp_row *r)
     if (r->prompt) field("evidence", r->evidence);
     if (!why) field("found in", r->prompt_source);
     field("set apart", r->apart);
+    if (r->has_quality)
+        put_quality(&r->quality);
+    else if (!r->failure)
+        field("quality", "not measured");
     field("negative", r->negative);
     if (r->settings_json && strcmp(r->settings_json, "{}") != 0) field("settings", r->settings_json);
     if (r->has_score) {
@@ -57,6 +67,26 @@ static void put_settings(gp_str *json, const char *settings)
     else
         gp_str_puts(json, "null");
     gp_json_free(root);
+}
+
+static void put_quality_json(gp_str *json, const gp_row *r)
+{
+    static const char *const frames[] = {"normal", "black", "uniform", "noise"};
+    const gp_quality *q = &r->quality;
+    gp_json_put_name(json, "quality");
+    if (!r->has_quality) {
+        gp_str_puts(json, "null");
+        return;
+    }
+    gp_str_putc(json, '{');
+    gp_cli_json_real(json, "sharpness", q->sharpness);
+    gp_cli_json_real(json, "noise", q->noise);
+    gp_cli_json_real(json, "exposure", q->exposure);
+    gp_cli_json_real(json, "saturation", q->saturation);
+    gp_cli_json_real(json, "entropy", q->entropy);
+    gp_cli_json_real(json, "spread", q->spread);
+    gp_cli_json_text(json, "frame", frames[q->frame]);
+    gp_str_putc(json, '}');
 }
 
 static void put_json(gp_str *json, const char *path, const gp_row *r)
@@ -86,6 +116,7 @@ static void put_json(gp_str *json, const char *path, const gp_row *r)
         gp_str_puts(json, "null");
     gp_cli_json_bool(json, "picked", r->picked);
     gp_cli_json_text(json, "apart", r->apart);
+    put_quality_json(json, r);
     gp_cli_json_text(json, "failure", r->failure);
     gp_str_putc(json, '}');
 }

@@ -61,11 +61,15 @@ static void put_lines(const char *path, const gp_counts *c)
     line("paths", c->paths);
     line("paths missing", c->missing_paths);
     if (c->apart) line("set apart", c->apart);
+    if (c->apart > c->black + c->noise) line("  grid", c->apart - c->black - c->noise);
+    if (c->black) line("  black", c->black);
+    if (c->noise) line("  noise", c->noise);
     line("prompts", c->prompts);
     line("images with prompt", c->images_with_prompt);
     line("  stated", c->stated);
     line("  derived", c->derived);
     line("  guess", c->guesses);
+    line("quality measures", c->measured);
     line("image embeddings", c->image_embeddings);
     line("prompt embeddings", c->prompt_embeddings);
     line("scores", c->scores);
@@ -77,9 +81,9 @@ static void say_next(gp_cli *cli, const gp_counts *c)
 {
     const char *next = c->images == 0               ? "goldpan add DIR"
                        : c->images_with_prompt == 0 ? "goldpan add DIR --prompts FILE"
-                       : c->scores < c->images_with_prompt - c->guesses && c->failures == 0 ? "goldpan score"
-                       : c->scores > 0 && c->picks == 0                                     ? "goldpan pick"
-                                                                                            : NULL;
+                       : c->scores + c->apart < c->images_with_prompt - c->guesses && c->failures == 0 ? "goldpan score"
+                       : c->scores > 0 && c->picks == 0                                                ? "goldpan pick"
+                                                                                                       : NULL;
     fflush(stdout);
     if (next) gp_term_say(&cli->term, "next: %s", next);
 }
@@ -92,6 +96,12 @@ static void put_json(gp_str *json, const char *path, const gp_counts *c)
     gp_cli_json_count(json, "missing_paths", c->missing_paths);
     gp_cli_json_count(json, "missing_picks", c->missing_picks);
     gp_cli_json_count(json, "apart", c->apart);
+    gp_json_put_name(json, "frames");
+    gp_str_putc(json, '{');
+    gp_cli_json_count(json, "black", c->black);
+    gp_cli_json_count(json, "noise", c->noise);
+    gp_str_putc(json, '}');
+    gp_cli_json_count(json, "measured", c->measured);
     gp_cli_json_count(json, "prompts", c->prompts);
     gp_cli_json_count(json, "images_with_prompt", c->images_with_prompt);
     gp_json_put_name(json, "evidence");

@@ -246,6 +246,7 @@ void gp_cli_score_options(gp_cli *cli, gp_score_options *options)
     options->retry_failed = cli->retry_failed;
     options->note = gp_cli_note, options->note_user = cli;
     options->guesses = cli->guesses;
+    options->keep_frames = cli->keep_frames;
     options->progress = gp_term_progress;
     options->user = &cli->term;
 }
@@ -289,6 +290,7 @@ gp_status gp_cli_pick_options(gp_cli *cli, gp_pick_options *options, gp_error *e
     if (cli->top.set) options->top = cli->top.value;
     options->has_min_score = cli->min_score.set;
     options->min_score = cli->min_score.value;
+    options->where = cli->where.items, options->where_count = cli->where.count;
     options->strategy = (gp_pick_strategy)cli->strategy;
     options->by = (gp_pick_by)cli->by;
     options->diversity = (gp_pick_diversity)cli->diversity;

@@ -53,14 +53,14 @@ typedef struct gp_cli {
     int precision, engine; /* index into the choices = gp_precision, gp_engine */
     gp_cli_count threads, batch, max_pixels;
     const char *prompts, *image_column, *prompt_column;
-    bool retry_failed, guesses;
+    bool retry_failed, guesses, keep_frames;
     gp_cli_count per_prompt, top, stars;
     gp_cli_real min_score;
     int strategy, by, diversity; /* index into the choices = gp_pick_strategy, gp_pick_by, gp_pick_diversity */
     gp_cli_count per_category, per_slice, min_support;
     gp_cli_real balance, drop_factor, min_drop;
     bool one_per_duplicate, explain, null;
-    gp_cli_texts why;
+    gp_cli_texts why, where;
     const char *categories, *category_column;
     int profile, mode, criterion, reference; /* index into the choices; profile, mode, criterion = gp_slice_... */
     int distance;                            /* index into the choices */
@@ -170,6 +170,10 @@ struct gp_cli_command {
     {                                                                                                                  \
         "max-pixels", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(max_pixels), "refuse larger images (default: 178956970)"     \
     }
+#define GP_CLI_KEEP_FRAMES                                                                                             \
+    {                                                                                                                  \
+        "keep-frames", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(keep_frames), "black and noise images are candidates too"    \
+    }
 #define GP_CLI_TABLE                                                                                                   \
     {"prompts", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(prompts), "table of prompts: CSV, TSV, JSON, JSONL, Parquet"},    \
         {"image-column", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(image_column), "its column of image files"},             \
@@ -207,8 +211,14 @@ struct gp_cli_command {
 #define GP_CLI_PICK                                                                                                    \
     {"per-prompt", 'k', GP_OPT_COUNT, "K", GP_CLI_FIELD(per_prompt), "best K of each prompt (default 1; 0: all)"},     \
         {"top", 0, GP_OPT_NUMBER, "K", GP_CLI_FIELD(top), "then the best K over all prompts"},                         \
-        {"min-score", 0, GP_OPT_REAL, "S", GP_CLI_FIELD(min_score), "and at least this score"}, GP_CLI_PICK_FROM,      \
-        GP_CLI_PICK_BY,                                                                                                \
+        {"min-score", 0, GP_OPT_REAL, "S", GP_CLI_FIELD(min_score), "and at least this score"},                        \
+        {"where",                                                                                                      \
+         0,                                                                                                            \
+         GP_OPT_TEXTS,                                                                                                 \
+         "MEASURE<N",                                                                                                  \
+         GP_CLI_FIELD(where),                                                                                          \
+         "and such a quality measure: \"noise<5\", \"sharpness>100\"; may be repeated"},                               \
+        GP_CLI_PICK_FROM, GP_CLI_PICK_BY,                                                                              \
         {"top-per-category", 0, GP_OPT_NUMBER, "K", GP_CLI_FIELD(per_category), GP_CLI_PER_CATEGORY_HELP},             \
         {"top-per-slice", 0, GP_OPT_NUMBER, "K", GP_CLI_FIELD(per_slice), "best K of each slice (default: all)"},      \
         {"one-per-duplicate", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(one_per_duplicate), "one of several near copies"},    \

@@ -240,9 +240,3 @@ gp_status gp_image_quality(const gp_pixels *pixels, bool plain, gp_quality *out,
     *out = q;
     return GP_OK;
 }
-
-const char *gp_frame_name(gp_frame frame)
-{
-    static const char *const names[] = {"normal", "black", "uniform", "noise"};
-    return names[frame];
-}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Cheap measures of an image's pixels, and frames that show nothing.  No command uses them yet.
+ * Cheap measures of an image's pixels, and frames that show nothing (docs/method.md, "Quality measures").
  *
  * Luma is 0.299 R + 0.587 G + 0.114 B in whole levels 0..255, as Pillow's convert("L") has it.  The measures read a
  * sample at the file's own resolution, so that noise and sharpness are those of the file: a side of up to 192 pixels
@@ -19,18 +19,6 @@
 
 #include "base/status.h"
 
-/* Frames that show nothing, such as the black image of a safety filter. */
-typedef enum gp_frame { GP_FRAME_NORMAL, GP_FRAME_BLACK, GP_FRAME_UNIFORM, GP_FRAME_NOISE } gp_frame;
-typedef struct gp_quality {
-    double sharpness;  /* variance of the Laplacian of luma */
-    double noise;      /* estimated standard deviation of white noise in luma */
-    double exposure;   /* mean luma, 0..1 */
-    double saturation; /* mean of (max - min) / max of R, G and B, 0..1 */
-    double entropy;    /* bits of the histogram of luma, 0..8 */
-    double spread;     /* standard deviation of luma, 0..0.5 */
-    gp_frame frame;
-} gp_quality;
-
 /* Measures the pixels, and decides whether the frame shows nothing.  `frame` is decided by all pixels, and only for
  * images of at least 64 x 64 pixels that are `plain`: the image is only these pixels (gp_image_is_plain), and none that
  * its transparency draws.
@@ -41,7 +29,5 @@ typedef struct gp_quality {
  *            deviate at most 1/10 as much as the pixels (1/16 in white noise): a noisy picture of something is not one
  * Error: USAGE for an image without pixels. */
 gp_status gp_image_quality(const gp_pixels *pixels, bool plain, gp_quality *out, gp_error *err);
-
-const char *gp_frame_name(gp_frame frame); /* "normal", "black", "uniform", "noise" */
 
 #endif

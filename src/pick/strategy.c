@@ -375,6 +375,11 @@ static bool is_out(const run *r, uint32_t i)
         fall(r, i, GP_GATE_MIN_SCORE, o->min_score, NONE);
         return true;
     }
+    if (r->in->contenders[i].barred) {
+        fall(r, i, GP_GATE_MEASURE, NAN, NONE);
+        r->verdicts[i].barred = r->in->contenders[i].barred;
+        return true;
+    }
     if (of_slices(o) && r->key[BY_SLICE][i] == NONE) {
         uint32_t s = r->slice[i];
         bool small = s != NONE && r->slice_scored[s] < o->min_support;

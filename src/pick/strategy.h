@@ -2,14 +2,14 @@
  * The choice: candidates with all that is known of them, and gp_pick_options -> a verdict for each.
  *
  * One pass decides.  Candidates are taken from the best down (by options->by, ties by hash); each goes through the
- * gates score . min_score . slice . prompt . near copies . slice's K . category's K . top and falls at the first that
- * is shut: so a prompt, group, slice or category is served by its best that still stand, and a place refused to one
- * stays free for the next.  A candidate that is in no slice holds a place of its prompt all the same: with slices too,
- * a pick is one of the best K of its prompt.  Without categories and slices this is gp_rank_choose. With diversity the
- * three last gates choose their K by diversify.h among those that stand, one gate after the other. A candidate of
- * several slices belongs to the smallest (then to the higher mean): the most particular one. Slices count from
- * min_support scored rows on and, in CATEGORY_SLICES, if their mean is at least drop_factor sample standard deviations
- * above their category's mean (the article: 2 and 0.9); means are of the raw score. */
+ * gates score . min_score . measures . slice . prompt . near copies . slice's K . category's K . top and falls at the
+ * first that is shut: so a prompt, group, slice or category is served by its best that still stand, and a place refused
+ * to one stays free for the next.  A candidate that is in no slice holds a place of its prompt all the same: with
+ * slices too, a pick is one of the best K of its prompt.  Without categories and slices this is gp_rank_choose. With
+ * diversity the three last gates choose their K by diversify.h among those that stand, one gate after the other. A
+ * candidate of several slices belongs to the smallest (then to the higher mean): the most particular one. Slices count
+ * from min_support scored rows on and, in CATEGORY_SLICES, if their mean is at least drop_factor sample standard
+ * deviations above their category's mean (the article: 2 and 0.9); means are of the raw score. */
 #ifndef GP_PICK_STRATEGY_H
 #define GP_PICK_STRATEGY_H
 
@@ -27,6 +27,7 @@ typedef struct gp_contender {
     double corrected; /* in the scale of options->by, NaN: none; not read for GP_BY_SCORE */
     gp_hash tie;
     const char *prompt_text, *path; /* borrowed, for the verdicts; may be NULL */
+    const char *barred;             /* borrowed: the limit of a measure that it does not pass, in words; or NULL */
 } gp_contender;
 typedef struct gp_contender_slice {
     int32_t category; /* found within this category, or -1: over all */

@@ -76,6 +76,12 @@ enum {
     X,
     Y,
     APART,
+    SHARPNESS,
+    NOISE,
+    EXPOSURE,
+    SATURATION,
+    ENTROPY,
+    SPREAD,
     FOUND
 };
 static const struct {
@@ -114,6 +120,12 @@ static const struct {
     [X] = {"x", "Map x", GP_COL_F32, "find", "place on the map"},
     [Y] = {"y", "Map y", GP_COL_F32, "find", "place on the map"},
     [APART] = {"apart", "Set apart", GP_COL_CODE, "file", "why the image is not a candidate, such as a grid"},
+    [SHARPNESS] = {"sharpness", "Sharpness", GP_COL_F32, "file", "variance of the Laplacian of luma"},
+    [NOISE] = {"noise", "Noise", GP_COL_F32, "file", "levels of luma that neighbouring pixels differ by, as in noise"},
+    [EXPOSURE] = {"exposure", "Exposure", GP_COL_F32, "file", "mean luma: 0 black, 1 white"},
+    [SATURATION] = {"saturation", "Saturation", GP_COL_F32, "file", "how colourful: 0 grey, 1 pure colours"},
+    [ENTROPY] = {"entropy", "Entropy", GP_COL_F32, "file", "bits of the histogram of luma, 0 to 8"},
+    [SPREAD] = {"spread", "Contrast", GP_COL_F32, "file", "standard deviation of luma, 0 to 0.5"},
 };
 
 static gp_status add_fixed(gp_view *v, gp_error *err)
@@ -144,6 +156,13 @@ static void put_f32(gp_view *v, size_t column, double value)
     ((float *)v->columns[column].data)[v->n] = (float)value;
 }
 
+static void put_quality(gp_view *v, const gp_cat_bulk_row *r)
+{
+    const gp_quality *q = &r->quality;
+    const double values[] = {q->sharpness, q->noise, q->exposure, q->saturation, q->entropy, q->spread};
+    for (size_t i = 0; i < 6; i++) put_f32(v, SHARPNESS + i, r->measured ? values[i] : (double)NAN);
+}
+
 static void put_numbers(gp_view *v, const gp_cat_bulk_row *r)
 {
     bool turned = r->orientation >= 5 && r->orientation <= 8;
@@ -166,6 +185,7 @@ static void put_numbers(gp_view *v, const gp_cat_bulk_row *r)
     put_f32(v, LIKENESS, r->likeness);
     put_f32(v, X, r->x);
     put_f32(v, Y, r->y);
+    put_quality(v, r);
     v->images[i] = r->image, v->prompt_ids[i] = r->prompt, v->orientation[i] = r->orientation;
     ((uint32_t *)v->columns[CATEGORY].data)[i] = r->category < 0 ? GP_VIEW_NONE : (uint32_t)r->category;
 }
@@ -352,16 +372,23 @@ static bool on_category_name(void *user, const gp_found_category *category)
     return gp_texts_add(&words->texts, category->name, NULL) == GP_OK;
 }
 
+static bool has_numbers(const gp_view *v, size_t column)
+{
+    const float *values = v->columns[column].data;
+    for (size_t i = 0; i < v->n; i++)
+        if (!isnan(values[i])) return true;
+    return false;
+}
+
 /* Columns that say nothing of any row are left out; those that are always there stay. */
 static void drop_unfound(gp_view *v)
 {
-    bool map = false;
-    const float *x = v->columns[X].data;
-    for (size_t i = 0; i < v->n && !map; i++) map = !isnan(x[i]);
+    bool map = has_numbers(v, X), measured = has_numbers(v, SHARPNESS);
     size_t to = ALWAYS;
     for (size_t i = ALWAYS; i < v->column_count; i++) {
         bool known = i == APART         ? v->columns[i].words->texts.count > 0
                      : i == X || i == Y ? map
+                     : i >= SHARPNESS   ? measured
                                         : v->facts.analysis != 0;
         bool keep = i >= FOUND || known;
         if (keep) {

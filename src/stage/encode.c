@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "image/image.h"
+#include "image/quality.h"
 #include "image/stream.h"
 #include "stage/apart.h"
 #include "stage/encode_private.h"
@@ -181,8 +182,12 @@ static gp_status prepare(const gp_encoder *e, gp_picture *p, float *planes, gp_e
     double read = gp_clock_now();
     seconds->read += read - start;
     GP_GO(gp_preprocess_decode(gp_clip_preprocess(e->clip), bytes, p->size, e->max_pixels, &pixels, err));
-    p->has_pixels = !gp_clip_preprocess(e->clip)->fast_decode && gp_image_is_plain(bytes, p->size);
+    bool fast = gp_clip_preprocess(e->clip)->fast_decode;
+    bool plain = gp_image_is_plain(bytes, p->size);
+    p->has_pixels = !fast && plain;
     if (p->has_pixels) GP_GO(gp_pixels_hash(&pixels, &p->pixels, err));
+    p->measured = !fast || gp_image_sniff(bytes, p->size, NULL) != GP_FORMAT_JPEG;
+    if (p->measured) GP_GO(gp_image_quality(&pixels, plain, &p->quality, err));
     double decoded = gp_clock_now();
     seconds->decode += decoded - read;
     st = gp_preprocess_planes(gp_clip_preprocess(e->clip), &pixels, planes, err);

@@ -38,8 +38,10 @@ typedef struct gp_picture {
     gp_hash hash;
     bool leave_own; /* an image that goldpan made is not encoded, but `own` is set and `ok` is not */
     bool ok, own;
-    bool has_pixels;   /* the whole file was decoded, and its image is only these pixels */
-    gp_hash pixels;    /* hash of the decoded pixels */
+    bool has_pixels; /* the whole file was decoded, and its image is only these pixels */
+    gp_hash pixels;  /* hash of the decoded pixels */
+    bool measured;   /* `quality` is set; a JPEG that was decoded small is not measured */
+    gp_quality quality;
     char message[400]; /* what was wrong with the file, when not ok */
     bool passing;      /* when not ok: a temporary error (gp_error_passes) */
     bool changed;      /* when not ok: the content differs from `hash` */

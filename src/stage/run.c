@@ -18,9 +18,10 @@ gp_status gp_stage_run(gp_catalog *cat, const gp_clip *clip, const char *model_n
     gp_status st = GP_OK;
     GP_GO(gp_stage_add(cat, &parts->add, &counts.add, err));
     GP_GO(gp_stage_score(cat, clip, model_name, &parts->score, &counts.score, err));
-    if (!parts->no_find && counts.score.done + counts.score.skipped > 0)
-        GP_GO(gp_stage_find(cat, clip, NULL, &parts->find, &counts.find, err));
     GP_GO(gp_cat_counts(cat, &counts.counts, err));
+    bool candidates = counts.counts.images > counts.counts.apart;
+    if (!parts->no_find && candidates && counts.score.done + counts.score.skipped > 0)
+        GP_GO(gp_stage_find(cat, clip, NULL, &parts->find, &counts.find, err));
     counts.strategy = parts->pick.strategy;
     if (parts->fit_strategy && counts.find.images)
         GP_GO(gp_stage_select_fit(cat, &parts->pick, &counts.strategy, &counts.pick, err));

@@ -14,6 +14,7 @@
 #include "stage/encode.h"
 #include "stage/passed.h"
 #include "stage/pipe.h"
+#include "stage/frames.h"
 
 #define PAGE              4096 /* images without embedding read at once */
 #define TEXTS_PER_COMMIT  512  /* enough to pack by length, few enough to lose */
@@ -24,7 +25,8 @@ typedef struct score_run {
     gp_catalog *cat;
     gp_encoder *encoder;
     int64_t encoder_id;
-    bool retry_failed;
+    bool retry_failed, keep_frames;
+    gp_frames_found frames;
     gp_report *report;
     gp_ticker ticker;
     gp_cat_todo page; /* images of the page under way */
@@ -125,6 +127,7 @@ static gp_status write_batch(score_run *r, const gp_picture_job *job, gp_error *
             GP_TRY(gp_cat_image_embedding_put(r->cat, p->id, r->encoder_id, job->vectors + i * d, (uint32_t)d, err));
             GP_TRY(gp_cat_failure_clear(r->cat, p->id, "score", err));
             if (p->has_pixels) GP_TRY(gp_cat_pixels_put(r->cat, p->id, &p->pixels, err));
+            if (p->measured) GP_TRY(gp_frames_put(r->cat, p->id, &p->quality, r->keep_frames, &r->frames, err));
         } else {
             GP_TRY(gp_cat_failure_put(r->cat, p->path, 0, 0, p->id, "score", p->message, p->passing, err));
             if (p->changed) GP_TRY(gp_cat_path_doubt(r->cat, p->path, err));
@@ -258,7 +261,8 @@ gp_status gp_stage_score(gp_catalog *cat, const gp_clip *clip, const char *model
 {
     double start = gp_clock_now();
     gp_report counts = {0};
-    score_run r = {.cat = cat, .retry_failed = options->retry_failed, .report = &counts};
+    score_run r = {
+        .cat = cat, .retry_failed = options->retry_failed, .keep_frames = options->keep_frames, .report = &counts};
     const gp_scorer *clip_score = gp_scorer_find("clip");
     char scorer_id[512];
     gp_stage_scorer_id(clip, scorer_id, sizeof scorer_id);
@@ -269,6 +273,7 @@ gp_status gp_stage_score(gp_catalog *cat, const gp_clip *clip, const char *model
     uint64_t todo = 0, with_failed = 0;
     gp_status st = GP_OK;
     GP_GO(begin(&r, clip, model_name, &scorer, err));
+    if (options->keep_frames) GP_GO(gp_cat_frames_keep(cat, &r.frames.kept, err));
     GP_GO(gp_cat_images_todo_count(cat, r.encoder_id, r.retry_failed, &todo, &counts.skipped, err));
     GP_GO(gp_cat_images_todo_count(cat, r.encoder_id, true, &with_failed, &counts.skipped, err));
     gp_ticker_init(&r.ticker, "score", todo, options->progress, options->user);
@@ -276,12 +281,15 @@ gp_status gp_stage_score(gp_catalog *cat, const gp_clip *clip, const char *model
                           options->max_pixels, &r.encoder, err));
     GP_GO(score_prompts(&r, err));
     gp_status images = score_images(&r, err); /* stopped: score what there is before saying so */
+    gp_ticker_finish(&r.ticker);
+    if (images == GP_OK && !gp_clip_preprocess(clip)->fast_decode)
+        images = gp_stage_measure(cat, options, &r.frames, err);
     if (images != GP_OK && images != GP_ERR_STOPPED) GP_GO(images);
     GP_GO(score_pairs(cat, clip_score, scorer_id, r.encoder_id, options->guesses, err));
     GP_GO(tell_cut(&r, options, err));
+    gp_frames_tell(&r.frames, options);
     st = images;
     counts.failed += with_failed - todo; /* those that failed before and were not tried again */
-    gp_ticker_finish(&r.ticker);
     (void)gp_cat_without_prompt(cat, &counts.without_prompt, NULL);
 out:
     gp_encoder_close(r.encoder);

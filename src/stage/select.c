@@ -10,6 +10,7 @@
 #include "catalog/analysis.h"
 #include "catalog/catalog.h"
 #include "pick/strategy.h"
+#include "pick/bounds.h"
 #include "stage/passed.h"
 
 #include <math.h>
@@ -28,6 +29,8 @@ typedef struct chooser {
     size_t slice_count, slice_capacity;
     struct image_at *index; /* [n] by image id */
     gp_verdict *verdicts;   /* [n] */
+    gp_bound *where;        /* [where_count] */
+    char **barred;          /* [n] owned: which limit a candidate does not pass, or NULL */
     int64_t *asked;         /* [explain_count] images to explain; NULL: explain the picks */
     size_t picked;
     gp_error error; /* of a callback */
@@ -159,6 +162,58 @@ static gp_status read_analysis(chooser *c, gp_error *err)
     return c->status;
 }
 
+/* ------------------------------------------------------------------ limits of measures */
+
+static gp_status read_where(chooser *c, gp_error *err)
+{
+    const gp_pick_options *o = c->o;
+    GP_TRY(gp_alloc((void **)&c->where, o->where_count, sizeof *c->where, "limits", err));
+    for (size_t i = 0; i < o->where_count; i++) GP_TRY(gp_bound_parse(o->where[i], &c->where[i], err));
+    return GP_OK;
+}
+
+/* Sets why a candidate is barred, in place of an earlier reason. */
+static void bar(chooser *c, uint32_t row, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void bar(chooser *c, uint32_t row, const char *format, ...)
+{
+    gp_str s = GP_STR_INIT;
+    va_list args;
+    va_start(args, format);
+    gp_str_vprintf(&s, format, args);
+    va_end(args);
+    gp_mem_free(c->barred[row]);
+    c->barred[row] = gp_str_take(&s);
+    if (!c->barred[row]) c->status = gp_fail(&c->error, GP_ERR_MEMORY, "out of memory for the limits");
+}
+
+static void take_quality(void *user, int64_t image, const gp_quality *quality)
+{
+    chooser *c = user;
+    uint32_t row = row_of(c, image);
+    if (row == UINT32_MAX) return;
+    gp_mem_free(c->barred[row]); /* it has measures */
+    c->barred[row] = NULL;
+    for (size_t i = 0; i < c->o->where_count; i++) {
+        double value;
+        if (gp_bound_passes(&c->where[i], quality, &value)) continue;
+        bar(c, row, "its %s %.4g does not pass '%s'", gp_bound_name(&c->where[i]), value, c->o->where[i]);
+        return;
+    }
+}
+
+/* Bars the candidates that do not pass the limits asked for. */
+static gp_status read_barred(chooser *c, gp_error *err)
+{
+    if (!c->o->where_count) return GP_OK;
+    c->barred = gp_mem_zero(c->m.n, sizeof *c->barred);
+    if (!c->barred) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the limits");
+    for (uint32_t i = 0; i < c->m.n; i++) bar(c, i, "it has no quality measures yet: goldpan score measures it");
+    GP_TRY(gp_cat_quality_visit(c->cat, take_quality, c, err));
+    if (c->status != GP_OK) return gp_fail(err, c->status, "%s", c->error.message);
+    for (uint32_t i = 0; i < c->m.n; i++) c->contenders[i].barred = c->barred[i];
+    return GP_OK;
+}
+
 /* ------------------------------------------------------------------ the choice, in words */
 
 /* The rule in words, as it is stored beside the picks. */
@@ -179,6 +234,7 @@ static char *rule_text(const gp_pick_options *o)
         gp_str_printf(&s, " diversity=%s balance=%g", diversities[o->diversity], o->balance);
     if (o->top) gp_str_printf(&s, " top=%llu", (unsigned long long)o->top);
     if (o->has_min_score) gp_str_printf(&s, " min-score=%g", o->min_score);
+    for (size_t i = 0; i < o->where_count; i++) gp_str_printf(&s, " where=%s", o->where[i]);
     return gp_str_take(&s);
 }
 
@@ -264,7 +320,8 @@ static void tell_single(const chooser *c)
 {
     const gp_pick_options *o = c->o;
     size_t scored = 0, singles = 0;
-    if (!o->note || o->strategy != GP_PICK_PROMPT || !o->per_prompt || o->top || o->has_min_score) return;
+    if (!o->note || o->strategy != GP_PICK_PROMPT || !o->per_prompt || o->top || o->has_min_score || o->where_count)
+        return;
     for (size_t i = 0; i < c->m.n; i++) {
         const gp_verdict *v = &c->verdicts[i];
         if (isnan(c->contenders[i].score)) continue;
@@ -351,6 +408,9 @@ static void chooser_clear(chooser *c)
     for (size_t i = 0; i < c->categories; i++) gp_mem_free(c->category_names[i]);
     gp_mem_free(c->slices);
     gp_mem_free(c->category_names);
+    for (size_t i = 0; c->barred && i < c->m.n; i++) gp_mem_free(c->barred[i]);
+    gp_mem_free(c->barred);
+    gp_mem_free(c->where);
     gp_mem_free(c->verdicts);
     gp_mem_free(c->asked);
     gp_mem_free(c->index);
@@ -374,8 +434,10 @@ static gp_status select_with(gp_catalog *cat, const char *wanted, gp_pick_option
     gp_status st = GP_OK;
     GP_GO(gp_strategy_check(options, err));
     GP_GO(gp_stage_scorer_wanted(cat, wanted, &c.scorer, err));
+    GP_GO(read_where(&c, err));
     GP_GO(find_asked(&c, err));
     GP_GO(read_candidates(&c, err));
+    GP_GO(read_barred(&c, err));
     if (gp_strategy_needs_analysis(options)) GP_GO(read_analysis(&c, err));
     if (fit) GP_GO(fit_strategy(&c, options, err));
     gp_strategy_input in = {.n = c.m.n,

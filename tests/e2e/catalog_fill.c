@@ -39,6 +39,10 @@ static void images_put(gp_catalog *cat, int64_t *images)
         images[i] = image_put(cat, i, path);
         must(gp_cat_prompt_put(cat, images[i], &prompt, NULL, &err), &err);
     }
+    gp_quality quality = {.sharpness = 100, .noise = 2, .exposure = 0.5, .entropy = 7, .spread = 0.2};
+    bool apart;
+    for (unsigned i = 0; i < PROMPTS * EACH; i++)
+        must(gp_cat_quality_put(cat, images[i], &quality, true, &apart, &err), &err);
     image_put(cat, 0, "/pictures/a copy.png");
     image_put(cat, 1000, "/pictures/without prompt.png");
     must(gp_cat_failure_put(cat, "/pictures/bad.png", 5, 1, 0, "add", "is a text file", false, &err), &err);

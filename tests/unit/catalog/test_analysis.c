@@ -450,6 +450,66 @@ static const char version_1_rows[] =
     "INSERT INTO scores(scorer, prompt, image, value) SELECT 1, prompt, image, image / 10.0 FROM image_prompts;"
     "INSERT INTO failures(path, stage, message, size, mtime_ns) VALUES('/x/bad.png', 'add', 'torn', 5, 77);";
 
+/* Every row and mark is kept; quality measures are missing, not 0. */
+static void test_from_version_5(void **state)
+{
+    (void)state;
+    static const gp_db_step five[] = {
+        {1, gp_db_version_1}, {2, gp_db_version_2}, {3, gp_db_version_3}, {4, gp_db_version_4}, {5, gp_db_version_5}};
+    static const char *const kept[] = {"images", "paths",    "prompts", "image_prompts", "image_embeddings", "scores",
+                                       "picks",  "failures", "ratings", "saved",         "prompt_embeddings"};
+    gp_error err = {0};
+    gp_catalog *cat = NULL;
+    gp_rows *rows = NULL;
+    const gp_row *row = NULL;
+    int64_t before[sizeof kept / sizeof *kept];
+    char sql[100];
+    gp_rescue_options options = GP_RESCUE_DEFAULTS;
+    gp_rescue_report report;
+    assert_ok(gp_db_open(at("five.db"), GP_CATALOG_CREATE, five, 1, &cat, &err));
+    assert_ok(gp_db_exec(cat, version_1_rows, &err));
+    gp_cat_close(cat);
+    assert_ok(gp_db_open(at("five.db"), 0, five, 5, &cat, &err));
+    assert_ok(gp_db_exec(cat,
+                         "INSERT INTO picks(image, rank, scorer, rule) VALUES(2, 1, 1, 'per_prompt=1');"
+                         "INSERT INTO ratings(image, flag, stars) VALUES(3, 1, 4);"
+                         "INSERT INTO saved(name, value) VALUES('high', '{}');"
+                         "UPDATE images SET apart = 'grid' WHERE id = 9",
+                         &err));
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", kept[i]);
+        before[i] = ask(cat, sql);
+        assert_true(before[i] > 0);
+    }
+    gp_cat_close(cat);
+    options.out = at("five-rescued.db");
+    assert_ok(gp_cat_rescue(at("five.db"), &options, &report, &err));
+    cat = catalog_open(at("five.db"), 0);
+    assert_int_equal(ask(cat, "PRAGMA user_version"), GP_DB_VERSION);
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", kept[i]);
+        assert_int_equal(ask(cat, sql), before[i]);
+    }
+    assert_int_equal(ask(cat, "SELECT count(*) FROM v_images WHERE stars = 4 AND flag = 1 OR picked"), 2);
+    assert_int_equal(ask(cat, "SELECT count(*) FROM v_images WHERE apart = 'grid' AND score IS NULL"), 1);
+    assert_int_equal(ask(cat, "SELECT count(*) FROM v_images WHERE coalesce(sharpness, noise, exposure, saturation,"
+                              " entropy, spread) IS NOT NULL"),
+                     0);
+    assert_ok(gp_cat_rows_open(cat, NULL, &rows, &err));
+    for (size_t n = 0; n < 80; n++) {
+        assert_ok(gp_cat_rows_next(rows, &row, &err));
+        assert_non_null(row);
+        assert_false(row->has_quality);
+    }
+    gp_cat_rows_close(rows);
+    assert_invariants(cat);
+    gp_cat_close(cat);
+    cat = catalog_open(at("five-rescued.db"), 0);
+    assert_int_equal(ask(cat, "SELECT count(*) FROM v_images WHERE stars = 4 AND flag = 1 OR picked"), 2);
+    assert_int_equal(ask(cat, "SELECT count(*) FROM v_images WHERE prompt IS NOT NULL"), 80);
+    gp_cat_close(cat);
+}
+
 static void test_from_version_1(void **state)
 {
     (void)state;
@@ -512,6 +572,7 @@ int main(void)
         cmocka_unit_test(test_killed),
         cmocka_unit_test(test_map),
         cmocka_unit_test(test_from_version_1),
+        cmocka_unit_test(test_from_version_5),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

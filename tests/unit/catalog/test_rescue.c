@@ -28,6 +28,8 @@ static void fill_catalog(const char *path)
     put_analysis(cat, "clip/w", m.images, m.n, 5);
     /* another program wrote metadata into the file of each image */
     assert_ok(gp_db_exec(cat, "INSERT INTO contents(hash, image) SELECT randomblob(16), id FROM images", &err));
+    assert_ok(gp_db_exec(
+        cat, "INSERT INTO image_quality SELECT id, 1, 2, 0.3, 0.4, 5, 0.6, 'normal' FROM images WHERE id <= 20", &err));
     gp_cat_matrix_clear(&m);
     gp_cat_close(cat);
 }
@@ -243,6 +245,10 @@ static void test_check(void **state)
         "DELETE FROM ratings",
         "UPDATE ratings SET stars = 0",
         "UPDATE saved SET value = '{\"other\":1}'",
+        "UPDATE image_quality SET noise = 9e999 WHERE image = 1",
+        "UPDATE image_quality SET exposure = -0.1 WHERE image = 1",
+        "UPDATE images SET apart = 'black' WHERE id = 1",
+        "UPDATE images SET apart = 'noise' WHERE id = (SELECT max(id) FROM images)", /* without measures */
     };
     fill_catalog(at("sound.db"));
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {

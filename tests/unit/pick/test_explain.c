@@ -71,6 +71,9 @@ static void test_alone(void **state)
     says(v, "not picked: its score 28.10 cannot be compared: z needs a category with several different scores");
     v.score = (double)NAN;
     says(v, "not picked: it has no score");
+    gp_verdict barred = at(GP_GATE_MEASURE);
+    barred.barred = "its noise 12 does not pass 'noise<5'";
+    says(barred, "not picked: its noise 12 does not pass 'noise<5', score 28.10");
     says(at(GP_GATE_MIN_SCORE), "not picked: its score 28.10 is below the 31.20 asked for");
 }
 

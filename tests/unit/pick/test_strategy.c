@@ -164,6 +164,7 @@ static gp_gate slow_gate(const scene *s, const gp_pick_options *o, const int *sl
     for (size_t k = 0; k < N; k++) prompt += holds[k] && s->c[k].prompt == s->c[i].prompt;
     if (isnan(value_of(s, o, i))) return GP_GATE_NO_SCORE;
     if (o->has_min_score && s->c[i].score < o->min_score) return GP_GATE_MIN_SCORE;
+    if (s->c[i].barred) return GP_GATE_MEASURE;
     if (slices && slice[i] < 0) return GP_GATE_NOT_IN_SLICE;
     if (o->per_prompt && prompt >= o->per_prompt) return GP_GATE_PER_PROMPT;
     if (o->one_per_duplicate && copies) return GP_GATE_DUPLICATE;
@@ -231,6 +232,7 @@ static void test_gates_by_a_slow_twin(void **state)
     size_t count, met[GP_GATE_TOP + 1] = {0};
     for (uint64_t seed = 1; seed < 12; seed++) {
         fill(&s, seed);
+        for (size_t i = seed % 32; i < N; i += 32) s.c[i].barred = "its noise is too high";
         for (uint64_t k = 0; k < 60; k++) {
             gp_pick_options o = options_of(gp_rng_at(seed, k));
             size_t expected = slow_choose(&s, &o, gates);
