@@ -1,59 +1,117 @@
 /* SPDX-License-Identifier: MIT
  * AUTOMATIC1111's `parameters`: the prompt, "Negative prompt: ...", then "Steps: 20, Sampler: Euler a, ..." in one
- * line. */
+ * line.  goldpan ends that line with "Version: goldpan", by which its reader knows the line however short it is.  The
+ * form cannot hold every prompt: blanks at its ends are lost, and a line of it may look like the negative prompt.
+ * Where that would happen, both texts are in the settings line once more, as JSON strings. */
 #include "generate/generate.h"
 
 #include <string.h>
 
+static const struct {
+    const char *name, *setting;
+} known[] = {{"Steps", "steps"},
+             {"Sampler", "sampler"},
+             {"Schedule type", "scheduler"},
+             {"CFG scale", "cfg_scale"},
+             {"Seed", "seed"},
+             {"Width", "width"}, /* only where the other side is not known */
+             {"Height", "height"},
+             {"Model hash", "model_hash"},
+             {"Model", "model"},
+             {"Hires upscale", "hires"},
+             {"Refiner", "refiner"},
+             {"Refiner switch at", "refiner_switch_at"}};
+enum { KNOWN = sizeof known / sizeof *known };
+
 typedef struct writing {
     gp_str *out;
     const gp_json *settings;
-    bool first;
 } writing;
 
-static void put_value(writing *w, const char *name, const char *setting)
+static bool is_blank(char c)
 {
-    const gp_json *value = gp_json_get(w->settings, setting);
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static bool has_blank_end(const char *text)
+{
+    size_t size = strlen(text);
+    return size && (is_blank(*text) || is_blank(text[size - 1]));
+}
+
+static void put_text(gp_str *out, const char *text)
+{
+    bool quoted = !*text || has_blank_end(text) || strchr("{[", *text);
+    for (const char *c = text; *c && !quoted; c++) quoted = (unsigned char)*c < ' ' || strchr(",:\"", *c);
+    if (quoted)
+        gp_json_put_string(out, text); /* as the original does */
+    else
+        gp_str_puts(out, text);
+}
+
+static void put_pair(writing *w, const char *name, const gp_json *value)
+{
     size_t size = 0;
     const char *text = gp_json_text(value, &size);
-    if (!value || gp_json_kind_of(value) == GP_JSON_NULL) return;
-    gp_str_printf(w->out, "%s%s: ", w->first ? "" : ", ", name);
-    w->first = false;
-    if (text && (strpbrk(text, ",:\n\"") || !*text))
-        gp_json_put_string(w->out, text); /* quoted, as the original does */
-    else if (text)
-        gp_str_puts(w->out, text);
+    gp_json_kind kind = gp_json_kind_of(value);
+    if (!text && kind != GP_JSON_INT && kind != GP_JSON_REAL) return;
+    gp_str_printf(w->out, "%s: ", name);
+    if (text)
+        put_text(w->out, text);
     else
         gp_json_write(w->out, value);
+    gp_str_puts(w->out, ", ");
+}
+
+/* A setting without a name in the original keeps ours. */
+static bool put_other(void *user, const char *key, const gp_json *value)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+    for (size_t i = 0; i < KNOWN; i++)
+        if (!strcmp(key, known[i].setting)) return true;
+    if (strlen(key) > 1 && strspn(key, letters) == strlen(key)) put_pair(user, key, value);
+    return true;
+}
+
+static void put_settings(writing *w)
+{
+    uint64_t width = 0, height = 0;
+    bool size = gp_json_u64(gp_json_get(w->settings, "width"), &width) &&
+                gp_json_u64(gp_json_get(w->settings, "height"), &height);
+    for (size_t i = 0; i < KNOWN; i++) {
+        bool side = !strcmp(known[i].setting, "width") || !strcmp(known[i].setting, "height");
+        if (!side || !size)
+            put_pair(w, known[i].name, gp_json_get(w->settings, known[i].setting));
+        else if (!strcmp(known[i].setting, "width"))
+            gp_str_printf(w->out, "Size: %llux%llu, ", (unsigned long long)width, (unsigned long long)height);
+    }
+    gp_json_each(w->settings, put_other, w);
+}
+
+/* Does the text come back as it is, if it stands in its place? */
+static bool is_plain(const char *text)
+{
+    return !has_blank_end(text) && !strstr(text, "Negative prompt:");
 }
 
 void gp_gen_infotext(const gp_gen_request *r, const char *settings_json, gp_str *out)
 {
+    const char *negative = r->negative ? r->negative : "";
     gp_json *settings = NULL;
     (void)gp_json_parse(settings_json, strlen(settings_json), false, 16, &settings, NULL); /* NULL: no settings, then */
-    writing w = {out, settings, true};
     gp_str_puts(out, r->prompt);
-    if (r->negative && *r->negative) gp_str_printf(out, "\nNegative prompt: %s", r->negative);
+    if (*negative) gp_str_printf(out, "\nNegative prompt: %s", negative);
     gp_str_putc(out, '\n');
-    size_t before = out->size;
-    put_value(&w, "Steps", "steps");
-    put_value(&w, "Sampler", "sampler");
-    put_value(&w, "Schedule type", "scheduler");
-    put_value(&w, "CFG scale", "cfg_scale");
-    put_value(&w, "Seed", "seed");
-    if (gp_json_get(settings, "width") && gp_json_get(settings, "height")) {
-        uint64_t width = 0, height = 0;
-        (void)gp_json_u64(gp_json_get(settings, "width"), &width);
-        (void)gp_json_u64(gp_json_get(settings, "height"), &height);
-        gp_str_printf(out, "%sSize: %llux%llu", w.first ? "" : ", ", (unsigned long long)width,
-                      (unsigned long long)height);
-        w.first = false;
+    put_settings(&(writing){out, settings});
+    if (!is_plain(r->prompt) || !is_plain(negative)) {
+        gp_str_puts(out, "Goldpan prompt: ");
+        gp_json_put_string(out, r->prompt);
+        if (*negative) {
+            gp_str_puts(out, ", Goldpan negative: ");
+            gp_json_put_string(out, negative);
+        }
+        gp_str_puts(out, ", ");
     }
-    put_value(&w, "Model hash", "model_hash");
-    put_value(&w, "Model", "model");
-    put_value(&w, "Hires upscale", "hires");
-    put_value(&w, "Refiner", "refiner");
-    put_value(&w, "Refiner switch at", "refiner_switch_at");
-    if (out->size == before) gp_str_puts(out, "Steps: 0"); /* the line by which readers know what this is */
+    gp_str_puts(out, "Version: goldpan");
     gp_json_free(settings);
 }

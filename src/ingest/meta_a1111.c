@@ -7,6 +7,9 @@
  *               pairs), or a last line that has only well-known pairs
  *   pair     := key ":" ("JSON string" | {JSON by depth} | text up to a comma)
  *
+ * A last line that ends with "Version: goldpan" is goldpan's own settings line, however few pairs it has.  It may hold
+ * the exact prompts as JSON strings, "Goldpan prompt" and "Goldpan negative".
+ *
  * The settings line may be missing if there is a negative prompt: people cut the line off in sidecar files.
  * All lines after the settings (such as the prompt templates of an extension) are kept as settings.  Texts that have
  * lost their line breaks are split before " Steps: 20". */
@@ -32,6 +35,8 @@ static const struct known {
     {"Guidance", "guidance", true, false},
     {"Seed", "seed", true, false},
     {"Size", "width\0height", false, true},
+    {"Width", "width", true, false},
+    {"Height", "height", true, false},
     {"Model", "model", false, false},
     {"Model hash", "model_hash", false, false},
     {"VAE", "vae", false, false},
@@ -289,14 +294,24 @@ static text few_settings(text line, bool lax)
     return all ? line : (text){line.end, line.end};
 }
 
+/* Is it the settings line that goldpan wrote (generate/infotext.c)? */
+static bool is_ours(text line)
+{
+    static const char mark[] = "Version: goldpan";
+    size_t size = (size_t)(line.end - line.at), of_mark = sizeof mark - 1;
+    if (size < of_mark || memcmp(line.end - of_mark, mark, of_mark) != 0) return false;
+    return size == of_mark || (size >= of_mark + 2 && memcmp(line.end - of_mark - 2, ", ", 2) == 0);
+}
+
 /* Finds the settings. *prompts: the text before them; *behind: the text after their line. */
 static bool find_settings(text all, bool lax, text *settings, text *prompts, text *behind, bool *alone)
 {
     const char *start, *template = first_template(all);
     text line = line_before(all, all.end, &start);
     *alone = true;
-    *settings = (text){all.end, all.end};
-    if (template <all.end) *settings = last_settings_line((text){all.at, template - 1});
+    *settings = is_ours(line) ? line : (text){all.end, all.end};
+    if (settings->at == settings->end && template <all.end)
+        *settings = last_settings_line((text){all.at, template - 1});
     if (settings->at == settings->end) *settings = settings_in(line, alone);
     if (settings->at == settings->end && (start > all.at || lax)) *settings = few_settings(line, lax), *alone = true;
     if (settings->at == settings->end) *settings = last_settings_line(all), *alone = true;
@@ -333,9 +348,28 @@ static void put_other(gp_settings *s, text key, text value)
     gp_settings_text(s, name, value.at, (size_t)(value.end - value.at));
 }
 
-static gp_status put_pair(gp_settings *s, const pairs *p, gp_error *err)
+/* Takes an exact prompt of goldpan's own line.  *taken: the pair is one. */
+static gp_status take_exact(const pairs *p, const gp_json *decoded, gp_meta *meta, bool *taken, gp_error *err)
+{
+    bool negative = starts(p->key, "Goldpan negative");
+    char **to = negative ? &meta->negative : &meta->prompt;
+    size_t size = 0;
+    const char *string = gp_json_text(decoded, &size);
+    *taken = string && (negative || starts(p->key, "Goldpan prompt"));
+    if (!*taken) return GP_OK;
+    gp_mem_free(*to);
+    if (!negative) { /* where the lines above were split does not count */
+        gp_mem_free(meta->negative);
+        meta->negative = NULL;
+    }
+    *to = gp_str_dup_n(string, size);
+    return *to ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for metadata");
+}
+
+static gp_status put_pair(gp_settings *s, const pairs *p, gp_meta *ours, gp_error *err)
 {
     gp_json *decoded = NULL;
+    bool taken = false;
     text value = p->value;
     if (p->quoted) { /* a JSON string, if it is a good one */
         gp_error ignored = {0};
@@ -344,6 +378,11 @@ static gp_status put_pair(gp_settings *s, const pairs *p, gp_error *err)
         size_t size = 0;
         const char *string = st == GP_OK ? gp_json_text(decoded, &size) : NULL;
         if (string) value = (text){string, string + size};
+        st = ours ? take_exact(p, decoded, ours, &taken, err) : GP_OK;
+        if (st != GP_OK || taken) {
+            gp_json_free(decoded);
+            return st;
+        }
     }
     const struct known *k = known_key(p->key);
     size_t size = (size_t)(value.end - value.at);
@@ -376,13 +415,14 @@ static void put_behind(gp_settings *s, text behind)
     }
 }
 
-static gp_status put_settings(gp_settings *s, text line, text behind, gp_error *err)
+static gp_status put_settings(gp_settings *s, text line, text behind, gp_meta *meta, gp_error *err)
 {
+    gp_meta *ours = is_ours(line) ? meta : NULL;
     pairs p = {.rest = line};
     text unet = {0};
     while (next_pair(&p)) {
         if (starts(p.key, "Unet") && p.key.end - p.key.at == 4 && !unet.at) unet = p.value;
-        GP_TRY(put_pair(s, &p, err));
+        GP_TRY(put_pair(s, &p, ours, err));
     }
     /* stable-diffusion.cpp leaves "Model: " empty where the parts come from several files */
     if (unet.at) gp_settings_text(s, "model", unet.at, (size_t)(unet.end - unet.at));
@@ -431,10 +471,10 @@ static gp_status read_infotext(const char *bytes, size_t size, bool lax, gp_meta
     split_prompts(prompts, alone || !settled, &positive, &negative);
     if (!settled && negative.at == negative.end) return GP_OK; /* cannot be told from any other text */
     if (!take(&meta.prompt, positive) || !take(&meta.negative, negative)) goto memory;
-    if (meta.prompt) meta.evidence = GP_EVIDENCE_STATED;
     bool marker =
         (size_t)(line.end - line.at) == strlen("Steps: 0") && starts(line, "Steps: 0"); /* a text without settings */
-    if (!marker) GP_GO(put_settings(&settings, line, behind, err));
+    if (!marker) GP_GO(put_settings(&settings, line, behind, &meta, err));
+    if (meta.prompt) meta.evidence = GP_EVIDENCE_STATED;
     if (meta.prompt) gp_meta_loras(&loras, meta.prompt);
     if (loras.size) gp_settings_text(&settings, "loras", loras.data, loras.size);
     if (loras.failed) goto memory;

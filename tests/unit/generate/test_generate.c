@@ -103,43 +103,77 @@ static void check_text_in_png(const char *prompt, const char *negative, const ch
     gp_str_clear(&plain);
 }
 
-/* Even with few settings the prompt is read back without any setting in it. */
+/* Settings as back ends say them, and as they are read back: key and JSON value. */
+static const struct {
+    const char *ours, *written, *read;
+} all_settings[] = {{"steps", "20", "\"steps\": 20"},
+                    {"sampler", "\"Euler a\"", "\"sampler\": \"Euler a\""},
+                    {"scheduler", "\" Karras\"", "\"scheduler\": \" Karras\""},
+                    {"cfg_scale", "7.5", "\"cfg_scale\": 7.5"},
+                    {"seed", "901", "\"seed\": 901"},
+                    {"width", "96", "\"width\": 96"},
+                    {"height", "64", "\"height\": 64"},
+                    {"model", "\"a: b\"", "\"model\": \"a: b\""},
+                    {"model_hash", "\"{abc}\"", "\"model_hash\": \"{abc}\""},
+                    {"refiner", "\"r, \\\"s\\\"\\n\"", "\"refiner\": \"r, \\\"s\\\"\\n\""},
+                    {"refiner_switch_at", "0.8", "\"refiner_switch_at\": 0.8"},
+                    {"quality", "\"high\"", "\"quality\": \"high\""}};
+enum { SETTINGS = sizeof all_settings / sizeof *all_settings };
+
+static void check_infotext(const char *prompt, const char *negative, unsigned set)
+{
+    gp_str settings = GP_STR_INIT, text = GP_STR_INIT;
+    gp_meta meta = {0};
+    gp_str_putc(&settings, '{');
+    for (unsigned i = 0; i < SETTINGS; i++)
+        if (set >> i & 1)
+            gp_json_put_name(&settings, all_settings[i].ours), gp_str_puts(&settings, all_settings[i].written);
+    gp_str_putc(&settings, '}');
+    gp_gen_infotext(&(gp_gen_request){.prompt = prompt, .negative = negative}, settings.data, &text);
+    gp_error err = {0};
+    gp_status st = gp_meta_parameters(text.data, text.size, &meta, &err);
+    if (st != GP_OK) fail_msg("[%s]: %s", text.data, err.message);
+    if (!meta.prompt || strcmp(meta.prompt, prompt)) fail_msg("[%s] is read as [%s]", text.data, meta.prompt);
+    assert_int_equal(meta.evidence, GP_EVIDENCE_STATED);
+    const char *no = negative && *negative ? negative : NULL;
+    if (!no != !meta.negative || (no && strcmp(no, meta.negative)))
+        fail_msg("[%s] has the negative [%s]", text.data, meta.negative ? meta.negative : "none");
+    for (unsigned i = 0; i < SETTINGS; i++)
+        if ((set >> i & 1) != (strstr(meta.settings_json, all_settings[i].read) != NULL))
+            fail_msg("%s: %s", text.data, meta.settings_json);
+    gp_meta_clear(&meta);
+    gp_str_clear(&text);
+    gp_str_clear(&settings);
+}
+
+/* Every prompt is read back as it was, with every subset of the settings. */
 static void test_infotext_of_any_settings(void **state)
 {
     (void)state;
-    static const struct {
-        const char *ours, *written, *read; /* as read: key and JSON value */
-    } all[] = {{"steps", "20", "\"steps\": 20"},
-               {"sampler", "\"Euler a\"", "\"sampler\": \"Euler a\""},
-               {"scheduler", "\"Karras\"", "\"scheduler\": \"Karras\""},
-               {"cfg_scale", "7.5", "\"cfg_scale\": 7.5"},
-               {"seed", "901", "\"seed\": 901"},
-               {"model", "\"a: b\"", "\"model\": \"a: b\""},
-               {"model_hash", "\"abc\"", "\"model_hash\": \"abc\""},
-               {"refiner", "\"r, s\"", "\"refiner\": \"r, s\""},
-               {"refiner_switch_at", "0.8", "\"refiner_switch_at\": 0.8"}};
-    static const char *const prompts[] = {"two dogs on a beach", "a sign: open, Steps: many\nSeed: 3 of them"};
-    enum { COUNT = sizeof all / sizeof *all };
-    for (unsigned set = 0; set < 4u << COUNT; set++) {
-        gp_str settings = GP_STR_INIT, text = GP_STR_INIT;
-        gp_meta meta = {0};
-        const char *prompt = prompts[set >> COUNT & 1], *negative = set >> COUNT & 2 ? "blurry" : NULL;
-        gp_str_putc(&settings, '{');
-        for (unsigned i = 0; i < COUNT; i++)
-            if (set >> i & 1) gp_json_put_name(&settings, all[i].ours), gp_str_puts(&settings, all[i].written);
-        gp_str_putc(&settings, '}');
-        gp_gen_infotext(&(gp_gen_request){.prompt = prompt, .negative = negative}, settings.data, &text);
-        assert_int_equal(gp_meta_parameters(text.data, text.size, &meta, NULL), GP_OK);
-        if (!meta.prompt || strcmp(meta.prompt, prompt)) fail_msg("%s", text.data);
-        assert_int_equal(meta.evidence, GP_EVIDENCE_STATED);
-        if (negative) assert_string_equal(meta.negative ? meta.negative : "", negative);
-        for (unsigned i = 0; i < COUNT; i++)
-            if ((set >> i & 1) != (strstr(meta.settings_json, all[i].read) != NULL))
-                fail_msg("%s: %s", text.data, meta.settings_json);
-        gp_meta_clear(&meta);
-        gp_str_clear(&text);
-        gp_str_clear(&settings);
-    }
+    static const char *const prompts[] = {"two dogs on a beach",
+                                          "a sign: open, Steps: many\nSeed: 3 of them",
+                                          "Steps: 20, Sampler: Euler a, CFG scale: 7, Seed: 5",
+                                          "a cat\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 5, Size: 1x2",
+                                          "a cat\nNegative prompt: dogs",
+                                          "Negative prompt: none",
+                                          "a cat Negative prompt: dogs Steps: 20, Seed: 5",
+                                          "  a cat  ",
+                                          "a cat\r\n\r\nand a dog\n",
+                                          "a cat\nTemplate: {a|b}\nNegative Template: c",
+                                          "a cat\nVersion: goldpan",
+                                          "a cat, Goldpan prompt: \"a dog\", Version: goldpan",
+                                          "\xe6\x9c\x88\xe3\x80\x80\xf0\x9f\x90\x88, caf\xc3\xa9",
+                                          "\"quoted\" \\ {a: [b]",
+                                          "x",
+                                          "\n",
+                                          "<lora:a:0.5> {\"seed\": 3}"};
+    static const char *const negatives[] = {
+        NULL, "", "blurry", " \n", "bad\nSteps: 3, Seed: 4, Size: 1x1", "Negative prompt: x "};
+    enum { PROMPTS_ODD = sizeof prompts / sizeof *prompts, NEGATIVES = sizeof negatives / sizeof *negatives };
+    for (unsigned set = 0; set < 1u << SETTINGS; set++) check_infotext(prompts[1], negatives[2], set);
+    for (unsigned set = 0; set < 1u << SETTINGS; set += set < 64 ? 1 : 61) /* few settings are the hard ones */
+        for (unsigned p = 0; p < PROMPTS_ODD; p++)
+            for (unsigned n = 0; n < NEGATIVES; n++) check_infotext(prompts[p], negatives[n], set);
 }
 
 static void test_text_in_png(void **state)
