@@ -148,14 +148,12 @@ static double centre_of(const moments *m, size_t groups, double *weight)
     return at / sum;
 }
 
-gp_status gp_calibrate_shrunken(const double *score, const int32_t *group, size_t n, size_t groups, double *residual,
-                                double *weight, gp_error *err)
+/* m: the moments of the groups. */
+static gp_status shrunken_by(const moments *m, const double *score, const int32_t *group, size_t n, size_t groups,
+                             double *residual, double *weight, gp_error *err)
 {
-    moments *m = NULL;
-    double *w = NULL;
-    gp_status st = GP_OK;
-    GP_GO(moments_of(score, group, n, groups, &m, err));
-    GP_GO(gp_alloc((void **)&w, groups, sizeof *w, "the groups", err));
+    double *w;
+    GP_TRY(gp_alloc((void **)&w, groups, sizeof *w, "the groups", err));
     double c = centre_of(m, groups, w);
     if (isnan(c)) { /* no row in any group: the mean of all */
         double sum = 0, rows = 0;
@@ -168,8 +166,16 @@ gp_status gp_calibrate_shrunken(const double *score, const int32_t *group, size_
         if (counts(score, group, i)) residual[i] = score[i] - (c + w[group[i]] * (m[group[i]].mean - c));
     }
     for (size_t g = 0; weight && g < groups; g++) weight[g] = w[g];
-out:
     gp_mem_free(w);
+    return GP_OK;
+}
+
+gp_status gp_calibrate_shrunken(const double *score, const int32_t *group, size_t n, size_t groups, double *residual,
+                                double *weight, gp_error *err)
+{
+    moments *m = NULL;
+    GP_TRY(moments_of(score, group, n, groups, &m, err));
+    gp_status st = shrunken_by(m, score, group, n, groups, residual, weight, err);
     gp_mem_free(m);
     return st;
 }
@@ -193,45 +199,38 @@ static double quantile(const double *sorted, size_t m, double place)
 }
 
 typedef struct matching {
-    double *residual, *own, *all, *sorted; /* [n] */
-    int32_t *one;                          /* [n] 0: in a group; -1 */
-    size_t *size;                          /* [groups] rows that count */
-    double *factor;                        /* [groups] */
+    moments *of;                     /* [groups] */
+    double *residual, *all, *sorted; /* [n] */
+    int32_t *one;                    /* [n] 0: in a group; -1 */
+    double *factor;                  /* [groups] */
 } matching;
 
 static void matching_clear(matching *m)
 {
+    gp_mem_free(m->of);
     gp_mem_free(m->residual);
-    gp_mem_free(m->own);
     gp_mem_free(m->all);
     gp_mem_free(m->sorted);
     gp_mem_free(m->one);
-    gp_mem_free(m->size);
     gp_mem_free(m->factor);
 }
 
 static gp_status matching_room(matching *m, size_t n, size_t groups, gp_error *err)
 {
     GP_TRY(gp_alloc((void **)&m->residual, n, sizeof(double), "the corrected scores", err));
-    GP_TRY(gp_alloc((void **)&m->own, n, sizeof(double), "the corrected scores", err));
     GP_TRY(gp_alloc((void **)&m->all, n, sizeof(double), "the corrected scores", err));
     GP_TRY(gp_alloc((void **)&m->sorted, n, sizeof(double), "the corrected scores", err));
     GP_TRY(gp_alloc((void **)&m->one, n, sizeof *m->one, "the corrected scores", err));
-    GP_TRY(gp_alloc((void **)&m->factor, groups, sizeof *m->factor, "the corrected scores", err));
-    m->size = gp_mem_zero(groups, sizeof *m->size);
-    return m->size ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the corrected scores");
+    return gp_alloc((void **)&m->factor, groups, sizeof *m->factor, "the corrected scores", err);
 }
 
 /* Factor [groups] that brings the spread of each group to the pooled one.  The pooled variance counts as 8 more rows in
- * each group.  *centre: mean of all rows that count. */
-static gp_status spreads_of(const double *score, const int32_t *group, size_t n, size_t groups, double *factor,
-                            double *centre, gp_error *err)
+ * each group.  Returns the mean of all rows that count. */
+static double spreads_of(const moments *m, size_t groups, double *factor)
 {
     enum { POOLED = 8 };
-    moments *m = NULL;
     size_t rows = 0, present = 0;
     double squares = 0, sum = 0;
-    GP_TRY(moments_of(score, group, n, groups, &m, err));
     for (size_t g = 0; g < groups; g++)
         rows += m[g].n, present += m[g].n > 0, squares += m[g].squares, sum += (double)m[g].n * m[g].mean;
     double pooled = rows > present ? squares / (double)(rows - present) : 0;
@@ -239,35 +238,32 @@ static gp_status spreads_of(const double *score, const int32_t *group, size_t n,
         double own = (m[g].squares + POOLED * pooled) / ((double)m[g].n - 1 + POOLED);
         factor[g] = own > 0 && pooled > 0 ? sqrt(pooled / own) : 1;
     }
-    *centre = rows ? sum / (double)rows : NAN;
-    gp_mem_free(m);
-    return GP_OK;
+    return rows ? sum / (double)rows : (double)NAN;
 }
 
-gp_status gp_calibrate_corrected(const double *score, const int32_t *group, size_t n, size_t groups, double *corrected,
-                                 double *weight, gp_error *err)
+gp_status gp_calibrate_corrected(const double *score, const int32_t *group, size_t n, size_t groups,
+                                 const double *percentile, double *corrected, double *weight, gp_error *err)
 {
     enum { OTHERS = 4 };         /* rows of all groups that are added to each group */
     const double matched = 0.75; /* the rest is the scaled residual */
     matching m = {0};
-    double centre;
     size_t rows = 0;
     gp_status st = GP_OK;
     GP_GO(matching_room(&m, n, groups, err));
     for (size_t i = 0; i < n; i++) {
         m.one[i] = counts(score, group, i) ? 0 : -1;
-        if (m.one[i] == 0) m.sorted[rows++] = score[i], m.size[group[i]]++;
+        if (m.one[i] == 0) m.sorted[rows++] = score[i];
     }
     if (rows) qsort(m.sorted, rows, sizeof *m.sorted, by_value);
-    GP_GO(gp_calibrate_shrunken(score, group, n, groups, m.residual, weight, err));
-    GP_GO(gp_calibrate_percentile(score, group, n, groups, m.own, err));
+    GP_GO(moments_of(score, group, n, groups, &m.of, err));
+    GP_GO(shrunken_by(m.of, score, group, n, groups, m.residual, weight, err));
     GP_GO(gp_calibrate_percentile(m.residual, m.one, n, 1, m.all, err));
-    GP_GO(spreads_of(score, group, n, groups, m.factor, &centre, err));
+    double centre = spreads_of(m.of, groups, m.factor);
     for (size_t i = 0; i < n; i++) {
         corrected[i] = isfinite(score[i]) ? score[i] : (double)NAN;
         if (m.one[i] < 0) continue;
-        double size = (double)m.size[group[i]];
-        double place = (size * m.own[i] + OTHERS * m.all[i]) / (size + OTHERS) / 100;
+        double size = (double)m.of[group[i]].n;
+        double place = (size * percentile[i] + OTHERS * m.all[i]) / (size + OTHERS) / 100;
         corrected[i] =
             matched * quantile(m.sorted, rows, place) + (1 - matched) * (centre + m.factor[group[i]] * m.residual[i]);
     }

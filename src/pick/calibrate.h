@@ -29,8 +29,9 @@ gp_status gp_calibrate_shrunken(const double *score, const int32_t *group, size_
  *     F_g  = (n_g own + 4 all) / (n_g + 4)    own: percentile in the group; all: percentile of the shrunken residual
  *                                             among those of all groups, which counts in small groups
  *     f_g  brings the spread of the group to the pooled one; the residual keeps how far the best stand out
- * Rows of no group keep their score.  weight as gp_calibrate_shrunken has it. */
-gp_status gp_calibrate_corrected(const double *score, const int32_t *group, size_t n, size_t groups, double *corrected,
-                                 double *weight, gp_error *err);
+ * Rows of no group keep their score.  percentile [n]: as gp_calibrate_percentile gives it for these groups.  weight as
+ * gp_calibrate_shrunken has it. */
+gp_status gp_calibrate_corrected(const double *score, const int32_t *group, size_t n, size_t groups,
+                                 const double *percentile, double *corrected, double *weight, gp_error *err);
 
 #endif

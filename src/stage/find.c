@@ -399,7 +399,7 @@ static gp_status find_standings(gp_find_run *r, gp_error *err)
     GP_GO(gp_calibrate_z(m->scores, r->prompt, m->n, r->prompts, r->z_prompt, err));
     GP_GO(gp_calibrate_z(m->scores, c->category, m->n, c->count, r->z_category, err));
     GP_GO(gp_calibrate_percentile(m->scores, c->category, m->n, c->count, r->percentile, err));
-    GP_GO(gp_calibrate_corrected(m->scores, c->category, m->n, c->count, r->corrected, weight, err));
+    GP_GO(gp_calibrate_corrected(m->scores, c->category, m->n, c->count, r->percentile, r->corrected, weight, err));
     for (size_t k = 0; k < c->count; k++) {
         double s = 0, ss = 0;
         size_t members = 0, with = 0;

@@ -114,6 +114,7 @@ static void test_no_memory(void **state)
     gp_error err = {0};
     const double score[4] = {1, 2, 3, 5};
     const int32_t group[4] = {0, 0, 1, 1};
+    const double percentile[4] = {25, 75, 25, 75};
     double out[4];
     int64_t live = gp_mem_live();
     for (int which = 0; which < 4; which++) {
@@ -124,13 +125,22 @@ static void test_no_memory(void **state)
             st = which == 0   ? gp_calibrate_z(score, group, 4, 2, out, &err)
                  : which == 1 ? gp_calibrate_percentile(score, group, 4, 2, out, &err)
                  : which == 2 ? gp_calibrate_shrunken(score, group, 4, 2, out, NULL, &err)
-                              : gp_calibrate_corrected(score, group, 4, 2, out, NULL, &err);
+                              : gp_calibrate_corrected(score, group, 4, 2, percentile, out, NULL, &err);
             assert_int_equal(gp_mem_live(), live);
         }
         gp_mem_fail_at(0);
         assert_int_equal(st, GP_OK);
         assert_true(n > 1);
     }
+}
+
+/* The corrected scores, with the percentiles they build on. */
+static gp_status corrected_of(const double *score, const int32_t *group, size_t n, size_t groups, double *got,
+                              gp_error *err)
+{
+    static double percentile[MOST];
+    gp_status st = gp_calibrate_percentile(score, group, n, groups, percentile, err);
+    return st == GP_OK ? gp_calibrate_corrected(score, group, n, groups, percentile, got, NULL, err) : st;
 }
 
 /* One group: its own quantiles.  No group and no score: as they are. */
@@ -141,10 +151,10 @@ static void test_corrected_without_groups(void **state)
     const double score[7] = {3, 1, 4, 1, 5, 9, NAN};
     const int32_t one[7] = {0, 0, 0, 0, 0, 0, 0}, none[7] = {-1, -1, -1, -1, -1, -1, -1};
     double got[7];
-    assert_ok(gp_calibrate_corrected(score, one, 7, 1, got, NULL, &err));
+    assert_ok(corrected_of(score, one, 7, 1, got, &err));
     for (int i = 0; i < 6; i++) assert_near(got[i], score[i], 1e-12);
     assert_true(isnan(got[6]));
-    assert_ok(gp_calibrate_corrected(score, none, 7, 0, got, NULL, &err));
+    assert_ok(corrected_of(score, none, 7, 0, got, &err));
     for (int i = 0; i < 6; i++) assert_near(got[i], score[i], 0);
     assert_true(isnan(got[6]));
 }
@@ -163,7 +173,7 @@ static void test_corrected_takes_off_level_and_spread(void **state)
         group[i] = i % 3;
         score[i] = level[i % 3] + spread[i % 3] * ((i / 3 * 7919 % 300) / 150.0 - 1); /* even in -1..1 */
     }
-    assert_ok(gp_calibrate_corrected(score, group, N, 3, got, NULL, &err));
+    assert_ok(corrected_of(score, group, N, 3, got, &err));
     assert_ok(gp_calibrate_shrunken(score, group, N, 3, residual, NULL, &err));
     int best[3] = {0}, by_level[3] = {0};
     for (int i = 0; i < N; i++) {
@@ -188,7 +198,7 @@ static void test_corrected_in_small_groups(void **state)
     int32_t group[N];
     for (int i = 0; i < N; i++) group[i] = i < 200 ? i % 2 : 2, score[i] = 20 + i / 2 * 0.1;
     score[200] = 24.9, score[201] = 25, score[202] = 25.1;
-    assert_ok(gp_calibrate_corrected(score, group, N, 3, got, NULL, &err));
+    assert_ok(corrected_of(score, group, N, 3, got, &err));
     assert_true(got[202] - got[200] > 0.2 && got[202] - got[200] < 3.5); /* 6.7 by the percentile in the group */
 }
 
