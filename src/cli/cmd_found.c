@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 typedef struct printer {
     gp_cli *cli;
@@ -15,12 +16,14 @@ typedef struct printer {
     gp_cli_paths paths;
     gp_cli_table table; /* without --json */
     uint64_t count;
+    bool given; /* the categories are the user's words, or a column */
 } printer;
 
 static bool put_category(void *user, const gp_found_category *c)
 {
     printer *p = user;
     p->count++;
+    p->given = strcmp(c->source, "your words") == 0 || strncmp(c->source, "column ", 7) == 0;
     if (p->cli->json) {
         gp_cli_json_object(&p->json);
         gp_cli_json_text(&p->json, "category", c->name);
@@ -70,7 +73,7 @@ static bool put_group(void *user, const gp_found_group *g)
     return true;
 }
 
-static void say_quality(gp_cli *cli, uint64_t count, const struct gp_category_quality *q)
+static void say_quality(gp_cli *cli, uint64_t count, bool given, const struct gp_category_quality *q)
 {
     gp_str s = GP_STR_INIT;
     gp_str_printf(&s, "%llu %s", (unsigned long long)count, gp_plural(count, "category", "categories"));
@@ -79,8 +82,10 @@ static void say_quality(gp_cli *cli, uint64_t count, const struct gp_category_qu
         gp_str_printf(&s, "; agreement with the prompts %.2f (0: as by chance, 1: no prompt is in two)", q->agreement);
     if (!s.failed) gp_term_say(&cli->term, "%s", s.data);
     if (q->agreement < GP_AGREEMENT_LEAST)
-        gp_term_say(&cli->term, "these categories cut across your prompts: give words, as in goldpan slices "
-                                "--categories \"people, animals\"");
+        gp_term_say(&cli->term,
+                    given ? "your categories cut across the prompts: images of one prompt are often in different ones"
+                          : "these categories cut across your prompts: give words, as in goldpan slices "
+                            "--categories \"people, animals\"");
     gp_str_clear(&s);
 }
 
@@ -111,7 +116,7 @@ static int run(gp_cli *cli, bool groups)
             gp_term_say(&cli->term, "%llu %s", (unsigned long long)p.count,
                         gp_plural(p.count, "group of near copies", "groups of near copies"));
         else
-            say_quality(cli, p.count, &quality);
+            say_quality(cli, p.count, p.given, &quality);
         if (cli->json) {
             gp_str_putc(&p.json, ']');
             if (!groups) gp_cli_json_real(&p.json, "cohesion", quality.cohesion);

@@ -463,8 +463,11 @@ static gp_status find_quality(gp_find_run *r, gp_error *err)
     quality->cohesion = r->categories.merged ? r->categories.silhouette : (double)NAN;
     quality->agreement = agreement_of(r, together);
     gp_mem_free(together);
+    bool given = r->options->category_column || r->options->category_label_count;
     if (quality->agreement < GP_AGREEMENT_LEAST)
-        gp_find_remark(r, "the categories cut across your prompts: name categories with --categories");
+        gp_find_remark(
+            r, given ? "your categories cut across the prompts: images of one prompt are often in different ones"
+                     : "the categories cut across your prompts: name categories with --categories");
     return GP_OK;
 }
 
