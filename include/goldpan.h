@@ -511,9 +511,12 @@ GP_API GP_MUST gp_status gp_score(gp_catalog *catalog, const gp_model *model, co
 /* Candidates: all (the best of each prompt by per_prompt; of each category), or members of the slices that stand out
  * over all images or within their category (the article's selection).  All but PROMPT need what gp_find recorded. */
 typedef enum gp_pick_strategy { GP_PICK_PROMPT, GP_PICK_SLICES, GP_PICK_CATEGORY_SLICES, GP_PICK_CATEGORY } gp_pick_strategy;
-/* Compared by: the raw score; score less the category's mean, shrunken to the mean of all where the category is small;
- * standard deviations above the category's or prompt's mean; percentile in the category.  min_score: always raw. */
-typedef enum gp_pick_by { GP_BY_SCORE, GP_BY_CORRECTED, GP_BY_Z_CATEGORY, GP_BY_Z_PROMPT, GP_BY_PERCENTILE } gp_pick_by;
+/* Compared by: the raw score; the score less what belongs to its category (docs/method.md); standard deviations above the
+ * category's or prompt's mean; percentile in the category; the score less what its prompt's text alone predicts
+ * (gp_difficulty_correct; needs no gp_find).  min_score: always raw. */
+typedef enum gp_pick_by {
+    GP_BY_SCORE, GP_BY_CORRECTED, GP_BY_Z_CATEGORY, GP_BY_Z_PROMPT, GP_BY_PERCENTILE, GP_BY_DIFFICULTY
+} gp_pick_by;
 typedef enum gp_pick_diversity { GP_DIVERSITY_NONE, GP_DIVERSITY_MMR, GP_DIVERSITY_FACILITY } gp_pick_diversity;
 typedef struct gp_pick_options {
     size_t size;
@@ -538,7 +541,9 @@ typedef struct gp_pick_options {
     /* where `model` is NULL: a scorer's id, its model, or "model:precision"; NULL: the scorer used last */
     const char *scorer;
     gp_note_fn note;       /* "one-candidate", "by-category" (gp_run chose by category), "picks-away" (picks kept although
-                            * their files are missing); may be NULL */
+                            * their files are missing); of BY_DIFFICULTY: "difficulty" (how much it takes off),
+                            * "difficulty-without" (images that keep the raw score), "no-difficulty" (compared by the
+                            * raw score after all); may be NULL */
     void *note_user;
     /* limits of quality measures (gp_quality) such as "noise<5": a name, one of < <= > >=, a number.  An image without
      * measures passes none. */
@@ -991,6 +996,29 @@ GP_API GP_MUST gp_status gp_umap_place(const float *rows, const float *map, size
                                        size_t m, const gp_umap_options *options, float *out, gp_error *err);
 /* Principal components, the largest loading of each positive.  Shape: rows [n, d] -> out [n, dims]. */
 GP_API GP_MUST gp_status gp_pca(const float *rows, size_t n, size_t d, size_t dims, float *out, gp_error *err);
+
+enum { GP_DIFFICULTY_LEAST = 12 }; /* with fewer prompts nothing is corrected: the regression predicts next to nothing */
+typedef struct gp_difficulty {
+    size_t prompts;    /* with an embedding and a score */
+    double penalty;    /* that was chosen; NaN: nothing was corrected (few prompts, or embeddings that do not differ) */
+    double explained;  /* share of the variance of the prompts' mean scores that is predicted, at most 1; NaN: unknown */
+} gp_difficulty;
+/* Scores corrected by the difficulty of their prompts, as predicted from the prompts' embeddings alone:
+ *     corrected = score - prediction for its prompt + mean of these scores      on the scale of the score
+ * The prediction is that of a ridge regression (Hoerl and Kennard 1970) of the mean score of each prompt's images on the
+ * embeddings (scaled to length 1, less their mean), fitted without that prompt.  This takes one fit: the error without a
+ * prompt is e / (1 - h) (Allen 1974, PRESS).  The penalty has the least sum of squares of these errors among 16: the
+ * mean square of the rows times 10^-2, 10^-1.5, ... 10^5.5.  A prompt counts once, however many images it has.
+ * Shape: score [n], prompt [n] (-1: none), embeddings [prompts, d] (a row of zeros or with a number that is not finite: no
+ * embedding) -> corrected [n], which the caller owns.  An image without a prompt, or whose prompt has no embedding, keeps
+ * its score.  A score that is not finite gives NaN and is left out.  With fewer than GP_DIFFICULTY_LEAST prompts all keep
+ * their scores.  facts may be NULL.
+ * Errors: USAGE (a prompt that is not below `prompts`), MEMORY, LIMIT.  threads 0: all processors; the result is the same.
+ * Cost: with m = min(prompts, d), 2 prompts * d * m products; memory 8 m m bytes and 180 bytes a prompt; 100,000 prompts of
+ * 768 numbers take a minute on two processors.  Threads: any. */
+GP_API GP_MUST gp_status gp_difficulty_correct(const double *score, const int32_t *prompt, size_t n,
+                                               const float *embeddings, size_t prompts, size_t d, int threads,
+                                               double *corrected, gp_difficulty *facts, gp_error *err);
 
 /* One column that slices are sought in or explained by. */
 typedef enum gp_feature_kind { GP_FEATURE_EMBEDDING, GP_FEATURE_CATEGORY, GP_FEATURE_ORDINAL, GP_FEATURE_NUMBER } gp_feature_kind;

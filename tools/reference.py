@@ -13,6 +13,7 @@
     mini     the bundled model on the bundled sample                transformers
     score    CLIP scores of pairs                                   torchmetrics
     picks    corrected scores, greedy choices and their optimum     scipy, statsmodels
+    difficulty  scores corrected by the difficulty of prompts       scikit-learn
     analyze  hierarchies, densities, maps, slices                   hnne, hdbscan, umap-learn
 
 Only public packages are used (tools/requirements.txt has the exact versions); nothing of goldpan is, so the values
@@ -29,7 +30,8 @@ from importlib.metadata import version
 SETS = {"images": "pixels and values of the drawn pictures", "tokens": "ids of nasty texts, Unicode tables",
         "towers": "small models with a trap or two each", "recipe": "published shapes at full size",
         "mini": "the bundled model on the bundled sample", "score": "CLIP scores by torchmetrics",
-        "picks": "corrected scores, greedy choices", "analyze": "hierarchies, densities, maps, slices"}
+        "picks": "corrected scores, greedy choices",
+        "difficulty": "scores corrected by the difficulty of prompts", "analyze": "hierarchies, densities, maps, slices"}
 
 
 def every_set(args) -> int:

@@ -4,6 +4,7 @@
 
 #include "analyze/analyze.h"
 #include "ingest/array.h"
+#include "pick/difficulty.h"
 
 gp_status gp_neighbours(const float *rows, size_t n, size_t d, const float *queries, size_t m, size_t k,
                         const gp_neighbours_options *options, uint32_t *ids, float *distances, gp_error *err)
@@ -136,4 +137,19 @@ gp_status gp_npy_read(const char *path, float **rows, size_t *n, size_t *d, gp_e
     API_NEEDS(n);
     API_NEEDS(d);
     return gp_npy_load(path, rows, n, d, err);
+}
+
+gp_status gp_difficulty_correct(const double *score, const int32_t *prompt, size_t n, const float *embeddings,
+                                size_t prompts, size_t d, int threads, double *corrected, gp_difficulty *facts,
+                                gp_error *err)
+{
+    API_NEEDS(score);
+    API_NEEDS(prompt);
+    API_NEEDS(embeddings);
+    API_NEEDS(corrected);
+    for (size_t i = 0; i < n; i++)
+        if (prompt[i] >= 0 && (size_t)prompt[i] >= prompts)
+            return gp_fail(err, GP_ERR_USAGE, "image %zu has prompt %d, but there are %zu prompts", i, (int)prompt[i],
+                           prompts);
+    return gp_calibrate_difficulty(score, prompt, n, embeddings, prompts, d, threads, corrected, facts, err);
 }

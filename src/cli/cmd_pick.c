@@ -106,6 +106,7 @@ static gp_status choose(gp_cli *cli, gp_catalog *catalog, gp_model *model, const
     if (!cli->json) return GP_OK;
     if (options->explain) gp_cli_json_array(json, "explained", &r->json);
     gp_cli_json_text(json, "catalog", gp_catalog_path(catalog));
+    gp_cli_json_by(json, cli);
     gp_cli_json_report(json, "pick", report);
     gp_cli_json_notes(json, cli);
     gp_str_putc(json, '}');
@@ -161,7 +162,9 @@ const gp_cli_command gp_cmd_pick = {
              "If several models scored the images, the newest scores are used, unless --scorer or --model\n"
              "names others; goldpan status lists them.\n"
              "Scores of different prompts compare poorly: prefer --per-prompt to --top, or compare by\n"
-             "--by corrected, which takes away what belongs to the category.\n"
+             "--by corrected, which takes away what belongs to the category.  --by difficulty takes away\n"
+             "what the text of the prompt alone predicts; it needs no categories, but at least\n"
+             "12 prompts.\n"
              "\n"
              "Strategies: prompt, the best of each prompt; slices, members of the clusters of images\n"
              "that score exceptionally well; category-slices, the same within each category;\n"
@@ -170,6 +173,7 @@ const gp_cli_command gp_cmd_pick = {
              "too, at most --per-prompt images of a prompt are picked, and only the best of the prompt.",
     .examples = "goldpan pick pictures\ngoldpan pick pictures --per-prompt 2 --min-score 20 | cut -f1\n"
                 "goldpan pick pictures --strategy category --top-per-category 5 --by corrected --one-per-duplicate\n"
+                "goldpan pick pictures --top 40 --by difficulty\n"
                 "goldpan pick pictures --top 40 --diversity facility\n"
                 "goldpan pick pictures -0 | xargs -0 cp -t best",
     .options = options,

@@ -111,6 +111,7 @@ static int finish(gp_cli *cli, gp_catalog *catalog, const gp_model *model, const
         gp_cli_json_report(&json, "pick", &report->pick);
         if (report->find.images) gp_cli_json_find(&json, &report->find);
         gp_cli_json_text(&json, "strategy", strategy_name(report->strategy));
+        gp_cli_json_by(&json, cli);
         put_counts(cli, &json, &report->counts);
     }
     if (put_choice(cli, catalog, report, cli->json ? &json : NULL, &count, &err) != GP_OK ||

@@ -70,6 +70,8 @@ void gp_cli_json_object(gp_str *out);                    /* begins an object in 
 /* ,"name":[members]; the members as the two above append them to an empty `members`. */
 void gp_cli_json_array(gp_str *out, const char *name, const gp_str *members);
 void gp_cli_json_report(gp_str *out, const char *name, const gp_report *report);
+/* Appends "by": the scale by which the picks were compared. */
+void gp_cli_json_by(gp_str *out, const gp_cli *cli);
 /* Appends "notes":[{"code", "message", "count"}]: all notes that gp_cli_note has kept. */
 void gp_cli_json_notes(gp_str *out, gp_cli *cli);
 /* Prints the object and a newline, and clears `out`.  Returns `code`, or failure if stdout cannot be written.  A

@@ -203,10 +203,10 @@ struct gp_cli_command {
         "strategy", 0, GP_OPT_CHOICE, "prompt|slices|category-slices|category", GP_CLI_FIELD(strategy),                \
             "from where (default: prompt)"                                                                             \
     }
+#define GP_CLI_SCALES "score|corrected|z-category|z-prompt|percentile|difficulty" /* in order of gp_pick_by */
 #define GP_CLI_PICK_BY                                                                                                 \
     {                                                                                                                  \
-        "by", 0, GP_OPT_CHOICE, "score|corrected|z-category|z-prompt|percentile", GP_CLI_FIELD(by),                    \
-            "what is compared (default: the raw score)"                                                                \
+        "by", 0, GP_OPT_CHOICE, GP_CLI_SCALES, GP_CLI_FIELD(by), "what is compared (default: the raw score)"           \
     }
 #define GP_CLI_PICK                                                                                                    \
     {"per-prompt", 'k', GP_OPT_COUNT, "K", GP_CLI_FIELD(per_prompt), "best K of each prompt (default 1; 0: all)"},     \

@@ -300,11 +300,19 @@ void gp_cli_note(void *user, const gp_note *note)
     else
         gp_term_say(&cli->term, "%s", note->message);
     if (strcmp(note->code, "own-products") == 0) cli->own += note->count;
+    if (strcmp(note->code, "no-difficulty") == 0) cli->by = GP_BY_SCORE;
     gp_cli_json_object(&cli->notes);
     gp_cli_json_text(&cli->notes, "code", note->code);
     gp_cli_json_text(&cli->notes, "message", note->message);
     gp_cli_json_count(&cli->notes, "count", note->count);
     gp_str_putc(&cli->notes, '}');
+}
+
+void gp_cli_json_by(gp_str *out, const gp_cli *cli)
+{
+    char scales[] = GP_CLI_SCALES, *rest = scales, *scale = NULL;
+    for (int i = 0; i <= cli->by; i++) scale = strtok_r(i ? NULL : scales, "|", &rest);
+    gp_cli_json_text(out, "by", scale);
 }
 
 void gp_cli_json_notes(gp_str *out, gp_cli *cli)

@@ -36,6 +36,7 @@ static void put_value(gp_str *s, gp_pick_by by, double value)
     case GP_BY_Z_CATEGORY: gp_str_printf(s, "z %+.2f in its category", value); return;
     case GP_BY_Z_PROMPT: gp_str_printf(s, "z %+.2f for its prompt", value); return;
     case GP_BY_PERCENTILE: gp_str_printf(s, "percentile %.1f of its category", value); return;
+    case GP_BY_DIFFICULTY: gp_str_printf(s, "score %.2f corrected for its prompt's difficulty", value); return;
     }
 }
 
@@ -201,7 +202,11 @@ static void put_like(gp_str *s, const gp_verdict *v)
     gp_str_puts(s, v->gate == GP_GATE_DUPLICATE ? ", which has " : ", which is picked with ");
     put_value(s, v->by, v->limit);
     gp_str_puts(s, "; its own is ");
-    gp_str_printf(s, v->by == GP_BY_SCORE ? "%.2f" : v->by == GP_BY_PERCENTILE ? "%.1f" : "%+.2f", v->corrected);
+    gp_str_printf(s,
+                  v->by == GP_BY_SCORE || v->by == GP_BY_DIFFICULTY ? "%.2f"
+                  : v->by == GP_BY_PERCENTILE                       ? "%.1f"
+                                                                    : "%+.2f",
+                  v->corrected);
     if (v->by != GP_BY_SCORE) gp_str_printf(s, " (score %.2f)", v->score);
 }
 

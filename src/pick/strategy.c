@@ -24,7 +24,7 @@ static bool of_slices(const gp_pick_options *o)
 gp_status gp_strategy_check(const gp_pick_options *o, gp_error *err)
 {
     if ((unsigned)o->strategy > GP_PICK_CATEGORY) return gp_fail(err, GP_ERR_USAGE, "no such strategy of picking");
-    if ((unsigned)o->by > GP_BY_PERCENTILE) return gp_fail(err, GP_ERR_USAGE, "no such scale to pick by");
+    if ((unsigned)o->by > GP_BY_DIFFICULTY) return gp_fail(err, GP_ERR_USAGE, "no such scale to pick by");
     if ((unsigned)o->diversity > GP_DIVERSITY_FACILITY) return gp_fail(err, GP_ERR_USAGE, "no such diversity of picks");
     if (o->per_slice && !of_slices(o))
         return gp_fail(err, GP_ERR_USAGE, "a limit for each slice needs the strategy slices or category-slices");
@@ -43,7 +43,8 @@ gp_status gp_strategy_check(const gp_pick_options *o, gp_error *err)
 
 bool gp_strategy_needs_analysis(const gp_pick_options *o)
 {
-    return o->strategy != GP_PICK_PROMPT || o->by != GP_BY_SCORE || o->per_category || o->one_per_duplicate;
+    bool of_analysis = o->by != GP_BY_SCORE && o->by != GP_BY_DIFFICULTY;
+    return o->strategy != GP_PICK_PROMPT || of_analysis || o->per_category || o->one_per_duplicate;
 }
 
 bool gp_strategy_needs_vectors(const gp_pick_options *o)

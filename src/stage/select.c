@@ -9,8 +9,9 @@
 #include "base/str.h"
 #include "catalog/analysis.h"
 #include "catalog/catalog.h"
-#include "pick/strategy.h"
 #include "pick/bounds.h"
+#include "pick/difficulty.h"
+#include "pick/strategy.h"
 #include "stage/passed.h"
 
 #include <math.h>
@@ -214,13 +215,90 @@ static gp_status read_barred(chooser *c, gp_error *err)
     return GP_OK;
 }
 
+/* ------------------------------------------------------------------ the difficulty of prompts */
+
+/* The score of each image less what its prompt's text alone predicts, into corrected [n].  *without: scored images
+ * whose prompt has no embedding. */
+static gp_status take_difficulty_off(const chooser *c, double *corrected, gp_difficulty *facts, size_t *without,
+                                     gp_error *err)
+{
+    int64_t *ids = NULL; /* [count] ascending */
+    float *vectors = NULL;
+    double *score = NULL;
+    int32_t *prompt = NULL;
+    size_t count = 0;
+    gp_status st = GP_OK;
+    GP_GO(gp_cat_prompt_vectors(c->cat, c->m.encoder, c->m.prompts, c->m.n, &ids, &vectors, &count, err));
+    GP_GO(gp_alloc((void **)&score, c->m.n, sizeof *score, "candidates", err));
+    GP_GO(gp_alloc((void **)&prompt, c->m.n, sizeof *prompt, "candidates", err));
+    for (size_t i = 0; i < c->m.n; i++) {
+        const int64_t *at = bsearch(&c->m.prompts[i], ids, count, sizeof *ids, by_number);
+        prompt[i] = at ? (int32_t)(at - ids) : -1;
+        score[i] = c->contenders[i].score;
+        *without += !at && !isnan(score[i]);
+    }
+    GP_GO(gp_calibrate_difficulty(score, prompt, c->m.n, vectors, count, c->m.dims, 0, corrected, facts, err));
+out:
+    gp_mem_free(prompt);
+    gp_mem_free(score);
+    gp_mem_free(vectors);
+    gp_mem_free(ids);
+    return st;
+}
+
+static void tell_difficulty(const gp_pick_options *o, const gp_difficulty *facts, size_t without)
+{
+    bool alone = o->strategy == GP_PICK_PROMPT && !o->top && !o->per_category && !o->one_per_duplicate;
+    const char *use = alone ? "; within a prompt the order stays, so the picks are those of the raw score (--top K "
+                              "compares all prompts)"
+                            : "";
+    if (!o->note) return;
+    if (without && !isnan(facts->penalty))
+        gp_note_say(o->note, o->note_user, "difficulty-without", without,
+                    "%zu %s the raw score, because the prompt has no embedding", without,
+                    gp_plural(without, "image keeps", "images keep"));
+    if (facts->prompts < GP_DIFFICULTY_LEAST)
+        gp_note_say(o->note, o->note_user, "no-difficulty", facts->prompts,
+                    "compared by the raw score: --by difficulty needs %d scored prompts with an embedding, and there %s"
+                    " %zu",
+                    GP_DIFFICULTY_LEAST, gp_plural(facts->prompts, "is", "are"), facts->prompts);
+    else if (isnan(facts->penalty))
+        gp_note_say(o->note, o->note_user, "no-difficulty", facts->prompts,
+                    "compared by the raw score: the embeddings of all %zu prompts are the same", facts->prompts);
+    else if (!(facts->explained > 0.005))
+        gp_note_say(o->note, o->note_user, "difficulty", facts->prompts,
+                    "the texts of %zu prompts predict nothing of their scores, so the correction changes next to"
+                    " nothing%s",
+                    facts->prompts, use);
+    else
+        gp_note_say(o->note, o->note_user, "difficulty", facts->prompts,
+                    "the texts of %zu prompts predict %.0f %% of the variance of their scores; this is taken off%s",
+                    facts->prompts, 100 * facts->explained, use);
+}
+
+/* Without a correction `options` falls back to the raw score. */
+static gp_status by_difficulty(chooser *c, gp_pick_options *options, gp_error *err)
+{
+    gp_difficulty facts = {0};
+    double *corrected;
+    size_t without = 0;
+    GP_TRY(gp_alloc((void **)&corrected, c->m.n, sizeof *corrected, "candidates", err));
+    gp_status st = take_difficulty_off(c, corrected, &facts, &without, err);
+    for (size_t i = 0; st == GP_OK && i < c->m.n; i++) c->contenders[i].corrected = corrected[i];
+    gp_mem_free(corrected);
+    GP_TRY(st);
+    tell_difficulty(options, &facts, without);
+    if (isnan(facts.penalty)) options->by = GP_BY_SCORE;
+    return GP_OK;
+}
+
 /* ------------------------------------------------------------------ the choice, in words */
 
 /* The rule in words, as it is stored beside the picks. */
 static char *rule_text(const gp_pick_options *o)
 {
     static const char *const strategies[] = {"prompt", "slices", "category-slices", "category"};
-    static const char *const scales[] = {"score", "corrected", "z-category", "z-prompt", "percentile"};
+    static const char *const scales[] = {"score", "corrected", "z-category", "z-prompt", "percentile", "difficulty"};
     static const char *const diversities[] = {"none", "mmr", "facility"};
     gp_str s = GP_STR_INIT;
     gp_str_puts(&s, "picks");
@@ -440,6 +518,7 @@ static gp_status select_with(gp_catalog *cat, const char *wanted, gp_pick_option
     GP_GO(read_barred(&c, err));
     if (gp_strategy_needs_analysis(options)) GP_GO(read_analysis(&c, err));
     if (fit) GP_GO(fit_strategy(&c, options, err));
+    if (options->by == GP_BY_DIFFICULTY) GP_GO(by_difficulty(&c, options, err));
     gp_strategy_input in = {.n = c.m.n,
                             .categories = c.categories,
                             .slice_count = c.slice_count,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * tests/golden/analyze/picks/picks.json: arrays by name, for the tests of this room. */
+ * The JSON files of tests/golden/analyze/picks: arrays by name, for the tests of this room. */
 #ifndef GP_TESTS_PICKS_GOLDEN_H
 #define GP_TESTS_PICKS_GOLDEN_H
 
@@ -8,12 +8,12 @@
 #include "base/json.h"
 #include "base/mem.h"
 
-static inline gp_json *picks_golden(void)
+static inline gp_json *golden_file(const char *path)
 {
     gp_error err = {0};
     gp_json *root = NULL;
-    FILE *f = fopen(source_path("tests/golden/analyze/picks/picks.json"), "rb");
-    if (!f) fail_msg("cannot open picks.json");
+    FILE *f = fopen(source_path(path), "rb");
+    if (!f) fail_msg("cannot open %s", path);
     static char text[1 << 17];
     size_t size = fread(text, 1, sizeof text, f);
     fclose(f);
@@ -22,10 +22,15 @@ static inline gp_json *picks_golden(void)
     return root;
 }
 
+static inline gp_json *picks_golden(void)
+{
+    return golden_file("tests/golden/analyze/picks/picks.json");
+}
+
 static inline double golden_real(const gp_json *object, const char *name)
 {
     double value = 0;
-    if (!gp_json_real(gp_json_get(object, name), &value)) fail_msg("picks.json: no number '%s'", name);
+    if (!gp_json_real(gp_json_get(object, name), &value)) fail_msg("golden file: no number '%s'", name);
     return value;
 }
 
@@ -34,7 +39,7 @@ static inline size_t golden_reals(const gp_json *object, const char *name, doubl
 {
     const gp_json *array = gp_json_get(object, name);
     size_t n = gp_json_count(array);
-    if (!n || n > capacity) fail_msg("picks.json: '%s' has %zu numbers", name, n);
+    if (!n || n > capacity) fail_msg("golden file: '%s' has %zu numbers", name, n);
     for (size_t i = 0; i < n; i++) assert_true(gp_json_real(gp_json_at(array, i), &out[i]));
     return n;
 }

@@ -52,6 +52,11 @@ static void test_picked(void **state)
     v.no_category = true, v.category = NULL;
     says(v, "picked as the 3rd best of 40 in those of no category, corrected score +2.31 (score 28.10)");
     v = at(GP_GATE_PICKED);
+    v.rank = 1, v.by = GP_BY_DIFFICULTY, v.corrected = 30.666;
+    says(v,
+         "picked as the best of 4 for the prompt 'a cat on a mat', score 30.67 corrected for its prompt's difficulty "
+         "(score 28.10)");
+    v = at(GP_GATE_PICKED);
     v.strategy = GP_PICK_SLICES, v.rank = 2, v.of = 8;
     says(v, "picked from the slice 'oil portraits', whose 8 images have mean 31.30 against 26.70 of all: the 2nd best "
             "of 8, score 28.10");

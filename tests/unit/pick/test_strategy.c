@@ -469,7 +469,7 @@ static void test_usage(void **state)
     assert_false(gp_strategy_needs_vectors(&o));
     o.strategy = (gp_pick_strategy)4;
     refuses(o, "no such strategy of picking");
-    o = plain, o.by = (gp_pick_by)5;
+    o = plain, o.by = (gp_pick_by)6;
     refuses(o, "no such scale to pick by");
     o = plain, o.diversity = (gp_pick_diversity)3;
     refuses(o, "no such diversity of picks");
@@ -490,6 +490,11 @@ static void test_usage(void **state)
     assert_true(gp_strategy_needs_vectors(&o));
     o = plain, o.one_per_duplicate = true;
     assert_true(gp_strategy_needs_analysis(&o));
+    o = plain, o.by = GP_BY_CORRECTED;
+    assert_true(gp_strategy_needs_analysis(&o));
+    o.by = GP_BY_DIFFICULTY;
+    assert_ok(gp_strategy_check(&o, &err));
+    assert_false(gp_strategy_needs_analysis(&o));
 }
 
 static void test_wrong_input(void **state)

@@ -173,6 +173,64 @@ static void test_pick_needs_an_analysis_only_where_it_does(void **state)
     place_remove(&p);
 }
 
+typedef struct told {
+    char codes[256], message[512]; /* all codes; the last message */
+} told;
+
+static void hear(void *user, const gp_note *note)
+{
+    told *t = user;
+    snprintf(t->codes + strlen(t->codes), sizeof t->codes - strlen(t->codes), "%s ", note->code);
+    snprintf(t->message, sizeof t->message, "%s", note->message);
+}
+
+/* By difficulty: from the embeddings of the prompts, before any analysis and with one. */
+static void test_pick_by_difficulty(void **state)
+{
+    (void)state;
+    enum { PROMPTS = 14 };
+    static const char *const colours[] = {"red", "blue", "green", "black", "white", "pink", "gray"};
+    place p;
+    gp_catalog *cat = NULL;
+    gp_error err = {0};
+    gp_report report = {0};
+    gp_pick_options pick = GP_PICK_DEFAULTS;
+    told t = {0};
+    place_make(&p);
+    for (size_t i = 0; i < 2 * PROMPTS; i++) {
+        char name[32], prompt[64];
+        snprintf(name, sizeof name, "%03zu.png", i);
+        snprintf(prompt, sizeof prompt, "%s %s", colours[i / 2 % 7], i < PROMPTS ? "cats" : "a castle at night");
+        put_picture(&p, name, i + 1, prompt);
+    }
+    assert_ok(gp_catalog_open(p.catalog, GP_CATALOG_CREATE, &cat, &err));
+    add_to(cat, p.pictures, NULL, NULL);
+    assert_ok(gp_score(cat, model, NULL, NULL, &err));
+    pick.by = GP_BY_DIFFICULTY, pick.top = 3, pick.note = hear, pick.note_user = &t;
+    assert_ok(gp_pick(cat, NULL, &pick, &report, &err));
+    assert_int_equal(report.done, 3);
+    assert_string_equal(t.codes, "difficulty ");
+    assert_int_equal(ask(&p, "SELECT count(*) FROM picks WHERE rule LIKE '%by=difficulty%'"), 3);
+    assert_ok(gp_find(cat, NULL, NULL, NULL, &err));
+    pick.strategy = GP_PICK_CATEGORY, pick.per_category = 100, pick.per_prompt = 0, pick.top = 0;
+    assert_ok(gp_pick(cat, NULL, &pick, &report, &err));
+    assert_int_equal(report.done, 2 * PROMPTS);
+    gp_catalog_close(cat);
+    place_remove(&p);
+
+    cat = scored(&p); /* 4 prompts: too few */
+    t = (told){0};
+    pick = (gp_pick_options)GP_PICK_DEFAULTS;
+    pick.by = GP_BY_DIFFICULTY, pick.top = 3, pick.note = hear, pick.note_user = &t;
+    assert_ok(gp_pick(cat, NULL, &pick, &report, &err));
+    assert_string_equal(t.codes, "no-difficulty ");
+    assert_string_equal(t.message, "compared by the raw score: --by difficulty needs 12 scored prompts with an "
+                                   "embedding, and there are 4");
+    assert_int_equal(ask(&p, "SELECT count(*) FROM picks WHERE rule NOT LIKE '%difficulty%'"), 3);
+    gp_catalog_close(cat);
+    place_remove(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_allocation_fails_once),
@@ -180,6 +238,7 @@ int main(void)
                                        cmocka_unit_test(test_too_little_to_go_by),
                                        cmocka_unit_test(test_categories_by_words),
                                        cmocka_unit_test(test_files_gone_since),
-                                       cmocka_unit_test(test_pick_needs_an_analysis_only_where_it_does)};
+                                       cmocka_unit_test(test_pick_needs_an_analysis_only_where_it_does),
+                                       cmocka_unit_test(test_pick_by_difficulty)};
     return cmocka_run_group_tests(tests, open_model, close_model);
 }

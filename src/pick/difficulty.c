@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: MIT
+ * The difficulty of prompts: ridge regression (Hoerl and Kennard 1970) of the mean score of each prompt's images on the
+ * prompt's embedding, and the prediction for each prompt by the regression on all others.
+ *
+ * X [n, d]: embeddings of length 1, less their mean; y [n]: mean scores, less their mean.  The prediction without
+ * prompt i needs no second fit (Allen 1974): its error is e_i / (1 - h_ii), where e = y - Hy and
+ * H = 1/n + X (X'X + penalty)^-1 X' (1/n: the intercept, which has no penalty).  The penalty is the one of a grid with
+ * the least sum of squares of these errors (PRESS).
+ *
+ * The smaller of X'X [d, d] and XX' [n, n] is turned into a tridiagonal matrix T by Householder reflections Q (Golub
+ * and Van Loan, section 8.3), once for the whole grid (Elden 1977).  For each penalty T + penalty = LDL' costs m steps.
+ * Then
+ *
+ *     X'X:  Hy_i = x_i'Q (T + penalty)^-1 Q'X'y          h_ii = 1/n + x_i'Q (T + penalty)^-1 Q'x_i
+ *     XX':   e_i = penalty u_i'Q (T + penalty)^-1 Q'y    1 - h_ii = penalty u_i'Q (T + penalty)^-1 Q'u_i - 1/n
+ *
+ * with u_i the i-th unit vector.  Every sum belongs to one thread and runs in one order, so their number does not
+ * matter. Memory: 8 m m bytes with m = min(n, d), 16 numbers of 8 bytes a prompt, and a few rows a thread. */
+#include "pick/difficulty.h"
+
+#include "base/mem.h"
+#include "base/thread.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+
+enum {
+    GRID = 16,   /* penalties: the mean square of a row of X, times 10^-2, 10^-1.5, ... 10^5.5 */
+    AT_ONCE = 8, /* rows of X */
+    STRIPE = 32  /* rows of the product that a thread takes at a time */
+};
+
+typedef struct fit {
+    const float *embeddings; /* [prompts, d] */
+    size_t d, n, m;
+    bool by_rows;    /* m = n: the matrix is XX' */
+    size_t *row;     /* [n] the prompt of the regression's row, of all prompts */
+    double *y;       /* [n] */
+    double *scale;   /* [n] 1 / length */
+    double *mean;    /* [d] */
+    double *a;       /* [m, m] the matrix; then the reflections, row k from k + 1 on */
+    double *middle;  /* [m] the diagonal of T */
+    double *beside;  /* [m] next to it; the last is 0 */
+    double *aim;     /* [m] Q'X'y or Q'y */
+    double *penalty; /* [GRID] */
+    double *factor;  /* [m, GRID] below the diagonal of L */
+    double *pivot;   /* [m, GRID] 1 / D */
+    double *towards; /* [m, GRID] D^-1 L^-1 aim */
+    double *left;    /* [n, GRID] the errors without the prompt */
+    double *rows;    /* [threads, m, AT_ONCE] scratch */
+    atomic_size_t next;
+} fit;
+
+static void clear(fit *f)
+{
+    gp_mem_free(f->rows);
+    gp_mem_free(f->left);
+    gp_mem_free(f->towards);
+    gp_mem_free(f->pivot);
+    gp_mem_free(f->factor);
+    gp_mem_free(f->penalty);
+    gp_mem_free(f->aim);
+    gp_mem_free(f->beside);
+    gp_mem_free(f->middle);
+    gp_mem_free(f->a);
+    gp_mem_free(f->mean);
+    gp_mem_free(f->scale);
+    gp_mem_free(f->y);
+    gp_mem_free(f->row);
+}
+
+static gp_status numbers(double **out, size_t rows, size_t columns, gp_error *err)
+{
+    size_t count;
+    if (!gp_size_mul(rows, columns, &count))
+        return gp_fail(err, GP_ERR_LIMIT, "%zu prompts are too many to predict their scores", rows);
+    return gp_alloc((void **)out, count, sizeof **out, "the difficulty of prompts", err);
+}
+
+/* ------------------------------------------------------------------ who takes part */
+
+/* 1 / length of an embedding; 0: there is none. */
+static double scale_of(const float *x, size_t d)
+{
+    double square = 0;
+    for (size_t j = 0; j < d; j++) square += (double)x[j] * (double)x[j];
+    return square > 0 && isfinite(square) ? 1 / sqrt(square) : 0;
+}
+
+/* mean [prompts] of the finite scores of each, NaN without one. */
+static gp_status means_of(const double *score, const int32_t *prompt, size_t n, size_t prompts, double *mean,
+                          gp_error *err)
+{
+    size_t *images = gp_mem_zero(prompts, sizeof *images);
+    if (!images) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the difficulty of prompts");
+    for (size_t k = 0; k < prompts; k++) mean[k] = 0;
+    for (size_t i = 0; i < n; i++)
+        if (prompt[i] >= 0 && isfinite(score[i])) mean[prompt[i]] += score[i], images[prompt[i]]++;
+    for (size_t k = 0; k < prompts; k++) mean[k] = images[k] ? mean[k] / (double)images[k] : (double)NAN;
+    gp_mem_free(images);
+    return GP_OK;
+}
+
+/* The prompts with a score and an embedding: their rows, y, scales and the mean of X. */
+static gp_status take_part(fit *f, const double *mean, size_t prompts, gp_error *err)
+{
+    double all = 0;
+    GP_TRY(gp_alloc((void **)&f->row, prompts, sizeof *f->row, "the difficulty of prompts", err));
+    GP_TRY(numbers(&f->y, prompts, 1, err));
+    GP_TRY(numbers(&f->scale, prompts, 1, err));
+    GP_TRY(numbers(&f->mean, f->d, 1, err));
+    memset(f->mean, 0, f->d * sizeof *f->mean);
+    for (size_t k = 0; k < prompts; k++) {
+        const float *x = f->embeddings + k * f->d;
+        double scale = isnan(mean[k]) ? 0 : scale_of(x, f->d);
+        if (scale == 0) continue;
+        f->row[f->n] = k, f->y[f->n] = mean[k], f->scale[f->n] = scale, f->n++;
+        all += mean[k];
+        for (size_t j = 0; j < f->d; j++) f->mean[j] += scale * (double)x[j];
+    }
+    for (size_t j = 0; j < f->d && f->n; j++) f->mean[j] /= (double)f->n;
+    for (size_t i = 0; i < f->n; i++) f->y[i] -= all / (double)f->n;
+    f->by_rows = f->n < f->d;
+    f->m = f->by_rows ? f->n : f->d;
+    return GP_OK;
+}
+
+/* The penalties; false if the embeddings do not differ. */
+static bool set_grid(fit *f)
+{
+    double square = 0;
+    for (size_t i = 0; i < f->n; i++)
+        for (size_t j = 0; j < f->d; j++) {
+            double x = (double)f->embeddings[f->row[i] * f->d + j] * f->scale[i] - f->mean[j];
+            square += x * x;
+        }
+    for (int g = 0; g < GRID; g++) f->penalty[g] = square / (double)f->n * pow(10, g / 2.0 - 2);
+    return square / (double)f->n > 1e-12; /* less is rounding of equal embeddings */
+}
+
+/* ------------------------------------------------------------------ the matrix */
+
+/* Row r of X, or of X' for XX', from column `from` on. */
+static void fetch(const fit *f, size_t r, size_t from, double *out)
+{
+    if (f->by_rows) {
+        for (size_t i = from; i < f->n; i++)
+            out[i] = (double)f->embeddings[f->row[i] * f->d + r] * f->scale[i] - f->mean[r];
+        return;
+    }
+    const float *x = f->embeddings + f->row[r] * f->d;
+    for (size_t j = from; j < f->d; j++) out[j] = (double)x[j] * f->scale[r] - f->mean[j];
+}
+
+/* The upper part of rows from..to-1 of the matrix; rows [AT_ONCE, m] is scratch. */
+static void multiply(const fit *f, size_t from, size_t to, double *rows)
+{
+    size_t m = f->m, length = f->by_rows ? f->d : f->n;
+    for (size_t p = from; p < to; p++) memset(f->a + p * m, 0, m * sizeof *f->a);
+    for (size_t r = 0; r < length; r += AT_ONCE) {
+        size_t count = length - r < AT_ONCE ? length - r : AT_ONCE;
+        for (size_t k = 0; k < count; k++) fetch(f, r + k, from, rows + k * m);
+        for (size_t p = from; p < to; p++)
+            for (size_t k = 0; k < count; k++) {
+                double x = rows[k * m + p], *sum = f->a + p * m;
+                const double *y = rows + k * m;
+                for (size_t q = p; q < m; q++) sum[q] += x * y[q];
+            }
+    }
+}
+
+static void multiply_stripes(void *user, int index)
+{
+    fit *f = user;
+    size_t stripe;
+    while ((stripe = atomic_fetch_add(&f->next, 1)) * STRIPE < f->m) {
+        size_t from = stripe * STRIPE, to = from + STRIPE < f->m ? from + STRIPE : f->m;
+        multiply(f, from, to, f->rows + (size_t)index * f->m * AT_ONCE);
+    }
+}
+
+/* The reflection 1 - 2 v v' that leaves only the first of x [length]; v overwrites x.  Returns what is left. */
+static double reflection(double *x, size_t length)
+{
+    double square = 0, rest = 0;
+    for (size_t j = 0; j < length; j++) square += x[j] * x[j];
+    double first = x[0] > 0 ? -sqrt(square) : sqrt(square);
+    x[0] -= first;
+    for (size_t j = 0; j < length; j++) rest += x[j] * x[j];
+    double scale = rest > 0 ? 1 / sqrt(rest) : 0;
+    for (size_t j = 0; j < length; j++) x[j] *= scale;
+    return first;
+}
+
+/* a, symmetric, becomes T; from k + 1 on, its row k becomes the reflection.  p [m] is scratch. */
+static void tridiagonal(fit *f, double *p)
+{
+    size_t m = f->m;
+    for (size_t k = 0; k < m; k++) f->beside[k] = 0;
+    for (size_t k = 0; k + 1 < m; k++) {
+        double *v = f->a + k * m, with = 0;
+        f->middle[k] = v[k];
+        f->beside[k] = k + 2 < m ? reflection(v + k + 1, m - k - 1) : v[k + 1];
+        if (k + 2 >= m) break;
+        for (size_t j = k + 1; j < m; j++) p[j] = 0;
+        for (size_t i = k + 1; i < m; i++) /* p = 2 B v */
+            for (size_t j = k + 1; j < m; j++) p[j] += 2 * v[i] * f->a[i * m + j];
+        for (size_t j = k + 1; j < m; j++) with += v[j] * p[j];
+        for (size_t j = k + 1; j < m; j++) p[j] -= with * v[j];
+        for (size_t i = k + 1; i < m; i++) /* B - v p' - p v' */
+            for (size_t j = k + 1; j < m; j++) f->a[i * m + j] -= v[i] * p[j] + p[i] * v[j];
+    }
+    f->middle[m - 1] = f->a[m * m - 1];
+}
+
+/* x [m, AT_ONCE]: Q' of each column, in place. */
+static void reflect(const fit *f, double *x)
+{
+    size_t m = f->m;
+    for (size_t k = 0; k + 2 < m; k++) {
+        const double *v = f->a + k * m;
+        double sum[AT_ONCE] = {0};
+        for (size_t j = k + 1; j < m; j++)
+            for (int c = 0; c < AT_ONCE; c++) sum[c] += v[j] * x[j * AT_ONCE + (size_t)c];
+        for (int c = 0; c < AT_ONCE; c++) sum[c] *= 2;
+        for (size_t j = k + 1; j < m; j++)
+            for (int c = 0; c < AT_ONCE; c++) x[j * AT_ONCE + (size_t)c] -= v[j] * sum[c];
+    }
+}
+
+/* ------------------------------------------------------------------ the errors */
+
+/* aim; rows [m, AT_ONCE] is scratch. */
+static void set_aim(fit *f, double *rows)
+{
+    for (size_t k = 0; k < f->m; k++) f->aim[k] = f->by_rows ? f->y[k] : 0;
+    for (size_t i = 0; !f->by_rows && i < f->n; i++) {
+        fetch(f, i, 0, rows);
+        for (size_t j = 0; j < f->m; j++) f->aim[j] += f->y[i] * rows[j];
+    }
+    memset(rows, 0, f->m * AT_ONCE * sizeof *rows);
+    for (size_t k = 0; k < f->m; k++) rows[k * AT_ONCE] = f->aim[k];
+    reflect(f, rows);
+    for (size_t k = 0; k < f->m; k++) f->aim[k] = rows[k * AT_ONCE];
+}
+
+/* T + penalty = LDL', and the aim through it.  The matrix is positive: no pivot vanishes. */
+static void decompose(fit *f)
+{
+    for (int g = 0; g < GRID; g++) {
+        double factor = 0, before = 0; /* of the row above */
+        for (size_t k = 0; k < f->m; k++) {
+            double above = k ? f->beside[k - 1] : 0;
+            double pivot = f->middle[k] + f->penalty[g] - factor * above;
+            before = f->aim[k] - factor * before;
+            factor = f->beside[k] / pivot;
+            f->factor[k * GRID + (size_t)g] = factor;
+            f->pivot[k * GRID + (size_t)g] = 1 / pivot;
+            f->towards[k * GRID + (size_t)g] = before / pivot;
+        }
+    }
+}
+
+/* The errors of row i, whose Q'x_i or Q'u_i is column c of x. */
+static void leave_out(const fit *f, const double *x, size_t c, size_t i)
+{
+    double before[GRID] = {0}, factor[GRID] = {0}, aim[GRID] = {0}, own[GRID] = {0};
+    for (size_t k = 0; k < f->m; k++) {
+        const double *pivot = f->pivot + k * GRID, *towards = f->towards + k * GRID, *next = f->factor + k * GRID;
+        double value = x[k * AT_ONCE + c];
+        for (int g = 0; g < GRID; g++) {
+            before[g] = value - factor[g] * before[g];
+            aim[g] += before[g] * towards[g];
+            own[g] += before[g] * before[g] * pivot[g];
+            factor[g] = next[g];
+        }
+    }
+    for (int g = 0; g < GRID; g++) {
+        double error = f->by_rows ? f->penalty[g] * aim[g] : f->y[i] - aim[g];
+        double others = f->by_rows ? f->penalty[g] * own[g] : 1 - own[g]; /* 1 - h_ii, less 1/n */
+        f->left[i * GRID + (size_t)g] = error / (others - 1 / (double)f->n);
+    }
+}
+
+static void leave_all_out(void *user, int index)
+{
+    fit *f = user;
+    double *x = f->rows + (size_t)index * f->m * AT_ONCE;
+    size_t block;
+    while ((block = atomic_fetch_add(&f->next, 1)) * AT_ONCE < f->n) {
+        size_t from = block * AT_ONCE, count = f->n - from < AT_ONCE ? f->n - from : AT_ONCE;
+        memset(x, 0, f->m * AT_ONCE * sizeof *x);
+        for (size_t c = 0; c < count; c++) {
+            const float *row = f->embeddings + f->row[from + c] * f->d;
+            if (f->by_rows) x[(from + c) * AT_ONCE + c] = 1;
+            for (size_t j = 0; !f->by_rows && j < f->d; j++)
+                x[j * AT_ONCE + c] = (double)row[j] * f->scale[from + c] - f->mean[j];
+        }
+        reflect(f, x);
+        for (size_t c = 0; c < count; c++) leave_out(f, x, c, from + c);
+    }
+}
+
+/* The penalty of least PRESS, the larger of equals.  *explained: 1 - PRESS / that of the mean of the others. */
+static int best_penalty(const fit *f, double *explained)
+{
+    double least = INFINITY, alone = 0, n = (double)f->n;
+    int best = 0;
+    for (int g = 0; g < GRID; g++) {
+        double press = 0;
+        for (size_t i = 0; i < f->n; i++) press += f->left[i * GRID + (size_t)g] * f->left[i * GRID + (size_t)g];
+        if (press <= least) least = press, best = g;
+    }
+    for (size_t i = 0; i < f->n; i++) alone += f->y[i] * f->y[i] * (n / (n - 1)) * (n / (n - 1));
+    *explained = alone > 0 ? 1 - least / alone : (double)NAN;
+    return best;
+}
+
+/* ------------------------------------------------------------------ all of it */
+
+static gp_status in_threads(fit *f, int threads, void (*body)(void *user, int index), gp_error *err)
+{
+    gp_threads *running;
+    atomic_store(&f->next, 0);
+    GP_TRY(gp_threads_start(threads, body, f, &running, err));
+    gp_threads_join(running);
+    return GP_OK;
+}
+
+static gp_status regress(fit *f, int threads, gp_error *err)
+{
+    size_t m = f->m;
+    GP_TRY(numbers(&f->a, m, m, err));
+    GP_TRY(numbers(&f->middle, m, 1, err));
+    GP_TRY(numbers(&f->beside, m, 1, err));
+    GP_TRY(numbers(&f->aim, m, 1, err));
+    GP_TRY(numbers(&f->factor, m, GRID, err));
+    GP_TRY(numbers(&f->pivot, m, GRID, err));
+    GP_TRY(numbers(&f->towards, m, GRID, err));
+    GP_TRY(numbers(&f->left, f->n, GRID, err));
+    GP_TRY(numbers(&f->rows, (size_t)threads * AT_ONCE, m, err));
+    GP_TRY(in_threads(f, threads, multiply_stripes, err));
+    for (size_t p = 0; p < m; p++)
+        for (size_t q = 0; q < p; q++) f->a[p * m + q] = f->a[q * m + p];
+    tridiagonal(f, f->rows);
+    set_aim(f, f->rows);
+    decompose(f);
+    return in_threads(f, threads, leave_all_out, err);
+}
+
+/* corrected = score - prediction + mean of the corrected scores' own raw scores.  prediction [prompts], NaN: none. */
+static void take_off(const double *score, const int32_t *prompt, size_t n, const double *prediction, double *corrected)
+{
+    double sum = 0, rows = 0;
+    for (size_t i = 0; i < n; i++)
+        if (prompt[i] >= 0 && isfinite(score[i]) && !isnan(prediction[prompt[i]])) sum += score[i], rows++;
+    for (size_t i = 0; i < n; i++) {
+        corrected[i] = isfinite(score[i]) ? score[i] : (double)NAN;
+        if (prompt[i] < 0 || !isfinite(score[i]) || isnan(prediction[prompt[i]])) continue;
+        corrected[i] = score[i] - prediction[prompt[i]] + sum / rows;
+    }
+}
+
+gp_status gp_calibrate_difficulty(const double *score, const int32_t *prompt, size_t n, const float *embeddings,
+                                  size_t prompts, size_t d, int threads, double *corrected, gp_difficulty *facts,
+                                  gp_error *err)
+{
+    fit f = {.embeddings = embeddings, .d = d};
+    gp_difficulty found = {.penalty = NAN, .explained = NAN};
+    double *mean = NULL, *prediction = NULL; /* [prompts] */
+    gp_status st = GP_OK;
+    if (threads <= 0) threads = gp_thread_processors();
+    GP_GO(numbers(&mean, prompts, 1, err));
+    GP_GO(numbers(&prediction, prompts, 1, err));
+    GP_GO(numbers(&f.penalty, GRID, 1, err));
+    GP_GO(means_of(score, prompt, n, prompts, mean, err));
+    GP_GO(take_part(&f, mean, prompts, err));
+    for (size_t k = 0; k < prompts; k++) prediction[k] = NAN;
+    found.prompts = f.n;
+    if (f.n >= GP_DIFFICULTY_LEAST && set_grid(&f)) {
+        GP_GO(regress(&f, threads, err));
+        int best = best_penalty(&f, &found.explained);
+        found.penalty = f.penalty[best];
+        for (size_t i = 0; i < f.n; i++) prediction[f.row[i]] = mean[f.row[i]] - f.left[i * GRID + (size_t)best];
+    }
+    take_off(score, prompt, n, prediction, corrected);
+    if (facts) *facts = found;
+out:
+    gp_mem_free(prediction);
+    gp_mem_free(mean);
+    clear(&f);
+    return st;
+}
