@@ -9,7 +9,8 @@ measures on each:
 - false slices: tables of scores with an effect of prompts that is 0 ... 80 % of the variance and none of clusters, in
   which a slice is reported; tables are shared out among the seeds
 - power: 32 images at +2 standard deviations and 64 at +1, nearest to a random image, where prompts have no effect
-- bias: share of a kind that gets 8 points for nothing among the best tenth, over its share of the images
+- bias: share of a kind that gets 8 points for nothing among the best tenth, over its share of the images; right ones of
+  the best tenth without such a bias.  By the raw score, corrected by category, corrected by the difficulty of prompts
 - picks: prompts whose best image is the faithful one; faithful ones among the picks of category-slices
 --vectors: real vectors [n, d]; prints how large the categories of goldpan's merge are on them.
 The samples stay in DIR (default: a temporary folder) and are used again.  Needs NumPy, Pillow and pycairo.
@@ -31,6 +32,7 @@ import numpy as np
 
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 EFFECTS = (0, 0.2, 0.4, 0.6, 0.8)
+SCALES = {"raw": (), "corrected": ("--by", "corrected"), "difficulty": ("--by", "difficulty")}
 
 
 def adjusted_rand(a, b):
@@ -112,16 +114,16 @@ class Sample:
         return [pick["path"] for pick in best]
 
     def bias(self):
-        """Raw and corrected: for each kind, its share of the best when it is liked over its share of all; right ones of
-        the best without any such bias."""
-        shares = {"raw": [], "corrected": []}
+        """By each scale: for each kind, its share of the best when it is liked over its share of all; right ones of the
+        best without any such bias."""
+        shares = {name: [] for name in SCALES}
         count = collections.Counter(self.kinds.values())
         for favourite in sorted(count):
             _, path = self.found_in([(v + 8 * (self.kinds[i] == favourite), i, p) for v, i, p in self.scores])
-            for name, by in (("raw", ()), ("corrected", ("--by", "corrected"))):
+            for name, by in SCALES.items():
                 best = self.best(path, *by)
                 shares[name].append(sum(kind_of(p) == favourite for p in best) / len(best) / (count[favourite] / len(self.rows)))
-        right = {name: self.faithful(self.best(self.base, *by)) for name, by in (("raw", ()), ("corrected", ("--by", "corrected")))}
+        right = {name: self.faithful(self.best(self.base, *by)) for name, by in SCALES.items()}
         return shares, right
 
     def faithful(self, paths):
@@ -178,16 +180,16 @@ def main():
     seeds = [int(s) for s in args.seeds.split(",")]
     each = max(1, args.tables // len(seeds))
     false, found, right = collections.Counter(), collections.Counter(), collections.defaultdict(list)
-    print("| seed | ARI | largest | liked kind, raw | liked kind, corrected | best tenth, raw | best tenth, corrected"
-          " | of each prompt | category-slices |\n|---|---|---|---|---|---|---|---|---|")
+    print("| seed | ARI | largest | %s | %s | of each prompt | category-slices |\n%s"
+          % (" | ".join("liked kind, " + name for name in SCALES), " | ".join("best tenth, " + name for name in SCALES), "|---" * 11 + "|"))
     for seed in seeds:
         s = Sample(goldpan, model, seed, args.prompts, work)
         index, share = s.categories()
         shares, best = s.bias()
         picks = s.picks()
-        print("| %d | %.2f | %.0f %% | %.1f (%.1f) | %.1f (%.1f) | %.1f %% | %.1f %% | %.1f %% | %.1f %% |"
-              % (seed, index, 100 * share, statistics.mean(shares["raw"]), max(shares["raw"]), statistics.mean(shares["corrected"]),
-                 max(shares["corrected"]), 100 * best["raw"], 100 * best["corrected"], 100 * picks["each prompt"], 100 * picks["category-slices"]), flush=True)
+        liked = ["%.1f (%.1f)" % (statistics.mean(shares[name]), max(shares[name])) for name in SCALES]
+        right_of = ["%.1f %%" % (100 * part) for part in (*best.values(), picks["each prompt"], picks["category-slices"])]
+        print("| %d | %.2f | %.0f %% | %s |" % (seed, index, 100 * share, " | ".join(liked + right_of)), flush=True)
         for effect in EFFECTS:
             false[effect] += sum(s.is_false(effect, t) for t in range(each))
         for images, shift in ((32, 2), (64, 1)):
