@@ -153,7 +153,7 @@ class Find(unittest.TestCase):
         return adjusted_rand([p.split("/")[-2] for p, _ in found], [c for _, c in found])
 
     def test_categories_are_recovered_from_the_hierarchy(self):
-        self.assertGreaterEqual(self.agreement(self.scored), 0.8)  # 0.906 in fp32 and bf16, 0.905 in int8
+        self.assertGreaterEqual(self.agreement(self.scored), 0.8)  # 0.914 in fp32 and bf16, 0.913 in int8
 
     def test_categories_are_recovered_by_name(self):
         """No prompt says 'animals': the model has to see that there are."""
@@ -162,7 +162,7 @@ class Find(unittest.TestCase):
         self.assertEqual(self.rows(path, "SELECT DISTINCT source FROM v_categories"), [("your words",)])
         self.assertGreaterEqual(self.agreement(path), 0.8)  # 0.955
         others = [p for p, in self.rows(path, "SELECT path FROM v_standings WHERE category = 'other'")]
-        self.assertLessEqual(len(others), 4)  # 2 of 256
+        self.assertLessEqual(len(others), 4)  # 2 of 255
 
     def test_what_fits_no_category_is_other(self):
         """Of the two kinds without a label most images are "other", of the rest hardly any."""
