@@ -32,12 +32,38 @@ static void cut(gp_str *s, size_t from, size_t to)
     s->data[s->size = to - from] = 0;
 }
 
+/* Is the code point a blank that Python's str.strip removes? */
+static bool is_wide_blank(uint32_t cp)
+{
+    return (cp < 0x80 && is_blank((char)cp)) || cp == 0x85 || cp == 0xa0 || cp == 0x1680 ||
+           (cp >= 0x2000 && cp <= 0x200a) || cp == 0x2028 || cp == 0x2029 || cp == 0x202f || cp == 0x205f ||
+           cp == 0x3000;
+}
+
 static void trim(gp_str *s, bool left, bool right)
 {
-    size_t from = 0, to = s->size;
-    while (left && from < to && is_blank(s->data[from])) from++;
-    while (right && to > from && is_blank(s->data[to - 1])) to--;
-    cut(s, from, to);
+    size_t from = 0, end = 0;
+    uint32_t cp;
+    for (size_t i = 0, size; i < s->size; i += size) {
+        size = gp_utf8_next(s->data + i, s->size - i, &cp);
+        if (!is_wide_blank(cp))
+            end = i + size;
+        else if (left && i == from)
+            from += size;
+    }
+    cut(s, from, right && end > from ? end : right ? from : s->size);
+}
+
+/* Returns where the code point of that index begins, counted from the end if it is negative, as Python's slices do. */
+static size_t place_of(const gp_str *s, int64_t index)
+{
+    uint32_t cp;
+    size_t at = 0;
+    int64_t count = 0;
+    for (size_t i = 0; index < 0 && i < s->size; i += gp_utf8_next(s->data + i, s->size - i, &cp)) count++;
+    for (int64_t left = index < 0 ? index + count : index; left > 0 && at < s->size; left--)
+        at += gp_utf8_next(s->data + at, s->size - at, &cp);
+    return at;
 }
 
 /* Replaces in place; returns false if the result is too long. In Python an empty `find` matches between all letters. */
@@ -100,9 +126,10 @@ static const char *delimiter_of(gp_graph_texts *t, const gp_graph_node *node, co
     return strcmp(node->type, "StringConcatenate") == 0 ? delimiter : NULL;
 }
 
-static int join(gp_graph_texts *t, const gp_graph_node *node, gp_text_parts *parts, int depth, gp_str *out)
+static int join_by(gp_graph_texts *t, const gp_graph_node *node, gp_text_parts *parts, const char *delimiter, int depth,
+                   gp_str *out)
 {
-    const char *delimiter = delimiter_of(t, node, parts), *clean = own_text(parts->one[GP_PART_CLEAN]);
+    const char *clean = own_text(parts->one[GP_PART_CLEAN]);
     bool skip_empty = parts->one[GP_PART_CLEAN] || is_jps(node), first = true,
          strip = clean && strcasecmp(clean, "true") == 0;
     const gp_graph_input *limit = gp_graph_find(node, "inputcount");
@@ -125,6 +152,19 @@ static int join(gp_graph_texts *t, const gp_graph_node *node, gp_text_parts *par
         if (!known) return 0;
     }
     return 1;
+}
+
+static int join(gp_graph_texts *t, const gp_graph_node *node, gp_text_parts *parts, int depth, gp_str *out)
+{
+    const gp_graph_input *link = parts->one[GP_PART_DELIMITER];
+    gp_str text = GP_STR_INIT;
+    if (!link || link->target == SIZE_MAX || strcmp(node->type, "StringConcatenate") != 0)
+        return join_by(t, node, parts, delimiter_of(t, node, parts), depth, out);
+    int done = gp_graph_text(t, link, depth + 1, &text);
+    if (done) done = join_by(t, node, parts, text.data ? text.data : "", depth, out);
+    out->failed |= text.failed;
+    gp_str_clear(&text);
+    return done;
 }
 
 /* Replaces find1 by replace1, then find2 by replace2, and so on. */
@@ -233,13 +273,9 @@ static int slice(gp_graph_texts *t, gp_text_parts *parts, int depth, gp_str *s)
     int64_t start, end;
     if (!gp_json_i64(gp_graph_scalar(t->graph, parts->one[GP_PART_START]), &start)) return 0;
     if (!gp_json_i64(gp_graph_scalar(t->graph, parts->one[GP_PART_END]), &end)) return 0;
-    if (!gp_graph_text(t, parts->texts[0], depth + 1, s) || !is_ascii(s)) return 0;
-    int64_t size = (int64_t)s->size;
-    if (start < 0) start = start < -size ? 0 : start + size;
-    if (end < 0) end = end < -size ? 0 : end + size;
-    if (start > size) start = size;
-    if (end > size) end = size;
-    cut(s, (size_t)start, (size_t)(end < start ? start : end));
+    if (!gp_graph_text(t, parts->texts[0], depth + 1, s)) return 0;
+    size_t from = place_of(s, start), to = place_of(s, end);
+    cut(s, from, to < from ? from : to);
     return 1;
 }
 

@@ -250,6 +250,20 @@ static const variant operations[] = {
     {FROM_40("CaseConverter", "'string':'a fox-hunt','mode':'Title Case'"), "A Fox-Hunt", DERIVED, NULL},
     {FROM_40("CaseConverter", "'string':'\xC3\xA4','mode':'UPPERCASE'"), NULL, NONE, NULL},
     {FROM_40("StringSubstring", "'string':'a red fox','start':2,'end':-4"), "red", DERIVED, NULL},
+    /* as Python counts: by characters, not bytes; blanks of other scripts are blanks */
+    {FROM_40("StringSubstring", "'string':'\xC3\xA4\xE7\x8C\xAB fox','start':1,'end':-1"), "\xE7\x8C\xAB fo", DERIVED,
+     NULL},
+    {FROM_40("StringSubstring", "'string':'a red fox','start':4,'end':-20"), NULL, NONE, NULL},
+    {TEXT(
+         "['40',0]",
+         NODE(
+             "StringConcatenate",
+             "'string_a':['41',0],'string_b':'fox','delimiter':''") "'41':{'class_type':'StringTrim','inputs':{'string'"
+                                                                    ":'\xC2\xA0 red\xE3\x80\x80','mode':'Both'}},"),
+     "redfox", DERIVED, NULL},
+    {TEXT("['40',0]", NODE("StringConcatenate", "'string_a':'red','string_b':'fox','delimiter':['41',0]")
+                          BOX("41", " \xE2\x80\x94 ")),
+     "red \xE2\x80\x94 fox", DERIVED, NULL},
     {FROM_40("StringFunction|pysssss",
              "'action':'append','tidy_tags':'yes','text_a':'a','text_b':'b,,c','text_c':'','result':'old'"),
      "a, b,c", DERIVED, NULL},
