@@ -206,7 +206,7 @@ typedef struct gp_scorer_facts {
 GP_API GP_MUST gp_status gp_catalog_scorers(gp_catalog *catalog, bool (*visit)(void *user, const gp_scorer_facts *scorer),
                                             void *user, gp_error *err);
 
-/* Frames that show nothing, such as the black image of a safety filter: bounds in docs/method.md. */
+/* What an image shows.  BLACK (such as the image of a safety filter) and NOISE show nothing.  docs/method.md defines them. */
 typedef enum gp_frame { GP_FRAME_NORMAL, GP_FRAME_BLACK, GP_FRAME_UNIFORM, GP_FRAME_NOISE } gp_frame;
 /* Measures of an image's pixels (docs/method.md, "Quality measures"); luma has the levels 0..255. */
 typedef struct gp_quality {
@@ -244,7 +244,7 @@ typedef struct gp_row {
     const char *file_hash; /* hash of the file now at `path`; differs from `hash` if only metadata has changed */
     const char *apart;     /* why the image is not a candidate, such as "grid"; NULL for a candidate */
     const char *evidence;  /* how sure the prompt is: "stated", "derived", "guess", "none" (docs/formats.md) */
-    bool has_quality;      /* false: its pixels were not decoded yet */
+    bool has_quality;      /* false: the pixels were not measured yet */
     gp_quality quality;
 } gp_row;
 
@@ -491,11 +491,11 @@ typedef struct gp_score_options {
     bool retry_failed;/* also try images whose file could not be decoded; temporary errors are always tried again */
     gp_progress_fn progress;
     void *user;
-    gp_note_fn note;  /* "prompts-cut": prompts too long for the model; "frames-black", "frames-noise":
-                       * images set apart; "frames-kept"; may be NULL */
+    gp_note_fn note;  /* codes: "prompts-cut" (prompts too long for the model), "frames-black" and "frames-noise"
+                       * (images set apart), "frames-kept" (images that are candidates again); may be NULL */
     void *note_user;
     bool guesses;     /* also score images against prompts that are guesses */
-    bool keep_frames; /* black and noise frames are candidates too, also those set apart before */
+    bool keep_frames; /* black and noise images stay candidates; those set apart before become candidates again */
 } gp_score_options;
 #define GP_SCORE_DEFAULTS {sizeof(gp_score_options), GP_MAX_PIXELS, 0, 0, false, NULL, NULL, NULL, NULL, false, false}
 /* Embed every image and prompt that lacks an embedding by this model, then
@@ -511,9 +511,10 @@ GP_API GP_MUST gp_status gp_score(gp_catalog *catalog, const gp_model *model, co
 /* Candidates: all (the best of each prompt by per_prompt; of each category), or members of the slices that stand out
  * over all images or within their category (the article's selection).  All but PROMPT need what gp_find recorded. */
 typedef enum gp_pick_strategy { GP_PICK_PROMPT, GP_PICK_SLICES, GP_PICK_CATEGORY_SLICES, GP_PICK_CATEGORY } gp_pick_strategy;
-/* Compared by: the raw score; the score less what belongs to its category (docs/method.md); standard deviations above the
- * category's or prompt's mean; percentile in the category; the score less what its prompt's text alone predicts
- * (gp_difficulty_correct; needs no gp_find).  min_score: always raw. */
+/* What is compared.  SCORE: the raw score.  CORRECTED: the score corrected for its category (docs/method.md).  Z_CATEGORY,
+ * Z_PROMPT: standard deviations above the mean of the category or prompt.  PERCENTILE: in the category.  DIFFICULTY: the
+ * score corrected for the difficulty of its prompt (gp_difficulty_correct); needs no gp_find.  min_score always limits the
+ * raw score. */
 typedef enum gp_pick_by {
     GP_BY_SCORE, GP_BY_CORRECTED, GP_BY_Z_CATEGORY, GP_BY_Z_PROMPT, GP_BY_PERCENTILE, GP_BY_DIFFICULTY
 } gp_pick_by;
@@ -541,12 +542,12 @@ typedef struct gp_pick_options {
     /* where `model` is NULL: a scorer's id, its model, or "model:precision"; NULL: the scorer used last */
     const char *scorer;
     gp_note_fn note;       /* "one-candidate", "by-category" (gp_run chose by category), "picks-away" (picks kept although
-                            * their files are missing); of BY_DIFFICULTY: "difficulty" (how much it takes off),
-                            * "difficulty-without" (images that keep the raw score), "no-difficulty" (compared by the
-                            * raw score after all); may be NULL */
+                            * their files are missing); with GP_BY_DIFFICULTY: "difficulty" (how much of the scores the
+                            * prompts predict), "difficulty-without" (images that keep the raw score), "no-difficulty"
+                            * (nothing is corrected, so the raw score is compared); may be NULL */
     void *note_user;
-    /* limits of quality measures (gp_quality) such as "noise<5": a name, one of < <= > >=, a number.  An image without
-     * measures passes none. */
+    /* limits that a pick's quality measures (gp_quality) must meet, such as "noise<5": a name, one of < <= > >=, a number.
+     * An image without measures meets no limit. */
     const char *const *where;
     size_t where_count;
 } gp_pick_options;
@@ -997,20 +998,21 @@ GP_API GP_MUST gp_status gp_umap_place(const float *rows, const float *map, size
 /* Principal components, the largest loading of each positive.  Shape: rows [n, d] -> out [n, dims]. */
 GP_API GP_MUST gp_status gp_pca(const float *rows, size_t n, size_t d, size_t dims, float *out, gp_error *err);
 
-enum { GP_DIFFICULTY_LEAST = 12 }; /* with fewer prompts nothing is corrected: the regression predicts next to nothing */
+enum { GP_DIFFICULTY_LEAST = 12 }; /* min prompts; fewer predict almost nothing, so scores stay unchanged */
 typedef struct gp_difficulty {
-    size_t prompts;    /* with an embedding and a score */
-    double penalty;    /* that was chosen; NaN: nothing was corrected (few prompts, or embeddings that do not differ) */
+    size_t prompts;    /* prompts with an embedding and a scored image */
+    double penalty;    /* of the regression; NaN: nothing was corrected (too few prompts, or all embeddings are equal) */
     double explained;  /* share of the variance of the prompts' mean scores that is predicted, at most 1; NaN: unknown */
 } gp_difficulty;
-/* Scores corrected by the difficulty of their prompts, as predicted from the prompts' embeddings alone:
- *     corrected = score - prediction for its prompt + mean of these scores      on the scale of the score
- * The prediction is that of a ridge regression (Hoerl and Kennard 1970) of the mean score of each prompt's images on the
- * embeddings (scaled to length 1, less their mean), fitted without that prompt.  This takes one fit: the error without a
- * prompt is e / (1 - h) (Allen 1974, PRESS).  The penalty has the least sum of squares of these errors among 16: the
- * mean square of the rows times 10^-2, 10^-1.5, ... 10^5.5.  A prompt counts once, however many images it has.
- * Shape: score [n], prompt [n] (-1: none), embeddings [prompts, d] (a row of zeros or with a number that is not finite: no
- * embedding) -> corrected [n], which the caller owns.  An image without a prompt, or whose prompt has no embedding, keeps
+/* Corrects scores for the difficulty of their prompts, which is predicted from the prompts' embeddings alone:
+ *     corrected = score - prediction for its prompt + mean of the scores that are corrected
+ * The result is on the scale of the score.  The prediction is that of a ridge regression (Hoerl and Kennard 1970) of the
+ * mean score of each prompt's images on the embeddings (scaled to length 1, less their mean), fitted without that prompt.
+ * One fit is enough: the error without a prompt is e / (1 - h), with its residual e and leverage h (Allen 1974, PRESS).
+ * 16 penalties are tried: the mean square of the rows times 10^-2, 10^-1.5, ... 10^5.5.  The one with the least sum of
+ * squares of these errors is used.  A prompt counts once, however many images it has.
+ * Shape: score [n], prompt [n] (-1: no prompt), embeddings [prompts, d] (a row of zeros, or with a number that is not
+ * finite: no embedding) -> corrected [n], which the caller owns.  An image without a prompt, or whose prompt has no embedding, keeps
  * its score.  A score that is not finite gives NaN and is left out.  With fewer than GP_DIFFICULTY_LEAST prompts all keep
  * their scores.  facts may be NULL.
  * Errors: USAGE (a prompt that is not below `prompts`), MEMORY, LIMIT.  threads 0: all processors; the result is the same.

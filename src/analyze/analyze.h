@@ -33,19 +33,19 @@ gp_status gp_an_umap_place(const float *rows, const float *map, size_t n, size_t
 enum { GP_AN_FEW_GROUPS = 12 };
 gp_status gp_an_slices(const gp_feature *features, size_t count, const double *metric, size_t n,
                        const gp_hierarchy *tree, const gp_slices_options *options, gp_slices *out, gp_error *err);
-/* Searches whose slices are reported together.  The first is over rows; each other is over items that the rows belong
- * to (prompts, whose images are the rows), and its metric is the mean of an item's rows.  The permutation test is one
- * for all of them, so options->alpha holds for all slices together.  options->group is of the rows. */
+/* Searches whose slices are reported together.  The first searches rows.  Each other one searches items that group the
+ * rows (prompts, whose images are the rows); its metric is the mean of an item's rows.  One permutation test covers all
+ * searches, so options->alpha holds for all slices together.  options->group has a group for each row. */
 typedef struct gp_slices_search {
     const gp_feature *features;
     size_t count;
     const double *metric; /* [n] */
     size_t n;
     const gp_hierarchy *tree;
-    const uint32_t *item; /* [rows of the first search] item of a row, UINT32_MAX: none; NULL in the first */
-    double share;         /* of alpha: this number over the sum of all searches */
+    const uint32_t *item; /* [n of the first search] item of each row, UINT32_MAX: no item; NULL in the first */
+    double share;         /* alpha is divided in proportion to this number */
 } gp_slices_search;
-/* out [count]; on an error nothing is owned. */
+/* Owns: each of out [count], gp_an_slices_clear; nothing after an error. */
 gp_status gp_an_slices_together(const gp_slices_search *searches, size_t count, const gp_slices_options *options,
                                 gp_slices *out, gp_error *err);
 void gp_an_slices_clear(gp_slices *slices);

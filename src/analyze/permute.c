@@ -12,25 +12,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Rounds between two reports of progress, and the rounds that one thread adds up in one piece of the trial. */
+/* AT_A_TIME: rounds between two reports of progress.  TRIAL: exchanges that measure the spread of each cluster.  PIECE:
+ * exchanges of the trial that one thread adds up at a time. */
 enum { AT_A_TIME = 100, PIECE = 25, TRIAL = 500 };
 
-/* The clusters of a space, and in them those of its levels, follow each other: "cluster" below counts through all. */
+/* Arrays of [clusters] hold the clusters of all spaces: space after space, and within a space level after level. */
 typedef struct permutation {
     const gp_permute_input *in;
     size_t clusters;
-    size_t *first;    /* [spaces] cluster */
-    double **weight;  /* [spaces] NULL, or [blocks->rows]: share of a row in its item; 0: in none */
-    double *observed; /* [clusters] how many of its standard deviations the cluster stands out */
-    double *middle;   /* [clusters] mean of its sum under the exchange */
-    double *spread;   /* [clusters] standard deviation of its mean; 0: not looked at */
-    double *scale;    /* [clusters] 1 / standard deviation of its sum; 0: not looked at */
-    double *trial;    /* [pieces, clusters, 2] sums of the sums and of their squares */
+    size_t *first;    /* [spaces] index of the space's first cluster */
+    double **weight;  /* [spaces] NULL: a row is an item; else [blocks->rows], see weigh_rows */
+    double *observed; /* [clusters] z: (the cluster's sum - middle) * scale */
+    double *middle;   /* [clusters] mean of the cluster's sum over random exchanges */
+    double *spread;   /* [clusters] standard deviation of the cluster's mean; 0: not tested */
+    double *scale;    /* [clusters] 1 / standard deviation of the cluster's sum; 0: not tested */
+    double *trial;    /* [pieces, clusters, 2] totals of the cluster's sum and of its square */
     atomic_uint next;
-    uint32_t last; /* rounds up to here in this call of the threads */
+    uint32_t last; /* the threads stop before this round or piece */
     atomic_int status;
-    atomic_uint *alone; /* [clusters] rounds in which the cluster did as well */
-    double *best;       /* [spaces, rounds] the best cluster of the space */
+    atomic_uint *alone; /* [clusters] rounds in which the cluster's z reached `observed` */
+    double *best;       /* [spaces, rounds] largest z of the space's clusters */
 } permutation;
 
 typedef struct permutation_thread {
@@ -53,7 +54,7 @@ static void add_rows(const gp_permute_space *s, const double *weight, const gp_b
             if (weight[i] > 0) sums[labels[s->item[b->row[i]]]] += weight[i] * drawn[i];
 }
 
-/* Sums of the clusters in one random exchange. */
+/* Computes the clusters' sums in one random exchange. */
 static void draw_sums(const permutation *p, permutation_thread *t, uint64_t seed)
 {
     gp_an_exchange(p->in->blocks, seed, t->order, t->hand, t->drawn);
@@ -87,7 +88,7 @@ static void count_round(permutation *p, permutation_thread *t, uint32_t round)
     }
 }
 
-/* One piece of the trial.  Each piece has its own sums, so that the result does not depend on the threads. */
+/* Runs one piece of the trial.  Each piece has its own sums, so the result does not depend on the number of threads. */
 static void try_piece(permutation *p, permutation_thread *t, uint32_t piece)
 {
     size_t clusters = p->clusters;
@@ -151,7 +152,7 @@ static bool looked_at(const permutation *p, const gp_permute_space *s, size_t c)
     return s->eligible[c] && s->support[c] > 0 && s->support[c] < p->in->scores->scored;
 }
 
-/* Without groups the spread is that of m of n scores drawn without replacement. */
+/* Without groups: the standard deviation of the mean of m of n scores, drawn without replacement. */
 static void spread_of_rows(permutation *p)
 {
     double n = (double)p->in->scores->scored;
@@ -164,7 +165,7 @@ static void spread_of_rows(permutation *p)
     }
 }
 
-/* Mean and spread of cluster c of a space, which is cluster `at` of all, from the trial. */
+/* Sets `middle` and `spread` of cluster c of a space from the trial.  at: its index among all clusters. */
 static void spread_in_trial(permutation *p, const gp_permute_space *s, size_t c, size_t at)
 {
     double sum = 0, squares = 0, m = s->support[c], sd = p->in->scores->sd;
@@ -175,12 +176,12 @@ static void spread_in_trial(permutation *p, const gp_permute_space *s, size_t c,
     }
     p->middle[at] = sum / TRIAL;
     double variance = (squares - sum * p->middle[at]) / (TRIAL - 1);
-    /* a cluster whose sum no exchange changes: what is left is rounding */
+    /* if no exchange changes the cluster's sum, the variance is only rounding */
     if (variance > 1e-18 * sd * sd * m * m) p->spread[at] = sqrt(variance) / m;
 }
 
-/* With groups, the spread of each cluster in a trial of 500 exchanges.  These exchanges are not those of the test, so
- * the test stays valid. */
+/* With groups: measures the spread of each cluster in a trial of 500 exchanges.  The test draws other exchanges, so it
+ * stays valid. */
 static gp_status spread_of_groups(permutation *p, gp_error *err)
 {
     size_t pieces = TRIAL / PIECE;
@@ -197,10 +198,10 @@ static gp_status spread_of_groups(permutation *p, gp_error *err)
 
 /* ------------------------------------------------------------------ the whole */
 
-/* The share of each row in its item. */
+/* weight [blocks->rows]: 1 / number of scored rows in the row's item; 0 for a row without an item. */
 static gp_status weigh_rows(const gp_permute_space *s, const gp_blocks *b, double **weight, gp_error *err)
 {
-    uint32_t *rows; /* [items] scored */
+    uint32_t *rows; /* [items] scored rows */
     GP_TRY(gp_alloc((void **)weight, b->rows, sizeof **weight, "slices", err));
     rows = gp_mem_zero(s->levels->n, sizeof *rows);
     if (!rows) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the slices");
@@ -263,7 +264,7 @@ static int by_number(const void *a, const void *b)
     return (p > q) - (p < q);
 }
 
-/* How many of the m ascending numbers are at least `least`. */
+/* Counts the numbers >= least among m ascending numbers. */
 static size_t count_from(const double *sorted, size_t m, double least)
 {
     size_t low = 0, high = m;
@@ -285,8 +286,8 @@ static double best_observed(const permutation *p, size_t k)
     return most;
 }
 
-/* least [rounds] gets the smallest p of a round over the spaces, each divided by the share of its space.  sorted
- * [spaces, rounds]: the best clusters of the rounds, ascending. */
+/* Writes to least [rounds] the smallest of these numbers, one for each space: the p of the space's best cluster in the
+ * round, divided by the space's share.  sorted [spaces, rounds]: `best`, ascending within a space. */
 static void least_of_rounds(const permutation *p, const double *sorted, double *least)
 {
     size_t rounds = p->in->rounds;
@@ -301,7 +302,8 @@ static void least_of_rounds(const permutation *p, const double *sorted, double *
     }
 }
 
-/* p of each cluster in its space, over the share of the space, and then among the least of all spaces. */
+/* Writes p, corrected and spread of the clusters of space k.  corrected: how often `least` is at most the cluster's own
+ * number, which is its p against the best clusters of the space, divided by the space's share. */
 static void report_space(const permutation *p, size_t k, const double *sorted, const double *least)
 {
     const gp_permute_space *s = &p->in->spaces[k];

@@ -41,22 +41,22 @@ void gp_an_blocks_clear(gp_blocks *blocks);
 /* A random exchange: drawn [rows] gets the value that row[i] has now.  order [count], hand [largest] scratch. */
 void gp_an_exchange(const gp_blocks *blocks, uint64_t seed, uint32_t *order, double *hand, double *drawn);
 
-/* permute.c.  Clusters of one space: of the rows themselves, or of items that rows belong to (prompts, whose images are
+/* permute.c.  The clusters of one space: clusters of rows, or of items that group the rows (prompts, whose images are
  * the rows).  The value of an item is the mean of its scored rows. */
 typedef struct gp_permute_space {
     const gp_levels *levels;
-    const uint32_t *item;    /* [n] of a row, UINT32_MAX: none; NULL: a row is its own item */
+    const uint32_t *item;    /* [n] item of a row, UINT32_MAX: no item; NULL: a row is an item */
     const double *value;     /* [clusters] mean of the scored items */
     const uint32_t *support; /* [clusters] scored items */
-    const bool *eligible;    /* [clusters] the others are not looked at */
-    double share;            /* above 0; of all spaces together 1: how alpha is divided between them */
-    double *p, *corrected;   /* [clusters] out; 1 for those that are not looked at */
-    double *spread; /* [clusters] out: standard deviation of the mean under the exchange; 0 for clusters that are
-                     * not looked at, or that no exchange changes */
+    const bool *eligible;    /* [clusters] whether the cluster is tested */
+    double share;            /* the space's share of alpha, above 0; the shares of all spaces sum to 1 */
+    double *p, *corrected;   /* [clusters] out; 1 for clusters that are not tested */
+    double *spread; /* [clusters] out: standard deviation of the mean over random exchanges; 0 for clusters that are not
+                     * tested, or whose mean no exchange changes */
 } gp_permute_space;
-/* One exchange of the rows gives the values of the clusters of all spaces.  In each space the best cluster counts; its
- * p over the share of the space is compared with the least such number of each exchange (min p, Westfall and Young
- * 1993). So alpha holds for what is reported of all spaces together. */
+/* Each random exchange of the rows gives every cluster of every space a value.  A cluster's p against the best clusters
+ * of its space is divided by the space's share, and compared with the smallest such number of each exchange (min p,
+ * Westfall and Young 1993).  So alpha holds for the clusters of all spaces together. */
 typedef struct gp_permute_input {
     const gp_permute_space *spaces;
     size_t count;

@@ -8,8 +8,8 @@
  * asks first whether a cluster is beyond chance (significance.h; those of more than a quarter of the rows say too
  * little to be looked at), and merges nested ones to the level that says most: a coarse cluster stays whole unless a
  * part of it stands out from it by two standard errors; then it gives way to its parts.  No row is in two slices.
- * Rows of one group (images of one prompt) are shuffled and resampled together.  Several searches, of the rows and of
- * items that they belong to, are tested as one. */
+ * Rows of one group (images of one prompt) are shuffled and resampled together.  Searches of rows and of items that
+ * group the rows (prompts) share one permutation test. */
 #include "analyze/analyze.h"
 
 #include "analyze/features.h"
@@ -26,8 +26,8 @@ static const double clear_errors = 2;
 
 typedef struct finder {
     const gp_slices_options *o;
-    const uint32_t *item; /* [rows] of the items that this searches; NULL: it searches the rows */
-    double share;         /* of alpha */
+    const uint32_t *item; /* [rows] item of each row, if items are searched; NULL: rows are searched */
+    double share;         /* of alpha, at most 1 */
     gp_levels levels;
     gp_scores scores;                 /* turned so that higher stands out */
     double *score;                    /* [n] what scores points to */
@@ -318,7 +318,7 @@ static gp_status mark_significant(finder *f, size_t count, gp_error *err)
     return GP_OK;
 }
 
-/* f [count]: the searches.  Each marks its slices. */
+/* Marks the slices of each search; f [count]. */
 static gp_status choose(finder *f, size_t count, gp_error *err)
 {
     if (f->o->profile == GP_SLICE_GOLDPAN) GP_TRY(mark_significant(f, count, err));

@@ -51,7 +51,7 @@ typedef struct gp_cat_detail {
     const char *prompt, *raw, *negative, *source, *settings, *reason, *failure, *evidence;
     const char *const *paths; /* [path_count], those on the disk first */
     size_t path_count;
-    bool embedded; /* a candidate with an embedding by the encoder: a search can start from it */
+    bool embedded; /* a candidate with an embedding by the encoder: a search can use the image */
 } gp_cat_detail;
 gp_status gp_cat_detail_read(gp_catalog *cat, const gp_cat_facts *facts, int64_t image,
                              void (*visit)(void *user, const gp_cat_detail *detail), void *user, gp_error *err);

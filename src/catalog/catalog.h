@@ -154,18 +154,18 @@ gp_status gp_cat_prompt_embedding_put(gp_catalog *cat, int64_t prompt, int64_t e
                                       uint32_t dims, uint32_t tokens, bool truncated, gp_error *err);
 
 /* ---- quality measures
- * Images on disk without measures, in order of id from `after` on, at most `limit`; those whose file could not be
+ * Lists images on disk without measures: ids above `after`, ascending, at most `limit`.  Images whose file could not be
  * decoded before are left out.  Owns: gp_cat_todo_clear. */
 gp_status gp_cat_quality_todo(gp_catalog *cat, int64_t after, size_t limit, gp_cat_todo *out, gp_error *err);
 gp_status gp_cat_quality_todo_count(gp_catalog *cat, uint64_t *count, gp_error *err);
-/* Stores the measures.  set_apart: a black or noise frame is no candidate from now on, nor a pick; *apart says whether
- * that is new. */
+/* Stores the measures.  If set_apart, an image whose frame is black or noise stops being a candidate and a pick.
+ * *apart: whether this call set the image apart. */
 gp_status gp_cat_quality_put(gp_catalog *cat, int64_t image, const gp_quality *quality, bool set_apart, bool *apart,
                              gp_error *err);
 /* Visits the measures of all images that have them, by id. */
 gp_status gp_cat_quality_visit(gp_catalog *cat, void (*visit)(void *user, int64_t image, const gp_quality *quality),
                                void *user, gp_error *err);
-/* Makes the images that their frames set apart candidates again. */
+/* Makes images that were set apart as black or noise candidates again.  *images: their number. */
 gp_status gp_cat_frames_keep(gp_catalog *cat, uint64_t *images, gp_error *err);
 
 /* ---- scores */

@@ -117,12 +117,12 @@ gp_status gp_db_rules_open(gp_catalog *cat, gp_error *err);
 
 /* Removes the pick of an image that is set apart: only candidates can be picks. */
 gp_status gp_db_unpick(gp_catalog *cat, int64_t image, gp_error *err);
-/* Reads at most `limit` rows (id, path or text, hash if `hashed`) of `q` and ends it. */
+/* Reads at most `limit` rows (id, path or text, hash if `hashed`) of the query, and ends the query. */
 gp_status gp_cat_todo_collect(gp_q *q, size_t limit, bool hashed, gp_cat_todo *out, gp_error *err);
-/* The columns of `image_quality q`, and reading them from column `at` of a row on. */
+/* SQL: the columns of `image_quality q`.  gp_db_quality_at reads them from a row, where `at` is the first column. */
 #define GP_DB_QUALITY "q.frame, q.sharpness, q.noise, q.exposure, q.saturation, q.entropy, q.spread"
 void gp_db_quality_at(sqlite3_stmt *stmt, int at, gp_quality *out);
-/* SQL: `images.apart` of images that their pixels set apart, else NULL. */
+/* SQL: `images.apart` if it is black or noise, else NULL. */
 #define GP_DB_APART_FRAME "CASE WHEN apart IN ('black', 'noise') THEN apart END"
 
 /* ---- vectors: [dims] float32, little endian in the file */

@@ -94,7 +94,7 @@ gp_status gp_db_unpick(gp_catalog *cat, int64_t image, gp_error *err)
  */
 static gp_status image_update(gp_catalog *cat, int64_t id, const gp_cat_image *image, gp_error *err)
 {
-    /* An image that its pixels set apart stays so: the pixels are the same. */
+    /* A black or noise image stays set apart: its pixels are the same. */
     gp_q q =
         gp_q_open(cat, "UPDATE images SET stream = coalesce(?2, stream), pixels = coalesce(?3, pixels),"
                        " apart = coalesce(?4, " GP_DB_APART_FRAME ")"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Quality measures of images, and images that are no candidates because of their pixels. */
+ * Quality measures of images; images set apart because their frame is black or noise. */
 #include "catalog/db.h"
 
 #include <string.h>
@@ -13,7 +13,7 @@ static gp_frame frame_of(const char *name)
     return (gp_frame)frame;
 }
 
-/* As in `score`: an image whose file could not be decoded is left out. */
+/* SQL: image i has no measures.  Grids, and images whose file `score` could not decode, are left out. */
 #define LACKS                                                                                                          \
     "(i.apart IS NULL OR i.apart <> 'grid') AND NOT EXISTS(SELECT 1 FROM image_quality q WHERE q.image = i.id)"        \
     " AND NOT EXISTS(SELECT 1 FROM failures f WHERE f.image = i.id AND f.stage = 'score')"

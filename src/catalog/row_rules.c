@@ -23,7 +23,7 @@
     " WHERE apart IN ('black', 'noise') AND NOT EXISTS (SELECT 1 FROM image_quality q WHERE q.image = images.id AND"   \
     " q.frame = images.apart)"
 
-/* A rule holds for a catalog that has its table; the catalog that a rescue makes has the version of the old one. */
+/* A rule applies only if the catalog has its table: a rescued catalog keeps the schema version of the damaged one. */
 const gp_db_rule gp_db_rules[] = {
     SIZE_RULE("image_embeddings", "image embeddings"),
     SIZE_RULE("prompt_embeddings", "prompt embeddings"),

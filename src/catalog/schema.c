@@ -34,8 +34,8 @@
  *      has (marks.h).
  *  14. A generation that says `got` has its file on the disk, whole, and its image in the catalog.  One that does not
  *      may have its file all the same (a kill between the two): its path follows from its key, and is looked for first.
- *  15. `image_quality` follows from the pixels alone, so an image has at most one row, which no scorer changes.
- *      `images.apart` is 'black' or 'noise' only if the frame of that row is.
+ *  15. An image has at most one row in `image_quality`: the measures depend on the pixels only, not on a scorer.
+ *      `images.apart` is 'black' or 'noise' only if that row's `frame` is the same.
  *
  * Durability: WAL with synchronous=NORMAL.  A killed process loses nothing committed, because the pages are in the
  * system's cache.  A power cut may lose the last commits (those since the last checkpoint), never the file: the stages

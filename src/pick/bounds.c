@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Limits of quality measures in words. */
+ * Limits of quality measures: parsing and checking. */
 #include "pick/bounds.h"
 
 #include "base/str.h"
@@ -17,7 +17,7 @@ static const struct {
 };
 enum { MEASURES = sizeof measures / sizeof *measures };
 
-/* The number after the sign, to the end but for spaces. */
+/* Reads the number after the sign; only spaces may surround the number. */
 static bool read_limit(const char *text, double *limit)
 {
     char number[64];

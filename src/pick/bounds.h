@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT
- * Limits of quality measures in words: "noise<5", "sharpness >= 100". */
+ * Limits of quality measures, such as "noise<5" or "sharpness >= 100". */
 #ifndef GP_PICK_BOUNDS_H
 #define GP_PICK_BOUNDS_H
 
 #include "base/status.h"
 
 typedef struct gp_bound {
-    unsigned measure;  /* index into gp_bound_name */
-    bool above, equal; /* > or <; with = */
+    unsigned measure;  /* index of the measure; gp_bound_name returns its name */
+    bool above, equal; /* above: > or >=, else < or <=; equal: >= or <= */
     double limit;
 } gp_bound;
 
-/* Error: USAGE, which names the measures. */
+/* Parses a limit.  Error: USAGE; the message lists the measures. */
 gp_status gp_bound_parse(const char *text, gp_bound *out, gp_error *err);
-/* Whether the measures pass; *value: the measure that was compared. */
+/* Returns whether the measures meet the limit.  *value: the value that was compared. */
 bool gp_bound_passes(const gp_bound *where, const gp_quality *quality, double *value);
 const char *gp_bound_name(const gp_bound *where);
 

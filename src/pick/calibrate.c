@@ -201,7 +201,7 @@ static double quantile(const double *sorted, size_t m, double place)
 typedef struct matching {
     moments *of;                     /* [groups] */
     double *residual, *all, *sorted; /* [n] */
-    int32_t *one;                    /* [n] 0: in a group; -1 */
+    int32_t *one;                    /* [n] 0: in a group; -1: in no group */
     double *factor;                  /* [groups] */
 } matching;
 

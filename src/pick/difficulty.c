@@ -8,14 +8,15 @@
  * the least sum of squares of these errors (PRESS).
  *
  * The smaller of X'X [d, d] and XX' [n, n] is turned into a tridiagonal matrix T by Householder reflections Q (Golub
- * and Van Loan, section 8.3), once for the whole grid (Elden 1977).  For each penalty T + penalty = LDL' costs m steps.
- * Then
+ * and Van Loan, section 8.3), once for the whole grid (Elden 1977).  For each penalty, m steps factor T + penalty =
+ * LDL'. Then
  *
  *     X'X:  Hy_i = x_i'Q (T + penalty)^-1 Q'X'y          h_ii = 1/n + x_i'Q (T + penalty)^-1 Q'x_i
  *     XX':   e_i = penalty u_i'Q (T + penalty)^-1 Q'y    1 - h_ii = penalty u_i'Q (T + penalty)^-1 Q'u_i - 1/n
  *
- * with u_i the i-th unit vector.  Every sum belongs to one thread and runs in one order, so their number does not
- * matter. Memory: 8 m m bytes with m = min(n, d), 16 numbers of 8 bytes a prompt, and a few rows a thread. */
+ * with u_i the i-th unit vector.  One thread adds up each sum, always in the same order, so the number of threads does
+ * not matter.  Memory: 8 m m bytes with m = min(n, d), 16 numbers of 8 bytes for each prompt, and a few rows for each
+ * thread. */
 #include "pick/difficulty.h"
 
 #include "base/mem.h"
@@ -27,27 +28,27 @@
 
 enum {
     GRID = 16,   /* penalties: the mean square of a row of X, times 10^-2, 10^-1.5, ... 10^5.5 */
-    AT_ONCE = 8, /* rows of X */
-    STRIPE = 32  /* rows of the product that a thread takes at a time */
+    AT_ONCE = 8, /* rows of X that are processed together */
+    STRIPE = 32  /* rows of the product that a thread computes at a time */
 };
 
 typedef struct fit {
     const float *embeddings; /* [prompts, d] */
     size_t d, n, m;
     bool by_rows;    /* m = n: the matrix is XX' */
-    size_t *row;     /* [n] the prompt of the regression's row, of all prompts */
+    size_t *row;     /* [n] index of each row's prompt among all prompts */
     double *y;       /* [n] */
     double *scale;   /* [n] 1 / length */
     double *mean;    /* [d] */
-    double *a;       /* [m, m] the matrix; then the reflections, row k from k + 1 on */
+    double *a;       /* [m, m] the matrix; later reflection k is in row k, from column k + 1 on */
     double *middle;  /* [m] the diagonal of T */
-    double *beside;  /* [m] next to it; the last is 0 */
+    double *beside;  /* [m] the subdiagonal of T; the last is 0 */
     double *aim;     /* [m] Q'X'y or Q'y */
     double *penalty; /* [GRID] */
-    double *factor;  /* [m, GRID] below the diagonal of L */
+    double *factor;  /* [m, GRID] the subdiagonal of L */
     double *pivot;   /* [m, GRID] 1 / D */
     double *towards; /* [m, GRID] D^-1 L^-1 aim */
-    double *left;    /* [n, GRID] the errors without the prompt */
+    double *left;    /* [n, GRID] error of the prediction for prompt i by all others */
     double *rows;    /* [threads, m, AT_ONCE] scratch */
     atomic_size_t next;
 } fit;
@@ -80,7 +81,7 @@ static gp_status numbers(double **out, size_t rows, size_t columns, gp_error *er
 
 /* ------------------------------------------------------------------ who takes part */
 
-/* 1 / length of an embedding; 0: there is none. */
+/* Returns 1 / length of an embedding; 0: zeros or not finite, so no embedding. */
 static double scale_of(const float *x, size_t d)
 {
     double square = 0;
@@ -88,7 +89,7 @@ static double scale_of(const float *x, size_t d)
     return square > 0 && isfinite(square) ? 1 / sqrt(square) : 0;
 }
 
-/* mean [prompts] of the finite scores of each, NaN without one. */
+/* Writes the mean of each prompt's finite scores to mean [prompts]; NaN: no finite score. */
 static gp_status means_of(const double *score, const int32_t *prompt, size_t n, size_t prompts, double *mean,
                           gp_error *err)
 {
@@ -102,7 +103,7 @@ static gp_status means_of(const double *score, const int32_t *prompt, size_t n, 
     return GP_OK;
 }
 
-/* The prompts with a score and an embedding: their rows, y, scales and the mean of X. */
+/* Collects the prompts that have a score and an embedding: sets row, y, scale and mean. */
 static gp_status take_part(fit *f, const double *mean, size_t prompts, gp_error *err)
 {
     double all = 0;
@@ -126,7 +127,7 @@ static gp_status take_part(fit *f, const double *mean, size_t prompts, gp_error 
     return GP_OK;
 }
 
-/* The penalties; false if the embeddings do not differ. */
+/* Sets the penalties; returns false if all embeddings are equal. */
 static bool set_grid(fit *f)
 {
     double square = 0;
@@ -136,12 +137,12 @@ static bool set_grid(fit *f)
             square += x * x;
         }
     for (int g = 0; g < GRID; g++) f->penalty[g] = square / (double)f->n * pow(10, g / 2.0 - 2);
-    return square / (double)f->n > 1e-12; /* less is rounding of equal embeddings */
+    return square / (double)f->n > 1e-12; /* below: rounding errors of equal embeddings */
 }
 
 /* ------------------------------------------------------------------ the matrix */
 
-/* Row r of X, or of X' for XX', from column `from` on. */
+/* Writes row r of X (of X', if the matrix is XX') to out, from column `from` on. */
 static void fetch(const fit *f, size_t r, size_t from, double *out)
 {
     if (f->by_rows) {
@@ -153,7 +154,7 @@ static void fetch(const fit *f, size_t r, size_t from, double *out)
     for (size_t j = from; j < f->d; j++) out[j] = (double)x[j] * f->scale[r] - f->mean[j];
 }
 
-/* The upper part of rows from..to-1 of the matrix; rows [AT_ONCE, m] is scratch. */
+/* Computes the upper triangle of rows from..to-1 of the matrix; rows [AT_ONCE, m] is scratch. */
 static void multiply(const fit *f, size_t from, size_t to, double *rows)
 {
     size_t m = f->m, length = f->by_rows ? f->d : f->n;
@@ -180,7 +181,8 @@ static void multiply_stripes(void *user, int index)
     }
 }
 
-/* The reflection 1 - 2 v v' that leaves only the first of x [length]; v overwrites x.  Returns what is left. */
+/* Finds the reflection 1 - 2 v v' that makes all numbers of x [length] but the first 0; v overwrites x.  Returns the
+ * first number of the result. */
 static double reflection(double *x, size_t length)
 {
     double square = 0, rest = 0;
@@ -193,7 +195,7 @@ static double reflection(double *x, size_t length)
     return first;
 }
 
-/* a, symmetric, becomes T; from k + 1 on, its row k becomes the reflection.  p [m] is scratch. */
+/* Reduces the symmetric matrix a to T.  Reflection k overwrites row k of a from column k + 1 on.  p [m] is scratch. */
 static void tridiagonal(fit *f, double *p)
 {
     size_t m = f->m;
@@ -214,7 +216,7 @@ static void tridiagonal(fit *f, double *p)
     f->middle[m - 1] = f->a[m * m - 1];
 }
 
-/* x [m, AT_ONCE]: Q' of each column, in place. */
+/* Multiplies each column of x [m, AT_ONCE] by Q', in place. */
 static void reflect(const fit *f, double *x)
 {
     size_t m = f->m;
@@ -231,7 +233,7 @@ static void reflect(const fit *f, double *x)
 
 /* ------------------------------------------------------------------ the errors */
 
-/* aim; rows [m, AT_ONCE] is scratch. */
+/* Computes aim; rows [m, AT_ONCE] is scratch. */
 static void set_aim(fit *f, double *rows)
 {
     for (size_t k = 0; k < f->m; k++) f->aim[k] = f->by_rows ? f->y[k] : 0;
@@ -245,7 +247,8 @@ static void set_aim(fit *f, double *rows)
     for (size_t k = 0; k < f->m; k++) f->aim[k] = rows[k * AT_ONCE];
 }
 
-/* T + penalty = LDL', and the aim through it.  The matrix is positive: no pivot vanishes. */
+/* Factors T + penalty = LDL' and computes `towards`, for each penalty.  T + penalty is positive definite, so no pivot
+ * is 0. */
 static void decompose(fit *f)
 {
     for (int g = 0; g < GRID; g++) {
@@ -262,7 +265,7 @@ static void decompose(fit *f)
     }
 }
 
-/* The errors of row i, whose Q'x_i or Q'u_i is column c of x. */
+/* Computes the errors of row i for all penalties.  Column c of x is Q'x_i, or Q'u_i. */
 static void leave_out(const fit *f, const double *x, size_t c, size_t i)
 {
     double before[GRID] = {0}, factor[GRID] = {0}, aim[GRID] = {0}, own[GRID] = {0};
@@ -302,7 +305,8 @@ static void leave_all_out(void *user, int index)
     }
 }
 
-/* The penalty of least PRESS, the larger of equals.  *explained: 1 - PRESS / that of the mean of the others. */
+/* Returns the index of the penalty with the least PRESS; of equals, the largest penalty.  *explained: 1 - PRESS /
+ * (PRESS if the mean of the others is the prediction). */
 static int best_penalty(const fit *f, double *explained)
 {
     double least = INFINITY, alone = 0, n = (double)f->n;
@@ -317,7 +321,7 @@ static int best_penalty(const fit *f, double *explained)
     return best;
 }
 
-/* ------------------------------------------------------------------ all of it */
+/* ------------------------------------------------------------------ the correction */
 
 static gp_status in_threads(fit *f, int threads, void (*body)(void *user, int index), gp_error *err)
 {
@@ -349,7 +353,8 @@ static gp_status regress(fit *f, int threads, gp_error *err)
     return in_threads(f, threads, leave_all_out, err);
 }
 
-/* corrected = score - prediction + mean of the corrected scores' own raw scores.  prediction [prompts], NaN: none. */
+/* corrected = score - prediction + mean score of the images with a prediction.  prediction [prompts]; NaN: no
+ * prediction. */
 static void take_off(const double *score, const int32_t *prompt, size_t n, const double *prediction, double *corrected)
 {
     double sum = 0, rows = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A score corrected by the difficulty of its prompt: what the prompt's text alone predicts is taken off.  The public
- * form is gp_difficulty_correct of goldpan.h, which says what goes in and what comes out. */
+ * Corrects scores for the difficulty of their prompts.  gp_difficulty_correct in goldpan.h describes the method, the
+ * parameters and the results. */
 #ifndef GP_PICK_DIFFICULTY_H
 #define GP_PICK_DIFFICULTY_H
 

@@ -10,7 +10,7 @@ typedef enum gp_gate {
     GP_GATE_PICKED,
     GP_GATE_NO_SCORE,     /* none, or none in the scale of comparison */
     GP_GATE_MIN_SCORE,    /* below the threshold */
-    GP_GATE_MEASURE,      /* a quality measure is beyond its limit */
+    GP_GATE_MEASURE,      /* a quality measure does not meet its limit */
     GP_GATE_NOT_IN_SLICE, /* in no slice that stands out */
     GP_GATE_PER_PROMPT,   /* others of the same prompt are better */
     GP_GATE_DUPLICATE,    /* a near copy of one that is better */
@@ -33,7 +33,7 @@ typedef struct gp_verdict {
     uint32_t slice_support;                        /* scored rows of it; 0: in no slice */
     bool no_category;                              /* judged among those of none */
     double likeness;                               /* DUPLICATE, DIVERSITY: cosine to `other` */
-    const char *barred;                            /* MEASURE: which, and its limit */
+    const char *barred;                            /* MEASURE: which limit is not met, in words */
     uint32_t prompt_rank, prompt_of;               /* place among the scored of its prompt, whatever judged it */
 } gp_verdict;
 /* One sentence without full stop.  Owns: *out, gp_mem_free. */

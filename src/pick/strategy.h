@@ -27,7 +27,7 @@ typedef struct gp_contender {
     double corrected; /* in the scale of options->by, NaN: none; not read for GP_BY_SCORE */
     gp_hash tie;
     const char *prompt_text, *path; /* borrowed, for the verdicts; may be NULL */
-    const char *barred;             /* borrowed: the limit of a measure that it does not pass, in words; or NULL */
+    const char *barred; /* borrowed: why the image does not meet the limits of measures, in words; or NULL */
 } gp_contender;
 typedef struct gp_contender_slice {
     int32_t category; /* found within this category, or -1: over all */

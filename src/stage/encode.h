@@ -40,7 +40,7 @@ typedef struct gp_picture {
     bool ok, own;
     bool has_pixels; /* the whole file was decoded, and its image is only these pixels */
     gp_hash pixels;  /* hash of the decoded pixels */
-    bool measured;   /* `quality` is set; a JPEG that was decoded small is not measured */
+    bool measured;   /* `quality` is set; false for a JPEG decoded at reduced size */
     gp_quality quality;
     char message[400]; /* what was wrong with the file, when not ok */
     bool passing;      /* when not ok: a temporary error (gp_error_passes) */

@@ -192,7 +192,7 @@ typedef struct prompt_space {
     int64_t *ids;   /* [count] ascending */
     float *vectors; /* [count, d] */
     double *metric; /* [count] */
-    uint32_t *of;   /* [n] index of the image's prompt; UINT32_MAX none */
+    uint32_t *of;   /* [n] index of the image's prompt; UINT32_MAX: not in this space */
     size_t count;
 } prompt_space;
 
@@ -282,8 +282,9 @@ static gp_status keep_of_prompts(gp_find_run *r, const prompt_space *p, const gp
     return GP_OK;
 }
 
-/* A slice of either space is a claim, so they are tested together.  The larger share of alpha goes to the images, since
- * their clusters are more, and vary more.  Prompts too few for a hierarchy have no slices. */
+/* Searches slices of images and of prompts.  Each slice is a claim, so one test covers both searches.  The images get
+ * the larger share of alpha, because their clusters are more numerous and vary more.  If the prompts are too few for a
+ * hierarchy, only images are searched. */
 static gp_status over_all(gp_find_run *r, const prompt_space *p, gp_error *err)
 {
     gp_slices found[2] = {0};
@@ -292,7 +293,7 @@ static gp_status over_all(gp_find_run *r, const prompt_space *p, gp_error *err)
     gp_slices_options o = *r->slicing;
     gp_feature images = {.name = "embedding", .kind = GP_FEATURE_EMBEDDING, .vectors = r->m.vectors, .d = r->m.dims};
     gp_feature prompts = {.name = "embedding", .kind = GP_FEATURE_EMBEDDING, .vectors = p->vectors, .d = r->m.dims};
-    if (!r->tree.levels) return GP_OK; /* too few images; prompts are not more */
+    if (!r->tree.levels) return GP_OK; /* too few images, and no more prompts than images */
     o.group = r->prompt;
     near.metric = r->slicing->metric, near.threads = r->options->threads;
     gp_status st = gp_an_hierarchy(p->vectors, p->count, r->m.dims, &near, &tree, err);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Measures of images that were encoded before there were measures: files -> pixels -> measures -> catalog, one image a
- * job. */
+ * Measures images that were encoded without measures: files -> pixels -> measures -> catalog, one image a job. */
 #include "stage/frames.h"
 
 #include "base/clock.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Quality measures in the catalog, and images set apart because their frame shows nothing.  `score` measures each image
- * where it decodes it; gp_stage_measure does the rest: images that were encoded before there were measures. */
+ * Quality measures in the catalog, and images set apart because their frame shows nothing.  `score` measures an image
+ * when it encodes it.  gp_stage_measure measures images that were encoded without measures, by an older goldpan or with
+ * --fast-decode. */
 #ifndef GP_STAGE_FRAMES_H
 #define GP_STAGE_FRAMES_H
 
@@ -8,11 +9,11 @@
 #include "stage/passed.h"
 
 typedef struct gp_frames_found {
-    uint64_t counts[GP_FRAME_NOISE + 1]; /* by gp_frame: images set apart in this call; NORMAL is not counted */
-    uint64_t kept;                       /* set apart before, and candidates again */
+    uint64_t counts[GP_FRAME_NOISE + 1]; /* [gp_frame] images that this call set apart, by their frame */
+    uint64_t kept;                       /* images set apart before that are candidates again */
 } gp_frames_found;
 
-/* Stores the measures of an image.  Unless `keep`, sets it apart if its frame shows nothing. */
+/* Stores the measures of an image.  Unless `keep`, sets an image apart if its frame shows nothing, and counts it. */
 gp_status gp_frames_put(gp_catalog *cat, int64_t image, const gp_quality *quality, bool keep, gp_frames_found *found,
                         gp_error *err);
 /* Sends a note for each kind of frame that was set apart. */

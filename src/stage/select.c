@@ -31,7 +31,7 @@ typedef struct chooser {
     struct image_at *index; /* [n] by image id */
     gp_verdict *verdicts;   /* [n] */
     gp_bound *where;        /* [where_count] */
-    char **barred;          /* [n] owned: which limit a candidate does not pass, or NULL */
+    char **barred;          /* [n] owned: why a candidate does not meet the limits, in words; or NULL */
     int64_t *asked;         /* [explain_count] images to explain; NULL: explain the picks */
     size_t picked;
     gp_error error; /* of a callback */
@@ -173,7 +173,7 @@ static gp_status read_where(chooser *c, gp_error *err)
     return GP_OK;
 }
 
-/* Sets why a candidate is barred, in place of an earlier reason. */
+/* Sets `barred` of a candidate; replaces an earlier reason. */
 static void bar(chooser *c, uint32_t row, const char *format, ...) __attribute__((format(printf, 3, 4)));
 static void bar(chooser *c, uint32_t row, const char *format, ...)
 {
@@ -192,7 +192,7 @@ static void take_quality(void *user, int64_t image, const gp_quality *quality)
     chooser *c = user;
     uint32_t row = row_of(c, image);
     if (row == UINT32_MAX) return;
-    gp_mem_free(c->barred[row]); /* it has measures */
+    gp_mem_free(c->barred[row]); /* the image has measures, so the reason set before is wrong */
     c->barred[row] = NULL;
     for (size_t i = 0; i < c->o->where_count; i++) {
         double value;
@@ -202,7 +202,7 @@ static void take_quality(void *user, int64_t image, const gp_quality *quality)
     }
 }
 
-/* Bars the candidates that do not pass the limits asked for. */
+/* Sets `barred` of the candidates that do not meet the limits of options->where. */
 static gp_status read_barred(chooser *c, gp_error *err)
 {
     if (!c->o->where_count) return GP_OK;
@@ -217,8 +217,8 @@ static gp_status read_barred(chooser *c, gp_error *err)
 
 /* ------------------------------------------------------------------ the difficulty of prompts */
 
-/* The score of each image less what its prompt's text alone predicts, into corrected [n].  *without: scored images
- * whose prompt has no embedding. */
+/* Writes each image's score, corrected for the difficulty of its prompt, to corrected [n].  *without: number of scored
+ * images whose prompt has no embedding. */
 static gp_status take_difficulty_off(const chooser *c, double *corrected, gp_difficulty *facts, size_t *without,
                                      gp_error *err)
 {
@@ -276,7 +276,7 @@ static void tell_difficulty(const gp_pick_options *o, const gp_difficulty *facts
                     facts->prompts, 100 * facts->explained, use);
 }
 
-/* Without a correction `options` falls back to the raw score. */
+/* Sets the corrected scores of the candidates.  If nothing could be corrected, sets options->by to the raw score. */
 static gp_status by_difficulty(chooser *c, gp_pick_options *options, gp_error *err)
 {
     gp_difficulty facts = {0};

@@ -29,7 +29,7 @@ static gp_hierarchy tree_of(size_t n)
     return t;
 }
 
-/* The first eighth of the items has one row each, the others LONG.  Clusters of items hold items of one size. */
+/* The first eighth of the items have one row each, the others LONG rows.  All items of a cluster have the same size. */
 static void make_scores(double item_share, uint64_t seed)
 {
     for (size_t i = 0; i < ROWS; i++) {
@@ -55,10 +55,10 @@ static void take_means(void)
 
 typedef struct counts {
     size_t rows, items;
-    double p; /* of the first slice of items; else of the first of rows; else 1 */
+    double p; /* of the first slice of items; without any, of the first slice of rows; else 1 */
 } counts;
 
-/* both: rows and items together; else the items alone, each as good as the other. */
+/* both: searches rows and items together; else only items, which may all be exchanged with each other. */
 static counts search(bool both, int threads)
 {
     gp_error err = {0};
@@ -97,9 +97,9 @@ static void test_the_level_holds_for_both(void **state)
             alone += search(false, 1).items > 0;
         }
         print_message("effect %d %%: %zu together, %zu of items alone, of %d\n", share, together, alone, TABLES);
-        assert_in_range(together, 0, 3); /* more than 3 has a chance of 0.3 % */
+        assert_in_range(together, 0, 3); /* more than 3 false tables have a chance of 0.3 % */
         if (share == 0)
-            assert_in_range(alone, 6, TABLES); /* what goes wrong if the mean of one row counts as that of 9 */
+            assert_in_range(alone, 6, TABLES); /* too many: the mean of 1 row is treated like the mean of 9 rows */
     }
 }
 
@@ -120,7 +120,7 @@ static void test_planted_items_are_found(void **state)
     assert_in_range(in_rows, 18, 20);
 }
 
-/* An item without rows, rows without an item, and rows without a score count for nothing. */
+/* Items without rows, rows without an item, and rows without a score add nothing to the means of items. */
 static void test_what_has_no_item_or_score(void **state)
 {
     (void)state;

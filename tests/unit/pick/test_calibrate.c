@@ -134,7 +134,7 @@ static void test_no_memory(void **state)
     }
 }
 
-/* The corrected scores, with the percentiles they build on. */
+/* Computes the percentiles, and from them the corrected scores. */
 static gp_status corrected_of(const double *score, const int32_t *group, size_t n, size_t groups, double *got,
                               gp_error *err)
 {

@@ -56,7 +56,7 @@ static void test_as_fitted_without_each_prompt(void **state)
     gp_json_free(root);
 }
 
-/* What has no prompt, no embedding or no score changes nothing of the others. */
+/* Images without a prompt, an embedding or a score do not change the results of the others. */
 static void test_what_takes_no_part(void **state)
 {
     (void)state;
@@ -70,7 +70,7 @@ static void test_what_takes_no_part(void **state)
     for (size_t j = 0; j < g.d; j++) {
         g.embeddings[k * g.d + j] = 0;
         g.embeddings[(k + 1) * g.d + j] = j ? 1 : (float)NAN;
-        g.embeddings[(k + 2) * g.d + j] = 1; /* its one image has no score */
+        g.embeddings[(k + 2) * g.d + j] = 1; /* the prompt's only image has no score */
     }
     const struct {
         int32_t prompt;
@@ -94,7 +94,7 @@ static void test_what_takes_no_part(void **state)
     gp_json_free(root);
 }
 
-/* Two images a prompt; a row of embeddings says what the prompt adds to their scores. */
+/* Two images a prompt; the prompt's embedding determines what is added to their scores. */
 enum { PROMPTS = 700, DIMS = 90 };
 typedef struct made {
     double score[2 * PROMPTS];
@@ -137,7 +137,7 @@ static void test_few_prompts(void **state)
     assert_ok(gp_difficulty_correct(m.score, m.prompt, 2 * few + 2, m.embeddings, few + 1, 3, 1, got, &facts, &err));
     assert_true(facts.penalty > 0 && facts.explained > 0.5);
 
-    make(&m, 30, 4); /* all prompts alike: no length is left */
+    make(&m, 30, 4); /* all embeddings are equal: nothing is left without their mean */
     for (size_t i = 4; i < 120; i++) m.embeddings[i] = m.embeddings[i % 4];
     assert_ok(gp_difficulty_correct(m.score, m.prompt, 60, m.embeddings, 30, 4, 1, got, &facts, &err));
     assert_int_equal(facts.prompts, 30);
@@ -153,7 +153,7 @@ static void test_few_prompts(void **state)
     assert_ok(gp_difficulty_correct(m.score, m.prompt, 0, m.embeddings, 0, 1, 1, got, NULL, &err));
 }
 
-/* Both forms of the matrix; not a bit differs by the number of threads. */
+/* Both forms of the matrix give bit for bit the same result with any number of threads. */
 static void test_threads(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Quality measures in the catalog: frames that show nothing are set apart and come back, images of older catalogs are
- * measured, and picks keep limits of measures. */
+ * Quality measures in the catalog: frames that show nothing are set apart and become candidates again, images of older
+ * catalogs are measured, and picks meet limits of measures. */
 #include "place.h"
 
 typedef struct notes {
@@ -20,7 +20,7 @@ static void do_sql(const place *p, const char *sql)
     sqlite3_close(db);
 }
 
-/* One colour, or noise. */
+/* Writes an image of one grey with its prompt; grey < 0: noise. */
 static void put_frame(const place *p, const char *name, int grey)
 {
     enum { SIDE = 128 };
@@ -49,7 +49,7 @@ static gp_catalog *open_catalog(const place *p)
     return cat;
 }
 
-/* Scores, and compares the notes. */
+/* Scores, and compares the notes with those expected. */
 static void score(const place *p, bool keep, const char *said)
 {
     notes n = {GP_STR_INIT};
@@ -100,7 +100,7 @@ static void test_frames_are_set_apart(void **state)
     assert_int_equal(counts.apart, 2);
     assert_int_equal(counts.measured, 11);
     assert_true(counts.black == 1 && counts.noise == 1);
-    score(&p, false, "");          /* said once */
+    score(&p, false, "");          /* the notes come only once */
     put_frame(&p, "black.png", 0); /* read again: the pixels are the same */
     do_sql(&p, "UPDATE paths SET size = 0");
     add_folder(&p, p.pictures, NULL, NULL);
@@ -108,7 +108,7 @@ static void test_frames_are_set_apart(void **state)
     place_remove(&p);
 }
 
-/* There is nothing to analyse or pick, which is no error. */
+/* If all images are set apart, there is nothing to analyse or pick; that is not an error. */
 static void test_only_frames(void **state)
 {
     (void)state;
@@ -136,7 +136,7 @@ static void test_frames_come_back(void **state)
     score(&p, true, "frames-kept 2\n");
     assert_int_equal(ask(&p, "SELECT count(*) FROM images WHERE apart IS NOT NULL"), 0);
     assert_int_equal(pick(&p, NULL, 0), 11);
-    score(&p, false, ""); /* and stay */
+    score(&p, false, ""); /* they stay candidates */
     do_sql(&p, "UPDATE paths SET size = 0");
     add_folder(&p, p.pictures, NULL, NULL);
     score(&p, false, "");
