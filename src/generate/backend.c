@@ -280,6 +280,7 @@ void gp_gen_close(gp_gen_backend *b)
     if (!b) return;
     gp_http_close(b->second);
     gp_http_close(b->http);
+    gp_gen_program_close(b->program);
     gp_mem_free(b->session);
     gp_mem_free(b->login);
     gp_mem_free(b->address);

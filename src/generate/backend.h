@@ -6,6 +6,8 @@
 #include "generate/generate.h"
 #include "net/http.h"
 
+#include <sys/types.h>
+
 typedef struct gp_gen_protocol_table {
     const char *name;
     unsigned can;      /* GP_GEN_SEEDS | ... */
@@ -18,16 +20,19 @@ typedef struct gp_gen_protocol_table {
 extern const gp_gen_protocol_table gp_gen_a1111, gp_gen_comfy, gp_gen_sdcpp, gp_gen_swarm, gp_gen_openai,
     gp_gen_command;
 
+typedef struct gp_gen_program gp_gen_program; /* program.c: a command that stays */
+
 struct gp_gen_backend {
     const gp_gen_protocol_table *protocol;
     gp_gen_options o;
     char *address; /* without a slash at the end, and without a password */
     char *login;
     gp_http *http;
-    char *session;   /* SwarmUI's */
-    gp_http *second; /* for watching */
-    double watched;  /* when that was last done */
-    const char *who; /* result of gp_gen_who; NULL: not asked yet */
+    char *session;           /* SwarmUI's */
+    gp_gen_program *program; /* NULL: not started */
+    gp_http *second;         /* for watching */
+    double watched;          /* when that was last done */
+    const char *who;         /* result of gp_gen_who; NULL: not asked yet */
     gp_status (*send)(gp_http *http, const gp_http_request *request, gp_http_response *response, gp_error *err);
     double pace; /* factor of all waiting times: 1; 0 in tests without a network */
 };
@@ -70,6 +75,14 @@ void gp_gen_put_real(gp_str *s, const char *name, double value);
 void gp_gen_put_picture(gp_str *s, const gp_gen_request *r, const char *negative_name);
 /* The request's own numbers as settings, for a back end that does not say them. */
 void gp_gen_put_asked(gp_str *s, const gp_gen_request *r);
+
+#define GP_GEN_IMAGE_LIMIT ((uint64_t)1 << 30)
+/* Starts a program with its own process group.  line: its standard input and output; -1: none, and its output goes to
+ * our stderr.  Not OK: the result says why. */
+gp_status gp_gen_spawn(char *const *words, int line, pid_t *child, gp_gen_result *out);
+gp_status gp_gen_program_make(gp_gen_backend *b, char *const *words, const gp_gen_request *r, gp_gen_result *out,
+                              gp_error *err);
+void gp_gen_program_close(gp_gen_program *program);
 
 /* Appends to `s` the body of a ComfyUI request: the graph of b->o.workflow with the values of `r`.  id NULL: the server
  * chooses an id.  USAGE: the graph or a --set does not fit. */

@@ -2,7 +2,8 @@
  * Any program: a template of words, "draw --prompt {prompt} --seed {seed} -o {out}".  The words are taken apart as a
  * shell does
  * ('...', "...", \), then filled in, then run without a shell, so no prompt can be more than one argument.  The program
- * writes {out}; its exit status says whether it did. */
+ * writes {out}; its exit status says whether it did.  With {requests} in place of these the program stays
+ * (program.c). */
 #include "generate/backend.h"
 
 #include "base/clock.h"
@@ -18,7 +19,6 @@
 #include <unistd.h>
 
 enum { MOST_WORDS = 256 };
-#define IMAGE_LIMIT ((uint64_t)1 << 30)
 
 extern char **environ;
 
@@ -31,6 +31,7 @@ static void put_value(gp_str *s, const gp_gen_request *r, const char *name, size
     } values[] = {{"prompt", r->prompt, 0, 0},
                   {"negative", r->negative ? r->negative : "", 0, 0},
                   {"out", r->out, 0, 0},
+                  {"requests", "-", 0, 0}, /* the usual word for standard input */
                   {"key", r->key, 0, 0},
                   {"model", r->model ? r->model : "", 0, 0},
                   {"sampler", r->sampler ? r->sampler : "", 0, 0},
@@ -78,8 +79,7 @@ static bool next_word(const char **at, const gp_gen_request *r, gp_str *word)
     return true;
 }
 
-/* Its talk goes to our stderr, never into our data. */
-static gp_status start(char *const *words, pid_t *child, gp_gen_result *out)
+gp_status gp_gen_spawn(char *const *words, int line, pid_t *child, gp_gen_result *out)
 {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
@@ -87,8 +87,13 @@ static gp_status start(char *const *words, pid_t *child, gp_gen_result *out)
     sigemptyset(&none);
     posix_spawn_file_actions_init(&files);
     posix_spawnattr_init(&attributes);
-    posix_spawn_file_actions_addopen(&files, 0, "/dev/null", 0, 0);
-    posix_spawn_file_actions_adddup2(&files, 2, 1);
+    if (line < 0) {
+        posix_spawn_file_actions_addopen(&files, 0, "/dev/null", 0, 0);
+        posix_spawn_file_actions_adddup2(&files, 2, 1); /* never into our data */
+    } else {
+        posix_spawn_file_actions_adddup2(&files, line, 0);
+        posix_spawn_file_actions_adddup2(&files, line, 1);
+    }
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
     int rc = posix_spawnp(child, words[0], &files, &attributes, words, environ);
@@ -124,7 +129,7 @@ static gp_status run(gp_gen_backend *b, char *const *words, const gp_gen_request
     bool late = false;
     gp_error why = {0};
     unlink(r->out); /* what is there afterwards is of this run */
-    if (start(words, &child, out) != GP_OK) return GP_OK;
+    if (gp_gen_spawn(words, -1, &child, out) != GP_OK) return GP_OK;
     if (!wait_for(b, child, &status, &late)) {
         if (!late) return gp_fail(err, GP_ERR_STOPPED, "stopped");
         return gp_gen_say(out, GP_GEN_AGAIN, "'%.200s' did not end within %g seconds", words[0], b->o.timeout);
@@ -133,7 +138,7 @@ static gp_status run(gp_gen_backend *b, char *const *words, const gp_gen_request
         return gp_gen_say(out, GP_GEN_AGAIN, "'%.200s' was killed by signal %d", words[0], WTERMSIG(status));
     if (WEXITSTATUS(status))
         return gp_gen_say(out, GP_GEN_AGAIN, "'%.200s' ends with %d", words[0], WEXITSTATUS(status));
-    gp_status st = gp_file_read(r->out, IMAGE_LIMIT, &out->image, &why);
+    gp_status st = gp_file_read(r->out, GP_GEN_IMAGE_LIMIT, &out->image, &why);
     if (st == GP_ERR_MEMORY) return gp_fail(err, st, "%s", why.message);
     if (st != GP_OK) return gp_gen_say(out, GP_GEN_AGAIN, "'%.200s' wrote no image: %.150s", words[0], why.message);
     out->outcome = GP_GEN_GOT;
@@ -155,7 +160,10 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
         }
         if (!(words[count++] = gp_str_take(&word))) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a command"));
     }
-    GP_GO(run(b, words, r, out, err));
+    if (strstr(b->address, "{requests}"))
+        GP_GO(gp_gen_program_make(b, words, r, out, err));
+    else
+        GP_GO(run(b, words, r, out, err));
 out:
     for (size_t i = 0; i < count; i++) gp_mem_free(words[i]);
     return st;

@@ -199,8 +199,16 @@ static bool take_login(gp_gen_backend *b)
 static gp_status check_words(const gp_gen_backend *b, bool web, gp_error *err)
 {
     if (b->protocol == &gp_gen_command) {
-        if (strstr(b->address, "{out}") && strstr(b->address, "{prompt}")) return GP_OK;
-        return gp_fail(err, GP_ERR_USAGE, "a command needs {prompt} and {out} in it: '%s'", b->address);
+        bool stays = strstr(b->address, "{requests}"),
+             once = strstr(b->address, "{out}") && strstr(b->address, "{prompt}");
+        static const char *const words[] = {"{prompt}", "{negative}", "{out}", "{seed}"};
+        for (size_t i = 0; stays && i < sizeof words / sizeof *words; i++)
+            if (strstr(b->address, words[i]))
+                return gp_fail(err, GP_ERR_USAGE,
+                               "a command with {requests} is started once and reads each request: leave out %s in '%s'",
+                               words[i], b->address);
+        if (stays || once) return GP_OK;
+        return gp_fail(err, GP_ERR_USAGE, "a command needs {prompt} and {out} in it, or {requests}: '%s'", b->address);
     }
     return web ? GP_OK : gp_fail(err, GP_ERR_USAGE, "'%s' is not an http or https address", b->address);
 }
