@@ -39,7 +39,7 @@ const gp_db_rule gp_db_rules[] = {
          " AND saturation BETWEEN 0 AND 1 AND entropy BETWEEN 0 AND 9 AND spread BETWEEN 0 AND 1)",
          "quality measures are impossible numbers"),
     {"image_quality", "SELECT count(*) FROM images" UNFOUNDED, "UPDATE images SET apart = NULL" UNFOUNDED,
-     "images are set apart for their pixels without measures that say so"},
+     "images are set apart as black or noise, but their measures are missing or differ"},
     {"clusters",
      "SELECT count(*) FROM clusters c WHERE c.level > 0 AND NOT EXISTS (SELECT 1 FROM clusters p WHERE"
      " p.analysis = c.analysis AND p.level = c.level - 1 AND p.cluster = c.parent)",

@@ -82,10 +82,11 @@ static void say_quality(gp_cli *cli, uint64_t count, bool given, const struct gp
         gp_str_printf(&s, "; agreement with the prompts %.2f (0: as by chance, 1: no prompt is in two)", q->agreement);
     if (!s.failed) gp_term_say(&cli->term, "%s", s.data);
     if (q->agreement < GP_AGREEMENT_LEAST)
-        gp_term_say(&cli->term,
-                    given ? "your categories cut across the prompts: images of one prompt are often in different ones"
-                          : "these categories cut across your prompts: give words, as in goldpan slices "
-                            "--categories \"people, animals\"");
+        gp_term_say(
+            &cli->term,
+            given ? "your categories cut across the prompts: images of one prompt are often in different categories"
+                  : "these categories cut across your prompts: name your own, as in goldpan slices "
+                    "--categories \"people, animals\"");
     gp_str_clear(&s);
 }
 

@@ -206,7 +206,7 @@ struct gp_cli_command {
 #define GP_CLI_SCALES "score|corrected|z-category|z-prompt|percentile|difficulty" /* in order of gp_pick_by */
 #define GP_CLI_PICK_BY                                                                                                 \
     {                                                                                                                  \
-        "by", 0, GP_OPT_CHOICE, GP_CLI_SCALES, GP_CLI_FIELD(by), "what is compared (default: the raw score)"           \
+        "by", 0, GP_OPT_CHOICE, GP_CLI_SCALES, GP_CLI_FIELD(by), "value that is compared (default: the raw score)"     \
     }
 #define GP_CLI_PICK                                                                                                    \
     {"per-prompt", 'k', GP_OPT_COUNT, "K", GP_CLI_FIELD(per_prompt), "best K of each prompt (default 1; 0: all)"},     \
@@ -217,7 +217,7 @@ struct gp_cli_command {
          GP_OPT_TEXTS,                                                                                                 \
          "MEASURE<N",                                                                                                  \
          GP_CLI_FIELD(where),                                                                                          \
-         "and such a quality measure: \"noise<5\", \"sharpness>100\"; may be repeated"},                               \
+         "only images with such a measure: \"noise<5\", \"sharpness>100\"; may be repeated"},                          \
         GP_CLI_PICK_FROM, GP_CLI_PICK_BY,                                                                              \
         {"top-per-category", 0, GP_OPT_NUMBER, "K", GP_CLI_FIELD(per_category), GP_CLI_PER_CATEGORY_HELP},             \
         {"top-per-slice", 0, GP_OPT_NUMBER, "K", GP_CLI_FIELD(per_slice), "best K of each slice (default: all)"},      \

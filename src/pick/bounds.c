@@ -42,10 +42,11 @@ gp_status gp_bound_parse(const char *text, gp_bound *out, gp_error *err)
         fits = read_limit(sign + (w.equal ? 2 : 1), &w.limit);
     }
     if (!fits)
-        return gp_fail(err, GP_ERR_USAGE,
-                       "'%s' is no limit of a measure: write \"noise<5\" or \"sharpness>=100\"; the measures are"
-                       " sharpness, noise, exposure, saturation, entropy, spread",
-                       text);
+        return gp_fail(
+            err, GP_ERR_USAGE,
+            "'%s' is not a limit of a quality measure: write \"noise<5\" or \"sharpness>=100\"; the measures are"
+            " sharpness, noise, exposure, saturation, entropy, spread",
+            text);
     *out = w;
     return GP_OK;
 }

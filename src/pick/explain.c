@@ -222,7 +222,7 @@ gp_status gp_explain(const gp_verdict *v, char **out, gp_error *err)
     case GP_GATE_NO_SCORE: put_no_score(&s, v); break;
     case GP_GATE_MIN_SCORE: gp_str_printf(&s, "its score %.2f is below the %.2f asked for", v->score, v->limit); break;
     case GP_GATE_MEASURE:
-        gp_str_puts(&s, v->barred ? v->barred : "a quality measure is beyond its limit"), put_own(&s, v);
+        gp_str_puts(&s, v->barred ? v->barred : "a quality measure does not meet its limit"), put_own(&s, v);
         break;
     case GP_GATE_NOT_IN_SLICE: put_not_in_slice(&s, v); break;
     case GP_GATE_PER_PROMPT:

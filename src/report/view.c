@@ -121,7 +121,7 @@ static const struct {
     [Y] = {"y", "Map y", GP_COL_F32, "find", "place on the map"},
     [APART] = {"apart", "Set apart", GP_COL_CODE, "file", "why the image is not a candidate, such as a grid"},
     [SHARPNESS] = {"sharpness", "Sharpness", GP_COL_F32, "file", "variance of the Laplacian of luma"},
-    [NOISE] = {"noise", "Noise", GP_COL_F32, "file", "levels of luma that neighbouring pixels differ by, as in noise"},
+    [NOISE] = {"noise", "Noise", GP_COL_F32, "file", "estimated standard deviation of white noise in luma, 0 to 255"},
     [EXPOSURE] = {"exposure", "Exposure", GP_COL_F32, "file", "mean luma: 0 black, 1 white"},
     [SATURATION] = {"saturation", "Saturation", GP_COL_F32, "file", "how colourful: 0 grey, 1 pure colours"},
     [ENTROPY] = {"entropy", "Entropy", GP_COL_F32, "file", "bits of the histogram of luma, 0 to 8"},

@@ -466,7 +466,7 @@ static gp_status find_quality(gp_find_run *r, gp_error *err)
     bool given = r->options->category_column || r->options->category_label_count;
     if (quality->agreement < GP_AGREEMENT_LEAST)
         gp_find_remark(
-            r, given ? "your categories cut across the prompts: images of one prompt are often in different ones"
+            r, given ? "your categories cut across the prompts: images of one prompt are often in different categories"
                      : "the categories cut across your prompts: name categories with --categories");
     return GP_OK;
 }

@@ -208,7 +208,8 @@ static gp_status read_barred(chooser *c, gp_error *err)
     if (!c->o->where_count) return GP_OK;
     c->barred = gp_mem_zero(c->m.n, sizeof *c->barred);
     if (!c->barred) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the limits");
-    for (uint32_t i = 0; i < c->m.n; i++) bar(c, i, "it has no quality measures yet: goldpan score measures it");
+    for (uint32_t i = 0; i < c->m.n; i++)
+        bar(c, i, "the image has no quality measures yet (goldpan score measures it)");
     GP_TRY(gp_cat_quality_visit(c->cat, take_quality, c, err));
     if (c->status != GP_OK) return gp_fail(err, c->status, "%s", c->error.message);
     for (uint32_t i = 0; i < c->m.n; i++) c->contenders[i].barred = c->barred[i];
@@ -249,9 +250,10 @@ out:
 static void tell_difficulty(const gp_pick_options *o, const gp_difficulty *facts, size_t without)
 {
     bool alone = o->strategy == GP_PICK_PROMPT && !o->top && !o->per_category && !o->one_per_duplicate;
-    const char *use = alone ? "; within a prompt the order stays, so the picks are those of the raw score (--top K "
-                              "compares all prompts)"
-                            : "";
+    const char *use = alone
+                          ? "; the order within a prompt stays, so the picks are the same as by the raw score (--top K "
+                            "compares all prompts)"
+                          : "";
     if (!o->note) return;
     if (without && !isnan(facts->penalty))
         gp_note_say(o->note, o->note_user, "difficulty-without", without,
@@ -267,12 +269,12 @@ static void tell_difficulty(const gp_pick_options *o, const gp_difficulty *facts
                     "compared by the raw score: the embeddings of all %zu prompts are the same", facts->prompts);
     else if (!(facts->explained > 0.005))
         gp_note_say(o->note, o->note_user, "difficulty", facts->prompts,
-                    "the texts of %zu prompts predict nothing of their scores, so the correction changes next to"
-                    " nothing%s",
+                    "the texts of %zu prompts do not predict their scores, so the correction changes almost nothing%s",
                     facts->prompts, use);
     else
         gp_note_say(o->note, o->note_user, "difficulty", facts->prompts,
-                    "the texts of %zu prompts predict %.0f %% of the variance of their scores; this is taken off%s",
+                    "the texts of %zu prompts predict %.0f %% of the variance of their mean scores; the prediction is "
+                    "subtracted%s",
                     facts->prompts, 100 * facts->explained, use);
 }
 

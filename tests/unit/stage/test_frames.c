@@ -194,7 +194,7 @@ static void test_limits(void **state)
     o.explain = put_reason, o.explain_user = &said, o.explain_paths = paths, o.explain_count = 2;
     assert_ok(gp_pick(cat, NULL, &o, NULL, &err));
     assert_non_null(strstr(said.data, "0 not picked: its exposure 0 does not pass 'exposure>0', score "));
-    assert_non_null(strstr(said.data, "0 not picked: it has no quality measures yet"));
+    assert_non_null(strstr(said.data, "0 not picked: the image has no quality measures yet"));
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         o.where = &wrong[i];
         assert_int_equal(gp_pick(cat, NULL, &o, NULL, &err), GP_ERR_USAGE);
