@@ -46,7 +46,7 @@ static void unpack_clear(packed *p)
     libdeflate_free_decompressor(p->inflate);
 }
 
-/* decoded: the file's pixels; measuring them is timed, not decoding them. */
+/* decoded: the file's pixels, for MEASURE, which times only the measures. */
 static bool run(int way, bool png, const gp_bytes *file, const gp_pixels *decoded, packed *p)
 {
     gp_pixels pixels = {0};

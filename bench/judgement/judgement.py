@@ -9,8 +9,8 @@ measures on each:
 - false slices: tables of scores with an effect of prompts that is 0 ... 80 % of the variance and none of clusters, in
   which a slice is reported; tables are shared out among the seeds
 - power: 32 images at +2 standard deviations and 64 at +1, nearest to a random image, where prompts have no effect
-- bias: share of a kind that gets 8 points for nothing among the best tenth, over its share of the images; right ones of
-  the best tenth without such a bias.  By the raw score, corrected by category, corrected by the difficulty of prompts
+- bias: a kind gets 8 points for nothing: its share of the best tenth, divided by its share of the images; share of right
+  images in the best tenth without such a bias.  Both by the raw score, corrected by category, corrected by difficulty
 - picks: prompts whose best image is the faithful one; faithful ones among the picks of category-slices
 --vectors: real vectors [n, d]; prints how large the categories of goldpan's merge are on them.
 The samples stay in DIR (default: a temporary folder) and are used again.  Needs NumPy, Pillow and pycairo.
@@ -114,8 +114,8 @@ class Sample:
         return [pick["path"] for pick in best]
 
     def bias(self):
-        """By each scale: for each kind, its share of the best when it is liked over its share of all; right ones of the
-        best without any such bias."""
+        """For each scale: each kind's share of the best when that kind is liked, divided by its share of all; the share of right
+        images among the best without such a bias."""
         shares = {name: [] for name in SCALES}
         count = collections.Counter(self.kinds.values())
         for favourite in sorted(count):

@@ -185,7 +185,7 @@ describe('images that are set apart', () => {
     await page.locator('.grid').press(key);
     const inspector = page.getByLabel('Inspector', { exact: true }).last();
     await inspector.getByText('Open the image alone').waitFor();
-    await settle(page, 400); // the nearest images would be asked for now
+    await settle(page, 400); // the nearest images would be requested by now
     assert.equal(await inspector.getByRole('heading', { name: 'Nearest by look' }).count(), 0);
     const [{ why }] = sql(pictures, `SELECT apart AS why FROM images WHERE hash = x'${await hashOf(page, await current(page))}'`);
     await inspector.getByText(`${why}: not scored, never picked`).waitFor();
@@ -209,14 +209,14 @@ describe('images that are set apart', () => {
     await page.locator('.grid').press('End');
     await page.locator('.grid').press('m');
     await page.getByText('an image to search by is set apart or not scored yet').waitFor();
-    await page.locator('.grid').press('Home'); // a search that was refused is not part of the next
+    await page.locator('.grid').press('Home'); // a rejected search is not part of the next search
     await page.locator('.grid').press('m');
     await page.locator('.chip').filter({ hasText: 'more like' }).waitFor();
     assert.equal(await page.locator('.chip').filter({ hasText: 'more like' }).count(), 1);
     for (const order of ['Largest', 'Smallest']) {
       await page.getByLabel(`${order} first; turn round`).waitFor();
       await until(() => page.locator('.grid').evaluate((grid) => grid.scrollTop === 0), 'another order does not begin at its start');
-      await page.locator('.grid').press('End'); // the last image is the current one already the second time
+      await page.locator('.grid').press('End'); // the second time, the last image is already current
       await until(async () => (await lasts()).every(Boolean), `${order} first: an image that is set apart is not the last`);
       if (order === 'Largest') await page.getByLabel(`${order} first; turn round`).click();
     }

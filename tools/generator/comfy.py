@@ -2,7 +2,7 @@
 """ComfyUI: a graph is checked as the real server checks it, and its pictures are drawn from what its nodes say.
 
 The server has the habits of ComfyUI 0.3.64 that clients trip over:
-- A file's number is the lowest above those in the output folder, so names return after the folder was emptied.
+- A file's number is the lowest above those in the output folder, so names are used again after the folder was emptied.
 - The history names the files of old jobs, whatever lies under those names now.
 - A job with the same graph as the job before it draws nothing and names the old files.
 - An id may be posted again: the job is done again, and the history keeps the last one.
@@ -28,7 +28,7 @@ SIDE = ("INT", 16, pictures.MOST_SIDE)
 SAMPLERS = ["euler", "euler_ancestral", "heun", "dpmpp_2m", "dpmpp_2m_sde", "ddim", "lcm", "uni_pc"]
 SCHEDULERS = ["normal", "karras", "exponential", "sgm_uniform", "simple", "ddim_uniform", "beta"]
 CHECKPOINTS = [m["model_name"] + ".safetensors" for m in MODELS]
-CUSTOM = ("TestFresh", "TestFail")  # as custom nodes do: one is never cached, the other raises an error
+CUSTOM = ("TestFresh", "TestFail")  # as custom nodes do: TestFresh is never cached, TestFail raises an error
 LATENT = ({"width": SIDE, "height": SIDE, "batch_size": ("INT", 1, 64)}, ["LATENT"])
 SAMPLER = {"model": "MODEL", "steps": ("INT", 1, 10000), "cfg": ("FLOAT", 0, 100), "sampler_name": SAMPLERS,
            "scheduler": SCHEDULERS, "positive": "CONDITIONING", "negative": "CONDITIONING", "latent_image": "LATENT"}
@@ -65,7 +65,7 @@ NODES = {
 }
 OUTPUTS = ("SaveImage", "PreviewImage")
 SAMPLING = ("KSampler", "KSamplerAdvanced", "SamplerCustomAdvanced")
-TEXTS = ("text", "text_g", "t5xxl")  # what an encoder draws from
+TEXTS = ("text", "text_g", "t5xxl")  # inputs of an encoder that decide what is drawn
 STRANGER = {"1": {"class_type": "TestFresh", "inputs": {"image": ["2", 0]}, "is_changed": [float("nan")]}}
 MOST_HISTORY = 10000
 
@@ -122,9 +122,9 @@ class ComfyUi(Style):
         super().__init__(world)
         self.line, self.numbers = jobs, 0
         self.pending, self.running = [], None
-        self.history_of = collections.OrderedDict()  # id -> the last job that ended under it
+        self.history_of = collections.OrderedDict()  # id -> the last job with this id that ended
         self.cached = {}                             # signature -> images of the output nodes of the job before
-        # Beside the log, whose folder a test removes even where it kills this server.
+        # In the log's folder, which a test removes even if it kills this server.
         self.own = tempfile.TemporaryDirectory(prefix="comfy-", dir=os.path.dirname(world.options.log) or None)
         self.folders = {"output": world.options.output or self.own.name, "temp": os.path.join(self.own.name, "temp")}
         routes = [("POST", "/prompt", self.prompt), ("GET", "/prompt", lambda w, r: Answer(
@@ -164,7 +164,7 @@ class ComfyUi(Style):
                 "client_id", "")}, "outputs": outputs, "fault": request.fault, "results": {}, "messages": [], "text": "success"}
             for node in graph.values():
                 if node["class_type"] == "TestFresh":
-                    node["is_changed"] = [float("nan")]  # as the real server keeps it
+                    node["is_changed"] = [float("nan")]  # as in the queue of the real server
             self.pending.append(job)
         self.line.put(self.work)
         return Answer(200, {"prompt_id": name, "number": number, "node_errors": {}})
@@ -253,7 +253,7 @@ class ComfyUi(Style):
                 for i in range(self.value(graph, latent["batch_size"]))]
 
     def signature(self, graph, node):
-        """What the server keeps results by: classes and inputs of a node and of all that it needs, without ids and titles."""
+        """The key of the cache: classes and inputs of a node and of all nodes that it needs, without ids and titles."""
         order = upstream(graph, node)
         place = {n: i for i, n in enumerate(order)}
         show = lambda v: ["node", place.get(v[0]), v[1]] if is_link(v) else v
@@ -268,7 +268,7 @@ class ComfyUi(Style):
             job = min(self.pending, key=lambda j: j["number"])
             self.pending.remove(job)
             self.running = job
-        # The line in the log is of the work, not of the request: what is cached is not drawn.
+        # The log gets a line of its own for the work, since a request whose images are cached draws nothing.
         shown = Request("WORK", "/prompt", {}, {}, {"prompt_id": job["id"]})
         tell = lambda kind, **more: job["messages"].append(
             [kind, {"prompt_id": job["id"], **more, "timestamp": int(time.time() * 1000)}])

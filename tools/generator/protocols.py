@@ -139,7 +139,7 @@ class Automatic1111(Style):
             world.running = None
         texts = [text(s) for s in seeds]
         files = [pictures.encode(im, [("parameters", t)]) for im, t in zip(images, texts)]
-        # The grid that the web interface saves comes first here too, where pictures are to be saved.
+        # If pictures are to be saved, the first one is a grid, as the web interface saves it.
         first = 1 if images and (world.options.grid or (get("save_images", False) and count > 1)) else 0
         if first:
             texts.insert(0, text(seed))
@@ -247,7 +247,7 @@ class OpenAi(Style):
                 data.append({"url": "http://127.0.0.1:%d/files/%s" % (world.port, name)})
             else:
                 data.append({"b64_json": base64.b64encode(file).decode()})
-            if model == "dall-e-3":  # it writes every prompt anew, and draws that
+            if model == "dall-e-3":  # it rewrites every prompt and draws the new text
                 data[-1]["revised_prompt"] = "A detailed view: %s." % prompt
         return Answer(200, {"created": int(time.time()), "data": data, "size": "%dx%d" % (width, height), "output_format": form,
                             "quality": body.get("quality") or "auto", "background": "opaque",

@@ -255,7 +255,7 @@ def comfy_file(s, entry, node="9"):
 
 
 def test_comfy_files():
-    """Names return after the folder was emptied; the history and the cache name files by them all the same."""
+    """File names are used again after files were deleted; the history and the cache still give the old names."""
     with tempfile.TemporaryDirectory(prefix="goldpan-test-") as folder, Running("--output", folder) as s:
         red = comfy_job(s, graph("a red dog"))
         path = os.path.join(folder, "gold", "pan_00001_.png")

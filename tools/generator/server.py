@@ -22,7 +22,7 @@ from .fields import Wrong
 
 # Of these the answer is bad whatever was asked; of the rest the pictures are. `failed`: a job that was taken and then fails.
 # `timeout` never answers; `trickle` and `slowhead` send single bytes slowly, of the body or of the header.
-# `quota` is a 429 that no waiting helps: the account has no money left.
+# `quota` is a 429 that waiting does not end: the account has no money left.
 REFUSALS = ("500", "503", "429", "quota", "timeout", "drop", "garbage", "trickle", "slowhead")
 SPOILED = ("notimage", "truncated", "failed")
 DRIP = 0.25  # seconds between the bytes of an answer that trickles
@@ -46,7 +46,7 @@ class Options:
     no_api: bool = False        # serve only the page of a web interface, like AUTOMATIC1111 without --api
     busy: tuple = ()            # ((path, n), ...): the n-th request whose path begins so gets 429
     trickle: tuple = ()         # beginnings of the paths whose answers come in single bytes
-    output: str = ""            # ComfyUI's output folder; "": one that ends with the server
+    output: str = ""            # ComfyUI's output folder; "": a temporary folder
     disable_metadata: bool = False  # ComfyUI's option of that name
     empty_info: bool = False    # txt2img's `info` is an empty string, as from stable-diffusion.cpp
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Scores corrected by the difficulty of their prompts, the naive way: the regression is fitted anew without each prompt.
+"""Scores corrected by the difficulty of their prompts, the naive way: one more regression without each prompt.
 
 difficulty.json   tests/golden/analyze/picks: three cases, by scikit-learn's Ridge with an intercept
-    score        of 2 to 5 images a prompt; prompt: whose they are
-    embeddings   [prompts, d] float32, of any length; the regression sees them at length 1, less their mean
-    press        of each penalty of the grid: the sum of squares of the errors
-    penalty      the one of least press; predictions, corrected: by it
+    score        2 to 5 images a prompt; prompt: the prompt of each
+    embeddings   [prompts, d] float32, of any length; the regression scales them to 1 and subtracts their mean
+    press        for each penalty of the grid: sum of squares of the errors
+    penalty      the penalty with the least press; predictions and corrected belong to it
 
 The cases: more prompts than dimensions, fewer, and embeddings that say nothing about the scores.
 """

@@ -433,7 +433,7 @@ class App {
 
   // ---------------------------------------------------------------- search
 
-  /** Searches by `query`.  A search that is refused leaves the one before in place. */
+  /** Searches by `query`.  If the server rejects it, the search before stays. */
   async runSearch(query: typeof this.query = this.query): Promise<void> {
     const { text, more, less } = query;
     if (!text && !more?.length && !less?.length) {
