@@ -55,7 +55,7 @@ static long long since(double *mark)
     return (long long)(took * 1e9);
 }
 
-/* ---- one thread ---- */
+/* ------------------------------------------------------------------ one thread */
 
 static gp_status load(job *j, const char *path, float *planes, gp_error *err)
 {
@@ -139,7 +139,7 @@ static void body(void *user, int index)
     gp_mem_free(planes);
 }
 
-/* ---- one line of the table ---- */
+/* ------------------------------------------------------------------ one line of the table */
 
 static void report(job *j, int threads, double took, double opened)
 {
@@ -198,7 +198,7 @@ out:
     return st;
 }
 
-/* ---- arguments ---- */
+/* ------------------------------------------------------------------ arguments */
 
 static char **list_images(const char *folder, size_t *count)
 {

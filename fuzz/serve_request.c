@@ -19,7 +19,7 @@ static void check(bool holds)
     if (!holds) abort();
 }
 
-/* ---- the address, written anew from what was understood */
+/* ------------------------------------------------------------------ the address, written anew from what was understood */
 
 static void write_address(gp_str *s, const gp_route *r)
 {
@@ -57,7 +57,7 @@ static void check_address(const char *address, const gp_route *route)
     gp_str_clear(&s);
 }
 
-/* ---- the guard */
+/* ------------------------------------------------------------------ the guard */
 
 static bool is_own(const char *host)
 {
@@ -113,7 +113,7 @@ static void ask(const gp_guard_request *r)
     }
 }
 
-/* ---- ranges */
+/* ------------------------------------------------------------------ ranges */
 
 static void ask_range(const char *header)
 {
@@ -135,7 +135,7 @@ static void ask_range(const char *header)
     }
 }
 
-/* ---- the input */
+/* ------------------------------------------------------------------ the input */
 
 /* The next line, which is cut out of the text; NULL at its end. */
 static char *next_line(char **at)

@@ -93,7 +93,7 @@ void recipe_planes(const uint8_t *pixels, unsigned side, float *planes)
             planes[c * plane + i] = ((float)((double)pixels[3 * i + c] * (1.0 / 255)) - mean[c]) / std[c];
 }
 
-/* ---- published shapes ---- */
+/* ------------------------------------------------------------------ published shapes */
 
 static const struct {
     const char *name;
@@ -141,7 +141,7 @@ bool recipe_named(const char *name, recipe_sizes *out, char *config, size_t size
     return false;
 }
 
-/* ---- the tensors of a model ---- */
+/* ------------------------------------------------------------------ the tensors of a model */
 
 typedef struct item {
     char name[240];
@@ -222,7 +222,7 @@ static items list_of(const recipe_sizes *s)
     return list;
 }
 
-/* ---- writing ---- */
+/* ------------------------------------------------------------------ writing */
 
 static uint16_t to_bf16(float value)
 {

@@ -54,7 +54,7 @@ gp_status gp_run(gp_catalog *catalog, const gp_model *model, const gp_run_option
     return gp_stage_run(catalog, model->clip, model->name, &parts, report, err);
 }
 
-/* ---- what was found */
+/* ------------------------------------------------------------------ what was found */
 
 gp_status gp_catalog_words(gp_catalog *catalog, const gp_words_options *options,
                            bool (*visit)(void *user, const gp_word *word), void *user, gp_error *err)

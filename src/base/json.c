@@ -15,7 +15,7 @@
 
 enum { USUAL_DEPTH = 64, MOST_DEPTH = 1000 };
 
-/* ---- the scan ------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ the scan */
 
 typedef struct scan {
     const char *text;
@@ -236,7 +236,7 @@ static gp_status scan_value(scan *s, char *open, int max_depth)
     return GP_OK;
 }
 
-/* ---- the tree ------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ the tree */
 
 /* Member names in the tree; depth is bounded by the scan. */
 static size_t count_names(struct json_object *value)

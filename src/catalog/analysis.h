@@ -7,8 +7,10 @@
 #include "base/hash.h"
 #include "base/status.h"
 
-/* ---- what an analysis reads: images that are on disk and have an embedding by the scorer's encoder, in order of
- * content hash, so that the order of adding does not matter. */
+/* ------------------------------------------------------------------ what an analysis reads */
+
+/* Images that are on disk and have an embedding by the scorer's encoder, in order of content hash, so that the order
+ * of adding does not matter. */
 typedef struct gp_cat_matrix {
     size_t n;
     uint32_t dims;
@@ -32,7 +34,9 @@ void gp_cat_matrix_clear(gp_cat_matrix *matrix);
 gp_status gp_cat_prompt_vectors(gp_catalog *cat, int64_t encoder, const int64_t *prompts, size_t n, int64_t **ids,
                                 float **vectors, size_t *count, gp_error *err);
 
-/* ---- what it writes.  All arrays borrowed for the call; rows i stand for images[i]. */
+/* ------------------------------------------------------------------ what it writes */
+
+/* All arrays borrowed for the call; rows i stand for images[i]. */
 typedef struct gp_cat_level {
     uint32_t count;          /* clusters */
     const uint32_t *cluster; /* [n] */
@@ -78,7 +82,7 @@ typedef struct gp_cat_analysis {
 /* Replace the analysis of this scorer.  One transaction. */
 gp_status gp_cat_analysis_put(gp_catalog *cat, const gp_cat_analysis *analysis, gp_error *err);
 
-/* ---- the map: 2-D places of images by encoder */
+/* ------------------------------------------------------------------ the map: 2-D places of images by encoder */
 /* place [n, 2], known [n]: which of the images have a place; settings_json owned (gp_mem_free), NULL: no map yet. */
 gp_status gp_cat_map_read(gp_catalog *cat, int64_t encoder, const int64_t *images, size_t n, float *place, bool *known,
                           char **settings_json, gp_error *err);
@@ -86,7 +90,7 @@ gp_status gp_cat_map_read(gp_catalog *cat, int64_t encoder, const int64_t *image
 gp_status gp_cat_map_put(gp_catalog *cat, int64_t encoder, const char *settings_json, const int64_t *images,
                          const float *place, size_t n, bool replace, gp_error *err);
 
-/* ---- reading back, for people and for pick */
+/* ------------------------------------------------------------------ reading back, for people and for pick */
 typedef struct gp_cat_standing {
     int64_t image;
     int32_t category, group; /* -1 none */

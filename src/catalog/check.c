@@ -35,7 +35,7 @@ static void tell(checking *c, uint64_t count, const char *advice, const char *fo
     gp_str_clear(&text);
 }
 
-/* ---- SQLite's integrity check and foreign keys */
+/* ------------------------------------------------------------------ SQLite's integrity check and foreign keys */
 
 static gp_status check_integrity(checking *c, gp_error *err)
 {
@@ -65,7 +65,7 @@ static gp_status check_references(checking *c, gp_error *err)
     return st;
 }
 
-/* ---- the rules that SQL can state */
+/* ------------------------------------------------------------------ the rules that SQL can state */
 
 static gp_status check_rules(checking *c, gp_error *err)
 {
@@ -79,7 +79,7 @@ static gp_status check_rules(checking *c, gp_error *err)
     return GP_OK;
 }
 
-/* ---- the journal of marks */
+/* ------------------------------------------------------------------ the journal of marks */
 
 typedef struct comparison {
     const gp_marks_file *here, *there;
@@ -248,7 +248,7 @@ out:
     return st;
 }
 
-/* ---- the whole check */
+/* ------------------------------------------------------------------ the whole check */
 
 static gp_status check_rows(checking *c, gp_error *err)
 {

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- errors */
+/* ------------------------------------------------------------------ errors */
 
 static gp_status no_space(const gp_catalog *cat, gp_error *err)
 {
@@ -110,7 +110,7 @@ gp_status gp_db_exec(gp_catalog *cat, const char *sql, gp_error *err)
     return rc == SQLITE_OK ? GP_OK : gp_db_fail(cat, rc, err);
 }
 
-/* ---- statements */
+/* ------------------------------------------------------------------ statements */
 
 gp_q gp_q_open(gp_catalog *cat, const char *literal_sql)
 {
@@ -248,7 +248,7 @@ gp_status gp_q_image_hash(const gp_q *q, int i, gp_hash *hash, gp_error *err)
     return gp_fail(err, GP_ERR_CATALOG, "catalog '%s' is damaged: an image has a hash of another length", q->cat->path);
 }
 
-/* ---- transactions */
+/* ------------------------------------------------------------------ transactions */
 
 gp_status gp_cat_begin(gp_catalog *cat, gp_error *err)
 {
@@ -302,7 +302,7 @@ gp_status gp_db_scope_end(gp_catalog *cat, bool own, gp_status st, gp_error *err
     return st;
 }
 
-/* ---- vectors */
+/* ------------------------------------------------------------------ vectors */
 
 void gp_db_floats_to_le(const float *in, uint8_t *out, size_t dims)
 {

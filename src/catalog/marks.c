@@ -12,7 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- the row of table `journal`: the state in which catalog and journal last agreed */
+/* ------------------------------------------------------------------ the row of table `journal` */
+
+/* The state in which catalog and journal last agreed. */
 
 typedef struct state {
     bool there;
@@ -50,7 +52,7 @@ static void new_id(char id[33])
     gp_hash_hex(random, id);
 }
 
-/* ---- the file, open and locked */
+/* ------------------------------------------------------------------ the file, open and locked */
 
 static gp_status file_failed(const char *path, int number, gp_error *err)
 {
@@ -98,7 +100,7 @@ static gp_status check_ours(const char *path, const gp_marks_file *file, gp_erro
     return GP_OK;
 }
 
-/* ---- at commit */
+/* ------------------------------------------------------------------ at commit */
 
 /* Writes to `text` the lines to append: all marks for a new file; else a newline after a torn line, then the pending
  * lines.
@@ -170,7 +172,7 @@ void gp_marks_settle(gp_catalog *cat, bool committed)
     m->fd = -1;
 }
 
-/* ---- at opening */
+/* ------------------------------------------------------------------ at opening */
 
 static int64_t bound(int64_t live)
 {

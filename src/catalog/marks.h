@@ -38,7 +38,9 @@ typedef struct gp_marks {
     gp_cat_brought brought;
 } gp_marks;
 
-/* ---- collecting (marks_write.c): lines for what the open transaction has changed, appended at its commit */
+/* ------------------------------------------------------------------ collecting (marks_write.c) */
+
+/* Lines for what the open transaction has changed, appended at its commit. */
 gp_status gp_marks_note_rating(gp_catalog *cat, const gp_hash *image, gp_error *err);
 gp_status gp_marks_note_view(gp_catalog *cat, const char *name, gp_error *err);
 void gp_marks_note_picks(gp_catalog *cat); /* the picks are read at the commit */
@@ -50,7 +52,7 @@ gp_status gp_marks_whole(gp_catalog *cat, gp_str *out, gp_error *err);
 /* *any: the catalog has at least one mark. */
 gp_status gp_marks_any(gp_catalog *cat, bool *any, gp_error *err);
 
-/* ---- the file (marks_file.c) */
+/* ------------------------------------------------------------------ the file (marks_file.c) */
 typedef enum gp_marks_kind { GP_MARKS_RATING, GP_MARKS_VIEW, GP_MARKS_PICKS, GP_MARKS_PLAN } gp_marks_kind;
 typedef struct gp_marks_entry {
     gp_marks_kind kind;
@@ -83,7 +85,7 @@ void gp_marks_header(gp_str *out, const char *id);
 /* Reads only the id and size of a journal; id is "" without a valid header, size is 0 without a file. */
 void gp_marks_peek(const char *path, char id[33], int64_t *size);
 
-/* ---- agreement of catalog and journal (marks.c) */
+/* ------------------------------------------------------------------ agreement of catalog and journal (marks.c) */
 /* At opening for writing: makes catalog and journal agree.  Returns only MEMORY errors; the next change reports others.
  */
 gp_status gp_marks_attach(gp_catalog *cat, gp_error *err);
@@ -96,8 +98,10 @@ gp_status gp_marks_flush(gp_catalog *cat, gp_error *err);
 void gp_marks_settle(gp_catalog *cat, bool committed);
 void gp_marks_close(gp_catalog *cat);
 
-/* ---- merging (marks_merge.c): an entry replaces the catalog's row unless the row is newer; sets `waits` and
- * counts the entries that wait.  Inside a transaction. */
+/* ------------------------------------------------------------------ merging (marks_merge.c) */
+
+/* An entry replaces the catalog's row unless the row is newer; sets `waits` and counts the entries that wait. Inside
+ * a transaction. */
 /* *lacking: merging would add this entry.  Only for an entry about something that the catalog has no row for. */
 gp_status gp_marks_lacking(gp_catalog *cat, gp_marks_kind kind, const gp_json *entry, bool *lacking, gp_error *err);
 gp_status gp_marks_merge(gp_catalog *cat, gp_marks_file *file, gp_cat_brought *brought, gp_error *err);

@@ -15,7 +15,7 @@ enum { SUM_DIGITS = 16, DEPTH = 8, HEX = 32 };
 #define SUM_NAME     ",\"sum\":\""
 #define SUM_SIZE     (sizeof SUM_NAME - 1 + SUM_DIGITS + 2) /* with the final "} */
 
-/* ---- lines */
+/* ------------------------------------------------------------------ lines */
 
 static void sum_of(const char *bytes, size_t size, char out[33])
 {
@@ -51,7 +51,7 @@ static bool line_is_whole(const char *line, size_t size)
     return memcmp(line + body + sizeof SUM_NAME - 1, sum, SUM_DIGITS) == 0;
 }
 
-/* ---- the thing that a line is about */
+/* ------------------------------------------------------------------ the thing that a line is about */
 
 static bool text_of(const gp_json *object, const char *name, const char **text)
 {

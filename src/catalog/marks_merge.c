@@ -21,8 +21,10 @@ static int64_t number(const gp_json *object, const char *name)
     return gp_json_i64(gp_json_get(object, name), &value) ? value : 0;
 }
 
-/* ---- finding the image: by the hash of its bytes, else by the hash of its compressed pixels if only one image has
- * these pixels.  In the second case another program has changed only the metadata of the file. */
+/* ------------------------------------------------------------------ finding the image */
+
+/* By the hash of its bytes, else by the hash of its compressed pixels if only one image has these pixels. In the
+ * second case another program has changed only the metadata of the file. */
 
 static gp_status image_by_stream(gp_catalog *cat, const gp_hash *stream, int64_t *image, gp_error *err)
 {
@@ -44,7 +46,7 @@ static gp_status image_of(gp_catalog *cat, const char *hex, const char *stream_h
     return image_by_stream(cat, &stream, image, err);
 }
 
-/* ---- ratings */
+/* ------------------------------------------------------------------ ratings */
 
 static gp_status merge_rating(const merging *m, const gp_json *o, bool *waits, gp_error *err)
 {
@@ -65,7 +67,7 @@ static gp_status merge_rating(const merging *m, const gp_json *o, bool *waits, g
     return GP_OK;
 }
 
-/* ---- views */
+/* ------------------------------------------------------------------ views */
 
 static gp_status merge_view(const merging *m, const gp_json *o, gp_error *err)
 {
@@ -81,7 +83,7 @@ static gp_status merge_view(const merging *m, const gp_json *o, gp_error *err)
     return GP_OK;
 }
 
-/* ---- picks */
+/* ------------------------------------------------------------------ picks */
 
 /* Finds the scorer of the picks, or inserts it if the catalog does not have it.  *id 0: the entry names no scorer. */
 static gp_status scorer_of(gp_catalog *cat, const gp_json *o, int64_t *id, gp_error *err)
@@ -182,7 +184,7 @@ static gp_status merge_picks(const merging *m, const gp_json *o, bool *waits, gp
     return GP_OK;
 }
 
-/* ---- plans */
+/* ------------------------------------------------------------------ plans */
 
 /* A plan whose image was received but is not in the catalog is planned again; the next run first looks for its file. */
 static gp_status merge_plan(const merging *m, const gp_json *o, bool *waits, gp_error *err)
@@ -215,7 +217,7 @@ static gp_status merge_plan(const merging *m, const gp_json *o, bool *waits, gp_
     return GP_OK;
 }
 
-/* ---- all entries */
+/* ------------------------------------------------------------------ all entries */
 
 static gp_status merge_one(const merging *m, gp_marks_file *file, gp_marks_entry *e, gp_error *err)
 {

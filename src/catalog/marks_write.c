@@ -3,7 +3,7 @@
  * earlier lines or the catalog. */
 #include "catalog/db.h"
 
-/* ---- members from columns; a NULL column leaves its member out */
+/* ------------------------------------------------------------------ members from columns; a NULL column leaves its member out */
 
 static void put_text(gp_str *out, const char *name, const gp_q *q, int column)
 {
@@ -41,7 +41,7 @@ static gp_status put_rows(gp_q *q, put_row put, gp_str *out, gp_error *err)
     return st == GP_OK && out->failed ? gp_db_fail(q->cat, SQLITE_NOMEM, err) : st;
 }
 
-/* ---- ratings */
+/* ------------------------------------------------------------------ ratings */
 
 #define FIRST_PATH "(SELECT p.path FROM paths p WHERE p.image = i.id ORDER BY p.missing, p.path LIMIT 1)"
 #define RATINGS                                                                                                        \
@@ -66,7 +66,7 @@ gp_status gp_marks_note_rating(gp_catalog *cat, const gp_hash *image, gp_error *
     return put_rows(&q, put_rating, &cat->marks.pending, err);
 }
 
-/* ---- views */
+/* ------------------------------------------------------------------ views */
 
 static void put_view(gp_str *body, const gp_q *q)
 {
@@ -83,8 +83,10 @@ gp_status gp_marks_note_view(gp_catalog *cat, const char *name, gp_error *err)
     return put_rows(&q, put_view, &cat->marks.pending, err);
 }
 
-/* ---- picks: one line for all, with the rule, time and scorer of the newest.  A pick that was kept from an earlier
- * choice has its own. */
+/* ------------------------------------------------------------------ picks */
+
+/* One line for all, with the rule, time and scorer of the newest. A pick that was kept from an earlier choice has its
+ * own. */
 
 #define NEWEST "picks ORDER BY picked_at DESC, image LIMIT 1"
 #define BY                                                                                                             \
@@ -179,7 +181,7 @@ gp_status gp_marks_put_picks(gp_catalog *cat, gp_error *err)
     return cat->marks.picks ? put_picks(cat, true, &cat->marks.pending, err) : GP_OK;
 }
 
-/* ---- plans */
+/* ------------------------------------------------------------------ plans */
 
 #define PLANS                                                                                                          \
     "SELECT g.key, g.prompt, g.negative, g.number, g.seed, g.protocol, g.settings, g.extras, g.state, g.message,"      \
@@ -210,7 +212,7 @@ gp_status gp_marks_note_plan(gp_catalog *cat, int64_t generation, gp_error *err)
     return put_rows(&q, put_plan, &cat->marks.pending, err);
 }
 
-/* ---- all marks */
+/* ------------------------------------------------------------------ all marks */
 
 gp_status gp_marks_whole(gp_catalog *cat, gp_str *out, gp_error *err)
 {

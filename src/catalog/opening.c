@@ -26,7 +26,7 @@ typedef enum access_way {
     WAY_ALONE      /* without locks, with the log */
 } access_way;
 
-/* ---- the path of the catalog */
+/* ------------------------------------------------------------------ the path of the catalog */
 
 static gp_status no_memory(const char *path, gp_error *err)
 {
@@ -90,7 +90,7 @@ static char *uri_of(const char *path, access_way way)
     return gp_str_take(&s);
 }
 
-/* ---- connections */
+/* ------------------------------------------------------------------ connections */
 
 static gp_status set_up(gp_catalog *cat, gp_error *err)
 {
@@ -133,7 +133,7 @@ static gp_status connect_db(gp_catalog *cat, bool create, access_way way, gp_err
     return set_up(cat, err);
 }
 
-/* ---- for reading */
+/* ------------------------------------------------------------------ for reading */
 
 static bool has_log(const gp_catalog *cat)
 {
@@ -189,7 +189,7 @@ static gp_status open_reading(gp_catalog *cat, const gp_db_steps *steps, gp_erro
     return st;
 }
 
-/* ---- for writing */
+/* ------------------------------------------------------------------ for writing */
 
 static gp_status open_writing(gp_catalog *cat, bool create, const gp_db_steps *steps, gp_error *err)
 {
@@ -257,7 +257,7 @@ gp_status gp_cat_open_memory(gp_catalog **out, gp_error *err)
     return st;
 }
 
-/* ---- the handle */
+/* ------------------------------------------------------------------ the handle */
 
 bool gp_cat_readonly(const gp_catalog *cat)
 {

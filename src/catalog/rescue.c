@@ -38,7 +38,7 @@ static gp_status no_memory(gp_error *err)
     return gp_fail(err, GP_ERR_MEMORY, "out of memory for the rescue");
 }
 
-/* ---- one table */
+/* ------------------------------------------------------------------ one table */
 
 typedef struct table {
     const char *name;
@@ -179,7 +179,7 @@ static gp_status read_table(rescuing *r, const char *name, gp_error *err)
     return GP_OK;
 }
 
-/* ---- all tables */
+/* ------------------------------------------------------------------ all tables */
 
 static bool is_in(const gp_catalog *cat, const char *name)
 {
@@ -281,7 +281,7 @@ static int watch(void *user)
     return !may_go_on(user);
 }
 
-/* ---- the old file */
+/* ------------------------------------------------------------------ the old file */
 
 /* Returns whether a process uses the catalog.  A connection in WAL mode holds a lock on this byte of the log's index.
  */
@@ -345,7 +345,7 @@ out:
     return st;
 }
 
-/* ---- files */
+/* ------------------------------------------------------------------ files */
 
 /* Removes the index of a log, which SQLite makes again from the log, and a log that is empty. */
 static gp_status remove_index(const char *path, gp_error *err)
@@ -418,7 +418,7 @@ static gp_status copy_journal(const char *path, const char *out, gp_error *err)
     return st;
 }
 
-/* ---- the whole rescue */
+/* ------------------------------------------------------------------ the whole rescue */
 
 static gp_status take_journal(const char *path, gp_rescue_report *report, gp_error *err)
 {

@@ -67,7 +67,7 @@ static int connect_any(gp_rescue_source *s)
     return rc;
 }
 
-/* ---- the private copy */
+/* ------------------------------------------------------------------ the private copy */
 
 char *gp_rescue_name(const char *path, const char *end)
 {
@@ -150,7 +150,7 @@ gp_status gp_rescue_open(const char *path, const char *copy, gp_rescue_source *o
     return GP_OK;
 }
 
-/* ---- the first page */
+/* ------------------------------------------------------------------ the first page */
 
 typedef struct root {
     char name[64];

@@ -160,7 +160,7 @@ gp_status gp_cat_scores_visit(gp_catalog *cat, const char *scorer, bool *higher_
     return GP_OK;
 }
 
-/* ---- pairs that lack a score */
+/* ------------------------------------------------------------------ pairs that lack a score */
 
 enum { PAIR_PAGE = 256 };
 typedef struct pair_page {

@@ -18,7 +18,7 @@ typedef struct found {
     double tower_rate; /* operations a second of processor time in the image tower, all threads */
 } found;
 
-/* ---- measuring ---- */
+/* ------------------------------------------------------------------ measuring */
 
 static gp_status measure(gp_cli *cli, gp_model **model, found *f, gp_error *err)
 {
@@ -49,7 +49,7 @@ static gp_status measure(gp_cli *cli, gp_model **model, found *f, gp_error *err)
     return GP_OK;
 }
 
-/* ---- telling ---- */
+/* ------------------------------------------------------------------ telling */
 
 static const char *unit_of(const gp_peak *peak)
 {

@@ -53,8 +53,7 @@ static gp_status put_row(struct embedding *e, const char *key, const char *text,
     return gp_atomic_write(e->rows, line->data, line->size, err);
 }
 
-/* ---- images -------------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ images */
 
 static void on_failed(void *user, size_t index, const char *path, const char *message)
 {
@@ -134,8 +133,7 @@ static gp_status embed_images(struct embedding *e, gp_error *err)
     return st;
 }
 
-/* ---- texts --------------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ texts */
 
 static gp_status flush_texts(struct embedding *e, char **texts, size_t n, gp_error *err)
 {
@@ -181,8 +179,7 @@ static gp_status embed_texts(struct embedding *e, gp_error *err)
     return st;
 }
 
-/* ---- the whole ----------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ the whole */
 
 static char *rows_path(const char *out)
 {

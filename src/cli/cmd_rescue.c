@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-/* ---- check */
+/* ------------------------------------------------------------------ check */
 
 typedef struct printer {
     gp_cli *cli;
@@ -67,7 +67,7 @@ static int run_check(gp_cli *cli)
     return code;
 }
 
-/* ---- rescue */
+/* ------------------------------------------------------------------ rescue */
 
 static void say_rescue(gp_cli *cli, const gp_rescue_report *r)
 {

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- a slice on one line, or as an object */
+/* ------------------------------------------------------------------ a slice on one line, or as an object */
 
 static const char *const heads[] = {"drop", "images", "mean", "low..high", "p", "where", "slice"};
 
@@ -73,7 +73,7 @@ static bool put_slice(void *user, const gp_found_slice *s)
     return true;
 }
 
-/* ---- the catalog */
+/* ------------------------------------------------------------------ the catalog */
 
 /* Without a name the scores made last say which model it was; its towers are wanted for probes and categories only. */
 static gp_status open_model(gp_cli *cli, gp_model **model, gp_error *err)

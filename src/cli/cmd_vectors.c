@@ -100,7 +100,7 @@ static int finish(gp_cli *cli, gp_status st, gp_str *json, const gp_error *err)
     return gp_cli_json_print(cli, json, GP_EXIT_OK);
 }
 
-/* ---- neighbours */
+/* ------------------------------------------------------------------ neighbours */
 
 static gp_status find_neighbours(gp_cli *cli, gp_str *json, vectors *v, vectors *q, uint32_t **ids, float **distances,
                                  gp_error *err)
@@ -145,7 +145,7 @@ static int run_neighbours(gp_cli *cli)
     return finish(cli, st, &json, &err);
 }
 
-/* ---- cluster */
+/* ------------------------------------------------------------------ cluster */
 
 /* The level with so many clusters, or the nearest number of them. */
 static size_t level_for(const gp_hierarchy *h, uint64_t wanted)
@@ -305,7 +305,7 @@ static int run_cluster(gp_cli *cli)
     return finish(cli, st, &json, &err);
 }
 
-/* ---- map */
+/* ------------------------------------------------------------------ map */
 
 static gp_status lay_out(gp_cli *cli, const vectors *v, size_t dims, float *place, gp_error *err)
 {
@@ -353,7 +353,7 @@ static int run_map(gp_cli *cli)
     return finish(cli, st, &json, &err);
 }
 
-/* ---- tables */
+/* ------------------------------------------------------------------ tables */
 
 #define VECTORS_OUT                                                                                                    \
     {                                                                                                                  \

@@ -12,7 +12,7 @@
 
 enum { MOST_RESAMPLES = 10000000 };
 
-/* ---- words between commas */
+/* ------------------------------------------------------------------ words between commas */
 
 gp_status gp_cli_words_split(const char *text, gp_cli_words *out, gp_error *err)
 {
@@ -42,7 +42,7 @@ void gp_cli_words_clear(gp_cli_words *w)
     memset(w, 0, sizeof *w);
 }
 
-/* ---- paths */
+/* ------------------------------------------------------------------ paths */
 
 typedef struct gp_cli_path {
     int64_t image;
@@ -106,7 +106,7 @@ void gp_cli_paths_clear(gp_cli_paths *p)
     memset(p, 0, sizeof *p);
 }
 
-/* ---- find */
+/* ------------------------------------------------------------------ find */
 
 gp_status gp_cli_find_options(gp_cli *cli, gp_cli_find *out, gp_error *err)
 {

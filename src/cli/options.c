@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- what was meant --------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ what was meant */
 
 static size_t least(size_t a, size_t b)
 {
@@ -47,7 +47,7 @@ const char *gp_cli_suggest(const char *word, const char *const *names)
     return nearest <= 2 && nearest < length ? best : NULL;
 }
 
-/* ---- parsing ----------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ parsing */
 
 static const gp_cli_option *by_name(const gp_cli_command *command, const char *name, size_t length)
 {
@@ -249,7 +249,7 @@ gp_status gp_cli_parse(gp_cli *cli, int argc, char **argv, gp_error *err)
     return st;
 }
 
-/* ---- help -------------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ help */
 
 enum { HELP_COLUMN = 30 };
 

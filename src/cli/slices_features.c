@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* ---- a column as one kind of feature */
+/* ------------------------------------------------------------------ a column as one kind of feature */
 
 gp_status gp_cli_feature_column(const gp_columns *table, const char *path, const char *name, size_t *column,
                                 gp_error *err)
@@ -72,7 +72,7 @@ gp_status gp_cli_feature_guess(const gp_columns *table, size_t column, gp_cli_fe
     return take_words(table, column, out, err);
 }
 
-/* ---- the words after the column */
+/* ------------------------------------------------------------------ the words after the column */
 
 static gp_status take_weight(const char *option, const char *word, double *weight, gp_error *err)
 {
@@ -184,7 +184,7 @@ static gp_status take_kind(const char *option, char *words, column_kind *k, gp_c
     return GP_OK;
 }
 
-/* ---- --feature */
+/* ------------------------------------------------------------------ --feature */
 
 /* Cuts out->text behind the longest column name before a colon.  *kind: the words behind it, or NULL. */
 static gp_status find_column(const gp_columns *table, const char *path, gp_cli_feature *out, size_t *column,
@@ -228,7 +228,7 @@ gp_status gp_cli_feature_read(const gp_columns *table, const char *path, const c
     return check_order(table, column, &out->feature, err);
 }
 
-/* ---- --embedding */
+/* ------------------------------------------------------------------ --embedding */
 
 /* Cuts ":weight=W" off the end of the text.  All other colons are part of the file's name. */
 static gp_status cut_weight(const char *option, char *text, double *weight, gp_error *err)

@@ -127,7 +127,7 @@ static gp_status open_source(gp_cli *cli, source *s, gp_error *err)
     return take_reasons(s, metric, err);
 }
 
-/* ---- what is printed */
+/* ------------------------------------------------------------------ what is printed */
 
 /* Numbers of clusters by drop (columns, rising) and support (rows, falling), to help choose the thresholds. */
 typedef struct grid {

@@ -97,7 +97,7 @@ static char *folder_of(const char *path, bool create)
     return folder;
 }
 
-/* ---- looking upward */
+/* ------------------------------------------------------------------ looking upward */
 
 typedef struct found {
     char *path; /* owned; NULL: not found */
@@ -211,7 +211,7 @@ static gp_status search_paths(const char *const *paths, size_t count, bool creat
     return GP_OK;
 }
 
-/* ---- the rule */
+/* ------------------------------------------------------------------ the rule */
 
 /* NULL: no path is a folder. */
 static const char *first_folder(const char *const *paths, size_t count)

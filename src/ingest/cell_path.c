@@ -12,7 +12,7 @@
 
 enum { SEPARATOR = 1 };
 
-/* ---- cells ---------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ cells */
 
 /* Appends the text with %XX decoded; %00 and a '%' without two hexadecimal digits stay as they are. */
 static void add_decoded(gp_str *s, const char *text)
@@ -90,7 +90,7 @@ gp_cell_kind gp_cell_path(const char *cell, gp_str *path)
     return *cell == '/' || *cell == '\\' ? GP_CELL_ABSOLUTE : GP_CELL_RELATIVE;
 }
 
-/* ---- paths ---------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ paths */
 
 /* Appends `path` without "//", "." and "..", with '\' as '/'. */
 static void put_normal(gp_str *s, const char *path)

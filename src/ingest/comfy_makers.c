@@ -36,7 +36,7 @@ const gp_graph_node *gp_comfy_holder(const gp_graph *g, const gp_graph_node *nod
     return NULL;
 }
 
-/* ---- samplers ---------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ samplers */
 
 static bool is_image_name(const char *name)
 {
@@ -143,7 +143,7 @@ static bool is_strong(const gp_graph *g, const gp_graph_node *node)
     return may_reach(g, gp_comfy_holder(g, node, "denoise", "sigmas"), "denoise", 0.9);
 }
 
-/* ---- the walk ---------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ the walk */
 
 typedef struct nearest {
     size_t nodes[GP_COMFY_MAX_SAMPLERS];

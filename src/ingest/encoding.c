@@ -66,8 +66,7 @@ static gp_encoding find_encoding(const gp_bytes *text, const census *c)
     return c->whole > c->broken ? GP_ENCODING_UTF8_DAMAGED : GP_ENCODING_1252;
 }
 
-/* ---- one character at a time --------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ one character at a time */
 
 /* Code page 1252 from 0x80 to 0x9F; 0: not assigned. */
 static const uint16_t upper_1252[32] = {0x20AC, 0,      0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021,

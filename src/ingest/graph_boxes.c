@@ -41,7 +41,7 @@ bool gp_graph_is_text_box(const gp_graph_node *node)
     return !*at;
 }
 
-/* ---- options ----------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ options */
 
 /* Do the names share a word of three letters or more: "convert_from_csv" and "csv_quote_char"? */
 static bool shares_word(const char *a, const char *b)
@@ -106,7 +106,7 @@ static effect effect_of(const gp_graph_node *node, const gp_graph_input *input)
     return MAY_CHANGE;
 }
 
-/* ---- the text of a box ------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ the text of a box */
 
 /* Returns which output gives the text "text_b" or "text_2": 1. */
 static uint64_t output_of(const char *name)

@@ -48,7 +48,7 @@ static gp_status no_memory(gp_error *err)
     return gp_fail(err, GP_ERR_MEMORY, "out of memory for the rows of a table");
 }
 
-/* ---- keys ------------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ keys */
 
 static const char *key_of(const matcher *m, size_t place)
 {
@@ -175,7 +175,7 @@ static size_t written_alike(matcher *m, range r, const char *path, uint32_t comp
     return found;
 }
 
-/* ---- claims ----------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ claims */
 
 static void make_key(matcher *m, const char *path)
 {
@@ -285,7 +285,7 @@ static uint8_t claim_row(matcher *m, size_t row, const char *cell)
     return image == SIZE_MAX ? AMBIGUOUS : put_claim(m, image, row, components, components == all);
 }
 
-/* ---- passes ----------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ passes */
 
 static gp_status claim_all(matcher *m, size_t *open, gp_watch *watch, gp_error *err)
 {

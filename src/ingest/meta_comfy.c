@@ -35,7 +35,7 @@ static void answer_clear(answer *a)
     *a = (answer){0};
 }
 
-/* ---- where ------------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ where */
 
 static void put_node(gp_str *out, const gp_graph_node *node)
 {
@@ -71,7 +71,7 @@ static char *place_of(const gp_graph *g, const gp_comfy_words *w, const char *be
     return finish(&where);
 }
 
-/* ---- answers ----------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ answers */
 
 /* Moves the collected texts into the answer; a side with an unknown part stays empty. */
 static gp_status take_words(gp_comfy *c, const gp_comfy_words *positive, const gp_comfy_words *negative,
@@ -347,7 +347,7 @@ out:
     return st;
 }
 
-/* ---- all of it --------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ all of it */
 
 static gp_status read_graph(gp_comfy *c, gp_meta *meta, gp_error *err)
 {

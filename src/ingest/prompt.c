@@ -39,7 +39,7 @@ static bool is_weight(const char *text, size_t size, double *value)
     return strspn(copy, "+-.0123456789") == size && gp_parse_double(copy, value);
 }
 
-/* ---- tags ------------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ tags */
 
 /* Is [0, size) "name:anything", as between < and >? */
 static bool is_tag(const char *text, size_t size)
@@ -76,7 +76,7 @@ static gp_status remove_tags(char *text, size_t *size, gp_error *err)
     return GP_OK;
 }
 
-/* ---- brackets --------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ brackets */
 
 typedef struct frame {
     size_t start;           /* of its content in the output */
@@ -140,7 +140,7 @@ out:
     return st;
 }
 
-/* ---- words ------------------------------------------------------------------------------------------------------ */
+/* ------------------------------------------------------------------ words */
 
 static bool is_gap(char c)
 {
@@ -260,7 +260,7 @@ static void clean_words(const char *text, size_t size, gp_str *out)
     if (split) drop_weight(out); /* the last part's weight */
 }
 
-/* ---- whole texts ------------------------------------------------------------------------------------------------ */
+/* ------------------------------------------------------------------ whole texts */
 
 /* Prose: white space with a line break in it becomes one blank, ends are trimmed. */
 static void fold_lines(const char *text, size_t size, gp_str *out)

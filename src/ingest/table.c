@@ -30,7 +30,7 @@ static gp_status no_memory(gp_error *err)
     return gp_fail(err, GP_ERR_MEMORY, "out of memory for a prompt table");
 }
 
-/* ---- filling -------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ filling */
 
 gp_status gp_table_add_column(gp_table *table, const char *name, size_t *column, gp_error *err)
 {
@@ -132,7 +132,7 @@ void gp_table_take_back(gp_table *table)
     table->gap = 0;
 }
 
-/* ---- strips --------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ strips */
 
 /* Iterates over the strings of a strip. `place`: number of the cell at `at`. */
 typedef struct strip {
@@ -231,7 +231,7 @@ static gp_status finish(gp_table *t, gp_error *err)
     return GP_OK;
 }
 
-/* ---- remarks -------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ remarks */
 
 void gp_table_remark(gp_table *table, gp_remark kind, size_t line)
 {
@@ -319,7 +319,7 @@ void gp_table_notes(const gp_table *table, gp_note_fn note, void *user)
     }
 }
 
-/* ---- opening -------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ opening */
 
 /* Converts the file's text to UTF-8. */
 static gp_status take_text(gp_table *table, gp_bytes *bytes, gp_error *err)
@@ -437,7 +437,7 @@ void gp_table_close(gp_table *table)
     gp_mem_free(table);
 }
 
-/* ---- looking -------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ looking */
 
 const char *gp_table_name(const gp_table *table)
 {

@@ -89,7 +89,7 @@ static gp_status quotes_by_rfc(const csv *c, bool *by_rfc)
     return GP_OK;
 }
 
-/* ---- the delimiter -------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ the delimiter */
 
 /* Reads Excel's first line "sep=;". Returns false if there is no such line. */
 static bool take_separator_line(csv *c)
@@ -143,7 +143,7 @@ static char find_delimiter(const csv *c)
     return best;
 }
 
-/* ---- fields --------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ fields */
 
 static void count_lines(csv *c, const char *from, const char *to)
 {
@@ -195,7 +195,7 @@ static void skip_blank_lines(csv *c)
     for (size_t n; (n = line_end(c, c->at)) != 0; c->at += n) c->line++;
 }
 
-/* ---- rows ----------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ rows */
 
 static gp_status read_header(csv *c)
 {

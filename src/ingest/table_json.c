@@ -25,7 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- a record ------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ a record */
 
 typedef struct value {
     const char *text; /* NULL: absent */
@@ -115,7 +115,7 @@ static gp_status read_record(reader *r)
     return put_record(&r->scan, &r->row);
 }
 
-/* ---- rows ----------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ rows */
 
 /* Leaves out an element of a list of records that is not an object. */
 static gp_status leave_out(reader *r)
@@ -202,7 +202,7 @@ static gp_status read_lines(reader *r)
     return c->table->strips || !first.message[0] ? GP_OK : gp_fail(err, first.status, "%s", first.message);
 }
 
-/* ---- names of rows -------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ names of rows */
 
 /* Adds the names of the rows as a column, named "file_name" if they name images. Used only if they are more than row
  * numbers. */
@@ -253,7 +253,7 @@ static gp_status read_texts(reader *r)
     return GP_OK;
 }
 
-/* ---- columns -------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ columns */
 
 /* Names of the rows, as the first column has them. Later columns have the same names, usually in the same order. All
  * are positions in the text, 4 bytes each. */
@@ -434,7 +434,7 @@ out:
     return st;
 }
 
-/* ---- split ---------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ split */
 
 static gp_status read_column_names(reader *r)
 {
@@ -518,7 +518,7 @@ static gp_status read_split(reader *r, const gp_shape *s)
     return GP_OK;
 }
 
-/* ---- all of it ------------------------------------------------------------------------------------------------ */
+/* ------------------------------------------------------------------ all of it */
 
 static gp_status read_form(reader *r, const gp_shape *s, bool *whole)
 {

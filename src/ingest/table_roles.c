@@ -128,7 +128,7 @@ gp_status gp_table_roles(const gp_table *table, const char *image_column, const 
     return GP_OK;
 }
 
-/* ---- lists of texts ------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ lists of texts */
 
 /* Returns the first text in a JSON list: the element itself, or the caption in an object (as in COCO's lists). */
 static const char *first_text(const gp_json *list)

@@ -49,7 +49,7 @@ gp_status gp_walk_all(const char *const *roots, size_t root_count, const gp_walk
 gp_status gp_walk(const char *const *roots, size_t root_count, bool (*visit)(void *user, const gp_found *found),
                   void (*problem)(void *user, const gp_walk_problem *problem), void *user, gp_error *err);
 
-/* ---- walk_kinds.c */
+/* ------------------------------------------------------------------ walk_kinds.c */
 /* Does the name have the extension of an image format that goldpan reads? */
 bool gp_walk_is_image(const char *name);
 bool gp_walk_names_image(const char *name, size_t size); /* the same for a name without its NUL */

@@ -35,7 +35,7 @@ struct gp_clip_worker {
     size_t *used; /* [tokens] tokens run of each text */
 };
 
-/* ---- opening ---- */
+/* ------------------------------------------------------------------ opening */
 
 /* Whole text of folder/name; GP_OK with data NULL if there is no such file. */
 static gp_status read_optional(const char *folder, const char *name, gp_bytes *out, char **path, gp_error *err)
@@ -225,7 +225,7 @@ size_t gp_clip_pooled_position(const gp_clip *clip, const int32_t *ids, size_t c
     return eos == 2 ? largest : 0;
 }
 
-/* ---- workers ---- */
+/* ------------------------------------------------------------------ workers */
 
 /* What a worker needs, in floats: the largest over both towers. */
 typedef struct needs {
@@ -334,7 +334,7 @@ void gp_clip_worker_free(gp_clip_worker *worker)
     gp_mem_free(worker);
 }
 
-/* ---- running ---- */
+/* ------------------------------------------------------------------ running */
 
 /* Weights are finite when they are opened, but sums of huge weights may not be: such rows are not embeddings. */
 static gp_status check_finite(const gp_clip_worker *w, const char *what, const float *rows, size_t n, size_t width,

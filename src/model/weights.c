@@ -107,7 +107,7 @@ typedef struct loader {
     gp_error *err;
 } loader;
 
-/* ---- finding ---- */
+/* ------------------------------------------------------------------ finding */
 
 static uint64_t size_of(const sizes *s, char letter)
 {
@@ -232,7 +232,9 @@ static gp_status find_all(loader *l)
     return GP_OK;
 }
 
-/* ---- the prefix of all names that some programs add, such as "clip." or "module." ---- */
+/* ------------------------------------------------------------------ prefix of all names */
+
+/* Some programs add one, such as "clip." or "module.". */
 
 static bool has_tower(const gp_tensors *set, const char *prefix, const tower_list *w, size_t layers)
 {
@@ -288,7 +290,7 @@ static gp_status take_prefix(loader *l, char *prefix, size_t size)
     return gp_tensors_strip(l->set, prefix, l->err);
 }
 
-/* ---- converting and packing ---- */
+/* ------------------------------------------------------------------ converting and packing */
 
 /* Counts the numbers that are infinite or NaN: their exponent bits are all ones. */
 static size_t not_finite(const uint8_t *bytes, gp_dtype dtype, size_t count)
@@ -499,7 +501,9 @@ static gp_status load_rest(loader *l, room *r)
     return GP_OK;
 }
 
-/* ---- threads: task 0 is the hash, task 1 all that lies outside the blocks, then one task a block ---- */
+/* ------------------------------------------------------------------ threads */
+
+/* Task 0 is the hash, task 1 all that lies outside the blocks, then one task a block. */
 
 typedef struct job {
     loader *l;
@@ -563,7 +567,7 @@ static gp_status load_all(loader *l)
     return st;
 }
 
-/* ---- the whole ---- */
+/* ------------------------------------------------------------------ the whole */
 
 static gp_status make_room(loader *l)
 {

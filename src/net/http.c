@@ -120,7 +120,7 @@ bool gp_http_connected(const gp_http *http)
     return http->connected;
 }
 
-/* ---- what curl calls back ------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ what curl calls back */
 
 /* Counts received bytes. When enough bytes have come, a new period begins. */
 static void hear(struct exchange *x, size_t size)
@@ -189,7 +189,7 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *user)
     return size;
 }
 
-/* ---- urls ------------------------------------------------------------------------------------------------------ */
+/* ------------------------------------------------------------------ urls */
 
 static bool url_part_equal(CURLU *a, CURLU *b, CURLUPart part)
 {
@@ -238,7 +238,7 @@ static gp_status fail_at(gp_error *err, gp_status status, CURLU *url, const char
     return status;
 }
 
-/* ---- one request on the wire ----------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ one request on the wire */
 
 /* Has the server sent too little, or is the time over? */
 static bool is_over(struct exchange *x)
@@ -409,7 +409,7 @@ out:
     return st;
 }
 
-/* ---- attempts --------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ attempts */
 
 static bool worth_again(const gp_http *http, const struct exchange *x, CURLcode result)
 {

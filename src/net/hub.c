@@ -70,8 +70,7 @@ static bool tick(void *user)
     return gp_ticker_update(&job->ticker, job->done, 0);
 }
 
-/* ---- environment --------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ environment */
 
 static gp_status read_endpoint(struct job *job, gp_error *err)
 {
@@ -127,8 +126,7 @@ static double read_seconds(const char *name)
     return text && gp_parse_double(text, &seconds) && seconds > 0 && seconds < 1e6 ? seconds : 10.0;
 }
 
-/* ---- asking ---------------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ asking */
 
 /* Refusals in words that say what to do. */
 static gp_status refused(const struct job *job, const gp_http_response *r, const char *file, gp_error *err)
@@ -265,8 +263,7 @@ static gp_status plan(struct job *job, const char *name, bool *found, gp_error *
     return st;
 }
 
-/* ---- fetching
- * --------------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ fetching */
 
 static bool receive(void *user, const void *bytes, size_t size)
 {
@@ -432,8 +429,7 @@ out:
     return st;
 }
 
-/* ---- the whole
- * ---------------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ the whole */
 
 /* The weights are only there as pickles? Say so, and how to convert. */
 static gp_status no_weights(struct job *job, gp_error *err)

@@ -26,7 +26,7 @@ static gp_status no_memory(gp_error *err)
     return gp_fail(err, GP_ERR_MEMORY, "out of memory for a cache path");
 }
 
-/* ---- environment ------------------------------------------------------------------------------------------------ */
+/* ------------------------------------------------------------------ environment */
 
 static const char *env(const char *name)
 {
@@ -76,7 +76,7 @@ gp_status gp_hub_cache_folder(char **out, gp_error *err)
     return *out ? GP_OK : no_memory(err);
 }
 
-/* ---- names ------------------------------------------------------------------------------------------------------ */
+/* ------------------------------------------------------------------ names */
 
 static bool hex_of_length(const char *text, size_t length)
 {
@@ -135,7 +135,7 @@ bool gp_hub_revision_valid(const char *revision)
     return true;
 }
 
-/* ---- paths ------------------------------------------------------------------------------------------------------ */
+/* ------------------------------------------------------------------ paths */
 
 gp_status gp_hub_repo_init(gp_hub_repo *repo, const char *name, gp_error *err)
 {
@@ -262,7 +262,7 @@ gp_status gp_hub_ref_write(const gp_hub_repo *repo, const char *revision, const 
     return st;
 }
 
-/* ---- completeness ------------------------------------------------------------------------------------------------ */
+/* ------------------------------------------------------------------ completeness */
 
 static bool has_or_absent(const gp_hub_repo *repo, const char *commit, const char *file)
 {
@@ -307,7 +307,7 @@ bool gp_hub_complete(const gp_hub_repo *repo, const char *commit)
            !gp_hub_missing(repo, commit, lacking);
 }
 
-/* ---- writing ----------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ writing */
 
 gp_status gp_hub_prepare(const gp_hub_repo *repo, const char *commit, gp_error *err)
 {

@@ -19,7 +19,7 @@ static gp_status no_memory(gp_error *err)
     return gp_fail(err, GP_ERR_MEMORY, "out of memory for a cache path");
 }
 
-/* ---- the list ---------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ the list */
 
 struct names {
     char **items;
@@ -65,7 +65,7 @@ static gp_status entries(const char *path, struct names *names, gp_error *err)
     return st;
 }
 
-/* ---- finding ----------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ finding */
 
 /* The snapshots of a model in the cache. */
 typedef struct gp_snapshots {

@@ -48,8 +48,7 @@ static gp_status set_text(char **to, gp_str *s, gp_error *err)
     return *to ? GP_OK : no_memory(err);
 }
 
-/* ---- from words ---------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ from words */
 
 static int by_word(const void *a, const void *b, void *user)
 {
@@ -125,8 +124,7 @@ out:
     return st;
 }
 
-/* ---- from a hierarchy ---------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ from a hierarchy */
 
 typedef struct merging {
     size_t c, d;
@@ -364,8 +362,7 @@ out:
     return st;
 }
 
-/* ---- from labels --------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ from labels */
 
 /* The label of largest product with the row; -1 for a row of no direction. */
 static int32_t nearest_label(const float *row, size_t d, const float *labels, size_t count)

@@ -96,8 +96,7 @@ static gp_status new_taken(const int32_t *group, size_t n, bool **taken, gp_erro
     return GP_OK;
 }
 
-/* ---- MMR ----------------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ MMR */
 
 typedef struct mmr {
     const float *vectors;
@@ -157,8 +156,7 @@ out:
     return st;
 }
 
-/* ---- facility location --------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ facility location */
 
 /* What choosing j would add to what is covered [n] so far; that begins at 0, which clips negative likeness. */
 static double gain_of(const float *likeness, size_t n, const double *demand, double bonus, const float *covered)

@@ -112,7 +112,7 @@ static const struct { char mark; const char *strokes; } accents[] = {
 
 static const float SIDE = 3.7f; /* space between two glyphs, the pen's width included */
 
-/* ---- which glyph */
+/* ------------------------------------------------------------------ which glyph */
 
 static const char *accent_strokes(char mark)
 {
@@ -158,7 +158,7 @@ float gp_font_width(const gp_face *face, const char *text, size_t size)
     return units > 0 ? (units - SIDE) * face->unit : 0;
 }
 
-/* ---- strokes */
+/* ------------------------------------------------------------------ strokes */
 
 static float read_number(const char **s)
 {
@@ -246,7 +246,7 @@ float gp_font_draw(gp_canvas *canvas, const gp_face *face, float x, float y, con
     return x;
 }
 
-/* ---- lines */
+/* ------------------------------------------------------------------ lines */
 
 /* Bytes of text that fit into width. */
 static size_t fit(const gp_face *face, const char *text, size_t size, float width)

@@ -37,7 +37,7 @@ typedef struct layout {
     size_t rows; /* that fit */
 } layout;
 
-/* ---- measuring */
+/* ------------------------------------------------------------------ measuring */
 
 static uint32_t tallest(const layout *l, const gp_sheet_row *row)
 {
@@ -116,7 +116,7 @@ static void layout_fit(layout *l, const gp_sheet_rows *rows)
     l->rows = n;
 }
 
-/* ---- drawing */
+/* ------------------------------------------------------------------ drawing */
 
 typedef struct lines {
     gp_canvas *canvas;
@@ -267,7 +267,7 @@ static gp_status draw_rows(gp_canvas *canvas, const layout *l, const gp_sheet_ro
     return GP_OK;
 }
 
-/* ---- the whole */
+/* ------------------------------------------------------------------ the whole */
 
 static gp_status check_options(gp_catalog *cat, const gp_sheet_options *o, bool *jpeg, gp_error *err)
 {

@@ -48,7 +48,7 @@ typedef struct site {
     gp_error fatal; /* of a thread: the site cannot be made */
 } site;
 
-/* ---- the page and its data */
+/* ------------------------------------------------------------------ the page and its data */
 
 /* Writes index.html with the policy as the first element of its <head>. */
 static gp_status put_index(const site *s, const char *html, size_t size, gp_error *err)
@@ -178,7 +178,7 @@ static gp_status put_data(const site *s, const uint32_t *near, uint32_t near_k, 
     return put_manifest(s, near ? near_k : 0, err);
 }
 
-/* ---- pictures */
+/* ------------------------------------------------------------------ pictures */
 
 typedef struct picture {
     const site *site;
@@ -289,7 +289,7 @@ static gp_status make_pictures(site *s, gp_error *err)
     return ticker.stopped ? gp_fail(err, GP_ERR_STOPPED, "stopped") : GP_OK;
 }
 
-/* ---- the whole */
+/* ------------------------------------------------------------------ the whole */
 
 static int by_row(const void *a, const void *b)
 {

@@ -13,7 +13,7 @@
 gp_status gp_report_site(gp_catalog *cat, const gp_view *view, const uint32_t *near, uint32_t near_k,
                          const gp_site_options *options, gp_report *report, gp_error *err);
 
-/* ---- site_folder.c: the folder that is made */
+/* ------------------------------------------------------------------ site_folder.c: the folder that is made */
 typedef struct gp_site_folder {
     char *target, *hidden; /* owned */
     int lock;              /* held on the hidden folder while it is written */

@@ -62,7 +62,7 @@ static const point *point_of(const tour *t, int64_t image)
     return bsearch(&key, t->points, t->m.n, sizeof key, by_image);
 }
 
-/* ---- the map */
+/* ------------------------------------------------------------------ the map */
 
 /* Places on the frame, as large as fits with room for the title. */
 static void scale_places(tour *t, const float *place)
@@ -127,7 +127,7 @@ static gp_status draw_map(tour *t, gp_error *err)
     return GP_OK;
 }
 
-/* ---- a frame */
+/* ------------------------------------------------------------------ a frame */
 
 static gp_status draw_title(gp_canvas *canvas, const gp_found_slice *s, const gp_tour_options *o, gp_error *err)
 {

@@ -43,7 +43,7 @@ static bool read_hash(const gp_json *value, gp_hash *out)
     return text && size == 32 && strlen(text) == 32 && gp_hash_from_hex(text, out);
 }
 
-/* ---- ratings */
+/* ------------------------------------------------------------------ ratings */
 
 static gp_status read_number(const gp_json *object, const char *name, int least, int most, bool *has, int *out,
                              gp_error *err)
@@ -90,7 +90,7 @@ out:
     return st;
 }
 
-/* ---- search */
+/* ------------------------------------------------------------------ search */
 
 static gp_status read_alike(const gp_json *root, const char *name, gp_alike *out, size_t *count, gp_error *err)
 {
@@ -139,7 +139,7 @@ out:
     return st;
 }
 
-/* ---- saved views */
+/* ------------------------------------------------------------------ saved views */
 
 gp_status gp_body_saved(const char *body, size_t size, char **name, char **value, gp_error *err)
 {
@@ -167,7 +167,7 @@ out:
     return st;
 }
 
-/* ---- export */
+/* ------------------------------------------------------------------ export */
 
 gp_status gp_body_export(const char *body, size_t size, gp_wanted_export *out, gp_error *err)
 {

@@ -16,7 +16,7 @@ enum { MOST_URI = 1024 };
 #define DRAIN_KNOWN    ((uint64_t)1 << 30)
 #define DRAIN_STRANGER ((uint64_t)64 << 10)
 
-/* ---- the clock */
+/* ------------------------------------------------------------------ the clock */
 
 static void set_deadline(gp_server *s, gp_watched *w, double seconds, bool talking)
 {
@@ -103,7 +103,7 @@ void gp_connections_tick(gp_server *s, double now)
     pthread_mutex_unlock(&s->watched_lock);
 }
 
-/* ---- a request */
+/* ------------------------------------------------------------------ a request */
 
 void *gp_connection_uri(void *user, const char *uri, struct MHD_Connection *connection)
 {

@@ -15,7 +15,7 @@
 
 enum { MOST_TOLD = 1000 /* ratings told one by one; more: everything is read again */ };
 
-/* ---- ratings */
+/* ------------------------------------------------------------------ ratings */
 
 /* All images must be known to the view in force. */
 static gp_status check_known(gp_server *s, const gp_cat_rating *changes, size_t count, gp_error *err)
@@ -97,7 +97,7 @@ void gp_serve_rate(gp_request *request)
     gp_lane_take(request->server->marks, request, rate);
 }
 
-/* ---- saved views */
+/* ------------------------------------------------------------------ saved views */
 
 static bool put_saved(void *user, const char *name, const char *json)
 {
@@ -156,7 +156,7 @@ void gp_serve_saved(gp_request *request)
     gp_lane_take(request->server->marks, request, request->post ? write_saved : read_saved);
 }
 
-/* ---- export */
+/* ------------------------------------------------------------------ export */
 
 /* "~/best" is the user's; another relative path starts where the server was started.  Owned; NULL: no memory. */
 static char *folder_of(const char *given)

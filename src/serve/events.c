@@ -51,7 +51,7 @@ void gp_events_close(gp_events *events)
     gp_mem_free(events);
 }
 
-/* ---- under the lock */
+/* ------------------------------------------------------------------ under the lock */
 
 static void wake(listener *l)
 {
@@ -76,7 +76,7 @@ static void say(listener *l, const char *text, double now)
         wake(l);
 }
 
-/* ---- what libmicrohttpd calls: by the connection's polling thread */
+/* ------------------------------------------------------------------ what libmicrohttpd calls: by the connection's polling thread */
 
 static ssize_t read_more(void *user, uint64_t position, char *to, size_t most)
 {
@@ -164,7 +164,7 @@ void gp_serve_events(gp_request *request)
     gp_answer(request, 200, response, "text/event-stream", GP_CACHE_NEVER);
 }
 
-/* ---- from other threads */
+/* ------------------------------------------------------------------ from other threads */
 
 void gp_events_send(gp_events *events, const char *name, const char *json)
 {

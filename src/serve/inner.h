@@ -22,14 +22,14 @@
 typedef struct gp_server gp_server;
 typedef struct gp_request gp_request;
 
-/* ---- views: what is shown now, counted */
+/* ------------------------------------------------------------------ views: what is shown now, counted */
 typedef struct gp_shown {
     gp_view *view;
     uint64_t revision;
     atomic_size_t holders;
 } gp_shown;
 
-/* ---- a connection, watched by the clock */
+/* ------------------------------------------------------------------ a connection, watched by the clock */
 typedef struct gp_watched {
     int socket;
     double deadline; /* of what is under way; 0: none */
@@ -39,7 +39,7 @@ typedef struct gp_watched {
     struct gp_watched *next, *before;
 } gp_watched;
 
-/* ---- a request */
+/* ------------------------------------------------------------------ a request */
 struct gp_request {
     gp_server *server;
     struct MHD_Connection *connection;
@@ -64,7 +64,7 @@ struct gp_request {
     gp_request *next; /* in the list of whoever holds it */
 };
 
-/* ---- threads that take requests in turn */
+/* ------------------------------------------------------------------ threads that take requests in turn */
 typedef struct gp_lane gp_lane;
 gp_status gp_lane_open(gp_server *server, int threads, size_t waiting, gp_lane **out, gp_error *err);
 /* Suspend the request and have `work` do it on a thread of the lane; false: it is answered already (429, 503). */
@@ -76,7 +76,7 @@ void gp_request_suspend(gp_request *request); /* polling thread */
 /* The answer is set: let the connection go on.  The request is not touched after this. */
 void gp_request_resume(gp_request *request);
 
-/* ---- answers (answer.c) */
+/* ------------------------------------------------------------------ answers (answer.c) */
 typedef enum gp_cached { GP_CACHE_NEVER, GP_CACHE_FOREVER } gp_cached;
 /* Takes the response (NULL: out of memory). */
 void gp_answer(gp_request *request, unsigned status, struct MHD_Response *response, const char *type, gp_cached cached);
@@ -92,7 +92,7 @@ void gp_refusal_write(const gp_request *request, const gp_refusal *no, gp_str *o
 bool gp_request_gone(const gp_request *request);
 const char *gp_request_header(const gp_request *request, const char *name);
 
-/* ---- views (shown.c) */
+/* ------------------------------------------------------------------ views (shown.c) */
 gp_shown *gp_shown_hold(gp_server *server);                             /* the newest */
 gp_shown *gp_shown_hold_revision(gp_server *server, uint64_t revision); /* or NULL: it is gone */
 void gp_shown_drop(gp_shown *shown);                                    /* NULL allowed */
@@ -107,7 +107,9 @@ typedef struct gp_rated {
  * changes[i].  Under the talk lock. */
 void gp_shown_rate(gp_server *server, const gp_cat_rating *changes, size_t count, gp_rated *rated);
 
-/* ---- routes' work.  Each sets the answer or hands the request to a lane. */
+/* ------------------------------------------------------------------ routes' work */
+
+/* Each sets the answer or hands the request to a lane. */
 void gp_serve_page(gp_request *request);     /* ui.c */
 void gp_serve_manifest(gp_request *request); /* data.c */
 void gp_serve_column(gp_request *request);
@@ -122,7 +124,7 @@ void gp_serve_export(gp_request *request);
 void gp_serve_search(gp_request *request); /* search.c */
 void gp_serve_upload(gp_request *request);
 
-/* ---- events */
+/* ------------------------------------------------------------------ events */
 typedef struct gp_events gp_events;
 gp_status gp_events_open(gp_server *server, gp_events **out, gp_error *err);
 void gp_events_close(gp_events *events); /* after the daemon has stopped */
@@ -130,7 +132,7 @@ void gp_events_send(gp_events *events, const char *name, const char *json);
 void gp_events_tick(gp_events *events, double now); /* comments; listeners that have gone */
 void gp_events_stop(gp_events *events);             /* let all go: there will be no more */
 
-/* ---- thumbnails, files, search */
+/* ------------------------------------------------------------------ thumbnails, files, search */
 typedef struct gp_thumbs gp_thumbs;
 gp_status gp_thumbs_open(gp_server *server, gp_thumbs **out, gp_error *err);
 void gp_thumbs_close(gp_thumbs *thumbs);

@@ -25,7 +25,7 @@ enum {
     ROUND_MS = 100
 };
 
-/* ---- the socket */
+/* ------------------------------------------------------------------ the socket */
 
 /* Listen on 127.0.0.1; -1 with errno. */
 static int listen_on(uint16_t port, uint16_t *got)
@@ -89,7 +89,7 @@ static gp_status start_daemon(gp_server *s, gp_error *err)
     return gp_fail(err, GP_ERR_IO, "cannot start a server on 127.0.0.1:%u", s->guard.port);
 }
 
-/* ---- rounds */
+/* ------------------------------------------------------------------ rounds */
 
 /* Has anyone else changed the catalog?  Asked of the handle by which this server writes: its own do not count. */
 static bool catalog_changed(gp_server *s)
@@ -130,7 +130,7 @@ static void go_round(gp_server *s)
     }
 }
 
-/* ---- start and stop */
+/* ------------------------------------------------------------------ start and stop */
 
 static gp_status open_catalog(gp_server *s, gp_error *err)
 {

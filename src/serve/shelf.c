@@ -103,7 +103,7 @@ int gp_shelf_find(gp_shelf *shelf, const gp_hash *hash, uint32_t side, uint64_t 
     return file;
 }
 
-/* ---- throwing away */
+/* ------------------------------------------------------------------ throwing away */
 
 typedef struct old_file {
     char *path; /* owned */
@@ -194,7 +194,7 @@ static void account(gp_shelf *shelf, size_t size)
     pthread_mutex_unlock(&shelf->lock);
 }
 
-/* ---- keeping */
+/* ------------------------------------------------------------------ keeping */
 
 static bool write_new(gp_shelf *shelf, const char *folder, const char *path, const void *bytes, size_t size)
 {

@@ -47,7 +47,7 @@ void gp_thumbs_close(gp_thumbs *thumbs)
     gp_mem_free(thumbs);
 }
 
-/* ---- entries, under the lock */
+/* ------------------------------------------------------------------ entries, under the lock */
 
 static entry *find(const gp_thumbs *thumbs, const gp_hash *hash)
 {
@@ -78,7 +78,7 @@ static gp_request *take_waiters(gp_thumbs *thumbs, const gp_hash *hash)
     return waiters;
 }
 
-/* ---- making */
+/* ------------------------------------------------------------------ making */
 
 typedef struct making {
     gp_request *first;
@@ -190,7 +190,7 @@ void gp_thumbs_refuse(gp_request *request)
         }
 }
 
-/* ---- asking: the polling thread */
+/* ------------------------------------------------------------------ asking: the polling thread */
 
 static bool is_known(gp_request *request)
 {

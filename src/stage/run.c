@@ -2,10 +2,11 @@
  * The whole product as a table of contents:
  *   add     files -> rows: content hash, header, prompt                              add.c
  *   score   rows -> embeddings -> scores, what is missing only                       score.c  encode.c  encode_texts.c
- *   find    embeddings, scores -> categories, slices, standings, duplicates, map     find.c  find_slices.c
- * find_copies.c ... select  scores -> picks: best of N per prompt, best K, threshold                 select.c sheet
- * picks -> a picture to look at                                            report/sheet.c Each stage reads what lacks
- * its result and adds it, so each can be stopped, repeated, and called alone. */
+ *   find    embeddings, scores -> categories, slices, standings, duplicates, map     find.c  find_slices.c  find_copies.c
+ *   select  scores -> picks: best of N per prompt, best K, threshold                 select.c
+ *   sheet   picks -> a picture to look at                                            report/sheet.c
+ *
+ * Each stage reads what lacks its result and adds it, so each can be stopped, repeated, and called alone. */
 #include "stage/stage.h"
 
 #include "catalog/catalog.h"

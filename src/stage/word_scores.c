@@ -77,7 +77,7 @@ static gp_status read_scores(gp_catalog *cat, const char *scorer, reader *r, boo
     return GP_OK;
 }
 
-/* ---- one line for a phrase and its words */
+/* ------------------------------------------------------------------ one line for a phrase and its words */
 
 /* Finds a word of `size` bytes in the list, which is sorted by bytes; returns its index, or SIZE_MAX. */
 static size_t find_word(const gp_word_effects *e, const char *text, size_t size)
@@ -117,7 +117,9 @@ static gp_status drop_parts(gp_word_effects *e, gp_error *err)
     return GP_OK;
 }
 
-/* ---- in which order; equal ones as they come, by their letters (texts lie in memory in that order) */
+/* ------------------------------------------------------------------ order */
+
+/* Equal rows stand in the order of their letters: texts lie in memory in that order. */
 
 static int by_letters(const gp_word *p, const gp_word *q)
 {

@@ -41,7 +41,7 @@ static int32_t find(const builder *b, const char *text, size_t size)
     }
 }
 
-/* ---- entries ---- */
+/* ------------------------------------------------------------------ entries */
 
 static bool read_id(const gp_json *value, uint64_t *id)
 {
@@ -161,7 +161,7 @@ static gp_status find_symbols(builder *b)
     return gp_fail(b->err, GP_ERR_FORMAT, "'%s': no entry '%s'", b->vocab_name, bpe->bos < 0 ? GP_BPE_BOS : GP_BPE_EOS);
 }
 
-/* ---- merges ---- */
+/* ------------------------------------------------------------------ merges */
 
 static gp_status reserve_merges(builder *b, size_t most)
 {
@@ -256,7 +256,7 @@ static gp_status read_merges_json(builder *b, const gp_json *merges)
     return GP_OK;
 }
 
-/* ---- doors ---- */
+/* ------------------------------------------------------------------ doors */
 
 static gp_status begin(builder *b, const char *vocab_name, const char *merges_name, gp_error *err)
 {

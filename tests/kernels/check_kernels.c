@@ -21,7 +21,7 @@
 #include <string.h>
 #include <time.h>
 
-/* ---- random numbers, buffers with canaries, the score ---------------------------------------------------------- */
+/* ------------------------------------------------------------------ random numbers, buffers with canaries, the score */
 
 static uint64_t seed, drawn;
 uint64_t draw(void)
@@ -102,8 +102,7 @@ void near(double value, double wanted, double unit, double tolerance)
     if (!(error <= tolerance)) complain("error above the tolerance");
 }
 
-/* ---- bytes --------------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ bytes */
 
 /* PNG's own definition, forward: a filtered row must come back as it was. */
 static void check_unfilter(const gp_kernels *k)
@@ -208,8 +207,7 @@ static void check_normalise(const gp_kernels *k)
         }
 }
 
-/* ---- numbers between kinds ----------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ numbers between kinds */
 
 static uint32_t bits_of(float x)
 {
@@ -278,7 +276,9 @@ static void check_f32_to_bf16(const gp_kernels *k)
         }
 }
 
-/* ---- floats: the twin against double, variants against the twin, bit for bit ------------------------------------ */
+/* ------------------------------------------------------------------ floats */
+
+/* The twin against double, variants against the twin, bit for bit. */
 
 static bool is_twin(const gp_kernels *k)
 {
@@ -563,8 +563,7 @@ static void check_forces(const gp_kernels *k)
     same(tail_moved, tail_again, bytes);
 }
 
-/* ---- timing ---------------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ timing */
 
 double cpu_now(void)
 {
@@ -657,7 +656,7 @@ static void bench_forces(const gp_kernels *k)
     buffers_done();
 }
 
-/* ---- the run ----------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ the run */
 
 static const struct entry {
     const char *name;

@@ -15,7 +15,7 @@
 
 enum { WEIGHT_BITS = 22, LOW_BITS = 15, MOST_TAPS = 128 /* 255 * 2^15 * taps < 2^31 */, BLOCK = 16 };
 
-/* ---- across ------------------------------------------------------------------------------------------------------ */
+/* ------------------------------------------------------------------ across */
 
 /* Of each group of four taps: the pair 0, 1 in four lanes of 32 bits, then the pair 2, 3. */
 typedef struct parts {
@@ -106,7 +106,7 @@ void gp_resample_h_avx2(const uint8_t *in, size_t in_stride, size_t in_w, uint8_
     }
 }
 
-/* ---- down -------------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ down */
 
 /* Weights of two taps, side by side. */
 typedef struct pair {

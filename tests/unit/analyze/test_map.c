@@ -122,7 +122,7 @@ static void test_spectral_start(void **state)
     check_spectral("stretched");
 }
 
-/* ---- quality */
+/* ------------------------------------------------------------------ quality */
 
 typedef struct quality {
     double trustworthiness, kept;
@@ -264,7 +264,7 @@ static void test_new_rows_find_their_place(void **state)
     free(rows);
 }
 
-/* ---- h-NNE's projection */
+/* ------------------------------------------------------------------ h-NNE's projection */
 
 /* The package fixes no signs: each axis may be mirrored. */
 static void check_projection(const char *set, const char *path, const float *rows, size_t n, size_t d)

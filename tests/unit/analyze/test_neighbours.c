@@ -176,7 +176,7 @@ static void test_every_allocation_fails_once(void **state)
     free(x);
 }
 
-/* ---- in 8 bits */
+/* ------------------------------------------------------------------ in 8 bits */
 
 /* Candidates from 8 bits are as good as any: the same neighbours in the same order, same distances. */
 static void check_eight(size_t n, size_t d, size_t k, float shift)
@@ -285,7 +285,7 @@ static void test_eight_bits_give_up(void **state)
     free(x);
 }
 
-/* ---- about all of them */
+/* ------------------------------------------------------------------ about all of them */
 
 /* What is found is near as it says, never the row itself nor twice; and how much of what there is. */
 static double share_found(const float *rows, size_t n, size_t d, size_t k, gp_metric metric, double recall)

@@ -161,7 +161,7 @@ static void test_a_title_is_never_empty(void **state)
     gp_reasons_clear(&r);
 }
 
-/* ---- duplicates */
+/* ------------------------------------------------------------------ duplicates */
 
 /* The definition, word for word. */
 static void plain_groups(const float *rows, size_t n, size_t d, const double *worth, const uint64_t *looks,

@@ -243,7 +243,7 @@ static void test_article_profile(void **state)
     gp_slices_clear(&s);
 }
 
-/* ---- ours */
+/* ------------------------------------------------------------------ ours */
 
 /* Runs on scores that mean nothing, of which at most alpha may show anything. */
 static unsigned false_runs(double alpha, unsigned runs)

@@ -67,7 +67,7 @@ static bool near(double a, double b, double gap)
     return fabs(a - b) <= gap;
 }
 
-/* ---- against plain computations */
+/* ------------------------------------------------------------------ against plain computations */
 
 static void prompt_means(const sample *s, double *mean, size_t *images)
 {
@@ -220,7 +220,7 @@ static void test_p_is_that_of_shuffles(void **state)
     gp_an_word_effects_clear(&e);
 }
 
-/* ---- what it is for */
+/* ------------------------------------------------------------------ what it is for */
 
 static void test_planted_effects_are_found(void **state)
 {
@@ -265,7 +265,7 @@ static void test_company_is_not_praised(void **state)
     gp_an_word_effects_clear(&e);
 }
 
-/* ---- chance */
+/* ------------------------------------------------------------------ chance */
 
 static void test_shuffled_scores_show_little(void **state)
 {
@@ -309,7 +309,7 @@ static void test_intervals_cover(void **state)
     assert_true(a > 0.92 && a < 0.985 && b > 0.93 && b < 0.975);
 }
 
-/* ---- the same whatever the order and the threads; memory */
+/* ------------------------------------------------------------------ the same whatever the order and the threads; memory */
 
 static void assert_equal(const gp_word_effects *a, const gp_word_effects *b)
 {

@@ -169,7 +169,7 @@ static void test_failures(void **state)
     gp_cat_close(cat);
 }
 
-/* ---- scores, candidates, picks, rows */
+/* ------------------------------------------------------------------ scores, candidates, picks, rows */
 
 typedef struct scoring {
     gp_catalog *cat;

@@ -7,8 +7,10 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-/* ---- kill -9.  A child writes batches of BATCH images, each with path, prompt, and embedding, and says every number
- * of a batch that was committed; it is killed at some moment, often in the middle of one. */
+/* ------------------------------------------------------------------ kill -9 */
+
+/* A child writes batches of BATCH images, each with path, prompt, and embedding, and says every number of a batch
+ * that was committed; it is killed at some moment, often in the middle of one. */
 
 enum { BATCH = 7, KILLS = 12 };
 
@@ -83,7 +85,7 @@ static void test_killed(void **state)
     }
 }
 
-/* ---- a small scenario, for memory and disk */
+/* ------------------------------------------------------------------ a small scenario, for memory and disk */
 
 static bool count_slice(void *user, const gp_found_slice *s)
 {
@@ -419,7 +421,7 @@ static void test_codes(void **state)
     gp_cat_close(cat);
 }
 
-/* ---- handles beside each other */
+/* ------------------------------------------------------------------ handles beside each other */
 
 static void test_reader_beside_writer(void **state)
 {
@@ -534,7 +536,7 @@ static void test_readonly(void **state)
     gp_cat_close(cat);
 }
 
-/* ---- files that are no catalog of ours */
+/* ------------------------------------------------------------------ files that are no catalog of ours */
 
 static void write_file(const char *path, const void *bytes, size_t size)
 {
@@ -621,7 +623,7 @@ static void test_damaged(void **state)
     assert_non_null(strstr(err.message, "damaged"));
 }
 
-/* ---- schemas */
+/* ------------------------------------------------------------------ schemas */
 
 static void test_migration(void **state)
 {

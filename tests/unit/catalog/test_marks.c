@@ -191,7 +191,7 @@ static void test_written_whole(void **state)
     gp_cat_close(cat);
 }
 
-/* ---- killed at each step of one change */
+/* ------------------------------------------------------------------ killed at each step of one change */
 
 enum { STEP_ROWS, STEP_APPENDED, STEP_COMMITTING, STEP_COMMITTED, STEPS };
 static int kill_at;
@@ -321,7 +321,7 @@ static void test_torn(void **state)
     gp_bytes_clear(&bytes);
 }
 
-/* ---- a journal that cannot be written */
+/* ------------------------------------------------------------------ a journal that cannot be written */
 
 static void test_refused_whole(void **state)
 {
@@ -386,7 +386,7 @@ static void test_commit_fails(void **state)
     gp_cat_close(cat);
 }
 
-/* ---- size of the journal, and several processes */
+/* ------------------------------------------------------------------ size of the journal, and several processes */
 
 static void test_bounded(void **state)
 {

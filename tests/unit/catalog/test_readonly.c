@@ -139,7 +139,7 @@ static void test_unwritable(void **state)
     }
 }
 
-/* ---- a file made by a stranger */
+/* ------------------------------------------------------------------ a file made by a stranger */
 
 static void run_sql(const char *path, const char *sql)
 {

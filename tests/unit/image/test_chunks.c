@@ -5,7 +5,7 @@
 #include "base/str.h"
 #include "image/chunks.h"
 
-/* ---- files made here */
+/* ------------------------------------------------------------------ files made here */
 
 static void put_be(gp_str *s, uint32_t v, int bytes)
 {
@@ -81,7 +81,7 @@ static void put_tiff(gp_str *s, bool big, const tag *tags, size_t count, size_t 
         if (tags[i].type != 3 && tags[i].size > 4) gp_str_add(s, tags[i].data, tags[i].size);
 }
 
-/* ---- asking */
+/* ------------------------------------------------------------------ asking */
 
 static gp_chunks read_all(const gp_str *file)
 {
@@ -385,7 +385,7 @@ static void test_no_memory(void **state)
     }
 }
 
-/* ---- real files */
+/* ------------------------------------------------------------------ real files */
 
 static void test_real(void **state)
 {

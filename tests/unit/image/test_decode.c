@@ -61,7 +61,7 @@ static void test_golden(void **state)
     gp_bytes_clear(&text);
 }
 
-/* ---- messages */
+/* ------------------------------------------------------------------ messages */
 
 static void expect(const void *bytes, size_t size, gp_status status, const char *message)
 {
@@ -171,7 +171,7 @@ static void test_missing_end(void **state)
     }
 }
 
-/* ---- files that cost more than they say */
+/* ------------------------------------------------------------------ files that cost more than they say */
 
 static void test_bombs(void **state)
 {
@@ -282,7 +282,7 @@ static void test_prefixes(void **state)
     }
 }
 
-/* ---- at a part of the size */
+/* ------------------------------------------------------------------ at a part of the size */
 
 /* Mean over all values of |small - mean of what it stands for in whole|. */
 static double away(const gp_pixels *whole, const gp_pixels *small, uint32_t by)
@@ -338,7 +338,7 @@ static void test_reduced(void **state)
     }
 }
 
-/* ---- memory */
+/* ------------------------------------------------------------------ memory */
 
 typedef gp_status decoder(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err);
 

@@ -55,7 +55,7 @@ static inline const char *or_none(const char *text)
     return text ? text : "(none)";
 }
 
-/* ---- a folder of the test's own -------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ a folder of the test's own */
 
 static inline char *folder_new(void)
 {

@@ -31,8 +31,7 @@ static gp_meta comfy(const char *text)
     return parse(without_file, text);
 }
 
-/* ---- infotext -----------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ infotext */
 
 typedef struct infotext {
     const char *text, *prompt, *negative, *settings; /* settings NULL: not looked at */
@@ -159,8 +158,7 @@ static void test_no_infotext(void **state)
     }
 }
 
-/* ---- graphs -------------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ graphs */
 
 #define SAVE   "\"9\":{\"class_type\":\"SaveImage\",\"inputs\":{\"images\":[\"8\",0]}},"
 #define DECODE "\"8\":{\"class_type\":\"VAEDecode\",\"inputs\":{\"samples\":[\"3\",0],\"vae\":[\"4\",2]}},"
@@ -358,8 +356,7 @@ static void test_large_graph(void **state)
     gp_str_clear(&s);
 }
 
-/* ---- which chunk ----------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ which chunk */
 
 #define INFO "said\nSteps: 1, Sampler: x, Seed: 3"
 
@@ -453,8 +450,7 @@ static void test_long(void **state)
     }
 }
 
-/* ---- memory ---------------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ memory */
 
 static void test_memory(void **state)
 {

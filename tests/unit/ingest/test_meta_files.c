@@ -8,7 +8,7 @@
 #include <math.h>
 #include <zlib.h>
 
-/* ---- expected.json ---------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ expected.json */
 
 /* One tool's opinion that we do not share: file, field, what we read, and why. */
 static const struct difference {
@@ -148,7 +148,7 @@ static void test_expected(void **state)
     assert_int_equal(t.wrong, 0);
 }
 
-/* ---- read with another program ----------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ read with another program */
 
 static void test_real_prompts(void **state)
 {

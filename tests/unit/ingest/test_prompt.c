@@ -178,8 +178,7 @@ static void test_parti(void **state)
     assert_true(touched <= 2);
 }
 
-/* ---- side-cars ------------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ side-cars */
 
 static void expect_sidecar(const char *folder, const char *bytes, size_t size, const char *wanted)
 {

@@ -212,8 +212,7 @@ static void test_encodings(void **state)
     gp_table_close(a);
 }
 
-/* ---- what is left out -----------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ what is left out */
 
 static void add_note(void *user, const gp_note *note)
 {
@@ -290,8 +289,7 @@ static void test_left_out(void **state)
     }
 }
 
-/* ---- memory and stopping --------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ memory and stopping */
 
 /* Wide and sparse rows: cells are found by marks, and gaps are counted correctly. */
 static void test_wide(void **state)
@@ -449,8 +447,7 @@ static void test_stop(void **state)
     folder_free(folder);
 }
 
-/* ---- what is wrong --------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ what is wrong */
 
 typedef struct bad {
     const char *text;
@@ -516,8 +513,7 @@ static void test_limits(void **state)
     gp_str_clear(&s);
 }
 
-/* ---- files ----------------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ files */
 
 static void test_open(void **state)
 {
@@ -548,8 +544,7 @@ static void test_open(void **state)
     folder_free(folder);
 }
 
-/* ---- real ones ------------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ real ones */
 
 static gp_table *open_real(const char *name)
 {
@@ -651,8 +646,7 @@ static void test_real_tables(void **state)
     gp_table_close(t);
 }
 
-/* ---- memory ---------------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ memory */
 
 static void test_memory(void **state)
 {

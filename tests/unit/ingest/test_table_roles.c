@@ -12,8 +12,7 @@ static gp_table *parse(const char *text, const char *kind)
     return table;
 }
 
-/* ---- columns --------------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ columns */
 
 static void expect_roles(const char *header, const char *image, const char *prompt, size_t i, size_t p)
 {
@@ -79,8 +78,7 @@ static void test_roles(void **state)
     gp_str_clear(&s);
 }
 
-/* ---- lists of captions ----------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ lists of captions */
 
 static void test_first_text(void **state)
 {

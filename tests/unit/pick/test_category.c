@@ -51,8 +51,7 @@ static void test_labels(void **state)
     gp_categories_clear(&c);
 }
 
-/* ---- levels -------------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ levels */
 
 /* Rows on a line; a level is given by how many neighbours make a cluster. */
 enum { N = 60 };

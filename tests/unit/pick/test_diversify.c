@@ -64,8 +64,7 @@ static void test_golden(void **state)
     gp_json_free(root);
 }
 
-/* ---- slow and obvious twins ---------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ slow and obvious twins */
 
 static double cosine(const float *v, size_t d, size_t i, size_t j)
 {

@@ -11,7 +11,7 @@
 
 enum { SIDE = 24 };
 
-/* ---- files */
+/* ------------------------------------------------------------------ files */
 
 static void picture_of(uint64_t pixels, uint8_t *rgb)
 {
@@ -63,7 +63,7 @@ static void put_png(const place *p, const char *name, uint64_t pixels, int level
     gp_str_clear(&png);
 }
 
-/* ---- the catalog */
+/* ------------------------------------------------------------------ the catalog */
 
 static int64_t image_at(const place *p, const char *name)
 {
@@ -87,7 +87,7 @@ static void give_stars(const place *p, const char *name, int stars)
     gp_cat_close(cat);
 }
 
-/* ---- single cases */
+/* ------------------------------------------------------------------ single cases */
 
 static void test_metadata_written(void **state)
 {
@@ -229,7 +229,7 @@ static void test_copy_read_first(void **state)
     place_remove(&p);
 }
 
-/* ---- random changes, compared with a model */
+/* ------------------------------------------------------------------ random changes, compared with a model */
 
 enum { NAMES = 8, STEPS = 400, CONTENTS = STEPS + NAMES, NONE = -1 };
 

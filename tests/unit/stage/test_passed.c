@@ -9,7 +9,7 @@
 #include "image/png_text.h"
 #include "place.h"
 
-/* ---- notes */
+/* ------------------------------------------------------------------ notes */
 
 typedef struct notes {
     gp_str text; /* one line "code count: message" per note */
@@ -40,7 +40,7 @@ static void assert_unsaid(const notes *n, const char *unwanted)
     if (strstr(n->text.data, unwanted)) fail_msg("'%s' in:\n%s", unwanted, n->text.data);
 }
 
-/* ---- skipped files */
+/* ------------------------------------------------------------------ skipped files */
 
 static void test_kinds(void **state)
 {
@@ -107,7 +107,7 @@ static void test_nothing_there(void **state)
     place_remove(&p);
 }
 
-/* ---- grids */
+/* ------------------------------------------------------------------ grids */
 
 enum { CELL = 32 };
 
@@ -175,7 +175,7 @@ static void test_grids(void **state)
     place_remove(&p);
 }
 
-/* ---- goldpan's own products */
+/* ------------------------------------------------------------------ goldpan's own products */
 
 static void test_own_products(void **state)
 {
@@ -247,7 +247,7 @@ static void test_export_beside_originals(void **state)
     place_remove(&p);
 }
 
-/* ---- missing folders */
+/* ------------------------------------------------------------------ missing folders */
 
 static void pick(const place *p, notes *n)
 {

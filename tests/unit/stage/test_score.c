@@ -273,7 +273,7 @@ static void test_replaced_before_score(void **state)
     place_remove(&p);
 }
 
-/* ---- stopping */
+/* ------------------------------------------------------------------ stopping */
 
 typedef struct stopper {
     int calls, stop_at;
@@ -325,7 +325,7 @@ static void test_stops_and_goes_on(void **state)
     place_remove(&parts);
 }
 
-/* ---- memory */
+/* ------------------------------------------------------------------ memory */
 
 #if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
 static long peak_kib(void)

@@ -161,7 +161,7 @@ static void test_table_beats_sidecar(void **state)
     place_remove(&p);
 }
 
-/* ---- stopping */
+/* ------------------------------------------------------------------ stopping */
 
 typedef struct stopper {
     int calls, stop_at;
@@ -204,7 +204,7 @@ static void test_stop_and_go_on(void **state)
     place_remove(&parts);
 }
 
-/* ---- the rest */
+/* ------------------------------------------------------------------ the rest */
 
 static void test_long_prompt(void **state)
 {
