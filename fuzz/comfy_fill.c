@@ -70,6 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check(gp_gen_comfy_fill(&b, &q, "the-id", &again, NULL) == GP_OK);
         check(again.size == body.size && !memcmp(again.data, body.data, body.size));
     }
+    gp_gen_graph_free(b.graph);
     gp_str_clear(&again);
     gp_str_clear(&body);
     gp_mem_free(text);

@@ -18,7 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { MOST_REQUESTS = 24 };
 static const char graph[] =
     "{\"1\":{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":\"x\"}},"
-    "\"2\":{\"class_type\":\"KSampler\",\"inputs\":{\"positive\":[\"1\",0],\"latent_image\":[\"3\",0],\"seed\":1}}}";
+    "\"3\":{\"class_type\":\"EmptyLatentImage\",\"inputs\":{\"width\":64,\"height\":64}},"
+    "\"2\":{\"class_type\":\"KSampler\",\"inputs\":{\"positive\":[\"1\",0],\"latent_image\":[\"3\",0],\"seed\":1,\"steps\":2}}}";
 
 static struct {
     char *at; /* the remaining answers, or NULL */
@@ -115,6 +116,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check(st == GP_OK || st == GP_ERR_STOPPED || st == GP_ERR_MEMORY);
         if (st == GP_OK) check_result(&r);
         gp_gen_result_clear(&r);
+        gp_gen_graph_free(b.graph);
+        gp_json_free(b.queue);
         gp_mem_free(b.session);
         gp_mem_free(b.login);
         gp_mem_free(b.address);

@@ -446,7 +446,7 @@ typedef struct gp_generate_options {
     const char *sampler, *scheduler, *model, *refiner;
     double refiner_at, hires;  /* hires: drawn as it is, then made so many times larger (a1111, sdcpp) */
     const char *login, *token; /* "user:password"; bearer token: never stored, never shown */
-    const char *workflow;      /* ComfyUI: file of the graph in API format */
+    const char *workflow;      /* ComfyUI: file of the graph in API format, or an image with the graph in it */
     const char *const *set;    /* ComfyUI: "NODE.INPUT=VALUE" [set_count] */
     size_t set_count;
     int jobs;                  /* pictures asked for at once */
@@ -460,7 +460,8 @@ typedef struct gp_generate_options {
     int threads;               /* for scoring */
     gp_progress_fn progress;   /* called by one thread at a time, not always the same */
     void *user;
-    gp_note_fn note;           /* "generator-waits": the generator asks to wait; "table-...": rows and cells passed over;
+    gp_note_fn note;           /* "generator-waits": the generator asks to wait; "generator-...": its answers; "graph-...": what the
+                                * workflow has no place for; "job-left"; "table-...": rows and cells passed over;
                                 * may be NULL; same thread rule as `progress` */
     void *note_user;
 } gp_generate_options;
@@ -468,6 +469,8 @@ typedef struct gp_generate_options {
     .min_gain = 0.1, .max_pixels = GP_MAX_PIXELS}
 typedef struct gp_generate_report {
     uint64_t planned, got, had, failed, refused, scored; /* had: got in an earlier run */
+    uint64_t interrupted; /* somebody stopped the job in the generator's own interface; the next run asks again */
+    uint64_t untried;     /* not asked for, because the first images all failed alike */
     uint32_t rounds;
     double seconds;
     char why[400]; /* the last failure or refusal in words; else empty */

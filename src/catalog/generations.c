@@ -50,6 +50,15 @@ gp_status gp_cat_generation_put(gp_catalog *cat, const gp_cat_generation *g, int
     return GP_OK;
 }
 
+gp_status gp_cat_generation_has(gp_catalog *cat, const char *key, bool *there, gp_error *err)
+{
+    gp_q q = gp_q_open(cat, "SELECT 1 FROM generations WHERE key = ?");
+    gp_q_text(&q, 1, key);
+    GP_TRY(gp_q_step(&q, there, err));
+    gp_q_end(&q);
+    return GP_OK;
+}
+
 gp_status gp_cat_generation_set(gp_catalog *cat, int64_t id, gp_cat_gen_state state, const char *path, int64_t image,
                                 const char *message, gp_error *err)
 {

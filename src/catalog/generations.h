@@ -26,6 +26,8 @@ bool gp_cat_gen_state_of(const char *name, gp_cat_gen_state *state);
 /* Plan it unless it is there; *id, *state: the row's. */
 gp_status gp_cat_generation_put(gp_catalog *cat, const gp_cat_generation *g, int64_t *id, gp_cat_gen_state *state,
                                 gp_error *err);
+/* Is there a row with this key? */
+gp_status gp_cat_generation_has(gp_catalog *cat, const char *key, bool *there, gp_error *err);
 /* image 0, path and message NULL where there is none. */
 gp_status gp_cat_generation_set(gp_catalog *cat, int64_t id, gp_cat_gen_state state, const char *path, int64_t image,
                                 const char *message, gp_error *err);

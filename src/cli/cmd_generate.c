@@ -58,12 +58,20 @@ static int finish(gp_cli *cli, gp_catalog *catalog, const gp_generate_options *o
 {
     gp_str json = GP_STR_INIT;
     char clock[16];
-    int code = r->failed ? GP_EXIT_PARTIAL : r->got + r->had == 0 ? GP_EXIT_NOTHING : GP_EXIT_OK;
+    int code = r->failed || r->interrupted || r->untried ? GP_EXIT_PARTIAL
+               : r->got + r->had == 0                    ? GP_EXIT_NOTHING
+                                                         : GP_EXIT_OK;
     gp_term_clock(r->seconds, clock);
     gp_term_clear(&cli->term);
     gp_term_say(&cli->term, "%llu pictures generated, %llu had before, %llu refused, %llu failed in %s",
                 (unsigned long long)r->got, (unsigned long long)r->had, (unsigned long long)r->refused,
                 (unsigned long long)r->failed, clock);
+    if (r->interrupted)
+        gp_term_say(&cli->term, "%llu stopped by somebody in the generator; the same command draws %s",
+                    (unsigned long long)r->interrupted, gp_plural(r->interrupted, "it", "them"));
+    if (r->untried)
+        gp_term_warn(&cli->term, "goldpan: the first images all failed alike, so %llu %s not asked for",
+                     (unsigned long long)r->untried, gp_plural(r->untried, "was", "were"));
     if (r->scored) gp_term_say(&cli->term, "%llu scored", (unsigned long long)r->scored);
     if (*r->why)
         gp_term_warn(&cli->term, "goldpan: last: %s (all: SELECT state, message, prompt FROM v_generations, in %s)",
@@ -77,6 +85,8 @@ static int finish(gp_cli *cli, gp_catalog *catalog, const gp_generate_options *o
     gp_cli_json_count(&json, "had", r->had);
     gp_cli_json_count(&json, "refused", r->refused);
     gp_cli_json_count(&json, "failed", r->failed);
+    gp_cli_json_count(&json, "interrupted", r->interrupted);
+    gp_cli_json_count(&json, "untried", r->untried);
     gp_cli_json_count(&json, "scored", r->scored);
     gp_cli_json_count(&json, "rounds", r->rounds);
     gp_cli_json_real(&json, "seconds", r->seconds);

@@ -15,9 +15,54 @@ static const double watch_seconds = 1, glance_seconds = 0.8; /* so that a stop t
 
 /* ------------------------------------------------------------------ results */
 
+/* Makes a text one line of valid UTF-8. */
+static void make_line(char *text)
+{
+    size_t size = strlen(text);
+    for (char *p = text; *p; p++)
+        if ((unsigned char)*p < ' ') *p = ' ';
+    for (int cut = 0; cut < 4 && size && !gp_utf8_valid(text, size); cut++) text[--size] = 0; /* a letter cut in two */
+    for (char *p = text; *p && !gp_utf8_valid(text, size); p++)
+        if ((unsigned char)*p > '~') *p = '?';
+}
+
+void gp_gen_drop_images(gp_gen_result *r)
+{
+    for (size_t i = 0; i < r->extra_count; i++) gp_bytes_clear(&r->extras[i].image);
+    gp_mem_free(r->extras);
+    r->extras = NULL, r->extra_count = 0;
+    gp_bytes_clear(&r->image);
+}
+
+gp_status gp_gen_add_extra(gp_gen_result *out, const uint64_t *seed, gp_error *err)
+{
+    gp_gen_extra extra = {.image = out->image, .has_seed = seed != NULL, .seed = seed ? *seed : 0};
+    if (out->extra_count == GP_GEN_MOST_EXTRAS) {
+        gp_bytes_clear(&out->image);
+        return GP_OK;
+    }
+    gp_gen_extra *extras = gp_mem_resize(out->extras, out->extra_count + 1, sizeof *extras);
+    if (!extras) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a batch");
+    out->extras = extras, out->extras[out->extra_count++] = extra;
+    out->image = (gp_bytes){0};
+    return GP_OK;
+}
+
+void gp_gen_note(const gp_gen_backend *b, const char *code, const char *format, ...)
+{
+    char text[700];
+    va_list args;
+    if (!b->o.on_note) return;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    make_line(text);
+    b->o.on_note(b->o.user, code, text);
+}
+
 void gp_gen_result_clear(gp_gen_result *r)
 {
-    gp_bytes_clear(&r->image);
+    gp_gen_drop_images(r);
     gp_str_clear(&r->settings);
     *r = (gp_gen_result){0};
 }
@@ -35,13 +80,7 @@ gp_status gp_gen_say(gp_gen_result *out, gp_gen_outcome outcome, const char *for
 
 void gp_gen_tidy(gp_gen_result *out)
 {
-    size_t size = strlen(out->message);
-    for (char *p = out->message; *p; p++)
-        if ((unsigned char)*p < ' ') *p = ' ';
-    for (int cut = 0; cut < 4 && !gp_utf8_valid(out->message, size); cut++)
-        out->message[--size] = 0; /* a letter cut in two */
-    for (char *p = out->message; *p && !gp_utf8_valid(out->message, size); p++)
-        if ((unsigned char)*p > '~') *p = '?';
+    make_line(out->message);
 }
 
 gp_status gp_gen_take_base64(const gp_json *value, gp_gen_result *out, gp_error *err)
@@ -132,9 +171,15 @@ bool gp_gen_wait(const gp_gen_backend *b, double seconds, const gp_gen_result *l
     return gp_gen_sleep(b, seconds);
 }
 
-/* What the answer's own words are: {"error": {"message"}}, {"error": "..."}, {"message"}, {"detail"}. */
+/* What the answer's own words are: {"error": {"message"}}, {"error": "..."}, {"message"}, {"detail"}, {"detail":
+ * [{"msg"}]}.  AUTOMATIC1111 puts the kind of its error into "error" and the words into "errors". */
 static const char *words_of(const gp_json *wrong)
 {
+    const char *kind = gp_json_text(gp_json_get(wrong, "error"), NULL);
+    const char *all = gp_json_text(gp_json_get(wrong, "errors"), NULL);
+    const char *listed = gp_json_text(gp_json_get(gp_json_at(gp_json_get(wrong, "detail"), 0), "msg"), NULL);
+    if (kind && all && *all) return all;
+    if (listed) return listed;
     static const char *const names[] = {"message", "detail", "details", "error", "errors"};
     const gp_json *error = gp_json_get(wrong, "error");
     for (int i = 0; i < 5; i++) {
@@ -143,6 +188,28 @@ static const char *words_of(const gp_json *wrong)
         if (text) return text;
     }
     return NULL;
+}
+
+/* The first line of a body that is plain text; not a page, and not bytes of an image. */
+static bool plain_words(const gp_str *body, char *out, size_t size)
+{
+    const char *text = body->data ? body->data : "";
+    text += strspn(text, " \t\r\n");
+    size_t line = strcspn(text, "\r\n");
+    if (!*text || *text == '<' || *text == '{' || *text == '[' || !gp_utf8_valid(text, line)) return false;
+    for (size_t i = 0; i < line; i++)
+        if ((unsigned char)text[i] < ' ' && text[i] != '\t') return false;
+    snprintf(out, size, "%.*s", line < size ? (int)line : (int)size - 1, text);
+    return true;
+}
+
+/* Does the server say that the request itself went wrong in it: with the kind of its error, or by lack of memory?
+ * Others (a proxy, a restart) may pass. */
+static bool is_report(const gp_json *wrong, const char *words)
+{
+    const char *all = gp_json_text(gp_json_get(wrong, "errors"), NULL);
+    bool kind = gp_json_text(gp_json_get(wrong, "error"), NULL) && all && *all;
+    return words && (kind || strcasestr(words, "out of memory"));
 }
 
 static bool may_pass(long code)
@@ -190,6 +257,26 @@ gp_json *gp_gen_glance(gp_gen_backend *b, const char *path)
     if (b->second && gp_gen_get(b, b->second, path, glance_seconds, &r, NULL) == GP_OK && r.code == 200 && r.body.data)
         (void)gp_json_parse(r.body.data, r.body.size, false, 64, &json, NULL); /* nothing hangs on it */
     gp_http_response_clear(&r);
+    return json;
+}
+
+gp_json *gp_gen_quick(gp_gen_backend *b, const char *path, const char *body, double limit)
+{
+    gp_http_response r = {0};
+    gp_json *json = NULL;
+    gp_str url = GP_STR_INIT;
+    gp_str_printf(&url, "%s%s", b->address, path);
+    gp_http_request q = {.url = url.data,
+                         .method = body ? "POST" : "GET",
+                         .json = body,
+                         .token = b->o.token,
+                         .login = b->login,
+                         .once = true,
+                         .whole = limit};
+    if (!url.failed && b->send(b->http, &q, &r, NULL) == GP_OK && r.code == 200 && r.body.data)
+        (void)gp_json_parse(r.body.data, r.body.size, false, 64, &json, NULL);
+    gp_http_response_clear(&r);
+    gp_str_clear(&url);
     return json;
 }
 
@@ -244,10 +331,13 @@ gp_status gp_gen_ask(gp_gen_backend *b, const char *path, const char *body, gp_g
             gp_gen_say(out, GP_GEN_AGAIN, "'%s' answers what is not JSON (%.100s)", path, why.message);
     } else {
         const char *words = words_of(json);
+        char plain[200];
+        if (!words && !json && plain_words(&r.body, plain, sizeof plain)) words = plain;
         answer->wrong = json;
         const char *who = r.code == 404 || r.code == 405 ? gp_gen_who(b) : "";
         gp_gen_say(out, may_pass(r.code) ? GP_GEN_AGAIN : GP_GEN_FAILED, "'%.60s' answers %ld%s%.200s%s%s", path,
                    r.code, words ? ": " : "", words ? words : "", *who ? "; " : "", who);
+        out->reported = r.code == 500 && is_report(json, words);
     }
     gp_http_response_clear(&r);
     return st == GP_ERR_MEMORY ? st : GP_OK;
@@ -281,6 +371,8 @@ void gp_gen_close(gp_gen_backend *b)
     gp_http_close(b->second);
     gp_http_close(b->http);
     gp_gen_program_close(b->program);
+    gp_gen_graph_free(b->graph);
+    gp_json_free(b->queue);
     gp_mem_free(b->session);
     gp_mem_free(b->login);
     gp_mem_free(b->address);
@@ -297,10 +389,22 @@ bool gp_gen_can(const gp_gen_backend *b, unsigned what)
     return (b->protocol->can & what) != 0;
 }
 
+/* An answer that comes for this request alone: it is another image only if the generator changes what it is asked. */
+static gp_status compare(const gp_gen_request *r, gp_gen_result *result, gp_error *err)
+{
+    gp_gen_likeness likeness;
+    GP_TRY(gp_gen_compare(r, NULL, NULL, &result->image, &likeness, result, err));
+    result->compared = likeness == GP_GEN_AGREES;
+    result->reported = likeness == GP_GEN_DIFFERS;
+    return GP_OK;
+}
+
 gp_status gp_gen_make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result *result, gp_error *err)
 {
     *result = (gp_gen_result){0};
     gp_status st = b->protocol->make(b, r, result, err);
+    if (st == GP_OK && result->outcome == GP_GEN_GOT && !result->compared && b->protocol != &gp_gen_comfy)
+        st = compare(r, result, err);
     if (st == GP_OK && result->settings.failed) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for the settings");
     if (st != GP_OK) gp_gen_result_clear(result);
     return st;

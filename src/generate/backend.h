@@ -14,7 +14,7 @@ typedef struct gp_gen_protocol_table {
     const char *probe; /* a GET that answers 200 with JSON where this protocol is spoken; NULL: never asked */
     gp_status (*make)(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result *out, gp_error *err);
     void (*watch)(gp_gen_backend *b); /* while an answer is waited for: tells on_part; NULL: nothing to see */
-    gp_status (*check)(const gp_gen_backend *b,
+    gp_status (*check)(gp_gen_backend *b,
                        gp_error *err); /* checks the user's options before the first request; may be NULL */
 } gp_gen_protocol_table;
 extern const gp_gen_protocol_table gp_gen_a1111, gp_gen_comfy, gp_gen_sdcpp, gp_gen_swarm, gp_gen_openai,
@@ -28,11 +28,14 @@ struct gp_gen_backend {
     char *address; /* without a slash at the end, and without a password */
     char *login;
     gp_http *http;
-    char *session;           /* SwarmUI's */
-    gp_gen_program *program; /* NULL: not started */
-    gp_http *second;         /* for watching */
-    double watched;          /* when that was last done */
-    const char *who;         /* result of gp_gen_who; NULL: not asked yet */
+    char *session;              /* SwarmUI's */
+    gp_gen_program *program;    /* NULL: not started */
+    gp_http *second;            /* for watching */
+    double watched;             /* when that was last done */
+    struct gp_gen_graph *graph; /* ComfyUI: the user's graph, read; NULL: not yet */
+    gp_json *queue;             /* ComfyUI: what was queued before this run; NULL: not asked yet */
+    bool bare_told;             /* a note was sent that files say nothing of themselves */
+    const char *who;            /* result of gp_gen_who; NULL: not asked yet */
     gp_status (*send)(gp_http *http, const gp_http_request *request, gp_http_response *response, gp_error *err);
     double pace; /* factor of all waiting times: 1; 0 in tests without a network */
 };
@@ -84,8 +87,30 @@ gp_status gp_gen_program_make(gp_gen_backend *b, char *const *words, const gp_ge
                               gp_error *err);
 void gp_gen_program_close(gp_gen_program *program);
 
+/* Sends a note to the user. */
+void gp_gen_note(const gp_gen_backend *b, const char *code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Compares what a file says of itself (prompt, negative prompt, seed) with what it should say. */
+typedef enum gp_gen_likeness {
+    GP_GEN_BARE, /* the file says nothing that can be compared */
+    GP_GEN_AGREES,
+    GP_GEN_DIFFERS /* out->message says in what */
+} gp_gen_likeness;
+/* graph: ComfyUI's graph as it was sent, [size]; NULL: the request itself says what the file should say.  name: the
+ * file's name at the server, or NULL. */
+gp_status gp_gen_compare(const gp_gen_request *r, const gp_str *graph, const char *name, const gp_bytes *file,
+                         gp_gen_likeness *likeness, gp_gen_result *out, gp_error *err);
+/* Moves out->image to the end of out->extras; at most GP_GEN_MOST_EXTRAS are kept.  seed: its own, or NULL. */
+gp_status gp_gen_add_extra(gp_gen_result *out, const uint64_t *seed, gp_error *err);
+void gp_gen_drop_images(gp_gen_result *out);
+/* A question of at most `limit` seconds that is asked also when the run has been stopped.  body NULL: GET.  Returns its
+ * JSON, owned, or NULL. */
+gp_json *gp_gen_quick(gp_gen_backend *b, const char *path, const char *body, double limit);
+
+void gp_gen_graph_free(struct gp_gen_graph *graph);
 /* Appends to `s` the body of a ComfyUI request: the graph of b->o.workflow with the values of `r`.  id NULL: the server
  * chooses an id.  USAGE: the graph or a --set does not fit. */
-gp_status gp_gen_comfy_fill(const gp_gen_backend *b, const gp_gen_request *r, const char *id, gp_str *s, gp_error *err);
+gp_status gp_gen_comfy_fill(gp_gen_backend *b, const gp_gen_request *r, const char *id, gp_str *s, gp_error *err);
 
 #endif

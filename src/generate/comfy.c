@@ -1,245 +1,58 @@
 /* SPDX-License-Identifier: MIT
- * ComfyUI: the user's graph (API format) with our values put in, POST /prompt with an id of ours, GET /history/ID until
- * it is there, GET /view.  The id is the picture's key, so that after a crash the picture is looked for before it is
- * asked for again.
+ * ComfyUI's jobs: POST /prompt with an id of ours, GET /history/ID until it is there, GET /view.  The id is the
+ * picture's key, so that after a crash the picture is looked for before it is asked for again.
  *
- * What goes where: --set NODE.INPUT=VALUE, NODE being an id or a title, VALUE @prompt, @negative, @seed, @width,
- * @height, @steps, @cfg, @sampler, @scheduler, @model, or a value as it is.  What is not set, by what the graph says:
- * every input `seed` or `noise_seed` of a sampler, the texts that its `positive` and `negative` lead to, width and
- * height of the empty latent. */
-#include "generate/backend.h"
+ * The history names files, and ComfyUI gives their names again once its folder was tidied.  So each file is compared
+ * with the graph that was sent.  If an old job's file is another image, the job is sent again with other names for its
+ * files: with the same names the server, which has the job in its cache, would tell of the old file again. */
+#include "generate/comfy_fill.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
-static const double poll_seconds = 1;
-enum {
-    MOST_STEPS = 64, /* of a walk along links */
-    MISSES = 5       /* questions in a row that may fail while a job is waited for */
-};
+/* The first look at a job comes soon; later looks grow apart with the time that the job takes. */
+static const double first_look = 0.05, most_look = 1, look_share = 0.15, queue_seconds = 5, cancel_seconds = 2;
+enum { MISSES = 5 /* questions in a row that may fail while a job is waited for */ };
 
-/* ------------------------------------------------------------------ the graph, filled in */
-
-typedef struct filling {
-    const gp_gen_backend *b;
+typedef struct job {
+    gp_gen_backend *b;
     const gp_gen_request *r;
-    const gp_json *graph;
-    const char *id; /* of the node at hand */
-    const gp_json *node;
-    const char *positive, *negative; /* ids of the nodes that hold the texts; NULL: none was found */
-    gp_str *out;
-    bool prompt_put;
-    uint64_t used;   /* bit i: set[i] found its input */
-    const char *odd; /* a variable that there is not */
-} filling;
+    gp_gen_result *out;
+    gp_str graph;  /* as it is sent */
+    char ours[64]; /* the id that follows from the picture's key */
+} job;
 
-static const char *class_of(const gp_json *node)
-{
-    const char *name = gp_json_text(gp_json_get(node, "class_type"), NULL);
-    return name ? name : "";
-}
+/* ------------------------------------------------------------------ the images */
 
-/* The node that an input is linked to: ["6", 0]. */
-static const char *linked(const gp_json *node, const char *input)
-{
-    return gp_json_text(gp_json_at(gp_json_get(gp_json_get(node, "inputs"), input), 0), NULL);
-}
+typedef struct images {
+    const gp_json *list; /* the images of one node */
+    bool kept;           /* the node saves them; else it only shows them */
+    size_t savers;
+} images;
 
-/* Along `input` (then along whatever is named "conditioning", "positive" ...) to the node with a text. */
-static const char *text_node(const gp_json *graph, const gp_json *sampler, const char *input)
+static bool is_kept(const gp_json *list)
 {
-    const char *id = linked(sampler, input);
-    for (int step = 0; id && step < MOST_STEPS; step++) {
-        const gp_json *node = gp_json_get(graph, id);
-        if (gp_json_text(gp_json_get(gp_json_get(node, "inputs"), "text"), NULL)) return id;
-        const char *next = linked(node, "conditioning");
-        if (!next) next = linked(node, input);
-        if (!next) next = linked(node, "conditioning_1");
-        id = next;
+    for (size_t i = 0; i < gp_json_count(list); i++) {
+        const char *type = gp_json_text(gp_json_get(gp_json_at(list, i), "type"), NULL);
+        if (type && !strcmp(type, "output")) return true;
     }
-    return NULL;
-}
-
-static bool find_texts(void *user, const char *id, const gp_json *node)
-{
-    filling *f = user;
-    (void)id;
-    if (!linked(node, "positive") || !linked(node, "latent_image")) return true;
-    f->positive = text_node(f->graph, node, "positive");
-    f->negative = text_node(f->graph, node, "negative");
-    return f->positive == NULL;
-}
-
-/* False: the graph's own value stays, since none was asked for (or *odd: there is no such variable). */
-static bool put_variable(const gp_gen_request *r, const char *name, gp_str *s, const char **odd)
-{
-    const struct {
-        const char *name, *text;
-        double number;
-    } values[] = {{"@prompt", r->prompt, (double)NAN},
-                  {"@negative", r->negative, (double)NAN},
-                  {"@sampler", r->sampler, (double)NAN},
-                  {"@scheduler", r->scheduler, (double)NAN},
-                  {"@model", r->model, (double)NAN},
-                  {"@width", NULL, r->width ? r->width : (double)NAN},
-                  {"@height", NULL, r->height ? r->height : (double)NAN},
-                  {"@steps", NULL, r->steps ? r->steps : (double)NAN},
-                  {"@cfg", NULL, r->cfg}};
-    if (!strcmp(name, "@seed")) {
-        if (r->has_seed) gp_str_printf(s, "%llu", (unsigned long long)r->seed);
-        return r->has_seed;
-    }
-    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
-        if (strcmp(values[i].name, name)) continue;
-        if (values[i].text)
-            gp_json_put_string(s, values[i].text);
-        else if (isfinite(values[i].number))
-            gp_json_put_real(s, values[i].number);
-        return values[i].text || isfinite(values[i].number);
-    }
-    *odd = name;
     return false;
 }
 
-/* "6.text=@prompt" or "My prompt.text=@prompt" for this node and input? Its value. */
-static const char *set_for(filling *f, const char *input)
+/* Of several nodes, the last one that saves images. */
+static bool find_images(void *user, const char *id, const gp_json *output)
 {
-    const char *title = gp_json_text(gp_json_get(gp_json_get(f->node, "_meta"), "title"), NULL);
-    for (size_t i = 0; i < f->b->o.set_count; i++) {
-        const char *set = f->b->o.set[i], *equal = strchr(set, '='), *dot = equal;
-        while (dot && dot > set && *dot != '.') dot--;
-        if (!equal || dot == set) continue;
-        size_t node = (size_t)(dot - set), name = (size_t)(equal - dot - 1);
-        if (strlen(input) != name || memcmp(dot + 1, input, name)) continue;
-        if ((strlen(f->id) == node && !memcmp(f->id, set, node)) ||
-            (title && strlen(title) == node && !memcmp(title, set, node))) {
-            f->used |= (uint64_t)1 << i % 64;
-            return equal + 1;
-        }
-    }
-    return NULL;
-}
-
-/* What this input stands for when nothing was said. */
-static const char *usual(const filling *f, const char *input)
-{
-    bool samples = linked(f->node, "latent_image") != NULL;
-    bool latent = gp_str_starts(class_of(f->node), "Empty") && strstr(class_of(f->node), "Latent");
-    if (!strcmp(input, "text") && f->positive && !strcmp(f->id, f->positive)) return "@prompt";
-    if (!strcmp(input, "text") && f->negative && !strcmp(f->id, f->negative)) return "@negative";
-    if (!strcmp(input, "noise_seed") || (samples && !strcmp(input, "seed"))) return "@seed";
-    if (latent && !strcmp(input, "width")) return "@width";
-    if (latent && !strcmp(input, "height")) return "@height";
-    if (samples && !strcmp(input, "steps")) return "@steps";
-    if (samples && !strcmp(input, "cfg")) return "@cfg";
-    if (samples && !strcmp(input, "sampler_name")) return "@sampler";
-    if (samples && !strcmp(input, "scheduler")) return "@scheduler";
-    if (!strcmp(input, "ckpt_name")) return "@model";
-    return NULL;
-}
-
-static bool put_input(void *user, const char *name, const gp_json *value)
-{
-    filling *f = user;
-    const char *set = set_for(f, name), *stands = set ? set : usual(f, name);
-    bool put = false;
-    gp_json_put_name(f->out, name);
-    if (stands && *stands == '@') {
-        if (gp_json_text(gp_json_at(value, 0), NULL)) stands = NULL; /* a link stays a link */
-        put = stands && put_variable(f->r, stands, f->out, &f->odd);
-        f->prompt_put = f->prompt_put || (put && !strcmp(stands, "@prompt"));
-    } else if (stands) {
-        gp_json *plain = NULL; /* a number, true, false or null is meant as one */
-        bool is_plain = gp_json_parse(stands, strlen(stands), true, 2, &plain, NULL) == GP_OK &&
-                        gp_json_kind_of(plain) < GP_JSON_STRING;
-        if (is_plain)
-            gp_str_puts(f->out, stands);
-        else
-            gp_json_put_string(f->out, stands);
-        gp_json_free(plain);
-        put = true;
-    }
-    if (!put) gp_json_write(f->out, value);
-    return true;
-}
-
-static bool put_member(void *user, const char *name, const gp_json *value)
-{
-    filling *f = user;
-    gp_json_put_name(f->out, name);
-    if (strcmp(name, "inputs")) {
-        gp_json_write(f->out, value);
-        return true;
-    }
-    gp_str_putc(f->out, '{');
-    gp_json_each(value, put_input, f);
-    gp_str_putc(f->out, '}');
-    return true;
-}
-
-static bool put_node(void *user, const char *id, const gp_json *node)
-{
-    filling *f = user;
-    gp_json_put_name(f->out, id);
-    gp_str_putc(f->out, '{');
-    f->id = id, f->node = node;
-    gp_json_each(node, put_member, f);
-    gp_str_putc(f->out, '}');
-    return true;
-}
-
-gp_status gp_gen_comfy_fill(const gp_gen_backend *b, const gp_gen_request *r, const char *id, gp_str *s, gp_error *err)
-{
-    gp_json *graph = NULL;
-    if (!b->o.workflow)
-        return gp_fail(err, GP_ERR_USAGE, "ComfyUI needs a graph: --workflow FILE, saved with \"Export (API)\"");
-    GP_TRY(gp_json_parse(b->o.workflow, strlen(b->o.workflow), false, 64, &graph, err));
-    filling f = {.b = b, .r = r, .graph = graph, .out = s};
-    gp_json_each(graph, find_texts, &f);
-    gp_status st = GP_OK;
-    gp_str_puts(s, "{\"prompt\":{");
-    gp_json_each(graph, put_node, &f);
-    gp_str_puts(s, "},\"client_id\":\"goldpan\"");
-    if (id) gp_gen_put_text(s, "prompt_id", id);
-    gp_str_putc(s, '}');
-    if (gp_json_get(graph, "nodes"))
-        st = gp_fail(err, GP_ERR_USAGE, "the workflow is in the editor's format: save it with \"Export (API)\"");
-    else if (f.odd)
-        st = gp_fail(err, GP_ERR_USAGE, "--set: nothing is called '%s'", f.odd);
-    for (size_t i = 0; st == GP_OK && i < b->o.set_count && i < 64; i++)
-        if (!(f.used >> i & 1))
-            st = gp_fail(err, GP_ERR_USAGE, "--set %s: the workflow has no such node and input", b->o.set[i]);
-    if (st == GP_OK && !s->failed && !f.prompt_put)
-        st = gp_fail(err, GP_ERR_USAGE, "the workflow does not show where the prompt goes: --set NODE.INPUT=@prompt");
-    gp_json_free(graph);
-    if (st == GP_OK && s->failed) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for a request");
-    return st;
-}
-
-/* Checks before planning that a request can be made from this graph. */
-static gp_status check(const gp_gen_backend *b, gp_error *err)
-{
-    gp_str body = GP_STR_INIT;
-    gp_status st = gp_gen_comfy_fill(b, &(gp_gen_request){.prompt = "a cat", .cfg = NAN}, NULL, &body, err);
-    gp_str_clear(&body);
-    return st;
-}
-
-/* ------------------------------------------------------------------ the job */
-
-static bool find_image(void *user, const char *id, const gp_json *output)
-{
-    const gp_json **found = user;
+    images *found = user;
+    const gp_json *list = gp_json_get(output, "images");
+    bool kept = is_kept(list);
     (void)id;
-    const gp_json *images = gp_json_get(output, "images");
-    for (size_t i = 0; i < gp_json_count(images); i++) {
-        const gp_json *image = gp_json_at(images, i);
-        const char *type = gp_json_text(gp_json_get(image, "type"), NULL);
-        if (!*found || (type && !strcmp(type, "output"))) *found = image; /* what is saved, rather than a preview */
-    }
+    found->savers += kept;
+    if (gp_json_count(list) && (!found->list || kept || !found->kept)) found->list = list, found->kept = kept;
     return true;
 }
 
@@ -259,62 +72,170 @@ static gp_status fetch(gp_gen_backend *b, const gp_json *image, gp_gen_result *o
     return st;
 }
 
-typedef enum job_state { NOT_THERE, ENDED, FAILED, UNKNOWN /* the server did not say */ } job_state;
+/* Fetches one image, and compares it with the graph. */
+static gp_status take_image(job *j, const gp_json *image, gp_gen_likeness *likeness, gp_error *err)
+{
+    gp_str name = GP_STR_INIT;
+    const char *folder = gp_json_text(gp_json_get(image, "subfolder"), NULL);
+    const char *file = gp_json_text(gp_json_get(image, "filename"), NULL);
+    *likeness = GP_GEN_BARE;
+    GP_TRY(fetch(j->b, image, j->out, err));
+    if (j->out->outcome != GP_GEN_GOT) return GP_OK;
+    gp_str_printf(&name, "output/%s%s%s", folder ? folder : "", folder && *folder ? "/" : "", file ? file : "");
+    gp_status st = name.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for a request")
+                               : gp_gen_compare(j->r, &j->graph, name.data, &j->out->image, likeness, j->out, err);
+    gp_str_clear(&name);
+    return st;
+}
+
+/* Fetches all images of a job. */
+static gp_status take_images(job *j, const images *found, gp_gen_likeness *likeness, gp_error *err)
+{
+    gp_gen_result *out = j->out;
+    size_t count = gp_json_count(found->list);
+    if (count > GP_GEN_MOST_EXTRAS + 1) count = GP_GEN_MOST_EXTRAS + 1;
+    gp_gen_drop_images(out);             /* of an earlier look */
+    for (size_t i = 0; i < count; i++) { /* the first one last, so that it ends in out->image */
+        GP_TRY(take_image(j, gp_json_at(found->list, count - 1 - i), likeness, err));
+        if (out->outcome != GP_GEN_GOT || *likeness == GP_GEN_DIFFERS) return GP_OK;
+        if (i + 1 < count) GP_TRY(gp_gen_add_extra(out, NULL, err));
+    }
+    for (size_t i = 0, k = out->extra_count; i + 1 < k; i++, k--) { /* back into the server's order */
+        gp_gen_extra extra = out->extras[i];
+        out->extras[i] = out->extras[k - 1], out->extras[k - 1] = extra;
+    }
+    out->compared = *likeness == GP_GEN_AGREES;
+    if (found->savers > 1)
+        gp_gen_note(j->b, "graph-many-savers", "%zu nodes of the workflow save images; those of the last one are kept",
+                    found->savers);
+    if (*likeness == GP_GEN_BARE && !j->b->bare_told) {
+        j->b->bare_told = true;
+        gp_gen_note(j->b, "generator-bare",
+                    "the generator's images do not say their prompt or seed, so they cannot be compared with what was "
+                    "asked");
+    }
+    return GP_OK;
+}
+
+/* ------------------------------------------------------------------ what the history says */
+
+typedef enum job_state {
+    NOT_THERE,
+    ENDED,
+    FAILED,
+    OTHER,  /* its file is another image */
+    UNKNOWN /* the server did not say */
+} job_state;
+
+/* The server's own words: "node 20 TinyDelay: out of memory (torch.OutOfMemoryError)". */
+static void say_error(const gp_json *status, gp_gen_result *out)
+{
+    const gp_json *messages = gp_json_get(status, "messages");
+    for (size_t i = gp_json_count(messages); i-- > 0;) {
+        const char *kind = gp_json_text(gp_json_at(gp_json_at(messages, i), 0), NULL);
+        const gp_json *data = gp_json_at(gp_json_at(messages, i), 1);
+        if (kind && !strcmp(kind, "execution_interrupted")) {
+            gp_gen_say(out, GP_GEN_STOPPED, "somebody interrupted the job in ComfyUI");
+            return;
+        }
+        if (!kind || strcmp(kind, "execution_error") != 0) continue;
+        const char *words = gp_json_text(gp_json_get(data, "exception_message"), NULL);
+        const char *node = gp_json_text(gp_json_get(data, "node_id"), NULL);
+        const char *type = gp_json_text(gp_json_get(data, "node_type"), NULL);
+        const char *exception = gp_json_text(gp_json_get(data, "exception_type"), NULL);
+        size_t size = words ? strlen(words) : 0;
+        while (size && strchr(" \r\n\t", words[size - 1])) size--;
+        gp_gen_say(out, GP_GEN_AGAIN, "node %.30s %.60s: %.*s%s%.60s%s", node ? node : "?", type ? type : "",
+                   size > 200 ? 200 : (int)size, words ? words : "", exception ? " (" : "", exception ? exception : "",
+                   exception ? ")" : "");
+        out->reported = true;
+        return;
+    }
+    gp_gen_say(out, GP_GEN_AGAIN, "the graph ended in an error");
+}
+
+static gp_status take_job(job *j, const gp_json *entry, job_state *state, gp_error *err)
+{
+    const gp_json *status = gp_json_get(entry, "status");
+    const char *words = gp_json_text(gp_json_get(status, "status_str"), NULL);
+    gp_gen_likeness likeness = GP_GEN_BARE;
+    images found = {0};
+    gp_json_each(gp_json_get(entry, "outputs"), find_images, &found);
+    *state = FAILED;
+    if (words && !strcmp(words, "error")) {
+        say_error(status, j->out);
+        return GP_OK;
+    }
+    if (!found.list)
+        return gp_gen_say(j->out, GP_GEN_FAILED, "the graph ends in no image: it needs a node that saves one");
+    GP_TRY(take_images(j, &found, &likeness, err));
+    if (likeness == GP_GEN_DIFFERS) *state = OTHER;
+    if (j->out->outcome != GP_GEN_GOT) return GP_OK;
+    *state = ENDED;
+    gp_gen_put_asked(&j->out->settings, j->r);
+    return GP_OK;
+}
 
 /* GET /history/ID: an empty object while it is not done. */
-static gp_status look(gp_gen_backend *b, const char *id, const gp_gen_request *r, job_state *state, gp_gen_result *out,
-                      gp_error *err)
+static gp_status look(job *j, const char *id, job_state *state, gp_error *err)
 {
     gp_gen_answer answer;
     gp_str path = GP_STR_INIT;
-    gp_status st = GP_OK;
     *state = NOT_THERE;
     gp_str_puts(&path, "/history/");
     gp_http_put_escaped(&path, id, "-_.~");
     if (path.failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a request");
-    st = gp_gen_ask(b, path.data, NULL, &answer, out, err);
+    gp_status st = gp_gen_ask(j->b, path.data, NULL, &answer, j->out, err);
     gp_str_clear(&path);
     if (st != GP_OK) return st;
-    const gp_json *job = gp_json_get(answer.root, id), *status = gp_json_get(job, "status");
-    const char *words = gp_json_text(gp_json_get(status, "status_str"), NULL);
+    const gp_json *entry = gp_json_get(answer.root, id);
     if (!answer.root) *state = UNKNOWN;
-    if (!job) goto out;
-    const gp_json *found = NULL;
-    gp_json_each(gp_json_get(job, "outputs"), find_image, &found);
-    *state = FAILED;
-    if (words && !strcmp(words, "error")) {
-        gp_gen_say(out, GP_GEN_AGAIN, "the graph ended in an error");
-    } else if (!found) {
-        gp_gen_say(out, GP_GEN_FAILED, "the graph ends in no image: it needs a node that saves one");
-    } else {
-        GP_GO(fetch(b, found, out, err));
-        if (out->outcome == GP_GEN_GOT) {
-            *state = ENDED;
-            gp_gen_put_asked(&out->settings, r);
-        }
-    }
-out:
+    if (entry) st = take_job(j, entry, state, err);
     gp_gen_answer_clear(&answer);
     return st;
 }
 
-/* Is the id queued or running already, asked for before a crash? */
-static gp_status is_queued(gp_gen_backend *b, const char *id, bool *queued, gp_gen_result *out, gp_error *err)
+/* ------------------------------------------------------------------ the queue */
+
+static bool holds(const gp_json *queue, const char *id)
 {
     static const char *const lists[] = {"queue_running", "queue_pending"};
-    gp_gen_answer answer;
-    *queued = false;
-    GP_TRY(gp_gen_ask(b, "/queue", NULL, &answer, out, err));
     for (int l = 0; l < 2; l++) {
-        const gp_json *list = gp_json_get(answer.root, lists[l]);
+        const gp_json *list = gp_json_get(queue, lists[l]);
         for (size_t i = 0; i < gp_json_count(list); i++) {
             const char *other = gp_json_text(gp_json_at(gp_json_at(list, i), 1), NULL);
-            *queued = *queued || (other && !strcmp(other, id));
+            if (other && !strcmp(other, id)) return true;
         }
     }
+    return false;
+}
+
+/* Is the id queued or running?  The answer holds the graphs of all jobs, so it is asked for rarely. */
+static gp_status is_queued(job *j, const char *id, bool *queued, gp_error *err)
+{
+    gp_gen_answer answer;
+    GP_TRY(gp_gen_ask(j->b, "/queue", NULL, &answer, j->out, err));
+    *queued = holds(answer.root, id);
     gp_gen_answer_clear(&answer);
     return GP_OK;
 }
+
+/* Was the id asked for in an earlier run, and does it wait there still?  One answer is enough for all jobs: what is
+ * queued later is ours. */
+static gp_status was_queued(job *j, bool *queued, gp_error *err)
+{
+    gp_gen_answer answer = {0};
+    *queued = false;
+    if (!j->b->queue) {
+        GP_TRY(gp_gen_ask(j->b, "/queue", NULL, &answer, j->out, err));
+        j->b->queue = answer.root, answer.root = NULL;
+        gp_gen_answer_clear(&answer);
+    }
+    *queued = holds(j->b->queue, j->ours);
+    return GP_OK;
+}
+
+/* ------------------------------------------------------------------ a job of ours */
 
 /* The first node that is wrong, added to the message. */
 static bool say_node(void *user, const char *id, const gp_json *node)
@@ -323,52 +244,34 @@ static bool say_node(void *user, const char *id, const gp_json *node)
     const gp_json *error = gp_json_at(gp_json_get(node, "errors"), 0);
     const char *message = gp_json_text(gp_json_get(error, "message"), NULL);
     const char *details = gp_json_text(gp_json_get(error, "details"), NULL);
+    const char *type = gp_json_text(gp_json_get(node, "class_type"), NULL);
     size_t used = strlen(out->message);
-    snprintf(out->message + used, sizeof out->message - used, "; node %.20s: %.80s %.80s", id, message ? message : "",
-             details ? details : "");
+    snprintf(out->message + used, sizeof out->message - used, "; node %.20s %.40s: %.80s %.120s", id, type ? type : "",
+             message ? message : "", details ? details : "");
     return false;
 }
 
-/* Wait for a job that was taken on.  One that is neither there nor queued, twice in a row, is forgotten: the server was
- * restarted, or somebody cleared the queue. */
-static gp_status wait_for(gp_gen_backend *b, const char *id, const gp_gen_request *r, gp_gen_result *out, gp_error *err)
-{
-    for (int missed = 0, silent = 0;;) {
-        job_state state;
-        bool queued = false;
-        GP_TRY(look(b, id, r, &state, out, err));
-        if (state == ENDED || state == FAILED) return GP_OK;
-        if (state == NOT_THERE) GP_TRY(is_queued(b, id, &queued, out, err));
-        if (state == UNKNOWN || out->outcome != GP_GEN_GOT) {
-            if (++silent > MISSES) return GP_OK;
-        } else {
-            silent = 0;
-            missed = queued ? 0 : missed + 1;
-            if (missed > 1) return gp_gen_say(out, GP_GEN_AGAIN, "the server has forgotten the job");
-        }
-        if (!gp_gen_wait(b, poll_seconds, out)) return gp_fail(err, GP_ERR_STOPPED, "stopped");
-    }
-}
-
 /* POST /prompt; *id, owned: under which the server knows the job.  NULL: it was not taken on. */
-static gp_status submit(gp_gen_backend *b, const gp_gen_request *r, const char *ours, char **id, gp_gen_result *out,
-                        gp_error *err)
+static gp_status submit(job *j, const char *ours, char **id, gp_error *err)
 {
     gp_str body = GP_STR_INIT;
     gp_gen_answer answer = {0};
     gp_status st = GP_OK;
     *id = NULL;
-    GP_GO(gp_gen_comfy_fill(b, r, ours, &body, err));
-    GP_GO(gp_gen_ask(b, "/prompt", body.data, &answer, out, err));
+    gp_str_printf(&body, "{\"prompt\":%s,\"client_id\":\"goldpan\"", j->graph.data);
+    if (ours) gp_gen_put_text(&body, "prompt_id", ours);
+    gp_str_putc(&body, '}');
+    if (body.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
+    GP_GO(gp_gen_ask(j->b, "/prompt", body.data, &answer, j->out, err));
     if (answer.wrong) {
-        gp_json_each(gp_json_get(answer.wrong, "node_errors"), say_node, out);
-        gp_gen_tidy(out);
+        gp_json_each(gp_json_get(answer.wrong, "node_errors"), say_node, j->out);
+        gp_gen_tidy(j->out);
     }
     if (!answer.root) goto out;
     const char *said =
         gp_json_text(gp_json_get(answer.root, "prompt_id"), NULL); /* older servers choose it themselves */
     if (!said && !ours)
-        gp_gen_say(out, GP_GEN_AGAIN, "the server gives no job");
+        gp_gen_say(j->out, GP_GEN_AGAIN, "the server gives no job");
     else if (!(*id = gp_str_dup(said ? said : ours)))
         st = gp_fail(err, GP_ERR_MEMORY, "out of memory for a request");
 out:
@@ -377,29 +280,116 @@ out:
     return st;
 }
 
-static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result *out, gp_error *err)
+/* The run was stopped: a job that still waits is taken out of the queue.  One that is being drawn is left, and named,
+ * since the next run takes its image. */
+static void leave(job *j, const char *id)
 {
-    char ours[64], *id = NULL;
-    bool queued = false;
-    job_state state;
-    gp_status st = GP_OK;
-    snprintf(ours, sizeof ours, "%.8s-%.4s-%.4s-%.4s-%.12s", r->key, r->key + 8, r->key + 12, r->key + 16, r->key + 20);
-    GP_GO(look(b, ours, r, &state, out, err));
-    if (state == ENDED || state == UNKNOWN) goto out;
-    if (state == NOT_THERE) {
-        GP_GO(is_queued(b, ours, &queued, out, err));
-        if (out->outcome != GP_GEN_GOT) goto out;
+    gp_str body = GP_STR_INIT;
+    gp_json *queue = gp_gen_quick(j->b, "/queue", NULL, cancel_seconds);
+    const gp_json *running = gp_json_at(gp_json_at(gp_json_get(queue, "queue_running"), 0), 1);
+    const char *now = gp_json_text(running, NULL);
+    if (now && !strcmp(now, id)) {
+        gp_gen_note(j->b, "job-left", "the generator still draws job %.60s; the same command takes its image", id);
+    } else if (queue && holds(queue, id)) {
+        gp_str_puts(&body, "{\"delete\":[");
+        gp_json_put_string(&body, id);
+        gp_str_puts(&body, "]}");
+        if (!body.failed) gp_json_free(gp_gen_quick(j->b, "/queue", body.data, cancel_seconds));
     }
-    if (queued) {
-        GP_GO(wait_for(b, ours, r, out, err));
-        goto out;
+    gp_json_free(queue);
+    gp_str_clear(&body);
+}
+
+/* Seconds until the next look at a job. */
+static double look_after(double seconds)
+{
+    return fmin(fmax(seconds * look_share, first_look), most_look);
+}
+
+/* Waits for a job that was taken on.  One that is neither there nor queued, twice in a row, is forgotten: the server
+ * was restarted, or somebody cleared the queue. */
+static gp_status wait_for(job *j, const char *id, job_state *state, gp_error *err)
+{
+    double begin = gp_clock_now(), asked = begin;
+    for (int missed = 0, silent = 0;;) {
+        bool queued = true;
+        if (!gp_gen_wait(j->b, look_after(gp_clock_now() - begin), j->out)) {
+            leave(j, id);
+            return gp_fail(err, GP_ERR_STOPPED, "stopped");
+        }
+        GP_TRY(look(j, id, state, err));
+        if (*state == ENDED || *state == FAILED || *state == OTHER) return GP_OK;
+        double now = gp_clock_now();
+        if (*state == NOT_THERE && (silent || missed || now - asked >= queue_seconds || j->b->pace <= 0)) {
+            asked = now;
+            GP_TRY(is_queued(j, id, &queued, err));
+        }
+        if (*state == UNKNOWN || j->out->outcome != GP_GEN_GOT) {
+            if (++silent > MISSES) return GP_OK;
+        } else {
+            silent = 0;
+            missed = queued ? 0 : missed + 1;
+            if (missed > 1) return gp_gen_say(j->out, GP_GEN_AGAIN, "the server has forgotten the job");
+        }
     }
-    /* what failed under our id stays in the history: the next try is known by an id of the server's */
-    GP_GO(submit(b, r, state == FAILED ? NULL : ours, &id, out, err));
-    if (id) GP_GO(wait_for(b, id, r, out, err));
-out:
+}
+
+/* Sends the job and waits for it.  ours: under this id; NULL: under one of the server's. */
+static gp_status draw(job *j, const char *ours, job_state *state, gp_error *err)
+{
+    char *id = NULL;
+    *state = UNKNOWN;
+    gp_status st = submit(j, ours, &id, err);
+    if (st == GP_OK && id) st = wait_for(j, id, state, err);
     gp_mem_free(id);
     return st;
 }
 
-const gp_gen_protocol_table gp_gen_comfy = {"comfyui", GP_GEN_SEEDS, "/system_stats", make, NULL, check};
+/* Draws again, under other names, what came as another image. */
+static gp_status draw_fresh(job *j, job_state *state, gp_error *err)
+{
+    char mark[24];
+    snprintf(mark, sizeof mark, "%.8s-%x", j->r->key, (unsigned)(gp_clock_now() * 1000) & 0xffffff);
+    gp_gen_note(j->b, "generator-reused-name",
+                "the generator names an old file that now holds another image (%.150s); it draws that image again",
+                j->out->message);
+    gp_str_clear(&j->graph);
+    GP_TRY(gp_comfy_fill(j->b, j->r, mark, &j->graph, err));
+    return draw(j, NULL, state, err);
+}
+
+static gp_status run(job *j, gp_error *err)
+{
+    bool queued = false;
+    job_state state;
+    GP_TRY(look(j, j->ours, &state, err));
+    if (state == ENDED || state == UNKNOWN) return GP_OK;
+    if (state == NOT_THERE) {
+        GP_TRY(was_queued(j, &queued, err));
+        if (j->out->outcome != GP_GEN_GOT) return GP_OK;
+        if (queued) {
+            GP_TRY(wait_for(j, j->ours, &state, err));
+            gp_json_free(j->b->queue); /* if the job is gone, the next try asks anew */
+            j->b->queue = NULL;
+        } else
+            GP_TRY(draw(j, j->ours, &state, err));
+    } else if (state == FAILED)
+        GP_TRY(draw(j, NULL, &state, err)); /* what failed under our id stays in the history */
+    if (state == OTHER) GP_TRY(draw_fresh(j, &state, err));
+    if (state == OTHER) j->out->outcome = GP_GEN_AGAIN;
+    return GP_OK;
+}
+
+static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result *out, gp_error *err)
+{
+    job j = {.b = b, .r = r, .out = out, .graph = GP_STR_INIT};
+    snprintf(j.ours, sizeof j.ours, "%.8s-%.4s-%.4s-%.4s-%.12s", r->key, r->key + 8, r->key + 12, r->key + 16,
+             r->key + 20);
+    gp_status st = gp_comfy_fill(b, r, NULL, &j.graph, err);
+    if (st == GP_OK) st = run(&j, err);
+    gp_str_clear(&j.graph);
+    return st;
+}
+
+const gp_gen_protocol_table gp_gen_comfy = {"comfyui",     GP_GEN_SEEDS | GP_GEN_QUEUE, "/system_stats", make, NULL,
+                                            gp_comfy_check};

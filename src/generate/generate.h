@@ -26,15 +26,28 @@ typedef enum gp_gen_outcome {
     GP_GEN_GOT,
     GP_GEN_REFUSED, /* the generator will not draw this: asking again is of no use */
     GP_GEN_AGAIN,   /* it went wrong in a way that may pass */
-    GP_GEN_FAILED   /* it went wrong in a way that will not */
+    GP_GEN_FAILED,  /* it went wrong in a way that will not */
+    GP_GEN_STOPPED  /* somebody stopped it in the generator's own interface: not asked again in this run */
 } gp_gen_outcome;
 
+/* One more image of the same request. */
+typedef struct gp_gen_extra {
+    gp_bytes image;
+    bool has_seed; /* it has a seed of its own */
+    uint64_t seed;
+} gp_gen_extra;
+
 #define GP_GEN_MOST_WAIT 60.0
+enum { GP_GEN_MOST_EXTRAS = 255 };
 typedef struct gp_gen_result {
     gp_gen_outcome outcome;
-    gp_bytes image;    /* GOT: the file's bytes as they came */
+    gp_bytes image;       /* GOT: the file's bytes as they came */
+    gp_gen_extra *extras; /* GOT: the other images of its batch [extra_count] */
+    size_t extra_count;
     gp_str settings;   /* GOT: members of a JSON object, without braces: "seed":1,"sampler":"Euler a",... */
     double wait;       /* AGAIN: seconds that the server asks to wait, else 0; the wait is cut at GP_GEN_MOST_WAIT */
+    bool reported;     /* AGAIN: the generator itself says what went wrong; the same words twice are final */
+    bool compared;     /* GOT: what the image says of itself was compared with the request */
     char message[400]; /* why not */
 } gp_gen_result;
 void gp_gen_result_clear(gp_gen_result *result);
@@ -51,8 +64,10 @@ typedef struct gp_gen_options {
     /* Most seconds for each request, from connecting to the last byte of its answer, and for each run of a command.  0:
      * no limit, since drawing an image may take long. */
     double timeout;
-    bool asked;                /* an earlier gp_gen_open has checked these options: skip the checks */
-    bool (*go_on)(void *user); /* asked now and then, also while waiting; may be NULL */
+    const gp_gen_request *like; /* what all requests have in common, for checks before the first; may be NULL */
+    uint32_t per_prompt;        /* images of each prompt, each with its own seed; 0: not known */
+    bool asked;                 /* an earlier gp_gen_open has checked these options: skip the checks */
+    bool (*go_on)(void *user);  /* asked now and then, also while waiting; may be NULL */
     /* Told about once a second, where the back end says it: the share of the picture that is done; what it looks like
      * so far (a file's bytes, size 0: not shown).  May be NULL. */
     void (*on_part)(void *user, double part, const gp_bytes *preview);
@@ -60,6 +75,8 @@ typedef struct gp_gen_options {
     /* Called before a wait that the server asked for (1 second or more). asked: the seconds it asked for; seconds: how
      * long goldpan waits. May be NULL. */
     void (*on_wait)(void *user, double asked, double seconds);
+    /* Called with something the user should know; the same text may come again.  May be NULL. */
+    void (*on_note)(void *user, const char *code, const char *text);
     void *user;
 } gp_gen_options;
 
@@ -70,8 +87,8 @@ gp_status gp_gen_open(const gp_gen_options *options, gp_gen_backend **out, gp_er
 void gp_gen_close(gp_gen_backend *backend);
 const char *gp_gen_protocol(const gp_gen_backend *backend);
 /* What a back end can: draw by seed; draw larger what it drew small; it is a program of the user's, whose words decide
- * the picture too. */
-enum { GP_GEN_SEEDS = 1, GP_GEN_HIRES = 2, GP_GEN_PROGRAM = 4 };
+ * the picture too; keep a queue, so that one job may wait there while another is drawn. */
+enum { GP_GEN_SEEDS = 1, GP_GEN_HIRES = 2, GP_GEN_PROGRAM = 4, GP_GEN_QUEUE = 8 };
 bool gp_gen_can(const gp_gen_backend *backend, unsigned what);
 /* Draw.  STOPPED, MEMORY are errors; all else is in the result. */
 gp_status gp_gen_make(gp_gen_backend *backend, const gp_gen_request *request, gp_gen_result *result, gp_error *err);

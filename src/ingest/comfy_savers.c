@@ -164,7 +164,7 @@ static bool text_of(const gp_comfy *c, const gp_graph_node *node, const char *co
 {
     for (size_t i = 0; i < count; i++) {
         const gp_graph_input *input = gp_graph_find(node, names[i]);
-        gp_graph_texts texts = {c->graph, NULL, "positive", GP_GRAPH_TEXTS_BUDGET, 0, SIZE_MAX, NULL};
+        gp_graph_texts texts = {c->graph, NULL, "positive", GP_GRAPH_TEXTS_BUDGET, 0, SIZE_MAX, NULL, NULL};
         gp_str text = GP_STR_INIT;
         bool known = input && gp_graph_text(&texts, input, 0, &text) && text.size;
         out->failed |= text.failed;

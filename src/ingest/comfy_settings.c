@@ -68,7 +68,7 @@ static void put_number(gp_settings *s, const gp_graph *g, const char *key, const
 static void put_string(gp_settings *s, const gp_graph *g, const char *key, const gp_graph_node *node, const char *name)
 {
     const gp_graph_input *input = gp_graph_find(node, name), *there = NULL;
-    gp_graph_texts texts = {g, NULL, "positive", GP_GRAPH_TEXTS_BUDGET, 0, SIZE_MAX, NULL};
+    gp_graph_texts texts = {g, NULL, "positive", GP_GRAPH_TEXTS_BUDGET, 0, SIZE_MAX, NULL, NULL};
     gp_str text = GP_STR_INIT;
     if (input && input->target != SIZE_MAX) there = gp_graph_find(&g->nodes[input->target], name);
     if (there && gp_json_text(there->value, NULL)) input = there; /* a node that offers names to choose from */
@@ -86,17 +86,25 @@ static void put_held(gp_settings *s, const gp_graph *g, const char *key, const g
     if (node && !number) put_string(s, g, key, node, wanted);
 }
 
+const gp_comfy_setting gp_comfy_setting_table[GP_COMFY_SETTINGS] = {
+    {"seed", "noise_seed", "noise", true, GP_PLACE_SEED},
+    {"steps", "steps", "sigmas", true, GP_PLACE_STEPS},
+    {"cfg_scale", "cfg", "guider", true, GP_PLACE_CFG},
+    {"cfg_scale", "cfg_conds", "guider", true, GP_PLACE_CFG},
+    {"sampler", "sampler_name", "sampler", false, GP_PLACE_SAMPLER},
+    {"scheduler", "scheduler", "sigmas", false, GP_PLACE_SCHEDULER},
+    {"seed", "seed", "noise", true, GP_PLACE_SEED},
+};
+
 /* Writes the sampling settings of the pass that started from noise. */
 static void put_sampling(gp_settings *s, const gp_graph *g, const gp_graph_node *sampler)
 {
     double denoise = 1;
     put_number(s, g, "seed", sampler, "seed");
-    put_held(s, g, "seed", sampler, "noise_seed", "noise", true);
-    put_held(s, g, "steps", sampler, "steps", "sigmas", true);
-    put_held(s, g, "cfg_scale", sampler, "cfg", "guider", true);
-    put_held(s, g, "cfg_scale", sampler, "cfg_conds", "guider", true);
-    put_held(s, g, "sampler", sampler, "sampler_name", "sampler", false);
-    put_held(s, g, "scheduler", sampler, "scheduler", "sigmas", false);
+    for (size_t i = 0; i < GP_COMFY_SETTINGS; i++) {
+        const gp_comfy_setting *one = &gp_comfy_setting_table[i];
+        put_held(s, g, one->key, sampler, one->wanted, one->way, one->number);
+    }
     const gp_graph_node *node = gp_comfy_holder(g, sampler, "denoise", "sigmas");
     const gp_json *value = node ? gp_graph_number(g, node, "denoise") : NULL;
     if (gp_json_real(value, &denoise) && denoise != 1) put_json(s, "denoising_strength", value);
@@ -133,20 +141,18 @@ static void add_loras(gp_str *out, const gp_graph *g, const gp_graph_node *node)
     }
 }
 
-/* Finds the model and the LoRAs by following links that carry a model. */
-static void put_model(gp_settings *s, gp_graph *g, size_t sampler)
+const char *const gp_comfy_model_names[] = {"ckpt_name",  "unet_name", "base_ckpt_name", "diffusion_model", "gguf_name",
+                                            "model_name", NULL};
+
+/* Follows links that carry a model. */
+size_t gp_comfy_model_nodes(gp_graph *g, size_t sampler)
 {
-    static const char *const names[] = {"ckpt_name",       "unet_name", "base_ckpt_name",
-                                        "diffusion_model", "gguf_name", "model_name"};
-    gp_str loras = GP_STR_INIT;
     size_t head = 0, tail = 0;
     g->round++;
     g->mark[sampler] = g->round;
     g->queue[tail++] = sampler;
     while (head < tail) {
         const gp_graph_node *node = &g->nodes[g->queue[head++]];
-        for (size_t i = 0; i < sizeof names / sizeof *names; i++) put_string(s, g, "model", node, names[i]);
-        add_loras(&loras, g, node);
         for (size_t i = 0; i < node->input_count; i++) {
             const gp_graph_input *input = &node->inputs[i];
             bool carries = strcasestr(input->name, "model") || strcasestr(input->name, "lora") ||
@@ -156,6 +162,18 @@ static void put_model(gp_settings *s, gp_graph *g, size_t sampler)
             g->mark[input->target] = g->round;
             g->queue[tail++] = input->target;
         }
+    }
+    return tail;
+}
+
+static void put_model(gp_settings *s, gp_graph *g, size_t sampler)
+{
+    gp_str loras = GP_STR_INIT;
+    size_t count = gp_comfy_model_nodes(g, sampler);
+    for (size_t k = 0; k < count; k++) {
+        const gp_graph_node *node = &g->nodes[g->queue[k]];
+        for (size_t i = 0; gp_comfy_model_names[i]; i++) put_string(s, g, "model", node, gp_comfy_model_names[i]);
+        add_loras(&loras, g, node);
     }
     s->json.failed |= loras.failed;
     if (loras.size) gp_settings_text(s, "loras", loras.data, loras.size);
@@ -167,9 +185,14 @@ static bool has_size(const gp_graph_node *node)
     return (gp_graph_find(node, "width") && gp_graph_find(node, "height")) || string_of(node, "dimensions");
 }
 
+size_t gp_comfy_size_node(gp_graph *g, size_t sampler)
+{
+    return gp_graph_nearest(g, sampler, false, has_size);
+}
+
 static void put_size(gp_settings *s, gp_graph *g, size_t sampler)
 {
-    size_t at = gp_graph_nearest(g, sampler, false, has_size);
+    size_t at = gp_comfy_size_node(g, sampler);
     if (at == SIZE_MAX) return;
     put_number(s, g, "width", &g->nodes[at], "width");
     put_number(s, g, "height", &g->nodes[at], "height");
@@ -191,12 +214,12 @@ static void put_hires(gp_settings *s, gp_graph *g, const chain *c)
     if (model != SIZE_MAX) put_string(s, g, "hires_upscaler", &g->nodes[model], "model_name");
     put_string(s, g, "hires_upscaler", scaler, "upscale_method");
     put_number(s, g, "hires_scale", scaler, "scale_by");
-    size_t sized = gp_graph_nearest(g, c->samplers[0], false, has_size);
+    size_t sized = gp_comfy_size_node(g, c->samplers[0]);
     if (sized == SIZE_MAX || !scales(&g->nodes[sized])) return;
     put_number(s, g, "hires_width", &g->nodes[sized], "width");
     put_number(s, g, "hires_height", &g->nodes[sized], "height");
     double before, after;
-    size_t base = gp_graph_nearest(g, c->samplers[c->count - 1], false, has_size);
+    size_t base = gp_comfy_size_node(g, c->samplers[c->count - 1]);
     if (base == SIZE_MAX || !gp_json_real(gp_graph_number(g, &g->nodes[base], "width"), &before) || !(before > 0))
         return;
     if (!gp_json_real(gp_graph_number(g, &g->nodes[sized], "width"), &after) || !(after > 0)) return;

@@ -81,7 +81,7 @@ static bool fill_node(void *user, const char *key, const gp_json *value)
     filler *f = user;
     if (!is_node(value)) return true;
     f->node = &f->graph->nodes[f->graph->count++];
-    *f->node = (gp_graph_node){.id = key, .inputs = f->next};
+    *f->node = (gp_graph_node){.id = key, .json = value, .inputs = f->next};
     f->node->type = gp_json_text(gp_json_get(value, "class_type"), NULL);
     f->node->title = gp_json_text(gp_json_get(gp_json_get(value, "_meta"), "title"), NULL);
     gp_json_each(gp_json_get(value, "inputs"), fill_input, f);

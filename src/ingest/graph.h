@@ -29,6 +29,7 @@ typedef enum gp_route {
 
 typedef struct gp_graph_node {
     const char *id, *type, *title; /* borrowed from root; title may be NULL */
+    const gp_json *json;           /* the whole node */
     gp_graph_input *inputs;        /* [input_count], in file order */
     size_t input_count;
     bool consumed; /* some node has a link to it */
@@ -70,11 +71,22 @@ bool gp_graph_is_data(const char *name);
 gp_route gp_graph_route(const gp_graph_node *node, size_t *input);
 void gp_graph_find_routes(gp_graph *graph); /* called once by gp_graph_open */
 
-/* Returns the number in input `name`: its own, or that of the linked node (its `seed`, `value`, ...), or NULL. */
+/* Returns the input that holds the number of input `name`: the input itself, or one of the linked node (its `seed`,
+ * `value`, ...), or NULL. */
+const gp_graph_input *gp_graph_number_input(const gp_graph *graph, const gp_graph_node *node, const char *name);
+/* Returns the number in that input, or NULL. */
 const gp_json *gp_graph_number(const gp_graph *graph, const gp_graph_node *node, const char *name);
 /* Returns the value of an input that is not a text: its own, or that of the single value node that it links to. NULL:
  * not known. */
 const gp_json *gp_graph_scalar(const gp_graph *graph, const gp_graph_input *input);
+
+/* The inputs whose own texts a text was made of.  A text that is used twice is listed twice. */
+enum { GP_GRAPH_MAX_LEAVES = 16 };
+typedef struct gp_graph_leaves {
+    const gp_graph_input *items[GP_GRAPH_MAX_LEAVES];
+    size_t count;
+    bool more; /* there are more than fit into `items` */
+} gp_graph_leaves;
 
 /* State and result of evaluating a text. */
 typedef struct gp_graph_texts {
@@ -86,6 +98,7 @@ typedef struct gp_graph_texts {
     size_t unknown;    /* the node whose text the file does not contain; SIZE_MAX: no such node; the count of nodes or
                           more: a link to a missing node */
     const char *guess; /* why a part of the text may be wrong, or NULL */
+    gp_graph_leaves *leaves; /* where the inputs are listed; NULL: nowhere */
 } gp_graph_texts;
 enum { GP_GRAPH_TEXTS_BUDGET = 256, GP_GRAPH_LOOKUPS = 16, GP_GRAPH_MAX_TEXT_INPUTS = 256 };
 /* Finds the text of an input, exactly as the graph made it: its own text, or computed from the string nodes it links

@@ -70,7 +70,7 @@ const gp_json *gp_graph_scalar(const gp_graph *graph, const gp_graph_input *inpu
     return scalar(graph, input, 0);
 }
 
-const gp_json *gp_graph_number(const gp_graph *graph, const gp_graph_node *node, const char *name)
+const gp_graph_input *gp_graph_number_input(const gp_graph *graph, const gp_graph_node *node, const char *name)
 {
     static const char *const usual[] = {"value",  "seed",   "noise_seed", "int", "float",
                                         "number", "Number", "Value",      "a"};
@@ -78,7 +78,7 @@ const gp_json *gp_graph_number(const gp_graph *graph, const gp_graph_node *node,
     for (int depth = 0; input && depth < MAX_WAY; depth++) {
         size_t only;
         gp_json_kind kind = gp_json_kind_of(input->value);
-        if (kind == GP_JSON_INT || kind == GP_JSON_REAL) return input->value;
+        if (kind == GP_JSON_INT || kind == GP_JSON_REAL) return input;
         if (input->target == SIZE_MAX) return NULL;
         const gp_graph_node *target = &graph->nodes[input->target];
         gp_route route = gp_graph_route(target, &only);
@@ -87,6 +87,12 @@ const gp_json *gp_graph_number(const gp_graph *graph, const gp_graph_node *node,
         for (size_t i = 0; !input && i < sizeof usual / sizeof *usual; i++) input = gp_graph_find(target, usual[i]);
     }
     return NULL;
+}
+
+const gp_json *gp_graph_number(const gp_graph *graph, const gp_graph_node *node, const char *name)
+{
+    const gp_graph_input *input = gp_graph_number_input(graph, node, name);
+    return input ? input->value : NULL;
 }
 
 /* ---- branches ---------------------------------------------------------------------------------------------------- */

@@ -340,6 +340,10 @@ bool gp_graph_text(gp_graph_texts *t, const gp_graph_input *input, int depth, gp
     size_t size;
     const char *text = gp_json_text(input->value, &size);
     if (text) {
+        if (t->leaves && t->leaves->count == GP_GRAPH_MAX_LEAVES)
+            t->leaves->more = true;
+        else if (t->leaves)
+            t->leaves->items[t->leaves->count++] = input;
         gp_str_add(out, text, strnlen(text, size));
         return true;
     }

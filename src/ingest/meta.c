@@ -249,3 +249,17 @@ out:
     gp_meta_clear(&best);
     return st;
 }
+
+const char *gp_meta_find_graph(const gp_chunks *chunks, size_t *size)
+{
+    for (size_t r = 0; r < sizeof readers / sizeof *readers; r++) {
+        for (size_t i = 0; i < chunks->count && readers[r].parse == gp_meta_comfy; i++) {
+            const gp_chunk *chunk = &chunks->items[i];
+            if (chunk->damaged || strcmp(chunk->key, readers[r].key) != 0 || !has_prefix(chunk, &readers[r])) continue;
+            if (!memmem(chunk->text, chunk->size, "\"class_type\"", strlen("\"class_type\""))) continue;
+            *size = chunk->size - readers[r].prefix_size;
+            return chunk->text + readers[r].prefix_size;
+        }
+    }
+    return NULL;
+}

@@ -32,6 +32,8 @@ typedef struct gp_meta {
 /* path: path of the file, or NULL; its name may show which of several savers of a graph wrote the file. */
 gp_status gp_meta_read(const gp_chunks *chunks, const char *path, gp_meta *out, gp_error *err);
 void gp_meta_clear(gp_meta *meta);
+/* Returns the text of the ComfyUI graph that a file holds, borrowed from its chunks, or NULL. */
+const char *gp_meta_find_graph(const gp_chunks *chunks, size_t *size);
 
 /* Parsers of one text, for tests and fuzzing. */
 gp_status gp_meta_a1111(const char *text, size_t size, gp_meta *out, gp_error *err);

@@ -8,8 +8,9 @@
 #include "image/image.h"
 
 typedef struct gp_picture {
-    int64_t id;                                              /* of the row */
-    char *key, *prompt, *negative, *settings_asked, *extras; /* owned */
+    int64_t id;                                     /* of the row */
+    char *key, *prompt, *negative, *settings_asked; /* owned */
+    char *columns;                                  /* owned: other columns of the table, or NULL */
     uint32_t number;
     bool has_seed;
     uint64_t seed;
@@ -23,9 +24,15 @@ typedef struct gp_picture {
     bool has_stream;
     uint64_t size;
     int64_t mtime_ns;
-    char *settings; /* owned: what the catalog keeps, one JSON object */
+    char *settings;             /* owned: what the catalog keeps, one JSON object */
+    char *own_negative;         /* owned: the negative prompt that the generator's graph brought itself, or NULL */
+    uint32_t index;             /* of the image in its batch, from 1; 0: the batch is one image */
+    struct gp_picture **extras; /* owned: the other images of its batch [extra_count] */
+    size_t extra_count;
 } gp_picture;
 void gp_picture_free(gp_picture *p);
+/* Writes the key of another image of the batch: index 2 and up. */
+void gp_picture_extra_key(const char *key, uint32_t index, char hex[33]);
 /* A job from a row of the plan: texts copied, path made (without extension). */
 gp_status gp_picture_new(const gp_cat_generation *g, int64_t id, const char *folder, gp_picture **out, gp_error *err);
 /* Is its file there already, from before a kill?  Then found, and all else as after gp_picture_make. */

@@ -24,9 +24,12 @@ static const double first_wait = 0.5, most_wait = 60;
 void gp_picture_free(gp_picture *p)
 {
     if (!p) return;
+    for (size_t i = 0; i < p->extra_count; i++) gp_picture_free(p->extras[i]);
+    gp_mem_free(p->extras);
+    gp_mem_free(p->own_negative);
     gp_mem_free(p->settings);
     gp_mem_free(p->path);
-    gp_mem_free(p->extras);
+    gp_mem_free(p->columns);
     gp_mem_free(p->settings_asked);
     gp_mem_free(p->negative);
     gp_mem_free(p->prompt);
@@ -64,11 +67,11 @@ gp_status gp_picture_new(const gp_cat_generation *g, int64_t id, const char *fol
         p->id = id, p->number = g->number, p->has_seed = g->has_seed, p->seed = g->seed;
         p->key = gp_str_dup(g->key), p->prompt = gp_str_dup(g->prompt);
         p->negative = g->negative ? gp_str_dup(g->negative) : NULL;
-        p->extras = g->extras ? gp_str_dup(g->extras) : NULL;
+        p->columns = g->extras ? gp_str_dup(g->extras) : NULL;
         p->settings_asked = gp_str_dup(g->settings);
         p->path = gp_str_take(&path);
         ok = p->key && p->prompt && p->settings_asked && p->path && !p->negative == !g->negative &&
-             !p->extras == !g->extras;
+             !p->columns == !g->extras;
     }
     gp_str_clear(&path);
     if (!ok) {
@@ -77,6 +80,48 @@ gp_status gp_picture_new(const gp_cat_generation *g, int64_t id, const char *fol
     }
     *out = p;
     return GP_OK;
+}
+
+/* ------------------------------------------------------------------ batches */
+
+void gp_picture_extra_key(const char *key, uint32_t index, char hex[33])
+{
+    char text[64];
+    int size = snprintf(text, sizeof text, "%.32s image %u", key, index);
+    gp_hash_hex(gp_hash_of(text, (size_t)size), hex);
+}
+
+/* Adds another image of the batch, with the row that it will have.  path: without extension, or whole; owned by it. */
+static gp_status add_extra(gp_picture *p, const char *path, gp_picture **out, gp_error *err)
+{
+    char hex[33];
+    gp_picture **extras = gp_mem_resize(p->extras, p->extra_count + 1, sizeof *extras);
+    gp_picture *extra = gp_mem_zero(1, sizeof *extra);
+    if (extras) p->extras = extras;
+    if (extra) {
+        extra->index = (uint32_t)p->extra_count + 2;
+        gp_picture_extra_key(p->key, extra->index, hex);
+        extra->number = p->number, extra->has_seed = p->has_seed, extra->seed = p->seed;
+        extra->key = gp_str_dup(hex), extra->prompt = gp_str_dup(p->prompt), extra->path = gp_str_dup(path);
+        extra->negative = p->negative ? gp_str_dup(p->negative) : NULL;
+        extra->columns = p->columns ? gp_str_dup(p->columns) : NULL;
+        extra->settings_asked = gp_str_dup(p->settings_asked);
+    }
+    if (!extras || !extra || !extra->key || !extra->prompt || !extra->path || !extra->settings_asked ||
+        !extra->negative != !p->negative || !extra->columns != !p->columns) {
+        gp_picture_free(extra);
+        return gp_fail(err, GP_ERR_MEMORY, "out of memory for a batch");
+    }
+    p->extras[p->extra_count++] = extra;
+    p->index = 1;
+    *out = extra;
+    return GP_OK;
+}
+
+static void drop_extras(gp_picture *p)
+{
+    for (size_t i = 0; i < p->extra_count; i++) gp_picture_free(p->extras[i]);
+    p->extra_count = 0, p->index = 0;
 }
 
 /* ------------------------------------------------------------------ settings */
@@ -104,13 +149,17 @@ static gp_status merge_settings(gp_picture *p, const gp_meta *meta, const char *
     const char *text = meta->found && meta->settings_json ? meta->settings_json : "{}";
     GP_GO(gp_json_parse(text, strlen(text), false, 64, &own, err));
     GP_GO(gp_json_parse(given_json, strlen(given_json), false, 64, &given, err));
-    if (p->extras) GP_GO(gp_json_parse(p->extras, strlen(p->extras), false, 64, &extras, err));
+    if (p->columns) GP_GO(gp_json_parse(p->columns, strlen(p->columns), false, 64, &extras, err));
     gp_str_putc(&s, '{');
     gp_json_each(own, put_member, &(merging){&s, NULL, NULL});
     gp_json_each(given, put_member, &(merging){&s, own, NULL});
     if (p->has_seed && !gp_json_get(own, "seed") && !gp_json_get(given, "seed")) {
         gp_json_put_name(&s, "seed");
         gp_str_printf(&s, "%llu", (unsigned long long)p->seed);
+    }
+    if (p->index) {
+        gp_json_put_name(&s, "batch_index");
+        gp_str_printf(&s, "%u", p->index);
     }
     gp_json_each(extras, put_member, &(merging){&s, own, given});
     gp_str_putc(&s, '}');
@@ -152,6 +201,10 @@ static gp_status complete(gp_picture *p, gp_bytes *bytes, const char *settings, 
         GP_GO(gp_png_add_text(bytes, "parameters", text.data, &with, err));
         gp_bytes_clear(bytes);
         *bytes = with, with = (gp_bytes){0};
+    }
+    if (!p->negative && meta.negative) {
+        gp_mem_free(p->own_negative);
+        p->own_negative = meta.negative, meta.negative = NULL;
     }
     GP_GO(merge_settings(p, &meta, settings ? settings : p->settings_asked, err));
 out:
@@ -205,52 +258,144 @@ out:
     return st;
 }
 
-gp_status gp_picture_look(gp_picture *p, uint64_t max_pixels, gp_error *err)
+/* Takes the file at `path`, if it is there and whole; *path is then p's. */
+static gp_status look_at(gp_picture *p, char **path, uint64_t max_pixels, gp_error *err)
+{
+    gp_bytes bytes = {0};
+    gp_error why = {0};
+    gp_status st = GP_OK;
+    if (access(*path, F_OK) != 0) return GP_OK;
+    char *bare = p->path;
+    GP_GO(gp_file_read(*path, FILE_LIMIT, &bytes, &why));
+    if (!bytes.size) goto out;
+    GP_GO(check_pixels(p, &bytes, max_pixels, &why));
+    p->path = *path;
+    st = take_hash(p, &bytes, &why);
+    if (st == GP_OK) st = complete(p, &bytes, NULL, &why);
+    if (st == GP_OK) st = take_stat(p, &why);
+    p->found = st == GP_OK;
+    if (p->found)
+        *path = NULL, gp_mem_free(bare);
+    else
+        p->path = bare;
+out:
+    gp_bytes_clear(&bytes);
+    return st == GP_ERR_MEMORY ? gp_fail(err, st, "%s", why.message) : GP_OK; /* what cannot be read is drawn anew */
+}
+
+static gp_status look_for(gp_picture *p, uint64_t max_pixels, gp_error *err)
 {
     static const char *const extensions[] = {"png", "jpg", "webp"};
-    for (int i = 0; i < 3 && !p->found; i++) {
-        gp_bytes bytes = {0};
+    gp_status st = GP_OK;
+    for (int i = 0; i < 3 && !p->found && st == GP_OK; i++) {
         char *path = NULL;
-        gp_status st = GP_OK;
         GP_TRY(add_extension(p, extensions[i], &path, err));
-        if (access(path, F_OK) == 0) st = gp_file_read(path, FILE_LIMIT, &bytes, err);
-        if (st == GP_OK && bytes.size) st = check_pixels(p, &bytes, max_pixels, err);
-        if (st == GP_OK && bytes.size) {
-            char *bare = p->path;
-            p->path = path, path = bare;
-            st = take_hash(p, &bytes, err);
-            if (st == GP_OK) st = complete(p, &bytes, NULL, err);
-            if (st == GP_OK) st = take_stat(p, err);
-            p->found = st == GP_OK;
-            if (!p->found) bare = p->path, p->path = path, path = bare;
-        }
+        st = look_at(p, &path, max_pixels, err);
         gp_mem_free(path);
-        gp_bytes_clear(&bytes);
-        if (st == GP_ERR_MEMORY) return st; /* what cannot be read is drawn anew */
     }
     if (p->found) p->outcome = GP_GEN_GOT;
+    return st;
+}
+
+/* The path of another image of the batch: "00000-0123456789-2". */
+static gp_status extra_path(const gp_picture *p, size_t index, char **out, gp_error *err)
+{
+    gp_str path = GP_STR_INIT;
+    gp_str_printf(&path, "%s-%zu", p->path, index);
+    *out = path.failed ? NULL : gp_str_take(&path);
+    gp_str_clear(&path);
+    return *out ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for a path");
+}
+
+/* Looks for the other images of a batch.  They were written before the first one, so none is missing where that one is
+ * there. */
+static gp_status look_for_extras(gp_picture *p, uint64_t max_pixels, gp_error *err)
+{
+    gp_status st = GP_OK;
+    for (bool found = true; found && st == GP_OK && p->extra_count < GP_GEN_MOST_EXTRAS;) {
+        char *path = NULL;
+        gp_picture *extra = NULL;
+        GP_TRY(extra_path(p, p->extra_count + 2, &path, err));
+        st = add_extra(p, path, &extra, err);
+        gp_mem_free(path);
+        if (st == GP_OK) st = look_for(extra, max_pixels, err);
+        found = st == GP_OK && extra->found;
+        if (extra && !found) gp_picture_free(p->extras[--p->extra_count]);
+    }
+    p->index = p->extra_count ? 1 : 0;
+    return st;
+}
+
+gp_status gp_picture_look(gp_picture *p, uint64_t max_pixels, gp_error *err)
+{
+    GP_TRY(look_for_extras(p, max_pixels, err));
+    GP_TRY(look_for(p, max_pixels, err));
+    if (!p->found) drop_extras(p); /* they are written again with the first one */
     return GP_OK;
 }
 
 /* ------------------------------------------------------------------ drawing */
 
-/* An answer to a file.  What is no image, or half of one, may come right the next time. */
-static gp_status take_answer(gp_picture *p, gp_gen_result *r, uint64_t max_pixels, gp_error *err)
+/* One image to a file.  What is no image, or half of one, may come right the next time: then `r` says so. */
+static gp_status keep_image(gp_picture *p, gp_bytes *image, const char *settings, gp_gen_result *r, uint64_t max_pixels,
+                            gp_error *err)
 {
-    gp_str settings = GP_STR_INIT;
     gp_error why = {0};
-    gp_status st = check_pixels(p, &r->image, max_pixels, &why);
+    gp_status st = check_pixels(p, image, max_pixels, &why);
     if (st == GP_ERR_MEMORY) return gp_fail(err, st, "%s", why.message);
     if (st != GP_OK) {
         r->outcome = GP_GEN_AGAIN;
         snprintf(r->message, sizeof r->message, "what came %.300s", why.message);
         return GP_OK;
     }
+    GP_TRY(complete(p, image, settings, err));
+    return put_file(p, image, err);
+}
+
+/* The settings of another image of the batch: those of the first one, but for a seed of its own. */
+static gp_status keep_extra(const gp_gen_extra *from, gp_picture *extra, gp_gen_result *r, uint64_t max_pixels,
+                            gp_error *err)
+{
+    gp_str settings = GP_STR_INIT;
+    gp_bytes image = from->image; /* given over, since texts may be put in */
+    if (from->has_seed) extra->seed = from->seed, extra->has_seed = true;
+    gp_str_putc(&settings, '{');
+    if (from->has_seed) {
+        gp_json_put_name(&settings, "seed");
+        gp_str_printf(&settings, "%llu", (unsigned long long)from->seed);
+        if (r->settings.size) gp_str_putc(&settings, ',');
+    }
+    gp_str_printf(&settings, "%s}", r->settings.data ? r->settings.data : "");
+    gp_status st = settings.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for the settings")
+                                   : keep_image(extra, &image, settings.data, r, max_pixels, err);
+    if (st == GP_OK && r->outcome == GP_GEN_GOT) extra->outcome = GP_GEN_GOT;
+    gp_bytes_clear(&image);
+    gp_str_clear(&settings);
+    return st;
+}
+
+/* An answer to files: the first image is written last, so that where it is, the others are too. */
+static gp_status take_answer(gp_picture *p, gp_gen_result *r, uint64_t max_pixels, gp_error *err)
+{
+    gp_str settings = GP_STR_INIT;
+    gp_status st = GP_OK;
+    drop_extras(p);
+    for (size_t i = 0; i < r->extra_count && r->outcome == GP_GEN_GOT; i++) {
+        char *path = NULL;
+        gp_picture *extra;
+        GP_TRY(extra_path(p, i + 2, &path, err));
+        st = add_extra(p, path, &extra, err);
+        gp_mem_free(path);
+        if (st == GP_OK) st = keep_extra(&r->extras[i], extra, r, max_pixels, err);
+        r->extras[i].image = (gp_bytes){0};
+        if (st != GP_OK) return st;
+    }
+    if (r->outcome != GP_GEN_GOT) return GP_OK;
     gp_str_printf(&settings, "{%s}", r->settings.data ? r->settings.data : "");
     st = settings.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for the settings")
-                         : complete(p, &r->image, settings.data, err);
+                         : keep_image(p, &r->image, settings.data, r, max_pixels, err);
     gp_str_clear(&settings);
-    return st == GP_OK ? put_file(p, &r->image, err) : st;
+    return st;
 }
 
 /* What the row asks for, as a request; texts borrowed from `settings`. */
@@ -292,7 +437,7 @@ void gp_picture_make(gp_picture *p, gp_gen_backend *backend, unsigned tries, uin
     gp_gen_result r = {0};
     gp_str scratch = GP_STR_INIT;
     gp_json *settings = NULL;
-    char *folder = NULL;
+    char *folder = NULL, before[sizeof r.message] = "";
     gp_status st = GP_OK;
     GP_GO(gp_json_parse(p->settings_asked, strlen(p->settings_asked), false, 16, &settings, &p->error));
     read_request(p, settings, &request);
@@ -309,6 +454,9 @@ void gp_picture_make(gp_picture *p, gp_gen_backend *backend, unsigned tries, uin
         p->outcome = r.outcome;
         snprintf(p->message, sizeof p->message, "%s", r.message);
         if (r.outcome != GP_GEN_AGAIN || t >= tries) break;
+        /* the generator's own words about this image: they will not change by a third try */
+        if (r.reported && !strcmp(before, r.message)) break;
+        snprintf(before, sizeof before, "%s", r.message);
         if (!gp_gen_wait(backend, pause_before(t + 1), &r)) GP_GO(gp_fail(&p->error, GP_ERR_STOPPED, "stopped"));
     }
 out:

@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: MIT
+ * Fills in the user's graph for ComfyUI.
+ *
+ * --set NODE.INPUT=VALUE says where a value goes, NODE being an id or a title, VALUE @prompt, @negative, @seed, ... or
+ * a value as it is.  It replaces whatever is there, also a link.  What is not set goes to the places that the graph
+ * shows (ingest/comfy_places.h).  A prompt or seed without a place is an error; another asked value without a place is
+ * a note.  What was filled in is read back by the reader of files before it is sent. */
+#include "generate/comfy_fill.h"
+
+#include "base/mem.h"
+#include "ingest/comfy_places.h"
+#include "ingest/meta.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+enum { MOST_SETS = 1024, MOST_CANDIDATES = 6, MOST_SHOWN = 40 /* bytes of a text in a message */ };
+
+struct gp_gen_graph {
+    gp_graph graph;
+    gp_places places;
+};
+
+/* The variables of --set: what they stand for, and the option that asks for it. */
+static const struct {
+    const char *name, *option;
+    gp_place_kind kind;
+} variables[] = {
+    {"@prompt", "the prompt", GP_PLACE_PROMPT},
+    {"@negative", "--negative", GP_PLACE_NEGATIVE},
+    {"@seed", "--seed", GP_PLACE_SEED},
+    {"@width", "--width", GP_PLACE_WIDTH},
+    {"@height", "--height", GP_PLACE_HEIGHT},
+    {"@steps", "--steps", GP_PLACE_STEPS},
+    {"@cfg", "--cfg", GP_PLACE_CFG},
+    {"@sampler", "--sampler", GP_PLACE_SAMPLER},
+    {"@scheduler", "--scheduler", GP_PLACE_SCHEDULER},
+    {"@model", "--checkpoint", GP_PLACE_MODEL},
+    {"@refiner", "--refiner", GP_PLACE_REFINER},
+    {"@refiner_at", "--refiner-at", GP_PLACE_KINDS},
+};
+enum { VARIABLES = sizeof variables / sizeof *variables };
+
+/* Writes the value of a variable as JSON.  Returns false, and writes nothing, if it was not asked for. */
+static bool put_variable(const gp_gen_request *r, size_t variable, gp_str *s)
+{
+    const char *const texts[VARIABLES] = {r->prompt, r->negative, NULL,         NULL,     NULL,       NULL,
+                                          NULL,      r->sampler,  r->scheduler, r->model, r->refiner, NULL};
+    double none = (double)NAN;
+    const double numbers[VARIABLES] = {none,
+                                       none,
+                                       none,
+                                       r->width ? r->width : none,
+                                       r->height ? r->height : none,
+                                       r->steps ? r->steps : none,
+                                       r->cfg,
+                                       none,
+                                       none,
+                                       none,
+                                       none,
+                                       r->refiner_at};
+    if (variables[variable].kind == GP_PLACE_SEED) {
+        if (r->has_seed) gp_str_printf(s, "%llu", (unsigned long long)r->seed);
+        return r->has_seed;
+    }
+    if (texts[variable])
+        gp_json_put_string(s, texts[variable]);
+    else if (isfinite(numbers[variable]))
+        gp_json_put_real(s, numbers[variable]);
+    return texts[variable] || isfinite(numbers[variable]);
+}
+
+static size_t find_variable(const char *name)
+{
+    size_t i = 0;
+    while (i < VARIABLES && strcmp(variables[i].name, name) != 0) i++;
+    return i;
+}
+
+static bool is_asked(const gp_gen_request *r, size_t variable)
+{
+    gp_str ignored = GP_STR_INIT;
+    bool asked = put_variable(r, variable, &ignored);
+    gp_str_clear(&ignored);
+    return asked && !(variables[variable].kind == GP_PLACE_NEGATIVE && !*r->negative);
+}
+
+/* ------------------------------------------------------------------ --set */
+
+typedef struct set_parts {
+    const char *node, *input, *value; /* the value ends the text */
+    size_t node_size, input_size;
+} set_parts;
+
+static bool split_set(const char *set, set_parts *out)
+{
+    const char *equal = strchr(set, '='), *dot = equal;
+    while (dot && dot > set && *dot != '.') dot--;
+    if (!equal || dot == set) return false;
+    *out = (set_parts){set, dot + 1, equal + 1, (size_t)(dot - set), (size_t)(equal - dot - 1)};
+    return true;
+}
+
+static bool is_text(const char *text, const char *other, size_t size)
+{
+    return text && strlen(text) == size && !memcmp(text, other, size);
+}
+
+static bool names_node(const set_parts *p, const gp_graph_node *node)
+{
+    return is_text(node->id, p->node, p->node_size) || is_text(node->title, p->node, p->node_size);
+}
+
+/* Returns the last value that --set gives for this input, or NULL. */
+static const char *set_for(const gp_gen_backend *b, const gp_graph_node *node, const char *input)
+{
+    const char *value = NULL;
+    set_parts p;
+    for (size_t i = 0; i < b->o.set_count; i++)
+        if (split_set(b->o.set[i], &p) && is_text(input, p.input, p.input_size) && names_node(&p, node))
+            value = p.value;
+    return value;
+}
+
+/* Does a --set say where this variable goes? */
+static bool is_set(const gp_gen_backend *b, size_t variable)
+{
+    set_parts p;
+    for (size_t i = 0; i < b->o.set_count; i++)
+        if (split_set(b->o.set[i], &p) && !strcmp(p.value, variables[variable].name)) return true;
+    return false;
+}
+
+/* ------------------------------------------------------------------ errors and notes */
+
+/* "6 CLIPTextEncode 'Positive' text = 'old words'" */
+static void put_candidate(gp_str *s, const gp_graph_node *node, const gp_graph_input *input)
+{
+    size_t size = 0;
+    const char *text = gp_json_text(input->value, &size);
+    gp_str_printf(s, "%.40s %.40s", node->id, node->type);
+    if (node->title && strcmp(node->title, node->type) != 0) gp_str_printf(s, " '%.40s'", node->title);
+    gp_str_printf(s, " %.40s", input->name);
+    if (text) {
+        int shown = size > MOST_SHOWN ? MOST_SHOWN : (int)size;
+        while (shown > 0 && size > MOST_SHOWN && ((unsigned char)text[shown] & 0xc0) == 0x80) shown--;
+        gp_str_printf(s, " = '%.*s%s'", shown, text, size > MOST_SHOWN ? "..." : "");
+    } else if (input->target != SIZE_MAX)
+        gp_str_puts(s, " = a link");
+    else {
+        gp_str_puts(s, " = ");
+        gp_json_write(s, input->value);
+    }
+}
+
+/* Might the input be one for this kind of value? */
+static bool is_candidate(const gp_graph_node *node, const gp_graph_input *input, gp_place_kind kind)
+{
+    static const char *const words[] = {"text", "prompt", "string", "clip_l", "clip_g", "t5xxl", "caption", "value"};
+    static const char *const others[] = {"filename", "file_name", "prefix"};
+    bool text = gp_json_text(input->value, NULL) != NULL;
+    if (kind == GP_PLACE_SEED) return strcasestr(input->name, "seed") != NULL;
+    if (!text && !(input->target != SIZE_MAX && strcasestr(node->type, "TextEncode"))) return false;
+    return GP_GRAPH_HAS_WORD(input->name, words) && !GP_GRAPH_HAS_WORD(input->name, others);
+}
+
+/* Lists the inputs that might be meant. */
+static void put_candidates(const gp_graph *g, gp_place_kind kind, gp_str *s)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < g->count; i++)
+        for (size_t k = 0; k < g->nodes[i].input_count; k++) {
+            if (!is_candidate(&g->nodes[i], &g->nodes[i].inputs[k], kind)) continue;
+            if (count < MOST_CANDIDATES) {
+                gp_str_puts(s, count ? "; " : ".  It has: ");
+                put_candidate(s, &g->nodes[i], &g->nodes[i].inputs[k]);
+            }
+            count++;
+        }
+    if (count > MOST_CANDIDATES) gp_str_printf(s, "; and %zu more", count - MOST_CANDIDATES);
+}
+
+static gp_status fail_place(const gp_graph *g, gp_place_kind kind, const char *what, gp_error *err)
+{
+    gp_str s = GP_STR_INIT;
+    put_candidates(g, kind, &s);
+    gp_status st = gp_fail(err, GP_ERR_USAGE, "%s%.700s", what, s.data ? s.data : "");
+    gp_str_clear(&s);
+    return st;
+}
+
+/* The inputs of the node that a --set names, which has not the one that it wants. */
+static gp_status fail_set(const gp_graph *g, const char *set, gp_error *err)
+{
+    gp_str s = GP_STR_INIT;
+    set_parts p;
+    for (size_t i = 0; split_set(set, &p) && i < g->count && !s.size; i++)
+        for (size_t k = 0; names_node(&p, &g->nodes[i]) && k < g->nodes[i].input_count && s.size < 300; k++)
+            gp_str_printf(&s, "%s%.40s", k ? ", " : "; the node has ", g->nodes[i].inputs[k].name);
+    if (!s.size) put_candidates(g, GP_PLACE_PROMPT, &s);
+    gp_status st = gp_fail(err, GP_ERR_USAGE, "--set %.200s: the workflow has no such node and input%.600s", set,
+                           s.data ? s.data : "");
+    gp_str_clear(&s);
+    return st;
+}
+
+static void tell_kept(const gp_gen_backend *b, const gp_graph *g, const gp_graph_input *input)
+{
+    gp_str s = GP_STR_INIT;
+    const gp_graph_node *node = &g->nodes[gp_comfy_node_of(g, input)];
+    put_candidate(&s, node, input);
+    gp_gen_note(b, "graph-text-kept", "node %s: a later pass keeps this text; --set %.40s.%.40s=@prompt replaces it",
+                s.data ? s.data : node->id, node->id, input->name);
+    gp_str_clear(&s);
+}
+
+/* ------------------------------------------------------------------ what must have a place */
+
+static bool has_place(const gp_places *p, gp_place_kind kind)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (p->items[i].kind == kind) return true;
+    return false;
+}
+
+static gp_status check_sets(const gp_gen_backend *b, const gp_graph *g, gp_error *err)
+{
+    if (b->o.set_count > MOST_SETS) return gp_fail(err, GP_ERR_USAGE, "more than %d times --set", MOST_SETS);
+    for (size_t i = 0; i < b->o.set_count; i++) {
+        set_parts p;
+        bool found = false;
+        if (!split_set(b->o.set[i], &p)) return fail_set(g, b->o.set[i], err);
+        for (size_t n = 0; n < g->count && !found; n++)
+            for (size_t k = 0; names_node(&p, &g->nodes[n]) && k < g->nodes[n].input_count && !found; k++)
+                found = is_text(g->nodes[n].inputs[k].name, p.input, p.input_size);
+        if (!found) return fail_set(g, b->o.set[i], err);
+        if (*p.value == '@' && find_variable(p.value) == VARIABLES)
+            return gp_fail(err, GP_ERR_USAGE, "--set: nothing is called '%s'", p.value);
+    }
+    return GP_OK;
+}
+
+static gp_status check_place(const gp_gen_backend *b, const gp_gen_request *r, const gp_graph *g, const gp_places *p,
+                             size_t variable, gp_error *err)
+{
+    gp_place_kind kind = variables[variable].kind;
+    if (is_set(b, variable) || !is_asked(r, variable)) return GP_OK;
+    bool unclear = kind < GP_PLACE_KINDS && p->unclear[kind];
+    if (kind < GP_PLACE_KINDS && has_place(p, kind) && !unclear) return GP_OK;
+    if (kind == GP_PLACE_PROMPT)
+        return fail_place(g, kind,
+                          unclear
+                              ? "several texts of the workflow may be the prompt, or a text is made when it runs: say "
+                                "where the prompt goes with --set NODE.INPUT=@prompt"
+                              : "the workflow does not show where the prompt goes: --set NODE.INPUT=@prompt",
+                          err);
+    if (kind == GP_PLACE_SEED && b->o.per_prompt > 1)
+        return fail_place(
+            g, kind,
+            "the workflow does not show where the seed goes, so all images of a prompt would be the same: "
+            "--set NODE.INPUT=@seed, or -n 1",
+            err);
+    gp_gen_note(b, "graph-no-place",
+                "%s: the workflow %s, so %s stays as it is; --set NODE.INPUT=%s says where it goes",
+                variables[variable].option, unclear ? "does not show all places for it" : "has no place for it",
+                unclear ? "a part" : "the image", variables[variable].name);
+    return GP_OK;
+}
+
+static gp_status check_places(const gp_gen_backend *b, const gp_gen_request *r, const struct gp_gen_graph *graph,
+                              gp_error *err)
+{
+    GP_TRY(check_sets(b, &graph->graph, err));
+    for (size_t i = 0; i < VARIABLES; i++) GP_TRY(check_place(b, r, &graph->graph, &graph->places, i, err));
+    for (size_t i = 0; i < graph->places.kept_count; i++) {
+        const gp_graph_input *input = graph->places.kept[i];
+        if (!set_for(b, &graph->graph.nodes[gp_comfy_node_of(&graph->graph, input)], input->name))
+            tell_kept(b, &graph->graph, input);
+    }
+    return GP_OK;
+}
+
+/* ------------------------------------------------------------------ the graph */
+
+static gp_status open_graph(gp_gen_backend *b, gp_error *err)
+{
+    const char *fault = NULL, *text = b->o.workflow;
+    gp_json *json = NULL;
+    bool found = false;
+    if (b->graph) return GP_OK;
+    if (!text) return gp_fail(err, GP_ERR_USAGE, "ComfyUI needs a graph: --workflow FILE, saved with \"Export (API)\"");
+    struct gp_gen_graph *graph = gp_mem_zero(1, sizeof *graph);
+    if (!graph) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a graph");
+    gp_status st = gp_graph_open(text, strlen(text), &graph->graph, &found, &fault, err);
+    if (st == GP_OK && found) st = gp_comfy_find_places(&graph->graph, &graph->places, err);
+    if (st == GP_OK && found) {
+        b->graph = graph;
+        return GP_OK;
+    }
+    if (found) gp_graph_close(&graph->graph);
+    gp_mem_free(graph);
+    if (st != GP_OK) return st;
+    GP_TRY(gp_json_parse(text, strlen(text), false, 100, &json, err));
+    bool editor = gp_json_kind_of(gp_json_get(json, "nodes")) == GP_JSON_ARRAY;
+    gp_json_free(json);
+    if (editor)
+        return gp_fail(err, GP_ERR_USAGE,
+                       "the workflow is in the editor's format: in ComfyUI, save it with File > Export (API)");
+    return gp_fail(err, GP_ERR_USAGE,
+                   "the workflow is not a ComfyUI graph%s%s: in ComfyUI, save it with File > Export "
+                   "(API)",
+                   fault ? ": " : "", fault ? fault : "");
+}
+
+void gp_gen_graph_free(struct gp_gen_graph *graph)
+{
+    if (!graph) return;
+    gp_graph_close(&graph->graph);
+    gp_mem_free(graph);
+}
+
+typedef struct filling {
+    const gp_gen_backend *b;
+    const gp_gen_request *r;
+    const struct gp_gen_graph *graph;
+    const gp_graph_node *node;
+    const char *fresh;
+    gp_str *out;
+    bool prompt_put;
+} filling;
+
+/* Returns the variable that goes into an input of a place that the graph shows, or VARIABLES. */
+static size_t usual(const filling *f, const char *input)
+{
+    const gp_places *p = &f->graph->places;
+    for (size_t i = 0; i < p->count; i++) {
+        if (p->items[i].input->name != input) continue; /* the same member of the same node: names are not copied */
+        size_t variable = 0;
+        while (variables[variable].kind != p->items[i].kind) variable++;
+        bool text = p->items[i].kind == GP_PLACE_PROMPT || p->items[i].kind == GP_PLACE_NEGATIVE;
+        return text && is_set(f->b, variable) ? VARIABLES : variable;
+    }
+    return VARIABLES;
+}
+
+/* A number, true, false or null is meant as one. */
+static void put_plain(gp_str *s, const char *value)
+{
+    gp_json *plain = NULL;
+    bool is_plain =
+        gp_json_parse(value, strlen(value), true, 2, &plain, NULL) == GP_OK && gp_json_kind_of(plain) < GP_JSON_STRING;
+    if (is_plain)
+        gp_str_puts(s, value);
+    else
+        gp_json_put_string(s, value);
+    gp_json_free(plain);
+}
+
+static bool put_input(void *user, const char *name, const gp_json *value)
+{
+    filling *f = user;
+    const char *set = set_for(f->b, f->node, name), *prefix = gp_json_text(value, NULL);
+    size_t variable = set ? *set == '@' ? find_variable(set) : VARIABLES : usual(f, name);
+    gp_json_put_name(f->out, name);
+    if (variable < VARIABLES && put_variable(f->r, variable, f->out)) {
+        f->prompt_put |= variables[variable].kind == GP_PLACE_PROMPT;
+        return true;
+    }
+    if (set && *set != '@') {
+        put_plain(f->out, set);
+    } else if (f->fresh && prefix && !strcmp(name, "filename_prefix")) {
+        gp_str mark = GP_STR_INIT;
+        gp_str_printf(&mark, "%s-%s", prefix, f->fresh);
+        gp_json_put_string(f->out, mark.data ? mark.data : prefix);
+        gp_str_clear(&mark);
+    } else
+        gp_json_write(f->out, value);
+    return true;
+}
+
+static bool put_member(void *user, const char *name, const gp_json *value)
+{
+    filling *f = user;
+    gp_json_put_name(f->out, name);
+    if (strcmp(name, "inputs") != 0) {
+        gp_json_write(f->out, value);
+        return true;
+    }
+    gp_str_putc(f->out, '{');
+    gp_json_each(value, put_input, f);
+    gp_str_putc(f->out, '}');
+    return true;
+}
+
+/* ------------------------------------------------------------------ reading back */
+
+static gp_status check_prompt(const gp_gen_backend *b, const gp_gen_request *r, const gp_meta *meta, gp_error *err)
+{
+    bool set = is_set(b, 0), holds = meta->prompt && strstr(meta->prompt, r->prompt);
+    if (holds && strcmp(meta->prompt, r->prompt) != 0) {
+        gp_gen_note(b, "graph-adds-words", "the workflow adds words to each prompt");
+        return GP_OK;
+    }
+    if (holds || !gp_utf8_valid(r->prompt, strlen(r->prompt))) return GP_OK;
+    if (!set)
+        return gp_fail(err, GP_ERR_USAGE,
+                       "the filled-in workflow does not give the prompt back (%.200s): --set "
+                       "NODE.INPUT=@prompt says where it goes",
+                       meta->prompt  ? meta->prompt
+                       : meta->where ? meta->where
+                                     : "no prompt");
+    if (meta->prompt)
+        gp_gen_note(b, "graph-other-prompt",
+                    "the image's own graph reads as '%.100s', not as the prompt that --set put in", meta->prompt);
+    return GP_OK;
+}
+
+static gp_status check_seed(const gp_gen_backend *b, const gp_gen_request *r, const gp_meta *meta, gp_error *err)
+{
+    gp_json *settings = NULL;
+    uint64_t seed = r->seed;
+    const char *text = meta->settings_json ? meta->settings_json : "{}";
+    if (!r->has_seed) return GP_OK;
+    GP_TRY(gp_json_parse(text, strlen(text), false, 64, &settings, err));
+    bool known = gp_json_u64(gp_json_get(settings, "seed"), &seed);
+    gp_json_free(settings);
+    if (!known || seed == r->seed || b->o.per_prompt < 2) return GP_OK;
+    return gp_fail(err, GP_ERR_USAGE,
+                   "the workflow keeps its own seed %llu, so all images of a prompt would be the same: "
+                   "--set NODE.INPUT=@seed, or -n 1",
+                   (unsigned long long)seed);
+}
+
+/* Reads the filled-in graph as a file's graph is read. */
+static gp_status read_back(const gp_gen_backend *b, const gp_gen_request *r, const gp_str *text, gp_error *err)
+{
+    gp_meta meta = {0};
+    GP_TRY(gp_meta_comfy(text->data, text->size, NULL, &meta, err));
+    gp_status st = check_prompt(b, r, &meta, err);
+    if (st == GP_OK) st = check_seed(b, r, &meta, err);
+    gp_meta_clear(&meta);
+    return st;
+}
+
+gp_status gp_comfy_fill(gp_gen_backend *b, const gp_gen_request *r, const char *fresh, gp_str *out, gp_error *err)
+{
+    GP_TRY(open_graph(b, err));
+    GP_TRY(check_places(b, r, b->graph, err));
+    filling f = {.b = b, .r = r, .graph = b->graph, .fresh = fresh, .out = out};
+    gp_str_putc(out, '{');
+    for (size_t i = 0; i < b->graph->graph.count; i++) {
+        f.node = &b->graph->graph.nodes[i];
+        gp_json_put_name(out, f.node->id);
+        gp_str_putc(out, '{');
+        gp_json_each(f.node->json, put_member, &f);
+        gp_str_putc(out, '}');
+    }
+    gp_str_putc(out, '}');
+    if (out->failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a request");
+    if (!f.prompt_put) /* another --set took its place */
+        return fail_place(&b->graph->graph, GP_PLACE_PROMPT,
+                          "the workflow does not show where the prompt goes: --set NODE.INPUT=@prompt", err);
+    return read_back(b, r, out, err);
+}
+
+gp_status gp_gen_comfy_fill(gp_gen_backend *b, const gp_gen_request *r, const char *id, gp_str *s, gp_error *err)
+{
+    gp_str_puts(s, "{\"prompt\":");
+    GP_TRY(gp_comfy_fill(b, r, NULL, s, err));
+    gp_str_puts(s, ",\"client_id\":\"goldpan\"");
+    if (id) gp_gen_put_text(s, "prompt_id", id);
+    gp_str_putc(s, '}');
+    return s->failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for a request") : GP_OK;
+}
+
+gp_status gp_comfy_check(gp_gen_backend *b, gp_error *err)
+{
+    gp_str graph = GP_STR_INIT;
+    gp_gen_request r = b->o.like ? *b->o.like : (gp_gen_request){.cfg = NAN, .refiner_at = NAN, .hires = NAN};
+    r.prompt = "a cat", r.has_seed = true, r.seed = 1234567;
+    gp_status st = gp_comfy_fill(b, &r, NULL, &graph, err);
+    gp_str_clear(&graph);
+    return st;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ * Where a ComfyUI graph holds its prompt, seed, size and settings, for a program that fills in a graph.  The places are
+ * found by the same walk that reads the prompt of a file (comfy_inner.h), so what is written there is read back. */
+#ifndef GP_INGEST_COMFY_PLACES_H
+#define GP_INGEST_COMFY_PLACES_H
+
+#include "ingest/graph.h"
+
+typedef enum gp_place_kind {
+    GP_PLACE_PROMPT,
+    GP_PLACE_NEGATIVE,
+    GP_PLACE_SEED,
+    GP_PLACE_WIDTH,
+    GP_PLACE_HEIGHT,
+    GP_PLACE_STEPS,
+    GP_PLACE_CFG,
+    GP_PLACE_SAMPLER,
+    GP_PLACE_SCHEDULER,
+    GP_PLACE_MODEL,
+    GP_PLACE_REFINER,
+    GP_PLACE_KINDS
+} gp_place_kind;
+
+/* An input that is to hold a value of this kind.  If it is a link now, the value replaces the link. */
+typedef struct gp_place {
+    gp_place_kind kind;
+    const gp_graph_input *input;
+} gp_place;
+
+enum { GP_MAX_PLACES = 128 };
+typedef struct gp_places {
+    gp_place items[GP_MAX_PLACES];
+    size_t count;
+    const gp_graph_input *kept[GP_MAX_PLACES]; /* texts of later passes that may not be the prompt: they stay */
+    size_t kept_count;
+    bool unclear[GP_PLACE_KINDS]; /* the graph shows no places, or only a part of them, because it is not clear which of
+                                     several inputs, or because a node on the way is not known */
+} gp_places;
+/* Finds the places of all samplers behind the graph's savers.  Errors: MEMORY. */
+gp_status gp_comfy_find_places(gp_graph *graph, gp_places *out, gp_error *err);
+/* Returns the node that has the input. */
+size_t gp_comfy_node_of(const gp_graph *graph, const gp_graph_input *input);
+
+#endif
