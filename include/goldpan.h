@@ -377,8 +377,9 @@ GP_API GP_MUST gp_status gp_model_find(const char *name_or_folder, const char *r
 typedef struct gp_cached_model {
     const char *name, *folder, *revision; /* borrowed until the callback returns */
     uint64_t bytes;
-    bool usable; /* has config.json and weights that goldpan reads */
+    bool usable; /* has config.json, a tokenizer and weights that goldpan reads */
     bool bundled; /* the model that comes with goldpan for its sample: not in the cache, `revision` NULL */
+    const char *lacks; /* half a model: the first file that is missing, which gp_model_fetch completes; else NULL */
 } gp_cached_model;
 /* Visits the bundled model, then the models in the Hugging Face cache in order of name. */
 GP_API GP_MUST gp_status gp_model_list(bool (*visit)(void *user, const gp_cached_model *model), void *user, gp_error *err);

@@ -5,6 +5,7 @@
 #include "cli/listing.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* ------------------------------------------------------------------ list */
 
@@ -28,8 +29,13 @@ static bool put_model(void *user, const gp_cached_model *m)
         gp_cli_table_cell(&l->table, "%s", m->name);
         gp_cli_table_cell(&l->table, "%s", m->revision ? m->revision : "-");
         gp_cli_table_cell(&l->table, "%s", size);
-        gp_cli_table_cell(&l->table, "%s%s", m->usable ? "usable" : "not usable",
-                          m->bundled ? ", bundled for the sample" : "");
+        bool latest = !m->revision || !strcmp(m->revision, "main");
+        if (m->lacks)
+            gp_cli_table_cell(&l->table, "half a model: lacks %s; complete it with: goldpan model get %s%s%s", m->lacks,
+                              m->name, latest ? "" : " --revision ", latest ? "" : m->revision);
+        else
+            gp_cli_table_cell(&l->table, "%s%s", m->usable ? "usable" : "not usable",
+                              m->bundled ? ", bundled for the sample" : "");
         return !l->table.cells.failed;
     }
     if (l->count > 1) gp_str_putc(l->json, ',');
@@ -40,6 +46,7 @@ static bool put_model(void *user, const gp_cached_model *m)
     gp_cli_json_count(l->json, "bytes", m->bytes);
     gp_cli_json_bool(l->json, "usable", m->usable);
     gp_cli_json_bool(l->json, "bundled", m->bundled);
+    gp_cli_json_text(l->json, "lacks", m->lacks);
     gp_str_putc(l->json, '}');
     return !l->json->failed;
 }

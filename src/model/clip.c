@@ -209,6 +209,11 @@ const gp_preprocess_config *gp_clip_preprocess(const gp_clip *clip)
     return clip->weights.config.has_image ? &clip->preprocess : NULL;
 }
 
+const char *gp_clip_folder(const gp_clip *clip)
+{
+    return clip->folder;
+}
+
 const gp_bpe *gp_clip_tokenizer(const gp_clip *clip)
 {
     return clip->bpe;

@@ -19,6 +19,7 @@ void gp_clip_facts(const gp_clip *clip, gp_model_facts *facts);
 /* After opening, before anything else: see gp_preprocess_set_fast. */
 void gp_clip_set_fast_decode(gp_clip *clip);
 const gp_preprocess_config *gp_clip_preprocess(const gp_clip *clip);
+const char *gp_clip_folder(const gp_clip *clip);
 const gp_bpe *gp_clip_tokenizer(const gp_clip *clip); /* NULL if the folder has none */
 
 /* A worker: the memory of one thread's forward pass, sized once for `images` pictures and `tokens` text tokens. */

@@ -296,14 +296,18 @@ bool gp_hub_missing(const gp_hub_repo *repo, const char *commit, char name[GP_HU
     return true;
 }
 
+bool gp_hub_lacks_tokenizer(const gp_hub_repo *repo, const char *commit)
+{
+    return !(gp_hub_has(repo, commit, "tokenizer.json") ||
+             (gp_hub_has(repo, commit, "vocab.json") && gp_hub_has(repo, commit, "merges.txt")) ||
+             (gp_hub_absent(repo, commit, "tokenizer.json") && has_or_absent(repo, commit, "vocab.json") &&
+              has_or_absent(repo, commit, "merges.txt")));
+}
+
 bool gp_hub_complete(const gp_hub_repo *repo, const char *commit)
 {
     char lacking[GP_HUB_NAME];
-    bool tokenizer = gp_hub_has(repo, commit, "tokenizer.json") ||
-                     (gp_hub_has(repo, commit, "vocab.json") && gp_hub_has(repo, commit, "merges.txt")) ||
-                     (gp_hub_absent(repo, commit, "tokenizer.json") && has_or_absent(repo, commit, "vocab.json") &&
-                      has_or_absent(repo, commit, "merges.txt"));
-    return tokenizer && has_or_absent(repo, commit, "preprocessor_config.json") &&
+    return !gp_hub_lacks_tokenizer(repo, commit) && has_or_absent(repo, commit, "preprocessor_config.json") &&
            !gp_hub_missing(repo, commit, lacking);
 }
 

@@ -49,6 +49,8 @@ gp_status gp_hub_absent_note(const gp_hub_repo *repo, const char *commit, const 
 #define GP_HUB_NAME 208
 /* Is config.json or a weight file missing from the snapshot? If so, `name` is set to the first missing file. */
 bool gp_hub_missing(const gp_hub_repo *repo, const char *commit, char name[GP_HUB_NAME]);
+/* Is it known to have no tokenizer: neither is it in the snapshot, nor is it on record that the hub has none? */
+bool gp_hub_lacks_tokenizer(const gp_hub_repo *repo, const char *commit);
 /* Does this snapshot hold everything that goldpan reads of the model: config, weights (all shards), preprocessor and
  * tokenizer? Files that the hub does not have may be missing. */
 bool gp_hub_complete(const gp_hub_repo *repo, const char *commit);

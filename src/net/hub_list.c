@@ -10,6 +10,7 @@
 #include "net/hub_index.h"
 
 #include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -102,10 +103,11 @@ static gp_status not_found(const char *name, const char *revision, const gp_snap
         return gp_fail(err, GP_ERR_NOT_FOUND, "model '%s' is not on this machine; fetch it with: goldpan model get %s",
                        name, name);
     if (!s->complete)
-        return gp_fail(err, GP_ERR_NOT_FOUND,
-                       "model '%s' is not complete on this machine: its snapshot %s lacks %s; fetch it with: goldpan "
-                       "model get %s --revision %s",
-                       name, s->commit, s->lacking, name, s->commit);
+        return gp_fail(
+            err, GP_ERR_NOT_FOUND,
+            "only half of model '%s' is on this machine: its snapshot %s lacks %s; complete it with: goldpan "
+            "model get %s --revision %s",
+            name, s->commit, s->lacking, name, s->commit);
     return gp_fail(
         err, GP_ERR_NOT_FOUND,
         "revision '%s' of model '%s' is not on this machine, but %s is: name it with --revision %s, or fetch "
@@ -155,14 +157,13 @@ out:
     return st;
 }
 
-/* Is the model a CLIP, or of unknown type, by its config.json, and are its weights there? */
-static bool usable(const gp_hub_repo *repo, const char *commit)
+/* Is the model a CLIP, or of unknown type, by its config.json? */
+static bool is_clip(const gp_hub_repo *repo, const char *commit)
 {
-    char lacking[GP_HUB_NAME];
     gp_bytes bytes = {0};
     gp_json *root = NULL;
     char *path = gp_hub_path(repo, "snapshots", commit, "config.json");
-    bool clip = false;
+    bool clip = !gp_hub_has(repo, commit, "config.json"); /* not known */
     if (path && gp_file_read(path, 1 << 20, &bytes, NULL) == GP_OK &&
         gp_json_parse((const char *)bytes.data, bytes.size, false, 64, &root, NULL) == GP_OK) {
         const char *type = gp_json_text(gp_json_get(root, "model_type"), NULL);
@@ -171,7 +172,23 @@ static bool usable(const gp_hub_repo *repo, const char *commit)
     gp_json_free(root);
     gp_bytes_clear(&bytes);
     gp_mem_free(path);
-    return clip && !gp_hub_missing(repo, commit, lacking);
+    return clip;
+}
+
+bool gp_hub_name_of(const char *folder, char *name, size_t size)
+{
+    static const char begin[] = "/models--";
+    const char *at = folder, *hit, *end = NULL;
+    for (const char *from = folder; (hit = strstr(from, begin)) != NULL; from = hit + 1) at = hit, end = hit;
+    if (!end || !(end = strstr(at, "/snapshots/"))) return false;
+    at += strlen(begin);
+    snprintf(name, size, "%.*s", (int)(end - at), at);
+    char *dashes = strstr(name, "--");
+    if (dashes) {
+        *dashes = '/';
+        memmove(dashes + 1, dashes + 2, strlen(dashes + 2) + 1);
+    }
+    return gp_hub_name_valid(name);
 }
 
 static uint64_t folder_bytes(const char *folder, const struct names *files)
@@ -198,6 +215,7 @@ static gp_status visit_snapshot(struct visitor *v, const gp_hub_repo *repo, cons
 {
     gp_status st = GP_OK;
     struct names files = {0};
+    char lacking[GP_HUB_NAME] = "vocab.json";
     const char *revision = commit;
     char *folder = gp_hub_path(repo, "snapshots", commit, NULL);
     if (!folder) return no_memory(err);
@@ -210,11 +228,14 @@ static gp_status visit_snapshot(struct visitor *v, const gp_hub_repo *repo, cons
             continue;
         if (revision == commit || !strcmp(refs->items[i], "main")) revision = refs->items[i];
     }
+    bool clip = is_clip(repo, commit);
+    bool half = clip && (gp_hub_missing(repo, commit, lacking) || gp_hub_lacks_tokenizer(repo, commit));
     gp_cached_model model = {.name = name,
                              .folder = folder,
                              .revision = revision,
                              .bytes = folder_bytes(folder, &files),
-                             .usable = usable(repo, commit)};
+                             .usable = clip && !half,
+                             .lacks = half ? lacking : NULL};
     v->ended = !v->visit(v->user, &model);
 out:
     names_clear(&files);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "net/hub.h"
 #include "stage/encode_private.h"
 #include "stage/pipe.h"
 
@@ -115,14 +116,26 @@ static void text_drop(void *user, void *job)
     text_job_free(job);
 }
 
+static gp_status no_tokenizer(const gp_clip *clip, gp_error *err)
+{
+    static const char files[] = "vocab.json and merges.txt, or tokenizer.json";
+    const char *folder = gp_clip_folder(clip);
+    char name[200];
+    if (gp_hub_name_of(folder, name, sizeof name))
+        return gp_fail(
+            err, GP_ERR_NOT_FOUND,
+            "only half of model '%s' is on this machine, without a tokenizer (%s); complete it with: goldpan "
+            "model get %s",
+            name, files, name);
+    return gp_fail(err, GP_ERR_NOT_FOUND, "the model folder '%s' has no tokenizer (%s)", folder, files);
+}
+
 /* Tokens of each text up to the pooled one. */
 static gp_status tokenise(const gp_clip *clip, const char *const *texts, size_t n, size_t context, tokens *out,
                           gp_error *err)
 {
     const gp_bpe *bpe = gp_clip_tokenizer(clip);
-    if (!bpe)
-        return gp_fail(err, GP_ERR_NOT_FOUND,
-                       "the model folder has no tokenizer (vocab.json and merges.txt, or tokenizer.json)");
+    if (!bpe) return no_tokenizer(clip, err);
     int32_t *ids = NULL; /* [context] */
     gp_status st = gp_alloc((void **)&ids, context, sizeof *ids, "token ids", err);
     for (size_t i = 0; i < n && st == GP_OK; i++) {
