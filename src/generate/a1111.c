@@ -84,7 +84,12 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
         GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for an answer"));
     uint64_t first = 0;
     if (!gp_json_u64(gp_json_get(info, "index_of_first_image"), &first) || first >= count) first = 0;
-    GP_GO(gp_gen_take_base64(gp_json_at(gp_json_get(answer.root, "images"), (size_t)first), out, err));
+    /* extensions put other images behind those of the batch (maps, masks): there are as many images as seeds */
+    size_t seeds = gp_json_count(gp_json_get(info, "all_seeds")), rest = count > first ? count - (size_t)first : 0;
+    size_t most = !seeds ? 1 : seeds < rest ? seeds : rest;
+    GP_GO(gp_gen_take_batch(gp_json_get(answer.root, "images"), (size_t)first, most, NULL, out, err));
+    for (size_t i = 0; i < out->extra_count; i++)
+        out->extras[i].has_seed = gp_json_u64(gp_json_at(gp_json_get(info, "all_seeds"), i + 1), &out->extras[i].seed);
     if (out->outcome == GP_GEN_GOT) take_settings(r, info, 0, &out->settings);
 out:
     gp_json_free(info);

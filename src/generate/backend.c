@@ -97,6 +97,26 @@ gp_status gp_gen_take_base64(const gp_json *value, gp_gen_result *out, gp_error 
     return GP_OK;
 }
 
+gp_status gp_gen_take_batch(const gp_json *list, size_t first, size_t count, const char *member, gp_gen_result *out,
+                            gp_error *err)
+{
+    gp_gen_drop_images(out);
+    for (size_t i = 0; i < count || i == 0; i++) {
+        const gp_json *item = gp_json_at(list, first + i);
+        gp_bytes before = out->image;
+        if (i > GP_GEN_MOST_EXTRAS) break;
+        out->image = (gp_bytes){0};
+        gp_status st = gp_gen_take_base64(member ? gp_json_get(item, member) : item, out, err);
+        if (i > 0) { /* the first one stays in its place, the others go behind it */
+            if (st == GP_OK && out->outcome == GP_GEN_GOT) st = gp_gen_add_extra(out, NULL, err);
+            gp_bytes_clear(&out->image);
+            out->image = before;
+        }
+        if (st != GP_OK || out->outcome != GP_GEN_GOT) return st;
+    }
+    return GP_OK;
+}
+
 void gp_gen_put_text(gp_str *s, const char *name, const char *value)
 {
     if (!value || !*value) return;

@@ -104,6 +104,10 @@ gp_status gp_gen_compare(const gp_gen_request *r, const gp_str *graph, const cha
 /* Moves out->image to the end of out->extras; at most GP_GEN_MOST_EXTRAS are kept.  seed: its own, or NULL. */
 gp_status gp_gen_add_extra(gp_gen_result *out, const uint64_t *seed, gp_error *err);
 void gp_gen_drop_images(gp_gen_result *out);
+/* Takes `count` images in base64 from a list, beginning with `first`; member: where each one's text is, or NULL.  AGAIN
+ * where one is no base64. */
+gp_status gp_gen_take_batch(const gp_json *list, size_t first, size_t count, const char *member, gp_gen_result *out,
+                            gp_error *err);
 /* A question of at most `limit` seconds that is asked also when the run has been stopped.  body NULL: GET.  Returns its
  * JSON, owned, or NULL. */
 gp_json *gp_gen_quick(gp_gen_backend *b, const char *path, const char *body, double limit);

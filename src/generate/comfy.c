@@ -80,6 +80,10 @@ static gp_status take_image(job *j, const gp_json *image, gp_gen_likeness *liken
     const char *file = gp_json_text(gp_json_get(image, "filename"), NULL);
     *likeness = GP_GEN_BARE;
     GP_TRY(fetch(j->b, image, j->out, err));
+    if (j->out->outcome == GP_GEN_FAILED) { /* the file is gone, or may not be had: another one can be drawn */
+        *likeness = GP_GEN_DIFFERS;
+        j->out->outcome = GP_GEN_AGAIN;
+    }
     if (j->out->outcome != GP_GEN_GOT) return GP_OK;
     gp_str_printf(&name, "output/%s%s%s", folder ? folder : "", folder && *folder ? "/" : "", file ? file : "");
     gp_status st = name.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for a request")
@@ -96,7 +100,9 @@ static gp_status take_images(job *j, const images *found, gp_gen_likeness *liken
     if (count > GP_GEN_MOST_EXTRAS + 1) count = GP_GEN_MOST_EXTRAS + 1;
     gp_gen_drop_images(out);             /* of an earlier look */
     for (size_t i = 0; i < count; i++) { /* the first one last, so that it ends in out->image */
-        GP_TRY(take_image(j, gp_json_at(found->list, count - 1 - i), likeness, err));
+        gp_gen_likeness one;
+        GP_TRY(take_image(j, gp_json_at(found->list, count - 1 - i), &one, err));
+        *likeness = one;
         if (out->outcome != GP_GEN_GOT || *likeness == GP_GEN_DIFFERS) return GP_OK;
         if (i + 1 < count) GP_TRY(gp_gen_add_extra(out, NULL, err));
     }
@@ -350,9 +356,10 @@ static gp_status draw_fresh(job *j, job_state *state, gp_error *err)
 {
     char mark[24];
     snprintf(mark, sizeof mark, "%.8s-%x", j->r->key, (unsigned)(gp_clock_now() * 1000) & 0xffffff);
-    gp_gen_note(j->b, "generator-reused-name",
-                "the generator names an old file that now holds another image (%.150s); it draws that image again",
-                j->out->message);
+    gp_gen_note(
+        j->b, "generator-reused-name",
+        "the generator names an old file that is gone or holds another image (%.150s); the image is drawn again",
+        j->out->message);
     gp_str_clear(&j->graph);
     GP_TRY(gp_comfy_fill(j->b, j->r, mark, &j->graph, err));
     return draw(j, NULL, state, err);

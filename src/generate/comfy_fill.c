@@ -434,10 +434,11 @@ static gp_status check_seed(const gp_gen_backend *b, const gp_gen_request *r, co
 }
 
 /* Reads the filled-in graph as a file's graph is read. */
-static gp_status read_back(const gp_gen_backend *b, const gp_gen_request *r, const gp_str *text, gp_error *err)
+static gp_status read_back(const gp_gen_backend *b, const gp_gen_request *r, const char *text, size_t size,
+                           gp_error *err)
 {
     gp_meta meta = {0};
-    GP_TRY(gp_meta_comfy(text->data, text->size, NULL, &meta, err));
+    GP_TRY(gp_meta_comfy(text, size, NULL, &meta, err));
     gp_status st = check_prompt(b, r, &meta, err);
     if (st == GP_OK) st = check_seed(b, r, &meta, err);
     gp_meta_clear(&meta);
@@ -446,6 +447,7 @@ static gp_status read_back(const gp_gen_backend *b, const gp_gen_request *r, con
 
 gp_status gp_comfy_fill(gp_gen_backend *b, const gp_gen_request *r, const char *fresh, gp_str *out, gp_error *err)
 {
+    size_t start = out->size;
     GP_TRY(open_graph(b, err));
     GP_TRY(check_places(b, r, b->graph, err));
     filling f = {.b = b, .r = r, .graph = b->graph, .fresh = fresh, .out = out};
@@ -462,7 +464,7 @@ gp_status gp_comfy_fill(gp_gen_backend *b, const gp_gen_request *r, const char *
     if (!f.prompt_put) /* another --set took its place */
         return fail_place(&b->graph->graph, GP_PLACE_PROMPT,
                           "the workflow does not show where the prompt goes: --set NODE.INPUT=@prompt", err);
-    return read_back(b, r, out, err);
+    return read_back(b, r, out->data + start, out->size - start, err);
 }
 
 gp_status gp_gen_comfy_fill(gp_gen_backend *b, const gp_gen_request *r, const char *id, gp_str *s, gp_error *err)

@@ -42,8 +42,10 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     const char *url = gp_json_text(gp_json_get(image, "url"), NULL);
     if (url && *url && !gp_json_text(gp_json_get(image, "b64_json"), NULL))
         GP_GO(gp_gen_fetch(b, url, out, err));
-    else
-        GP_GO(gp_gen_take_base64(gp_json_get(image, "b64_json"), out, err));
+    else {
+        const gp_json *all = gp_json_get(answer.root, "data");
+        GP_GO(gp_gen_take_batch(all, 0, gp_json_count(all), "b64_json", out, err));
+    }
     if (out->outcome != GP_GEN_GOT) goto out;
     gp_gen_put_text(&out->settings, "model", r->model);
     gp_gen_put_text(&out->settings, "size", gp_json_text(gp_json_get(answer.root, "size"), NULL));

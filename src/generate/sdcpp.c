@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-static const double poll_seconds = 0.5;
+static const double first_look = 0.05, most_look = 0.5, look_share = 0.15; /* seconds; later looks grow apart */
 enum { MISSES = 5 /* looks at a job in a row that may fail */ };
 
 static void put_request(const gp_gen_request *r, gp_str *s)
@@ -61,7 +61,7 @@ static gp_status look(gp_gen_backend *b, const char *path, const gp_gen_request 
         *done = false;
     } else if (status && !strcmp(status, "completed")) {
         const gp_json *images = gp_json_get(gp_json_get(answer.root, "result"), "images");
-        GP_GO(gp_gen_take_base64(gp_json_get(gp_json_at(images, 0), "b64_json"), out, err));
+        GP_GO(gp_gen_take_batch(images, 0, gp_json_count(images), "b64_json", out, err));
         if (out->outcome == GP_GEN_GOT) {
             gp_gen_put_asked(&out->settings, r);
             gp_gen_put_real(&out->settings, "hires", r->hires);
@@ -93,10 +93,12 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     gp_str_printf(&path, "/sdcpp/v1/jobs/%s", id);
     if (path.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
     int misses = 0;
+    double begin = gp_clock_now();
     for (bool done = false;;) {
         GP_GO(look(b, path.data, r, &misses, &done, out, err));
         if (done) break;
-        if (!gp_gen_wait(b, poll_seconds, out)) GP_GO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
+        double next = fmin(fmax((gp_clock_now() - begin) * look_share, first_look), most_look);
+        if (!gp_gen_wait(b, next, out)) GP_GO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
     }
 out:
     gp_gen_answer_clear(&answer);
@@ -105,5 +107,5 @@ out:
     return st;
 }
 
-const gp_gen_protocol_table gp_gen_sdcpp = {"sdcpp", GP_GEN_SEEDS | GP_GEN_HIRES, "/sdcpp/v1/capabilities", make, NULL,
-                                            NULL};
+const gp_gen_protocol_table gp_gen_sdcpp = {
+    "sdcpp", GP_GEN_SEEDS | GP_GEN_HIRES | GP_GEN_QUEUE, "/sdcpp/v1/capabilities", make, NULL, NULL};

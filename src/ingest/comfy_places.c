@@ -294,9 +294,10 @@ static void place_size(placing *p, size_t sampler)
 {
     size_t at = gp_comfy_size_node(p->g, sampler);
     if (at == SIZE_MAX) return;
+    static const char *const words[] = {"image", "latent", "sample", "pixel"};
     const gp_graph_node *node = &p->g->nodes[at];
     for (size_t i = 0; i < node->input_count; i++)
-        if (node->inputs[i].carries) return;
+        if (node->inputs[i].carries && GP_GRAPH_HAS_WORD(node->inputs[i].name, words)) return;
     place(p, GP_PLACE_WIDTH, node, "width", true);
     place(p, GP_PLACE_HEIGHT, node, "height", true);
 }

@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: MIT
+"""goldpan generate against ComfyUI's habits, as the test generator has them: reused file names, batches, errors in the
+server's words, interrupts, jobs that are left.
+Usage: generate_comfy_test.py GOLDPAN"""
+import base64
+import copy
+import http.server
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+import urllib.request
+from pathlib import Path
+
+import generate_test
+from generate_test import GRAPH, TOOL, Server
+
+
+def graph_of(path):
+    """The graph in a PNG of ComfyUI."""
+    data, at = path.read_bytes(), 8
+    while at < len(data):
+        size, kind = int.from_bytes(data[at:at + 4], "big"), data[at + 4:at + 8]
+        if kind == b"tEXt" and data[at + 8:at + 15] == b"prompt\0":
+            return json.loads(data[at + 15:at + 8 + size])
+        at += 12 + size
+    return None
+
+
+class ComfyTest(unittest.TestCase):
+    def setUp(self):
+        self.home = Path(tempfile.mkdtemp(prefix="goldpan-comfy-"))
+        self.graph("graph.json")
+
+    def tearDown(self):
+        shutil.rmtree(self.home)
+
+    def graph(self, name, change=None):
+        graph = copy.deepcopy(GRAPH)
+        if change:
+            change(graph)
+        (self.home / name).write_text(json.dumps(graph))
+        return self.home / name
+
+    def command(self, server, out, *more, prompts=("a red cat on a beach",), n=1, graph="graph.json"):
+        table = self.home / "prompts.txt"
+        table.write_text("\n".join(prompts) + "\n")
+        return [generate_test.GOLDPAN, "generate", table, "-n", str(n), "-b", server.url, "--workflow", self.home / graph, "-o", self.home / out,
+                "--json", *more]
+
+    def run_it(self, server, out, *more, code=0, **other):
+        run = subprocess.run(self.command(server, out, *more, **other), capture_output=True, text=True)
+        self.assertEqual(run.returncode, code, run.stdout + run.stderr)
+        return json.loads(run.stdout) if run.stdout else {}
+
+    def files(self, out):
+        return sorted(p for p in (self.home / out).rglob("*.png") if ".goldpan" not in p.parts)
+
+    def rows(self, out, sql):
+        return generate_test.GenerateTest.rows(self, self.home / out, sql)
+
+    def posts(self, server):
+        return [r["body"] for r in server.requests() if r["path"] == "/prompt" and r["method"] == "POST"]
+
+    def codes(self, said):
+        return [note["code"] for note in said["notes"]]
+
+    # ---- what comes back is what was asked
+
+    def test_a_name_that_was_given_again(self):
+        folder = self.home / "server"
+        with Server(self.home, "--output", folder) as server:
+            self.run_it(server, "a", prompts=("a red cat on a beach",))
+            for name in folder.rglob("*.png"):
+                name.unlink()
+            self.run_it(server, "b", prompts=("two blue cars in the snow",))
+            said = self.run_it(server, "c", prompts=("a red cat on a beach",))
+            self.assertEqual([graph_of(p)["6"]["inputs"]["text"] for p in self.files("c")], ["a red cat on a beach"])
+            self.assertEqual(self.codes(said), ["generator-reused-name"])
+            self.assertEqual(self.run_it(server, "c", prompts=("a red cat on a beach",))["had"], 1)
+
+    def test_a_file_that_is_gone(self):
+        folder = self.home / "server"
+        with Server(self.home, "--output", folder) as server:
+            self.run_it(server, "a")
+            for name in folder.rglob("*.png"):
+                name.unlink()
+            said = self.run_it(server, "b")
+            self.assertEqual((said["got"], self.codes(said)), (1, ["generator-reused-name"]))
+            self.assertEqual(graph_of(self.files("b")[0])["6"]["inputs"]["text"], "a red cat on a beach")
+
+    def test_images_without_a_word(self):
+        with Server(self.home, "--disable-metadata") as server:
+            said = self.run_it(server, "bare", n=3)
+            self.assertEqual((said["got"], self.codes(said)), (3, ["generator-bare"]))
+
+    def test_a_generator_that_draws_something_else(self):
+        other = self.home / "other.png"
+        subprocess.run([sys.executable, TOOL, "draw", "--prompt", "two blue cars in the snow", "--seed", "1", "--width", "64", "--height", "64", "--out", other],
+                       check=True, capture_output=True)
+
+        class Wrong(http.server.BaseHTTPRequestHandler):
+            def answer(self):
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                body = json.dumps({"images": [base64.b64encode(other.read_bytes()).decode()], "info": ""}).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_GET = do_POST = answer
+
+            def log_message(self, *words):
+                pass
+
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Wrong) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            (self.home / "p.txt").write_text("a red cat on a beach\n")
+            run = subprocess.run([generate_test.GOLDPAN, "generate", self.home / "p.txt", "-n", "1", "--protocol", "a1111", "--json", "-o", self.home / "wrong",
+                                  "-b", "http://127.0.0.1:%d" % server.server_address[1]], capture_output=True, text=True)
+            server.shutdown()
+        said = json.loads(run.stdout)
+        self.assertEqual((run.returncode, said["got"], said["failed"]), (3, 0, 1))
+        self.assertEqual(said["why"], "the image was drawn from 'two blue cars in the snow'")
+        self.assertEqual(self.files("wrong"), [])
+
+    # ---- batches
+
+    def test_a_whole_batch_is_kept(self):
+        graph = self.graph("batch.json", lambda g: g["5"]["inputs"].update(batch_size=3))
+        with Server(self.home) as server:
+            said = self.run_it(server, "batch", graph=graph, n=2)
+            self.assertEqual((said["planned"], said["got"], said["had"]), (6, 6, 0))
+            rows = self.rows("batch", "SELECT seed, json_extract(settings, '$.batch_index') FROM v_generations ORDER BY 1")
+            self.assertEqual([r[0] for r in rows], [1, 1, 1, 2, 2, 2])
+            indexes = self.rows("batch", "SELECT json_extract(settings, '$.seed'), json_extract(settings, '$.batch_index') FROM v_images ORDER BY 1, 2")
+            self.assertEqual(indexes, [(seed, index) for seed in (1, 2) for index in (1, 2, 3)])
+            self.assertEqual(len({p.read_bytes() for p in self.files("batch")}), 6)
+            drawn = server.drawn()
+            said = self.run_it(server, "batch", graph=graph, n=2)
+            self.assertEqual((said["planned"], said["got"], said["had"], server.drawn()), (6, 0, 6, drawn))
+
+    def test_a_batch_whose_rows_were_not_written(self):
+        """A kill after the files and before the rows: the whole batch is found."""
+        graph = self.graph("batch.json", lambda g: g["5"]["inputs"].update(batch_size=3))
+        with Server(self.home) as server:
+            self.run_it(server, "batch", graph=graph)
+            shutil.rmtree(self.home / "batch" / ".goldpan")
+            said = self.run_it(server, "batch", graph=graph)
+            self.assertEqual((said["had"], said["got"], len(self.files("batch")), server.drawn()), (3, 0, 3, 3))
+            next(p for p in self.files("batch") if p.stem.count("-") == 1).unlink()  # the first, written last: then none is whole
+            shutil.rmtree(self.home / "batch" / ".goldpan")
+            said = self.run_it(server, "batch", graph=graph)
+            self.assertEqual((said["had"], said["got"], len(self.files("batch")), server.drawn()), (0, 3, 3, 3))
+
+    # ---- what is asked
+
+    def test_a_seed_that_comes_by_a_link(self):
+        def change(g):
+            g["42"] = {"class_type": "PrimitiveInt", "inputs": {"value": 777}}
+            g["3"]["inputs"]["seed"] = ["42", 0]
+        with Server(self.home) as server:
+            for more in ((), ("--set", "3.seed=@seed")):
+                out = "link%d" % len(more)
+                self.run_it(server, out, *more, graph=self.graph("link.json", change), n=3)
+                self.assertEqual(len({generate_test.pixels(p) for p in self.files(out)}), 3)
+
+    def test_values_without_a_place(self):
+        def change(g):
+            del g["7"]
+            g["3"]["inputs"]["negative"] = ["70", 0]
+            g["70"] = {"class_type": "ConditioningZeroOut", "inputs": {"conditioning": ["6", 0]}}
+        with Server(self.home) as server:
+            said = self.run_it(server, "place", "--negative", "blurry", "--refiner", "second", "--steps", "9", graph=self.graph("zero.json", change))
+            self.assertEqual(self.codes(said), ["graph-no-place"] * 2)
+            self.assertIn("--negative: the workflow has no place for it", said["notes"][0]["message"])
+            self.assertEqual(self.posts(server)[0]["prompt"]["3"]["inputs"]["steps"], 9)
+
+    def test_the_negative_prompt_of_the_graph_is_recorded(self):
+        graph = self.graph("negative.json", lambda g: g["7"]["inputs"].update(text="ugly, blurry"))
+        with Server(self.home) as server:
+            self.run_it(server, "negative", graph=graph)
+        self.assertEqual(self.rows("negative", "SELECT negative FROM image_prompts"), [("ugly, blurry",)])
+
+    def test_the_graph_of_a_picture(self):
+        with Server(self.home) as server:
+            self.run_it(server, "first", "--steps", "7")
+            picture = self.files("first")[0]
+            self.run_it(server, "second", prompts=("two blue cars in the snow",), graph=picture)
+            graph = graph_of(self.files("second")[0])
+            self.assertEqual((graph["6"]["inputs"]["text"], graph["3"]["inputs"]["steps"]), ("two blue cars in the snow", 7))
+            bare = self.home / "bare.png"
+            subprocess.run([sys.executable, TOOL, "draw", "--prompt", "x", "--width", "64", "--height", "64", "--out", bare], check=True, capture_output=True)
+            self.assertIn("holds no ComfyUI graph", self.run_it(server, "third", graph=bare, code=2)["error"]["message"])
+
+    # ---- errors
+
+    def failing(self, g):
+        g["20"] = {"class_type": "TestFail", "inputs": {"image": ["8", 0]}}
+        g["9"]["inputs"]["images"] = ["20", 0]
+
+    def test_an_error_in_the_servers_words(self):
+        with Server(self.home) as server:
+            said = self.run_it(server, "fail", graph=self.graph("fail.json", self.failing), code=3)
+            self.assertEqual(said["why"], "node 20 TestFail: told to fail (RuntimeError)")
+            self.assertEqual(len(self.posts(server)), 2, "the same words twice are final")
+
+    def test_the_first_images_all_fail_alike(self):
+        with Server(self.home) as server:
+            begin = time.monotonic()
+            said = self.run_it(server, "early", graph=self.graph("fail.json", self.failing), prompts=["prompt %d" % i for i in range(40)], code=3)
+            self.assertLess(time.monotonic() - begin, 30)
+            self.assertLess(said["failed"], 16)
+            self.assertEqual(said["failed"] + said["untried"], 40)
+            self.assertIn("told to fail", said["why"])
+            self.assertEqual(self.rows("early", "SELECT count(*) FROM v_generations WHERE state = 'planned'"), [(said["untried"],)])
+
+    def test_a_model_that_is_not_there(self):
+        with Server(self.home) as server:
+            said = self.run_it(server, "model", "--checkpoint", "absent.safetensors", code=3)
+            self.assertIn("node 4 CheckpointLoaderSimple", said["why"])
+            self.assertIn("absent.safetensors", said["why"])
+            self.assertEqual(len(self.posts(server)), 1)
+
+    def test_lack_of_memory_twice(self):
+        with Server(self.home, "--fault", "failed:1") as server:
+            said = self.run_it(server, "memory", code=3)
+            self.assertIn("torch.OutOfMemoryError", said["why"])
+            self.assertEqual(len(self.posts(server)), 2)
+
+    # ---- stopping
+
+    def wait_until(self, holds):
+        end = time.monotonic() + 60
+        while not holds():
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.02)
+
+    def queue(self, server):
+        with urllib.request.urlopen(server.url + "/queue") as answer:
+            queue = json.load(answer)
+        return [job[1] for job in queue["queue_running"]], [job[1] for job in queue["queue_pending"] if job[1] != "somebody-else"]
+
+    def test_somebody_interrupts_a_job(self):
+        with Server(self.home, "--latency", "1.5") as server:
+            child = subprocess.Popen(self.command(server, "stopped", n=3), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            self.wait_until(lambda: self.queue(server)[0])
+            urllib.request.urlopen(urllib.request.Request(server.url + "/interrupt", b"{}", {"Content-Type": "application/json"})).close()
+            said = json.loads(child.communicate()[0])
+            self.assertEqual((child.returncode, said["got"], said["interrupted"], said["failed"]), (3, 2, 1, 0))
+            self.assertIn("interrupted", said["why"])
+            self.assertEqual(self.run_it(server, "stopped", n=3)["got"], 1)
+
+    def test_ctrl_c_leaves_one_job_and_names_it(self):
+        with Server(self.home, "--latency", "1.5") as server:
+            child = subprocess.Popen(self.command(server, "left", n=4), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            self.wait_until(lambda: all(self.queue(server)))
+            running, _ = self.queue(server)
+            child.send_signal(signal.SIGINT)
+            told = child.communicate()[1]
+            self.assertEqual(child.returncode, 130)
+            self.assertIn("still draws job " + running[0], told)
+            self.assertEqual(self.queue(server)[1], [])
+            said = self.run_it(server, "left", n=4)
+            self.assertEqual((said["got"] + said["had"], len(self.files("left")), server.drawn()), (4, 4, 4))
+
+    def test_kills_leave_neither_a_double_nor_a_gap(self):
+        with Server(self.home, "--latency", "0.15") as server:
+            prompts = ["a red cat on a beach, number %d" % i for i in range(12)]
+            for _ in range(8):
+                child = subprocess.Popen(self.command(server, "killed", prompts=prompts), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                time.sleep(0.4)
+                child.kill()
+                child.wait()
+            said = self.run_it(server, "killed", prompts=prompts)
+            self.assertEqual((said["planned"], said["got"] + said["had"]), (12, 12))
+            self.assertEqual((len(self.files("killed")), server.drawn()), (12, 12))
+            self.assertEqual(sorted(graph_of(p)["6"]["inputs"]["text"] for p in self.files("killed")), sorted(prompts))
+
+    def test_the_server_is_kept_busy(self):
+        with Server(self.home, "--latency", "0.3") as server:
+            begin = time.monotonic()
+            self.run_it(server, "busy", prompts=["thing %d" % i for i in range(12)])
+            self.assertLess(time.monotonic() - begin, 12 * 0.3 * 2.5)
+
+
+if __name__ == "__main__":
+    generate_test.GOLDPAN = os.path.abspath(sys.argv.pop(1))
+    unittest.main()
