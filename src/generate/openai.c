@@ -18,6 +18,18 @@ static bool is_refusal(const gp_json *wrong)
     return false;
 }
 
+/* An account without money is told so with 429, but no waiting helps. */
+static bool is_without_money(const gp_json *wrong)
+{
+    static const char *const signs[] = {"insufficient_quota", "billing"};
+    const gp_json *error = gp_json_get(wrong, "error");
+    const char *words = gp_json_text(gp_json_get(error, "code"), NULL);
+    if (!words) words = gp_json_text(gp_json_get(error, "type"), NULL);
+    for (int i = 0; words && i < 2; i++)
+        if (strstr(words, signs[i])) return true;
+    return false;
+}
+
 static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result *out, gp_error *err)
 {
     gp_str body = GP_STR_INIT;
@@ -37,6 +49,7 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     bool based = gp_str_ends(b->address, "/v1"); /* as clients of this API are given it */
     GP_GO(gp_gen_ask(b, based ? "/images/generations" : "/v1/images/generations", body.data, &answer, out, err));
     if (answer.wrong && answer.code == 400 && is_refusal(answer.wrong)) out->outcome = GP_GEN_REFUSED;
+    if (answer.wrong && out->outcome == GP_GEN_AGAIN && is_without_money(answer.wrong)) out->outcome = GP_GEN_FAILED;
     if (!answer.root) goto out;
     const gp_json *image = gp_json_at(gp_json_get(answer.root, "data"), 0);
     const char *url = gp_json_text(gp_json_get(image, "url"), NULL);

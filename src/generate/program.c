@@ -193,6 +193,7 @@ static gp_status take_line(gp_gen_backend *b, const char *name, size_t size, con
         bool refused = gp_json_bool(gp_json_get(answer, "refused"), false);
         bool again = gp_json_bool(gp_json_get(answer, "again"), true);
         gp_gen_say(out, refused ? GP_GEN_REFUSED : again ? GP_GEN_AGAIN : GP_GEN_FAILED, "%.350s", error);
+        out->reported = true;
     } else
         st = take_image(name, answer, r, out, err);
     gp_json_free(answer);
