@@ -96,6 +96,16 @@ static int finish(gp_cli *cli, gp_catalog *catalog, const gp_generate_options *o
     return gp_cli_json_print(cli, &json, code);
 }
 
+/* A run that ends early tells the last reason, too: it may be why it was stopped. */
+static int fail(gp_cli *cli, const gp_error *err, const gp_generate_report *r)
+{
+    if (*r->why && err->status == GP_ERR_STOPPED) {
+        gp_term_clear(&cli->term);
+        gp_term_warn(&cli->term, "goldpan: last: %s", r->why);
+    }
+    return gp_cli_fail(cli, err);
+}
+
 static int generate(gp_cli *cli, gp_generate_options *o, bool scores, const char *catalog_of, unsigned flags)
 {
     gp_error err = {0};
@@ -111,7 +121,7 @@ static int generate(gp_cli *cli, gp_generate_options *o, bool scores, const char
         (creates && gp_generate_check(o, &err) != GP_OK) || (creates && gp_folder_make(o->folder, &err) != GP_OK) ||
         (!catalog && gp_cli_catalog_open_at(path, flags, &catalog, &err) != GP_OK) ||
         gp_generate(catalog, model, o, &report, &err) != GP_OK)
-        code = gp_cli_fail(cli, &err);
+        code = fail(cli, &err, &report);
     else
         code = finish(cli, catalog, o, &report);
     gp_mem_free(path);
@@ -180,9 +190,9 @@ static const gp_cli_option options[] = {
     {"seed", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(seed), "of each prompt's first picture; then N+1 ... (default 1)"},
     {"negative", 0, GP_OPT_TEXT, "TEXT", GP_CLI_FIELD(negative), "negative prompt (a column \"negative\" wins)"},
     GENERATE_SETTINGS,
-    {"workflow", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(workflow), "ComfyUI: graph, exported in API format"},
+    {"workflow", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(workflow), "ComfyUI: graph in API format, or an image with one"},
     {"set", 0, GP_OPT_TEXTS, "NODE.INPUT=VALUE", GP_CLI_FIELD(set),
-     "ComfyUI: @prompt @negative @seed @width ... or a value"},
+     "ComfyUI: @prompt @negative @seed @width ... or a value; replaces a link, too"},
     {"score", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(score), "score them while others are drawn"},
     {"adaptive", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(adaptive),
      "more for prompts whose best would rise, none for others"},
@@ -233,7 +243,7 @@ static const gp_cli_option again_options[] = {
     {"out", 'o', GP_OPT_TEXT, "DIR", GP_CLI_FIELD(out), "where they go (default: regenerated)"},
     {"hires", 0, GP_OPT_ABOVE, "X", GP_CLI_FIELD(hires), "a1111, sdcpp: draw the same image, then enlarge it X times"},
     GENERATE_SETTINGS,
-    {"workflow", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(workflow), "ComfyUI: graph, exported in API format"},
+    {"workflow", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(workflow), "ComfyUI: graph in API format, or an image with one"},
     {"set", 0, GP_OPT_TEXTS, "NODE.INPUT=VALUE", GP_CLI_FIELD(set), "ComfyUI: what goes where"},
     {"score", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(score), "score them while others are drawn"},
     GENERATE_ASKING,

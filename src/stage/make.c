@@ -103,7 +103,7 @@ static gp_status plan(gp_making *m, const uint32_t *wanted, gp_error *err)
 out:
     if (st != GP_OK) gp_cat_rollback(m->cat);
     gp_str_clear(&text);
-    m->ticker.state.total = m->counts->planned;
+    m->ticker.state.total += m->todo_count; /* what was got before is no part of the progress, nor of its rate */
     return st;
 }
 
@@ -236,8 +236,14 @@ static gp_status take_picture(void *user, void *job, gp_error *err)
     gp_making *m = user;
     gp_picture *p = job;
     gp_status st = GP_OK;
-    if (p->error.status == GP_ERR_STOPPED) GP_GO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
+    if (p->error.status == GP_ERR_STOPPED) { /* what it failed of until then is the last reason */
+        if (*p->message) snprintf(m->counts->why, sizeof m->counts->why, "%s", p->message);
+        GP_GO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
+    }
     if (p->error.status != GP_OK) GP_GO(gp_fail(err, p->error.status, "%s", p->error.message));
+    pthread_mutex_lock(&m->telling);
+    m->finished++;
+    pthread_mutex_unlock(&m->telling);
     if (!p->found) watch_failures(m, p);
     if (p->outcome == GP_GEN_GOT) {
         GP_GO(put_picture(m, p, err));

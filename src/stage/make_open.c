@@ -18,8 +18,7 @@ bool gp_making_go_on(void *user)
     gp_making *m = user;
     pthread_mutex_lock(&m->telling);
     const gp_generate_report *n = m->counts;
-    if (!gp_ticker_update(&m->ticker, n->got + n->had + n->failed + n->refused, n->failed + n->refused))
-        atomic_store(&m->stop, true);
+    if (!gp_ticker_update(&m->ticker, m->finished, n->failed + n->refused)) atomic_store(&m->stop, true);
     pthread_mutex_unlock(&m->telling);
     return !atomic_load(&m->stop);
 }

@@ -48,6 +48,7 @@ typedef struct gp_making {
     gp_generate_report *counts;
     pthread_mutex_t telling;
     gp_ticker ticker;
+    uint64_t finished; /* rows of this run that were drawn, or failed */
     double told_to_wait; /* time of the last note that the generator asks to wait; 0: none yet */
     bool quiet;          /* notes are not sent: the run itself will send them */
     gp_hash told[64];    /* notes of the back ends that were sent, so that each is sent once */

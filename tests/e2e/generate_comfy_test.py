@@ -270,6 +270,15 @@ class ComfyTest(unittest.TestCase):
             said = self.run_it(server, "left", n=4)
             self.assertEqual((said["got"] + said["had"], len(self.files("left")), server.drawn()), (4, 4, 4))
 
+    def test_ctrl_c_tells_the_last_reason(self):
+        with Server(self.home, "--fault", "503:1", "--retry-after", "1") as server:
+            child = subprocess.Popen(self.command(server, "reason"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            self.wait_until(lambda: len(self.posts(server)) > 1)
+            child.send_signal(signal.SIGINT)
+            told = child.communicate()[1]
+            self.assertEqual(child.returncode, 130)
+            self.assertIn("last: '/prompt' answers 503", told)
+
     def test_kills_leave_neither_a_double_nor_a_gap(self):
         with Server(self.home, "--latency", "0.15") as server:
             prompts = ["a red cat on a beach, number %d" % i for i in range(12)]
