@@ -39,7 +39,9 @@ static void put_value(gp_str *s, const gp_gen_request *r, const char *name, size
                   {"width", NULL, 0, r->width ? r->width : 512},
                   {"height", NULL, 0, r->height ? r->height : 512},
                   {"steps", NULL, 0, r->steps ? r->steps : 20},
-                  {"cfg", NULL, true, isfinite(r->cfg) ? r->cfg : 7}};
+                  {"refiner", r->refiner ? r->refiner : "", 0, 0},
+                  {"cfg", NULL, true, isfinite(r->cfg) ? r->cfg : 7},
+                  {"refiner_at", NULL, true, isfinite(r->refiner_at) ? r->refiner_at : 0.8}};
     if (size == 4 && !memcmp(name, "seed", 4)) {
         gp_str_printf(s, "%llu", (unsigned long long)r->seed);
         return;
@@ -49,7 +51,7 @@ static void put_value(gp_str *s, const gp_gen_request *r, const char *name, size
         if (values[i].text)
             gp_str_puts(s, values[i].text);
         else
-            gp_str_printf(s, "%.*f", values[i].real ? 2 : 0, values[i].number);
+            gp_str_printf(s, values[i].real ? "%.10g" : "%.0f", values[i].number);
         return;
     }
     gp_str_printf(s, "{%.*s}", (int)size, name); /* no word of ours: left as it is */
@@ -122,6 +124,50 @@ static bool wait_for(gp_gen_backend *b, pid_t child, int *status, bool *late)
     return true;
 }
 
+/* The request without what the command has no place for: nobody knows what the program takes instead. */
+static gp_gen_request without_rest(const gp_gen_backend *b, const gp_gen_request *r)
+{
+    gp_gen_request kept = *r;
+    if (!strstr(b->address, "{negative}")) kept.negative = NULL;
+    if (!strstr(b->address, "{width}")) kept.width = 0;
+    if (!strstr(b->address, "{height}")) kept.height = 0;
+    if (!strstr(b->address, "{steps}")) kept.steps = 0;
+    if (!strstr(b->address, "{cfg}")) kept.cfg = NAN;
+    if (!strstr(b->address, "{sampler}")) kept.sampler = NULL;
+    if (!strstr(b->address, "{scheduler}")) kept.scheduler = NULL;
+    if (!strstr(b->address, "{model}")) kept.model = NULL;
+    if (!strstr(b->address, "{refiner}")) kept.refiner = NULL;
+    if (!strstr(b->address, "{refiner_at}")) kept.refiner_at = NAN;
+    return kept;
+}
+
+static void note_missing(gp_gen_backend *b, bool missing, const char *option, const char *word)
+{
+    if (missing) gp_gen_note(b, "command-no-place", "%s has no effect: the command has no {%s}", option, word);
+}
+
+/* Notes what was asked for and has no place in the command. */
+static gp_status check(gp_gen_backend *b, gp_error *err)
+{
+    (void)err;
+    if (!b->o.like || strstr(b->address, "{requests}")) return GP_OK;
+    const gp_gen_request *r = b->o.like, kept = without_rest(b, r);
+    note_missing(b, r->negative && *r->negative && !kept.negative, "--negative", "negative");
+    note_missing(b, r->width != kept.width, "--width", "width");
+    note_missing(b, r->height != kept.height, "--height", "height");
+    note_missing(b, r->steps != kept.steps, "--steps", "steps");
+    note_missing(b, isfinite(r->cfg) && !isfinite(kept.cfg), "--cfg", "cfg");
+    note_missing(b, r->sampler && !kept.sampler, "--sampler", "sampler");
+    note_missing(b, r->scheduler && !kept.scheduler, "--scheduler", "scheduler");
+    note_missing(b, r->model && !kept.model, "--checkpoint", "model");
+    note_missing(b, r->refiner && !kept.refiner, "--refiner", "refiner");
+    note_missing(b, isfinite(r->refiner_at) && !isfinite(kept.refiner_at), "--refiner-at", "refiner_at");
+    if (b->o.per_prompt > 1 && !strstr(b->address, "{seed}"))
+        gp_gen_note(b, "command-no-seed",
+                    "the command has no {seed}: whether the images of a prompt differ is up to the program");
+    return GP_OK;
+}
+
 static gp_status run(gp_gen_backend *b, char *const *words, const gp_gen_request *r, gp_gen_result *out, gp_error *err)
 {
     pid_t child;
@@ -142,8 +188,11 @@ static gp_status run(gp_gen_backend *b, char *const *words, const gp_gen_request
     if (st == GP_ERR_MEMORY) return gp_fail(err, st, "%s", why.message);
     if (st != GP_OK) return gp_gen_say(out, GP_GEN_AGAIN, "'%.200s' wrote no image: %.150s", words[0], why.message);
     out->outcome = GP_GEN_GOT;
-    gp_gen_put_asked(&out->settings, r);
-    if (strstr(b->address, "{model}")) gp_gen_put_text(&out->settings, "model", r->model);
+    gp_gen_request kept = without_rest(b, r);
+    gp_gen_put_asked(&out->settings, &kept);
+    gp_gen_put_text(&out->settings, "model", kept.model);
+    gp_gen_put_text(&out->settings, "refiner", kept.refiner);
+    gp_gen_put_real(&out->settings, "refiner_switch_at", kept.refiner_at);
     return GP_OK;
 }
 
@@ -169,4 +218,4 @@ out:
     return st;
 }
 
-const gp_gen_protocol_table gp_gen_command = {"command", GP_GEN_SEEDS | GP_GEN_PROGRAM, NULL, make, NULL, NULL};
+const gp_gen_protocol_table gp_gen_command = {"command", GP_GEN_SEEDS | GP_GEN_PROGRAM, NULL, make, NULL, check};

@@ -144,6 +144,20 @@ class ProgramTest(unittest.TestCase):
         left = subprocess.run(["pgrep", "-f", str(self.log)], capture_output=True, text=True).stdout
         self.assertEqual(left, "")
 
+    def test_a_command_without_a_place_for_what_is_asked(self):
+        """It was left out in silence, and the settings said that it was used."""
+        (self.home / "draw.py").write_text("import sys; sys.argv[1:1] = ['good', '', '/dev/null']\n" + PROGRAM.split("for n, line")[0]
+                                           + "open(sys.argv[5], 'wb').write(png(1))\n")
+        self.out = self.home / "places"
+        run = subprocess.run([GOLDPAN, "generate", self.home / "prompts.txt", "-n", "2", "-o", self.out, "--steps", "30", "--cfg", "6.125", "--json",
+                              "--refiner", "r", "-b", "%s %s/draw.py {prompt} {out} {cfg}" % (shlex.quote(sys.executable), self.home)],
+                             capture_output=True, text=True)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        notes = [n["message"] for n in json.loads(run.stdout)["notes"]]
+        self.assertEqual(notes, ["--steps has no effect: the command has no {steps}", "--refiner has no effect: the command has no {refiner}",
+                                 "the command has no {seed}: whether the images of a prompt differ is up to the program"])
+        self.assertEqual(self.rows("SELECT DISTINCT json_remove(settings, '$.seed') FROM v_images"), [('{"cfg_scale":6.125}',)])
+
     def test_words_that_do_not_fit(self):
         for words, said in (("draw {requests} {prompt}", "leave out {prompt}"), ("draw {requests} -o {out}", "leave out {out}")):
             run = subprocess.run([GOLDPAN, "generate", self.home / "prompts.txt", "-b", words, "-o", self.home / "none"], capture_output=True, text=True)
