@@ -436,7 +436,7 @@ typedef struct gp_generate_options {
     gp_again again;            /* draw the picks again, or what a person flagged: same prompt, seed, settings, but for those below */
     const char *prompts;       /* else: table, or .txt with a prompt a line */
     const char *prompt_column; /* NULL: found by name */
-    const char *backend;       /* http(s)://host:port, host:port, or a command with {prompt} and {out} in it */
+    const char *backend;       /* http(s)://host:port, host:port, or a command with {prompt} and {out} in it; again: NULL: the one that drew the picks */
     const char *protocol;      /* "a1111", "comfyui", "sdcpp", "swarmui", "openai", "command"; NULL: found out */
     const char *folder;        /* pictures go below it */
     uint32_t per_prompt;       /* pictures of each prompt; adaptive: on average at most */

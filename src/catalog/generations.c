@@ -118,6 +118,24 @@ gp_status gp_cat_generation_scores(gp_catalog *cat, const int64_t *ids, size_t c
     return GP_OK;
 }
 
+gp_status gp_cat_generation_backend(gp_catalog *cat, bool flagged, const char *protocol, char **address, gp_error *err)
+{
+    bool row;
+    *address = NULL;
+    gp_q q = gp_q_open(cat, "SELECT json_extract(settings, '$.backend') AS backend FROM generations"
+                            " WHERE backend IS NOT NULL AND (?1 IS NULL OR protocol = ?1) AND CASE ?2"
+                            " WHEN 0 THEN EXISTS(SELECT 1 FROM picks WHERE picks.image = generations.image)"
+                            " ELSE EXISTS(SELECT 1 FROM ratings r WHERE r.image = generations.image AND r.flag = 1) END"
+                            " ORDER BY at DESC, id DESC LIMIT 1");
+    gp_q_text(&q, 1, protocol);
+    gp_q_int(&q, 2, flagged);
+    GP_TRY(gp_q_step(&q, &row, err));
+    const char *text = row ? gp_q_col_text(&q, 0) : NULL;
+    if (text) *address = gp_str_dup(text);
+    gp_q_end(&q);
+    return text && !*address ? gp_fail(err, GP_ERR_MEMORY, "out of memory for an address") : GP_OK;
+}
+
 gp_status gp_cat_winners(gp_catalog *cat, bool flagged,
                          gp_status (*visit)(void *user, const char *path, const char *prompt, const char *negative,
                                             const char *settings, gp_error *err),

@@ -145,6 +145,7 @@ static int run_again(gp_cli *cli)
     o.again = cli->flagged ? GP_AGAIN_FLAGGED : GP_AGAIN_PICKS;
     o.per_prompt = 1;
     if (!cli->out) o.folder = "regenerated";
+    if (!cli->backend && !cli->workflow) o.backend = NULL; /* where the picks were drawn */
     return generate(cli, &o, cli->score || cli->model, cli->arg_count ? cli->args[0] : NULL, 0);
 }
 
@@ -237,13 +238,13 @@ static const gp_cli_option again_options[] = {
     {"picks", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(picks), "what `goldpan pick` chose (the default)"},
     {"flagged", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(flagged), "what was picked by hand in the explorer instead"},
     {"backend", 'b', GP_OPT_TEXT, "ADDRESS|COMMAND", GP_CLI_FIELD(backend),
-     "the generator (default: 127.0.0.1, at the protocol's usual port)"},
+     "the generator (default: the one that drew the picks)"},
     {"protocol", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(protocol),
      "a1111, comfyui, sdcpp, swarmui, command (default: asks)"},
     {"out", 'o', GP_OPT_TEXT, "DIR", GP_CLI_FIELD(out), "where they go (default: regenerated)"},
     {"hires", 0, GP_OPT_ABOVE, "X", GP_CLI_FIELD(hires), "a1111, sdcpp: draw the same image, then enlarge it X times"},
     GENERATE_SETTINGS,
-    {"workflow", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(workflow), "ComfyUI: graph in API format, or an image with one"},
+    {"workflow", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(workflow), "ComfyUI: graph, or an image with one"},
     {"set", 0, GP_OPT_TEXTS, "NODE.INPUT=VALUE", GP_CLI_FIELD(set), "ComfyUI: what goes where"},
     {"score", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(score), "score them while others are drawn"},
     GENERATE_ASKING,
@@ -258,7 +259,9 @@ const gp_cli_command gp_cmd_regenerate = {
     .arguments = "[DIR]",
     .summary = "Draw the picks again: larger, or with more steps",
     .about = "Prompt, seed and settings are those of each picked image, as its file or the catalog says,\n"
-             "but for what is given here.  An image whose seed is not known is counted as failed.",
+             "but for what is given here.  An image whose seed is not known is counted as failed.\n"
+             "Without --backend they are asked for where the picks were drawn.  An image of ComfyUI is\n"
+             "drawn by the graph in its own file, unless --workflow gives another.",
     .examples = "goldpan regenerate generated --hires 2 --steps 40\n"
                 "goldpan regenerate --catalog generated --flagged -W 1024 -H 1024 -o large",
     .options = again_options,

@@ -404,6 +404,11 @@ const char *gp_gen_protocol(const gp_gen_backend *b)
     return b->protocol->name;
 }
 
+const char *gp_gen_address(const gp_gen_backend *b)
+{
+    return strstr(b->address, "://") ? b->address : NULL;
+}
+
 bool gp_gen_can(const gp_gen_backend *b, unsigned what)
 {
     return (b->protocol->can & what) != 0;

@@ -7,6 +7,7 @@
  * a note.  What was filled in is read back by the reader of files before it is sent. */
 #include "generate/comfy_fill.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "ingest/comfy_places.h"
 #include "ingest/meta.h"
@@ -19,6 +20,7 @@
 enum { MOST_SETS = 1024, MOST_CANDIDATES = 6, MOST_SHOWN = 40 /* bytes of a text in a message */ };
 
 struct gp_gen_graph {
+    gp_hash hash; /* of its text */
     gp_graph graph;
     gp_places places;
 };
@@ -284,12 +286,15 @@ static gp_status check_places(const gp_gen_backend *b, const gp_gen_request *r, 
 
 /* ------------------------------------------------------------------ the graph */
 
-static gp_status open_graph(gp_gen_backend *b, gp_error *err)
+static gp_status open_graph(gp_gen_backend *b, const char *text, gp_error *err)
 {
-    const char *fault = NULL, *text = b->o.workflow;
+    const char *fault = NULL;
     gp_json *json = NULL;
     bool found = false;
-    if (b->graph) return GP_OK;
+    gp_hash hash = text ? gp_hash_of(text, strlen(text)) : (gp_hash){0};
+    if (b->graph && !memcmp(&b->graph->hash, &hash, sizeof hash)) return GP_OK;
+    gp_gen_graph_free(b->graph);
+    b->graph = NULL;
     if (!text) return gp_fail(err, GP_ERR_USAGE, "ComfyUI needs a graph: --workflow FILE, saved with \"Export (API)\"");
     struct gp_gen_graph *graph = gp_mem_zero(1, sizeof *graph);
     if (!graph) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a graph");
@@ -297,6 +302,7 @@ static gp_status open_graph(gp_gen_backend *b, gp_error *err)
     if (st == GP_OK && found) st = gp_comfy_find_places(&graph->graph, &graph->places, err);
     if (st == GP_OK && found) {
         b->graph = graph;
+        b->graph->hash = hash;
         return GP_OK;
     }
     if (found) gp_graph_close(&graph->graph);
@@ -448,7 +454,7 @@ static gp_status read_back(const gp_gen_backend *b, const gp_gen_request *r, con
 gp_status gp_comfy_fill(gp_gen_backend *b, const gp_gen_request *r, const char *fresh, gp_str *out, gp_error *err)
 {
     size_t start = out->size;
-    GP_TRY(open_graph(b, err));
+    GP_TRY(open_graph(b, r->workflow ? r->workflow : b->o.workflow, err));
     GP_TRY(check_places(b, r, b->graph, err));
     filling f = {.b = b, .r = r, .graph = b->graph, .fresh = fresh, .out = out};
     gp_str_putc(out, '{');
@@ -480,6 +486,7 @@ gp_status gp_gen_comfy_fill(gp_gen_backend *b, const gp_gen_request *r, const ch
 gp_status gp_comfy_check(gp_gen_backend *b, gp_error *err)
 {
     gp_str graph = GP_STR_INIT;
+    if (b->o.own_workflows && !b->o.workflow) return GP_OK;
     gp_gen_request r = b->o.like ? *b->o.like : (gp_gen_request){.cfg = NAN, .refiner_at = NAN, .hires = NAN};
     r.prompt = "a cat", r.has_seed = true, r.seed = 1234567;
     gp_status st = gp_comfy_fill(b, &r, NULL, &graph, err);

@@ -19,7 +19,8 @@ typedef struct gp_gen_request {
     double cfg; /* NAN */
     const char *sampler, *scheduler, *model, *refiner;
     double refiner_at, hires; /* hires NAN, or: drawn as it is, then made so many times larger */ /* NAN */
-    const char *out; /* the file, for a command; else NULL */
+    const char *out;      /* the file, for a command; else NULL */
+    const char *workflow; /* ComfyUI: graph of this image instead of the options'; or NULL */
 } gp_gen_request;
 
 typedef enum gp_gen_outcome {
@@ -58,6 +59,7 @@ typedef struct gp_gen_options {
     const char *login;    /* "user:password", or NULL */
     const char *token;    /* or NULL */
     const char *workflow; /* ComfyUI: API-format graph (text), or NULL */
+    bool own_workflows;   /* each request has its graph */
     const char *const
         *set; /* ComfyUI: "node.input=value" [set_count], @prompt @negative @seed @width ... stand for these */
     size_t set_count;
@@ -86,6 +88,8 @@ typedef struct gp_gen_backend gp_gen_backend; /* one thread at a time */
 gp_status gp_gen_open(const gp_gen_options *options, gp_gen_backend **out, gp_error *err);
 void gp_gen_close(gp_gen_backend *backend);
 const char *gp_gen_protocol(const gp_gen_backend *backend);
+/* Web address of the generator, without a password; NULL for a command. */
+const char *gp_gen_address(const gp_gen_backend *backend);
 /* What a back end can: draw by seed; draw larger what it drew small; it is a program of the user's, whose words decide
  * the picture too; keep a queue, so that one job may wait there while another is drawn. */
 enum { GP_GEN_SEEDS = 1, GP_GEN_HIRES = 2, GP_GEN_PROGRAM = 4, GP_GEN_QUEUE = 8 };

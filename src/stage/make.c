@@ -34,6 +34,19 @@ static void make_key(const gp_making *m, const gp_subject *s, uint32_t number, u
     gp_hash_hex(gp_hash_of(text->data, text->size), hex);
 }
 
+/* The settings, and where the image is asked for: no part of the key, since a server may move. */
+static void put_address(const gp_making *m, const char *settings, gp_str *text)
+{
+    const char *address = gp_gen_address(m->backends[0]);
+    size_t size = strlen(settings);
+    gp_str_reset(text);
+    gp_str_add(text, settings, address ? size - 1 : size);
+    if (!address) return;
+    gp_json_put_name(text, "backend");
+    gp_json_put_string(text, address);
+    gp_str_putc(text, '}');
+}
+
 /* An image that was got before, and the others of its batch. */
 static gp_status count_had(gp_making *m, const char *key, gp_error *err)
 {
@@ -64,6 +77,8 @@ static gp_status plan_one(gp_making *m, gp_subject *s, gp_str *text, gp_error *e
                            .settings = s->settings ? s->settings : m->settings,
                            .extras = s->extras};
     make_key(m, s, s->count, g.seed, has_seed, text, hex);
+    put_address(m, g.settings, text);
+    g.settings = text->data;
     if (text->failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the plan");
     g.key = hex;
     if (s->count == s->capacity) {
@@ -121,6 +136,24 @@ static gp_status open_picture(void *user, const gp_cat_generation *g, gp_error *
     return gp_picture_new(g, o->id, o->m->folder, &o->picture, err);
 }
 
+/* An image of ComfyUI is drawn again by the graph in its file. */
+static gp_status find_graph(gp_making *m, gp_picture *p, gp_error *err)
+{
+    gp_json *columns = NULL;
+    gp_error why = {0};
+    if (m->workflow || !p->columns || strcmp(gp_gen_protocol(m->backends[0]), "comfyui") != 0) return GP_OK;
+    GP_TRY(gp_json_parse(p->columns, strlen(p->columns), false, 64, &columns, err));
+    const char *path = gp_json_text(gp_json_get(columns, "regenerated_from"), NULL);
+    gp_status st = path ? gp_making_graph_of(path, &p->workflow, &why) : GP_OK;
+    gp_json_free(columns);
+    if (st == GP_ERR_MEMORY) return gp_fail(err, st, "%s", why.message);
+    if (p->workflow) return GP_OK;
+    p->hopeless = true, p->outcome = GP_GEN_FAILED;
+    snprintf(p->message, sizeof p->message, "%.340s; or give --workflow FILE",
+             path ? why.message : "no graph is known");
+    return GP_OK;
+}
+
 static gp_status next_picture(void *user, void **job, gp_error *err)
 {
     gp_making *m = user;
@@ -133,7 +166,8 @@ static gp_status next_picture(void *user, void **job, gp_error *err)
     }
     opening o = {m, m->todo[m->todo_next++], NULL};
     GP_TRY(gp_cat_generation_get(m->cat, o.id, open_picture, &o, err));
-    gp_status st = gp_picture_look(o.picture, m->o->max_pixels, err);
+    gp_status st = m->o->again ? find_graph(m, o.picture, err) : GP_OK;
+    if (st == GP_OK) st = gp_picture_look(o.picture, m->o->max_pixels, err);
     if (st == GP_OK && !o.picture->found)
         st = gp_cat_generation_set(m->cat, o.id, GP_CAT_SUBMITTED, NULL, 0, NULL, err);
     if (st != GP_OK) {
@@ -150,7 +184,7 @@ static void draw(void *user, int thread, void *job)
     gp_picture *p = job;
     if (atomic_load(&m->stop))
         gp_fail(&p->error, GP_ERR_STOPPED, "stopped");
-    else if (!p->found)
+    else if (!p->found && !p->hopeless)
         gp_picture_make(p, m->backends[thread], m->o->tries, m->o->max_pixels);
 }
 
@@ -403,6 +437,7 @@ static void clear(gp_making *m)
     gp_mem_free(m->todo);
     gp_mem_free(m->backends);
     gp_mem_free(m->folder);
+    gp_mem_free(m->address);
     gp_mem_free(m->workflow);
     gp_json_free(m->given);
     gp_mem_free(m->settings);

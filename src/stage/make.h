@@ -10,6 +10,8 @@
 typedef struct gp_picture {
     int64_t id;                                     /* of the row */
     char *key, *prompt, *negative, *settings_asked; /* owned */
+    char *workflow;                                 /* owned: graph of this image alone, or NULL */
+    bool hopeless;                                  /* it cannot be asked for: `message` says why */
     char *columns;                                  /* owned: other columns of the table, or NULL */
     uint32_t number;
     bool has_seed;

@@ -97,6 +97,15 @@ static gp_status graph_of_image(const char *path, const gp_bytes *bytes, char **
     return st;
 }
 
+gp_status gp_making_graph_of(const char *path, char **out, gp_error *err)
+{
+    gp_bytes bytes = {0};
+    GP_TRY(gp_file_read(path, (uint64_t)1 << 30, &bytes, err));
+    gp_status st = graph_of_image(path, &bytes, out, err);
+    gp_bytes_clear(&bytes);
+    return st;
+}
+
 static gp_status read_workflow(gp_making *m, gp_error *err)
 {
     gp_bytes bytes = {0};
@@ -132,14 +141,26 @@ static void set_like(gp_making *m)
     for (size_t i = 0; i < m->subject_count && !m->like.negative; i++) m->like.negative = m->subjects[i].negative;
 }
 
+/* What is drawn again is asked for where it was drawn. */
+static gp_status find_address(gp_making *m, gp_error *err)
+{
+    const char *protocol = m->o->protocol;
+    GP_TRY(gp_cat_generation_backend(m->cat, m->o->again == GP_AGAIN_FLAGGED, protocol, &m->address, err));
+    if (m->address) return GP_OK;
+    return gp_fail(err, GP_ERR_USAGE,
+                   "the catalog does not say which generator drew the picked images: --backend ADDRESS");
+}
+
 static gp_status open_backends(gp_making *m, gp_error *err)
 {
     const gp_generate_options *o = m->o;
-    gp_gen_options g = {.address = o->backend,
+    if (!o->backend) GP_TRY(find_address(m, err));
+    gp_gen_options g = {.address = o->backend ? o->backend : m->address,
                         .protocol = o->protocol,
                         .login = o->login,
                         .token = o->token,
                         .workflow = m->workflow,
+                        .own_workflows = o->again && !o->workflow,
                         .set = o->set,
                         .set_count = o->set_count,
                         .timeout = o->timeout,

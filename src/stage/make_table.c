@@ -145,8 +145,8 @@ typedef struct merging {
 /* Of an image's settings those that a request has; what was asked for now comes instead. */
 static bool keep_setting(void *user, const char *name, const gp_json *value)
 {
-    static const char *const names[] = {"width",     "height", "steps",   "cfg_scale",         "sampler",
-                                        "scheduler", "model",  "refiner", "refiner_switch_at", "workflow"};
+    static const char *const names[] = {"width",     "height", "steps",   "cfg_scale",        "sampler",
+                                        "scheduler", "model",  "refiner", "refiner_switch_at"};
     merging *g = user;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(names[i], name) || gp_json_get(g->other, name)) continue;
@@ -154,6 +154,19 @@ static bool keep_setting(void *user, const char *name, const gp_json *value)
         gp_json_write(g->out, value);
     }
     return true;
+}
+
+/* Another graph, another picture: an image of ComfyUI is drawn again by its own graph. */
+static void put_graph(const gp_making *m, const char *path, gp_str *settings)
+{
+    char *graph = NULL, hex[33];
+    if (m->workflow || strcmp(gp_gen_protocol(m->backends[0]), "comfyui") != 0) return;
+    if (gp_making_graph_of(path, &graph, NULL) == GP_OK) { /* without one, its row says so when it is drawn */
+        gp_hash_hex(gp_hash_of(graph, strlen(graph)), hex);
+        gp_json_put_name(settings, "workflow");
+        gp_json_put_string(settings, hex);
+    }
+    gp_mem_free(graph);
 }
 
 static gp_status add_winner(void *user, const char *path, const char *prompt, const char *negative,
@@ -173,7 +186,8 @@ static gp_status add_winner(void *user, const char *path, const char *prompt, co
     s->has_seed = gp_json_u64(gp_json_get(settings, "seed"), &s->seed) && s->seed <= INT64_MAX;
     gp_str_putc(&text, '{');
     gp_json_each(settings, keep_setting, &(merging){&text, m->given});
-    if (gp_json_count(m->given) && text.size > 1) gp_str_putc(&text, ',');
+    put_graph(m, path, &text);
+    if (gp_json_count(m->given) && text.size > 1 && text.data[text.size - 1] != ',') gp_str_putc(&text, ',');
     gp_str_puts(&text, m->settings + 1);
     gp_str_puts(&extras, "{\"regenerated_from\":");
     gp_json_put_string(&extras, path);

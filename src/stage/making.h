@@ -39,6 +39,7 @@ typedef struct gp_making {
     size_t subject_count;
     uint64_t empty_rows, double_rows;   /* of the table: without a prompt; with the prompt of an earlier row */
     char *settings, *workflow, *folder; /* owned: asked for, as JSON; the graph; where */
+    char *address;                      /* owned: of the back end that drew the picks; or NULL */
     gp_json *given;                     /* owned: settings, read */
     gp_gen_request like;                /* what all requests have in common; texts borrowed */
     gp_gen_backend **backends;          /* [workers] */
@@ -48,7 +49,7 @@ typedef struct gp_making {
     gp_generate_report *counts;
     pthread_mutex_t telling;
     gp_ticker ticker;
-    uint64_t finished; /* rows of this run that were drawn, or failed */
+    uint64_t finished;   /* rows of this run that were drawn, or failed */
     double told_to_wait; /* time of the last note that the generator asks to wait; 0: none yet */
     bool quiet;          /* notes are not sent: the run itself will send them */
     gp_hash told[64];    /* notes of the back ends that were sent, so that each is sent once */
@@ -74,6 +75,8 @@ gp_status gp_making_read_winners(gp_making *m, gp_error *err);
 
 /* Reads the graph, and opens a connection for each worker. */
 gp_status gp_making_open(gp_making *m, gp_error *err);
+/* Reads the graph of an image that is drawn again; *out, owned.  USAGE: it holds none. */
+gp_status gp_making_graph_of(const char *path, char **out, gp_error *err);
 /* Reports the progress; false: stop.  Any thread that waits. */
 bool gp_making_go_on(void *user);
 /* Adds one to a count of the report. */

@@ -27,6 +27,7 @@ void gp_picture_free(gp_picture *p)
     for (size_t i = 0; i < p->extra_count; i++) gp_picture_free(p->extras[i]);
     gp_mem_free(p->extras);
     gp_mem_free(p->own_negative);
+    gp_mem_free(p->workflow);
     gp_mem_free(p->settings);
     gp_mem_free(p->path);
     gp_mem_free(p->columns);
@@ -140,6 +141,12 @@ static bool put_member(void *user, const char *key, const gp_json *value)
     return true;
 }
 
+/* Where it was drawn is the plan's to know, not a setting of the image. */
+static bool put_given(void *user, const char *key, const gp_json *value)
+{
+    return !strcmp(key, "backend") || put_member(user, key, value);
+}
+
 /* The file's own settings, then what the back end said and it does not, then the table's other columns. */
 static gp_status merge_settings(gp_picture *p, const gp_meta *meta, const char *given_json, gp_error *err)
 {
@@ -152,7 +159,7 @@ static gp_status merge_settings(gp_picture *p, const gp_meta *meta, const char *
     if (p->columns) GP_GO(gp_json_parse(p->columns, strlen(p->columns), false, 64, &extras, err));
     gp_str_putc(&s, '{');
     gp_json_each(own, put_member, &(merging){&s, NULL, NULL});
-    gp_json_each(given, put_member, &(merging){&s, own, NULL});
+    gp_json_each(given, put_given, &(merging){&s, own, NULL});
     if (p->has_seed && !gp_json_get(own, "seed") && !gp_json_get(given, "seed")) {
         gp_json_put_name(&s, "seed");
         gp_str_printf(&s, "%llu", (unsigned long long)p->seed);
@@ -408,6 +415,7 @@ static void read_request(const gp_picture *p, const gp_json *settings, gp_gen_re
     *r = (gp_gen_request){.key = p->key,
                           .prompt = p->prompt,
                           .negative = p->negative,
+                          .workflow = p->workflow,
                           .has_seed = p->has_seed,
                           .seed = p->seed,
                           .width = width > UINT32_MAX ? 0 : (uint32_t)width,

@@ -199,6 +199,22 @@ class ComfyTest(unittest.TestCase):
             subprocess.run([sys.executable, TOOL, "draw", "--prompt", "x", "--width", "64", "--height", "64", "--out", bare], check=True, capture_output=True)
             self.assertIn("holds no ComfyUI graph", self.run_it(server, "third", graph=bare, code=2)["error"]["message"])
 
+    def test_the_winners_again_by_their_own_graphs(self):
+        """Neither the address nor the graph is given again: the catalog and the images have them."""
+        with Server(self.home) as server:
+            graph = self.graph("two.json", lambda g: g["3"]["inputs"].update(steps=11))
+            self.run_it(server, "first", "--score", "--model", generate_test.MODEL, graph=graph, n=2)
+            subprocess.run([generate_test.GOLDPAN, "pick", "--catalog", self.home / "first", "--model", generate_test.MODEL], check=True, capture_output=True)
+            again = [generate_test.GOLDPAN, "regenerate", self.home / "first", "-o", self.home / "again", "--json", "-W", "128", "-H", "128"]
+            said = json.loads(subprocess.run(again, check=True, capture_output=True, text=True).stdout)
+            self.assertEqual(said["got"], 1)
+            drawn = graph_of(self.files("again")[0])
+            self.assertEqual((drawn["3"]["inputs"]["steps"], drawn["5"]["inputs"]["width"], drawn["6"]["inputs"]["text"]), (11, 128, "a red cat on a beach"))
+            said = json.loads(subprocess.run(again, check=True, capture_output=True, text=True).stdout)
+            self.assertEqual((said["got"], said["had"]), (0, 1))
+        self.assertEqual(self.rows("first", "SELECT DISTINCT json_extract(settings, '$.backend') FROM generations"), [(server.url,)])
+        self.assertEqual(self.rows("first", "SELECT count(*) FROM v_images WHERE settings LIKE '%backend%'"), [(0,)])
+
     # ---- errors
 
     def failing(self, g):
