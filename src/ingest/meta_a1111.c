@@ -355,14 +355,14 @@ static gp_status take_exact(const pairs *p, const gp_json *decoded, gp_meta *met
     char **to = negative ? &meta->negative : &meta->prompt;
     size_t size = 0;
     const char *string = gp_json_text(decoded, &size);
-    *taken = string && (negative || starts(p->key, "Goldpan prompt"));
+    *taken = string && size && *string && (negative || starts(p->key, "Goldpan prompt"));
     if (!*taken) return GP_OK;
     gp_mem_free(*to);
     if (!negative) { /* where the lines above were split does not count */
         gp_mem_free(meta->negative);
         meta->negative = NULL;
     }
-    *to = gp_str_dup_n(string, size);
+    *to = gp_meta_text(string, size, false);
     return *to ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for metadata");
 }
 
