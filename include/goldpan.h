@@ -123,6 +123,8 @@ typedef struct gp_progress {
     uint64_t failed;
     double seconds; /* since the stage began */
     double part;    /* share of the picture that is being drawn, where the generator says it; else 0 */
+    uint32_t ahead; /* "generate": jobs of others that the generator draws before ours, where it says so */
+    double waiting; /* of `seconds`, those in which such jobs were drawn */
 } gp_progress;
 typedef bool (*gp_progress_fn)(void *user, const gp_progress *progress);
 

@@ -134,7 +134,7 @@ void gp_term_clock(double seconds, char text[16])
 static void draw(const gp_term *term, const gp_progress *p)
 {
     bool bytes = !strcmp(p->stage, "download");
-    double done = (double)p->done, total = (double)p->total, spent = p->seconds - term->first_seconds;
+    double done = (double)p->done, total = (double)p->total, spent = p->seconds - p->waiting - term->first_seconds;
     double rate = spent > 0 ? (done - (double)term->first) / spent : 0;
     char text[3][16];
     gp_str s = GP_STR_INIT;
@@ -155,6 +155,7 @@ static void draw(const gp_term *term, const gp_progress *p)
         gp_term_clock((total - done) / rate, text[0]);
         gp_str_printf(&s, "  ETA %s", text[0]);
     }
+    if (p->ahead) gp_str_printf(&s, "  %u %s ahead", p->ahead, gp_plural(p->ahead, "job", "jobs"));
     if (p->failed) gp_str_printf(&s, "  %llu failed", (unsigned long long)p->failed);
     gp_str_puts(&s, "\033[K");
     if (!s.failed) fputs(s.data, stderr);

@@ -60,6 +60,29 @@ void gp_gen_note(const gp_gen_backend *b, const char *code, const char *format, 
     b->o.on_note(b->o.user, code, text);
 }
 
+void gp_gen_note_ignored(const gp_gen_backend *b, const char *const *options)
+{
+    const gp_gen_request *r = b->o.like;
+    if (!r) return;
+    const struct {
+        const char *option;
+        bool asked;
+    } all[] = {{"--negative", r->negative && *r->negative},
+               {"--steps", r->steps != 0},
+               {"--cfg", isfinite(r->cfg)},
+               {"--sampler", r->sampler != NULL},
+               {"--scheduler", r->scheduler != NULL},
+               {"--checkpoint", r->model != NULL},
+               {"--refiner", r->refiner != NULL},
+               {"--refiner-at", isfinite(r->refiner_at)}};
+    for (; *options; options++)
+        for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+            if (all[i].asked && !strcmp(all[i].option, *options))
+                gp_gen_note(b, "generator-no-place",
+                            "%s has no effect: requests of the protocol %s have no such setting", *options,
+                            b->protocol->name);
+}
+
 void gp_gen_result_clear(gp_gen_result *r)
 {
     gp_gen_drop_images(r);

@@ -91,6 +91,9 @@ void gp_gen_program_close(gp_gen_program *program);
 void gp_gen_note(const gp_gen_backend *b, const char *code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Sends a note for each option that was asked for and that the protocol does not know.  options: ends with NULL. */
+void gp_gen_note_ignored(const gp_gen_backend *b, const char *const *options);
+
 /* Compares what a file says of itself (prompt, negative prompt, seed) with what it should say. */
 typedef enum gp_gen_likeness {
     GP_GEN_BARE, /* the file says nothing that can be compared */

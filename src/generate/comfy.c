@@ -216,12 +216,37 @@ static bool holds(const gp_json *queue, const char *id)
     return false;
 }
 
+/* Counts the jobs of others that are drawn before ours.  An entry of the queue is [number, id, graph, {"client_id"}, ...],
+ * and the lowest number comes first. */
+static uint32_t count_ahead(const gp_json *queue, const char *id)
+{
+    double ours = INFINITY, number;
+    const gp_json *pending = gp_json_get(queue, "queue_pending"), *running = gp_json_get(queue, "queue_running");
+    uint32_t ahead = 0;
+    for (size_t i = 0; i < gp_json_count(pending); i++) {
+        const char *one = gp_json_text(gp_json_at(gp_json_at(pending, i), 1), NULL);
+        if (one && !strcmp(one, id)) (void)gp_json_real(gp_json_at(gp_json_at(pending, i), 0), &ours);
+    }
+    if (isinf(ours)) return 0; /* it is being drawn */
+    for (int l = 0; l < 2; l++) {
+        const gp_json *list = l ? running : pending;
+        for (size_t i = 0; i < gp_json_count(list) && ahead < UINT32_MAX; i++) {
+            const gp_json *entry = gp_json_at(list, i);
+            const char *client = gp_json_text(gp_json_get(gp_json_at(entry, 3), "client_id"), NULL);
+            bool before = l || (gp_json_real(gp_json_at(entry, 0), &number) && number < ours);
+            ahead += before && !(client && !strcmp(client, "goldpan"));
+        }
+    }
+    return ahead;
+}
+
 /* Is the id queued or running?  The answer holds the graphs of all jobs, so it is asked for rarely. */
 static gp_status is_queued(job *j, const char *id, bool *queued, gp_error *err)
 {
     gp_gen_answer answer;
     GP_TRY(gp_gen_ask(j->b, "/queue", NULL, &answer, j->out, err));
     *queued = holds(answer.root, id);
+    if (answer.root && j->b->o.on_ahead) j->b->o.on_ahead(j->b->o.user, count_ahead(answer.root, id));
     gp_gen_answer_clear(&answer);
     return GP_OK;
 }

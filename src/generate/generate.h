@@ -73,6 +73,8 @@ typedef struct gp_gen_options {
     /* Told about once a second, where the back end says it: the share of the picture that is done; what it looks like
      * so far (a file's bytes, size 0: not shown).  May be NULL. */
     void (*on_part)(void *user, double part, const gp_bytes *preview);
+    /* Told now and then: how many jobs of others the generator draws before ours.  May be NULL. */
+    void (*on_ahead)(void *user, uint32_t jobs);
     bool previews; /* ask for them */
     /* Called before a wait that the server asked for (1 second or more). asked: the seconds it asked for; seconds: how
      * long goldpan waits. May be NULL. */

@@ -70,4 +70,13 @@ out:
     return st;
 }
 
-const gp_gen_protocol_table gp_gen_openai = {"openai", 0, "/v1/models", make, NULL, NULL};
+static gp_status check(gp_gen_backend *b, gp_error *err)
+{
+    static const char *const ignored[] = {"--negative",  "--steps",   "--cfg",        "--sampler",
+                                          "--scheduler", "--refiner", "--refiner-at", NULL};
+    (void)err;
+    gp_gen_note_ignored(b, ignored);
+    return GP_OK;
+}
+
+const gp_gen_protocol_table gp_gen_openai = {"openai", 0, "/v1/models", make, NULL, check};

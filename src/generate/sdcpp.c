@@ -107,5 +107,13 @@ out:
     return st;
 }
 
+static gp_status check(gp_gen_backend *b, gp_error *err)
+{
+    static const char *const ignored[] = {"--checkpoint", "--refiner", "--refiner-at", NULL};
+    (void)err;
+    gp_gen_note_ignored(b, ignored);
+    return GP_OK;
+}
+
 const gp_gen_protocol_table gp_gen_sdcpp = {
-    "sdcpp", GP_GEN_SEEDS | GP_GEN_HIRES | GP_GEN_QUEUE, "/sdcpp/v1/capabilities", make, NULL, NULL};
+    "sdcpp", GP_GEN_SEEDS | GP_GEN_HIRES | GP_GEN_QUEUE, "/sdcpp/v1/capabilities", make, NULL, check};

@@ -34,6 +34,18 @@ static void on_part(void *user, double part, const gp_bytes *preview)
     pthread_mutex_unlock(&m->telling);
 }
 
+/* Told by whoever waits: while others' jobs are drawn, time passes that is no part of the rate. */
+static void on_ahead(void *user, uint32_t jobs)
+{
+    gp_making *m = user;
+    double now = gp_clock_now();
+    pthread_mutex_lock(&m->telling);
+    if (m->ticker.state.ahead && m->ahead_since > 0) m->ticker.state.waiting += now - m->ahead_since;
+    m->ticker.state.ahead = jobs;
+    m->ahead_since = now;
+    pthread_mutex_unlock(&m->telling);
+}
+
 /* Called by a waiting thread.  Sends a note, at most once a minute. */
 static void on_wait(void *user, double asked, double seconds)
 {
@@ -58,6 +70,7 @@ void gp_making_count(gp_making *m, uint64_t *what)
     pthread_mutex_lock(&m->telling);
     ++*what;
     m->ticker.state.part = 0;
+    m->ticker.state.ahead = 0;
     pthread_mutex_unlock(&m->telling);
 }
 
@@ -168,6 +181,7 @@ static gp_status open_backends(gp_making *m, gp_error *err)
                         .per_prompt = o->per_prompt,
                         .go_on = gp_making_go_on,
                         .on_part = on_part,
+                        .on_ahead = on_ahead,
                         .previews = o->preview != NULL,
                         .on_wait = on_wait,
                         .on_note = on_note,

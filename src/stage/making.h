@@ -49,6 +49,7 @@ typedef struct gp_making {
     gp_generate_report *counts;
     pthread_mutex_t telling;
     gp_ticker ticker;
+    double ahead_since;  /* when the generator last said how many jobs are ahead; 0: never */
     uint64_t finished;   /* rows of this run that were drawn, or failed */
     double told_to_wait; /* time of the last note that the generator asks to wait; 0: none yet */
     bool quiet;          /* notes are not sent: the run itself will send them */

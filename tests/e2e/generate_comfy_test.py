@@ -182,6 +182,13 @@ class ComfyTest(unittest.TestCase):
             self.assertIn("--negative: the workflow has no place for it", said["notes"][0]["message"])
             self.assertEqual(self.posts(server)[0]["prompt"]["3"]["inputs"]["steps"], 9)
 
+    def test_settings_that_a_protocol_has_not(self):
+        with Server(self.home) as server:
+            (self.home / "p.txt").write_text("a red cat on a beach\n")
+            run = subprocess.run([generate_test.GOLDPAN, "generate", self.home / "p.txt", "-n", "1", "-b", server.url, "--protocol", "openai", "-o",
+                                  self.home / "openai", "--steps", "9", "--negative", "x", "--json"], capture_output=True, text=True)
+            self.assertEqual([n["message"].split()[0] for n in json.loads(run.stdout)["notes"]], ["--negative", "--steps"])
+
     def test_the_negative_prompt_of_the_graph_is_recorded(self):
         graph = self.graph("negative.json", lambda g: g["7"]["inputs"].update(text="ugly, blurry"))
         with Server(self.home) as server:
