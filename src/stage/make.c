@@ -211,6 +211,7 @@ static gp_status put_image(gp_making *m, const gp_picture *p, int64_t id, gp_err
                             .strength = STRENGTH_TABLE,
                             .settings_json = p->settings};
     GP_GO(gp_cat_image_put(m->cat, &row, p->path, p->size, p->mtime_ns, &image, &fresh, err));
+    if (!fresh && !p->found) m->same++;
     GP_GO(gp_cat_prompt_put(m->cat, image, &prompt, NULL, err));
     GP_GO(gp_cat_generation_set(m->cat, id, GP_CAT_GOT, p->path, image, NULL, err));
 out:
@@ -424,6 +425,16 @@ out:
 
 /* ------------------------------------------------------------------ the whole */
 
+/* An image that the generator had in its cache, or drew alike for another request, is not a new one. */
+static void tell_same(const gp_making *m)
+{
+    const gp_generate_options *o = m->o;
+    if (m->same)
+        gp_note_say(o->note, o->note_user, "generator-same-image", m->same,
+                    "%llu %s that the catalog had already: the generator ignores what was asked differently",
+                    (unsigned long long)m->same, gp_plural(m->same, "image is one", "images are ones"));
+}
+
 static void clear(gp_making *m)
 {
     for (int i = 0; m->backends && i < m->workers; i++) gp_gen_close(m->backends[i]);
@@ -493,7 +504,9 @@ gp_status gp_stage_generate(gp_catalog *cat, const gp_clip *clip, const char *mo
     gp_making_tell_table(&m);
     if (options->again) GP_GO(gp_making_read_winners(&m, err));
     GP_GO(gp_folder_make(m.folder, err));
-    GP_GO(run_rounds(&m, err));
+    st = run_rounds(&m, err);
+    tell_same(&m);
+    GP_GO(st);
     gp_ticker_finish(&m.ticker);
 out:
     clear(&m);

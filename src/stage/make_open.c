@@ -40,7 +40,9 @@ static void on_ahead(void *user, uint32_t jobs)
     gp_making *m = user;
     double now = gp_clock_now();
     pthread_mutex_lock(&m->telling);
-    if (m->ticker.state.ahead && m->ahead_since > 0) m->ticker.state.waiting += now - m->ahead_since;
+    /* nothing was finished since then, so all that time was theirs */
+    double since = m->ticker.state.ahead ? m->ahead_since : fmax(m->last_finish, m->ticker.started);
+    if (jobs) m->ticker.state.waiting += now - since;
     m->ticker.state.ahead = jobs;
     m->ahead_since = now;
     pthread_mutex_unlock(&m->telling);
@@ -71,6 +73,7 @@ void gp_making_count(gp_making *m, uint64_t *what)
     ++*what;
     m->ticker.state.part = 0;
     m->ticker.state.ahead = 0;
+    m->last_finish = gp_clock_now();
     pthread_mutex_unlock(&m->telling);
 }
 

@@ -49,6 +49,8 @@ typedef struct gp_making {
     gp_generate_report *counts;
     pthread_mutex_t telling;
     gp_ticker ticker;
+    uint64_t same;       /* images of this run that the catalog had already */
+    double last_finish;  /* when an image was last finished; 0: none yet */
     double ahead_since;  /* when the generator last said how many jobs are ahead; 0: never */
     uint64_t finished;   /* rows of this run that were drawn, or failed */
     double told_to_wait; /* time of the last note that the generator asks to wait; 0: none yet */

@@ -189,6 +189,18 @@ class ComfyTest(unittest.TestCase):
                                   self.home / "openai", "--steps", "9", "--negative", "x", "--json"], capture_output=True, text=True)
             self.assertEqual([n["message"].split()[0] for n in json.loads(run.stdout)["notes"]], ["--negative", "--steps"])
 
+    def test_an_image_of_the_cache_is_no_new_one(self):
+        def change(g):
+            del g["7"]
+            g["3"]["inputs"]["negative"] = ["70", 0]
+            g["70"] = {"class_type": "ConditioningZeroOut", "inputs": {"conditioning": ["6", 0]}}
+        with Server(self.home) as server:
+            graph = self.graph("zero.json", change)
+            self.assertEqual(self.codes(self.run_it(server, "same", graph=graph)), [])
+            said = self.run_it(server, "same", "--negative", "blurry", graph=graph)
+            self.assertEqual(self.codes(said), ["graph-no-place", "generator-same-image"])
+            self.assertEqual(self.rows("same", "SELECT count(*) FROM v_images"), [(1,)])
+
     def test_the_negative_prompt_of_the_graph_is_recorded(self):
         graph = self.graph("negative.json", lambda g: g["7"]["inputs"].update(text="ugly, blurry"))
         with Server(self.home) as server:
