@@ -16,10 +16,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define ADDRESS "http://g.example:7860"
 enum { MOST_REQUESTS = 24 };
-static const char graph[] =
-    "{\"1\":{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":\"x\"}},"
-    "\"3\":{\"class_type\":\"EmptyLatentImage\",\"inputs\":{\"width\":64,\"height\":64}},"
-    "\"2\":{\"class_type\":\"KSampler\",\"inputs\":{\"positive\":[\"1\",0],\"latent_image\":[\"3\",0],\"seed\":1,\"steps\":2}}}";
+static const char graph[] = "{\"1\":{\"class_type\":\"CLIPTextEncode\",\"inputs\":{\"text\":\"x\"}},"
+                            "\"3\":{\"class_type\":\"EmptyLatentImage\",\"inputs\":{\"width\":64,\"height\":64}},"
+                            "\"2\":{\"class_type\":\"KSampler\",\"inputs\":{\"positive\":[\"1\",0],\"latent_image\":["
+                            "\"3\",0],\"seed\":1,\"steps\":2}}}";
 
 static struct {
     char *at; /* the remaining answers, or NULL */
