@@ -8,7 +8,8 @@
 #include <math.h>
 #include <string.h>
 
-static const double first_look = 0.05, most_look = 0.5, look_share = 0.15; /* seconds; later looks grow apart */
+static const double first_look = 0.05, most_look = 0.5, look_share = 0.15,
+                    check_seconds = 10; /* seconds; later looks grow apart */
 enum { MISSES = 5 /* looks at a job in a row that may fail */ };
 
 static void put_request(const gp_gen_request *r, gp_str *s)
@@ -107,12 +108,36 @@ out:
     return st;
 }
 
+/* The server draws with its default where it does not know a name, so that is found out before. */
+static gp_status check_name(const gp_json *names, const char *name, const char *what, gp_error *err)
+{
+    gp_str all = GP_STR_INIT;
+    gp_status st = GP_OK;
+    size_t count = gp_json_count(names);
+    if (!name || !count) return GP_OK;
+    for (size_t i = 0; i < count; i++) {
+        const char *one = gp_json_text(gp_json_at(names, i), NULL);
+        if (one && !strcmp(one, name)) goto out;
+        if (one) gp_str_printf(&all, "%s%s", all.size ? ", " : "", one);
+    }
+    st = gp_fail(err, GP_ERR_USAGE, "the server knows no %s '%.60s'; it has: %.300s", what, name,
+                 all.data ? all.data : "");
+out:
+    gp_str_clear(&all);
+    return st;
+}
+
 static gp_status check(gp_gen_backend *b, gp_error *err)
 {
     static const char *const ignored[] = {"--checkpoint", "--refiner", "--refiner-at", NULL};
-    (void)err;
+    const gp_gen_request *like = b->o.like;
     gp_gen_note_ignored(b, ignored);
-    return GP_OK;
+    if (!like || (!like->sampler && !like->scheduler)) return GP_OK;
+    gp_json *root = gp_gen_quick(b, "/sdcpp/v1/capabilities", NULL, check_seconds);
+    gp_status st = check_name(gp_json_get(root, "samplers"), like->sampler, "sampler", err);
+    if (st == GP_OK) st = check_name(gp_json_get(root, "schedulers"), like->scheduler, "scheduler", err);
+    gp_json_free(root);
+    return st;
 }
 
 const gp_gen_protocol_table gp_gen_sdcpp = {

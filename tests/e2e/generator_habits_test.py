@@ -102,6 +102,16 @@ class HabitsTest(unittest.TestCase):
         self.assertEqual(self.rows("info", "SELECT json_extract(settings, '$.seed'), json_extract(settings, '$.model') FROM v_images ORDER BY 1"),
                          [(77, "drawn-world"), (78, "drawn-world")])
 
+    def test_a_sampler_that_the_server_would_pass_over(self):
+        """stable-diffusion.cpp's server draws with its default where it does not know a name."""
+        with self.server() as server:
+            for words, wanted in ((("--sampler", "Euler a"), "no sampler 'Euler a'; it has: euler, euler_a"),
+                                  (("--scheduler", "Karras"), "no scheduler 'Karras'; it has: discrete, karras")):
+                said = self.generate(server.url, "passed-over", ["a red cat on a beach"], "--protocol", "sdcpp", *words, code=2)
+                self.assertIn(wanted, said["error"]["message"])
+            self.generate(server.url, "known", ["a red cat on a beach"], "--protocol", "sdcpp", "--sampler", "euler_a", "--scheduler", "karras")
+            self.assertEqual(server.drawn(), 1)
+
     # ---- the OpenAI API
 
     def test_a_model_that_rewrites_prompts_and_gives_addresses(self):

@@ -319,9 +319,6 @@ class SdCpp(Style):
         if form not in ("png", "jpeg", "webp"):
             raise Wrong("output_format", "is '%s', not png, jpeg or webp" % form)
         params = body.get("sample_params", {})
-        if params.get("sample_method", "euler_a") not in SAMPLERS.values():
-            raise Wrong("sample_params.sample_method", "is '%s', not one of: %s"
-                        % (params["sample_method"], " ".join(SAMPLERS.values())))
         with world.lock:
             waiting = sum(j["status"] == "queued" for j in self.jobs.values())
         if waiting >= world.options.most_jobs:
@@ -357,6 +354,7 @@ class SdCpp(Style):
 
     @staticmethod
     def image(world, request, body, params, seed, form):
+        method = params.get("sample_method", "euler_a")  # an unknown name is passed over in silence
         size, guidance = (body.get("width", 512), body.get("height", 512)), params.get("guidance", {})
         shown = size
         hires = body.get("hires", {})
@@ -367,7 +365,7 @@ class SdCpp(Style):
             ("Steps", params.get("sample_steps", 20)), ("CFG scale", "%f" % guidance.get("txt_cfg", 7.0)),
             ("Guidance", "%f" % guidance.get("distilled_guidance", 3.5)), ("Eta", "%f" % (params.get("eta") or 0)),
             ("Seed", seed), ("Size", "%dx%d" % size), ("Model", pictures.MODEL + ".gguf"), ("RNG", "cuda"),
-            ("Sampler", params.get("sample_method", "euler_a")), ("Version", "stable-diffusion.cpp")])
+            ("Sampler", method if method in SAMPLERS.values() else "NONE"), ("Version", "stable-diffusion.cpp")])
         text += ', SDCPP: {"schema": "sdcpp.image.params/v1", "seed": %d}' % seed
         im = world.picture(request, body["prompt"], seed, *shown)
         chunks = [("parameters", text)] if body.get("embed_image_metadata", True) else []
