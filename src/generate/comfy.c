@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "ingest/meta.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -29,10 +30,11 @@ typedef struct job {
 
 /* ------------------------------------------------------------------ the images */
 
+enum { MOST_SAVERS = 16 };
 typedef struct images {
-    const gp_json *list; /* the images of one node */
-    bool kept;           /* the node saves them; else it only shows them */
+    const gp_json *saved[MOST_SAVERS]; /* the images of each node that saves some [savers] */
     size_t savers;
+    const gp_json *shown; /* those of a node that only shows them; or NULL */
 } images;
 
 static bool is_kept(const gp_json *list)
@@ -44,16 +46,54 @@ static bool is_kept(const gp_json *list)
     return false;
 }
 
-/* Of several nodes, the last one that saves images. */
 static bool find_images(void *user, const char *id, const gp_json *output)
 {
     images *found = user;
     const gp_json *list = gp_json_get(output, "images");
-    bool kept = is_kept(list);
     (void)id;
-    found->savers += kept;
-    if (gp_json_count(list) && (!found->list || kept || !found->kept)) found->list = list, found->kept = kept;
+    if (!gp_json_count(list)) return true;
+    if (!is_kept(list))
+        found->shown = list;
+    else if (found->savers < MOST_SAVERS)
+        found->saved[found->savers++] = list;
     return true;
+}
+
+/* The path of a file at the server, by which the reader knows its saver. */
+static gp_status name_of(const gp_json *image, gp_str *name, gp_error *err)
+{
+    const char *folder = gp_json_text(gp_json_get(image, "subfolder"), NULL);
+    const char *file = gp_json_text(gp_json_get(image, "filename"), NULL);
+    gp_str_printf(name, "output/%s%s%s", folder ? folder : "", folder && *folder ? "/" : "", file ? file : "");
+    return name->failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for a request") : GP_OK;
+}
+
+/* Is the prompt of this node's images the one that was asked for? */
+static gp_status is_ours(const job *j, const gp_json *list, bool *ours, gp_error *err)
+{
+    gp_str name = GP_STR_INIT;
+    gp_meta meta = {0};
+    gp_status st = name_of(gp_json_at(list, 0), &name, err);
+    if (st == GP_OK) st = gp_meta_comfy(j->graph.data, j->graph.size, &(gp_comfy_file){.path = name.data}, &meta, err);
+    *ours = st == GP_OK && meta.prompt && strstr(meta.prompt, j->r->prompt);
+    gp_meta_clear(&meta);
+    gp_str_clear(&name);
+    return st;
+}
+
+/* Of several nodes that save images, the last one whose prompt was asked for, else the last one. */
+static gp_status choose(const job *j, const images *found, const gp_json **list, gp_error *err)
+{
+    bool ours = false;
+    *list = found->savers ? found->saved[found->savers - 1] : found->shown;
+    if (found->savers < 2) return GP_OK;
+    for (size_t i = found->savers; i-- > 0 && !ours;) {
+        GP_TRY(is_ours(j, found->saved[i], &ours, err));
+        if (ours) *list = found->saved[i];
+    }
+    gp_gen_note(j->b, "graph-many-savers", "%zu nodes of the workflow save images; those of one are kept, the last%s",
+                found->savers, ours ? " that has the prompt" : "");
+    return GP_OK;
 }
 
 static gp_status fetch(gp_gen_backend *b, const gp_json *image, gp_gen_result *out, gp_error *err)
@@ -76,8 +116,6 @@ static gp_status fetch(gp_gen_backend *b, const gp_json *image, gp_gen_result *o
 static gp_status take_image(job *j, const gp_json *image, gp_gen_likeness *likeness, gp_error *err)
 {
     gp_str name = GP_STR_INIT;
-    const char *folder = gp_json_text(gp_json_get(image, "subfolder"), NULL);
-    const char *file = gp_json_text(gp_json_get(image, "filename"), NULL);
     *likeness = GP_GEN_BARE;
     GP_TRY(fetch(j->b, image, j->out, err));
     if (j->out->outcome == GP_GEN_FAILED) { /* the file is gone, or may not be had: another one can be drawn */
@@ -85,23 +123,22 @@ static gp_status take_image(job *j, const gp_json *image, gp_gen_likeness *liken
         j->out->outcome = GP_GEN_AGAIN;
     }
     if (j->out->outcome != GP_GEN_GOT) return GP_OK;
-    gp_str_printf(&name, "output/%s%s%s", folder ? folder : "", folder && *folder ? "/" : "", file ? file : "");
-    gp_status st = name.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for a request")
-                               : gp_gen_compare(j->r, &j->graph, name.data, &j->out->image, likeness, j->out, err);
+    gp_status st = name_of(image, &name, err);
+    if (st == GP_OK) st = gp_gen_compare(j->r, &j->graph, name.data, &j->out->image, likeness, j->out, err);
     gp_str_clear(&name);
     return st;
 }
 
 /* Fetches all images of a job. */
-static gp_status take_images(job *j, const images *found, gp_gen_likeness *likeness, gp_error *err)
+static gp_status take_images(job *j, const gp_json *list, gp_gen_likeness *likeness, gp_error *err)
 {
     gp_gen_result *out = j->out;
-    size_t count = gp_json_count(found->list);
+    size_t count = gp_json_count(list);
     if (count > GP_GEN_MOST_EXTRAS + 1) count = GP_GEN_MOST_EXTRAS + 1;
     gp_gen_drop_images(out);             /* of an earlier look */
     for (size_t i = 0; i < count; i++) { /* the first one last, so that it ends in out->image */
         gp_gen_likeness one;
-        GP_TRY(take_image(j, gp_json_at(found->list, count - 1 - i), &one, err));
+        GP_TRY(take_image(j, gp_json_at(list, count - 1 - i), &one, err));
         *likeness = one;
         if (out->outcome != GP_GEN_GOT || *likeness == GP_GEN_DIFFERS) return GP_OK;
         if (i + 1 < count) GP_TRY(gp_gen_add_extra(out, NULL, err));
@@ -111,9 +148,6 @@ static gp_status take_images(job *j, const images *found, gp_gen_likeness *liken
         out->extras[i] = out->extras[k - 1], out->extras[k - 1] = extra;
     }
     out->compared = *likeness == GP_GEN_AGREES;
-    if (found->savers > 1)
-        gp_gen_note(j->b, "graph-many-savers", "%zu nodes of the workflow save images; those of the last one are kept",
-                    found->savers);
     if (*likeness == GP_GEN_BARE && !j->b->bare_told) {
         j->b->bare_told = true;
         gp_gen_note(j->b, "generator-bare",
@@ -166,15 +200,16 @@ static gp_status take_job(job *j, const gp_json *entry, job_state *state, gp_err
     const char *words = gp_json_text(gp_json_get(status, "status_str"), NULL);
     gp_gen_likeness likeness = GP_GEN_BARE;
     images found = {0};
+    const gp_json *list;
     gp_json_each(gp_json_get(entry, "outputs"), find_images, &found);
     *state = FAILED;
     if (words && !strcmp(words, "error")) {
         say_error(status, j->out);
         return GP_OK;
     }
-    if (!found.list)
-        return gp_gen_say(j->out, GP_GEN_FAILED, "the graph ends in no image: it needs a node that saves one");
-    GP_TRY(take_images(j, &found, &likeness, err));
+    GP_TRY(choose(j, &found, &list, err));
+    if (!list) return gp_gen_say(j->out, GP_GEN_FAILED, "the graph ends in no image: it needs a node that saves one");
+    GP_TRY(take_images(j, list, &likeness, err));
     if (likeness == GP_GEN_DIFFERS) *state = OTHER;
     if (j->out->outcome != GP_GEN_GOT) return GP_OK;
     *state = ENDED;

@@ -271,11 +271,29 @@ static gp_status check_place(const gp_gen_backend *b, const gp_gen_request *r, c
     return GP_OK;
 }
 
+/* Samplers that share the steps say where they begin and end in steps: those numbers do not follow --steps. */
+static void tell_split(const gp_gen_backend *b, const struct gp_gen_graph *graph)
+{
+    const gp_places *p = &graph->places;
+    for (size_t i = 0; i < p->count; i++) {
+        uint64_t start = 0, end = 0;
+        const gp_graph_node *node = &graph->graph.nodes[gp_comfy_node_of(&graph->graph, p->items[i].input)];
+        if (p->items[i].kind != GP_PLACE_STEPS || set_for(b, node, "start_at_step") || set_for(b, node, "end_at_step"))
+            continue;
+        (void)gp_json_u64(gp_graph_number(&graph->graph, node, "start_at_step"), &start);
+        (void)gp_json_u64(gp_graph_number(&graph->graph, node, "end_at_step"), &end);
+        if (start || (end && end < 10000))
+            gp_gen_note(b, "graph-steps-kept", "node %.40s %.40s keeps its start_at_step %llu and end_at_step %llu",
+                        node->id, node->type, (unsigned long long)start, (unsigned long long)end);
+    }
+}
+
 static gp_status check_places(const gp_gen_backend *b, const gp_gen_request *r, const struct gp_gen_graph *graph,
                               gp_error *err)
 {
     GP_TRY(check_sets(b, &graph->graph, err));
     for (size_t i = 0; i < VARIABLES; i++) GP_TRY(check_place(b, r, &graph->graph, &graph->places, i, err));
+    if (r->steps) tell_split(b, graph);
     for (size_t i = 0; i < graph->places.kept_count; i++) {
         const gp_graph_input *input = graph->places.kept[i];
         if (!set_for(b, &graph->graph.nodes[gp_comfy_node_of(&graph->graph, input)], input->name))

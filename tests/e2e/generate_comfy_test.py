@@ -159,6 +159,23 @@ class ComfyTest(unittest.TestCase):
             said = self.run_it(server, "batch", graph=graph)
             self.assertEqual((said["had"], said["got"], len(self.files("batch")), server.drawn()), (0, 3, 3, 3))
 
+    def test_two_savers_with_two_prompts(self):
+        def change(g):
+            g["16"] = {"class_type": "CLIPTextEncode", "inputs": {"text": "a lighthouse", "clip": ["4", 1]}}
+            g["13"] = copy.deepcopy(g["3"])
+            g["13"]["inputs"]["positive"] = ["16", 0]
+            g["18"] = {"class_type": "VAEDecode", "inputs": {"samples": ["13", 0], "vae": ["4", 2]}}
+            g["19"] = {"class_type": "SaveImage", "inputs": {"images": ["18", 0], "filename_prefix": "other"}}
+        with Server(self.home) as server:
+            graph = self.graph("two.json", change)
+            self.assertIn("several texts", self.run_it(server, "none", graph=graph, code=2)["error"]["message"])
+            for node, file in (("6", "first"), ("16", "second")):
+                said = self.run_it(server, file, "--set", node + ".text=@prompt", graph=graph)
+                self.assertEqual((said["got"], self.codes(said)), (1, ["graph-many-savers"]))
+                reference = self.run_it(server, file + "-alone")
+                self.assertEqual(reference["got"], 1)
+                self.assertEqual(generate_test.pixels(self.files(file)[0]), generate_test.pixels(self.files(file + "-alone")[0]))
+
     # ---- what is asked
 
     def test_a_seed_that_comes_by_a_link(self):

@@ -349,6 +349,25 @@ static void test_detailer(void **state)
     free(g);
 }
 
+/* A sampler that ends before the others do says where in steps, and a note says that this does not follow --steps. */
+static void test_split_steps(void **state)
+{
+    (void)state;
+    building *g = malloc(sizeof *g);
+    static const char graph[] = "{" LOADER LATENT ENCODER("6", "\"old\"")
+        ENCODER("7", "\"bad\"") "\"3\":{\"class_type\":\"KSamplerAdvanced\",\"inputs\":{"
+                                "\"add_noise\":\"enable\",\"noise_seed\":1,\"steps\":20,\"cfg\":5,\"sampler_name\":"
+                                "\"euler\",\"scheduler\":\"normal\","
+                                "\"start_at_step\":0,\"end_at_step\":16,\"return_with_leftover_noise\":\"enable\","
+                                "\"model\":[\"4\",0],\"positive\":[\"6\","
+                                "0],\"negative\":[\"7\",0],\"latent_image\":[\"5\",0]}}," SAVER "}";
+    free(fill(graph, NULL, 0, NULL, g));
+    if (!said(g, "node 3 KSamplerAdvanced keeps its start_at_step 0 and end_at_step 16")) fail_msg("%s", g->said[0]);
+    free(fill(graph, (const char *const[]){"3.end_at_step=7"}, 1, NULL, g));
+    assert_int_equal(g->notes, 0);
+    free(g);
+}
+
 /* Values whose links feed other things are put where they are used. */
 static void test_shared_number(void **state)
 {
@@ -371,8 +390,8 @@ static void test_shared_number(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_read_back), cmocka_unit_test(test_set),
-                                       cmocka_unit_test(test_unclear), cmocka_unit_test(test_detailer),
-                                       cmocka_unit_test(test_shared_number)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_read_back),   cmocka_unit_test(test_set),
+                                       cmocka_unit_test(test_unclear),     cmocka_unit_test(test_detailer),
+                                       cmocka_unit_test(test_split_steps), cmocka_unit_test(test_shared_number)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
