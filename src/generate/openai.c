@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+static const double check_seconds = 10;
+
 static bool is_refusal(const gp_json *wrong)
 {
     static const char *const signs[] = {"moderation", "content_policy", "safety"};
@@ -70,13 +72,32 @@ out:
     return st;
 }
 
+/* stable-diffusion.cpp's server speaks this protocol too, but draws each image from one and the same seed unless it was
+ * started otherwise: all images of a prompt would be equal. */
+static gp_status check_one_seed(gp_gen_backend *b, gp_error *err)
+{
+    static const char public_api[] = "https://api.openai.com";
+    uint64_t seed = 0;
+    gp_status st = GP_OK;
+    if (b->o.per_prompt < 2 || gp_str_starts(b->address, public_api)) return GP_OK;
+    gp_json *root =
+        gp_gen_quick(b, gp_str_ends(b->address, "/v1") ? "/../sdcpp/v1/capabilities" : "/sdcpp/v1/capabilities", NULL,
+                     check_seconds);
+    if (gp_json_u64(gp_json_get(gp_json_get(root, "defaults"), "seed"), &seed))
+        st = gp_fail(err, GP_ERR_USAGE,
+                     "this server draws every image of a prompt from seed %llu: use --protocol sdcpp, or start it with "
+                     "--seed -1",
+                     (unsigned long long)seed);
+    gp_json_free(root);
+    return st;
+}
+
 static gp_status check(gp_gen_backend *b, gp_error *err)
 {
     static const char *const ignored[] = {"--negative",  "--steps",   "--cfg",        "--sampler",
                                           "--scheduler", "--refiner", "--refiner-at", NULL};
-    (void)err;
     gp_gen_note_ignored(b, ignored);
-    return GP_OK;
+    return check_one_seed(b, err);
 }
 
 const gp_gen_protocol_table gp_gen_openai = {"openai", 0, "/v1/models", make, NULL, check};

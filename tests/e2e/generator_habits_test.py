@@ -124,6 +124,15 @@ class HabitsTest(unittest.TestCase):
         self.assertEqual(self.rows("alone", "SELECT DISTINCT prompt, json_extract(settings, '$.revised_prompt') FROM v_images"),
                          [("a red cat on a beach", "A detailed view: a red cat on a beach.")])
 
+    def test_a_server_that_draws_from_one_seed(self):
+        """stable-diffusion.cpp's server over this protocol: all images of a prompt would be the same."""
+        with self.server("--one-seed", "42") as server:
+            for url in (server.url, server.url + "/v1"):
+                said = self.generate(url, "one-seed", ["a red cat on a beach"], "--protocol", "openai", n=2, code=2)
+                self.assertIn("draws every image of a prompt from seed 42: use --protocol sdcpp", said["error"]["message"])
+            self.assertEqual(server.drawn(), 0)
+            self.assertEqual(self.generate(server.url, "one", ["a red cat on a beach"], "--protocol", "openai")["got"], 1)
+
     def test_no_money_left(self):
         """A 429 with insufficient_quota: waiting does not help, so it is not tried five times."""
         with self.server("--fault", "quota:1") as server:

@@ -235,6 +235,8 @@ class OpenAi(Style):
                 k = world.openai_drawn[prompt]
                 world.openai_drawn[prompt] += 1
             seed = extra["seed"] + i if extra.get("seed", -1) >= 0 else pictures.next_seed(prompt, k)
+            if world.options.one_seed >= 0:
+                seed = world.options.one_seed
             world.wait_alone()
             im = world.picture(request, prompt, seed, width, height)
             file = world.spoil(pictures.encode(im, (), form, body.get("output_compression")), request.fault)
@@ -297,7 +299,7 @@ class SdCpp(Style):
         return Answer(status, {"error": {"code": "invalid_parameter" if name else "error", "message": message, "field": name}})
 
     def capabilities(self, world, request):
-        defaults = {"prompt": "", "negative_prompt": "", "clip_skip": -1, "width": 512, "height": 512, "strength": 0.75, "seed": -1,
+        defaults = {"prompt": "", "negative_prompt": "", "clip_skip": -1, "width": 512, "height": 512, "strength": 0.75, "seed": world.options.one_seed,
                     "batch_count": 1, "output_format": "png", "output_compression": 100, "sample_params": {
                         "scheduler": "discrete", "sample_method": "euler_a", "sample_steps": 20, "eta": None,
                         "guidance": {"txt_cfg": 7.0, "img_cfg": None, "distilled_guidance": 3.5}}}

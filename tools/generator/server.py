@@ -48,6 +48,7 @@ class Options:
     trickle: tuple = ()         # beginnings of the paths whose answers come in single bytes
     output: str = ""            # ComfyUI's output folder; "": a temporary folder
     disable_metadata: bool = False  # ComfyUI's option of that name
+    one_seed: int = -1          # OpenAI's pictures all have it, as stable-diffusion.cpp's server does; -1: each its own
     empty_info: bool = False    # txt2img's `info` is an empty string, as from stable-diffusion.cpp
 
 
