@@ -280,6 +280,47 @@ class ComfyTest(unittest.TestCase):
             self.assertIn("absent.safetensors", said["why"])
             self.assertEqual(len(self.posts(server)), 1)
 
+    def test_the_words_of_other_answers(self):
+        """The body of an error is passed on: JSON of several servers, or plain text; a page is not."""
+
+        class Wrong(http.server.BaseHTTPRequestHandler):
+            code, body, asked = 500, b"", 0
+
+            def do_GET(self):
+                self.answer(200, b"{}")
+
+            def do_POST(self):
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                Wrong.asked += 1
+                self.answer(Wrong.code, Wrong.body)
+
+            def answer(self, code, body):
+                self.send_response(code)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *words):
+                pass
+
+        (self.home / "p.txt").write_text("a red cat on a beach\n")
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Wrong) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            for code, body, words, tries in (
+                    (500, json.dumps({"error": "RuntimeError", "detail": "", "body": "", "errors": "Unknown checkpoint: x"}), "Unknown checkpoint: x", 2),
+                    (500, json.dumps({"error": "OutOfMemoryError", "errors": "CUDA out of memory."}), "CUDA out of memory.", 2),
+                    (422, json.dumps({"detail": [{"loc": ["body", "steps"], "msg": "value is not a valid integer", "type": "x"}]}), "not a valid integer", 1),
+                    (404, json.dumps({"detail": "Sampler not found"}), "Sampler not found", 1), (400, "no such sampler\nsecond line", "no such sampler", 1),
+                    (400, "<html>no</html>", "answers 400", 1)):
+                Wrong.code, Wrong.body, Wrong.asked = code, body.encode(), 0
+                run = subprocess.run([generate_test.GOLDPAN, "generate", self.home / "p.txt", "-n", "1", "--protocol", "a1111", "--json", "-o",
+                                      self.home / ("words-%d" % len(body)), "-b", "http://127.0.0.1:%d" % server.server_address[1]], capture_output=True, text=True)
+                said = json.loads(run.stdout)
+                self.assertEqual((run.returncode, said["failed"], Wrong.asked), (3, 1, tries), said)
+                self.assertIn(words, said["why"])
+                self.assertNotIn("<html>", said["why"])
+            server.shutdown()
+
     def test_lack_of_memory_twice(self):
         with Server(self.home, "--fault", "failed:1") as server:
             said = self.run_it(server, "memory", code=3)
