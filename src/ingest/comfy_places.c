@@ -317,25 +317,25 @@ static void place_model(placing *p, size_t at)
     }
 }
 
-static void find_all(placing *p, gp_error *err, gp_status *st)
+static gp_status find_all(placing *p, gp_error *err)
 {
-    for (int made = 1; made >= 0 && *st == GP_OK; made--) { /* makers first: later passes are compared with them */
-        for (size_t i = 0; i < p->count && *st == GP_OK; i++) {
+    for (int made = 1; made >= 0; made--) { /* makers first: later passes are compared with them */
+        for (size_t i = 0; i < p->count; i++) {
             if (p->made[i] != made) continue;
-            *st = place_texts(p, i, GP_PLACE_PROMPT, "positive", err);
-            if (*st == GP_OK) *st = place_texts(p, i, GP_PLACE_NEGATIVE, "negative", err);
+            GP_TRY(place_texts(p, i, GP_PLACE_PROMPT, "positive", err));
+            GP_TRY(place_texts(p, i, GP_PLACE_NEGATIVE, "negative", err));
             place_settings(p, i);
             place_model(p, i);
             if (made) place_size(p, p->samplers[i]);
         }
     }
+    return GP_OK;
 }
 
 gp_status gp_comfy_find_places(gp_graph *graph, gp_places *out, gp_error *err)
 {
     placing p = {.comfy = {graph, NULL, NULL, GP_COMFY_WALKS}, .g = graph, .out = out};
     *out = (gp_places){.count = 0};
-    gp_status st = find_samplers(&p, err);
-    if (st == GP_OK) find_all(&p, err, &st);
-    return st;
+    GP_TRY(find_samplers(&p, err));
+    return find_all(&p, err);
 }
