@@ -35,7 +35,7 @@ gp_status gp_cat_begin(gp_catalog *cat, gp_error *err); /* immediate */
 gp_status gp_cat_commit(gp_catalog *cat, gp_error *err);
 void gp_cat_rollback(gp_catalog *cat); /* no-op outside a transaction */
 
-/* ---- images and paths */
+/* ------------------------------------------------------------------ images and paths */
 typedef struct gp_cat_image {
     gp_hash hash; /* hash of the file's bytes */
     uint64_t bytes;
@@ -95,7 +95,7 @@ gp_status gp_cat_failure_clear(gp_catalog *cat, int64_t image, const char *stage
 gp_status gp_cat_paths_sweep(gp_catalog *cat, bool (*exists)(void *, const char *path), void *user, uint64_t *lost,
                              gp_error *err);
 
-/* ---- prompts */
+/* ------------------------------------------------------------------ prompts */
 typedef struct gp_cat_prompt {
     const char *text;     /* what the tower reads; NULL: the file has settings or a negative prompt but no prompt */
     const char *raw;      /* as found */
@@ -123,8 +123,10 @@ typedef struct gp_cat_kept_prompt {
 gp_status gp_cat_prompt_get(gp_catalog *cat, int64_t image, gp_cat_kept_prompt *out, gp_error *err);
 void gp_cat_kept_prompt_clear(gp_cat_kept_prompt *prompt);
 
-/* ---- encoders and embeddings.  An encoder is a (weight hash, precision, preprocess id, text rule); the model's name
- * is kept beside it, as it was last opened, for people. */
+/* ------------------------------------------------------------------ encoders and embeddings */
+
+/* An encoder is a (weight hash, precision, preprocess id, text rule); the model's name is kept beside it, as it was
+ * last opened, for people. */
 typedef struct gp_cat_encoder {
     const char *model, *weight_hash, *precision, *preprocess_id, *text_rule;
     uint32_t dims;
@@ -153,8 +155,9 @@ gp_status gp_cat_image_embedding_put(gp_catalog *cat, int64_t image, int64_t enc
 gp_status gp_cat_prompt_embedding_put(gp_catalog *cat, int64_t prompt, int64_t encoder, const float *vector,
                                       uint32_t dims, uint32_t tokens, bool truncated, gp_error *err);
 
-/* ---- quality measures
- * Lists images on disk without measures: ids above `after`, ascending, at most `limit`.  Images whose file could not be
+/* ------------------------------------------------------------------ quality measures */
+
+/* Lists images on disk without measures: ids above `after`, ascending, at most `limit`.  Images whose file could not be
  * decoded before are left out.  Owns: gp_cat_todo_clear. */
 gp_status gp_cat_quality_todo(gp_catalog *cat, int64_t after, size_t limit, gp_cat_todo *out, gp_error *err);
 gp_status gp_cat_quality_todo_count(gp_catalog *cat, uint64_t *count, gp_error *err);
@@ -168,7 +171,7 @@ gp_status gp_cat_quality_visit(gp_catalog *cat, void (*visit)(void *user, int64_
 /* Makes images that were set apart as black or noise candidates again.  *images: their number. */
 gp_status gp_cat_frames_keep(gp_catalog *cat, uint64_t *images, gp_error *err);
 
-/* ---- scores */
+/* ------------------------------------------------------------------ scores */
 typedef struct gp_cat_scorer {
     const char *id;   /* gp_scorer_id */
     const char *name; /* "clip" */
@@ -205,7 +208,9 @@ gp_status gp_cat_scores_visit(gp_catalog *cat, const char *scorer, bool *higher_
                               bool (*visit)(void *user, int64_t prompt, const char *text, double score), void *user,
                               gp_error *err);
 
-/* ---- picks; what they are chosen from is gp_cat_matrix_read (analysis.h) */
+/* ------------------------------------------------------------------ picks */
+
+/* Candidates are read by gp_cat_matrix_read (analysis.h). */
 /* The scorer by which the picks were made; *id NULL when nothing is picked.  Owns: *id, gp_mem_free. */
 gp_status gp_cat_picks_scorer(gp_catalog *cat, char **id, gp_error *err);
 /* Counts the prompts of images that are longer than the encoder's limit. */
@@ -218,7 +223,7 @@ gp_status gp_cat_picks_replace(gp_catalog *cat, const char *scorer, const int64_
                                size_t count, const char *rule, const char *const *reasons,
                                const char *const *categories, gp_error *err);
 
-/* ---- what a person decided by hand */
+/* ------------------------------------------------------------------ what a person decided by hand */
 typedef struct gp_cat_rating {
     gp_hash hash;             /* of the image; one that is not known is passed over */
     bool has_flag, has_stars; /* what is not given stays */
@@ -233,7 +238,7 @@ gp_status gp_cat_saved_put(gp_catalog *cat, const char *name, const char *json, 
 gp_status gp_cat_saved_visit(gp_catalog *cat, bool (*visit)(void *user, const char *name, const char *json), void *user,
                              gp_error *err);
 
-/* ---- the journal of marks beside the catalog (marks.h) */
+/* ------------------------------------------------------------------ journal of marks (marks.h) */
 typedef struct gp_cat_brought {
     uint64_t ratings, views, picks, plans; /* rows restored from the journal */
     uint64_t waiting;                      /* entries whose image is not in the catalog */

@@ -34,8 +34,10 @@ struct gp_catalog {
     size_t cached;
 };
 
-/* ---- statements.  Those that are run for every file are plain INSERT and UPDATE: RETURNING and ON CONFLICT DO UPDATE
- * make SQLite copy each page that they touch, 16 KiB, into a journal of the statement's own first. */
+/* ------------------------------------------------------------------ statements */
+
+/* Those that are run for every file are plain INSERT and UPDATE: RETURNING and ON CONFLICT DO UPDATE make SQLite copy
+ * each page that they touch, 16 KiB, into a journal of the statement's own first. */
 typedef struct gp_q {
     gp_catalog *cat;
     sqlite3_stmt *stmt; /* borrowed from the cache; NULL if it could not be had */
@@ -65,7 +67,7 @@ bool gp_q_col_hash(const gp_q *q, int i, gp_hash *hash);
 /* Reads the hash of an image; CATALOG if the column does not have one. */
 gp_status gp_q_image_hash(const gp_q *q, int i, gp_hash *hash, gp_error *err);
 
-/* ---- errors, transactions, versions */
+/* ------------------------------------------------------------------ errors, transactions, versions */
 /* The gp_status for an SQLite result, with a message naming the catalog. */
 gp_status gp_db_fail(const gp_catalog *cat, int rc, gp_error *err);
 /* Run statements of text (schema, pragmas). */
@@ -125,7 +127,9 @@ void gp_db_quality_at(sqlite3_stmt *stmt, int at, gp_quality *out);
 /* SQL: `images.apart` if it is black or noise, else NULL. */
 #define GP_DB_APART_FRAME "CASE WHEN apart IN ('black', 'noise') THEN apart END"
 
-/* ---- vectors: [dims] float32, little endian in the file */
+/* ------------------------------------------------------------------ vectors */
+
+/* [dims] float32, little endian in the file. */
 void gp_db_floats_to_le(const float *in, uint8_t *out, size_t dims);
 void gp_db_floats_from_le(const uint8_t *in, float *out, size_t dims);
 

@@ -30,7 +30,7 @@ gp_status gp_cat_encoder_put(gp_catalog *cat, const gp_cat_encoder *encoder, int
     return GP_OK;
 }
 
-/* ---- todo lists */
+/* ------------------------------------------------------------------ todo lists */
 
 static gp_status todo_no_memory(gp_catalog *cat, gp_error *err)
 {
@@ -143,7 +143,7 @@ gp_status gp_cat_prompts_cut(gp_catalog *cat, int64_t encoder, uint64_t *count, 
     return GP_OK;
 }
 
-/* ---- vectors */
+/* ------------------------------------------------------------------ vectors */
 
 /* Bind vector [dims] at ?3 and dims at ?4 and run; a vector of another length than the encoder's is refused, and one
  * with a number that is not finite. */

@@ -264,7 +264,7 @@ gp_status gp_cat_pixels_put(gp_catalog *cat, int64_t image, const gp_hash *pixel
     return gp_q_run(&q, err);
 }
 
-/* ---- failures */
+/* ------------------------------------------------------------------ failures */
 
 gp_status gp_cat_failure_put(gp_catalog *cat, const char *path, uint64_t size, int64_t mtime_ns, int64_t image,
                              const char *stage, const char *message, bool passing, gp_error *err)
@@ -399,7 +399,7 @@ gp_status gp_cat_failures_sweep(gp_catalog *cat, bool (*exists)(void *, const ch
     return st;
 }
 
-/* ---- what has gone from the disk */
+/* ------------------------------------------------------------------ what has gone from the disk */
 
 enum { SWEEP_PAGE = 512 };
 

@@ -108,7 +108,9 @@ struct gp_rows {
     bool done;
 };
 
-/* ---- the statement of order.  ?1 scorer's row, ?2 -1 or +1 (higher or lower is better), ?3 the image of the path */
+/* ------------------------------------------------------------------ the statement of order */
+
+/* ?1 scorer's row, ?2 -1 or +1 (higher or lower is better), ?3 the image of the path. */
 
 static const char order_head[] =
     "WITH base AS (SELECT i.id AS image, i.hash AS hash, ip.prompt AS prompt, s.value AS value,"

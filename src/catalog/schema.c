@@ -158,7 +158,7 @@ static const gp_db_step all_steps[] = {{1, gp_db_version_1}, {2, gp_db_version_2
                                        {4, gp_db_version_4}, {5, gp_db_version_5}, {GP_DB_VERSION, gp_db_version_6}};
 const gp_db_steps gp_db_all = {all_steps, sizeof all_steps / sizeof *all_steps};
 
-/* ---- tables */
+/* ------------------------------------------------------------------ tables */
 
 const gp_db_table gp_db_tables[] = {
     {"encoders", GP_DB_CORE},
@@ -192,7 +192,7 @@ const gp_db_table gp_db_tables[] = {
     {NULL, GP_DB_STATE},
 };
 
-/* ---- versions */
+/* ------------------------------------------------------------------ versions */
 
 static gp_status pragma_int(gp_catalog *cat, const char *sql, int64_t *value, gp_error *err)
 {

@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- failing ------------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ failing */
 
 /* A word as a shell would need it. */
 static void put_quoted(gp_str *s, const char *word)
@@ -84,8 +83,7 @@ int gp_cli_usage(gp_cli *cli, const char *format, ...)
     return gp_cli_fail(cli, &err);
 }
 
-/* ---- the model ------------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ the model */
 
 /* The model that the user named, or NULL. */
 static const char *named_model(const gp_cli *cli)
@@ -203,8 +201,7 @@ gp_status gp_cli_model_open(gp_cli *cli, gp_catalog *catalog, gp_model **model, 
     return st;
 }
 
-/* ---- options into the library's structs -----------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ options into the library's structs */
 
 static int as_int(gp_cli_count count)
 {

@@ -50,7 +50,7 @@ gp_status gp_cli_model_open(gp_cli *cli, gp_catalog *catalog, gp_model **model, 
 /* A gp_note_fn whose user is a gp_cli: prints the note on standard error and keeps it for --json. */
 void gp_cli_note(void *user, const gp_note *note);
 
-/* ---- options into the library's structs */
+/* ------------------------------------------------------------------ options into the library's structs */
 /* --threads, --batch; 0: not given.  More than 4,096 count as 4,096. */
 int gp_cli_threads(const gp_cli *cli);
 int gp_cli_batch(const gp_cli *cli);
@@ -59,7 +59,7 @@ void gp_cli_score_options(gp_cli *cli, gp_score_options *options);
 gp_status gp_cli_pick_options(gp_cli *cli, gp_pick_options *options, gp_error *err);
 gp_status gp_cli_sheet_options(gp_cli *cli, gp_sheet_options *options, gp_error *err);
 
-/* ---- results */
+/* ------------------------------------------------------------------ results */
 /* ,"name":"text" (null if NULL); the comma is left out after '{' and '['. */
 void gp_cli_json_text(gp_str *out, const char *name, const char *text);
 void gp_cli_json_count(gp_str *out, const char *name, uint64_t value);

@@ -14,8 +14,7 @@
 
 enum { SHOWN_FAILURES = 10 };
 
-/* ---- JSON -----------------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ JSON */
 
 void gp_cli_json_text(gp_str *out, const char *name, const char *text)
 {
@@ -106,8 +105,7 @@ int gp_cli_json_print(gp_cli *cli, gp_str *out, int code)
     return code;
 }
 
-/* ---- lines ----------------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ lines */
 
 void gp_cli_put_field(const char *text, char end)
 {
@@ -153,8 +151,7 @@ void gp_cli_say_score(gp_cli *cli, const gp_report *r)
     finish(cli, &s, r);
 }
 
-/* ---- picks ----------------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ picks */
 
 static void put_pick(const gp_cli *cli, gp_str *json, const gp_row *row)
 {
@@ -215,8 +212,7 @@ void gp_cli_put_no_picks(gp_cli *cli, uint64_t kept, gp_str *json)
     if (kept) gp_term_say(&cli->term, "the earlier picks stay: %llu", (unsigned long long)kept);
 }
 
-/* ---- failures -------------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ failures */
 
 static bool put_failure(void *user, const gp_failure *f)
 {

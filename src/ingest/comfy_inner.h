@@ -30,7 +30,7 @@ bool gp_comfy_has_link(const gp_graph_node *node, const char *name);
 const gp_graph_node *gp_comfy_holder(const gp_graph *graph, const gp_graph_node *node, const char *wanted,
                                      const char *way);
 
-/* ---- savers */
+/* ------------------------------------------------------------------ savers */
 typedef struct gp_comfy_savers {
     size_t nodes[GP_COMFY_MAX_SAVERS]; /* any of these may have written the file */
     size_t count;
@@ -38,7 +38,7 @@ typedef struct gp_comfy_savers {
 } gp_comfy_savers;
 gp_status gp_comfy_find_savers(const gp_comfy *comfy, gp_comfy_savers *out, gp_error *err);
 
-/* ---- makers */
+/* ------------------------------------------------------------------ makers */
 bool gp_comfy_is_sampler(const gp_graph_node *node);
 typedef struct gp_comfy_makers {
     size_t nodes[GP_COMFY_MAX_SAMPLERS]; /* samplers that made the output's image, or parts of it, from noise */
@@ -52,7 +52,7 @@ void gp_comfy_find_makers(gp_comfy *comfy, size_t output, gp_comfy_makers *out);
 /* Does the sampler work on an existing image: one given to it, or a masked part? */
 bool gp_comfy_reworks(const gp_graph_node *node);
 
-/* ---- words */
+/* ------------------------------------------------------------------ words */
 /* An input that gave a part of a prompt, and the inputs whose own texts that part was made of. */
 typedef struct gp_comfy_site {
     size_t node;
@@ -84,7 +84,7 @@ void gp_comfy_collect(gp_comfy *comfy, size_t sampler, const char *role, gp_comf
 /* For a graph without samplers: collects the text of its only encoder that is not linked to a negative input. */
 void gp_comfy_collect_unsorted(gp_comfy *comfy, gp_comfy_words *words);
 
-/* ---- settings */
+/* ------------------------------------------------------------------ settings */
 /* A setting of a sampler: its input `wanted`, or that of a node which the sampler's links named `way` lead to. */
 typedef struct gp_comfy_setting {
     const char *key, *wanted, *way;

@@ -52,7 +52,7 @@ static void add(gp_places *p, gp_place_kind kind, const gp_graph_input *input)
         p->items[p->count++] = (gp_place){kind, input};
 }
 
-/* ---- samplers ---------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ samplers */
 
 static void add_sampler(placing *p, size_t sampler, bool made)
 {
@@ -104,7 +104,7 @@ static gp_status find_samplers(placing *p, gp_error *err)
     return GP_OK;
 }
 
-/* ---- texts ------------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ texts */
 
 static const char *text_of(const gp_graph_input *input)
 {
@@ -240,7 +240,7 @@ static gp_status place_texts(placing *p, size_t at, gp_place_kind kind, const ch
     return GP_OK;
 }
 
-/* ---- numbers and names ------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ numbers and names */
 
 /* Does the input's node feed only inputs whose name contains the word? */
 static bool feeds_only(const gp_graph *g, const gp_graph_input *leaf, const char *word)

@@ -12,7 +12,7 @@
 /* Kinds of outputs, in order of preference. */
 enum { NONE, SHOWS, TAKES, SAVES };
 
-/* ---- names ------------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ names */
 
 static bool is_digit(char c)
 {
@@ -134,7 +134,7 @@ static gp_status name_fits(const char *prefix, const char *path, int *out, gp_er
     return failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for metadata") : GP_OK;
 }
 
-/* ---- nodes ------------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ nodes */
 
 static bool takes_images(const gp_graph_node *node)
 {
@@ -196,7 +196,7 @@ static gp_status saver_fits(const gp_comfy *c, const gp_graph_node *node, int *s
     return st;
 }
 
-/* ---- all of it --------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ all of it */
 
 static void add(gp_comfy_savers *out, size_t node)
 {

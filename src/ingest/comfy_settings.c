@@ -15,7 +15,7 @@ static const char *string_of(const gp_graph_node *node, const char *name)
     return input ? gp_json_text(input->value, NULL) : NULL;
 }
 
-/* ---- passes ------------------------------------------------------------------------------------------------------ */
+/* ------------------------------------------------------------------ passes */
 
 typedef struct chain {
     size_t samplers[MAX_CHAIN]; /* from the output backwards */
@@ -47,8 +47,7 @@ static void find_chain(gp_graph *g, size_t output, size_t maker, chain *out)
     }
 }
 
-/* ---- settings ------------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ settings */
 
 static void put_json(gp_settings *s, const char *key, const gp_json *value)
 {

@@ -132,7 +132,7 @@ static bool gives_text(const gp_graph_node *node)
     return false;
 }
 
-/* ---- the walk ---------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ the walk */
 
 /* Should the walk for conditioning of `role` follow this input of the node? kind 0: inputs of that role; 1: inputs for
  * conditioning; 2: any input that may pass conditioning on. */

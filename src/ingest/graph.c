@@ -17,7 +17,7 @@ bool gp_graph_has_word(const char *text, const char *const *words, size_t count)
     return false;
 }
 
-/* ---- opening ----------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ opening */
 
 bool gp_graph_is_data(const char *name)
 {
@@ -229,8 +229,7 @@ void gp_graph_close(gp_graph *graph)
     *graph = (gp_graph){0};
 }
 
-/* ---- walking ------------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ walking */
 
 const gp_graph_input *gp_graph_find(const gp_graph_node *node, const char *name)
 {

@@ -85,7 +85,7 @@ static bool replace(gp_str *s, const char *find, const char *with)
     return out.size <= GP_TEXT_MAX;
 }
 
-/* ---- operations -------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ operations */
 
 static int rank_of(const char *name)
 {

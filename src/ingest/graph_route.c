@@ -26,7 +26,7 @@ static bool is_scalar(const gp_json *value)
     return kind == GP_JSON_INT || kind == GP_JSON_REAL || kind == GP_JSON_BOOL;
 }
 
-/* ---- values ------------------------------------------------------------------------------------------------------ */
+/* ------------------------------------------------------------------ values */
 
 /* Does the node only hold or pass on a value, as far as its class name shows? */
 static bool holds_value(const gp_graph_node *node)
@@ -95,7 +95,7 @@ const gp_json *gp_graph_number(const gp_graph *graph, const gp_graph_node *node,
     return input ? input->value : NULL;
 }
 
-/* ---- branches ---------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ branches */
 
 /* Is the word a part of the name? Characters that are not letters separate the parts: "on_true", "value if true". */
 static bool has_part(const char *name, const char *word)

@@ -33,7 +33,7 @@ bool gp_graph_has_wildcards(const char *text)
     return strstr(text, "__") || (open && strchr(open, '}'));
 }
 
-/* ---- the kinds of inputs ----------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ the kinds of inputs */
 
 /* Returns the size of the name without its number or letter: "text_a", "string1", "prompt_2". */
 static size_t stem_size(const char *name)
@@ -125,7 +125,7 @@ gp_text_part gp_graph_part_of(const char *name)
     return gp_graph_is_text_name(name) ? GP_PART_TEXT : GP_PART_OTHER;
 }
 
-/* ---- nodes that show texts --------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ nodes that show texts */
 
 static bool is_display(const gp_graph_node *node)
 {
@@ -188,7 +188,7 @@ static bool shown_text(gp_graph_texts *t, const gp_graph_node *node, gp_str *out
     return text != NULL;
 }
 
-/* ---- nodes ------------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ nodes */
 
 /* Does the class pass on its single text? */
 static bool hands_on(const gp_graph_node *node)

@@ -88,7 +88,7 @@ static bool starts(text t, const char *word)
     return (size_t)(t.end - t.at) >= n && memcmp(t.at, word, n) == 0;
 }
 
-/* ---- pairs ------------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ pairs */
 
 typedef struct pairs {
     text rest;
@@ -186,8 +186,7 @@ static const struct known *known_key(text key)
     return NULL;
 }
 
-/* ---- where the settings are ---------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ where the settings are */
 
 typedef struct counted {
     size_t pairs, known;
@@ -320,8 +319,7 @@ static bool find_settings(text all, bool lax, text *settings, text *prompts, tex
     return settings->at < settings->end;
 }
 
-/* ---- taking it ----------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ taking it */
 
 /* "512x768" into two keys, "width\0height". */
 static bool put_size(gp_settings *s, const char *keys, text value)

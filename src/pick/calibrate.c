@@ -56,8 +56,7 @@ gp_status gp_calibrate_z(const double *score, const int32_t *group, size_t n, si
     return GP_OK;
 }
 
-/* ---- percentile ---------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ percentile */
 
 typedef struct scored {
     double score;
@@ -103,8 +102,7 @@ gp_status gp_calibrate_percentile(const double *score, const int32_t *group, siz
     return GP_OK;
 }
 
-/* ---- shrunken residual --------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ shrunken residual */
 
 /* Variance between groups: (Q - (K - 1)) / (sum w - sum w^2 / sum w) with w = n_g / s2 and Q = sum w (mean_g - mean)^2.
  */
@@ -180,8 +178,7 @@ gp_status gp_calibrate_shrunken(const double *score, const int32_t *group, size_
     return st;
 }
 
-/* ---- quantile matching --------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ quantile matching */
 
 static int by_value(const void *x, const void *y)
 {

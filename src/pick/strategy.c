@@ -13,8 +13,7 @@
 #define NONE   UINT32_MAX
 #define ENOUGH (1 - 1e-12) /* a drop that misses the limit by rounding alone stands out */
 
-/* ---- options ------------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ options */
 
 static bool of_slices(const gp_pick_options *o)
 {
@@ -52,8 +51,7 @@ bool gp_strategy_needs_vectors(const gp_pick_options *o)
     return o->diversity != GP_DIVERSITY_NONE;
 }
 
-/* ---- what is known before the pass --------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ what is known before the pass */
 
 /* Those who were chosen of one prompt, slice, category or group, or of all. */
 typedef struct place {
@@ -297,8 +295,7 @@ out:
     return st;
 }
 
-/* ---- verdicts -----------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ verdicts */
 
 static void judged_in(const run *r, uint32_t i, grouping g)
 {
@@ -433,8 +430,7 @@ static gp_status pass(const run *r, grouping to, gp_error *err)
     return GP_OK;
 }
 
-/* ---- diversity ----------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ diversity */
 
 /* Of the chosen [k] the one most like i. */
 static uint32_t most_like(const run *r, uint32_t i, const uint32_t *chosen, size_t k)
@@ -520,8 +516,7 @@ out:
     return st;
 }
 
-/* ---- the choice ---------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ the choice */
 
 gp_status gp_strategy_choose(const gp_strategy_input *input, const gp_pick_options *options, gp_verdict *verdicts,
                              size_t *count, gp_error *err)

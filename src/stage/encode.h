@@ -28,7 +28,7 @@ size_t gp_encoder_next(const gp_encoder *encoder, size_t left);
 size_t gp_encoder_tokens(const gp_encoder *encoder);
 size_t gp_encoder_dims(const gp_encoder *encoder);
 
-/* ---- pictures */
+/* ------------------------------------------------------------------ pictures */
 typedef struct gp_picture {
     int64_t id;           /* the caller's */
     const char *path;     /* borrowed from the caller */
@@ -63,7 +63,7 @@ gp_status gp_picture_job_status(const gp_picture_job *job, bool any, gp_error *e
 /* Thread `thread` of the encoder does the job. */
 void gp_picture_job_run(gp_encoder *encoder, int thread, gp_picture_job *job);
 
-/* ---- texts */
+/* ------------------------------------------------------------------ texts */
 /* Encode texts [n] -> out [n, d]; tokens, truncated [n] may be NULL.  Sorted by length and packed; order is kept. */
 gp_status gp_encoder_texts(gp_encoder *encoder, const char *const *texts, size_t n, float *out, uint32_t *tokens,
                            bool *truncated, double *seconds, gp_error *err);

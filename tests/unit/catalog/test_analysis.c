@@ -13,7 +13,7 @@ static gp_catalog *filled(const char *name, unsigned n, gp_cat_matrix *m)
     return cat;
 }
 
-/* ---- what is read */
+/* ------------------------------------------------------------------ what is read */
 
 static bool exists_not_3(void *user, const char *path)
 {
@@ -94,7 +94,7 @@ static void test_matrix_of_nothing(void **state)
     gp_cat_close(cat);
 }
 
-/* ---- what is written, read back */
+/* ------------------------------------------------------------------ what is written, read back */
 
 typedef struct seen {
     int count, stop_after;
@@ -301,7 +301,7 @@ static void test_later_images(void **state)
     gp_cat_close(cat);
 }
 
-/* ---- whole or not at all */
+/* ------------------------------------------------------------------ whole or not at all */
 
 static void test_failed_leaves_the_one_before(void **state)
 {
@@ -390,7 +390,7 @@ static void test_killed(void **state)
     gp_cat_matrix_clear(&x);
 }
 
-/* ---- the map */
+/* ------------------------------------------------------------------ the map */
 
 static void test_map(void **state)
 {
@@ -428,7 +428,7 @@ static void test_map(void **state)
     gp_cat_close(cat);
 }
 
-/* ---- a catalog of version 1 */
+/* ------------------------------------------------------------------ a catalog of version 1 */
 
 /* The rows that fill() makes, for the tables of version 1. */
 static const char version_1_rows[] =

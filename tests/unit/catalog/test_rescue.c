@@ -271,7 +271,9 @@ static void test_check(void **state)
     }
 }
 
-/* ---- picks whose folder is missing stay, with their own rule, scorer and time */
+/* ------------------------------------------------------------------ picks whose folder is missing */
+
+/* They stay, with their own rule, scorer and time. */
 
 static void assert_two_choices(const char *path)
 {

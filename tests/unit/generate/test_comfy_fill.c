@@ -255,7 +255,7 @@ static void test_read_back(void **state)
     free(g);
 }
 
-/* ---- what cannot be filled in */
+/* ------------------------------------------------------------------ what cannot be filled in */
 
 #define LOADER "\"4\":{\"class_type\":\"CheckpointLoaderSimple\",\"inputs\":{\"ckpt_name\":\"m\"}},"
 #define LATENT "\"5\":{\"class_type\":\"EmptyLatentImage\",\"inputs\":{\"width\":64,\"height\":64,\"batch_size\":1}},"

@@ -189,7 +189,7 @@ static void test_text_in_png(void **state)
     assert_int_equal(gp_png_add_text(&no, "parameters", "x", &out, NULL), GP_ERR_FORMAT);
 }
 
-/* ---- adaptive */
+/* ------------------------------------------------------------------ adaptive */
 
 enum { PROMPTS = 6 };
 
@@ -228,7 +228,7 @@ static void test_adaptive(void **state)
     for (int i = 0; i < PROMPTS; i++) assert_int_equal(wanted[i], 0);
 }
 
-/* ---- what a back end may not be */
+/* ------------------------------------------------------------------ what a back end may not be */
 
 static void test_wrong_backends(void **state)
 {

@@ -3,7 +3,7 @@
  * in place of " (comfy_variants.h).  Where a rule must not depend on classes, nodes have invented classes. */
 #include "comfy_variants.h"
 
-/* ---- texts ------------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ texts */
 
 #define INT(value)                  "'44':{'class_type':'PrimitiveInt','inputs':{'value':" value "}},"
 #define BOOL(value)                 "'44':{'class_type':'PrimitiveBoolean','inputs':{'value':" value "}},"
@@ -350,7 +350,7 @@ static void test_not_shown(void **state)
     }
 }
 
-/* ---- samplers ---------------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ samplers */
 
 #define FIRST                                                                                                          \
     MODEL LATENT BAD ENCODE("6", "'a knight'") ENCODE("20", "'a face'") SAMPLER("3", "5", "6", "5", "1.0")             \
@@ -474,7 +474,7 @@ static const variant passes[] = {
     {"{" MODEL ENCODE("6", "'a knight'") ENCODE("20", "'a face'") LAST "}", NULL, NONE, NULL},
 };
 
-/* ---- savers ------------------------------------------------------------------------------------------------------ */
+/* ------------------------------------------------------------------ savers */
 
 #define BRANCHES(one, other)                                                                                           \
     "{" FIRST SAMPLER("21", "6", "20", "5", "1.0") DECODE("22", "21") SAVE("9", "8", one) SAVE("10", "22", other) LAST \

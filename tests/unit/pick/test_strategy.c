@@ -66,8 +66,7 @@ static void fill(scene *s, uint64_t seed)
                                 .vectors = s->vectors};
 }
 
-/* ---- where no category, slice or copy matters: rank.h -------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ no categories, slices or copies: rank.h */
 
 static void test_is_rank_choose(void **state)
 {
@@ -99,8 +98,7 @@ static void test_is_rank_choose(void **state)
     }
 }
 
-/* ---- the slow twin ------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ the slow twin */
 
 static double value_of(const scene *s, const gp_pick_options *o, size_t i)
 {
@@ -249,8 +247,7 @@ static void test_gates_by_a_slow_twin(void **state)
     for (gp_gate g = 0; g <= GP_GATE_TOP; g++) assert_true(g == GP_GATE_DIVERSITY || met[g] > 100);
 }
 
-/* ---- diversity ----------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ diversity */
 
 /* Without other gates the K of all, and of each category, are those of diversify.h. */
 static void test_diversity(void **state)
@@ -317,8 +314,7 @@ static void test_diversity_keeps_the_limits(void **state)
     }
 }
 
-/* ---- the order of the input, threads of thought: same images, same verdicts ----------------------------------------
- */
+/* ------------------------------------------------------------------ order of the input */
 
 static void test_order_does_not_matter(void **state)
 {
@@ -354,8 +350,7 @@ static void test_order_does_not_matter(void **state)
     }
 }
 
-/* ---- by hand ------------------------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ by hand */
 
 static void says(const gp_verdict *v, const char *wanted)
 {
@@ -449,7 +444,7 @@ static void test_no_category(void **state)
     says(&v[2], "not picked: 3rd of 3 in those of no category, score 28.00; the last one taken has score 29.00");
 }
 
-/* ---- what cannot be --------------------------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------ what cannot be */
 
 static void refuses(gp_pick_options o, const char *message)
 {
@@ -549,8 +544,7 @@ static void test_no_memory(void **state)
     }
 }
 
-/* ---- the article's collection -------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------ the article's collection */
 
 enum { ROWS = 1200, MOST_SLICES = 2048 };
 typedef struct collection {
