@@ -48,6 +48,7 @@ typedef struct gp_permute_space {
     const uint32_t *item;    /* [n] item of a row, UINT32_MAX: no item; NULL: a row is an item */
     const double *value;     /* [clusters] mean of the scored items */
     const uint32_t *support; /* [clusters] scored items */
+    size_t scored;           /* items with a score */
     const bool *eligible;    /* [clusters] whether the cluster is tested */
     double share;            /* the space's share of alpha, above 0; the shares of all spaces sum to 1 */
     double *p, *corrected;   /* [clusters] out; 1 for clusters that are not tested */

@@ -283,6 +283,7 @@ static gp_status test_together(finder *f, size_t count, gp_error *err)
                                        .item = f[k].item,
                                        .value = f[k].value,
                                        .support = f[k].support,
+                                       .scored = f[k].scores.scored,
                                        .eligible = f[k].marked,
                                        .share = f[k].share,
                                        .p = f[k].p,

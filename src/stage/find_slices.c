@@ -300,7 +300,7 @@ static gp_status over_all(gp_find_run *r, const prompt_space *p, gp_error *err)
     if (st == GP_ERR_NOT_FOUND) st = GP_OK;
     if (st != GP_OK) goto out;
     gp_slices_search searches[2] = {
-        {.features = &images, .count = 1, .metric = r->m.scores, .n = r->m.n, .tree = &r->tree, .share = 2},
+        {.features = &images, .count = 1, .metric = r->m.scores, .n = r->m.n, .tree = &r->tree, .share = 4},
         {.features = &prompts,
          .count = 1,
          .metric = p->metric,
