@@ -179,6 +179,7 @@ def main():
     os.makedirs(work, exist_ok=True)
     seeds = [int(s) for s in args.seeds.split(",")]
     each = max(1, args.tables // len(seeds))
+    planted = max(1, each * 2 // 5)
     false, found, right = collections.Counter(), collections.Counter(), collections.defaultdict(list)
     print("| seed | ARI | largest | %s | %s | of each prompt | category-slices |\n%s"
           % (" | ".join("liked kind, " + name for name in SCALES), " | ".join("best tenth, " + name for name in SCALES), "|---" * 11 + "|"))
@@ -193,13 +194,13 @@ def main():
         for effect in EFFECTS:
             false[effect] += sum(s.is_false(effect, t) for t in range(each))
         for images, shift in ((32, 2), (64, 1)):
-            n, share = s.power(images, shift, max(1, each // 10))
+            n, share = s.power(images, shift, planted)
             found[images] += n
             right[images].append(share)
     print("\n| effect of the prompts | tables with a false slice, of %d |\n|---|---|" % (each * len(seeds)))
     for effect in EFFECTS:
         print("| %.0f %% | %d |" % (100 * effect, false[effect]))
-    print("\n| planted | found, of %d | images of the slices that were planted |\n|---|---|---|" % (max(1, each // 10) * len(seeds)))
+    print("\n| planted | found, of %d | images of the slices that were planted |\n|---|---|---|" % (planted * len(seeds)))
     for images, shift in ((32, 2), (64, 1)):
         print("| %d images at +%d standard deviations | %d | %.0f %% |" % (images, shift, found[images], 100 * statistics.mean(right[images])))
     for path in args.vectors:

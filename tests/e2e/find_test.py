@@ -121,19 +121,26 @@ class Find(unittest.TestCase):
         with open(os.path.join(SAMPLE, "answers.csv"), encoding="utf-8") as file:
             answers = {row["file"]: row for row in csv.DictReader(file)}
         path = self.copy("sample.db", self.scored)
-        told = json.loads(goldpan("slices", "--catalog", path, "--json"))
-        over_all = [s for s in told["slices"] if s["category"] is None]
-        kinds = {space: [p.split("/")[-2] for s in over_all if s["space"] == space for p in s["images"]] for space in ("images", "prompts")}
-        self.assertEqual(set(kinds["images"]), {"landscapes", "vehicles"})
-        self.assertGreaterEqual(kinds["images"].count("vehicles"), 29)  # all 32
-        self.assertEqual(set(kinds["prompts"]), {"vehicles"})
+        kinds = {}
+        for alpha in ("0.01", "0.05"):
+            told = json.loads(goldpan("slices", "--catalog", path, "--alpha", alpha, "--json"))
+            for space in ("images", "prompts"):
+                kinds[space, alpha] = {p.split("/")[-2] for s in told["slices"] if s["category"] is None and s["space"] == space for p in s["images"]}
+        self.assertEqual(kinds["images", "0.01"], {"vehicles"})
+        self.assertEqual(kinds["prompts", "0.01"], {"vehicles"})
+        self.assertEqual(kinds["images", "0.05"], {"landscapes", "vehicles"})  # landscapes: p 0.011
+        self.assertEqual(kinds["prompts", "0.05"], {"landscapes", "vehicles"})
         name = lambda p: "/".join(p.split("/")[-2:])
         groups = {}
         for group, p in self.rows(path, "SELECT duplicate_group, path FROM v_duplicates"):
             groups.setdefault(group, set()).add(name(p))
         copies = [{row["file"], row["copy_of"]} for row in answers.values() if row["copy_of"]]
         self.assertEqual(len(copies), 3)
-        self.assertEqual(sorted(map(sorted, groups.values())), sorted(map(sorted, copies)))
+        for copy in copies:
+            self.assertIn(copy, groups.values())
+        for group in groups.values():  # at most one more: a vehicle that was drawn right twice
+            self.assertTrue(group in copies or {(answers[f]["prompt"], answers[f]["flaw"]) for f in group} == {(answers[max(group)]["prompt"], "")}, group)
+        self.assertLessEqual(len(groups), 4)
         faithful = {row["prompt"] for row in answers.values() if not row["flaw"]}
         hopeless = {row["prompt"] for row in answers.values()} - faithful
         self.assertEqual(hopeless, {"an oil painting of a green square right of a black ring"})
@@ -145,7 +152,7 @@ class Find(unittest.TestCase):
         picks = [name(p) for p, in self.rows(path, "SELECT path FROM v_images WHERE picked")]
         good = [not answers[f]["flaw"] for f in picks if answers[f]["prompt"] in faithful]
         self.assertEqual(len(good), 63)
-        self.assertGreaterEqual(sum(good), 60)  # 62
+        self.assertGreaterEqual(sum(good), 62)  # 63
 
     def agreement(self, path):
         """Of the categories found with the folders that the pictures lie in: what was asked to be drawn."""
@@ -153,7 +160,7 @@ class Find(unittest.TestCase):
         return adjusted_rand([p.split("/")[-2] for p, _ in found], [c for _, c in found])
 
     def test_categories_are_recovered_from_the_hierarchy(self):
-        self.assertGreaterEqual(self.agreement(self.scored), 0.8)  # 0.914 in fp32 and bf16, 0.913 in int8
+        self.assertGreaterEqual(self.agreement(self.scored), 0.8)  # 0.884 in fp32, bf16 and int8
 
     def test_categories_are_recovered_by_name(self):
         """No prompt says 'animals': the model has to see that there are."""

@@ -1,6 +1,8 @@
 """Train the small CLIP of the drawn world and write it in the Hugging Face layout.
 
-    python3 train.py render DIR N      draw N training pictures (uint8, 112 x 112) with captions and categories
+    python3 train.py render DIR N [FIRST]
+                                       draw N training pictures (uint8, 112 x 112) with captions and categories;
+                                       FIRST is the seed of the first thousand (1000)
     python3 train.py fit DIR OUT SECS [FROM]
                                        train for SECS seconds, write OUT/{model.safetensors,...};
                                        FROM is an earlier OUT to go on from
@@ -9,6 +11,7 @@ The network is an ordinary CLIPModel (pre-norm transformer towers, quick_gelu,
 class token, end-of-text pooling), only small: whatever loads
 openai/clip-vit-base-patch32 loads it too.
 """
+import copy
 import json
 import math
 import multiprocessing as mp
@@ -23,7 +26,7 @@ import numpy as np
 from world import CATEGORIES, Image, after_effect, caption, draw, flawed, sample_scene
 
 SIDE, PATCH, WIDTH, LAYERS, TWIDTH, TLAYERS, EMBED, CONTEXT = 112, 16, 128, 6, 128, 4, 128, 77
-PICK_WEIGHT, BATCH = 1.5, 192
+PICK_WEIGHT, BATCH, MEAN_OVER = 2.5, 192, 1 / 400
 HARD_WORDS = ("smiling", "sad", "above", "below", "left of", "right of")
 GROUP = 4        # a scene and three near misses of it: they stay together in half of a batch; the other half is mixed
 # What real captions teach by themselves, where most say little but what is shown: kinds of things have names, and lie far
@@ -50,11 +53,11 @@ def one(args):
     return np.stack(ims), caps, cats
 
 
-def render(out, n):
+def render(out, n, first=1000):
     os.makedirs(out, exist_ok=True)
     t = time.time()
     with mp.Pool() as pool:
-        parts = pool.map(one, [(1000 + i, 1000) for i in range(n // 1000)], chunksize=1)
+        parts = pool.map(one, [(first + i, 1000) for i in range(n // 1000)], chunksize=1)
     np.save(out + "/x.npy", np.concatenate([p[0] for p in parts]))
     json.dump([c for p in parts for c in p[1]], open(out + "/captions.json", "w"))
     json.dump([c for p in parts for c in p[2]], open(out + "/categories.json", "w"))
@@ -188,6 +191,7 @@ def fit(data, out, seconds, start_from=None):
     mean, std = torch.tensor([0.48145466, 0.4578275, 0.40821073]), torch.tensor([0.26862954, 0.26130258, 0.27577711])
     decay = [p for n, p in net.named_parameters() if p.ndim > 1]
     rest = [p for n, p in net.named_parameters() if p.ndim <= 1]
+    mean_net = copy.deepcopy(net)     # running mean of the weights, which is what is saved
     opt = torch.optim.AdamW([{"params": decay, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0}], lr=1e-3, betas=(0.9, 0.98))
 
     def padded(texts):
@@ -204,7 +208,7 @@ def fit(data, out, seconds, start_from=None):
 
     number = {c: i for i, c in enumerate(dict.fromkeys(captions))}
     words = torch.tensor([number[c] for c in captions])      # equal captions share a number
-    rng = np.random.default_rng(0 if not start_from else 2)
+    rng = np.random.default_rng(0 if not start_from else 3)
     held = len(captions) - 2000
     # How far each group's pick is from sure, as last seen; before that, faces and "left of" are known to be hard.
     hard = np.array([0.8 if any(w in captions[g * GROUP] for w in HARD_WORDS) else 0.12 for g in range(held // GROUP)])
@@ -238,20 +242,23 @@ def fit(data, out, seconds, start_from=None):
         opt.zero_grad(); loss.backward()
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         opt.step()
+        with torch.no_grad():
+            for slow, now in zip(mean_net.parameters(), net.parameters()):
+                slow.lerp_(now, MEAN_OVER if start_from else max(MEAN_OVER, 1 / (step + 1)))
         step += 1; seen += B
         if step % 100 == 0:
             with torch.no_grad():
                 e = np.arange(held, held + 1000)
                 p, t = batch(e)
-                ei, ew = net.image(p), net.text(t)
+                ei, ew = mean_net.image(p), mean_net.text(t)
                 s = ei @ ew.T
                 picks = s.view(250, GROUP, 250, GROUP)[torch.arange(250), :, torch.arange(250), 0].argmax(1) == 0
                 named = [((a @ kinds.T).argmax(1) == kind[e]).float().mean() for a in (ei, ew)]
                 print(f"step {step} {seen} pairs {time.time()-t0:.0f}s loss {loss:.3f} recall@1/1000 {(s.argmax(1) == torch.arange(1000)).float().mean():.3f}"
                       f" picks {picks.float().mean():.3f} kinds {named[0]:.2f} {named[1]:.2f} scale {net.scale.exp():.1f}", flush=True)
                 if step % 200 == 0:
-                    save(net, vocab, merges, out)
-    save(net, vocab, merges, out)
+                    save(mean_net, vocab, merges, out)
+    save(mean_net, vocab, merges, out)
 
 
 TOP = {"scale": "logit_scale", "vproj.weight": "visual_projection.weight", "tproj.weight": "text_projection.weight",
@@ -313,6 +320,6 @@ def save(net, vocab, merges, out):
 
 if __name__ == "__main__":
     if sys.argv[1] == "render":
-        render(sys.argv[2], int(sys.argv[3]))
+        render(sys.argv[2], *map(int, sys.argv[3:5]))
     else:
         fit(sys.argv[2], sys.argv[3], float(sys.argv[4]), *sys.argv[5:6])
