@@ -16,6 +16,7 @@ MOST_HEADER = 1250  # lines of goldpan.h, which holds the whole API until it is 
 MOST_GOLDEN = 8 << 20
 MOST_TRACKED = 60 << 20
 CLANG_FORMAT = 14  # other versions format differently
+RULER = re.compile(rb"/\* -{66} \S.* \*/")
 
 # Libraries as docs/design.md calls them, and the headers by which they are known.
 LIBRARIES = {
@@ -292,6 +293,8 @@ class House:
                     self.say(path, "line %d: blank at the end" % number)
                 if c and max(line, default=0) > 126:
                     self.say(path, "line %d: not ASCII" % number)
+                if c and not path.startswith("include/") and re.match(rb"/\* -{3}", line) and not RULER.fullmatch(line):
+                    self.say(path, "line %d: a section ruler is '/* ', 66 dashes, a blank, its name, ' */'" % number)
 
     def check_format(self):
         tool = next((t for t in map(shutil.which, ("clang-format-%d" % CLANG_FORMAT, "clang-format")) if t and " version %d." % CLANG_FORMAT

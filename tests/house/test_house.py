@@ -176,6 +176,9 @@ class Checks(unittest.TestCase):
     def test_not_ascii(self):
         self.broken("text", "src/model/clip.c", "/* \u00d7 */\n", "not ASCII")
 
+    def test_ruler(self):
+        self.broken("text", "src/model/clip.c", "/* ---- opening */\n", "section ruler")
+
     def test_no_licence(self):
         self.broken("text", "src/model/x.c", "int a;\n", "SPDX")
 
