@@ -11,7 +11,7 @@ on the hub or its folder; there is no refiner then unless --refiner names one.  
 --refiner-at take precedence.
 
 With --requests - the models are loaded once.  Each line of standard input is a request as a JSON object, and standard
-output has one answer for each (docs/generate.md, "A program that stays").  Without --requests it draws one image:
+output has one answer for each (docs/generate.md, "A program that is started once").  Without --requests it draws one image:
 
     python3 examples/diffusers_backend.py --prompt "a red fox" --seed 7 --out fox.png
 """
@@ -36,7 +36,7 @@ SCHEDULES = {"karras": "use_karras_sigmas", "exponential": "use_exponential_sigm
 
 
 class Cannot(Exception):
-    """A request that another try does not help.  Its words say what to do."""
+    """An error that another try does not solve.  Its message says what to do."""
 
 
 class Refused(Exception):
@@ -105,7 +105,7 @@ class Drawer:
             pipe.scheduler = original if not name and not options else kind.from_config(original.config, **options)
 
     def call(self, pipe, wanted, **more):
-        """Calls a pipeline with what was asked; what it has no place for is an error, never dropped."""
+        """Calls a pipeline with the requested values.  A value that the pipeline does not accept is an error."""
         has = inspect.signature(pipe.__call__).parameters
         for name, value in wanted.items():
             if value is not None and name not in has:
@@ -173,14 +173,15 @@ def answer(drawer, request, tell):
         return {"error": str(error), "again": False}
     except Refused as error:
         return {"error": str(error), "refused": True}
-    except (TypeError, ValueError) as error:  # what a pipeline says to a wrong size or value
+    except (TypeError, ValueError) as error:  # a pipeline raises these for a wrong size or value
         return {"error": first_line(error), "again": False}
-    except Exception as error:  # out of memory, a broken download: may pass
+    except Exception as error:  # out of memory, a broken download: perhaps temporary
         return {"error": "%s: %s" % (type(error).__name__, first_line(error))}
 
 
 def serve(drawer):
-    # Libraries print to standard output: that goes to standard error, and the answers to what was standard output.
+    # Libraries print to standard output, so standard output is redirected to standard error.
+    # Answers go to the original standard output.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
 
