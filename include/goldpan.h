@@ -123,8 +123,8 @@ typedef struct gp_progress {
     uint64_t failed;
     double seconds; /* since the stage began */
     double part;    /* share of the picture that is being drawn, where the generator says it; else 0 */
-    uint32_t ahead; /* "generate": jobs of others that the generator draws before ours, where it says so */
-    double waiting; /* of `seconds`, those in which such jobs were drawn */
+    uint32_t ahead; /* "generate": other users' jobs that the generator draws before ours; 0 also if it reports none */
+    double waiting; /* the part of `seconds` in which the generator drew such jobs */
 } gp_progress;
 typedef bool (*gp_progress_fn)(void *user, const gp_progress *progress);
 
@@ -381,7 +381,7 @@ typedef struct gp_cached_model {
     uint64_t bytes;
     bool usable; /* has config.json, a tokenizer and weights that goldpan reads */
     bool bundled; /* the model that comes with goldpan for its sample: not in the cache, `revision` NULL */
-    const char *lacks; /* half a model: the first file that is missing, which gp_model_fetch completes; else NULL */
+    const char *lacks; /* first missing file of an incomplete model, which gp_model_fetch completes; else NULL */
 } gp_cached_model;
 /* Visits the bundled model, then the models in the Hugging Face cache in order of name. */
 GP_API GP_MUST gp_status gp_model_list(bool (*visit)(void *user, const gp_cached_model *model), void *user, gp_error *err);
@@ -438,7 +438,8 @@ typedef struct gp_generate_options {
     gp_again again;            /* draw the picks again, or what a person flagged: same prompt, seed, settings, but for those below */
     const char *prompts;       /* else: table, or .txt with a prompt a line */
     const char *prompt_column; /* NULL: found by name */
-    const char *backend;       /* http(s)://host:port, host:port, or a command with {prompt} and {out} in it; again: NULL: the one that drew the picks */
+    const char *backend;       /* http(s)://host:port, host:port, or a command with {prompt} and {out}, or with
+                                * {requests}; NULL: only with `again`, the generator that drew the picks */
     const char *protocol;      /* "a1111", "comfyui", "sdcpp", "swarmui", "openai", "command"; NULL: found out */
     const char *folder;        /* pictures go below it */
     uint32_t per_prompt;       /* pictures of each prompt; adaptive: on average at most */
@@ -463,8 +464,9 @@ typedef struct gp_generate_options {
     int threads;               /* for scoring */
     gp_progress_fn progress;   /* called by one thread at a time, not always the same */
     void *user;
-    gp_note_fn note;           /* "generator-waits": the generator asks to wait; "generator-...": its answers; "graph-...": what the
-                                * workflow has no place for; "job-left"; "table-...": rows and cells passed over;
+    gp_note_fn note;           /* "generator-waits": the generator asks to wait; "generator-...": its answers;
+                                * "graph-...": values that the workflow has no place for, or keeps; "job-left": a
+                                * job that the generator is still drawing; "table-...": skipped rows and cells;
                                 * may be NULL; same thread rule as `progress` */
     void *note_user;
 } gp_generate_options;
@@ -472,8 +474,8 @@ typedef struct gp_generate_options {
     .min_gain = 0.1, .max_pixels = GP_MAX_PIXELS}
 typedef struct gp_generate_report {
     uint64_t planned, got, had, failed, refused, scored; /* had: got in an earlier run */
-    uint64_t interrupted; /* somebody stopped the job in the generator's own interface; the next run asks again */
-    uint64_t untried;     /* not asked for, because the first images all failed alike */
+    uint64_t interrupted; /* jobs stopped in the generator's own interface; the next run requests them again */
+    uint64_t untried;     /* not requested, because the first images all failed for the same reason */
     uint32_t rounds;
     double seconds;
     char why[400]; /* the last failure or refusal in words; else empty */

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Prints the path of a Python that has huggingface_hub, for the test hub_peer, or nothing.
 #
-# It is $GOLDPAN_HF_PYTHON, python3, that of `make golden-check`, or that of .venv-hub, a virtual environment which this
-# makes (about 30 MB from PyPI).  Without python3-venv or a network there is none, and hub_peer is skipped.
+# Tries $GOLDPAN_HF_PYTHON, python3, the Python of `make golden-check`, and that of .venv-hub.  This script creates
+# .venv-hub, a virtual environment (about 30 MB from PyPI).  Without python3-venv or a network, hub_peer is skipped.
 set -u
 cd "$(dirname "$0")/.."
 has() { "$1" -c 'import huggingface_hub' >/dev/null 2>&1; }

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""How busy goldpan keeps a generator: the share of the time in which the test generator (tools/generator.py) draws.
+"""Measures how busy goldpan keeps a generator: the share of the time in which the test generator (tools/generator.py)
+draws.
 
     python3 bench/generate/busy.py GOLDPAN [--images 1000] [--seconds 0.05] [--protocol comfyui]
 
-Each image takes --seconds, and the time that drawing it takes besides.  The clock begins with the first image and ends with
-the last.
+Each image takes --seconds plus the time to draw it.  The measurement begins with the first image and
+ends with the last.
 """
 import argparse
 import json
@@ -33,7 +34,7 @@ GRAPH = {
 
 
 class Busy:
-    """Begin of the first job, end of the last, and the sum of all."""
+    """Start of the first job, end of the last job, and the sum of all their times."""
 
     def __init__(self):
         self.begin = self.end = None

@@ -9,7 +9,8 @@ static gp_status check_options(const gp_generate_options *given, gp_generate_opt
     API_NEEDS(given);
     GP_TRY(gp_api_options(o, sizeof *o, given, err));
     if (!o->prompts && !o->again) return gp_fail(err, GP_ERR_USAGE, "no prompts to generate from");
-    if (!o->backend && !o->again) return gp_fail(err, GP_ERR_USAGE, "no back end to generate with");
+    if (!o->backend && !o->again)
+        return gp_fail(err, GP_ERR_USAGE, "`backend` is not set: give the generator's address, or a command");
     if (!o->folder) return gp_fail(err, GP_ERR_USAGE, "no folder for the pictures");
     if (o->per_prompt < 1 || o->per_prompt > 100000)
         return gp_fail(err, GP_ERR_USAGE, "the images for each prompt must be 1 to 100000, not %u", o->per_prompt);

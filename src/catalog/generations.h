@@ -38,8 +38,8 @@ gp_status gp_cat_generation_get(gp_catalog *cat, int64_t id,
 /* Scores, by the scorer used last, of what was got for these ids: scores [count], NaN where there is none. */
 gp_status gp_cat_generation_scores(gp_catalog *cat, const int64_t *ids, size_t count, double *scores, gp_error *err);
 
-/* Where the newest of the picked images was generated: *address, owned, NULL where no row says it.  protocol: only by
- * this one, or NULL. */
+/* Returns the address of the generator that drew the newest picked image: *address, owned; NULL: no row has an address.
+ * protocol: consider only images drawn with this protocol; NULL: all. */
 gp_status gp_cat_generation_backend(gp_catalog *cat, bool flagged, const char *protocol, char **address, gp_error *err);
 
 /* The picked images (flagged: those that a person picked), by path.  settings: JSON object or NULL. */

@@ -67,10 +67,11 @@ static int finish(gp_cli *cli, gp_catalog *catalog, const gp_generate_options *o
                 (unsigned long long)r->got, (unsigned long long)r->had, (unsigned long long)r->refused,
                 (unsigned long long)r->failed, clock);
     if (r->interrupted)
-        gp_term_say(&cli->term, "%llu stopped by somebody in the generator; the same command draws %s",
+        gp_term_say(&cli->term, "%llu interrupted in the generator; run the same command again to draw %s",
                     (unsigned long long)r->interrupted, gp_plural(r->interrupted, "it", "them"));
     if (r->untried)
-        gp_term_warn(&cli->term, "goldpan: the first images all failed alike, so %llu %s not asked for",
+        gp_term_warn(&cli->term,
+                     "goldpan: the first images all failed for the same reason, so %llu more %s not requested",
                      (unsigned long long)r->untried, gp_plural(r->untried, "was", "were"));
     if (r->scored) gp_term_say(&cli->term, "%llu scored", (unsigned long long)r->scored);
     if (*r->why)
@@ -96,12 +97,12 @@ static int finish(gp_cli *cli, gp_catalog *catalog, const gp_generate_options *o
     return gp_cli_json_print(cli, &json, code);
 }
 
-/* A run that ends early tells the last reason, too: it may be why it was stopped. */
+/* If the user stops a run, the last error is printed too: it may be the reason why the run was stopped. */
 static int fail(gp_cli *cli, const gp_error *err, const gp_generate_report *r)
 {
     if (*r->why && err->status == GP_ERR_STOPPED) {
         gp_term_clear(&cli->term);
-        gp_term_warn(&cli->term, "goldpan: last: %s", r->why);
+        gp_term_warn(&cli->term, "goldpan: last error: %s", r->why);
     }
     return gp_cli_fail(cli, err);
 }
@@ -145,7 +146,7 @@ static int run_again(gp_cli *cli)
     o.again = cli->flagged ? GP_AGAIN_FLAGGED : GP_AGAIN_PICKS;
     o.per_prompt = 1;
     if (!cli->out) o.folder = "regenerated";
-    if (!cli->backend && !cli->workflow) o.backend = NULL; /* where the picks were drawn */
+    if (!cli->backend && !cli->workflow) o.backend = NULL; /* the generator that drew the picks */
     return generate(cli, &o, cli->score || cli->model, cli->arg_count ? cli->args[0] : NULL, 0);
 }
 
@@ -191,9 +192,10 @@ static const gp_cli_option options[] = {
     {"seed", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(seed), "of each prompt's first picture; then N+1 ... (default 1)"},
     {"negative", 0, GP_OPT_TEXT, "TEXT", GP_CLI_FIELD(negative), "negative prompt (a column \"negative\" wins)"},
     GENERATE_SETTINGS,
-    {"workflow", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(workflow), "ComfyUI: graph in API format, or an image with one"},
+    {"workflow", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(workflow),
+     "ComfyUI: graph in API format, or image that contains one"},
     {"set", 0, GP_OPT_TEXTS, "NODE.INPUT=VALUE", GP_CLI_FIELD(set),
-     "ComfyUI: @prompt @negative @seed @width ... or a value; replaces a link, too"},
+     "ComfyUI: @prompt @negative @seed @width ... or a value; also replaces links"},
     {"score", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(score), "score them while others are drawn"},
     {"adaptive", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(adaptive),
      "more for prompts whose best would rise, none for others"},
@@ -244,7 +246,8 @@ static const gp_cli_option again_options[] = {
     {"out", 'o', GP_OPT_TEXT, "DIR", GP_CLI_FIELD(out), "where they go (default: regenerated)"},
     {"hires", 0, GP_OPT_ABOVE, "X", GP_CLI_FIELD(hires), "a1111, sdcpp: draw the same image, then enlarge it X times"},
     GENERATE_SETTINGS,
-    {"workflow", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(workflow), "ComfyUI: graph, or an image with one"},
+    {"workflow", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(workflow),
+     "ComfyUI: graph in API format, or image that contains one"},
     {"set", 0, GP_OPT_TEXTS, "NODE.INPUT=VALUE", GP_CLI_FIELD(set), "ComfyUI: what goes where"},
     {"score", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(score), "score them while others are drawn"},
     GENERATE_ASKING,
@@ -260,8 +263,8 @@ const gp_cli_command gp_cmd_regenerate = {
     .summary = "Draw the picks again: larger, or with more steps",
     .about = "Prompt, seed and settings are those of each picked image, as its file or the catalog says,\n"
              "but for what is given here.  An image whose seed is not known is counted as failed.\n"
-             "Without --backend they are asked for where the picks were drawn.  An image of ComfyUI is\n"
-             "drawn by the graph in its own file, unless --workflow gives another.",
+             "Without --backend goldpan uses the generator that drew the picks.  For an image of ComfyUI\n"
+             "goldpan uses the graph in the image's file, unless --workflow gives another.",
     .examples = "goldpan regenerate generated --hires 2 --steps 40\n"
                 "goldpan regenerate --catalog generated --flagged -W 1024 -H 1024 -o large",
     .options = again_options,

@@ -31,8 +31,8 @@ static bool put_model(void *user, const gp_cached_model *m)
         gp_cli_table_cell(&l->table, "%s", size);
         bool latest = !m->revision || !strcmp(m->revision, "main");
         if (m->lacks)
-            gp_cli_table_cell(&l->table, "half a model: lacks %s; complete it with: goldpan model get %s%s%s", m->lacks,
-                              m->name, latest ? "" : " --revision ", latest ? "" : m->revision);
+            gp_cli_table_cell(&l->table, "incomplete: %s is missing; complete it with: goldpan model get %s%s%s",
+                              m->lacks, m->name, latest ? "" : " --revision ", latest ? "" : m->revision);
         else
             gp_cli_table_cell(&l->table, "%s%s", m->usable ? "usable" : "not usable",
                               m->bundled ? ", bundled for the sample" : "");

@@ -217,7 +217,7 @@ struct gp_cli_command {
          GP_OPT_TEXTS,                                                                                                 \
          "MEASURE<N",                                                                                                  \
          GP_CLI_FIELD(where),                                                                                          \
-         "only images with such a measure: \"noise<5\", \"sharpness>100\"; may be repeated"},                          \
+         "only images that meet this limit: \"noise<5\", \"sharpness>100\"; may be repeated"},                         \
         GP_CLI_PICK_FROM, GP_CLI_PICK_BY,                                                                              \
         {"top-per-category", 0, GP_OPT_NUMBER, "K", GP_CLI_FIELD(per_category), GP_CLI_PER_CATEGORY_HELP},             \
         {"top-per-slice", 0, GP_OPT_NUMBER, "K", GP_CLI_FIELD(per_slice), "best K of each slice (default: all)"},      \

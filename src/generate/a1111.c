@@ -84,7 +84,7 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
         GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for an answer"));
     uint64_t first = 0;
     if (!gp_json_u64(gp_json_get(info, "index_of_first_image"), &first) || first >= count) first = 0;
-    /* extensions put other images behind those of the batch (maps, masks): there are as many images as seeds */
+    /* extensions append other images (maps, masks), so the batch has as many images as there are seeds */
     size_t seeds = gp_json_count(gp_json_get(info, "all_seeds")), rest = count > first ? count - (size_t)first : 0;
     size_t most = !seeds ? 1 : seeds < rest ? seeds : rest;
     GP_GO(gp_gen_take_batch(gp_json_get(answer.root, "images"), (size_t)first, most, NULL, out, err));

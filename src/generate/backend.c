@@ -21,7 +21,7 @@ static void make_line(char *text)
     size_t size = strlen(text);
     for (char *p = text; *p; p++)
         if ((unsigned char)*p < ' ') *p = ' ';
-    for (int cut = 0; cut < 4 && size && !gp_utf8_valid(text, size); cut++) text[--size] = 0; /* a letter cut in two */
+    for (int cut = 0; cut < 4 && size && !gp_utf8_valid(text, size); cut++) text[--size] = 0; /* a cut character */
     for (char *p = text; *p && !gp_utf8_valid(text, size); p++)
         if ((unsigned char)*p > '~') *p = '?';
 }
@@ -130,7 +130,7 @@ gp_status gp_gen_take_batch(const gp_json *list, size_t first, size_t count, con
         if (i > GP_GEN_MOST_EXTRAS) break;
         out->image = (gp_bytes){0};
         gp_status st = gp_gen_take_base64(member ? gp_json_get(item, member) : item, out, err);
-        if (i > 0) { /* the first one stays in its place, the others go behind it */
+        if (i > 0) { /* the first image stays in out->image, the others go to out->extras */
             if (st == GP_OK && out->outcome == GP_GEN_GOT) st = gp_gen_add_extra(out, NULL, err);
             gp_bytes_clear(&out->image);
             out->image = before;
@@ -214,8 +214,9 @@ bool gp_gen_wait(const gp_gen_backend *b, double seconds, const gp_gen_result *l
     return gp_gen_sleep(b, seconds);
 }
 
-/* What the answer's own words are: {"error": {"message"}}, {"error": "..."}, {"message"}, {"detail"}, {"detail":
- * [{"msg"}]}.  AUTOMATIC1111 puts the kind of its error into "error" and the words into "errors". */
+/* Returns the message in an error answer: {"error": {"message"}}, {"error": "..."}, {"message"}, {"detail"}, {"detail":
+ * [{"msg"}]}.  AUTOMATIC1111 puts the kind of its error into "error" and the message into
+ * "errors". */
 static const char *words_of(const gp_json *wrong)
 {
     const char *kind = gp_json_text(gp_json_get(wrong, "error"), NULL);
@@ -233,7 +234,7 @@ static const char *words_of(const gp_json *wrong)
     return NULL;
 }
 
-/* The first line of a body that is plain text; not a page, and not bytes of an image. */
+/* Copies the first line of a body in plain text.  Returns false for HTML, JSON and binary data. */
 static bool plain_words(const gp_str *body, char *out, size_t size)
 {
     const char *text = body->data ? body->data : "";
@@ -246,8 +247,8 @@ static bool plain_words(const gp_str *body, char *out, size_t size)
     return true;
 }
 
-/* Does the server say that the request itself went wrong in it: with the kind of its error, or by lack of memory?
- * Others (a proxy, a restart) may pass. */
+/* Did the generator itself report this error (with the kind of the error, or lack of memory)?  Other errors (a proxy, a
+ * restart) may be temporary. */
 static bool is_report(const gp_json *wrong, const char *words)
 {
     const char *all = gp_json_text(gp_json_get(wrong, "errors"), NULL);
@@ -437,7 +438,8 @@ bool gp_gen_can(const gp_gen_backend *b, unsigned what)
     return (b->protocol->can & what) != 0;
 }
 
-/* An answer that comes for this request alone: it is another image only if the generator changes what it is asked. */
+/* Compares the image with the request.  It can differ only if the generator changed the request, so the same difference
+ * twice is final. */
 static gp_status compare(const gp_gen_request *r, gp_gen_result *result, gp_error *err)
 {
     gp_gen_likeness likeness;

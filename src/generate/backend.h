@@ -11,16 +11,16 @@
 typedef struct gp_gen_protocol_table {
     const char *name;
     unsigned can;      /* GP_GEN_SEEDS | ... */
-    const char *probe; /* a GET that answers 200 with JSON where this protocol is spoken; NULL: never asked */
+    const char *probe; /* path whose GET answers 200 with JSON if the server has this protocol; NULL: none */
     gp_status (*make)(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result *out, gp_error *err);
-    void (*watch)(gp_gen_backend *b); /* while an answer is waited for: tells on_part; NULL: nothing to see */
+    void (*watch)(gp_gen_backend *b); /* called while waiting for an answer: reports to on_part; may be NULL */
     gp_status (*check)(gp_gen_backend *b,
                        gp_error *err); /* checks the user's options before the first request; may be NULL */
 } gp_gen_protocol_table;
 extern const gp_gen_protocol_table gp_gen_a1111, gp_gen_comfy, gp_gen_sdcpp, gp_gen_swarm, gp_gen_openai,
     gp_gen_command;
 
-typedef struct gp_gen_program gp_gen_program; /* program.c: a command that stays */
+typedef struct gp_gen_program gp_gen_program; /* program.c: a command that is started once */
 
 struct gp_gen_backend {
     const gp_gen_protocol_table *protocol;
@@ -28,33 +28,33 @@ struct gp_gen_backend {
     char *address; /* without a slash at the end, and without a password */
     char *login;
     gp_http *http;
-    char *session;              /* SwarmUI's */
+    char *session;              /* SwarmUI: id of the session */
     gp_gen_program *program;    /* NULL: not started */
     gp_http *second;            /* for watching */
-    double watched;             /* when that was last done */
-    struct gp_gen_graph *graph; /* ComfyUI: the user's graph, read; NULL: not yet */
-    gp_json *queue;             /* ComfyUI: what was queued before this run; NULL: not asked yet */
-    bool bare_told;             /* a note was sent that files say nothing of themselves */
+    double watched;             /* time of the last call of protocol->watch */
+    struct gp_gen_graph *graph; /* ComfyUI: the user's graph, parsed; NULL: not parsed yet */
+    gp_json *queue;             /* ComfyUI: the queue before the first job of this run; NULL: not read yet */
+    bool bare_told;             /* the note "generator-bare" was sent */
     const char *who;            /* result of gp_gen_who; NULL: not asked yet */
     gp_status (*send)(gp_http *http, const gp_http_request *request, gp_http_response *response, gp_error *err);
     double pace; /* factor of all waiting times: 1; 0 in tests without a network */
 };
 
-/* An answer: JSON, or what it said.  *root NULL unless the code is 2xx and the body is JSON; then the result says why
- * (AGAIN for 408, 429, 5xx, a broken connection, a body that is not JSON; FAILED else). */
+/* An answer.  `root` is NULL unless the code is 2xx and the body is JSON; if it is NULL, the result says why
+ * (AGAIN for 408, 429, 5xx, a broken connection, a body that is not JSON; else FAILED). */
 typedef struct gp_gen_answer {
     long code;
     gp_json *root;  /* owned */
-    gp_json *wrong; /* owned: the body of an answer that is no success, if it is JSON */
+    gp_json *wrong; /* owned: the body of an error answer, if the body is JSON; else NULL */
 } gp_gen_answer;
 void gp_gen_answer_clear(gp_gen_answer *answer);
 /* body NULL: GET.  path begins with a slash. */
 gp_status gp_gen_ask(gp_gen_backend *b, const char *path, const char *body, gp_gen_answer *answer, gp_gen_result *out,
                      gp_error *err);
-/* A GET of at most `limit` seconds that is part of no picture.  err may be NULL. */
+/* Sends a GET that does not belong to an image, and waits at most `limit` seconds.  err may be NULL. */
 gp_status gp_gen_get(const gp_gen_backend *b, gp_http *http, const char *path, double limit, gp_http_response *r,
                      gp_error *err);
-/* A short question beside the one that is waited for: its JSON, owned, or NULL. */
+/* Sends a short GET while another answer is waited for.  Returns its JSON, owned, or NULL. */
 gp_json *gp_gen_glance(gp_gen_backend *b, const char *path);
 /* Recognises the program at the address by its front page.  Returns a sentence for the end of an error, or "". */
 const char *gp_gen_who(gp_gen_backend *b);
@@ -65,23 +65,23 @@ bool gp_gen_sleep(const gp_gen_backend *b, double seconds);
 
 gp_status gp_gen_say(gp_gen_result *out, gp_gen_outcome outcome, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* The message valid UTF-8 in one line, after something was added to it. */
+/* Makes the message one line of valid UTF-8 again, after text was added to it. */
 void gp_gen_tidy(gp_gen_result *out);
-/* base64 into out->image; AGAIN where it is none. */
+/* Decodes base64 into out->image; AGAIN if the text is not base64. */
 gp_status gp_gen_take_base64(const gp_json *text, gp_gen_result *out, gp_error *err);
 
-/* Members of an object, with commas; nothing for what is not set. */
+/* Write a member of an object, with its comma; nothing if the value is not set. */
 void gp_gen_put_text(gp_str *s, const char *name, const char *value);
 void gp_gen_put_u64(gp_str *s, const char *name, uint64_t value);
 void gp_gen_put_real(gp_str *s, const char *name, double value);
-/* Prompt, negative (which protocols call differently), seed, width, height. */
+/* Writes prompt, negative prompt (whose name depends on the protocol), seed, width and height. */
 void gp_gen_put_picture(gp_str *s, const gp_gen_request *r, const char *negative_name);
-/* The request's own numbers as settings, for a back end that does not say them. */
+/* Writes the request's values as settings, for a back end that does not report its own. */
 void gp_gen_put_asked(gp_str *s, const gp_gen_request *r);
 
 #define GP_GEN_IMAGE_LIMIT ((uint64_t)1 << 30)
-/* Starts a program with its own process group.  line: its standard input and output; -1: none, and its output goes to
- * our stderr.  Not OK: the result says why. */
+/* Starts a program in its own process group.  line: socket for its standard input and output; -1: it has no input, and
+ * its output goes to our standard error.  If this fails, the result says why. */
 gp_status gp_gen_spawn(char *const *words, int line, pid_t *child, gp_gen_result *out);
 gp_status gp_gen_program_make(gp_gen_backend *b, char *const *words, const gp_gen_request *r, gp_gen_result *out,
                               gp_error *err);
@@ -91,28 +91,30 @@ void gp_gen_program_close(gp_gen_program *program);
 void gp_gen_note(const gp_gen_backend *b, const char *code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Sends a note for each option that was asked for and that the protocol does not know.  options: ends with NULL. */
+/* Sends a note for each of the options that the user gave.  options: options that the protocol does not know; NULL ends
+ * the list. */
 void gp_gen_note_ignored(const gp_gen_backend *b, const char *const *options);
 
-/* Compares what a file says of itself (prompt, negative prompt, seed) with what it should say. */
+/* Result of comparing the metadata of a file (prompt, negative prompt, seed) with the request. */
 typedef enum gp_gen_likeness {
-    GP_GEN_BARE, /* the file says nothing that can be compared */
+    GP_GEN_BARE, /* the file holds nothing that can be compared */
     GP_GEN_AGREES,
-    GP_GEN_DIFFERS /* out->message says in what */
+    GP_GEN_DIFFERS /* out->message names the difference */
 } gp_gen_likeness;
-/* graph: ComfyUI's graph as it was sent, [size]; NULL: the request itself says what the file should say.  name: the
- * file's name at the server, or NULL. */
+/* Compares the file's metadata with those of `graph`, the ComfyUI graph that was sent, or with `r` if graph is NULL.
+ * name: the file's name on the server, or NULL. */
 gp_status gp_gen_compare(const gp_gen_request *r, const gp_str *graph, const char *name, const gp_bytes *file,
                          gp_gen_likeness *likeness, gp_gen_result *out, gp_error *err);
-/* Moves out->image to the end of out->extras; at most GP_GEN_MOST_EXTRAS are kept.  seed: its own, or NULL. */
+/* Moves out->image to the end of out->extras; at most GP_GEN_MOST_EXTRAS are kept.  seed: the image's own seed, or
+ * NULL. */
 gp_status gp_gen_add_extra(gp_gen_result *out, const uint64_t *seed, gp_error *err);
 void gp_gen_drop_images(gp_gen_result *out);
-/* Takes `count` images in base64 from a list, beginning with `first`; member: where each one's text is, or NULL.  AGAIN
- * where one is no base64. */
+/* Decodes `count` images in base64 from a list, beginning with item `first`.  member: name of the item's member that
+ * holds the text; NULL: the item is the text.  AGAIN if a text is not base64. */
 gp_status gp_gen_take_batch(const gp_json *list, size_t first, size_t count, const char *member, gp_gen_result *out,
                             gp_error *err);
-/* A question of at most `limit` seconds that is asked also when the run has been stopped.  body NULL: GET.  Returns its
- * JSON, owned, or NULL. */
+/* Sends a request and waits at most `limit` seconds, even if the run has been stopped.  body NULL: GET.  Returns the
+ * answer's JSON, owned, or NULL. */
 gp_json *gp_gen_quick(gp_gen_backend *b, const char *path, const char *body, double limit);
 
 void gp_gen_graph_free(struct gp_gen_graph *graph);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * ComfyUI's jobs: POST /prompt with an id of ours, GET /history/ID until it is there, GET /view.  The id is the
- * picture's key, so that after a crash the picture is looked for before it is asked for again.
+ * Runs jobs of ComfyUI: POST /prompt with an id of ours, GET /history/ID until the job is in the history, GET /view.
+ * The id follows from the image's key, so after a crash goldpan looks for the job before it sends the job again.
  *
- * The history names files, and ComfyUI gives their names again once its folder was tidied.  So each file is compared
- * with the graph that was sent.  If an old job's file is another image, the job is sent again with other names for its
- * files: with the same names the server, which has the job in its cache, would tell of the old file again. */
+ * The history names files, but ComfyUI reuses file names after its output folder was cleaned up.  So each file is
+ * compared with the graph that was sent.  If the file is another image, the job is sent again with other file names.
+ * With the same names the server would find the job in its cache and return the old file name. */
 #include "generate/comfy_fill.h"
 
 #include "base/clock.h"
@@ -16,25 +16,25 @@
 #include <string.h>
 #include <strings.h>
 
-/* The first look at a job comes soon; later looks grow apart with the time that the job takes. */
+/* Seconds between polls of a job: first short, then longer in proportion to the time since the job was sent. */
 static const double first_look = 0.05, most_look = 1, look_share = 0.15, queue_seconds = 5, cancel_seconds = 2;
-enum { MISSES = 5 /* questions in a row that may fail while a job is waited for */ };
+enum { MISSES = 5 /* polls in a row that may fail while waiting for a job */ };
 
 typedef struct job {
     gp_gen_backend *b;
     const gp_gen_request *r;
     gp_gen_result *out;
-    gp_str graph;  /* as it is sent */
-    char ours[64]; /* the id that follows from the picture's key */
+    gp_str graph;  /* the filled-in graph */
+    char ours[64]; /* job id made from the image's key */
 } job;
 
 /* ------------------------------------------------------------------ the images */
 
 enum { MOST_SAVERS = 16 };
 typedef struct images {
-    const gp_json *saved[MOST_SAVERS]; /* the images of each node that saves some [savers] */
+    const gp_json *saved[MOST_SAVERS]; /* [savers] the list of images of each node that saves images */
     size_t savers;
-    const gp_json *shown; /* those of a node that only shows them; or NULL */
+    const gp_json *shown; /* the images of a node that only previews images; or NULL */
 } images;
 
 static bool is_kept(const gp_json *list)
@@ -59,7 +59,7 @@ static bool find_images(void *user, const char *id, const gp_json *output)
     return true;
 }
 
-/* The path of a file at the server, by which the reader knows its saver. */
+/* Writes the path of a file on the server.  The reader of metadata finds the saving node by this path. */
 static gp_status name_of(const gp_json *image, gp_str *name, gp_error *err)
 {
     const char *folder = gp_json_text(gp_json_get(image, "subfolder"), NULL);
@@ -68,7 +68,7 @@ static gp_status name_of(const gp_json *image, gp_str *name, gp_error *err)
     return name->failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for a request") : GP_OK;
 }
 
-/* Is the prompt of this node's images the one that was asked for? */
+/* Sets *ours if the prompt of this node's images contains the requested prompt. */
 static gp_status is_ours(const job *j, const gp_json *list, bool *ours, gp_error *err)
 {
     gp_str name = GP_STR_INIT;
@@ -81,7 +81,8 @@ static gp_status is_ours(const job *j, const gp_json *list, bool *ours, gp_error
     return st;
 }
 
-/* Of several nodes that save images, the last one whose prompt was asked for, else the last one. */
+/* Chooses the list of images to fetch.  Of several nodes that save images, chooses the last whose prompt was requested,
+ * else the last. */
 static gp_status choose(const job *j, const images *found, const gp_json **list, gp_error *err)
 {
     bool ours = false;
@@ -91,8 +92,9 @@ static gp_status choose(const job *j, const images *found, const gp_json **list,
         GP_TRY(is_ours(j, found->saved[i], &ours, err));
         if (ours) *list = found->saved[i];
     }
-    gp_gen_note(j->b, "graph-many-savers", "%zu nodes of the workflow save images; those of one are kept, the last%s",
-                found->savers, ours ? " that has the prompt" : "");
+    gp_gen_note(j->b, "graph-many-savers",
+                "%zu nodes of the workflow save images; goldpan keeps only the images of the last one%s", found->savers,
+                ours ? " whose image has the prompt" : "");
     return GP_OK;
 }
 
@@ -112,13 +114,13 @@ static gp_status fetch(gp_gen_backend *b, const gp_json *image, gp_gen_result *o
     return st;
 }
 
-/* Fetches one image, and compares it with the graph. */
+/* Fetches one image, and compares its metadata with the graph. */
 static gp_status take_image(job *j, const gp_json *image, gp_gen_likeness *likeness, gp_error *err)
 {
     gp_str name = GP_STR_INIT;
     *likeness = GP_GEN_BARE;
     GP_TRY(fetch(j->b, image, j->out, err));
-    if (j->out->outcome == GP_GEN_FAILED) { /* the file is gone, or may not be had: another one can be drawn */
+    if (j->out->outcome == GP_GEN_FAILED) { /* the file is missing or may not be read: draw the image again */
         *likeness = GP_GEN_DIFFERS;
         j->out->outcome = GP_GEN_AGAIN;
     }
@@ -135,15 +137,15 @@ static gp_status take_images(job *j, const gp_json *list, gp_gen_likeness *liken
     gp_gen_result *out = j->out;
     size_t count = gp_json_count(list);
     if (count > GP_GEN_MOST_EXTRAS + 1) count = GP_GEN_MOST_EXTRAS + 1;
-    gp_gen_drop_images(out);             /* of an earlier look */
-    for (size_t i = 0; i < count; i++) { /* the first one last, so that it ends in out->image */
+    gp_gen_drop_images(out);             /* images of an earlier poll */
+    for (size_t i = 0; i < count; i++) { /* fetch the first image last, so that it stays in out->image */
         gp_gen_likeness one;
         GP_TRY(take_image(j, gp_json_at(list, count - 1 - i), &one, err));
         *likeness = one;
         if (out->outcome != GP_GEN_GOT || *likeness == GP_GEN_DIFFERS) return GP_OK;
         if (i + 1 < count) GP_TRY(gp_gen_add_extra(out, NULL, err));
     }
-    for (size_t i = 0, k = out->extra_count; i + 1 < k; i++, k--) { /* back into the server's order */
+    for (size_t i = 0, k = out->extra_count; i + 1 < k; i++, k--) { /* reverse the others into the server's order */
         gp_gen_extra extra = out->extras[i];
         out->extras[i] = out->extras[k - 1], out->extras[k - 1] = extra;
     }
@@ -151,23 +153,23 @@ static gp_status take_images(job *j, const gp_json *list, gp_gen_likeness *liken
     if (*likeness == GP_GEN_BARE && !j->b->bare_told) {
         j->b->bare_told = true;
         gp_gen_note(j->b, "generator-bare",
-                    "the generator's images do not say their prompt or seed, so they cannot be compared with what was "
-                    "asked");
+                    "the generator's images do not contain their prompt or seed, so goldpan cannot compare them with "
+                    "the request");
     }
     return GP_OK;
 }
 
-/* ------------------------------------------------------------------ what the history says */
+/* ------------------------------------------------------------------ the history */
 
 typedef enum job_state {
     NOT_THERE,
     ENDED,
     FAILED,
-    OTHER,  /* its file is another image */
-    UNKNOWN /* the server did not say */
+    OTHER,  /* the job's file is another image */
+    UNKNOWN /* the server did not answer */
 } job_state;
 
-/* The server's own words: "node 20 TinyDelay: out of memory (torch.OutOfMemoryError)". */
+/* Passes the server's error on, such as "node 20 TinyDelay: out of memory (torch.OutOfMemoryError)". */
 static void say_error(const gp_json *status, gp_gen_result *out)
 {
     const gp_json *messages = gp_json_get(status, "messages");
@@ -208,7 +210,7 @@ static gp_status take_job(job *j, const gp_json *entry, job_state *state, gp_err
         return GP_OK;
     }
     GP_TRY(choose(j, &found, &list, err));
-    if (!list) return gp_gen_say(j->out, GP_GEN_FAILED, "the graph ends in no image: it needs a node that saves one");
+    if (!list) return gp_gen_say(j->out, GP_GEN_FAILED, "the graph gave no image: add a node that saves one");
     GP_TRY(take_images(j, list, &likeness, err));
     if (likeness == GP_GEN_DIFFERS) *state = OTHER;
     if (j->out->outcome != GP_GEN_GOT) return GP_OK;
@@ -217,7 +219,7 @@ static gp_status take_job(job *j, const gp_json *entry, job_state *state, gp_err
     return GP_OK;
 }
 
-/* GET /history/ID: an empty object while it is not done. */
+/* GET /history/ID returns an empty object until the job has ended. */
 static gp_status look(job *j, const char *id, job_state *state, gp_error *err)
 {
     gp_gen_answer answer;
@@ -251,8 +253,8 @@ static bool holds(const gp_json *queue, const char *id)
     return false;
 }
 
-/* Counts the jobs of others that are drawn before ours.  An entry of the queue is [number, id, graph, {"client_id"}, ...],
- * and the lowest number comes first. */
+/* Counts the jobs of other users that are drawn before ours.  An entry of the queue is [number, id, graph,
+ * {"client_id"}, ...], and the lowest number comes first. */
 static uint32_t count_ahead(const gp_json *queue, const char *id)
 {
     double ours = INFINITY, number;
@@ -262,7 +264,7 @@ static uint32_t count_ahead(const gp_json *queue, const char *id)
         const char *one = gp_json_text(gp_json_at(gp_json_at(pending, i), 1), NULL);
         if (one && !strcmp(one, id)) (void)gp_json_real(gp_json_at(gp_json_at(pending, i), 0), &ours);
     }
-    if (isinf(ours)) return 0; /* it is being drawn */
+    if (isinf(ours)) return 0; /* the job is not pending: it is being drawn */
     for (int l = 0; l < 2; l++) {
         const gp_json *list = l ? running : pending;
         for (size_t i = 0; i < gp_json_count(list) && ahead < UINT32_MAX; i++) {
@@ -275,7 +277,7 @@ static uint32_t count_ahead(const gp_json *queue, const char *id)
     return ahead;
 }
 
-/* Is the id queued or running?  The answer holds the graphs of all jobs, so it is asked for rarely. */
+/* Sets *queued if the job is queued or running.  Called rarely, because the answer holds the graphs of all jobs. */
 static gp_status is_queued(job *j, const char *id, bool *queued, gp_error *err)
 {
     gp_gen_answer answer;
@@ -286,8 +288,8 @@ static gp_status is_queued(job *j, const char *id, bool *queued, gp_error *err)
     return GP_OK;
 }
 
-/* Was the id asked for in an earlier run, and does it wait there still?  One answer is enough for all jobs: what is
- * queued later is ours. */
+/* Sets *queued if an earlier run sent the job and the job is still queued or running.  The queue is read once for all
+ * jobs, since goldpan knows which jobs it sends later. */
 static gp_status was_queued(job *j, bool *queued, gp_error *err)
 {
     gp_gen_answer answer = {0};
@@ -303,7 +305,7 @@ static gp_status was_queued(job *j, bool *queued, gp_error *err)
 
 /* ------------------------------------------------------------------ a job of ours */
 
-/* The first node that is wrong, added to the message. */
+/* Adds the first node with an error to the message. */
 static bool say_node(void *user, const char *id, const gp_json *node)
 {
     gp_gen_result *out = user;
@@ -317,7 +319,8 @@ static bool say_node(void *user, const char *id, const gp_json *node)
     return false;
 }
 
-/* POST /prompt; *id, owned: under which the server knows the job.  NULL: it was not taken on. */
+/* Sends the job with POST /prompt.  ours: job id to use; NULL: the server chooses.  *id, owned: the job's id on the
+ * server; NULL: the server did not accept the job. */
 static gp_status submit(job *j, const char *ours, char **id, gp_error *err)
 {
     gp_str body = GP_STR_INIT;
@@ -335,9 +338,9 @@ static gp_status submit(job *j, const char *ours, char **id, gp_error *err)
     }
     if (!answer.root) goto out;
     const char *said =
-        gp_json_text(gp_json_get(answer.root, "prompt_id"), NULL); /* older servers choose it themselves */
+        gp_json_text(gp_json_get(answer.root, "prompt_id"), NULL); /* older servers choose the id themselves */
     if (!said && !ours)
-        gp_gen_say(j->out, GP_GEN_AGAIN, "the server gives no job");
+        gp_gen_say(j->out, GP_GEN_AGAIN, "the server returned no job id");
     else if (!(*id = gp_str_dup(said ? said : ours)))
         st = gp_fail(err, GP_ERR_MEMORY, "out of memory for a request");
 out:
@@ -346,8 +349,8 @@ out:
     return st;
 }
 
-/* The run was stopped: a job that still waits is taken out of the queue.  One that is being drawn is left, and named,
- * since the next run takes its image. */
+/* Called when the run is stopped.  Removes the job from the queue if it is still waiting.  A job that is being drawn
+ * stays, and a note names it, since the next run fetches its image. */
 static void leave(job *j, const char *id)
 {
     gp_str body = GP_STR_INIT;
@@ -355,7 +358,8 @@ static void leave(job *j, const char *id)
     const gp_json *running = gp_json_at(gp_json_at(gp_json_get(queue, "queue_running"), 0), 1);
     const char *now = gp_json_text(running, NULL);
     if (now && !strcmp(now, id)) {
-        gp_gen_note(j->b, "job-left", "the generator still draws job %.60s; the same command takes its image", id);
+        gp_gen_note(j->b, "job-left",
+                    "the generator is still drawing job %.60s; run the same command again to fetch its image", id);
     } else if (queue && holds(queue, id)) {
         gp_str_puts(&body, "{\"delete\":[");
         gp_json_put_string(&body, id);
@@ -366,14 +370,14 @@ static void leave(job *j, const char *id)
     gp_str_clear(&body);
 }
 
-/* Seconds until the next look at a job. */
+/* Returns the seconds until the next poll of a job. */
 static double look_after(double seconds)
 {
     return fmin(fmax(seconds * look_share, first_look), most_look);
 }
 
-/* Waits for a job that was taken on.  One that is neither there nor queued, twice in a row, is forgotten: the server
- * was restarted, or somebody cleared the queue. */
+/* Waits for a job that the server accepted.  If the job is neither in the history nor in the queue, twice in a row, the
+ * server has forgotten it: the server was restarted, or somebody cleared the queue. */
 static gp_status wait_for(job *j, const char *id, job_state *state, gp_error *err)
 {
     double begin = gp_clock_now(), asked = begin;
@@ -400,7 +404,7 @@ static gp_status wait_for(job *j, const char *id, job_state *state, gp_error *er
     }
 }
 
-/* Sends the job and waits for it.  ours: under this id; NULL: under one of the server's. */
+/* Sends the job and waits for it.  ours: job id to use; NULL: the server chooses. */
 static gp_status draw(job *j, const char *ours, job_state *state, gp_error *err)
 {
     char *id = NULL;
@@ -411,14 +415,15 @@ static gp_status draw(job *j, const char *ours, job_state *state, gp_error *err)
     return st;
 }
 
-/* Draws again, under other names, what came as another image. */
+/* Draws the image again with other file names, because the job's file was another image. */
 static gp_status draw_fresh(job *j, job_state *state, gp_error *err)
 {
     char mark[24];
     snprintf(mark, sizeof mark, "%.8s-%x", j->r->key, (unsigned)(gp_clock_now() * 1000) & 0xffffff);
     gp_gen_note(
         j->b, "generator-reused-name",
-        "the generator names an old file that is gone or holds another image (%.150s); the image is drawn again",
+        "the generator returned the name of an old file that is missing or holds another image (%.150s); goldpan "
+        "requests the image again",
         j->out->message);
     gp_str_clear(&j->graph);
     GP_TRY(gp_comfy_fill(j->b, j->r, mark, &j->graph, err));
@@ -436,12 +441,12 @@ static gp_status run(job *j, gp_error *err)
         if (j->out->outcome != GP_GEN_GOT) return GP_OK;
         if (queued) {
             GP_TRY(wait_for(j, j->ours, &state, err));
-            gp_json_free(j->b->queue); /* if the job is gone, the next try asks anew */
+            gp_json_free(j->b->queue); /* if the job was lost, the next try must read the queue again */
             j->b->queue = NULL;
         } else
             GP_TRY(draw(j, j->ours, &state, err));
     } else if (state == FAILED)
-        GP_TRY(draw(j, NULL, &state, err)); /* what failed under our id stays in the history */
+        GP_TRY(draw(j, NULL, &state, err)); /* the failed job with our id stays in the history */
     if (state == OTHER) GP_TRY(draw_fresh(j, &state, err));
     if (state == OTHER) j->out->outcome = GP_GEN_AGAIN;
     return GP_OK;

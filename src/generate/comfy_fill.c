@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * Fills in the user's graph for ComfyUI.
  *
- * --set NODE.INPUT=VALUE says where a value goes, NODE being an id or a title, VALUE @prompt, @negative, @seed, ... or
- * a value as it is.  It replaces whatever is there, also a link.  What is not set goes to the places that the graph
- * shows (ingest/comfy_places.h).  A prompt or seed without a place is an error; another asked value without a place is
- * a note.  What was filled in is read back by the reader of files before it is sent. */
+ * --set NODE.INPUT=VALUE sets the input of a node.  NODE is the node's id or title.  VALUE is a variable (@prompt,
+ * @negative, @seed, ...) or the value itself.  It replaces the input's value or link.  Variables without a --set go to
+ * the places that ingest/comfy_places.h finds.  A prompt or seed without a place is an error.  For another requested
+ * value without a place, a note is sent.  Before the filled-in graph is sent, its prompt and seed are read back as from
+ * a file. */
 #include "generate/comfy_fill.h"
 
 #include "base/hash.h"
@@ -20,12 +21,12 @@
 enum { MOST_SETS = 1024, MOST_CANDIDATES = 6, MOST_SHOWN = 40 /* bytes of a text in a message */ };
 
 struct gp_gen_graph {
-    gp_hash hash; /* of its text */
+    gp_hash hash; /* of the graph's text */
     gp_graph graph;
     gp_places places;
 };
 
-/* The variables of --set: what they stand for, and the option that asks for it. */
+/* The variables of --set, and the option that gives each its value. */
 static const struct {
     const char *name, *option;
     gp_place_kind kind;
@@ -45,7 +46,7 @@ static const struct {
 };
 enum { VARIABLES = sizeof variables / sizeof *variables };
 
-/* Writes the value of a variable as JSON.  Returns false, and writes nothing, if it was not asked for. */
+/* Writes the value of a variable as JSON.  Returns false, and writes nothing, if the request does not set it. */
 static bool put_variable(const gp_gen_request *r, size_t variable, gp_str *s)
 {
     const char *const texts[VARIABLES] = {r->prompt, r->negative, NULL,         NULL,     NULL,       NULL,
@@ -92,7 +93,7 @@ static bool is_asked(const gp_gen_request *r, size_t variable)
 /* ------------------------------------------------------------------ --set */
 
 typedef struct set_parts {
-    const char *node, *input, *value; /* the value ends the text */
+    const char *node, *input, *value; /* `value` ends with a NUL, the others do not */
     size_t node_size, input_size;
 } set_parts;
 
@@ -115,7 +116,7 @@ static bool names_node(const set_parts *p, const gp_graph_node *node)
     return is_text(node->id, p->node, p->node_size) || is_text(node->title, p->node, p->node_size);
 }
 
-/* Returns the last value that --set gives for this input, or NULL. */
+/* Returns the value of the last --set for this input, or NULL. */
 static const char *set_for(const gp_gen_backend *b, const gp_graph_node *node, const char *input)
 {
     const char *value = NULL;
@@ -126,7 +127,7 @@ static const char *set_for(const gp_gen_backend *b, const gp_graph_node *node, c
     return value;
 }
 
-/* Does a --set say where this variable goes? */
+/* Is this variable the value of a --set? */
 static bool is_set(const gp_gen_backend *b, size_t variable)
 {
     set_parts p;
@@ -137,7 +138,7 @@ static bool is_set(const gp_gen_backend *b, size_t variable)
 
 /* ------------------------------------------------------------------ errors and notes */
 
-/* "6 CLIPTextEncode 'Positive' text = 'old words'" */
+/* Writes an input for a message, such as "6 CLIPTextEncode 'Positive' text = 'old words'". */
 static void put_candidate(gp_str *s, const gp_graph_node *node, const gp_graph_input *input)
 {
     size_t size = 0;
@@ -157,7 +158,7 @@ static void put_candidate(gp_str *s, const gp_graph_node *node, const gp_graph_i
     }
 }
 
-/* Might the input be one for this kind of value? */
+/* Could a value of this kind belong in the input, judging by its name? */
 static bool is_candidate(const gp_graph_node *node, const gp_graph_input *input, gp_place_kind kind)
 {
     static const char *const words[] = {"text", "prompt", "string", "clip_l", "clip_g", "t5xxl", "caption", "value"};
@@ -168,7 +169,7 @@ static bool is_candidate(const gp_graph_node *node, const gp_graph_input *input,
     return GP_GRAPH_HAS_WORD(input->name, words) && !GP_GRAPH_HAS_WORD(input->name, others);
 }
 
-/* Lists the inputs that might be meant. */
+/* Lists the inputs in which a value of this kind could belong. */
 static void put_candidates(const gp_graph *g, gp_place_kind kind, gp_str *s)
 {
     size_t count = 0;
@@ -193,7 +194,7 @@ static gp_status fail_place(const gp_graph *g, gp_place_kind kind, const char *w
     return st;
 }
 
-/* The inputs of the node that a --set names, which has not the one that it wants. */
+/* Reports a --set whose node or input does not exist.  If the node exists, lists its inputs. */
 static gp_status fail_set(const gp_graph *g, const char *set, gp_error *err)
 {
     gp_str s = GP_STR_INIT;
@@ -213,12 +214,13 @@ static void tell_kept(const gp_gen_backend *b, const gp_graph *g, const gp_graph
     gp_str s = GP_STR_INIT;
     const gp_graph_node *node = &g->nodes[gp_comfy_node_of(g, input)];
     put_candidate(&s, node, input);
-    gp_gen_note(b, "graph-text-kept", "node %s: a later pass keeps this text; --set %.40s.%.40s=@prompt replaces it",
+    gp_gen_note(b, "graph-text-kept",
+                "node %s: a pass that reworks the image keeps this text; --set %.40s.%.40s=@prompt replaces it",
                 s.data ? s.data : node->id, node->id, input->name);
     gp_str_clear(&s);
 }
 
-/* ------------------------------------------------------------------ what must have a place */
+/* ------------------------------------------------------------------ checks */
 
 static bool has_place(const gp_places *p, gp_place_kind kind)
 {
@@ -239,7 +241,7 @@ static gp_status check_sets(const gp_gen_backend *b, const gp_graph *g, gp_error
                 found = is_text(g->nodes[n].inputs[k].name, p.input, p.input_size);
         if (!found) return fail_set(g, b->o.set[i], err);
         if (*p.value == '@' && find_variable(p.value) == VARIABLES)
-            return gp_fail(err, GP_ERR_USAGE, "--set: nothing is called '%s'", p.value);
+            return gp_fail(err, GP_ERR_USAGE, "--set: no variable is called '%s'", p.value);
     }
     return GP_OK;
 }
@@ -253,10 +255,10 @@ static gp_status check_place(const gp_gen_backend *b, const gp_gen_request *r, c
     if (kind < GP_PLACE_KINDS && has_place(p, kind) && !unclear) return GP_OK;
     if (kind == GP_PLACE_PROMPT)
         return fail_place(g, kind,
-                          unclear
-                              ? "several texts of the workflow may be the prompt, or a text is made when it runs: say "
-                                "where the prompt goes with --set NODE.INPUT=@prompt"
-                              : "the workflow does not show where the prompt goes: --set NODE.INPUT=@prompt",
+                          unclear ? "several texts of the workflow may be the prompt, or a node makes the text when "
+                                    "the workflow runs: say "
+                                    "where the prompt goes with --set NODE.INPUT=@prompt"
+                                  : "the workflow does not show where the prompt goes: --set NODE.INPUT=@prompt",
                           err);
     if (kind == GP_PLACE_SEED && b->o.per_prompt > 1)
         return fail_place(
@@ -264,14 +266,13 @@ static gp_status check_place(const gp_gen_backend *b, const gp_gen_request *r, c
             "the workflow does not show where the seed goes, so all images of a prompt would be the same: "
             "--set NODE.INPUT=@seed, or -n 1",
             err);
-    gp_gen_note(b, "graph-no-place",
-                "%s: the workflow %s, so %s stays as it is; --set NODE.INPUT=%s says where it goes",
+    gp_gen_note(b, "graph-no-place", "%s: the workflow %s, so %s; --set NODE.INPUT=%s names the place",
                 variables[variable].option, unclear ? "does not show all places for it" : "has no place for it",
-                unclear ? "a part" : "the image", variables[variable].name);
+                unclear ? "some nodes keep their own value" : "it has no effect", variables[variable].name);
     return GP_OK;
 }
 
-/* Samplers that share the steps say where they begin and end in steps: those numbers do not follow --steps. */
+/* Sends a note for samplers that share the steps: their start_at_step and end_at_step do not follow --steps. */
 static void tell_split(const gp_gen_backend *b, const struct gp_gen_graph *graph)
 {
     const gp_places *p = &graph->places;
@@ -355,12 +356,12 @@ typedef struct filling {
     bool prompt_put;
 } filling;
 
-/* Returns the variable that goes into an input of a place that the graph shows, or VARIABLES. */
+/* Returns the variable for an input that is a place of the graph, or VARIABLES if the input is not a place. */
 static size_t usual(const filling *f, const char *input)
 {
     const gp_places *p = &f->graph->places;
     for (size_t i = 0; i < p->count; i++) {
-        if (p->items[i].input->name != input) continue; /* the same member of the same node: names are not copied */
+        if (p->items[i].input->name != input) continue; /* names are not copied: same pointer, same input */
         size_t variable = 0;
         while (variables[variable].kind != p->items[i].kind) variable++;
         bool text = p->items[i].kind == GP_PLACE_PROMPT || p->items[i].kind == GP_PLACE_NEGATIVE;
@@ -369,7 +370,7 @@ static size_t usual(const filling *f, const char *input)
     return VARIABLES;
 }
 
-/* A number, true, false or null is meant as one. */
+/* Writes a number, true, false or null as it is, and anything else as a string. */
 static void put_plain(gp_str *s, const char *value)
 {
     gp_json *plain = NULL;
@@ -429,15 +430,17 @@ static gp_status check_prompt(const gp_gen_backend *b, const gp_gen_request *r, 
     }
     if (holds || !gp_utf8_valid(r->prompt, strlen(r->prompt))) return GP_OK;
     if (!set)
-        return gp_fail(err, GP_ERR_USAGE,
-                       "the filled-in workflow does not give the prompt back (%.200s): --set "
-                       "NODE.INPUT=@prompt says where it goes",
-                       meta->prompt  ? meta->prompt
-                       : meta->where ? meta->where
-                                     : "no prompt");
+        return gp_fail(
+            err, GP_ERR_USAGE,
+            "goldpan does not find the prompt again in the filled-in workflow (it reads: %.200s): say where the "
+            "prompt goes with --set NODE.INPUT=@prompt",
+            meta->prompt  ? meta->prompt
+            : meta->where ? meta->where
+                          : "no prompt");
     if (meta->prompt)
         gp_gen_note(b, "graph-other-prompt",
-                    "the image's own graph reads as '%.100s', not as the prompt that --set put in", meta->prompt);
+                    "goldpan reads the prompt of the filled-in workflow as '%.100s', not as the prompt from --set",
+                    meta->prompt);
     return GP_OK;
 }
 
@@ -457,7 +460,7 @@ static gp_status check_seed(const gp_gen_backend *b, const gp_gen_request *r, co
                    (unsigned long long)seed);
 }
 
-/* Reads the filled-in graph as a file's graph is read. */
+/* Reads the filled-in graph like the graph in a file, and checks its prompt and seed. */
 static gp_status read_back(const gp_gen_backend *b, const gp_gen_request *r, const char *text, size_t size,
                            gp_error *err)
 {
@@ -485,7 +488,7 @@ gp_status gp_comfy_fill(gp_gen_backend *b, const gp_gen_request *r, const char *
     }
     gp_str_putc(out, '}');
     if (out->failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a request");
-    if (!f.prompt_put) /* another --set took its place */
+    if (!f.prompt_put) /* another --set replaced the prompt */
         return fail_place(&b->graph->graph, GP_PLACE_PROMPT,
                           "the workflow does not show where the prompt goes: --set NODE.INPUT=@prompt", err);
     return read_back(b, r, out->data + start, out->size - start, err);

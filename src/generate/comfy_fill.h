@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * Shared by the parts of the ComfyUI back end: comfy_fill.c (the graph, filled in), comfy.c (the job). */
+ * Shared by the parts of the ComfyUI back end: comfy_fill.c fills in the graph, comfy.c runs the job. */
 #ifndef GP_GENERATE_COMFY_FILL_H
 #define GP_GENERATE_COMFY_FILL_H
 
 #include "generate/backend.h"
 
-/* Writes the user's graph with the values of the request.  fresh: a mark that is added to the names of saved files, so
- * that the server saves them anew; or NULL.  Errors: USAGE (the graph or a --set does not fit), MEMORY. */
+/* Writes the user's graph with the values of the request.  fresh: a suffix for the names of saved files, so that the
+ * server does not return files from its cache; or NULL.  Errors: USAGE (the graph or a --set does not fit), MEMORY. */
 gp_status gp_comfy_fill(gp_gen_backend *b, const gp_gen_request *r, const char *fresh, gp_str *out, gp_error *err);
 /* Checks the user's graph and settings before the first request. */
 gp_status gp_comfy_check(gp_gen_backend *b, gp_error *err);

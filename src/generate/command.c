@@ -2,8 +2,8 @@
  * Any program: a template of words, "draw --prompt {prompt} --seed {seed} -o {out}".  The words are taken apart as a
  * shell does
  * ('...', "...", \), then filled in, then run without a shell, so no prompt can be more than one argument.  The program
- * writes {out}; its exit status says whether it did.  With {requests} in place of these the program stays
- * (program.c). */
+ * writes {out}; its exit status says whether it did.  A command with {requests} instead is started
+ * once (program.c). */
 #include "generate/backend.h"
 
 #include "base/clock.h"
@@ -91,7 +91,7 @@ gp_status gp_gen_spawn(char *const *words, int line, pid_t *child, gp_gen_result
     posix_spawnattr_init(&attributes);
     if (line < 0) {
         posix_spawn_file_actions_addopen(&files, 0, "/dev/null", 0, 0);
-        posix_spawn_file_actions_adddup2(&files, 2, 1); /* never into our data */
+        posix_spawn_file_actions_adddup2(&files, 2, 1); /* keeps its output out of our standard output */
     } else {
         posix_spawn_file_actions_adddup2(&files, line, 0);
         posix_spawn_file_actions_adddup2(&files, line, 1);
@@ -124,7 +124,8 @@ static bool wait_for(gp_gen_backend *b, pid_t child, int *status, bool *late)
     return true;
 }
 
-/* The request without what the command has no place for: nobody knows what the program takes instead. */
+/* Returns the request without the values that the command has no placeholder for: the program's own values are
+ * unknown. */
 static gp_gen_request without_rest(const gp_gen_backend *b, const gp_gen_request *r)
 {
     gp_gen_request kept = *r;
@@ -146,7 +147,7 @@ static void note_missing(gp_gen_backend *b, bool missing, const char *option, co
     if (missing) gp_gen_note(b, "command-no-place", "%s has no effect: the command has no {%s}", option, word);
 }
 
-/* Notes what was asked for and has no place in the command. */
+/* Sends a note for each option that the command has no placeholder for. */
 static gp_status check(gp_gen_backend *b, gp_error *err)
 {
     (void)err;
@@ -164,7 +165,7 @@ static gp_status check(gp_gen_backend *b, gp_error *err)
     note_missing(b, isfinite(r->refiner_at) && !isfinite(kept.refiner_at), "--refiner-at", "refiner_at");
     if (b->o.per_prompt > 1 && !strstr(b->address, "{seed}"))
         gp_gen_note(b, "command-no-seed",
-                    "the command has no {seed}: whether the images of a prompt differ is up to the program");
+                    "the command has no {seed}, so the program decides whether the images of a prompt differ");
     return GP_OK;
 }
 

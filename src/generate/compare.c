@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Compares an image with what was asked for.  Generators write the prompt, the negative prompt and the seed into their
- * files.  A file that says something else is another image: ComfyUI gives file names again after its folder was tidied,
- * and its history still has them. */
+ * Compares the metadata of an image with the request.  Generators write the prompt, the negative prompt and the seed
+ * into their files.  If these differ, the file is another image: ComfyUI reuses file names after its output folder was
+ * cleaned up, and its history still has the old names. */
 #include "generate/backend.h"
 
 #include "image/chunks.h"
@@ -10,14 +10,14 @@
 
 #include <string.h>
 
-/* Letters by which some generators change a prompt before they store it: choices, wildcards, tags, comments, and
- * lines. */
+/* Does the prompt contain characters at which some generators change it before they store it?  They mark choices,
+ * wildcards, tags, comments and line ends. */
 static bool may_be_changed(const char *prompt)
 {
     return strpbrk(prompt, "#<$\n\r\t{|\\") != NULL || gp_graph_has_wildcards(prompt);
 }
 
-/* Does the text contain `part`, blanks at its ends and double blanks aside? */
+/* Does the text contain `part`?  Spaces at the ends and double spaces do not count. */
 static bool holds(const char *text, const char *part)
 {
     gp_str a = GP_STR_INIT, b = GP_STR_INIT;
@@ -81,7 +81,7 @@ static gp_status compare(const words *asked, const gp_meta *meta, gp_gen_likenes
     return GP_OK;
 }
 
-/* What a file says that was drawn from this graph. */
+/* Compares the metadata of a file with those that the graph would give. */
 static gp_status compare_graph(const gp_str *graph, const char *name, const gp_meta *meta, gp_gen_likeness *likeness,
                                gp_gen_result *out, gp_error *err)
 {
@@ -89,7 +89,7 @@ static gp_status compare_graph(const gp_str *graph, const char *name, const gp_m
     words asked = {.exact = true};
     GP_TRY(gp_meta_comfy(graph->data, graph->size, &(gp_comfy_file){.path = name}, &sent, err));
     asked.prompt = sent.evidence >= GP_EVIDENCE_DERIVED ? sent.prompt : NULL;
-    if (asked.prompt && may_be_changed(asked.prompt)) asked.exact = false; /* a node may have chosen, and said what */
+    if (asked.prompt && may_be_changed(asked.prompt)) asked.exact = false; /* a node may have resolved choices */
     if (asked.prompt && gp_graph_has_wildcards(asked.prompt)) asked.prompt = NULL;
     asked.negative = asked.exact ? sent.negative : NULL;
     gp_status st = read_seed(&sent, &asked.has_seed, &asked.seed, err);
@@ -107,7 +107,7 @@ gp_status gp_gen_compare(const gp_gen_request *r, const gp_str *graph, const cha
     *likeness = GP_GEN_BARE;
     gp_status st = gp_image_read_chunks(file->data, file->size, &chunks, &ignored);
     if (st == GP_ERR_MEMORY) return gp_fail(err, st, "%s", ignored.message);
-    if (st != GP_OK) return GP_OK; /* not an image: that is found out, and said, where it is decoded */
+    if (st != GP_OK) return GP_OK; /* not an image: decoding reports that later */
     st = gp_meta_read(&chunks, name, &meta, err);
     words asked = {.prompt = may_be_changed(r->prompt) ? NULL : r->prompt,
                    .negative = r->negative && !may_be_changed(r->negative) ? r->negative : NULL,

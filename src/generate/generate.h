@@ -28,13 +28,13 @@ typedef enum gp_gen_outcome {
     GP_GEN_REFUSED, /* the generator will not draw this: asking again is of no use */
     GP_GEN_AGAIN,   /* it went wrong in a way that may pass */
     GP_GEN_FAILED,  /* it went wrong in a way that will not */
-    GP_GEN_STOPPED  /* somebody stopped it in the generator's own interface: not asked again in this run */
+    GP_GEN_STOPPED  /* somebody stopped the job in the generator's own interface: not requested again in this run */
 } gp_gen_outcome;
 
 /* One more image of the same request. */
 typedef struct gp_gen_extra {
     gp_bytes image;
-    bool has_seed; /* it has a seed of its own */
+    bool has_seed; /* `seed` is set: the image has its own seed */
     uint64_t seed;
 } gp_gen_extra;
 
@@ -43,12 +43,12 @@ enum { GP_GEN_MOST_EXTRAS = 255 };
 typedef struct gp_gen_result {
     gp_gen_outcome outcome;
     gp_bytes image;       /* GOT: the file's bytes as they came */
-    gp_gen_extra *extras; /* GOT: the other images of its batch [extra_count] */
+    gp_gen_extra *extras; /* GOT: [extra_count] the other images of the batch */
     size_t extra_count;
     gp_str settings;   /* GOT: members of a JSON object, without braces: "seed":1,"sampler":"Euler a",... */
     double wait;       /* AGAIN: seconds that the server asks to wait, else 0; the wait is cut at GP_GEN_MOST_WAIT */
-    bool reported;     /* AGAIN: the generator itself says what went wrong; the same words twice are final */
-    bool compared;     /* GOT: what the image says of itself was compared with the request */
+    bool reported;     /* AGAIN: the generator itself reports the error; if it comes twice, there is no third try */
+    bool compared;     /* GOT: the metadata of the image agree with the request */
     char message[400]; /* why not */
 } gp_gen_result;
 void gp_gen_result_clear(gp_gen_result *result);
@@ -59,21 +59,21 @@ typedef struct gp_gen_options {
     const char *login;    /* "user:password", or NULL */
     const char *token;    /* or NULL */
     const char *workflow; /* ComfyUI: API-format graph (text), or NULL */
-    bool own_workflows;   /* each request has its graph */
+    bool own_workflows;   /* each request has its own graph */
     const char *const
-        *set; /* ComfyUI: "node.input=value" [set_count], @prompt @negative @seed @width ... stand for these */
+        *set; /* ComfyUI: "node.input=value" [set_count]; value: @prompt, @negative, @seed, @width ..., or as it is */
     size_t set_count;
     /* Most seconds for each request, from connecting to the last byte of its answer, and for each run of a command.  0:
      * no limit, since drawing an image may take long. */
     double timeout;
-    const gp_gen_request *like; /* what all requests have in common, for checks before the first; may be NULL */
+    const gp_gen_request *like; /* common values of all requests, to check them before the first; may be NULL */
     uint32_t per_prompt;        /* images of each prompt, each with its own seed; 0: not known */
     bool asked;                 /* an earlier gp_gen_open has checked these options: skip the checks */
     bool (*go_on)(void *user);  /* asked now and then, also while waiting; may be NULL */
     /* Told about once a second, where the back end says it: the share of the picture that is done; what it looks like
      * so far (a file's bytes, size 0: not shown).  May be NULL. */
     void (*on_part)(void *user, double part, const gp_bytes *preview);
-    /* Told now and then: how many jobs of others the generator draws before ours.  May be NULL. */
+    /* Called now and then with the number of other users' jobs that the generator draws before ours.  May be NULL. */
     void (*on_ahead)(void *user, uint32_t jobs);
     bool previews; /* ask for them */
     /* Called before a wait that the server asked for (1 second or more). asked: the seconds it asked for; seconds: how
@@ -92,8 +92,9 @@ void gp_gen_close(gp_gen_backend *backend);
 const char *gp_gen_protocol(const gp_gen_backend *backend);
 /* Web address of the generator, without a password; NULL for a command. */
 const char *gp_gen_address(const gp_gen_backend *backend);
-/* What a back end can: draw by seed; draw larger what it drew small; it is a program of the user's, whose words decide
- * the picture too; keep a queue, so that one job may wait there while another is drawn. */
+/* What a back end can do.  SEEDS: draw by seed.  HIRES: enlarge the image it drew.  PROGRAM: it is a command of the
+ * user, whose text is part of an image's key.  QUEUE: it has a queue, so one job may wait there while another is
+ * drawn. */
 enum { GP_GEN_SEEDS = 1, GP_GEN_HIRES = 2, GP_GEN_PROGRAM = 4, GP_GEN_QUEUE = 8 };
 bool gp_gen_can(const gp_gen_backend *backend, unsigned what);
 /* Draw.  STOPPED, MEMORY are errors; all else is in the result. */

@@ -20,7 +20,7 @@ static bool is_refusal(const gp_json *wrong)
     return false;
 }
 
-/* An account without money is told so with 429, but no waiting helps. */
+/* Does a 429 mean that the account has no money?  Waiting does not help then. */
 static bool is_without_money(const gp_json *wrong)
 {
     static const char *const signs[] = {"insufficient_quota", "billing"};
@@ -72,8 +72,8 @@ out:
     return st;
 }
 
-/* stable-diffusion.cpp's server speaks this protocol too, but draws each image from one and the same seed unless it was
- * started otherwise: all images of a prompt would be equal. */
+/* Rejects stable-diffusion.cpp's server if it draws every image from the same seed, its default: all images of a prompt
+ * would be equal. */
 static gp_status check_one_seed(gp_gen_backend *b, gp_error *err)
 {
     static const char public_api[] = "https://api.openai.com";

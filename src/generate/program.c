@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * A command that stays: a template with {requests} in it.  The program is started once, and each picture is a line of
- * JSON on its standard input, so that a model is loaded once.  It answers with lines of JSON on its standard output:
+ * Runs a command with {requests} in it.  The program is started once, so it loads a model once.  goldpan writes one
+ * line of JSON for each image to its standard input.  It answers with lines of JSON on its standard output:
  *
- *   {"part": 0.4}                                     how far the picture is, as often as it likes
+ *   {"part": 0.4}                                     share of the image that is done; may come often
  *   {"settings": {"seed": 1, ...}}                    the file `out` is written; settings may be missing
- *   {"error": "...", "again": false, "refused": true} there is no picture; both flags may be missing
+ *   {"error": "...", "again": false, "refused": true} there is no image; both flags may be missing
  *
- * A program that ends, or gives a wrong answer, is started anew for the next try. */
+ * If the program ends or gives a wrong answer, the next try starts it again. */
 #include "generate/backend.h"
 
 #include "base/clock.h"
@@ -26,13 +26,13 @@ enum { LINE_LIMIT = 1 << 20, LOOK_MS = 50, GRACE_MS = 2000 };
 
 struct gp_gen_program {
     pid_t pid;
-    int line; /* both directions */
+    int line; /* socket for requests and answers */
     gp_str in;
 };
 
 /* ------------------------------------------------------------------ the process */
 
-/* Ends the program: it is asked to by the end of its input, then told to.  Returns its status. */
+/* Ends the program: closes its input (and sends SIGTERM if at_once), waits, then sends SIGKILL.  Returns its status. */
 static int end(gp_gen_program *p, bool at_once)
 {
     int status = 0, waited = 0;
@@ -60,7 +60,7 @@ static gp_status start(gp_gen_backend *b, char *const *words, gp_gen_result *out
     if (!p) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a program");
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
         gp_mem_free(p);
-        return gp_gen_say(out, GP_GEN_AGAIN, "cannot talk to '%.200s': %s", words[0], strerror(errno));
+        return gp_gen_say(out, GP_GEN_AGAIN, "cannot create a socket pair for '%.200s': %s", words[0], strerror(errno));
     }
     bool started = gp_gen_spawn(words, ends[1], &p->pid, out) == GP_OK;
     close(ends[1]);
@@ -72,7 +72,7 @@ static gp_status start(gp_gen_backend *b, char *const *words, gp_gen_result *out
     return GP_OK;
 }
 
-/* The program gave no answer: it is ended, and the message says why. */
+/* Ends a program that gave no valid answer.  why: what was wrong; NULL: the program ended by itself. */
 static gp_status drop(gp_gen_backend *b, const char *name, const char *why, gp_gen_result *out)
 {
     int status = end(b->program, why != NULL);
@@ -97,7 +97,7 @@ static bool send_line(gp_gen_program *p, const gp_str *line)
 
 typedef enum hearing { HEARD, ENDED, LATE, STOPPED, TOO_LONG } hearing;
 
-/* The next line, without its end, at the begin of p->in; *size is its size. */
+/* Waits for the next line, which is then at the beginning of p->in; *size: its size without the line end. */
 static hearing hear(gp_gen_backend *b, gp_gen_program *p, double deadline, size_t *size)
 {
     for (size_t seen = 0;;) {
@@ -126,7 +126,7 @@ static void forget_line(gp_gen_program *p, size_t size)
     p->in.size -= size + 1;
 }
 
-/* ------------------------------------------------------------------ a picture */
+/* ------------------------------------------------------------------ an image */
 
 static void put_request(const gp_gen_request *r, gp_str *s)
 {
@@ -168,7 +168,7 @@ static gp_status take_image(const char *name, const gp_json *answer, const gp_ge
     return GP_OK;
 }
 
-/* One line of the program.  *done: it is the last one for this picture. */
+/* Reads one line of the program.  *done: the line is the last one for this image. */
 static gp_status take_line(gp_gen_backend *b, const char *name, size_t size, const gp_gen_request *r, bool *done,
                            gp_gen_result *out, gp_error *err)
 {
@@ -177,8 +177,8 @@ static gp_status take_line(gp_gen_backend *b, const char *name, size_t size, con
     if (st == GP_ERR_MEMORY) return gp_fail(err, st, "out of memory for an answer");
     if (st != GP_OK || gp_json_kind_of(answer) != GP_JSON_OBJECT) {
         char why[200];
-        snprintf(why, sizeof why, "answered what is no JSON object: '%.*s'", (int)(size < 100 ? size : 100),
-                 b->program->in.data);
+        snprintf(why, sizeof why, "answered with a line that is not a JSON object: '%.*s'",
+                 (int)(size < 100 ? size : 100), b->program->in.data);
         gp_json_free(answer);
         return drop(b, name, why, out);
     }
@@ -208,7 +208,7 @@ gp_status gp_gen_program_make(gp_gen_backend *b, char *const *words, const gp_ge
     gp_status st = GP_OK;
     put_request(r, &line);
     if (line.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
-    unlink(r->out); /* what is there afterwards is of this request */
+    unlink(r->out); /* so that a file there afterwards comes from this request */
     if (!b->program) GP_GO(start(b, words, out, err));
     if (!b->program) goto out;
     if (!send_line(b->program, &line)) GP_GO(drop(b, words[0], NULL, out));
@@ -223,7 +223,11 @@ gp_status gp_gen_program_make(gp_gen_backend *b, char *const *words, const gp_ge
             drop(b, words[0], "stopped", out);
             GP_GO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
         } else
-            drop(b, words[0], heard == LATE ? why : heard == TOO_LONG ? "answered with an endless line" : NULL, out);
+            drop(b, words[0],
+                 heard == LATE       ? why
+                 : heard == TOO_LONG ? "answered with a line that is too long"
+                                     : NULL,
+                 out);
     }
 out:
     gp_str_clear(&line);

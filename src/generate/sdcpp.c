@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const double first_look = 0.05, most_look = 0.5, look_share = 0.15,
-                    check_seconds = 10; /* seconds; later looks grow apart */
+                    check_seconds = 10; /* seconds; the time between polls grows */
 enum { MISSES = 5 /* looks at a job in a row that may fail */ };
 
 static void put_request(const gp_gen_request *r, gp_str *s)
@@ -88,7 +88,7 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     if (!answer.root) goto out;
     const char *id = gp_json_text(gp_json_get(answer.root, "id"), NULL);
     if (!id || strspn(id, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.") != strlen(id)) {
-        gp_gen_say(out, GP_GEN_AGAIN, "the server gives no job");
+        gp_gen_say(out, GP_GEN_AGAIN, "the server returned no job id");
         goto out;
     }
     gp_str_printf(&path, "/sdcpp/v1/jobs/%s", id);
@@ -108,7 +108,7 @@ out:
     return st;
 }
 
-/* The server draws with its default where it does not know a name, so that is found out before. */
+/* Checks a name before the first request, because the server draws with its default if it does not know the name. */
 static gp_status check_name(const gp_json *names, const char *name, const char *what, gp_error *err)
 {
     gp_str all = GP_STR_INIT;
@@ -120,7 +120,7 @@ static gp_status check_name(const gp_json *names, const char *name, const char *
         if (one && !strcmp(one, name)) goto out;
         if (one) gp_str_printf(&all, "%s%s", all.size ? ", " : "", one);
     }
-    st = gp_fail(err, GP_ERR_USAGE, "the server knows no %s '%.60s'; it has: %.300s", what, name,
+    st = gp_fail(err, GP_ERR_USAGE, "the server has no %s '%.60s'; it has: %.300s", what, name,
                  all.data ? all.data : "");
 out:
     gp_str_clear(&all);

@@ -5,7 +5,7 @@
  *   comfy_makers.c    which sampler made its image from noise
  *   comfy_words.c     the positive and negative prompt of that sampler
  *   comfy_settings.c  the settings of that sampler
- *   comfy_places.c    the inputs in which all of these are, for a program that fills in a graph
+ *   comfy_places.c    the inputs that hold all of these, to fill in a graph
  *   meta_comfy.c      the whole reader, and what it returns where answers differ */
 #ifndef GP_INGEST_COMFY_INNER_H
 #define GP_INGEST_COMFY_INNER_H
@@ -53,17 +53,17 @@ void gp_comfy_find_makers(gp_comfy *comfy, size_t output, gp_comfy_makers *out);
 bool gp_comfy_reworks(const gp_graph_node *node);
 
 /* ------------------------------------------------------------------ words */
-/* An input that gave a part of a prompt, and the inputs whose own texts that part was made of. */
+/* An input that gave a part of a prompt, and the inputs with the texts that make up that part. */
 typedef struct gp_comfy_site {
     size_t node;
-    const gp_graph_input *input; /* NULL: the node gives its text without an input that is known */
+    const gp_graph_input *input; /* NULL: it is not known which input gives the node's text */
     gp_graph_leaves leaves;
 } gp_comfy_site;
 enum { GP_COMFY_MAX_SITES = 16 };
 typedef struct gp_comfy_sites {
     gp_comfy_site items[GP_COMFY_MAX_SITES];
     size_t count;
-    bool more; /* there are more than fit into `items` */
+    bool more; /* more were found than fit into `items` */
 } gp_comfy_sites;
 
 typedef struct gp_comfy_words {
@@ -73,7 +73,7 @@ typedef struct gp_comfy_words {
     bool empty;            /* there is an empty text */
     const char *guess;     /* why a text may be wrong, or NULL */
     size_t unknown;        /* the node whose text is missing, or SIZE_MAX */
-    gp_comfy_sites *sites; /* where the inputs are listed; NULL: nowhere */
+    gp_comfy_sites *sites; /* receives the inputs; or NULL */
 } gp_comfy_words;
 #define GP_COMFY_WORDS_INIT                                                                                            \
     {                                                                                                                  \
@@ -85,7 +85,7 @@ void gp_comfy_collect(gp_comfy *comfy, size_t sampler, const char *role, gp_comf
 void gp_comfy_collect_unsorted(gp_comfy *comfy, gp_comfy_words *words);
 
 /* ------------------------------------------------------------------ settings */
-/* A setting of a sampler: its input `wanted`, or that of a node which the sampler's links named `way` lead to. */
+/* A setting of a sampler: input `wanted` of the sampler, or of a node that the sampler's links named `way` lead to. */
 typedef struct gp_comfy_setting {
     const char *key, *wanted, *way;
     bool number;
@@ -95,7 +95,7 @@ enum { GP_COMFY_SETTINGS = 7 };
 extern const gp_comfy_setting gp_comfy_setting_table[GP_COMFY_SETTINGS];
 /* Inputs that name a model, NULL at the end. */
 extern const char *const gp_comfy_model_names[];
-/* Puts the nodes that a sampler's model comes through into graph->queue, nearest first. Returns how many. */
+/* Writes the nodes on the path of a sampler's model to graph->queue, nearest first.  Returns their number. */
 size_t gp_comfy_model_nodes(gp_graph *graph, size_t sampler);
 /* Finds the nearest node that gives a sampler's image its width and height, or SIZE_MAX. */
 size_t gp_comfy_size_node(gp_graph *graph, size_t sampler);

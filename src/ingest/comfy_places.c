@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * The places of a graph: from its savers back to all samplers, and from each sampler to the inputs that hold its texts,
- * numbers and names.
+ * Finds the places of a graph: goes from its savers back to all samplers, and from each sampler to the inputs that hold
+ * its texts, numbers and names.
  *
- * A sampler that made the image from noise, and a pass that goes on with its latent (a refiner), get the prompt.  A
- * pass that reworks an image (a detailer) keeps its own text, because that text may describe only a face.  A number
- * that comes by a link is written where the link begins if only inputs of the same name are fed from there.  Otherwise
- * it replaces the link. */
+ * A sampler that makes the image from noise, and a pass that continues from its latent (a refiner), get the prompt.  A
+ * pass that reworks an image (a detailer) keeps its own text, because that text may describe only a face.
+ *
+ * If an input gets its number by a link, the number is written to the node where the link begins, provided that this
+ * node feeds only inputs of the same name.  Otherwise the number replaces the link. */
 #include "ingest/comfy_inner.h"
 #include "ingest/graph_inner.h"
 #include <string.h>
@@ -17,7 +18,7 @@ typedef struct placing {
     gp_comfy comfy;
     gp_graph *g;
     gp_places *out;
-    size_t samplers[MAX_ALL]; /* from the savers backwards */
+    size_t samplers[MAX_ALL]; /* in the order found from the savers */
     bool made[MAX_ALL];       /* the sampler made an image from noise */
     size_t count;
 } placing;
@@ -25,14 +26,14 @@ typedef struct placing {
 size_t gp_comfy_node_of(const gp_graph *g, const gp_graph_input *input)
 {
     size_t low = 0, high = g->count;
-    while (high - low > 1) { /* inputs lie in the order of their nodes */
+    while (high - low > 1) { /* inputs are stored in the order of their nodes */
         size_t middle = low + (high - low) / 2;
         if (g->nodes[middle].inputs <= input)
             low = middle;
         else
             high = middle;
     }
-    while (low && !g->nodes[low].input_count) low--; /* a node without inputs begins where the next one does */
+    while (low && !g->nodes[low].input_count) low--; /* a node without inputs has the same pointer as the next node */
     return low;
 }
 
@@ -68,7 +69,7 @@ static void add_sampler(placing *p, size_t sampler, bool made)
     p->samplers[p->count] = sampler, p->made[p->count++] = made;
 }
 
-/* Adds all samplers that links with images and latents lead to, also those behind other samplers. */
+/* Adds all samplers found by following links that carry images and latents, also samplers before other samplers. */
 static void add_behind(placing *p, size_t output)
 {
     gp_graph *g = p->g;
@@ -99,7 +100,7 @@ static gp_status find_samplers(placing *p, gp_error *err)
         gp_comfy_find_makers(&p->comfy, savers.nodes[i], &makers);
         for (size_t k = 0; k < makers.count; k++) add_sampler(p, makers.nodes[k], true);
     }
-    for (size_t i = 0; i < p->g->count && !p->count; i++) /* the image comes by a way that is not known */
+    for (size_t i = 0; i < p->g->count && !p->count; i++) /* no path from a saver is known: use all samplers */
         if (gp_comfy_is_sampler(&p->g->nodes[i])) add_sampler(p, i, true);
     return GP_OK;
 }
@@ -112,7 +113,8 @@ static const char *text_of(const gp_graph_input *input)
     return text ? text : "";
 }
 
-/* Does the title or class of the input's node, or the input's name, say that it is the text of this side? */
+/* Does the title of the input's node, or the input's name, say that the input holds the text of this role (positive or
+ * negative)? */
 static bool is_named(const placing *p, const gp_graph_input *input, const char *role)
 {
     static const char *const others[] = {"negative", "style", "quality", "prefix", "suffix", "trigger"};
@@ -135,7 +137,7 @@ static bool has_text(const placing *p, const gp_graph_input *input, const char *
     return *text_of(input) != 0;
 }
 
-/* Keeps the inputs that `wanted`, if there are any. */
+/* Keeps only the inputs for which `wanted` returns true, if there are any. */
 static void keep(const placing *p, gp_graph_leaves *leaves, const char *role,
                  bool (*wanted)(const placing *p, const gp_graph_input *input, const char *role))
 {
@@ -148,8 +150,8 @@ static void keep(const placing *p, gp_graph_leaves *leaves, const char *role,
     leaves->count = kept;
 }
 
-/* Finds the one input of a site that is the prompt: of a joined text, the part with a text box of its own, or with a
- * title that says so. NULL: not clear. */
+/* Finds the one input of a site that is the prompt.  Of a joined text, prefers the part whose name or title says so,
+ * then the part with its own text box, then the part that is not empty.  NULL: not clear. */
 static const gp_graph_input *only_leaf(const placing *p, const gp_comfy_site *site, const char *role)
 {
     gp_graph_leaves leaves = {.count = 0};
@@ -174,7 +176,7 @@ typedef struct texts {
     bool unclear;
 } texts;
 
-/* Finds the inputs that hold the texts of one side of a sampler. */
+/* Finds the inputs that hold the positive or negative texts of a sampler. */
 static gp_status find_texts(placing *p, size_t sampler, const char *role, texts *out, gp_error *err)
 {
     gp_comfy_sites sites = {.count = 0};
@@ -189,14 +191,14 @@ static gp_status find_texts(placing *p, size_t sampler, const char *role, texts 
     for (size_t i = 0; i < sites.count && !out->unclear; i++) {
         const gp_graph_input *leaf = only_leaf(p, &sites.items[i], role);
         out->nodes[out->count] = sites.items[i].node, out->leaves[out->count++] = leaf;
-        /* several encoders: which of their texts is the prompt is known only if they have the same one */
+        /* with several encoders, the prompt is known only if all have the same text */
         bool other = leaf && out->nodes[0] != sites.items[i].node && leaf != out->leaves[0];
         out->unclear |= !leaf || (other && strcmp(text_of(leaf), text_of(out->leaves[0])) != 0);
     }
     return GP_OK;
 }
 
-/* Is the text that of a place of this kind already? */
+/* Does a place of this kind have the same text? */
 static bool is_same_text(const gp_places *p, gp_place_kind kind, const gp_graph_input *input)
 {
     for (size_t i = 0; i < p->count; i++)
@@ -211,7 +213,8 @@ static void keep_text(gp_places *p, const gp_graph_input *input)
     if (p->kept_count < GP_MAX_PLACES && input && *text_of(input)) p->kept[p->kept_count++] = input;
 }
 
-/* Do two samplers that made parts of images have different texts? Each image may then have its own prompt. */
+/* Are the texts other than those of the places found before?  Then each sampler may make its own image with its own
+ * prompt. */
 static bool differs(const gp_places *p, gp_place_kind kind, const texts *t)
 {
     bool any = false;
@@ -252,7 +255,7 @@ static bool feeds_only(const gp_graph *g, const gp_graph_input *leaf, const char
     return true;
 }
 
-/* Finds the text that a link leads to, if it is the only one on the way. */
+/* Finds the input with the text that a link leads to, if there is only one. */
 static const gp_graph_input *string_leaf(const gp_graph *g, const gp_graph_input *direct)
 {
     gp_graph_leaves leaves = {.count = 0};
@@ -289,7 +292,7 @@ static void place_settings(placing *p, size_t at)
     }
 }
 
-/* The size is that of a node that makes an empty image, not of one that scales an image. */
+/* The size belongs to a node that makes an empty image, not to a node that scales an image. */
 static void place_size(placing *p, size_t sampler)
 {
     size_t at = gp_comfy_size_node(p->g, sampler);
@@ -302,7 +305,7 @@ static void place_size(placing *p, size_t sampler)
     place(p, GP_PLACE_HEIGHT, node, "height", true);
 }
 
-/* The model of a maker is the model; another one, of a later pass, is the refiner. */
+/* The model of a sampler that makes the image from noise is the model; the model of a later pass is the refiner. */
 static void place_model(placing *p, size_t at)
 {
     size_t count = gp_comfy_model_nodes(p->g, p->samplers[at]);
@@ -319,7 +322,7 @@ static void place_model(placing *p, size_t at)
 
 static gp_status find_all(placing *p, gp_error *err)
 {
-    for (int made = 1; made >= 0; made--) { /* makers first: later passes are compared with them */
+    for (int made = 1; made >= 0; made--) { /* samplers that make an image first: later passes are compared with them */
         for (size_t i = 0; i < p->count; i++) {
             if (p->made[i] != made) continue;
             GP_TRY(place_texts(p, i, GP_PLACE_PROMPT, "positive", err));

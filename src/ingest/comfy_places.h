@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Where a ComfyUI graph holds its prompt, seed, size and settings, for a program that fills in a graph.  The places are
- * found by the same walk that reads the prompt of a file (comfy_inner.h), so what is written there is read back. */
+ * Finds the inputs of a ComfyUI graph that hold its prompt, seed, size and settings, to fill in a graph.  The same code
+ * reads the prompt of a file (comfy_inner.h), so values written to these inputs are read back from the file. */
 #ifndef GP_INGEST_COMFY_PLACES_H
 #define GP_INGEST_COMFY_PLACES_H
 
@@ -21,7 +21,7 @@ typedef enum gp_place_kind {
     GP_PLACE_KINDS
 } gp_place_kind;
 
-/* An input that is to hold a value of this kind.  If it is a link now, the value replaces the link. */
+/* An input for a value of this kind.  If the input is a link, the value replaces the link. */
 typedef struct gp_place {
     gp_place_kind kind;
     const gp_graph_input *input;
@@ -31,10 +31,10 @@ enum { GP_MAX_PLACES = 128 };
 typedef struct gp_places {
     gp_place items[GP_MAX_PLACES];
     size_t count;
-    const gp_graph_input *kept[GP_MAX_PLACES]; /* texts of later passes that may not be the prompt: they stay */
+    const gp_graph_input *kept[GP_MAX_PLACES]; /* texts of later passes that are not replaced */
     size_t kept_count;
-    bool unclear[GP_PLACE_KINDS]; /* the graph shows no places, or only a part of them, because it is not clear which of
-                                     several inputs, or because a node on the way is not known */
+    bool unclear[GP_PLACE_KINDS]; /* some places of this kind were not found: several inputs are possible, or a node
+                                     on the path is unknown */
 } gp_places;
 /* Finds the places of all samplers behind the graph's savers.  Errors: MEMORY. */
 gp_status gp_comfy_find_places(gp_graph *graph, gp_places *out, gp_error *err);

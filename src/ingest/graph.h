@@ -80,12 +80,12 @@ const gp_json *gp_graph_number(const gp_graph *graph, const gp_graph_node *node,
  * not known. */
 const gp_json *gp_graph_scalar(const gp_graph *graph, const gp_graph_input *input);
 
-/* The inputs whose own texts a text was made of.  A text that is used twice is listed twice. */
+/* The inputs with the texts that make up a longer text.  A text that is used twice is listed twice. */
 enum { GP_GRAPH_MAX_LEAVES = 16 };
 typedef struct gp_graph_leaves {
     const gp_graph_input *items[GP_GRAPH_MAX_LEAVES];
     size_t count;
-    bool more; /* there are more than fit into `items` */
+    bool more; /* more were found than fit into `items` */
 } gp_graph_leaves;
 
 /* State and result of evaluating a text. */
@@ -98,7 +98,7 @@ typedef struct gp_graph_texts {
     size_t unknown;    /* the node whose text the file does not contain; SIZE_MAX: no such node; the count of nodes or
                           more: a link to a missing node */
     const char *guess; /* why a part of the text may be wrong, or NULL */
-    gp_graph_leaves *leaves; /* where the inputs are listed; NULL: nowhere */
+    gp_graph_leaves *leaves; /* receives the inputs; or NULL */
 } gp_graph_texts;
 enum { GP_GRAPH_TEXTS_BUDGET = 256, GP_GRAPH_LOOKUPS = 16, GP_GRAPH_MAX_TEXT_INPUTS = 256 };
 /* Finds the text of an input, exactly as the graph made it: its own text, or computed from the string nodes it links

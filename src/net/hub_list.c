@@ -105,8 +105,8 @@ static gp_status not_found(const char *name, const char *revision, const gp_snap
     if (!s->complete)
         return gp_fail(
             err, GP_ERR_NOT_FOUND,
-            "only half of model '%s' is on this machine: its snapshot %s lacks %s; complete it with: goldpan "
-            "model get %s --revision %s",
+            "model '%s' is incomplete on this machine: snapshot %s has no %s; complete it with: goldpan model get %s "
+            "--revision %s",
             name, s->commit, s->lacking, name, s->commit);
     return gp_fail(
         err, GP_ERR_NOT_FOUND,

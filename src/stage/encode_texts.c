@@ -122,11 +122,10 @@ static gp_status no_tokenizer(const gp_clip *clip, gp_error *err)
     const char *folder = gp_clip_folder(clip);
     char name[200];
     if (gp_hub_name_of(folder, name, sizeof name))
-        return gp_fail(
-            err, GP_ERR_NOT_FOUND,
-            "only half of model '%s' is on this machine, without a tokenizer (%s); complete it with: goldpan "
-            "model get %s",
-            name, files, name);
+        return gp_fail(err, GP_ERR_NOT_FOUND,
+                       "model '%s' is incomplete on this machine: it has no tokenizer (%s); complete it with: goldpan "
+                       "model get %s",
+                       name, files, name);
     return gp_fail(err, GP_ERR_NOT_FOUND, "the model folder '%s' has no tokenizer (%s)", folder, files);
 }
 

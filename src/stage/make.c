@@ -34,7 +34,7 @@ static void make_key(const gp_making *m, const gp_subject *s, uint32_t number, u
     gp_hash_hex(gp_hash_of(text->data, text->size), hex);
 }
 
-/* The settings, and where the image is asked for: no part of the key, since a server may move. */
+/* Writes the settings with the generator's address.  The address is not part of the key, since a server may move. */
 static void put_address(const gp_making *m, const char *settings, gp_str *text)
 {
     const char *address = gp_gen_address(m->backends[0]);
@@ -47,7 +47,7 @@ static void put_address(const gp_making *m, const char *settings, gp_str *text)
     gp_str_putc(text, '}');
 }
 
-/* An image that was got before, and the others of its batch. */
+/* Counts an image that an earlier run got, and the other images of its batch. */
 static gp_status count_had(gp_making *m, const char *key, gp_error *err)
 {
     bool there = true;
@@ -118,7 +118,7 @@ static gp_status plan(gp_making *m, const uint32_t *wanted, gp_error *err)
 out:
     if (st != GP_OK) gp_cat_rollback(m->cat);
     gp_str_clear(&text);
-    m->ticker.state.total += m->todo_count; /* what was got before is no part of the progress, nor of its rate */
+    m->ticker.state.total += m->todo_count; /* images of earlier runs do not count for the progress or its rate */
     return st;
 }
 
@@ -136,7 +136,7 @@ static gp_status open_picture(void *user, const gp_cat_generation *g, gp_error *
     return gp_picture_new(g, o->id, o->m->folder, &o->picture, err);
 }
 
-/* An image of ComfyUI is drawn again by the graph in its file. */
+/* Reads the graph in the file of a ComfyUI image that is drawn again.  Without a graph, the image fails. */
 static gp_status find_graph(gp_making *m, gp_picture *p, gp_error *err)
 {
     gp_json *columns = NULL;
@@ -150,7 +150,7 @@ static gp_status find_graph(gp_making *m, gp_picture *p, gp_error *err)
     if (p->workflow) return GP_OK;
     p->hopeless = true, p->outcome = GP_GEN_FAILED;
     snprintf(p->message, sizeof p->message, "%.340s; or give --workflow FILE",
-             path ? why.message : "no graph is known");
+             path ? why.message : "the plan does not name the image that holds the graph");
     return GP_OK;
 }
 
@@ -188,7 +188,7 @@ static void draw(void *user, int thread, void *job)
         gp_picture_make(p, m->backends[thread], m->o->tries, m->o->max_pixels);
 }
 
-/* The catalog's row of one image that was got. */
+/* Adds one new image to the catalog. */
 static gp_status put_image(gp_making *m, const gp_picture *p, int64_t id, gp_error *err)
 {
     int64_t image = 0;
@@ -219,7 +219,7 @@ out:
     return st;
 }
 
-/* Another image of a batch: a row of its own. */
+/* Adds the second or a later image of a batch, with its own row of the plan. */
 static gp_status put_extra(gp_making *m, const gp_picture *p, gp_error *err)
 {
     int64_t id;
@@ -237,7 +237,7 @@ static gp_status put_extra(gp_making *m, const gp_picture *p, gp_error *err)
     return put_image(m, p, id, err);
 }
 
-/* All images of a batch are got, or none. */
+/* Adds all images of a batch in one transaction. */
 static gp_status put_picture(gp_making *m, const gp_picture *p, gp_error *err)
 {
     gp_status st = GP_OK;
@@ -250,7 +250,7 @@ out:
     return st;
 }
 
-/* If the first images fail alike, no others are asked for: the reason is not in them. */
+/* If the first images all fail for the same reason, stops requesting images: the reason does not lie in one image. */
 static void watch_failures(gp_making *m, const gp_picture *p)
 {
     if (p->outcome == GP_GEN_GOT || p->outcome == GP_GEN_REFUSED) {
@@ -271,7 +271,7 @@ static gp_status take_picture(void *user, void *job, gp_error *err)
     gp_making *m = user;
     gp_picture *p = job;
     gp_status st = GP_OK;
-    if (p->error.status == GP_ERR_STOPPED) { /* what it failed of until then is the last reason */
+    if (p->error.status == GP_ERR_STOPPED) { /* report the image's last error, as it may be why the user stopped */
         if (*p->message) snprintf(m->counts->why, sizeof m->counts->why, "%s", p->message);
         GP_GO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
     }
@@ -355,7 +355,7 @@ static gp_status draw_round(gp_making *m, gp_error *err)
 {
     gp_threads *scorer = NULL;
     gp_pipe pipe = {.threads = m->workers,
-                    .window = (size_t)m->workers * AHEAD, /* one that takes long does not keep the others waiting */
+                    .window = (size_t)m->workers * AHEAD, /* a slow image does not delay the others */
                     .next = next_picture,
                     .work = draw,
                     .take = take_picture,
@@ -425,14 +425,17 @@ out:
 
 /* ------------------------------------------------------------------ the whole */
 
-/* An image that the generator had in its cache, or drew alike for another request, is not a new one. */
+/* Sends a note about images that are not new: the generator took them from its cache, or drew the same image for
+ * another request. */
 static void tell_same(const gp_making *m)
 {
     const gp_generate_options *o = m->o;
     if (m->same)
-        gp_note_say(o->note, o->note_user, "generator-same-image", m->same,
-                    "%llu %s that the catalog had already: the generator ignores what was asked differently",
-                    (unsigned long long)m->same, gp_plural(m->same, "image is one", "images are ones"));
+        gp_note_say(
+            o->note, o->note_user, "generator-same-image", m->same,
+            "%llu %s already in the catalog, byte for byte: the generator returned the same image for different "
+            "requests",
+            (unsigned long long)m->same, gp_plural(m->same, "image was", "images were"));
 }
 
 static void clear(gp_making *m)

@@ -11,13 +11,13 @@ typedef struct gp_picture {
     int64_t id;                                     /* of the row */
     char *key, *prompt, *negative, *settings_asked; /* owned */
     char *workflow;                                 /* owned: graph of this image alone, or NULL */
-    bool hopeless;                                  /* it cannot be asked for: `message` says why */
+    bool hopeless;                                  /* the image cannot be requested: `message` says why */
     char *columns;                                  /* owned: other columns of the table, or NULL */
     uint32_t number;
     bool has_seed;
     uint64_t seed;
-    char *path; /* owned: where it is or shall be; the extension comes with the bytes */
-    bool found; /* it was on the disk before, whole */
+    char *path; /* owned: path of the file, without extension until its format is known */
+    bool found; /* a complete file was on disk before */
     gp_gen_outcome outcome;
     char message[400];
     gp_error error; /* MEMORY, STOPPED: the run ends */
@@ -27,17 +27,18 @@ typedef struct gp_picture {
     uint64_t size;
     int64_t mtime_ns;
     char *settings;             /* owned: what the catalog keeps, one JSON object */
-    char *own_negative;         /* owned: the negative prompt that the generator's graph brought itself, or NULL */
-    uint32_t index;             /* of the image in its batch, from 1; 0: the batch is one image */
+    char *own_negative;         /* owned: negative prompt that only the generator's graph has, or NULL */
+    uint32_t index;             /* place of the image in its batch, from 1; 0: the batch is one image */
     struct gp_picture **extras; /* owned: the other images of its batch [extra_count] */
     size_t extra_count;
 } gp_picture;
 void gp_picture_free(gp_picture *p);
-/* Writes the key of another image of the batch: index 2 and up. */
+/* Writes the key of the second (index 2) or a later image of a batch. */
 void gp_picture_extra_key(const char *key, uint32_t index, char hex[33]);
 /* A job from a row of the plan: texts copied, path made (without extension). */
 gp_status gp_picture_new(const gp_cat_generation *g, int64_t id, const char *folder, gp_picture **out, gp_error *err);
-/* Is its file there already, from before a kill?  Then found, and all else as after gp_picture_make. */
+/* Looks for the image's file, which may be there if an earlier run was killed.  If the file is complete, sets `found`
+ * and the same fields as gp_picture_make. */
 gp_status gp_picture_look(gp_picture *p, uint64_t max_pixels, gp_error *err);
 /* Generates the image in at most `tries` attempts and writes it to the disk. */
 void gp_picture_make(gp_picture *p, gp_gen_backend *backend, unsigned tries, uint64_t max_pixels);

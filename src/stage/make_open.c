@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The back ends of a run: the graph, a connection for each worker, and what is told while they work. */
+ * Opens the back ends of a run: reads the graph, opens a connection for each worker, and receives progress and
+ * notes. */
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -12,7 +13,7 @@
 
 enum { WAIT_LINES = 60 /* seconds */ };
 
-/* Asked by whoever waits: the progress is told by one thread at a time. */
+/* Called by waiting threads; only one reports the progress at a time. */
 bool gp_making_go_on(void *user)
 {
     gp_making *m = user;
@@ -23,24 +24,25 @@ bool gp_making_go_on(void *user)
     return !atomic_load(&m->stop);
 }
 
-/* Told by whoever waits: how far its picture is. */
+/* Called by a waiting thread with the share of its image that is done. */
 static void on_part(void *user, double part, const gp_bytes *preview)
 {
     gp_making *m = user;
     pthread_mutex_lock(&m->telling);
     m->ticker.state.part = part;
-    if (m->o->preview && preview->size) /* whole or not at all; nothing else hangs on it */
+    if (m->o->preview && preview->size) /* if this fails, only the preview is missing */
         (void)gp_file_replace(m->o->preview, preview->data, preview->size, NULL);
     pthread_mutex_unlock(&m->telling);
 }
 
-/* Told by whoever waits: while others' jobs are drawn, time passes that is no part of the rate. */
+/* Called by a waiting thread with the number of other users' jobs before its own.  The time in which the generator
+ * draws those jobs does not count for the rate. */
 static void on_ahead(void *user, uint32_t jobs)
 {
     gp_making *m = user;
     double now = gp_clock_now();
     pthread_mutex_lock(&m->telling);
-    /* nothing was finished since then, so all that time was theirs */
+    /* no image of this run was finished since then, so all that time went to those jobs */
     double since = m->ticker.state.ahead ? m->ahead_since : fmax(m->last_finish, m->ticker.started);
     if (jobs) m->ticker.state.waiting += now - since;
     m->ticker.state.ahead = jobs;
@@ -77,7 +79,7 @@ void gp_making_count(gp_making *m, uint64_t *what)
     pthread_mutex_unlock(&m->telling);
 }
 
-/* Sends a note of a back end, each once. */
+/* Sends a note of a back end, unless the same note was sent before. */
 static void on_note(void *user, const char *code, const char *text)
 {
     gp_making *m = user;
@@ -95,7 +97,7 @@ static void on_note(void *user, const char *code, const char *text)
 
 /* ------------------------------------------------------------------ the graph */
 
-/* Takes the graph out of an image that ComfyUI wrote. */
+/* Copies the graph from an image that ComfyUI wrote. */
 static gp_status graph_of_image(const char *path, const gp_bytes *bytes, char **out, gp_error *err)
 {
     gp_chunks chunks = {0};
@@ -157,14 +159,14 @@ static void set_like(gp_making *m)
     for (size_t i = 0; i < m->subject_count && !m->like.negative; i++) m->like.negative = m->subjects[i].negative;
 }
 
-/* What is drawn again is asked for where it was drawn. */
+/* Without --backend, regenerate uses the generator that drew the picks. */
 static gp_status find_address(gp_making *m, gp_error *err)
 {
     const char *protocol = m->o->protocol;
     GP_TRY(gp_cat_generation_backend(m->cat, m->o->again == GP_AGAIN_FLAGGED, protocol, &m->address, err));
     if (m->address) return GP_OK;
     return gp_fail(err, GP_ERR_USAGE,
-                   "the catalog does not say which generator drew the picked images: --backend ADDRESS");
+                   "the catalog does not say which generator drew the picked images: give --backend ADDRESS");
 }
 
 static gp_status open_backends(gp_making *m, gp_error *err)
@@ -196,7 +198,7 @@ static gp_status open_backends(gp_making *m, gp_error *err)
     for (int i = 0; i < m->workers; i++) {
         GP_TRY(gp_gen_open(&g, &m->backends[i], err));
         g.protocol = gp_gen_protocol(m->backends[0]), g.asked = true; /* the generator is identified only once */
-        /* one job more waits in the generator's queue, so that it is busy while an image is fetched and kept */
+        /* one more job waits in the generator's queue: the generator draws it while an image is fetched and stored */
         if (i == 0 && gp_gen_can(m->backends[0], GP_GEN_QUEUE)) m->workers++;
     }
     return GP_OK;
@@ -207,7 +209,7 @@ static gp_status set_common(gp_making *m, gp_error *err)
     gp_str s = GP_STR_INIT;
     gp_str_putc(&s, '{');
     gp_gen_put_common(&s, &m->like);
-    if (m->workflow) { /* another graph, another picture */
+    if (m->workflow) { /* the key depends on the graph: another graph draws another image */
         char hex[33];
         gp_hash_hex(gp_hash_of(m->workflow, strlen(m->workflow)), hex);
         gp_json_put_name(&s, "workflow");

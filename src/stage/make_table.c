@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The prompts that pictures are drawn from: those of a table or a list, or those of picked images. */
+ * Reads the prompts to draw from: of a table, of a list, or of picked images. */
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -9,14 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A list of prompts, a line each, as a table. */
+/* Opens a list of prompts, one on each line, as a table. */
 static gp_status open_list(const char *path, gp_table **out, gp_error *err)
 {
     gp_bytes bytes = {0};
     gp_str csv = GP_STR_INIT;
     GP_TRY(gp_file_read(path, (uint64_t)1 << 30, &bytes, err));
     gp_str_puts(&csv, "prompt\n");
-    bool marked = bytes.size >= 3 && memcmp(bytes.data, "\xef\xbb\xbf", 3) == 0; /* as some editors begin a text */
+    bool marked = bytes.size >= 3 && memcmp(bytes.data, "\xef\xbb\xbf", 3) == 0; /* byte order mark of some editors */
     for (char *line = (char *)bytes.data + (marked ? 3 : 0), *end; *line; line = end) {
         size_t length = strcspn(line, "\n");
         end = line[length] ? line + length + 1 : line + length;
@@ -58,7 +58,7 @@ static int by_hash(const void *a, const void *b)
     return order ? order : (x->at > y->at) - (x->at < y->at);
 }
 
-/* A prompt that is there twice is one prompt: the first row's. */
+/* Of rows with the same prompt and negative prompt, keeps only the first. */
 static gp_status drop_doubles(gp_making *m, gp_error *err)
 {
     twin *twins = NULL;
@@ -100,7 +100,7 @@ gp_status gp_making_read_table(gp_making *m, gp_error *err)
     size_t rows = gp_table_rows(m->table);
     GP_TRY(gp_alloc((void **)&m->subjects, rows, sizeof *m->subjects, "the prompts", err));
     for (size_t i = 0; i < rows; i++) {
-        gp_str first = GP_STR_INIT; /* first caption, where the cell is a list of captions */
+        gp_str first = GP_STR_INIT; /* first caption, if the cell is a list of captions */
         const char *text = gp_table_text(m->table, i, prompt, &first);
         const char *not = negative == SIZE_MAX ? NULL : gp_table_cell(m->table, i, negative);
         if (first.failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the prompts");
@@ -135,14 +135,14 @@ void gp_making_tell_table(const gp_making *m)
                     gp_plural(m->double_rows, "is", "are"));
 }
 
-/* ------------------------------------------------------------------ pictures that are drawn again */
+/* ------------------------------------------------------------------ images to draw again */
 
 typedef struct merging {
     gp_str *out;
-    const gp_json *other; /* wins */
+    const gp_json *other; /* its values take precedence */
 } merging;
 
-/* Of an image's settings those that a request has; what was asked for now comes instead. */
+/* Keeps those settings of an image that a request can have.  Settings given on the command line replace them. */
 static bool keep_setting(void *user, const char *name, const gp_json *value)
 {
     static const char *const names[] = {"width",     "height", "steps",   "cfg_scale",        "sampler",
@@ -156,12 +156,13 @@ static bool keep_setting(void *user, const char *name, const gp_json *value)
     return true;
 }
 
-/* Another graph, another picture: an image of ComfyUI is drawn again by its own graph. */
+/* An image of ComfyUI is drawn again by its own graph.  The graph's hash is a setting, since another graph draws
+ * another image. */
 static void put_graph(const gp_making *m, const char *path, gp_str *settings)
 {
     char *graph = NULL, hex[33];
     if (m->workflow || strcmp(gp_gen_protocol(m->backends[0]), "comfyui") != 0) return;
-    if (gp_making_graph_of(path, &graph, NULL) == GP_OK) { /* without one, its row says so when it is drawn */
+    if (gp_making_graph_of(path, &graph, NULL) == GP_OK) { /* else find_graph (make.c) sets the error */
         gp_hash_hex(gp_hash_of(graph, strlen(graph)), hex);
         gp_json_put_name(settings, "workflow");
         gp_json_put_string(settings, hex);
@@ -195,7 +196,7 @@ static gp_status add_winner(void *user, const char *path, const char *prompt, co
     s->settings = gp_str_take(&text), s->extras = gp_str_take(&extras);
     if (!s->prompt || !s->settings || !s->extras || !s->negative != !negative)
         GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the picks"));
-    if (!s->has_seed) { /* nobody knows how it came about */
+    if (!s->has_seed) { /* without its seed the image cannot be drawn again */
         gp_mem_free(s->again_prompt), gp_mem_free(s->again_negative), gp_mem_free(s->settings), gp_mem_free(s->extras);
         m->subject_count--;
         m->counts->failed++;
@@ -211,5 +212,5 @@ gp_status gp_making_read_winners(gp_making *m, gp_error *err)
 {
     GP_TRY(gp_cat_winners(m->cat, m->o->again == GP_AGAIN_FLAGGED, add_winner, m, err));
     if (m->subject_count) return GP_OK;
-    return gp_fail(err, GP_ERR_NOT_FOUND, m->counts->failed ? "no pick has its seed on record" : "nothing is picked");
+    return gp_fail(err, GP_ERR_NOT_FOUND, m->counts->failed ? "no pick has a known seed" : "nothing is picked");
 }

@@ -92,7 +92,7 @@ void gp_picture_extra_key(const char *key, uint32_t index, char hex[33])
     gp_hash_hex(gp_hash_of(text, (size_t)size), hex);
 }
 
-/* Adds another image of the batch, with the row that it will have.  path: without extension, or whole; owned by it. */
+/* Adds the next image of the batch to p->extras.  path: without extension; copied. */
 static gp_status add_extra(gp_picture *p, const char *path, gp_picture **out, gp_error *err)
 {
     char hex[33];
@@ -129,7 +129,7 @@ static void drop_extras(gp_picture *p)
 
 typedef struct merging {
     gp_str *out;
-    const gp_json *own, *given; /* have their say before */
+    const gp_json *own, *given; /* members of these are not written again */
 } merging;
 
 static bool put_member(void *user, const char *key, const gp_json *value)
@@ -141,13 +141,13 @@ static bool put_member(void *user, const char *key, const gp_json *value)
     return true;
 }
 
-/* Where it was drawn is the plan's to know, not a setting of the image. */
+/* `backend` stays in the plan: it is not a setting of the image. */
 static bool put_given(void *user, const char *key, const gp_json *value)
 {
     return !strcmp(key, "backend") || put_member(user, key, value);
 }
 
-/* The file's own settings, then what the back end said and it does not, then the table's other columns. */
+/* Writes the file's own settings, then those of the back end that the file lacks, then the table's other columns. */
 static gp_status merge_settings(gp_picture *p, const gp_meta *meta, const char *given_json, gp_error *err)
 {
     gp_json *own = NULL, *given = NULL, *extras = NULL;
@@ -192,7 +192,7 @@ static gp_status check_pixels(gp_picture *p, const gp_bytes *bytes, uint64_t max
     return GP_OK;
 }
 
-/* What the file says of itself; without a word in it, the text of AUTOMATIC1111 is put in (PNG). */
+/* Reads the metadata of the file.  If a PNG has no metadata, adds AUTOMATIC1111's text. */
 static gp_status complete(gp_picture *p, gp_bytes *bytes, const char *settings, gp_error *err)
 {
     gp_chunks chunks = {0};
@@ -265,7 +265,7 @@ out:
     return st;
 }
 
-/* Takes the file at `path`, if it is there and whole; *path is then p's. */
+/* Uses the file at `path` if it is complete; p then owns *path. */
 static gp_status look_at(gp_picture *p, char **path, uint64_t max_pixels, gp_error *err)
 {
     gp_bytes bytes = {0};
@@ -287,7 +287,7 @@ static gp_status look_at(gp_picture *p, char **path, uint64_t max_pixels, gp_err
         p->path = bare;
 out:
     gp_bytes_clear(&bytes);
-    return st == GP_ERR_MEMORY ? gp_fail(err, st, "%s", why.message) : GP_OK; /* what cannot be read is drawn anew */
+    return st == GP_ERR_MEMORY ? gp_fail(err, st, "%s", why.message) : GP_OK; /* an unreadable file is drawn again */
 }
 
 static gp_status look_for(gp_picture *p, uint64_t max_pixels, gp_error *err)
@@ -304,7 +304,7 @@ static gp_status look_for(gp_picture *p, uint64_t max_pixels, gp_error *err)
     return st;
 }
 
-/* The path of another image of the batch: "00000-0123456789-2". */
+/* Writes the path of the second or a later image of the batch, such as "00000-0123456789-2". */
 static gp_status extra_path(const gp_picture *p, size_t index, char **out, gp_error *err)
 {
     gp_str path = GP_STR_INIT;
@@ -314,8 +314,8 @@ static gp_status extra_path(const gp_picture *p, size_t index, char **out, gp_er
     return *out ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for a path");
 }
 
-/* Looks for the other images of a batch.  They were written before the first one, so none is missing where that one is
- * there. */
+/* Looks for the files of the other images of a batch.  They are written before the first image, so if that file exists,
+ * they all do. */
 static gp_status look_for_extras(gp_picture *p, uint64_t max_pixels, gp_error *err)
 {
     gp_status st = GP_OK;
@@ -337,13 +337,13 @@ gp_status gp_picture_look(gp_picture *p, uint64_t max_pixels, gp_error *err)
 {
     GP_TRY(look_for_extras(p, max_pixels, err));
     GP_TRY(look_for(p, max_pixels, err));
-    if (!p->found) drop_extras(p); /* they are written again with the first one */
+    if (!p->found) drop_extras(p); /* without the first image, the whole batch is drawn again */
     return GP_OK;
 }
 
 /* ------------------------------------------------------------------ drawing */
 
-/* One image to a file.  What is no image, or half of one, may come right the next time: then `r` says so. */
+/* Writes one image to its file.  If the bytes are not a complete image, sets r->outcome to AGAIN. */
 static gp_status keep_image(gp_picture *p, gp_bytes *image, const char *settings, gp_gen_result *r, uint64_t max_pixels,
                             gp_error *err)
 {
@@ -359,12 +359,12 @@ static gp_status keep_image(gp_picture *p, gp_bytes *image, const char *settings
     return put_file(p, image, err);
 }
 
-/* The settings of another image of the batch: those of the first one, but for a seed of its own. */
+/* Writes the second or a later image of a batch.  Its settings are those of the first, except for its own seed. */
 static gp_status keep_extra(const gp_gen_extra *from, gp_picture *extra, gp_gen_result *r, uint64_t max_pixels,
                             gp_error *err)
 {
     gp_str settings = GP_STR_INIT;
-    gp_bytes image = from->image; /* given over, since texts may be put in */
+    gp_bytes image = from->image; /* owned here: keep_image may replace the bytes */
     if (from->has_seed) extra->seed = from->seed, extra->has_seed = true;
     gp_str_putc(&settings, '{');
     if (from->has_seed) {
@@ -381,7 +381,7 @@ static gp_status keep_extra(const gp_gen_extra *from, gp_picture *extra, gp_gen_
     return st;
 }
 
-/* An answer to files: the first image is written last, so that where it is, the others are too. */
+/* Writes the images of an answer.  The first image is written last: if its file exists, the others do too. */
 static gp_status take_answer(gp_picture *p, gp_gen_result *r, uint64_t max_pixels, gp_error *err)
 {
     gp_str settings = GP_STR_INIT;
@@ -405,7 +405,7 @@ static gp_status take_answer(gp_picture *p, gp_gen_result *r, uint64_t max_pixel
     return st;
 }
 
-/* What the row asks for, as a request; texts borrowed from `settings`. */
+/* Makes a request from the row of the plan; texts borrowed from `settings`. */
 static void read_request(const gp_picture *p, const gp_json *settings, gp_gen_request *r)
 {
     uint64_t width = 0, height = 0, steps = 0;
@@ -433,7 +433,7 @@ static void read_request(const gp_picture *p, const gp_json *settings, gp_gen_re
     (void)gp_json_real(gp_json_get(settings, "hires"), &r->hires);
 }
 
-/* Seconds before a try: they grow from one to the next. */
+/* Returns the seconds to wait before a try; each wait is longer than the last. */
 static double pause_before(unsigned next)
 {
     return fmin(first_wait * ldexp(1, (int)(next < 11 ? next : 11) - 2), most_wait);
@@ -462,7 +462,7 @@ void gp_picture_make(gp_picture *p, gp_gen_backend *backend, unsigned tries, uin
         p->outcome = r.outcome;
         snprintf(p->message, sizeof p->message, "%s", r.message);
         if (r.outcome != GP_GEN_AGAIN || t >= tries) break;
-        /* the generator's own words about this image: they will not change by a third try */
+        /* the generator reported the same error twice, so a third try would not help */
         if (r.reported && !strcmp(before, r.message)) break;
         snprintf(before, sizeof before, "%s", r.message);
         if (!gp_gen_wait(backend, pause_before(t + 1), &r)) GP_GO(gp_fail(&p->error, GP_ERR_STOPPED, "stopped"));

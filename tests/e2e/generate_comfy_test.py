@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""goldpan generate against ComfyUI's habits, as the test generator has them: reused file names, batches, errors in the
-server's words, interrupts, jobs that are left.
+"""goldpan generate with ComfyUI's special behaviour, which the test generator imitates: reused file names, batches, errors
+reported by the server, interrupted jobs, jobs that stay in the queue.
 Usage: generate_comfy_test.py GOLDPAN"""
 import base64
 import copy
@@ -147,14 +147,14 @@ class ComfyTest(unittest.TestCase):
             self.assertEqual((said["planned"], said["got"], said["had"], server.drawn()), (6, 0, 6, drawn))
 
     def test_a_batch_whose_rows_were_not_written(self):
-        """A kill after the files and before the rows: the whole batch is found."""
+        """goldpan is killed after it wrote the files and before it stored the rows: the next run finds the whole batch."""
         graph = self.graph("batch.json", lambda g: g["5"]["inputs"].update(batch_size=3))
         with Server(self.home) as server:
             self.run_it(server, "batch", graph=graph)
             shutil.rmtree(self.home / "batch" / ".goldpan")
             said = self.run_it(server, "batch", graph=graph)
             self.assertEqual((said["had"], said["got"], len(self.files("batch")), server.drawn()), (3, 0, 3, 3))
-            next(p for p in self.files("batch") if p.stem.count("-") == 1).unlink()  # the first, written last: then none is whole
+            next(p for p in self.files("batch") if p.stem.count("-") == 1).unlink()  # written last: the batch is incomplete
             shutil.rmtree(self.home / "batch" / ".goldpan")
             said = self.run_it(server, "batch", graph=graph)
             self.assertEqual((said["had"], said["got"], len(self.files("batch")), server.drawn()), (0, 3, 3, 3))
@@ -236,7 +236,7 @@ class ComfyTest(unittest.TestCase):
             self.assertIn("holds no ComfyUI graph", self.run_it(server, "third", graph=bare, code=2)["error"]["message"])
 
     def test_the_winners_again_by_their_own_graphs(self):
-        """Neither the address nor the graph is given again: the catalog and the images have them."""
+        """Without address and graph on the command line, goldpan reads them from the catalog and the images."""
         with Server(self.home) as server:
             graph = self.graph("two.json", lambda g: g["3"]["inputs"].update(steps=11))
             self.run_it(server, "first", "--score", "--model", generate_test.MODEL, graph=graph, n=2)
@@ -281,7 +281,7 @@ class ComfyTest(unittest.TestCase):
             self.assertEqual(len(self.posts(server)), 1)
 
     def test_the_words_of_other_answers(self):
-        """The body of an error is passed on: JSON of several servers, or plain text; a page is not."""
+        """The message in an error answer is passed on, from JSON of several servers or plain text, but not from HTML."""
 
         class Wrong(http.server.BaseHTTPRequestHandler):
             code, body, asked = 500, b"", 0
@@ -358,7 +358,7 @@ class ComfyTest(unittest.TestCase):
             child.send_signal(signal.SIGINT)
             told = child.communicate()[1]
             self.assertEqual(child.returncode, 130)
-            self.assertIn("still draws job " + running[0], told)
+            self.assertIn("still drawing job " + running[0], told)
             self.assertEqual(self.queue(server)[1], [])
             said = self.run_it(server, "left", n=4)
             self.assertEqual((said["got"] + said["had"], len(self.files("left")), server.drawn()), (4, 4, 4))
@@ -370,7 +370,7 @@ class ComfyTest(unittest.TestCase):
             child.send_signal(signal.SIGINT)
             told = child.communicate()[1]
             self.assertEqual(child.returncode, 130)
-            self.assertIn("last: '/prompt' answers 503", told)
+            self.assertIn("last error: '/prompt' answers 503", told)
 
     def test_kills_leave_neither_a_double_nor_a_gap(self):
         with Server(self.home, "--latency", "0.15") as server:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""goldpan generate against habits of real servers that generate_comfy_test.py leaves out: ComfyUI's cache, bare NaN and
-files without a graph, an empty info, and the OpenAI API's own ways.  Usage: generator_habits_test.py GOLDPAN"""
+"""goldpan generate with special behaviour of real servers that generate_comfy_test.py does not test: ComfyUI's cache, bare
+NaN and files without a graph, an empty `info`, and the OpenAI API.  Usage: generator_habits_test.py GOLDPAN"""
 import copy
 import json
 import os
@@ -60,7 +60,7 @@ class HabitsTest(unittest.TestCase):
                 for prompt, number, path in self.rows(out, "SELECT prompt, number, path FROM v_generations WHERE state = 'got'")}
 
     def right(self, *prompts, n=1):
-        """The pixels that these prompts have, drawn by a server without habits (AUTOMATIC1111's protocol)."""
+        """The expected pixels of these prompts, drawn by a server without special behaviour (AUTOMATIC1111's protocol)."""
         with self.server() as server:
             self.generate(server.url, "right", prompts, "--protocol", "a1111", n=n)
         return self.pixels("right")
@@ -68,7 +68,7 @@ class HabitsTest(unittest.TestCase):
     # ---- ComfyUI
 
     def test_what_is_cached_is_no_new_picture(self):
-        """The same graph under another id is told with the old file's name."""
+        """For the same graph under another id, the server returns the old file's name."""
         with self.server("--output", self.output) as server:
             for out, more in (("first", ()), ("second", ("--set", "6.text=@prompt", "--set", "3.seed=@seed", "--set", "5.width=96", "--set", "5.height=96"))):
                 self.assertEqual(self.generate(server.url, out, ["a red cat on a beach"], *more, graph=GRAPH)["got"], 1)
@@ -103,7 +103,7 @@ class HabitsTest(unittest.TestCase):
                          [(77, "drawn-world"), (78, "drawn-world")])
 
     def test_a_sampler_that_the_server_would_pass_over(self):
-        """stable-diffusion.cpp's server draws with its default where it does not know a name."""
+        """stable-diffusion.cpp's server draws with its default if it does not know a name."""
         with self.server() as server:
             for words, wanted in ((("--sampler", "Euler a"), "no sampler 'Euler a'; it has: euler, euler_a"),
                                   (("--scheduler", "Karras"), "no scheduler 'Karras'; it has: discrete, karras")):

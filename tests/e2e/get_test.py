@@ -85,28 +85,28 @@ class GetTest(unittest.TestCase):
         self.assertEqual(code, 130)
         self.assertIn("once more to kill", said)
         self.assertIn("the same command goes on:\n  goldpan model get org/tiny-clip\n", said)
-        half = "lacks model.safetensors; complete it with: goldpan model get org/tiny-clip --revision " + self.commit
-        self.assertIn("half a model: " + half, self.run_goldpan("list")[0])
+        complete = "; complete it with: goldpan model get org/tiny-clip --revision " + self.commit
+        self.assertIn("incomplete: model.safetensors is missing" + complete, self.run_goldpan("list")[0])
         model = next(m for m in json.loads(self.run_goldpan("list", "--json")[0])["models"] if not m["bundled"])
         self.assertEqual((model["usable"], model["lacks"]), (False, "model.safetensors"))
-        self.assertIn("only half of model 'org/tiny-clip' is on this machine: its snapshot %s %s" % (self.commit, half),
+        self.assertIn("model 'org/tiny-clip' is incomplete on this machine: snapshot %s has no model.safetensors%s" % (self.commit, complete),
                       self.run_goldpan("info", NAME, code=1)[1])
         self.hub.forget()
         self.assertEqual(self.run_goldpan("get", NAME)[0], self.folder() + "\n")
         self.assertIn("range", self.hub.requests("GET", "/signed/")[0]["headers"])
 
     def test_a_model_without_its_tokenizer(self):
-        """As transformers leaves it where only the weights were wanted."""
+        """transformers leaves such a cache if only the weights were requested."""
         folder = SOURCE / "models" / "drawn-world-mini"
         commit = self.hub.add("org/mini", {f.name: f.read_bytes() for f in folder.iterdir()})
         self.run_goldpan("get", "org/mini")
         os.unlink(os.path.join(self.home, "hub/models--org--mini/snapshots", commit, "vocab.json"))
-        self.assertIn("half a model: lacks vocab.json; complete it with: goldpan model get org/mini\n", self.run_goldpan("list")[0])
+        self.assertIn("incomplete: vocab.json is missing; complete it with: goldpan model get org/mini\n", self.run_goldpan("list")[0])
         images = os.path.join(self.home, "images")
         shutil.copytree(SOURCE / "sample" / "drawn-world" / "food", images)
         run = subprocess.run([GOLDPAN, "run", images, "--model", "org/mini"], capture_output=True, text=True,
                              env={**os.environ, "HF_HOME": self.home, "HF_HUB_OFFLINE": "1"})
-        self.assertIn("only half of model 'org/mini' is on this machine, without a tokenizer", run.stderr)
+        self.assertIn("model 'org/mini' is incomplete on this machine: it has no tokenizer", run.stderr)
         self.assertIn("complete it with: goldpan model get org/mini\n", run.stderr)
         self.run_goldpan("get", "org/mini")
         self.assertIn("usable", self.run_goldpan("list")[0])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A command with {requests}: started once, a line of JSON for each picture, whatever the program does.
+"""A command with {requests} is started once and gets a line of JSON for each image; also programs that fail.
 Usage: program_test.py GOLDPAN"""
 import json
 import os
@@ -111,12 +111,12 @@ class ProgramTest(unittest.TestCase):
             with self.subTest(kind):
                 said = self.generate(kind)
                 self.assertEqual((said["got"], said["failed"]), (4, 0))
-                # The program goes wrong at its second request, so each one that is started draws a picture.
+                # The program fails at its second request, so each start of the program draws one image.
                 self.assertEqual(self.lines().count("started"), starts)
 
     def test_why_it_failed(self):
-        for kind, words in (("dies", "ended with 7 without an answer"), ("killed", "was killed by signal 9"), ("endless", "an endless line"),
-                            ("babbles", "answered what is no JSON object: 'Loading pipeline components...'"), ("passing", "out of memory"),
+        for kind, words in (("dies", "ended with 7 without an answer"), ("killed", "was killed by signal 9"), ("endless", "a line that is too long"),
+                            ("babbles", "answered with a line that is not a JSON object: 'Loading pipeline components...'"), ("passing", "out of memory"),
                             ("forgets", "wrote no image"), ("hangs", "did not answer within 1 seconds")):
             with self.subTest(kind):
                 shutil.rmtree(self.home / kind, ignore_errors=True)
@@ -145,7 +145,7 @@ class ProgramTest(unittest.TestCase):
         self.assertEqual(left, "")
 
     def test_a_command_without_a_place_for_what_is_asked(self):
-        """It was left out in silence, and the settings said that it was used."""
+        """goldpan once dropped the value without a note, and stored it as if it had been used."""
         (self.home / "draw.py").write_text("import sys; sys.argv[1:1] = ['good', '', '/dev/null']\n" + PROGRAM.split("for n, line")[0]
                                            + "open(sys.argv[5], 'wb').write(png(1))\n")
         self.out = self.home / "places"
@@ -155,7 +155,7 @@ class ProgramTest(unittest.TestCase):
         self.assertEqual(run.returncode, 0, run.stderr)
         notes = [n["message"] for n in json.loads(run.stdout)["notes"]]
         self.assertEqual(notes, ["--steps has no effect: the command has no {steps}", "--refiner has no effect: the command has no {refiner}",
-                                 "the command has no {seed}: whether the images of a prompt differ is up to the program"])
+                                 "the command has no {seed}, so the program decides whether the images of a prompt differ"])
         self.assertEqual(self.rows("SELECT DISTINCT json_remove(settings, '$.seed') FROM v_images"), [('{"cfg_scale":6.125}',)])
 
     def test_words_that_do_not_fit(self):

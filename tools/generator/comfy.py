@@ -28,7 +28,7 @@ SIDE = ("INT", 16, pictures.MOST_SIDE)
 SAMPLERS = ["euler", "euler_ancestral", "heun", "dpmpp_2m", "dpmpp_2m_sde", "ddim", "lcm", "uni_pc"]
 SCHEDULERS = ["normal", "karras", "exponential", "sgm_uniform", "simple", "ddim_uniform", "beta"]
 CHECKPOINTS = [m["model_name"] + ".safetensors" for m in MODELS]
-CUSTOM = ("TestFresh", "TestFail")  # as custom nodes do: TestFresh is never cached, TestFail raises an error
+CUSTOM = ("TestFresh", "TestFail")  # imitate custom nodes: TestFresh is never cached, TestFail raises an error
 LATENT = ({"width": SIDE, "height": SIDE, "batch_size": ("INT", 1, 64)}, ["LATENT"])
 SAMPLER = {"model": "MODEL", "steps": ("INT", 1, 10000), "cfg": ("FLOAT", 0, 100), "sampler_name": SAMPLERS,
            "scheduler": SCHEDULERS, "positive": "CONDITIONING", "negative": "CONDITIONING", "latent_image": "LATENT"}
@@ -268,7 +268,7 @@ class ComfyUi(Style):
             job = min(self.pending, key=lambda j: j["number"])
             self.pending.remove(job)
             self.running = job
-        # The log gets a line of its own for the work, since a request whose images are cached draws nothing.
+        # The log has a separate line for each drawing, since a request with cached images draws nothing.
         shown = Request("WORK", "/prompt", {}, {}, {"prompt_id": job["id"]})
         tell = lambda kind, **more: job["messages"].append(
             [kind, {"prompt_id": job["id"], **more, "timestamp": int(time.time() * 1000)}])

@@ -249,7 +249,7 @@ class OpenAi(Style):
                 data.append({"url": "http://127.0.0.1:%d/files/%s" % (world.port, name)})
             else:
                 data.append({"b64_json": base64.b64encode(file).decode()})
-            if model == "dall-e-3":  # it rewrites every prompt and draws the new text
+            if model == "dall-e-3":  # this model rewrites every prompt and draws the new text
                 data[-1]["revised_prompt"] = "A detailed view: %s." % prompt
         return Answer(200, {"created": int(time.time()), "data": data, "size": "%dx%d" % (width, height), "output_format": form,
                             "quality": body.get("quality") or "auto", "background": "opaque",
@@ -356,7 +356,7 @@ class SdCpp(Style):
 
     @staticmethod
     def image(world, request, body, params, seed, form):
-        method = params.get("sample_method", "euler_a")  # an unknown name is passed over in silence
+        method = params.get("sample_method", "euler_a")  # an unknown name is ignored without an error
         size, guidance = (body.get("width", 512), body.get("height", 512)), params.get("guidance", {})
         shown = size
         hires = body.get("hires", {})

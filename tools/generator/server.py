@@ -22,7 +22,7 @@ from .fields import Wrong
 
 # Of these the answer is bad whatever was asked; of the rest the pictures are. `failed`: a job that was taken and then fails.
 # `timeout` never answers; `trickle` and `slowhead` send single bytes slowly, of the body or of the header.
-# `quota` is a 429 that waiting does not end: the account has no money left.
+# `quota` is a 429 for an account without money: waiting does not help.
 REFUSALS = ("500", "503", "429", "quota", "timeout", "drop", "garbage", "trickle", "slowhead")
 SPOILED = ("notimage", "truncated", "failed")
 DRIP = 0.25  # seconds between the bytes of an answer that trickles
@@ -48,7 +48,7 @@ class Options:
     trickle: tuple = ()         # beginnings of the paths whose answers come in single bytes
     output: str = ""            # ComfyUI's output folder; "": a temporary folder
     disable_metadata: bool = False  # ComfyUI's option of that name
-    one_seed: int = -1          # OpenAI's pictures all have it, as stable-diffusion.cpp's server does; -1: each its own
+    one_seed: int = -1          # OpenAI: seed of every image, as with stable-diffusion.cpp's server; -1: each has its own
     empty_info: bool = False    # txt2img's `info` is an empty string, as from stable-diffusion.cpp
 
 

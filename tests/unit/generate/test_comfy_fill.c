@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Graphs that are filled in are read back: over many graphs of the kinds that people use (texts and numbers by links,
- * encoders of SDXL, SD3 and Flux, refiners, custom samplers), the reader of files finds what was asked for. */
+ * Fills in random graphs of the kinds that people use: texts and numbers by links, encoders of SDXL, SD3 and Flux,
+ * refiners, custom samplers.  The reader of metadata must find the requested values in each. */
 #include "support.h"
 
 #include "base/rng.h"
@@ -18,7 +18,7 @@ typedef struct building {
     uint64_t seed, drawn;
     char *nodes[MOST_NODES], ids[MOST_NODES][16];
     int count;
-    bool joined, has_cfg, has_negative; /* a text is added to the prompt; the graph has these */
+    bool joined, has_cfg, has_negative; /* another text is added to the prompt; the graph has these values */
     char said[16][300];                 /* notes */
     int notes;
 } building;
@@ -96,7 +96,7 @@ static int encoder(building *g, const char *old, bool joins)
     }
 }
 
-/* Nodes that pass conditioning on. */
+/* Adds nodes that pass conditioning on. */
 static int pass_on(building *g, int at)
 {
     char text[300];
@@ -111,7 +111,7 @@ static int pass_on(building *g, int at)
     return at;
 }
 
-/* One sampler, and perhaps a second one that goes on with its latent.  Returns the last one's number. */
+/* Adds one sampler, and perhaps a second one that continues from its latent.  Returns the number of the last. */
 static int usual_sampler(building *g, const char *seed, int positive, int negative, int latent)
 {
     char text[700], steps[LOADER_LINK];
@@ -215,7 +215,7 @@ static void check_settings(const building *g, const char *graph, const gp_meta *
             fail_msg("%s not in %s of %s", wanted[i], meta->settings_json, graph);
 }
 
-/* Fills one graph in, and reads it. */
+/* Fills in one graph, and compares what the reader finds in it. */
 static void check_graph(building *g, uint64_t round)
 {
     static const char *const prompts[] = {"a red fox", "a \"quoted\" \\ \xe7\x8c\xab\nin two lines", "x"};
@@ -270,7 +270,7 @@ static void test_read_back(void **state)
     "\"9\":{\"class_type\":\"SaveImage\",\"inputs\":{\"images\":[\"8\",0],\"filename_prefix\":\"g\"}}"
 #define PLAIN(seed) "{" LOADER LATENT ENCODER("6", "\"old\"") ENCODER("7", "\"bad\"") SAMPLER(seed, "6") SAVER "}"
 
-/* Fills a graph in with --set; words: of the error, or NULL. Returns the filled-in graph, owned. */
+/* Fills in a graph with --set.  words: a part of the expected error, or NULL.  Returns the filled-in graph, owned. */
 static char *fill(const char *graph, const char *const *set, size_t count, const char *words, building *g)
 {
     gp_gen_backend b = {.o = {.workflow = graph, .set = set, .set_count = count, .per_prompt = 2}};
@@ -294,7 +294,7 @@ static void test_set(void **state)
     assert_non_null(strstr(out, "\"seed\":42")); /* a link is replaced */
     free(out);
     out = fill(PLAIN("1"), (const char *const[]){"3.steps=4", "3.steps=5", "9.filename_prefix=true"}, 3, NULL, NULL);
-    assert_non_null(strstr(out, "\"steps\":5")); /* the last one wins */
+    assert_non_null(strstr(out, "\"steps\":5")); /* the last --set is used */
     assert_non_null(strstr(out, "\"filename_prefix\":true"));
     free(out);
     free(fill(PLAIN("1"), (const char *const[]){"6.text=a fixed text"}, 1, "where the prompt goes", NULL));
@@ -325,8 +325,8 @@ static void test_unclear(void **state)
     free(g);
 }
 
-/* A pass over a part of the image keeps its own text, and a note says so; with the prompt's own words it gets the
- * prompt. */
+/* A pass over a part of the image keeps its own text, and a note is sent.  If its text is that of the prompt, it gets
+ * the new prompt. */
 static void test_detailer(void **state)
 {
     (void)state;
@@ -343,13 +343,13 @@ static void test_detailer(void **state)
                  "\"9\":{\"class_type\":\"SaveImage\",\"inputs\":{\"images\":[\"20\",0],\"filename_prefix\":\"g\"}}}";
     char *out = fill(graph, NULL, 0, NULL, g);
     assert_non_null(strstr(out, "\"a face\""));
-    assert_non_null(strstr(out, "\"steps\":7")); /* its own settings stay, too */
+    assert_non_null(strstr(out, "\"steps\":7")); /* the pass keeps its own settings, too */
     if (!said(g, "11 CLIPTextEncode text = 'a face'")) fail_msg("%s", g->said[0]);
     free(out);
     free(g);
 }
 
-/* A sampler that ends before the others do says where in steps, and a note says that this does not follow --steps. */
+/* If samplers share the steps, a note says that start_at_step and end_at_step do not follow --steps. */
 static void test_split_steps(void **state)
 {
     (void)state;
@@ -368,7 +368,7 @@ static void test_split_steps(void **state)
     free(g);
 }
 
-/* Values whose links feed other things are put where they are used. */
+/* If the node with a number also feeds other inputs, the number replaces the link at the input. */
 static void test_shared_number(void **state)
 {
     (void)state;
