@@ -11,7 +11,8 @@ on the hub or its folder; there is no refiner then unless --refiner names one.  
 --refiner-at take precedence.
 
 With --requests - the models are loaded once.  Each line of standard input is a request as a JSON object, and standard
-output has one answer for each (docs/generate.md, "A program that is started once").  Without --requests it draws one image:
+output has one answer for each (docs/generate.md, "A program that is started once").  Without --requests it draws one
+image:
 
     python3 examples/diffusers_backend.py --prompt "a red fox" --seed 7 --out fox.png
 """

@@ -19,7 +19,7 @@ static void check(bool holds)
     if (!holds) abort();
 }
 
-/* ------------------------------------------------------------------ the address, written anew from what was understood */
+/* ------------------------------------------------------------------ the URL written again from its parsed parts */
 
 static void write_address(gp_str *s, const gp_route *r)
 {

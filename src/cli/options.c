@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ------------------------------------------------------------------ what was meant */
+/* ------------------------------------------------------------------ suggestions for misspelt names */
 
 static size_t least(size_t a, size_t b)
 {

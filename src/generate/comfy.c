@@ -303,7 +303,7 @@ static gp_status was_queued(job *j, bool *queued, gp_error *err)
     return GP_OK;
 }
 
-/* ------------------------------------------------------------------ a job of ours */
+/* ------------------------------------------------------------------ our job */
 
 /* Adds the first node with an error to the message. */
 static bool say_node(void *user, const char *id, const gp_json *node)

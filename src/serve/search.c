@@ -56,7 +56,7 @@ void gp_search_close(gp_search *search)
     gp_mem_free(search);
 }
 
-/* ------------------------------------------------------------------ what must be at hand; all under the lock */
+/* ------------------------------------------------------------------ required data, all under the lock */
 
 static gp_status open_model(gp_search *s, gp_error *err)
 {
@@ -97,7 +97,7 @@ static gp_status need_products(gp_search *s, const gp_shown *shown, gp_error *er
     return GP_OK;
 }
 
-/* ------------------------------------------------------------------ the wish as a direction */
+/* ------------------------------------------------------------------ the query as a vector */
 
 static void add(float *to, const float *vector, float weight, size_t d)
 {
@@ -192,7 +192,7 @@ void gp_serve_search(gp_request *request)
     gp_lane_take(request->server->desk, request, search);
 }
 
-/* ------------------------------------------------------------------ a picture to go by */
+/* ------------------------------------------------------------------ search by an image */
 
 static gp_status encode(gp_search *s, const gp_shown *shown, const gp_pixels *pixels, uint64_t *number, gp_error *err)
 {

@@ -103,7 +103,7 @@ int gp_shelf_find(gp_shelf *shelf, const gp_hash *hash, uint32_t side, uint64_t 
     return file;
 }
 
-/* ------------------------------------------------------------------ throwing away */
+/* ------------------------------------------------------------------ deleting */
 
 typedef struct old_file {
     char *path; /* owned */

@@ -421,7 +421,7 @@ static void test_codes(void **state)
     gp_cat_close(cat);
 }
 
-/* ------------------------------------------------------------------ handles beside each other */
+/* ------------------------------------------------------------------ several handles of one catalog */
 
 static void test_reader_beside_writer(void **state)
 {
@@ -536,7 +536,7 @@ static void test_readonly(void **state)
     gp_cat_close(cat);
 }
 
-/* ------------------------------------------------------------------ files that are no catalog of ours */
+/* ------------------------------------------------------------------ files that are not a catalog */
 
 static void write_file(const char *path, const void *bytes, size_t size)
 {
