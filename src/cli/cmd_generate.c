@@ -63,9 +63,9 @@ static int finish(gp_cli *cli, gp_catalog *catalog, const gp_generate_options *o
                                                          : GP_EXIT_OK;
     gp_term_clock(r->seconds, clock);
     gp_term_clear(&cli->term);
-    gp_term_say(&cli->term, "%llu pictures generated, %llu had before, %llu refused, %llu failed in %s",
-                (unsigned long long)r->got, (unsigned long long)r->had, (unsigned long long)r->refused,
-                (unsigned long long)r->failed, clock);
+    gp_term_say(&cli->term, "%llu %s generated, %llu had before, %llu refused, %llu failed in %s",
+                (unsigned long long)r->got, gp_plural(r->got, "picture", "pictures"), (unsigned long long)r->had,
+                (unsigned long long)r->refused, (unsigned long long)r->failed, clock);
     if (r->interrupted)
         gp_term_say(&cli->term, "%llu interrupted in the generator; run the same command again to draw %s",
                     (unsigned long long)r->interrupted, gp_plural(r->interrupted, "it", "them"));

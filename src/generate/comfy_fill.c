@@ -305,10 +305,27 @@ static gp_status check_places(const gp_gen_backend *b, const gp_gen_request *r, 
 
 /* ------------------------------------------------------------------ the graph */
 
+/* Says why `text` is not a graph that a server takes.  fault: what the reader of graphs found, or NULL. */
+static gp_status fail_graph(const gp_gen_backend *b, const char *text, const char *fault, gp_error *err)
+{
+    static const char how[] = "in ComfyUI, save it with File > Export (API)";
+    char name[300] = "the workflow";
+    gp_error why = {0};
+    gp_json *json = NULL;
+    if (text == b->o.workflow && b->o.workflow_file) snprintf(name, sizeof name, "'%.256s'", b->o.workflow_file);
+    gp_status st = gp_json_parse(text, strlen(text), false, 100, &json, &why);
+    if (st == GP_ERR_MEMORY) return gp_fail(err, st, "%s", why.message);
+    bool editor = gp_json_kind_of(gp_json_get(json, "nodes")) == GP_JSON_ARRAY;
+    gp_json_free(json);
+    if (editor) return gp_fail(err, GP_ERR_USAGE, "%s is in the editor's format: %s", name, how);
+    if (st != GP_OK) fault = why.message;
+    return gp_fail(err, GP_ERR_USAGE, "%s is not a ComfyUI graph%s%.200s: %s", name, fault ? ": " : "",
+                   fault ? fault : "", how);
+}
+
 static gp_status open_graph(gp_gen_backend *b, const char *text, gp_error *err)
 {
     const char *fault = NULL;
-    gp_json *json = NULL;
     bool found = false;
     gp_hash hash = text ? gp_hash_of(text, strlen(text)) : (gp_hash){0};
     if (b->graph && !memcmp(&b->graph->hash, &hash, sizeof hash)) return GP_OK;
@@ -326,17 +343,7 @@ static gp_status open_graph(gp_gen_backend *b, const char *text, gp_error *err)
     }
     if (found) gp_graph_close(&graph->graph);
     gp_mem_free(graph);
-    if (st != GP_OK) return st;
-    GP_TRY(gp_json_parse(text, strlen(text), false, 100, &json, err));
-    bool editor = gp_json_kind_of(gp_json_get(json, "nodes")) == GP_JSON_ARRAY;
-    gp_json_free(json);
-    if (editor)
-        return gp_fail(err, GP_ERR_USAGE,
-                       "the workflow is in the editor's format: in ComfyUI, save it with File > Export (API)");
-    return gp_fail(err, GP_ERR_USAGE,
-                   "the workflow is not a ComfyUI graph%s%s: in ComfyUI, save it with File > Export "
-                   "(API)",
-                   fault ? ": " : "", fault ? fault : "");
+    return st != GP_OK ? st : fail_graph(b, text, fault, err);
 }
 
 void gp_gen_graph_free(struct gp_gen_graph *graph)

@@ -54,12 +54,13 @@ typedef struct gp_gen_result {
 void gp_gen_result_clear(gp_gen_result *result);
 
 typedef struct gp_gen_options {
-    const char *address;  /* http(s)://host:port, or a command with {out} in it */
-    const char *protocol; /* "a1111" ..., NULL: found out by asking */
-    const char *login;    /* "user:password", or NULL */
-    const char *token;    /* or NULL */
-    const char *workflow; /* ComfyUI: API-format graph (text), or NULL */
-    bool own_workflows;   /* each request has its own graph */
+    const char *address;       /* http(s)://host:port, or a command with {out} in it */
+    const char *protocol;      /* "a1111" ..., NULL: found out by asking */
+    const char *login;         /* "user:password", or NULL */
+    const char *token;         /* or NULL */
+    const char *workflow;      /* ComfyUI: API-format graph (text), or NULL */
+    const char *workflow_file; /* the file that `workflow` is from, for messages; or NULL */
+    bool own_workflows;        /* each request has its own graph */
     const char *const
         *set; /* ComfyUI: "node.input=value" [set_count]; value: @prompt, @negative, @seed, @width ..., or as it is */
     size_t set_count;

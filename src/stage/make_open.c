@@ -178,6 +178,7 @@ static gp_status open_backends(gp_making *m, gp_error *err)
                         .login = o->login,
                         .token = o->token,
                         .workflow = m->workflow,
+                        .workflow_file = o->workflow,
                         .own_workflows = o->again && !o->workflow,
                         .set = o->set,
                         .set_count = o->set_count,
