@@ -484,7 +484,7 @@ typedef struct gp_generate_report {
  * generator to identify its program.  Writes nothing, so a failed check leaves neither a catalog nor a folder.
  * Errors: as gp_generate. */
 GP_API GP_MUST gp_status gp_generate_check(const gp_generate_options *options, gp_error *err);
-/* Have pictures drawn, per_prompt of each prompt, and put them in the catalog as they come; with a model they are scored
+/* Generate images, per_prompt of each prompt, and put them into the catalog as they come; with a model they are scored
  * while others are drawn.  The plan is in the catalog: what a run has not got, or was not told of, the next run gets; a
  * picture is on the disk before its row says so.  What fails is tried again with growing pauses, or when the server
  * says; what is refused is not.  Errors: USAGE, NOT_FOUND, FORMAT (the table, the back end), NETWORK (nobody there). */
@@ -561,8 +561,8 @@ typedef struct gp_pick_options {
 } gp_pick_options;
 #define GP_PICK_DEFAULTS {sizeof(gp_pick_options), 1, 0, false, 0.0, GP_PICK_PROMPT, GP_BY_SCORE, 0, 0, false, \
                           GP_DIVERSITY_NONE, 0.7, 2, 0.9, false, 0.0, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, 0}
-/* Choose from the best down, and record it in place of the choice before; who comes when its prompt, category, slice or
- * group of near copies is served, falls.  Ties go to the smaller content hash.  model NULL: uses options->scorer.
+/* Choose from the best down, and record the choice in place of the one before.  A candidate is skipped once the limit of
+ * its prompt, category, slice or group of near copies is reached.  Ties go to the smaller content hash.  model NULL: uses options->scorer.
  * If no image passes (report->done is 0), nothing is recorded and the earlier picks stay.
  * Errors: NOT_FOUND (nothing is scored, or by this model; not analysed, if that is needed; a path to explain is not in the
  * catalog), USAGE (what cannot go together). */

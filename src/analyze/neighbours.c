@@ -311,9 +311,9 @@ gp_status gp_an_neighbours_by(const float *rows, size_t n, size_t d, const float
     if (n >= UINT32_MAX) return gp_fail(err, GP_ERR_LIMIT, "%zu rows are more than 2^32 - 2", n);
     if (d == 0) return gp_fail(err, GP_ERR_USAGE, "rows without columns have no neighbours");
     if (k == 0 || k > most)
-        return gp_fail(err, GP_ERR_USAGE, "%zu neighbours of %zu rows: 1 to %zu can be had", k, n, most);
+        return gp_fail(err, GP_ERR_USAGE, "k must be between 1 and %zu for %zu rows, not %zu", most, n, k);
     if (!(options->recall > 0 && options->recall <= 1))
-        return gp_fail(err, GP_ERR_USAGE, "recall lies above 0 and up to 1");
+        return gp_fail(err, GP_ERR_USAGE, "recall must be greater than 0 and at most 1, not %g", options->recall);
     GP_TRY(gp_search_check(rows, n, d, "row", err));
     if (queries) GP_TRY(gp_search_check(queries, m, d, "query", err));
     if (!queries && options->recall < 1) {

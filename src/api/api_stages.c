@@ -26,7 +26,8 @@ gp_status gp_bring(gp_catalog *catalog, const gp_add_options *add, const gp_brin
     GP_TRY(gp_api_options(&o, sizeof o, options, err));
     if (!a.roots || !a.root_count) return gp_fail(err, GP_ERR_USAGE, "no file or folder to add");
     if (!o.embeddings) return gp_fail(err, GP_ERR_USAGE, "no embeddings to bring");
-    if (!a.prompts) return gp_fail(err, GP_ERR_USAGE, "embeddings need a table that says whose they are");
+    if (!a.prompts)
+        return gp_fail(err, GP_ERR_USAGE, "embeddings need a table of prompts (add.prompts) with one image per row");
     return gp_stage_bring(catalog, &a, &o, added, report, err);
 }
 

@@ -212,7 +212,8 @@ gp_status gp_cat_rows_open(gp_catalog *cat, const gp_query *query, gp_rows **out
     int64_t image = 0;
     int rc;
     if (!query) query = &defaults;
-    if ((unsigned)query->order > GP_ORDER_PATH) return gp_fail(err, GP_ERR_USAGE, "there is no such order of rows");
+    if ((unsigned)query->order > GP_ORDER_PATH)
+        return gp_fail(err, GP_ERR_USAGE, "unknown row order %d", (int)query->order);
     GP_TRY(gp_alloc((void **)&rows, 1, sizeof *rows, "a cursor", err));
     memset(rows, 0, sizeof *rows);
     rows->cat = cat;

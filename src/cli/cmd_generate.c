@@ -156,7 +156,7 @@ static int run_again(gp_cli *cli)
         {"steps", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(steps), "steps of the sampler"},                                 \
         {"cfg", 0, GP_OPT_AT_LEAST, "X", GP_CLI_FIELD(cfg), "guidance"},                                               \
         {"sampler", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(sampler), "as the generator calls it"},                       \
-        {"scheduler", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(scheduler), "likewise"},                                    \
+        {"scheduler", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(scheduler), "as the generator calls it"},                   \
         {"checkpoint", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(checkpoint), "the generator's model"},                     \
         {"refiner", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(refiner), "SDXL: second model"},                              \
     {                                                                                                                  \
@@ -213,7 +213,7 @@ static const gp_cli_option options[] = {
 const gp_cli_command gp_cmd_generate = {
     .name = "generate",
     .arguments = "PROMPTS",
-    .summary = "Have pictures drawn from prompts, by your generator",
+    .summary = "Generate images from prompts with your own generator",
     .about = "PROMPTS is a table with a column of prompts (its other columns are kept), or a .txt with\n"
              "one a line.  The back end is AUTOMATIC1111 (Forge, SD.Next), ComfyUI,\n"
              "stable-diffusion.cpp, SwarmUI, the OpenAI images API, or any command: words between\n"

@@ -77,8 +77,8 @@ static gp_status check_part(const gp_cli *cli, const char *part, gp_error *err)
 
 static gp_status needs(const gp_cli *cli, gp_error *err)
 {
-    if (!cli->vectors) return gp_fail(err, GP_ERR_USAGE, "--vectors X.npy says which");
-    if (!cli->out && !cli->json) return gp_fail(err, GP_ERR_USAGE, "--out FILE or --json says where to");
+    if (!cli->vectors) return gp_fail(err, GP_ERR_USAGE, "missing --vectors FILE.npy");
+    if (!cli->out && !cli->json) return gp_fail(err, GP_ERR_USAGE, "missing --out FILE or --json");
     if (!cli->out) return GP_OK;
     if (cli->command != &gp_cmd_neighbours) return gp_cli_check_output(cli, cli->out, err);
     GP_TRY(check_part(cli, "ids", err));

@@ -46,7 +46,7 @@ static gp_status expand_home(const char *path, char **out, gp_error *err)
 {
     if (path[0] == '~' && (path[1] == '/' || !path[1])) {
         const char *home = env("HOME");
-        if (!home) return gp_fail(err, GP_ERR_USAGE, "HOME is not set, so '%s' leads nowhere", path);
+        if (!home) return gp_fail(err, GP_ERR_USAGE, "cannot expand '%s': HOME is not set", path);
         *out = path[1] ? gp_path_join(home, path + 2) : gp_str_dup(home);
     } else
         *out = gp_str_dup(path);

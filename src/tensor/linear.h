@@ -31,7 +31,7 @@ size_t gp_linear_bytes(const gp_linear *linear);
 size_t gp_linear_rows(size_t m);
 /* Bytes of scratch that run() needs for m rows or fewer. */
 size_t gp_linear_scratch(const gp_linear *linear, size_t m);
-/* What is done to each number of y, in place, while it is near: an activation. */
+/* Epilogue: applied in place to each part of y while it is still in cache.  Used for activations. */
 typedef void gp_then(float *x, size_t n);
 /* x [m, in] -> y [m, out], `then` applied unless NULL; both 64-byte aligned with gp_linear_rows(m) rows; scratch
  * 64-byte aligned.  A row's result does not depend on the other rows or on m.  Threads: any. */

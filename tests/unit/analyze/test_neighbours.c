@@ -384,7 +384,7 @@ static void test_recall_out_of_range(void **state)
         gp_error err = {0};
         o.recall = wrong[i];
         assert_int_equal(gp_neighbours(x, 4, 2, NULL, 0, 1, &o, id, distance, &err), GP_ERR_USAGE);
-        assert_string_equal(err.message, "recall lies above 0 and up to 1");
+        assert_ptr_equal(strstr(err.message, "recall must be greater than 0 and at most 1, not "), err.message);
     }
 }
 
