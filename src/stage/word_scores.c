@@ -154,7 +154,8 @@ gp_status gp_stage_words(gp_catalog *cat, const gp_words_options *options,
     gp_status st = GP_OK;
     if (options->min_support < 2)
         return gp_fail(err, GP_ERR_USAGE, "a word needs at least 2 prompts, not %u", options->min_support);
-    if ((unsigned)options->order > GP_WORDS_WORD) return gp_fail(err, GP_ERR_USAGE, "unknown word order %d", (int)options->order);
+    if ((unsigned)options->order > GP_WORDS_WORD)
+        return gp_fail(err, GP_ERR_USAGE, "unknown word order %d", (int)options->order);
     GP_GO(gp_stage_scorer_wanted(cat, options->scorer, &scorer, err));
     GP_GO(read_scores(cat, scorer, &r, &higher, err));
     GP_GO(gp_an_word_effects(r.texts, r.scores, r.n, options->min_support, options->seed, options->threads, &e, err));
