@@ -75,7 +75,7 @@ def serve(args):
     running = server.Server(server.Options(args.latency, args.log, tuple(args.fault), args.grid, args.data_prefix, args.auth,
                                            args.key, args.retry_after, args.job_ttl, args.most_jobs, args.no_api,
                                            tuple(args.busy), tuple(args.trickle), args.output, args.disable_metadata, args.one_seed,
-                                           args.empty_info), args.port)
+                                           args.empty_info, args.socket), args.port)
     print("http://127.0.0.1:%d" % running.world.port, flush=True)
     try:
         running.serve_forever()
@@ -118,6 +118,7 @@ def main():
     p.add_argument("--disable-metadata", action="store_true", help="ComfyUI's pictures hold no graph")
     p.add_argument("--one-seed", type=int, default=-1, metavar="SEED", help="of all OpenAI pictures, as stable-diffusion.cpp's server has 42")
     p.add_argument("--empty-info", action="store_true", help="txt2img answers with an empty info, like stable-diffusion.cpp's server")
+    p.add_argument("--socket", default="", choices=server.SOCKETS, help="how ComfyUI's WebSocket behaves badly")
     p.add_argument("--job-ttl", type=float, default=600.0, metavar="SECONDS", help="after which a finished sdcpp job is gone")
     p.add_argument("--most-jobs", type=int, default=64, help="sdcpp jobs that may wait before 429")
     verbs.add_parser("selftest")

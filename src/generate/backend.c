@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "generate/comfy_socket.h"
 #include "net/base64.h"
 
 #include <math.h>
@@ -414,6 +415,7 @@ void gp_gen_close(gp_gen_backend *b)
     if (!b) return;
     gp_http_close(b->second);
     gp_http_close(b->http);
+    gp_comfy_bell_free(b->bell);
     gp_gen_program_close(b->program);
     gp_gen_graph_free(b->graph);
     gp_json_free(b->queue);

@@ -34,6 +34,7 @@ struct gp_gen_backend {
     double watched;             /* time of the last call of protocol->watch */
     struct gp_gen_graph *graph; /* ComfyUI: the user's graph, parsed; NULL: not parsed yet */
     gp_json *queue;             /* ComfyUI: the queue before the first job of this run; NULL: not read yet */
+    struct gp_comfy_bell *bell; /* ComfyUI: its WebSocket; NULL: none yet */
     bool bare_told;             /* the note "generator-bare" was sent */
     const char *who;            /* result of gp_gen_who; NULL: not asked yet */
     gp_status (*send)(gp_http *http, const gp_http_request *request, gp_http_response *response, gp_error *err);

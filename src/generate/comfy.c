@@ -6,6 +6,7 @@
  * compared with the graph that was sent.  If the file is another image, the job is sent again with other file names.
  * With the same names the server would find the job in its cache and return the old file name. */
 #include "generate/comfy_fill.h"
+#include "generate/comfy_socket.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -271,7 +272,7 @@ static uint32_t count_ahead(const gp_json *queue, const char *id)
             const gp_json *entry = gp_json_at(list, i);
             const char *client = gp_json_text(gp_json_get(gp_json_at(entry, 3), "client_id"), NULL);
             bool before = l || (gp_json_real(gp_json_at(entry, 0), &number) && number < ours);
-            ahead += before && !(client && !strcmp(client, "goldpan"));
+            ahead += before && !(client && gp_str_starts(client, "goldpan"));
         }
     }
     return ahead;
@@ -327,7 +328,7 @@ static gp_status submit(job *j, const char *ours, char **id, gp_error *err)
     gp_gen_answer answer = {0};
     gp_status st = GP_OK;
     *id = NULL;
-    gp_str_printf(&body, "{\"prompt\":%s,\"client_id\":\"goldpan\"", j->graph.data);
+    gp_str_printf(&body, "{\"prompt\":%s,\"client_id\":\"%s\"", j->graph.data, gp_comfy_bell_client(j->b));
     if (ours) gp_gen_put_text(&body, "prompt_id", ours);
     gp_str_putc(&body, '}');
     if (body.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
@@ -376,20 +377,31 @@ static double look_after(double seconds)
     return fmin(fmax(seconds * look_share, first_look), most_look);
 }
 
+/* Waits until the next look at a job.  A pause that the server asked for is kept whatever its WebSocket says. */
+static bool pause_for(job *j, const char *id, double seconds, bool *rang)
+{
+    return j->out->wait > 0 ? gp_gen_wait(j->b, seconds, j->out) : gp_comfy_bell_wait(j->b, id, seconds, rang);
+}
+
 /* Waits for a job that the server accepted.  If the job is neither in the history nor in the queue, twice in a row, the
  * server has forgotten it: the server was restarted, or somebody cleared the queue. */
 static gp_status wait_for(job *j, const char *id, job_state *state, gp_error *err)
 {
     double begin = gp_clock_now(), asked = begin;
+    bool rang = false;
     for (int missed = 0, silent = 0;;) {
-        bool queued = true;
-        if (!gp_gen_wait(j->b, look_after(gp_clock_now() - begin), j->out)) {
+        bool queued = true, knew = rang;
+        if (!pause_for(j, id, look_after(gp_clock_now() - begin), &rang)) {
             leave(j, id);
             return gp_fail(err, GP_ERR_STOPPED, "stopped");
         }
         GP_TRY(look(j, id, state, err));
-        if (*state == ENDED || *state == FAILED || *state == OTHER) return GP_OK;
+        if (*state == ENDED || *state == FAILED || *state == OTHER) {
+            if (!rang) gp_comfy_bell_missed(j->b);
+            return GP_OK;
+        }
         double now = gp_clock_now();
+        if (rang && !knew) begin = now; /* the next looks come soon */
         if (*state == NOT_THERE && (silent || missed || now - asked >= queue_seconds || j->b->pace <= 0)) {
             asked = now;
             GP_TRY(is_queued(j, id, &queued, err));

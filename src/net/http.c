@@ -18,12 +18,12 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "net/http_head.h"
+#include "net/pipe_guard.h"
 
 #include <assert.h>
 #include <curl/curl.h>
 #include <math.h>
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <time.h>
 
@@ -255,16 +255,13 @@ static int poll_ms(const struct exchange *x)
     return left < 0 ? 0 : left < (double)POLL_MS ? (int)left + 1 : POLL_MS;
 }
 
-/* Runs the transfer that is set up on the easy handle. SIGPIPE is blocked: a peer that hangs up must not kill a program
- * that uses the library. */
+/* Runs the transfer that is set up on the easy handle. */
 static CURLcode transfer(gp_http *http, struct exchange *x)
 {
     CURLcode result = CURLE_FAILED_INIT;
     int running = 1;
-    sigset_t pipe_set, old_set;
-    sigemptyset(&pipe_set);
-    sigaddset(&pipe_set, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &pipe_set, &old_set);
+    sigset_t old_set;
+    gp_pipe_hold(&old_set);
     x->since = gp_clock_now();
     x->heard = 0;
     if (curl_multi_add_handle(http->multi, http->easy) != CURLM_OK) goto out;
@@ -285,12 +282,7 @@ static CURLcode transfer(gp_http *http, struct exchange *x)
     http->connected = curl_easy_getinfo(http->easy, CURLINFO_CONNECT_TIME_T, &connect) == CURLE_OK && connect > 0;
     curl_multi_remove_handle(http->multi, http->easy);
 out:
-    if (!sigismember(&old_set, SIGPIPE)) { /* remove our own SIGPIPE before it can be delivered */
-        const struct timespec at_once = {0, 0};
-        while (sigtimedwait(&pipe_set, NULL, &at_once) > 0) {
-        }
-    }
-    pthread_sigmask(SIG_SETMASK, &old_set, NULL);
+    gp_pipe_release(&old_set);
     return result;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * HTTP: only http.c and http_head.c include curl.h.  TLS verified, redirects followed by hand so that a
+ * HTTP: only http.c, http_head.c and socket.c include curl.h.  TLS verified, redirects followed by hand so that a
  * token never goes to another host, time-outs, retries with back-off on 429 and 5xx. */
 #ifndef GP_NET_HTTP_H
 #define GP_NET_HTTP_H

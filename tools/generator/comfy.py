@@ -12,13 +12,14 @@ The server has the habits of ComfyUI 0.3.64 that clients trip over:
 import collections
 import json
 import os
+import queue
 import random
 import re
 import tempfile
 import time
 import uuid
 
-from . import fields, pictures
+from . import fields, pictures, websocket
 from .fields import Wrong, check
 from .protocols import MODELS, Style
 from .server import Answer, Request, take_number
@@ -123,6 +124,7 @@ class ComfyUi(Style):
         self.line, self.numbers = jobs, 0
         self.pending, self.running = [], None
         self.history_of = collections.OrderedDict()  # id -> the last job with this id that ended
+        self.sockets = {}                            # client id -> the frames that its connection sends
         self.cached = {}                             # signature -> images of the output nodes of the job before
         # In the log's folder, which a test removes even if it kills this server.
         self.own = tempfile.TemporaryDirectory(prefix="comfy-", dir=os.path.dirname(world.options.log) or None)
@@ -130,7 +132,7 @@ class ComfyUi(Style):
         routes = [("POST", "/prompt", self.prompt), ("GET", "/prompt", lambda w, r: Answer(
             200, {"exec_info": {"queue_remaining": len(self.unfinished())}})),
             ("GET", "/history/([^/]+)", self.history), ("GET", "/history", self.histories), ("GET", "/view", self.view),
-            ("GET", "/queue", self.queue), ("POST", "/queue", self.change_queue), ("GET", "/system_stats", self.stats),
+            ("GET", "/ws", self.socket), ("GET", "/queue", self.queue), ("POST", "/queue", self.change_queue), ("GET", "/system_stats", self.stats),
             ("POST", "/interrupt", self.interrupt), ("POST", "/free", lambda w, r: Answer(200, b"", "text/plain")),
             ("GET", "/object_info(?:/([^/]+))?", self.object_info)]
         self.routes = [(m, "(?:/api)?" + p, h) for m, p, h in routes]
@@ -260,6 +262,50 @@ class ComfyUi(Style):
         return json.dumps([[graph[n]["class_type"], sorted((k, show(v)) for k, v in graph[n].get("inputs", {}).items()),
                             uuid.uuid4().hex if graph[n]["class_type"] == "TestFresh" else ""] for n in order])
 
+    # ---- the WebSocket ----
+    def socket(self, world, request):
+        headers = {k.lower(): v for k, v in request.headers.items()}
+        key, bad = headers.get("sec-websocket-key"), world.options.socket
+        if headers.get("upgrade", "").lower() != "websocket" or not key or bad == "refused":
+            return Answer(400, b"No WebSocket UPGRADE hdr: None", "text/plain")
+        frames = queue.Queue()
+        with world.lock:
+            self.sockets[request.query.get("clientId") or uuid.uuid4().hex] = frames  # one connection for each client
+        if bad == "garbage":
+            frames.put(bytes(random.Random(1).randbytes(5000)))
+        elif bad != "silent":
+            self.put(frames, "status", status={"exec_info": {"queue_remaining": len(self.unfinished())}})
+        return Answer(0 if bad == "hangs" else 101, b"", frames=frames, headers={
+            "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Accept": websocket.accept(key)})
+
+    @staticmethod
+    def put(frames, kind, **data):
+        frames.put(websocket.frame(websocket.TEXT, json.dumps({"type": kind, "data": data}).encode()))
+
+    def event(self, job, kind, **data):
+        """Tells the client of a job, if it is connected."""
+        bad = self.world.options.socket
+        with self.world.lock:
+            frames = self.sockets.get(job["extra"]["client_id"])
+        if not frames or bad in ("silent", "garbage", "hangs"):
+            return
+        self.put(frames, kind, prompt_id=job["id"], **data)
+        if kind == "execution_start" and bad == "closes":
+            frames.put(websocket.CLOSE)
+        if kind == "progress":
+            frames.put(websocket.frame(websocket.BINARY, b"\0\0\0\1\0\0\0\2" + bytes(100000)))  # a preview
+        if kind == "execution_start" and bad == "noise":
+            frames.put(websocket.frame(websocket.PING, b"?"))
+            frames.put(websocket.frame(websocket.TEXT, b'{"type": "executing", "data": {"node"'))
+            frames.put(websocket.frame(websocket.TEXT, b"\xff\xfe" * 40000))
+            frames.put(websocket.frame(websocket.TEXT, b"["  * 60000))
+            frames.put(websocket.frame(websocket.TEXT, b""))
+            frames.put(websocket.frame(websocket.TEXT, b'{"type": "exec', last=False) + websocket.frame(0, b'uting"}'))
+            self.put(frames, "execution_success", prompt_id="somebody-else")
+            for _ in range(50):
+                self.put(frames, "executing", node=None, prompt_id=job["id"])
+            self.put(frames, "progress", value=-1, max=0, prompt_id=job["id"])
+
     # ---- a job is done ----
     def work(self):
         with self.world.lock:
@@ -270,8 +316,11 @@ class ComfyUi(Style):
             self.running = job
         # The log has a separate line for each drawing, since a request with cached images draws nothing.
         shown = Request("WORK", "/prompt", {}, {}, {"prompt_id": job["id"]})
-        tell = lambda kind, **more: job["messages"].append(
-            [kind, {"prompt_id": job["id"], **more, "timestamp": int(time.time() * 1000)}])
+
+        def tell(kind, **more):
+            more["timestamp"] = int(time.time() * 1000)
+            job["messages"].append([kind, {"prompt_id": job["id"], **more}])
+            self.event(job, kind, **more)
         signs = {node: self.signature(job["graph"], node) for node in job["outputs"]}
         known = {n: self.cached[s] for n, s in signs.items() if s in self.cached and not job["fault"]}
         tell("execution_start")
@@ -290,6 +339,7 @@ class ComfyUi(Style):
             self.history_of[job["id"]] = job
             while len(self.history_of) > MOST_HISTORY:
                 self.history_of.popitem(last=False)
+        self.event(job, "executing", node=None)
 
     def output(self, job, node, shown, tell):
         """Draws and saves what an output node shows.  False: the job ends here, and a message says why."""
@@ -298,6 +348,8 @@ class ComfyUi(Style):
         folder, _, stem = prefix.replace("\\", "/").rpartition("/")
         sampler, files = self.sampler_of(graph, node) or node, []
         for ask in self.asked(graph, node):
+            self.event(job, "executing", node=sampler)
+            self.event(job, "progress", value=1, max=2, node=sampler)
             if not self.world.wait():
                 tell("execution_interrupted", node_id=sampler, node_type=graph[sampler]["class_type"], executed=[])
                 return False

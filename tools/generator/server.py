@@ -17,7 +17,7 @@ import time
 import urllib.parse
 from dataclasses import dataclass, field
 
-from . import pictures
+from . import pictures, websocket
 from .fields import Wrong
 
 # Of these the answer is bad whatever was asked; of the rest the pictures are. `failed`: a job that was taken and then fails.
@@ -25,6 +25,9 @@ from .fields import Wrong
 # `quota` is a 429 for an account without money: waiting does not help.
 REFUSALS = ("500", "503", "429", "quota", "timeout", "drop", "garbage", "trickle", "slowhead")
 SPOILED = ("notimage", "truncated", "failed")
+# ComfyUI's WebSocket: refused; never answered; closed once a job begins; bytes that are no frames; frames that mislead (long,
+# binary, broken JSON, the end of a job that still runs); silent.
+SOCKETS = ("refused", "hangs", "closes", "garbage", "noise", "silent")
 DRIP = 0.25  # seconds between the bytes of an answer that trickles
 PAGE = (b"<!doctype html><html><head><title>Stable Diffusion</title></head><body><script>window.gradio_config = {};</script>"
         b"<gradio-app></gradio-app></body></html>")
@@ -50,6 +53,7 @@ class Options:
     disable_metadata: bool = False  # ComfyUI's option of that name
     one_seed: int = -1          # OpenAI: seed of every image, as with stable-diffusion.cpp's server; -1: each has its own
     empty_info: bool = False    # txt2img's `info` is an empty string, as from stable-diffusion.cpp
+    socket: str = ""            # how ComfyUI's WebSocket behaves badly: a word of SOCKETS
 
 
 @dataclass
@@ -70,6 +74,7 @@ class Answer:
     body: object                # bytes, or what becomes JSON
     type: str = "application/json"
     headers: dict = field(default_factory=dict)
+    frames: object = None       # a queue: the connection becomes a WebSocket that sends these
 
     def data(self):
         return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
@@ -232,6 +237,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.drip(b"HTTP/1.1 200 OK\r\nX-Slow: ")
             elif fault == "trickle" or any(parts.path.startswith(p) for p in world.options.trickle):
                 self.drip(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n")
+            elif answer.frames:
+                self.upgrade(answer)
             else:
                 self.send(answer, cut=fault == "drop")
         except OSError:
@@ -269,6 +276,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(b" ")
             self.wfile.flush()
             time.sleep(DRIP)
+
+    def upgrade(self, answer):
+        self.close_connection = True
+        if answer.status != 101:
+            self.hang()
+            return
+        self.send_response(101)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        websocket.serve(self.connection, answer.frames)
 
     def send(self, answer, cut=False):
         data = answer.data()

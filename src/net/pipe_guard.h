@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ * Private to net: SIGPIPE is blocked while libcurl writes, since a peer that hangs up must not kill a program that uses
+ * the library. */
+#ifndef GP_NET_PIPE_GUARD_H
+#define GP_NET_PIPE_GUARD_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <time.h>
+
+static inline void gp_pipe_hold(sigset_t *old)
+{
+    sigset_t pipe_set;
+    sigemptyset(&pipe_set);
+    sigaddset(&pipe_set, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe_set, old);
+}
+
+static inline void gp_pipe_release(const sigset_t *old)
+{
+    if (!sigismember(old, SIGPIPE)) { /* remove our own SIGPIPE before it can be delivered */
+        const struct timespec at_once = {0, 0};
+        sigset_t pipe_set;
+        sigemptyset(&pipe_set);
+        sigaddset(&pipe_set, SIGPIPE);
+        while (sigtimedwait(&pipe_set, NULL, &at_once) > 0) {
+        }
+    }
+    pthread_sigmask(SIG_SETMASK, old, NULL);
+}
+
+#endif
