@@ -197,9 +197,9 @@ static void test_without_refs(void **state)
     (void)state;
     cannot_find("o/r", NULL, "goldpan model get o/r");
     put_file("r", COMMIT, "config.json", "{}");
-    cannot_find("o/r", NULL, COMMIT " lacks model.safetensors");
+    cannot_find("o/r", NULL, COMMIT " has no model.safetensors");
     put_file("r", COMMIT, "model.safetensors.index.json", "{\"weight_map\":{\"a\":\"x.safetensors\"}}");
-    cannot_find("o/r", NULL, COMMIT " lacks x.safetensors");
+    cannot_find("o/r", NULL, COMMIT " has no x.safetensors");
     put_file("r", COMMIT, "x.safetensors", "");
     assert_ok(gp_hub_find("o/r", NULL, &folder, &err));
     assert_true(gp_str_ends(folder, "/snapshots/" COMMIT));
@@ -223,7 +223,7 @@ static void test_without_refs(void **state)
     gp_mem_free(folder);
     snprintf(path, sizeof path, "%s", in_home("models--o--r/snapshots/" OTHER "/model.safetensors"));
     assert_int_equal(unlink(path), 0);
-    cannot_find("o/r", NULL, OTHER " lacks model.safetensors");
+    cannot_find("o/r", NULL, OTHER " has no model.safetensors");
 }
 
 /* A process that is killed while it links a file leaves a temporary link, which the next process removes. */
