@@ -5,12 +5,13 @@ import json
 import os
 import shlex
 import shutil
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import unittest
 from pathlib import Path
+
+import generate_test
 
 GOLDPAN = None
 SOURCE = Path(os.environ.get("GOLDPAN_SOURCE", ".")).resolve()
@@ -71,11 +72,7 @@ class DiffusersTest(unittest.TestCase):
         return json.loads(run.stdout)
 
     def rows(self, name, sql):
-        db = sqlite3.connect(self.home / name / ".goldpan" / "catalog.db")
-        try:
-            return db.execute(sql).fetchall()
-        finally:
-            db.close()
+        return generate_test.rows(self.home / name, sql)
 
     def pixels(self, name):
         """{(prompt, seed): the file's bytes}"""

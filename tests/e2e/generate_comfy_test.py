@@ -4,7 +4,6 @@ reported by the server, interrupted jobs, jobs that stay in the queue.
 Usage: generate_comfy_test.py GOLDPAN"""
 import base64
 import copy
-import http.server
 import json
 import os
 import shutil
@@ -12,24 +11,20 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import unittest
 import urllib.request
 from pathlib import Path
 
 import generate_test
-from generate_test import GRAPH, TOOL, Server
+from generate_test import GRAPH, TOOL, Server, Stub, serving
 
 
 def graph_of(path):
     """The graph in a PNG of ComfyUI."""
-    data, at = path.read_bytes(), 8
-    while at < len(data):
-        size, kind = int.from_bytes(data[at:at + 4], "big"), data[at + 4:at + 8]
-        if kind == b"tEXt" and data[at + 8:at + 15] == b"prompt\0":
-            return json.loads(data[at + 15:at + 8 + size])
-        at += 12 + size
+    for kind, data in generate_test.chunks(path):
+        if kind == b"tEXt" and data.startswith(b"prompt\0"):
+            return json.loads(data[7:])
     return None
 
 
@@ -63,10 +58,7 @@ class ComfyTest(unittest.TestCase):
         return sorted(p for p in (self.home / out).rglob("*.png") if ".goldpan" not in p.parts)
 
     def rows(self, out, sql):
-        return generate_test.GenerateTest.rows(self, self.home / out, sql)
-
-    def posts(self, server):
-        return [r["body"] for r in server.requests() if r["path"] == "/prompt" and r["method"] == "POST"]
+        return generate_test.rows(self.home / out, sql)
 
     def codes(self, said):
         return [note["code"] for note in said["notes"]]
@@ -105,26 +97,16 @@ class ComfyTest(unittest.TestCase):
         subprocess.run([sys.executable, TOOL, "draw", "--prompt", "two blue cars in the snow", "--seed", "1", "--width", "64", "--height", "64", "--out", other],
                        check=True, capture_output=True)
 
-        class Wrong(http.server.BaseHTTPRequestHandler):
-            def answer(self):
-                self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                body = json.dumps({"images": [base64.b64encode(other.read_bytes()).decode()], "info": ""}).encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+        class Wrong(Stub):
+            def do_GET(self):
+                self.answer(200, json.dumps({"images": [base64.b64encode(other.read_bytes()).decode()], "info": ""}).encode())
 
-            do_GET = do_POST = answer
+            do_POST = do_GET
 
-            def log_message(self, *words):
-                pass
-
-        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Wrong) as server:
-            threading.Thread(target=server.serve_forever, daemon=True).start()
+        with serving(Wrong) as url:
             (self.home / "p.txt").write_text("a red cat on a beach\n")
             run = subprocess.run([generate_test.GOLDPAN, "generate", self.home / "p.txt", "-n", "1", "--protocol", "a1111", "--json", "-o", self.home / "wrong",
-                                  "-b", "http://127.0.0.1:%d" % server.server_address[1]], capture_output=True, text=True)
-            server.shutdown()
+                                  "-b", url], capture_output=True, text=True)
         said = json.loads(run.stdout)
         self.assertEqual((run.returncode, said["got"], said["failed"]), (3, 0, 1))
         self.assertEqual(said["why"], "the image was drawn from 'two blue cars in the snow'")
@@ -188,16 +170,17 @@ class ComfyTest(unittest.TestCase):
                 self.run_it(server, out, *more, graph=self.graph("link.json", change), n=3)
                 self.assertEqual(len({generate_test.pixels(p) for p in self.files(out)}), 3)
 
+    def no_negative(self, g):
+        del g["7"]
+        g["3"]["inputs"]["negative"] = ["70", 0]
+        g["70"] = {"class_type": "ConditioningZeroOut", "inputs": {"conditioning": ["6", 0]}}
+
     def test_values_without_a_place(self):
-        def change(g):
-            del g["7"]
-            g["3"]["inputs"]["negative"] = ["70", 0]
-            g["70"] = {"class_type": "ConditioningZeroOut", "inputs": {"conditioning": ["6", 0]}}
         with Server(self.home) as server:
-            said = self.run_it(server, "place", "--negative", "blurry", "--refiner", "second", "--steps", "9", graph=self.graph("zero.json", change))
+            said = self.run_it(server, "place", "--negative", "blurry", "--refiner", "second", "--steps", "9", graph=self.graph("zero.json", self.no_negative))
             self.assertEqual(self.codes(said), ["graph-no-place"] * 2)
             self.assertIn("--negative: the workflow has no place for it", said["notes"][0]["message"])
-            self.assertEqual(self.posts(server)[0]["prompt"]["3"]["inputs"]["steps"], 9)
+            self.assertEqual(server.posts()[0]["prompt"]["3"]["inputs"]["steps"], 9)
 
     def test_settings_that_a_protocol_has_not(self):
         with Server(self.home) as server:
@@ -207,12 +190,8 @@ class ComfyTest(unittest.TestCase):
             self.assertEqual([n["message"].split()[0] for n in json.loads(run.stdout)["notes"]], ["--negative", "--steps"])
 
     def test_an_image_of_the_cache_is_no_new_one(self):
-        def change(g):
-            del g["7"]
-            g["3"]["inputs"]["negative"] = ["70", 0]
-            g["70"] = {"class_type": "ConditioningZeroOut", "inputs": {"conditioning": ["6", 0]}}
         with Server(self.home) as server:
-            graph = self.graph("zero.json", change)
+            graph = self.graph("zero.json", self.no_negative)
             self.assertEqual(self.codes(self.run_it(server, "same", graph=graph)), [])
             said = self.run_it(server, "same", "--negative", "blurry", graph=graph)
             self.assertEqual(self.codes(said), ["graph-no-place", "generator-same-image"])
@@ -261,7 +240,7 @@ class ComfyTest(unittest.TestCase):
         with Server(self.home) as server:
             said = self.run_it(server, "fail", graph=self.graph("fail.json", self.failing), code=3)
             self.assertEqual(said["why"], "node 20 TestFail: told to fail (RuntimeError)")
-            self.assertEqual(len(self.posts(server)), 2, "the same words twice are final")
+            self.assertEqual(len(server.posts()), 2, "the same words twice are final")
 
     def test_the_first_images_all_fail_alike(self):
         with Server(self.home) as server:
@@ -278,34 +257,23 @@ class ComfyTest(unittest.TestCase):
             said = self.run_it(server, "model", "--checkpoint", "absent.safetensors", code=3)
             self.assertIn("node 4 CheckpointLoaderSimple", said["why"])
             self.assertIn("absent.safetensors", said["why"])
-            self.assertEqual(len(self.posts(server)), 1)
+            self.assertEqual(len(server.posts()), 1)
 
     def test_the_words_of_other_answers(self):
         """The message in an error answer is passed on, from JSON of several servers or plain text, but not from HTML."""
 
-        class Wrong(http.server.BaseHTTPRequestHandler):
+        class Wrong(Stub):
             code, body, asked = 500, b"", 0
 
             def do_GET(self):
                 self.answer(200, b"{}")
 
             def do_POST(self):
-                self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 Wrong.asked += 1
                 self.answer(Wrong.code, Wrong.body)
 
-            def answer(self, code, body):
-                self.send_response(code)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *words):
-                pass
-
         (self.home / "p.txt").write_text("a red cat on a beach\n")
-        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Wrong) as server:
-            threading.Thread(target=server.serve_forever, daemon=True).start()
+        with serving(Wrong) as url:
             for code, body, words, tries in (
                     (500, json.dumps({"error": "RuntimeError", "detail": "", "body": "", "errors": "Unknown checkpoint: x"}), "Unknown checkpoint: x", 2),
                     (500, json.dumps({"error": "OutOfMemoryError", "errors": "CUDA out of memory."}), "CUDA out of memory.", 2),
@@ -314,18 +282,17 @@ class ComfyTest(unittest.TestCase):
                     (400, "<html>no</html>", "answers 400", 1)):
                 Wrong.code, Wrong.body, Wrong.asked = code, body.encode(), 0
                 run = subprocess.run([generate_test.GOLDPAN, "generate", self.home / "p.txt", "-n", "1", "--protocol", "a1111", "--json", "-o",
-                                      self.home / ("words-%d" % len(body)), "-b", "http://127.0.0.1:%d" % server.server_address[1]], capture_output=True, text=True)
+                                      self.home / ("words-%d" % len(body)), "-b", url], capture_output=True, text=True)
                 said = json.loads(run.stdout)
                 self.assertEqual((run.returncode, said["failed"], Wrong.asked), (3, 1, tries), said)
                 self.assertIn(words, said["why"])
                 self.assertNotIn("<html>", said["why"])
-            server.shutdown()
 
     def test_lack_of_memory_twice(self):
         with Server(self.home, "--fault", "failed:1") as server:
             said = self.run_it(server, "memory", code=3)
             self.assertIn("torch.OutOfMemoryError", said["why"])
-            self.assertEqual(len(self.posts(server)), 2)
+            self.assertEqual(len(server.posts()), 2)
 
     # ---- stopping
 
@@ -366,7 +333,7 @@ class ComfyTest(unittest.TestCase):
     def test_ctrl_c_tells_the_last_reason(self):
         with Server(self.home, "--fault", "503:1", "--retry-after", "1") as server:
             child = subprocess.Popen(self.command(server, "reason"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-            self.wait_until(lambda: len(self.posts(server)) > 1)
+            self.wait_until(lambda: len(server.posts()) > 1)
             child.send_signal(signal.SIGINT)
             told = child.communicate()[1]
             self.assertEqual(child.returncode, 130)

@@ -70,7 +70,7 @@ class SocketTest(unittest.TestCase):
             said = self.draw(server)
             self.assertEqual(said["notes"], [])
             sockets = [r for r in server.requests() if r["path"] == "/ws"]
-            posts = [r["body"] for r in server.requests() if r["path"] == "/prompt" and r["method"] == "POST"]
+            posts = server.posts()
             self.assertEqual({p["client_id"] for p in posts}, {r["query"]["clientId"] for r in sockets})
             self.assertEqual(len(sockets), len({p["client_id"] for p in posts}), "one connection for each worker")
             # One look before each job and one after it; what else is asked may only be in the queue of a first job.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """goldpan generate against the test generator (tools/generator.py): every protocol, every fault, kills, restarts.
 Usage: generate_test.py GOLDPAN"""
+import contextlib
 import http.server
 import json
 import os
@@ -40,14 +41,29 @@ GRAPH = {
     "9": {"class_type": "SaveImage", "inputs": {"images": ["8", 0], "filename_prefix": "g"}}}
 
 
-def pixels(path):
-    """The packed pixels of a PNG, which are equal when the pixels are (one writer)."""
-    data, at, out = path.read_bytes(), 8, b""
+def chunks(path):
+    """(kind, data) of each chunk of a PNG."""
+    data, at = path.read_bytes(), 8
     while at < len(data):
         size, kind = struct.unpack(">I4s", data[at:at + 8])
-        out += data[at + 8:at + 8 + size] if kind == b"IDAT" else b""
+        yield kind, data[at + 8:at + 8 + size]
         at += 12 + size
-    return out
+
+
+def pixels(path):
+    """The packed pixels of a PNG, which are equal when the pixels are (one writer)."""
+    return b"".join(data for kind, data in chunks(path) if kind == b"IDAT")
+
+
+def rows(folder, sql):
+    """The result of a query of the folder's catalog, which must be intact."""
+    db = sqlite3.connect(folder / ".goldpan" / "catalog.db")
+    try:
+        intact = db.execute("PRAGMA integrity_check").fetchone()[0]
+        assert intact == "ok", intact
+        return db.execute(sql).fetchall()
+    finally:
+        db.close()
 
 
 def http_date(ahead):
@@ -65,6 +81,10 @@ class Server:
     def requests(self):
         return [json.loads(line) for line in self.log.read_text().splitlines()] if self.log.exists() else []
 
+    def posts(self):
+        """The bodies of the jobs sent in ComfyUI's protocol."""
+        return [r["body"] for r in self.requests() if r["path"] == "/prompt" and r["method"] == "POST"]
+
     def drawn(self):
         return sum(r.get("drawn", 0) for r in self.requests())
 
@@ -78,6 +98,31 @@ class Server:
 
     def __exit__(self, *_):
         self.close()
+
+
+class Stub(http.server.BaseHTTPRequestHandler):
+    """The base of handlers for a server that is no real generator."""
+
+    def answer(self, code, body):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(code)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *words):
+        pass
+
+
+@contextlib.contextmanager
+def serving(handler):
+    """Runs a server with this handler; its value is the server's URL."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield "http://127.0.0.1:%d" % server.server_address[1]
+        finally:
+            server.shutdown()
 
 
 class GenerateTest(unittest.TestCase):
@@ -105,12 +150,7 @@ class GenerateTest(unittest.TestCase):
         return json.loads(run.stdout) if run.stdout else {"error": run.stderr}
 
     def rows(self, out, sql):
-        db = sqlite3.connect(out / ".goldpan" / "catalog.db")
-        try:
-            self.assertEqual(db.execute("PRAGMA integrity_check").fetchone()[0], "ok")
-            return db.execute(sql).fetchall()
-        finally:
-            db.close()
+        return rows(out, sql)
 
     def pictures(self, out):
         """{(prompt, number): pixels} of what the catalog says was got; and there is no other file."""
@@ -453,30 +493,20 @@ class GenerateTest(unittest.TestCase):
     def test_a_page_of_swarmui(self):
         """The hint "give --protocol swarmui" is left out where that protocol is given."""
 
-        class Page(http.server.BaseHTTPRequestHandler):
+        class Page(Stub):
             def do_GET(self):
-                page = b"<title>SwarmUI</title>"
-                self.send_response(200 if self.path == "/" else 404)
-                self.send_header("Content-Length", str(len(page)))
-                self.end_headers()
-                self.wfile.write(page)
+                self.answer(200 if self.path == "/" else 404, b"<title>SwarmUI</title>")
 
             def do_POST(self):
                 self.send_error(404)
 
-            def log_message(self, *words):
-                pass
-
-        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            url = "http://127.0.0.1:%d" % server.server_address[1]
+        with serving(Page) as url:
             for words in ((), ("--protocol", "a1111")):
                 told = self.generate(url, self.home / "swarm", *words, code=2)
                 self.assertIn("that is SwarmUI: give --protocol swarmui", told["error"]["message"])
             said = self.generate(url, self.home / "swarm", "--protocol", "swarmui", "--tries", "1", n=1, code=3)
             self.assertIn("that is SwarmUI's page, but its API does not answer as expected", said["why"])
             self.assertNotIn("--protocol", said["why"])
-            server.shutdown()
 
     def test_an_address_without_its_scheme(self):
         with Server(self.home) as server:

@@ -5,7 +5,6 @@ import copy
 import json
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -49,11 +48,7 @@ class HabitsTest(unittest.TestCase):
         return json.loads(run.stdout)
 
     def rows(self, out, sql):
-        db = sqlite3.connect(self.home / out / ".goldpan" / "catalog.db")
-        try:
-            return db.execute(sql).fetchall()
-        finally:
-            db.close()
+        return generate_test.rows(self.home / out, sql)
 
     def pixels(self, out):
         return {(prompt, number): pixels(Path(path))

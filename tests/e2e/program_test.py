@@ -6,13 +6,14 @@ import os
 import shlex
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
 from pathlib import Path
+
+import generate_test
 
 GOLDPAN = None
 # A program as a user would write one.  Its first word says what it does wrong.
@@ -74,11 +75,7 @@ class ProgramTest(unittest.TestCase):
         return self.log.read_text().splitlines()
 
     def rows(self, sql):
-        db = sqlite3.connect(self.out / ".goldpan" / "catalog.db")
-        try:
-            return db.execute(sql).fetchall()
-        finally:
-            db.close()
+        return generate_test.rows(self.out, sql)
 
     def test_it_is_started_once(self):
         said = self.generate("good", "-W", "32", "--negative", "blurry", "--cfg", "3.5", "--steps", "9", "--sampler", "Euler a", "--scheduler",

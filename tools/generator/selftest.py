@@ -436,11 +436,11 @@ def test_faults():
     with Running("--fault", "429:1") as s:
         status, answer = s.json("/v1/images/generations", {"prompt": PROMPT})
         check("fault 429: OpenAI's form", status == 429 and answer["error"]["code"] == "rate_limit_exceeded", answer)
+        s.json(path, {"sede": 1})
+        check("a wrong request takes no number", s.log()[-1]["fault"] is None and s.log()[-1]["answer"] == 422)
     with Running("--fault", "quota:1") as s:
         status, answer = s.json("/v1/images/generations", {"prompt": PROMPT})
         check("fault quota: a 429 that no waiting helps", status == 429 and answer["error"]["code"] == "insufficient_quota", answer)
-        s.json(path, {"sede": 1})
-        check("a wrong request takes no number", s.log()[-1]["fault"] is None and s.log()[-1]["answer"] == 422)
     with Running("--fault", "timeout:1") as s:
         started = time.time()
         try:
