@@ -45,28 +45,27 @@ static void add_to_item(uint32_t which, double shift)
     for (size_t i = 0; i < ROWS; i++) score[i] += shift * (item[i] == which);
 }
 
+/* NaN for an item without a score. */
 static void take_means(void)
 {
     double rows[ITEMS] = {0};
     for (size_t k = 0; k < ITEMS; k++) mean[k] = 0;
-    for (size_t i = 0; i < ROWS; i++) mean[item[i]] += score[i], rows[item[i]]++;
-    for (size_t k = 0; k < ITEMS; k++) mean[k] /= rows[k];
+    for (size_t i = 0; i < ROWS; i++) {
+        if (isnan(score[i]) || item[i] == UINT32_MAX) continue;
+        mean[item[i]] += score[i], rows[item[i]]++;
+    }
+    for (size_t k = 0; k < ITEMS; k++) mean[k] = rows[k] > 0 ? mean[k] / rows[k] : NAN;
 }
 
-typedef struct counts {
-    size_t rows, items;
-    double p; /* of the first slice of items; without any, of the first slice of rows; else 1 */
-} counts;
-
-/* both: searches rows and items together; else only items, which may all be exchanged with each other. */
-static counts search(bool both, int threads)
+/* both: searches rows and items together; else only items, which may all be exchanged with each other.
+ * out: the slices of rows and of items, zero before.  Owned: gp_an_slices_clear. */
+static void find(bool both, int threads, gp_slices out[2])
 {
     gp_error err = {0};
     gp_feature rows = {.name = "x", .kind = GP_FEATURE_EMBEDDING, .vectors = row_vectors, .d = 1};
     gp_feature items = {.name = "x", .kind = GP_FEATURE_EMBEDDING, .vectors = item_vectors, .d = 1};
     gp_slices_options o = GP_SLICES_DEFAULTS;
     gp_hierarchy tree = tree_of(ROWS), item_tree = tree_of(ITEMS);
-    gp_slices out[2] = {0};
     take_means();
     gp_slices_search searches[2] = {
         {.features = &rows, .count = 1, .metric = score, .n = ROWS, .tree = &tree, .share = 2},
@@ -75,13 +74,24 @@ static counts search(bool both, int threads)
     gp_status st = both ? gp_an_slices_together(searches, 2, &o, out, &err)
                         : gp_an_slices(&items, 1, mean, ITEMS, &item_tree, &o, &out[1], &err);
     if (st != GP_OK) fail_msg("%s", err.message);
+    gp_an_hierarchy_clear(&tree);
+    gp_an_hierarchy_clear(&item_tree);
+}
+
+typedef struct counts {
+    size_t rows, items;
+    double p; /* of the first slice of items; without any, of the first slice of rows; else 1 */
+} counts;
+
+static counts search(bool both, int threads)
+{
+    gp_slices out[2] = {0};
+    find(both, threads, out);
     counts c = {out[0].count, out[1].count, 1};
     if (out[0].count) c.p = out[0].slices[0].p_corrected;
     if (out[1].count) c.p = out[1].slices[0].p_corrected;
     gp_an_slices_clear(&out[0]);
     gp_an_slices_clear(&out[1]);
-    gp_an_hierarchy_clear(&tree);
-    gp_an_hierarchy_clear(&item_tree);
     return c;
 }
 
@@ -126,27 +136,12 @@ static void test_what_has_no_item_or_score(void **state)
     (void)state;
     make_scores(0, 3);
     for (uint32_t k = 120; k < 125; k++) add_to_item(k, 2);
-    for (size_t i = 0; i < ROWS; i++)
-        if (item[i] == 7 || i % 50 == 1) score[i] = NAN;
-    double rows[ITEMS] = {0};
-    for (size_t k = 0; k < ITEMS; k++) mean[k] = 0;
-    gp_error err = {0};
-    gp_feature f = {.name = "x", .kind = GP_FEATURE_EMBEDDING, .vectors = row_vectors, .d = 1};
-    gp_feature g = {.name = "x", .kind = GP_FEATURE_EMBEDDING, .vectors = item_vectors, .d = 1};
     for (size_t i = 0; i < ROWS; i++) {
+        if (item[i] == 7 || i % 50 == 1) score[i] = NAN;
         if (i % 60 == 2) item[i] = UINT32_MAX;
-        if (isnan(score[i]) || item[i] == UINT32_MAX) continue;
-        mean[item[i]] += score[i], rows[item[i]]++;
     }
-    for (size_t k = 0; k < ITEMS; k++) mean[k] = rows[k] > 0 ? mean[k] / rows[k] : NAN;
-    gp_slices_options o = GP_SLICES_DEFAULTS;
-    gp_hierarchy tree = tree_of(ROWS), item_tree = tree_of(ITEMS);
     gp_slices out[2] = {0};
-    gp_slices_search searches[2] = {
-        {.features = &f, .count = 1, .metric = score, .n = ROWS, .tree = &tree, .share = 2},
-        {.features = &g, .count = 1, .metric = mean, .n = ITEMS, .tree = &item_tree, .item = item, .share = 1}};
-    o.group = group, o.resamples = 400;
-    if (gp_an_slices_together(searches, 2, &o, out, &err) != GP_OK) fail_msg("%s", err.message);
+    find(true, 0, out);
     assert_true(out[1].count > 0);
     for (size_t i = 0; i < out[1].count; i++) {
         assert_true(isfinite(out[1].slices[i].value) && out[1].slices[i].p_corrected < 0.01);
@@ -154,8 +149,6 @@ static void test_what_has_no_item_or_score(void **state)
     }
     gp_an_slices_clear(&out[0]);
     gp_an_slices_clear(&out[1]);
-    gp_an_hierarchy_clear(&tree);
-    gp_an_hierarchy_clear(&item_tree);
 }
 
 static void test_threads_change_nothing(void **state)

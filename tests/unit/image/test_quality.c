@@ -47,6 +47,13 @@ static canvas plain(uint32_t width, uint32_t height, int r, int g, int b)
     return c;
 }
 
+/* A square of grey whose left upper corner is at (start, start). */
+static void put_square(canvas *c, uint32_t start, uint32_t size, int v)
+{
+    for (uint32_t y = start; y < start + size; y++)
+        for (uint32_t x = start; x < start + size; x++) put(c, x, y, v, v, v);
+}
+
 static double uniform(canvas *c)
 {
     c->random ^= c->random << 13, c->random ^= c->random >> 7, c->random ^= c->random << 17;
@@ -96,12 +103,6 @@ static void expect(const gp_quality *q, double sharpness, double noise, double e
     assert_true(fabs(q->spread - spread) < 1e-9);
 }
 
-static int constant(uint32_t x, uint32_t y)
-{
-    (void)x, (void)y;
-    return 128;
-}
-
 static int ramp(uint32_t x, uint32_t y)
 {
     return (int)(x + y);
@@ -126,7 +127,7 @@ static int levels(uint32_t x, uint32_t y)
 static void test_closed_forms(void **state)
 {
     (void)state;
-    canvas c = grey(32, 32, constant);
+    canvas c = plain(32, 32, 128, 128, 128);
     gp_quality q = measure(&c);
     expect(&q, 0, 0, 128 / 255.0, 0, 0);
     assert_true(q.saturation == 0);
@@ -195,8 +196,7 @@ static void test_tiny_images(void **state)
 static gp_frame square(uint32_t side, int back, uint32_t size, int front)
 {
     canvas c = plain(side, side, back, back, back);
-    for (uint32_t y = 0; y < size; y++)
-        for (uint32_t x = 0; x < size; x++) put(&c, side / 3 + x, side / 3 + y, front, front, front);
+    put_square(&c, side / 3, size, front);
     return measure(&c).frame;
 }
 
@@ -241,8 +241,7 @@ static void test_uniform_frames(void **state)
 static canvas noisy_square(int back, int front, double deviation, bool coloured)
 {
     canvas c = plain(256, 256, back, back, back);
-    for (uint32_t y = 60; y < 160; y++)
-        for (uint32_t x = 60; x < 160; x++) put(&c, x, y, front, front, front);
+    put_square(&c, 60, 100, front);
     add_noise(&c, deviation, coloured);
     return c;
 }

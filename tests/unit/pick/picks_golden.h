@@ -8,6 +8,8 @@
 #include "base/json.h"
 #include "base/mem.h"
 
+#include <math.h>
+
 static inline gp_json *golden_file(const char *path)
 {
     gp_error err = {0};
@@ -50,6 +52,11 @@ static inline size_t golden_ints(const gp_json *object, const char *name, int32_
     size_t n = golden_reals(object, name, real, capacity < 4096 ? capacity : 4096);
     for (size_t i = 0; i < n; i++) out[i] = (int32_t)real[i];
     return n;
+}
+
+static inline void assert_near(double got, double want, double within)
+{
+    if (!(fabs(got - want) <= within)) fail_msg("%.17g, not %.17g", got, want);
 }
 
 #endif

@@ -6,11 +6,6 @@
 
 enum { MOST = 2048 };
 
-static void assert_near(double got, double want, double within)
-{
-    if (!(fabs(got - want) <= within)) fail_msg("%.17g, not %.17g", got, want);
-}
-
 static void test_within_groups(void **state)
 {
     (void)state;

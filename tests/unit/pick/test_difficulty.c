@@ -9,11 +9,6 @@
 
 enum { MOST = 256, NUMBERS = 1024 };
 
-static void assert_near(double got, double want, double within)
-{
-    if (!(fabs(got - want) <= within)) fail_msg("%.17g, not %.17g", got, want);
-}
-
 typedef struct golden {
     double score[MOST], corrected[MOST];
     int32_t prompt[MOST];

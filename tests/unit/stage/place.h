@@ -58,6 +58,15 @@ static inline void put_text(const char *path, const char *text)
     put_bytes(path, text, strlen(text));
 }
 
+/* The prompt of a picture, in a file beside it. */
+static inline void put_prompt(const place *p, const char *name, const char *prompt)
+{
+    char side[256];
+    snprintf(side, sizeof side, "%s", in(p, name));
+    strcpy(strrchr(side, '.'), ".txt");
+    put_text(side, prompt);
+}
+
 /* A picture of its own, told by `seed`, and (unless NULL) its prompt beside it. */
 static inline void put_picture(const place *p, const char *name, uint64_t seed, const char *prompt)
 {
@@ -65,11 +74,7 @@ static inline void put_picture(const place *p, const char *name, uint64_t seed, 
     uint8_t rgb[SIDE * SIDE * 3];
     for (size_t i = 0; i < sizeof rgb; i++) rgb[i] = (uint8_t)(gp_rng_at(seed, i / 97) >> 56);
     png_write(in(p, name), rgb, SIDE, SIDE);
-    if (!prompt) return;
-    char side[256];
-    snprintf(side, sizeof side, "%s", in(p, name));
-    strcpy(strrchr(side, '.'), ".txt");
-    put_text(side, prompt);
+    if (prompt) put_prompt(p, name, prompt);
 }
 
 static inline void put_many(const place *p, size_t n)

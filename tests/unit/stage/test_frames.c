@@ -25,12 +25,9 @@ static void put_frame(const place *p, const char *name, int grey)
 {
     enum { SIDE = 128 };
     static uint8_t rgb[SIDE * SIDE * 3];
-    char side[256];
     for (size_t i = 0; i < sizeof rgb; i++) rgb[i] = (uint8_t)(grey < 0 ? gp_rng_at(7, i) >> 56 : (uint64_t)grey);
     png_write(in(p, name), rgb, SIDE, SIDE);
-    snprintf(side, sizeof side, "%s", in(p, name));
-    strcpy(strrchr(side, '.'), ".txt");
-    put_text(side, "a red cat");
+    put_prompt(p, name, "a red cat");
 }
 
 static void put_all(const place *p)
