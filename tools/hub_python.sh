@@ -5,14 +5,14 @@
 # .venv-hub, a virtual environment (about 30 MB from PyPI).  Without python3-venv or a network, hub_peer is skipped.
 set -u
 cd "$(dirname "$0")/.."
+venv=$PWD/.venv-hub
 has() { "$1" -c 'import huggingface_hub' >/dev/null 2>&1; }
-for python in "${GOLDPAN_HF_PYTHON:-python3}" python3 "$PWD/.venv-golden/bin/python" "$PWD/.venv-hub/bin/python"; do
+for python in ${GOLDPAN_HF_PYTHON:+"$GOLDPAN_HF_PYTHON"} python3 "$PWD/.venv-golden/bin/python" "$venv/bin/python"; do
     ! has "$python" || { command -v "$python"; exit 0; }
 done
-venv=.venv-hub
 version=$(grep '^huggingface_hub==' tools/requirements.txt)
-python3 -m venv $venv >/dev/null 2>&1 &&
-    timeout 120 $venv/bin/python -m pip install --quiet --disable-pip-version-check --retries 1 "$version" >/dev/null 2>&1 &&
-    has $venv/bin/python && { echo "$PWD/$venv/bin/python"; exit 0; }
-rm -rf $venv
+python3 -m venv "$venv" >/dev/null 2>&1 &&
+    timeout 120 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --retries 1 "$version" >/dev/null 2>&1 &&
+    has "$venv/bin/python" && { echo "$venv/bin/python"; exit 0; }
+rm -rf "$venv"
 exit 0

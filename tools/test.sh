@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 werror=${GOLDPAN_WERROR:-false}
 export GOLDPAN_SLOW=${GOLDPAN_SLOW:-20}
 GOLDPAN_HF_PYTHON=$(tools/hub_python.sh)
-if [ -n "$GOLDPAN_HF_PYTHON" ]; then export GOLDPAN_HF_PYTHON; else unset GOLDPAN_HF_PYTHON; fi
+export GOLDPAN_HF_PYTHON
 broken=()
 skipped=()
 logs=()

@@ -447,7 +447,7 @@ from huggingface_hub import hf_hub_download, snapshot_download, try_to_load_from
 class PeerTest(HubTest):
     """Against huggingface_hub itself."""
 
-    python = os.environ.get("GOLDPAN_HF_PYTHON", sys.executable)
+    python = os.environ.get("GOLDPAN_HF_PYTHON") or sys.executable
 
     def peer(self, body, **env):
         done = subprocess.run([self.python, "-c", PEER.format(body=body)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
