@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * --workflow and --set: lines of NODE.INPUT=VALUE, an empty line, then a graph.  A filled-in graph is a request
  * of valid JSON that contains the prompt, the same each time.  Otherwise the error has a message. */
-#include "generate/backend.h"
+#include "generate/comfy_fill.h"
 
 #include "base/mem.h"
 
@@ -61,18 +61,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     gp_gen_backend b = {.o = {.workflow = graph, .set = sets, .set_count = count}};
     gp_gen_request q = {.key = "k", .prompt = prompt, .negative = "blurry", .has_seed = true, .seed = UINT64_MAX};
     q.width = 640, q.steps = 20, q.cfg = 7.5, q.refiner_at = q.hires = NAN, q.sampler = "euler";
-    gp_str body = GP_STR_INIT, again = GP_STR_INIT;
+    gp_str filled = GP_STR_INIT, body = GP_STR_INIT, again = GP_STR_INIT;
     gp_error err = {0};
-    gp_status st = gp_gen_comfy_fill(&b, &q, "the-id", &body, &err);
+    gp_status st = gp_comfy_fill(&b, &q, NULL, &filled, &err);
     check(st == GP_OK || ((st == GP_ERR_USAGE || st == GP_ERR_FORMAT || st == GP_ERR_LIMIT) && *err.message));
     if (st == GP_OK) {
+        gp_comfy_put_body(&filled, "goldpan", "the-id", &body);
+        check(!body.failed);
         check_body(&body);
-        check(gp_gen_comfy_fill(&b, &q, "the-id", &again, NULL) == GP_OK);
-        check(again.size == body.size && !memcmp(again.data, body.data, body.size));
+        check(gp_comfy_fill(&b, &q, NULL, &again, NULL) == GP_OK);
+        check(again.size == filled.size && !memcmp(again.data, filled.data, filled.size));
     }
     gp_gen_graph_free(b.graph);
     gp_str_clear(&again);
     gp_str_clear(&body);
+    gp_str_clear(&filled);
     gp_mem_free(text);
     return 0;
 }

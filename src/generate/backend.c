@@ -35,16 +35,15 @@ void gp_gen_drop_images(gp_gen_result *r)
     gp_bytes_clear(&r->image);
 }
 
-gp_status gp_gen_add_extra(gp_gen_result *out, const uint64_t *seed, gp_error *err)
+gp_status gp_gen_add_extra(gp_gen_result *out, gp_error *err)
 {
-    gp_gen_extra extra = {.image = out->image, .has_seed = seed != NULL, .seed = seed ? *seed : 0};
     if (out->extra_count == GP_GEN_MOST_EXTRAS) {
         gp_bytes_clear(&out->image);
         return GP_OK;
     }
     gp_gen_extra *extras = gp_mem_resize(out->extras, out->extra_count + 1, sizeof *extras);
     if (!extras) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a batch");
-    out->extras = extras, out->extras[out->extra_count++] = extra;
+    out->extras = extras, out->extras[out->extra_count++] = (gp_gen_extra){.image = out->image};
     out->image = (gp_bytes){0};
     return GP_OK;
 }
@@ -61,14 +60,14 @@ void gp_gen_note(const gp_gen_backend *b, const char *code, const char *format, 
     b->o.on_note(b->o.user, code, text);
 }
 
-void gp_gen_note_ignored(const gp_gen_backend *b, const char *const *options)
+bool gp_gen_asks(const gp_gen_request *r, const char *option)
 {
-    const gp_gen_request *r = b->o.like;
-    if (!r) return;
     const struct {
         const char *option;
         bool asked;
     } all[] = {{"--negative", r->negative && *r->negative},
+               {"--width", r->width != 0},
+               {"--height", r->height != 0},
                {"--steps", r->steps != 0},
                {"--cfg", isfinite(r->cfg)},
                {"--sampler", r->sampler != NULL},
@@ -76,12 +75,17 @@ void gp_gen_note_ignored(const gp_gen_backend *b, const char *const *options)
                {"--checkpoint", r->model != NULL},
                {"--refiner", r->refiner != NULL},
                {"--refiner-at", isfinite(r->refiner_at)}};
-    for (; *options; options++)
-        for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-            if (all[i].asked && !strcmp(all[i].option, *options))
-                gp_gen_note(b, "generator-no-place",
-                            "%s has no effect: requests of the protocol %s have no such setting", *options,
-                            b->protocol->name);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (!strcmp(all[i].option, option)) return all[i].asked;
+    return false;
+}
+
+void gp_gen_note_ignored(const gp_gen_backend *b, const char *const *options)
+{
+    for (; b->o.like && *options; options++)
+        if (gp_gen_asks(b->o.like, *options))
+            gp_gen_note(b, "generator-no-place", "%s has no effect: requests of the protocol %s have no such setting",
+                        *options, b->protocol->name);
 }
 
 void gp_gen_result_clear(gp_gen_result *r)
@@ -105,6 +109,16 @@ gp_status gp_gen_say(gp_gen_result *out, gp_gen_outcome outcome, const char *for
 void gp_gen_tidy(gp_gen_result *out)
 {
     make_line(out->message);
+}
+
+gp_status gp_gen_take_file(const char *path, const char *name, gp_gen_result *out, gp_error *err)
+{
+    gp_error why = {0};
+    gp_status st = gp_file_read(path, GP_GEN_IMAGE_LIMIT, &out->image, &why);
+    if (st == GP_ERR_MEMORY) return gp_fail(err, st, "%s", why.message);
+    if (st != GP_OK) return gp_gen_say(out, GP_GEN_AGAIN, "'%.200s' wrote no image: %.150s", name, why.message);
+    out->outcome = GP_GEN_GOT;
+    return GP_OK;
 }
 
 gp_status gp_gen_take_base64(const gp_json *value, gp_gen_result *out, gp_error *err)
@@ -132,7 +146,7 @@ gp_status gp_gen_take_batch(const gp_json *list, size_t first, size_t count, con
         out->image = (gp_bytes){0};
         gp_status st = gp_gen_take_base64(member ? gp_json_get(item, member) : item, out, err);
         if (i > 0) { /* the first image stays in out->image, the others go to out->extras */
-            if (st == GP_OK && out->outcome == GP_GEN_GOT) st = gp_gen_add_extra(out, NULL, err);
+            if (st == GP_OK && out->outcome == GP_GEN_GOT) st = gp_gen_add_extra(out, err);
             gp_bytes_clear(&out->image);
             out->image = before;
         }
@@ -206,6 +220,12 @@ void gp_gen_answer_clear(gp_gen_answer *a)
 bool gp_gen_sleep(const gp_gen_backend *b, double seconds)
 {
     return gp_clock_wait(seconds * b->pace, b->o.go_on, b->o.user);
+}
+
+double gp_gen_look_after(double seconds, double most)
+{
+    static const double first = 0.05, share = 0.15;
+    return fmin(fmax(seconds * share, first), most);
 }
 
 bool gp_gen_wait(const gp_gen_backend *b, double seconds, const gp_gen_result *last)
@@ -446,7 +466,6 @@ static gp_status compare(const gp_gen_request *r, gp_gen_result *result, gp_erro
 {
     gp_gen_likeness likeness;
     GP_TRY(gp_gen_compare(r, NULL, NULL, &result->image, &likeness, result, err));
-    result->compared = likeness == GP_GEN_AGREES;
     result->reported = likeness == GP_GEN_DIFFERS;
     return GP_OK;
 }
@@ -455,8 +474,7 @@ gp_status gp_gen_make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
 {
     *result = (gp_gen_result){0};
     gp_status st = b->protocol->make(b, r, result, err);
-    if (st == GP_OK && result->outcome == GP_GEN_GOT && !result->compared && b->protocol != &gp_gen_comfy)
-        st = compare(r, result, err);
+    if (st == GP_OK && result->outcome == GP_GEN_GOT && !gp_gen_can(b, GP_GEN_GRAPH)) st = compare(r, result, err);
     if (st == GP_OK && result->settings.failed) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for the settings");
     if (st != GP_OK) gp_gen_result_clear(result);
     return st;

@@ -4,6 +4,7 @@
 #define GP_GENERATE_BACKEND_H
 
 #include "generate/generate.h"
+#include "ingest/meta.h"
 #include "net/http.h"
 
 #include <sys/types.h>
@@ -63,6 +64,9 @@ const char *gp_gen_who(gp_gen_backend *b);
 gp_status gp_gen_fetch(gp_gen_backend *b, const char *path, gp_gen_result *out, gp_error *err);
 /* Wait, asking go_on.  False: stopped. */
 bool gp_gen_sleep(const gp_gen_backend *b, double seconds);
+/* Seconds until the next poll of a job that was sent `seconds` ago: first short, then longer in proportion, up to `most`.
+ */
+double gp_gen_look_after(double seconds, double most);
 
 gp_status gp_gen_say(gp_gen_result *out, gp_gen_outcome outcome, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -92,6 +96,8 @@ void gp_gen_program_close(gp_gen_program *program);
 void gp_gen_note(const gp_gen_backend *b, const char *code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Does the request have a value for the option, such as "--steps"? */
+bool gp_gen_asks(const gp_gen_request *r, const char *option);
 /* Sends a note for each of the options that the user gave.  options: options that the protocol does not know; NULL ends
  * the list. */
 void gp_gen_note_ignored(const gp_gen_backend *b, const char *const *options);
@@ -106,9 +112,12 @@ typedef enum gp_gen_likeness {
  * name: the file's name on the server, or NULL. */
 gp_status gp_gen_compare(const gp_gen_request *r, const gp_str *graph, const char *name, const gp_bytes *file,
                          gp_gen_likeness *likeness, gp_gen_result *out, gp_error *err);
-/* Moves out->image to the end of out->extras; at most GP_GEN_MOST_EXTRAS are kept.  seed: the image's own seed, or
- * NULL. */
-gp_status gp_gen_add_extra(gp_gen_result *out, const uint64_t *seed, gp_error *err);
+/* Reads the seed in the settings of a file or a graph.  *known: there is one. */
+gp_status gp_gen_read_seed(const gp_meta *meta, bool *known, uint64_t *seed, gp_error *err);
+/* Moves out->image to the end of out->extras; at most GP_GEN_MOST_EXTRAS are kept. */
+gp_status gp_gen_add_extra(gp_gen_result *out, gp_error *err);
+/* Reads the image file that a command wrote.  name: of the command. */
+gp_status gp_gen_take_file(const char *path, const char *name, gp_gen_result *out, gp_error *err);
 void gp_gen_drop_images(gp_gen_result *out);
 /* Decodes `count` images in base64 from a list, beginning with item `first`.  member: name of the item's member that
  * holds the text; NULL: the item is the text.  AGAIN if a text is not base64. */
@@ -119,8 +128,5 @@ gp_status gp_gen_take_batch(const gp_json *list, size_t first, size_t count, con
 gp_json *gp_gen_quick(gp_gen_backend *b, const char *path, const char *body, double limit);
 
 void gp_gen_graph_free(struct gp_gen_graph *graph);
-/* Appends to `s` the body of a ComfyUI request: the graph of b->o.workflow with the values of `r`.  id NULL: the server
- * chooses an id.  USAGE: the graph or a --set does not fit. */
-gp_status gp_gen_comfy_fill(gp_gen_backend *b, const gp_gen_request *r, const char *id, gp_str *s, gp_error *err);
 
 #endif

@@ -17,8 +17,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* Seconds between polls of a job: first short, then longer in proportion to the time since the job was sent. */
-static const double first_look = 0.05, most_look = 1, look_share = 0.15, queue_seconds = 5, cancel_seconds = 2;
+static const double most_look = 1, queue_seconds = 5, cancel_seconds = 2;
 enum { MISSES = 5 /* polls in a row that may fail while waiting for a job */ };
 
 typedef struct job {
@@ -144,13 +143,12 @@ static gp_status take_images(job *j, const gp_json *list, gp_gen_likeness *liken
         GP_TRY(take_image(j, gp_json_at(list, count - 1 - i), &one, err));
         *likeness = one;
         if (out->outcome != GP_GEN_GOT || *likeness == GP_GEN_DIFFERS) return GP_OK;
-        if (i + 1 < count) GP_TRY(gp_gen_add_extra(out, NULL, err));
+        if (i + 1 < count) GP_TRY(gp_gen_add_extra(out, err));
     }
     for (size_t i = 0, k = out->extra_count; i + 1 < k; i++, k--) { /* reverse the others into the server's order */
         gp_gen_extra extra = out->extras[i];
         out->extras[i] = out->extras[k - 1], out->extras[k - 1] = extra;
     }
-    out->compared = *likeness == GP_GEN_AGREES;
     if (*likeness == GP_GEN_BARE && !j->b->bare_told) {
         j->b->bare_told = true;
         gp_gen_note(j->b, "generator-bare",
@@ -328,9 +326,7 @@ static gp_status submit(job *j, const char *ours, char **id, gp_error *err)
     gp_gen_answer answer = {0};
     gp_status st = GP_OK;
     *id = NULL;
-    gp_str_printf(&body, "{\"prompt\":%s,\"client_id\":\"%s\"", j->graph.data, gp_comfy_bell_client(j->b));
-    if (ours) gp_gen_put_text(&body, "prompt_id", ours);
-    gp_str_putc(&body, '}');
+    gp_comfy_put_body(&j->graph, gp_comfy_bell_client(j->b), ours, &body);
     if (body.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
     GP_GO(gp_gen_ask(j->b, "/prompt", body.data, &answer, j->out, err));
     if (answer.wrong) {
@@ -371,12 +367,6 @@ static void leave(job *j, const char *id)
     gp_str_clear(&body);
 }
 
-/* Returns the seconds until the next poll of a job. */
-static double look_after(double seconds)
-{
-    return fmin(fmax(seconds * look_share, first_look), most_look);
-}
-
 /* Waits until the next look at a job.  A pause that the server asked for is kept whatever its WebSocket says. */
 static bool pause_for(job *j, const char *id, double seconds, bool *rang)
 {
@@ -391,7 +381,7 @@ static gp_status wait_for(job *j, const char *id, job_state *state, gp_error *er
     bool rang = false;
     for (int missed = 0, silent = 0;;) {
         bool queued = true, knew = rang;
-        if (!pause_for(j, id, look_after(gp_clock_now() - begin), &rang)) {
+        if (!pause_for(j, id, gp_gen_look_after(gp_clock_now() - begin, most_look), &rang)) {
             leave(j, id);
             return gp_fail(err, GP_ERR_STOPPED, "stopped");
         }
@@ -475,5 +465,5 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     return st;
 }
 
-const gp_gen_protocol_table gp_gen_comfy = {"comfyui",     GP_GEN_SEEDS | GP_GEN_QUEUE, "/system_stats", make, NULL,
-                                            gp_comfy_check};
+const gp_gen_protocol_table gp_gen_comfy = {
+    "comfyui", GP_GEN_SEEDS | GP_GEN_QUEUE | GP_GEN_GRAPH, "/system_stats", make, NULL, gp_comfy_check};

@@ -453,13 +453,10 @@ static gp_status check_prompt(const gp_gen_backend *b, const gp_gen_request *r, 
 
 static gp_status check_seed(const gp_gen_backend *b, const gp_gen_request *r, const gp_meta *meta, gp_error *err)
 {
-    gp_json *settings = NULL;
+    bool known;
     uint64_t seed = r->seed;
-    const char *text = meta->settings_json ? meta->settings_json : "{}";
     if (!r->has_seed) return GP_OK;
-    GP_TRY(gp_json_parse(text, strlen(text), false, 64, &settings, err));
-    bool known = gp_json_u64(gp_json_get(settings, "seed"), &seed);
-    gp_json_free(settings);
+    GP_TRY(gp_gen_read_seed(meta, &known, &seed, err));
     if (!known || seed == r->seed || b->o.per_prompt < 2) return GP_OK;
     return gp_fail(err, GP_ERR_USAGE,
                    "the workflow keeps its own seed %llu, so all images of a prompt would be the same: "
@@ -501,14 +498,11 @@ gp_status gp_comfy_fill(gp_gen_backend *b, const gp_gen_request *r, const char *
     return read_back(b, r, out->data + start, out->size - start, err);
 }
 
-gp_status gp_gen_comfy_fill(gp_gen_backend *b, const gp_gen_request *r, const char *id, gp_str *s, gp_error *err)
+void gp_comfy_put_body(const gp_str *graph, const char *client, const char *id, gp_str *s)
 {
-    gp_str_puts(s, "{\"prompt\":");
-    GP_TRY(gp_comfy_fill(b, r, NULL, s, err));
-    gp_str_puts(s, ",\"client_id\":\"goldpan\"");
+    gp_str_printf(s, "{\"prompt\":%s,\"client_id\":\"%s\"", graph->data, client);
     if (id) gp_gen_put_text(s, "prompt_id", id);
     gp_str_putc(s, '}');
-    return s->failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for a request") : GP_OK;
 }
 
 gp_status gp_comfy_check(gp_gen_backend *b, gp_error *err)

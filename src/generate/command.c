@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Any program: a template of words, "draw --prompt {prompt} --seed {seed} -o {out}".  The words are taken apart as a
- * shell does
- * ('...', "...", \), then filled in, then run without a shell, so no prompt can be more than one argument.  The program
- * writes {out}; its exit status says whether it did.  A command with {requests} instead is started
- * once (program.c). */
+ * shell does ('...', "...", \), then filled in, then run without a shell, so no prompt can be more than one argument.
+ * The program writes {out}; its exit status says whether it did.  A command with {requests} instead is started once
+ * (program.c). */
 #include "generate/backend.h"
 
 #include "base/clock.h"
@@ -142,27 +141,21 @@ static gp_gen_request without_rest(const gp_gen_backend *b, const gp_gen_request
     return kept;
 }
 
-static void note_missing(gp_gen_backend *b, bool missing, const char *option, const char *word)
-{
-    if (missing) gp_gen_note(b, "command-no-place", "%s has no effect: the command has no {%s}", option, word);
-}
-
 /* Sends a note for each option that the command has no placeholder for. */
 static gp_status check(gp_gen_backend *b, gp_error *err)
 {
+    static const struct {
+        const char *option, *placeholder;
+    } places[] = {{"--negative", "{negative}"},    {"--width", "{width}"},      {"--height", "{height}"},
+                  {"--steps", "{steps}"},          {"--cfg", "{cfg}"},          {"--sampler", "{sampler}"},
+                  {"--scheduler", "{scheduler}"},  {"--checkpoint", "{model}"}, {"--refiner", "{refiner}"},
+                  {"--refiner-at", "{refiner_at}"}};
     (void)err;
     if (!b->o.like || strstr(b->address, "{requests}")) return GP_OK;
-    const gp_gen_request *r = b->o.like, kept = without_rest(b, r);
-    note_missing(b, r->negative && *r->negative && !kept.negative, "--negative", "negative");
-    note_missing(b, r->width != kept.width, "--width", "width");
-    note_missing(b, r->height != kept.height, "--height", "height");
-    note_missing(b, r->steps != kept.steps, "--steps", "steps");
-    note_missing(b, isfinite(r->cfg) && !isfinite(kept.cfg), "--cfg", "cfg");
-    note_missing(b, r->sampler && !kept.sampler, "--sampler", "sampler");
-    note_missing(b, r->scheduler && !kept.scheduler, "--scheduler", "scheduler");
-    note_missing(b, r->model && !kept.model, "--checkpoint", "model");
-    note_missing(b, r->refiner && !kept.refiner, "--refiner", "refiner");
-    note_missing(b, isfinite(r->refiner_at) && !isfinite(kept.refiner_at), "--refiner-at", "refiner_at");
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        if (gp_gen_asks(b->o.like, places[i].option) && !strstr(b->address, places[i].placeholder))
+            gp_gen_note(b, "command-no-place", "%s has no effect: the command has no %s", places[i].option,
+                        places[i].placeholder);
     if (b->o.per_prompt > 1 && !strstr(b->address, "{seed}"))
         gp_gen_note(b, "command-no-seed",
                     "the command has no {seed}, so the program decides whether the images of a prompt differ");
@@ -174,7 +167,6 @@ static gp_status run(gp_gen_backend *b, char *const *words, const gp_gen_request
     pid_t child;
     int status = 0;
     bool late = false;
-    gp_error why = {0};
     unlink(r->out); /* what is there afterwards is of this run */
     if (gp_gen_spawn(words, -1, &child, out) != GP_OK) return GP_OK;
     if (!wait_for(b, child, &status, &late)) {
@@ -185,10 +177,8 @@ static gp_status run(gp_gen_backend *b, char *const *words, const gp_gen_request
         return gp_gen_say(out, GP_GEN_AGAIN, "'%.200s' was killed by signal %d", words[0], WTERMSIG(status));
     if (WEXITSTATUS(status))
         return gp_gen_say(out, GP_GEN_AGAIN, "'%.200s' ends with %d", words[0], WEXITSTATUS(status));
-    gp_status st = gp_file_read(r->out, GP_GEN_IMAGE_LIMIT, &out->image, &why);
-    if (st == GP_ERR_MEMORY) return gp_fail(err, st, "%s", why.message);
-    if (st != GP_OK) return gp_gen_say(out, GP_GEN_AGAIN, "'%.200s' wrote no image: %.150s", words[0], why.message);
-    out->outcome = GP_GEN_GOT;
+    GP_TRY(gp_gen_take_file(r->out, words[0], out, err));
+    if (out->outcome != GP_GEN_GOT) return GP_OK;
     gp_gen_request kept = without_rest(b, r);
     gp_gen_put_asked(&out->settings, &kept);
     gp_gen_put_text(&out->settings, "model", kept.model);

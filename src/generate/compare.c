@@ -42,7 +42,7 @@ typedef struct words {
     uint64_t seed;
 } words;
 
-static gp_status read_seed(const gp_meta *meta, bool *known, uint64_t *seed, gp_error *err)
+gp_status gp_gen_read_seed(const gp_meta *meta, bool *known, uint64_t *seed, gp_error *err)
 {
     gp_json *settings = NULL;
     const char *text = meta->settings_json ? meta->settings_json : "{}";
@@ -59,7 +59,7 @@ static gp_status compare(const words *asked, const gp_meta *meta, gp_gen_likenes
     uint64_t seed = 0;
     bool known = meta->prompt && meta->evidence >= GP_EVIDENCE_DERIVED;
     *likeness = GP_GEN_BARE;
-    GP_TRY(read_seed(meta, &has_seed, &seed, err));
+    GP_TRY(gp_gen_read_seed(meta, &has_seed, &seed, err));
     if (known && asked->prompt) {
         same = asked->exact ? !strcmp(meta->prompt, asked->prompt) : holds(meta->prompt, asked->prompt);
         *likeness = same ? GP_GEN_AGREES : GP_GEN_DIFFERS;
@@ -92,7 +92,7 @@ static gp_status compare_graph(const gp_str *graph, const char *name, const gp_m
     if (asked.prompt && may_be_changed(asked.prompt)) asked.exact = false; /* a node may have resolved choices */
     if (asked.prompt && gp_graph_has_wildcards(asked.prompt)) asked.prompt = NULL;
     asked.negative = asked.exact ? sent.negative : NULL;
-    gp_status st = read_seed(&sent, &asked.has_seed, &asked.seed, err);
+    gp_status st = gp_gen_read_seed(&sent, &asked.has_seed, &asked.seed, err);
     if (st == GP_OK) st = compare(&asked, meta, likeness, out, err);
     gp_meta_clear(&sent);
     return st;

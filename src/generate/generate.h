@@ -48,7 +48,6 @@ typedef struct gp_gen_result {
     gp_str settings;   /* GOT: members of a JSON object, without braces: "seed":1,"sampler":"Euler a",... */
     double wait;       /* AGAIN: seconds that the server asks to wait, else 0; the wait is cut at GP_GEN_MOST_WAIT */
     bool reported;     /* AGAIN: the generator itself reports the error; if it comes twice, there is no third try */
-    bool compared;     /* GOT: the metadata of the image agree with the request */
     char message[400]; /* why not */
 } gp_gen_result;
 void gp_gen_result_clear(gp_gen_result *result);
@@ -95,8 +94,8 @@ const char *gp_gen_protocol(const gp_gen_backend *backend);
 const char *gp_gen_address(const gp_gen_backend *backend);
 /* What a back end can do.  SEEDS: draw by seed.  HIRES: enlarge the image it drew.  PROGRAM: it is a command of the
  * user, whose text is part of an image's key.  QUEUE: it has a queue, so one job may wait there while another is
- * drawn. */
-enum { GP_GEN_SEEDS = 1, GP_GEN_HIRES = 2, GP_GEN_PROGRAM = 4, GP_GEN_QUEUE = 8 };
+ * drawn.  GRAPH: it draws by a graph, which its images contain; it compares them with the request itself. */
+enum { GP_GEN_SEEDS = 1, GP_GEN_HIRES = 2, GP_GEN_PROGRAM = 4, GP_GEN_QUEUE = 8, GP_GEN_GRAPH = 16 };
 bool gp_gen_can(const gp_gen_backend *backend, unsigned what);
 /* Draw.  STOPPED, MEMORY are errors; all else is in the result. */
 gp_status gp_gen_make(gp_gen_backend *backend, const gp_gen_request *request, gp_gen_result *result, gp_error *err);

@@ -155,11 +155,8 @@ static bool put_setting(void *user, const char *name, const gp_json *value)
 static gp_status take_image(const char *name, const gp_json *answer, const gp_gen_request *r, gp_gen_result *out,
                             gp_error *err)
 {
-    gp_error why = {0};
-    gp_status st = gp_file_read(r->out, GP_GEN_IMAGE_LIMIT, &out->image, &why);
-    if (st == GP_ERR_MEMORY) return gp_fail(err, st, "%s", why.message);
-    if (st != GP_OK) return gp_gen_say(out, GP_GEN_AGAIN, "'%.200s' wrote no image: %.150s", name, why.message);
-    out->outcome = GP_GEN_GOT;
+    GP_TRY(gp_gen_take_file(r->out, name, out, err));
+    if (out->outcome != GP_GEN_GOT) return GP_OK;
     const gp_json *settings = gp_json_get(answer, "settings");
     if (gp_json_count(settings))
         gp_json_each(settings, put_setting, &out->settings);

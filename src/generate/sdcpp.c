@@ -8,8 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-static const double first_look = 0.05, most_look = 0.5, look_share = 0.15,
-                    check_seconds = 10; /* seconds; the time between polls grows */
+static const double most_look = 0.5, check_seconds = 10;
 enum { MISSES = 5 /* looks at a job in a row that may fail */ };
 
 static void put_request(const gp_gen_request *r, gp_str *s)
@@ -98,7 +97,7 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     for (bool done = false;;) {
         GP_GO(look(b, path.data, r, &misses, &done, out, err));
         if (done) break;
-        double next = fmin(fmax((gp_clock_now() - begin) * look_share, first_look), most_look);
+        double next = gp_gen_look_after(gp_clock_now() - begin, most_look);
         if (!gp_gen_wait(b, next, out)) GP_GO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
     }
 out:

@@ -141,7 +141,7 @@ static gp_status find_graph(gp_making *m, gp_picture *p, gp_error *err)
 {
     gp_json *columns = NULL;
     gp_error why = {0};
-    if (m->workflow || !p->columns || strcmp(gp_gen_protocol(m->backends[0]), "comfyui") != 0) return GP_OK;
+    if (m->workflow || !p->columns || !gp_gen_can(m->backends[0], GP_GEN_GRAPH)) return GP_OK;
     GP_TRY(gp_json_parse(p->columns, strlen(p->columns), false, 64, &columns, err));
     const char *path = gp_json_text(gp_json_get(columns, "regenerated_from"), NULL);
     gp_status st = path ? gp_making_graph_of(path, &p->workflow, &why) : GP_OK;
@@ -166,8 +166,8 @@ static gp_status next_picture(void *user, void **job, gp_error *err)
     }
     opening o = {m, m->todo[m->todo_next++], NULL};
     GP_TRY(gp_cat_generation_get(m->cat, o.id, open_picture, &o, err));
-    gp_status st = m->o->again ? find_graph(m, o.picture, err) : GP_OK;
-    if (st == GP_OK) st = gp_picture_look(o.picture, m->o->max_pixels, err);
+    gp_status st = gp_picture_look(o.picture, m->o->max_pixels, err);
+    if (st == GP_OK && m->o->again && !o.picture->found) st = find_graph(m, o.picture, err);
     if (st == GP_OK && !o.picture->found)
         st = gp_cat_generation_set(m->cat, o.id, GP_CAT_SUBMITTED, NULL, 0, NULL, err);
     if (st != GP_OK) {

@@ -161,7 +161,7 @@ static bool keep_setting(void *user, const char *name, const gp_json *value)
 static void put_graph(const gp_making *m, const char *path, gp_str *settings)
 {
     char *graph = NULL, hex[33];
-    if (m->workflow || strcmp(gp_gen_protocol(m->backends[0]), "comfyui") != 0) return;
+    if (m->workflow || !gp_gen_can(m->backends[0], GP_GEN_GRAPH)) return;
     if (gp_making_graph_of(path, &graph, NULL) == GP_OK) { /* else find_graph (make.c) sets the error */
         gp_hash_hex(gp_hash_of(graph, strlen(graph)), hex);
         gp_json_put_name(settings, "workflow");

@@ -4,7 +4,7 @@
 #include "support.h"
 
 #include "base/rng.h"
-#include "generate/backend.h"
+#include "generate/comfy_fill.h"
 #include "ingest/meta.h"
 
 #include <math.h>
@@ -227,7 +227,7 @@ static void check_graph(building *g, uint64_t round)
     gp_gen_request r = {.prompt = prompts[round % 3], .negative = "blurry, bad", .has_seed = true, .seed = UINT64_MAX};
     r.width = 640, r.height = 384, r.steps = 33, r.cfg = 4.5, r.sampler = "heun", r.scheduler = "karras";
     r.model = "new.safetensors", r.refiner_at = r.hires = NAN;
-    if (gp_gen_comfy_fill(&b, &r, "id", &body, &err) != GP_OK) fail_msg("%s: %s", err.message, graph.data);
+    if (gp_comfy_fill(&b, &r, NULL, &body, &err) != GP_OK) fail_msg("%s: %s", err.message, graph.data);
     assert_int_equal(gp_meta_comfy(body.data, body.size, NULL, &meta, &err), GP_OK);
     if (!meta.prompt || (g->joined ? !strstr(meta.prompt, r.prompt) : strcmp(meta.prompt, r.prompt) != 0))
         fail_msg("read '%s' from %s", meta.prompt ? meta.prompt : meta.where, body.data);
@@ -279,7 +279,7 @@ static char *fill(const char *graph, const char *const *set, size_t count, const
     gp_error err = {0};
     r.refiner_at = r.hires = NAN;
     if (g) memset(g, 0, sizeof *g), b.o.on_note = take_note, b.o.user = g;
-    gp_status st = gp_gen_comfy_fill(&b, &r, NULL, &body, &err);
+    gp_status st = gp_comfy_fill(&b, &r, NULL, &body, &err);
     if (words && (st != GP_ERR_USAGE || !strstr(err.message, words))) fail_msg("%d %s", st, err.message);
     if (!words && st != GP_OK) fail_msg("%s", err.message);
     gp_gen_graph_free(b.graph);
@@ -382,7 +382,7 @@ static void test_shared_number(void **state)
     gp_gen_request r = {.prompt = "a red fox", .has_seed = true, .seed = 42, .width = 96, .height = 32, .cfg = NAN};
     gp_str body = GP_STR_INIT;
     r.refiner_at = r.hires = NAN;
-    assert_int_equal(gp_gen_comfy_fill(&b, &r, NULL, &body, NULL), GP_OK);
+    assert_int_equal(gp_comfy_fill(&b, &r, NULL, &body, NULL), GP_OK);
     assert_non_null(strstr(body.data, "\"width\":96,\"height\":32"));
     assert_non_null(strstr(body.data, "\"value\":64"));
     gp_gen_graph_free(b.graph);
