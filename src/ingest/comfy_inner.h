@@ -53,10 +53,9 @@ void gp_comfy_find_makers(gp_comfy *comfy, size_t output, gp_comfy_makers *out);
 bool gp_comfy_reworks(const gp_graph_node *node);
 
 /* ------------------------------------------------------------------ words */
-/* An input that gave a part of a prompt, and the inputs with the texts that make up that part. */
+/* A node that gave a part of a prompt, and the inputs with the texts that make up that part. */
 typedef struct gp_comfy_site {
     size_t node;
-    const gp_graph_input *input; /* NULL: it is not known which input gives the node's text */
     gp_graph_leaves leaves;
 } gp_comfy_site;
 enum { GP_COMFY_MAX_SITES = 16 };

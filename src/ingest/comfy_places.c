@@ -69,25 +69,17 @@ static void add_sampler(placing *p, size_t sampler, bool made)
     p->samplers[p->count] = sampler, p->made[p->count++] = made;
 }
 
+static bool carries_data(const gp_graph_input *input)
+{
+    return input->carries;
+}
+
 /* Adds all samplers found by following links that carry images and latents, also samplers before other samplers. */
 static void add_behind(placing *p, size_t output)
 {
-    gp_graph *g = p->g;
-    size_t head = 0, tail = 0;
-    g->round++;
-    g->mark[output] = g->round;
-    g->queue[tail++] = output;
-    while (head < tail) {
-        const gp_graph_node *node = &g->nodes[g->queue[head]];
-        if (gp_comfy_is_sampler(node)) add_sampler(p, g->queue[head], false);
-        head++;
-        for (size_t i = 0; i < node->input_count; i++) {
-            size_t target = node->inputs[i].target;
-            if (!node->inputs[i].carries || g->mark[target] == g->round) continue;
-            g->mark[target] = g->round;
-            g->queue[tail++] = target;
-        }
-    }
+    size_t count = gp_graph_reach(p->g, output, carries_data);
+    for (size_t i = 0; i < count; i++)
+        if (gp_comfy_is_sampler(&p->g->nodes[p->g->queue[i]])) add_sampler(p, p->g->queue[i], false);
 }
 
 static gp_status find_samplers(placing *p, gp_error *err)
@@ -171,7 +163,6 @@ static const gp_graph_input *only_leaf(const placing *p, const gp_comfy_site *si
 
 typedef struct texts {
     const gp_graph_input *leaves[GP_COMFY_MAX_SITES];
-    size_t nodes[GP_COMFY_MAX_SITES]; /* the encoders */
     size_t count;
     bool unclear;
 } texts;
@@ -190,9 +181,9 @@ static gp_status find_texts(placing *p, size_t sampler, const char *role, texts 
     out->unclear = words.failed || sites.more;
     for (size_t i = 0; i < sites.count && !out->unclear; i++) {
         const gp_graph_input *leaf = only_leaf(p, &sites.items[i], role);
-        out->nodes[out->count] = sites.items[i].node, out->leaves[out->count++] = leaf;
+        out->leaves[out->count++] = leaf;
         /* with several encoders, the prompt is known only if all have the same text */
-        bool other = leaf && out->nodes[0] != sites.items[i].node && leaf != out->leaves[0];
+        bool other = leaf && sites.items[0].node != sites.items[i].node && leaf != out->leaves[0];
         out->unclear |= !leaf || (other && strcmp(text_of(leaf), text_of(out->leaves[0])) != 0);
     }
     return GP_OK;
@@ -224,11 +215,16 @@ static bool differs(const gp_places *p, gp_place_kind kind, const texts *t)
     return false;
 }
 
+/* Does the sampler only rework an image that another sampler made? */
+static bool reworks_only(const placing *p, size_t at)
+{
+    return !p->made[at] && gp_comfy_reworks(&p->g->nodes[p->samplers[at]]);
+}
+
 static gp_status place_texts(placing *p, size_t at, gp_place_kind kind, const char *role, gp_error *err)
 {
     texts t;
-    const gp_graph_node *sampler = &p->g->nodes[p->samplers[at]];
-    bool reworks = !p->made[at] && gp_comfy_reworks(sampler);
+    bool reworks = reworks_only(p, at);
     GP_TRY(find_texts(p, p->samplers[at], role, &t, err));
     if (p->made[at] && kind == GP_PLACE_PROMPT && (t.unclear || differs(p->out, kind, &t)))
         p->out->unclear[kind] = true;
@@ -283,7 +279,7 @@ static void place_settings(placing *p, size_t at)
 {
     const gp_graph *g = p->g;
     const gp_graph_node *sampler = &g->nodes[p->samplers[at]];
-    bool reworks = !p->made[at] && gp_comfy_reworks(sampler);
+    bool reworks = reworks_only(p, at);
     place(p, GP_PLACE_SEED, sampler, "seed", true);
     for (size_t i = 0; i < GP_COMFY_SETTINGS; i++) {
         const gp_comfy_setting *s = &gp_comfy_setting_table[i];
@@ -309,7 +305,7 @@ static void place_size(placing *p, size_t sampler)
 static void place_model(placing *p, size_t at)
 {
     size_t count = gp_comfy_model_nodes(p->g, p->samplers[at]);
-    if (!p->made[at] && gp_comfy_reworks(&p->g->nodes[p->samplers[at]])) return;
+    if (reworks_only(p, at)) return;
     for (size_t k = 0; k < count; k++) {
         const gp_graph_node *node = &p->g->nodes[p->g->queue[k]];
         for (size_t i = 0; gp_comfy_model_names[i]; i++) {

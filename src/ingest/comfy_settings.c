@@ -143,26 +143,16 @@ static void add_loras(gp_str *out, const gp_graph *g, const gp_graph_node *node)
 const char *const gp_comfy_model_names[] = {"ckpt_name",  "unet_name", "base_ckpt_name", "diffusion_model", "gguf_name",
                                             "model_name", NULL};
 
-/* Follows links that carry a model. */
+static bool carries_model(const gp_graph_input *input)
+{
+    bool carries = strcasestr(input->name, "model") || strcasestr(input->name, "lora") ||
+                   strcasestr(input->name, "guider") || strcasestr(input->name, "pipe");
+    return carries && !strcasestr(input->name, "upscale");
+}
+
 size_t gp_comfy_model_nodes(gp_graph *g, size_t sampler)
 {
-    size_t head = 0, tail = 0;
-    g->round++;
-    g->mark[sampler] = g->round;
-    g->queue[tail++] = sampler;
-    while (head < tail) {
-        const gp_graph_node *node = &g->nodes[g->queue[head++]];
-        for (size_t i = 0; i < node->input_count; i++) {
-            const gp_graph_input *input = &node->inputs[i];
-            bool carries = strcasestr(input->name, "model") || strcasestr(input->name, "lora") ||
-                           strcasestr(input->name, "guider") || strcasestr(input->name, "pipe");
-            if (!carries || strcasestr(input->name, "upscale") || input->target == SIZE_MAX) continue;
-            if (g->mark[input->target] == g->round) continue;
-            g->mark[input->target] = g->round;
-            g->queue[tail++] = input->target;
-        }
-    }
-    return tail;
+    return gp_graph_reach(g, sampler, carries_model);
 }
 
 static void put_model(gp_settings *s, gp_graph *g, size_t sampler)

@@ -35,7 +35,7 @@ static void lose(gp_comfy_words *w, size_t node)
 static void evaluate(gp_comfy *c, gp_comfy_words *w, const gp_graph_input *input, size_t at, const char *role,
                      gp_str *part)
 {
-    gp_comfy_site site = {.node = at, .input = input};
+    gp_comfy_site site = {.node = at};
     gp_graph_texts t = {c->graph, c->workflow, role, GP_GRAPH_TEXTS_BUDGET, GP_GRAPH_LOOKUPS, SIZE_MAX, NULL, NULL};
     if (w->sites) t.leaves = &site.leaves;
     bool known = input ? gp_graph_text(&t, input, 0, part) : gp_graph_node_text(&t, at, 0, 0, part);

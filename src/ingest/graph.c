@@ -244,6 +244,24 @@ size_t gp_graph_follow(const gp_graph_node *node, const char *name)
     return input ? input->target : SIZE_MAX;
 }
 
+size_t gp_graph_reach(gp_graph *graph, size_t start, bool (*follows)(const gp_graph_input *input))
+{
+    size_t head = 0, tail = 0;
+    graph->round++;
+    graph->mark[start] = graph->round;
+    graph->queue[tail++] = start;
+    while (head < tail) {
+        const gp_graph_node *node = &graph->nodes[graph->queue[head++]];
+        for (size_t i = 0; i < node->input_count; i++) {
+            size_t target = node->inputs[i].target;
+            if (target == SIZE_MAX || graph->mark[target] == graph->round || !follows(&node->inputs[i])) continue;
+            graph->mark[target] = graph->round;
+            graph->queue[tail++] = target;
+        }
+    }
+    return tail;
+}
+
 size_t gp_graph_nearest(gp_graph *graph, size_t start, bool inclusive, bool (*wanted)(const gp_graph_node *node))
 {
     size_t head = 0, tail = 0;

@@ -64,6 +64,9 @@ size_t gp_graph_follow(const gp_graph_node *node, const char *name);
 /* Breadth-first from `start` (itself included if `inclusive`) against the links that carry pictures and latents, to the
  * nearest node that `wanted`; SIZE_MAX if none.  graph->parent then leads back to start. */
 size_t gp_graph_nearest(gp_graph *graph, size_t start, bool inclusive, bool (*wanted)(const gp_graph_node *node));
+/* Breadth-first from `start` against the links of the inputs that `follows`.  Returns the number of nodes reached, `start`
+ * among them; they stand in graph->queue. */
+size_t gp_graph_reach(gp_graph *graph, size_t start, bool (*follows)(const gp_graph_input *input));
 /* Does the name suggest an input for images or latents? */
 bool gp_graph_is_data(const char *name);
 
