@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Rows in 8 bits: steps chosen on a sample, errors measured row by row. */
 #include "analyze/coarse.h"
+#include "analyze/features.h"
 
 #include "base/mem.h"
 #include "base/thread.h"
@@ -65,15 +66,9 @@ static double in_steps(const float *x, size_t d, float step, bool pairs, int8_t 
     return lost;
 }
 
-static int up(const void *a, const void *b)
-{
-    double p = *(const double *)a, q = *(const double *)b;
-    return (p > q) - (p < q);
-}
-
 static double median(double *x, size_t n)
 {
-    qsort(x, n, sizeof *x, up);
+    qsort(x, n, sizeof *x, gp_an_by_number);
     return x[n / 2];
 }
 

@@ -46,7 +46,7 @@ static gp_status code_words(const gp_feature *f, size_t n, int32_t *code, uint32
 
 /* ------------------------------------------------------------------ encoding */
 
-static int by_number(const void *a, const void *b)
+int gp_an_by_number(const void *a, const void *b)
 {
     double p = *(const double *)a, q = *(const double *)b;
     return (p > q) - (p < q);
@@ -68,7 +68,7 @@ static gp_status encode_number(const gp_feature *f, size_t n, float *out, size_t
     for (size_t i = 0; i < n; i++)
         if (!isnan(f->numbers[i])) sorted[k++] = f->numbers[i];
     if (k && !f->unscaled) {
-        qsort(sorted, k, sizeof *sorted, by_number);
+        qsort(sorted, k, sizeof *sorted, gp_an_by_number);
         centre = quantile(sorted, k, 0.5);
         scale = quantile(sorted, k, 0.975) - quantile(sorted, k, 0.025);
         if (!(scale > 0)) scale = 1;

@@ -16,6 +16,9 @@ typedef struct gp_levels {
 } gp_levels;
 void gp_an_levels_clear(gp_levels *levels);
 
+/* For qsort: ascending doubles. */
+int gp_an_by_number(const void *a, const void *b);
+
 /* The levels that sliceguard would look at: one or two categorical features by themselves; else the hierarchy of the
  * encoded features (or `tree`), or HDBSCAN's clusters where there is none. */
 gp_status gp_an_levels(const gp_feature *features, size_t count, size_t n, const gp_hierarchy *tree,

@@ -24,7 +24,6 @@ typedef struct permutation {
     double **weight;  /* [spaces] NULL: a row is an item; else [blocks->rows], see weigh_rows */
     double *observed; /* [clusters] z: (the cluster's sum - middle) * scale - handicap */
     double *middle;   /* [clusters] mean of the cluster's sum over random exchanges */
-    double *spread;   /* [clusters] standard deviation of the cluster's mean; 0: not tested */
     double *handicap; /* [clusters] see handicap_of */
     double *scale;    /* [clusters] 1 / standard deviation of the cluster's sum; 0: not tested */
     double *trial;    /* [pieces, clusters, 2] totals of the cluster's sum and of its square */
@@ -161,12 +160,12 @@ static void spread_of_rows(permutation *p)
         const gp_permute_space *s = &p->in->spaces[k];
         for (size_t c = 0; c < s->levels->clusters; c++) {
             double m = s->support[c];
-            if (looked_at(p, s, c)) p->spread[p->first[k] + c] = p->in->scores->sd * sqrt((1 - m / n) / m);
+            if (looked_at(p, s, c)) s->spread[c] = p->in->scores->sd * sqrt((1 - m / n) / m);
         }
     }
 }
 
-/* Sets `middle` and `spread` of cluster c of a space from the trial.  at: its index among all clusters. */
+/* Sets `middle` and the space's `spread` of its cluster c from the trial.  at: its index among all clusters. */
 static void spread_in_trial(permutation *p, const gp_permute_space *s, size_t c, size_t at)
 {
     double sum = 0, squares = 0, m = s->support[c], sd = p->in->scores->sd;
@@ -178,7 +177,7 @@ static void spread_in_trial(permutation *p, const gp_permute_space *s, size_t c,
     p->middle[at] = sum / TRIAL;
     double variance = (squares - sum * p->middle[at]) / (TRIAL - 1);
     /* if no exchange changes the cluster's sum, the variance is only rounding */
-    if (variance > 1e-18 * sd * sd * m * m) p->spread[at] = sqrt(variance) / m;
+    if (variance > 1e-18 * sd * sd * m * m) s->spread[c] = sqrt(variance) / m;
 }
 
 /* With groups: measures the spread of each cluster in a trial of 500 exchanges.  The test draws other exchanges, so it
@@ -231,10 +230,9 @@ static gp_status make_room(permutation *p, gp_error *err)
     GP_TRY(gp_alloc((void **)&p->handicap, p->clusters, sizeof *p->handicap, "slices", err));
     GP_TRY(gp_alloc((void **)&p->scale, p->clusters, sizeof *p->scale, "slices", err));
     p->middle = gp_mem_zero(p->clusters, sizeof *p->middle);
-    p->spread = gp_mem_zero(p->clusters, sizeof *p->spread);
     p->alone = gp_mem_zero(p->clusters, sizeof *p->alone);
     GP_TRY(gp_alloc((void **)&p->best, in->count * in->rounds, sizeof *p->best, "slices", err));
-    return p->middle && p->spread && p->alone ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the slices");
+    return p->middle && p->alone ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the slices");
 }
 
 static void clear_room(permutation *p)
@@ -246,7 +244,6 @@ static void clear_room(permutation *p)
     gp_mem_free(p->handicap);
     gp_mem_free(p->scale);
     gp_mem_free(p->middle);
-    gp_mem_free(p->spread);
     gp_mem_free(p->alone);
     gp_mem_free(p->best);
     gp_mem_free(p->trial);
@@ -264,18 +261,12 @@ static double handicap_of(double m, double n)
 static void observe(permutation *p, const gp_permute_space *s, size_t first)
 {
     for (size_t c = 0; c < s->levels->clusters; c++) {
-        double m = s->support[c], spread = p->spread[first + c];
+        double m = s->support[c], spread = s->spread[c];
         double sum = (s->value[c] - p->in->scores->mean) * m;
         p->scale[first + c] = spread > 0 ? 1 / (spread * m) : 0;
         p->handicap[first + c] = handicap_of(m, (double)s->scored);
         p->observed[first + c] = (sum - p->middle[first + c]) * p->scale[first + c] - p->handicap[first + c];
     }
-}
-
-static int by_number(const void *a, const void *b)
-{
-    double p = *(const double *)a, q = *(const double *)b;
-    return (p > q) - (p < q);
 }
 
 /* Counts the numbers >= least among m ascending numbers. */
@@ -316,7 +307,7 @@ static void least_of_rounds(const permutation *p, const double *sorted, double *
     }
 }
 
-/* Writes p, corrected and spread of the clusters of space k.  corrected: how often `least` is at most the cluster's own
+/* Writes p and corrected of the clusters of space k.  corrected: how often `least` is at most the cluster's own
  * number, which is its p against the best clusters of the space, divided by the space's share. */
 static void report_space(const permutation *p, size_t k, const double *sorted, const double *least)
 {
@@ -325,7 +316,6 @@ static void report_space(const permutation *p, size_t k, const double *sorted, c
     double all = 1 + (double)m;
     for (size_t c = 0; c < s->levels->clusters; c++) {
         size_t at = p->first[k] + c;
-        s->spread[c] = p->spread[at];
         if (p->scale[at] == 0) continue;
         double among_own = (1 + (double)count_from(sorted, m, p->observed[at] - equal_sums)) / all / s->share;
         s->p[c] = (1 + (double)p->alone[at]) / all;
@@ -342,9 +332,9 @@ static gp_status report(const permutation *p, gp_error *err)
     GP_GO(gp_alloc((void **)&sorted, spaces * rounds, sizeof *sorted, "slices", err));
     GP_GO(gp_alloc((void **)&least, rounds, sizeof *least, "slices", err));
     memcpy(sorted, p->best, spaces * rounds * sizeof *sorted);
-    for (size_t k = 0; rounds && k < spaces; k++) qsort(sorted + k * rounds, rounds, sizeof *sorted, by_number);
+    for (size_t k = 0; rounds && k < spaces; k++) qsort(sorted + k * rounds, rounds, sizeof *sorted, gp_an_by_number);
     least_of_rounds(p, sorted, least);
-    if (rounds) qsort(least, rounds, sizeof *least, by_number);
+    if (rounds) qsort(least, rounds, sizeof *least, gp_an_by_number);
     for (size_t k = 0; k < spaces; k++) report_space(p, k, sorted + k * rounds, least);
 out:
     gp_mem_free(least);

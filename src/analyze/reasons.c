@@ -4,6 +4,7 @@
 #include "analyze/reasons.h"
 
 #include "analyze/analyze.h"
+#include "analyze/features.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -87,12 +88,6 @@ static gp_status explain_category(const gp_feature *f, size_t n, const bool *ins
     return GP_OK;
 }
 
-static int by_number(const void *a, const void *b)
-{
-    double p = *(const double *)a, q = *(const double *)b;
-    return (p > q) - (p < q);
-}
-
 /* Means apart by half a standard deviation and beyond chance (Welch's t above 3): the range that holds most of them. */
 static gp_status explain_number(const gp_feature *f, size_t n, const bool *inside, double *sorted, gp_reason_list *out,
                                 gp_error *err)
@@ -113,7 +108,7 @@ static gp_status explain_number(const gp_feature *f, size_t n, const bool *insid
     double gap = sum[1] / m[1] - sum[0] / m[0], pooled = sqrt((squares[0] + squares[1]) / (m[0] + m[1] - 2));
     double error = sqrt(squares[0] / (m[0] - 1) / m[0] + squares[1] / (m[1] - 1) / m[1]);
     if (gap == 0 || fabs(gap) < least_effect * pooled || fabs(gap) < 3 * error) return GP_OK;
-    qsort(sorted, k, sizeof *sorted, by_number);
+    qsort(sorted, k, sizeof *sorted, gp_an_by_number);
     double low = sorted[k / 20], high = sorted[k - 1 - k / 20];
     if (low == high)
         snprintf(text, sizeof text, "%.100s %.6g", f->name, low);

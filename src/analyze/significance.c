@@ -28,12 +28,6 @@ double gp_an_stands_out(const gp_scores *s, double mean, size_t m)
 
 /* ------------------------------------------------------------------ interval and effect */
 
-static int by_value(const void *a, const void *b)
-{
-    double p = *(const double *)a, q = *(const double *)b;
-    return (p > q) - (p < q);
-}
-
 void gp_an_bootstrap(const gp_unit *units, size_t m, double reference, uint32_t rounds, uint64_t seed, double *scratch,
                      double *low, double *high)
 {
@@ -50,7 +44,7 @@ void gp_an_bootstrap(const gp_unit *units, size_t m, double reference, uint32_t 
         }
         scratch[b] = sum / rows - reference;
     }
-    qsort(scratch, rounds, sizeof *scratch, by_value);
+    qsort(scratch, rounds, sizeof *scratch, gp_an_by_number);
     *low = scratch[(size_t)(0.025 * (rounds - 1))];
     *high = scratch[(size_t)(0.975 * (rounds - 1) + 0.5)];
 }

@@ -72,15 +72,9 @@ static void take_means(finder *f)
     }
 }
 
-static int by_number(const void *a, const void *b)
-{
-    double p = *(const double *)a, q = *(const double *)b;
-    return (p > q) - (p < q);
-}
-
 static double median(double *sorted, size_t n)
 {
-    qsort(sorted, n, sizeof *sorted, by_number);
+    qsort(sorted, n, sizeof *sorted, gp_an_by_number);
     return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
 }
 
@@ -187,7 +181,7 @@ static gp_status keep_best(finder *f, gp_error *err)
     marks = 0;
     for (size_t c = 0; c < clusters; c++)
         if (f->marked[c]) all[marks++] = worth(f, c);
-    qsort(all, marks, sizeof *all, by_number);
+    qsort(all, marks, sizeof *all, gp_an_by_number);
     double last = all[marks - f->n_slices];
     size_t above = 0;
     for (size_t i = 0; i < marks; i++) above += all[i] > last;

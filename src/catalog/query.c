@@ -13,25 +13,26 @@
 gp_status gp_cat_counts(gp_catalog *cat, gp_counts *counts, gp_error *err)
 {
     bool row;
-    gp_q q =
-        gp_q_open(cat, "SELECT (SELECT count(*) FROM images), (SELECT count(*) FROM paths),"
-                       " (SELECT count(*) FROM paths WHERE missing = 1), (SELECT count(*) FROM prompts),"
-                       " e.prompts, (SELECT count(*) FROM image_embeddings),"
-                       " (SELECT count(*) FROM prompt_embeddings), (SELECT count(*) FROM scores),"
-                       " (SELECT count(*) FROM picks), (SELECT count(*) FROM failures),"
-                       " (SELECT count(*) FROM images WHERE apart IS NOT NULL),"
-                       " (SELECT count(*) FROM picks k WHERE NOT EXISTS"
-                       "   (SELECT 1 FROM paths p WHERE p.image = k.image AND p.missing = 0)),"
-                       " (SELECT count(*) FROM (SELECT 1 FROM image_prompts ip JOIN images i ON i.id = ip.image"
-                       "   WHERE ip.prompt IS NOT NULL AND i.apart IS NULL AND EXISTS"
-                       "    (SELECT 1 FROM paths p WHERE p.image = ip.image AND p.missing = 0)"
-                       "   GROUP BY ip.prompt HAVING count(*) > 1)),"
-                       " e.stated, e.derived, e.guesses, (SELECT count(*) FROM image_quality),"
-                       " (SELECT count(*) FROM images WHERE apart = 'black'),"
-                       " (SELECT count(*) FROM images WHERE apart = 'noise') FROM (SELECT count(prompt) AS prompts,"
-                       "   count(*) FILTER (WHERE evidence = 'stated') AS stated,"
-                       "   count(*) FILTER (WHERE evidence = 'derived') AS derived,"
-                       "   count(*) FILTER (WHERE evidence = 'guess') AS guesses FROM image_prompts) e");
+    gp_q q = gp_q_open(
+        cat, "SELECT a.images, (SELECT count(*) FROM paths),"
+             " (SELECT count(*) FROM paths WHERE missing = 1), (SELECT count(*) FROM prompts),"
+             " e.prompts, (SELECT count(*) FROM image_embeddings),"
+             " (SELECT count(*) FROM prompt_embeddings), (SELECT count(*) FROM scores),"
+             " (SELECT count(*) FROM picks), (SELECT count(*) FROM failures),"
+             " a.apart,"
+             " (SELECT count(*) FROM picks k WHERE NOT EXISTS"
+             "   (SELECT 1 FROM paths p WHERE p.image = k.image AND p.missing = 0)),"
+             " (SELECT count(*) FROM (SELECT 1 FROM image_prompts ip JOIN images i ON i.id = ip.image"
+             "   WHERE ip.prompt IS NOT NULL AND i.apart IS NULL AND EXISTS"
+             "    (SELECT 1 FROM paths p WHERE p.image = ip.image AND p.missing = 0)"
+             "   GROUP BY ip.prompt HAVING count(*) > 1)),"
+             " e.stated, e.derived, e.guesses, (SELECT count(*) FROM image_quality), a.black, a.noise"
+             " FROM (SELECT count(*) AS images, count(apart) AS apart,"
+             "   count(*) FILTER (WHERE apart = 'black') AS black,"
+             "   count(*) FILTER (WHERE apart = 'noise') AS noise FROM images) a, (SELECT count(prompt) AS prompts,"
+             "   count(*) FILTER (WHERE evidence = 'stated') AS stated,"
+             "   count(*) FILTER (WHERE evidence = 'derived') AS derived,"
+             "   count(*) FILTER (WHERE evidence = 'guess') AS guesses FROM image_prompts) e");
     GP_TRY(gp_q_step(&q, &row, err));
     uint64_t n[19] = {0};
     for (int i = 0; row && i < 19; i++) n[i] = (uint64_t)gp_q_col_int(&q, i);

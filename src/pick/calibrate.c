@@ -7,32 +7,26 @@
 #include <math.h>
 #include <stdlib.h>
 
-typedef struct moments {
-    size_t n;
-    double mean, squares; /* squares: sum of (score - mean)^2 */
-} moments;
-
-static bool counts(const double *score, const int32_t *group, size_t i)
+bool gp_moments_count(const double *score, const int32_t *group, size_t i)
 {
     return group[i] >= 0 && isfinite(score[i]);
 }
 
-/* Owns: *out [groups]. */
-static gp_status moments_of(const double *score, const int32_t *group, size_t n, size_t groups, moments **out,
-                            gp_error *err)
+gp_status gp_moments_of(const double *score, const int32_t *group, size_t n, size_t groups, gp_moments **out,
+                        gp_error *err)
 {
-    moments *m = NULL;
+    gp_moments *m = NULL;
     GP_TRY(gp_alloc((void **)&m, groups, sizeof *m, "the groups", err));
-    for (size_t g = 0; g < groups; g++) m[g] = (moments){0};
+    for (size_t g = 0; g < groups; g++) m[g] = (gp_moments){0};
     for (size_t i = 0; i < n; i++) {
-        if (!counts(score, group, i)) continue;
+        if (!gp_moments_count(score, group, i)) continue;
         assert((size_t)group[i] < groups);
         m[group[i]].n++, m[group[i]].mean += score[i];
     }
     for (size_t g = 0; g < groups; g++)
         if (m[g].n) m[g].mean /= (double)m[g].n;
     for (size_t i = 0; i < n; i++) {
-        if (!counts(score, group, i)) continue;
+        if (!gp_moments_count(score, group, i)) continue;
         double from = score[i] - m[group[i]].mean;
         m[group[i]].squares += from * from;
     }
@@ -42,12 +36,12 @@ static gp_status moments_of(const double *score, const int32_t *group, size_t n,
 
 gp_status gp_calibrate_z(const double *score, const int32_t *group, size_t n, size_t groups, double *z, gp_error *err)
 {
-    moments *m = NULL;
-    GP_TRY(moments_of(score, group, n, groups, &m, err));
+    gp_moments *m = NULL;
+    GP_TRY(gp_moments_of(score, group, n, groups, &m, err));
     for (size_t i = 0; i < n; i++) {
         z[i] = NAN;
-        if (!counts(score, group, i)) continue;
-        const moments *own = &m[group[i]];
+        if (!gp_moments_count(score, group, i)) continue;
+        const gp_moments *own = &m[group[i]];
         /* Equal scores leave a trace of rounding in the mean: that is no spread. */
         double sd = own->n > 1 ? sqrt(own->squares / (double)(own->n - 1)) : 0;
         if (sd > 1e-12 * fabs(own->mean)) z[i] = (score[i] - own->mean) / sd;
@@ -91,7 +85,7 @@ gp_status gp_calibrate_percentile(const double *score, const int32_t *group, siz
     GP_TRY(gp_alloc((void **)&s, n, sizeof *s, "the percentiles", err));
     for (size_t i = 0; i < n; i++) {
         percentile[i] = NAN;
-        if (counts(score, group, i)) s[m++] = (scored){score[i], group[i], i};
+        if (gp_moments_count(score, group, i)) s[m++] = (scored){score[i], group[i], i};
     }
     if (m) qsort(s, m, sizeof *s, by_group_and_score);
     for (size_t i = 0, end; i < m; i = end) {
@@ -106,7 +100,7 @@ gp_status gp_calibrate_percentile(const double *score, const int32_t *group, siz
 
 /* Variance between groups: (Q - (K - 1)) / (sum w - sum w^2 / sum w) with w = n_g / s2 and Q = sum w (mean_g - mean)^2.
  */
-static double between(const moments *m, size_t groups, double within)
+static double between(const gp_moments *m, size_t groups, double within)
 {
     double sum = 0, square = 0, mean = 0, q = 0;
     size_t present = 0;
@@ -122,7 +116,7 @@ static double between(const moments *m, size_t groups, double within)
 }
 
 /* Centre and the weight of each group.  No rows in any group: centre NaN. */
-static double centre_of(const moments *m, size_t groups, double *weight)
+static double centre_of(const gp_moments *m, size_t groups, double *weight)
 {
     size_t rows = 0, present = 0;
     double squares = 0, sum = 0, at = 0, most = 0;
@@ -147,7 +141,7 @@ static double centre_of(const moments *m, size_t groups, double *weight)
 }
 
 /* m: the moments of the groups. */
-static gp_status shrunken_by(const moments *m, const double *score, const int32_t *group, size_t n, size_t groups,
+static gp_status shrunken_by(const gp_moments *m, const double *score, const int32_t *group, size_t n, size_t groups,
                              double *residual, double *weight, gp_error *err)
 {
     double *w;
@@ -161,7 +155,7 @@ static gp_status shrunken_by(const moments *m, const double *score, const int32_
     }
     for (size_t i = 0; i < n; i++) {
         residual[i] = isfinite(score[i]) ? score[i] - c : (double)NAN;
-        if (counts(score, group, i)) residual[i] = score[i] - (c + w[group[i]] * (m[group[i]].mean - c));
+        if (gp_moments_count(score, group, i)) residual[i] = score[i] - (c + w[group[i]] * (m[group[i]].mean - c));
     }
     for (size_t g = 0; weight && g < groups; g++) weight[g] = w[g];
     gp_mem_free(w);
@@ -171,8 +165,8 @@ static gp_status shrunken_by(const moments *m, const double *score, const int32_
 gp_status gp_calibrate_shrunken(const double *score, const int32_t *group, size_t n, size_t groups, double *residual,
                                 double *weight, gp_error *err)
 {
-    moments *m = NULL;
-    GP_TRY(moments_of(score, group, n, groups, &m, err));
+    gp_moments *m = NULL;
+    GP_TRY(gp_moments_of(score, group, n, groups, &m, err));
     gp_status st = shrunken_by(m, score, group, n, groups, residual, weight, err);
     gp_mem_free(m);
     return st;
@@ -196,7 +190,7 @@ static double quantile(const double *sorted, size_t m, double place)
 }
 
 typedef struct matching {
-    moments *of;                     /* [groups] */
+    gp_moments *of;                  /* [groups] */
     double *residual, *all, *sorted; /* [n] */
     int32_t *one;                    /* [n] 0: in a group; -1: in no group */
     double *factor;                  /* [groups] */
@@ -223,7 +217,7 @@ static gp_status matching_room(matching *m, size_t n, size_t groups, gp_error *e
 
 /* Factor [groups] that brings the spread of each group to the pooled one.  The pooled variance counts as 8 more rows in
  * each group.  Returns the mean of all rows that count. */
-static double spreads_of(const moments *m, size_t groups, double *factor)
+static double spreads_of(const gp_moments *m, size_t groups, double *factor)
 {
     enum { POOLED = 8 };
     size_t rows = 0, present = 0;
@@ -248,11 +242,11 @@ gp_status gp_calibrate_corrected(const double *score, const int32_t *group, size
     gp_status st = GP_OK;
     GP_GO(matching_room(&m, n, groups, err));
     for (size_t i = 0; i < n; i++) {
-        m.one[i] = counts(score, group, i) ? 0 : -1;
+        m.one[i] = gp_moments_count(score, group, i) ? 0 : -1;
         if (m.one[i] == 0) m.sorted[rows++] = score[i];
     }
     if (rows) qsort(m.sorted, rows, sizeof *m.sorted, by_value);
-    GP_GO(moments_of(score, group, n, groups, &m.of, err));
+    GP_GO(gp_moments_of(score, group, n, groups, &m.of, err));
     GP_GO(shrunken_by(m.of, score, group, n, groups, m.residual, weight, err));
     GP_GO(gp_calibrate_percentile(m.residual, m.one, n, 1, m.all, err));
     double centre = spreads_of(m.of, groups, m.factor);

@@ -6,6 +6,17 @@
 
 #include "base/status.h"
 
+/* Number, mean and sum of squares about the mean of the scores of one group. */
+typedef struct gp_moments {
+    size_t n;
+    double mean, squares; /* squares: sum of (score - mean)^2 */
+} gp_moments;
+/* Does row i count: is it in a group, and is its score finite? */
+bool gp_moments_count(const double *score, const int32_t *group, size_t i);
+/* Owns: *out [groups]. */
+gp_status gp_moments_of(const double *score, const int32_t *group, size_t n, size_t groups, gp_moments **out,
+                        gp_error *err);
+
 /* group [n]: -1 belongs to none and gets NaN.  Groups are numbered 0..groups-1. */
 /* z = (score - mean of group) / sample standard deviation of group; NaN for groups of one or without spread. */
 gp_status gp_calibrate_z(const double *score, const int32_t *group, size_t n, size_t groups, double *z, gp_error *err);

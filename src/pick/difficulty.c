@@ -19,6 +19,8 @@
  * thread. */
 #include "pick/difficulty.h"
 
+#include "pick/calibrate.h"
+
 #include "base/mem.h"
 #include "base/thread.h"
 
@@ -35,16 +37,16 @@ enum {
 typedef struct fit {
     const float *embeddings; /* [prompts, d] */
     size_t d, n, m;
-    bool by_rows;    /* m = n: the matrix is XX' */
-    size_t *row;     /* [n] index of each row's prompt among all prompts */
-    double *y;       /* [n] */
-    double *scale;   /* [n] 1 / length */
-    double *mean;    /* [d] */
-    double *a;       /* [m, m] the matrix; later reflection k is in row k, from column k + 1 on */
-    double *middle;  /* [m] the diagonal of T */
-    double *beside;  /* [m] the subdiagonal of T; the last is 0 */
-    double *aim;     /* [m] Q'X'y or Q'y */
-    double *penalty; /* [GRID] */
+    bool by_rows;   /* m = n: the matrix is XX' */
+    size_t *row;    /* [n] index of each row's prompt among all prompts */
+    double *y;      /* [n] */
+    double *scale;  /* [n] 1 / length */
+    double *mean;   /* [d] */
+    double *a;      /* [m, m] the matrix; later reflection k is in row k, from column k + 1 on */
+    double *middle; /* [m] the diagonal of T */
+    double *beside; /* [m] the subdiagonal of T; the last is 0 */
+    double *aim;    /* [m] Q'X'y or Q'y */
+    double penalty[GRID];
     double *factor;  /* [m, GRID] the subdiagonal of L */
     double *pivot;   /* [m, GRID] 1 / D */
     double *towards; /* [m, GRID] D^-1 L^-1 aim */
@@ -60,7 +62,6 @@ static void clear(fit *f)
     gp_mem_free(f->towards);
     gp_mem_free(f->pivot);
     gp_mem_free(f->factor);
-    gp_mem_free(f->penalty);
     gp_mem_free(f->aim);
     gp_mem_free(f->beside);
     gp_mem_free(f->middle);
@@ -93,13 +94,10 @@ static double scale_of(const float *x, size_t d)
 static gp_status means_of(const double *score, const int32_t *prompt, size_t n, size_t prompts, double *mean,
                           gp_error *err)
 {
-    size_t *images = gp_mem_zero(prompts, sizeof *images);
-    if (!images) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the difficulty of prompts");
-    for (size_t k = 0; k < prompts; k++) mean[k] = 0;
-    for (size_t i = 0; i < n; i++)
-        if (prompt[i] >= 0 && isfinite(score[i])) mean[prompt[i]] += score[i], images[prompt[i]]++;
-    for (size_t k = 0; k < prompts; k++) mean[k] = images[k] ? mean[k] / (double)images[k] : (double)NAN;
-    gp_mem_free(images);
+    gp_moments *m = NULL;
+    GP_TRY(gp_moments_of(score, prompt, n, prompts, &m, err));
+    for (size_t k = 0; k < prompts; k++) mean[k] = m[k].n ? m[k].mean : (double)NAN;
+    gp_mem_free(m);
     return GP_OK;
 }
 
@@ -359,10 +357,10 @@ static void take_off(const double *score, const int32_t *prompt, size_t n, const
 {
     double sum = 0, rows = 0;
     for (size_t i = 0; i < n; i++)
-        if (prompt[i] >= 0 && isfinite(score[i]) && !isnan(prediction[prompt[i]])) sum += score[i], rows++;
+        if (gp_moments_count(score, prompt, i) && !isnan(prediction[prompt[i]])) sum += score[i], rows++;
     for (size_t i = 0; i < n; i++) {
         corrected[i] = isfinite(score[i]) ? score[i] : (double)NAN;
-        if (prompt[i] < 0 || !isfinite(score[i]) || isnan(prediction[prompt[i]])) continue;
+        if (!gp_moments_count(score, prompt, i) || isnan(prediction[prompt[i]])) continue;
         corrected[i] = score[i] - prediction[prompt[i]] + sum / rows;
     }
 }
@@ -378,7 +376,6 @@ gp_status gp_calibrate_difficulty(const double *score, const int32_t *prompt, si
     if (threads <= 0) threads = gp_thread_processors();
     GP_GO(numbers(&mean, prompts, 1, err));
     GP_GO(numbers(&prediction, prompts, 1, err));
-    GP_GO(numbers(&f.penalty, GRID, 1, err));
     GP_GO(means_of(score, prompt, n, prompts, mean, err));
     GP_GO(take_part(&f, mean, prompts, err));
     for (size_t k = 0; k < prompts; k++) prediction[k] = NAN;

@@ -25,21 +25,20 @@ gp_status gp_frames_put(gp_catalog *cat, int64_t image, const gp_quality *qualit
     return GP_OK;
 }
 
+static void tell_apart(const gp_score_options *o, uint64_t count, const char *code, const char *what, const char *why)
+{
+    if (!count) return;
+    gp_note_say(o->note, o->note_user, code, count,
+                "set %llu %s apart as '%s': %s %s, so %s not scored and never picked (--keep-frames brings %s back)",
+                (unsigned long long)count, gp_plural(count, "image", "images"), what,
+                gp_plural(count, "it is", "they are"), why, gp_plural(count, "it is", "they are"),
+                gp_plural(count, "it", "them"));
+}
+
 void gp_frames_tell(const gp_frames_found *found, const gp_score_options *o)
 {
-    if (!o->note) return;
-    static const char *const codes[] = {NULL, "frames-black", NULL, "frames-noise"};
-    static const char *const whats[] = {NULL, "black", NULL, "noise"};
-    static const char *const ones[] = {NULL, "it is black", NULL, "it is only noise"};
-    static const char *const alls[] = {NULL, "they are black", NULL, "they are only noise"};
-    for (int f = GP_FRAME_BLACK; f <= GP_FRAME_NOISE; f++)
-        if (found->counts[f])
-            gp_note_say(o->note, o->note_user, codes[f], found->counts[f],
-                        "set %llu %s apart as '%s': %s, so %s not scored and never picked"
-                        " (--keep-frames brings %s back)",
-                        (unsigned long long)found->counts[f], gp_plural(found->counts[f], "image", "images"), whats[f],
-                        gp_plural(found->counts[f], ones[f], alls[f]), gp_plural(found->counts[f], "it is", "they are"),
-                        gp_plural(found->counts[f], "it", "them"));
+    tell_apart(o, found->counts[GP_FRAME_BLACK], "frames-black", "black", "black");
+    tell_apart(o, found->counts[GP_FRAME_NOISE], "frames-noise", "noise", "only noise");
     if (found->kept)
         gp_note_say(o->note, o->note_user, "frames-kept", found->kept, "%llu %s set apart as black or noise %s again",
                     (unsigned long long)found->kept, gp_plural(found->kept, "image", "images"),

@@ -173,7 +173,7 @@ static gp_status read_where(chooser *c, gp_error *err)
     return GP_OK;
 }
 
-/* Sets `barred` of a candidate; replaces an earlier reason. */
+/* Sets `barred` of a candidate. */
 static void bar(chooser *c, uint32_t row, const char *format, ...) __attribute__((format(printf, 3, 4)));
 static void bar(chooser *c, uint32_t row, const char *format, ...)
 {
@@ -182,8 +182,7 @@ static void bar(chooser *c, uint32_t row, const char *format, ...)
     va_start(args, format);
     gp_str_vprintf(&s, format, args);
     va_end(args);
-    gp_mem_free(c->barred[row]);
-    c->barred[row] = gp_str_take(&s);
+    c->contenders[row].barred = c->barred[row] = gp_str_take(&s);
     if (!c->barred[row]) c->status = gp_fail(&c->error, GP_ERR_MEMORY, "out of memory for the limits");
 }
 
@@ -192,8 +191,7 @@ static void take_quality(void *user, int64_t image, const gp_quality *quality)
     chooser *c = user;
     uint32_t row = row_of(c, image);
     if (row == UINT32_MAX) return;
-    gp_mem_free(c->barred[row]); /* the image has measures, so the reason set before is wrong */
-    c->barred[row] = NULL;
+    c->contenders[row].barred = NULL;
     for (size_t i = 0; i < c->o->where_count; i++) {
         double value;
         if (gp_bound_passes(&c->where[i], quality, &value)) continue;
@@ -202,17 +200,16 @@ static void take_quality(void *user, int64_t image, const gp_quality *quality)
     }
 }
 
-/* Sets `barred` of the candidates that do not meet the limits of options->where. */
+/* Sets `barred` of the candidates that do not meet the limits of options->where.  Each image has one row of measures. */
 static gp_status read_barred(chooser *c, gp_error *err)
 {
     if (!c->o->where_count) return GP_OK;
     c->barred = gp_mem_zero(c->m.n, sizeof *c->barred);
     if (!c->barred) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the limits");
     for (uint32_t i = 0; i < c->m.n; i++)
-        bar(c, i, "the image has no quality measures yet (goldpan score measures it)");
+        c->contenders[i].barred = "the image has no quality measures yet (goldpan score measures it)";
     GP_TRY(gp_cat_quality_visit(c->cat, take_quality, c, err));
     if (c->status != GP_OK) return gp_fail(err, c->status, "%s", c->error.message);
-    for (uint32_t i = 0; i < c->m.n; i++) c->contenders[i].barred = c->barred[i];
     return GP_OK;
 }
 
