@@ -11,6 +11,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+TABLE = "## Allowed includes"  # heading in docs/design.md of the table of includes
 MOST_LINES = 800
 MOST_HEADER = 1250  # lines of goldpan.h, which holds the whole API until it is split
 MOST_GOLDEN = 8 << 20
@@ -91,11 +92,11 @@ class House:
     def arrows(self):
         """{room: (rooms {name: header or None}, libraries {name: [files]})} from the table of docs/design.md."""
         text = self.text("docs/design.md")
-        section = re.split(r"^## ", text.split("## Arrows", 1)[1] if "## Arrows" in text else "", flags=re.M)[0]
+        section = re.split(r"^## ", text.split(TABLE, 1)[1] if TABLE in text else "", flags=re.M)[0]
         table = {}
         for line in section.splitlines():
             cells = [c.strip() for c in line.strip().strip("|").split("|")]
-            if len(cells) != 3 or cells[0] in ("room", "") or set(cells[0]) <= set("-: "):
+            if len(cells) != 3 or cells[0] in ("module", "") or set(cells[0]) <= set("-: "):
                 continue
             split = [re.findall(r"([\w.\-/`]+)(?:\s*\(([^)]*)\))?", c if c[:1] not in "–-" else "") for c in cells[1:]]
             rooms = {n: (only if only.endswith(".h") else None) for n, only in split[0] if "`" not in n}
@@ -108,7 +109,7 @@ class House:
         table = self.arrows()
         rooms = sorted({f.split("/")[1] for f in self.c_files("src/") if f.count("/") > 1})
         if not table:
-            self.say("docs/design.md", "no table under '## Arrows'")
+            self.say("docs/design.md", "no table under '%s'" % TABLE)
         for room in rooms:
             if room not in table:
                 self.say("docs/design.md", "room %s is not in the table" % room)
@@ -144,7 +145,7 @@ class House:
 
         def visit(room):
             if room in path:
-                self.say("docs/design.md", "the arrows go round: " + " > ".join(path[path.index(room):] + [room]))
+                self.say("docs/design.md", "the includes form a cycle: " + " > ".join(path[path.index(room):] + [room]))
                 return
             if room in done or room not in table:
                 return

@@ -14,7 +14,7 @@ import house  # noqa: E402
 
 SPDX = "/* SPDX-License-Identifier: MIT\n * Idea. */\n"
 TREE = {
-    "docs/design.md": "# Design\n\n## Arrows\n\n| room | may include | outside library allowed here only |\n|---|---|---|\n"
+    "docs/design.md": "# Design\n\n## Allowed includes\n\n| module | may include | outside library allowed here only |\n|---|---|---|\n"
                       "| base | `goldpan.h` (the types) | xxHash (hash.c) |\n| kernel | – | intrinsics (x86/) |\n"
                       "| model | kernel (kernel.h) | – |\n| cli | `goldpan.h` | – |\n\n## More\n\n| a | b | c |\n",
     "include/goldpan.h": SPDX + "#ifndef G\n#define G\n#define GP_API __attribute__((visibility(\"default\")))\n"
@@ -94,7 +94,7 @@ class Checks(unittest.TestCase):
 
     def test_cycle(self):
         self.broken("arrows", "docs/design.md", TREE["docs/design.md"].replace("| kernel | – |", "| kernel | model |"),
-                    "go round: kernel > model > kernel", add=False)
+                    "form a cycle: kernel > model > kernel", add=False)
 
     def test_no_table(self):
         self.write("docs/design.md", "# Design\n")
