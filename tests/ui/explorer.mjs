@@ -236,6 +236,20 @@ describe('table and charts', () => {
     await page.getByRole('group', { name: 'Columns to show' }).getByLabel('seed', { exact: false }).check();
     await page.getByRole('columnheader', { name: 'seed' }).waitFor();
   });
+  seen('a right click on an empty number keeps the images without this number', async (page) => {
+    await page.keyboard.press('t');
+    const grid = page.getByRole('grid', { name: 'Images' });
+    await grid.getByRole('row').nth(2).waitFor();
+    await grid.locator('.rows').press('End'); // images that are set apart have no score and come last
+    const heads = await grid.getByRole('columnheader').allInnerTexts();
+    const place = heads.findIndex((text) => text.startsWith('Score'));
+    const empty = grid.locator(`.row[aria-rowindex="${total + 1}"]`).getByRole('gridcell').nth(place);
+    assert.equal(await empty.innerText(), '');
+    await empty.click({ button: 'right' });
+    await until(async () => (await count(page)).startsWith(`${apart.length} of ${total}`), `shown: ${await count(page)}`);
+    await page.getByRole('button', { name: 'Score: no value', exact: true }).click(); // inverts the filter
+    await until(async () => (await count(page)).startsWith(`${total - apart.length} of ${total}`), `shown: ${await count(page)}`);
+  });
   seen('a brush on the histogram is a chip, which all views obey and which can be taken away and kept', async (page) => {
     await page.getByRole('button', { name: 'Charts' }).click();
     const chart = page.locator('section[aria-label=Score] canvas').last();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ColumnInfo, ColumnType } from '../src/api';
-import { groupRows, passing, rowsOf, sortKeys, sortRows, words, type Filter } from '../src/state/choose';
+import { groupRows, passing, rowsOf, sameValue, sortKeys, sortRows, withoutValue, words, type Filter } from '../src/state/choose';
 import { NONE, Texts, textAt, type Column } from '../src/state/columns';
 
 function texts(list: string[]): Texts {
@@ -47,6 +47,15 @@ describe('filters', () => {
     expect(rows({ kind: 'range', column: 'score', low: 3, high: 5 })).toEqual([0, 2, 4]);
     expect(rows({ kind: 'range', column: 'rank', low: null, high: 2 })).toEqual([0, 2]);
     expect(rows({ kind: 'range', column: 'score', low: 3, high: 5, not: true })).toEqual([1, 3]);
+  });
+  it('keeps rows with the value of a cell, also where the cell is empty', () => {
+    const like = (name: string, row: number): number[] => rows(sameValue(columns[name] as Column, row) as Filter);
+    expect(like('score', 2)).toEqual([2, 4]);
+    expect(like('score', 1)).toEqual([1]);
+    expect(like('rank', 1)).toEqual([1]);
+    expect(like('prompt', 3)).toEqual([3]);
+    expect(rows({ ...withoutValue('score'), not: false } as Filter)).toEqual([0, 2, 3, 4]);
+    expect(sameValue(columns.path as Column, 0)).toBeNull();
   });
   it('keeps codes, none among them', () => {
     expect(rows({ kind: 'codes', column: 'prompt', codes: [1, NONE] })).toEqual([1, 2, 3]);

@@ -6,7 +6,7 @@ import { Ratings } from './ratings';
 import type { Filter, Group, Sort } from './choose';
 import { groupRows, passing, rowsOf, sortKeys, sortRows } from './choose';
 import type { Column } from './columns';
-import { NONE, numberAt, readColumn, textAt } from './columns';
+import { formatNumber, NONE, numberAt, readColumn, textAt } from './columns';
 import { recall, remember } from './remember';
 
 export type GroupBy = 'none' | 'prompt' | 'category' | 'slice' | 'duplicate';
@@ -427,6 +427,8 @@ class App {
       const names = filter.codes.map((code) => (code === NONE ? 'none' : (column?.words?.at(code) ?? String(code))));
       return `${title}: ${not}${names.length > 3 ? `${names.slice(0, 2).join(', ')} and ${names.length - 2} more` : names.join(', ')}`;
     }
+    if (filter.low === null && filter.high === null) return `${title}: ${filter.not ? 'no value' : 'any value'}`;
+    if (filter.low === filter.high) return `${title}: ${not}${formatNumber(filter.column, filter.low as number) || filter.low}`;
     const number = (x: number | null, none: string): string => (x === null ? none : Number.isInteger(x) ? String(x) : x.toFixed(2));
     return `${title}: ${not}${number(filter.low, '')} … ${number(filter.high, '')}`;
   }

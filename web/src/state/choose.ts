@@ -1,6 +1,6 @@
 // Which rows are shown and in what order: pure functions over columns, so that they can be tested without a page.
 import type { Column } from './columns';
-import { NONE, numberAt } from './columns';
+import { isCode, isNumeric, NONE, numberAt } from './columns';
 
 export type Filter =
   | { kind: 'codes'; column: string; codes: number[]; not?: boolean }
@@ -50,6 +50,18 @@ export function apply(mask: Uint8Array, filter: Filter, lookup: Lookup): void {
     const value = numberAt(column, row);
     return value >= low && value <= high;
   });
+}
+
+/** Keeps the rows without a number in `column`: no range holds them, so they are outside even of the unbounded one. */
+export const withoutValue = (column: string): Filter => ({ kind: 'range', column, low: null, high: null, not: true });
+
+/** Keeps the rows whose cell shows the same as the cell of `row`; null for columns that cannot be filtered by value. */
+export function sameValue(column: Column, row: number): Filter | null {
+  const { name } = column.info;
+  if (isCode(column.info)) return { kind: 'codes', column: name, codes: [column.data[row] as number] };
+  if (!isNumeric(column.info)) return null;
+  const value = numberAt(column, row);
+  return Number.isNaN(value) ? withoutValue(name) : { kind: 'range', column: name, low: value, high: value };
 }
 
 export function passing(count: number, filters: readonly Filter[], lookup: Lookup): Uint8Array {
