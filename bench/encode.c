@@ -63,11 +63,11 @@ static gp_status load(job *j, const char *path, float *planes, gp_error *err)
     gp_pixels pixels = {0};
     double mark = gp_clock_now();
     gp_status st;
-    GP_GO(gp_file_read(path, 1u << 30, &file, err));
-    GP_GO(gp_image_decode_bytes(file.data, file.size, 0, &pixels, err));
+    GP_TRY_GOTO(gp_file_read(path, 1u << 30, &file, err));
+    GP_TRY_GOTO(gp_image_decode_bytes(file.data, file.size, 0, &pixels, err));
     atomic_fetch_add(&j->decode_ns, since(&mark));
     atomic_fetch_add(&j->pixels, (size_t)pixels.width * pixels.height);
-    GP_GO(gp_preprocess_planes(gp_clip_preprocess(j->clip), &pixels, planes, err));
+    GP_TRY_GOTO(gp_preprocess_planes(gp_clip_preprocess(j->clip), &pixels, planes, err));
     atomic_fetch_add(&j->resize_ns, since(&mark));
 out:
     gp_mem_free(pixels.rgb);
@@ -188,9 +188,9 @@ static gp_status measure(const options *o, const char *folder, gp_precision prec
     int all = o->threads ? o->threads : gp_thread_processors();
     for (int threads = o->threads ? o->threads : 1;; threads = all) {
         j.texts = false;
-        GP_GO(go(&j, threads, opened, err));
+        GP_TRY_GOTO(go(&j, threads, opened, err));
         j.texts = !paths && j.facts.has_text_tower;
-        if (j.texts) GP_GO(go(&j, threads, opened, err));
+        if (j.texts) GP_TRY_GOTO(go(&j, threads, opened, err));
         if (threads == all) break;
     }
 out:

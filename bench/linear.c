@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Billions of multiply-add operations (2 each) a second of one thread in gp_linear, for the layers of ViT-B/32 (8
+ * Billions of gemm-add operations (2 each) a second of one thread in gp_linear, for the layers of ViT-B/32 (8
  * pictures: 400 rows) and ViT-L/14 (4 pictures: 1028 rows), by engine and precision.  Processor time, best of five. */
 #include "base/mem.h"
 #include "base/rng.h"
@@ -64,8 +64,8 @@ int main(void)
     static const gp_engine engines[] = {GP_ENGINE_ONEDNN, GP_ENGINE_PLAIN};
     static const gp_precision precisions[] = {GP_PRECISION_FP32, GP_PRECISION_BF16, GP_PRECISION_INT8};
     gp_error err = {0};
-    float *weight = floats(4096 * 1024), *x = floats(gp_linear_rows(1028) * 4096),
-          *y = floats(gp_linear_rows(1028) * 4096);
+    float *weight = floats(4096 * 1024), *x = floats(gp_linear_padded_rows(1028) * 4096),
+          *y = floats(gp_linear_padded_rows(1028) * 4096);
     gp_status st = weight && x && y ? GP_OK : GP_ERR_MEMORY;
     for (size_t e = 0; e < 2; e++)
         for (size_t p = 0; p < (e ? 3 : 2); p++)

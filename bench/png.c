@@ -25,7 +25,7 @@ typedef struct packed {
 
 static void unpack_init(packed *p, const gp_bytes *file)
 {
-    gp_png_plan plan;
+    gp_png_info plan;
     const uint8_t *part;
     size_t length;
     *p = (packed){0};

@@ -38,15 +38,15 @@ int main(int argc, char **argv)
         return 2;
     }
     double start = gp_clock_now();
-    GP_GO(gp_bpe_open(argv[1], &bpe, &err));
+    GP_TRY_GOTO(gp_bpe_open(argv[1], &bpe, &err));
     printf("load        %8.1f ms  (%zu entries)\n", (gp_clock_now() - start) * 1e3, gp_bpe_size(bpe));
-    GP_GO(gp_file_read(argv[2], 1 << 30, &file, &err));
+    GP_TRY_GOTO(gp_file_read(argv[2], 1 << 30, &file, &err));
     double best = 0;
     size_t sums[3] = {0};
     for (int round = 0; round < 5; round++) {
         memset(sums, 0, sizeof sums);
         start = gp_clock_now();
-        GP_GO(all_lines(bpe, &file, sums, &err));
+        GP_TRY_GOTO(all_lines(bpe, &file, sums, &err));
         const double took = gp_clock_now() - start;
         if (round == 0 || took < best) best = took;
     }

@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include "catalog/db.h"
 #include "catalog/analysis.h"
-#include "catalog/bulk.h"
+#include "catalog/read_all.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -26,7 +26,7 @@ static bool see_failure(void *user, const gp_failure *f)
     return true;
 }
 
-static bool see_bulk(void *user, const gp_cat_bulk_row *row)
+static bool see_bulk(void *user, const gp_cat_full_row *row)
 {
     *(size_t *)user += row->path ? strlen(row->path) : 0;
     return true;
@@ -49,10 +49,10 @@ static void read_all(gp_catalog *cat)
     gp_cat_matrix m = {0};
     char *scorer = NULL;
     (void)gp_cat_counts(cat, &counts, NULL);
-    gp_cat_facts facts = {0};
-    if (gp_cat_facts_read(cat, NULL, &facts, NULL) == GP_OK) {
-        (void)gp_cat_bulk_rows(cat, &facts, see_bulk, &sum, NULL);
-        gp_cat_facts_clear(&facts);
+    gp_cat_summary facts = {0};
+    if (gp_cat_summary_read(cat, NULL, &facts, NULL) == GP_OK) {
+        (void)gp_cat_full_rows(cat, &facts, see_bulk, &sum, NULL);
+        gp_cat_summary_clear(&facts);
     }
     (void)gp_cat_failures(cat, see_failure, &sum, NULL);
     read_rows(cat, &sum);

@@ -14,8 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     gp_chunks chunks;
-    gp_image_head head;
-    if (gp_image_read_head(data, size, &head, NULL) == GP_OK && head.orientation > 8) abort();
+    gp_image_info head;
+    if (gp_image_read_info(data, size, &head, NULL) == GP_OK && head.orientation > 8) abort();
     if (gp_image_read_chunks(data, size, &chunks, NULL) != GP_OK) abort();
     for (size_t i = 0; i < chunks.count; i++) {
         const gp_chunk *c = &chunks.items[i];

@@ -81,7 +81,7 @@ static void check_result(gp_gen_result *r)
     check(r->wait >= 0 && !isnan(r->wait));
     check(memchr(r->message, 0, sizeof r->message) && gp_utf8_valid(r->message, strlen(r->message)));
     check(!strpbrk(r->message, "\n\r\t"));
-    if (r->outcome == GP_GEN_GOT) {
+    if (r->outcome == GP_GEN_DONE) {
         gp_str_printf(&s, "{%s}", r->settings.data ? r->settings.data : "");
         check(gp_json_parse(s.data, s.size, false, 64, &settings, NULL) == GP_OK);
         check(r->image.data && r->image.data[r->image.size] == 0);

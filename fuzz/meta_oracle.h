@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "ingest/meta.h"
-#include "ingest/prompt.h"
+#include "ingest/clean_prompt.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * NumPy arrays from foreign hands: what is accepted has all its numbers. */
 #include "base/mem.h"
-#include "ingest/array.h"
+#include "table/npy_read.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

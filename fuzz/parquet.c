@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Parquet tables: read, and everything asked for. */
-#include "ingest/table.h"
+#include "table/table.h"
 
 #include <string.h>
 

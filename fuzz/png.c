@@ -13,14 +13,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void compare(const uint8_t *data, size_t size)
 {
     gp_pixels fast = {0}, full = {0};
-    gp_image_head head;
+    gp_image_info head;
     gp_status a = gp_image_png_fast(data, size, 1 << 20, &fast, NULL);
     gp_status b = gp_image_png_full(data, size, 1 << 20, &full, NULL);
     if (a != GP_ERR_UNSUPPORTED && a != b) abort();
     if (a == GP_OK && (fast.width != full.width || fast.height != full.height ||
                        memcmp(fast.rgb, full.rgb, 3 * (size_t)fast.width * fast.height) != 0))
         abort();
-    if (b == GP_OK && (gp_image_read_head(data, size, &head, NULL) != GP_OK || head.width != full.width)) abort();
+    if (b == GP_OK && (gp_image_read_info(data, size, &head, NULL) != GP_OK || head.width != full.width)) abort();
     gp_pixels_clear(&fast);
     gp_pixels_clear(&full);
 }

@@ -2,7 +2,7 @@
  * Cleaning a prompt twice is cleaning it once; no bracket is left, valid UTF-8 stays valid. */
 #include "base/mem.h"
 #include "base/str.h"
-#include "ingest/prompt.h"
+#include "ingest/clean_prompt.h"
 
 #include <stdlib.h>
 #include <string.h>

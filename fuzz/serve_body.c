@@ -3,7 +3,7 @@
  * nothing behind. */
 #include "base/json.h"
 #include "base/mem.h"
-#include "serve/bodies.h"
+#include "serve/request_body.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +28,7 @@ static void rate(const char *body, size_t size)
     gp_cat_rating *changes = NULL;
     size_t count = 0;
     if (taken(gp_body_rate(body, size, &changes, &count, &err), &err)) {
-        check(changes && count <= GP_MOST_CHANGES);
+        check(changes && count <= GP_MAX_CHANGES);
         for (size_t i = 0; i < count; i++) {
             check(changes[i].has_flag ? changes[i].flag >= -1 && changes[i].flag <= 1 : changes[i].flag == 0);
             check(changes[i].has_stars ? changes[i].stars >= 0 && changes[i].stars <= 5 : changes[i].stars == 0);
@@ -47,16 +47,16 @@ static void check_text(const char *text, size_t most)
 static void search(const char *body, size_t size)
 {
     gp_error err = {0};
-    gp_wish wish;
+    gp_search_query wish;
     if (taken(gp_body_search(body, size, &wish, &err), &err)) {
         check(wish.text || wish.more_count || wish.less_count);
-        check(wish.more_count <= GP_MOST_ALIKE && wish.less_count <= GP_MOST_ALIKE);
-        if (wish.text) check_text(wish.text, GP_MOST_WORDS);
+        check(wish.more_count <= GP_MAX_ALIKE && wish.less_count <= GP_MAX_ALIKE);
+        if (wish.text) check_text(wish.text, GP_MAX_WORDS);
         for (size_t i = 0; i < wish.more_count; i++) check(wish.more[i].uploaded || !wish.more[i].number);
     } else {
         check(!wish.text && !wish.more_count && !wish.less_count);
     }
-    gp_wish_clear(&wish);
+    gp_search_query_clear(&wish);
 }
 
 /* What is kept must be read again by a browser. */
@@ -66,7 +66,7 @@ static void saved(const char *body, size_t size)
     char *name, *value;
     gp_json *again = NULL;
     if (taken(gp_body_saved(body, size, &name, &value, &err), &err)) {
-        check_text(name, GP_MOST_NAME);
+        check_text(name, GP_MAX_NAME);
         check(*name);
         if (value) {
             check(gp_json_parse(value, strlen(value), true, 0, &again, NULL) == GP_OK);
@@ -83,7 +83,7 @@ static void saved(const char *body, size_t size)
 static void export(const char *body, size_t size)
 {
     gp_error err = {0};
-    gp_wanted_export wanted;
+    gp_export_request wanted;
     if (taken(gp_body_export(body, size, &wanted, &err), &err)) {
         check_text(wanted.folder, 4096);
         check_text(wanted.what, sizeof wanted.what - 1);

@@ -3,7 +3,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "ingest/encoding.h"
+#include "table/encoding.h"
 #include "ingest/meta.h"
 
 #include <stdlib.h>

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "ingest/match.h"
-#include "ingest/table.h"
+#include "table/table.h"
 
 #include <stdlib.h>
 #include <string.h>

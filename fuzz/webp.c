@@ -9,9 +9,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     gp_pixels pixels = {0};
-    gp_image_head head = {0};
+    gp_image_info head = {0};
     gp_error err;
-    gp_status a = gp_image_read_head(data, size, &head, &err);
+    gp_status a = gp_image_read_info(data, size, &head, &err);
     gp_status b = gp_image_webp(data, size, 1 << 18, &pixels, &err);
     if (b == GP_OK && (a != GP_OK || !pixels.rgb || pixels.width != head.width || pixels.height != head.height))
         abort();

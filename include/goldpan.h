@@ -432,10 +432,10 @@ typedef struct gp_add_options {
  * USAGE (a column that is not there).  Threads: one. */
 GP_API GP_MUST gp_status gp_add(gp_catalog *catalog, const gp_add_options *options, gp_report *report, gp_error *err);
 
-typedef enum gp_again { GP_AGAIN_NOT, GP_AGAIN_PICKS, GP_AGAIN_FLAGGED } gp_again;
+typedef enum gp_regenerate_source { GP_REGENERATE_NONE, GP_REGENERATE_PICKS, GP_REGENERATE_FLAGGED } gp_regenerate_source;
 typedef struct gp_generate_options {
     size_t size;
-    gp_again again;            /* draw the picks again, or what a person flagged: same prompt, seed, settings, but for those below */
+    gp_regenerate_source again;            /* draw the picks again, or what a person flagged: same prompt, seed, settings, but for those below */
     const char *prompts;       /* else: table, or .txt with a prompt a line */
     const char *prompt_column; /* NULL: found by name */
     const char *backend;       /* http(s)://host:port, host:port, or a command with {prompt} and {out}, or with
@@ -517,11 +517,11 @@ GP_API GP_MUST gp_status gp_score(gp_catalog *catalog, const gp_model *model, co
                                   gp_report *report, gp_error *err);
 
 /* Candidates: all (the best of each prompt by per_prompt; of each category), or members of the slices that stand out
- * over all images or within their category (the article's selection).  All but PROMPT need what gp_find recorded. */
+ * over all images or within their category (the article's selection).  All but PROMPT need what gp_analyze recorded. */
 typedef enum gp_pick_strategy { GP_PICK_PROMPT, GP_PICK_SLICES, GP_PICK_CATEGORY_SLICES, GP_PICK_CATEGORY } gp_pick_strategy;
 /* What is compared.  SCORE: the raw score.  CORRECTED: the score corrected for its category (docs/method.md).  Z_CATEGORY,
  * Z_PROMPT: standard deviations above the mean of the category or prompt.  PERCENTILE: in the category.  DIFFICULTY: the
- * score corrected for the difficulty of its prompt (gp_difficulty_correct); needs no gp_find.  min_score always limits the
+ * score corrected for the difficulty of its prompt (gp_difficulty_correct); needs no gp_analyze.  min_score always limits the
  * raw score. */
 typedef enum gp_pick_by {
     GP_BY_SCORE, GP_BY_CORRECTED, GP_BY_Z_CATEGORY, GP_BY_Z_PROMPT, GP_BY_PERCENTILE, GP_BY_DIFFICULTY
@@ -540,8 +540,8 @@ typedef struct gp_pick_options {
     gp_pick_diversity diversity; /* the K of per_category, per_slice, top: good and unlike; needs one of the three */
     double balance;        /* of diversity: 1 only how good, 0 only how unlike */
     uint32_t min_support;  /* slices of fewer images do not count */
-    double drop_factor;    /* CATEGORY_SLICES: slices so many standard deviations above their category's mean count */
-    bool has_min_drop; double min_drop; /* SLICES: those so much above the mean of all; CATEGORY_SLICES: the same, not drop_factor */
+    double lift_factor;    /* CATEGORY_SLICES: slices so many standard deviations above their category's mean count */
+    bool has_min_lift; double min_lift; /* SLICES: those so much above the mean of all; CATEGORY_SLICES: the same, not lift_factor */
     /* why each pick is there; or, for the images at these paths, why each is or is not.  Strings borrowed for the call. */
     void (*explain)(void *user, const char *path, bool picked, const char *sentence);
     void *explain_user;
@@ -615,22 +615,22 @@ typedef struct gp_sheet_options {
 /* The contact sheet: a row a prompt, its candidates in order of score, the pick marked. */
 GP_API GP_MUST gp_status gp_sheet(gp_catalog *catalog, const gp_sheet_options *options, gp_report *report, gp_error *err);
 
-typedef struct gp_bring_options {
+typedef struct gp_import_options {
     size_t size;
     const char *embeddings;   /* .npy [rows of the table, d] */
     const char *score_column; /* of the table; or NULL: none */
     bool lower_better;
     const char *name;         /* whose embeddings; NULL: the file's name */
-} gp_bring_options;
-#define GP_BRING_DEFAULTS {sizeof(gp_bring_options), NULL, NULL, false, NULL}
+} gp_import_options;
+#define GP_IMPORT_DEFAULTS {sizeof(gp_import_options), NULL, NULL, false, NULL}
 /* Add images with embeddings (and scores) made elsewhere: row i of the array belongs to the image of row i of the table
  * (add->prompts).  They count as a model of their own, used last.  Errors: USAGE (rows that do not match), as gp_add. */
-GP_API GP_MUST gp_status gp_bring(gp_catalog *catalog, const gp_add_options *add, const gp_bring_options *options,
+GP_API GP_MUST gp_status gp_import_embeddings(gp_catalog *catalog, const gp_add_options *add, const gp_import_options *options,
                                   gp_report *added, gp_report *report, gp_error *err);
 
 /* Find where the generator shines: hierarchy of the images' embeddings, categories, slices that stand out (over all and
  * within each category), standings, duplicates, the map. */
-typedef struct gp_find_options {
+typedef struct gp_analyze_options {
     size_t size;
     const char *category_column; /* categories from a column of the prompt table or a generation setting; or ... */
     /* ... from words: "people", or with what belongs to it "animals=cat|dog|bird".  What a prompt names first decides; where
@@ -638,23 +638,23 @@ typedef struct gp_find_options {
      * text ("a photo") is nearer; without a model the image gets no label, and the remark says so; or ... */
     const char *const *category_labels;
     size_t category_label_count;
-    uint32_t least_categories, most_categories; /* ... from the level of the hierarchy with so many clusters */
+    uint32_t min_categories, max_categories; /* ... from the level of the hierarchy with so many clusters */
     const struct gp_slices_options *slices;         /* NULL: GP_SLICES_DEFAULTS */
     const struct gp_duplicates_options *duplicates; /* NULL: GP_DUPLICATES_DEFAULTS */
     const struct gp_umap_options *map;              /* NULL: GP_UMAP_DEFAULTS */
     bool no_map, no_duplicates;
-    bool fresh_map; /* lay the map out anew; else new images are placed on the one there is */
+    bool new_map; /* lay the map out anew; else new images are placed on the one there is */
     int threads;    /* 0: all processors */
     gp_progress_fn progress;
     void *user;
-} gp_find_options;
-#define GP_FIND_DEFAULTS {sizeof(gp_find_options), NULL, NULL, 0, 4, 24, NULL, NULL, NULL, false, false, false, 0, NULL, NULL}
-typedef struct gp_find_report {
+} gp_analyze_options;
+#define GP_ANALYZE_DEFAULTS {sizeof(gp_analyze_options), NULL, NULL, 0, 4, 24, NULL, NULL, NULL, false, false, false, 0, NULL, NULL}
+typedef struct gp_analyze_report {
     uint64_t images, levels, categories, slices, prompt_slices, category_slices;
     uint64_t groups, duplicates; /* groups of near copies; images in them that are not the keeper */
     double seconds, hierarchy_seconds, slices_seconds, duplicates_seconds, map_seconds;
     char category_source[200]; /* where the categories come from */
-    char remark[400];          /* what did not fit, for the user; may be empty */
+    char note[400];          /* what did not fit, for the user; may be empty */
     struct gp_category_quality {
         /* Mean silhouette of the clusters that were merged, -1..1 (Rousseeuw 1987); NaN for categories by words or
          * column.  Real embeddings reach 0.1 to 0.4. */
@@ -663,50 +663,50 @@ typedef struct gp_find_report {
          * prompt has two images.  Below 0.5 the categories cut across the prompts. */
         double agreement;
     } quality;
-} gp_find_report;
-#define GP_AGREEMENT_LEAST 0.5
+} gp_analyze_report;
+#define GP_AGREEMENT_MIN 0.5
 /* Analyse what is scored, and record it in place of the analysis before.  model NULL: by the scorer used last, without
  * category_labels and text probes.  Too few images for a hierarchy is not an error: what needs one is left out and
  * the remark says so.  Cost: memory 4 * n * d bytes for the vectors and about as much again; time as gp_hierarchy_build,
  * gp_slices_find and gp_umap say.  Errors: NOT_FOUND (nothing is scored; no such column).  Threads: one. */
-GP_API GP_MUST gp_status gp_find(gp_catalog *catalog, const gp_model *model, const gp_find_options *options,
-                          gp_find_report *report, gp_error *err);
+GP_API GP_MUST gp_status gp_analyze(gp_catalog *catalog, const gp_model *model, const gp_analyze_options *options,
+                          gp_analyze_report *report, gp_error *err);
 
 /* What was found; strings and arrays borrowed until the callback returns, which returns false to end early.
  * scorer: id, NULL: the one used last.  NOT_FOUND: nothing was analysed yet. */
-typedef struct gp_found_slice {
+typedef struct gp_analysis_slice {
     int64_t id;
     const char *space;    /* "images", "prompts": whose clusters these are */
     const char *category; /* found within this category, or NULL: over all */
     const char *title;
     const char *reasons_json; /* array of {kind, text, strength, inside, outside} */
-    double value, drop, low, high, effect, p, p_corrected;
+    double value, lift, low, high, effect, p, p_corrected;
     uint32_t level, support;
     int64_t parent;        /* id of the slice that holds it; 0 none */
     const int64_t *images; /* [support] */
-} gp_found_slice;
+} gp_analysis_slice;
 GP_API GP_MUST gp_status gp_catalog_slices(gp_catalog *catalog, const char *scorer,
-                                    bool (*visit)(void *user, const gp_found_slice *slice), void *user, gp_error *err);
-typedef struct gp_found_category {
+                                    bool (*visit)(void *user, const gp_analysis_slice *slice), void *user, gp_error *err);
+typedef struct gp_analysis_category {
     const char *name, *source;
     uint32_t support;
     double mean, sd, weight; /* of the score; how far the correction trusts its mean, 0..1 */
-} gp_found_category;
+} gp_analysis_category;
 /* How good the categories of the last analysis are. */
 GP_API GP_MUST gp_status gp_catalog_category_quality(gp_catalog *catalog, const char *scorer,
                                               struct gp_category_quality *out, gp_error *err);
 GP_API GP_MUST gp_status gp_catalog_categories(gp_catalog *catalog, const char *scorer,
-                                        bool (*visit)(void *user, const gp_found_category *category), void *user,
+                                        bool (*visit)(void *user, const gp_analysis_category *category), void *user,
                                         gp_error *err);
-typedef struct gp_found_group {
+typedef struct gp_analysis_group {
     const char *reason;    /* why the keeper */
     const int64_t *images; /* [count] */
     const float *likeness; /* [count] cosine to the representative */
     size_t count;
     int64_t representative, keeper;
-} gp_found_group;
+} gp_analysis_group;
 GP_API GP_MUST gp_status gp_catalog_duplicates(gp_catalog *catalog, const char *scorer,
-                                        bool (*visit)(void *user, const gp_found_group *group), void *user,
+                                        bool (*visit)(void *user, const gp_analysis_group *group), void *user,
                                         gp_error *err);
 
 /* A word or two-word phrase of prompts, and their scores.  Each prompt counts once, by the mean of its images.  A word
@@ -750,7 +750,7 @@ typedef struct gp_explore_options {
     bool exact_port;   /* that port or none; else another if it is taken */
     bool readonly;     /* ratings, saved views and exports are refused; the catalog may be opened read-only */
     /* Called once, when it listens: the address with its key; a line about what cannot be done, or NULL.  May be NULL. */
-    void (*listening)(void *user, const char *url, const char *remark);
+    void (*listening)(void *user, const char *url, const char *note);
     gp_progress_fn progress; /* called ten times a second; false ends it */
     void *user;
 } gp_explore_options;
@@ -764,16 +764,16 @@ typedef struct gp_run_options {
     size_t size;
     const gp_add_options *add; /* must be given: roots */
     const gp_score_options *score;
-    const gp_find_options *find;
+    const gp_analyze_options *find;
     const gp_pick_options *pick;
     const gp_sheet_options *sheet; /* NULL: no sheet.  The others: NULL means the defaults */
-    bool no_find;
-    bool fit_strategy; /* where no prompt has two candidates, pick by category instead of by prompt (not with no_find) */
+    bool no_analysis;
+    bool fit_strategy; /* where no prompt has two candidates, pick by category instead of by prompt (not with no_analysis) */
 } gp_run_options;
 #define GP_RUN_DEFAULTS {sizeof(gp_run_options), NULL, NULL, NULL, NULL, NULL, false, false}
 typedef struct gp_run_report {
     gp_report add, score, pick, sheet;
-    gp_find_report find;
+    gp_analyze_report find;
     gp_counts counts; /* counts of the catalog when the picks were chosen */
     gp_pick_strategy strategy; /* the strategy that chose them */
 } gp_run_report;
@@ -1001,12 +1001,12 @@ typedef struct gp_umap_options {
 GP_API GP_MUST gp_status gp_umap(const float *rows, size_t n, size_t d, const gp_umap_options *options, float *out,
                                  gp_error *err);
 /* Place new rows on a map without moving it.  Shape: rows [n, d] with map [n, dims]; fresh [m, d] -> out [m, dims]. */
-GP_API GP_MUST gp_status gp_umap_place(const float *rows, const float *map, size_t n, size_t d, const float *fresh,
+GP_API GP_MUST gp_status gp_umap_transform(const float *rows, const float *map, size_t n, size_t d, const float *fresh,
                                        size_t m, const gp_umap_options *options, float *out, gp_error *err);
 /* Principal components, the largest loading of each positive.  Shape: rows [n, d] -> out [n, dims]. */
 GP_API GP_MUST gp_status gp_pca(const float *rows, size_t n, size_t d, size_t dims, float *out, gp_error *err);
 
-enum { GP_DIFFICULTY_LEAST = 12 }; /* min prompts; fewer predict almost nothing, so scores stay unchanged */
+enum { GP_DIFFICULTY_MIN = 12 }; /* min prompts; fewer predict almost nothing, so scores stay unchanged */
 typedef struct gp_difficulty {
     size_t prompts;    /* prompts with an embedding and a scored image */
     double penalty;    /* of the regression; NaN: nothing was corrected (too few prompts, or all embeddings are equal) */
@@ -1021,7 +1021,7 @@ typedef struct gp_difficulty {
  * squares of these errors is used.  A prompt counts once, however many images it has.
  * Shape: score [n], prompt [n] (-1: no prompt), embeddings [prompts, d] (a row of zeros, or with a number that is not
  * finite: no embedding) -> corrected [n], which the caller owns.  An image without a prompt, or whose prompt has no embedding, keeps
- * its score.  A score that is not finite gives NaN and is left out.  With fewer than GP_DIFFICULTY_LEAST prompts all keep
+ * its score.  A score that is not finite gives NaN and is left out.  With fewer than GP_DIFFICULTY_MIN prompts all keep
  * their scores.  facts may be NULL.
  * Errors: USAGE (a prompt that is not below `prompts`), MEMORY, LIMIT.  threads 0: all processors; the result is the same.
  * Cost: with m = min(prompts, d), 2 prompts * d * m products; memory 8 m m bytes and 180 bytes a prompt; 100,000 prompts of
@@ -1045,7 +1045,7 @@ typedef struct gp_feature {
     double weight;                   /* EMBEDDING: 0 means 1 */
 } gp_feature;
 
-typedef enum gp_slice_criterion { GP_SLICE_DROP, GP_SLICE_SUPPORT, GP_SLICE_DROP_SUPPORT } gp_slice_criterion;
+typedef enum gp_slice_criterion { GP_SLICE_LIFT, GP_SLICE_SUPPORT, GP_SLICE_LIFT_SUPPORT } gp_slice_criterion;
 typedef enum gp_slice_mode { GP_SLICE_HIGH, GP_SLICE_LOW } gp_slice_mode; /* sliceguard's metric_mode "min", "max" */
 typedef enum gp_slice_profile {
     GP_SLICE_GOLDPAN, /* nested slices merged, only those beyond chance (see alpha) */
@@ -1055,13 +1055,13 @@ typedef enum gp_slice_profile {
 typedef struct gp_slices_options {
     size_t size;
     gp_slice_profile profile;
-    gp_slice_mode mode;          /* HIGH: where the metric is exceptionally high (drop = slice - reference) */
+    gp_slice_mode mode;          /* HIGH: where the metric is exceptionally high (lift = slice - reference) */
     gp_slice_criterion criterion;/* by what n_slices are chosen */
     uint32_t min_support;        /* inclusive; 0: not given */
-    bool has_min_drop;
-    double min_drop;             /* inclusive */
+    bool has_min_lift;
+    double min_lift;             /* inclusive */
     uint32_t n_slices;           /* 0: not given */
-    bool parent_reference;       /* drop against the parent cluster; else against all rows */
+    bool parent_reference;       /* lift against the parent cluster; else against all rows */
     bool remove_outliers;
     double alpha;                /* GOLDPAN: corrected p below this */
     uint32_t resamples;          /* bootstrap and permutation rounds */
@@ -1075,7 +1075,7 @@ typedef struct gp_slices_options {
      * intervals are of groups.  Negative: a row by itself.  NULL: all rows are independent. */
     const int32_t *group;
 } gp_slices_options;
-#define GP_SLICES_DEFAULTS {sizeof(gp_slices_options), GP_SLICE_GOLDPAN, GP_SLICE_HIGH, GP_SLICE_DROP, 0, false, 0.0, 0, false, \
+#define GP_SLICES_DEFAULTS {sizeof(gp_slices_options), GP_SLICE_GOLDPAN, GP_SLICE_HIGH, GP_SLICE_LIFT, 0, false, 0.0, 0, false, \
                             false, 0.01, 2000, false, GP_METRIC_EUCLIDEAN, 42, 0, NULL, NULL, NULL}
 
 typedef struct gp_slice {
@@ -1083,17 +1083,17 @@ typedef struct gp_slice {
     uint32_t support;          /* rows */
     const uint32_t *rows;      /* [support] ascending */
     double value;              /* mean of the metric over its rows */
-    double drop;               /* distance from the reference, in the mode's direction */
-    double low, high;          /* bootstrap interval of drop, 95 %; NaN in sliceguard's profiles and for one group */
-    double effect;             /* drop in standard deviations (Hedges' g) */
+    double lift;               /* distance from the reference, in the mode's direction */
+    double low, high;          /* bootstrap interval of lift, 95 %; NaN in sliceguard's profiles and for one group */
+    double effect;             /* lift in standard deviations (Hedges' g) */
     double p, p_corrected;     /* alone; corrected for all clusters looked at */
     int32_t parent;            /* the slice that holds it, -1 none */
 } gp_slice;
-/* Every cluster that was looked at, for the table of drop by support. */
+/* Every cluster that was looked at, for the table of lift by support. */
 typedef struct gp_slice_cluster {
     uint32_t level, cluster, support;
     int32_t parent;            /* cluster one level coarser, -1 on level 0 */
-    double value, drop;
+    double value, lift;
 } gp_slice_cluster;
 typedef struct gp_slices {
     size_t n, count, cluster_count, levels;
@@ -1102,7 +1102,7 @@ typedef struct gp_slices {
     uint32_t *labels;          /* [levels, n], level 0 the coarsest */
     uint32_t *row_block;       /* what the slices' rows point into */
     double overall;            /* mean over all rows */
-    double min_drop_used;      /* thresholds as they were applied; NaN or 0: none */
+    double min_lift_used;      /* thresholds as they were applied; NaN or 0: none */
     uint32_t min_support_used;
     bool fallback;             /* no hierarchy: clusters are HDBSCAN's */
     size_t groups;             /* independent groups among the rows with a metric */
@@ -1147,7 +1147,7 @@ GP_API void gp_reasons_clear(gp_reasons *reasons);
 typedef struct gp_duplicates_options {
     size_t size;
     double min_cosine;     /* to the group's representative */
-    uint32_t max_bits;     /* perceptual hashes may differ in so many of 64 bits; needs `looks` */
+    uint32_t max_bits;     /* perceptual hashes may differ in so many of 64 bits; needs `phashes` */
     int threads;
     gp_progress_fn progress;
     void *user;
@@ -1161,10 +1161,10 @@ typedef struct gp_duplicates {
     float *likeness;        /* [n] cosine to the representative */
 } gp_duplicates;
 /* Groups of near copies: the best row not yet in a group becomes a representative and takes the free rows within reach.
- * worth [n] orders rows (higher first; NaN last), pixels [n] breaks ties; looks [n] perceptual hashes or NULL.
+ * priority [n] orders rows (higher first; NaN last), pixels [n] breaks ties; phashes [n] perceptual hashes or NULL.
  * Owns: *out, gp_duplicates_clear. */
-GP_API GP_MUST gp_status gp_duplicates_find(const float *rows, size_t n, size_t d, const double *worth, const uint64_t *pixels,
-                                            const uint64_t *looks, const gp_duplicates_options *options,
+GP_API GP_MUST gp_status gp_duplicates_find(const float *rows, size_t n, size_t d, const double *priority, const uint64_t *pixels,
+                                            const uint64_t *phashes, const gp_duplicates_options *options,
                                             gp_duplicates *out, gp_error *err);
 GP_API void gp_duplicates_clear(gp_duplicates *duplicates);
 

@@ -50,12 +50,12 @@ gp_status gp_an_slices_together(const gp_slices_search *searches, size_t count, 
                                 gp_slices *out, gp_error *err);
 void gp_an_slices_clear(gp_slices *slices);
 
-/* reasons.c, rules.c, duplicates.c */
+/* reasons.c, decision_tree.c, duplicates.c */
 gp_status gp_an_reasons(const gp_reasons_input *input, const bool *inside, size_t max_each, gp_reasons *out,
                         gp_error *err);
 void gp_an_reasons_clear(gp_reasons *reasons);
-gp_status gp_an_duplicates(const float *rows, size_t n, size_t d, const double *worth, const uint64_t *pixels,
-                           const uint64_t *looks, const gp_duplicates_options *options, gp_duplicates *out,
+gp_status gp_an_duplicates(const float *rows, size_t n, size_t d, const double *priority, const uint64_t *pixels,
+                           const uint64_t *phashes, const gp_duplicates_options *options, gp_duplicates *out,
                            gp_error *err);
 void gp_an_duplicates_clear(gp_duplicates *duplicates);
 

@@ -3,7 +3,7 @@
 #include "api/api.h"
 
 #include "analyze/analyze.h"
-#include "ingest/array.h"
+#include "table/npy_read.h"
 #include "pick/difficulty.h"
 
 gp_status gp_neighbours(const float *rows, size_t n, size_t d, const float *queries, size_t m, size_t k,
@@ -65,8 +65,8 @@ gp_status gp_umap(const float *rows, size_t n, size_t d, const gp_umap_options *
     return gp_an_umap(rows, n, d, &o, out, err);
 }
 
-gp_status gp_umap_place(const float *rows, const float *map, size_t n, size_t d, const float *fresh, size_t m,
-                        const gp_umap_options *options, float *out, gp_error *err)
+gp_status gp_umap_transform(const float *rows, const float *map, size_t n, size_t d, const float *fresh, size_t m,
+                            const gp_umap_options *options, float *out, gp_error *err)
 {
     gp_umap_options o = GP_UMAP_DEFAULTS;
     API_NEEDS(rows);
@@ -114,15 +114,15 @@ void gp_reasons_clear(gp_reasons *reasons)
     if (reasons) gp_an_reasons_clear(reasons);
 }
 
-gp_status gp_duplicates_find(const float *rows, size_t n, size_t d, const double *worth, const uint64_t *pixels,
-                             const uint64_t *looks, const gp_duplicates_options *options, gp_duplicates *out,
+gp_status gp_duplicates_find(const float *rows, size_t n, size_t d, const double *priority, const uint64_t *pixels,
+                             const uint64_t *phashes, const gp_duplicates_options *options, gp_duplicates *out,
                              gp_error *err)
 {
     gp_duplicates_options o = GP_DUPLICATES_DEFAULTS;
     API_NEEDS(rows);
     API_NEEDS(out);
     GP_TRY(gp_api_options(&o, sizeof o, options, err));
-    return gp_an_duplicates(rows, n, d, worth, pixels, looks, &o, out, err);
+    return gp_an_duplicates(rows, n, d, priority, pixels, phashes, &o, out, err);
 }
 
 void gp_duplicates_clear(gp_duplicates *duplicates)

@@ -3,48 +3,48 @@
 #include "api/api.h"
 
 #include "base/mem.h"
-#include "catalog/bulk.h"
+#include "catalog/read_all.h"
 #include "serve/serve.h"
 
 #include <stdio.h>
 
 typedef struct talk {
     const gp_explore_options *options;
-    const char *remark;
+    const char *note;
 } talk;
 
 static void listening(void *user, const char *url)
 {
     const talk *t = user;
-    if (t->options->listening) t->options->listening(t->options->user, url, t->remark);
+    if (t->options->listening) t->options->listening(t->options->user, url, t->note);
 }
 
 /* The folder of the model to search with.  One that was named must be there; the catalog's own may be missing: then
- * *folder is NULL and the remark says what cannot be done. */
-static gp_status find_model(gp_catalog *catalog, const gp_explore_options *o, char **folder, char remark[512],
+ * *folder is NULL and the note says what cannot be done. */
+static gp_status find_model(gp_catalog *catalog, const gp_explore_options *o, char **folder, char note[512],
                             gp_error *err)
 {
-    gp_cat_facts facts = {0};
+    gp_cat_summary facts = {0};
     gp_error inner = {0};
     if (o->model) return gp_model_find(o->model, o->revision, folder, err);
-    GP_TRY(gp_cat_facts_read(catalog, NULL, &facts, err));
+    GP_TRY(gp_cat_summary_read(catalog, NULL, &facts, err));
     if (facts.model && gp_model_find(facts.model, o->revision, folder, &inner) != GP_OK)
-        snprintf(remark, 512,
+        snprintf(note, 512,
                  "no search by words: the model '%s', which made this catalog's embeddings, is not at hand; "
                  "--model names it",
                  facts.model);
-    gp_cat_facts_clear(&facts);
+    gp_cat_summary_clear(&facts);
     return GP_OK;
 }
 
 gp_status gp_explore(gp_catalog *catalog, const gp_explore_options *options, gp_error *err)
 {
     gp_explore_options o = GP_EXPLORE_DEFAULTS;
-    char remark[512] = "", *folder = NULL;
+    char note[512] = "", *folder = NULL;
     API_NEEDS(catalog);
     GP_TRY(gp_api_options(&o, sizeof o, options, err));
-    GP_TRY(find_model(catalog, &o, &folder, remark, err));
-    talk t = {&o, *remark ? remark : NULL};
+    GP_TRY(find_model(catalog, &o, &folder, note, err));
+    talk t = {&o, *note ? note : NULL};
     gp_serve_setup setup = {.catalog = catalog,
                             .model_folder = folder,
                             .precision = o.precision,

@@ -8,11 +8,11 @@
 #include "stage/stage.h"
 
 /* Everything that find is told, with defaults for what is not; threads and progress go to its parts. */
-static gp_status find_parts(const gp_find_options *given, gp_find_parts *parts, gp_error *err)
+static gp_status find_parts(const gp_analyze_options *given, gp_analyze_parts *parts, gp_error *err)
 {
-    *parts = (gp_find_parts){GP_FIND_DEFAULTS, GP_SLICES_DEFAULTS, GP_DUPLICATES_DEFAULTS, GP_UMAP_DEFAULTS};
+    *parts = (gp_analyze_parts){GP_ANALYZE_DEFAULTS, GP_SLICES_DEFAULTS, GP_DUPLICATES_DEFAULTS, GP_UMAP_DEFAULTS};
     GP_TRY(gp_api_options(&parts->find, sizeof parts->find, given, err));
-    const gp_find_options *o = &parts->find;
+    const gp_analyze_options *o = &parts->find;
     GP_TRY(gp_api_options(&parts->slices, sizeof parts->slices, o->slices, err));
     GP_TRY(gp_api_options(&parts->duplicates, sizeof parts->duplicates, o->duplicates, err));
     GP_TRY(gp_api_options(&parts->map, sizeof parts->map, o->map, err));
@@ -24,15 +24,15 @@ static gp_status find_parts(const gp_find_options *given, gp_find_parts *parts, 
     return GP_OK;
 }
 
-gp_status gp_find(gp_catalog *catalog, const gp_model *model, const gp_find_options *options, gp_find_report *report,
-                  gp_error *err)
+gp_status gp_analyze(gp_catalog *catalog, const gp_model *model, const gp_analyze_options *options,
+                     gp_analyze_report *report, gp_error *err)
 {
-    gp_find_parts parts;
+    gp_analyze_parts parts;
     char scorer[512];
     API_NEEDS(catalog);
     GP_TRY(find_parts(options, &parts, err));
     if (model) gp_stage_scorer_id(model->clip, scorer, sizeof scorer);
-    return gp_stage_find(catalog, model ? model->clip : NULL, model ? scorer : NULL, &parts, report, err);
+    return gp_stage_analyze(catalog, model ? model->clip : NULL, model ? scorer : NULL, &parts, report, err);
 }
 
 gp_status gp_run(gp_catalog *catalog, const gp_model *model, const gp_run_options *options, gp_run_report *report,
@@ -49,7 +49,7 @@ gp_status gp_run(gp_catalog *catalog, const gp_model *model, const gp_run_option
     GP_TRY(find_parts(o.find, &parts.find, err));
     GP_TRY(gp_api_options(&parts.pick, sizeof parts.pick, o.pick, err));
     GP_TRY(gp_api_options(&parts.sheet, sizeof parts.sheet, o.sheet, err));
-    parts.no_find = o.no_find, parts.fit_strategy = o.fit_strategy;
+    parts.no_analysis = o.no_analysis, parts.fit_strategy = o.fit_strategy;
     if (!parts.add.roots || !parts.add.root_count) return gp_fail(err, GP_ERR_USAGE, "no file or folder to add");
     return gp_stage_run(catalog, model->clip, model->name, &parts, report, err);
 }
@@ -67,7 +67,7 @@ gp_status gp_catalog_words(gp_catalog *catalog, const gp_words_options *options,
 }
 
 gp_status gp_catalog_slices(gp_catalog *catalog, const char *scorer,
-                            bool (*visit)(void *user, const gp_found_slice *slice), void *user, gp_error *err)
+                            bool (*visit)(void *user, const gp_analysis_slice *slice), void *user, gp_error *err)
 {
     char *key = NULL;
     API_NEEDS(catalog);
@@ -79,7 +79,8 @@ gp_status gp_catalog_slices(gp_catalog *catalog, const char *scorer,
 }
 
 gp_status gp_catalog_categories(gp_catalog *catalog, const char *scorer,
-                                bool (*visit)(void *user, const gp_found_category *category), void *user, gp_error *err)
+                                bool (*visit)(void *user, const gp_analysis_category *category), void *user,
+                                gp_error *err)
 {
     char *key = NULL;
     API_NEEDS(catalog);
@@ -103,7 +104,7 @@ gp_status gp_catalog_category_quality(gp_catalog *catalog, const char *scorer, s
 }
 
 gp_status gp_catalog_duplicates(gp_catalog *catalog, const char *scorer,
-                                bool (*visit)(void *user, const gp_found_group *group), void *user, gp_error *err)
+                                bool (*visit)(void *user, const gp_analysis_group *group), void *user, gp_error *err)
 {
     char *key = NULL;
     API_NEEDS(catalog);

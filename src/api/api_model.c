@@ -68,8 +68,8 @@ gp_status gp_model_open(const char *name, const gp_model_options *options, gp_mo
     gp_model *model = gp_mem_zero(1, sizeof *model);
     char *absolute = gp_path_absolute(name);
     if (model && absolute) model->name = gp_str_dup(is_folder(name) ? gp_path_base(absolute) : name);
-    if (!model || !model->name) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for model '%s'", name));
-    GP_GO(gp_clip_open(folder, o.precision, o.engine, &model->clip, err));
+    if (!model || !model->name) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for model '%s'", name));
+    GP_TRY_GOTO(gp_clip_open(folder, o.precision, o.engine, &model->clip, err));
     if (o.fast_decode) gp_clip_set_fast_decode(model->clip);
     *out = model;
     model = NULL;

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "encode/embed.h"
 #include "image/image.h"
 #include "ingest/walk.h"
 #include "model/scorer.h"
@@ -97,7 +98,7 @@ gp_status gp_encode_images(const gp_model *model, const float *planes, size_t n,
     API_NEEDS(model);
     API_NEEDS(planes);
     API_NEEDS(out);
-    return gp_stage_encode_planes(model->clip, planes, n, threads, out, err);
+    return gp_embed_run_planes(model->clip, planes, n, threads, out, err);
 }
 
 gp_status gp_encode_texts(const gp_model *model, const char *const *texts, size_t n, int threads, float *out,
@@ -106,7 +107,7 @@ gp_status gp_encode_texts(const gp_model *model, const char *const *texts, size_
     API_NEEDS(model);
     API_NEEDS(texts);
     API_NEEDS(out);
-    return gp_stage_embed_texts(model->clip, texts, n, threads, out, NULL, NULL, err);
+    return gp_embed_run_texts(model->clip, texts, n, threads, out, NULL, NULL, err);
 }
 
 gp_status gp_embed_files(const gp_model *model, const char *const *paths, size_t n, const gp_embed_options *options,
@@ -118,7 +119,7 @@ gp_status gp_embed_files(const gp_model *model, const char *const *paths, size_t
     API_NEEDS(out);
     API_NEEDS(ok);
     GP_TRY(gp_api_options(&o, sizeof o, options, err));
-    return gp_stage_embed_files(model->clip, paths, n, &o, out, ok, report, err);
+    return gp_embed_run_files(model->clip, paths, n, &o, out, ok, report, err);
 }
 
 /* ------------------------------------------------------------------ paths */
@@ -128,7 +129,7 @@ typedef struct path_list {
     size_t count, capacity;
 } path_list;
 
-static bool keep_path(void *user, const gp_found *found)
+static bool keep_path(void *user, const gp_walk_entry *found)
 {
     path_list *l = user;
     if (l->count == l->capacity) {

@@ -35,14 +35,14 @@ static gp_status near_of(const gp_view *view, gp_cat_matrix *m, const gp_site_op
     float *distances = NULL;
     gp_status st = GP_OK;
     options.threads = o->threads, options.progress = o->progress, options.user = o->user;
-    GP_GO(gp_alloc((void **)&rows, m->n, sizeof *rows, "the nearest images", err));
+    GP_TRY_GOTO(gp_alloc((void **)&rows, m->n, sizeof *rows, "the nearest images", err));
     keep_rows(view, m, rows);
     if (m->n < 2) goto out;
     size_t k = m->n > NEAR ? NEAR : m->n - 1;
-    GP_GO(gp_alloc((void **)&ids, m->n * k, sizeof *ids, "the nearest images", err));
-    GP_GO(gp_alloc((void **)&distances, m->n * k, sizeof *distances, "the nearest images", err));
-    GP_GO(gp_alloc((void **)&near, count * NEAR, sizeof *near, "the nearest images", err));
-    GP_GO(gp_an_neighbours(m->vectors, m->n, m->dims, NULL, 0, k, &options, ids, distances, err));
+    GP_TRY_GOTO(gp_alloc((void **)&ids, m->n * k, sizeof *ids, "the nearest images", err));
+    GP_TRY_GOTO(gp_alloc((void **)&distances, m->n * k, sizeof *distances, "the nearest images", err));
+    GP_TRY_GOTO(gp_alloc((void **)&near, count * NEAR, sizeof *near, "the nearest images", err));
+    GP_TRY_GOTO(gp_an_neighbours(m->vectors, m->n, m->dims, NULL, 0, k, &options, ids, distances, err));
     for (size_t i = 0; i < count * NEAR; i++) near[i] = UINT32_MAX;
     for (size_t i = 0; i < m->n; i++)
         for (size_t j = 0; j < k; j++) near[(size_t)rows[i] * NEAR + j] = rows[ids[i * k + j]];

@@ -16,11 +16,11 @@ gp_status gp_add(gp_catalog *catalog, const gp_add_options *options, gp_report *
     return gp_stage_add(catalog, &o, report, err);
 }
 
-gp_status gp_bring(gp_catalog *catalog, const gp_add_options *add, const gp_bring_options *options, gp_report *added,
-                   gp_report *report, gp_error *err)
+gp_status gp_import_embeddings(gp_catalog *catalog, const gp_add_options *add, const gp_import_options *options,
+                               gp_report *added, gp_report *report, gp_error *err)
 {
     gp_add_options a = GP_ADD_DEFAULTS;
-    gp_bring_options o = GP_BRING_DEFAULTS;
+    gp_import_options o = GP_IMPORT_DEFAULTS;
     API_NEEDS(catalog);
     GP_TRY(gp_api_options(&a, sizeof a, add, err));
     GP_TRY(gp_api_options(&o, sizeof o, options, err));
@@ -28,7 +28,7 @@ gp_status gp_bring(gp_catalog *catalog, const gp_add_options *add, const gp_brin
     if (!o.embeddings) return gp_fail(err, GP_ERR_USAGE, "no embeddings to bring");
     if (!a.prompts)
         return gp_fail(err, GP_ERR_USAGE, "embeddings need a table of prompts (add.prompts) with one image per row");
-    return gp_stage_bring(catalog, &a, &o, added, report, err);
+    return gp_stage_import(catalog, &a, &o, added, report, err);
 }
 
 gp_status gp_score(gp_catalog *catalog, const gp_model *model, const gp_score_options *options, gp_report *report,
@@ -51,7 +51,7 @@ gp_status gp_pick(gp_catalog *catalog, const gp_model *model, const gp_pick_opti
     if (model) gp_stage_scorer_id(model->clip, scorer, sizeof scorer);
     if (model && o.scorer)
         return gp_fail(err, GP_ERR_USAGE, "a model and a scorer both name the scores to use: give only one of them");
-    return gp_stage_select(catalog, model ? scorer : o.scorer, &o, report, err);
+    return gp_stage_pick(catalog, model ? scorer : o.scorer, &o, report, err);
 }
 
 gp_status gp_export(gp_catalog *catalog, const gp_export_options *options, gp_report *report, gp_error *err)

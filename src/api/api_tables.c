@@ -3,7 +3,7 @@
 #include "api/api.h"
 
 #include "base/clock.h"
-#include "ingest/columns.h"
+#include "table/columns.h"
 
 /* The handle is the table itself: columns need nothing beside it. */
 static const gp_table *table_of(const gp_columns *columns)
@@ -13,17 +13,17 @@ static const gp_table *table_of(const gp_columns *columns)
 
 static bool goes_on(void *user)
 {
-    return gp_ticker_update(user, 0, 0);
+    return gp_progress_meter_update(user, 0, 0);
 }
 
 gp_status gp_columns_open(const char *path, gp_progress_fn progress, void *user, gp_note_fn note, void *note_user,
                           gp_columns **out, gp_error *err)
 {
     gp_table *table = NULL;
-    gp_ticker ticker;
+    gp_progress_meter ticker;
     API_NEEDS(path);
     API_NEEDS(out);
-    gp_ticker_init(&ticker, "table", 0, progress, user);
+    gp_progress_meter_init(&ticker, "table", 0, progress, user);
     GP_TRY(gp_table_read(path, &(gp_watch){.go_on = goes_on, .user = &ticker}, &table, err));
     gp_table_notes(table, note, note_user);
     *out = (gp_columns *)(void *)table;

@@ -18,12 +18,12 @@ double gp_clock_now(void)
     return seconds_of(CLOCK_MONOTONIC);
 }
 
-double gp_clock_thread(void)
+double gp_clock_thread_cpu(void)
 {
     return seconds_of(CLOCK_THREAD_CPUTIME_ID);
 }
 
-double gp_clock_process(void)
+double gp_clock_process_cpu(void)
 {
     return seconds_of(CLOCK_PROCESS_CPUTIME_ID);
 }
@@ -40,21 +40,21 @@ bool gp_clock_wait(double seconds, bool (*go_on)(void *user), void *user)
     }
 }
 
-void gp_ticker_init(gp_ticker *ticker, const char *stage, uint64_t total, gp_progress_fn fn, void *user)
+void gp_progress_meter_init(gp_progress_meter *ticker, const char *stage, uint64_t total, gp_progress_fn fn, void *user)
 {
     double now = gp_clock_now();
-    *ticker = (gp_ticker){.fn = fn, .user = user, .state = {.stage = stage, .total = total}, .started = now};
+    *ticker = (gp_progress_meter){.fn = fn, .user = user, .state = {.stage = stage, .total = total}, .started = now};
     ticker->last = now - interval; /* the first update is reported */
 }
 
-static void report(gp_ticker *ticker, double now)
+static void report(gp_progress_meter *ticker, double now)
 {
     ticker->last = now;
     ticker->state.seconds = now - ticker->started;
     if (ticker->fn && !ticker->fn(ticker->user, &ticker->state)) ticker->stopped = true;
 }
 
-bool gp_ticker_update(gp_ticker *ticker, uint64_t done, uint64_t failed)
+bool gp_progress_meter_update(gp_progress_meter *ticker, uint64_t done, uint64_t failed)
 {
     ticker->state.done = done;
     ticker->state.failed = failed;
@@ -63,7 +63,7 @@ bool gp_ticker_update(gp_ticker *ticker, uint64_t done, uint64_t failed)
     return !ticker->stopped;
 }
 
-void gp_ticker_finish(gp_ticker *ticker)
+void gp_progress_meter_finish(gp_progress_meter *ticker)
 {
     report(ticker, gp_clock_now());
 }

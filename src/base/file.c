@@ -141,14 +141,14 @@ gp_status gp_file_read_at(int fd, const char *path, uint64_t offset, void *out, 
     return GP_OK;
 }
 
-struct gp_atomic {
+struct gp_atomic_file {
     char *path, *temporary;
     int fd;
     size_t used;
     uint8_t buffer[1 << 16];
 };
 
-static void atomic_free(gp_atomic *file)
+static void atomic_free(gp_atomic_file *file)
 {
     if (file->fd >= 0) close(file->fd);
     gp_mem_free(file->path);
@@ -156,7 +156,7 @@ static void atomic_free(gp_atomic *file)
     gp_mem_free(file);
 }
 
-void gp_atomic_abort(gp_atomic *file)
+void gp_atomic_file_abort(gp_atomic_file *file)
 {
     if (!file) return;
     if (file->fd >= 0 && file->temporary) unlink(file->temporary);
@@ -174,7 +174,7 @@ static char *resolve(const char *path)
 
 #define TEMPORARY ".goldpan-"
 
-/* Lock a temporary while it is written, which ends with the process however it ends; false if gp_atomic_sweep was
+/* Lock a temporary while it is written, which ends with the process however it ends; false if gp_atomic_file_file_cleanup was
  * quicker and took it for a leftover.  Where there are no locks nothing is swept either. */
 static bool claim(int fd)
 {
@@ -194,7 +194,7 @@ static bool is_temporary(const char *name)
     return process && turn && strcmp(p + process + 1 + turn, ".tmp") == 0;
 }
 
-void gp_atomic_sweep(const char *folder)
+void gp_atomic_file_file_cleanup(const char *folder)
 {
     DIR *dir = opendir(folder);
     for (const struct dirent *entry; dir && (entry = readdir(dir)) != NULL;) {
@@ -214,11 +214,11 @@ static void sweep_once(const char *folder)
     gp_hash hash = gp_hash_of(folder, strlen(folder));
     uint64_t key;
     memcpy(&key, hash.bytes, sizeof key);
-    if (atomic_exchange(&last, key) != key) gp_atomic_sweep(folder);
+    if (atomic_exchange(&last, key) != key) gp_atomic_file_file_cleanup(folder);
 }
 
 /* Create a new file beside file->path, with the permissions that the umask gives to any new file. */
-static gp_status create_temporary(gp_atomic *file, gp_error *err)
+static gp_status create_temporary(gp_atomic_file *file, gp_error *err)
 {
     static atomic_uint turn;
     gp_status st = GP_ERR_IO;
@@ -248,13 +248,13 @@ static gp_status create_temporary(gp_atomic *file, gp_error *err)
     return st;
 }
 
-gp_status gp_atomic_open(const char *path, gp_atomic **out, gp_error *err)
+gp_status gp_atomic_file_open(const char *path, gp_atomic_file **out, gp_error *err)
 {
     void *memory;
     struct stat about;
     gp_status st;
-    GP_TRY(gp_alloc(&memory, 1, sizeof(gp_atomic), path, err));
-    gp_atomic *file = memory;
+    GP_TRY(gp_alloc(&memory, 1, sizeof(gp_atomic_file), path, err));
+    gp_atomic_file *file = memory;
     file->fd = -1, file->used = 0, file->temporary = NULL;
     file->path = resolve(path);
     if (!file->path) {
@@ -267,13 +267,13 @@ gp_status gp_atomic_open(const char *path, gp_atomic **out, gp_error *err)
                      S_ISDIR(about.st_mode) ? "a folder" : "a device");
         goto out;
     }
-    GP_GO(create_temporary(file, err));
+    GP_TRY_GOTO(create_temporary(file, err));
     /* a replaced file keeps its permissions; where that is not allowed, the usual ones do */
     if (exists && fchmod(file->fd, about.st_mode & 0777) != 0) errno = 0;
     *out = file;
     return GP_OK;
 out:
-    gp_atomic_abort(file);
+    gp_atomic_file_abort(file);
     return st;
 }
 
@@ -293,20 +293,20 @@ bool gp_fd_write(int fd, int64_t at, const void *bytes, size_t size)
     return true;
 }
 
-static gp_status write_all(gp_atomic *file, int64_t at, const void *bytes, size_t size, gp_error *err)
+static gp_status write_all(gp_atomic_file *file, int64_t at, const void *bytes, size_t size, gp_error *err)
 {
     if (gp_fd_write(file->fd, at, bytes, size)) return GP_OK;
     return gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", file->path);
 }
 
-static gp_status flush(gp_atomic *file, gp_error *err)
+static gp_status flush(gp_atomic_file *file, gp_error *err)
 {
     size_t used = file->used;
     file->used = 0;
     return write_all(file, -1, file->buffer, used, err);
 }
 
-gp_status gp_atomic_write(gp_atomic *file, const void *bytes, size_t size, gp_error *err)
+gp_status gp_atomic_file_write(gp_atomic_file *file, const void *bytes, size_t size, gp_error *err)
 {
     if (size > sizeof file->buffer - file->used) GP_TRY(flush(file, err));
     if (size >= sizeof file->buffer) return write_all(file, -1, bytes, size, err);
@@ -328,13 +328,13 @@ gp_status gp_folder_sync_of(const char *path, gp_error *err)
     return st;
 }
 
-gp_status gp_atomic_write_at(gp_atomic *file, uint64_t offset, const void *bytes, size_t size, gp_error *err)
+gp_status gp_atomic_file_write_at(gp_atomic_file *file, uint64_t offset, const void *bytes, size_t size, gp_error *err)
 {
     GP_TRY(flush(file, err));
     return write_all(file, (int64_t)offset, bytes, size, err);
 }
 
-gp_status gp_atomic_set_time(gp_atomic *file, struct timespec modified, gp_error *err)
+gp_status gp_atomic_file_set_time(gp_atomic_file *file, struct timespec modified, gp_error *err)
 {
     const struct timespec times[2] = {modified, modified};
     GP_TRY(flush(file, err));
@@ -351,10 +351,10 @@ static bool rename_new(const char *from, const char *to)
     return link(from, to) == 0 && unlink(from) == 0;
 }
 
-static gp_status commit(gp_atomic *file, bool only_new, gp_error *err)
+static gp_status commit(gp_atomic_file *file, bool only_new, gp_error *err)
 {
     gp_status st;
-    GP_GO(flush(file, err));
+    GP_TRY_GOTO(flush(file, err));
     if (fsync(file->fd) != 0) {
         st = gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", file->path);
         goto out;
@@ -368,27 +368,27 @@ static gp_status commit(gp_atomic *file, bool only_new, gp_error *err)
     atomic_free(file);
     return st;
 out:
-    gp_atomic_abort(file);
+    gp_atomic_file_abort(file);
     return st;
 }
 
-gp_status gp_atomic_commit(gp_atomic *file, gp_error *err)
+gp_status gp_atomic_file_commit(gp_atomic_file *file, gp_error *err)
 {
     return commit(file, false, err);
 }
 
-gp_status gp_atomic_commit_new(gp_atomic *file, gp_error *err)
+gp_status gp_atomic_file_commit_new(gp_atomic_file *file, gp_error *err)
 {
     return commit(file, true, err);
 }
 
 gp_status gp_file_replace(const char *path, const void *bytes, size_t size, gp_error *err)
 {
-    gp_atomic *file = NULL;
-    GP_TRY(gp_atomic_open(path, &file, err));
-    gp_status st = gp_atomic_write(file, bytes, size, err);
-    if (st == GP_OK) return gp_atomic_commit(file, err);
-    gp_atomic_abort(file);
+    gp_atomic_file *file = NULL;
+    GP_TRY(gp_atomic_file_open(path, &file, err));
+    gp_status st = gp_atomic_file_write(file, bytes, size, err);
+    if (st == GP_OK) return gp_atomic_file_commit(file, err);
+    gp_atomic_file_abort(file);
     return st;
 }
 
@@ -398,20 +398,20 @@ gp_status gp_file_copy(const char *from, const char *to, gp_error *err)
     int source = -1;
     uint64_t size = 0;
     uint8_t *piece = NULL;
-    gp_atomic *file = NULL;
+    gp_atomic_file *file = NULL;
     gp_status st;
     GP_TRY(gp_file_open(from, &source, &size, err));
-    GP_GO(gp_alloc((void **)&piece, PIECE, 1, "a copy", err));
-    GP_GO(gp_atomic_open(to, &file, err));
+    GP_TRY_GOTO(gp_alloc((void **)&piece, PIECE, 1, "a copy", err));
+    GP_TRY_GOTO(gp_atomic_file_open(to, &file, err));
     for (uint64_t at = 0; at < size; at += PIECE) {
         size_t n = size - at < PIECE ? (size_t)(size - at) : PIECE;
-        GP_GO(gp_file_read_at(source, from, at, piece, n, err));
-        GP_GO(gp_atomic_write(file, piece, n, err));
+        GP_TRY_GOTO(gp_file_read_at(source, from, at, piece, n, err));
+        GP_TRY_GOTO(gp_atomic_file_write(file, piece, n, err));
     }
-    st = gp_atomic_commit(file, err);
+    st = gp_atomic_file_commit(file, err);
     file = NULL;
 out:
-    gp_atomic_abort(file);
+    gp_atomic_file_abort(file);
     gp_mem_free(piece);
     close(source);
     return st;

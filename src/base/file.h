@@ -32,19 +32,19 @@ gp_status gp_file_replace(const char *path, const void *bytes, size_t size, gp_e
 
 /* A file being written under a temporary name beside `path`; commit renames it into place, abort removes it.
  * Temporary files that killed processes left in that folder are removed first. */
-typedef struct gp_atomic gp_atomic;
-gp_status gp_atomic_open(const char *path, gp_atomic **out, gp_error *err);
-gp_status gp_atomic_write(gp_atomic *file, const void *bytes, size_t size, gp_error *err);
+typedef struct gp_atomic_file gp_atomic_file;
+gp_status gp_atomic_file_open(const char *path, gp_atomic_file **out, gp_error *err);
+gp_status gp_atomic_file_write(gp_atomic_file *file, const void *bytes, size_t size, gp_error *err);
 /* Overwrites bytes that were written earlier. */
-gp_status gp_atomic_write_at(gp_atomic *file, uint64_t offset, const void *bytes, size_t size, gp_error *err);
+gp_status gp_atomic_file_write_at(gp_atomic_file *file, uint64_t offset, const void *bytes, size_t size, gp_error *err);
 /* Sets the file's modification time where the file system supports that.  Call after the last write. */
-gp_status gp_atomic_set_time(gp_atomic *file, struct timespec modified, gp_error *err);
-gp_status gp_atomic_commit(gp_atomic *file, gp_error *err); /* frees in both outcomes */
-/* Like gp_atomic_commit, but never replaces a file: returns STOPPED without a message if `path` exists. */
-gp_status gp_atomic_commit_new(gp_atomic *file, gp_error *err);
-void gp_atomic_abort(gp_atomic *file); /* NULL allowed */
+gp_status gp_atomic_file_set_time(gp_atomic_file *file, struct timespec modified, gp_error *err);
+gp_status gp_atomic_file_commit(gp_atomic_file *file, gp_error *err); /* frees in both outcomes */
+/* Like gp_atomic_file_commit, but never replaces a file: returns STOPPED without a message if `path` exists. */
+gp_status gp_atomic_file_commit_new(gp_atomic_file *file, gp_error *err);
+void gp_atomic_file_abort(gp_atomic_file *file); /* NULL allowed */
 /* Remove what killed processes left under temporary names in a folder; what is being written stays. */
-void gp_atomic_sweep(const char *folder);
+void gp_atomic_file_file_cleanup(const char *folder);
 
 /* Copies a regular file in pieces; replaces `to` at once.  NOT_FOUND if `from` does not exist. */
 gp_status gp_file_copy(const char *from, const char *to, gp_error *err);

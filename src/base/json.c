@@ -280,13 +280,13 @@ gp_status gp_json_parse(const char *text, size_t size, bool strict, int max_dept
     if (max_depth > MOST_DEPTH) max_depth = MOST_DEPTH;
     GP_TRY(gp_alloc(&open, (size_t)max_depth, 1, "JSON", err));
     if (starts(&s, "\xEF\xBB\xBF")) s.at = 3;
-    GP_GO(scan_value(&s, open, max_depth));
-    GP_GO(skip_space(&s));
+    GP_TRY_GOTO(scan_value(&s, open, max_depth));
+    GP_TRY_GOTO(skip_space(&s));
     if (s.at < s.size) {
         st = wrong(&s, s.at, "more after the value");
         goto out;
     }
-    GP_GO(build(&s, max_depth, &value));
+    GP_TRY_GOTO(build(&s, max_depth, &value));
     if (strict && count_names(value) != s.names) {
         st = gp_fail(err, GP_ERR_FORMAT, "JSON: a member name occurs twice in one object");
         goto out;

@@ -22,6 +22,9 @@ gp_status gp_fail_errno(gp_error *err, gp_status status, int errno_value, const 
  * run should try again; false for an error that the file's own bytes cause.  The table is in status.c. */
 bool gp_error_passes(const gp_error *error);
 
+/* Removes the quoted path from a message that will stand beside that path. */
+void gp_error_drop_path(gp_error *error, const char *path);
+
 /* Pass a failure up. */
 #define GP_TRY(call)                                                                                                   \
     do {                                                                                                               \
@@ -30,7 +33,7 @@ bool gp_error_passes(const gp_error *error);
     } while (0)
 
 /* Pass a failure to the function's `out:` label, which releases in reverse order; needs `gp_status st`. */
-#define GP_GO(call)                                                                                                    \
+#define GP_TRY_GOTO(call)                                                                                              \
     do {                                                                                                               \
         st = (call);                                                                                                   \
         if (st != GP_OK) goto out;                                                                                     \

@@ -142,7 +142,7 @@ static gp_status put_slice(gp_catalog *cat, int64_t id, const gp_cat_analysis *a
     gp_q_int(&q, 5, s->cluster);
     gp_q_int(&q, 6, s->support);
     gp_q_real(&q, 7, s->value);
-    gp_q_real(&q, 8, s->drop);
+    gp_q_real(&q, 8, s->lift);
     gp_q_real(&q, 9, s->low);
     gp_q_real(&q, 10, s->high);
     gp_q_real(&q, 11, s->effect);
@@ -212,13 +212,13 @@ gp_status gp_cat_analysis_put(gp_catalog *cat, const gp_cat_analysis *a, gp_erro
         gp_mem_free(members);
         return st;
     }
-    GP_GO(gp_db_exec(cat, "PRAGMA defer_foreign_keys = ON", err));
-    GP_GO(put_head(cat, a, &id, err));
-    for (size_t l = 0; l < a->level_count; l++) GP_GO(put_level(cat, id, a, l, members, err));
-    GP_GO(put_categories(cat, id, a, &first_category, err));
-    GP_GO(put_standings(cat, id, a, first_category, members, err));
-    GP_GO(put_slices(cat, id, a, first_category, members, err));
-    GP_GO(put_groups(cat, id, a, err));
+    GP_TRY_GOTO(gp_db_exec(cat, "PRAGMA defer_foreign_keys = ON", err));
+    GP_TRY_GOTO(put_head(cat, a, &id, err));
+    for (size_t l = 0; l < a->level_count; l++) GP_TRY_GOTO(put_level(cat, id, a, l, members, err));
+    GP_TRY_GOTO(put_categories(cat, id, a, &first_category, err));
+    GP_TRY_GOTO(put_standings(cat, id, a, first_category, members, err));
+    GP_TRY_GOTO(put_slices(cat, id, a, first_category, members, err));
+    GP_TRY_GOTO(put_groups(cat, id, a, err));
 out:
     gp_mem_free(members);
     return gp_db_scope_end(cat, own, st, err);

@@ -54,7 +54,7 @@ typedef struct gp_cat_slice {
     int32_t category;  /* within this category, or -1: over all */
     uint32_t level, cluster, support;
     const uint32_t *rows; /* [support] */
-    double value, drop, low, high, effect, p, p_corrected;
+    double value, lift, low, high, effect, p, p_corrected;
     int32_t parent; /* index of the slice that holds it, -1 */
     const char *title, *reasons_json;
 } gp_cat_slice;
@@ -91,24 +91,25 @@ gp_status gp_cat_map_put(gp_catalog *cat, int64_t encoder, const char *settings_
                          const float *place, size_t n, bool replace, gp_error *err);
 
 /* ------------------------------------------------------------------ reading back, for people and for pick */
-typedef struct gp_cat_standing {
+typedef struct gp_cat_image_stats {
     int64_t image;
     int32_t category, group; /* -1 none */
     bool keeper;
     double z_prompt, z_category, percentile, corrected;
-} gp_cat_standing;
+} gp_cat_image_stats;
 /* All of an analysis, by image id.  NOT_FOUND: nothing analysed by this scorer ("... run 'goldpan slices'").
  * Owns: *out, gp_mem_free. */
-gp_status gp_cat_standings(gp_catalog *cat, const char *scorer, gp_cat_standing **out, size_t *count, gp_error *err);
+gp_status gp_cat_image_stats_all(gp_catalog *cat, const char *scorer, gp_cat_image_stats **out, size_t *count,
+                                 gp_error *err);
 /* The public forms of goldpan.h: everything borrowed until visit returns, which returns false to end early.  NOT_FOUND
  * as above. */
 gp_status gp_cat_slices_visit(gp_catalog *cat, const char *scorer,
-                              bool (*visit)(void *user, const gp_found_slice *slice), void *user, gp_error *err);
+                              bool (*visit)(void *user, const gp_analysis_slice *slice), void *user, gp_error *err);
 gp_status gp_cat_category_quality(gp_catalog *cat, const char *scorer, struct gp_category_quality *out, gp_error *err);
 gp_status gp_cat_categories_visit(gp_catalog *cat, const char *scorer,
-                                  bool (*visit)(void *user, const gp_found_category *category), void *user,
+                                  bool (*visit)(void *user, const gp_analysis_category *category), void *user,
                                   gp_error *err);
 gp_status gp_cat_groups_visit(gp_catalog *cat, const char *scorer,
-                              bool (*visit)(void *user, const gp_found_group *group), void *user, gp_error *err);
+                              bool (*visit)(void *user, const gp_analysis_group *group), void *user, gp_error *err);
 
 #endif

@@ -92,8 +92,8 @@ gp_status gp_cat_failures_sweep(gp_catalog *cat, bool (*exists)(void *, const ch
 gp_status gp_cat_failure_clear(gp_catalog *cat, int64_t image, const char *stage, gp_error *err);
 /* Mark paths under these roots that no longer exist on disk (the catalog asks `exists`); their work stays.
  * *lost: the number of images that had a path and have none now; may be NULL. */
-gp_status gp_cat_paths_sweep(gp_catalog *cat, bool (*exists)(void *, const char *path), void *user, uint64_t *lost,
-                             gp_error *err);
+gp_status gp_cat_paths_mark_missing(gp_catalog *cat, bool (*exists)(void *, const char *path), void *user,
+                                    uint64_t *lost, gp_error *err);
 
 /* ------------------------------------------------------------------ prompts */
 typedef struct gp_cat_prompt {

@@ -235,8 +235,8 @@ static gp_status check_journal(checking *c, const char *path, gp_error *err)
         tell(c, journal.bad, ADVICE_AGREE, "%llu lines of the journal of marks '%s' are damaged",
              (unsigned long long)journal.bad, name);
     if (journal.foreign || journal.newer || !c->cat || c->cat->copy) goto out;
-    GP_GO(gp_marks_whole(c->cat, &text, err));
-    GP_GO(gp_marks_parse(text.data, text.size, &here, err));
+    GP_TRY_GOTO(gp_marks_whole(c->cat, &text, err));
+    GP_TRY_GOTO(gp_marks_parse(text.data, text.size, &here, err));
     gp_marks_sort(&journal);
     gp_marks_sort(&here);
     st = compare_journal(c, &journal, &here, err);

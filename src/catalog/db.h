@@ -87,7 +87,7 @@ typedef struct gp_db_steps {
     size_t count;
 } gp_db_steps;
 extern const gp_db_steps gp_db_all; /* all schema steps of this version */
-/* schema.c, schema_2.c ... */
+/* schema.c, migrate_2.c ... */
 extern const char gp_db_version_1[], gp_db_version_2[], gp_db_version_3[], gp_db_version_4[], gp_db_version_5[],
     gp_db_version_6[];
 /* Bring an open database to the last of these steps, each in a transaction of its own.  An empty file is created

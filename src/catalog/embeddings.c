@@ -51,9 +51,9 @@ gp_status gp_cat_todo_collect(gp_q *q, size_t limit, bool hashes, gp_cat_todo *o
     }
     while (todo.count < limit) {
         bool row;
-        GP_GO(gp_q_step(q, &row, err));
+        GP_TRY_GOTO(gp_q_step(q, &row, err));
         if (!row) break;
-        if (hashes) GP_GO(gp_q_image_hash(q, 2, &todo.hashes[todo.count], err));
+        if (hashes) GP_TRY_GOTO(gp_q_image_hash(q, 2, &todo.hashes[todo.count], err));
         const char *text = gp_q_col_text(q, 1);
         char *copy = text ? gp_str_dup(text) : NULL;
         if (!copy) {

@@ -206,18 +206,18 @@ gp_status gp_cat_image_put(gp_catalog *cat, const gp_cat_image *image, const cha
     int64_t found = 0;
     bool is_new = false;
     GP_TRY(gp_db_scope_begin(cat, &own, err));
-    GP_GO(image_find(cat, &image->hash, &found, err));
+    GP_TRY_GOTO(image_find(cat, &image->hash, &found, err));
     bool merged = found == 0;
     if (found && image->same_as && found != image->same_as)
-        GP_GO(image_merge(cat, found, image->same_as, &merged, err));
+        GP_TRY_GOTO(image_merge(cat, found, image->same_as, &merged, err));
     if (merged) found = image->same_as;
     if (found) {
-        GP_GO(image_update(cat, found, image, err));
+        GP_TRY_GOTO(image_update(cat, found, image, err));
     } else {
         is_new = true;
-        GP_GO(image_insert(cat, image, &found, err));
+        GP_TRY_GOTO(image_insert(cat, image, &found, err));
     }
-    GP_GO(path_attach(cat, path, found, &image->hash, size, mtime_ns, err));
+    GP_TRY_GOTO(path_attach(cat, path, found, &image->hash, size, mtime_ns, err));
 out:
     st = gp_db_scope_end(cat, own, st, err);
     if (st == GP_OK) {
@@ -283,13 +283,13 @@ gp_status gp_cat_failure_put(gp_catalog *cat, const char *path, uint64_t size, i
     gp_q_text(&q, 5, stage);
     gp_q_text(&q, 6, message);
     gp_q_int(&q, 7, passing);
-    GP_GO(gp_q_run(&q, err));
+    GP_TRY_GOTO(gp_q_run(&q, err));
     if (image == 0 && !passing) { /* the path no longer holds its earlier image */
         gp_q away = gp_q_open(cat, "UPDATE paths SET missing = 1 WHERE path = ? AND (size <> ? OR mtime_ns <> ?)");
         gp_q_text(&away, 1, path);
         gp_q_u64(&away, 2, size);
         gp_q_int(&away, 3, mtime_ns);
-        GP_GO(gp_q_run(&away, err));
+        GP_TRY_GOTO(gp_q_run(&away, err));
     }
 out:
     return gp_db_scope_end(cat, own, st, err);
@@ -443,8 +443,8 @@ static gp_status path_lose(gp_catalog *cat, int64_t path, uint64_t *lost, gp_err
     return GP_OK;
 }
 
-gp_status gp_cat_paths_sweep(gp_catalog *cat, bool (*exists)(void *, const char *path), void *user, uint64_t *lost,
-                             gp_error *err)
+gp_status gp_cat_paths_mark_missing(gp_catalog *cat, bool (*exists)(void *, const char *path), void *user,
+                                    uint64_t *lost, gp_error *err)
 {
     gp_status st;
     bool own;
@@ -459,9 +459,9 @@ gp_status gp_cat_paths_sweep(gp_catalog *cat, bool (*exists)(void *, const char 
     for (;;) {
         int64_t gone[SWEEP_PAGE];
         size_t count;
-        GP_GO(sweep_page(cat, after, exists, user, gone, &count, &last, err));
+        GP_TRY_GOTO(sweep_page(cat, after, exists, user, gone, &count, &last, err));
         if (!last) break;
-        for (size_t i = 0; i < count; i++) GP_GO(path_lose(cat, gone[i], &images, err));
+        for (size_t i = 0; i < count; i++) GP_TRY_GOTO(path_lose(cat, gone[i], &images, err));
         gp_mem_free(after);
         after = last;
         last = NULL;

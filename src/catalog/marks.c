@@ -148,10 +148,10 @@ gp_status gp_marks_flush(gp_catalog *cat, gp_error *err)
     gp_marks_peek(m->path, id, &size);
     /* If catalog and journal did not agree before, the row stays, so the next opening merges the whole journal. */
     bool agreed = m->before == 0 || (now.there && strcmp(now.id, id) == 0 && now.size == m->before);
-    GP_GO(to_append(cat, &now, id, ends_torn(m->fd, m->before), &text, err));
-    if (text.failed) GP_GO(gp_db_fail(cat, SQLITE_NOMEM, err));
-    GP_GO(append(m->fd, m->path, &text, err));
-    if (m->before == 0) GP_GO(gp_folder_sync_of(m->path, err));
+    GP_TRY_GOTO(to_append(cat, &now, id, ends_torn(m->fd, m->before), &text, err));
+    if (text.failed) GP_TRY_GOTO(gp_db_fail(cat, SQLITE_NOMEM, err));
+    GP_TRY_GOTO(append(m->fd, m->path, &text, err));
+    if (m->before == 0) GP_TRY_GOTO(gp_folder_sync_of(m->path, err));
     now.size = m->before + (int64_t)text.size;
     if (m->before == 0) now.live = now.size;
     if (agreed) st = row_write(cat, &now, err);
@@ -215,15 +215,15 @@ static gp_status write_anew(gp_catalog *cat, const gp_marks_file *file, uint64_t
     gp_status st;
     new_id(now.id);
     gp_marks_header(&text, now.id);
-    GP_GO(gp_marks_whole(cat, &text, err));
+    GP_TRY_GOTO(gp_marks_whole(cat, &text, err));
     for (size_t i = 0; i < file->count; i++) {
         if (!file->entries[i].waits) continue;
         gp_str_add(&text, file->bytes.data + file->entries[i].begin, file->entries[i].size);
         gp_str_putc(&text, '\n');
     }
-    if (text.failed) GP_GO(gp_db_fail(cat, SQLITE_NOMEM, err));
+    if (text.failed) GP_TRY_GOTO(gp_db_fail(cat, SQLITE_NOMEM, err));
     if (file->bad) keep_aside(cat->marks.path);
-    GP_GO(gp_file_replace(cat->marks.path, text.data, text.size, err));
+    GP_TRY_GOTO(gp_file_replace(cat->marks.path, text.data, text.size, err));
     now.size = now.live = (int64_t)text.size;
     st = row_write(cat, &now, err);
 out:
@@ -251,14 +251,14 @@ static gp_status take_in(gp_catalog *cat, merge_when when, gp_error *err)
     int64_t size;
     gp_status st;
     GP_TRY(gp_cat_begin(cat, err));
-    GP_GO(agree(cat, &before, &same, err));
+    GP_TRY_GOTO(agree(cat, &before, &same, err));
     if (same && when == IF_APART) goto out;
-    GP_GO(open_locked(cat->marks.path, &fd, &size, err));
-    GP_GO(gp_marks_read(cat->marks.path, &file, err));
-    GP_GO(check_ours(cat->marks.path, &file, err));
-    GP_GO(gp_marks_merge(cat, &file, &brought, err));
+    GP_TRY_GOTO(open_locked(cat->marks.path, &fd, &size, err));
+    GP_TRY_GOTO(gp_marks_read(cat->marks.path, &file, err));
+    GP_TRY_GOTO(check_ours(cat->marks.path, &file, err));
+    GP_TRY_GOTO(gp_marks_merge(cat, &file, &brought, err));
     if (same && when == FOR_WAITING && nothing_new(&brought, &before)) goto out;
-    GP_GO(write_anew(cat, &file, brought.waiting, err));
+    GP_TRY_GOTO(write_anew(cat, &file, brought.waiting, err));
 out:
     st = gp_db_scope_end(cat, true, st, err);
     if (fd >= 0) close(fd);

@@ -154,11 +154,11 @@ static gp_status drop_others(gp_catalog *cat, const gp_json *picks, gp_error *er
     for (size_t i = 0; i < gp_json_count(picks); i++) {
         int64_t image;
         const gp_json *pick = gp_json_at(picks, i);
-        GP_GO(image_of(cat, text(pick, "hash"), text(pick, "stream"), &image, err));
+        GP_TRY_GOTO(image_of(cat, text(pick, "hash"), text(pick, "stream"), &image, err));
         gp_str_printf(&ids, "%s%lld", i ? "," : "", (long long)image);
     }
     gp_str_putc(&ids, ']');
-    if (ids.failed) GP_GO(gp_db_fail(cat, SQLITE_NOMEM, err));
+    if (ids.failed) GP_TRY_GOTO(gp_db_fail(cat, SQLITE_NOMEM, err));
     gp_q q = gp_q_open(cat, "DELETE FROM picks WHERE image NOT IN (SELECT value FROM json_each(?))");
     gp_q_text(&q, 1, ids.data);
     st = gp_q_run(&q, err);

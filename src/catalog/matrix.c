@@ -102,7 +102,7 @@ gp_status gp_cat_matrix_read(gp_catalog *cat, const char *scorer, gp_cat_matrix 
     GP_TRY(scorer_read(cat, scorer, &s, err));
     GP_TRY(count_rows(cat, &s, &most, err));
     m.dims = (uint32_t)s.dims, m.encoder = s.encoder;
-    GP_GO(make_room(&m, most, err));
+    GP_TRY_GOTO(make_room(&m, most, err));
     gp_q q = gp_q_open(
         cat,
         "SELECT v.image, coalesce(ip.prompt, 0), i.hash, sc.value, i.width * i.height, i.bytes,"
@@ -168,25 +168,27 @@ gp_status gp_cat_prompt_vectors(gp_catalog *cat, int64_t encoder, const int64_t 
     GP_TRY(gp_q_one(&d, 0, &dims, err));
     if (dims < 1 || dims > 65536)
         return gp_fail(err, GP_ERR_USAGE, "catalog '%s' does not know encoder %lld", cat->path, (long long)encoder);
-    GP_GO(gp_alloc((void **)&list, n, sizeof *list, "the prompts", err));
+    GP_TRY_GOTO(gp_alloc((void **)&list, n, sizeof *list, "the prompts", err));
     memcpy(list, prompts, n * sizeof *list);
     qsort(list, n, sizeof *list, by_number);
     for (size_t i = 0; i < n; i++)
         if (list[i] && (distinct == 0 || list[i] != list[distinct - 1])) list[distinct++] = list[i];
-    GP_GO(gp_alloc_aligned((void **)&rows, distinct * (size_t)dims, sizeof *rows, "the prompts' embeddings", err));
+    GP_TRY_GOTO(
+        gp_alloc_aligned((void **)&rows, distinct * (size_t)dims, sizeof *rows, "the prompts' embeddings", err));
     for (size_t i = 0; i < distinct; i++) {
         bool row;
         gp_q q = gp_q_open(cat, "SELECT vector FROM prompt_embeddings WHERE encoder = ? AND prompt = ?");
         gp_q_int(&q, 1, encoder);
         gp_q_int(&q, 2, list[i]);
-        GP_GO(gp_q_step(&q, &row, err));
+        GP_TRY_GOTO(gp_q_step(&q, &row, err));
         if (!row) continue;
         const void *vector = sqlite3_column_blob(q.stmt, 0);
         bool fits = vector && sqlite3_column_bytes(q.stmt, 0) == (int)dims * 4;
         if (fits) gp_db_floats_from_le(vector, rows + kept * (size_t)dims, (size_t)dims);
         gp_q_end(&q);
         if (!fits)
-            GP_GO(gp_fail(err, GP_ERR_CATALOG, "catalog '%s' is damaged: an embedding has another length", cat->path));
+            GP_TRY_GOTO(
+                gp_fail(err, GP_ERR_CATALOG, "catalog '%s' is damaged: an embedding has another length", cat->path));
         list[kept++] = list[i];
     }
     *ids = list, *vectors = rows, *count = kept;

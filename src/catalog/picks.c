@@ -32,7 +32,7 @@ gp_status gp_cat_picks_replace(gp_catalog *cat, const char *scorer, const int64_
     gp_status st;
     bool own;
     GP_TRY(gp_db_scope_begin(cat, &own, err));
-    GP_GO(run(cat, "DELETE FROM picks WHERE NOT " PICK_IS_AWAY, err));
+    GP_TRY_GOTO(run(cat, "DELETE FROM picks WHERE NOT " PICK_IS_AWAY, err));
     for (size_t i = 0; i < count; i++) {
         gp_q q = gp_q_open(cat, "INSERT INTO picks(image, rank, scorer, rule, reason, category)"
                                 " SELECT ?1, ?2, id, coalesce(?4, ''), ?5, ?6 FROM scorers WHERE key = ?3");
@@ -42,13 +42,13 @@ gp_status gp_cat_picks_replace(gp_catalog *cat, const char *scorer, const int64_
         gp_q_text(&q, 4, rule);
         gp_q_text(&q, 5, reasons ? reasons[i] : NULL);
         gp_q_text(&q, 6, categories ? categories[i] : NULL);
-        GP_GO(gp_q_run(&q, err));
+        GP_TRY_GOTO(gp_q_run(&q, err));
         if (sqlite3_changes(cat->db) == 0) {
             st = gp_fail(err, GP_ERR_USAGE, "catalog '%s' does not know scorer '%s'", cat->path, scorer);
             goto out;
         }
     }
-    GP_GO(run(cat, served, err));
+    GP_TRY_GOTO(run(cat, served, err));
     gp_marks_note_picks(cat);
 out:
     return gp_db_scope_end(cat, own, st, err);

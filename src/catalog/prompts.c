@@ -78,14 +78,14 @@ gp_status gp_cat_prompt_put(gp_catalog *cat, int64_t image, const gp_cat_prompt 
     GP_TRY(gp_db_scope_begin(cat, &own, err));
     gp_q has = gp_q_open(cat, "SELECT strength FROM image_prompts WHERE image = ?");
     gp_q_int(&has, 1, image);
-    GP_GO(gp_q_one(&has, NO_RECORD, &strength, err));
-    GP_GO(is_own(cat, image, prompt->file_read, &reread, err));
+    GP_TRY_GOTO(gp_q_one(&has, NO_RECORD, &strength, err));
+    GP_TRY_GOTO(is_own(cat, image, prompt->file_read, &reread, err));
     bool replace = strength <= prompt->strength || (reread && strength == STRENGTH_METADATA);
     if (replace && empty) {
-        GP_GO(forget(cat, image, &written, err));
+        GP_TRY_GOTO(forget(cat, image, &written, err));
     } else if (replace) {
-        if (prompt->text) GP_GO(prompt_id(cat, prompt->text, &id, err));
-        GP_GO(assign(cat, image, id, prompt, strength == NO_RECORD, &written, err));
+        if (prompt->text) GP_TRY_GOTO(prompt_id(cat, prompt->text, &id, err));
+        GP_TRY_GOTO(assign(cat, image, id, prompt, strength == NO_RECORD, &written, err));
     }
 out:
     st = gp_db_scope_end(cat, own, st, err);

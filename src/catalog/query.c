@@ -220,13 +220,13 @@ gp_status gp_cat_rows_open(gp_catalog *cat, const gp_query *query, gp_rows **out
     rows->cat = cat;
     if (query->path) {
         absolute = gp_path_absolute(query->path);
-        if (!absolute) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", query->path));
-        GP_GO(find_path(cat, absolute, &image, err));
+        if (!absolute) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", query->path));
+        GP_TRY_GOTO(find_path(cat, absolute, &image, err));
     }
-    GP_GO(prepare_order(rows, query, image, err));
+    GP_TRY_GOTO(prepare_order(rows, query, image, err));
     rc = sqlite3_prepare_v2(cat->db, detail_sql, -1, &rows->detail, NULL);
     if (rc == SQLITE_OK && absolute) rc = sqlite3_bind_text(rows->detail, 2, absolute, -1, SQLITE_TRANSIENT);
-    if (rc != SQLITE_OK) GP_GO(gp_db_fail(cat, rc, err));
+    if (rc != SQLITE_OK) GP_TRY_GOTO(gp_db_fail(cat, rc, err));
     *out = rows;
     rows = NULL;
     st = GP_OK;

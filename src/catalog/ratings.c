@@ -15,7 +15,7 @@ gp_status gp_cat_ratings_put(gp_catalog *cat, const gp_cat_rating *ratings, size
     bool own;
     size_t n = 0;
     GP_TRY(durable(cat, true, err));
-    GP_GO(gp_db_scope_begin(cat, &own, err));
+    GP_TRY_GOTO(gp_db_scope_begin(cat, &own, err));
     for (size_t i = 0; st == GP_OK && i < count; i++) {
         gp_q q = gp_q_open(
             cat, "INSERT INTO ratings(image, flag, stars) SELECT id, coalesce(?2, 0), coalesce(?3, 0) FROM images"
@@ -40,7 +40,7 @@ gp_status gp_cat_saved_put(gp_catalog *cat, const char *name, const char *json, 
     bool own;
     gp_status st;
     GP_TRY(durable(cat, true, err));
-    GP_GO(gp_db_scope_begin(cat, &own, err));
+    GP_TRY_GOTO(gp_db_scope_begin(cat, &own, err));
     gp_q q = json ? gp_q_open(cat, "INSERT INTO saved(name, value) VALUES(?1, ?2)"
                                    " ON CONFLICT(name) DO UPDATE SET value = ?2, at = unixepoch()")
                   : gp_q_open(cat, "DELETE FROM saved WHERE name = ?1");

@@ -328,16 +328,16 @@ static gp_status read_from(rescuing *r, const char *path, const char *target, gp
     gp_rescue_source source = {0};
     char *copy = gp_rescue_name(target, ".copy");
     gp_status st = GP_OK;
-    if (!copy) GP_GO(no_memory(err));
-    GP_GO(open_both(r, &source, copy, path, target, err));
+    if (!copy) GP_TRY_GOTO(no_memory(err));
+    GP_TRY_GOTO(open_both(r, &source, copy, path, target, err));
     if (!r->from) goto out;
     sqlite3_progress_handler(r->from, 20000, watch, (void *)(uintptr_t)r->o);
-    GP_GO(gp_db_exec(r->to, "BEGIN IMMEDIATE", err));
-    GP_GO(read_core(r, err));
-    GP_GO(read_together(r, GP_DB_MAP, "the map", err));
-    GP_GO(read_together(r, GP_DB_FOUND, "the analysis", err));
-    GP_GO(tidy(r, err));
-    GP_GO(tell_prompts(r, err));
+    GP_TRY_GOTO(gp_db_exec(r->to, "BEGIN IMMEDIATE", err));
+    GP_TRY_GOTO(read_core(r, err));
+    GP_TRY_GOTO(read_together(r, GP_DB_MAP, "the map", err));
+    GP_TRY_GOTO(read_together(r, GP_DB_FOUND, "the analysis", err));
+    GP_TRY_GOTO(tidy(r, err));
+    GP_TRY_GOTO(tell_prompts(r, err));
     st = gp_db_exec(r->to, "COMMIT", err);
 out:
     gp_rescue_close(&source);

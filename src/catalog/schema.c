@@ -211,9 +211,9 @@ static gp_status read_version(gp_catalog *cat, int newest, int64_t *version, gp_
     gp_status st;
     int64_t application = 0, things = 0;
     GP_TRY(gp_db_exec(cat, "SAVEPOINT version", err));
-    GP_GO(pragma_int(cat, "PRAGMA application_id", &application, err));
-    GP_GO(pragma_int(cat, "PRAGMA user_version", version, err));
-    GP_GO(pragma_int(cat, "SELECT count(*) FROM sqlite_master", &things, err));
+    GP_TRY_GOTO(pragma_int(cat, "PRAGMA application_id", &application, err));
+    GP_TRY_GOTO(pragma_int(cat, "PRAGMA user_version", version, err));
+    GP_TRY_GOTO(pragma_int(cat, "SELECT count(*) FROM sqlite_master", &things, err));
 out:;
     int rc = sqlite3_exec(cat->db, "RELEASE version", NULL, NULL, NULL);
     if (rc != SQLITE_OK) gp_cat_rollback(cat);

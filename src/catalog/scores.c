@@ -200,13 +200,13 @@ static gp_status pair_page_read(gp_catalog *cat, int64_t scorer, int64_t encoder
     gp_q_int(&q, 5, PAIR_PAGE);
     gp_q_int(&q, 6, guesses);
     for (page->count = 0; page->count < PAIR_PAGE; page->count++) {
-        GP_GO(gp_q_step(&q, &row, err));
+        GP_TRY_GOTO(gp_q_step(&q, &row, err));
         if (!row) break;
         size_t i = page->count;
         page->image[i] = gp_q_col_int(&q, 0);
         page->prompt[i] = gp_q_col_int(&q, 1);
-        GP_GO(copy_vector(&q, 2, page->images + i * page->dims, page->dims, err));
-        GP_GO(copy_vector(&q, 3, page->texts + i * page->dims, page->dims, err));
+        GP_TRY_GOTO(copy_vector(&q, 2, page->images + i * page->dims, page->dims, err));
+        GP_TRY_GOTO(copy_vector(&q, 3, page->texts + i * page->dims, page->dims, err));
     }
     st = GP_OK;
 out:
@@ -240,10 +240,10 @@ gp_status gp_cat_pairs_todo(gp_catalog *cat, const char *scorer, int64_t encoder
     GP_TRY(gp_alloc((void **)&page, 1, sizeof *page, "a page of embeddings", err));
     page->images = page->texts = NULL;
     page->dims = (uint32_t)dims;
-    GP_GO(gp_alloc((void **)&page->images, PAIR_PAGE * (size_t)dims, sizeof(float), "a page of embeddings", err));
-    GP_GO(gp_alloc((void **)&page->texts, PAIR_PAGE * (size_t)dims, sizeof(float), "a page of embeddings", err));
+    GP_TRY_GOTO(gp_alloc((void **)&page->images, PAIR_PAGE * (size_t)dims, sizeof(float), "a page of embeddings", err));
+    GP_TRY_GOTO(gp_alloc((void **)&page->texts, PAIR_PAGE * (size_t)dims, sizeof(float), "a page of embeddings", err));
     do {
-        GP_GO(pair_page_read(cat, number, encoder, guesses, prompt, image, page, err));
+        GP_TRY_GOTO(pair_page_read(cat, number, encoder, guesses, prompt, image, page, err));
         for (size_t i = 0; i < page->count; i++) {
             prompt = page->prompt[i];
             image = page->image[i];

@@ -6,7 +6,7 @@
 /* With --embeddings: vectors made elsewhere come along. */
 static gp_status add(gp_cli *cli, gp_catalog *catalog, gp_add_options *options, gp_report *report, gp_error *err)
 {
-    gp_bring_options bring = GP_BRING_DEFAULTS;
+    gp_import_options bring = GP_IMPORT_DEFAULTS;
     gp_report brought = {0};
     if (cli->table) {
         if (cli->prompts)
@@ -18,7 +18,7 @@ static gp_status add(gp_cli *cli, gp_catalog *catalog, gp_add_options *options, 
         return gp_add(catalog, options, report, err);
     }
     bring.embeddings = cli->embeddings.items[0], bring.score_column = cli->value;
-    GP_TRY(gp_bring(catalog, options, &bring, report, &brought, err));
+    GP_TRY(gp_import_embeddings(catalog, options, &bring, report, &brought, err));
     gp_term_say(&cli->term, "brought %llu %s", (unsigned long long)brought.done,
                 gp_plural(brought.done, "embedding", "embeddings"));
     report->failed += brought.failed;

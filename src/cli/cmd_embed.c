@@ -22,7 +22,7 @@ struct embedding {
     gp_cli *cli;
     gp_model *model;
     gp_npy *npy;
-    gp_atomic *rows;
+    gp_atomic_file *rows;
     gp_str line;
     float *vectors;       /* [BATCH, d] */
     size_t width;         /* d */
@@ -50,7 +50,7 @@ static gp_status put_row(struct embedding *e, const char *key, const char *text,
     gp_str_puts(line, "}\n");
     if (line->failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory");
     if (vector) GP_TRY(gp_npy_add(e->npy, vector, err));
-    return gp_atomic_write(e->rows, line->data, line->size, err);
+    return gp_atomic_file_write(e->rows, line->data, line->size, err);
 }
 
 /* ------------------------------------------------------------------ images */
@@ -193,20 +193,20 @@ static gp_status embed(struct embedding *e, const char *rows, gp_error *err)
 {
     gp_model_facts facts;
     gp_status st = GP_OK;
-    GP_GO(gp_cli_model_open(e->cli, NULL, &e->model, err));
+    GP_TRY_GOTO(gp_cli_model_open(e->cli, NULL, &e->model, err));
     gp_model_info(e->model, &facts);
     e->width = facts.embedding;
-    GP_GO(gp_alloc((void **)&e->errors, BATCH, sizeof *e->errors, "embeddings", err));
+    GP_TRY_GOTO(gp_alloc((void **)&e->errors, BATCH, sizeof *e->errors, "embeddings", err));
     memset(e->errors, 0, BATCH * sizeof *e->errors);
     size_t values;
-    if (!gp_size_mul(BATCH, e->width, &values)) GP_GO(gp_fail(err, GP_ERR_LIMIT, "the embedding is too wide"));
-    GP_GO(gp_alloc((void **)&e->vectors, values, sizeof *e->vectors, "embeddings", err));
-    GP_GO(gp_npy_open(e->cli->out, 'f', e->width, &e->npy, err));
-    GP_GO(gp_atomic_open(rows, &e->rows, err));
+    if (!gp_size_mul(BATCH, e->width, &values)) GP_TRY_GOTO(gp_fail(err, GP_ERR_LIMIT, "the embedding is too wide"));
+    GP_TRY_GOTO(gp_alloc((void **)&e->vectors, values, sizeof *e->vectors, "embeddings", err));
+    GP_TRY_GOTO(gp_npy_open(e->cli->out, 'f', e->width, &e->npy, err));
+    GP_TRY_GOTO(gp_atomic_file_open(rows, &e->rows, err));
     e->started = gp_clock_now();
-    GP_GO(e->cli->texts ? embed_texts(e, err) : embed_images(e, err));
+    GP_TRY_GOTO(e->cli->texts ? embed_texts(e, err) : embed_images(e, err));
     say_own(e);
-    if (gp_npy_rows(e->npy) == 0) GP_GO(gp_fail(err, GP_ERR_FORMAT, "not one of the files could be embedded"));
+    if (gp_npy_rows(e->npy) == 0) GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "not one of the files could be embedded"));
 out:
     gp_term_clear(&e->cli->term);
     return st;
@@ -228,7 +228,7 @@ static int run(gp_cli *cli)
     if (st == GP_OK) st = embed(&e, rows, &err);
     size_t count = e.npy ? gp_npy_rows(e.npy) : 0;
     if (st == GP_OK) {
-        st = gp_atomic_commit(e.rows, &err);
+        st = gp_atomic_file_commit(e.rows, &err);
         e.rows = NULL;
     }
     if (st == GP_OK) {
@@ -255,7 +255,7 @@ static int run(gp_cli *cli)
         code = gp_cli_json_print(cli, &json, code);
     }
     gp_npy_abort(e.npy);
-    gp_atomic_abort(e.rows);
+    gp_atomic_file_abort(e.rows);
     gp_str_clear(&e.line);
     gp_mem_free(e.vectors);
     gp_mem_free(e.errors);

@@ -40,21 +40,21 @@ static void open_browser(const char *url)
     posix_spawn_file_actions_destroy(&actions);
 }
 
-static void listening(void *user, const char *url, const char *remark)
+static void listening(void *user, const char *url, const char *note)
 {
     gp_cli *cli = user;
     gp_str json = GP_STR_INIT;
     if (cli->json) {
         gp_str_putc(&json, '{');
         gp_cli_json_text(&json, "url", url);
-        gp_cli_json_text(&json, "remark", remark);
+        gp_cli_json_text(&json, "remark", note);
         gp_str_putc(&json, '}');
         (void)gp_cli_json_print(cli, &json, GP_EXIT_OK);
     } else {
         printf("%s\n", url);
     }
     (void)fflush(stdout);
-    if (remark) gp_term_warn(&cli->term, "goldpan: %s", remark);
+    if (note) gp_term_warn(&cli->term, "goldpan: %s", note);
     gp_term_say(&cli->term, "The address is a secret key: who has it can see these images.  Ctrl-C ends the explorer.");
     if (!cli->no_open && has_screen()) open_browser(url);
 }

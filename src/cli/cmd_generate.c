@@ -143,7 +143,7 @@ static int run_again(gp_cli *cli)
 {
     gp_generate_options o;
     fill(cli, &o);
-    o.again = cli->flagged ? GP_AGAIN_FLAGGED : GP_AGAIN_PICKS;
+    o.again = cli->flagged ? GP_REGENERATE_FLAGGED : GP_REGENERATE_PICKS;
     o.per_prompt = 1;
     if (!cli->out) o.folder = "regenerated";
     if (!cli->backend && !cli->workflow) o.backend = NULL; /* the generator that drew the picks */

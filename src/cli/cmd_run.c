@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/context.h"
-#include "cli/found.h"
+#include "cli/analysis_options.h"
 
 /* --sheet FILE, else sheet.jpg beside the catalog. Owned; NULL when out of memory. */
 static char *sheet_path(const gp_cli *cli, const gp_catalog *catalog)
@@ -172,7 +172,7 @@ static int run(gp_cli *cli)
     }
     drawing.file = sheet;
     options.add = &add, options.score = &score, options.pick = &pick, options.sheet = &drawing;
-    options.find = &find.find, options.no_find = cli->no_find;
+    options.find = &find.find, options.no_analysis = cli->no_analysis;
     options.fit_strategy = may_fit(cli);
     code = gp_run(catalog, model, &options, &report, &err) == GP_OK ? finish(cli, catalog, model, &report, sheet)
                                                                     : gp_cli_fail(cli, &err);
@@ -191,7 +191,7 @@ static const gp_cli_option options[] = {
     GP_CLI_ENCODER(GP_CLI_MODEL_SCORING),
     GP_CLI_PICK,
     GP_CLI_FIND_CATEGORIES,
-    {"no-find", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(no_find), "no slices, categories, copies, map"},
+    {"no-find", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(no_analysis), "no slices, categories, copies, map"},
     {"sheet", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(sheet), "the contact sheet (default: beside the catalog)"},
     GP_CLI_FORCE,
     {"no-sheet", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(no_sheet), "draw none"},

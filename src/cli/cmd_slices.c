@@ -3,7 +3,7 @@
 #include "base/json.h"
 #include "cli/commands.h"
 #include "cli/context.h"
-#include "cli/found.h"
+#include "cli/analysis_options.h"
 #include "cli/slices_table.h"
 #include "cli/listing.h"
 
@@ -14,9 +14,9 @@
 
 static const char *const heads[] = {"drop", "images", "mean", "low..high", "p", "where", "slice"};
 
-static void put_line(gp_cli_table *table, const gp_found_slice *s)
+static void put_line(gp_cli_table *table, const gp_analysis_slice *s)
 {
-    gp_cli_table_cell(table, "%+.2f", s->drop);
+    gp_cli_table_cell(table, "%+.2f", s->lift);
     gp_cli_table_cell(table, "%u", s->support);
     gp_cli_table_cell(table, "%.2f", s->value);
     gp_cli_table_real(table, s->low, "%+.2f..%+.2f", s->low, s->high);
@@ -25,7 +25,7 @@ static void put_line(gp_cli_table *table, const gp_found_slice *s)
     gp_cli_table_cell(table, "%s", s->title);
 }
 
-static void put_object(gp_str *json, const gp_found_slice *s, const gp_cli_paths *paths)
+static void put_object(gp_str *json, const gp_analysis_slice *s, const gp_cli_paths *paths)
 {
     if (json->failed) return;
     gp_cli_json_object(json);
@@ -35,7 +35,7 @@ static void put_object(gp_str *json, const gp_found_slice *s, const gp_cli_paths
     gp_cli_json_text(json, "category", s->category);
     gp_cli_json_count(json, "support", s->support);
     gp_cli_json_real(json, "value", s->value);
-    gp_cli_json_real(json, "drop", s->drop);
+    gp_cli_json_real(json, "drop", s->lift);
     gp_cli_json_real(json, "low", s->low);
     gp_cli_json_real(json, "high", s->high);
     gp_cli_json_real(json, "effect", s->effect);
@@ -60,7 +60,7 @@ typedef struct printer {
     uint64_t count; /* that are printed without --json too, so that the exit code is the same */
 } printer;
 
-static bool put_slice(void *user, const gp_found_slice *s)
+static bool put_slice(void *user, const gp_analysis_slice *s)
 {
     printer *p = user;
     bool asked = !s->category || p->cli->all; /* those within categories are for pick, and for those who ask */
@@ -81,7 +81,7 @@ static gp_status open_model(gp_cli *cli, gp_model **model, gp_error *err)
     return cli->model ? gp_cli_model_open(cli, NULL, model, err) : GP_OK;
 }
 
-static gp_status print_all(gp_cli *cli, gp_catalog *catalog, gp_str *json, const gp_find_report *report,
+static gp_status print_all(gp_cli *cli, gp_catalog *catalog, gp_str *json, const gp_analyze_report *report,
                            uint64_t *count, gp_error *err)
 {
     gp_cli_paths paths = {0};
@@ -108,9 +108,9 @@ static gp_status print_all(gp_cli *cli, gp_catalog *catalog, gp_str *json, const
 
 /* A read-only catalog keeps the results of the last analysis. */
 static gp_status find(gp_cli *cli, gp_catalog *catalog, gp_model *model, const gp_cli_find *options,
-                      gp_find_report *report, gp_error *err)
+                      gp_analyze_report *report, gp_error *err)
 {
-    if (!gp_catalog_readonly(catalog)) return gp_find(catalog, model, &options->find, report, err);
+    if (!gp_catalog_readonly(catalog)) return gp_analyze(catalog, model, &options->find, report, err);
     gp_term_say(&cli->term, "the catalog is read-only: these are the slices that were found last");
     return GP_OK;
 }
@@ -121,7 +121,7 @@ static int run(gp_cli *cli)
     gp_catalog *catalog = NULL;
     gp_model *model = NULL;
     gp_cli_find options = {0};
-    gp_find_report report = {0};
+    gp_analyze_report report = {0};
     gp_str json = GP_STR_INIT;
     uint64_t count = 0;
     int code = GP_EXIT_OK;
@@ -157,7 +157,7 @@ static const gp_cli_option options[] = {
      "rules: ours (default), or sliceguard's 0.0.35, 0.0.8"},
     {"mode", 0, GP_OPT_CHOICE, "high|low", GP_CLI_FIELD(mode), "where the score is high (default) or low"},
     {"min-support", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(min_support), "slices of at least N images"},
-    {"min-drop", 0, GP_OPT_REAL, "S", GP_CLI_FIELD(min_drop), "slices whose mean is at least S above the overall mean"},
+    {"min-drop", 0, GP_OPT_REAL, "S", GP_CLI_FIELD(min_lift), "slices whose mean is at least S above the overall mean"},
     {"n-slices", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(n_slices), "no more than the best N"},
     {"criterion", 0, GP_OPT_CHOICE, "drop|support|drop*support", GP_CLI_FIELD(criterion),
      "best by what (default: drop)"},

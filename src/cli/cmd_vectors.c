@@ -205,11 +205,11 @@ static gp_status cluster_levels(gp_cli *cli, gp_str *json, const vectors *v, gp_
         return gp_fail(err, GP_ERR_USAGE, "--level and --clusters exclude each other");
     GP_TRY(gp_hierarchy_build(v->rows, v->n, v->d, &o, &h, err));
     gp_term_clear(&cli->term);
-    GP_GO(choose_levels(cli, &h, &first, &levels, err));
-    GP_GO(gp_alloc((void **)&table, v->n * levels, sizeof *table, "clusters", err));
+    GP_TRY_GOTO(choose_levels(cli, &h, &first, &levels, err));
+    GP_TRY_GOTO(gp_alloc((void **)&table, v->n * levels, sizeof *table, "clusters", err));
     for (size_t i = 0; i < v->n; i++)
         for (size_t t = 0; t < levels; t++) table[i * levels + t] = (int32_t)h.labels[(first + t) * v->n + i];
-    if (cli->out) GP_GO(gp_npy_write(cli->out, 'i', table, v->n, levels, err));
+    if (cli->out) GP_TRY_GOTO(gp_npy_write(cli->out, 'i', table, v->n, levels, err));
     if (cli->json) {
         gp_cli_json_count(json, "level", first);
         if (cli->clusters.set) gp_cli_json_count(json, "clusters_wanted", cli->clusters.value);
@@ -277,7 +277,7 @@ static gp_status cluster_density(gp_cli *cli, gp_str *json, const vectors *v, gp
     GP_TRY(gp_hdbscan(v->rows, v->n, v->d, &o, &t, err));
     gp_term_clear(&cli->term);
     for (size_t i = 0; i < t.n; i++) noise += t.labels[i] < 0;
-    if (cli->out) GP_GO(gp_npy_write(cli->out, 'i', t.labels, t.n, 1, err));
+    if (cli->out) GP_TRY_GOTO(gp_npy_write(cli->out, 'i', t.labels, t.n, 1, err));
     if (cli->json) {
         gp_cli_json_count(json, "clusters", t.clusters);
         gp_cli_json_count(json, "noise", noise);

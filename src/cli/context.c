@@ -260,14 +260,14 @@ static gp_status take_u32(gp_cli_count from, uint64_t most, const char *name, ui
 static gp_status check_pick(const gp_cli *cli, gp_error *err)
 {
     bool slices = cli->strategy == GP_PICK_SLICES || cli->strategy == GP_PICK_CATEGORY_SLICES;
-    if (!slices && (cli->per_slice.set || cli->min_support.set || cli->min_drop.set))
+    if (!slices && (cli->per_slice.set || cli->min_support.set || cli->min_lift.set))
         return gp_fail(err, GP_ERR_USAGE, "--%s needs --strategy slices or category-slices",
                        cli->per_slice.set     ? "top-per-slice"
                        : cli->min_support.set ? "min-support"
                                               : "min-drop");
-    if (cli->drop_factor.set && cli->strategy != GP_PICK_CATEGORY_SLICES)
+    if (cli->lift_factor.set && cli->strategy != GP_PICK_CATEGORY_SLICES)
         return gp_fail(err, GP_ERR_USAGE, "--drop-factor needs --strategy category-slices");
-    if (cli->drop_factor.set && cli->min_drop.set)
+    if (cli->lift_factor.set && cli->min_lift.set)
         return gp_fail(err, GP_ERR_USAGE, "--drop-factor and --min-drop are two ways to say one thing: give one");
     if (cli->balance.set && !cli->diversity) return gp_fail(err, GP_ERR_USAGE, "--balance needs --diversity");
     if (cli->diversity && !cli->top.set && !cli->per_slice.value && !cli->per_category.value &&
@@ -296,9 +296,9 @@ gp_status gp_cli_pick_options(gp_cli *cli, gp_pick_options *options, gp_error *e
     GP_TRY(take_u32(cli->min_support, UINT32_MAX, "min-support", &options->min_support, err));
     options->one_per_duplicate = cli->one_per_duplicate;
     if (cli->balance.set) options->balance = cli->balance.value;
-    if (cli->drop_factor.set) options->drop_factor = cli->drop_factor.value;
-    options->has_min_drop = cli->min_drop.set;
-    options->min_drop = cli->min_drop.value;
+    if (cli->lift_factor.set) options->lift_factor = cli->lift_factor.value;
+    options->has_min_lift = cli->min_lift.set;
+    options->min_lift = cli->min_lift.value;
     return GP_OK;
 }
 

@@ -18,7 +18,7 @@ enum { HEADER = 128 };
 #endif
 
 struct gp_npy {
-    gp_atomic *file;
+    gp_atomic_file *file;
     size_t width, rows;
     char kind; /* 'f' float32, 'i' int32 */
 };
@@ -41,8 +41,8 @@ gp_status gp_npy_open(const char *path, char kind, size_t width, gp_npy **out, g
     if (!f) return gp_fail(err, GP_ERR_MEMORY, "out of memory");
     f->width = width, f->kind = kind;
     make_header(f, header);
-    gp_status st = gp_atomic_open(path, &f->file, err);
-    if (st == GP_OK) st = gp_atomic_write(f->file, header, HEADER, err);
+    gp_status st = gp_atomic_file_open(path, &f->file, err);
+    if (st == GP_OK) st = gp_atomic_file_write(f->file, header, HEADER, err);
     if (st == GP_OK)
         *out = f;
     else
@@ -52,7 +52,7 @@ gp_status gp_npy_open(const char *path, char kind, size_t width, gp_npy **out, g
 
 gp_status gp_npy_add(gp_npy *f, const void *row, gp_error *err)
 {
-    GP_TRY(gp_atomic_write(f->file, row, 4 * f->width, err));
+    GP_TRY(gp_atomic_file_write(f->file, row, 4 * f->width, err));
     f->rows++;
     return GP_OK;
 }
@@ -66,9 +66,9 @@ gp_status gp_npy_commit(gp_npy *f, gp_error *err)
 {
     char header[HEADER + 1];
     make_header(f, header);
-    gp_status st = gp_atomic_write_at(f->file, 0, header, HEADER, err);
+    gp_status st = gp_atomic_file_write_at(f->file, 0, header, HEADER, err);
     if (st == GP_OK) {
-        st = gp_atomic_commit(f->file, err);
+        st = gp_atomic_file_commit(f->file, err);
         f->file = NULL;
     }
     gp_npy_abort(f);
@@ -78,7 +78,7 @@ gp_status gp_npy_commit(gp_npy *f, gp_error *err)
 void gp_npy_abort(gp_npy *f)
 {
     if (!f) return;
-    gp_atomic_abort(f->file);
+    gp_atomic_file_abort(f->file);
     gp_mem_free(f);
 }
 

@@ -58,7 +58,7 @@ typedef struct gp_cli {
     gp_cli_real min_score;
     int strategy, by, diversity; /* index into the choices = gp_pick_strategy, gp_pick_by, gp_pick_diversity */
     gp_cli_count per_category, per_slice, min_support;
-    gp_cli_real balance, drop_factor, min_drop;
+    gp_cli_real balance, lift_factor, min_lift;
     bool one_per_duplicate, explain, null;
     gp_cli_texts why, where;
     const char *categories, *category_column;
@@ -73,7 +73,7 @@ typedef struct gp_cli {
     gp_cli_count neighbours, dims, min_cluster_size, min_samples, clusters, level;
     gp_cli_real min_dist, epsilon, recall;
     bool leaf, allow_single;
-    bool remove_outliers, no_map, no_duplicates, fresh_map, no_find;
+    bool remove_outliers, no_map, no_duplicates, new_map, no_analysis;
     bool copy, hardlink, symlink, no_files, csv, jsonl, imagefolder, all;
     const char *sheet, *frames;
     int sheet_by;
@@ -194,7 +194,7 @@ struct gp_cli_command {
      "by words: \"people, animals=cat|dog\"; with --model, what fits none is \"other\""},                              \
         {"category-column", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(category_column), "or from a column or a setting"},   \
     {                                                                                                                  \
-        "fresh-map", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(fresh_map), "lay the map out anew"                             \
+        "fresh-map", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(new_map), "lay the map out anew"                               \
     }
 #define GP_CLI_PER_CATEGORY_HELP "best K of each category (--strategy category: 5)"
 #define GP_CLI_DROP_FACTOR_HELP  "category-slices: X standard deviations above it (default 0.9)"
@@ -234,10 +234,10 @@ struct gp_cli_command {
          0,                                                                                                            \
          GP_OPT_REAL,                                                                                                  \
          "S",                                                                                                          \
-         GP_CLI_FIELD(min_drop),                                                                                       \
+         GP_CLI_FIELD(min_lift),                                                                                       \
          "slices whose mean is at least S above the overall mean"},                                                    \
     {                                                                                                                  \
-        "drop-factor", 0, GP_OPT_REAL, "X", GP_CLI_FIELD(drop_factor), GP_CLI_DROP_FACTOR_HELP                         \
+        "drop-factor", 0, GP_OPT_REAL, "X", GP_CLI_FIELD(lift_factor), GP_CLI_DROP_FACTOR_HELP                         \
     }
 #define GP_CLI_SHEET                                                                                                   \
     {"thumb", 0, GP_OPT_NUMBER, "PIXELS", GP_CLI_FIELD(thumb), "size of a candidate on the sheet (default 160)"},      \

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "cli/context.h"
 #include "cli/slices_features.h"
-#include "cli/found.h"
+#include "cli/analysis_options.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -129,9 +129,9 @@ static gp_status open_source(gp_cli *cli, source *s, gp_error *err)
 
 /* ------------------------------------------------------------------ what is printed */
 
-/* Numbers of clusters by drop (columns, rising) and support (rows, falling), to help choose the thresholds. */
+/* Numbers of clusters by lift (columns, rising) and support (rows, falling), to help choose the thresholds. */
 typedef struct grid {
-    unsigned counts[CELLS][CELLS]; /* [support][drop] */
+    unsigned counts[CELLS][CELLS]; /* [support][lift] */
     double low, high, most;        /* drops; the largest support */
 } grid;
 
@@ -151,13 +151,13 @@ static void count_grid(const gp_slices *found, grid *g)
     *g = (grid){.low = INFINITY, .high = -INFINITY, .most = 1};
     for (size_t c = 0; c < found->cluster_count; c++) {
         const gp_slice_cluster *x = &found->clusters[c];
-        if (isnan(x->drop)) continue;
-        g->low = fmin(g->low, x->drop), g->high = fmax(g->high, x->drop), g->most = fmax(g->most, x->support);
+        if (isnan(x->lift)) continue;
+        g->low = fmin(g->low, x->lift), g->high = fmax(g->high, x->lift), g->most = fmax(g->most, x->support);
     }
     for (size_t c = 0; c < found->cluster_count; c++) {
         const gp_slice_cluster *x = &found->clusters[c];
-        if (isnan(x->drop) || x->support == 0) continue;
-        int column = g->high > g->low ? (int)((double)CELLS * (x->drop - g->low) / (g->high - g->low)) : 0,
+        if (isnan(x->lift) || x->support == 0) continue;
+        int column = g->high > g->low ? (int)((double)CELLS * (x->lift - g->low) / (g->high - g->low)) : 0,
             row = (int)((double)CELLS * log(x->support) / (log(g->most) + 1e-9));
         g->counts[row < CELLS ? row : CELLS - 1][column < CELLS ? column : CELLS - 1]++;
     }
@@ -220,7 +220,7 @@ static const char *const heads[] = {"drop", "rows", "mean", "low..high", "p", "c
 
 static void put_line(gp_cli_table *table, const gp_slice *x, const gp_reasons *why)
 {
-    gp_cli_table_cell(table, "%+.4g", x->drop);
+    gp_cli_table_cell(table, "%+.4g", x->lift);
     gp_cli_table_cell(table, "%u", x->support);
     gp_cli_table_cell(table, "%.4g", x->value);
     gp_cli_table_real(table, x->low, "%+.3g..%+.3g", x->low, x->high);
@@ -237,7 +237,7 @@ static void put_object(gp_str *json, const gp_slice *x, const gp_reasons *why)
     gp_cli_json_count(json, "cluster", x->cluster);
     gp_cli_json_count(json, "support", x->support);
     gp_cli_json_real(json, "value", x->value);
-    gp_cli_json_real(json, "drop", x->drop);
+    gp_cli_json_real(json, "drop", x->lift);
     gp_cli_json_real(json, "low", x->low);
     gp_cli_json_real(json, "high", x->high);
     gp_cli_json_real(json, "effect", x->effect);

@@ -75,22 +75,22 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     gp_json *info = NULL;
     gp_status st = GP_OK;
     put_request(r, &body);
-    if (body.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
-    GP_GO(gp_gen_ask(b, "/sdapi/v1/txt2img", body.data, &answer, out, err));
+    if (body.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
+    GP_TRY_GOTO(gp_gen_call(b, "/sdapi/v1/txt2img", body.data, &answer, out, err));
     if (!answer.root) goto out;
     size_t size, count = gp_json_count(gp_json_get(answer.root, "images"));
     const char *text = gp_json_text(gp_json_get(answer.root, "info"), &size);
     if (text && size && gp_json_parse(text, size, false, 64, &info, NULL) == GP_ERR_MEMORY)
-        GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for an answer"));
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for an answer"));
     uint64_t first = 0;
     if (!gp_json_u64(gp_json_get(info, "index_of_first_image"), &first) || first >= count) first = 0;
     /* extensions append other images (maps, masks), so the batch has as many images as there are seeds */
     size_t seeds = gp_json_count(gp_json_get(info, "all_seeds")), rest = count > first ? count - (size_t)first : 0;
     size_t most = !seeds ? 1 : seeds < rest ? seeds : rest;
-    GP_GO(gp_gen_take_batch(gp_json_get(answer.root, "images"), (size_t)first, most, NULL, out, err));
+    GP_TRY_GOTO(gp_gen_take_batch(gp_json_get(answer.root, "images"), (size_t)first, most, NULL, out, err));
     for (size_t i = 0; i < out->extra_count; i++)
         out->extras[i].has_seed = gp_json_u64(gp_json_at(gp_json_get(info, "all_seeds"), i + 1), &out->extras[i].seed);
-    if (out->outcome == GP_GEN_GOT) take_settings(r, info, 0, &out->settings);
+    if (out->outcome == GP_GEN_DONE) take_settings(r, info, 0, &out->settings);
 out:
     gp_json_free(info);
     gp_gen_answer_clear(&answer);
@@ -102,8 +102,8 @@ static void watch(gp_gen_backend *b)
 {
     gp_gen_result image = {0};
     double part = 0;
-    gp_json *root = gp_gen_glance(b, b->o.previews ? "/sdapi/v1/progress?skip_current_image=false"
-                                                   : "/sdapi/v1/progress?skip_current_image=true");
+    gp_json *root = gp_gen_poll(b, b->o.previews ? "/sdapi/v1/progress?skip_current_image=false"
+                                                 : "/sdapi/v1/progress?skip_current_image=true");
     const gp_json *current = gp_json_get(root, "current_image");
     if (gp_json_real(gp_json_get(root, "progress"), &part) && part >= 0 && part <= 1) {
         if (gp_json_text(current, NULL)) (void)gp_gen_take_base64(current, &image, NULL); /* without it, then */

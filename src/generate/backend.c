@@ -95,7 +95,7 @@ void gp_gen_result_clear(gp_gen_result *r)
     *r = (gp_gen_result){0};
 }
 
-gp_status gp_gen_say(gp_gen_result *out, gp_gen_outcome outcome, const char *format, ...)
+gp_status gp_gen_set_result(gp_gen_result *out, gp_gen_outcome outcome, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -116,8 +116,8 @@ gp_status gp_gen_take_file(const char *path, const char *name, gp_gen_result *ou
     gp_error why = {0};
     gp_status st = gp_file_read(path, GP_GEN_IMAGE_LIMIT, &out->image, &why);
     if (st == GP_ERR_MEMORY) return gp_fail(err, st, "%s", why.message);
-    if (st != GP_OK) return gp_gen_say(out, GP_GEN_AGAIN, "'%.200s' wrote no image: %.150s", name, why.message);
-    out->outcome = GP_GEN_GOT;
+    if (st != GP_OK) return gp_gen_set_result(out, GP_GEN_RETRY, "'%.200s' wrote no image: %.150s", name, why.message);
+    out->outcome = GP_GEN_DONE;
     return GP_OK;
 }
 
@@ -126,12 +126,12 @@ gp_status gp_gen_take_base64(const gp_json *value, gp_gen_result *out, gp_error 
     gp_error why = {0};
     size_t size;
     const char *text = gp_json_text(value, &size);
-    if (!text) return gp_gen_say(out, GP_GEN_AGAIN, "the answer holds no image");
+    if (!text) return gp_gen_set_result(out, GP_GEN_RETRY, "the answer holds no image");
     gp_bytes_clear(&out->image);
     gp_status st = gp_base64_decode(text, size, &out->image, &why);
     if (st == GP_ERR_MEMORY) return gp_fail(err, st, "%s", why.message);
-    if (st != GP_OK) return gp_gen_say(out, GP_GEN_AGAIN, "%s", why.message);
-    out->outcome = GP_GEN_GOT;
+    if (st != GP_OK) return gp_gen_set_result(out, GP_GEN_RETRY, "%s", why.message);
+    out->outcome = GP_GEN_DONE;
     return GP_OK;
 }
 
@@ -146,11 +146,11 @@ gp_status gp_gen_take_batch(const gp_json *list, size_t first, size_t count, con
         out->image = (gp_bytes){0};
         gp_status st = gp_gen_take_base64(member ? gp_json_get(item, member) : item, out, err);
         if (i > 0) { /* the first image stays in out->image, the others go to out->extras */
-            if (st == GP_OK && out->outcome == GP_GEN_GOT) st = gp_gen_add_extra(out, err);
+            if (st == GP_OK && out->outcome == GP_GEN_DONE) st = gp_gen_add_extra(out, err);
             gp_bytes_clear(&out->image);
             out->image = before;
         }
-        if (st != GP_OK || out->outcome != GP_GEN_GOT) return st;
+        if (st != GP_OK || out->outcome != GP_GEN_DONE) return st;
     }
     return GP_OK;
 }
@@ -314,7 +314,7 @@ gp_status gp_gen_get(const gp_gen_backend *b, gp_http *http, const char *path, d
     return st;
 }
 
-gp_json *gp_gen_glance(gp_gen_backend *b, const char *path)
+gp_json *gp_gen_poll(gp_gen_backend *b, const char *path)
 {
     gp_http_response r = {0};
     gp_json *json = NULL;
@@ -353,7 +353,7 @@ static gp_status request(gp_gen_backend *b, const char *path, const char *body, 
     size_t length = strlen(b->address);
     bool whole = gp_str_starts(path, "http://") || gp_str_starts(path, "https://");
     bool own = !whole || (gp_str_starts(path, b->address) && (path[length] == '/' || !path[length]));
-    if (!whole && *path != '/') return gp_gen_say(out, GP_GEN_FAILED, "'%.200s' is no web address", path);
+    if (!whole && *path != '/') return gp_gen_set_result(out, GP_GEN_FAILED, "'%.200s' is no web address", path);
     gp_str_printf(&url, "%s%s", whole ? "" : b->address, path);
     if (url.failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a web address");
     gp_http_request q = {.url = url.data,
@@ -371,37 +371,37 @@ static gp_status request(gp_gen_backend *b, const char *path, const char *body, 
     gp_str_clear(&url);
     if (st == GP_ERR_STOPPED || st == GP_ERR_MEMORY) return gp_fail(err, st, "%s", why.message);
     out->wait = 0;
-    if (st == GP_ERR_USAGE) return gp_gen_say(out, GP_GEN_FAILED, "%s", why.message);
-    if (st != GP_OK) return gp_gen_say(out, GP_GEN_AGAIN, "%s", why.message);
+    if (st == GP_ERR_USAGE) return gp_gen_set_result(out, GP_GEN_FAILED, "%s", why.message);
+    if (st != GP_OK) return gp_gen_set_result(out, GP_GEN_RETRY, "%s", why.message);
     if (may_pass(response->code)) out->wait = gp_http_retry_after(response);
-    out->outcome = GP_GEN_GOT;
+    out->outcome = GP_GEN_DONE;
     return GP_OK;
 }
 
-gp_status gp_gen_ask(gp_gen_backend *b, const char *path, const char *body, gp_gen_answer *answer, gp_gen_result *out,
-                     gp_error *err)
+gp_status gp_gen_call(gp_gen_backend *b, const char *path, const char *body, gp_gen_answer *answer, gp_gen_result *out,
+                      gp_error *err)
 {
     gp_http_response r = {0};
     gp_json *json = NULL;
     gp_error why = {0};
     *answer = (gp_gen_answer){0};
     GP_TRY(request(b, path, body, &r, out, err));
-    if (out->outcome != GP_GEN_GOT) return GP_OK;
+    if (out->outcome != GP_GEN_DONE) return GP_OK;
     answer->code = r.code;
     gp_status st = gp_json_parse(r.body.data ? r.body.data : "", r.body.size, false, 64, &json, &why);
     if (st == GP_ERR_MEMORY) gp_fail(err, st, "%s", why.message);
     if (r.code >= 200 && r.code < 300) {
         answer->root = json;
         if (!json && st != GP_ERR_MEMORY)
-            gp_gen_say(out, GP_GEN_AGAIN, "'%s' answers what is not JSON (%.100s)", path, why.message);
+            gp_gen_set_result(out, GP_GEN_RETRY, "'%s' answers what is not JSON (%.100s)", path, why.message);
     } else {
         const char *words = words_of(json);
         char plain[200];
         if (!words && !json && plain_words(&r.body, plain, sizeof plain)) words = plain;
         answer->wrong = json;
         const char *who = r.code == 404 || r.code == 405 ? gp_gen_who(b) : "";
-        gp_gen_say(out, may_pass(r.code) ? GP_GEN_AGAIN : GP_GEN_FAILED, "'%.60s' answers %ld%s%.200s%s%s", path,
-                   r.code, words ? ": " : "", words ? words : "", *who ? "; " : "", who);
+        gp_gen_set_result(out, may_pass(r.code) ? GP_GEN_RETRY : GP_GEN_FAILED, "'%.60s' answers %ld%s%.200s%s%s", path,
+                          r.code, words ? ": " : "", words ? words : "", *who ? "; " : "", who);
         out->reported = r.code == 500 && is_report(json, words);
     }
     gp_http_response_clear(&r);
@@ -412,7 +412,7 @@ gp_status gp_gen_fetch(gp_gen_backend *b, const char *path, gp_gen_result *out, 
 {
     gp_http_response r = {0};
     GP_TRY(request(b, path, NULL, &r, out, err));
-    if (out->outcome != GP_GEN_GOT) return GP_OK;
+    if (out->outcome != GP_GEN_DONE) return GP_OK;
     if (r.code == 200) {
         gp_bytes_clear(&out->image);
         out->image.size = r.body.size;
@@ -423,7 +423,8 @@ gp_status gp_gen_fetch(gp_gen_backend *b, const char *path, gp_gen_result *out, 
         memcpy(out->image.data, r.body.data ? r.body.data : "", r.body.size);
         out->image.data[r.body.size] = 0;
     } else
-        gp_gen_say(out, may_pass(r.code) ? GP_GEN_AGAIN : GP_GEN_FAILED, "the image's address answers %ld", r.code);
+        gp_gen_set_result(out, may_pass(r.code) ? GP_GEN_RETRY : GP_GEN_FAILED, "the image's address answers %ld",
+                          r.code);
     gp_http_response_clear(&r);
     return GP_OK;
 }
@@ -474,7 +475,7 @@ gp_status gp_gen_make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
 {
     *result = (gp_gen_result){0};
     gp_status st = b->protocol->make(b, r, result, err);
-    if (st == GP_OK && result->outcome == GP_GEN_GOT && !gp_gen_can(b, GP_GEN_GRAPH)) st = compare(r, result, err);
+    if (st == GP_OK && result->outcome == GP_GEN_DONE && !gp_gen_can(b, GP_GEN_GRAPH)) st = compare(r, result, err);
     if (st == GP_OK && result->settings.failed) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for the settings");
     if (st != GP_OK) gp_gen_result_clear(result);
     return st;

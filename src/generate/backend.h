@@ -51,13 +51,13 @@ typedef struct gp_gen_answer {
 } gp_gen_answer;
 void gp_gen_answer_clear(gp_gen_answer *answer);
 /* body NULL: GET.  path begins with a slash. */
-gp_status gp_gen_ask(gp_gen_backend *b, const char *path, const char *body, gp_gen_answer *answer, gp_gen_result *out,
-                     gp_error *err);
+gp_status gp_gen_call(gp_gen_backend *b, const char *path, const char *body, gp_gen_answer *answer, gp_gen_result *out,
+                      gp_error *err);
 /* Sends a GET that does not belong to an image, and waits at most `limit` seconds.  err may be NULL. */
 gp_status gp_gen_get(const gp_gen_backend *b, gp_http *http, const char *path, double limit, gp_http_response *r,
                      gp_error *err);
 /* Sends a short GET while another answer is waited for.  Returns its JSON, owned, or NULL. */
-gp_json *gp_gen_glance(gp_gen_backend *b, const char *path);
+gp_json *gp_gen_poll(gp_gen_backend *b, const char *path);
 /* Recognises the program at the address by its front page.  Returns a sentence for the end of an error, or "". */
 const char *gp_gen_who(gp_gen_backend *b);
 /* The bytes at a path, or at an http address. */
@@ -68,7 +68,7 @@ bool gp_gen_sleep(const gp_gen_backend *b, double seconds);
  */
 double gp_gen_look_after(double seconds, double most);
 
-gp_status gp_gen_say(gp_gen_result *out, gp_gen_outcome outcome, const char *format, ...)
+gp_status gp_gen_set_result(gp_gen_result *out, gp_gen_outcome outcome, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Makes the message one line of valid UTF-8 again, after text was added to it. */
 void gp_gen_tidy(gp_gen_result *out);

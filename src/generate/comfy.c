@@ -122,9 +122,9 @@ static gp_status take_image(job *j, const gp_json *image, gp_gen_likeness *liken
     GP_TRY(fetch(j->b, image, j->out, err));
     if (j->out->outcome == GP_GEN_FAILED) { /* the file is missing or may not be read: draw the image again */
         *likeness = GP_GEN_DIFFERS;
-        j->out->outcome = GP_GEN_AGAIN;
+        j->out->outcome = GP_GEN_RETRY;
     }
-    if (j->out->outcome != GP_GEN_GOT) return GP_OK;
+    if (j->out->outcome != GP_GEN_DONE) return GP_OK;
     gp_status st = name_of(image, &name, err);
     if (st == GP_OK) st = gp_gen_compare(j->r, &j->graph, name.data, &j->out->image, likeness, j->out, err);
     gp_str_clear(&name);
@@ -142,7 +142,7 @@ static gp_status take_images(job *j, const gp_json *list, gp_gen_likeness *liken
         gp_gen_likeness one;
         GP_TRY(take_image(j, gp_json_at(list, count - 1 - i), &one, err));
         *likeness = one;
-        if (out->outcome != GP_GEN_GOT || *likeness == GP_GEN_DIFFERS) return GP_OK;
+        if (out->outcome != GP_GEN_DONE || *likeness == GP_GEN_DIFFERS) return GP_OK;
         if (i + 1 < count) GP_TRY(gp_gen_add_extra(out, err));
     }
     for (size_t i = 0, k = out->extra_count; i + 1 < k; i++, k--) { /* reverse the others into the server's order */
@@ -176,7 +176,7 @@ static void say_error(const gp_json *status, gp_gen_result *out)
         const char *kind = gp_json_text(gp_json_at(gp_json_at(messages, i), 0), NULL);
         const gp_json *data = gp_json_at(gp_json_at(messages, i), 1);
         if (kind && !strcmp(kind, "execution_interrupted")) {
-            gp_gen_say(out, GP_GEN_STOPPED, "somebody interrupted the job in ComfyUI");
+            gp_gen_set_result(out, GP_GEN_STOPPED, "somebody interrupted the job in ComfyUI");
             return;
         }
         if (!kind || strcmp(kind, "execution_error") != 0) continue;
@@ -186,13 +186,13 @@ static void say_error(const gp_json *status, gp_gen_result *out)
         const char *exception = gp_json_text(gp_json_get(data, "exception_type"), NULL);
         size_t size = words ? strlen(words) : 0;
         while (size && strchr(" \r\n\t", words[size - 1])) size--;
-        gp_gen_say(out, GP_GEN_AGAIN, "node %.30s %.60s: %.*s%s%.60s%s", node ? node : "?", type ? type : "",
-                   size > 200 ? 200 : (int)size, words ? words : "", exception ? " (" : "", exception ? exception : "",
-                   exception ? ")" : "");
+        gp_gen_set_result(out, GP_GEN_RETRY, "node %.30s %.60s: %.*s%s%.60s%s", node ? node : "?", type ? type : "",
+                          size > 200 ? 200 : (int)size, words ? words : "", exception ? " (" : "",
+                          exception ? exception : "", exception ? ")" : "");
         out->reported = true;
         return;
     }
-    gp_gen_say(out, GP_GEN_AGAIN, "the graph ended in an error");
+    gp_gen_set_result(out, GP_GEN_RETRY, "the graph ended in an error");
 }
 
 static gp_status take_job(job *j, const gp_json *entry, job_state *state, gp_error *err)
@@ -209,10 +209,10 @@ static gp_status take_job(job *j, const gp_json *entry, job_state *state, gp_err
         return GP_OK;
     }
     GP_TRY(choose(j, &found, &list, err));
-    if (!list) return gp_gen_say(j->out, GP_GEN_FAILED, "the graph gave no image: add a node that saves one");
+    if (!list) return gp_gen_set_result(j->out, GP_GEN_FAILED, "the graph gave no image: add a node that saves one");
     GP_TRY(take_images(j, list, &likeness, err));
     if (likeness == GP_GEN_DIFFERS) *state = OTHER;
-    if (j->out->outcome != GP_GEN_GOT) return GP_OK;
+    if (j->out->outcome != GP_GEN_DONE) return GP_OK;
     *state = ENDED;
     gp_gen_put_asked(&j->out->settings, j->r);
     return GP_OK;
@@ -227,7 +227,7 @@ static gp_status look(job *j, const char *id, job_state *state, gp_error *err)
     gp_str_puts(&path, "/history/");
     gp_http_put_escaped(&path, id, "-_.~");
     if (path.failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a request");
-    gp_status st = gp_gen_ask(j->b, path.data, NULL, &answer, j->out, err);
+    gp_status st = gp_gen_call(j->b, path.data, NULL, &answer, j->out, err);
     gp_str_clear(&path);
     if (st != GP_OK) return st;
     const gp_json *entry = gp_json_get(answer.root, id);
@@ -280,7 +280,7 @@ static uint32_t count_ahead(const gp_json *queue, const char *id)
 static gp_status is_queued(job *j, const char *id, bool *queued, gp_error *err)
 {
     gp_gen_answer answer;
-    GP_TRY(gp_gen_ask(j->b, "/queue", NULL, &answer, j->out, err));
+    GP_TRY(gp_gen_call(j->b, "/queue", NULL, &answer, j->out, err));
     *queued = holds(answer.root, id);
     if (answer.root && j->b->o.on_ahead) j->b->o.on_ahead(j->b->o.user, count_ahead(answer.root, id));
     gp_gen_answer_clear(&answer);
@@ -294,7 +294,7 @@ static gp_status was_queued(job *j, bool *queued, gp_error *err)
     gp_gen_answer answer = {0};
     *queued = false;
     if (!j->b->queue) {
-        GP_TRY(gp_gen_ask(j->b, "/queue", NULL, &answer, j->out, err));
+        GP_TRY(gp_gen_call(j->b, "/queue", NULL, &answer, j->out, err));
         j->b->queue = answer.root, answer.root = NULL;
         gp_gen_answer_clear(&answer);
     }
@@ -327,8 +327,8 @@ static gp_status submit(job *j, const char *ours, char **id, gp_error *err)
     gp_status st = GP_OK;
     *id = NULL;
     gp_comfy_put_body(&j->graph, gp_comfy_bell_client(j->b), ours, &body);
-    if (body.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
-    GP_GO(gp_gen_ask(j->b, "/prompt", body.data, &answer, j->out, err));
+    if (body.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
+    GP_TRY_GOTO(gp_gen_call(j->b, "/prompt", body.data, &answer, j->out, err));
     if (answer.wrong) {
         gp_json_each(gp_json_get(answer.wrong, "node_errors"), say_node, j->out);
         gp_gen_tidy(j->out);
@@ -337,7 +337,7 @@ static gp_status submit(job *j, const char *ours, char **id, gp_error *err)
     const char *said =
         gp_json_text(gp_json_get(answer.root, "prompt_id"), NULL); /* older servers choose the id themselves */
     if (!said && !ours)
-        gp_gen_say(j->out, GP_GEN_AGAIN, "the server returned no job id");
+        gp_gen_set_result(j->out, GP_GEN_RETRY, "the server returned no job id");
     else if (!(*id = gp_str_dup(said ? said : ours)))
         st = gp_fail(err, GP_ERR_MEMORY, "out of memory for a request");
 out:
@@ -396,12 +396,12 @@ static gp_status wait_for(job *j, const char *id, job_state *state, gp_error *er
             asked = now;
             GP_TRY(is_queued(j, id, &queued, err));
         }
-        if (*state == UNKNOWN || j->out->outcome != GP_GEN_GOT) {
+        if (*state == UNKNOWN || j->out->outcome != GP_GEN_DONE) {
             if (++silent > MISSES) return GP_OK;
         } else {
             silent = 0;
             missed = queued ? 0 : missed + 1;
-            if (missed > 1) return gp_gen_say(j->out, GP_GEN_AGAIN, "the server has forgotten the job");
+            if (missed > 1) return gp_gen_set_result(j->out, GP_GEN_RETRY, "the server has forgotten the job");
         }
     }
 }
@@ -440,7 +440,7 @@ static gp_status run(job *j, gp_error *err)
     if (state == ENDED || state == UNKNOWN) return GP_OK;
     if (state == NOT_THERE) {
         GP_TRY(was_queued(j, &queued, err));
-        if (j->out->outcome != GP_GEN_GOT) return GP_OK;
+        if (j->out->outcome != GP_GEN_DONE) return GP_OK;
         if (queued) {
             GP_TRY(wait_for(j, j->ours, &state, err));
             gp_json_free(j->b->queue); /* if the job was lost, the next try must read the queue again */
@@ -450,7 +450,7 @@ static gp_status run(job *j, gp_error *err)
     } else if (state == FAILED)
         GP_TRY(draw(j, NULL, &state, err)); /* the failed job with our id stays in the history */
     if (state == OTHER) GP_TRY(draw_fresh(j, &state, err));
-    if (state == OTHER) j->out->outcome = GP_GEN_AGAIN;
+    if (state == OTHER) j->out->outcome = GP_GEN_RETRY;
     return GP_OK;
 }
 

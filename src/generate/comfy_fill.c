@@ -22,7 +22,7 @@ enum { MOST_SETS = 1024, MOST_CANDIDATES = 6, MOST_SHOWN = 40 /* bytes of a text
 
 struct gp_gen_graph {
     gp_hash hash; /* of the graph's text */
-    gp_graph graph;
+    gp_comfy_graph graph;
     gp_places places;
 };
 
@@ -111,13 +111,13 @@ static bool is_text(const char *text, const char *other, size_t size)
     return text && strlen(text) == size && !memcmp(text, other, size);
 }
 
-static bool names_node(const set_parts *p, const gp_graph_node *node)
+static bool names_node(const set_parts *p, const gp_comfy_graph_node *node)
 {
     return is_text(node->id, p->node, p->node_size) || is_text(node->title, p->node, p->node_size);
 }
 
 /* Returns the value of the last --set for this input, or NULL. */
-static const char *set_for(const gp_gen_backend *b, const gp_graph_node *node, const char *input)
+static const char *set_for(const gp_gen_backend *b, const gp_comfy_graph_node *node, const char *input)
 {
     const char *value = NULL;
     set_parts p;
@@ -139,7 +139,7 @@ static bool is_set(const gp_gen_backend *b, size_t variable)
 /* ------------------------------------------------------------------ errors and notes */
 
 /* Writes an input for a message, such as "6 CLIPTextEncode 'Positive' text = 'old words'". */
-static void put_candidate(gp_str *s, const gp_graph_node *node, const gp_graph_input *input)
+static void put_candidate(gp_str *s, const gp_comfy_graph_node *node, const gp_comfy_graph_input *input)
 {
     size_t size = 0;
     const char *text = gp_json_text(input->value, &size);
@@ -159,7 +159,7 @@ static void put_candidate(gp_str *s, const gp_graph_node *node, const gp_graph_i
 }
 
 /* Could a value of this kind belong in the input, judging by its name? */
-static bool is_candidate(const gp_graph_node *node, const gp_graph_input *input, gp_place_kind kind)
+static bool is_candidate(const gp_comfy_graph_node *node, const gp_comfy_graph_input *input, gp_place_kind kind)
 {
     static const char *const words[] = {"text", "prompt", "string", "clip_l", "clip_g", "t5xxl", "caption", "value"};
     static const char *const others[] = {"filename", "file_name", "prefix"};
@@ -170,7 +170,7 @@ static bool is_candidate(const gp_graph_node *node, const gp_graph_input *input,
 }
 
 /* Lists the inputs in which a value of this kind could belong. */
-static void put_candidates(const gp_graph *g, gp_place_kind kind, gp_str *s)
+static void put_candidates(const gp_comfy_graph *g, gp_place_kind kind, gp_str *s)
 {
     size_t count = 0;
     for (size_t i = 0; i < g->count; i++)
@@ -185,7 +185,7 @@ static void put_candidates(const gp_graph *g, gp_place_kind kind, gp_str *s)
     if (count > MOST_CANDIDATES) gp_str_printf(s, "; and %zu more", count - MOST_CANDIDATES);
 }
 
-static gp_status fail_place(const gp_graph *g, gp_place_kind kind, const char *what, gp_error *err)
+static gp_status fail_place(const gp_comfy_graph *g, gp_place_kind kind, const char *what, gp_error *err)
 {
     gp_str s = GP_STR_INIT;
     put_candidates(g, kind, &s);
@@ -195,7 +195,7 @@ static gp_status fail_place(const gp_graph *g, gp_place_kind kind, const char *w
 }
 
 /* Reports a --set whose node or input does not exist.  If the node exists, lists its inputs. */
-static gp_status fail_set(const gp_graph *g, const char *set, gp_error *err)
+static gp_status fail_set(const gp_comfy_graph *g, const char *set, gp_error *err)
 {
     gp_str s = GP_STR_INIT;
     set_parts p;
@@ -209,10 +209,10 @@ static gp_status fail_set(const gp_graph *g, const char *set, gp_error *err)
     return st;
 }
 
-static void tell_kept(const gp_gen_backend *b, const gp_graph *g, const gp_graph_input *input)
+static void tell_kept(const gp_gen_backend *b, const gp_comfy_graph *g, const gp_comfy_graph_input *input)
 {
     gp_str s = GP_STR_INIT;
-    const gp_graph_node *node = &g->nodes[gp_comfy_node_of(g, input)];
+    const gp_comfy_graph_node *node = &g->nodes[gp_comfy_node_of(g, input)];
     put_candidate(&s, node, input);
     gp_gen_note(b, "graph-text-kept",
                 "node %s: a pass that reworks the image keeps this text; --set %.40s.%.40s=@prompt replaces it",
@@ -229,7 +229,7 @@ static bool has_place(const gp_places *p, gp_place_kind kind)
     return false;
 }
 
-static gp_status check_sets(const gp_gen_backend *b, const gp_graph *g, gp_error *err)
+static gp_status check_sets(const gp_gen_backend *b, const gp_comfy_graph *g, gp_error *err)
 {
     if (b->o.set_count > MOST_SETS) return gp_fail(err, GP_ERR_USAGE, "more than %d times --set", MOST_SETS);
     for (size_t i = 0; i < b->o.set_count; i++) {
@@ -246,8 +246,8 @@ static gp_status check_sets(const gp_gen_backend *b, const gp_graph *g, gp_error
     return GP_OK;
 }
 
-static gp_status check_place(const gp_gen_backend *b, const gp_gen_request *r, const gp_graph *g, const gp_places *p,
-                             size_t variable, gp_error *err)
+static gp_status check_place(const gp_gen_backend *b, const gp_gen_request *r, const gp_comfy_graph *g,
+                             const gp_places *p, size_t variable, gp_error *err)
 {
     gp_place_kind kind = variables[variable].kind;
     if (is_set(b, variable) || !is_asked(r, variable)) return GP_OK;
@@ -278,11 +278,11 @@ static void tell_split(const gp_gen_backend *b, const struct gp_gen_graph *graph
     const gp_places *p = &graph->places;
     for (size_t i = 0; i < p->count; i++) {
         uint64_t start = 0, end = 0;
-        const gp_graph_node *node = &graph->graph.nodes[gp_comfy_node_of(&graph->graph, p->items[i].input)];
+        const gp_comfy_graph_node *node = &graph->graph.nodes[gp_comfy_node_of(&graph->graph, p->items[i].input)];
         if (p->items[i].kind != GP_PLACE_STEPS || set_for(b, node, "start_at_step") || set_for(b, node, "end_at_step"))
             continue;
-        (void)gp_json_u64(gp_graph_number(&graph->graph, node, "start_at_step"), &start);
-        (void)gp_json_u64(gp_graph_number(&graph->graph, node, "end_at_step"), &end);
+        (void)gp_json_u64(gp_comfy_graph_number(&graph->graph, node, "start_at_step"), &start);
+        (void)gp_json_u64(gp_comfy_graph_number(&graph->graph, node, "end_at_step"), &end);
         if (start || (end && end < 10000))
             gp_gen_note(b, "graph-steps-kept", "node %.40s %.40s keeps its start_at_step %llu and end_at_step %llu",
                         node->id, node->type, (unsigned long long)start, (unsigned long long)end);
@@ -296,7 +296,7 @@ static gp_status check_places(const gp_gen_backend *b, const gp_gen_request *r, 
     for (size_t i = 0; i < VARIABLES; i++) GP_TRY(check_place(b, r, &graph->graph, &graph->places, i, err));
     if (r->steps) tell_split(b, graph);
     for (size_t i = 0; i < graph->places.kept_count; i++) {
-        const gp_graph_input *input = graph->places.kept[i];
+        const gp_comfy_graph_input *input = graph->places.kept[i];
         if (!set_for(b, &graph->graph.nodes[gp_comfy_node_of(&graph->graph, input)], input->name))
             tell_kept(b, &graph->graph, input);
     }
@@ -334,14 +334,14 @@ static gp_status open_graph(gp_gen_backend *b, const char *text, gp_error *err)
     if (!text) return gp_fail(err, GP_ERR_USAGE, "ComfyUI needs a graph: --workflow FILE, saved with \"Export (API)\"");
     struct gp_gen_graph *graph = gp_mem_zero(1, sizeof *graph);
     if (!graph) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a graph");
-    gp_status st = gp_graph_open(text, strlen(text), &graph->graph, &found, &fault, err);
+    gp_status st = gp_comfy_graph_open(text, strlen(text), &graph->graph, &found, &fault, err);
     if (st == GP_OK && found) st = gp_comfy_find_places(&graph->graph, &graph->places, err);
     if (st == GP_OK && found) {
         b->graph = graph;
         b->graph->hash = hash;
         return GP_OK;
     }
-    if (found) gp_graph_close(&graph->graph);
+    if (found) gp_comfy_graph_close(&graph->graph);
     gp_mem_free(graph);
     return st != GP_OK ? st : fail_graph(b, text, fault, err);
 }
@@ -349,7 +349,7 @@ static gp_status open_graph(gp_gen_backend *b, const char *text, gp_error *err)
 void gp_gen_graph_free(struct gp_gen_graph *graph)
 {
     if (!graph) return;
-    gp_graph_close(&graph->graph);
+    gp_comfy_graph_close(&graph->graph);
     gp_mem_free(graph);
 }
 
@@ -357,7 +357,7 @@ typedef struct filling {
     const gp_gen_backend *b;
     const gp_gen_request *r;
     const struct gp_gen_graph *graph;
-    const gp_graph_node *node;
+    const gp_comfy_graph_node *node;
     const char *fresh;
     gp_str *out;
     bool prompt_put;

@@ -100,7 +100,7 @@ gp_status gp_gen_spawn(char *const *words, int line, pid_t *child, gp_gen_result
     int rc = posix_spawnp(child, words[0], &files, &attributes, words, environ);
     posix_spawn_file_actions_destroy(&files);
     posix_spawnattr_destroy(&attributes);
-    if (rc) gp_gen_say(out, GP_GEN_FAILED, "cannot run '%.200s': %s", words[0], strerror(rc));
+    if (rc) gp_gen_set_result(out, GP_GEN_FAILED, "cannot run '%.200s': %s", words[0], strerror(rc));
     return rc ? GP_ERR_IO : GP_OK;
 }
 
@@ -171,14 +171,14 @@ static gp_status run(gp_gen_backend *b, char *const *words, const gp_gen_request
     if (gp_gen_spawn(words, -1, &child, out) != GP_OK) return GP_OK;
     if (!wait_for(b, child, &status, &late)) {
         if (!late) return gp_fail(err, GP_ERR_STOPPED, "stopped");
-        return gp_gen_say(out, GP_GEN_AGAIN, "'%.200s' did not end within %g seconds", words[0], b->o.timeout);
+        return gp_gen_set_result(out, GP_GEN_RETRY, "'%.200s' did not end within %g seconds", words[0], b->o.timeout);
     }
     if (WIFSIGNALED(status))
-        return gp_gen_say(out, GP_GEN_AGAIN, "'%.200s' was killed by signal %d", words[0], WTERMSIG(status));
+        return gp_gen_set_result(out, GP_GEN_RETRY, "'%.200s' was killed by signal %d", words[0], WTERMSIG(status));
     if (WEXITSTATUS(status))
-        return gp_gen_say(out, GP_GEN_AGAIN, "'%.200s' ends with %d", words[0], WEXITSTATUS(status));
+        return gp_gen_set_result(out, GP_GEN_RETRY, "'%.200s' ends with %d", words[0], WEXITSTATUS(status));
     GP_TRY(gp_gen_take_file(r->out, words[0], out, err));
-    if (out->outcome != GP_GEN_GOT) return GP_OK;
+    if (out->outcome != GP_GEN_DONE) return GP_OK;
     gp_gen_request kept = without_rest(b, r);
     gp_gen_put_asked(&out->settings, &kept);
     gp_gen_put_text(&out->settings, "model", kept.model);
@@ -196,14 +196,15 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     for (gp_str word = GP_STR_INIT; next_word(&at, r, &word); word = (gp_str)GP_STR_INIT) {
         if (count == MOST_WORDS) {
             gp_str_clear(&word);
-            GP_GO(gp_fail(err, GP_ERR_USAGE, "a command of more than %d words", MOST_WORDS));
+            GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE, "a command of more than %d words", MOST_WORDS));
         }
-        if (!(words[count++] = gp_str_take(&word))) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a command"));
+        if (!(words[count++] = gp_str_take(&word)))
+            GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a command"));
     }
     if (strstr(b->address, "{requests}"))
-        GP_GO(gp_gen_program_make(b, words, r, out, err));
+        GP_TRY_GOTO(gp_gen_program_make(b, words, r, out, err));
     else
-        GP_GO(run(b, words, r, out, err));
+        GP_TRY_GOTO(run(b, words, r, out, err));
 out:
     for (size_t i = 0; i < count; i++) gp_mem_free(words[i]);
     return st;

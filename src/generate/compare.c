@@ -5,7 +5,7 @@
 #include "generate/backend.h"
 
 #include "image/chunks.h"
-#include "ingest/graph.h"
+#include "ingest/comfy_graph.h"
 #include "ingest/meta.h"
 
 #include <string.h>
@@ -14,7 +14,7 @@
  * wildcards, tags, comments and line ends. */
 static bool may_be_changed(const char *prompt)
 {
-    return strpbrk(prompt, "#<$\n\r\t{|\\") != NULL || gp_graph_has_wildcards(prompt);
+    return strpbrk(prompt, "#<$\n\r\t{|\\") != NULL || gp_comfy_graph_has_wildcards(prompt);
 }
 
 /* Does the text contain `part`?  Spaces at the ends and double spaces do not count. */
@@ -63,20 +63,20 @@ static gp_status compare(const words *asked, const gp_meta *meta, gp_gen_likenes
     if (known && asked->prompt) {
         same = asked->exact ? !strcmp(meta->prompt, asked->prompt) : holds(meta->prompt, asked->prompt);
         *likeness = same ? GP_GEN_AGREES : GP_GEN_DIFFERS;
-        if (!same) return gp_gen_say(out, GP_GEN_AGAIN, "the image was drawn from '%.150s'", meta->prompt);
+        if (!same) return gp_gen_set_result(out, GP_GEN_RETRY, "the image was drawn from '%.150s'", meta->prompt);
     }
     if (meta->negative && asked->negative && *asked->negative) {
         same = asked->exact ? !strcmp(meta->negative, asked->negative) : holds(meta->negative, asked->negative);
         *likeness = same ? GP_GEN_AGREES : GP_GEN_DIFFERS;
         if (!same)
-            return gp_gen_say(out, GP_GEN_AGAIN, "the image was drawn with the negative prompt '%.150s'",
-                              meta->negative);
+            return gp_gen_set_result(out, GP_GEN_RETRY, "the image was drawn with the negative prompt '%.150s'",
+                                     meta->negative);
     }
     if (has_seed && asked->has_seed) {
         *likeness = seed == asked->seed ? GP_GEN_AGREES : GP_GEN_DIFFERS;
         if (seed != asked->seed)
-            return gp_gen_say(out, GP_GEN_AGAIN, "the image was drawn with seed %llu instead of %llu",
-                              (unsigned long long)seed, (unsigned long long)asked->seed);
+            return gp_gen_set_result(out, GP_GEN_RETRY, "the image was drawn with seed %llu instead of %llu",
+                                     (unsigned long long)seed, (unsigned long long)asked->seed);
     }
     return GP_OK;
 }
@@ -90,7 +90,7 @@ static gp_status compare_graph(const gp_str *graph, const char *name, const gp_m
     GP_TRY(gp_meta_comfy(graph->data, graph->size, &(gp_comfy_file){.path = name}, &sent, err));
     asked.prompt = sent.evidence >= GP_EVIDENCE_DERIVED ? sent.prompt : NULL;
     if (asked.prompt && may_be_changed(asked.prompt)) asked.exact = false; /* a node may have resolved choices */
-    if (asked.prompt && gp_graph_has_wildcards(asked.prompt)) asked.prompt = NULL;
+    if (asked.prompt && gp_comfy_graph_has_wildcards(asked.prompt)) asked.prompt = NULL;
     asked.negative = asked.exact ? sent.negative : NULL;
     gp_status st = gp_gen_read_seed(&sent, &asked.has_seed, &asked.seed, err);
     if (st == GP_OK) st = compare(&asked, meta, likeness, out, err);

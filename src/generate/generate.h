@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Generators that people run: one picture for one request, over the protocol that the generator speaks.
- * A back end keeps nothing between pictures but its connection; plans, retries and files are stage/make.c's. */
+ * A back end keeps nothing between pictures but its connection; plans, retries and files are stage/generate.c's. */
 #ifndef GP_GENERATE_GENERATE_H
 #define GP_GENERATE_GENERATE_H
 
@@ -24,9 +24,9 @@ typedef struct gp_gen_request {
 } gp_gen_request;
 
 typedef enum gp_gen_outcome {
-    GP_GEN_GOT,
+    GP_GEN_DONE,
     GP_GEN_REFUSED, /* the generator will not draw this: asking again is of no use */
-    GP_GEN_AGAIN,   /* it went wrong in a way that may pass */
+    GP_GEN_RETRY,   /* it went wrong in a way that may pass */
     GP_GEN_FAILED,  /* it went wrong in a way that will not */
     GP_GEN_STOPPED  /* somebody stopped the job in the generator's own interface: not requested again in this run */
 } gp_gen_outcome;

@@ -218,22 +218,22 @@ gp_status gp_gen_open(const gp_gen_options *o, gp_gen_backend **out, gp_error *e
     gp_gen_backend *b = gp_mem_zero(1, sizeof *b);
     gp_status st = GP_OK;
     bool web = false;
-    if (!b) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a back end"));
+    if (!b) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a back end"));
     b->o = *o, b->send = gp_http_send, b->pace = 1;
     if (o->protocol && !(b->protocol = by_name(o->protocol)))
-        GP_GO(gp_fail(err, GP_ERR_USAGE, "no protocol '%s': a1111, comfyui, sdcpp, swarmui, openai, command",
-                      o->protocol));
-    GP_GO(take_address(b, &web, err));
-    if (web && !take_login(b)) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a back end"));
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE, "no protocol '%s': a1111, comfyui, sdcpp, swarmui, openai, command",
+                            o->protocol));
+    GP_TRY_GOTO(take_address(b, &web, err));
+    if (web && !take_login(b)) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a back end"));
     if (!b->protocol && !web) b->protocol = &gp_gen_command;
     if (!b->protocol && gp_str_ends(b->address, "/v1")) b->protocol = &gp_gen_openai; /* usual for its clients */
-    GP_GO(check_words(b, web, err));
-    GP_GO(gp_http_open(&b->http, err));
+    GP_TRY_GOTO(check_words(b, web, err));
+    GP_TRY_GOTO(gp_http_open(&b->http, err));
     if (!b->protocol)
-        GP_GO(find_out(b, err));
+        GP_TRY_GOTO(find_out(b, err));
     else if (web && !o->asked)
-        GP_GO(check_given(b, err));
-    if (b->protocol->check && !o->asked) GP_GO(b->protocol->check(b, err));
+        GP_TRY_GOTO(check_given(b, err));
+    if (b->protocol->check && !o->asked) GP_TRY_GOTO(b->protocol->check(b, err));
     *out = b;
     b = NULL;
 out:

@@ -47,21 +47,21 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     if (r->width && r->height) gp_gen_put_text(&body, "size", size);
     if (r->model && gp_str_starts(r->model, "gpt-image")) gp_gen_put_text(&body, "output_format", "png");
     gp_str_putc(&body, '}');
-    if (body.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
+    if (body.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
     bool based = gp_str_ends(b->address, "/v1"); /* as clients of this API are given it */
-    GP_GO(gp_gen_ask(b, based ? "/images/generations" : "/v1/images/generations", body.data, &answer, out, err));
+    GP_TRY_GOTO(gp_gen_call(b, based ? "/images/generations" : "/v1/images/generations", body.data, &answer, out, err));
     if (answer.wrong && answer.code == 400 && is_refusal(answer.wrong)) out->outcome = GP_GEN_REFUSED;
-    if (answer.wrong && out->outcome == GP_GEN_AGAIN && is_without_money(answer.wrong)) out->outcome = GP_GEN_FAILED;
+    if (answer.wrong && out->outcome == GP_GEN_RETRY && is_without_money(answer.wrong)) out->outcome = GP_GEN_FAILED;
     if (!answer.root) goto out;
     const gp_json *image = gp_json_at(gp_json_get(answer.root, "data"), 0);
     const char *url = gp_json_text(gp_json_get(image, "url"), NULL);
     if (url && *url && !gp_json_text(gp_json_get(image, "b64_json"), NULL))
-        GP_GO(gp_gen_fetch(b, url, out, err));
+        GP_TRY_GOTO(gp_gen_fetch(b, url, out, err));
     else {
         const gp_json *all = gp_json_get(answer.root, "data");
-        GP_GO(gp_gen_take_batch(all, 0, gp_json_count(all), "b64_json", out, err));
+        GP_TRY_GOTO(gp_gen_take_batch(all, 0, gp_json_count(all), "b64_json", out, err));
     }
-    if (out->outcome != GP_GEN_GOT) goto out;
+    if (out->outcome != GP_GEN_DONE) goto out;
     gp_gen_put_text(&out->settings, "model", r->model);
     gp_gen_put_text(&out->settings, "size", gp_json_text(gp_json_get(answer.root, "size"), NULL));
     gp_gen_put_text(&out->settings, "quality", gp_json_text(gp_json_get(answer.root, "quality"), NULL));

@@ -60,7 +60,8 @@ static gp_status start(gp_gen_backend *b, char *const *words, gp_gen_result *out
     if (!p) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a program");
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
         gp_mem_free(p);
-        return gp_gen_say(out, GP_GEN_AGAIN, "cannot create a socket pair for '%.200s': %s", words[0], strerror(errno));
+        return gp_gen_set_result(out, GP_GEN_RETRY, "cannot create a socket pair for '%.200s': %s", words[0],
+                                 strerror(errno));
     }
     bool started = gp_gen_spawn(words, ends[1], &p->pid, out) == GP_OK;
     close(ends[1]);
@@ -77,10 +78,10 @@ static gp_status drop(gp_gen_backend *b, const char *name, const char *why, gp_g
 {
     int status = end(b->program, why != NULL);
     b->program = NULL;
-    if (why) return gp_gen_say(out, GP_GEN_AGAIN, "'%.200s' %s", name, why);
+    if (why) return gp_gen_set_result(out, GP_GEN_RETRY, "'%.200s' %s", name, why);
     if (WIFSIGNALED(status))
-        return gp_gen_say(out, GP_GEN_AGAIN, "'%.200s' was killed by signal %d", name, WTERMSIG(status));
-    return gp_gen_say(out, GP_GEN_AGAIN, "'%.200s' ended with %d without an answer", name, WEXITSTATUS(status));
+        return gp_gen_set_result(out, GP_GEN_RETRY, "'%.200s' was killed by signal %d", name, WTERMSIG(status));
+    return gp_gen_set_result(out, GP_GEN_RETRY, "'%.200s' ended with %d without an answer", name, WEXITSTATUS(status));
 }
 
 /* ------------------------------------------------------------------ lines */
@@ -156,7 +157,7 @@ static gp_status take_image(const char *name, const gp_json *answer, const gp_ge
                             gp_error *err)
 {
     GP_TRY(gp_gen_take_file(r->out, name, out, err));
-    if (out->outcome != GP_GEN_GOT) return GP_OK;
+    if (out->outcome != GP_GEN_DONE) return GP_OK;
     const gp_json *settings = gp_json_get(answer, "settings");
     if (gp_json_count(settings))
         gp_json_each(settings, put_setting, &out->settings);
@@ -189,7 +190,7 @@ static gp_status take_line(gp_gen_backend *b, const char *name, size_t size, con
     } else if (error) {
         bool refused = gp_json_bool(gp_json_get(answer, "refused"), false);
         bool again = gp_json_bool(gp_json_get(answer, "again"), true);
-        gp_gen_say(out, refused ? GP_GEN_REFUSED : again ? GP_GEN_AGAIN : GP_GEN_FAILED, "%.350s", error);
+        gp_gen_set_result(out, refused ? GP_GEN_REFUSED : again ? GP_GEN_RETRY : GP_GEN_FAILED, "%.350s", error);
         out->reported = true;
     } else
         st = take_image(name, answer, r, out, err);
@@ -204,21 +205,21 @@ gp_status gp_gen_program_make(gp_gen_backend *b, char *const *words, const gp_ge
     double deadline = b->o.timeout > 0 ? gp_clock_now() + b->o.timeout : INFINITY;
     gp_status st = GP_OK;
     put_request(r, &line);
-    if (line.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
+    if (line.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
     unlink(r->out); /* so that a file there afterwards comes from this request */
-    if (!b->program) GP_GO(start(b, words, out, err));
+    if (!b->program) GP_TRY_GOTO(start(b, words, out, err));
     if (!b->program) goto out;
-    if (!send_line(b->program, &line)) GP_GO(drop(b, words[0], NULL, out));
+    if (!send_line(b->program, &line)) GP_TRY_GOTO(drop(b, words[0], NULL, out));
     for (bool done = false; b->program && !done;) {
         char why[80];
         size_t size = 0;
         hearing heard = hear(b, b->program, deadline, &size);
         snprintf(why, sizeof why, "did not answer within %g seconds", b->o.timeout);
         if (heard == HEARD) {
-            GP_GO(take_line(b, words[0], size, r, &done, out, err));
+            GP_TRY_GOTO(take_line(b, words[0], size, r, &done, out, err));
         } else if (heard == STOPPED) {
             drop(b, words[0], "stopped", out);
-            GP_GO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
+            GP_TRY_GOTO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
         } else
             drop(b, words[0],
                  heard == LATE       ? why

@@ -46,9 +46,10 @@ static gp_status look(gp_gen_backend *b, const char *path, const gp_gen_request 
     gp_gen_answer answer;
     gp_status st = GP_OK;
     *done = true;
-    GP_GO(gp_gen_ask(b, path, NULL, &answer, out, err));
+    GP_TRY_GOTO(gp_gen_call(b, path, NULL, &answer, out, err));
     if (answer.code == 410 || answer.code == 404) {
-        gp_gen_say(out, GP_GEN_AGAIN, "the server has forgotten the job"); /* restarted, perhaps: then ask anew */
+        gp_gen_set_result(out, GP_GEN_RETRY,
+                          "the server has forgotten the job"); /* restarted, perhaps: then ask anew */
         goto out;
     }
     if (!answer.root) {
@@ -61,15 +62,15 @@ static gp_status look(gp_gen_backend *b, const char *path, const gp_gen_request 
         *done = false;
     } else if (status && !strcmp(status, "completed")) {
         const gp_json *images = gp_json_get(gp_json_get(answer.root, "result"), "images");
-        GP_GO(gp_gen_take_batch(images, 0, gp_json_count(images), "b64_json", out, err));
-        if (out->outcome == GP_GEN_GOT) {
+        GP_TRY_GOTO(gp_gen_take_batch(images, 0, gp_json_count(images), "b64_json", out, err));
+        if (out->outcome == GP_GEN_DONE) {
             gp_gen_put_asked(&out->settings, r);
             gp_gen_put_real(&out->settings, "hires", r->hires);
         }
     } else {
         const char *words = gp_json_text(gp_json_get(gp_json_get(answer.root, "error"), "message"), NULL);
-        gp_gen_say(out, GP_GEN_AGAIN, "the job %s%s%.200s", status ? status : "is in no known state", words ? ": " : "",
-                   words ? words : "");
+        gp_gen_set_result(out, GP_GEN_RETRY, "the job %s%s%.200s", status ? status : "is in no known state",
+                          words ? ": " : "", words ? words : "");
     }
 out:
     gp_gen_answer_clear(&answer);
@@ -82,23 +83,23 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     gp_gen_answer answer = {0};
     gp_status st = GP_OK;
     put_request(r, &body);
-    if (body.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
-    GP_GO(gp_gen_ask(b, "/sdcpp/v1/img_gen", body.data, &answer, out, err));
+    if (body.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
+    GP_TRY_GOTO(gp_gen_call(b, "/sdcpp/v1/img_gen", body.data, &answer, out, err));
     if (!answer.root) goto out;
     const char *id = gp_json_text(gp_json_get(answer.root, "id"), NULL);
     if (!id || strspn(id, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.") != strlen(id)) {
-        gp_gen_say(out, GP_GEN_AGAIN, "the server returned no job id");
+        gp_gen_set_result(out, GP_GEN_RETRY, "the server returned no job id");
         goto out;
     }
     gp_str_printf(&path, "/sdcpp/v1/jobs/%s", id);
-    if (path.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
+    if (path.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
     int misses = 0;
     double begin = gp_clock_now();
     for (bool done = false;;) {
-        GP_GO(look(b, path.data, r, &misses, &done, out, err));
+        GP_TRY_GOTO(look(b, path.data, r, &misses, &done, out, err));
         if (done) break;
         double next = gp_gen_look_after(gp_clock_now() - begin, most_look);
-        if (!gp_gen_wait(b, next, out)) GP_GO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
+        if (!gp_gen_wait(b, next, out)) GP_TRY_GOTO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
     }
 out:
     gp_gen_answer_clear(&answer);

@@ -10,11 +10,11 @@
 static gp_status open_session(gp_gen_backend *b, gp_gen_result *out, gp_error *err)
 {
     gp_gen_answer answer;
-    GP_TRY(gp_gen_ask(b, "/API/GetNewSession", "{}", &answer, out, err));
+    GP_TRY(gp_gen_call(b, "/API/GetNewSession", "{}", &answer, out, err));
     const char *id = gp_json_text(gp_json_get(answer.root, "session_id"), NULL);
     gp_mem_free(b->session);
     b->session = id ? gp_str_dup(id) : NULL;
-    if (answer.root && !id) gp_gen_say(out, GP_GEN_FAILED, "the server opens no session");
+    if (answer.root && !id) gp_gen_set_result(out, GP_GEN_FAILED, "the server opens no session");
     gp_gen_answer_clear(&answer);
     return id && !b->session ? gp_fail(err, GP_ERR_MEMORY, "out of memory for a session") : GP_OK;
 }
@@ -41,11 +41,11 @@ static gp_status make_once(gp_gen_backend *b, const gp_gen_request *r, bool *exp
     gp_gen_answer answer = {0};
     gp_status st = GP_OK;
     *expired = false;
-    if (!b->session) GP_GO(open_session(b, out, err));
+    if (!b->session) GP_TRY_GOTO(open_session(b, out, err));
     if (!b->session) goto out;
     put_request(b, r, &body);
-    if (body.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
-    GP_GO(gp_gen_ask(b, "/API/GenerateText2Image", body.data, &answer, out, err));
+    if (body.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
+    GP_TRY_GOTO(gp_gen_call(b, "/API/GenerateText2Image", body.data, &answer, out, err));
     const gp_json *said = answer.root ? answer.root : answer.wrong;
     const char *error = gp_json_text(gp_json_get(said, "error_id"), NULL);
     *expired = error && !strcmp(error, "invalid_session_id");
@@ -53,18 +53,18 @@ static gp_status make_once(gp_gen_backend *b, const gp_gen_request *r, bool *exp
     const char *image = gp_json_text(gp_json_at(gp_json_get(answer.root, "images"), 0), NULL);
     const char *words = gp_json_text(gp_json_get(answer.root, "error"), NULL);
     if (!image) {
-        gp_gen_say(out, GP_GEN_AGAIN, "%.300s", words ? words : "the answer names no image");
+        gp_gen_set_result(out, GP_GEN_RETRY, "%.300s", words ? words : "the answer names no image");
         goto out;
     }
     if (gp_str_starts(image, "data:"))
-        GP_GO(gp_gen_take_base64(gp_json_at(gp_json_get(answer.root, "images"), 0), out, err));
+        GP_TRY_GOTO(gp_gen_take_base64(gp_json_at(gp_json_get(answer.root, "images"), 0), out, err));
     else {
         if (*image != '/') gp_str_putc(&path, '/');
         gp_http_put_escaped(&path, image, "-_.~/"); /* file names of prompts: blanks and all */
-        if (path.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
-        GP_GO(gp_gen_fetch(b, path.data, out, err));
+        if (path.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
+        GP_TRY_GOTO(gp_gen_fetch(b, path.data, out, err));
     }
-    if (out->outcome == GP_GEN_GOT) {
+    if (out->outcome == GP_GEN_DONE) {
         gp_gen_put_asked(&out->settings, r);
         gp_gen_put_text(&out->settings, "model", r->model);
         gp_gen_put_text(&out->settings, "refiner", r->refiner);
@@ -85,7 +85,7 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     gp_mem_free(b->session);
     b->session = NULL;
     GP_TRY(make_once(b, r, &expired, out, err));
-    return expired ? gp_gen_say(out, GP_GEN_AGAIN, "the server knows no session of its own") : GP_OK;
+    return expired ? gp_gen_set_result(out, GP_GEN_RETRY, "the server knows no session of its own") : GP_OK;
 }
 
 const gp_gen_protocol_table gp_gen_swarm = {"swarmui", GP_GEN_SEEDS, NULL, make, NULL, NULL};

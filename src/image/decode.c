@@ -46,24 +46,24 @@ gp_status gp_image_decode_bytes(const uint8_t *bytes, size_t size, uint64_t max_
     return gp_image_decode_reduced(bytes, size, max_pixels, 1, out, err);
 }
 
-static gp_status png_head(const uint8_t *bytes, size_t size, gp_image_head *out, gp_error *err)
+static gp_status png_head(const uint8_t *bytes, size_t size, gp_image_info *out, gp_error *err)
 {
-    gp_png_plan plan;
+    gp_png_info plan;
     GP_TRY(gp_png_scan(bytes, size, UINT64_MAX, true, &plan, err));
-    *out = (gp_image_head){GP_FORMAT_PNG, plan.width, plan.height, plan.orientation, plan.animated};
+    *out = (gp_image_info){GP_FORMAT_PNG, plan.width, plan.height, plan.orientation, plan.animated};
     return GP_OK;
 }
 
-static gp_status jpeg_head(const uint8_t *bytes, size_t size, gp_image_head *out, gp_error *err)
+static gp_status jpeg_head(const uint8_t *bytes, size_t size, gp_image_info *out, gp_error *err)
 {
-    gp_jpeg_plan plan;
+    gp_jpeg_info plan;
     GP_TRY(gp_jpeg_scan(bytes, size, &plan, err));
     GP_TRY(gp_image_check_size(plan.width, plan.height, UINT64_MAX, err));
-    *out = (gp_image_head){GP_FORMAT_JPEG, plan.width, plan.height, plan.orientation, false};
+    *out = (gp_image_info){GP_FORMAT_JPEG, plan.width, plan.height, plan.orientation, false};
     return GP_OK;
 }
 
-gp_status gp_image_read_head(const uint8_t *bytes, size_t size, gp_image_head *out, gp_error *err)
+gp_status gp_image_read_info(const uint8_t *bytes, size_t size, gp_image_info *out, gp_error *err)
 {
     const char *seems;
     switch (gp_image_sniff(bytes, size, &seems)) {

@@ -19,15 +19,15 @@ gp_format gp_image_sniff(const uint8_t *bytes, size_t size, const char **seems);
 /* Does this file name have an extension that goldpan reads (.png .jpg .jpeg .jpe .jfif .webp, any case)? */
 bool gp_image_name_fits(const char *path);
 
-typedef struct gp_image_head {
+typedef struct gp_image_info {
     gp_format format;
     uint32_t width, height;
     uint32_t orientation; /* EXIF 1..8, 0 when not given */
     bool animated;
-} gp_image_head;
+} gp_image_info;
 /* Format, size and orientation without decoding pixels.  FORMAT for damaged or foreign bytes. Messages do not name the
  * file: the caller puts it in front. */
-gp_status gp_image_read_head(const uint8_t *bytes, size_t size, gp_image_head *out, gp_error *err);
+gp_status gp_image_read_info(const uint8_t *bytes, size_t size, gp_image_info *out, gp_error *err);
 
 /* Decode.  out->rgb [height, width, 3] owned, gp_pixels_clear (gp_mem_free).  Truncated data is an error, as in Pillow.
  * Errors: FORMAT, LIMIT, UNSUPPORTED, MEMORY. */

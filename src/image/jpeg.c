@@ -25,7 +25,7 @@ typedef struct job {
     struct jpeg_decompress_struct jpeg;
     struct jpeg_source_mgr source;
     struct jpeg_progress_mgr progress;
-    const gp_jpeg_plan *plan;
+    const gp_jpeg_info *plan;
     uint32_t reduce; /* 1, 2, 4 or 8: transforms of 8/reduce instead of 8 pixels a side */
     uint8_t *row;    /* gray [w] or CMYK [w, 4] */
     gp_pixels pixels;
@@ -95,7 +95,7 @@ static bool stop(job *j, gp_status status, const char *message)
 
 static bool read_rows(job *j)
 {
-    const gp_jpeg_plan *p = j->plan;
+    const gp_jpeg_info *p = j->plan;
     const uint32_t width = j->jpeg.output_width, height = j->jpeg.output_height;
     if (gp_image_alloc(width, height, &j->pixels, NULL)) return stop(j, GP_ERR_MEMORY, "");
     if (p->components != 3 && !(j->row = gp_mem_new(width, 4))) return stop(j, GP_ERR_MEMORY, "");
@@ -113,7 +113,7 @@ static bool read_rows(job *j)
 static bool run(job *j)
 {
     static const J_COLOR_SPACE wanted[5] = {[1] = JCS_GRAYSCALE, [3] = JCS_RGB, [4] = JCS_CMYK};
-    const gp_jpeg_plan *p = j->plan;
+    const gp_jpeg_info *p = j->plan;
     if (setjmp(j->jump)) return false;
     jpeg_create_decompress(&j->jpeg);
     j->created = true;
@@ -147,7 +147,7 @@ static gp_status explain(const job *j, gp_error *err)
 gp_status gp_image_jpeg(const uint8_t *bytes, size_t size, uint64_t max_pixels, uint32_t reduce, gp_pixels *out,
                         gp_error *err)
 {
-    gp_jpeg_plan plan;
+    gp_jpeg_info plan;
     GP_TRY(gp_jpeg_scan(bytes, size, &plan, err));
     GP_TRY(gp_image_check_size(plan.width, plan.height, max_pixels, err));
     job j = {.plan = &plan, .reduce = reduce};

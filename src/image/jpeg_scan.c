@@ -56,7 +56,7 @@ static bool is_frame(unsigned marker)
     return marker == DHP || (marker >= SOF0 && marker <= 0xcf && marker != DHT && marker != JPG && marker != DAC);
 }
 
-static gp_status read_frame(const gp_jpeg_segment *s, gp_jpeg_plan *plan, gp_error *err)
+static gp_status read_frame(const gp_jpeg_segment *s, gp_jpeg_info *plan, gp_error *err)
 {
     if (s->length < 6) return gp_fail(err, GP_ERR_FORMAT, "JPEG header is damaged");
     if (s->data[0] != 8)
@@ -80,7 +80,7 @@ static bool tables_whole(const gp_jpeg_segment *s)
     return true;
 }
 
-static gp_status read_segment(const gp_jpeg_segment *s, gp_jpeg_plan *plan, gp_error *err)
+static gp_status read_segment(const gp_jpeg_segment *s, gp_jpeg_info *plan, gp_error *err)
 {
     if (is_frame(s->marker)) return read_frame(s, plan, err);
     if (s->marker == DQT && !tables_whole(s)) return gp_fail(err, GP_ERR_FORMAT, "JPEG quantisation table is damaged");
@@ -93,10 +93,10 @@ static gp_status read_segment(const gp_jpeg_segment *s, gp_jpeg_plan *plan, gp_e
     return GP_OK;
 }
 
-gp_status gp_jpeg_scan(const uint8_t *bytes, size_t size, gp_jpeg_plan *out, gp_error *err)
+gp_status gp_jpeg_scan(const uint8_t *bytes, size_t size, gp_jpeg_info *out, gp_error *err)
 {
     if (size < 3 || memcmp(bytes, "\xff\xd8\xff", 3) != 0) return gp_fail(err, GP_ERR_FORMAT, "is not a JPEG image");
-    gp_jpeg_plan plan = {0};
+    gp_jpeg_info plan = {0};
     size_t at = 2;
     for (;;) {
         gp_jpeg_segment s;

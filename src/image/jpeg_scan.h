@@ -5,13 +5,13 @@
 
 #include "base/status.h"
 
-typedef struct gp_jpeg_plan {
+typedef struct gp_jpeg_info {
     uint32_t width, height, orientation;
     int components; /* 1 gray, 3 colour, 4 CMYK or YCCK */
-} gp_jpeg_plan;
+} gp_jpeg_info;
 
 /* Errors: FORMAT, UNSUPPORTED (12 bits, odd channel counts). The size is not judged. */
-gp_status gp_jpeg_scan(const uint8_t *bytes, size_t size, gp_jpeg_plan *out, gp_error *err);
+gp_status gp_jpeg_scan(const uint8_t *bytes, size_t size, gp_jpeg_info *out, gp_error *err);
 
 typedef struct gp_jpeg_segment {
     unsigned marker; /* second byte: 0xe1 = APP1 ... */

@@ -51,3 +51,15 @@ gp_status gp_image_write_marked(const char *path, const uint8_t *rgb, uint32_t w
     gp_str_clear(&plain);
     return st;
 }
+
+bool gp_image_is_own(const gp_chunks *chunks)
+{
+    for (size_t i = 0; i < chunks->count; i++) {
+        const gp_chunk *c = &chunks->items[i];
+        if (strcmp(c->key, GP_MARK_IMAGE) == 0) return true;
+        if (strcmp(c->key, "jpeg:comment") == 0 && strncmp(c->text, GP_MARK_IMAGE, sizeof GP_MARK_IMAGE - 1) == 0)
+            return true;
+        if (strcmp(c->key, "xmp") == 0 && strstr(c->text, GP_MARK_IMAGE)) return true;
+    }
+    return false;
+}

@@ -27,7 +27,7 @@ static gp_status leave(gp_error *err)
 }
 
 /* All compressed data in one piece: the file's own bytes if there is one chunk, else a copy in *owned. */
-static gp_status gather(const gp_png_plan *plan, const uint8_t *bytes, const uint8_t **data, size_t *size, void **owned,
+static gp_status gather(const gp_png_info *plan, const uint8_t *bytes, const uint8_t **data, size_t *size, void **owned,
                         gp_error *err)
 {
     size_t at = plan->idat, used = 0, length;
@@ -52,7 +52,7 @@ static gp_status inflate_all(const uint8_t *data, size_t size, uint8_t *raw, siz
 }
 
 /* raw [h, 1 + r] at the end of block -> RGB [h, w, 3] at its start; above [r] is zeros. */
-static gp_status rows(const gp_png_plan *plan, uint8_t *block, uint8_t *raw, const uint8_t *above, gp_error *err)
+static gp_status rows(const gp_png_info *plan, uint8_t *block, uint8_t *raw, const uint8_t *above, gp_error *err)
 {
     static const uint8_t bpp[7] = {1, 0, 3, 1, 2, 0, 4};
     const gp_kernels *kernels = gp_kernel_table();
@@ -72,7 +72,7 @@ static gp_status rows(const gp_png_plan *plan, uint8_t *block, uint8_t *raw, con
     return GP_OK;
 }
 
-static gp_status decode(const gp_png_plan *plan, const uint8_t *bytes, gp_pixels *out, gp_error *err)
+static gp_status decode(const gp_png_info *plan, const uint8_t *bytes, gp_pixels *out, gp_error *err)
 {
     size_t r = plan->row_bytes, h = plan->height, w3 = 3 * (size_t)plan->width, each, size, data_size;
     if (!gp_size_add(w3 > r ? w3 : r, 1, &each) || !gp_size_mul(each, h, &size))
@@ -80,12 +80,12 @@ static gp_status decode(const gp_png_plan *plan, const uint8_t *bytes, gp_pixels
     const uint8_t *data;
     void *owned = NULL, *block = NULL, *above = NULL;
     gp_status st;
-    GP_GO(gather(plan, bytes, &data, &data_size, &owned, err));
-    GP_GO(gp_alloc(&block, size, 1, "pixels", err));
-    GP_GO(inflate_all(data, data_size, (uint8_t *)block + (size - h * (r + 1)), h * (r + 1), err));
+    GP_TRY_GOTO(gather(plan, bytes, &data, &data_size, &owned, err));
+    GP_TRY_GOTO(gp_alloc(&block, size, 1, "pixels", err));
+    GP_TRY_GOTO(inflate_all(data, data_size, (uint8_t *)block + (size - h * (r + 1)), h * (r + 1), err));
     above = gp_mem_zero(r, 1);
-    if (!above) GP_GO(gp_fail(err, GP_ERR_MEMORY, "no memory for a row of pixels"));
-    GP_GO(rows(plan, block, (uint8_t *)block + (size - h * (r + 1)), above, err));
+    if (!above) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "no memory for a row of pixels"));
+    GP_TRY_GOTO(rows(plan, block, (uint8_t *)block + (size - h * (r + 1)), above, err));
     void *cut = gp_mem_resize(block, h * w3, 1);
     *out = (gp_pixels){plan->width, plan->height, cut ? cut : block};
     block = NULL;
@@ -98,7 +98,7 @@ out:
 
 gp_status gp_image_png_fast(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err)
 {
-    gp_png_plan plan;
+    gp_png_info plan;
     GP_TRY(gp_png_scan(bytes, size, max_pixels, false, &plan, err));
     if (plan.depth != 8 || plan.interlaced) return leave(err);
     return decode(&plan, bytes, out, err);

@@ -16,7 +16,7 @@
 #include <string.h>
 
 typedef struct job {
-    const gp_png_plan *plan;
+    const gp_png_info *plan;
     const uint8_t *bytes;
     size_t head_size, cut_size, at; /* cut_size: data in an IDAT cut off by the end; at: position in the made file */
     uint8_t head[8 + 25 + 12 + 768], cut_head[8];
@@ -58,7 +58,7 @@ static void on_read(png_structp png, png_bytep to, size_t size)
 {
     static const uint8_t end[12] = {0, 0, 0, 0, 'I', 'E', 'N', 'D', 0xae, 0x42, 0x60, 0x82};
     job *j = png_get_io_ptr(png);
-    const gp_png_plan *p = j->plan;
+    const gp_png_info *p = j->plan;
     const uint8_t *bytes = j->bytes;
     const struct {
         const uint8_t *data;
@@ -96,7 +96,7 @@ static uint8_t *put32(uint8_t *p, uint32_t v)
 static void write_head(job *j)
 {
     static const uint8_t start[16] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n', 0, 0, 0, 13, 'I', 'H', 'D', 'R'};
-    const gp_png_plan *plan = j->plan;
+    const gp_png_info *plan = j->plan;
     uint8_t *p = j->head;
     memcpy(p, start, sizeof start);
     p = put32(put32(p + 16, plan->width), plan->height);
@@ -119,7 +119,7 @@ static void write_head(job *j)
 
 static bool take_memory(job *j)
 {
-    const gp_png_plan *p = j->plan;
+    const gp_png_info *p = j->plan;
     size_t rows = p->interlaced ? p->height : 1;
     j->raw = gp_mem_zero(rows, p->row_bytes);
     j->lines = p->interlaced ? gp_mem_new(rows, sizeof *j->lines) : NULL;
@@ -133,7 +133,7 @@ static bool take_memory(job *j)
 
 static void convert(job *j, uint32_t y)
 {
-    const gp_png_plan *p = j->plan;
+    const gp_png_info *p = j->plan;
     gp_rgb_from_png(p->interlaced ? j->lines[y] : j->raw, j->pixels.rgb + 3 * (size_t)p->width * y, p->width, p->color,
                     p->depth, p->palette);
 }
@@ -149,7 +149,7 @@ static bool whole(const job *j)
 /* The part that libpng may leave by longjmp. */
 static bool run(job *j)
 {
-    const gp_png_plan *p = j->plan;
+    const gp_png_info *p = j->plan;
     j->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, j, on_error, on_warning, j, on_alloc, on_free);
     if (!j->png) return j->no_memory = true, false;
     if (setjmp(png_jmpbuf(j->png))) return whole(j);
@@ -174,7 +174,7 @@ static bool run(job *j)
 
 gp_status gp_image_png_full(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err)
 {
-    gp_png_plan plan;
+    gp_png_info plan;
     GP_TRY(gp_png_scan(bytes, size, max_pixels, false, &plan, err));
     job j = {.plan = &plan, .bytes = bytes};
     write_head(&j);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * One walk over a PNG file's chunks: bytes in, a gp_png_plan out, nothing allocated.
+ * One walk over a PNG file's chunks: bytes in, a gp_png_info out, nothing allocated.
  *
  * The same damage is an error as in Pillow, so that both read the same images of a folder:
  * - before the pixel data every critical chunk must have the right CRC; after the pixel data CRCs are ignored, a chunk
@@ -29,7 +29,7 @@ typedef struct scan {
     const uint8_t *bytes;
     size_t size, at;
     uint64_t max_pixels;
-    gp_png_plan *plan;
+    gp_png_info *plan;
     bool have_head;
     bool animation, fctl_first; /* a valid acTL was seen; an fcTL came before IDAT */
     bool uncounted;             /* an animation chunk was skipped because of its CRC: the numbers have a gap */
@@ -70,7 +70,7 @@ static gp_status read_head(scan *s, const chunk *c, gp_error *err)
 {
     static const uint8_t depths[7] = {1 | 2 | 4 | 8 | 16, 0, 8 | 16, 1 | 2 | 4 | 8, 8 | 16, 0, 8 | 16};
     static const uint8_t channels[7] = {1, 0, 3, 1, 2, 0, 4};
-    gp_png_plan *p = s->plan;
+    gp_png_info *p = s->plan;
     if (c->length < 13) return short_chunk(c, err);
     if (s->have_head) return gp_fail(err, GP_ERR_FORMAT, "PNG header comes twice");
     const uint8_t *d = c->data;
@@ -100,7 +100,7 @@ static gp_status read_palette(scan *s, const chunk *c, gp_error *err)
 
 static gp_status check_animation(scan *s, const chunk *c, gp_error *err)
 {
-    gp_png_plan *p = s->plan;
+    gp_png_info *p = s->plan;
     if (is(c, "acTL")) {
         if (c->length < 8) return short_chunk(c, err);
         uint32_t n = gp_be32(c->data);
@@ -134,7 +134,7 @@ static bool is_animation(const chunk *c)
 /* Reads the chunks other than header, palette and pixels. */
 static gp_status check_chunk(scan *s, const chunk *c, gp_error *err)
 {
-    gp_png_plan *p = s->plan;
+    gp_png_info *p = s->plan;
     if (is_animation(c)) return check_animation(s, c, err);
     if (is(c, "eXIf") && !p->orientation) p->orientation = gp_exif_orientation(c->data, c->length);
     return GP_OK;
@@ -179,7 +179,7 @@ static gp_status before_pixels(scan *s, gp_error *err)
 static gp_status pixels(scan *s, gp_error *err)
 {
     chunk c;
-    gp_png_plan *p = s->plan;
+    gp_png_info *p = s->plan;
     while (next(s, &c) > 0 && is(&c, "IDAT")) {
         size_t rest = s->size - s->at - 8;
         if (c.length > rest || rest - c.length < 4) {
@@ -211,12 +211,12 @@ static gp_status after_pixels(scan *s, gp_error *err)
     return GP_OK;
 }
 
-gp_status gp_png_scan(const uint8_t *bytes, size_t size, uint64_t max_pixels, bool head_only, gp_png_plan *out,
+gp_status gp_png_scan(const uint8_t *bytes, size_t size, uint64_t max_pixels, bool head_only, gp_png_info *out,
                       gp_error *err)
 {
     static const uint8_t signature[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
     if (size < 8 || memcmp(bytes, signature, 8) != 0) return gp_fail(err, GP_ERR_FORMAT, "is not a PNG image");
-    gp_png_plan plan = {0};
+    gp_png_info plan = {0};
     scan s = {.bytes = bytes, .size = size, .at = 8, .max_pixels = max_pixels, .plan = &plan, .sequence = -1};
     GP_TRY(before_pixels(&s, err));
     if (!head_only) {
@@ -227,7 +227,7 @@ gp_status gp_png_scan(const uint8_t *bytes, size_t size, uint64_t max_pixels, bo
     return GP_OK;
 }
 
-bool gp_png_idat(const gp_png_plan *plan, const uint8_t *bytes, size_t *at, const uint8_t **data, size_t *length)
+bool gp_png_idat(const gp_png_info *plan, const uint8_t *bytes, size_t *at, const uint8_t **data, size_t *length)
 {
     if (plan->idat_end - *at < 8) return false;
     size_t rest = plan->idat_end - *at - 8, n = gp_be32(bytes + *at);

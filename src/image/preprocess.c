@@ -22,7 +22,7 @@ enum { SIDE_MAX = 8192, LEAST_OVER = 2 };
 static const double clip_mean[3] = {0.48145466, 0.4578275, 0.40821073};
 static const double clip_std[3] = {0.26862954, 0.26130258, 0.27577711};
 
-static const char *filter_name(gp_filter filter)
+static const char *filter_name(gp_resample_filter filter)
 {
     static const char *const names[] = {"bicubic", "bilinear", "lanczos", "box"};
     return names[filter];
@@ -129,10 +129,10 @@ static gp_status read_crop(const gp_json *v, gp_preprocess_config *c, gp_error *
 }
 
 /* Pillow's numbers of filters: 0 nearest, 1 lanczos, 2 bilinear, 3 bicubic, 4 box, 5 hamming */
-static gp_status read_filter(const gp_json *v, gp_filter *out, gp_error *err)
+static gp_status read_filter(const gp_json *v, gp_resample_filter *out, gp_error *err)
 {
-    static const gp_filter filters[] = {GP_FILTER_BICUBIC, GP_FILTER_LANCZOS, GP_FILTER_BILINEAR, GP_FILTER_BICUBIC,
-                                        GP_FILTER_BOX};
+    static const gp_resample_filter filters[] = {GP_FILTER_BICUBIC, GP_FILTER_LANCZOS, GP_FILTER_BILINEAR,
+                                                 GP_FILTER_BICUBIC, GP_FILTER_BOX};
     uint64_t n;
     if (gp_json_kind_of(v) == GP_JSON_NULL) return GP_OK;
     if (!gp_json_u64(v, &n)) return gp_fail(err, GP_ERR_FORMAT, "resample is not a whole number");
@@ -201,8 +201,8 @@ gp_status gp_preprocess_parse(const char *json, size_t size, gp_preprocess_confi
     gp_json *root = NULL;
     gp_preprocess_config c;
     set_defaults(&c);
-    GP_GO(gp_json_parse(json, size, false, 64, &root, err));
-    GP_GO(read_fields(root, &c, err));
+    GP_TRY_GOTO(gp_json_parse(json, size, false, 64, &root, err));
+    GP_TRY_GOTO(read_fields(root, &c, err));
     complete(&c);
     *out = c;
 out:
@@ -249,9 +249,9 @@ static uint32_t reduction(const gp_preprocess_config *c, uint32_t w, uint32_t h)
 gp_status gp_preprocess_decode(const gp_preprocess_config *config, const uint8_t *bytes, size_t size,
                                uint64_t max_pixels, gp_pixels *out, gp_error *err)
 {
-    gp_image_head head;
+    gp_image_info head;
     if (!config->fast_decode || !config->do_resize) return gp_image_decode_bytes(bytes, size, max_pixels, out, err);
-    GP_TRY(gp_image_read_head(bytes, size, &head, err));
+    GP_TRY(gp_image_read_info(bytes, size, &head, err));
     return gp_image_decode_reduced(bytes, size, max_pixels, reduction(config, head.width, head.height), out, err);
 }
 
@@ -281,8 +281,9 @@ gp_status gp_preprocess_crop(const gp_preprocess_config *config, const gp_pixels
     uint8_t *seen = NULL; /* [sy.n, sx.n, 3] */
     const size_t row = (size_t)sx.n * 3;
     gp_status st;
-    GP_GO(gp_alloc((void **)&seen, sy.n, row, "crop", err));
-    GP_GO(gp_resize_rgb_window(p->rgb, p->width, p->height, seen, w, h, sx.from, sy.from, sx.n, sy.n, c->filter, err));
+    GP_TRY_GOTO(gp_alloc((void **)&seen, sy.n, row, "crop", err));
+    GP_TRY_GOTO(
+        gp_resize_rgb_window(p->rgb, p->width, p->height, seen, w, h, sx.from, sy.from, sx.n, sy.n, c->filter, err));
     memset(out, 0, (size_t)c->crop_w * c->crop_h * 3);
     for (size_t y = 0; y < sy.n; y++) memcpy(out + ((sy.to + y) * c->crop_w + sx.to) * 3, seen + y * row, row);
 out:
@@ -296,8 +297,8 @@ gp_status gp_preprocess_planes(const gp_preprocess_config *config, const gp_pixe
     const size_t n = (size_t)config->crop_w * config->crop_h;
     uint8_t *rgb = NULL; /* [crop_h, crop_w, 3] */
     gp_status st;
-    GP_GO(gp_alloc((void **)&rgb, n, 3, "crop", err));
-    GP_GO(gp_preprocess_crop(config, pixels, rgb, err));
+    GP_TRY_GOTO(gp_alloc((void **)&rgb, n, 3, "crop", err));
+    GP_TRY_GOTO(gp_preprocess_crop(config, pixels, rgb, err));
     gp_kernel_table()->normalise(rgb, n, config->table[0], planes, n);
 out:
     gp_mem_free(rgb);

@@ -11,7 +11,7 @@ typedef struct gp_preprocess_config {
     bool do_resize, do_center_crop, do_rescale, do_normalize;
     uint32_t shortest_edge; /* >0: shortest edge to this; 0: exact resize_w x resize_h */
     uint32_t resize_w, resize_h;
-    gp_filter filter;
+    gp_resample_filter filter;
     uint32_t crop_w, crop_h;
     double rescale;
     float mean[3], std[3];

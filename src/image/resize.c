@@ -58,7 +58,7 @@ static double box(double t)
 
 typedef double (*filter_fn)(double t);
 
-static filter_fn filter_of(gp_filter filter, double *support)
+static filter_fn filter_of(gp_resample_filter filter, double *support)
 {
     switch (filter) {
     case GP_FILTER_BILINEAR: *support = 1.0; return bilinear;
@@ -96,8 +96,8 @@ static bool to_integers(const double *k, double total, size_t n, int32_t *q)
     return plus <= INT32_MAX && minus >= INT32_MIN;
 }
 
-static gp_status axis_init(axis_weights *a, uint32_t in, uint32_t out, uint32_t from, uint32_t n, gp_filter filter,
-                           gp_error *err)
+static gp_status axis_init(axis_weights *a, uint32_t in, uint32_t out, uint32_t from, uint32_t n,
+                           gp_resample_filter filter, gp_error *err)
 {
     gp_status st;
     double support, *k = NULL;
@@ -106,12 +106,12 @@ static gp_status axis_init(axis_weights *a, uint32_t in, uint32_t out, uint32_t 
     support *= stretch;
     const size_t most = (size_t)ceil(support) * 2 + 1, taps = most < in ? most : in;
     *a = (axis_weights){.taps = taps};
-    GP_GO(gp_alloc((void **)&a->first, n, sizeof *a->first, "resize", err));
-    GP_GO(gp_alloc((void **)&a->count, n, sizeof *a->count, "resize", err));
+    GP_TRY_GOTO(gp_alloc((void **)&a->first, n, sizeof *a->first, "resize", err));
+    GP_TRY_GOTO(gp_alloc((void **)&a->count, n, sizeof *a->count, "resize", err));
     size_t cells;
-    if (!gp_size_mul(n, taps, &cells)) GP_GO(gp_fail(err, GP_ERR_LIMIT, "resize: too many weights"));
-    GP_GO(gp_alloc((void **)&a->weight, cells, sizeof *a->weight, "weights of resize", err));
-    GP_GO(gp_alloc((void **)&k, taps, sizeof *k, "resize", err));
+    if (!gp_size_mul(n, taps, &cells)) GP_TRY_GOTO(gp_fail(err, GP_ERR_LIMIT, "resize: too many weights"));
+    GP_TRY_GOTO(gp_alloc((void **)&a->weight, cells, sizeof *a->weight, "weights of resize", err));
+    GP_TRY_GOTO(gp_alloc((void **)&k, taps, sizeof *k, "resize", err));
     for (uint32_t i = 0; i < n; i++) {
         const double centre = ((double)from + i + 0.5) * scale;
         const double low = centre - support + 0.5, high = centre + support + 0.5;
@@ -125,7 +125,7 @@ static gp_status axis_init(axis_weights *a, uint32_t in, uint32_t out, uint32_t 
         a->first[i] = (int32_t)lo;
         a->count[i] = (int32_t)(hi - lo);
         if (!to_integers(k, total, (size_t)(hi - lo), a->weight + i * taps))
-            GP_GO(gp_fail(err, GP_ERR_LIMIT, "resize: weights out of range"));
+            GP_TRY_GOTO(gp_fail(err, GP_ERR_LIMIT, "resize: weights out of range"));
     }
     st = GP_OK;
 out:
@@ -193,8 +193,8 @@ static gp_status both_passes(const job *t, uint8_t *out, gp_error *err)
 }
 
 gp_status gp_resize_rgb_window(const uint8_t *in, uint32_t in_w, uint32_t in_h, uint8_t *out, uint32_t out_w,
-                               uint32_t out_h, uint32_t x, uint32_t y, uint32_t w, uint32_t h, gp_filter filter,
-                               gp_error *err)
+                               uint32_t out_h, uint32_t x, uint32_t y, uint32_t w, uint32_t h,
+                               gp_resample_filter filter, gp_error *err)
 {
     gp_status st = GP_OK;
     job t = {.in = in, .in_w = in_w, .in_h = in_h, .out_w = out_w, .out_h = out_h, .x = x, .y = y, .w = w, .h = h};
@@ -202,10 +202,10 @@ gp_status gp_resize_rgb_window(const uint8_t *in, uint32_t in_w, uint32_t in_h, 
         return gp_fail(err, GP_ERR_LIMIT, "cannot resize %ux%u to %ux%u pixels", in_w, in_h, out_w, out_h);
     assert(w > 0 && h > 0 && x <= out_w && w <= out_w - x && y <= out_h && h <= out_h - y);
     const size_t row = (size_t)in_w * 3;
-    if (in_w != out_w) GP_GO(axis_init(&t.across, in_w, out_w, x, w, filter, err));
-    if (in_h != out_h) GP_GO(axis_init(&t.down, in_h, out_h, y, h, filter, err));
+    if (in_w != out_w) GP_TRY_GOTO(axis_init(&t.across, in_w, out_w, x, w, filter, err));
+    if (in_h != out_h) GP_TRY_GOTO(axis_init(&t.down, in_h, out_h, y, h, filter, err));
     if (in_w != out_w && in_h != out_h) {
-        GP_GO(both_passes(&t, out, err));
+        GP_TRY_GOTO(both_passes(&t, out, err));
     } else if (in_w != out_w) {
         pass_across(&t, in + y * row, row, 0, in_w, h, out);
     } else if (in_h != out_h) {
@@ -220,7 +220,7 @@ out:
 }
 
 gp_status gp_resize_rgb(const uint8_t *in, uint32_t in_w, uint32_t in_h, uint8_t *out, uint32_t out_w, uint32_t out_h,
-                        gp_filter filter, gp_error *err)
+                        gp_resample_filter filter, gp_error *err)
 {
     return gp_resize_rgb_window(in, in_w, in_h, out, out_w, out_h, 0, 0, out_w, out_h, filter, err);
 }

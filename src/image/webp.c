@@ -41,18 +41,18 @@ gp_status gp_image_webp(const uint8_t *bytes, size_t size, uint64_t max_pixels, 
     gp_pixels canvas = {0};
     gp_status st = GP_OK;
     bool have_frame = false;
-    gp_image_head head;
+    gp_image_info head;
     GP_TRY(gp_webp_head(bytes, size, &head, err));
     GP_TRY(gp_image_check_size(head.width, head.height, max_pixels, err));
     WebPDemuxer *demux = WebPDemux(&data);
     if (!demux) return gp_fail(err, GP_ERR_FORMAT, "WebP data is damaged or ends early");
     uint32_t w = WebPDemuxGetI(demux, WEBP_FF_CANVAS_WIDTH), h = WebPDemuxGetI(demux, WEBP_FF_CANVAS_HEIGHT);
-    GP_GO(gp_image_check_size(w, h, max_pixels, err));
+    GP_TRY_GOTO(gp_image_check_size(w, h, max_pixels, err));
     have_frame = WebPDemuxGetFrame(demux, 1, &frame);
-    if (!have_frame) GP_GO(gp_fail(err, GP_ERR_FORMAT, "WebP has no picture"));
-    GP_GO(gp_image_alloc(w, h, &canvas, err));
+    if (!have_frame) GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "WebP has no picture"));
+    GP_TRY_GOTO(gp_image_alloc(w, h, &canvas, err));
     if ((uint32_t)frame.width != w || (uint32_t)frame.height != h) memset(canvas.rgb, 0, 3 * (size_t)w * h);
-    GP_GO(decode_frame(&frame, &canvas, err));
+    GP_TRY_GOTO(decode_frame(&frame, &canvas, err));
     *out = canvas;
     canvas.rgb = NULL;
 out:

@@ -6,29 +6,30 @@
  * image (a second pass, a detailer, an upscaler by tiles) is skipped if its input leads back to another sampler,
  * because its prompt may describe only a face, or be empty.  Without such a sampler it is the maker (image to image).
  */
-#include "ingest/comfy_inner.h"
+#include "ingest/comfy_private.h"
 #include <string.h>
 #include <strings.h>
 
 enum { MAX_STEPS = 64, MAX_DEPTH = 16 };
 
-bool gp_comfy_named(const gp_graph_node *node, const char *part)
+bool gp_comfy_named(const gp_comfy_graph_node *node, const char *part)
 {
     return strcasestr(node->type, part) != NULL;
 }
 
-bool gp_comfy_has_link(const gp_graph_node *node, const char *name)
+bool gp_comfy_has_link(const gp_comfy_graph_node *node, const char *name)
 {
-    return gp_graph_follow(node, name) != SIZE_MAX;
+    return gp_comfy_graph_follow(node, name) != SIZE_MAX;
 }
 
-const gp_graph_node *gp_comfy_holder(const gp_graph *g, const gp_graph_node *node, const char *wanted, const char *way)
+const gp_comfy_graph_node *gp_comfy_holder(const gp_comfy_graph *g, const gp_comfy_graph_node *node, const char *wanted,
+                                           const char *way)
 {
     for (int i = 0; i < MAX_STEPS; i++) {
         size_t only;
-        if (gp_graph_find(node, wanted)) return node;
-        size_t next = gp_graph_follow(node, way);
-        gp_route route = gp_graph_route(node, &only);
+        if (gp_comfy_graph_find(node, wanted)) return node;
+        size_t next = gp_comfy_graph_follow(node, way);
+        gp_route route = gp_comfy_graph_route(node, &only);
         if (next == SIZE_MAX && route == GP_ROUTE_ONE) next = node->inputs[only].target;
         if (next == SIZE_MAX) return NULL;
         node = &g->nodes[next];
@@ -50,9 +51,9 @@ static bool is_latent_name(const char *name)
 }
 
 /* Does the node have a canvas: a latent, an image, a pipe that may hold either, or a size of its own? */
-static bool has_canvas(const gp_graph_node *node)
+static bool has_canvas(const gp_comfy_graph_node *node)
 {
-    if (gp_graph_find(node, "width") || gp_graph_find(node, "empty_latent_width")) return true;
+    if (gp_comfy_graph_find(node, "width") || gp_comfy_graph_find(node, "empty_latent_width")) return true;
     for (size_t i = 0; i < node->input_count; i++) {
         const char *name = node->inputs[i].name;
         if (node->inputs[i].target == SIZE_MAX && !node->inputs[i].dead) continue;
@@ -63,28 +64,28 @@ static bool has_canvas(const gp_graph_node *node)
     return false;
 }
 
-bool gp_comfy_is_sampler(const gp_graph_node *node)
+bool gp_comfy_is_sampler(const gp_comfy_graph_node *node)
 {
     static const char *const usual[] = {"seed",  "noise_seed",   "steps",   "cfg",   "sampler_name", "scheduler",
                                         "model", "latent_image", "denoise", "noise", "sampler",      "sigmas"};
     int count = 0;
-    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) count += gp_graph_find(node, usual[i]) != NULL;
+    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) count += gp_comfy_graph_find(node, usual[i]) != NULL;
     if (count < 3) return false;
     bool told = gp_comfy_has_link(node, "positive") || gp_comfy_has_link(node, "guider");
     return (told || count >= 5) && has_canvas(node); /* no canvas: fed by a pipe, or prepares another sampler */
 }
 
-bool gp_comfy_reworks(const gp_graph_node *node)
+bool gp_comfy_reworks(const gp_comfy_graph_node *node)
 {
     for (size_t i = 0; i < node->input_count; i++) {
-        const gp_graph_input *input = &node->inputs[i];
+        const gp_comfy_graph_input *input = &node->inputs[i];
         if (input->target != SIZE_MAX && input->data && is_image_name(input->name) && !is_latent_name(input->name))
             return true;
     }
     return false;
 }
 
-static bool has_mask(const gp_graph_node *node)
+static bool has_mask(const gp_comfy_graph_node *node)
 {
     for (size_t i = 0; i < node->input_count; i++)
         if (node->inputs[i].target != SIZE_MAX && strcasestr(node->inputs[i].name, "mask")) return true;
@@ -93,18 +94,18 @@ static bool has_mask(const gp_graph_node *node)
 
 /* Is the sampler's number `name` equal to `wanted`? A missing number counts as equal, an unknown number as different.
  */
-static bool number_is(const gp_graph *g, const gp_graph_node *node, const char *name, double wanted)
+static bool number_is(const gp_comfy_graph *g, const gp_comfy_graph_node *node, const char *name, double wanted)
 {
     double value;
-    if (!node || !gp_graph_find(node, name)) return true;
-    return gp_json_real(gp_graph_number(g, node, name), &value) && value == wanted;
+    if (!node || !gp_comfy_graph_find(node, name)) return true;
+    return gp_json_real(gp_comfy_graph_number(g, node, name), &value) && value == wanted;
 }
 
 /* Does the sampler use the later part of a split list of sigmas? */
-static bool is_later_part(const gp_graph *g, const gp_graph_node *node)
+static bool is_later_part(const gp_comfy_graph *g, const gp_comfy_graph_node *node)
 {
     for (int i = 0; i < MAX_STEPS; i++) {
-        const gp_graph_input *input = gp_graph_find(node, "sigmas");
+        const gp_comfy_graph_input *input = gp_comfy_graph_find(node, "sigmas");
         if (!input || input->target == SIZE_MAX) return false;
         node = &g->nodes[input->target];
         if (gp_comfy_named(node, "split") && input->slot > 0) return true;
@@ -113,11 +114,11 @@ static bool is_later_part(const gp_graph *g, const gp_graph_node *node)
 }
 
 /* Does the sampler start from noise alone? */
-static bool starts_from_noise(const gp_graph *g, const gp_graph_node *node)
+static bool starts_from_noise(const gp_comfy_graph *g, const gp_comfy_graph_node *node)
 {
-    const gp_graph_input *noise = gp_graph_find(node, "add_noise");
+    const gp_comfy_graph_input *noise = gp_comfy_graph_find(node, "add_noise");
     const char *adds = noise ? gp_json_text(noise->value, NULL) : NULL;
-    size_t source = gp_graph_follow(node, "noise");
+    size_t source = gp_comfy_graph_follow(node, "noise");
     if (gp_comfy_reworks(node) || is_later_part(g, node)) return false;
     if (noise && (adds ? strcasecmp(adds, "disable") == 0 : !gp_json_bool(noise->value, true))) return false;
     if (source != SIZE_MAX && gp_comfy_named(&g->nodes[source], "disable")) return false;
@@ -126,20 +127,20 @@ static bool starts_from_noise(const gp_graph *g, const gp_graph_node *node)
 }
 
 /* Is the sampler's number `name` at least `least`, or unknown? */
-static bool may_reach(const gp_graph *g, const gp_graph_node *node, const char *name, double least)
+static bool may_reach(const gp_comfy_graph *g, const gp_comfy_graph_node *node, const char *name, double least)
 {
     double value;
-    if (!node || !gp_graph_find(node, name)) return false;
-    return !gp_json_real(gp_graph_number(g, node, name), &value) || value >= least;
+    if (!node || !gp_comfy_graph_find(node, name)) return false;
+    return !gp_json_real(gp_comfy_graph_number(g, node, name), &value) || value >= least;
 }
 
 /* May a later pass leave little of the image that it reworks? */
-static bool is_strong(const gp_graph *g, const gp_graph_node *node)
+static bool is_strong(const gp_comfy_graph *g, const gp_comfy_graph_node *node)
 {
     if (gp_comfy_reworks(node) || is_later_part(g, node)) return false;
-    const gp_graph_input *start = gp_graph_find(node, "start_at_step");
+    const gp_comfy_graph_input *start = gp_comfy_graph_find(node, "start_at_step");
     double step;
-    if (start) return !gp_json_real(gp_graph_number(g, node, "start_at_step"), &step);
+    if (start) return !gp_json_real(gp_comfy_graph_number(g, node, "start_at_step"), &step);
     return may_reach(g, gp_comfy_holder(g, node, "denoise", "sigmas"), "denoise", 0.9);
 }
 
@@ -154,7 +155,7 @@ typedef struct nearest {
 /* Finds all samplers that links lead back to without passing another sampler. */
 static void find_nearest(gp_comfy *c, size_t start, bool inclusive, nearest *out, bool *incomplete)
 {
-    gp_graph *g = c->graph;
+    gp_comfy_graph *g = c->graph;
     size_t head = 0, tail = 0;
     *out = (nearest){.count = 0};
     if (c->walks-- <= 0) {
@@ -166,7 +167,7 @@ static void find_nearest(gp_comfy *c, size_t start, bool inclusive, nearest *out
     g->queue[tail++] = start;
     while (head < tail) {
         size_t at = g->queue[head++];
-        const gp_graph_node *node = &g->nodes[at];
+        const gp_comfy_graph_node *node = &g->nodes[at];
         if ((at != start || inclusive) && gp_comfy_is_sampler(node)) {
             if (out->count < GP_COMFY_MAX_SAMPLERS)
                 out->nodes[out->count++] = at;
@@ -177,7 +178,7 @@ static void find_nearest(gp_comfy *c, size_t start, bool inclusive, nearest *out
         out->masked |= has_mask(node);
         if (node->route == GP_ROUTE_UNKNOWN) *incomplete = true;
         for (size_t i = 0; i < node->input_count; i++) {
-            const gp_graph_input *input = &node->inputs[i];
+            const gp_comfy_graph_input *input = &node->inputs[i];
             *incomplete |= input->dead && input->data;
             if (!input->carries || g->mark[input->target] == g->round) continue;
             g->mark[input->target] = g->round;

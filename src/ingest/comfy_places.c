@@ -7,8 +7,8 @@
  *
  * If an input gets its number by a link, the number is written to the node where the link begins, provided that this
  * node feeds only inputs of the same name.  Otherwise the number replaces the link. */
-#include "ingest/comfy_inner.h"
-#include "ingest/graph_inner.h"
+#include "ingest/comfy_private.h"
+#include "ingest/comfy_graph_private.h"
 #include <string.h>
 #include <strings.h>
 
@@ -16,14 +16,14 @@ enum { MAX_ALL = 32 };
 
 typedef struct placing {
     gp_comfy comfy;
-    gp_graph *g;
+    gp_comfy_graph *g;
     gp_places *out;
     size_t samplers[MAX_ALL]; /* in the order found from the savers */
     bool made[MAX_ALL];       /* the sampler made an image from noise */
     size_t count;
 } placing;
 
-size_t gp_comfy_node_of(const gp_graph *g, const gp_graph_input *input)
+size_t gp_comfy_node_of(const gp_comfy_graph *g, const gp_comfy_graph_input *input)
 {
     size_t low = 0, high = g->count;
     while (high - low > 1) { /* inputs are stored in the order of their nodes */
@@ -37,14 +37,14 @@ size_t gp_comfy_node_of(const gp_graph *g, const gp_graph_input *input)
     return low;
 }
 
-static const gp_place *place_at(const gp_places *p, const gp_graph_input *input)
+static const gp_place *place_at(const gp_places *p, const gp_comfy_graph_input *input)
 {
     for (size_t i = 0; i < p->count; i++)
         if (p->items[i].input == input) return &p->items[i];
     return NULL;
 }
 
-static void add(gp_places *p, gp_place_kind kind, const gp_graph_input *input)
+static void add(gp_places *p, gp_place_kind kind, const gp_comfy_graph_input *input)
 {
     if (place_at(p, input)) return;
     if (p->count == GP_MAX_PLACES)
@@ -69,7 +69,7 @@ static void add_sampler(placing *p, size_t sampler, bool made)
     p->samplers[p->count] = sampler, p->made[p->count++] = made;
 }
 
-static bool carries_data(const gp_graph_input *input)
+static bool carries_data(const gp_comfy_graph_input *input)
 {
     return input->carries;
 }
@@ -77,7 +77,7 @@ static bool carries_data(const gp_graph_input *input)
 /* Adds all samplers found by following links that carry images and latents, also samplers before other samplers. */
 static void add_behind(placing *p, size_t output)
 {
-    size_t count = gp_graph_reach(p->g, output, carries_data);
+    size_t count = gp_comfy_graph_reach(p->g, output, carries_data);
     for (size_t i = 0; i < count; i++)
         if (gp_comfy_is_sampler(&p->g->nodes[p->g->queue[i]])) add_sampler(p, p->g->queue[i], false);
 }
@@ -99,7 +99,7 @@ static gp_status find_samplers(placing *p, gp_error *err)
 
 /* ------------------------------------------------------------------ texts */
 
-static const char *text_of(const gp_graph_input *input)
+static const char *text_of(const gp_comfy_graph_input *input)
 {
     const char *text = gp_json_text(input->value, NULL);
     return text ? text : "";
@@ -107,31 +107,31 @@ static const char *text_of(const gp_graph_input *input)
 
 /* Does the title of the input's node, or the input's name, say that the input holds the text of this role (positive or
  * negative)? */
-static bool is_named(const placing *p, const gp_graph_input *input, const char *role)
+static bool is_named(const placing *p, const gp_comfy_graph_input *input, const char *role)
 {
     static const char *const others[] = {"negative", "style", "quality", "prefix", "suffix", "trigger"};
-    const gp_graph_node *node = &p->g->nodes[gp_comfy_node_of(p->g, input)];
+    const gp_comfy_graph_node *node = &p->g->nodes[gp_comfy_node_of(p->g, input)];
     const char *title = node->title && strcmp(node->title, node->type) != 0 ? node->title : "";
     bool says = strcasestr(title, role) || strcasestr(title, "prompt") || strcasestr(input->name, role);
     if (role[0] == 'n') return strcasestr(title, role) || strcasestr(input->name, role);
     return says && !GP_GRAPH_HAS_WORD(title, others) && !GP_GRAPH_HAS_WORD(input->name, others);
 }
 
-static bool is_box(const placing *p, const gp_graph_input *input, const char *role)
+static bool is_box(const placing *p, const gp_comfy_graph_input *input, const char *role)
 {
     (void)role;
-    return gp_graph_is_text_box(&p->g->nodes[gp_comfy_node_of(p->g, input)]);
+    return gp_comfy_graph_is_text_box(&p->g->nodes[gp_comfy_node_of(p->g, input)]);
 }
 
-static bool has_text(const placing *p, const gp_graph_input *input, const char *role)
+static bool has_text(const placing *p, const gp_comfy_graph_input *input, const char *role)
 {
     (void)p, (void)role;
     return *text_of(input) != 0;
 }
 
 /* Keeps only the inputs for which `wanted` returns true, if there are any. */
-static void keep(const placing *p, gp_graph_leaves *leaves, const char *role,
-                 bool (*wanted)(const placing *p, const gp_graph_input *input, const char *role))
+static void keep(const placing *p, gp_comfy_graph_leaves *leaves, const char *role,
+                 bool (*wanted)(const placing *p, const gp_comfy_graph_input *input, const char *role))
 {
     size_t kept = 0;
     for (size_t i = 0; i < leaves->count; i++) kept += wanted(p, leaves->items[i], role);
@@ -144,13 +144,13 @@ static void keep(const placing *p, gp_graph_leaves *leaves, const char *role,
 
 /* Finds the one input of a site that is the prompt.  Of a joined text, prefers the part whose name or title says so,
  * then the part with its own text box, then the part that is not empty.  NULL: not clear. */
-static const gp_graph_input *only_leaf(const placing *p, const gp_comfy_site *site, const char *role)
+static const gp_comfy_graph_input *only_leaf(const placing *p, const gp_comfy_site *site, const char *role)
 {
-    gp_graph_leaves leaves = {.count = 0};
+    gp_comfy_graph_leaves leaves = {.count = 0};
     if (site->leaves.more) return NULL;
     for (size_t i = 0; i < site->leaves.count; i++) {
-        const gp_graph_input *input = site->leaves.items[i];
-        gp_text_part part = gp_graph_part_of(input->name);
+        const gp_comfy_graph_input *input = site->leaves.items[i];
+        gp_text_part part = gp_comfy_graph_part_of(input->name);
         bool seen = part == GP_PART_FIND || part == GP_PART_REPLACE;
         for (size_t k = 0; k < leaves.count; k++) seen |= leaves.items[k] == input;
         if (!seen) leaves.items[leaves.count++] = input;
@@ -162,7 +162,7 @@ static const gp_graph_input *only_leaf(const placing *p, const gp_comfy_site *si
 }
 
 typedef struct texts {
-    const gp_graph_input *leaves[GP_COMFY_MAX_SITES];
+    const gp_comfy_graph_input *leaves[GP_COMFY_MAX_SITES];
     size_t count;
     bool unclear;
 } texts;
@@ -180,7 +180,7 @@ static gp_status find_texts(placing *p, size_t sampler, const char *role, texts 
     if (failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a graph");
     out->unclear = words.failed || sites.more;
     for (size_t i = 0; i < sites.count && !out->unclear; i++) {
-        const gp_graph_input *leaf = only_leaf(p, &sites.items[i], role);
+        const gp_comfy_graph_input *leaf = only_leaf(p, &sites.items[i], role);
         out->leaves[out->count++] = leaf;
         /* with several encoders, the prompt is known only if all have the same text */
         bool other = leaf && sites.items[0].node != sites.items[i].node && leaf != out->leaves[0];
@@ -190,14 +190,14 @@ static gp_status find_texts(placing *p, size_t sampler, const char *role, texts 
 }
 
 /* Does a place of this kind have the same text? */
-static bool is_same_text(const gp_places *p, gp_place_kind kind, const gp_graph_input *input)
+static bool is_same_text(const gp_places *p, gp_place_kind kind, const gp_comfy_graph_input *input)
 {
     for (size_t i = 0; i < p->count; i++)
         if (p->items[i].kind == kind && strcmp(text_of(p->items[i].input), text_of(input)) == 0) return true;
     return false;
 }
 
-static void keep_text(gp_places *p, const gp_graph_input *input)
+static void keep_text(gp_places *p, const gp_comfy_graph_input *input)
 {
     for (size_t i = 0; i < p->kept_count; i++)
         if (p->kept[i] == input) return;
@@ -242,7 +242,7 @@ static gp_status place_texts(placing *p, size_t at, gp_place_kind kind, const ch
 /* ------------------------------------------------------------------ numbers and names */
 
 /* Does the input's node feed only inputs whose name contains the word? */
-static bool feeds_only(const gp_graph *g, const gp_graph_input *leaf, const char *word)
+static bool feeds_only(const gp_comfy_graph *g, const gp_comfy_graph_input *leaf, const char *word)
 {
     size_t node = gp_comfy_node_of(g, leaf);
     for (size_t i = 0; i < g->count; i++)
@@ -252,23 +252,23 @@ static bool feeds_only(const gp_graph *g, const gp_graph_input *leaf, const char
 }
 
 /* Finds the input with the text that a link leads to, if there is only one. */
-static const gp_graph_input *string_leaf(const gp_graph *g, const gp_graph_input *direct)
+static const gp_comfy_graph_input *string_leaf(const gp_comfy_graph *g, const gp_comfy_graph_input *direct)
 {
-    gp_graph_leaves leaves = {.count = 0};
-    gp_graph_texts t = {g, NULL, "positive", GP_GRAPH_TEXTS_BUDGET, 0, SIZE_MAX, NULL, &leaves};
+    gp_comfy_graph_leaves leaves = {.count = 0};
+    gp_comfy_graph_texts t = {g, NULL, "positive", GP_GRAPH_TEXTS_BUDGET, 0, SIZE_MAX, NULL, &leaves};
     gp_str text = GP_STR_INIT;
-    bool known = gp_graph_text(&t, direct, 0, &text);
+    bool known = gp_comfy_graph_text(&t, direct, 0, &text);
     gp_str_clear(&text);
     return known && leaves.count == 1 ? leaves.items[0] : NULL;
 }
 
-static void place(placing *p, gp_place_kind kind, const gp_graph_node *node, const char *name, bool number)
+static void place(placing *p, gp_place_kind kind, const gp_comfy_graph_node *node, const char *name, bool number)
 {
     static const char *const words[GP_PLACE_KINDS] = {
         "", "", "seed", "width", "height", "step", "cfg", "sampler_name", "scheduler", "name", "name"};
-    const gp_graph_input *direct = gp_graph_find(node, name), *leaf;
+    const gp_comfy_graph_input *direct = gp_comfy_graph_find(node, name), *leaf;
     if (!direct) return;
-    leaf = number ? gp_graph_number_input(p->g, node, name) : string_leaf(p->g, direct);
+    leaf = number ? gp_comfy_graph_number_input(p->g, node, name) : string_leaf(p->g, direct);
     const gp_place *taken = leaf ? place_at(p->out, leaf) : NULL;
     if (!leaf || (leaf != direct && !feeds_only(p->g, leaf, words[kind])) || (taken && taken->kind != kind))
         leaf = direct;
@@ -277,13 +277,13 @@ static void place(placing *p, gp_place_kind kind, const gp_graph_node *node, con
 
 static void place_settings(placing *p, size_t at)
 {
-    const gp_graph *g = p->g;
-    const gp_graph_node *sampler = &g->nodes[p->samplers[at]];
+    const gp_comfy_graph *g = p->g;
+    const gp_comfy_graph_node *sampler = &g->nodes[p->samplers[at]];
     bool reworks = reworks_only(p, at);
     place(p, GP_PLACE_SEED, sampler, "seed", true);
     for (size_t i = 0; i < GP_COMFY_SETTINGS; i++) {
         const gp_comfy_setting *s = &gp_comfy_setting_table[i];
-        const gp_graph_node *holder = gp_comfy_holder(g, sampler, s->wanted, s->way);
+        const gp_comfy_graph_node *holder = gp_comfy_holder(g, sampler, s->wanted, s->way);
         if (holder && (!reworks || s->kind == GP_PLACE_SEED)) place(p, s->kind, holder, s->wanted, s->number);
     }
 }
@@ -294,7 +294,7 @@ static void place_size(placing *p, size_t sampler)
     size_t at = gp_comfy_size_node(p->g, sampler);
     if (at == SIZE_MAX) return;
     static const char *const words[] = {"image", "latent", "sample", "pixel"};
-    const gp_graph_node *node = &p->g->nodes[at];
+    const gp_comfy_graph_node *node = &p->g->nodes[at];
     for (size_t i = 0; i < node->input_count; i++)
         if (node->inputs[i].carries && GP_GRAPH_HAS_WORD(node->inputs[i].name, words)) return;
     place(p, GP_PLACE_WIDTH, node, "width", true);
@@ -307,9 +307,9 @@ static void place_model(placing *p, size_t at)
     size_t count = gp_comfy_model_nodes(p->g, p->samplers[at]);
     if (reworks_only(p, at)) return;
     for (size_t k = 0; k < count; k++) {
-        const gp_graph_node *node = &p->g->nodes[p->g->queue[k]];
+        const gp_comfy_graph_node *node = &p->g->nodes[p->g->queue[k]];
         for (size_t i = 0; gp_comfy_model_names[i]; i++) {
-            if (!gp_graph_find(node, gp_comfy_model_names[i])) continue;
+            if (!gp_comfy_graph_find(node, gp_comfy_model_names[i])) continue;
             place(p, p->made[at] ? GP_PLACE_MODEL : GP_PLACE_REFINER, node, gp_comfy_model_names[i], false);
             return;
         }
@@ -331,7 +331,7 @@ static gp_status find_all(placing *p, gp_error *err)
     return GP_OK;
 }
 
-gp_status gp_comfy_find_places(gp_graph *graph, gp_places *out, gp_error *err)
+gp_status gp_comfy_find_places(gp_comfy_graph *graph, gp_places *out, gp_error *err)
 {
     placing p = {.comfy = {graph, NULL, NULL, GP_COMFY_WALKS}, .g = graph, .out = out};
     *out = (gp_places){.count = 0};

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Finds the inputs of a ComfyUI graph that hold its prompt, seed, size and settings, to fill in a graph.  The same code
- * reads the prompt of a file (comfy_inner.h), so values written to these inputs are read back from the file. */
+ * reads the prompt of a file (comfy_private.h), so values written to these inputs are read back from the file. */
 #ifndef GP_INGEST_COMFY_PLACES_H
 #define GP_INGEST_COMFY_PLACES_H
 
-#include "ingest/graph.h"
+#include "ingest/comfy_graph.h"
 
 typedef enum gp_place_kind {
     GP_PLACE_PROMPT,
@@ -24,21 +24,21 @@ typedef enum gp_place_kind {
 /* An input for a value of this kind.  If the input is a link, the value replaces the link. */
 typedef struct gp_place {
     gp_place_kind kind;
-    const gp_graph_input *input;
+    const gp_comfy_graph_input *input;
 } gp_place;
 
 enum { GP_MAX_PLACES = 128 };
 typedef struct gp_places {
     gp_place items[GP_MAX_PLACES];
     size_t count;
-    const gp_graph_input *kept[GP_MAX_PLACES]; /* texts of later passes that are not replaced */
+    const gp_comfy_graph_input *kept[GP_MAX_PLACES]; /* texts of later passes that are not replaced */
     size_t kept_count;
     bool unclear[GP_PLACE_KINDS]; /* some places of this kind were not found: several inputs are possible, or a node
                                      on the path is unknown */
 } gp_places;
 /* Finds the places of all samplers behind the graph's savers.  Errors: MEMORY. */
-gp_status gp_comfy_find_places(gp_graph *graph, gp_places *out, gp_error *err);
+gp_status gp_comfy_find_places(gp_comfy_graph *graph, gp_places *out, gp_error *err);
 /* Returns the node that has the input. */
-size_t gp_comfy_node_of(const gp_graph *graph, const gp_graph_input *input);
+size_t gp_comfy_node_of(const gp_comfy_graph *graph, const gp_comfy_graph_input *input);
 
 #endif

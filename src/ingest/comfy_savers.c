@@ -5,7 +5,7 @@
  * not known later, so they match any text. */
 #include "base/file.h"
 #include "base/mem.h"
-#include "ingest/comfy_inner.h"
+#include "ingest/comfy_private.h"
 #include <string.h>
 #include <strings.h>
 
@@ -136,37 +136,38 @@ static gp_status name_fits(const char *prefix, const char *path, int *out, gp_er
 
 /* ------------------------------------------------------------------ nodes */
 
-static bool takes_images(const gp_graph_node *node)
+static bool takes_images(const gp_comfy_graph_node *node)
 {
     static const char *const words[] = {"image", "pixel", "frame", "video", "sample", "latent", "picture", "anything"};
     for (size_t i = 0; i < node->input_count; i++) {
-        const gp_graph_input *input = &node->inputs[i];
+        const gp_comfy_graph_input *input = &node->inputs[i];
         if ((input->target == SIZE_MAX && !input->dead) || !input->data) continue;
         if (GP_GRAPH_HAS_WORD(input->name, words)) return true;
     }
     return false;
 }
 
-static int kind_of(const gp_graph_node *node)
+static int kind_of(const gp_comfy_graph_node *node)
 {
-    const gp_graph_input *kept = gp_graph_find(node, "save_output");
+    const gp_comfy_graph_input *kept = gp_comfy_graph_find(node, "save_output");
     if (!node->input_count) return NONE;
     bool images = takes_images(node);
     if (gp_comfy_named(node, "preview") || (kept && !gp_json_bool(kept->value, true)))
         return images && !node->consumed ? SHOWS : NONE;
-    if (images && (gp_comfy_named(node, "save") || gp_graph_find(node, "filename_prefix"))) return SAVES;
+    if (images && (gp_comfy_named(node, "save") || gp_comfy_graph_find(node, "filename_prefix"))) return SAVES;
     if (node->consumed) return NONE;
     return images ? TAKES : SHOWS;
 }
 
 /* Appends the text of the first input whose name is in the list. Check out->failed. */
-static bool text_of(const gp_comfy *c, const gp_graph_node *node, const char *const *names, size_t count, gp_str *out)
+static bool text_of(const gp_comfy *c, const gp_comfy_graph_node *node, const char *const *names, size_t count,
+                    gp_str *out)
 {
     for (size_t i = 0; i < count; i++) {
-        const gp_graph_input *input = gp_graph_find(node, names[i]);
-        gp_graph_texts texts = {c->graph, NULL, "positive", GP_GRAPH_TEXTS_BUDGET, 0, SIZE_MAX, NULL, NULL};
+        const gp_comfy_graph_input *input = gp_comfy_graph_find(node, names[i]);
+        gp_comfy_graph_texts texts = {c->graph, NULL, "positive", GP_GRAPH_TEXTS_BUDGET, 0, SIZE_MAX, NULL, NULL};
         gp_str text = GP_STR_INIT;
-        bool known = input && gp_graph_text(&texts, input, 0, &text) && text.size;
+        bool known = input && gp_comfy_graph_text(&texts, input, 0, &text) && text.size;
         out->failed |= text.failed;
         if (known) gp_str_add(out, text.data, text.size);
         gp_str_clear(&text);
@@ -176,7 +177,7 @@ static bool text_of(const gp_comfy *c, const gp_graph_node *node, const char *co
 }
 
 /* Scores how well the file's name fits the prefix of a saver. */
-static gp_status saver_fits(const gp_comfy *c, const gp_graph_node *node, int *score, gp_error *err)
+static gp_status saver_fits(const gp_comfy *c, const gp_comfy_graph_node *node, int *score, gp_error *err)
 {
     static const char *const names[] = {"filename_prefix", "filename",  "file_name", "prefix",
                                         "image_name",      "save_name", "name"};

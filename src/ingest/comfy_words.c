@@ -2,7 +2,7 @@
  * The prompt of a sampler.  The walk starts at its "positive" or "negative" input, or its guider, and follows nodes
  * that pass conditioning on, to the nodes that encode text.  If the file does not contain the text of one node, the
  * whole side is unknown, because half a prompt is a wrong prompt. */
-#include "ingest/comfy_inner.h"
+#include "ingest/comfy_private.h"
 #include <string.h>
 #include <strings.h>
 
@@ -32,13 +32,14 @@ static void lose(gp_comfy_words *w, size_t node)
 }
 
 /* Evaluates one input, or the node `at` itself if input is NULL, and appends its text to `part`. */
-static void evaluate(gp_comfy *c, gp_comfy_words *w, const gp_graph_input *input, size_t at, const char *role,
+static void evaluate(gp_comfy *c, gp_comfy_words *w, const gp_comfy_graph_input *input, size_t at, const char *role,
                      gp_str *part)
 {
     gp_comfy_site site = {.node = at};
-    gp_graph_texts t = {c->graph, c->workflow, role, GP_GRAPH_TEXTS_BUDGET, GP_GRAPH_LOOKUPS, SIZE_MAX, NULL, NULL};
+    gp_comfy_graph_texts t = {c->graph,         c->workflow, role, GP_GRAPH_TEXTS_BUDGET,
+                              GP_GRAPH_LOOKUPS, SIZE_MAX,    NULL, NULL};
     if (w->sites) t.leaves = &site.leaves;
-    bool known = input ? gp_graph_text(&t, input, 0, part) : gp_graph_node_text(&t, at, 0, 0, part);
+    bool known = input ? gp_comfy_graph_text(&t, input, 0, part) : gp_comfy_graph_node_text(&t, at, 0, 0, part);
     if (!known) lose(w, t.unknown);
     if (t.guess) w->guess = t.guess;
     if (w->sites && w->sites->count == GP_COMFY_MAX_SITES)
@@ -47,28 +48,28 @@ static void evaluate(gp_comfy *c, gp_comfy_words *w, const gp_graph_input *input
         w->sites->items[w->sites->count++] = site;
 }
 
-static bool has_text(const gp_graph_input *input)
+static bool has_text(const gp_comfy_graph_input *input)
 {
     return input->target != SIZE_MAX || input->dead || gp_json_text(input->value, NULL);
 }
 
 /* Does the node encode a text that it makes when the graph runs and does not store (a wildcard node, a language model)?
  */
-static bool is_made_up(const gp_graph_node *node, const char *text)
+static bool is_made_up(const gp_comfy_graph_node *node, const char *text)
 {
     bool wild = gp_comfy_named(node, "wildcard") || gp_comfy_named(node, "dynamic");
-    return gp_graph_makes_text(node) && !(wild && text && !gp_graph_has_wildcards(text));
+    return gp_comfy_graph_makes_text(node) && !(wild && text && !gp_comfy_graph_has_wildcards(text));
 }
 
 /* Finds the text of an encoder under a name of its own ("user_prompt"): the only one that is not an instruction. */
-static const gp_graph_input *unusual_text(const gp_graph_node *node)
+static const gp_comfy_graph_input *unusual_text(const gp_comfy_graph_node *node)
 {
     static const char *const words[] = {"prompt", "text", "caption"};
     static const char *const others[] = {"system", "negative", "template", "instruct",
                                          "style",  "strength", "weight",   "encod"};
-    const gp_graph_input *only = NULL;
+    const gp_comfy_graph_input *only = NULL;
     for (size_t i = 0; i < node->input_count; i++) {
-        const gp_graph_input *input = &node->inputs[i];
+        const gp_comfy_graph_input *input = &node->inputs[i];
         if (!has_text(input) || !GP_GRAPH_HAS_WORD(input->name, words) || GP_GRAPH_HAS_WORD(input->name, others))
             continue;
         if (only) return NULL;
@@ -84,12 +85,12 @@ static bool encoder_text(gp_comfy *c, size_t at, const char *role, gp_comfy_word
     static const char *const names[] = {"populated_text", "text",      "prompt", "Text",     "text_g", "prompt_g",
                                         "t5xxl",          "qwen25_7b", "text_l", "prompt_l", "clip_g", "clip_l",
                                         "bert",           "mt5xl",     "llama",  "caption",  "string"};
-    const gp_graph_node *node = &c->graph->nodes[at];
+    const gp_comfy_graph_node *node = &c->graph->nodes[at];
     gp_comfy_words own = GP_COMFY_WORDS_INIT;
     bool any = false;
     size_t count = sizeof names / sizeof *names;
     for (size_t i = 0; i < count + !any; i++) {
-        const gp_graph_input *input = i < count ? gp_graph_find(node, names[i]) : unusual_text(node);
+        const gp_comfy_graph_input *input = i < count ? gp_comfy_graph_find(node, names[i]) : unusual_text(node);
         gp_str part = GP_STR_INIT;
         if (!input || !has_text(input)) continue;
         any = true;
@@ -108,7 +109,7 @@ static bool encoder_text(gp_comfy *c, size_t at, const char *role, gp_comfy_word
 }
 
 /* Does the node return conditioning rather than text? An encoder does: it has a link to its text model. */
-static bool gives_conditioning(const gp_graph_node *node)
+static bool gives_conditioning(const gp_comfy_graph_node *node)
 {
     static const char *const classes[] = {"encod", "cond", "guid"};
     static const char *const links[] = {"clip", "cond",    "positive", "negative", "pipe",
@@ -120,13 +121,13 @@ static bool gives_conditioning(const gp_graph_node *node)
 }
 
 /* Does the node give text where conditioning is expected? This is a text box of a loader that encodes by itself. */
-static bool gives_text(const gp_graph_node *node)
+static bool gives_text(const gp_comfy_graph_node *node)
 {
     for (size_t i = 0; i < node->input_count; i++) {
-        const gp_graph_input *input = &node->inputs[i];
+        const gp_comfy_graph_input *input = &node->inputs[i];
         const char *name = input->name;
         bool named = strcasestr(name, "text") || strcasestr(name, "prompt") || strcasestr(name, "string");
-        if (gp_json_text(input->value, NULL) ? gp_graph_is_text_name(name) : named && input->target != SIZE_MAX)
+        if (gp_json_text(input->value, NULL) ? gp_comfy_graph_is_text_name(name) : named && input->target != SIZE_MAX)
             return true;
     }
     return false;
@@ -136,21 +137,22 @@ static bool gives_text(const gp_graph_node *node)
 
 /* Should the walk for conditioning of `role` follow this input of the node? kind 0: inputs of that role; 1: inputs for
  * conditioning; 2: any input that may pass conditioning on. */
-static bool passes(const gp_graph_node *node, const gp_graph_input *input, const char *role, int kind)
+static bool passes(const gp_comfy_graph_node *node, const gp_comfy_graph_input *input, const char *role, int kind)
 {
     const char *name = input->name;
     if (kind == 0) return strcasestr(name, role) != NULL;
     if (strcasestr(name, role[0] == 'p' ? "negative" : "positive")) return false;
-    if (kind == 1) return strcasestr(name, "cond") && !(strcmp(name, "cond2") == 0 && gp_graph_find(node, "cond1"));
-    return gp_graph_is_data(name) && !strcasestr(name, "image") && !strcasestr(name, "latent") &&
+    if (kind == 1)
+        return strcasestr(name, "cond") && !(strcmp(name, "cond2") == 0 && gp_comfy_graph_find(node, "cond1"));
+    return gp_comfy_graph_is_data(name) && !strcasestr(name, "image") && !strcasestr(name, "latent") &&
            !strcasestr(name, "pixels") && !strcasestr(name, "samples");
 }
 
 /* Does the input `name` have no weight in an average of two conditionings? */
-static bool weighs_nothing(const gp_graph *g, const gp_graph_node *node, const char *name)
+static bool weighs_nothing(const gp_comfy_graph *g, const gp_comfy_graph_node *node, const char *name)
 {
     double share;
-    if (!gp_json_real(gp_graph_number(g, node, "conditioning_to_strength"), &share)) return false;
+    if (!gp_json_real(gp_comfy_graph_number(g, node, "conditioning_to_strength"), &share)) return false;
     return (share == 1 && strcmp(name, "conditioning_from") == 0) ||
            (share == 0 && strcmp(name, "conditioning_to") == 0);
 }
@@ -163,7 +165,7 @@ static size_t entry_of(const char *role, uint64_t slot)
 
 /* Does the node return its positive conditioning at output 0 and its negative conditioning at output 1, such as
  * ControlNetApplyAdvanced? Nodes with a model or a pipe return these first. */
-static bool has_two_sides(const gp_graph_node *node)
+static bool has_two_sides(const gp_comfy_graph_node *node)
 {
     static const char *const others[] = {"model", "pipe", "ctx", "context"};
     if (!gp_comfy_has_link(node, "positive") || !gp_comfy_has_link(node, "negative")) return false;
@@ -175,7 +177,7 @@ static bool has_two_sides(const gp_graph_node *node)
     return true;
 }
 
-static void push(gp_graph *g, gp_comfy_words *w, size_t target, size_t entry, size_t *top)
+static void push(gp_comfy_graph *g, gp_comfy_words *w, size_t target, size_t entry, size_t *top)
 {
     if (g->mark[target] == g->round) {
         if (g->parent[target] != entry && has_two_sides(&g->nodes[target])) lose(w, target);
@@ -187,12 +189,12 @@ static void push(gp_graph *g, gp_comfy_words *w, size_t target, size_t entry, si
 }
 
 /* Pushes the inputs to be walked in reverse order, so that the first is walked first. Returns true if there is any. */
-static bool push_inputs(gp_comfy *c, gp_comfy_words *w, const gp_graph_node *node, const char *role, int kind,
+static bool push_inputs(gp_comfy *c, gp_comfy_words *w, const gp_comfy_graph_node *node, const char *role, int kind,
                         size_t *top)
 {
     bool any = false;
     for (size_t i = node->input_count; i-- > 0;) {
-        const gp_graph_input *input = &node->inputs[i];
+        const gp_comfy_graph_input *input = &node->inputs[i];
         if ((input->target == SIZE_MAX && !input->dead) || !passes(node, input, role, kind)) continue;
         if (kind == 1 && weighs_nothing(c->graph, node, input->name)) continue;
         any = true;
@@ -207,7 +209,7 @@ static bool push_inputs(gp_comfy *c, gp_comfy_words *w, const gp_graph_node *nod
 /* Appends the texts that stand in the node's own inputs of the side `role`. Returns true if there is any. */
 static bool role_text(gp_comfy *c, size_t at, const char *role, gp_comfy_words *w)
 {
-    const gp_graph_node *node = &c->graph->nodes[at];
+    const gp_comfy_graph_node *node = &c->graph->nodes[at];
     bool any = false;
     for (size_t i = 0; i < node->input_count; i++) {
         gp_str part = GP_STR_INIT;
@@ -223,10 +225,10 @@ static bool role_text(gp_comfy *c, size_t at, const char *role, gp_comfy_words *
 /* Starts the walk at the sampler: at its inputs of that side, else at its guider, else at a pipe. */
 static void begin(gp_comfy *c, gp_comfy_words *w, size_t sampler, const char *role, size_t *top)
 {
-    const gp_graph_node *node = &c->graph->nodes[sampler];
+    const gp_comfy_graph_node *node = &c->graph->nodes[sampler];
     bool own = role_text(c, sampler, role, w);
     if (push_inputs(c, w, node, role, 0, top) || own) return;
-    size_t next = gp_graph_follow(node, "guider");
+    size_t next = gp_comfy_graph_follow(node, "guider");
     if (next != SIZE_MAX)
         push(c->graph, w, next, entry_of(role, 0), top);
     else
@@ -235,9 +237,9 @@ static void begin(gp_comfy *c, gp_comfy_words *w, size_t sampler, const char *ro
 
 static void pass(gp_comfy *c, gp_comfy_words *w, size_t at, const char *role, size_t *top)
 {
-    const gp_graph_node *node = &c->graph->nodes[at];
+    const gp_comfy_graph_node *node = &c->graph->nodes[at];
     size_t only;
-    gp_route route = gp_graph_route(node, &only);
+    gp_route route = gp_comfy_graph_route(node, &only);
     gp_str part = GP_STR_INIT;
     if (route == GP_ROUTE_ONE && node->inputs[only].target != SIZE_MAX) {
         push(c->graph, w, node->inputs[only].target, entry_of(role, node->inputs[only].slot), top);
@@ -269,7 +271,7 @@ static void pass(gp_comfy *c, gp_comfy_words *w, size_t at, const char *role, si
 
 void gp_comfy_collect(gp_comfy *c, size_t sampler, const char *role, gp_comfy_words *w)
 {
-    gp_graph *g = c->graph;
+    gp_comfy_graph *g = c->graph;
     size_t top = 0;
     g->round++;
     g->mark[sampler] = g->round;
@@ -287,7 +289,7 @@ void gp_comfy_collect(gp_comfy *c, size_t sampler, const char *role, gp_comfy_wo
 
 void gp_comfy_collect_unsorted(gp_comfy *c, gp_comfy_words *w)
 {
-    gp_graph *g = c->graph;
+    gp_comfy_graph *g = c->graph;
     g->round++;
     for (size_t i = 0; i < g->count; i++)
         for (size_t k = 0; k < g->nodes[i].input_count; k++)

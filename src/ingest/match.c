@@ -376,9 +376,9 @@ gp_status gp_match_rows(const gp_table *table, size_t image_column, const char *
     m.claims = gp_mem_new(n, sizeof *m.claims);
     m.keys = gp_mem_new(n, sizeof *m.keys);
     m.sorted = gp_mem_new(n, sizeof *m.sorted);
-    if (!m.states || !m.claims || !m.keys || !m.sorted) GP_GO(no_memory(err));
-    GP_GO(open_roots(&m, roots, root_count, err));
-    GP_GO(run_passes(&m, watch, err));
+    if (!m.states || !m.claims || !m.keys || !m.sorted) GP_TRY_GOTO(no_memory(err));
+    GP_TRY_GOTO(open_roots(&m, roots, root_count, err));
+    GP_TRY_GOTO(run_passes(&m, watch, err));
     count_states(&m, counts);
 out:
     matcher_clear(&m);

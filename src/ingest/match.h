@@ -12,7 +12,7 @@
 #ifndef GP_INGEST_MATCH_H
 #define GP_INGEST_MATCH_H
 
-#include "ingest/table.h"
+#include "table/table.h"
 
 typedef struct gp_match_counts {
     uint64_t ambiguous; /* rows that fit several images, or that fit an image as well as another row does */

@@ -7,7 +7,7 @@
  * graph with a prompt, and a guess by anything better.  A text with a wrong checksum is read last, and its
  * prompt is a guess.
  * A new writer is a row of the table `readers`. */
-#include "ingest/meta_inner.h"
+#include "ingest/meta_private.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include <string.h>
@@ -211,8 +211,8 @@ static gp_status try_reader(const struct reader *r, const gp_chunk *chunk, const
     gp_meta one = {0};
     gp_status st = r->parse(chunk->text + r->prefix_size, chunk->size - r->prefix_size, file, &one, err);
     if (st != GP_OK) return st;
-    if (one.found) GP_GO(name_place(&one, chunk->key, err));
-    if (one.found && chunk->damaged) GP_GO(distrust(&one, err));
+    if (one.found) GP_TRY_GOTO(name_place(&one, chunk->key, err));
+    if (one.found && chunk->damaged) GP_TRY_GOTO(distrust(&one, err));
     if (one.found && (!best->found || (best->broken && !one.broken) || one.evidence > best->evidence)) {
         gp_meta_clear(best);
         *best = one;
@@ -236,7 +236,7 @@ gp_status gp_meta_read(const gp_chunks *chunks, const char *path, gp_meta *out, 
                 const gp_chunk *chunk = &chunks->items[i];
                 if (best.evidence > GP_EVIDENCE_GUESS || chunk->damaged != (damaged != 0)) continue;
                 if (strcmp(chunk->key, readers[r].key) != 0 || !has_prefix(chunk, &readers[r])) continue;
-                GP_GO(try_reader(&readers[r], chunk, &file, &best, err));
+                GP_TRY_GOTO(try_reader(&readers[r], chunk, &file, &best, err));
             }
         }
     }

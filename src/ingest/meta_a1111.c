@@ -13,7 +13,7 @@
  * The settings line may be missing if there is a negative prompt: people cut the line off in sidecar files.
  * All lines after the settings (such as the prompt templates of an extension) are kept as settings.  Texts that have
  * lost their line breaks are split before " Steps: 20". */
-#include "ingest/meta_inner.h"
+#include "ingest/meta_private.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include <stdio.h>
@@ -471,7 +471,7 @@ static gp_status read_infotext(const char *bytes, size_t size, bool lax, gp_meta
     if (!take(&meta.prompt, positive) || !take(&meta.negative, negative)) goto memory;
     bool marker =
         (size_t)(line.end - line.at) == strlen("Steps: 0") && starts(line, "Steps: 0"); /* a text without settings */
-    if (!marker) GP_GO(put_settings(&settings, line, behind, &meta, err));
+    if (!marker) GP_TRY_GOTO(put_settings(&settings, line, behind, &meta, err));
     if (meta.prompt) meta.evidence = GP_EVIDENCE_STATED;
     if (meta.prompt) gp_meta_loras(&loras, meta.prompt);
     if (loras.size) gp_settings_text(&settings, "loras", loras.data, loras.size);

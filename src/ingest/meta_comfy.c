@@ -8,7 +8,7 @@
  * to the same text, this text is the prompt; if the texts differ, there is no prompt.  A prompt found in this way is
  * GP_EVIDENCE_DERIVED. */
 #include "base/mem.h"
-#include "ingest/comfy_inner.h"
+#include "ingest/comfy_private.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -37,7 +37,7 @@ static void answer_clear(answer *a)
 
 /* ------------------------------------------------------------------ where */
 
-static void put_node(gp_str *out, const gp_graph_node *node)
+static void put_node(gp_str *out, const gp_comfy_graph_node *node)
 {
     gp_str_printf(out, "node %.100s %.100s", node->id, node->type);
     if (node->title && strcmp(node->title, node->type) != 0) gp_str_printf(out, " '%.100s'", node->title);
@@ -51,7 +51,7 @@ static char *finish(gp_str *text)
 }
 
 /* "node 6 CLIPTextEncode 'Positive' and 2 more", or why there is no text. `nothing`: why no text was reached. */
-static char *place_of(const gp_graph *g, const gp_comfy_words *w, const char *before, const char *nothing)
+static char *place_of(const gp_comfy_graph *g, const gp_comfy_words *w, const char *before, const char *nothing)
 {
     gp_str where = GP_STR_INIT;
     if (w->failed && w->unknown < g->count) {
@@ -150,12 +150,12 @@ static gp_status meet_settings(char **mine, const char *other, gp_error *err)
     gp_status st = GP_OK;
     common c = {.out = GP_SETTINGS_INIT};
     if (strcmp(*mine, other) == 0) return GP_OK;
-    GP_GO(gp_json_parse(*mine, strlen(*mine), false, 4, &a, err));
-    GP_GO(gp_json_parse(other, strlen(other), false, 4, &b, err));
+    GP_TRY_GOTO(gp_json_parse(*mine, strlen(*mine), false, 4, &a, err));
+    GP_TRY_GOTO(gp_json_parse(other, strlen(other), false, 4, &b, err));
     c.other = b;
     gp_json_each(a, keep_common, &c);
     char *both = gp_settings_take(&c.out);
-    if (!both) GP_GO(no_memory(err));
+    if (!both) GP_TRY_GOTO(no_memory(err));
     gp_mem_free(*mine);
     *mine = both;
 out:
@@ -178,7 +178,7 @@ static gp_status meet(answer *all, answer *one, const char *differ, gp_error *er
         *all = *one;
         return GP_OK;
     }
-    GP_GO(meet_settings(&all->settings, one->settings, err));
+    GP_TRY_GOTO(meet_settings(&all->settings, one->settings, err));
     if (!same(all->negative, one->negative)) gp_mem_free(all->negative), all->negative = NULL;
     if (one->evidence < all->evidence) all->evidence = one->evidence;
     if (same(all->prompt, one->prompt)) goto out;
@@ -203,14 +203,14 @@ static gp_status answer_nothing(const char *why, answer *out, gp_error *err)
     return no_memory(err);
 }
 
-static bool is_loader(const gp_graph_node *node)
+static bool is_loader(const gp_comfy_graph_node *node)
 {
     static const char *const words[] = {"image", "img", "picture", "photo"};
     return gp_comfy_named(node, "load") && GP_GRAPH_HAS_WORD(node->type, words);
 }
 
 /* Has the node a text, with which it may have drawn an image? */
-static bool has_words(const gp_graph_node *node)
+static bool has_words(const gp_comfy_graph_node *node)
 {
     static const char *const words[] = {"prompt", "text", "positive"};
     for (size_t i = 0; i < node->input_count; i++)
@@ -219,9 +219,9 @@ static bool has_words(const gp_graph_node *node)
 }
 
 /* Finds the node that loaded the saved image from a file, or SIZE_MAX. */
-static size_t find_loader(gp_graph *g, size_t output)
+static size_t find_loader(gp_comfy_graph *g, size_t output)
 {
-    size_t at = gp_graph_nearest(g, output, true, is_loader);
+    size_t at = gp_comfy_graph_nearest(g, output, true, is_loader);
     for (size_t p = at; p != SIZE_MAX; p = g->parent[p])
         if (has_words(&g->nodes[p])) return SIZE_MAX;
     return at;
@@ -282,11 +282,11 @@ static gp_status ask_saver(gp_comfy *c, size_t output, answer *out, gp_error *er
     if (!m.count) return answer_unmade(c, output, out, err);
     for (size_t i = 0; i < m.count; i++) {
         answer one = {0};
-        GP_GO(ask_sampler(c, output, m.nodes[i], &one, err));
-        GP_GO(meet(out, &one, "no prompt: samplers with different prompts made this image", err));
+        GP_TRY_GOTO(ask_sampler(c, output, m.nodes[i], &one, err));
+        GP_TRY_GOTO(meet(out, &one, "no prompt: samplers with different prompts made this image", err));
     }
-    if (m.count > 1 && !out->prompt) GP_GO(ask_last(c, &m, out, err));
-    GP_GO(doubt(c, &m, out, err));
+    if (m.count > 1 && !out->prompt) GP_TRY_GOTO(ask_last(c, &m, out, err));
+    GP_TRY_GOTO(doubt(c, &m, out, err));
     if (m.incomplete && out->prompt) out->evidence = GP_EVIDENCE_GUESS;
 out:
     if (st != GP_OK) answer_clear(out);
@@ -294,7 +294,7 @@ out:
 }
 
 /* Returns how many samplers the graph has, or 2 for more; *sampler is the last of those counted. */
-static int count_samplers(const gp_graph *g, size_t *sampler)
+static int count_samplers(const gp_comfy_graph *g, size_t *sampler)
 {
     int count = 0;
     for (size_t i = 0; i < g->count && count < 2; i++)
@@ -336,11 +336,12 @@ static gp_status ask(gp_comfy *c, answer *out, gp_error *err)
     if (savers.more) return answer_nothing("no prompt: too many nodes may have saved this image", out, err);
     for (size_t i = 0; i < savers.count; i++) {
         answer one = {0};
-        GP_GO(ask_saver(c, savers.nodes[i], &one, err));
-        GP_GO(meet(out, &one,
-                   "no prompt: several nodes saved images with different prompts, and the file name does not show which"
-                   " node saved this file",
-                   err));
+        GP_TRY_GOTO(ask_saver(c, savers.nodes[i], &one, err));
+        GP_TRY_GOTO(
+            meet(out, &one,
+                 "no prompt: several nodes saved images with different prompts, and the file name does not show which"
+                 " node saved this file",
+                 err));
     }
 out:
     if (st != GP_OK) answer_clear(out);
@@ -373,11 +374,11 @@ gp_status gp_meta_without_graph(const char *why, gp_meta *out, gp_error *err)
 }
 
 /* Reads the editor's graph if a node may have stored there the text that it showed; *out is NULL without one. */
-static gp_status read_workflow(const gp_graph *g, const gp_comfy_file *file, gp_json **out, gp_error *err)
+static gp_status read_workflow(const gp_comfy_graph *g, const gp_comfy_file *file, gp_json **out, gp_error *err)
 {
     gp_error ignored = {0};
     *out = NULL;
-    if (!file || !file->workflow || !gp_graph_reads_workflow(g)) return GP_OK;
+    if (!file || !file->workflow || !gp_comfy_graph_reads_workflow(g)) return GP_OK;
     if (gp_json_parse(file->workflow, file->workflow_size, false, MAX_JSON_DEPTH, out, &ignored) == GP_ERR_MEMORY)
         return no_memory(err);
     return GP_OK;
@@ -385,7 +386,7 @@ static gp_status read_workflow(const gp_graph *g, const gp_comfy_file *file, gp_
 
 gp_status gp_meta_comfy(const char *text, size_t size, const gp_comfy_file *file, gp_meta *out, gp_error *err)
 {
-    gp_graph g;
+    gp_comfy_graph g;
     gp_meta meta = {0};
     gp_json *workflow = NULL;
     bool found;
@@ -395,13 +396,13 @@ gp_status gp_meta_comfy(const char *text, size_t size, const gp_comfy_file *file
     while (blank < size && (text[blank] == ' ' || text[blank] == '\n' || text[blank] == '\r' || text[blank] == '\t'))
         blank++;
     if (blank == size || text[blank] != '{') return GP_OK; /* like most texts that are not a graph */
-    GP_TRY(gp_graph_open(text, size, &g, &found, &fault, err));
+    GP_TRY(gp_comfy_graph_open(text, size, &g, &found, &fault, err));
     if (!found) return fault ? gp_meta_without_graph(fault, out, err) : GP_OK;
     gp_status st = read_workflow(&g, file, &workflow, err);
     gp_comfy c = {&g, file ? file->path : NULL, workflow, GP_COMFY_WALKS};
     if (st == GP_OK) st = read_graph(&c, &meta, err);
     gp_json_free(workflow);
-    gp_graph_close(&g);
+    gp_comfy_graph_close(&g);
     if (st)
         gp_meta_clear(&meta);
     else

@@ -4,8 +4,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "ingest/encoding.h"
-#include "ingest/prompt.h"
+#include "table/encoding.h"
+#include "ingest/clean_prompt.h"
 
 #include <string.h>
 

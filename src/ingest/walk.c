@@ -5,6 +5,7 @@
  *
  * Order: byte order of whole paths.  A folder is therefore compared as "name/": "a-b/x" < "a.png" < "a/x".
  * Roots: sorted the same way; a root inside another one is dropped if the outer walk reaches it anyway. */
+#include "base/image_names.h"
 #include "ingest/walk.h"
 #include "base/file.h"
 #include "base/own.h"
@@ -102,15 +103,15 @@ static void pass_link(walker *w, const char *word)
 static void pass_hidden(walker *w, const char *name, bool folder)
 {
     if (strncmp(name, ".goldpan", 8) == 0) return;
-    pass(w, folder || gp_walk_is_image(name) ? GP_PASSED_HIDDEN : GP_PASSED_OTHER, NULL);
+    pass(w, folder || gp_name_is_image(name) ? GP_PASSED_HIDDEN : GP_PASSED_OTHER, NULL);
 }
 
 /* Returns the kind of the entry at w->path: 'd' folder, 'f' file, 0 skipped. Follows symbolic links to files only. */
 static char kind_of(walker *w, const char *name, unsigned char type)
 {
     struct stat st;
-    const bool image = gp_walk_is_image(name);
-    const char *word = gp_walk_format(name);
+    const bool image = gp_name_is_image(name);
+    const char *word = gp_name_other_format(name);
     if (type == DT_UNKNOWN) { /* the file system does not give the type */
         if (lstat(w->path.data, &st) != 0) return 0;
         type = S_ISDIR(st.st_mode) ? DT_DIR : S_ISLNK(st.st_mode) ? DT_LNK : S_ISREG(st.st_mode) ? DT_REG : DT_FIFO;
@@ -193,10 +194,10 @@ static gp_status read_folder(walker *w, frame *out)
     gp_own_names_clear(&exported);
     w->path.size = folder_size;
     if (!w->path.failed) w->path.data[folder_size] = 0;
-    if (names.failed || w->path.failed) GP_GO(gp_fail(w->err, GP_ERR_MEMORY, "out of memory listing folders"));
+    if (names.failed || w->path.failed) GP_TRY_GOTO(gp_fail(w->err, GP_ERR_MEMORY, "out of memory listing folders"));
     if (number) tell_errno(w, "cannot read all of folder", number);
     order = gp_mem_new(count, sizeof *order);
-    if (!order) GP_GO(gp_fail(w->err, GP_ERR_MEMORY, "out of memory listing folders"));
+    if (!order) GP_TRY_GOTO(gp_fail(w->err, GP_ERR_MEMORY, "out of memory listing folders"));
     char *at = names.data;
     for (size_t i = 0; i < count; i++, at += strlen(at) + 1) order[i] = at;
     if (count) qsort(order, count, sizeof *order, compare_entries);
@@ -247,8 +248,8 @@ static gp_status visit_file(walker *w, char kind)
             pass_folder_link(w);
         return GP_OK;
     }
-    gp_found found = {w->path.data, (uint64_t)st.st_size,
-                      (int64_t)st.st_mtim.tv_sec * 1000000000 + (int64_t)st.st_mtim.tv_nsec, kind == 'x'};
+    gp_walk_entry found = {w->path.data, (uint64_t)st.st_size,
+                           (int64_t)st.st_mtim.tv_sec * 1000000000 + (int64_t)st.st_mtim.tv_nsec, kind == 'x'};
     if (!w->calls->visit(w->calls->user, &found)) return gp_fail(w->err, GP_ERR_STOPPED, "stopped");
     return GP_OK;
 }
@@ -304,7 +305,7 @@ static bool is_inside(const root *outer, const root *inner)
 static bool is_reached(const root *outer, root *inner)
 {
     if (inner->size == outer->size) return true;
-    if (!inner->folder && !gp_walk_is_image(inner->path)) return false;
+    if (!inner->folder && !gp_name_is_image(inner->path)) return false;
     size_t at = outer->size;
     while (at < inner->size) {
         if (inner->path[at] == '/') at++;
@@ -360,8 +361,8 @@ gp_status gp_walk_all(const char *const *roots, size_t root_count, const gp_walk
     size_t open_count = 0;
     w.real = gp_mem_zero(root_count, sizeof *w.real), w.real_count = w.real ? root_count : 0;
     assert(calls->visit);
-    if (!list || !open || !w.real) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for %zu paths", root_count));
-    GP_GO(prepare_roots(roots, root_count, list, err));
+    if (!list || !open || !w.real) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for %zu paths", root_count));
+    GP_TRY_GOTO(prepare_roots(roots, root_count, list, err));
     for (size_t i = 0; i < root_count; i++) w.real[i] = realpath(list[i].path, NULL);
     for (size_t i = 0; i < root_count; i++) {
         bool reached = false;
@@ -376,7 +377,7 @@ gp_status gp_walk_all(const char *const *roots, size_t root_count, const gp_walk
             continue;
         }
         if (list[i].folder) open[open_count++] = i;
-        GP_GO(walk_root(&w, list[i].path));
+        GP_TRY_GOTO(walk_root(&w, list[i].path));
     }
 out:
     while (w.depth) drop_frame(&w);
@@ -391,7 +392,7 @@ out:
     return st;
 }
 
-gp_status gp_walk(const char *const *roots, size_t root_count, bool (*visit)(void *user, const gp_found *found),
+gp_status gp_walk(const char *const *roots, size_t root_count, bool (*visit)(void *user, const gp_walk_entry *found),
                   void (*problem)(void *user, const gp_walk_problem *problem), void *user, gp_error *err)
 {
     assert(visit);

@@ -6,12 +6,12 @@
 
 #include "base/status.h"
 
-typedef struct gp_found {
+typedef struct gp_walk_entry {
     const char *path; /* absolute, borrowed until the callback returns */
     uint64_t size;
     int64_t mtime_ns;
     bool listed; /* an export put a file of this name into the folder, which is a root */
-} gp_found;
+} gp_walk_entry;
 typedef struct gp_walk_problem {
     const char *path, *message;
     int number; /* errno of the failed system call, or 0 */
@@ -36,7 +36,7 @@ typedef struct gp_walk_passed {
 } gp_walk_passed;
 
 typedef struct gp_walk_calls {
-    bool (*visit)(void *user, const gp_found *found);            /* false ends early (status GP_ERR_STOPPED) */
+    bool (*visit)(void *user, const gp_walk_entry *found);       /* false ends early (status GP_ERR_STOPPED) */
     void (*problem)(void *user, const gp_walk_problem *problem); /* may be NULL */
     void (*passed)(void *user, const gp_walk_passed *passed);    /* may be NULL; in no order within a folder */
     void *user;
@@ -46,15 +46,7 @@ typedef struct gp_walk_calls {
  * is itself a root: then the files of the export come after all others, marked as `listed`. */
 gp_status gp_walk_all(const char *const *roots, size_t root_count, const gp_walk_calls *calls, gp_error *err);
 /* Walks all roots without reporting skipped entries. */
-gp_status gp_walk(const char *const *roots, size_t root_count, bool (*visit)(void *user, const gp_found *found),
+gp_status gp_walk(const char *const *roots, size_t root_count, bool (*visit)(void *user, const gp_walk_entry *found),
                   void (*problem)(void *user, const gp_walk_problem *problem), void *user, gp_error *err);
-
-/* ------------------------------------------------------------------ walk_kinds.c */
-/* Does the name have the extension of an image format that goldpan reads? */
-bool gp_walk_is_image(const char *name);
-bool gp_walk_names_image(const char *name, size_t size); /* the same for a name without its NUL */
-/* Returns the format of a name by its extension, for formats that goldpan knows but does not read: "GIF", "video" ...;
- * else NULL. */
-const char *gp_walk_format(const char *name);
 
 #endif

@@ -6,16 +6,16 @@
  * z >= 0 and erfc(-z) = 2 - erfc(z).  Q is fitted by tools/fit.py (degree 8, relative error 5e-8).  One form for every
  * z instead of a series and a tail: a choice by value would compute both in vector code. */
 #include "kernel/exp.h"
-#include "kernel/twins.h"
+#include "kernel/reference.h"
 
 #include <math.h>
 
-enum { BLOCK = 64 }; /* cut first, then computed: see exp_cut */
+enum { BLOCK = 64 }; /* cut first, then computed: see exp_clamp */
 
 static void quick_gelu_block(float *x, size_t n)
 {
     float y[BLOCK];
-    for (size_t i = 0; i < n; i++) y[i] = exp_cut(-1.702f * x[i]);
+    for (size_t i = 0; i < n; i++) y[i] = exp_clamp(-1.702f * x[i]);
     for (size_t i = 0; i < n; i++) x[i] *= 1.0f / (1.0f + exp_fast(y[i]));
 }
 

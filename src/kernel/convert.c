@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Numbers between kinds, by their bits: exact, and the same on every machine whatever its rounding of subnormals.
  * f16: 1 sign, 5 exponent (bias 15), 10 fraction.  bf16: the upper half of a float. */
-#include "kernel/twins.h"
+#include "kernel/reference.h"
 
 #include <string.h>
 

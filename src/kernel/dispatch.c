@@ -3,7 +3,7 @@
  * without a variant names the twin, so that none is NULL. */
 #include "base/cpu.h"
 #include "kernel/kernel.h"
-#include "kernel/twins.h"
+#include "kernel/reference.h"
 #ifdef __x86_64__
 #include "kernel/x86/variants.h"
 #elif defined(__aarch64__)
@@ -25,15 +25,15 @@ static const gp_kernels table_c = {
     .quick_gelu = gp_quick_gelu_c,
     .gelu = gp_gelu_c,
     .add = gp_add_c,
-    .multiply = gp_multiply_c,
+    .gemm = gp_gemm_c,
     .dot_float = gp_dot_float_c,
     .quantise = gp_quantise_c,
-    .multiply8 = gp_multiply8_c,
+    .gemm_int8 = gp_gemm_int8_c,
     .dequantise = gp_dequantise_c,
-    .reach_rows = gp_reach_rows_c,
-    .reach_columns = gp_reach_columns_c,
+    .mask_rows = gp_mask_rows_c,
+    .mask_columns = gp_mask_columns_c,
     .attend = gp_attend_c,
-    .forces = gp_forces_c,
+    .forces = gp_umap_gradient_c,
     .l2_normalise = gp_l2_normalise_c,
     .dot = gp_dot_c,
     .distance2 = gp_distance2_c,
@@ -42,7 +42,7 @@ static const gp_kernels table_c = {
 #ifdef __x86_64__
 static const gp_kernels table_avx2 = {
     .name = "avx2",
-    .eight = true,
+    .prefer_int8 = true,
     .unfilter = gp_unfilter_avx2,
     .resample_h = gp_resample_h_avx2,
     .resample_v = gp_resample_v_avx2,
@@ -54,15 +54,15 @@ static const gp_kernels table_avx2 = {
     .quick_gelu = gp_quick_gelu_avx2,
     .gelu = gp_gelu_avx2,
     .add = gp_add_avx2,
-    .multiply = gp_multiply_avx2,
+    .gemm = gp_gemm_avx2,
     .dot_float = gp_dot_float_avx2,
     .quantise = gp_quantise_avx2,
-    .multiply8 = gp_multiply8_avx2,
+    .gemm_int8 = gp_gemm_int8_avx2,
     .dequantise = gp_dequantise_avx2,
-    .reach_rows = gp_reach_rows_avx2,
-    .reach_columns = gp_reach_columns_avx2,
+    .mask_rows = gp_mask_rows_avx2,
+    .mask_columns = gp_mask_columns_avx2,
     .attend = gp_attend_avx2,
-    .forces = gp_forces_avx2,
+    .forces = gp_umap_gradient_avx2,
     .l2_normalise = gp_l2_normalise_avx2,
     .dot = gp_dot_avx2,
     .distance2 = gp_distance2_avx2,
@@ -72,18 +72,17 @@ static const gp_kernels table_avx2 = {
  * as with sixteen lanes. */
 #define AVX512(called, product8)                                                                                       \
     {                                                                                                                  \
-        .name = called, .eight = true, .unfilter = gp_unfilter_avx2, .resample_h = gp_resample_h_avx2,                 \
+        .name = called, .prefer_int8 = true, .unfilter = gp_unfilter_avx2, .resample_h = gp_resample_h_avx2,           \
         .resample_v = gp_resample_v_avx2, .normalise = gp_normalise_c, .f16_to_f32 = gp_f16_to_f32_avx512,             \
         .bf16_to_f32 = gp_bf16_to_f32_avx512, .f32_to_bf16 = gp_f32_to_bf16_avx512,                                    \
         .layer_norm = gp_layer_norm_avx512, .quick_gelu = gp_quick_gelu_avx512, .gelu = gp_gelu_avx512,                \
-        .add = gp_add_avx512, .multiply = gp_multiply_avx2, .dot_float = gp_dot_float_avx2,                            \
-        .quantise = gp_quantise_avx512, .multiply8 = product8, .dequantise = gp_dequantise_avx512,                     \
-        .reach_rows = gp_reach_rows_avx512, .reach_columns = gp_reach_columns_avx512, .attend = gp_attend_avx2,        \
-        .forces = gp_forces_avx2, .l2_normalise = gp_l2_normalise_avx512, .dot = gp_dot_avx512,                        \
-        .distance2 = gp_distance2_avx512,                                                                              \
+        .add = gp_add_avx512, .gemm = gp_gemm_avx2, .dot_float = gp_dot_float_avx2, .quantise = gp_quantise_avx512,    \
+        .gemm_int8 = product8, .dequantise = gp_dequantise_avx512, .mask_rows = gp_mask_rows_avx512,                   \
+        .mask_columns = gp_mask_columns_avx512, .attend = gp_attend_avx2, .forces = gp_umap_gradient_avx2,             \
+        .l2_normalise = gp_l2_normalise_avx512, .dot = gp_dot_avx512, .distance2 = gp_distance2_avx512,                \
     }
-static const gp_kernels table_avx512 = AVX512("avx512", gp_multiply8_avx2);
-static const gp_kernels table_vnni = AVX512("avx512_vnni", gp_multiply8_vnni);
+static const gp_kernels table_avx512 = AVX512("avx512", gp_gemm_int8_avx2);
+static const gp_kernels table_vnni = AVX512("avx512_vnni", gp_gemm_int8_vnni);
 #endif
 
 #ifdef __aarch64__
@@ -100,15 +99,15 @@ static const gp_kernels table_neon = {
     .quick_gelu = gp_quick_gelu_c,
     .gelu = gp_gelu_c,
     .add = gp_add_c,
-    .multiply = gp_multiply_neon,
+    .gemm = gp_gemm_neon,
     .dot_float = gp_dot_float_neon,
     .quantise = gp_quantise_c,
-    .multiply8 = gp_multiply8_c,
+    .gemm_int8 = gp_gemm_int8_c,
     .dequantise = gp_dequantise_c,
-    .reach_rows = gp_reach_rows_c,
-    .reach_columns = gp_reach_columns_c,
+    .mask_rows = gp_mask_rows_c,
+    .mask_columns = gp_mask_columns_c,
     .attend = gp_attend_c,
-    .forces = gp_forces_c,
+    .forces = gp_umap_gradient_c,
     .l2_normalise = gp_l2_normalise_c,
     .dot = gp_dot_c,
     .distance2 = gp_distance2_c,

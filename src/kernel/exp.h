@@ -11,7 +11,7 @@
 /* The range of exp_fast: e^-87 = 1.6e-38 stands for zero, e^87 = 6e37 for infinity; the reciprocals of both are normal
  * numbers.  Cutting is a loop of its own in the kernels: inside one expression compilers follow the constants through
  * the polynomial, and compute it several times. */
-static inline float exp_cut(float x)
+static inline float exp_clamp(float x)
 {
     x = x < -87.0f ? -87.0f : x;
     return x > 87.0f ? 87.0f : x;

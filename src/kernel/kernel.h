@@ -20,36 +20,36 @@ typedef struct gp_attention {
     float *out;                             /* [rows, e], row i at out + i * out_stride; may not overlap q, k, v */
     size_t q_stride, kv_stride, out_stride; /* floats */
     size_t rows, t, e;                      /* all >= 1 */
-    size_t from;                            /* causal only: row i sees k[0 .. from + i]; from + rows <= t */
+    size_t first_position;                  /* causal only: row i sees k[0 .. from + i]; from + rows <= t */
     bool causal;                            /* else every row sees all of k */
     float scale;
-    float *scratch; /* gp_attend_scratch(t, e) floats, 64-byte aligned; overwritten */
+    float *scratch; /* gp_attention_scratch(t, e) floats, 64-byte aligned; overwritten */
 } gp_attention;
 
 enum {
     GP_PANEL = 16,
-    GP_ATTEND_QUERIES = 6,
-    GP_PAIR8 = 128, /* 255 * 128 has room in 16 bits */
-    GP_IN8 = 65536  /* most numbers of a product in 8 bits: so many pairs have room in 32, twice */
+    GP_ATTENTION_QUERIES = 6,
+    GP_INT8_PAIR_MAX = 128, /* 255 * 128 has room in 16 bits */
+    GP_INT8_K_MAX = 65536   /* most numbers of a product in 8 bits: so many pairs have room in 32, twice */
 };
 
 /* Floats of scratch: k and v in panels, and the scores of a few queries. */
-static inline size_t gp_attend_scratch(size_t t, size_t e)
+static inline size_t gp_attention_scratch(size_t t, size_t e)
 {
-    const size_t panel = GP_PANEL, queries = GP_ATTEND_QUERIES;
+    const size_t panel = GP_PANEL, queries = GP_ATTENTION_QUERIES;
     return (e + queries) * ((t + panel - 1) / panel * panel) + (e + panel - 1) / panel * panel * t;
 }
 
 /* What acts along the edges of a map, UMAP's. */
-typedef struct gp_forces {
-    float a, b;          /* of the curve 1 / (1 + a d^2b) */
-    float alpha;         /* length of the step */
-    size_t dims, pushes; /* pushes: points drawn at random for every edge */
-} gp_forces;
+typedef struct gp_umap_gradient {
+    float a, b;             /* of the curve 1 / (1 + a d^2b) */
+    float alpha;            /* length of the step */
+    size_t dims, negatives; /* negatives: points drawn at random for every edge */
+} gp_umap_gradient;
 
 typedef struct gp_kernels {
     const char *name; /* "c", "avx2", ... */
-    bool eight;       /* multiply8 is faster than multiply */
+    bool prefer_int8; /* gemm_int8 is faster than gemm */
 
     /* PNG filters, RFC 2083 section 6: undo filter `type` (0..4) of one row.
      * row [bytes] filtered -> out [bytes], which may be row or begin before it, as it is written from left to right;
@@ -86,18 +86,18 @@ typedef struct gp_kernels {
     /* The tile of a matrix product: y[r][o] += sum_i x[r][i] * panel[i][o] for o < GP_PANEL, in order of i; x [rows,
      * in] and y [rows, GP_PANEL] with strides in floats, panel [in, GP_PANEL].  A row depends on no other; variants may
      * fuse multiplication and addition. */
-    void (*multiply)(const float *x, size_t x_stride, const float *panel, size_t in, float *y, size_t y_stride,
-                     size_t rows);
+    void (*gemm)(const float *x, size_t x_stride, const float *panel, size_t in, float *y, size_t y_stride,
+                 size_t rows);
     /* sum a[i]*b[i] in float, in any order */
     float (*dot_float)(const float *a, const float *b, size_t n);
     /* Eight bits.  quantise: x [n] -> q [n], returns the scale: x = scale * (q - *zero) within half of it, of the range
      * that x and 0 have; NaN if x has a number that is not finite.
-     * multiply8: y[r][16 p + o] = sum_i x[r][i] * panel p[i/4][o][i%4] in 32 bits, `in` a multiple of 4 and at most
-     * GP_IN8; panels of numbers of which each pair (i even, i + 1) has |a| + |b| <= GP_PAIR8, panel_stride bytes apart.
+     * gemm_int8: y[r][16 p + o] = sum_i x[r][i] * panel p[i/4][o][i%4] in 32 bits, `in` a multiple of 4 and at most
+     * GP_INT8_K_MAX; panels of numbers of which each pair (i even, i + 1) has |a| + |b| <= GP_INT8_PAIR_MAX, panel_stride bytes apart.
      * dequantise: y = (sums - zeros[row] * weight_sums) * (scales[row] * weight_scales) + bias, by column; columns is
      * a multiple of 16. */
     float (*quantise)(const float *x, size_t n, uint8_t *q, int32_t *zero);
-    void (*multiply8)(const uint8_t *x, size_t x_stride, const int8_t *panels, size_t panel_stride, size_t count,
+    void (*gemm_int8)(const uint8_t *x, size_t x_stride, const int8_t *panels, size_t panel_stride, size_t count,
                       size_t in, int32_t *y, size_t y_stride, size_t rows);
     void (*dequantise)(const int32_t *sums, size_t sums_stride, size_t rows, size_t columns, const int32_t *zeros,
                        const float *scales, const int32_t *weight_sums, const float *weight_scales, const float *bias,
@@ -105,17 +105,17 @@ typedef struct gp_kernels {
     /* Of a tile [rows, GP_PANEL], rows <= 64 and stride floats apart: bit i is set where tile[i][o] + offset >= floor
      * for any o.  `rows`: offset [GP_PANEL] by column, floors [rows]; `columns`: offset [rows], floors [GP_PANEL] by
      * column. A NaN reaches nothing. */
-    uint64_t (*reach_rows)(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
-    uint64_t (*reach_columns)(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
+    uint64_t (*mask_rows)(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
+    uint64_t (*mask_columns)(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
     /* See gp_attention. */
     void (*attend)(const gp_attention *attention);
     /* L2-normalise rows in place, x [n,d], norm in double; a zero row stays zero. */
     void (*l2_normalise)(float *x, size_t n, size_t d);
-    /* Eight edges at once: head, tail [dims, 8] where their ends are, others [pushes, dims, 8] what pushes the heads;
+    /* Eight edges at once: head, tail [dims, 8] where their ends are, others [negatives, dims, 8] what negatives the heads;
      * moved, tail_moved [dims, 8] = alpha * the sum of the forces, each cut at -4 .. 4.  All are seen from where the
      * heads are; lanes do not mix.  The same in every bit in every table. */
-    void (*forces)(const gp_forces *forces, const float *head, const float *tail, const float *others, float *moved,
-                   float *tail_moved);
+    void (*forces)(const gp_umap_gradient *forces, const float *head, const float *tail, const float *others,
+                   float *moved, float *tail_moved);
     /* sum a[i]*b[i] in double, products exact */
     double (*dot)(const float *a, const float *b, size_t n);
     /* sum (a[i] - b[i])^2 in double; the same in every bit with a and b exchanged, and in every table */

@@ -2,7 +2,7 @@
  * Layer norm, L2 norm, dot product, squared distance.  Sums are double, in eight lanes added in a fixed order: lane i
  * takes the elements i, i + 8, ...; the lanes are then added as a tree.  So a result never depends on the instruction
  * set, and compilers can keep the lanes in vector registers. */
-#include "kernel/twins.h"
+#include "kernel/reference.h"
 
 #include <math.h>
 

@@ -2,7 +2,7 @@
  *
  * Pixels to normalised planes, plain C.  A byte has 256 values, so the whole arithmetic of a channel,
  * (float32(v / 255) - mean) / std, is a table of 1 KiB: exact by construction and one load a value. */
-#include "kernel/twins.h"
+#include "kernel/reference.h"
 
 /* rgb [n, 3], table [3, 256] -> out [3][n], planes `plane` floats apart */
 void gp_normalise_c(const uint8_t *restrict rgb, size_t n, const float *restrict table, float *restrict out,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Twelve vectors of sums, each with a product added in every round: two roundings where the compiler has no fused
- * multiply-add, one where it has (NEON, and the builds for AVX2 and AVX-512). */
-#include "kernel/lanes.h"
+ * gemm-add, one where it has (NEON, and the builds for AVX2 and AVX-512). */
+#include "kernel/simd.h"
 #include "kernel/peak_loops.h"
 
 #include <stddef.h>
@@ -16,7 +16,7 @@
 #define REGISTER GP_PEAK_REGISTER
 #endif
 
-#define BEGIN(i) gp_lanes s##i = one - other;
+#define BEGIN(i) gp_vec s##i = one - other;
 #define STEP(i)                                                                                                        \
     GP_PEAK_OPAQUE(other, REGISTER);                                                                                   \
     s##i += one * other;                                                                                               \
@@ -26,7 +26,7 @@
 
 double gp_peak_fp32_c(uint64_t rounds)
 {
-    gp_lanes one = {0}, other;
+    gp_vec one = {0}, other;
     double total = 0;
     one += 1;
     other = one;

@@ -6,26 +6,26 @@
  *
  * Nearest whole number, ties to even: 2^23 is added, and the low bits read.  No lane sees another but for minimum and
  * maximum, whose order does not matter, so every table gives the same bits. */
-#include "kernel/lanes.h"
-#include "kernel/twins.h"
+#include "kernel/simd.h"
+#include "kernel/reference.h"
 
 #include <string.h>
 
 typedef uint8_t bytes_at __attribute__((vector_size(GP_LANES), aligned(1), may_alias));
 typedef int32_t ints_at __attribute__((vector_size(4 * GP_LANES), aligned(4), may_alias));
 
-static inline gp_lanes pick(gp_lanes_int mask, gp_lanes yes, gp_lanes no)
+static inline gp_vec pick(gp_vec_int mask, gp_vec yes, gp_vec no)
 {
-    return (gp_lanes)((mask & (gp_lanes_int)yes) | (~mask & (gp_lanes_int)no));
+    return (gp_vec)((mask & (gp_vec_int)yes) | (~mask & (gp_vec_int)no));
 }
 
 /* Least and most of x [n] and 0; *bad: NaN if there is a NaN or an infinity. */
 static void range(const float *x, size_t n, float *least, float *most, float *bad)
 {
-    gp_lanes low = {0}, high = {0}, none = {0};
+    gp_vec low = {0}, high = {0}, none = {0};
     size_t i = 0;
     for (; i + GP_LANES <= n; i += GP_LANES) {
-        gp_lanes v = GP_LANES_AT(x + i);
+        gp_vec v = GP_LANES_AT(x + i);
         low = pick(v < low, v, low);
         high = pick(v > high, v, high);
         none += v * 0;
@@ -43,12 +43,12 @@ static void range(const float *x, size_t n, float *least, float *most, float *ba
     }
 }
 
-static inline gp_lanes_int nearest(gp_lanes v)
+static inline gp_vec_int nearest(gp_vec v)
 {
-    const gp_lanes most = (gp_lanes){0} + 255;
-    v = pick(v > 0, v, (gp_lanes){0});
+    const gp_vec most = (gp_vec){0} + 255;
+    v = pick(v > 0, v, (gp_vec){0});
     v = pick(v < most, v, most);
-    return (gp_lanes_int)(v + 8388608.0f) & 255;
+    return (gp_vec_int)(v + 8388608.0f) & 255;
 }
 
 float gp_quantise_c(const float *x, size_t n, uint8_t *q, int32_t *zero)
@@ -56,15 +56,15 @@ float gp_quantise_c(const float *x, size_t n, uint8_t *q, int32_t *zero)
     float least, most, bad;
     range(x, n, &least, &most, &bad);
     float scale = (most - least) / 255 + bad, inverse = scale > 1e-30f ? 1 / scale : 0;
-    gp_lanes_int nought = nearest((gp_lanes){0} - least * inverse);
-    gp_lanes shift = __builtin_convertvector(nought, gp_lanes);
+    gp_vec_int nought = nearest((gp_vec){0} - least * inverse);
+    gp_vec shift = __builtin_convertvector(nought, gp_vec);
     size_t i = 0;
     for (; i + GP_LANES <= n; i += GP_LANES)
         *(bytes_at *)(q + i) = __builtin_convertvector(nearest(GP_LANES_AT(x + i) * inverse + shift), bytes_at);
     if (i < n) {
         float rest[GP_LANES] = {0};
         memcpy(rest, x + i, (n - i) * sizeof *x);
-        gp_lanes_int last = nearest(GP_LANES_AT(rest) * inverse + shift);
+        gp_vec_int last = nearest(GP_LANES_AT(rest) * inverse + shift);
         for (size_t l = 0; i + l < n; l++) q[i + l] = (uint8_t)last[l];
     }
     *zero = nought[0];
@@ -77,8 +77,8 @@ void gp_dequantise_c(const int32_t *sums, size_t sums_stride, size_t rows, size_
 {
     for (size_t r = 0; r < rows; r++, sums += sums_stride, y += y_stride)
         for (size_t o = 0; o < columns; o += GP_LANES) {
-            gp_lanes_int whole = *(const ints_at *)(sums + o) - zeros[r] * *(const ints_at *)(weight_sums + o);
-            gp_lanes scale = scales[r] * GP_LANES_AT(weight_scales + o);
-            GP_LANES_PUT(y + o, __builtin_convertvector(whole, gp_lanes) * scale + GP_LANES_AT(bias + o));
+            gp_vec_int whole = *(const ints_at *)(sums + o) - zeros[r] * *(const ints_at *)(weight_sums + o);
+            gp_vec scale = scales[r] * GP_LANES_AT(weight_scales + o);
+            GP_LANES_PUT(y + o, __builtin_convertvector(whole, gp_vec) * scale + GP_LANES_AT(bias + o));
         }
 }

@@ -8,7 +8,7 @@
  * Horizontal: a pixel's three sums run side by side over its taps.  Vertical: a strip of columns is summed row by row
  * into a small array that stays in the first cache, so that the loop over columns vectorises for any instruction set.
  */
-#include "kernel/twins.h"
+#include "kernel/reference.h"
 
 enum { WEIGHT_BITS = 22, STRIP = 512 };
 

@@ -5,7 +5,7 @@
  * The loops go pixel by pixel with the left pixel in local variables: for a constant bpp the compiler keeps them in
  * registers and works on the channels side by side. */
 #include "kernel/unfilter.h"
-#include "kernel/twins.h"
+#include "kernel/reference.h"
 
 #include <assert.h>
 #include <string.h>

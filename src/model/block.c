@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The transformer blocks, the same for pictures and texts.  Sequences lie one after the other in one matrix of rows, so
  * that the four matrix products of a block see all of them at once; only attention knows where one ends.  Of the last
- * block only the row that is pooled is wanted (pooled.c): everything after its first norm is [n, d].
+ * block only the row that is pooled is wanted (pooled_attention.c): everything after its first norm is [n, d].
  * Row by row the arithmetic does not depend on how many rows there are, so neither do the results. */
 #include "model/tower.h"
 
@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* wide [r,3d] -> y [r,d] */
-static void attend_all(const gp_tower *tower, const gp_batch *batch, gp_pass *pass)
+static void attend_all(const gp_tower *tower, const gp_batch *batch, gp_workspace *pass)
 {
     const size_t d = tower->size.width, e = d / tower->size.heads;
     gp_attention a = {.q_stride = 3 * d,
@@ -43,15 +43,15 @@ static void gather(const gp_batch *batch, size_t d, float *x)
     }
 }
 
-static gp_status run_block(const gp_tower *tower, const gp_block *block, const gp_batch *batch, size_t rows, gp_pass *p,
-                           gp_error *err)
+static gp_status run_block(const gp_tower *tower, const gp_block *block, const gp_batch *batch, size_t rows,
+                           gp_workspace *p, gp_error *err)
 {
     const size_t d = tower->size.width;
     const gp_kernels *k = p->kernels;
-    gp_then *act = tower->size.activation == GP_GELU ? k->gelu : k->quick_gelu;
+    gp_epilogue *act = tower->size.activation == GP_GELU ? k->gelu : k->quick_gelu;
     k->layer_norm(p->x, p->y, rows, d, block->norm1.gain, block->norm1.bias, tower->size.eps);
     if (block->pooled) {
-        GP_TRY(gp_pooled_run(tower, block->pooled, batch, p, err));
+        GP_TRY(gp_pooled_attention_run(tower, block->pooled, batch, p, err));
         gather(batch, d, p->x);
         rows = batch->n;
     } else {
@@ -68,7 +68,7 @@ static gp_status run_block(const gp_tower *tower, const gp_block *block, const g
     return GP_OK;
 }
 
-gp_status gp_blocks_run(const gp_tower *tower, const gp_batch *batch, gp_pass *pass, gp_error *err)
+gp_status gp_blocks_run(const gp_tower *tower, const gp_batch *batch, gp_workspace *pass, gp_error *err)
 {
     size_t rows = 0, layers = tower->size.layers;
     for (size_t i = 0; i < batch->n; i++) rows += gp_batch_tokens(batch, i);

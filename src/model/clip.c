@@ -30,7 +30,7 @@ struct gp_clip {
 struct gp_clip_worker {
     const gp_clip *clip;
     gp_arena arena;
-    gp_pass pass;
+    gp_workspace pass;
     size_t images, tokens;
     size_t *used; /* [tokens] tokens run of each text */
 };
@@ -51,18 +51,18 @@ static gp_status read_config(const char *folder, gp_clip_config *out, gp_error *
     gp_bytes text = {0};
     char *path = NULL, *other = NULL;
     gp_status st;
-    GP_GO(read_optional(folder, "config.json", &text, &path, err));
+    GP_TRY_GOTO(read_optional(folder, "config.json", &text, &path, err));
     if (!text.data) {
         other = gp_path_join(folder, "open_clip_config.json");
         if (other && access(other, F_OK) == 0)
-            GP_GO(gp_fail(err, GP_ERR_UNSUPPORTED,
-                          "'%s' is a model in open_clip's layout, which goldpan does not read: use its "
-                          "transformers version (with config.json)",
-                          folder));
-        GP_GO(gp_fail(err, GP_ERR_NOT_FOUND, access(folder, F_OK) == 0 ? "'%s' has no config.json" : "no folder '%s'",
-                      folder));
+            GP_TRY_GOTO(gp_fail(err, GP_ERR_UNSUPPORTED,
+                                "'%s' is a model in open_clip's layout, which goldpan does not read: use its "
+                                "transformers version (with config.json)",
+                                folder));
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_NOT_FOUND,
+                            access(folder, F_OK) == 0 ? "'%s' has no config.json" : "no folder '%s'", folder));
     }
-    GP_GO(gp_clip_config_parse((const char *)text.data, text.size, path, out, err));
+    GP_TRY_GOTO(gp_clip_config_parse((const char *)text.data, text.size, path, out, err));
 out:
     gp_mem_free(other);
     gp_mem_free(path);
@@ -86,12 +86,12 @@ static gp_status parse_nested(const gp_bytes *text, gp_preprocess_config *out, g
     gp_json *root = NULL;
     gp_str part = GP_STR_INIT;
     gp_status st;
-    GP_GO(gp_json_parse((const char *)text->data, text->size, false, 0, &root, err));
+    GP_TRY_GOTO(gp_json_parse((const char *)text->data, text->size, false, 0, &root, err));
     const gp_json *image = gp_json_get(root, "image_processor");
-    if (gp_json_kind_of(image) != GP_JSON_OBJECT) GP_GO(gp_fail(err, GP_ERR_FORMAT, "no image_processor"));
+    if (gp_json_kind_of(image) != GP_JSON_OBJECT) GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "no image_processor"));
     gp_json_write(&part, image);
-    if (part.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for JSON"));
-    GP_GO(gp_preprocess_parse(part.data, part.size, out, err));
+    if (part.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for JSON"));
+    GP_TRY_GOTO(gp_preprocess_parse(part.data, part.size, out, err));
 out:
     gp_str_clear(&part);
     gp_json_free(root);
@@ -103,11 +103,11 @@ static gp_status read_preprocess(const char *folder, uint32_t side, gp_preproces
     gp_bytes text = {0};
     char *path = NULL, *nested = NULL;
     gp_status st;
-    GP_GO(read_optional(folder, "preprocessor_config.json", &text, &path, err));
+    GP_TRY_GOTO(read_optional(folder, "preprocessor_config.json", &text, &path, err));
     if (text.data) {
         st = gp_preprocess_parse((const char *)text.data, text.size, out, err);
     } else {
-        GP_GO(read_optional(folder, "processor_config.json", &text, &nested, err));
+        GP_TRY_GOTO(read_optional(folder, "processor_config.json", &text, &nested, err));
         st = text.data ? parse_nested(&text, out, err) : default_preprocess(side, out, err);
     }
     const char *file = nested && text.data ? nested : path;
@@ -116,8 +116,8 @@ static gp_status read_preprocess(const char *folder, uint32_t side, gp_preproces
         goto out;
     }
     if (out->crop_w != side || out->crop_h != side)
-        GP_GO(gp_fail(err, GP_ERR_FORMAT, "'%s' makes pictures of %u x %u, the model reads %u x %u", file, out->crop_w,
-                      out->crop_h, side, side));
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "'%s' makes pictures of %u x %u, the model reads %u x %u", file,
+                            out->crop_w, out->crop_h, side, side));
 out:
     gp_mem_free(nested);
     gp_mem_free(path);
@@ -146,18 +146,18 @@ gp_status gp_clip_open(const char *folder, gp_precision precision, gp_engine eng
     gp_status st;
     if (!clip) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a model");
     clip->folder = gp_str_dup(folder);
-    if (!clip->folder) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a model"));
+    if (!clip->folder) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a model"));
     clip->precision = precision, clip->engine = engine;
     gp_linear_resolve(&clip->precision, &clip->engine);
     gp_linear_describe(clip->engine, clip->precision, clip->engine_name, sizeof clip->engine_name);
 
     /* Small files first: what is wrong there is told before gigabytes are read. */
-    GP_GO(read_config(folder, &config, err));
+    GP_TRY_GOTO(read_config(folder, &config, err));
     clip->weights.config = config;
-    if (config.has_image) GP_GO(read_preprocess(folder, config.side, &clip->preprocess, err));
-    if (config.has_text) GP_GO(read_tokenizer(clip, err));
-    GP_GO(gp_tensors_open_folder(folder, &tensors, err));
-    GP_GO(gp_weights_load(tensors, &config, clip->precision, clip->engine, &clip->weights, err));
+    if (config.has_image) GP_TRY_GOTO(read_preprocess(folder, config.side, &clip->preprocess, err));
+    if (config.has_text) GP_TRY_GOTO(read_tokenizer(clip, err));
+    GP_TRY_GOTO(gp_tensors_open_folder(folder, &tensors, err));
+    GP_TRY_GOTO(gp_weights_load(tensors, &config, clip->precision, clip->engine, &clip->weights, err));
     gp_hash_hex(clip->weights.hash, clip->hash);
     *out = clip;
     clip = NULL;
@@ -256,20 +256,20 @@ static void need_linear(needs *n, const gp_linear *linear, size_t rows)
 
 static void need_tower(needs *n, const gp_tower *tower, size_t embedding, size_t rows, size_t longest)
 {
-    const size_t d = tower->size.width, padded = gp_linear_rows(rows);
+    const size_t d = tower->size.width, padded = gp_linear_padded_rows(rows);
     raise_to(n, &n->x, padded, d);
     raise_to(n, &n->wide, padded, 3 * d);
     raise_to(n, &n->wide, padded, tower->size.mlp);
     raise_to(n, &n->wide, padded, embedding);
-    raise_to(n, &n->wide, gp_pooled_floats(tower), 1);
-    raise_to(n, &n->attend, gp_attend_scratch(longest, d), 1); /* heads of the last block are as wide as the tower */
+    raise_to(n, &n->wide, gp_pooled_attention_floats(tower), 1);
+    raise_to(n, &n->attend, gp_attention_scratch(longest, d), 1); /* heads of the last block are as wide as the tower */
     need_linear(n, tower->projection, rows);
     for (size_t i = 0; i < tower->size.layers; i++) {
         const gp_block *b = &tower->blocks[i];
         const gp_linear *each[] = {b->out, b->fc1, b->fc2};
         for (size_t k = 0; k < sizeof each / sizeof *each; k++) need_linear(n, each[k], rows);
         if (b->pooled)
-            raise_to(n, &n->scratch, gp_pooled_scratch(b->pooled), 1);
+            raise_to(n, &n->scratch, gp_pooled_attention_scratch(b->pooled), 1);
         else
             need_linear(n, b->qkv, rows);
     }
@@ -316,7 +316,7 @@ gp_status gp_clip_worker_new(const gp_clip *clip, size_t images, size_t tokens, 
     if (images) {
         size_t t = gp_clip_image_tokens(c), patches = images * (t - 1);
         need_tower(&n, &m->image, c->embedding, images * t, t);
-        raise_to(&n, &n.wide, gp_linear_rows(patches), 3 * (size_t)c->patch * c->patch);
+        raise_to(&n, &n.wide, gp_linear_padded_rows(patches), 3 * (size_t)c->patch * c->patch);
         need_linear(&n, m->patch, patches);
     }
     if (tokens) need_tower(&n, &m->text, c->embedding, tokens, c->context);
@@ -360,7 +360,7 @@ static gp_status run_images(gp_clip_worker *w, const float *planes, size_t n, bo
     if (n > w->images) return gp_fail(err, GP_ERR_USAGE, "%zu images for a worker of %zu", n, w->images);
     if (n == 0) return GP_OK;
     GP_TRY(gp_vision_run(m, planes, n, &w->pass, err));
-    GP_TRY(gp_head_run(&m->image, m->config.embedding, n, pooled, &w->pass, out, err));
+    GP_TRY(gp_projection_run(&m->image, m->config.embedding, n, pooled, &w->pass, out, err));
     return check_finite(w, "image", out, n, pooled ? m->image.size.width : m->config.embedding, err);
 }
 
@@ -384,8 +384,8 @@ static gp_status run_texts(gp_clip_worker *w, const int32_t *ids, const size_t *
         sum += counts[i];
     }
     if (n == 0) return GP_OK;
-    GP_TRY(gp_textual_run(m, ids, counts, w->used, n, &w->pass, err));
-    GP_TRY(gp_head_run(&m->text, m->config.embedding, n, pooled, &w->pass, out, err));
+    GP_TRY(gp_text_tower_run(m, ids, counts, w->used, n, &w->pass, err));
+    GP_TRY(gp_projection_run(&m->text, m->config.embedding, n, pooled, &w->pass, out, err));
     return check_finite(w, "text", out, n, pooled ? m->text.size.width : m->config.embedding, err);
 }
 

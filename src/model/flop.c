@@ -9,7 +9,7 @@ double gp_clip_image_flop(const gp_clip_config *c, bool done)
     const double t = (double)gp_clip_image_tokens(c), d = c->image.width, m = c->image.mlp, layers = c->image.layers;
     const double rest = 2 * d * m + d * d; /* of a row: the MLP, and the product after attention */
     const double layer = t * (3 * d * d + rest) + 2 * t * t * d;
-    const double last = done ? 3 * d * d + 2 * t * d * c->image.heads + rest : layer; /* pooled.c */
+    const double last = done ? 3 * d * d + 2 * t * d * c->image.heads + rest : layer; /* pooled_attention.c */
     const double patches = (t - 1) * 3 * c->patch * c->patch * d;
     return 2 * (patches + (layers - 1) * layer + last + d * c->embedding);
 }

@@ -212,14 +212,14 @@ static gp_status parse(const char *text, size_t length, uint64_t size, const cha
     walk w = {.shard = &s, .begin = 8 + length, .size = size - 8 - length, .err = err};
     gp_json_each(root, count_entry, &w);
     s.path = gp_str_dup(path);
-    if (!s.path) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a path"));
-    GP_GO(gp_alloc((void **)&s.tensors, w.capacity, sizeof *s.tensors, "the list of tensors", err));
+    if (!s.path) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a path"));
+    GP_TRY_GOTO(gp_alloc((void **)&s.tensors, w.capacity, sizeof *s.tensors, "the list of tensors", err));
     memset(s.tensors, 0, w.capacity * sizeof *s.tensors);
-    GP_GO(gp_alloc((void **)&s.names, w.name_bytes, 1, "the names of tensors", err));
+    GP_TRY_GOTO(gp_alloc((void **)&s.names, w.name_bytes, 1, "the names of tensors", err));
     w.name_bytes = 0;
     gp_json_each(root, fill_entry, &w);
-    GP_GO(w.status);
-    GP_GO(check_tiling(&w));
+    GP_TRY_GOTO(w.status);
+    GP_TRY_GOTO(check_tiling(&w));
     if (s.count) qsort(s.tensors, s.count, sizeof *s.tensors, by_name); /* unique: strict JSON has no name twice */
     *out = s;
     s = GP_SHARD_NONE;
@@ -254,11 +254,11 @@ gp_status gp_shard_open(const char *path, gp_shard *out, gp_error *err)
     size_t length = 0;
     GP_TRY(gp_file_open(path, &file, &size, err));
     gp_status st = size < 8 ? too_short(size, path, err) : gp_file_read_at(file, path, 0, first, 8, err);
-    GP_GO(st);
-    GP_GO(frame(first, size, path, &length, err));
-    GP_GO(gp_alloc((void **)&text, length + 1, 1, "the header of a weight file", err));
-    GP_GO(gp_file_read_at(file, path, 8, text, length, err));
-    GP_GO(parse(text, length, size, path, out, err));
+    GP_TRY_GOTO(st);
+    GP_TRY_GOTO(frame(first, size, path, &length, err));
+    GP_TRY_GOTO(gp_alloc((void **)&text, length + 1, 1, "the header of a weight file", err));
+    GP_TRY_GOTO(gp_file_read_at(file, path, 8, text, length, err));
+    GP_TRY_GOTO(parse(text, length, size, path, out, err));
     out->file = file;
     file = -1;
 out:

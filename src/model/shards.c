@@ -149,7 +149,7 @@ static gp_status open_index(const char *folder, const char *index, gp_tensors **
     gp_json *root = NULL;
     gp_tensors *set = NULL;
     gp_status st;
-    GP_GO(gp_file_read(index, INDEX_LIMIT, &text, err));
+    GP_TRY_GOTO(gp_file_read(index, INDEX_LIMIT, &text, err));
     st = gp_json_parse((const char *)text.data, text.size, true, 8, &root, err);
     if (st != GP_OK) {
         gp_fail_within(err, st, "'%s'", index);
@@ -157,12 +157,12 @@ static gp_status open_index(const char *folder, const char *index, gp_tensors **
     }
     const gp_json *map = gp_json_get(root, "weight_map");
     if (gp_json_kind_of(map) != GP_JSON_OBJECT || gp_json_count(map) == 0)
-        GP_GO(gp_fail(err, GP_ERR_FORMAT, "'%s' has no weight_map", index));
-    GP_GO(set_new(SHARD_LIMIT, &set, err));
-    GP_GO(gp_alloc((void **)&set->tensors, gp_json_count(map), sizeof *set->tensors, "the list of tensors", err));
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "'%s' has no weight_map", index));
+    GP_TRY_GOTO(set_new(SHARD_LIMIT, &set, err));
+    GP_TRY_GOTO(gp_alloc((void **)&set->tensors, gp_json_count(map), sizeof *set->tensors, "the list of tensors", err));
     reader r = {.set = set, .folder = folder, .index = index, .err = err};
     gp_json_each(map, read_index_entry, &r);
-    GP_GO(r.status);
+    GP_TRY_GOTO(r.status);
     qsort(set->tensors, set->count, sizeof *set->tensors, by_name);
     *out = set;
     set = NULL;
@@ -266,8 +266,8 @@ gp_status gp_tensors_hash(const gp_tensors *set, gp_hash *out, gp_error *err)
     gp_hasher *hasher = NULL;
     uint8_t *piece = NULL;
     gp_status st = GP_OK;
-    GP_GO(gp_alloc((void **)&piece, PIECE, 1, "the hash of the weights", err));
-    GP_GO(gp_hasher_new(&hasher, err));
+    GP_TRY_GOTO(gp_alloc((void **)&piece, PIECE, 1, "the hash of the weights", err));
+    GP_TRY_GOTO(gp_hasher_new(&hasher, err));
     for (size_t i = 0; i < set->count; i++) {
         const gp_tensor *t = &set->tensors[i];
         gp_hasher_add(hasher, t->name, strlen(t->name) + 1);
@@ -276,7 +276,7 @@ gp_status gp_tensors_hash(const gp_tensors *set, gp_hash *out, gp_error *err)
         for (size_t k = 0; k < t->dims; k++) add_u64(hasher, t->shape[k]);
         for (size_t at = 0; at < t->bytes; at += PIECE) {
             size_t size = t->bytes - at < PIECE ? t->bytes - at : PIECE;
-            GP_GO(gp_tensors_read(set, t, at, piece, size, err));
+            GP_TRY_GOTO(gp_tensors_read(set, t, at, piece, size, err));
             gp_hasher_add(hasher, piece, size);
         }
     }

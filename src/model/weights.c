@@ -413,11 +413,11 @@ static gp_status pack(const loader *l, const gp_tensor *weight, const gp_tensor 
     float *b = NULL;
     gp_status st = GP_OK;
     dtype_of(weight, &dtype);
-    GP_GO(need(r, weight->bytes, err));
-    GP_GO(read_raw(l, weight, r->bytes, err));
+    GP_TRY_GOTO(need(r, weight->bytes, err));
+    GP_TRY_GOTO(read_raw(l, weight, r->bytes, err));
     if (bias) {
-        GP_GO(gp_alloc((void **)&b, rows, sizeof *b, "a bias", err));
-        GP_GO(read_floats(l, bias, b, err));
+        GP_TRY_GOTO(gp_alloc((void **)&b, rows, sizeof *b, "a bias", err));
+        GP_TRY_GOTO(read_floats(l, bias, b, err));
     }
     st = gp_linear_new(r->bytes, dtype, b, rows, columns, l->precision, l->engine, out, err);
 out:
@@ -426,7 +426,7 @@ out:
 }
 
 /* Packs query, key and value as one matrix [3d, d], in the stored dtype if all three have the same. If `heads` is not
- * 0, packs them as pooled.c needs them. */
+ * 0, packs them as pooled_attention.c needs them. */
 static gp_status pack_qkv(const loader *l, const block_tensors b, size_t heads, room *r, gp_block *out, gp_error *err)
 {
     size_t d = (size_t)b[Q]->shape[0];
@@ -437,19 +437,19 @@ static gp_status pack_qkv(const loader *l, const block_tensors b, size_t heads, 
     size_t part = d * d * gp_dtype_size(dtype);
     float *bias = NULL;
     gp_status st;
-    GP_GO(need(r, 3 * part, err));
+    GP_TRY_GOTO(need(r, 3 * part, err));
     uint8_t *weight = r->bytes;
-    GP_GO(gp_alloc((void **)&bias, 3 * d, sizeof *bias, "a bias", err));
+    GP_TRY_GOTO(gp_alloc((void **)&bias, 3 * d, sizeof *bias, "a bias", err));
     for (size_t i = 0; i < 3; i++) {
         if (strcmp(b[Q + i]->dtype, name) == 0)
-            GP_GO(read_raw(l, b[Q + i], weight + i * part, err));
+            GP_TRY_GOTO(read_raw(l, b[Q + i], weight + i * part, err));
         else
-            GP_GO(read_floats(l, b[Q + i], (float *)(void *)(weight + i * part), err));
-        GP_GO(read_floats(l, b[Q_BIAS + i], bias + i * d, err));
+            GP_TRY_GOTO(read_floats(l, b[Q + i], (float *)(void *)(weight + i * part), err));
+        GP_TRY_GOTO(read_floats(l, b[Q_BIAS + i], bias + i * d, err));
     }
     if (heads)
-        st = gp_pooled_pack((const float *)(const void *)weight, bias, heads, d, l->precision, l->engine, &out->pooled,
-                            err);
+        st = gp_pooled_attention_pack((const float *)(const void *)weight, bias, heads, d, l->precision, l->engine,
+                                      &out->pooled, err);
     else
         st = gp_linear_new(weight, dtype, bias, 3 * d, d, l->precision, l->engine, &out->qkv, err);
 out:
@@ -590,11 +590,11 @@ gp_status gp_weights_load(gp_tensors *set, const gp_clip_config *config, gp_prec
     w.image.size = config->image;
     w.text.size = config->text;
     gp_status st;
-    GP_GO(make_room(&l));
-    GP_GO(take_prefix(&l, prefix, sizeof prefix));
-    GP_GO(find_all(&l)); /* from here on all sizes match the bytes in the files */
-    GP_GO(gp_arena_init(&w.floats, float_bytes(config), err));
-    GP_GO(load_all(&l));
+    GP_TRY_GOTO(make_room(&l));
+    GP_TRY_GOTO(take_prefix(&l, prefix, sizeof prefix));
+    GP_TRY_GOTO(find_all(&l)); /* from here on all sizes match the bytes in the files */
+    GP_TRY_GOTO(gp_arena_init(&w.floats, float_bytes(config), err));
+    GP_TRY_GOTO(load_all(&l));
     *out = w;
     memset(&w, 0, sizeof w);
 out:
@@ -607,7 +607,7 @@ static void clear_tower(gp_tower *tower)
 {
     for (size_t i = 0; tower->blocks && i < tower->size.layers; i++) {
         gp_linear_free(tower->blocks[i].qkv);
-        gp_pooled_free(tower->blocks[i].pooled);
+        gp_pooled_attention_free(tower->blocks[i].pooled);
         gp_linear_free(tower->blocks[i].out);
         gp_linear_free(tower->blocks[i].fc1);
         gp_linear_free(tower->blocks[i].fc2);

@@ -13,7 +13,7 @@ gp_status gp_base64_decode(const char *text, size_t size, gp_bytes *out, gp_erro
     uint8_t *bytes = gp_mem_new(size / 4 * 3 + 4, 1);
     size_t used = 0;
     gp_status st = GP_OK;
-    if (!context || !bytes) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for an image"));
+    if (!context || !bytes) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for an image"));
     if (size > 5 && !memcmp(text, "data:", 5)) {
         const char *comma = memchr(text, ',', size < 256 ? size : 256);
         if (comma) size -= (size_t)(comma + 1 - text), text = comma + 1;
@@ -27,15 +27,15 @@ gp_status gp_base64_decode(const char *text, size_t size, gp_bytes *out, gp_erro
     for (size_t at = 0; at < size;) {
         int part = size - at > (1 << 20) ? 1 << 20 : (int)(size - at);
         if (EVP_DecodeUpdate(context, bytes + used, &got, (const unsigned char *)text + at, part) < 0)
-            GP_GO(gp_fail(err, GP_ERR_FORMAT, "what should be base64 is not"));
+            GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "what should be base64 is not"));
         used += (size_t)got, at += (size_t)part;
     }
     if (left % 4 == 1 || (left % 4 && EVP_DecodeUpdate(context, bytes + used, &got, (const unsigned char *)padding,
                                                        (int)(4 - left % 4)) < 0))
-        GP_GO(gp_fail(err, GP_ERR_FORMAT, "base64 that ends in the middle"));
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "base64 that ends in the middle"));
     if (left % 4) used += (size_t)got;
     if (EVP_DecodeFinal(context, bytes + used, &tail) < 0)
-        GP_GO(gp_fail(err, GP_ERR_FORMAT, "base64 that ends in the middle"));
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "base64 that ends in the middle"));
     used += (size_t)tail;
     bytes[used] = 0;
     *out = (gp_bytes){bytes, used};

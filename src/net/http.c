@@ -368,7 +368,7 @@ static gp_status walk(gp_http *http, struct exchange *x, CURLU *at, CURLcode *re
     bool own = true; /* at the host that the request is for: what is secret may be said */
     CURLU *before = NULL;
     for (int hop = 0;; hop++) {
-        GP_GO(send_one(http, x, at, own, result, err));
+        GP_TRY_GOTO(send_one(http, x, at, own, result, err));
         x->response->code = 0;
         curl_easy_getinfo(http->easy, CURLINFO_RESPONSE_CODE, &x->response->code);
         if (x->response->code > 0) http->reached = true;
@@ -480,17 +480,18 @@ gp_status gp_http_send(gp_http *http, const gp_http_request *request, gp_http_re
         CURLcode result = CURLE_OK;
         uint64_t before = x.delivered;
         curl_url_cleanup(at);
-        if (!(at = curl_url_dup(start))) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a web address"));
-        GP_GO(walk(http, &x, at, &result, err));
-        if (x.stopped) GP_GO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
-        if (x.too_large) GP_GO(fail_at(err, GP_ERR_LIMIT, at, "larger than 64 MiB"));
-        if (x.wrong_range) GP_GO(fail_at(err, GP_ERR_NETWORK, at, "the server sends another part than was asked for"));
+        if (!(at = curl_url_dup(start))) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a web address"));
+        GP_TRY_GOTO(walk(http, &x, at, &result, err));
+        if (x.stopped) GP_TRY_GOTO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
+        if (x.too_large) GP_TRY_GOTO(fail_at(err, GP_ERR_LIMIT, at, "larger than 64 MiB"));
+        if (x.wrong_range)
+            GP_TRY_GOTO(fail_at(err, GP_ERR_NETWORK, at, "the server sends another part than was asked for"));
         uint64_t more = x.delivered - before;
         if (more && !(x.silent && more <= request->least)) fruitless = 1;
         bool again = worth_again(http, &x, result);
         if (result == CURLE_OK && !x.silent && !x.late && (!again || request->once)) break;
-        if (!again || request->once || fruitless >= ATTEMPTS) GP_GO(describe(&x, result, at, tries, err));
-        GP_GO(rest(&x, result, at, fruitless, tries, err));
+        if (!again || request->once || fruitless >= ATTEMPTS) GP_TRY_GOTO(describe(&x, result, at, tries, err));
+        GP_TRY_GOTO(rest(&x, result, at, fruitless, tries, err));
     }
 out:
     curl_url_cleanup(at);

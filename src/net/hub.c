@@ -50,7 +50,7 @@ struct job {
     bool commit_known;
     struct file *files;
     size_t count;
-    gp_ticker ticker;
+    gp_progress_meter ticker;
     uint64_t done; /* bytes in place, of all files to fetch */
     /* the file under way */
     int fd;
@@ -67,7 +67,7 @@ static gp_status no_memory(gp_error *err)
 static bool tick(void *user)
 {
     struct job *job = user;
-    return gp_ticker_update(&job->ticker, job->done, 0);
+    return gp_progress_meter_update(&job->ticker, job->done, 0);
 }
 
 /* ------------------------------------------------------------------ environment */
@@ -96,10 +96,10 @@ static gp_status read_token(struct job *job, gp_error *err)
         if (named && *named)
             path = gp_str_dup(named);
         else {
-            GP_GO(gp_hub_home(&home, err));
+            GP_TRY_GOTO(gp_hub_home(&home, err));
             path = gp_path_join(home, "token");
         }
-        if (!path) GP_GO(no_memory(err));
+        if (!path) GP_TRY_GOTO(no_memory(err));
         if (gp_file_read(path, 4096, &bytes, NULL) != GP_OK) goto out;
         text = (const char *)bytes.data;
     }
@@ -108,8 +108,8 @@ static gp_status read_token(struct job *job, gp_error *err)
     while (length > 0 && strchr(" \n\r\t", text[length - 1])) length--;
     for (size_t i = 0; i < length; i++)
         if (text[i] <= ' ' || text[i] > '~')
-            GP_GO(gp_fail(err, GP_ERR_USAGE,
-                          "the token for the hub (HF_TOKEN or its file) holds a space or a strange character"));
+            GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE,
+                                "the token for the hub (HF_TOKEN or its file) holds a space or a strange character"));
     if (length > 0 && !(job->token = gp_str_dup_n(text, length))) st = no_memory(err);
 out:
     if (bytes.data) explicit_bzero(bytes.data, bytes.size);
@@ -216,25 +216,25 @@ static gp_status ask(struct job *job, struct file *file, bool *found, gp_error *
                                .least = LEAST,
                                .progress = tick,
                                .user = job};
-    if (!url) GP_GO(no_memory(err));
-    GP_GO(gp_http_send(job->http, &request, &r, err));
+    if (!url) GP_TRY_GOTO(no_memory(err));
+    GP_TRY_GOTO(gp_http_send(job->http, &request, &r, err));
     *found = r.code == 200 || (r.code >= 300 && r.code < 400);
     if (!*found) {
         char *why = gp_http_header(&r, "x-error-code");
         bool no_entry = r.code == 404 && (why ? !strcmp(why, "EntryNotFound") : job->commit_known);
         gp_mem_free(why);
-        if (!no_entry) GP_GO(refused(job, &r, file->name, err));
-        GP_GO(take_commit(job, &r, err));
+        if (!no_entry) GP_TRY_GOTO(refused(job, &r, file->name, err));
+        GP_TRY_GOTO(take_commit(job, &r, err));
         (void)!gp_hub_absent_note(&job->repo, job->commit, file->name, NULL); /* only saves a question next time */
         goto out;
     }
-    GP_GO(take_commit(job, &r, err));
-    GP_GO(take_etag(job, &r, file, err));
+    GP_TRY_GOTO(take_commit(job, &r, err));
+    GP_TRY_GOTO(take_etag(job, &r, file, err));
     text = gp_http_header(&r, "x-linked-size");
     if (!text && r.code == 200) text = gp_http_header(&r, "content-length");
     file->sized = text && gp_parse_u64(text, &file->size);
     if (file->sized && file->size > (uint64_t)1 << 46)
-        GP_GO(gp_fail(err, GP_ERR_LIMIT, "'%s' is said to have %s bytes", file->name, text));
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_LIMIT, "'%s' is said to have %s bytes", file->name, text));
 out:
     gp_mem_free(text);
     gp_mem_free(url);
@@ -311,23 +311,24 @@ static gp_status transfer(struct job *job, const struct file *file, const char *
                                .sink = receive,
                                .progress = tick,
                                .user = job};
-    if (!url) GP_GO(no_memory(err));
+    if (!url) GP_TRY_GOTO(no_memory(err));
     job->write_error = 0, job->too_long = false;
     st = gp_http_send(job->http, &request, &r, err);
-    if (job->write_error) GP_GO(gp_fail_errno(err, GP_ERR_IO, job->write_error, "cannot write '%s'", path));
+    if (job->write_error) GP_TRY_GOTO(gp_fail_errno(err, GP_ERR_IO, job->write_error, "cannot write '%s'", path));
     if (job->too_long)
-        GP_GO(gp_fail(err, GP_ERR_FORMAT, "'%s' of model '%s' is longer than the hub stated", file->name, job->name));
+        GP_TRY_GOTO(
+            gp_fail(err, GP_ERR_FORMAT, "'%s' of model '%s' is longer than the hub stated", file->name, job->name));
     if (st != GP_OK) goto out;
     if (r.code == 416) { /* the range lies beyond the file: what we have is not its beginning */
-        GP_GO(start_over(job, path, err));
+        GP_TRY_GOTO(start_over(job, path, err));
         gp_http_response_clear(&r);
         request.offset = 0;
-        GP_GO(gp_http_send(job->http, &request, &r, err));
+        GP_TRY_GOTO(gp_http_send(job->http, &request, &r, err));
     }
-    if (r.code != 200 && r.code != 206) GP_GO(refused(job, &r, file->name, err));
+    if (r.code != 200 && r.code != 206) GP_TRY_GOTO(refused(job, &r, file->name, err));
     if (file->sized && job->at != file->size)
-        GP_GO(gp_fail(err, GP_ERR_NETWORK, "'%s' of model '%s' ended early: the same command goes on", file->name,
-                      job->name));
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_NETWORK, "'%s' of model '%s' ended early: the same command goes on", file->name,
+                            job->name));
 out:
     gp_mem_free(url);
     gp_http_response_clear(&r);
@@ -351,14 +352,14 @@ static gp_status fill(struct job *job, const struct file *file, const char *blob
     gp_str path = GP_STR_INIT;
     gp_str_printf(&path, "%s.incomplete", blob);
     job->fd = -1;
-    if (path.failed) GP_GO(no_memory(err));
+    if (path.failed) GP_TRY_GOTO(no_memory(err));
     job->fd = open(path.data, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (job->fd < 0 || fstat(job->fd, &info) != 0)
-        GP_GO(gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", path.data));
+        GP_TRY_GOTO(gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", path.data));
     job->limit = file->sized ? file->size : UINT64_MAX;
     job->at = (uint64_t)info.st_size;
     job->done += job->at;
-    if (job->at > job->limit) GP_GO(start_over(job, path.data, err));
+    if (job->at > job->limit) GP_TRY_GOTO(start_over(job, path.data, err));
     for (bool resumed = job->at > 0;; resumed = false) {
         if (!file->sized || job->at < file->size) st = transfer(job, file, path.data, err);
         if (st == GP_OK && job->at == 0 && file->sized && file->size > 0)
@@ -374,10 +375,10 @@ static gp_status fill(struct job *job, const struct file *file, const char *blob
                              file->name, job->name, file->etag);
             goto out;
         }
-        GP_GO(start_over(job, path.data, err)); /* the part from before may be the wrong one */
+        GP_TRY_GOTO(start_over(job, path.data, err)); /* the part from before may be the wrong one */
     }
     if (fsync(job->fd) != 0 || rename(path.data, blob) != 0)
-        GP_GO(gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", blob));
+        GP_TRY_GOTO(gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", blob));
 out:
     if (job->fd >= 0) close(job->fd);
     job->fd = -1;
@@ -403,11 +404,11 @@ static gp_status fetch_file(struct job *job, const struct file *file, gp_error *
     bool fresh = false;
     char *blob = gp_hub_path(&job->repo, "blobs", file->etag, NULL);
     char *entry = gp_hub_path(&job->repo, "snapshots", job->commit, file->name);
-    if (!blob || !entry) GP_GO(no_memory(err));
-    GP_GO(gp_hub_lock(&job->repo, file->etag, tick, job, &lock, err));
+    if (!blob || !entry) GP_TRY_GOTO(no_memory(err));
+    GP_TRY_GOTO(gp_hub_lock(&job->repo, file->etag, tick, job, &lock, err));
     if (job->force) {
-        GP_GO(recheck(job, file, blob, err));
-        GP_GO(recheck(job, file, entry, err));
+        GP_TRY_GOTO(recheck(job, file, blob, err));
+        GP_TRY_GOTO(recheck(job, file, entry, err));
     }
     if (access(entry, R_OK) == 0)
         job->done += file->size; /* somebody else was quicker, or it was right all along */
@@ -416,10 +417,10 @@ static gp_status fetch_file(struct job *job, const struct file *file, gp_error *
             job->done += file->size;
         else {
             unlink(blob); /* a link into a shared store that leads nowhere */
-            GP_GO(fill(job, file, blob, err));
+            GP_TRY_GOTO(fill(job, file, blob, err));
             fresh = true;
         }
-        GP_GO(gp_hub_link(&job->repo, job->commit, file->name, file->etag, fresh, err));
+        GP_TRY_GOTO(gp_hub_link(&job->repo, job->commit, file->name, file->etag, fresh, err));
     }
     if (!tick(job)) st = gp_fail(err, GP_ERR_STOPPED, "stopped");
 out:
@@ -462,21 +463,22 @@ static gp_status plan_shards(struct job *job, gp_error *err)
     char **shards = NULL, *path = NULL;
     size_t count = 0, before = job->count;
     bool found = false;
-    GP_GO(plan(job, "model.safetensors.index.json", &found, err));
-    if (!found) GP_GO(no_weights(job, err));
+    GP_TRY_GOTO(plan(job, "model.safetensors.index.json", &found, err));
+    if (!found) GP_TRY_GOTO(no_weights(job, err));
     if (job->count > before) {
         job->count--;
         st = fetch_file(job, &job->files[job->count], err);
         gp_mem_free(job->files[job->count].name);
-        GP_GO(st);
+        GP_TRY_GOTO(st);
     }
     path = gp_hub_path(&job->repo, "snapshots", job->commit, "model.safetensors.index.json");
-    if (!path) GP_GO(no_memory(err));
-    GP_GO(gp_hub_shards_read(path, &shards, &count, err));
+    if (!path) GP_TRY_GOTO(no_memory(err));
+    GP_TRY_GOTO(gp_hub_shards_read(path, &shards, &count, err));
     for (size_t i = 0; i < count; i++) {
-        GP_GO(plan(job, shards[i], &found, err));
+        GP_TRY_GOTO(plan(job, shards[i], &found, err));
         if (!found)
-            GP_GO(gp_fail(err, GP_ERR_FORMAT, "model '%s' lacks '%s', which its index names", job->name, shards[i]));
+            GP_TRY_GOTO(
+                gp_fail(err, GP_ERR_FORMAT, "model '%s' lacks '%s', which its index names", job->name, shards[i]));
     }
 out:
     gp_hub_shards_free(shards, count);
@@ -559,21 +561,21 @@ gp_status gp_hub_fetch(const char *name, const gp_fetch_options *options, char *
     char *path = NULL;
     struct job job = {
         .name = name, .revision = options->revision ? options->revision : "main", .force = options->force};
-    GP_GO(gp_hub_repo_init(&job.repo, name, err));
-    GP_GO(gp_hub_ref_read(&job.repo, job.revision, job.commit, &job.commit_known, err));
+    GP_TRY_GOTO(gp_hub_repo_init(&job.repo, name, err));
+    GP_TRY_GOTO(gp_hub_ref_read(&job.repo, job.revision, job.commit, &job.commit_known, err));
     bool here = job.commit_known && gp_hub_complete(&job.repo, job.commit);
     if (job.force || !here) {
         if (gp_hub_env_on("HF_HUB_OFFLINE") || gp_hub_env_on("TRANSFORMERS_OFFLINE"))
-            GP_GO(gp_fail(err, GP_ERR_NOT_FOUND, "HF_HUB_OFFLINE is set and model '%s' is %s in the cache '%s'", name,
-                          here ? "not to be checked" : "not complete", job.repo.cache));
+            GP_TRY_GOTO(gp_fail(err, GP_ERR_NOT_FOUND, "HF_HUB_OFFLINE is set and model '%s' is %s in the cache '%s'",
+                                name, here ? "not to be checked" : "not complete", job.repo.cache));
         job.commit_known = gp_hub_commit_valid(job.revision); /* a branch may have moved on: the hub knows */
-        gp_ticker_init(&job.ticker, "download", 0, options->progress, options->user);
-        GP_GO(fetch_all(&job, err));
-        gp_ticker_finish(&job.ticker);
+        gp_progress_meter_init(&job.ticker, "download", 0, options->progress, options->user);
+        GP_TRY_GOTO(fetch_all(&job, err));
+        gp_progress_meter_finish(&job.ticker);
     }
     if (folder) {
         path = gp_hub_path(&job.repo, "snapshots", job.commit, NULL);
-        if (!path) GP_GO(no_memory(err));
+        if (!path) GP_TRY_GOTO(no_memory(err));
         *folder = path;
     }
 out:

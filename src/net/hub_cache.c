@@ -144,7 +144,7 @@ gp_status gp_hub_repo_init(gp_hub_repo *repo, const char *name, gp_error *err)
     gp_status st = GP_OK;
     if (!gp_hub_name_valid(name))
         return gp_fail(err, GP_ERR_USAGE, "'%.200s' is not a model's name on the hub (org/name)", name);
-    GP_GO(gp_hub_cache_folder(&r.cache, err));
+    GP_TRY_GOTO(gp_hub_cache_folder(&r.cache, err));
     gp_str_printf(&folder, "%s/models--", r.cache);
     for (const char *p = name; *p; p++) {
         if (*p == '/')
@@ -153,10 +153,10 @@ gp_status gp_hub_repo_init(gp_hub_repo *repo, const char *name, gp_error *err)
             gp_str_putc(&folder, *p);
     }
     r.folder = gp_str_take(&folder);
-    if (!r.folder) GP_GO(no_memory(err));
+    if (!r.folder) GP_TRY_GOTO(no_memory(err));
     gp_str_printf(&locks, "%s/.locks/%s", r.cache, gp_path_base(r.folder));
     r.locks = gp_str_take(&locks);
-    if (!r.locks) GP_GO(no_memory(err));
+    if (!r.locks) GP_TRY_GOTO(no_memory(err));
     *repo = r;
     return GP_OK;
 out:
@@ -321,10 +321,10 @@ gp_status gp_hub_prepare(const gp_hub_repo *repo, const char *commit, gp_error *
     gp_status st = GP_OK;
     char *blobs = gp_path_join(repo->folder, "blobs"), *snapshot = gp_hub_path(repo, "snapshots", commit, NULL);
     char *tag_path = gp_path_join(repo->cache, "CACHEDIR.TAG");
-    if (!blobs || !snapshot || !tag_path) GP_GO(no_memory(err));
-    GP_GO(gp_folder_make(blobs, err));
-    GP_GO(gp_folder_make(snapshot, err));
-    GP_GO(gp_folder_make(repo->locks, err));
+    if (!blobs || !snapshot || !tag_path) GP_TRY_GOTO(no_memory(err));
+    GP_TRY_GOTO(gp_folder_make(blobs, err));
+    GP_TRY_GOTO(gp_folder_make(snapshot, err));
+    GP_TRY_GOTO(gp_folder_make(repo->locks, err));
     if (access(tag_path, F_OK) != 0) (void)!gp_file_replace(tag_path, tag, sizeof tag - 1, NULL); /* a kindness only */
 out:
     gp_mem_free(blobs);
@@ -342,7 +342,7 @@ gp_status gp_hub_link(const gp_hub_repo *repo, const char *commit, const char *f
     gp_str_printf(&target, "../../blobs/%s", etag);
     /* all processes use the same name, so the next one removes the file of a killed process; the blob's lock is held */
     gp_str_printf(&beside, "%s/snapshots/%s/.%s.tmp", repo->folder, commit, file);
-    if (!entry || !blob || target.failed || beside.failed) GP_GO(no_memory(err));
+    if (!entry || !blob || target.failed || beside.failed) GP_TRY_GOTO(no_memory(err));
     if (!gp_hub_env_on("HF_HUB_DISABLE_SYMLINKS")) {
         unlink(beside.data);
         if (symlink(target.data, beside.data) == 0) {
@@ -353,7 +353,7 @@ gp_status gp_hub_link(const gp_hub_repo *repo, const char *commit, const char *f
             goto out;
         }
         if (errno != EPERM && errno != ENOSYS && errno != EOPNOTSUPP)
-            GP_GO(gp_fail_errno(err, GP_ERR_IO, errno, "cannot link '%s'", entry));
+            GP_TRY_GOTO(gp_fail_errno(err, GP_ERR_IO, errno, "cannot link '%s'", entry));
     }
     if (!fresh)
         st = gp_file_copy(blob, entry, err);
@@ -373,11 +373,11 @@ gp_status gp_hub_lock(const gp_hub_repo *repo, const char *etag, bool (*progress
     gp_status st = GP_OK;
     gp_str path = GP_STR_INIT;
     gp_str_printf(&path, "%s/%s.lock", repo->locks, etag);
-    if (path.failed) GP_GO(no_memory(err));
+    if (path.failed) GP_TRY_GOTO(no_memory(err));
     for (;;) {
         struct stat info;
         int fd = open(path.data, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-        if (fd < 0) GP_GO(gp_fail_errno(err, GP_ERR_IO, errno, "cannot open '%s'", path.data));
+        if (fd < 0) GP_TRY_GOTO(gp_fail_errno(err, GP_ERR_IO, errno, "cannot open '%s'", path.data));
         if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
             if (fstat(fd, &info) == 0 && info.st_nlink > 0) {
                 *lock = fd;
@@ -391,7 +391,7 @@ gp_status gp_hub_lock(const gp_hub_repo *repo, const char *etag, bool (*progress
             goto out;
         }
         close(fd);
-        if (!progress(user)) GP_GO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
+        if (!progress(user)) GP_TRY_GOTO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
         nanosleep(&(struct timespec){0, 100000000}, NULL);
     }
 out:

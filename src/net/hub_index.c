@@ -62,10 +62,10 @@ gp_status gp_hub_shards(const char *json, size_t size, char ***names, size_t *co
     gp_status st = GP_OK;
     const gp_json *map = gp_json_get(root, "weight_map");
     if (gp_json_kind_of(map) != GP_JSON_OBJECT || gp_json_count(map) == 0)
-        GP_GO(gp_fail(err, GP_ERR_FORMAT, "no weight_map"));
-    GP_GO(gp_alloc((void **)&c.names, MAX_SHARDS, sizeof *c.names, "the index of weights", err));
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "no weight_map"));
+    GP_TRY_GOTO(gp_alloc((void **)&c.names, MAX_SHARDS, sizeof *c.names, "the index of weights", err));
     gp_json_each(map, collect, &c);
-    GP_GO(c.status);
+    GP_TRY_GOTO(c.status);
     qsort(c.names, c.count, sizeof *c.names, by_name);
     *names = c.names, *count = c.count;
     c.names = NULL;

@@ -131,7 +131,7 @@ static gp_status find_commit(const gp_hub_repo *repo, const char *name, const ch
         s.partial = 1;
         memcpy(s.commit, commit, sizeof s.commit);
     } else {
-        GP_GO(look_at_snapshots(repo, &s, err));
+        GP_TRY_GOTO(look_at_snapshots(repo, &s, err));
         if (!known && !revision && s.complete == 1) {
             memcpy(commit, s.commit, sizeof s.commit);
             goto out;
@@ -148,8 +148,8 @@ gp_status gp_hub_find(const char *name, const char *revision, char **folder, gp_
     gp_hub_repo repo = {0};
     char commit[41];
     gp_status st = GP_OK;
-    GP_GO(gp_hub_repo_init(&repo, name, err));
-    GP_GO(find_commit(&repo, name, revision, commit, err));
+    GP_TRY_GOTO(gp_hub_repo_init(&repo, name, err));
+    GP_TRY_GOTO(find_commit(&repo, name, revision, commit, err));
     *folder = gp_hub_path(&repo, "snapshots", commit, NULL);
     if (!*folder) st = no_memory(err);
 out:
@@ -219,7 +219,7 @@ static gp_status visit_snapshot(struct visitor *v, const gp_hub_repo *repo, cons
     const char *revision = commit;
     char *folder = gp_hub_path(repo, "snapshots", commit, NULL);
     if (!folder) return no_memory(err);
-    GP_GO(entries(folder, &files, err));
+    GP_TRY_GOTO(entries(folder, &files, err));
     if (files.count == 0) goto out;
     for (size_t i = 0; i < refs->count; i++) {
         char at[41];
@@ -249,14 +249,15 @@ static gp_status visit_repo(struct visitor *v, const char *name, gp_error *err)
     gp_hub_repo repo = {0};
     struct names refs = {0}, commits = {0};
     char *refs_folder = NULL, *snapshots = NULL;
-    GP_GO(gp_hub_repo_init(&repo, name, err));
+    GP_TRY_GOTO(gp_hub_repo_init(&repo, name, err));
     refs_folder = gp_path_join(repo.folder, "refs");
     snapshots = gp_path_join(repo.folder, "snapshots");
-    if (!refs_folder || !snapshots) GP_GO(no_memory(err));
-    GP_GO(entries(refs_folder, &refs, err));
-    GP_GO(entries(snapshots, &commits, err));
+    if (!refs_folder || !snapshots) GP_TRY_GOTO(no_memory(err));
+    GP_TRY_GOTO(entries(refs_folder, &refs, err));
+    GP_TRY_GOTO(entries(snapshots, &commits, err));
     for (size_t i = 0; i < commits.count && !v->ended; i++)
-        if (gp_hub_commit_valid(commits.items[i])) GP_GO(visit_snapshot(v, &repo, name, commits.items[i], &refs, err));
+        if (gp_hub_commit_valid(commits.items[i]))
+            GP_TRY_GOTO(visit_snapshot(v, &repo, name, commits.items[i], &refs, err));
 out:
     names_clear(&refs);
     names_clear(&commits);
@@ -273,7 +274,7 @@ gp_status gp_hub_list(bool (*visit)(void *, const gp_cached_model *), void *user
     struct names folders = {0};
     struct visitor v = {visit, user, false};
     GP_TRY(gp_hub_cache_folder(&cache, err));
-    GP_GO(entries(cache, &folders, err));
+    GP_TRY_GOTO(entries(cache, &folders, err));
     for (size_t i = 0; i < folders.count && !v.ended; i++) {
         if (!gp_str_starts(folders.items[i], "models--")) continue;
         gp_str name = GP_STR_INIT;
@@ -285,10 +286,10 @@ gp_status gp_hub_list(bool (*visit)(void *, const gp_cached_model *), void *user
         }
         gp_str_puts(&name, rest);
         char *text = gp_str_take(&name);
-        if (!text) GP_GO(no_memory(err));
+        if (!text) GP_TRY_GOTO(no_memory(err));
         st = gp_hub_name_valid(text) ? visit_repo(&v, text, err) : GP_OK;
         gp_mem_free(text);
-        GP_GO(st);
+        GP_TRY_GOTO(st);
     }
 out:
     names_clear(&folders);

@@ -26,11 +26,11 @@ gp_status gp_sha_file(const char *path, gp_sha_kind kind, bool (*progress)(void 
     struct stat info;
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) GP_GO(gp_fail_errno(err, GP_ERR_IO, errno, "cannot open '%s'", path));
-    if (fstat(fd, &info) != 0) GP_GO(gp_fail_errno(err, GP_ERR_IO, errno, "cannot read '%s'", path));
-    GP_GO(gp_alloc((void **)&buffer, CHUNK, 1, "hashing", err));
+    if (fd < 0) GP_TRY_GOTO(gp_fail_errno(err, GP_ERR_IO, errno, "cannot open '%s'", path));
+    if (fstat(fd, &info) != 0) GP_TRY_GOTO(gp_fail_errno(err, GP_ERR_IO, errno, "cannot read '%s'", path));
+    GP_TRY_GOTO(gp_alloc((void **)&buffer, CHUNK, 1, "hashing", err));
     if (!ctx || !EVP_DigestInit_ex(ctx, kind == GP_SHA256 ? EVP_sha256() : EVP_sha1(), NULL))
-        GP_GO(gp_fail(err, GP_ERR_UNSUPPORTED, "libcrypto refuses %s", kind == GP_SHA256 ? "SHA-256" : "SHA-1"));
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_UNSUPPORTED, "libcrypto refuses %s", kind == GP_SHA256 ? "SHA-256" : "SHA-1"));
     if (kind == GP_SHA1_GIT) {
         char head[40];
         int n = snprintf(head, sizeof head, "blob %lld", (long long)info.st_size);
@@ -39,13 +39,13 @@ gp_status gp_sha_file(const char *path, gp_sha_kind kind, bool (*progress)(void 
     for (;;) {
         ssize_t got = read(fd, buffer, CHUNK);
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) GP_GO(gp_fail_errno(err, GP_ERR_IO, errno, "cannot read '%s'", path));
+        if (got < 0) GP_TRY_GOTO(gp_fail_errno(err, GP_ERR_IO, errno, "cannot read '%s'", path));
         if (got == 0) break;
         EVP_DigestUpdate(ctx, buffer, (size_t)got);
-        if (progress && !progress(user)) GP_GO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
+        if (progress && !progress(user)) GP_TRY_GOTO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
     }
     if (!EVP_DigestFinal_ex(ctx, digest, &length) || length > 32)
-        GP_GO(gp_fail(err, GP_ERR_UNSUPPORTED, "libcrypto cannot finish a hash"));
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_UNSUPPORTED, "libcrypto cannot finish a hash"));
     for (unsigned i = 0; i < length; i++) snprintf(hex + 2 * i, 3, "%02x", (unsigned)digest[i]);
 out:
     if (fd >= 0) close(fd);

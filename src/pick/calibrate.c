@@ -240,15 +240,15 @@ gp_status gp_calibrate_corrected(const double *score, const int32_t *group, size
     matching m = {0};
     size_t rows = 0;
     gp_status st = GP_OK;
-    GP_GO(matching_room(&m, n, groups, err));
+    GP_TRY_GOTO(matching_room(&m, n, groups, err));
     for (size_t i = 0; i < n; i++) {
         m.one[i] = gp_moments_count(score, group, i) ? 0 : -1;
         if (m.one[i] == 0) m.sorted[rows++] = score[i];
     }
     if (rows) qsort(m.sorted, rows, sizeof *m.sorted, by_value);
-    GP_GO(gp_moments_of(score, group, n, groups, &m.of, err));
-    GP_GO(shrunken_by(m.of, score, group, n, groups, m.residual, weight, err));
-    GP_GO(gp_calibrate_percentile(m.residual, m.one, n, 1, m.all, err));
+    GP_TRY_GOTO(gp_moments_of(score, group, n, groups, &m.of, err));
+    GP_TRY_GOTO(shrunken_by(m.of, score, group, n, groups, m.residual, weight, err));
+    GP_TRY_GOTO(gp_calibrate_percentile(m.residual, m.one, n, 1, m.all, err));
     double centre = spreads_of(m.of, groups, m.factor);
     for (size_t i = 0; i < n; i++) {
         corrected[i] = isfinite(score[i]) ? score[i] : (double)NAN;

@@ -16,7 +16,7 @@ void gp_categories_clear(gp_categories *c)
     gp_mem_free(c->names);
     gp_mem_free(c->category);
     gp_mem_free(c->source);
-    gp_mem_free(c->remark);
+    gp_mem_free(c->note);
     *c = (gp_categories){0};
 }
 
@@ -91,9 +91,9 @@ gp_status gp_categories_from_words(const char *const *words, size_t n, const cha
     size_t *index = NULL, m = 0, count = 0;
     block *blocks = NULL;
     gp_status st = GP_OK;
-    GP_GO(set_up(&c, n, err));
-    GP_GO(gp_alloc((void **)&index, n, sizeof *index, "the categories", err));
-    GP_GO(gp_alloc((void **)&blocks, n, sizeof *blocks, "the categories", err));
+    GP_TRY_GOTO(set_up(&c, n, err));
+    GP_TRY_GOTO(gp_alloc((void **)&index, n, sizeof *index, "the categories", err));
+    GP_TRY_GOTO(gp_alloc((void **)&blocks, n, sizeof *blocks, "the categories", err));
     for (size_t i = 0; i < n; i++)
         if (words[i] && words[i][0]) index[m++] = i;
     if (m) qsort_r(index, m, sizeof *index, by_word, (void *)words);
@@ -102,16 +102,16 @@ gp_status gp_categories_from_words(const char *const *words, size_t n, const cha
         blocks[count - 1].size++;
     }
     if (count) qsort(blocks, count, sizeof *blocks, by_size);
-    GP_GO(name_words(words, index, blocks, count, &c, err));
+    GP_TRY_GOTO(name_words(words, index, blocks, count, &c, err));
     gp_str_printf(&source, "column %s", column);
-    GP_GO(set_text(&c.source, &source, err));
+    GP_TRY_GOTO(set_text(&c.source, &source, err));
     if (count > m / 2 && m > 2) {
         gp_str_printf(&remark, "column '%s' has %zu different values in %zu rows: most categories are of one image",
                       column, count, m);
-        GP_GO(set_text(&c.remark, &remark, err));
+        GP_TRY_GOTO(set_text(&c.note, &remark, err));
     } else if (!m && n) {
         gp_str_printf(&remark, "column '%s' is empty for all %zu rows: there are no categories", column, n);
-        GP_GO(set_text(&c.remark, &remark, err));
+        GP_TRY_GOTO(set_text(&c.note, &remark, err));
     }
     *out = c;
     c = (gp_categories){0};
@@ -233,14 +233,14 @@ static gp_status number(const uint32_t *labels, size_t n, size_t c, gp_categorie
     gp_status st = GP_OK;
     blocks = gp_mem_zero(c, sizeof *blocks);
     if (!blocks) return no_memory(err);
-    GP_GO(gp_alloc((void **)&place, n, sizeof *place, "the categories", err));
+    GP_TRY_GOTO(gp_alloc((void **)&place, n, sizeof *place, "the categories", err));
     for (size_t i = 0; i < n; i++)
         if (blocks[labels[i]].size++ == 0) blocks[labels[i]].at = i;
     for (size_t a = 0; a < c; a++)
         if (blocks[a].size) blocks[count++] = blocks[a];
     if (count) qsort(blocks, count, sizeof *blocks, by_size);
     for (size_t a = 0; a < count; a++) place[blocks[a].at] = (int32_t)a;
-    GP_GO(set_count(out, count, err));
+    GP_TRY_GOTO(set_count(out, count, err));
     memset(blocks, 0, c * sizeof *blocks);
     for (size_t i = 0; i < n; i++) {
         block *b = &blocks[labels[i]];
@@ -288,28 +288,28 @@ gp_status gp_categories_from_levels(const uint32_t *labels, const uint32_t *size
     gp_str source = GP_STR_INIT, remark = GP_STR_INIT;
     size_t merge_to = 0;
     gp_status st = GP_OK;
-    GP_GO(set_up(&c, n, err));
+    GP_TRY_GOTO(set_up(&c, n, err));
     if (levels == 0) {
         gp_str_puts(&remark, "there are too few images for a hierarchy: no categories");
-        GP_GO(set_count(&c, 0, err));
+        GP_TRY_GOTO(set_count(&c, 0, err));
     } else {
         size_t level = choose_level(sizes, levels, least, most, &merge_to);
         const uint32_t *own = labels + level * n;
         if (merge_to) {
             m.c = sizes[level];
-            GP_GO(merging_start(&m, own, n, vectors, err));
+            GP_TRY_GOTO(merging_start(&m, own, n, vectors, err));
             merge_down(&m, merge_to);
-            GP_GO(gp_alloc((void **)&merged, n, sizeof *merged, "the categories", err));
+            GP_TRY_GOTO(gp_alloc((void **)&merged, n, sizeof *merged, "the categories", err));
             for (size_t i = 0; i < n; i++) merged[i] = m.into[own[i]];
             own = merged;
         }
-        GP_GO(number(own, n, sizes[level], &c, err));
+        GP_TRY_GOTO(number(own, n, sizes[level], &c, err));
         if (sizes[level] < least || sizes[level] > most)
             put_remark(&remark, sizes, levels, level, least, most, merge_to);
     }
     gp_str_printf(&source, "hierarchy: %zu %s", c.count, gp_plural(c.count, "cluster", "clusters"));
-    GP_GO(set_text(&c.source, &source, err));
-    if (remark.size || remark.failed) GP_GO(set_text(&c.remark, &remark, err));
+    GP_TRY_GOTO(set_text(&c.source, &source, err));
+    if (remark.size || remark.failed) GP_TRY_GOTO(set_text(&c.note, &remark, err));
     *out = c;
     c = (gp_categories){0};
 out:
@@ -340,17 +340,18 @@ gp_status gp_categories_from_clusters(const uint32_t *labels, const uint32_t *si
     gp_status st = GP_OK;
     assert(levels > 0);
     size_t level = level_to_merge(sizes, levels);
-    GP_GO(set_up(&c, n, err));
-    GP_GO(gp_alloc((void **)&merged, n, sizeof *merged, "the categories", err));
-    GP_GO(gp_categories_by_merging(labels + level * n, sizes[level], n, vectors, d, least, most, merged, &cut, err));
-    GP_GO(number(merged, n, cut.count, &c, err));
+    GP_TRY_GOTO(set_up(&c, n, err));
+    GP_TRY_GOTO(gp_alloc((void **)&merged, n, sizeof *merged, "the categories", err));
+    GP_TRY_GOTO(
+        gp_categories_by_merging(labels + level * n, sizes[level], n, vectors, d, least, most, merged, &cut, err));
+    GP_TRY_GOTO(number(merged, n, cut.count, &c, err));
     c.merged = true, c.silhouette = cut.silhouette;
     gp_str_printf(&source, "%u clusters of images, merged", sizes[level]);
-    GP_GO(set_text(&c.source, &source, err));
+    GP_TRY_GOTO(set_text(&c.source, &source, err));
     if (cut.largest > GP_CATEGORY_SHARE) {
         gp_str_printf(&remark, "one category holds %.0f %% of the images, since they cannot be split evenly",
                       100 * cut.largest);
-        GP_GO(set_text(&c.remark, &remark, err));
+        GP_TRY_GOTO(set_text(&c.note, &remark, err));
     }
     *out = c;
     c = (gp_categories){0};
@@ -384,15 +385,15 @@ gp_status gp_categories_from_labels(const float *vectors, size_t n, size_t d, co
     gp_categories c = {0};
     gp_str source = GP_STR_INIT;
     gp_status st = GP_OK;
-    GP_GO(set_up(&c, n, err));
-    GP_GO(set_count(&c, count, err));
+    GP_TRY_GOTO(set_up(&c, n, err));
+    GP_TRY_GOTO(set_count(&c, count, err));
     for (size_t k = 0; k < count; k++) {
         c.names[k] = gp_str_dup(names[k]);
-        if (!c.names[k]) GP_GO(no_memory(err));
+        if (!c.names[k]) GP_TRY_GOTO(no_memory(err));
     }
     for (size_t i = 0; i < n; i++) c.category[i] = nearest_label(vectors + i * d, d, labels, count);
     gp_str_puts(&source, "labels");
-    GP_GO(set_text(&c.source, &source, err));
+    GP_TRY_GOTO(set_text(&c.source, &source, err));
     *out = c;
     c = (gp_categories){0};
 out:

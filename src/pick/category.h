@@ -10,7 +10,7 @@ typedef struct gp_categories {
     int32_t *category; /* [n] -1: none */
     char **names;      /* [count]; NULL where a title is still to be found */
     char *source;      /* "column Category", "hierarchy: 12 clusters", "labels" */
-    char *remark;      /* one line for the user when something did not fit; or NULL */
+    char *note;        /* one line for the user when something did not fit; or NULL */
     bool merged;       /* from clusters that were merged; their silhouette, -1..1: how well they are apart */
     double silhouette;
 } gp_categories;
@@ -42,7 +42,7 @@ typedef struct gp_category_cut {
     size_t count;
     double silhouette, largest; /* largest: share of the rows, 0..1 */
 } gp_category_cut;
-enum { GP_CATEGORY_LEAST = 8 }; /* rows */
+enum { GP_CATEGORY_MIN = 8 }; /* rows */
 #define GP_CATEGORY_SHARE 0.35
 gp_status gp_categories_by_merging(const uint32_t *labels, size_t clusters, size_t n, const float *vectors, size_t d,
                                    size_t least, size_t most, uint32_t *merged, gp_category_cut *out, gp_error *err);

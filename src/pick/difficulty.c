@@ -374,14 +374,14 @@ gp_status gp_calibrate_difficulty(const double *score, const int32_t *prompt, si
     double *mean = NULL, *prediction = NULL; /* [prompts] */
     gp_status st = GP_OK;
     if (threads <= 0) threads = gp_thread_processors();
-    GP_GO(numbers(&mean, prompts, 1, err));
-    GP_GO(numbers(&prediction, prompts, 1, err));
-    GP_GO(means_of(score, prompt, n, prompts, mean, err));
-    GP_GO(take_part(&f, mean, prompts, err));
+    GP_TRY_GOTO(numbers(&mean, prompts, 1, err));
+    GP_TRY_GOTO(numbers(&prediction, prompts, 1, err));
+    GP_TRY_GOTO(means_of(score, prompt, n, prompts, mean, err));
+    GP_TRY_GOTO(take_part(&f, mean, prompts, err));
     for (size_t k = 0; k < prompts; k++) prediction[k] = NAN;
     found.prompts = f.n;
-    if (f.n >= GP_DIFFICULTY_LEAST && set_grid(&f)) {
-        GP_GO(regress(&f, threads, err));
+    if (f.n >= GP_DIFFICULTY_MIN && set_grid(&f)) {
+        GP_TRY_GOTO(regress(&f, threads, err));
         int best = best_penalty(&f, &found.explained);
         found.penalty = f.penalty[best];
         for (size_t i = 0; i < f.n; i++) prediction[f.row[i]] = mean[f.row[i]] - f.left[i * GRID + (size_t)best];

@@ -46,7 +46,7 @@ static void drop_top(entry *heap, size_t *m)
 }
 
 /* Cosine of normalised rows: sixteen sums side by side, which compilers turn into vectors without leave to reorder. */
-double gp_diversify_likeness(const float *a, const float *b, size_t d)
+double gp_diversify_similarity(const float *a, const float *b, size_t d)
 {
     float s[16] = {0};
     double sum = 0;
@@ -58,21 +58,21 @@ double gp_diversify_likeness(const float *a, const float *b, size_t d)
     return sum;
 }
 
-/* worth to 0..1 over the rows that have one; equal worths give 0.  Returns how many there are. */
-static size_t scaled(const double *worth, size_t n, double *out)
+/* relevance to 0..1 over the rows that have one; equal worths give 0.  Returns how many there are. */
+static size_t scaled(const double *relevance, size_t n, double *out)
 {
     double low = INFINITY, high = -INFINITY;
     size_t m = 0;
     for (size_t i = 0; i < n; i++) {
-        if (!isfinite(worth[i])) continue;
+        if (!isfinite(relevance[i])) continue;
         m++;
-        if (worth[i] < low) low = worth[i];
-        if (worth[i] > high) high = worth[i];
+        if (relevance[i] < low) low = relevance[i];
+        if (relevance[i] > high) high = relevance[i];
     }
     double range = high / 2 - low / 2; /* halves: no overflow */
     for (size_t i = 0; i < n; i++) {
         out[i] = NAN;
-        if (isfinite(worth[i])) out[i] = range > 0 ? (worth[i] / 2 - low / 2) / range : 0;
+        if (isfinite(relevance[i])) out[i] = range > 0 ? (relevance[i] / 2 - low / 2) / range : 0;
     }
     return m;
 }
@@ -102,8 +102,8 @@ typedef struct mmr {
     const float *vectors;
     size_t d;
     double balance;
-    double *worth; /* [n] 0..1, NaN: out */
-    double *near;  /* [n] largest cosine to the chosen that the row has seen */
+    double *relevance; /* [n] 0..1, NaN: out */
+    double *near;      /* [n] largest cosine to the chosen that the row has seen */
     const uint32_t *chosen;
 } mmr;
 
@@ -111,13 +111,13 @@ static void update(const mmr *r, entry *e, size_t count)
 {
     const float *own = r->vectors + e->row * r->d;
     for (; e->seen < count; e->seen++) {
-        double s = gp_diversify_likeness(own, r->vectors + r->chosen[e->seen] * r->d, r->d);
+        double s = gp_diversify_similarity(own, r->vectors + r->chosen[e->seen] * r->d, r->d);
         if (e->seen == 0 || s > r->near[e->row]) r->near[e->row] = s;
     }
-    e->value = r->balance * r->worth[e->row] - (1 - r->balance) * r->near[e->row];
+    e->value = r->balance * r->relevance[e->row] - (1 - r->balance) * r->near[e->row];
 }
 
-gp_status gp_diversify_mmr(const float *vectors, size_t n, size_t d, const double *worth, const int32_t *group,
+gp_status gp_diversify_mmr(const float *vectors, size_t n, size_t d, const double *relevance, const int32_t *group,
                            size_t k, double balance, uint32_t *chosen, size_t *count, gp_error *err)
 {
     mmr r = {.vectors = vectors, .d = d, .balance = balance, .chosen = chosen};
@@ -125,12 +125,12 @@ gp_status gp_diversify_mmr(const float *vectors, size_t n, size_t d, const doubl
     bool *taken = NULL;
     size_t m = 0, done = 0;
     gp_status st = GP_OK;
-    GP_GO(gp_alloc((void **)&r.worth, n, sizeof *r.worth, "the choice", err));
-    GP_GO(gp_alloc((void **)&r.near, n, sizeof *r.near, "the choice", err));
-    GP_GO(gp_alloc((void **)&heap, scaled(worth, n, r.worth), sizeof *heap, "the choice", err));
-    GP_GO(new_taken(group, n, &taken, err));
+    GP_TRY_GOTO(gp_alloc((void **)&r.relevance, n, sizeof *r.relevance, "the choice", err));
+    GP_TRY_GOTO(gp_alloc((void **)&r.near, n, sizeof *r.near, "the choice", err));
+    GP_TRY_GOTO(gp_alloc((void **)&heap, scaled(relevance, n, r.relevance), sizeof *heap, "the choice", err));
+    GP_TRY_GOTO(new_taken(group, n, &taken, err));
     for (size_t i = 0; i < n; i++)
-        if (!isnan(r.worth[i])) heap[m++] = (entry){balance * r.worth[i], (uint32_t)i, 0};
+        if (!isnan(r.relevance[i])) heap[m++] = (entry){balance * r.relevance[i], (uint32_t)i, 0};
     make_heap(heap, m);
     while (done < k && m) {
         if (is_taken(taken, group, heap[0].row)) {
@@ -152,7 +152,7 @@ out:
     gp_mem_free(taken);
     gp_mem_free(heap);
     gp_mem_free(r.near);
-    gp_mem_free(r.worth);
+    gp_mem_free(r.relevance);
     return st;
 }
 
@@ -167,18 +167,18 @@ static double gain_of(const float *likeness, size_t n, const double *demand, dou
     return sum + bonus;
 }
 
-gp_status gp_diversify_cover(const float *likeness, size_t n, const double *demand, const double *bonus,
-                             const int32_t *group, size_t k, uint32_t *chosen, double *gains, size_t *count,
-                             gp_error *err)
+gp_status gp_diversify_facility_greedy(const float *likeness, size_t n, const double *demand, const double *bonus,
+                                       const int32_t *group, size_t k, uint32_t *chosen, double *gains, size_t *count,
+                                       gp_error *err)
 {
     entry *heap = NULL;
     float *covered = NULL;
     bool *taken = NULL;
     size_t m = n, done = 0;
     gp_status st = GP_OK;
-    GP_GO(gp_alloc((void **)&heap, n, sizeof *heap, "the choice", err));
-    GP_GO(gp_alloc((void **)&covered, n, sizeof *covered, "the choice", err));
-    GP_GO(new_taken(group, n, &taken, err));
+    GP_TRY_GOTO(gp_alloc((void **)&heap, n, sizeof *heap, "the choice", err));
+    GP_TRY_GOTO(gp_alloc((void **)&covered, n, sizeof *covered, "the choice", err));
+    GP_TRY_GOTO(new_taken(group, n, &taken, err));
     memset(covered, 0, n * sizeof *covered);
     for (size_t j = 0; j < n; j++)
         heap[j] = (entry){gain_of(likeness + j * n, n, demand, bonus[j], covered), (uint32_t)j, 0};
@@ -222,7 +222,7 @@ static void fill_likeness(const float *vectors, size_t d, const entry *pool, siz
         for (size_t b = a; b < m; b += TILE)
             for (size_t i = a; i < m && i < a + TILE; i++)
                 for (size_t j = b > i ? b : i; j < m && j < b + TILE; j++) {
-                    double s = gp_diversify_likeness(vectors + pool[i].row * d, vectors + pool[j].row * d, d);
+                    double s = gp_diversify_similarity(vectors + pool[i].row * d, vectors + pool[j].row * d, d);
                     likeness[i * m + j] = likeness[j * m + i] = (float)s;
                 }
 }
@@ -277,7 +277,7 @@ static gp_status number_groups(const int32_t *group, size_t n, const entry *pool
     return GP_OK;
 }
 
-/* More were asked for than the pool gives: the others by worth. */
+/* More were asked for than the pool gives: the others by relevance. */
 static gp_status add_rest(const entry *rest, size_t m, size_t n, const int32_t *group, size_t k, uint32_t *chosen,
                           size_t *count, gp_error *err)
 {
@@ -293,7 +293,7 @@ static gp_status add_rest(const entry *rest, size_t m, size_t n, const int32_t *
     return GP_OK;
 }
 
-gp_status gp_diversify_facility(const float *vectors, size_t n, size_t d, const double *worth, const int32_t *group,
+gp_status gp_diversify_facility(const float *vectors, size_t n, size_t d, const double *relevance, const int32_t *group,
                                 size_t k, double balance, uint32_t *chosen, size_t *count, gp_error *err)
 {
     facility f = {0};
@@ -301,18 +301,19 @@ gp_status gp_diversify_facility(const float *vectors, size_t n, size_t d, const 
     entry *rows = NULL;
     size_t m = 0, done = 0;
     gp_status st = GP_OK;
-    GP_GO(gp_alloc((void **)&scale, n, sizeof *scale, "the choice", err));
-    GP_GO(gp_alloc((void **)&rows, scaled(worth, n, scale), sizeof *rows, "the choice", err));
+    GP_TRY_GOTO(gp_alloc((void **)&scale, n, sizeof *scale, "the choice", err));
+    GP_TRY_GOTO(gp_alloc((void **)&rows, scaled(relevance, n, scale), sizeof *rows, "the choice", err));
     for (size_t i = 0; i < n; i++)
         if (!isnan(scale[i])) rows[m++] = (entry){scale[i], (uint32_t)i, 0};
     if (m) qsort(rows, m, sizeof *rows, by_value);
     size_t pool = m < GP_DIVERSIFY_POOL ? m : GP_DIVERSIFY_POOL;
     if (pool) qsort(rows, pool, sizeof *rows, by_row);
-    GP_GO(set_up(&f, vectors, d, rows, pool, k < pool ? k : pool, balance, err));
-    GP_GO(number_groups(group, n, rows, pool, &f.group, err));
-    GP_GO(gp_diversify_cover(f.likeness, pool, f.demand, f.bonus, f.group, k, chosen, NULL, &done, err));
+    GP_TRY_GOTO(set_up(&f, vectors, d, rows, pool, k < pool ? k : pool, balance, err));
+    GP_TRY_GOTO(number_groups(group, n, rows, pool, &f.group, err));
+    GP_TRY_GOTO(
+        gp_diversify_facility_greedy(f.likeness, pool, f.demand, f.bonus, f.group, k, chosen, NULL, &done, err));
     for (size_t i = 0; i < done; i++) chosen[i] = rows[chosen[i]].row;
-    if (done < k && m > pool) GP_GO(add_rest(rows + pool, m - pool, n, group, k, chosen, &done, err));
+    if (done < k && m > pool) GP_TRY_GOTO(add_rest(rows + pool, m - pool, n, group, k, chosen, &done, err));
     *count = done;
 out:
     gp_mem_free(f.group);

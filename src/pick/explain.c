@@ -41,7 +41,7 @@ static void put_value(gp_str *s, gp_pick_by by, double value)
 }
 
 /* ", score 31.20" or ", corrected score +2.31 (score 31.20)" */
-static void put_own(gp_str *s, const gp_verdict *v)
+static void put_own(gp_str *s, const gp_pick_decision *v)
 {
     gp_str_puts(s, ", ");
     put_value(s, v->by, v->corrected);
@@ -50,17 +50,17 @@ static void put_own(gp_str *s, const gp_verdict *v)
 
 /* "; the last one taken, 'b.png', has score 31.20".  With slices, a better candidate of the prompt may be outside them.
  */
-static void put_last(gp_str *s, const gp_verdict *v)
+static void put_last(gp_str *s, const gp_pick_decision *v)
 {
     bool slices = v->strategy == GP_PICK_SLICES || v->strategy == GP_PICK_CATEGORY_SLICES;
     if (isnan(v->limit)) return;
-    gp_str_puts(s, slices && v->gate == GP_GATE_PER_PROMPT ? "; a better one" : "; the last one taken");
+    gp_str_puts(s, slices && v->gate == GP_FILTERED_PER_PROMPT ? "; a better one" : "; the last one taken");
     if (v->other) gp_str_printf(s, ", '%s',", v->other);
     gp_str_puts(s, " has ");
     put_value(s, v->by, v->limit);
 }
 
-static void put_other(gp_str *s, const gp_verdict *v)
+static void put_other(gp_str *s, const gp_pick_decision *v)
 {
     if (v->other)
         gp_str_printf(s, "'%s'", v->other);
@@ -68,7 +68,7 @@ static void put_other(gp_str *s, const gp_verdict *v)
         gp_str_puts(s, "another image");
 }
 
-static void put_prompt(gp_str *s, const gp_verdict *v)
+static void put_prompt(gp_str *s, const gp_pick_decision *v)
 {
     if (v->prompt)
         gp_str_puts(s, "the prompt "), put_quoted(s, v->prompt);
@@ -76,7 +76,7 @@ static void put_prompt(gp_str *s, const gp_verdict *v)
         gp_str_puts(s, "its prompt");
 }
 
-static void put_category(gp_str *s, const gp_verdict *v)
+static void put_category(gp_str *s, const gp_pick_decision *v)
 {
     if (v->no_category)
         gp_str_puts(s, "those of no category");
@@ -86,7 +86,7 @@ static void put_category(gp_str *s, const gp_verdict *v)
         gp_str_puts(s, "its category");
 }
 
-static void put_slice(gp_str *s, const gp_verdict *v)
+static void put_slice(gp_str *s, const gp_pick_decision *v)
 {
     if (v->slice)
         gp_str_puts(s, "the slice "), put_quoted(s, v->slice);
@@ -94,13 +94,13 @@ static void put_slice(gp_str *s, const gp_verdict *v)
         gp_str_puts(s, "its slice");
 }
 
-static bool within_category(const gp_verdict *v)
+static bool within_category(const gp_pick_decision *v)
 {
     return v->strategy == GP_PICK_CATEGORY_SLICES;
 }
 
 /* "of the category 'people'", "of all" */
-static void put_base(gp_str *s, const gp_verdict *v)
+static void put_base(gp_str *s, const gp_pick_decision *v)
 {
     gp_str_puts(s, "of ");
     if (within_category(v))
@@ -110,7 +110,7 @@ static void put_base(gp_str *s, const gp_verdict *v)
 }
 
 /* "only candidate", "best of 4", "2nd best of 4" */
-static void put_best(gp_str *s, const gp_verdict *v)
+static void put_best(gp_str *s, const gp_pick_decision *v)
 {
     if (v->of == 1) {
         gp_str_puts(s, "only candidate");
@@ -120,7 +120,7 @@ static void put_best(gp_str *s, const gp_verdict *v)
     gp_str_printf(s, "best of %u", v->of);
 }
 
-static void put_picked(gp_str *s, const gp_verdict *v)
+static void put_picked(gp_str *s, const gp_pick_decision *v)
 {
     if (v->strategy == GP_PICK_SLICES || v->strategy == GP_PICK_CATEGORY_SLICES) {
         gp_str_puts(s, "picked from ");
@@ -143,7 +143,7 @@ static void put_picked(gp_str *s, const gp_verdict *v)
     put_own(s, v);
 }
 
-static void put_no_score(gp_str *s, const gp_verdict *v)
+static void put_no_score(gp_str *s, const gp_pick_decision *v)
 {
     if (isnan(v->score)) {
         gp_str_puts(s, "it has no score");
@@ -158,7 +158,7 @@ static void put_no_score(gp_str *s, const gp_verdict *v)
         gp_str_puts(s, "it is of no category");
 }
 
-static void put_not_in_slice(gp_str *s, const gp_verdict *v)
+static void put_not_in_slice(gp_str *s, const gp_pick_decision *v)
 {
     if (!v->slice_support) {
         gp_str_puts(s, "in no slice that stands out");
@@ -180,26 +180,26 @@ static void put_not_in_slice(gp_str *s, const gp_verdict *v)
 }
 
 /* "3rd of 4 for ..." */
-static void put_place(gp_str *s, const gp_verdict *v)
+static void put_place(gp_str *s, const gp_pick_decision *v)
 {
     put_ordinal(s, v->rank);
     gp_str_printf(s, " of %u ", v->of);
     switch (v->gate) {
-    case GP_GATE_PER_PROMPT: gp_str_puts(s, "for "), put_prompt(s, v); break;
-    case GP_GATE_PER_CATEGORY: gp_str_puts(s, "in "), put_category(s, v); break;
-    case GP_GATE_PER_SLICE: gp_str_puts(s, "in "), put_slice(s, v); break;
+    case GP_FILTERED_PER_PROMPT: gp_str_puts(s, "for "), put_prompt(s, v); break;
+    case GP_FILTERED_PER_CATEGORY: gp_str_puts(s, "in "), put_category(s, v); break;
+    case GP_FILTERED_PER_SLICE: gp_str_puts(s, "in "), put_slice(s, v); break;
     default: gp_str_puts(s, "over all"); break;
     }
     put_own(s, v);
     put_last(s, v);
 }
 
-static void put_like(gp_str *s, const gp_verdict *v)
+static void put_like(gp_str *s, const gp_pick_decision *v)
 {
-    gp_str_puts(s, v->gate == GP_GATE_DUPLICATE ? "a near copy of " : "too like ");
+    gp_str_puts(s, v->gate == GP_FILTERED_DUPLICATE ? "a near copy of " : "too like ");
     put_other(s, v);
     if (!isnan(v->likeness)) gp_str_printf(s, " (cosine %.3f)", v->likeness);
-    gp_str_puts(s, v->gate == GP_GATE_DUPLICATE ? ", which has " : ", which is picked with ");
+    gp_str_puts(s, v->gate == GP_FILTERED_DUPLICATE ? ", which has " : ", which is picked with ");
     put_value(s, v->by, v->limit);
     gp_str_puts(s, "; its own is ");
     gp_str_printf(s,
@@ -210,27 +210,29 @@ static void put_like(gp_str *s, const gp_verdict *v)
     if (v->by != GP_BY_SCORE) gp_str_printf(s, " (score %.2f)", v->score);
 }
 
-gp_status gp_explain(const gp_verdict *v, char **out, gp_error *err)
+gp_status gp_explain(const gp_pick_decision *v, char **out, gp_error *err)
 {
     gp_str s = GP_STR_INIT;
-    if (v->gate == GP_GATE_PICKED)
+    if (v->gate == GP_FILTERED_NOT)
         put_picked(&s, v);
     else
         gp_str_puts(&s, "not picked: ");
     switch (v->gate) {
-    case GP_GATE_PICKED: break;
-    case GP_GATE_NO_SCORE: put_no_score(&s, v); break;
-    case GP_GATE_MIN_SCORE: gp_str_printf(&s, "its score %.2f is below the %.2f asked for", v->score, v->limit); break;
-    case GP_GATE_MEASURE:
+    case GP_FILTERED_NOT: break;
+    case GP_FILTERED_NO_SCORE: put_no_score(&s, v); break;
+    case GP_FILTERED_MIN_SCORE:
+        gp_str_printf(&s, "its score %.2f is below the %.2f asked for", v->score, v->limit);
+        break;
+    case GP_FILTERED_MEASURE:
         gp_str_puts(&s, v->barred ? v->barred : "a quality measure does not meet its limit"), put_own(&s, v);
         break;
-    case GP_GATE_NOT_IN_SLICE: put_not_in_slice(&s, v); break;
-    case GP_GATE_PER_PROMPT:
-    case GP_GATE_PER_SLICE:
-    case GP_GATE_PER_CATEGORY:
-    case GP_GATE_TOP: put_place(&s, v); break;
-    case GP_GATE_DUPLICATE:
-    case GP_GATE_DIVERSITY: put_like(&s, v); break;
+    case GP_FILTERED_NOT_IN_SLICE: put_not_in_slice(&s, v); break;
+    case GP_FILTERED_PER_PROMPT:
+    case GP_FILTERED_PER_SLICE:
+    case GP_FILTERED_PER_CATEGORY:
+    case GP_FILTERED_TOP: put_place(&s, v); break;
+    case GP_FILTERED_DUPLICATE:
+    case GP_FILTERED_DIVERSITY: put_like(&s, v); break;
     }
     char *text = gp_str_take(&s);
     if (!text) return gp_fail(err, GP_ERR_MEMORY, "out of memory for an explanation");

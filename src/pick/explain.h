@@ -6,23 +6,23 @@
 
 #include "base/status.h"
 
-typedef enum gp_gate {
-    GP_GATE_PICKED,
-    GP_GATE_NO_SCORE,     /* none, or none in the scale of comparison */
-    GP_GATE_MIN_SCORE,    /* below the threshold */
-    GP_GATE_MEASURE,      /* a quality measure does not meet its limit */
-    GP_GATE_NOT_IN_SLICE, /* in no slice that stands out */
-    GP_GATE_PER_PROMPT,   /* others of the same prompt are better */
-    GP_GATE_DUPLICATE,    /* a near copy of one that is better */
-    GP_GATE_PER_SLICE,    /* others of the same slice are better */
-    GP_GATE_PER_CATEGORY, /* others of the same category are better */
-    GP_GATE_DIVERSITY,    /* good enough, but too like what is picked already */
-    GP_GATE_TOP           /* beyond the best K */
-} gp_gate;
+typedef enum gp_pick_filter {
+    GP_FILTERED_NOT,
+    GP_FILTERED_NO_SCORE,     /* none, or none in the scale of comparison */
+    GP_FILTERED_MIN_SCORE,    /* below the threshold */
+    GP_FILTERED_MEASURE,      /* a quality measure does not meet its limit */
+    GP_FILTERED_NOT_IN_SLICE, /* in no slice that stands out */
+    GP_FILTERED_PER_PROMPT,   /* others of the same prompt are better */
+    GP_FILTERED_DUPLICATE,    /* a near copy of one that is better */
+    GP_FILTERED_PER_SLICE,    /* others of the same slice are better */
+    GP_FILTERED_PER_CATEGORY, /* others of the same category are better */
+    GP_FILTERED_DIVERSITY,    /* good enough, but too like what is picked already */
+    GP_FILTERED_TOP           /* beyond the best K */
+} gp_pick_filter;
 
 /* Missing numbers are NaN, missing words NULL: the sentence does without. */
-typedef struct gp_verdict {
-    gp_gate gate;
+typedef struct gp_pick_decision {
+    gp_pick_filter gate;
     gp_pick_strategy strategy;
     gp_pick_by by;
     double score, corrected; /* raw; in the scale of `by` (GP_BY_SCORE: equal to score) */
@@ -35,8 +35,8 @@ typedef struct gp_verdict {
     double likeness;                               /* DUPLICATE, DIVERSITY: cosine to `other` */
     const char *barred;                            /* MEASURE: which limit is not met, in words */
     uint32_t prompt_rank, prompt_of;               /* place among the scored of its prompt, whatever judged it */
-} gp_verdict;
+} gp_pick_decision;
 /* One sentence without full stop.  Owns: *out, gp_mem_free. */
-gp_status gp_explain(const gp_verdict *verdict, char **out, gp_error *err);
+gp_status gp_explain(const gp_pick_decision *verdict, char **out, gp_error *err);
 
 #endif

@@ -190,12 +190,12 @@ static gp_status best_cut(const kinds *k, size_t merges, size_t least, size_t mo
     uint32_t *label = NULL;
     double *sums = NULL, *rows = NULL;
     size_t clusters = merges + 1, fair = k->n / (2 * least);
-    double fit = fair < GP_CATEGORY_LEAST ? (double)fair : GP_CATEGORY_LEAST; /* rows that a category must have */
+    double fit = fair < GP_CATEGORY_MIN ? (double)fair : GP_CATEGORY_MIN; /* rows that a category must have */
     gp_status st = GP_OK;
     *best = (judged){.tier = -1};
-    GP_GO(gp_alloc((void **)&label, k->c, sizeof *label, "the categories", err));
-    GP_GO(gp_alloc((void **)&sums, k->c, sizeof *sums, "the categories", err));
-    GP_GO(gp_alloc((void **)&rows, k->c, sizeof *rows, "the categories", err));
+    GP_TRY_GOTO(gp_alloc((void **)&label, k->c, sizeof *label, "the categories", err));
+    GP_TRY_GOTO(gp_alloc((void **)&sums, k->c, sizeof *sums, "the categories", err));
+    GP_TRY_GOTO(gp_alloc((void **)&rows, k->c, sizeof *rows, "the categories", err));
     if (most > clusters) most = clusters;
     if (least > most) least = most;
     for (size_t wanted = least; wanted <= most; wanted++) {
@@ -224,11 +224,11 @@ gp_status gp_categories_by_merging(const uint32_t *labels, size_t clusters, size
     uint32_t *label = NULL;
     judged best;
     gp_status st = GP_OK;
-    GP_GO(kinds_room(&k, err));
-    GP_GO(gp_alloc((void **)&label, clusters, sizeof *label, "the categories", err));
-    GP_GO(take_means(&k, labels, vectors, err));
+    GP_TRY_GOTO(kinds_room(&k, err));
+    GP_TRY_GOTO(gp_alloc((void **)&label, clusters, sizeof *label, "the categories", err));
+    GP_TRY_GOTO(take_means(&k, labels, vectors, err));
     take_distances(&k);
-    GP_GO(best_cut(&k, merge_all(&k), least, most, &best, err));
+    GP_TRY_GOTO(best_cut(&k, merge_all(&k), least, most, &best, err));
     out->count = cut(&k, best.merges, label);
     out->silhouette = best.silhouette;
     out->largest = best.largest / (double)n;

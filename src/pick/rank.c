@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int by_worth(const gp_candidate *a, const gp_candidate *b)
+static int by_worth(const gp_rank_item *a, const gp_rank_item *b)
 {
     if (a->score != b->score) return a->score > b->score ? -1 : 1;
     return memcmp(a->tie.bytes, b->tie.bytes, sizeof a->tie.bytes);
@@ -25,7 +25,7 @@ static int by_place(size_t a, size_t b)
 /* qsort_r gives `user` = the candidates; a, b are indices into them. */
 static int compare_in_groups(const void *a, const void *b, void *user)
 {
-    const gp_candidate *c = user;
+    const gp_rank_item *c = user;
     size_t i = *(const size_t *)a, j = *(const size_t *)b;
     if (c[i].group != c[j].group) return c[i].group < c[j].group ? -1 : 1;
     int worth = by_worth(&c[i], &c[j]);
@@ -34,13 +34,13 @@ static int compare_in_groups(const void *a, const void *b, void *user)
 
 static int compare_over_all(const void *a, const void *b, void *user)
 {
-    const gp_candidate *c = user;
+    const gp_rank_item *c = user;
     size_t i = *(const size_t *)a, j = *(const size_t *)b;
     int worth = by_worth(&c[i], &c[j]);
     return worth ? worth : by_place(i, j);
 }
 
-gp_status gp_rank_groups(const gp_candidate *candidates, size_t n, uint32_t *rank, gp_error *err)
+gp_status gp_rank_groups(const gp_rank_item *candidates, size_t n, uint32_t *rank, gp_error *err)
 {
     size_t *order = NULL, m = 0;
     GP_TRY(gp_alloc((void **)&order, n, sizeof *order, "an order of candidates", err));
@@ -57,7 +57,7 @@ gp_status gp_rank_groups(const gp_candidate *candidates, size_t n, uint32_t *ran
     return GP_OK;
 }
 
-gp_status gp_rank_choose(const gp_candidate *candidates, const uint32_t *rank, size_t n, uint32_t per_group,
+gp_status gp_rank_choose(const gp_rank_item *candidates, const uint32_t *rank, size_t n, uint32_t per_group,
                          uint64_t top, bool has_min, double min_score, bool *chosen, size_t *count, gp_error *err)
 {
     size_t *order = NULL, m = 0;

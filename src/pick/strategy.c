@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define NONE   UINT32_MAX
-#define ENOUGH (1 - 1e-12) /* a drop that misses the limit by rounding alone stands out */
+#define ENOUGH (1 - 1e-12) /* a lift that misses the limit by rounding alone stands out */
 
 /* ------------------------------------------------------------------ options */
 
@@ -27,9 +27,9 @@ gp_status gp_strategy_check(const gp_pick_options *o, gp_error *err)
     if ((unsigned)o->diversity > GP_DIVERSITY_FACILITY) return gp_fail(err, GP_ERR_USAGE, "no such diversity of picks");
     if (o->per_slice && !of_slices(o))
         return gp_fail(err, GP_ERR_USAGE, "a limit for each slice needs the strategy slices or category-slices");
-    if (o->has_min_drop && !(of_slices(o) && isfinite(o->min_drop)))
+    if (o->has_min_lift && !(of_slices(o) && isfinite(o->min_lift)))
         return gp_fail(err, GP_ERR_USAGE, "a least drop is a number, for the strategy slices or category-slices");
-    if (o->strategy == GP_PICK_CATEGORY_SLICES && !o->has_min_drop && !isfinite(o->drop_factor))
+    if (o->strategy == GP_PICK_CATEGORY_SLICES && !o->has_min_lift && !isfinite(o->lift_factor))
         return gp_fail(err, GP_ERR_USAGE, "the drop factor is no number");
     if (o->has_min_score && isnan(o->min_score)) return gp_fail(err, GP_ERR_USAGE, "the least score is no number");
     if (o->diversity && !(o->balance >= 0 && o->balance <= 1))
@@ -64,17 +64,17 @@ typedef enum grouping { BY_PROMPT, BY_SLICE, BY_CATEGORY, OVER_ALL, GROUPINGS } 
 typedef struct run {
     const gp_strategy_input *in;
     const gp_pick_options *o;
-    gp_verdict *verdicts;      /* [n] */
-    double *value;             /* [n] in the scale of comparison; NaN: none */
-    uint32_t *slice;           /* [n] its slice of those that count, NONE; of no strategy with slices: NONE */
-    double *slice_mean;        /* [slices] */
-    uint32_t *slice_scored;    /* [slices] */
-    double *mean, *limit;      /* [categories + 1]: mean, and the least mean of a slice; the last is for all */
-    uint32_t *key[GROUPINGS];  /* [n] which prompt ... the candidate is of; NONE: none */
-    uint32_t *rank[GROUPINGS]; /* [n] place there, 0: no value */
-    uint32_t *of[GROUPINGS];   /* [n] how many have a value there */
-    place *places[GROUPINGS];  /* [n + ...] by key */
-    uint32_t *order;           /* [scored] best first */
+    gp_pick_decision *verdicts; /* [n] */
+    double *value;              /* [n] in the scale of comparison; NaN: none */
+    uint32_t *slice;            /* [n] its slice of those that count, NONE; of no strategy with slices: NONE */
+    double *slice_mean;         /* [slices] */
+    uint32_t *slice_scored;     /* [slices] */
+    double *mean, *limit;       /* [categories + 1]: mean, and the least mean of a slice; the last is for all */
+    uint32_t *key[GROUPINGS];   /* [n] which prompt ... the candidate is of; NONE: none */
+    uint32_t *rank[GROUPINGS];  /* [n] place there, 0: no value */
+    uint32_t *of[GROUPINGS];    /* [n] how many have a value there */
+    place *places[GROUPINGS];   /* [n + ...] by key */
+    uint32_t *order;            /* [scored] best first */
     size_t scored;
     uint64_t most[GROUPINGS]; /* K; 0: no limit */
 } run;
@@ -103,14 +103,14 @@ static gp_status check_input(const gp_strategy_input *in, const gp_pick_options 
     if (gp_strategy_needs_vectors(o) && !in->vectors && in->n)
         return gp_fail(err, GP_ERR_USAGE, "diversity needs the images' embeddings");
     for (size_t i = 0; i < in->n; i++) {
-        const gp_contender *c = &in->contenders[i];
+        const gp_pick_candidate *c = &in->contenders[i];
         if (c->category >= 0 && (size_t)c->category >= in->categories)
             return gp_fail(err, GP_ERR_USAGE, "candidate %zu is of category %d of %zu", i, c->category, in->categories);
         if (c->group >= 0 && (size_t)c->group >= in->n)
             return gp_fail(err, GP_ERR_USAGE, "candidate %zu is of group %d of at most %zu", i, c->group, in->n);
     }
     for (size_t s = 0; s < in->slice_count; s++) {
-        const gp_contender_slice *slice = &in->slices[s];
+        const gp_pick_slice *slice = &in->slices[s];
         if (slice->category >= 0 && (size_t)slice->category >= in->categories)
             return gp_fail(err, GP_ERR_USAGE, "slice %zu is of category %d of %zu", s, slice->category, in->categories);
         for (uint32_t k = 0; k < slice->support; k++)
@@ -143,10 +143,10 @@ static gp_status measure_categories(run *r, gp_error *err)
     }
     for (size_t c = 0; c <= all; c++) {
         double sd = rows[c] > 1 ? sqrt(r->limit[c] / (double)(rows[c] - 1)) : (double)NAN;
-        double drop = r->o->has_min_drop                          ? r->o->min_drop
-                      : r->o->strategy == GP_PICK_CATEGORY_SLICES ? r->o->drop_factor * sd
+        double lift = r->o->has_min_lift                          ? r->o->min_lift
+                      : r->o->strategy == GP_PICK_CATEGORY_SLICES ? r->o->lift_factor * sd
                                                                   : (double)-INFINITY;
-        r->limit[c] = r->mean[c] + (drop > 0 ? drop * ENOUGH : drop);
+        r->limit[c] = r->mean[c] + (lift > 0 ? lift * ENOUGH : lift);
     }
     gp_mem_free(rows);
     return GP_OK;
@@ -182,7 +182,7 @@ static gp_status find_slices(run *r, gp_error *err)
     GP_TRY(gp_alloc((void **)&r->slice_scored, in->slice_count, sizeof *r->slice_scored, "the slices", err));
     for (size_t i = 0; i < in->n; i++) r->slice[i] = NONE;
     for (uint32_t s = 0; s < in->slice_count && of_slices(r->o); s++) {
-        const gp_contender_slice *slice = &in->slices[s];
+        const gp_pick_slice *slice = &in->slices[s];
         if ((slice->category >= 0) != (r->o->strategy == GP_PICK_CATEGORY_SLICES)) continue;
         double sum = 0;
         r->slice_scored[s] = 0;
@@ -201,7 +201,7 @@ static gp_status find_slices(run *r, gp_error *err)
 
 static int by_prompt(const void *a, const void *b, void *user)
 {
-    const gp_contender *c = user;
+    const gp_pick_candidate *c = user;
     uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
     if (c[i].prompt != c[j].prompt) return c[i].prompt < c[j].prompt ? -1 : 1;
     return (i > j) - (i < j);
@@ -238,7 +238,7 @@ static gp_status fill_keys(run *r, gp_error *err)
 }
 
 /* rank and of [n] in this grouping. */
-static gp_status rank_in(run *r, grouping g, gp_candidate *candidates, gp_error *err)
+static gp_status rank_in(run *r, grouping g, gp_rank_item *candidates, gp_error *err)
 {
     const gp_strategy_input *in = r->in;
     size_t keys = in->n + in->categories + in->slice_count + 1;
@@ -249,7 +249,7 @@ static gp_status rank_in(run *r, grouping g, gp_candidate *candidates, gp_error 
     if (!r->places[g]) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the candidates");
     for (size_t i = 0; i < in->n; i++) {
         uint32_t key = r->key[g][i];
-        candidates[i] = (gp_candidate){.group = key == NONE ? -1 : (int64_t)key,
+        candidates[i] = (gp_rank_item){.group = key == NONE ? -1 : (int64_t)key,
                                        .score = key == NONE ? (double)NAN : r->value[i],
                                        .tie = in->contenders[i].tie};
     }
@@ -266,19 +266,19 @@ static gp_status rank_in(run *r, grouping g, gp_candidate *candidates, gp_error 
 static gp_status set_up(run *r, gp_error *err)
 {
     const gp_strategy_input *in = r->in;
-    gp_candidate *candidates = NULL;
+    gp_rank_item *candidates = NULL;
     gp_status st = GP_OK;
-    GP_GO(gp_alloc((void **)&r->value, in->n, sizeof *r->value, "the candidates", err));
+    GP_TRY_GOTO(gp_alloc((void **)&r->value, in->n, sizeof *r->value, "the candidates", err));
     for (size_t i = 0; i < in->n; i++) {
-        const gp_contender *c = &in->contenders[i];
+        const gp_pick_candidate *c = &in->contenders[i];
         r->value[i] = isnan(c->score) ? (double)NAN : r->o->by == GP_BY_SCORE ? c->score : c->corrected;
     }
-    GP_GO(measure_categories(r, err));
-    GP_GO(find_slices(r, err));
-    GP_GO(fill_keys(r, err));
-    GP_GO(gp_alloc((void **)&candidates, in->n, sizeof *candidates, "the candidates", err));
-    for (grouping g = 0; g < GROUPINGS; g++) GP_GO(rank_in(r, g, candidates, err));
-    GP_GO(gp_alloc((void **)&r->order, in->n, sizeof *r->order, "the candidates", err));
+    GP_TRY_GOTO(measure_categories(r, err));
+    GP_TRY_GOTO(find_slices(r, err));
+    GP_TRY_GOTO(fill_keys(r, err));
+    GP_TRY_GOTO(gp_alloc((void **)&candidates, in->n, sizeof *candidates, "the candidates", err));
+    for (grouping g = 0; g < GROUPINGS; g++) GP_TRY_GOTO(rank_in(r, g, candidates, err));
+    GP_TRY_GOTO(gp_alloc((void **)&r->order, in->n, sizeof *r->order, "the candidates", err));
     for (uint32_t i = 0; i < in->n; i++) {
         if (!r->rank[OVER_ALL][i]) continue;
         r->order[r->rank[OVER_ALL][i] - 1] = i;
@@ -306,12 +306,12 @@ static void judged_in(const run *r, uint32_t i, grouping g)
 /* All that is known of a candidate, as if it were picked. */
 static void describe(const run *r, uint32_t i)
 {
-    const gp_contender *c = &r->in->contenders[i];
+    const gp_pick_candidate *c = &r->in->contenders[i];
     uint32_t s = r->slice[i];
     bool by_category = r->o->strategy == GP_PICK_CATEGORY_SLICES && c->category >= 0;
     size_t base = s != NONE ? base_of(r, s) : by_category ? (size_t)c->category : r->in->categories;
-    r->verdicts[i] = (gp_verdict){
-        .gate = GP_GATE_PICKED,
+    r->verdicts[i] = (gp_pick_decision){
+        .gate = GP_FILTERED_NOT,
         .strategy = r->o->strategy,
         .by = r->o->by,
         .score = c->score,
@@ -334,21 +334,22 @@ static void describe(const run *r, uint32_t i)
 static double cosine(const run *r, uint32_t i, uint32_t j)
 {
     size_t d = r->in->d;
-    return r->in->vectors ? gp_diversify_likeness(r->in->vectors + i * d, r->in->vectors + j * d, d) : (double)NAN;
+    return r->in->vectors ? gp_diversify_similarity(r->in->vectors + i * d, r->in->vectors + j * d, d) : (double)NAN;
 }
 
 /* Candidate i falls, for the sake of `other` (NONE: of a number). */
-static void fall(const run *r, uint32_t i, gp_gate gate, double limit, uint32_t other)
+static void fall(const run *r, uint32_t i, gp_pick_filter gate, double limit, uint32_t other)
 {
-    gp_verdict *v = &r->verdicts[i];
+    gp_pick_decision *v = &r->verdicts[i];
     v->gate = gate;
     v->limit = other == NONE ? limit : r->value[other];
     if (other == NONE) return;
     v->other = r->in->contenders[other].path;
-    if (gate == GP_GATE_DUPLICATE || gate == GP_GATE_DIVERSITY) v->likeness = cosine(r, i, other);
+    if (gate == GP_FILTERED_DUPLICATE || gate == GP_FILTERED_DIVERSITY) v->likeness = cosine(r, i, other);
 }
 
-static const gp_gate gate_of[GROUPINGS] = {GP_GATE_PER_PROMPT, GP_GATE_PER_SLICE, GP_GATE_PER_CATEGORY, GP_GATE_TOP};
+static const gp_pick_filter gate_of[GROUPINGS] = {GP_FILTERED_PER_PROMPT, GP_FILTERED_PER_SLICE,
+                                                  GP_FILTERED_PER_CATEGORY, GP_FILTERED_TOP};
 
 static place *place_of(const run *r, uint32_t i, grouping g)
 {
@@ -370,18 +371,18 @@ static bool is_out(const run *r, uint32_t i)
 {
     const gp_pick_options *o = r->o;
     if (o->has_min_score && r->in->contenders[i].score < o->min_score) {
-        fall(r, i, GP_GATE_MIN_SCORE, o->min_score, NONE);
+        fall(r, i, GP_FILTERED_MIN_SCORE, o->min_score, NONE);
         return true;
     }
     if (r->in->contenders[i].barred) {
-        fall(r, i, GP_GATE_MEASURE, NAN, NONE);
+        fall(r, i, GP_FILTERED_MEASURE, NAN, NONE);
         r->verdicts[i].barred = r->in->contenders[i].barred;
         return true;
     }
     if (of_slices(o) && r->key[BY_SLICE][i] == NONE) {
         uint32_t s = r->slice[i];
         bool small = s != NONE && r->slice_scored[s] < o->min_support;
-        fall(r, i, GP_GATE_NOT_IN_SLICE, s == NONE || small ? (double)NAN : r->limit[base_of(r, s)], NONE);
+        fall(r, i, GP_FILTERED_NOT_IN_SLICE, s == NONE || small ? (double)NAN : r->limit[base_of(r, s)], NONE);
         return true;
     }
     return false;
@@ -393,7 +394,7 @@ static bool is_copy(const run *r, uint32_t i, const place *copies)
     int32_t group = r->in->contenders[i].group;
     if (!r->o->one_per_duplicate || group < 0 || !copies[group].count) return false;
     judged_in(r, i, BY_PROMPT);
-    fall(r, i, GP_GATE_DUPLICATE, 0, copies[group].last);
+    fall(r, i, GP_FILTERED_DUPLICATE, 0, copies[group].last);
     return true;
 }
 
@@ -404,7 +405,7 @@ static void hold_prompt(const run *r, uint32_t i, const place *copies)
     int32_t group = r->in->contenders[i].group;
     place *p = place_of(r, i, BY_PROMPT);
     bool copy = r->o->one_per_duplicate && group >= 0 && copies[group].count;
-    if (r->verdicts[i].gate != GP_GATE_NOT_IN_SLICE || copy || p->count >= r->most[BY_PROMPT]) return;
+    if (r->verdicts[i].gate != GP_FILTERED_NOT_IN_SLICE || copy || p->count >= r->most[BY_PROMPT]) return;
     p->count++, p->last = i;
 }
 
@@ -470,7 +471,7 @@ static gp_status thin(const run *r, grouping g, const uint32_t *pool, size_t m, 
         if (r->rank[OVER_ALL][i] > r->rank[OVER_ALL][last])
             fall(r, i, gate_of[g], 0, last);
         else
-            fall(r, i, GP_GATE_DIVERSITY, 0, most_like(r, i, chosen, count));
+            fall(r, i, GP_FILTERED_DIVERSITY, 0, most_like(r, i, chosen, count));
     }
     for (size_t k = 0; k < count; k++) worth[chosen[k]] = NAN;
     return GP_OK;
@@ -491,9 +492,9 @@ static gp_status thin_all(const run *r, gp_error *err)
     uint32_t *pool = NULL, *chosen = NULL;
     double *worth = NULL;
     gp_status st = GP_OK;
-    GP_GO(gp_alloc((void **)&pool, n, sizeof *pool, "the candidates", err));
-    GP_GO(gp_alloc((void **)&chosen, n, sizeof *chosen, "the candidates", err));
-    GP_GO(gp_alloc((void **)&worth, n, sizeof *worth, "the candidates", err));
+    GP_TRY_GOTO(gp_alloc((void **)&pool, n, sizeof *pool, "the candidates", err));
+    GP_TRY_GOTO(gp_alloc((void **)&chosen, n, sizeof *chosen, "the candidates", err));
+    GP_TRY_GOTO(gp_alloc((void **)&worth, n, sizeof *worth, "the candidates", err));
     for (size_t i = 0; i < n; i++) worth[i] = NAN;
     for (grouping g = BY_SLICE; g < GROUPINGS; g++) {
         const uint32_t *key_rank[2] = {r->key[g], r->rank[OVER_ALL]};
@@ -501,12 +502,12 @@ static gp_status thin_all(const run *r, gp_error *err)
         if (!r->most[g]) continue;
         for (size_t k = 0; k < r->scored; k++) {
             uint32_t i = r->order[k];
-            if (r->verdicts[i].gate == GP_GATE_PICKED && r->key[g][i] != NONE) pool[m++] = i;
+            if (r->verdicts[i].gate == GP_FILTERED_NOT && r->key[g][i] != NONE) pool[m++] = i;
         }
         if (m) qsort_r(pool, m, sizeof *pool, by_key_and_rank, key_rank);
         for (size_t a = 0, b; a < m; a = b) {
             for (b = a + 1; b < m && r->key[g][pool[b]] == r->key[g][pool[a]];) b++;
-            GP_GO(thin(r, g, pool + a, b - a, worth, chosen, err));
+            GP_TRY_GOTO(thin(r, g, pool + a, b - a, worth, chosen, err));
         }
     }
 out:
@@ -518,22 +519,22 @@ out:
 
 /* ------------------------------------------------------------------ the choice */
 
-gp_status gp_strategy_choose(const gp_strategy_input *input, const gp_pick_options *options, gp_verdict *verdicts,
+gp_status gp_strategy_choose(const gp_strategy_input *input, const gp_pick_options *options, gp_pick_decision *verdicts,
                              size_t *count, gp_error *err)
 {
     run r = {.in = input, .o = options, .verdicts = verdicts};
     size_t picked = 0;
     gp_status st = GP_OK;
-    GP_GO(gp_strategy_check(options, err));
-    GP_GO(check_input(input, options, err));
-    GP_GO(set_up(&r, err));
+    GP_TRY_GOTO(gp_strategy_check(options, err));
+    GP_TRY_GOTO(check_input(input, options, err));
+    GP_TRY_GOTO(set_up(&r, err));
     for (uint32_t i = 0; i < input->n; i++) {
         describe(&r, i);
-        if (isnan(r.value[i])) fall(&r, i, GP_GATE_NO_SCORE, NAN, NONE);
+        if (isnan(r.value[i])) fall(&r, i, GP_FILTERED_NO_SCORE, NAN, NONE);
     }
-    GP_GO(pass(&r, options->diversity ? BY_PROMPT : OVER_ALL, err));
-    if (options->diversity) GP_GO(thin_all(&r, err));
-    for (size_t i = 0; i < input->n; i++) picked += verdicts[i].gate == GP_GATE_PICKED;
+    GP_TRY_GOTO(pass(&r, options->diversity ? BY_PROMPT : OVER_ALL, err));
+    if (options->diversity) GP_TRY_GOTO(thin_all(&r, err));
+    for (size_t i = 0; i < input->n; i++) picked += verdicts[i].gate == GP_FILTERED_NOT;
     *count = picked;
 out:
     run_clear(&r);

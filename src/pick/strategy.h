@@ -8,7 +8,7 @@
  * slices too, a pick is one of the best K of its prompt.  Without categories and slices this is gp_rank_choose. With
  * diversity the three last gates choose their K by diversify.h among those that stand, one gate after the other. A
  * candidate of several slices belongs to the smallest (then to the higher mean): the most particular one. Slices count
- * from min_support scored rows on and, in CATEGORY_SLICES, if their mean is at least drop_factor sample standard
+ * from min_support scored rows on and, in CATEGORY_SLICES, if their mean is at least lift_factor sample standard
  * deviations above their category's mean (the article: 2 and 0.9); means are of the raw score. */
 #ifndef GP_PICK_STRATEGY_H
 #define GP_PICK_STRATEGY_H
@@ -19,7 +19,7 @@
 /* Picks of each category with GP_PICK_CATEGORY, unless the options say how many. */
 enum { GP_STRATEGY_PER_CATEGORY = 5 };
 
-typedef struct gp_contender {
+typedef struct gp_pick_candidate {
     int64_t prompt;
     int32_t category; /* -1: none; those of none are limited as if they were one */
     int32_t group;    /* of near copies, below n; -1: alone */
@@ -28,19 +28,19 @@ typedef struct gp_contender {
     gp_hash tie;
     const char *prompt_text, *path; /* borrowed, for the verdicts; may be NULL */
     const char *barred; /* borrowed: why the image does not meet the limits of measures, in words; or NULL */
-} gp_contender;
-typedef struct gp_contender_slice {
+} gp_pick_candidate;
+typedef struct gp_pick_slice {
     int32_t category; /* found within this category, or -1: over all */
     uint32_t support;
     const uint32_t *rows; /* [support] candidates */
     const char *title;    /* may be NULL */
-} gp_contender_slice;
+} gp_pick_slice;
 typedef struct gp_strategy_input {
     size_t n, categories, slice_count, d;
-    const gp_contender *contenders;   /* [n] */
-    const char *const *category_name; /* [categories]; NULL, or with NULLs */
-    const gp_contender_slice *slices; /* [slice_count] of both kinds; those of the strategy are taken */
-    const float *vectors;             /* [n, d] normalised; diversity needs them, else NULL is allowed */
+    const gp_pick_candidate *contenders; /* [n] */
+    const char *const *category_name;    /* [categories]; NULL, or with NULLs */
+    const gp_pick_slice *slices;         /* [slice_count] of both kinds; those of the strategy are taken */
+    const float *vectors;                /* [n, d] normalised; diversity needs them, else NULL is allowed */
 } gp_strategy_input;
 
 /* USAGE, in words, for options that do not fit together or are out of range. */
@@ -49,7 +49,7 @@ gp_status gp_strategy_check(const gp_pick_options *options, gp_error *err);
 bool gp_strategy_needs_analysis(const gp_pick_options *options);
 bool gp_strategy_needs_vectors(const gp_pick_options *options);
 /* verdicts [n]: words in them are borrowed from the input.  *count: how many are picked. */
-gp_status gp_strategy_choose(const gp_strategy_input *input, const gp_pick_options *options, gp_verdict *verdicts,
+gp_status gp_strategy_choose(const gp_strategy_input *input, const gp_pick_options *options, gp_pick_decision *verdicts,
                              size_t *count, gp_error *err);
 
 #endif

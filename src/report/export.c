@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "catalog/catalog.h"
 #include "report/export.h"
+#include "table/table_write.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -54,13 +55,13 @@ typedef struct export_run {
     gp_catalog *cat;
     const gp_export_options *options;
     column_set columns;
-    gp_tables_out *tables;
+    gp_table_writer *tables;
     gp_places *places;
     struct stat folder; /* of the export; zero if it cannot be read */
     gp_report counts;
     gp_str names; /* files that this export placed or found in the folder, one on each line */
     uint64_t total;
-    gp_ticker ticker;
+    gp_progress_meter ticker;
 } export_run;
 
 /* Put the row's file into the folder; *name stays NULL where that failed, which is counted and kept on record (if the
@@ -108,11 +109,12 @@ static gp_status on_row(export_run *r, const gp_row *row, gp_error *err)
     else
         GP_TRY(place_row(r, row, &name, err));
     gp_status st = name ? list_name(r, row->path, name, err) : GP_OK;
-    if (st == GP_OK) st = gp_tables_out_row(r->tables, row, name, err);
+    if (st == GP_OK) st = gp_table_writer_row(r->tables, row, name, err);
     gp_mem_free(name);
     if (st != GP_OK) return st;
     uint64_t seen = r->counts.done + r->counts.skipped + r->counts.failed;
-    return gp_ticker_update(&r->ticker, seen, r->counts.failed) ? GP_OK : gp_fail(err, GP_ERR_STOPPED, "stopped");
+    return gp_progress_meter_update(&r->ticker, seen, r->counts.failed) ? GP_OK
+                                                                        : gp_fail(err, GP_ERR_STOPPED, "stopped");
 }
 
 /* Visit the rows to be exported: the first pass (tables NULL) counts and finds columns, the second exports. */
@@ -125,17 +127,17 @@ static gp_status each_row(export_run *r, gp_error *err)
     query.picked_only = !r->options->all && !r->options->min_stars;
     query.by_hand = true;
     query.min_stars = r->options->min_stars;
-    GP_GO(gp_cat_rows_open(r->cat, &query, &rows, err));
+    GP_TRY_GOTO(gp_cat_rows_open(r->cat, &query, &rows, err));
     for (;;) {
-        GP_GO(gp_cat_rows_next(rows, &row, err));
+        GP_TRY_GOTO(gp_cat_rows_next(rows, &row, err));
         if (!row) break;
         bool by_hand = row->flag > 0 || r->options->min_stars; /* a person's choice needs no score */
         if (!row->has_score && !by_hand) continue;
         if (!r->tables) r->total++;
         if (r->tables)
-            GP_GO(on_row(r, row, err));
+            GP_TRY_GOTO(on_row(r, row, err));
         else
-            GP_GO(row_columns(row, &r->columns, err));
+            GP_TRY_GOTO(row_columns(row, &r->columns, err));
     }
 out:
     gp_cat_rows_close(rows);
@@ -149,20 +151,20 @@ gp_status gp_report_export(gp_catalog *cat, const gp_export_options *options, gp
     gp_status st = GP_OK;
     if (options->imagefolder && options->mode == GP_EXPORT_NONE)
         return gp_fail(err, GP_ERR_USAGE, "an imagefolder needs the files themselves: copy or link them");
-    GP_GO(gp_alloc((void **)&r.columns.names, COLUMNS_MAX, sizeof *r.columns.names, "the tables", err));
-    GP_GO(each_row(&r, err));
-    gp_ticker_init(&r.ticker, "export", r.total, options->progress, options->user);
+    GP_TRY_GOTO(gp_alloc((void **)&r.columns.names, COLUMNS_MAX, sizeof *r.columns.names, "the tables", err));
+    GP_TRY_GOTO(each_row(&r, err));
+    gp_progress_meter_init(&r.ticker, "export", r.total, options->progress, options->user);
     if (r.total == 0) goto out;
-    GP_GO(gp_folder_make(options->folder, err));
+    GP_TRY_GOTO(gp_folder_make(options->folder, err));
     if (stat(options->folder, &r.folder) != 0) r.folder = (struct stat){0};
-    GP_GO(gp_places_open(options->folder, options->mode, &r.places, err));
-    GP_GO(gp_tables_out_open(options, r.columns.names, r.columns.count, &r.tables, err));
-    GP_GO(each_row(&r, err));
-    st = gp_tables_out_commit(r.tables, err);
+    GP_TRY_GOTO(gp_places_open(options->folder, options->mode, &r.places, err));
+    GP_TRY_GOTO(gp_table_writer_open(options, r.columns.names, r.columns.count, &r.tables, err));
+    GP_TRY_GOTO(each_row(&r, err));
+    st = gp_table_writer_commit(r.tables, err);
     r.tables = NULL;
-    gp_ticker_finish(&r.ticker);
+    gp_progress_meter_finish(&r.ticker);
 out:
-    gp_tables_out_abort(r.tables);
+    gp_table_writer_abort(r.tables);
     if (r.names.size) { /* also after a stop */
         gp_status listed = gp_own_names_add(options->folder, &r.names, st == GP_OK ? err : NULL);
         if (st == GP_OK) st = listed;

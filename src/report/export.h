@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Private to the report room: how one file gets into the export (place.c), and the tables beside it (tables_out.c). */
+ * Private to the report room: how one file gets into the export (export_file.c). */
 #ifndef GP_REPORT_EXPORT_H
 #define GP_REPORT_EXPORT_H
 
@@ -16,18 +16,5 @@ void gp_places_close(gp_places *places); /* NULL allowed */
  * UNSUPPORTED (this kind of link). */
 gp_status gp_places_put(gp_places *places, const char *source, const gp_hash *hash, char **name, bool *placed,
                         gp_error *err);
-
-/* The tables of an export: picks.csv, picks.jsonl, metadata.csv, each written beside its place and renamed at the end.
- * A file of such a name that goldpan did not write is a USAGE error. */
-typedef struct gp_tables_out gp_tables_out;
-/* `columns`: names of settings, sorted, [count], borrowed until close: they become columns settings.NAME of picks.csv.
- */
-gp_status gp_tables_out_open(const gp_export_options *options, char *const *columns, size_t count, gp_tables_out **out,
-                             gp_error *err);
-/* `file`: the name in the folder, or NULL. */
-gp_status gp_tables_out_row(gp_tables_out *tables, const gp_row *row, const char *file, gp_error *err);
-/* Puts the tables into place.  Frees in both outcomes. */
-gp_status gp_tables_out_commit(gp_tables_out *tables, gp_error *err);
-void gp_tables_out_abort(gp_tables_out *tables); /* NULL allowed */
 
 #endif

@@ -50,13 +50,13 @@ gp_status gp_original_check(int file, const gp_hash *hash, gp_error *err)
     gp_status st;
     if (fstat(file, &info) != 0) return gp_fail_errno(err, GP_ERR_IO, errno, "the file cannot be read");
     if (info.st_size > MAX_FILE) return gp_fail(err, GP_ERR_LIMIT, "the file has more than %d bytes", MAX_FILE);
-    GP_GO(gp_alloc((void **)&piece, PIECE, 1, "an image", err));
-    GP_GO(gp_hasher_new(&hasher, err));
+    GP_TRY_GOTO(gp_alloc((void **)&piece, PIECE, 1, "an image", err));
+    GP_TRY_GOTO(gp_hasher_new(&hasher, err));
     for (off_t at = 0; at == 0 || at < info.st_size; at += PIECE) {
         size_t size = info.st_size - at < PIECE ? (size_t)(info.st_size - at) : PIECE;
         st = gp_file_read_at(file, "", (uint64_t)at, piece, size, &why);
-        if (st != GP_OK) GP_GO(in_few_words(st, &why, err));
-        if (at == 0) GP_GO(check_begin(piece, size, err));
+        if (st != GP_OK) GP_TRY_GOTO(in_few_words(st, &why, err));
+        if (at == 0) GP_TRY_GOTO(check_begin(piece, size, err));
         gp_hasher_add(hasher, piece, size);
     }
     st = check_hash(gp_hasher_end(hasher), hash, err);

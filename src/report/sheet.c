@@ -54,8 +54,8 @@ static uint32_t tallest(const layout *l, const gp_sheet_row *row)
 static void gain_text(const gp_sheet_row *row, char *text, size_t size)
 {
     text[0] = 0;
-    if (row->remark) {
-        snprintf(text, size, "%s", row->remark);
+    if (row->note) {
+        snprintf(text, size, "%s", row->note);
         return;
     }
     if (row->candidates > row->count)
@@ -211,12 +211,12 @@ static gp_status draw_header(gp_canvas *canvas, const layout *l, gp_catalog *cat
     gp_str text = GP_STR_INIT;
     float s = l->scale, right = (float)l->width - l->margin;
     lines d = {canvas, &l->title, l->margin, 50 * s, 0};
-    GP_GO(gp_cat_scorer_model(cat, scorer, &model, err));
+    GP_TRY_GOTO(gp_cat_scorer_model(cat, scorer, &model, err));
     if (l->rows < rows->prompts) gp_str_printf(&text, "%zu of ", l->rows);
     gp_str_printf(&text, "%llu %s", (unsigned long long)rows->prompts, gp_plural(rows->prompts, rows->one, rows->many));
     gp_str_printf(&text, " \xc2\xb7 %llu %s \xc2\xb7 %s", (unsigned long long)rows->images,
                   gp_plural(rows->images, "image", "images"), model);
-    if (!title || text.failed) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the sheet's title"));
+    if (!title || text.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the sheet's title"));
     gp_font_wrap(&l->title, title, right - l->margin - 100 * s, 1, draw_line, &d);
     d = (lines){canvas, &l->subtitle, l->margin, 76 * s, 0};
     gp_font_wrap(&l->subtitle, text.data, right - l->margin, 1, draw_line, &d);
@@ -242,7 +242,7 @@ static float draw_prompt(gp_canvas *canvas, const layout *l, const gp_sheet_row 
     return floorf(y + l->line * (float)(n ? n : 1) + 11 * s);
 }
 
-static gp_status draw_rows(gp_canvas *canvas, const layout *l, const gp_sheet_rows *rows, gp_ticker *ticker,
+static gp_status draw_rows(gp_canvas *canvas, const layout *l, const gp_sheet_rows *rows, gp_progress_meter *ticker,
                            gp_report *report, gp_error *err)
 {
     gp_status fatal = GP_OK;
@@ -259,7 +259,7 @@ static gp_status draw_rows(gp_canvas *canvas, const layout *l, const gp_sheet_ro
                 report->done++;
             else
                 report->failed++;
-            if (!gp_ticker_update(ticker, report->done + report->failed, report->failed))
+            if (!gp_progress_meter_update(ticker, report->done + report->failed, report->failed))
                 return gp_fail(err, GP_ERR_STOPPED, "stopped: no sheet was written");
         }
         y += (float)row_height(l, row);
@@ -301,7 +301,7 @@ gp_status gp_report_sheet(gp_catalog *cat, const gp_sheet_options *options, gp_r
     gp_sheet_rows rows = {0};
     gp_canvas canvas = {0};
     gp_report counts = {0};
-    gp_ticker ticker;
+    gp_progress_meter ticker;
     layout l;
     uint64_t cells = 0;
     size_t fits = MAX_SIDE / 64; /* more rows than a sheet can hold */
@@ -310,29 +310,30 @@ gp_status gp_report_sheet(gp_catalog *cat, const gp_sheet_options *options, gp_r
     if (options->max_prompts > 0 && options->max_prompts < fits) fits = options->max_prompts;
     if (options->by == GP_SHEET_PROMPTS) {
         GP_TRY(gp_cat_picks_scorer(cat, &scorer, err));
-        GP_GO(gp_sheet_collect(cat, scorer, fits, options->max_candidates, &rows, err));
+        GP_TRY_GOTO(gp_sheet_collect(cat, scorer, fits, options->max_candidates, &rows, err));
         rows.one = "prompt", rows.many = "prompts";
         if (rows.count == 0)
-            GP_GO(gp_fail(err, GP_ERR_NOT_FOUND, "nothing is picked yet in catalog '%s'", gp_cat_path(cat)));
+            GP_TRY_GOTO(gp_fail(err, GP_ERR_NOT_FOUND, "nothing is picked yet in catalog '%s'", gp_cat_path(cat)));
     } else {
         GP_TRY(gp_cat_scorer_last(cat, &scorer, err));
-        GP_GO(gp_sheet_collect_found(cat, scorer, options->by, fits, options->max_candidates, &rows, err));
+        GP_TRY_GOTO(gp_sheet_collect_found(cat, scorer, options->by, fits, options->max_candidates, &rows, err));
         if (rows.count == 0)
-            GP_GO(gp_fail(err, GP_ERR_NOT_FOUND, "no %s were found in catalog '%s'", rows.many, gp_cat_path(cat)));
+            GP_TRY_GOTO(
+                gp_fail(err, GP_ERR_NOT_FOUND, "no %s were found in catalog '%s'", rows.many, gp_cat_path(cat)));
     }
     layout_init(&l, options->thumb, rows.columns);
     layout_fit(&l, &rows);
     if (l.width > MAX_SIDE || l.rows == 0)
-        GP_GO(gp_fail(err, GP_ERR_LIMIT, "a sheet of %u columns of %u pixels is too large", (unsigned)rows.columns,
-                      (unsigned)options->thumb));
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_LIMIT, "a sheet of %u columns of %u pixels is too large",
+                            (unsigned)rows.columns, (unsigned)options->thumb));
     for (size_t i = 0; i < l.rows; i++) cells += rows.rows[i].count;
-    gp_ticker_init(&ticker, "sheet", cells, options->progress, options->user);
+    gp_progress_meter_init(&ticker, "sheet", cells, options->progress, options->user);
     st = gp_canvas_init(&canvas, l.width, l.height, PAPER, err);
     if (st == GP_OK) st = draw_header(&canvas, &l, cat, scorer, &rows, err);
     if (st == GP_OK) st = draw_rows(&canvas, &l, &rows, &ticker, &counts, err);
     if (st == GP_OK)
         st = gp_image_write_marked(options->file, canvas.rgb, l.width, l.height, jpeg ? 92 : 0, "contact sheet", err);
-    gp_ticker_finish(&ticker);
+    gp_progress_meter_finish(&ticker);
     counts.seconds = gp_clock_now() - start;
     if (st == GP_OK && report) *report = counts;
 out:

@@ -20,7 +20,7 @@ typedef struct gp_sheet_row {
     size_t count;         /* of cells: at most the columns asked for */
     uint64_t candidates;  /* that were ranked, shown or not */
     double gain;          /* best pick's score minus the median of the prompt */
-    char *remark;         /* owned; what stands at the right instead of the gain; or NULL */
+    char *note;           /* owned; what stands at the right instead of the gain; or NULL */
 } gp_sheet_row;
 
 typedef struct gp_sheet_rows {

@@ -33,17 +33,17 @@ static bool no_memory(collector *c)
 }
 
 /* A row more; NULL when the sheet is full or there is no memory (then status says so). */
-static gp_sheet_row *add_row(collector *c, const char *title, char *remark)
+static gp_sheet_row *add_row(collector *c, const char *title, char *note)
 {
     c->out->prompts++;
-    if (c->out->count == c->out->capacity || !remark) {
-        gp_mem_free(remark);
-        if (!remark) no_memory(c);
+    if (c->out->count == c->out->capacity || !note) {
+        gp_mem_free(note);
+        if (!note) no_memory(c);
         return NULL;
     }
     gp_sheet_row *row = &c->out->rows[c->out->count];
-    *row = (gp_sheet_row){
-        .prompt = gp_str_dup(title), .cells = gp_mem_zero(c->columns, sizeof *row->cells), .remark = remark};
+    *row =
+        (gp_sheet_row){.prompt = gp_str_dup(title), .cells = gp_mem_zero(c->columns, sizeof *row->cells), .note = note};
     c->out->count++;
     if (row->prompt && row->cells) return row;
     no_memory(c);
@@ -62,16 +62,16 @@ static bool add_member(collector *c, int64_t image, size_t row)
     return true;
 }
 
-static bool take_slice(void *user, const gp_found_slice *s)
+static bool take_slice(void *user, const gp_analysis_slice *s)
 {
     collector *c = user;
-    gp_str remark = GP_STR_INIT;
+    gp_str note = GP_STR_INIT;
     if (s->category) return true; /* too many, and smaller than a row */
-    gp_str_printf(&remark, "%+.2f", s->drop);
-    if (!isnan(s->low)) gp_str_printf(&remark, " (%+.2f to %+.2f)", s->low, s->high);
-    gp_str_printf(&remark, " \u00b7 %u %s%s", s->support, gp_plural(s->support, "image", "images"),
+    gp_str_printf(&note, "%+.2f", s->lift);
+    if (!isnan(s->low)) gp_str_printf(&note, " (%+.2f to %+.2f)", s->low, s->high);
+    gp_str_printf(&note, " \u00b7 %u %s%s", s->support, gp_plural(s->support, "image", "images"),
                   strcmp(s->space, "prompts") ? "" : " \u00b7 by prompts");
-    gp_sheet_row *row = add_row(c, s->title, gp_str_take(&remark));
+    gp_sheet_row *row = add_row(c, s->title, gp_str_take(&note));
     if (!row) return c->status == GP_OK;
     row->candidates = s->support;
     c->out->images += s->support;
@@ -80,12 +80,12 @@ static bool take_slice(void *user, const gp_found_slice *s)
     return true;
 }
 
-static bool take_category(void *user, const gp_found_category *k)
+static bool take_category(void *user, const gp_analysis_category *k)
 {
     collector *c = user;
-    gp_str remark = GP_STR_INIT;
-    gp_str_printf(&remark, "mean %.2f \u00b7 %u %s", k->mean, k->support, gp_plural(k->support, "image", "images"));
-    gp_sheet_row *row = add_row(c, k->name, gp_str_take(&remark));
+    gp_str note = GP_STR_INIT;
+    gp_str_printf(&note, "mean %.2f \u00b7 %u %s", k->mean, k->support, gp_plural(k->support, "image", "images"));
+    gp_sheet_row *row = add_row(c, k->name, gp_str_take(&note));
     c->out->images += k->support;
     if (row) row->candidates = k->support;
     return c->status == GP_OK;
@@ -94,9 +94,9 @@ static bool take_category(void *user, const gp_found_category *k)
 /* Categories are on record by image, not the other way round. */
 static gp_status category_members(gp_catalog *cat, const char *scorer, collector *c, gp_error *err)
 {
-    gp_cat_standing *standings = NULL;
+    gp_cat_image_stats *standings = NULL;
     size_t count;
-    GP_TRY(gp_cat_standings(cat, scorer, &standings, &count, err));
+    GP_TRY(gp_cat_image_stats_all(cat, scorer, &standings, &count, err));
     for (size_t i = 0; i < count && c->status == GP_OK; i++)
         if (standings[i].category >= 0 && (size_t)standings[i].category < c->out->count)
             add_member(c, standings[i].image, (size_t)standings[i].category);
@@ -157,15 +157,15 @@ gp_status gp_sheet_collect_found(gp_catalog *cat, const char *scorer, gp_sheet_b
                            .one = by == GP_SHEET_SLICES ? "slice" : "category",
                            .many = by == GP_SHEET_SLICES ? "slices" : "categories"};
     out->rows = gp_mem_zero(capacity, sizeof *out->rows);
-    if (!out->rows) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the sheet's rows"));
+    if (!out->rows) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the sheet's rows"));
     if (by == GP_SHEET_SLICES)
-        GP_GO(gp_cat_slices_visit(cat, scorer, take_slice, &c, err));
+        GP_TRY_GOTO(gp_cat_slices_visit(cat, scorer, take_slice, &c, err));
     else
-        GP_GO(gp_cat_categories_visit(cat, scorer, take_category, &c, err));
-    if (by == GP_SHEET_CATEGORIES && c.status == GP_OK) GP_GO(category_members(cat, scorer, &c, err));
-    if (c.status != GP_OK) GP_GO(gp_fail(err, c.status, "%s", c.error.message));
+        GP_TRY_GOTO(gp_cat_categories_visit(cat, scorer, take_category, &c, err));
+    if (by == GP_SHEET_CATEGORIES && c.status == GP_OK) GP_TRY_GOTO(category_members(cat, scorer, &c, err));
+    if (c.status != GP_OK) GP_TRY_GOTO(gp_fail(err, c.status, "%s", c.error.message));
     if (c.count) qsort(c.members, c.count, sizeof *c.members, by_image);
-    GP_GO(fill_rows(cat, scorer, &c, err));
+    GP_TRY_GOTO(fill_rows(cat, scorer, &c, err));
     if (out->columns == 0) out->columns = 1;
 out:
     gp_mem_free(c.members);

@@ -12,7 +12,7 @@ static void row_clear(gp_sheet_row *row)
     for (size_t i = 0; i < row->count; i++) gp_mem_free(row->cells[i].path);
     gp_mem_free(row->cells);
     gp_mem_free(row->prompt);
-    gp_mem_free(row->remark);
+    gp_mem_free(row->note);
     memset(row, 0, sizeof *row);
 }
 
@@ -125,17 +125,17 @@ gp_status gp_sheet_collect(gp_catalog *cat, const char *scorer, size_t capacity,
     const gp_row *row = NULL;
     group g = {.columns = columns};
     gp_sheet_rows rows = {.capacity = capacity};
-    GP_GO(gp_alloc((void **)&rows.rows, capacity, sizeof *rows.rows, "the sheet's rows", err));
+    GP_TRY_GOTO(gp_alloc((void **)&rows.rows, capacity, sizeof *rows.rows, "the sheet's rows", err));
     query.scorer = scorer;
-    GP_GO(gp_cat_rows_open(cat, &query, &cursor, err));
+    GP_TRY_GOTO(gp_cat_rows_open(cat, &query, &cursor, err));
     for (;;) {
-        GP_GO(gp_cat_rows_next(cursor, &row, err));
+        GP_TRY_GOTO(gp_cat_rows_next(cursor, &row, err));
         bool other = !row || !row->prompt || (g.row.prompt && strcmp(g.row.prompt, row->prompt) != 0);
         if (g.row.prompt && other) group_end(&g, &rows);
         if (!row) break;
         if (!row->prompt || row->rank == 0) continue; /* no prompt, no score, or gone */
-        if (!g.row.prompt) GP_GO(group_begin(&g, row->prompt, err));
-        GP_GO(group_add(&g, row, err));
+        if (!g.row.prompt) GP_TRY_GOTO(group_begin(&g, row->prompt, err));
+        GP_TRY_GOTO(group_add(&g, row, err));
     }
     for (size_t i = 0; i < rows.count; i++)
         if (rows.rows[i].count > rows.columns) rows.columns = (uint32_t)rows.rows[i].count;

@@ -14,7 +14,7 @@
 #include "report/original.h"
 #include "report/page.h"
 #include "report/thumb.h"
-#include "report/view_build.h"
+#include "view/view_private.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -276,15 +276,15 @@ static gp_status make_pictures(site *s, gp_error *err)
 {
     const struct timespec pause = {0, 20 * 1000000L};
     gp_threads *threads = NULL;
-    gp_ticker ticker;
+    gp_progress_meter ticker;
     int count = s->options->threads > 0 ? s->options->threads : gp_thread_processors();
     GP_TRY(gp_alloc((void **)&s->failed, s->n, sizeof *s->failed, "a site", err));
-    gp_ticker_init(&ticker, "site", s->n, s->options->progress, s->options->user);
+    gp_progress_meter_init(&ticker, "site", s->n, s->options->progress, s->options->user);
     GP_TRY(gp_threads_start(count < MOST_THREADS ? count : MOST_THREADS, work, s, &threads, err));
     for (size_t done; (done = atomic_load(&s->done)) < s->n && !atomic_load(&s->stop); nanosleep(&pause, NULL))
-        if (!gp_ticker_update(&ticker, done, s->failed_count)) atomic_store(&s->stop, true);
+        if (!gp_progress_meter_update(&ticker, done, s->failed_count)) atomic_store(&s->stop, true);
     gp_threads_join(threads);
-    gp_ticker_finish(&ticker);
+    gp_progress_meter_finish(&ticker);
     if (s->fatal.status) return gp_fail(err, s->fatal.status, "%s", s->fatal.message);
     return ticker.stopped ? gp_fail(err, GP_ERR_STOPPED, "stopped") : GP_OK;
 }
@@ -329,8 +329,8 @@ gp_status gp_report_site(gp_catalog *cat, const gp_view *view, const uint32_t *n
     gp_status st = GP_OK;
     GP_TRY(gp_site_folder_open(options->folder, &s.folder, err));
     pthread_mutex_init(&s.lock, NULL);
-    GP_GO(put_data(&s, near, near_k, err));
-    GP_GO(make_pictures(&s, err));
+    GP_TRY_GOTO(put_data(&s, near, near_k, err));
+    GP_TRY_GOTO(make_pictures(&s, err));
     record_failures(&s);
     st = gp_site_folder_settle(&s.folder, err);
 out:

@@ -6,7 +6,7 @@
 #ifndef GP_REPORT_SITE_H
 #define GP_REPORT_SITE_H
 
-#include "report/view.h"
+#include "view/view.h"
 
 /* near: rows [count, near_k], nearest first, UINT32_MAX none; NULL: the site has none.  Images that cannot be read are
  * counted and on record (stage "export").  Errors: USAGE (the folder is somebody else's), IO, MEMORY, STOPPED. */

@@ -135,13 +135,13 @@ gp_status gp_site_folder_open(const char *target, gp_site_folder *out, gp_error 
     gp_status st = GP_OK;
     f.target = real_place(target);
     f.hidden = f.target ? hidden_name(f.target) : NULL;
-    if (!f.hidden) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a site"));
+    if (!f.hidden) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a site"));
     st = look_at(f.target, &entries, err);
     if (st == GP_OK && entries && !has_mark(f.target))
         st = gp_fail(err, GP_ERR_USAGE, "the folder '%s' is not empty and is no site that goldpan wrote", target);
     if (st == GP_ERR_NOT_FOUND) st = GP_OK;
     if (st != GP_OK) goto out;
-    GP_GO(begin(&f, err));
+    GP_TRY_GOTO(begin(&f, err));
     st = gp_site_folder_put(&f, GP_MARK_SITE, "", 0, err);
 out:
     if (st != GP_OK)

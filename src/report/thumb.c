@@ -47,8 +47,8 @@ static gp_status shrink(const gp_pixels *p, uint32_t w, uint32_t h, uint8_t *out
     gp_status st;
     uint8_t *twice = NULL;
     GP_TRY(gp_alloc((void **)&twice, (size_t)w * h, 12, "a thumbnail", err));
-    GP_GO(gp_resize_rgb(p->rgb, p->width, p->height, twice, 2 * w, 2 * h, GP_FILTER_BOX, err));
-    GP_GO(gp_resize_rgb(twice, 2 * w, 2 * h, out, w, h, GP_FILTER_LANCZOS, err));
+    GP_TRY_GOTO(gp_resize_rgb(p->rgb, p->width, p->height, twice, 2 * w, 2 * h, GP_FILTER_BOX, err));
+    GP_TRY_GOTO(gp_resize_rgb(twice, 2 * w, 2 * h, out, w, h, GP_FILTER_LANCZOS, err));
 out:
     gp_mem_free(twice);
     return st;
@@ -71,9 +71,9 @@ gp_status gp_thumb_shape(const gp_pixels *pixels, uint32_t orientation, uint32_t
     bool lies = o >= 5 && o <= 8;
     gp_status st;
     GP_TRY(gp_alloc((void **)&small, (size_t)w * h, 3, "a thumbnail", err));
-    GP_GO(shrink(pixels, lies ? h : w, lies ? w : h, small, err));
+    GP_TRY_GOTO(shrink(pixels, lies ? h : w, lies ? w : h, small, err));
     if (o >= 2 && o <= 8) {
-        GP_GO(gp_alloc((void **)&upright, (size_t)w * h, 3, "a thumbnail", err));
+        GP_TRY_GOTO(gp_alloc((void **)&upright, (size_t)w * h, 3, "a thumbnail", err));
         turn(small, lies ? h : w, lies ? w : h, o, upright);
         gp_mem_free(small);
         small = upright;

@@ -8,7 +8,7 @@
 #include "base/str.h"
 #include "catalog/analysis.h"
 #include "catalog/catalog.h"
-#include "image/animate.h"
+#include "image/webp_animation.h"
 #include "image/image.h"
 #include "image/mark.h"
 #include "report/draw.h"
@@ -43,7 +43,7 @@ typedef struct tour {
     gp_canvas plain; /* the map that all frames share */
     gp_canvas frame;
     gp_animation *animation;
-    gp_ticker ticker;
+    gp_progress_meter ticker;
     gp_report *report;
     uint32_t frames;
     gp_status status;
@@ -86,22 +86,22 @@ static gp_status read_map(tour *t, gp_error *err)
     float *place = NULL;
     bool *known = NULL;
     char *settings = NULL;
-    gp_cat_standing *standings = NULL;
+    gp_cat_image_stats *standings = NULL;
     size_t count = 0, have = 0;
     gp_status st = GP_OK;
-    GP_GO(gp_cat_matrix_read(t->cat, t->scorer, &t->m, err));
-    GP_GO(gp_alloc((void **)&t->points, t->m.n, sizeof *t->points, "the tour", err));
-    GP_GO(gp_alloc((void **)&place, t->m.n * 2, sizeof *place, "the tour", err));
-    GP_GO(gp_alloc((void **)&known, t->m.n, sizeof *known, "the tour", err));
-    GP_GO(gp_cat_map_read(t->cat, t->m.encoder, t->m.images, t->m.n, place, known, &settings, err));
+    GP_TRY_GOTO(gp_cat_matrix_read(t->cat, t->scorer, &t->m, err));
+    GP_TRY_GOTO(gp_alloc((void **)&t->points, t->m.n, sizeof *t->points, "the tour", err));
+    GP_TRY_GOTO(gp_alloc((void **)&place, t->m.n * 2, sizeof *place, "the tour", err));
+    GP_TRY_GOTO(gp_alloc((void **)&known, t->m.n, sizeof *known, "the tour", err));
+    GP_TRY_GOTO(gp_cat_map_read(t->cat, t->m.encoder, t->m.images, t->m.n, place, known, &settings, err));
     for (size_t i = 0; i < t->m.n; i++) have += known[i];
     if (have == 0)
-        GP_GO(gp_fail(err, GP_ERR_NOT_FOUND, "there is no map yet in catalog '%s': run 'goldpan slices' first",
-                      gp_cat_path(t->cat)));
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_NOT_FOUND, "there is no map yet in catalog '%s': run 'goldpan slices' first",
+                            gp_cat_path(t->cat)));
     for (size_t i = 0; i < t->m.n; i++) t->points[i] = (point){t->m.images[i], 0, 0, -1};
     scale_places(t, place);
     qsort(t->points, t->m.n, sizeof *t->points, by_image);
-    GP_GO(gp_cat_standings(t->cat, t->scorer, &standings, &count, err));
+    GP_TRY_GOTO(gp_cat_image_stats_all(t->cat, t->scorer, &standings, &count, err));
     for (size_t i = 0; i < count; i++) {
         point *p = (point *)(uintptr_t)point_of(t, standings[i].image);
         if (p) p->category = standings[i].category;
@@ -129,13 +129,13 @@ static gp_status draw_map(tour *t, gp_error *err)
 
 /* ------------------------------------------------------------------ a frame */
 
-static gp_status draw_title(gp_canvas *canvas, const gp_found_slice *s, const gp_tour_options *o, gp_error *err)
+static gp_status draw_title(gp_canvas *canvas, const gp_analysis_slice *s, const gp_tour_options *o, gp_error *err)
 {
     float unit = (float)o->height / 720;
     gp_face title = {1.2f * unit, 2.3f, INK}, small = {0.8f * unit, 1.8f, MUTED};
     gp_str text = GP_STR_INIT;
     gp_str_printf(&text, "%u %s, mean %.2f: %+.2f over all", s->support, gp_plural(s->support, "image", "images"),
-                  s->value, s->drop);
+                  s->value, s->lift);
     if (!isnan(s->low)) gp_str_printf(&text, " (at least %+.2f)", s->low);
     if (text.failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the tour");
     gp_font_draw(canvas, &title, 32 * unit, 46 * unit, s->title, strlen(s->title));
@@ -145,7 +145,8 @@ static gp_status draw_title(gp_canvas *canvas, const gp_found_slice *s, const gp
 }
 
 /* The best scored of a slice that can be read: cells [IMAGES]. */
-static gp_status best_cells(const tour *t, const gp_found_slice *s, gp_sheet_cell *cells, size_t *count, gp_error *err)
+static gp_status best_cells(const tour *t, const gp_analysis_slice *s, gp_sheet_cell *cells, size_t *count,
+                            gp_error *err)
 {
     gp_query query = GP_QUERY_DEFAULTS;
     gp_rows *rows = NULL;
@@ -166,7 +167,7 @@ static gp_status best_cells(const tour *t, const gp_found_slice *s, gp_sheet_cel
     return st;
 }
 
-static gp_status draw_images(tour *t, const gp_found_slice *s, float x, float y, gp_error *err)
+static gp_status draw_images(tour *t, const gp_analysis_slice *s, float x, float y, gp_error *err)
 {
     gp_sheet_cell cells[IMAGES] = {{0}};
     size_t count = 0;
@@ -198,7 +199,7 @@ static gp_status draw_images(tour *t, const gp_found_slice *s, float x, float y,
     return st;
 }
 
-static gp_status draw_frame(tour *t, const gp_found_slice *s, gp_error *err)
+static gp_status draw_frame(tour *t, const gp_analysis_slice *s, gp_error *err)
 {
     double x = 0, y = 0, have = 0;
     memcpy(t->frame.rgb, t->plain.rgb, (size_t)t->o->width * t->o->height * 3);
@@ -227,7 +228,7 @@ static gp_status keep_frame(tour *t, gp_error *err)
     return GP_OK;
 }
 
-static bool take_slice(void *user, const gp_found_slice *s)
+static bool take_slice(void *user, const gp_analysis_slice *s)
 {
     tour *t = user;
     if (s->category) return true; /* those within categories would make the tour too long */
@@ -235,7 +236,7 @@ static bool take_slice(void *user, const gp_found_slice *s)
     if (t->status == GP_OK) t->status = keep_frame(t, &t->error);
     t->frames++;
     t->report->done++;
-    if (t->status == GP_OK && !gp_ticker_update(&t->ticker, t->frames, 0))
+    if (t->status == GP_OK && !gp_progress_meter_update(&t->ticker, t->frames, 0))
         t->status = gp_fail(&t->error, GP_ERR_STOPPED, "stopped");
     return t->status == GP_OK && t->frames < t->o->max_slices;
 }
@@ -250,17 +251,18 @@ gp_status gp_report_tour(gp_catalog *cat, const gp_tour_options *options, gp_rep
     if (options->width < 200 || options->height < 200 || options->width > 8000 || options->height > 8000 ||
         !(options->seconds > 0 && options->seconds <= 60))
         return gp_fail(err, GP_ERR_USAGE, "a tour has frames of 200 to 8000 pixels, and up to 60 seconds each");
-    gp_ticker_init(&t.ticker, "tour", 0, options->progress, options->user);
-    GP_GO(gp_cat_scorer_last(cat, &t.scorer, err));
-    GP_GO(read_map(&t, err));
-    GP_GO(draw_map(&t, err));
-    if (options->folder) GP_GO(gp_folder_make(options->folder, err));
-    if (options->file) GP_GO(gp_animation_open(options->width, options->height, &t.animation, err));
-    GP_GO(gp_cat_slices_visit(cat, t.scorer, take_slice, &t, err));
-    if (t.status != GP_OK) GP_GO(gp_fail(err, t.status, "%s", t.error.message));
-    if (t.frames == 0) GP_GO(gp_fail(err, GP_ERR_NOT_FOUND, "no slices were found in catalog '%s'", gp_cat_path(cat)));
-    if (options->file) GP_GO(gp_animation_write(t.animation, options->file, err));
-    gp_ticker_finish(&t.ticker);
+    gp_progress_meter_init(&t.ticker, "tour", 0, options->progress, options->user);
+    GP_TRY_GOTO(gp_cat_scorer_last(cat, &t.scorer, err));
+    GP_TRY_GOTO(read_map(&t, err));
+    GP_TRY_GOTO(draw_map(&t, err));
+    if (options->folder) GP_TRY_GOTO(gp_folder_make(options->folder, err));
+    if (options->file) GP_TRY_GOTO(gp_animation_open(options->width, options->height, &t.animation, err));
+    GP_TRY_GOTO(gp_cat_slices_visit(cat, t.scorer, take_slice, &t, err));
+    if (t.status != GP_OK) GP_TRY_GOTO(gp_fail(err, t.status, "%s", t.error.message));
+    if (t.frames == 0)
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_NOT_FOUND, "no slices were found in catalog '%s'", gp_cat_path(cat)));
+    if (options->file) GP_TRY_GOTO(gp_animation_write(t.animation, options->file, err));
+    gp_progress_meter_finish(&t.ticker);
 out:
     gp_animation_close(t.animation);
     gp_canvas_clear(&t.frame);

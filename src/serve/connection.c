@@ -18,7 +18,7 @@ enum { MOST_URI = 1024 };
 
 /* ------------------------------------------------------------------ the clock */
 
-static void set_deadline(gp_server *s, gp_watched *w, double seconds, bool talking)
+static void set_deadline(gp_server *s, gp_conn_deadline *w, double seconds, bool talking)
 {
     if (!w) return;
     pthread_mutex_lock(&s->watched_lock);
@@ -28,7 +28,7 @@ static void set_deadline(gp_server *s, gp_watched *w, double seconds, bool talki
 }
 
 /* Only shuts the socket down: libmicrohttpd owns it, sees the connection end and then closes it. */
-static void end_slow(gp_watched *w)
+static void end_slow(gp_conn_deadline *w)
 {
     static const char words[] =
         "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Type: application/json\r\n"
@@ -43,10 +43,10 @@ static void end_slow(gp_watched *w)
 static void limit_strangers(gp_server *s)
 {
     size_t count = 0;
-    gp_watched *oldest = NULL;
+    gp_conn_deadline *oldest = NULL;
     double most = s->limits.connections / (double)GP_POLLERS / 2;
     if (s->limits.strangers < most) most = s->limits.strangers;
-    for (gp_watched *w = s->watched; w; w = w->next)
+    for (gp_conn_deadline *w = s->watched; w; w = w->next)
         if (!w->known && !w->ended) count++, oldest = w;
     if (count > 1 && (double)count > most) end_slow(oldest);
 }
@@ -54,7 +54,7 @@ static void limit_strangers(gp_server *s)
 static void begin_watch(gp_server *s, struct MHD_Connection *connection, void **state)
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    gp_watched *w = info ? gp_mem_zero(1, sizeof *w) : NULL;
+    gp_conn_deadline *w = info ? gp_mem_zero(1, sizeof *w) : NULL;
     if (!w) return;
     w->socket = info->connect_fd;
     w->deadline = gp_clock_now() + s->limits.request_seconds;
@@ -68,7 +68,7 @@ static void begin_watch(gp_server *s, struct MHD_Connection *connection, void **
     *state = w;
 }
 
-static void end_watch(gp_server *s, gp_watched *w)
+static void end_watch(gp_server *s, gp_conn_deadline *w)
 {
     if (!w) return;
     pthread_mutex_lock(&s->watched_lock);
@@ -95,7 +95,7 @@ void gp_connection_changed(void *user, struct MHD_Connection *connection, void *
 void gp_connections_tick(gp_server *s, double now)
 {
     pthread_mutex_lock(&s->watched_lock);
-    for (gp_watched *w = s->watched; w; w = w->next) {
+    for (gp_conn_deadline *w = s->watched; w; w = w->next) {
         if (w->deadline <= 0 || now < w->deadline) continue;
         w->deadline = 0;
         end_slow(w);
@@ -173,7 +173,7 @@ static bool has_room(gp_request *request, gp_refusal *no)
     return true;
 }
 
-static void set_known(gp_server *s, gp_watched *w)
+static void set_known(gp_server *s, gp_conn_deadline *w)
 {
     if (!w) return;
     pthread_mutex_lock(&s->watched_lock);
@@ -199,10 +199,10 @@ static enum MHD_Result refuse(gp_request *request, const gp_refusal *no, bool bo
 {
     const gp_serve_limits *limits = &request->server->limits;
     gp_str words = GP_STR_INIT;
-    gp_watched *w = request->watched;
+    gp_conn_deadline *w = request->watched;
     if (!body || !w || gp_request_header(request, "Expect")) {
         set_deadline(request->server, w, 0, false);
-        gp_answer_refusal(request, no);
+        gp_respond_refusal(request, no);
         return send_answer(request);
     }
     gp_refusal_write(request, no, &words);
@@ -233,7 +233,7 @@ static void serve(gp_request *request)
     case GP_ROUTE_UPLOAD: gp_serve_upload(request); break;
     case GP_ROUTE_SAVED: gp_serve_saved(request); break;
     case GP_ROUTE_EXPORT: gp_serve_export(request); break;
-    case GP_ROUTE_NONE: gp_answer_error(request, 404, "there is nothing at this address"); break;
+    case GP_ROUTE_NONE: gp_respond_error(request, 404, "there is nothing at this address"); break;
     }
 }
 

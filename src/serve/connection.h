@@ -3,7 +3,7 @@
 #ifndef GP_SERVE_CONNECTION_H
 #define GP_SERVE_CONNECTION_H
 
-#include "serve/inner.h"
+#include "serve/server_private.h"
 
 enum MHD_Result gp_connection_handle(void *user, struct MHD_Connection *connection, const char *url, const char *method,
                                      const char *version, const char *data, size_t *size, void **state);

@@ -3,7 +3,7 @@
  * a listener costs no thread.  Each holds what it has not yet sent, up to a bound; who reads too slowly is let go and
  * comes back by itself (EventSource does), telling the last event it saw: if it missed one, the view is renewed, so
  * that everything is read again. */
-#include "serve/inner.h"
+#include "serve/server_private.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -127,12 +127,12 @@ static void greet(gp_request *request, listener *l)
     const gp_route *route = &request->route;
     const char *seen = gp_request_header(request, "Last-Event-ID");
     uint64_t number = 0;
-    gp_shown *shown = gp_shown_hold(request->server);
+    gp_snapshot *shown = gp_snapshot_ref(request->server);
     gp_str_printf(&l->pending, "retry: 2000\nid: %llu\n\n", (unsigned long long)events->last);
     if (!seen && route->has_revision && route->revision != shown->revision)
         gp_str_printf(&l->pending, "event: revision\ndata: {\"revision\":%llu}\n\n",
                       (unsigned long long)shown->revision);
-    gp_shown_drop(shown);
+    gp_snapshot_unref(shown);
     if (seen && (!gp_parse_u64(seen, &number) || number != events->last)) atomic_store(&request->server->stale, true);
 }
 
@@ -156,12 +156,12 @@ void gp_serve_events(gp_request *request)
     pthread_mutex_unlock(&events->lock);
     if (stopped || full) {
         gp_mem_free(l);
-        gp_answer_error(request, stopped ? 503 : 429, stopped ? "the explorer is being closed" : "too many listeners");
+        gp_respond_error(request, stopped ? 503 : 429, stopped ? "the explorer is being closed" : "too many listeners");
         return;
     }
     struct MHD_Response *response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, read_more, l, forget);
     if (!response) forget(l);
-    gp_answer(request, 200, response, "text/event-stream", GP_CACHE_NEVER);
+    gp_respond(request, 200, response, "text/event-stream", GP_CACHE_NEVER);
 }
 
 /* ------------------------------------------------------------------ from other threads */

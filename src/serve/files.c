@@ -4,7 +4,7 @@
  * catalog has for that path since another program changed the metadata alone.  So a path that has
  * become a link to something else, a device or another text gives nothing.  Reading a file to hash it costs a moment:
  * that is done on a thread, once for a (device, inode, size, time), and remembered. */
-#include "serve/inner.h"
+#include "serve/server_private.h"
 
 #include "base/mem.h"
 #include "report/original.h"
@@ -88,7 +88,7 @@ static void give(gp_request *request, int file, uint64_t size, const gp_hash *ha
                          : gp_range_read(gp_request_header(request, "Range"), size, &first, &last);
     if (range == GP_RANGE_OUTSIDE) {
         close(file);
-        gp_answer_error(request, 416, "the file has %llu bytes", (unsigned long long)size);
+        gp_respond_error(request, 416, "the file has %llu bytes", (unsigned long long)size);
         snprintf(text, sizeof text, "bytes */%llu", (unsigned long long)size);
         if (request->response) MHD_add_response_header(request->response, "Content-Range", text);
         return;
@@ -97,7 +97,7 @@ static void give(gp_request *request, int file, uint64_t size, const gp_hash *ha
     uint64_t count = part ? last - first + 1 : size;
     struct MHD_Response *response = MHD_create_response_from_fd_at_offset64(count, file, first);
     if (!response) close(file);
-    gp_answer(request, part ? 206 : 200, response, type, GP_CACHE_FOREVER);
+    gp_respond(request, part ? 206 : 200, response, type, GP_CACHE_FOREVER);
     if (!request->response) return;
     MHD_add_response_header(response, "Accept-Ranges", "bytes");
     MHD_add_response_header(response, "ETag", tag);
@@ -133,7 +133,7 @@ static bool give_checked(gp_request *request, int file, const gp_hash *hash, con
     }
     if (!known && gp_original_check(file, hash, &why) != GP_OK) {
         close(file);
-        gp_answer_error(request, why.status == GP_ERR_MEMORY ? 500 : 404, "%s", why.message);
+        gp_respond_error(request, why.status == GP_ERR_MEMORY ? 500 : 404, "%s", why.message);
         return true;
     }
     if (!known) remember(files, &info, hash);
@@ -144,7 +144,7 @@ static bool give_checked(gp_request *request, int file, const gp_hash *hash, con
 /* Answer if that needs no reading (or `patient`); false: it does. */
 static bool try_to_give(gp_request *request, bool patient)
 {
-    gp_shown *shown = gp_shown_hold(request->server);
+    gp_snapshot *shown = gp_snapshot_ref(request->server);
     size_t row = gp_view_find(shown->view, &request->route.hash);
     const format_words *words = row == SIZE_MAX ? NULL : words_of(gp_view_format(shown->view, row));
     char *path = NULL;
@@ -152,13 +152,13 @@ static bool try_to_give(gp_request *request, bool patient)
     bool done = true;
     int file = -1;
     if (!words || !path || strcmp(words->extension, request->route.format) != 0)
-        gp_answer_error(request, 404, "there is no such image");
+        gp_respond_error(request, 404, "there is no such image");
     else if (gp_original_open_unchecked(path, &file, NULL) != GP_OK)
-        gp_answer_error(request, 404, "the image's file is not there any more");
+        gp_respond_error(request, 404, "the image's file is not there any more");
     else
         done = give_checked(request, file, gp_view_file_hash(shown->view, row), words->type, patient);
     gp_mem_free(path);
-    gp_shown_drop(shown);
+    gp_snapshot_unref(shown);
     return done;
 }
 
@@ -170,5 +170,5 @@ static void read_and_give(gp_request *request)
 
 void gp_serve_image(gp_request *request)
 {
-    if (!try_to_give(request, false)) gp_lane_take(request->server->desk, request, read_and_give);
+    if (!try_to_give(request, false)) gp_worker_pool_take(request->server->desk, request, read_and_give);
 }

@@ -92,7 +92,7 @@ static bool has_many_scans(const uint8_t *bytes, size_t size)
     return true; /* not understood: assume the larger size */
 }
 
-uint64_t gp_gate_cost(const uint8_t *bytes, size_t size, const gp_image_head *head)
+uint64_t gp_gate_cost(const uint8_t *bytes, size_t size, const gp_image_info *head)
 {
     uint64_t each = USUAL_BYTES;
     if (head->format == GP_FORMAT_PNG && size > 28 && bytes[28]) each = INTERLACED_BYTES;
@@ -102,9 +102,9 @@ uint64_t gp_gate_cost(const uint8_t *bytes, size_t size, const gp_image_head *he
 
 gp_status gp_gate_admit(gp_gate *gate, const uint8_t *bytes, size_t size, uint64_t *admitted, gp_error *err)
 {
-    gp_image_head head = {0};
+    gp_image_info head = {0};
     *admitted = 0;
-    GP_TRY(gp_image_read_head(bytes, size, &head, err));
+    GP_TRY(gp_image_read_info(bytes, size, &head, err));
     uint64_t cost = gp_gate_cost(bytes, size, &head);
     GP_TRY(gp_gate_enter(gate, cost, err));
     *admitted = cost;

@@ -3,30 +3,30 @@
  * it.  likeness = mean of (cosine to the text, mean cosine to `more`) - 1/2 mean cosine to `less`: linear, so the means
  * are taken of the vectors.  The model is opened at the first search that needs it and kept; the embeddings are read at
  * the first search of a revision.  One search at a time: each uses all processors. */
-#include "serve/inner.h"
+#include "serve/server_private.h"
 
 #include "base/json.h"
 #include "base/mem.h"
 #include "image/image.h"
 #include "image/preprocess.h"
 #include "model/clip.h"
-#include "serve/bodies.h"
-#include "serve/products.h"
-#include "stage/encode.h"
+#include "serve/request_body.h"
+#include "serve/embedding_index.h"
+#include "encode/encode.h"
 
 #include <stdio.h>
 #include <string.h>
 
 enum { UPLOADS = 16 };
 
-struct gp_search {
+struct gp_search_service {
     gp_server *server;
     pthread_mutex_t lock;
     gp_clip *clip;
-    gp_encoder *encoder;
+    gp_encode_pool *encoder;
     bool tried;
     gp_error refused; /* why there is no model */
-    gp_products products;
+    gp_embedding_index products;
     uint64_t revision; /* of the products; 0: none */
     struct {
         uint64_t number; /* 0: empty */
@@ -35,9 +35,9 @@ struct gp_search {
     uint64_t uploaded;
 };
 
-gp_status gp_search_open(gp_server *server, gp_search **out, gp_error *err)
+gp_status gp_search_service_open(gp_server *server, gp_search_service **out, gp_error *err)
 {
-    gp_search *search = gp_mem_zero(1, sizeof *search);
+    gp_search_service *search = gp_mem_zero(1, sizeof *search);
     if (!search) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the server");
     search->server = server;
     pthread_mutex_init(&search->lock, NULL);
@@ -45,12 +45,12 @@ gp_status gp_search_open(gp_server *server, gp_search **out, gp_error *err)
     return GP_OK;
 }
 
-void gp_search_close(gp_search *search)
+void gp_search_service_close(gp_search_service *search)
 {
     if (!search) return;
     for (size_t i = 0; i < UPLOADS; i++) gp_mem_free(search->uploads[i].vector);
-    gp_products_clear(&search->products);
-    gp_encoder_close(search->encoder);
+    gp_embedding_index_clear(&search->products);
+    gp_encode_pool_close(search->encoder);
     gp_clip_close(search->clip);
     pthread_mutex_destroy(&search->lock);
     gp_mem_free(search);
@@ -58,20 +58,20 @@ void gp_search_close(gp_search *search)
 
 /* ------------------------------------------------------------------ required data, all under the lock */
 
-static gp_status open_model(gp_search *s, gp_error *err)
+static gp_status open_model(gp_search_service *s, gp_error *err)
 {
     const gp_serve_setup *setup = s->server->setup;
     if (!s->tried) {
         s->tried = true;
         gp_status st = gp_clip_open(setup->model_folder, setup->precision, setup->engine, &s->clip, &s->refused);
-        if (st == GP_OK) st = gp_encoder_open(s->clip, 1, 1, 0, &s->encoder, &s->refused);
+        if (st == GP_OK) st = gp_encode_pool_open(s->clip, 1, 1, 0, &s->encoder, &s->refused);
         s->refused.status = st;
     }
     if (!s->encoder) return gp_fail(err, s->refused.status, "%s", s->refused.message);
     return GP_OK;
 }
 
-static gp_status need_model(gp_search *s, gp_error *err)
+static gp_status need_model(gp_search_service *s, gp_error *err)
 {
     gp_model_facts facts = {0};
     if (!s->server->setup->model_folder)
@@ -87,12 +87,12 @@ static gp_status need_model(gp_search *s, gp_error *err)
     return GP_OK;
 }
 
-static gp_status need_products(gp_search *s, const gp_shown *shown, gp_error *err)
+static gp_status need_products(gp_search_service *s, const gp_snapshot *shown, gp_error *err)
 {
     if (s->revision == shown->revision) return GP_OK;
-    gp_products_clear(&s->products);
+    gp_embedding_index_clear(&s->products);
     s->revision = 0;
-    GP_TRY(gp_products_read(gp_cat_path(s->server->talk), shown->view, &s->products, err));
+    GP_TRY(gp_embedding_index_read(gp_cat_path(s->server->db), shown->view, &s->products, err));
     s->revision = shown->revision;
     return GP_OK;
 }
@@ -104,16 +104,16 @@ static void add(float *to, const float *vector, float weight, size_t d)
     for (size_t i = 0; i < d; i++) to[i] += weight * vector[i];
 }
 
-static const float *alike(const gp_search *s, const gp_alike *a)
+static const float *alike(const gp_search_service *s, const gp_search_example *a)
 {
-    if (!a->uploaded) return gp_products_find(&s->products, &a->hash);
+    if (!a->uploaded) return gp_embedding_index_find(&s->products, &a->hash);
     for (size_t i = 0; i < UPLOADS; i++)
         if (a->number && s->uploads[i].number == a->number) return s->uploads[i].vector;
     return NULL;
 }
 
-static gp_status add_alike(const gp_search *s, const gp_alike *list, size_t count, float weight, float *to,
-                           gp_error *err)
+static gp_status add_alike(const gp_search_service *s, const gp_search_example *list, size_t count, float weight,
+                           float *to, gp_error *err)
 {
     for (size_t i = 0; i < count; i++) {
         const float *vector = alike(s, &list[i]);
@@ -126,33 +126,34 @@ static gp_status add_alike(const gp_search *s, const gp_alike *list, size_t coun
     return GP_OK;
 }
 
-static gp_status direct(gp_search *s, const gp_wish *wish, float *direction, float *text, gp_error *err)
+static gp_status direct(gp_search_service *s, const gp_search_query *wish, float *direction, float *text, gp_error *err)
 {
     size_t parts = (size_t)(wish->text != NULL) + (size_t)(wish->more_count > 0);
     float share = parts ? 1.0f / (float)parts : 0;
     if (wish->text) {
         const char *words = wish->text;
         GP_TRY(need_model(s, err));
-        GP_TRY(gp_encoder_texts(s->encoder, &words, 1, text, NULL, NULL, NULL, err));
+        GP_TRY(gp_encode_pool_texts(s->encoder, &words, 1, text, NULL, NULL, NULL, err));
         add(direction, text, share, s->products.dims);
     }
     GP_TRY(add_alike(s, wish->more, wish->more_count, share, direction, err));
     return add_alike(s, wish->less, wish->less_count, -0.5f, direction, err);
 }
 
-static gp_status find(gp_search *s, const gp_shown *shown, const gp_wish *wish, float **out, gp_error *err)
+static gp_status find(gp_search_service *s, const gp_snapshot *shown, const gp_search_query *wish, float **out,
+                      gp_error *err)
 {
     float *direction = NULL, *text = NULL, *likeness = NULL;
     size_t count = gp_view_count(shown->view);
     gp_status st = GP_OK;
     pthread_mutex_lock(&s->lock);
-    GP_GO(need_products(s, shown, err));
+    GP_TRY_GOTO(need_products(s, shown, err));
     direction = gp_mem_zero(s->products.dims, sizeof *direction);
     text = gp_mem_zero(s->products.dims, sizeof *text);
     likeness = gp_mem_new(count, sizeof *likeness);
-    if (!direction || !text || !likeness) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a search"));
-    GP_GO(direct(s, wish, direction, text, err));
-    gp_products_of(&s->products, direction, likeness, count);
+    if (!direction || !text || !likeness) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a search"));
+    GP_TRY_GOTO(direct(s, wish, direction, text, err));
+    gp_embedding_index_of(&s->products, direction, likeness, count);
     *out = likeness;
     likeness = NULL;
 out:
@@ -166,49 +167,50 @@ out:
 static void search(gp_request *request)
 {
     gp_error err = {0};
-    gp_wish wish = {0};
+    gp_search_query wish = {0};
     float *likeness = NULL;
     char revision[24];
-    gp_shown *shown = gp_shown_hold(request->server);
+    gp_snapshot *shown = gp_snapshot_ref(request->server);
     gp_status st = gp_body_search(request->body.data, request->body.size, &wish, &err);
     if (st == GP_OK) st = find(request->server->search, shown, &wish, &likeness, &err);
     if (st != GP_OK) {
-        gp_answer_failure(request, &err);
+        gp_respond_failure(request, &err);
     } else {
-        gp_answer(request, 200,
-                  MHD_create_response_from_buffer_with_free_callback(gp_view_count(shown->view) * sizeof *likeness,
-                                                                     likeness, gp_mem_free),
-                  "application/octet-stream", GP_CACHE_NEVER);
+        gp_respond(request, 200,
+                   MHD_create_response_from_buffer_with_free_callback(gp_view_count(shown->view) * sizeof *likeness,
+                                                                      likeness, gp_mem_free),
+                   "application/octet-stream", GP_CACHE_NEVER);
         snprintf(revision, sizeof revision, "%llu", (unsigned long long)shown->revision);
         if (request->response) MHD_add_response_header(request->response, "X-Goldpan-Revision", revision);
     }
-    gp_shown_drop(shown);
-    gp_wish_clear(&wish);
+    gp_snapshot_unref(shown);
+    gp_search_query_clear(&wish);
     gp_request_resume(request);
 }
 
 void gp_serve_search(gp_request *request)
 {
-    gp_lane_take(request->server->desk, request, search);
+    gp_worker_pool_take(request->server->desk, request, search);
 }
 
 /* ------------------------------------------------------------------ search by an image */
 
-static gp_status encode(gp_search *s, const gp_shown *shown, const gp_pixels *pixels, uint64_t *number, gp_error *err)
+static gp_status encode(gp_search_service *s, const gp_snapshot *shown, const gp_pixels *pixels, uint64_t *number,
+                        gp_error *err)
 {
     gp_model_facts facts = {0};
     float *planes = NULL, *vector = NULL;
     gp_status st = GP_OK;
     pthread_mutex_lock(&s->lock);
-    GP_GO(need_products(s, shown, err));
-    GP_GO(need_model(s, err));
+    GP_TRY_GOTO(need_products(s, shown, err));
+    GP_TRY_GOTO(need_model(s, err));
     gp_clip_facts(s->clip, &facts);
-    if (!facts.has_image_tower) GP_GO(gp_fail(err, GP_ERR_UNSUPPORTED, "the model has no image tower"));
-    GP_GO(gp_alloc_aligned((void **)&planes, (size_t)3 * facts.image_side * facts.image_side, sizeof *planes,
-                           "a picture", err));
-    GP_GO(gp_alloc((void **)&vector, facts.embedding, sizeof *vector, "a picture", err));
-    GP_GO(gp_preprocess_planes(gp_clip_preprocess(s->clip), pixels, planes, err));
-    GP_GO(gp_encoder_planes(s->encoder, planes, 1, vector, err));
+    if (!facts.has_image_tower) GP_TRY_GOTO(gp_fail(err, GP_ERR_UNSUPPORTED, "the model has no image tower"));
+    GP_TRY_GOTO(gp_alloc_aligned((void **)&planes, (size_t)3 * facts.image_side * facts.image_side, sizeof *planes,
+                                 "a picture", err));
+    GP_TRY_GOTO(gp_alloc((void **)&vector, facts.embedding, sizeof *vector, "a picture", err));
+    GP_TRY_GOTO(gp_preprocess_planes(gp_clip_preprocess(s->clip), pixels, planes, err));
+    GP_TRY_GOTO(gp_encode_pool_planes(s->encoder, planes, 1, vector, err));
     *number = ++s->uploaded;
     gp_mem_free(s->uploads[*number % UPLOADS].vector);
     s->uploads[*number % UPLOADS].number = *number;
@@ -239,22 +241,22 @@ static void upload(gp_request *request)
     gp_pixels pixels = {0};
     gp_str json = GP_STR_INIT;
     uint64_t number = 0, admitted = 0;
-    gp_shown *shown = gp_shown_hold(request->server);
+    gp_snapshot *shown = gp_snapshot_ref(request->server);
     gp_status st = decode(request, &pixels, &admitted, &err);
     if (st == GP_OK) st = encode(request->server->search, shown, &pixels, &number, &err);
     gp_pixels_clear(&pixels);
     gp_gate_leave(request->server->gate, admitted);
-    gp_shown_drop(shown);
+    gp_snapshot_unref(shown);
     if (st == GP_OK) {
         gp_str_printf(&json, "{\"key\":\"u%llu\"}\n", (unsigned long long)number);
-        gp_answer_text(request, &json);
+        gp_respond_json(request, &json);
     } else {
-        gp_answer_failure(request, &err);
+        gp_respond_failure(request, &err);
     }
     gp_request_resume(request);
 }
 
 void gp_serve_upload(gp_request *request)
 {
-    gp_lane_take(request->server->uploads, request, upload);
+    gp_worker_pool_take(request->server->uploads, request, upload);
 }

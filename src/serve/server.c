@@ -2,7 +2,7 @@
  * Start, the calling thread's rounds, stop.  The order of the end matters: nobody may be suspended when libmicrohttpd
  * stops, so first the events let their listeners go and the lanes answer what waits; a request that comes after is
  * refused without waiting. */
-#include "serve/inner.h"
+#include "serve/server_private.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -94,12 +94,12 @@ static gp_status start_daemon(gp_server *s, gp_error *err)
 /* Has anyone else changed the catalog?  Asked of the handle by which this server writes: its own do not count. */
 static bool catalog_changed(gp_server *s)
 {
-    int64_t version = s->talk_version;
-    pthread_mutex_lock(&s->talk_lock);
-    gp_status st = gp_cat_data_version(s->talk, &version, NULL);
-    pthread_mutex_unlock(&s->talk_lock);
-    bool changed = st == GP_OK && version != s->talk_version;
-    if (st == GP_OK) s->talk_version = version;
+    int64_t version = s->db_version;
+    pthread_mutex_lock(&s->db_lock);
+    gp_status st = gp_cat_data_version(s->db, &version, NULL);
+    pthread_mutex_unlock(&s->db_lock);
+    bool changed = st == GP_OK && version != s->db_version;
+    if (st == GP_OK) s->db_version = version;
     return changed;
 }
 
@@ -108,7 +108,7 @@ static void watch_catalog(gp_server *s)
 {
     bool stale = atomic_exchange(&s->stale, false);
     if (!catalog_changed(s) && !stale) return;
-    if (gp_shown_renew(s, NULL) != GP_OK) atomic_store(&s->stale, true);
+    if (gp_snapshot_renew(s, NULL) != GP_OK) atomic_store(&s->stale, true);
 }
 
 static void go_round(gp_server *s)
@@ -135,9 +135,9 @@ static void go_round(gp_server *s)
 static gp_status open_catalog(gp_server *s, gp_error *err)
 {
     const char *path = gp_cat_path(s->setup->catalog);
-    GP_TRY(gp_cat_open(path, s->setup->readonly ? GP_CATALOG_READONLY : 0, &s->talk, err));
-    GP_TRY(gp_cat_data_version(s->talk, &s->talk_version, err)); /* before the view: what comes between is seen */
-    return gp_shown_renew(s, err);
+    GP_TRY(gp_cat_open(path, s->setup->readonly ? GP_CATALOG_READONLY : 0, &s->db, err));
+    GP_TRY(gp_cat_data_version(s->db, &s->db_version, err)); /* before the view: what comes between is seen */
+    return gp_snapshot_renew(s, err);
 }
 
 static gp_status open_all(gp_server *s, gp_error *err)
@@ -147,12 +147,12 @@ static gp_status open_all(gp_server *s, gp_error *err)
     GP_TRY(gp_events_open(s, &s->events, err));
     GP_TRY(gp_thumbs_open(s, &s->thumbs, err));
     GP_TRY(gp_files_open(&s->files, err));
-    GP_TRY(gp_search_open(s, &s->search, err));
+    GP_TRY(gp_search_service_open(s, &s->search, err));
     GP_TRY(gp_gate_open((uint64_t)s->limits.image_bytes, &s->gate, err));
-    GP_TRY(gp_lane_open(s, 1, waiting, &s->marks, err));
-    GP_TRY(gp_lane_open(s, DESK, waiting, &s->desk, err));
-    GP_TRY(gp_lane_open(s, 1, waiting, &s->uploads, err));
-    GP_TRY(gp_lane_open(s, gp_thread_processors(), waiting, &s->decoders, err));
+    GP_TRY(gp_worker_pool_open(s, 1, waiting, &s->marks, err));
+    GP_TRY(gp_worker_pool_open(s, DESK, waiting, &s->desk, err));
+    GP_TRY(gp_worker_pool_open(s, 1, waiting, &s->uploads, err));
+    GP_TRY(gp_worker_pool_open(s, gp_thread_processors(), waiting, &s->decoders, err));
     return start_daemon(s, err);
 }
 
@@ -161,24 +161,24 @@ static void close_all(gp_server *s)
     atomic_store(&s->stopping, true);
     if (s->events) gp_events_stop(s->events);
     gp_gate_shut(s->gate);
-    gp_lane_stop(s->uploads);
-    gp_lane_stop(s->decoders);
-    gp_lane_stop(s->desk);
-    gp_lane_stop(s->marks);
+    gp_worker_pool_stop(s->uploads);
+    gp_worker_pool_stop(s->decoders);
+    gp_worker_pool_stop(s->desk);
+    gp_worker_pool_stop(s->marks);
     if (s->daemon) MHD_stop_daemon(s->daemon); /* until here requests may come, and ask a lane */
-    gp_lane_close(s->decoders);
-    gp_lane_close(s->desk);
-    gp_lane_close(s->marks);
-    gp_lane_close(s->uploads);
+    gp_worker_pool_close(s->decoders);
+    gp_worker_pool_close(s->desk);
+    gp_worker_pool_close(s->marks);
+    gp_worker_pool_close(s->uploads);
     gp_gate_close(s->gate);
-    gp_search_close(s->search);
+    gp_search_service_close(s->search);
     gp_files_close(s->files);
     gp_thumbs_close(s->thumbs);
     gp_events_close(s->events);
-    gp_shown_drop(s->before);
-    gp_shown_drop(s->shown);
+    gp_snapshot_unref(s->before);
+    gp_snapshot_unref(s->shown);
     gp_mem_free(s->since);
-    gp_cat_close(s->talk);
+    gp_cat_close(s->db);
 }
 
 gp_status gp_serve_run(const gp_serve_setup *setup, gp_error *err)
@@ -189,7 +189,7 @@ gp_status gp_serve_run(const gp_serve_setup *setup, gp_error *err)
     s->setup = setup;
     s->guard.readonly = setup->readonly;
     gp_serve_limits_read(getenv("GOLDPAN_SERVE_LIMITS"), &s->limits);
-    pthread_mutex_init(&s->talk_lock, NULL);
+    pthread_mutex_init(&s->db_lock, NULL);
     pthread_mutex_init(&s->view_lock, NULL);
     pthread_mutex_init(&s->watched_lock, NULL);
     gp_status st = open_all(s, err);
@@ -201,7 +201,7 @@ gp_status gp_serve_run(const gp_serve_setup *setup, gp_error *err)
     close_all(s);
     pthread_mutex_destroy(&s->watched_lock);
     pthread_mutex_destroy(&s->view_lock);
-    pthread_mutex_destroy(&s->talk_lock);
+    pthread_mutex_destroy(&s->db_lock);
     gp_mem_free(s);
     return st;
 }

@@ -2,7 +2,7 @@
  * Thumbnails on request.  What is on the shelf is given out at once.  What is not is made by a decoder thread: the
  * first request for an image opens an entry, those that come before it is done join it, whichever size they want, and
  * one decode serves them all. */
-#include "serve/inner.h"
+#include "serve/server_private.h"
 
 #include "base/mem.h"
 #include "image/image.h"
@@ -20,7 +20,7 @@ typedef struct entry {
 } entry;
 
 struct gp_thumbs {
-    gp_shelf *shelf;
+    gp_thumb_cache *shelf;
     pthread_mutex_t lock;
     entry *entries; /* one an image that is being made */
 };
@@ -29,7 +29,7 @@ gp_status gp_thumbs_open(gp_server *server, gp_thumbs **out, gp_error *err)
 {
     gp_thumbs *thumbs = gp_mem_zero(1, sizeof *thumbs);
     if (!thumbs) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the server");
-    gp_status st = gp_shelf_open((uint64_t)server->limits.thumb_bytes, &thumbs->shelf, err);
+    gp_status st = gp_thumb_cache_open((uint64_t)server->limits.thumb_bytes, &thumbs->shelf, err);
     if (st != GP_OK) {
         gp_mem_free(thumbs);
         return st;
@@ -42,7 +42,7 @@ gp_status gp_thumbs_open(gp_server *server, gp_thumbs **out, gp_error *err)
 void gp_thumbs_close(gp_thumbs *thumbs)
 {
     if (!thumbs) return;
-    gp_shelf_close(thumbs->shelf);
+    gp_thumb_cache_close(thumbs->shelf);
     pthread_mutex_destroy(&thumbs->lock);
     gp_mem_free(thumbs);
 }
@@ -108,7 +108,7 @@ static gp_status read_pixels(making *m, const char *path, const gp_hash *hash, g
 
 static gp_status decode(making *m, gp_error *err)
 {
-    gp_shown *shown = gp_shown_hold(m->first->server);
+    gp_snapshot *shown = gp_snapshot_ref(m->first->server);
     const gp_hash *hash = &m->first->route.hash;
     size_t row = gp_view_find(shown->view, hash);
     char *path = NULL;
@@ -119,7 +119,7 @@ static gp_status decode(making *m, gp_error *err)
         st = read_pixels(m, path, gp_view_file_hash(shown->view, row), err);
     }
     gp_mem_free(path);
-    gp_shown_drop(shown);
+    gp_snapshot_unref(shown);
     return st;
 }
 
@@ -138,8 +138,8 @@ static gp_status make(making *m, size_t place, gp_error *err)
     gp_status st = gp_image_jpeg_bytes(small.rgb, w, h, GP_JPEG_QUALITY, &m->jpeg[place], err);
     gp_pixels_clear(&small);
     if (st == GP_OK)
-        gp_shelf_put(m->first->server->thumbs->shelf, &m->first->route.hash, gp_thumb_sides[place], m->jpeg[place].data,
-                     m->jpeg[place].size);
+        gp_thumb_cache_put(m->first->server->thumbs->shelf, &m->first->route.hash, gp_thumb_sides[place],
+                           m->jpeg[place].data, m->jpeg[place].size);
     return st;
 }
 
@@ -147,15 +147,15 @@ static void answer(making *m, gp_request *waiter)
 {
     size_t place = place_of(waiter->route.number);
     if (gp_request_gone(waiter)) { /* scrolled past: nobody reads this */
-        gp_answer_error(waiter, 503, "nobody waits for this");
+        gp_respond_error(waiter, 503, "nobody waits for this");
     } else if (make(m, place, &m->error) == GP_OK) {
-        gp_answer(waiter, 200,
-                  MHD_create_response_from_buffer(m->jpeg[place].size, m->jpeg[place].data, MHD_RESPMEM_MUST_COPY),
-                  "image/jpeg", GP_CACHE_FOREVER);
+        gp_respond(waiter, 200,
+                   MHD_create_response_from_buffer(m->jpeg[place].size, m->jpeg[place].data, MHD_RESPMEM_MUST_COPY),
+                   "image/jpeg", GP_CACHE_FOREVER);
     } else if (m->error.status == GP_ERR_FORMAT || m->error.status == GP_ERR_IO) {
-        gp_answer_error(waiter, 404, "%s", m->error.message);
+        gp_respond_error(waiter, 404, "%s", m->error.message);
     } else {
-        gp_answer_failure(waiter, &m->error);
+        gp_respond_failure(waiter, &m->error);
     }
 }
 
@@ -184,7 +184,7 @@ void gp_thumbs_refuse(gp_request *request)
     for (gp_request *waiter; (waiter = take_waiters(thumbs, &hash));)
         while (waiter) {
             gp_request *next = waiter->next;
-            gp_answer_error(waiter, 503, "the explorer is being closed");
+            gp_respond_error(waiter, 503, "the explorer is being closed");
             gp_request_resume(waiter);
             waiter = next;
         }
@@ -194,9 +194,9 @@ void gp_thumbs_refuse(gp_request *request)
 
 static bool is_known(gp_request *request)
 {
-    gp_shown *shown = gp_shown_hold(request->server);
+    gp_snapshot *shown = gp_snapshot_ref(request->server);
     bool known = gp_view_find(shown->view, &request->route.hash) != SIZE_MAX;
-    gp_shown_drop(shown);
+    gp_snapshot_unref(shown);
     return known;
 }
 
@@ -210,12 +210,12 @@ static void wait_for(gp_thumbs *thumbs, gp_request *request)
         request->next = e->waiters;
         e->waiters = request;
     } else if (!(e = gp_mem_zero(1, sizeof *e))) {
-        gp_answer_error(request, 500, "out of memory for a thumbnail");
+        gp_respond_error(request, 500, "out of memory for a thumbnail");
     } else {
         *e = (entry){request->route.hash, request, thumbs->entries};
         request->next = NULL;
         thumbs->entries = e;
-        if (!gp_lane_take(request->server->decoders, request, work)) take_out(thumbs, e);
+        if (!gp_worker_pool_take(request->server->decoders, request, work)) take_out(thumbs, e);
     }
     pthread_mutex_unlock(&thumbs->lock);
 }
@@ -225,15 +225,15 @@ void gp_serve_thumb(gp_request *request)
     gp_thumbs *thumbs = request->server->thumbs;
     uint64_t size = 0;
     if (!is_known(request)) {
-        gp_answer_error(request, 404, "there is no such image");
+        gp_respond_error(request, 404, "there is no such image");
         return;
     }
-    int file = gp_shelf_find(thumbs->shelf, &request->route.hash, request->route.number, &size);
+    int file = gp_thumb_cache_find(thumbs->shelf, &request->route.hash, request->route.number, &size);
     if (file < 0) {
         wait_for(thumbs, request);
         return;
     }
     struct MHD_Response *response = MHD_create_response_from_fd64(size, file);
     if (!response) close(file);
-    gp_answer(request, 200, response, "image/jpeg", GP_CACHE_FOREVER);
+    gp_respond(request, 200, response, "image/jpeg", GP_CACHE_FOREVER);
 }

@@ -7,12 +7,12 @@
 #include "base/hash.h"
 #include "base/status.h"
 
-typedef struct gp_shelf gp_shelf;
-gp_status gp_shelf_open(uint64_t most_bytes, gp_shelf **out, gp_error *err);
-void gp_shelf_close(gp_shelf *shelf);
+typedef struct gp_thumb_cache gp_thumb_cache;
+gp_status gp_thumb_cache_open(uint64_t most_bytes, gp_thumb_cache **out, gp_error *err);
+void gp_thumb_cache_close(gp_thumb_cache *shelf);
 /* An open file of *size bytes, a whole JPEG; -1: there is none. */
-int gp_shelf_find(gp_shelf *shelf, const gp_hash *hash, uint32_t side, uint64_t *size);
+int gp_thumb_cache_find(gp_thumb_cache *shelf, const gp_hash *hash, uint32_t side, uint64_t *size);
 /* Keep the bytes.  A cache: what cannot be kept is not. */
-void gp_shelf_put(gp_shelf *shelf, const gp_hash *hash, uint32_t side, const void *bytes, size_t size);
+void gp_thumb_cache_put(gp_thumb_cache *shelf, const gp_hash *hash, uint32_t side, const void *bytes, size_t size);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The page's files, which are part of the program.  Those that are kept packed go out packed: every browser reads
  * gzip. */
-#include "serve/inner.h"
+#include "serve/server_private.h"
 
 #include "report/page.h"
 
@@ -16,9 +16,9 @@ void gp_serve_page(gp_request *request)
         struct MHD_Response *response =
             MHD_create_response_from_buffer(file->size, (void *)(uintptr_t)file->bytes, MHD_RESPMEM_PERSISTENT);
         if (response && file->gzip) MHD_add_response_header(response, "Content-Encoding", "gzip");
-        gp_answer(request, 200, response, file->type,
-                  strncmp(name, "assets/", 7) == 0 ? GP_CACHE_FOREVER : GP_CACHE_NEVER);
+        gp_respond(request, 200, response, file->type,
+                   strncmp(name, "assets/", 7) == 0 ? GP_CACHE_FOREVER : GP_CACHE_NEVER);
         return;
     }
-    gp_answer_error(request, 404, "there is nothing at this address");
+    gp_respond_error(request, 404, "there is nothing at this address");
 }

@@ -7,7 +7,7 @@
  * what one more picture is expected to add.  A best that is weak beside what the generator can do gains most; one that
  * few scores surpass gains nothing, and is left; and a prompt that many pictures have not helped is given up by and by.
  */
-#include "stage/make.h"
+#include "stage/generate_job.h"
 
 #include "base/mem.h"
 
@@ -89,8 +89,8 @@ gp_status gp_adaptive_choose(const gp_adaptive *a, const double *const *values, 
     wish *list = NULL;
     pool all = {0};
     gp_status st = GP_OK;
-    GP_GO(gp_alloc((void **)&list, prompts, sizeof *list, "the plan", err));
-    GP_GO(pool_scores(values, counts, prompts, &all, err));
+    GP_TRY_GOTO(gp_alloc((void **)&list, prompts, sizeof *list, "the plan", err));
+    GP_TRY_GOTO(pool_scores(values, counts, prompts, &all, err));
     for (size_t p = 0; p < prompts; p++) {
         wanted[p] = 0;
         if (counts[p] >= a->most) continue;

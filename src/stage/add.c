@@ -14,14 +14,15 @@
 #include "catalog/catalog.h"
 #include "image/chunks.h"
 #include "image/image.h"
+#include "image/mark.h"
 #include "ingest/meta.h"
-#include "ingest/prompt.h"
-#include "ingest/table.h"
+#include "ingest/clean_prompt.h"
+#include "table/table.h"
 #include "ingest/walk.h"
 #include "stage/apart.h"
 #include "stage/identity.h"
 #include "stage/passed.h"
-#include "stage/pipe.h"
+#include "encode/pipeline.h"
 #include "stage/rows.h"
 
 #include <errno.h>
@@ -51,7 +52,7 @@ typedef struct file_job {
     bool ok;
     gp_error error;
     gp_hash hash;
-    gp_image_head head;
+    gp_image_info head;
     gp_identity identity;
     bool own, grid;                                    /* own: goldpan made the image; grid: it shows other images */
     char *prompt, *raw, *negative, *source, *settings; /* owned, or NULL */
@@ -79,7 +80,7 @@ typedef struct add_run {
     gp_status walk_status;
     gp_error walk_error;
     gp_report *report;
-    gp_ticker ticker;
+    gp_progress_meter ticker;
     uint64_t uncommitted, damaged, broken, unstated, rivals, refused_count;
     char *refused; /* owned: the first reason why a sidecar file was not used */
     double begun;  /* the transaction */
@@ -110,7 +111,7 @@ static void job_free(file_job *job)
 
 /* ------------------------------------------------------------------ the walking thread */
 
-static bool hand_over(add_run *r, const gp_found *found, const gp_walk_problem *problem)
+static bool hand_over(add_run *r, const gp_walk_entry *found, const gp_walk_problem *problem)
 {
     file_job *job = gp_mem_zero(1, sizeof *job);
     if (job) {
@@ -131,14 +132,14 @@ static bool hand_over(add_run *r, const gp_found *found, const gp_walk_problem *
     return false;
 }
 
-static bool on_found(void *user, const gp_found *found)
+static bool on_found(void *user, const gp_walk_entry *found)
 {
     return hand_over(user, found, NULL);
 }
 
 static void on_problem(void *user, const gp_walk_problem *problem)
 {
-    hand_over(user, &(gp_found){.path = problem->path}, problem);
+    hand_over(user, &(gp_walk_entry){.path = problem->path}, problem);
 }
 
 static void on_passed(void *user, const gp_walk_passed *one)
@@ -283,24 +284,24 @@ static gp_status find_prompt(const add_run *r, file_job *job, const gp_bytes *by
     gp_chunks chunks = {0};
     gp_meta meta = {0}, side = {0};
     gp_status st = GP_OK;
-    GP_GO(gp_image_read_chunks(bytes->data, bytes->size, &chunks, err));
-    job->own = gp_apart_is_own(&chunks);
+    GP_TRY_GOTO(gp_image_read_chunks(bytes->data, bytes->size, &chunks, err));
+    job->own = gp_image_is_own(&chunks);
     if (job->own) goto out;
-    GP_GO(gp_meta_read(&chunks, job->path, &meta, err));
+    GP_TRY_GOTO(gp_meta_read(&chunks, job->path, &meta, err));
     job->damaged = chunks.damaged > 0;
-    if (job->row != SIZE_MAX) GP_GO(prompt_from_table(r, job, err));
-    if (!job->prompt && meta.evidence > GP_EVIDENCE_GUESS) GP_GO(prompt_from_metadata(job, &meta, err));
-    if (!job->prompt) GP_GO(prompt_from_sidecar(job, &side, err));
-    if (!job->prompt && meta.evidence == GP_EVIDENCE_GUESS) GP_GO(prompt_from_metadata(job, &meta, err));
+    if (job->row != SIZE_MAX) GP_TRY_GOTO(prompt_from_table(r, job, err));
+    if (!job->prompt && meta.evidence > GP_EVIDENCE_GUESS) GP_TRY_GOTO(prompt_from_metadata(job, &meta, err));
+    if (!job->prompt) GP_TRY_GOTO(prompt_from_sidecar(job, &side, err));
+    if (!job->prompt && meta.evidence == GP_EVIDENCE_GUESS) GP_TRY_GOTO(prompt_from_metadata(job, &meta, err));
     /* a file may have settings and its prompt beside it */
     const gp_meta *from = meta.found && !(meta.broken && side.found) ? &meta : &side;
     job->broken = !job->prompt && from->broken;
     job->unstated = !job->prompt && from->found && !from->broken;
     if (!job->prompt && from->found && !(job->source = source_of(from)))
-        GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path));
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path));
     if (from->negative && !(job->negative = gp_str_dup(from->negative)))
-        GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path));
-    GP_GO(merge_settings(r, job, from->settings_json, &job->settings, err));
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path));
+    GP_TRY_GOTO(merge_settings(r, job, from->settings_json, &job->settings, err));
 out:
     gp_meta_clear(&side);
     gp_meta_clear(&meta);
@@ -312,17 +313,17 @@ static gp_status read_file(const add_run *r, file_job *job, gp_error *err)
 {
     gp_bytes bytes = {0};
     gp_status st = GP_OK;
-    GP_GO(gp_file_read(job->path, FILE_LIMIT, &bytes, err));
-    GP_GO(gp_image_read_head(bytes.data, bytes.size, &job->head, err));
+    GP_TRY_GOTO(gp_file_read(job->path, FILE_LIMIT, &bytes, err));
+    GP_TRY_GOTO(gp_image_read_info(bytes.data, bytes.size, &job->head, err));
     uint64_t pixels = (uint64_t)job->head.width * job->head.height;
     if (pixels > r->max_pixels)
-        GP_GO(gp_fail(err, GP_ERR_LIMIT, "%ux%u pixels is over the limit of %llu (--max-pixels)", job->head.width,
-                      job->head.height, (unsigned long long)r->max_pixels));
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_LIMIT, "%ux%u pixels is over the limit of %llu (--max-pixels)", job->head.width,
+                            job->head.height, (unsigned long long)r->max_pixels));
     job->hash = gp_hash_of(bytes.data, bytes.size);
     job->size = bytes.size;
-    GP_GO(gp_identity_read(&job->identity, &job->hash, &job->head, bytes.data, bytes.size, r->max_pixels, err));
-    GP_GO(find_prompt(r, job, &bytes, err));
-    GP_GO(
+    GP_TRY_GOTO(gp_identity_read(&job->identity, &job->hash, &job->head, bytes.data, bytes.size, r->max_pixels, err));
+    GP_TRY_GOTO(find_prompt(r, job, &bytes, err));
+    GP_TRY_GOTO(
         gp_apart_is_grid(job->path, &job->head, job->settings, bytes.data, bytes.size, r->max_pixels, &job->grid, err));
 out:
     gp_bytes_clear(&bytes);
@@ -338,7 +339,7 @@ static void work_file(void *user, int thread, void *data)
         job->error.number = job->problem_number;
     } else
         job->ok = read_file(user, job, &job->error) == GP_OK;
-    if (!job->ok) gp_stage_reason(&job->error, job->path);
+    if (!job->ok) gp_error_drop_path(&job->error, job->path);
 }
 
 /* ------------------------------------------------------------------ the calling thread */
@@ -406,7 +407,7 @@ static gp_status is_known(add_run *r, const file_job *job, bool *known, gp_error
 static bool tell(add_run *r)
 {
     const gp_report *n = r->report;
-    return gp_ticker_update(&r->ticker, n->done + n->skipped + n->failed, n->failed);
+    return gp_progress_meter_update(&r->ticker, n->done + n->skipped + n->failed, n->failed);
 }
 
 static gp_status next_file(void *user, void **out, gp_error *err)
@@ -561,14 +562,15 @@ static gp_status take_file(void *user, void *data, gp_error *err)
     add_run *r = user;
     file_job *job = data;
     gp_status st = GP_OK;
-    if (job->error.status == GP_ERR_MEMORY) GP_GO(gp_fail(err, GP_ERR_MEMORY, "%s", job->error.message));
+    if (job->error.status == GP_ERR_MEMORY) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "%s", job->error.message));
     if (!r->in_transaction) {
-        GP_GO(gp_cat_begin(r->cat, err));
+        GP_TRY_GOTO(gp_cat_begin(r->cat, err));
         r->begun = gp_clock_now();
     }
     r->in_transaction = true;
-    GP_GO(write_file(r, job, err));
-    if (++r->uncommitted >= FILES_PER_COMMIT && gp_clock_now() - r->begun >= COMMIT_SECONDS) GP_GO(commit(r, err));
+    GP_TRY_GOTO(write_file(r, job, err));
+    if (++r->uncommitted >= FILES_PER_COMMIT && gp_clock_now() - r->begun >= COMMIT_SECONDS)
+        GP_TRY_GOTO(commit(r, err));
     if (!tell(r)) st = gp_fail(err, GP_ERR_STOPPED, "stopped");
 out:
     job_free(job);
@@ -740,20 +742,20 @@ gp_status gp_stage_add_table(gp_catalog *cat, const gp_add_options *options, gp_
     gp_threads *walker = NULL;
     gp_status st = GP_OK;
     r.max_pixels = options->max_pixels ? options->max_pixels : GP_MAX_PIXELS;
-    int threads = gp_pipe_threads(options->threads);
-    gp_pipe pipe = {.threads = threads,
-                    .window = (size_t)threads * 4,
-                    .next = next_file,
-                    .work = work_file,
-                    .take = take_file,
-                    .drop = drop_file};
+    int threads = gp_pipeline_threads(options->threads);
+    gp_pipeline pipe = {.threads = threads,
+                        .window = (size_t)threads * 4,
+                        .next = next_file,
+                        .work = work_file,
+                        .take = take_file,
+                        .drop = drop_file};
     gp_passed_init(&r.passed);
-    gp_ticker_init(&r.ticker, "add", 0, options->progress, options->user);
-    GP_GO(open_table(&r, err));
-    GP_GO(forget_troubles(&r, err));
-    GP_GO(gp_queue_new(FOUND_AHEAD, &r.found, err));
-    GP_GO(gp_threads_start(1, walk_thread, &r, &walker, err));
-    st = gp_pipe_run(&pipe, &r, err);
+    gp_progress_meter_init(&r.ticker, "add", 0, options->progress, options->user);
+    GP_TRY_GOTO(open_table(&r, err));
+    GP_TRY_GOTO(forget_troubles(&r, err));
+    GP_TRY_GOTO(gp_queue_new(FOUND_AHEAD, &r.found, err));
+    GP_TRY_GOTO(gp_threads_start(1, walk_thread, &r, &walker, err));
+    st = gp_pipeline_run(&pipe, &r, err);
     if (st == GP_OK || st == GP_ERR_STOPPED) {
         gp_status saved = commit(&r, err);
         if (saved != GP_OK) st = saved;
@@ -765,11 +767,11 @@ out:
     for (void *item; r.found && gp_queue_get(r.found, &item);) job_free(item);
     gp_threads_join(walker);
     if (st == GP_OK && r.walk_status != GP_OK) st = gp_fail(err, r.walk_status, "%s", r.walk_error.message);
-    if (st == GP_OK) st = gp_cat_paths_sweep(cat, path_exists, NULL, &r.lost, err);
+    if (st == GP_OK) st = gp_cat_paths_mark_missing(cat, path_exists, NULL, &r.lost, err);
     if (st == GP_OK) st = gp_cat_failures_sweep(cat, name_exists, NULL, err);
     if (st == GP_OK) st = gp_gone_read(cat, &r.gone, err);
-    if (st == GP_OK) st = gp_stage_bring_marks(cat, options->note, options->note_user, err);
-    if (st == GP_OK) gp_ticker_finish(&r.ticker);
+    if (st == GP_OK) st = gp_stage_import_marks(cat, options->note, options->note_user, err);
+    if (st == GP_OK) gp_progress_meter_finish(&r.ticker);
     if (st == GP_OK) tell_notes(&r), tell_metadata(&r);
     gp_passed_clear(&r.passed);
     gp_mem_free(r.refused);

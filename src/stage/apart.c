@@ -6,24 +6,11 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "base/own.h"
 
 #include <ctype.h>
 #include <math.h>
 #include <string.h>
 #include <strings.h>
-
-bool gp_apart_is_own(const gp_chunks *chunks)
-{
-    for (size_t i = 0; i < chunks->count; i++) {
-        const gp_chunk *c = &chunks->items[i];
-        if (strcmp(c->key, GP_MARK_IMAGE) == 0) return true;
-        if (strcmp(c->key, "jpeg:comment") == 0 && strncmp(c->text, GP_MARK_IMAGE, sizeof GP_MARK_IMAGE - 1) == 0)
-            return true;
-        if (strcmp(c->key, "xmp") == 0 && strstr(c->text, GP_MARK_IMAGE)) return true;
-    }
-    return false;
-}
 
 /* ------------------------------------------------------------------ names */
 
@@ -83,7 +70,7 @@ static cells read_cells(const gp_json *settings)
 }
 
 /* Counts columns and rows of cells; false if the size is not a multiple of a cell, or there is only one cell. */
-static bool whole_cells(const gp_image_head *head, cells c, uint32_t *columns, uint32_t *rows)
+static bool whole_cells(const gp_image_info *head, cells c, uint32_t *columns, uint32_t *rows)
 {
     if (!c.width || head->width % c.width || head->height % c.height) return false;
     *columns = head->width / c.width, *rows = head->height / c.height;
@@ -137,7 +124,7 @@ static bool breaks_everywhere(const gp_pixels *p, uint32_t columns, uint32_t row
 
 /* ------------------------------------------------------------------ decision */
 
-gp_status gp_apart_is_grid(const char *path, const gp_image_head *head, const char *settings_json, const uint8_t *bytes,
+gp_status gp_apart_is_grid(const char *path, const gp_image_info *head, const char *settings_json, const uint8_t *bytes,
                            size_t size, uint64_t max_pixels, bool *grid, gp_error *err)
 {
     gp_json *settings = NULL;

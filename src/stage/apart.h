@@ -7,13 +7,10 @@
 #include "image/chunks.h"
 #include "image/image.h"
 
-/* Returns whether goldpan made this image (a contact sheet, a frame of a tour, a thumbnail). */
-bool gp_apart_is_own(const gp_chunks *chunks);
-
 /* Decides whether this image is a grid of other images.  Evidence is a name and folder as AUTOMATIC1111 and compatible
  * programs write them.  Other evidence is a size that is a multiple of the size in the settings (one JSON object, or
  * NULL), with edges at the borders of the cells.  Errors: MEMORY. */
-gp_status gp_apart_is_grid(const char *path, const gp_image_head *head, const char *settings_json, const uint8_t *bytes,
+gp_status gp_apart_is_grid(const char *path, const gp_image_info *head, const char *settings_json, const uint8_t *bytes,
                            size_t size, uint64_t max_pixels, bool *grid, gp_error *err);
 
 #endif

@@ -13,9 +13,9 @@
 #include "base/thread.h"
 #include "catalog/catalog.h"
 #include "ingest/walk.h"
-#include "stage/drawn.h"
-#include "stage/encode.h"
-#include "stage/pipe.h"
+#include "stage/synthetic.h"
+#include "encode/encode.h"
+#include "encode/pipeline.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -25,10 +25,10 @@ enum { DRAWN = 8, KEPT = 8192 /* paths at most */, TEXTS = 64, PICTURES_A_PROMPT
 typedef struct bench_run {
     const gp_bench_options *options;
     gp_bench_report *report;
-    gp_encoder *encoder;
+    gp_encode_pool *encoder;
     gp_catalog *cat;
     int64_t encoder_id;
-    gp_ticker ticker;
+    gp_progress_meter ticker;
     /* files: of every `step` one path, at most KEPT; step doubles when they are full */
     char **paths;
     size_t path_count, step;
@@ -42,7 +42,7 @@ typedef struct bench_run {
 
 /* ------------------------------------------------------------------ which pictures */
 
-static bool on_found(void *user, const gp_found *found)
+static bool on_found(void *user, const gp_walk_entry *found)
 {
     bench_run *r = user;
     if (r->report->found++ % r->step == 0) {
@@ -58,7 +58,7 @@ static bool on_found(void *user, const gp_found *found)
         if (!path) return false;
         r->paths[r->path_count++] = path;
     }
-    return gp_ticker_update(&r->ticker, 0, 0);
+    return gp_progress_meter_update(&r->ticker, 0, 0);
 }
 
 static gp_status find_files(bench_run *r, gp_error *err)
@@ -77,7 +77,7 @@ static void draw_some(void *user, int index)
     gp_error err = {0};
     (void)index;
     for (size_t i; (i = atomic_fetch_add(&r->next_drawn, 1)) < DRAWN;) {
-        if (gp_drawn_png(i + 1, &r->drawn[i], &err) == GP_OK) continue;
+        if (gp_synthetic_png(i + 1, &r->drawn[i], &err) == GP_OK) continue;
         atomic_store(&r->next_drawn, DRAWN);
         r->drawn[i].failed = true; /* said by the thread that waits */
     }
@@ -86,7 +86,7 @@ static void draw_some(void *user, int index)
 static gp_status draw_pictures(bench_run *r, gp_error *err)
 {
     gp_threads *threads = NULL;
-    int n = gp_encoder_threads(r->encoder);
+    int n = gp_encode_pool_threads(r->encoder);
     GP_TRY(gp_threads_start(n < DRAWN ? n : DRAWN, draw_some, r, &threads, err));
     gp_threads_join(threads);
     for (size_t i = 0; i < DRAWN; i++)
@@ -114,15 +114,15 @@ static size_t spread(size_t i, size_t n)
 static gp_status next_batch(void *user, void **out, gp_error *err)
 {
     bench_run *r = user;
-    const size_t threads = (size_t)gp_encoder_threads(r->encoder), batch = gp_encoder_batch(r->encoder);
+    const size_t threads = (size_t)gp_encode_pool_threads(r->encoder), batch = gp_encode_pool_batch(r->encoder);
     if (r->ticker.stopped) return gp_fail(err, GP_ERR_STOPPED, "stopped");
     /* As many jobs for every thread, or some would wait at the end and the rate would seem lower than it is. */
     if (r->made == r->most || (r->jobs % threads == 0 && gp_clock_now() > r->until)) return GP_OK;
     size_t left = r->most - r->made;
-    gp_picture_job *job;
-    GP_TRY(gp_picture_job_new(r->encoder, left < batch ? left : batch, &job, err));
+    gp_encode_job *job;
+    GP_TRY(gp_encode_job_new(r->encoder, left < batch ? left : batch, &job, err));
     for (size_t i = 0; i < job->count; i++) {
-        gp_picture *p = &job->pictures[i];
+        gp_encode_item *p = &job->pictures[i];
         p->id = (int64_t)(r->made + i);
         if (r->paths) {
             p->path = r->paths[spread(r->made + i, r->path_count)], p->leave_own = true;
@@ -138,17 +138,17 @@ static gp_status next_batch(void *user, void **out, gp_error *err)
 
 static void work_batch(void *user, int thread, void *job)
 {
-    gp_picture_job_run(((bench_run *)user)->encoder, thread, job);
+    gp_encode_job_run(((bench_run *)user)->encoder, thread, job);
 }
 
 /* As score writes a batch; what an image is called matters to nobody here. */
-static gp_status write_batch(bench_run *r, const gp_picture_job *job, gp_error *err)
+static gp_status write_batch(bench_run *r, const gp_encode_job *job, gp_error *err)
 {
-    const size_t d = gp_encoder_dims(r->encoder);
+    const size_t d = gp_encode_pool_dims(r->encoder);
     double start = gp_clock_now();
     GP_TRY(gp_cat_begin(r->cat, err));
     for (size_t i = 0; i < job->count; i++) {
-        const gp_picture *p = &job->pictures[i];
+        const gp_encode_item *p = &job->pictures[i];
         gp_cat_image image = {.hash = gp_hash_of(&p->id, sizeof p->id), .bytes = p->size, .format = "png"};
         char name[32];
         int64_t id = 0;
@@ -167,8 +167,8 @@ static gp_status write_batch(bench_run *r, const gp_picture_job *job, gp_error *
 static gp_status take_batch(void *user, void *data, gp_error *err)
 {
     bench_run *r = user;
-    gp_picture_job *job = data;
-    gp_status st = gp_picture_job_status(job, r->report->pictures > 0, err);
+    gp_encode_job *job = data;
+    gp_status st = gp_encode_job_status(job, r->report->pictures > 0, err);
     if (st == GP_OK) st = write_batch(r, job, err);
     for (size_t i = 0; st == GP_OK && i < job->count; i++) {
         r->report->pictures += job->pictures[i].ok;
@@ -181,8 +181,8 @@ static gp_status take_batch(void *user, void *data, gp_error *err)
     r->report->resize_seconds += job->seconds.resize;
     r->report->image_tower_seconds += job->seconds.tower;
     r->report->image_tower_work += job->seconds.tower_work;
-    gp_picture_job_free(job);
-    if (st == GP_OK && !gp_ticker_update(&r->ticker, r->report->pictures, r->report->failed))
+    gp_encode_job_free(job);
+    if (st == GP_OK && !gp_progress_meter_update(&r->ticker, r->report->pictures, r->report->failed))
         st = gp_fail(err, GP_ERR_STOPPED, "stopped");
     return st;
 }
@@ -190,25 +190,25 @@ static gp_status take_batch(void *user, void *data, gp_error *err)
 static void drop_batch(void *user, void *job)
 {
     (void)user;
-    gp_picture_job_free(job);
+    gp_encode_job_free(job);
 }
 
 static gp_status encode(bench_run *r, gp_error *err)
 {
-    const int threads = gp_encoder_threads(r->encoder);
-    gp_pipe pipe = {.threads = threads,
-                    .window = (size_t)threads * 2,
-                    .next = next_batch,
-                    .work = work_batch,
-                    .take = take_batch,
-                    .drop = drop_batch};
+    const int threads = gp_encode_pool_threads(r->encoder);
+    gp_pipeline pipe = {.threads = threads,
+                        .window = (size_t)threads * 2,
+                        .next = next_batch,
+                        .work = work_batch,
+                        .take = take_batch,
+                        .drop = drop_batch};
     r->most = r->options->sample > SIZE_MAX ? SIZE_MAX : (size_t)r->options->sample;
     if (r->paths && r->most > r->path_count) r->most = r->path_count;
-    const double start = gp_clock_now(), worked = gp_clock_process();
+    const double start = gp_clock_now(), worked = gp_clock_process_cpu();
     r->until = start + r->options->seconds;
-    GP_TRY(gp_pipe_run(&pipe, r, err));
+    GP_TRY(gp_pipeline_run(&pipe, r, err));
     r->report->seconds = gp_clock_now() - start;
-    if (r->report->seconds > 0) r->report->busy = (gp_clock_process() - worked) / r->report->seconds;
+    if (r->report->seconds > 0) r->report->busy = (gp_clock_process_cpu() - worked) / r->report->seconds;
     if (r->report->pictures) r->report->bytes = r->bytes / (double)r->report->pictures;
     return GP_OK;
 }
@@ -235,8 +235,8 @@ static gp_status encode_texts(bench_run *r, const char *const *texts, size_t n, 
 {
     float *vectors = NULL;
     if (n == 0) return GP_OK;
-    GP_TRY(gp_alloc((void **)&vectors, n * gp_encoder_dims(r->encoder), sizeof *vectors, "embeddings", err));
-    gp_status st = gp_encoder_texts(r->encoder, texts, n, vectors, NULL, NULL, &r->report->text_tower_seconds, err);
+    GP_TRY(gp_alloc((void **)&vectors, n * gp_encode_pool_dims(r->encoder), sizeof *vectors, "embeddings", err));
+    gp_status st = gp_encode_pool_texts(r->encoder, texts, n, vectors, NULL, NULL, &r->report->text_tower_seconds, err);
     r->report->texts += n;
     gp_mem_free(vectors);
     return st;
@@ -248,13 +248,13 @@ static gp_status texts_of_files(bench_run *r, gp_error *err)
     gp_cat_todo todo = {0};
     int64_t after = 0;
     gp_status st;
-    GP_GO(gp_cat_open_memory(&cat, err));
-    GP_GO(add_sample(r, cat, err));
+    GP_TRY_GOTO(gp_cat_open_memory(&cat, err));
+    GP_TRY_GOTO(add_sample(r, cat, err));
     do {
         gp_cat_todo_clear(&todo);
-        GP_GO(gp_cat_prompts_todo(cat, 0, after, TEXTS, &todo, err));
+        GP_TRY_GOTO(gp_cat_prompts_todo(cat, 0, after, TEXTS, &todo, err));
         if (todo.count) after = todo.ids[todo.count - 1];
-        GP_GO(encode_texts(r, (const char *const *)todo.paths, todo.count, err));
+        GP_TRY_GOTO(encode_texts(r, (const char *const *)todo.paths, todo.count, err));
     } while (todo.count);
 out:
     gp_cat_todo_clear(&todo);
@@ -290,9 +290,10 @@ static gp_status begin(bench_run *r, const gp_clip *clip, const gp_model_facts *
                               .text_rule = "",
                               .dims = facts->embedding};
     if (!facts->has_image_tower) return gp_fail(err, GP_ERR_UNSUPPORTED, "the model has no image tower");
-    GP_TRY(gp_encoder_open(clip, o->threads, (size_t)(o->batch > 0 ? o->batch : 0), o->max_pixels, &r->encoder, err));
-    r->report->threads = gp_encoder_threads(r->encoder);
-    r->report->batch = (uint32_t)gp_encoder_batch(r->encoder);
+    GP_TRY(
+        gp_encode_pool_open(clip, o->threads, (size_t)(o->batch > 0 ? o->batch : 0), o->max_pixels, &r->encoder, err));
+    r->report->threads = gp_encode_pool_threads(r->encoder);
+    r->report->batch = (uint32_t)gp_encode_pool_batch(r->encoder);
     GP_TRY(gp_cat_open_memory(&r->cat, err));
     GP_TRY(gp_cat_encoder_put(r->cat, &encoder, &r->encoder_id, err));
     return o->root_count ? find_files(r, err) : draw_pictures(r, err);
@@ -316,12 +317,12 @@ gp_status gp_stage_bench(const gp_clip *clip, const gp_bench_options *options, g
     gp_status st;
     atomic_init(&r.next_drawn, 0);
     gp_clip_facts(clip, &facts);
-    gp_ticker_init(&r.ticker, "bench", 0, options->progress, options->user);
-    GP_GO(begin(&r, clip, &facts, err));
-    GP_GO(encode(&r, err));
+    gp_progress_meter_init(&r.ticker, "bench", 0, options->progress, options->user);
+    GP_TRY_GOTO(begin(&r, clip, &facts, err));
+    GP_TRY_GOTO(encode(&r, err));
     if (facts.has_text_tower && gp_clip_tokenizer(clip))
-        GP_GO(r.paths ? texts_of_files(&r, err) : texts_of_drawn(&r, err));
-    gp_ticker_finish(&r.ticker);
+        GP_TRY_GOTO(r.paths ? texts_of_files(&r, err) : texts_of_drawn(&r, err));
+    gp_progress_meter_finish(&r.ticker);
     conclude(&counts);
     *report = counts;
 out:
@@ -329,6 +330,6 @@ out:
     for (size_t i = 0; i < r.path_count; i++) gp_mem_free(r.paths[i]);
     gp_mem_free(r.paths);
     gp_cat_close(r.cat);
-    gp_encoder_close(r.encoder);
+    gp_encode_pool_close(r.encoder);
     return st;
 }

@@ -8,7 +8,7 @@
 #include "image/image.h"
 #include "image/quality.h"
 #include "image/stream.h"
-#include "stage/pipe.h"
+#include "encode/pipeline.h"
 
 #include <string.h>
 
@@ -50,7 +50,7 @@ void gp_frames_tell(const gp_frames_found *found, const gp_score_options *o)
 typedef struct measuring {
     gp_catalog *cat;
     const gp_score_options *options;
-    gp_ticker ticker;
+    gp_progress_meter ticker;
     gp_frames_found *found;
     gp_cat_todo page;
     size_t page_at;
@@ -108,12 +108,12 @@ static void work_job(void *user, int thread, void *data)
     gp_pixels pixels = {0};
     gp_error *err = &job->error;
     gp_status st = GP_OK;
-    GP_GO(gp_file_read(job->path, FILE_LIMIT, &file, err));
+    GP_TRY_GOTO(gp_file_read(job->path, FILE_LIMIT, &file, err));
     gp_hash now = gp_hash_of(file.data, file.size);
     if (memcmp(now.bytes, job->hash.bytes, sizeof now.bytes) != 0)
-        GP_GO(gp_fail(err, GP_ERR_NOT_FOUND, "has changed since it was added"));
-    GP_GO(gp_image_decode_bytes(file.data, file.size, max_pixels, &pixels, err));
-    GP_GO(gp_image_quality(&pixels, gp_image_is_plain(file.data, file.size), &job->quality, err));
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_NOT_FOUND, "has changed since it was added"));
+    GP_TRY_GOTO(gp_image_decode_bytes(file.data, file.size, max_pixels, &pixels, err));
+    GP_TRY_GOTO(gp_image_quality(&pixels, gp_image_is_plain(file.data, file.size), &job->quality, err));
 out:
     job->status = st;
     gp_pixels_clear(&pixels);
@@ -133,14 +133,14 @@ static gp_status take_job(void *user, void *data, gp_error *err)
     measuring *m = user;
     const measure_job *job = data;
     gp_status st = GP_OK;
-    if (job->status == GP_ERR_MEMORY) GP_GO(gp_fail(err, GP_ERR_MEMORY, "%s", job->error.message));
+    if (job->status == GP_ERR_MEMORY) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "%s", job->error.message));
     if (job->status == GP_OK) {
-        if (!m->in_transaction) GP_GO(gp_cat_begin(m->cat, err));
+        if (!m->in_transaction) GP_TRY_GOTO(gp_cat_begin(m->cat, err));
         m->in_transaction = true;
-        GP_GO(gp_frames_put(m->cat, job->image, &job->quality, m->options->keep_frames, m->found, err));
-        if (++m->uncommitted >= IMAGES_PER_COMMIT) GP_GO(commit(m, err));
+        GP_TRY_GOTO(gp_frames_put(m->cat, job->image, &job->quality, m->options->keep_frames, m->found, err));
+        if (++m->uncommitted >= IMAGES_PER_COMMIT) GP_TRY_GOTO(commit(m, err));
     }
-    if (!gp_ticker_update(&m->ticker, ++m->done, 0)) st = gp_fail(err, GP_ERR_STOPPED, "stopped");
+    if (!gp_progress_meter_update(&m->ticker, ++m->done, 0)) st = gp_fail(err, GP_ERR_STOPPED, "stopped");
 out:
     drop_job(NULL, data);
     return st;
@@ -149,24 +149,24 @@ out:
 gp_status gp_stage_measure(gp_catalog *cat, const gp_score_options *options, gp_frames_found *found, gp_error *err)
 {
     measuring m = {.cat = cat, .options = options, .found = found};
-    int threads = gp_pipe_threads(options->threads);
-    gp_pipe pipe = {.threads = threads,
-                    .window = (size_t)threads * 4,
-                    .next = next_job,
-                    .work = work_job,
-                    .take = take_job,
-                    .drop = drop_job};
+    int threads = gp_pipeline_threads(options->threads);
+    gp_pipeline pipe = {.threads = threads,
+                        .window = (size_t)threads * 4,
+                        .next = next_job,
+                        .work = work_job,
+                        .take = take_job,
+                        .drop = drop_job};
     uint64_t todo = 0;
     GP_TRY(gp_cat_quality_todo_count(cat, &todo, err));
     if (!todo) return GP_OK;
-    gp_ticker_init(&m.ticker, "measure", todo, options->progress, options->user);
-    gp_status st = gp_pipe_run(&pipe, &m, err);
+    gp_progress_meter_init(&m.ticker, "measure", todo, options->progress, options->user);
+    gp_status st = gp_pipeline_run(&pipe, &m, err);
     if (st == GP_OK || st == GP_ERR_STOPPED) {
         gp_status saved = commit(&m, err);
         if (saved != GP_OK) st = saved;
     } else
         gp_cat_rollback(cat);
     gp_cat_todo_clear(&m.page);
-    if (st == GP_OK) gp_ticker_finish(&m.ticker);
+    if (st == GP_OK) gp_progress_meter_finish(&m.ticker);
     return st;
 }

@@ -29,7 +29,7 @@ static gp_status read_pixels(gp_identity *id, const uint8_t *bytes, size_t size,
     return st == GP_ERR_MEMORY ? gp_fail(err, st, "%s", ignored.message) : GP_OK; /* others: reported by score */
 }
 
-gp_status gp_identity_read(gp_identity *id, const gp_hash *hash, const gp_image_head *head, const uint8_t *bytes,
+gp_status gp_identity_read(gp_identity *id, const gp_hash *hash, const gp_image_info *head, const uint8_t *bytes,
                            size_t size, uint64_t max_pixels, gp_error *err)
 {
     const gp_cat_content *before = &id->before;

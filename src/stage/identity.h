@@ -17,7 +17,7 @@ typedef struct gp_identity {
 
 /* Fills in everything except `before` for a file whose bytes have this `hash`.  Decodes the file only if its compressed
  * pixels differ and the hash of the earlier decoded pixels is known.  Errors: MEMORY.  Threads: any. */
-gp_status gp_identity_read(gp_identity *identity, const gp_hash *hash, const gp_image_head *head, const uint8_t *bytes,
+gp_status gp_identity_read(gp_identity *identity, const gp_hash *hash, const gp_image_info *head, const uint8_t *bytes,
                            size_t size, uint64_t max_pixels, gp_error *err);
 
 #endif

@@ -26,7 +26,7 @@ static bool push(char ***paths, size_t *n, char *path)
 }
 
 /* Ignores unreadable folders, which the later walk that reads the files reports. */
-static bool on_found(void *user, const gp_found *found)
+static bool on_found(void *user, const gp_walk_entry *found)
 {
     gp_rows_of *of = user;
     bool kept = found->listed ? push(&of->listed, &of->listed_n, gp_str_dup(found->path))

@@ -11,9 +11,9 @@
 #include "base/str.h"
 #include "catalog/catalog.h"
 #include "model/scorer.h"
-#include "stage/encode.h"
+#include "encode/encode.h"
 #include "stage/passed.h"
-#include "stage/pipe.h"
+#include "encode/pipeline.h"
 #include "stage/frames.h"
 
 #define PAGE              4096 /* images without embedding read at once */
@@ -23,12 +23,12 @@
 
 typedef struct score_run {
     gp_catalog *cat;
-    gp_encoder *encoder;
+    gp_encode_pool *encoder;
     int64_t encoder_id;
     bool retry_failed, keep_frames;
     gp_frames_found frames;
     gp_report *report;
-    gp_ticker ticker;
+    gp_progress_meter ticker;
     gp_cat_todo page; /* images of the page under way */
     size_t page_at;
     int64_t after; /* last image id read */
@@ -39,7 +39,7 @@ typedef struct score_run {
 
 static gp_status score_prompts(score_run *r, gp_error *err)
 {
-    size_t d = gp_encoder_dims(r->encoder);
+    size_t d = gp_encode_pool_dims(r->encoder);
     int64_t after = 0;
     for (;;) {
         gp_cat_todo todo = {0};
@@ -47,21 +47,21 @@ static gp_status score_prompts(score_run *r, gp_error *err)
         uint32_t *tokens = NULL;
         bool *truncated = NULL;
         gp_status st = GP_OK;
-        GP_GO(gp_cat_prompts_todo(r->cat, r->encoder_id, after, TEXTS_PER_COMMIT, &todo, err));
+        GP_TRY_GOTO(gp_cat_prompts_todo(r->cat, r->encoder_id, after, TEXTS_PER_COMMIT, &todo, err));
         if (todo.count == 0) goto out;
         after = todo.ids[todo.count - 1];
-        GP_GO(gp_alloc((void **)&vectors, todo.count * d, sizeof *vectors, "prompt embeddings", err));
-        GP_GO(gp_alloc((void **)&tokens, todo.count, sizeof *tokens, "prompt embeddings", err));
-        GP_GO(gp_alloc((void **)&truncated, todo.count, sizeof *truncated, "prompt embeddings", err));
-        GP_GO(gp_encoder_texts(r->encoder, (const char *const *)todo.paths, todo.count, vectors, tokens, truncated,
-                               &r->report->text_tower_seconds, err));
-        GP_GO(gp_cat_begin(r->cat, err));
+        GP_TRY_GOTO(gp_alloc((void **)&vectors, todo.count * d, sizeof *vectors, "prompt embeddings", err));
+        GP_TRY_GOTO(gp_alloc((void **)&tokens, todo.count, sizeof *tokens, "prompt embeddings", err));
+        GP_TRY_GOTO(gp_alloc((void **)&truncated, todo.count, sizeof *truncated, "prompt embeddings", err));
+        GP_TRY_GOTO(gp_encode_pool_texts(r->encoder, (const char *const *)todo.paths, todo.count, vectors, tokens,
+                                         truncated, &r->report->text_tower_seconds, err));
+        GP_TRY_GOTO(gp_cat_begin(r->cat, err));
         for (size_t i = 0; i < todo.count; i++) {
-            GP_GO(gp_cat_prompt_embedding_put(r->cat, todo.ids[i], r->encoder_id, vectors + i * d, (uint32_t)d,
-                                              tokens[i], truncated[i], err));
+            GP_TRY_GOTO(gp_cat_prompt_embedding_put(r->cat, todo.ids[i], r->encoder_id, vectors + i * d, (uint32_t)d,
+                                                    tokens[i], truncated[i], err));
         }
-        GP_GO(gp_cat_commit(r->cat, err));
-        if (!gp_ticker_update(&r->ticker, 0, 0)) st = gp_fail(err, GP_ERR_STOPPED, "stopped");
+        GP_TRY_GOTO(gp_cat_commit(r->cat, err));
+        if (!gp_progress_meter_update(&r->ticker, 0, 0)) st = gp_fail(err, GP_ERR_STOPPED, "stopped");
     out:
         if (st != GP_OK) gp_cat_rollback(r->cat);
         bool ended = todo.count == 0;
@@ -88,8 +88,8 @@ static gp_status next_batch(void *user, void **out, gp_error *err)
     }
     size_t left = r->page.count - r->page_at;
     if (left == 0) return GP_OK;
-    gp_picture_job *job;
-    GP_TRY(gp_picture_job_new(r->encoder, gp_encoder_next(r->encoder, left), &job, err));
+    gp_encode_job *job;
+    GP_TRY(gp_encode_job_new(r->encoder, gp_encode_pool_next(r->encoder, left), &job, err));
     for (size_t i = 0; i < job->count; i++) {
         job->pictures[i].id = r->page.ids[r->page_at + i];
         /* The path goes with the job: the page may be replaced before the job is taken. */
@@ -105,24 +105,24 @@ static gp_status next_batch(void *user, void **out, gp_error *err)
 
 static void work_batch(void *user, int thread, void *job)
 {
-    gp_picture_job_run(((score_run *)user)->encoder, thread, job);
+    gp_encode_job_run(((score_run *)user)->encoder, thread, job);
 }
 
 static void drop_batch(void *user, void *data)
 {
     (void)user;
-    gp_picture_job *job = data;
+    gp_encode_job *job = data;
     for (size_t i = 0; i < job->count; i++) gp_mem_free((void *)(uintptr_t)job->pictures[i].path);
-    gp_picture_job_free(job);
+    gp_encode_job_free(job);
 }
 
-static gp_status write_batch(score_run *r, const gp_picture_job *job, gp_error *err)
+static gp_status write_batch(score_run *r, const gp_encode_job *job, gp_error *err)
 {
-    size_t d = gp_encoder_dims(r->encoder);
+    size_t d = gp_encode_pool_dims(r->encoder);
     double start = gp_clock_now();
     GP_TRY(gp_cat_begin(r->cat, err));
     for (size_t i = 0; i < job->count; i++) {
-        const gp_picture *p = &job->pictures[i];
+        const gp_encode_item *p = &job->pictures[i];
         if (p->ok) {
             GP_TRY(gp_cat_image_embedding_put(r->cat, p->id, r->encoder_id, job->vectors + i * d, (uint32_t)d, err));
             GP_TRY(gp_cat_failure_clear(r->cat, p->id, "score", err));
@@ -141,8 +141,8 @@ static gp_status write_batch(score_run *r, const gp_picture_job *job, gp_error *
 static gp_status take_batch(void *user, void *data, gp_error *err)
 {
     score_run *r = user;
-    gp_picture_job *job = data;
-    gp_status st = gp_picture_job_status(job, r->report->done + r->report->skipped > 0, err);
+    gp_encode_job *job = data;
+    gp_status st = gp_encode_job_status(job, r->report->done + r->report->skipped > 0, err);
     if (st == GP_OK) st = write_batch(r, job, err);
     if (st == GP_OK) {
         for (size_t i = 0; i < job->count; i++) {
@@ -155,7 +155,7 @@ static gp_status take_batch(void *user, void *data, gp_error *err)
         r->report->decode_seconds += job->seconds.decode;
         r->report->resize_seconds += job->seconds.resize;
         r->report->image_tower_seconds += job->seconds.tower;
-        if (!gp_ticker_update(&r->ticker, r->report->done + r->report->failed, r->report->failed))
+        if (!gp_progress_meter_update(&r->ticker, r->report->done + r->report->failed, r->report->failed))
             st = gp_fail(err, GP_ERR_STOPPED, "stopped");
     } else {
         gp_cat_rollback(r->cat);
@@ -166,14 +166,14 @@ static gp_status take_batch(void *user, void *data, gp_error *err)
 
 static gp_status score_images(score_run *r, gp_error *err)
 {
-    int threads = gp_encoder_threads(r->encoder);
-    gp_pipe pipe = {.threads = threads,
-                    .window = (size_t)threads * 2,
-                    .next = next_batch,
-                    .work = work_batch,
-                    .take = take_batch,
-                    .drop = drop_batch};
-    gp_status st = gp_pipe_run(&pipe, r, err);
+    int threads = gp_encode_pool_threads(r->encoder);
+    gp_pipeline pipe = {.threads = threads,
+                        .window = (size_t)threads * 2,
+                        .next = next_batch,
+                        .work = work_batch,
+                        .take = take_batch,
+                        .drop = drop_batch};
+    gp_status st = gp_pipeline_run(&pipe, r, err);
     gp_cat_todo_clear(&r->page);
     return st;
 }
@@ -207,10 +207,10 @@ static gp_status score_pairs(gp_catalog *cat, const gp_scorer *scorer, const cha
 {
     pair_run p = {.cat = cat, .scorer = scorer, .scorer_id = scorer_id};
     gp_status st = GP_OK;
-    GP_GO(gp_cat_begin(cat, err));
-    GP_GO(gp_cat_pairs_todo(cat, scorer_id, encoder, guesses, score_pair, &p, err));
-    if (p.status != GP_OK) GP_GO(gp_fail(err, p.status, "%s", p.error.message));
-    GP_GO(gp_cat_commit(cat, err));
+    GP_TRY_GOTO(gp_cat_begin(cat, err));
+    GP_TRY_GOTO(gp_cat_pairs_todo(cat, scorer_id, encoder, guesses, score_pair, &p, err));
+    if (p.status != GP_OK) GP_TRY_GOTO(gp_fail(err, p.status, "%s", p.error.message));
+    GP_TRY_GOTO(gp_cat_commit(cat, err));
 out:
     if (st != GP_OK) gp_cat_rollback(cat);
     return st;
@@ -272,27 +272,27 @@ gp_status gp_stage_score(gp_catalog *cat, const gp_clip *clip, const char *model
                             .higher_better = clip_score->higher_better};
     uint64_t todo = 0, with_failed = 0;
     gp_status st = GP_OK;
-    GP_GO(begin(&r, clip, model_name, &scorer, err));
-    if (options->keep_frames) GP_GO(gp_cat_frames_keep(cat, &r.frames.kept, err));
-    GP_GO(gp_cat_images_todo_count(cat, r.encoder_id, r.retry_failed, &todo, &counts.skipped, err));
-    GP_GO(gp_cat_images_todo_count(cat, r.encoder_id, true, &with_failed, &counts.skipped, err));
-    gp_ticker_init(&r.ticker, "score", todo, options->progress, options->user);
-    GP_GO(gp_encoder_open(clip, options->threads, (size_t)(options->batch > 0 ? options->batch : 0),
-                          options->max_pixels, &r.encoder, err));
-    GP_GO(score_prompts(&r, err));
+    GP_TRY_GOTO(begin(&r, clip, model_name, &scorer, err));
+    if (options->keep_frames) GP_TRY_GOTO(gp_cat_frames_keep(cat, &r.frames.kept, err));
+    GP_TRY_GOTO(gp_cat_images_todo_count(cat, r.encoder_id, r.retry_failed, &todo, &counts.skipped, err));
+    GP_TRY_GOTO(gp_cat_images_todo_count(cat, r.encoder_id, true, &with_failed, &counts.skipped, err));
+    gp_progress_meter_init(&r.ticker, "score", todo, options->progress, options->user);
+    GP_TRY_GOTO(gp_encode_pool_open(clip, options->threads, (size_t)(options->batch > 0 ? options->batch : 0),
+                                    options->max_pixels, &r.encoder, err));
+    GP_TRY_GOTO(score_prompts(&r, err));
     gp_status images = score_images(&r, err); /* stopped: score what there is before saying so */
-    gp_ticker_finish(&r.ticker);
+    gp_progress_meter_finish(&r.ticker);
     if (images == GP_OK && !gp_clip_preprocess(clip)->fast_decode)
         images = gp_stage_measure(cat, options, &r.frames, err);
-    if (images != GP_OK && images != GP_ERR_STOPPED) GP_GO(images);
-    GP_GO(score_pairs(cat, clip_score, scorer_id, r.encoder_id, options->guesses, err));
-    GP_GO(tell_cut(&r, options, err));
+    if (images != GP_OK && images != GP_ERR_STOPPED) GP_TRY_GOTO(images);
+    GP_TRY_GOTO(score_pairs(cat, clip_score, scorer_id, r.encoder_id, options->guesses, err));
+    GP_TRY_GOTO(tell_cut(&r, options, err));
     gp_frames_tell(&r.frames, options);
     st = images;
     counts.failed += with_failed - todo; /* those that failed before and were not tried again */
     (void)gp_cat_without_prompt(cat, &counts.without_prompt, NULL);
 out:
-    gp_encoder_close(r.encoder);
+    gp_encode_pool_close(r.encoder);
     counts.seconds = gp_clock_now() - start;
     if (report) *report = counts;
     return st;

@@ -137,8 +137,8 @@ gp_status gp_setting_columns_read(char *const *json, size_t n, gp_setting_column
     gp_setting_columns s = {.n = n};
     reader r = {.out = &s};
     gp_status st = GP_OK;
-    GP_GO(gp_alloc((void **)&s.names, MOST_KEYS, sizeof *s.names, "settings", err));
-    GP_GO(gp_alloc((void **)&s.words, MOST_KEYS, sizeof *s.words, "settings", err));
+    GP_TRY_GOTO(gp_alloc((void **)&s.names, MOST_KEYS, sizeof *s.names, "settings", err));
+    GP_TRY_GOTO(gp_alloc((void **)&s.words, MOST_KEYS, sizeof *s.words, "settings", err));
     for (size_t i = 0; i < n; i++) {
         gp_json *root = NULL;
         if (!json[i]) continue;
@@ -147,12 +147,12 @@ gp_status gp_setting_columns_read(char *const *json, size_t n, gp_setting_column
         r.row = i;
         if (st == GP_OK) gp_json_each(root, take_member, &r);
         gp_json_free(root);
-        if (r.no_memory) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the settings of %zu images", n));
+        if (r.no_memory) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the settings of %zu images", n));
     }
     sort_columns(&s);
     s.numbers = gp_mem_zero(s.count, sizeof *s.numbers);
-    if (!s.numbers) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the settings of %zu images", n));
-    GP_GO(choose_features(&s, err));
+    if (!s.numbers) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the settings of %zu images", n));
+    GP_TRY_GOTO(choose_features(&s, err));
     *out = s;
     return GP_OK;
 out:

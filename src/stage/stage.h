@@ -14,36 +14,36 @@ struct gp_rows_of;
 gp_status gp_stage_add_table(gp_catalog *cat, const gp_add_options *options, struct gp_table *table,
                              struct gp_rows_of *rows, gp_report *report, gp_error *err);
 /* Merges marks from the journal whose images are now in the catalog; notes "marks-brought", "marks-waiting". */
-gp_status gp_stage_bring_marks(gp_catalog *cat, gp_note_fn note, void *user, gp_error *err);
-gp_status gp_stage_bring(gp_catalog *cat, const gp_add_options *add, const gp_bring_options *options, gp_report *added,
-                         gp_report *report, gp_error *err);
+gp_status gp_stage_import_marks(gp_catalog *cat, gp_note_fn note, void *user, gp_error *err);
+gp_status gp_stage_import(gp_catalog *cat, const gp_add_options *add, const gp_import_options *options,
+                          gp_report *added, gp_report *report, gp_error *err);
 /* The id of the CLIP score by this model: all that the number depends on. */
 void gp_stage_scorer_id(const gp_clip *clip, char *out, size_t size);
 gp_status gp_stage_score(gp_catalog *cat, const gp_clip *clip, const char *model_name, const gp_score_options *options,
                          gp_report *report, gp_error *err);
 /* scorer NULL: the one used last. */
-gp_status gp_stage_select(gp_catalog *cat, const char *scorer, const gp_pick_options *options, gp_report *report,
-                          gp_error *err);
-/* As gp_stage_select, with the scorer used last, which must have an analysis.  Where no prompt has two candidates, the
+gp_status gp_stage_pick(gp_catalog *cat, const char *scorer, const gp_pick_options *options, gp_report *report,
+                        gp_error *err);
+/* As gp_stage_pick, with the scorer used last, which must have an analysis.  Where no prompt has two candidates, the
  * strategy by prompt cannot choose; the strategy by category takes its place if some category has more images than it
  * picks.  *used: the strategy. */
-gp_status gp_stage_select_fit(gp_catalog *cat, const gp_pick_options *options, gp_pick_strategy *used,
-                              gp_report *report, gp_error *err);
+gp_status gp_stage_pick_fit(gp_catalog *cat, const gp_pick_options *options, gp_pick_strategy *used, gp_report *report,
+                            gp_error *err);
 /* Finds the id of the scorer to use: the scorer named `wanted` (gp_cat_scorer_find), or the scorer used last if
  * `wanted` is NULL.  A named scorer must have scored something, or its empty results would replace another scorer's.
  * Owns: *out, gp_mem_free. */
 gp_status gp_stage_scorer_wanted(gp_catalog *cat, const char *wanted, char **out, gp_error *err);
 
 /* Options of all parts, complete; pointers between them are not read. */
-typedef struct gp_find_parts {
-    gp_find_options find;
+typedef struct gp_analyze_parts {
+    gp_analyze_options find;
     gp_slices_options slices;
     gp_duplicates_options duplicates;
     gp_umap_options map;
-} gp_find_parts;
+} gp_analyze_parts;
 /* clip NULL: no category_labels, no probes. */
-gp_status gp_stage_find(gp_catalog *cat, const gp_clip *clip, const char *scorer, const gp_find_parts *parts,
-                        gp_find_report *report, gp_error *err);
+gp_status gp_stage_analyze(gp_catalog *cat, const gp_clip *clip, const char *scorer, const gp_analyze_parts *parts,
+                           gp_analyze_report *report, gp_error *err);
 
 /* Which words go with which scores; options complete.  NOT_FOUND: nothing is scored. */
 gp_status gp_stage_words(gp_catalog *cat, const gp_words_options *options,
@@ -52,10 +52,10 @@ gp_status gp_stage_words(gp_catalog *cat, const gp_words_options *options,
 typedef struct gp_run_parts {
     gp_add_options add;
     gp_score_options score;
-    gp_find_parts find;
-    bool no_find;
+    gp_analyze_parts find;
+    bool no_analysis;
     gp_pick_options pick;
-    bool fit_strategy;      /* see gp_stage_select_fit */
+    bool fit_strategy;      /* see gp_stage_pick_fit */
     gp_sheet_options sheet; /* file NULL: no sheet */
 } gp_run_parts;
 gp_status gp_stage_run(gp_catalog *cat, const gp_clip *clip, const char *model_name, const gp_run_parts *parts,
@@ -64,18 +64,6 @@ gp_status gp_stage_run(gp_catalog *cat, const gp_clip *clip, const char *model_n
 gp_status gp_stage_generate_check(const gp_generate_options *options, gp_error *err);
 gp_status gp_stage_generate(gp_catalog *cat, const gp_clip *clip, const char *model_name,
                             const gp_generate_options *options, gp_generate_report *report, gp_error *err);
-
-/* Take the path out of a message that will stand beside it. */
-void gp_stage_reason(gp_error *error, const char *path);
-
-/* Files to embeddings without a catalog: paths [n] -> out [n,d], ok [n]. */
-gp_status gp_stage_embed_files(const gp_clip *clip, const char *const *paths, size_t n, const gp_embed_options *options,
-                               float *out, bool *ok, gp_report *report, gp_error *err);
-/* Texts to embeddings, packed by length: texts [n] -> out [n,d].  tokens, truncated [n] may be NULL. */
-gp_status gp_stage_embed_texts(const gp_clip *clip, const char *const *texts, size_t n, int threads, float *out,
-                               uint32_t *tokens, bool *truncated, gp_error *err);
-gp_status gp_stage_encode_planes(const gp_clip *clip, const float *planes, size_t n, int threads, float *out,
-                                 gp_error *err);
 
 /* roots NULL: pictures are drawn. */
 gp_status gp_stage_bench(const gp_clip *clip, const gp_bench_options *options, gp_bench_report *report, gp_error *err);

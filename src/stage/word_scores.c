@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Which words of prompts go with better scores: the catalog's scores and prompts, read; analyze/word_effects.c, which
+ * Which words of prompts go with better scores: the catalog's scores and prompts, read; analyze/slice/word_effects.c, which
  * says what they tell; and the order that was asked for. */
 #include "stage/stage.h"
 
-#include "analyze/word_effects.h"
+#include "analyze/slice/word_effects.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "catalog/catalog.h"
@@ -156,10 +156,11 @@ gp_status gp_stage_words(gp_catalog *cat, const gp_words_options *options,
         return gp_fail(err, GP_ERR_USAGE, "a word needs at least 2 prompts, not %u", options->min_support);
     if ((unsigned)options->order > GP_WORDS_WORD)
         return gp_fail(err, GP_ERR_USAGE, "unknown word order %d", (int)options->order);
-    GP_GO(gp_stage_scorer_wanted(cat, options->scorer, &scorer, err));
-    GP_GO(read_scores(cat, scorer, &r, &higher, err));
-    GP_GO(gp_an_word_effects(r.texts, r.scores, r.n, options->min_support, options->seed, options->threads, &e, err));
-    GP_GO(drop_parts(&e, err));
+    GP_TRY_GOTO(gp_stage_scorer_wanted(cat, options->scorer, &scorer, err));
+    GP_TRY_GOTO(read_scores(cat, scorer, &r, &higher, err));
+    GP_TRY_GOTO(
+        gp_an_word_effects(r.texts, r.scores, r.n, options->min_support, options->seed, options->threads, &e, err));
+    GP_TRY_GOTO(drop_parts(&e, err));
     if (options->order == GP_WORDS_EFFECT)
         qsort(e.words, e.count, sizeof *e.words, higher ? highest_first : lowest_first);
     if (options->order == GP_WORDS_SUPPORT) qsort(e.words, e.count, sizeof *e.words, by_support);

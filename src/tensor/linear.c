@@ -65,7 +65,7 @@ void gp_linear_resolve(gp_precision *precision, gp_engine *engine)
 /* 8 bits are goldpan's own business, whatever multiplies the rest. */
 static const gp_matmul_engine *engine_of(gp_engine engine, gp_precision precision)
 {
-    if (precision == GP_PRECISION_INT8) return gp_matmul_eight();
+    if (precision == GP_PRECISION_INT8) return gp_matmul_int8();
 #ifdef GP_HAVE_ONEDNN
     if (engine == GP_ENGINE_ONEDNN) return gp_matmul_onednn();
 #endif
@@ -151,24 +151,24 @@ gp_status gp_linear_new(const void *weight, gp_dtype dtype, const float *bias, s
     void *part = NULL;
     float *floats = NULL, *zeros = NULL;
     gp_status st;
-    GP_GO(gp_alloc(&part, 1, sizeof *l, "a linear layer", err));
+    GP_TRY_GOTO(gp_alloc(&part, 1, sizeof *l, "a linear layer", err));
     l = part;
     *l = (gp_linear){.out = out_features,
                      .in = in_features,
                      .round = precision == GP_PRECISION_BF16,
                      .bf16 = precision == GP_PRECISION_BF16 && engine == GP_ENGINE_ONEDNN && bf16_native(),
                      .engine = engine_of(engine, precision)};
-    GP_GO(gp_alloc_aligned(&part, count, sizeof(float), "a linear layer's weights", err));
+    GP_TRY_GOTO(gp_alloc_aligned(&part, count, sizeof(float), "a linear layer's weights", err));
     floats = part;
     load(weight, dtype, floats, count);
     if (l->round) round_floats(floats, floats, count);
     if (!bias) {
-        GP_GO(gp_alloc(&part, out_features, sizeof(float), "a linear layer's bias", err));
+        GP_TRY_GOTO(gp_alloc(&part, out_features, sizeof(float), "a linear layer's bias", err));
         zeros = part;
         memset(zeros, 0, out_features * sizeof(float));
         bias = zeros;
     }
-    GP_GO(pack(l, floats, bias, err));
+    GP_TRY_GOTO(pack(l, floats, bias, err));
     *linear = l;
     l = NULL;
 out:
@@ -190,7 +190,7 @@ size_t gp_linear_bytes(const gp_linear *linear)
     return linear->engine->bytes(linear->packed);
 }
 
-size_t gp_linear_rows(size_t m)
+size_t gp_linear_padded_rows(size_t m)
 {
     return (m + GP_MATMUL_STEP - 1) / GP_MATMUL_STEP * GP_MATMUL_STEP;
 }
@@ -203,7 +203,7 @@ static size_t aligned(size_t bytes)
 /* Rows of a block: a last one of a few rows would cost as much reading of weights as a large one. */
 static size_t block_rows(const gp_linear *linear, size_t m)
 {
-    const size_t most = linear->engine->block, even = linear->engine->even, blocks = (m + most - 1) / most;
+    const size_t most = linear->engine->block, even = linear->engine->row_multiple, blocks = (m + most - 1) / most;
     return even && blocks > 0 ? ((m + blocks - 1) / blocks + even - 1) / even * even : most;
 }
 
@@ -211,13 +211,13 @@ static size_t block_rows(const gp_linear *linear, size_t m)
 static size_t rows_of(const gp_linear *linear, size_t left, size_t block)
 {
     if (left >= block) return block;
-    return linear->engine->even ? left : gp_linear_rows(left);
+    return linear->engine->row_multiple ? left : gp_linear_padded_rows(left);
 }
 
 /* Bytes of x in bf16, for the largest block of m rows or fewer: fewer may make one larger block. */
 static size_t rounded_bytes(const gp_linear *linear, size_t m)
 {
-    const size_t rows = gp_linear_rows(m < linear->engine->block ? m : linear->engine->block);
+    const size_t rows = gp_linear_padded_rows(m < linear->engine->block ? m : linear->engine->block);
     if (!linear->round) return 0;
     return aligned(rows * linear->in * (linear->bf16 ? sizeof(uint16_t) : sizeof(float)));
 }
@@ -227,8 +227,8 @@ size_t gp_linear_scratch(const gp_linear *linear, size_t m)
     return rounded_bytes(linear, m) + aligned(linear->engine->scratch(linear->packed));
 }
 
-gp_status gp_linear_run(const gp_linear *linear, const float *x, float *y, size_t m, gp_then *then, void *scratch,
-                        gp_error *err)
+gp_status gp_linear_run(const gp_linear *linear, const float *x, float *y, size_t m, gp_epilogue *epilogue,
+                        void *scratch, gp_error *err)
 {
     uint8_t *rest = (uint8_t *)scratch + rounded_bytes(linear, m);
     const size_t block = block_rows(linear, m);
@@ -243,7 +243,7 @@ gp_status gp_linear_run(const gp_linear *linear, const float *x, float *y, size_
                 round_floats(from, scratch, rows * linear->in);
             input = scratch;
         }
-        GP_TRY(linear->engine->run(linear->packed, input, y + row * linear->out, rows, then, rest, err));
+        GP_TRY(linear->engine->run(linear->packed, input, y + row * linear->out, rows, epilogue, rest, err));
     }
     return GP_OK;
 }

@@ -20,7 +20,7 @@ const char *gp_precision_name(gp_precision precision); /* "fp32" ... */
 typedef struct gp_linear gp_linear;
 /* weight [out, in] of `dtype`, may be unaligned (mapped file); bias [out] float or NULL: both copied, may go after the
  * call.  bf16: weight rounded to nearest even, x rounded the same way when used, sums in fp32, y fp32.  int8: see
- * matmul_eight.c; at most GP_IN8 columns.
+ * matmul_int8.c; at most GP_INT8_K_MAX columns.
  * Owns: *linear, gp_linear_free. */
 gp_status gp_linear_new(const void *weight, gp_dtype dtype, const float *bias, size_t out_features, size_t in_features,
                         gp_precision precision, gp_engine engine, gp_linear **linear, gp_error *err);
@@ -28,14 +28,14 @@ void gp_linear_free(gp_linear *linear);
 size_t gp_linear_bytes(const gp_linear *linear);
 
 /* Rows that run() may touch when asked for m: buffers must have that many (m rounded up, so that few shapes occur). */
-size_t gp_linear_rows(size_t m);
+size_t gp_linear_padded_rows(size_t m);
 /* Bytes of scratch that run() needs for m rows or fewer. */
 size_t gp_linear_scratch(const gp_linear *linear, size_t m);
 /* Epilogue: applied in place to each part of y while it is still in cache.  Used for activations. */
-typedef void gp_then(float *x, size_t n);
-/* x [m, in] -> y [m, out], `then` applied unless NULL; both 64-byte aligned with gp_linear_rows(m) rows; scratch
+typedef void gp_epilogue(float *x, size_t n);
+/* x [m, in] -> y [m, out], `epilogue` applied unless NULL; both 64-byte aligned with gp_linear_padded_rows(m) rows; scratch
  * 64-byte aligned.  A row's result does not depend on the other rows or on m.  Threads: any. */
-gp_status gp_linear_run(const gp_linear *linear, const float *x, float *y, size_t m, gp_then *then, void *scratch,
-                        gp_error *err);
+gp_status gp_linear_run(const gp_linear *linear, const float *x, float *y, size_t m, gp_epilogue *epilogue,
+                        void *scratch, gp_error *err);
 
 #endif

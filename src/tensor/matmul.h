@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What an engine does for linear.c: pack a matrix once, multiply rows by it.  Private to tensor.
+ * What an engine does for linear.c: pack a matrix once, gemm rows by it.  Private to tensor.
  *
  * One promise binds every engine: a row's result depends on that row alone, not on the number of rows or the place
  * among them, because a picture's score may not depend on its companions in a batch. */
@@ -19,16 +19,17 @@ typedef struct gp_matmul_engine {
     void (*free)(void *packed);
     size_t (*bytes)(const void *packed);
     size_t (*scratch)(const void *packed); /* bytes that run() needs, any number of rows */
-    /* x [rows, in] float or bf16 -> y [rows, out], `then` applied unless NULL; 64-byte aligned, scratch too.  Any
+    /* x [rows, in] float or bf16 -> y [rows, out], `epilogue` applied unless NULL; 64-byte aligned, scratch too.  Any
      * thread. */
-    gp_status (*run)(const void *packed, const void *x, float *y, size_t rows, gp_then *then, void *scratch,
+    gp_status (*run)(const void *packed, const void *x, float *y, size_t rows, gp_epilogue *epilogue, void *scratch,
                      gp_error *err);
     size_t block; /* a multiple of STEP, and of `even` */
-    size_t even;  /* 0: the more rows of a block the better; else blocks are as large as each other, rounded up to it */
+    size_t
+        row_multiple; /* 0: the more rows of a block the better; else blocks are as large as each other, rounded up to it */
 } gp_matmul_engine;
 
 const gp_matmul_engine *gp_matmul_plain(void);
-const gp_matmul_engine *gp_matmul_eight(void); /* int8 product; x and y are still floats */
+const gp_matmul_engine *gp_matmul_int8(void); /* int8 product; x and y are still floats */
 #ifdef GP_HAVE_ONEDNN
 const gp_matmul_engine *gp_matmul_onednn(void);
 /* Is a row of an fp32 product of usual size the same with any number of rows? The first call tests this. Any thread may

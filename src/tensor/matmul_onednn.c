@@ -321,8 +321,8 @@ out:
     return status;
 }
 
-static gp_status onednn_run(const void *packed, const void *x, float *y, size_t rows, gp_then *then, void *scratch,
-                            gp_error *err)
+static gp_status onednn_run(const void *packed, const void *x, float *y, size_t rows, gp_epilogue *epilogue,
+                            void *scratch, gp_error *err)
 {
     const onednn *p = packed;
     const uint8_t *from = x;
@@ -337,7 +337,7 @@ static gp_status onednn_run(const void *packed, const void *x, float *y, size_t 
             continue;
         }
         status = piece_run(p, &p->pieces[i], stream, from, y, scratch);
-        if (then) then(y, step * p->out);
+        if (epilogue) epilogue(y, step * p->out);
         from += step * p->in * width;
         y += step * p->out;
         rows -= step;
@@ -425,16 +425,16 @@ static gp_status trial_of(size_t out, size_t in, bool bf16, unsigned *mask, gp_e
     gp_status st;
     unsigned before = 0;
     const uint64_t rows = out < 64 ? 16 : out < 512 ? 4 : 2;
-    GP_GO(gp_alloc_aligned((void **)&t.weight, out * in + out, sizeof *t.weight, "trying a matrix", err));
+    GP_TRY_GOTO(gp_alloc_aligned((void **)&t.weight, out * in + out, sizeof *t.weight, "trying a matrix", err));
     fill_random(t.weight, out * in + out, out * 31 + in);
     for (*mask = ALL; *mask != 0 && *mask != before;) {
         before = *mask;
-        GP_GO(onednn_make(t.weight, t.weight + out * in, out, in, bf16, before, &p, err));
-        if (!t.x) GP_GO(trial_room(&t, p, err));
-        GP_GO(trial_scratch(&t, p, err));
+        GP_TRY_GOTO(onednn_make(t.weight, t.weight + out * in, out, in, bf16, before, &p, err));
+        if (!t.x) GP_TRY_GOTO(trial_room(&t, p, err));
+        GP_TRY_GOTO(trial_scratch(&t, p, err));
         for (uint64_t row = 0; row < rows && *mask != 0; row++) {
             trial_row(p, t.x, ~row);
-            GP_GO(trial_run(p, &t, mask, err));
+            GP_TRY_GOTO(trial_run(p, &t, mask, err));
         }
         onednn_free(p);
         p = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The product y = x W^T + b by goldpan's own tile (kernel/multiply.c), fp32; with the plain kernel table it is the
+ * The product y = x W^T + b by goldpan's own tile (kernel/gemm.c), fp32; with the plain kernel table it is the
  * reference for everything faster.
  *
  *     W [out, in] -- packed once -> panels [ceil(out/16)][in][16], the last one filled up with zeros
@@ -43,12 +43,12 @@ static gp_status plain_pack(const float *weight, const float *bias, size_t out, 
     plain *p = NULL;
     void *part = NULL;
     gp_status st;
-    GP_GO(gp_alloc(&part, 1, sizeof *p, "a packed matrix", err));
+    GP_TRY_GOTO(gp_alloc(&part, 1, sizeof *p, "a packed matrix", err));
     p = part;
     *p = (plain){.out = out, .in = in, .bytes = (count + outs) * sizeof(float)};
-    GP_GO(gp_alloc_aligned(&part, count, sizeof(float), "a packed matrix", err));
+    GP_TRY_GOTO(gp_alloc_aligned(&part, count, sizeof(float), "a packed matrix", err));
     p->panels = part;
-    GP_GO(gp_alloc_aligned(&part, outs, sizeof(float), "a packed matrix", err));
+    GP_TRY_GOTO(gp_alloc_aligned(&part, outs, sizeof(float), "a packed matrix", err));
     p->bias = part;
     for (size_t o = 0; o < outs; o++) {
         float *to = p->panels + o / OUTS * OUTS * in + o % OUTS;
@@ -70,7 +70,7 @@ typedef struct strip {
     float *near;           /* [rows, 16] sums */
     float *y;              /* [rows, out] */
     size_t rows;
-    gp_then *then;
+    gp_epilogue *epilogue;
 } strip;
 
 /* Results of a few rows, to y: their stores overlap with the products of the next few. */
@@ -78,7 +78,7 @@ static void put(const strip *s, size_t row, size_t some)
 {
     const float *from = s->near + row * OUTS;
     float *to = s->y + row * s->p->out + s->first;
-    if (s->then) s->then(s->near + row * OUTS, some * OUTS);
+    if (s->epilogue) s->epilogue(s->near + row * OUTS, some * OUTS);
     if (s->columns == OUTS)
         for (size_t r = 0; r < some; r++) memcpy(to + r * s->p->out, from + r * OUTS, OUTS * sizeof *to);
     else
@@ -97,19 +97,19 @@ static void panel_part(const gp_kernels *kernels, const strip *s, size_t at, siz
         float *near = s->near + row * OUTS;
         for (; asked < until; asked++) __builtin_prefetch(next + asked * OUTS);
         for (size_t r = 0; at == 0 && r < some; r++) memcpy(near + r * OUTS, p->bias + s->first, OUTS * sizeof *near);
-        kernels->multiply(s->x + row * p->in + at, p->in, part, depth, near, OUTS, some);
+        kernels->gemm(s->x + row * p->in + at, p->in, part, depth, near, OUTS, some);
         if (at + depth == p->in) put(s, row, some);
     }
 }
 
-static gp_status plain_run(const void *packed, const void *x, float *y, size_t rows, gp_then *then, void *scratch,
-                           gp_error *err)
+static gp_status plain_run(const void *packed, const void *x, float *y, size_t rows, gp_epilogue *epilogue,
+                           void *scratch, gp_error *err)
 {
     (void)err;
     const gp_kernels *kernels = gp_kernel_table();
     const plain *p = packed;
     const size_t lines = (p->out + OUTS - 1) / OUTS * p->in;
-    strip s = {.p = p, .x = x, .near = scratch, .y = y, .rows = rows, .then = then};
+    strip s = {.p = p, .x = x, .near = scratch, .y = y, .rows = rows, .epilogue = epilogue};
     for (s.first = 0; s.first < p->out; s.first += OUTS) {
         s.columns = p->out - s.first < OUTS ? p->out - s.first : OUTS;
         for (size_t at = 0; at < p->in; at += DEPTH) {

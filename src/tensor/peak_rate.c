@@ -20,13 +20,13 @@ static void run(void *user, int index)
 {
     race *r = user;
     r->loop->run(ROUNDS); /* wake the wide registers, which start slowly */
-    const double start = gp_clock_thread();
+    const double start = gp_clock_thread_cpu();
     double now;
     uint64_t calls = 0;
     do {
         r->loop->run(ROUNDS);
         calls++;
-        now = gp_clock_thread();
+        now = gp_clock_thread_cpu();
     } while (now - start < r->seconds);
     r->rates[index] = 2.0 * (double)ROUNDS * (double)calls * r->loop->products / (now - start);
 }
@@ -42,7 +42,7 @@ gp_status gp_peak_measure(const gp_peak_loop *loop, int threads, double seconds,
     for (int i = 0; i < tries; i++) {
         gp_threads *group = NULL;
         double sum = 0;
-        GP_GO(gp_threads_start(threads, run, &r, &group, err));
+        GP_TRY_GOTO(gp_threads_start(threads, run, &r, &group, err));
         gp_threads_join(group);
         for (int k = 0; k < threads; k++) sum += r.rates[k];
         if (threads > processors) sum *= (double)processors / threads; /* they take turns */

@@ -112,9 +112,9 @@ static gp_status join_long(const gp_bpe *bpe, int32_t *ids, size_t *n, gp_error 
 {
     gp_status st;
     chain c = {.bpe = bpe, .ids = ids, .n = *n};
-    GP_GO(gp_alloc((void **)&c.next, *n, sizeof *c.next, "a long word", err));
-    GP_GO(gp_alloc((void **)&c.last, *n, sizeof *c.last, "a long word", err));
-    GP_GO(gp_alloc((void **)&c.heap, *n, 2 * sizeof *c.heap, "a long word", err));
+    GP_TRY_GOTO(gp_alloc((void **)&c.next, *n, sizeof *c.next, "a long word", err));
+    GP_TRY_GOTO(gp_alloc((void **)&c.last, *n, sizeof *c.last, "a long word", err));
+    GP_TRY_GOTO(gp_alloc((void **)&c.heap, *n, 2 * sizeof *c.heap, "a long word", err));
     for (size_t i = 0; i < *n; i++) c.next[i] = (uint32_t)i + 1, c.last[i] = (uint32_t)i - 1;
     for (size_t i = 0; i < *n; i++) offer(&c, (uint32_t)i);
     join_all(&c);
@@ -191,16 +191,16 @@ static gp_status add_stretch(const gp_bpe *bpe, const char *text, size_t size, i
     uint32_t *points = NULL;
     size_t n = 0;
     if (size == 0) return GP_OK;
-    GP_GO(gp_text_clean(text, size, &points, &n, err));
+    GP_TRY_GOTO(gp_text_clean(text, size, &points, &n, err));
     for (size_t i = 0; i < n;) {
         size_t k = stands(points + i, n - i, GP_BPE_BOS);
         if (k == 0) k = stands(points + i, n - i, GP_BPE_EOS);
         if (k > 0) { /* <| letters |> */
-            GP_GO(add_piece(bpe, points + i, 2, out, err));
-            GP_GO(add_piece(bpe, points + i + 2, k - 4, out, err));
-            GP_GO(add_piece(bpe, points + i + k - 2, 2, out, err));
+            GP_TRY_GOTO(add_piece(bpe, points + i, 2, out, err));
+            GP_TRY_GOTO(add_piece(bpe, points + i + 2, k - 4, out, err));
+            GP_TRY_GOTO(add_piece(bpe, points + i + k - 2, 2, out, err));
         } else if ((k = piece_length(points + i, n - i)) > 0) {
-            GP_GO(add_piece(bpe, points + i, k, out, err));
+            GP_TRY_GOTO(add_piece(bpe, points + i, k, out, err));
         } else {
             k = 1;
         }
@@ -249,10 +249,10 @@ gp_status gp_bpe_encode(const gp_bpe *bpe, const char *text, size_t size, int32_
     gp_status st;
     id_list out = {0};
     if (size > TEXT_LIMIT) return gp_fail(err, GP_ERR_LIMIT, "a text of %zu bytes is longer than %d", size, TEXT_LIMIT);
-    GP_GO(reserve(&out, size + 2, err));
-    GP_GO(add_id(&out, bpe->bos, err));
-    GP_GO(add_text(bpe, text, size, &out, err));
-    GP_GO(add_id(&out, bpe->eos, err));
+    GP_TRY_GOTO(reserve(&out, size + 2, err));
+    GP_TRY_GOTO(add_id(&out, bpe->bos, err));
+    GP_TRY_GOTO(add_text(bpe, text, size, &out, err));
+    GP_TRY_GOTO(add_id(&out, bpe->eos, err));
     *ids = out.at;
     *count = out.count;
     out.at = NULL;

@@ -123,8 +123,8 @@ static gp_status compose(int32_t **points, size_t *n, gp_error *err)
     for (size_t i = 0; i < *n; i++)
         total +=
             (size_t)utf8proc_decompose_char((*points)[i], NULL, 0, UTF8PROC_DECOMPOSE | UTF8PROC_STABLE, &boundary);
-    GP_GO(gp_alloc((void **)&apart, total, sizeof *apart, "text", err));
-    GP_GO(gp_alloc((void **)&other, total, sizeof *other, "text", err));
+    GP_TRY_GOTO(gp_alloc((void **)&apart, total, sizeof *apart, "text", err));
+    GP_TRY_GOTO(gp_alloc((void **)&other, total, sizeof *other, "text", err));
     size_t at = 0;
     for (size_t i = 0; i < *n; i++)
         at += (size_t)utf8proc_decompose_char((*points)[i], apart + at, (utf8proc_ssize_t)(total - at),
@@ -146,11 +146,11 @@ gp_status gp_text_clean(const char *text, size_t size, uint32_t **points, size_t
     int32_t *in = NULL;
     uint32_t *out = NULL;
     bool marks;
-    GP_GO(gp_alloc((void **)&in, size, sizeof *in, "text", err));
+    GP_TRY_GOTO(gp_alloc((void **)&in, size, sizeof *in, "text", err));
     size_t n = decode(text, size, in, &marks), dotted = 0, used = 0;
-    if (marks) GP_GO(compose(&in, &n, err));
+    if (marks) GP_TRY_GOTO(compose(&in, &n, err));
     for (size_t i = 0; i < n; i++) dotted += in[i] == DOTTED_I;
-    GP_GO(gp_alloc((void **)&out, n + dotted, sizeof *out, "text", err));
+    GP_TRY_GOTO(gp_alloc((void **)&out, n + dotted, sizeof *out, "text", err));
     for (size_t i = 0; i < n; i++) {
         uint32_t low[2], cp = (uint32_t)in[i];
         if (gp_text_class_of(cp) == GP_TEXT_SPACE) {

@@ -288,11 +288,11 @@ static gp_status from_vocab(const char *vocab_name, const char *vocab_json, size
     gp_status st;
     builder b;
     gp_json *root = NULL;
-    GP_GO(begin(&b, vocab_name, merges_name, err));
-    GP_GO(parse(&b, vocab_json, vocab_size, &root));
-    GP_GO(read_vocab(&b, root, NULL));
-    GP_GO(find_symbols(&b));
-    GP_GO(read_merges_text(&b, merges, merges_size));
+    GP_TRY_GOTO(begin(&b, vocab_name, merges_name, err));
+    GP_TRY_GOTO(parse(&b, vocab_json, vocab_size, &root));
+    GP_TRY_GOTO(read_vocab(&b, root, NULL));
+    GP_TRY_GOTO(find_symbols(&b));
+    GP_TRY_GOTO(read_merges_text(&b, merges, merges_size));
 out:
     gp_json_free(root);
     return finish(&b, st, out);
@@ -316,13 +316,13 @@ static gp_status from_tokenizer(const char *name, const char *json, size_t size,
     gp_status st;
     builder b;
     gp_json *root = NULL;
-    GP_GO(begin(&b, name, name, err));
-    GP_GO(parse(&b, json, size, &root));
+    GP_TRY_GOTO(begin(&b, name, name, err));
+    GP_TRY_GOTO(parse(&b, json, size, &root));
     const gp_json *model = gp_json_get(root, "model");
-    GP_GO(check_model(&b, model));
-    GP_GO(read_vocab(&b, gp_json_get(model, "vocab"), gp_json_get(root, "added_tokens")));
-    GP_GO(find_symbols(&b));
-    GP_GO(read_merges_json(&b, gp_json_get(model, "merges")));
+    GP_TRY_GOTO(check_model(&b, model));
+    GP_TRY_GOTO(read_vocab(&b, gp_json_get(model, "vocab"), gp_json_get(root, "added_tokens")));
+    GP_TRY_GOTO(find_symbols(&b));
+    GP_TRY_GOTO(read_merges_json(&b, gp_json_get(model, "merges")));
 out:
     gp_json_free(root);
     return finish(&b, st, out);
@@ -345,14 +345,14 @@ gp_status gp_bpe_open(const char *folder, gp_bpe **out, gp_error *err)
     gp_bytes a = {0}, m = {0};
     char *vocab = gp_path_join(folder, "vocab.json"), *merges = gp_path_join(folder, "merges.txt");
     char *tokenizer = gp_path_join(folder, "tokenizer.json");
-    if (!vocab || !merges || !tokenizer) GP_GO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a path"));
+    if (!vocab || !merges || !tokenizer) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a path"));
     st = gp_file_read(vocab, FILE_LIMIT, &a, err);
     if (st == GP_OK) st = gp_file_read(merges, FILE_LIMIT, &m, err);
     if (st == GP_OK) {
         st = from_vocab(vocab, (const char *)a.data, a.size, merges, (const char *)m.data, m.size, out, err);
     } else if (st == GP_ERR_NOT_FOUND) { /* one of the two is not there */
         gp_bytes_clear(&a);
-        GP_GO(gp_file_read(tokenizer, FILE_LIMIT, &a, err));
+        GP_TRY_GOTO(gp_file_read(tokenizer, FILE_LIMIT, &a, err));
         st = from_tokenizer(tokenizer, (const char *)a.data, a.size, out, err);
     }
 out:

@@ -91,7 +91,7 @@ static void analysis_put(gp_catalog *cat, const int64_t *images)
                           .support = 3,
                           .rows = rows,
                           .value = 27,
-                          .drop = 2,
+                          .lift = 2,
                           .low = 1,
                           .high = 3,
                           .effect = 1,

@@ -4,7 +4,7 @@
 #include "../npy.h"
 #include "base/str.h"
 #include "ingest/match.h"
-#include "ingest/table.h"
+#include "table/table.h"
 #include "support.h"
 
 #include <goldpan.h>

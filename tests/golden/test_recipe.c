@@ -77,12 +77,12 @@ static gp_status run_share(job *j, size_t index, gp_error *err)
 {
     gp_clip_worker *w = NULL;
     gp_status st;
-    GP_GO(gp_clip_worker_new(j->clip, 1, 77, &w, err));
+    GP_TRY_GOTO(gp_clip_worker_new(j->clip, 1, 77, &w, err));
     for (size_t i = index; i < j->images; i += j->threads)
-        GP_GO(gp_clip_run_images(w, j->planes + i * j->plane, 1, j->image_out + i * j->e, err));
+        GP_TRY_GOTO(gp_clip_run_images(w, j->planes + i * j->plane, 1, j->image_out + i * j->e, err));
     for (size_t i = index; i < TEXTS; i += j->threads) {
         size_t count = 77;
-        GP_GO(gp_clip_run_texts(w, j->ids + i * 77, &count, 1, j->text_out + i * j->e, err));
+        GP_TRY_GOTO(gp_clip_run_texts(w, j->ids + i * 77, &count, 1, j->text_out + i * j->e, err));
     }
 out:
     gp_clip_worker_free(w);

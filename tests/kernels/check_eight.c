@@ -45,12 +45,14 @@ void check_multiply8(const gp_kernels *k)
     for (size_t i = 0; i < rows * x_stride; i++) x[i] = full ? 255 : (uint8_t)draw();
     for (size_t i = 0; i + 1 < count * panel_stride; i += 2) {
         panels[i] = (int8_t)(full ? 64 : (int)below(255) - 127);
-        int left = GP_PAIR8 - abs(panels[i]);
-        panels[i + 1] = (int8_t)(full ? 64 : left == GP_PAIR8 ? -127 : (int)below(2 * (unsigned)left + 1) - left);
+        int left = GP_INT8_PAIR_MAX - abs(panels[i]);
+        panels[i + 1] = (int8_t)(full                       ? 64
+                                 : left == GP_INT8_PAIR_MAX ? -127
+                                                            : (int)below(2 * (unsigned)left + 1) - left);
     }
     for (size_t i = 0; full && below(2) && i < count * panel_stride; i++) panels[i] = -64;
     memcpy(start, y, rows * y_stride * 4);
-    k->multiply8(x, x_stride, panels, panel_stride, count, in, y, y_stride, rows);
+    k->gemm_int8(x, x_stride, panels, panel_stride, count, in, y, y_stride, rows);
     for (size_t r = 0; r < rows; r++)
         for (size_t o = 0; o < y_stride; o++) {
             int64_t sum = o < count * GP_PANEL ? 0 : start[r * y_stride + o];
@@ -95,7 +97,7 @@ void bench_eight(const gp_kernels *k)
     BENCH("quantise", ROWS * IN, "Gnumbers/s",
           for (size_t r = 0; r < ROWS; r++) scales[r] = k->quantise(from + r * IN, IN, x + r * IN, zeros + r));
     BENCH("multiply8", 2.0 * (double)ROWS * (double)IN * (double)COLUMNS, "GOP/s",
-          k->multiply8(x, IN, panels, IN * GP_PANEL, COUNT, IN, sums, COLUMNS, ROWS));
+          k->gemm_int8(x, IN, panels, IN * GP_PANEL, COUNT, IN, sums, COLUMNS, ROWS));
     BENCH("dequantise", ROWS * COLUMNS, "Gnumbers/s",
           k->dequantise(sums, COLUMNS, ROWS, COLUMNS, zeros, scales, sums, from, from, y, COLUMNS));
     buffers_done();

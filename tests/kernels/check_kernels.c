@@ -295,7 +295,8 @@ static void check_exp(const gp_kernels *k)
         double wanted = exp((double)x), ulp = ldexp(1.0, ilogb(wanted) - 23);
         near((double)exp_fast(x), wanted, ulp, 2.0);
     }
-    if (!isnan(exp_fast(exp_cut(NAN))) || exp_fast(exp_cut(-INFINITY)) > 2e-38f || !(exp_fast(exp_cut(1000)) > 6e37f))
+    if (!isnan(exp_fast(exp_clamp(NAN))) || exp_fast(exp_clamp(-INFINITY)) > 2e-38f ||
+        !(exp_fast(exp_clamp(1000)) > 6e37f))
         complain("at the ends");
 }
 
@@ -416,7 +417,7 @@ static void check_multiply(const gp_kernels *k)
     float *x = take_floats(rows * x_stride, 4), *panel = take_floats(in * GP_PANEL, 4);
     float *y = take_floats(rows * y_stride, 4), *start = take(rows * y_stride * 4, 4), *alone = take(GP_PANEL * 4, 4);
     memcpy(start, y, rows * y_stride * 4);
-    k->multiply(x, x_stride, panel, in, y, y_stride, rows);
+    k->gemm(x, x_stride, panel, in, y, y_stride, rows);
     for (size_t r = 0; r < rows; r++)
         for (size_t o = 0; o < y_stride; o++) {
             double sum = (double)start[r * y_stride + o], size = 1;
@@ -428,7 +429,7 @@ static void check_multiply(const gp_kernels *k)
         }
     size_t r = below(rows); /* a row depends on no other */
     memcpy(alone, start + r * y_stride, GP_PANEL * 4);
-    k->multiply(x + r * x_stride, x_stride, panel, in, alone, GP_PANEL, 1);
+    k->gemm(x + r * x_stride, x_stride, panel, in, alone, GP_PANEL, 1);
     same(alone, y + r * y_stride, GP_PANEL * 4);
 }
 
@@ -444,7 +445,7 @@ static void check_dot_float(const gp_kernels *k)
 /* Softmax of row i over the columns it sees, in double. */
 static void exact_attention(const gp_attention *a, size_t i, double *weight, double *out)
 {
-    size_t seen = a->causal ? a->from + i + 1 : a->t;
+    size_t seen = a->causal ? a->first_position + i + 1 : a->t;
     double most = -INFINITY, total = 0;
     for (size_t j = 0; j < seen; j++) {
         weight[j] = 0;
@@ -466,7 +467,7 @@ static void check_attend(const gp_kernels *k)
     static const size_t lengths[] = {1, 2, 5, 10, 50, 77, 128, 200, 257, 600};
     gp_attention a = {.e = sizes[below(10)], .t = 1 + below(lengths[below(10)]), .causal = below(2)};
     a.rows = 1 + below(below(2) ? a.t : a.t < 5 ? a.t : 5);
-    a.from = a.causal ? below(a.t - a.rows + 1) : 0;
+    a.first_position = a.causal ? below(a.t - a.rows + 1) : 0;
     a.q_stride = a.e + below(20), a.kv_stride = a.e + below(20), a.out_stride = a.e + below(20);
     a.scale = 1.0f / sqrtf((float)a.e);
     float loud = (float[]){1, 3, 12}[below(3)]; /* up to one-hot softmax */
@@ -474,7 +475,7 @@ static void check_attend(const gp_kernels *k)
     float *out = take(a.rows * a.out_stride * 4, 4), *again = take(a.rows * a.out_stride * 4, 4);
     for (size_t i = 0; i < a.rows * a.q_stride; i++) q[i] *= loud;
     a.q = q, a.k = kk, a.v = take_floats(a.t * a.kv_stride, 4), a.out = out;
-    a.scratch = take(gp_attend_scratch(a.t, a.e) * 4, 0);
+    a.scratch = take(gp_attention_scratch(a.t, a.e) * 4, 0);
     k->attend(&a);
     double weight[600], wanted[128];
     for (size_t i = 0; is_twin(k) && i < a.rows; i++) {
@@ -488,7 +489,7 @@ static void check_attend(const gp_kernels *k)
     same(out, again, a.rows * a.out_stride * 4);
     /* One query by itself gives the same bits: it must not depend on its neighbours. */
     size_t i = below(a.rows);
-    a.q = q + i * a.q_stride, a.from += a.causal ? i : 0, a.rows = 1;
+    a.q = q + i * a.q_stride, a.first_position += a.causal ? i : 0, a.rows = 1;
     memset(again, 0, a.e * 4);
     k->attend(&a);
     same(again, out + i * a.out_stride, a.e * 4);
@@ -511,16 +512,16 @@ static void check_reach(const gp_kernels *k)
             by_rows |= (uint64_t)(tile[i * stride + o] + offset[o] >= floors[i]) << i;
             by_columns |= (uint64_t)(tile[i * stride + o] + offset[i] >= floors[o]) << i;
         }
-    if (k->reach_rows(tile, stride, rows, offset, floors) != by_rows) complain("other rows");
-    if (k->reach_columns(tile, stride, rows, offset, floors) != by_columns) complain("other columns");
+    if (k->mask_rows(tile, stride, rows, offset, floors) != by_rows) complain("other rows");
+    if (k->mask_columns(tile, stride, rows, offset, floors) != by_columns) complain("other columns");
 }
 
 /* The forces of one lane in double, by the paper's formulas; d^2 is at least 1e-12. */
-static void exact_forces(const gp_forces *f, const float *head, const float *tail, const float *others, size_t lane,
-                         double *moved, double *tail_moved)
+static void exact_forces(const gp_umap_gradient *f, const float *head, const float *tail, const float *others,
+                         size_t lane, double *moved, double *tail_moved)
 {
     double a = (double)f->a, b = (double)f->b;
-    for (size_t l = 0; l <= f->pushes; l++) {
+    for (size_t l = 0; l <= f->negatives; l++) {
         const float *at = l ? others + (l - 1) * f->dims * 8 : tail;
         double s = 0;
         for (size_t k = 0; k < f->dims; k++) {
@@ -540,21 +541,22 @@ static void exact_forces(const gp_forces *f, const float *head, const float *tai
 
 static void check_forces(const gp_kernels *k)
 {
-    gp_forces f = {.a = 0.05f + 5 * fabsf(draw_float()), .b = 0.4f + fabsf(draw_float()), .alpha = fabsf(draw_float())};
-    f.pushes = below(8), f.dims = below(2) ? 2 : 1 + below(64);
+    gp_umap_gradient f = {
+        .a = 0.05f + 5 * fabsf(draw_float()), .b = 0.4f + fabsf(draw_float()), .alpha = fabsf(draw_float())};
+    f.negatives = below(8), f.dims = below(2) ? 2 : 1 + below(64);
     size_t bytes = f.dims * 8 * sizeof(float);
     float *head = take_floats(f.dims * 8, 4), *tail = take_floats(f.dims * 8, 4);
-    float *others = take_floats(f.pushes * f.dims * 8 + 1, 4);
+    float *others = take_floats(f.negatives * f.dims * 8 + 1, 4);
     float *moved = take(bytes, 4), *tail_moved = take(bytes, 4), *again = take(bytes, 4), *tail_again = take(bytes, 4);
     float size = (float[]){1e-7f, 1e-3f, 1, 30, 1000}[below(5)];
     double wanted[64], tail_wanted[64];
     for (size_t i = 0; i < f.dims * 8; i++) head[i] *= size, tail[i] = i % 8 == 3 ? head[i] : tail[i] * size;
-    for (size_t i = 0; i < f.pushes * f.dims * 8; i++) others[i] *= size;
+    for (size_t i = 0; i < f.negatives * f.dims * 8; i++) others[i] *= size;
     k->forces(&f, head, tail, others, moved, tail_moved);
     for (size_t lane = 0; is_twin(k) && lane < 8; lane++) {
         exact_forces(&f, head, tail, others, lane, wanted, tail_wanted);
         for (size_t c = 0; c < f.dims; c++) {
-            near((double)moved[c * 8 + lane], wanted[c], 4 * (double)(1 + f.pushes), 2e-5); /* measured 5e-6 */
+            near((double)moved[c * 8 + lane], wanted[c], 4 * (double)(1 + f.negatives), 2e-5); /* measured 5e-6 */
             near((double)tail_moved[c * 8 + lane], tail_wanted[c], 4, 2e-5);
         }
     }
@@ -623,7 +625,7 @@ static void bench_multiply(const gp_kernels *k)
     enum { ROWS = 192, IN = 384 };
     float *x = take_floats(ROWS * IN, 0), *panel = take_floats(IN * GP_PANEL, 0), *y = take_floats(ROWS * GP_PANEL, 0);
     BENCH("multiply", 2.0 * (double)ROWS * (double)IN * (double)GP_PANEL * 10, "GFLOP/s",
-          for (int i = 0; i < 10; i++) k->multiply(x, IN, panel, IN, y, GP_PANEL, ROWS));
+          for (int i = 0; i < 10; i++) k->gemm(x, IN, panel, IN, y, GP_PANEL, ROWS));
     buffers_done();
 }
 
@@ -634,7 +636,7 @@ static void bench_attend(const gp_kernels *k)
         size_t t = shapes[s][0], e = shapes[s][1];
         const size_t d = 12 * e; /* rows as far apart as in a tower of twelve heads */
         float *qkv = take_floats(t * 3 * d, 0), *out = take_floats(t * d, 0);
-        float *scratch = take(gp_attend_scratch(t, e) * 4, 0);
+        float *scratch = take(gp_attention_scratch(t, e) * 4, 0);
         gp_attention a = {qkv, qkv + d, qkv + 2 * d,       out,    3 * d,  3 * d, d, t, t,
                           e,   0,       shapes[s][2] != 0, 0.125f, scratch};
         char label[32];
@@ -650,7 +652,7 @@ static void bench_forces(const gp_kernels *k)
     enum { CALLS = 20000 };
     float *head = take_floats(16, 4), *tail = take_floats(16, 4), *others = take_floats(5 * 16, 4);
     float *moved = take(64, 4), *tail_moved = take(64, 4);
-    gp_forces f = {.a = 1.58f, .b = 0.9f, .alpha = 0.5f, .dims = 2, .pushes = 5};
+    gp_umap_gradient f = {.a = 1.58f, .b = 0.9f, .alpha = 0.5f, .dims = 2, .negatives = 5};
     BENCH("forces of 8 edges", (double)CALLS * 8.0, "G edges/s",
           for (int i = 0; i < CALLS; i++) k->forces(&f, head, tail, others, moved, tail_moved));
     buffers_done();

@@ -6,9 +6,9 @@
 
 #include "kernel/kernel.h"
 
-/* multiply_neon.c */
-void gp_multiply_neon(const float *x, size_t x_stride, const float *panel, size_t in, float *y, size_t y_stride,
-                      size_t rows);
+/* gemm_neon.c */
+void gp_gemm_neon(const float *x, size_t x_stride, const float *panel, size_t in, float *y, size_t y_stride,
+                  size_t rows);
 float gp_dot_float_neon(const float *a, const float *b, size_t n);
 /* resample_neon.c */
 void gp_resample_h_neon(const uint8_t *in, size_t in_stride, size_t in_w, uint8_t *out, size_t out_stride, size_t rows,

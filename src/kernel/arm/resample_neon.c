@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Resampling with NEON: the twin's sums, four of them side by side. */
 #include "kernel/arm/neon.h"
-#include "kernel/twins.h"
+#include "kernel/reference.h"
 
 #include <arm_neon.h>
 #include <string.h>

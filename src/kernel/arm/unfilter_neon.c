@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * PNG filters undone with NEON: pixels of 3 or 4 bytes one after another, their bytes side by side. */
 #include "kernel/arm/neon.h"
-#include "kernel/twins.h"
+#include "kernel/reference.h"
 #include "kernel/unfilter.h"
 
 #include <arm_neon.h>

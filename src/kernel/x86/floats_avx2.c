@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: MIT
- * The float twins built for AVX2: the same lines, eight lanes wide.  Built without fused multiply-add, so that every
+ * The float twins built for AVX2: the same lines, eight lanes wide.  Built without fused gemm-add, so that every
  * result equals the twin's in every bit (tests/kernels compares them so). */
-#define GP_LANES          8
-#define gp_f16_to_f32_c   gp_f16_to_f32_avx2
-#define gp_bf16_to_f32_c  gp_bf16_to_f32_avx2
-#define gp_f32_to_bf16_c  gp_f32_to_bf16_avx2
-#define gp_layer_norm_c   gp_layer_norm_avx2
-#define gp_l2_normalise_c gp_l2_normalise_avx2
-#define gp_dot_c          gp_dot_avx2
-#define gp_distance2_c    gp_distance2_avx2
-#define gp_quick_gelu_c   gp_quick_gelu_avx2
-#define gp_gelu_c         gp_gelu_avx2
-#define gp_add_c          gp_add_avx2
-#define gp_attend_c       gp_attend_avx2
-#define gp_forces_c       gp_forces_avx2
-#define gp_quantise_c     gp_quantise_avx2
-#define gp_dequantise_c   gp_dequantise_avx2
+#define GP_LANES           8
+#define gp_f16_to_f32_c    gp_f16_to_f32_avx2
+#define gp_bf16_to_f32_c   gp_bf16_to_f32_avx2
+#define gp_f32_to_bf16_c   gp_f32_to_bf16_avx2
+#define gp_layer_norm_c    gp_layer_norm_avx2
+#define gp_l2_normalise_c  gp_l2_normalise_avx2
+#define gp_dot_c           gp_dot_avx2
+#define gp_distance2_c     gp_distance2_avx2
+#define gp_quick_gelu_c    gp_quick_gelu_avx2
+#define gp_gelu_c          gp_gelu_avx2
+#define gp_add_c           gp_add_avx2
+#define gp_attend_c        gp_attend_avx2
+#define gp_umap_gradient_c gp_umap_gradient_avx2
+#define gp_quantise_c      gp_quantise_avx2
+#define gp_dequantise_c    gp_dequantise_avx2
 
 #include "kernel/activate.c"
-#include "kernel/attend.c"
+#include "kernel/attention.c"
 #include "kernel/convert.c"
-#include "kernel/forces.c"
+#include "kernel/umap_gradient.c"
 #include "kernel/norm.c"
 #include "kernel/quantise.c"

@@ -6,7 +6,7 @@
  * Across: four taps of a pixel at a time, for two rows at once; the parts of an output's weights are laid out once for
  * a block of rows.  Down: 32 columns and two taps at a time.  What would read behind a row or has too many taps is left
  * to the twin. */
-#include "kernel/twins.h"
+#include "kernel/reference.h"
 #include "kernel/x86/variants.h"
 
 #include <immintrin.h>

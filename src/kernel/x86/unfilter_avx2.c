@@ -13,7 +13,7 @@
  * b, c and x are known beforehand, so are the ends of the interval and the two results within it; a needs two
  * comparisons and two choices. */
 #include "kernel/unfilter.h"
-#include "kernel/twins.h"
+#include "kernel/reference.h"
 #include "kernel/x86/variants.h"
 
 #include <immintrin.h>

@@ -17,10 +17,10 @@ void gp_quick_gelu_avx2(float *x, size_t n);
 void gp_gelu_avx2(float *x, size_t n);
 void gp_add_avx2(float *x, const float *y, size_t n);
 void gp_attend_avx2(const gp_attention *attention);
-uint64_t gp_reach_rows_avx2(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
-uint64_t gp_reach_columns_avx2(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
-void gp_forces_avx2(const gp_forces *forces, const float *head, const float *tail, const float *others, float *moved,
-                    float *tail_moved);
+uint64_t gp_mask_rows_avx2(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
+uint64_t gp_mask_columns_avx2(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
+void gp_umap_gradient_avx2(const gp_umap_gradient *forces, const float *head, const float *tail, const float *others,
+                           float *moved, float *tail_moved);
 float gp_quantise_avx2(const float *x, size_t n, uint8_t *q, int32_t *zero);
 void gp_dequantise_avx2(const int32_t *sums, size_t sums_stride, size_t rows, size_t columns, const int32_t *zeros,
                         const float *scales, const int32_t *weight_sums, const float *weight_scales, const float *bias,
@@ -37,9 +37,9 @@ double gp_distance2_avx512(const float *a, const float *b, size_t n);
 void gp_quick_gelu_avx512(float *x, size_t n);
 void gp_gelu_avx512(float *x, size_t n);
 void gp_add_avx512(float *x, const float *y, size_t n);
-uint64_t gp_reach_rows_avx512(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
-uint64_t gp_reach_columns_avx512(const float *tile, size_t stride, size_t rows, const float *offset,
-                                 const float *floors);
+uint64_t gp_mask_rows_avx512(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
+uint64_t gp_mask_columns_avx512(const float *tile, size_t stride, size_t rows, const float *offset,
+                                const float *floors);
 float gp_quantise_avx512(const float *x, size_t n, uint8_t *q, int32_t *zero);
 void gp_dequantise_avx512(const int32_t *sums, size_t sums_stride, size_t rows, size_t columns, const int32_t *zeros,
                           const float *scales, const int32_t *weight_sums, const float *weight_scales,
@@ -51,14 +51,14 @@ void gp_resample_v_avx2(const uint8_t *in, size_t stride, uint8_t *out, size_t w
                         const int32_t *weight);
 /* unfilter_avx2.c */
 void gp_unfilter_avx2(const uint8_t *row, uint8_t *out, const uint8_t *prior, size_t bytes, size_t bpp, int type);
-/* multiply_avx2.c */
-void gp_multiply_avx2(const float *x, size_t x_stride, const float *panel, size_t in, float *y, size_t y_stride,
-                      size_t rows);
+/* gemm_avx2.c */
+void gp_gemm_avx2(const float *x, size_t x_stride, const float *panel, size_t in, float *y, size_t y_stride,
+                  size_t rows);
 float gp_dot_float_avx2(const float *a, const float *b, size_t n);
-/* multiply8_avx2.c, multiply8_vnni.c */
-void gp_multiply8_avx2(const uint8_t *x, size_t x_stride, const int8_t *panels, size_t panel_stride, size_t count,
+/* gemm_int8_avx2.c, gemm_int8_vnni.c */
+void gp_gemm_int8_avx2(const uint8_t *x, size_t x_stride, const int8_t *panels, size_t panel_stride, size_t count,
                        size_t in, int32_t *y, size_t y_stride, size_t rows);
-void gp_multiply8_vnni(const uint8_t *x, size_t x_stride, const int8_t *panels, size_t panel_stride, size_t count,
+void gp_gemm_int8_vnni(const uint8_t *x, size_t x_stride, const int8_t *panels, size_t panel_stride, size_t count,
                        size_t in, int32_t *y, size_t y_stride, size_t rows);
 
 #endif

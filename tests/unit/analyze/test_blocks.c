@@ -4,7 +4,7 @@
 #include "plain.h"
 
 #include "analyze/analyze.h"
-#include "analyze/significance.h"
+#include "analyze/slice/significance.h"
 #include "base/mem.h"
 #include "base/rng.h"
 
@@ -138,7 +138,7 @@ static size_t slices_of(size_t n, const int32_t *of, int threads, double *p)
     if (gp_an_slices(&f, 1, score, n, &t, &o, &s, &err) != GP_OK) fail_msg("%s", err.message);
     size_t count = s.count;
     if (p) *p = count ? s.slices[0].p_corrected : 1;
-    if (count && of) assert_true(s.slices[0].low <= s.slices[0].drop && s.slices[0].drop <= s.slices[0].high);
+    if (count && of) assert_true(s.slices[0].low <= s.slices[0].lift && s.slices[0].lift <= s.slices[0].high);
     assert_int_equal(s.groups, of ? n / 4 : n);
     gp_an_slices_clear(&s);
     gp_mem_free(t.labels);

@@ -3,7 +3,7 @@
  * neighbours, h-NNE's projection against the package. */
 #include "plain.h"
 
-#include "analyze/umap.h"
+#include "analyze/map/umap.h"
 #include "base/mem.h"
 #include "npy.h"
 
@@ -17,12 +17,12 @@ static float *load_set(const char *name, size_t *n, size_t *d)
     return rows;
 }
 
-static gp_graph graph_of(const float *rows, size_t n, size_t d, size_t k, double mix, double *sigmas, double *rhos)
+static gp_umap_graph graph_of(const float *rows, size_t n, size_t d, size_t k, double mix, double *sigmas, double *rhos)
 {
     uint32_t *ids = malloc(n * (k - 1) * sizeof *ids);
     float *distances = malloc(n * (k - 1) * sizeof *distances);
     gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
-    gp_graph g = {0};
+    gp_umap_graph g = {0};
     o.metric = GP_METRIC_EUCLIDEAN;
     assert_int_equal(gp_neighbours(rows, n, d, NULL, 0, k - 1, &o, ids, distances, NULL), GP_OK);
     assert_int_equal(gp_an_fuzzy_graph(ids, distances, n, k, mix, sigmas, rhos, &g, NULL), GP_OK);
@@ -37,7 +37,7 @@ static void check_graph(const char *set, size_t k, const char *mix)
     size_t n, d, e = 0;
     float *rows = load_set(set, &n, &d);
     double sigmas[2000], rhos[2000];
-    gp_graph g = graph_of(rows, n, d, k, atof(mix), sigmas, rhos);
+    gp_umap_graph g = graph_of(rows, n, d, k, atof(mix), sigmas, rhos);
     snprintf(path, sizeof path, "tests/golden/analyze/umap/%s.k%zu.edges.npy", set, k);
     npy edges = npy_load(source_path(path));
     snprintf(path, sizeof path, "tests/golden/analyze/umap/%s.k%zu.weights_mix%s.npy", set, k, mix);
@@ -98,7 +98,7 @@ static void check_spectral(const char *set)
     char path[200];
     size_t n, d, parts;
     float *rows = load_set(set, &n, &d);
-    gp_graph g = graph_of(rows, n, d, 15, 1, NULL, NULL);
+    gp_umap_graph g = graph_of(rows, n, d, 15, 1, NULL, NULL);
     double *start = malloc(n * 2 * sizeof *start);
     snprintf(path, sizeof path, "tests/golden/analyze/umap/%s.k15.spectral.npy", set);
     npy golden = npy_load(source_path(path));
@@ -249,7 +249,7 @@ static void test_new_rows_find_their_place(void **state)
     o.metric = GP_METRIC_EUCLIDEAN;
     assert_int_equal(gp_umap(rows, OLD, D, &o, map, NULL), GP_OK);
     memcpy(kept, map, sizeof map);
-    assert_int_equal(gp_umap_place(rows, map, OLD, D, rows + OLD * D, NEW, &o, out, NULL), GP_OK);
+    assert_int_equal(gp_umap_transform(rows, map, OLD, D, rows + OLD * D, NEW, &o, out, NULL), GP_OK);
     assert_memory_equal(map, kept, sizeof map);
     for (size_t i = 0; i < NEW; i++) {
         size_t near = 0;

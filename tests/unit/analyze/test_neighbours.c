@@ -2,8 +2,8 @@
  * Neighbours against brute force in double: every id must be one of the k nearest, up to true ties. */
 #include "plain.h"
 
-#include "analyze/coarse.h"
-#include "analyze/neighbours.h"
+#include "analyze/neighbour/sq8.h"
+#include "analyze/neighbour/neighbours.h"
 #include "base/mem.h"
 #include "npy.h"
 
@@ -190,8 +190,8 @@ static void check_eight(size_t n, size_t d, size_t k, float shift)
     for (size_t j = 0; j < d; j++) x[11 * d + j] *= j % 2 ? 30 : -20;
     for (int metric = 0; metric < 2; metric++) {
         o.metric = (gp_metric)metric, o.threads = 2;
-        assert_int_equal(gp_an_neighbours_by(x, n, d, NULL, 0, k, &o, GP_SEARCH_FLOATS, ids, a, NULL), GP_OK);
-        if (gp_an_neighbours_by(x, n, d, NULL, 0, k, &o, GP_SEARCH_EIGHT, same, b, &err) != GP_OK)
+        assert_int_equal(gp_an_neighbours_by(x, n, d, NULL, 0, k, &o, GP_KNN_FLOATS, ids, a, NULL), GP_OK);
+        if (gp_an_neighbours_by(x, n, d, NULL, 0, k, &o, GP_KNN_INT8, same, b, &err) != GP_OK)
             fail_msg("%s", err.message);
         assert_memory_equal(ids, same, n * k * sizeof *ids);
         assert_memory_equal(a, b, n * k * sizeof *a);
@@ -221,24 +221,24 @@ static void test_bounds_of_eight_bits_hold(void **state)
     float *x = random_rows(5, N, D, 6, true), tile[GP_QUERIES * GP_QUERIES];
     for (size_t j = 0; j < D; j++) x[9 * D + j] *= 50;
     for (int metric = 0; metric < 2; metric++) {
-        gp_search s = {.rows = x,
-                       .queries = x,
-                       .n = N,
-                       .m = N,
-                       .d = D,
-                       .k = 5,
-                       .self = true,
-                       .metric = (gp_metric)metric,
-                       .kernels = gp_kernel_table()};
-        gp_coarse c = {0};
+        gp_knn s = {.rows = x,
+                    .queries = x,
+                    .n = N,
+                    .m = N,
+                    .d = D,
+                    .k = 5,
+                    .self = true,
+                    .metric = (gp_metric)metric,
+                    .kernels = gp_kernel_table()};
+        gp_sq8 c = {0};
         bool worth = false;
         double least = 1, sum = 0, pairs = 0;
-        assert_int_equal(gp_coarse_pack(&c, &s, 2, &worth, NULL), GP_OK);
+        assert_int_equal(gp_sq8_pack(&c, &s, 2, &worth, NULL), GP_OK);
         assert_true(worth);
         for (size_t first = 0; first < N; first += GP_QUERIES)
             for (size_t panel = 0; panel < s.slots / GP_PANEL; panel += 4) {
                 size_t count = N - first < GP_QUERIES ? N - first : GP_QUERIES;
-                gp_coarse_multiply(&c, s.kernels, first, count, panel, 4, tile, GP_QUERIES);
+                gp_sq8_multiply(&c, s.kernels, first, count, panel, 4, tile, GP_QUERIES);
                 for (size_t r = 0; r < count; r++)
                     for (size_t o = 0; o < GP_QUERIES; o++) {
                         size_t i = first + r, j = panel * GP_PANEL + o;
@@ -246,7 +246,7 @@ static void test_bounds_of_eight_bits_hold(void **state)
                         double distance = plain_distance(x + i * D, x + j * D, D, (gp_metric)metric);
                         double likeness =
                             metric == GP_METRIC_COSINE ? 1 - distance : -distance * distance * s.scale * s.scale / 2;
-                        /* what candidates.h calls likeness, of j to i and of i to j */
+                        /* what knn.h calls likeness, of j to i and of i to j */
                         double own[2] = {0, 0}, value = (double)tile[r * GP_QUERIES + o];
                         for (size_t l = 0; metric == GP_METRIC_EUCLIDEAN && l < D; l++) {
                             own[0] += (double)x[i * D + l] * (double)x[i * D + l] * s.scale * s.scale / 2;
@@ -260,8 +260,8 @@ static void test_bounds_of_eight_bits_hold(void **state)
                     }
             }
         assert_true(least < 0.8 * sum / pairs); /* else the bound says nothing; measured 0.6 */
-        gp_coarse_clear(&c);
-        gp_search_clear(&s);
+        gp_sq8_clear(&c);
+        gp_knn_clear(&s);
     }
     free(x);
 }
@@ -274,12 +274,12 @@ static void test_eight_bits_give_up(void **state)
     float *x = random_rows(6, N, D, 1, true);
     for (size_t i = 0; i < N; i++)
         for (size_t j = 0; j < D; j++) x[i * D + j] = (i % 2 ? 1.0f : -1.0f) + x[i * D + j] * 1e-4f;
-    gp_search s = {.rows = x, .queries = x, .n = N, .m = N, .d = D, .k = 5, .self = true, .kernels = gp_kernel_table()};
-    gp_coarse c = {0};
+    gp_knn s = {.rows = x, .queries = x, .n = N, .m = N, .d = D, .k = 5, .self = true, .kernels = gp_kernel_table()};
+    gp_sq8 c = {0};
     bool worth = true;
     int64_t before = gp_mem_live();
     s.metric = GP_METRIC_EUCLIDEAN;
-    assert_int_equal(gp_coarse_pack(&c, &s, 2, &worth, NULL), GP_OK);
+    assert_int_equal(gp_sq8_pack(&c, &s, 2, &worth, NULL), GP_OK);
     assert_false(worth);
     assert_int_equal(gp_mem_live(), before);
     free(x);

@@ -2,7 +2,7 @@
  * Words, rules and titles of slices; groups of near copies. */
 #include "plain.h"
 
-#include "analyze/reasons.h"
+#include "analyze/slice/reasons.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -164,7 +164,7 @@ static void test_a_title_is_never_empty(void **state)
 /* ------------------------------------------------------------------ duplicates */
 
 /* The definition, word for word. */
-static void plain_groups(const float *rows, size_t n, size_t d, const double *worth, const uint64_t *looks,
+static void plain_groups(const float *rows, size_t n, size_t d, const double *worth, const uint64_t *phashes,
                          double least, unsigned bits, int32_t *group)
 {
     int32_t groups = 0;
@@ -180,7 +180,7 @@ static void plain_groups(const float *rows, size_t n, size_t d, const double *wo
             if (i == best || group[i] >= 0 ||
                 1 - plain_distance(rows + best * d, rows + i * d, d, GP_METRIC_COSINE) < least)
                 continue;
-            if (looks && (unsigned)__builtin_popcountll(looks[i] ^ looks[best]) > bits) continue;
+            if (phashes && (unsigned)__builtin_popcountll(phashes[i] ^ phashes[best]) > bits) continue;
             group[i] = groups, members++;
         }
         if (members) group[best] = groups++;
@@ -193,8 +193,8 @@ static void test_duplicates_are_what_they_are_defined_as(void **state)
     enum { N = 500, D = 12 };
     float *rows = random_rows(12, N, D, 25, true);
     double worth[N];
-    uint64_t looks[N];
-    for (size_t i = 0; i < N; i++) worth[i] = uniform(5, i), looks[i] = gp_rng_at(6, i % 9) ^ (1u << (i % 13));
+    uint64_t phashes[N];
+    for (size_t i = 0; i < N; i++) worth[i] = uniform(5, i), phashes[i] = gp_rng_at(6, i % 9) ^ (1u << (i % 13));
     for (int with = 0; with < 2; with++) {
         static const double least[] = {0.9, 0.98, 0.999};
         for (int c = 0; c < 3; c++) {
@@ -202,8 +202,8 @@ static void test_duplicates_are_what_they_are_defined_as(void **state)
             gp_duplicates_options o = GP_DUPLICATES_DEFAULTS;
             gp_duplicates g = {0};
             o.min_cosine = least[c];
-            plain_groups(rows, N, D, worth, with ? looks : NULL, o.min_cosine, o.max_bits, want);
-            assert_int_equal(gp_duplicates_find(rows, N, D, worth, NULL, with ? looks : NULL, &o, &g, NULL), GP_OK);
+            plain_groups(rows, N, D, worth, with ? phashes : NULL, o.min_cosine, o.max_bits, want);
+            assert_int_equal(gp_duplicates_find(rows, N, D, worth, NULL, with ? phashes : NULL, &o, &g, NULL), GP_OK);
             assert_true(g.groups > 0);
             for (size_t i = 0; i < N; i++) assert_int_equal(g.group[i], want[i]);
             for (size_t k = 0; k < g.groups; k++) assert_int_equal(g.group[g.keeper[k]], k);

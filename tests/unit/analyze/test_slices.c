@@ -3,10 +3,10 @@
  * settings over features of every kind; then what is ours: no false slices, planted ones found. */
 #include "plain.h"
 
-#include "analyze/features.h"
-#include "analyze/significance.h"
+#include "analyze/slice/features.h"
+#include "analyze/slice/significance.h"
 #include "base/mem.h"
-#include "ingest/table.h"
+#include "table/table.h"
 #include "npy.h"
 
 enum { N = 320 };
@@ -172,27 +172,27 @@ static void test_equals_sliceguard(void **state)
     (void)state;
     char line[300], name[60], mode[10], criterion[20], reference[20];
     unsigned support, n_slices, outliers, issues, cases = 0;
-    double drop;
+    double lift;
     set s;
     FILE *f = fopen(source_path("tests/golden/analyze/slices/cases.tsv"), "r");
     assert_non_null(f);
     load(&s);
     while (fgets(line, sizeof line, f)) {
-        if (sscanf(line, "case\t%59s\t%9s\t%u\t%lf\t%u\t%19s\t%19s\t%u\t%u", name, mode, &support, &drop, &n_slices,
+        if (sscanf(line, "case\t%59s\t%9s\t%u\t%lf\t%u\t%19s\t%19s\t%u\t%u", name, mode, &support, &lift, &n_slices,
                    criterion, reference, &outliers, &issues) != 9)
             continue;
         kind k = make_kind(&s, name);
         gp_slices_options o = plain_options();
         gp_slices found = {0};
         o.mode = !strcmp(mode, "min") ? GP_SLICE_HIGH : GP_SLICE_LOW;
-        o.min_support = support, o.has_min_drop = !isnan(drop), o.min_drop = drop, o.n_slices = n_slices;
-        o.criterion = !strcmp(criterion, "drop")      ? GP_SLICE_DROP
+        o.min_support = support, o.has_min_lift = !isnan(lift), o.min_lift = lift, o.n_slices = n_slices;
+        o.criterion = !strcmp(criterion, "drop")      ? GP_SLICE_LIFT
                       : !strcmp(criterion, "support") ? GP_SLICE_SUPPORT
-                                                      : GP_SLICE_DROP_SUPPORT;
+                                                      : GP_SLICE_LIFT_SUPPORT;
         o.parent_reference = !strcmp(reference, "parent"), o.remove_outliers = outliers;
         assert_int_equal(gp_slices_find(k.features, k.count, s.score, s.n, NULL, &o, &found, NULL), GP_OK);
         if (found.count != issues)
-            fail_msg("%s %s support %u drop %g n %u %s %s outliers %u: %zu slices, not %u", name, mode, support, drop,
+            fail_msg("%s %s support %u drop %g n %u %s %s outliers %u: %zu slices, not %u", name, mode, support, lift,
                      n_slices, criterion, reference, outliers, found.count, issues);
         for (unsigned i = 0; i < issues; i++) {
             unsigned level, label, members, first;
@@ -202,7 +202,7 @@ static void test_equals_sliceguard(void **state)
             const gp_slice *got = &found.slices[i];
             if (got->level != level || got->cluster != label)
                 fail_msg("%s %s support %u drop %g n %u %s %s outliers %u: slice %u is %u/%u, not %u/%u", name, mode,
-                         support, drop, n_slices, criterion, reference, outliers, i, got->level, got->cluster, level,
+                         support, lift, n_slices, criterion, reference, outliers, i, got->level, got->cluster, level,
                          label);
             assert_int_equal(got->support, members);
             assert_int_equal(got->rows[0], first);
@@ -226,15 +226,15 @@ static void test_article_profile(void **state)
     gp_feature f = {.name = "x", .kind = GP_FEATURE_EMBEDDING, .vectors = x, .d = 1};
     gp_slices_options o = GP_SLICES_DEFAULTS;
     gp_slices s = {0};
-    o.profile = GP_SLICE_ARTICLE, o.min_support = 2, o.has_min_drop = true, o.min_drop = 4.5;
+    o.profile = GP_SLICE_ARTICLE, o.min_support = 2, o.has_min_lift = true, o.min_lift = 4.5;
     assert_int_equal(gp_slices_find(&f, 1, score, 12, NULL, &o, &s, NULL), GP_OK);
     assert_int_equal(s.count, 1);
-    assert_true(s.slices[0].level == 0 && s.slices[0].support == 4 && s.slices[0].drop == 5);
+    assert_true(s.slices[0].level == 0 && s.slices[0].support == 4 && s.slices[0].lift == 5);
     gp_slices_clear(&s);
     o.min_support = 1;
     assert_int_equal(gp_slices_find(&f, 1, score, 12, NULL, &o, &s, NULL), GP_OK);
     assert_int_equal(s.count, 1);
-    assert_true(s.slices[0].level == 1 && s.slices[0].support == 2 && s.slices[0].drop == 8.5);
+    assert_true(s.slices[0].level == 1 && s.slices[0].support == 2 && s.slices[0].lift == 8.5);
     gp_slices_clear(&s);
     o.profile = GP_SLICE_FINAL, o.min_support = 2;
     assert_int_equal(gp_slices_find(&f, 1, score, 12, NULL, &o, &s, NULL), GP_OK);
@@ -298,7 +298,7 @@ static void test_planted_slices_are_found(void **state)
     }
     assert_int_equal(gp_slices_find(&f, 1, score, ROWS, NULL, NULL, &s, NULL), GP_OK);
     for (size_t k = 0; k < s.count; k++) {
-        assert_true(s.slices[k].low > 0 && s.slices[k].low < s.slices[k].drop && s.slices[k].drop < s.slices[k].high);
+        assert_true(s.slices[k].low > 0 && s.slices[k].low < s.slices[k].lift && s.slices[k].lift < s.slices[k].high);
         assert_true(s.slices[k].effect > 0.8 && s.slices[k].p_corrected < 0.05);
         for (uint32_t r = 0; r < s.slices[k].support; r++) {
             assert_int_equal(seen[s.slices[k].rows[r]]++, 0); /* no row in two slices */

@@ -2,8 +2,8 @@
  * Words of prompts and their scores: against plain computations, planted effects, and chance. */
 #include "plain.h"
 
-#include "analyze/significance.h"
-#include "analyze/word_effects.h"
+#include "analyze/slice/significance.h"
+#include "analyze/slice/word_effects.h"
 #include "base/mem.h"
 
 enum { MOST = 400, VOCABULARY = 24, LONGEST = 400 };
@@ -176,13 +176,14 @@ static void test_p_values(void **state)
     for (size_t i = 0; i < 5; i++) {
         double df = table[i][0], t = table[i][1], r = t / sqrt(df + t * t);
         assert_true(near(gp_an_t_95(df), t, 1e-4));
-        if (df > 2) assert_true(near(gp_an_chance(r * sqrt(df + 1), (size_t)df / 2, (size_t)df + 2), 0.05, 1e-5));
+        if (df > 2)
+            assert_true(near(gp_an_permutation_p(r * sqrt(df + 1), (size_t)df / 2, (size_t)df + 2), 0.05, 1e-5));
     }
-    assert_true(near(gp_an_chance(0, 5, 20), 1, 1e-12) && gp_an_chance(0.3, 0, 20) == 1);
-    assert_true(near(gp_an_chance(100, 3, 6), 1.0 / 20, 1e-12)); /* one of C(6, 3) ways, however far */
+    assert_true(near(gp_an_permutation_p(0, 5, 20), 1, 1e-12) && gp_an_permutation_p(0.3, 0, 20) == 1);
+    assert_true(near(gp_an_permutation_p(100, 3, 6), 1.0 / 20, 1e-12)); /* one of C(6, 3) ways, however far */
     static const double p[6] = {0.03, 0.001, 0.8, 0.02, 0.04, 0.2}, want[6] = {0.06, 0.006, 0.8, 0.06, 0.06, 0.24};
     double corrected[6];
-    assert_int_equal(gp_an_correct(p, 6, corrected, NULL), GP_OK);
+    assert_int_equal(gp_an_adjust_bh(p, 6, corrected, NULL), GP_OK);
     for (size_t i = 0; i < 6; i++) assert_true(near(corrected[i], want[i], 1e-12));
 }
 

@@ -194,33 +194,33 @@ static void writes_in_parts(void **state)
 {
     (void)state;
     gp_error err = {0};
-    gp_atomic *file = NULL;
+    gp_atomic_file *file = NULL;
     gp_bytes b = {0};
     static uint8_t block[100000];
     for (size_t i = 0; i < sizeof block; i++) block[i] = (uint8_t)(i * 31 >> 3);
     put("parts", "old");
-    assert_ok(gp_atomic_open(in("parts"), &file, &err));
+    assert_ok(gp_atomic_file_open(in("parts"), &file, &err));
     static const size_t sizes[] = {1, 0, 70000, 3, 65536, 65535, 2, 100000};
     size_t total = 0;
     for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
-        assert_ok(gp_atomic_write(file, block, sizes[k], &err));
+        assert_ok(gp_atomic_file_write(file, block, sizes[k], &err));
         total += sizes[k];
     }
     assert_ok(gp_file_read(in("parts"), 100, &b, &err));
     assert_string_equal((char *)b.data, "old"); /* nothing is seen before the commit */
     gp_bytes_clear(&b);
-    assert_ok(gp_atomic_commit(file, &err));
+    assert_ok(gp_atomic_file_commit(file, &err));
     assert_ok(gp_file_read(in("parts"), 1 << 20, &b, &err));
     assert_int_equal(b.size, total);
     for (size_t k = 0, at = 0; k < sizeof sizes / sizeof *sizes; at += sizes[k++])
         assert_memory_equal(b.data + at, block, sizes[k]);
     gp_bytes_clear(&b);
     int before = entries();
-    assert_ok(gp_atomic_open(in("parts"), &file, &err));
-    assert_ok(gp_atomic_write(file, "x", 1, &err));
+    assert_ok(gp_atomic_file_open(in("parts"), &file, &err));
+    assert_ok(gp_atomic_file_write(file, "x", 1, &err));
     assert_int_equal(entries(), before + 1);
-    gp_atomic_abort(file);
-    gp_atomic_abort(NULL);
+    gp_atomic_file_abort(file);
+    gp_atomic_file_abort(NULL);
     assert_int_equal(entries(), before);
 }
 
@@ -229,24 +229,24 @@ static void sweeps_leftovers(void **state)
 {
     (void)state;
     gp_error err = {0};
-    gp_atomic *file = NULL;
+    gp_atomic_file *file = NULL;
     int before = entries();
     pid_t child = fork();
     assert_true(child >= 0);
-    if (child == 0) _exit(gp_atomic_open(in("killed"), &file, NULL) == GP_OK ? 0 : 1);
+    if (child == 0) _exit(gp_atomic_file_open(in("killed"), &file, NULL) == GP_OK ? 0 : 1);
     int status = 0;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
     assert_int_equal(entries(), before + 1);
-    assert_ok(gp_atomic_open(in("alive"), &file, &err));
+    assert_ok(gp_atomic_file_open(in("alive"), &file, &err));
     put(".goldpan-notes.txt", "mine");
-    gp_atomic_sweep(folder);
+    gp_atomic_file_file_cleanup(folder);
     assert_int_equal(entries(), before + 2);
-    assert_ok(gp_atomic_commit(file, &err));
+    assert_ok(gp_atomic_file_commit(file, &err));
     assert_int_equal(unlink(in("alive")), 0);
     assert_int_equal(unlink(in(".goldpan-notes.txt")), 0);
     assert_int_equal(entries(), before);
-    gp_atomic_sweep(in("not there"));
+    gp_atomic_file_file_cleanup(in("not there"));
 }
 
 /* commit_new never replaces an existing file; write_at overwrites earlier bytes. */
@@ -254,20 +254,20 @@ static void commits_only_new(void **state)
 {
     (void)state;
     gp_error err = {0};
-    gp_atomic *file = NULL;
+    gp_atomic_file *file = NULL;
     gp_bytes b = {0};
     struct stat about;
     int before = entries();
     put("taken", "mine");
-    assert_ok(gp_atomic_open(in("taken"), &file, &err));
-    assert_ok(gp_atomic_write(file, "other", 5, &err));
-    assert_int_equal(gp_atomic_commit_new(file, &err), GP_ERR_STOPPED);
-    assert_ok(gp_atomic_open(in("free"), &file, &err));
-    assert_ok(gp_atomic_write(file, "0000 and more", 13, &err));
-    assert_ok(gp_atomic_write_at(file, 0, "1234", 4, &err));
-    assert_ok(gp_atomic_write(file, "!", 1, &err));
-    assert_ok(gp_atomic_set_time(file, (struct timespec){1000, 0}, &err));
-    assert_ok(gp_atomic_commit_new(file, &err));
+    assert_ok(gp_atomic_file_open(in("taken"), &file, &err));
+    assert_ok(gp_atomic_file_write(file, "other", 5, &err));
+    assert_int_equal(gp_atomic_file_commit_new(file, &err), GP_ERR_STOPPED);
+    assert_ok(gp_atomic_file_open(in("free"), &file, &err));
+    assert_ok(gp_atomic_file_write(file, "0000 and more", 13, &err));
+    assert_ok(gp_atomic_file_write_at(file, 0, "1234", 4, &err));
+    assert_ok(gp_atomic_file_write(file, "!", 1, &err));
+    assert_ok(gp_atomic_file_set_time(file, (struct timespec){1000, 0}, &err));
+    assert_ok(gp_atomic_file_commit_new(file, &err));
     assert_ok(gp_file_read(in("taken"), 10, &b, &err));
     assert_string_equal((char *)b.data, "mine");
     gp_bytes_clear(&b);
@@ -319,16 +319,16 @@ static void disappearing(void **state)
 {
     (void)state;
     gp_error err = {0};
-    gp_atomic *file = NULL;
+    gp_atomic_file *file = NULL;
     assert_ok(gp_folder_make(in("gone/deep"), &err));
-    assert_ok(gp_atomic_open(in("gone/deep/a"), &file, &err));
-    assert_ok(gp_atomic_write(file, "x", 1, &err));
+    assert_ok(gp_atomic_file_open(in("gone/deep/a"), &file, &err));
+    assert_ok(gp_atomic_file_write(file, "x", 1, &err));
     char command[100];
     snprintf(command, sizeof command, "rm -r %s/gone", folder);
     assert_int_equal(system(command), 0);
-    assert_int_equal(gp_atomic_commit(file, &err), GP_ERR_IO);
+    assert_int_equal(gp_atomic_file_commit(file, &err), GP_ERR_IO);
     assert_non_null(strstr(err.message, "cannot replace '"));
-    assert_int_equal(gp_atomic_open(in("gone/deep/a"), &file, &err), GP_ERR_IO);
+    assert_int_equal(gp_atomic_file_open(in("gone/deep/a"), &file, &err), GP_ERR_IO);
 }
 
 static void try_full(void)

@@ -212,16 +212,16 @@ static bool on_progress(void *user, const gp_progress *progress)
 static void ticks(void **state)
 {
     (void)state;
-    gp_ticker t;
+    gp_progress_meter t;
     calls c = {0};
-    gp_ticker_init(&t, "score", 1000000, on_progress, &c);
+    gp_progress_meter_init(&t, "score", 1000000, on_progress, &c);
     double start = gp_clock_now(); /* not before the ticker's own start */
     uint64_t done = 0;
-    while (gp_clock_now() - start < 0.35 || c.count < 2) assert_true(gp_ticker_update(&t, ++done, 2));
+    while (gp_clock_now() - start < 0.35 || c.count < 2) assert_true(gp_progress_meter_update(&t, ++done, 2));
     /* at once, then each 0.1 s; the loop itself may have been kept waiting */
     assert_in_range(c.count, 2, 1 + (unsigned)((gp_clock_now() - start) / 0.1));
     int before = c.count;
-    gp_ticker_finish(&t);
+    gp_progress_meter_finish(&t);
     assert_int_equal(c.count, before + 1);
     assert_string_equal(c.last.stage, "score");
     assert_int_equal(c.last.done, done);
@@ -230,13 +230,13 @@ static void ticks(void **state)
     assert_true(c.last.seconds >= 0.35 && c.last.seconds < 3600);
 
     c = (calls){.stop_at = 1};
-    gp_ticker_init(&t, "add", 0, on_progress, &c);
-    assert_false(gp_ticker_update(&t, 1, 0));
-    assert_false(gp_ticker_update(&t, 2, 0)); /* stays stopped */
+    gp_progress_meter_init(&t, "add", 0, on_progress, &c);
+    assert_false(gp_progress_meter_update(&t, 1, 0));
+    assert_false(gp_progress_meter_update(&t, 2, 0)); /* stays stopped */
     assert_true(t.stopped);
-    gp_ticker_init(&t, "add", 0, NULL, NULL);
-    assert_true(gp_ticker_update(&t, 1, 0));
-    gp_ticker_finish(&t);
+    gp_progress_meter_init(&t, "add", 0, NULL, NULL);
+    assert_true(gp_progress_meter_update(&t, 1, 0));
+    gp_progress_meter_finish(&t);
     assert_true(gp_clock_now() >= start);
 }
 

@@ -18,31 +18,31 @@ static inline gp_status fill(gp_catalog *cat, unsigned n, const char *scorer, gp
     gp_cat_encoder by = {"test/model", "w", "fp32", "pre", "keep-end", DIMS};
     gp_cat_scorer s = {scorer, "clip", "100*max(cos,0)", 0, true};
     GP_TRY(gp_cat_begin(cat, err));
-    GP_GO(gp_cat_encoder_put(cat, &by, &encoder, err));
+    GP_TRY_GOTO(gp_cat_encoder_put(cat, &by, &encoder, err));
     for (unsigned i = 0; i < n; i++) {
         gp_cat_image content = image_of(i);
         gp_cat_prompt prompt = {.text = text, .raw = text, .source = "a1111", .strength = 2};
         float v[DIMS] = {(float)i, 1, 0, 0};
         snprintf(path, sizeof path, "/x/%u.png", i);
         snprintf(text, sizeof text, "prompt %u", i / 4);
-        GP_GO(gp_cat_image_put(cat, &content, path, 1000 + i, 77, &image, &fresh, err));
-        GP_GO(gp_cat_prompt_put(cat, image, &prompt, NULL, err));
-        GP_GO(gp_cat_image_embedding_put(cat, image, encoder, v, DIMS, err));
+        GP_TRY_GOTO(gp_cat_image_put(cat, &content, path, 1000 + i, 77, &image, &fresh, err));
+        GP_TRY_GOTO(gp_cat_prompt_put(cat, image, &prompt, NULL, err));
+        GP_TRY_GOTO(gp_cat_image_embedding_put(cat, image, encoder, v, DIMS, err));
     }
-    GP_GO(gp_cat_prompts_todo(cat, encoder, 0, n, &todo, err));
+    GP_TRY_GOTO(gp_cat_prompts_todo(cat, encoder, 0, n, &todo, err));
     for (size_t i = 0; i < todo.count; i++) {
         float v[DIMS] = {0, 0, (float)i, 1};
-        GP_GO(gp_cat_prompt_embedding_put(cat, todo.ids[i], encoder, v, DIMS, 3, false, err));
+        GP_TRY_GOTO(gp_cat_prompt_embedding_put(cat, todo.ids[i], encoder, v, DIMS, 3, false, err));
     }
     s.encoder = encoder;
-    GP_GO(gp_cat_scorer_put(cat, &s, err));
-    GP_GO(gp_db_exec(
+    GP_TRY_GOTO(gp_cat_scorer_put(cat, &s, err));
+    GP_TRY_GOTO(gp_db_exec(
         cat,
         "INSERT OR REPLACE INTO scores(scorer, prompt, image, value) SELECT (SELECT max(id) FROM scorers), ip.prompt,"
         " ip.image, 10 + CAST(substr(p.path, 4) AS INTEGER) % 4"
         " FROM image_prompts ip JOIN paths p ON p.image = ip.image",
         err));
-    GP_GO(gp_cat_commit(cat, err));
+    GP_TRY_GOTO(gp_cat_commit(cat, err));
 out:
     gp_cat_todo_clear(&todo);
     gp_cat_rollback(cat);
@@ -130,7 +130,7 @@ static inline made *make_analysis(const char *scorer, const int64_t *images, siz
                                       .support = (uint32_t)(n / (s + 1)),
                                       .rows = m->rows,
                                       .value = mark,
-                                      .drop = 9 - s,
+                                      .lift = 9 - s,
                                       .low = 1,
                                       .high = s == 2 ? (double)NAN : 12,
                                       .effect = 1.5,

@@ -31,7 +31,7 @@ static void test_matrix(void **state)
     float v[DIMS] = {500, 1, 0, 0};
     put_image(cat, 501, "/x/501.png"); /* no embedding: not there */
     assert_ok(gp_cat_image_embedding_put(cat, bare, encoder, v, DIMS, &err));
-    assert_ok(gp_cat_paths_sweep(cat, exists_not_3, NULL, NULL, &err));
+    assert_ok(gp_cat_paths_mark_missing(cat, exists_not_3, NULL, NULL, &err));
     assert_int_equal(gp_cat_matrix_read(cat, "nobody", &m, &err), GP_ERR_NOT_FOUND);
     assert_ok(gp_cat_matrix_read(cat, "clip/w", &m, &err));
     assert_int_equal(m.n, 20);
@@ -103,7 +103,7 @@ typedef struct seen {
     int64_t ids[3];
 } seen;
 
-static bool see_slice(void *user, const gp_found_slice *s)
+static bool see_slice(void *user, const gp_analysis_slice *s)
 {
     seen *w = user;
     int i = w->count++;
@@ -113,7 +113,7 @@ static bool see_slice(void *user, const gp_found_slice *s)
     assert_string_equal(s->reasons_json, "[]");
     assert_int_equal(s->support, w->n / (size_t)(i + 1));
     assert_int_equal(s->level, i);
-    assert_true(s->value == 5 && s->drop == 9 - i && s->low == 1 && s->effect == 1.5 && s->p == 0.001);
+    assert_true(s->value == 5 && s->lift == 9 - i && s->low == 1 && s->effect == 1.5 && s->p == 0.001);
     assert_true(s->p_corrected == 0.02 && isnan(s->high) == (i == 2));
     if (i == 2)
         assert_string_equal(s->category, "houses 5");
@@ -131,7 +131,7 @@ static bool see_slice(void *user, const gp_found_slice *s)
     return w->count != w->stop_after;
 }
 
-static bool see_category(void *user, const gp_found_category *c)
+static bool see_category(void *user, const gp_analysis_category *c)
 {
     seen *w = user;
     assert_string_equal(c->name, w->count ? "houses 5" : "animals 5");
@@ -140,7 +140,7 @@ static bool see_category(void *user, const gp_found_category *c)
     return ++w->count != w->stop_after;
 }
 
-static bool see_group(void *user, const gp_found_group *g)
+static bool see_group(void *user, const gp_analysis_group *g)
 {
     seen *w = user;
     const int64_t *pair = w->images + 2 * w->count;
@@ -155,9 +155,9 @@ static bool see_group(void *user, const gp_found_group *g)
 static void assert_standings(gp_catalog *cat, const char *scorer, const made *m)
 {
     gp_error err = {0};
-    gp_cat_standing *list = NULL;
+    gp_cat_image_stats *list = NULL;
     size_t count = 0, n = m->a.n;
-    assert_ok(gp_cat_standings(cat, scorer, &list, &count, &err));
+    assert_ok(gp_cat_image_stats_all(cat, scorer, &list, &count, &err));
     assert_int_equal(count, n);
     for (size_t k = 0; k < count; k++) {
         size_t i = 0;
@@ -178,11 +178,11 @@ static void test_put_and_read(void **state)
     (void)state;
     gp_error err = {0};
     gp_cat_matrix x;
-    gp_cat_standing *none = NULL;
+    gp_cat_image_stats *none = NULL;
     size_t count = 0;
     gp_catalog *cat = filled("put.db", 80, &x);
     seen w = {.n = 80, .images = x.images};
-    assert_int_equal(gp_cat_standings(cat, "clip/w", &none, &count, &err), GP_ERR_NOT_FOUND);
+    assert_int_equal(gp_cat_image_stats_all(cat, "clip/w", &none, &count, &err), GP_ERR_NOT_FOUND);
     assert_non_null(strstr(err.message, "goldpan slices"));
     assert_int_equal(gp_cat_slices_visit(cat, "clip/w", see_slice, &w, &err), GP_ERR_NOT_FOUND);
     assert_int_equal(gp_cat_groups_visit(cat, "clip/w", see_group, &w, &err), GP_ERR_NOT_FOUND);
@@ -283,7 +283,7 @@ static void test_later_images(void **state)
     (void)state;
     gp_error err = {0};
     gp_cat_matrix x;
-    gp_cat_standing *list = NULL;
+    gp_cat_image_stats *list = NULL;
     size_t count = 0;
     gp_catalog *cat = filled("later.db", 80, &x);
     put_analysis(cat, "clip/w", x.images, 80, 5);
@@ -291,7 +291,7 @@ static void test_later_images(void **state)
     put_prompt(cat, later, "prompt 1", "a1111", 2);
     assert_ok(
         gp_cat_score_put(cat, later, ask(cat, "SELECT id FROM prompts WHERE text = 'prompt 1'"), "clip/w", 99, &err));
-    assert_ok(gp_cat_standings(cat, "clip/w", &list, &count, &err));
+    assert_ok(gp_cat_image_stats_all(cat, "clip/w", &list, &count, &err));
     assert_int_equal(count, 80);
     for (size_t i = 0; i < count; i++) assert_int_not_equal(list[i].image, later);
     assert_int_equal(ask(cat, "SELECT count(*) FROM v_standings"), 80);

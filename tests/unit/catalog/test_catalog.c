@@ -85,7 +85,7 @@ static void test_moved_and_missing(void **state)
         put_image(cat, i, name);
     }
     assert_int_equal(put_image(cat, 1, "/y/a.png"), moved);
-    assert_ok(gp_cat_paths_sweep(cat, exists_in_y, NULL, &lost, &err));
+    assert_ok(gp_cat_paths_mark_missing(cat, exists_in_y, NULL, &lost, &err));
     assert_int_equal(lost, 1391); /* not the image that was moved */
     assert_ok(gp_cat_counts(cat, &counts, &err));
     assert_int_equal(counts.missing_paths, 1392);
@@ -379,7 +379,7 @@ static void test_gone_is_not_ranked(void **state)
     const gp_row *row;
     gp_cat_matrix m;
     assert_ok(gp_cat_picks_replace(cat, "clip/w", &image, &rank, 1, "r", NULL, NULL, &err));
-    assert_ok(gp_cat_paths_sweep(cat, exists_not_best, NULL, NULL, &err));
+    assert_ok(gp_cat_paths_mark_missing(cat, exists_not_best, NULL, NULL, &err));
     assert_ok(gp_cat_matrix_read(cat, "clip/w", &m, &err));
     assert_int_equal(m.n, 3);
     gp_cat_matrix_clear(&m);

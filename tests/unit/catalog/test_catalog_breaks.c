@@ -87,19 +87,19 @@ static void test_killed(void **state)
 
 /* ------------------------------------------------------------------ a small scenario, for memory and disk */
 
-static bool count_slice(void *user, const gp_found_slice *s)
+static bool count_slice(void *user, const gp_analysis_slice *s)
 {
     *(size_t *)user += s->title && s->space && s->reasons_json ? s->support : 1000;
     return true;
 }
 
-static bool count_group(void *user, const gp_found_group *g)
+static bool count_group(void *user, const gp_analysis_group *g)
 {
     *(size_t *)user += g->reason ? g->count : 1000;
     return true;
 }
 
-static bool count_category(void *user, const gp_found_category *c)
+static bool count_category(void *user, const gp_analysis_category *c)
 {
     *(size_t *)user += c->name && c->source ? 1 : 1000;
     return true;
@@ -111,25 +111,25 @@ static gp_status analysis_scenario(gp_catalog *cat, gp_error *err)
     enum { N = 16 };
     gp_status st;
     gp_cat_matrix m = {0};
-    gp_cat_standing *standings = NULL;
+    gp_cat_image_stats *standings = NULL;
     made *a = NULL;
     int64_t *ids = NULL;
     float *vectors = NULL, place[2 * N] = {0};
     char *settings = NULL;
     size_t count = 0, prompts = 0, slices = 0, groups = 0, categories = 0, texts = 0;
     bool known[N] = {false};
-    GP_GO(fill(cat, N, "clip/w", err));
-    GP_GO(gp_cat_matrix_read(cat, "clip/w", &m, err));
+    GP_TRY_GOTO(fill(cat, N, "clip/w", err));
+    GP_TRY_GOTO(gp_cat_matrix_read(cat, "clip/w", &m, err));
     for (size_t i = 0; i < m.n; i++) texts += m.texts[i] && m.paths[i];
-    GP_GO(gp_cat_prompt_vectors(cat, m.encoder, m.prompts, m.n, &ids, &vectors, &prompts, err));
+    GP_TRY_GOTO(gp_cat_prompt_vectors(cat, m.encoder, m.prompts, m.n, &ids, &vectors, &prompts, err));
     a = make_analysis("clip/w", m.images, m.n, 5);
-    GP_GO(gp_cat_analysis_put(cat, &a->a, err));
-    GP_GO(gp_cat_standings(cat, "clip/w", &standings, &count, err));
-    GP_GO(gp_cat_slices_visit(cat, "clip/w", count_slice, &slices, err));
-    GP_GO(gp_cat_groups_visit(cat, "clip/w", count_group, &groups, err));
-    GP_GO(gp_cat_categories_visit(cat, "clip/w", count_category, &categories, err));
-    GP_GO(gp_cat_map_put(cat, m.encoder, "{}", m.images, place, m.n, true, err));
-    GP_GO(gp_cat_map_read(cat, m.encoder, m.images, m.n, place, known, &settings, err));
+    GP_TRY_GOTO(gp_cat_analysis_put(cat, &a->a, err));
+    GP_TRY_GOTO(gp_cat_image_stats_all(cat, "clip/w", &standings, &count, err));
+    GP_TRY_GOTO(gp_cat_slices_visit(cat, "clip/w", count_slice, &slices, err));
+    GP_TRY_GOTO(gp_cat_groups_visit(cat, "clip/w", count_group, &groups, err));
+    GP_TRY_GOTO(gp_cat_categories_visit(cat, "clip/w", count_category, &categories, err));
+    GP_TRY_GOTO(gp_cat_map_put(cat, m.encoder, "{}", m.images, place, m.n, true, err));
+    GP_TRY_GOTO(gp_cat_map_read(cat, m.encoder, m.images, m.n, place, known, &settings, err));
     if (m.n != N || texts != N || prompts != 4 || count != N || slices != 16 + 8 + 5 || groups != 4 ||
         categories != 2 || !known[N - 1])
         st = gp_fail(err, GP_ERR_CATALOG, "the analysis is not as it should be");
@@ -159,23 +159,23 @@ static gp_status scenario(const char *path, unsigned flags, gp_error *err)
     gp_cat_image content = image_of(1);
     gp_cat_prompt prompt = {.text = "a cat", .raw = "a cat", .source = "sidecar", .strength = 1};
     gp_cat_encoder by = {"test/model", "w", "fp32", "pre", "keep-end", DIMS};
-    GP_GO(gp_cat_open(path, flags, &cat, err));
-    GP_GO(gp_cat_begin(cat, err));
-    GP_GO(gp_cat_image_put(cat, &content, "/x/a.png", 1, 1, &image, &fresh, err));
-    GP_GO(gp_cat_prompt_put(cat, image, &prompt, NULL, err));
-    GP_GO(gp_cat_encoder_put(cat, &by, &encoder, err));
-    GP_GO(gp_cat_image_embedding_put(cat, image, encoder, v, DIMS, err));
-    GP_GO(gp_cat_prompts_todo(cat, encoder, 0, 10, &todo, err));
+    GP_TRY_GOTO(gp_cat_open(path, flags, &cat, err));
+    GP_TRY_GOTO(gp_cat_begin(cat, err));
+    GP_TRY_GOTO(gp_cat_image_put(cat, &content, "/x/a.png", 1, 1, &image, &fresh, err));
+    GP_TRY_GOTO(gp_cat_prompt_put(cat, image, &prompt, NULL, err));
+    GP_TRY_GOTO(gp_cat_encoder_put(cat, &by, &encoder, err));
+    GP_TRY_GOTO(gp_cat_image_embedding_put(cat, image, encoder, v, DIMS, err));
+    GP_TRY_GOTO(gp_cat_prompts_todo(cat, encoder, 0, 10, &todo, err));
     for (size_t i = 0; i < todo.count; i++)
-        GP_GO(gp_cat_prompt_embedding_put(cat, todo.ids[i], encoder, v, DIMS, 3, false, err));
+        GP_TRY_GOTO(gp_cat_prompt_embedding_put(cat, todo.ids[i], encoder, v, DIMS, 3, false, err));
     gp_cat_scorer scorer = {"clip/w", "clip", "100*max(cos,0)", encoder, true};
-    GP_GO(gp_cat_scorer_put(cat, &scorer, err));
-    GP_GO(gp_cat_score_put(cat, image, 1, "clip/w", 50, err));
-    GP_GO(gp_cat_commit(cat, err));
-    GP_GO(gp_cat_matrix_read(cat, "clip/w", &m, err));
-    GP_GO(gp_cat_picks_replace(cat, "clip/w", &image, &rank, 1, "per_prompt=1", NULL, NULL, err));
-    GP_GO(gp_cat_rows_open(cat, NULL, &rows, err));
-    GP_GO(gp_cat_rows_next(rows, &row, err));
+    GP_TRY_GOTO(gp_cat_scorer_put(cat, &scorer, err));
+    GP_TRY_GOTO(gp_cat_score_put(cat, image, 1, "clip/w", 50, err));
+    GP_TRY_GOTO(gp_cat_commit(cat, err));
+    GP_TRY_GOTO(gp_cat_matrix_read(cat, "clip/w", &m, err));
+    GP_TRY_GOTO(gp_cat_picks_replace(cat, "clip/w", &image, &rank, 1, "per_prompt=1", NULL, NULL, err));
+    GP_TRY_GOTO(gp_cat_rows_open(cat, NULL, &rows, err));
+    GP_TRY_GOTO(gp_cat_rows_next(rows, &row, err));
     if (!row || row->rank != 1 || !row->picked) st = gp_fail(err, GP_ERR_CATALOG, "the row is not as it should be");
 out:
     gp_cat_rows_close(rows);

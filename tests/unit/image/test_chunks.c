@@ -328,9 +328,9 @@ static void test_webp(void **state)
     expect(&c, 0, "exif:Make", "prompt:{}");
     expect(&c, 1, "xmp", "<x/>");
     assert_int_equal(c.count, 2);
-    gp_image_head head;
+    gp_image_info head;
     gp_error err = {0};
-    assert_ok(gp_image_read_head((uint8_t *)s.data, s.size, &head, &err));
+    assert_ok(gp_image_read_info((uint8_t *)s.data, s.size, &head, &err));
     assert_int_equal(head.orientation, 8);
     assert_int_equal(head.width, 100);
     assert_int_equal(head.height, 10);

@@ -36,9 +36,9 @@ static void test_golden(void **state)
         assert_true(gp_json_u64(gp_json_get(image, "width"), &w) && gp_json_u64(gp_json_get(image, "height"), &h));
         gp_bytes bytes = load(name);
         gp_pixels pixels;
-        gp_image_head head;
+        gp_image_info head;
         assert_ok(gp_image_decode_bytes(bytes.data, bytes.size, 0, &pixels, &err));
-        assert_ok(gp_image_read_head(bytes.data, bytes.size, &head, &err));
+        assert_ok(gp_image_read_info(bytes.data, bytes.size, &head, &err));
         assert_int_equal(pixels.width, w);
         assert_int_equal(pixels.height, h);
         assert_int_equal(head.width, w);

@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "image/image.h"
-#include "image/look.h"
+#include "image/phash.h"
 
 static gp_pixels decode(const void *bytes, size_t size)
 {
@@ -26,7 +26,7 @@ static gp_pixels decode_file(const char *path)
 static uint64_t look_of(const gp_pixels *pixels)
 {
     uint64_t look;
-    assert_int_equal(gp_image_look(pixels, &look, NULL), GP_OK);
+    assert_int_equal(gp_image_phash(pixels, &look, NULL), GP_OK);
     return look;
 }
 
@@ -91,8 +91,8 @@ static void test_small_and_flat(void **state)
     uint8_t rgb[12] = {9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9};
     gp_pixels p = {2, 2, rgb}, none = {0};
     uint64_t look;
-    assert_int_equal(gp_image_look(&p, &look, NULL), GP_OK);
-    assert_int_equal(gp_image_look(&none, &look, NULL), GP_ERR_USAGE);
+    assert_int_equal(gp_image_phash(&p, &look, NULL), GP_OK);
+    assert_int_equal(gp_image_phash(&none, &look, NULL), GP_ERR_USAGE);
 }
 
 int main(void)

@@ -63,7 +63,7 @@ static void test_equal_to_pillow(void **state)
         uint8_t *out = malloc(n);
         for (int f = 0; f < 4; f++) {
             assert_ok(gp_resize_rgb(in, pillow[i].in_w, pillow[i].in_h, out, pillow[i].out_w, pillow[i].out_h,
-                                    (gp_filter)f, &err));
+                                    (gp_resample_filter)f, &err));
             if (crc_of(out, n) != pillow[i].crc[f]) fail_msg("case %zu, filter %d", i, f);
         }
         free(out);
@@ -87,8 +87,9 @@ static void test_window_is_part_of_whole(void **state)
         const uint32_t w = pick(&at, out_w - x), h = pick(&at, out_h - y);
         uint8_t *in = noise_picture(in_w, in_h), *whole = malloc((size_t)out_w * out_h * 3);
         uint8_t *part = malloc((size_t)w * h * 3); /* exact, so that the sanitizer sees a byte too many */
-        assert_ok(gp_resize_rgb(in, in_w, in_h, whole, out_w, out_h, (gp_filter)(i & 3), &err));
-        assert_ok(gp_resize_rgb_window(in, in_w, in_h, part, out_w, out_h, x, y, w, h, (gp_filter)(i & 3), &err));
+        assert_ok(gp_resize_rgb(in, in_w, in_h, whole, out_w, out_h, (gp_resample_filter)(i & 3), &err));
+        assert_ok(
+            gp_resize_rgb_window(in, in_w, in_h, part, out_w, out_h, x, y, w, h, (gp_resample_filter)(i & 3), &err));
         for (uint32_t r = 0; r < h; r++)
             assert_memory_equal(part + (size_t)r * w * 3, whole + ((size_t)(y + r) * out_w + x) * 3, (size_t)w * 3);
         free(part);

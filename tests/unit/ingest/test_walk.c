@@ -2,6 +2,7 @@
  * The walk: which files, in which order, each once; and what it does with trees that are odd or change under it. */
 #include "ingest_support.h"
 
+#include "base/image_names.h"
 #include "ingest/walk.h"
 
 #include <errno.h>
@@ -13,10 +14,10 @@ typedef struct seen {
     gp_str files, problems;
     size_t count, problem_count, stop_at;
     const char *remove; /* a folder to be removed at the first file */
-    gp_found last;
+    gp_walk_entry last;
 } seen;
 
-static bool on_file(void *user, const gp_found *found)
+static bool on_file(void *user, const gp_walk_entry *found)
 {
     seen *s = user;
     size_t size = strlen(s->folder);
@@ -170,7 +171,7 @@ typedef struct passed {
     gp_str own; /* paths */
 } passed;
 
-static bool skip_file(void *user, const gp_found *found)
+static bool skip_file(void *user, const gp_walk_entry *found)
 {
     (void)user, (void)found;
     return true;
@@ -211,13 +212,13 @@ static void test_own_folders(void **state)
 static void test_formats(void **state)
 {
     (void)state;
-    assert_string_equal(gp_walk_format("a.GIF"), "GIF");
-    assert_string_equal(gp_walk_format("a.b.tiff"), "TIFF");
-    assert_string_equal(gp_walk_format("a.MoV"), "video");
+    assert_string_equal(gp_name_other_format("a.GIF"), "GIF");
+    assert_string_equal(gp_name_other_format("a.b.tiff"), "TIFF");
+    assert_string_equal(gp_name_other_format("a.MoV"), "video");
     static const char *const none[] = {"a.png", "gif", "a.", "a.gi", "a.giff", ".gif", "a.txt", ""};
-    for (size_t i = 0; i < sizeof none / sizeof *none; i++) assert_null(gp_walk_format(none[i]));
-    assert_true(gp_walk_is_image("a.PNG"));
-    assert_false(gp_walk_is_image("a.gif"));
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) assert_null(gp_name_other_format(none[i]));
+    assert_true(gp_name_is_image("a.PNG"));
+    assert_false(gp_name_is_image("a.gif"));
 }
 
 static void test_no_roots(void **state)

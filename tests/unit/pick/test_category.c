@@ -20,16 +20,15 @@ static void test_words(void **state)
     for (size_t i = 0; i < 9; i++) assert_int_equal(c.category[i], want[i]);
     for (size_t i = 0; i < 4; i++) assert_string_equal(c.names[i], names[i]);
     assert_string_equal(c.source, "column Category");
-    assert_string_equal(c.remark,
-                        "column 'Category' has 4 different values in 7 rows: most categories are of one image");
+    assert_string_equal(c.note, "column 'Category' has 4 different values in 7 rows: most categories are of one image");
     gp_categories_clear(&c);
     gp_categories_clear(&c);
     assert_ok(gp_categories_from_words(words, 2, "x", &c, &err));
-    assert_null(c.remark);
+    assert_null(c.note);
     gp_categories_clear(&c);
     assert_ok(gp_categories_from_words(words + 2, 1, "x", &c, &err));
     assert_int_equal(c.count, 0);
-    assert_string_equal(c.remark, "column 'x' is empty for all 1 rows: there are no categories");
+    assert_string_equal(c.note, "column 'x' is empty for all 1 rows: there are no categories");
     gp_categories_clear(&c);
 }
 
@@ -47,7 +46,7 @@ static void test_labels(void **state)
     for (size_t i = 0; i < 5; i++) assert_int_equal(c.category[i], want[i]);
     for (size_t i = 0; i < 4; i++) assert_string_equal(c.names[i], names[i]);
     assert_string_equal(c.source, "labels");
-    assert_null(c.remark);
+    assert_null(c.note);
     gp_categories_clear(&c);
 }
 
@@ -67,7 +66,7 @@ static void make_levels(const uint32_t *width, size_t levels)
     }
 }
 
-static void assert_level(const uint32_t *width, size_t levels, size_t count, const char *remark)
+static void assert_level(const uint32_t *width, size_t levels, size_t count, const char *note)
 {
     gp_error err = {0};
     gp_categories c;
@@ -77,10 +76,10 @@ static void assert_level(const uint32_t *width, size_t levels, size_t count, con
     assert_int_equal(c.count, count);
     snprintf(source, sizeof source, "hierarchy: %zu cluster%s", count, count == 1 ? "" : "s");
     assert_string_equal(c.source, source);
-    if (remark)
-        assert_string_equal(c.remark, remark);
+    if (note)
+        assert_string_equal(c.note, note);
     else
-        assert_null(c.remark);
+        assert_null(c.note);
     for (size_t i = 0; i < N; i++) assert_in_range(c.category[i], 0, count - 1);
     for (size_t k = 0; k < count; k++) assert_null(c.names[k]);
     gp_categories_clear(&c);

@@ -123,8 +123,8 @@ static void test_few_prompts(void **state)
     static made m;
     double got[2 * PROMPTS];
     gp_difficulty facts;
-    make(&m, GP_DIFFICULTY_LEAST, 3);
-    size_t few = GP_DIFFICULTY_LEAST - 1;
+    make(&m, GP_DIFFICULTY_MIN, 3);
+    size_t few = GP_DIFFICULTY_MIN - 1;
     assert_ok(gp_difficulty_correct(m.score, m.prompt, 2 * few, m.embeddings, few, 3, 1, got, &facts, &err));
     assert_int_equal(facts.prompts, few);
     assert_true(isnan(facts.penalty) && isnan(facts.explained));

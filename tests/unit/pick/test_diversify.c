@@ -57,7 +57,7 @@ static void test_golden(void **state)
         golden_reals(w, "demand", demand, MOST);
         golden_reals(w, "bonus", bonus, MOST);
         golden_reals(w, "gains", want, MOST);
-        assert_ok(gp_diversify_cover(likeness, n, demand, bonus, NULL, k, chosen, gains, &count, &err));
+        assert_ok(gp_diversify_facility_greedy(likeness, n, demand, bonus, NULL, k, chosen, gains, &count, &err));
         assert_picks(w, chosen, count);
         for (size_t i = 0; i < k; i++) assert_true(fabs(gains[i] - want[i]) < 1e-5);
     }
@@ -68,7 +68,7 @@ static void test_golden(void **state)
 
 static double cosine(const float *v, size_t d, size_t i, size_t j)
 {
-    return gp_diversify_likeness(v + i * d, v + j * d, d);
+    return gp_diversify_similarity(v + i * d, v + j * d, d);
 }
 
 /* worth 0..1 as the header says, NaN kept. */

@@ -5,7 +5,7 @@
 #include "pick/explain.h"
 #include <math.h>
 
-static const gp_verdict plain = {
+static const gp_pick_decision plain = {
     .score = 28.1,
     .corrected = 28.1,
     .limit = 31.2,
@@ -21,7 +21,7 @@ static const gp_verdict plain = {
     .likeness = 0.9834,
 };
 
-static void says(gp_verdict v, const char *wanted)
+static void says(gp_pick_decision v, const char *wanted)
 {
     gp_error err = {0};
     char *text = NULL;
@@ -30,9 +30,9 @@ static void says(gp_verdict v, const char *wanted)
     gp_mem_free(text);
 }
 
-static gp_verdict at(gp_gate gate)
+static gp_pick_decision at(gp_pick_filter gate)
 {
-    gp_verdict v = plain;
+    gp_pick_decision v = plain;
     v.gate = gate;
     return v;
 }
@@ -40,7 +40,7 @@ static gp_verdict at(gp_gate gate)
 static void test_picked(void **state)
 {
     (void)state;
-    gp_verdict v = at(GP_GATE_PICKED);
+    gp_pick_decision v = at(GP_FILTERED_NOT);
     v.rank = 1;
     says(v, "picked as the best of 4 for the prompt 'a cat on a mat', score 28.10");
     v.rank = 2, v.prompt = NULL;
@@ -51,12 +51,12 @@ static void test_picked(void **state)
     says(v, "picked as the 3rd best of 40 in the category 'Animals', corrected score +2.31 (score 28.10)");
     v.no_category = true, v.category = NULL;
     says(v, "picked as the 3rd best of 40 in those of no category, corrected score +2.31 (score 28.10)");
-    v = at(GP_GATE_PICKED);
+    v = at(GP_FILTERED_NOT);
     v.rank = 1, v.by = GP_BY_DIFFICULTY, v.corrected = 30.666;
     says(v,
          "picked as the best of 4 for the prompt 'a cat on a mat', score 30.67 corrected for its prompt's difficulty "
          "(score 28.10)");
-    v = at(GP_GATE_PICKED);
+    v = at(GP_FILTERED_NOT);
     v.strategy = GP_PICK_SLICES, v.rank = 2, v.of = 8;
     says(v, "picked from the slice 'oil portraits', whose 8 images have mean 31.30 against 26.70 of all: the 2nd best "
             "of 8, score 28.10");
@@ -68,7 +68,7 @@ static void test_picked(void **state)
 static void test_alone(void **state)
 {
     (void)state;
-    gp_verdict v = at(GP_GATE_NO_SCORE);
+    gp_pick_decision v = at(GP_FILTERED_NO_SCORE);
     says(v, "not picked: its score 28.10 cannot be compared: it is of no category");
     v.by = GP_BY_Z_PROMPT;
     says(v, "not picked: its score 28.10 cannot be compared: z needs several different scores of one prompt");
@@ -76,16 +76,16 @@ static void test_alone(void **state)
     says(v, "not picked: its score 28.10 cannot be compared: z needs a category with several different scores");
     v.score = (double)NAN;
     says(v, "not picked: it has no score");
-    gp_verdict barred = at(GP_GATE_MEASURE);
+    gp_pick_decision barred = at(GP_FILTERED_MEASURE);
     barred.barred = "its noise 12 does not pass 'noise<5'";
     says(barred, "not picked: its noise 12 does not pass 'noise<5', score 28.10");
-    says(at(GP_GATE_MIN_SCORE), "not picked: its score 28.10 is below the 31.20 asked for");
+    says(at(GP_FILTERED_MIN_SCORE), "not picked: its score 28.10 is below the 31.20 asked for");
 }
 
 static void test_slices(void **state)
 {
     (void)state;
-    gp_verdict v = at(GP_GATE_NOT_IN_SLICE);
+    gp_pick_decision v = at(GP_FILTERED_NOT_IN_SLICE);
     v.strategy = GP_PICK_SLICES, v.slice_value = 27.2;
     says(v, "not picked: the slice 'oil portraits' does not stand out: its 8 images have mean 27.20, less than 31.20 "
             "(mean 26.70 of all), score 28.10");
@@ -103,18 +103,18 @@ static void test_slices(void **state)
 static void test_places(void **state)
 {
     (void)state;
-    gp_verdict v = at(GP_GATE_PER_PROMPT);
+    gp_pick_decision v = at(GP_FILTERED_PER_PROMPT);
     says(v, "not picked: 3rd of 4 for the prompt 'a cat on a mat', score 28.10; the last one taken, 'out/b.png', has "
             "score 31.20");
     v.strategy = GP_PICK_SLICES;
     says(v, "not picked: 3rd of 4 for the prompt 'a cat on a mat', score 28.10; a better one, 'out/b.png', has "
             "score 31.20");
     v.strategy = GP_PICK_PROMPT;
-    v.gate = GP_GATE_PER_CATEGORY, v.rank = 11, v.of = 212, v.other = NULL;
+    v.gate = GP_FILTERED_PER_CATEGORY, v.rank = 11, v.of = 212, v.other = NULL;
     says(v, "not picked: 11th of 212 in the category 'Animals', score 28.10; the last one taken has score 31.20");
-    v.gate = GP_GATE_PER_SLICE, v.rank = 22, v.limit = (double)NAN;
+    v.gate = GP_FILTERED_PER_SLICE, v.rank = 22, v.limit = (double)NAN;
     says(v, "not picked: 22nd of 212 in the slice 'oil portraits', score 28.10");
-    v = at(GP_GATE_TOP);
+    v = at(GP_FILTERED_TOP);
     v.rank = 101, v.of = 300, v.by = GP_BY_PERCENTILE, v.corrected = 71.25, v.limit = 93;
     says(v, "not picked: 101st of 300 over all, percentile 71.2 of its category (score 28.10); the last one taken, "
             "'out/b.png', has percentile 93.0 of its category");
@@ -126,11 +126,11 @@ static void test_places(void **state)
 static void test_likeness(void **state)
 {
     (void)state;
-    gp_verdict v = at(GP_GATE_DUPLICATE);
+    gp_pick_decision v = at(GP_FILTERED_DUPLICATE);
     says(v, "not picked: a near copy of 'out/b.png' (cosine 0.983), which has score 31.20; its own is 28.10");
     v.likeness = (double)NAN, v.other = NULL;
     says(v, "not picked: a near copy of another image, which has score 31.20; its own is 28.10");
-    v = at(GP_GATE_DIVERSITY);
+    v = at(GP_FILTERED_DIVERSITY);
     v.by = GP_BY_Z_PROMPT, v.corrected = 1.5, v.limit = 1.75;
     says(v, "not picked: too like 'out/b.png' (cosine 0.983), which is picked with z +1.75 for its prompt; its own is "
             "+1.50 (score 28.10)");
@@ -140,7 +140,7 @@ static void test_likeness(void **state)
 static void test_long_prompt(void **state)
 {
     (void)state;
-    gp_verdict v = at(GP_GATE_PICKED);
+    gp_pick_decision v = at(GP_FILTERED_NOT);
     char prompt[125] = "", wanted[256] = "picked as the 3rd best of 4 for the prompt '";
     for (int i = 0; i < 62; i++) strcat(prompt, "\xC3\xA9"); /* e with acute accent */
     strncat(wanted, prompt, 120);
@@ -158,8 +158,8 @@ static void test_no_memory(void **state)
     gp_error err = {0};
     char *text = NULL;
     int64_t live = gp_mem_live();
-    for (gp_gate gate = GP_GATE_PICKED; gate <= GP_GATE_TOP; gate++) {
-        gp_verdict v = at(gate);
+    for (gp_pick_filter gate = GP_FILTERED_NOT; gate <= GP_FILTERED_TOP; gate++) {
+        gp_pick_decision v = at(gate);
         gp_status st = GP_ERR_MEMORY;
         for (uint64_t n = 1; st == GP_ERR_MEMORY; n++) {
             gp_mem_fail_at(n);

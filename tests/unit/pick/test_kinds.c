@@ -139,7 +139,7 @@ static void test_what_cannot_be_split(void **state)
     for (size_t i = 0; i < 100 * D; i++) rows[i] = 1;
     for (size_t i = 0; i < 100; i++) fine[i] = (uint32_t)(i < 76 ? 0 : i - 75); /* 25 clusters, so two are merged */
     assert_ok(gp_categories_from_clusters(fine, sizes, 1, 100, rows, D, 4, 24, &c, &err));
-    assert_string_equal(c.remark, "one category holds 77 % of the images, since they cannot be split evenly");
+    assert_string_equal(c.note, "one category holds 77 % of the images, since they cannot be split evenly");
     gp_categories_clear(&c);
     for (size_t n = 3; n < 12; n++) { /* few rows: no abort, and every row has a category */
         for (uint32_t i = 0; i < n; i++) fine[i] = i / 2;
@@ -163,7 +163,7 @@ static void test_level(void **state)
     assert_ok(gp_categories_from_clusters(levels, sizes, 2, MOST, rows, D, 4, 24, &c, &err));
     assert_int_equal(c.count, 6);
     assert_string_equal(c.source, "500 clusters of images, merged");
-    assert_null(c.remark);
+    assert_null(c.note);
     gp_categories_clear(&c);
 }
 

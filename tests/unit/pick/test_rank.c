@@ -14,7 +14,7 @@ static gp_hash hash_of(uint64_t i)
 }
 
 /* Few different scores, so that ties are common; some NaN, an infinity on either side. */
-static void fill(gp_candidate *c, uint64_t seed)
+static void fill(gp_rank_item *c, uint64_t seed)
 {
     for (size_t i = 0; i < N; i++) {
         uint64_t r = gp_rng_at(seed, i);
@@ -27,7 +27,7 @@ static void fill(gp_candidate *c, uint64_t seed)
     }
 }
 
-static bool beats(const gp_candidate *a, const gp_candidate *b)
+static bool beats(const gp_rank_item *a, const gp_rank_item *b)
 {
     return a->score > b->score || (a->score == b->score && memcmp(a->tie.bytes, b->tie.bytes, 16) < 0);
 }
@@ -36,7 +36,7 @@ static void test_ranks_by_counting(void **state)
 {
     (void)state;
     gp_error err = {0};
-    static gp_candidate c[N];
+    static gp_rank_item c[N];
     static uint32_t rank[N];
     for (uint64_t seed = 1; seed < 20; seed++) {
         fill(c, seed);
@@ -49,7 +49,7 @@ static void test_ranks_by_counting(void **state)
     }
 }
 
-static void check_choice(const gp_candidate *c, const uint32_t *rank, uint32_t per, uint64_t top, bool has_min,
+static void check_choice(const gp_rank_item *c, const uint32_t *rank, uint32_t per, uint64_t top, bool has_min,
                          double min)
 {
     gp_error err = {0};
@@ -72,7 +72,7 @@ static void test_choices_by_counting(void **state)
 {
     (void)state;
     gp_error err = {0};
-    static gp_candidate c[N];
+    static gp_rank_item c[N];
     static uint32_t rank[N];
     for (uint64_t seed = 40; seed < 45; seed++) {
         fill(c, seed);
@@ -93,7 +93,7 @@ static void test_order_does_not_matter(void **state)
 {
     (void)state;
     gp_error err = {0};
-    static gp_candidate c[N], d[N];
+    static gp_rank_item c[N], d[N];
     static uint32_t rank_c[N], rank_d[N];
     static bool chosen_c[N], chosen_d[N];
     size_t place[N], count_c, count_d;
@@ -125,7 +125,7 @@ static void test_edges(void **state)
     assert_ok(gp_rank_groups(NULL, 0, NULL, &err));
     assert_ok(gp_rank_choose(NULL, NULL, 0, 1, 5, true, 0, NULL, &count, &err));
     assert_int_equal(count, 0);
-    gp_candidate c[2] = {{1, 0.0, hash_of(1)}, {1, -0.0, hash_of(1)}}; /* equal in every way: the first wins */
+    gp_rank_item c[2] = {{1, 0.0, hash_of(1)}, {1, -0.0, hash_of(1)}}; /* equal in every way: the first wins */
     uint32_t rank[2];
     assert_ok(gp_rank_groups(c, 2, rank, &err));
     assert_int_equal(rank[0], 1);
@@ -136,7 +136,7 @@ static void test_no_memory(void **state)
 {
     (void)state;
     gp_error err = {0};
-    gp_candidate c[2] = {{1, 1, hash_of(1)}, {1, 2, hash_of(2)}};
+    gp_rank_item c[2] = {{1, 1, hash_of(1)}, {1, 2, hash_of(2)}};
     uint32_t rank[2] = {1, 2};
     bool chosen[2];
     size_t count;

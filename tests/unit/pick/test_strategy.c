@@ -14,8 +14,8 @@
 enum { N = 200, CATEGORIES = 6, SLICES = 12, D = 5 };
 
 typedef struct scene {
-    gp_contender c[N];
-    gp_contender_slice slices[SLICES];
+    gp_pick_candidate c[N];
+    gp_pick_slice slices[SLICES];
     uint32_t rows[SLICES][N];
     float vectors[N * D];
     gp_strategy_input in;
@@ -30,12 +30,12 @@ static void fill(scene *s, uint64_t seed)
 {
     for (size_t i = 0; i < N; i++) {
         uint64_t r = gp_rng_at(seed, i);
-        s->c[i] = (gp_contender){.prompt = (int64_t)(r % 41) - 20,
-                                 .category = (int32_t)(r >> 8 & 7) - 1,
-                                 .group = (int32_t)(r >> 16 & 63) - 30,
-                                 .score = 20 + (double)(r >> 24 & 15),
-                                 .corrected = (double)(r >> 30 & 7) - 3,
-                                 .tie = hash_of(seed * 1000 + i)};
+        s->c[i] = (gp_pick_candidate){.prompt = (int64_t)(r % 41) - 20,
+                                      .category = (int32_t)(r >> 8 & 7) - 1,
+                                      .group = (int32_t)(r >> 16 & 63) - 30,
+                                      .score = 20 + (double)(r >> 24 & 15),
+                                      .corrected = (double)(r >> 30 & 7) - 3,
+                                      .tie = hash_of(seed * 1000 + i)};
         if (s->c[i].category >= CATEGORIES) s->c[i].category = -1;
         if (s->c[i].group < 0) s->c[i].group = -1;
         if ((r >> 40 & 31) == 0) s->c[i].score = (double)NAN;
@@ -55,7 +55,7 @@ static void fill(scene *s, uint64_t seed)
             double lift = s->c[i].score > 27 ? 2 : 1;
             if ((double)(gp_rng_at(seed * 7 + k, i) % 100) < lift * 100.0 / part) s->rows[k][count++] = i;
         }
-        s->slices[k] = (gp_contender_slice){category < 0 ? -1 : category, count, s->rows[k], NULL};
+        s->slices[k] = (gp_pick_slice){category < 0 ? -1 : category, count, s->rows[k], NULL};
     }
     s->in = (gp_strategy_input){.n = N,
                                 .categories = CATEGORIES,
@@ -73,14 +73,14 @@ static void test_is_rank_choose(void **state)
     (void)state;
     gp_error err = {0};
     static scene s;
-    static gp_candidate c[N];
+    static gp_rank_item c[N];
     static uint32_t rank[N];
     static bool chosen[N];
-    static gp_verdict v[N];
+    static gp_pick_decision v[N];
     size_t count, expected;
     for (uint64_t seed = 1; seed < 12; seed++) {
         fill(&s, seed);
-        for (size_t i = 0; i < N; i++) c[i] = (gp_candidate){s.c[i].prompt, s.c[i].score, s.c[i].tie};
+        for (size_t i = 0; i < N; i++) c[i] = (gp_rank_item){s.c[i].prompt, s.c[i].score, s.c[i].tie};
         assert_ok(gp_rank_groups(c, N, rank, &err));
         for (uint32_t per = 0; per < 4; per++)
             for (uint64_t top = 0; top < 40; top += 13)
@@ -91,7 +91,7 @@ static void test_is_rank_choose(void **state)
                     assert_ok(gp_strategy_choose(&s.in, &o, v, &count, &err));
                     assert_int_equal(count, expected);
                     for (size_t i = 0; i < N; i++) {
-                        assert_int_equal(v[i].gate == GP_GATE_PICKED, chosen[i]);
+                        assert_int_equal(v[i].gate == GP_FILTERED_NOT, chosen[i]);
                         assert_int_equal(v[i].prompt_rank, rank[i]);
                     }
                 }
@@ -105,7 +105,7 @@ static double value_of(const scene *s, const gp_pick_options *o, size_t i)
     return isnan(s->c[i].score) ? (double)NAN : o->by ? s->c[i].corrected : s->c[i].score;
 }
 
-static double mean_of(const scene *s, int32_t category, const gp_contender_slice *slice, double *sd, uint32_t *scored)
+static double mean_of(const scene *s, int32_t category, const gp_pick_slice *slice, double *sd, uint32_t *scored)
 {
     double sum = 0, square = 0, n = 0;
     for (int turn = 0; turn < 2; turn++)
@@ -127,13 +127,13 @@ static int slice_of(const scene *s, const gp_pick_options *o, uint32_t i)
     uint32_t least = UINT32_MAX;
     double high = 0;
     for (int k = 0; k < SLICES; k++) {
-        const gp_contender_slice *slice = &s->slices[k];
+        const gp_pick_slice *slice = &s->slices[k];
         bool member = false, kind = (slice->category >= 0) == (o->strategy == GP_PICK_CATEGORY_SLICES);
         uint32_t scored;
         double sd, base = mean_of(s, slice->category, NULL, &sd, NULL), mean = mean_of(s, -1, slice, NULL, &scored);
         for (uint32_t m = 0; m < slice->support; m++) member |= slice->rows[m] == i;
-        double drop = o->has_min_drop ? o->min_drop : slice->category >= 0 ? o->drop_factor * sd : -1000;
-        if (!member || !kind || scored < o->min_support || mean - base < drop - 1e-9) continue;
+        double lift = o->has_min_lift ? o->min_lift : slice->category >= 0 ? o->lift_factor * sd : -1000;
+        if (!member || !kind || scored < o->min_support || mean - base < lift - 1e-9) continue;
         if (scored < least || (scored == least && mean > high)) best = k, least = scored, high = mean;
     }
     return best;
@@ -146,33 +146,33 @@ static bool goes_before(const scene *s, const gp_pick_options *o, uint32_t i, ui
 }
 
 /* The gate of i, knowing what was chosen before it. */
-static gp_gate slow_gate(const scene *s, const gp_pick_options *o, const int *slice, uint32_t i, const uint32_t *chosen,
-                         size_t count, const bool *holds)
+static gp_pick_filter slow_gate(const scene *s, const gp_pick_options *o, const int *slice, uint32_t i,
+                                const uint32_t *chosen, size_t count, const bool *holds)
 {
     size_t prompt = 0, copies = 0, same_slice = 0, category = 0;
     size_t per_category = o->per_category ? o->per_category : o->strategy == GP_PICK_CATEGORY ? 5 : SIZE_MAX;
     bool slices = o->strategy == GP_PICK_SLICES || o->strategy == GP_PICK_CATEGORY_SLICES;
     for (size_t k = 0; k < count; k++) {
-        const gp_contender *c = &s->c[chosen[k]];
+        const gp_pick_candidate *c = &s->c[chosen[k]];
         prompt += c->prompt == s->c[i].prompt;
         copies += s->c[i].group >= 0 && c->group == s->c[i].group;
         same_slice += slice[chosen[k]] == slice[i];
         category += c->category == s->c[i].category;
     }
     for (size_t k = 0; k < N; k++) prompt += holds[k] && s->c[k].prompt == s->c[i].prompt;
-    if (isnan(value_of(s, o, i))) return GP_GATE_NO_SCORE;
-    if (o->has_min_score && s->c[i].score < o->min_score) return GP_GATE_MIN_SCORE;
-    if (s->c[i].barred) return GP_GATE_MEASURE;
-    if (slices && slice[i] < 0) return GP_GATE_NOT_IN_SLICE;
-    if (o->per_prompt && prompt >= o->per_prompt) return GP_GATE_PER_PROMPT;
-    if (o->one_per_duplicate && copies) return GP_GATE_DUPLICATE;
-    if (slices && o->per_slice && same_slice >= o->per_slice) return GP_GATE_PER_SLICE;
-    if (category >= per_category) return GP_GATE_PER_CATEGORY;
-    if (o->top && count >= o->top) return GP_GATE_TOP;
-    return GP_GATE_PICKED;
+    if (isnan(value_of(s, o, i))) return GP_FILTERED_NO_SCORE;
+    if (o->has_min_score && s->c[i].score < o->min_score) return GP_FILTERED_MIN_SCORE;
+    if (s->c[i].barred) return GP_FILTERED_MEASURE;
+    if (slices && slice[i] < 0) return GP_FILTERED_NOT_IN_SLICE;
+    if (o->per_prompt && prompt >= o->per_prompt) return GP_FILTERED_PER_PROMPT;
+    if (o->one_per_duplicate && copies) return GP_FILTERED_DUPLICATE;
+    if (slices && o->per_slice && same_slice >= o->per_slice) return GP_FILTERED_PER_SLICE;
+    if (category >= per_category) return GP_FILTERED_PER_CATEGORY;
+    if (o->top && count >= o->top) return GP_FILTERED_TOP;
+    return GP_FILTERED_NOT;
 }
 
-static size_t slow_choose(const scene *s, const gp_pick_options *o, gp_gate *gates)
+static size_t slow_choose(const scene *s, const gp_pick_options *o, gp_pick_filter *gates)
 {
     uint32_t order[N], chosen[N];
     int slice[N];
@@ -180,7 +180,7 @@ static size_t slow_choose(const scene *s, const gp_pick_options *o, gp_gate *gat
     size_t n = 0, count = 0;
     for (uint32_t i = 0; i < N; i++) {
         slice[i] = slice_of(s, o, i);
-        gates[i] = GP_GATE_NO_SCORE;
+        gates[i] = GP_FILTERED_NO_SCORE;
         if (isnan(value_of(s, o, i))) continue;
         size_t at = n++;
         for (; at > 0 && goes_before(s, o, i, order[at - 1]); at--) order[at] = order[at - 1];
@@ -189,8 +189,8 @@ static size_t slow_choose(const scene *s, const gp_pick_options *o, gp_gate *gat
     for (size_t k = 0; k < n; k++) {
         uint32_t i = order[k];
         gates[i] = slow_gate(s, o, slice, i, chosen, count, holds);
-        if (gates[i] == GP_GATE_PICKED) chosen[count++] = i;
-        if (gates[i] != GP_GATE_NOT_IN_SLICE) continue;
+        if (gates[i] == GP_FILTERED_NOT) chosen[count++] = i;
+        if (gates[i] != GP_FILTERED_NOT_IN_SLICE) continue;
         bool copy = false;
         for (size_t c = 0; c < count; c++)
             copy = copy || (s->c[i].group >= 0 && s->c[chosen[c]].group == s->c[i].group);
@@ -211,11 +211,11 @@ static gp_pick_options options_of(uint64_t r)
     o.per_category = (uint32_t)(r >> 15 & 3) * (uint32_t)(r >> 17 & 3);
     o.one_per_duplicate = r >> 19 & 1;
     o.min_support = (uint32_t)(r >> 20 & 31);
-    o.drop_factor = (double)(r >> 25 & 7) / 10 - 0.1;
+    o.lift_factor = (double)(r >> 25 & 7) / 10 - 0.1;
     if (o.strategy == GP_PICK_SLICES || o.strategy == GP_PICK_CATEGORY_SLICES) {
         o.per_slice = (uint32_t)(r >> 28 & 3);
-        o.has_min_drop = r >> 30 & 1;
-        o.min_drop = (double)(r >> 31 & 7) / 4 - 0.5;
+        o.has_min_lift = r >> 30 & 1;
+        o.min_lift = (double)(r >> 31 & 7) / 4 - 0.5;
     }
     return o;
 }
@@ -225,9 +225,9 @@ static void test_gates_by_a_slow_twin(void **state)
     (void)state;
     gp_error err = {0};
     static scene s;
-    static gp_verdict v[N];
-    static gp_gate gates[N];
-    size_t count, met[GP_GATE_TOP + 1] = {0};
+    static gp_pick_decision v[N];
+    static gp_pick_filter gates[N];
+    size_t count, met[GP_FILTERED_TOP + 1] = {0};
     for (uint64_t seed = 1; seed < 12; seed++) {
         fill(&s, seed);
         for (size_t i = seed % 32; i < N; i += 32) s.c[i].barred = "its noise is too high";
@@ -239,12 +239,12 @@ static void test_gates_by_a_slow_twin(void **state)
             for (size_t i = 0; i < N; i++) {
                 if (v[i].gate != gates[i]) fail_msg("seed %d, options %d, row %zu", (int)seed, (int)k, i);
                 met[gates[i]]++;
-                if (gates[i] >= GP_GATE_PER_PROMPT) assert_in_range(v[i].rank, 1, v[i].of);
-                if (gates[i] >= GP_GATE_PER_PROMPT) assert_true(v[i].corrected <= v[i].limit);
+                if (gates[i] >= GP_FILTERED_PER_PROMPT) assert_in_range(v[i].rank, 1, v[i].of);
+                if (gates[i] >= GP_FILTERED_PER_PROMPT) assert_true(v[i].corrected <= v[i].limit);
             }
         }
     }
-    for (gp_gate g = 0; g <= GP_GATE_TOP; g++) assert_true(g == GP_GATE_DIVERSITY || met[g] > 100);
+    for (gp_pick_filter g = 0; g <= GP_FILTERED_TOP; g++) assert_true(g == GP_FILTERED_DIVERSITY || met[g] > 100);
 }
 
 /* ------------------------------------------------------------------ diversity */
@@ -255,7 +255,7 @@ static void test_diversity(void **state)
     (void)state;
     gp_error err = {0};
     static scene s;
-    static gp_verdict v[N];
+    static gp_pick_decision v[N];
     double worth[N];
     uint32_t chosen[N];
     size_t count, expected, by_likeness = 0;
@@ -282,9 +282,10 @@ static void test_diversity(void **state)
                 assert_ok(gp_strategy_choose(&s.in, &o, v, &count, &err));
                 assert_int_equal(count, total);
                 for (size_t i = 0; i < N; i++) {
-                    assert_int_equal(v[i].gate == GP_GATE_PICKED, want[i]);
-                    if (v[i].gate == GP_GATE_DIVERSITY) assert_true(v[i].likeness >= -1.001 && v[i].likeness <= 1.001);
-                    by_likeness += v[i].gate == GP_GATE_DIVERSITY;
+                    assert_int_equal(v[i].gate == GP_FILTERED_NOT, want[i]);
+                    if (v[i].gate == GP_FILTERED_DIVERSITY)
+                        assert_true(v[i].likeness >= -1.001 && v[i].likeness <= 1.001);
+                    by_likeness += v[i].gate == GP_FILTERED_DIVERSITY;
                 }
             }
     assert_true(by_likeness > 100);
@@ -296,7 +297,7 @@ static void test_diversity_keeps_the_limits(void **state)
     (void)state;
     gp_error err = {0};
     static scene s;
-    static gp_verdict v[N];
+    static gp_pick_decision v[N];
     for (uint64_t seed = 1; seed < 40; seed++) {
         gp_pick_options o = options_of(gp_rng_at(seed, 99));
         size_t count, prompt[64] = {0}, category[CATEGORIES + 1] = {0}, group[64] = {0};
@@ -306,7 +307,7 @@ static void test_diversity_keeps_the_limits(void **state)
         assert_ok(gp_strategy_choose(&s.in, &o, v, &count, &err));
         assert_true(count <= 9);
         for (size_t i = 0; i < N; i++) {
-            if (v[i].gate != GP_GATE_PICKED) continue;
+            if (v[i].gate != GP_FILTERED_NOT) continue;
             assert_true(++prompt[s.c[i].prompt + 20] <= 2);
             assert_true(++category[s.c[i].category + 1] <= 3);
             if (s.c[i].group >= 0) assert_true(++group[s.c[i].group] <= 1);
@@ -321,7 +322,7 @@ static void test_order_does_not_matter(void **state)
     (void)state;
     gp_error err = {0};
     static scene s, t;
-    static gp_verdict v[N], w[N];
+    static gp_pick_decision v[N], w[N];
     uint32_t place[N];
     size_t count, other;
     for (uint64_t seed = 70; seed < 100; seed++) {
@@ -352,7 +353,7 @@ static void test_order_does_not_matter(void **state)
 
 /* ------------------------------------------------------------------ by hand */
 
-static void says(const gp_verdict *v, const char *wanted)
+static void says(const gp_pick_decision *v, const char *wanted)
 {
     gp_error err = {0};
     char *text = NULL;
@@ -370,20 +371,20 @@ static void test_the_article_by_hand(void **state)
     const uint32_t rows[4] = {0, 1, 2, 3};
     const char *names[1] = {"people"};
     const double score[4] = {34, 35, 28, 27};
-    gp_contender c[4];
-    gp_contender_slice slices[2] = {{0, 2, rows, "old men"}, {0, 2, rows + 2, "hands"}};
+    gp_pick_candidate c[4];
+    gp_pick_slice slices[2] = {{0, 2, rows, "old men"}, {0, 2, rows + 2, "hands"}};
     gp_strategy_input in = {
         .n = 4, .categories = 1, .slice_count = 2, .contenders = c, .category_name = names, .slices = slices};
-    gp_verdict v[4];
+    gp_pick_decision v[4];
     size_t count;
     gp_pick_options o = GP_PICK_DEFAULTS;
     o.strategy = GP_PICK_CATEGORY_SLICES;
-    for (size_t i = 0; i < 4; i++) c[i] = (gp_contender){.prompt = (int64_t)i, .group = -1, .score = score[i]};
+    for (size_t i = 0; i < 4; i++) c[i] = (gp_pick_candidate){.prompt = (int64_t)i, .group = -1, .score = score[i]};
     assert_ok(gp_strategy_choose(&in, &o, v, &count, &err));
     assert_int_equal(count, 0);
     says(&v[1], "not picked: the slice 'old men' does not stand out: its 2 images have mean 34.50, less than 34.67 "
                 "(mean 31.00 of the category 'people'), score 35.00");
-    o.drop_factor = 0.85;
+    o.lift_factor = 0.85;
     assert_ok(gp_strategy_choose(&in, &o, v, &count, &err));
     assert_int_equal(count, 2);
     says(&v[0], "picked from the slice 'old men', whose 2 images have mean 34.50 against 31.00 of the category "
@@ -392,7 +393,7 @@ static void test_the_article_by_hand(void **state)
     assert_ok(gp_strategy_choose(&in, &o, v, &count, &err));
     assert_int_equal(count, 1);
     says(&v[0], "not picked: 2nd of 2 in the slice 'old men', score 34.00; the last one taken has score 35.00");
-    o.has_min_drop = true, o.min_drop = 3.5, o.per_slice = 0; /* just reached */
+    o.has_min_lift = true, o.min_lift = 3.5, o.per_slice = 0; /* just reached */
     assert_ok(gp_strategy_choose(&in, &o, v, &count, &err));
     assert_int_equal(count, 2);
     o.min_support = 3;
@@ -408,12 +409,12 @@ static void test_a_refused_place_stays_free(void **state)
     (void)state;
     gp_error err = {0};
     const float vectors[4 * 2] = {1, 0, 0.8F, 0.6F, 0.8F, 0.6F, 0, 1};
-    gp_contender c[4] = {{.prompt = 7, .group = 0, .score = 33, .path = "a.png", .prompt_text = "a cat"},
-                         {.prompt = 8, .group = 0, .score = 32, .path = "b.png", .prompt_text = "a kitten"},
-                         {.prompt = 8, .group = -1, .score = 30, .path = "c.png", .prompt_text = "a kitten"},
-                         {.prompt = 8, .group = -1, .score = 29, .path = "d.png", .prompt_text = "a kitten"}};
+    gp_pick_candidate c[4] = {{.prompt = 7, .group = 0, .score = 33, .path = "a.png", .prompt_text = "a cat"},
+                              {.prompt = 8, .group = 0, .score = 32, .path = "b.png", .prompt_text = "a kitten"},
+                              {.prompt = 8, .group = -1, .score = 30, .path = "c.png", .prompt_text = "a kitten"},
+                              {.prompt = 8, .group = -1, .score = 29, .path = "d.png", .prompt_text = "a kitten"}};
     gp_strategy_input in = {.n = 4, .categories = 1, .d = 2, .contenders = c, .vectors = vectors};
-    gp_verdict v[4];
+    gp_pick_decision v[4];
     size_t count;
     gp_pick_options o = GP_PICK_DEFAULTS;
     o.one_per_duplicate = true;
@@ -431,13 +432,13 @@ static void test_no_category(void **state)
 {
     (void)state;
     gp_error err = {0};
-    gp_contender c[3];
+    gp_pick_candidate c[3];
     gp_strategy_input in = {.n = 3, .contenders = c};
-    gp_verdict v[3];
+    gp_pick_decision v[3];
     size_t count;
     gp_pick_options o = GP_PICK_DEFAULTS;
     for (size_t i = 0; i < 3; i++)
-        c[i] = (gp_contender){.prompt = (int64_t)i, .category = -1, .group = -1, .score = 30 - (double)i};
+        c[i] = (gp_pick_candidate){.prompt = (int64_t)i, .category = -1, .group = -1, .score = 30 - (double)i};
     o.strategy = GP_PICK_CATEGORY, o.per_category = 2;
     assert_ok(gp_strategy_choose(&in, &o, v, &count, &err));
     assert_int_equal(count, 2);
@@ -470,11 +471,11 @@ static void test_usage(void **state)
     refuses(o, "no such diversity of picks");
     o = plain, o.per_slice = 1;
     refuses(o, "a limit for each slice needs the strategy slices or category-slices");
-    o = plain, o.has_min_drop = true;
+    o = plain, o.has_min_lift = true;
     refuses(o, "a least drop is a number, for the strategy slices or category-slices");
     o = plain, o.has_min_score = true, o.min_score = (double)NAN;
     refuses(o, "the least score is no number");
-    o = plain, o.strategy = GP_PICK_CATEGORY_SLICES, o.drop_factor = (double)NAN;
+    o = plain, o.strategy = GP_PICK_CATEGORY_SLICES, o.lift_factor = (double)NAN;
     refuses(o, "the drop factor is no number");
     o = plain, o.diversity = GP_DIVERSITY_MMR;
     refuses(o, "diversity chooses among many: it needs a number over all, of each category or of each slice");
@@ -497,7 +498,7 @@ static void test_wrong_input(void **state)
     (void)state;
     gp_error err = {0};
     static scene s;
-    static gp_verdict v[N];
+    static gp_pick_decision v[N];
     size_t count = 77;
     gp_pick_options o = GP_PICK_DEFAULTS;
     o.top = 3, o.diversity = GP_DIVERSITY_MMR;
@@ -522,7 +523,7 @@ static void test_no_memory(void **state)
     (void)state;
     gp_error err = {0};
     static scene s;
-    static gp_verdict v[N];
+    static gp_pick_decision v[N];
     int64_t live = gp_mem_live();
     fill(&s, 3);
     for (int kind = 0; kind < 3; kind++) {
@@ -530,7 +531,7 @@ static void test_no_memory(void **state)
         gp_status st = GP_ERR_MEMORY;
         uint64_t n = 0;
         size_t count = 77;
-        o.strategy = GP_PICK_CATEGORY_SLICES, o.drop_factor = 0, o.per_slice = 2, o.top = 5;
+        o.strategy = GP_PICK_CATEGORY_SLICES, o.lift_factor = 0, o.per_slice = 2, o.top = 5;
         o.diversity = (gp_pick_diversity)kind;
         while (st == GP_ERR_MEMORY) {
             assert_int_equal(count, 77);
@@ -549,8 +550,8 @@ static void test_no_memory(void **state)
 enum { ROWS = 1200, MOST_SLICES = 2048 };
 typedef struct collection {
     npy scores, selection, planted;
-    gp_contender c[ROWS];
-    gp_contender_slice slices[MOST_SLICES];
+    gp_pick_candidate c[ROWS];
+    gp_pick_slice slices[MOST_SLICES];
     bool issue[MOST_SLICES]; /* one that the reference reports */
     uint32_t block[ROWS * 64];
     size_t slice_count, block_used, categories;
@@ -561,7 +562,7 @@ static void add_slice(collection *a, int32_t category, const uint32_t *rows, uin
     assert_true(a->slice_count < MOST_SLICES && a->block_used + support <= ROWS * 64);
     memcpy(a->block + a->block_used, rows, support * sizeof *rows);
     a->issue[a->slice_count] = issue;
-    a->slices[a->slice_count++] = (gp_contender_slice){category, support, a->block + a->block_used, NULL};
+    a->slices[a->slice_count++] = (gp_pick_slice){category, support, a->block + a->block_used, NULL};
     a->block_used += support;
 }
 
@@ -600,11 +601,11 @@ static void load(collection *a, const char *root, const char *profile)
     snprintf(path, sizeof path, "%s/%s_selection.npy", root, profile);
     a->selection = npy_load(path);
     for (size_t i = 0; i < ROWS; i++)
-        a->c[i] = (gp_contender){.prompt = (int64_t)i / 4,
-                                 .category = ((int32_t *)a->selection.data)[2 * i],
-                                 .group = -1,
-                                 .score = ((double *)a->scores.data)[i],
-                                 .tie = hash_of(i)};
+        a->c[i] = (gp_pick_candidate){.prompt = (int64_t)i / 4,
+                                      .category = ((int32_t *)a->selection.data)[2 * i],
+                                      .group = -1,
+                                      .score = ((double *)a->scores.data)[i],
+                                      .tie = hash_of(i)};
     snprintf(path, sizeof path, "%s/%s.json", root, profile);
     FILE *f = fopen(path, "rb");
     assert_non_null(f);
@@ -615,8 +616,8 @@ static void load(collection *a, const char *root, const char *profile)
     a->categories = gp_json_count(clusters);
     for (size_t k = 0; k < a->categories; k++) {
         const gp_json *cluster = gp_json_at(clusters, k), *issues = gp_json_get(cluster, "issues");
-        double mean = 0, drop = 0;
-        gp_json_real(gp_json_get(cluster, "mean"), &mean), gp_json_real(gp_json_get(cluster, "min_drop"), &drop);
+        double mean = 0, lift = 0;
+        gp_json_real(gp_json_get(cluster, "mean"), &mean), gp_json_real(gp_json_get(cluster, "min_drop"), &lift);
         for (size_t q = 0; q < gp_json_count(issues); q++) {
             const gp_json *list = gp_json_get(gp_json_at(issues, q), "rows");
             uint32_t rows[ROWS], support = 0;
@@ -627,7 +628,7 @@ static void load(collection *a, const char *root, const char *profile)
             }
             add_slice(a, (int32_t)k, rows, support, true);
         }
-        add_others(a, root, profile, (int32_t)k, mean + drop);
+        add_others(a, root, profile, (int32_t)k, mean + lift);
     }
     gp_json_free(json);
 }
@@ -637,7 +638,7 @@ static void test_the_article(void **state)
     (void)state;
     gp_error err = {0};
     static collection a;
-    static gp_verdict v[ROWS];
+    static gp_pick_decision v[ROWS];
     const char *profiles[3] = {"article", "notebook", "final"};
     const char *root = shared_path("golden/analyze/article", "the article's selection");
     if (!root) skip();
@@ -652,7 +653,7 @@ static void test_the_article(void **state)
         assert_ok(gp_strategy_choose(&in, &o, v, &count, &err));
         for (size_t i = 0; i < ROWS; i++) {
             bool selected = ((int32_t *)a.selection.data)[2 * i + 1] >= 0;
-            assert_int_equal(v[i].gate == GP_GATE_PICKED, selected);
+            assert_int_equal(v[i].gate == GP_FILTERED_NOT, selected);
             wanted += selected;
             good += selected && ((int32_t *)a.planted.data)[2 * i + 1];
         }

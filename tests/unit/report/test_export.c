@@ -3,7 +3,7 @@
 #include "report_support.h"
 #include "base/json.h"
 #include "base/own.h"
-#include "ingest/table.h"
+#include "table/table.h"
 #include <errno.h>
 
 static const candidate cats[] = {

@@ -7,7 +7,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "serve/bodies.h"
+#include "serve/request_body.h"
 
 #define HASH  "0123456789abcdef00ff00ff00ff00ff"
 #define OTHER "ffffffffffffffffffffffffffffffff"
@@ -15,9 +15,9 @@
 static gp_error err;
 static gp_cat_rating *changes;
 static size_t count;
-static gp_wish wish;
+static gp_search_query wish;
 static char *name, *value;
-static gp_wanted_export export;
+static gp_export_request export;
 
 typedef gp_status parser(const char *body, size_t size);
 
@@ -65,7 +65,7 @@ static inline void right(parser *parse, const char *body)
 static inline void clear(parser *parse)
 {
     if (parse == rate) gp_mem_free(changes);
-    if (parse == search) gp_wish_clear(&wish);
+    if (parse == search) gp_search_query_clear(&wish);
     if (parse == saved) gp_mem_free(name), gp_mem_free(value);
     if (parse == export_) gp_mem_free(export.folder);
 }

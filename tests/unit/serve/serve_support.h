@@ -7,7 +7,7 @@
 
 #include "../catalog/analysis_support.h"
 #include "base/thread.h"
-#include "serve/inner.h"
+#include "serve/server_private.h"
 #include <time.h>
 
 typedef struct account {
@@ -72,7 +72,7 @@ static inline gp_server *server_new(gp_serve_setup *setup, gp_catalog *cat)
     *setup = (gp_serve_setup){.catalog = cat};
     s->setup = setup;
     gp_serve_limits_read(NULL, &s->limits);
-    pthread_mutex_init(&s->talk_lock, NULL);
+    pthread_mutex_init(&s->db_lock, NULL);
     pthread_mutex_init(&s->view_lock, NULL);
     pthread_mutex_init(&s->watched_lock, NULL);
     return s;
@@ -80,15 +80,15 @@ static inline gp_server *server_new(gp_serve_setup *setup, gp_catalog *cat)
 
 static inline void server_free(gp_server *s)
 {
-    gp_lane_close(s->decoders);
-    gp_lane_close(s->desk);
+    gp_worker_pool_close(s->decoders);
+    gp_worker_pool_close(s->desk);
     gp_thumbs_close(s->thumbs);
-    gp_shown_drop(s->before);
-    gp_shown_drop(s->shown);
+    gp_snapshot_unref(s->before);
+    gp_snapshot_unref(s->shown);
     gp_mem_free(s->since);
     pthread_mutex_destroy(&s->watched_lock);
     pthread_mutex_destroy(&s->view_lock);
-    pthread_mutex_destroy(&s->talk_lock);
+    pthread_mutex_destroy(&s->db_lock);
     gp_mem_free(s);
 }
 

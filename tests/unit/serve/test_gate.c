@@ -79,7 +79,7 @@ static void test_shut(void **state)
 static void test_costs(void **state)
 {
     (void)state;
-    gp_image_head head = {.format = GP_FORMAT_PNG, .width = 100000, .height = 100000};
+    gp_image_info head = {.format = GP_FORMAT_PNG, .width = 100000, .height = 100000};
     uint8_t png[40] = {0}, jpeg[] = {0xff, 0xd8, 0xff, 0xe0, 0,    3,    0, 0xff, 0xff, 0xc0, 0, 9, 8, 0, 1,
                                      0,    1,    3,    0,    0xff, 0xda, 0, 12,   3,    0,    0, 0, 0, 0};
     assert_true(gp_gate_cost(png, sizeof png, &head) == 40000000000u);

@@ -30,9 +30,9 @@ static gp_server *start(gp_serve_setup *setup, const char *name, int threads, si
         if (i == PICTURES - 1) assert_int_equal(unlink(path), 0);
     }
     gp_server *s = server_new(setup, cat);
-    assert_ok(gp_shown_renew(s, &err));
+    assert_ok(gp_snapshot_renew(s, &err));
     assert_ok(gp_thumbs_open(s, &s->thumbs, &err));
-    assert_ok(gp_lane_open(s, threads, waiting, &s->decoders, &err));
+    assert_ok(gp_worker_pool_open(s, threads, waiting, &s->decoders, &err));
     return s;
 }
 
@@ -63,12 +63,12 @@ static void assert_answered(account *a, unsigned status, int waited)
 static bool on_shelf(const gp_hash *hash, uint32_t side)
 {
     gp_error err = {0};
-    gp_shelf *shelf = NULL;
+    gp_thumb_cache *shelf = NULL;
     uint64_t size = 0;
-    assert_ok(gp_shelf_open(1 << 30, &shelf, &err));
-    int file = gp_shelf_find(shelf, hash, side, &size);
+    assert_ok(gp_thumb_cache_open(1 << 30, &shelf, &err));
+    int file = gp_thumb_cache_find(shelf, hash, side, &size);
     if (file >= 0) close(file);
-    gp_shelf_close(shelf);
+    gp_thumb_cache_close(shelf);
     return file >= 0;
 }
 
@@ -132,7 +132,7 @@ static void stand(gp_request *request)
     atomic_store(&standing, 1);
     pthread_mutex_lock(&gate);
     pthread_mutex_unlock(&gate);
-    gp_answer_error(request, 418, "done");
+    gp_respond_error(request, 418, "done");
     gp_request_resume(request);
 }
 
@@ -140,7 +140,7 @@ static void stand_still(gp_server *s, account *a)
 {
     atomic_store(&standing, 0);
     pthread_mutex_lock(&gate);
-    assert_true(gp_lane_take(s->decoders, account_open(a, s), stand));
+    assert_true(gp_worker_pool_take(s->decoders, account_open(a, s), stand));
     for (int i = 0; i < 60000 && !atomic_load(&standing); i++) a_moment();
 }
 
@@ -179,7 +179,7 @@ static void all_are_answered_at_the_end(void **state)
     for (unsigned i = 0; i < 12; i++) want(&waiting[i], s, &hashes[i % 3], i & 1 ? 512 : 256);
     atomic_store(&s->stopping, true);
     pthread_mutex_unlock(&gate);
-    gp_lane_close(s->decoders);
+    gp_worker_pool_close(s->decoders);
     s->decoders = NULL;
     for (int i = 0; i < 12; i++) assert_answered(&waiting[i], 503, 1);
     assert_false(on_shelf(&hashes[0], 256));

@@ -2,7 +2,7 @@
  * Measuring: all pictures of a small folder are encoded once, a large one is sampled, drawn ones need no file; times
  * and counts belong together, nothing is left on the disk, a stop is a stop. */
 #include "place.h"
-#include "stage/drawn.h"
+#include "stage/synthetic.h"
 
 #include <dirent.h>
 #include <sys/stat.h>
@@ -87,14 +87,14 @@ static void test_drawn_pictures_are_told_by_their_seed(void **state)
     (void)state;
     gp_error err = {0};
     gp_str a = GP_STR_INIT, b = GP_STR_INIT, c = GP_STR_INIT;
-    gp_image_head head = {0};
-    assert_ok(gp_drawn_png(1, &a, &err));
-    assert_ok(gp_drawn_png(1, &b, &err));
-    assert_ok(gp_drawn_png(2, &c, &err));
+    gp_image_info head = {0};
+    assert_ok(gp_synthetic_png(1, &a, &err));
+    assert_ok(gp_synthetic_png(1, &b, &err));
+    assert_ok(gp_synthetic_png(2, &c, &err));
     assert_int_equal(a.size, b.size);
     assert_memory_equal(a.data, b.data, a.size);
     assert_true(a.size != c.size || memcmp(a.data, c.data, a.size) != 0);
-    assert_ok(gp_image_read_head((const uint8_t *)a.data, a.size, &head, &err));
+    assert_ok(gp_image_read_info((const uint8_t *)a.data, a.size, &head, &err));
     assert_int_equal(head.width, GP_DRAWN_SIDE);
     assert_int_equal(head.height, GP_DRAWN_SIDE);
     gp_str_clear(&a), gp_str_clear(&b), gp_str_clear(&c);

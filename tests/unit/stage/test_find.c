@@ -16,7 +16,7 @@ static gp_catalog *scored(place *p)
     return cat;
 }
 
-static bool count_category(void *user, const gp_found_category *category)
+static bool count_category(void *user, const gp_analysis_category *category)
 {
     *(uint32_t *)user += category->support;
     return true;
@@ -30,9 +30,9 @@ static uint32_t categorised(gp_catalog *cat)
     return st == GP_ERR_NOT_FOUND ? 0 : images;
 }
 
-static gp_find_options quick(const gp_slices_options *slices, const gp_umap_options *map)
+static gp_analyze_options quick(const gp_slices_options *slices, const gp_umap_options *map)
 {
-    gp_find_options o = GP_FIND_DEFAULTS;
+    gp_analyze_options o = GP_ANALYZE_DEFAULTS;
     o.slices = slices, o.map = map, o.threads = 1;
     return o;
 }
@@ -47,14 +47,14 @@ static void test_every_allocation_fails_once(void **state)
     gp_umap_options map = GP_UMAP_DEFAULTS;
     gp_status st = GP_ERR_MEMORY;
     slices.resamples = 3, map.epochs = 2, map.neighbours = 5;
-    gp_find_options o = quick(&slices, &map);
+    gp_analyze_options o = quick(&slices, &map);
     gp_error err = {0};
-    assert_ok(gp_find(cat, NULL, &o, NULL, &err)); /* statements are prepared, caches filled */
+    assert_ok(gp_analyze(cat, NULL, &o, NULL, &err)); /* statements are prepared, caches filled */
     int64_t before = gp_mem_live();
-    o.fresh_map = true;
+    o.new_map = true;
     for (uint64_t i = 1; st != GP_OK; i += i < 400 ? 1 : 37) {
         gp_mem_fail_at(i);
-        st = gp_find(cat, NULL, &o, NULL, &err);
+        st = gp_analyze(cat, NULL, &o, NULL, &err);
         gp_mem_fail_at(0);
         if (st != GP_OK && st != GP_ERR_MEMORY) fail_msg("%s", err.message);
         assert_int_equal(gp_mem_live(), before);
@@ -77,9 +77,9 @@ static void test_stopped_anywhere(void **state)
     gp_catalog *cat = scored(&p);
     gp_error err = {0};
     for (int i = 0; i < 3; i++) {
-        gp_find_options o = GP_FIND_DEFAULTS;
-        o.progress = stop_in, o.user = stages[i], o.fresh_map = true;
-        assert_int_equal(gp_find(cat, NULL, &o, NULL, &err), GP_ERR_STOPPED);
+        gp_analyze_options o = GP_ANALYZE_DEFAULTS;
+        o.progress = stop_in, o.user = stages[i], o.new_map = true;
+        assert_int_equal(gp_analyze(cat, NULL, &o, NULL, &err), GP_ERR_STOPPED);
         /* what comes before the map is on record by then; nothing else is */
         assert_int_equal(categorised(cat), i == 2 ? IMAGES : 0);
     }
@@ -93,19 +93,19 @@ static void test_too_little_to_go_by(void **state)
     place p;
     gp_catalog *cat = NULL;
     gp_error err = {0};
-    gp_find_report report = {0};
+    gp_analyze_report report = {0};
     place_make(&p);
     put_picture(&p, "one.png", 1, "a red cat");
     put_picture(&p, "two.png", 2, NULL);
     assert_ok(gp_catalog_open(p.catalog, GP_CATALOG_CREATE, &cat, &err));
-    assert_int_equal(gp_find(cat, NULL, NULL, &report, &err), GP_ERR_NOT_FOUND);
+    assert_int_equal(gp_analyze(cat, NULL, NULL, &report, &err), GP_ERR_NOT_FOUND);
     add_to(cat, p.pictures, NULL, NULL);
-    assert_int_equal(gp_find(cat, NULL, NULL, &report, &err), GP_ERR_NOT_FOUND);
+    assert_int_equal(gp_analyze(cat, NULL, NULL, &report, &err), GP_ERR_NOT_FOUND);
     assert_ok(gp_score(cat, model, NULL, NULL, &err));
-    assert_ok(gp_find(cat, model, NULL, &report, &err));
+    assert_ok(gp_analyze(cat, model, NULL, &report, &err));
     assert_int_equal(report.images, 2);
     assert_int_equal(report.categories, 1);
-    assert_non_null(strstr(report.remark, "too few"));
+    assert_non_null(strstr(report.note, "too few"));
     gp_catalog_close(cat);
     place_remove(&p);
 }
@@ -116,18 +116,18 @@ static void test_categories_by_words(void **state)
     place p;
     gp_catalog *cat = scored(&p);
     gp_error err = {0};
-    gp_find_report report = {0};
-    gp_find_options o = GP_FIND_DEFAULTS;
+    gp_analyze_report report = {0};
+    gp_analyze_options o = GP_ANALYZE_DEFAULTS;
     const char *words[] = {"animals=cat|dog", "vehicles=car|train", "buildings=house", "food=egg|apple"},
                *wrong[] = {"animals=cat||dog", "x"};
     o.category_labels = words, o.category_label_count = 4, o.no_map = true;
-    assert_ok(gp_find(cat, NULL, &o, &report, &err));
+    assert_ok(gp_analyze(cat, NULL, &o, &report, &err));
     assert_int_equal(report.categories, 4); /* "two blue cars", "three eggs": plurals are words too */
     assert_string_equal(report.category_source, "your words");
     o.category_labels = wrong, o.category_label_count = 2;
-    assert_int_equal(gp_find(cat, NULL, &o, &report, &err), GP_ERR_USAGE);
+    assert_int_equal(gp_analyze(cat, NULL, &o, &report, &err), GP_ERR_USAGE);
     o.category_label_count = 1;
-    assert_int_equal(gp_find(cat, NULL, &o, &report, &err), GP_ERR_USAGE);
+    assert_int_equal(gp_analyze(cat, NULL, &o, &report, &err), GP_ERR_USAGE);
     assert_int_equal(categorised(cat), IMAGES); /* the one before stays */
     gp_catalog_close(cat);
     place_remove(&p);
@@ -142,7 +142,7 @@ static void test_files_gone_since(void **state)
     gp_error err = {0};
     gp_report report = {0};
     gp_pick_options pick = GP_PICK_DEFAULTS;
-    assert_ok(gp_find(cat, NULL, NULL, NULL, &err));
+    assert_ok(gp_analyze(cat, NULL, NULL, NULL, &err));
     for (int i = 0; i < 20; i++) {
         char name[32];
         snprintf(name, sizeof name, "%03d.png", i);
@@ -211,7 +211,7 @@ static void test_pick_by_difficulty(void **state)
     assert_int_equal(report.done, 3);
     assert_string_equal(t.codes, "difficulty ");
     assert_int_equal(ask(&p, "SELECT count(*) FROM picks WHERE rule LIKE '%by=difficulty%'"), 3);
-    assert_ok(gp_find(cat, NULL, NULL, NULL, &err));
+    assert_ok(gp_analyze(cat, NULL, NULL, NULL, &err));
     pick.strategy = GP_PICK_CATEGORY, pick.per_category = 100, pick.per_prompt = 0, pick.top = 0;
     assert_ok(gp_pick(cat, NULL, &pick, &report, &err));
     assert_int_equal(report.done, 2 * PROMPTS);

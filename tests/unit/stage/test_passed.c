@@ -4,7 +4,7 @@
 #include "base/hash.h"
 #include "catalog/catalog.h"
 #include "catalog/db.h"
-#include "image/animate.h"
+#include "image/webp_animation.h"
 #include "image/mark.h"
 #include "image/png_text.h"
 #include "place.h"
@@ -384,7 +384,7 @@ static void test_no_prompts_at_all(void **state)
     assert_int_equal(run.pick.done, 0);
     assert_int_equal(run.find.images, 24);
     assert_int_equal(ask(&p, "SELECT count(*) FROM map_images"), 24);
-    assert_non_null(strstr(run.find.remark, "no slices"));
+    assert_non_null(strstr(run.find.note, "no slices"));
     place_remove(&p);
 }
 

@@ -29,7 +29,7 @@ static inline float *random_floats(uint64_t seed, size_t n)
 static inline float *run(const gp_linear *linear, const float *x, size_t m, size_t out)
 {
     gp_error err = {0};
-    float *y = gp_mem_aligned(gp_linear_rows(m) * out, sizeof *y);
+    float *y = gp_mem_aligned(gp_linear_padded_rows(m) * out, sizeof *y);
     void *scratch = gp_mem_aligned(gp_linear_scratch(linear, m), 1);
     assert_non_null(y);
     assert_non_null(scratch);

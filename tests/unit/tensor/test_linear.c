@@ -36,7 +36,7 @@ static void against_double(gp_engine engine, gp_precision precision, gp_dtype dt
     gp_linear *linear = NULL;
     uint8_t *block;
     float *weight = random_floats(1 + out, out * in), *bias = random_floats(2, out);
-    float *x = random_floats(3 + m, gp_linear_rows(m) * in);
+    float *x = random_floats(3 + m, gp_linear_padded_rows(m) * in);
     uint8_t *stored = store(dtype, weight, out * in, &block);
     assert_ok(gp_linear_new(stored, dtype, with_bias ? bias : NULL, out, in, precision, engine, &linear, &err));
     memset(stored, 0xff, out * in * gp_dtype_size(dtype)); /* copied, so it may go */
@@ -78,7 +78,7 @@ static void in_eight_bits(void **state)
         gp_error err = {0};
         gp_linear *linear = NULL;
         float *weight = random_floats(1 + out, out * in), *bias = random_floats(2, out);
-        float *x = random_floats(3 + m, gp_linear_rows(m) * in);
+        float *x = random_floats(3 + m, gp_linear_padded_rows(m) * in);
         assert_ok(gp_linear_new(weight, GP_F32, bias, out, in, GP_PRECISION_INT8, GP_ENGINE_AUTO, &linear, &err));
         assert_true(gp_linear_bytes(linear) < out * in * 2 + 16 * in + 64 * 12 + out * 12);
         float *y = run(linear, x, m, out);
@@ -122,7 +122,7 @@ static void eight_bits_hide_nothing(void **state)
     gp_error err = {0};
     for (int which = 0; which < 2; which++) {
         gp_linear *linear = NULL;
-        float *weight = random_floats(1, 3 * 8), *x = random_floats(2, gp_linear_rows(2) * 8);
+        float *weight = random_floats(1, 3 * 8), *x = random_floats(2, gp_linear_padded_rows(2) * 8);
         if (which)
             x[8 + 5] = NAN;
         else
@@ -167,7 +167,7 @@ static void activates(void **state)
     for (size_t c = 0; c < ENGINES * 3 * 4; c++) {
         const size_t *shape = shapes[c % 4], m = shape[0], out = shape[1], in = shape[2];
         gp_linear *linear = NULL;
-        float *weight = random_floats(c, out * in), *x = random_floats(c + 1, gp_linear_rows(m) * in);
+        float *weight = random_floats(c, out * in), *x = random_floats(c + 1, gp_linear_padded_rows(m) * in);
         assert_ok(gp_linear_new(weight, GP_F32, NULL, out, in, all[c / 4 % 3], engines[c / 12], &linear, &err));
         float *wanted = run(linear, x, m, out), *got = run(linear, x, m, out);
         void *scratch = gp_mem_aligned(gp_linear_scratch(linear, m), 1);
@@ -188,8 +188,8 @@ static void scratch_is_enough(void **state)
     gp_error err = {0};
     enum { WIDTH = 20, DEPTH = 33, MOST = 500 };
     static const gp_precision all[] = {GP_PRECISION_FP32, GP_PRECISION_BF16, GP_PRECISION_INT8};
-    float *weight = random_floats(1, WIDTH * DEPTH), *x = random_floats(2, gp_linear_rows(MOST) * DEPTH);
-    float *y = gp_mem_aligned(gp_linear_rows(MOST) * WIDTH, sizeof *y);
+    float *weight = random_floats(1, WIDTH * DEPTH), *x = random_floats(2, gp_linear_padded_rows(MOST) * DEPTH);
+    float *y = gp_mem_aligned(gp_linear_padded_rows(MOST) * WIDTH, sizeof *y);
     assert_non_null(y);
     for (size_t c = 0; c < ENGINES * 3; c++) {
         gp_linear *linear = NULL;
@@ -229,7 +229,7 @@ static void threads(void **state)
 {
     (void)state;
     gp_error err = {0};
-    float *weight = random_floats(5, OUT * IN), *x = random_floats(6, gp_linear_rows(M) * IN);
+    float *weight = random_floats(5, OUT * IN), *x = random_floats(6, gp_linear_padded_rows(M) * IN);
     for (size_t e = 0; e < ENGINES; e++)
         for (size_t p = 0; p < 2; p++) {
             gp_linear *linear = NULL;
@@ -311,10 +311,10 @@ static void words(void **state)
     assert_true(strncmp(name, "oneDNN ", 7) == 0 || strncmp(name, "plain C", 7) == 0);
     gp_linear_describe(GP_ENGINE_ONEDNN, GP_PRECISION_AUTO, name, sizeof name);
     assert_true(strncmp(name, ENGINES == 2 ? "oneDNN " : "plain C", 7) == 0);
-    assert_int_equal(gp_linear_rows(0), 0);
-    assert_int_equal(gp_linear_rows(1), 16);
-    assert_int_equal(gp_linear_rows(192), 192);
-    assert_int_equal(gp_linear_rows(193), 208);
+    assert_int_equal(gp_linear_padded_rows(0), 0);
+    assert_int_equal(gp_linear_padded_rows(1), 16);
+    assert_int_equal(gp_linear_padded_rows(192), 192);
+    assert_int_equal(gp_linear_padded_rows(193), 208);
 }
 
 int main(void)

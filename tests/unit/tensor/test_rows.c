@@ -12,7 +12,7 @@ enum { MOST = 420, KINDS = 16 }; /* rows of a call; different rows that they are
 static void one_call(const gp_linear *linear, const float *kinds, const float *alone, size_t out, size_t in,
                      uint64_t seed)
 {
-    size_t m = 1 + gp_rng_at(seed, 0) % MOST, rows = gp_linear_rows(m);
+    size_t m = 1 + gp_rng_at(seed, 0) % MOST, rows = gp_linear_padded_rows(m);
     float *x = random_floats(seed, rows * in);
     size_t which[MOST + 16];
     for (size_t r = 0; r < rows; r++) {

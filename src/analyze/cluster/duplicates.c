@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT
+ * Groups of near copies, each bounded by likeness to its representative: a chain of small steps never joins what is far
+ * apart.  Rows are taken from the best down; one that is still free becomes a representative and takes the free rows
+ * within its reach, so the representative is also the one to keep.
+ *
+ * All rows within reach of a row are among its nearest: a search for a few neighbours settles nearly all rows, and
+ * those with more copies than that are compared with every row. */
+#include "analyze/analyze.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "kernel/kernel.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NEAR = 12 };
+
+typedef struct finder {
+    const float *rows;
+    size_t n, d, k;
+    const uint64_t *phashes;
+    const gp_duplicates_options *o;
+    uint32_t *ids;    /* [n, k] */
+    float *distances; /* [n, k] */
+    double *norms;    /* [n] */
+    uint32_t *order;  /* [n] best first */
+} finder;
+
+typedef struct ranked {
+    double priority;
+    uint64_t pixels;
+    uint32_t row;
+} ranked;
+
+static int by_worth(const void *a, const void *b)
+{
+    const ranked *p = a, *q = b;
+    if (isnan(p->priority) != isnan(q->priority)) return isnan(p->priority) ? 1 : -1;
+    if (p->priority != q->priority && !isnan(p->priority)) return p->priority > q->priority ? -1 : 1;
+    if (p->pixels != q->pixels) return p->pixels > q->pixels ? -1 : 1;
+    return (p->row > q->row) - (p->row < q->row);
+}
+
+static gp_status sort_rows(finder *f, const double *priority, const uint64_t *pixels, gp_error *err)
+{
+    ranked *list;
+    GP_TRY(gp_alloc((void **)&list, f->n, sizeof *list, "duplicates", err));
+    for (uint32_t i = 0; i < f->n; i++) list[i] = (ranked){priority ? priority[i] : NAN, pixels ? pixels[i] : 0, i};
+    qsort(list, f->n, sizeof *list, by_worth);
+    for (size_t i = 0; i < f->n; i++) f->order[i] = list[i].row;
+    gp_mem_free(list);
+    return GP_OK;
+}
+
+static double cosine(const finder *f, size_t a, size_t b)
+{
+    double both = f->norms[a] * f->norms[b];
+    return both > 0 ? gp_kernel_table()->dot(f->rows + a * f->d, f->rows + b * f->d, f->d) / both : 0;
+}
+
+static unsigned bits_apart(uint64_t a, uint64_t b)
+{
+    return (unsigned)__builtin_popcountll(a ^ b);
+}
+
+static bool within_reach(const finder *f, size_t a, size_t b, double *likeness)
+{
+    *likeness = cosine(f, a, b);
+    return *likeness >= f->o->min_cosine && (!f->phashes || bits_apart(f->phashes[a], f->phashes[b]) <= f->o->max_bits);
+}
+
+/* Free rows within reach of `best` join group g; how many. */
+static size_t gather(const finder *f, uint32_t best, int32_t g, gp_duplicates *out)
+{
+    const uint32_t *ids = f->ids + best * f->k;
+    size_t joined = 0;
+    /* a hair more than the reach: float distances are rounded */
+    bool all = f->k < f->n - 1 && (double)f->distances[best * f->k + f->k - 1] <= 1 - f->o->min_cosine + 1e-6;
+    for (size_t i = 0; i < (all ? f->n : f->k); i++) {
+        uint32_t row = all ? (uint32_t)i : ids[i];
+        double likeness;
+        if (row == best || out->group[row] >= 0 || !within_reach(f, best, row, &likeness)) continue;
+        out->group[row] = g;
+        out->likeness[row] = (float)likeness;
+        joined++;
+    }
+    return joined;
+}
+
+static void group_rows(const finder *f, gp_duplicates *out)
+{
+    for (size_t i = 0; i < f->n; i++) out->group[i] = -1, out->likeness[i] = 1;
+    for (size_t i = 0; i < f->n; i++) {
+        uint32_t best = f->order[i];
+        if (out->group[best] >= 0 || gather(f, best, (int32_t)out->groups, out) == 0) continue;
+        out->group[best] = (int32_t)out->groups;
+        out->representative[out->groups] = out->keeper[out->groups] = best;
+        out->groups++;
+    }
+}
+
+static gp_status find_near(finder *f, gp_error *err)
+{
+    gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
+    o.threads = f->o->threads, o.progress = f->o->progress, o.user = f->o->user;
+    GP_TRY(gp_alloc((void **)&f->ids, f->n * f->k, sizeof *f->ids, "duplicates", err));
+    GP_TRY(gp_alloc((void **)&f->distances, f->n * f->k, sizeof *f->distances, "duplicates", err));
+    GP_TRY(gp_alloc((void **)&f->norms, f->n, sizeof *f->norms, "duplicates", err));
+    GP_TRY(gp_alloc((void **)&f->order, f->n, sizeof *f->order, "duplicates", err));
+    for (size_t i = 0; i < f->n; i++) {
+        const float *x = f->rows + i * f->d;
+        f->norms[i] = sqrt(gp_kernel_table()->dot(x, x, f->d));
+    }
+    return gp_an_neighbours(f->rows, f->n, f->d, NULL, 0, f->k, &o, f->ids, f->distances, err);
+}
+
+gp_status gp_an_duplicates(const float *rows, size_t n, size_t d, const double *priority, const uint64_t *pixels,
+                           const uint64_t *phashes, const gp_duplicates_options *options, gp_duplicates *out,
+                           gp_error *err)
+{
+    finder f = {.rows = rows, .n = n, .d = d, .k = n - 1 < NEAR ? n - 1 : NEAR, .phashes = phashes, .o = options};
+    gp_duplicates g = {.n = n};
+    gp_status st = GP_OK;
+    if (n >= INT32_MAX) return gp_fail(err, GP_ERR_LIMIT, "%zu rows are too many for duplicates", n);
+    if (!(options->min_cosine > 0 && options->min_cosine <= 1))
+        return gp_fail(err, GP_ERR_USAGE, "min_cosine lies above 0 and up to 1, not %g", options->min_cosine);
+    GP_TRY_GOTO(gp_alloc((void **)&g.group, n, sizeof *g.group, "duplicates", err));
+    GP_TRY_GOTO(gp_alloc((void **)&g.representative, n, sizeof *g.representative, "duplicates", err));
+    GP_TRY_GOTO(gp_alloc((void **)&g.keeper, n, sizeof *g.keeper, "duplicates", err));
+    GP_TRY_GOTO(gp_alloc((void **)&g.likeness, n, sizeof *g.likeness, "duplicates", err));
+    for (size_t i = 0; i < n; i++) g.group[i] = -1, g.likeness[i] = 1;
+    if (n >= 2) {
+        GP_TRY_GOTO(find_near(&f, err));
+        GP_TRY_GOTO(sort_rows(&f, priority, pixels, err));
+        group_rows(&f, &g);
+    }
+    *out = g;
+    memset(&g, 0, sizeof g);
+out:
+    gp_mem_free(f.order);
+    gp_mem_free(f.norms);
+    gp_mem_free(f.distances);
+    gp_mem_free(f.ids);
+    gp_an_duplicates_clear(&g);
+    return st;
+}
+
+void gp_an_duplicates_clear(gp_duplicates *d)
+{
+    gp_mem_free(d->group);
+    gp_mem_free(d->representative);
+    gp_mem_free(d->keeper);
+    gp_mem_free(d->likeness);
+    memset(d, 0, sizeof *d);
+}

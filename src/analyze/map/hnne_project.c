@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT
+ * h-NNE's projection, version 1 (Sarfraz et al., CVPR 2022): principal components of the standardised columns say where
+ * things are; then, from the coarsest level down, each cluster's children are spread around its anchor, within a radius
+ * that its nearest neighbour leaves free. */
+#include "analyze/analyze.h"
+
+#include "analyze/map/pca.h"
+#include "base/mem.h"
+
+#include <math.h>
+#include <string.h>
+
+static const double pi = 3.14159265358979323846;
+
+/* ------------------------------------------------------------------ inflation */
+
+/* Per parent, to zero mean and unit spread of each coordinate. */
+static void z_score(double *x, size_t n, size_t dims, const uint32_t *parent, size_t parents, double *mean,
+                    double *spread, double *members)
+{
+    memset(mean, 0, parents * dims * sizeof *mean);
+    memset(spread, 0, parents * dims * sizeof *spread);
+    memset(members, 0, parents * sizeof *members);
+    for (size_t i = 0; i < n; i++) {
+        members[parent[i]]++;
+        for (size_t k = 0; k < dims; k++) mean[parent[i] * dims + k] += x[i * dims + k];
+    }
+    for (size_t p = 0; p < parents; p++)
+        for (size_t k = 0; k < dims; k++) mean[p * dims + k] /= members[p];
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < dims; k++) {
+            double gap = x[i * dims + k] -= mean[parent[i] * dims + k];
+            spread[parent[i] * dims + k] += gap * gap;
+        }
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < dims; k++)
+            x[i * dims + k] /= sqrt(spread[parent[i] * dims + k] / members[parent[i]]) + 1e-12;
+}
+
+/* Each row vector times r [dims, dims], or its transpose. */
+static void turn(double *x, size_t n, size_t dims, const double *r, bool back)
+{
+    for (size_t i = 0; i < n; i++) {
+        double out[2] = {0};
+        for (size_t a = 0; a < dims; a++)
+            for (size_t b = 0; b < dims; b++) out[b] += x[i * dims + a] * (back ? r[b * dims + a] : r[a * dims + b]);
+        memcpy(x + i * dims, out, dims * sizeof *out);
+    }
+}
+
+/* Unit spread of both axes at six angles in turn. */
+static void inflate(double *x, size_t n, size_t dims, const uint32_t *parent, size_t parents, double *scratch)
+{
+    double *mean = scratch, *spread = mean + parents * dims, *members = spread + parents * dims;
+    for (int step = 0; step <= 5; step++) {
+        double angle = step * 18 * pi / 180;
+        double r[4] = {cos(angle), sin(angle), -sin(angle), cos(angle)};
+        z_score(x, n, dims, parent, parents, mean, spread, members);
+        turn(x, n, dims, r, false);
+        z_score(x, n, dims, parent, parents, mean, spread, members);
+        turn(x, n, dims, r, true);
+    }
+}
+
+/* ------------------------------------------------------------------ placing */
+
+/* radius [n]: share of the distance to the nearest other anchor. */
+static void find_radii(const double *anchor, size_t n, size_t dims, double share, double *radius)
+{
+    for (size_t i = 0; i < n; i++) {
+        double least = INFINITY;
+        for (size_t j = 0; j < n; j++) {
+            double gap = 0;
+            for (size_t k = 0; k < dims; k++)
+                gap += (anchor[i * dims + k] - anchor[j * dims + k]) * (anchor[i * dims + k] - anchor[j * dims + k]);
+            if (i != j && gap < least) least = gap;
+        }
+        radius[i] = share * sqrt(least);
+    }
+}
+
+/* Children x [n, dims] (overwritten) around their parents' anchors. */
+static void place(double *x, size_t n, size_t dims, const uint32_t *parent, const double *anchor, const double *radius,
+                  size_t parents, double *scratch)
+{
+    double *mean = scratch, *most = mean + parents * dims, *members = most + parents;
+    memset(scratch, 0, parents * (dims + 2) * sizeof *scratch);
+    for (size_t i = 0; i < n; i++) {
+        members[parent[i]]++;
+        for (size_t k = 0; k < dims; k++) mean[parent[i] * dims + k] += x[i * dims + k];
+    }
+    for (size_t i = 0; i < n; i++) {
+        double norm = 0;
+        for (size_t k = 0; k < dims; k++) {
+            x[i * dims + k] -= mean[parent[i] * dims + k] / members[parent[i]];
+            norm += x[i * dims + k] * x[i * dims + k];
+        }
+        most[parent[i]] = fmax(most[parent[i]], sqrt(norm));
+    }
+    for (size_t i = 0; i < n; i++) {
+        uint32_t p = parent[i];
+        for (size_t k = 0; k < dims; k++)
+            x[i * dims + k] = anchor[p * dims + k] + radius[p] * x[i * dims + k] / (most[p] > 0 ? most[p] : 1);
+    }
+}
+
+/* Means of the projected rows per cluster of a level. */
+static void level_means(const double *points, size_t n, size_t dims, const uint32_t *label, size_t clusters,
+                        double *mean, double *members)
+{
+    memset(mean, 0, clusters * dims * sizeof *mean);
+    memset(members, 0, clusters * sizeof *members);
+    for (size_t i = 0; i < n; i++) {
+        members[label[i]]++;
+        for (size_t k = 0; k < dims; k++) mean[label[i] * dims + k] += points[i * dims + k];
+    }
+    for (size_t c = 0; c < clusters; c++)
+        for (size_t k = 0; k < dims; k++) mean[c * dims + k] /= members[c];
+}
+
+static gp_status spread_out(const gp_hierarchy *h, size_t dims, double share, double *points, gp_error *err)
+{
+    size_t most = h->sizes[0];
+    double *anchor = NULL, *child = NULL, *radius = NULL, *scratch = NULL;
+    gp_status st = GP_OK;
+    GP_TRY_GOTO(gp_alloc((void **)&anchor, most * dims, sizeof(double), "the projection", err));
+    GP_TRY_GOTO(gp_alloc((void **)&child, most * dims, sizeof(double), "the projection", err));
+    GP_TRY_GOTO(gp_alloc((void **)&radius, most, sizeof(double), "the projection", err));
+    GP_TRY_GOTO(gp_alloc((void **)&scratch, most * (2 * dims + 2), sizeof(double), "the projection", err));
+    size_t top = h->levels - 1;
+    level_means(points, h->n, dims, h->labels + top * h->n, h->sizes[top], anchor, scratch);
+    for (size_t level = top + 1; level-- > 0;) { /* children of the clusters of `level` */
+        size_t parents = h->sizes[level], n = level ? h->sizes[level - 1] : h->n;
+        const uint32_t *parent = level ? h->parents[level - 1] : h->labels;
+        double *x = level ? child : points;
+        if (level) level_means(points, h->n, dims, h->labels + (level - 1) * h->n, n, child, scratch);
+        find_radii(anchor, parents, dims, share, radius);
+        inflate(x, n, dims, parent, parents, scratch);
+        place(x, n, dims, parent, anchor, radius, parents, scratch);
+        if (level) memcpy(anchor, child, n * dims * sizeof *anchor);
+    }
+out:
+    gp_mem_free(scratch);
+    gp_mem_free(radius);
+    gp_mem_free(child);
+    gp_mem_free(anchor);
+    return st;
+}
+
+gp_status gp_an_hierarchy_project(const gp_hierarchy *hierarchy, const float *rows, size_t d, size_t dims,
+                                  double radius, float *out, gp_error *err)
+{
+    gp_pca_fit f = {0};
+    double *points = NULL;
+    gp_status st = GP_OK;
+    if (dims != 2 || d < 2 || hierarchy->levels == 0)
+        return gp_fail(err, GP_ERR_USAGE, "%zu columns cannot be projected to %zu dimensions", d, dims);
+    GP_TRY_GOTO(gp_an_pca_fit(rows, hierarchy->n, d, dims, true, &f, err));
+    GP_TRY_GOTO(gp_alloc((void **)&points, hierarchy->n * dims, sizeof *points, "the projection", err));
+    gp_an_pca_apply(&f, rows, hierarchy->n, points);
+    GP_TRY_GOTO(spread_out(hierarchy, dims, radius > 0 ? radius : 0.4, points, err));
+    for (size_t i = 0; i < hierarchy->n * dims; i++) out[i] = (float)points[i];
+out:
+    gp_mem_free(points);
+    gp_an_pca_clear(&f);
+    return st;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT
+ * Private to analyze: principal components. */
+#ifndef GP_ANALYZE_MAP_PCA_H
+#define GP_ANALYZE_MAP_PCA_H
+
+#include "base/status.h"
+
+typedef struct gp_pca_fit {
+    size_t d, dims;
+    double *mean, *scale; /* [d]; scale 1 unless standardised: population standard deviation, 0 counts as 1 */
+    double *components;   /* [dims, d] of length 1, the largest loading of each positive */
+    double *variances;    /* [dims] */
+} gp_pca_fit;
+/* rows [n, d], dims <= d.  Owns: *out, gp_an_pca_clear.  Cost: n * d * d operations, d * d doubles. */
+gp_status gp_an_pca_fit(const float *rows, size_t n, size_t d, size_t dims, bool standardise, gp_pca_fit *out,
+                        gp_error *err);
+void gp_an_pca_apply(const gp_pca_fit *fit, const float *rows, size_t n, double *out); /* [n, dims] */
+void gp_an_pca_clear(gp_pca_fit *fit);
+
+#endif

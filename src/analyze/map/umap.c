@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT
+ * UMAP (McInnes, Healy, Melville 2018): neighbours -> fuzzy graph -> a start -> a layout in which what is joined
+ * attracts and what is drawn at random repels.
+ (umap_layout.c). */
+#include "analyze/map/umap.h"
+
+#include "analyze/analyze.h"
+#include "analyze/map/umap_layout.h"
+#include "analyze/map/pca.h"
+#include "base/mem.h"
+#include "base/rng.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { MOST_DIMS = 64, MOST_NEGATIVES = 1000, PLACE_EPOCHS = 30, FITTED = 20000 };
+
+/* ------------------------------------------------------------------ the start */
+
+/* To at most 10 in size, a little noise, then each axis over 0..10, as the reference does. */
+static void scale_start(double *start, size_t n, size_t dims, uint64_t seed, float *at)
+{
+    double most = 0;
+    for (size_t i = 0; i < n * dims; i++) most = fmax(most, fabs(start[i]));
+    for (size_t i = 0; i < n * dims; i++) {
+        double u = 0; /* the sum of twelve uniforms is nearly normal (Irwin, Hall) */
+        for (uint64_t r = 0; r < 12; r++) u += (double)(gp_rng_at(seed, i * 12 + r) >> 11) / 9007199254740992.0;
+        start[i] = (most > 0 ? start[i] * 10 / most : 0) + (u - 6) * 1e-4;
+    }
+    for (size_t k = 0; k < dims; k++) {
+        double low = INFINITY, high = -INFINITY;
+        for (size_t i = 0; i < n; i++) low = fmin(low, start[i * dims + k]), high = fmax(high, start[i * dims + k]);
+        for (size_t i = 0; i < n; i++)
+            at[i * dims + k] = (float)(high > low ? 10 * (start[i * dims + k] - low) / (high - low) : 0);
+    }
+}
+
+/* Islands have no common eigenvectors; components, of so many rows as are enough to know them, say where they lie. */
+static gp_status start_from_components(const float *rows, size_t n, size_t d, size_t dims, double *start, gp_error *err)
+{
+    size_t columns = dims < d ? dims : d, m = n < FITTED ? n : FITTED;
+    float *some = NULL;
+    double *flat = NULL;
+    gp_pca_fit fit = {0};
+    gp_status st = GP_OK;
+    GP_TRY_GOTO(gp_alloc((void **)&some, m * d, sizeof *some, "the map", err));
+    GP_TRY_GOTO(gp_alloc((void **)&flat, n * columns, sizeof *flat, "the map", err));
+    for (size_t i = 0; i < m; i++) memcpy(some + i * d, rows + i * n / m * d, d * sizeof *some);
+    GP_TRY_GOTO(gp_an_pca_fit(some, m, d, columns, false, &fit, err));
+    gp_an_pca_apply(&fit, rows, n, flat);
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < dims; k++) start[i * dims + k] = k < columns ? flat[i * columns + k] : 0;
+out:
+    gp_an_pca_clear(&fit);
+    gp_mem_free(flat);
+    gp_mem_free(some);
+    return st;
+}
+
+static gp_status find_start(const float *rows, size_t d, const gp_umap_graph *g, const gp_umap_options *o, float *at,
+                            gp_error *err)
+{
+    double *start = NULL;
+    size_t parts = 2, dims = o->dims;
+    gp_status st = GP_OK;
+    GP_TRY_GOTO(gp_alloc((void **)&start, g->n * dims, sizeof *start, "the map", err));
+    if (!o->pca_init) {
+        st = gp_an_spectral(g, dims, o->seed, start, &parts, err);
+        if (st == GP_ERR_NOT_FOUND) st = GP_OK, parts = 2;
+        if (st != GP_OK) goto out;
+    }
+    if (parts > 1 || g->n <= dims + 2) GP_TRY_GOTO(start_from_components(rows, g->n, d, dims, start, err));
+    scale_start(start, g->n, dims, o->seed, at);
+out:
+    gp_mem_free(start);
+    return st;
+}
+
+/* ------------------------------------------------------------------ the whole */
+
+static gp_status check(size_t n, size_t d, const gp_umap_options *o, size_t most, gp_error *err)
+{
+    if (o->dims == 0 || o->dims > MOST_DIMS)
+        return gp_fail(err, GP_ERR_USAGE, "a map has 1 to %d dimensions", MOST_DIMS);
+    if (o->neighbours < 2 || o->neighbours > most)
+        return gp_fail(err, GP_ERR_USAGE, "a map of %zu rows takes 2 to %zu neighbours, not %u", n, most,
+                       o->neighbours);
+    if (o->negative_samples > MOST_NEGATIVES)
+        return gp_fail(err, GP_ERR_USAGE, "%u negative samples are more than %d", o->negative_samples, MOST_NEGATIVES);
+    if (!(o->recall > 0 && o->recall <= 1)) return gp_fail(err, GP_ERR_USAGE, "recall lies above 0 and up to 1");
+    if (d == 0) return gp_fail(err, GP_ERR_USAGE, "rows without columns have no map");
+    if (!(o->spread > 0) || o->min_dist < 0 || o->min_dist > o->spread)
+        return gp_fail(err, GP_ERR_USAGE, "min_dist lies between 0 and spread");
+    if (o->set_op_mix_ratio < 0 || o->set_op_mix_ratio > 1)
+        return gp_fail(err, GP_ERR_USAGE, "set_op_mix_ratio lies between 0 and 1");
+    return GP_OK;
+}
+
+static gp_status find_graph(const float *rows, size_t n, size_t d, const gp_umap_options *o, gp_umap_graph *g,
+                            gp_error *err)
+{
+    size_t m = o->neighbours - 1;
+    uint32_t *ids = NULL;
+    float *distances = NULL;
+    gp_neighbours_options near = GP_NEIGHBOURS_DEFAULTS;
+    gp_status st = GP_OK;
+    near.metric = o->metric, near.threads = o->threads, near.progress = o->progress, near.user = o->user;
+    near.recall = o->recall;
+    GP_TRY_GOTO(gp_alloc((void **)&ids, n * m, sizeof *ids, "the map", err));
+    GP_TRY_GOTO(gp_alloc((void **)&distances, n * m, sizeof *distances, "the map", err));
+    GP_TRY_GOTO(gp_an_neighbours(rows, n, d, NULL, 0, m, &near, ids, distances, err));
+    GP_TRY_GOTO(gp_an_fuzzy_graph(ids, distances, n, o->neighbours, o->set_op_mix_ratio, NULL, NULL, g, err));
+out:
+    gp_mem_free(distances);
+    gp_mem_free(ids);
+    return st;
+}
+
+gp_status gp_an_umap(const float *rows, size_t n, size_t d, const gp_umap_options *options, float *out, gp_error *err)
+{
+    gp_umap_graph g = {0};
+    gp_layout_options l = {.dims = options->dims,
+                           .negatives = options->negative_samples,
+                           .epochs = options->epochs ? options->epochs
+                                     : n <= 10000    ? 500
+                                                     : 200,
+                           .seed = options->seed,
+                           .threads = options->threads,
+                           .progress = options->progress,
+                           .user = options->user};
+    gp_status st = GP_OK;
+    GP_TRY(check(n, d, options, n, err));
+    GP_TRY_GOTO(find_graph(rows, n, d, options, &g, err));
+    GP_TRY_GOTO(find_start(rows, d, &g, options, out, err));
+    gp_an_curve(options->min_dist, options->spread, &l.a, &l.b);
+    GP_TRY_GOTO(gp_an_layout(&g, &l, out, err));
+out:
+    gp_an_graph_clear(&g);
+    return st;
+}
+
+/* ------------------------------------------------------------------ new rows */
+
+/* Weighted mean of where the neighbours are. */
+static void place_between(const uint32_t *ids, const float *weights, size_t k, const float *map, size_t dims, float *x)
+{
+    double sum = 0, mean[MOST_DIMS] = {0};
+    for (size_t j = 0; j < k; j++) {
+        sum += (double)weights[j];
+        for (size_t c = 0; c < dims; c++) mean[c] += (double)weights[j] * (double)map[ids[j] * dims + c];
+    }
+    for (size_t c = 0; c < dims; c++) x[c] = (float)(sum > 0 ? mean[c] / sum : (double)map[ids[0] * dims + c]);
+}
+
+gp_status gp_an_umap_place(const float *rows, const float *map, size_t n, size_t d, const float *fresh, size_t m,
+                           const gp_umap_options *options, float *out, gp_error *err)
+{
+    size_t k = options->neighbours;
+    uint32_t *ids = NULL;
+    float *distances = NULL, *scratch = NULL;
+    double mean = 0;
+    gp_neighbours_options near = GP_NEIGHBOURS_DEFAULTS;
+    gp_layout_options l = {.dims = options->dims, .negatives = options->negative_samples, .epochs = PLACE_EPOCHS};
+    gp_status st = GP_OK;
+    near.metric = options->metric, near.threads = options->threads;
+    GP_TRY(check(n, d, options, n, err));
+    gp_an_curve(options->min_dist, options->spread, &l.a, &l.b);
+    GP_TRY_GOTO(gp_alloc((void **)&scratch, gp_an_place_scratch(&l), sizeof *scratch, "the map", err));
+    GP_TRY_GOTO(gp_alloc((void **)&ids, m * k, sizeof *ids, "the map", err));
+    GP_TRY_GOTO(gp_alloc((void **)&distances, m * k, sizeof *distances, "the map", err));
+    GP_TRY_GOTO(gp_an_neighbours(rows, n, d, fresh, m, k, &near, ids, distances, err));
+    for (size_t i = 0; i < m * k; i++) mean += (double)distances[i] / (double)(m * k);
+    for (size_t i = 0; i < m; i++) {
+        float *x = out + i * l.dims, *w = distances + i * k; /* distances become weights */
+        uint64_t random = gp_rng_mix(options->seed + i);
+        double sigma, rho;
+        gp_an_smooth(w, k + 1, mean, &sigma, &rho);
+        for (size_t j = 0; j < k; j++) {
+            double gap = (double)w[j] - rho;
+            w[j] = gap <= 0 || sigma == 0 ? 1 : (float)exp(-gap / sigma);
+        }
+        place_between(ids + i * k, w, k, map, l.dims, x);
+        for (uint32_t t = 0; t < l.epochs; t++)
+            gp_an_place_epoch(&l, map, n, ids + i * k, w, k, t, &random, scratch, x);
+    }
+out:
+    gp_mem_free(distances);
+    gp_mem_free(ids);
+    gp_mem_free(scratch);
+    return st;
+}

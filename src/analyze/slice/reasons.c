@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT
+ * What tells the rows inside a slice from the others, in words: words and phrases of prompts, categories and settings,
+ * text probes, a rule; and a title made of the strongest of them. */
+#include "analyze/slice/reasons.h"
+
+#include "analyze/analyze.h"
+#include "analyze/slice/features.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TITLE_PARTS = 3, SOME = 1 };
+static const double least_z = 1.96, least_gap = 0.01;
+static const double least_effect = 0.5; /* of a setting, in standard deviations */
+
+gp_status gp_an_reason_add(gp_reason_list *list, const char *kind, const char *text, double strength, double inside,
+                           double outside, gp_error *err)
+{
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity ? list->capacity * 2 : 16;
+        gp_reason *grown = gp_mem_resize(list->items, capacity, sizeof *grown);
+        if (!grown) return gp_fail(err, GP_ERR_MEMORY, "out of memory for reasons");
+        list->items = grown, list->capacity = capacity;
+    }
+    char *own = gp_str_dup(text);
+    if (!own) return gp_fail(err, GP_ERR_MEMORY, "out of memory for reasons");
+    gp_reason *r = &list->items[list->count++];
+    *r = (gp_reason){.text = own, .strength = strength, .inside = inside, .outside = outside};
+    snprintf(r->kind, sizeof r->kind, "%s", kind);
+    return GP_OK;
+}
+
+static int by_strength(const void *a, const void *b)
+{
+    const gp_reason *p = a, *q = b;
+    if (p->strength != q->strength) return p->strength > q->strength ? -1 : 1;
+    return strcmp(p->text, q->text);
+}
+
+/* Strongest first from `since` on, and no more than `most`. */
+static void trim(gp_reason_list *list, size_t since, size_t most)
+{
+    if (list->count > since) qsort(list->items + since, list->count - since, sizeof *list->items, by_strength);
+    while (list->count > since + most) gp_mem_free(list->items[--list->count].text);
+}
+
+/* ------------------------------------------------------------------ categories and settings */
+
+typedef struct value {
+    const char *word;
+    bool in;
+} value;
+
+static int by_word(const void *a, const void *b)
+{
+    return strcmp(((const value *)a)->word, ((const value *)b)->word);
+}
+
+static gp_status explain_category(const gp_feature *f, size_t n, const bool *inside, value *list, gp_reason_list *out,
+                                  gp_error *err)
+{
+    size_t k = 0;
+    double in = 0, rest = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!f->words[i]) continue;
+        list[k++] = (value){f->words[i], inside[i]};
+        in += inside[i], rest += !inside[i];
+    }
+    qsort(list, k, sizeof *list, by_word);
+    for (size_t i = 0; i < k;) {
+        double y_in = 0, y_out = 0, delta, z;
+        size_t from = i;
+        for (; i < k && !strcmp(list[i].word, list[from].word); i++) y_in += list[i].in, y_out += !list[i].in;
+        if (y_in == 0 || in == 0 || rest == 0) continue;
+        gp_an_log_odds(y_in, in, y_out, rest, fmin(in + rest, 100), (y_in + y_out) / (in + rest), &delta, &z);
+        if (!(z > least_z)) continue;
+        gp_str text = GP_STR_INIT;
+        gp_str_printf(&text, "%s = %s", f->name, list[from].word);
+        gp_status st = text.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for reasons")
+                                   : gp_an_reason_add(out, "category", text.data, z, y_in / in, y_out / rest, err);
+        gp_str_clear(&text);
+        GP_TRY(st);
+    }
+    return GP_OK;
+}
+
+/* Means apart by half a standard deviation and beyond chance (Welch's t above 3): the range that holds most of them. */
+static gp_status explain_number(const gp_feature *f, size_t n, const bool *inside, double *sorted, gp_reason_list *out,
+                                gp_error *err)
+{
+    double sum[2] = {0}, squares[2] = {0}, m[2] = {0};
+    size_t k = 0;
+    char text[200];
+    for (size_t i = 0; i < n; i++) {
+        if (isnan(f->numbers[i])) continue;
+        sum[inside[i]] += f->numbers[i], m[inside[i]]++;
+        if (inside[i]) sorted[k++] = f->numbers[i];
+    }
+    if (m[0] < 2 || m[1] < 2) return GP_OK;
+    for (size_t i = 0; i < n; i++) {
+        double gap = f->numbers[i] - sum[inside[i]] / m[inside[i]];
+        if (!isnan(gap)) squares[inside[i]] += gap * gap;
+    }
+    double gap = sum[1] / m[1] - sum[0] / m[0], pooled = sqrt((squares[0] + squares[1]) / (m[0] + m[1] - 2));
+    double error = sqrt(squares[0] / (m[0] - 1) / m[0] + squares[1] / (m[1] - 1) / m[1]);
+    if (gap == 0 || fabs(gap) < least_effect * pooled || fabs(gap) < 3 * error) return GP_OK;
+    qsort(sorted, k, sizeof *sorted, gp_an_by_number);
+    double low = sorted[k / 20], high = sorted[k - 1 - k / 20];
+    if (low == high)
+        snprintf(text, sizeof text, "%.100s %.6g", f->name, low);
+    else
+        snprintf(text, sizeof text, "%.100s %.6g to %.6g", f->name, low, high);
+    double strength = error > 0 ? fabs(gap) / error : 1000;
+    return gp_an_reason_add(out, "setting", text, strength, sum[1] / m[1], sum[0] / m[0], err);
+}
+
+static gp_status explain_features(const gp_reasons_input *in, const bool *inside, size_t most, gp_reason_list *out,
+                                  gp_error *err)
+{
+    value *list = NULL;
+    double *sorted = NULL;
+    size_t since = out->count;
+    gp_status st = GP_OK;
+    GP_TRY_GOTO(gp_alloc((void **)&list, in->n, sizeof *list, "reasons", err));
+    GP_TRY_GOTO(gp_alloc((void **)&sorted, in->n, sizeof *sorted, "reasons", err));
+    for (size_t k = 0; k < in->feature_count; k++)
+        if (in->features[k].kind == GP_FEATURE_CATEGORY || in->features[k].kind == GP_FEATURE_ORDINAL)
+            GP_TRY_GOTO(explain_category(&in->features[k], in->n, inside, list, out, err));
+    trim(out, since, most);
+    since = out->count;
+    for (size_t k = 0; k < in->feature_count; k++)
+        if (in->features[k].kind == GP_FEATURE_NUMBER)
+            GP_TRY_GOTO(explain_number(&in->features[k], in->n, inside, sorted, out, err));
+    trim(out, since, most);
+out:
+    gp_mem_free(sorted);
+    gp_mem_free(list);
+    return st;
+}
+
+/* ------------------------------------------------------------------ probes and rules */
+
+/* How much nearer the rows inside are to a probe than the others, in cosine. */
+static gp_status explain_probes(const gp_reasons_input *in, const bool *inside, size_t most, gp_reason_list *out,
+                                gp_error *err)
+{
+    size_t d = in->d, since = out->count;
+    double *mean = NULL, m[2] = {0}; /* [2, d]: outside, inside */
+    gp_status st = GP_OK;
+    if (!in->vectors || !in->probe_count) return GP_OK;
+    mean = gp_mem_zero(2 * d, sizeof *mean);
+    if (!mean) return gp_fail(err, GP_ERR_MEMORY, "out of memory for reasons");
+    for (size_t i = 0; i < in->n; i++) {
+        double *to = mean + inside[i] * d;
+        m[inside[i]]++;
+        for (size_t j = 0; j < d; j++) to[j] += (double)in->vectors[i * d + j];
+    }
+    for (size_t p = 0; p < in->probe_count && m[0] > 0 && m[1] > 0; p++) {
+        double dot[2] = {0};
+        for (size_t j = 0; j < d; j++) {
+            dot[0] += mean[j] / m[0] * (double)in->probes[p * d + j];
+            dot[1] += mean[d + j] / m[1] * (double)in->probes[p * d + j];
+        }
+        if (dot[1] - dot[0] > least_gap)
+            GP_TRY_GOTO(gp_an_reason_add(out, "probe", in->probe_names[p], dot[1] - dot[0], dot[1], dot[0], err));
+    }
+    trim(out, since, most);
+out:
+    gp_mem_free(mean);
+    return st;
+}
+
+static gp_status explain_rule(const gp_reasons_input *in, const bool *inside, gp_reason_list *out, gp_error *err)
+{
+    double *importance, share_in, share_out;
+    char *rule = NULL;
+    if (in->feature_count == 0) return GP_OK;
+    GP_TRY(gp_alloc((void **)&importance, in->feature_count, sizeof *importance, "reasons", err));
+    gp_status st =
+        gp_an_rules(in->features, in->feature_count, in->n, inside, importance, &rule, &share_in, &share_out, err);
+    /* a rule that most of the rest follows too, or few of these, says nothing */
+    if (st == GP_OK && rule && share_in >= 0.3 && share_in > 2 * share_out)
+        st = gp_an_reason_add(out, "rule", rule, share_in - share_out, share_in, share_out, err);
+    gp_mem_free(rule);
+    gp_mem_free(importance);
+    return st;
+}
+
+/* ------------------------------------------------------------------ the title */
+
+static const char *bare(const char *probe)
+{
+    return gp_str_starts(probe, "a ") ? probe + 2 : gp_str_starts(probe, "an ") ? probe + 3 : probe;
+}
+
+static void title_part(gp_str *s, const char *text, size_t *parts)
+{
+    if (*parts == TITLE_PARTS) return;
+    if ((*parts)++) gp_str_puts(s, " \u00b7 ");
+    gp_str_puts(s, text);
+}
+
+static char *make_title(const gp_reason_list *list, size_t members)
+{
+    static const char *const order[] = {"phrase", "word", "category", "probe", "setting"};
+    gp_str s = GP_STR_INIT;
+    size_t parts = 0;
+    /* words and phrases first, as they come: strongest first among both */
+    for (size_t i = 0; i < list->count; i++)
+        if (!strcmp(list->items[i].kind, "phrase") || !strcmp(list->items[i].kind, "word"))
+            title_part(&s, list->items[i].text, &parts);
+    for (size_t o = 2; o < sizeof order / sizeof *order && parts < 2; o++)
+        for (size_t i = 0; i < list->count && parts < 2; i++)
+            if (!strcmp(list->items[i].kind, order[o])) title_part(&s, bare(list->items[i].text), &parts);
+    if (parts == 0) gp_str_printf(&s, "%zu image%s", members, members == SOME ? "" : "s");
+    return gp_str_take(&s);
+}
+
+gp_status gp_an_reasons_by(const gp_reasons_input *input, const gp_ngram_index *lexicon, const bool *inside,
+                           size_t max_each, gp_reasons *out, gp_error *err)
+{
+    gp_reason_list list = {0};
+    gp_ngram_index *own = NULL;
+    size_t members = 0;
+    gp_status st = GP_OK;
+    for (size_t i = 0; i < input->n; i++) members += inside[i];
+    if (!lexicon && input->texts) {
+        GP_TRY_GOTO(gp_an_lexicon_new(input->texts, input->n, &own, err));
+        lexicon = own;
+    }
+    if (lexicon) GP_TRY_GOTO(gp_an_words(lexicon, inside, max_each, &list, err));
+    GP_TRY_GOTO(explain_features(input, inside, max_each, &list, err));
+    GP_TRY_GOTO(explain_probes(input, inside, max_each, &list, err));
+    GP_TRY_GOTO(explain_rule(input, inside, &list, err));
+    char *title = make_title(&list, members);
+    if (!title) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for reasons"));
+    *out = (gp_reasons){.count = list.count, .reason = list.items, .title = title};
+    list = (gp_reason_list){0};
+out:
+    for (size_t i = 0; i < list.count; i++) gp_mem_free(list.items[i].text);
+    gp_mem_free(list.items);
+    gp_an_lexicon_free(own);
+    return st;
+}
+
+gp_status gp_an_reasons(const gp_reasons_input *input, const bool *inside, size_t max_each, gp_reasons *out,
+                        gp_error *err)
+{
+    return gp_an_reasons_by(input, NULL, inside, max_each, out, err);
+}
+
+void gp_an_reasons_clear(gp_reasons *r)
+{
+    for (size_t i = 0; i < r->count; i++) gp_mem_free(r->reason[i].text);
+    gp_mem_free(r->reason);
+    gp_mem_free(r->title);
+    memset(r, 0, sizeof *r);
+}

@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: MIT
+ * Words of prompts and the scores of their images.  Images of one prompt are not independent, so a prompt counts once,
+ * by the mean of its images.  Of each word:
+ *
+ * - the difference of the mean with it and the mean without it;
+ * - its 95 % interval: a bootstrap over prompts.  Each round weighs every prompt by a draw from the exponential
+ *   distribution (the Bayesian bootstrap, Rubin 1981): unlike counts of draws, the weights never leave a rare word
+ *   without a prompt.  Percentile intervals of few values are too narrow; each side's deviations are widened by
+ *   sqrt((m + 1) / (m - 1)) * t / z, which makes the variance unbiased and allows for its own error, as Hesterberg
+ *   (2015) does by expanding the percentiles;
+ * - p by Pitman's approximation of the permutation test, corrected for the number of words (significance.h);
+ * - the adjusted effect: ridge regression (Hoerl and Kennard 1970) of the prompts' means on all words at once,
+ *   min |y - Xb|^2 + penalty |b|^2 over columns less their means, by conjugate gradients on the normal equations
+ *   (Hestenes and Stiefel 1952) with their diagonal as preconditioner.  Words in just the same prompts are one column:
+ *   nothing tells them apart, so each of them has the whole effect.
+ *
+ * Prompts are numbered in order of their bytes, and random numbers belong to prompt and round: neither rows nor threads
+ * matter. */
+#include "analyze/slice/word_effects.h"
+
+#include "analyze/slice/reasons.h"
+#include "analyze/slice/significance.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "base/thread.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    MOST_WORDS = 2, /* of a phrase */
+    LEAST_WITHOUT = 3 /* prompts */,
+    AT_ONCE = 5 /* rounds from one random number */,
+    ROUNDS = 2000,
+    LEVELS = 4096, /* of the exponential distribution */
+    MOST_STEPS = 2000
+};
+static const double ridge_penalty = 4; /* said in goldpan.h, the command's help and docs/method.md */
+static const double z_95 = 1.9599639845400545;
+
+/* ------------------------------------------------------------------ prompts and their words */
+
+typedef struct table {
+    size_t prompts, words;
+    double *mean;      /* [prompts] of its images, less the mean of all prompts */
+    uint32_t *images;  /* [prompts] */
+    double overall;    /* mean of all prompts */
+    size_t *first;     /* [words + 1] */
+    uint32_t *rows;    /* prompts that have the word, ascending: rows[first[w]] .. */
+    uint32_t *number;  /* [words] in the lexicon */
+    double *sum;       /* [words] of `mean` over its prompts */
+    uint32_t *column;  /* [words] of the regression; words in the same prompts share one */
+    uint32_t *word_of; /* [columns] one of its words */
+    size_t columns;
+    gp_ngram_index *lexicon;
+} table;
+
+static void table_clear(table *t)
+{
+    gp_an_lexicon_free(t->lexicon);
+    gp_mem_free(t->word_of);
+    gp_mem_free(t->column);
+    gp_mem_free(t->sum);
+    gp_mem_free(t->number);
+    gp_mem_free(t->rows);
+    gp_mem_free(t->first);
+    gp_mem_free(t->images);
+    gp_mem_free(t->mean);
+}
+
+static uint32_t support_of(const table *t, size_t word)
+{
+    return (uint32_t)(t->first[word + 1] - t->first[word]);
+}
+
+typedef struct scored {
+    uint32_t prompt;
+    double score;
+} scored;
+
+static int by_prompt(const void *a, const void *b)
+{
+    const scored *p = a, *q = b;
+    return p->prompt != q->prompt ? (p->prompt > q->prompt) - (p->prompt < q->prompt)
+                                  : (p->score > q->score) - (p->score < q->score);
+}
+
+/* Sums run in order of score, so that the order of the rows does not reach the last bit. */
+static gp_status take_scores(table *t, const uint32_t *text_of, const double *scores, size_t n, gp_error *err)
+{
+    scored *list;
+    size_t k = 0;
+    GP_TRY(gp_alloc((void **)&list, n, sizeof *list, "the scores of prompts", err));
+    for (size_t i = 0; i < n; i++)
+        if (text_of[i] != UINT32_MAX) list[k++] = (scored){text_of[i], scores[i]};
+    qsort(list, k, sizeof *list, by_prompt);
+    for (size_t i = 0; i < k; i++) t->mean[list[i].prompt] += list[i].score, t->images[list[i].prompt]++;
+    gp_mem_free(list);
+    for (size_t p = 0; p < t->prompts; p++) t->overall += t->mean[p] /= t->images[p];
+    if (t->prompts) t->overall /= (double)t->prompts;
+    for (size_t p = 0; p < t->prompts; p++) t->mean[p] -= t->overall;
+    return GP_OK;
+}
+
+static gp_status read_prompts(table *t, const char *const *texts, const double *scores, size_t n, gp_error *err)
+{
+    const char **kept;
+    GP_TRY(gp_alloc((void **)&kept, n, sizeof *kept, "the prompts", err));
+    for (size_t i = 0; i < n; i++) kept[i] = isnan(scores[i]) ? NULL : texts[i];
+    gp_status st = gp_an_lexicon_new(kept, n, &t->lexicon, err);
+    gp_mem_free(kept);
+    GP_TRY(st);
+    gp_ngram_index_uses l = gp_an_lexicon_uses(t->lexicon);
+    t->prompts = l.texts;
+    t->mean = gp_mem_zero(l.texts, sizeof *t->mean);
+    t->images = gp_mem_zero(l.texts, sizeof *t->images);
+    if (!t->mean || !t->images) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the prompts");
+    return take_scores(t, l.text_of, scores, n, err);
+}
+
+static int by_spelling(const table *t, uint32_t p, uint32_t q)
+{
+    size_t a, b;
+    unsigned words;
+    const char *x = gp_an_lexicon_phrase(t->lexicon, p, &a, &words);
+    const char *y = gp_an_lexicon_phrase(t->lexicon, q, &b, &words);
+    int order = memcmp(x, y, a < b ? a : b);
+    return order ? order : (a > b) - (a < b);
+}
+
+/* The words that are looked at, in order of their bytes (a heap: the lexicon is needed to compare). */
+static void sift(const table *t, uint32_t *list, size_t at, size_t n)
+{
+    for (size_t child; (child = 2 * at + 1) < n; at = child) {
+        if (child + 1 < n && by_spelling(t, list[child], list[child + 1]) < 0) child++;
+        if (by_spelling(t, list[at], list[child]) >= 0) return;
+        uint32_t keep = list[at];
+        list[at] = list[child], list[child] = keep;
+    }
+}
+
+static void sort_words(const table *t, uint32_t *list, size_t n)
+{
+    for (size_t i = n / 2; i-- > 0;) sift(t, list, i, n);
+    for (size_t i = n; i-- > 1;) {
+        uint32_t keep = list[0];
+        list[0] = list[i], list[i] = keep;
+        sift(t, list, 0, i);
+    }
+}
+
+static gp_status choose_words(table *t, uint32_t min_support, gp_error *err)
+{
+    gp_ngram_index_uses l = gp_an_lexicon_uses(t->lexicon);
+    size_t length;
+    unsigned words;
+    GP_TRY(gp_alloc((void **)&t->number, l.phrases, sizeof *t->number, "the words of prompts", err));
+    for (uint32_t i = 0; i < l.phrases; i++) {
+        gp_an_lexicon_phrase(t->lexicon, i, &length, &words);
+        if (words <= MOST_WORDS && l.total[i] >= min_support && l.texts - l.total[i] >= LEAST_WITHOUT)
+            t->number[t->words++] = i;
+    }
+    sort_words(t, t->number, t->words);
+    return GP_OK;
+}
+
+/* The prompts of each word: the lexicon's uses turned over. */
+static gp_status turn_over(table *t, gp_error *err)
+{
+    gp_ngram_index_uses l = gp_an_lexicon_uses(t->lexicon);
+    uint32_t *place;
+    size_t *end = NULL;
+    gp_status st = GP_OK;
+    GP_TRY(gp_alloc((void **)&place, l.phrases, sizeof *place, "the words of prompts", err));
+    memset(place, 0xff, l.phrases * sizeof *place);
+    GP_TRY_GOTO(gp_alloc((void **)&end, t->words, sizeof *end, "the words of prompts", err));
+    GP_TRY_GOTO(gp_alloc((void **)&t->first, t->words + 1, sizeof *t->first, "the words of prompts", err));
+    t->first[0] = 0;
+    for (uint32_t w = 0; w < t->words; w++) {
+        place[t->number[w]] = w, end[w] = t->first[w];
+        t->first[w + 1] = t->first[w] + l.total[t->number[w]];
+    }
+    GP_TRY_GOTO(gp_alloc((void **)&t->rows, t->first[t->words], sizeof *t->rows, "the words of prompts", err));
+    for (uint32_t p = 0; p < t->prompts; p++)
+        for (size_t u = l.first[p]; u < l.first[p + 1]; u++)
+            if (place[l.used[u]] != UINT32_MAX) t->rows[end[place[l.used[u]]]++] = p;
+    t->sum = gp_mem_zero(t->words, sizeof *t->sum);
+    if (!t->sum) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts"));
+    for (size_t w = 0; w < t->words; w++)
+        for (size_t i = t->first[w]; i < t->first[w + 1]; i++) t->sum[w] += t->mean[t->rows[i]];
+out:
+    gp_mem_free(end);
+    gp_mem_free(place);
+    return st;
+}
+
+/* ------------------------------------------------------------------ all words at once */
+
+typedef struct hashed {
+    gp_hash hash; /* of its prompts */
+    uint32_t word;
+} hashed;
+
+static int by_hash(const void *a, const void *b)
+{
+    const hashed *p = a, *q = b;
+    int order = memcmp(&p->hash, &q->hash, sizeof p->hash);
+    return order ? order : (p->word > q->word) - (p->word < q->word);
+}
+
+static gp_status find_columns(table *t, gp_error *err)
+{
+    hashed *list;
+    gp_status st = GP_OK;
+    GP_TRY(gp_alloc((void **)&list, t->words, sizeof *list, "the words of prompts", err));
+    GP_TRY_GOTO(gp_alloc((void **)&t->column, t->words, sizeof *t->column, "the words of prompts", err));
+    GP_TRY_GOTO(gp_alloc((void **)&t->word_of, t->words, sizeof *t->word_of, "the words of prompts", err));
+    for (uint32_t w = 0; w < t->words; w++)
+        list[w] = (hashed){gp_hash_of(t->rows + t->first[w], support_of(t, w) * sizeof *t->rows), w};
+    qsort(list, t->words, sizeof *list, by_hash);
+    for (size_t i = 0; i < t->words; i++) {
+        if (i == 0 || memcmp(&list[i].hash, &list[i - 1].hash, sizeof list->hash) != 0)
+            t->word_of[t->columns++] = list[i].word;
+        t->column[list[i].word] = (uint32_t)t->columns - 1;
+    }
+out:
+    gp_mem_free(list);
+    return st;
+}
+
+/* out = (X'X + penalty) b, X with its columns' means taken off; fit [prompts] is scratch. */
+static void normal_product(const table *t, const double *b, double *fit, double *out)
+{
+    double mean = 0;
+    memset(fit, 0, t->prompts * sizeof *fit);
+    for (size_t c = 0; c < t->columns; c++) {
+        size_t w = t->word_of[c];
+        for (size_t i = t->first[w]; i < t->first[w + 1]; i++) fit[t->rows[i]] += b[c];
+        mean += b[c] * support_of(t, w);
+    }
+    mean /= (double)t->prompts;
+    for (size_t c = 0; c < t->columns; c++) {
+        size_t w = t->word_of[c];
+        double sum = 0;
+        for (size_t i = t->first[w]; i < t->first[w + 1]; i++) sum += fit[t->rows[i]];
+        out[c] = sum - support_of(t, w) * mean + ridge_penalty * b[c];
+    }
+}
+
+static double dot(const double *a, const double *b, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) sum += a[i] * b[i];
+    return sum;
+}
+
+/* r = D^-1 r elementwise into z, D the diagonal of the normal equations. */
+static void precondition(const table *t, const double *r, double *z)
+{
+    for (size_t c = 0; c < t->columns; c++) {
+        double m = support_of(t, t->word_of[c]);
+        z[c] = r[c] / (m - m * m / (double)t->prompts + ridge_penalty);
+    }
+}
+
+/* effect [columns] */
+static gp_status fit_ridge(const table *t, double *effect, gp_error *err)
+{
+    size_t n = t->columns;
+    double *space, *r, *z, *way, *product, *fit;
+    GP_TRY(gp_alloc((void **)&space, 4 * n + t->prompts, sizeof *space, "the regression on words", err));
+    r = space, z = r + n, way = z + n, product = way + n, fit = product + n;
+    for (size_t c = 0; c < n; c++) effect[c] = 0, r[c] = t->sum[t->word_of[c]];
+    precondition(t, r, z);
+    memcpy(way, z, n * sizeof *way);
+    double rz = dot(r, z, n), stop = rz * 1e-24;
+    for (int step = 0; step < MOST_STEPS && rz > stop; step++) {
+        normal_product(t, way, fit, product);
+        double a = rz / dot(way, product, n);
+        for (size_t c = 0; c < n; c++) effect[c] += a * way[c], r[c] -= a * product[c];
+        precondition(t, r, z);
+        double next = dot(r, z, n);
+        for (size_t c = 0; c < n; c++) way[c] = z[c] + next / rz * way[c];
+        rz = next;
+    }
+    gp_mem_free(space);
+    return GP_OK;
+}
+
+/* ------------------------------------------------------------------ the bootstrap */
+
+typedef struct bootstrap {
+    const table *table;
+    gp_word *words;
+    uint64_t seed;
+    double weight[LEVELS];               /* of the exponential distribution, each as likely as the others */
+    double total[ROUNDS], heavy[ROUNDS]; /* of all prompts: sum of weight * mean, of weights */
+    double *wide; /* [prompts] how much the deviations of so many prompts are widened; 0: no word needs it */
+    atomic_size_t next;
+    atomic_int status;
+} bootstrap;
+
+/* Add weight * mean, and weights, of `count` prompts in rounds 5 k .. 5 k + 4; rows NULL: the first `count`. */
+static void weigh(const bootstrap *b, size_t k, const uint32_t *rows, size_t count, double sum[AT_ONCE],
+                  double weight[AT_ONCE])
+{
+    uint64_t stream = gp_rng_mix(b->seed + k);
+    for (int j = 0; j < AT_ONCE; j++) sum[j] = weight[j] = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t p = rows ? rows[i] : i;
+        uint64_t r = gp_rng_at(stream, p);
+        for (int j = 0; j < AT_ONCE; j++, r >>= 12) {
+            double w = b->weight[r & (LEVELS - 1)];
+            sum[j] += w * b->table->mean[p], weight[j] += w;
+        }
+    }
+}
+
+static void weigh_all(void *user, int index)
+{
+    bootstrap *b = user;
+    size_t k;
+    (void)index;
+    while ((k = atomic_fetch_add(&b->next, 1)) < ROUNDS / AT_ONCE)
+        weigh(b, k, NULL, b->table->prompts, b->total + k * AT_ONCE, b->heavy + k * AT_ONCE);
+}
+
+/* The k-th smallest of x [n], which is partly put in order (Hoare's selection). */
+static double select_value(double *x, size_t n, size_t k)
+{
+    ptrdiff_t low = 0, high = (ptrdiff_t)n - 1, at = (ptrdiff_t)k;
+    while (low < high) {
+        double middle = x[at];
+        ptrdiff_t i = low, j = high;
+        while (i <= j) {
+            while (x[i] < middle) i++;
+            while (x[j] > middle) j--;
+            if (i > j) break;
+            double keep = x[i];
+            x[i++] = x[j], x[j--] = keep;
+        }
+        if (j < at) low = i;
+        if (at < i) high = j;
+    }
+    return x[k];
+}
+
+static void find_widening(bootstrap *b)
+{
+    for (size_t w = 0; w < b->table->words; w++) {
+        size_t sides[2] = {support_of(b->table, w), b->table->prompts - support_of(b->table, w)};
+        for (int i = 0; i < 2; i++) {
+            double m = (double)sides[i], *wide = &b->wide[sides[i]];
+            if (*wide == 0) *wide = sqrt((m + 1) / (m - 1)) * gp_an_t_95(m - 1) / z_95;
+        }
+    }
+}
+
+/* The interval of one word; moved [ROUNDS] is scratch. */
+static void one_interval(const bootstrap *b, size_t w, double *moved)
+{
+    const table *t = b->table;
+    double m = support_of(t, w), k = (double)t->prompts - m, in = t->sum[w] / m, out = -t->sum[w] / k;
+    double wide_in = b->wide[(size_t)m], wide_out = b->wide[(size_t)k];
+    for (size_t r = 0; r < ROUNDS; r += AT_ONCE) {
+        double sum[AT_ONCE], weight[AT_ONCE];
+        weigh(b, r / AT_ONCE, t->rows + t->first[w], support_of(t, w), sum, weight);
+        for (size_t j = 0; j < AT_ONCE; j++)
+            moved[r + j] = wide_in * (sum[j] / weight[j] - in) -
+                           wide_out * ((b->total[r + j] - sum[j]) / (b->heavy[r + j] - weight[j]) - out);
+    }
+    b->words[w].low = b->words[w].difference + select_value(moved, ROUNDS, (size_t)(0.025 * (ROUNDS - 1)));
+    b->words[w].high = b->words[w].difference + select_value(moved, ROUNDS, (size_t)(0.975 * (ROUNDS - 1) + 0.5));
+}
+
+static void intervals(void *user, int index)
+{
+    bootstrap *b = user;
+    double *moved = gp_mem_new(ROUNDS, sizeof *moved);
+    size_t w;
+    (void)index;
+    if (!moved)
+        atomic_store(&b->status, GP_ERR_MEMORY);
+    else
+        while ((w = atomic_fetch_add(&b->next, 1)) < b->table->words) one_interval(b, w, moved);
+    gp_mem_free(moved);
+}
+
+static gp_status run_bootstrap(const table *t, uint64_t seed, int threads, gp_word *words, gp_error *err)
+{
+    bootstrap *b = gp_mem_zero(1, sizeof *b);
+    gp_threads *running;
+    gp_status st = GP_OK;
+    if (!b) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the intervals of words");
+    if (threads <= 0) threads = gp_thread_processors();
+    b->table = t, b->words = words, b->seed = gp_rng_mix(seed);
+    for (int i = 0; i < LEVELS; i++) b->weight[i] = -log((i + 0.5) / (double)LEVELS);
+    b->wide = gp_mem_zero(t->prompts, sizeof *b->wide);
+    if (!b->wide) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the intervals of words"));
+    find_widening(b);
+    GP_TRY_GOTO(gp_threads_start(threads, weigh_all, b, &running, err));
+    gp_threads_join(running);
+    atomic_store(&b->next, 0);
+    GP_TRY_GOTO(gp_threads_start(threads, intervals, b, &running, err));
+    gp_threads_join(running);
+    if (atomic_load(&b->status) != GP_OK)
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the intervals of words"));
+out:
+    gp_mem_free(b->wide);
+    gp_mem_free(b);
+    return st;
+}
+
+/* ------------------------------------------------------------------ the whole */
+
+static gp_status spell(const table *t, gp_word_effects *out, gp_error *err)
+{
+    size_t bytes = 0, length;
+    unsigned words;
+    for (size_t w = 0; w < t->words; w++) {
+        gp_an_lexicon_phrase(t->lexicon, t->number[w], &length, &words);
+        bytes += length + 1;
+    }
+    GP_TRY(gp_alloc((void **)&out->spelling, bytes, 1, "the words of prompts", err));
+    char *at = out->spelling;
+    for (size_t w = 0; w < t->words; w++, at += length + 1) {
+        const char *text = gp_an_lexicon_phrase(t->lexicon, t->number[w], &length, &words);
+        memcpy(at, text, length);
+        at[length] = 0;
+        out->words[w].text = at;
+    }
+    return GP_OK;
+}
+
+static void describe(const table *t, gp_word *words)
+{
+    gp_scores all;
+    gp_an_scores_init(&all, t->mean, t->prompts);
+    for (size_t w = 0; w < t->words; w++) {
+        size_t m = support_of(t, w);
+        double in = t->sum[w] / (double)m, out = -t->sum[w] / (double)(t->prompts - m);
+        words[w].prompts = m;
+        words[w].mean = t->overall + in;
+        words[w].difference = in - out;
+        words[w].p = gp_an_permutation_p(gp_an_mean_z(&all, in, m), m, t->prompts);
+        for (size_t i = t->first[w]; i < t->first[w + 1]; i++) words[w].images += t->images[t->rows[i]];
+    }
+}
+
+/* Of all words: the effect in the regression, and p corrected. */
+static gp_status compare(const table *t, gp_word *words, gp_error *err)
+{
+    double *p, *corrected, *effect;
+    GP_TRY(gp_alloc((void **)&p, 3 * t->words, sizeof *p, "the words of prompts", err));
+    corrected = p + t->words, effect = corrected + t->words;
+    for (size_t w = 0; w < t->words; w++) p[w] = words[w].p;
+    gp_status st = gp_an_adjust_bh(p, t->words, corrected, err);
+    if (st == GP_OK) st = fit_ridge(t, effect, err);
+    for (size_t w = 0; st == GP_OK && w < t->words; w++)
+        words[w].p_corrected = corrected[w], words[w].adjusted = effect[t->column[w]];
+    gp_mem_free(p);
+    return st;
+}
+
+gp_status gp_an_word_effects(const char *const *texts, const double *scores, size_t n, uint32_t min_support,
+                             uint64_t seed, int threads, gp_word_effects *out, gp_error *err)
+{
+    table t = {0};
+    gp_word_effects made = {0};
+    gp_status st = GP_OK;
+    if (min_support < 2) return gp_fail(err, GP_ERR_USAGE, "min_support is %u: at least 2", min_support);
+    GP_TRY_GOTO(read_prompts(&t, texts, scores, n, err));
+    GP_TRY_GOTO(choose_words(&t, min_support, err));
+    GP_TRY_GOTO(turn_over(&t, err));
+    GP_TRY_GOTO(find_columns(&t, err));
+    made.words = gp_mem_zero(t.words, sizeof *made.words);
+    if (!made.words) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts"));
+    made.count = t.words, made.prompts = t.prompts;
+    GP_TRY_GOTO(spell(&t, &made, err));
+    describe(&t, made.words);
+    GP_TRY_GOTO(compare(&t, made.words, err));
+    GP_TRY_GOTO(run_bootstrap(&t, seed, threads, made.words, err));
+    made.column = t.column, t.column = NULL;
+    *out = made;
+    made = (gp_word_effects){0};
+out:
+    gp_an_word_effects_clear(&made);
+    table_clear(&t);
+    return st;
+}
+
+void gp_an_word_effects_clear(gp_word_effects *effects)
+{
+    gp_mem_free(effects->column);
+    gp_mem_free(effects->spelling);
+    gp_mem_free(effects->words);
+    *effects = (gp_word_effects){0};
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT
+ * The kinds of files by their names. */
+#include "base/image_names.h"
+
+#include "base/file.h"
+#include "base/str.h"
+
+#include <string.h>
+#include <strings.h>
+
+bool gp_name_is_image_sized(const char *name, size_t size)
+{
+    static const char *const known[] = {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        size_t n = strlen(known[i]);
+        if (size > n && strncasecmp(name + size - n, known[i], n) == 0) return name[size - n - 1] != '/';
+    }
+    return false;
+}
+
+bool gp_name_is_image(const char *name)
+{
+    return gp_name_is_image_sized(name, strlen(name));
+}
+
+const char *gp_name_other_format(const char *name)
+{
+    static const struct {
+        const char *word, *endings;
+    } formats[] = {
+        {"GIF", ".gif"},
+        {"BMP", ".bmp .dib"},
+        {"TIFF", ".tif .tiff"},
+        {"AVIF", ".avif .avifs"},
+        {"HEIC", ".heic .heif .hif .heics"},
+        {"JPEG XL", ".jxl"},
+        {"JPEG 2000", ".jp2 .j2k .j2c .jpf .jpx .jpm"},
+        {"Photoshop", ".psd .psb"},
+        {"icon", ".ico .cur .icns"},
+        {"TGA", ".tga"},
+        {"OpenEXR", ".exr"},
+        {"Radiance HDR", ".hdr"},
+        {"DDS", ".dds"},
+        {"QOI", ".qoi"},
+        {"PNM", ".ppm .pgm .pbm .pnm .pam"},
+        {"SVG", ".svg .svgz"},
+        {"MNG", ".mng .jng"},
+        {"Krita", ".kra"},
+        {"GIMP", ".xcf"},
+        {"camera raw", ".raw .arw .cr2 .cr3 .crw .nef .nrw .dng .orf .rw2 .raf .srw .pef .sr2 .x3f"},
+        {"video", ".mp4 .webm .mov .mkv .avi .m4v .mpg .mpeg .wmv .flv .ogv .3gp"},
+    };
+    const char *extension = gp_path_extension(name);
+    size_t size = strlen(extension);
+    for (size_t i = 0; size > 1 && i < sizeof formats / sizeof *formats; i++)
+        for (const char *at = formats[i].endings; *at; at += strspn(at, " ")) {
+            size_t length = strcspn(at, " ");
+            if (length == size && strncasecmp(at, extension, size) == 0) return formats[i].word;
+            at += length;
+        }
+    return NULL;
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT
+ * An encoder holds what each thread needs, made once: a tower's worker and room for a batch of prepared pictures. */
+#include "encode/encode.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "image/image.h"
+#include "image/mark.h"
+#include "image/quality.h"
+#include "image/stream.h"
+#include "encode/encode_private.h"
+#include "encode/pipeline.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define IMAGE_FILE_LIMIT ((uint64_t)1 << 30)
+#define TOKENS_AT_ONCE   1024 /* rows of one matrix product: enough to keep it busy, small enough for the cache */
+#define TOKENS_AT_LEAST  192  /* fewer make it slower */
+
+struct gp_encode_pool {
+    const gp_clip *clip;
+    int threads;
+    size_t images, tokens, dims, plane_floats; /* plane_floats = 3 * s * s */
+    size_t few;                                /* images that are enough rows for a matrix product */
+    uint64_t max_pixels;
+    gp_clip_worker **workers; /* [threads] */
+    float **planes;           /* [threads] of [images, 3, s, s] */
+    float **packed;           /* [threads] of [images, d] */
+};
+
+static size_t rows_of(const gp_model_facts *facts)
+{
+    size_t side = facts->patch ? facts->image_side / facts->patch : 1;
+    return side * side + 1;
+}
+
+static size_t batch_for(const gp_model_facts *facts, size_t wanted)
+{
+    size_t rows = rows_of(facts), batch = wanted ? wanted : TOKENS_AT_ONCE / rows;
+    if (batch < 1) batch = 1;
+    return batch > GP_BATCH_MAX ? GP_BATCH_MAX : batch;
+}
+
+gp_status gp_encode_pool_open(const gp_clip *clip, int threads, size_t images, uint64_t max_pixels,
+                              gp_encode_pool **out, gp_error *err)
+{
+    gp_model_facts facts = {0};
+    gp_clip_facts(clip, &facts);
+    gp_encode_pool *e = gp_mem_zero(1, sizeof *e);
+    if (!e) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the encoder");
+    gp_status st = GP_OK;
+    e->clip = clip;
+    e->threads = gp_pipeline_threads(threads);
+    e->images = facts.has_image_tower ? batch_for(&facts, images) : 0;
+    e->few = (TOKENS_AT_LEAST + rows_of(&facts) - 1) / rows_of(&facts);
+    e->tokens = facts.has_text_tower ? (facts.context > TOKENS_AT_ONCE ? facts.context : TOKENS_AT_ONCE) : 0;
+    e->dims = facts.embedding;
+    e->plane_floats = (size_t)3 * facts.image_side * facts.image_side;
+    e->max_pixels = max_pixels ? max_pixels : GP_MAX_PIXELS;
+    size_t n = (size_t)e->threads;
+    e->workers = gp_mem_zero(n, sizeof *e->workers);
+    e->planes = gp_mem_zero(n, sizeof *e->planes);
+    e->packed = gp_mem_zero(n, sizeof *e->packed);
+    if (!e->workers || !e->planes || !e->packed)
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the encoder"));
+    for (size_t i = 0; i < n; i++) {
+        GP_TRY_GOTO(gp_clip_worker_new(clip, e->images, e->tokens, &e->workers[i], err));
+        if (!e->images) continue;
+        GP_TRY_GOTO(gp_alloc_aligned((void **)&e->planes[i], e->images * e->plane_floats, sizeof(float),
+                                     "a batch of pictures", err));
+        GP_TRY_GOTO(
+            gp_alloc_aligned((void **)&e->packed[i], e->images * e->dims, sizeof(float), "a batch of embeddings", err));
+    }
+    *out = e;
+    return GP_OK;
+out:
+    gp_encode_pool_close(e);
+    return st;
+}
+
+void gp_encode_pool_close(gp_encode_pool *e)
+{
+    if (!e) return;
+    for (int i = 0; i < e->threads; i++) {
+        if (e->workers) gp_clip_worker_free(e->workers[i]);
+        if (e->planes) gp_mem_free(e->planes[i]);
+        if (e->packed) gp_mem_free(e->packed[i]);
+    }
+    gp_mem_free(e->packed);
+    gp_mem_free(e->planes);
+    gp_mem_free(e->workers);
+    gp_mem_free(e);
+}
+
+int gp_encode_pool_threads(const gp_encode_pool *e)
+{
+    return e->threads;
+}
+size_t gp_encode_pool_batch(const gp_encode_pool *e)
+{
+    return e->images;
+}
+size_t gp_encode_pool_next(const gp_encode_pool *e, size_t left)
+{
+    size_t each = (size_t)e->threads * 2, share = (left + each - 1) / each;
+    if (share < e->few) share = e->few;
+    if (share > e->images) share = e->images;
+    return share < left ? share : left;
+}
+size_t gp_encode_pool_tokens(const gp_encode_pool *e)
+{
+    return e->tokens;
+}
+size_t gp_encode_pool_dims(const gp_encode_pool *e)
+{
+    return e->dims;
+}
+
+/* ------------------------------------------------------------------ pictures */
+
+gp_status gp_encode_job_new(const gp_encode_pool *e, size_t count, gp_encode_job **out, gp_error *err)
+{
+    gp_encode_job *job = gp_mem_zero(1, sizeof *job);
+    if (job) {
+        job->count = count;
+        job->pictures = gp_mem_zero(count, sizeof *job->pictures);
+        job->vectors = gp_mem_zero(count * e->dims, sizeof *job->vectors);
+    }
+    if (!job || !job->pictures || !job->vectors) {
+        gp_encode_job_free(job);
+        return gp_fail(err, GP_ERR_MEMORY, "out of memory for a batch of %zu pictures", count);
+    }
+    *out = job;
+    return GP_OK;
+}
+
+void gp_encode_job_free(gp_encode_job *job)
+{
+    if (!job) return;
+    gp_mem_free(job->vectors);
+    gp_mem_free(job->pictures);
+    gp_mem_free(job);
+}
+
+/* An embedding belongs to a content, so a file that was replaced since must not give one to its former content. */
+static gp_status same_content(gp_encode_item *p, const uint8_t *bytes, gp_error *err)
+{
+    gp_hash now = gp_hash_of(bytes, p->size);
+    if (memcmp(now.bytes, p->hash.bytes, sizeof now.bytes) == 0) return GP_OK;
+    p->changed = true;
+    return gp_fail(err, GP_ERR_NOT_FOUND, "has changed since it was added: add it again");
+}
+
+/* Fails, with `own` set, if goldpan made the image. */
+static gp_status refuse_own(gp_encode_item *p, const uint8_t *bytes, gp_error *err)
+{
+    gp_chunks chunks = {0};
+    gp_status st = gp_image_read_chunks(bytes, p->size, &chunks, NULL);
+    p->own = st == GP_OK && gp_image_is_own(&chunks);
+    gp_chunks_clear(&chunks);
+    if (st == GP_ERR_MEMORY) return gp_fail(err, st, "out of memory for '%s'", p->path);
+    return p->own ? gp_fail(err, GP_ERR_FORMAT, "goldpan drew this image") : GP_OK; /* decoding reports damage */
+}
+
+/* One file to planes [3,s,s].  MEMORY is the machine's failure, all else the file's. */
+static gp_status prepare(const gp_encode_pool *e, gp_encode_item *p, float *planes, gp_encode_seconds *seconds,
+                         gp_error *err)
+{
+    gp_bytes file = {0};
+    gp_pixels pixels = {0};
+    gp_status st = GP_OK;
+    double start = gp_clock_now();
+    const uint8_t *bytes = p->bytes;
+    if (!bytes) {
+        GP_TRY_GOTO(gp_file_read(p->path, IMAGE_FILE_LIMIT, &file, err));
+        bytes = file.data, p->size = file.size;
+    }
+    if (p->known) GP_TRY_GOTO(same_content(p, bytes, err));
+    if (p->leave_own) GP_TRY_GOTO(refuse_own(p, bytes, err));
+    double read = gp_clock_now();
+    seconds->read += read - start;
+    GP_TRY_GOTO(gp_preprocess_decode(gp_clip_preprocess(e->clip), bytes, p->size, e->max_pixels, &pixels, err));
+    bool fast = gp_clip_preprocess(e->clip)->fast_decode;
+    bool plain = gp_image_is_plain(bytes, p->size);
+    p->has_pixels = !fast && plain;
+    if (p->has_pixels) GP_TRY_GOTO(gp_pixels_hash(&pixels, &p->pixels, err));
+    p->measured = !fast || gp_image_sniff(bytes, p->size, NULL) != GP_FORMAT_JPEG;
+    if (p->measured) GP_TRY_GOTO(gp_image_quality(&pixels, plain, &p->quality, err));
+    double decoded = gp_clock_now();
+    seconds->decode += decoded - read;
+    st = gp_preprocess_planes(gp_clip_preprocess(e->clip), &pixels, planes, err);
+    seconds->resize += gp_clock_now() - decoded;
+out:
+    gp_pixels_clear(&pixels);
+    gp_bytes_clear(&file);
+    return st;
+}
+
+gp_status gp_encode_job_status(const gp_encode_job *job, bool any, gp_error *err)
+{
+    for (size_t i = 0; i < job->count; i++) any = any || job->pictures[i].ok;
+    gp_status st = job->status == GP_OK && job->overflowed && !any ? GP_ERR_FORMAT : job->status;
+    return st == GP_OK ? GP_OK : gp_fail(err, st, "%s", job->error.message);
+}
+
+static bool is_finite(const float *row, size_t d)
+{
+    for (size_t j = 0; j < d; j++)
+        if (!isfinite(row[j])) return false;
+    return true;
+}
+
+/* Copies the rows to the pictures that were encoded.  A row that is not finite is a failure of its picture.  It counts
+ * as temporary, since another model or precision may do better. */
+static void hand_out(gp_encode_job *job, const float *packed, size_t d)
+{
+    for (size_t i = 0, row = 0; i < job->count; i++) {
+        gp_encode_item *p = &job->pictures[i];
+        if (!p->ok) continue;
+        const float *from = packed + row++ * d;
+        p->ok = !job->overflowed || is_finite(from, d);
+        p->passing = !p->ok;
+        if (p->ok)
+            memcpy(job->vectors + i * d, from, d * sizeof(float));
+        else
+            snprintf(p->message, sizeof p->message, "%.*s", (int)sizeof p->message - 1, job->error.message);
+    }
+}
+
+void gp_encode_job_run(gp_encode_pool *e, int thread, gp_encode_job *job)
+{
+    float *planes = e->planes[thread], *packed = e->packed[thread];
+    size_t good = 0;
+    for (size_t i = 0; i < job->count; i++) {
+        gp_encode_item *p = &job->pictures[i];
+        gp_error err = {0};
+        gp_status st = prepare(e, p, planes + good * e->plane_floats, &job->seconds, &err);
+        if (st == GP_ERR_MEMORY) {
+            job->status = st, job->error = err;
+            return;
+        }
+        p->ok = st == GP_OK;
+        good += p->ok;
+        if (p->ok) continue;
+        gp_error_drop_path(&err, p->path);
+        p->passing = gp_error_passes(&err);
+        snprintf(p->message, sizeof p->message, "%.*s", (int)sizeof p->message - 1, err.message);
+    }
+    if (good == 0) return;
+    double start = gp_clock_now(), worked = gp_clock_thread_cpu();
+    job->status = gp_clip_run_images(e->workers[thread], planes, good, packed, &job->error);
+    job->seconds.tower += gp_clock_now() - start;
+    job->seconds.tower_work += gp_clock_thread_cpu() - worked;
+    job->overflowed = job->status == GP_ERR_FORMAT;
+    if (job->overflowed) job->status = GP_OK;
+    if (job->status == GP_OK) hand_out(job, packed, e->dims);
+}
+
+/* ------------------------------------------------------------------ prepared planes */
+
+typedef struct plane_job {
+    size_t first, count;
+    gp_status status;
+    gp_error error;
+} plane_job;
+
+typedef struct plane_run {
+    gp_encode_pool *encoder;
+    const float *planes; /* [n,3,s,s] */
+    float *out;          /* [n,d] */
+    size_t n, made;
+} plane_run;
+
+static gp_status plane_next(void *user, void **job, gp_error *err)
+{
+    plane_run *r = user;
+    if (r->made == r->n) return GP_OK;
+    plane_job *j = gp_mem_zero(1, sizeof *j);
+    if (!j) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a batch");
+    j->first = r->made;
+    j->count = r->n - r->made < r->encoder->images ? r->n - r->made : r->encoder->images;
+    r->made += j->count;
+    *job = j;
+    return GP_OK;
+}
+
+static void plane_work(void *user, int thread, void *job)
+{
+    plane_run *r = user;
+    plane_job *j = job;
+    const gp_encode_pool *e = r->encoder;
+    j->status = gp_clip_run_images(e->workers[thread], r->planes + j->first * e->plane_floats, j->count,
+                                   r->out + j->first * e->dims, &j->error);
+}
+
+static gp_status plane_take(void *user, void *job, gp_error *err)
+{
+    (void)user;
+    plane_job *j = job;
+    gp_status st = j->status;
+    if (st != GP_OK) gp_fail(err, st, "%s", j->error.message);
+    gp_mem_free(j);
+    return st;
+}
+
+static void plane_drop(void *user, void *job)
+{
+    (void)user;
+    gp_mem_free(job);
+}
+
+gp_status gp_encode_pool_planes(gp_encode_pool *e, const float *planes, size_t n, float *out, gp_error *err)
+{
+    if (!e->images) return gp_fail(err, GP_ERR_UNSUPPORTED, "the model has no image tower");
+    plane_run run = {.encoder = e, .planes = planes, .out = out, .n = n};
+    gp_pipeline pipe = {.threads = e->threads,
+                        .window = (size_t)e->threads * 2,
+                        .next = plane_next,
+                        .work = plane_work,
+                        .take = plane_take,
+                        .drop = plane_drop};
+    return gp_pipeline_run(&pipe, &run, err);
+}
+
+gp_clip_worker *gp_encode_pool_worker(gp_encode_pool *e, int thread)
+{
+    return e->workers[thread];
+}
+const gp_clip *gp_encode_pool_clip(const gp_encode_pool *e)
+{
+    return e->clip;
+}

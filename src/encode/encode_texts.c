@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT
+ * Texts to embeddings.  The mask is causal, so a text needs only its tokens up to end-of-text: texts are sorted by
+ * length and packed one after the other into jobs of about a thousand tokens, instead of being padded to 77. */
+#include "encode/encode.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "net/hub.h"
+#include "encode/encode_private.h"
+#include "encode/pipeline.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct tokens {
+    int32_t *ids; /* owned: [length] */
+    size_t length, full, row;
+} tokens;
+
+typedef struct text_job {
+    size_t count;
+    size_t *index;   /* [count] the caller's row of each text */
+    size_t *lengths; /* [count] tokens that the tower reads */
+    int32_t *ids;    /* [sum of lengths] */
+    float *vectors;  /* [count, d] */
+    gp_status status;
+    gp_error error;
+    double seconds;
+} text_job;
+typedef struct text_run {
+    gp_encode_pool *encoder;
+    tokens *sorted; /* [n] by length */
+    size_t n, made;
+    float *out; /* [n,d] */
+    double seconds;
+} text_run;
+
+static int by_length(const void *a, const void *b)
+{
+    const tokens *x = a, *y = b;
+    if (x->length != y->length) return x->length < y->length ? -1 : 1;
+    return x->row < y->row ? -1 : x->row > y->row;
+}
+
+static void text_job_free(text_job *job)
+{
+    if (!job) return;
+    gp_mem_free(job->vectors);
+    gp_mem_free(job->ids);
+    gp_mem_free(job->lengths);
+    gp_mem_free(job->index);
+    gp_mem_free(job);
+}
+
+static gp_status text_next(void *user, void **out, gp_error *err)
+{
+    text_run *r = user;
+    if (r->made == r->n) return GP_OK;
+    size_t count = 0, sum = 0, room = gp_encode_pool_tokens(r->encoder);
+    while (r->made + count < r->n && sum + r->sorted[r->made + count].length <= room)
+        sum += r->sorted[r->made + count++].length;
+    text_job *job = gp_mem_zero(1, sizeof *job);
+    if (job) {
+        job->count = count;
+        job->index = gp_mem_zero(count, sizeof *job->index);
+        job->lengths = gp_mem_zero(count, sizeof *job->lengths);
+        job->ids = gp_mem_zero(sum, sizeof *job->ids);
+        job->vectors = gp_mem_zero(count * gp_encode_pool_dims(r->encoder), sizeof *job->vectors);
+    }
+    if (!job || !job->index || !job->lengths || !job->ids || !job->vectors) {
+        text_job_free(job);
+        return gp_fail(err, GP_ERR_MEMORY, "out of memory for a batch of %zu texts", count);
+    }
+    for (size_t i = 0, at = 0; i < count; i++) {
+        const tokens *t = &r->sorted[r->made + i];
+        job->index[i] = t->row;
+        job->lengths[i] = t->length;
+        memcpy(job->ids + at, t->ids, t->length * sizeof *t->ids);
+        at += t->length;
+    }
+    r->made += count;
+    *out = job;
+    return GP_OK;
+}
+
+static void text_work(void *user, int thread, void *data)
+{
+    text_run *r = user;
+    text_job *job = data;
+    double start = gp_clock_now();
+    job->status = gp_clip_run_texts(gp_encode_pool_worker(r->encoder, thread), job->ids, job->lengths, job->count,
+                                    job->vectors, &job->error);
+    job->seconds = gp_clock_now() - start;
+}
+
+static gp_status text_take(void *user, void *data, gp_error *err)
+{
+    text_run *r = user;
+    text_job *job = data;
+    gp_status st = job->status;
+    size_t d = gp_encode_pool_dims(r->encoder);
+    if (st == GP_OK) {
+        for (size_t i = 0; i < job->count; i++)
+            memcpy(r->out + job->index[i] * d, job->vectors + i * d, d * sizeof(float));
+        r->seconds += job->seconds;
+    } else {
+        gp_fail(err, st, "%s", job->error.message);
+    }
+    text_job_free(job);
+    return st;
+}
+
+static void text_drop(void *user, void *job)
+{
+    (void)user;
+    text_job_free(job);
+}
+
+static gp_status no_tokenizer(const gp_clip *clip, gp_error *err)
+{
+    static const char files[] = "vocab.json and merges.txt, or tokenizer.json";
+    const char *folder = gp_clip_folder(clip);
+    char name[200];
+    if (gp_hub_name_of(folder, name, sizeof name))
+        return gp_fail(err, GP_ERR_NOT_FOUND,
+                       "model '%s' is incomplete on this machine: it has no tokenizer (%s); complete it with: goldpan "
+                       "model get %s",
+                       name, files, name);
+    return gp_fail(err, GP_ERR_NOT_FOUND, "the model folder '%s' has no tokenizer (%s)", folder, files);
+}
+
+/* Tokens of each text up to the pooled one. */
+static gp_status tokenise(const gp_clip *clip, const char *const *texts, size_t n, size_t context, tokens *out,
+                          gp_error *err)
+{
+    const gp_bpe *bpe = gp_clip_tokenizer(clip);
+    if (!bpe) return no_tokenizer(clip, err);
+    int32_t *ids = NULL; /* [context] */
+    gp_status st = gp_alloc((void **)&ids, context, sizeof *ids, "token ids", err);
+    for (size_t i = 0; i < n && st == GP_OK; i++) {
+        tokens *t = &out[i];
+        t->row = i;
+        GP_TRY_GOTO(gp_bpe_encode_cut(bpe, texts[i], strlen(texts[i]), context, ids, &t->length, &t->full, err));
+        t->length = gp_clip_pooled_position(clip, ids, t->length) + 1;
+        GP_TRY_GOTO(gp_alloc((void **)&t->ids, t->length, sizeof *t->ids, "token ids", err));
+        memcpy(t->ids, ids, t->length * sizeof *ids);
+    }
+out:
+    gp_mem_free(ids);
+    return st;
+}
+
+gp_status gp_encode_pool_texts(gp_encode_pool *e, const char *const *texts, size_t n, float *out, uint32_t *counts,
+                               bool *truncated, double *seconds, gp_error *err)
+{
+    const gp_clip *clip = gp_encode_pool_clip(e);
+    gp_model_facts facts = {0};
+    gp_clip_facts(clip, &facts);
+    if (!facts.has_text_tower) return gp_fail(err, GP_ERR_UNSUPPORTED, "the model has no text tower");
+    gp_status st = GP_OK;
+    text_run run = {.encoder = e, .n = n, .out = out};
+    run.sorted = gp_mem_zero(n, sizeof *run.sorted);
+    if (!run.sorted) return gp_fail(err, GP_ERR_MEMORY, "out of memory for %zu texts", n);
+    GP_TRY_GOTO(tokenise(clip, texts, n, facts.context, run.sorted, err));
+    for (size_t i = 0; i < n; i++) {
+        if (counts) counts[i] = (uint32_t)run.sorted[i].full;
+        if (truncated) truncated[i] = run.sorted[i].full > facts.context;
+    }
+    qsort(run.sorted, n, sizeof *run.sorted, by_length);
+    int threads = gp_encode_pool_threads(e);
+    gp_pipeline pipe = {.threads = threads,
+                        .window = (size_t)threads * 2,
+                        .next = text_next,
+                        .work = text_work,
+                        .take = text_take,
+                        .drop = text_drop};
+    st = gp_pipeline_run(&pipe, &run, err);
+    if (seconds) *seconds += run.seconds;
+out:
+    for (size_t i = 0; i < n; i++) gp_mem_free(run.sorted[i].ids);
+    gp_mem_free(run.sorted);
+    return st;
+}

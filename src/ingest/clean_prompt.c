@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT
+ * Prompt syntax of the web interfaces, taken out; the words stay.  Four passes over one buffer, each linear:
+ *
+ *   tags      <lora:name:0.8> and every other <word:...> vanish
+ *   brackets  (x), ((x)), (x:1.2), [x] give x; [a|b] gives "a b"; [a:b:0.5] gives the words that steered more of the
+ *             steps: b, or a if the switch comes after the middle; [a::8] gives a, [b:8] gives b; escaped brackets
+ *             \( \) go the way of plain ones (they are letters of the model's prompt, but words to nobody)
+ *   tags      again, for tags that only the brackets hid
+ *   words     embedding:name vanishes; BREAK becomes a blank, AND a comma and loses the weights " :1.2" before it,
+ *             unless both neighbours are written in capitals too ("BOARD, AND I AM": prose); white space is folded,
+ * empty places between commas are closed, commas at the ends dropped
+ *
+ * The result has no bracket, no tag and no keyword left, so cleaning it again changes nothing (a fuzz target holds us
+ * to that).  Frames of open brackets live on the heap: no recursion. */
+#include "ingest/clean_prompt.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include <string.h>
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f';
+}
+static bool is_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           (unsigned char)c >= 0x80;
+}
+
+/* Does text [0, size) read as a weight or a step: blanks, a plain number, blanks?  *value: the number. */
+static bool is_weight(const char *text, size_t size, double *value)
+{
+    char copy[32];
+    while (size && is_space(*text)) text++, size--;
+    while (size && is_space(text[size - 1])) size--;
+    if (!size || size >= sizeof copy) return false;
+    memcpy(copy, text, size);
+    copy[size] = 0;
+    return strspn(copy, "+-.0123456789") == size && gp_parse_double(copy, value);
+}
+
+/* ------------------------------------------------------------------ tags */
+
+/* Is [0, size) "name:anything", as between < and >? */
+static bool is_tag(const char *text, size_t size)
+{
+    size_t name = 0;
+    while (name < size && is_word(text[name])) name++;
+    return name && name < size && text[name] == ':';
+}
+
+/* Remove tags in place, inner ones first (each '<' remembers the one before it: the chain is the stack). */
+static gp_status remove_tags(char *text, size_t *size, gp_error *err)
+{
+    size_t to = 0, last = SIZE_MAX;
+    if (!memchr(text, '<', *size)) return GP_OK;
+    size_t *before = gp_mem_new(*size, sizeof *before); /* [to]: the '<' that was open before the one at [to] */
+    if (!before) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a prompt");
+    for (size_t i = 0; i < *size; i++) {
+        char c = text[i];
+        if (c == '>' && last != SIZE_MAX) {
+            size_t start = last;
+            last = before[start];
+            if (is_tag(text + start + 1, to - start - 1)) {
+                to = start;
+                continue;
+            }
+            last = SIZE_MAX; /* "<3 and >": this '>' is text, and no tag may reach over it */
+        }
+        if (c == '<') before[to] = last, last = to;
+        text[to++] = c;
+    }
+    text[to] = 0;
+    *size = to;
+    gp_mem_free(before);
+    return GP_OK;
+}
+
+/* ------------------------------------------------------------------ brackets */
+
+typedef struct frame {
+    size_t start;           /* of its content in the output */
+    size_t colon, previous; /* last two ':' directly inside, SIZE_MAX if none */
+    char bracket;           /* '(' or '[' */
+} frame;
+
+/* A '(' closes: drop ":1.2" at its end. */
+static size_t close_round(const char *text, const frame *f, size_t to)
+{
+    double weight;
+    return f->colon != SIZE_MAX && is_weight(text + f->colon + 1, to - f->colon - 1, &weight) ? f->colon : to;
+}
+
+/* A '[' closes: what stays of [x], [to:when], [from:to:when]; moved to f->start. */
+static size_t close_square(char *text, const frame *f, size_t to)
+{
+    double when;
+    if (f->colon == SIZE_MAX || !is_weight(text + f->colon + 1, to - f->colon - 1, &when)) return to;
+    if (f->previous == SIZE_MAX) return f->colon; /* [to:when] */
+    size_t from_size = f->previous - f->start, to_size = f->colon - f->previous - 1, blanks = 0;
+    while (blanks < to_size && is_space(text[f->previous + 1 + blanks])) blanks++;
+    bool from = blanks == to_size || (when > 0.5 && when < 1 && from_size);
+    if (from) return f->previous;
+    memmove(text + f->start, text + f->previous + 1, to_size);
+    return f->start + to_size;
+}
+
+static gp_status remove_brackets(char *text, size_t *size, gp_error *err)
+{
+    gp_status st = GP_OK;
+    frame *frames = NULL;
+    size_t depth = 0, capacity = 0, to = 0;
+    for (size_t i = 0; i < *size; i++) {
+        char c = text[i];
+        if (c == '\\' && i + 1 < *size && strchr("()[]", text[i + 1])) {
+            i++;
+        } else if (c == '(' || c == '[') {
+            if (depth == capacity) {
+                capacity = capacity ? 2 * capacity : 16;
+                void *grown = gp_mem_resize(frames, capacity, sizeof *frames);
+                if (!grown) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a prompt"));
+                frames = grown;
+            }
+            frames[depth++] = (frame){to, SIZE_MAX, SIZE_MAX, c};
+        } else if (c == ')' || c == ']') {
+            const frame *f = depth ? &frames[depth - 1] : NULL;
+            if (!f || (f->bracket == '(') != (c == ')')) continue; /* closes nothing */
+            to = c == ')' ? close_round(text, f, to) : close_square(text, f, to);
+            depth--;
+        } else {
+            frame *f = depth ? &frames[depth - 1] : NULL;
+            if (f && c == ':') f->previous = f->colon, f->colon = to;
+            text[to++] = f && c == '|' && f->bracket == '[' ? ' ' : c;
+        }
+    }
+    text[to] = 0;
+    *size = to;
+out:
+    gp_mem_free(frames);
+    return st;
+}
+
+/* ------------------------------------------------------------------ words */
+
+static bool is_gap(char c)
+{
+    return is_space(c) || c == ',';
+}
+
+/* The word at [*at, size): its start and size, without gaps around; false at the end. */
+static bool next_word(const char *text, size_t size, size_t *at, size_t *start, size_t *length)
+{
+    size_t i = *at;
+    while (i < size && is_gap(text[i])) i++;
+    *start = i;
+    while (i < size && !is_gap(text[i])) i++;
+    *length = i - *start;
+    *at = i;
+    return *length > 0;
+}
+
+/* A keyword, also with weights or parts of them stuck to it ("AND:1.2", "AND:" before a blank and "1.2"): dropping the
+ * weight later would leave a keyword. */
+static bool is_keyword(const char *word, size_t length)
+{
+    size_t at = length >= 5 && memcmp(word, "BREAK", 5) == 0 ? 5 : length >= 3 && memcmp(word, "AND", 3) == 0 ? 3 : 0;
+    if (!at || (at < length && word[at] != ':')) return false;
+    while (at < length && strchr(":+-.0123456789", word[at])) at++;
+    return at == length;
+}
+
+static bool is_capitals(const char *word, size_t length)
+{
+    bool any = false;
+    for (size_t i = 0; i < length; i++) {
+        if ((word[i] >= 'a' && word[i] <= 'z') || (unsigned char)word[i] >= 0x80) return false;
+        any |= word[i] >= 'A' && word[i] <= 'Z';
+    }
+    return any;
+}
+
+/* Would next_word's neighbour behind `at` that is no keyword be in capitals?  Looked up once per run of keywords. */
+static bool capitals_follow(const char *text, size_t size, size_t at)
+{
+    size_t start, length;
+    while (next_word(text, size, &at, &start, &length))
+        if (!is_keyword(text + start, length)) return is_capitals(text + start, length);
+    return false;
+}
+
+/* Drop a weight ":1.2" from the end of the output, as before AND. */
+static void drop_weight(gp_str *s)
+{
+    size_t end = s->size, colon;
+    double weight;
+    while (end && is_gap(s->data[end - 1])) end--;
+    colon = end;
+    while (colon && s->data[colon - 1] != ':' && end - colon < 31) colon--;
+    if (!colon || s->data[colon - 1] != ':' || !is_weight(s->data + colon, end - colon, &weight)) return;
+    for (colon--; colon && is_gap(s->data[colon - 1]);) colon--;
+    s->size = colon;
+}
+
+/* What stood between two words that are kept. */
+typedef struct gap {
+    bool comma, blank;
+} gap;
+
+static void see_gap(gap *g, const char *from, const char *to)
+{
+    for (; from < to; from++) g->comma |= *from == ',', g->blank |= is_space(*from);
+}
+
+static void put_word(gp_str *out, const gap *g, const char *word, size_t length)
+{
+    if (out->size && g->comma) gp_str_putc(out, ',');
+    if (out->size && g->blank) gp_str_putc(out, ' ');
+    gp_str_add(out, word, length);
+}
+
+/* Size of "embedding:name" at the start of a word; it ends before '<' and '>', or dropping it could join the ends of a
+ * tag around it. */
+static size_t embedding_size(const char *word, size_t length)
+{
+    size_t size = 10;
+    if (length <= size || memcmp(word, "embedding:", size) != 0) return 0;
+    while (size < length && word[size] != '<' && word[size] != '>') size++;
+    return size > 10 ? size : 0;
+}
+
+static void clean_words(const char *text, size_t size, gp_str *out)
+{
+    size_t at = 0, start, length, end = 0; /* end: of the word before */
+    gap g = {0};
+    bool capitals = false, follow = false, run = false, split = false;
+    for (; next_word(text, size, &at, &start, &length); end = at) {
+        const char *word = text + start;
+        see_gap(&g, text + end, word);
+        if (is_keyword(word, length)) {
+            if (!run) follow = capitals_follow(text, size, at); /* once for a run of keywords */
+            run = true;
+            if (!capitals || !follow) {
+                if (*word == 'A') {
+                    drop_weight(out);
+                    g.comma = split = true;
+                }
+                g.blank = true;
+                continue;
+            }
+        } else {
+            run = false;
+            capitals = is_capitals(word, length);
+            size_t name = embedding_size(word, length);
+            if (name == length) continue;
+            word += name, length -= name;
+        }
+        put_word(out, &g, word, length);
+        g = (gap){0};
+    }
+    if (split) drop_weight(out); /* the last part's weight */
+}
+
+/* ------------------------------------------------------------------ whole texts */
+
+/* Prose: white space with a line break in it becomes one blank, ends are trimmed. */
+static void fold_lines(const char *text, size_t size, gp_str *out)
+{
+    while (size && is_space(*text)) text++, size--;
+    while (size && is_space(text[size - 1])) size--;
+    for (size_t i = 0; i < size;) {
+        size_t end = i;
+        bool breaks = false;
+        for (; end < size && is_space(text[end]); end++) breaks |= text[end] == '\n' || text[end] == '\r';
+        if (end == i) end = i + 1;
+        if (breaks)
+            gp_str_putc(out, ' ');
+        else
+            gp_str_add(out, text + i, end - i);
+        i = end;
+    }
+}
+
+gp_status gp_prompt_clean(const char *raw, bool webui_syntax, char **out, gp_error *err)
+{
+    gp_status st = GP_OK;
+    gp_str result = GP_STR_INIT;
+    size_t size = strlen(raw);
+    char *text = gp_str_dup_n(raw, size), *taken;
+    if (!text) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a prompt"));
+    if (webui_syntax) {
+        GP_TRY_GOTO(remove_tags(text, &size, err));
+        GP_TRY_GOTO(remove_brackets(text, &size, err));
+        GP_TRY_GOTO(remove_tags(text, &size, err));
+        clean_words(text, size, &result);
+        if (result.data) result.data[result.size] = 0; /* drop_weight shortens */
+    } else {
+        fold_lines(text, size, &result);
+    }
+    taken = gp_str_take(&result);
+    if (!taken) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a prompt"));
+    *out = taken;
+out:
+    gp_str_clear(&result);
+    gp_mem_free(text);
+    return st;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT
+ * The tile of a matrix product: rows of x by one panel of packed weights, added to y.
+ *
+ *     x [rows, in] by panel [in, 16]  ->  y [rows, 16] +=
+ *
+ * A few rows by two vectors of columns stay in registers while `in` passes by: six rows where there are 16 registers of
+ * 8 floats (12 sums, 2 weights, 1 number of x), four rows of 4 floats; six rows by four vectors where there are 32
+ * registers of 4 floats (24 sums, 4 weights, 1 number of x).  Every number of y is y + a sum in order of `in`, whatever
+ * the tile it falls into, so rows cannot influence each other.  Rows are in the tile's arguments, and the tile is
+ * inlined for each count, so that compilers unroll it. */
+#include "kernel/simd.h"
+#include "kernel/reference.h"
+
+#ifndef GP_TILE_VECTORS /* a file built for more registers defines both first */
+#define GP_TILE_VECTORS 2
+#define GP_TILE_ROWS    (GP_LANES == 4 ? 4 : 6)
+#endif
+
+enum { COLUMNS = GP_PANEL, VECTORS = GP_TILE_VECTORS, TILE = VECTORS * GP_LANES, MOST = GP_TILE_ROWS };
+
+static inline __attribute__((always_inline)) void tile(const float *x, size_t x_stride, const float *panel, size_t in,
+                                                       float *y, size_t y_stride, size_t rows)
+{
+    gp_vec sum[MOST][VECTORS];
+    for (size_t r = 0; r < rows; r++)
+        for (size_t v = 0; v < VECTORS; v++) sum[r][v] = GP_LANES_AT(y + r * y_stride + v * GP_LANES);
+    for (size_t i = 0; i < in; i++) {
+        gp_vec w[VECTORS];
+        for (size_t v = 0; v < VECTORS; v++) w[v] = GP_LANES_AT(panel + i * COLUMNS + v * GP_LANES);
+        for (size_t r = 0; r < rows; r++)
+            for (size_t v = 0; v < VECTORS; v++) sum[r][v] += x[r * x_stride + i] * w[v];
+    }
+    for (size_t r = 0; r < rows; r++)
+        for (size_t v = 0; v < VECTORS; v++) GP_LANES_PUT(y + r * y_stride + v * GP_LANES, sum[r][v]);
+}
+
+void gp_gemm_c(const float *x, size_t x_stride, const float *panel, size_t in, float *y, size_t y_stride, size_t rows)
+{
+    for (size_t column = 0; column < COLUMNS; column += TILE) {
+        size_t row = 0;
+        for (; row + MOST <= rows; row += MOST)
+            tile(x + row * x_stride, x_stride, panel + column, in, y + row * y_stride + column, y_stride, MOST);
+        for (; row + 4 <= rows; row += 4)
+            tile(x + row * x_stride, x_stride, panel + column, in, y + row * y_stride + column, y_stride, 4);
+        for (; row + 2 <= rows; row += 2)
+            tile(x + row * x_stride, x_stride, panel + column, in, y + row * y_stride + column, y_stride, 2);
+        for (; row < rows; row++)
+            tile(x + row * x_stride, x_stride, panel + column, in, y + row * y_stride + column, y_stride, 1);
+    }
+}
+
+float gp_dot_float_c(const float *a, const float *b, size_t n)
+{
+    enum { SUMS = 4 };
+    gp_vec sums[SUMS] = {{0}};
+    size_t i = 0;
+    for (; i + SUMS * GP_LANES <= n; i += SUMS * GP_LANES)
+        for (size_t s = 0; s < SUMS; s++)
+            sums[s] += GP_LANES_AT(a + i + s * GP_LANES) * GP_LANES_AT(b + i + s * GP_LANES);
+    gp_vec all = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    float sum = 0;
+    for (; i < n; i++) sum += a[i] * b[i];
+    for (size_t l = 0; l < GP_LANES; l++) sum += all[l];
+    return sum;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT
+ * Which rows of a tile of products have something that reaches a floor: the look at every number of a search for
+ * neighbours, of which few are worth a second one. */
+#include "kernel/simd.h"
+#include "kernel/reference.h"
+
+typedef int64_t longs __attribute__((vector_size(4 * GP_LANES)));
+
+static inline uint64_t any_of(gp_vec_int mask)
+{
+    longs halves = (longs)mask;
+    int64_t any = 0;
+    for (size_t l = 0; l < GP_LANES / 2; l++) any |= halves[l];
+    return any != 0;
+}
+
+uint64_t gp_mask_rows_c(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors)
+{
+    uint64_t found = 0;
+    for (size_t i = 0; i < rows; i++, tile += stride) {
+        gp_vec_int reached = {0};
+        for (size_t o = 0; o < GP_PANEL; o += GP_LANES)
+            reached |= GP_LANES_AT(tile + o) + GP_LANES_AT(offset + o) >= (gp_vec){0} + floors[i];
+        found |= any_of(reached) << i;
+    }
+    return found;
+}
+
+uint64_t gp_mask_columns_c(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors)
+{
+    uint64_t found = 0;
+    for (size_t i = 0; i < rows; i++, tile += stride) {
+        gp_vec_int reached = {0};
+        for (size_t o = 0; o < GP_PANEL; o += GP_LANES)
+            reached |= GP_LANES_AT(tile + o) + offset[i] >= GP_LANES_AT(floors + o);
+        found |= any_of(reached) << i;
+    }
+    return found;
+}

@@ -1,8 +1,0 @@
-/* SPDX-License-Identifier: MIT
- * The tile of multiply.c built for AVX2 with fused multiply-add, which meson.build allows for this file alone: half the
- * instructions, and one rounding a step instead of two, so the last bits differ from the twin's. */
-#define GP_LANES       8
-#define gp_multiply_c  gp_multiply_avx2
-#define gp_dot_float_c gp_dot_float_avx2
-
-#include "kernel/multiply.c"

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT
+ * Attention in the last block, of which each sequence's pooled token alone is wanted.  One query of a head meets all
+ * keys and values, so these need not exist:
+ *
+ *     q . (K x + k)        = (K^T q) . x + a number that is the same for all x, which softmax does not see
+ *     sum_j a_j (V x_j + v) = V (sum_j a_j x_j) + v, as the a_j add up to 1
+ *
+ * Per sequence that is three products of one row instead of three of every token, and attention of all heads to the
+ * same rows x.  Sequences go in groups, so that memory does not depend on how many there are. */
+#include "model/tower.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { GROUP = 32 }; /* sequences; a multiple of 16 */
+
+/* Parts of pass->wide, G rows of a group rounded up. */
+typedef struct places {
+    float *in;     /* [G, d] the pooled rows */
+    float *query;  /* [G, d] */
+    float *part;   /* [G, e] of one head, going in or coming out */
+    float *turned; /* [h, G, d] K^T q */
+    float *seen;   /* [h, G, d] sum a x */
+} places;
+
+static size_t head_width(const gp_tower *tower)
+{
+    return tower->size.width / tower->size.heads;
+}
+
+size_t gp_pooled_attention_floats(const gp_tower *tower)
+{
+    return GROUP * (tower->size.width * (2 + 2 * (size_t)tower->size.heads) + head_width(tower));
+}
+
+size_t gp_pooled_attention_scratch(const gp_pooled_attention *pooled)
+{
+    size_t most = gp_linear_scratch(pooled->query, GROUP);
+    for (size_t h = 0; h < pooled->heads; h++) {
+        const size_t some[] = {gp_linear_scratch(pooled->keys[h], GROUP), gp_linear_scratch(pooled->values[h], GROUP)};
+        for (size_t i = 0; i < 2; i++) most = some[i] > most ? some[i] : most;
+    }
+    return most;
+}
+
+gp_status gp_pooled_attention_pack(const float *weight, const float *bias, size_t heads, size_t d,
+                                   gp_precision precision, gp_engine engine, gp_pooled_attention **out, gp_error *err)
+{
+    const size_t e = d / heads;
+    const float *key = weight + d * d, *value = key + d * d;
+    gp_pooled_attention *p = NULL;
+    float *turned = NULL;
+    gp_status st;
+    GP_TRY_GOTO(gp_alloc((void **)&p, 1, sizeof *p, "a block", err));
+    *p = (gp_pooled_attention){.heads = heads};
+    p->keys = gp_mem_zero(heads, sizeof *p->keys);
+    p->values = gp_mem_zero(heads, sizeof *p->values);
+    if (!p->keys || !p->values) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a block"));
+    GP_TRY_GOTO(gp_alloc((void **)&turned, d * e, sizeof *turned, "a matrix", err));
+    GP_TRY_GOTO(gp_linear_new(weight, GP_F32, bias, d, d, precision, engine, &p->query, err));
+    for (size_t h = 0; h < heads; h++) {
+        for (size_t o = 0; o < d; o++)
+            for (size_t i = 0; i < e; i++) turned[o * e + i] = key[(h * e + i) * d + o];
+        GP_TRY_GOTO(gp_linear_new(turned, GP_F32, NULL, d, e, precision, engine, &p->keys[h], err));
+        GP_TRY_GOTO(gp_linear_new(value + h * e * d, GP_F32, bias + 2 * d + h * e, e, d, precision, engine,
+                                  &p->values[h], err));
+    }
+    *out = p;
+    p = NULL;
+out:
+    gp_mem_free(turned);
+    gp_pooled_attention_free(p);
+    return st;
+}
+
+void gp_pooled_attention_free(gp_pooled_attention *pooled)
+{
+    if (!pooled) return;
+    for (size_t h = 0; h < pooled->heads; h++) {
+        if (pooled->keys) gp_linear_free(pooled->keys[h]);
+        if (pooled->values) gp_linear_free(pooled->values[h]);
+    }
+    gp_linear_free(pooled->query);
+    gp_mem_free(pooled->keys);
+    gp_mem_free(pooled->values);
+    gp_mem_free(pooled);
+}
+
+/* Columns first.. of x [n, d] -> part [n, e], or back. */
+static void take_head(const float *x, size_t d, size_t first, float *part, size_t e, size_t n)
+{
+    for (size_t i = 0; i < n; i++) memcpy(part + i * e, x + i * d + first, e * sizeof *part);
+}
+
+static void put_head(const float *part, size_t e, float *x, size_t d, size_t first, size_t n)
+{
+    for (size_t i = 0; i < n; i++) memcpy(x + i * d + first, part + i * e, e * sizeof *part);
+}
+
+static places places_of(const gp_tower *tower, float *at)
+{
+    const size_t d = tower->size.width, all = GROUP * d;
+    places p = {.in = at, .query = at + all, .turned = at + 2 * all};
+    p.seen = p.turned + tower->size.heads * all;
+    p.part = p.seen + tower->size.heads * all;
+    return p;
+}
+
+/* A group of n sequences whose first row of pass->y is *row, moved on to the next group's -> out [n, d]. */
+static gp_status run_group(const gp_tower *tower, const gp_pooled_attention *pooled, const gp_batch *batch,
+                           size_t first, size_t n, size_t *row, gp_workspace *pass, float *out, gp_error *err)
+{
+    const size_t d = tower->size.width, e = head_width(tower), heads = tower->size.heads, apart = GROUP * d;
+    const places p = places_of(tower, pass->wide);
+    gp_attention a = {.q_stride = apart,
+                      .kv_stride = d,
+                      .out_stride = apart,
+                      .rows = heads,
+                      .e = d,
+                      .scale = 1.0f / sqrtf((float)e),
+                      .scratch = pass->attend_scratch};
+    size_t at = *row;
+    for (size_t i = 0; i < n; i++) {
+        memcpy(p.in + i * d, pass->y + gp_batch_pooled(batch, first + i, at) * d, d * sizeof *p.in);
+        at += gp_batch_tokens(batch, first + i);
+    }
+    GP_TRY(gp_linear_run(pooled->query, p.in, p.query, n, NULL, pass->linear_scratch, err));
+    for (size_t h = 0; h < heads; h++) {
+        take_head(p.query, d, h * e, p.part, e, n);
+        GP_TRY(gp_linear_run(pooled->keys[h], p.part, p.turned + h * apart, n, NULL, pass->linear_scratch, err));
+    }
+    for (size_t i = 0; i < n; i++) {
+        a.t = gp_batch_tokens(batch, first + i);
+        a.q = p.turned + i * d;
+        a.k = a.v = pass->y + *row * d;
+        a.out = p.seen + i * d;
+        pass->kernels->attend(&a);
+        *row += a.t;
+    }
+    for (size_t h = 0; h < heads; h++) {
+        GP_TRY(gp_linear_run(pooled->values[h], p.seen + h * apart, p.part, n, NULL, pass->linear_scratch, err));
+        put_head(p.part, e, out, d, h * e, n);
+    }
+    return GP_OK;
+}
+
+gp_status gp_pooled_attention_run(const gp_tower *tower, const gp_pooled_attention *pooled, const gp_batch *batch,
+                                  gp_workspace *pass, gp_error *err)
+{
+    size_t row = 0;
+    for (size_t i = 0; i < batch->n; i += GROUP) {
+        size_t n = batch->n - i < GROUP ? batch->n - i : GROUP;
+        /* Sequences have at least one token: rows i..i+n-1 belong to this group or to those before. */
+        GP_TRY(run_group(tower, pooled, batch, i, n, &row, pass, pass->y + i * tower->size.width, err));
+    }
+    return GP_OK;
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT
+ * Private to the serve room: the server, a request on its way, and what the files of this room do for each other.
+ *
+ * Locks, in the order in which they may be taken: search, db, events, views; thumbs, files and watched alone.
+ * libmicrohttpd's own come last. */
+#ifndef GP_SERVE_SERVER_PRIVATE_H
+#define GP_SERVE_SERVER_PRIVATE_H
+
+#include "base/str.h"
+#include "base/thread.h"
+#include "catalog/catalog.h"
+#include "view/view.h"
+#include "serve/gate.h"
+#include "serve/guard.h"
+#include "serve/limits.h"
+#include "serve/serve.h"
+
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+typedef struct gp_server gp_server;
+typedef struct gp_request gp_request;
+
+/* ------------------------------------------------------------------ views: what is shown now, counted */
+typedef struct gp_snapshot {
+    gp_view *view;
+    uint64_t revision;
+    atomic_size_t holders;
+} gp_snapshot;
+
+/* ------------------------------------------------------------------ a connection, watched by the clock */
+typedef struct gp_conn_deadline {
+    int socket;
+    double deadline; /* of what is under way; 0: none */
+    bool talking;    /* a request is under way: it is told why it ends */
+    bool known;      /* a request on it had the key */
+    bool ended;      /* the socket is shut down; the entry will be removed soon */
+    struct gp_conn_deadline *next, *before;
+} gp_conn_deadline;
+
+/* ------------------------------------------------------------------ a request */
+struct gp_request {
+    gp_server *server;
+    struct MHD_Connection *connection;
+    gp_conn_deadline *watched;
+    enum {
+        GP_REQUEST_NEW,
+        GP_REQUEST_BODY,
+        GP_REQUEST_WORK,
+        GP_REQUEST_DRAIN /* refused and already answered; the rest of the body is read and discarded */
+    } state;
+    char *uri; /* as sent; NULL: too long */
+    gp_route route;
+    bool post;
+    uint64_t length; /* of the body */
+    gp_str body;
+    uint64_t drain;                    /* bytes of the body that may still be discarded */
+    uint64_t uploaded;                 /* bytes counted in the server's `uploading` */
+    bool suspended;                    /* only the polling thread's */
+    void (*work)(gp_request *request); /* what a thread does for it */
+    struct MHD_Response *response;     /* the answer, when there is one */
+    unsigned status;
+    gp_request *next; /* in the list of whoever holds it */
+};
+
+/* ------------------------------------------------------------------ threads that take requests in turn */
+typedef struct gp_worker_pool gp_worker_pool;
+gp_status gp_worker_pool_open(gp_server *server, int threads, size_t waiting, gp_worker_pool **out, gp_error *err);
+/* Suspend the request and have `work` do it on a thread of the lane; false: it is answered already (429, 503). */
+bool gp_worker_pool_take(gp_worker_pool *lane, gp_request *request, void (*work)(gp_request *request));
+/* Do the rest quickly (each request sees that the server stops) and end the threads; what comes later is refused. */
+void gp_worker_pool_stop(gp_worker_pool *lane);  /* NULL allowed */
+void gp_worker_pool_close(gp_worker_pool *lane); /* the same, and free it: when no request can come; NULL allowed */
+void gp_request_suspend(gp_request *request);    /* polling thread */
+/* The answer is set: let the connection go on.  The request is not touched after this. */
+void gp_request_resume(gp_request *request);
+
+/* ------------------------------------------------------------------ answers (response.c) */
+typedef enum gp_cached { GP_CACHE_NEVER, GP_CACHE_FOREVER } gp_cached;
+/* Takes the response (NULL: out of memory). */
+void gp_respond(gp_request *request, unsigned status, struct MHD_Response *response, const char *type,
+                gp_cached cached);
+void gp_respond_json(gp_request *request, gp_str *json); /* JSON with 200; clears it */
+void gp_respond_error(gp_request *request, unsigned status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* A failed call: its status as HTTP has it. */
+void gp_respond_failure(gp_request *request, const gp_error *err);
+void gp_respond_refusal(gp_request *request, const gp_refusal *no);
+/* Appends the same answer to `out` as raw HTTP that ends the connection, for a client that is still sending. */
+void gp_refusal_write(const gp_request *request, const gp_refusal *no, gp_str *out);
+/* Has the client gone?  Then its work need not be done. */
+bool gp_request_gone(const gp_request *request);
+const char *gp_request_header(const gp_request *request, const char *name);
+
+/* ------------------------------------------------------------------ views (snapshot.c) */
+gp_snapshot *gp_snapshot_ref(gp_server *server);                             /* the newest */
+gp_snapshot *gp_snapshot_ref_revision(gp_server *server, uint64_t revision); /* or NULL: it is gone */
+void gp_snapshot_unref(gp_snapshot *shown);                                  /* NULL allowed */
+/* Build a view of the catalog as it is, show it, and tell the listeners.  Calling thread only. */
+gp_status gp_snapshot_renew(gp_server *server, gp_error *err);
+typedef struct gp_rated {
+    gp_hash hash;
+    int8_t flag;
+    uint8_t stars;
+} gp_rated;
+/* Take changes over into the view in force, and into the one being built; rated[i]: what then holds for the image of
+ * changes[i].  Under the db lock. */
+void gp_snapshot_rate(gp_server *server, const gp_cat_rating *changes, size_t count, gp_rated *rated);
+
+/* ------------------------------------------------------------------ routes' work */
+
+/* Each sets the answer or hands the request to a lane. */
+void gp_serve_page(gp_request *request);     /* ui.c */
+void gp_serve_manifest(gp_request *request); /* data_handlers.c */
+void gp_serve_column(gp_request *request);
+void gp_serve_slices(gp_request *request);
+void gp_serve_detail(gp_request *request);
+void gp_serve_image(gp_request *request);  /* files.c */
+void gp_serve_thumb(gp_request *request);  /* thumbs.c */
+void gp_serve_events(gp_request *request); /* events.c */
+void gp_serve_rate(gp_request *request);   /* post_handlers.c */
+void gp_serve_saved(gp_request *request);
+void gp_serve_export(gp_request *request);
+void gp_serve_search(gp_request *request); /* search.c */
+void gp_serve_upload(gp_request *request);
+
+/* ------------------------------------------------------------------ events */
+typedef struct gp_events gp_events;
+gp_status gp_events_open(gp_server *server, gp_events **out, gp_error *err);
+void gp_events_close(gp_events *events); /* after the daemon has stopped */
+void gp_events_send(gp_events *events, const char *name, const char *json);
+void gp_events_tick(gp_events *events, double now); /* comments; listeners that have gone */
+void gp_events_stop(gp_events *events);             /* let all go: there will be no more */
+
+/* ------------------------------------------------------------------ thumbnails, files, search */
+typedef struct gp_thumbs gp_thumbs;
+gp_status gp_thumbs_open(gp_server *server, gp_thumbs **out, gp_error *err);
+void gp_thumbs_close(gp_thumbs *thumbs);
+/* The server stops: answer the request and all that wait with it. */
+void gp_thumbs_refuse(gp_request *request);
+typedef struct gp_files gp_files;
+gp_status gp_files_open(gp_files **out, gp_error *err);
+void gp_files_close(gp_files *files);
+typedef struct gp_search_service gp_search_service;
+gp_status gp_search_service_open(gp_server *server, gp_search_service **out, gp_error *err);
+void gp_search_service_close(gp_search_service *search);
+
+struct gp_server {
+    const gp_serve_setup *setup;
+    gp_serve_limits limits;
+    gp_guard guard;
+    struct MHD_Daemon *daemon;
+    atomic_bool stopping; /* nobody is suspended any more */
+    atomic_bool stale;    /* the view is to be built again, whatever the catalog says */
+
+    pthread_mutex_t db_lock;
+    gp_catalog *db; /* for ratings, saved views, details */
+    int64_t db_version;
+
+    pthread_mutex_t view_lock;
+    gp_snapshot *shown, *before; /* in force; the one before it */
+    bool building;
+    gp_cat_rating *since; /* ratings since the building began */
+    size_t since_count, since_capacity;
+
+    pthread_mutex_t watched_lock;
+    gp_conn_deadline *watched;
+
+    gp_worker_pool *marks;    /* only ratings and saved views, so that they never wait for other work */
+    gp_worker_pool *desk;     /* details, searches, files, exports */
+    gp_worker_pool *decoders; /* thumbnails */
+    gp_worker_pool *uploads;  /* images to search by, one at a time */
+    gp_gate *gate;            /* memory of decoded images */
+    atomic_ullong uploading;  /* bytes of uploads being received or waiting */
+    gp_events *events;
+    gp_thumbs *thumbs;
+    gp_files *files;
+    gp_search_service *search;
+};
+
+static const uint32_t gp_thumb_sides[] = {256, 512};
+enum { GP_POLLERS = 2 /* threads that poll sockets */ };
+enum { GP_THUMB_SIDES = 2, GP_JPEG_QUALITY = 85 };
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT
+ * The view in force and the one before it, each with a count of those who read it: a page that is half-way through the
+ * columns of revision 17 gets the rest of 17, also after 18 has come. */
+#include "serve/server_private.h"
+
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static gp_snapshot *hold(gp_snapshot *shown)
+{
+    if (shown) atomic_fetch_add(&shown->holders, 1);
+    return shown;
+}
+
+void gp_snapshot_unref(gp_snapshot *shown)
+{
+    if (!shown || atomic_fetch_sub(&shown->holders, 1) != 1) return;
+    gp_view_free(shown->view);
+    gp_mem_free(shown);
+}
+
+gp_snapshot *gp_snapshot_ref(gp_server *s)
+{
+    pthread_mutex_lock(&s->view_lock);
+    gp_snapshot *shown = hold(s->shown);
+    pthread_mutex_unlock(&s->view_lock);
+    return shown;
+}
+
+gp_snapshot *gp_snapshot_ref_revision(gp_server *s, uint64_t revision)
+{
+    pthread_mutex_lock(&s->view_lock);
+    gp_snapshot *shown = s->shown->revision == revision                 ? hold(s->shown)
+                         : s->before && s->before->revision == revision ? hold(s->before)
+                                                                        : NULL;
+    pthread_mutex_unlock(&s->view_lock);
+    return shown;
+}
+
+/* Change the rows that the view has; *rated, may be NULL: what holds then. */
+static void apply(gp_view *view, const gp_cat_rating *changes, size_t count, gp_rated *rated)
+{
+    for (size_t i = 0; i < count; i++) {
+        const gp_cat_rating *c = &changes[i];
+        size_t row = gp_view_find(view, &c->hash);
+        int flag = 0;
+        unsigned stars = 0;
+        if (row != SIZE_MAX) gp_view_rating(view, row, &flag, &stars);
+        if (c->has_flag) flag = c->flag;
+        if (c->has_stars) stars = (unsigned)c->stars;
+        if (row != SIZE_MAX) gp_view_rate(view, row, flag, stars);
+        if (rated) rated[i] = (gp_rated){c->hash, (int8_t)flag, (uint8_t)stars};
+    }
+}
+
+/* Remember ratings that came while a view is being built: it may have read the catalog before them. */
+static void remember(gp_server *s, const gp_cat_rating *changes, size_t count)
+{
+    if (s->since_count + count > s->since_capacity) {
+        size_t capacity = 2 * (s->since_count + count);
+        gp_cat_rating *more = gp_mem_resize(s->since, capacity, sizeof *more);
+        if (!more) { /* then it is built once more */
+            atomic_store(&s->stale, true);
+            return;
+        }
+        s->since = more, s->since_capacity = capacity;
+    }
+    memcpy(s->since + s->since_count, changes, count * sizeof *changes);
+    s->since_count += count;
+}
+
+void gp_snapshot_rate(gp_server *s, const gp_cat_rating *changes, size_t count, gp_rated *rated)
+{
+    pthread_mutex_lock(&s->view_lock);
+    apply(s->shown->view, changes, count, rated);
+    if (s->before) apply(s->before->view, changes, count, NULL);
+    if (s->building) remember(s, changes, count);
+    pthread_mutex_unlock(&s->view_lock);
+}
+
+static void set_building(gp_server *s, bool building)
+{
+    pthread_mutex_lock(&s->view_lock);
+    s->building = building;
+    s->since_count = 0;
+    pthread_mutex_unlock(&s->view_lock);
+}
+
+gp_status gp_snapshot_renew(gp_server *s, gp_error *err)
+{
+    gp_snapshot *shown = gp_mem_zero(1, sizeof *shown), *gone;
+    char json[64];
+    if (!shown) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a view of the catalog");
+    set_building(s, true);
+    gp_status st = gp_view_new(s->setup->catalog, NULL, &shown->view, err);
+    if (st != GP_OK) {
+        set_building(s, false);
+        gp_mem_free(shown);
+        return st;
+    }
+    atomic_init(&shown->holders, 1);
+    pthread_mutex_lock(&s->view_lock);
+    shown->revision = s->shown ? s->shown->revision + 1 : 1;
+    snprintf(json, sizeof json, "{\"revision\":%llu}", (unsigned long long)shown->revision);
+    apply(shown->view, s->since, s->since_count, NULL);
+    s->building = false;
+    gone = s->before;
+    s->before = s->shown;
+    s->shown = shown;
+    pthread_mutex_unlock(&s->view_lock);
+    gp_snapshot_unref(gone);
+    if (s->events) gp_events_send(s->events, "revision", json);
+    return GP_OK;
+}

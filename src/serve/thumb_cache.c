@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT
+ * The cache on disk: ab/HASH-SIDE.jpg, the two letters being the hash's first.  A file appears by renaming, whole; it
+ * is not synced, so after a power cut one may be cut short: the first and last bytes of a JPEG are looked at before it
+ * is used.  The time of a file says when it was last looked at (set at most once an hour: file systems keep no exact
+ * time of reading).  Other servers add to the same folder, so the sum is taken anew before anything is thrown away. */
+#include "serve/thumbs.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { TOUCH_SECONDS = 3600, LEFTOVER_SECONDS = 3600 };
+
+struct gp_thumb_cache {
+    char *folder; /* NULL: nothing is kept */
+    uint64_t most;
+    pthread_mutex_t lock;
+    uint64_t bytes; /* about */
+    uint64_t names; /* for temporary files */
+    bool counted, sweeping;
+};
+
+/* $XDG_CACHE_HOME/goldpan/thumbs/1, else below ~/.cache; NULL without either.  The number is of the recipe. */
+static char *folder_of(void)
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    gp_str s = GP_STR_INIT;
+    if (cache && cache[0] == '/')
+        gp_str_printf(&s, "%s/goldpan/thumbs/1", cache);
+    else if (home && home[0] == '/')
+        gp_str_printf(&s, "%s/.cache/goldpan/thumbs/1", home);
+    else
+        return NULL;
+    return gp_str_take(&s);
+}
+
+gp_status gp_thumb_cache_open(uint64_t most_bytes, gp_thumb_cache **out, gp_error *err)
+{
+    gp_thumb_cache *shelf = gp_mem_zero(1, sizeof *shelf);
+    if (!shelf) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the server");
+    pthread_mutex_init(&shelf->lock, NULL);
+    shelf->most = most_bytes;
+    shelf->folder = folder_of();
+    if (shelf->folder && gp_folder_make(shelf->folder, NULL) != GP_OK) {
+        gp_mem_free(shelf->folder);
+        shelf->folder = NULL;
+    }
+    *out = shelf;
+    return GP_OK;
+}
+
+void gp_thumb_cache_close(gp_thumb_cache *shelf)
+{
+    if (!shelf) return;
+    pthread_mutex_destroy(&shelf->lock);
+    gp_mem_free(shelf->folder);
+    gp_mem_free(shelf);
+}
+
+/* The path of a thumbnail, or of its folder (side 0).  Owned; NULL: no memory, no cache. */
+static char *path_of(const gp_thumb_cache *shelf, const gp_hash *hash, uint32_t side)
+{
+    char hex[33];
+    gp_str s = GP_STR_INIT;
+    if (!shelf->folder) return NULL;
+    gp_hash_hex(*hash, hex);
+    gp_str_printf(&s, "%s/%.2s", shelf->folder, hex);
+    if (side) gp_str_printf(&s, "/%s-%u.jpg", hex, side);
+    return gp_str_take(&s);
+}
+
+static bool is_whole(int file, off_t size)
+{
+    uint8_t begin[2], end[2];
+    return size > 4 && pread(file, begin, 2, 0) == 2 && pread(file, end, 2, size - 2) == 2 && begin[0] == 0xff &&
+           begin[1] == 0xd8 && end[0] == 0xff && end[1] == 0xd9;
+}
+
+int gp_thumb_cache_find(gp_thumb_cache *shelf, const gp_hash *hash, uint32_t side, uint64_t *size)
+{
+    struct stat info;
+    char *path = path_of(shelf, hash, side);
+    if (!path) return -1;
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    gp_mem_free(path);
+    if (file < 0) return -1;
+    if (fstat(file, &info) != 0 || !S_ISREG(info.st_mode) || !is_whole(file, info.st_size)) {
+        close(file);
+        return -1;
+    }
+    if (time(NULL) - info.st_mtime > TOUCH_SECONDS) (void)futimens(file, NULL);
+    *size = (uint64_t)info.st_size;
+    return file;
+}
+
+/* ------------------------------------------------------------------ deleting */
+
+typedef struct old_file {
+    char *path; /* owned */
+    struct timespec seen;
+    uint64_t size;
+} old_file;
+typedef struct old_files {
+    old_file *files;
+    size_t count, capacity;
+    uint64_t bytes;
+    bool failed;
+} old_files;
+
+static void list_file(old_files *list, char *path)
+{
+    struct stat info;
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity ? 2 * list->capacity : 256;
+        old_file *more = gp_mem_resize(list->files, capacity, sizeof *more);
+        if (more) list->files = more, list->capacity = capacity;
+    }
+    if (list->count == list->capacity || lstat(path, &info) != 0 || !S_ISREG(info.st_mode)) {
+        gp_mem_free(path);
+        return;
+    }
+    if (gp_str_ends(path, ".part") && time(NULL) - info.st_mtime > LEFTOVER_SECONDS) { /* of a server that was killed */
+        unlink(path);
+        gp_mem_free(path);
+        return;
+    }
+    list->bytes += (uint64_t)info.st_size;
+    list->files[list->count++] = (old_file){path, info.st_mtim, (uint64_t)info.st_size};
+}
+
+static void list_folder(old_files *list, const char *folder, int depth)
+{
+    DIR *dir = opendir(folder);
+    const struct dirent *entry;
+    while (dir && (entry = readdir(dir))) {
+        if (entry->d_name[0] == '.') continue;
+        char *path = gp_path_join(folder, entry->d_name);
+        if (!path) continue;
+        if (depth == 0) {
+            list_folder(list, path, 1);
+            gp_mem_free(path);
+        } else {
+            list_file(list, path);
+        }
+    }
+    if (dir) closedir(dir);
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct timespec *s = &((const old_file *)a)->seen, *t = &((const old_file *)b)->seen;
+    if (s->tv_sec != t->tv_sec) return s->tv_sec < t->tv_sec ? -1 : 1;
+    return (s->tv_nsec > t->tv_nsec) - (s->tv_nsec < t->tv_nsec);
+}
+
+/* Sum up what is there and throw the oldest away until it is a tenth below the bound. */
+static uint64_t sweep(const gp_thumb_cache *shelf)
+{
+    old_files list = {0};
+    list_folder(&list, shelf->folder, 0);
+    if (list.bytes > shelf->most) {
+        qsort(list.files, list.count, sizeof *list.files, by_time);
+        for (size_t i = 0; i < list.count && list.bytes > shelf->most - shelf->most / 10; i++)
+            if (unlink(list.files[i].path) == 0) list.bytes -= list.files[i].size;
+    }
+    for (size_t i = 0; i < list.count; i++) gp_mem_free(list.files[i].path);
+    gp_mem_free(list.files);
+    return list.bytes;
+}
+
+static void account(gp_thumb_cache *shelf, size_t size)
+{
+    pthread_mutex_lock(&shelf->lock);
+    shelf->bytes += size;
+    bool mine = !shelf->sweeping && (!shelf->counted || shelf->bytes > shelf->most);
+    if (mine) shelf->sweeping = true;
+    pthread_mutex_unlock(&shelf->lock);
+    if (!mine) return;
+    uint64_t bytes = sweep(shelf);
+    pthread_mutex_lock(&shelf->lock);
+    shelf->bytes = bytes;
+    shelf->counted = true;
+    shelf->sweeping = false;
+    pthread_mutex_unlock(&shelf->lock);
+}
+
+/* ------------------------------------------------------------------ keeping */
+
+static bool write_new(gp_thumb_cache *shelf, const char *folder, const char *path, const void *bytes, size_t size)
+{
+    gp_str name = GP_STR_INIT;
+    pthread_mutex_lock(&shelf->lock);
+    uint64_t number = shelf->names++;
+    pthread_mutex_unlock(&shelf->lock);
+    gp_str_printf(&name, "%s/%ld-%llu.part", folder, (long)getpid(), (unsigned long long)number);
+    int file = name.failed ? -1 : open(name.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    bool kept = false;
+    if (file >= 0) {
+        kept = gp_fd_write(file, -1, bytes, size);
+        kept = close(file) == 0 && kept && rename(name.data, path) == 0;
+        if (!kept) unlink(name.data);
+    }
+    gp_str_clear(&name);
+    return kept;
+}
+
+void gp_thumb_cache_put(gp_thumb_cache *shelf, const gp_hash *hash, uint32_t side, const void *bytes, size_t size)
+{
+    char *folder = path_of(shelf, hash, 0), *path = path_of(shelf, hash, side);
+    if (folder && path && (mkdir(folder, 0700) == 0 || access(folder, W_OK) == 0) &&
+        write_new(shelf, folder, path, bytes, size))
+        account(shelf, size);
+    gp_mem_free(path);
+    gp_mem_free(folder);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT
+ * Requests that must wait: suspended by the thread that polls, done by a thread of a lane, and resumed.  The queue has
+ * room for all that may wait, so the poller never blocks on it. */
+#include "serve/server_private.h"
+
+#include "base/mem.h"
+
+struct gp_worker_pool {
+    gp_server *server;
+    gp_queue *queue;
+    gp_threads *threads;
+    size_t most;
+    atomic_size_t waiting;
+};
+
+static void work(void *user, int index)
+{
+    gp_worker_pool *lane = user;
+    void *item;
+    (void)index;
+    while (gp_queue_get(lane->queue, &item)) {
+        gp_request *request = item;
+        atomic_fetch_sub(&lane->waiting, 1);
+        bool stopping = atomic_load(&lane->server->stopping);
+        if (stopping && request->route.kind == GP_ROUTE_THUMB) {
+            gp_thumbs_refuse(request);
+        } else if (stopping) {
+            gp_respond_error(request, 503, "the explorer is being closed");
+            gp_request_resume(request);
+        } else {
+            request->work(request);
+        }
+    }
+}
+
+gp_status gp_worker_pool_open(gp_server *server, int threads, size_t waiting, gp_worker_pool **out, gp_error *err)
+{
+    gp_status st = GP_OK;
+    gp_worker_pool *lane = gp_mem_zero(1, sizeof *lane);
+    if (!lane) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the server's threads");
+    lane->server = server;
+    lane->most = waiting;
+    GP_TRY_GOTO(gp_queue_new(waiting, &lane->queue, err));
+    GP_TRY_GOTO(gp_threads_start(threads, work, lane, &lane->threads, err));
+    *out = lane;
+    lane = NULL;
+out:
+    gp_worker_pool_close(lane);
+    return st;
+}
+
+void gp_worker_pool_stop(gp_worker_pool *lane)
+{
+    if (!lane) return;
+    if (lane->queue) gp_queue_close(lane->queue);
+    gp_threads_join(lane->threads);
+    lane->threads = NULL;
+}
+
+void gp_worker_pool_close(gp_worker_pool *lane)
+{
+    if (!lane) return;
+    gp_worker_pool_stop(lane);
+    gp_queue_free(lane->queue);
+    gp_mem_free(lane);
+}
+
+bool gp_worker_pool_take(gp_worker_pool *lane, gp_request *request, void (*todo)(gp_request *request))
+{
+    if (atomic_fetch_add(&lane->waiting, 1) >= lane->most) {
+        atomic_fetch_sub(&lane->waiting, 1);
+        gp_respond_refusal(request, &(gp_refusal){.status = 429, .retry = 1, .message = "too many requests at once"});
+        return false;
+    }
+    request->work = todo;
+    gp_request_suspend(request);
+    if (gp_queue_put(lane->queue, request)) return true;
+    atomic_fetch_sub(&lane->waiting, 1); /* the lane is closed */
+    gp_respond_error(request, 503, "the explorer is being closed");
+    gp_request_resume(request);
+    return false;
+}
+
+void gp_request_suspend(gp_request *request)
+{
+    request->suspended = true;
+    MHD_suspend_connection(request->connection);
+}
+
+void gp_request_resume(gp_request *request)
+{
+    MHD_resume_connection(request->connection);
+}

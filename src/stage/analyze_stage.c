@@ -1,0 +1,640 @@
+/* SPDX-License-Identifier: MIT
+ * Find: scored images from the catalog -> hierarchy -> categories -> standings -> slices -> duplicates -> map ->
+ * catalog.
+ *
+ * CLIP scores favour some kinds of picture (portraits, famous faces).  Categories are there to even that out: every
+ * image is told where it stands within its own prompt and category (z, percentile), and a corrected score takes off
+ * the level, spread and shape of its category's scores (pick/calibrate.h). */
+#include "stage/analyze_stage.h"
+
+#include "analyze/analyze.h"
+#include "analyze/slice/reasons.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "catalog/catalog.h"
+#include "encode/embed.h"
+#include "pick/calibrate.h"
+#include "stage/stage.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* ------------------------------------------------------------------ categories */
+
+void gp_analysis_note(gp_find_run *r, const char *text)
+{
+    size_t used = strlen(r->report->note), room = sizeof r->report->note - used;
+    snprintf(r->report->note + used, room, "%s%s", used ? "; " : "", text);
+}
+
+static gp_status build_tree(gp_find_run *r, gp_error *err)
+{
+    gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
+    double start = gp_clock_now();
+    o.metric = r->slicing->metric;
+    o.threads = r->options->threads;
+    o.progress = r->options->progress, o.user = r->options->user;
+    gp_error why = {0};
+    gp_status st = gp_an_hierarchy(r->m.vectors, r->m.n, r->m.dims, &o, &r->tree, &why);
+    r->report->hierarchy_seconds = gp_clock_now() - start;
+    if (st == GP_ERR_NOT_FOUND) {
+        char text[200];
+        snprintf(text, sizeof text, "%zu %s too few for a hierarchy", r->m.n,
+                 gp_plural(r->m.n, "image is", "images are"));
+        gp_analysis_note(r, text);
+        return GP_OK;
+    }
+    if (st != GP_OK && err) *err = why;
+    return st;
+}
+
+/* Levels of the tree, coarse first, as pick and catalog want them. */
+static gp_status categories_from_tree(gp_find_run *r, gp_error *err)
+{
+    const gp_hierarchy *t = &r->tree;
+    uint32_t *labels = NULL, *sizes = NULL; /* [levels, n], [levels] */
+    gp_status st = GP_OK;
+    GP_TRY_GOTO(gp_alloc((void **)&labels, t->levels * t->n, sizeof *labels, "categories", err));
+    GP_TRY_GOTO(gp_alloc((void **)&sizes, t->levels, sizeof *sizes, "categories", err));
+    for (size_t l = 0; l < t->levels; l++) {
+        size_t from = t->levels - 1 - l;
+        memcpy(labels + l * t->n, t->labels + from * t->n, t->n * sizeof *labels);
+        sizes[l] = t->sizes[from];
+    }
+    /* The article takes a level as it is; goldpan merges. */
+    bool article = r->slicing->profile == GP_SLICE_ARTICLE;
+    GP_TRY_GOTO((article ? gp_categories_from_levels : gp_categories_from_clusters)(
+        labels, sizes, t->levels, t->n, r->m.vectors, r->m.dims, r->options->min_categories, r->options->max_categories,
+        &r->categories, err));
+out:
+    gp_mem_free(sizes);
+    gp_mem_free(labels);
+    return st;
+}
+
+/* A label is a name, or a name with what belongs to it: "animals=cat|dog|bird". */
+typedef struct labels {
+    char *text;         /* what the pointers point into */
+    const char **words; /* [count] what is looked for */
+    const char **names; /* [count] whose label it is */
+    size_t count;
+} labels;
+
+static void labels_clear(labels *l)
+{
+    gp_mem_free(l->text);
+    gp_mem_free(l->words);
+    gp_mem_free(l->names);
+}
+
+static gp_status labels_read(const gp_analyze_options *o, labels *l, gp_error *err)
+{
+    gp_str all = GP_STR_INIT;
+    size_t most = 0;
+    for (size_t i = 0; i < o->category_label_count; i++) {
+        most++;
+        for (const char *p = o->category_labels[i]; *p; p++) most += *p == '|';
+        gp_str_puts(&all, o->category_labels[i]);
+        gp_str_putc(&all, 0);
+    }
+    l->text = gp_str_take(&all);
+    l->words = gp_mem_zero(most, sizeof *l->words);
+    l->names = gp_mem_zero(most, sizeof *l->names);
+    if (!l->text || !l->words || !l->names) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
+    char *p = l->text;
+    for (size_t i = 0; i < o->category_label_count; i++) {
+        char *end = p + strlen(p), *alternatives = strchr(p, '=');
+        if (alternatives) *alternatives++ = 0;
+        for (char *at = alternatives ? alternatives : p, *next; at; at = next) {
+            next = alternatives ? strchr(at, '|') : NULL;
+            if (next) *next++ = 0;
+            if (!*at || !*p)
+                return gp_fail(err, GP_ERR_USAGE, "category '%s' has an empty word", o->category_labels[i]);
+            l->words[l->count] = at, l->names[l->count++] = p;
+        }
+        p = end + 1;
+    }
+    return GP_OK;
+}
+
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (unsigned char)c >= 0x80;
+}
+
+/* Where the prompt first names this, as whole words, also in the plural; SIZE_MAX: nowhere. */
+static size_t mentioned(const char *prompt, const char *word)
+{
+    size_t length = strlen(word);
+    for (size_t i = 0; prompt[i]; i++) {
+        if (i > 0 && is_letter(prompt[i - 1])) continue;
+        if (strncasecmp(prompt + i, word, length) != 0) continue;
+        const char *after = prompt + i + length;
+        if (!strncasecmp(after, "es", 2) && !is_letter(after[2])) return i;
+        if (*after == 's' && !is_letter(after[1])) return i;
+        if (!is_letter(*after)) return i;
+    }
+    return SIZE_MAX;
+}
+
+/* The label whose word the prompt names first, the longer of two at one place; NULL: none. */
+static const char *label_of_prompt(const labels *l, const char *prompt)
+{
+    size_t first = SIZE_MAX, longest = 0;
+    const char *name = NULL;
+    for (size_t i = 0; prompt && i < l->count; i++) {
+        size_t at = mentioned(prompt, l->words[i]), length = strlen(l->words[i]);
+        if (at < first || (at == first && at != SIZE_MAX && length > longest))
+            first = at, longest = length, name = l->names[i];
+    }
+    return name;
+}
+
+/* Neutral texts.  An image that is nearer to a neutral text than to every label is "other".  The nearest text is used,
+ * not the mean of all, because the text that a model finds neutral depends on the kind of image. */
+static const char *const neutral_texts[] = {"", "a photo", "a picture", "a drawing"};
+enum { NEUTRALS = sizeof neutral_texts / sizeof *neutral_texts };
+static const char other_name[] = "other";
+
+/* Averages the embeddings of a few wordings of each label, because CLIP was not trained on single words.  Appends the
+ * embeddings of the neutral texts.  *out [count + NEUTRALS, d] owned. */
+static gp_status embed_labels(const gp_find_run *r, const labels *l, float **out, gp_error *err)
+{
+    static const char *const wordings[] = {"", "a photo of ", "a picture of "};
+    enum { WORDINGS = sizeof wordings / sizeof *wordings };
+    size_t count = l->count * WORDINGS, d = r->m.dims;
+    char **texts = gp_mem_zero(count, sizeof *texts);
+    float *vectors = NULL; /* [count * WORDINGS, d], then [count, d] */
+    gp_status st = texts ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
+    for (size_t i = 0; st == GP_OK && i < count; i++) {
+        gp_str s = GP_STR_INIT;
+        gp_str_puts(&s, wordings[i % WORDINGS]);
+        gp_str_puts(&s, l->words[i / WORDINGS]);
+        texts[i] = gp_str_take(&s);
+        if (!texts[i]) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
+    }
+    if (st == GP_OK) st = gp_alloc((void **)&vectors, (count + NEUTRALS) * d, sizeof *vectors, "categories", err);
+    if (st == GP_OK)
+        st = gp_embed_run_texts(r->clip, (const char *const *)texts, count, r->options->threads, vectors, NULL, NULL,
+                                err);
+    for (size_t i = 0; st == GP_OK && i < l->count; i++) {
+        double norm = 0;
+        for (size_t j = 0; j < d; j++) {
+            float sum = 0;
+            for (size_t w = 0; w < WORDINGS; w++) sum += vectors[(i * WORDINGS + w) * d + j];
+            vectors[i * d + j] = sum;
+            norm += (double)sum * (double)sum;
+        }
+        for (size_t j = 0; norm > 0 && j < d; j++) vectors[i * d + j] = (float)(vectors[i * d + j] / sqrt(norm));
+    }
+    if (st == GP_OK)
+        st = gp_embed_run_texts(r->clip, neutral_texts, NEUTRALS, r->options->threads, vectors + l->count * d, NULL,
+                                NULL, err);
+    for (size_t i = 0; texts && i < count; i++) gp_mem_free(texts[i]);
+    gp_mem_free(texts);
+    if (st == GP_OK)
+        *out = vectors;
+    else
+        gp_mem_free(vectors);
+    return st;
+}
+
+/* Gives images without a label the nearest label, or "other".  *others: number of images that got "other". */
+static gp_status label_by_sight(const gp_find_run *r, const labels *l, const char **chosen, size_t *others,
+                                gp_error *err)
+{
+    gp_categories seen = {0};
+    float *vectors = NULL;
+    const char **names = NULL; /* [count + NEUTRALS] */
+    gp_status st = GP_OK;
+    GP_TRY_GOTO(embed_labels(r, l, &vectors, err));
+    GP_TRY_GOTO(gp_alloc((void **)&names, l->count + NEUTRALS, sizeof *names, "categories", err));
+    for (size_t k = 0; k < l->count + NEUTRALS; k++) names[k] = k < l->count ? l->names[k] : other_name;
+    GP_TRY_GOTO(
+        gp_categories_from_labels(r->m.vectors, r->m.n, r->m.dims, vectors, names, l->count + NEUTRALS, &seen, err));
+    for (size_t i = 0; i < r->m.n; i++) {
+        if (chosen[i] || seen.category[i] < 0) continue;
+        chosen[i] = names[seen.category[i]];
+        *others += chosen[i] == other_name;
+    }
+out:
+    gp_categories_clear(&seen);
+    gp_mem_free(names);
+    gp_mem_free(vectors);
+    return st;
+}
+
+/* Sets the remark about images that match no label. */
+static void say_unsorted(gp_find_run *r, size_t silent, size_t others)
+{
+    char text[200] = "";
+    if (silent && !r->clip)
+        snprintf(text, sizeof text,
+                 "the prompts of %zu %s none of your categories; they get no category, since only --model can compare "
+                 "the images",
+                 silent, gp_plural(silent, "image name", "images name"));
+    else if (others)
+        snprintf(text, sizeof text, "%zu %s none of your categories: '%s'", others,
+                 gp_plural(others, "image fits", "images fit"), other_name);
+    if (*text) gp_analysis_note(r, text);
+}
+
+/* What the prompt names decides; where it names none of them, what the picture looks like, if there is a model to ask.
+ */
+static gp_status categories_from_labels(gp_find_run *r, gp_error *err)
+{
+    labels l = {0};
+    const char **chosen = NULL; /* [n] */
+    size_t silent = 0, others = 0;
+    gp_status st = GP_OK;
+    GP_TRY_GOTO(labels_read(r->options, &l, err));
+    GP_TRY_GOTO(gp_alloc((void **)&chosen, r->m.n, sizeof *chosen, "categories", err));
+    for (size_t i = 0; i < r->m.n; i++) {
+        chosen[i] = label_of_prompt(&l, r->m.texts[i]);
+        silent += !chosen[i];
+    }
+    if (silent && r->clip) GP_TRY_GOTO(label_by_sight(r, &l, chosen, &others, err));
+    say_unsorted(r, silent, others);
+    GP_TRY_GOTO(gp_categories_from_words(chosen, r->m.n, "labels", &r->categories, err));
+    gp_mem_free(r->categories.note); /* this remark is about a column */
+    r->categories.note = NULL;
+    gp_mem_free(r->categories.source);
+    r->categories.source = gp_str_dup("your words");
+    if (!r->categories.source) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
+out:
+    gp_mem_free(chosen);
+    labels_clear(&l);
+    return st;
+}
+
+static gp_status categories_from_column(gp_find_run *r, gp_error *err)
+{
+    const char *name = r->options->category_column;
+    size_t column = gp_setting_columns_find(&r->settings, name);
+    if (column == SIZE_MAX) {
+        gp_str s = GP_STR_INIT;
+        for (size_t c = 0; c < r->settings.count; c++) gp_str_printf(&s, "%s%s", c ? ", " : "", r->settings.names[c]);
+        gp_fail(err, GP_ERR_NOT_FOUND, "no image has a setting or column '%s'; there are: %.700s", name,
+                s.data ? s.data : "none");
+        gp_str_clear(&s);
+        return GP_ERR_NOT_FOUND;
+    }
+    return gp_categories_from_words((const char *const *)r->settings.words[column], r->m.n, r->settings.names[column],
+                                    &r->categories, err);
+}
+
+/* Without a hierarchy there is one category: everything. */
+static gp_status one_category(gp_find_run *r, gp_error *err)
+{
+    const char **words;
+    GP_TRY(gp_alloc((void **)&words, r->m.n, sizeof *words, "categories", err));
+    for (size_t i = 0; i < r->m.n; i++) words[i] = "all images";
+    gp_status st = gp_categories_from_words(words, r->m.n, "none", &r->categories, err);
+    gp_mem_free(words);
+    GP_TRY(st);
+    gp_mem_free(r->categories.source);
+    r->categories.source = gp_str_dup("all images");
+    return r->categories.source ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
+}
+
+/* A name once more gets a number, so that each says which is meant. */
+static gp_status name_apart(gp_categories *c, size_t at, gp_error *err)
+{
+    unsigned same = 1;
+    for (size_t i = 0; i < at; i++) {
+        size_t length = strlen(c->names[at]);
+        if (!strncmp(c->names[i], c->names[at], length) && (!c->names[i][length] || c->names[i][length] == ' ')) same++;
+    }
+    if (same == 1) return GP_OK;
+    gp_str s = GP_STR_INIT;
+    gp_str_printf(&s, "%s %u", c->names[at], same);
+    char *name = gp_str_take(&s);
+    if (!name) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
+    gp_mem_free(c->names[at]);
+    c->names[at] = name;
+    return GP_OK;
+}
+
+static gp_status name_categories(gp_find_run *r, gp_error *err)
+{
+    gp_categories *c = &r->categories;
+    bool *inside;
+    gp_status st = GP_OK;
+    GP_TRY(gp_alloc((void **)&inside, r->m.n, sizeof *inside, "categories", err));
+    for (size_t k = 0; st == GP_OK && k < c->count; k++) {
+        if (c->names[k]) continue;
+        for (size_t i = 0; i < r->m.n; i++) inside[i] = c->category[i] == (int32_t)k;
+        st = gp_find_title(r, inside, false, &c->names[k], NULL, err);
+        if (st == GP_OK) st = name_apart(c, k, err);
+    }
+    gp_mem_free(inside);
+    return st;
+}
+
+static gp_status find_categories(gp_find_run *r, gp_error *err)
+{
+    if (r->options->category_column)
+        GP_TRY(categories_from_column(r, err));
+    else if (r->options->category_label_count)
+        GP_TRY(categories_from_labels(r, err));
+    else if (r->tree.levels)
+        GP_TRY(categories_from_tree(r, err));
+    else
+        GP_TRY(one_category(r, err));
+    if (r->categories.note) gp_analysis_note(r, r->categories.note);
+    snprintf(r->report->category_source, sizeof r->report->category_source, "%s", r->categories.source);
+    r->report->categories = r->categories.count;
+    return name_categories(r, err);
+}
+
+/* ------------------------------------------------------------------ standings */
+
+typedef struct prompt_at {
+    int64_t prompt;
+    size_t row;
+} prompt_at;
+
+static int by_prompt(const void *a, const void *b)
+{
+    const prompt_at *p = a, *q = b;
+    return p->prompt != q->prompt ? (p->prompt > q->prompt) - (p->prompt < q->prompt)
+                                  : (p->row > q->row) - (p->row < q->row);
+}
+
+static gp_status number_prompts(gp_find_run *r, gp_error *err)
+{
+    const gp_cat_matrix *m = &r->m;
+    prompt_at *all;
+    GP_TRY(gp_alloc((void **)&r->prompt, m->n, sizeof *r->prompt, "standings", err));
+    GP_TRY(gp_alloc((void **)&r->by_prompt, m->n, sizeof *r->by_prompt, "standings", err));
+    GP_TRY(gp_alloc((void **)&all, m->n, sizeof *all, "standings", err));
+    for (size_t i = 0; i < m->n; i++) all[i] = (prompt_at){m->prompts[i], i};
+    qsort(all, m->n, sizeof *all, by_prompt);
+    int32_t last = -1;
+    for (size_t i = 0; i < m->n; i++) {
+        if (all[i].prompt && (i == 0 || all[i].prompt != all[i - 1].prompt)) last++;
+        r->prompt[all[i].row] = all[i].prompt ? last : -1;
+        r->by_prompt[i] = all[i].row;
+    }
+    r->prompts = (size_t)(last + 1);
+    gp_mem_free(all);
+    return GP_OK;
+}
+
+static gp_status find_standings(gp_find_run *r, gp_error *err)
+{
+    const gp_cat_matrix *m = &r->m;
+    const gp_categories *c = &r->categories;
+    double *weight = NULL; /* [categories] */
+    gp_status st = GP_OK;
+    GP_TRY_GOTO(gp_alloc((void **)&r->z_prompt, m->n, sizeof(double), "standings", err));
+    GP_TRY_GOTO(gp_alloc((void **)&r->z_category, m->n, sizeof(double), "standings", err));
+    GP_TRY_GOTO(gp_alloc((void **)&r->percentile, m->n, sizeof(double), "standings", err));
+    GP_TRY_GOTO(gp_alloc((void **)&r->corrected, m->n, sizeof(double), "standings", err));
+    GP_TRY_GOTO(gp_alloc((void **)&weight, c->count, sizeof *weight, "standings", err));
+    GP_TRY_GOTO(gp_alloc((void **)&r->about, c->count, sizeof *r->about, "standings", err));
+    GP_TRY_GOTO(gp_calibrate_z(m->scores, r->prompt, m->n, r->prompts, r->z_prompt, err));
+    GP_TRY_GOTO(gp_calibrate_z(m->scores, c->category, m->n, c->count, r->z_category, err));
+    GP_TRY_GOTO(gp_calibrate_percentile(m->scores, c->category, m->n, c->count, r->percentile, err));
+    GP_TRY_GOTO(
+        gp_calibrate_corrected(m->scores, c->category, m->n, c->count, r->percentile, r->corrected, weight, err));
+    for (size_t k = 0; k < c->count; k++) {
+        double s = 0, ss = 0;
+        size_t members = 0, with = 0;
+        for (size_t i = 0; i < m->n; i++) {
+            if (c->category[i] != (int32_t)k) continue;
+            members++;
+            if (!isnan(m->scores[i])) s += m->scores[i], with++;
+        }
+        double mean = with ? s / (double)with : NAN;
+        for (size_t i = 0; i < m->n; i++)
+            if (c->category[i] == (int32_t)k && !isnan(m->scores[i]))
+                ss += (m->scores[i] - mean) * (m->scores[i] - mean);
+        r->about[k] = (gp_cat_category){.name = c->names[k],
+                                        .source = c->source,
+                                        .support = (uint32_t)members,
+                                        .mean = mean,
+                                        .sd = with > 1 ? sqrt(ss / (double)(with - 1)) : NAN,
+                                        .weight = weight[k]};
+    }
+out:
+    gp_mem_free(weight);
+    return st;
+}
+
+/* ------------------------------------------------------------------ how good the categories are */
+
+/* Pairs of n. */
+static double pairs(double n)
+{
+    return n * (n - 1) / 2;
+}
+
+/* Pairs of images of one prompt that are in one category, against what their number in each category gives by chance
+ * (Cohen's kappa).  together [categories] is scratch. */
+static double agreement_of(const gp_find_run *r, double *together)
+{
+    const int32_t *category = r->categories.category;
+    const size_t *order = r->by_prompt;
+    double same = 0, of = 0, chance = 0, all = 0, placed = 0;
+    for (size_t i = 0, end; i < r->m.n; i = end) {
+        size_t in = 0;
+        for (end = i; end < r->m.n && r->prompt[order[end]] == r->prompt[order[i]]; end++)
+            if (category[order[end]] >= 0) together[category[order[end]]] = 0;
+        for (size_t k = i; k < end && r->prompt[order[i]] >= 0; k++)
+            if (category[order[k]] >= 0) same += together[category[order[k]]]++, in++;
+        of += pairs((double)in);
+    }
+    memset(together, 0, r->categories.count * sizeof *together);
+    for (size_t i = 0; i < r->m.n; i++)
+        if (category[i] >= 0) together[category[i]]++, placed++;
+    for (size_t k = 0; k < r->categories.count; k++) all += pairs(together[k]);
+    chance = all / pairs(placed);
+    return of > 0 && chance < 1 ? (same / of - chance) / (1 - chance) : NAN;
+}
+
+static gp_status find_quality(gp_find_run *r, gp_error *err)
+{
+    struct gp_category_quality *quality = &r->report->quality;
+    double *together;
+    GP_TRY(gp_alloc((void **)&together, r->categories.count, sizeof *together, "the categories", err));
+    quality->cohesion = r->categories.merged ? r->categories.silhouette : (double)NAN;
+    quality->agreement = agreement_of(r, together);
+    gp_mem_free(together);
+    bool given = r->options->category_column || r->options->category_label_count;
+    if (quality->agreement < GP_AGREEMENT_MIN)
+        gp_analysis_note(
+            r, given ? "your categories cut across the prompts: images of one prompt are often in different categories"
+                     : "the categories cut across your prompts: name categories with --categories");
+    return GP_OK;
+}
+
+/* ------------------------------------------------------------------ into the catalog */
+
+static void put_settings(const gp_find_run *r, gp_str *s)
+{
+    const gp_slices_options *o = r->slicing;
+    static const char *const profiles[] = {"goldpan", "final", "article"};
+    gp_str_printf(s, "{\"profile\":\"%s\",\"mode\":\"%s\",\"min_support\":%u,\"min_drop\":", profiles[o->profile],
+                  o->mode == GP_SLICE_HIGH ? "high" : "low", o->min_support);
+    gp_json_put_real(s, o->has_min_lift ? o->min_lift : NAN);
+    gp_str_puts(s, ",\"alpha\":");
+    gp_json_put_real(s, o->alpha);
+    gp_str_printf(s, ",\"seed\":%llu,\"categories\":", (unsigned long long)o->seed);
+    gp_json_put_string(s, r->categories.source);
+    gp_str_puts(s, ",\"cohesion\":");
+    gp_json_put_real(s, r->report->quality.cohesion);
+    gp_str_puts(s, ",\"agreement\":");
+    gp_json_put_real(s, r->report->quality.agreement);
+    gp_str_puts(s, ",\"min_cosine\":");
+    gp_json_put_real(s, r->copies->min_cosine);
+    gp_str_puts(s, ",\"remark\":");
+    gp_json_put_string(s, r->report->note);
+    gp_str_putc(s, '}');
+}
+
+static gp_status write_all(gp_find_run *r, gp_error *err)
+{
+    const gp_hierarchy *t = &r->tree;
+    gp_str settings = GP_STR_INIT;
+    gp_cat_level *levels = NULL;
+    gp_cat_group *groups = NULL;
+    size_t group_count = r->has_duplicates ? r->duplicates.groups : 0;
+    gp_status st = GP_OK;
+    GP_TRY_GOTO(gp_alloc((void **)&levels, t->levels, sizeof *levels, "the analysis", err));
+    GP_TRY_GOTO(gp_alloc((void **)&groups, group_count, sizeof *groups, "the analysis", err));
+    for (size_t l = 0; l < t->levels; l++) {
+        size_t from = t->levels - 1 - l;
+        levels[l] = (gp_cat_level){
+            .count = t->sizes[from], .cluster = t->labels + from * t->n, .parent = l ? t->parents[from] : NULL};
+    }
+    for (size_t g = 0; g < group_count; g++)
+        groups[g] = (gp_cat_group){r->duplicates.representative[g], r->duplicates.keeper[g], r->keeper_reasons[g]};
+    put_settings(r, &settings);
+    if (settings.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the analysis"));
+    gp_cat_analysis a = {.scorer = r->scorer,
+                         .settings_json = settings.data,
+                         .n = r->m.n,
+                         .images = r->m.images,
+                         .levels = levels,
+                         .level_count = t->levels,
+                         .categories = r->about,
+                         .category_count = r->categories.count,
+                         .category = r->categories.category,
+                         .slices = r->found.slices,
+                         .slice_count = r->found.count,
+                         .groups = groups,
+                         .group_count = group_count,
+                         .group = r->has_duplicates ? r->duplicates.group : NULL,
+                         .likeness = r->has_duplicates ? r->duplicates.likeness : NULL,
+                         .z_prompt = r->z_prompt,
+                         .z_category = r->z_category,
+                         .percentile = r->percentile,
+                         .corrected = r->corrected};
+    GP_TRY_GOTO(gp_cat_analysis_put(r->cat, &a, err));
+out:
+    gp_str_clear(&settings);
+    gp_mem_free(groups);
+    gp_mem_free(levels);
+    return st;
+}
+
+/* ------------------------------------------------------------------ the stage */
+
+static gp_status embed_probes(gp_find_run *r, gp_error *err)
+{
+    if (!r->clip) return GP_OK;
+    GP_TRY(gp_alloc((void **)&r->probes, GP_PROBES * r->m.dims, sizeof(float), "probes", err));
+    return gp_embed_run_texts(r->clip, gp_probe_words, GP_PROBES, r->options->threads, r->probes, NULL, NULL, err);
+}
+
+static void clear(gp_find_run *r)
+{
+    for (size_t i = 0; i < r->found.count; i++) {
+        gp_mem_free((void *)(uintptr_t)r->found.slices[i].rows);
+        gp_mem_free((void *)(uintptr_t)r->found.slices[i].title);
+        gp_mem_free((void *)(uintptr_t)r->found.slices[i].reasons_json);
+    }
+    gp_mem_free(r->found.slices);
+    for (size_t g = 0; r->keeper_reasons && g < r->duplicates.groups; g++) gp_mem_free(r->keeper_reasons[g]);
+    gp_mem_free(r->keeper_reasons);
+    gp_an_duplicates_clear(&r->duplicates);
+    gp_mem_free(r->about);
+    gp_mem_free(r->corrected);
+    gp_mem_free(r->percentile);
+    gp_mem_free(r->z_category);
+    gp_mem_free(r->z_prompt);
+    gp_mem_free(r->probes);
+    gp_mem_free(r->by_prompt);
+    gp_mem_free(r->prompt);
+    gp_an_lexicon_free(r->lexicon);
+    gp_categories_clear(&r->categories);
+    gp_an_hierarchy_clear(&r->tree);
+    gp_setting_columns_clear(&r->settings);
+    gp_cat_matrix_clear(&r->m);
+    gp_mem_free(r->scorer);
+}
+
+static gp_status check(const gp_find_run *r, gp_error *err)
+{
+    const gp_analyze_options *o = r->options;
+    if (o->category_label_count == 1) return gp_fail(err, GP_ERR_USAGE, "one category is none: name two at least");
+    if (o->min_categories < 2 || o->min_categories > o->max_categories)
+        return gp_fail(err, GP_ERR_USAGE, "categories between %u and %u make no sense", o->min_categories,
+                       o->max_categories);
+    return GP_OK;
+}
+
+static bool any_score(const gp_cat_matrix *m)
+{
+    for (size_t i = 0; i < m->n; i++)
+        if (!isnan(m->scores[i])) return true;
+    return false;
+}
+
+gp_status gp_stage_analyze(gp_catalog *cat, const gp_clip *clip, const char *scorer, const gp_analyze_parts *parts,
+                           gp_analyze_report *report, gp_error *err)
+{
+    double start = gp_clock_now();
+    gp_analyze_report counts = {0};
+    gp_find_run r = {.cat = cat,
+                     .clip = clip,
+                     .options = &parts->find,
+                     .slicing = &parts->slices,
+                     .copies = &parts->duplicates,
+                     .mapping = &parts->map,
+                     .report = &counts};
+    gp_status st = GP_OK;
+    GP_TRY_GOTO(check(&r, err));
+    GP_TRY_GOTO(gp_stage_scorer_wanted(cat, scorer, &r.scorer, err));
+    GP_TRY_GOTO(gp_cat_matrix_read(cat, r.scorer, &r.m, err));
+    if (r.m.n == 0)
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_NOT_FOUND, "no scored image of catalog '%s' is on the disk", gp_cat_path(cat)));
+    counts.images = r.m.n;
+    GP_TRY_GOTO(gp_setting_columns_read(r.m.settings, r.m.n, &r.settings, err));
+    GP_TRY_GOTO(gp_an_lexicon_new((const char *const *)r.m.texts, r.m.n, &r.lexicon, err));
+    GP_TRY_GOTO(number_prompts(&r, err));
+    GP_TRY_GOTO(embed_probes(&r, err));
+    GP_TRY_GOTO(build_tree(&r, err));
+    counts.levels = r.tree.levels;
+    GP_TRY_GOTO(find_categories(&r, err));
+    GP_TRY_GOTO(find_quality(&r, err));
+    GP_TRY_GOTO(find_standings(&r, err));
+    if (any_score(&r.m))
+        GP_TRY_GOTO(gp_find_slices(&r, err));
+    else
+        gp_analysis_note(&r, "no image has a score, so there are no slices");
+    if (!r.options->no_duplicates) GP_TRY_GOTO(gp_find_duplicates(&r, err));
+    GP_TRY_GOTO(write_all(&r, err));
+    if (!r.options->no_map) GP_TRY_GOTO(gp_find_map(&r, err));
+out:
+    clear(&r);
+    counts.seconds = gp_clock_now() - start;
+    if (report) *report = counts;
+    return st;
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT
+ * Near copies: likely ones by their embeddings, then looked at.  CLIP calls two pictures of one prompt alike long
+ * before a person does, so a perceptual hash has the last word; only pictures with a neighbour within reach are opened
+ * for it. (Exact copies are one image in the catalog, with several paths.) */
+#include "stage/analyze_stage.h"
+
+#include "analyze/analyze.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "base/str.h"
+#include "base/thread.h"
+#include "image/image.h"
+#include "image/phash.h"
+#include "encode/pipeline.h"
+
+#include <math.h>
+#include <stdatomic.h>
+
+enum { FILES_A_ROUND = 512 }; /* between two words about progress */
+static const uint64_t most_bytes = (uint64_t)1 << 30;
+
+/* ------------------------------------------------------------------ perceptual hashes */
+
+typedef struct look_run {
+    const gp_cat_matrix *m;
+    const uint32_t *rows; /* [count] to look at */
+    size_t count;
+    uint64_t *looks; /* [n] */
+    atomic_size_t next;
+} look_run;
+
+static gp_status look_at(const char *path, uint64_t *look)
+{
+    gp_pixels pixels = {0};
+    gp_bytes file = {0};
+    gp_status st = gp_file_read(path, most_bytes, &file, NULL);
+    if (st == GP_OK) st = gp_image_decode_bytes(file.data, file.size, GP_MAX_PIXELS, &pixels, NULL);
+    if (st == GP_OK) st = gp_image_phash(&pixels, look, NULL);
+    gp_bytes_clear(&file);
+    gp_mem_free(pixels.rgb);
+    return st;
+}
+
+static void look_thread(void *user, int index)
+{
+    look_run *r = user;
+    size_t i;
+    (void)index;
+    while ((i = atomic_fetch_add(&r->next, 1)) < r->count) {
+        uint32_t row = r->rows[i];
+        /* A file that cannot be read any more is like no other: random bits are 32 from anything. */
+        if (!r->m->paths[row] || look_at(r->m->paths[row], &r->looks[row]) != GP_OK)
+            r->looks[row] = gp_rng_mix(row ^ 0x676f6c6470616eu);
+    }
+}
+
+static gp_status look_at_all(gp_find_run *r, const uint32_t *rows, size_t count, uint64_t *looks, gp_error *err)
+{
+    gp_progress_meter ticker;
+    int threads = gp_pipeline_threads(r->options->threads);
+    gp_progress_meter_init(&ticker, "look", count, r->options->progress, r->options->user);
+    for (size_t at = 0; at < count; at += FILES_A_ROUND) {
+        gp_threads *running;
+        look_run look = {.m = &r->m, .rows = rows + at, .looks = looks};
+        look.count = count - at < FILES_A_ROUND ? count - at : FILES_A_ROUND;
+        GP_TRY(gp_threads_start(threads, look_thread, &look, &running, err));
+        gp_threads_join(running);
+        if (!gp_progress_meter_update(&ticker, at + look.count, 0)) return gp_fail(err, GP_ERR_STOPPED, "stopped");
+    }
+    gp_progress_meter_finish(&ticker);
+    return GP_OK;
+}
+
+/* rows [n]: those whose nearest neighbour is within reach. */
+static gp_status likely_rows(gp_find_run *r, uint32_t *rows, size_t *count, gp_error *err)
+{
+    const gp_cat_matrix *m = &r->m;
+    gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
+    uint32_t *ids = NULL;
+    float *distance = NULL;
+    gp_status st = GP_OK;
+    *count = 0;
+    o.threads = r->options->threads, o.progress = r->options->progress, o.user = r->options->user;
+    GP_TRY_GOTO(gp_alloc((void **)&ids, m->n, sizeof *ids, "duplicates", err));
+    GP_TRY_GOTO(gp_alloc((void **)&distance, m->n, sizeof *distance, "duplicates", err));
+    GP_TRY_GOTO(gp_an_neighbours(m->vectors, m->n, m->dims, NULL, 0, 1, &o, ids, distance, err));
+    for (size_t i = 0; i < m->n; i++)
+        if (distance[i] <= 1 - r->copies->min_cosine + 1e-6) rows[(*count)++] = (uint32_t)i;
+out:
+    gp_mem_free(distance);
+    gp_mem_free(ids);
+    return st;
+}
+
+/* ------------------------------------------------------------------ keepers */
+
+static const char *why(const gp_cat_matrix *m, const gp_duplicates *d, size_t g)
+{
+    uint32_t keeper = d->keeper[g];
+    for (size_t i = 0; i < m->n; i++) {
+        if (d->group[i] != (int32_t)g || i == keeper) continue;
+        if (!(m->scores[i] < m->scores[keeper]) && !isnan(m->scores[i]))
+            return m->pixels[i] < m->pixels[keeper] ? "most pixels of equal scores" : "first of equal scores and sizes";
+    }
+    return isnan(m->scores[keeper]) ? "most pixels; none has a score" : "highest score";
+}
+
+gp_status gp_find_duplicates(gp_find_run *r, gp_error *err)
+{
+    double start = gp_clock_now();
+    const gp_cat_matrix *m = &r->m;
+    gp_duplicates *d = &r->duplicates;
+    uint32_t *rows = NULL;
+    uint64_t *looks = NULL;
+    size_t count = 0;
+    gp_status st = GP_OK;
+    if (m->n < 2) return GP_OK;
+    GP_TRY_GOTO(gp_alloc((void **)&rows, m->n, sizeof *rows, "duplicates", err));
+    looks = gp_mem_zero(m->n, sizeof *looks);
+    if (!looks) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for duplicates among %zu images", m->n));
+    GP_TRY_GOTO(likely_rows(r, rows, &count, err));
+    GP_TRY_GOTO(look_at_all(r, rows, count, looks, err));
+    GP_TRY_GOTO(gp_an_duplicates(m->vectors, m->n, m->dims, m->scores, m->pixels, looks, r->copies, d, err));
+    r->has_duplicates = true;
+    r->keeper_reasons = gp_mem_zero(d->groups, sizeof *r->keeper_reasons);
+    if (!r->keeper_reasons) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for duplicates"));
+    for (size_t g = 0; g < d->groups; g++) {
+        r->keeper_reasons[g] = gp_str_dup(why(m, d, g));
+        if (!r->keeper_reasons[g]) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for duplicates"));
+    }
+    for (size_t i = 0; i < m->n; i++) r->report->duplicates += d->group[i] >= 0 && d->keeper[d->group[i]] != i;
+    r->report->groups = d->groups;
+out:
+    gp_mem_free(looks);
+    gp_mem_free(rows);
+    r->report->duplicates_seconds = gp_clock_now() - start;
+    return st;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT
+ * The map: UMAP of the image embeddings.  It stays: images added later are placed on it without moving the others,
+ * until a fresh one is asked for or most of it would be new. */
+#include "stage/analyze_stage.h"
+
+#include "analyze/analyze.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <string.h>
+
+enum { LEAST_ROWS = 8 }; /* below: principal components say as much */
+
+static char *settings_text(const gp_find_run *r)
+{
+    const gp_umap_options *o = r->mapping;
+    gp_str s = GP_STR_INIT;
+    gp_str_printf(&s, "{\"method\":\"umap\",\"neighbours\":%u,\"min_dist\":", o->neighbours);
+    gp_json_put_real(&s, o->min_dist);
+    gp_str_puts(&s, ",\"spread\":");
+    gp_json_put_real(&s, o->spread);
+    gp_str_printf(&s, ",\"metric\":\"%s\",\"seed\":%llu}", o->metric == GP_METRIC_COSINE ? "cosine" : "euclidean",
+                  (unsigned long long)o->seed);
+    return gp_str_take(&s);
+}
+
+static gp_status lay_out(const gp_find_run *r, float *place, gp_error *err)
+{
+    gp_umap_options o = *r->mapping;
+    const gp_cat_matrix *m = &r->m;
+    if (m->n < LEAST_ROWS) {
+        size_t dims = m->dims < 2 ? m->dims : 2;
+        memset(place, 0, m->n * 2 * sizeof *place);
+        if (m->n < 3 || dims < 2) return GP_OK;
+        return gp_an_pca(m->vectors, m->n, m->dims, 2, place, err);
+    }
+    if (o.neighbours > m->n - 1) o.neighbours = (uint32_t)m->n - 1;
+    return gp_an_umap(m->vectors, m->n, m->dims, &o, place, err);
+}
+
+/* Only the rows that are not known yet: old [k] rows make the base, fresh ones are placed among them. */
+static gp_status place_fresh(const gp_find_run *r, float *place, const bool *known, size_t old, gp_error *err)
+{
+    const gp_cat_matrix *m = &r->m;
+    size_t d = m->dims, fresh = m->n - old;
+    float *rows = NULL, *map = NULL, *added = NULL, *out = NULL;
+    gp_umap_options o = *r->mapping;
+    gp_status st = GP_OK;
+    if (o.neighbours > old) o.neighbours = (uint32_t)old;
+    GP_TRY_GOTO(gp_alloc_aligned((void **)&rows, old * d, sizeof *rows, "the map", err));
+    GP_TRY_GOTO(gp_alloc((void **)&map, old * 2, sizeof *map, "the map", err));
+    GP_TRY_GOTO(gp_alloc_aligned((void **)&added, fresh * d, sizeof *added, "the map", err));
+    GP_TRY_GOTO(gp_alloc((void **)&out, fresh * 2, sizeof *out, "the map", err));
+    for (size_t i = 0, a = 0, b = 0; i < m->n; i++) {
+        memcpy(known[i] ? rows + a * d : added + b * d, m->vectors + i * d, d * sizeof *rows);
+        if (known[i]) memcpy(map + a * 2, place + i * 2, 2 * sizeof *map);
+        if (known[i])
+            a++;
+        else
+            b++;
+    }
+    GP_TRY_GOTO(gp_an_umap_place(rows, map, old, d, added, fresh, &o, out, err));
+    for (size_t i = 0, b = 0; i < m->n; i++)
+        if (!known[i]) memcpy(place + i * 2, out + b++ * 2, 2 * sizeof *place);
+out:
+    gp_mem_free(out);
+    gp_mem_free(added);
+    gp_mem_free(map);
+    gp_mem_free(rows);
+    return st;
+}
+
+gp_status gp_find_map(gp_find_run *r, gp_error *err)
+{
+    double start = gp_clock_now();
+    const gp_cat_matrix *m = &r->m;
+    float *place = NULL; /* [n, 2] */
+    bool *known = NULL;
+    char *had = NULL, *wanted = NULL;
+    size_t old = 0;
+    gp_status st = GP_OK;
+    GP_TRY_GOTO(gp_alloc((void **)&place, m->n * 2, sizeof *place, "the map", err));
+    GP_TRY_GOTO(gp_alloc((void **)&known, m->n, sizeof *known, "the map", err));
+    wanted = settings_text(r);
+    if (!wanted) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the map"));
+    GP_TRY_GOTO(gp_cat_map_read(r->cat, m->encoder, m->images, m->n, place, known, &had, err));
+    for (size_t i = 0; i < m->n; i++) old += known[i];
+    bool whole = !had || r->options->new_map || strcmp(had, wanted) != 0 || old < LEAST_ROWS || old < m->n - old;
+    if (!whole && old == m->n) goto out;
+    if (whole)
+        GP_TRY_GOTO(lay_out(r, place, err));
+    else
+        GP_TRY_GOTO(place_fresh(r, place, known, old, err));
+    GP_TRY_GOTO(gp_cat_map_put(r->cat, m->encoder, wanted, m->images, place, m->n, whole, err));
+out:
+    gp_mem_free(wanted);
+    gp_mem_free(had);
+    gp_mem_free(known);
+    gp_mem_free(place);
+    r->report->map_seconds = gp_clock_now() - start;
+    return st;
+}

@@ -1,0 +1,559 @@
+/* SPDX-License-Identifier: MIT
+ * Select: the scored candidates from the catalog, with what find knows of them where the strategy asks for it; the
+ * choice by pick; the choice, and why each one is in it, back into the catalog. */
+#include "stage/stage.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "catalog/analysis.h"
+#include "catalog/catalog.h"
+#include "pick/bounds.h"
+#include "pick/difficulty.h"
+#include "pick/strategy.h"
+#include "stage/passed.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct chooser {
+    gp_catalog *cat;
+    const gp_pick_options *o;
+    char *scorer;
+    gp_cat_matrix m;               /* rows without a prompt or score are candidates that fall at the first gate */
+    gp_pick_candidate *contenders; /* [n] */
+    char **category_names;         /* [categories] owned */
+    size_t categories;
+    gp_pick_slice *slices; /* [slice_count]; rows and titles are owned */
+    size_t slice_count, slice_capacity;
+    struct image_at *index;     /* [n] by image id */
+    gp_pick_decision *verdicts; /* [n] */
+    gp_bound *where;            /* [where_count] */
+    char **barred;              /* [n] owned: why a candidate does not meet the limits, in words; or NULL */
+    int64_t *asked;             /* [explain_count] images to explain; NULL: explain the picks */
+    size_t picked;
+    gp_error error; /* of a callback */
+    gp_status status;
+} chooser;
+
+typedef struct image_at {
+    int64_t image;
+    uint32_t row;
+} image_at;
+
+static int by_image(const void *a, const void *b)
+{
+    int64_t p = ((const image_at *)a)->image, q = ((const image_at *)b)->image;
+    return (p > q) - (p < q);
+}
+
+static int by_number(const void *a, const void *b)
+{
+    int64_t p = *(const int64_t *)a, q = *(const int64_t *)b;
+    return (p > q) - (p < q);
+}
+
+/* Row of an image, or UINT32_MAX. */
+static uint32_t row_of(const chooser *c, int64_t image)
+{
+    image_at key = {.image = image}, *found = bsearch(&key, c->index, c->m.n, sizeof key, by_image);
+    return found ? found->row : UINT32_MAX;
+}
+
+/* ------------------------------------------------------------------ what is known */
+
+static gp_status read_candidates(chooser *c, gp_error *err)
+{
+    GP_TRY(gp_cat_matrix_read(c->cat, c->scorer, &c->m, err));
+    size_t n = c->m.n;
+    GP_TRY(gp_alloc((void **)&c->contenders, n, sizeof *c->contenders, "candidates", err));
+    GP_TRY(gp_alloc((void **)&c->index, n, sizeof *c->index, "candidates", err));
+    GP_TRY(gp_alloc((void **)&c->verdicts, n, sizeof *c->verdicts, "candidates", err));
+    for (uint32_t i = 0; i < n; i++) {
+        c->index[i] = (image_at){c->m.images[i], i};
+        c->contenders[i] = (gp_pick_candidate){.prompt = c->m.prompts[i],
+                                               .category = -1,
+                                               .group = -1,
+                                               .score = c->m.prompts[i] ? c->m.scores[i] : NAN,
+                                               .corrected = NAN,
+                                               .tie = c->m.hashes[i],
+                                               .prompt_text = c->m.texts[i],
+                                               .path = c->m.paths[i]};
+    }
+    qsort(c->index, n, sizeof *c->index, by_image);
+    return GP_OK;
+}
+
+static double compared(const gp_cat_image_stats *s, gp_pick_by by)
+{
+    switch (by) {
+    case GP_BY_CORRECTED: return s->corrected;
+    case GP_BY_Z_CATEGORY: return s->z_category;
+    case GP_BY_Z_PROMPT: return s->z_prompt;
+    case GP_BY_PERCENTILE: return s->percentile;
+    default: return NAN;
+    }
+}
+
+static bool take_category(void *user, const gp_analysis_category *category)
+{
+    chooser *c = user;
+    char **grown = gp_mem_resize(c->category_names, c->categories + 1, sizeof *grown),
+         *name = gp_str_dup(category->name);
+    if (grown) c->category_names = grown;
+    if (!grown || !name) {
+        gp_mem_free(name);
+        c->status = gp_fail(&c->error, GP_ERR_MEMORY, "out of memory for the categories");
+        return false;
+    }
+    c->category_names[c->categories++] = name;
+    return true;
+}
+
+static bool take_slice(void *user, const gp_analysis_slice *s)
+{
+    chooser *c = user;
+    gp_pick_slice slice = {.category = -1};
+    if (c->slice_count == c->slice_capacity) {
+        size_t capacity = c->slice_capacity ? c->slice_capacity * 2 : 32;
+        gp_pick_slice *grown = gp_mem_resize(c->slices, capacity, sizeof *grown);
+        if (!grown) goto no_memory;
+        c->slices = grown, c->slice_capacity = capacity;
+    }
+    uint32_t *rows = gp_mem_new(s->support, sizeof *rows);
+    slice.title = gp_str_dup(s->title);
+    slice.rows = rows;
+    if (!rows || !slice.title) {
+        gp_mem_free(rows);
+        gp_mem_free((void *)(uintptr_t)slice.title);
+        goto no_memory;
+    }
+    for (size_t k = 0; s->category && k < c->categories; k++)
+        if (!strcmp(s->category, c->category_names[k])) slice.category = (int32_t)k;
+    for (uint32_t i = 0; i < s->support; i++) {
+        uint32_t row = row_of(c, s->images[i]);
+        if (row != UINT32_MAX) rows[slice.support++] = row; /* else it is gone from the disk since */
+    }
+    c->slices[c->slice_count++] = slice;
+    return true;
+no_memory:
+    c->status = gp_fail(&c->error, GP_ERR_MEMORY, "out of memory for the slices");
+    return false;
+}
+
+/* Categories, groups, corrected scores and slices of the last analysis.  Images that came after it have none. */
+static gp_status read_analysis(chooser *c, gp_error *err)
+{
+    gp_cat_image_stats *standings = NULL;
+    size_t count = 0;
+    GP_TRY(gp_cat_image_stats_all(c->cat, c->scorer, &standings, &count, err));
+    for (size_t i = 0; i < count; i++) {
+        uint32_t row = row_of(c, standings[i].image);
+        if (row == UINT32_MAX) continue;
+        c->contenders[row].category = standings[i].category;
+        c->contenders[row].group = standings[i].group;
+        c->contenders[row].corrected = compared(&standings[i], c->o->by);
+    }
+    gp_mem_free(standings);
+    GP_TRY(gp_cat_categories_visit(c->cat, c->scorer, take_category, c, err));
+    if (c->status == GP_OK) GP_TRY(gp_cat_slices_visit(c->cat, c->scorer, take_slice, c, err));
+    if (c->status != GP_OK && err) *err = c->error;
+    return c->status;
+}
+
+/* ------------------------------------------------------------------ limits of measures */
+
+static gp_status read_where(chooser *c, gp_error *err)
+{
+    const gp_pick_options *o = c->o;
+    GP_TRY(gp_alloc((void **)&c->where, o->where_count, sizeof *c->where, "limits", err));
+    for (size_t i = 0; i < o->where_count; i++) GP_TRY(gp_bound_parse(o->where[i], &c->where[i], err));
+    return GP_OK;
+}
+
+/* Sets `barred` of a candidate. */
+static void bar(chooser *c, uint32_t row, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void bar(chooser *c, uint32_t row, const char *format, ...)
+{
+    gp_str s = GP_STR_INIT;
+    va_list args;
+    va_start(args, format);
+    gp_str_vprintf(&s, format, args);
+    va_end(args);
+    c->contenders[row].barred = c->barred[row] = gp_str_take(&s);
+    if (!c->barred[row]) c->status = gp_fail(&c->error, GP_ERR_MEMORY, "out of memory for the limits");
+}
+
+static void take_quality(void *user, int64_t image, const gp_quality *quality)
+{
+    chooser *c = user;
+    uint32_t row = row_of(c, image);
+    if (row == UINT32_MAX) return;
+    c->contenders[row].barred = NULL;
+    for (size_t i = 0; i < c->o->where_count; i++) {
+        double value;
+        if (gp_bound_passes(&c->where[i], quality, &value)) continue;
+        bar(c, row, "its %s %.4g does not pass '%s'", gp_bound_name(&c->where[i]), value, c->o->where[i]);
+        return;
+    }
+}
+
+/* Sets `barred` of the candidates that do not meet the limits of options->where.  Each image has one row of measures. */
+static gp_status read_barred(chooser *c, gp_error *err)
+{
+    if (!c->o->where_count) return GP_OK;
+    c->barred = gp_mem_zero(c->m.n, sizeof *c->barred);
+    if (!c->barred) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the limits");
+    for (uint32_t i = 0; i < c->m.n; i++)
+        c->contenders[i].barred = "the image has no quality measures yet (goldpan score measures it)";
+    GP_TRY(gp_cat_quality_visit(c->cat, take_quality, c, err));
+    if (c->status != GP_OK) return gp_fail(err, c->status, "%s", c->error.message);
+    return GP_OK;
+}
+
+/* ------------------------------------------------------------------ the difficulty of prompts */
+
+/* Writes each image's score, corrected for the difficulty of its prompt, to corrected [n].  *without: number of scored
+ * images whose prompt has no embedding. */
+static gp_status take_difficulty_off(const chooser *c, double *corrected, gp_difficulty *facts, size_t *without,
+                                     gp_error *err)
+{
+    int64_t *ids = NULL; /* [count] ascending */
+    float *vectors = NULL;
+    double *score = NULL;
+    int32_t *prompt = NULL;
+    size_t count = 0;
+    gp_status st = GP_OK;
+    GP_TRY_GOTO(gp_cat_prompt_vectors(c->cat, c->m.encoder, c->m.prompts, c->m.n, &ids, &vectors, &count, err));
+    GP_TRY_GOTO(gp_alloc((void **)&score, c->m.n, sizeof *score, "candidates", err));
+    GP_TRY_GOTO(gp_alloc((void **)&prompt, c->m.n, sizeof *prompt, "candidates", err));
+    for (size_t i = 0; i < c->m.n; i++) {
+        const int64_t *at = bsearch(&c->m.prompts[i], ids, count, sizeof *ids, by_number);
+        prompt[i] = at ? (int32_t)(at - ids) : -1;
+        score[i] = c->contenders[i].score;
+        *without += !at && !isnan(score[i]);
+    }
+    GP_TRY_GOTO(gp_calibrate_difficulty(score, prompt, c->m.n, vectors, count, c->m.dims, 0, corrected, facts, err));
+out:
+    gp_mem_free(prompt);
+    gp_mem_free(score);
+    gp_mem_free(vectors);
+    gp_mem_free(ids);
+    return st;
+}
+
+static void tell_difficulty(const gp_pick_options *o, const gp_difficulty *facts, size_t without)
+{
+    bool alone = o->strategy == GP_PICK_PROMPT && !o->top && !o->per_category && !o->one_per_duplicate;
+    const char *use = alone
+                          ? "; the order within a prompt stays, so the picks are the same as by the raw score (--top K "
+                            "compares all prompts)"
+                          : "";
+    if (!o->note) return;
+    if (without && !isnan(facts->penalty))
+        gp_note_say(o->note, o->note_user, "difficulty-without", without,
+                    "%zu %s the raw score, because the prompt has no embedding", without,
+                    gp_plural(without, "image keeps", "images keep"));
+    if (facts->prompts < GP_DIFFICULTY_MIN)
+        gp_note_say(o->note, o->note_user, "no-difficulty", facts->prompts,
+                    "compared by the raw score: --by difficulty needs %d scored prompts with an embedding, and there %s"
+                    " %zu",
+                    GP_DIFFICULTY_MIN, gp_plural(facts->prompts, "is", "are"), facts->prompts);
+    else if (isnan(facts->penalty))
+        gp_note_say(o->note, o->note_user, "no-difficulty", facts->prompts,
+                    "compared by the raw score: the embeddings of all %zu prompts are the same", facts->prompts);
+    else if (!(facts->explained > 0.005))
+        gp_note_say(o->note, o->note_user, "difficulty", facts->prompts,
+                    "the texts of %zu prompts do not predict their scores, so the correction changes almost nothing%s",
+                    facts->prompts, use);
+    else
+        gp_note_say(o->note, o->note_user, "difficulty", facts->prompts,
+                    "the texts of %zu prompts predict %.0f %% of the variance of their mean scores; the prediction is "
+                    "subtracted%s",
+                    facts->prompts, 100 * facts->explained, use);
+}
+
+/* Sets the corrected scores of the candidates.  If nothing could be corrected, sets options->by to the raw score. */
+static gp_status by_difficulty(chooser *c, gp_pick_options *options, gp_error *err)
+{
+    gp_difficulty facts = {0};
+    double *corrected;
+    size_t without = 0;
+    GP_TRY(gp_alloc((void **)&corrected, c->m.n, sizeof *corrected, "candidates", err));
+    gp_status st = take_difficulty_off(c, corrected, &facts, &without, err);
+    for (size_t i = 0; st == GP_OK && i < c->m.n; i++) c->contenders[i].corrected = corrected[i];
+    gp_mem_free(corrected);
+    GP_TRY(st);
+    tell_difficulty(options, &facts, without);
+    if (isnan(facts.penalty)) options->by = GP_BY_SCORE;
+    return GP_OK;
+}
+
+/* ------------------------------------------------------------------ the choice, in words */
+
+/* The rule in words, as it is stored beside the picks. */
+static char *rule_text(const gp_pick_options *o)
+{
+    static const char *const strategies[] = {"prompt", "slices", "category-slices", "category"};
+    static const char *const scales[] = {"score", "corrected", "z-category", "z-prompt", "percentile", "difficulty"};
+    static const char *const diversities[] = {"none", "mmr", "facility"};
+    gp_str s = GP_STR_INIT;
+    gp_str_puts(&s, "picks");
+    if (o->strategy != GP_PICK_PROMPT) gp_str_printf(&s, " strategy=%s", strategies[o->strategy]);
+    if (o->by != GP_BY_SCORE) gp_str_printf(&s, " by=%s", scales[o->by]);
+    if (o->per_prompt) gp_str_printf(&s, " per-prompt=%u", o->per_prompt);
+    if (o->per_category) gp_str_printf(&s, " per-category=%u", o->per_category);
+    if (o->per_slice) gp_str_printf(&s, " per-slice=%u", o->per_slice);
+    if (o->one_per_duplicate) gp_str_puts(&s, " one-per-duplicate");
+    if (o->diversity != GP_DIVERSITY_NONE)
+        gp_str_printf(&s, " diversity=%s balance=%g", diversities[o->diversity], o->balance);
+    if (o->top) gp_str_printf(&s, " top=%llu", (unsigned long long)o->top);
+    if (o->has_min_score) gp_str_printf(&s, " min-score=%g", o->min_score);
+    for (size_t i = 0; i < o->where_count; i++) gp_str_printf(&s, " where=%s", o->where[i]);
+    return gp_str_take(&s);
+}
+
+/* Finds the image of a path that the user typed, as written or with its links resolved.  Error: NOT_FOUND. */
+static gp_status asked_image(const chooser *c, const char *path, int64_t *image, gp_error *err)
+{
+    gp_cat_content at = {0};
+    char *absolute = gp_path_absolute(path), *target = NULL;
+    if (!absolute) return gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
+    gp_status st = gp_cat_content_at(c->cat, absolute, &at, err);
+    if (st == GP_OK && !at.image && (target = realpath(path, NULL)) != NULL)
+        st = gp_cat_content_at(c->cat, target, &at, err);
+    if (st == GP_OK && !at.image)
+        st = gp_fail(err, GP_ERR_NOT_FOUND, "'%s' is not an image of the catalog '%s'", path, gp_cat_path(c->cat));
+    free(target); /* the C library's own */
+    gp_mem_free(absolute);
+    *image = at.image;
+    return st;
+}
+
+/* Finds the images to explain before the choice is recorded, so that a wrong name changes nothing. */
+static gp_status find_asked(chooser *c, gp_error *err)
+{
+    const gp_pick_options *o = c->o;
+    if (!o->explain || !o->explain_paths) return GP_OK;
+    GP_TRY(gp_alloc((void **)&c->asked, o->explain_count, sizeof *c->asked, "the images to explain", err));
+    for (size_t i = 0; i < o->explain_count; i++) GP_TRY(asked_image(c, o->explain_paths[i], &c->asked[i], err));
+    return GP_OK;
+}
+
+static gp_status explain_one(const chooser *c, const char *path, int64_t image, gp_error *err)
+{
+    char *sentence = NULL;
+    uint32_t row = 0;
+    while (row < c->m.n && c->m.images[row] != image) row++;
+    if (row == c->m.n) {
+        c->o->explain(c->o->explain_user, path, false, "not picked: it has no embedding by this scorer");
+        return GP_OK;
+    }
+    GP_TRY(gp_explain(&c->verdicts[row], &sentence, err));
+    c->o->explain(c->o->explain_user, path, c->verdicts[row].gate == GP_FILTERED_NOT, sentence);
+    gp_mem_free(sentence);
+    return GP_OK;
+}
+
+static gp_status write_picks(chooser *c, gp_error *err)
+{
+    int64_t *images = NULL;
+    uint32_t *ranks = NULL;
+    char **reasons = gp_mem_zero(c->picked, sizeof *reasons), *rule = rule_text(c->o);
+    const char **categories = NULL;
+    size_t k = 0;
+    gp_status st = reasons && rule ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the picks");
+    if (st != GP_OK) goto out;
+    GP_TRY_GOTO(gp_alloc((void **)&images, c->picked, sizeof *images, "picks", err));
+    GP_TRY_GOTO(gp_alloc((void **)&ranks, c->picked, sizeof *ranks, "picks", err));
+    GP_TRY_GOTO(gp_alloc((void **)&categories, c->picked, sizeof *categories, "picks", err));
+    for (size_t i = 0; i < c->m.n; i++) {
+        const gp_pick_decision *v = &c->verdicts[i];
+        if (v->gate != GP_FILTERED_NOT) continue;
+        images[k] = c->m.images[i];
+        ranks[k] = v->prompt_rank;
+        categories[k] = v->category;
+        GP_TRY_GOTO(gp_explain(v, &reasons[k], err));
+        if (c->o->explain && !c->o->explain_paths) c->o->explain(c->o->explain_user, c->m.paths[i], true, reasons[k]);
+        k++;
+    }
+    if (c->o->explain && gp_cat_readonly(c->cat)) goto out; /* a read-only catalog: explain, but record nothing */
+    GP_TRY_GOTO(
+        gp_cat_picks_replace(c->cat, c->scorer, images, ranks, k, rule, (const char *const *)reasons, categories, err));
+out:
+    for (size_t i = 0; reasons && i < c->picked; i++) gp_mem_free(reasons[i]);
+    gp_mem_free(categories);
+    gp_mem_free(ranks);
+    gp_mem_free(images);
+    gp_mem_free(rule);
+    gp_mem_free(reasons);
+    return st;
+}
+
+/* Sends a note if every prompt has only one candidate, because then every image is the best of its prompt. */
+static void tell_single(const chooser *c)
+{
+    const gp_pick_options *o = c->o;
+    size_t scored = 0, singles = 0;
+    if (!o->note || o->strategy != GP_PICK_PROMPT || !o->per_prompt || o->top || o->has_min_score || o->where_count)
+        return;
+    for (size_t i = 0; i < c->m.n; i++) {
+        const gp_pick_decision *v = &c->verdicts[i];
+        if (isnan(c->contenders[i].score)) continue;
+        scored++;
+        singles += v->gate == GP_FILTERED_NOT && v->prompt_of == 1;
+    }
+    if (scored < 2 || singles < scored) return;
+    gp_note_say(o->note, o->note_user, "one-candidate", scored,
+                "no prompt has two candidates, so all %zu images are picked and nothing was chosen: --top K keeps the K"
+                " best of all, --strategy category the best of each category",
+                scored);
+}
+
+/* Returns whether some prompt has two scored candidates. */
+static gp_status any_contested(const chooser *c, bool *any, gp_error *err)
+{
+    int64_t *prompts;
+    size_t k = 0;
+    GP_TRY(gp_alloc((void **)&prompts, c->m.n, sizeof *prompts, "candidates", err));
+    for (size_t i = 0; i < c->m.n; i++)
+        if (!isnan(c->contenders[i].score)) prompts[k++] = c->contenders[i].prompt;
+    qsort(prompts, k, sizeof *prompts, by_number);
+    *any = false;
+    for (size_t i = 1; i < k; i++) *any = *any || prompts[i] == prompts[i - 1];
+    gp_mem_free(prompts);
+    return GP_OK;
+}
+
+/* Returns whether some category has more than `most` scored images. */
+static gp_status any_larger(const chooser *c, uint32_t most, bool *any, gp_error *err)
+{
+    uint32_t *scored = gp_mem_zero(c->categories + 1, sizeof *scored); /* the last: images without a category */
+    if (!scored) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
+    *any = false;
+    for (size_t i = 0; i < c->m.n; i++) {
+        int32_t category = c->contenders[i].category;
+        if (isnan(c->contenders[i].score)) continue;
+        *any = ++scored[category < 0 ? c->categories : (size_t)category] > most || *any;
+    }
+    gp_mem_free(scored);
+    return GP_OK;
+}
+
+/* Where no prompt has two candidates, only categories can choose: then *fitted takes the strategy by category. */
+static gp_status fit_strategy(chooser *c, gp_pick_options *fitted, gp_error *err)
+{
+    uint32_t most = fitted->per_category ? fitted->per_category : GP_STRATEGY_PER_CATEGORY;
+    bool contested = true, larger = false;
+    if (fitted->strategy != GP_PICK_PROMPT) return GP_OK;
+    GP_TRY(any_contested(c, &contested, err));
+    if (contested) return GP_OK;
+    if (!gp_strategy_needs_analysis(fitted)) GP_TRY(read_analysis(c, err));
+    GP_TRY(any_larger(c, most, &larger, err));
+    if (!larger) return GP_OK;
+    fitted->strategy = GP_PICK_CATEGORY;
+    gp_note_say(fitted->note, fitted->note_user, "by-category", c->categories,
+                "no prompt has two candidates, so the picks are the best %u of each of %zu %s; --strategy prompt picks"
+                " all images",
+                most, c->categories, gp_plural(c->categories, "category", "categories"));
+    return GP_OK;
+}
+
+/* Sends a note about picks that stay although their files are missing. */
+static gp_status tell_away(const chooser *c, gp_error *err)
+{
+    const gp_pick_options *o = c->o;
+    gp_gone gone;
+    if (!o->note) return GP_OK;
+    GP_TRY(gp_gone_read(c->cat, &gone, err));
+    if (gone.picks)
+        gp_note_say(o->note, o->note_user, "picks-away", gone.picks,
+                    "%llu %s although the files are not there now, in '%s'%s", (unsigned long long)gone.picks,
+                    gp_plural(gone.picks, "pick stays", "picks stay"), gone.folder,
+                    gone.folders > 1 ? " and elsewhere" : "");
+    return GP_OK;
+}
+
+static void chooser_clear(chooser *c)
+{
+    for (size_t i = 0; i < c->slice_count; i++) {
+        gp_mem_free((void *)(uintptr_t)c->slices[i].rows);
+        gp_mem_free((void *)(uintptr_t)c->slices[i].title);
+    }
+    for (size_t i = 0; i < c->categories; i++) gp_mem_free(c->category_names[i]);
+    gp_mem_free(c->slices);
+    gp_mem_free(c->category_names);
+    for (size_t i = 0; c->barred && i < c->m.n; i++) gp_mem_free(c->barred[i]);
+    gp_mem_free(c->barred);
+    gp_mem_free(c->where);
+    gp_mem_free(c->verdicts);
+    gp_mem_free(c->asked);
+    gp_mem_free(c->index);
+    gp_mem_free(c->contenders);
+    gp_cat_matrix_clear(&c->m);
+    gp_mem_free(c->scorer);
+}
+
+gp_status gp_stage_scorer_wanted(gp_catalog *cat, const char *wanted, char **out, gp_error *err)
+{
+    return wanted ? gp_cat_scorer_find(cat, wanted, out, err) : gp_cat_scorer_last(cat, out, err);
+}
+
+/* `options` is changed where `fit` asks for a strategy that can choose. */
+static gp_status select_with(gp_catalog *cat, const char *wanted, gp_pick_options *options, bool fit, gp_report *report,
+                             gp_error *err)
+{
+    double start = gp_clock_now();
+    gp_report counts = {0};
+    chooser c = {.cat = cat, .o = options};
+    gp_status st = GP_OK;
+    GP_TRY_GOTO(gp_strategy_check(options, err));
+    GP_TRY_GOTO(gp_stage_scorer_wanted(cat, wanted, &c.scorer, err));
+    GP_TRY_GOTO(read_where(&c, err));
+    GP_TRY_GOTO(find_asked(&c, err));
+    GP_TRY_GOTO(read_candidates(&c, err));
+    GP_TRY_GOTO(read_barred(&c, err));
+    if (gp_strategy_needs_analysis(options)) GP_TRY_GOTO(read_analysis(&c, err));
+    if (fit) GP_TRY_GOTO(fit_strategy(&c, options, err));
+    if (options->by == GP_BY_DIFFICULTY) GP_TRY_GOTO(by_difficulty(&c, options, err));
+    gp_strategy_input in = {.n = c.m.n,
+                            .categories = c.categories,
+                            .slice_count = c.slice_count,
+                            .d = c.m.dims,
+                            .contenders = c.contenders,
+                            .category_name = (const char *const *)c.category_names,
+                            .slices = c.slices,
+                            .vectors = c.m.vectors};
+    GP_TRY_GOTO(gp_strategy_choose(&in, options, c.verdicts, &c.picked, err));
+    for (size_t i = 0; c.asked && i < options->explain_count; i++)
+        GP_TRY_GOTO(explain_one(&c, options->explain_paths[i], c.asked[i], err));
+    if (c.picked) GP_TRY_GOTO(write_picks(&c, err)); /* without new picks the earlier picks stay */
+    tell_single(&c);
+    GP_TRY_GOTO(tell_away(&c, err));
+    counts.done = c.picked;
+    for (size_t i = 0; i < c.m.n; i++)
+        counts.skipped += c.verdicts[i].gate != GP_FILTERED_NOT && !isnan(c.contenders[i].score);
+out:
+    chooser_clear(&c);
+    counts.seconds = gp_clock_now() - start;
+    if (report) *report = counts;
+    return st;
+}
+
+gp_status gp_stage_pick(gp_catalog *cat, const char *wanted, const gp_pick_options *options, gp_report *report,
+                        gp_error *err)
+{
+    gp_pick_options o = *options;
+    return select_with(cat, wanted, &o, false, report, err);
+}
+
+gp_status gp_stage_pick_fit(gp_catalog *cat, const gp_pick_options *options, gp_pick_strategy *used, gp_report *report,
+                            gp_error *err)
+{
+    gp_pick_options o = *options;
+    gp_status st = select_with(cat, NULL, &o, true, report, err);
+    *used = o.strategy;
+    return st;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT
+ * Shared by the readers of prompt tables: the table that they fill.
+ *
+ * Cells are packed in `text`, each with its NUL, row by row (or column by column if `by_column`).  Such a series is a
+ * strip.  Only the start of a strip is stored.  A cell is found by counting from the nearest mark; there is a mark
+ * every 256 bytes.  Absent cells need no bytes at the end of a strip, and one short gap (0xFF, their number, NUL)
+ * elsewhere. No cell begins with 0xFF, because all text is valid UTF-8. */
+#ifndef GP_TABLE_TABLE_PRIVATE_H
+#define GP_TABLE_TABLE_PRIVATE_H
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "table/table.h"
+
+enum { GP_TABLE_MAX_COLUMNS = 1024 };
+
+/* Kinds of what could not be read and was left out; gp_table_notes reports them. */
+typedef enum gp_remark {
+    GP_REMARK_ENCODING,
+    GP_REMARK_LONG_ROWS,
+    GP_REMARK_JOINED_ROWS,
+    GP_REMARK_SPLIT_ROWS,
+    GP_REMARK_SHORT_ROWS,
+    GP_REMARK_OPEN_QUOTES,
+    GP_REMARK_CUT_ROW,
+    GP_REMARK_BAD_RECORDS,
+    GP_REMARK_BROKEN_OFF,
+    GP_REMARK_COLUMNS,
+    GP_REMARK_LOST_CAPTIONS,
+    GP_REMARKS
+} gp_remark;
+
+/* Position of a string: its offset in the text, and the number of its cell in its strip. */
+typedef struct gp_table_mark {
+    uint32_t offset, place;
+} gp_table_mark;
+
+struct gp_table {
+    char *label, *folder; /* owned: name in messages; absolute folder of the file */
+    char *text;           /* owned; packed cells: `size` bytes used of `room` */
+    size_t size, room;
+    size_t gap;       /* absent cells at the end of the last strip */
+    bool headed;      /* the names of the columns are the first line of the file */
+    bool alone;       /* the file is a single JSON object, which is the only row */
+    bool by_column;   /* strips are columns */
+    uint32_t *starts; /* [strips used of strip_room] */
+    size_t strips, strip_room;
+    gp_table_mark *marks; /* [mark_count] mark i: the first string that begins at byte 256 * i of `text` or later */
+    size_t mark_count;
+    char **names; /* [count used of name_room] column names */
+    size_t count, name_room;
+    size_t rows;
+    size_t index_column; /* column with the rows' own names, or SIZE_MAX */
+    uint64_t remarks[GP_REMARKS];
+    size_t remark_lines[GP_REMARKS]; /* line of the first remark of each kind; 0: not known */
+    char *remark_text[GP_REMARKS];   /* owned; details, or NULL */
+    gp_watch *watch;                 /* used while the table is read; may be NULL */
+};
+
+gp_status gp_table_add_column(gp_table *table, const char *name, size_t *column, gp_error *err);
+/* Adds a column whose name may be empty or repeated: trims the name, uses "column N" if it is empty, and appends ".1",
+ * ".2" to a repeated name as pandas does. */
+gp_status gp_table_add_unlike(gp_table *table, const char *name, size_t size, gp_error *err);
+/* Begins a new strip for the next cells. */
+gp_status gp_table_begin(gp_table *table, gp_error *err);
+/* Appends a cell. The cell may lie in the table's own text, after what has been written, if no cell was skipped. */
+gp_status gp_table_put(gp_table *table, const char *cell, size_t size, gp_error *err);
+/* Appends an absent cell. */
+void gp_table_skip(gp_table *table);
+/* Removes the last strip. */
+void gp_table_take_back(gp_table *table);
+
+void gp_table_remark(gp_table *table, gp_remark kind, size_t line);
+/* Adds a remark with details: the texts of a kind are joined by ", ". */
+gp_status gp_table_remark_text(gp_table *table, gp_remark kind, size_t line, const char *text, gp_error *err);
+/* Fails with FORMAT and the message "'file': line N: ...". */
+gp_status gp_table_wrong(const gp_table *table, size_t line, gp_error *err, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Is it a usual name of an image or prompt column? */
+bool gp_table_usual_name(const char *name, size_t size);
+
+/* The readers change the text [size], which ends with a NUL. CSV is packed in place, in the table's own text. */
+gp_status gp_table_read_csv(gp_table *table, bool tabs, gp_error *err);
+gp_status gp_table_read_json(gp_table *table, char *text, size_t size, bool lines, gp_error *err);
+/* bytes [size] are borrowed for the call. */
+gp_status gp_table_read_parquet(gp_table *table, const void *bytes, size_t size, gp_error *err);
+
+#endif

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT
+ * The tables of an export, a row a picture: picks.csv (RFC 4180), picks.jsonl, and metadata.csv, which Hugging Face
+ * datasets read as an "imagefolder".  Numbers are written so that they read back equal. */
+#include "table/table_write.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+struct gp_table_writer {
+    char *const *columns; /* [count] */
+    size_t count;
+    gp_atomic_file *csv, *jsonl, *metadata; /* NULL: not wanted */
+    gp_str line;
+};
+
+static const char csv_begin[] =
+    "file,score,rank,candidates,prompt,negative,path,hash,width,height,prompt_source,prompt_raw";
+static const char jsonl_begin[] = "{\"score\":", metadata_begin[] = "file_name,text,score,rank,negative\r\n";
+
+/* A CSV field, quoted when it must be. */
+static void put_field(gp_str *s, const char *text)
+{
+    if (!text) return;
+    if (!strpbrk(text, ",\"\r\n")) {
+        gp_str_puts(s, text);
+        return;
+    }
+    gp_str_putc(s, '"');
+    for (; *text; text++) {
+        if (*text == '"') gp_str_putc(s, '"');
+        gp_str_putc(s, *text);
+    }
+    gp_str_putc(s, '"');
+}
+
+static gp_status flush(gp_atomic_file *file, gp_str *line, gp_error *err)
+{
+    if (line->failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a row of the tables");
+    gp_status st = gp_atomic_file_write(file, line->data, line->size, err);
+    gp_str_reset(line);
+    return st;
+}
+
+/* A table may take the place of an earlier export's, never of somebody else's file: ours are known by how they begin.
+ */
+static gp_status check_ours(const char *path, const char *begin, gp_error *err)
+{
+    int file = -1;
+    uint64_t bytes = 0;
+    char first[160];
+    size_t size = strlen(begin);
+    gp_status st = gp_file_open(path, &file, &bytes, err);
+    if (st == GP_ERR_NOT_FOUND) return GP_OK;
+    if (st != GP_OK) return st;
+    assert(size <= sizeof first);
+    bool ours = bytes == 0 || (bytes >= size && gp_file_read_at(file, path, 0, first, size, NULL) == GP_OK &&
+                               memcmp(first, begin, size) == 0);
+    close(file);
+    return ours ? GP_OK : gp_fail(err, GP_ERR_USAGE, "'%s' is there already and not from goldpan: move it away", path);
+}
+
+static gp_status open_one(const char *folder, const char *name, const char *begin, bool wanted, gp_atomic_file **out,
+                          gp_error *err)
+{
+    if (!wanted) return GP_OK;
+    char *path = gp_path_join(folder, name);
+    if (!path) return gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", name);
+    gp_status st = check_ours(path, begin, err);
+    if (st == GP_OK) st = gp_atomic_file_open(path, out, err);
+    gp_mem_free(path);
+    return st;
+}
+
+static gp_status put_heads(gp_table_writer *t, gp_error *err)
+{
+    if (t->csv) {
+        gp_str_puts(&t->line, csv_begin); /* which knows goldpan's own tables again: new columns come after it */
+        gp_str_puts(&t->line, ",flag,stars,evidence");
+        for (size_t i = 0; i < t->count; i++) {
+            gp_str field = GP_STR_INIT;
+            gp_str_printf(&field, "settings.%s", t->columns[i]);
+            gp_str_putc(&t->line, ',');
+            put_field(&t->line, field.data);
+            t->line.failed |= field.failed;
+            gp_str_clear(&field);
+        }
+        gp_str_puts(&t->line, "\r\n");
+        GP_TRY(flush(t->csv, &t->line, err));
+    }
+    if (!t->metadata) return GP_OK;
+    gp_str_puts(&t->line, metadata_begin);
+    return flush(t->metadata, &t->line, err);
+}
+
+gp_status gp_table_writer_open(const gp_export_options *options, char *const *columns, size_t count,
+                               gp_table_writer **out, gp_error *err)
+{
+    gp_table_writer *t = gp_mem_zero(1, sizeof *t);
+    if (!t) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the tables");
+    gp_status st = GP_OK;
+    t->columns = columns;
+    t->count = count;
+    GP_TRY_GOTO(open_one(options->folder, "picks.csv", csv_begin, options->csv, &t->csv, err));
+    GP_TRY_GOTO(open_one(options->folder, "picks.jsonl", jsonl_begin, options->jsonl, &t->jsonl, err));
+    GP_TRY_GOTO(open_one(options->folder, "metadata.csv", metadata_begin, options->imagefolder, &t->metadata, err));
+    GP_TRY_GOTO(put_heads(t, err));
+    *out = t;
+    return GP_OK;
+out:
+    gp_table_writer_abort(t);
+    return st;
+}
+
+/* A JSON value as the text of a cell: strings bare, all else as JSON writes it. */
+static void put_value(gp_str *s, const gp_json *value)
+{
+    const char *text = gp_json_text(value, NULL);
+    gp_str written = GP_STR_INIT;
+    if (text)
+        put_field(s, text);
+    else if (value)
+        gp_json_write(&written, value), put_field(s, written.data);
+    s->failed |= written.failed;
+    gp_str_clear(&written);
+}
+
+static gp_status put_csv(gp_table_writer *t, const gp_row *row, const char *file, gp_error *err)
+{
+    gp_json *settings = NULL;
+    gp_str *s = &t->line;
+    if (row->settings_json)
+        GP_TRY(gp_json_parse(row->settings_json, strlen(row->settings_json), false, 64, &settings, err));
+    put_field(s, file);
+    gp_str_putc(s, ',');
+    if (row->has_score) gp_json_put_real(s, row->score);
+    gp_str_printf(s, ",%u,%u,", row->rank, row->candidates);
+    put_field(s, row->prompt);
+    gp_str_putc(s, ',');
+    put_field(s, row->negative);
+    gp_str_putc(s, ',');
+    put_field(s, row->path);
+    gp_str_printf(s, ",%s,%u,%u,", row->hash, row->width, row->height);
+    put_field(s, row->prompt_source);
+    gp_str_putc(s, ',');
+    put_field(s, row->prompt_raw);
+    gp_str_printf(s, ",%d,%u,%s", row->flag, row->stars, row->evidence);
+    for (size_t i = 0; i < t->count; i++) {
+        gp_str_putc(s, ',');
+        put_value(s, gp_json_get(settings, t->columns[i]));
+    }
+    gp_str_puts(s, "\r\n");
+    gp_json_free(settings);
+    return flush(t->csv, s, err);
+}
+
+static void put_member(gp_str *s, const char *name, const char *text)
+{
+    gp_str_printf(s, ",\"%s\":", name);
+    if (text)
+        gp_json_put_string(s, text);
+    else
+        gp_str_puts(s, "null");
+}
+
+static gp_status put_jsonl(gp_table_writer *t, const gp_row *row, const char *file, gp_error *err)
+{
+    gp_str *s = &t->line;
+    gp_str_puts(s, jsonl_begin);
+    gp_json_put_real(s, row->has_score ? row->score : (double)NAN);
+    gp_str_printf(s, ",\"rank\":%u,\"candidates\":%u,\"width\":%u,\"height\":%u,\"flag\":%d,\"stars\":%u", row->rank,
+                  row->candidates, row->width, row->height, row->flag, row->stars);
+    put_member(s, "file", file);
+    put_member(s, "prompt", row->prompt);
+    put_member(s, "negative", row->negative);
+    put_member(s, "path", row->path);
+    put_member(s, "hash", row->hash);
+    put_member(s, "prompt_source", row->prompt_source);
+    put_member(s, "prompt_raw", row->prompt_raw);
+    put_member(s, "evidence", row->evidence);
+    gp_str_printf(s, ",\"settings\":%s}\n", row->settings_json ? row->settings_json : "{}");
+    return flush(t->jsonl, s, err);
+}
+
+static gp_status put_metadata(gp_table_writer *t, const gp_row *row, const char *file, gp_error *err)
+{
+    gp_str *s = &t->line;
+    put_field(s, file);
+    gp_str_putc(s, ',');
+    put_field(s, row->prompt);
+    gp_str_putc(s, ',');
+    if (row->has_score) gp_json_put_real(s, row->score);
+    gp_str_printf(s, ",%u,", row->rank);
+    put_field(s, row->negative);
+    gp_str_puts(s, "\r\n");
+    return flush(t->metadata, s, err);
+}
+
+gp_status gp_table_writer_row(gp_table_writer *t, const gp_row *row, const char *file, gp_error *err)
+{
+    if (t->csv) GP_TRY(put_csv(t, row, file, err));
+    if (t->jsonl) GP_TRY(put_jsonl(t, row, file, err));
+    if (t->metadata && file) GP_TRY(put_metadata(t, row, file, err)); /* datasets refuses rows without a file */
+    return GP_OK;
+}
+
+gp_status gp_table_writer_commit(gp_table_writer *t, gp_error *err)
+{
+    gp_atomic_file **files[] = {&t->csv, &t->jsonl, &t->metadata};
+    gp_status st = GP_OK;
+    for (size_t i = 0; i < 3 && st == GP_OK; i++) {
+        if (*files[i]) st = gp_atomic_file_commit(*files[i], err);
+        *files[i] = NULL;
+    }
+    gp_table_writer_abort(t);
+    return st;
+}
+
+void gp_table_writer_abort(gp_table_writer *t)
+{
+    if (!t) return;
+    gp_atomic_file_abort(t->csv);
+    gp_atomic_file_abort(t->jsonl);
+    gp_atomic_file_abort(t->metadata);
+    gp_str_clear(&t->line);
+    gp_mem_free(t);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT
+ * Private to the report room: what a view is made of. */
+#ifndef GP_VIEW_VIEW_PRIVATE_H
+#define GP_VIEW_VIEW_PRIVATE_H
+
+#include "catalog/read_all.h"
+#include "view/view.h"
+
+/* Texts one after the other, as docs/api.md lays a text table out. */
+typedef struct gp_texts {
+    uint32_t *ends; /* [count] where each text ends */
+    size_t count, capacity;
+    gp_str bytes;
+    uint8_t *table; /* the finished table, owned; NULL before gp_texts_finish */
+    size_t table_size;
+} gp_texts;
+gp_status gp_texts_add(gp_texts *texts, const char *text, gp_error *err);
+gp_status gp_texts_finish(gp_texts *texts, gp_error *err);
+void gp_texts_clear(gp_texts *texts);
+
+/* Distinct words, numbered in order of appearance. */
+typedef struct gp_words {
+    gp_texts texts;
+    uint32_t *buckets; /* [bucket_count] number + 1 */
+    size_t bucket_count;
+} gp_words;
+#define GP_VIEW_NONE UINT32_MAX
+/* NULL gives GP_VIEW_NONE. */
+gp_status gp_words_put(gp_words *words, const char *text, uint32_t *code, gp_error *err);
+void gp_words_clear(gp_words *words);
+
+typedef enum gp_column_type {
+    GP_COL_F32,
+    GP_COL_F64,
+    GP_COL_U32,
+    GP_COL_U8,
+    GP_COL_I8,
+    GP_COL_CODE,
+    GP_COL_HASH,
+    GP_COL_TEXT
+} gp_column_type;
+typedef struct gp_column {
+    const char *name, *title, *group, *about; /* borrowed, but for settings */
+    gp_column_type type;
+    void *data;      /* [n], owned; NULL for texts */
+    gp_words *words; /* owned; of codes, and of texts */
+    char *owned;     /* what `name` and `title` of a setting point into */
+} gp_column;
+
+/* One key of the generation settings. */
+typedef struct gp_setting {
+    char *name;
+    uint32_t *codes; /* [n] */
+    double *numbers; /* [n] */
+    gp_words words;
+    bool numeric; /* so far all values were numbers that a double holds exactly enough */
+    size_t known; /* rows that have it */
+} gp_setting;
+
+/* A row whose file has another hash than its image. */
+typedef struct gp_view_other {
+    size_t row;
+    gp_hash hash;
+} gp_view_other;
+
+enum { GP_VIEW_SETTINGS = 100, GP_VIEW_COLUMNS = 40 + GP_VIEW_SETTINGS };
+struct gp_view {
+    size_t n, room; /* rows; rows that there is memory for */
+    gp_cat_summary facts;
+    char *catalog;
+    int64_t *images, *prompt_ids;
+    uint32_t *orientation;
+    struct gp_view_other *others; /* [other_count] in order of rows: files whose metadata another program has changed */
+    size_t other_count, other_room;
+    gp_setting settings[GP_VIEW_SETTINGS];
+    size_t setting_count;
+    gp_column columns[GP_VIEW_COLUMNS];
+    size_t column_count;
+    uint32_t *slots; /* [slot_count] row + 1, by content hash */
+    size_t slot_count;
+    gp_str categories_json, slices_json; /* arrays for the manifest */
+    uint8_t *slices;                     /* data/slices.bin */
+    size_t slices_size, groups;
+};
+
+/* Add a column; its data (room * element) zeroed.  Returns NULL when out of memory. */
+gp_column *gp_view_add(gp_view *view, const char *name, const char *title, gp_column_type type, const char *group,
+                       const char *about);
+gp_column *gp_view_named(gp_view *view, const char *name);
+size_t gp_column_size(gp_column_type type); /* bytes a row */
+
+/* view_settings.c: one row's settings, and at the end the columns of all. */
+gp_status gp_view_take_settings(gp_view *view, size_t row, const char *json, gp_error *err);
+gp_status gp_view_end_settings(gp_view *view, gp_error *err);
+/* view_found.c: categories, slices and their members, as the manifest has them. */
+gp_status gp_view_read_found(gp_view *view, gp_catalog *cat, gp_error *err);
+size_t gp_view_row_of(const gp_view *view, int64_t image); /* SIZE_MAX: none */
+
+#endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT
+ * The pipe: results in order whatever the threads, never more jobs than the window, orderly stops, nothing leaked. */
+#include "encode/pipeline.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "support.h"
+
+#include <stdatomic.h>
+#include <time.h>
+
+typedef struct job {
+    size_t number;
+    uint64_t answer;
+} job;
+
+typedef struct bench {
+    size_t jobs, made, taken, dropped;
+    size_t stop_after, fail_next, fail_take; /* 0: never */
+    size_t most_alive;
+    atomic_size_t worked;
+} bench;
+
+static gp_status make_job(void *user, void **out, gp_error *err)
+{
+    bench *b = user;
+    if (b->fail_next && b->made == b->fail_next) return gp_fail(err, GP_ERR_IO, "next failed");
+    if (b->stop_after && b->made == b->stop_after) return gp_fail(err, GP_ERR_STOPPED, "stopped");
+    if (b->made == b->jobs) return GP_OK;
+    job *j = gp_mem_zero(1, sizeof *j);
+    j->number = b->made++;
+    size_t alive = b->made - b->taken - b->dropped;
+    if (alive > b->most_alive) b->most_alive = alive;
+    *out = j;
+    return GP_OK;
+}
+
+static void do_job(void *user, int thread, void *data)
+{
+    bench *b = user;
+    job *j = data;
+    (void)thread;
+    struct timespec nap = {0, (long)(gp_rng_at(7, j->number) % 200000)}; /* finish out of order */
+    nanosleep(&nap, NULL);
+    j->answer = j->number * j->number;
+    atomic_fetch_add(&b->worked, 1);
+}
+
+static gp_status take_job(void *user, void *data, gp_error *err)
+{
+    bench *b = user;
+    job *j = data;
+    assert_int_equal(j->number, b->taken);
+    assert_int_equal(j->answer, j->number * j->number);
+    gp_mem_free(j);
+    b->taken++;
+    if (b->fail_take && b->taken == b->fail_take) return gp_fail(err, GP_ERR_IO, "take failed");
+    return GP_OK;
+}
+
+static void drop_job(void *user, void *data)
+{
+    ((bench *)user)->dropped++;
+    gp_mem_free(data);
+}
+
+static gp_status run(bench *b, int threads, size_t window, gp_error *err)
+{
+    gp_pipeline pipe = {
+        .threads = threads, .window = window, .next = make_job, .work = do_job, .take = take_job, .drop = drop_job};
+    return gp_pipeline_run(&pipe, b, err);
+}
+
+static void test_order(void **state)
+{
+    (void)state;
+    static const int threads[] = {1, 2, 8};
+    gp_error err = {0};
+    for (size_t i = 0; i < 3; i++) {
+        bench b = {.jobs = 300};
+        int64_t before = gp_mem_live();
+        assert_ok(run(&b, threads[i], (size_t)threads[i] * 2, &err));
+        assert_int_equal(b.taken, 300);
+        assert_int_equal(b.dropped, 0);
+        assert_true(b.most_alive <= (size_t)threads[i] * 2);
+        assert_int_equal(gp_mem_live(), before);
+    }
+    bench none = {.jobs = 0};
+    assert_ok(run(&none, 2, 4, &err));
+    bench one = {.jobs = 5};
+    assert_ok(run(&one, 3, 1, &err)); /* a window of one is a queue of one */
+    assert_int_equal(one.taken, 5);
+}
+
+static void test_stop_finishes_what_is_under_way(void **state)
+{
+    (void)state;
+    bench b = {.jobs = 100, .stop_after = 37};
+    gp_error err = {0};
+    assert_int_equal(run(&b, 3, 6, &err), GP_ERR_STOPPED);
+    assert_int_equal(b.taken, 37);
+    assert_int_equal(b.dropped, 0);
+}
+
+static void test_failures(void **state)
+{
+    (void)state;
+    int64_t before = gp_mem_live();
+    bench b = {.jobs = 100, .fail_next = 20};
+    gp_error err = {0};
+    assert_int_equal(run(&b, 4, 8, &err), GP_ERR_IO);
+    assert_string_equal(err.message, "next failed");
+    assert_int_equal(b.taken + b.dropped, b.made);
+    bench c = {.jobs = 100, .fail_take = 20};
+    assert_int_equal(run(&c, 4, 8, &err), GP_ERR_IO);
+    assert_string_equal(err.message, "take failed");
+    assert_int_equal(c.taken, 20);
+    assert_int_equal(c.taken + c.dropped, c.made);
+    assert_int_equal(gp_mem_live(), before);
+}
+
+/* A failure among the jobs that a stop lets finish is what the pipe returns, in status and in message. */
+static void test_failure_after_stop(void **state)
+{
+    (void)state;
+    int64_t before = gp_mem_live();
+    bench b = {.jobs = 100, .stop_after = 20, .fail_take = 20};
+    gp_error err = {0};
+    assert_int_equal(run(&b, 4, 8, &err), GP_ERR_IO);
+    assert_int_equal(err.status, GP_ERR_IO);
+    assert_string_equal(err.message, "take failed");
+    assert_int_equal(b.taken, 20);
+    assert_int_equal(gp_mem_live(), before);
+}
+
+/* (That threads start together or not at all is tested in base.) */
+static void test_threads_that_do_not_start(void **state)
+{
+    (void)state;
+    int64_t before = gp_mem_live();
+    bench b = {.jobs = 100};
+    gp_error err = {0};
+    assert_int_equal(run(&b, 0, 4, &err), GP_ERR_USAGE);
+    assert_int_equal(b.made, 0);
+    assert_int_equal(gp_mem_live(), before);
+}
+
+static void test_no_memory(void **state)
+{
+    (void)state;
+    int64_t before = gp_mem_live();
+    for (uint64_t n = 1;; n++) {
+        bench b = {.jobs = 0};
+        gp_error err = {0};
+        gp_mem_fail_at(n);
+        gp_status st = run(&b, 2, 4, &err);
+        gp_mem_fail_at(0);
+        assert_int_equal(gp_mem_live(), before);
+        if (st == GP_OK) break;
+        assert_int_equal(st, GP_ERR_MEMORY);
+        assert_true(n < 100);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_stop_finishes_what_is_under_way),
+        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_failure_after_stop),
+        cmocka_unit_test(test_threads_that_do_not_start),
+        cmocka_unit_test(test_no_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
