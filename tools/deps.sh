@@ -66,28 +66,37 @@ if [ -n "$only_names" ]; then
     exit 0
 fi
 [ -n "$missing$absent$left" ] || exit 0
+lists() { ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1; }
+wants=$missing$absent
+lists || wants=$wants$left # without the lists nobody knows whether a source has them
+if [ -z "$wants" ]; then
+    echo "goldpan: left out, since no package source here has them:$left" >&2
+    exit 0
+fi
+by_hand() { echo "goldpan: to install them yourself, run:  ${1}apt-get install --no-install-recommends$wants" >&2; }
 if [ "$(id -u)" = 0 ]; then as=
 elif command -v sudo >/dev/null 2>&1; then as=sudo
 else
-    echo "goldpan: these packages are missing, but you are not root and there is no sudo:$missing$absent" >&2
-    echo "goldpan: please ask an administrator to run:  apt-get install$missing$absent" >&2
+    echo "goldpan: these packages are missing, but you are not root and there is no sudo:$wants" >&2
+    by_hand ''
     exit 1
 fi
-ask() { # before the first use of sudo
-    [ -n "$as" ] && [ -z "${YES:-}" ] && [ -t 0 ] && [ -t 2 ] || return 0
+ask() { # before the first use of sudo; the packages were printed already
+    [ -n "$as" ] && [ "${YES:-0}" = 0 ] && [ -t 0 ] && [ -t 2 ] || return 0
     printf 'goldpan: install them with sudo apt-get? [Y/n] ' >&2
     read -r answer || answer=n
     case $answer in '' | [yY]*) YES=1 ;; *)
-        echo "goldpan: nothing was installed; with YES=1 goldpan does not ask" >&2
+        echo "goldpan: nothing was installed" >&2
+        by_hand 'sudo '
+        echo "goldpan: YES=1 installs them without this question" >&2
         exit 1 ;;
     esac
 }
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 apt() { $as env DEBIAN_FRONTEND=noninteractive apt-get -q "$@" >>"$log" 2>&1; }
-lists() { ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1; }
 if [ -n "$absent" ] || ! lists; then # the package lists are missing or old
-    echo "goldpan: reading the package lists" >&2
+    echo "goldpan: reading the package lists, to install$wants" >&2
     ask
     apt update || true
     look
@@ -98,7 +107,7 @@ if [ -n "$absent" ]; then
 fi
 [ -z "$left" ] || echo "goldpan: left out, since no package source here has them:$left" >&2
 [ -n "$missing" ] || exit 0
-echo "goldpan: installing$missing" >&2
+echo "goldpan: about to install$missing" >&2
 ask
 apt install -y --no-install-recommends $missing || {
     apt update || true # the server may no longer have the versions in the lists

@@ -3,6 +3,7 @@
 """tools/deps.sh on systems that are made up: which names it takes, what it leaves out, when it asks for nothing."""
 import os
 import pty
+import re
 import shutil
 import subprocess
 import tempfile
@@ -16,7 +17,7 @@ STUBS = {
     "apt-cache": 'case $1 in policy) grep -qx "$2" "$SYSTEM/known" && echo "  Candidate: 1" || echo "  Candidate: (none)" ;;\n'
                  'depends) echo "  Depends: clang-$(cat "$SYSTEM/clang")" ;; esac',
     "apt-get": 'shift; echo "$*" >>"$SYSTEM/done"; [ "$1" != update ] || [ ! -f "$SYSTEM/later" ] || cat "$SYSTEM/later" >>"$SYSTEM/known"',
-    "sudo": 'exec "$@"',
+    "sudo": ': >"$SYSTEM/sudo"; exec "$@"',
     "id": 'echo "${WHO:-0}"',
 }
 
@@ -62,8 +63,8 @@ class Packages(unittest.TestCase):
     def all_but(self, purpose, *names):
         return [n.replace("CLANG", "14") for line in required(purpose) for n in line if n not in names]
 
-    def run_deps(self, purpose, code=0):
-        run = subprocess.run(["sh", self.at("tools/deps.sh"), purpose], env={"PATH": self.at("bin"), "SYSTEM": self.folder, "TMPDIR": self.folder},
+    def run_deps(self, purpose, code=0, **env):
+        run = subprocess.run(["sh", self.at("tools/deps.sh"), purpose], env={"PATH": self.at("bin"), "SYSTEM": self.folder, "TMPDIR": self.folder, **env},
                              stdin=subprocess.DEVNULL, capture_output=True, text=True)
         self.assertEqual(run.returncode, code, run.stderr)
         try:
@@ -78,7 +79,7 @@ class Packages(unittest.TestCase):
         self.known(*self.all_but("test"))
         took, said = self.run_deps("test")
         self.assertEqual(took, list(dict.fromkeys(line[0].replace("CLANG", "14") for line in required("test"))))
-        self.assertIn("installing", said)
+        self.assertIn("about to install", said)
 
     def test_another_release(self):
         self.write("clang", "19")
@@ -126,23 +127,48 @@ class Packages(unittest.TestCase):
         ours, theirs = pty.openpty()
         os.write(ours, answer)
         run = subprocess.run(["sh", self.at("tools/deps.sh"), "build"], stdin=theirs, stdout=theirs, stderr=theirs,
+                             timeout=60,
                              env={"PATH": self.at("bin"), "SYSTEM": self.folder, "TMPDIR": self.folder, "WHO": "1000", **env})
-        said = os.read(ours, 65536).decode()
+        said = os.read(ours, 65536).decode().replace("\r\n", "\n")
         os.close(theirs)
         os.close(ours)
-        return run.returncode, said, os.path.exists(self.at("done"))
+        return run.returncode, said, os.path.exists(self.at("done")), os.path.exists(self.at("sudo"))
 
     def test_asks_before_sudo(self):
-        code, said, installed = self.on_a_terminal(b"n\n")
-        self.assertEqual((code, installed), (1, False))
-        self.assertIn("installing gcc", said)
-        self.assertIn("[Y/n]", said)
-        self.assertEqual(self.on_a_terminal(b"\n")[::2], (0, True))
+        code, said, installed, sudo = self.on_a_terminal(b"n\n")
+        self.assertEqual((code, installed, sudo), (1, False, False))
+        packages = re.search("goldpan: (?:reading the package lists, to install|about to install) (gcc .*)\n", said).group(1)
+        self.assertLess(said.index(packages), said.index("[Y/n]"))
+        self.assertIn("goldpan: nothing was installed\n", said)
+        self.assertIn("run:  sudo apt-get install --no-install-recommends %s\n" % packages, said)
+        code, said, installed, sudo = self.on_a_terminal(b"\n")
+        self.assertEqual((code, installed, sudo, said.count("[Y/n]")), (0, True, True, 1))
 
     def test_yes_does_not_ask(self):
-        code, said, installed = self.on_a_terminal(b"", YES="1")
-        self.assertEqual((code, installed), (0, True))
+        code, said, installed, sudo = self.on_a_terminal(b"\x04", YES="1")
+        self.assertEqual((code, installed, sudo), (0, True, True))
         self.assertNotIn("[Y/n]", said)
+        self.assertIn("about to install gcc", said)
+
+    def test_root_is_told_but_not_asked(self):
+        code, said, installed, sudo = self.on_a_terminal(b"\x04", WHO="0")
+        self.assertEqual((code, installed, sudo), (0, True, False))
+        self.assertNotIn("[Y/n]", said)
+        self.assertIn("about to install gcc", said)
+
+    def test_nobody_is_asked_without_a_terminal(self):
+        self.known(*self.all_but("build"))
+        took, said = self.run_deps("build", WHO="1000")
+        self.assertIn("meson", took)
+        self.assertNotIn("[Y/n]", said)
+        self.assertTrue(os.path.exists(self.at("sudo")))
+
+    def test_without_sudo_the_command_is_shown(self):
+        self.known(*self.all_but("build"))
+        os.unlink(self.at("bin/sudo"))
+        took, said = self.run_deps("build", 1, WHO="1000")
+        self.assertEqual(took, [])
+        self.assertRegex(said, "run:  apt-get install --no-install-recommends gcc .* meson ")
 
 
 if __name__ == "__main__":
