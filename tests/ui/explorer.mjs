@@ -113,10 +113,10 @@ describe('map', () => {
     assert.ok(await page.evaluate(() => [...document.querySelectorAll('.map canvas')].some((c) => c.getContext('webgl2') !== null)), 'no WebGL2');
     await map(page).getByRole('button', { name: 'Box' }).click();
     await drag(page, [[0.01, 0.01], [0.99, 0.99]]);
-    await until(async () => (await count(page)).includes(`${placed} chosen`), `the box chose: ${await count(page)}`);
+    await until(async () => (await count(page)).includes(`${placed} selected`), `the box selected: ${await count(page)}`);
     await map(page).getByRole('button', { name: 'Lasso' }).click();
     await drag(page, [[0.02, 0.3], [0.5, 0.3], [0.5, 0.8], [0.02, 0.8]]);
-    await until(async () => /, \d+ chosen/.test(await count(page)) && !(await count(page)).includes(`${placed} chosen`), `the lasso chose: ${await count(page)}`);
+    await until(async () => /, \d+ selected/.test(await count(page)) && !(await count(page)).includes(`${placed} selected`), `the lasso selected: ${await count(page)}`);
     await page.getByRole('button', { name: 'Show only these' }).click();
     assert.match(await count(page), new RegExp(`^\\d+ of ${total} images`));
   });
@@ -184,9 +184,9 @@ describe('images that are set apart', () => {
   const visit = async (page, key) => {
     await page.locator('.grid').press(key);
     const inspector = page.getByLabel('Inspector', { exact: true }).last();
-    await inspector.getByText('Open the image alone').waitFor();
+    await inspector.getByText('Open the image in a new tab').waitFor();
     await settle(page, 400); // the nearest images would be requested by now
-    assert.equal(await inspector.getByRole('heading', { name: 'Nearest by look' }).count(), 0);
+    assert.equal(await inspector.getByRole('heading', { name: 'Most similar images' }).count(), 0);
     const [{ why }] = sql(pictures, `SELECT apart AS why FROM images WHERE hash = x'${await hashOf(page, await current(page))}'`);
     await inspector.getByText(`${why}: not scored, never picked`).waitFor();
     assert.equal(await page.locator('.grid .cell.current [title^="set apart"]').innerText(), why);
@@ -198,7 +198,7 @@ describe('images that are set apart', () => {
     assert.deepEqual(found.sort(), apart);
   });
   seen('have no place on the map, which names them', async (page) => {
-    await page.getByRole('button', { name: new RegExp(`^${apart.length} images? ha(s|ve) no place on the map: set apart$`) }).click();
+    await page.getByRole('button', { name: new RegExp(`^${apart.length} images? (is|are) not on the map: set apart$`) }).click();
     await until(async () => (await count(page)).startsWith(`${apart.length} of ${total}`), `shown: ${await count(page)}`);
     assert.equal(await page.locator('.grid .cell [title^="set apart"]').count(), apart.length);
   });
@@ -214,11 +214,11 @@ describe('images that are set apart', () => {
     await page.locator('.chip').filter({ hasText: 'more like' }).waitFor();
     assert.equal(await page.locator('.chip').filter({ hasText: 'more like' }).count(), 1);
     for (const order of ['Largest', 'Smallest']) {
-      await page.getByLabel(`${order} first; turn round`).waitFor();
+      await page.getByLabel(`${order} first; reverse the order`).waitFor();
       await until(() => page.locator('.grid').evaluate((grid) => grid.scrollTop === 0), 'another order does not begin at its start');
       await page.locator('.grid').press('End'); // the second time, the last image is already current
       await until(async () => (await lasts()).every(Boolean), `${order} first: an image that is set apart is not the last`);
-      if (order === 'Largest') await page.getByLabel(`${order} first; turn round`).click();
+      if (order === 'Largest') await page.getByLabel(`${order} first; reverse the order`).click();
     }
     await page.context().close();
   });
@@ -274,7 +274,7 @@ describe('table and charts', () => {
     await page.reload();
     await page.getByRole('button', { name: 'high scores', exact: true }).click();
     await until(async () => (await count(page)) === narrowed, 'the view was not opened again');
-    await page.getByRole('button', { name: 'Forget the view high scores' }).click();
+    await page.getByRole('button', { name: 'Delete the view high scores' }).click();
     await until(() => sql(pictures, 'SELECT count(*) AS n FROM saved')[0].n === 0, 'the view was not forgotten');
   });
   seen('a box in the scatter plot chooses', async (page) => {
@@ -287,7 +287,7 @@ describe('table and charts', () => {
     await page.mouse.down();
     await page.mouse.move(box.x + box.width - 12, box.y + box.height - 40, { steps: 5 });
     await page.mouse.up();
-    await until(async () => /\d+ chosen/.test(await count(page)), 'nothing was chosen');
+    await until(async () => /\d+ selected/.test(await count(page)), 'nothing was selected');
   });
 });
 
@@ -297,12 +297,12 @@ describe('what was found', () => {
     const lists = page.locator('aside.panel .found');
     const headings = await lists.getByRole('heading').allTextContents();
     assert.equal(headings.length, 2);
-    assert.match(headings[0], /from all, beyond chance$/);
+    assert.match(headings[0], /^Clusters with significantly higher scores than average$/);
     assert.match(headings[1], /^Within categories/);
     await lists.getByRole('list').first().getByText(/^p 0\.\d{3}$/).first().waitFor();
     const item = page.locator('aside.panel li').filter({ hasText: title }).first();
     await item.locator('button.item').click();
-    await until(async () => (await count(page)).includes(`, ${support} chosen`), `the slice of ${support} chose: ${await count(page)}`);
+    await until(async () => (await count(page)).includes(`, ${support} selected`), `the slice of ${support} selected: ${await count(page)}`);
     await item.getByRole('button', { name: 'Why' }).click();
     await item.locator('.why li').first().waitFor();
     await page.getByRole('tab', { name: 'Categories' }).click();
@@ -310,7 +310,7 @@ describe('what was found', () => {
     await category.getByRole('button', { name: 'Show only' }).click();
     const [{ n }] = sql(pictures, `SELECT max(support) AS n FROM categories`);
     await until(async () => (await count(page)).startsWith(`${n} of ${total}`), `the category of ${n} shows: ${await count(page)}`);
-    await page.getByRole('tab', { name: 'Copies' }).click();
+    await page.getByRole('tab', { name: 'Near-duplicates' }).click();
     await page.locator('aside.panel li').first().waitFor();
   });
 });
@@ -326,7 +326,7 @@ describe('inspector', () => {
     await inspector.getByText(/from a1111/).waitFor();
     await inspector.getByRole('heading', { name: 'Settings' }).waitFor();
     await inspector.getByRole('heading', { name: /Same prompt/ }).waitFor();
-    await inspector.getByRole('heading', { name: 'Nearest by look' }).waitFor();
+    await inspector.getByRole('heading', { name: 'Most similar images' }).waitFor();
     await inspector.getByRole('button', { name: 'Copy', exact: true }).click();
     assert.equal(await page.evaluate(() => navigator.clipboard.readText()), fact.raw);
     const picture = inspector.locator('.picture img').last();
@@ -351,7 +351,7 @@ describe('compare', () => {
     await until(async () => /scale\((?!1\))/.test(await style(0)), 'no zoom');
     assert.equal(await style(0), await style(1));
     await dialog.getByRole('button', { name: 'A over B' }).click();
-    await dialog.getByLabel('How much of A is seen').fill('25');
+    await dialog.getByLabel('Visible part of A').fill('25');
     assert.match(await dialog.locator('.above').getAttribute('style'), /75%/);
     await page.keyboard.press('Escape');
     await dialog.waitFor({ state: 'detached' });
@@ -380,7 +380,7 @@ describe('culling', () => {
     for (let i = 0; i < 3; i++) await page.keyboard.press('Control+Shift+z');
     await until(() => rating(order[0]).flag === 1 && rating(order[1]).flag === -1 && rating(order[2]).stars === 4, 'not done again');
     await page.keyboard.press('?');
-    await page.getByRole('dialog', { name: 'Keys' }).waitFor();
+    await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
     await page.keyboard.press('Escape');
     await page.keyboard.press('Escape');
     await dialog.waitFor({ state: 'detached' });
@@ -470,7 +470,7 @@ describe('layout', () => {
       await page.keyboard.press('Tab');
       names.add(await page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent?.trim() ?? ''));
     }
-    for (const name of ['Search', 'Grid', 'Table', 'Map', 'Charts', 'Compare', 'Cull', 'Review', 'Keys', 'Slices', 'Images']) assert.ok(names.has(name), `Tab does not come to ${name}`);
+    for (const name of ['Search', 'Grid', 'Table', 'Map', 'Charts', 'Compare', 'Cull', 'Review', 'Keyboard shortcuts', 'Slices', 'Images']) assert.ok(names.has(name), `Tab does not come to ${name}`);
   });
   seen('fits a laptop screen, and a narrower one', async (page) => {
     for (const [width, height] of [[1366, 768], [1280, 720], [1024, 700]]) {
@@ -497,7 +497,7 @@ describe('layout', () => {
       await free.getByRole('button', { name: 'Charts' }).click();
       await settle(free, 500);
       await look('table and charts');
-      for (const [key, where] of [['e', 'Culling'], ['c', 'Compare'], ['v', 'Review'], ['?', 'Keys']]) {
+      for (const [key, where] of [['e', 'Culling'], ['c', 'Compare'], ['v', 'Review'], ['?', 'Keyboard shortcuts']]) {
         await free.keyboard.press(key);
         await free.getByRole('dialog', { name: where }).waitFor();
         await settle(free, 300);
@@ -519,7 +519,7 @@ describe('nothing is lost', () => {
     await until(() => rating(hash).stars === 5, 'not in the catalog');
     await first.stop('SIGKILL');
     await page.keyboard.press('p');
-    await page.getByText('goldpan does not answer').waitFor();
+    await page.getByText('goldpan does not respond').waitFor();
     await settle(page, 300);
     const context = page.context();
     await page.close({ runBeforeUnload: false });

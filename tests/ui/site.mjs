@@ -63,8 +63,8 @@ describe('site', () => {
       await until(async () => (await shown(page, '.grid .cell img')) >= 6, 'no thumbnails');
       await cells(page).nth(3).click();
       await until(async () => (await shown(page, '.picture img')) >= 1, 'not shown whole');
-      await page.getByText('Nearest by look').waitFor();
-      assert.equal(await page.getByRole('button', { name: /^Near image/ }).count(), 12);
+      await page.getByText('Most similar images').waitFor();
+      assert.equal(await page.getByRole('button', { name: /^Similar image/ }).count(), 12);
       if (process.env.GOLDPAN_SHOTS) await page.screenshot({ path: join(process.env.GOLDPAN_SHOTS, `site-${kind}.png`) });
     });
   seen('originals', 'has the map, charts, table, slices and both ways of looking', async (page) => {
@@ -94,7 +94,7 @@ describe('site', () => {
     await page.reload();
     await until(async () => /✕/.test(await mark()), 'forgotten');
     await page.getByRole('button', { name: 'Review' }).click();
-    await page.getByText('stays in this browser').waitFor();
+    await page.getByText('stay in this browser').waitFor();
     if (process.env.GOLDPAN_SHOTS) await page.screenshot({ path: join(process.env.GOLDPAN_SHOTS, 'site-review.png') });
   });
   seen('originals', 'a visitor can take back what was marked by its maker', async (page) => {

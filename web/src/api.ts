@@ -114,7 +114,7 @@ async function answer(address: string, init?: RequestInit): Promise<Response> {
   try {
     response = await fetch(address, init);
   } catch {
-    throw new Error('goldpan does not answer: is it still running?');
+    throw new Error('goldpan does not respond. Is it still running?');
   }
   if (response.ok) return response;
   let why = `${response.status} ${response.statusText}`;

@@ -106,7 +106,7 @@ describe('ratings', () => {
     const { ratings, said } = make(async () => new Response('{"error":"there is no image"}', { status: 400 }));
     ratings.set([0], 1);
     await settled();
-    expect(said).toEqual(['not saved: there is no image']);
+    expect(said).toEqual(['Not saved: there is no image']);
   });
   it('takes the undo along when the rows move', async () => {
     const { ratings } = make();

@@ -73,7 +73,7 @@ export class Histogram {
     host.append(this.canvas);
     this.canvas.tabIndex = 0;
     this.canvas.setAttribute('role', 'application');
-    this.canvas.setAttribute('aria-label', `${label}: drag to keep a range; arrow keys move it, double click or Escape clears it`);
+    this.canvas.setAttribute('aria-label', `${label}: drag to filter by a range; arrow keys move the range, double click or Escape clears it`);
     this.listen();
     this.resize = new ResizeObserver(() => this.measure());
     this.resize.observe(host);

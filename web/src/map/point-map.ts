@@ -129,7 +129,7 @@ export class PointMap {
     const plain = this.canvas.getContext('2d');
     if (plain) return new FlatPoints(plain);
     const message = document.createElement('p');
-    message.textContent = 'This browser draws neither WebGL2 nor a canvas, so there is no map; grid and table work.';
+    message.textContent = 'This browser supports neither WebGL2 nor a 2-D canvas, so the map cannot be drawn. Grid and table still work.';
     this.host.append(message);
     return null;
   }
@@ -167,7 +167,7 @@ export class PointMap {
     this.index = new GridIndex(xs, ys);
     this.points?.setPlaces(xy);
     this.points?.setSizes(null);
-    this.top.setAttribute('aria-description', `${this.index.count} of ${n} images have a place`);
+    this.top.setAttribute('aria-description', `${this.index.count} of ${n} images are on the map`);
     this.statesStale = true;
     this.draw();
   }

@@ -43,7 +43,7 @@ const DEFAULT_LAYOUT: Layout = {
   inspector: true,
   theme: 'system',
   cell: 150,
-  panelWidth: 250,
+  panelWidth: 270,
   inspectorWidth: 300,
   split: 0.58,
   group: 'none',
@@ -62,6 +62,7 @@ export interface SavedView {
   group: GroupBy;
 }
 
+const images = (n: number): string => `${n} ${n === 1 ? 'image' : 'images'}`;
 const hex = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
 
 class App {
@@ -203,7 +204,7 @@ class App {
     );
     const left = outbox?.takeOver((hash) => rowOf(hash) >= 0) ?? [];
     this.ratings.resend(left, rowOf);
-    if (left.length) this.notice = left.length === 1 ? 'a rating that was not saved is saved now' : `${left.length} ratings that were not saved are saved now`;
+    if (left.length) this.notice = `Saving ${left.length} ${left.length === 1 ? 'mark' : 'marks'} that an earlier page could not send.`;
   }
 
   /** The catalog changed under us: read it again, and keep what the user was at. */
@@ -229,7 +230,7 @@ class App {
     );
     if (this.likeness) await this.runSearch();
     this.selectionTick++;
-    this.notice = 'the catalog changed and was read again';
+    this.notice = 'The catalog changed and was loaded again.';
   }
 
   /** A column that is there, or undefined and on its way. */
@@ -293,8 +294,8 @@ class App {
       const column = this.lookup(by === 'duplicate' ? 'duplicate' : by);
       if (!column) return { order, groups: [] };
       of = (row) => column.data[row] as number;
-      const none = by === 'prompt' ? 'no prompt' : by === 'category' ? 'no category' : 'without near copies';
-      title = (group) => (group === NONE ? none : by === 'duplicate' ? `near copies ${group + 1}` : (column.words?.at(group) ?? ''));
+      const none = by === 'prompt' ? 'no prompt' : by === 'category' ? 'no category' : 'no near-duplicates';
+      title = (group) => (group === NONE ? none : by === 'duplicate' ? `near-duplicate group ${group + 1}` : (column.words?.at(group) ?? ''));
     }
     return groupRows(order, of, title);
   }
@@ -429,8 +430,10 @@ class App {
     }
     if (filter.low === null && filter.high === null) return `${title}: ${filter.not ? 'no value' : 'any value'}`;
     if (filter.low === filter.high) return `${title}: ${not}${formatNumber(filter.column, filter.low as number) || filter.low}`;
-    const number = (x: number | null, none: string): string => (x === null ? none : Number.isInteger(x) ? String(x) : x.toFixed(2));
-    return `${title}: ${not}${number(filter.low, '')} … ${number(filter.high, '')}`;
+    const number = (x: number): string => (Number.isInteger(x) ? String(x) : x.toFixed(2));
+    if (filter.low === null) return `${title}: ${not}at most ${number(filter.high as number)}`;
+    if (filter.high === null) return `${title}: ${not}at least ${number(filter.low)}`;
+    return `${title}: ${not}${number(filter.low)} to ${number(filter.high)}`;
   }
 
   // ---------------------------------------------------------------- search
@@ -493,7 +496,7 @@ class App {
 
   rate(rows: Iterable<number>, flag?: number, stars?: number): void {
     if (this.manifest?.live && this.manifest.readonly) {
-      this.notice = 'this catalog is open read-only: nothing is changed';
+      this.notice = 'This catalog is open read-only. Your mark is not saved.';
       return;
     }
     this.ratings.set(rows, flag, stars);
@@ -522,13 +525,13 @@ class App {
   undo(): void {
     const rows = this.ratings.undo();
     if (rows?.length) this.goTo(rows[0] as number);
-    this.notice = rows ? `undone (${rows.length === 1 ? 'one image' : `${rows.length} images`})` : 'nothing to undo';
+    this.notice = rows ? `Undone for ${images(rows.length)}.` : 'Nothing to undo.';
   }
 
   redo(): void {
     const rows = this.ratings.redo();
     if (rows?.length) this.goTo(rows[0] as number);
-    this.notice = rows ? `done again (${rows.length === 1 ? 'one image' : `${rows.length} images`})` : 'nothing to redo';
+    this.notice = rows ? `Redone for ${images(rows.length)}.` : 'Nothing to redo.';
   }
 
   goTo(row: number): void {
@@ -554,7 +557,7 @@ class App {
     for (let row = 0; row < this.count; row++)
       if (this.ratings.flag[row] !== this.shipped?.flag[row] || this.ratings.stars[row] !== this.shipped?.stars[row])
         kept[this.hash(row)] = [this.ratings.flag[row] as number, this.ratings.stars[row] as number];
-    if (!remember(this.storeKey('ratings'), kept)) this.notice = 'this browser keeps nothing of this site: marks are gone with the page';
+    if (!remember(this.storeKey('ratings'), kept)) this.notice = 'This browser blocks storage for this site. Your marks will be lost when you close the page.';
   }
 
   private restoreRatings(): void {

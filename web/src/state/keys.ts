@@ -30,7 +30,7 @@ export function startCull(): void {
   const chosen = app.selectedRows();
   app.cullRows = chosen.length > 1 ? app.order.filter((row) => app.selected[row] === 1) : app.order.slice();
   if (app.cullRows.length === 0) {
-    app.notice = 'no images are shown: take a filter away first';
+    app.notice = 'No images are shown. Remove a filter first.';
     return;
   }
   if (!app.cullRows.includes(app.current)) app.current = app.cullRows[0] as number;
@@ -41,10 +41,10 @@ export function startCompare(): void {
   let rows = Array.from(app.order.filter((row) => app.selected[row] === 1));
   if (rows.length < 2 && app.current >= 0) rows = siblings(app.current);
   if (rows.length < 2) {
-    app.notice = 'choose 2 to 8 images to compare (Ctrl+click), or one whose prompt has several';
+    app.notice = 'Select 2 to 8 images to compare (Ctrl+click), or one image whose prompt has several.';
     return;
   }
-  if (rows.length > 8) app.notice = 'the first 8 of the chosen images are compared';
+  if (rows.length > 8) app.notice = 'Only the first 8 images are compared.';
   app.compareRows = rows.slice(0, 8);
   app.mode = 'compare';
 }
@@ -69,14 +69,14 @@ function back(): void {
 export const KEYS: Key[] = [
   { keys: ['p'], shown: 'P', about: 'pick', where: 'images', run: () => rateTarget(1) },
   { keys: ['x'], shown: 'X', about: 'reject', where: 'images', run: () => rateTarget(-1) },
-  { keys: ['u'], shown: 'U', about: 'neither picked nor rejected', where: 'images', run: () => rateTarget(0) },
+  { keys: ['u'], shown: 'U', about: 'remove the pick or reject', where: 'images', run: () => rateTarget(0) },
   ...[1, 2, 3, 4, 5].map(
-    (n): Key => ({ keys: [String(n)], shown: n === 1 ? '1 … 5' : '', about: 'stars', where: 'images', run: () => rateTarget(undefined, n) }),
+    (n): Key => ({ keys: [String(n)], shown: n === 1 ? '1 … 5' : '', about: 'set the stars', where: 'images', run: () => rateTarget(undefined, n) }),
   ),
-  { keys: ['0'], shown: '0', about: 'no stars', where: 'images', run: () => rateTarget(undefined, 0) },
-  { keys: ['m'], shown: 'M', about: 'more like this', where: 'images', run: () => void like(false) },
-  { keys: ['l'], shown: 'L', about: 'less like this', where: 'images', run: () => void like(true) },
-  { keys: ['ctrl+z', 'meta+z'], shown: 'Ctrl Z', about: 'undo, as often as you like', where: 'everywhere', run: () => app.undo() },
+  { keys: ['0'], shown: '0', about: 'remove the stars', where: 'images', run: () => rateTarget(undefined, 0) },
+  { keys: ['m'], shown: 'M', about: 'search for more like this', where: 'images', run: () => void like(false) },
+  { keys: ['l'], shown: 'L', about: 'search for less like this', where: 'images', run: () => void like(true) },
+  { keys: ['ctrl+z', 'meta+z'], shown: 'Ctrl Z', about: 'undo (no limit)', where: 'everywhere', run: () => app.undo() },
   {
     keys: ['ctrl+shift+z', 'ctrl+y', 'meta+shift+z'],
     shown: 'Ctrl Shift Z',
@@ -84,27 +84,28 @@ export const KEYS: Key[] = [
     where: 'everywhere',
     run: () => app.redo(),
   },
-  { keys: ['c'], shown: 'C', about: 'compare the chosen images, or all of one prompt', where: 'images', run: startCompare },
-  { keys: ['e', 'enter'], shown: 'E, Enter', about: 'go through the images one by one (culling)', where: 'images', run: startCull },
-  { keys: ['v'], shown: 'V', about: 'review before exporting', where: 'everywhere', run: () => (app.mode = 'review') },
-  { keys: ['ctrl+a', 'meta+a'], shown: 'Ctrl A', about: 'choose all that are shown', where: 'images', run: () => app.select(app.order) },
-  { keys: ['escape'], shown: 'Esc', about: 'back; choose nothing', where: 'everywhere', run: back },
+  { keys: ['c'], shown: 'C', about: 'compare the selected images, or all of one prompt', where: 'images', run: startCompare },
+  { keys: ['e', 'enter'], shown: 'E, Enter', about: 'review images one by one (culling)', where: 'images', run: startCull },
+  { keys: ['v'], shown: 'V', about: 'review picks and export', where: 'everywhere', run: () => (app.mode = 'review') },
+  { keys: ['ctrl+a', 'meta+a'], shown: 'Ctrl A', about: 'select all images that are shown', where: 'images', run: () => app.select(app.order) },
+  { keys: ['escape'], shown: 'Esc', about: 'go back, or deselect all images', where: 'everywhere', run: back },
   { keys: ['/'], shown: '/', about: 'search', where: 'everywhere', run: () => document.getElementById('search')?.focus() },
   { keys: ['g'], shown: 'G', about: 'grid', where: 'everywhere', run: () => ((app.layout.centre = 'grid'), (app.mode = 'browse')) },
   { keys: ['t'], shown: 'T', about: 'table', where: 'everywhere', run: () => ((app.layout.centre = 'table'), (app.mode = 'browse')) },
   { keys: ['i'], shown: 'I', about: 'inspector', where: 'everywhere', run: () => (app.layout.inspector = !app.layout.inspector) },
   { keys: ['+', '='], shown: '+', about: 'larger thumbnails', where: 'everywhere', run: () => size(1.2) },
   { keys: ['-'], shown: '-', about: 'smaller thumbnails', where: 'everywhere', run: () => size(1 / 1.2) },
-  { keys: ['?'], shown: '?', about: 'these keys', where: 'everywhere', run: () => (app.help = !app.help) },
-  { keys: [], shown: '← → ↑ ↓', about: 'move; with Shift choose; Home and End', where: 'images' },
-  { keys: [], shown: 'Space', about: 'choose or leave the image', where: 'images' },
-  { keys: ['a'], shown: 'A', about: 'go on by itself after a pick, a reject or stars', where: 'culling' },
-  { keys: [], shown: 'Z', about: 'one pixel of the image to one of the screen, and back', where: 'culling' },
+  { keys: ['?'], shown: '?', about: 'keyboard shortcuts', where: 'everywhere', run: () => (app.help = !app.help) },
+  { keys: [], shown: '← → ↑ ↓', about: 'move; with Shift, select a range', where: 'images' },
+  { keys: [], shown: 'Home, End', about: 'first image, last image', where: 'images' },
+  { keys: [], shown: 'Space', about: 'select or deselect the image', where: 'images' },
+  { keys: ['a'], shown: 'A', about: 'advance automatically after a pick, a reject or stars', where: 'culling' },
+  { keys: [], shown: 'Z', about: 'zoom to 100 %, and back', where: 'culling' },
 ];
 
 async function like(less: boolean): Promise<void> {
   if (!app.manifest?.search.like) {
-    app.notice = 'search by image needs goldpan explore and a catalog with embeddings';
+    app.notice = 'Search by image needs goldpan explore and a catalog with embeddings.';
     return;
   }
   await app.searchLike(app.target(), less);

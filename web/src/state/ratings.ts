@@ -144,11 +144,11 @@ export class Ratings {
         if (error instanceof Refusal && error.status === 400) {
           // An image has gone from the catalog: no use in asking again.
           this.outbox?.done(list);
-          this.failed(`not saved: ${error.message}`);
+          this.failed(`Not saved: ${error.message}`);
           return;
         }
         // The server may be starting again: the outbox keeps the rating, even beyond this page.
-        this.failed(`not saved yet: ${(error as Error).message}`);
+        this.failed(`Not saved yet: ${(error as Error).message}`);
         await new Promise((resolve) => setTimeout(resolve, Math.min(10000, 500 * 2 ** attempt)));
       }
     }
