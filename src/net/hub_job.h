@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ * Private to net: one download of a model, which hub.c plans, hub_ask.c asks about and hub_fetch.c receives. */
+#ifndef GP_NET_HUB_JOB_H
+#define GP_NET_HUB_JOB_H
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "net/http.h"
+#include "net/hub_cache.h"
+
+/* A download must receive more than this many bytes in each 10 seconds. */
+enum { GP_HUB_MIN_BYTES = 1024 };
+
+/* One file of the model that must be fetched. */
+typedef struct gp_hub_file {
+    char *name;
+    char etag[65];
+    bool sized;
+    uint64_t size;
+} gp_hub_file;
+
+typedef struct gp_hub_job {
+    const char *name, *revision;
+    bool force;
+    gp_hub_repo repo;
+    gp_http *http;
+    char *endpoint, *token;
+    double etag_timeout, download_timeout;
+    char commit[41];
+    bool commit_known;
+    gp_hub_file *files;
+    size_t count;
+    gp_progress_meter ticker;
+    uint64_t done; /* bytes in place, of all files to fetch */
+    /* the file under way */
+    int fd;
+    uint64_t at, limit; /* bytes in .incomplete; most it may get */
+    int write_error;
+    bool too_long;
+} gp_hub_job;
+
+gp_status gp_hub_no_memory(gp_error *err);
+/* Reports progress; false asks to stop.  `user` is the job. */
+bool gp_hub_tick(void *user);
+
+/* hub_ask.c */
+/* Returns the failure for an answer other than success, in words that say what to do. */
+gp_status gp_hub_refused(const gp_hub_job *job, const gp_http_response *response, const char *file, gp_error *err);
+/* The address of a file of the model.  Owns: gp_mem_free; NULL: out of memory. */
+char *gp_hub_file_url(const gp_hub_job *job, const char *file);
+/* Asks the hub about a file and fills its etag and size.  *found is false if the hub has no such file, which is then
+ * noted in the cache. */
+gp_status gp_hub_ask(gp_hub_job *job, gp_hub_file *file, bool *found, gp_error *err);
+
+/* hub_fetch.c: puts one file into the cache, checked by its hash. */
+gp_status gp_hub_fetch_file(gp_hub_job *job, const gp_hub_file *file, gp_error *err);
+
+#endif
