@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Private to the report room: what a view is made of. */
+ * Private to view: what a view is made of. */
 #ifndef GP_VIEW_VIEW_PRIVATE_H
 #define GP_VIEW_VIEW_PRIVATE_H
 
@@ -89,6 +89,51 @@ gp_column *gp_view_add(gp_view *view, const char *name, const char *title, gp_co
 gp_column *gp_view_named(gp_view *view, const char *name);
 size_t gp_column_size(gp_column_type type); /* bytes a row */
 
+/* The columns that every view has.  view->columns begins with them, in this order. */
+enum {
+    GP_VIEW_ID,
+    GP_VIEW_HASH,
+    GP_VIEW_PATH,
+    GP_VIEW_FORMAT,
+    GP_VIEW_WIDTH,
+    GP_VIEW_HEIGHT,
+    GP_VIEW_BYTES,
+    GP_VIEW_ADDED,
+    GP_VIEW_PROMPT,
+    GP_VIEW_NEGATIVE,
+    GP_VIEW_SOURCE,
+    GP_VIEW_EVIDENCE,
+    GP_VIEW_SCORE,
+    GP_VIEW_RANK,
+    GP_VIEW_CANDIDATES,
+    GP_VIEW_PICKED,
+    GP_VIEW_FLAG,
+    GP_VIEW_STARS,
+    GP_VIEW_ALWAYS,
+    GP_VIEW_CATEGORY = GP_VIEW_ALWAYS,
+    GP_VIEW_CORRECTED,
+    GP_VIEW_PERCENTILE,
+    GP_VIEW_Z_PROMPT,
+    GP_VIEW_Z_CATEGORY,
+    GP_VIEW_DUPLICATE,
+    GP_VIEW_KEEPER,
+    GP_VIEW_LIKENESS,
+    GP_VIEW_X,
+    GP_VIEW_Y,
+    GP_VIEW_APART,
+    GP_VIEW_SHARPNESS,
+    GP_VIEW_NOISE,
+    GP_VIEW_EXPOSURE,
+    GP_VIEW_SATURATION,
+    GP_VIEW_ENTROPY,
+    GP_VIEW_SPREAD,
+    GP_VIEW_FOUND
+};
+
+/* view_read.c: fills a new view from the catalog. */
+gp_status gp_view_read(gp_view *view, gp_catalog *cat, const char *scorer, gp_error *err);
+/* view.c: the table that gp_view_find uses. */
+gp_status gp_view_index_hashes(gp_view *view, gp_error *err);
 /* view_settings.c: one row's settings, and at the end the columns of all. */
 gp_status gp_view_take_settings(gp_view *view, size_t row, const char *json, gp_error *err);
 gp_status gp_view_end_settings(gp_view *view, gp_error *err);
