@@ -26,13 +26,13 @@
 
 /* ------------------------------------------------------------------ categories */
 
-void gp_analysis_note(gp_find_run *r, const char *text)
+void gp_analysis_note(gp_analysis_run *r, const char *text)
 {
     size_t used = strlen(r->report->note), room = sizeof r->report->note - used;
     snprintf(r->report->note + used, room, "%s%s", used ? "; " : "", text);
 }
 
-static gp_status build_tree(gp_find_run *r, gp_error *err)
+static gp_status build_tree(gp_analysis_run *r, gp_error *err)
 {
     gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
     double start = gp_clock_now();
@@ -54,7 +54,7 @@ static gp_status build_tree(gp_find_run *r, gp_error *err)
 }
 
 /* Levels of the tree, coarse first, as pick and catalog want them. */
-static gp_status categories_from_tree(gp_find_run *r, gp_error *err)
+static gp_status categories_from_tree(gp_analysis_run *r, gp_error *err)
 {
     const gp_hierarchy *t = &r->tree;
     uint32_t *labels = NULL, *sizes = NULL; /* [levels, n], [levels] */
@@ -77,202 +77,7 @@ out:
     return st;
 }
 
-/* A label is a name, or a name with what belongs to it: "animals=cat|dog|bird". */
-typedef struct labels {
-    char *text;         /* what the pointers point into */
-    const char **words; /* [count] what is looked for */
-    const char **names; /* [count] whose label it is */
-    size_t count;
-} labels;
-
-static void labels_clear(labels *l)
-{
-    gp_mem_free(l->text);
-    gp_mem_free(l->words);
-    gp_mem_free(l->names);
-}
-
-static gp_status labels_read(const gp_analyze_options *o, labels *l, gp_error *err)
-{
-    gp_str all = GP_STR_INIT;
-    size_t most = 0;
-    for (size_t i = 0; i < o->category_label_count; i++) {
-        most++;
-        for (const char *p = o->category_labels[i]; *p; p++) most += *p == '|';
-        gp_str_puts(&all, o->category_labels[i]);
-        gp_str_putc(&all, 0);
-    }
-    l->text = gp_str_take(&all);
-    l->words = gp_mem_zero(most, sizeof *l->words);
-    l->names = gp_mem_zero(most, sizeof *l->names);
-    if (!l->text || !l->words || !l->names) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
-    char *p = l->text;
-    for (size_t i = 0; i < o->category_label_count; i++) {
-        char *end = p + strlen(p), *alternatives = strchr(p, '=');
-        if (alternatives) *alternatives++ = 0;
-        for (char *at = alternatives ? alternatives : p, *next; at; at = next) {
-            next = alternatives ? strchr(at, '|') : NULL;
-            if (next) *next++ = 0;
-            if (!*at || !*p)
-                return gp_fail(err, GP_ERR_USAGE, "category '%s' has an empty word", o->category_labels[i]);
-            l->words[l->count] = at, l->names[l->count++] = p;
-        }
-        p = end + 1;
-    }
-    return GP_OK;
-}
-
-static bool is_letter(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (unsigned char)c >= 0x80;
-}
-
-/* Where the prompt first names this, as whole words, also in the plural; SIZE_MAX: nowhere. */
-static size_t mentioned(const char *prompt, const char *word)
-{
-    size_t length = strlen(word);
-    for (size_t i = 0; prompt[i]; i++) {
-        if (i > 0 && is_letter(prompt[i - 1])) continue;
-        if (strncasecmp(prompt + i, word, length) != 0) continue;
-        const char *after = prompt + i + length;
-        if (!strncasecmp(after, "es", 2) && !is_letter(after[2])) return i;
-        if (*after == 's' && !is_letter(after[1])) return i;
-        if (!is_letter(*after)) return i;
-    }
-    return SIZE_MAX;
-}
-
-/* The label whose word the prompt names first, the longer of two at one place; NULL: none. */
-static const char *label_of_prompt(const labels *l, const char *prompt)
-{
-    size_t first = SIZE_MAX, longest = 0;
-    const char *name = NULL;
-    for (size_t i = 0; prompt && i < l->count; i++) {
-        size_t at = mentioned(prompt, l->words[i]), length = strlen(l->words[i]);
-        if (at < first || (at == first && at != SIZE_MAX && length > longest))
-            first = at, longest = length, name = l->names[i];
-    }
-    return name;
-}
-
-/* Neutral texts.  An image that is nearer to a neutral text than to every label is "other".  The nearest text is used,
- * not the mean of all, because the text that a model finds neutral depends on the kind of image. */
-static const char *const neutral_texts[] = {"", "a photo", "a picture", "a drawing"};
-enum { NEUTRALS = sizeof neutral_texts / sizeof *neutral_texts };
-static const char other_name[] = "other";
-
-/* Averages the embeddings of a few wordings of each label, because CLIP was not trained on single words.  Appends the
- * embeddings of the neutral texts.  *out [count + NEUTRALS, d] owned. */
-static gp_status embed_labels(const gp_find_run *r, const labels *l, float **out, gp_error *err)
-{
-    static const char *const wordings[] = {"", "a photo of ", "a picture of "};
-    enum { WORDINGS = sizeof wordings / sizeof *wordings };
-    size_t count = l->count * WORDINGS, d = r->m.dims;
-    char **texts = gp_mem_zero(count, sizeof *texts);
-    float *vectors = NULL; /* [count * WORDINGS, d], then [count, d] */
-    gp_status st = texts ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
-    for (size_t i = 0; st == GP_OK && i < count; i++) {
-        gp_str s = GP_STR_INIT;
-        gp_str_puts(&s, wordings[i % WORDINGS]);
-        gp_str_puts(&s, l->words[i / WORDINGS]);
-        texts[i] = gp_str_take(&s);
-        if (!texts[i]) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
-    }
-    if (st == GP_OK) st = gp_alloc((void **)&vectors, (count + NEUTRALS) * d, sizeof *vectors, "categories", err);
-    if (st == GP_OK)
-        st = gp_embed_run_texts(r->clip, (const char *const *)texts, count, r->options->threads, vectors, NULL, NULL,
-                                err);
-    for (size_t i = 0; st == GP_OK && i < l->count; i++) {
-        double norm = 0;
-        for (size_t j = 0; j < d; j++) {
-            float sum = 0;
-            for (size_t w = 0; w < WORDINGS; w++) sum += vectors[(i * WORDINGS + w) * d + j];
-            vectors[i * d + j] = sum;
-            norm += (double)sum * (double)sum;
-        }
-        for (size_t j = 0; norm > 0 && j < d; j++) vectors[i * d + j] = (float)(vectors[i * d + j] / sqrt(norm));
-    }
-    if (st == GP_OK)
-        st = gp_embed_run_texts(r->clip, neutral_texts, NEUTRALS, r->options->threads, vectors + l->count * d, NULL,
-                                NULL, err);
-    for (size_t i = 0; texts && i < count; i++) gp_mem_free(texts[i]);
-    gp_mem_free(texts);
-    if (st == GP_OK)
-        *out = vectors;
-    else
-        gp_mem_free(vectors);
-    return st;
-}
-
-/* Gives images without a label the nearest label, or "other".  *others: number of images that got "other". */
-static gp_status label_by_sight(const gp_find_run *r, const labels *l, const char **chosen, size_t *others,
-                                gp_error *err)
-{
-    gp_categories seen = {0};
-    float *vectors = NULL;
-    const char **names = NULL; /* [count + NEUTRALS] */
-    gp_status st = GP_OK;
-    GP_TRY_GOTO(embed_labels(r, l, &vectors, err));
-    GP_TRY_GOTO(gp_alloc((void **)&names, l->count + NEUTRALS, sizeof *names, "categories", err));
-    for (size_t k = 0; k < l->count + NEUTRALS; k++) names[k] = k < l->count ? l->names[k] : other_name;
-    GP_TRY_GOTO(
-        gp_categories_from_labels(r->m.vectors, r->m.n, r->m.dims, vectors, names, l->count + NEUTRALS, &seen, err));
-    for (size_t i = 0; i < r->m.n; i++) {
-        if (chosen[i] || seen.category[i] < 0) continue;
-        chosen[i] = names[seen.category[i]];
-        *others += chosen[i] == other_name;
-    }
-out:
-    gp_categories_clear(&seen);
-    gp_mem_free(names);
-    gp_mem_free(vectors);
-    return st;
-}
-
-/* Sets the remark about images that match no label. */
-static void say_unsorted(gp_find_run *r, size_t silent, size_t others)
-{
-    char text[200] = "";
-    if (silent && !r->clip)
-        snprintf(text, sizeof text,
-                 "the prompts of %zu %s none of your categories; they get no category, since only --model can compare "
-                 "the images",
-                 silent, gp_plural(silent, "image name", "images name"));
-    else if (others)
-        snprintf(text, sizeof text, "%zu %s none of your categories: '%s'", others,
-                 gp_plural(others, "image fits", "images fit"), other_name);
-    if (*text) gp_analysis_note(r, text);
-}
-
-/* What the prompt names decides; where it names none of them, what the picture looks like, if there is a model to ask.
- */
-static gp_status categories_from_labels(gp_find_run *r, gp_error *err)
-{
-    labels l = {0};
-    const char **chosen = NULL; /* [n] */
-    size_t silent = 0, others = 0;
-    gp_status st = GP_OK;
-    GP_TRY_GOTO(labels_read(r->options, &l, err));
-    GP_TRY_GOTO(gp_alloc((void **)&chosen, r->m.n, sizeof *chosen, "categories", err));
-    for (size_t i = 0; i < r->m.n; i++) {
-        chosen[i] = label_of_prompt(&l, r->m.texts[i]);
-        silent += !chosen[i];
-    }
-    if (silent && r->clip) GP_TRY_GOTO(label_by_sight(r, &l, chosen, &others, err));
-    say_unsorted(r, silent, others);
-    GP_TRY_GOTO(gp_categories_from_words(chosen, r->m.n, "labels", &r->categories, err));
-    gp_mem_free(r->categories.note); /* this remark is about a column */
-    r->categories.note = NULL;
-    gp_mem_free(r->categories.source);
-    r->categories.source = gp_str_dup("your words");
-    if (!r->categories.source) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
-out:
-    gp_mem_free(chosen);
-    labels_clear(&l);
-    return st;
-}
-
-static gp_status categories_from_column(gp_find_run *r, gp_error *err)
+static gp_status categories_from_column(gp_analysis_run *r, gp_error *err)
 {
     const char *name = r->options->category_column;
     size_t column = gp_setting_columns_find(&r->settings, name);
@@ -289,7 +94,7 @@ static gp_status categories_from_column(gp_find_run *r, gp_error *err)
 }
 
 /* Without a hierarchy there is one category: everything. */
-static gp_status one_category(gp_find_run *r, gp_error *err)
+static gp_status one_category(gp_analysis_run *r, gp_error *err)
 {
     const char **words;
     GP_TRY(gp_alloc((void **)&words, r->m.n, sizeof *words, "categories", err));
@@ -320,7 +125,7 @@ static gp_status name_apart(gp_categories *c, size_t at, gp_error *err)
     return GP_OK;
 }
 
-static gp_status name_categories(gp_find_run *r, gp_error *err)
+static gp_status name_categories(gp_analysis_run *r, gp_error *err)
 {
     gp_categories *c = &r->categories;
     bool *inside;
@@ -329,19 +134,19 @@ static gp_status name_categories(gp_find_run *r, gp_error *err)
     for (size_t k = 0; st == GP_OK && k < c->count; k++) {
         if (c->names[k]) continue;
         for (size_t i = 0; i < r->m.n; i++) inside[i] = c->category[i] == (int32_t)k;
-        st = gp_find_title(r, inside, false, &c->names[k], NULL, err);
+        st = gp_analysis_title(r, inside, false, &c->names[k], NULL, err);
         if (st == GP_OK) st = name_apart(c, k, err);
     }
     gp_mem_free(inside);
     return st;
 }
 
-static gp_status find_categories(gp_find_run *r, gp_error *err)
+static gp_status find_categories(gp_analysis_run *r, gp_error *err)
 {
     if (r->options->category_column)
         GP_TRY(categories_from_column(r, err));
     else if (r->options->category_label_count)
-        GP_TRY(categories_from_labels(r, err));
+        GP_TRY(gp_analysis_label(r, err));
     else if (r->tree.levels)
         GP_TRY(categories_from_tree(r, err));
     else
@@ -366,7 +171,7 @@ static int by_prompt(const void *a, const void *b)
                                   : (p->row > q->row) - (p->row < q->row);
 }
 
-static gp_status number_prompts(gp_find_run *r, gp_error *err)
+static gp_status number_prompts(gp_analysis_run *r, gp_error *err)
 {
     const gp_cat_matrix *m = &r->m;
     prompt_at *all;
@@ -386,7 +191,7 @@ static gp_status number_prompts(gp_find_run *r, gp_error *err)
     return GP_OK;
 }
 
-static gp_status find_standings(gp_find_run *r, gp_error *err)
+static gp_status find_standings(gp_analysis_run *r, gp_error *err)
 {
     const gp_cat_matrix *m = &r->m;
     const gp_categories *c = &r->categories;
@@ -437,7 +242,7 @@ static double pairs(double n)
 
 /* Pairs of images of one prompt that are in one category, against what their number in each category gives by chance
  * (Cohen's kappa).  together [categories] is scratch. */
-static double agreement_of(const gp_find_run *r, double *together)
+static double agreement_of(const gp_analysis_run *r, double *together)
 {
     const int32_t *category = r->categories.category;
     const size_t *order = r->by_prompt;
@@ -458,7 +263,7 @@ static double agreement_of(const gp_find_run *r, double *together)
     return of > 0 && chance < 1 ? (same / of - chance) / (1 - chance) : NAN;
 }
 
-static gp_status find_quality(gp_find_run *r, gp_error *err)
+static gp_status find_quality(gp_analysis_run *r, gp_error *err)
 {
     struct gp_category_quality *quality = &r->report->quality;
     double *together;
@@ -476,7 +281,7 @@ static gp_status find_quality(gp_find_run *r, gp_error *err)
 
 /* ------------------------------------------------------------------ into the catalog */
 
-static void put_settings(const gp_find_run *r, gp_str *s)
+static void put_settings(const gp_analysis_run *r, gp_str *s)
 {
     const gp_slices_options *o = r->slicing;
     static const char *const profiles[] = {"goldpan", "final", "article"};
@@ -498,7 +303,7 @@ static void put_settings(const gp_find_run *r, gp_str *s)
     gp_str_putc(s, '}');
 }
 
-static gp_status write_all(gp_find_run *r, gp_error *err)
+static gp_status write_all(gp_analysis_run *r, gp_error *err)
 {
     const gp_hierarchy *t = &r->tree;
     gp_str settings = GP_STR_INIT;
@@ -546,14 +351,14 @@ out:
 
 /* ------------------------------------------------------------------ the stage */
 
-static gp_status embed_probes(gp_find_run *r, gp_error *err)
+static gp_status embed_probes(gp_analysis_run *r, gp_error *err)
 {
     if (!r->clip) return GP_OK;
     GP_TRY(gp_alloc((void **)&r->probes, GP_PROBES * r->m.dims, sizeof(float), "probes", err));
     return gp_embed_run_texts(r->clip, gp_probe_words, GP_PROBES, r->options->threads, r->probes, NULL, NULL, err);
 }
 
-static void clear(gp_find_run *r)
+static void clear(gp_analysis_run *r)
 {
     for (size_t i = 0; i < r->found.count; i++) {
         gp_mem_free((void *)(uintptr_t)r->found.slices[i].rows);
@@ -580,7 +385,7 @@ static void clear(gp_find_run *r)
     gp_mem_free(r->scorer);
 }
 
-static gp_status check(const gp_find_run *r, gp_error *err)
+static gp_status check(const gp_analysis_run *r, gp_error *err)
 {
     const gp_analyze_options *o = r->options;
     if (o->category_label_count == 1) return gp_fail(err, GP_ERR_USAGE, "one category is none: name two at least");
@@ -602,13 +407,13 @@ gp_status gp_stage_analyze(gp_catalog *cat, const gp_clip *clip, const char *sco
 {
     double start = gp_clock_now();
     gp_analyze_report counts = {0};
-    gp_find_run r = {.cat = cat,
-                     .clip = clip,
-                     .options = &parts->find,
-                     .slicing = &parts->slices,
-                     .copies = &parts->duplicates,
-                     .mapping = &parts->map,
-                     .report = &counts};
+    gp_analysis_run r = {.cat = cat,
+                         .clip = clip,
+                         .options = &parts->find,
+                         .slicing = &parts->slices,
+                         .copies = &parts->duplicates,
+                         .mapping = &parts->map,
+                         .report = &counts};
     gp_status st = GP_OK;
     GP_TRY_GOTO(check(&r, err));
     GP_TRY_GOTO(gp_stage_scorer_wanted(cat, scorer, &r.scorer, err));
@@ -626,12 +431,12 @@ gp_status gp_stage_analyze(gp_catalog *cat, const gp_clip *clip, const char *sco
     GP_TRY_GOTO(find_quality(&r, err));
     GP_TRY_GOTO(find_standings(&r, err));
     if (any_score(&r.m))
-        GP_TRY_GOTO(gp_find_slices(&r, err));
+        GP_TRY_GOTO(gp_analysis_slices(&r, err));
     else
         gp_analysis_note(&r, "no image has a score, so there are no slices");
-    if (!r.options->no_duplicates) GP_TRY_GOTO(gp_find_duplicates(&r, err));
+    if (!r.options->no_duplicates) GP_TRY_GOTO(gp_analysis_duplicates(&r, err));
     GP_TRY_GOTO(write_all(&r, err));
-    if (!r.options->no_map) GP_TRY_GOTO(gp_find_map(&r, err));
+    if (!r.options->no_map) GP_TRY_GOTO(gp_analysis_map(&r, err));
 out:
     clear(&r);
     counts.seconds = gp_clock_now() - start;

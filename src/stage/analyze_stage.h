@@ -14,7 +14,7 @@ typedef struct gp_analysis {
     size_t count, capacity;
 } gp_analysis;
 
-typedef struct gp_find_run {
+typedef struct gp_analysis_run {
     gp_catalog *cat;
     const gp_clip *clip;               /* or NULL */
     const gp_analyze_options *options; /* complete, and so are: */
@@ -38,23 +38,25 @@ typedef struct gp_find_run {
     char **keeper_reasons;                                  /* [groups] owned */
     double *z_prompt, *z_category, *percentile, *corrected; /* [n] */
     gp_cat_category *about;                                 /* [categories] */
-} gp_find_run;
+} gp_analysis_run;
 
 /* Words that CLIP knows well, embedded as probes for what a slice shows. */
 extern const char *const gp_probe_words[];
 enum { GP_PROBES = 56 };
 
 /* Appends to the report's remark. */
-void gp_analysis_note(gp_find_run *run, const char *text);
+void gp_analysis_note(gp_analysis_run *run, const char *text);
 /* Slices over all images, over all prompts, and within each category; with reasons and titles. */
-gp_status gp_find_slices(gp_find_run *run, gp_error *err);
+gp_status gp_analysis_slices(gp_analysis_run *run, gp_error *err);
 /* A title of a few words for the rows `inside` [n]; reasons_json may be NULL.  Owned by the caller.  brief: by the
  * words of prompts alone, for slices that come by the thousand. */
-gp_status gp_find_title(const gp_find_run *run, const bool *inside, bool brief, char **title, char **reasons_json,
-                        gp_error *err);
+gp_status gp_analysis_title(const gp_analysis_run *run, const bool *inside, bool brief, char **title,
+                            char **reasons_json, gp_error *err);
 /* Groups of near copies; pictures of likely ones are opened for their perceptual hash. */
-gp_status gp_find_duplicates(gp_find_run *run, gp_error *err);
+gp_status gp_analysis_duplicates(gp_analysis_run *run, gp_error *err);
 /* Places for the images that have none, or a whole new map; into the catalog. */
-gp_status gp_find_map(gp_find_run *run, gp_error *err);
+gp_status gp_analysis_map(gp_analysis_run *run, gp_error *err);
+/* Makes the categories from options->category_labels: analyze_labels.c. */
+gp_status gp_analysis_label(gp_analysis_run *run, gp_error *err);
 
 #endif

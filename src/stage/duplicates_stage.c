@@ -56,7 +56,7 @@ static void look_thread(void *user, int index)
     }
 }
 
-static gp_status look_at_all(gp_find_run *r, const uint32_t *rows, size_t count, uint64_t *looks, gp_error *err)
+static gp_status look_at_all(gp_analysis_run *r, const uint32_t *rows, size_t count, uint64_t *looks, gp_error *err)
 {
     gp_progress_meter ticker;
     int threads = gp_pipeline_threads(r->options->threads);
@@ -74,7 +74,7 @@ static gp_status look_at_all(gp_find_run *r, const uint32_t *rows, size_t count,
 }
 
 /* rows [n]: those whose nearest neighbour is within reach. */
-static gp_status likely_rows(gp_find_run *r, uint32_t *rows, size_t *count, gp_error *err)
+static gp_status likely_rows(gp_analysis_run *r, uint32_t *rows, size_t *count, gp_error *err)
 {
     const gp_cat_matrix *m = &r->m;
     gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
@@ -107,7 +107,7 @@ static const char *why(const gp_cat_matrix *m, const gp_duplicates *d, size_t g)
     return isnan(m->scores[keeper]) ? "most pixels; none has a score" : "highest score";
 }
 
-gp_status gp_find_duplicates(gp_find_run *r, gp_error *err)
+gp_status gp_analysis_duplicates(gp_analysis_run *r, gp_error *err)
 {
     double start = gp_clock_now();
     const gp_cat_matrix *m = &r->m;

@@ -8,8 +8,9 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/thread.h"
-#include "stage/generate_private.h"
 #include "encode/pipeline.h"
+#include "pick/adaptive.h"
+#include "stage/generate_private.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -44,14 +44,4 @@ gp_status gp_generate_job_look(gp_generate_job *p, uint64_t max_pixels, gp_error
 /* Generates the image in at most `tries` attempts and writes it to the disk. */
 void gp_generate_job_run(gp_generate_job *p, gp_gen_backend *backend, unsigned tries, uint64_t max_pixels);
 
-/* Which prompts are worth another picture: adaptive.c. */
-typedef struct gp_adaptive {
-    double min_gain;      /* of a standard deviation within prompts: less is not worth a picture */
-    uint32_t least, most; /* pictures of a prompt */
-} gp_adaptive;
-/* values [prompts]: scores so far, [counts] each, NaN: not known; *wanted [prompts]: how many more of each, the most
- * promising first, at most `budget` in all. */
-gp_status gp_adaptive_choose(const gp_adaptive *a, const double *const *values, const uint32_t *counts, size_t prompts,
-                             uint64_t budget, uint32_t *wanted, gp_error *err);
-
 #endif

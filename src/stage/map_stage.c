@@ -13,7 +13,7 @@
 
 enum { LEAST_ROWS = 8 }; /* below: principal components say as much */
 
-static char *settings_text(const gp_find_run *r)
+static char *settings_text(const gp_analysis_run *r)
 {
     const gp_umap_options *o = r->mapping;
     gp_str s = GP_STR_INIT;
@@ -26,7 +26,7 @@ static char *settings_text(const gp_find_run *r)
     return gp_str_take(&s);
 }
 
-static gp_status lay_out(const gp_find_run *r, float *place, gp_error *err)
+static gp_status lay_out(const gp_analysis_run *r, float *place, gp_error *err)
 {
     gp_umap_options o = *r->mapping;
     const gp_cat_matrix *m = &r->m;
@@ -41,7 +41,7 @@ static gp_status lay_out(const gp_find_run *r, float *place, gp_error *err)
 }
 
 /* Only the rows that are not known yet: old [k] rows make the base, fresh ones are placed among them. */
-static gp_status place_fresh(const gp_find_run *r, float *place, const bool *known, size_t old, gp_error *err)
+static gp_status place_fresh(const gp_analysis_run *r, float *place, const bool *known, size_t old, gp_error *err)
 {
     const gp_cat_matrix *m = &r->m;
     size_t d = m->dims, fresh = m->n - old;
@@ -72,7 +72,7 @@ out:
     return st;
 }
 
-gp_status gp_find_map(gp_find_run *r, gp_error *err)
+gp_status gp_analysis_map(gp_analysis_run *r, gp_error *err)
 {
     double start = gp_clock_now();
     const gp_cat_matrix *m = &r->m;

@@ -101,8 +101,8 @@ static void put_reasons(gp_str *s, const gp_reasons *reasons)
     gp_str_putc(s, ']');
 }
 
-gp_status gp_find_title(const gp_find_run *r, const bool *inside, bool brief, char **title, char **reasons_json,
-                        gp_error *err)
+gp_status gp_analysis_title(const gp_analysis_run *r, const bool *inside, bool brief, char **title, char **reasons_json,
+                            gp_error *err)
 {
     gp_reasons_input in = {.n = r->m.n,
                            .texts = (const char *const *)r->m.texts,
@@ -135,7 +135,7 @@ out:
 /* ------------------------------------------------------------------ collecting */
 
 /* rows is taken in both outcomes; ascending rows of the matrix. */
-static gp_status keep(gp_find_run *r, gp_cat_slice slice, uint32_t *rows, size_t count, gp_error *err)
+static gp_status keep(gp_analysis_run *r, gp_cat_slice slice, uint32_t *rows, size_t count, gp_error *err)
 {
     gp_analysis *f = &r->found;
     bool *inside = NULL;
@@ -150,7 +150,7 @@ static gp_status keep(gp_find_run *r, gp_cat_slice slice, uint32_t *rows, size_t
     GP_TRY_GOTO(gp_alloc((void **)&inside, r->m.n, sizeof *inside, "slices", err));
     memset(inside, 0, r->m.n * sizeof *inside);
     for (size_t i = 0; i < count; i++) inside[rows[i]] = true;
-    GP_TRY_GOTO(gp_find_title(r, inside, slice.category >= 0, &title, &reasons, err));
+    GP_TRY_GOTO(gp_analysis_title(r, inside, slice.category >= 0, &title, &reasons, err));
     slice.rows = rows, slice.support = (uint32_t)count, slice.title = title, slice.reasons_json = reasons;
     f->slices[f->count++] = slice;
     rows = NULL;
@@ -178,7 +178,7 @@ static gp_cat_slice facts_of(const gp_slice *s, const char *space, int32_t categ
 
 /* ------------------------------------------------------------------ the three spaces */
 
-static void note_few_prompts(gp_find_run *r, size_t groups)
+static void note_few_prompts(gp_analysis_run *r, size_t groups)
 {
     char text[160];
     if (r->found.count || groups == r->m.n || groups >= GP_AN_FEW_GROUPS) return;
@@ -209,7 +209,7 @@ static uint32_t prompt_index(const prompt_space *p, int64_t id)
     return low < p->count && p->ids[low] == id ? (uint32_t)low : UINT32_MAX;
 }
 
-static gp_status prompt_space_read(gp_find_run *r, prompt_space *p, gp_error *err)
+static gp_status prompt_space_read(gp_analysis_run *r, prompt_space *p, gp_error *err)
 {
     size_t *scored = NULL; /* [count] */
     gp_status st = GP_OK;
@@ -241,7 +241,7 @@ static void prompt_space_clear(prompt_space *p)
 }
 
 /* The images of a slice of prompts. */
-static gp_status images_of(const gp_find_run *r, const prompt_space *p, const gp_slice *s, uint32_t **rows,
+static gp_status images_of(const gp_analysis_run *r, const prompt_space *p, const gp_slice *s, uint32_t **rows,
                            size_t *count, gp_error *err)
 {
     bool *wanted = gp_mem_zero(p->count, sizeof *wanted);
@@ -256,7 +256,7 @@ static gp_status images_of(const gp_find_run *r, const prompt_space *p, const gp
     return st;
 }
 
-static gp_status keep_of_images(gp_find_run *r, const gp_slices *s, gp_error *err)
+static gp_status keep_of_images(gp_analysis_run *r, const gp_slices *s, gp_error *err)
 {
     size_t first = r->found.count;
     for (size_t i = 0; i < s->count; i++) {
@@ -270,7 +270,7 @@ static gp_status keep_of_images(gp_find_run *r, const gp_slices *s, gp_error *er
     return GP_OK;
 }
 
-static gp_status keep_of_prompts(gp_find_run *r, const prompt_space *p, const gp_slices *s, gp_error *err)
+static gp_status keep_of_prompts(gp_analysis_run *r, const prompt_space *p, const gp_slices *s, gp_error *err)
 {
     size_t first = r->found.count;
     for (size_t i = 0; i < s->count; i++) {
@@ -286,7 +286,7 @@ static gp_status keep_of_prompts(gp_find_run *r, const prompt_space *p, const gp
 /* Searches slices of images and of prompts.  Each slice is a claim, so one test covers both searches.  The images get
  * the larger share of alpha, because their clusters are more numerous and vary more.  If the prompts are too few for a
  * hierarchy, only images are searched. */
-static gp_status over_all(gp_find_run *r, const prompt_space *p, gp_error *err)
+static gp_status over_all(gp_analysis_run *r, const prompt_space *p, gp_error *err)
 {
     gp_slices found[2] = {0};
     gp_hierarchy tree = {0};
@@ -322,7 +322,7 @@ out:
 /* ------------------------------------------------------------------ within categories */
 
 /* Where rows are in several slices, the last one (the finest) has them; those left without rows are gone. */
-static gp_status keep_disjoint(gp_find_run *r, int32_t category, const uint32_t *members, size_t count,
+static gp_status keep_disjoint(gp_analysis_run *r, int32_t category, const uint32_t *members, size_t count,
                                const gp_slices *s, gp_error *err)
 {
     int32_t *owner = NULL; /* [count] */
@@ -349,7 +349,7 @@ out:
     return st;
 }
 
-static gp_status within(gp_find_run *r, int32_t category, uint32_t *members, size_t count, gp_error *err)
+static gp_status within(gp_analysis_run *r, int32_t category, uint32_t *members, size_t count, gp_error *err)
 {
     gp_slices s = {0};
     gp_slices_options o = *r->slicing;
@@ -377,7 +377,7 @@ out:
     return st;
 }
 
-static gp_status within_categories(gp_find_run *r, gp_error *err)
+static gp_status within_categories(gp_analysis_run *r, gp_error *err)
 {
     const gp_categories *c = &r->categories;
     uint32_t *members;
@@ -396,7 +396,7 @@ static gp_status within_categories(gp_find_run *r, gp_error *err)
     return st;
 }
 
-gp_status gp_find_slices(gp_find_run *r, gp_error *err)
+gp_status gp_analysis_slices(gp_analysis_run *r, gp_error *err)
 {
     double start = gp_clock_now();
     prompt_space p = {0};

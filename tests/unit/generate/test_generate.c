@@ -189,45 +189,6 @@ static void test_text_in_png(void **state)
     assert_int_equal(gp_png_add_text(&no, "parameters", "x", &out, NULL), GP_ERR_FORMAT);
 }
 
-/* ------------------------------------------------------------------ adaptive */
-
-enum { PROMPTS = 6 };
-
-static void choose(const double values[PROMPTS][8], const uint32_t *counts, uint64_t budget, uint32_t *wanted)
-{
-    const double *rows[PROMPTS];
-    for (int i = 0; i < PROMPTS; i++) rows[i] = values[i];
-    gp_adaptive a = {.min_gain = 0.1, .least = 2, .most = 8};
-    assert_int_equal(gp_adaptive_choose(&a, rows, counts, PROMPTS, budget, wanted, NULL), GP_OK);
-}
-
-static void test_adaptive(void **state)
-{
-    (void)state;
-    static const double values[PROMPTS][8] = {
-        {20, 21, 35},             /* a best that stands out: nothing more to gain */
-        {20, 20.5, 21},           /* weak, and like each other: more */
-        {22, 23},                 /* more */
-        {10},                     /* not even two */
-        {NAN, NAN},               /* refused or failed: nothing is known, nothing is asked */
-        {1, 2, 3, 4, 5, 6, 7, 8}, /* as many as there may be */
-    };
-    static const uint32_t counts[PROMPTS] = {3, 3, 2, 1, 2, 8};
-    uint32_t wanted[PROMPTS];
-    choose(values, counts, 100, wanted);
-    assert_int_equal(wanted[0], 0);
-    assert_int_equal(wanted[1], 1);
-    assert_int_equal(wanted[2], 1);
-    assert_int_equal(wanted[3], 1);
-    assert_int_equal(wanted[4], 0);
-    assert_int_equal(wanted[5], 0);
-    choose(values, counts, 1, wanted); /* what has too few comes first */
-    assert_int_equal(wanted[1] + wanted[2], 0);
-    assert_int_equal(wanted[3], 1);
-    choose(values, counts, 0, wanted);
-    for (int i = 0; i < PROMPTS; i++) assert_int_equal(wanted[i], 0);
-}
-
 /* ------------------------------------------------------------------ what a back end may not be */
 
 static void test_wrong_backends(void **state)
@@ -299,13 +260,10 @@ static void test_commands(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_base64),
-                                       cmocka_unit_test(test_base64_of_any_length),
-                                       cmocka_unit_test(test_text_in_png),
-                                       cmocka_unit_test(test_adaptive),
-                                       cmocka_unit_test(test_commands),
-                                       cmocka_unit_test(test_bare_hosts),
-                                       cmocka_unit_test(test_infotext_of_any_settings),
-                                       cmocka_unit_test(test_wrong_backends)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_base64),        cmocka_unit_test(test_base64_of_any_length),
+        cmocka_unit_test(test_text_in_png),   cmocka_unit_test(test_commands),
+        cmocka_unit_test(test_bare_hosts),    cmocka_unit_test(test_infotext_of_any_settings),
+        cmocka_unit_test(test_wrong_backends)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * Which prompts deserve more pictures.
+ * Expected gain of one more image of a prompt.
  *
- * Of k pictures that differ by chance alone, the next one beats the best with probability 1 / (k + 1), whatever the
- * scores are distributed like (each of k + 1 is as likely to be the best; Renyi 1962).  By how much, if it does, the
- * other prompts say: the mean of how far all scores that were seen, of any prompt, lie above this best.  The product is
- * what one more picture is expected to add.  A best that is weak beside what the generator can do gains most; one that
- * few scores surpass gains nothing, and is left; and a prompt that many pictures have not helped is given up by and by.
- */
-#include "stage/generate_job.h"
+ * If k images differ by chance alone, the next image beats the best of them with probability 1 / (k + 1), whatever the
+ * distribution of scores (each of k + 1 images is equally likely to be the best; Renyi 1962).  The size of the gain, if
+ * there is one, is estimated from all prompts: the mean distance above this best of all scores that exceed it.  The
+ * product of the two is the expected gain.  A prompt with a low best score has the largest expected gain.  A best that
+ * no score exceeds has none.  The gain also falls with k, so prompts that do not improve get no more images. */
+#include "pick/adaptive.h"
 
 #include "base/mem.h"
 
@@ -23,7 +22,7 @@ static double mean_of(const double *x, uint32_t n)
     return counted ? sum / counted : (double)NAN;
 }
 
-/* All scores, falling, and the deviation within prompts. */
+/* All scores, in falling order, and their standard deviation within prompts. */
 typedef struct pool {
     double *scores; /* owned */
     size_t count;
@@ -57,7 +56,7 @@ static gp_status pool_scores(const double *const *values, const uint32_t *counts
     return GP_OK;
 }
 
-/* What one more picture is expected to add, in deviations. */
+/* Returns the expected gain of one more image, in standard deviations. */
 static double gain(const pool *all, const double *x, uint32_t n)
 {
     double best = -INFINITY, above = 0;
@@ -70,14 +69,14 @@ static double gain(const pool *all, const double *x, uint32_t n)
     return higher ? above / (double)higher / (known + 1) / all->deviation : 0;
 }
 
-typedef struct wish {
+typedef struct gain_of {
     double gain;
     size_t prompt;
-} wish;
+} gain_of;
 
 static int by_gain(const void *a, const void *b)
 {
-    const wish *x = a, *y = b;
+    const gain_of *x = a, *y = b;
     if (x->gain != y->gain) return x->gain > y->gain ? -1 : 1;
     return (x->prompt > y->prompt) - (x->prompt < y->prompt);
 }
@@ -85,8 +84,8 @@ static int by_gain(const void *a, const void *b)
 gp_status gp_adaptive_choose(const gp_adaptive *a, const double *const *values, const uint32_t *counts, size_t prompts,
                              uint64_t budget, uint32_t *wanted, gp_error *err)
 {
-    size_t wishes = 0;
-    wish *list = NULL;
+    size_t listed = 0;
+    gain_of *list = NULL;
     pool all = {0};
     gp_status st = GP_OK;
     GP_TRY_GOTO(gp_alloc((void **)&list, prompts, sizeof *list, "the plan", err));
@@ -95,10 +94,10 @@ gp_status gp_adaptive_choose(const gp_adaptive *a, const double *const *values, 
         wanted[p] = 0;
         if (counts[p] >= a->most) continue;
         double g = counts[p] < a->least ? INFINITY : gain(&all, values[p], counts[p]);
-        if (g >= a->min_gain) list[wishes++] = (wish){g, p};
+        if (g >= a->min_gain) list[listed++] = (gain_of){g, p};
     }
-    qsort(list, wishes, sizeof *list, by_gain);
-    for (size_t i = 0; i < wishes && budget; i++) {
+    qsort(list, listed, sizeof *list, by_gain);
+    for (size_t i = 0; i < listed && budget; i++) {
         size_t p = list[i].prompt;
         uint64_t more = counts[p] < a->least ? a->least - counts[p] : 1;
         if (more > budget) more = budget;
