@@ -469,6 +469,8 @@ typedef struct gp_generate_options {
                                 * job that the generator is still drawing; "table-...": skipped rows and cells;
                                 * may be NULL; same thread rule as `progress` */
     void *note_user;
+    bool no_seed;              /* the generator chooses its own seeds: images are numbered, and no seed is sent or
+                                * recorded unless the image's file states one.  Not with `again` or another `seed` */
 } gp_generate_options;
 #define GP_GENERATE_DEFAULTS {.size = sizeof(gp_generate_options), .per_prompt = 4, .seed = 1, .jobs = 1, .tries = 5, \
     .min_gain = 0.1, .max_pixels = GP_MAX_PIXELS}

@@ -6,6 +6,7 @@
 
 static gp_status check_options(const gp_generate_options *given, gp_generate_options *o, gp_error *err)
 {
+    static const gp_generate_options usual = GP_GENERATE_DEFAULTS;
     API_NEEDS(given);
     GP_TRY(gp_api_options(o, sizeof *o, given, err));
     if (!o->prompts && !o->again) return gp_fail(err, GP_ERR_USAGE, "no prompts to generate from");
@@ -21,6 +22,10 @@ static gp_status check_options(const gp_generate_options *given, gp_generate_opt
         return gp_fail(err, GP_ERR_USAGE, "the time limit must be 0 to 1000000000 seconds");
     if (o->tries < 1) o->tries = 1;
     if (o->seed > INT64_MAX) return gp_fail(err, GP_ERR_USAGE, "the seed must be below 2^63");
+    if (o->no_seed && o->again)
+        return gp_fail(err, GP_ERR_USAGE, "an image is drawn again by its seed: it needs seeds");
+    if (o->no_seed && o->seed != usual.seed)
+        return gp_fail(err, GP_ERR_USAGE, "--seed and --no-seed exclude each other: give only one of them");
     return GP_OK;
 }
 

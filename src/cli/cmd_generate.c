@@ -33,6 +33,7 @@ static void fill(gp_cli *cli, gp_generate_options *o)
     o->folder = cli->out ? cli->out : "generated";
     o->per_prompt = number_of(&cli->number, o->per_prompt);
     if (cli->seed.set) o->seed = cli->seed.value;
+    o->no_seed = cli->no_seed;
     o->negative = cli->negative, o->sampler = cli->sampler, o->scheduler = cli->scheduler;
     o->model = cli->checkpoint, o->refiner = cli->refiner, o->refiner_at = cli->refiner_at.value;
     o->width = number_of(&cli->width, 0), o->height = number_of(&cli->height, 0);
@@ -190,6 +191,8 @@ static const gp_cli_option options[] = {
     {"number", 'n', GP_OPT_NUMBER, "N", GP_CLI_FIELD(number), "pictures of each prompt (default 4)"},
     {"out", 'o', GP_OPT_TEXT, "DIR", GP_CLI_FIELD(out), "where they go (default: generated)"},
     {"seed", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(seed), "of each prompt's first picture; then N+1 ... (default 1)"},
+    {"no-seed", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(no_seed),
+     "the generator chooses its own seeds; the catalog records no seed"},
     {"negative", 0, GP_OPT_TEXT, "TEXT", GP_CLI_FIELD(negative), "negative prompt (a column \"negative\" wins)"},
     GENERATE_SETTINGS,
     {"workflow", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(workflow),

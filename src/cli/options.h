@@ -84,7 +84,7 @@ typedef struct gp_cli {
     gp_cli_count number, width, height, steps, jobs, tries;
     gp_cli_real cfg, refiner_at, timeout, min_gain;
     gp_cli_real hires;
-    bool score, adaptive, picks, flagged;
+    bool score, adaptive, picks, flagged, no_seed;
     const char *site;
     int site_images; /* = gp_site_images */
     bool no_sheet, readonly, no_open;

@@ -456,9 +456,16 @@ const char *gp_gen_address(const gp_gen_backend *b)
     return strstr(b->address, "://") ? b->address : NULL;
 }
 
+const char *gp_gen_or_no_seed(const gp_gen_backend *b)
+{
+    return b->o.needs_seed ? "" : ", or give --no-seed if the generator chooses its own seeds";
+}
+
 bool gp_gen_can(const gp_gen_backend *b, unsigned what)
 {
-    return (b->protocol->can & what) != 0;
+    unsigned can = b->protocol->can;
+    if (b->o.no_seed) can &= ~(unsigned)GP_GEN_SEEDS;
+    return (can & what) != 0;
 }
 
 /* Compares the image with the request.  It can differ only if the generator changed the request, so the same difference

@@ -96,6 +96,8 @@ void gp_gen_program_close(gp_gen_program *program);
 void gp_gen_note(const gp_gen_backend *b, const char *code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Returns the end of an error about a missing place for the seed: names --no-seed where it may be given. */
+const char *gp_gen_or_no_seed(const gp_gen_backend *b);
 /* Does the request have a value for the option, such as "--steps"? */
 bool gp_gen_asks(const gp_gen_request *r, const char *option);
 /* Sends a note for each of the options that the user gave.  options: options that the protocol does not know; NULL ends

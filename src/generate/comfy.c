@@ -214,7 +214,8 @@ static gp_status take_job(job *j, const gp_json *entry, job_state *state, gp_err
     if (likeness == GP_GEN_DIFFERS) *state = OTHER;
     if (j->out->outcome != GP_GEN_DONE) return GP_OK;
     *state = ENDED;
-    gp_gen_put_asked(&j->out->settings, j->r);
+    gp_gen_request used = gp_comfy_used(j->b, j->r);
+    gp_gen_put_asked(&j->out->settings, &used);
     return GP_OK;
 }
 
@@ -459,8 +460,14 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     job j = {.b = b, .r = r, .out = out, .graph = GP_STR_INIT};
     snprintf(j.ours, sizeof j.ours, "%.8s-%.4s-%.4s-%.4s-%.12s", r->key, r->key + 8, r->key + 12, r->key + 16,
              r->key + 20);
-    gp_status st = gp_comfy_fill(b, r, NULL, &j.graph, err);
-    if (st == GP_OK) st = run(&j, err);
+    gp_error why = {0};
+    gp_status st = gp_comfy_fill(b, r, NULL, &j.graph, &why);
+    if (st == GP_OK)
+        st = run(&j, err);
+    else if (st == GP_ERR_USAGE && r->workflow) /* only this image's own graph cannot be filled in */
+        st = gp_gen_set_result(out, GP_GEN_FAILED, "%s", why.message);
+    else
+        gp_fail(err, st, "%s", why.message);
     gp_str_clear(&j.graph);
     return st;
 }

@@ -3,7 +3,7 @@
  *
  * --set NODE.INPUT=VALUE sets the input of a node.  NODE is the node's id or title.  VALUE is a variable (@prompt,
  * @negative, @seed, ...) or the value itself.  It replaces the input's value or link.  Variables without a --set go to
- * the places that ingest/comfy_places.h finds.  A prompt or seed without a place is an error.  For another requested
+ * the places that ingest/comfy_places.h finds.  A prompt or seed without all its places is an error.  For another requested
  * value without a place, a note is sent.  Before the filled-in graph is sent, its prompt and seed are read back as from
  * a file. */
 #include "generate/comfy_fill.h"
@@ -242,8 +242,24 @@ static gp_status check_sets(const gp_gen_backend *b, const gp_comfy_graph *g, gp
         if (!found) return fail_set(g, b->o.set[i], err);
         if (*p.value == '@' && find_variable(p.value) == VARIABLES)
             return gp_fail(err, GP_ERR_USAGE, "--set: no variable is called '%s'", p.value);
+        if (b->o.no_seed && !strcmp(p.value, "@seed"))
+            return gp_fail(err, GP_ERR_USAGE, "--set %.200s: --no-seed leaves @seed without a value: leave one out",
+                           b->o.set[i]);
     }
     return GP_OK;
+}
+
+/* Reports that the graph has no place for the seed, or not all places that it needs. */
+static gp_status fail_seed(const gp_gen_backend *b, const gp_comfy_graph *g, bool unclear, gp_error *err)
+{
+    gp_str s = GP_STR_INIT;
+    gp_str_printf(&s, "the workflow %s: name the input with --set NODE.INPUT=@seed%s",
+                  unclear ? "does not show all inputs for the seed" : "does not show where the seed goes",
+                  gp_gen_or_no_seed(b));
+    gp_status st = s.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for a message")
+                            : fail_place(g, GP_PLACE_SEED, s.data, err);
+    gp_str_clear(&s);
+    return st;
 }
 
 static gp_status check_place(const gp_gen_backend *b, const gp_gen_request *r, const gp_comfy_graph *g,
@@ -260,12 +276,7 @@ static gp_status check_place(const gp_gen_backend *b, const gp_gen_request *r, c
                                     "where the prompt goes with --set NODE.INPUT=@prompt"
                                   : "the workflow does not show where the prompt goes: --set NODE.INPUT=@prompt",
                           err);
-    if (kind == GP_PLACE_SEED && b->o.per_prompt > 1)
-        return fail_place(
-            g, kind,
-            "the workflow does not show where the seed goes, so all images of a prompt would be the same: "
-            "--set NODE.INPUT=@seed, or -n 1",
-            err);
+    if (kind == GP_PLACE_SEED) return fail_seed(b, g, unclear, err);
     gp_gen_note(b, "graph-no-place", "%s: the workflow %s, so %s; --set NODE.INPUT=%s names the place",
                 variables[variable].option, unclear ? "does not show all places for it" : "has no place for it",
                 unclear ? "some nodes keep their own value" : "it has no effect", variables[variable].name);
@@ -360,7 +371,7 @@ typedef struct filling {
     const gp_comfy_graph_node *node;
     const char *fresh;
     gp_str *out;
-    bool prompt_put;
+    bool prompt_put, seed_put;
 } filling;
 
 /* Returns the variable for an input that is a place of the graph, or VARIABLES if the input is not a place. */
@@ -398,6 +409,7 @@ static bool put_input(void *user, const char *name, const gp_json *value)
     gp_json_put_name(f->out, name);
     if (variable < VARIABLES && put_variable(f->r, variable, f->out)) {
         f->prompt_put |= variables[variable].kind == GP_PLACE_PROMPT;
+        f->seed_put |= variables[variable].kind == GP_PLACE_SEED;
         return true;
     }
     if (set && *set != '@') {
@@ -455,12 +467,17 @@ static gp_status check_seed(const gp_gen_backend *b, const gp_gen_request *r, co
 {
     bool known;
     uint64_t seed = r->seed;
-    if (!r->has_seed) return GP_OK;
     GP_TRY(gp_gen_read_seed(meta, &known, &seed, err));
-    if (!known || seed == r->seed || b->o.per_prompt < 2) return GP_OK;
+    if (!known || (r->has_seed && seed == r->seed)) return GP_OK;
+    if (r->has_seed)
+        return gp_fail(err, GP_ERR_USAGE,
+                       "the workflow keeps its own seed %llu: give the requested seed to that input with "
+                       "--set NODE.INPUT=@seed%s",
+                       (unsigned long long)seed, b->o.needs_seed ? "" : ", or keep the workflow's with --no-seed -n 1");
+    if (b->o.per_prompt < 2) return GP_OK;
     return gp_fail(err, GP_ERR_USAGE,
-                   "the workflow keeps its own seed %llu, so all images of a prompt would be the same: "
-                   "--set NODE.INPUT=@seed, or -n 1",
+                   "the workflow has its own seed %llu, which --no-seed keeps, so all images of a prompt would be the "
+                   "same: leave out --no-seed, or give -n 1",
                    (unsigned long long)seed);
 }
 
@@ -495,7 +512,8 @@ gp_status gp_comfy_fill(gp_gen_backend *b, const gp_gen_request *r, const char *
     if (!f.prompt_put) /* another --set replaced the prompt */
         return fail_place(&b->graph->graph, GP_PLACE_PROMPT,
                           "the workflow does not show where the prompt goes: --set NODE.INPUT=@prompt", err);
-    return read_back(b, r, out->data + start, out->size - start, err);
+    GP_TRY(read_back(b, r, out->data + start, out->size - start, err));
+    return f.seed_put || !r->has_seed ? GP_OK : fail_seed(b, &b->graph->graph, false, err);
 }
 
 void gp_comfy_put_body(const gp_str *graph, const char *client, const char *id, gp_str *s)
@@ -505,12 +523,31 @@ void gp_comfy_put_body(const gp_str *graph, const char *client, const char *id, 
     gp_str_putc(s, '}');
 }
 
+gp_gen_request gp_comfy_used(const gp_gen_backend *b, const gp_gen_request *r)
+{
+    gp_gen_request used = *r;
+    for (size_t i = 0; i < VARIABLES; i++) {
+        if (has_place(&b->graph->places, variables[i].kind) || is_set(b, i)) continue;
+        switch (variables[i].kind) {
+        case GP_PLACE_NEGATIVE: used.negative = NULL; break;
+        case GP_PLACE_WIDTH: used.width = 0; break;
+        case GP_PLACE_HEIGHT: used.height = 0; break;
+        case GP_PLACE_STEPS: used.steps = 0; break;
+        case GP_PLACE_CFG: used.cfg = NAN; break;
+        case GP_PLACE_SAMPLER: used.sampler = NULL; break;
+        case GP_PLACE_SCHEDULER: used.scheduler = NULL; break;
+        default: break;
+        }
+    }
+    return used;
+}
+
 gp_status gp_comfy_check(gp_gen_backend *b, gp_error *err)
 {
     gp_str graph = GP_STR_INIT;
     if (b->o.own_workflows && !b->o.workflow) return GP_OK;
     gp_gen_request r = b->o.like ? *b->o.like : (gp_gen_request){.cfg = NAN, .refiner_at = NAN, .hires = NAN};
-    r.prompt = "a cat", r.has_seed = true, r.seed = 1234567;
+    r.prompt = "a cat", r.has_seed = !b->o.no_seed, r.seed = 1234567;
     gp_status st = gp_comfy_fill(b, &r, NULL, &graph, err);
     gp_str_clear(&graph);
     return st;

@@ -141,7 +141,20 @@ static gp_gen_request without_rest(const gp_gen_backend *b, const gp_gen_request
     return kept;
 }
 
-/* Sends a note for each option that the command has no placeholder for. */
+/* Checks that the seed reaches the program, unless the program chooses its own seeds. */
+static gp_status check_seed(const gp_gen_backend *b, gp_error *err)
+{
+    bool placed = strstr(b->address, "{seed}") != NULL;
+    if (placed && b->o.no_seed)
+        return gp_fail(err, GP_ERR_USAGE,
+                       "the command has {seed}, but --no-seed leaves it without a value: leave one out");
+    if (placed || b->o.no_seed) return GP_OK;
+    return gp_fail(err, GP_ERR_USAGE,
+                   "the command has no {seed}, so it does not get the seed of an image: add {seed}%s",
+                   gp_gen_or_no_seed(b));
+}
+
+/* Sends a note for each other option that the command has no placeholder for. */
 static gp_status check(gp_gen_backend *b, gp_error *err)
 {
     static const struct {
@@ -150,15 +163,13 @@ static gp_status check(gp_gen_backend *b, gp_error *err)
                   {"--steps", "{steps}"},          {"--cfg", "{cfg}"},          {"--sampler", "{sampler}"},
                   {"--scheduler", "{scheduler}"},  {"--checkpoint", "{model}"}, {"--refiner", "{refiner}"},
                   {"--refiner-at", "{refiner_at}"}};
-    (void)err;
-    if (!b->o.like || strstr(b->address, "{requests}")) return GP_OK;
+    if (strstr(b->address, "{requests}")) return GP_OK;
+    GP_TRY(check_seed(b, err));
+    if (!b->o.like) return GP_OK;
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         if (gp_gen_asks(b->o.like, places[i].option) && !strstr(b->address, places[i].placeholder))
             gp_gen_note(b, "command-no-place", "%s has no effect: the command has no %s", places[i].option,
                         places[i].placeholder);
-    if (b->o.per_prompt > 1 && !strstr(b->address, "{seed}"))
-        gp_gen_note(b, "command-no-seed",
-                    "the command has no {seed}, so the program decides whether the images of a prompt differ");
     return GP_OK;
 }
 

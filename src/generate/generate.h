@@ -68,6 +68,8 @@ typedef struct gp_gen_options {
     double timeout;
     const gp_gen_request *like; /* common values of all requests, to check them before the first; may be NULL */
     uint32_t per_prompt;        /* images of each prompt, each with its own seed; 0: not known */
+    bool no_seed;               /* requests have no seed: the generator chooses its own */
+    bool needs_seed;            /* images are drawn again by their seed, so no_seed is no way out */
     bool asked;                 /* an earlier gp_gen_open has checked these options: skip the checks */
     bool (*go_on)(void *user);  /* asked now and then, also while waiting; may be NULL */
     /* Told about once a second, where the back end says it: the share of the picture that is done; what it looks like
@@ -92,7 +94,7 @@ void gp_gen_close(gp_gen_backend *backend);
 const char *gp_gen_protocol(const gp_gen_backend *backend);
 /* Web address of the generator, without a password; NULL for a command. */
 const char *gp_gen_address(const gp_gen_backend *backend);
-/* What a back end can do.  SEEDS: draw by seed.  HIRES: enlarge the image it drew.  PROGRAM: it is a command of the
+/* What a back end can do.  SEEDS: draw by the request's seed (never with no_seed).  HIRES: enlarge the image it drew.  PROGRAM: it is a command of the
  * user, whose text is part of an image's key.  QUEUE: it has a queue, so one job may wait there while another is
  * drawn.  GRAPH: it draws by a graph, which its images contain; it compares them with the request itself. */
 enum { GP_GEN_SEEDS = 1, GP_GEN_HIRES = 2, GP_GEN_PROGRAM = 4, GP_GEN_QUEUE = 8, GP_GEN_GRAPH = 16 };

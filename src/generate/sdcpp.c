@@ -15,6 +15,10 @@ static void put_request(const gp_gen_request *r, gp_str *s)
 {
     gp_str_putc(s, '{');
     gp_gen_put_picture(s, r, "negative_prompt");
+    if (!r->has_seed) { /* the server's default is one seed for all images */
+        gp_json_put_name(s, "seed");
+        gp_str_puts(s, "-1");
+    }
     gp_gen_put_u64(s, "batch_count", 1);
     if (isfinite(r->hires)) {
         gp_json_put_name(s, "hires");

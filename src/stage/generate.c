@@ -475,11 +475,14 @@ static void begin(gp_generation *m)
 /* Checks everything that can be checked before anything is written. */
 static gp_status prepare(gp_generation *m, gp_error *err)
 {
+    static const gp_generate_options usual = GP_GENERATE_DEFAULTS;
     const gp_generate_options *o = m->o;
     if (!o->again) GP_TRY(gp_generation_read_table(m, err));
     GP_TRY(gp_generation_open(m, err));
     if (o->again && !gp_gen_can(m->backends[0], GP_GEN_SEEDS))
         return gp_fail(err, GP_ERR_USAGE, "this back end has no seeds, so it cannot draw the same image again");
+    if (o->seed != usual.seed && !gp_gen_can(m->backends[0], GP_GEN_SEEDS))
+        return gp_fail(err, GP_ERR_USAGE, "%s has no seeds: leave out --seed", gp_gen_protocol(m->backends[0]));
     if (o->hires > 0 && !gp_gen_can(m->backends[0], GP_GEN_HIRES))
         return gp_fail(err, GP_ERR_USAGE, "%s has no --hires: give a width and height instead",
                        gp_gen_protocol(m->backends[0]));

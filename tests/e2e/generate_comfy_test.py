@@ -170,6 +170,42 @@ class ComfyTest(unittest.TestCase):
                 self.run_it(server, out, *more, graph=self.graph("link.json", change), n=3)
                 self.assertEqual(len({generate_test.pixels(p) for p in self.files(out)}), 3)
 
+    def cloud(self, g):
+        """A graph without a seed: a node of a web API draws the image."""
+        g.clear()
+        g.update({"6": {"class_type": "TestCloud", "inputs": {"prompt": "old words"}},
+                  "9": {"class_type": "SaveImage", "inputs": {"images": ["6", 0], "filename_prefix": "cloud"}}})
+
+    def test_a_graph_without_a_seed(self):
+        """An image whose seed is not known has no seed in the catalog, and can be listed, but not drawn again."""
+        with Server(self.home) as server:
+            graph = self.graph("cloud.json", self.cloud)
+            for n in (1, 2):
+                said = self.run_it(server, "cloud", "--set", "6.prompt=@prompt", graph=graph, n=n, code=2)
+                self.assertIn("does not show where the seed goes: name the input with --set NODE.INPUT=@seed, or give --no-seed", said["error"]["message"])
+            self.assertFalse((self.home / "cloud").exists())
+            said = self.run_it(server, "cloud", "--set", "6.prompt=@prompt", "--no-seed", graph=graph, n=3)
+            self.assertEqual((said["got"], self.codes(said)), (3, ["generator-bare"]))  # its graph does not show the prompt
+            self.assertEqual(self.rows("cloud", "SELECT count(*), count(seed), sum(instr(settings, 'seed')) FROM v_generations"), [(3, 0, 0)])
+            self.assertEqual(self.rows("cloud", "SELECT count(*), sum(instr(settings, 'seed')) FROM v_images"), [(3, 0)])
+            self.assertEqual(len({generate_test.pixels(p) for p in self.files("cloud")}), 3)
+            self.assertEqual(self.run_it(server, "cloud", "--set", "6.prompt=@prompt", "--no-seed", graph=graph, n=4)["had"], 3)
+            shown = subprocess.run([generate_test.GOLDPAN, "show", self.files("cloud")[0]], check=True, capture_output=True, text=True).stdout
+            self.assertIn("a red cat on a beach", shown)
+            self.assertNotIn("seed", shown.lower())
+
+    def test_no_seed_for_a_graph_that_has_one(self):
+        """One image from the graph's own seed is possible; several would be the same."""
+        graph = self.graph("own.json", lambda g: g["3"]["inputs"].update(seed=4711))
+        with Server(self.home) as server:
+            self.assertIn("own seed 4711", self.run_it(server, "own", "--no-seed", graph=graph, n=2, code=2)["error"]["message"])
+            self.assertIn("leave one out", self.run_it(server, "own", "--no-seed", "--set", "3.seed=@seed", graph=graph, code=2)["error"]["message"])
+            self.assertIn("exclude each other", self.run_it(server, "own", "--no-seed", "--seed", "5", graph=graph, code=2)["error"]["message"])
+            self.assertIn("keeps its own seed 7", self.run_it(server, "own", "--set", "3.seed=7", graph=graph, code=2)["error"]["message"])
+            self.run_it(server, "own", "--no-seed", graph=graph)
+        self.assertEqual(self.rows("own", "SELECT seed FROM v_generations"), [(None,)])
+        self.assertEqual(self.rows("own", "SELECT json_extract(settings, '$.seed') FROM v_images"), [(4711,)])  # the file states it
+
     def no_negative(self, g):
         del g["7"]
         g["3"]["inputs"]["negative"] = ["70", 0]
@@ -181,6 +217,11 @@ class ComfyTest(unittest.TestCase):
             self.assertEqual(self.codes(said), ["graph-no-place"] * 2)
             self.assertIn("--negative: the workflow has no place for it", said["notes"][0]["message"])
             self.assertEqual(server.posts()[0]["prompt"]["3"]["inputs"]["steps"], 9)
+
+    def test_a_value_without_a_place_is_not_recorded(self):
+        with Server(self.home, "--disable-metadata") as server:
+            self.run_it(server, "cloud", "--set", "6.prompt=@prompt", "--no-seed", "--steps", "9", "-W", "128", graph=self.graph("cloud.json", self.cloud))
+        self.assertEqual(self.rows("cloud", "SELECT settings FROM v_images"), [("{}",)])
 
     def test_settings_that_a_protocol_has_not(self):
         with Server(self.home) as server:

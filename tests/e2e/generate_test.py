@@ -212,6 +212,8 @@ class GenerateTest(unittest.TestCase):
                                  [("got", 3, 0), ("refused", 3, 0)])
                 drawing = lambda: sum(r["method"] == "POST" for r in server.requests())
                 before = drawing()
+                said = self.generate(server.url, out, "--protocol", "openai", "--checkpoint", "gpt-image-1", "--seed", "5", prompts="refused.txt", code=2)
+                self.assertIn("openai has no seeds", said["error"]["message"])
                 self.generate(server.url, out, "--protocol", "openai", "--checkpoint", "gpt-image-1", prompts="refused.txt")
                 self.assertEqual(drawing(), before, "what is refused is not asked for again")
                 body = next(r["body"] for r in server.requests() if r["path"] == "/v1/images/generations")
@@ -239,7 +241,7 @@ class GenerateTest(unittest.TestCase):
 
     def test_a_command_that_fails(self):
         out = self.home / "failing"
-        said = self.generate("sh -c 'exit 7' {prompt} {out}", out, "--tries", "2", n=1, code=3)
+        said = self.generate("sh -c 'exit 7' {prompt} {seed} {out}", out, "--tries", "2", n=1, code=3)
         self.assertEqual((said["got"], said["failed"]), (0, 4))
         self.assertIn("ends with 7", self.rows(out, "SELECT message FROM v_generations")[0][0])
         self.assertIn("needs {prompt} and {out}", self.generate("draw {prompt}", out, code=2)["error"]["message"])
@@ -435,7 +437,7 @@ class GenerateTest(unittest.TestCase):
 
     def test_a_command_that_does_not_end_is_ended(self):
         out = self.home / "endless"
-        said = self.generate("sh -c 'sleep 1000' {prompt} {out}", out, "--timeout", "0.5", "--tries", "1", n=1, code=3)
+        said = self.generate("sh -c 'sleep 1000' {prompt} {seed} {out}", out, "--timeout", "0.5", "--tries", "1", n=1, code=3)
         self.assertEqual(said["failed"], 4)
         self.assertIn("did not end within 0.5 seconds", said["why"])
 

@@ -146,14 +146,40 @@ class ProgramTest(unittest.TestCase):
         (self.home / "draw.py").write_text("import sys; sys.argv[1:1] = ['good', '', '/dev/null']\n" + PROGRAM.split("for n, line")[0]
                                            + "open(sys.argv[5], 'wb').write(png(1))\n")
         self.out = self.home / "places"
-        run = subprocess.run([GOLDPAN, "generate", self.home / "prompts.txt", "-n", "2", "-o", self.out, "--steps", "30", "--cfg", "6.125", "--json",
-                              "--refiner", "r", "-b", "%s %s/draw.py {prompt} {out} {cfg}" % (shlex.quote(sys.executable), self.home)],
-                             capture_output=True, text=True)
-        self.assertEqual(run.returncode, 0, run.stderr)
-        notes = [n["message"] for n in json.loads(run.stdout)["notes"]]
+        words = "%s %s/draw.py {prompt} {out} {cfg}" % (shlex.quote(sys.executable), self.home)
+
+        def run(words, *more, n=2):
+            return subprocess.run([GOLDPAN, "generate", self.home / "prompts.txt", "-n", str(n), "-o", self.out, "--steps", "30", "--cfg", "6.125", "--json",
+                                   "--refiner", "r", "-b", words, *more], capture_output=True, text=True)
+        for n in (1, 2):
+            failed = run(words, n=n)
+            self.assertEqual(failed.returncode, 2)
+            self.assertIn("the command has no {seed}", failed.stderr)
+            self.assertIn("add {seed}, or give --no-seed", failed.stderr)
+        self.assertIn("the command has {seed}, but --no-seed", run(words + " {seed}", "--no-seed").stderr)
+        self.assertFalse(self.out.exists())
+        done = run(words, "--no-seed")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        notes = [n["message"] for n in json.loads(done.stdout)["notes"]]
         self.assertEqual(notes, ["--steps has no effect: the command has no {steps}", "--refiner has no effect: the command has no {refiner}",
-                                 "the command has no {seed}, so the program decides whether the images of a prompt differ"])
-        self.assertEqual(self.rows("SELECT DISTINCT json_remove(settings, '$.seed') FROM v_images"), [('{"cfg_scale":6.125}',)])
+                                 "2 images were already in the catalog, byte for byte: the generator returned the same image for different requests"])
+        self.assertEqual(self.rows("SELECT DISTINCT settings FROM v_images"), [('{"cfg_scale":6.125}',)])
+        self.assertEqual(self.rows("SELECT count(*), count(seed) FROM v_generations"), [(4, 0)])
+
+    def test_a_program_that_chooses_its_own_seeds(self):
+        """The program gets requests without a seed, and reports the seed that it used."""
+        (self.home / "own.py").write_text(PROGRAM.split("for n, line")[0] + """
+for n, line in enumerate(sys.stdin, 1):
+    asked = json.loads(line)
+    open(asked["out"], "wb").write(png(90 + n))
+    say(settings={"seed": 90 + n} if "seed" not in asked else {"wrong": 1})
+""")
+        self.out = self.home / "own"
+        run = subprocess.run([GOLDPAN, "generate", self.home / "prompts.txt", "-n", "2", "-o", self.out, "--no-seed", "-b",
+                              "%s %s/own.py good {requests} /dev/null" % (shlex.quote(sys.executable), self.home)], capture_output=True, text=True)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertEqual(self.rows("SELECT json_extract(settings, '$.seed') FROM v_images ORDER BY 1"), [(91,), (92,), (93,), (94,)])
+        self.assertEqual(self.rows("SELECT count(*), count(seed) FROM v_generations"), [(4, 0)])
 
     def test_words_that_do_not_fit(self):
         for words, said in (("draw {requests} {prompt}", "leave out {prompt}"), ("draw {requests} -o {out}", "leave out {out}")):

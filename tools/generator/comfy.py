@@ -62,6 +62,7 @@ NODES = {
     "SamplerCustomAdvanced": ({"noise": "NOISE", "guider": "GUIDER", "sampler": "SAMPLER", "sigmas": "SIGMAS",
                                "latent_image": "LATENT"}, ["LATENT", "LATENT"]),
     **{name: ({"image": "IMAGE"}, ["IMAGE"]) for name in CUSTOM},
+    "TestCloud": ({"prompt": "STRING"}, ["IMAGE"]),  # imitates a node of a web API: no seed, never cached
     "SaveImage": ({"images": "IMAGE", "filename_prefix": "STRING"}, []), "PreviewImage": ({"images": "IMAGE"}, []),
 }
 OUTPUTS = ("SaveImage", "PreviewImage")
@@ -236,6 +237,9 @@ class ComfyUi(Style):
     def asked(self, graph, output):
         """[(prompt, seed, width, height)] of an output node: the nearest sampler's positive text, seed and latent."""
         sampler = self.sampler_of(graph, output)
+        cloud = next((n for n in upstream(graph, output) if graph[n]["class_type"] == "TestCloud"), None)
+        if cloud:
+            return [(self.value(graph, graph[cloud]["inputs"]["prompt"]), random.getrandbits(40), 96, 96)]
         if not sampler:
             return []
         given = graph[sampler]["inputs"]
@@ -260,7 +264,7 @@ class ComfyUi(Style):
         place = {n: i for i, n in enumerate(order)}
         show = lambda v: ["node", place.get(v[0]), v[1]] if is_link(v) else v
         return json.dumps([[graph[n]["class_type"], sorted((k, show(v)) for k, v in graph[n].get("inputs", {}).items()),
-                            uuid.uuid4().hex if graph[n]["class_type"] == "TestFresh" else ""] for n in order])
+                            uuid.uuid4().hex if graph[n]["class_type"] in ("TestFresh", "TestCloud") else ""] for n in order])
 
     # ---- the WebSocket ----
     def socket(self, world, request):

@@ -270,11 +270,12 @@ static void test_read_back(void **state)
     "\"9\":{\"class_type\":\"SaveImage\",\"inputs\":{\"images\":[\"8\",0],\"filename_prefix\":\"g\"}}"
 #define PLAIN(seed) "{" LOADER LATENT ENCODER("6", "\"old\"") ENCODER("7", "\"bad\"") SAMPLER(seed, "6") SAVER "}"
 
-/* Fills in a graph with --set.  words: a part of the expected error, or NULL.  Returns the filled-in graph, owned. */
-static char *fill(const char *graph, const char *const *set, size_t count, const char *words, building *g)
+/* Fills in a graph with these options.  words: a part of the expected error, or NULL.  Returns the filled-in graph,
+ * owned. */
+static char *fill_with(const gp_gen_options *options, const char *words, building *g)
 {
-    gp_gen_backend b = {.o = {.workflow = graph, .set = set, .set_count = count, .per_prompt = 2}};
-    gp_gen_request r = {.prompt = "a red fox", .has_seed = true, .seed = 42, .steps = 9, .cfg = NAN};
+    gp_gen_backend b = {.o = *options};
+    gp_gen_request r = {.prompt = "a red fox", .has_seed = !options->no_seed, .seed = 42, .steps = 9, .cfg = NAN};
     gp_str body = GP_STR_INIT;
     gp_error err = {0};
     r.refiner_at = r.hires = NAN;
@@ -284,6 +285,12 @@ static char *fill(const char *graph, const char *const *set, size_t count, const
     if (!words && st != GP_OK) fail_msg("%s", err.message);
     gp_gen_graph_free(b.graph);
     return gp_str_take(&body);
+}
+
+/* Fills in a graph with --set. */
+static char *fill(const char *graph, const char *const *set, size_t count, const char *words, building *g)
+{
+    return fill_with(&(gp_gen_options){.workflow = graph, .set = set, .set_count = count, .per_prompt = 2}, words, g);
 }
 
 static void test_set(void **state)
@@ -301,6 +308,36 @@ static void test_set(void **state)
     free(fill(PLAIN("1"), (const char *const[]){"3.seed=7"}, 1, "keeps its own seed 7", NULL));
     free(fill(PLAIN("1"), (const char *const[]){"3.sead=7"}, 1, "the node has seed, steps, cfg", NULL));
     free(fill(PLAIN("1"), (const char *const[]){"33.seed=7"}, 1, "no such node and input", NULL));
+}
+
+/* A seed without all its places is an error for one image of each prompt too, unless the generator chooses seeds. */
+static void test_seed(void **state)
+{
+    (void)state;
+    static const char *const sets[] = {"6.prompt=@prompt", "6.prompt=@prompt", "3.seed=@seed", "3.seed=7"};
+    static const char cloud[] =
+        "{\"6\":{\"class_type\":\"Cloud\",\"inputs\":{\"prompt\":\"old\",\"noise_seeds\":3}},"
+        "\"9\":{\"class_type\":\"SaveImage\",\"inputs\":{\"images\":[\"6\",0],\"filename_prefix\":\"g\"}}}";
+    for (uint32_t n = 1; n < 3; n++) {
+        gp_gen_options o = {.workflow = cloud, .set = sets, .set_count = 1, .per_prompt = n};
+        free(fill_with(
+            &o,
+            "does not show where the seed goes: name the input with --set NODE.INPUT=@seed, or give --no-seed "
+            "if the generator chooses its own seeds.  It has: 6 Cloud noise_seeds = 3",
+            NULL));
+        o.needs_seed = true; /* images that are drawn again */
+        free(fill_with(&o, "with --set NODE.INPUT=@seed.  It has", NULL));
+        o.needs_seed = false, o.no_seed = true;
+        char *out = fill_with(&o, NULL, NULL);
+        assert_non_null(strstr(out, "\"noise_seeds\":3"));
+        free(out);
+        o = (gp_gen_options){.workflow = PLAIN("1"), .set = sets + 3, .set_count = 1, .per_prompt = n};
+        free(fill_with(&o, "keeps its own seed 7: give", NULL));
+        o.set++, o.set_count = 0, o.no_seed = true;
+        free(fill_with(&o, n > 1 ? "has its own seed 1" : NULL, NULL));
+        o.set = sets + 2, o.set_count = 1;
+        free(fill_with(&o, "--no-seed leaves @seed without a value", NULL));
+    }
 }
 
 static void test_unclear(void **state)
@@ -391,8 +428,9 @@ static void test_shared_number(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_read_back),   cmocka_unit_test(test_set),
-                                       cmocka_unit_test(test_unclear),     cmocka_unit_test(test_detailer),
-                                       cmocka_unit_test(test_split_steps), cmocka_unit_test(test_shared_number)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_read_back),    cmocka_unit_test(test_set),
+                                       cmocka_unit_test(test_seed),         cmocka_unit_test(test_unclear),
+                                       cmocka_unit_test(test_detailer),     cmocka_unit_test(test_split_steps),
+                                       cmocka_unit_test(test_shared_number)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
