@@ -50,7 +50,8 @@ static void test_equals_the_reference(void **state)
         {"gauss10", GP_METRIC_EUCLIDEAN}, {"gauss100", GP_METRIC_EUCLIDEAN}, {"blobs2d", GP_METRIC_EUCLIDEAN},
         {"blobs8", GP_METRIC_EUCLIDEAN},  {"blobs32", GP_METRIC_EUCLIDEAN},  {"stretched", GP_METRIC_EUCLIDEAN},
         {"repeats", GP_METRIC_EUCLIDEAN}, {"gauss100", GP_METRIC_COSINE},    {"blobs8", GP_METRIC_COSINE},
-        {"blobs32", GP_METRIC_COSINE},    {"signs64", GP_METRIC_COSINE}};
+        {"blobs32", GP_METRIC_COSINE},    {"signs64", GP_METRIC_COSINE},     {"captions", GP_METRIC_EUCLIDEAN},
+        {"captions", GP_METRIC_COSINE}};
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         char path[200];
         size_t n, d;

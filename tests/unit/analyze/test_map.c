@@ -319,6 +319,7 @@ static void test_projection(void **state)
     check_set("blobs2d", false);
     check_set("blobs32", false);
     check_set("gauss100", false);
+    check_set("captions", false);
 }
 
 static void test_projection_of_other_sets(void **state)

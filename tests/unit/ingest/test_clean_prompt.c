@@ -152,6 +152,28 @@ static void test_long(void **state)
     }
 }
 
+/* 2,000 sentences composed of words and punctuation of prose come through both ways untouched. */
+static void test_composed_prose(void **state)
+{
+    (void)state;
+    static const char *const words[] = {
+        "a",        "the", "fox's", "Zürich", "\"STOP\"", "hand-drawn", "3.5", "at 7:30", "café", "猫", "it's", "oil",
+        "painting", "50%", "f/1.8", "snow",   "AND1",     "break",      "new", "York",    "&",    "#1", "two",  "of"};
+    static const char *const ends[] = {" ", " ", " ", ", ", "; ", " - ", ". ", "! "};
+    enum { WORDS = sizeof words / sizeof *words, ENDS = sizeof ends / sizeof *ends };
+    for (uint64_t i = 0; i < 2000; i++) {
+        gp_str text = GP_STR_INIT;
+        uint64_t count = 3 + gp_rng_at(3, i) % 30;
+        for (uint64_t k = 0; k < count; k++) {
+            gp_str_puts(&text, words[gp_rng_at(40 + i, 2 * k) % WORDS]);
+            if (k + 1 < count) gp_str_puts(&text, ends[gp_rng_at(40 + i, 2 * k + 1) % ENDS]);
+        }
+        expect(text.data, false, text.data);
+        expect(text.data, true, text.data);
+        gp_str_clear(&text);
+    }
+}
+
 /* Real prose without brackets comes through the rules untouched; all 1632 of PartiPrompts through the plain way. */
 static void test_parti(void **state)
 {
@@ -329,9 +351,10 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rules),         cmocka_unit_test(test_prose),         cmocka_unit_test(test_idempotent),
-        cmocka_unit_test(test_long),          cmocka_unit_test(test_parti),         cmocka_unit_test(test_sidecar),
-        cmocka_unit_test(test_sidecar_names), cmocka_unit_test(test_sidecar_limit), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_rules),   cmocka_unit_test(test_prose),          cmocka_unit_test(test_idempotent),
+        cmocka_unit_test(test_long),    cmocka_unit_test(test_composed_prose), cmocka_unit_test(test_parti),
+        cmocka_unit_test(test_sidecar), cmocka_unit_test(test_sidecar_names),  cmocka_unit_test(test_sidecar_limit),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
