@@ -12,10 +12,15 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 TABLE = "## Allowed includes"  # heading in docs/design.md of the table of includes
-MOST_LINES = 800
-MOST_HEADER = 1250  # lines of goldpan.h, which holds the whole API until it is split
-MOST_GOLDEN = 8 << 20
-MOST_TRACKED = 60 << 20
+MAX_LINES = 800
+MAX_HEADER = 1250  # lines of goldpan.h, which holds the whole API until it is split
+MAX_GOLDEN = 8 << 20
+MAX_TRACKED = 60 << 20
+MAX_FUNCTION = 60  # lines of a function, its braces included
+MAX_MODULE = 8000  # lines of C in a folder of src
+MAX_SUBJECT = 65
+MAX_PROSE = 100  # columns of a document's line outside tables and code
+FIRST_CHECKED = "06204c79b053a66db6af0b1a6dab244c462f3484"  # older commits were made before the rule on subjects
 CLANG_FORMAT = 14  # other versions format differently
 RULER = re.compile(rb"/\* -{66} \S.* \*/")
 
@@ -246,7 +251,7 @@ class House:
         names = {}
         for path in self.c_files("src/", "include/", "tests/", "fuzz/", "bench/"):
             lines = self.text(path).count("\n")
-            most = MOST_HEADER if path == "include/goldpan.h" else MOST_LINES
+            most = MAX_HEADER if path == "include/goldpan.h" else MAX_LINES
             if lines > most:
                 self.say(path, "%d lines, more than %d" % (lines, most))
             if path.startswith("src/"):
@@ -254,6 +259,94 @@ class House:
         for name, paths in names.items():
             if len(paths) > 1:
                 self.say(paths[1], "same file name as %s" % paths[0])
+
+    def check_functions(self):
+        """No function of src is longer than a screen."""
+        for path in self.c_files("src/"):
+            lines, begin = self.text(path).split("\n"), None
+            for number, line in enumerate(lines):
+                if line == "{":
+                    begin = number
+                elif line == "}" and begin is not None:
+                    if number - begin + 1 > MAX_FUNCTION:
+                        self.say(path, "line %d: a function of %d lines, more than %d" % (begin, number - begin + 1, MAX_FUNCTION))
+                    begin = None
+
+    def check_modules(self):
+        """No module is too large to be read as a whole."""
+        sizes = {}
+        for path in self.c_files("src/"):
+            module = "/".join(path.split("/")[:2])
+            sizes[module] = sizes.get(module, 0) + self.text(path).count("\n")
+        for module, lines in sorted(sizes.items()):
+            if lines > MAX_MODULE:
+                self.say(module, "%d lines, more than %d" % (lines, MAX_MODULE))
+
+    def check_types(self):
+        """Each gp_ type is defined in one file."""
+        defined = {}
+        pattern = re.compile(r"^\} (gp_\w+);|^(?:typedef )?(?:struct|enum|union) (gp_\w+) \{", flags=re.M)
+        for path in self.c_files("src/", "include/"):
+            for match in pattern.finditer(self.text(path)):
+                defined.setdefault(match.group(1) or match.group(2), set()).add(path)
+        for name, paths in sorted(defined.items()):
+            for path in sorted(paths)[1:]:
+                self.say(path, "type %s is also defined in %s" % (name, sorted(paths)[0]))
+
+    def check_pure(self):
+        """Modules that docs/design.md calls pure open no socket; those that it lists open no file either."""
+        text = self.text("docs/design.md")
+        kinds = {}
+        for kind in ("Pure", "No files"):
+            match = re.search(r"\*\*%s\*\*: `([\w ]+)`" % kind, text)
+            kinds[kind] = match.group(1).split() if match else []
+            if not match:
+                self.say("docs/design.md", "no list of modules after '**%s**'" % kind)
+        sockets = r"(?<![\w.>])(socket|connect|getaddrinfo|gp_http_\w+)\s*\("
+        files = r"(?<![\w.>])(open|openat|fopen|opendir|mmap|gp_file_\w+|gp_atomic_file_\w+)\s*\("
+        for path in self.c_files("src/"):
+            module = path.split("/")[1]
+            patterns = [sockets] * (module in kinds["Pure"]) + [files] * (module in kinds["No files"])
+            for number, line in enumerate(self.code_only(self.text(path)).splitlines(), 1):
+                for pattern in patterns:
+                    for name in re.findall(pattern, line):
+                        self.say(path, "line %d: %s() in a pure module" % (number, name))
+
+    def check_commits(self):
+        """Subjects of commits: short, imperative, one change."""
+        git = ["git", "-C", self.root]
+        if subprocess.run(git + ["cat-file", "-e", FIRST_CHECKED + "^{commit}"], capture_output=True).returncode:
+            self.skipped = "no git history"
+            return
+        run = subprocess.run(git + ["log", "--no-merges", "--format=%h %s", FIRST_CHECKED + "..HEAD"], capture_output=True, text=True)
+        for line in run.stdout.splitlines():
+            commit, subject = line.split(" ", 1)
+            for fault in self.subject_faults(subject):
+                self.say(commit, "'%s': %s" % (subject, fault))
+
+    @staticmethod
+    def subject_faults(subject):
+        if len(subject) > MAX_SUBJECT:
+            yield "%d characters, more than %d" % (len(subject), MAX_SUBJECT)
+        verb = re.sub(r"^[\w.,/* -]+: +", "", subject).split(" ")[0].lower()
+        if re.fullmatch(r"\w+(ed|ing)", verb) and verb not in ("embed", "need", "feed", "seed", "speed", "bring", "string"):
+            yield "'%s' is not imperative, as 'add' or 'fix' is" % verb
+        if subject.endswith(".") or ";" in subject:
+            yield "a subject is one phrase without ';' and full stop"
+
+    def check_prose(self):
+        """Lines of documents, outside tables and code."""
+        for path in self.files():
+            if not path.endswith(".md") or path.startswith(("fuzz/", "tests/golden/")):
+                continue
+            code = False
+            for number, line in enumerate(self.text(path).splitlines(), 1):
+                if line.lstrip().startswith("```"):
+                    code = not code
+                if code or line.startswith(("|", "    ")) or len(line) <= MAX_PROSE:
+                    continue
+                if not re.fullmatch(r"\s*[-*]?\s*!?\[.*\]\(\S+\)[.,;:]?", line) and "](http" not in line:
+                    self.say(path, "line %d: %d columns, more than %d" % (number, len(line), MAX_PROSE))
 
     @staticmethod
     def code_only(text):
@@ -356,9 +449,9 @@ class House:
     def check_golden(self):
         sizes = {f: os.path.getsize(self.path(f)) for f in self.files()}
         golden = sum(n for f, n in sizes.items() if f.startswith("tests/golden/"))
-        if golden > MOST_GOLDEN:
+        if golden > MAX_GOLDEN:
             self.say("tests/golden", "%.1f MB, more than 8" % (golden / (1 << 20)))
-        if sum(sizes.values()) > MOST_TRACKED:
+        if sum(sizes.values()) > MAX_TRACKED:
             self.say(".", "%.1f MB in all, more than 60" % (sum(sizes.values()) / (1 << 20)))
         for path, size in sizes.items():
             if os.path.islink(self.path(path)) and not os.path.exists(self.path(path)):

@@ -21,11 +21,11 @@ typedef struct gp_comfy_graph_input {
 } gp_comfy_graph_input;
 
 /* A switch passes one of its inputs through. */
-typedef enum gp_route {
+typedef enum gp_comfy_route {
     GP_ROUTE_ALL,    /* the node is not a switch */
     GP_ROUTE_ONE,    /* the switch passes *input through */
     GP_ROUTE_UNKNOWN /* a switch, but the file does not say which input it passes through */
-} gp_route;
+} gp_comfy_route;
 
 typedef struct gp_comfy_graph_node {
     const char *id, *type, *title; /* borrowed from root; title may be NULL */
@@ -33,7 +33,7 @@ typedef struct gp_comfy_graph_node {
     gp_comfy_graph_input *inputs;  /* [input_count], in file order */
     size_t input_count;
     bool consumed; /* some node has a link to it */
-    gp_route route;
+    gp_comfy_route route;
     size_t route_input; /* input passed through by GP_ROUTE_ONE */
 } gp_comfy_graph_node;
 
@@ -73,7 +73,7 @@ size_t gp_comfy_graph_reach(gp_comfy_graph *graph, size_t start, bool (*follows)
 bool gp_comfy_graph_is_data(const char *name);
 
 /* Finds which input the switch `node` passes through; *input is set for GP_ROUTE_ONE. */
-gp_route gp_comfy_graph_route(const gp_comfy_graph_node *node, size_t *input);
+gp_comfy_route gp_comfy_graph_route(const gp_comfy_graph_node *node, size_t *input);
 void gp_comfy_graph_find_routes(gp_comfy_graph *graph); /* called once by gp_comfy_graph_open */
 
 /* Returns the input that holds the number of input `name`: the input itself, or one of the linked node (its `seed`,

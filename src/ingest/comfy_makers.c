@@ -29,7 +29,7 @@ const gp_comfy_graph_node *gp_comfy_holder(const gp_comfy_graph *g, const gp_com
         size_t only;
         if (gp_comfy_graph_find(node, wanted)) return node;
         size_t next = gp_comfy_graph_follow(node, way);
-        gp_route route = gp_comfy_graph_route(node, &only);
+        gp_comfy_route route = gp_comfy_graph_route(node, &only);
         if (next == SIZE_MAX && route == GP_ROUTE_ONE) next = node->inputs[only].target;
         if (next == SIZE_MAX) return NULL;
         node = &g->nodes[next];

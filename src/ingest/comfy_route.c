@@ -82,7 +82,7 @@ const gp_comfy_graph_input *gp_comfy_graph_number_input(const gp_comfy_graph *gr
         if (kind == GP_JSON_INT || kind == GP_JSON_REAL) return input;
         if (input->target == SIZE_MAX) return NULL;
         const gp_comfy_graph_node *target = &graph->nodes[input->target];
-        gp_route route = gp_comfy_graph_route(target, &only);
+        gp_comfy_route route = gp_comfy_graph_route(target, &only);
         if (route == GP_ROUTE_UNKNOWN) return NULL;
         input = route == GP_ROUTE_ONE ? &target->inputs[only] : gp_comfy_graph_find(target, name);
         for (size_t i = 0; !input && i < sizeof usual / sizeof *usual; i++)
@@ -201,7 +201,7 @@ static bool is_sided(const gp_comfy_graph_input *input)
     return is_branch(input) && branch_side(input->name) >= 0;
 }
 
-static gp_route route_by_flag(const gp_comfy_graph *graph, const gp_comfy_graph_node *node, size_t *input)
+static gp_comfy_route route_by_flag(const gp_comfy_graph *graph, const gp_comfy_graph_node *node, size_t *input)
 {
     bool sides[2] = {false, false};
     for (size_t i = 0; i < node->input_count; i++)
@@ -237,7 +237,7 @@ static char wanted_letter(const gp_comfy_graph_input *selector, const gp_json *v
     return flag < 0 ? 0 : flag ? 'a' : 'b';
 }
 
-static gp_route route_by_letter(const gp_comfy_graph *graph, const gp_comfy_graph_node *node, size_t *input)
+static gp_comfy_route route_by_letter(const gp_comfy_graph *graph, const gp_comfy_graph_node *node, size_t *input)
 {
     size_t branches = 0;
     for (size_t i = 0; i < node->input_count; i++) branches += is_lettered(&node->inputs[i]);
@@ -273,7 +273,7 @@ static bool is_ambiguous(const char *selector, int64_t wanted, int least, int mo
 }
 
 /* Selects the branch that the selector's value names. */
-static gp_route route_by_name(const gp_comfy_graph *graph, const gp_comfy_graph_node *node, size_t *input)
+static gp_comfy_route route_by_name(const gp_comfy_graph *graph, const gp_comfy_graph_node *node, size_t *input)
 {
     const gp_comfy_graph_input *selector = find_selector(node);
     const char *name = selector ? gp_json_text(gp_comfy_graph_scalar(graph, selector), NULL) : NULL;
@@ -286,7 +286,7 @@ static gp_route route_by_name(const gp_comfy_graph *graph, const gp_comfy_graph_
     return GP_ROUTE_ALL;
 }
 
-static gp_route route_by_number(const gp_comfy_graph *graph, const gp_comfy_graph_node *node, size_t *input)
+static gp_comfy_route route_by_number(const gp_comfy_graph *graph, const gp_comfy_graph_node *node, size_t *input)
 {
     const gp_comfy_graph_input *selector = find_selector(node);
     int least = -1, most = -1;
@@ -315,7 +315,7 @@ static gp_route route_by_number(const gp_comfy_graph *graph, const gp_comfy_grap
 }
 
 /* For a class named "switch" without a selector: selects the first linked branch. */
-static gp_route route_to_first(const gp_comfy_graph_node *node, size_t *input)
+static gp_comfy_route route_to_first(const gp_comfy_graph_node *node, size_t *input)
 {
     size_t links = 0, others = 0, first = SIZE_MAX;
     for (size_t i = 0; i < node->input_count; i++) {
@@ -335,9 +335,9 @@ static gp_route route_to_first(const gp_comfy_graph_node *node, size_t *input)
     return GP_ROUTE_UNKNOWN;
 }
 
-static gp_route find_route(const gp_comfy_graph *graph, const gp_comfy_graph_node *node, size_t *input)
+static gp_comfy_route find_route(const gp_comfy_graph *graph, const gp_comfy_graph_node *node, size_t *input)
 {
-    gp_route route = strcasestr(node->type, "random") && is_switch_class(node) ? GP_ROUTE_UNKNOWN : GP_ROUTE_ALL;
+    gp_comfy_route route = strcasestr(node->type, "random") && is_switch_class(node) ? GP_ROUTE_UNKNOWN : GP_ROUTE_ALL;
     if (route == GP_ROUTE_ALL) route = route_by_flag(graph, node, input);
     if (route == GP_ROUTE_ALL) route = route_by_name(graph, node, input);
     if (route == GP_ROUTE_ALL) route = route_by_number(graph, node, input);
@@ -355,7 +355,7 @@ void gp_comfy_graph_find_routes(gp_comfy_graph *graph)
     }
 }
 
-gp_route gp_comfy_graph_route(const gp_comfy_graph_node *node, size_t *input)
+gp_comfy_route gp_comfy_graph_route(const gp_comfy_graph_node *node, size_t *input)
 {
     *input = node->route_input;
     return node->route;

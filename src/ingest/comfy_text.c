@@ -320,7 +320,7 @@ bool gp_comfy_graph_node_text(gp_comfy_graph_texts *t, size_t at, uint64_t slot,
     if (depth >= MAX_DEPTH || t->budget-- <= 0 || node->input_count > GP_GRAPH_MAX_TEXT_INPUTS) return fail(t, at);
     int populated = populated_text(t, node, depth, out);
     if (populated >= 0) return populated ? true : fail(t, at);
-    gp_route route = gp_comfy_graph_route(node, &only);
+    gp_comfy_route route = gp_comfy_graph_route(node, &only);
     if (route == GP_ROUTE_ONE) return gp_comfy_graph_text(t, &node->inputs[only], depth + 1, out);
     if (route == GP_ROUTE_UNKNOWN) return fail(t, at);
     find_parts(node, &parts);

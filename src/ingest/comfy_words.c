@@ -239,7 +239,7 @@ static void pass(gp_comfy *c, gp_comfy_words *w, size_t at, const char *role, si
 {
     const gp_comfy_graph_node *node = &c->graph->nodes[at];
     size_t only;
-    gp_route route = gp_comfy_graph_route(node, &only);
+    gp_comfy_route route = gp_comfy_graph_route(node, &only);
     gp_str part = GP_STR_INIT;
     if (route == GP_ROUTE_ONE && node->inputs[only].target != SIZE_MAX) {
         push(c->graph, w, node->inputs[only].target, entry_of(role, node->inputs[only].slot), top);

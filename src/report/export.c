@@ -56,7 +56,7 @@ typedef struct export_run {
     const gp_export_options *options;
     column_set columns;
     gp_table_writer *tables;
-    gp_places *places;
+    gp_export_files *places;
     struct stat folder; /* of the export; zero if it cannot be read */
     gp_report counts;
     gp_str names; /* files that this export placed or found in the folder, one on each line */
@@ -73,7 +73,7 @@ static gp_status place_row(export_run *r, const gp_row *row, char **name, gp_err
     const char *path = row->path ? row->path : "";
     gp_hash hash;
     gp_status st = gp_hash_from_hex(row->file_hash, &hash)
-                       ? gp_places_put(r->places, path, &hash, name, &placed, &why)
+                       ? gp_export_files_put(r->places, path, &hash, name, &placed, &why)
                        : gp_fail(&why, GP_ERR_FORMAT, "the catalog has no hash of this file");
     if (st == GP_ERR_MEMORY || st == GP_ERR_UNSUPPORTED) return gp_fail(err, st, "%s", why.message);
     if (st != GP_OK) {
@@ -157,7 +157,7 @@ gp_status gp_report_export(gp_catalog *cat, const gp_export_options *options, gp
     if (r.total == 0) goto out;
     GP_TRY_GOTO(gp_folder_make(options->folder, err));
     if (stat(options->folder, &r.folder) != 0) r.folder = (struct stat){0};
-    GP_TRY_GOTO(gp_places_open(options->folder, options->mode, &r.places, err));
+    GP_TRY_GOTO(gp_export_files_open(options->folder, options->mode, &r.places, err));
     GP_TRY_GOTO(gp_table_writer_open(options, r.columns.names, r.columns.count, &r.tables, err));
     GP_TRY_GOTO(each_row(&r, err));
     st = gp_table_writer_commit(r.tables, err);
@@ -170,7 +170,7 @@ out:
         if (st == GP_OK) st = listed;
     }
     gp_str_clear(&r.names);
-    gp_places_close(r.places);
+    gp_export_files_close(r.places);
     for (size_t i = 0; i < r.columns.count; i++) gp_mem_free(r.columns.names[i]);
     gp_mem_free(r.columns.names);
     r.counts.seconds = gp_clock_now() - start;

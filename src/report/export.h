@@ -7,14 +7,14 @@
 #include "base/hash.h"
 
 /* The files in an export's folder, and how images are placed there.  `folder` exists and is borrowed until close. */
-typedef struct gp_places gp_places;
-gp_status gp_places_open(const char *folder, gp_export_mode mode, gp_places **out, gp_error *err);
-void gp_places_close(gp_places *places); /* NULL allowed */
+typedef struct gp_export_files gp_export_files;
+gp_status gp_export_files_open(const char *folder, gp_export_mode mode, gp_export_files **out, gp_error *err);
+void gp_export_files_close(gp_export_files *places); /* NULL allowed */
 /* Puts the image `source` into the folder under its base name, if its content has this hash.  If another file has that
  * name, even in another case, the new name gets -2, -3 ... before the extension.  A file with the same content stays as
  * it is (*placed false).  Owns: *name, the name within the folder, gp_mem_free.  Errors: those of original.h,
  * UNSUPPORTED (this kind of link). */
-gp_status gp_places_put(gp_places *places, const char *source, const gp_hash *hash, char **name, bool *placed,
-                        gp_error *err);
+gp_status gp_export_files_put(gp_export_files *places, const char *source, const gp_hash *hash, char **name,
+                              bool *placed, gp_error *err);
 
 #endif

@@ -24,7 +24,7 @@ enum { LONGEST_NAME = 255, LONGEST_EXTENSION = 16 };
 
 /* Hashes of the names in the folder, in lower case: on disks of Windows and macOS "A.png" and "a.png" are the same
  * name. */
-struct gp_places {
+struct gp_export_files {
     const char *folder; /* borrowed */
     gp_export_mode mode;
     size_t longest;  /* most bytes of a name */
@@ -44,17 +44,17 @@ static uint64_t folded(const char *name)
     return key ? key : 1;
 }
 
-static size_t slot_of(const gp_places *p, uint64_t key)
+static size_t slot_of(const gp_export_files *p, uint64_t key)
 {
     size_t at = (size_t)key & (p->slot_count - 1);
     while (p->slots[at] && p->slots[at] != key) at = (at + 1) & (p->slot_count - 1);
     return at;
 }
 
-static gp_status take_name(gp_places *p, const char *name, gp_error *err)
+static gp_status take_name(gp_export_files *p, const char *name, gp_error *err)
 {
     if (2 * (p->used + 1) > p->slot_count) {
-        gp_places more = {.slot_count = p->slot_count ? 2 * p->slot_count : 256};
+        gp_export_files more = {.slot_count = p->slot_count ? 2 * p->slot_count : 256};
         more.slots = gp_mem_zero(more.slot_count, sizeof *more.slots);
         if (!more.slots) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the names of an export");
         for (size_t i = 0; i < p->slot_count; i++)
@@ -69,12 +69,12 @@ static gp_status take_name(gp_places *p, const char *name, gp_error *err)
     return GP_OK;
 }
 
-gp_status gp_places_open(const char *folder, gp_export_mode mode, gp_places **out, gp_error *err)
+gp_status gp_export_files_open(const char *folder, gp_export_mode mode, gp_export_files **out, gp_error *err)
 {
-    gp_places *p = gp_mem_zero(1, sizeof *p);
+    gp_export_files *p = gp_mem_zero(1, sizeof *p);
     if (!p) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the names of an export");
     long longest = pathconf(folder, _PC_NAME_MAX);
-    *p = (gp_places){.folder = folder, .mode = mode, .longest = LONGEST_NAME};
+    *p = (gp_export_files){.folder = folder, .mode = mode, .longest = LONGEST_NAME};
     if (longest > 2 * LONGEST_EXTENSION && longest < LONGEST_NAME) p->longest = (size_t)longest;
     gp_status st = take_name(p, "", err);
     DIR *dir = opendir(folder);
@@ -84,11 +84,11 @@ gp_status gp_places_open(const char *folder, gp_export_mode mode, gp_places **ou
     if (st == GP_OK)
         *out = p;
     else
-        gp_places_close(p);
+        gp_export_files_close(p);
     return st;
 }
 
-void gp_places_close(gp_places *p)
+void gp_export_files_close(gp_export_files *p)
 {
     if (!p) return;
     gp_mem_free(p->slots);
@@ -156,7 +156,7 @@ static bool leads_to(const char *target, int file)
     return stat(target, &a) == 0 && fstat(file, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-static gp_status put_link(const char *source, const gp_hash *hash, const gp_places *p, const char *target,
+static gp_status put_link(const char *source, const gp_hash *hash, const gp_export_files *p, const char *target,
                           gp_error *err)
 {
     int file = -1;
@@ -188,7 +188,7 @@ static bool exists(const char *path)
 }
 
 /* Tries one name.  *same: the image is there already.  GP_ERR_STOPPED: another file has the name. */
-static gp_status try_name(gp_places *p, const char *source, const gp_hash *hash, const char *name, bool *same,
+static gp_status try_name(gp_export_files *p, const char *source, const gp_hash *hash, const char *name, bool *same,
                           gp_error *err)
 {
     char *target = gp_path_join(p->folder, name);
@@ -207,7 +207,8 @@ static gp_status try_name(gp_places *p, const char *source, const gp_hash *hash,
     return st;
 }
 
-gp_status gp_places_put(gp_places *p, const char *source, const gp_hash *hash, char **name, bool *placed, gp_error *err)
+gp_status gp_export_files_put(gp_export_files *p, const char *source, const gp_hash *hash, char **name, bool *placed,
+                              gp_error *err)
 {
     for (unsigned number = 1; number < NAMES_TRIED; number++) {
         bool same = false;

@@ -14,7 +14,7 @@ import house  # noqa: E402
 
 SPDX = "/* SPDX-License-Identifier: MIT\n * Idea. */\n"
 TREE = {
-    "docs/design.md": "# Design\n\n## Allowed includes\n\n| module | may include | outside library allowed here only |\n|---|---|---|\n"
+    "docs/design.md": "# Design\n\n- **Pure**: `kernel model`.\n- **No files**: `kernel`.\n\n## Allowed includes\n\n| module | may include | outside library allowed here only |\n|---|---|---|\n"
                       "| base | `goldpan.h` (the types) | xxHash (hash.c) |\n| kernel | – | intrinsics (x86/) |\n"
                       "| model | kernel (kernel.h) | – |\n| cli | `goldpan.h` | – |\n\n## More\n\n| a | b | c |\n",
     "include/goldpan.h": SPDX + "#ifndef G\n#define G\n#define GP_API __attribute__((visibility(\"default\")))\n"
@@ -191,6 +191,47 @@ class Checks(unittest.TestCase):
         self.assertEqual(here.found, [])
         self.write("src/model/clip.c", "int   a;\n", True)
         self.assertEqual(len(self.run_check("format")), 1)
+
+    def test_function(self):
+        self.broken("functions", "src/base/hash.c", "int gp_long(void)\n{\n" + "\n" * 59 + "}\n", "a function of 61 lines")
+
+    def test_module(self):
+        self.broken("modules", "src/base/hash.c", "\n" * 8000, "src/base: 8005 lines")
+
+    def test_type(self):
+        self.write("src/kernel/kernel.h", "typedef struct gp_one {\n    int a;\n} gp_one;\n", True)
+        self.broken("types", "src/model/clip.c", "typedef enum gp_one { GP_A } gp_one;\n", "gp_one is also defined in src/kernel/kernel.h")
+
+    def test_pure_socket(self):
+        self.broken("pure", "src/model/clip.c", "int s = socket(0, 0, 0);\n", "socket() in a pure module")
+
+    def test_pure_file(self):
+        self.write("src/model/clip.c", "int f = open(0, 0);\n", True)  # a module that may open files
+        self.broken("pure", "src/kernel/k.c", "int f = open(0, 0);\n", "open() in a pure module")
+
+    def test_subjects(self):
+        faults = lambda subject: len(list(house.House.subject_faults(subject)))  # noqa: E731
+        for good in ("Hub: split the download into plan, questions and transfer", "Fix a leak", "embed: add --json"):
+            self.assertEqual(faults(good), 0, good)
+        for bad in ("Fixed a leak", "Hub: adding a test", "Fix a leak; add a test", "Fix a leak.", "Fix " + "x" * 62):
+            self.assertEqual(faults(bad), 1, bad)
+
+    def test_commits(self):
+        git = ["git", "-C", self.root, "-c", "user.name=a", "-c", "user.email=a@b"]
+        commit = git + ["commit", "-q", "--allow-empty", "-m"]
+        for command in (git + ["init", "-q"], commit + ["Start"]):
+            subprocess.run(command, check=True)
+        first = subprocess.run(git + ["rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        before, house.FIRST_CHECKED = house.FIRST_CHECKED, first
+        self.addCleanup(setattr, house, "FIRST_CHECKED", before)
+        subprocess.run(commit + ["Add a test"], check=True)
+        self.assertEqual(self.run_check("commits"), [])
+        subprocess.run(commit + ["Added a test"], check=True)
+        self.assertIn("'added' is not imperative", self.run_check("commits")[0])
+
+    def test_prose(self):
+        self.write("docs/a.md", "| " + "x" * 200 + " |\n```\n" + "y" * 200 + "\n```\n")
+        self.broken("prose", "docs/a.md", "z " * 51 + "\n", "102 columns, more than 100")
 
     def test_not_listed(self):
         self.broken("listed", "src/model/lost.c", SPDX, "in no meson.build")
