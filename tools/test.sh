@@ -4,6 +4,7 @@
 # quick there for arm64, under qemu.  Every part runs even if one before it failed; tools/summary.py counts and decides.
 #
 # GOLDPAN_WERROR=true makes warnings errors.  .ci/run sets it; by default it is off, since other compilers may warn more.
+# GOLDPAN_TEST_PARTS (default: all): only these parts: release asan tsan clang arm64.
 # GOLDPAN_SLOW (default 20): factor of all time-outs, so that they only end tests that hang, even on a loaded machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,9 +12,18 @@ werror=${GOLDPAN_WERROR:-false}
 export GOLDPAN_SLOW=${GOLDPAN_SLOW:-20}
 GOLDPAN_HF_PYTHON=$(tools/hub_python.sh)
 export GOLDPAN_HF_PYTHON
+all_parts="release asan tsan clang arm64"
+parts=${GOLDPAN_TEST_PARTS:-$all_parts}
+for part in $parts; do
+    [[ " $all_parts " = *" $part "* ]] || { echo "GOLDPAN_TEST_PARTS: no part '$part'; parts are: $all_parts" >&2; exit 2; }
+done
 broken=()
 skipped=()
 logs=()
+
+wanted() { # PART
+    [[ " $parts " = *" $1 "* ]]
+}
 
 prepare() { # DIR OPTION...: configure if that is not done, and build
     local dir=$1 start=$SECONDS output
@@ -42,24 +52,26 @@ run() { # TITLE DIR LOG MESON_TEST_ARGUMENT...
     logs+=("$title=$dir/meson-logs/$log.json")
 }
 
-if prepare build --prefix="${PREFIX:-/usr/local}" -Dwerror=$werror; then
+if wanted release && prepare build --prefix="${PREFIX:-/usr/local}" -Dwerror=$werror; then
     run release build testlog
     GOLDPAN_CPU=plain run plain-cpu build testlog-plain --suite kernel --suite kernels
 fi
 
-if prepare build-asan -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false; then
+if wanted asan && prepare build-asan -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false; then
     run asan+ubsan build-asan testlog --suite unit --suite kernels --suite fuzz --suite server --no-suite slow
 fi
 
 # Without oneDNN: its threads (OpenMP) are not built with TSan, which then sees races where there are none.
-if prepare build-tsan -Dbuildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false -Donednn=disabled; then
+if wanted tsan && prepare build-tsan -Dbuildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false -Donednn=disabled; then
     run tsan build-tsan testlog --suite threads
 fi
 
-CC=clang prepare build-clang -Dbuildtype=debug -Doptimization=1 -Dwerror=$werror || true
+if wanted clang; then
+    CC=clang prepare build-clang -Dbuildtype=debug -Doptimization=1 -Dwerror=$werror || true
+fi
 
 # On an arm64 machine all of the above is that.
-if [ "$(uname -m)" != aarch64 ]; then
+if wanted arm64 && [ "$(uname -m)" != aarch64 ]; then
     if tools/cross/sysroot.sh build-arm64; then
         if prepare build-arm64 --cross-file build-arm64/sysroot.txt --cross-file tools/cross/aarch64.txt \
             -Ddebug=false -Dwerror=$werror -Dpage=disabled; then
