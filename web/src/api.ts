@@ -1,4 +1,4 @@
-// What docs/api.md says, as types and calls.  Every address is relative to the page.
+// The types and calls of docs/api.md.  Every address is relative to the page.
 
 export type ColumnType = 'f32' | 'f64' | 'u32' | 'u8' | 'i8' | 'code' | 'hash' | 'text';
 
@@ -100,8 +100,8 @@ export interface Query {
 
 export const SHARD = 64;
 
-/** The server's no. */
-export class Refusal extends Error {
+/** The server rejected a request. */
+export class ErrorResponse extends Error {
   readonly status: number;
   constructor(status: number, why: string) {
     super(why);
@@ -109,7 +109,7 @@ export class Refusal extends Error {
   }
 }
 
-async function answer(address: string, init?: RequestInit): Promise<Response> {
+async function request(address: string, init?: RequestInit): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(address, init);
@@ -121,16 +121,16 @@ async function answer(address: string, init?: RequestInit): Promise<Response> {
   try {
     why = ((await response.json()) as { error?: string }).error ?? why;
   } catch {
-    // not JSON: the status says what there is to say
+    // not JSON: only the status is known
   }
-  throw new Refusal(response.status, why);
+  throw new ErrorResponse(response.status, why);
 }
 
-const json = async <T>(address: string, init?: RequestInit): Promise<T> => (await answer(address, init)).json() as Promise<T>;
-export const bytes = async (address: string): Promise<ArrayBuffer> => (await answer(address)).arrayBuffer();
+const json = async <T>(address: string, init?: RequestInit): Promise<T> => (await request(address, init)).json() as Promise<T>;
+export const bytes = async (address: string): Promise<ArrayBuffer> => (await request(address)).arrayBuffer();
 
 function post(address: string, body: BodyInit, type = 'application/json'): Promise<Response> {
-  return answer(address, { method: 'POST', body, headers: { 'Content-Type': type, 'X-Goldpan': '1' } });
+  return request(address, { method: 'POST', body, headers: { 'Content-Type': type, 'X-Goldpan': '1' } });
 }
 
 export const readManifest = (): Promise<Manifest> => json<Manifest>('data/catalog.json', { cache: 'no-cache' });
@@ -166,18 +166,18 @@ export async function exportPicks(folder: string, mode: string): Promise<Exporte
   return (await response.json()) as Exported;
 }
 
-/** Calls back on news of the catalog; `lost` and `found` when the line breaks and comes back. */
+/** Calls back when the catalog or marks changed, and when the connection breaks or is back. */
 export function listen(on: {
   revision(): void;
   ratings(changes: Rating[]): void;
-  line(up: boolean): void;
+  connection(up: boolean): void;
 }): () => void {
   const source = new EventSource('events');
   source.addEventListener('revision', () => on.revision());
   source.addEventListener('ratings', (event) => {
     on.ratings((JSON.parse((event as MessageEvent<string>).data) as { changes: Rating[] }).changes);
   });
-  source.addEventListener('open', () => on.line(true));
-  source.addEventListener('error', () => on.line(false));
+  source.addEventListener('open', () => on.connection(true));
+  source.addEventListener('error', () => on.connection(false));
   return () => source.close();
 }

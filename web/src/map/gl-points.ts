@@ -11,8 +11,8 @@ export interface Frame {
   point: number;
   alpha: number;
   ghost: boolean;
-  /** one point of so many is drawn (1 to 16; what is selected always) */
-  thin: number;
+  /** every stride-th point is drawn (1 to 16); selected points always */
+  stride: number;
 }
 
 /** State of a row. */
@@ -65,7 +65,7 @@ export class GlPoints implements Points {
   private uniforms: Record<string, WebGLUniformLocation | null> = {};
   private theme = { ghost: [0.5, 0.5, 0.5] as [number, number, number], selected: [0.3, 0.6, 1] as [number, number, number] };
   private has = [false, false, false, false];
-  private thin = 0;
+  private stride = 0;
 
   constructor(gl: WebGL2RenderingContext) {
     this.gl = gl;
@@ -96,8 +96,8 @@ export class GlPoints implements Points {
       this.buffers[name] = gl.createBuffer();
       gl.enableVertexAttribArray(gl.getAttribLocation(this.program, name));
     }
-    this.thin = 0;
-    this.step(1);
+    this.stride = 0;
+    this.setStride(1);
     const { xy, rgba, sizes, states } = this.kept;
     if (xy) this.setPlaces(xy);
     if (rgba) this.setColours(rgba);
@@ -105,14 +105,14 @@ export class GlPoints implements Points {
     if (states) this.setStates(states);
   }
 
-  /** Let the attributes step over all points but one of `thin`: a stride of 8 bytes times 16 is allowed, 255 the most. */
-  private step(thin: number): void {
-    if (thin === this.thin) return;
-    this.thin = thin;
+  /** Makes the attributes read every stride-th point.  WebGL allows 255 bytes between points; 16 times 8 bytes fit. */
+  private setStride(stride: number): void {
+    if (stride === this.stride) return;
+    this.stride = stride;
     const gl = this.gl;
     const attribute = (name: 'place' | 'colour' | 'size' | 'state', count: number, type: number, bytes: number, norm: boolean): void => {
       gl.bindBuffer(gl.ARRAY_BUFFER, this.buffers[name]);
-      gl.vertexAttribPointer(gl.getAttribLocation(this.program, name), count, type, norm, bytes * thin, 0);
+      gl.vertexAttribPointer(gl.getAttribLocation(this.program, name), count, type, norm, bytes * stride, 0);
     };
     attribute('place', 2, gl.FLOAT, 8, false);
     attribute('colour', 4, gl.UNSIGNED_BYTE, 4, true);
@@ -175,8 +175,8 @@ export class GlPoints implements Points {
       gl.uniform1f(u.use_flat ?? null, flat ? 1 : 0);
       gl.uniform3f(u.flat_colour ?? null, ...(flat ?? [0, 0, 0]));
       gl.uniform1f(u.ring ?? null, ring);
-      this.step(state === SELECTED ? 1 : frame.thin);
-      gl.drawArrays(gl.POINTS, 0, Math.ceil(this.n / this.thin));
+      this.setStride(state === SELECTED ? 1 : frame.stride);
+      gl.drawArrays(gl.POINTS, 0, Math.ceil(this.n / this.stride));
     };
     if (frame.ghost) pass(GHOST, 0.12, 0.8, this.theme.ghost, 0);
     pass(SHOWN, this.has[SELECTED] ? frame.alpha * 0.55 : frame.alpha, 1, null, 0);

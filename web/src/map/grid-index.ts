@@ -1,4 +1,4 @@
-// Points in square cells, for finding what is under the pointer, in a rectangle or in a lasso.
+// Points in square cells, to find those under the pointer, in a rectangle or in a lasso.
 
 export class GridIndex {
   private readonly side: number;
@@ -44,7 +44,7 @@ export class GridIndex {
     return Math.min(this.side - 1, Math.max(0, Math.floor(v * this.side)));
   }
 
-  /** Calls back for every point of the rectangle; ends early when told false. */
+  /** Calls `visit` for every point of the rectangle, until it returns false. */
   eachIn(x0: number, y0: number, x1: number, y1: number, visit: (row: number) => boolean | void): void {
     if (x1 < 0 || y1 < 0 || x0 > 1 || y0 > 1) return;
     const [c0, c1, r0, r1] = [this.line(x0), this.line(x1), this.line(y0), this.line(y1)];
@@ -61,15 +61,15 @@ export class GridIndex {
       }
   }
 
-  /** The nearest point within rx, ry that `wanted` lets through, or -1. */
-  nearest(x: number, y: number, rx: number, ry: number, wanted: (row: number) => boolean): number {
+  /** The nearest point within rx, ry that `accept` accepts, or -1. */
+  nearest(x: number, y: number, rx: number, ry: number, accept: (row: number) => boolean): number {
     let best = -1;
     let least = 1;
     this.eachIn(x - rx, y - ry, x + rx, y + ry, (row) => {
       const dx = (this.x[row]! - x) / rx;
       const dy = (this.y[row]! - y) / ry;
       const d = dx * dx + dy * dy;
-      if (d < least && wanted(row)) {
+      if (d < least && accept(row)) {
         least = d;
         best = row;
       }
@@ -77,16 +77,16 @@ export class GridIndex {
     return best;
   }
 
-  inRect(x0: number, y0: number, x1: number, y1: number, wanted: (row: number) => boolean): Uint32Array {
+  inRect(x0: number, y0: number, x1: number, y1: number, accept: (row: number) => boolean): Uint32Array {
     const found: number[] = [];
     this.eachIn(Math.min(x0, x1), Math.min(y0, y1), Math.max(x0, x1), Math.max(y0, y1), (row) => {
-      if (wanted(row)) found.push(row);
+      if (accept(row)) found.push(row);
     });
     return Uint32Array.from(found).sort();
   }
 
   /** polygon: x, y, x, y, ...; inside by the even-odd rule. */
-  inPolygon(polygon: number[], wanted: (row: number) => boolean): Uint32Array {
+  inPolygon(polygon: number[], accept: (row: number) => boolean): Uint32Array {
     const found: number[] = [];
     let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];
     for (let i = 0; i < polygon.length; i += 2) {
@@ -96,7 +96,7 @@ export class GridIndex {
       y1 = Math.max(y1, polygon[i + 1]!);
     }
     this.eachIn(x0, y0, x1, y1, (row) => {
-      if (inside(polygon, this.x[row]!, this.y[row]!) && wanted(row)) found.push(row);
+      if (inside(polygon, this.x[row]!, this.y[row]!) && accept(row)) found.push(row);
     });
     return Uint32Array.from(found).sort();
   }

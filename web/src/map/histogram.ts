@@ -1,4 +1,4 @@
-// How a number is spread, or how often each word is there; brushing narrows all views.
+// The histogram of a numeric column; a drag over bars filters by a range.
 import { ticks } from './ticks';
 
 export interface HistogramTheme {
@@ -16,11 +16,11 @@ export interface Bins {
   width: number;
   all: Uint32Array;
   shown: Uint32Array;
-  chosen: Uint32Array;
+  selected: Uint32Array;
 }
 
-/** Up to 60 bins of a round width; NaN is in none. */
-export function bin(values: ArrayLike<number>, shown: Uint8Array | null, chosen: Uint8Array | null, most = 60): Bins | null {
+/** Counts values in at most `maxBins` bins of a round width; NaN is not counted. */
+export function bin(values: ArrayLike<number>, shown: Uint8Array | null, selected: Uint8Array | null, maxBins = 60): Bins | null {
   let [low, high] = [Infinity, -Infinity];
   let whole = true;
   for (let i = 0; i < values.length; i++) {
@@ -31,24 +31,24 @@ export function bin(values: ArrayLike<number>, shown: Uint8Array | null, chosen:
   }
   if (!(low <= high)) return null;
   let width: number;
-  if (whole && high - low < most) {
+  if (whole && high - low < maxBins) {
     width = 1;
     low -= 0.5;
   } else {
-    const rough = (high - low || 1) / (most * 0.8);
+    const rough = (high - low || 1) / (maxBins * 0.8);
     const power = 10 ** Math.floor(Math.log10(rough));
     width = power * ([1, 2, 5, 10].find((s) => s * power >= rough) as number);
     low = Math.floor(low / width + 1e-9) * width;
   }
   const count = Math.max(1, Math.floor((high - low) / width + 1e-9) + 1);
-  const bins: Bins = { low, high: low + count * width, width, all: new Uint32Array(count), shown: new Uint32Array(count), chosen: new Uint32Array(count) };
+  const bins: Bins = { low, high: low + count * width, width, all: new Uint32Array(count), shown: new Uint32Array(count), selected: new Uint32Array(count) };
   for (let i = 0; i < values.length; i++) {
     const v = values[i] as number;
     if (v !== v) continue;
     const b = Math.min(count - 1, Math.max(0, Math.floor((v - low) / width)));
     bins.all[b]!++;
     if (!shown || shown[i]) bins.shown[b]!++;
-    if (chosen?.[i]) bins.chosen[b]!++;
+    if (selected?.[i]) bins.selected[b]!++;
   }
   return bins;
 }
@@ -125,14 +125,14 @@ export class Histogram {
     const bars = (counts: Uint32Array, colour: string): void => {
       c.fillStyle = colour;
       counts.forEach((n, b) => {
-        // the root shows a single image beside a thousand
+        // square root: a single image stays visible beside a thousand
         const h = n ? Math.max(1.5, Math.sqrt(n / top) * room) : 0;
         c.fillRect(b * w + 0.5, this.height - BOTTOM - h, Math.max(1, w - 1), h);
       });
     };
     bars(bins.all, theme.faint);
     bars(bins.shown, theme.bar);
-    bars(bins.chosen, theme.selected);
+    bars(bins.selected, theme.selected);
     c.fillStyle = theme.soft;
     c.textAlign = 'center';
     for (const { at, text } of ticks(bins.low, bins.high, this.width / 70)) {
@@ -197,7 +197,7 @@ export class Histogram {
         this.range = [low, low + this.bins.width];
       }
       from = null;
-      this.tell();
+      this.report();
     });
     canvas.addEventListener('pointerleave', () => {
       this.hover = -1;
@@ -224,7 +224,7 @@ export class Histogram {
     else return;
     event.preventDefault();
     event.stopPropagation();
-    if (event.key !== 'Escape') this.tell();
+    if (event.key !== 'Escape') this.report();
   }
 
   private clear(): void {
@@ -233,7 +233,7 @@ export class Histogram {
     this.brushed(null, null);
   }
 
-  private tell(): void {
+  private report(): void {
     this.draw();
     if (this.range) this.brushed(...this.range);
   }

@@ -1,4 +1,4 @@
-// What is drawn over the points: thumbnails, names, axes, the lasso.
+// The layer over the points: thumbnails, labels, axes, the lasso.
 import type { MapTheme } from './point-map';
 import { ticks } from './ticks';
 
@@ -25,8 +25,8 @@ export class Overlay {
   private theme!: MapTheme;
   private width = 1;
   private height = 1;
-  private named: (Box & { id: string })[] = [];
-  private pictured: (Box & { row: number })[] = [];
+  private labelBoxes: (Box & { id: string })[] = [];
+  private thumbBoxes: (Box & { row: number })[] = [];
 
   constructor(context: CanvasRenderingContext2D) {
     this.c = context;
@@ -36,14 +36,14 @@ export class Overlay {
     this.width = width;
     this.height = height;
     this.theme = theme;
-    this.named = [];
-    this.pictured = [];
+    this.labelBoxes = [];
+    this.thumbBoxes = [];
     this.c.setTransform(ratio, 0, 0, ratio, 0, 0);
     this.c.clearRect(0, 0, width, height);
   }
 
-  /** Those of [row, x, y] that get a place without overlapping, the first ones first. */
-  room(places: [number, number, number][], size: number): [number, number, number][] {
+  /** The [row, x, y] whose thumbnails do not overlap; earlier ones have priority. */
+  placeThumbs(places: [number, number, number][], size: number): [number, number, number][] {
     const taken = new Map<string, [number, number]>();
     const kept: [number, number, number][] = [];
     const key = (x: number, y: number): string => `${Math.floor(x / size)},${Math.floor(y / size)}`;
@@ -57,12 +57,12 @@ export class Overlay {
       if (!free) continue;
       taken.set(key(x, y), [x, y]);
       kept.push([row, x, y]);
-      this.pictured.push({ row, x0: x - size / 2, x1: x + size / 2, y0: y - size / 2, y1: y + size / 2 });
+      this.thumbBoxes.push({ row, x0: x - size / 2, x1: x + size / 2, y0: y - size / 2, y1: y + size / 2 });
     }
     return kept;
   }
 
-  picture(image: HTMLImageElement, x: number, y: number, size: number, selected: boolean): void {
+  drawThumb(image: HTMLImageElement, x: number, y: number, size: number, selected: boolean): void {
     const by = size / Math.max(image.naturalWidth, image.naturalHeight, 1);
     const [w, h] = [image.naturalWidth * by, image.naturalHeight * by];
     if (selected) {
@@ -72,11 +72,11 @@ export class Overlay {
     this.c.drawImage(image, x - w / 2, y - h / 2, w, h);
   }
 
-  pictureAt(x: number, y: number): number {
-    return this.pictured.find((box) => within(box, x, y))?.row ?? -1;
+  thumbAt(x: number, y: number): number {
+    return this.thumbBoxes.find((box) => within(box, x, y))?.row ?? -1;
   }
 
-  ring(x: number, y: number, radius: number): void {
+  drawRing(x: number, y: number, radius: number): void {
     this.c.beginPath();
     this.c.arc(x, y, radius, 0, 7);
     this.c.lineWidth = 3;
@@ -84,8 +84,8 @@ export class Overlay {
     this.c.stroke();
   }
 
-  /** Slices first, then categories, larger first; what would overlap is left out. */
-  names(labels: MapLabel[], screen: (x: number, y: number) => [number, number]): void {
+  /** Slices first, then categories, larger ones first; labels that would overlap are left out. */
+  drawLabels(labels: MapLabel[], screen: (x: number, y: number) => [number, number]): void {
     const c = this.c;
     const order = [...labels].sort((a, b) => Number(b.kind === 'slice') - Number(a.kind === 'slice') || b.rows - a.rows);
     const taken: Box[] = [];
@@ -101,7 +101,7 @@ export class Overlay {
       const box = { x0: x - half, x1: x + half, y0: y - LINE / 2 - 1, y1: y + LINE / 2 + 1 };
       if (taken.some((t) => t.x0 < box.x1 && box.x0 < t.x1 && t.y0 < box.y1 && box.y0 < t.y1)) continue;
       taken.push(box);
-      this.named.push({ ...box, id: label.id });
+      this.labelBoxes.push({ ...box, id: label.id });
       c.lineWidth = 3.5;
       c.strokeStyle = this.theme.halo;
       c.strokeText(text, x, y);
@@ -110,11 +110,11 @@ export class Overlay {
     }
   }
 
-  nameAt(x: number, y: number): string | null {
-    return this.named.find((box) => within(box, x, y))?.id ?? null;
+  labelAt(x: number, y: number): string | null {
+    return this.labelBoxes.find((box) => within(box, x, y))?.id ?? null;
   }
 
-  axes(titles: { x: string; y: string }, [[x0, x1], [y0, y1]]: [[number, number], [number, number]]): void {
+  drawAxes(titles: { x: string; y: string }, [[x0, x1], [y0, y1]]: [[number, number], [number, number]]): void {
     const c = this.c;
     c.font = '11px system-ui, sans-serif';
     c.fillStyle = this.theme.soft;
@@ -149,7 +149,7 @@ export class Overlay {
     c.fillText(`${titles.x} →`, this.width - 4, this.height - 16);
   }
 
-  shape(points: number[], tool: string): void {
+  drawShape(points: number[], tool: string): void {
     if (points.length < 4) return;
     const c = this.c;
     c.beginPath();

@@ -9,7 +9,7 @@ export type Legend =
 const pack = (r: number, g: number, b: number): number => ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
 const MISSING = pack(128, 132, 140);
 
-// Stops of a scale even in lightness from violet over teal to yellow: seen alike by most colour-blind eyes and in gray.
+// Stops of a scale from violet over teal to yellow.  Lightness rises evenly, so colour-blind users and grey prints can read it.
 const STOPS: [number, number, number][] = [
   [82, 46, 143],
   [62, 86, 160],
@@ -28,7 +28,7 @@ export function colourAt(share: number): [number, number, number] {
   return [0, 1, 2].map((k) => Math.round(a[k as 0]! + (b[k as 0]! - a[k as 0]!) * f)) as [number, number, number];
 }
 
-/** Colours run from the 2nd to the 98th hundredth: a few wild values do not flatten the rest. */
+/** Colours span the 2nd to the 98th percentile, so that a few outliers do not flatten the rest. */
 export function colourNumbers(values: Float32Array): { rgba: Uint32Array; legend: Legend } {
   const step = Math.max(1, Math.floor(values.length / 20000));
   const known: number[] = [];
@@ -47,7 +47,7 @@ export function colourNumbers(values: Float32Array): { rgba: Uint32Array; legend
   return { rgba, legend: { kind: 'numbers', low, high, ticks: ticks(low, high, 4) } };
 }
 
-// Twelve that stay apart on dark and on light.
+// Twelve colours that differ from each other on dark and on light backgrounds.
 const WORDS: [number, number, number][] = [
   [66, 135, 245],
   [240, 140, 40],
@@ -65,7 +65,7 @@ const WORDS: [number, number, number][] = [
 
 export function wordColour(code: number): [number, number, number] {
   if (code < WORDS.length) return WORDS[code]!;
-  const hue = (code * 0.61803398875) % 1; // golden steps: neighbours in number are far in hue
+  const hue = (code * 0.61803398875) % 1; // steps of the golden ratio: neighbouring codes get distant hues
   const part = (n: number): number => {
     const k = (n + hue * 12) % 12;
     return Math.round(255 * (0.56 - 0.26 * Math.max(-1, Math.min(k - 3, 9 - k, 1))));

@@ -1,16 +1,16 @@
-// The map: a million points to pan, zoom, choose from and look into.
+// The map: pan, zoom, select and inspect up to a million points.
 //
 //   const map = new PointMap(host, { onSelect, onHover, onOpen, onLabel, thumb });
 //   map.setPoints(x, y);  map.setColors(rgba);  map.fit();  ...  map.destroy();
 //
-// Three layers: points (WebGL2, else a 2-D canvas), then a 2-D canvas with thumbnails, names, axes and the lasso, then
-// nothing else: all is drawn on demand, when something has changed.
-import { FlatPoints } from './flat-points';
+// Two layers: the points (WebGL2, else a 2-D canvas), and a 2-D canvas with thumbnails, labels, axes and the lasso.  A frame
+// is drawn only after a change.
+import { CanvasPoints } from './canvas-points';
 import { GHOST, GlPoints, HIDDEN, SELECTED, SHOWN, type Points } from './gl-points';
 import { GridIndex } from './grid-index';
 import { Overlay, type MapLabel } from './overlay';
-import { Pace } from './pace';
-import { Thumbs } from './thumbs';
+import { LevelOfDetail } from './level-of-detail';
+import { ThumbLoader } from './thumb-loader';
 
 export interface MapTheme {
   background: string;
@@ -28,11 +28,11 @@ export interface MapOptions {
   onOpen(row: number): void;
   onLabel?(id: string): void;
   thumb(row: number): string | null;
-  /** numeric axes; the two scales are then free of each other */
+  /** titles of numeric axes; each axis then has its own scale */
   axes?: { x: string; y: string };
   label?: string;
-  /** for tests and old machines */
-  flat?: boolean;
+  /** do not use WebGL2 */
+  canvasOnly?: boolean;
 }
 
 export interface MapView {
@@ -41,9 +41,9 @@ export interface MapView {
   zoom: number;
 }
 
-const THUMBS_BELOW = 400;
+const MAX_THUMBS = 400;
 const MARGIN = 0.06;
-const REST = 160; // milliseconds after which a map that does not move is drawn whole
+const REST_MS = 160; // milliseconds without movement after which all points are drawn
 
 export class PointMap {
   private readonly host: HTMLElement;
@@ -52,7 +52,7 @@ export class PointMap {
   private readonly top = document.createElement('canvas');
   private readonly points: Points | null;
   private readonly overlay: Overlay;
-  private readonly thumbs: Thumbs;
+  private readonly thumbs: ThumbLoader;
   private readonly resize: ResizeObserver;
   private index = new GridIndex(new Float32Array(0), new Float32Array(0));
   private n = 0;
@@ -77,9 +77,9 @@ export class PointMap {
   private theme: MapTheme | null = null;
   private readonly pointers = new Map<number, { x: number; y: number }>();
   private flight = 0;
-  private readonly pace = new Pace();
-  private painted = -Infinity;
-  private resting = 0;
+  private readonly detail = new LevelOfDetail();
+  private lastFrame = -Infinity;
+  private restTimer = 0;
   /** drawn frames, for measuring */
   frames = 0;
 
@@ -92,7 +92,7 @@ export class PointMap {
     }
     this.points = this.makePoints();
     this.overlay = new Overlay(this.top.getContext('2d') as CanvasRenderingContext2D);
-    this.thumbs = new Thumbs(options.thumb, () => this.draw());
+    this.thumbs = new ThumbLoader(options.thumb, () => this.draw());
     this.top.tabIndex = 0;
     this.top.setAttribute('role', 'application');
     this.top.setAttribute('aria-label', options.label ?? 'Map; arrow keys move, plus and minus zoom, 0 shows all');
@@ -108,7 +108,7 @@ export class PointMap {
   }
 
   private makePoints(): Points | null {
-    const gl = this.options.flat ? null : this.canvas.getContext('webgl2', { antialias: false, premultipliedAlpha: true });
+    const gl = this.options.canvasOnly ? null : this.canvas.getContext('webgl2', { antialias: false, premultipliedAlpha: true });
     if (gl) {
       try {
         const points = new GlPoints(gl);
@@ -119,15 +119,15 @@ export class PointMap {
         });
         return points;
       } catch {
-        // a driver that promises and does not keep: the plain canvas then
+        // the driver offers WebGL2 but cannot compile the shaders: use the 2-D canvas
         const fresh = this.canvas.cloneNode() as HTMLCanvasElement;
         this.canvas.replaceWith(fresh);
         const plain = fresh.getContext('2d');
-        return plain ? new FlatPoints(plain) : null;
+        return plain ? new CanvasPoints(plain) : null;
       }
     }
     const plain = this.canvas.getContext('2d');
-    if (plain) return new FlatPoints(plain);
+    if (plain) return new CanvasPoints(plain);
     const message = document.createElement('p');
     message.textContent = 'This browser supports neither WebGL2 nor a 2-D canvas, so the map cannot be drawn. Grid and table still work.';
     this.host.append(message);
@@ -177,7 +177,7 @@ export class PointMap {
     this.draw();
   }
 
-  /** Diameters in CSS pixels; null: all alike. */
+  /** Diameters in CSS pixels; null: all equal. */
   setSizes(sizes: Float32Array | null): void {
     this.points?.setSizes(sizes ? sizes.map((s) => s / 5) : null);
     this.draw();
@@ -203,7 +203,7 @@ export class PointMap {
     this.draw();
   }
 
-  /** Which thumbnail is drawn where there is room for one: the larger. */
+  /** Where thumbnails overlap, the one of higher priority is drawn. */
   setPriority(priority: ArrayLike<number> | null): void {
     this.priority = priority;
     this.draw();
@@ -336,34 +336,34 @@ export class PointMap {
     if (this.drawing) return;
     this.drawing = requestAnimationFrame((now) => {
       this.drawing = 0;
-      this.paint(this.follow(now));
+      this.paint(this.chooseStride(now));
     });
   }
 
-  /** How thin a frame is drawn: whole, unless the map moves and the last frames took long. */
-  private follow(now: number): number {
-    const thin = now - this.painted < REST ? this.pace.thin : 1;
-    clearTimeout(this.resting);
+  /** The stride of this frame: 1, unless the map moves and the last frames took long. */
+  private chooseStride(now: number): number {
+    const stride = now - this.lastFrame < REST_MS ? this.detail.stride : 1;
+    clearTimeout(this.restTimer);
     requestAnimationFrame((next) => {
-      this.pace.tell(next - now);
-      this.painted = next; // a slow frame is no rest
-      clearTimeout(this.resting);
-      if (thin > 1)
-        this.resting = window.setTimeout(() => {
-          this.painted = -Infinity;
+      this.detail.addFrame(next - now);
+      this.lastFrame = next; // the time of a slow frame does not count as rest
+      clearTimeout(this.restTimer);
+      if (stride > 1)
+        this.restTimer = window.setTimeout(() => {
+          this.lastFrame = -Infinity;
           this.draw();
-        }, REST);
+        }, REST_MS);
     });
-    return thin;
+    return stride;
   }
 
-  private paint(thin: number): void {
+  private paint(stride: number): void {
     this.frames++;
     if (this.statesStale) this.refreshStates();
     const [kx, ky] = this.pixels();
     const base = this.n > 300000 ? 1.6 : this.n > 30000 ? 2.4 : this.n > 3000 ? 4 : 6;
     const point = Math.min(14, base * (1 + 0.35 * Math.max(0, Math.log2(this.at.zoom))));
-    const seen = this.inSight();
+    const seen = this.rowsInView();
     this.points?.draw({
       width: this.width,
       height: this.height,
@@ -373,7 +373,7 @@ export class PointMap {
       point,
       alpha: this.n > 300000 ? 0.5 : this.n > 30000 ? 0.7 : 0.9,
       ghost: this.ghost,
-      thin,
+      stride,
     });
     const theme = this.theme;
     if (!theme) return;
@@ -381,47 +381,47 @@ export class PointMap {
     if (seen && !this.options.axes) this.paintThumbs(seen);
     if (this.highlight >= 0) {
       const [x, y] = this.place(this.highlight);
-      this.overlay.ring(x, y, Math.max(8, point));
+      this.overlay.drawRing(x, y, Math.max(8, point));
     }
     if (this.options.axes) {
       const [x0, y0] = this.toWorld(0, this.height);
       const [x1, y1] = this.toWorld(this.width, 0);
-      this.overlay.axes(this.options.axes, [
+      this.overlay.drawAxes(this.options.axes, [
         [x0 * this.span[0] + this.low[0], x1 * this.span[0] + this.low[0]],
         [y0 * this.span[1] + this.low[1], y1 * this.span[1] + this.low[1]],
       ]);
     }
-    this.overlay.names(this.labels, (x, y) => this.toScreen((x - this.low[0]) / this.span[0], (y - this.low[1]) / this.span[1]));
-    this.overlay.shape(this.shape, this.tool);
+    this.overlay.drawLabels(this.labels, (x, y) => this.toScreen((x - this.low[0]) / this.span[0], (y - this.low[1]) / this.span[1]));
+    this.overlay.drawShape(this.shape, this.tool);
   }
 
   private place(row: number): [number, number] {
     return this.toScreen(this.index.x[row] as number, this.index.y[row] as number);
   }
 
-  /** Rows in sight, when so few that there is room for pictures. */
-  private inSight(): number[] | null {
+  /** The rows in view, or null if they are too many for thumbnails. */
+  private rowsInView(): number[] | null {
     const [x0, y0] = this.toWorld(0, this.height);
     const [x1, y1] = this.toWorld(this.width, 0);
     const list: number[] = [];
     this.index.eachIn(x0, y0, x1, y1, (row) => {
       if (this.shown(row)) list.push(row);
-      return list.length <= THUMBS_BELOW;
+      return list.length <= MAX_THUMBS;
     });
-    return list.length <= THUMBS_BELOW ? list : null;
+    return list.length <= MAX_THUMBS ? list : null;
   }
 
   private paintThumbs(seen: number[]): void {
-    const worth = (row: number): number => (this.selected?.[row] ? 1e6 : 0) + ((this.priority?.[row] as number) || 0);
+    const priority = (row: number): number => (this.selected?.[row] ? 1e6 : 0) + ((this.priority?.[row] as number) || 0);
     const size = Math.min(112, Math.max(44, 26 + 6 * Math.log2(this.at.zoom + 1) + 4000 / (seen.length + 60)));
-    const rows = this.overlay.room(
-      seen.sort((a, b) => worth(b) - worth(a) || a - b).map((row) => [row, ...this.place(row)]),
+    const rows = this.overlay.placeThumbs(
+      seen.sort((a, b) => priority(b) - priority(a) || a - b).map((row) => [row, ...this.place(row)]),
       size,
     );
-    this.thumbs.want(rows.map(([row]) => row));
+    this.thumbs.request(rows.map(([row]) => row));
     for (const [row, x, y] of rows) {
       const image = this.thumbs.get(row);
-      if (image) this.overlay.picture(image, x, y, size, this.selected?.[row] === 1);
+      if (image) this.overlay.drawThumb(image, x, y, size, this.selected?.[row] === 1);
     }
   }
 
@@ -433,7 +433,7 @@ export class PointMap {
   }
 
   private under(px: number, py: number): number {
-    const thumb = this.overlay.pictureAt(px, py);
+    const thumb = this.overlay.thumbAt(px, py);
     if (thumb >= 0) return thumb;
     const [x, y] = this.toWorld(px, py);
     const [kx, ky] = this.pixels();
@@ -475,7 +475,7 @@ export class PointMap {
     const before = this.pointers.get(event.pointerId);
     if (!before) {
       const row = this.under(x, y);
-      this.top.classList.toggle('pointing', row >= 0 || this.overlay.nameAt(x, y) !== null);
+      this.top.classList.toggle('pointing', row >= 0 || this.overlay.labelAt(x, y) !== null);
       this.options.onHover(row >= 0 ? row : null, x, y);
       return;
     }
@@ -505,9 +505,9 @@ export class PointMap {
     const shape = this.shape;
     this.shape = [];
     if (this.moved < 4) {
-      const name = this.overlay.nameAt(x, y);
+      const name = this.overlay.labelAt(x, y);
       const row = this.under(x, y);
-      if (name !== null && this.overlay.pictureAt(x, y) < 0) this.options.onLabel?.(name);
+      if (name !== null && this.overlay.thumbAt(x, y) < 0) this.options.onLabel?.(name);
       else this.options.onSelect(row >= 0 ? Uint32Array.of(row) : new Uint32Array(0), row >= 0 ? mode : 'replace');
     } else if (this.tool === 'rect' && shape.length >= 4) {
       const [x0, y0] = this.toWorld(shape[0] as number, shape[1] as number);
@@ -541,7 +541,7 @@ export class PointMap {
   destroy(): void {
     cancelAnimationFrame(this.drawing);
     cancelAnimationFrame(this.flight);
-    clearTimeout(this.resting);
+    clearTimeout(this.restTimer);
     this.resize.disconnect();
     this.points?.destroy();
     this.host.replaceChildren();

@@ -1,9 +1,9 @@
-// Columns as they come: typed arrays, and tables of texts that are decoded only where they are looked at.
+// Columns: typed arrays, and text tables whose texts are decoded when they are read.
 import { bytes, type ColumnInfo } from '../api';
 
 export const NONE = 0xffffffff;
 
-export class Texts {
+export class TextTable {
   readonly count: number;
   private readonly offsets: Uint32Array;
   private readonly text: Uint8Array;
@@ -20,19 +20,19 @@ export class Texts {
     if (i >= this.count) return '';
     let text = this.known.get(i);
     if (text === undefined) {
-      text = Texts.decoder.decode(this.text.subarray(this.offsets[i], this.offsets[i + 1]));
+      text = TextTable.decoder.decode(this.text.subarray(this.offsets[i], this.offsets[i + 1]));
       if (this.known.size > 20000) this.known.clear();
       this.known.set(i, text);
     }
     return text;
   }
 
-  /** Places whose text holds all the words, in any case. */
-  holding(words: string[]): Uint8Array {
+  /** 1 for each text that contains all words, ignoring case. */
+  containing(words: string[]): Uint8Array {
     const found = new Uint8Array(this.count);
     const wanted = words.map((word) => word.toLowerCase());
     for (let i = 0; i < this.count; i++) {
-      const text = Texts.decoder.decode(this.text.subarray(this.offsets[i], this.offsets[i + 1])).toLowerCase();
+      const text = TextTable.decoder.decode(this.text.subarray(this.offsets[i], this.offsets[i + 1])).toLowerCase();
       found[i] = wanted.every((word) => text.includes(word)) ? 1 : 0;
     }
     return found;
@@ -45,7 +45,7 @@ export interface Column {
   info: ColumnInfo;
   /** [count]; for `code` places in `words`; empty for `text` */
   data: Numbers;
-  words: Texts | null;
+  words: TextTable | null;
 }
 
 export const isNumeric = (info: ColumnInfo): boolean =>
@@ -70,17 +70,17 @@ function typed(info: ColumnInfo, buffer: ArrayBuffer): Numbers {
 
 export async function readColumn(info: ColumnInfo): Promise<Column> {
   const [buffer, words] = await Promise.all([bytes(info.file), info.words ? bytes(info.words) : null]);
-  if (info.type === 'text') return { info, data: new Uint8Array(0), words: new Texts(buffer) };
-  return { info, data: typed(info, buffer), words: words ? new Texts(words) : null };
+  if (info.type === 'text') return { info, data: new Uint8Array(0), words: new TextTable(buffer) };
+  return { info, data: typed(info, buffer), words: words ? new TextTable(words) : null };
 }
 
-/** The number of a row, NaN where there is none. */
+/** The number of a row; NaN: no value. */
 export function numberAt(column: Column, row: number): number {
   const value = column.data[row] ?? NaN;
   return column.info.type === 'u32' && value === NONE ? NaN : value;
 }
 
-/** What a person reads in the cell. */
+/** The text of a cell. */
 export function textAt(column: Column, row: number): string {
   if (column.info.type === 'text') return column.words?.at(row) ?? '';
   if (column.info.type === 'code') return column.words?.at(column.data[row] ?? NONE) ?? '';

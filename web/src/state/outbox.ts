@@ -1,5 +1,5 @@
-// Ratings that the server has not confirmed yet, kept in the browser's own store: they outlive this page, and the next
-// page on this catalog sends them.
+// Ratings that the server has not confirmed yet, kept in local storage.  The next page on this catalog sends those that
+// this page could not send.
 import type { Rating } from '../api';
 
 type Store = Pick<Storage, 'getItem' | 'setItem' | 'removeItem' | 'key' | 'length'>;
@@ -10,7 +10,7 @@ export class Outbox {
   private readonly key: string;
   private readonly store: Store;
 
-  /** `name`: of the catalog; every page has a box of its own, so that two do not write over each other's. */
+  /** `name`: the catalog.  Each page has its own key, so that two pages do not overwrite each other's ratings. */
   constructor(name: string, store: Store) {
     this.prefix = `goldpan:outbox:${name}:`;
     this.key = this.prefix + crypto.randomUUID();
@@ -22,18 +22,18 @@ export class Outbox {
     this.keep();
   }
 
-  /** The server has them; what was changed since stays. */
+  /** The server confirmed `ratings`; ratings changed since then stay. */
   done(ratings: Rating[]): void {
     for (const rating of ratings) if (this.waiting.get(rating.hash) === rating) this.waiting.delete(rating.hash);
     this.keep();
   }
 
-  /** What waits in this page. */
+  /** All unconfirmed ratings of this page. */
   all(): Rating[] {
     return [...this.waiting.values()];
   }
 
-  /** Take over what earlier pages left, as far as `known` knows the images. */
+  /** Takes over the ratings that earlier pages left, for images that `known` accepts. */
   takeOver(known: (hash: string) => boolean): Rating[] {
     const keys: string[] = [];
     for (let i = 0; i < this.store.length; i++) {
@@ -56,7 +56,7 @@ export class Outbox {
       if (this.waiting.size) this.store.setItem(this.key, JSON.stringify(this.all()));
       else this.store.removeItem(this.key);
     } catch {
-      // full: they are still in this page and on their way
+      // storage is full: this page still holds and sends the ratings
     }
   }
 }

@@ -1,5 +1,5 @@
-// Flags and stars: kept here for the views, written to the catalog at once, with undo and redo without limit.
-import { rate, Refusal, type Rating } from '../api';
+// Flags and stars in memory, written to the catalog at once, with undo and redo without limit.
+import { rate, ErrorResponse, type Rating } from '../api';
 import type { Outbox } from './outbox';
 
 export interface Change {
@@ -18,7 +18,7 @@ export class Ratings {
   private readonly hash: (row: number) => string;
   private readonly changed: () => void;
   private readonly failed: (why: string) => void;
-  /** null: nothing is written */
+  /** null: ratings are not sent to a server */
   private readonly outbox: Outbox | null;
 
   constructor(
@@ -45,7 +45,7 @@ export class Ratings {
     return this.undone.length;
   }
 
-  /** `flag` and `stars`: what they become; undefined: they stay. */
+  /** `flag`, `stars`: the new values; undefined: no change. */
   set(rows: Iterable<number>, flag?: number, stars?: number): void {
     const list = Uint32Array.from(rows).filter(
       (row) => (flag !== undefined && this.flag[row] !== flag) || (stars !== undefined && this.stars[row] !== stars),
@@ -60,15 +60,15 @@ export class Ratings {
     };
     this.done.push(change);
     this.undone = [];
-    this.take(change, 1);
+    this.applyChange(change, 1);
   }
 
-  /** The rows that changed back, for the views to go to. */
+  /** Returns the rows that changed back, or null if there is nothing to undo. */
   undo(): Uint32Array | null {
     const change = this.done.pop();
     if (!change) return null;
     this.undone.push(change);
-    this.take(change, 0);
+    this.applyChange(change, 0);
     return change.rows;
   }
 
@@ -76,17 +76,17 @@ export class Ratings {
     const change = this.undone.pop();
     if (!change) return null;
     this.done.push(change);
-    this.take(change, 1);
+    this.applyChange(change, 1);
     return change.rows;
   }
 
-  /** From another page or the command; no part of the undo here. */
-  heard(row: number, change: Rating): void {
+  /** A rating from another page or a command; undo does not cover it. */
+  receive(row: number, change: Rating): void {
     if (change.flag !== undefined) this.flag[row] = change.flag;
     if (change.stars !== undefined) this.stars[row] = change.stars;
   }
 
-  /** The catalog was read again: new columns, and where each row is now (-1: gone).  What waits goes on top. */
+  /** The catalog was loaded again: its columns, and the new row of each row (-1: gone).  Unsent ratings are applied on top. */
   move(flag: Int8Array, stars: Uint8Array, to: (row: number) => number, rowOf: (hash: string) => number): void {
     this.flag = flag;
     this.stars = stars;
@@ -104,7 +104,7 @@ export class Ratings {
     this.apply(this.outbox?.all() ?? [], rowOf);
   }
 
-  /** Send what an earlier page could not. */
+  /** Sends ratings that an earlier page could not send. */
   resend(ratings: Rating[], rowOf: (hash: string) => number): void {
     if (!ratings.length) return;
     this.apply(ratings, rowOf);
@@ -114,11 +114,11 @@ export class Ratings {
   private apply(ratings: Rating[], rowOf: (hash: string) => number): void {
     for (const rating of ratings) {
       const row = rowOf(rating.hash);
-      if (row >= 0) this.heard(row, rating);
+      if (row >= 0) this.receive(row, rating);
     }
   }
 
-  private take(change: Change, side: 0 | 1): void {
+  private applyChange(change: Change, side: 0 | 1): void {
     const list: Rating[] = [];
     change.rows.forEach((row, i) => {
       const flag = change.flags[side][i] as number;
@@ -130,7 +130,7 @@ export class Ratings {
     this.changed();
     if (!this.outbox) return;
     this.outbox.put(list);
-    // One after the other: an undo must not overtake what it undoes.
+    // One request after the other: an undo must not arrive before the change that it undoes.
     this.queue = this.queue.then(() => this.write(list));
   }
 
@@ -141,13 +141,13 @@ export class Ratings {
         this.outbox?.done(list);
         return;
       } catch (error) {
-        if (error instanceof Refusal && error.status === 400) {
-          // An image has gone from the catalog: no use in asking again.
+        if (error instanceof ErrorResponse && error.status === 400) {
+          // An image is no longer in the catalog: another attempt would fail too.
           this.outbox?.done(list);
           this.failed(`Not saved: ${error.message}`);
           return;
         }
-        // The server may be starting again: the outbox keeps the rating, even beyond this page.
+        // The server may restart: the outbox keeps the rating, also after this page is closed.
         this.failed(`Not saved yet: ${(error as Error).message}`);
         await new Promise((resolve) => setTimeout(resolve, Math.min(10000, 500 * 2 ** attempt)));
       }

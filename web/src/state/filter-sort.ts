@@ -1,4 +1,4 @@
-// Which rows are shown and in what order: pure functions over columns, so that they can be tested without a page.
+// Filtering, sorting and grouping of rows: pure functions over columns.
 import type { Column } from './columns';
 import { isCode, isNumeric, NONE, numberAt } from './columns';
 
@@ -14,17 +14,17 @@ export function words(text: string): string[] {
   return (text.match(/"[^"]+"|\S+/g) ?? []).map((word) => word.replaceAll('"', '')).filter(Boolean);
 }
 
-function keep(mask: Uint8Array, filter: Filter, test: (row: number) => boolean): void {
+function narrow(mask: Uint8Array, filter: Filter, test: (row: number) => boolean): void {
   const wanted = !filter.not;
   for (let row = 0; row < mask.length; row++) if (mask[row] && test(row) !== wanted) mask[row] = 0;
 }
 
-/** Narrow the mask by one filter.  A filter over a column that is not there (yet) leaves it as it is. */
-export function apply(mask: Uint8Array, filter: Filter, lookup: Lookup): void {
+/** Narrows the mask by one filter.  A filter on a column that is not loaded changes nothing. */
+export function applyFilter(mask: Uint8Array, filter: Filter, lookup: Lookup): void {
   if (filter.kind === 'rows') {
     const inside = new Uint8Array(mask.length);
     for (const row of filter.rows) inside[row] = 1;
-    keep(mask, filter, (row) => inside[row] === 1);
+    narrow(mask, filter, (row) => inside[row] === 1);
     return;
   }
   if (filter.kind === 'words') {
@@ -32,27 +32,27 @@ export function apply(mask: Uint8Array, filter: Filter, lookup: Lookup): void {
     const path = lookup('path');
     const wanted = words(filter.text);
     if (!prompt?.words || wanted.length === 0) return;
-    const inPrompt = prompt.words.holding(wanted);
-    const inPath = path?.words?.holding(wanted);
-    keep(mask, filter, (row) => inPrompt[prompt.data[row] ?? NONE] === 1 || inPath?.[row] === 1);
+    const inPrompt = prompt.words.containing(wanted);
+    const inPath = path?.words?.containing(wanted);
+    narrow(mask, filter, (row) => inPrompt[prompt.data[row] ?? NONE] === 1 || inPath?.[row] === 1);
     return;
   }
   const column = lookup(filter.column);
   if (!column) return;
   if (filter.kind === 'codes') {
     const wanted = new Set(filter.codes);
-    keep(mask, filter, (row) => wanted.has(column.data[row] ?? NONE));
+    narrow(mask, filter, (row) => wanted.has(column.data[row] ?? NONE));
     return;
   }
   const low = filter.low ?? -Infinity;
   const high = filter.high ?? Infinity;
-  keep(mask, filter, (row) => {
+  narrow(mask, filter, (row) => {
     const value = numberAt(column, row);
     return value >= low && value <= high;
   });
 }
 
-/** Keeps the rows without a number in `column`: no range holds them, so they are outside even of the unbounded one. */
+/** Keeps the rows without a number in `column`: they match the inverse of an unbounded range. */
 export const withoutValue = (column: string): Filter => ({ kind: 'range', column, low: null, high: null, not: true });
 
 /** Keeps the rows whose cell shows the same as the cell of `row`; null for columns that cannot be filtered by value. */
@@ -64,9 +64,9 @@ export function sameValue(column: Column, row: number): Filter | null {
   return Number.isNaN(value) ? withoutValue(name) : { kind: 'range', column: name, low: value, high: value };
 }
 
-export function passing(count: number, filters: readonly Filter[], lookup: Lookup): Uint8Array {
+export function applyFilters(count: number, filters: readonly Filter[], lookup: Lookup): Uint8Array {
   const mask = new Uint8Array(count).fill(1);
-  for (const filter of filters) apply(mask, filter, lookup);
+  for (const filter of filters) applyFilter(mask, filter, lookup);
   return mask;
 }
 
@@ -83,7 +83,7 @@ export interface Sort {
   down: boolean;
 }
 
-/** A key for each row that sorts as the column does; places of words go by alphabet.  Missing ones come last. */
+/** A sort key for each row: numbers as they are, texts by their alphabetical rank.  NaN: no value. */
 export function sortKeys(column: Column, count: number): Float64Array {
   const keys = new Float64Array(count);
   if (column.info.type === 'text' || column.info.type === 'code') {
@@ -102,7 +102,7 @@ export function sortKeys(column: Column, count: number): Float64Array {
   return keys;
 }
 
-/** Sorts rows in place by keys; equal ones, and those without, keep the order of rows. */
+/** Sorts rows in place by keys.  Rows without a key come last; rows of equal keys are in order of row. */
 export function sortRows(rows: Uint32Array, keys: Float64Array, down: boolean): Uint32Array {
   const sign = down ? -1 : 1;
   return rows.sort((a, b) => {
@@ -122,7 +122,7 @@ export interface Group {
   to: number;
 }
 
-/** Brings rows of one group together, groups in order of their first row; `order` is already sorted. */
+/** Joins the rows of each group, groups in order of their first row.  `order` is sorted already. */
 export function groupRows(
   order: Uint32Array,
   of: (row: number) => number,

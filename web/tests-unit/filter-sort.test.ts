@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { ColumnInfo, ColumnType } from '../src/api';
-import { groupRows, passing, rowsOf, sameValue, sortKeys, sortRows, withoutValue, words, type Filter } from '../src/state/choose';
-import { NONE, Texts, textAt, type Column } from '../src/state/columns';
+import { groupRows, applyFilters, rowsOf, sameValue, sortKeys, sortRows, withoutValue, words, type Filter } from '../src/state/filter-sort';
+import { NONE, TextTable, textAt, type Column } from '../src/state/columns';
 
-function texts(list: string[]): Texts {
+function texts(list: string[]): TextTable {
   const encoded = list.map((text) => new TextEncoder().encode(text));
   const size = encoded.reduce((sum, bytes) => sum + bytes.length, 0);
   const buffer = new ArrayBuffer(4 * (list.length + 2) + size);
@@ -16,7 +16,7 @@ function texts(list: string[]): Texts {
     at += bytes.length;
     head[i + 2] = at;
   });
-  return new Texts(buffer);
+  return new TextTable(buffer);
 }
 
 function info(name: string, type: ColumnType): ColumnInfo {
@@ -30,7 +30,7 @@ const columns: Record<string, Column> = {
   path: { info: info('path', 'text'), data: new Uint8Array(0), words: texts(['b/10.png', 'b/9.png', 'a.png', 'fox.png', '']) },
 };
 const lookup = (name: string): Column | undefined => columns[name];
-const rows = (...filters: Filter[]): number[] => Array.from(rowsOf(passing(5, filters, lookup)));
+const rows = (...filters: Filter[]): number[] => Array.from(rowsOf(applyFilters(5, filters, lookup)));
 
 describe('text tables', () => {
   it('decodes what is looked at', () => {
@@ -66,7 +66,7 @@ describe('filters', () => {
     expect(rows({ kind: 'words', text: '"im schnee"' })).toEqual([1, 2]);
   });
   it('combines', () => {
-    const list: Filter = { kind: 'rows', title: 'chosen', rows: Uint32Array.of(0, 1, 2) };
+    const list: Filter = { kind: 'rows', title: 'selected images', rows: Uint32Array.of(0, 1, 2) };
     expect(rows(list, { kind: 'range', column: 'score', low: 4, high: null })).toEqual([2]);
   });
   it('waits for a column that is not there', () => expect(rows({ kind: 'codes', column: 'none', codes: [1] })).toHaveLength(5));

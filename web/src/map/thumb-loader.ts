@@ -1,18 +1,18 @@
-// Thumbnails in place of points, where there is room: few at a time are loaded, those seen last are kept.
+// Loads thumbnails for the map, few at a time, and keeps those that were used last.
 
-const AT_ONCE = 8;
-const KEPT = 500;
+const MAX_LOADING = 8;
+const MAX_KEPT = 500;
 
-export class Thumbs {
+export class ThumbLoader {
   private readonly images = new Map<number, HTMLImageElement | null>(); // null: waiting or broken
   private readonly loading = new Set<number>();
-  private wanted: number[] = [];
+  private waiting: number[] = [];
   private readonly address: (row: number) => string | null;
-  private readonly came: () => void;
+  private readonly onLoaded: () => void;
 
-  constructor(address: (row: number) => string | null, came: () => void) {
+  constructor(address: (row: number) => string | null, onLoaded: () => void) {
     this.address = address;
-    this.came = came;
+    this.onLoaded = onLoaded;
   }
 
   get(row: number): HTMLImageElement | null {
@@ -24,15 +24,15 @@ export class Thumbs {
     return image;
   }
 
-  /** What is in sight now, most important first; all else is no longer asked for. */
-  want(rows: number[]): void {
-    this.wanted = rows.filter((row) => !this.images.has(row) && !this.loading.has(row));
+  /** Requests the thumbnails in view, most important first; replaces the requests before. */
+  request(rows: number[]): void {
+    this.waiting = rows.filter((row) => !this.images.has(row) && !this.loading.has(row));
     this.next();
   }
 
   private next(): void {
-    while (this.loading.size < AT_ONCE) {
-      const row = this.wanted.shift();
+    while (this.loading.size < MAX_LOADING) {
+      const row = this.waiting.shift();
       if (row === undefined) return;
       const src = this.address(row);
       if (!src) continue;
@@ -42,10 +42,10 @@ export class Thumbs {
         this.loading.delete(row);
         this.images.set(row, got);
         for (const old of this.images.keys()) {
-          if (this.images.size <= KEPT) break;
+          if (this.images.size <= MAX_KEPT) break;
           this.images.delete(old);
         }
-        this.came();
+        this.onLoaded();
         this.next();
       };
       image.onload = () => end(image);

@@ -1,10 +1,10 @@
-// Points by a plain 2-D canvas, where there is no WebGL2: slower, the same picture.
+// Points on a 2-D canvas, for browsers without WebGL2: slower, with the same result.
 import { GHOST, SELECTED, SHOWN, type Frame, type Points } from './gl-points';
 
-/** So many are drawn at once; of more every k-th, and all of the selected. */
-const MOST = 60000;
+/** The largest number of points drawn.  Of more points every k-th is drawn, and all selected ones. */
+const MAX_POINTS = 60000;
 
-export class FlatPoints implements Points {
+export class CanvasPoints implements Points {
   private readonly context: CanvasRenderingContext2D;
   private xy: Float32Array = new Float32Array(0);
   private rgba: Uint32Array = new Uint32Array(0);
@@ -38,7 +38,7 @@ export class FlatPoints implements Points {
     const n = this.xy.length / 2;
     c.setTransform(frame.ratio, 0, 0, frame.ratio, 0, 0);
     c.clearRect(0, 0, frame.width, frame.height);
-    const step = Math.max(frame.thin, Math.ceil(n / MOST));
+    const step = Math.max(frame.stride, Math.ceil(n / MAX_POINTS));
     const pass = (state: number, alpha: number, grow: number, flat: string | null): void => {
       c.globalAlpha = alpha;
       for (let i = 0; i < n; i += state === SELECTED ? 1 : step) {

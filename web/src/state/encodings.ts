@@ -1,42 +1,42 @@
-// Columns as what the map draws: colours, sizes, names of places.
+// Visual encodings: columns as colours, sizes and labels of the map.
 import { colourCodes, colourNumbers, type Legend } from '../map/palette';
 import type { MapTheme } from '../map/point-map';
-import { app } from './app.svelte';
+import type { Catalog } from './catalog.svelte';
 import { NONE, numberAt, type Numbers } from './columns';
 
-export interface Paint {
+export interface ColourScale {
   title: string;
   rgba: Uint32Array;
   legend: Legend;
 }
 
-export function colours(name: string): Paint | null {
-  const column = name ? app.lookup(name) : undefined;
+export function colourScale(catalog: Catalog, name: string): ColourScale | null {
+  const column = name ? catalog.lookup(name) : undefined;
   if (!column) return null;
   if (column.info.type === 'code') {
     const count = column.words?.count ?? 0;
     const rgba = colourCodes(column.data as Uint32Array, count);
     return { title: column.info.title, ...rgba };
   }
-  const values = new Float32Array(app.count);
-  for (let row = 0; row < app.count; row++) values[row] = numberAt(column, row);
+  const values = new Float32Array(catalog.count);
+  for (let row = 0; row < catalog.count; row++) values[row] = numberAt(column, row);
   return { title: column.info.title, ...colourNumbers(values) };
 }
 
-/** 3 to 14 pixels across, from the smallest to the largest value but for the last hundredths. */
-export function sizes(name: string): Float32Array | null {
-  const column = name ? app.lookup(name) : undefined;
+/** Diameters of 3 to 14 pixels, from the 2nd to the 98th percentile of the values. */
+export function pointSizes(catalog: Catalog, name: string): Float32Array | null {
+  const column = name ? catalog.lookup(name) : undefined;
   if (!column) return null;
   const known: number[] = [];
-  for (let row = 0; row < app.count; row += Math.max(1, Math.floor(app.count / 5000))) {
+  for (let row = 0; row < catalog.count; row += Math.max(1, Math.floor(catalog.count / 5000))) {
     const value = numberAt(column, row);
     if (!Number.isNaN(value)) known.push(value);
   }
   known.sort((a, b) => a - b);
   const low = known[Math.floor(known.length * 0.02)] ?? 0;
   const high = known[Math.floor(known.length * 0.98)] ?? 1;
-  const out = new Float32Array(app.count);
-  for (let row = 0; row < app.count; row++) {
+  const out = new Float32Array(catalog.count);
+  for (let row = 0; row < catalog.count; row++) {
     const share = (numberAt(column, row) - low) / (high - low || 1);
     out[row] = Number.isNaN(share) ? 3 : 3 + 11 * Math.sqrt(Math.min(1, Math.max(0, share)));
   }
@@ -52,9 +52,9 @@ export interface Label {
   id: string;
 }
 
-const middle = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1] as number;
+const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1] as number;
 
-function place(rows: Iterable<number>, x: Numbers, y: Numbers): [number, number, number] | null {
+function medianPosition(rows: Iterable<number>, x: Numbers, y: Numbers): [number, number, number] | null {
   const xs: number[] = [];
   const ys: number[] = [];
   for (const row of rows) {
@@ -62,28 +62,28 @@ function place(rows: Iterable<number>, x: Numbers, y: Numbers): [number, number,
     xs.push(x[row] as number);
     ys.push(y[row] as number);
   }
-  return xs.length ? [middle(xs), middle(ys), xs.length] : null;
+  return xs.length ? [median(xs), median(ys), xs.length] : null;
 }
 
-/** Names at the middle of their images: slices, and categories. */
-export function labels(x: Numbers, y: Numbers): Label[] {
+/** The names of slices and categories, at the median position of their images. */
+export function mapLabels(catalog: Catalog, x: Numbers, y: Numbers): Label[] {
   const list: Label[] = [];
-  (app.manifest?.slices ?? []).forEach((slice, at) => {
-    const where = place(app.rowsOfSlice(at), x, y);
+  (catalog.manifest?.slices ?? []).forEach((slice, at) => {
+    const where = medianPosition(catalog.rowsOfSlice(at), x, y);
     if (where) list.push({ x: where[0], y: where[1], rows: where[2], text: slice.title, kind: 'slice', id: `slice:${at}` });
   });
-  const category = app.lookup('category');
+  const category = catalog.lookup('category');
   if (!category) return list;
   const rows = new Map<number, number[]>();
-  for (let row = 0; row < app.count; row++) {
+  for (let row = 0; row < catalog.count; row++) {
     const code = category.data[row] as number;
     if (code === NONE) continue;
-    const bunch = rows.get(code);
-    if (bunch) bunch.push(row);
+    const group = rows.get(code);
+    if (group) group.push(row);
     else rows.set(code, [row]);
   }
-  for (const [code, bunch] of rows) {
-    const where = place(bunch, x, y);
+  for (const [code, group] of rows) {
+    const where = medianPosition(group, x, y);
     if (where) list.push({ x: where[0], y: where[1], rows: where[2], text: category.words?.at(code) ?? '', kind: 'category', id: `category:${code}` });
   }
   return list;

@@ -1,0 +1,199 @@
+// The catalog as the server or the site gives it: the manifest, its columns, details of images and members of slices.
+//
+// A row is the place of an image in the columns.  It is valid until the catalog is loaded again; an image keeps its hash.
+// `replace` returns how rows moved, for the stores that keep rows.  Big arrays are not reactive: `columnsTick` counts
+// their changes.
+import * as api from '../api';
+import { numberAt, NONE, readColumn, textAt, type Column } from './columns';
+
+/** The new row of a row of the load before, or -1 if its image is gone. */
+export type RowMap = (row: number) => number;
+/** Shows a message to the user. */
+export type Report = (message: string) => void;
+
+interface Loaded {
+  manifest: api.Manifest;
+  columns: (Column | undefined)[];
+  slices: ArrayBuffer | null;
+}
+
+/** Columns that the page needs before it can show anything. */
+const FIRST = ['hash', 'format', 'flag', 'stars', 'score', 'prompt'];
+const MAX_SHARDS = 200;
+const hex = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
+
+export class Catalog {
+  manifest = $state.raw<api.Manifest | null>(null);
+  /** counts up when columns came or changed */
+  columnsTick = $state(0);
+  readonly count = $derived(this.manifest?.count ?? 0);
+
+  private readonly columns = new Map<string, Column>();
+  private readonly pending = new Map<string, Promise<Column | undefined>>();
+  private readonly details = new Map<number, Promise<api.Detail[]>>();
+  private rowByHash = new Map<string, number>();
+  private sliceFirst = new Uint32Array(0);
+  private sliceRows = new Uint32Array(0);
+  private readonly report: Report;
+
+  constructor(report: Report) {
+    this.report = report;
+  }
+
+  // ---------------------------------------------------------------- loading
+
+  /** Reads what `replace` needs.  Only this can fail, so a failed load changes nothing. */
+  async read(): Promise<Loaded> {
+    const manifest = await api.readManifest();
+    const columns = await Promise.all(
+      FIRST.map((name) => manifest.columns.find((c) => c.name === name)).map((info) => (info ? readColumn(info) : undefined)),
+    );
+    return { manifest, columns, slices: manifest.slices_file ? await api.bytes(manifest.slices_file) : null };
+  }
+
+  replace({ manifest, columns, slices }: Loaded): RowMap {
+    const before = this.manifest ? Array.from({ length: this.count }, (_, row) => this.hash(row)) : [];
+    this.columns.clear();
+    this.pending.clear();
+    this.details.clear();
+    for (const column of columns) if (column) this.columns.set(column.info.name, column);
+    this.rowByHash = new Map();
+    if (slices) {
+      this.sliceFirst = new Uint32Array(slices, 0, manifest.slices.length + 1);
+      this.sliceRows = new Uint32Array(slices, 4 * (manifest.slices.length + 1));
+    }
+    this.manifest = manifest;
+    this.columnsTick++;
+    return (row) => this.rowOf(before[row] ?? '');
+  }
+
+  /** A live server is there and accepts changes of the catalog. */
+  get writable(): boolean {
+    return this.manifest?.live === true && !this.manifest.readonly;
+  }
+
+  /** A key of local storage for this catalog. */
+  storageKey(what: string): string {
+    return `goldpan:${what}:${location.pathname.replace(/[0-9a-f]{16,}|index\.html$/, '')}:${this.manifest?.catalog ?? ''}`;
+  }
+
+  // ---------------------------------------------------------------- columns
+
+  has(name: string): boolean {
+    return this.manifest?.columns.some((c) => c.name === name) ?? false;
+  }
+
+  /** The column if it is loaded; otherwise undefined, and the column is requested.  Callers run again when it came. */
+  lookup(name: string): Column | undefined {
+    void this.columnsTick;
+    const column = this.columns.get(name);
+    if (!column) void this.need(name);
+    return column;
+  }
+
+  /** The column if it is loaded.  Callers do not run again: cheap enough for a call per row. */
+  peek(name: string): Column | undefined {
+    return this.columns.get(name);
+  }
+
+  need(name: string): Promise<Column | undefined> {
+    const loaded = this.columns.get(name);
+    if (loaded) return Promise.resolve(loaded);
+    let pending = this.pending.get(name);
+    if (!pending) {
+      const info = this.manifest?.columns.find((c) => c.name === name);
+      if (!info) return Promise.resolve(undefined);
+      pending = readColumn(info).then(
+        (column) => {
+          this.columns.set(name, column);
+          this.columnsTick++;
+          return column;
+        },
+        (error: Error) => {
+          this.report(error.message);
+          this.pending.delete(name);
+          return undefined;
+        },
+      );
+      this.pending.set(name, pending);
+    }
+    return pending;
+  }
+
+  loadedColumns(): string[] {
+    return [...this.columns.keys()];
+  }
+
+  // ---------------------------------------------------------------- rows
+
+  hash(row: number): string {
+    const data = this.columns.get('hash')?.data as Uint8Array | undefined;
+    if (!data) return '';
+    let text = '';
+    for (let i = row * 16; i < row * 16 + 16; i++) text += hex[data[i] as number];
+    return text;
+  }
+
+  /** -1: no image has this hash. */
+  rowOf(hash: string): number {
+    if (this.rowByHash.size === 0) for (let row = 0; row < this.count; row++) this.rowByHash.set(this.hash(row), row);
+    return this.rowByHash.get(hash) ?? -1;
+  }
+
+  /** The address of the smallest thumbnail with at least `pixels` on its longest side, or of the largest there is. */
+  thumb(row: number, pixels: number): string {
+    const sizes = this.manifest?.thumbs ?? [256];
+    const size = sizes.find((s) => s >= pixels) ?? (sizes[sizes.length - 1] as number);
+    return `thumb/${size}/${this.hash(row)}.jpg`;
+  }
+
+  image(row: number): string {
+    const ext = this.manifest?.image_ext;
+    if (ext === 'none') return this.thumb(row, 4096);
+    const format = this.columns.get('format');
+    const own = format ? textAt(format, row) : 'png';
+    return `image/${this.hash(row)}.${ext ?? (own === 'jpeg' ? 'jpg' : own)}`;
+  }
+
+  prompt(row: number): string {
+    const column = this.columns.get('prompt');
+    return column ? textAt(column, row) : '';
+  }
+
+  score(row: number): number {
+    const column = this.columns.get('score');
+    return column ? numberAt(column, row) : NaN;
+  }
+
+  /** Why the image is set apart, such as "grid" or "black"; '' for a candidate. */
+  apart(row: number): string {
+    const column = this.lookup('apart');
+    return column ? textAt(column, row) : '';
+  }
+
+  /** Images of the same prompt, best first; `row` alone if it has no prompt. */
+  siblings(row: number): number[] {
+    const column = this.columns.get('prompt');
+    const prompt = column?.data[row];
+    if (!column || prompt === undefined || prompt === NONE) return [row];
+    const rows: number[] = [];
+    for (let i = 0; i < this.count; i++) if (column.data[i] === prompt) rows.push(i);
+    return rows.sort((a, b) => (this.score(b) || 0) - (this.score(a) || 0) || a - b);
+  }
+
+  async detail(row: number): Promise<api.Detail | null> {
+    const shard = Math.floor(row / api.SHARD);
+    let list = this.details.get(shard);
+    if (!list) {
+      if (this.details.size > MAX_SHARDS) this.details.clear();
+      this.details.set(shard, (list = api.readShard(shard)));
+      list.catch(() => this.details.delete(shard));
+    }
+    return (await list)[row % api.SHARD] ?? null;
+  }
+
+  /** Rows of the slice at `place` in the manifest. */
+  rowsOfSlice(place: number): Uint32Array {
+    return this.sliceRows.subarray(this.sliceFirst[place] ?? 0, this.sliceFirst[place + 1] ?? 0);
+  }
+}

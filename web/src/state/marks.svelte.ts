@@ -1,0 +1,136 @@
+// Marks of the images: flags and stars, with undo and redo.  A server stores them in the catalog.  On a site they stay in
+// the browser of the visitor, on top of the marks that the site was made with.
+import type { Rating } from '../api';
+import type { Catalog, Report, RowMap } from './catalog.svelte';
+import { Outbox } from './outbox';
+import { Ratings } from './ratings';
+import { loadSetting, saveSetting } from './storage';
+
+export class Marks {
+  /** counts up when marks changed */
+  tick = $state(0);
+  private ratings: Ratings | null = null;
+  /** the marks that a site was made with */
+  private siteRatings: { flag: Int8Array; stars: Uint8Array } | null = null;
+  private readonly catalog: Catalog;
+  private readonly report: Report;
+
+  constructor(catalog: Catalog, report: Report) {
+    this.catalog = catalog;
+    this.report = report;
+  }
+
+  /** Takes the marks of the catalog that was just loaded; `to` moves the rows of undo and redo. */
+  load(to: RowMap): void {
+    const { catalog } = this;
+    const flag = (catalog.peek('flag')?.data as Int8Array | undefined) ?? new Int8Array(catalog.count);
+    const stars = (catalog.peek('stars')?.data as Uint8Array | undefined) ?? new Uint8Array(catalog.count);
+    if (this.ratings) this.ratings.move(flag, stars, to, (hash) => catalog.rowOf(hash));
+    else this.ratings = this.open(flag, stars);
+    if (!catalog.manifest?.live) this.restore(this.ratings);
+    this.tick++;
+  }
+
+  private open(flag: Int8Array, stars: Uint8Array): Ratings {
+    const { catalog } = this;
+    const rowOf = (hash: string): number => catalog.rowOf(hash);
+    const outbox = catalog.writable ? new Outbox(catalog.manifest?.catalog ?? '', localStorage) : null;
+    const ratings = new Ratings(flag, stars, outbox, (row) => catalog.hash(row), () => this.onChange(), this.report);
+    const left = outbox?.takeOver((hash) => rowOf(hash) >= 0) ?? [];
+    ratings.resend(left, rowOf);
+    if (left.length) this.report(`Saving ${left.length} ${left.length === 1 ? 'mark' : 'marks'} that an earlier page could not send.`);
+    return ratings;
+  }
+
+  // ---------------------------------------------------------------- reading
+
+  /** 1 picked, -1 rejected, 0 neither; [count] */
+  get flags(): Int8Array {
+    void this.tick;
+    return this.ratings?.flag ?? new Int8Array(0);
+  }
+
+  /** 0 to 5; [count] */
+  get stars(): Uint8Array {
+    void this.tick;
+    return this.ratings?.stars ?? new Uint8Array(0);
+  }
+
+  flagOf(row: number): number {
+    return this.flags[row] ?? 0;
+  }
+
+  starsOf(row: number): number {
+    return this.stars[row] ?? 0;
+  }
+
+  /** Runs the caller again after a change of marks, if `column` shows marks. */
+  watch(column: string): void {
+    if (column === 'flag' || column === 'stars') void this.tick;
+  }
+
+  // ---------------------------------------------------------------- changing
+
+  /** `flag`, `stars`: the new values; undefined: no change. */
+  rate(rows: Iterable<number>, flag?: number, stars?: number): void {
+    if (this.catalog.manifest?.live && !this.catalog.writable) {
+      this.report('This catalog is open read-only. Your mark is not saved.');
+      return;
+    }
+    this.ratings?.set(rows, flag, stars);
+  }
+
+  get canUndo(): boolean {
+    void this.tick;
+    return (this.ratings?.undoable ?? 0) > 0;
+  }
+
+  get canRedo(): boolean {
+    void this.tick;
+    return (this.ratings?.redoable ?? 0) > 0;
+  }
+
+  /** Returns the rows that changed back, or null if there is nothing to undo. */
+  undo(): Uint32Array | null {
+    return this.ratings?.undo() ?? null;
+  }
+
+  redo(): Uint32Array | null {
+    return this.ratings?.redo() ?? null;
+  }
+
+  /** Marks that another page or a command changed. */
+  onRatings(changes: Rating[]): void {
+    for (const change of changes) {
+      const row = this.catalog.rowOf(change.hash);
+      if (row >= 0) this.ratings?.receive(row, change);
+    }
+    this.tick++;
+  }
+
+  private onChange(): void {
+    this.tick++;
+    if (this.catalog.manifest && !this.catalog.manifest.live) this.store();
+  }
+
+  // ---------------------------------------------------------------- a site's visitor
+
+  private store(): void {
+    const { flags, stars, catalog, siteRatings } = this;
+    const changed: Record<string, [number, number]> = {};
+    for (let row = 0; row < catalog.count; row++)
+      if (flags[row] !== siteRatings?.flag[row] || stars[row] !== siteRatings?.stars[row])
+        changed[catalog.hash(row)] = [flags[row] as number, stars[row] as number];
+    if (!saveSetting(catalog.storageKey('ratings'), changed))
+      this.report('This browser blocks storage for this site. Your marks will be lost when you close the page.');
+  }
+
+  private restore(ratings: Ratings): void {
+    this.siteRatings = { flag: ratings.flag.slice(), stars: ratings.stars.slice() };
+    const stored = loadSetting<Record<string, [number, number]>>(this.catalog.storageKey('ratings'), {});
+    for (const [hash, [flag, stars]] of Object.entries(stored)) {
+      const row = this.catalog.rowOf(hash);
+      if (row >= 0) ratings.receive(row, { hash, flag, stars });
+    }
+  }
+}

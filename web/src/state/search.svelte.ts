@@ -1,0 +1,90 @@
+// Search by words and by example images: the similarity of every image to the query.
+import * as api from '../api';
+import type { Catalog, Report } from './catalog.svelte';
+import type { Filters } from './filters.svelte';
+import { BY_SIMILARITY, type Layout } from './layout.svelte';
+
+export interface SearchQuery extends api.Query {
+  /** names of uploaded files; their keys are in `more` or `less` */
+  images?: { key: string; name: string }[];
+}
+
+export class Search {
+  query = $state.raw<SearchQuery>({});
+  searching = $state(false);
+  /** [count], NaN: the image cannot be compared; null: no search */
+  similarity = $state.raw<Float32Array | null>(null);
+  private readonly catalog: Catalog;
+  private readonly filters: Filters;
+  private readonly layout: Layout;
+  private readonly report: Report;
+
+  constructor(catalog: Catalog, filters: Filters, layout: Layout, report: Report) {
+    this.catalog = catalog;
+    this.filters = filters;
+    this.layout = layout;
+    this.report = report;
+  }
+
+  /** Searches by `query` and sorts by similarity.  If the server rejects the query, the search before stays. */
+  async run(query: SearchQuery = this.query): Promise<void> {
+    const { text, more, less } = query;
+    if (!text && !more?.length && !less?.length) {
+      this.query = query;
+      this.similarity = null;
+      if (this.layout.sort.column === BY_SIMILARITY) this.layout.sort = { column: 'score', down: true };
+      return;
+    }
+    this.searching = true;
+    try {
+      this.similarity = await api.search({ text: text || undefined, more: more ?? [], less: less ?? [] });
+      this.query = query;
+      this.layout.sort = { column: BY_SIMILARITY, down: true };
+    } catch (error) {
+      this.report((error as Error).message);
+    } finally {
+      this.searching = false;
+    }
+  }
+
+  /** Without a model the words filter prompts and paths. */
+  async byText(text: string): Promise<void> {
+    if (this.catalog.manifest?.search.text) await this.run({ ...this.query, text });
+    else if (text) this.filters.add({ kind: 'words', text });
+  }
+
+  /** Adds images to the query: more like them, or less. */
+  async byImages(rows: Iterable<number>, less = false): Promise<void> {
+    const hashes = Array.from(rows, (row) => this.catalog.hash(row));
+    const others = (list: string[] | undefined): string[] => (list ?? []).filter((hash) => !hashes.includes(hash));
+    const query = { ...this.query, more: others(this.query.more), less: others(this.query.less) };
+    query[less ? 'less' : 'more'].push(...hashes);
+    await this.run(query);
+  }
+
+  async byFile(file: File): Promise<void> {
+    this.searching = true;
+    try {
+      const key = await api.upload(file);
+      await this.run({
+        ...this.query,
+        more: [...(this.query.more ?? []), key],
+        images: [...(this.query.images ?? []), { key, name: file.name }],
+      });
+    } catch (error) {
+      this.report((error as Error).message);
+    } finally {
+      this.searching = false;
+    }
+  }
+
+  /** Removes an image, by its hash or key, from the query. */
+  async remove(image: string): Promise<void> {
+    const others = (list: string[] | undefined): string[] => (list ?? []).filter((one) => one !== image);
+    await this.run({ ...this.query, more: others(this.query.more), less: others(this.query.less) });
+  }
+
+  async clear(): Promise<void> {
+    await this.run({});
+  }
+}
