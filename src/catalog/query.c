@@ -8,6 +8,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "catalog/db.h"
+
+#include <inttypes.h>
 #include <string.h>
 
 gp_status gp_cat_counts(gp_catalog *cat, gp_counts *counts, gp_error *err)
@@ -190,7 +192,7 @@ static gp_status prepare_order(gp_rows *rows, const gp_query *query, int64_t ima
     gp_str_puts(&sql, query->path ? " WHERE image = ?3" : " WHERE (present OR picked)");
     if (query->picked_only)
         gp_str_puts(&sql, query->by_hand ? " AND (flag = 1 OR (picked AND flag = 0))" : " AND picked");
-    if (query->min_stars) gp_str_printf(&sql, " AND stars >= %u", query->min_stars);
+    if (query->min_stars) gp_str_printf(&sql, " AND stars >= %" PRIu64, query->min_stars);
     gp_str_puts(&sql, order_by[query->order]);
     if (sql.failed) {
         gp_str_clear(&sql);

@@ -18,7 +18,8 @@ TREE = {
                       "| base | `goldpan.h` (the types) | xxHash (hash.c) |\n| kernel | – | intrinsics (x86/) |\n"
                       "| model | kernel (kernel.h) | – |\n| cli | `goldpan.h` | – |\n\n## More\n\n| a | b | c |\n",
     "include/goldpan.h": SPDX + "#ifndef G\n#define G\n#define GP_API __attribute__((visibility(\"default\")))\n"
-                                "GP_API int gp_one(void); /* GP_API int gp_no(void); */\n#endif\n",
+                                "/* One. */\nGP_API int gp_one(void); /* GP_API int gp_no(void); */\n#endif\n",
+    "include/goldpan/part.h": SPDX + "#ifndef P\n#define P\n#include <goldpan.h>\n#endif\n",
     "src/base/hash.c": SPDX + "#include <xxhash.h>\n#include <goldpan.h>\nint gp_one(void) { return 1; }\n",
     "src/base/meson.build": "room_src = files('hash.c')\n",
     "src/kernel/kernel.h": SPDX + "#ifndef K\n#define K\n#include <stdint.h>\nuint8_t gp_k(void);\n#endif\n",
@@ -69,6 +70,41 @@ class Checks(unittest.TestCase):
     def test_arrow_missing(self):
         self.write("src/model/clip.h", SPDX)
         self.broken("arrows", "src/kernel/kernel.h", '#include "model/clip.h"\n', "kernel may not include model/clip.h")
+
+    def label(self, declaration, expected):
+        self.broken("labels", "include/goldpan/part.h", SPDX + "\ntypedef struct gp_h gp_h;\n\n" + declaration + "\n",
+                    expected, add=False)
+
+    def test_label_none(self):
+        self.label("/* One. */\n\nGP_API int gp_x(void);", "gp_x has no comment")
+
+    def test_label_shared(self):
+        self.write("include/goldpan/part.h", SPDX + "\n/* Two. */\nGP_API int gp_x(void);\nGP_API int gp_y(void);\n")
+        self.assertEqual(self.run_check("labels"), [])
+
+    def test_label_errors(self):
+        self.label("/* One. */\nGP_API gp_status gp_x(int a);", "gp_x: its comment has no 'Errors:'")
+
+    def test_label_owns(self):
+        self.label("/* One.\n * Errors: IO.\n * Threads: any. */\nGP_API gp_status gp_x(int n,\n    gp_h **out);",
+                   "gp_x: its comment has no 'Owns:'")
+
+    def test_label_owns_struct(self):
+        self.label("/* C. */\nGP_API void gp_r_clear(gp_r *r);\n\n/* One.\n * Errors: IO. */\n"
+                   "GP_API gp_status gp_x(gp_r *out);", "gp_x: its comment has no 'Owns:'")
+
+    def test_label_release(self):
+        self.label("/* One.\n * Owns: *a is owned, gp_gone.\n * Errors: IO. */\nGP_API gp_status gp_x(char **a);",
+                   "there is no function gp_gone")
+
+    def test_label_threads(self):
+        self.label("/* One. */\nGP_API int gp_x(const gp_h *h);", "gp_x: its comment has no 'Threads:'")
+
+    def test_label_field(self):
+        self.label("typedef struct gp_s {\n    int a, b;\n} gp_s;", "gp_s.b: more than one field")
+
+    def test_label_columns(self):
+        self.label("/*" + 99 * " " + "*/", "more than 100 columns")
 
     def test_arrow_header(self):
         self.write("src/kernel/other.h", SPDX)

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT
+ * The catalog: one SQLite file with every image, prompt, embedding, score and pick.
+ * docs/catalog.md describes the file.  Include <goldpan.h>, which explains the conventions. */
+#ifndef GOLDPAN_CATALOG_H
+#define GOLDPAN_CATALOG_H
+
+#include "core.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ------------------------------------------------------------------ open and close */
+
+typedef struct gp_catalog gp_catalog;
+
+enum {
+    GP_CATALOG_CREATE = 1,      /* create the file and its folder if they do not exist */
+    GP_CATALOG_READONLY = 2,    /* never write */
+    GP_CATALOG_READ_IF_MUST = 4 /* read-only only if the file or its folder cannot be written */
+};
+
+/* Open the catalog at `path`.  An older schema is migrated; a read-only catalog is migrated in a
+ * temporary copy.  When goldpan opens a catalog for writing, it also compares it with the journal
+ * of marks beside it and repairs the one that lacks entries (docs/catalog.md).
+ * flags: GP_CATALOG_... values, combined with `|`.
+ * Owns: *out is owned, gp_catalog_close.
+ * Errors: NOT_FOUND (missing, and CREATE is not set), CATALOG (not a catalog, damaged, or written
+ * by a newer goldpan), IO.
+ * Threads: one. */
+GP_API GP_MUST gp_status gp_catalog_open(const char *path, unsigned flags, gp_catalog **out,
+                                         gp_error *err);
+
+/* Close a catalog.  NULL is allowed.  Close its gp_rows first.
+ * Threads: one. */
+GP_API void gp_catalog_close(gp_catalog *catalog);
+
+/* Returns whether the catalog was opened read-only.
+ * Threads: one. */
+GP_API bool gp_catalog_readonly(const gp_catalog *catalog);
+
+/* Returns the path of the catalog, borrowed until gp_catalog_close.
+ * Threads: one. */
+GP_API const char *gp_catalog_path(const gp_catalog *catalog);
+
+/* Set a function that is called about every millisecond while a query runs.  If `go_on` returns
+ * false, the query ends with STOPPED.  NULL removes the function.
+ * Threads: one. */
+GP_API void gp_catalog_watch(gp_catalog *catalog, bool (*go_on)(void *user), void *user);
+
+/* ------------------------------------------------------------------ counts and scorers */
+
+typedef struct gp_counts {
+    uint64_t images;        /* distinct contents */
+    uint64_t paths;         /* files */
+    uint64_t missing_paths; /* files that no longer exist */
+    uint64_t prompts;
+    uint64_t images_with_prompt;
+    uint64_t stated;  /* images whose prompt is stated */
+    uint64_t derived; /* images whose prompt is derived */
+    uint64_t guesses; /* images whose prompt is a guess; with the two above: images_with_prompt */
+    uint64_t image_embeddings;
+    uint64_t prompt_embeddings;
+    uint64_t scores;
+    uint64_t picks;
+    uint64_t missing_picks; /* picks whose files are all missing */
+    uint64_t failures;
+    uint64_t apart;     /* images that are not candidates, such as grids */
+    uint64_t black;     /* black images among them */
+    uint64_t noise;     /* noise images among them */
+    uint64_t contested; /* prompts with at least two candidates */
+    uint64_t measured;  /* images with quality measures */
+} gp_counts;
+
+/* Count the contents of the catalog.
+ * Errors: CATALOG, STOPPED.
+ * Threads: one. */
+GP_API GP_MUST gp_status gp_catalog_counts(gp_catalog *catalog, gp_counts *counts, gp_error *err);
+
+/* A scorer: a model together with everything else that its scores depend on.  Strings are
+ * borrowed until the callback returns. */
+typedef struct gp_scorer_facts {
+    const char *id;            /* identifies the scorer */
+    const char *name;          /* "clip" */
+    const char *model;         /* name of the model as last opened */
+    const char *precision;     /* "fp32", "bf16" or "int8" */
+    const char *preprocess_id; /* see gp_model_facts */
+    int64_t used_at;           /* Unix time of the last use; 0: not recorded */
+    uint64_t images;           /* images with a score of this scorer for their present prompt */
+    uint64_t picks;            /* present picks that this scorer's scores chose */
+    bool last;                 /* the scorer used last; the default where none is named */
+} gp_scorer_facts;
+
+/* Visit the scorers of the catalog, the one used last first.  `visit` returns false to end early.
+ * Errors: CATALOG, STOPPED.
+ * Threads: one. */
+GP_API GP_MUST gp_status gp_catalog_scorers(gp_catalog *catalog,
+                                            bool (*visit)(void *user,
+                                                          const gp_scorer_facts *scorer),
+                                            void *user, gp_error *err);
+
+/* ------------------------------------------------------------------ rows */
+
+/* Kind of image content.  BLACK (such as the image of a safety filter) and NOISE show nothing.
+ * docs/method.md defines the kinds. */
+typedef enum gp_frame {
+    GP_FRAME_NORMAL,
+    GP_FRAME_BLACK,
+    GP_FRAME_UNIFORM,
+    GP_FRAME_NOISE
+} gp_frame;
+
+/* Measures of the pixels of an image (docs/method.md, "Quality measures").  Luma has the levels
+ * 0..255. */
+typedef struct gp_quality {
+    double sharpness;  /* variance of the Laplacian of luma */
+    double noise;      /* estimated standard deviation of white noise in luma (Immerkaer 1996) */
+    double exposure;   /* mean luma, 0..1 */
+    double saturation; /* mean of (max - min) / max of R, G and B, 0..1 */
+    double entropy;    /* bits of the histogram of luma, 0..8 */
+    double spread;     /* standard deviation of luma, 0..0.5 */
+    gp_frame frame;
+} gp_quality;
+
+/* One image with its prompt, score and pick.  Strings are borrowed until the next gp_rows_next or
+ * gp_rows_close.  A missing string is NULL. */
+typedef struct gp_row {
+    int64_t image;             /* id of the image in this catalog */
+    const char *path;          /* the first of its paths that still exists */
+    uint64_t path_count;       /* number of its paths */
+    const char *hash;          /* 32 hex digits of the content */
+    const char *format;        /* "png", "jpeg", "webp" */
+    uint32_t width;            /* pixels as stored */
+    uint32_t height;           /* pixels as stored */
+    uint32_t orientation;      /* EXIF 1..8; 0 unknown */
+    const char *prompt;        /* as the text tower reads it */
+    const char *prompt_raw;    /* as found */
+    const char *negative;      /* negative prompt */
+    const char *prompt_source; /* such as "table:prompts.csv", "a1111: parameters", "sidecar" */
+    const char *settings_json; /* generation settings and table columns, one JSON object */
+    bool has_score;
+    double score;          /* on the scale of the scorer */
+    uint32_t rank;         /* 1 is the best of its prompt; 0 without a score */
+    uint32_t candidates;   /* scored images of the same prompt */
+    bool picked;           /* goldpan picked it */
+    const char *failure;   /* last failure of this image */
+    int flag;              /* your decision: 1 picked, -1 rejected, 0 neither */
+    uint32_t stars;        /* your rating, 0..5 */
+    const char *file_hash; /* hash of the file now at `path`; differs if only metadata changed */
+    const char *apart;     /* why the image is not a candidate, such as "grid"; else NULL */
+    const char *evidence;  /* "stated", "derived", "guess" or "none" (docs/formats.md) */
+    bool has_quality;      /* false: the pixels were not measured yet */
+    gp_quality quality;
+} gp_row;
+
+typedef enum gp_order {
+    GP_ORDER_PROMPT, /* by prompt, then by rank */
+    GP_ORDER_SCORE,  /* best first */
+    GP_ORDER_PATH
+} gp_order;
+
+typedef struct gp_query {
+    size_t size;
+    const char *scorer; /* id; NULL: the last one, or with picked_only the one of the picks */
+    const char *path;   /* only the image at this path; NULL: all images */
+    bool picked_only;
+    bool by_hand; /* with picked_only: add your own picks, leave out what you rejected */
+    gp_order order;
+    uint64_t min_stars; /* only images with at least this rating */
+} gp_query;
+
+typedef struct gp_rows gp_rows;
+
+/* Open a cursor over the images of the catalog.
+ * Owns: *out is owned, gp_rows_close, before its catalog is closed.
+ * Errors: NOT_FOUND (no such scorer or path), CATALOG, STOPPED.
+ * Threads: one. */
+GP_API GP_MUST gp_status gp_rows_open(gp_catalog *catalog, const gp_query *query, gp_rows **out,
+                                      gp_error *err);
+
+/* Read the next image.  *row is borrowed until the next call.  After the last image the function
+ * returns GP_OK and sets *row to NULL.
+ * Errors: CATALOG, STOPPED.
+ * Threads: one. */
+GP_API GP_MUST gp_status gp_rows_next(gp_rows *rows, const gp_row **row, gp_error *err);
+
+/* Close a cursor.  NULL is allowed.
+ * Threads: one. */
+GP_API void gp_rows_close(gp_rows *rows);
+
+/* ------------------------------------------------------------------ failures, missing files */
+
+/* A recorded failure.  Strings are borrowed until the callback returns. */
+typedef struct gp_failure {
+    const char *path;
+    const char *stage;   /* such as "decode" */
+    const char *message; /* does not repeat the path */
+    bool passing;        /* temporary, not caused by the file; the next run tries again */
+} gp_failure;
+
+/* Visit the recorded failures in order of path.  `visit` returns false to end early.
+ * Errors: CATALOG, STOPPED.
+ * Threads: one. */
+GP_API GP_MUST gp_status gp_catalog_failures(gp_catalog *catalog,
+                                             bool (*visit)(void *user, const gp_failure *failure),
+                                             void *user, gp_error *err);
+
+/* A folder whose images are known, but whose files are all missing. */
+typedef struct gp_missing {
+    const char *folder; /* borrowed until the callback returns */
+    uint64_t images;
+    uint64_t picks;
+} gp_missing;
+
+/* Visit these folders, the one with the most missing images first.  `visit` returns false to end
+ * early.
+ * Errors: CATALOG, STOPPED.
+ * Threads: one. */
+GP_API GP_MUST gp_status gp_catalog_missing(gp_catalog *catalog,
+                                            bool (*visit)(void *user, const gp_missing *missing),
+                                            void *user, gp_error *err);
+
+/* ------------------------------------------------------------------ check and rescue */
+
+/* A problem of a catalog.  Strings are one English sentence each, borrowed until the callback
+ * returns. */
+typedef struct gp_catalog_problem {
+    const char *what;
+    const char *advice;
+    uint64_t count; /* damaged rows, lines or places */
+} gp_catalog_problem;
+
+/* Check the catalog at `path` and its journal of marks.  Nothing is changed.  goldpan reports
+ * damage to `visit` and does not return it as an error.  `visit` returns false to end the visits.
+ * `go_on` works as in gp_catalog_watch.  Both functions may be NULL.
+ * *problems: number of problems.
+ * Errors: NOT_FOUND, IO, STOPPED. */
+GP_API GP_MUST gp_status gp_catalog_check(const char *path, bool (*go_on)(void *user),
+                                          void *go_on_user,
+                                          bool (*visit)(void *user,
+                                                        const gp_catalog_problem *problem),
+                                          void *user, uint64_t *problems, gp_error *err);
+
+typedef struct gp_rescue_options {
+    size_t size;
+    const char *out; /* path of the new catalog, which must not exist; NULL: replace the old one */
+    gp_note_fn note; /* "rescue-table": rows read from a table; other codes: unreadable parts */
+    void *note_user;
+    bool (*go_on)(void *user); /* as in gp_catalog_watch; may be NULL */
+    void *go_on_user;
+} gp_rescue_options;
+
+typedef struct gp_rescue_report {
+    bool sound;     /* the old catalog had no damage */
+    uint64_t rows;  /* rows read from the old catalog */
+    uint64_t lost;  /* rows and places that could not be read */
+    uint64_t marks; /* restored from the journal of marks, like the next three */
+    uint64_t views; /* saved views */
+    uint64_t picks;
+    uint64_t plans;   /* generation plans */
+    uint64_t waiting; /* journal entries whose image gp_add has yet to find */
+    char kept[1024];  /* new path of the old catalog; "" if it was not moved */
+} gp_rescue_report;
+
+/* Make a new catalog from the readable rows of the catalog at `path` and from the journal of marks
+ * beside it.  No process may have that catalog open.  goldpan keeps the old file under another
+ * name.  An undamaged catalog stays as it is and only receives the marks it lacks, unless `out` is
+ * given.  Call gp_add next.
+ * Errors: NOT_FOUND (neither catalog nor journal exists), CATALOG (in use by another process),
+ * USAGE (`out` exists), IO, STOPPED. */
+GP_API GP_MUST gp_status gp_catalog_rescue(const char *path, const gp_rescue_options *options,
+                                           gp_rescue_report *report, gp_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

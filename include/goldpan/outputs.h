@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT
+ * Outputs of a catalog: exported files, contact sheet, tour, static site, explorer.  Include
+ * <goldpan.h>, which explains the conventions. */
+#ifndef GOLDPAN_OUTPUTS_H
+#define GOLDPAN_OUTPUTS_H
+
+#include "catalog.h"
+#include "model.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ------------------------------------------------------------------ export */
+
+typedef enum gp_export_mode {
+    GP_EXPORT_COPY,
+    GP_EXPORT_HARDLINK,
+    GP_EXPORT_SYMLINK,
+    GP_EXPORT_NONE /* tables only */
+} gp_export_mode;
+
+typedef struct gp_export_options {
+    size_t size;
+    const char *folder;  /* created if missing; nothing in it is overwritten */
+    gp_export_mode mode; /* how the image files get into the folder */
+    bool csv;            /* write picks.csv */
+    bool jsonl;          /* write picks.jsonl */
+    bool imagefolder;    /* write metadata.csv as Hugging Face datasets reads it */
+    bool all;            /* every scored image, not only the picks */
+    uint64_t min_stars;  /* images with at least this rating instead of the picks; 0: the picks */
+    gp_progress_fn progress;
+    void *user;
+} gp_export_options;
+
+/* Export the picks: image files and tables.  Your own decisions count: an image that you rejected
+ * is left out, and an image that you picked is exported.
+ * report: may be NULL.
+ * Errors: USAGE, NOT_FOUND, CATALOG, IO, STOPPED.
+ * Threads: one. */
+GP_API GP_MUST gp_status gp_export(gp_catalog *catalog, const gp_export_options *options,
+                                   gp_report *report, gp_error *err);
+
+/* ------------------------------------------------------------------ static site */
+
+typedef enum gp_site_images {
+    GP_SITE_ORIGINALS, /* the files themselves */
+    GP_SITE_RESIZED,   /* JPEGs of at most 1280 pixels a side */
+    GP_SITE_THUMBNAILS /* thumbnails only */
+} gp_site_images;
+
+typedef struct gp_site_options {
+    size_t size;
+    const char *folder; /* appears only when complete; an older site of goldpan in it is replaced */
+    gp_site_images images;
+    int threads; /* 0: all processors */
+    gp_progress_fn progress;
+    void *user;
+} gp_site_options;
+
+/* Write the explorer's page, read-only, as files for any web host (docs/api.md).  Only the names of
+ * files are published, not their folders.  Images that cannot be read are counted as failed and
+ * recorded.
+ * report: may be NULL.
+ * Errors: USAGE (the folder is not empty and not a site of goldpan), NOT_FOUND (no images),
+ * CATALOG, IO, STOPPED.
+ * Threads: one. */
+GP_API GP_MUST gp_status gp_site(gp_catalog *catalog, const gp_site_options *options,
+                                 gp_report *report, gp_error *err);
+
+/* ------------------------------------------------------------------ contact sheet */
+
+typedef enum gp_sheet_by {
+    GP_SHEET_PROMPTS,   /* a row for each prompt with a pick */
+    GP_SHEET_SLICES,    /* a row for each slice of the last analysis, with its best images */
+    GP_SHEET_CATEGORIES /* a row for each category of the last analysis, with its best images */
+} gp_sheet_by;
+
+typedef struct gp_sheet_options {
+    size_t size;
+    const char *file; /* .png or .jpg */
+    gp_sheet_by by;
+    uint32_t thumb;          /* longest side of a candidate in pixels */
+    uint32_t max_prompts;    /* rows, the prompts whose pick gains most first; 0: all that fit */
+    uint32_t max_candidates; /* columns */
+    gp_progress_fn progress;
+    void *user;
+} gp_sheet_options;
+
+/* Draw the contact sheet: one row for each prompt, its candidates in order of score, the pick
+ * marked.
+ * report: may be NULL.
+ * Errors: USAGE, NOT_FOUND (nothing to draw), CATALOG, IO, STOPPED.
+ * Threads: one. */
+GP_API GP_MUST gp_status gp_sheet(gp_catalog *catalog, const gp_sheet_options *options,
+                                  gp_report *report, gp_error *err);
+
+/* ------------------------------------------------------------------ tour */
+
+typedef struct gp_tour_options {
+    size_t size;
+    const char *file;    /* .webp: an endless animation; or NULL */
+    const char *folder;  /* for slice_00.png, slice_01.png ...; or NULL */
+    uint32_t width;      /* pixels */
+    uint32_t height;     /* pixels */
+    double seconds;      /* duration of a frame */
+    uint64_t max_slices; /* frames at most, for the most significant slices */
+    gp_progress_fn progress;
+    void *user;
+} gp_tour_options;
+
+/* Draw the slices of the last analysis: the map, with the images of each slice at its place.
+ * report (may be NULL): done counts frames.
+ * Errors: NOT_FOUND (no analysis, no slices, no map), USAGE, CATALOG, IO, STOPPED.
+ * Threads: one. */
+GP_API GP_MUST gp_status gp_tour(gp_catalog *catalog, const gp_tour_options *options,
+                                 gp_report *report, gp_error *err);
+
+/* ------------------------------------------------------------------ explorer */
+
+typedef struct gp_explore_options {
+    size_t size;
+    const char *model;    /* for search by words and images; NULL: the model of the catalog, if it
+                           * is in the cache */
+    const char *revision; /* of the model */
+    gp_precision precision;
+    gp_engine engine;
+    uint16_t port;   /* 0: any free port */
+    bool exact_port; /* fail if the port is taken; else another one is used */
+    bool readonly;   /* reject ratings, saved views and exports; the catalog may be read-only */
+    /* Called once when the server listens, with the address, which contains the key.  note: what
+     * the explorer cannot do, or NULL.  Strings are borrowed until it returns.  May be NULL. */
+    void (*listening)(void *user, const char *url, const char *note);
+    gp_progress_fn progress; /* called ten times a second; return false to end */
+    void *user;
+} gp_explore_options;
+
+/* Serve the explorer's page (docs/api.md) on 127.0.0.1 until the progress callback returns false;
+ * the call then returns GP_OK.  A rating is on the disk before the server confirms it.
+ * Errors: IO (cannot listen), NOT_FOUND (the model), CATALOG.
+ * Threads: one; the catalog belongs to the calling thread during the call. */
+GP_API GP_MUST gp_status gp_explore(gp_catalog *catalog, const gp_explore_options *options,
+                                    gp_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+"""Reads the declarations of include/goldpan.h and its parts, for tools/house.py and the tests of the API.
+
+The parser knows only the style of these headers: one declaration a line, paragraphs between blank lines, and a comment
+at the head of the paragraph that it describes."""
+import os
+import re
+
+
+class Function:
+    def __init__(self, path, line, returns, name, parameters, comment):
+        self.path, self.line, self.returns, self.name, self.comment = path, line, returns, name, comment
+        self.parameters = parameters  # [(type, name)]; the type of a function pointer is its whole text
+
+
+class Struct:
+    def __init__(self, path, line, name, fields):
+        self.path, self.line, self.name = path, line, name
+        self.fields = fields  # [(type, name, array length or "")]
+
+
+def blank(text):
+    """As many newlines as the text has."""
+    return re.sub(r"[^\n]", "", text)
+
+
+class Header:
+    def __init__(self, root):
+        self.functions, self.structs, self.opaque, self.macros, self.enums = [], [], [], {}, {}
+        folder = os.path.join(root, "include", "goldpan")
+        parts = sorted(f for f in os.listdir(folder) if f.endswith(".h")) if os.path.isdir(folder) else []
+        self.paths = ["include/goldpan.h"] + ["include/goldpan/" + f for f in parts]
+        for path in self.paths:
+            with open(os.path.join(root, path), encoding="utf-8") as file:
+                text = file.read()
+            for m in re.finditer(r"^#define (\w+)(?:\([\w, ]+\))? ?((?:.*\\\n)*.*)$", text, flags=re.M):
+                self.macros[m.group(1)] = m.group(2).replace("\\\n", " ").strip()
+            text = re.sub(r"^#.*(?:\\\n.*)*$", lambda m: blank(m.group(0)), text, flags=re.M)
+            line = 1
+            for paragraph in re.split(r"(\n\n)", text):
+                self._paragraph(path, line, paragraph)
+                line += paragraph.count("\n")
+
+    def struct(self, name):
+        return next((s for s in self.structs if s.name == name), None)
+
+    def _paragraph(self, path, line, text):
+        comment = ""
+        for m in re.finditer(r"^/\*.*?\*/|^GP_API (?:GP_MUST )?([^;{]*?)(\w+)\(([^;]*)\);", text, flags=re.M | re.S):
+            if m.group(0).startswith("/*"):
+                comment = m.group(0)
+                continue
+            parameters = [self._field(p)[:2] for p in self._split(m.group(3)) if p != "void"]
+            self.functions.append(Function(path, line + text.count("\n", 0, m.start()), " ".join(m.group(1).split()),
+                                           m.group(2), parameters, comment))
+        code = re.sub(r"/\*.*?\*/", lambda m: blank(m.group(0)), text, flags=re.S)
+        self.opaque += re.findall(r"^typedef struct (\w+) \1;", code, flags=re.M)
+        for m in re.finditer(r"^(?:typedef )?enum (\w+ )?\{(.*?)\}", code, flags=re.M | re.S):
+            names = [n.split("=")[0].strip() for n in m.group(2).split(",")]
+            self.enums[(m.group(1) or names[0]).strip()] = [n for n in names if n]
+        for m in re.finditer(r"^(?:typedef )?struct (\w+) \{\n(.*?)^\}", code, flags=re.M | re.S):
+            fields = [self._field(f) for f in self._split(m.group(2), ";") if f]
+            self.structs.append(Struct(path, line + code.count("\n", 0, m.start()), m.group(1), fields))
+
+    @staticmethod
+    def _split(text, separator=","):
+        """Parts between separators that stand outside of parentheses."""
+        parts, depth = [""], 0
+        for c in " ".join(text.split()):
+            depth += (c == "(") - (c == ")")
+            if c == separator and not depth:
+                parts.append("")
+            else:
+                parts[-1] += c
+        return [p.strip() for p in parts]
+
+    @staticmethod
+    def _field(text):
+        pointer = re.match(r"(.*?\(\*)(\w+)(\).*)", text)
+        if pointer:
+            return pointer.group(1) + pointer.group(3), pointer.group(2), ""
+        m = re.match(r"(.*?)(\w+)(?:\[([\w ]*)\])?$", text)
+        return m.group(1).strip(), m.group(2), m.group(3) or ""
