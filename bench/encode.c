@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "image/image.h"
-#include "model/clip.h"
+#include "model/encoder.h"
 
 #include <dirent.h>
 #include <stdatomic.h>
@@ -37,7 +37,7 @@ enum { TEXT_TOKENS = 16, TEXT_BATCH = 32 };
 
 typedef struct job {
     const options *o;
-    const gp_clip *clip;
+    const gp_encoder *clip;
     gp_model_facts facts;
     char **paths; /* [path_count]; NULL: towers alone */
     size_t path_count;
@@ -67,7 +67,7 @@ static gp_status load(job *j, const char *path, float *planes, gp_error *err)
     GP_TRY_GOTO(gp_image_decode_bytes(file.data, file.size, 0, &pixels, err));
     atomic_fetch_add(&j->decode_ns, since(&mark));
     atomic_fetch_add(&j->pixels, (size_t)pixels.width * pixels.height);
-    GP_TRY_GOTO(gp_preprocess_planes(gp_clip_preprocess(j->clip), &pixels, planes, err));
+    GP_TRY_GOTO(gp_preprocess_planes(gp_encoder_preprocess(j->clip), &pixels, planes, err));
     atomic_fetch_add(&j->resize_ns, since(&mark));
 out:
     gp_mem_free(pixels.rgb);
@@ -76,7 +76,7 @@ out:
 }
 
 /* Fill a batch and run it; false when there is nothing left. */
-static bool step(job *j, gp_clip_worker *w, float *planes, float *out, gp_error *err)
+static bool step(job *j, gp_encoder_worker *w, float *planes, float *out, gp_error *err)
 {
     const size_t plane = 3 * (size_t)j->facts.image_side * j->facts.image_side;
     size_t n = j->o->batch;
@@ -94,13 +94,13 @@ static bool step(job *j, gp_clip_worker *w, float *planes, float *out, gp_error 
         return false;
     }
     double mark = gp_clock_now();
-    if (gp_clip_run_images(w, planes, n, out, err) != GP_OK) return false;
+    if (gp_encoder_run_images(w, planes, n, out, err) != GP_OK) return false;
     atomic_fetch_add(&j->tower_ns, since(&mark));
     atomic_fetch_add(&j->images, n);
     return true;
 }
 
-static bool text_step(job *j, gp_clip_worker *w, float *out, gp_error *err)
+static bool text_step(job *j, gp_encoder_worker *w, float *out, gp_error *err)
 {
     int32_t ids[TEXT_BATCH * TEXT_TOKENS];
     size_t counts[TEXT_BATCH];
@@ -111,7 +111,7 @@ static bool text_step(job *j, gp_clip_worker *w, float *out, gp_error *err)
             ids[i * TEXT_TOKENS + k] = (int32_t)(1 + (i + k) % (j->facts.vocabulary - 1));
         ids[(i + 1) * TEXT_TOKENS - 1] = (int32_t)j->facts.vocabulary - 1; /* the end token of the recipe's models */
     }
-    if (gp_clip_run_texts(w, ids, counts, TEXT_BATCH, out, err) != GP_OK) return false;
+    if (gp_encoder_run_texts(w, ids, counts, TEXT_BATCH, out, err) != GP_OK) return false;
     atomic_fetch_add(&j->images, TEXT_BATCH);
     return true;
 }
@@ -120,21 +120,21 @@ static void body(void *user, int index)
 {
     job *j = user;
     gp_error err = {0};
-    gp_clip_worker *w = NULL;
+    gp_encoder_worker *w = NULL;
     const size_t plane = 3 * (size_t)j->facts.image_side * j->facts.image_side;
     const size_t rows = j->o->batch > TEXT_BATCH ? j->o->batch : TEXT_BATCH;
     float *planes = gp_mem_aligned(j->o->batch * plane, sizeof *planes),
           *out = gp_mem_aligned(rows * j->facts.embedding, sizeof *out);
     (void)index;
     if (planes && out &&
-        gp_clip_worker_new(j->clip, j->texts ? 0 : j->o->batch, j->texts ? TEXT_BATCH * TEXT_TOKENS : 0, &w, &err) ==
+        gp_encoder_worker_new(j->clip, j->texts ? 0 : j->o->batch, j->texts ? TEXT_BATCH * TEXT_TOKENS : 0, &w, &err) ==
             GP_OK) {
         for (size_t i = 0; i < j->o->batch * plane; i++) planes[i] = (float)(i * 2654435761u % 1000) / 250.0f - 2.0f;
         while (j->texts ? text_step(j, w, out, &err) : step(j, w, planes, out, &err)) {
         }
     }
     if (err.status != GP_OK) fprintf(stderr, "bench_encode: %s\n", err.message);
-    gp_clip_worker_free(w);
+    gp_encoder_worker_free(w);
     gp_mem_free(out);
     gp_mem_free(planes);
 }
@@ -178,13 +178,13 @@ static gp_status go(job *j, int threads, double opened, gp_error *err)
 static gp_status measure(const options *o, const char *folder, gp_precision precision, gp_engine engine, char **paths,
                          size_t count, gp_error *err)
 {
-    gp_clip *clip = NULL;
+    gp_encoder *clip = NULL;
     double start = gp_clock_now();
     gp_status st;
-    GP_TRY(gp_clip_open(folder, precision, engine, &clip, err));
+    GP_TRY(gp_encoder_open(folder, precision, engine, &clip, err));
     job j = {.o = o, .clip = clip, .paths = paths, .path_count = count};
     double opened = gp_clock_now() - start;
-    gp_clip_facts(clip, &j.facts);
+    gp_encoder_facts(clip, &j.facts);
     int all = o->threads ? o->threads : gp_thread_processors();
     for (int threads = o->threads ? o->threads : 1;; threads = all) {
         j.texts = false;
@@ -194,7 +194,7 @@ static gp_status measure(const options *o, const char *folder, gp_precision prec
         if (threads == all) break;
     }
 out:
-    gp_clip_close(clip);
+    gp_encoder_close(clip);
     return st;
 }
 

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "text/tokenizer.h"
+#include "text/clip_bpe.h"
 
 #include <stdio.h>
 #include <string.h>

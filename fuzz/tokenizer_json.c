@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * tokenizer.json as it is mined for vocabulary and merges.  What is accepted must encode. */
 #include "base/mem.h"
-#include "text/tokenizer.h"
+#include "text/clip_bpe.h"
 
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
  * Any bytes as a text for the mini tokenizer: ids in range between bos and eos, and the cut row agrees with the whole.
  */
 #include "base/mem.h"
-#include "text/tokenizer.h"
+#include "text/clip_bpe.h"
 
 #include <stdio.h>
 #include <stdlib.h>

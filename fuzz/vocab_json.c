@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * vocab.json and merges.txt, parted by the first NUL byte.  What is accepted must encode. */
 #include "base/mem.h"
-#include "text/tokenizer.h"
+#include "text/clip_bpe.h"
 
 #include <stdlib.h>
 #include <string.h>

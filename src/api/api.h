@@ -3,10 +3,10 @@
 #ifndef GP_API_API_H
 #define GP_API_API_H
 
-#include "model/clip.h"
+#include "model/encoder.h"
 
 struct gp_model {
-    gp_clip *clip;
+    gp_encoder *encoder;
     char *name; /* hub name, or the folder's base name */
 };
 

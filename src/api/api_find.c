@@ -31,8 +31,8 @@ gp_status gp_analyze(gp_catalog *catalog, const gp_model *model, const gp_analyz
     char scorer[512];
     API_NEEDS(catalog);
     GP_TRY(find_parts(options, &parts, err));
-    if (model) gp_stage_scorer_id(model->clip, scorer, sizeof scorer);
-    return gp_stage_analyze(catalog, model ? model->clip : NULL, model ? scorer : NULL, &parts, report, err);
+    if (model) gp_stage_scorer_id(model->encoder, scorer, sizeof scorer);
+    return gp_stage_analyze(catalog, model ? model->encoder : NULL, model ? scorer : NULL, &parts, report, err);
 }
 
 gp_status gp_run(gp_catalog *catalog, const gp_model *model, const gp_run_options *options, gp_run_report *report,
@@ -51,7 +51,7 @@ gp_status gp_run(gp_catalog *catalog, const gp_model *model, const gp_run_option
     GP_TRY(gp_api_options(&parts.sheet, sizeof parts.sheet, o.sheet, err));
     parts.no_analysis = o.no_analysis, parts.fit_strategy = o.fit_strategy;
     if (!parts.add.roots || !parts.add.root_count) return gp_fail(err, GP_ERR_USAGE, "no file or folder to add");
-    return gp_stage_run(catalog, model->clip, model->name, &parts, report, err);
+    return gp_stage_run(catalog, model->encoder, model->name, &parts, report, err);
 }
 
 /* ------------------------------------------------------------------ what was found */

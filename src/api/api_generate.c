@@ -43,5 +43,5 @@ gp_status gp_generate(gp_catalog *catalog, const gp_model *model, const gp_gener
     API_NEEDS(catalog);
     GP_TRY(check_options(options, &o, err));
     if (o.adaptive && !model) return gp_fail(err, GP_ERR_USAGE, "adaptive generation needs a model that scores");
-    return gp_stage_generate(catalog, model ? model->clip : NULL, model ? model->name : NULL, &o, report, err);
+    return gp_stage_generate(catalog, model ? model->encoder : NULL, model ? model->name : NULL, &o, report, err);
 }

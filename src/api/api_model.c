@@ -69,8 +69,8 @@ gp_status gp_model_open(const char *name, const gp_model_options *options, gp_mo
     char *absolute = gp_path_absolute(name);
     if (model && absolute) model->name = gp_str_dup(is_folder(name) ? gp_path_base(absolute) : name);
     if (!model || !model->name) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for model '%s'", name));
-    GP_TRY_GOTO(gp_clip_open(folder, o.precision, o.engine, &model->clip, err));
-    if (o.fast_decode) gp_clip_set_fast_decode(model->clip);
+    GP_TRY_GOTO(gp_encoder_open(folder, o.precision, o.engine, &model->encoder, err));
+    if (o.fast_decode) gp_encoder_set_fast_decode(model->encoder);
     *out = model;
     model = NULL;
 out:
@@ -83,7 +83,7 @@ out:
 void gp_model_close(gp_model *model)
 {
     if (!model) return;
-    gp_clip_close(model->clip);
+    gp_encoder_close(model->encoder);
     gp_mem_free(model->name);
     gp_mem_free(model);
 }
@@ -91,7 +91,7 @@ void gp_model_close(gp_model *model)
 void gp_model_info(const gp_model *model, gp_model_facts *facts)
 {
     memset(facts, 0, sizeof *facts);
-    gp_clip_facts(model->clip, facts);
+    gp_encoder_facts(model->encoder, facts);
     facts->name = model->name;
 }
 

@@ -33,7 +33,7 @@ gp_status gp_preprocess(const gp_model *model, const gp_pixels *pixels, float *p
     API_NEEDS(model);
     API_NEEDS(pixels);
     API_NEEDS(planes);
-    return gp_preprocess_planes(gp_clip_preprocess(model->clip), pixels, planes, err);
+    return gp_preprocess_planes(gp_encoder_preprocess(model->encoder), pixels, planes, err);
 }
 
 gp_status gp_tokens(const gp_model *model, const char *text, int32_t *ids, size_t capacity, size_t *count, size_t *full,
@@ -44,39 +44,27 @@ gp_status gp_tokens(const gp_model *model, const char *text, int32_t *ids, size_
     API_NEEDS(ids);
     API_NEEDS(count);
     gp_model_facts facts = {0};
-    gp_clip_facts(model->clip, &facts);
-    const gp_bpe *bpe = gp_clip_tokenizer(model->clip);
-    if (!bpe) return gp_fail(err, GP_ERR_NOT_FOUND, "model '%s' has no tokenizer", model->name);
+    gp_encoder_facts(model->encoder, &facts);
+    const gp_tokenizer *tokenizer = gp_encoder_tokenizer(model->encoder);
+    if (!tokenizer) return gp_fail(err, GP_ERR_NOT_FOUND, "model '%s' has no tokenizer", model->name);
     if (capacity < facts.context)
         return gp_fail(err, GP_ERR_USAGE, "room for %zu ids, but the model's context is %u", capacity, facts.context);
-    return gp_bpe_encode_cut(bpe, text, strlen(text), facts.context, ids, count, full, err);
+    return gp_tokenizer_encode_cut(tokenizer, text, strlen(text), facts.context, ids, count, full, err);
 }
-
-struct gp_tokenizer {
-    gp_bpe *bpe;
-};
 
 gp_status gp_tokenizer_open(const char *name, gp_tokenizer **out, gp_error *err)
 {
     char *folder = NULL;
     API_NEEDS(out);
     GP_TRY(gp_model_find(name, NULL, &folder, err));
-    gp_tokenizer *t = gp_mem_zero(1, sizeof *t);
-    gp_status st =
-        t ? gp_bpe_open(folder, &t->bpe, err) : gp_fail(err, GP_ERR_MEMORY, "out of memory for the tokenizer");
+    gp_status st = gp_tokenizer_open_folder(folder, NULL, out, err);
     gp_mem_free(folder);
-    if (st == GP_OK)
-        *out = t;
-    else
-        gp_mem_free(t);
     return st;
 }
 
 void gp_tokenizer_close(gp_tokenizer *tokenizer)
 {
-    if (!tokenizer) return;
-    gp_bpe_free(tokenizer->bpe);
-    gp_mem_free(tokenizer);
+    gp_tokenizer_free(tokenizer);
 }
 
 gp_status gp_tokenizer_ids(const gp_tokenizer *tokenizer, const char *text, int32_t **ids, size_t *count, gp_error *err)
@@ -85,12 +73,12 @@ gp_status gp_tokenizer_ids(const gp_tokenizer *tokenizer, const char *text, int3
     API_NEEDS(text);
     API_NEEDS(ids);
     API_NEEDS(count);
-    return gp_bpe_encode(tokenizer->bpe, text, strlen(text), ids, count, err);
+    return gp_tokenizer_encode(tokenizer, text, strlen(text), ids, count, err);
 }
 
 const char *gp_tokenizer_entry(const gp_tokenizer *tokenizer, int32_t id)
 {
-    return gp_bpe_entry(tokenizer->bpe, id);
+    return gp_tokenizer_token(tokenizer, id);
 }
 
 gp_status gp_encode_images(const gp_model *model, const float *planes, size_t n, int threads, float *out, gp_error *err)
@@ -98,7 +86,7 @@ gp_status gp_encode_images(const gp_model *model, const float *planes, size_t n,
     API_NEEDS(model);
     API_NEEDS(planes);
     API_NEEDS(out);
-    return gp_embed_run_planes(model->clip, planes, n, threads, out, err);
+    return gp_embed_run_planes(model->encoder, planes, n, threads, out, err);
 }
 
 gp_status gp_encode_texts(const gp_model *model, const char *const *texts, size_t n, int threads, float *out,
@@ -107,7 +95,7 @@ gp_status gp_encode_texts(const gp_model *model, const char *const *texts, size_
     API_NEEDS(model);
     API_NEEDS(texts);
     API_NEEDS(out);
-    return gp_embed_run_texts(model->clip, texts, n, threads, out, NULL, NULL, err);
+    return gp_embed_run_texts(model->encoder, texts, n, threads, out, NULL, NULL, err);
 }
 
 gp_status gp_embed_files(const gp_model *model, const char *const *paths, size_t n, const gp_embed_options *options,
@@ -119,7 +107,7 @@ gp_status gp_embed_files(const gp_model *model, const char *const *paths, size_t
     API_NEEDS(out);
     API_NEEDS(ok);
     GP_TRY(gp_api_options(&o, sizeof o, options, err));
-    return gp_embed_run_files(model->clip, paths, n, &o, out, ok, report, err);
+    return gp_embed_run_files(model->encoder, paths, n, &o, out, ok, report, err);
 }
 
 /* ------------------------------------------------------------------ paths */

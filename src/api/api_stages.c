@@ -38,7 +38,7 @@ gp_status gp_score(gp_catalog *catalog, const gp_model *model, const gp_score_op
     API_NEEDS(catalog);
     API_NEEDS(model);
     GP_TRY(gp_api_options(&o, sizeof o, options, err));
-    return gp_stage_score(catalog, model->clip, model->name, &o, report, err);
+    return gp_stage_score(catalog, model->encoder, model->name, &o, report, err);
 }
 
 gp_status gp_pick(gp_catalog *catalog, const gp_model *model, const gp_pick_options *options, gp_report *report,
@@ -48,7 +48,7 @@ gp_status gp_pick(gp_catalog *catalog, const gp_model *model, const gp_pick_opti
     char scorer[512];
     API_NEEDS(catalog);
     GP_TRY(gp_api_options(&o, sizeof o, options, err));
-    if (model) gp_stage_scorer_id(model->clip, scorer, sizeof scorer);
+    if (model) gp_stage_scorer_id(model->encoder, scorer, sizeof scorer);
     if (model && o.scorer)
         return gp_fail(err, GP_ERR_USAGE, "a model and a scorer both name the scores to use: give only one of them");
     return gp_stage_pick(catalog, model ? scorer : o.scorer, &o, report, err);

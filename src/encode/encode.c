@@ -21,14 +21,14 @@
 #define TOKENS_AT_LEAST  192  /* fewer make it slower */
 
 struct gp_encode_pool {
-    const gp_clip *clip;
+    const gp_encoder *encoder;
     int threads;
     size_t images, tokens, dims, plane_floats; /* plane_floats = 3 * s * s */
     size_t few;                                /* images that are enough rows for a matrix product */
     uint64_t max_pixels;
-    gp_clip_worker **workers; /* [threads] */
-    float **planes;           /* [threads] of [images, 3, s, s] */
-    float **packed;           /* [threads] of [images, d] */
+    gp_encoder_worker **workers; /* [threads] */
+    float **planes;              /* [threads] of [images, 3, s, s] */
+    float **packed;              /* [threads] of [images, d] */
 };
 
 static size_t rows_of(const gp_model_facts *facts)
@@ -44,15 +44,15 @@ static size_t batch_for(const gp_model_facts *facts, size_t wanted)
     return batch > GP_BATCH_MAX ? GP_BATCH_MAX : batch;
 }
 
-gp_status gp_encode_pool_open(const gp_clip *clip, int threads, size_t images, uint64_t max_pixels,
+gp_status gp_encode_pool_open(const gp_encoder *encoder, int threads, size_t images, uint64_t max_pixels,
                               gp_encode_pool **out, gp_error *err)
 {
     gp_model_facts facts = {0};
-    gp_clip_facts(clip, &facts);
+    gp_encoder_facts(encoder, &facts);
     gp_encode_pool *e = gp_mem_zero(1, sizeof *e);
     if (!e) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the encoder");
     gp_status st = GP_OK;
-    e->clip = clip;
+    e->encoder = encoder;
     e->threads = gp_pipeline_threads(threads);
     e->images = facts.has_image_tower ? batch_for(&facts, images) : 0;
     e->few = (TOKENS_AT_LEAST + rows_of(&facts) - 1) / rows_of(&facts);
@@ -67,7 +67,7 @@ gp_status gp_encode_pool_open(const gp_clip *clip, int threads, size_t images, u
     if (!e->workers || !e->planes || !e->packed)
         GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the encoder"));
     for (size_t i = 0; i < n; i++) {
-        GP_TRY_GOTO(gp_clip_worker_new(clip, e->images, e->tokens, &e->workers[i], err));
+        GP_TRY_GOTO(gp_encoder_worker_new(encoder, e->images, e->tokens, &e->workers[i], err));
         if (!e->images) continue;
         GP_TRY_GOTO(gp_alloc_aligned((void **)&e->planes[i], e->images * e->plane_floats, sizeof(float),
                                      "a batch of pictures", err));
@@ -85,7 +85,7 @@ void gp_encode_pool_close(gp_encode_pool *e)
 {
     if (!e) return;
     for (int i = 0; i < e->threads; i++) {
-        if (e->workers) gp_clip_worker_free(e->workers[i]);
+        if (e->workers) gp_encoder_worker_free(e->workers[i]);
         if (e->planes) gp_mem_free(e->planes[i]);
         if (e->packed) gp_mem_free(e->packed[i]);
     }
@@ -182,8 +182,8 @@ static gp_status prepare(const gp_encode_pool *e, gp_encode_item *p, float *plan
     if (p->leave_own) GP_TRY_GOTO(refuse_own(p, bytes, err));
     double read = gp_clock_now();
     seconds->read += read - start;
-    GP_TRY_GOTO(gp_preprocess_decode(gp_clip_preprocess(e->clip), bytes, p->size, e->max_pixels, &pixels, err));
-    bool fast = gp_clip_preprocess(e->clip)->fast_decode;
+    GP_TRY_GOTO(gp_preprocess_decode(gp_encoder_preprocess(e->encoder), bytes, p->size, e->max_pixels, &pixels, err));
+    bool fast = gp_encoder_preprocess(e->encoder)->fast_decode;
     bool plain = gp_image_is_plain(bytes, p->size);
     p->has_pixels = !fast && plain;
     if (p->has_pixels) GP_TRY_GOTO(gp_pixels_hash(&pixels, &p->pixels, err));
@@ -191,7 +191,7 @@ static gp_status prepare(const gp_encode_pool *e, gp_encode_item *p, float *plan
     if (p->measured) GP_TRY_GOTO(gp_image_quality(&pixels, plain, &p->quality, err));
     double decoded = gp_clock_now();
     seconds->decode += decoded - read;
-    st = gp_preprocess_planes(gp_clip_preprocess(e->clip), &pixels, planes, err);
+    st = gp_preprocess_planes(gp_encoder_preprocess(e->encoder), &pixels, planes, err);
     seconds->resize += gp_clock_now() - decoded;
 out:
     gp_pixels_clear(&pixels);
@@ -251,7 +251,7 @@ void gp_encode_job_run(gp_encode_pool *e, int thread, gp_encode_job *job)
     }
     if (good == 0) return;
     double start = gp_clock_now(), worked = gp_clock_thread_cpu();
-    job->status = gp_clip_run_images(e->workers[thread], planes, good, packed, &job->error);
+    job->status = gp_encoder_run_images(e->workers[thread], planes, good, packed, &job->error);
     job->seconds.tower += gp_clock_now() - start;
     job->seconds.tower_work += gp_clock_thread_cpu() - worked;
     job->overflowed = job->status == GP_ERR_FORMAT;
@@ -268,7 +268,7 @@ typedef struct plane_job {
 } plane_job;
 
 typedef struct plane_run {
-    gp_encode_pool *encoder;
+    gp_encode_pool *pool;
     const float *planes; /* [n,3,s,s] */
     float *out;          /* [n,d] */
     size_t n, made;
@@ -281,7 +281,7 @@ static gp_status plane_next(void *user, void **job, gp_error *err)
     plane_job *j = gp_mem_zero(1, sizeof *j);
     if (!j) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a batch");
     j->first = r->made;
-    j->count = r->n - r->made < r->encoder->images ? r->n - r->made : r->encoder->images;
+    j->count = r->n - r->made < r->pool->images ? r->n - r->made : r->pool->images;
     r->made += j->count;
     *job = j;
     return GP_OK;
@@ -291,9 +291,9 @@ static void plane_work(void *user, int thread, void *job)
 {
     plane_run *r = user;
     plane_job *j = job;
-    const gp_encode_pool *e = r->encoder;
-    j->status = gp_clip_run_images(e->workers[thread], r->planes + j->first * e->plane_floats, j->count,
-                                   r->out + j->first * e->dims, &j->error);
+    const gp_encode_pool *e = r->pool;
+    j->status = gp_encoder_run_images(e->workers[thread], r->planes + j->first * e->plane_floats, j->count,
+                                      r->out + j->first * e->dims, &j->error);
 }
 
 static gp_status plane_take(void *user, void *job, gp_error *err)
@@ -315,7 +315,7 @@ static void plane_drop(void *user, void *job)
 gp_status gp_encode_pool_planes(gp_encode_pool *e, const float *planes, size_t n, float *out, gp_error *err)
 {
     if (!e->images) return gp_fail(err, GP_ERR_UNSUPPORTED, "the model has no image tower");
-    plane_run run = {.encoder = e, .planes = planes, .out = out, .n = n};
+    plane_run run = {.pool = e, .planes = planes, .out = out, .n = n};
     gp_pipeline pipe = {.threads = e->threads,
                         .window = (size_t)e->threads * 2,
                         .next = plane_next,
@@ -325,11 +325,11 @@ gp_status gp_encode_pool_planes(gp_encode_pool *e, const float *planes, size_t n
     return gp_pipeline_run(&pipe, &run, err);
 }
 
-gp_clip_worker *gp_encode_pool_worker(gp_encode_pool *e, int thread)
+gp_encoder_worker *gp_encode_pool_worker(gp_encode_pool *e, int thread)
 {
     return e->workers[thread];
 }
-const gp_clip *gp_encode_pool_clip(const gp_encode_pool *e)
+const gp_encoder *gp_encode_pool_encoder(const gp_encode_pool *e)
 {
-    return e->clip;
+    return e->encoder;
 }

@@ -6,7 +6,7 @@
 #define GP_ENCODE_ENCODE_H
 
 #include "base/hash.h"
-#include "model/clip.h"
+#include "model/encoder.h"
 
 typedef struct gp_encode_seconds {
     double read, decode, resize, tower;
@@ -17,16 +17,16 @@ typedef struct gp_encode_pool gp_encode_pool;
 /* threads 0: all processors.  images: pictures a thread encodes at once, 0: chosen by the model, capped at
  * GP_BATCH_MAX. tokens: text tokens at once, 0: chosen. */
 #define GP_BATCH_MAX 64
-gp_status gp_encode_pool_open(const gp_clip *clip, int threads, size_t images, uint64_t max_pixels,
+gp_status gp_encode_pool_open(const gp_encoder *encoder, int threads, size_t images, uint64_t max_pixels,
                               gp_encode_pool **out, gp_error *err);
-void gp_encode_pool_close(gp_encode_pool *encoder);
-int gp_encode_pool_threads(const gp_encode_pool *encoder);
-size_t gp_encode_pool_batch(const gp_encode_pool *encoder);
+void gp_encode_pool_close(gp_encode_pool *pool);
+int gp_encode_pool_threads(const gp_encode_pool *pool);
+size_t gp_encode_pool_batch(const gp_encode_pool *pool);
 /* How many images the next batch should have when so many are left: fewer towards the end, so that all threads come to
  * it together. */
-size_t gp_encode_pool_next(const gp_encode_pool *encoder, size_t left);
-size_t gp_encode_pool_tokens(const gp_encode_pool *encoder);
-size_t gp_encode_pool_dims(const gp_encode_pool *encoder);
+size_t gp_encode_pool_next(const gp_encode_pool *pool, size_t left);
+size_t gp_encode_pool_tokens(const gp_encode_pool *pool);
+size_t gp_encode_pool_dims(const gp_encode_pool *pool);
 
 /* ------------------------------------------------------------------ pictures */
 typedef struct gp_encode_item {
@@ -55,20 +55,20 @@ typedef struct gp_encode_job {
     gp_error error;
     gp_encode_seconds seconds;
 } gp_encode_job;
-gp_status gp_encode_job_new(const gp_encode_pool *encoder, size_t count, gp_encode_job **out, gp_error *err);
+gp_status gp_encode_job_new(const gp_encode_pool *pool, size_t count, gp_encode_job **out, gp_error *err);
 void gp_encode_job_free(gp_encode_job *job);
 /* Returns the job's status, with its error.  FORMAT also if the job has no finite embedding and `any` is false: a model
  * that has given none so far is damaged, and the other pictures need not be tried. */
 gp_status gp_encode_job_status(const gp_encode_job *job, bool any, gp_error *err);
 /* Thread `thread` of the encoder does the job. */
-void gp_encode_job_run(gp_encode_pool *encoder, int thread, gp_encode_job *job);
+void gp_encode_job_run(gp_encode_pool *pool, int thread, gp_encode_job *job);
 
 /* ------------------------------------------------------------------ texts */
 /* Encode texts [n] -> out [n, d]; tokens, truncated [n] may be NULL.  Sorted by length and packed; order is kept. */
-gp_status gp_encode_pool_texts(gp_encode_pool *encoder, const char *const *texts, size_t n, float *out,
-                               uint32_t *tokens, bool *truncated, double *seconds, gp_error *err);
+gp_status gp_encode_pool_texts(gp_encode_pool *pool, const char *const *texts, size_t n, float *out, uint32_t *tokens,
+                               bool *truncated, double *seconds, gp_error *err);
 
 /* Planes that are already prepared: [n,3,s,s] -> out [n,d]. */
-gp_status gp_encode_pool_planes(gp_encode_pool *encoder, const float *planes, size_t n, float *out, gp_error *err);
+gp_status gp_encode_pool_planes(gp_encode_pool *pool, const float *planes, size_t n, float *out, gp_error *err);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "encode/encode.h"
 
-gp_clip_worker *gp_encode_pool_worker(gp_encode_pool *encoder, int thread);
-const gp_clip *gp_encode_pool_clip(const gp_encode_pool *encoder);
+gp_encoder_worker *gp_encode_pool_worker(gp_encode_pool *pool, int thread);
+const gp_encoder *gp_encode_pool_encoder(const gp_encode_pool *pool);
 
 #endif

@@ -28,7 +28,7 @@ typedef struct text_job {
     double seconds;
 } text_job;
 typedef struct text_run {
-    gp_encode_pool *encoder;
+    gp_encode_pool *pool;
     tokens *sorted; /* [n] by length */
     size_t n, made;
     float *out; /* [n,d] */
@@ -56,7 +56,7 @@ static gp_status text_next(void *user, void **out, gp_error *err)
 {
     text_run *r = user;
     if (r->made == r->n) return GP_OK;
-    size_t count = 0, sum = 0, room = gp_encode_pool_tokens(r->encoder);
+    size_t count = 0, sum = 0, room = gp_encode_pool_tokens(r->pool);
     while (r->made + count < r->n && sum + r->sorted[r->made + count].length <= room)
         sum += r->sorted[r->made + count++].length;
     text_job *job = gp_mem_zero(1, sizeof *job);
@@ -65,7 +65,7 @@ static gp_status text_next(void *user, void **out, gp_error *err)
         job->index = gp_mem_zero(count, sizeof *job->index);
         job->lengths = gp_mem_zero(count, sizeof *job->lengths);
         job->ids = gp_mem_zero(sum, sizeof *job->ids);
-        job->vectors = gp_mem_zero(count * gp_encode_pool_dims(r->encoder), sizeof *job->vectors);
+        job->vectors = gp_mem_zero(count * gp_encode_pool_dims(r->pool), sizeof *job->vectors);
     }
     if (!job || !job->index || !job->lengths || !job->ids || !job->vectors) {
         text_job_free(job);
@@ -88,8 +88,8 @@ static void text_work(void *user, int thread, void *data)
     text_run *r = user;
     text_job *job = data;
     double start = gp_clock_now();
-    job->status = gp_clip_run_texts(gp_encode_pool_worker(r->encoder, thread), job->ids, job->lengths, job->count,
-                                    job->vectors, &job->error);
+    job->status = gp_encoder_run_texts(gp_encode_pool_worker(r->pool, thread), job->ids, job->lengths, job->count,
+                                       job->vectors, &job->error);
     job->seconds = gp_clock_now() - start;
 }
 
@@ -98,7 +98,7 @@ static gp_status text_take(void *user, void *data, gp_error *err)
     text_run *r = user;
     text_job *job = data;
     gp_status st = job->status;
-    size_t d = gp_encode_pool_dims(r->encoder);
+    size_t d = gp_encode_pool_dims(r->pool);
     if (st == GP_OK) {
         for (size_t i = 0; i < job->count; i++)
             memcpy(r->out + job->index[i] * d, job->vectors + i * d, d * sizeof(float));
@@ -116,10 +116,10 @@ static void text_drop(void *user, void *job)
     text_job_free(job);
 }
 
-static gp_status no_tokenizer(const gp_clip *clip, gp_error *err)
+static gp_status no_tokenizer(const gp_encoder *encoder, gp_error *err)
 {
-    static const char files[] = "vocab.json and merges.txt, or tokenizer.json";
-    const char *folder = gp_clip_folder(clip);
+    const char *files = gp_encoder_tokenizer_kind(encoder)->files;
+    const char *folder = gp_encoder_folder(encoder);
     char name[200];
     if (gp_hub_name_of(folder, name, sizeof name))
         return gp_fail(err, GP_ERR_NOT_FOUND,
@@ -130,18 +130,19 @@ static gp_status no_tokenizer(const gp_clip *clip, gp_error *err)
 }
 
 /* Tokens of each text up to the pooled one. */
-static gp_status tokenise(const gp_clip *clip, const char *const *texts, size_t n, size_t context, tokens *out,
+static gp_status tokenise(const gp_encoder *encoder, const char *const *texts, size_t n, size_t context, tokens *out,
                           gp_error *err)
 {
-    const gp_bpe *bpe = gp_clip_tokenizer(clip);
-    if (!bpe) return no_tokenizer(clip, err);
+    const gp_tokenizer *tokenizer = gp_encoder_tokenizer(encoder);
+    if (!tokenizer) return no_tokenizer(encoder, err);
     int32_t *ids = NULL; /* [context] */
     gp_status st = gp_alloc((void **)&ids, context, sizeof *ids, "token ids", err);
     for (size_t i = 0; i < n && st == GP_OK; i++) {
         tokens *t = &out[i];
         t->row = i;
-        GP_TRY_GOTO(gp_bpe_encode_cut(bpe, texts[i], strlen(texts[i]), context, ids, &t->length, &t->full, err));
-        t->length = gp_clip_pooled_position(clip, ids, t->length) + 1;
+        GP_TRY_GOTO(
+            gp_tokenizer_encode_cut(tokenizer, texts[i], strlen(texts[i]), context, ids, &t->length, &t->full, err));
+        t->length = gp_encoder_tokens_used(encoder, ids, t->length);
         GP_TRY_GOTO(gp_alloc((void **)&t->ids, t->length, sizeof *t->ids, "token ids", err));
         memcpy(t->ids, ids, t->length * sizeof *ids);
     }
@@ -153,15 +154,15 @@ out:
 gp_status gp_encode_pool_texts(gp_encode_pool *e, const char *const *texts, size_t n, float *out, uint32_t *counts,
                                bool *truncated, double *seconds, gp_error *err)
 {
-    const gp_clip *clip = gp_encode_pool_clip(e);
+    const gp_encoder *encoder = gp_encode_pool_encoder(e);
     gp_model_facts facts = {0};
-    gp_clip_facts(clip, &facts);
+    gp_encoder_facts(encoder, &facts);
     if (!facts.has_text_tower) return gp_fail(err, GP_ERR_UNSUPPORTED, "the model has no text tower");
     gp_status st = GP_OK;
-    text_run run = {.encoder = e, .n = n, .out = out};
+    text_run run = {.pool = e, .n = n, .out = out};
     run.sorted = gp_mem_zero(n, sizeof *run.sorted);
     if (!run.sorted) return gp_fail(err, GP_ERR_MEMORY, "out of memory for %zu texts", n);
-    GP_TRY_GOTO(tokenise(clip, texts, n, facts.context, run.sorted, err));
+    GP_TRY_GOTO(tokenise(encoder, texts, n, facts.context, run.sorted, err));
     for (size_t i = 0; i < n; i++) {
         if (counts) counts[i] = (uint32_t)run.sorted[i].full;
         if (truncated) truncated[i] = run.sorted[i].full > facts.context;

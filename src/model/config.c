@@ -12,6 +12,15 @@
 #include <math.h>
 #include <string.h>
 
+const gp_architecture gp_clip_architectures[] = {
+    {"clip", "CLIPModel"},
+    {"clip_vision_model", "CLIPVisionModel"},
+    {"clip_vision_model", "CLIPVisionModelWithProjection"},
+    {"clip_text_model", "CLIPTextModel"},
+    {"clip_text_model", "CLIPTextModelWithProjection"},
+    {NULL, NULL},
+};
+
 /* Far above any published CLIP (bigG: width 1664, 48 layers), far below what could overflow a size. */
 enum {
     MOST_WIDTH = 16384,
@@ -135,9 +144,9 @@ static gp_status read_root(const gp_json *root, const char *file, gp_clip_config
     reader r = {file, "", err};
     const gp_json *part = NULL;
     if (gp_json_kind_of(root) != GP_JSON_OBJECT) return gp_fail(err, GP_ERR_FORMAT, "'%s' is not a JSON object", file);
-    const char *type = gp_json_text(gp_json_get(root, "model_type"), NULL);
-    if (!type)
-        return gp_fail(err, GP_ERR_UNSUPPORTED, "'%s' has no model_type; goldpan reads models of type clip", file);
+    const gp_architecture *architecture = gp_architecture_find(gp_clip_architectures, root);
+    if (!architecture) return gp_fail(err, GP_ERR_UNSUPPORTED, "'%s' is not the config of a CLIP model", file);
+    const char *type = architecture->model_type;
     GP_TRY(whole(&r, root, "projection_dim", 512, MOST_WIDTH, &c->embedding));
     if (strcmp(type, "clip") == 0) {
         GP_TRY(
@@ -147,9 +156,7 @@ static gp_status read_root(const gp_json *root, const char *file, gp_clip_config
         return read_text(&r, part, c);
     }
     if (strcmp(type, "clip_vision_model") == 0) return read_image(&r, root, c);
-    if (strcmp(type, "clip_text_model") == 0) return read_text(&r, root, c);
-    return gp_fail(err, GP_ERR_UNSUPPORTED, "'%s': model_type is '%.60s'; goldpan reads models of type clip", file,
-                   type);
+    return read_text(&r, root, c);
 }
 
 gp_status gp_clip_config_parse(const char *json, size_t size, const char *file, gp_clip_config *out, gp_error *err)

@@ -4,7 +4,9 @@
 #ifndef GP_MODEL_CONFIG_H
 #define GP_MODEL_CONFIG_H
 
-#include "base/status.h"
+#include "model/encoder_type.h"
+
+extern const gp_architecture gp_clip_architectures[]; /* ends with NULL */
 
 typedef enum gp_activation { GP_QUICK_GELU, GP_GELU } gp_activation;
 

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "image/image.h"
 #include "image/preprocess.h"
-#include "model/clip.h"
+#include "model/encoder.h"
 #include "serve/request_body.h"
 #include "serve/embedding_index.h"
 #include "encode/encode.h"
@@ -22,8 +22,8 @@ enum { UPLOADS = 16 };
 struct gp_search_service {
     gp_server *server;
     pthread_mutex_t lock;
-    gp_clip *clip;
-    gp_encode_pool *encoder;
+    gp_encoder *encoder;
+    gp_encode_pool *pool;
     bool tried;
     gp_error refused; /* why there is no model */
     gp_embedding_index products;
@@ -50,8 +50,8 @@ void gp_search_service_close(gp_search_service *search)
     if (!search) return;
     for (size_t i = 0; i < UPLOADS; i++) gp_mem_free(search->uploads[i].vector);
     gp_embedding_index_clear(&search->products);
-    gp_encode_pool_close(search->encoder);
-    gp_clip_close(search->clip);
+    gp_encode_pool_close(search->pool);
+    gp_encoder_close(search->encoder);
     pthread_mutex_destroy(&search->lock);
     gp_mem_free(search);
 }
@@ -63,11 +63,11 @@ static gp_status open_model(gp_search_service *s, gp_error *err)
     const gp_serve_setup *setup = s->server->setup;
     if (!s->tried) {
         s->tried = true;
-        gp_status st = gp_clip_open(setup->model_folder, setup->precision, setup->engine, &s->clip, &s->refused);
-        if (st == GP_OK) st = gp_encode_pool_open(s->clip, 1, 1, 0, &s->encoder, &s->refused);
+        gp_status st = gp_encoder_open(setup->model_folder, setup->precision, setup->engine, &s->encoder, &s->refused);
+        if (st == GP_OK) st = gp_encode_pool_open(s->encoder, 1, 1, 0, &s->pool, &s->refused);
         s->refused.status = st;
     }
-    if (!s->encoder) return gp_fail(err, s->refused.status, "%s", s->refused.message);
+    if (!s->pool) return gp_fail(err, s->refused.status, "%s", s->refused.message);
     return GP_OK;
 }
 
@@ -79,7 +79,7 @@ static gp_status need_model(gp_search_service *s, gp_error *err)
                        "the explorer was started without a model: only `more` and `less` by images "
                        "of the catalog can be searched");
     GP_TRY(open_model(s, err));
-    gp_clip_facts(s->clip, &facts);
+    gp_encoder_facts(s->encoder, &facts);
     if (facts.embedding != s->products.dims || !strstr(s->products.scorer, facts.weight_hash))
         return gp_fail(err, GP_ERR_USAGE,
                        "the catalog's embeddings are not of the model that the explorer was started "
@@ -133,7 +133,7 @@ static gp_status direct(gp_search_service *s, const gp_search_query *wish, float
     if (wish->text) {
         const char *words = wish->text;
         GP_TRY(need_model(s, err));
-        GP_TRY(gp_encode_pool_texts(s->encoder, &words, 1, text, NULL, NULL, NULL, err));
+        GP_TRY(gp_encode_pool_texts(s->pool, &words, 1, text, NULL, NULL, NULL, err));
         add(direction, text, share, s->products.dims);
     }
     GP_TRY(add_alike(s, wish->more, wish->more_count, share, direction, err));
@@ -204,13 +204,13 @@ static gp_status encode(gp_search_service *s, const gp_snapshot *shown, const gp
     pthread_mutex_lock(&s->lock);
     GP_TRY_GOTO(need_products(s, shown, err));
     GP_TRY_GOTO(need_model(s, err));
-    gp_clip_facts(s->clip, &facts);
+    gp_encoder_facts(s->encoder, &facts);
     if (!facts.has_image_tower) GP_TRY_GOTO(gp_fail(err, GP_ERR_UNSUPPORTED, "the model has no image tower"));
     GP_TRY_GOTO(gp_alloc_aligned((void **)&planes, (size_t)3 * facts.image_side * facts.image_side, sizeof *planes,
                                  "a picture", err));
     GP_TRY_GOTO(gp_alloc((void **)&vector, facts.embedding, sizeof *vector, "a picture", err));
-    GP_TRY_GOTO(gp_preprocess_planes(gp_clip_preprocess(s->clip), pixels, planes, err));
-    GP_TRY_GOTO(gp_encode_pool_planes(s->encoder, planes, 1, vector, err));
+    GP_TRY_GOTO(gp_preprocess_planes(gp_encoder_preprocess(s->encoder), pixels, planes, err));
+    GP_TRY_GOTO(gp_encode_pool_planes(s->pool, planes, 1, vector, err));
     *number = ++s->uploaded;
     gp_mem_free(s->uploads[*number % UPLOADS].vector);
     s->uploads[*number % UPLOADS].number = *number;

@@ -37,7 +37,7 @@ static gp_status embed_labels(const gp_analysis_run *r, const gp_label_words *l,
     }
     if (st == GP_OK) st = gp_alloc((void **)&vectors, (count + NEUTRALS) * d, sizeof *vectors, "categories", err);
     if (st == GP_OK)
-        st = gp_embed_run_texts(r->clip, (const char *const *)texts, count, r->options->threads, vectors, NULL, NULL,
+        st = gp_embed_run_texts(r->encoder, (const char *const *)texts, count, r->options->threads, vectors, NULL, NULL,
                                 err);
     for (size_t i = 0; st == GP_OK && i < l->count; i++) {
         double norm = 0;
@@ -50,7 +50,7 @@ static gp_status embed_labels(const gp_analysis_run *r, const gp_label_words *l,
         for (size_t j = 0; norm > 0 && j < d; j++) vectors[i * d + j] = (float)(vectors[i * d + j] / sqrt(norm));
     }
     if (st == GP_OK)
-        st = gp_embed_run_texts(r->clip, neutral_texts, NEUTRALS, r->options->threads, vectors + l->count * d, NULL,
+        st = gp_embed_run_texts(r->encoder, neutral_texts, NEUTRALS, r->options->threads, vectors + l->count * d, NULL,
                                 NULL, err);
     for (size_t i = 0; texts && i < count; i++) gp_mem_free(texts[i]);
     gp_mem_free(texts);
@@ -90,7 +90,7 @@ out:
 static void say_unsorted(gp_analysis_run *r, size_t silent, size_t others)
 {
     char text[200] = "";
-    if (silent && !r->clip)
+    if (silent && !r->encoder)
         snprintf(text, sizeof text,
                  "the prompts of %zu %s none of your categories; they get no category, since only --model can compare "
                  "the images",
@@ -113,7 +113,7 @@ gp_status gp_analysis_label(gp_analysis_run *r, gp_error *err)
         chosen[i] = gp_label_words_match(&l, r->m.texts[i]);
         silent += !chosen[i];
     }
-    if (silent && r->clip) GP_TRY_GOTO(label_by_sight(r, &l, chosen, &others, err));
+    if (silent && r->encoder) GP_TRY_GOTO(label_by_sight(r, &l, chosen, &others, err));
     say_unsorted(r, silent, others);
     GP_TRY_GOTO(gp_categories_from_words(chosen, r->m.n, "labels", &r->categories, err));
     gp_mem_free(r->categories.note); /* the note was about a column */

@@ -353,9 +353,9 @@ out:
 
 static gp_status embed_probes(gp_analysis_run *r, gp_error *err)
 {
-    if (!r->clip) return GP_OK;
+    if (!r->encoder) return GP_OK;
     GP_TRY(gp_alloc((void **)&r->probes, GP_PROBES * r->m.dims, sizeof(float), "probes", err));
-    return gp_embed_run_texts(r->clip, gp_probe_words, GP_PROBES, r->options->threads, r->probes, NULL, NULL, err);
+    return gp_embed_run_texts(r->encoder, gp_probe_words, GP_PROBES, r->options->threads, r->probes, NULL, NULL, err);
 }
 
 static void clear(gp_analysis_run *r)
@@ -402,13 +402,13 @@ static bool any_score(const gp_cat_matrix *m)
     return false;
 }
 
-gp_status gp_stage_analyze(gp_catalog *cat, const gp_clip *clip, const char *scorer, const gp_analyze_parts *parts,
-                           gp_analyze_report *report, gp_error *err)
+gp_status gp_stage_analyze(gp_catalog *cat, const gp_encoder *encoder, const char *scorer,
+                           const gp_analyze_parts *parts, gp_analyze_report *report, gp_error *err)
 {
     double start = gp_clock_now();
     gp_analyze_report counts = {0};
     gp_analysis_run r = {.cat = cat,
-                         .clip = clip,
+                         .encoder = encoder,
                          .options = &parts->find,
                          .slicing = &parts->slices,
                          .copies = &parts->duplicates,

@@ -5,7 +5,7 @@
 #define GP_STAGE_ANALYZE_STAGE_H
 
 #include "catalog/analysis.h"
-#include "model/clip.h"
+#include "model/encoder.h"
 #include "pick/category.h"
 #include "stage/settings.h"
 
@@ -16,7 +16,7 @@ typedef struct gp_analysis {
 
 typedef struct gp_analysis_run {
     gp_catalog *cat;
-    const gp_clip *clip;               /* or NULL */
+    const gp_encoder *encoder;         /* or NULL */
     const gp_analyze_options *options; /* complete, and so are: */
     const gp_slices_options *slicing;  /* with threads and progress of the options */
     const gp_duplicates_options *copies;

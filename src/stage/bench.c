@@ -25,7 +25,7 @@ enum { DRAWN = 8, KEPT = 8192 /* paths at most */, TEXTS = 64, PICTURES_A_PROMPT
 typedef struct bench_run {
     const gp_bench_options *options;
     gp_bench_report *report;
-    gp_encode_pool *encoder;
+    gp_encode_pool *pool;
     gp_catalog *cat;
     int64_t encoder_id;
     gp_progress_meter ticker;
@@ -86,7 +86,7 @@ static void draw_some(void *user, int index)
 static gp_status draw_pictures(bench_run *r, gp_error *err)
 {
     gp_threads *threads = NULL;
-    int n = gp_encode_pool_threads(r->encoder);
+    int n = gp_encode_pool_threads(r->pool);
     GP_TRY(gp_threads_start(n < DRAWN ? n : DRAWN, draw_some, r, &threads, err));
     gp_threads_join(threads);
     for (size_t i = 0; i < DRAWN; i++)
@@ -114,13 +114,13 @@ static size_t spread(size_t i, size_t n)
 static gp_status next_batch(void *user, void **out, gp_error *err)
 {
     bench_run *r = user;
-    const size_t threads = (size_t)gp_encode_pool_threads(r->encoder), batch = gp_encode_pool_batch(r->encoder);
+    const size_t threads = (size_t)gp_encode_pool_threads(r->pool), batch = gp_encode_pool_batch(r->pool);
     if (r->ticker.stopped) return gp_fail(err, GP_ERR_STOPPED, "stopped");
     /* As many jobs for every thread, or some would wait at the end and the rate would seem lower than it is. */
     if (r->made == r->most || (r->jobs % threads == 0 && gp_clock_now() > r->until)) return GP_OK;
     size_t left = r->most - r->made;
     gp_encode_job *job;
-    GP_TRY(gp_encode_job_new(r->encoder, left < batch ? left : batch, &job, err));
+    GP_TRY(gp_encode_job_new(r->pool, left < batch ? left : batch, &job, err));
     for (size_t i = 0; i < job->count; i++) {
         gp_encode_item *p = &job->pictures[i];
         p->id = (int64_t)(r->made + i);
@@ -138,13 +138,13 @@ static gp_status next_batch(void *user, void **out, gp_error *err)
 
 static void work_batch(void *user, int thread, void *job)
 {
-    gp_encode_job_run(((bench_run *)user)->encoder, thread, job);
+    gp_encode_job_run(((bench_run *)user)->pool, thread, job);
 }
 
 /* As score writes a batch; what an image is called matters to nobody here. */
 static gp_status write_batch(bench_run *r, const gp_encode_job *job, gp_error *err)
 {
-    const size_t d = gp_encode_pool_dims(r->encoder);
+    const size_t d = gp_encode_pool_dims(r->pool);
     double start = gp_clock_now();
     GP_TRY(gp_cat_begin(r->cat, err));
     for (size_t i = 0; i < job->count; i++) {
@@ -195,7 +195,7 @@ static void drop_batch(void *user, void *job)
 
 static gp_status encode(bench_run *r, gp_error *err)
 {
-    const int threads = gp_encode_pool_threads(r->encoder);
+    const int threads = gp_encode_pool_threads(r->pool);
     gp_pipeline pipe = {.threads = threads,
                         .window = (size_t)threads * 2,
                         .next = next_batch,
@@ -235,8 +235,8 @@ static gp_status encode_texts(bench_run *r, const char *const *texts, size_t n, 
 {
     float *vectors = NULL;
     if (n == 0) return GP_OK;
-    GP_TRY(gp_alloc((void **)&vectors, n * gp_encode_pool_dims(r->encoder), sizeof *vectors, "embeddings", err));
-    gp_status st = gp_encode_pool_texts(r->encoder, texts, n, vectors, NULL, NULL, &r->report->text_tower_seconds, err);
+    GP_TRY(gp_alloc((void **)&vectors, n * gp_encode_pool_dims(r->pool), sizeof *vectors, "embeddings", err));
+    gp_status st = gp_encode_pool_texts(r->pool, texts, n, vectors, NULL, NULL, &r->report->text_tower_seconds, err);
     r->report->texts += n;
     gp_mem_free(vectors);
     return st;
@@ -280,10 +280,10 @@ static gp_status texts_of_drawn(bench_run *r, gp_error *err)
 
 /* ------------------------------------------------------------------ the whole */
 
-static gp_status begin(bench_run *r, const gp_clip *clip, const gp_model_facts *facts, gp_error *err)
+static gp_status begin(bench_run *r, const gp_encoder *encoder, const gp_model_facts *facts, gp_error *err)
 {
     const gp_bench_options *o = r->options;
-    gp_cat_encoder encoder = {.model = "bench",
+    gp_cat_encoder row = {.model = "bench",
                               .weight_hash = facts->weight_hash,
                               .precision = facts->precision,
                               .preprocess_id = facts->preprocess_id,
@@ -291,11 +291,11 @@ static gp_status begin(bench_run *r, const gp_clip *clip, const gp_model_facts *
                               .dims = facts->embedding};
     if (!facts->has_image_tower) return gp_fail(err, GP_ERR_UNSUPPORTED, "the model has no image tower");
     GP_TRY(
-        gp_encode_pool_open(clip, o->threads, (size_t)(o->batch > 0 ? o->batch : 0), o->max_pixels, &r->encoder, err));
-    r->report->threads = gp_encode_pool_threads(r->encoder);
-    r->report->batch = (uint32_t)gp_encode_pool_batch(r->encoder);
+        gp_encode_pool_open(encoder, o->threads, (size_t)(o->batch > 0 ? o->batch : 0), o->max_pixels, &r->pool, err));
+    r->report->threads = gp_encode_pool_threads(r->pool);
+    r->report->batch = (uint32_t)gp_encode_pool_batch(r->pool);
     GP_TRY(gp_cat_open_memory(&r->cat, err));
-    GP_TRY(gp_cat_encoder_put(r->cat, &encoder, &r->encoder_id, err));
+    GP_TRY(gp_cat_encoder_put(r->cat, &row, &r->encoder_id, err));
     return o->root_count ? find_files(r, err) : draw_pictures(r, err);
 }
 
@@ -309,18 +309,19 @@ static void conclude(gp_bench_report *n)
     n->expected = (double)n->found / n->rate;
 }
 
-gp_status gp_stage_bench(const gp_clip *clip, const gp_bench_options *options, gp_bench_report *report, gp_error *err)
+gp_status gp_stage_bench(const gp_encoder *encoder, const gp_bench_options *options, gp_bench_report *report,
+                         gp_error *err)
 {
     gp_bench_report counts = {0};
     gp_model_facts facts = {0};
     bench_run r = {.options = options, .report = &counts};
     gp_status st;
     atomic_init(&r.next_drawn, 0);
-    gp_clip_facts(clip, &facts);
+    gp_encoder_facts(encoder, &facts);
     gp_progress_meter_init(&r.ticker, "bench", 0, options->progress, options->user);
-    GP_TRY_GOTO(begin(&r, clip, &facts, err));
+    GP_TRY_GOTO(begin(&r, encoder, &facts, err));
     GP_TRY_GOTO(encode(&r, err));
-    if (facts.has_text_tower && gp_clip_tokenizer(clip))
+    if (facts.has_text_tower && gp_encoder_tokenizer(encoder))
         GP_TRY_GOTO(r.paths ? texts_of_files(&r, err) : texts_of_drawn(&r, err));
     gp_progress_meter_finish(&r.ticker);
     conclude(&counts);
@@ -330,6 +331,6 @@ out:
     for (size_t i = 0; i < r.path_count; i++) gp_mem_free(r.paths[i]);
     gp_mem_free(r.paths);
     gp_cat_close(r.cat);
-    gp_encode_pool_close(r.encoder);
+    gp_encode_pool_close(r.pool);
     return st;
 }

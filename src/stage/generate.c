@@ -324,7 +324,7 @@ static gp_status score_some(gp_generation *m, gp_catalog *cat, gp_error *err)
     gp_report report = {0};
     score.threads = m->o->threads, score.max_pixels = m->o->max_pixels;
     score.progress = score_on, score.user = m;
-    gp_status st = gp_stage_score(cat, m->clip, m->model_name, &score, &report, err);
+    gp_status st = gp_stage_score(cat, m->encoder, m->model_name, &score, &report, err);
     pthread_mutex_lock(&m->telling);
     m->counts->scored += report.done;
     pthread_mutex_unlock(&m->telling);
@@ -362,8 +362,8 @@ static gp_status draw_round(gp_generation *m, gp_error *err)
                         .work = draw,
                         .take = take_picture,
                         .drop = drop_picture};
-    m->ended = false, m->fresh = m->clip != NULL; /* also what an earlier run left */
-    if (m->clip) GP_TRY(gp_threads_start(1, score_thread, m, &scorer, err));
+    m->ended = false, m->fresh = m->encoder != NULL; /* also what an earlier run left */
+    if (m->encoder) GP_TRY(gp_threads_start(1, score_thread, m, &scorer, err));
     gp_status st = gp_pipeline_run(&pipe, m, err);
     pthread_mutex_lock(&m->mutex);
     m->ended = true;
@@ -500,12 +500,12 @@ gp_status gp_stage_generate_check(const gp_generate_options *options, gp_error *
     return st;
 }
 
-gp_status gp_stage_generate(gp_catalog *cat, const gp_clip *clip, const char *model_name,
+gp_status gp_stage_generate(gp_catalog *cat, const gp_encoder *encoder, const char *model_name,
                             const gp_generate_options *options, gp_generate_report *report, gp_error *err)
 {
     double start = gp_clock_now();
     gp_generate_report counts = {0};
-    gp_generation m = {.cat = cat, .clip = clip, .model_name = model_name, .o = options, .counts = &counts};
+    gp_generation m = {.cat = cat, .encoder = encoder, .model_name = model_name, .o = options, .counts = &counts};
     gp_status st = GP_OK;
     begin(&m);
     GP_TRY_GOTO(prepare(&m, err));

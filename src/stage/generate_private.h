@@ -31,7 +31,7 @@ typedef struct gp_subject {
 
 typedef struct gp_generation {
     gp_catalog *cat;
-    const gp_clip *clip; /* NULL: nothing is scored */
+    const gp_encoder *encoder; /* NULL: nothing is scored */
     const char *model_name;
     const gp_generate_options *o;
     gp_table *table;

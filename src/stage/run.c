@@ -12,17 +12,17 @@
 #include "catalog/catalog.h"
 #include "report/report.h"
 
-gp_status gp_stage_run(gp_catalog *cat, const gp_clip *clip, const char *model_name, const gp_run_parts *parts,
+gp_status gp_stage_run(gp_catalog *cat, const gp_encoder *encoder, const char *model_name, const gp_run_parts *parts,
                        gp_run_report *report, gp_error *err)
 {
     gp_run_report counts = {0};
     gp_status st = GP_OK;
     GP_TRY_GOTO(gp_stage_add(cat, &parts->add, &counts.add, err));
-    GP_TRY_GOTO(gp_stage_score(cat, clip, model_name, &parts->score, &counts.score, err));
+    GP_TRY_GOTO(gp_stage_score(cat, encoder, model_name, &parts->score, &counts.score, err));
     GP_TRY_GOTO(gp_cat_counts(cat, &counts.counts, err));
     bool candidates = counts.counts.images > counts.counts.apart;
     if (!parts->no_analysis && candidates && counts.score.done + counts.score.skipped > 0)
-        GP_TRY_GOTO(gp_stage_analyze(cat, clip, NULL, &parts->find, &counts.find, err));
+        GP_TRY_GOTO(gp_stage_analyze(cat, encoder, NULL, &parts->find, &counts.find, err));
     counts.strategy = parts->pick.strategy;
     if (parts->fit_strategy && counts.find.images)
         GP_TRY_GOTO(gp_stage_pick_fit(cat, &parts->pick, &counts.strategy, &counts.pick, err));

@@ -23,7 +23,7 @@
 
 typedef struct score_run {
     gp_catalog *cat;
-    gp_encode_pool *encoder;
+    gp_encode_pool *pool;
     int64_t encoder_id;
     bool retry_failed, keep_frames;
     gp_frames_found frames;
@@ -39,7 +39,7 @@ typedef struct score_run {
 
 static gp_status score_prompts(score_run *r, gp_error *err)
 {
-    size_t d = gp_encode_pool_dims(r->encoder);
+    size_t d = gp_encode_pool_dims(r->pool);
     int64_t after = 0;
     for (;;) {
         gp_cat_todo todo = {0};
@@ -53,7 +53,7 @@ static gp_status score_prompts(score_run *r, gp_error *err)
         GP_TRY_GOTO(gp_alloc((void **)&vectors, todo.count * d, sizeof *vectors, "prompt embeddings", err));
         GP_TRY_GOTO(gp_alloc((void **)&tokens, todo.count, sizeof *tokens, "prompt embeddings", err));
         GP_TRY_GOTO(gp_alloc((void **)&truncated, todo.count, sizeof *truncated, "prompt embeddings", err));
-        GP_TRY_GOTO(gp_encode_pool_texts(r->encoder, (const char *const *)todo.paths, todo.count, vectors, tokens,
+        GP_TRY_GOTO(gp_encode_pool_texts(r->pool, (const char *const *)todo.paths, todo.count, vectors, tokens,
                                          truncated, &r->report->text_tower_seconds, err));
         GP_TRY_GOTO(gp_cat_begin(r->cat, err));
         for (size_t i = 0; i < todo.count; i++) {
@@ -89,7 +89,7 @@ static gp_status next_batch(void *user, void **out, gp_error *err)
     size_t left = r->page.count - r->page_at;
     if (left == 0) return GP_OK;
     gp_encode_job *job;
-    GP_TRY(gp_encode_job_new(r->encoder, gp_encode_pool_next(r->encoder, left), &job, err));
+    GP_TRY(gp_encode_job_new(r->pool, gp_encode_pool_next(r->pool, left), &job, err));
     for (size_t i = 0; i < job->count; i++) {
         job->pictures[i].id = r->page.ids[r->page_at + i];
         /* The path goes with the job: the page may be replaced before the job is taken. */
@@ -105,7 +105,7 @@ static gp_status next_batch(void *user, void **out, gp_error *err)
 
 static void work_batch(void *user, int thread, void *job)
 {
-    gp_encode_job_run(((score_run *)user)->encoder, thread, job);
+    gp_encode_job_run(((score_run *)user)->pool, thread, job);
 }
 
 static void drop_batch(void *user, void *data)
@@ -118,7 +118,7 @@ static void drop_batch(void *user, void *data)
 
 static gp_status write_batch(score_run *r, const gp_encode_job *job, gp_error *err)
 {
-    size_t d = gp_encode_pool_dims(r->encoder);
+    size_t d = gp_encode_pool_dims(r->pool);
     double start = gp_clock_now();
     GP_TRY(gp_cat_begin(r->cat, err));
     for (size_t i = 0; i < job->count; i++) {
@@ -166,7 +166,7 @@ static gp_status take_batch(void *user, void *data, gp_error *err)
 
 static gp_status score_images(score_run *r, gp_error *err)
 {
-    int threads = gp_encode_pool_threads(r->encoder);
+    int threads = gp_encode_pool_threads(r->pool);
     gp_pipeline pipe = {.threads = threads,
                         .window = (size_t)threads * 2,
                         .next = next_batch,
@@ -218,20 +218,21 @@ out:
 
 /* ------------------------------------------------------------------ the stage */
 
-static gp_status begin(score_run *r, const gp_clip *clip, const char *model_name, gp_cat_scorer *scorer, gp_error *err)
+static gp_status begin(score_run *r, const gp_encoder *encoder, const char *model_name, gp_cat_scorer *scorer,
+                       gp_error *err)
 {
     gp_model_facts facts = {0};
-    gp_clip_facts(clip, &facts);
+    gp_encoder_facts(encoder, &facts);
     if (!facts.has_image_tower || !facts.has_text_tower)
         return gp_fail(err, GP_ERR_UNSUPPORTED, "model '%s' has no %s tower: it cannot score pairs", model_name,
                        facts.has_image_tower ? "text" : "image");
-    gp_cat_encoder encoder = {.model = model_name,
+    gp_cat_encoder row = {.model = model_name,
                               .weight_hash = facts.weight_hash,
                               .precision = facts.precision,
                               .preprocess_id = facts.preprocess_id,
                               .text_rule = TEXT_RULE,
                               .dims = facts.embedding};
-    GP_TRY(gp_cat_encoder_put(r->cat, &encoder, &r->encoder_id, err));
+    GP_TRY(gp_cat_encoder_put(r->cat, &row, &r->encoder_id, err));
     scorer->encoder = r->encoder_id;
     return gp_cat_scorer_put(r->cat, scorer, err);
 }
@@ -249,15 +250,15 @@ static gp_status tell_cut(const score_run *r, const gp_score_options *options, g
     return GP_OK;
 }
 
-void gp_stage_scorer_id(const gp_clip *clip, char *out, size_t size)
+void gp_stage_scorer_id(const gp_encoder *encoder, char *out, size_t size)
 {
     gp_model_facts facts = {0};
-    gp_clip_facts(clip, &facts);
+    gp_encoder_facts(encoder, &facts);
     gp_scorer_id(gp_scorer_find("clip"), facts.weight_hash, facts.precision, facts.preprocess_id, TEXT_RULE, out, size);
 }
 
-gp_status gp_stage_score(gp_catalog *cat, const gp_clip *clip, const char *model_name, const gp_score_options *options,
-                         gp_report *report, gp_error *err)
+gp_status gp_stage_score(gp_catalog *cat, const gp_encoder *encoder, const char *model_name,
+                         const gp_score_options *options, gp_report *report, gp_error *err)
 {
     double start = gp_clock_now();
     gp_report counts = {0};
@@ -265,24 +266,24 @@ gp_status gp_stage_score(gp_catalog *cat, const gp_clip *clip, const char *model
         .cat = cat, .retry_failed = options->retry_failed, .keep_frames = options->keep_frames, .report = &counts};
     const gp_scorer *clip_score = gp_scorer_find("clip");
     char scorer_id[512];
-    gp_stage_scorer_id(clip, scorer_id, sizeof scorer_id);
+    gp_stage_scorer_id(encoder, scorer_id, sizeof scorer_id);
     gp_cat_scorer scorer = {.id = scorer_id,
                             .name = clip_score->name,
                             .scale = clip_score->scale,
                             .higher_better = clip_score->higher_better};
     uint64_t todo = 0, with_failed = 0;
     gp_status st = GP_OK;
-    GP_TRY_GOTO(begin(&r, clip, model_name, &scorer, err));
+    GP_TRY_GOTO(begin(&r, encoder, model_name, &scorer, err));
     if (options->keep_frames) GP_TRY_GOTO(gp_cat_frames_keep(cat, &r.frames.kept, err));
     GP_TRY_GOTO(gp_cat_images_todo_count(cat, r.encoder_id, r.retry_failed, &todo, &counts.skipped, err));
     GP_TRY_GOTO(gp_cat_images_todo_count(cat, r.encoder_id, true, &with_failed, &counts.skipped, err));
     gp_progress_meter_init(&r.ticker, "score", todo, options->progress, options->user);
-    GP_TRY_GOTO(gp_encode_pool_open(clip, options->threads, (size_t)(options->batch > 0 ? options->batch : 0),
-                                    options->max_pixels, &r.encoder, err));
+    GP_TRY_GOTO(gp_encode_pool_open(encoder, options->threads, (size_t)(options->batch > 0 ? options->batch : 0),
+                                    options->max_pixels, &r.pool, err));
     GP_TRY_GOTO(score_prompts(&r, err));
     gp_status images = score_images(&r, err); /* stopped: score what there is before saying so */
     gp_progress_meter_finish(&r.ticker);
-    if (images == GP_OK && !gp_clip_preprocess(clip)->fast_decode)
+    if (images == GP_OK && !gp_encoder_preprocess(encoder)->fast_decode)
         images = gp_stage_measure(cat, options, &r.frames, err);
     if (images != GP_OK && images != GP_ERR_STOPPED) GP_TRY_GOTO(images);
     GP_TRY_GOTO(score_pairs(cat, clip_score, scorer_id, r.encoder_id, options->guesses, err));
@@ -292,7 +293,7 @@ gp_status gp_stage_score(gp_catalog *cat, const gp_clip *clip, const char *model
     counts.failed += with_failed - todo; /* those that failed before and were not tried again */
     (void)gp_cat_without_prompt(cat, &counts.without_prompt, NULL);
 out:
-    gp_encode_pool_close(r.encoder);
+    gp_encode_pool_close(r.pool);
     counts.seconds = gp_clock_now() - start;
     if (report) *report = counts;
     return st;

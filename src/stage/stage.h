@@ -5,7 +5,7 @@
 #define GP_STAGE_STAGE_H
 
 #include "base/status.h"
-#include "model/clip.h"
+#include "model/encoder.h"
 
 gp_status gp_stage_add(gp_catalog *cat, const gp_add_options *options, gp_report *report, gp_error *err);
 /* Like gp_stage_add, with options->prompts open already.  *rows: the row of each image; gp_rows_clear in any case. */
@@ -18,9 +18,9 @@ gp_status gp_stage_import_marks(gp_catalog *cat, gp_note_fn note, void *user, gp
 gp_status gp_stage_import(gp_catalog *cat, const gp_add_options *add, const gp_import_options *options,
                           gp_report *added, gp_report *report, gp_error *err);
 /* The id of the CLIP score by this model: all that the number depends on. */
-void gp_stage_scorer_id(const gp_clip *clip, char *out, size_t size);
-gp_status gp_stage_score(gp_catalog *cat, const gp_clip *clip, const char *model_name, const gp_score_options *options,
-                         gp_report *report, gp_error *err);
+void gp_stage_scorer_id(const gp_encoder *encoder, char *out, size_t size);
+gp_status gp_stage_score(gp_catalog *cat, const gp_encoder *encoder, const char *model_name,
+                         const gp_score_options *options, gp_report *report, gp_error *err);
 /* scorer NULL: the one used last. */
 gp_status gp_stage_pick(gp_catalog *cat, const char *scorer, const gp_pick_options *options, gp_report *report,
                         gp_error *err);
@@ -41,9 +41,9 @@ typedef struct gp_analyze_parts {
     gp_duplicates_options duplicates;
     gp_umap_options map;
 } gp_analyze_parts;
-/* clip NULL: no category_labels, no probes. */
-gp_status gp_stage_analyze(gp_catalog *cat, const gp_clip *clip, const char *scorer, const gp_analyze_parts *parts,
-                           gp_analyze_report *report, gp_error *err);
+/* encoder NULL: no category_labels, no probes. */
+gp_status gp_stage_analyze(gp_catalog *cat, const gp_encoder *encoder, const char *scorer,
+                           const gp_analyze_parts *parts, gp_analyze_report *report, gp_error *err);
 
 /* Which words go with which scores; options complete.  NOT_FOUND: nothing is scored. */
 gp_status gp_stage_words(gp_catalog *cat, const gp_words_options *options,
@@ -58,14 +58,15 @@ typedef struct gp_run_parts {
     bool fit_strategy;      /* see gp_stage_pick_fit */
     gp_sheet_options sheet; /* file NULL: no sheet */
 } gp_run_parts;
-gp_status gp_stage_run(gp_catalog *cat, const gp_clip *clip, const char *model_name, const gp_run_parts *parts,
+gp_status gp_stage_run(gp_catalog *cat, const gp_encoder *encoder, const char *model_name, const gp_run_parts *parts,
                        gp_run_report *report, gp_error *err);
 
 gp_status gp_stage_generate_check(const gp_generate_options *options, gp_error *err);
-gp_status gp_stage_generate(gp_catalog *cat, const gp_clip *clip, const char *model_name,
+gp_status gp_stage_generate(gp_catalog *cat, const gp_encoder *encoder, const char *model_name,
                             const gp_generate_options *options, gp_generate_report *report, gp_error *err);
 
 /* roots NULL: pictures are drawn. */
-gp_status gp_stage_bench(const gp_clip *clip, const gp_bench_options *options, gp_bench_report *report, gp_error *err);
+gp_status gp_stage_bench(const gp_encoder *encoder, const gp_bench_options *options, gp_bench_report *report,
+                         gp_error *err);
 
 #endif

@@ -4,7 +4,7 @@
 #define GP_TEXT_BPE_H
 
 #include "base/str.h"
-#include "text/tokenizer.h"
+#include "text/clip_bpe.h"
 
 #define GP_BPE_BOS "<|startoftext|>"
 #define GP_BPE_EOS "<|endoftext|>"

@@ -7,7 +7,7 @@
 #include "image/image.h"
 #include "ingest/meta.h"
 #include "table/table.h"
-#include "text/tokenizer.h"
+#include "text/clip_bpe.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -10,8 +10,8 @@
 #include "model/scorer.h"
 
 typedef struct side {
-    gp_clip *clip;
-    gp_clip_worker *worker;
+    gp_encoder *clip;
+    gp_encoder_worker *worker;
     char folder[1100], last_image[200];
     float image[64], text[64];
     size_t e;
@@ -22,12 +22,12 @@ static void open_side(side *s, const char *root, const char *model, gp_precision
     gp_error err = {0};
     gp_model_facts facts;
     snprintf(s->folder, sizeof s->folder, "%s/%s", root, model);
-    assert_ok(gp_clip_open(s->folder, precision, GP_ENGINE_AUTO, &s->clip, &err));
-    assert_non_null(gp_clip_tokenizer(s->clip));
-    gp_clip_facts(s->clip, &facts);
+    assert_ok(gp_encoder_open(s->folder, precision, GP_ENGINE_AUTO, &s->clip, &err));
+    assert_non_null(gp_encoder_tokenizer(s->clip));
+    gp_encoder_facts(s->clip, &facts);
     s->e = facts.embedding;
     assert_true(s->e <= 64);
-    assert_ok(gp_clip_worker_new(s->clip, 1, facts.context, &s->worker, &err));
+    assert_ok(gp_encoder_worker_new(s->clip, 1, facts.context, &s->worker, &err));
 }
 
 static void encode_image(side *s, const char *name)
@@ -37,13 +37,13 @@ static void encode_image(side *s, const char *name)
     gp_pixels pixels;
     char relative[300];
     if (strcmp(s->last_image, name) == 0) return;
-    const gp_preprocess_config *p = gp_clip_preprocess(s->clip);
+    const gp_preprocess_config *p = gp_encoder_preprocess(s->clip);
     float *planes = calloc(3 * (size_t)p->crop_w * p->crop_h, sizeof *planes);
     snprintf(relative, sizeof relative, "tests/golden/%s", name);
     assert_ok(gp_file_read(source_path(relative), 1 << 26, &file, &err));
     assert_ok(gp_image_decode_bytes(file.data, file.size, 0, &pixels, &err));
     assert_ok(gp_preprocess_planes(p, &pixels, planes, &err));
-    assert_ok(gp_clip_run_images(s->worker, planes, 1, s->image, &err));
+    assert_ok(gp_encoder_run_images(s->worker, planes, 1, s->image, &err));
     snprintf(s->last_image, sizeof s->last_image, "%s", name);
     gp_mem_free(pixels.rgb);
     gp_bytes_clear(&file);
@@ -58,14 +58,14 @@ static void encode_text(side *s, const gp_json *pair)
     uint64_t id, uncut;
     const char *text = gp_json_text(gp_json_get(pair, "text"), &size);
     const gp_json *want = gp_json_get(pair, "ids");
-    assert_ok(gp_bpe_encode_cut(gp_clip_tokenizer(s->clip), text, size, 77, ids, &count, &full, &err));
+    assert_ok(gp_tokenizer_encode_cut(gp_encoder_tokenizer(s->clip), text, size, 77, ids, &count, &full, &err));
     assert_int_equal(count, gp_json_count(want));
     for (size_t i = 0; i < count; i++) {
         assert_true(gp_json_u64(gp_json_at(want, i), &id));
         assert_int_equal(ids[i], id);
     }
     assert_int_equal(full, gp_json_u64(gp_json_get(pair, "n_ids_uncut"), &uncut) ? uncut : count);
-    assert_ok(gp_clip_run_texts(s->worker, ids, &count, 1, s->text, &err));
+    assert_ok(gp_encoder_run_texts(s->worker, ids, &count, 1, s->text, &err));
 }
 
 static const double *ranked; /* what `by_value` compares */
@@ -132,7 +132,7 @@ static void check_pairs(const char *root, gp_precision precision, double within,
            gp_precision_name(precision), worst, sum / (double)n, correlation);
     assert_true(correlation >= order);
     assert_true(sum / (double)n <= mean_within);
-    for (size_t i = 0; i < 2; i++) gp_clip_worker_free(sides[i].worker), gp_clip_close(sides[i].clip);
+    for (size_t i = 0; i < 2; i++) gp_encoder_worker_free(sides[i].worker), gp_encoder_close(sides[i].clip);
     gp_json_free(json);
     gp_bytes_clear(&text);
 }

@@ -65,7 +65,7 @@ static void check_weights(const char *name)
 
 /* One forward pass, pictures and texts dealt to threads, each with a worker of its own. */
 typedef struct job {
-    const gp_clip *clip;
+    const gp_encoder *clip;
     const float *planes;
     const int32_t *ids; /* [8,77] */
     size_t images, plane, e, threads;
@@ -75,17 +75,17 @@ typedef struct job {
 
 static gp_status run_share(job *j, size_t index, gp_error *err)
 {
-    gp_clip_worker *w = NULL;
+    gp_encoder_worker *w = NULL;
     gp_status st;
-    GP_TRY_GOTO(gp_clip_worker_new(j->clip, 1, 77, &w, err));
+    GP_TRY_GOTO(gp_encoder_worker_new(j->clip, 1, 77, &w, err));
     for (size_t i = index; i < j->images; i += j->threads)
-        GP_TRY_GOTO(gp_clip_run_images(w, j->planes + i * j->plane, 1, j->image_out + i * j->e, err));
+        GP_TRY_GOTO(gp_encoder_run_images(w, j->planes + i * j->plane, 1, j->image_out + i * j->e, err));
     for (size_t i = index; i < TEXTS; i += j->threads) {
         size_t count = 77;
-        GP_TRY_GOTO(gp_clip_run_texts(w, j->ids + i * 77, &count, 1, j->text_out + i * j->e, err));
+        GP_TRY_GOTO(gp_encoder_run_texts(w, j->ids + i * 77, &count, 1, j->text_out + i * j->e, err));
     }
 out:
-    gp_clip_worker_free(w);
+    gp_encoder_worker_free(w);
     return st;
 }
 
@@ -127,17 +127,17 @@ static void compare(const shape *s, const job *j, gp_precision precision)
 static void run(const shape *s, const char *folder, gp_precision precision)
 {
     gp_error err = {0};
-    gp_clip *clip = NULL;
+    gp_encoder *clip = NULL;
     gp_threads *threads = NULL;
     double start = gp_clock_now(), opened;
     const size_t pixels = (size_t)s->side * s->side;
     npy ids = npy_load(golden_path("ids", ".npy"));
     float *planes = calloc(s->images * 3 * pixels, sizeof *planes);
     job *j = calloc(1, sizeof *j);
-    assert_ok(gp_clip_open(folder, precision, GP_ENGINE_AUTO, &clip, &err));
+    assert_ok(gp_encoder_open(folder, precision, GP_ENGINE_AUTO, &clip, &err));
     opened = gp_clock_now();
     gp_model_facts facts;
-    gp_clip_facts(clip, &facts);
+    gp_encoder_facts(clip, &facts);
     for (size_t i = 0; i < s->images; i++) {
         char name[60];
         gp_bytes file;
@@ -168,7 +168,7 @@ static void run(const shape *s, const char *folder, gp_precision precision)
            opened - start, gp_clock_now() - opened, facts.engine);
     compare(s, j, precision);
     free(planes), free(j->image_out), free(j->text_out), free(j), npy_free(&ids);
-    gp_clip_close(clip);
+    gp_encoder_close(clip);
 }
 
 static void test_shape(void **state)

@@ -58,7 +58,7 @@ static inline npy towers_golden(const towers_case *c, const char *name)
 }
 
 /* Run one tower both ways ("pooled" and projected), compare, give back the embeddings [n,e] (free). */
-static inline float *towers_compare(const towers_case *c, gp_clip_worker *w, bool image, gp_precision precision,
+static inline float *towers_compare(const towers_case *c, gp_encoder_worker *w, bool image, gp_precision precision,
                                     const npy *ids, towers_worst *worst)
 {
     gp_error err = {0};
@@ -69,11 +69,11 @@ static inline float *towers_compare(const towers_case *c, gp_clip_worker *w, boo
     if (image) {
         assert_int_equal(n, c->images);
         assert_ok(gp_clip_pooled_images(w, c->planes, n, before, &err));
-        assert_ok(gp_clip_run_images(w, c->planes, n, out, &err));
+        assert_ok(gp_encoder_run_images(w, c->planes, n, out, &err));
     } else {
         for (size_t i = 0; i < n; i++) counts[i] = ids->shape[1];
         assert_ok(gp_clip_pooled_texts(w, ids->data, counts, n, before, &err));
-        assert_ok(gp_clip_run_texts(w, ids->data, counts, n, out, &err));
+        assert_ok(gp_encoder_run_texts(w, ids->data, counts, n, out, &err));
     }
     double scale, most = largest_difference(out, embeds.data, n * e, &scale);
     bool exact = precision == GP_PRECISION_FP32;
@@ -118,21 +118,21 @@ static inline void towers_scores(const towers_case *c, const float *images, cons
 static inline void towers_check(const towers_case *c, gp_precision precision, gp_engine engine, towers_worst *worst)
 {
     gp_error err = {0};
-    gp_clip *clip = NULL;
-    gp_clip_worker *w = NULL;
+    gp_encoder *clip = NULL;
+    gp_encoder_worker *w = NULL;
     gp_model_facts facts;
     npy ids = {0};
-    assert_ok(gp_clip_open(c->folder, precision, engine, &clip, &err));
-    gp_clip_facts(clip, &facts);
+    assert_ok(gp_encoder_open(c->folder, precision, engine, &clip, &err));
+    gp_encoder_facts(clip, &facts);
     if (facts.has_text_tower) ids = towers_golden(c, "ids");
-    assert_ok(gp_clip_worker_new(clip, facts.has_image_tower ? c->images : 0, ids.count, &w, &err));
+    assert_ok(gp_encoder_worker_new(clip, facts.has_image_tower ? c->images : 0, ids.count, &w, &err));
     float *images = facts.has_image_tower ? towers_compare(c, w, true, precision, NULL, worst) : NULL;
     float *texts = facts.has_text_tower ? towers_compare(c, w, false, precision, &ids, worst) : NULL;
     if (images && texts) towers_scores(c, images, texts, precision, worst);
     free(images), free(texts);
     if (ids.data) npy_free(&ids);
-    gp_clip_worker_free(w);
-    gp_clip_close(clip);
+    gp_encoder_worker_free(w);
+    gp_encoder_close(clip);
 }
 
 /* Every precision with every engine that is built in; prints the worst of each. */

@@ -45,11 +45,11 @@ static float *planes_of(size_t n)
     return planes;
 }
 
-static gp_clip *open_in(const char *folder, gp_precision precision, gp_engine engine)
+static gp_encoder *open_in(const char *folder, gp_precision precision, gp_engine engine)
 {
     gp_error err = {0};
-    gp_clip *clip = NULL;
-    assert_ok(gp_clip_open(folder, precision, engine, &clip, &err));
+    gp_encoder *clip = NULL;
+    assert_ok(gp_encoder_open(folder, precision, engine, &clip, &err));
     return clip;
 }
 
@@ -58,11 +58,11 @@ static void test_facts(void **state)
     (void)state;
     char *one = folder_of(&sizes, config, "F16", 1), *three = folder_of(&sizes, config, "F16", 3),
          *other = folder_of(&sizes, config, "BF16", 1);
-    gp_clip *a = open_in(one, GP_PRECISION_FP32, GP_ENGINE_PLAIN),
-            *b = open_in(three, GP_PRECISION_BF16, GP_ENGINE_PLAIN),
-            *c = open_in(other, GP_PRECISION_AUTO, GP_ENGINE_AUTO);
+    gp_encoder *a = open_in(one, GP_PRECISION_FP32, GP_ENGINE_PLAIN),
+               *b = open_in(three, GP_PRECISION_BF16, GP_ENGINE_PLAIN),
+               *c = open_in(other, GP_PRECISION_AUTO, GP_ENGINE_AUTO);
     gp_model_facts f, g, h;
-    gp_clip_facts(a, &f), gp_clip_facts(b, &g), gp_clip_facts(c, &h);
+    gp_encoder_facts(a, &f), gp_encoder_facts(b, &g), gp_encoder_facts(c, &h);
     assert_string_equal(f.folder, one);
     assert_string_equal(f.precision, "fp32");
     assert_string_equal(g.precision, "bf16");
@@ -90,10 +90,10 @@ static void test_facts(void **state)
     assert_string_equal(f.weight_hash, g.weight_hash);
     assert_string_not_equal(f.weight_hash, h.weight_hash);
     assert_non_null(f.preprocess_id);
-    assert_non_null(gp_clip_preprocess(a));
-    assert_int_equal(gp_clip_preprocess(a)->crop_w, 48);
-    assert_null(gp_clip_tokenizer(a));
-    gp_clip_close(a), gp_clip_close(b), gp_clip_close(c);
+    assert_non_null(gp_encoder_preprocess(a));
+    assert_int_equal(gp_encoder_preprocess(a)->crop_w, 48);
+    assert_null(gp_encoder_tokenizer(a));
+    gp_encoder_close(a), gp_encoder_close(b), gp_encoder_close(c);
     recipe_folder_free(one), recipe_folder_free(three), recipe_folder_free(other);
 }
 
@@ -102,31 +102,31 @@ static void check_batches(gp_precision precision, gp_engine engine)
 {
     gp_error err = {0};
     char *folder = folder_of(&sizes, config, "F32", 1);
-    gp_clip *clip = open_in(folder, precision, engine);
-    gp_clip_worker *w = NULL;
+    gp_encoder *clip = open_in(folder, precision, engine);
+    gp_encoder_worker *w = NULL;
     float *planes = planes_of(MOST), all[MOST * E], some[MOST * E], texts[TEXTS * E], text[E];
-    assert_ok(gp_clip_worker_new(clip, MOST, TOKENS, &w, &err));
-    assert_ok(gp_clip_run_images(w, planes, MOST, all, &err));
-    assert_ok(gp_clip_run_texts(w, ids, counts, TEXTS, texts, &err));
+    assert_ok(gp_encoder_worker_new(clip, MOST, TOKENS, &w, &err));
+    assert_ok(gp_encoder_run_images(w, planes, MOST, all, &err));
+    assert_ok(gp_encoder_run_texts(w, ids, counts, TEXTS, texts, &err));
     for (size_t n = 1; n < MOST; n += 2)
         for (size_t at = 0; at + n <= MOST; at += n) {
-            gp_clip_worker *small = NULL;
-            assert_ok(gp_clip_worker_new(clip, n, 0, &small, &err));
-            assert_ok(gp_clip_run_images(small, planes + at * PLANES, n, some, &err));
+            gp_encoder_worker *small = NULL;
+            assert_ok(gp_encoder_worker_new(clip, n, 0, &small, &err));
+            assert_ok(gp_encoder_run_images(small, planes + at * PLANES, n, some, &err));
             assert_memory_equal(some, all + at * E, n * E * sizeof(float));
-            assert_ok(gp_clip_run_images(w, planes + at * PLANES, n, some, &err)); /* a worker used before, too */
+            assert_ok(gp_encoder_run_images(w, planes + at * PLANES, n, some, &err)); /* a worker used before, too */
             assert_memory_equal(some, all + at * E, n * E * sizeof(float));
-            gp_clip_worker_free(small);
+            gp_encoder_worker_free(small);
         }
     for (size_t i = 0, at = 0; i < TEXTS; at += counts[i++]) {
-        assert_ok(gp_clip_run_texts(w, ids + at, counts + i, 1, text, &err));
+        assert_ok(gp_encoder_run_texts(w, ids + at, counts + i, 1, text, &err));
         assert_memory_equal(text, texts + i * E, sizeof text);
     }
     for (size_t i = 0; i < MOST; i++)
         for (size_t k = 0; k < i; k++) assert_memory_not_equal(all + i * E, all + k * E, E * sizeof(float));
     free(planes);
-    gp_clip_worker_free(w);
-    gp_clip_close(clip);
+    gp_encoder_worker_free(w);
+    gp_encoder_close(clip);
     recipe_folder_free(folder);
 }
 
@@ -147,23 +147,23 @@ static void test_text_ends_at_the_pooled_token(void **state)
     (void)state;
     gp_error err = {0};
     char *folder = folder_of(&sizes, config, "F32", 1);
-    gp_clip *clip = open_in(folder, GP_PRECISION_FP32, GP_ENGINE_PLAIN);
-    gp_clip_worker *w = NULL;
+    gp_encoder *clip = open_in(folder, GP_PRECISION_FP32, GP_ENGINE_PLAIN);
+    gp_encoder_worker *w = NULL;
     static const int32_t plain[] = {58, 3, 59}, padded[] = {58, 3, 59, 59, 7, 59, 0, 0}, endless[] = {58, 3, 4},
                          first[] = {58};
     size_t n3 = 3, n8 = 8, n1 = 1;
     float a[E], b[E];
-    assert_int_equal(gp_clip_pooled_position(clip, padded, 8), 2);
-    assert_int_equal(gp_clip_pooled_position(clip, endless, 3), 0);
-    assert_ok(gp_clip_worker_new(clip, 0, 12, &w, &err));
-    assert_ok(gp_clip_run_texts(w, plain, &n3, 1, a, &err));
-    assert_ok(gp_clip_run_texts(w, padded, &n8, 1, b, &err));
+    assert_int_equal(gp_encoder_tokens_used(clip, padded, 8), 3);
+    assert_int_equal(gp_encoder_tokens_used(clip, endless, 3), 1);
+    assert_ok(gp_encoder_worker_new(clip, 0, 12, &w, &err));
+    assert_ok(gp_encoder_run_texts(w, plain, &n3, 1, a, &err));
+    assert_ok(gp_encoder_run_texts(w, padded, &n8, 1, b, &err));
     assert_memory_equal(a, b, sizeof a);
-    assert_ok(gp_clip_run_texts(w, endless, &n3, 1, a, &err));
-    assert_ok(gp_clip_run_texts(w, first, &n1, 1, b, &err));
+    assert_ok(gp_encoder_run_texts(w, endless, &n3, 1, a, &err));
+    assert_ok(gp_encoder_run_texts(w, first, &n1, 1, b, &err));
     assert_memory_equal(a, b, sizeof a);
-    gp_clip_worker_free(w);
-    gp_clip_close(clip);
+    gp_encoder_worker_free(w);
+    gp_encoder_close(clip);
     recipe_folder_free(folder);
 }
 
@@ -175,11 +175,11 @@ static void test_legacy_end_token(void **state)
     char *at = strstr(json, "\"eos_token_id\":59");
     memcpy(at, "\"eos_token_id\":2 ", 17);
     char *folder = folder_of(&sizes, json, "F32", 1);
-    gp_clip *clip = open_in(folder, GP_PRECISION_FP32, GP_ENGINE_PLAIN);
+    gp_encoder *clip = open_in(folder, GP_PRECISION_FP32, GP_ENGINE_PLAIN);
     static const int32_t row[] = {58, 2, 59, 3, 59}, endless[] = {1, 7, 7};
-    assert_int_equal(gp_clip_pooled_position(clip, row, 5), 2);
-    assert_int_equal(gp_clip_pooled_position(clip, endless, 3), 1);
-    gp_clip_close(clip);
+    assert_int_equal(gp_encoder_tokens_used(clip, row, 5), 3);
+    assert_int_equal(gp_encoder_tokens_used(clip, endless, 3), 2);
+    gp_encoder_close(clip);
     recipe_folder_free(folder);
 }
 
@@ -188,26 +188,26 @@ static void test_worker_refuses(void **state)
     (void)state;
     gp_error err = {0};
     char *folder = folder_of(&sizes, config, "F32", 1);
-    gp_clip *clip = open_in(folder, GP_PRECISION_FP32, GP_ENGINE_PLAIN);
-    gp_clip_worker *w = NULL;
+    gp_encoder *clip = open_in(folder, GP_PRECISION_FP32, GP_ENGINE_PLAIN);
+    gp_encoder_worker *w = NULL;
     float *planes = planes_of(2), out[MOST * E];
     static const int32_t high[] = {58, 60, 59}, low[] = {58, -1, 59}, thirteen[13] = {0};
     size_t n3 = 3, n0 = 0, n13 = 13, many[] = {12, 12};
-    assert_int_equal(gp_clip_worker_new(clip, SIZE_MAX, 0, &w, &err), GP_ERR_LIMIT);
-    assert_int_equal(gp_clip_worker_new(clip, 0, SIZE_MAX, &w, &err), GP_ERR_LIMIT);
-    assert_ok(gp_clip_worker_new(clip, 1, 20, &w, &err));
-    assert_int_equal(gp_clip_run_images(w, planes, 2, out, &err), GP_ERR_USAGE);
-    assert_ok(gp_clip_run_images(w, planes, 0, out, &err));
-    assert_int_equal(gp_clip_run_texts(w, high, &n3, 1, out, &err), GP_ERR_USAGE);
+    assert_int_equal(gp_encoder_worker_new(clip, SIZE_MAX, 0, &w, &err), GP_ERR_LIMIT);
+    assert_int_equal(gp_encoder_worker_new(clip, 0, SIZE_MAX, &w, &err), GP_ERR_LIMIT);
+    assert_ok(gp_encoder_worker_new(clip, 1, 20, &w, &err));
+    assert_int_equal(gp_encoder_run_images(w, planes, 2, out, &err), GP_ERR_USAGE);
+    assert_ok(gp_encoder_run_images(w, planes, 0, out, &err));
+    assert_int_equal(gp_encoder_run_texts(w, high, &n3, 1, out, &err), GP_ERR_USAGE);
     assert_non_null(strstr(err.message, "token id 60"));
-    assert_int_equal(gp_clip_run_texts(w, low, &n3, 1, out, &err), GP_ERR_USAGE);
-    assert_int_equal(gp_clip_run_texts(w, low, &n0, 1, out, &err), GP_ERR_USAGE);
-    assert_int_equal(gp_clip_run_texts(w, thirteen, &n13, 1, out, &err), GP_ERR_USAGE);
+    assert_int_equal(gp_encoder_run_texts(w, low, &n3, 1, out, &err), GP_ERR_USAGE);
+    assert_int_equal(gp_encoder_run_texts(w, low, &n0, 1, out, &err), GP_ERR_USAGE);
+    assert_int_equal(gp_encoder_run_texts(w, thirteen, &n13, 1, out, &err), GP_ERR_USAGE);
     int32_t zeros[24] = {0};
-    assert_int_equal(gp_clip_run_texts(w, zeros, many, 2, out, &err), GP_ERR_USAGE);
-    assert_ok(gp_clip_run_texts(w, zeros, many, 0, out, &err));
-    gp_clip_worker_free(w);
-    gp_clip_close(clip);
+    assert_int_equal(gp_encoder_run_texts(w, zeros, many, 2, out, &err), GP_ERR_USAGE);
+    assert_ok(gp_encoder_run_texts(w, zeros, many, 0, out, &err));
+    gp_encoder_worker_free(w);
+    gp_encoder_close(clip);
     free(planes);
     recipe_folder_free(folder);
 }
@@ -215,8 +215,8 @@ static void test_worker_refuses(void **state)
 static void expect_refusal(const char *folder, gp_status status, const char *says, const char *also)
 {
     gp_error err = {0};
-    gp_clip *clip = NULL;
-    gp_status st = gp_clip_open(folder, GP_PRECISION_FP32, GP_ENGINE_PLAIN, &clip, &err);
+    gp_encoder *clip = NULL;
+    gp_status st = gp_encoder_open(folder, GP_PRECISION_FP32, GP_ENGINE_PLAIN, &clip, &err);
     if (st != status || !strstr(err.message, says) || !strstr(err.message, also))
         fail_msg("status %d, says \"%s\", not \"%s\" and \"%s\"", st, err.message, says, also);
     assert_null(clip);
@@ -258,7 +258,15 @@ static void test_refuses_folders(void **state)
     assert_int_equal(recipe_write_text(folder, "open_clip_config.json", "{}"), 0);
     expect_refusal(folder, GP_ERR_UNSUPPORTED, "open_clip's layout", folder);
     assert_int_equal(recipe_write_text(folder, "config.json", "{\"model_type\":\"siglip\"}"), 0);
-    expect_refusal(folder, GP_ERR_UNSUPPORTED, "siglip", "config.json'");
+    expect_refusal(folder, GP_ERR_UNSUPPORTED, "model_type is 'siglip'; goldpan reads models of type clip",
+                   "config.json'");
+    assert_int_equal(recipe_write_text(folder, "config.json", "{\"architectures\":[\"SiglipModel\"]}"), 0);
+    expect_refusal(folder, GP_ERR_UNSUPPORTED, "has no model_type, and its architecture is 'SiglipModel'",
+                   "config.json'");
+    assert_int_equal(recipe_write_text(folder, "config.json", "{\"model_type\":7}"), 0);
+    expect_refusal(folder, GP_ERR_UNSUPPORTED, "has no model_type; goldpan reads models of type clip", "config.json'");
+    assert_int_equal(recipe_write_text(folder, "config.json", "[]"), 0);
+    expect_refusal(folder, GP_ERR_FORMAT, "is not a JSON object", "config.json'");
     assert_int_equal(recipe_write_text(folder, "config.json", config), 0);
     expect_refusal(folder, GP_ERR_NOT_FOUND, "has no model.safetensors", folder);
     assert_int_equal(recipe_write_text(folder, "pytorch_model.bin", "x"), 0);
@@ -276,21 +284,21 @@ static void test_preprocess_files(void **state)
 {
     (void)state;
     char *folder = folder_of(&sizes, config, "F32", 1);
-    gp_clip *plain = open_in(folder, GP_PRECISION_FP32, GP_ENGINE_PLAIN);
-    assert_true(gp_clip_preprocess(plain)->mean[0] == 0.48145466f);
-    gp_clip_close(plain);
+    gp_encoder *plain = open_in(folder, GP_PRECISION_FP32, GP_ENGINE_PLAIN);
+    assert_true(gp_encoder_preprocess(plain)->mean[0] == 0.48145466f);
+    gp_encoder_close(plain);
     const char *nested = "{\"processor_class\":\"CLIPProcessor\",\"image_processor\":{\"size\":{\"shortest_edge\":48},"
                          "\"crop_size\":{\"height\":48,\"width\":48},\"image_mean\":[0.5,0.25,0.5]}}";
     assert_int_equal(recipe_write_text(folder, "processor_config.json", nested), 0);
-    gp_clip *five = open_in(folder, GP_PRECISION_FP32, GP_ENGINE_PLAIN);
-    assert_true(gp_clip_preprocess(five)->mean[1] == 0.25f);
-    gp_clip_close(five);
+    gp_encoder *five = open_in(folder, GP_PRECISION_FP32, GP_ENGINE_PLAIN);
+    assert_true(gp_encoder_preprocess(five)->mean[1] == 0.25f);
+    gp_encoder_close(five);
     assert_int_equal(recipe_write_text(folder, "preprocessor_config.json",
                                        "{\"size\":48,\"crop_size\":48,\"image_mean\":[0.5,0.75,0.5]}"),
                      0);
-    gp_clip *old = open_in(folder, GP_PRECISION_FP32, GP_ENGINE_PLAIN);
-    assert_true(gp_clip_preprocess(old)->mean[1] == 0.75f); /* it wins */
-    gp_clip_close(old);
+    gp_encoder *old = open_in(folder, GP_PRECISION_FP32, GP_ENGINE_PLAIN);
+    assert_true(gp_encoder_preprocess(old)->mean[1] == 0.75f); /* it wins */
+    gp_encoder_close(old);
     recipe_folder_free(folder);
     folder = folder_of(&sizes, config, "F32", 1);
     assert_int_equal(recipe_write_text(folder, "processor_config.json", "{\"image_processor\":7}"), 0);
@@ -299,7 +307,7 @@ static void test_preprocess_files(void **state)
 }
 
 typedef struct shared_run {
-    const gp_clip *clip;
+    const gp_encoder *clip;
     const float *planes;
     float images[4][MOST * E], texts[4][TEXTS * E];
     bool ok[4];
@@ -308,12 +316,12 @@ typedef struct shared_run {
 static void run_on_thread(void *user, int index)
 {
     shared_run *r = user;
-    gp_clip_worker *w = NULL;
-    bool ok = gp_clip_worker_new(r->clip, MOST, TOKENS, &w, NULL) == GP_OK;
+    gp_encoder_worker *w = NULL;
+    bool ok = gp_encoder_worker_new(r->clip, MOST, TOKENS, &w, NULL) == GP_OK;
     for (int again = 0; ok && again < 5; again++)
-        ok = gp_clip_run_images(w, r->planes, MOST, r->images[index], NULL) == GP_OK &&
-             gp_clip_run_texts(w, ids, counts, TEXTS, r->texts[index], NULL) == GP_OK;
-    gp_clip_worker_free(w);
+        ok = gp_encoder_run_images(w, r->planes, MOST, r->images[index], NULL) == GP_OK &&
+             gp_encoder_run_texts(w, ids, counts, TEXTS, r->texts[index], NULL) == GP_OK;
+    gp_encoder_worker_free(w);
     r->ok[index] = ok;
 }
 
@@ -322,7 +330,7 @@ static void test_threads_share_a_model(void **state)
     (void)state;
     gp_error err = {0};
     char *folder = folder_of(&sizes, config, "BF16", 1);
-    gp_clip *clip = open_in(folder, GP_PRECISION_FP32, GP_ENGINE_AUTO);
+    gp_encoder *clip = open_in(folder, GP_PRECISION_FP32, GP_ENGINE_AUTO);
     float *planes = planes_of(MOST);
     shared_run *r = calloc(1, sizeof *r);
     gp_threads *threads = NULL;
@@ -335,7 +343,7 @@ static void test_threads_share_a_model(void **state)
         assert_memory_equal(r->texts[i], r->texts[0], sizeof r->texts[0]);
     }
     free(r), free(planes);
-    gp_clip_close(clip);
+    gp_encoder_close(clip);
     recipe_folder_free(folder);
 }
 
@@ -347,14 +355,14 @@ static void test_out_of_memory(void **state)
     uint64_t n = 1;
     for (;; n++) {
         gp_error err = {0};
-        gp_clip *clip = NULL;
-        gp_clip_worker *w = NULL;
+        gp_encoder *clip = NULL;
+        gp_encoder_worker *w = NULL;
         gp_mem_fail_at(n);
-        gp_status st = gp_clip_open(folder, GP_PRECISION_BF16, GP_ENGINE_AUTO, &clip, &err);
-        if (st == GP_OK) st = gp_clip_worker_new(clip, 2, 10, &w, &err);
+        gp_status st = gp_encoder_open(folder, GP_PRECISION_BF16, GP_ENGINE_AUTO, &clip, &err);
+        if (st == GP_OK) st = gp_encoder_worker_new(clip, 2, 10, &w, &err);
         gp_mem_fail_at(0);
-        gp_clip_worker_free(w);
-        gp_clip_close(clip);
+        gp_encoder_worker_free(w);
+        gp_encoder_close(clip);
         if (st == GP_OK) break;
         if (st != GP_ERR_MEMORY) fail_msg("allocation %d: status %d, %s", (int)n, st, err.message);
     }

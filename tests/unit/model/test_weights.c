@@ -101,20 +101,20 @@ static void poke(const char *folder, const char *tensor, size_t index, const voi
 static void open_facts(const char *folder, char hash[33], float images[E])
 {
     gp_error err = {0};
-    gp_clip *clip = NULL;
-    gp_clip_worker *worker = NULL;
+    gp_encoder *clip = NULL;
+    gp_encoder_worker *worker = NULL;
     gp_model_facts facts;
     uint8_t *pixels = malloc(PLANES);
     float *planes = malloc(PLANES * sizeof *planes);
     recipe_pixels(SIDE, 1, pixels);
     recipe_planes(pixels, SIDE, planes);
-    assert_ok(gp_clip_open(folder, GP_PRECISION_FP32, GP_ENGINE_PLAIN, &clip, &err));
-    gp_clip_facts(clip, &facts);
+    assert_ok(gp_encoder_open(folder, GP_PRECISION_FP32, GP_ENGINE_PLAIN, &clip, &err));
+    gp_encoder_facts(clip, &facts);
     strcpy(hash, facts.weight_hash);
-    assert_ok(gp_clip_worker_new(clip, 1, 0, &worker, &err));
-    assert_ok(gp_clip_run_images(worker, planes, 1, images, &err));
-    gp_clip_worker_free(worker);
-    gp_clip_close(clip);
+    assert_ok(gp_encoder_worker_new(clip, 1, 0, &worker, &err));
+    assert_ok(gp_encoder_run_images(worker, planes, 1, images, &err));
+    gp_encoder_worker_free(worker);
+    gp_encoder_close(clip);
     free(planes);
     free(pixels);
 }
@@ -122,8 +122,8 @@ static void open_facts(const char *folder, char hash[33], float images[E])
 static void refused(const char *folder, const char *says, const char *also)
 {
     gp_error err = {0};
-    gp_clip *clip = NULL;
-    gp_status st = gp_clip_open(folder, GP_PRECISION_FP32, GP_ENGINE_PLAIN, &clip, &err);
+    gp_encoder *clip = NULL;
+    gp_status st = gp_encoder_open(folder, GP_PRECISION_FP32, GP_ENGINE_PLAIN, &clip, &err);
     if (st != GP_ERR_FORMAT || !strstr(err.message, says) || !strstr(err.message, also))
         fail_msg("status %d, says \"%s\", not \"%s\" and \"%s\"", st, err.message, says, also);
 }
@@ -225,8 +225,8 @@ static void test_not_finite(void **state)
 static void test_overflow(void **state)
 {
     gp_error err = {0};
-    gp_clip *clip = NULL;
-    gp_clip_worker *worker = NULL;
+    gp_encoder *clip = NULL;
+    gp_encoder_worker *worker = NULL;
     float *planes = calloc(PLANES, sizeof *planes), out[E], huge = 3e38f;
     static const int32_t ids[] = {58, 3, 59};
     size_t three = 3;
@@ -236,14 +236,14 @@ static void test_overflow(void **state)
         poke(folder, "visual_projection.weight", i, &huge, 4);
         if (i < 16) poke(folder, "text_projection.weight", i, &huge, 4);
     }
-    assert_ok(gp_clip_open(folder, GP_PRECISION_FP32, GP_ENGINE_PLAIN, &clip, &err));
-    assert_ok(gp_clip_worker_new(clip, 1, 3, &worker, &err));
-    assert_int_equal(gp_clip_run_images(worker, planes, 1, out, &err), GP_ERR_FORMAT);
+    assert_ok(gp_encoder_open(folder, GP_PRECISION_FP32, GP_ENGINE_PLAIN, &clip, &err));
+    assert_ok(gp_encoder_worker_new(clip, 1, 3, &worker, &err));
+    assert_int_equal(gp_encoder_run_images(worker, planes, 1, out, &err), GP_ERR_FORMAT);
     assert_non_null(strstr(err.message, "image embeddings that are not finite"));
-    assert_int_equal(gp_clip_run_texts(worker, ids, &three, 1, out, &err), GP_ERR_FORMAT);
+    assert_int_equal(gp_encoder_run_texts(worker, ids, &three, 1, out, &err), GP_ERR_FORMAT);
     assert_non_null(strstr(err.message, "text embeddings that are not finite"));
-    gp_clip_worker_free(worker);
-    gp_clip_close(clip);
+    gp_encoder_worker_free(worker);
+    gp_encoder_close(clip);
     recipe_folder_free(folder);
     free(planes);
 }

@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "text/tokenizer.h"
+#include "text/clip_bpe.h"
 #include <zlib.h>
 
 static gp_error err;

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT
+ * The small files of a model folder in the Hugging Face layout: config.json, preprocessing, tokenizer. */
+#include "model/encoder_type.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#define CONFIG_LIMIT 10000000u
+
+/* Whole text of folder/name; GP_OK with data NULL if there is no such file. */
+gp_status gp_encoder_read_file(const char *folder, const char *name, gp_bytes *out, char **path, gp_error *err)
+{
+    *path = gp_path_join(folder, name);
+    if (!*path) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a path");
+    if (access(*path, F_OK) != 0) return GP_OK;
+    return gp_file_read(*path, CONFIG_LIMIT, out, err);
+}
+
+gp_status gp_encoder_read_config(const char *folder, gp_bytes *out, char **path, gp_error *err)
+{
+    char *other = NULL;
+    gp_status st;
+    GP_TRY_GOTO(gp_encoder_read_file(folder, "config.json", out, path, err));
+    if (!out->data) {
+        other = gp_path_join(folder, "open_clip_config.json");
+        if (other && access(other, F_OK) == 0)
+            GP_TRY_GOTO(gp_fail(err, GP_ERR_UNSUPPORTED,
+                                "'%s' is a model in open_clip's layout, which goldpan does not read: use its "
+                                "transformers version (with config.json)",
+                                folder));
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_NOT_FOUND,
+                            access(folder, F_OK) == 0 ? "'%s' has no config.json" : "no folder '%s'", folder));
+    }
+out:
+    gp_mem_free(other);
+    return st;
+}
+
+/* What transformers does without a preprocessor file: CLIP's defaults at the model's own size. */
+static gp_status default_preprocess(uint32_t side, gp_preprocess_config *out, gp_error *err)
+{
+    char text[120];
+    int n = snprintf(text, sizeof text,
+                     "{\"size\": {\"shortest_edge\": %u}, \"crop_size\": {\"height\": %u, \"width\": %u}}", side, side,
+                     side);
+    return gp_preprocess_parse(text, (size_t)n, out, err);
+}
+
+/* transformers 5 saves the processors of a model in one file, the pictures' under "image_processor". */
+static gp_status parse_nested(const gp_bytes *text, gp_preprocess_config *out, gp_error *err)
+{
+    gp_json *root = NULL;
+    gp_str part = GP_STR_INIT;
+    gp_status st;
+    GP_TRY_GOTO(gp_json_parse((const char *)text->data, text->size, false, 0, &root, err));
+    const gp_json *image = gp_json_get(root, "image_processor");
+    if (gp_json_kind_of(image) != GP_JSON_OBJECT) GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "no image_processor"));
+    gp_json_write(&part, image);
+    if (part.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for JSON"));
+    GP_TRY_GOTO(gp_preprocess_parse(part.data, part.size, out, err));
+out:
+    gp_str_clear(&part);
+    gp_json_free(root);
+    return st;
+}
+
+gp_status gp_encoder_read_preprocess(gp_encoder *encoder, uint32_t side, gp_error *err)
+{
+    const char *folder = encoder->folder;
+    gp_preprocess_config *out = &encoder->preprocess;
+    gp_bytes text = {0};
+    char *path = NULL, *nested = NULL;
+    gp_status st;
+    GP_TRY_GOTO(gp_encoder_read_file(folder, "preprocessor_config.json", &text, &path, err));
+    if (text.data) {
+        st = gp_preprocess_parse((const char *)text.data, text.size, out, err);
+    } else {
+        GP_TRY_GOTO(gp_encoder_read_file(folder, "processor_config.json", &text, &nested, err));
+        st = text.data ? parse_nested(&text, out, err) : default_preprocess(side, out, err);
+    }
+    const char *file = nested && text.data ? nested : path;
+    if (st != GP_OK) {
+        gp_fail_within(err, st, "'%s'", file);
+        goto out;
+    }
+    if (out->crop_w != side || out->crop_h != side)
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "'%s' makes pictures of %u x %u, the model reads %u x %u", file,
+                            out->crop_w, out->crop_h, side, side));
+    encoder->has_image = true;
+out:
+    gp_mem_free(nested);
+    gp_mem_free(path);
+    gp_bytes_clear(&text);
+    return st;
+}
+
+gp_status gp_encoder_read_tokenizer(gp_encoder *encoder, uint32_t vocabulary, gp_error *err)
+{
+    gp_error own = {0};
+    gp_status st =
+        gp_tokenizer_open_folder(encoder->folder, gp_encoder_tokenizer_kind(encoder), &encoder->tokenizer, &own);
+    if (st == GP_ERR_NOT_FOUND) return GP_OK; /* images alone need none */
+    if (st != GP_OK) return gp_fail(err, st, "%s", own.message);
+    if (gp_tokenizer_size(encoder->tokenizer) > vocabulary)
+        return gp_fail(err, GP_ERR_FORMAT, "'%s': the tokenizer has ids up to %zu, the model only %u", encoder->folder,
+                       gp_tokenizer_size(encoder->tokenizer) - 1, vocabulary);
+    return GP_OK;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ * One architecture of encoders, as a table of functions; inner header of `model`.
+ * A new architecture is one gp_encoder_type and one line in the table of encoder.c.  Its encoder and its worker begin
+ * with the two structs below, so that encoder.c can handle both without knowing the rest. */
+#ifndef GP_MODEL_ENCODER_TYPE_H
+#define GP_MODEL_ENCODER_TYPE_H
+
+#include "base/file.h"
+#include "base/json.h"
+#include "model/encoder.h"
+
+/* How config.json names a kind of checkpoint. */
+typedef struct gp_architecture {
+    const char *model_type; /* "clip" */
+    const char *name;       /* in `architectures`: "CLIPModel"; decides where model_type is missing */
+} gp_architecture;
+
+typedef struct gp_encoder_type {
+    const gp_architecture *architectures; /* ends with {NULL, NULL}; the first one names the type in messages */
+    const char *tokenizer_kind;
+    size_t size; /* of its encoder, which gp_encoder_open allocates with zeros */
+    /* Reads everything else: the text of config.json is given, called `file` in messages.  After an error the encoder
+     * is cleared as after use. */
+    gp_status (*open)(gp_encoder *encoder, const char *config, size_t size, const char *file, gp_error *err);
+    void (*clear)(gp_encoder *encoder); /* what `open` made, except what gp_encoder owns */
+    /* Sizes, towers, parameters, work; encoder.c fills in what gp_encoder knows. */
+    void (*facts)(const gp_encoder *encoder, gp_model_facts *facts);
+    size_t (*tokens_used)(const gp_encoder *encoder, const int32_t *ids, size_t count);
+    gp_status (*worker_new)(const gp_encoder *encoder, size_t images, size_t tokens, gp_encoder_worker **out,
+                            gp_error *err);
+    void (*worker_free)(gp_encoder_worker *worker);
+    gp_status (*run_images)(gp_encoder_worker *worker, const float *planes, size_t n, float *out, gp_error *err);
+    gp_status (*run_texts)(gp_encoder_worker *worker, const int32_t *ids, const size_t *counts, size_t n, float *out,
+                           gp_error *err);
+} gp_encoder_type;
+
+struct gp_encoder {
+    const gp_encoder_type *type;
+    char *folder;
+    gp_precision precision; /* resolved: not "auto" */
+    gp_engine engine;
+    char engine_name[64], hash[33]; /* hash: of all tensors, set by `open` */
+    uint32_t dims;                  /* set by `open` */
+    bool has_image;                 /* set by `open`: `preprocess` is filled in */
+    gp_preprocess_config preprocess;
+    gp_tokenizer *tokenizer; /* may be NULL */
+};
+
+struct gp_encoder_worker {
+    const gp_encoder *encoder;
+};
+
+/* The row of the list (ended by NULL) that the parsed config.json names; NULL: none. */
+const gp_architecture *gp_architecture_find(const gp_architecture *list, const gp_json *config);
+
+/* encoder_files.c: what folders of all architectures have. */
+
+/* Whole text of folder/name; GP_OK with data NULL if there is no such file.  Owns: *out and *path. */
+gp_status gp_encoder_read_file(const char *folder, const char *name, gp_bytes *out, char **path, gp_error *err);
+/* config.json of a folder. */
+gp_status gp_encoder_read_config(const char *folder, gp_bytes *out, char **path, gp_error *err);
+/* preprocessor_config.json or processor_config.json, else the defaults: it must make images of side x side. */
+gp_status gp_encoder_read_preprocess(gp_encoder *encoder, uint32_t side, gp_error *err);
+/* The tokenizer of the type's kind, if the folder has one; its ids must be below `vocabulary`. */
+gp_status gp_encoder_read_tokenizer(gp_encoder *encoder, uint32_t vocabulary, gp_error *err);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT
+ * The table of tokenizer kinds, and the calls through it. */
+#include "text/tokenizer.h"
+
+#include "base/mem.h"
+#include "text/clip_bpe.h"
+
+#include <string.h>
+
+struct gp_tokenizer {
+    const gp_tokenizer_kind *kind;
+    void *data; /* of the kind */
+};
+
+/* ------------------------------------------------------------------ CLIP's byte-level BPE */
+
+static gp_status clip_open(const char *folder, void **data, gp_error *err)
+{
+    gp_bpe *bpe = NULL;
+    GP_TRY(gp_bpe_open(folder, &bpe, err));
+    *data = bpe;
+    return GP_OK;
+}
+
+static void clip_free(void *data)
+{
+    gp_bpe_free(data);
+}
+
+static gp_status clip_encode(const void *data, const char *text, size_t size, int32_t **ids, size_t *count,
+                             gp_error *err)
+{
+    return gp_bpe_encode(data, text, size, ids, count, err);
+}
+
+static gp_status clip_encode_cut(const void *data, const char *text, size_t size, size_t context, int32_t *ids,
+                                 size_t *count, size_t *full, gp_error *err)
+{
+    return gp_bpe_encode_cut(data, text, size, context, ids, count, full, err);
+}
+
+static const char *clip_token(const void *data, int32_t id)
+{
+    return gp_bpe_entry(data, id);
+}
+
+static size_t clip_size(const void *data)
+{
+    return gp_bpe_size(data);
+}
+
+/* ------------------------------------------------------------------ the table */
+
+static const gp_tokenizer_kind kinds[] = {
+    {"clip-bpe", "clip-bpe/cut-keeps-end", "vocab.json and merges.txt, or tokenizer.json", clip_open, clip_free,
+     clip_encode, clip_encode_cut, clip_token, clip_size},
+};
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+const gp_tokenizer_kind *gp_tokenizer_kind_at(size_t i)
+{
+    return i < KINDS ? &kinds[i] : NULL;
+}
+
+const gp_tokenizer_kind *gp_tokenizer_kind_find(const char *name)
+{
+    for (size_t i = 0; i < KINDS; i++)
+        if (strcmp(kinds[i].name, name) == 0) return &kinds[i];
+    return NULL;
+}
+
+/* ------------------------------------------------------------------ calls */
+
+static gp_status open_kind(const char *folder, const gp_tokenizer_kind *kind, gp_tokenizer *tokenizer, gp_error *err)
+{
+    tokenizer->kind = kind;
+    return kind->open(folder, &tokenizer->data, err);
+}
+
+gp_status gp_tokenizer_open_folder(const char *folder, const gp_tokenizer_kind *kind, gp_tokenizer **out, gp_error *err)
+{
+    gp_tokenizer *tokenizer = gp_mem_zero(1, sizeof *tokenizer);
+    if (!tokenizer) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the tokenizer");
+    gp_status st = GP_ERR_NOT_FOUND;
+    if (kind) st = open_kind(folder, kind, tokenizer, err);
+    for (size_t i = 0; !kind && i < KINDS && st == GP_ERR_NOT_FOUND; i++)
+        st = open_kind(folder, &kinds[i], tokenizer, err);
+    if (st == GP_OK)
+        *out = tokenizer;
+    else
+        gp_mem_free(tokenizer);
+    return st;
+}
+
+void gp_tokenizer_free(gp_tokenizer *tokenizer)
+{
+    if (!tokenizer) return;
+    tokenizer->kind->free(tokenizer->data);
+    gp_mem_free(tokenizer);
+}
+
+gp_status gp_tokenizer_encode(const gp_tokenizer *tokenizer, const char *text, size_t size, int32_t **ids,
+                              size_t *count, gp_error *err)
+{
+    return tokenizer->kind->encode(tokenizer->data, text, size, ids, count, err);
+}
+
+gp_status gp_tokenizer_encode_cut(const gp_tokenizer *tokenizer, const char *text, size_t size, size_t context,
+                                  int32_t *ids, size_t *count, size_t *full, gp_error *err)
+{
+    return tokenizer->kind->encode_cut(tokenizer->data, text, size, context, ids, count, full, err);
+}
+
+const char *gp_tokenizer_token(const gp_tokenizer *tokenizer, int32_t id)
+{
+    return tokenizer->kind->token(tokenizer->data, id);
+}
+
+size_t gp_tokenizer_size(const gp_tokenizer *tokenizer)
+{
+    return tokenizer->kind->size(tokenizer->data);
+}
