@@ -70,6 +70,12 @@ typedef struct gp_counts {
     uint64_t noise;     /* noise images among them */
     uint64_t contested; /* prompts with at least two candidates */
     uint64_t measured;  /* images with quality measures */
+    /* Images that gp_generate planned, by state.  planned: not requested yet, or without a result so far;
+     * interrupted: the job was stopped in the generator.  The next run requests planned, failed and interrupted
+     * ones. */
+    struct {
+        uint64_t planned, got, failed, refused, interrupted;
+    } requests;
 } gp_counts;
 
 /* Count the contents of the catalog.

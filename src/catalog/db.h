@@ -11,7 +11,7 @@
 
 /* "GPAN": what `file` and SQLite's header call a goldpan catalog. */
 #define GP_DB_APPLICATION_ID 0x4750414e
-#define GP_DB_VERSION        6
+#define GP_DB_VERSION        7
 
 /* The end of a message about a damaged catalog: what to do. */
 #define GP_DB_RESCUE "; bring back what it holds with `goldpan rescue`"
@@ -89,7 +89,7 @@ typedef struct gp_db_steps {
 extern const gp_db_steps gp_db_all; /* all schema steps of this version */
 /* schema.c, migrate_2.c ... */
 extern const char gp_db_version_1[], gp_db_version_2[], gp_db_version_3[], gp_db_version_4[], gp_db_version_5[],
-    gp_db_version_6[];
+    gp_db_version_6[], gp_db_version_7[];
 /* Bring an open database to the last of these steps, each in a transaction of its own.  An empty file is created
  * if `create`.  CATALOG: another program's file, or a version newer than the last step. */
 gp_status gp_db_migrate(gp_catalog *cat, const gp_db_step *steps, size_t count, bool create, gp_error *err);

@@ -8,11 +8,11 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const names[] = {"planned", "submitted", "got", "failed", "refused"};
+static const char *const names[] = {"planned", "submitted", "got", "failed", "refused", "interrupted"};
 
 bool gp_cat_gen_state_of(const char *name, gp_cat_gen_state *state)
 {
-    for (*state = GP_CAT_PLANNED; name && *state <= GP_CAT_REFUSED; ++*state)
+    for (*state = GP_CAT_PLANNED; name && *state <= GP_CAT_INTERRUPTED; ++*state)
         if (strcmp(name, names[*state]) == 0) return true;
     return false;
 }

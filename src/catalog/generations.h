@@ -10,7 +10,8 @@ typedef enum gp_cat_gen_state {
     GP_CAT_SUBMITTED, /* asked for; whether it was drawn is not known */
     GP_CAT_GOT,
     GP_CAT_FAILED,
-    GP_CAT_REFUSED
+    GP_CAT_REFUSED,
+    GP_CAT_INTERRUPTED /* somebody stopped the job in the generator: the next run requests it again */
 } gp_cat_gen_state;
 
 typedef struct gp_cat_generation {

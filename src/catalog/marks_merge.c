@@ -192,6 +192,8 @@ static gp_status merge_plan(const merging *m, const gp_json *o, bool *waits, gp_
     int64_t image, seed;
     gp_cat_gen_state is;
     const char *state = text(o, "state");
+    if (gp_cat_gen_state_of(state, &is) && is == GP_CAT_PLANNED && text(o, "message"))
+        state = "interrupted"; /* written by a version before schema 7 */
     if (!gp_cat_gen_state_of(state, &is) || !text(o, "prompt") || !text(o, "protocol") || !text(o, "settings"))
         return GP_OK;
     GP_TRY(image_of(m->cat, text(o, "image"), NULL, &image, err));
@@ -201,7 +203,7 @@ static gp_status merge_plan(const merging *m, const gp_json *o, bool *waits, gp_
                           " state, message, path, image, at) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,"
                           " nullif(?12, 0), ?13) ON CONFLICT(key) DO UPDATE SET state = ?9, message = ?10, path = ?11,"
                           " image = nullif(?12, 0), at = ?13 WHERE at <= ?13 AND state <> ?9"
-                          " AND NOT (state = 'submitted' AND ?9 = 'planned')");
+                          " AND NOT (state = 'submitted' AND ?9 IN ('planned', 'interrupted'))");
     static const char *const names[] = {"plan", "prompt", "negative", NULL, NULL, "protocol", "settings", "extras"};
     for (int i = 0; i < 8; i++)
         if (names[i]) gp_q_text(&q, i + 1, text(o, names[i]));

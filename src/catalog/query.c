@@ -28,36 +28,43 @@ gp_status gp_cat_counts(gp_catalog *cat, gp_counts *counts, gp_error *err)
              "   WHERE ip.prompt IS NOT NULL AND i.apart IS NULL AND EXISTS"
              "    (SELECT 1 FROM paths p WHERE p.image = ip.image AND p.missing = 0)"
              "   GROUP BY ip.prompt HAVING count(*) > 1)),"
-             " e.stated, e.derived, e.guesses, (SELECT count(*) FROM image_quality), a.black, a.noise"
+             " e.stated, e.derived, e.guesses, (SELECT count(*) FROM image_quality), a.black, a.noise,"
+             " g.planned, g.got, g.failed, g.refused, g.interrupted"
              " FROM (SELECT count(*) AS images, count(apart) AS apart,"
              "   count(*) FILTER (WHERE apart = 'black') AS black,"
              "   count(*) FILTER (WHERE apart = 'noise') AS noise FROM images) a, (SELECT count(prompt) AS prompts,"
              "   count(*) FILTER (WHERE evidence = 'stated') AS stated,"
              "   count(*) FILTER (WHERE evidence = 'derived') AS derived,"
-             "   count(*) FILTER (WHERE evidence = 'guess') AS guesses FROM image_prompts) e");
+             "   count(*) FILTER (WHERE evidence = 'guess') AS guesses FROM image_prompts) e, (SELECT"
+             "   count(*) FILTER (WHERE state IN ('planned', 'submitted')) AS planned,"
+             "   count(*) FILTER (WHERE state = 'got') AS got, count(*) FILTER (WHERE state = 'failed') AS failed,"
+             "   count(*) FILTER (WHERE state = 'refused') AS refused,"
+             "   count(*) FILTER (WHERE state = 'interrupted') AS interrupted FROM generations) g");
     GP_TRY(gp_q_step(&q, &row, err));
-    uint64_t n[19] = {0};
-    for (int i = 0; row && i < 19; i++) n[i] = (uint64_t)gp_q_col_int(&q, i);
+    uint64_t n[24] = {0};
+    for (int i = 0; row && i < 24; i++) n[i] = (uint64_t)gp_q_col_int(&q, i);
     gp_q_end(&q);
-    *counts = (gp_counts){.images = n[0],
-                          .paths = n[1],
-                          .missing_paths = n[2],
-                          .prompts = n[3],
-                          .images_with_prompt = n[4],
-                          .image_embeddings = n[5],
-                          .prompt_embeddings = n[6],
-                          .scores = n[7],
-                          .picks = n[8],
-                          .failures = n[9],
-                          .apart = n[10],
-                          .missing_picks = n[11],
-                          .contested = n[12],
-                          .stated = n[13],
-                          .derived = n[14],
-                          .guesses = n[15],
-                          .measured = n[16],
-                          .black = n[17],
-                          .noise = n[18]};
+    *counts = (gp_counts){
+        .images = n[0],
+        .paths = n[1],
+        .missing_paths = n[2],
+        .prompts = n[3],
+        .images_with_prompt = n[4],
+        .image_embeddings = n[5],
+        .prompt_embeddings = n[6],
+        .scores = n[7],
+        .picks = n[8],
+        .failures = n[9],
+        .apart = n[10],
+        .missing_picks = n[11],
+        .contested = n[12],
+        .stated = n[13],
+        .derived = n[14],
+        .guesses = n[15],
+        .measured = n[16],
+        .black = n[17],
+        .noise = n[18],
+        .requests = {.planned = n[19], .got = n[20], .failed = n[21], .refused = n[22], .interrupted = n[23]}};
     return GP_OK;
 }
 

@@ -54,6 +54,24 @@ static gp_status put_scorers(gp_catalog *catalog, gp_str *json, gp_error *err)
     return st;
 }
 
+/* Prints the states of the images that `generate` planned, if there are any. */
+static void put_requests(const gp_counts *c)
+{
+    const struct {
+        const char *name;
+        uint64_t count;
+    } states[] = {{"  got", c->requests.got},
+                  {"  planned", c->requests.planned},
+                  {"  failed", c->requests.failed},
+                  {"  refused", c->requests.refused},
+                  {"  interrupted", c->requests.interrupted}};
+    uint64_t all = 0;
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++) all += states[i].count;
+    if (all) line("generations", all);
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+        if (states[i].count) line(states[i].name, states[i].count);
+}
+
 static void put_lines(const char *path, const gp_counts *c)
 {
     printf("%-20s %s\n", "catalog", path);
@@ -75,6 +93,7 @@ static void put_lines(const char *path, const gp_counts *c)
     line("scores", c->scores);
     line("picks", c->picks);
     line("failures", c->failures);
+    put_requests(c);
 }
 
 static void say_next(gp_cli *cli, const gp_counts *c)
@@ -116,6 +135,14 @@ static void put_json(gp_str *json, const char *path, const gp_counts *c)
     gp_cli_json_count(json, "scores", c->scores);
     gp_cli_json_count(json, "picks", c->picks);
     gp_cli_json_count(json, "failure_count", c->failures);
+    gp_json_put_name(json, "generations");
+    gp_str_putc(json, '{');
+    gp_cli_json_count(json, "planned", c->requests.planned);
+    gp_cli_json_count(json, "got", c->requests.got);
+    gp_cli_json_count(json, "failed", c->requests.failed);
+    gp_cli_json_count(json, "refused", c->requests.refused);
+    gp_cli_json_count(json, "interrupted", c->requests.interrupted);
+    gp_str_putc(json, '}');
 }
 
 typedef struct missing_lines {

@@ -292,7 +292,7 @@ static gp_status take_picture(void *user, void *job, gp_error *err)
         pthread_mutex_unlock(&m->mutex);
     } else {
         bool refused = p->outcome == GP_GEN_REFUSED, stopped = p->outcome == GP_GEN_STOPPED;
-        gp_cat_gen_state state = refused ? GP_CAT_REFUSED : stopped ? GP_CAT_PLANNED : GP_CAT_FAILED;
+        gp_cat_gen_state state = refused ? GP_CAT_REFUSED : stopped ? GP_CAT_INTERRUPTED : GP_CAT_FAILED;
         GP_TRY_GOTO(gp_cat_generation_set(m->cat, p->id, state, NULL, 0, p->message, err));
         snprintf(m->counts->why, sizeof m->counts->why, "%s", p->message);
         gp_generation_count(m, refused ? &m->counts->refused : stopped ? &m->counts->interrupted : &m->counts->failed);

@@ -356,7 +356,21 @@ class ComfyTest(unittest.TestCase):
             said = json.loads(child.communicate()[0])
             self.assertEqual((child.returncode, said["got"], said["interrupted"], said["failed"]), (3, 2, 1, 0))
             self.assertIn("interrupted", said["why"])
+            states = "SELECT state, count(*), group_concat(message) FROM v_generations GROUP BY state ORDER BY 1"
+            self.assertEqual(self.rows("stopped", states), [("got", 2, None), ("interrupted", 1, "somebody interrupted the job in ComfyUI")])
+            status = [generate_test.GOLDPAN, "status", self.home / "stopped"]
+            self.assertIn("  interrupted        1\n", subprocess.run(status, check=True, capture_output=True, text=True).stdout)
+            told = json.loads(subprocess.run([*status, "--json"], check=True, capture_output=True, text=True).stdout)
+            self.assertEqual(told["generations"], {"planned": 0, "got": 2, "failed": 0, "refused": 0, "interrupted": 1})
+            # the state is in the journal of marks too
+            shutil.rmtree(self.home / "other", ignore_errors=True)
+            (self.home / "other").mkdir()
+            shutil.copy(self.home / "stopped/.goldpan/catalog.marks.jsonl", self.home / "other/c.marks.jsonl")
+            subprocess.run([generate_test.GOLDPAN, "rescue", "--catalog", self.home / "other/c.db"], check=True, capture_output=True)
+            told = json.loads(subprocess.run([generate_test.GOLDPAN, "status", "--catalog", self.home / "other/c.db", "--json"], check=True, capture_output=True, text=True).stdout)
+            self.assertEqual(told["generations"]["interrupted"], 1)
             self.assertEqual(self.run_it(server, "stopped", n=3)["got"], 1)
+            self.assertEqual(self.rows("stopped", states), [("got", 3, None)])
 
     def test_ctrl_c_leaves_one_job_and_names_it(self):
         with Server(self.home, "--latency", "1.5") as server:

@@ -510,6 +510,57 @@ static void test_from_version_5(void **state)
     gp_cat_close(cat);
 }
 
+/* Version 6 kept an interrupted image as planned, with a message. */
+static void test_from_version_6(void **state)
+{
+    (void)state;
+    static const gp_db_step six[] = {{1, gp_db_version_1}, {2, gp_db_version_2}, {3, gp_db_version_3},
+                                     {4, gp_db_version_4}, {5, gp_db_version_5}, {6, gp_db_version_6}};
+    gp_error err = {0};
+    gp_catalog *cat = NULL;
+    gp_counts counts;
+    assert_ok(gp_db_open(at("six.db"), GP_CATALOG_CREATE, six, 1, &cat, &err));
+    assert_ok(gp_db_exec(cat, version_1_rows, &err));
+    gp_cat_close(cat);
+    assert_ok(gp_db_open(at("six.db"), 0, six, 6, &cat, &err));
+    assert_ok(
+        gp_db_exec(cat,
+                   "INSERT INTO generations(id, key, prompt, negative, number, seed, protocol, settings, extras, state,"
+                   " message, path, image, at) VALUES"
+                   " (3, 'a', 'fox', 'bad', 1, 7, 'comfyui', '{}', '{\"x\":1}', 'got', NULL, '/x/2.png', 2, 11),"
+                   " (4, 'b', 'fox', NULL, 2, NULL, 'openai', '{}', NULL, 'planned', NULL, NULL, NULL, 12),"
+                   " (5, 'c', 'fox', NULL, 3, 9, 'comfyui', '{}', NULL, 'planned', 'somebody', NULL, NULL, 13),"
+                   " (6, 'd', 'fox', NULL, 4, 10, 'comfyui', '{}', NULL, 'submitted', NULL, NULL, NULL, 14),"
+                   " (7, 'e', 'fox', NULL, 5, 11, 'comfyui', '{}', NULL, 'failed', 'no', NULL, NULL, 15),"
+                   " (8, 'f', 'fox', NULL, 6, 12, 'comfyui', '{}', NULL, 'refused', 'no', NULL, NULL, 16)",
+                   &err));
+    gp_cat_close(cat);
+    for (int writes = 0; writes < 2; writes++) { /* first a temporary copy, then the file itself */
+        cat = catalog_open(at("six.db"), writes ? 0 : GP_CATALOG_READONLY);
+        assert_int_equal(ask(cat, "PRAGMA user_version"), GP_DB_VERSION);
+        assert_int_equal(
+            ask(cat, "SELECT count(*) FROM generations WHERE id = 3 AND key = 'a' AND negative = 'bad' AND seed ="
+                     " 7 AND extras = '{\"x\":1}' AND path = '/x/2.png' AND image = 2 AND at = 11"),
+            1);
+        assert_int_equal(
+            ask(cat, "SELECT count(*) FROM v_generations WHERE number = 3 AND state = 'interrupted' AND message ="
+                     " 'somebody'"),
+            1);
+        assert_int_equal(ask(cat, "SELECT count(seed) FROM generations"), 5);
+        assert_ok(gp_cat_counts(cat, &counts, &err));
+        assert_int_equal(counts.requests.planned, 2);
+        assert_int_equal(counts.requests.got, 1);
+        assert_int_equal(counts.requests.failed, 1);
+        assert_int_equal(counts.requests.refused, 1);
+        assert_int_equal(counts.requests.interrupted, 1);
+        assert_invariants(cat);
+        gp_cat_close(cat);
+    }
+    assert_ok(gp_db_open(at("six.db"), 0, gp_db_all.list, gp_db_all.count, &cat, &err));
+    assert_int_equal(ask(cat, "SELECT count(*) FROM pragma_index_list('generations')"), 3);
+    gp_cat_close(cat);
+}
+
 static void test_from_version_1(void **state)
 {
     (void)state;
@@ -573,6 +624,7 @@ int main(void)
         cmocka_unit_test(test_map),
         cmocka_unit_test(test_from_version_1),
         cmocka_unit_test(test_from_version_5),
+        cmocka_unit_test(test_from_version_6),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

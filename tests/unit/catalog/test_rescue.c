@@ -2,6 +2,7 @@
  * check and rescue: each page of a catalog damaged in turn; truncated and missing files; a catalog in use. */
 #include "analysis_support.h"
 #include "base/file.h"
+#include "catalog/generations.h"
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -26,6 +27,13 @@ static void fill_catalog(const char *path)
     }
     assert_ok(gp_cat_saved_put(cat, "v", "{}", &err));
     put_analysis(cat, "clip/w", m.images, m.n, 5);
+    /* a row in the table whose index is the last page: if the end of the file is cut, something is lost */
+    gp_cat_generation g = {.key = "0123", .prompt = "p", .protocol = "a1111", .settings = "{}"};
+    gp_cat_gen_state planned;
+    int64_t id;
+    assert_ok(gp_cat_begin(cat, &err));
+    assert_ok(gp_cat_generation_put(cat, &g, &id, &planned, &err));
+    assert_ok(gp_cat_commit(cat, &err));
     /* another program wrote metadata into the file of each image */
     assert_ok(gp_db_exec(cat, "INSERT INTO contents(hash, image) SELECT randomblob(16), id FROM images", &err));
     assert_ok(gp_db_exec(
