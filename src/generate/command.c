@@ -141,7 +141,8 @@ static gp_gen_request without_rest(const gp_gen_backend *b, const gp_gen_request
     return kept;
 }
 
-/* Checks that the seed reaches the program, unless the program chooses its own seeds. */
+/* Checks that the seed reaches the program, unless the program chooses its own seeds.  One image of each prompt is
+ * possible without a seed. */
 static gp_status check_seed(const gp_gen_backend *b, gp_error *err)
 {
     bool placed = strstr(b->address, "{seed}") != NULL;
@@ -149,9 +150,12 @@ static gp_status check_seed(const gp_gen_backend *b, gp_error *err)
         return gp_fail(err, GP_ERR_USAGE,
                        "the command has {seed}, but --no-seed leaves it without a value: leave one out");
     if (placed || b->o.no_seed) return GP_OK;
-    return gp_fail(err, GP_ERR_USAGE,
-                   "the command has no {seed}, so it does not get the seed of an image: add {seed}%s",
-                   gp_gen_or_no_seed(b));
+    if (b->o.per_prompt > 1 || b->o.needs_seed)
+        return gp_fail(err, GP_ERR_USAGE,
+                       "the command has no {seed}, so it does not get the seed of an image: add {seed}%s",
+                       gp_gen_or_no_seed(b));
+    gp_gen_note(b, "command-no-seed", "the command has no {seed}, so the seed has no effect and is not recorded");
+    return GP_OK;
 }
 
 /* Sends a note for each other option that the command has no placeholder for. */

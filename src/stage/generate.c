@@ -481,7 +481,7 @@ static gp_status prepare(gp_generation *m, gp_error *err)
     GP_TRY(gp_generation_open(m, err));
     if (o->again && !gp_gen_can(m->backends[0], GP_GEN_SEEDS))
         return gp_fail(err, GP_ERR_USAGE, "this back end has no seeds, so it cannot draw the same image again");
-    if (o->seed != usual.seed && !gp_gen_can(m->backends[0], GP_GEN_SEEDS))
+    if (o->seed != usual.seed && !gp_gen_can(m->backends[0], GP_GEN_SEEDS | GP_GEN_PROGRAM))
         return gp_fail(err, GP_ERR_USAGE, "%s has no seeds: leave out --seed", gp_gen_protocol(m->backends[0]));
     if (o->hires > 0 && !gp_gen_can(m->backends[0], GP_GEN_HIRES))
         return gp_fail(err, GP_ERR_USAGE, "%s has no --hires: give a width and height instead",

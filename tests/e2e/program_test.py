@@ -151,13 +151,17 @@ class ProgramTest(unittest.TestCase):
         def run(words, *more, n=2):
             return subprocess.run([GOLDPAN, "generate", self.home / "prompts.txt", "-n", str(n), "-o", self.out, "--steps", "30", "--cfg", "6.125", "--json",
                                    "--refiner", "r", "-b", words, *more], capture_output=True, text=True)
-        for n in (1, 2):
-            failed = run(words, n=n)
-            self.assertEqual(failed.returncode, 2)
-            self.assertIn("the command has no {seed}", failed.stderr)
-            self.assertIn("add {seed}, or give --no-seed", failed.stderr)
+        failed = run(words)
+        self.assertEqual(failed.returncode, 2)
+        self.assertIn("the command has no {seed}", failed.stderr)
+        self.assertIn("add {seed}, or give --no-seed", failed.stderr)
         self.assertIn("the command has {seed}, but --no-seed", run(words + " {seed}", "--no-seed").stderr)
         self.assertFalse(self.out.exists())
+        one = run(words, "--seed", "7", n=1)  # one image of each prompt: a note, and no seed in the catalog
+        self.assertEqual(one.returncode, 0, one.stderr)
+        self.assertIn("the command has no {seed}, so the seed has no effect and is not recorded", [n["message"] for n in json.loads(one.stdout)["notes"]])
+        self.assertEqual(self.rows("SELECT count(seed), sum(instr(settings, 'seed')) FROM v_generations"), [(0, 0)])
+        shutil.rmtree(self.out)
         done = run(words, "--no-seed")
         self.assertEqual(done.returncode, 0, done.stderr)
         notes = [n["message"] for n in json.loads(done.stdout)["notes"]]
