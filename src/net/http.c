@@ -440,7 +440,7 @@ static gp_status describe(const struct exchange *x, CURLcode result, CURLU *at, 
     else
         snprintf(what, sizeof what, "the server answers %ld", x->response->code);
     for (char *p = what; *p; p++)
-        if (result != CURLE_OK && p == what && *p >= 'A' && *p <= 'Z') *p = (char)(*p + 32);
+        if (result != CURLE_OK && p == what && *p >= 'A' && *p <= 'Z' && p[1] >= 'a') *p = (char)(*p + 32);
     if (tries > 1) snprintf(what + strlen(what), sizeof what - strlen(what), " (tried %d times)", tries);
     return fail_at(err, GP_ERR_NETWORK, at, what);
 }
