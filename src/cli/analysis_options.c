@@ -112,8 +112,6 @@ gp_status gp_cli_find_options(gp_cli *cli, gp_cli_find *out, gp_error *err)
 {
     *out = (gp_cli_find){GP_ANALYZE_DEFAULTS, GP_SLICES_DEFAULTS, GP_DUPLICATES_DEFAULTS, {0}};
     gp_slices_options *s = &out->slices;
-    if (cli->categories && cli->category_column)
-        return gp_fail(err, GP_ERR_USAGE, "--categories and --category-column are two ways to say one thing: give one");
     if (cli->min_support.value > UINT32_MAX || cli->n_slices.value > UINT32_MAX)
         return gp_fail(err, GP_ERR_USAGE, "--min-support and --n-slices are below 2^32");
     if (cli->resamples.value > MOST_RESAMPLES)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * goldpan add: images and their prompts into the catalog. */
 #include "cli/commands.h"
+#include "cli/common_options.h"
 #include "cli/context.h"
 
 /* With --embeddings: vectors made elsewhere come along. */
@@ -8,18 +9,10 @@ static gp_status add(gp_cli *cli, gp_catalog *catalog, gp_add_options *options, 
 {
     gp_import_options bring = GP_IMPORT_DEFAULTS;
     gp_report brought = {0};
-    if (cli->table) {
-        if (cli->prompts)
-            return gp_fail(err, GP_ERR_USAGE, "--table and --prompts are two names of one thing: give one");
-        options->prompts = cli->table;
-    }
-    if (!cli->embeddings.count) {
-        if (cli->value) return gp_fail(err, GP_ERR_USAGE, "--score-column goes with --embeddings");
-        return gp_add(catalog, options, report, err);
-    }
-    bring.embeddings = cli->embeddings.items[0], bring.score_column = cli->value;
+    if (!cli->vectors) return gp_add(catalog, options, report, err);
+    bring.embeddings = cli->vectors, bring.score_column = cli->value;
     GP_TRY(gp_import_embeddings(catalog, options, &bring, report, &brought, err));
-    gp_term_say(&cli->term, "brought %llu %s", (unsigned long long)brought.done,
+    gp_term_say(&cli->term, "imported %llu %s", (unsigned long long)brought.done,
                 gp_plural(brought.done, "embedding", "embeddings"));
     report->failed += brought.failed;
     return GP_OK;
@@ -42,7 +35,7 @@ static int run(gp_cli *cli)
     int code = report.failed ? GP_EXIT_PARTIAL : GP_EXIT_OK;
     if (code == GP_EXIT_OK && report.done + report.skipped + report.duplicates == 0) code = GP_EXIT_NOTHING;
     gp_cli_say_add(cli, &report);
-    gp_cli_say_failures(cli, catalog, cli->embeddings.count ? NULL : "add", report.failed);
+    gp_cli_say_failures(cli, catalog, cli->vectors ? NULL : "add", report.failed);
     if (cli->json) {
         gp_str_putc(&json, '{');
         gp_cli_json_text(&json, "catalog", gp_catalog_path(catalog));
@@ -58,11 +51,12 @@ static int run(gp_cli *cli)
 
 static const gp_cli_option options[] = {
     GP_CLI_CATALOG,
-    GP_CLI_TABLE,
-    {"embeddings", 0, GP_OPT_TEXTS, "X.npy", GP_CLI_FIELD(embeddings),
-     "vectors made elsewhere, a row for each of the table"},
-    {"table", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(table), "another name of --prompts"},
-    {"score-column", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(value), "column of scores made elsewhere"},
+    GP_CLI_TABLE_AS(.old = "table"),
+    GP_CLI_OPTION("embeddings", 0, GP_OPT_TEXT, "X.npy", vectors,
+                  "NumPy file of embeddings from another program: row i belongs to row i of the table",
+                  .needs = "prompts"),
+    GP_CLI_OPTION("score-column", 0, GP_OPT_TEXT, "NAME", value,
+                  "column of the table with scores from another program (default: no scores)", .needs = "embeddings"),
     GP_CLI_MAX_PIXELS,
     GP_CLI_THREADS,
     GP_CLI_COMMON};
@@ -70,18 +64,18 @@ static const gp_cli_option options[] = {
 const gp_cli_command gp_cmd_add = {
     .name = "add",
     .arguments = "DIR|FILE...",
-    .summary = "Put images and their prompts into the catalog",
-    .about = "Folders are walked for PNG, JPEG and WebP; links to folders are not followed.  A prompt is taken\n"
-             "from the table of --prompts, else from the image file itself (AUTOMATIC1111, ComfyUI), else from\n"
-             "a text file beside it.  The catalog is the nearest one at or above the paths given; where\n"
-             "there is none, the first DIR gets DIR/.goldpan/catalog.db.\n"
-             "Files that have not changed since the last time are skipped.  Other files that are passed over\n"
-             "(other formats, links to folders, goldpan's own products) are reported in one line a kind.\n"
-             "\n"
-             "--embeddings brings vectors that another program made, row by row of the table: goldpan\n"
-             "slices, pick and tour then go by them, and by the scores of --score-column.",
-    .examples = "goldpan add pictures\ngoldpan add pictures --prompts prompts.csv --prompt-column caption"
-                "\ngoldpan add pictures --table made.csv --embeddings vectors.npy --score-column aesthetic",
+    .summary = "Add images and their prompts to the catalog",
+    .about = "Searches folders for PNG, JPEG and WebP files, but follows no links to folders.  The prompt of an image "
+             "comes from the table of --prompts, else from the metadata in the image (AUTOMATIC1111, ComfyUI and "
+             "others), else from a text file beside it.  The catalog is the nearest one at or above the given paths.  "
+             "If there is none, the command creates DIR/.goldpan/catalog.db for the first DIR.\n\n"
+             "Skips files that have not changed since the last time.  One line reports each kind of file that is not "
+             "an input: other formats, links to folders, images that goldpan drew.\n\n"
+             "--embeddings imports vectors that another program computed.  goldpan slices, pick and tour then use "
+             "these vectors and the scores of --score-column.",
+    .examples = "goldpan add pictures\n"
+                "goldpan add pictures --prompts prompts.csv --prompt-column caption\n"
+                "goldpan add pictures --prompts made.csv --embeddings vectors.npy --score-column aesthetic",
     .options = options,
     .least = 1,
     .most = SIZE_MAX,

@@ -2,6 +2,7 @@
  * goldpan bench: how fast this machine is with this model, where the time goes, how long a folder would take. */
 #include "base/clock.h"
 #include "cli/commands.h"
+#include "cli/common_options.h"
 #include "cli/context.h"
 
 #include <stdio.h>
@@ -198,21 +199,23 @@ static int run(gp_cli *cli)
 
 static const gp_cli_option options[] = {
     GP_CLI_MODEL(GP_CLI_MODEL_ANY),
-    GP_CLI_MAX_PIXELS,
+    GP_CLI_LOADING(.needs = NULL),
+    GP_CLI_MAX_PIXELS_AS(.needs = "ARGUMENT"),
     GP_CLI_THREADS,
     GP_CLI_BATCH,
-    {"sample", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(sample), "pictures at most (default: 2000)"},
-    {"seconds", 0, GP_OPT_ABOVE, "S", GP_CLI_FIELD(seconds), "encode for about S seconds (default: 10)"},
+    GP_CLI_OPTION("sample", 0, GP_OPT_NUMBER, "N", sample, "encode at most N images (default: 2000)"),
+    GP_CLI_OPTION("seconds", 0, GP_OPT_ABOVE, "S", seconds, "encode for about S seconds, at most 86400 (default: 10)"),
     GP_CLI_COMMON};
 
 const gp_cli_command gp_cmd_bench = {
     .name = "bench",
     .arguments = "[DIR|FILE...]",
-    .summary = "Measure speed here, and how long a folder would take",
-    .about = "Pictures evenly spread over the folders go the whole way, adding and scoring, and are\n"
-             "timed; nothing is written anywhere.  Without a folder, pictures are drawn in memory.\n"
-             "Prints the speed, where the time goes, and what share of the processor's peak the image\n"
-             "tower reaches.",
+    .summary = "Measure the speed, and estimate the time for a folder",
+    .about =
+        "Adds and scores a sample that is evenly spread over the folders, and measures the time.  Writes no file.  "
+        "Without a folder the sample is synthetic images of 1024 x 1024 pixels.\n\n"
+        "Prints the speed, the share of time of each step, and the share of the processor's peak that the image "
+        "tower reaches.",
     .examples = "goldpan bench --model openai/clip-vit-base-patch32\n"
                 "goldpan bench ~/outputs --model openai/clip-vit-large-patch14 --seconds 30",
     .options = options,

@@ -2,6 +2,7 @@
  * goldpan categories, goldpan duplicates: what the last analysis found, read back. */
 #include "base/json.h"
 #include "cli/commands.h"
+#include "cli/common_options.h"
 #include "cli/context.h"
 #include "cli/analysis_options.h"
 #include "cli/listing.h"
@@ -143,14 +144,14 @@ static int run_duplicates(gp_cli *cli)
     return run(cli, true);
 }
 
-static const gp_cli_option options[] = {GP_CLI_CATALOG, GP_CLI_COMMON};
+static const gp_cli_option options[] = {GP_CLI_CATALOG_NOT_DIR, GP_CLI_COMMON};
 
 const gp_cli_command gp_cmd_categories = {
     .name = "categories",
     .arguments = "[DIR]",
-    .summary = "Show the categories, and how their scores differ",
-    .about = "Prints a header line, then a line for each category that the last goldpan slices or run found.\n"
-             "Columns: images, mean score, standard deviation, name; separated by tabs in a pipe.",
+    .summary = "Print the mean score of each category",
+    .about = "Prints a header line, then one line for each category of the last goldpan slices or goldpan run: number "
+             "of images, mean score, standard deviation, name.  In a pipe, tabs separate the columns.",
     .examples = "goldpan categories pictures",
     .options = options,
     .most = 1,
@@ -160,10 +161,10 @@ const gp_cli_command gp_cmd_categories = {
 const gp_cli_command gp_cmd_duplicates = {
     .name = "duplicates",
     .arguments = "[DIR]",
-    .summary = "Show groups of near copies, and which one to keep",
-    .about = "Prints a header line, then a line for each image in the groups that the last goldpan slices or\n"
-             "run found.  Columns: group, keep or copy, likeness to the image to keep, path, reason;\n"
-             "separated by tabs in a pipe.",
+    .summary = "Print groups of near-duplicates, and which image to keep",
+    .about = "Prints a header line, then one line for each image in a near-duplicate group of the last goldpan slices "
+             "or goldpan run: group, keep or copy, similarity (cosine) to the image to keep, path, reason.  In a pipe, "
+             "tabs separate the columns.",
     .examples = "goldpan duplicates pictures\ngoldpan duplicates pictures | grep -P '\\tcopy\\t' | cut -f4",
     .options = options,
     .most = 1,

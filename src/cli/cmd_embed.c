@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "cli/commands.h"
+#include "cli/common_options.h"
 #include "cli/context.h"
 #include "cli/npy.h"
 
@@ -266,22 +267,25 @@ static int run(gp_cli *cli)
 }
 
 static const gp_cli_option options[] = {
-    {"images", 0, GP_OPT_LIST, "DIR|FILE...", GP_CLI_FIELD(images), "embed these images"},
-    {"texts", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(texts), "embed the lines of FILE (\"-\": standard input)"},
-    {"out", 'o', GP_OPT_TEXT, "FILE.npy", GP_CLI_FIELD(out), "where the vectors go"},
-    GP_CLI_FORCE,
-    GP_CLI_ENCODER(GP_CLI_MODEL_ANY),
-    GP_CLI_MAX_PIXELS,
+    GP_CLI_OPTION("images", 0, GP_OPT_LIST, "DIR|FILE...", images, "encode these images, one row each"),
+    GP_CLI_OPTION("texts", 0, GP_OPT_TEXT, "FILE", texts,
+                  "encode the lines of this text file, one row each; \"-\": standard input", .excludes = "images"),
+    GP_CLI_OPTION("out", 'o', GP_OPT_TEXT, "FILE.npy", out, "write the embeddings to this NumPy file (required)"),
+    GP_CLI_FORCE(.needs = NULL),
+    GP_CLI_MODEL(GP_CLI_MODEL_ANY),
+    GP_CLI_LOADING(.needs = NULL),
+    GP_CLI_FAST_DECODE(.needs = "images"),
+    GP_CLI_MAX_PIXELS_AS(.needs = "images"),
     GP_CLI_THREADS,
-    GP_CLI_BATCH,
+    GP_CLI_BATCH_AS(.needs = "images"),
     GP_CLI_COMMON};
 
 const gp_cli_command gp_cmd_embed = {
     .name = "embed",
     .arguments = "(--images DIR|FILE... | --texts FILE) --out FILE.npy",
     .summary = "Write embeddings to a NumPy file, without a catalog",
-    .about = "FILE.npy holds float32 rows of length 1; FILE.rows.jsonl says what each row is.  Files\n"
-             "that fail have no row, and neither have images that goldpan drew (sheets, tours).",
+    .about = "FILE.npy contains float32 rows of length 1.  FILE.rows.jsonl names the image or text of each row.  Files "
+             "that fail have no row.  Images that goldpan drew (sheets, tours) have no row either.",
     .examples = "goldpan embed --model openai/clip-vit-base-patch32 --images pictures --out pictures.npy\n"
                 "goldpan embed -m ./my-clip --texts prompts.txt --out prompts.npy",
     .options = options,

@@ -2,6 +2,7 @@
  * goldpan explore: the explorer's page in a browser, until Ctrl-C. */
 #include "base/str.h"
 #include "cli/commands.h"
+#include "cli/common_options.h"
 #include "cli/context.h"
 
 #include <errno.h>
@@ -94,20 +95,23 @@ static int run(gp_cli *cli)
 }
 
 static const gp_cli_option options[] = {
-    GP_CLI_CATALOG,
-    {"port", 'p', GP_OPT_COUNT, "N", GP_CLI_FIELD(port), "this port (default: 4653, or another if it is taken)"},
-    {"readonly", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(readonly), "nothing can be rated, saved or exported"},
-    {"no-open", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(no_open), "only print the address, do not open a browser"},
-    GP_CLI_MODEL("CLIP to search by words (default: that of the scores used last)"),
+    GP_CLI_CATALOG_NOT_DIR,
+    GP_CLI_OPTION("port", 'p', GP_OPT_COUNT, "N", port,
+                  "listen on this port, up to 65535; 0: any free port (default: 4653, or a free port if it is in use)"),
+    GP_CLI_FLAG("readonly", 0, readonly, "reject ratings, saved views and exports"),
+    GP_CLI_FLAG("no-open", 0, no_open, "print the address, but do not open a browser"),
+    GP_CLI_MODEL("CLIP model for the search by words: hub name or folder (default: the model of the last scores)"),
+    GP_CLI_LOADING(.needs = NULL),
     GP_CLI_COMMON};
 
 const gp_cli_command gp_cmd_explore = {
     .name = "explore",
     .arguments = "[DIR]",
-    .summary = "See all images in a browser, and keep the right ones",
-    .about = "Prints the page's address and serves it, to this machine only, until Ctrl-C.  Picks, rejections\n"
-             "and stars are in the catalog at once; goldpan export goes by them.  To look from another machine:\n"
-             "ssh -L 4653:127.0.0.1:4653 HOST, then open the printed address there.",
+    .summary = "Review all images in a browser, and mark the ones to keep",
+    .about = "Prints the address of the page and serves it until Ctrl-C, to this machine only.  The catalog stores "
+             "every pick, rejection and star at once, and goldpan export uses them.\n\n"
+             "To open the page on another machine: ssh -L 4653:127.0.0.1:4653 HOST, then open the printed address "
+             "there.",
     .examples = "goldpan explore pictures\ngoldpan explore --catalog pictures --port 8000 --no-open",
     .options = options,
     .most = 1,

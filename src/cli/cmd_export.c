@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * goldpan export: the picked files and tables of them into a folder. */
 #include "cli/commands.h"
+#include "cli/common_options.h"
 #include "cli/context.h"
 
 static int run_site(gp_cli *cli)
@@ -11,10 +12,6 @@ static int run_site(gp_cli *cli)
     gp_site_options options = GP_SITE_DEFAULTS;
     gp_report report = {0};
     gp_str json = GP_STR_INIT;
-    if (cli->arg_count) return gp_cli_usage(cli, "either DIR or --site DIR");
-    if (cli->copy || cli->hardlink || cli->symlink || cli->no_files || cli->csv || cli->jsonl || cli->imagefolder ||
-        cli->all || cli->stars.set)
-        return gp_cli_usage(cli, "a site has all images and no tables: only --site-images goes with it");
     options.threads = gp_cli_threads(cli);
     options.folder = cli->site;
     options.images = (gp_site_images)cli->site_images;
@@ -50,11 +47,8 @@ static int run(gp_cli *cli)
     gp_export_options options = GP_EXPORT_DEFAULTS;
     gp_report report = {0};
     gp_str json = GP_STR_INIT;
-    if (cli->copy + cli->hardlink + cli->symlink + cli->no_files > 1)
-        return gp_cli_usage(cli, "only one of --copy, --hardlink, --symlink and --no-files");
     if (cli->site) return run_site(cli);
-    if (cli->site_images || cli->threads.set) return gp_cli_usage(cli, "--site-images and --threads are for --site");
-    if (!cli->arg_count) return gp_cli_usage(cli, "DIR is missing: where the files go");
+    if (!cli->arg_count) return gp_cli_usage(cli, "'goldpan export' needs DIR or --site DIR");
     options.folder = cli->args[0];
     options.mode = cli->hardlink   ? GP_EXPORT_HARDLINK
                    : cli->symlink  ? GP_EXPORT_SYMLINK
@@ -93,35 +87,46 @@ static int run(gp_cli *cli)
     return code;
 }
 
+#define NOT_SITE "site"
+
 static const gp_cli_option options[] = {
     GP_CLI_CATALOG,
-    {"copy", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(copy), "copy the files (default)"},
-    {"hardlink", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(hardlink), "link them"},
-    {"symlink", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(symlink), "link them by name"},
-    {"no-files", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(no_files), "write tables only"},
-    {"csv", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(csv), "picks.csv (default)"},
-    {"jsonl", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(jsonl), "picks.jsonl"},
-    {"imagefolder", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(imagefolder), "metadata.csv for Hugging Face datasets"},
-    {"all", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(all), "every scored image, not only the picks"},
-    {"stars", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(stars), "images with at least N stars, instead of the picks"},
-    {"site", 0, GP_OPT_TEXT, "DIR", GP_CLI_FIELD(site), "instead: the explorer as a web site, read-only"},
-    {"site-images", 0, GP_OPT_CHOICE, "originals|resized|none", GP_CLI_FIELD(site_images),
-     "its images (default: originals)"},
-    GP_CLI_THREADS,
+    GP_CLI_FLAG("copy", 0, copy, "copy the files (the default)", .excludes = "hardlink symlink no-files " NOT_SITE),
+    GP_CLI_FLAG("hardlink", 0, hardlink, "create hard links instead of copies",
+                .excludes = "symlink no-files " NOT_SITE),
+    GP_CLI_FLAG("symlink", 0, symlink, "create symbolic links instead of copies", .excludes = "no-files " NOT_SITE),
+    GP_CLI_FLAG("no-files", 0, no_files, "write only the tables", .excludes = NOT_SITE),
+    GP_CLI_FLAG("csv", 0, csv, "write picks.csv (the default, if no other table is requested)", .excludes = NOT_SITE),
+    GP_CLI_FLAG("jsonl", 0, jsonl, "write picks.jsonl", .excludes = NOT_SITE),
+    GP_CLI_FLAG("imagefolder", 0, imagefolder, "write metadata.csv, as Hugging Face datasets reads it",
+                .excludes = NOT_SITE),
+    GP_CLI_FLAG("all", 0, all, "export every scored image, not only the picks", .excludes = "stars " NOT_SITE),
+    GP_CLI_OPTION("stars", 0, GP_OPT_COUNT, "N", stars,
+                  "export images with at least N stars, 1 to 5, instead of the picks", .excludes = NOT_SITE),
+    GP_CLI_OPTION("site", 0, GP_OPT_TEXT, "DIR", site,
+                  "write the explorer as a read-only web site to this folder, instead of the picks",
+                  .excludes = "ARGUMENT"),
+    GP_CLI_OPTION("site-images", 0, GP_OPT_CHOICE, "originals|resized|none", site_images,
+                  "images of the site; originals: exact copies with their metadata, resized: JPEGs of at most 1280 "
+                  "pixels a side, none: thumbnails only (default: originals)",
+                  .needs = "site"),
+    GP_CLI_THREADS_AS(.needs = "site"),
     GP_CLI_COMMON};
 
 const gp_cli_command gp_cmd_export = {
     .name = "export",
     .arguments = "(DIR | --site DIR)",
-    .summary = "Write the picked files and tables of them to a folder",
-    .about = "Nothing in DIR is overwritten.  A file is exported only if its content is still what was added.\n"
-             "If a name is taken, even in another case, the file gets -2, -3 ... before its ending; a long\n"
-             "name is shortened to fit.  --symlink links to the path, even if the file there changes later.\n"
-             "DIR may be a folder of your images: goldpan add passes over the copies in it.\n"
-             "Your decisions in the explorer count: images you rejected\n"
-             "are left out, images you picked are included.  A site is a folder for any web host or shared\n"
-             "Space.  It shows all images of the catalog, with file names instead of paths.",
-    .examples = "goldpan export best --catalog pictures\ngoldpan export best --hardlink --csv --jsonl\n"
+    .summary = "Write the picks to a folder, or all images as a web site",
+    .about = "Never overwrites a file in DIR.  Exports a file only if its content has not changed since it was added.  "
+             "If a name is taken, even in another case, the file gets -2, -3 ... before its extension.  A long name is "
+             "shortened.  --symlink links to the path, even if the file at this path changes later.  DIR may be a "
+             "folder of your images: goldpan add skips the copies in it.\n\n"
+             "Your marks of the explorer count: images that you rejected are not exported, images that you picked "
+             "are.\n\n"
+             "A site is a folder for any web host.  It shows all images of the catalog, with file names but without "
+             "folder paths.",
+    .examples = "goldpan export best --catalog pictures\n"
+                "goldpan export best --hardlink --csv --jsonl\n"
                 "goldpan export --site public --site-images resized --catalog pictures",
     .options = options,
     .most = 1,

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "cli/commands.h"
+#include "cli/common_options.h"
 #include "cli/context.h"
 
 #include <errno.h>
@@ -151,83 +152,91 @@ static int run_again(gp_cli *cli)
     return generate(cli, &o, cli->score || cli->model, cli->arg_count ? cli->args[0] : NULL, 0);
 }
 
-#define GENERATE_SETTINGS                                                                                              \
-    {"width", 'W', GP_OPT_NUMBER, "W", GP_CLI_FIELD(width), "pixels (default here and below: the generator's)"},       \
-        {"height", 'H', GP_OPT_NUMBER, "H", GP_CLI_FIELD(height), "pixels"},                                           \
-        {"steps", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(steps), "steps of the sampler"},                                 \
-        {"cfg", 0, GP_OPT_AT_LEAST, "X", GP_CLI_FIELD(cfg), "guidance"},                                               \
-        {"sampler", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(sampler), "as the generator calls it"},                       \
-        {"scheduler", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(scheduler), "as the generator calls it"},                   \
-        {"checkpoint", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(checkpoint), "the generator's model"},                     \
-        {"refiner", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(refiner), "SDXL: second model"},                              \
-    {                                                                                                                  \
-        "refiner-at", 0, GP_OPT_SHARE, "X", GP_CLI_FIELD(refiner_at), "from this share of the steps on (0.8)"          \
-    }
+#define PROTOCOLS "a1111|comfyui|sdcpp|swarmui|openai|command"
 
-#define GENERATE_ASKING                                                                                                \
-    {"jobs", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(jobs), "images requested at once (default 1)"},                       \
-        {"tries",                                                                                                      \
-         0,                                                                                                            \
-         GP_OPT_NUMBER,                                                                                                \
-         "N",                                                                                                          \
-         GP_CLI_FIELD(tries),                                                                                          \
-         "most tries for an image, with growing pauses (default 5)"},                                                  \
-        {"timeout",                                                                                                    \
-         0,                                                                                                            \
-         GP_OPT_REAL,                                                                                                  \
-         "S",                                                                                                          \
-         GP_CLI_FIELD(timeout),                                                                                        \
-         "end each request S seconds after it began (default: no limit)"},                                             \
-    {                                                                                                                  \
-        "login", 0, GP_OPT_TEXT, "USER:PASSWORD", GP_CLI_FIELD(login),                                                 \
-            "Basic authentication (or $GOLDPAN_GENERATOR_LOGIN)"                                                       \
-    }
+#define GENERATE_SETTINGS(...)                                                                                         \
+    GP_CLI_OPTION("width", 'W', GP_OPT_NUMBER, "W", width, "image width in pixels (default: the generator's)"),        \
+        GP_CLI_OPTION("height", 'H', GP_OPT_NUMBER, "H", height, "image height in pixels (default: the generator's)"), \
+        GP_CLI_OPTION("steps", 0, GP_OPT_NUMBER, "N", steps, "number of sampler steps (default: the generator's)"),    \
+        GP_CLI_OPTION("cfg", 0, GP_OPT_AT_LEAST, "X", cfg, "guidance scale, from 0 (default: the generator's)"),       \
+        GP_CLI_OPTION("sampler", 0, GP_OPT_TEXT, "NAME", sampler,                                                      \
+                      "sampler name as the generator spells it (default: the generator's)"),                           \
+        GP_CLI_OPTION("scheduler", 0, GP_OPT_TEXT, "NAME", scheduler,                                                  \
+                      "scheduler name as the generator spells it (default: the generator's)"),                         \
+        GP_CLI_OPTION("checkpoint", 0, GP_OPT_TEXT, "NAME", checkpoint,                                                \
+                      "the generator's model, as the generator spells it (default: the model that is loaded)"),        \
+        GP_CLI_OPTION("refiner", 0, GP_OPT_TEXT, "NAME", refiner,                                                      \
+                      "SDXL refiner, the model for the last steps (default: none)"),                                   \
+        GP_CLI_OPTION("refiner-at", 0, GP_OPT_SHARE, "X", refiner_at,                                                  \
+                      "share of the steps after which the refiner takes over, 0 to 1 (default: 0.8)", __VA_ARGS__)
+
+#define GENERATE_REQUESTS                                                                                              \
+    GP_CLI_OPTION("jobs", 0, GP_OPT_NUMBER, "N", jobs, "request N images at the same time (default: 1)"),              \
+        GP_CLI_OPTION("tries", 0, GP_OPT_NUMBER, "N", tries,                                                           \
+                      "attempts per image, with growing pauses between them (default: 5)"),                            \
+        GP_CLI_OPTION("timeout", 0, GP_OPT_REAL, "S", timeout,                                                         \
+                      "end each request S seconds after it began (default: no limit)"),                                \
+        GP_CLI_OPTION("login", 0, GP_OPT_TEXT, "USER:PASSWORD", login,                                                 \
+                      "HTTP Basic authentication (default: $GOLDPAN_GENERATOR_LOGIN)")
+
+#define GENERATE_SCORING(scoring)                                                                                      \
+    GP_CLI_MODEL(GP_CLI_MODEL_SCORING), GP_CLI_LOADING(.needs = scoring), GP_CLI_FAST_DECODE(.needs = scoring),        \
+        GP_CLI_MAX_PIXELS, GP_CLI_THREADS_AS(.needs = scoring)
 
 static const gp_cli_option options[] = {
-    {"backend", 'b', GP_OPT_TEXT, "ADDRESS|COMMAND", GP_CLI_FIELD(backend),
-     "the generator (default: 127.0.0.1, at the protocol's usual port)"},
-    {"protocol", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(protocol),
-     "a1111, comfyui, sdcpp, swarmui, openai, command (default: asks)"},
-    {"number", 'n', GP_OPT_NUMBER, "N", GP_CLI_FIELD(number), "pictures of each prompt (default 4)"},
-    {"out", 'o', GP_OPT_TEXT, "DIR", GP_CLI_FIELD(out), "where they go (default: generated)"},
-    {"seed", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(seed), "of each prompt's first picture; then N+1 ... (default 1)"},
-    {"no-seed", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(no_seed),
-     "the generator chooses its own seeds; the catalog records no seed"},
-    {"negative", 0, GP_OPT_TEXT, "TEXT", GP_CLI_FIELD(negative), "negative prompt (a column \"negative\" wins)"},
-    GENERATE_SETTINGS,
-    {"workflow", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(workflow),
-     "ComfyUI: graph in API format, or image that contains one"},
-    {"set", 0, GP_OPT_TEXTS, "NODE.INPUT=VALUE", GP_CLI_FIELD(set),
-     "ComfyUI: @prompt @negative @seed @width ... or a value; also replaces links"},
-    {"score", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(score), "score them while others are drawn"},
-    {"adaptive", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(adaptive),
-     "more for prompts whose best would rise, none for others"},
-    {"min-gain", 0, GP_OPT_AT_LEAST, "X", GP_CLI_FIELD(min_gain),
-     "adaptive: smallest expected rise to draw for (default 0.1)"},
-    GENERATE_ASKING,
-    {"preview", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(preview), "a1111: what is being drawn, anew every second"},
-    {"prompt-column", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(prompt_column), "which column of PROMPTS (default: found)"},
+    GP_CLI_OPTION(
+        "backend", 'b', GP_OPT_TEXT, "ADDRESS|COMMAND", backend,
+        "address of the generator, or a command that generates an image (default: 127.0.0.1 at the usual port "
+        "of the protocol)"),
+    GP_CLI_OPTION("protocol", 0, GP_OPT_TEXT, "NAME", protocol,
+                  "API of the generator: a1111, comfyui, sdcpp, swarmui, openai or command (default: detected)",
+                  .words = PROTOCOLS),
+    GP_CLI_OPTION("number", 'n', GP_OPT_NUMBER, "N", number, "images per prompt (default: 4)"),
+    GP_CLI_OPTION("out", 'o', GP_OPT_TEXT, "DIR", out, "folder for the images (default: generated)"),
+    GP_CLI_OPTION("seed", 0, GP_OPT_COUNT, "N", seed,
+                  "seed of the first image of each prompt; the next images get N+1, N+2 ... (default: 1)"),
+    GP_CLI_FLAG("no-seed", 0, no_seed, "let the generator choose the seeds; the catalog records none",
+                .excludes = "seed"),
+    GP_CLI_OPTION("negative", 0, GP_OPT_TEXT, "TEXT", negative,
+                  "negative prompt; a column \"negative\" of PROMPTS has priority (default: none)"),
+    GENERATE_SETTINGS(.needs = "refiner"),
+    GP_CLI_OPTION("workflow", 0, GP_OPT_TEXT, "FILE", workflow,
+                  "ComfyUI: graph in API format, or an image that contains one"),
+    GP_CLI_OPTION("set", 0, GP_OPT_TEXTS, "NODE.INPUT=VALUE", set,
+                  "ComfyUI: set this input of the graph to a value, or to @prompt, @negative, @seed, @width ...; "
+                  "replaces a link; may be repeated"),
+    GP_CLI_FLAG("score", 0, score, "score finished images while the generator works"),
+    GP_CLI_FLAG("adaptive", 0, adaptive,
+                "generate more images only for prompts that are likely to improve; implies --score"),
+    GP_CLI_OPTION("min-gain", 0, GP_OPT_AT_LEAST, "X", min_gain,
+                  "stop generating for a prompt when its best score is expected to rise by less than X standard "
+                  "deviations per image (default: 0.1)",
+                  .needs = "adaptive"),
+    GENERATE_REQUESTS,
+    GP_CLI_OPTION("preview", 0, GP_OPT_TEXT, "FILE", preview,
+                  "a1111: write the unfinished image to this file every second"),
+    GP_CLI_OPTION("prompt-column", 0, GP_OPT_TEXT, "NAME", prompt_column,
+                  "column of PROMPTS with the prompts (default: found by its name)"),
     GP_CLI_CATALOG,
-    GP_CLI_ENCODER(GP_CLI_MODEL_SCORING),
-    GP_CLI_MAX_PIXELS,
-    GP_CLI_THREADS,
+    GENERATE_SCORING("score adaptive model"),
     GP_CLI_COMMON};
 
 const gp_cli_command gp_cmd_generate = {
     .name = "generate",
     .arguments = "PROMPTS",
     .summary = "Generate images from prompts with your own generator",
-    .about = "PROMPTS is a table with a column of prompts (its other columns are kept), or a .txt with\n"
-             "one a line.  The back end is AUTOMATIC1111 (Forge, SD.Next), ComfyUI,\n"
-             "stable-diffusion.cpp, SwarmUI, the OpenAI images API, or any command: words between\n"
-             "blanks, {prompt} {negative} {seed} {width} {height} {steps} {cfg} {out} filled in.  A command\n"
-             "with {requests} instead is started once and reads requests (docs/generate.md).\n"
-             "What is planned is in the catalog (DIR/.goldpan/catalog.db): after Ctrl-C, a kill or a\n"
-             "restart of the server the same command goes on, without a double or a gap.\n"
-             "--timeout limits each whole request, from connecting to the last byte of the answer, and each\n"
-             "run of a command.  A job may wait longer than that in the generator's own queue.\n"
-             "Without -b: port 7860, with --workflow (or --protocol comfyui) 8188, sdcpp 1234, swarmui 7801.\n"
-             "A key for the server is read from $GOLDPAN_GENERATOR_KEY (--protocol openai: or $OPENAI_API_KEY).",
+    .about = "PROMPTS is a table with a column of prompts, or a .txt file with one prompt per line.  The catalog keeps "
+             "the other columns of the table.\n\n"
+             "The generator is AUTOMATIC1111 (Forge, SD.Next), ComfyUI, stable-diffusion.cpp, SwarmUI, the OpenAI "
+             "images API, or any command.  In a command, goldpan replaces the words {prompt} {negative} {seed} {width} "
+             "{height} {steps} {cfg} {out}.  A command with {requests} is started once and reads requests "
+             "(docs/generate.md).  Without --backend the port is 7860; it is 8188 with --workflow or --protocol "
+             "comfyui, 1234 with sdcpp, 7801 with swarmui.\n\n"
+             "The catalog (DIR/.goldpan/catalog.db) contains the plan.  After Ctrl-C, a kill or a restart of the "
+             "server, the same command continues.  It generates no image twice and omits none.\n\n"
+             "--timeout limits each whole request, from connecting to the last byte of the answer, and each run of a "
+             "command.  A job may wait longer in the generator's own queue.  The key for the server is in "
+             "$GOLDPAN_GENERATOR_KEY (with --protocol openai also $OPENAI_API_KEY).",
     .examples = "goldpan generate prompts.tsv -n 8 --backend http://127.0.0.1:7860 --score --model "
                 "openai/clip-vit-base-patch32\n"
                 "goldpan generate prompts.csv -n 4 -b http://127.0.0.1:8188 --workflow sdxl.json --set 6.text=@prompt\n"
@@ -240,34 +249,37 @@ const gp_cli_command gp_cmd_generate = {
 };
 
 static const gp_cli_option again_options[] = {
-    {"picks", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(picks), "what `goldpan pick` chose (the default)"},
-    {"flagged", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(flagged), "what was picked by hand in the explorer instead"},
-    {"backend", 'b', GP_OPT_TEXT, "ADDRESS|COMMAND", GP_CLI_FIELD(backend),
-     "the generator (default: the one that drew the picks)"},
-    {"protocol", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(protocol),
-     "a1111, comfyui, sdcpp, swarmui, command (default: asks)"},
-    {"out", 'o', GP_OPT_TEXT, "DIR", GP_CLI_FIELD(out), "where they go (default: regenerated)"},
-    {"hires", 0, GP_OPT_ABOVE, "X", GP_CLI_FIELD(hires), "a1111, sdcpp: draw the same image, then enlarge it X times"},
-    GENERATE_SETTINGS,
-    {"workflow", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(workflow),
-     "ComfyUI: graph in API format, or image that contains one"},
-    {"set", 0, GP_OPT_TEXTS, "NODE.INPUT=VALUE", GP_CLI_FIELD(set), "ComfyUI: what goes where"},
-    {"score", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(score), "score them while others are drawn"},
-    GENERATE_ASKING,
-    GP_CLI_CATALOG,
-    GP_CLI_ENCODER(GP_CLI_MODEL_SCORING),
-    GP_CLI_MAX_PIXELS,
-    GP_CLI_THREADS,
+    GP_CLI_FLAG("picks", 0, picks, "regenerate the picks of goldpan pick (the default)", .excludes = "flagged"),
+    GP_CLI_FLAG("flagged", 0, flagged, "regenerate the images that you picked in the explorer"),
+    GP_CLI_OPTION("backend", 'b', GP_OPT_TEXT, "ADDRESS|COMMAND", backend,
+                  "address of the generator, or a command that generates an image (default: the generator of the "
+                  "picks)"),
+    GP_CLI_OPTION("protocol", 0, GP_OPT_TEXT, "NAME", protocol,
+                  "API of the generator: a1111, comfyui, sdcpp, swarmui or command (default: detected)",
+                  .words = PROTOCOLS),
+    GP_CLI_OPTION("out", 'o', GP_OPT_TEXT, "DIR", out, "folder for the images (default: regenerated)"),
+    GP_CLI_OPTION("hires", 0, GP_OPT_ABOVE, "X", hires,
+                  "a1111, sdcpp: generate the same image, then enlarge it X times (default: do not enlarge)"),
+    GENERATE_SETTINGS(.needs = NULL),
+    GP_CLI_OPTION("workflow", 0, GP_OPT_TEXT, "FILE", workflow,
+                  "ComfyUI: graph in API format, or an image that contains one (default: the graph of each image)"),
+    GP_CLI_OPTION("set", 0, GP_OPT_TEXTS, "NODE.INPUT=VALUE", set,
+                  "ComfyUI: set this input of the graph to a value, or to @prompt, @negative, @seed, @width ...; "
+                  "replaces a link; may be repeated"),
+    GP_CLI_FLAG("score", 0, score, "score finished images while the generator works"),
+    GENERATE_REQUESTS,
+    GP_CLI_CATALOG_NOT_DIR,
+    GENERATE_SCORING("score model"),
     GP_CLI_COMMON};
 
 const gp_cli_command gp_cmd_regenerate = {
     .name = "regenerate",
     .arguments = "[DIR]",
-    .summary = "Draw the picks again: larger, or with more steps",
-    .about = "Prompt, seed and settings are those of each picked image, as its file or the catalog says,\n"
-             "but for what is given here.  An image whose seed is not known is counted as failed.\n"
-             "Without --backend goldpan uses the generator that drew the picks.  For an image of ComfyUI\n"
-             "goldpan uses the graph in the image's file, unless --workflow gives another.",
+    .summary = "Generate the picks again: larger, or with more steps",
+    .about = "Uses the prompt, the seed and the settings of each picked image, from its file or from the catalog.  The "
+             "options of this command replace single settings.  An image without a known seed counts as failed.\n\n"
+             "Without --backend goldpan uses the generator of the picks.  For an image of ComfyUI it uses the graph in "
+             "the image's file, unless --workflow names another graph.",
     .examples = "goldpan regenerate generated --hires 2 --steps 40\n"
                 "goldpan regenerate --catalog generated --flagged -W 1024 -H 1024 -o large",
     .options = again_options,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * goldpan model list, get, info: the models at hand, fetching one, what one is. */
 #include "cli/commands.h"
+#include "cli/common_options.h"
 #include "cli/context.h"
 #include "cli/listing.h"
 
@@ -79,8 +80,8 @@ const gp_cli_command gp_cmd_model_list = {
     .name = "model list",
     .arguments = "",
     .summary = "List the models in the Hugging Face cache",
-    .about = "Prints a header line and a line for each model: name, revision, size, and whether goldpan can\n"
-             "use it; separated by tabs in a pipe.  The bundled model comes first: it only knows the sample.",
+    .about = "Prints a header line and one line for each model: name, revision, size, and whether goldpan can use it.  "
+             "In a pipe, tabs separate the columns.  The bundled model comes first.  It knows only the sample.",
     .examples = "goldpan model list",
     .options = list_options,
     .least = 0,
@@ -116,18 +117,20 @@ static int run_get(gp_cli *cli)
 }
 
 static const gp_cli_option get_options[] = {
-    {"revision", 0, GP_OPT_TEXT, "REV", GP_CLI_FIELD(revision), "branch, tag or commit (default: main)"},
-    {"force", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(force), "ask the hub again, and check what is there"},
+    GP_CLI_OPTION("revision", 0, GP_OPT_TEXT, "REV", revision,
+                  "branch, tag or commit of the model on the hub (default: main)"),
+    GP_CLI_FLAG("force", 0, force, "ask the hub for a newer version, and verify the files in the cache"),
     GP_CLI_COMMON};
 
 const gp_cli_command gp_cmd_model_get = {
     .name = "model get",
     .arguments = "ORG/NAME",
     .summary = "Download a CLIP model from the Hugging Face hub",
-    .about = "Downloads into the cache that other programs share, and prints the model's folder.  A download\n"
-             "stops if less than 1 KiB arrives in 10 seconds ($HF_HUB_DOWNLOAD_TIMEOUT).  The same command\n"
-             "continues a stopped download.  Environment: HF_ENDPOINT (a mirror), HF_HOME, HF_HUB_CACHE,\n"
-             "HF_TOKEN (gated and private models), HF_HUB_OFFLINE.",
+    .about = "Downloads into the cache that Python programs use too, and prints the folder of the model.  A download "
+             "ends with an error if less than 1 KiB arrives in 10 seconds ($HF_HUB_DOWNLOAD_TIMEOUT).  The same "
+             "command continues an interrupted download.\n\n"
+             "Environment: HF_ENDPOINT (a mirror), HF_HOME, HF_HUB_CACHE, HF_TOKEN (for gated and private models), "
+             "HF_HUB_OFFLINE.",
     .examples = "goldpan model get openai/clip-vit-base-patch32\n"
                 "HF_ENDPOINT=https://hf-mirror.com goldpan model get openai/clip-vit-large-patch14",
     .options = get_options,
@@ -208,13 +211,15 @@ static int run_info(gp_cli *cli)
     return code;
 }
 
-static const gp_cli_option info_options[] = {GP_CLI_ENCODER(GP_CLI_MODEL_ANY), GP_CLI_COMMON};
+static const gp_cli_option info_options[] = {GP_CLI_MODEL(GP_CLI_MODEL_ANY, .excludes = "ARGUMENT"),
+                                             GP_CLI_LOADING(.needs = NULL), GP_CLI_FAST_DECODE(.needs = NULL),
+                                             GP_CLI_COMMON};
 
 const gp_cli_command gp_cmd_model_info = {
     .name = "model info",
     .arguments = "[NAME|DIR]",
-    .summary = "Show what a model is: sizes, precision, hash",
-    .about = NULL,
+    .summary = "Print the sizes, the precision and the hash of a model",
+    .about = "Opens the model as goldpan score does, and prints one line for each fact: its name, then its value.",
     .examples = "goldpan model info openai/clip-vit-base-patch32",
     .options = info_options,
     .least = 0,

@@ -2,6 +2,7 @@
  * goldpan pick: choose, record the choice, print it. */
 #include "base/json.h"
 #include "cli/commands.h"
+#include "cli/common_options.h"
 #include "cli/context.h"
 
 typedef struct reasons {
@@ -31,10 +32,6 @@ static gp_status pick_options(gp_cli *cli, gp_pick_options *options, reasons *r,
 {
     GP_TRY(gp_cli_pick_options(cli, options, err));
     options->scorer = cli->scorer;
-    if (cli->scorer && cli->model)
-        return gp_fail(err, GP_ERR_USAGE, "--scorer and --model both name the scores to use: give only one of them");
-    if (cli->null && (cli->json || cli->explain || cli->why.count))
-        return gp_fail(err, GP_ERR_USAGE, "-0 prints paths alone: not with --json, --explain or --why");
     if (!cli->explain && !cli->why.count) return GP_OK;
     options->explain = put_reason, options->explain_user = r;
     if (cli->why.count) options->explain_paths = cli->why.items, options->explain_count = cli->why.count;
@@ -144,33 +141,32 @@ static int run(gp_cli *cli)
 
 static const gp_cli_option options[] = {
     GP_CLI_PICK,
-    {"explain", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(explain), "say of each pick why it is there"},
-    {"why", 0, GP_OPT_TEXTS, "FILE", GP_CLI_FIELD(why),
-     "say of this image of the catalog why it is picked or not; may be repeated"},
-    {"null", '0', GP_OPT_FLAG, NULL, GP_CLI_FIELD(null), "print only paths, each with a zero byte at its end"},
-    GP_CLI_SCORER,
-    GP_CLI_CATALOG,
-    GP_CLI_ENCODER("use the scores of this CLIP: hub name or folder"),
+    GP_CLI_FLAG("explain", 0, explain, "print the reason of each pick", .excludes = "why null"),
+    GP_CLI_OPTION("why", 0, GP_OPT_TEXTS, "FILE", why,
+                  "print why this image of the catalog is picked or not; may be repeated", .excludes = "null"),
+    GP_CLI_FLAG("null", '0', null, "print only paths, each followed by a zero byte", .excludes = "json"),
+    GP_CLI_SCORER(.excludes = "model"),
+    GP_CLI_CATALOG_NOT_DIR,
+    GP_CLI_MODEL("use the scores of this CLIP model: hub name or folder (default: the scorer used last)"),
+    GP_CLI_LOADING(.needs = "model"),
+    GP_CLI_FAST_DECODE(.needs = "model"),
     GP_CLI_COMMON};
 
 const gp_cli_command gp_cmd_pick = {
     .name = "pick",
     .arguments = "[DIR]",
-    .summary = "Choose the best images of every prompt",
-    .about = "Prints a line for each: path, score, prompt, between tabs.  The picks replace those recorded\n"
-             "before; if no image passes, the earlier picks stay (exit code 4).\n"
-             "If several models scored the images, the newest scores are used, unless --scorer or --model\n"
-             "names others; goldpan status lists them.\n"
-             "Scores of different prompts compare poorly: prefer --per-prompt to --top, or compare by\n"
-             "--by corrected, which corrects scores for their category.  --by difficulty subtracts what the\n"
-             "text of the prompt alone predicts.  It needs at least 12 prompts, but no categories.\n"
-             "\n"
-             "Strategies: prompt, the best of each prompt; slices, members of the clusters of images\n"
-             "that score exceptionally well; category-slices, the same within each category;\n"
-             "category, the best of each category.  The limits below hold in all of them: candidates\n"
-             "are taken from the best down, until their prompt, category, slice is served.  With slices\n"
-             "too, at most --per-prompt images of a prompt are picked, and only the best of the prompt.",
-    .examples = "goldpan pick pictures\ngoldpan pick pictures --per-prompt 2 --min-score 20 | cut -f1\n"
+    .summary = "Pick the best images of every prompt",
+    .about = "Prints one line for each pick: path, score, prompt, separated by tabs.  The picks replace the earlier "
+             "picks of the catalog.  If no image passes, the earlier picks stay (exit code 4).\n\n"
+             "Compare scores of different prompts with care: prefer --per-prompt to --top, or correct the scores.  "
+             "--by corrected subtracts what is typical for the category.  --by difficulty subtracts the score that "
+             "the text of the prompt predicts; it needs at least 12 prompts, but no categories.\n\n"
+             "The strategy selects the candidates.  prompt: all images.  slices: the images of slices, which are "
+             "clusters with significantly higher scores.  category-slices: the same within each category.  category: "
+             "the best 5 of each category.  All limits hold for every strategy: candidates are taken from best to "
+             "worst until the limit of their prompt, category or slice is reached.",
+    .examples = "goldpan pick pictures\n"
+                "goldpan pick pictures --per-prompt 2 --min-score 20 | cut -f1\n"
                 "goldpan pick pictures --strategy category --top-per-category 5 --by corrected --one-per-duplicate\n"
                 "goldpan pick pictures --top 40 --by difficulty\n"
                 "goldpan pick pictures --top 40 --diversity facility\n"

@@ -3,6 +3,7 @@
  * that can be read, and from the journal of marks. */
 #include "base/mem.h"
 #include "cli/commands.h"
+#include "cli/common_options.h"
 #include "cli/context.h"
 
 #include <stdio.h>
@@ -35,7 +36,6 @@ static gp_status check_path(gp_cli *cli, char **path, gp_error *err)
 {
     const char *first = cli->arg_count ? cli->args[0] : NULL;
     if (!first || gp_cli_is_folder(first)) return gp_cli_catalog_path(cli, cli->args, cli->arg_count, 0, path, err);
-    if (cli->catalog) return gp_fail(err, GP_ERR_USAGE, "give the catalog once: '%s' or --catalog", first);
     cli->catalog = first;
     return gp_cli_catalog_path(cli, NULL, 0, 0, path, err);
 }
@@ -158,20 +158,18 @@ static int run_rescue(gp_cli *cli)
     return code;
 }
 
-static const gp_cli_option check_options[] = {GP_CLI_CATALOG, GP_CLI_COMMON};
+static const gp_cli_option check_options[] = {GP_CLI_CATALOG_NOT_DIR, GP_CLI_COMMON};
 static const gp_cli_option rescue_options[] = {
-    {"out", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(out), "write the new catalog to FILE, leave the old one in its place"},
-    GP_CLI_CATALOG,
-    GP_CLI_THREADS,
-    GP_CLI_MAX_PIXELS,
-    GP_CLI_COMMON};
+    GP_CLI_OPTION("out", 0, GP_OPT_TEXT, "FILE", out,
+                  "write the new catalog to this file, and leave the old one unchanged (default: replace it)"),
+    GP_CLI_CATALOG, GP_CLI_THREADS_AS(.needs = "ARGUMENT"), GP_CLI_MAX_PIXELS_AS(.needs = "ARGUMENT"), GP_CLI_COMMON};
 
 const gp_cli_command gp_cmd_check = {
     .name = "check",
     .arguments = "[DIR|FILE.db]",
     .summary = "Check that the catalog and its journal of marks are sound",
-    .about = "Prints a line for each problem: what is wrong and what to do, with a tab between.  Reads all of\n"
-             "the catalog and changes nothing.  Exit code 0: sound, 1: problems.",
+    .about = "Prints one line for each problem: what is wrong and what to do, separated by a tab.  Reads the whole "
+             "catalog and changes nothing.  Exit code 0: sound, 1: problems.",
     .examples = "goldpan check pictures\ngoldpan check --catalog copy.db --json",
     .options = check_options,
     .most = 1,
@@ -182,12 +180,13 @@ const gp_cli_command gp_cmd_check = {
 const gp_cli_command gp_cmd_rescue = {
     .name = "rescue",
     .arguments = "[DIR|FILE...]",
-    .summary = "Make a new catalog from a damaged or lost one",
-    .about = "Reads what can be read from the old catalog, and flags, stars, saved views, picks and plans from\n"
-             "the journal of marks beside it.  Then adds DIR, so that marks find their images again.  The old\n"
-             "catalog is kept under another name; nothing is deleted.  Scores that were lost are computed again by\n"
-             "goldpan score.  Prompts of image files and side-cars are read again with DIR, those of a table by\n"
-             "goldpan add DIR --prompts TABLE: a note says how many images have no prompt.",
+    .summary = "Create a new catalog from a damaged or lost one",
+    .about = "Reads what is readable in the old catalog, and the flags, stars, saved views, picks and plans in the "
+             "journal of marks beside it.  Then adds the images of DIR, so that every mark finds its image.  The old "
+             "catalog stays under another name; nothing is deleted.\n\n"
+             "goldpan score computes lost scores again.  Prompts in image files and in text files beside them are read "
+             "again with DIR.  Prompts of a table need goldpan add DIR --prompts TABLE; a line reports how many images "
+             "have no prompt.",
     .examples = "goldpan rescue pictures\ngoldpan rescue --catalog damaged.db --out new.db pictures",
     .options = rescue_options,
     .most = SIZE_MAX,

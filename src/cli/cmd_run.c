@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/commands.h"
+#include "cli/common_options.h"
 #include "cli/context.h"
 #include "cli/analysis_options.h"
 
@@ -185,20 +186,24 @@ out:
     return code;
 }
 
+#define NO_ANALYSIS "no-analysis"
+
 static const gp_cli_option options[] = {
     GP_CLI_CATALOG,
     GP_CLI_TABLE,
-    GP_CLI_ENCODER(GP_CLI_MODEL_SCORING),
+    GP_CLI_MODEL(GP_CLI_MODEL_SCORING),
+    GP_CLI_LOADING(.needs = NULL),
+    GP_CLI_FAST_DECODE(.needs = NULL),
     GP_CLI_PICK,
-    GP_CLI_FIND_CATEGORIES,
-    {"no-find", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(no_analysis), "no slices, categories, copies, map"},
-    {"sheet", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(sheet), "the contact sheet (default: beside the catalog)"},
-    GP_CLI_FORCE,
-    {"no-sheet", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(no_sheet), "draw none"},
-    GP_CLI_SHEET,
-    GP_CLI_KEEP_FRAMES,
-    {"guesses", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(guesses), "score guessed prompts too (see goldpan status)"},
-    {"retry-failed", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(retry_failed), "try images again that failed before"},
+    GP_CLI_ANALYSIS(NO_ANALYSIS),
+    GP_CLI_FLAG(NO_ANALYSIS, 0, no_analysis, "skip slices, categories, near-duplicates and the map", .old = "no-find"),
+    GP_CLI_OPTION("sheet", 0, GP_OPT_TEXT, "FILE", sheet,
+                  "file of the contact sheet, .jpg or .png (default: sheet.jpg beside the catalog)",
+                  .excludes = "no-sheet"),
+    GP_CLI_FORCE(.excludes = "no-sheet"),
+    GP_CLI_FLAG("no-sheet", 0, no_sheet, "draw no contact sheet"),
+    GP_CLI_SHEET("no-sheet"),
+    GP_CLI_SCORING,
     GP_CLI_MAX_PIXELS,
     GP_CLI_THREADS,
     GP_CLI_BATCH,
@@ -207,13 +212,12 @@ static const gp_cli_option options[] = {
 const gp_cli_command gp_cmd_run = {
     .name = "run",
     .arguments = "DIR|FILE...",
-    .summary = "Do it all: add, score, find, pick, draw the sheet",
-    .about = "Prints the picks: path, score, prompt, between tabs.  Everything is kept in\n"
-             "DIR/.goldpan/catalog.db, the sheet in DIR/.goldpan/sheet.jpg; where a folder above DIR has\n"
-             "a catalog, in that.  A second run does only what is missing.\n"
-             "Where no prompt has two candidates, it picks the best of each category instead of each prompt.\n"
-             "Without --model: the model of $GOLDPAN_MODEL, else the model used last in this catalog, else CLIP\n"
-             "ViT-L/14 or ViT-B/32, if it was downloaded.",
+    .summary = "Add, score, analyse and pick images, and draw a contact sheet",
+    .about = "Prints one line for each pick: path, score, prompt, separated by tabs.  Stores all results in "
+             "DIR/.goldpan/catalog.db and the contact sheet in DIR/.goldpan/sheet.jpg.  If a folder above DIR has a "
+             "catalog, uses that catalog instead.  Skips images that already have a score; the same command continues "
+             "an interrupted run.\n\n"
+             "If no prompt has two images, the command picks the best of each category instead of each prompt.",
     .examples = "goldpan run pictures --model openai/clip-vit-base-patch32\n"
                 "goldpan run pictures --prompts prompts.csv --per-prompt 2",
     .options = options,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * goldpan score: embed what lacks an embedding, score every image against its prompt. */
 #include "cli/commands.h"
+#include "cli/common_options.h"
 #include "cli/context.h"
 
 static int run(gp_cli *cli)
@@ -42,25 +43,22 @@ out:
     return code;
 }
 
-static const gp_cli_option options[] = {
-    GP_CLI_CATALOG,
-    GP_CLI_ENCODER(GP_CLI_MODEL_SCORING),
-    GP_CLI_MAX_PIXELS,
-    GP_CLI_THREADS,
-    GP_CLI_BATCH,
-    GP_CLI_KEEP_FRAMES,
-    {"guesses", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(guesses), "score guessed prompts too (see goldpan status)"},
-    {"retry-failed", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(retry_failed), "try images again that failed before"},
-    GP_CLI_COMMON};
+static const gp_cli_option options[] = {GP_CLI_CATALOG_NOT_DIR,
+                                        GP_CLI_MODEL(GP_CLI_MODEL_SCORING),
+                                        GP_CLI_LOADING(.needs = NULL),
+                                        GP_CLI_FAST_DECODE(.needs = NULL),
+                                        GP_CLI_SCORING,
+                                        GP_CLI_MAX_PIXELS,
+                                        GP_CLI_THREADS,
+                                        GP_CLI_BATCH,
+                                        GP_CLI_COMMON};
 
 const gp_cli_command gp_cmd_score = {
     .name = "score",
     .arguments = "[DIR]",
     .summary = "Score every image against its prompt",
-    .about = "Only what lacks its result is worked on; it can be stopped at any moment and goes on\n"
-             "with the same command.  The score is 100 * max(cosine, 0) of the two embeddings.\n"
-             "Without --model: the model of $GOLDPAN_MODEL, else the model used last in this catalog, else CLIP\n"
-             "ViT-L/14 or ViT-B/32, if it was downloaded.",
+    .about = "The score is 100 * max(cosine, 0) of the embeddings of image and prompt.  Skips images that already have "
+             "a score.  You can stop at any time; the same command continues.",
     .examples = "goldpan score pictures --model openai/clip-vit-large-patch14",
     .options = options,
     .least = 0,

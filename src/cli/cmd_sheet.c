@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * goldpan sheet: the contact sheet of the candidates, picks marked. */
 #include "cli/commands.h"
+#include "cli/common_options.h"
 #include "cli/context.h"
 
 static int run(gp_cli *cli)
@@ -37,20 +38,19 @@ static int run(gp_cli *cli)
 }
 
 static const gp_cli_option options[] = {
-    {"by", 0, GP_OPT_CHOICE, "prompts|slices|categories", GP_CLI_FIELD(sheet_by), "what a row is (default: prompts)"},
-    GP_CLI_CATALOG,
-    GP_CLI_SHEET,
-    GP_CLI_FORCE,
-    GP_CLI_COMMON};
+    GP_CLI_OPTION("by", 0, GP_OPT_CHOICE, "prompts|slices|categories", sheet_by,
+                  "what each row shows: a prompt, a slice or a category (default: prompts)"),
+    GP_CLI_CATALOG, GP_CLI_SHEET(NULL), GP_CLI_FORCE(.needs = NULL), GP_CLI_COMMON};
 
 const gp_cli_command gp_cmd_sheet = {
     .name = "sheet",
     .arguments = "FILE.jpg|FILE.png",
-    .summary = "Draw the contact sheet: a row a prompt, the pick marked",
-    .about = "Candidates stand in order of score.  Prompts come in the order of how much their pick\n"
-             "gains over the others.  --by slices and --by categories show what was found, with the best\n"
-             "images of each.",
-    .examples = "goldpan sheet best.jpg --catalog pictures\ngoldpan sheet best.png --max-prompts 50 --thumb 224\n"
+    .summary = "Draw a contact sheet: one row per prompt, with the pick marked",
+    .about = "The images of a row are in order of their scores.  The first rows are the prompts whose pick gains most "
+             "over the mean of the prompt.  --by slices and --by categories show the slices and categories of the last "
+             "analysis, with the best images of each.",
+    .examples = "goldpan sheet best.jpg --catalog pictures\n"
+                "goldpan sheet best.png --max-prompts 50 --thumb 224\n"
                 "goldpan sheet slices.jpg --by slices --catalog pictures",
     .options = options,
     .least = 1,

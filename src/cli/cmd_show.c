@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/commands.h"
+#include "cli/common_options.h"
 #include "cli/context.h"
 
 #include <stdio.h>
@@ -235,8 +236,9 @@ static const gp_cli_option options[] = {GP_CLI_CATALOG, GP_CLI_COMMON};
 const gp_cli_command gp_cmd_show = {
     .name = "show",
     .arguments = "FILE...",
-    .summary = "Show an image's prompt, where it was found, and its score",
-    .about = NULL,
+    .summary = "Print what the catalog knows about an image",
+    .about = "Prints the prompt, its source, the quality measures, the score and its rank among the images of the "
+             "prompt.",
     .examples = "goldpan show pictures/00042.png --catalog pictures",
     .options = options,
     .least = 1,

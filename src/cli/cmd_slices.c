@@ -2,6 +2,7 @@
  * goldpan slices: where the generator did exceptionally well.  Over a catalog: analyse it and print what stands out. */
 #include "base/json.h"
 #include "cli/commands.h"
+#include "cli/common_options.h"
 #include "cli/context.h"
 #include "cli/analysis_options.h"
 #include "cli/slices_table.h"
@@ -126,10 +127,6 @@ static int run(gp_cli *cli)
     uint64_t count = 0;
     int code = GP_EXIT_OK;
     if (cli->table) return gp_cli_slices_table(cli);
-    if (cli->show || cli->value || cli->features.count || cli->embeddings.count || cli->reduce || cli->distance ||
-        cli->group)
-        return gp_cli_usage(
-            cli, "--metric, --feature, --embedding, --group, --reduce, --distance and --show go with --table");
     if (gp_cli_find_options(cli, &options, &err) != GP_OK ||
         gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, GP_CATALOG_READ_IF_MUST, &catalog, &err) !=
             GP_OK ||
@@ -152,60 +149,89 @@ out:
     return code;
 }
 
+#define TABLE "table"
+
 static const gp_cli_option options[] = {
-    {"profile", 0, GP_OPT_CHOICE, "goldpan|final|article", GP_CLI_FIELD(profile),
-     "rules: ours (default), or sliceguard's 0.0.35, 0.0.8"},
-    {"mode", 0, GP_OPT_CHOICE, "high|low", GP_CLI_FIELD(mode), "where the score is high (default) or low"},
-    {"min-support", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(min_support), "slices of at least N images"},
-    {"min-drop", 0, GP_OPT_REAL, "S", GP_CLI_FIELD(min_lift), "slices whose mean is at least S above the overall mean"},
-    {"n-slices", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(n_slices), "no more than the best N"},
-    {"criterion", 0, GP_OPT_CHOICE, "drop|support|drop*support", GP_CLI_FIELD(criterion),
-     "best by what (default: drop)"},
-    {"reference", 0, GP_OPT_CHOICE, "overall|parent", GP_CLI_FIELD(reference),
-     "drop against all, or the cluster around it"},
-    {"drop-reference", 0, GP_OPT_CHOICE, "overall|parent", GP_CLI_FIELD(reference), "the same, by sliceguard's name"},
-    {"remove-outliers", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(remove_outliers), "judge clusters without their outliers"},
-    {"alpha", 0, GP_OPT_REAL, "P", GP_CLI_FIELD(alpha), "chance of a false slice in a table of chance (default 0.01)"},
-    {"resamples", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(resamples), "rounds of shuffles and bootstrap (default 2000)"},
-    {"all", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(all), "print the slices within categories too"},
-    GP_CLI_FIND_CATEGORIES,
-    {"no-map", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(no_map), "without the map"},
-    {"no-duplicates", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(no_duplicates), "without the search for near copies"},
-    {"min-cosine", 0, GP_OPT_REAL, "C", GP_CLI_FIELD(min_cosine), "of near copies (default 0.97)"},
-    {"seed", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(seed), "of what is drawn at random (default 42)"},
-    {"table", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(table), "of this table instead: CSV, TSV, JSON, JSONL, Parquet"},
-    {"metric", 0, GP_OPT_TEXT, "COLUMN", GP_CLI_FIELD(value), "its column of what is measured"},
-    {"feature", 0, GP_OPT_TEXTS, "COLUMN[:KIND]", GP_CLI_FIELD(features),
-     "look in it (kinds: see above); may be repeated"},
-    {"embedding", 0, GP_OPT_TEXTS, "NAME=X.npy[:weight=W]", GP_CLI_FIELD(embeddings),
-     "look in these vectors; may be repeated"},
-    {"group", 0, GP_OPT_TEXT, "COLUMN", GP_CLI_FIELD(group),
-     "rows of one value depend on each other, such as the images of a prompt"},
-    {"reduce", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(reduce), "reduce vectors by UMAP first, as sliceguard does"},
-    {"distance", 0, GP_OPT_CHOICE, "euclidean|cosine", GP_CLI_FIELD(distance),
-     "of rows, for their clusters (default: euclidean)"},
-    {"show", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(show), "clusters by drop and support, to choose thresholds by"},
-    GP_CLI_CATALOG,
-    GP_CLI_ENCODER("use this CLIP's scores, and let it sort images into --categories"),
+    GP_CLI_OPTION("profile", 0, GP_OPT_CHOICE, "goldpan|final|article", profile,
+                  "selection rules; final: those of sliceguard 0.0.35, article: those of sliceguard 0.0.8 (default: "
+                  "goldpan)"),
+    GP_CLI_OPTION("mode", 0, GP_OPT_CHOICE, "high|low", mode,
+                  "find slices with high or with low scores (default: high)"),
+    GP_CLI_OPTION("min-support", 0, GP_OPT_NUMBER, "N", min_support,
+                  "report only slices of at least N images (default: 0.25 % of all, but at least 3; final: no limit; "
+                  "article: at least 5)"),
+    GP_CLI_OPTION("min-lift", 0, GP_OPT_REAL, "S", min_lift,
+                  "report only slices whose mean is at least S points above the reference (default: no limit; article: "
+                  "a tenth of the overall mean)",
+                  .old = "min-drop"),
+    GP_CLI_OPTION("n-slices", 0, GP_OPT_NUMBER, "N", n_slices,
+                  "report at most the best N slices (default: no limit; final without other limits: 20)",
+                  .excludes = "profile=article"),
+    GP_CLI_OPTION("criterion", 0, GP_OPT_CHOICE, "lift|support|lift*support", criterion,
+                  "which slices are the best N (default: lift)", .needs = "n-slices profile=final",
+                  .old_values = "drop|support|drop*support"),
+    GP_CLI_OPTION("reference", 0, GP_OPT_CHOICE, "overall|parent", reference,
+                  "compute the lift against the mean of all images, or of the parent cluster (default: overall)",
+                  .old = "drop-reference"),
+    GP_CLI_FLAG("remove-outliers", 0, remove_outliers, "ignore outlier scores when computing a cluster's lift"),
+    GP_CLI_OPTION("alpha", 0, GP_OPT_REAL, "P", alpha,
+                  "false-positive rate under shuffled scores, between 0 and 1 (default: 0.01)",
+                  .needs = "profile=goldpan"),
+    GP_CLI_OPTION("resamples", 0, GP_OPT_NUMBER, "N", resamples,
+                  "shuffles of the significance test and rounds of the bootstrap, at most 10000000 (default: 2000)",
+                  .needs = "profile=goldpan"),
+    GP_CLI_FLAG("all", 0, all, "also print the slices within categories", .excludes = TABLE),
+    GP_CLI_ANALYSIS(TABLE),
+    GP_CLI_FLAG("no-map", 0, no_map, "compute no map", .excludes = "new-map " TABLE),
+    GP_CLI_FLAG("no-duplicates", 0, no_duplicates, "search for no near-duplicates", .excludes = "min-cosine " TABLE),
+    GP_CLI_OPTION("min-cosine", 0, GP_OPT_REAL, "C", min_cosine,
+                  "cosine similarity from which images are near-duplicates, above 0 and up to 1 (default: 0.97)",
+                  .excludes = TABLE),
+    GP_CLI_OPTION("seed", 0, GP_OPT_COUNT, "N", seed, "random seed (default: 42)"),
+    GP_CLI_OPTION(TABLE, 0, GP_OPT_TEXT, "FILE", table,
+                  "find slices of this table instead of a catalog: CSV, TSV, JSON, JSONL or Parquet",
+                  .excludes = "ARGUMENT catalog model"),
+    GP_CLI_OPTION("metric", 0, GP_OPT_TEXT, "COLUMN", value,
+                  "column of the table with the number to examine, such as a score", .needs = TABLE),
+    GP_CLI_OPTION("feature", 0, GP_OPT_TEXTS, "COLUMN[:KIND]", features,
+                  "cluster the rows by this column of the table; KIND: see above; may be repeated", .needs = TABLE),
+    GP_CLI_OPTION("embedding", 0, GP_OPT_TEXTS, "NAME=X.npy[:weight=W]", embeddings,
+                  "cluster the rows by the vectors of this NumPy file; weight: above 0 (default: 1); may be repeated",
+                  .needs = TABLE),
+    GP_CLI_OPTION("group", 0, GP_OPT_TEXT, "COLUMN", group,
+                  "column of the table whose equal values mark dependent rows, such as the images of one prompt",
+                  .needs = TABLE, .excludes = "profile=final|article"),
+    GP_CLI_FLAG("reduce", 0, reduce, "reduce vectors with UMAP first, as sliceguard does", .needs = TABLE),
+    GP_CLI_OPTION("distance", 0, GP_OPT_CHOICE, "euclidean|cosine", distance,
+                  "distance between rows for the clustering (default: euclidean)", .needs = TABLE),
+    GP_CLI_FLAG("show", 0, show, "print the number of clusters by lift and support, to help choose the limits",
+                .needs = TABLE),
+    GP_CLI_CATALOG_NOT_DIR,
+    GP_CLI_MODEL("CLIP model whose scores are used, and that sorts images into --categories: hub name or folder "
+                 "(default: the scorer used last)"),
+    GP_CLI_LOADING(.needs = "model"),
+    GP_CLI_FAST_DECODE(.needs = "model"),
     GP_CLI_THREADS,
     GP_CLI_COMMON};
 
 const gp_cli_command gp_cmd_slices = {
     .name = "slices",
     .arguments = "[DIR]",
-    .summary = "Find where the generator did exceptionally well",
-    .about = "Looks for clusters of images, and of prompts, whose scores stand out beyond chance, and\n"
-             "records them with categories, near copies and the map.  Prints a header line and a line for\n"
-             "each: how far above the mean, images, mean score, 95 % interval, corrected p, where it is,\n"
-             "and what it shows; separated by tabs in a pipe.  goldpan pick --strategy slices picks from them.\n"
-             "\n"
-             "With --table, no catalog is used.  Kinds of --feature: number, or number,unscaled to leave it\n"
-             "as it is; category; ordinal=LOW|...|HIGH with its values in order; vector, or vector,weight=W.\n"
-             "Without a kind: vector, number or category, by the column's cells.",
+    .summary = "Find groups of images with significantly higher scores",
+    .about =
+        "Finds slices: clusters of images, and of prompts, whose scores are significantly higher than the rest.  "
+        "Stores them in the catalog, with categories, near-duplicates and the map.  goldpan pick --strategy slices "
+        "picks from them.\n\n"
+        "Prints a header line and one line for each slice: lift (column \"drop\"), number of images, mean score, "
+        "95 % interval of the lift, p adjusted for all clusters, space or category, title.  The lift is the mean "
+        "of the slice minus the reference mean, in points.  In a pipe, tabs separate the columns.\n\n"
+        "With --table the command uses a table instead of a catalog.  The KIND of a --feature is number; "
+        "number,unscaled (values stay as they are); category; ordinal=LOW|...|HIGH (all values in order); vector; "
+        "or vector,weight=W.  Without a KIND, the cells of the column decide.",
     .examples =
         "goldpan slices pictures\n"
         "goldpan slices pictures --categories \"people, landscapes, animals\" --model openai/clip-vit-large-patch14\n"
-        "goldpan slices pictures --profile article --min-support 2 --min-drop 4.5\n"
+        "goldpan slices pictures --profile article --min-support 2 --min-lift 4.5\n"
         "goldpan slices --table runs.csv --metric score --feature sampler --embedding clip=x.npy\n"
         "goldpan slices --table runs.csv --metric score --feature \"age:ordinal=teens|twenties|thirties\" "
         "--profile final",

@@ -2,6 +2,7 @@
  * goldpan status: what the catalog holds, what failed, what comes next. */
 #include "base/json.h"
 #include "cli/commands.h"
+#include "cli/common_options.h"
 #include "cli/context.h"
 
 #include <stdio.h>
@@ -220,16 +221,16 @@ static int run(gp_cli *cli)
 }
 
 static const gp_cli_option options[] = {
-    GP_CLI_CATALOG,
-    {"failures", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(failures), "list the files that failed: path, stage, reason"},
+    GP_CLI_CATALOG_NOT_DIR, GP_CLI_FLAG("failures", 0, failures, "list the files that failed: path, stage, reason"),
     GP_CLI_COMMON};
 
 const gp_cli_command gp_cmd_status = {
     .name = "status",
     .arguments = "[DIR]",
-    .summary = "Show what the catalog holds and what failed",
-    .about = "For each model that scored: its precision, the number of images with its scores, and when it\n"
-             "was used.  Without --scorer or --model, other commands use the model that was used last.",
+    .summary = "Print what the catalog contains and what failed",
+    .about = "Prints the number of images, prompts, embeddings, scores and picks.  For each model that scored, prints "
+             "its precision, the number of images with its scores, and the time of its last use.  Without --scorer or "
+             "--model, other commands use the model that was used last.",
     .examples = "goldpan status pictures\ngoldpan status pictures --failures",
     .options = options,
     .least = 0,

@@ -2,6 +2,7 @@
  * goldpan tokens: how a model's tokenizer reads texts. */
 #include "base/json.h"
 #include "cli/commands.h"
+#include "cli/common_options.h"
 #include "cli/context.h"
 
 #include <stdio.h>
@@ -81,14 +82,14 @@ static int run(gp_cli *cli)
     return code;
 }
 
-static const gp_cli_option options[] = {GP_CLI_MODEL_NAME(GP_CLI_MODEL_ANY), GP_CLI_COMMON};
+static const gp_cli_option options[] = {GP_CLI_MODEL(GP_CLI_MODEL_ANY), GP_CLI_COMMON};
 
 const gp_cli_command gp_cmd_tokens = {
     .name = "tokens",
     .arguments = "TEXT...|-",
-    .summary = "Show how a model's tokenizer reads texts",
-    .about = "Prints a line for each text: the ids, a tab, the vocabulary entries.  All ids are\n"
-             "shown; a model reads as many as its context holds.  \"-\" reads lines.",
+    .summary = "Print the tokens of texts",
+    .about = "Prints one line for each text: the token ids, a tab, the entries of the vocabulary.  Prints all ids; the "
+             "model uses only as many as its context holds.  \"-\" reads texts from standard input, one per line.",
     .examples = "goldpan tokens --model openai/clip-vit-base-patch32 \"a photo of a cat\"\n"
                 "goldpan tokens -m ./my-clip - < prompts.txt",
     .options = options,

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/commands.h"
+#include "cli/common_options.h"
 #include "cli/context.h"
 
 #include <dirent.h>
@@ -65,20 +66,22 @@ static int run(gp_cli *cli)
 }
 
 static const gp_cli_option options[] = {
-    {"out", 'o', GP_OPT_TEXT, "FILE.webp", GP_CLI_FIELD(out), "an animation without end"},
-    {"frames", 0, GP_OPT_TEXT, "DIR", GP_CLI_FIELD(frames), "slice_00.png, slice_01.png ... in this folder"},
-    {"seconds", 0, GP_OPT_ABOVE, "S", GP_CLI_FIELD(seconds), "how long each slice is shown (default 1.5)"},
-    {"n-slices", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(n_slices), "no more than the first N (default 24)"},
-    GP_CLI_FORCE,
-    GP_CLI_CATALOG,
+    GP_CLI_OPTION("out", 'o', GP_OPT_TEXT, "FILE.webp", out, "write the tour as a looping animation to this file"),
+    GP_CLI_OPTION("frames", 0, GP_OPT_TEXT, "DIR", frames,
+                  "write the tour as images to this folder: slice_00.png, slice_01.png ..."),
+    GP_CLI_OPTION("seconds", 0, GP_OPT_ABOVE, "S", seconds, "show each slice for S seconds (default: 1.5)",
+                  .needs = "out"),
+    GP_CLI_OPTION("n-slices", 0, GP_OPT_NUMBER, "N", n_slices, "show at most the first N slices (default: 24)"),
+    GP_CLI_FORCE(.needs = NULL),
+    GP_CLI_CATALOG_NOT_DIR,
     GP_CLI_COMMON};
 
 const gp_cli_command gp_cmd_tour = {
     .name = "tour",
     .arguments = "[DIR]",
     .summary = "Draw the map slice by slice, as an animation",
-    .about = "Each frame shows the map of all images by category, a slice in gold, and its best images\n"
-             "around it, as goldpan slices or run found it last.",
+    .about = "Each frame shows the map of all images, coloured by category, with one slice in gold and its best images "
+             "around the map.  The slices are those of the last goldpan slices or goldpan run.",
     .examples = "goldpan tour pictures --out tour.webp\ngoldpan tour pictures --frames figures --n-slices 5",
     .options = options,
     .most = 1,

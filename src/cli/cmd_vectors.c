@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/commands.h"
+#include "cli/common_options.h"
 #include "cli/context.h"
 #include "cli/npy.h"
 
@@ -201,8 +202,6 @@ static gp_status cluster_levels(gp_cli *cli, gp_str *json, const vectors *v, gp_
     int32_t *table = NULL; /* [n, levels] fine to coarse */
     size_t first, levels;
     gp_status st = GP_OK;
-    if (cli->level.set && cli->clusters.set)
-        return gp_fail(err, GP_ERR_USAGE, "--level and --clusters exclude each other");
     GP_TRY(gp_hierarchy_build(v->rows, v->n, v->d, &o, &h, err));
     gp_term_clear(&cli->term);
     GP_TRY_GOTO(choose_levels(cli, &h, &first, &levels, err));
@@ -267,8 +266,6 @@ static gp_status cluster_density(gp_cli *cli, gp_str *json, const vectors *v, gp
     gp_status st = GP_OK;
     if (cli->min_cluster_size.value > UINT32_MAX || cli->min_samples.value > UINT32_MAX)
         return gp_fail(err, GP_ERR_USAGE, "--min-cluster-size and --min-samples are below 2^32");
-    if (cli->level.set || cli->clusters.set)
-        return gp_fail(err, GP_ERR_USAGE, "--level and --clusters are of --method hnne");
     if (cli->min_cluster_size.set) o.min_cluster_size = (uint32_t)cli->min_cluster_size.value;
     o.min_samples = (uint32_t)cli->min_samples.value;
     o.leaf = cli->leaf, o.allow_single = cli->allow_single, o.epsilon = cli->epsilon.value;
@@ -355,63 +352,70 @@ static int run_map(gp_cli *cli)
 
 /* ------------------------------------------------------------------ tables */
 
-#define VECTORS_OUT                                                                                                    \
-    {                                                                                                                  \
-        "out", 'o', GP_OPT_TEXT, "FILE", GP_CLI_FIELD(out), "write there, as NumPy reads it"                           \
-    }
-
-#define GP_CLI_RECALL(help)                                                                                            \
-    {                                                                                                                  \
-        "recall", 0, GP_OPT_SHARE, "R", GP_CLI_FIELD(recall), help                                                     \
-    }
+#define VECTORS(metrics)                                                                                               \
+    GP_CLI_OPTION("vectors", 0, GP_OPT_TEXT, "X.npy", vectors, "NumPy file with one vector per row (required)"),       \
+        GP_CLI_OPTION("metric", 0, GP_OPT_CHOICE, "cosine|euclidean", metric,                                          \
+                      "distance between vectors (default: cosine)", .needs = metrics)
+#define VECTORS_OUT(help)                                                                                              \
+    GP_CLI_OPTION("out", 'o', GP_OPT_TEXT, "FILE", out, help), GP_CLI_FORCE(.needs = "out"), GP_CLI_THREADS,           \
+        GP_CLI_COMMON
 
 static const gp_cli_option neighbours_options[] = {
-    GP_CLI_VECTORS,
-    {"queries", 0, GP_OPT_TEXT, "Q.npy", GP_CLI_FIELD(queries), "of these rows, not of the vectors themselves"},
-    {"neighbours", 'k', GP_OPT_NUMBER, "K", GP_CLI_FIELD(neighbours), "how many (default 15)"},
-    GP_CLI_RECALL("about this share of the neighbours, sooner (default 1: all)"),
-    VECTORS_OUT,
-    GP_CLI_FORCE,
-    GP_CLI_THREADS,
-    GP_CLI_COMMON};
+    VECTORS(NULL),
+    GP_CLI_OPTION("queries", 0, GP_OPT_TEXT, "Q.npy", queries,
+                  "find the neighbours of these vectors (default: of the rows of --vectors)"),
+    GP_CLI_OPTION("neighbours", 'k', GP_OPT_NUMBER, "K", neighbours,
+                  "neighbours per row, from 1 (default: 15, or all rows if there are fewer)"),
+    GP_CLI_OPTION("recall", 0, GP_OPT_SHARE, "R", recall,
+                  "share of the true neighbours to find, 0 to 1; below 1 is faster from 20,000 rows on (default: 1)",
+                  .excludes = "queries"),
+    VECTORS_OUT("write NumPy files FILE.ids.npy and FILE.distances.npy")};
 
 const gp_cli_command gp_cmd_neighbours = {
     .name = "neighbours",
     .arguments = "--vectors X.npy",
-    .summary = "Find the nearest rows of vectors, exactly",
-    .about = "Writes FILE.ids.npy and FILE.distances.npy: a row for each row (or query), nearest first.\n"
-             "With --recall 0.99 (from 20,000 rows on, without --queries) rows are looked for where\n"
-             "neighbours of a sample were found; distances stay exact.",
+    .summary = "Find the nearest neighbours of each vector",
+    .about = "Writes FILE.ids.npy and FILE.distances.npy: one row for each vector (or query), nearest first.  --json "
+             "without --out prints both instead.\n\n"
+             "The search is exact.  With --recall 0.99 it is approximate (IVF) from 20,000 rows on; the distances stay "
+             "exact.",
     .examples = "goldpan neighbours --vectors embeddings.npy -k 10 --out near\n"
                 "goldpan neighbours --vectors a-million.npy --recall 0.98 --out near",
     .options = neighbours_options,
     .run = run_neighbours,
 };
 
+#define HNNE    "method=hnne"
+#define HDBSCAN "method=hdbscan"
+
 static const gp_cli_option cluster_options[] = {
-    GP_CLI_VECTORS,
-    {"method", 0, GP_OPT_CHOICE, "hnne|hdbscan", GP_CLI_FIELD(method), "levels (default), or by density with noise"},
-    {"level", 0, GP_OPT_COUNT, "L", GP_CLI_FIELD(level), "hnne: only this level; 0 is the finest"},
-    {"clusters", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(clusters), "hnne: only the level nearest to N clusters"},
-    {"min-cluster-size", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(min_cluster_size),
-     "hdbscan: rows of a cluster (default 5)"},
-    {"min-samples", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(min_samples), "hdbscan: other rows that make a core"},
-    {"leaf", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(leaf), "hdbscan: the leaves of the tree are the clusters"},
-    {"allow-single", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(allow_single), "hdbscan: all rows may be one cluster"},
-    {"epsilon", 0, GP_OPT_AT_LEAST, "E", GP_CLI_FIELD(epsilon), "hdbscan: merge clusters nearer than this"},
-    VECTORS_OUT,
-    GP_CLI_FORCE,
-    GP_CLI_THREADS,
-    GP_CLI_COMMON};
+    VECTORS(NULL),
+    GP_CLI_OPTION("method", 0, GP_OPT_CHOICE, "hnne|hdbscan", method,
+                  "hnne: nested levels of clusters; hdbscan: clusters by density, with noise (default: hnne)"),
+    GP_CLI_OPTION("level", 0, GP_OPT_COUNT, "L", level, "only this level; 0 is the finest (default: all levels)",
+                  .needs = HNNE, .excludes = "clusters"),
+    GP_CLI_OPTION("clusters", 0, GP_OPT_NUMBER, "N", clusters,
+                  "only the level whose number of clusters is nearest to N (default: all levels)", .needs = HNNE),
+    GP_CLI_OPTION("min-cluster-size", 0, GP_OPT_NUMBER, "N", min_cluster_size,
+                  "rows in the smallest cluster, from 2 (default: 5)", .needs = HDBSCAN),
+    GP_CLI_OPTION("min-samples", 0, GP_OPT_NUMBER, "N", min_samples,
+                  "neighbours that define the core distance, from 1 (default: --min-cluster-size)", .needs = HDBSCAN),
+    GP_CLI_FLAG("leaf", 0, leaf, "select the leaves of the cluster tree (default: by excess of mass)",
+                .needs = HDBSCAN),
+    GP_CLI_FLAG("allow-single", 0, allow_single, "allow one cluster of all rows", .needs = HDBSCAN),
+    GP_CLI_OPTION("epsilon", 0, GP_OPT_AT_LEAST, "E", epsilon,
+                  "merge clusters whose distance is below E; 0: never (default: 0)", .needs = HDBSCAN),
+    VECTORS_OUT("write the labels to this NumPy file")};
 
 const gp_cli_command gp_cmd_cluster = {
     .name = "cluster",
     .arguments = "--vectors X.npy",
     .summary = "Cluster vectors: nested levels, or by density",
-    .about = "Writes a row of labels for each row: one column for each level, fine to coarse; with\n"
-             "--method hdbscan one column, -1 for noise.  --json prints the whole tree: with hnne of each\n"
-             "level the cluster of the next that holds each cluster (\"parents\"), with hdbscan edges\n"
-             "[parent, child, lambda, size], where numbers below the number of rows are rows.",
+    .about = "Writes one row of labels for each vector: one column for each level, from fine to coarse.  With --method "
+             "hdbscan there is one column, and -1 is noise.\n\n"
+             "--json prints the whole tree.  With hnne \"parents\" names, for each cluster of a level, its cluster on "
+             "the next level.  With hdbscan \"tree\" lists edges [parent, child, lambda, size]; a number below the "
+             "number of rows is a row.",
     .examples = "goldpan cluster --vectors embeddings.npy --out labels.npy\n"
                 "goldpan cluster --vectors embeddings.npy --clusters 12 --out labels.npy\n"
                 "goldpan cluster --vectors embeddings.npy --method hdbscan --min-cluster-size 20 --json",
@@ -419,26 +423,29 @@ const gp_cli_command gp_cmd_cluster = {
     .run = run_cluster,
 };
 
+#define UMAP "method=umap"
+
 static const gp_cli_option map_options[] = {
-    GP_CLI_VECTORS,
-    {"method", 0, GP_OPT_CHOICE, "umap|pca|hnne", GP_CLI_FIELD(method), "default: umap"},
-    {"neighbours", 'k', GP_OPT_NUMBER, "K", GP_CLI_FIELD(neighbours), "umap: how far a row sees (default 15)"},
-    {"min-dist", 0, GP_OPT_AT_LEAST, "D", GP_CLI_FIELD(min_dist), "umap: how close rows may lie (default 0.1)"},
-    {"dims", 0, GP_OPT_NUMBER, "D", GP_CLI_FIELD(dims), "dimensions of the map (default 2)"},
-    {"seed", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(seed), "umap: of what is drawn at random (default 42)"},
-    GP_CLI_RECALL("umap: of the neighbours, from 20,000 rows on (default 0.98; 1: all)"),
-    VECTORS_OUT,
-    GP_CLI_FORCE,
-    GP_CLI_THREADS,
-    GP_CLI_COMMON};
+    VECTORS("method=umap|hnne"),
+    GP_CLI_OPTION("method", 0, GP_OPT_CHOICE, "umap|pca|hnne", method, "projection (default: umap)"),
+    GP_CLI_OPTION("neighbours", 'k', GP_OPT_NUMBER, "K", neighbours,
+                  "neighbours per row, the n_neighbors of UMAP, from 2 (default: 15)", .needs = UMAP),
+    GP_CLI_OPTION("min-dist", 0, GP_OPT_AT_LEAST, "D", min_dist,
+                  "smallest distance between points of the map, from 0 (default: 0.1)", .needs = UMAP),
+    GP_CLI_OPTION("dims", 0, GP_OPT_NUMBER, "D", dims, "dimensions of the map, 1 to 64 (default: 2)"),
+    GP_CLI_OPTION("seed", 0, GP_OPT_COUNT, "N", seed, "random seed (default: 42)", .needs = UMAP),
+    GP_CLI_OPTION("recall", 0, GP_OPT_SHARE, "R", recall,
+                  "share of the true neighbours to find, 0 to 1; below 1 is faster from 20,000 rows on (default: 0.98)",
+                  .needs = UMAP),
+    VECTORS_OUT("write the positions to this NumPy file")};
 
 const gp_cli_command gp_cmd_map = {
     .name = "map",
     .arguments = "--vectors X.npy",
-    .summary = "Lay vectors out on a map",
-    .about = "Writes the place of each row.  The same seed gives the same map, on any number of threads.",
-    .examples = "goldpan map --vectors embeddings.npy --out map.npy\ngoldpan map --vectors embeddings.npy --method pca "
-                "--dims 8 --out x.npy",
+    .summary = "Compute a map of vectors",
+    .about = "Writes the position of each row.  The same seed gives the same map, with any number of threads.",
+    .examples = "goldpan map --vectors embeddings.npy --out map.npy\n"
+                "goldpan map --vectors embeddings.npy --method pca --dims 8 --out x.npy",
     .options = map_options,
     .run = run_map,
 };

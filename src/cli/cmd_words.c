@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * goldpan words: which words and phrases of prompts go with better scores, and which with worse. */
 #include "cli/commands.h"
+#include "cli/common_options.h"
 #include "cli/context.h"
 #include "cli/listing.h"
 
@@ -119,28 +120,28 @@ out:
 }
 
 static const gp_cli_option options[] = {
-    {"sort", 0, GP_OPT_CHOICE, "effect|support|word", GP_CLI_FIELD(sort),
-     "adjusted effect, best first (default); prompts; letters"},
-    {"top", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(top), "the first N lines (default: all)"},
-    {"min-support", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(min_support), "words of at least N prompts (default 3)"},
-    GP_CLI_SCORER,
-    {"seed", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(seed), "of what is drawn at random (default 42)"},
-    GP_CLI_CATALOG,
+    GP_CLI_OPTION("sort", 0, GP_OPT_CHOICE, "effect|support|word", sort,
+                  "order of the lines: by adjusted effect, by number of prompts, or by alphabet (default: effect)"),
+    GP_CLI_OPTION("top", 0, GP_OPT_NUMBER, "N", top, "print only the first N lines (default: all)"),
+    GP_CLI_OPTION("min-support", 0, GP_OPT_NUMBER, "N", min_support,
+                  "only words that are in at least N prompts, from 2 (default: 3)"),
+    GP_CLI_SCORER(.needs = NULL),
+    GP_CLI_OPTION("seed", 0, GP_OPT_COUNT, "N", seed, "random seed of the bootstrap (default: 42)"),
+    GP_CLI_CATALOG_NOT_DIR,
     GP_CLI_THREADS,
     GP_CLI_COMMON};
 
 const gp_cli_command gp_cmd_words = {
     .name = "words",
     .arguments = "[DIR]",
-    .summary = "Show which words of prompts go with better scores",
-    .about = "Prints a header line, then a line for each word and two-word phrase that at least N prompts\n"
-             "have and at least 3 lack.  A word that has the same prompts as its phrase is not listed beside\n"
-             "it.  Separated by tabs in a pipe: prompts, images, mean score, difference to the prompts without it "
-             "with its 95 %\n"
-             "interval, adjusted effect, and p corrected for the number of words (Benjamini-Hochberg).\n"
-             "Each prompt counts once, by the mean of its images.  The adjusted effect is that in a\n"
-             "ridge regression on all words at once (penalty 4: as if 4 more prompts had shown no\n"
-             "effect), so that a word gets no credit for the words it occurs with.",
+    .summary = "Print which words of prompts go with higher or lower scores",
+    .about = "Prints a header line, then one line for each word and two-word phrase that is in at least N prompts and "
+             "missing from at least 3.  A word is omitted if its phrase is in the same prompts.\n\n"
+             "Columns: word, prompts, images, mean score, difference to the prompts without the word, its 95 % "
+             "interval, adjusted effect, and p adjusted for the number of words (Benjamini-Hochberg).  In a pipe, tabs "
+             "separate the columns.  Each prompt counts once, by the mean score of its images.\n\n"
+             "The adjusted effect separates a word's effect from that of the words it occurs with.  It is the "
+             "coefficient of a ridge regression on all words (penalty 4: as if 4 more prompts had shown no effect).",
     .examples = "goldpan words pictures\n"
                 "goldpan words pictures --top 20 --min-support 10\n"
                 "goldpan words pictures --sort word --json",

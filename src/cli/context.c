@@ -256,33 +256,10 @@ static gp_status take_u32(gp_cli_count from, uint64_t most, const char *name, ui
     return GP_OK;
 }
 
-/* Words that say nothing with the strategy given, or that together choose nothing: better said than ignored. */
-static gp_status check_pick(const gp_cli *cli, gp_error *err)
-{
-    bool slices = cli->strategy == GP_PICK_SLICES || cli->strategy == GP_PICK_CATEGORY_SLICES;
-    if (!slices && (cli->per_slice.set || cli->min_support.set || cli->min_lift.set))
-        return gp_fail(err, GP_ERR_USAGE, "--%s needs --strategy slices or category-slices",
-                       cli->per_slice.set     ? "top-per-slice"
-                       : cli->min_support.set ? "min-support"
-                                              : "min-drop");
-    if (cli->lift_factor.set && cli->strategy != GP_PICK_CATEGORY_SLICES)
-        return gp_fail(err, GP_ERR_USAGE, "--drop-factor needs --strategy category-slices");
-    if (cli->lift_factor.set && cli->min_lift.set)
-        return gp_fail(err, GP_ERR_USAGE, "--drop-factor and --min-drop are two ways to say one thing: give one");
-    if (cli->balance.set && !cli->diversity) return gp_fail(err, GP_ERR_USAGE, "--balance needs --diversity");
-    if (cli->diversity && !cli->top.set && !cli->per_slice.value && !cli->per_category.value &&
-        cli->strategy != GP_PICK_CATEGORY)
-        return gp_fail(
-            err, GP_ERR_USAGE,
-            "--diversity chooses among many: say how many with --top, --top-per-category or --top-per-slice");
-    return GP_OK;
-}
-
 gp_status gp_cli_pick_options(gp_cli *cli, gp_pick_options *options, gp_error *err)
 {
     *options = (gp_pick_options)GP_PICK_DEFAULTS;
     options->note = gp_cli_note, options->note_user = cli;
-    GP_TRY(check_pick(cli, err));
     GP_TRY(take_u32(cli->per_prompt, UINT32_MAX, "per-prompt", &options->per_prompt, err));
     if (cli->top.set) options->top = cli->top.value;
     options->has_min_score = cli->min_score.set;

@@ -2,7 +2,8 @@
  *
  * goldpan: the command.  Finds the command's table, parses, runs it, and gives its exit code:
  * 0 done, 1 failure, 2 usage, 3 some files failed, 4 nothing selected, 130 interrupted.
- * stdout is data, stderr is talk.  A closed pipe ends it quietly (SIGPIPE is left to the system). */
+ * Data goes to stdout, messages go to stderr.  A closed pipe ends the command without a message, because SIGPIPE keeps
+ * its default action. */
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/commands.h"
@@ -25,8 +26,8 @@ static const gp_cli_command *const commands[] = {
 static void overview(FILE *to)
 {
     fputs("Usage: goldpan COMMAND [OPTION...] [ARGUMENT...]\n\n"
-          "Find the few generated images worth keeping: score each against its prompt with a\n"
-          "CLIP model, and pick the best of every prompt.\n\n"
+          "Finds the best of many generated images: scores how well each image matches its\n"
+          "prompt with a CLIP model, and picks the best images of every prompt.\n\n"
           "Commands:\n",
           to);
     for (const gp_cli_command *const *c = commands; *c; c++) fprintf(to, "  %-12s %s\n", (*c)->name, (*c)->summary);
@@ -35,11 +36,11 @@ static void overview(FILE *to)
           "  goldpan run pictures --model openai/clip-vit-large-patch14\n"
           "  goldpan explore pictures\n"
           "  goldpan export best --catalog pictures\n\n"
-          "goldpan help COMMAND shows a command's options; goldpan --version the version.\n"
-          "A command works on the catalog (.goldpan/catalog.db) at or above the path given, or\n"
-          "above the present folder; --catalog names another.\n"
-          "Exit codes: 0 done, 1 failure, 2 usage, 3 some files failed, 4 nothing selected,\n"
-          "130 interrupted.\n",
+          "goldpan help COMMAND prints the options of a command; goldpan --version prints the\n"
+          "version.  A command works on the catalog (.goldpan/catalog.db) at or above the path\n"
+          "you give, or at or above the current folder; --catalog names another catalog.\n"
+          "Exit codes: 0 done, 1 failure, 2 usage error, 3 some files failed, 4 nothing\n"
+          "selected, 130 interrupted.\n",
           to);
 }
 
@@ -161,6 +162,10 @@ static int dispatch(gp_cli *cli, int argc, char **argv)
     }
     if (!strcmp(argv[0], "--version")) {
         printf("goldpan %s\n", gp_version());
+        return GP_EXIT_OK;
+    }
+    if (!strcmp(argv[0], "--dump-options") && argc == 1) { /* hidden: for tools/options.py */
+        gp_cli_dump(commands);
         return GP_EXIT_OK;
     }
     cli->command = find(argc, argv, &words);

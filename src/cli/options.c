@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Parsing, help and suggestions, all from a command's table of options.
+ * Parsing and suggestions, from a command's table of options.
  * --name value, --name=value, -n value, -nvalue, flags joined (-qv), "--" ends the options, "-" is an argument.  A
  * value that begins with "--" needs the form --name=value. */
 #include "cli/options.h"
@@ -49,10 +49,15 @@ const char *gp_cli_suggest(const char *word, const char *const *names)
 
 /* ------------------------------------------------------------------ parsing */
 
-static const gp_cli_option *by_name(const gp_cli_command *command, const char *name, size_t length)
+static bool is_name(const char *name, const char *word, size_t length)
 {
-    for (const gp_cli_option *o = command->options; o->name; o++)
-        if (strlen(o->name) == length && !memcmp(o->name, name, length)) return o;
+    return name && strlen(name) == length && !memcmp(name, word, length);
+}
+
+const gp_cli_option *gp_cli_find_option(const gp_cli_option *table, const char *name, size_t length)
+{
+    for (const gp_cli_option *o = table; o->name; o++)
+        if (is_name(o->name, name, length) || is_name(o->old, name, length)) return o;
     return NULL;
 }
 
@@ -76,19 +81,27 @@ static gp_status unknown(const gp_cli *cli, const char *word, size_t length, gp_
     return gp_fail(err, GP_ERR_USAGE, "unknown option '--%s'", name);
 }
 
+/* Returns the place of the word in "A|B|C", or -1. */
+static int place_in(const char *list, const char *word)
+{
+    for (int i = 0; list; i++) {
+        size_t length = strcspn(list, "|");
+        if (strlen(word) == length && !memcmp(list, word, length)) return i;
+        if (!list[length]) break;
+        list += length + 1;
+    }
+    return -1;
+}
+
 static gp_status set_choice(const gp_cli_option *o, int *field, const char *value, gp_error *err)
 {
-    const char *at = o->value;
-    for (int i = 0;; i++) {
-        size_t length = strcspn(at, "|");
-        if (strlen(value) == length && !memcmp(at, value, length)) {
-            *field = i;
-            return GP_OK;
-        }
-        if (!at[length]) break;
-        at += length + 1;
+    int place = place_in(o->value, value);
+    if (place < 0) place = place_in(o->old_values, value);
+    if (place >= 0) {
+        *field = place;
+        return GP_OK;
     }
-    return gp_fail(err, GP_ERR_USAGE, "--%s is one of %s, not '%s'", o->name, o->value, value);
+    return gp_fail(err, GP_ERR_USAGE, "--%s must be one of %s, not '%s'", o->name, o->value, value);
 }
 
 static gp_status set_count(const gp_cli_option *o, gp_cli_count *count, const char *value, gp_error *err)
@@ -120,7 +133,7 @@ static gp_status set_real(const gp_cli_option *o, gp_cli_real *real, const char 
 static gp_status set_text(const gp_cli_option *o, const char **text, const char *value, gp_error *err)
 {
     if (!*value && strcmp(o->value, "TEXT") != 0)
-        return gp_fail(err, GP_ERR_USAGE, "--%s needs a value (%s), not an empty one", o->name, o->value);
+        return gp_fail(err, GP_ERR_USAGE, "--%s needs a value (%s), but the value is empty", o->name, o->value);
     *text = value;
     return GP_OK;
 }
@@ -134,7 +147,7 @@ static gp_status add_text(const gp_cli_option *o, gp_cli_texts *texts, const cha
 
 bool gp_cli_given(const gp_cli *cli, const char *name)
 {
-    const gp_cli_option *o = by_name(cli->command, name, strlen(name));
+    const gp_cli_option *o = gp_cli_find_option(cli->command->options, name, strlen(name));
     size_t place = o ? (size_t)(o - cli->command->options) : 0;
     return o && place < 128 && cli->given[place / 64] >> place % 64 & 1;
 }
@@ -182,7 +195,7 @@ static gp_status set_next(gp_cli *cli, const gp_cli_option *o, const char *typed
 static gp_status parse_long(gp_cli *cli, const char *word, const char **next, gp_error *err)
 {
     size_t length = strcspn(word, "=");
-    const gp_cli_option *o = by_name(cli->command, word, length);
+    const gp_cli_option *o = gp_cli_find_option(cli->command->options, word, length);
     if (!o) return unknown(cli, word, length, err);
     bool given = word[length] == '=';
     if (o->kind == GP_OPT_FLAG) {
@@ -230,9 +243,9 @@ static gp_status parse_words(gp_cli *cli, int argc, char **argv, gp_error *err)
     if (cli->arg_count < cli->command->least)
         return gp_fail(err, GP_ERR_USAGE, "'goldpan %s' needs %s", cli->command->name, cli->command->arguments);
     if (cli->arg_count > cli->command->most)
-        return gp_fail(err, GP_ERR_USAGE, "'%s' is one argument too many for 'goldpan %s'",
-                       cli->args[cli->command->most], cli->command->name);
-    return GP_OK;
+        return gp_fail(err, GP_ERR_USAGE, "unexpected argument '%s' for 'goldpan %s'", cli->args[cli->command->most],
+                       cli->command->name);
+    return gp_cli_check_rules(cli, err);
 }
 
 bool gp_cli_says_json(int argc, char **argv)
@@ -247,32 +260,4 @@ gp_status gp_cli_parse(gp_cli *cli, int argc, char **argv, gp_error *err)
     gp_status st = parse_words(cli, argc, argv, err);
     if (st != GP_OK) cli->json |= gp_cli_says_json(argc, argv);
     return st;
-}
-
-/* ------------------------------------------------------------------ help */
-
-enum { HELP_COLUMN = 30 };
-
-void gp_cli_help(const gp_cli_command *command)
-{
-    printf("Usage: goldpan %s [OPTION...]%s%s\n\n%s.\n", command->name, *command->arguments ? " " : "",
-           command->arguments, command->summary);
-    if (command->about) printf("\n%s\n", command->about);
-    printf("\nOptions:\n");
-    for (const gp_cli_option *o = command->options; o->name; o++) {
-        char left[80];
-        int n = o->letter ? snprintf(left, sizeof left, "  -%c, --%s", o->letter, o->name)
-                          : snprintf(left, sizeof left, "      --%s", o->name);
-        if (o->value) n += snprintf(left + n, sizeof left - (size_t)n, " %s", o->value);
-        if (n < HELP_COLUMN)
-            printf("%-*s%s\n", HELP_COLUMN, left, o->help);
-        else
-            printf("%s\n%*s%s\n", left, HELP_COLUMN, "", o->help);
-    }
-    printf("\nExample%s:\n", strchr(command->examples, '\n') ? "s" : "");
-    for (const char *line = command->examples; *line;) {
-        size_t length = strcspn(line, "\n");
-        printf("  %.*s\n", (int)length, line);
-        line += length + (line[length] == '\n');
-    }
 }

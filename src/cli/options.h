@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * The words of the command.  One table per command drives parsing, help and suggestions; what was parsed lands in one
- * plain struct.  cli includes goldpan.h and base, nothing else. */
+ * The command line.  Each command has one table of options.  The table drives the parser, the help, the suggestions for
+ * misspelt names, and the rules about options that need or exclude others.  tools/options.py makes the man pages, the
+ * completions and docs/options.md from the same tables.  The parsed values are stored in one plain struct, gp_cli.
+ * cli includes goldpan.h and base, nothing else. */
 #ifndef GP_CLI_OPTIONS_H
 #define GP_CLI_OPTIONS_H
 
@@ -26,7 +28,7 @@ typedef struct gp_cli_real {
     double value;
 } gp_cli_real;
 
-/* An option that may be said several times. */
+/* The values of an option that may be given several times. */
 enum { GP_CLI_MOST_TEXTS = 64 };
 typedef struct gp_cli_texts {
     const char *items[GP_CLI_MOST_TEXTS];
@@ -35,7 +37,7 @@ typedef struct gp_cli_texts {
 
 typedef struct gp_cli_command gp_cli_command;
 
-/* Everything that can be said on the command line. */
+/* The values of all options of all commands, and what the commands share while they run. */
 typedef struct gp_cli {
     const gp_cli_command *command;
     const char *const *argv; /* as typed, for "the same command"; NULL at its end */
@@ -114,167 +116,64 @@ typedef struct gp_cli_option {
     const char *name; /* without dashes; NULL ends a table */
     char letter;      /* or 0 */
     gp_cli_kind kind;
-    const char *value; /* what the help calls the value */
+    const char *value; /* what the help calls the value; NULL for flags */
     size_t field;      /* offset in gp_cli */
     const char *help;
+    /* Rules, checked after parsing.  `needs`: at least one item must hold; `excludes`: no item may hold.  An item is
+     * "NAME" (the option is given), "NAME=A|B" (the option has one of these values, given or by default), or
+     * "ARGUMENT" (the command has an argument).  Spaces separate items. */
+    const char *needs, *excludes;
+    const char *old;        /* former name, still accepted, in no help */
+    const char *old_values; /* GP_OPT_CHOICE: former names of the values, in the order of `value` */
+    const char *words;      /* GP_OPT_TEXT: values that completions offer, "a|b|c" */
 } gp_cli_option;
+
+/* Entries of a table: name, letter, (kind, value,) field of gp_cli, help; then rules as `.needs = "..."`. */
+#define GP_CLI_FIELD(f) offsetof(gp_cli, f)
+#define GP_CLI_OPTION(n, l, k, v, f, ...)                                                                              \
+    {                                                                                                                  \
+        .name = n, .letter = l, .kind = k, .value = v, .field = GP_CLI_FIELD(f), .help = __VA_ARGS__                   \
+    }
+#define GP_CLI_FLAG(n, l, f, ...) GP_CLI_OPTION(n, l, GP_OPT_FLAG, NULL, f, __VA_ARGS__)
+#define GP_CLI_END                                                                                                     \
+    {                                                                                                                  \
+        .name = NULL                                                                                                   \
+    }
 
 struct gp_cli_command {
     const char *name;      /* "add", "model get" */
     const char *arguments; /* "DIR|FILE..." */
     const char *summary;   /* one line */
-    const char *about;     /* what one has to know; may be NULL */
+    const char *about;     /* paragraphs, separated by an empty line; wrapped when printed; may be NULL */
     const char *examples;  /* lines, each without the leading blanks */
     const gp_cli_option *options;
-    size_t least, most; /* arguments */
-    bool keeps_nothing; /* when stopped there is nothing to go on with */
+    size_t least, most; /* number of arguments */
+    bool keeps_nothing; /* after an interruption there is nothing to continue from */
     bool goes_on;       /* --out is a folder; the same command adds the files that are missing there */
     int (*run)(gp_cli *cli);
 };
 
-#define GP_CLI_FIELD(name) offsetof(gp_cli, name)
-#define GP_CLI_CATALOG                                                                                                 \
-    {                                                                                                                  \
-        "catalog", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(catalog),                                                      \
-            "the catalog or its folder (default: at or above the path)"                                                \
-    }
-/* Help of --model, by what a command does without it. */
-#define GP_CLI_MODEL_ANY     "hub name or folder of a CLIP (default: $GOLDPAN_MODEL)"
-#define GP_CLI_MODEL_SCORING "CLIP's hub name or folder (default: $GOLDPAN_MODEL, or used last)"
-#define GP_CLI_MODEL_NAME(help)                                                                                        \
-    {                                                                                                                  \
-        "model", 'm', GP_OPT_TEXT, "NAME|DIR", GP_CLI_FIELD(model), help                                               \
-    }
-#define GP_CLI_MODEL(help)                                                                                             \
-    GP_CLI_MODEL_NAME(help),                                                                                           \
-        {"revision", 0, GP_OPT_TEXT, "REV", GP_CLI_FIELD(revision), "branch, tag or commit of a hub name"},            \
-        {"precision", 0, GP_OPT_CHOICE, "auto|fp32|bf16|int8", GP_CLI_FIELD(precision), "arithmetic of the towers"},   \
-    {                                                                                                                  \
-        "engine", 0, GP_OPT_CHOICE, "auto|plain|onednn", GP_CLI_FIELD(engine), "who multiplies matrices"               \
-    }
-#define GP_CLI_ENCODER(help)                                                                                           \
-    GP_CLI_MODEL(help),                                                                                                \
-    {                                                                                                                  \
-        "fast-decode", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(fast_decode),                                                \
-            "decode large JPEGs small: faster, slightly other scores"                                                  \
-    }
-#define GP_CLI_THREADS                                                                                                 \
-    {                                                                                                                  \
-        "threads", 'j', GP_OPT_NUMBER, "N", GP_CLI_FIELD(threads), "threads (default: all processors)"                 \
-    }
-#define GP_CLI_BATCH                                                                                                   \
-    {                                                                                                                  \
-        "batch", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(batch), "images a thread encodes at once"                         \
-    }
-#define GP_CLI_MAX_PIXELS                                                                                              \
-    {                                                                                                                  \
-        "max-pixels", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(max_pixels), "refuse larger images (default: 178956970)"     \
-    }
-#define GP_CLI_KEEP_FRAMES                                                                                             \
-    {                                                                                                                  \
-        "keep-frames", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(keep_frames), "black and noise images are candidates too"    \
-    }
-#define GP_CLI_TABLE                                                                                                   \
-    {"prompts", 0, GP_OPT_TEXT, "FILE", GP_CLI_FIELD(prompts), "table of prompts: CSV, TSV, JSON, JSONL, Parquet"},    \
-        {"image-column", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(image_column), "its column of image files"},             \
-    {                                                                                                                  \
-        "prompt-column", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(prompt_column), "its column of prompts"                  \
-    }
-#define GP_CLI_VECTORS                                                                                                 \
-    {"vectors", 0, GP_OPT_TEXT, "X.npy", GP_CLI_FIELD(vectors), "rows of numbers, as NumPy saves them"},               \
-    {                                                                                                                  \
-        "metric", 0, GP_OPT_CHOICE, "cosine|euclidean", GP_CLI_FIELD(metric), "distance (default: cosine)"             \
-    }
-#define GP_CLI_FIND_CATEGORIES                                                                                         \
-    {"categories",                                                                                                     \
-     0,                                                                                                                \
-     GP_OPT_TEXT,                                                                                                      \
-     "\"A,B,...\"",                                                                                                    \
-     GP_CLI_FIELD(categories),                                                                                         \
-     "by words: \"people, animals=cat|dog\"; with --model, what fits none is \"other\""},                              \
-        {"category-column", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(category_column), "or from a column or a setting"},   \
-    {                                                                                                                  \
-        "fresh-map", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(new_map), "lay the map out anew"                               \
-    }
-#define GP_CLI_PER_CATEGORY_HELP "best K of each category (--strategy category: 5)"
-#define GP_CLI_DROP_FACTOR_HELP  "category-slices: X standard deviations above it (default 0.9)"
-#define GP_CLI_PICK_FROM                                                                                               \
-    {                                                                                                                  \
-        "strategy", 0, GP_OPT_CHOICE, "prompt|slices|category-slices|category", GP_CLI_FIELD(strategy),                \
-            "from where (default: prompt)"                                                                             \
-    }
-#define GP_CLI_SCALES "score|corrected|z-category|z-prompt|percentile|difficulty" /* in order of gp_pick_by */
-#define GP_CLI_PICK_BY                                                                                                 \
-    {                                                                                                                  \
-        "by", 0, GP_OPT_CHOICE, GP_CLI_SCALES, GP_CLI_FIELD(by), "value that is compared (default: the raw score)"     \
-    }
-#define GP_CLI_PICK                                                                                                    \
-    {"per-prompt", 'k', GP_OPT_COUNT, "K", GP_CLI_FIELD(per_prompt), "best K of each prompt (default 1; 0: all)"},     \
-        {"top", 0, GP_OPT_NUMBER, "K", GP_CLI_FIELD(top), "then the best K over all prompts"},                         \
-        {"min-score", 0, GP_OPT_REAL, "S", GP_CLI_FIELD(min_score), "and at least this score"},                        \
-        {"where",                                                                                                      \
-         0,                                                                                                            \
-         GP_OPT_TEXTS,                                                                                                 \
-         "MEASURE<N",                                                                                                  \
-         GP_CLI_FIELD(where),                                                                                          \
-         "only images that meet this limit: \"noise<5\", \"sharpness>100\"; may be repeated"},                         \
-        GP_CLI_PICK_FROM, GP_CLI_PICK_BY,                                                                              \
-        {"top-per-category", 0, GP_OPT_NUMBER, "K", GP_CLI_FIELD(per_category), GP_CLI_PER_CATEGORY_HELP},             \
-        {"top-per-slice", 0, GP_OPT_NUMBER, "K", GP_CLI_FIELD(per_slice), "best K of each slice (default: all)"},      \
-        {"one-per-duplicate", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(one_per_duplicate), "one of several near copies"},    \
-        {"diversity", 0, GP_OPT_CHOICE, "none|mmr|facility", GP_CLI_FIELD(diversity), "good and unlike each other"},   \
-        {"balance",                                                                                                    \
-         0,                                                                                                            \
-         GP_OPT_SHARE,                                                                                                 \
-         "0..1",                                                                                                       \
-         GP_CLI_FIELD(balance),                                                                                        \
-         "with --diversity: 1 only good, 0 only unlike (default 0.7)"},                                                \
-        {"min-support", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(min_support), "slices of at least N images (default 2)"},  \
-        {"min-drop",                                                                                                   \
-         0,                                                                                                            \
-         GP_OPT_REAL,                                                                                                  \
-         "S",                                                                                                          \
-         GP_CLI_FIELD(min_lift),                                                                                       \
-         "slices whose mean is at least S above the overall mean"},                                                    \
-    {                                                                                                                  \
-        "drop-factor", 0, GP_OPT_REAL, "X", GP_CLI_FIELD(lift_factor), GP_CLI_DROP_FACTOR_HELP                         \
-    }
-#define GP_CLI_SHEET                                                                                                   \
-    {"thumb", 0, GP_OPT_NUMBER, "PIXELS", GP_CLI_FIELD(thumb), "size of a candidate on the sheet (default 160)"},      \
-        {"max-prompts", 0, GP_OPT_COUNT, "N", GP_CLI_FIELD(max_prompts), "rows of the sheet (default 24; 0: all)"},    \
-    {                                                                                                                  \
-        "max-candidates", 0, GP_OPT_NUMBER, "N", GP_CLI_FIELD(max_candidates), "columns of the sheet (default 8)"      \
-    }
-#define GP_CLI_SCORER                                                                                                  \
-    {                                                                                                                  \
-        "scorer", 0, GP_OPT_TEXT, "NAME", GP_CLI_FIELD(scorer),                                                        \
-            "scores of this model, or MODEL:PRECISION (default: newest scores)"                                        \
-    }
-#define GP_CLI_FORCE                                                                                                   \
-    {                                                                                                                  \
-        "force", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(force), "replace files that exist"                                 \
-    }
-
-#define GP_CLI_COMMON                                                                                                  \
-    {"json", 0, GP_OPT_FLAG, NULL, GP_CLI_FIELD(json), "print one JSON object"},                                       \
-        {"quiet", 'q', GP_OPT_FLAG, NULL, GP_CLI_FIELD(term.quiet), "no progress and no remarks"},                     \
-        {"verbose", 'v', GP_OPT_FLAG, NULL, GP_CLI_FIELD(term.verbose), "say more on the way"},                        \
-        {"help", 'h', GP_OPT_FLAG, NULL, GP_CLI_FIELD(help), "show this help"},                                        \
-    {                                                                                                                  \
-        NULL, 0, GP_OPT_FLAG, NULL, 0, NULL                                                                            \
-    }
-
-/* Parse argv after the command's words into cli (command and args set by the caller; args has room for all of argv).
- * USAGE: the message says what is wrong and, if possible, what was meant; cli->json is then set if --json occurs
- * anywhere, even after the mistake. */
+/* Parses argv after the command's words into cli (command and args set by the caller; args has room for all of argv),
+ * then checks the rules of the table.  USAGE: the message says what is wrong and, if possible, what was meant; cli->json
+ * is then set if --json occurs anywhere, even after the mistake. */
 gp_status gp_cli_parse(gp_cli *cli, int argc, char **argv, gp_error *err);
 /* Returns whether the command line gives this option. */
 bool gp_cli_given(const gp_cli *cli, const char *name);
-/* Does --json occur before "--"? */
+/* Returns whether --json occurs before "--". */
 bool gp_cli_says_json(int argc, char **argv);
-/* The command's help on stdout. */
-void gp_cli_help(const gp_cli_command *command);
-/* The name among names (NULL at the end) that `word` was probably meant to be, or NULL. */
+/* Returns the name among names (NULL at the end) that `word` was probably meant to be, or NULL. */
 const char *gp_cli_suggest(const char *word, const char *const *names);
+
+/* Returns the option of a table that has this name or former name, or NULL. */
+const gp_cli_option *gp_cli_find_option(const gp_cli_option *table, const char *name, size_t length);
+/* Checks the rules of all options that are given. */
+gp_status gp_cli_check_rules(const gp_cli *cli, gp_error *err);
+/* Appends the option's `needs` in words: "--score, --adaptive or --model". */
+void gp_cli_put_needs(gp_str *s, const gp_cli_command *command, const gp_cli_option *option);
+
+/* Prints the command's help on stdout. */
+void gp_cli_help(const gp_cli_command *command);
+/* Prints all tables as one JSON object on stdout, for tools/options.py. */
+void gp_cli_dump(const gp_cli_command *const *commands);
 
 #endif

@@ -2,6 +2,7 @@
  *
  * How results are written: lines of fields between tabs for people and pipes, one JSON object with --json.  What went
  * wrong with single files is said on stderr, the first few by name. */
+#include "cli/common_options.h"
 #include "cli/context.h"
 
 #include "base/file.h"

@@ -294,8 +294,7 @@ int gp_cli_slices_table(gp_cli *cli)
     gp_cli_find options = {0};
     gp_str json = GP_STR_INIT;
     int code = GP_EXIT_OK;
-    gp_status st = cli->arg_count ? gp_fail(&err, GP_ERR_USAGE, "--table or a folder: not both") : GP_OK;
-    if (st == GP_OK) st = gp_cli_find_options(cli, &options, &err);
+    gp_status st = gp_cli_find_options(cli, &options, &err);
     if (st == GP_OK) st = open_source(cli, &s, &err);
     options.slices.reduce = cli->reduce;
     options.slices.group = s.group;

@@ -48,7 +48,7 @@ class Case(unittest.TestCase):
 
     def catalog(self, *names):
         self.images(*names)
-        goldpan("run", self.path("p"), "-q", "--no-sheet", "--no-find", "--per-prompt", "0")
+        goldpan("run", self.path("p"), "-q", "--no-sheet", "--no-analysis", "--per-prompt", "0")
         return self.path("p", ".goldpan", "catalog.db")
 
 
@@ -173,7 +173,7 @@ class Overwriting(Case):
         write(at("t.txt"), b"a cat\n")
         write(at("v.npy"), vectors_file())
         self.refused(at("s.jpg"), "sheet", at("s.jpg"), "--catalog", catalog)
-        self.refused(at("r.jpg"), "run", at("p"), "--no-find", "--per-prompt", "0", "--sheet", at("r.jpg"))
+        self.refused(at("r.jpg"), "run", at("p"), "--no-analysis", "--per-prompt", "0", "--sheet", at("r.jpg"))
         self.refused(at("t.npy"), "embed", "--texts", at("t.txt"), "--out", at("t.npy"))
         self.refused(at("u.rows.jsonl"), "embed", "--texts", at("t.txt"), "--out", at("u.npy"))
         self.refused(at("n.ids.npy"), "neighbours", "--vectors", at("v.npy"), "-k", "1", "--out", at("n"))
@@ -184,15 +184,15 @@ class Overwriting(Case):
             os.makedirs(at("frames"), exist_ok=True)
             write(at("f.webp"), b"mine"), write(at("frames", "slice_03.png"), b"mine")
             self.assertIn("--force", goldpan("tour", at("p"), *words, code=2).stderr)
-        goldpan("run", at("p"), "-q", "--no-find", "--per-prompt", "0")  # goldpan may replace its own sheet in the default place
+        goldpan("run", at("p"), "-q", "--no-analysis", "--per-prompt", "0")  # goldpan may replace its own sheet in the default place
         for put in (lambda: os.symlink(at("t.txt"), sheet), lambda: write(sheet, b"mine")):
             sheet = at("p", ".goldpan", "sheet.jpg")
             os.remove(sheet)
             put()
-            self.assertIn("--force", goldpan("run", at("p"), "-q", "--no-find", "--per-prompt", "0", code=2).stderr)
+            self.assertIn("--force", goldpan("run", at("p"), "-q", "--no-analysis", "--per-prompt", "0", code=2).stderr)
         self.assertEqual(read(at("t.txt")), b"a cat\n")
         os.remove(sheet)
-        goldpan("run", at("p"), "-q", "--no-find", "--per-prompt", "0")
+        goldpan("run", at("p"), "-q", "--no-analysis", "--per-prompt", "0")
 
 
 class Descriptors(Case):

@@ -71,7 +71,7 @@ class Find(unittest.TestCase):
         goldpan("run", SAMPLE, "--model", MODEL, "--catalog", cls.path, "--no-sheet", "--threads", "1")
         cls.scored = cls.copy("scored.db")  # by the model
         cls.planted = plant(cls.path)
-        goldpan("slices", "--catalog", cls.path, "--threads", "1", "--fresh-map")
+        goldpan("slices", "--catalog", cls.path, "--threads", "1", "--new-map")
 
     @classmethod
     def tearDownClass(cls):
@@ -98,10 +98,10 @@ class Find(unittest.TestCase):
 
     def test_threads_do_not_matter(self):
         other = self.copy("threads.db")
-        goldpan("slices", "--catalog", other, "--threads", "3", "--fresh-map")
+        goldpan("slices", "--catalog", other, "--threads", "3", "--new-map")
         one, three = self.copy("one.db", self.scored), self.copy("three.db", self.scored)
         for path, threads in ((one, "1"), (three, "3")):  # with reasons by the model's words
-            goldpan("slices", "--catalog", path, "--threads", threads, "--fresh-map", "--model", MODEL, code=(0, 4))
+            goldpan("slices", "--catalog", path, "--threads", threads, "--new-map", "--model", MODEL, code=(0, 4))
         for a, b in ((self.path, other), (one, three)):
             for sql in self.ALL:
                 with self.subTest(sql=sql, of=b):

@@ -93,7 +93,7 @@ class NotFinite(unittest.TestCase):
 
     def score(self, model, code):
         return json.loads(self.run_it("run", self.images, "--catalog", self.catalog, "--model", model, "--precision", "fp32",
-                                      "--engine", "plain", "--no-sheet", "--no-find", "--json", code=code))
+                                      "--engine", "plain", "--no-sheet", "--no-analysis", "--json", code=code))
 
     def test_model_that_overflows_for_some_images(self):
         """These images fail, with the model's name; the others are scored; the next model tries them again."""
@@ -103,7 +103,7 @@ class NotFinite(unittest.TestCase):
             scaled_model(model, 3e37 * 1.12 ** step)
             env = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "GOLDPAN_"))}
             done = subprocess.run([goldpan, "run", self.images, "--catalog", self.catalog, "--model", model, "--precision",
-                                   "fp32", "--engine", "plain", "--no-sheet", "--no-find", "--json", "--batch", "4"],
+                                   "fp32", "--engine", "plain", "--no-sheet", "--no-analysis", "--json", "--batch", "4"],
                                   text=True, capture_output=True, env=env)
             if done.returncode:
                 break

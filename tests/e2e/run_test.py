@@ -92,7 +92,7 @@ class Run(unittest.TestCase):
         self.assertEqual(len(self.run_it("--top-per-category", "1")["picks"]), got["find"]["categories"])
         # options that say what to choose are obeyed
         for words, picks in ((("--strategy", "prompt"), n), (("--per-prompt", "0"), n), (("--top", "7"), 7),
-                             (("--no-find",), n)):
+                             (("--no-analysis",), n)):
             other = self.run_it(*words)
             self.assertEqual((other["strategy"], len(other["picks"])), ("prompt", picks), words)
 

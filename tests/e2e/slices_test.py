@@ -63,8 +63,8 @@ def cases():
 
 def parameters(values):
     mode, support, drop, n_slices, criterion, reference, outliers = values
-    words = ["--mode", {"min": "high", "max": "low"}[mode], "--drop-reference", reference]
-    for name, value in (("min-support", support), ("min-drop", drop), ("n-slices", n_slices), ("criterion", criterion)):
+    words = ["--mode", {"min": "high", "max": "low"}[mode], "--reference", reference]
+    for name, value in (("min-support", support), ("min-lift", drop), ("n-slices", n_slices), ("criterion", criterion)):
         if value not in ("-", "0", "", "nan"):
             words += ["--" + name, value]
     return words + ["--remove-outliers"] * (outliers == "1")
