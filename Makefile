@@ -3,7 +3,7 @@ BUILD  ?= build
 PREFIX ?= /usr/local
 export PREFIX
 
-.PHONY: all deps build demo test golden-check fuzz bench install dist clean format house
+.PHONY: all deps build demo test golden-check fuzz bench install dist clean options format house
 
 all: build
 	@echo "goldpan is built: $(BUILD)/src/cli/goldpan.  Next: make demo, make test, make install."
@@ -48,6 +48,10 @@ install: build
 # goldpan-VERSION.tar.xz, with the explorer's page built: whoever builds from it needs no Node.js.
 dist: deps
 	@tools/dist.py
+
+# Man pages, completions and docs/options.md, from the tables of options in src/cli.
+options: build
+	@python3 tools/options.py $(BUILD)/src/cli/goldpan
 
 format:
 	@git ls-files '*.c' '*.h' | xargs $$(command -v clang-format-14 || echo clang-format) -i

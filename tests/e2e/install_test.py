@@ -24,6 +24,9 @@ with tempfile.TemporaryDirectory() as folder:
     lib = os.path.join(top, libdir)
     assert os.path.isfile(os.path.join(lib, "libgoldpan.so.0")), os.listdir(lib)
     assert os.path.isfile(os.path.join(top, "share/goldpan/models/drawn-world-mini/config.json"))
+    for name in ("man/man1/goldpan.1", "man/man1/goldpan-model-get.1", "bash-completion/completions/goldpan",
+                 "zsh/site-functions/_goldpan", "fish/vendor_completions.d/goldpan.fish"):
+        assert os.path.getsize(os.path.join(top, "share", name)) > 100, name
     version = said(os.path.join(top, "bin", "goldpan"), "--version")
     env = {k: v for k, v in os.environ.items() if not k.startswith(("PKG_CONFIG", "LD_LIBRARY"))}
     env["PKG_CONFIG_PATH"] = os.path.join(lib, "pkgconfig")
