@@ -113,16 +113,16 @@ gp_status gp_cli_find_options(gp_cli *cli, gp_cli_find *out, gp_error *err)
     *out = (gp_cli_find){GP_ANALYZE_DEFAULTS, GP_SLICES_DEFAULTS, GP_DUPLICATES_DEFAULTS, {0}};
     gp_slices_options *s = &out->slices;
     if (cli->min_support.value > UINT32_MAX || cli->n_slices.value > UINT32_MAX)
-        return gp_fail(err, GP_ERR_USAGE, "--min-support and --n-slices are below 2^32");
+        return gp_fail(err, GP_ERR_USAGE, "--min-support and --n-slices must be below 4294967296");
     if (cli->resamples.value > MOST_RESAMPLES)
-        return gp_fail(err, GP_ERR_USAGE, "--resamples is at most %d", MOST_RESAMPLES);
+        return gp_fail(err, GP_ERR_USAGE, "--resamples must be at most %d", MOST_RESAMPLES);
     if (cli->alpha.set && !(cli->alpha.value > 0 && cli->alpha.value < 1))
-        return gp_fail(err, GP_ERR_USAGE, "--alpha lies between 0 and 1");
+        return gp_fail(err, GP_ERR_USAGE, "--alpha must be between 0 and 1");
     if (cli->min_cosine.set && !(cli->min_cosine.value > 0 && cli->min_cosine.value <= 1))
-        return gp_fail(err, GP_ERR_USAGE, "--min-cosine lies above 0 and up to 1");
+        return gp_fail(err, GP_ERR_USAGE, "--min-cosine must be above 0 and at most 1");
     double alpha = cli->alpha.set ? cli->alpha.value : s->alpha;
     if (cli->resamples.set && cli->profile == GP_SLICE_GOLDPAN && alpha * (double)(cli->resamples.value + 1) <= 1)
-        return gp_fail(err, GP_ERR_USAGE, "%llu shuffles cannot show a chance below %g: --resamples is at least %.0f",
+        return gp_fail(err, GP_ERR_USAGE, "--resamples %llu is too small for --alpha %g: it must be at least %.0f",
                        (unsigned long long)cli->resamples.value, alpha, ceil(1 / alpha));
     s->profile = (gp_slice_profile)cli->profile;
     s->mode = (gp_slice_mode)cli->mode;
@@ -164,7 +164,7 @@ void gp_cli_say_find(gp_cli *cli, const gp_analyze_report *r)
     if (r->categories > 1) gp_str_printf(&s, " (%s)", r->category_source);
     say_count(&s, r->slices, "slice of images", "slices of images");
     say_count(&s, r->prompt_slices, "of prompts", "of prompts");
-    say_count(&s, r->duplicates, "near copy", "near copies");
+    say_count(&s, r->duplicates, "near-duplicate", "near-duplicates");
     if (!s.failed) gp_term_say(&cli->term, "%s", s.data);
     gp_str_clear(&s);
     if (*r->note) gp_term_say(&cli->term, "%s", r->note);

@@ -26,7 +26,8 @@ static gp_status measure(gp_cli *cli, gp_model **model, found *f, gp_error *err)
     gp_bench_options options = GP_BENCH_DEFAULTS;
     gp_score_options words; /* the same on the command line */
     double start = gp_clock_now();
-    if (cli->seconds.set && cli->seconds.value > 86400) return gp_fail(err, GP_ERR_USAGE, "--seconds is at most 86400");
+    if (cli->seconds.set && cli->seconds.value > 86400)
+        return gp_fail(err, GP_ERR_USAGE, "--seconds must be at most 86400");
     GP_TRY(gp_cli_check_roots(cli, err));
     GP_TRY(gp_cli_model_open(cli, NULL, model, err));
     f->opened = gp_clock_now() - start;
@@ -179,14 +180,15 @@ static int run(gp_cli *cli)
     gp_term_clear(&cli->term);
     if (f.report.failed) {
         code = GP_EXIT_PARTIAL;
-        gp_term_warn(&cli->term, "goldpan: %llu of the sample could not be read; goldpan add says why",
-                     (unsigned long long)f.report.failed);
+        gp_term_warn(&cli->term, "goldpan: %llu %s of the sample could not be read; goldpan add reports the reason",
+                     (unsigned long long)f.report.failed, gp_plural(f.report.failed, "image", "images"));
     }
     if (f.report.own)
-        gp_term_say(&cli->term, "passed over %llu %s of the sample that goldpan drew", (unsigned long long)f.report.own,
+        gp_term_say(&cli->term, "skipped %llu %s of the sample that goldpan drew", (unsigned long long)f.report.own,
                     gp_plural(f.report.own, "image", "images"));
     if (f.report.busy < 0.9 * f.report.threads && f.report.threads <= f.machine.threads)
-        gp_term_say(&cli->term, "only %.1f of %d processors worked on it: others were busy, or the disk was slow",
+        gp_term_say(&cli->term,
+                    "only %.1f of %d processors were used: other programs used the rest, or the disk was slow",
                     f.report.busy, f.report.threads);
     if (cli->json) {
         put_json(&f, &json);

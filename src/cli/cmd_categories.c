@@ -80,13 +80,14 @@ static void say_quality(gp_cli *cli, uint64_t count, bool given, const struct gp
     gp_str_printf(&s, "%llu %s", (unsigned long long)count, gp_plural(count, "category", "categories"));
     if (!isnan(q->cohesion)) gp_str_printf(&s, "; cohesion %.2f (silhouette, at most 1)", q->cohesion);
     if (!isnan(q->agreement))
-        gp_str_printf(&s, "; agreement with the prompts %.2f (0: as by chance, 1: no prompt is in two)", q->agreement);
+        gp_str_printf(&s, "; agreement with the prompts %.2f (0: as by chance, 1: no prompt is in two categories)",
+                      q->agreement);
     if (!s.failed) gp_term_say(&cli->term, "%s", s.data);
     if (q->agreement < GP_AGREEMENT_MIN)
         gp_term_say(
             &cli->term,
             given ? "your categories cut across the prompts: images of one prompt are often in different categories"
-                  : "these categories cut across your prompts: name your own, as in goldpan slices "
+                  : "these categories cut across your prompts: name your own categories, as in goldpan slices "
                     "--categories \"people, animals\"");
     gp_str_clear(&s);
 }
@@ -116,7 +117,7 @@ static int run(gp_cli *cli, bool groups)
         if (!gp_cli_table_print(&p.table)) gp_term_error(&cli->term, "out of memory"), code = GP_EXIT_FAILURE;
         if (groups)
             gp_term_say(&cli->term, "%llu %s", (unsigned long long)p.count,
-                        gp_plural(p.count, "group of near copies", "groups of near copies"));
+                        gp_plural(p.count, "group of near-duplicates", "groups of near-duplicates"));
         else
             say_quality(cli, p.count, p.given, &quality);
         if (cli->json) {

@@ -74,7 +74,7 @@ static void say_own(const struct embedding *e)
 {
     gp_str s = GP_STR_INIT;
     if (!e->own) return;
-    gp_str_printf(&s, "passed over %llu %s that goldpan drew%s '%s'", (unsigned long long)e->own,
+    gp_str_printf(&s, "skipped %llu %s that goldpan drew%s '%s'", (unsigned long long)e->own,
                   gp_plural(e->own, "image", "images"), e->own > 1 ? ", such as" : ":",
                   e->first_own ? e->first_own : "?");
     if (!s.failed) gp_cli_note(e->cli, &(gp_note){"own-products", s.data, e->own});
@@ -124,7 +124,8 @@ static gp_status embed_images(struct embedding *e, gp_error *err)
     char **paths = NULL;
     size_t count = 0;
     GP_TRY(gp_find_images(e->cli->args, e->cli->arg_count, &paths, &count, err));
-    gp_status st = count ? GP_OK : gp_fail(err, GP_ERR_NOT_FOUND, "no images there (PNG, JPEG, WebP)");
+    gp_status st =
+        count ? GP_OK : gp_fail(err, GP_ERR_NOT_FOUND, "no PNG, JPEG or WebP file at the paths of --images");
     e->total = count;
     for (size_t at = 0; st == GP_OK && at < count; at += BATCH) {
         e->base = at;
@@ -174,7 +175,7 @@ static gp_status embed_texts(struct embedding *e, gp_error *err)
         st = flush_texts(e, texts, n, err);
     else
         while (n > 0) gp_mem_free(texts[--n]);
-    if (st == GP_OK && gp_npy_rows(e->npy) == 0) st = gp_fail(err, GP_ERR_FORMAT, "'%s' holds no text", path);
+    if (st == GP_OK && gp_npy_rows(e->npy) == 0) st = gp_fail(err, GP_ERR_FORMAT, "'%s' contains no text", path);
     free(line); /* getline's own */
     if (file != stdin) fclose(file);
     return st;
@@ -200,14 +201,15 @@ static gp_status embed(struct embedding *e, const char *rows, gp_error *err)
     GP_TRY_GOTO(gp_alloc((void **)&e->errors, BATCH, sizeof *e->errors, "embeddings", err));
     memset(e->errors, 0, BATCH * sizeof *e->errors);
     size_t values;
-    if (!gp_size_mul(BATCH, e->width, &values)) GP_TRY_GOTO(gp_fail(err, GP_ERR_LIMIT, "the embedding is too wide"));
+    if (!gp_size_mul(BATCH, e->width, &values))
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_LIMIT, "the model's embeddings are too long"));
     GP_TRY_GOTO(gp_alloc((void **)&e->vectors, values, sizeof *e->vectors, "embeddings", err));
     GP_TRY_GOTO(gp_npy_open(e->cli->out, 'f', e->width, &e->npy, err));
     GP_TRY_GOTO(gp_atomic_file_open(rows, &e->rows, err));
     e->started = gp_clock_now();
     GP_TRY_GOTO(e->cli->texts ? embed_texts(e, err) : embed_images(e, err));
     say_own(e);
-    if (gp_npy_rows(e->npy) == 0) GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "not one of the files could be embedded"));
+    if (gp_npy_rows(e->npy) == 0) GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "no file could be encoded: all failed"));
 out:
     gp_term_clear(&e->cli->term);
     return st;
@@ -218,11 +220,13 @@ static int run(gp_cli *cli)
     gp_error err = {0};
     struct embedding e = {.cli = cli};
     gp_str json = GP_STR_INIT;
-    if (!cli->out) return gp_cli_usage(cli, "--out FILE.npy is missing");
-    if (!gp_str_ends(cli->out, ".npy")) return gp_cli_usage(cli, "--out '%s' does not end in .npy", cli->out);
+    if (!cli->out) return gp_cli_usage(cli, "'goldpan embed' needs --out FILE.npy");
+    if (!gp_str_ends(cli->out, ".npy"))
+        return gp_cli_usage(cli, "--out must be a file name that ends in .npy, not '%s'", cli->out);
     if (cli->images == (cli->texts != NULL))
-        return gp_cli_usage(cli, "say either --images DIR|FILE... or --texts FILE");
-    if (cli->texts && cli->arg_count) return gp_cli_usage(cli, "'%s' is one argument too many", cli->args[0]);
+        return gp_cli_usage(cli, "'goldpan embed' needs --images DIR|FILE... or --texts FILE");
+    if (cli->texts && cli->arg_count)
+        return gp_cli_usage(cli, "unexpected argument '%s': --texts takes one file", cli->args[0]);
     char *rows = rows_path(cli->out);
     gp_status st = rows ? gp_cli_check_output(cli, cli->out, &err) : gp_fail(&err, GP_ERR_MEMORY, "out of memory");
     if (st == GP_OK) st = gp_cli_check_output(cli, rows, &err);
@@ -240,7 +244,7 @@ static int run(gp_cli *cli)
     if (st != GP_OK) {
         code = gp_cli_fail(cli, &err);
     } else {
-        if (e.failed > SHOWN) gp_term_say(&cli->term, "  ... all of them in '%s'", rows);
+        if (e.failed > SHOWN) gp_term_say(&cli->term, "  ... '%s' lists all of them", rows);
         gp_term_say(&cli->term, "wrote %zu %s of %zu to '%s'", count, gp_plural(count, "row", "rows"), e.width,
                     cli->out);
     }

@@ -56,7 +56,9 @@ static void listening(void *user, const char *url, const char *note)
     }
     (void)fflush(stdout);
     if (note) gp_term_warn(&cli->term, "goldpan: %s", note);
-    gp_term_say(&cli->term, "The address is a secret key: who has it can see these images.  Ctrl-C ends the explorer.");
+    gp_term_say(
+        &cli->term,
+        "The address contains a secret key: everyone who has it can see these images.  Ctrl-C ends the explorer.");
     if (!cli->no_open && has_screen()) open_browser(url);
 }
 
@@ -76,7 +78,7 @@ static int run(gp_cli *cli)
     options.precision = (gp_precision)cli->precision, options.engine = (gp_engine)cli->engine;
     options.port = USUAL_PORT;
     if (cli->port.set) {
-        if (cli->port.value > UINT16_MAX) return gp_cli_usage(cli, "--port is 0 to 65535");
+        if (cli->port.value > UINT16_MAX) return gp_cli_usage(cli, "--port must be 0 to 65535");
         options.port = (uint16_t)cli->port.value, options.exact_port = cli->port.value != 0;
     }
     options.readonly = cli->readonly;
@@ -87,7 +89,7 @@ static int run(gp_cli *cli)
     gp_status st = gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, flags, &catalog, &err);
     if (st == GP_OK && !cli->readonly && gp_catalog_readonly(catalog)) {
         options.readonly = true;
-        gp_term_say(&cli->term, "the catalog cannot be written here: nothing can be rated, saved or exported");
+        gp_term_say(&cli->term, "the catalog is read-only here: ratings, saved views and exports are rejected");
     }
     if (st == GP_OK) st = gp_explore(catalog, &options, &err);
     gp_catalog_close(catalog);

@@ -58,7 +58,8 @@ static int run(gp_cli *cli)
     options.imagefolder = cli->imagefolder;
     options.csv = cli->csv || (!cli->jsonl && !cli->imagefolder);
     options.all = cli->all;
-    if (cli->stars.set && (cli->stars.value < 1 || cli->stars.value > 5)) return gp_cli_usage(cli, "--stars is 1 to 5");
+    if (cli->stars.set && (cli->stars.value < 1 || cli->stars.value > 5))
+        return gp_cli_usage(cli, "--stars must be 1 to 5");
     if (cli->stars.set) options.min_stars = (uint32_t)cli->stars.value;
     options.progress = gp_term_progress;
     options.user = &cli->term;
@@ -70,7 +71,8 @@ static int run(gp_cli *cli)
     int code = report.failed ? GP_EXIT_PARTIAL : report.done + report.skipped == 0 ? GP_EXIT_NOTHING : GP_EXIT_OK;
     if (code == GP_EXIT_NOTHING)
         gp_term_warn(&cli->term, "goldpan: %s",
-                     cli->stars.set ? "no image has so many stars" : "nothing is picked: run `goldpan pick` first");
+                     cli->stars.set ? "no image has this number of stars"
+                                    : "there are no picks: run `goldpan pick` first");
     else
         gp_term_say(&cli->term, "exported %llu to '%s', %llu already there%s", (unsigned long long)report.done,
                     options.folder, (unsigned long long)report.skipped, report.failed ? ", some files failed" : "");

@@ -65,11 +65,11 @@ static int finish(gp_cli *cli, gp_catalog *catalog, const gp_generate_options *o
                                                          : GP_EXIT_OK;
     gp_term_clock(r->seconds, clock);
     gp_term_clear(&cli->term);
-    gp_term_say(&cli->term, "%llu %s generated, %llu had before, %llu refused, %llu failed in %s",
-                (unsigned long long)r->got, gp_plural(r->got, "picture", "pictures"), (unsigned long long)r->had,
+    gp_term_say(&cli->term, "%llu %s generated, %llu existed before, %llu rejected, %llu failed in %s",
+                (unsigned long long)r->got, gp_plural(r->got, "image", "images"), (unsigned long long)r->had,
                 (unsigned long long)r->refused, (unsigned long long)r->failed, clock);
     if (r->interrupted)
-        gp_term_say(&cli->term, "%llu interrupted in the generator; run the same command again to draw %s",
+        gp_term_say(&cli->term, "%llu interrupted in the generator; run the same command again to generate %s",
                     (unsigned long long)r->interrupted, gp_plural(r->interrupted, "it", "them"));
     if (r->untried)
         gp_term_warn(&cli->term,
@@ -77,8 +77,10 @@ static int finish(gp_cli *cli, gp_catalog *catalog, const gp_generate_options *o
                      (unsigned long long)r->untried, gp_plural(r->untried, "was", "were"));
     if (r->scored) gp_term_say(&cli->term, "%llu scored", (unsigned long long)r->scored);
     if (*r->why)
-        gp_term_warn(&cli->term, "goldpan: last: %s (all: SELECT state, message, prompt FROM v_generations, in %s)",
-                     r->why, gp_catalog_path(catalog));
+        gp_term_warn(
+            &cli->term,
+            "goldpan: last error: %s (for all errors: SELECT state, message, prompt FROM v_generations, in %s)", r->why,
+            gp_catalog_path(catalog));
     if (!cli->json) return code;
     gp_str_putc(&json, '{');
     gp_cli_json_text(&json, "catalog", gp_catalog_path(catalog));
@@ -148,7 +150,7 @@ static int run_again(gp_cli *cli)
     o.again = cli->flagged ? GP_REGENERATE_FLAGGED : GP_REGENERATE_PICKS;
     o.per_prompt = 1;
     if (!cli->out) o.folder = "regenerated";
-    if (!cli->backend && !cli->workflow) o.backend = NULL; /* the generator that drew the picks */
+    if (!cli->backend && !cli->workflow) o.backend = NULL; /* the generator of the picks */
     return generate(cli, &o, cli->score || cli->model, cli->arg_count ? cli->args[0] : NULL, 0);
 }
 

@@ -68,7 +68,8 @@ static int run_list(gp_cli *cli)
         return gp_cli_fail(cli, &err);
     }
     if (listing.cached == 0)
-        gp_term_say(&cli->term, "no models in the cache: goldpan model get openai/clip-vit-large-patch14");
+        gp_term_say(&cli->term,
+                    "the cache contains no models; to download one: goldpan model get openai/clip-vit-large-patch14");
     if (!cli->json) return GP_EXIT_OK;
     gp_str_puts(&json, "]}");
     return gp_cli_json_print(cli, &json, GP_EXIT_OK);

@@ -67,7 +67,8 @@ static gp_status say_picked(gp_cli *cli, gp_catalog *catalog, gp_str *json, uint
     scorers s = {.json = json};
     gp_status st = gp_catalog_scorers(catalog, see_scorer, &s, err);
     if (st == GP_OK && s.count > 1 && s.used.data)
-        gp_term_say(&cli->term, "picked %llu by the scores of %s, one of %llu scorers (--scorer names another)",
+        gp_term_say(&cli->term,
+                    "picked %llu by the scores of %s; the catalog has %llu scorers (select one with --scorer)",
                     (unsigned long long)count, s.used.data, (unsigned long long)s.count);
     else if (st == GP_OK)
         gp_term_say(&cli->term, "picked %llu", (unsigned long long)count);
@@ -85,7 +86,7 @@ static gp_status put_choice(gp_cli *cli, gp_catalog *catalog, const gp_pick_opti
         GP_TRY(gp_catalog_counts(catalog, &counts, err));
         gp_term_say(&cli->term, "nothing was picked: %s",
                     counts.images_with_prompt
-                        ? "no scored image passes"
+                        ? "no scored image passes the filters"
                         : "no image has a prompt, so no image has a score (goldpan add DIR --prompts FILE)");
         gp_cli_put_no_picks(cli, counts.picks, json);
         return GP_OK;
@@ -129,7 +130,7 @@ static int run(gp_cli *cli)
     } else {
         code = report.done ? GP_EXIT_OK : GP_EXIT_NOTHING;
         if (gp_catalog_readonly(catalog))
-            gp_term_say(&cli->term, "the catalog is read-only: the choice was not recorded");
+            gp_term_say(&cli->term, "the catalog is read-only: the picks were not stored");
         if (cli->json) code = gp_cli_json_print(cli, &json, code);
     }
     gp_str_clear(&json);

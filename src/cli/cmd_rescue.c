@@ -72,11 +72,11 @@ static int run_check(gp_cli *cli)
 static void say_rescue(gp_cli *cli, const gp_rescue_report *r)
 {
     if (r->sound && !cli->out)
-        gp_term_say(&cli->term, "the catalog is sound: nothing was replaced");
+        gp_term_say(&cli->term, "the catalog is sound, so it was not replaced");
     else
         gp_term_say(&cli->term, "the new catalog has %llu rows of the old catalog%s", (unsigned long long)r->rows,
                     r->lost ? "; others could not be read" : "");
-    if (r->kept[0]) gp_term_say(&cli->term, "the old catalog is kept as '%s'", r->kept);
+    if (r->kept[0]) gp_term_say(&cli->term, "the old catalog is now '%s'", r->kept);
     if (r->marks + r->views + r->picks + r->plans)
         gp_term_say(
             &cli->term,
@@ -84,7 +84,7 @@ static void say_rescue(gp_cli *cli, const gp_rescue_report *r)
             (unsigned long long)r->marks, (unsigned long long)r->views, (unsigned long long)r->picks,
             (unsigned long long)r->plans);
     else if (!r->waiting)
-        gp_term_say(&cli->term, "the journal of marks has nothing to add");
+        gp_term_say(&cli->term, "the journal of marks contains nothing that the catalog lacks");
 }
 
 /* Reports images that have no prompt after their files were read again. */
@@ -151,7 +151,7 @@ static int run_rescue(gp_cli *cli)
     if (st == GP_OK && cli->arg_count) st = add_folders(cli, made, &added, &err);
     int code = st == GP_OK ? added.failed ? GP_EXIT_PARTIAL : GP_EXIT_OK : gp_cli_fail(cli, &err);
     if (st == GP_OK && !cli->arg_count && report.waiting)
-        gp_term_say(&cli->term, "%llu entries wait for their images: next, goldpan add DIR",
+        gp_term_say(&cli->term, "%llu entries of the journal wait for their images: run `goldpan add DIR`",
                     (unsigned long long)report.waiting);
     if (st == GP_OK && cli->json) code = print_rescue(cli, made, &report, &added);
     gp_mem_free(path);

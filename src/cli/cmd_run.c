@@ -26,15 +26,14 @@ static gp_status put_choice(gp_cli *cli, gp_catalog *catalog, const gp_run_repor
     bool none = c->images == 0 || c->images_with_prompt == 0; /* a note of add reports this */
     if (!report->pick.done) {
         if (none && report->find.levels)
-            gp_term_warn(
-                &cli->term,
-                "goldpan: without prompts nothing is scored or picked; map, categories and near copies are made");
+            gp_term_warn(&cli->term, "goldpan: no image has a prompt, so none is scored or picked; the map, categories "
+                                     "and near-duplicates are computed");
         else if (none && report->counts.images)
-            gp_term_warn(&cli->term, "goldpan: without prompts nothing is scored or picked");
+            gp_term_warn(&cli->term, "goldpan: no image has a prompt, so none is scored or picked");
         else if (report->counts.apart == report->counts.images)
             gp_term_warn(&cli->term, "goldpan: nothing was picked: all images are set apart");
         else if (!none)
-            gp_term_warn(&cli->term, "goldpan: nothing was picked: no image with a prompt passes");
+            gp_term_warn(&cli->term, "goldpan: nothing was picked: no image with a prompt passes the filters");
         gp_cli_put_no_picks(cli, c->picks, json);
         return GP_OK;
     }

@@ -25,7 +25,7 @@ static int run(gp_cli *cli)
     gp_cli_say_score(cli, &report);
     gp_cli_say_failures(cli, catalog, "score", report.failed);
     if (code == GP_EXIT_NOTHING)
-        gp_term_warn(&cli->term, "goldpan: no image with a prompt in '%s'", gp_catalog_path(catalog));
+        gp_term_warn(&cli->term, "goldpan: the catalog '%s' contains no image with a prompt", gp_catalog_path(catalog));
     if (cli->json) {
         gp_model_info(model, &facts);
         gp_str_putc(&json, '{');

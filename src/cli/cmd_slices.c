@@ -112,7 +112,7 @@ static gp_status find(gp_cli *cli, gp_catalog *catalog, gp_model *model, const g
                       gp_analyze_report *report, gp_error *err)
 {
     if (!gp_catalog_readonly(catalog)) return gp_analyze(catalog, model, &options->find, report, err);
-    gp_term_say(&cli->term, "the catalog is read-only: these are the slices that were found last");
+    gp_term_say(&cli->term, "the catalog is read-only: these are the slices of the last analysis");
     return GP_OK;
 }
 
@@ -139,7 +139,7 @@ static int run(gp_cli *cli)
     if (!gp_catalog_readonly(catalog)) gp_cli_say_find(cli, &report);
     if (count == 0) {
         code = GP_EXIT_NOTHING;
-        gp_term_say(&cli->term, "no slice stands out beyond chance");
+        gp_term_say(&cli->term, "no slice is significant");
     }
     if (cli->json) code = gp_cli_json_print(cli, &json, code);
 out:

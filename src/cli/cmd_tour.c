@@ -39,9 +39,10 @@ static int run(gp_cli *cli)
     if (cli->n_slices.set)
         options.max_slices = cli->n_slices.value > UINT32_MAX ? UINT32_MAX : (uint32_t)cli->n_slices.value;
     options.progress = gp_term_progress, options.user = &cli->term;
-    if (!options.file && !options.folder) return gp_cli_usage(cli, "--out FILE.webp or --frames DIR says where to");
+    if (!options.file && !options.folder)
+        return gp_cli_usage(cli, "'goldpan tour' needs --out FILE.webp or --frames DIR");
     if (options.file && !gp_str_ends(options.file, ".webp"))
-        return gp_cli_usage(cli, "the tour '%s' must end in .webp", options.file);
+        return gp_cli_usage(cli, "--out must be a file name that ends in .webp, not '%s'", options.file);
     if ((options.file && gp_cli_check_output(cli, options.file, &err) != GP_OK) ||
         (options.folder && check_frames(cli, &err) != GP_OK))
         return gp_cli_fail(cli, &err);

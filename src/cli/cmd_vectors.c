@@ -78,7 +78,7 @@ static gp_status check_part(const gp_cli *cli, const char *part, gp_error *err)
 
 static gp_status needs(const gp_cli *cli, gp_error *err)
 {
-    if (!cli->vectors) return gp_fail(err, GP_ERR_USAGE, "missing --vectors FILE.npy");
+    if (!cli->vectors) return gp_fail(err, GP_ERR_USAGE, "missing --vectors X.npy");
     if (!cli->out && !cli->json) return gp_fail(err, GP_ERR_USAGE, "missing --out FILE or --json");
     if (!cli->out) return GP_OK;
     if (cli->command != &gp_cmd_neighbours) return gp_cli_check_output(cli, cli->out, err);
@@ -112,10 +112,12 @@ static gp_status find_neighbours(gp_cli *cli, gp_str *json, vectors *v, vectors 
     GP_TRY(read_vectors(cli->vectors, v, err));
     if (cli->queries) GP_TRY(read_vectors(cli->queries, q, err));
     if (cli->queries && q->d != v->d)
-        return gp_fail(err, GP_ERR_USAGE, "'%s' has %zu columns, '%s' %zu", cli->queries, q->d, cli->vectors, v->d);
+        return gp_fail(err, GP_ERR_USAGE, "'%s' has %zu columns but '%s' has %zu; they must be equal", cli->queries,
+                       q->d, cli->vectors, v->d);
     size_t m = cli->queries ? q->n : v->n, most = cli->queries ? v->n : v->n - 1;
     if (k > most && !cli->neighbours.set) k = most;
-    if (k == 0 || k > most) return gp_fail(err, GP_ERR_USAGE, "-k lies between 1 and %zu here", most);
+    if (k == 0 || k > most)
+        return gp_fail(err, GP_ERR_USAGE, "--neighbours must be between 1 and %zu for these vectors", most);
     if (cli->recall.set) o.recall = cli->recall.value;
     GP_TRY(gp_alloc((void **)ids, m * k, sizeof **ids, "neighbours", err));
     GP_TRY(gp_alloc((void **)distances, m * k, sizeof **distances, "neighbours", err));
@@ -165,7 +167,7 @@ static gp_status choose_levels(const gp_cli *cli, const gp_hierarchy *h, size_t 
 {
     *first = 0, *levels = h->levels;
     if (cli->level.set && cli->level.value >= h->levels)
-        return gp_fail(err, GP_ERR_USAGE, "--level lies between 0 and %zu here", h->levels - 1);
+        return gp_fail(err, GP_ERR_USAGE, "--level must be between 0 and %zu for these vectors", h->levels - 1);
     if (cli->level.set) *first = (size_t)cli->level.value, *levels = 1;
     if (cli->clusters.set) *first = level_for(h, cli->clusters.value), *levels = 1;
     return GP_OK;
@@ -222,7 +224,7 @@ static gp_status cluster_levels(gp_cli *cli, gp_str *json, const vectors *v, gp_
         gp_term_say(&cli->term, "level %zu: %u %s", first + t, h.sizes[first + t],
                     gp_plural(h.sizes[first + t], "cluster", "clusters"));
     if (cli->clusters.set && h.sizes[first] != cli->clusters.value)
-        gp_term_warn(&cli->term, "goldpan: no level has %llu clusters: the nearest is level %zu with %u",
+        gp_term_warn(&cli->term, "goldpan: no level has %llu clusters; using level %zu with %u clusters",
                      (unsigned long long)cli->clusters.value, first, h.sizes[first]);
 out:
     gp_mem_free(table);
@@ -265,7 +267,7 @@ static gp_status cluster_density(gp_cli *cli, gp_str *json, const vectors *v, gp
     size_t noise = 0;
     gp_status st = GP_OK;
     if (cli->min_cluster_size.value > UINT32_MAX || cli->min_samples.value > UINT32_MAX)
-        return gp_fail(err, GP_ERR_USAGE, "--min-cluster-size and --min-samples are below 2^32");
+        return gp_fail(err, GP_ERR_USAGE, "--min-cluster-size and --min-samples must be below 4294967296");
     if (cli->min_cluster_size.set) o.min_cluster_size = (uint32_t)cli->min_cluster_size.value;
     o.min_samples = (uint32_t)cli->min_samples.value;
     o.leaf = cli->leaf, o.allow_single = cli->allow_single, o.epsilon = cli->epsilon.value;
@@ -336,7 +338,7 @@ static int run_map(gp_cli *cli)
     size_t dims = cli->dims.set ? (size_t)cli->dims.value : 2;
     gp_status st = needs(cli, &err);
     if (st == GP_OK) st = read_vectors(cli->vectors, &v, &err);
-    if (st == GP_OK && (dims == 0 || dims > 64)) st = gp_fail(&err, GP_ERR_USAGE, "--dims lies between 1 and 64");
+    if (st == GP_OK && (dims == 0 || dims > 64)) st = gp_fail(&err, GP_ERR_USAGE, "--dims must be between 1 and 64");
     if (st == GP_OK) st = gp_alloc((void **)&place, v.n * dims, sizeof *place, "the map", &err);
     if (st == GP_OK) st = lay_out(cli, &v, dims, place, &err);
     gp_term_clear(&cli->term);

@@ -70,7 +70,7 @@ static gp_status read_options(const gp_cli *cli, gp_words_options *o, gp_error *
     o->order = (gp_words_order)cli->sort;
     if (cli->min_support.set) {
         if (cli->min_support.value < 2 || cli->min_support.value > UINT32_MAX)
-            return gp_fail(err, GP_ERR_USAGE, "--min-support is at least 2 prompts");
+            return gp_fail(err, GP_ERR_USAGE, "--min-support must be at least 2 prompts");
         o->min_support = (uint32_t)cli->min_support.value;
     }
     if (cli->seed.set) o->seed = cli->seed.value;
@@ -100,9 +100,9 @@ static int run(gp_cli *cli)
     }
     if (p.all == 0) {
         code = GP_EXIT_NOTHING;
-        gp_term_say(&cli->term, "no word is in %u or more scored prompts and missing from at least 3", o.min_support);
+        gp_term_say(&cli->term, "no word is in at least %u scored prompts and missing from at least 3", o.min_support);
     } else if (p.kept < p.all)
-        gp_term_say(&cli->term, "%llu words and phrases; the first %llu", (unsigned long long)p.all,
+        gp_term_say(&cli->term, "%llu words and phrases; printed the first %llu", (unsigned long long)p.all,
                     (unsigned long long)p.kept);
     else
         gp_term_say(&cli->term, "%llu %s", (unsigned long long)p.kept,

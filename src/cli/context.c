@@ -33,7 +33,7 @@ static void say_stopped(gp_cli *cli)
 {
     gp_str same = GP_STR_INIT;
     if ((cli->out && !cli->command->goes_on) || cli->command->keeps_nothing) {
-        gp_term_warn(&cli->term, "goldpan: stopped; nothing was written");
+        gp_term_warn(&cli->term, "goldpan: interrupted; nothing was written");
         return;
     }
     gp_str_puts(&same, "goldpan");
@@ -41,7 +41,7 @@ static void say_stopped(gp_cli *cli)
         gp_str_putc(&same, ' ');
         put_quoted(&same, *word);
     }
-    gp_term_warn(&cli->term, "goldpan: stopped; what is done is kept, the same command goes on:\n  %s",
+    gp_term_warn(&cli->term, "goldpan: interrupted; finished results are stored, and the same command continues:\n  %s",
                  same.data ? same.data : "goldpan");
     gp_str_clear(&same);
 }
@@ -105,13 +105,11 @@ gp_status gp_cli_model_name(const gp_cli *cli, const char **name, gp_error *err)
         *name = usual[i];
         return GP_OK;
     }
-    return gp_fail(
-        err, GP_ERR_NOT_FOUND,
-        "no model is named and none of the usual ones is here: `goldpan model get %s` fetches CLIP ViT-L/14, the "
-        "article's model "
-        "(1.7 GB), `goldpan model get %s` the quicker ViT-B/32 (0.6 GB); --model or $GOLDPAN_MODEL names another; the "
-        "bundled %s only knows the pictures of the sample",
-        usual[0], usual[1], usual[2]);
+    return gp_fail(err, GP_ERR_NOT_FOUND,
+                   "no model: download CLIP ViT-L/14 with `goldpan model get %s` (1.7 GB) or the faster ViT-B/32 with "
+                   "`goldpan model get %s` (0.6 GB), or name another with --model or $GOLDPAN_MODEL; the bundled %s "
+                   "knows only the images of the sample",
+                   usual[0], usual[1], usual[2]);
 }
 
 /* The scorer that was used last in a catalog, among those of models. */
@@ -155,7 +153,7 @@ static gp_status open_last(const last_used *last, gp_model_options *options, gp_
     if (!options->precision) options->precision = (gp_precision)precision_of(last->precision);
     gp_status st = gp_model_open(last->model, options, &opened, &why);
     if (st != GP_OK)
-        return gp_fail(err, st, "no model is named, and '%s', which was used last here, cannot be opened: %s",
+        return gp_fail(err, st, "cannot open '%s', the model used last in this catalog: %s; name another with --model",
                        last->model, why.message);
     gp_model_info(opened, &facts);
     if (strstr(last->id, facts.weight_hash)) {
@@ -164,8 +162,8 @@ static gp_status open_last(const last_used *last, gp_model_options *options, gp_
     }
     gp_model_close(opened);
     return gp_fail(err, GP_ERR_NOT_FOUND,
-                   "no model is named, and '%s' is not the model that was used last here: it has other weights; name "
-                   "one with --model",
+                   "'%s' has other weights than the model of this name that was used last in this catalog; name a "
+                   "model with --model",
                    last->model);
 }
 
@@ -191,8 +189,8 @@ gp_status gp_cli_model_open(gp_cli *cli, gp_catalog *catalog, gp_model **model, 
     if (st == GP_OK) {
         gp_model_info(*model, &facts);
         if (!named_model(cli))
-            gp_term_say(&cli->term, "taking the model %s (%s), %s; --model names another", facts.name, facts.precision,
-                        last.model ? "used last in this catalog" : "found on this machine");
+            gp_term_say(&cli->term, "using the model %s (%s), %s; select another with --model", facts.name,
+                        facts.precision, last.model ? "used last in this catalog" : "found on this machine");
         gp_term_detail(&cli->term, "model %s (%s, %s), %s", facts.name, facts.precision, facts.engine, facts.folder);
     }
     gp_mem_free(last.id);

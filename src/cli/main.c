@@ -101,7 +101,8 @@ static int unknown(gp_cli *cli, int argc, char **argv)
     for (const gp_cli_command *const *c = commands; *c; c++) names[count++] = (*c)->name;
     names[count++] = "help";
     names[count] = NULL;
-    if (argv[0][0] == '-') return gp_cli_usage(cli, "unknown option '%s' before the command", argv[0]);
+    if (argv[0][0] == '-')
+        return gp_cli_usage(cli, "unexpected option '%s' before the command: write it after the command", argv[0]);
     snprintf(typed, sizeof typed, argc > 1 && is_family(argv[0]) ? "%s %s" : "%s", argv[0], argc > 1 ? argv[1] : "");
     const char *meant = gp_cli_suggest(typed, names);
     if (meant) return gp_cli_usage(cli, "unknown command '%s'; did you mean '%s'?", typed, meant);

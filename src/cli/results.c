@@ -133,7 +133,7 @@ void gp_cli_say_add(gp_cli *cli, const gp_report *r)
     gp_str s = GP_STR_INIT;
     gp_str_printf(&s, "added %llu %s", (unsigned long long)r->done, gp_plural(r->done, "image", "images"));
     plus(&s, r->skipped, "already known");
-    plus(&s, r->duplicates, "of known content");
+    plus(&s, r->duplicates, "with known content");
     plus(&s, r->without_prompt, "without a prompt");
     plus(&s, r->failed, "failed");
     plus(&s, r->rows_without_image,

@@ -18,7 +18,8 @@ gp_status gp_cli_feature_column(const gp_columns *table, const char *path, const
     gp_str all = GP_STR_INIT;
     for (size_t c = 0; c < gp_columns_count(table); c++)
         gp_str_printf(&all, "%s%s", c ? ", " : "", gp_columns_name(table, c));
-    gp_fail(err, GP_ERR_USAGE, "'%s' has no column '%s'; it has %.600s", path, name, all.data ? all.data : "none");
+    gp_fail(err, GP_ERR_USAGE, "'%s' has no column '%s'; its columns are %.600s", path, name,
+            all.data ? all.data : "none");
     gp_str_clear(&all);
     return GP_ERR_USAGE;
 }
@@ -77,7 +78,7 @@ gp_status gp_cli_feature_guess(const gp_columns *table, size_t column, gp_cli_fe
 static gp_status take_weight(const char *option, const char *word, double *weight, gp_error *err)
 {
     if (gp_parse_double(word, weight) && *weight > 0) return GP_OK;
-    return gp_fail(err, GP_ERR_USAGE, "the weight in '%s' needs a number above 0, not '%s'", option, word);
+    return gp_fail(err, GP_ERR_USAGE, "the weight in '%s' must be a number above 0, not '%s'", option, word);
 }
 
 /* `word`: "LOW|...|HIGH", which is cut at its bars. */
@@ -142,9 +143,10 @@ typedef struct column_kind {
 static gp_status set_kind(column_kind *k, gp_feature_kind kind, const char *option, gp_error *err)
 {
     if (k->has_kind && k->kind != kind)
-        return gp_fail(err, GP_ERR_USAGE,
-                       "'%s' names two kinds: `unscaled` is for numbers, `weight` for vectors, an order for ordinals",
-                       option);
+        return gp_fail(
+            err, GP_ERR_USAGE,
+            "'%s' names two kinds: `unscaled` is only for number, `weight` only for vector, an order only for ordinal",
+            option);
     *k = (column_kind){true, kind};
     return GP_OK;
 }
@@ -166,8 +168,7 @@ static gp_status take_word(const char *option, char *word, column_kind *k, gp_cl
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (!strcmp(word, kinds[i].word)) return set_kind(k, kinds[i].kind, option, err);
     return gp_fail(err, GP_ERR_USAGE,
-                   "a feature is a number, category, vector or ordinal=LOW|...|HIGH, not a '%s' (in '%s')", word,
-                   option);
+                   "a kind must be number, category, vector or ordinal=LOW|...|HIGH, not '%s' (in '%s')", word, option);
 }
 
 /* Words between commas; an order holds all commas behind it. */
@@ -179,7 +180,8 @@ static gp_status take_kind(const char *option, char *words, column_kind *k, gp_c
         GP_TRY(take_word(option, word, k, out, err));
     }
     if (k->has_kind && k->kind == GP_FEATURE_ORDINAL && !out->order)
-        return gp_fail(err, GP_ERR_USAGE, "an ordinal needs its order, low to high: '%s:ordinal=LOW|...|HIGH'",
+        return gp_fail(err, GP_ERR_USAGE,
+                       "an ordinal feature needs its order, from low to high: '%s:ordinal=LOW|...|HIGH'",
                        out->feature.name);
     return GP_OK;
 }

@@ -112,9 +112,9 @@ static gp_status check_metric(const gp_cli *cli, const source *s, gp_error *err)
 static gp_status open_source(gp_cli *cli, source *s, gp_error *err)
 {
     size_t metric;
-    if (!cli->value) return gp_fail(err, GP_ERR_USAGE, "--metric COLUMN says what is measured");
+    if (!cli->value) return gp_fail(err, GP_ERR_USAGE, "--table needs --metric COLUMN: the number to examine");
     if (!cli->features.count && !cli->embeddings.count)
-        return gp_fail(err, GP_ERR_USAGE, "--feature COLUMN or --embedding NAME=X.npy says where to look");
+        return gp_fail(err, GP_ERR_USAGE, "--table needs --feature COLUMN or --embedding NAME=X.npy");
     GP_TRY(gp_columns_open(cli->table, gp_term_progress, &cli->term, gp_cli_note, cli, &s->table, err));
     s->n = gp_columns_rows(s->table);
     if (s->n == 0) return gp_fail(err, GP_ERR_FORMAT, "'%s' has no rows", cli->table);
@@ -312,7 +312,7 @@ int gp_cli_slices_table(gp_cli *cli)
                     gp_plural(found.n, "row", "rows"), found.overall, found.cluster_count,
                     gp_plural(found.cluster_count, "cluster", "clusters"), found.levels,
                     gp_plural(found.levels, "level", "levels"), found.count, gp_plural(found.count, "slice", "slices"));
-        if (found.fallback) gp_term_say(&cli->term, "too few rows for a hierarchy: the clusters are HDBSCAN's");
+        if (found.fallback) gp_term_say(&cli->term, "too few rows for a hierarchy: used the clusters of HDBSCAN");
         if (!cli->show && found.count == 0) code = GP_EXIT_NOTHING;
         if (cli->json) code = gp_cli_json_print(cli, &json, code);
     }

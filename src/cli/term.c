@@ -25,7 +25,7 @@ static_assert(ATOMIC_INT_LOCK_FREE == 2, "a signal handler may only use lock-fre
 
 static void on_signal(int number)
 {
-    static const char words[] = "\ngoldpan: stopping after the work at hand; once more to kill\n";
+    static const char words[] = "\ngoldpan: stopping after the current batch; press Ctrl-C again to stop at once\n";
     atomic_store(&asked, number);
     if (write(STDERR_FILENO, words, sizeof words - 1) < 0) return;
 }

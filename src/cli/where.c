@@ -76,7 +76,8 @@ gp_status gp_cli_check_own(const gp_cli *cli, const char *path, gp_error *err)
     if (file >= 0) close(file);
     if (own) return GP_OK;
     return gp_fail(err, GP_ERR_USAGE,
-                   "'%s' exists and is not a sheet that goldpan drew: name another, or replace it with --force", path);
+                   "'%s' exists and is not a sheet that goldpan drew: name another file, or replace it with --force",
+                   path);
 }
 
 /* Returns the folder where the search from `path` begins: the path itself, or the folder of a file; for paths in
@@ -194,8 +195,8 @@ static gp_status search_paths(const char *const *paths, size_t count, bool creat
         gp_status st = search_path(paths[i], create, CATALOG, &next, err);
         if (st == GP_OK && out->path && next.path && !same_file(out->path, next.path))
             st = gp_fail(err, GP_ERR_USAGE,
-                         "'%s' belongs to the catalog '%s', '%s' to '%s': run the command once for each, or choose a "
-                         "catalog with --catalog",
+                         "'%s' belongs to the catalog '%s', but '%s' belongs to '%s': run the command once for each, "
+                         "or select a catalog with --catalog",
                          whose, out->path, paths[i], next.path);
         if (st == GP_OK && !out->path && next.path) {
             *out = next, whose = paths[i];
@@ -264,9 +265,9 @@ static gp_status no_catalog(const char *const *paths, size_t count, gp_error *er
     if (!count)
         return gp_fail(
             err, GP_ERR_NOT_FOUND,
-            "no catalog in this folder or above: make one with `goldpan add DIR`, or name it with --catalog");
+            "no catalog in this folder or above: create one with `goldpan add DIR`, or name it with --catalog");
     return gp_fail(err, GP_ERR_NOT_FOUND,
-                   "no catalog in or above '%s': make one with `goldpan add %s`, or name it with --catalog", paths[0],
+                   "no catalog in or above '%s': create one with `goldpan add %s`, or name it with --catalog", paths[0],
                    gp_cli_is_folder(paths[0]) ? paths[0] : "DIR");
 }
 
@@ -277,7 +278,7 @@ static gp_status no_such_catalog(const char *name, gp_error *err)
     gp_status st = !journal ? no_memory(err)
                    : access(journal, F_OK) == 0
                        ? only_marks(journal, name, err)
-                       : gp_fail(err, GP_ERR_NOT_FOUND, "no catalog '%s': make one with `goldpan add DIR`", name);
+                       : gp_fail(err, GP_ERR_NOT_FOUND, "no catalog '%s': create one with `goldpan add DIR`", name);
     gp_mem_free(journal);
     return st;
 }

@@ -149,18 +149,18 @@ class Words(unittest.TestCase):
     def test_refuses(self):
         self.refuses("row 3 has 'thirties' as 'age', which is not in its order teens|twenties",
                      "--feature", "age:ordinal=teens|twenties")
-        self.refuses("an ordinal needs its order, low to high: 'age:ordinal=LOW|...|HIGH'", "--feature", "age:ordinal")
+        self.refuses("an ordinal feature needs its order, from low to high: 'age:ordinal=LOW|...|HIGH'", "--feature", "age:ordinal")
         self.refuses("the order of 'age' has 'teens' twice", "--feature", "age:ordinal=teens|twenties|teens")
         self.refuses("the order of 'age' has an empty value: write ordinal=LOW|...|HIGH",
                      "--feature", "age:ordinal=teens||twenties")
-        self.refuses("a feature is a number, category, vector or ordinal=LOW|...|HIGH, not a 'odd' (in 'age:odd')",
+        self.refuses("a kind must be number, category, vector or ordinal=LOW|...|HIGH, not 'odd' (in 'age:odd')",
                      "--feature", "age:odd")
-        self.refuses("'n:nominal,unscaled' names two kinds: `unscaled` is for numbers, `weight` for vectors, "
-                     "an order for ordinals", "--feature", "n:nominal,unscaled")
-        self.refuses("the weight in 'n:weight=0' needs a number above 0, not '0'", "--feature", "n:weight=0")
-        self.refuses("'t.csv' has no column 'colour'; it has age, score, n, ratio:w/h, x:y",
+        self.refuses("'n:nominal,unscaled' names two kinds: `unscaled` is only for number, "
+                     "`weight` only for vector, an order only for ordinal", "--feature", "n:nominal,unscaled")
+        self.refuses("the weight in 'n:weight=0' must be a number above 0, not '0'", "--feature", "n:weight=0")
+        self.refuses("'t.csv' has no column 'colour'; its columns are age, score, n, ratio:w/h, x:y",
                      "--feature", "colour:ordinal=red|green")
-        self.refuses("50 shuffles cannot show a chance below 0.01: --resamples is at least 100",
+        self.refuses("--resamples 50 is too small for --alpha 0.01: it must be at least 100",
                      "--feature", "n", "--resamples", "50")
         self.write("gaps.csv", "age,score\nteens,1\n,2\n")
         done = slices("--table", "gaps.csv", "--metric", "score", "--feature", "age:ordinal=teens|twenties",
@@ -182,7 +182,7 @@ class Words(unittest.TestCase):
         for text in ("e=a:b.npy", "a:b.npy:weight=2", "e=a:b.npy:weight=0.5", "e=lr=0.1/x.npy", "./lr=0.1/x.npy:weight=2",
                      "e=odd:weight=3:weight=1"):
             self.assertEqual(run(text).stdout, wanted.stdout, text)
-        self.assertIn("the weight in 'a:b.npy:weight=two' needs a number above 0, not 'two'",
+        self.assertIn("the weight in 'a:b.npy:weight=two' must be a number above 0, not 'two'",
                       run("a:b.npy:weight=two").stderr)
         self.assertIn("cannot open 'nothing.npy'", run("e=nothing.npy:weight=2").stderr)
 
