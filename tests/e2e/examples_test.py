@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The programs in examples/ compile without a warning and print the picks that the command prints, with the bundled
 sample and model.  examples_test.py GOLDPAN BUILD"""
+import ctypes
 import os
 import shutil
 import subprocess
@@ -61,6 +62,12 @@ class Examples(unittest.TestCase):
 
     def test_cpp(self):
         self.check(self.build("c++", "picks.cpp", "-std=c++11"), "cpp.db")
+
+    def test_python(self):
+        """Through ctypes; it takes the defaults from gp_add_options_init, which the library must have."""
+        if not hasattr(ctypes.CDLL(os.path.join(BUILD, "libgoldpan.so")), "gp_add_options_init"):
+            return
+        self.check([sys.executable, os.path.join(EXAMPLES, "picks.py")], "python.db")
 
 
 if __name__ == "__main__":
