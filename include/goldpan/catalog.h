@@ -50,6 +50,16 @@ GP_API void gp_catalog_watch(gp_catalog *catalog, bool (*go_on)(void *user), voi
 
 /* ------------------------------------------------------------------ counts and scorers */
 
+/* Images that gp_generate planned, by state.  The next run requests planned, failed and interrupted
+ * ones. */
+struct gp_requests {
+    uint64_t planned; /* not requested yet, or without a result so far */
+    uint64_t got;
+    uint64_t failed;
+    uint64_t refused;
+    uint64_t interrupted; /* the job was stopped in the generator */
+};
+
 typedef struct gp_counts {
     uint64_t images;        /* distinct contents */
     uint64_t paths;         /* files */
@@ -70,12 +80,7 @@ typedef struct gp_counts {
     uint64_t noise;     /* noise images among them */
     uint64_t contested; /* prompts with at least two candidates */
     uint64_t measured;  /* images with quality measures */
-    /* Images that gp_generate planned, by state.  planned: not requested yet, or without a result so far;
-     * interrupted: the job was stopped in the generator.  The next run requests planned, failed and interrupted
-     * ones. */
-    struct {
-        uint64_t planned, got, failed, refused, interrupted;
-    } requests;
+    struct gp_requests requests;
 } gp_counts;
 
 /* Count the contents of the catalog.

@@ -15,7 +15,8 @@
 #define GP_MUST
 #endif
 
-#define GP_VERSION "0.1.0"
+#define GP_VERSION     "0.1.0"
+#define GP_VERSION_NUM 100 /* 10000 * major + 100 * minor + patch */
 
 #ifdef __cplusplus
 extern "C" {
@@ -37,10 +38,13 @@ typedef enum gp_status {
     GP_ERR_STOPPED      /* the progress callback returned false; work so far is kept */
 } gp_status;
 
+/* What went wrong.  This struct never grows. */
 typedef struct gp_error {
     gp_status status;
-    char message[1000];
-    int number; /* errno of the failed system call, or 0 */
+    int number;         /* errno of the failed system call, or 0 */
+    char message[1000]; /* one English sentence, with the path in quotes */
+    char detail[1000];  /* the message without the path */
+    char path[4096];    /* the file concerned; "" if there is none */
 } gp_error;
 
 /* Returns the short English name of a status ("format", "not found").
@@ -56,6 +60,10 @@ GP_API void gp_free(void *memory);
 /* Returns the version of the library, such as "0.1.0".
  * Threads: any. */
 GP_API const char *gp_version(void);
+
+/* Returns the version of the library as a number: 10000 * major + 100 * minor + patch.
+ * Threads: any. */
+GP_API int gp_version_num(void);
 
 typedef struct gp_machine {
     int threads;       /* number of processors that this process may use */

@@ -23,6 +23,11 @@ const char *gp_version(void)
     return GP_VERSION;
 }
 
+int gp_version_num(void)
+{
+    return GP_VERSION_NUM;
+}
+
 void gp_machine_describe(gp_machine *machine)
 {
     gp_precision precision = GP_PRECISION_AUTO;

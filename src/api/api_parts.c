@@ -25,7 +25,7 @@ gp_status gp_image_decode(const char *path, uint64_t max_pixels, gp_pixels *out,
     GP_TRY(gp_file_read(path, FILE_LIMIT, &bytes, err));
     gp_status st = gp_image_decode_bytes(bytes.data, bytes.size, max_pixels ? max_pixels : GP_MAX_PIXELS, out, &inner);
     gp_bytes_clear(&bytes);
-    return st == GP_OK ? GP_OK : gp_fail(err, st, "'%s': %s", path, inner.message);
+    return st == GP_OK ? GP_OK : gp_fail_path(err, st, "'%s': %s", path, inner.message);
 }
 
 gp_status gp_preprocess(const gp_model *model, const gp_pixels *pixels, float *planes, gp_error *err)

@@ -82,7 +82,7 @@ gp_status gp_site(gp_catalog *catalog, const gp_site_options *options, gp_report
     GP_TRY(gp_view_new(catalog, NULL, &view, err));
     gp_status st = gp_view_count(view)
                        ? find_near(catalog, view, &o, &near, err)
-                       : gp_fail(err, GP_ERR_NOT_FOUND, "catalog '%s' has no images", gp_cat_path(catalog));
+                       : gp_fail_path(err, GP_ERR_NOT_FOUND, "catalog '%s' has no images", gp_cat_path(catalog));
     if (st == GP_OK) st = gp_report_site(catalog, view, near, near ? NEAR : 0, &o, report, err);
     gp_mem_free(near);
     gp_view_free(view);

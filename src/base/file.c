@@ -45,7 +45,8 @@ static gp_status open_regular(const char *path, int *out, struct stat *about, gp
     }
     if (!S_ISREG(about->st_mode)) {
         close(fd);
-        return gp_fail(err, GP_ERR_IO, "'%s' is %s", path, S_ISDIR(about->st_mode) ? "a folder" : "not a regular file");
+        return gp_fail_path(err, GP_ERR_IO, "'%s' is %s", path,
+                            S_ISDIR(about->st_mode) ? "a folder" : "not a regular file");
     }
     *out = fd;
     return GP_OK;
@@ -77,14 +78,14 @@ gp_status gp_file_read(const char *path, uint64_t limit, gp_bytes *out, gp_error
     /* The size is a hint only: files grow, and those of /proc say 0.  One byte more than hoped for shows the end. */
     size_t capacity = (size_t)(told < (16u << 20) ? told : 16u << 20) + 2;
     if (told > limit) {
-        st = gp_fail(err, GP_ERR_LIMIT, "'%s' has %llu bytes, more than the limit of %llu", path,
-                     (unsigned long long)told, (unsigned long long)limit);
+        st = gp_fail_path(err, GP_ERR_LIMIT, "'%s' has %llu bytes, more than the limit of %llu", path,
+                          (unsigned long long)told, (unsigned long long)limit);
         goto out;
     }
     for (;;) {
         uint8_t *grown = gp_mem_resize(b.data, capacity, 1);
         if (!grown) {
-            st = gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s' (%zu bytes)", path, capacity);
+            st = gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s' (%zu bytes)", path, capacity);
             goto out;
         }
         b.data = grown;
@@ -95,8 +96,8 @@ gp_status gp_file_read(const char *path, uint64_t limit, gp_bytes *out, gp_error
         }
         b.size += (size_t)n;
         if (b.size > limit) {
-            st = gp_fail(err, GP_ERR_LIMIT, "'%s' has more bytes than the limit of %llu", path,
-                         (unsigned long long)limit);
+            st = gp_fail_path(err, GP_ERR_LIMIT, "'%s' has more bytes than the limit of %llu", path,
+                              (unsigned long long)limit);
             goto out;
         }
         if (b.size < capacity - 1) break;
@@ -130,12 +131,12 @@ gp_status gp_file_read_at(int fd, const char *path, uint64_t offset, void *out, 
 {
     uint8_t *bytes = out;
     if (offset > INT64_MAX || size > INT64_MAX - offset)
-        return gp_fail(err, GP_ERR_LIMIT, "'%s' has no bytes that far", path);
+        return gp_fail_path(err, GP_ERR_LIMIT, "'%s' has no bytes that far", path);
     while (size > 0) {
         ssize_t n = pread(fd, bytes, size < (1u << 30) ? size : (1u << 30), (off_t)offset);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return failed(err, errno, "read", path);
-        if (n == 0) return gp_fail(err, GP_ERR_IO, "'%s' became shorter while it was read", path);
+        if (n == 0) return gp_fail_path(err, GP_ERR_IO, "'%s' became shorter while it was read", path);
         bytes += n, offset += (uint64_t)n, size -= (size_t)n;
     }
     return GP_OK;
@@ -241,9 +242,9 @@ static gp_status create_temporary(gp_atomic_file *file, gp_error *err)
     }
     int number = errno;
     if (!folder || !file->temporary)
-        st = gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", file->path);
+        st = gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", file->path);
     else if (st != GP_OK)
-        st = gp_fail_errno(err, GP_ERR_IO, number, "cannot write in folder '%s'", folder);
+        st = gp_fail_path_errno(err, GP_ERR_IO, number, "cannot write in folder '%s'", folder);
     gp_mem_free(folder);
     return st;
 }
@@ -258,13 +259,13 @@ gp_status gp_atomic_file_open(const char *path, gp_atomic_file **out, gp_error *
     file->fd = -1, file->used = 0, file->temporary = NULL;
     file->path = resolve(path);
     if (!file->path) {
-        st = gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
+        st = gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
         goto out;
     }
     bool exists = stat(file->path, &about) == 0;
     if (exists && !S_ISREG(about.st_mode)) {
-        st = gp_fail(err, GP_ERR_IO, "'%s' is %s, not a file to replace", path,
-                     S_ISDIR(about.st_mode) ? "a folder" : "a device");
+        st = gp_fail_path(err, GP_ERR_IO, "'%s' is %s, not a file to replace", path,
+                          S_ISDIR(about.st_mode) ? "a folder" : "a device");
         goto out;
     }
     GP_TRY_GOTO(create_temporary(file, err));
@@ -296,7 +297,7 @@ bool gp_fd_write(int fd, int64_t at, const void *bytes, size_t size)
 static gp_status write_all(gp_atomic_file *file, int64_t at, const void *bytes, size_t size, gp_error *err)
 {
     if (gp_fd_write(file->fd, at, bytes, size)) return GP_OK;
-    return gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", file->path);
+    return gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot write '%s'", file->path);
 }
 
 static gp_status flush(gp_atomic_file *file, gp_error *err)
@@ -318,11 +319,11 @@ gp_status gp_atomic_file_write(gp_atomic_file *file, const void *bytes, size_t s
 gp_status gp_folder_sync_of(const char *path, gp_error *err)
 {
     char *folder = gp_path_folder(path);
-    if (!folder) return gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
+    if (!folder) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
     gp_status st = GP_OK;
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0 && fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP && errno != EROFS)
-        st = gp_fail_errno(err, GP_ERR_IO, errno, "cannot sync folder '%s'", folder);
+        st = gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot sync folder '%s'", folder);
     if (fd >= 0) close(fd);
     gp_mem_free(folder);
     return st;
@@ -356,12 +357,12 @@ static gp_status commit(gp_atomic_file *file, bool only_new, gp_error *err)
     gp_status st;
     GP_TRY_GOTO(flush(file, err));
     if (fsync(file->fd) != 0) {
-        st = gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", file->path);
+        st = gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot write '%s'", file->path);
         goto out;
     }
     if (only_new ? !rename_new(file->temporary, file->path) : rename(file->temporary, file->path) != 0) {
         st = only_new && errno == EEXIST ? GP_ERR_STOPPED
-                                         : gp_fail_errno(err, GP_ERR_IO, errno, "cannot replace '%s'", file->path);
+                                         : gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot replace '%s'", file->path);
         goto out;
     }
     st = gp_folder_sync_of(file->path, err);
@@ -420,7 +421,7 @@ out:
 gp_status gp_folder_make(const char *path, gp_error *err)
 {
     char *copy = gp_str_dup(path);
-    if (!copy) return gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
+    if (!copy) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
     gp_status st = GP_OK;
     for (char *p = copy; *p && st == GP_OK;) {
         p += strspn(p, "/");
@@ -431,9 +432,9 @@ gp_status gp_folder_make(const char *path, gp_error *err)
         if (*copy && mkdir(copy, 0777) != 0) {
             int number = errno; /* EEXIST, or for "/mnt" EROFS and the like: fine if it is a folder */
             if (stat(copy, &about) != 0)
-                st = gp_fail_errno(err, GP_ERR_IO, number, "cannot make folder '%s'", copy);
+                st = gp_fail_path_errno(err, GP_ERR_IO, number, "cannot make folder '%s'", copy);
             else if (!S_ISDIR(about.st_mode))
-                st = gp_fail(err, GP_ERR_IO, "'%s' is not a folder", copy);
+                st = gp_fail_path(err, GP_ERR_IO, "'%s' is not a folder", copy);
         }
         *p = kept;
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Messages of failures.  They are built in a local buffer first, so that a message may quote the one it replaces. */
+ * Messages of failures.  They are built in local buffers first, so that a message may quote the one it replaces. */
 #include "base/status.h"
 
 #include <errno.h>
@@ -7,63 +7,177 @@
 #include <stdio.h>
 #include <string.h>
 
-static void set(gp_error *err, gp_status status, const char *message)
+enum {
+    ROOM = 2 * sizeof((gp_error *)0)->message,
+    FORMAT_ROOM = 512, /* of a format without its path */
+};
+
+/* The texts of a failure under construction. */
+typedef struct texts {
+    char message[ROOM], detail[ROOM];
+    const char *path; /* NULL: none */
+} texts;
+
+/* Copies text into field [size], cut if it is too long, but never inside a UTF-8 sequence. */
+static void copy(char *field, size_t size, const char *text)
 {
-    err->status = status;
-    err->number = 0;
-    size_t size = strlen(message);
-    if (size >= sizeof err->message) {
-        size = sizeof err->message - 1;
-        /* never cut inside a UTF-8 sequence */
-        while (size > 0 && ((unsigned char)message[size] & 0xC0) == 0x80) size--;
+    size_t used = strlen(text);
+    if (used >= size) {
+        used = size - 1;
+        while (used > 0 && ((unsigned char)text[used] & 0xC0) == 0x80) used--;
     }
-    memcpy(err->message, message, size);
-    err->message[size] = '\0';
+    memcpy(field, text, used);
+    field[used] = '\0';
 }
 
-enum { ROOM = 2 * sizeof((gp_error *)0)->message };
+static void set(gp_error *err, gp_status status, int number, const texts *t)
+{
+    err->status = status;
+    err->number = number;
+    copy(err->message, sizeof err->message, t->message);
+    copy(err->detail, sizeof err->detail, t->detail);
+    /* A path that does not fit is left out: a part of it would name another file. */
+    copy(err->path, sizeof err->path, t->path && strlen(t->path) < sizeof err->path ? t->path : "");
+}
+
+static void add(char *text, const char *separator, const char *more)
+{
+    size_t used = strlen(text);
+    snprintf(text + used, ROOM - used, "%s%s", separator, more);
+}
+
+/* Writes into `out` the format without its first conversion, which is '%s' in quotes, and without the blank or the colon
+ * that separates it: "cannot open '%s': %s" becomes "cannot open: %s", and "'%s' is a folder" becomes "is a folder". */
+static void without_path(const char *format, char out[FORMAT_ROOM])
+{
+    const char *at = strstr(format, "'%s'");
+    const char *end = at ? at + strlen("'%s'") : NULL;
+    if (!at) {
+        snprintf(out, FORMAT_ROOM, "%s", format);
+        return;
+    }
+    if (at > format && at[-1] == ' ')
+        at--;
+    else if (end[0] == ' ')
+        end++;
+    else if (end[0] == ':' && end[1] == ' ')
+        end += 2;
+    snprintf(out, FORMAT_ROOM, "%.*s%s", (int)(at - format), format, end);
+}
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+static void fill(texts *t, const char *format, va_list args)
+{
+    vsnprintf(t->message, ROOM, format, args);
+    memcpy(t->detail, t->message, ROOM);
+    t->path = NULL;
+}
+
+static void fill_path(texts *t, const char *format, va_list args)
+{
+    char rest[FORMAT_ROOM];
+    va_list again;
+    va_copy(again, args);
+    vsnprintf(t->message, ROOM, format, args);
+    t->path = va_arg(again, const char *);
+    without_path(format, rest);
+    vsnprintf(t->detail, ROOM, rest, again);
+    va_end(again);
+}
+#pragma GCC diagnostic pop
+
+/* The failure of this module's functions, with or without a path in the format. */
+#define FILL(t, fill_it)                                                                                               \
+    do {                                                                                                               \
+        va_list args;                                                                                                  \
+        va_start(args, format);                                                                                        \
+        fill_it(&(t), format, args);                                                                                   \
+        va_end(args);                                                                                                  \
+    } while (0)
 
 gp_status gp_fail(gp_error *err, gp_status status, const char *format, ...)
 {
+    texts t;
     if (!err) return status;
-    char text[ROOM];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    set(err, status, text);
+    FILL(t, fill);
+    set(err, status, 0, &t);
+    return status;
+}
+
+gp_status gp_fail_path(gp_error *err, gp_status status, const char *format, ...)
+{
+    texts t;
+    if (!err) return status;
+    FILL(t, fill_path);
+    set(err, status, 0, &t);
     return status;
 }
 
 gp_status gp_fail_within(gp_error *err, gp_status status, const char *format, ...)
 {
+    texts t;
+    char path[sizeof err->path];
     if (!err) return status;
-    char text[ROOM + sizeof err->message];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, ROOM, format, args);
-    va_end(args);
-    size_t used = strlen(text);
-    snprintf(text + used, sizeof text - used, ": %s", err->message);
-    int number = err->number;
-    set(err, status, text);
-    err->number = number;
+    FILL(t, fill);
+    add(t.message, ": ", err->message);
+    add(t.detail, ": ", err->detail);
+    copy(path, sizeof path, err->path);
+    t.path = path;
+    set(err, status, err->number, &t);
     return status;
+}
+
+gp_status gp_fail_path_within(gp_error *err, gp_status status, const char *format, ...)
+{
+    texts t;
+    if (!err) return status;
+    FILL(t, fill_path);
+    add(t.message, ": ", err->message);
+    add(t.detail, *t.detail ? ": " : "", err->message);
+    set(err, status, err->number, &t);
+    return status;
+}
+
+static void add_reason(texts *t, int number)
+{
+    char room[200];
+    const char *reason = strerror_r(number, room, sizeof room);
+    add(t->message, ": ", reason);
+    add(t->detail, *t->detail ? ": " : "", reason);
 }
 
 gp_status gp_fail_errno(gp_error *err, gp_status status, int errno_value, const char *format, ...)
 {
+    texts t;
     if (!err) return status;
-    char text[ROOM + 256], reason[200];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, ROOM, format, args);
-    va_end(args);
-    size_t used = strlen(text);
-    snprintf(text + used, sizeof text - used, ": %s", strerror_r(errno_value, reason, sizeof reason));
-    set(err, status, text);
-    err->number = errno_value;
+    FILL(t, fill);
+    add_reason(&t, errno_value);
+    set(err, status, errno_value, &t);
     return status;
+}
+
+gp_status gp_fail_path_errno(gp_error *err, gp_status status, int errno_value, const char *format, ...)
+{
+    texts t;
+    if (!err) return status;
+    FILL(t, fill_path);
+    add_reason(&t, errno_value);
+    set(err, status, errno_value, &t);
+    return status;
+}
+
+gp_status gp_fail_as(gp_error *err, gp_status status, const gp_error *why)
+{
+    if (!err) return status;
+    *err = *why;
+    err->status = status;
+    return status;
+}
+
+const char *gp_error_beside(const gp_error *error, const char *path)
+{
+    return *error->path && strcmp(error->path, path) == 0 ? error->detail : error->message;
 }
 
 /* Returns whether the file itself causes this errno, so that only a change of the file can help.  All other errors are

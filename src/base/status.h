@@ -10,20 +10,35 @@
 /* Write status and message (printf style) into err, which may be NULL; returns status. */
 gp_status gp_fail(gp_error *err, gp_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* As gp_fail, for a failure that concerns a file.  The first conversion of `format` is '%s' in single quotes, and its
+ * argument is the path.  err->path gets the path, and err->detail the message without it. */
+gp_status gp_fail_path(gp_error *err, gp_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
 /* Put "prefix: " before the message already in err (may be NULL); returns status. */
 gp_status gp_fail_within(gp_error *err, gp_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* As gp_fail_within, with a prefix whose first conversion is the quoted path, as in gp_fail_path. */
+gp_status gp_fail_path_within(gp_error *err, gp_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* As gp_fail, with ": " and the text of errno_value at the end. */
 gp_status gp_fail_errno(gp_error *err, gp_status status, int errno_value, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* Copies `why` to err with another status; returns that status. */
+gp_status gp_fail_as(gp_error *err, gp_status status, const gp_error *why);
+
+/* As gp_fail_errno, with a path as in gp_fail_path. */
+gp_status gp_fail_path_errno(gp_error *err, gp_status status, int errno_value, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Returns the message for a record that already names `path`: the detail if the error concerns that file. */
+const char *gp_error_beside(const gp_error *error, const char *path);
+
 /* Returns true for a temporary error (a disk that is not mounted, no permission, too many open files), which the next
  * run should try again; false for an error that the file's own bytes cause.  The table is in status.c. */
 bool gp_error_passes(const gp_error *error);
-
-/* Removes the quoted path from a message that will stand beside that path. */
-void gp_error_drop_path(gp_error *error, const char *path);
 
 /* Pass a failure up. */
 #define GP_TRY(call)                                                                                                   \

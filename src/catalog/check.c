@@ -280,7 +280,7 @@ gp_status gp_cat_sound(const char *path, bool (*go_on)(void *user), void *user, 
     gp_status st = check_catalog(&c, path, go_on, user, &why);
     gp_cat_close(c.cat);
     *sound = c.found == 0;
-    return st == GP_OK ? st : gp_fail(err, st, "%s", why.message);
+    return st == GP_OK ? st : gp_fail_as(err, st, &why);
 }
 
 gp_status gp_cat_check(const char *path, bool (*go_on)(void *user), void *go_on_user,
@@ -299,5 +299,5 @@ gp_status gp_cat_check(const char *path, bool (*go_on)(void *user), void *go_on_
     }
     gp_cat_close(c.cat);
     *problems = c.found;
-    return st == GP_OK ? st : gp_fail(err, st, "%s", why.message);
+    return st == GP_OK ? st : gp_fail_as(err, st, &why);
 }

@@ -14,7 +14,7 @@
 
 static gp_status no_space(const gp_catalog *cat, gp_error *err)
 {
-    return gp_fail(err, GP_ERR_IO, "no space left for catalog '%s'", cat->path);
+    return gp_fail_path(err, GP_ERR_IO, "no space left for catalog '%s'", cat->path);
 }
 
 /* Reports a failed read or write; `os` is its errno, or 0 if SQLite recorded no errno. */
@@ -24,12 +24,13 @@ static gp_status io_fail(const gp_catalog *cat, int rc, int os, gp_error *err)
      * limit of `ulimit -f`, and a failure to enlarge the index of the log (-shm) are handled here. */
     if (os == ENOSPC || os == EDQUOT || rc == SQLITE_IOERR_SHMSIZE) return no_space(cat, err);
     if (os == EFBIG)
-        return gp_fail(err, GP_ERR_IO, "no space left for catalog '%s': it reached the limit on file sizes (ulimit -f)",
-                       cat->path);
+        return gp_fail_path(err, GP_ERR_IO,
+                            "no space left for catalog '%s': it reached the limit on file sizes (ulimit -f)",
+                            cat->path);
     if (os == EROFS || os == EACCES || os == EPERM)
-        return gp_fail_errno(err, GP_ERR_IO, os, "catalog '%s' cannot be written", cat->path);
-    if (os) return gp_fail_errno(err, GP_ERR_IO, os, "cannot read or write catalog '%s'", cat->path);
-    return gp_fail(err, GP_ERR_IO, "cannot read or write catalog '%s': %s", cat->path, sqlite3_errstr(rc));
+        return gp_fail_path_errno(err, GP_ERR_IO, os, "catalog '%s' cannot be written", cat->path);
+    if (os) return gp_fail_path_errno(err, GP_ERR_IO, os, "cannot read or write catalog '%s'", cat->path);
+    return gp_fail_path(err, GP_ERR_IO, "cannot read or write catalog '%s': %s", cat->path, sqlite3_errstr(rc));
 }
 
 /* Returns the errno of the last failure, or 0 if SQLite recorded no errno.  For a failure at the end of a statement,
@@ -48,10 +49,10 @@ static int system_errno(const gp_catalog *cat, int rc)
 static gp_status readonly_fail(const gp_catalog *cat, int rc, gp_error *err)
 {
     if (rc == SQLITE_READONLY_DBMOVED)
-        return gp_fail(err, GP_ERR_IO, "catalog '%s' was moved or deleted while it was open", cat->path);
+        return gp_fail_path(err, GP_ERR_IO, "catalog '%s' was moved or deleted while it was open", cat->path);
     if (cat->readonly)
-        return gp_fail(err, GP_ERR_IO, "catalog '%s' cannot be written: it was opened read-only", cat->path);
-    return gp_fail(
+        return gp_fail_path(err, GP_ERR_IO, "catalog '%s' cannot be written: it was opened read-only", cat->path);
+    return gp_fail_path(
         err, GP_ERR_IO,
         "catalog '%s' cannot be written: it or its folder is read-only; copy it and name the copy with --catalog FILE",
         cat->path);
@@ -71,17 +72,17 @@ gp_status gp_db_fail(const gp_catalog *cat, int rc, gp_error *err)
     int os = system_errno(cat, rc);
     if (rc == SQLITE_IOERR_NOMEM) rc = SQLITE_NOMEM; /* no memory for a file's pages: nothing is wrong with the disk */
     switch (rc & 0xff) {
-    case SQLITE_NOMEM: return gp_fail(err, GP_ERR_MEMORY, "out of memory in catalog '%s'", path);
+    case SQLITE_NOMEM: return gp_fail_path(err, GP_ERR_MEMORY, "out of memory in catalog '%s'", path);
     case SQLITE_NOTADB:
-        return gp_fail(err, GP_ERR_CATALOG, "'%s' is not a goldpan catalog: it is not an SQLite file" GP_DB_RESCUE,
-                       path);
+        return gp_fail_path(err, GP_ERR_CATALOG, "'%s' is not a goldpan catalog: it is not an SQLite file" GP_DB_RESCUE,
+                            path);
     case SQLITE_CORRUPT:
-        return gp_fail(err, GP_ERR_CATALOG, "catalog '%s' is damaged; SQLite says: %s" GP_DB_RESCUE, path,
-                       cat->db ? sqlite3_errmsg(cat->db) : "no details");
+        return gp_fail_path(err, GP_ERR_CATALOG, "catalog '%s' is damaged; SQLite says: %s" GP_DB_RESCUE, path,
+                            cat->db ? sqlite3_errmsg(cat->db) : "no details");
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_PROTOCOL:
-        return gp_fail(err, GP_ERR_CATALOG, "catalog '%s' is locked: another process is writing to it", path);
+        return gp_fail_path(err, GP_ERR_CATALOG, "catalog '%s' is locked: another process is writing to it", path);
     case SQLITE_FULL: return no_space(cat, err);
     case SQLITE_READONLY: return readonly_fail(cat, rc, err);
     case SQLITE_CANTOPEN:
@@ -89,18 +90,18 @@ gp_status gp_db_fail(const gp_catalog *cat, int rc, gp_error *err)
         /* The file that cannot be opened may be the log; `os` is then the errno of a second attempt. */
         if (!cat->readonly && !cat->memory && (os == EROFS || os == EACCES || folder_unwritable(path)))
             return gp_db_fail(cat, SQLITE_READONLY, err);
-        if (os) return gp_fail_errno(err, GP_ERR_IO, os, "cannot open catalog '%s'", path);
-        return gp_fail(err, GP_ERR_IO, "cannot open catalog '%s'", path);
+        if (os) return gp_fail_path_errno(err, GP_ERR_IO, os, "cannot open catalog '%s'", path);
+        return gp_fail_path(err, GP_ERR_IO, "cannot open catalog '%s'", path);
     case SQLITE_IOERR:
     case SQLITE_PERM:
     case SQLITE_AUTH:
     case SQLITE_NOLFS: return io_fail(cat, rc, os, err);
     case SQLITE_TOOBIG:
-    case SQLITE_RANGE: return gp_fail(err, GP_ERR_LIMIT, "a value is too large for catalog '%s'", path);
-    case SQLITE_INTERRUPT: return gp_fail(err, GP_ERR_STOPPED, "stopped while working on catalog '%s'", path);
+    case SQLITE_RANGE: return gp_fail_path(err, GP_ERR_LIMIT, "a value is too large for catalog '%s'", path);
+    case SQLITE_INTERRUPT: return gp_fail_path(err, GP_ERR_STOPPED, "stopped while working on catalog '%s'", path);
     default:
-        return gp_fail(err, GP_ERR_CATALOG, "catalog '%s': %s", path,
-                       cat->db ? sqlite3_errmsg(cat->db) : sqlite3_errstr(rc));
+        return gp_fail_path(err, GP_ERR_CATALOG, "catalog '%s': %s", path,
+                            cat->db ? sqlite3_errmsg(cat->db) : sqlite3_errstr(rc));
     }
 }
 
@@ -177,7 +178,7 @@ gp_status gp_q_step(gp_q *q, bool *row, gp_error *err)
 {
     gp_status st = GP_OK;
     *row = false;
-    if (q->busy) return gp_fail(err, GP_ERR_USAGE, "catalog '%s': this call is already under way", q->cat->path);
+    if (q->busy) return gp_fail_path(err, GP_ERR_USAGE, "catalog '%s': this call is already under way", q->cat->path);
     int rc = q->rc == SQLITE_OK ? sqlite3_step(q->stmt) : q->rc;
     if (rc == SQLITE_ROW) {
         *row = true;
@@ -245,7 +246,8 @@ bool gp_q_col_hash(const gp_q *q, int i, gp_hash *hash)
 gp_status gp_q_image_hash(const gp_q *q, int i, gp_hash *hash, gp_error *err)
 {
     if (gp_q_col_hash(q, i, hash)) return GP_OK;
-    return gp_fail(err, GP_ERR_CATALOG, "catalog '%s' is damaged: an image has a hash of another length", q->cat->path);
+    return gp_fail_path(err, GP_ERR_CATALOG, "catalog '%s' is damaged: an image has a hash of another length",
+                        q->cat->path);
 }
 
 /* ------------------------------------------------------------------ transactions */
@@ -253,7 +255,7 @@ gp_status gp_q_image_hash(const gp_q *q, int i, gp_hash *hash, gp_error *err)
 gp_status gp_cat_begin(gp_catalog *cat, gp_error *err)
 {
     if (!sqlite3_get_autocommit(cat->db))
-        return gp_fail(err, GP_ERR_USAGE, "catalog '%s': a transaction is already open", cat->path);
+        return gp_fail_path(err, GP_ERR_USAGE, "catalog '%s': a transaction is already open", cat->path);
     gp_marks_settle(cat, false); /* closes a transaction that SQLite rolled back by itself after a failure */
     gp_q q = gp_q_open(cat, "BEGIN IMMEDIATE");
     return gp_q_run(&q, err);

@@ -24,8 +24,9 @@ gp_status gp_cat_encoder_put(gp_catalog *cat, const gp_cat_encoder *encoder, int
     gp_q_int(&q, 6, encoder->dims);
     GP_TRY(gp_q_one(&q, 0, &found, err));
     if (found == 0)
-        return gp_fail(err, GP_ERR_CATALOG, "catalog '%s' knows model '%s' with another number of dimensions than %u",
-                       cat->path, encoder->model, (unsigned)encoder->dims);
+        return gp_fail_path(err, GP_ERR_CATALOG,
+                            "catalog '%s' knows model '%s' with another number of dimensions than %u", cat->path,
+                            encoder->model, (unsigned)encoder->dims);
     *id = found;
     return GP_OK;
 }
@@ -34,7 +35,7 @@ gp_status gp_cat_encoder_put(gp_catalog *cat, const gp_cat_encoder *encoder, int
 
 static gp_status todo_no_memory(gp_catalog *cat, gp_error *err)
 {
-    return gp_fail(err, GP_ERR_MEMORY, "out of memory for a list of work from catalog '%s'", cat->path);
+    return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for a list of work from catalog '%s'", cat->path);
 }
 
 /* Collect (id, text) or (id, path, hash) rows of a bound query, at most `limit`. */

@@ -57,8 +57,9 @@ static void new_id(char id[33])
 static gp_status file_failed(const char *path, int number, gp_error *err)
 {
     if (number == ENOSPC || number == EDQUOT || number == EFBIG)
-        return gp_fail(err, GP_ERR_IO, "no space left for the journal of marks '%s'; nothing was changed", path);
-    return gp_fail_errno(err, GP_ERR_IO, number, "nothing was changed: cannot write the journal of marks '%s'", path);
+        return gp_fail_path(err, GP_ERR_IO, "no space left for the journal of marks '%s'; nothing was changed", path);
+    return gp_fail_path_errno(err, GP_ERR_IO, number, "nothing was changed: cannot write the journal of marks '%s'",
+                              path);
 }
 
 /* If another process replaces the file while this process waits for the lock, opens the new file. */
@@ -76,11 +77,11 @@ static gp_status open_locked(const char *path, int *out, int64_t *size, gp_error
             *size = mine.st_size;
             if (S_ISREG(mine.st_mode)) return GP_OK;
             close(fd);
-            return gp_fail(err, GP_ERR_IO, "the journal of marks '%s' is not a regular file", path);
+            return gp_fail_path(err, GP_ERR_IO, "the journal of marks '%s' is not a regular file", path);
         }
         close(fd);
     }
-    return gp_fail(err, GP_ERR_IO, "the journal of marks '%s' is replaced again and again", path);
+    return gp_fail_path(err, GP_ERR_IO, "the journal of marks '%s' is replaced again and again", path);
 }
 
 static gp_status append(int fd, const char *path, const gp_str *text, gp_error *err)
@@ -92,11 +93,11 @@ static gp_status append(int fd, const char *path, const gp_str *text, gp_error *
 static gp_status check_ours(const char *path, const gp_marks_file *file, gp_error *err)
 {
     if (file->foreign)
-        return gp_fail(err, GP_ERR_CATALOG,
-                       "'%s' is in the place of the journal of marks and is another program's file; move it away",
-                       path);
+        return gp_fail_path(err, GP_ERR_CATALOG,
+                            "'%s' is in the place of the journal of marks and is another program's file; move it away",
+                            path);
     if (file->newer)
-        return gp_fail(err, GP_ERR_CATALOG, "the journal of marks '%s' was written by a newer goldpan", path);
+        return gp_fail_path(err, GP_ERR_CATALOG, "the journal of marks '%s' was written by a newer goldpan", path);
     return GP_OK;
 }
 
@@ -280,7 +281,7 @@ gp_status gp_marks_attach(gp_catalog *cat, gp_error *err)
     gp_error why = {0};
     gp_status st = agree(cat, &now, &same, &why);
     if (st == GP_OK && !same) st = take_in(cat, IF_APART, &why);
-    if (st == GP_ERR_MEMORY) return gp_fail(err, st, "%s", why.message);
+    if (st == GP_ERR_MEMORY) return gp_fail_as(err, st, &why);
     return GP_OK;
 }
 

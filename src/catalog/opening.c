@@ -30,7 +30,7 @@ typedef enum access_way {
 
 static gp_status no_memory(const char *path, gp_error *err)
 {
-    return gp_fail(err, GP_ERR_MEMORY, "out of memory for the folder of '%s'", path);
+    return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the folder of '%s'", path);
 }
 
 /* Makes the folder of a new catalog.  Fails if that folder, or the nearest folder above that exists, is read-only. */
@@ -47,9 +47,9 @@ static gp_status make_folder_of(const char *path, gp_error *err)
     int number = access(folder, W_OK) == 0 ? 0 : errno;
     gp_mem_free(folder);
     if (number == EROFS || number == EACCES)
-        return gp_fail(err, GP_ERR_IO,
-                       "cannot create catalog '%s' in a read-only folder: give another place with --catalog FILE",
-                       path);
+        return gp_fail_path(err, GP_ERR_IO,
+                            "cannot create catalog '%s' in a read-only folder: give another place with --catalog FILE",
+                            path);
     folder = gp_path_folder(path);
     if (!folder) return no_memory(path, err);
     gp_status st = gp_folder_make(folder, err);
@@ -61,14 +61,14 @@ static gp_status check_file(const char *path, bool create, gp_error *err)
 {
     struct stat info;
     if (stat(path, &info) == 0) {
-        if (S_ISDIR(info.st_mode)) return gp_fail(err, GP_ERR_CATALOG, "'%s' is a folder, not a catalog", path);
+        if (S_ISDIR(info.st_mode)) return gp_fail_path(err, GP_ERR_CATALOG, "'%s' is a folder, not a catalog", path);
         if (!S_ISREG(info.st_mode))
-            return gp_fail(err, GP_ERR_CATALOG, "'%s' is not a regular file, so not a catalog", path);
+            return gp_fail_path(err, GP_ERR_CATALOG, "'%s' is not a regular file, so not a catalog", path);
         return GP_OK;
     }
     if (errno != ENOENT && errno != ENOTDIR)
-        return gp_fail_errno(err, GP_ERR_IO, errno, "cannot open catalog '%s'", path);
-    if (!create) return gp_fail(err, GP_ERR_NOT_FOUND, "there is no catalog '%s'", path);
+        return gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot open catalog '%s'", path);
+    if (!create) return gp_fail_path(err, GP_ERR_NOT_FOUND, "there is no catalog '%s'", path);
     return make_folder_of(path, err);
 }
 
@@ -121,7 +121,7 @@ static gp_status connect_db(gp_catalog *cat, bool create, access_way way, gp_err
     mode |= cat->readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
     if (create) mode |= SQLITE_OPEN_CREATE;
     char *uri = cat->memory ? gp_str_dup(IN_MEMORY) : uri_of(cat->path, way);
-    if (!uri) return gp_fail(err, GP_ERR_MEMORY, "out of memory for catalog '%s'", cat->path);
+    if (!uri) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for catalog '%s'", cat->path);
     disconnect(cat);
     int rc = sqlite3_open_v2(uri, &cat->db, mode, way == WAY_ALONE ? "unix-none" : NULL);
     gp_mem_free(uri);
@@ -205,7 +205,7 @@ static gp_status new_handle(const char *path, gp_catalog **out, gp_error *err)
     cat->marks.fd = -1;
     cat->path = gp_str_dup(path);
     *out = cat;
-    return cat->path ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for catalog '%s'", path);
+    return cat->path ? GP_OK : gp_fail_path(err, GP_ERR_MEMORY, "out of memory for catalog '%s'", path);
 }
 
 gp_status gp_db_open(const char *path, unsigned flags, const gp_db_step *list, size_t count, gp_catalog **out,

@@ -44,7 +44,7 @@ gp_status gp_cat_picks_replace(gp_catalog *cat, const char *scorer, const int64_
         gp_q_text(&q, 6, categories ? categories[i] : NULL);
         GP_TRY_GOTO(gp_q_run(&q, err));
         if (sqlite3_changes(cat->db) == 0) {
-            st = gp_fail(err, GP_ERR_USAGE, "catalog '%s' does not know scorer '%s'", cat->path, scorer);
+            st = gp_fail_path(err, GP_ERR_USAGE, "catalog '%s' does not know scorer '%s'", cat->path, scorer);
             goto out;
         }
     }
@@ -63,7 +63,7 @@ gp_status gp_cat_picks_scorer(gp_catalog *cat, char **id, gp_error *err)
     const char *key = row ? gp_q_col_text(&q, 0) : NULL;
     char *copy = key ? gp_str_dup(key) : NULL;
     gp_q_end(&q);
-    if (row && !copy) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a scorer of catalog '%s'", cat->path);
+    if (row && !copy) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for a scorer of catalog '%s'", cat->path);
     *id = copy;
     return GP_OK;
 }

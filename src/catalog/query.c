@@ -173,7 +173,7 @@ static gp_status find_scorer(gp_catalog *cat, const char *key, bool picks, int64
     gp_q_text(&q, 1, key);
     gp_q_int(&q, 2, picks);
     GP_TRY(gp_q_step(&q, &row, err));
-    if (!row && key) return gp_fail(err, GP_ERR_NOT_FOUND, "catalog '%s' has no scores by '%s'", cat->path, key);
+    if (!row && key) return gp_fail_path(err, GP_ERR_NOT_FOUND, "catalog '%s' has no scores by '%s'", cat->path, key);
     *number = row ? gp_q_col_int(&q, 0) : 0;
     *sign = row && gp_q_col_int(&q, 1) == 0 ? 1 : -1;
     gp_q_end(&q);
@@ -203,7 +203,7 @@ static gp_status prepare_order(gp_rows *rows, const gp_query *query, int64_t ima
     gp_str_puts(&sql, order_by[query->order]);
     if (sql.failed) {
         gp_str_clear(&sql);
-        return gp_fail(err, GP_ERR_MEMORY, "out of memory for a query of catalog '%s'", cat->path);
+        return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for a query of catalog '%s'", cat->path);
     }
     int rc = sqlite3_prepare_v2(cat->db, sql.data, -1, &rows->order, NULL);
     gp_str_clear(&sql);
@@ -229,7 +229,7 @@ gp_status gp_cat_rows_open(gp_catalog *cat, const gp_query *query, gp_rows **out
     rows->cat = cat;
     if (query->path) {
         absolute = gp_path_absolute(query->path);
-        if (!absolute) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", query->path));
+        if (!absolute) GP_TRY_GOTO(gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", query->path));
         GP_TRY_GOTO(find_path(cat, absolute, &image, err));
     }
     GP_TRY_GOTO(prepare_order(rows, query, image, err));

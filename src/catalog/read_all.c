@@ -24,7 +24,7 @@ static gp_status copy_text(const gp_q *q, int column, char **out, gp_error *err)
 {
     const char *text = gp_q_col_text(q, column);
     *out = text ? gp_str_dup(text) : NULL;
-    return text && !*out ? gp_fail(err, GP_ERR_MEMORY, "out of memory for the facts of catalog '%s'", q->cat->path)
+    return text && !*out ? gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the facts of catalog '%s'", q->cat->path)
                          : GP_OK;
 }
 
@@ -44,7 +44,7 @@ gp_status gp_cat_summary_read(gp_catalog *cat, const char *scorer, gp_cat_summar
     gp_q_text(&q, 1, scorer);
     GP_TRY_GOTO(gp_q_step(&q, &row, err));
     if (!row && scorer)
-        GP_TRY_GOTO(gp_fail(err, GP_ERR_NOT_FOUND, "catalog '%s' has no scores by '%s'", cat->path, scorer));
+        GP_TRY_GOTO(gp_fail_path(err, GP_ERR_NOT_FOUND, "catalog '%s' has no scores by '%s'", cat->path, scorer));
     if (row) {
         GP_TRY_GOTO(copy_text(&q, 0, &f.scorer, err));
         GP_TRY_GOTO(copy_text(&q, 1, &f.name, err));

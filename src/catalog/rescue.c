@@ -367,7 +367,7 @@ static gp_status move_if_there(const char *from, const char *end, const char *to
     char *a = gp_rescue_name(from, end), *b = gp_rescue_name(to, end);
     gp_status st = a && b ? GP_OK : no_memory(err);
     if (st == GP_OK && rename(a, b) != 0 && errno != ENOENT)
-        st = gp_fail_errno(err, GP_ERR_IO, errno, "cannot rename '%s'", a);
+        st = gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot rename '%s'", a);
     gp_mem_free(a);
     gp_mem_free(b);
     return st;
@@ -381,7 +381,7 @@ static gp_status free_name(const char *path, char *kept, size_t size, gp_error *
         if (snprintf(kept, size, "%s.damaged-%d", path, n) >= (int)size) break;
         if (lstat(kept, &info) != 0 && errno == ENOENT) return GP_OK;
     }
-    return gp_fail(err, GP_ERR_IO, "no free name beside '%s' to keep the damaged catalog under", path);
+    return gp_fail_path(err, GP_ERR_IO, "no free name beside '%s' to keep the damaged catalog under", path);
 }
 
 /* Moves the log first: if the log were ever beside the new file, SQLite would apply the log to the new file. */
@@ -399,7 +399,8 @@ static gp_status put_in_place(const char *made, const char *path, gp_rescue_repo
         GP_TRY(remove_index(path, err));
         GP_TRY(move_if_there(path, "-wal", kept, err));
     }
-    if (rename(made, path) != 0) return gp_fail_errno(err, GP_ERR_IO, errno, "cannot rename '%s' to '%s'", made, path);
+    if (rename(made, path) != 0)
+        return gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot rename '%s' to '%s'", made, path);
     return GP_OK;
 }
 
@@ -441,12 +442,13 @@ static gp_status look_first(const char *path, const gp_rescue_options *o, gp_res
     gp_mem_free(journal);
     if (stat(path, &info) != 0) {
         if (has_journal) return GP_OK;
-        return gp_fail(err, GP_ERR_NOT_FOUND, "there is neither a catalog '%s' nor a journal of marks beside it", path);
+        return gp_fail_path(err, GP_ERR_NOT_FOUND, "there is neither a catalog '%s' nor a journal of marks beside it",
+                            path);
     }
     if (!S_ISREG(info.st_mode))
-        return gp_fail(err, GP_ERR_CATALOG, "'%s' is not a file, so not a catalog: move it away", path);
+        return gp_fail_path(err, GP_ERR_CATALOG, "'%s' is not a file, so not a catalog: move it away", path);
     if (in_use(path))
-        return gp_fail(err, GP_ERR_CATALOG, "catalog '%s' is in use by another process: end that first", path);
+        return gp_fail_path(err, GP_ERR_CATALOG, "catalog '%s' is in use by another process: end that first", path);
     return gp_cat_sound(path, may_go_on, (void *)(uintptr_t)o, &report->sound, err);
 }
 
@@ -459,7 +461,7 @@ gp_status gp_cat_rescue(const char *path, const gp_rescue_options *o, gp_rescue_
     GP_TRY(look_first(path, o, report, err));
     if (report->sound && !o->out) return take_journal(path, report, err);
     if (o->out && lstat(o->out, &info) == 0)
-        return gp_fail(err, GP_ERR_USAGE, "'%s' is there already: give a new name for the new catalog", o->out);
+        return gp_fail_path(err, GP_ERR_USAGE, "'%s' is there already: give a new name for the new catalog", o->out);
     made = gp_rescue_name(o->out ? o->out : path, ".rescued");
     if (!made) return no_memory(err);
     gp_rescue_remove(made); /* files left by a rescue that was killed */

@@ -121,9 +121,9 @@ static gp_status mend_copy(gp_rescue_source *s, const uint8_t *first, gp_error *
     s->copied = true;
     if (fresh) GP_TRY(copy_both(s, err));
     int fd = open(s->copy, O_RDWR | O_CLOEXEC);
-    if (fd < 0) return gp_fail_errno(err, GP_ERR_IO, errno, "cannot read '%s'", s->copy);
+    if (fd < 0) return gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot read '%s'", s->copy);
     if (fstat(fd, &info) != 0 || pread(fd, page, PAGE, 0) != PAGE)
-        GP_TRY_GOTO(gp_fail_errno(err, GP_ERR_IO, errno, "cannot read '%s'", s->copy));
+        GP_TRY_GOTO(gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot read '%s'", s->copy));
     if (first) memcpy(page, first, PAGE);
     memcpy(page, magic, sizeof magic);
     uint32_t pages = (uint32_t)((info.st_size + PAGE - 1) / PAGE);
@@ -131,7 +131,7 @@ static gp_status mend_copy(gp_rescue_source *s, const uint8_t *first, gp_error *
     memcpy(page + 92, page + 24, 4);    /* the number of pages is valid */
     if (first) memset(page + 32, 0, 8); /* no list of free pages */
     if (pwrite(fd, page, PAGE, 0) != PAGE || ftruncate(fd, (off_t)pages * PAGE) != 0)
-        GP_TRY_GOTO(gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", s->copy));
+        GP_TRY_GOTO(gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot write '%s'", s->copy));
 out:
     close(fd);
     return st;

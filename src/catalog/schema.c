@@ -226,12 +226,13 @@ out:;
     if (rc != SQLITE_OK) return gp_db_fail(cat, rc, err);
     if (application == 0 && *version == 0 && things == 0) return GP_OK;
     if (application != GP_DB_APPLICATION_ID || *version < 1)
-        return gp_fail(err, GP_ERR_CATALOG,
-                       "'%s' is not a goldpan catalog: it is another program's SQLite file" GP_DB_RESCUE, cat->path);
+        return gp_fail_path(err, GP_ERR_CATALOG,
+                            "'%s' is not a goldpan catalog: it is another program's SQLite file" GP_DB_RESCUE,
+                            cat->path);
     if (*version > newest)
-        return gp_fail(err, GP_ERR_CATALOG,
-                       "catalog '%s' was made by a newer goldpan (schema %lld; this one knows up to %d)", cat->path,
-                       (long long)*version, newest);
+        return gp_fail_path(err, GP_ERR_CATALOG,
+                            "catalog '%s' was made by a newer goldpan (schema %lld; this one knows up to %d)",
+                            cat->path, (long long)*version, newest);
     return GP_OK;
 }
 
@@ -252,8 +253,8 @@ static gp_status check_tables(gp_catalog *cat, gp_error *err)
     gp_q_end(&q);
     GP_TRY(st);
     if (others)
-        return gp_fail(err, GP_ERR_CATALOG, "'%s' is not a catalog that goldpan made: views stand in place of tables",
-                       cat->path);
+        return gp_fail_path(err, GP_ERR_CATALOG,
+                            "'%s' is not a catalog that goldpan made: views stand in place of tables", cat->path);
     return GP_OK;
 }
 
@@ -287,11 +288,11 @@ gp_status gp_db_migrate(gp_catalog *cat, const gp_db_step *list, size_t count, b
     if (version > 0) GP_TRY(check_tables(cat, err));
     if (version == newest) return GP_OK;
     if (version == 0 && !create)
-        return gp_fail(err, GP_ERR_CATALOG, "'%s' is empty, not a goldpan catalog" GP_DB_RESCUE, cat->path);
+        return gp_fail_path(err, GP_ERR_CATALOG, "'%s' is empty, not a goldpan catalog" GP_DB_RESCUE, cat->path);
     if (cat->readonly && !cat->copy) {
         cat->older = true;
-        return gp_fail(err, GP_ERR_CATALOG, "catalog '%s' has an older schema (%lld) and is opened read-only",
-                       cat->path, (long long)version);
+        return gp_fail_path(err, GP_ERR_CATALOG, "catalog '%s' has an older schema (%lld) and is opened read-only",
+                            cat->path, (long long)version);
     }
     if (version == 0) /* takes effect with the first table; harmless if another process was faster */
         GP_TRY(gp_db_exec(cat, "PRAGMA page_size = 16384", err));

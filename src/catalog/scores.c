@@ -28,11 +28,11 @@ static gp_status copy_text(gp_q *q, char **out, gp_error *err)
 {
     bool row;
     GP_TRY(gp_q_step(q, &row, err));
-    if (!row) return gp_fail(err, GP_ERR_NOT_FOUND, "nothing is scored yet in catalog '%s'", q->cat->path);
+    if (!row) return gp_fail_path(err, GP_ERR_NOT_FOUND, "nothing is scored yet in catalog '%s'", q->cat->path);
     const char *text = gp_q_col_text(q, 0);
     char *copy = text ? gp_str_dup(text) : NULL;
     gp_q_end(q);
-    if (!copy) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a scorer of catalog '%s'", q->cat->path);
+    if (!copy) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for a scorer of catalog '%s'", q->cat->path);
     *out = copy;
     return GP_OK;
 }
@@ -65,14 +65,14 @@ gp_status gp_cat_scorer_find(gp_catalog *cat, const char *named, char **id, gp_e
                        "'%s' has scored nothing in catalog '%s': `goldpan status` lists the models that have", named,
                        cat->path);
     if (!row)
-        return gp_fail(err, GP_ERR_NOT_FOUND,
-                       "this model has scored nothing yet in catalog '%s': `goldpan status` lists those that have",
-                       cat->path);
+        return gp_fail_path(err, GP_ERR_NOT_FOUND,
+                            "this model has scored nothing yet in catalog '%s': `goldpan status` lists those that have",
+                            cat->path);
     int64_t fitting = gp_q_col_int(&q, 1);
     const char *text = gp_q_col_text(&q, 0);
     char *copy = text ? gp_str_dup(text) : NULL;
     gp_q_end(&q);
-    if (!copy) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a scorer of catalog '%s'", cat->path);
+    if (!copy) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for a scorer of catalog '%s'", cat->path);
     if (fitting > 1) {
         gp_mem_free(copy);
         return gp_fail(err, GP_ERR_USAGE,
@@ -125,7 +125,7 @@ gp_status gp_cat_score_put(gp_catalog *cat, int64_t image, int64_t prompt, const
     gp_q_real(&q, 4, value);
     GP_TRY(gp_q_run(&q, err));
     if (sqlite3_changes(cat->db) == 0)
-        return gp_fail(err, GP_ERR_USAGE, "catalog '%s' does not know scorer '%s'", cat->path, scorer);
+        return gp_fail_path(err, GP_ERR_USAGE, "catalog '%s' does not know scorer '%s'", cat->path, scorer);
     return GP_OK;
 }
 
@@ -174,8 +174,8 @@ static gp_status copy_vector(gp_q *q, int column, float *out, uint32_t dims, gp_
 {
     const void *bytes = sqlite3_column_blob(q->stmt, column);
     if (!bytes || (size_t)sqlite3_column_bytes(q->stmt, column) != (size_t)dims * 4)
-        return gp_fail(err, GP_ERR_CATALOG, "catalog '%s' is damaged: an embedding has another length than its encoder",
-                       q->cat->path);
+        return gp_fail_path(err, GP_ERR_CATALOG,
+                            "catalog '%s' is damaged: an embedding has another length than its encoder", q->cat->path);
     gp_db_floats_from_le(bytes, out, dims);
     return GP_OK;
 }
@@ -219,7 +219,8 @@ static gp_status scorer_number(gp_catalog *cat, const char *scorer, int64_t *num
     gp_q q = gp_q_open(cat, "SELECT id FROM scorers WHERE key = ?");
     gp_q_text(&q, 1, scorer);
     GP_TRY(gp_q_one(&q, 0, number, err));
-    if (*number == 0) return gp_fail(err, GP_ERR_USAGE, "catalog '%s' does not know scorer '%s'", cat->path, scorer);
+    if (*number == 0)
+        return gp_fail_path(err, GP_ERR_USAGE, "catalog '%s' does not know scorer '%s'", cat->path, scorer);
     return GP_OK;
 }
 
@@ -236,7 +237,8 @@ gp_status gp_cat_pairs_todo(gp_catalog *cat, const char *scorer, int64_t encoder
     gp_q_int(&q, 1, encoder);
     GP_TRY(gp_q_one(&q, 0, &dims, err));
     if (dims < 1 || dims > 65536)
-        return gp_fail(err, GP_ERR_USAGE, "catalog '%s' does not know encoder %lld", cat->path, (long long)encoder);
+        return gp_fail_path(err, GP_ERR_USAGE, "catalog '%s' does not know encoder %lld", cat->path,
+                            (long long)encoder);
     GP_TRY(gp_alloc((void **)&page, 1, sizeof *page, "a page of embeddings", err));
     page->images = page->texts = NULL;
     page->dims = (uint32_t)dims;

@@ -161,7 +161,7 @@ static gp_status refuse_own(gp_encode_item *p, const uint8_t *bytes, gp_error *e
     gp_status st = gp_image_read_chunks(bytes, p->size, &chunks, NULL);
     p->own = st == GP_OK && gp_image_is_own(&chunks);
     gp_chunks_clear(&chunks);
-    if (st == GP_ERR_MEMORY) return gp_fail(err, st, "out of memory for '%s'", p->path);
+    if (st == GP_ERR_MEMORY) return gp_fail_path(err, st, "out of memory for '%s'", p->path);
     return p->own ? gp_fail(err, GP_ERR_FORMAT, "goldpan drew this image") : GP_OK; /* decoding reports damage */
 }
 
@@ -203,7 +203,7 @@ gp_status gp_encode_job_status(const gp_encode_job *job, bool any, gp_error *err
 {
     for (size_t i = 0; i < job->count; i++) any = any || job->pictures[i].ok;
     gp_status st = job->status == GP_OK && job->overflowed && !any ? GP_ERR_FORMAT : job->status;
-    return st == GP_OK ? GP_OK : gp_fail(err, st, "%s", job->error.message);
+    return st == GP_OK ? GP_OK : gp_fail_as(err, st, &job->error);
 }
 
 static bool is_finite(const float *row, size_t d)
@@ -245,9 +245,8 @@ void gp_encode_job_run(gp_encode_pool *e, int thread, gp_encode_job *job)
         p->ok = st == GP_OK;
         good += p->ok;
         if (p->ok) continue;
-        gp_error_drop_path(&err, p->path);
         p->passing = gp_error_passes(&err);
-        snprintf(p->message, sizeof p->message, "%.*s", (int)sizeof p->message - 1, err.message);
+        snprintf(p->message, sizeof p->message, "%.*s", (int)sizeof p->message - 1, gp_error_beside(&err, p->path));
     }
     if (good == 0) return;
     double start = gp_clock_now(), worked = gp_clock_thread_cpu();
@@ -301,7 +300,7 @@ static gp_status plane_take(void *user, void *job, gp_error *err)
     (void)user;
     plane_job *j = job;
     gp_status st = j->status;
-    if (st != GP_OK) gp_fail(err, st, "%s", j->error.message);
+    if (st != GP_OK) gp_fail_as(err, st, &j->error);
     gp_mem_free(j);
     return st;
 }

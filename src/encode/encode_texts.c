@@ -104,7 +104,7 @@ static gp_status text_take(void *user, void *data, gp_error *err)
             memcpy(r->out + job->index[i] * d, job->vectors + i * d, d * sizeof(float));
         r->seconds += job->seconds;
     } else {
-        gp_fail(err, st, "%s", job->error.message);
+        gp_fail_as(err, st, &job->error);
     }
     text_job_free(job);
     return st;
@@ -126,7 +126,7 @@ static gp_status no_tokenizer(const gp_encoder *encoder, gp_error *err)
                        "model '%s' is incomplete on this machine: it has no tokenizer (%s); complete it with: goldpan "
                        "model get %s",
                        name, files, name);
-    return gp_fail(err, GP_ERR_NOT_FOUND, "the model folder '%s' has no tokenizer (%s)", folder, files);
+    return gp_fail_path(err, GP_ERR_NOT_FOUND, "the model folder '%s' has no tokenizer (%s)", folder, files);
 }
 
 /* Tokens of each text up to the pooled one. */

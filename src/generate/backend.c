@@ -115,7 +115,7 @@ gp_status gp_gen_take_file(const char *path, const char *name, gp_gen_result *ou
 {
     gp_error why = {0};
     gp_status st = gp_file_read(path, GP_GEN_IMAGE_LIMIT, &out->image, &why);
-    if (st == GP_ERR_MEMORY) return gp_fail(err, st, "%s", why.message);
+    if (st == GP_ERR_MEMORY) return gp_fail_as(err, st, &why);
     if (st != GP_OK) return gp_gen_set_result(out, GP_GEN_RETRY, "'%.200s' wrote no image: %.150s", name, why.message);
     out->outcome = GP_GEN_DONE;
     return GP_OK;
@@ -129,7 +129,7 @@ gp_status gp_gen_take_base64(const gp_json *value, gp_gen_result *out, gp_error 
     if (!text) return gp_gen_set_result(out, GP_GEN_RETRY, "the answer holds no image");
     gp_bytes_clear(&out->image);
     gp_status st = gp_base64_decode(text, size, &out->image, &why);
-    if (st == GP_ERR_MEMORY) return gp_fail(err, st, "%s", why.message);
+    if (st == GP_ERR_MEMORY) return gp_fail_as(err, st, &why);
     if (st != GP_OK) return gp_gen_set_result(out, GP_GEN_RETRY, "%s", why.message);
     out->outcome = GP_GEN_DONE;
     return GP_OK;
@@ -369,7 +369,7 @@ static gp_status request(gp_gen_backend *b, const char *path, const char *body, 
     b->watched = gp_clock_now();
     gp_status st = b->send(b->http, &q, response, &why);
     gp_str_clear(&url);
-    if (st == GP_ERR_STOPPED || st == GP_ERR_MEMORY) return gp_fail(err, st, "%s", why.message);
+    if (st == GP_ERR_STOPPED || st == GP_ERR_MEMORY) return gp_fail_as(err, st, &why);
     out->wait = 0;
     if (st == GP_ERR_USAGE) return gp_gen_set_result(out, GP_GEN_FAILED, "%s", why.message);
     if (st != GP_OK) return gp_gen_set_result(out, GP_GEN_RETRY, "%s", why.message);
@@ -389,7 +389,7 @@ gp_status gp_gen_call(gp_gen_backend *b, const char *path, const char *body, gp_
     if (out->outcome != GP_GEN_DONE) return GP_OK;
     answer->code = r.code;
     gp_status st = gp_json_parse(r.body.data ? r.body.data : "", r.body.size, false, 64, &json, &why);
-    if (st == GP_ERR_MEMORY) gp_fail(err, st, "%s", why.message);
+    if (st == GP_ERR_MEMORY) gp_fail_as(err, st, &why);
     if (r.code >= 200 && r.code < 300) {
         answer->root = json;
         if (!json && st != GP_ERR_MEMORY)

@@ -467,7 +467,7 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     else if (st == GP_ERR_USAGE && r->workflow) /* only this image's own graph cannot be filled in */
         st = gp_gen_set_result(out, GP_GEN_FAILED, "%s", why.message);
     else
-        gp_fail(err, st, "%s", why.message);
+        gp_fail_as(err, st, &why);
     gp_str_clear(&j.graph);
     return st;
 }

@@ -325,7 +325,7 @@ static gp_status fail_graph(const gp_gen_backend *b, const char *text, const cha
     gp_json *json = NULL;
     if (text == b->o.workflow && b->o.workflow_file) snprintf(name, sizeof name, "'%.256s'", b->o.workflow_file);
     gp_status st = gp_json_parse(text, strlen(text), false, 100, &json, &why);
-    if (st == GP_ERR_MEMORY) return gp_fail(err, st, "%s", why.message);
+    if (st == GP_ERR_MEMORY) return gp_fail_as(err, st, &why);
     bool editor = gp_json_kind_of(gp_json_get(json, "nodes")) == GP_JSON_ARRAY;
     gp_json_free(json);
     if (editor) return gp_fail(err, GP_ERR_USAGE, "%s is in the editor's format: %s", name, how);

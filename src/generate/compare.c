@@ -106,7 +106,7 @@ gp_status gp_gen_compare(const gp_gen_request *r, const gp_str *graph, const cha
     gp_error ignored = {0};
     *likeness = GP_GEN_BARE;
     gp_status st = gp_image_read_chunks(file->data, file->size, &chunks, &ignored);
-    if (st == GP_ERR_MEMORY) return gp_fail(err, st, "%s", ignored.message);
+    if (st == GP_ERR_MEMORY) return gp_fail_as(err, st, &ignored);
     if (st != GP_OK) return GP_OK; /* not an image: decoding reports that later */
     st = gp_meta_read(&chunks, name, &meta, err);
     words asked = {.prompt = may_be_changed(r->prompt) ? NULL : r->prompt,

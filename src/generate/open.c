@@ -69,7 +69,7 @@ static gp_status ask(gp_gen_backend *b, const char *path, gp_http_response *r, g
     double limit = b->o.timeout > 0 ? fmin(b->o.timeout, probe_seconds) : probe_seconds;
     *r = (gp_http_response){0};
     gp_status st = gp_gen_get(b, b->http, path, limit, r, why);
-    if (st == GP_ERR_STOPPED || st == GP_ERR_MEMORY || st == GP_ERR_USAGE) return gp_fail(err, st, "%s", why->message);
+    if (st == GP_ERR_STOPPED || st == GP_ERR_MEMORY || st == GP_ERR_USAGE) return gp_fail_as(err, st, why);
     return GP_OK;
 }
 
@@ -110,7 +110,7 @@ static gp_status find_out(gp_gen_backend *b, gp_error *err)
             b->protocol = protocols[i];
             return GP_OK;
         }
-        if (nobody) return gp_fail(err, GP_ERR_NETWORK, "%s", why.message);
+        if (nobody) return gp_fail_as(err, GP_ERR_NETWORK, &why);
     }
     if (locked)
         return gp_fail(err, GP_ERR_USAGE,
@@ -134,7 +134,7 @@ static gp_status check_given(gp_gen_backend *b, gp_error *err)
     GP_TRY(ask(b, b->protocol->probe ? b->protocol->probe : "/", &r, &why, err));
     bool nobody = r.code == 0 && !gp_http_connected(b->http), missing = r.code == 404 || r.code == 405;
     gp_http_response_clear(&r);
-    if (nobody) return gp_fail(err, GP_ERR_NETWORK, "%s", why.message);
+    if (nobody) return gp_fail_as(err, GP_ERR_NETWORK, &why);
     if (!missing || b->protocol == &gp_gen_openai) return GP_OK;
     const char *who = gp_gen_who(b);
     if (*who) return gp_fail(err, GP_ERR_USAGE, "'%s' does not answer as '%s': %s", b->address, b->protocol->name, who);

@@ -16,10 +16,11 @@ void gp_pixels_clear(gp_pixels *pixels)
     *pixels = (gp_pixels){0};
 }
 
-static gp_status refuse(const char *seems, gp_error *err)
+static gp_status refuse(const gp_image_guess *seems, gp_error *err)
 {
-    if (strncmp(seems, "a", 1) != 0 || strstr(seems, "damaged")) return gp_fail(err, GP_ERR_FORMAT, "is %s", seems);
-    return gp_fail(err, GP_ERR_UNSUPPORTED, "is %s, which goldpan does not read", seems);
+    if (seems->status == GP_ERR_UNSUPPORTED)
+        return gp_fail(err, seems->status, "is %s, which goldpan does not read", seems->what);
+    return gp_fail(err, seems->status, "is %s", seems->what);
 }
 
 static gp_status png(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err)
@@ -31,14 +32,14 @@ static gp_status png(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_
 gp_status gp_image_decode_reduced(const uint8_t *bytes, size_t size, uint64_t max_pixels, uint32_t reduce,
                                   gp_pixels *out, gp_error *err)
 {
-    const char *seems;
+    gp_image_guess seems;
     switch (gp_image_sniff(bytes, size, &seems)) {
     case GP_FORMAT_PNG: return png(bytes, size, max_pixels, out, err);
     case GP_FORMAT_JPEG: return gp_image_jpeg(bytes, size, max_pixels, reduce, out, err);
     case GP_FORMAT_WEBP: return gp_image_webp(bytes, size, max_pixels, out, err);
     case GP_FORMAT_UNKNOWN: break;
     }
-    return refuse(seems, err);
+    return refuse(&seems, err);
 }
 
 gp_status gp_image_decode_bytes(const uint8_t *bytes, size_t size, uint64_t max_pixels, gp_pixels *out, gp_error *err)
@@ -65,12 +66,12 @@ static gp_status jpeg_head(const uint8_t *bytes, size_t size, gp_image_info *out
 
 gp_status gp_image_read_info(const uint8_t *bytes, size_t size, gp_image_info *out, gp_error *err)
 {
-    const char *seems;
+    gp_image_guess seems;
     switch (gp_image_sniff(bytes, size, &seems)) {
     case GP_FORMAT_PNG: return png_head(bytes, size, out, err);
     case GP_FORMAT_JPEG: return jpeg_head(bytes, size, out, err);
     case GP_FORMAT_WEBP: return gp_webp_head(bytes, size, out, err);
     case GP_FORMAT_UNKNOWN: break;
     }
-    return refuse(seems, err);
+    return refuse(&seems, err);
 }

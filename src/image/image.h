@@ -13,9 +13,14 @@
 typedef enum gp_format { GP_FORMAT_UNKNOWN, GP_FORMAT_PNG, GP_FORMAT_JPEG, GP_FORMAT_WEBP } gp_format;
 const char *gp_image_format_name(gp_format format); /* "png" ... "unknown" */
 
-/* By the first bytes; also says what the file seems to be, as words for "is ...": "a GIF image", "a text file", "empty"
- * ... */
-gp_format gp_image_sniff(const uint8_t *bytes, size_t size, const char **seems);
+/* What bytes seem to be that are no image goldpan reads. */
+typedef struct gp_image_guess {
+    const char *what; /* words for "is ...": "a GIF image", "a text file", "empty" */
+    gp_status status; /* GP_ERR_UNSUPPORTED: another format; GP_ERR_FORMAT: damaged or no image */
+} gp_image_guess;
+
+/* Returns the format by the first bytes.  For GP_FORMAT_UNKNOWN fills *seems, which may be NULL. */
+gp_format gp_image_sniff(const uint8_t *bytes, size_t size, gp_image_guess *seems);
 /* Does this file name have an extension that goldpan reads (.png .jpg .jpeg .jpe .jfif .webp, any case)? */
 bool gp_image_name_fits(const char *path);
 

@@ -46,7 +46,7 @@ gp_status gp_image_write_marked(const char *path, const uint8_t *rgb, uint32_t w
     if (st == GP_OK)
         st = gp_file_replace(path, bytes.data, bytes.size, err);
     else if (st != GP_ERR_USAGE)
-        gp_fail_within(err, st, "cannot write '%s'", path);
+        gp_fail_path_within(err, st, "cannot write '%s'", path);
     gp_bytes_clear(&marked);
     gp_str_clear(&plain);
     return st;

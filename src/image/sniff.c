@@ -84,8 +84,6 @@ static const char *media_kind(const uint8_t *bytes, size_t size)
          "\x7f"
          "ELF",
          "a program"},
-        {1, 3, "PNG", "a PNG image with a damaged signature"},
-        {0, 3, "\x89PN", "a PNG image with a damaged signature"},
         {0, 4, "\x8aMNG", "an MNG animation"},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
@@ -96,22 +94,24 @@ static const char *media_kind(const uint8_t *bytes, size_t size)
     return NULL;
 }
 
-gp_format gp_image_sniff(const uint8_t *bytes, size_t size, const char **seems)
+/* Says what the bytes seem to be, and whether they are damaged or of a format that goldpan does not read. */
+static gp_image_guess guess(const uint8_t *bytes, size_t size)
 {
-    const char *what = NULL;
-    gp_format format = GP_FORMAT_UNKNOWN;
-    if (at(bytes, size, 0, "\x89PNG\r\n\x1a\n", 8))
-        format = GP_FORMAT_PNG, what = "a PNG image";
-    else if (at(bytes, size, 0, "\xff\xd8\xff", 3))
-        format = GP_FORMAT_JPEG, what = "a JPEG image";
-    else if (at(bytes, size, 0, "RIFF", 4) && at(bytes, size, 8, "WEBP", 4))
-        format = GP_FORMAT_WEBP, what = "a WebP image";
-    else if (size == 0)
-        what = "empty";
-    else if (all_zero(bytes, size))
-        what = "nothing but zeros";
-    else if (!(what = media_kind(bytes, size)) && !(what = text_kind(bytes, size)))
-        what = "not an image";
-    if (seems) *seems = what;
-    return format;
+    const char *what;
+    if (size == 0) return (gp_image_guess){"empty", GP_ERR_FORMAT};
+    if (all_zero(bytes, size)) return (gp_image_guess){"nothing but zeros", GP_ERR_FORMAT};
+    if (at(bytes, size, 1, "PNG", 3) || at(bytes, size, 0, "\x89PN", 3))
+        return (gp_image_guess){"a PNG image with a damaged signature", GP_ERR_FORMAT};
+    if ((what = media_kind(bytes, size)) || (what = text_kind(bytes, size)))
+        return (gp_image_guess){what, GP_ERR_UNSUPPORTED};
+    return (gp_image_guess){"not an image", GP_ERR_FORMAT};
+}
+
+gp_format gp_image_sniff(const uint8_t *bytes, size_t size, gp_image_guess *seems)
+{
+    if (at(bytes, size, 0, "\x89PNG\r\n\x1a\n", 8)) return GP_FORMAT_PNG;
+    if (at(bytes, size, 0, "\xff\xd8\xff", 3)) return GP_FORMAT_JPEG;
+    if (at(bytes, size, 0, "RIFF", 4) && at(bytes, size, 8, "WEBP", 4)) return GP_FORMAT_WEBP;
+    if (seems) *seems = guess(bytes, size);
+    return GP_FORMAT_UNKNOWN;
 }

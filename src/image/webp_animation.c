@@ -76,7 +76,7 @@ gp_status gp_animation_write(gp_animation *a, const char *path, gp_error *err)
     WebPData data;
     WebPDataInit(&data);
     if (!WebPAnimEncoderAdd(a->encoder, NULL, a->now, NULL) || !WebPAnimEncoderAssemble(a->encoder, &data))
-        return gp_fail(err, GP_ERR_MEMORY, "cannot encode '%s': %s", path, WebPAnimEncoderGetError(a->encoder));
+        return gp_fail_path(err, GP_ERR_MEMORY, "cannot encode '%s': %s", path, WebPAnimEncoderGetError(a->encoder));
     gp_status st = mark(&data, err);
     if (st == GP_OK) st = gp_file_replace(path, data.bytes, data.size, err);
     WebPDataClear(&data);

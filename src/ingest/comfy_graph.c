@@ -166,7 +166,7 @@ static gp_status find_nodes(gp_json **root, const gp_json **nodes, size_t counts
         *nodes = inner;
         if (!text) continue;
         gp_status st = gp_json_parse(text, size, false, MAX_JSON_DEPTH, &parsed, &ignored);
-        if (st == GP_ERR_MEMORY) return gp_fail(err, st, "%s", ignored.message);
+        if (st == GP_ERR_MEMORY) return gp_fail_as(err, st, &ignored);
         gp_json_free(st == GP_OK ? *root : NULL);
         if (st == GP_OK) *root = parsed;
         *nodes = parsed;
@@ -183,7 +183,7 @@ gp_status gp_comfy_graph_open(const char *text, size_t size, gp_comfy_graph *out
     size_t counts[2] = {0}, *sorted = NULL;
     *found = false, *fault = NULL;
     gp_status st = gp_json_parse(text, size, false, MAX_JSON_DEPTH, &g.root, &ignored);
-    if (st == GP_ERR_MEMORY) return gp_fail(err, st, "%s", ignored.message);
+    if (st == GP_ERR_MEMORY) return gp_fail_as(err, st, &ignored);
     if (st) {
         bool graph = memmem(text, size, "\"class_type\"", strlen("\"class_type\""));
         *fault = graph ? "the graph is not valid JSON" : NULL;

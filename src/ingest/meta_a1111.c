@@ -372,7 +372,7 @@ static gp_status put_pair(gp_settings *s, const pairs *p, gp_meta *ours, gp_erro
     if (p->quoted) { /* a JSON string, if it is a good one */
         gp_error ignored = {0};
         gp_status st = gp_json_parse(value.at, (size_t)(value.end - value.at), false, 0, &decoded, &ignored);
-        if (st == GP_ERR_MEMORY) return gp_fail(err, st, "%s", ignored.message);
+        if (st == GP_ERR_MEMORY) return gp_fail_as(err, st, &ignored);
         size_t size = 0;
         const char *string = st == GP_OK ? gp_json_text(decoded, &size) : NULL;
         if (string) value = (text){string, string + size};

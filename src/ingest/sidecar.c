@@ -31,7 +31,7 @@ static gp_status read_text(const char *path, char **out, char **refused, gp_erro
     gp_status st = gp_file_read(path, MAX_SIDECAR, &bytes, &reason);
     if (st == GP_ERR_NOT_FOUND) return GP_OK;
     if (st == GP_ERR_LIMIT) return refuse(path, "is larger than 1 MiB", refused, err);
-    if (st != GP_OK) return gp_fail(err, st, "%s", reason.message);
+    if (st != GP_OK) return gp_fail_as(err, st, &reason);
     st = gp_text_decode(path, &bytes, NULL, NULL, err);
     size_t size = bytes.size;
     while (size && !bytes.data[size - 1]) size--; /* zero bytes behind the text are harmless */

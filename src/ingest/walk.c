@@ -59,7 +59,7 @@ static void tell_errno(walker *w, const char *what, int number)
 {
     if (!w->calls->problem) return;
     gp_error text = {0};
-    gp_fail_errno(&text, GP_ERR_IO, number, "%s '%s'", what, w->path.data);
+    gp_fail_errno(&text, GP_ERR_IO, number, "%s", what); /* the path stands beside it */
     w->calls->problem(w->calls->user, &(gp_walk_problem){w->path.data, text.message, number});
 }
 
@@ -342,10 +342,10 @@ static gp_status prepare_roots(const char *const *paths, size_t count, root *roo
         if (stat(paths[i], &st) != 0) {
             int number = errno;
             bool absent = number == ENOENT || number == ENOTDIR;
-            return gp_fail_errno(err, absent ? GP_ERR_NOT_FOUND : GP_ERR_IO, number, "cannot find '%s'", paths[i]);
+            return gp_fail_path_errno(err, absent ? GP_ERR_NOT_FOUND : GP_ERR_IO, number, "cannot find '%s'", paths[i]);
         }
         roots[i].path = gp_path_absolute(paths[i]);
-        if (!roots[i].path) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the path '%s'", paths[i]);
+        if (!roots[i].path) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the path '%s'", paths[i]);
         roots[i].size = strlen(roots[i].path), roots[i].folder = S_ISDIR(st.st_mode);
     }
     if (count) qsort(roots, count, sizeof *roots, compare_roots);

@@ -175,8 +175,8 @@ static gp_status clip_worker_new(const gp_encoder *encoder, size_t images, size_
     const gp_clip_config *c = &m->config;
     needs n = {0};
     if ((images && !c->has_image) || (tokens && !c->has_text))
-        return gp_fail(err, GP_ERR_USAGE, "'%s' has no %s tower", encoder->folder,
-                       images && !c->has_image ? "image" : "text");
+        return gp_fail_path(err, GP_ERR_USAGE, "'%s' has no %s tower", encoder->folder,
+                            images && !c->has_image ? "image" : "text");
     if (images > MOST_ROWS / 20000 || tokens > MOST_ROWS) /* 20000: most tokens of an image, see config.c */
         return gp_fail(err, GP_ERR_LIMIT, "a batch of %zu images and %zu tokens is too large", images, tokens);
     if (images) {

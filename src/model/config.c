@@ -49,11 +49,11 @@ static gp_status whole(const reader *r, const gp_json *object, const char *key, 
     const gp_json *value = field(object, key);
     uint64_t n = fallback;
     if (value && !gp_json_u64(value, &n))
-        return gp_fail(r->err, GP_ERR_FORMAT, "'%s': %s%s is not a whole number", r->file, r->part, key);
-    if (n == 0) return gp_fail(r->err, GP_ERR_FORMAT, "'%s': %s%s is 0", r->file, r->part, key);
+        return gp_fail_path(r->err, GP_ERR_FORMAT, "'%s': %s%s is not a whole number", r->file, r->part, key);
+    if (n == 0) return gp_fail_path(r->err, GP_ERR_FORMAT, "'%s': %s%s is 0", r->file, r->part, key);
     if (n > most)
-        return gp_fail(r->err, GP_ERR_LIMIT, "'%s': %s%s is %llu, more than %u", r->file, r->part, key,
-                       (unsigned long long)n, most);
+        return gp_fail_path(r->err, GP_ERR_LIMIT, "'%s': %s%s is %llu, more than %u", r->file, r->part, key,
+                            (unsigned long long)n, most);
     *out = (uint32_t)n;
     return GP_OK;
 }
@@ -62,14 +62,14 @@ static gp_status read_activation(const reader *r, const gp_json *object, gp_acti
 {
     const gp_json *value = field(object, "hidden_act");
     const char *name = value ? gp_json_text(value, NULL) : "quick_gelu";
-    if (!name) return gp_fail(r->err, GP_ERR_FORMAT, "'%s': %shidden_act is not a text", r->file, r->part);
+    if (!name) return gp_fail_path(r->err, GP_ERR_FORMAT, "'%s': %shidden_act is not a text", r->file, r->part);
     if (strcmp(name, "quick_gelu") == 0)
         *out = GP_QUICK_GELU;
     else if (strcmp(name, "gelu") == 0)
         *out = GP_GELU;
     else
-        return gp_fail(r->err, GP_ERR_UNSUPPORTED, "'%s': %shidden_act is '%.60s', goldpan knows quick_gelu and gelu",
-                       r->file, r->part, name);
+        return gp_fail_path(r->err, GP_ERR_UNSUPPORTED,
+                            "'%s': %shidden_act is '%.60s', goldpan knows quick_gelu and gelu", r->file, r->part, name);
     return GP_OK;
 }
 
@@ -81,12 +81,13 @@ static gp_status read_tower(const reader *r, const gp_json *object, const gp_tow
     GP_TRY(whole(r, object, "num_hidden_layers", fallback->layers, MOST_LAYERS, &out->layers));
     GP_TRY(whole(r, object, "num_attention_heads", fallback->heads, MOST_WIDTH, &out->heads));
     if (out->width % out->heads)
-        return gp_fail(r->err, GP_ERR_FORMAT, "'%s': %shidden_size %u is not a multiple of num_attention_heads %u",
-                       r->file, r->part, out->width, out->heads);
+        return gp_fail_path(r->err, GP_ERR_FORMAT, "'%s': %shidden_size %u is not a multiple of num_attention_heads %u",
+                            r->file, r->part, out->width, out->heads);
     const gp_json *value = field(object, "layer_norm_eps");
     double eps = 1e-5;
     if (value && (!gp_json_real(value, &eps) || !(eps >= 0 && eps <= 1)))
-        return gp_fail(r->err, GP_ERR_FORMAT, "'%s': %slayer_norm_eps is not a number from 0 to 1", r->file, r->part);
+        return gp_fail_path(r->err, GP_ERR_FORMAT, "'%s': %slayer_norm_eps is not a number from 0 to 1", r->file,
+                            r->part);
     out->eps = (float)eps;
     return read_activation(r, object, &out->activation);
 }
@@ -100,14 +101,15 @@ static gp_status read_image(const reader *r, const gp_json *object, gp_clip_conf
     GP_TRY(whole(r, object, "patch_size", 32, MOST_SIDE, &c->patch));
     GP_TRY(whole(r, object, "num_channels", 3, UINT32_MAX, &channels));
     if (channels != 3)
-        return gp_fail(r->err, GP_ERR_UNSUPPORTED, "'%s': %snum_channels is %u, goldpan reads pictures of 3", r->file,
-                       r->part, channels);
+        return gp_fail_path(r->err, GP_ERR_UNSUPPORTED, "'%s': %snum_channels is %u, goldpan reads pictures of 3",
+                            r->file, r->part, channels);
     if (c->patch > c->side)
-        return gp_fail(r->err, GP_ERR_FORMAT, "'%s': %spatch_size %u is larger than image_size %u", r->file, r->part,
-                       c->patch, c->side);
+        return gp_fail_path(r->err, GP_ERR_FORMAT, "'%s': %spatch_size %u is larger than image_size %u", r->file,
+                            r->part, c->patch, c->side);
     if (gp_clip_image_tokens(c) > MOST_TOKENS)
-        return gp_fail(r->err, GP_ERR_LIMIT, "'%s': %simage_size %u in patches of %u makes %zu tokens, more than %d",
-                       r->file, r->part, c->side, c->patch, gp_clip_image_tokens(c), MOST_TOKENS);
+        return gp_fail_path(r->err, GP_ERR_LIMIT,
+                            "'%s': %simage_size %u in patches of %u makes %zu tokens, more than %d", r->file, r->part,
+                            c->side, c->patch, gp_clip_image_tokens(c), MOST_TOKENS);
     c->has_image = true;
     return GP_OK;
 }
@@ -121,7 +123,7 @@ static gp_status read_text(const reader *r, const gp_json *object, gp_clip_confi
     const gp_json *value = field(object, "eos_token_id");
     c->eos = 49407;
     if (value && (!gp_json_i64(value, &c->eos) || c->eos < 0))
-        return gp_fail(r->err, GP_ERR_FORMAT, "'%s': %seos_token_id is not a whole number", r->file, r->part);
+        return gp_fail_path(r->err, GP_ERR_FORMAT, "'%s': %seos_token_id is not a whole number", r->file, r->part);
     c->has_text = true;
     return GP_OK;
 }
@@ -134,7 +136,7 @@ static gp_status part_of(reader *r, const gp_json *root, const char *dict, const
     r->part = value ? dict_part : plain_part;
     if (!value) value = field(root, plain);
     if (value && gp_json_kind_of(value) != GP_JSON_OBJECT)
-        return gp_fail(r->err, GP_ERR_FORMAT, "'%s': %s is not an object", r->file, r->part);
+        return gp_fail_path(r->err, GP_ERR_FORMAT, "'%s': %s is not an object", r->file, r->part);
     *out = value;
     return GP_OK;
 }
@@ -143,9 +145,10 @@ static gp_status read_root(const gp_json *root, const char *file, gp_clip_config
 {
     reader r = {file, "", err};
     const gp_json *part = NULL;
-    if (gp_json_kind_of(root) != GP_JSON_OBJECT) return gp_fail(err, GP_ERR_FORMAT, "'%s' is not a JSON object", file);
+    if (gp_json_kind_of(root) != GP_JSON_OBJECT)
+        return gp_fail_path(err, GP_ERR_FORMAT, "'%s' is not a JSON object", file);
     const gp_architecture *architecture = gp_architecture_find(gp_clip_architectures, root);
-    if (!architecture) return gp_fail(err, GP_ERR_UNSUPPORTED, "'%s' is not the config of a CLIP model", file);
+    if (!architecture) return gp_fail_path(err, GP_ERR_UNSUPPORTED, "'%s' is not the config of a CLIP model", file);
     const char *type = architecture->model_type;
     GP_TRY(whole(&r, root, "projection_dim", 512, MOST_WIDTH, &c->embedding));
     if (strcmp(type, "clip") == 0) {
@@ -164,7 +167,7 @@ gp_status gp_clip_config_parse(const char *json, size_t size, const char *file, 
     gp_json *root = NULL;
     gp_clip_config config = {0};
     gp_status st = gp_json_parse(json, size, false, 0, &root, err);
-    if (st != GP_OK) return gp_fail_within(err, st, "'%s'", file);
+    if (st != GP_OK) return gp_fail_path_within(err, st, "'%s'", file);
     st = read_root(root, file, &config, err);
     gp_json_free(root);
     if (st == GP_OK) *out = config;

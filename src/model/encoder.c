@@ -45,14 +45,15 @@ static gp_status unknown(const gp_json *config, const char *file, gp_error *err)
         gp_str_printf(&known, "%s%s", i ? ", " : "", types[i]->architectures[0].model_type);
     const char *list = known.failed ? "?" : known.data;
     gp_status st =
-        model_type ? gp_fail(err, GP_ERR_UNSUPPORTED, "'%s': model_type is '%.60s'; goldpan reads models of type %s",
-                             file, model_type, list)
-        : name
-            ? gp_fail(err, GP_ERR_UNSUPPORTED,
-                      "'%s' has no model_type, and its architecture is '%.60s'; goldpan reads models "
-                      "of type %s",
-                      file, name, list)
-            : gp_fail(err, GP_ERR_UNSUPPORTED, "'%s' has no model_type; goldpan reads models of type %s", file, list);
+        model_type
+            ? gp_fail_path(err, GP_ERR_UNSUPPORTED, "'%s': model_type is '%.60s'; goldpan reads models of type %s",
+                           file, model_type, list)
+        : name ? gp_fail_path(err, GP_ERR_UNSUPPORTED,
+                              "'%s' has no model_type, and its architecture is '%.60s'; goldpan reads models "
+                              "of type %s",
+                              file, name, list)
+               : gp_fail_path(err, GP_ERR_UNSUPPORTED, "'%s' has no model_type; goldpan reads models of type %s", file,
+                              list);
     gp_str_clear(&known);
     return st;
 }
@@ -61,12 +62,12 @@ static gp_status find_type(const gp_bytes *text, const char *file, const gp_enco
 {
     gp_json *config = NULL;
     gp_status st = gp_json_parse((const char *)text->data, text->size, false, 0, &config, err);
-    if (st != GP_OK) return gp_fail_within(err, st, "'%s'", file);
+    if (st != GP_OK) return gp_fail_path_within(err, st, "'%s'", file);
     *out = NULL;
     for (size_t i = 0; i < TYPES && !*out; i++)
         if (gp_architecture_find(types[i]->architectures, config)) *out = types[i];
     if (gp_json_kind_of(config) != GP_JSON_OBJECT)
-        st = gp_fail(err, GP_ERR_FORMAT, "'%s' is not a JSON object", file);
+        st = gp_fail_path(err, GP_ERR_FORMAT, "'%s' is not a JSON object", file);
     else if (!*out)
         st = unknown(config, file, err);
     gp_json_free(config);

@@ -28,12 +28,12 @@ gp_status gp_encoder_read_config(const char *folder, gp_bytes *out, char **path,
     if (!out->data) {
         other = gp_path_join(folder, "open_clip_config.json");
         if (other && access(other, F_OK) == 0)
-            GP_TRY_GOTO(gp_fail(err, GP_ERR_UNSUPPORTED,
-                                "'%s' is a model in open_clip's layout, which goldpan does not read: use its "
-                                "transformers version (with config.json)",
-                                folder));
-        GP_TRY_GOTO(gp_fail(err, GP_ERR_NOT_FOUND,
-                            access(folder, F_OK) == 0 ? "'%s' has no config.json" : "no folder '%s'", folder));
+            GP_TRY_GOTO(gp_fail_path(err, GP_ERR_UNSUPPORTED,
+                                     "'%s' is a model in open_clip's layout, which goldpan does not read: use its "
+                                     "transformers version (with config.json)",
+                                     folder));
+        GP_TRY_GOTO(gp_fail_path(err, GP_ERR_NOT_FOUND,
+                                 access(folder, F_OK) == 0 ? "'%s' has no config.json" : "no folder '%s'", folder));
     }
 out:
     gp_mem_free(other);
@@ -84,12 +84,12 @@ gp_status gp_encoder_read_preprocess(gp_encoder *encoder, uint32_t side, gp_erro
     }
     const char *file = nested && text.data ? nested : path;
     if (st != GP_OK) {
-        gp_fail_within(err, st, "'%s'", file);
+        gp_fail_path_within(err, st, "'%s'", file);
         goto out;
     }
     if (out->crop_w != side || out->crop_h != side)
-        GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "'%s' makes pictures of %u x %u, the model reads %u x %u", file,
-                            out->crop_w, out->crop_h, side, side));
+        GP_TRY_GOTO(gp_fail_path(err, GP_ERR_FORMAT, "'%s' makes pictures of %u x %u, the model reads %u x %u", file,
+                                 out->crop_w, out->crop_h, side, side));
     encoder->has_image = true;
 out:
     gp_mem_free(nested);
@@ -104,9 +104,9 @@ gp_status gp_encoder_read_tokenizer(gp_encoder *encoder, uint32_t vocabulary, gp
     gp_status st =
         gp_tokenizer_open_folder(encoder->folder, gp_encoder_tokenizer_kind(encoder), &encoder->tokenizer, &own);
     if (st == GP_ERR_NOT_FOUND) return GP_OK; /* images alone need none */
-    if (st != GP_OK) return gp_fail(err, st, "%s", own.message);
+    if (st != GP_OK) return gp_fail_as(err, st, &own);
     if (gp_tokenizer_size(encoder->tokenizer) > vocabulary)
-        return gp_fail(err, GP_ERR_FORMAT, "'%s': the tokenizer has ids up to %zu, the model only %u", encoder->folder,
-                       gp_tokenizer_size(encoder->tokenizer) - 1, vocabulary);
+        return gp_fail_path(err, GP_ERR_FORMAT, "'%s': the tokenizer has ids up to %zu, the model only %u",
+                            encoder->folder, gp_tokenizer_size(encoder->tokenizer) - 1, vocabulary);
     return GP_OK;
 }

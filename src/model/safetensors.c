@@ -60,23 +60,23 @@ static bool count_entry(void *user, const char *key, const gp_json *value)
 static gp_status measure(const gp_json *shape, unsigned bits, gp_tensor *t, gp_error *err)
 {
     if (gp_json_kind_of(shape) != GP_JSON_ARRAY)
-        return gp_fail(err, GP_ERR_FORMAT, "'%s': tensor '%s' has no shape", t->file, t->name);
+        return gp_fail_path(err, GP_ERR_FORMAT, "'%s': tensor '%s' has no shape", t->file, t->name);
     t->dims = gp_json_count(shape);
     if (t->dims > GP_TENSOR_DIMS)
-        return gp_fail(err, GP_ERR_FORMAT, "'%s': tensor '%s' has %zu dimensions, more than %d", t->file, t->name,
-                       t->dims, GP_TENSOR_DIMS);
+        return gp_fail_path(err, GP_ERR_FORMAT, "'%s': tensor '%s' has %zu dimensions, more than %d", t->file, t->name,
+                            t->dims, GP_TENSOR_DIMS);
     size_t total = 1;
     for (size_t i = 0; i < t->dims; i++) {
         if (!gp_json_u64(gp_json_at(shape, i), &t->shape[i]))
-            return gp_fail(err, GP_ERR_FORMAT, "'%s': tensor '%s' has a shape that is not made of whole numbers",
-                           t->file, t->name);
+            return gp_fail_path(err, GP_ERR_FORMAT, "'%s': tensor '%s' has a shape that is not made of whole numbers",
+                                t->file, t->name);
         if (t->shape[i] > SIZE_MAX || !gp_size_mul(total, (size_t)t->shape[i], &total))
-            return gp_fail(err, GP_ERR_FORMAT, "'%s': the shape of tensor '%s' overflows", t->file, t->name);
+            return gp_fail_path(err, GP_ERR_FORMAT, "'%s': the shape of tensor '%s' overflows", t->file, t->name);
     }
     if (!gp_size_mul(total, bits, &total))
-        return gp_fail(err, GP_ERR_FORMAT, "'%s': the shape of tensor '%s' overflows", t->file, t->name);
+        return gp_fail_path(err, GP_ERR_FORMAT, "'%s': the shape of tensor '%s' overflows", t->file, t->name);
     if (total % 8 != 0)
-        return gp_fail(err, GP_ERR_FORMAT, "'%s': tensor '%s' does not fill whole bytes", t->file, t->name);
+        return gp_fail_path(err, GP_ERR_FORMAT, "'%s': tensor '%s' does not fill whole bytes", t->file, t->name);
     t->bytes = total / 8;
     return GP_OK;
 }
@@ -84,27 +84,28 @@ static gp_status measure(const gp_json *shape, unsigned bits, gp_tensor *t, gp_e
 static gp_status read_entry(walk *w, const gp_json *value, gp_tensor *t)
 {
     if (gp_json_kind_of(value) != GP_JSON_OBJECT)
-        return gp_fail(w->err, GP_ERR_FORMAT, "'%s': tensor '%s' is not described by an object", t->file, t->name);
+        return gp_fail_path(w->err, GP_ERR_FORMAT, "'%s': tensor '%s' is not described by an object", t->file, t->name);
     const char *dtype = gp_json_text(gp_json_get(value, "dtype"), NULL);
-    if (!dtype) return gp_fail(w->err, GP_ERR_FORMAT, "'%s': tensor '%s' has no dtype", t->file, t->name);
+    if (!dtype) return gp_fail_path(w->err, GP_ERR_FORMAT, "'%s': tensor '%s' has no dtype", t->file, t->name);
     unsigned bits = 0;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(kinds[i].name, dtype) == 0) t->dtype = kinds[i].name, bits = kinds[i].bits;
     if (!bits)
-        return gp_fail(w->err, GP_ERR_FORMAT, "'%s': tensor '%s' has a dtype that is not known", t->file, t->name);
+        return gp_fail_path(w->err, GP_ERR_FORMAT, "'%s': tensor '%s' has a dtype that is not known", t->file, t->name);
     GP_TRY(measure(gp_json_get(value, "shape"), bits, t, w->err));
 
     const gp_json *range = gp_json_get(value, "data_offsets");
     uint64_t begin, end;
     if (gp_json_kind_of(range) != GP_JSON_ARRAY || gp_json_count(range) != 2 ||
         !gp_json_u64(gp_json_at(range, 0), &begin) || !gp_json_u64(gp_json_at(range, 1), &end))
-        return gp_fail(w->err, GP_ERR_FORMAT, "'%s': tensor '%s' has no data_offsets [begin, end]", t->file, t->name);
+        return gp_fail_path(w->err, GP_ERR_FORMAT, "'%s': tensor '%s' has no data_offsets [begin, end]", t->file,
+                            t->name);
     if (begin > end || end > w->size)
-        return gp_fail(w->err, GP_ERR_FORMAT, "'%s': tensor '%s' lies at bytes %llu to %llu of %llu", t->file, t->name,
-                       (unsigned long long)begin, (unsigned long long)end, (unsigned long long)w->size);
+        return gp_fail_path(w->err, GP_ERR_FORMAT, "'%s': tensor '%s' lies at bytes %llu to %llu of %llu", t->file,
+                            t->name, (unsigned long long)begin, (unsigned long long)end, (unsigned long long)w->size);
     if (end - begin != t->bytes)
-        return gp_fail(w->err, GP_ERR_FORMAT, "'%s': tensor '%s' has %llu bytes, but its shape needs %zu", t->file,
-                       t->name, (unsigned long long)(end - begin), t->bytes);
+        return gp_fail_path(w->err, GP_ERR_FORMAT, "'%s': tensor '%s' has %llu bytes, but its shape needs %zu", t->file,
+                            t->name, (unsigned long long)(end - begin), t->bytes);
     t->offset = w->begin + begin;
     return GP_OK;
 }
@@ -124,12 +125,13 @@ static bool fill_entry(void *user, const char *key, const gp_json *value)
     if (strcmp(key, "__metadata__") == 0) {
         bool ok = gp_json_kind_of(value) == GP_JSON_OBJECT;
         if (ok) gp_json_each(value, metadata_is_text, &ok);
-        if (!ok) w->status = gp_fail(w->err, GP_ERR_FORMAT, "'%s': __metadata__ is not a map of texts", s->path);
+        if (!ok) w->status = gp_fail_path(w->err, GP_ERR_FORMAT, "'%s': __metadata__ is not a map of texts", s->path);
         return ok;
     }
     if (!name_is_fit(key)) {
-        w->status = gp_fail(w->err, GP_ERR_FORMAT,
-                            "'%s': a tensor's name is empty, longer than %u bytes or unprintable", s->path, NAME_LIMIT);
+        w->status =
+            gp_fail_path(w->err, GP_ERR_FORMAT, "'%s': a tensor's name is empty, longer than %u bytes or unprintable",
+                         s->path, NAME_LIMIT);
         return false;
     }
     assert(s->count < w->capacity);
@@ -168,16 +170,17 @@ static gp_status check_tiling(walk *w)
         const gp_tensor *t = &s->tensors[i];
         uint64_t begin = t->offset - w->begin;
         if (begin < at)
-            return gp_fail(w->err, GP_ERR_FORMAT, "'%s': tensor '%s' overlaps tensor '%s'", s->path, t->name, before);
+            return gp_fail_path(w->err, GP_ERR_FORMAT, "'%s': tensor '%s' overlaps tensor '%s'", s->path, t->name,
+                                before);
         if (begin > at)
-            return gp_fail(w->err, GP_ERR_FORMAT, "'%s': %llu bytes before tensor '%s' belong to no tensor", s->path,
-                           (unsigned long long)(begin - at), t->name);
+            return gp_fail_path(w->err, GP_ERR_FORMAT, "'%s': %llu bytes before tensor '%s' belong to no tensor",
+                                s->path, (unsigned long long)(begin - at), t->name);
         at = begin + t->bytes;
         before = t->name;
     }
     if (at != w->size)
-        return gp_fail(w->err, GP_ERR_FORMAT, "'%s': %llu bytes at the end belong to no tensor", s->path,
-                       (unsigned long long)(w->size - at));
+        return gp_fail_path(w->err, GP_ERR_FORMAT, "'%s': %llu bytes at the end belong to no tensor", s->path,
+                            (unsigned long long)(w->size - at));
     return GP_OK;
 }
 
@@ -187,11 +190,11 @@ static gp_status frame(const uint8_t first[8], uint64_t size, const char *path, 
     uint64_t n = 0;
     for (int i = 7; i >= 0; i--) n = n << 8 | first[i];
     if (n > HEADER_LIMIT)
-        return gp_fail(err, GP_ERR_FORMAT, "'%s' is not a safetensors file: its header would have %llu bytes", path,
-                       (unsigned long long)n);
+        return gp_fail_path(err, GP_ERR_FORMAT, "'%s' is not a safetensors file: its header would have %llu bytes",
+                            path, (unsigned long long)n);
     if (n > size - 8)
-        return gp_fail(err, GP_ERR_FORMAT, "'%s' is cut off: its header has %llu bytes, the file %llu", path,
-                       (unsigned long long)n, (unsigned long long)size);
+        return gp_fail_path(err, GP_ERR_FORMAT, "'%s' is cut off: its header has %llu bytes, the file %llu", path,
+                            (unsigned long long)n, (unsigned long long)size);
     *length = (size_t)n;
     return GP_OK;
 }
@@ -203,10 +206,11 @@ static gp_status parse(const char *text, size_t length, uint64_t size, const cha
     gp_json *root = NULL;
     gp_status st;
     if (length == 0 || *text != '{')
-        return gp_fail(err, GP_ERR_FORMAT, "'%s' is not a safetensors file: its header is not a JSON object", path);
+        return gp_fail_path(err, GP_ERR_FORMAT, "'%s' is not a safetensors file: its header is not a JSON object",
+                            path);
     st = gp_json_parse(text, length, true, HEADER_DEPTH, &root, err);
     if (st != GP_OK) {
-        gp_fail_within(err, st, "'%s': header", path);
+        gp_fail_path_within(err, st, "'%s': header", path);
         goto out;
     }
     walk w = {.shard = &s, .begin = 8 + length, .size = size - 8 - length, .err = err};
@@ -231,8 +235,8 @@ out:
 
 static gp_status too_short(uint64_t size, const char *path, gp_error *err)
 {
-    return gp_fail(err, GP_ERR_FORMAT, "'%s' is too short for a safetensors file (%llu bytes)", path,
-                   (unsigned long long)size);
+    return gp_fail_path(err, GP_ERR_FORMAT, "'%s' is too short for a safetensors file (%llu bytes)", path,
+                        (unsigned long long)size);
 }
 
 gp_status gp_shard_parse(const uint8_t *data, size_t size, const char *path, gp_shard *out, gp_error *err)

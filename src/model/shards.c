@@ -104,17 +104,17 @@ static gp_status shard_named(reader *r, const char *tensor, const char *name, gp
     for (size_t i = 0; i < set->shard_count; i++)
         if (strcmp(gp_path_base(set->shards[i].path), name) == 0) return *out = &set->shards[i], GP_OK;
     if (!shard_name_is_fit(name))
-        return gp_fail(r->err, GP_ERR_FORMAT,
-                       "'%s': tensor '%.200s' is said to be in a file that is not a "
-                       ".safetensors file of the same folder",
-                       r->index, tensor);
+        return gp_fail_path(r->err, GP_ERR_FORMAT,
+                            "'%s': tensor '%.200s' is said to be in a file that is not a "
+                            ".safetensors file of the same folder",
+                            r->index, tensor);
     if (set->shard_count == SHARD_LIMIT)
-        return gp_fail(r->err, GP_ERR_LIMIT, "'%s' names more than %u files", r->index, SHARD_LIMIT);
+        return gp_fail_path(r->err, GP_ERR_LIMIT, "'%s' names more than %u files", r->index, SHARD_LIMIT);
     char *path = gp_path_join(r->folder, name);
     if (!path) return gp_fail(r->err, GP_ERR_MEMORY, "out of memory for a path");
     gp_status st;
     if (access(path, F_OK) != 0)
-        st = gp_fail(r->err, GP_ERR_NOT_FOUND, "'%s' is missing, though '%s' names it", path, r->index);
+        st = gp_fail_path(r->err, GP_ERR_NOT_FOUND, "'%s' is missing, though '%s' names it", path, r->index);
     else
         st = gp_shard_open(path, &set->shards[set->shard_count], r->err);
     gp_mem_free(path);
@@ -128,7 +128,8 @@ static bool read_index_entry(void *user, const char *key, const gp_json *value)
     const char *file = gp_json_text(value, NULL);
     gp_shard *shard = NULL;
     if (!file) {
-        r->status = gp_fail(r->err, GP_ERR_FORMAT, "'%s': the file of tensor '%.200s' is not a text", r->index, key);
+        r->status =
+            gp_fail_path(r->err, GP_ERR_FORMAT, "'%s': the file of tensor '%.200s' is not a text", r->index, key);
         return false;
     }
     r->status = shard_named(r, key, file, &shard);
@@ -152,12 +153,12 @@ static gp_status open_index(const char *folder, const char *index, gp_tensors **
     GP_TRY_GOTO(gp_file_read(index, INDEX_LIMIT, &text, err));
     st = gp_json_parse((const char *)text.data, text.size, true, 8, &root, err);
     if (st != GP_OK) {
-        gp_fail_within(err, st, "'%s'", index);
+        gp_fail_path_within(err, st, "'%s'", index);
         goto out;
     }
     const gp_json *map = gp_json_get(root, "weight_map");
     if (gp_json_kind_of(map) != GP_JSON_OBJECT || gp_json_count(map) == 0)
-        GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "'%s' has no weight_map", index));
+        GP_TRY_GOTO(gp_fail_path(err, GP_ERR_FORMAT, "'%s' has no weight_map", index));
     GP_TRY_GOTO(set_new(SHARD_LIMIT, &set, err));
     GP_TRY_GOTO(gp_alloc((void **)&set->tensors, gp_json_count(map), sizeof *set->tensors, "the list of tensors", err));
     reader r = {.set = set, .folder = folder, .index = index, .err = err};
@@ -188,12 +189,12 @@ static gp_status nothing_here(const char *folder, gp_error *err)
         bool there = access(path, F_OK) == 0;
         gp_mem_free(path);
         if (there)
-            return gp_fail(err, GP_ERR_UNSUPPORTED,
-                           "'%s' has no model.safetensors, only %s, which goldpan does not read: use the model's "
-                           "transformers version with safetensors",
-                           folder, others[i]);
+            return gp_fail_path(err, GP_ERR_UNSUPPORTED,
+                                "'%s' has no model.safetensors, only %s, which goldpan does not read: use the model's "
+                                "transformers version with safetensors",
+                                folder, others[i]);
     }
-    return gp_fail(err, GP_ERR_NOT_FOUND, "'%s' has no model.safetensors", folder);
+    return gp_fail_path(err, GP_ERR_NOT_FOUND, "'%s' has no model.safetensors", folder);
 }
 
 gp_status gp_tensors_open_folder(const char *folder, gp_tensors **out, gp_error *err)
@@ -247,9 +248,9 @@ gp_status gp_tensors_strip(gp_tensors *set, const char *prefix, gp_error *err)
     if (set->count) qsort(set->tensors, set->count, sizeof *set->tensors, by_name);
     for (size_t i = 1; i < set->count; i++)
         if (strcmp(set->tensors[i - 1].name, set->tensors[i].name) == 0)
-            return gp_fail(err, GP_ERR_FORMAT,
-                           "'%s' has both tensor '%s%s' and tensor '%s'; goldpan cannot tell which to use",
-                           set->tensors[i].file, prefix, set->tensors[i].name, set->tensors[i].name);
+            return gp_fail_path(err, GP_ERR_FORMAT,
+                                "'%s' has both tensor '%s%s' and tensor '%s'; goldpan cannot tell which to use",
+                                set->tensors[i].file, prefix, set->tensors[i].name, set->tensors[i].name);
     return GP_OK;
 }
 

@@ -154,14 +154,14 @@ static gp_status find(loader *l, const char *name, const char *letters, const si
     bool scalar = dims == 0 && t->dims == 1 && t->shape[0] == 1; /* shape [1] in place of [] is harmless */
     if (!scalar && (t->dims != dims || memcmp(t->shape, shape, dims * sizeof *shape) != 0)) {
         shape_text(t->shape, t->dims, found, sizeof found);
-        return gp_fail(l->err, GP_ERR_FORMAT, "'%s': tensor '%s%s' has the shape %s, config.json says %s", t->file,
-                       l->prefix, name, found, wanted);
+        return gp_fail_path(l->err, GP_ERR_FORMAT, "'%s': tensor '%s%s' has the shape %s, config.json says %s", t->file,
+                            l->prefix, name, found, wanted);
     }
     gp_dtype dtype;
     if (!dtype_of(t, &dtype))
-        return gp_fail(l->err, GP_ERR_UNSUPPORTED,
-                       "'%s': tensor '%s%s' is stored as %s; goldpan reads F32, F16 and BF16", t->file, l->prefix, name,
-                       t->dtype);
+        return gp_fail_path(l->err, GP_ERR_UNSUPPORTED,
+                            "'%s': tensor '%s%s' is stored as %s; goldpan reads F32, F16 and BF16", t->file, l->prefix,
+                            name, t->dtype);
     l->w->dtype = !l->w->dtype || strcmp(l->w->dtype, t->dtype) == 0 ? t->dtype : "mixed";
     l->w->parameters += count;
     *out = t;
@@ -226,8 +226,9 @@ static gp_status find_all(loader *l)
         GP_TRY(read_floats(l, scale, &value, l->err));
         l->w->logit_scale = exp((double)value);
         if (!isfinite(l->w->logit_scale))
-            return gp_fail(l->err, GP_ERR_FORMAT, "'%s': tensor '%slogit_scale' is %g, whose exponential is not finite",
-                           scale->file, l->prefix, (double)value);
+            return gp_fail_path(l->err, GP_ERR_FORMAT,
+                                "'%s': tensor '%slogit_scale' is %g, whose exponential is not finite", scale->file,
+                                l->prefix, (double)value);
     }
     return GP_OK;
 }
@@ -281,9 +282,10 @@ static gp_status take_prefix(loader *l, char *prefix, size_t size)
         snprintf(partial, sizeof partial, "%s", here);
         if (!has_all(l->set, here, c)) continue;
         if (*found)
-            return gp_fail(l->err, GP_ERR_FORMAT,
-                           "'%s' holds two models, one below '%s' and one below '%s'; goldpan cannot tell which to use",
-                           t->file, found, here);
+            return gp_fail_path(
+                l->err, GP_ERR_FORMAT,
+                "'%s' holds two models, one below '%s' and one below '%s'; goldpan cannot tell which to use", t->file,
+                found, here);
         snprintf(found, sizeof found, "%s", here);
     }
     if (*found || candidates == 1) snprintf(prefix, size, "%s", *found ? found : partial);
@@ -323,9 +325,9 @@ static size_t count_of(const gp_tensor *t)
 /* One NaN makes all scores NaN, so a model with such a number is rejected. */
 static gp_status bad_numbers(const loader *l, const gp_tensor *t, size_t bad, gp_error *err)
 {
-    return gp_fail(err, GP_ERR_FORMAT,
-                   "'%s': tensor '%s%s' has %zu of %zu values that are not finite (NaN or infinite)", t->file,
-                   l->prefix, t->name, bad, count_of(t));
+    return gp_fail_path(err, GP_ERR_FORMAT,
+                        "'%s': tensor '%s%s' has %zu of %zu values that are not finite (NaN or infinite)", t->file,
+                        l->prefix, t->name, bad, count_of(t));
 }
 
 /* Reads all bytes of a tensor; every number must be finite. */
@@ -561,7 +563,7 @@ static gp_status load_all(loader *l)
     for (int i = 0; i < threads; i++)
         if (j.failed[i].error.status != GP_OK && j.failed[i].task < first) {
             first = j.failed[i].task;
-            st = gp_fail(l->err, j.failed[i].error.status, "%s", j.failed[i].error.message);
+            st = gp_fail_as(l->err, j.failed[i].error.status, &j.failed[i].error);
         }
     gp_mem_free(j.failed);
     return st;

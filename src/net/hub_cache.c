@@ -46,7 +46,7 @@ static gp_status expand_home(const char *path, char **out, gp_error *err)
 {
     if (path[0] == '~' && (path[1] == '/' || !path[1])) {
         const char *home = env("HOME");
-        if (!home) return gp_fail(err, GP_ERR_USAGE, "cannot expand '%s': HOME is not set", path);
+        if (!home) return gp_fail_path(err, GP_ERR_USAGE, "cannot expand '%s': HOME is not set", path);
         *out = path[1] ? gp_path_join(home, path + 2) : gp_str_dup(home);
     } else
         *out = gp_str_dup(path);
@@ -214,7 +214,7 @@ gp_status gp_hub_absent_note(const gp_hub_repo *repo, const char *commit, const 
     if (st == GP_OK) {
         int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
         if (fd < 0)
-            st = gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", path);
+            st = gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot write '%s'", path);
         else
             close(fd);
     }
@@ -347,18 +347,18 @@ gp_status gp_hub_link(const gp_hub_repo *repo, const char *commit, const char *f
         unlink(beside.data);
         if (symlink(target.data, beside.data) == 0) {
             if (rename(beside.data, entry) != 0 && access(entry, R_OK) != 0) {
-                st = gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", entry);
+                st = gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot write '%s'", entry);
                 unlink(beside.data);
             }
             goto out;
         }
         if (errno != EPERM && errno != ENOSYS && errno != EOPNOTSUPP)
-            GP_TRY_GOTO(gp_fail_errno(err, GP_ERR_IO, errno, "cannot link '%s'", entry));
+            GP_TRY_GOTO(gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot link '%s'", entry));
     }
     if (!fresh)
         st = gp_file_copy(blob, entry, err);
     else if (rename(blob, entry) != 0)
-        st = gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", entry);
+        st = gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot write '%s'", entry);
 out:
     gp_str_clear(&target);
     gp_str_clear(&beside);
@@ -377,7 +377,7 @@ gp_status gp_hub_lock(const gp_hub_repo *repo, const char *etag, bool (*progress
     for (;;) {
         struct stat info;
         int fd = open(path.data, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-        if (fd < 0) GP_TRY_GOTO(gp_fail_errno(err, GP_ERR_IO, errno, "cannot open '%s'", path.data));
+        if (fd < 0) GP_TRY_GOTO(gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot open '%s'", path.data));
         if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
             if (fstat(fd, &info) == 0 && info.st_nlink > 0) {
                 *lock = fd;

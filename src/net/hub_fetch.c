@@ -37,7 +37,7 @@ static bool receive(void *user, const void *bytes, size_t size)
 /* Let go of what is in .incomplete and begin again. */
 static gp_status start_over(gp_hub_job *job, const char *path, gp_error *err)
 {
-    if (ftruncate(job->fd, 0) != 0) return gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", path);
+    if (ftruncate(job->fd, 0) != 0) return gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot write '%s'", path);
     job->done -= job->at;
     job->at = 0;
     return GP_OK;
@@ -62,7 +62,7 @@ static gp_status transfer(gp_hub_job *job, const gp_hub_file *file, const char *
     if (!url) GP_TRY_GOTO(gp_hub_no_memory(err));
     job->write_error = 0, job->too_long = false;
     st = gp_http_send(job->http, &request, &r, err);
-    if (job->write_error) GP_TRY_GOTO(gp_fail_errno(err, GP_ERR_IO, job->write_error, "cannot write '%s'", path));
+    if (job->write_error) GP_TRY_GOTO(gp_fail_path_errno(err, GP_ERR_IO, job->write_error, "cannot write '%s'", path));
     if (job->too_long)
         GP_TRY_GOTO(
             gp_fail(err, GP_ERR_FORMAT, "'%s' of model '%s' is longer than the hub stated", file->name, job->name));
@@ -103,7 +103,7 @@ static gp_status fill(gp_hub_job *job, const gp_hub_file *file, const char *blob
     if (path.failed) GP_TRY_GOTO(gp_hub_no_memory(err));
     job->fd = open(path.data, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (job->fd < 0 || fstat(job->fd, &info) != 0)
-        GP_TRY_GOTO(gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", path.data));
+        GP_TRY_GOTO(gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot write '%s'", path.data));
     job->limit = file->sized ? file->size : UINT64_MAX;
     job->at = (uint64_t)info.st_size;
     job->done += job->at;
@@ -126,7 +126,7 @@ static gp_status fill(gp_hub_job *job, const gp_hub_file *file, const char *blob
         GP_TRY_GOTO(start_over(job, path.data, err)); /* the part from before may be the wrong one */
     }
     if (fsync(job->fd) != 0 || rename(path.data, blob) != 0)
-        GP_TRY_GOTO(gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", blob));
+        GP_TRY_GOTO(gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot write '%s'", blob));
 out:
     if (job->fd >= 0) close(job->fd);
     job->fd = -1;
@@ -141,7 +141,7 @@ static gp_status recheck(gp_hub_job *job, const gp_hub_file *file, const char *p
     if (access(path, R_OK) != 0) return GP_OK;
     GP_TRY(hash_right(job, path, file->etag, &right, err));
     if (!right && unlink(path) != 0)
-        return gp_fail_errno(err, GP_ERR_IO, errno, "cannot remove the damaged '%s'", path);
+        return gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot remove the damaged '%s'", path);
     return GP_OK;
 }
 

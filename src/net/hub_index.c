@@ -81,7 +81,7 @@ gp_status gp_hub_shards_read(const char *path, char ***names, size_t *count, gp_
     GP_TRY(gp_file_read(path, MAX_INDEX, &bytes, err));
     gp_status st = gp_hub_shards((const char *)bytes.data, bytes.size, names, count, err);
     gp_bytes_clear(&bytes);
-    return st == GP_OK ? st : gp_fail_within(err, st, "'%s'", path);
+    return st == GP_OK ? st : gp_fail_path_within(err, st, "'%s'", path);
 }
 
 void gp_hub_shards_free(char **names, size_t count)

@@ -26,8 +26,8 @@ gp_status gp_sha_file(const char *path, gp_sha_kind kind, bool (*progress)(void 
     struct stat info;
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) GP_TRY_GOTO(gp_fail_errno(err, GP_ERR_IO, errno, "cannot open '%s'", path));
-    if (fstat(fd, &info) != 0) GP_TRY_GOTO(gp_fail_errno(err, GP_ERR_IO, errno, "cannot read '%s'", path));
+    if (fd < 0) GP_TRY_GOTO(gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot open '%s'", path));
+    if (fstat(fd, &info) != 0) GP_TRY_GOTO(gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot read '%s'", path));
     GP_TRY_GOTO(gp_alloc((void **)&buffer, CHUNK, 1, "hashing", err));
     if (!ctx || !EVP_DigestInit_ex(ctx, kind == GP_SHA256 ? EVP_sha256() : EVP_sha1(), NULL))
         GP_TRY_GOTO(gp_fail(err, GP_ERR_UNSUPPORTED, "libcrypto refuses %s", kind == GP_SHA256 ? "SHA-256" : "SHA-1"));
@@ -39,7 +39,7 @@ gp_status gp_sha_file(const char *path, gp_sha_kind kind, bool (*progress)(void 
     for (;;) {
         ssize_t got = read(fd, buffer, CHUNK);
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) GP_TRY_GOTO(gp_fail_errno(err, GP_ERR_IO, errno, "cannot read '%s'", path));
+        if (got < 0) GP_TRY_GOTO(gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot read '%s'", path));
         if (got == 0) break;
         EVP_DigestUpdate(ctx, buffer, (size_t)got);
         if (progress && !progress(user)) GP_TRY_GOTO(gp_fail(err, GP_ERR_STOPPED, "stopped"));

@@ -75,7 +75,7 @@ static gp_status place_row(export_run *r, const gp_row *row, char **name, gp_err
     gp_status st = gp_hash_from_hex(row->file_hash, &hash)
                        ? gp_export_files_put(r->places, path, &hash, name, &placed, &why)
                        : gp_fail(&why, GP_ERR_FORMAT, "the catalog has no hash of this file");
-    if (st == GP_ERR_MEMORY || st == GP_ERR_UNSUPPORTED) return gp_fail(err, st, "%s", why.message);
+    if (st == GP_ERR_MEMORY || st == GP_ERR_UNSUPPORTED) return gp_fail_as(err, st, &why);
     if (st != GP_OK) {
         r->counts.failed++;
         (void)gp_cat_failure_put(r->cat, path, 0, 0, row->image, "export", why.message, gp_error_passes(&why), NULL);
@@ -94,11 +94,11 @@ static gp_status list_name(export_run *r, const char *path, const char *name, gp
 {
     struct stat own;
     char *folder = gp_path_folder(path);
-    if (!folder) return gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
+    if (!folder) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
     bool same = stat(folder, &own) == 0 && own.st_dev == r->folder.st_dev && own.st_ino == r->folder.st_ino;
     if (!same) gp_str_printf(&r->names, "%s\n", name);
     gp_mem_free(folder);
-    return r->names.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", path) : GP_OK;
+    return r->names.failed ? gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", path) : GP_OK;
 }
 
 static gp_status on_row(export_run *r, const gp_row *row, gp_error *err)

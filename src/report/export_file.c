@@ -167,12 +167,12 @@ static gp_status put_link(const char *source, const gp_hash *hash, const gp_expo
         if (errno == EEXIST)
             st = GP_ERR_STOPPED;
         else if (hard && errno == EXDEV)
-            st = gp_fail(
+            st = gp_fail_path(
                 err, GP_ERR_UNSUPPORTED,
                 "'%s' and '%s' are on different disks, and a hard link cannot cross disks; copy instead (--copy)",
                 source, p->folder);
         else
-            st = gp_fail_errno(err, GP_ERR_IO, errno, "cannot link to '%s'", target);
+            st = gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot link to '%s'", target);
     } else if (!leads_to(target, file)) {
         unlink(target);
         st = gp_fail(err, GP_ERR_NOT_FOUND, "the file was replaced while it was linked");
@@ -193,7 +193,7 @@ static gp_status try_name(gp_export_files *p, const char *source, const gp_hash 
 {
     char *target = gp_path_join(p->folder, name);
     gp_status st = GP_OK;
-    if (!target) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the export of '%s'", source);
+    if (!target) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the export of '%s'", source);
     if (exists(target)) {
         st = is_there(target, hash, same, err);
         if (st == GP_OK && !*same) st = GP_ERR_STOPPED;
@@ -214,7 +214,7 @@ gp_status gp_export_files_put(gp_export_files *p, const char *source, const gp_h
         bool same = false;
         char *file = numbered(gp_path_base(source), number, p->longest);
         gp_status st = file ? try_name(p, source, hash, file, &same, err)
-                            : gp_fail(err, GP_ERR_MEMORY, "out of memory for the export of '%s'", source);
+                            : gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the export of '%s'", source);
         if (st == GP_OK) {
             *name = file;
             *placed = !same;
@@ -223,5 +223,5 @@ gp_status gp_export_files_put(gp_export_files *p, const char *source, const gp_h
         gp_mem_free(file);
         if (st != GP_ERR_STOPPED) return st;
     }
-    return gp_fail(err, GP_ERR_LIMIT, "no free name in '%s' for '%s'", p->folder, source);
+    return gp_fail_path(err, GP_ERR_LIMIT, "no free name in '%s' for '%s'", p->folder, source);
 }

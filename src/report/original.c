@@ -17,13 +17,12 @@ static gp_status in_few_words(gp_status st, const gp_error *why, gp_error *err)
     if (st == GP_ERR_NOT_FOUND) return gp_fail(err, st, "the file is not there");
     if (st == GP_ERR_IO && why->number) return gp_fail_errno(err, st, why->number, "the file cannot be read");
     if (st == GP_ERR_IO) return gp_fail(err, st, "the file cannot be read");
-    return gp_fail(err, st, "%s", why->message);
+    return gp_fail_as(err, st, why);
 }
 
 static gp_status check_begin(const uint8_t *bytes, size_t size, gp_error *err)
 {
-    const char *seems = NULL;
-    if (gp_image_sniff(bytes, size, &seems) != GP_FORMAT_UNKNOWN) return GP_OK;
+    if (gp_image_sniff(bytes, size, NULL) != GP_FORMAT_UNKNOWN) return GP_OK;
     return gp_fail(err, GP_ERR_FORMAT, "the file is not an image that goldpan can read");
 }
 

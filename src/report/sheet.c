@@ -169,7 +169,7 @@ static bool draw_cell(gp_canvas *canvas, const layout *l, const gp_sheet_cell *c
     float px = x + floorf((float)(l->thumb - w) / 2), py = y + (float)(row_h - h);
     gp_status st = gp_sheet_picture(cell, l->thumb, &rgb, &w, &h, &why);
     if (st == GP_ERR_MEMORY) {
-        *fatal = gp_fail(err, st, "%s", why.message);
+        *fatal = gp_fail_as(err, st, &why);
         return false;
     }
     if (st == GP_OK)
@@ -275,7 +275,7 @@ static gp_status check_options(gp_catalog *cat, const gp_sheet_options *o, bool 
     const char *extension = gp_path_extension(o->file);
     *jpeg = gp_str_equal_nocase(extension, ".jpg") || gp_str_equal_nocase(extension, ".jpeg");
     if (!*jpeg && !gp_str_equal_nocase(extension, ".png"))
-        return gp_fail(err, GP_ERR_USAGE, "the sheet '%s' must end in .png, .jpg or .jpeg", o->file);
+        return gp_fail_path(err, GP_ERR_USAGE, "the sheet '%s' must end in .png, .jpg or .jpeg", o->file);
     if (o->thumb < 16 || o->thumb > 2048)
         return gp_fail(err, GP_ERR_USAGE, "a thumbnail of %u pixels: it must be 16 to 2048", (unsigned)o->thumb);
     if (o->max_candidates < 1 || o->max_candidates > 1000)
@@ -288,7 +288,7 @@ static gp_status check_options(gp_catalog *cat, const gp_sheet_options *o, bool 
     GP_TRY(gp_cat_rows_open(cat, &query, &rows, err));
     gp_status st = gp_cat_rows_next(rows, &row, err);
     if (st == GP_OK && row)
-        st = gp_fail(err, GP_ERR_USAGE, "the sheet '%s' would replace an image of the catalog", o->file);
+        st = gp_fail_path(err, GP_ERR_USAGE, "the sheet '%s' would replace an image of the catalog", o->file);
     gp_cat_rows_close(rows);
     return st;
 }
@@ -313,7 +313,7 @@ gp_status gp_report_sheet(gp_catalog *cat, const gp_sheet_options *options, gp_r
         GP_TRY_GOTO(gp_sheet_collect(cat, scorer, fits, options->max_candidates, &rows, err));
         rows.one = "prompt", rows.many = "prompts";
         if (rows.count == 0)
-            GP_TRY_GOTO(gp_fail(err, GP_ERR_NOT_FOUND, "nothing is picked yet in catalog '%s'", gp_cat_path(cat)));
+            GP_TRY_GOTO(gp_fail_path(err, GP_ERR_NOT_FOUND, "nothing is picked yet in catalog '%s'", gp_cat_path(cat)));
     } else {
         GP_TRY(gp_cat_scorer_last(cat, &scorer, err));
         GP_TRY_GOTO(gp_sheet_collect_found(cat, scorer, options->by, fits, options->max_candidates, &rows, err));

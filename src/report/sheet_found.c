@@ -163,7 +163,7 @@ gp_status gp_sheet_collect_found(gp_catalog *cat, const char *scorer, gp_sheet_b
     else
         GP_TRY_GOTO(gp_cat_categories_visit(cat, scorer, take_category, &c, err));
     if (by == GP_SHEET_CATEGORIES && c.status == GP_OK) GP_TRY_GOTO(category_members(cat, scorer, &c, err));
-    if (c.status != GP_OK) GP_TRY_GOTO(gp_fail(err, c.status, "%s", c.error.message));
+    if (c.status != GP_OK) GP_TRY_GOTO(gp_fail_as(err, c.status, &c.error));
     if (c.count) qsort(c.members, c.count, sizeof *c.members, by_image);
     GP_TRY_GOTO(fill_rows(cat, scorer, &c, err));
     if (out->columns == 0) out->columns = 1;

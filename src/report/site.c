@@ -285,7 +285,7 @@ static gp_status make_pictures(site *s, gp_error *err)
         if (!gp_progress_meter_update(&ticker, done, s->failed_count)) atomic_store(&s->stop, true);
     gp_threads_join(threads);
     gp_progress_meter_finish(&ticker);
-    if (s->fatal.status) return gp_fail(err, s->fatal.status, "%s", s->fatal.message);
+    if (s->fatal.status) return gp_fail_as(err, s->fatal.status, &s->fatal);
     return ticker.stopped ? gp_fail(err, GP_ERR_STOPPED, "stopped") : GP_OK;
 }
 

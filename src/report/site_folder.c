@@ -71,7 +71,7 @@ static gp_status look_at(const char *folder, size_t *entries, gp_error *err)
     const struct dirent *entry;
     *entries = 0;
     if (!dir && errno == ENOENT) return GP_ERR_NOT_FOUND;
-    if (!dir) return gp_fail_errno(err, GP_ERR_IO, errno, "cannot use the folder '%s'", folder);
+    if (!dir) return gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot use the folder '%s'", folder);
     while ((entry = readdir(dir)))
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) ++*entries;
     closedir(dir);
@@ -111,14 +111,14 @@ static gp_status begin(gp_site_folder *f, gp_error *err)
     size_t entries = 0;
     GP_TRY(gp_folder_make(f->hidden, err));
     int lock = open(f->hidden, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    if (lock < 0) return gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", f->hidden);
+    if (lock < 0) return gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot write '%s'", f->hidden);
     gp_status st = GP_OK;
     if (flock(lock, LOCK_EX | LOCK_NB) != 0 || !still_there(lock, f->hidden))
-        st = gp_fail(err, GP_ERR_USAGE, "another export to '%s' is under way", f->target);
+        st = gp_fail_path(err, GP_ERR_USAGE, "another export to '%s' is under way", f->target);
     else
         st = look_at(f->hidden, &entries, err);
     if (st == GP_OK && entries && !has_mark(f->hidden))
-        st = gp_fail(err, GP_ERR_USAGE, "the folder '%s' is in the way and none of goldpan's", f->hidden);
+        st = gp_fail_path(err, GP_ERR_USAGE, "the folder '%s' is in the way and none of goldpan's", f->hidden);
     if (st != GP_OK) {
         close(lock);
         return st;
@@ -138,7 +138,7 @@ gp_status gp_site_folder_open(const char *target, gp_site_folder *out, gp_error 
     if (!f.hidden) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a site"));
     st = look_at(f.target, &entries, err);
     if (st == GP_OK && entries && !has_mark(f.target))
-        st = gp_fail(err, GP_ERR_USAGE, "the folder '%s' is not empty and is no site that goldpan wrote", target);
+        st = gp_fail_path(err, GP_ERR_USAGE, "the folder '%s' is not empty and is no site that goldpan wrote", target);
     if (st == GP_ERR_NOT_FOUND) st = GP_OK;
     if (st != GP_OK) goto out;
     GP_TRY_GOTO(begin(&f, err));
@@ -167,9 +167,9 @@ gp_status gp_site_folder_put(const gp_site_folder *folder, const char *name, con
     int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
     gp_status st = file >= 0 && gp_fd_write(file, -1, bytes, size)
                        ? GP_OK
-                       : gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", path);
+                       : gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot write '%s'", path);
     if (file >= 0 && close(file) != 0 && st == GP_OK)
-        st = gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", path);
+        st = gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot write '%s'", path);
     gp_mem_free(path);
     return st;
 }
@@ -204,12 +204,12 @@ gp_status gp_site_folder_settle(gp_site_folder *f, gp_error *err)
         return GP_OK;
     }
     if (errno != ENOTEMPTY && errno != EEXIST)
-        return gp_fail_errno(err, GP_ERR_IO, errno, "cannot write '%s'", f->target);
+        return gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot write '%s'", f->target);
     if (!has_mark(f->target)) /* looked at once more: making pictures takes a while */
-        return gp_fail(err, GP_ERR_USAGE, "the folder '%s' is no longer empty and is no site that goldpan wrote",
-                       f->target);
+        return gp_fail_path(err, GP_ERR_USAGE, "the folder '%s' is no longer empty and is no site that goldpan wrote",
+                            f->target);
     if (renameat2(AT_FDCWD, f->hidden, AT_FDCWD, f->target, RENAME_EXCHANGE) != 0)
-        return gp_fail_errno(err, GP_ERR_IO, errno, "cannot replace '%s'; remove it and export again", f->target);
+        return gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot replace '%s'; remove it and export again", f->target);
     take_along(f);
     remove_site(f->hidden);
     let_go(f);

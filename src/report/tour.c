@@ -96,8 +96,9 @@ static gp_status read_map(tour *t, gp_error *err)
     GP_TRY_GOTO(gp_cat_map_read(t->cat, t->m.encoder, t->m.images, t->m.n, place, known, &settings, err));
     for (size_t i = 0; i < t->m.n; i++) have += known[i];
     if (have == 0)
-        GP_TRY_GOTO(gp_fail(err, GP_ERR_NOT_FOUND, "there is no map yet in catalog '%s': run 'goldpan slices' first",
-                            gp_cat_path(t->cat)));
+        GP_TRY_GOTO(gp_fail_path(err, GP_ERR_NOT_FOUND,
+                                 "there is no map yet in catalog '%s': run 'goldpan slices' first",
+                                 gp_cat_path(t->cat)));
     for (size_t i = 0; i < t->m.n; i++) t->points[i] = (point){t->m.images[i], 0, 0, -1};
     scale_places(t, place);
     qsort(t->points, t->m.n, sizeof *t->points, by_image);
@@ -258,9 +259,9 @@ gp_status gp_report_tour(gp_catalog *cat, const gp_tour_options *options, gp_rep
     if (options->folder) GP_TRY_GOTO(gp_folder_make(options->folder, err));
     if (options->file) GP_TRY_GOTO(gp_animation_open(options->width, options->height, &t.animation, err));
     GP_TRY_GOTO(gp_cat_slices_visit(cat, t.scorer, take_slice, &t, err));
-    if (t.status != GP_OK) GP_TRY_GOTO(gp_fail(err, t.status, "%s", t.error.message));
+    if (t.status != GP_OK) GP_TRY_GOTO(gp_fail_as(err, t.status, &t.error));
     if (t.frames == 0)
-        GP_TRY_GOTO(gp_fail(err, GP_ERR_NOT_FOUND, "no slices were found in catalog '%s'", gp_cat_path(cat)));
+        GP_TRY_GOTO(gp_fail_path(err, GP_ERR_NOT_FOUND, "no slices were found in catalog '%s'", gp_cat_path(cat)));
     if (options->file) GP_TRY_GOTO(gp_animation_write(t.animation, options->file, err));
     gp_progress_meter_finish(&t.ticker);
 out:

@@ -67,7 +67,7 @@ static gp_status open_model(gp_search_service *s, gp_error *err)
         if (st == GP_OK) st = gp_encode_pool_open(s->encoder, 1, 1, 0, &s->pool, &s->refused);
         s->refused.status = st;
     }
-    if (!s->pool) return gp_fail(err, s->refused.status, "%s", s->refused.message);
+    if (!s->pool) return gp_fail_as(err, s->refused.status, &s->refused);
     return GP_OK;
 }
 

@@ -213,7 +213,7 @@ static gp_status merge_settings(const add_run *r, const file_job *job, const cha
     gp_str_putc(&s, '}');
     gp_json_free(own);
     *out = gp_str_take(&s);
-    return *out ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the settings of '%s'", job->path);
+    return *out ? GP_OK : gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the settings of '%s'", job->path);
 }
 
 /* A prompt of which nothing is left, such as "<lora:x:1>", is none: the next source may have one. */
@@ -225,7 +225,7 @@ static gp_status set_prompt(file_job *job, const char *raw, bool webui_syntax, i
     job->strength = strength;
     job->evidence = evidence;
     if (!job->raw || !job->source)
-        return gp_fail(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path);
+        return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path);
     GP_TRY(gp_prompt_clean(raw, webui_syntax, &job->prompt, err));
     if (!*job->prompt) forget_prompt(job);
     return GP_OK;
@@ -238,7 +238,7 @@ static gp_status prompt_from_table(const add_run *r, file_job *job, gp_error *er
     gp_status st = GP_OK;
     gp_str_printf(&source, "table:%s", gp_table_name(r->table));
     if (source.failed || room.failed)
-        st = gp_fail(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path);
+        st = gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path);
     else if (cell && *cell)
         st = set_prompt(job, cell, false, STRENGTH_TABLE, GP_EVIDENCE_STATED, source.data, err);
     gp_str_clear(&source);
@@ -258,7 +258,7 @@ static gp_status prompt_from_metadata(file_job *job, const gp_meta *meta, gp_err
 {
     int strength = meta->evidence == GP_EVIDENCE_GUESS ? STRENGTH_GUESS : STRENGTH_METADATA;
     char *text = source_of(meta);
-    if (!text) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path);
+    if (!text) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path);
     gp_status st = set_prompt(job, meta->prompt, true, strength, meta->evidence, text, err);
     gp_mem_free(text);
     return st;
@@ -298,9 +298,9 @@ static gp_status find_prompt(const add_run *r, file_job *job, const gp_bytes *by
     job->broken = !job->prompt && from->broken;
     job->unstated = !job->prompt && from->found && !from->broken;
     if (!job->prompt && from->found && !(job->source = source_of(from)))
-        GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path));
+        GP_TRY_GOTO(gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path));
     if (from->negative && !(job->negative = gp_str_dup(from->negative)))
-        GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path));
+        GP_TRY_GOTO(gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the prompt of '%s'", job->path));
     GP_TRY_GOTO(merge_settings(r, job, from->settings_json, &job->settings, err));
 out:
     gp_meta_clear(&side);
@@ -339,7 +339,6 @@ static void work_file(void *user, int thread, void *data)
         job->error.number = job->problem_number;
     } else
         job->ok = read_file(user, job, &job->error) == GP_OK;
-    if (!job->ok) gp_error_drop_path(&job->error, job->path);
 }
 
 /* ------------------------------------------------------------------ the calling thread */
@@ -364,7 +363,7 @@ static gp_status row_is_kept(const add_run *r, const file_job *job, const gp_cat
     *same = !extras.failed && size > extras.size && strcmp(kept->settings_json + size - extras.size, extras.data) == 0;
     bool failed = extras.failed;
     gp_str_clear(&extras);
-    return failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for the settings of '%s'", job->path) : GP_OK;
+    return failed ? gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the settings of '%s'", job->path) : GP_OK;
 }
 
 /* Does the side-car, if there is one, say what is on record already? */
@@ -485,7 +484,7 @@ static gp_status meet_rivals(add_run *r, const file_job *job, int64_t image, boo
     gp_cat_kept_prompt_clear(&kept);
     if (!differs) return GP_OK;
     GP_TRY(gp_cat_other_paths(r->cat, image, job->path, see_rival, &v, err));
-    if (v.status != GP_OK) return gp_fail(err, v.status, "out of memory for the prompt of '%s'", job->path);
+    if (v.status != GP_OK) return gp_fail_path(err, v.status, "out of memory for the prompt of '%s'", job->path);
     *later = v.earlier;
     r->rivals += v.earlier || (v.any && image != job->identity.before.image);
     return GP_OK;
@@ -517,8 +516,8 @@ static gp_status write_file(add_run *r, const file_job *job, gp_error *err)
 {
     if (!job->ok) {
         r->report->failed++;
-        return gp_cat_failure_put(r->cat, job->path, job->size, job->mtime_ns, 0, "add", job->error.message,
-                                  gp_error_passes(&job->error), err);
+        return gp_cat_failure_put(r->cat, job->path, job->size, job->mtime_ns, 0, "add",
+                                  gp_error_beside(&job->error, job->path), gp_error_passes(&job->error), err);
     }
     bool own = job->own;
     if (!own && job->listed) GP_TRY(gp_cat_image_near(r->cat, &job->hash, job->path, &own, err));
@@ -562,7 +561,7 @@ static gp_status take_file(void *user, void *data, gp_error *err)
     add_run *r = user;
     file_job *job = data;
     gp_status st = GP_OK;
-    if (job->error.status == GP_ERR_MEMORY) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "%s", job->error.message));
+    if (job->error.status == GP_ERR_MEMORY) GP_TRY_GOTO(gp_fail_as(err, GP_ERR_MEMORY, &job->error));
     if (!r->in_transaction) {
         GP_TRY_GOTO(gp_cat_begin(r->cat, err));
         r->begun = gp_clock_now();
@@ -604,7 +603,7 @@ static gp_status forget_troubles(const add_run *r, gp_error *err)
     for (size_t i = 0; i < r->options->root_count && st == GP_OK; i++) {
         char *root = gp_path_absolute(r->options->roots[i]);
         st = root ? gp_cat_failures_forget(r->cat, root, err)
-                  : gp_fail(err, GP_ERR_MEMORY, "out of memory for the path '%s'", r->options->roots[i]);
+                  : gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the path '%s'", r->options->roots[i]);
         gp_mem_free(root);
     }
     return st;
@@ -766,7 +765,7 @@ out:
     if (r.found) gp_queue_close(r.found);
     for (void *item; r.found && gp_queue_get(r.found, &item);) job_free(item);
     gp_threads_join(walker);
-    if (st == GP_OK && r.walk_status != GP_OK) st = gp_fail(err, r.walk_status, "%s", r.walk_error.message);
+    if (st == GP_OK && r.walk_status != GP_OK) st = gp_fail_as(err, r.walk_status, &r.walk_error);
     if (st == GP_OK) st = gp_cat_paths_mark_missing(cat, path_exists, NULL, &r.lost, err);
     if (st == GP_OK) st = gp_cat_failures_sweep(cat, name_exists, NULL, err);
     if (st == GP_OK) st = gp_gone_read(cat, &r.gone, err);

@@ -419,7 +419,8 @@ gp_status gp_stage_analyze(gp_catalog *cat, const gp_encoder *encoder, const cha
     GP_TRY_GOTO(gp_stage_scorer_wanted(cat, scorer, &r.scorer, err));
     GP_TRY_GOTO(gp_cat_matrix_read(cat, r.scorer, &r.m, err));
     if (r.m.n == 0)
-        GP_TRY_GOTO(gp_fail(err, GP_ERR_NOT_FOUND, "no scored image of catalog '%s' is on the disk", gp_cat_path(cat)));
+        GP_TRY_GOTO(
+            gp_fail_path(err, GP_ERR_NOT_FOUND, "no scored image of catalog '%s' is on the disk", gp_cat_path(cat)));
     counts.images = r.m.n;
     GP_TRY_GOTO(gp_setting_columns_read(r.m.settings, r.m.n, &r.settings, err));
     GP_TRY_GOTO(gp_an_lexicon_new((const char *const *)r.m.texts, r.m.n, &r.lexicon, err));

@@ -135,7 +135,7 @@ gp_status gp_apart_is_grid(const char *path, const gp_image_info *head, const ch
     *grid = named && has_grid_folder(path);
     if (*grid || !settings_json) return GP_OK;
     gp_status st = gp_json_parse(settings_json, strlen(settings_json), false, 64, &settings, &ignored);
-    if (st != GP_OK) return st == GP_ERR_MEMORY ? gp_fail(err, st, "%s", ignored.message) : GP_OK;
+    if (st != GP_OK) return st == GP_ERR_MEMORY ? gp_fail_as(err, st, &ignored) : GP_OK;
     cells c = read_cells(settings);
     gp_json_free(settings);
     if (named && c.width) /* cells may have borders and labels, or be scaled down */
@@ -144,5 +144,5 @@ gp_status gp_apart_is_grid(const char *path, const gp_image_info *head, const ch
     st = gp_image_decode_bytes(bytes, size, max_pixels, &pixels, &ignored);
     if (st == GP_OK) *grid = breaks_everywhere(&pixels, columns, rows);
     gp_pixels_clear(&pixels);
-    return st == GP_ERR_MEMORY ? gp_fail(err, st, "%s", ignored.message) : GP_OK; /* others: reported by score */
+    return st == GP_ERR_MEMORY ? gp_fail_as(err, st, &ignored) : GP_OK; /* others: reported by score */
 }

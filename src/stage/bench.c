@@ -284,11 +284,11 @@ static gp_status begin(bench_run *r, const gp_encoder *encoder, const gp_model_f
 {
     const gp_bench_options *o = r->options;
     gp_cat_encoder row = {.model = "bench",
-                              .weight_hash = facts->weight_hash,
-                              .precision = facts->precision,
-                              .preprocess_id = facts->preprocess_id,
-                              .text_rule = "",
-                              .dims = facts->embedding};
+                          .weight_hash = facts->weight_hash,
+                          .precision = facts->precision,
+                          .preprocess_id = facts->preprocess_id,
+                          .text_rule = "",
+                          .dims = facts->embedding};
     if (!facts->has_image_tower) return gp_fail(err, GP_ERR_UNSUPPORTED, "the model has no image tower");
     GP_TRY(
         gp_encode_pool_open(encoder, o->threads, (size_t)(o->batch > 0 ? o->batch : 0), o->max_pixels, &r->pool, err));

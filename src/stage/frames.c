@@ -133,7 +133,7 @@ static gp_status take_job(void *user, void *data, gp_error *err)
     measuring *m = user;
     const measure_job *job = data;
     gp_status st = GP_OK;
-    if (job->status == GP_ERR_MEMORY) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "%s", job->error.message));
+    if (job->status == GP_ERR_MEMORY) GP_TRY_GOTO(gp_fail_as(err, GP_ERR_MEMORY, &job->error));
     if (job->status == GP_OK) {
         if (!m->in_transaction) GP_TRY_GOTO(gp_cat_begin(m->cat, err));
         m->in_transaction = true;

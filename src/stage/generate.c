@@ -147,7 +147,7 @@ static gp_status find_graph(gp_generation *m, gp_generate_job *p, gp_error *err)
     const char *path = gp_json_text(gp_json_get(columns, "regenerated_from"), NULL);
     gp_status st = path ? gp_generation_graph_of(path, &p->workflow, &why) : GP_OK;
     gp_json_free(columns);
-    if (st == GP_ERR_MEMORY) return gp_fail(err, st, "%s", why.message);
+    if (st == GP_ERR_MEMORY) return gp_fail_as(err, st, &why);
     if (p->workflow) return GP_OK;
     p->hopeless = true, p->outcome = GP_GEN_FAILED;
     snprintf(p->message, sizeof p->message, "%.340s; or give --workflow FILE",
@@ -276,7 +276,7 @@ static gp_status take_picture(void *user, void *job, gp_error *err)
         if (*p->message) snprintf(m->counts->why, sizeof m->counts->why, "%s", p->message);
         GP_TRY_GOTO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
     }
-    if (p->error.status != GP_OK) GP_TRY_GOTO(gp_fail(err, p->error.status, "%s", p->error.message));
+    if (p->error.status != GP_OK) GP_TRY_GOTO(gp_fail_as(err, p->error.status, &p->error));
     pthread_mutex_lock(&m->telling);
     m->finished++;
     pthread_mutex_unlock(&m->telling);
@@ -371,7 +371,7 @@ static gp_status draw_round(gp_generation *m, gp_error *err)
     pthread_mutex_unlock(&m->mutex);
     gp_threads_join(scorer);
     if ((st == GP_OK || st == GP_ERR_STOPPED) && m->score_status != GP_OK)
-        st = gp_fail(err, m->score_status, "%s", m->score_error.message);
+        st = gp_fail_as(err, m->score_status, &m->score_error);
     m->counts->rounds++;
     return st;
 }

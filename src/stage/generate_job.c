@@ -173,7 +173,7 @@ static gp_status merge_settings(gp_generate_job *p, const gp_meta *meta, const c
     gp_str_putc(&s, '}');
     gp_mem_free(p->settings);
     p->settings = gp_str_take(&s);
-    if (!p->settings) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for the settings of '%s'", p->path);
+    if (!p->settings) st = gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the settings of '%s'", p->path);
 out:
     gp_json_free(extras);
     gp_json_free(given);
@@ -226,7 +226,7 @@ out:
 static gp_status take_stat(gp_generate_job *p, gp_error *err)
 {
     struct stat s;
-    if (stat(p->path, &s) != 0) return gp_fail(err, GP_ERR_IO, "'%s' is gone", p->path);
+    if (stat(p->path, &s) != 0) return gp_fail_path(err, GP_ERR_IO, "'%s' is gone", p->path);
     p->size = (uint64_t)s.st_size;
     p->mtime_ns = (int64_t)s.st_mtim.tv_sec * 1000000000 + s.st_mtim.tv_nsec;
     return GP_OK;
@@ -288,7 +288,7 @@ static gp_status look_at(gp_generate_job *p, char **path, uint64_t max_pixels, g
         p->path = bare;
 out:
     gp_bytes_clear(&bytes);
-    return st == GP_ERR_MEMORY ? gp_fail(err, st, "%s", why.message) : GP_OK; /* an unreadable file is drawn again */
+    return st == GP_ERR_MEMORY ? gp_fail_as(err, st, &why) : GP_OK; /* an unreadable file is drawn again */
 }
 
 static gp_status look_for(gp_generate_job *p, uint64_t max_pixels, gp_error *err)
@@ -350,7 +350,7 @@ static gp_status keep_image(gp_generate_job *p, gp_bytes *image, const char *set
 {
     gp_error why = {0};
     gp_status st = check_pixels(p, image, max_pixels, &why);
-    if (st == GP_ERR_MEMORY) return gp_fail(err, st, "%s", why.message);
+    if (st == GP_ERR_MEMORY) return gp_fail_as(err, st, &why);
     if (st != GP_OK) {
         r->outcome = GP_GEN_RETRY;
         snprintf(r->message, sizeof r->message, "what came %.300s", why.message);

@@ -109,8 +109,8 @@ static gp_status graph_of_image(const char *path, const gp_bytes *bytes, char **
     if (text && !(*out = gp_str_dup_n(text, size)))
         st = gp_fail(err, GP_ERR_MEMORY, "out of memory for a graph");
     else if (!text)
-        st = gp_fail(err, GP_ERR_USAGE, "'%s' holds %s: in ComfyUI, save the graph with File > Export (API)", path,
-                     editor ? "only the editor's graph, not the graph that was run" : "no ComfyUI graph");
+        st = gp_fail_path(err, GP_ERR_USAGE, "'%s' holds %s: in ComfyUI, save the graph with File > Export (API)", path,
+                          editor ? "only the editor's graph, not the graph that was run" : "no ComfyUI graph");
     gp_chunks_clear(&chunks);
     return st;
 }

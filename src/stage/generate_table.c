@@ -27,7 +27,7 @@ static gp_status open_list(const char *path, gp_table **out, gp_error *err)
         gp_str_puts(&csv, "\"\n");
     }
     gp_bytes_clear(&bytes);
-    gp_status st = csv.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", path)
+    gp_status st = csv.failed ? gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", path)
                               : gp_table_parse(gp_path_base(path), csv.data, csv.size, "csv", out, err);
     gp_str_clear(&csv);
     return st;
@@ -115,7 +115,7 @@ gp_status gp_generation_read_table(gp_generation *m, gp_error *err)
         GP_TRY(put_extras(m, i, prompt, negative, &s->extras, err));
     }
     GP_TRY(drop_doubles(m, err));
-    return m->subject_count ? GP_OK : gp_fail(err, GP_ERR_FORMAT, "'%s' holds no prompt", path);
+    return m->subject_count ? GP_OK : gp_fail_path(err, GP_ERR_FORMAT, "'%s' holds no prompt", path);
 }
 
 void gp_generation_tell_table(const gp_generation *m)

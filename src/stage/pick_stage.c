@@ -209,7 +209,7 @@ static gp_status read_barred(chooser *c, gp_error *err)
     for (uint32_t i = 0; i < c->m.n; i++)
         c->contenders[i].barred = "the image has no quality measures yet (goldpan score measures it)";
     GP_TRY(gp_cat_quality_visit(c->cat, take_quality, c, err));
-    if (c->status != GP_OK) return gp_fail(err, c->status, "%s", c->error.message);
+    if (c->status != GP_OK) return gp_fail_as(err, c->status, &c->error);
     return GP_OK;
 }
 
@@ -320,12 +320,12 @@ static gp_status asked_image(const chooser *c, const char *path, int64_t *image,
 {
     gp_cat_content at = {0};
     char *absolute = gp_path_absolute(path), *target = NULL;
-    if (!absolute) return gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
+    if (!absolute) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
     gp_status st = gp_cat_content_at(c->cat, absolute, &at, err);
     if (st == GP_OK && !at.image && (target = realpath(path, NULL)) != NULL)
         st = gp_cat_content_at(c->cat, target, &at, err);
     if (st == GP_OK && !at.image)
-        st = gp_fail(err, GP_ERR_NOT_FOUND, "'%s' is not an image of the catalog '%s'", path, gp_cat_path(c->cat));
+        st = gp_fail_path(err, GP_ERR_NOT_FOUND, "'%s' is not an image of the catalog '%s'", path, gp_cat_path(c->cat));
     free(target); /* the C library's own */
     gp_mem_free(absolute);
     *image = at.image;

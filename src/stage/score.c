@@ -209,7 +209,7 @@ static gp_status score_pairs(gp_catalog *cat, const gp_scorer *scorer, const cha
     gp_status st = GP_OK;
     GP_TRY_GOTO(gp_cat_begin(cat, err));
     GP_TRY_GOTO(gp_cat_pairs_todo(cat, scorer_id, encoder, guesses, score_pair, &p, err));
-    if (p.status != GP_OK) GP_TRY_GOTO(gp_fail(err, p.status, "%s", p.error.message));
+    if (p.status != GP_OK) GP_TRY_GOTO(gp_fail_as(err, p.status, &p.error));
     GP_TRY_GOTO(gp_cat_commit(cat, err));
 out:
     if (st != GP_OK) gp_cat_rollback(cat);
@@ -227,11 +227,11 @@ static gp_status begin(score_run *r, const gp_encoder *encoder, const char *mode
         return gp_fail(err, GP_ERR_UNSUPPORTED, "model '%s' has no %s tower: it cannot score pairs", model_name,
                        facts.has_image_tower ? "text" : "image");
     gp_cat_encoder row = {.model = model_name,
-                              .weight_hash = facts.weight_hash,
-                              .precision = facts.precision,
-                              .preprocess_id = facts.preprocess_id,
-                              .text_rule = TEXT_RULE,
-                              .dims = facts.embedding};
+                          .weight_hash = facts.weight_hash,
+                          .precision = facts.precision,
+                          .preprocess_id = facts.preprocess_id,
+                          .text_rule = TEXT_RULE,
+                          .dims = facts.embedding};
     GP_TRY(gp_cat_encoder_put(r->cat, &row, &r->encoder_id, err));
     scorer->encoder = r->encoder_id;
     return gp_cat_scorer_put(r->cat, scorer, err);

@@ -73,7 +73,8 @@ static gp_status read_scores(gp_catalog *cat, const char *scorer, reader *r, boo
     GP_TRY(gp_cat_scores_visit(cat, scorer, higher, take_score, r, err));
     if (r->status != GP_OK) return gp_fail(err, r->status, "out of memory for the prompts of the catalog");
     if (r->n == 0)
-        return gp_fail(err, GP_ERR_NOT_FOUND, "no image of catalog '%s' has a prompt and a score", gp_cat_path(cat));
+        return gp_fail_path(err, GP_ERR_NOT_FOUND, "no image of catalog '%s' has a prompt and a score",
+                            gp_cat_path(cat));
     return GP_OK;
 }
 

@@ -54,7 +54,7 @@ static gp_status take_vector(const gp_table *t, size_t row, size_t column, float
         size_t numbers;
         *d = gp_json_count(root);
         if (!gp_size_mul(*d, gp_table_rows(t), &numbers))
-            GP_TRY_GOTO(gp_fail(err, GP_ERR_LIMIT, "'%s' is too large", gp_table_name(t)));
+            GP_TRY_GOTO(gp_fail_path(err, GP_ERR_LIMIT, "'%s' is too large", gp_table_name(t)));
         GP_TRY_GOTO(gp_alloc_aligned((void **)out, numbers, sizeof **out, "the vectors", err));
     }
     if (gp_json_count(root) != *d) GP_TRY_GOTO(wrong(t, row, column, "of another length than the rows before", err));
@@ -74,7 +74,7 @@ gp_status gp_column_vectors(const gp_table *table, size_t column, float **out, s
 {
     float *rows = NULL;
     size_t width = 0;
-    if (gp_table_rows(table) == 0) return gp_fail(err, GP_ERR_USAGE, "'%s' has no rows", gp_table_name(table));
+    if (gp_table_rows(table) == 0) return gp_fail_path(err, GP_ERR_USAGE, "'%s' has no rows", gp_table_name(table));
     for (size_t i = 0; i < gp_table_rows(table); i++) {
         gp_status st = take_vector(table, i, column, &rows, &width, err);
         if (st == GP_OK) continue;

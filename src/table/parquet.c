@@ -22,7 +22,7 @@ typedef struct filler {
 static gp_status put_cell(filler *f, const char *text, size_t size, gp_error *err)
 {
     if (f->table->size > MOST_TEXT)
-        return gp_fail(err, GP_ERR_LIMIT, "'%s' is larger than 1 GiB of text", f->table->label);
+        return gp_fail_path(err, GP_ERR_LIMIT, "'%s' is larger than 1 GiB of text", f->table->label);
     return gp_table_put(f->table, text, size, err);
 }
 
@@ -31,7 +31,7 @@ static gp_status close_list(filler *f, gp_error *err)
     if (!f->open) return GP_OK;
     f->open = false;
     gp_str_putc(&f->cell, ']');
-    if (f->cell.failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", f->table->label);
+    if (f->cell.failed) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", f->table->label);
     return put_cell(f, f->cell.data, f->cell.size, err);
 }
 
@@ -46,7 +46,7 @@ static gp_status put_text(filler *f, const char *text, gp_error *err)
         i += gp_utf8_next(text + i, size - i, &cp);
         gp_utf8_put(&f->cell, cp);
     }
-    if (f->cell.failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", f->table->label);
+    if (f->cell.failed) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", f->table->label);
     return put_cell(f, f->cell.data, f->cell.size, err);
 }
 
@@ -70,14 +70,14 @@ static gp_status take_value(void *user, const char *text, unsigned definition, u
     if (repetition == 0) {
         GP_TRY(close_list(f, err));
         if (f->row == f->rows)
-            return gp_fail(err, GP_ERR_FORMAT,
-                           "'%s' is a damaged Parquet file: column '%.100s' has more rows than the table",
-                           f->table->label, leaf->name);
+            return gp_fail_path(err, GP_ERR_FORMAT,
+                                "'%s' is a damaged Parquet file: column '%.100s' has more rows than the table",
+                                f->table->label, leaf->name);
         f->row++;
     } else if (f->row == 0 || !f->open) {
-        return gp_fail(err, GP_ERR_FORMAT,
-                       "'%s' is a damaged Parquet file: column '%.100s' goes on with a list that did not begin",
-                       f->table->label, leaf->name);
+        return gp_fail_path(err, GP_ERR_FORMAT,
+                            "'%s' is a damaged Parquet file: column '%.100s' goes on with a list that did not begin",
+                            f->table->label, leaf->name);
     }
     if (leaf->most_repetition == 0) {
         if (text) return put_text(f, text, err);
@@ -97,8 +97,8 @@ static gp_status take_value(void *user, const char *text, unsigned definition, u
     }
     if (definition >= leaf->list_definition) add_element(f, text);
     if (f->cell.size > MOST_TEXT)
-        return gp_fail(err, GP_ERR_LIMIT, "'%s' is larger than 1 GiB of text", f->table->label);
-    return f->cell.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", f->table->label) : GP_OK;
+        return gp_fail_path(err, GP_ERR_LIMIT, "'%s' is larger than 1 GiB of text", f->table->label);
+    return f->cell.failed ? gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", f->table->label) : GP_OK;
 }
 
 /* Reads the column's chunks, which begin at *chunk; the chunks are sorted by leaf. */
@@ -108,8 +108,8 @@ static gp_status read_chunks(filler *f, const gp_parquet_meta *m, size_t leaf, s
         GP_TRY(gp_parquet_chunk_read(m, &m->chunks[*chunk], take_value, f, err));
     GP_TRY(close_list(f, err));
     if (f->row != f->rows)
-        return gp_fail(err, GP_ERR_FORMAT, "'%s' is a damaged Parquet file: column '%.100s' has %zu rows of %zu",
-                       f->table->label, f->leaf->name, f->row, f->rows);
+        return gp_fail_path(err, GP_ERR_FORMAT, "'%s' is a damaged Parquet file: column '%.100s' has %zu rows of %zu",
+                            f->table->label, f->leaf->name, f->row, f->rows);
     return GP_OK;
 }
 
@@ -135,7 +135,7 @@ static gp_status leave_out(gp_table *table, const gp_parquet_meta *m, size_t lea
     gp_str_printf(&s, "'%.60s' (%.200s)", name, why);
     char *text = gp_str_take(&s);
     gp_status st = text ? gp_table_remark_text(table, GP_REMARK_COLUMNS, 0, text, err)
-                        : gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", table->label);
+                        : gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", table->label);
     gp_mem_free(text);
     return st;
 }
@@ -154,19 +154,19 @@ static gp_status read_columns(gp_table *table, const gp_parquet_meta *m, gp_erro
     for (size_t leaf = 0; leaf < m->leaf_count; leaf++) {
         size_t columns = table->count, strips = table->strips;
         gp_status st = m->leaves[leaf].unsupported
-                           ? gp_fail(&reason, GP_ERR_UNSUPPORTED, "'%s': column '%.100s': %s", table->label,
-                                     m->leaves[leaf].name, m->leaves[leaf].unsupported)
+                           ? gp_fail_path(&reason, GP_ERR_UNSUPPORTED, "'%s': column '%.100s': %s", table->label,
+                                          m->leaves[leaf].name, m->leaves[leaf].unsupported)
                            : read_column(table, m, leaf, &chunk, &reason);
         while (chunk < m->chunk_count && m->chunks[chunk].leaf <= leaf) chunk++;
         if (st == GP_OK) continue;
-        if (st != GP_ERR_FORMAT && st != GP_ERR_UNSUPPORTED) return gp_fail(err, st, "%s", reason.message);
+        if (st != GP_ERR_FORMAT && st != GP_ERR_UNSUPPORTED) return gp_fail_as(err, st, &reason);
         if (!first.status) first = reason;
         while (table->count > columns) gp_mem_free(table->names[--table->count]);
         while (table->strips > strips) gp_table_take_back(table);
         GP_TRY(leave_out(table, m, leaf, m->leaves[leaf].unsupported ? m->leaves[leaf].unsupported : reason_of(&reason),
                          err));
     }
-    return table->count || !first.status ? GP_OK : gp_fail(err, first.status, "%s", first.message);
+    return table->count || !first.status ? GP_OK : gp_fail_as(err, first.status, &first);
 }
 
 static int by_leaf(const void *a, const void *b)
@@ -184,7 +184,8 @@ gp_status gp_table_read_parquet(gp_table *table, const void *bytes, size_t size,
     table->by_column = true;
     GP_TRY_GOTO(gp_parquet_meta_read(&m, err));
     if (m.rows > GP_PARQUET_MOST_VALUES)
-        GP_TRY_GOTO(gp_fail(err, GP_ERR_LIMIT, "'%s' has more than %d rows", table->label, GP_PARQUET_MOST_VALUES));
+        GP_TRY_GOTO(
+            gp_fail_path(err, GP_ERR_LIMIT, "'%s' has more than %d rows", table->label, GP_PARQUET_MOST_VALUES));
     if (m.chunk_count) qsort(m.chunks, m.chunk_count, sizeof *m.chunks, by_leaf);
     GP_TRY_GOTO(read_columns(table, &m, err));
     table->rows = table->count ? (size_t)m.rows : 0;

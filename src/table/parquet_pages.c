@@ -41,15 +41,15 @@ typedef struct reader {
 
 static gp_status wrong(const reader *r, const char *what, gp_error *err)
 {
-    return gp_fail(err, GP_ERR_FORMAT, "'%s' is a damaged Parquet file: column '%.100s': %s", r->m->label,
-                   r->leaf->name, what);
+    return gp_fail_path(err, GP_ERR_FORMAT, "'%s' is a damaged Parquet file: column '%.100s': %s", r->m->label,
+                        r->leaf->name, what);
 }
 
 static gp_status not_read(const reader *r, const char *what, int number, gp_error *err)
 {
-    return gp_fail(err, GP_ERR_UNSUPPORTED,
-                   "'%s': column '%.100s' has %s %d, which is not read; write it with pandas' defaults", r->m->label,
-                   r->leaf->name, what, number);
+    return gp_fail_path(err, GP_ERR_UNSUPPORTED,
+                        "'%s': column '%.100s' has %s %d, which is not read; write it with pandas' defaults",
+                        r->m->label, r->leaf->name, what, number);
 }
 
 /* ------------------------------------------------------------------ headers */
@@ -133,7 +133,7 @@ static gp_status open_page(reader *r, const page *p, const uint8_t *at, const ui
     r->room = NULL;
     r->m->work->inflated += (uint64_t)p->inflated;
     if (r->m->work->inflated > GP_PARQUET_MOST_INFLATED)
-        return gp_fail(err, GP_ERR_LIMIT, "'%s' inflates to more than 16 GiB", r->m->label);
+        return gp_fail_path(err, GP_ERR_LIMIT, "'%s' inflates to more than 16 GiB", r->m->label);
     GP_TRY(gp_watch_work(r->m->work->watch, (size_t)p->inflated, err));
     if (r->chunk->codec == UNCOMPRESSED || !p->compressed) {
         if (p->stored != p->inflated) return wrong(r, "a page has another size than it says", err);
@@ -310,7 +310,7 @@ static gp_status read_dictionary(reader *r, const page *p, const uint8_t *data, 
     if (r->begin || p->values < 0 || p->values > MOST_DICTIONARY || p->values > p->inflated + 1)
         return wrong(r, "its dictionary is too large", err);
     r->begin = gp_mem_new((size_t)p->values, sizeof *r->begin);
-    if (!r->begin) return gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", r->m->label);
+    if (!r->begin) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", r->m->label);
     for (; r->word_count < (size_t)p->values; r->word_count++) {
         if (!plain_value(r->leaf, &data, end, &text)) GP_TRY_GOTO(wrong(r, "its dictionary is cut off", err));
         if (r->words.size > MOST_WORDS) GP_TRY_GOTO(wrong(r, "its dictionary is too large", err));
@@ -318,7 +318,7 @@ static gp_status read_dictionary(reader *r, const page *p, const uint8_t *data, 
         gp_str_add(&r->words, text.data ? text.data : "", text.size + (text.data != NULL));
         if (!text.data) gp_str_putc(&r->words, 0);
         if (text.failed || r->words.failed)
-            GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", r->m->label));
+            GP_TRY_GOTO(gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", r->m->label));
         GP_TRY_GOTO(gp_watch_work(r->m->work->watch, text.size + 16, err));
     }
 out:
@@ -365,7 +365,7 @@ static gp_status read_values(reader *r, const page *p, const uint8_t *data, gp_e
     for (int64_t i = 0; i < p->values; i++) {
         if (r->m->work->values++ >= GP_PARQUET_MOST_VALUES)
             GP_TRY_GOTO(
-                gp_fail(err, GP_ERR_LIMIT, "'%s' has more than %d values", r->m->label, GP_PARQUET_MOST_VALUES));
+                gp_fail_path(err, GP_ERR_LIMIT, "'%s' has more than %d values", r->m->label, GP_PARQUET_MOST_VALUES));
         GP_TRY_GOTO(gp_watch_work(r->m->work->watch, 32, err));
         unsigned repetition = leaf->most_repetition ? next_of(&repetitions) : 0,
                  definition = leaf->most_definition ? next_of(&definitions) : 0;
@@ -388,7 +388,7 @@ static gp_status read_values(reader *r, const page *p, const uint8_t *data, gp_e
                 if (++bit == 8) bit = 0, at++;
             } else {
                 if (!plain_value(leaf, &at, end, &text)) GP_TRY_GOTO(wrong(r, "its values are cut off", err));
-                if (text.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", r->m->label));
+                if (text.failed) GP_TRY_GOTO(gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", r->m->label));
                 word = text.data;
             }
         }

@@ -20,7 +20,7 @@ gp_status gp_table_wrong(const gp_table *table, size_t line, gp_error *err, cons
     va_start(args, format);
     gp_str_vprintf(&s, format, args);
     va_end(args);
-    gp_fail(err, GP_ERR_FORMAT, "'%s': line %zu: %s", table->label, line, s.data ? s.data : "malformed");
+    gp_fail_path(err, GP_ERR_FORMAT, "'%s': line %zu: %s", table->label, line, s.data ? s.data : "malformed");
     gp_str_clear(&s);
     return GP_ERR_FORMAT;
 }
@@ -35,7 +35,7 @@ static gp_status no_memory(gp_error *err)
 gp_status gp_table_add_column(gp_table *table, const char *name, size_t *column, gp_error *err)
 {
     if (table->count == GP_TABLE_MAX_COLUMNS)
-        return gp_fail(err, GP_ERR_LIMIT, "'%s': more than %d columns", table->label, GP_TABLE_MAX_COLUMNS);
+        return gp_fail_path(err, GP_ERR_LIMIT, "'%s': more than %d columns", table->label, GP_TABLE_MAX_COLUMNS);
     if (table->count == table->name_room) {
         size_t room = table->name_room ? 2 * table->name_room : 8;
         void *grown = gp_mem_resize(table->names, room, sizeof *table->names);
@@ -94,7 +94,7 @@ static gp_status reserve(gp_table *table, size_t more, gp_error *err)
 {
     if (more <= table->room - table->size) return GP_OK;
     if (more > UINT32_MAX - table->size)
-        return gp_fail(err, GP_ERR_LIMIT, "'%s' holds more than 4 GiB of text", table->label);
+        return gp_fail_path(err, GP_ERR_LIMIT, "'%s' holds more than 4 GiB of text", table->label);
     size_t room = table->size + more + table->size / 4 + 64;
     char *grown = gp_mem_resize(table->text, room, 1);
     if (!grown) return no_memory(err);
@@ -349,7 +349,7 @@ static gp_status read_text(gp_table *table, gp_bytes *bytes, const char *kind, g
 {
     GP_TRY(take_text(table, bytes, err));
     if (bytes->size == strspn((char *)bytes->data, " \t\r\n"))
-        return gp_fail(err, GP_ERR_FORMAT, "'%s' is empty", table->label);
+        return gp_fail_path(err, GP_ERR_FORMAT, "'%s' is empty", table->label);
     if (!kind) kind = kind_of_text((char *)bytes->data);
     if (strcmp(kind, "json") == 0 || strcmp(kind, "jsonl") == 0)
         return gp_table_read_json(table, (char *)bytes->data, bytes->size, strcmp(kind, "jsonl") == 0, err);
@@ -368,7 +368,7 @@ static gp_status read_bytes(const char *name, gp_bytes *bytes, const char *kind,
     char *absolute = NULL;
     if (!table) return no_memory(err);
     table->index_column = SIZE_MAX, table->watch = watch;
-    if (bytes->size > MAX_FILE) GP_TRY_GOTO(gp_fail(err, GP_ERR_LIMIT, "'%s' is larger than 1 GiB", name));
+    if (bytes->size > MAX_FILE) GP_TRY_GOTO(gp_fail_path(err, GP_ERR_LIMIT, "'%s' is larger than 1 GiB", name));
     table->label = gp_str_dup(name);
     absolute = gp_path_absolute(name);
     table->folder = absolute ? gp_path_folder(absolute) : NULL;
@@ -391,7 +391,7 @@ out:
 gp_status gp_table_parse(const char *name, const void *bytes, size_t size, const char *kind, gp_table **out,
                          gp_error *err)
 {
-    if (size > MAX_FILE) return gp_fail(err, GP_ERR_LIMIT, "'%s' is larger than 1 GiB", name);
+    if (size > MAX_FILE) return gp_fail_path(err, GP_ERR_LIMIT, "'%s' is larger than 1 GiB", name);
     gp_bytes copy = {(uint8_t *)gp_str_dup_n(bytes, size), size};
     if (!copy.data) return no_memory(err);
     gp_status st = read_bytes(name, &copy, kind, NULL, out, err);
@@ -411,7 +411,7 @@ gp_status gp_table_read(const char *path, gp_watch *watch, gp_table **out, gp_er
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (gp_str_equal_nocase(extension, known[i].extension)) kind = known[i].kind;
     if (gp_str_equal_nocase(extension, ".xlsx"))
-        return gp_fail(err, GP_ERR_UNSUPPORTED, "'%s' is an Excel workbook (.xlsx): save it as CSV", path);
+        return gp_fail_path(err, GP_ERR_UNSUPPORTED, "'%s' is an Excel workbook (.xlsx): save it as CSV", path);
     GP_TRY(gp_file_read(path, MAX_FILE, &bytes, err));
     gp_status st = read_bytes(path, &bytes, kind, watch, out, err);
     gp_bytes_clear(&bytes);

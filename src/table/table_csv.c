@@ -283,7 +283,7 @@ gp_status gp_table_read_csv(gp_table *table, bool tabs, gp_error *err)
         GP_TRY(quotes_by_rfc(&c, &by_rfc));
         c.literal = !by_rfc;
     }
-    if (c.at >= c.end) return gp_fail(err, GP_ERR_FORMAT, "'%s' is empty", table->label);
+    if (c.at >= c.end) return gp_fail_path(err, GP_ERR_FORMAT, "'%s' is empty", table->label);
     GP_TRY(read_header(&c));
     for (;;) {
         skip_blank_lines(&c);

@@ -189,7 +189,7 @@ static gp_status read_lines(reader *r)
         const char *begin = c->at;
         size_t line = c->line, columns = c->table->count;
         gp_status st = read_line(r);
-        if (st != GP_OK && st != GP_ERR_FORMAT) return gp_fail(err, st, "%s", reason.message);
+        if (st != GP_OK && st != GP_ERR_FORMAT) return gp_fail_as(err, st, &reason);
         if (st == GP_OK) continue;
         if (!first.message[0]) first = reason;
         drop_column(c->table, columns, c->table->strips);
@@ -199,7 +199,7 @@ static gp_status read_lines(reader *r)
         GP_TRY(gp_watch_work(c->table->watch, (size_t)(c->at - begin), err));
     }
     c->err = err;
-    return c->table->strips || !first.message[0] ? GP_OK : gp_fail(err, first.status, "%s", first.message);
+    return c->table->strips || !first.message[0] ? GP_OK : gp_fail_as(err, first.status, &first);
 }
 
 /* ------------------------------------------------------------------ names of rows */
@@ -544,7 +544,7 @@ static gp_status read_form(reader *r, const gp_shape *s, bool *whole)
 static gp_status keep_the_rest(reader *r, gp_status st, const gp_error *reason, gp_error *err)
 {
     gp_table *t = r->scan.table;
-    if (st != GP_ERR_FORMAT || !t->strips || !t->count) return gp_fail(err, st, "%s", reason->message);
+    if (st != GP_ERR_FORMAT || !t->strips || !t->count) return gp_fail_as(err, st, reason);
     return gp_table_remark_text(t, GP_REMARK_BROKEN_OFF, r->scan.line, reason->message, err);
 }
 

@@ -63,7 +63,8 @@ static gp_status check_ours(const char *path, const char *begin, gp_error *err)
     bool ours = bytes == 0 || (bytes >= size && gp_file_read_at(file, path, 0, first, size, NULL) == GP_OK &&
                                memcmp(first, begin, size) == 0);
     close(file);
-    return ours ? GP_OK : gp_fail(err, GP_ERR_USAGE, "'%s' is there already and not from goldpan: move it away", path);
+    return ours ? GP_OK
+                : gp_fail_path(err, GP_ERR_USAGE, "'%s' is there already and not from goldpan: move it away", path);
 }
 
 static gp_status open_one(const char *folder, const char *name, const char *begin, bool wanted, gp_atomic_file **out,
@@ -71,7 +72,7 @@ static gp_status open_one(const char *folder, const char *name, const char *begi
 {
     if (!wanted) return GP_OK;
     char *path = gp_path_join(folder, name);
-    if (!path) return gp_fail(err, GP_ERR_MEMORY, "out of memory for '%s'", name);
+    if (!path) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", name);
     gp_status st = check_ours(path, begin, err);
     if (st == GP_OK) st = gp_atomic_file_open(path, out, err);
     gp_mem_free(path);

@@ -53,8 +53,8 @@ static bool visit_largest(void *user, const char *key, const gp_json *value)
     builder *b = user;
     uint64_t id;
     if (!read_id(value, &id)) {
-        b->st = gp_fail(b->err, GP_ERR_FORMAT, "'%s': entry '%.80s' has no id from 0 to %d", b->vocab_name, key,
-                        ID_LIMIT - 1);
+        b->st = gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': entry '%.80s' has no id from 0 to %d", b->vocab_name, key,
+                             ID_LIMIT - 1);
         return false;
     }
     if (id >= b->bpe->size) b->bpe->size = (size_t)id + 1;
@@ -65,10 +65,10 @@ static gp_status add_entry(builder *b, const char *text, uint64_t id)
 {
     gp_bpe *bpe = b->bpe;
     if (bpe->offset[id] != UINT32_MAX)
-        return gp_fail(b->err, GP_ERR_FORMAT, "'%s': entries '%.80s' and '%.80s' have the same id %u", b->vocab_name,
-                       bpe->pool.data + bpe->offset[id], text, (unsigned)id);
+        return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': entries '%.80s' and '%.80s' have the same id %u",
+                            b->vocab_name, bpe->pool.data + bpe->offset[id], text, (unsigned)id);
     if (find(b, text, strlen(text)) >= 0) /* only the lax reader lets a key come twice */
-        return gp_fail(b->err, GP_ERR_FORMAT, "'%s': entry '%.80s' comes twice", b->vocab_name, text);
+        return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': entry '%.80s' comes twice", b->vocab_name, text);
     const size_t at = bpe->pool.size;
     gp_str_add(&bpe->pool, text, strlen(text) + 1);
     if (bpe->pool.failed) return gp_fail(b->err, GP_ERR_MEMORY, "out of memory for the vocabulary");
@@ -96,7 +96,7 @@ static gp_status read_added(builder *b, const gp_json *added, bool sizes_only)
         const char *content = gp_json_text(gp_json_get(token, "content"), NULL);
         uint64_t id;
         if (!content || !read_id(gp_json_get(token, "id"), &id))
-            return gp_fail(b->err, GP_ERR_FORMAT, "'%s': added_tokens[%zu] lacks content or id", b->vocab_name, i);
+            return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': added_tokens[%zu] lacks content or id", b->vocab_name, i);
         if (sizes_only) {
             if (id >= b->bpe->size) b->bpe->size = (size_t)id + 1;
             continue;
@@ -111,7 +111,7 @@ static gp_status read_vocab(builder *b, const gp_json *vocab, const gp_json *add
 {
     gp_bpe *bpe = b->bpe;
     if (gp_json_kind_of(vocab) != GP_JSON_OBJECT || gp_json_count(vocab) == 0)
-        return gp_fail(b->err, GP_ERR_FORMAT, "'%s': the vocabulary is not an object of entries", b->vocab_name);
+        return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': the vocabulary is not an object of entries", b->vocab_name);
     gp_json_each(vocab, visit_largest, b);
     GP_TRY(b->st);
     GP_TRY(read_added(b, added, true));
@@ -152,13 +152,14 @@ static gp_status find_symbols(builder *b)
             if (b->joined.failed) return gp_fail(b->err, GP_ERR_MEMORY, "out of memory for the vocabulary");
             bpe->byte_id[last][byte] = find(b, b->joined.data, b->joined.size);
             if (bpe->byte_id[last][byte] < 0)
-                return gp_fail(b->err, GP_ERR_FORMAT, "'%s': no entry '%s' (byte %u)", b->vocab_name, b->joined.data,
-                               byte);
+                return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': no entry '%s' (byte %u)", b->vocab_name,
+                                    b->joined.data, byte);
         }
     bpe->bos = find(b, GP_BPE_BOS, strlen(GP_BPE_BOS));
     bpe->eos = find(b, GP_BPE_EOS, strlen(GP_BPE_EOS));
     if (bpe->bos >= 0 && bpe->eos >= 0) return GP_OK;
-    return gp_fail(b->err, GP_ERR_FORMAT, "'%s': no entry '%s'", b->vocab_name, bpe->bos < 0 ? GP_BPE_BOS : GP_BPE_EOS);
+    return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': no entry '%s'", b->vocab_name,
+                        bpe->bos < 0 ? GP_BPE_BOS : GP_BPE_EOS);
 }
 
 /* ------------------------------------------------------------------ merges */
@@ -167,7 +168,8 @@ static gp_status reserve_merges(builder *b, size_t most)
 {
     gp_bpe *bpe = b->bpe;
     size_t slots = 16;
-    if (most > ID_LIMIT) return gp_fail(b->err, GP_ERR_LIMIT, "'%s': more than %d merges", b->merges_name, ID_LIMIT);
+    if (most > ID_LIMIT)
+        return gp_fail_path(b->err, GP_ERR_LIMIT, "'%s': more than %d merges", b->merges_name, ID_LIMIT);
     while (slots < 2 * most) slots *= 2;
     GP_TRY(gp_alloc((void **)&bpe->merged, most, sizeof *bpe->merged, "the merges", b->err));
     GP_TRY(gp_alloc((void **)&bpe->pairs, slots, sizeof *bpe->pairs, "the merges", b->err));
@@ -191,8 +193,8 @@ static gp_status add_merge(builder *b, const char *left, size_t left_size, const
     if (l < 0 || r < 0 || m < 0) {
         const char *bad = l < 0 ? left : r < 0 ? right : b->joined.data;
         const size_t size = l < 0 ? left_size : r < 0 ? right_size : b->joined.size;
-        return gp_fail(b->err, GP_ERR_FORMAT, "'%s': merge %zu: '%.*s' is not in the vocabulary", b->merges_name, where,
-                       (int)(size < 80 ? size : 80), bad);
+        return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': merge %zu: '%.*s' is not in the vocabulary", b->merges_name,
+                            where, (int)(size < 80 ? size : 80), bad);
     }
     size_t i = gp_bpe_slot(l, r);
     while (bpe->pairs[i & bpe->mask].rank >= 0 &&
@@ -209,8 +211,8 @@ static gp_status add_merge_line(builder *b, const char *line, size_t size, size_
     const char *space = memchr(line, ' ', size);
     const size_t left = space ? (size_t)(space - line) : 0;
     if (left == 0 || left + 1 == size || memchr(space + 1, ' ', size - left - 1))
-        return gp_fail(b->err, GP_ERR_FORMAT, "'%s': merge %zu is not two words: '%.*s'", b->merges_name, where,
-                       (int)(size < 80 ? size : 80), line);
+        return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': merge %zu is not two words: '%.*s'", b->merges_name, where,
+                            (int)(size < 80 ? size : 80), line);
     return add_merge(b, line, left, space + 1, size - left - 1, where);
 }
 
@@ -237,7 +239,7 @@ static gp_status read_merges_text(builder *b, const char *text, size_t size)
 static gp_status read_merges_json(builder *b, const gp_json *merges)
 {
     if (gp_json_kind_of(merges) != GP_JSON_ARRAY)
-        return gp_fail(b->err, GP_ERR_FORMAT, "'%s': model.merges is not a list", b->merges_name);
+        return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': model.merges is not a list", b->merges_name);
     GP_TRY(reserve_merges(b, gp_json_count(merges)));
     for (size_t i = 0; i < gp_json_count(merges); i++) {
         const gp_json *m = gp_json_at(merges, i);
@@ -250,7 +252,7 @@ static gp_status read_merges_json(builder *b, const gp_json *merges)
         left = gp_json_text(gp_json_at(m, 0), &left_size);
         right = gp_json_text(gp_json_at(m, 1), &right_size);
         if (!left || !right || gp_json_count(m) != 2)
-            return gp_fail(b->err, GP_ERR_FORMAT, "'%s': merge %zu is not two words", b->merges_name, i);
+            return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': merge %zu is not two words", b->merges_name, i);
         GP_TRY(add_merge(b, left, left_size, right, right_size, i));
     }
     return GP_OK;
@@ -279,7 +281,7 @@ static gp_status finish(builder *b, gp_status st, gp_bpe **out)
 static gp_status parse(const builder *b, const char *json, size_t size, gp_json **root)
 {
     gp_status st = gp_json_parse(json, size, true, DEPTH, root, b->err);
-    return st == GP_OK ? st : gp_fail_within(b->err, st, "'%s'", b->vocab_name);
+    return st == GP_OK ? st : gp_fail_path_within(b->err, st, "'%s'", b->vocab_name);
 }
 
 static gp_status from_vocab(const char *vocab_name, const char *vocab_json, size_t vocab_size, const char *merges_name,
@@ -304,10 +306,10 @@ static gp_status check_model(const builder *b, const gp_json *model)
     const char *type = gp_json_text(gp_json_get(model, "type"), NULL);
     const char *suffix = gp_json_text(gp_json_get(model, "end_of_word_suffix"), NULL);
     if (type && strcmp(type, "BPE") != 0)
-        return gp_fail(b->err, GP_ERR_UNSUPPORTED, "'%s': model.type '%.40s' is not BPE", b->vocab_name, type);
+        return gp_fail_path(b->err, GP_ERR_UNSUPPORTED, "'%s': model.type '%.40s' is not BPE", b->vocab_name, type);
     if (suffix && strcmp(suffix, "</w>") != 0)
-        return gp_fail(b->err, GP_ERR_UNSUPPORTED, "'%s': model.end_of_word_suffix '%.40s' is not '</w>'",
-                       b->vocab_name, suffix);
+        return gp_fail_path(b->err, GP_ERR_UNSUPPORTED, "'%s': model.end_of_word_suffix '%.40s' is not '</w>'",
+                            b->vocab_name, suffix);
     return GP_OK;
 }
 
@@ -357,7 +359,7 @@ gp_status gp_bpe_open(const char *folder, gp_bpe **out, gp_error *err)
     }
 out:
     if (st == GP_ERR_NOT_FOUND)
-        gp_fail(err, st, "no tokenizer in '%s' (vocab.json and merges.txt, or tokenizer.json)", folder);
+        gp_fail_path(err, st, "no tokenizer in '%s' (vocab.json and merges.txt, or tokenizer.json)", folder);
     gp_bytes_clear(&m);
     gp_bytes_clear(&a);
     gp_mem_free(tokenizer);

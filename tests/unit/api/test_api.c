@@ -107,8 +107,11 @@ static void test_sizes_of_options(void **state)
     assert_non_null(strstr(facts.engine, "plain"));
     gp_model_close(opened);
     /* an older caller's shorter struct: what it lacks keeps its default */
-    gp_model_options older = {offsetof(gp_model_options, engine), GP_PRECISION_BF16, GP_ENGINE_PLAIN,
-                              "no-such-revision", true};
+    gp_model_options older = {.size = offsetof(gp_model_options, engine),
+                              .precision = GP_PRECISION_BF16,
+                              .engine = GP_ENGINE_PLAIN,
+                              .revision = "no-such-revision",
+                              .fast_decode = true};
     gp_model_options same = GP_MODEL_DEFAULTS;
     same.precision = GP_PRECISION_BF16;
     char wanted[64];

@@ -178,6 +178,36 @@ static void messages(void **state)
     assert_string_equal(err.message, "again: model 'm': 'a.png' is cut at byte 7");
     gp_fail_errno(&err, GP_ERR_NOT_FOUND, ENOENT, "cannot open '%s'", "b");
     assert_string_equal(err.message, "cannot open 'b': No such file or directory");
+    assert_string_equal(err.path, ""); /* a path is known only if the caller says which argument it is */
+    assert_string_equal(err.detail, err.message);
+    /* with a path: the message names it, the detail does not */
+    assert_int_equal(gp_fail_path(&err, GP_ERR_IO, "'%s' is a folder of %d", "/a", 3), GP_ERR_IO);
+    assert_string_equal(err.message, "'/a' is a folder of 3");
+    assert_string_equal(err.detail, "is a folder of 3");
+    assert_string_equal(err.path, "/a");
+    assert_int_equal(err.number, 0);
+    assert_string_equal(gp_error_beside(&err, "/a"), "is a folder of 3");
+    assert_string_equal(gp_error_beside(&err, "/b"), "'/a' is a folder of 3");
+    gp_fail_path_errno(&err, GP_ERR_NOT_FOUND, ENOENT, "cannot open '%s'", "/a b");
+    assert_string_equal(err.message, "cannot open '/a b': No such file or directory");
+    assert_string_equal(err.detail, "cannot open: No such file or directory");
+    assert_string_equal(err.path, "/a b");
+    assert_int_equal(err.number, ENOENT);
+    gp_fail_within(&err, GP_ERR_IO, "model '%s'", "m");
+    assert_string_equal(err.message, "model 'm': cannot open '/a b': No such file or directory");
+    assert_string_equal(err.detail, "model 'm': cannot open: No such file or directory");
+    assert_string_equal(err.path, "/a b");
+    gp_fail(&err, GP_ERR_FORMAT, "line %d is long", 2);
+    gp_fail_path_within(&err, GP_ERR_FORMAT, "'%s'", "/c");
+    assert_string_equal(err.message, "'/c': line 2 is long");
+    assert_string_equal(err.detail, "line 2 is long");
+    assert_string_equal(err.path, "/c");
+    gp_fail_path(&err, GP_ERR_FORMAT, "'%s': tensor '%s' has no shape", "/d", "x");
+    assert_string_equal(err.detail, "tensor 'x' has no shape");
+    gp_error again = {0};
+    assert_int_equal(gp_fail_as(&again, GP_ERR_IO, &err), GP_ERR_IO);
+    assert_string_equal(again.path, "/d");
+    assert_int_equal(again.status, GP_ERR_IO);
     assert_int_equal(gp_fail(NULL, GP_ERR_IO, "x"), GP_ERR_IO);
     assert_int_equal(gp_fail_within(NULL, GP_ERR_IO, "x"), GP_ERR_IO);
     assert_int_equal(gp_fail_errno(NULL, GP_ERR_IO, ENOENT, "x"), GP_ERR_IO);

@@ -33,7 +33,7 @@ static bool on_file(void *user, const gp_walk_entry *found)
 static void on_problem(void *user, const gp_walk_problem *problem)
 {
     seen *s = user;
-    gp_str_printf(&s->problems, "%s%s", s->problem_count++ ? "\n" : "", problem->message);
+    gp_str_printf(&s->problems, "%s%s '%s'", s->problem_count++ ? "\n" : "", problem->message, problem->path);
 }
 
 /* Walk roots given relative to the folder ("" is the folder itself), separated by blanks. */
@@ -269,7 +269,7 @@ static void test_vanishing(void **state)
     assert_ok(walk(&s, "", &err));
     assert_string_equal(s.files.data, "a.png z.png");
     assert_int_equal(s.problem_count, 1);
-    assert_non_null(strstr(s.problems.data, "cannot read folder '"));
+    assert_non_null(strstr(s.problems.data, "cannot read folder: "));
     assert_non_null(strstr(s.problems.data, "/gone': No such file"));
     gp_str_clear(&s.problems);
     gp_str_clear(&s.files);
@@ -306,7 +306,7 @@ static void test_deep(void **state)
     assert_true(strlen(s.files.data) > 3800);
     assert_string_equal(s.files.data + s.files.size - 15, "/deep.png z.png");
     assert_int_equal(s.problem_count, 1);
-    assert_non_null(strstr(s.problems.data, "cannot read folder '"));
+    assert_non_null(strstr(s.problems.data, "cannot read folder: "));
     gp_str_clear(&s.problems);
     gp_str_clear(&s.files);
     /* remove it level by level from the inside: its paths are too long for nftw */
