@@ -63,7 +63,7 @@ static gp_status find_near(gp_catalog *catalog, const gp_view *view, const gp_si
     char *scorer = NULL;
     *out = NULL;
     if (gp_cat_scorer_last(catalog, &scorer, NULL) != GP_OK) return GP_OK; /* nothing is scored */
-    gp_status st = gp_cat_matrix_read(catalog, scorer, &m, err);
+    gp_status st = gp_cat_matrix_columns(catalog, scorer, GP_MATRIX_VECTORS, &m, err);
     if (st == GP_OK && m.n) st = near_of(view, &m, o, out, err);
     gp_cat_matrix_clear(&m);
     gp_mem_free(scorer);

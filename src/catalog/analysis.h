@@ -24,9 +24,14 @@ typedef struct gp_cat_matrix {
     char **paths;     /* [n] the first that is not missing */
     char **texts;     /* [n] prompt as the tower reads it, NULL without */
     char **settings;  /* [n] JSON object or NULL */
-    float *vectors;   /* [n, dims], 64-byte aligned */
+    float *vectors;   /* [n, dims], 64-byte aligned; NULL if the vectors were not read */
 } gp_cat_matrix;
-/* scorer: its key.  Owns: *out, gp_cat_matrix_clear. */
+/* Columns that cost much memory and are read only on request.  A column that is not read stays NULL in every row. */
+enum { GP_MATRIX_TEXTS = 1, GP_MATRIX_SETTINGS = 2, GP_MATRIX_VECTORS = 4, GP_MATRIX_ALL = 7 };
+/* scorer: its key.  columns: GP_MATRIX_... bits.  Owns: *out, gp_cat_matrix_clear. */
+gp_status gp_cat_matrix_columns(gp_catalog *cat, const char *scorer, unsigned columns, gp_cat_matrix *out,
+                                gp_error *err);
+/* Reads all columns. */
 gp_status gp_cat_matrix_read(gp_catalog *cat, const char *scorer, gp_cat_matrix *out, gp_error *err);
 void gp_cat_matrix_clear(gp_cat_matrix *matrix);
 /* Text embeddings of the distinct prompts among `prompts` [n]: *ids [count] ascending, *vectors [count, dims].

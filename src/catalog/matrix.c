@@ -46,11 +46,12 @@ static gp_status count_rows(gp_catalog *cat, const scorer_facts *s, size_t *n, g
     return GP_OK;
 }
 
-static gp_status make_room(gp_cat_matrix *m, size_t n, gp_error *err)
+static gp_status make_room(gp_cat_matrix *m, size_t n, unsigned columns, gp_error *err)
 {
     size_t numbers;
     if (!gp_size_mul(n, m->dims, &numbers)) return gp_fail(err, GP_ERR_LIMIT, "%zu embeddings are too many", n);
-    GP_TRY(gp_alloc_aligned((void **)&m->vectors, numbers, sizeof *m->vectors, "the embeddings", err));
+    if (columns & GP_MATRIX_VECTORS)
+        GP_TRY(gp_alloc_aligned((void **)&m->vectors, numbers, sizeof *m->vectors, "the embeddings", err));
     GP_TRY(gp_alloc((void **)&m->images, n, sizeof *m->images, "the images", err));
     GP_TRY(gp_alloc((void **)&m->prompts, n, sizeof *m->prompts, "the images", err));
     GP_TRY(gp_alloc((void **)&m->hashes, n, sizeof *m->hashes, "the images", err));
@@ -73,9 +74,7 @@ static gp_status copy(const char *text, char **out, gp_error *err)
 static gp_status take_row(gp_q *q, const scorer_facts *s, gp_cat_matrix *m, gp_error *err)
 {
     size_t i = m->n;
-    const void *vector = sqlite3_column_blob(q->stmt, 9);
-    if (!gp_q_col_hash(q, 2, &m->hashes[i]) || !vector ||
-        (size_t)sqlite3_column_bytes(q->stmt, 9) != (size_t)m->dims * 4)
+    if (!gp_q_col_hash(q, 2, &m->hashes[i]) || gp_q_col_int(q, 10) != (int64_t)m->dims * 4)
         return gp_fail_path(err, GP_ERR_CATALOG, "catalog '%s' is damaged: a hash or an embedding has another length",
                             q->cat->path);
     m->images[i] = gp_q_col_int(q, 0);
@@ -85,14 +84,19 @@ static gp_status take_row(gp_q *q, const scorer_facts *s, gp_cat_matrix *m, gp_e
     m->scores[i] = scored ? (s->higher ? score : -score) : NAN;
     m->pixels[i] = (uint64_t)gp_q_col_int(q, 4);
     m->bytes[i] = (uint64_t)gp_q_col_int(q, 5);
-    gp_db_floats_from_le(vector, m->vectors + i * m->dims, m->dims);
+    if (m->vectors) {
+        const void *vector = sqlite3_column_blob(q->stmt, 9);
+        if (!vector) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the embeddings");
+        gp_db_floats_from_le(vector, m->vectors + i * m->dims, m->dims);
+    }
     m->n++; /* from here gp_cat_matrix_clear knows the row */
     GP_TRY(copy(gp_q_col_text(q, 6), &m->paths[i], err));
     GP_TRY(copy(gp_q_col_text(q, 7), &m->texts[i], err));
     return copy(gp_q_col_text(q, 8), &m->settings[i], err);
 }
 
-gp_status gp_cat_matrix_read(gp_catalog *cat, const char *scorer, gp_cat_matrix *out, gp_error *err)
+gp_status gp_cat_matrix_columns(gp_catalog *cat, const char *scorer, unsigned columns, gp_cat_matrix *out,
+                                gp_error *err)
 {
     gp_cat_matrix m = {0};
     scorer_facts s = {0};
@@ -102,17 +106,19 @@ gp_status gp_cat_matrix_read(gp_catalog *cat, const char *scorer, gp_cat_matrix 
     GP_TRY(scorer_read(cat, scorer, &s, err));
     GP_TRY(count_rows(cat, &s, &most, err));
     m.dims = (uint32_t)s.dims, m.encoder = s.encoder;
-    GP_TRY_GOTO(make_room(&m, most, err));
+    GP_TRY_GOTO(make_room(&m, most, columns, err));
     gp_q q = gp_q_open(
         cat,
         "SELECT v.image, coalesce(ip.prompt, 0), i.hash, sc.value, i.width * i.height, i.bytes,"
         " (SELECT p.path FROM paths p WHERE p.image = v.image AND p.missing = 0 ORDER BY p.path LIMIT 1),"
-        " pr.text, ip.settings, v.vector FROM image_embeddings v JOIN images i ON i.id = v.image"
+        " CASE WHEN ?3 & 1 THEN pr.text END, CASE WHEN ?3 & 2 THEN ip.settings END,"
+        " CASE WHEN ?3 & 4 THEN v.vector END, length(v.vector) FROM image_embeddings v JOIN images i ON i.id = v.image"
         " LEFT JOIN image_prompts ip ON ip.image = v.image LEFT JOIN prompts pr ON pr.id = ip.prompt"
         " LEFT JOIN scores sc ON sc.scorer = ?2 AND sc.prompt = ip.prompt AND sc.image = v.image AND i.apart IS NULL"
         " WHERE v.encoder = ?1 AND " ON_DISK " ORDER BY i.hash");
     gp_q_int(&q, 1, s.encoder);
     gp_q_int(&q, 2, s.id);
+    gp_q_int(&q, 3, columns);
     for (;;) {
         st = gp_q_step(&q, &row, err);
         if (st != GP_OK || !row || m.n == most) break;
@@ -126,6 +132,11 @@ out:
     else
         gp_cat_matrix_clear(&m);
     return st;
+}
+
+gp_status gp_cat_matrix_read(gp_catalog *cat, const char *scorer, gp_cat_matrix *out, gp_error *err)
+{
+    return gp_cat_matrix_columns(cat, scorer, GP_MATRIX_ALL, out, err);
 }
 
 void gp_cat_matrix_clear(gp_cat_matrix *m)

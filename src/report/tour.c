@@ -89,7 +89,7 @@ static gp_status read_map(tour *t, gp_error *err)
     gp_cat_image_stats *standings = NULL;
     size_t count = 0, have = 0;
     gp_status st = GP_OK;
-    GP_TRY_GOTO(gp_cat_matrix_read(t->cat, t->scorer, &t->m, err));
+    GP_TRY_GOTO(gp_cat_matrix_columns(t->cat, t->scorer, 0, &t->m, err));
     GP_TRY_GOTO(gp_alloc((void **)&t->points, t->m.n, sizeof *t->points, "the tour", err));
     GP_TRY_GOTO(gp_alloc((void **)&place, t->m.n * 2, sizeof *place, "the tour", err));
     GP_TRY_GOTO(gp_alloc((void **)&known, t->m.n, sizeof *known, "the tour", err));

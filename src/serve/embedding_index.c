@@ -20,7 +20,7 @@ static gp_status read_matrix(const char *catalog, gp_cat_matrix *m, char **score
     gp_catalog *cat = NULL;
     GP_TRY(gp_cat_open(catalog, GP_CATALOG_READONLY, &cat, err));
     gp_status st = gp_cat_scorer_last(cat, scorer, err);
-    if (st == GP_OK) st = gp_cat_matrix_read(cat, *scorer, m, err);
+    if (st == GP_OK) st = gp_cat_matrix_columns(cat, *scorer, GP_MATRIX_VECTORS, m, err);
     gp_cat_close(cat);
     return st;
 }

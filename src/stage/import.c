@@ -119,7 +119,7 @@ static gp_status put_scores(bringer *b, gp_error *err)
     gp_status st = GP_OK;
     uint64_t without = 0;
     if (!b->scores) return GP_OK;
-    GP_TRY(gp_cat_matrix_read(b->cat, b->scorer, &m, err));
+    GP_TRY(gp_cat_matrix_columns(b->cat, b->scorer, 0, &m, err));
     for (size_t i = 0; i < m.n && st == GP_OK; i++) {
         size_t at = gp_rows_find(&b->of, m.paths[i]);
         if (at == SIZE_MAX || !m.prompts[i]) continue;

@@ -66,7 +66,8 @@ static uint32_t row_of(const chooser *c, int64_t image)
 
 static gp_status read_candidates(chooser *c, gp_error *err)
 {
-    GP_TRY(gp_cat_matrix_read(c->cat, c->scorer, &c->m, err));
+    GP_TRY(gp_cat_matrix_columns(
+        c->cat, c->scorer, GP_MATRIX_TEXTS | (gp_strategy_needs_vectors(c->o) ? GP_MATRIX_VECTORS : 0), &c->m, err));
     size_t n = c->m.n;
     GP_TRY(gp_alloc((void **)&c->contenders, n, sizeof *c->contenders, "candidates", err));
     GP_TRY(gp_alloc((void **)&c->index, n, sizeof *c->index, "candidates", err));

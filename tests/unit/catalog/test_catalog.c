@@ -382,6 +382,13 @@ static void test_gone_is_not_ranked(void **state)
     assert_ok(gp_cat_paths_mark_missing(cat, exists_not_best, NULL, NULL, &err));
     assert_ok(gp_cat_matrix_read(cat, "clip/w", &m, &err));
     assert_int_equal(m.n, 3);
+    assert_non_null(m.texts[0]);
+    assert_non_null(m.vectors);
+    gp_cat_matrix_clear(&m);
+    assert_ok(gp_cat_matrix_columns(cat, "clip/w", 0, &m, &err)); /* the costly columns only on request */
+    assert_int_equal(m.n, 3);
+    assert_null(m.texts[0]);
+    assert_null(m.vectors);
     gp_cat_matrix_clear(&m);
     assert_ok(gp_cat_rows_open(cat, NULL, &rows, &err));
     for (uint32_t n = 1; n <= 4; n++) {
