@@ -59,7 +59,8 @@
      0.1, GP_MAX_PIXELS, 0, 1, false, false, NULL, NULL, NULL, NULL}
 
 #define GP_SCORE_DEFAULTS \
-    {sizeof(gp_score_options), GP_MAX_PIXELS, 0, 0, false, false, false, NULL, NULL, NULL, NULL}
+    {sizeof(gp_score_options), GP_MAX_PIXELS, 0, 0, false, false, false, \
+     NULL, NULL, NULL, NULL, NULL}
 
 /* In order: 1 image of each prompt; support at least 2; balance 0.7; lift_factor 0.9. */
 #define GP_PICK_DEFAULTS \

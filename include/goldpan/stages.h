@@ -169,15 +169,18 @@ typedef struct gp_score_options {
                       * "frames-noise" (images set apart), "frames-kept" (images that are candidates
                       * again); may be NULL */
     void *note_user;
+    const char *scorer; /* "clip" (NULL: the same), or "linear:FILE": a linear head over the image
+                         * embedding (docs/model.md) */
 } gp_score_options;
 
-/* Embed every image and prompt that has no embedding of this model.  Then score every image
- * against its prompt: 100 * max(cosine, 0), as torchmetrics' CLIPScore for one pair, except that
- * long prompts keep the end token.
+/* Embed every image and prompt that has no embedding of this model.  Then score every image that
+ * has a prompt.  The scorer "clip" gives 100 * max(cosine, 0), as torchmetrics' CLIPScore for one
+ * pair, except that long prompts keep the end token.
  * report (may be NULL): images encoded (done), encoded before (skipped), failed, and without a
  * prompt; these get an embedding but no score.
  * Cost: memory threads * batch * 12 * s * s bytes, for any number of images.
- * Errors: UNSUPPORTED (the model lacks a tower), CATALOG, IO, STOPPED.
+ * Errors: USAGE (no such scorer, or a head for another model), UNSUPPORTED (the model lacks a
+ * tower), FORMAT (the head's file), CATALOG, IO, STOPPED.
  * Threads: one for the catalog, any for the model. */
 GP_API GP_MUST gp_status gp_score(gp_catalog *catalog, const gp_model *model,
                                   const gp_score_options *options, gp_report *report,

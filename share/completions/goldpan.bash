@@ -21,13 +21,13 @@ _goldpan_options() {
             --fast-decode --per-prompt --top --min-score --where --strategy --by --top-per-category --top-per-slice \
             --one-per-duplicate --diversity --balance --min-support --min-lift --lift-factor --categories \
             --category-column --new-map --no-analysis --sheet --force --no-sheet --thumb --max-prompts \
-            --max-candidates --keep-frames --guesses --retry-failed --max-pixels --threads --batch --json --quiet \
-            --verbose --help ;;
+            --max-candidates --scorer --keep-frames --guesses --retry-failed --max-pixels --threads --batch --json \
+            --quiet --verbose --help ;;
         add)
             echo --catalog --prompts --image-column --prompt-column --embeddings --score-column --max-pixels \
             --threads --json --quiet --verbose --help ;;
         score)
-            echo --catalog --model --revision --precision --engine --fast-decode --keep-frames --guesses \
+            echo --catalog --model --revision --precision --engine --fast-decode --scorer --keep-frames --guesses \
             --retry-failed --max-pixels --threads --batch --json --quiet --verbose --help ;;
         slices)
             echo --profile --mode --min-support --min-lift --n-slices --criterion --reference --remove-outliers \
@@ -106,10 +106,10 @@ _goldpan_value() {
         'run --per-prompt' | 'run -k' | 'run --top' | 'run --min-score' | 'run --where' | 'run --top-per-category' | \
         'run --top-per-slice' | 'run --balance' | 'run --min-support' | 'run --min-lift' | 'run --lift-factor' | \
         'run --categories' | 'run --category-column' | 'run --thumb' | 'run --max-prompts' | \
-        'run --max-candidates' | 'run --max-pixels' | 'run --threads' | 'run -j' | 'run --batch' | \
+        'run --max-candidates' | 'run --scorer' | 'run --max-pixels' | 'run --threads' | 'run -j' | 'run --batch' | \
         'add --image-column' | 'add --prompt-column' | 'add --score-column' | 'add --max-pixels' | 'add --threads' | \
-        'add -j' | 'score --revision' | 'score --max-pixels' | 'score --threads' | 'score -j' | 'score --batch' | \
-        'slices --min-support' | 'slices --min-lift' | 'slices --n-slices' | 'slices --alpha' | \
+        'add -j' | 'score --revision' | 'score --scorer' | 'score --max-pixels' | 'score --threads' | 'score -j' | \
+        'score --batch' | 'slices --min-support' | 'slices --min-lift' | 'slices --n-slices' | 'slices --alpha' | \
         'slices --resamples' | 'slices --categories' | 'slices --category-column' | 'slices --min-cosine' | \
         'slices --seed' | 'slices --metric' | 'slices --feature' | 'slices --embedding' | 'slices --group' | \
         'slices --revision' | 'slices --threads' | 'slices -j' | 'words --top' | 'words --min-support' | \

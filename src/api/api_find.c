@@ -31,7 +31,7 @@ gp_status gp_analyze(gp_catalog *catalog, const gp_model *model, const gp_analyz
     char scorer[512];
     API_NEEDS(catalog);
     GP_TRY(find_parts(options, &parts, err));
-    if (model) gp_stage_scorer_id(model->encoder, scorer, sizeof scorer);
+    if (model) GP_TRY(gp_stage_scorer_of(catalog, model->encoder, scorer, sizeof scorer, err));
     return gp_stage_analyze(catalog, model ? model->encoder : NULL, model ? scorer : NULL, &parts, report, err);
 }
 

@@ -157,6 +157,5 @@ void gp_paths_free(char **paths, size_t count)
 
 void gp_clip_score(const float *images, const float *texts, size_t n, size_t d, double *scores)
 {
-    const gp_scorer *scorer = gp_scorer_find("clip");
-    for (size_t i = 0; i < n; i++) scores[i] = scorer->score(images + i * d, texts + i * d, d);
+    gp_scorer_clip_scores(images, texts, n, d, scores);
 }

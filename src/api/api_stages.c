@@ -48,9 +48,9 @@ gp_status gp_pick(gp_catalog *catalog, const gp_model *model, const gp_pick_opti
     char scorer[512];
     API_NEEDS(catalog);
     GP_TRY(gp_api_options(&o, sizeof o, options, err));
-    if (model) gp_stage_scorer_id(model->encoder, scorer, sizeof scorer);
     if (model && o.scorer)
         return gp_fail(err, GP_ERR_USAGE, "a model and a scorer both name the scores to use: give only one of them");
+    if (model) GP_TRY(gp_stage_scorer_of(catalog, model->encoder, scorer, sizeof scorer, err));
     return gp_stage_pick(catalog, model ? scorer : o.scorer, &o, report, err);
 }
 

@@ -20,5 +20,6 @@ unsigned gp_cpu_features(void); /* computed once; any thread */
 /* What a GOLDPAN_CPU text leaves of `features`: words joined by commas, "-avx2" (away, with all that builds on it),
  * "avx2" (at most this), "plain" (nothing); NULL and unknown words change nothing. */
 unsigned gp_cpu_limit(unsigned features, const char *text);
+const char *gp_cpu_name(unsigned features); /* best of them: "plain", "sse4.1", "avx2", "avx512", "amx", "neon" */
 
 #endif

@@ -40,15 +40,12 @@ bool gp_json_real(const gp_json *value, double *out); /* any number */
 /* The value written as compact JSON. */
 void gp_json_write(gp_str *out, const gp_json *value);
 
-/* Appends JSON to `out`.  These functions are the only writers of JSON strings and numbers. */
-/* A quoted, escaped string; invalid UTF-8 becomes U+FFFD.  NULL becomes null. */
+/* Writing by hand: a quoted, escaped string (invalid UTF-8 becomes U+FFFD); a number that reads back equal (NaN: null).
+ */
 void gp_json_put_string(gp_str *out, const char *text);
-void gp_json_put_string_n(gp_str *out, const char *text, size_t size);
-/* A number that reads back equal; a number that is not finite becomes null. */
-void gp_json_put_real(gp_str *out, double value);
-/* "name": with a comma before it unless `out` is empty or ends with '{' or '['. */
+/* "name": with a comma before it, unless it is the first of its object (or nothing, '{' or '[' stands before). */
 void gp_json_put_name(gp_str *out, const char *name);
-/* A member: the name, then the string or null. */
-void gp_json_put_text(gp_str *out, const char *name, const char *text);
+void gp_json_put_string_n(gp_str *out, const char *text, size_t size);
+void gp_json_put_real(gp_str *out, double value);
 
 #endif

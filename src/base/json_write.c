@@ -30,16 +30,7 @@ void gp_json_put_string_n(gp_str *out, const char *text, size_t size)
 
 void gp_json_put_string(gp_str *out, const char *text)
 {
-    if (text)
-        gp_json_put_string_n(out, text, strlen(text));
-    else
-        gp_str_puts(out, "null");
-}
-
-void gp_json_put_text(gp_str *out, const char *name, const char *text)
-{
-    gp_json_put_name(out, name);
-    gp_json_put_string(out, text);
+    gp_json_put_string_n(out, text, strlen(text));
 }
 
 void gp_json_put_name(gp_str *out, const char *name)

@@ -80,6 +80,10 @@ gp_status gp_cat_pixels_put(gp_catalog *cat, int64_t image, const gp_hash *pixel
  * or "export".  passing: a temporary error (gp_error_passes), after which the image is tried again. */
 gp_status gp_cat_failure_put(gp_catalog *cat, const char *path, uint64_t size, int64_t mtime_ns, int64_t image,
                              const char *stage, const char *message, bool passing, gp_error *err);
+/* Does this path have an "add" failure on record with this size and time (so that a second run does not read it again)?
+ */
+gp_status gp_cat_failure_known(gp_catalog *cat, const char *path, uint64_t size, int64_t mtime_ns, bool *known,
+                               gp_error *err);
 /* Deletes the temporary errors of "add" at or below `root` (absolute).  The next add of `root` records those that
  * remain. */
 gp_status gp_cat_failures_forget(gp_catalog *cat, const char *root, gp_error *err);
@@ -169,11 +173,13 @@ gp_status gp_cat_frames_keep(gp_catalog *cat, uint64_t *images, gp_error *err);
 
 /* ------------------------------------------------------------------ scores */
 typedef struct gp_cat_scorer {
-    const char *id;   /* gp_scorer_id */
-    const char *name; /* "clip" */
-    const char *scale;
-    int64_t encoder;
+    const char *id;    /* gp_scorer.id */
+    const char *name;  /* "clip" */
+    const char *scale; /* "100*max(cos,0)" */
+    int64_t encoder;   /* 0: none */
     bool higher_better;
+    const char *parameters; /* hash of the scorer's own parameters; NULL or "": none */
+    const char *needs;      /* "image", "pair" or "pixels" (gp_scorer_needs) */
 } gp_cat_scorer;
 gp_status gp_cat_scorer_put(gp_catalog *cat, const gp_cat_scorer *scorer,
                             gp_error *err); /* also marks it as used last */
@@ -182,19 +188,28 @@ gp_status gp_cat_scorer_last(gp_catalog *cat, char **id, gp_error *err);
 /* Name of the model behind a scorer, as it was last opened; scorer NULL: the one used last.  Owns: *model, gp_mem_free.
  */
 gp_status gp_cat_scorer_model(gp_catalog *cat, const char *scorer, char **model, gp_error *err);
-/* Finds the scorer that the user named by its key, its model, or "model:precision".  Errors: NOT_FOUND (no such
+/* The scorer `preferred` if the catalog has it, else the one that used this encoder last; *id NULL: neither.
+ * Owns: *id, gp_mem_free. */
+gp_status gp_cat_scorer_of_encoder(gp_catalog *cat, const gp_cat_encoder *encoder, const char *preferred, char **id,
+                                   gp_error *err);
+/* Finds the scorer that the user named by its key, its name, its model, or "model:precision".  Errors: NOT_FOUND (no such
  * scorer), USAGE (several match).  Owns: *id, gp_mem_free. */
 gp_status gp_cat_scorer_find(gp_catalog *cat, const char *named, char **id, gp_error *err);
 /* Visits all scorers, the scorer used last first; see gp_catalog_scorers. */
 gp_status gp_cat_scorers_visit(gp_catalog *cat, bool (*visit)(void *user, const gp_scorer_facts *scorer), void *user,
                                gp_error *err);
-/* Visit (image, prompt) pairs that have both embeddings by the encoder and lack this score; then put.  Guessed
- * prompts are visited only if `guesses` is true.
- * visit may call gp_cat_score_put.  vectors [dims] borrowed until it returns. */
-gp_status gp_cat_pairs_todo(gp_catalog *cat, const char *scorer, int64_t encoder, bool guesses,
-                            bool (*visit)(void *user, int64_t image, int64_t prompt, const float *image_vector,
-                                          const float *text_vector, uint32_t dims),
-                            void *user, gp_error *err);
+/* A page of (image, prompt) pairs that lack a score. */
+typedef struct gp_cat_pairs {
+    size_t count;
+    uint32_t dims;
+    const int64_t *images, *prompts; /* [count] */
+    const float *image_vectors;      /* [count, dims] */
+    const float *prompt_vectors;     /* [count, dims]; NULL if the scorer needs only the image */
+} gp_cat_pairs;
+/* Visits, page by page, the pairs that have the embeddings which the scorer needs, by its encoder, and lack its score.
+ * Guessed prompts are visited only if `guesses` is true.  visit may write and commit; it returns false to end early. */
+gp_status gp_cat_pairs_todo(gp_catalog *cat, const char *scorer, bool guesses,
+                            bool (*visit)(void *user, const gp_cat_pairs *pairs), void *user, gp_error *err);
 gp_status gp_cat_score_put(gp_catalog *cat, int64_t image, int64_t prompt, const char *scorer, double value,
                            gp_error *err);
 

@@ -11,7 +11,7 @@
 
 /* "GPAN": what `file` and SQLite's header call a goldpan catalog. */
 #define GP_DB_APPLICATION_ID 0x4750414e
-#define GP_DB_VERSION        7
+#define GP_DB_VERSION        8
 
 /* The end of a message about a damaged catalog: what to do. */
 #define GP_DB_RESCUE "; bring back what it holds with `goldpan rescue`"
@@ -89,7 +89,7 @@ typedef struct gp_db_steps {
 extern const gp_db_steps gp_db_all; /* all schema steps of this version */
 /* schema.c, migrate_2.c ... */
 extern const char gp_db_version_1[], gp_db_version_2[], gp_db_version_3[], gp_db_version_4[], gp_db_version_5[],
-    gp_db_version_6[], gp_db_version_7[];
+    gp_db_version_6[], gp_db_version_7[], gp_db_version_8[];
 /* Bring an open database to the last of these steps, each in a transaction of its own.  An empty file is created
  * if `create`.  CATALOG: another program's file, or a version newer than the last step. */
 gp_status gp_db_migrate(gp_catalog *cat, const gp_db_step *steps, size_t count, bool create, gp_error *err);
@@ -109,11 +109,14 @@ extern const gp_db_table gp_db_tables[]; /* the last has no name */
 /* The invariants in schema.c that SQL can state, except foreign keys (row_rules.c). */
 typedef struct gp_db_rule {
     const char *table;
-    const char *count; /* counts the rows that break the rule */
-    const char *mend;  /* mends these rows after a rescue, or NULL */
-    const char *what;  /* words after the number of these rows */
+    const char *column; /* of `scorers`, which the rule reads, or NULL */
+    const char *count;  /* counts the rows that break the rule */
+    const char *mend;   /* mends these rows after a rescue, or NULL */
+    const char *what;   /* words after the number of these rows */
 } gp_db_rule;
 extern const gp_db_rule gp_db_rules[]; /* in the order of mending; the last has no table */
+/* Whether the catalog, perhaps of an older schema, has what the rule reads. */
+bool gp_db_rule_applies(const gp_catalog *cat, const gp_db_rule *rule);
 /* Adds the function that the rules call to the open catalog. */
 gp_status gp_db_rules_open(gp_catalog *cat, gp_error *err);
 

@@ -3,6 +3,8 @@
  * of the same second, the entry counts, because the journal is written first.  Entries for images that the catalog does
  * not have stay in the file. */
 #include "catalog/db.h"
+
+#include <string.h>
 #include "catalog/generations.h"
 
 typedef struct merging {
@@ -85,29 +87,52 @@ static gp_status merge_view(const merging *m, const gp_json *o, gp_error *err)
 
 /* ------------------------------------------------------------------ picks */
 
+/* Finds or inserts the encoder of an entry.  *id 0: the entry names none. */
+static gp_status encoder_of(gp_catalog *cat, const gp_json *e, int64_t *id, gp_error *err)
+{
+    static const char *const names[] = {"model", "weight_hash", "precision", "preprocess_id", "text_rule"};
+    *id = 0;
+    for (int i = 0; i < 5; i++)
+        if (!text(e, names[i])) return GP_OK;
+    if (number(e, "dims") < 1) return GP_OK;
+    gp_q encoder = gp_q_open(cat, "INSERT INTO encoders(model, weight_hash, precision, preprocess_id, text_rule, dims)"
+                                  " VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
+    for (int i = 0; i < 5; i++) gp_q_text(&encoder, i + 1, text(e, names[i]));
+    gp_q_int(&encoder, 6, number(e, "dims"));
+    GP_TRY(gp_q_run(&encoder, err));
+    gp_q q = gp_q_open(cat, "SELECT id FROM encoders WHERE weight_hash = ? AND precision = ? AND preprocess_id = ?"
+                            " AND text_rule = ?");
+    for (int i = 1; i < 5; i++) gp_q_text(&q, i, text(e, names[i]));
+    return gp_q_one(&q, 0, id, err);
+}
+
+/* Entries leave out what a scorer needs where its key says it. */
+static const char *needs_of(const gp_json *s)
+{
+    const char *needs = text(s, "needs");
+    return needs ? needs : strncmp(text(s, "key"), "clip/", 5) == 0 ? "pair" : "image";
+}
+
 /* Finds the scorer of the picks, or inserts it if the catalog does not have it.  *id 0: the entry names no scorer. */
 static gp_status scorer_of(gp_catalog *cat, const gp_json *o, int64_t *id, gp_error *err)
 {
-    static const char *const names[] = {"model", "weight_hash", "precision", "preprocess_id", "text_rule"};
-    const gp_json *s = gp_json_get(o, "scorer"), *e = gp_json_get(o, "encoder");
+    const gp_json *s = gp_json_get(o, "scorer");
+    int64_t encoder = 0;
     *id = 0;
-    if (!text(s, "key") || !text(s, "name") || !text(s, "scale") || number(e, "dims") < 1) return GP_OK;
-    gp_q encoder = gp_q_open(cat, "INSERT INTO encoders(model, weight_hash, precision, preprocess_id, text_rule, dims)"
-                                  " VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
-    gp_q scorer = gp_q_open(cat, "INSERT INTO scorers(key, name, scale, higher_better, encoder, used)"
-                                 " SELECT ?, ?, ?, ?, id, 0 FROM encoders WHERE weight_hash = ? AND precision = ?"
-                                 " AND preprocess_id = ? AND text_rule = ? ON CONFLICT DO NOTHING");
-    for (int i = 0; i < 5; i++) {
-        if (!text(e, names[i])) return GP_OK;
-        gp_q_text(&encoder, i + 1, text(e, names[i]));
-        if (i) gp_q_text(&scorer, i + 4, text(e, names[i]));
-    }
-    gp_q_int(&encoder, 6, number(e, "dims"));
-    GP_TRY(gp_q_run(&encoder, err));
+    if (!text(s, "key") || !text(s, "name") || !text(s, "scale")) return GP_OK;
+    GP_TRY(encoder_of(cat, gp_json_get(o, "encoder"), &encoder, err));
+    const char *needs = needs_of(s);
+    if (!encoder && strcmp(needs, "pixels") != 0) return GP_OK;
+    gp_q scorer =
+        gp_q_open(cat, "INSERT INTO scorers(key, name, scale, higher_better, encoder, parameters, needs, used)"
+                       " VALUES(?, ?, ?, ?, nullif(?, 0), ?, ?, 0) ON CONFLICT DO NOTHING");
     gp_q_text(&scorer, 1, text(s, "key"));
     gp_q_text(&scorer, 2, text(s, "name"));
     gp_q_text(&scorer, 3, text(s, "scale"));
     gp_q_int(&scorer, 4, number(s, "higher_better") != 0);
+    gp_q_int(&scorer, 5, encoder);
+    gp_q_text(&scorer, 6, text(s, "parameters"));
+    gp_q_text(&scorer, 7, needs);
     GP_TRY(gp_q_run(&scorer, err));
     gp_q q = gp_q_open(cat, "SELECT id FROM scorers WHERE key = ?");
     gp_q_text(&q, 1, text(s, "key"));

@@ -91,7 +91,7 @@ gp_status gp_marks_note_view(gp_catalog *cat, const char *name, gp_error *err)
 #define NEWEST "picks ORDER BY picked_at DESC, image LIMIT 1"
 #define BY                                                                                                             \
     "s.key, s.name, s.scale, s.higher_better, e.model, e.weight_hash, e.precision, e.preprocess_id, e.text_rule, "     \
-    "e.dims"
+    "e.dims, s.parameters, nullif(s.needs, CASE WHEN s.key LIKE 'clip/%' THEN 'pair' ELSE 'image' END)"
 
 /* Writes the columns of BY as the objects "scorer" and "encoder"; `first`: index of the first of these columns. */
 static void put_by(gp_str *body, const gp_q *q, int first)
@@ -103,6 +103,8 @@ static void put_by(gp_str *body, const gp_q *q, int first)
     put_text(body, "name", q, first + 1);
     put_text(body, "scale", q, first + 2);
     put_int(body, "higher_better", q, first + 3);
+    put_text(body, "parameters", q, first + 10);
+    put_text(body, "needs", q, first + 11); /* left out where the key says it */
     gp_str_puts(body, "},\"encoder\":{");
     for (int i = 0; i < 5; i++) put_text(body, names[i], q, first + 4 + i);
     put_int(body, "dims", q, first + 9);
@@ -136,11 +138,12 @@ static gp_status put_picks_members(gp_catalog *cat, gp_str *body, gp_error *err)
 {
     bool row;
     gp_status st;
-    gp_q q = gp_q_open(cat, "WITH n AS (SELECT rule, picked_at, scorer FROM " NEWEST ")"
-                            " SELECT lower(hex(i.hash)), lower(hex(i.stream)), k.rank, k.reason, k.category,"
-                            " i.stream IS NULL, nullif(k.rule, n.rule), nullif(k.picked_at, n.picked_at),"
-                            " k.scorer <> n.scorer, " BY " FROM n JOIN picks k JOIN images i ON i.id = k.image"
-                            " JOIN scorers s ON s.id = k.scorer JOIN encoders e ON e.id = s.encoder ORDER BY k.image");
+    gp_q q =
+        gp_q_open(cat, "WITH n AS (SELECT rule, picked_at, scorer FROM " NEWEST ")"
+                       " SELECT lower(hex(i.hash)), lower(hex(i.stream)), k.rank, k.reason, k.category,"
+                       " i.stream IS NULL, nullif(k.rule, n.rule), nullif(k.picked_at, n.picked_at),"
+                       " k.scorer <> n.scorer, " BY " FROM n JOIN picks k JOIN images i ON i.id = k.image"
+                       " JOIN scorers s ON s.id = k.scorer LEFT JOIN encoders e ON e.id = s.encoder ORDER BY k.image");
     while ((st = gp_q_step(&q, &row, err)) == GP_OK && row) put_pick(body, &q);
     gp_q_end(&q);
     return st;
@@ -152,7 +155,7 @@ static gp_status put_picks(gp_catalog *cat, bool none, gp_str *out, gp_error *er
     bool row;
     gp_str body = GP_STR_INIT;
     gp_q q = gp_q_open(cat, "SELECT k.rule, k.picked_at, " BY " FROM (SELECT * FROM " NEWEST ") k"
-                            " JOIN scorers s ON s.id = k.scorer JOIN encoders e ON e.id = s.encoder");
+                            " JOIN scorers s ON s.id = k.scorer LEFT JOIN encoders e ON e.id = s.encoder");
     GP_TRY(gp_q_step(&q, &row, err));
     gp_str_putc(&body, '{');
     if (row) put_picks_head(&body, &q);

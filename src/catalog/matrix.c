@@ -20,12 +20,15 @@ static gp_status scorer_read(gp_catalog *cat, const char *scorer, scorer_facts *
 {
     bool row;
     gp_q q = gp_q_open(cat, "SELECT s.id, s.encoder, e.dims, s.higher_better FROM scorers s"
-                            " JOIN encoders e ON e.id = s.encoder WHERE s.key = ?");
+                            " LEFT JOIN encoders e ON e.id = s.encoder WHERE s.key = ?");
     gp_q_text(&q, 1, scorer);
     GP_TRY(gp_q_step(&q, &row, err));
     if (!row) return gp_fail_path(err, GP_ERR_NOT_FOUND, "catalog '%s' does not know scorer '%s'", cat->path, scorer);
     *out = (scorer_facts){gp_q_col_int(&q, 0), gp_q_col_int(&q, 1), gp_q_col_int(&q, 2), gp_q_col_int(&q, 3) != 0};
     gp_q_end(&q);
+    if (!out->encoder)
+        return gp_fail_path(err, GP_ERR_UNSUPPORTED,
+                            "catalog '%s' has no embeddings for scorer '%s', and this needs them", cat->path, scorer);
     if (out->dims < 1 || out->dims > 65536)
         return gp_fail_path(err, GP_ERR_CATALOG, "catalog '%s' is damaged: an encoder of %lld dimensions", cat->path,
                             (long long)out->dims);

@@ -34,9 +34,9 @@ gp_status gp_cat_summary_read(gp_catalog *cat, const char *scorer, gp_cat_summar
     gp_status st = GP_OK;
     gp_cat_summary f = {.higher_better = true};
     gp_q n = gp_q_open(cat, "SELECT (SELECT count(*) FROM images), (SELECT count(*) FROM failures)");
-    gp_q q = gp_q_open(cat, "SELECT s.key, s.name, s.scale, e.model, s.higher_better, s.id, s.encoder,"
+    gp_q q = gp_q_open(cat, "SELECT s.key, s.name, s.scale, coalesce(e.model, ''), s.higher_better, s.id, s.encoder,"
                             " a.id, CASE WHEN json_valid(a.settings) THEN json_extract(a.settings, '$.remark') END"
-                            " FROM scorers s JOIN encoders e ON e.id = s.encoder"
+                            " FROM scorers s LEFT JOIN encoders e ON e.id = s.encoder"
                             " LEFT JOIN analyses a ON a.scorer = s.id WHERE ?1 IS NULL OR s.key = ?1"
                             " ORDER BY s.used DESC LIMIT 1");
     GP_TRY_GOTO(gp_q_step(&n, &row, err));

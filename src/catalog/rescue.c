@@ -266,7 +266,7 @@ static gp_status tidy(rescuing *r, gp_error *err)
 {
     GP_TRY(gp_db_rules_open(r->to, err));
     for (const gp_db_rule *rule = gp_db_rules; rule->table; rule++)
-        if (rule->mend && is_in(r->to, rule->table)) GP_TRY(gp_db_exec(r->to, rule->mend, err));
+        if (rule->mend && gp_db_rule_applies(r->to, rule)) GP_TRY(gp_db_exec(r->to, rule->mend, err));
     return GP_OK;
 }
 

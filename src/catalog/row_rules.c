@@ -7,30 +7,33 @@
 
 #define RULE(table, mend, wrong, what)                                                                                 \
     {                                                                                                                  \
-        table, "SELECT count(*) FROM " table " WHERE " wrong, mend " WHERE " wrong, what                               \
+        table, NULL, "SELECT count(*) FROM " table " WHERE " wrong, mend " WHERE " wrong, what                         \
     }
 #define SIZE_RULE(table, what)                                                                                         \
     RULE(table, "DELETE FROM " table, "length(vector) <> 4 * (SELECT dims FROM encoders e WHERE e.id = encoder)",      \
          what " have another size than their encoder's")
 #define UNIT_RULE(table, what)                                                                                         \
     RULE(table, "DELETE FROM " table, "NOT is_unit(vector)", what " have a length other than 1, or are not numbers")
-#define SCORE_RULE(table, thing)                                                                                       \
-    RULE("scores", "DELETE FROM scores",                                                                               \
-         "EXISTS (SELECT 1 FROM scorers c WHERE c.id = scores.scorer AND NOT EXISTS (SELECT 1 FROM " table             \
-         " v WHERE v.encoder = c.encoder AND v." thing " = scores." thing "))",                                        \
-         "scores have no " thing " embedding")
+/* Scores whose scorer fits `which` and needs an embedding that is not there. */
+#define UNEMBEDDED(table, thing, which)                                                                                \
+    "EXISTS (SELECT 1 FROM scorers c WHERE c.id = scores.scorer AND " which " AND NOT EXISTS (SELECT 1 FROM " table    \
+    " v WHERE v.encoder = c.encoder AND v." thing " = scores." thing "))"
+#define PAIR_UNEMBEDDED UNEMBEDDED("prompt_embeddings", "prompt", "c.needs = 'pair'")
 #define UNFOUNDED                                                                                                      \
     " WHERE apart IN ('black', 'noise') AND NOT EXISTS (SELECT 1 FROM image_quality q WHERE q.image = images.id AND"   \
     " q.frame = images.apart)"
 
-/* A rule applies only if the catalog has its table: a rescued catalog keeps the schema version of the damaged one. */
+/* A rule applies only if the catalog has its table and its column of `scorers`: a rescued catalog keeps the schema
+ * version of the damaged one. */
 const gp_db_rule gp_db_rules[] = {
     SIZE_RULE("image_embeddings", "image embeddings"),
     SIZE_RULE("prompt_embeddings", "prompt embeddings"),
     UNIT_RULE("image_embeddings", "image embeddings"),
     UNIT_RULE("prompt_embeddings", "prompt embeddings"),
-    SCORE_RULE("image_embeddings", "image"),
-    SCORE_RULE("prompt_embeddings", "prompt"),
+    RULE("scores", "DELETE FROM scores", UNEMBEDDED("image_embeddings", "image", "c.encoder IS NOT NULL"),
+         "scores have no image embedding"),
+    {"scores", "needs", "SELECT count(*) FROM scores WHERE " PAIR_UNEMBEDDED,
+     "DELETE FROM scores WHERE " PAIR_UNEMBEDDED, "scores have no prompt embedding"},
     RULE("generations", "UPDATE generations SET state = 'planned', path = NULL",
          "state = 'got' AND (path IS NULL OR image IS NULL)",
          "generated images have no file or no image in the catalog"),
@@ -38,13 +41,13 @@ const gp_db_rule gp_db_rules[] = {
          "NOT (sharpness BETWEEN 0 AND 1e9 AND noise BETWEEN 0 AND 1e9 AND exposure BETWEEN 0 AND 1"
          " AND saturation BETWEEN 0 AND 1 AND entropy BETWEEN 0 AND 9 AND spread BETWEEN 0 AND 1)",
          "quality measures are impossible numbers"),
-    {"image_quality", "SELECT count(*) FROM images" UNFOUNDED, "UPDATE images SET apart = NULL" UNFOUNDED,
+    {"image_quality", NULL, "SELECT count(*) FROM images" UNFOUNDED, "UPDATE images SET apart = NULL" UNFOUNDED,
      "images are set apart as black or noise, but their measures are missing or differ"},
-    {"clusters",
+    {"clusters", NULL,
      "SELECT count(*) FROM clusters c WHERE c.level > 0 AND NOT EXISTS (SELECT 1 FROM clusters p WHERE"
      " p.analysis = c.analysis AND p.level = c.level - 1 AND p.cluster = c.parent)",
      NULL, "clusters have no parent"},
-    {NULL, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
 };
 
 /* Returns 1 for a vector of length 1. */
@@ -59,6 +62,13 @@ static void is_unit(sqlite3_context *context, int count, sqlite3_value **values)
         sum += (double)x * (double)x;
     }
     sqlite3_result_int(context, fabs(sum - 1) < 1e-3); /* also 0 for NaN */
+}
+
+bool gp_db_rule_applies(const gp_catalog *cat, const gp_db_rule *rule)
+{
+    return sqlite3_table_column_metadata(cat->db, NULL, rule->table, NULL, NULL, NULL, NULL, NULL, NULL) == SQLITE_OK &&
+           (!rule->column || sqlite3_table_column_metadata(cat->db, NULL, "scorers", rule->column, NULL, NULL, NULL,
+                                                           NULL, NULL) == SQLITE_OK);
 }
 
 gp_status gp_db_rules_open(gp_catalog *cat, gp_error *err)

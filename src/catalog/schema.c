@@ -17,7 +17,7 @@
  *   5. An encoder is everything an embedding depends on besides the content; there is at most one embedding for an
  *      (image, encoder) and a (prompt, encoder), of exactly the encoder's number of float32.
  *   6. There is at most one score for an (image, prompt, scorer), and it was computed from embeddings by the scorer's
- *      encoder.  NULL is a score that came out as not a number: it is never computed again and never picked.
+ *      encoder (of the image, and of the prompt if the scorer needs a pair), or from the pixels.  NULL is a score that came out as not a number: it is never computed again and never picked.
  *   7. `picks` is the result of one call of pick, whole: it is replaced in one transaction.  Later calls keep
  *      a pick, with its own rule, scorer and time, while its folder is missing, unless its prompt gets another pick.
  *      Images set apart (`images.apart`) are never picks.
@@ -154,13 +154,9 @@ const char gp_db_version_1[] =
 " JOIN encoders e ON e.id = c.encoder;";
 /* clang-format on */
 
-static const gp_db_step all_steps[] = {{1, gp_db_version_1},
-                                       {2, gp_db_version_2},
-                                       {3, gp_db_version_3},
-                                       {4, gp_db_version_4},
-                                       {5, gp_db_version_5},
-                                       {6, gp_db_version_6},
-                                       {GP_DB_VERSION, gp_db_version_7}};
+static const gp_db_step all_steps[] = {
+    {1, gp_db_version_1}, {2, gp_db_version_2}, {3, gp_db_version_3}, {4, gp_db_version_4},
+    {5, gp_db_version_5}, {6, gp_db_version_6}, {7, gp_db_version_7}, {GP_DB_VERSION, gp_db_version_8}};
 const gp_db_steps gp_db_all = {all_steps, sizeof all_steps / sizeof *all_steps};
 
 /* ------------------------------------------------------------------ tables */
@@ -280,6 +276,19 @@ static gp_status use_wal(gp_catalog *cat, gp_error *err)
     return rc == SQLITE_OK ? GP_OK : gp_db_fail(cat, rc, err);
 }
 
+static gp_status apply_steps(gp_catalog *cat, const gp_db_step *list, size_t count, gp_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        int64_t version = 0;
+        GP_TRY(gp_db_exec(cat, "BEGIN IMMEDIATE", err));
+        /* Read again under the lock: another process may have done this step meanwhile. */
+        gp_status st = read_version(cat, list[count - 1].version, &version, err);
+        if (st == GP_OK && version < list[i].version) st = apply_step(cat, &list[i], err);
+        GP_TRY(gp_db_scope_end(cat, true, st, err));
+    }
+    return GP_OK;
+}
+
 gp_status gp_db_migrate(gp_catalog *cat, const gp_db_step *list, size_t count, bool create, gp_error *err)
 {
     int64_t version = 0;
@@ -297,12 +306,10 @@ gp_status gp_db_migrate(gp_catalog *cat, const gp_db_step *list, size_t count, b
     if (version == 0) /* takes effect with the first table; harmless if another process was faster */
         GP_TRY(gp_db_exec(cat, "PRAGMA page_size = 16384", err));
     if (!cat->copy) GP_TRY(use_wal(cat, err));
-    for (size_t i = 0; i < count; i++) {
-        GP_TRY(gp_db_exec(cat, "BEGIN IMMEDIATE", err));
-        /* Read again under the lock: another process may have done this step meanwhile. */
-        gp_status st = read_version(cat, newest, &version, err);
-        if (st == GP_OK && version < list[i].version) st = apply_step(cat, &list[i], err);
-        GP_TRY(gp_db_scope_end(cat, true, st, err));
-    }
-    return GP_OK;
+    /* A step may replace a table that others refer to: its rows keep their ids. */
+    GP_TRY(gp_db_exec(cat, "PRAGMA foreign_keys = OFF", err));
+    gp_status st = apply_steps(cat, list, count, err);
+    if (sqlite3_exec(cat->db, "PRAGMA foreign_keys = ON", NULL, NULL, NULL) != SQLITE_OK && st == GP_OK)
+        st = gp_db_fail(cat, sqlite3_errcode(cat->db), err);
+    return st;
 }

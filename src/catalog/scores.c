@@ -12,14 +12,18 @@
 
 gp_status gp_cat_scorer_put(gp_catalog *cat, const gp_cat_scorer *scorer, gp_error *err)
 {
-    gp_q q = gp_q_open(cat, "INSERT INTO scorers(key, name, scale, encoder, higher_better, used, used_at)"
-                            " VALUES(?1, ?2, ?3, ?4, ?5, (SELECT coalesce(max(used), 0) + 1 FROM scorers), unixepoch())"
-                            " ON CONFLICT(key) DO UPDATE SET used = excluded.used, used_at = excluded.used_at");
+    gp_q q =
+        gp_q_open(cat, "INSERT INTO scorers(key, name, scale, encoder, higher_better, parameters, needs, used, used_at)"
+                       " VALUES(?1, ?2, ?3, nullif(?4, 0), ?5, nullif(?6, ''), ?7,"
+                       " (SELECT coalesce(max(used), 0) + 1 FROM scorers), unixepoch())"
+                       " ON CONFLICT(key) DO UPDATE SET used = excluded.used, used_at = excluded.used_at");
     gp_q_text(&q, 1, scorer->id);
     gp_q_text(&q, 2, scorer->name);
     gp_q_text(&q, 3, scorer->scale);
     gp_q_int(&q, 4, scorer->encoder);
     gp_q_int(&q, 5, scorer->higher_better);
+    gp_q_text(&q, 6, scorer->parameters);
+    gp_q_text(&q, 7, scorer->needs);
     return gp_q_run(&q, err);
 }
 
@@ -51,16 +55,41 @@ gp_status gp_cat_scorer_model(gp_catalog *cat, const char *scorer, char **model,
     return copy_text(&q, model, err);
 }
 
+gp_status gp_cat_scorer_of_encoder(gp_catalog *cat, const gp_cat_encoder *encoder, const char *preferred, char **id,
+                                   gp_error *err)
+{
+    gp_q q = gp_q_open(cat, "SELECT s.key FROM scorers s LEFT JOIN encoders e ON e.id = s.encoder WHERE s.key = ?1 OR"
+                            " (e.weight_hash = ?2 AND e.precision = ?3 AND e.preprocess_id = ?4 AND e.text_rule = ?5)"
+                            " ORDER BY s.key = ?1 DESC, s.used DESC LIMIT 1");
+    gp_q_text(&q, 1, preferred);
+    gp_q_text(&q, 2, encoder->weight_hash);
+    gp_q_text(&q, 3, encoder->precision);
+    gp_q_text(&q, 4, encoder->preprocess_id);
+    gp_q_text(&q, 5, encoder->text_rule);
+    gp_status st = copy_text(&q, id, err);
+    if (st == GP_ERR_NOT_FOUND) *id = NULL;
+    return st == GP_ERR_NOT_FOUND ? GP_OK : st;
+}
+
+/* Whether the text has the form of a key, NAME/HASH/PRECISION/PREPROCESSING/RULE; names that users give have not. */
+static bool is_key(const char *named)
+{
+    int slashes = 0;
+    for (; *named; named++) slashes += *named == '/';
+    return slashes >= 4;
+}
+
 gp_status gp_cat_scorer_find(gp_catalog *cat, const char *named, char **id, gp_error *err)
 {
-    /* a key is unique; a model, with or without precision, may match several scorers, so all matches are counted */
-    gp_q q = gp_q_open(cat, "SELECT s.key, count(*) OVER () FROM scorers s JOIN encoders e ON e.id = s.encoder"
-                            " WHERE s.key = ?1 OR (NOT EXISTS(SELECT 1 FROM scorers WHERE key = ?1)"
-                            " AND ?1 IN (e.model, e.model || ':' || e.precision)) ORDER BY s.used DESC LIMIT 1");
+    /* a key is unique; a name or a model may match several scorers, so all matches are counted */
+    gp_q q =
+        gp_q_open(cat, "SELECT s.key, count(*) OVER () FROM scorers s LEFT JOIN encoders e ON e.id = s.encoder"
+                       " WHERE s.key = ?1 OR (NOT EXISTS(SELECT 1 FROM scorers WHERE key = ?1)"
+                       " AND ?1 IN (s.name, e.model, e.model || ':' || e.precision)) ORDER BY s.used DESC LIMIT 1");
     bool row;
     gp_q_text(&q, 1, named);
     GP_TRY(gp_q_step(&q, &row, err));
-    if (!row && strncmp(named, "clip/", 5) != 0) /* a name that a user gave, not the key of a model */
+    if (!row && !is_key(named))
         return gp_fail(err, GP_ERR_NOT_FOUND,
                        "'%s' has scored nothing in catalog '%s': `goldpan status` lists the models that have", named,
                        cat->path);
@@ -75,10 +104,11 @@ gp_status gp_cat_scorer_find(gp_catalog *cat, const char *named, char **id, gp_e
     if (!copy) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for a scorer of catalog '%s'", cat->path);
     if (fitting > 1) {
         gp_mem_free(copy);
-        return gp_fail(err, GP_ERR_USAGE,
-                       "'%s' fits %lld scorers of catalog '%s': write MODEL:PRECISION, or the whole id that "
-                       "`goldpan status --json` shows",
-                       named, (long long)fitting, cat->path);
+        return gp_fail(
+            err, GP_ERR_USAGE,
+            "'%s' fits %lld scorers of catalog '%s': write the scorer's name, MODEL:PRECISION, or the whole id "
+            "that `goldpan status --json` shows",
+            named, (long long)fitting, cat->path);
     }
     *id = copy;
     return GP_OK;
@@ -89,11 +119,12 @@ gp_status gp_cat_scorers_visit(gp_catalog *cat, bool (*visit)(void *user, const 
 {
     bool row;
     gp_q q = gp_q_open(
-        cat, "SELECT s.key, s.name, e.model, e.precision, e.preprocess_id, s.used_at,"
+        cat, "SELECT s.key, s.name, coalesce(e.model, ''), coalesce(e.precision, ''), coalesce(e.preprocess_id, ''), "
+             "s.used_at,"
              " (SELECT count(*) FROM scores x JOIN image_prompts ip ON ip.image = x.image AND ip.prompt = x.prompt"
              "   WHERE x.scorer = s.id AND x.value IS NOT NULL),"
              " (SELECT count(*) FROM picks p WHERE p.scorer = s.id), s.used = (SELECT max(used) FROM scorers)"
-             " FROM scorers s JOIN encoders e ON e.id = s.encoder ORDER BY s.used DESC");
+             " FROM scorers s LEFT JOIN encoders e ON e.id = s.encoder ORDER BY s.used DESC");
     for (;;) {
         GP_TRY(gp_q_step(&q, &row, err));
         if (!row) break;
@@ -165,7 +196,7 @@ gp_status gp_cat_scores_visit(gp_catalog *cat, const char *scorer, bool *higher_
 enum { PAIR_PAGE = 256 };
 typedef struct pair_page {
     int64_t image[PAIR_PAGE], prompt[PAIR_PAGE];
-    float *images, *texts; /* [PAIR_PAGE, dims] each */
+    float *images, *texts; /* [PAIR_PAGE, dims] each; texts NULL: not needed */
     size_t count;
     uint32_t dims;
 } pair_page;
@@ -180,21 +211,30 @@ static gp_status copy_vector(gp_q *q, int column, float *out, uint32_t dims, gp_
     return GP_OK;
 }
 
+#define PAIRS(columns, join)                                                                                           \
+    "SELECT ip.image, ip.prompt, v.vector" columns " FROM image_prompts ip"                                            \
+    " CROSS JOIN images i ON i.id = ip.image AND i.apart IS NULL"                                                      \
+    " CROSS JOIN image_embeddings v ON v.encoder = ?2 AND v.image = ip.image" join                                     \
+    " WHERE (ip.prompt, ip.image) > (?3, ?4) AND (?6 OR ip.evidence <> 'guess') AND NOT "                              \
+    "EXISTS(SELECT 1 FROM scores s WHERE s.scorer = ?1"                                                                \
+    " AND s.prompt = ip.prompt AND s.image = ip.image) ORDER BY ip.prompt, ip.image LIMIT ?5"
+
+typedef struct pair_scorer {
+    int64_t id, encoder, dims;
+    bool needs_text;
+} pair_scorer;
+
 /* The next pairs after (prompt, image). */
-static gp_status pair_page_read(gp_catalog *cat, int64_t scorer, int64_t encoder, bool guesses, int64_t prompt,
-                                int64_t image, pair_page *page, gp_error *err)
+static gp_status pair_page_read(gp_catalog *cat, const pair_scorer *s, bool guesses, int64_t prompt, int64_t image,
+                                pair_page *page, gp_error *err)
 {
     gp_status st;
     bool row;
-    gp_q q = gp_q_open(cat, "SELECT ip.image, ip.prompt, v.vector, t.vector FROM image_prompts ip"
-                            " CROSS JOIN images i ON i.id = ip.image AND i.apart IS NULL"
-                            " CROSS JOIN image_embeddings v ON v.encoder = ?2 AND v.image = ip.image"
-                            " CROSS JOIN prompt_embeddings t ON t.encoder = ?2 AND t.prompt = ip.prompt"
-                            " WHERE (ip.prompt, ip.image) > (?3, ?4) AND (?6 OR ip.evidence <> 'guess') AND NOT "
-                            "EXISTS(SELECT 1 FROM scores s WHERE s.scorer = ?1"
-                            " AND s.prompt = ip.prompt AND s.image = ip.image) ORDER BY ip.prompt, ip.image LIMIT ?5");
-    gp_q_int(&q, 1, scorer);
-    gp_q_int(&q, 2, encoder);
+    gp_q q = gp_q_open(cat, s->needs_text ? PAIRS(", t.vector", " CROSS JOIN prompt_embeddings t ON t.encoder = ?2"
+                                                                " AND t.prompt = ip.prompt")
+                                          : PAIRS("", ""));
+    gp_q_int(&q, 1, s->id);
+    gp_q_int(&q, 2, s->encoder);
     gp_q_int(&q, 3, prompt);
     gp_q_int(&q, 4, image);
     gp_q_int(&q, 5, PAIR_PAGE);
@@ -206,7 +246,7 @@ static gp_status pair_page_read(gp_catalog *cat, int64_t scorer, int64_t encoder
         page->image[i] = gp_q_col_int(&q, 0);
         page->prompt[i] = gp_q_col_int(&q, 1);
         GP_TRY_GOTO(copy_vector(&q, 2, page->images + i * page->dims, page->dims, err));
-        GP_TRY_GOTO(copy_vector(&q, 3, page->texts + i * page->dims, page->dims, err));
+        if (page->texts) GP_TRY_GOTO(copy_vector(&q, 3, page->texts + i * page->dims, page->dims, err));
     }
     st = GP_OK;
 out:
@@ -214,48 +254,46 @@ out:
     return st;
 }
 
-static gp_status scorer_number(gp_catalog *cat, const char *scorer, int64_t *number, gp_error *err)
+static gp_status pair_scorer_read(gp_catalog *cat, const char *scorer, pair_scorer *out, gp_error *err)
 {
-    gp_q q = gp_q_open(cat, "SELECT id FROM scorers WHERE key = ?");
+    bool row;
+    gp_q q = gp_q_open(cat, "SELECT s.id, s.encoder, e.dims, s.needs = 'pair' FROM scorers s"
+                            " LEFT JOIN encoders e ON e.id = s.encoder WHERE s.key = ?");
     gp_q_text(&q, 1, scorer);
-    GP_TRY(gp_q_one(&q, 0, number, err));
-    if (*number == 0)
-        return gp_fail_path(err, GP_ERR_USAGE, "catalog '%s' does not know scorer '%s'", cat->path, scorer);
+    GP_TRY(gp_q_step(&q, &row, err));
+    if (!row) return gp_fail_path(err, GP_ERR_USAGE, "catalog '%s' does not know scorer '%s'", cat->path, scorer);
+    *out = (pair_scorer){gp_q_col_int(&q, 0), gp_q_col_int(&q, 1), gp_q_col_int(&q, 2), gp_q_col_int(&q, 3) != 0};
+    gp_q_end(&q);
+    if (out->dims < 1 || out->dims > 65536)
+        return gp_fail_path(err, GP_ERR_USAGE, "catalog '%s': scorer '%s' has no encoder, so no embeddings", cat->path,
+                            scorer);
     return GP_OK;
 }
 
-gp_status gp_cat_pairs_todo(gp_catalog *cat, const char *scorer, int64_t encoder, bool guesses,
-                            bool (*visit)(void *user, int64_t image, int64_t prompt, const float *image_vector,
-                                          const float *text_vector, uint32_t dims),
-                            void *user, gp_error *err)
+gp_status gp_cat_pairs_todo(gp_catalog *cat, const char *scorer, bool guesses,
+                            bool (*visit)(void *user, const gp_cat_pairs *pairs), void *user, gp_error *err)
 {
     gp_status st;
     pair_page *page = NULL;
-    int64_t number = 0, dims = 0, prompt = INT64_MIN, image = INT64_MIN;
-    GP_TRY(scorer_number(cat, scorer, &number, err));
-    gp_q q = gp_q_open(cat, "SELECT dims FROM encoders WHERE id = ?");
-    gp_q_int(&q, 1, encoder);
-    GP_TRY(gp_q_one(&q, 0, &dims, err));
-    if (dims < 1 || dims > 65536)
-        return gp_fail_path(err, GP_ERR_USAGE, "catalog '%s' does not know encoder %lld", cat->path,
-                            (long long)encoder);
+    pair_scorer s = {0};
+    int64_t prompt = INT64_MIN, image = INT64_MIN;
+    GP_TRY(pair_scorer_read(cat, scorer, &s, err));
+    const size_t floats = PAIR_PAGE * (size_t)s.dims;
     GP_TRY(gp_alloc((void **)&page, 1, sizeof *page, "a page of embeddings", err));
     page->images = page->texts = NULL;
-    page->dims = (uint32_t)dims;
-    GP_TRY_GOTO(gp_alloc((void **)&page->images, PAIR_PAGE * (size_t)dims, sizeof(float), "a page of embeddings", err));
-    GP_TRY_GOTO(gp_alloc((void **)&page->texts, PAIR_PAGE * (size_t)dims, sizeof(float), "a page of embeddings", err));
+    page->dims = (uint32_t)s.dims;
+    GP_TRY_GOTO(gp_alloc((void **)&page->images, floats, sizeof(float), "a page of embeddings", err));
+    if (s.needs_text) GP_TRY_GOTO(gp_alloc((void **)&page->texts, floats, sizeof(float), "a page of embeddings", err));
     do {
-        GP_TRY_GOTO(pair_page_read(cat, number, encoder, guesses, prompt, image, page, err));
-        for (size_t i = 0; i < page->count; i++) {
-            prompt = page->prompt[i];
-            image = page->image[i];
-            if (!visit(user, image, prompt, page->images + i * page->dims, page->texts + i * page->dims, page->dims))
-                goto out;
-        }
+        GP_TRY_GOTO(pair_page_read(cat, &s, guesses, prompt, image, page, err));
+        const gp_cat_pairs pairs = {page->count, page->dims, page->image, page->prompt, page->images, page->texts};
+        if (page->count == 0) break;
+        prompt = page->prompt[page->count - 1];
+        image = page->image[page->count - 1];
+        if (!visit(user, &pairs)) break;
     } while (page->count == PAIR_PAGE);
 out:
-    gp_mem_free(page->texts);
-    gp_mem_free(page->images);
+    if (page) gp_mem_free(page->texts), gp_mem_free(page->images);
     gp_mem_free(page);
     return st;
 }

@@ -124,8 +124,7 @@ static gp_status embed_images(struct embedding *e, gp_error *err)
     char **paths = NULL;
     size_t count = 0;
     GP_TRY(gp_find_images(e->cli->args, e->cli->arg_count, &paths, &count, err));
-    gp_status st =
-        count ? GP_OK : gp_fail(err, GP_ERR_NOT_FOUND, "no PNG, JPEG or WebP file at the paths of --images");
+    gp_status st = count ? GP_OK : gp_fail(err, GP_ERR_NOT_FOUND, "no PNG, JPEG or WebP file at the paths of --images");
     e->total = count;
     for (size_t at = 0; st == GP_OK && at < count; at += BATCH) {
         e->base = at;

@@ -48,9 +48,11 @@ typedef struct scorers {
 static bool see_scorer(void *user, const gp_scorer_facts *s)
 {
     scorers *all = user;
+    char text[300];
     all->count++;
     if (!s->picks) return true;
-    gp_str_printf(&all->used, "%s (%s)", s->model, s->precision);
+    gp_cli_scorer_text(s, text);
+    gp_str_puts(&all->used, text);
     if (!all->json) return true;
     gp_json_put_name(all->json, "scorer");
     gp_str_putc(all->json, '{');

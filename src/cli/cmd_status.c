@@ -25,10 +25,11 @@ static void when(int64_t at, char text[32])
 static bool put_scorer(void *user, const gp_scorer_facts *s)
 {
     gp_str *json = user;
-    char at[32];
+    char at[32], text[300];
     if (!json) {
         when(s->used_at, at);
-        printf("%-20s %s (%s): %llu %s, %s%s\n", "scores by", s->model, s->precision, (unsigned long long)s->images,
+        gp_cli_scorer_text(s, text);
+        printf("%-20s %s: %llu %s, %s%s\n", "scores by", text, (unsigned long long)s->images,
                gp_plural(s->images, "image", "images"), at, s->last ? ", used last" : "");
         return true;
     }

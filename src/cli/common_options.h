@@ -50,8 +50,10 @@
 #define GP_CLI_MAX_PIXELS GP_CLI_MAX_PIXELS_AS(.needs = NULL)
 
 #define GP_CLI_SCORING                                                                                                 \
-    GP_CLI_FLAG("keep-frames", 0, keep_frames,                                                                         \
-                "also score images that are black or only noise (default: they are set apart)"),                       \
+    GP_CLI_OPTION("scorer", 0, GP_OPT_TEXT, "NAME", scorer,                                                            \
+                  "how to score: clip, or linear:FILE for a linear head over the image embedding (default: clip)"),    \
+        GP_CLI_FLAG("keep-frames", 0, keep_frames,                                                                     \
+                    "also score images that are black or only noise (default: they are set apart)"),                   \
         GP_CLI_FLAG("guesses", 0, guesses,                                                                             \
                     "also score images whose prompt is only a guess (goldpan status counts them)"),                    \
         GP_CLI_FLAG("retry-failed", 0, retry_failed, "also try images again whose file could not be decoded before")
@@ -126,8 +128,8 @@
                       "columns of the sheet at most (default: 8)", .excludes = rule)
 #define GP_CLI_SCORER(...)                                                                                             \
     GP_CLI_OPTION("scorer", 0, GP_OPT_TEXT, "SCORER", scorer,                                                          \
-                  "use the scores of this scorer: MODEL, MODEL:PRECISION, or an id of goldpan status --json "          \
-                  "(default: the scorer used last)",                                                                   \
+                  "use the scores of this scorer: its name, MODEL, MODEL:PRECISION, or an id of goldpan status "       \
+                  "--json (default: the scorer used last)",                                                            \
                   __VA_ARGS__)
 #define GP_CLI_FORCE(...) GP_CLI_FLAG("force", 0, force, "replace files that exist", __VA_ARGS__)
 

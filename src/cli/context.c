@@ -118,10 +118,23 @@ typedef struct last_used {
     bool failed;                  /* out of memory */
 } last_used;
 
+/* Whether another program made the scores, which were imported with their embeddings. */
+static bool is_imported(const gp_scorer_facts *s)
+{
+    return strncmp(s->id, "made-elsewhere/", strlen("made-elsewhere/")) == 0;
+}
+
+void gp_cli_scorer_text(const gp_scorer_facts *s, char out[300])
+{
+    const bool by_model = is_imported(s) || strcmp(s->name, "clip") == 0; /* the model's name is enough */
+    snprintf(out, 300, "%.99s%s%.150s (%.20s)", by_model ? "" : s->name, by_model ? "" : " by ", s->model,
+             s->precision);
+}
+
 static bool take_last(void *user, const gp_scorer_facts *s)
 {
     last_used *last = user;
-    if (strncmp(s->id, "clip/", 5) != 0) return true; /* made by another program, and brought with --embeddings */
+    if (is_imported(s)) return true;
     last->id = gp_str_dup(s->id), last->model = gp_str_dup(s->model), last->precision = gp_str_dup(s->precision);
     last->failed = !last->id || !last->model || !last->precision;
     return false; /* the scorers come in order of their last use */
@@ -242,6 +255,7 @@ void gp_cli_score_options(gp_cli *cli, gp_score_options *options)
     options->note = gp_cli_note, options->note_user = cli;
     options->guesses = cli->guesses;
     options->keep_frames = cli->keep_frames;
+    options->scorer = cli->scorer;
     options->progress = gp_term_progress;
     options->user = &cli->term;
 }

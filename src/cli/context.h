@@ -55,6 +55,8 @@ void gp_cli_note(void *user, const gp_note *note);
 int gp_cli_threads(const gp_cli *cli);
 int gp_cli_batch(const gp_cli *cli);
 void gp_cli_add_options(gp_cli *cli, gp_add_options *options);
+/* "MODEL (PRECISION)"; for a scorer with parameters of its own "NAME by MODEL (PRECISION)". */
+void gp_cli_scorer_text(const gp_scorer_facts *scorer, char out[300]);
 void gp_cli_score_options(gp_cli *cli, gp_score_options *options);
 gp_status gp_cli_pick_options(gp_cli *cli, gp_pick_options *options, gp_error *err);
 gp_status gp_cli_sheet_options(gp_cli *cli, gp_sheet_options *options, gp_error *err);

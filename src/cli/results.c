@@ -19,7 +19,11 @@ enum { SHOWN_FAILURES = 10 };
 
 void gp_cli_json_text(gp_str *out, const char *name, const char *text)
 {
-    gp_json_put_text(out, name, text);
+    gp_json_put_name(out, name);
+    if (text)
+        gp_json_put_string(out, text);
+    else
+        gp_str_puts(out, "null");
 }
 
 static void put_comma(gp_str *out)
@@ -43,7 +47,10 @@ void gp_cli_json_array(gp_str *out, const char *name, const gp_str *members)
 void gp_cli_json_element(gp_str *out, const char *text)
 {
     put_comma(out);
-    gp_json_put_string(out, text);
+    if (text)
+        gp_json_put_string(out, text);
+    else
+        gp_str_puts(out, "null");
 }
 
 void gp_cli_json_count(gp_str *out, const char *name, uint64_t value)

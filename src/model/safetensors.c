@@ -110,12 +110,19 @@ static gp_status read_entry(walk *w, const gp_json *value, gp_tensor *t)
     return GP_OK;
 }
 
-static bool metadata_is_text(void *user, const char *key, const gp_json *value)
+/* Keeps one entry of __metadata__; false if it is not a text. */
+static bool keep_metadata(void *user, const char *key, const gp_json *value)
 {
-    bool *ok = user;
-    (void)key;
-    *ok = gp_json_kind_of(value) == GP_JSON_STRING;
-    return *ok;
+    walk *w = user;
+    const char *text = gp_json_text(value, NULL);
+    if (!text) {
+        w->status = gp_fail_path(w->err, GP_ERR_FORMAT, "'%s': __metadata__ is not a map of texts", w->shard->path);
+        return false;
+    }
+    gp_str_add(&w->shard->metadata, key, strlen(key) + 1);
+    gp_str_add(&w->shard->metadata, text, strlen(text) + 1);
+    if (w->shard->metadata.failed) w->status = gp_fail(w->err, GP_ERR_MEMORY, "out of memory for __metadata__");
+    return w->status == GP_OK;
 }
 
 static bool fill_entry(void *user, const char *key, const gp_json *value)
@@ -123,10 +130,11 @@ static bool fill_entry(void *user, const char *key, const gp_json *value)
     walk *w = user;
     gp_shard *s = w->shard;
     if (strcmp(key, "__metadata__") == 0) {
-        bool ok = gp_json_kind_of(value) == GP_JSON_OBJECT;
-        if (ok) gp_json_each(value, metadata_is_text, &ok);
-        if (!ok) w->status = gp_fail_path(w->err, GP_ERR_FORMAT, "'%s': __metadata__ is not a map of texts", s->path);
-        return ok;
+        if (gp_json_kind_of(value) == GP_JSON_OBJECT)
+            gp_json_each(value, keep_metadata, w);
+        else
+            w->status = gp_fail_path(w->err, GP_ERR_FORMAT, "'%s': __metadata__ is not a map of texts", s->path);
+        return w->status == GP_OK;
     }
     if (!name_is_fit(key)) {
         w->status =
@@ -273,6 +281,7 @@ out:
 
 void gp_shard_clear(gp_shard *shard)
 {
+    gp_str_clear(&shard->metadata);
     gp_mem_free(shard->names);
     gp_mem_free(shard->tensors);
     gp_mem_free(shard->path);

@@ -31,6 +31,8 @@ void gp_tensors_close(gp_tensors *tensors);
 size_t gp_tensors_count(const gp_tensors *tensors);
 const gp_tensor *gp_tensors_at(const gp_tensors *tensors, size_t i); /* sorted by name */
 const gp_tensor *gp_tensors_find(const gp_tensors *tensors, const char *name);
+/* Text of __metadata__ of the first file; borrowed, NULL if absent. */
+const char *gp_tensors_metadata(const gp_tensors *tensors, const char *key);
 /* Reads `bytes` bytes of the tensor from byte `at` on. IO if the file has become shorter. Threads: any. */
 gp_status gp_tensors_read(const gp_tensors *tensors, const gp_tensor *tensor, size_t at, void *out, size_t bytes,
                           gp_error *err);

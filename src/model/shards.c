@@ -71,6 +71,17 @@ static gp_status single(const uint8_t *data, size_t size, const char *path, gp_t
     return GP_OK;
 }
 
+const char *gp_tensors_metadata(const gp_tensors *set, const char *key)
+{
+    const gp_str *all = &set->shards[0].metadata;
+    for (size_t at = 0; set->shard_count && at < all->size;) {
+        const char *name = all->data + at, *text = name + strlen(name) + 1;
+        if (strcmp(name, key) == 0) return text;
+        at = (size_t)(text - all->data) + strlen(text) + 1;
+    }
+    return NULL;
+}
+
 gp_status gp_tensors_open_file(const char *path, gp_tensors **out, gp_error *err)
 {
     return single(NULL, 0, path, out, err);

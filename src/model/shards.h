@@ -4,6 +4,7 @@
 #define GP_MODEL_SHARDS_H
 
 #include "base/file.h"
+#include "base/str.h"
 #include "model/safetensors.h"
 
 typedef struct gp_shard {
@@ -12,7 +13,8 @@ typedef struct gp_shard {
     const uint8_t *memory;
     gp_tensor *tensors; /* [count], in order of name, names unique */
     size_t count;
-    char *names; /* all names, one after the other */
+    char *names;     /* all names, one after the other */
+    gp_str metadata; /* key NUL text NUL of each entry of __metadata__ */
 } gp_shard;
 
 #define GP_SHARD_NONE ((gp_shard){.file = -1})

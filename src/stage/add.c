@@ -246,7 +246,7 @@ static gp_status prompt_from_table(const add_run *r, file_job *job, gp_error *er
     return st;
 }
 
-/* Returns the source of a prompt, such as "comfyui: node 6 CLIPTextEncode"; owned, NULL when out of memory. */
+/* Returns the source of a prompt, such as "comfyui: node 6 TextEncode"; owned, NULL when out of memory. */
 static char *source_of(const gp_meta *meta)
 {
     gp_str source = GP_STR_INIT;

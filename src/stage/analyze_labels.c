@@ -18,7 +18,7 @@ static const char *const neutral_texts[] = {"", "a photo", "a picture", "a drawi
 enum { NEUTRALS = sizeof neutral_texts / sizeof *neutral_texts };
 static const char other_name[] = "other";
 
-/* Averages the embeddings of a few wordings of each label, because CLIP was not trained on single words.  Appends the
+/* Averages the embeddings of a few wordings of each label, because models were not trained on single words.  Appends the
  * embeddings of the neutral texts.  *out [count + NEUTRALS, d] owned. */
 static gp_status embed_labels(const gp_analysis_run *r, const gp_label_words *l, float **out, gp_error *err)
 {

@@ -2,7 +2,7 @@
  * Find: scored images from the catalog -> hierarchy -> categories -> standings -> slices -> duplicates -> map ->
  * catalog.
  *
- * CLIP scores favour some kinds of picture (portraits, famous faces).  Categories are there to even that out: every
+ * Scores of a model favour some kinds of picture (portraits, famous faces).  Categories are there to even that out: every
  * image is told where it stands within its own prompt and category (z, percentile), and a corrected score takes off
  * the level, spread and shape of its category's scores (pick/calibrate.h). */
 #include "stage/analyze_stage.h"

@@ -40,7 +40,7 @@ typedef struct gp_analysis_run {
     gp_cat_category *about;                                 /* [categories] */
 } gp_analysis_run;
 
-/* Words that CLIP knows well, embedded as probes for what a slice shows. */
+/* Words that models know well, embedded as probes for what a slice shows. */
 extern const char *const gp_probe_words[];
 enum { GP_PROBES = 56 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Near copies: likely ones by their embeddings, then looked at.  CLIP calls two pictures of one prompt alike long
+ * Near copies: likely ones by their embeddings, then looked at.  A model calls two images of one prompt alike long
  * before a person does, so a perceptual hash has the last word; only pictures with a neighbour within reach are opened
  * for it. (Exact copies are one image in the catalog, with several paths.) */
 #include "stage/analyze_stage.h"

@@ -77,6 +77,7 @@ static gp_status put_encoder(bringer *b, gp_error *err)
                             .name = b->o->score_column ? b->o->score_column : "none",
                             .scale = "as it came",
                             .encoder = b->encoder,
+                            .needs = "image",
                             .higher_better = !b->o->lower_better};
     return gp_cat_scorer_put(b->cat, &scorer, err);
 }

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "catalog/analysis.h"
 #include "catalog/catalog.h"
+#include "model/scorer.h"
 #include "pick/bounds.h"
 #include "pick/difficulty.h"
 #include "pick/strategy.h"
@@ -16,6 +17,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 typedef struct chooser {
@@ -500,6 +502,22 @@ static void chooser_clear(chooser *c)
 gp_status gp_stage_scorer_wanted(gp_catalog *cat, const char *wanted, char **out, gp_error *err)
 {
     return wanted ? gp_cat_scorer_find(cat, wanted, out, err) : gp_cat_scorer_last(cat, out, err);
+}
+
+gp_status gp_stage_scorer_of(gp_catalog *cat, const gp_encoder *encoder, char *out, size_t size, gp_error *err)
+{
+    gp_model_facts facts = {0};
+    char *last = NULL;
+    gp_encoder_facts(encoder, &facts);
+    gp_scorer_default_id(encoder, out, size);
+    const gp_cat_encoder by = {.weight_hash = facts.weight_hash,
+                               .precision = facts.precision,
+                               .preprocess_id = facts.preprocess_id,
+                               .text_rule = gp_encoder_tokenizer_kind(encoder)->rule};
+    GP_TRY(gp_cat_scorer_of_encoder(cat, &by, out, &last, err));
+    if (last) snprintf(out, size, "%s", last);
+    gp_mem_free(last);
+    return GP_OK;
 }
 
 /* `options` is changed where `fit` asks for a strategy that can choose. */

@@ -2,7 +2,8 @@
  * Score: embed what lacks an embedding by this model, then score every pair that has both.
  *   prompts without embedding -> tokens -> text tower  -> catalog   (each text once, however many images share it)
  *   images without embedding  -> decode, resize, tower -> catalog   (one transaction a batch)
- *   pairs without score       -> 100 * max(cos, 0)     -> catalog
+ *   pairs without score       -> the scorer            -> catalog
+ * A scorer that needs only images skips the prompts.
  * A kill at any moment loses the batches under way and nothing else: the next call reads what is still missing. */
 #include "stage/stage.h"
 
@@ -19,7 +20,6 @@
 #define PAGE              4096 /* images without embedding read at once */
 #define TEXTS_PER_COMMIT  512  /* enough to pack by length, few enough to lose */
 #define SCORES_PER_COMMIT 4096
-#define TEXT_RULE         "clip-bpe/cut-keeps-end"
 
 typedef struct score_run {
     gp_catalog *cat;
@@ -183,32 +183,44 @@ static gp_status score_images(score_run *r, gp_error *err)
 typedef struct pair_run {
     gp_catalog *cat;
     const gp_scorer *scorer;
-    const char *scorer_id;
     uint64_t count;
     gp_status status;
     gp_error error;
 } pair_run;
 
-static bool score_pair(void *user, int64_t image, int64_t prompt, const float *image_vector, const float *text_vector,
-                       uint32_t d)
+static gp_status put_scores(pair_run *p, const gp_cat_pairs *pairs, gp_error *err)
+{
+    double scores[256];
+    enum { MOST = sizeof scores / sizeof *scores };
+    for (size_t at = 0; at < pairs->count; at += MOST) {
+        const size_t n = pairs->count - at < MOST ? pairs->count - at : MOST, first = at * pairs->dims;
+        gp_scorer_batch batch = {.n = n, .images = pairs->image_vectors + first};
+        if (pairs->prompt_vectors) batch.texts = pairs->prompt_vectors + first;
+        gp_scorer_run(p->scorer, &batch, scores);
+        for (size_t i = 0; i < n; i++)
+            GP_TRY(
+                gp_cat_score_put(p->cat, pairs->images[at + i], pairs->prompts[at + i], p->scorer->id, scores[i], err));
+    }
+    p->count += pairs->count;
+    if (p->count < SCORES_PER_COMMIT) return GP_OK;
+    p->count = 0;
+    GP_TRY(gp_cat_commit(p->cat, err));
+    return gp_cat_begin(p->cat, err);
+}
+
+static bool score_page(void *user, const gp_cat_pairs *pairs)
 {
     pair_run *p = user;
-    double value = p->scorer->score(image_vector, text_vector, d);
-    p->status = gp_cat_score_put(p->cat, image, prompt, p->scorer_id, value, &p->error);
-    if (p->status == GP_OK && ++p->count % SCORES_PER_COMMIT == 0) {
-        p->status = gp_cat_commit(p->cat, &p->error);
-        if (p->status == GP_OK) p->status = gp_cat_begin(p->cat, &p->error);
-    }
+    p->status = put_scores(p, pairs, &p->error);
     return p->status == GP_OK;
 }
 
-static gp_status score_pairs(gp_catalog *cat, const gp_scorer *scorer, const char *scorer_id, int64_t encoder,
-                             bool guesses, gp_error *err)
+static gp_status score_pairs(gp_catalog *cat, const gp_scorer *scorer, bool guesses, gp_error *err)
 {
-    pair_run p = {.cat = cat, .scorer = scorer, .scorer_id = scorer_id};
+    pair_run p = {.cat = cat, .scorer = scorer};
     gp_status st = GP_OK;
     GP_TRY_GOTO(gp_cat_begin(cat, err));
-    GP_TRY_GOTO(gp_cat_pairs_todo(cat, scorer_id, encoder, guesses, score_pair, &p, err));
+    GP_TRY_GOTO(gp_cat_pairs_todo(cat, scorer->id, guesses, score_page, &p, err));
     if (p.status != GP_OK) GP_TRY_GOTO(gp_fail_as(err, p.status, &p.error));
     GP_TRY_GOTO(gp_cat_commit(cat, err));
 out:
@@ -218,23 +230,29 @@ out:
 
 /* ------------------------------------------------------------------ the stage */
 
-static gp_status begin(score_run *r, const gp_encoder *encoder, const char *model_name, gp_cat_scorer *scorer,
+/* Records the encoder and the scorer, as used last. */
+static gp_status begin(score_run *r, const gp_encoder *encoder, const char *model_name, const gp_scorer *scorer,
                        gp_error *err)
 {
     gp_model_facts facts = {0};
     gp_encoder_facts(encoder, &facts);
-    if (!facts.has_image_tower || !facts.has_text_tower)
-        return gp_fail(err, GP_ERR_UNSUPPORTED, "model '%s' has no %s tower: it cannot score pairs", model_name,
-                       facts.has_image_tower ? "text" : "image");
-    gp_cat_encoder row = {.model = model_name,
-                          .weight_hash = facts.weight_hash,
-                          .precision = facts.precision,
-                          .preprocess_id = facts.preprocess_id,
-                          .text_rule = TEXT_RULE,
-                          .dims = facts.embedding};
-    GP_TRY(gp_cat_encoder_put(r->cat, &row, &r->encoder_id, err));
-    scorer->encoder = r->encoder_id;
-    return gp_cat_scorer_put(r->cat, scorer, err);
+    if (scorer->needs == GP_SCORER_NEEDS_PIXELS)
+        return gp_fail(err, GP_ERR_UNSUPPORTED, "scorer '%s' needs pixels, which `score` cannot give it", scorer->name);
+    gp_cat_encoder by = {.model = model_name,
+                         .weight_hash = facts.weight_hash,
+                         .precision = facts.precision,
+                         .preprocess_id = facts.preprocess_id,
+                         .text_rule = gp_encoder_tokenizer_kind(encoder)->rule,
+                         .dims = facts.embedding};
+    GP_TRY(gp_cat_encoder_put(r->cat, &by, &r->encoder_id, err));
+    gp_cat_scorer row = {.id = scorer->id,
+                         .name = scorer->name,
+                         .scale = scorer->scale,
+                         .encoder = r->encoder_id,
+                         .parameters = scorer->parameters,
+                         .needs = gp_scorer_needs_name(scorer->needs),
+                         .higher_better = scorer->higher_better};
+    return gp_cat_scorer_put(r->cat, &row, err);
 }
 
 /* Sends a note about prompts that are longer than the model's limit. */
@@ -250,13 +268,6 @@ static gp_status tell_cut(const score_run *r, const gp_score_options *options, g
     return GP_OK;
 }
 
-void gp_stage_scorer_id(const gp_encoder *encoder, char *out, size_t size)
-{
-    gp_model_facts facts = {0};
-    gp_encoder_facts(encoder, &facts);
-    gp_scorer_id(gp_scorer_find("clip"), facts.weight_hash, facts.precision, facts.preprocess_id, TEXT_RULE, out, size);
-}
-
 gp_status gp_stage_score(gp_catalog *cat, const gp_encoder *encoder, const char *model_name,
                          const gp_score_options *options, gp_report *report, gp_error *err)
 {
@@ -264,36 +275,32 @@ gp_status gp_stage_score(gp_catalog *cat, const gp_encoder *encoder, const char 
     gp_report counts = {0};
     score_run r = {
         .cat = cat, .retry_failed = options->retry_failed, .keep_frames = options->keep_frames, .report = &counts};
-    const gp_scorer *clip_score = gp_scorer_find("clip");
-    char scorer_id[512];
-    gp_stage_scorer_id(encoder, scorer_id, sizeof scorer_id);
-    gp_cat_scorer scorer = {.id = scorer_id,
-                            .name = clip_score->name,
-                            .scale = clip_score->scale,
-                            .higher_better = clip_score->higher_better};
+    gp_scorer *scorer = NULL;
     uint64_t todo = 0, with_failed = 0;
     gp_status st = GP_OK;
-    GP_TRY_GOTO(begin(&r, encoder, model_name, &scorer, err));
+    GP_TRY_GOTO(gp_scorer_open(options->scorer, encoder, model_name, &scorer, err));
+    GP_TRY_GOTO(begin(&r, encoder, model_name, scorer, err));
     if (options->keep_frames) GP_TRY_GOTO(gp_cat_frames_keep(cat, &r.frames.kept, err));
     GP_TRY_GOTO(gp_cat_images_todo_count(cat, r.encoder_id, r.retry_failed, &todo, &counts.skipped, err));
     GP_TRY_GOTO(gp_cat_images_todo_count(cat, r.encoder_id, true, &with_failed, &counts.skipped, err));
     gp_progress_meter_init(&r.ticker, "score", todo, options->progress, options->user);
     GP_TRY_GOTO(gp_encode_pool_open(encoder, options->threads, (size_t)(options->batch > 0 ? options->batch : 0),
                                     options->max_pixels, &r.pool, err));
-    GP_TRY_GOTO(score_prompts(&r, err));
+    if (scorer->needs == GP_SCORER_NEEDS_PAIR) GP_TRY_GOTO(score_prompts(&r, err));
     gp_status images = score_images(&r, err); /* stopped: score what there is before saying so */
     gp_progress_meter_finish(&r.ticker);
     if (images == GP_OK && !gp_encoder_preprocess(encoder)->fast_decode)
         images = gp_stage_measure(cat, options, &r.frames, err);
     if (images != GP_OK && images != GP_ERR_STOPPED) GP_TRY_GOTO(images);
-    GP_TRY_GOTO(score_pairs(cat, clip_score, scorer_id, r.encoder_id, options->guesses, err));
-    GP_TRY_GOTO(tell_cut(&r, options, err));
+    GP_TRY_GOTO(score_pairs(cat, scorer, options->guesses, err));
+    if (scorer->needs == GP_SCORER_NEEDS_PAIR) GP_TRY_GOTO(tell_cut(&r, options, err));
     gp_frames_tell(&r.frames, options);
     st = images;
     counts.failed += with_failed - todo; /* those that failed before and were not tried again */
     (void)gp_cat_without_prompt(cat, &counts.without_prompt, NULL);
 out:
     gp_encode_pool_close(r.pool);
+    gp_scorer_close(scorer);
     counts.seconds = gp_clock_now() - start;
     if (report) *report = counts;
     return st;

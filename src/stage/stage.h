@@ -17,8 +17,9 @@ gp_status gp_stage_add_table(gp_catalog *cat, const gp_add_options *options, str
 gp_status gp_stage_import_marks(gp_catalog *cat, gp_note_fn note, void *user, gp_error *err);
 gp_status gp_stage_import(gp_catalog *cat, const gp_add_options *add, const gp_import_options *options,
                           gp_report *added, gp_report *report, gp_error *err);
-/* The id of the CLIP score by this model: all that the number depends on. */
-void gp_stage_scorer_id(const gp_encoder *encoder, char *out, size_t size);
+/* Id of the scorer that a model stands for: its default scorer if that has scored something or nothing has; else the
+ * scorer that used this model last.  out [size]. */
+gp_status gp_stage_scorer_of(gp_catalog *cat, const gp_encoder *encoder, char *out, size_t size, gp_error *err);
 gp_status gp_stage_score(gp_catalog *cat, const gp_encoder *encoder, const char *model_name,
                          const gp_score_options *options, gp_report *report, gp_error *err);
 /* scorer NULL: the one used last. */

@@ -14,7 +14,10 @@ static const char *const type_names[] = {
 static void put_member(gp_str *out, const char *name, const char *text)
 {
     gp_str_printf(out, ", \"%s\": ", name);
-    gp_json_put_string(out, text);
+    if (text)
+        gp_json_put_string(out, text);
+    else
+        gp_str_puts(out, "null");
 }
 
 static const char *truth(bool value)

@@ -86,6 +86,7 @@ struct gp_view {
 /* Add a column; its data (room * element) zeroed.  Returns NULL when out of memory. */
 gp_column *gp_view_add(gp_view *view, const char *name, const char *title, gp_column_type type, const char *group,
                        const char *about);
+gp_column *gp_view_named(gp_view *view, const char *name);
 size_t gp_column_size(gp_column_type type); /* bytes a row */
 
 /* The columns that every view has.  view->columns begins with them, in this order. */

@@ -57,7 +57,7 @@ static void model_put(gp_catalog *cat, const char *model, unsigned turn, const i
     gp_cat_todo todo = {0};
     float v[DIMS] = {1, 0, 0, 0};
     must(gp_cat_encoder_put(cat, &encoder, &id, &err), &err);
-    gp_cat_scorer scorer = {model, "clip", "100*max(cos,0)", id, true};
+    gp_cat_scorer scorer = {model, "clip", "100*max(cos,0)", id, true, NULL, "pair"};
     must(gp_cat_scorer_put(cat, &scorer, &err), &err);
     must(gp_cat_prompts_todo(cat, id, 0, PROMPTS, &todo, &err), &err);
     for (unsigned p = 0; p < todo.count; p++)

@@ -16,7 +16,7 @@ static inline gp_status fill(gp_catalog *cat, unsigned n, const char *scorer, gp
     char path[64], text[64];
     gp_cat_todo todo = {0};
     gp_cat_encoder by = {"test/model", "w", "fp32", "pre", "keep-end", DIMS};
-    gp_cat_scorer s = {scorer, "clip", "100*max(cos,0)", 0, true};
+    gp_cat_scorer s = {scorer, "clip", "100*max(cos,0)", 0, true, NULL, "pair"};
     GP_TRY(gp_cat_begin(cat, err));
     GP_TRY_GOTO(gp_cat_encoder_put(cat, &by, &encoder, err));
     for (unsigned i = 0; i < n; i++) {

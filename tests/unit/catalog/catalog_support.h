@@ -100,7 +100,7 @@ static inline int64_t put_encoder(gp_catalog *cat, const char *weights)
 static inline void put_scorer(gp_catalog *cat, const char *key, int64_t encoder)
 {
     gp_error err = {0};
-    gp_cat_scorer scorer = {key, "clip", "100*max(cos,0)", encoder, true};
+    gp_cat_scorer scorer = {key, "clip", "100*max(cos,0)", encoder, true, NULL, "pair"};
     assert_ok(gp_cat_scorer_put(cat, &scorer, &err));
 }
 
@@ -128,13 +128,15 @@ static inline void assert_invariants(gp_catalog *cat)
     assert_int_equal(ask(cat, "SELECT count(*) FROM prompt_embeddings v JOIN encoders e ON e.id = v.encoder"
                               " WHERE length(v.vector) <> 4 * e.dims"),
                      0);
-    assert_int_equal(ask(cat, "SELECT count(*) FROM scores s JOIN scorers c ON c.id = s.scorer WHERE NOT EXISTS"
-                              " (SELECT 1 FROM image_embeddings v WHERE v.encoder = c.encoder AND v.image = s.image)"),
-                     0);
-    assert_int_equal(ask(cat,
-                         "SELECT count(*) FROM scores s JOIN scorers c ON c.id = s.scorer WHERE NOT EXISTS"
-                         " (SELECT 1 FROM prompt_embeddings v WHERE v.encoder = c.encoder AND v.prompt = s.prompt)"),
-                     0);
+    assert_int_equal(
+        ask(cat,
+            "SELECT count(*) FROM scores s JOIN scorers c ON c.id = s.scorer AND c.needs <> 'pixels' WHERE NOT EXISTS"
+            " (SELECT 1 FROM image_embeddings v WHERE v.encoder = c.encoder AND v.image = s.image)"),
+        0);
+    assert_int_equal(
+        ask(cat, "SELECT count(*) FROM scores s JOIN scorers c ON c.id = s.scorer AND c.needs = 'pair' WHERE NOT EXISTS"
+                 " (SELECT 1 FROM prompt_embeddings v WHERE v.encoder = c.encoder AND v.prompt = s.prompt)"),
+        0);
     assert_int_equal(ask(cat, "SELECT count(*) FROM (SELECT DISTINCT scorer, rule FROM picks k WHERE EXISTS"
                               " (SELECT 1 FROM paths p WHERE p.image = k.image AND p.missing = 0))") <= 1,
                      1);

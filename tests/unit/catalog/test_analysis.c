@@ -510,6 +510,57 @@ static void test_from_version_5(void **state)
     gp_cat_close(cat);
 }
 
+/* Scorers get what they need, and may do without an encoder; everything that refers to them stays. */
+static void test_from_version_7(void **state)
+{
+    (void)state;
+    static const gp_db_step seven[] = {{1, gp_db_version_1}, {2, gp_db_version_2}, {3, gp_db_version_3},
+                                       {4, gp_db_version_4}, {5, gp_db_version_5}, {6, gp_db_version_6},
+                                       {7, gp_db_version_7}};
+    gp_error err = {0};
+    gp_catalog *cat = NULL;
+    assert_ok(gp_db_open(at("seven.db"), GP_CATALOG_CREATE, seven, 1, &cat, &err));
+    assert_ok(gp_db_exec(cat, version_1_rows, &err));
+    gp_cat_close(cat);
+    assert_ok(gp_db_open(at("seven.db"), 0, seven, 7, &cat, &err));
+    assert_ok(gp_db_exec(cat,
+                         "INSERT INTO scorers(id, key, name, scale, encoder, higher_better, used, used_at)"
+                         " VALUES(7, 'made-elsewhere/x/y', 'y', 'as it came', 1, 0, 2, 99);"
+                         "INSERT INTO scores(scorer, prompt, image, value) VALUES(7, 1, 1, 0.5);"
+                         "INSERT INTO picks(image, rank, scorer, rule) VALUES(2, 1, 7, 'per_prompt=1')",
+                         &err));
+    gp_cat_close(cat);
+    for (int writes = 0; writes < 2; writes++) { /* first a temporary copy, then the file itself */
+        cat = catalog_open(at("seven.db"), writes ? 0 : GP_CATALOG_READONLY);
+        assert_int_equal(ask(cat, "PRAGMA user_version"), GP_DB_VERSION);
+        assert_int_equal(ask(cat, "PRAGMA foreign_keys"), 1);
+        assert_int_equal(ask(cat, "SELECT count(*) FROM pragma_foreign_key_check"), 0);
+        assert_int_equal(ask(cat, "SELECT count(*) FROM scorers WHERE id = 1 AND key = 'clip/w' AND needs = 'pair'"),
+                         1);
+        assert_int_equal(ask(cat, "SELECT count(*) FROM scorers WHERE id = 7 AND scale = 'as it came' AND encoder = 1"
+                                  " AND higher_better = 0 AND used = 2 AND used_at = 99 AND needs = 'image'"
+                                  " AND parameters IS NULL"),
+                         1);
+        assert_int_equal(ask(cat, "SELECT count(*) FROM scores"), 81);
+        assert_int_equal(ask(cat, "SELECT count(*) FROM picks k JOIN scorers s ON s.id = k.scorer AND s.name = 'y'"),
+                         1);
+        assert_int_equal(ask(cat, "SELECT count(*) FROM v_scores WHERE scorer = 'y' AND model = 'test/model'"), 1);
+        assert_invariants(cat);
+        if (writes) {
+            assert_int_equal(gp_db_exec(cat, "DELETE FROM scorers WHERE id = 1", &err), GP_ERR_CATALOG);
+            assert_ok(gp_db_exec(cat,
+                                 "INSERT INTO scorers(key, name, scale, needs, higher_better, used)"
+                                 " VALUES('pixels/1', 'pixels', '0..1', 'pixels', 1, 0);"
+                                 "INSERT INTO scores(scorer, prompt, image, value)"
+                                 " SELECT id, 1, 2, 0.25 FROM scorers WHERE name = 'pixels'",
+                                 &err));
+            assert_int_equal(ask(cat, "SELECT count(*) FROM v_scores WHERE scorer = 'pixels' AND model IS NULL"), 1);
+            assert_invariants(cat);
+        }
+        gp_cat_close(cat);
+    }
+}
+
 /* Version 6 kept an interrupted image as planned, with a message. */
 static void test_from_version_6(void **state)
 {
@@ -625,6 +676,7 @@ int main(void)
         cmocka_unit_test(test_from_version_1),
         cmocka_unit_test(test_from_version_5),
         cmocka_unit_test(test_from_version_6),
+        cmocka_unit_test(test_from_version_7),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

@@ -145,8 +145,13 @@ static void test_failures(void **state)
     gp_catalog *cat = catalog_open(at("failures.db"), GP_CATALOG_CREATE);
     int64_t encoder = put_encoder(cat, "w"), image = put_image(cat, 1, "/x/a.png");
     uint64_t lacking, having;
+    bool known;
     assert_ok(gp_cat_failure_put(cat, "/x/bad.png", 9, 5, 0, "add", "not an image", false, &err));
     assert_ok(gp_cat_failure_put(cat, "/x/bad.png", 9, 6, 0, "add", "still not an image", false, &err));
+    assert_ok(gp_cat_failure_known(cat, "/x/bad.png", 9, 6, &known, &err));
+    assert_true(known);
+    assert_ok(gp_cat_failure_known(cat, "/x/bad.png", 9, 5, &known, &err));
+    assert_false(known);
     assert_ok(gp_cat_failure_put(cat, "/x/a.png", 1001, 77, image, "score", "truncated", false, &err));
     assert_ok(gp_cat_images_todo_count(cat, encoder, false, &lacking, &having, &err));
     assert_int_equal(lacking, 0);
@@ -172,16 +177,19 @@ typedef struct scoring {
     int pairs;
 } scoring;
 
-static bool score_pair(void *user, int64_t image, int64_t prompt, const float *iv, const float *tv, uint32_t dims)
+static bool score_pair(void *user, const gp_cat_pairs *pairs)
 {
     scoring *s = user;
     gp_error err = {0};
-    double sum = 0;
-    for (uint32_t i = 0; i < dims; i++) sum += (double)(iv[i] * tv[i]);
-    assert_ok(gp_cat_score_put(s->cat, image, prompt, s->scorer, 100 * sum, &err));
-    if (++s->pairs % 100 == 0) { /* a commit in the middle of a visit */
-        assert_ok(gp_cat_commit(s->cat, &err));
-        assert_ok(gp_cat_begin(s->cat, &err));
+    for (size_t k = 0; k < pairs->count; k++) {
+        double sum = 0;
+        for (size_t i = k * pairs->dims; i < (k + 1) * pairs->dims; i++)
+            sum += (double)(pairs->image_vectors[i] * (pairs->prompt_vectors ? pairs->prompt_vectors[i] : 1));
+        assert_ok(gp_cat_score_put(s->cat, pairs->images[k], pairs->prompts[k], s->scorer, 100 * sum, &err));
+        if (++s->pairs % 100 == 0) { /* a commit in the middle of a visit */
+            assert_ok(gp_cat_commit(s->cat, &err));
+            assert_ok(gp_cat_begin(s->cat, &err));
+        }
     }
     return true;
 }
@@ -212,9 +220,9 @@ static void fill_scored(gp_catalog *cat, unsigned prompts, const char *scorer)
     gp_cat_todo_clear(&todo);
     put_scorer(cat, scorer, encoder);
     scoring s = {cat, scorer, 0};
-    assert_ok(gp_cat_pairs_todo(cat, scorer, encoder, false, score_pair, &s, &err));
+    assert_ok(gp_cat_pairs_todo(cat, scorer, false, score_pair, &s, &err));
     assert_int_equal(s.pairs, 4 * prompts);
-    assert_ok(gp_cat_pairs_todo(cat, scorer, encoder, false, score_pair, &s, &err));
+    assert_ok(gp_cat_pairs_todo(cat, scorer, false, score_pair, &s, &err));
     assert_int_equal(s.pairs, 4 * prompts);
     assert_ok(gp_cat_commit(cat, &err));
     assert_invariants(cat);
@@ -411,7 +419,6 @@ static void test_guesses(void **state)
     bool changed;
     gp_catalog *cat = catalog_open(at("guess.db"), GP_CATALOG_CREATE);
     fill_scored(cat, 1, "clip/w");
-    int64_t encoder = put_encoder(cat, "w");
     gp_hash hashes[2] = {image_of(0).hash, image_of(3).hash};
     gp_cat_prompt guess = {
         .text = "prompt 0", .raw = "prompt 0", .source = "comfyui", .evidence = "guess", .file_read = &hashes[0]};
@@ -434,9 +441,9 @@ static void test_guesses(void **state)
     assert_int_equal(ask(cat, "SELECT count(*) FROM v_images WHERE evidence = 'none' AND settings IS NOT NULL"), 1);
     assert_int_equal(ask(cat, "DELETE FROM scores RETURNING 1"), 1);
     scoring s = {cat, "clip/w", 0};
-    assert_ok(gp_cat_pairs_todo(cat, "clip/w", encoder, false, score_pair, &s, &err));
+    assert_ok(gp_cat_pairs_todo(cat, "clip/w", false, score_pair, &s, &err));
     assert_int_equal(s.pairs, 2);
-    assert_ok(gp_cat_pairs_todo(cat, "clip/w", encoder, true, score_pair, &s, &err));
+    assert_ok(gp_cat_pairs_todo(cat, "clip/w", true, score_pair, &s, &err));
     assert_int_equal(s.pairs, 3);
     assert_ok(gp_cat_prompt_put(cat, images[1], &nothing, &changed, &err));
     assert_int_equal(ask(cat, "SELECT count(*) FROM image_prompts"), 3);
@@ -461,9 +468,9 @@ static void test_nan_lower_and_two_scorers(void **state)
     for (size_t i = 0; i < m.n; i++) assert_int_equal(isnan(m.scores[i]), strcmp(m.paths[i], "/x/0_3.png") == 0);
     gp_cat_matrix_clear(&m);
     scoring s = {cat, "clip/w", 0};
-    assert_ok(gp_cat_pairs_todo(cat, "clip/w", encoder, false, score_pair, &s, &err));
+    assert_ok(gp_cat_pairs_todo(cat, "clip/w", false, score_pair, &s, &err));
     assert_int_equal(s.pairs, 0);
-    gp_cat_scorer distance = {"distance/w", "distance", "0..2", encoder, false};
+    gp_cat_scorer distance = {"distance/w", "distance", "0..2", encoder, false, NULL, "pair"};
     assert_ok(gp_cat_scorer_put(cat, &distance, &err));
     for (int i = 0; i < 4; i++) {
         char sql[128];

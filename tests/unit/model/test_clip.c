@@ -8,7 +8,6 @@
 #include "base/str.h"
 #include "base/thread.h"
 #include "model/clip.h"
-#include "model/scorer.h"
 
 #include <errno.h>
 
@@ -370,25 +369,6 @@ static void test_out_of_memory(void **state)
     recipe_folder_free(folder);
 }
 
-static void test_scorer(void **state)
-{
-    (void)state;
-    const gp_scorer *clip = gp_scorer_find("clip");
-    static const float a[] = {0.6f, 0.8f}, b[] = {1, 0}, c[] = {-1, 0};
-    char id[100], small[8];
-    assert_ptr_equal(clip, gp_scorer_at(0));
-    assert_null(gp_scorer_at(1));
-    assert_null(gp_scorer_find("CLIP"));
-    assert_string_equal(clip->scale, "100*max(cos,0)");
-    assert_true(clip->higher_better && clip->needs_text);
-    assert_true(clip->score(a, b, 2) == 100 * (double)0.6f);
-    assert_true(clip->score(a, c, 2) == 0);
-    gp_scorer_id(clip, "9f3c", "fp32", "p224", "cut77", id, sizeof id);
-    assert_string_equal(id, "clip/9f3c/fp32/p224/cut77");
-    gp_scorer_id(clip, "9f3c", "fp32", "p224", "cut77", small, sizeof small);
-    assert_string_equal(small, "clip/9f");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -402,7 +382,6 @@ int main(void)
         cmocka_unit_test(test_preprocess_files),
         cmocka_unit_test(test_threads_share_a_model),
         cmocka_unit_test(test_out_of_memory),
-        cmocka_unit_test(test_scorer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

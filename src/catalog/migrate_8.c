@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ * Version 8 of the schema: scorers say what they need, may have parameters of their own, and may have no encoder. */
+#include "catalog/db.h"
+
+/* clang-format off */
+const char gp_db_version_8[] =
+"DROP VIEW v_scores;"
+
+/* SQLite cannot remove a NOT NULL, so the table is created anew; ids stay.  Foreign keys are off during a migration. */
+"CREATE TABLE scorers_8("
+" id INTEGER PRIMARY KEY,"
+" key TEXT NOT NULL UNIQUE,"                             /* names everything that the number depends on */
+" name TEXT NOT NULL, scale TEXT NOT NULL,"
+" encoder INTEGER REFERENCES encoders(id),"              /* NULL: the scorer needs no embeddings */
+" parameters TEXT,"                                      /* hash of the scorer's own parameters, such as a head's; or NULL */
+" needs TEXT NOT NULL DEFAULT 'image' CHECK(needs IN ('image', 'pair', 'pixels')),"
+" higher_better INTEGER NOT NULL CHECK(higher_better IN (0, 1)),"
+" used INTEGER NOT NULL,"                                /* counts up: the largest was used last */
+" used_at INTEGER NOT NULL DEFAULT 0,"                   /* Unix time of the last use; 0: not recorded */
+" CHECK(encoder IS NOT NULL OR needs = 'pixels')"
+") STRICT;"
+/* Until now there was the CLIP score of a pair; other scores came with embeddings of images alone. */
+"INSERT INTO scorers_8 SELECT id, key, name, scale, encoder, NULL,"
+" CASE WHEN key LIKE 'clip/%' THEN 'pair' ELSE 'image' END, higher_better, used, used_at FROM scorers;"
+"DROP TABLE scorers;"
+/* Legacy: otherwise SQLite reads all views, which name a table that is not there for a moment. */
+"PRAGMA legacy_alter_table = ON;"
+"ALTER TABLE scorers_8 RENAME TO scorers;"
+"PRAGMA legacy_alter_table = OFF;"
+
+/* Every score there is, by any scorer, with words instead of numbers. */
+"CREATE VIEW v_scores AS"
+" SELECT (SELECT p.path FROM paths p WHERE p.image = s.image ORDER BY p.missing, p.path LIMIT 1) AS path,"
+"  pr.text AS prompt, c.name AS scorer, s.value AS score, c.scale AS scale, e.model AS model,"
+"  e.precision AS precision, c.key AS scorer_key, s.image AS image"
+" FROM scores s JOIN scorers c ON c.id = s.scorer JOIN prompts pr ON pr.id = s.prompt"
+" LEFT JOIN encoders e ON e.id = c.encoder;";
+/* clang-format on */

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ * One kind of scorer, as a table of functions; inner header of `model`.
+ * A new kind is one gp_scorer_type and one line in the registry of scorer.c.  Its scorer begins with gp_scorer. */
+#ifndef GP_MODEL_SCORER_TYPE_H
+#define GP_MODEL_SCORER_TYPE_H
+
+#include "model/scorer.h"
+
+/* What a scorer is opened with. */
+typedef struct gp_scorer_source {
+    const char *file; /* after "NAME:"; NULL: none was given */
+    const gp_encoder *encoder;
+    const char *model; /* name of the encoder's model */
+    gp_model_facts facts;
+} gp_scorer_source;
+
+typedef struct gp_scorer_type {
+    const char *name, *scale;
+    gp_scorer_needs needs;
+    bool needs_file;
+    size_t size; /* of its scorer, which gp_scorer_open allocates with zeros */
+    /* Reads the parameters and may change name, scale and direction, which have the type's values.  Sets `parameters`.
+     * NULL: no parameters. */
+    gp_status (*open)(gp_scorer *scorer, const gp_scorer_source *source, gp_error *err);
+    void (*clear)(gp_scorer *scorer); /* NULL: nothing to free */
+    void (*run)(const gp_scorer *scorer, const gp_scorer_batch *batch, double *scores);
+} gp_scorer_type;
+
+extern const gp_scorer_type gp_linear_head_type;
+
+/* The id: NAME/WEIGHT HASH[+PARAMETERS]/PRECISION/PREPROCESSING/TEXT RULE; no text rule if no text is needed. */
+void gp_scorer_make_id(const gp_scorer_type *type, const char *parameters, const gp_encoder *encoder, char *out,
+                       size_t size);
+
+#endif

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT
+ * Scorers: the registry, ids, the CLIP score, and linear heads, computed beside plain C. */
+#include "../../npy.h"
+#include "../../recipe.h"
+#include "../../support.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "model/scorer.h"
+
+#include <math.h>
+
+/* A model whose embeddings have 512 numbers, as those of ViT-B/32. */
+enum { D = 512 };
+static const char config[] =
+    "{\"model_type\":\"clip\",\"projection_dim\":512,"
+    "\"vision_config\":{\"hidden_size\":32,\"intermediate_size\":64,\"num_hidden_layers\":1,\"num_attention_heads\":2,"
+    "\"image_size\":32,\"patch_size\":16},"
+    "\"text_config\":{\"hidden_size\":16,\"intermediate_size\":40,\"num_hidden_layers\":1,\"num_attention_heads\":2,"
+    "\"vocab_size\":60,\"max_position_embeddings\":12,\"eos_token_id\":59}}";
+static const recipe_sizes sizes = {true, true, 32, 1, 64, 32, 16, 16, 1, 40, 60, 12, D};
+static char *folder;
+static gp_encoder *encoder;
+static gp_model_facts facts;
+
+static int open_model(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    recipe_how how = {"F32", 1, false};
+    folder = recipe_folder_new();
+    assert_int_equal(recipe_write_text(folder, "config.json", config), 0);
+    assert_int_equal(recipe_write(folder, &sizes, &how), 0);
+    assert_ok(gp_encoder_open(folder, GP_PRECISION_FP32, GP_ENGINE_PLAIN, &encoder, &err));
+    gp_encoder_facts(encoder, &facts);
+    return 0;
+}
+
+static int close_model(void **state)
+{
+    (void)state;
+    gp_encoder_close(encoder);
+    recipe_folder_free(folder);
+    return 0;
+}
+
+/* ------------------------------------------------------------------ files of heads */
+
+static float weight_at(size_t i)
+{
+    return recipe_value("head", 1, i);
+}
+
+/* Writes folder/name: `header` (JSON) and bytes; returns "linear:" and the path. */
+static const char *write_head(const char *name, const char *header, const void *bytes, size_t size)
+{
+    static char named[700];
+    uint64_t length = strlen(header);
+    snprintf(named, sizeof named, "linear:%s/%s", folder, name);
+    FILE *file = fopen(named + strlen("linear:"), "wb");
+    assert_non_null(file);
+    fwrite(&length, 8, 1, file); /* little endian, as all machines that run this */
+    fwrite(header, 1, strlen(header), file);
+    fwrite(bytes, 1, size, file);
+    fclose(file);
+    return named;
+}
+
+/* A head of `d` float32 and the bias 3.5, with metadata (a JSON object or NULL) and a prefix of its names. */
+static const char *write_floats(const char *name, const char *prefix, size_t d, const char *metadata)
+{
+    char header[1000];
+    float values[1024];
+    for (size_t i = 0; i < d; i++) values[i] = weight_at(i);
+    values[d] = 3.5f;
+    snprintf(header, sizeof header,
+             "{%s%s%s\"%sweight\":{\"dtype\":\"F32\",\"shape\":[1,%zu],\"data_offsets\":[0,%zu]},"
+             "\"%sbias\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[%zu,%zu]}}",
+             metadata ? "\"__metadata__\":" : "", metadata ? metadata : "", metadata ? "," : "", prefix, d, 4 * d,
+             prefix, 4 * d, 4 * d + 4);
+    return write_head(name, header, values, (d + 1) * sizeof *values);
+}
+
+static gp_scorer *open_scorer(const char *named)
+{
+    gp_error err = {0};
+    gp_scorer *scorer = NULL;
+    assert_ok(gp_scorer_open(named, encoder, "org/model", &scorer, &err));
+    return scorer;
+}
+
+static void expect_refusal(const char *named, gp_status status, const char *says, const char *also)
+{
+    gp_error err = {0};
+    gp_scorer *scorer = NULL;
+    gp_status st = gp_scorer_open(named, encoder, "org/model", &scorer, &err);
+    if (st != status || !strstr(err.message, says) || !strstr(err.message, also))
+        fail_msg("'%s': status %d, \"%s\"; expected %d, \"%s\" and \"%s\"", named, st, err.message, status, says, also);
+    assert_null(strchr(err.message, '\n'));
+    assert_null(scorer);
+}
+
+/* Embeddings of length 1: rows of a formula. */
+static float *embeddings(size_t n)
+{
+    float *rows = malloc(n * D * sizeof *rows);
+    for (size_t i = 0; i < n; i++) {
+        double norm = 0;
+        for (size_t j = 0; j < D; j++) {
+            rows[i * D + j] = recipe_value("rows", 1, i * D + j);
+            norm += (double)rows[i * D + j] * (double)rows[i * D + j];
+        }
+        for (size_t j = 0; j < D; j++) rows[i * D + j] = (float)((double)rows[i * D + j] / sqrt(norm));
+    }
+    return rows;
+}
+
+/* ------------------------------------------------------------------ tests */
+
+static void test_clip(void **state)
+{
+    (void)state;
+    static const float a[] = {0.6f, 0.8f}, b[] = {1, 0}, c[] = {-1, 0};
+    char id[512], expected[512];
+    double score;
+    gp_scorer *usual = open_scorer(NULL), *clip = open_scorer("clip");
+    gp_scorer_default_id(encoder, id, sizeof id);
+    snprintf(expected, sizeof expected, "clip/%s/fp32/%s/clip-bpe/cut-keeps-end", facts.weight_hash,
+             facts.preprocess_id);
+    assert_string_equal(id, expected);
+    assert_string_equal(usual->id, id);
+    assert_string_equal(clip->id, id);
+    assert_string_equal(clip->name, "clip");
+    assert_string_equal(clip->scale, "100*max(cos,0)");
+    assert_string_equal(clip->parameters, "");
+    assert_string_equal(gp_scorer_needs_name(clip->needs), "pair");
+    assert_true(clip->higher_better);
+    assert_int_equal(clip->dims, D);
+    gp_scorer_clip_scores(a, b, 1, 2, &score);
+    assert_true(score == 100 * (double)0.6f);
+    gp_scorer_clip_scores(a, c, 1, 2, &score);
+    assert_true(score == 0);
+    gp_scorer_close(usual);
+    gp_scorer_close(clip);
+}
+
+static void test_registry(void **state)
+{
+    (void)state;
+    expect_refusal("CLIP", GP_ERR_USAGE, "there is no scorer 'CLIP'", "clip, linear:FILE");
+    expect_refusal("", GP_ERR_USAGE, "there is no scorer ''", "");
+    expect_refusal("clip:x", GP_ERR_USAGE, "scorer 'clip' takes no file", "clip:x");
+    expect_refusal("linear", GP_ERR_USAGE, "scorer 'linear' needs a file: linear:FILE", "");
+    expect_refusal("linear:", GP_ERR_USAGE, "scorer 'linear:' needs a file: linear:FILE", "");
+}
+
+static void test_linear(void **state)
+{
+    (void)state;
+    enum { N = 5 };
+    float *rows = embeddings(N);
+    double scores[N], one;
+    gp_scorer *head = open_scorer(write_floats("plain.safetensors", "", D, NULL));
+    gp_scorer_run(head, &(gp_scorer_batch){.n = N, .images = rows}, scores);
+    for (size_t i = 0; i < N; i++) {
+        double sum = 3.5;
+        for (size_t j = 0; j < D; j++) sum += (double)weight_at(j) * (double)rows[i * D + j];
+        if (!(fabs(sum - scores[i]) <= 1e-12)) fail_msg("row %zu: %.17g instead of %.17g", i, scores[i], sum);
+        gp_scorer_run(head, &(gp_scorer_batch){.n = 1, .images = rows + i * D}, &one);
+        assert_true(one == scores[i]); /* a batch gives each what it has alone */
+    }
+    assert_string_equal(head->name, "plain");
+    assert_string_equal(head->scale, "w*x+b");
+    assert_string_equal(gp_scorer_needs_name(head->needs), "image");
+    assert_true(head->higher_better);
+    gp_scorer_close(head);
+    free(rows);
+}
+
+/* The id has the hash of the parameters, which depends on nothing else in the file, and no rule for texts. */
+static void test_linear_id(void **state)
+{
+    (void)state;
+    char expected[512];
+    float changed[D + 1];
+    gp_scorer *a = open_scorer(write_floats("a.safetensors", "", D, NULL));
+    gp_scorer *b = open_scorer(write_floats("b.safetensors", "deep.head.", D, "{\"by\":\"somebody\"}"));
+    snprintf(expected, sizeof expected, "linear/%s+%s/fp32/%s/", facts.weight_hash, a->parameters, facts.preprocess_id);
+    assert_int_equal(strlen(a->parameters), 32);
+    assert_string_equal(a->id, expected);
+    assert_string_equal(b->id, a->id);
+    for (size_t i = 0; i < D; i++) changed[i] = weight_at(i);
+    changed[D] = 3.25f;
+    gp_scorer *c = open_scorer(write_head("c.safetensors",
+                                          "{\"weight\":{\"dtype\":\"F32\",\"shape\":[512],\"data_offsets\":[0,2048]},"
+                                          "\"bias\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[2048,2052]}}",
+                                          changed, sizeof changed));
+    assert_string_not_equal(c->parameters, a->parameters);
+    gp_scorer_close(a);
+    gp_scorer_close(b);
+    gp_scorer_close(c);
+}
+
+static void test_linear_halves(void **state)
+{
+    (void)state;
+    float *rows = embeddings(1);
+    uint16_t halves[D + 1];
+    double score;
+    for (size_t i = 0; i <= D; i++) halves[i] = 0x3c00; /* 1 in F16 */
+    const char *named = write_head("half.safetensors",
+                                   "{\"weight\":{\"dtype\":\"F16\",\"shape\":[1,512],\"data_offsets\":[0,1024]},"
+                                   "\"bias\":{\"dtype\":\"F16\",\"shape\":[1],\"data_offsets\":[1024,1026]}}",
+                                   halves, sizeof halves);
+    gp_scorer *head = open_scorer(named);
+    gp_scorer_run(head, &(gp_scorer_batch){.n = 1, .images = rows}, &score);
+    double sum = 1;
+    for (size_t j = 0; j < D; j++) sum += (double)rows[j];
+    assert_true(fabs(sum - score) <= 1e-12);
+    gp_scorer_close(head);
+    free(rows);
+}
+
+static void test_linear_metadata(void **state)
+{
+    (void)state;
+    char made_for[200];
+    gp_scorer *head = open_scorer(write_floats(
+        "d.safetensors", "", D, "{\"encoder\":\"org/model\",\"scale\":\"0..1\",\"higher_better\":\"false\"}"));
+    assert_string_equal(head->scale, "0..1");
+    assert_false(head->higher_better);
+    gp_scorer_close(head);
+    snprintf(made_for, sizeof made_for, "{\"encoder\":\"%s\"}", facts.weight_hash);
+    gp_scorer_close(open_scorer(write_floats("e.safetensors", "", D, made_for)));
+    expect_refusal(write_floats("f.safetensors", "", D, "{\"encoder\":\"org/other\"}"), GP_ERR_USAGE,
+                   "f.safetensors' is a head for the model 'org/other', not for 'org/model'", facts.weight_hash);
+    expect_refusal(write_floats("f.safetensors", "", D, "{\"higher_better\":\"yes\"}"), GP_ERR_FORMAT,
+                   "higher_better must be true or false, not 'yes'", "f.safetensors'");
+    expect_refusal(write_floats("f.safetensors", "", D, "{\"scale\":\"\"}"), GP_ERR_FORMAT,
+                   "scale must have 1 to 59 bytes", "f.safetensors'");
+}
+
+static void test_linear_refuses(void **state)
+{
+    (void)state;
+    float values[2 * D + 2] = {0};
+    char named[800];
+    expect_refusal("linear:/nonexistent/head.safetensors", GP_ERR_NOT_FOUND, "/nonexistent/head.safetensors", "");
+    expect_refusal(write_head("x", "", values, 4), GP_ERR_FORMAT, "is not a safetensors file", "");
+    expect_refusal(write_floats("x", "", 768, NULL), GP_ERR_USAGE, "is a head for embeddings of 768 numbers",
+                   "those of 'org/model' have 512");
+    expect_refusal(write_head("x", "{\"bias\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", values, 4),
+                   GP_ERR_FORMAT, "has no tensor 'weight'", "");
+    expect_refusal(
+        write_head("x", "{\"a.weight\":{\"dtype\":\"F32\",\"shape\":[1,512],\"data_offsets\":[0,2048]}}", values, 2048),
+        GP_ERR_FORMAT, "has no tensor 'a.bias'", "");
+    expect_refusal(write_head("x",
+                              "{\"weight\":{\"dtype\":\"F32\",\"shape\":[2,256],\"data_offsets\":[0,2048]},"
+                              "\"bias\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[2048,2052]}}",
+                              values, 2052),
+                   GP_ERR_FORMAT, "tensor 'weight' must have the shape [1, d]", "");
+    expect_refusal(write_head("x",
+                              "{\"weight\":{\"dtype\":\"F32\",\"shape\":[1,512],\"data_offsets\":[0,2048]},"
+                              "\"bias\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[2048,2056]}}",
+                              values, 2056),
+                   GP_ERR_FORMAT, "tensor 'bias' must be one number", "");
+    expect_refusal(write_head("x",
+                              "{\"weight\":{\"dtype\":\"I32\",\"shape\":[1,512],\"data_offsets\":[0,2048]},"
+                              "\"bias\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[2048,2052]}}",
+                              values, 2052),
+                   GP_ERR_UNSUPPORTED, "tensor 'weight' is I32; a head must be F32, F16 or BF16", "");
+    const char *two = "{\"a.weight\":{\"dtype\":\"F32\",\"shape\":[1,512],\"data_offsets\":[0,2048]},"
+                      "\"a.bias\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[2048,2052]},"
+                      "\"b.weight\":{\"dtype\":\"F32\",\"shape\":[1,512],\"data_offsets\":[2052,4100]},"
+                      "\"b.bias\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4100,4104]}}";
+    expect_refusal(write_head("x", two, values, 4104), GP_ERR_USAGE, "has 2 heads: name one, such as '", "/x#b'");
+    snprintf(named, sizeof named, "linear:%s/x#a", folder);
+    gp_scorer *head = open_scorer(named);
+    assert_string_equal(head->name, "a");
+    gp_scorer_close(head);
+    snprintf(named, sizeof named, "linear:%s/x#c", folder);
+    expect_refusal(named, GP_ERR_NOT_FOUND, "has no tensor 'c.weight'", "");
+    values[7] = NAN;
+    expect_refusal(write_head("x", two, values, 4104), GP_ERR_USAGE, "has 2 heads", "");
+    snprintf(named, sizeof named, "linear:%s/x#a", folder);
+    expect_refusal(named, GP_ERR_FORMAT, "tensor 'a.weight' has a number that is not finite", "");
+}
+
+static void test_towers(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_scorer *scorer = NULL;
+    gp_encoder *all = encoder, *one = NULL;
+    recipe_sizes texts = sizes;
+    recipe_how how = {"F32", 1, false};
+    char *here = recipe_folder_new();
+    char *named = strdup(write_floats("g.safetensors", "", D, NULL));
+    texts.image = false;
+    assert_int_equal(recipe_write_text(here, "config.json",
+                                       "{\"model_type\":\"clip_text_model\",\"projection_dim\":512,\"hidden_size\":16,"
+                                       "\"intermediate_size\":40,\"num_hidden_layers\":1,\"num_attention_heads\":2,"
+                                       "\"vocab_size\":60,\"max_position_embeddings\":12,\"eos_token_id\":59}"),
+                     0);
+    assert_int_equal(recipe_write(here, &texts, &how), 0);
+    assert_ok(gp_encoder_open(here, GP_PRECISION_FP32, GP_ENGINE_PLAIN, &one, &err));
+    assert_int_equal(gp_scorer_open("clip", one, "org/texts", &scorer, &err), GP_ERR_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "model 'org/texts' has no image tower: it cannot score pairs"));
+    assert_int_equal(gp_scorer_open(named, one, "org/texts", &scorer, &err), GP_ERR_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "model 'org/texts' has no image tower: scorer 'linear' needs one"));
+    encoder = all;
+    free(named);
+    gp_encoder_close(one);
+    recipe_folder_free(here);
+}
+
+static void test_allocation_failures(void **state)
+{
+    (void)state;
+    char *named = strdup(write_floats("h.safetensors", "", D, "{\"scale\":\"0..1\"}"));
+    long before = (long)gp_mem_live();
+    for (int n = 1;; n++) {
+        gp_error err = {0};
+        gp_scorer *scorer = NULL;
+        gp_mem_fail_at((uint64_t)n);
+        gp_status st = gp_scorer_open(named, encoder, "org/model", &scorer, &err);
+        gp_mem_fail_at(0);
+        gp_scorer_close(scorer);
+        assert_int_equal((long)gp_mem_live(), before);
+        if (st == GP_OK) {
+            assert_in_range(n, 5, 100);
+            break;
+        }
+        assert_int_equal(st, GP_ERR_MEMORY);
+    }
+    free(named);
+}
+
+/* The published aesthetic predictor, version 1, on its own examples: they rise from -1.470 to 11.006. */
+static void test_aesthetic(void **state)
+{
+    (void)state;
+    const char *heads = shared_path("data/heads", "the aesthetic predictor of LAION");
+    char named[1100], path[1100];
+    double before = -INFINITY, score = 0;
+    if (!heads) skip();
+    snprintf(named, sizeof named, "linear:%s/aesthetic_heads_f32.safetensors#laion_v1.vit_b_32", heads);
+    gp_scorer *head = open_scorer(named);
+    assert_string_equal(head->name, "laion_v1.vit_b_32");
+    for (int i = 0; i < 10; i++) {
+        snprintf(path, sizeof path, "%s/vit_b_32_embeddings/rating%d.npy", heads, i);
+        npy row = npy_load(path);
+        assert_int_equal(row.count, D);
+        gp_scorer_run(head, &(gp_scorer_batch){.n = 1, .images = row.data}, &score);
+        npy_free(&row);
+        assert_true(score > before);
+        if (i == 0) assert_true(fabs(score - -1.470) < 0.0006);
+        before = score;
+    }
+    assert_true(fabs(score - 11.006) < 0.0006);
+    gp_scorer_close(head);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_clip),           cmocka_unit_test(test_registry),
+        cmocka_unit_test(test_linear),         cmocka_unit_test(test_linear_id),
+        cmocka_unit_test(test_linear_halves),  cmocka_unit_test(test_linear_metadata),
+        cmocka_unit_test(test_linear_refuses), cmocka_unit_test(test_towers),
+        cmocka_unit_test(test_aesthetic),      cmocka_unit_test(test_allocation_failures),
+    };
+    return cmocka_run_group_tests(tests, open_model, close_model);
+}
