@@ -402,6 +402,18 @@ class House:
                 for name in pattern.findall(line):
                     self.say(path, "line %d: %s()" % (number, name))
 
+    def check_encoders(self):
+        """Only `model` knows CLIP: other modules call gp_encoder and gp_scorer, and `stage` does not say the word."""
+        for path in self.c_files("src/", "include/"):
+            if path.startswith("src/model/"):
+                continue
+            for number, line in enumerate(self.text(path).splitlines(), 1):
+                for name in re.findall(r"\bgp_clip\w*", line):
+                    if name != "gp_clip_score":  # of goldpan/model.h: the formula alone
+                        self.say(path, "line %d: %s outside model: use gp_encoder or gp_scorer" % (number, name))
+                if path.startswith("src/stage/") and re.search(r"(?<![a-z])clip", line, re.I):
+                    self.say(path, "line %d: stage names an encoder or scorer, 'clip'" % number)
+
     def check_text(self):
         for path in self.files():
             c = path.endswith((".c", ".h"))

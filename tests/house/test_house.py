@@ -200,6 +200,16 @@ class Checks(unittest.TestCase):
         self.write("src/model/clip.c", "void f(void) { gp_printf(snprintf(a), x.exit(1), y->puts(2)); }\n", True)
         self.assertEqual(self.run_check("banned"), [])
 
+    def test_clip_outside_model(self):
+        self.broken("encoders", "src/cli/main.c", "void gp_clip_open(void);\n", "gp_clip_open outside model")
+
+    def test_clip_in_stage(self):
+        self.broken("encoders", "src/stage/score.c", SPDX + "/* 100 * CLIP */\n", "line 3: stage names", add=False)
+
+    def test_clip_score_of_the_header(self):
+        self.write("src/cli/main.c", "void gp_clip_score(void);\n", True)
+        self.assertEqual(self.run_check("encoders"), [])
+
     def test_tab(self):
         self.broken("text", "src/model/clip.c", "\tint a;\n", "tab")
 
