@@ -11,7 +11,7 @@ enum { CHUNK = 1 << 20, REPLACEMENT = 0xFFFD };
 
 /* Counts of a text when read as UTF-8, and of its zero bytes. */
 typedef struct census {
-    size_t whole, broken; /* valid multi-byte UTF-8 characters; bytes that are part of no valid character */
+    size_t whole, broken; /* valid multi-byte UTF-8 characters; bytes outside any valid character */
     size_t zeros[2];      /* zero bytes at even and at odd offsets */
 } census;
 
@@ -120,7 +120,7 @@ static size_t put_character(uint8_t *to, uint32_t cp)
     return n;
 }
 
-/* Goes over the text twice: first to find the size of the result, then to write it into a block of that size. */
+/* Reads the text twice: first to find the size of the result, then to write it into a block of that size. */
 static gp_status convert(const char *label, gp_bytes *text, gp_encoding encoding, gp_watch *watch, gp_error *err)
 {
     size_t size = 0, to = 0, next = CHUNK;

@@ -51,7 +51,7 @@ static int hex4(const char *p)
     int value = 0;
     for (int i = 0; i < 4; i++) {
         int digit = gp_hex_digit(p[i]);
-        if (digit < 0) return -1; /* also at the NUL behind the text */
+        if (digit < 0) return -1; /* also stops at the NUL behind the text */
         value = value * 16 + digit;
     }
     return value;

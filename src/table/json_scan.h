@@ -27,7 +27,7 @@ gp_status gp_scan_name(gp_scan *c, char **name);
 /* Reads any value as a cell. Strings are unescaped and nested values lose their white space, in place. *text is NULL
  * for null, NaN and infinities. */
 gp_status gp_scan_cell(gp_scan *c, const char **text, size_t *size);
-/* Skips any value without changing it. */
+/* Skips a value without changing the text. */
 gp_status gp_scan_skip(gp_scan *c);
 
 typedef enum gp_form {
@@ -44,12 +44,12 @@ typedef enum gp_form {
 
 typedef struct gp_shape {
     gp_form form;
-    bool outer_images, outer_numbers; /* of the first object's names: the first is an image file; all are 0, 1 ... */
+    bool outer_images, outer_numbers; /* names of the first object: the first is an image file; all are 0, 1 ... */
     bool alone;                       /* the text is a single record */
     char *columns, *index, *data;     /* parts of SPLIT; `data`: also rows of WRAPPED; NULL if absent */
     char *images, *annotations;       /* parts of COCO */
 } gp_shape;
-/* Is the name of a row only its number? */
+/* Returns true if the name of a row is only its number. */
 bool gp_shape_is_number(const char *name, size_t size, size_t row);
 /* Finds the form of the table without changing the text. */
 gp_status gp_shape_find(gp_scan look, bool lines, gp_shape *out);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * numpy.lib.format: "\x93NUMPY" major minor, u16 (u32 from version 2) length of what follows, a Python dict
- * {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), } padded to a newline, then the numbers. */
+ * The format of numpy.lib.format: "\x93NUMPY", major, minor, the header's length (u16; u32 from version 2), and the
+ * header, a Python dict {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), } padded to a newline.  The
+ * numbers follow. */
 #include "table/npy_read.h"
 
 #include "base/file.h"
@@ -13,13 +14,13 @@ enum { MOST_HEADER = 65536 };
 
 typedef struct header {
     char kind;   /* 'f' 'i' 'u' 'b' */
-    size_t item; /* bytes of a number */
+    size_t item; /* bytes of one number */
     size_t n, d, data;
 } header;
 
-/* ------------------------------------------------------------------ the dict */
+/* ------------------------------------------------------------------ the header */
 
-/* What follows 'key': in the dict [text, end), or NULL. */
+/* Returns the position behind 'key': in the dict [text, end), or NULL. */
 static const char *find_value(const char *text, const char *end, const char *key)
 {
     size_t length = strlen(key);
@@ -73,7 +74,7 @@ static gp_status read_shape(const char *name, const char *p, const char *end, he
     return GP_OK;
 }
 
-/* bytes: the beginning of the file, at least as long as the longest header. */
+/* bytes: the start of the file, at least as long as the longest header. */
 static gp_status read_header(const char *name, const uint8_t *bytes, uint64_t size, header *h, gp_error *err)
 {
     if (size < 12 || memcmp(bytes, "\x93NUMPY", 6) != 0)
@@ -127,7 +128,7 @@ static float number(const uint8_t *p, char kind, size_t item)
     return (float)wide;
 }
 
-/* An array in memory, or in a file. A file is read in parts, so that a large array is in memory only once. */
+/* An array in memory, or in a file.  A file is read in parts, so that a large array uses its memory only once. */
 typedef struct source {
     const char *name;
     const uint8_t *bytes; /* NULL: read from `file` */

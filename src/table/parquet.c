@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Reads Parquet into a table of text, column by column, with lists as JSON.  Columns that cannot be read are left out.
- */
+ * Reads Parquet into a table of text, column by column; lists become JSON.  Columns that cannot be read are left
+ * out. */
 #include "table/parquet.h"
 
 #include "base/json.h"
@@ -15,7 +15,7 @@ typedef struct filler {
     gp_table *table;
     const gp_parquet_leaf *leaf;
     gp_str cell;      /* the current list, or text with invalid bytes replaced */
-    size_t row, rows; /* rows begun in this column; rows of the file */
+    size_t row, rows; /* row: rows begun in this column; rows: rows of the file */
     bool open;        /* a list has begun and not ended */
 } filler;
 

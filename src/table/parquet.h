@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Private to the reader of Parquet: what the footer says (parquet_meta.c), pages into values (parquet_pages.c), values
- * into a table (parquet.c). */
+ * Private to the reader of Parquet: parses the footer (parquet_meta.c), turns pages into values (parquet_pages.c),
+ * and values into a table (parquet.c). */
 #ifndef GP_TABLE_PARQUET_H
 #define GP_TABLE_PARQUET_H
 
@@ -20,23 +20,22 @@ enum {
 
 /* A leaf of the schema: a column, or the elements of a column of lists. */
 typedef struct gp_parquet_leaf {
-    char *name;           /* owned; of the column */
-    int type, converted;  /* converted: -1 none */
-    int32_t width, scale; /* of FIXED; of decimals */
+    char *name;           /* owned; name of the column */
+    int type, converted;  /* parquet.thrift's Type and ConvertedType; converted -1: none */
+    int32_t width, scale; /* width: bytes of a FIXED value; scale: digits after the point of a decimal */
     unsigned most_definition, most_repetition;
-    unsigned list_definition; /* definition levels from here on: the list is there, and not empty at most - (element
-                                 optional) */
-    const char *unsupported;  /* why it cannot be read, or NULL */
+    unsigned list_definition; /* from this definition level on the list is present and not empty */
+    const char *unsupported;  /* why the leaf cannot be read, or NULL */
 } gp_parquet_leaf;
 
 /* A chunk of a column in a row group. */
 typedef struct gp_parquet_chunk {
     size_t leaf, order; /* order: position among all chunks that the file's footer lists */
     int codec;
-    uint64_t values, offset; /* offset: of the chunk's first page */
+    uint64_t values, offset; /* offset: first byte of the chunk's first page */
 } gp_parquet_chunk;
 
-/* Limits on the work of reading, because runs and compression let a few bytes expand to a lot. */
+/* Limits on the work of reading, because runs and compression can expand a few bytes to gigabytes. */
 enum { GP_PARQUET_MOST_VALUES = 1 << 28 };
 #define GP_PARQUET_MOST_INFLATED ((uint64_t)16 << 30)
 typedef struct gp_parquet_work {
@@ -58,7 +57,7 @@ typedef struct gp_parquet_meta {
 gp_status gp_parquet_meta_read(gp_parquet_meta *meta, gp_error *err);
 void gp_parquet_meta_clear(gp_parquet_meta *meta);
 
-/* Told of each value of a chunk in order: `text` NULL for none.  definition, repetition: its levels. */
+/* Receives each value of a chunk in order, with its definition and repetition levels.  `text` NULL: no value. */
 typedef gp_status (*gp_parquet_value)(void *user, const char *text, unsigned definition, unsigned repetition,
                                       gp_error *err);
 gp_status gp_parquet_chunk_read(const gp_parquet_meta *meta, const gp_parquet_chunk *chunk, gp_parquet_value value,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The footer of a Parquet file (parquet-format's parquet.thrift): "PAR1" ... metadata, its length, "PAR1". */
+ * Reads the footer of a Parquet file (parquet-format's parquet.thrift).  Layout of the file: "PAR1", data, the
+ * metadata, its length, "PAR1". */
 #include "table/parquet.h"
 
 #include "base/mem.h"
@@ -76,7 +77,7 @@ static gp_status add_leaf(walker *w, const node *column, const node *leaf, unsig
     return GP_OK;
 }
 
-/* All leaves below the node at w->at, which belong to `column`; depth first, as the schema lists them. */
+/* Adds all leaves below the node at w->at, which belong to `column`.  Depth first, as the schema lists them. */
 static gp_status walk(walker *w, const node *column, unsigned definition, unsigned repetition, unsigned list,
                       unsigned depth, const char *unsupported, gp_error *err)
 {
@@ -148,7 +149,7 @@ static gp_status read_chunk(gp_parquet_meta *m, gp_thrift *t, size_t leaf, gp_er
         else
             gp_thrift_skip(t, &f);
     }
-    /* some writers say 0 for no dictionary */
+    /* some writers store 0 for a missing dictionary */
     if (dictionary > 0 && (uint64_t)dictionary < chunk.offset) chunk.offset = (uint64_t)dictionary;
     if (t->bad || chunk.codec < 0 || chunk.offset >= m->size || leaf >= m->leaf_count)
         return wrong(m, "a column has no data", err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Pages of a Parquet column: header, levels, values.  Read are data pages of both versions, PLAIN and dictionary
- * encodings and booleans in runs; uncompressed, Snappy, gzip and Zstandard.  Every size is checked against the bytes
- * that are there, and a page inflates to no more than it says and 256 MiB. */
+ * Reads the pages of a Parquet column: header, levels, values.  Supports data pages of both versions, PLAIN,
+ * dictionary and boolean run-length encodings, and no compression, Snappy, gzip and Zstandard.  Checks every size
+ * against the available bytes.  A page may inflate only to its stated size, at most 256 MiB. */
 #include "base/mem.h"
 #include "table/parquet.h"
 #include "table/thrift.h"
@@ -34,7 +34,7 @@ typedef struct reader {
     gp_parquet_value value;
     void *user;
     uint8_t *room;   /* inflated page, owned */
-    gp_str words;    /* the dictionary as text: words one after the other, each with its NUL */
+    gp_str words;    /* the dictionary as text: words in sequence, each with its NUL */
     uint32_t *begin; /* [word_count] offset of each word, owned; NULL: no dictionary */
     size_t word_count;
 } reader;
@@ -98,7 +98,7 @@ static bool gunzip(const uint8_t *in, size_t size, uint8_t *out, size_t room)
     return done;
 }
 
-/* `size` bytes at `in` into out [room], which they must fill. */
+/* Inflates `size` bytes at `in` into out [room]; the result must have exactly that size. */
 static gp_status inflate_bytes(const reader *r, const uint8_t *in, size_t size, uint8_t *out, size_t room,
                                gp_error *err)
 {
@@ -151,14 +151,15 @@ static gp_status open_page(reader *r, const page *p, const uint8_t *at, const ui
 
 /* ------------------------------------------------------------------ runs */
 
-/* Runs of equal values, and values packed by bits (parquet-format, Encodings.md). */
+/* State of a run-length / bit-packed hybrid: runs of one value, and bit-packed values (parquet-format,
+ * Encodings.md). */
 typedef struct runs {
     const uint8_t *at, *end;
     unsigned width; /* bits of a value */
-    uint64_t left;  /* of the run under way */
+    uint64_t left;  /* values left in the current run */
     bool packed;
-    uint32_t same; /* its value */
-    unsigned bit;  /* into *at */
+    uint32_t same; /* value of the current run */
+    unsigned bit;  /* next bit in *at */
     bool bad;
 } runs;
 
@@ -221,7 +222,7 @@ static uint64_t little(const uint8_t *p, size_t n)
     return x;
 }
 
-/* Days or parts of seconds since 1970 as a date; false where that is no year of four digits. */
+/* Writes days or parts of seconds since 1970 as a date; false: the year does not have four digits. */
 static bool put_time(gp_str *out, int64_t value, int converted)
 {
     static const int64_t last_second = 253402300799; /* of the year 9999 */
@@ -264,7 +265,7 @@ static void put_real(gp_str *out, double value, bool single)
     gp_str_printf(out, single ? "%.9g" : "%.17g", value);
 }
 
-/* The PLAIN value at *at as text; false when it is not all there. */
+/* Writes the PLAIN value at *at as text; false: the value is cut off. */
 static bool plain_value(const gp_parquet_leaf *leaf, const uint8_t **at, const uint8_t *end, gp_str *out)
 {
     static const size_t sizes[] = {0, 4, 8, 12, 4, 8, 0, 0};
@@ -292,7 +293,7 @@ static bool plain_value(const gp_parquet_leaf *leaf, const uint8_t **at, const u
         double x;
         memcpy(&x, &bits, sizeof x);
         put_real(out, x, false);
-    } else { /* bytes: text up to a NUL, which no cell can hold */
+    } else { /* bytes: text up to a NUL, because a cell cannot contain a NUL */
         const uint8_t *nul = memchr(p, 0, size);
         gp_str_add(out, p, nul ? (size_t)(nul - p) : size);
     }
@@ -326,13 +327,13 @@ out:
     return st;
 }
 
-/* Levels in front of the values; most 0: there are none, and all are 0. */
+/* Opens the levels before the values.  most 0: no levels are stored, and all are 0. */
 static gp_status open_levels(const reader *r, runs *x, const uint8_t **at, const uint8_t *end, unsigned most,
                              int64_t stated, gp_error *err)
 {
     size_t size = stated >= 0 ? (size_t)stated : 0;
     *x = (runs){.width = bits_for(most)};
-    if (stated < 0 && most) { /* version 1: the length in front */
+    if (stated < 0 && most) { /* version 1 stores the length before the levels */
         if (end - *at < 4) return wrong(r, "its levels are cut off", err);
         size = (size_t)little(*at, 4);
         *at += 4;

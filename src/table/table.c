@@ -62,7 +62,9 @@ gp_status gp_table_add_unlike(gp_table *table, const char *name, size_t size, gp
     size_t plain = s.size;
     for (size_t copy = 0; !s.failed; copy++) {
         if (copy) s.size = plain, gp_str_printf(&s, ".%zu", copy);
-        size_t same = 0, followers = 0; /* columns with this name; with this name and a number, which is then taken */
+        size_t same = 0,
+               followers =
+                   0; /* columns with this name; columns with this name and a number, so that the number is taken */
         for (size_t i = 0; i < table->count && !s.failed; i++) {
             const char *other = table->names[i];
             same += strcmp(other, s.data) == 0;
@@ -206,11 +208,11 @@ static gp_status shrink(void **block, size_t count, size_t size, gp_error *err)
     return GP_OK;
 }
 
-/* Called when everything is read: frees spare memory and sets the marks. */
+/* Frees spare memory and sets the marks, after everything has been read. */
 static gp_status finish(gp_table *t, gp_error *err)
 {
     size_t next = 0;
-    GP_TRY(reserve(t, 1, err)); /* a table without cells has a text too */
+    GP_TRY(reserve(t, 1, err)); /* a table without cells needs a text too */
     GP_TRY(shrink((void **)&t->text, t->size, 1, err));
     GP_TRY(shrink((void **)&t->starts, t->strips, sizeof *t->starts, err));
     t->room = t->size, t->strip_room = t->strips;
@@ -437,7 +439,7 @@ void gp_table_close(gp_table *table)
     gp_mem_free(table);
 }
 
-/* ------------------------------------------------------------------ looking */
+/* ------------------------------------------------------------------ reading cells */
 
 const char *gp_table_name(const gp_table *table)
 {

@@ -18,7 +18,8 @@ typedef struct gp_table gp_table;
  * FORMAT (names the file, the line and what is wrong), LIMIT, STOPPED. */
 gp_status gp_table_read(const char *path, gp_watch *watch, gp_table **out, gp_error *err);
 gp_status gp_table_open(const char *path, gp_table **out, gp_error *err);
-/* The same from memory: kind "csv", "tsv", "json", "jsonl", or NULL (by content).  bytes are copied. */
+/* Parses a table in memory.  `kind`: "csv", "tsv", "json", "jsonl", or NULL (found by the content).  Copies the
+ * bytes. */
 gp_status gp_table_parse(const char *name, const void *bytes, size_t size, const char *kind, gp_table **out,
                          gp_error *err);
 void gp_table_close(gp_table *table);
@@ -27,21 +28,21 @@ const char *gp_table_folder(const gp_table *table); /* absolute path of the file
 size_t gp_table_rows(const gp_table *table);
 size_t gp_table_columns(const gp_table *table);
 const char *gp_table_column(const gp_table *table, size_t column);
-/* Cell as text (numbers as written, nested JSON compact); NULL for an absent or null cell.  Borrowed. */
+/* Returns a cell as text (numbers as written, nested JSON compact); NULL: an absent or null cell.  Borrowed. */
 const char *gp_table_cell(const gp_table *table, size_t row, size_t column);
-/* Appends "column":"cell",... of a row: members of a JSON object, without empty cells and without two columns
- * (SIZE_MAX: no column). */
+/* Appends the cells "column":"cell",... of a row as members of a JSON object.  Leaves out empty cells and the
+ * columns `but` and `and_but` (SIZE_MAX: no column). */
 void gp_table_put_extras(const gp_table *table, size_t row, size_t but, size_t and_but, gp_str *out);
-/* Returns the text of a cell; for a list of texts (JSON, or as Python prints it) its first text, stored in `room`.
- * Returns NULL for an absent cell and for a list without text. Check room->failed. */
+/* Returns the text of a cell.  For a list of texts (JSON, or as Python prints it) returns the first text, stored in
+ * `room`. Returns NULL for an absent cell and for a list without text.  Check room->failed. */
 const char *gp_table_text(const gp_table *table, size_t row, size_t column, gp_str *room);
-/* Is it a missing value as pandas prints one: "nan", "NaN", "None", "<NA>"? */
+/* Returns true for a missing value as pandas prints it: "nan", "NaN", "None", "<NA>". */
 bool gp_table_is_nan(const char *cell);
-/* Column by exact name, else by name ignoring case; SIZE_MAX if none. */
+/* Finds a column by its exact name, otherwise without regard to case; SIZE_MAX: not found. */
 size_t gp_table_find(const gp_table *table, const char *name);
-/* Finds the image and the prompt column by the wanted names. NULL: finds a column with a usual name (file_name, image,
- * path, file, filename, image_path, ... / prompt, Prompt, text, caption, ...). If no column has a usual image name, the
- * rows' own names (the index of pandas) name the images. A USAGE error lists the columns of the table. */
+/* Finds the image and the prompt column by the given names.  NULL: finds a column with a usual name (file_name,
+ * image, path, file, filename, image_path, ... / prompt, Prompt, text, caption, ...).  If no column has a usual
+ * image name, the row names (the index of pandas) name the images.  A USAGE error lists the columns of the table. */
 gp_status gp_table_roles(const gp_table *table, const char *image_column, const char *prompt_column, size_t *image,
                          size_t *prompt, gp_error *err);
 /* Finds only the prompt column, as gp_table_roles does. */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An image of the list. All are positions in the text, each of a string with its NUL; 0: absent. */
+/* An image of the list.  Fields are positions of strings in the text, each string with its NUL; 0: absent. */
 typedef struct picture {
     uint32_t id, file, caption;
 } picture;
@@ -45,7 +45,7 @@ static gp_status read_object(gp_scan *c, const char *const names[2], uint32_t fo
         GP_TRY(gp_scan_next(c, '}', &more));
     }
     for (size_t i = 0; i < 2; i++)
-        if (found[i]) c->text[found[i] + sizes[i]] = 0; /* what follows the value has been read */
+        if (found[i]) c->text[found[i] + sizes[i]] = 0; /* the text behind the value has been read already */
     return gp_watch_work(c->table->watch, (size_t)(c->at - begin), c->err);
 }
 
@@ -157,7 +157,8 @@ gp_status gp_table_read_coco(gp_scan *c, const gp_shape *shape)
     c->at = shape->annotations;
     st = read_captions(&k);
     if (st == GP_OK && !k.captions) st = gp_scan_wrong(c, "its annotations have no captions");
-    if (st == GP_OK || (st == GP_ERR_FORMAT && k.captions)) { /* a file that is cut off keeps the captions before */
+    if (st == GP_OK ||
+        (st == GP_ERR_FORMAT && k.captions)) { /* from a truncated file, keep the captions before the cut */
         gp_status put = put_rows(&k);
         if (put != GP_OK) st = put;
     }

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT
- * CSV and TSV.  RFC 4180: fields in quotes may hold the delimiter, line breaks and "" for a quote.  A field is
+ * CSV and TSV.  RFC 4180: fields in quotes may contain the delimiter, line breaks and "" for a quote.  A field is
  * unescaped in place; its row is then packed into the part of the text that has been read.
  *
- * Departures, all met in real prompt tables:
- * - A quoted field must be followed by a delimiter or line end.  If its first lone quote is followed by anything else
- *   ("G I G G L E" painted on a wall), the field was never quoted: it is taken as it stands, quotes and all.
- * - TSV written by hand has no quoting, TSV written by pandas has.  A TSV file quotes by RFC 4180 only if every field
- *   that begins with a quote also ends with one, and at least one of them needed it (holds a tab, a line break or "")
- *   or stands in the header.  Otherwise quotes are letters.
- * - Excel's first line "sep=;" names the delimiter.  Without it the header decides: the delimiter that gives it most
- *   usual names, else commas before tabs before semicolons.
+ * Exceptions for real prompt tables:
+ * - A quoted field must end before a delimiter or line end.  If anything else follows its first single quote ("G I G
+ *   G L E" painted on a wall), the field is read as unquoted, with its quotes.
+ * - TSV written by hand has no quoting, TSV written by pandas has.  A TSV file quotes by RFC 4180 only under two
+ *   conditions.  Every field that begins with a quote ends with one.  And at least one such field needs the quotes
+ *   (it contains a tab, a line break or "") or is in the header.  Otherwise quotes are letters.
+ * - Excel's first line "sep=;" names the delimiter.  Without it the header decides: the delimiter that gives the
+ *   most usual column names, otherwise commas before tabs before semicolons.
  * - Line ends: LF, CRLF, or CR alone if the file has no LF.  Blank lines are skipped.
- * - In a row with fewer cells than the header, the last columns are absent.  Cells beyond the header are left out: a
- *   log that gained columns keeps its old header.  But if an unquoted cell begins with a blank (", "), a delimiter
- *   inside a sentence has split the row.  In the last column the sentence is joined again; elsewhere the row is left
- *   out.
- * - A quote that never closes is a letter; in the last line it shows that the file was cut off there. */
+ * - In a row with fewer cells than the header, the last columns are absent.  Cells beyond the header are left out,
+ *   because a log that gained columns keeps its old header.  But if an unquoted cell begins with a blank (", "), a
+ *   delimiter inside a sentence has split the row.  In the last column the sentence is joined again; elsewhere the
+ *   row is left out.
+ * - A quote that never closes is a letter; in the last line it shows that the file was truncated. */
 #include "table/table_private.h"
 #include <string.h>
 
@@ -34,7 +34,7 @@ typedef struct field {
     char *text;
     size_t size;
     bool quoted, last; /* quoted: the field is in quotes; last: it is the last of its row */
-    bool cut;          /* the file ends inside its quotes */
+    bool cut;          /* the file ends inside the field's quotes */
 } field;
 
 /* Returns the length of the line end at p, or 0. */
@@ -52,8 +52,8 @@ static bool field_ends(const csv *c, const char *p)
     return p >= c->end || *p == c->delimiter || line_end(c, p);
 }
 
-/* The closing quote of the field whose opening quote is at p; NULL if it never closes.  *needed: it holds what only a
- * quoted field can hold. */
+/* Returns the closing quote of the field whose opening quote is at p; NULL: not closed.  *needed: the field contains
+ * text that needs quotes. */
 static char *closing_quote(const csv *c, char *p, bool *needed)
 {
     for (p++; p < c->end; p++) {
@@ -66,7 +66,7 @@ static char *closing_quote(const csv *c, char *p, bool *needed)
     return NULL;
 }
 
-/* Decides whether a TSV file quotes by RFC 4180: see the rule at the head of this file. */
+/* Decides whether a TSV file quotes by RFC 4180, by the rule at the top of this file. */
 static gp_status quotes_by_rfc(const csv *c, bool *by_rfc)
 {
     bool evidence = false, header = true;
@@ -187,7 +187,7 @@ static void read_field(csv *c, field *f)
     f->last = end || stop >= c->end;
     c->line += end != 0;
     c->at = stop >= c->end ? c->end : stop + (end ? end : 1);
-    /* a delimiter as the file's very last byte: one empty field follows, which the next call reads at c->end */
+    /* a delimiter as the file's last byte: one empty field follows, which the next call reads at c->end */
 }
 
 static void skip_blank_lines(csv *c)

@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: MIT
- * JSON tables, read by a scanner of their own: a table of embeddings is tens of megabytes of numbers that goldpan does
- * not need, and a JSON tree would use ten times that memory.  Strings are unescaped in place, nested values lose their
- * white space, then each cell is copied into the table.  No recursion; nesting is bounded.
+ * JSON tables.  They have their own scanner, because a table with embeddings has tens of megabytes of numbers that
+ * goldpan does not need.  A JSON tree would use ten times that memory.  Strings are unescaped in place, nested values
+ * lose their white space, then each cell is copied into the table.  No recursion; nesting is limited.
  *
- * Forms:   [{"image": "a.png", "prompt": "..."}, ...]           records
- *          {"image": "a.png", "prompt": "..."} one after another   JSON lines
- *          {"image": {"0": "a.png"}, "prompt": {"0": "..."}}       columns (pandas' default orient)
- *          {"image": ["a.png"], "prompt": ["..."]}                 columns as lists
- *          {"a.png": {"p": "...", "se": 1}}                        index: rows by name (DiffusionDB; pandas)
- *          {"columns": [...], "index": [...], "data": [[...]]}     split
- *          {"schema": {...}, "data": [{...}]}                      table; any object with exactly one list of objects
- *          {"a.png": "...", "b.png": ["...", "..."]}               texts by the name of the image file
- *          {"images": [{...}], "annotations": [{...}]}             COCO captions: see table_coco.c
+ * Forms:
+ *   [{"image": "a.png", "prompt": "..."}, ...]              records
+ *   {"image": "a.png", "prompt": "..."} one after another   JSON lines
+ *   {"image": {"0": "a.png"}, "prompt": {"0": "..."}}       columns (pandas' default orient)
+ *   {"image": ["a.png"], "prompt": ["..."]}                 columns as lists
+ *   {"a.png": {"p": "...", "se": 1}}                        index: rows by name (DiffusionDB; pandas)
+ *   {"columns": [...], "index": [...], "data": [[...]]}     split
+ *   {"schema": {...}, "data": [{...}]}                      table; any object with exactly one list of objects
+ *   {"a.png": "...", "b.png": ["...", "..."]}               texts by the name of the image file
+ *   {"images": [{...}], "annotations": [{...}]}             COCO captions: see table_coco.c
+ *
  * null, NaN and infinities are absent cells.  table_shape.c finds the form.
  *
- * A record that cannot be read is left out.  In JSON lines, reading continues at the next line; in other forms, the
- * rows before the fault are kept. */
+ * A record that cannot be read is left out.  In JSON lines, reading continues at the next line.  In other forms, the
+ * rows before the error are kept. */
 #include "table/json_scan.h"
 #include "base/image_names.h"
 
@@ -158,8 +160,8 @@ static void next_line(gp_scan *c)
     }
 }
 
-/* Does the first record, if it is whole, stand on one line? Then all records do, and a fault affects only its own line.
- */
+/* Returns true if the first record is complete and on one line.  Then all records are, and an error affects only its
+ * own line. */
 static bool has_one_line(gp_scan look)
 {
     gp_scan_peek(&look);
@@ -168,7 +170,7 @@ static bool has_one_line(gp_scan look)
     return gp_scan_skip(&look) != GP_OK || !memchr(begin, '\n', (size_t)(look.at - begin));
 }
 
-/* Reads a record; if records stand on one line each, no further than the end of the line. */
+/* Reads a record; if each record is on one line, reads no further than the end of the line. */
 static gp_status read_line(reader *r)
 {
     gp_scan *c = &r->scan;
@@ -255,8 +257,8 @@ static gp_status read_texts(reader *r)
 
 /* ------------------------------------------------------------------ columns */
 
-/* Names of the rows, as the first column has them. Later columns have the same names, usually in the same order. All
- * are positions in the text, 4 bytes each. */
+/* Names of the rows in the first column.  Later columns have the same names, usually in the same order.  All arrays
+ * hold positions in the text, 4 bytes each. */
 typedef struct labels {
     uint32_t *in_order; /* [count] position of each name */
     uint32_t *values;   /* [count] position of each value of the current column; 0: absent */
@@ -522,7 +524,7 @@ static gp_status read_split(reader *r, const gp_shape *s)
 
 static gp_status read_form(reader *r, const gp_shape *s, bool *whole)
 {
-    *whole = true; /* nothing but white space may follow */
+    *whole = true; /* only white space may follow */
     switch (s->form) {
     case GP_FORM_ARRAY: return read_array(r);
     case GP_FORM_LINES: r->scan.table->alone = s->alone; return read_lines(r);
@@ -540,7 +542,7 @@ static gp_status read_form(reader *r, const gp_shape *s, bool *whole)
     return GP_OK;
 }
 
-/* Keeps what was read before the fault, if there are any rows. */
+/* Keeps the rows before the error, if there are any. */
 static gp_status keep_the_rest(reader *r, gp_status st, const gp_error *reason, gp_error *err)
 {
     gp_table *t = r->scan.table;

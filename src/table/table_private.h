@@ -14,7 +14,7 @@
 
 enum { GP_TABLE_MAX_COLUMNS = 1024 };
 
-/* Kinds of what could not be read and was left out; gp_table_notes reports them. */
+/* Kinds of content that could not be read and was left out; gp_table_notes reports them. */
 typedef enum gp_remark {
     GP_REMARK_ENCODING,
     GP_REMARK_LONG_ROWS,
@@ -77,7 +77,7 @@ gp_status gp_table_remark_text(gp_table *table, gp_remark kind, size_t line, con
 gp_status gp_table_wrong(const gp_table *table, size_t line, gp_error *err, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Is it a usual name of an image or prompt column? */
+/* Returns true for a usual name of an image or prompt column. */
 bool gp_table_usual_name(const char *name, size_t size);
 
 /* The readers change the text [size], which ends with a NUL. CSV is packed in place, in the table's own text. */

@@ -75,7 +75,7 @@ static gp_status missing(const gp_table *table, const char *wanted, const char *
     return GP_ERR_USAGE;
 }
 
-/* Is one of the column names the name of an image file? Then rows stand where column names should be. */
+/* Returns true if a column name is the name of an image file.  Then the table has no line of column names. */
 static bool lacks_names(const gp_table *table)
 {
     for (size_t i = 0; i < table->count; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Finds the form of a JSON table.  Rows by name and columns by name look alike: {"x": {"y": value}}.  These decide, in
- * this order: names of image files; usual column names; names that are the numbers 0, 1, 2 ...; the number of names,
- * because a table has more rows than columns. */
+ * Finds the form of a JSON table.  Rows by name and columns by name look alike: {"x": {"y": value}}.  These
+ * properties decide, in this order: names of image files; usual column names; names that are the numbers 0, 1, 2
+ * ...; the number of names, because a table has more rows than columns. */
 #include "table/json_scan.h"
 #include "base/image_names.h"
 
@@ -30,7 +30,8 @@ bool gp_shape_is_number(const char *name, size_t size, size_t row)
     size_t number = 0, i = 0;
     for (; i < size && name[i] >= '0' && name[i] <= '9' && number <= row; i++)
         number = number * 10 + (size_t)(name[i] - '0');
-    return size && i == size && number == row && (size == 1 || *name != '0'); /* "00" is the name of a file */
+    return size && i == size && number == row &&
+           (size == 1 || *name != '0'); /* "00" may be a file name, so it is not a number */
 }
 
 static void see_name(names *n, const char *name, size_t size)
@@ -136,7 +137,7 @@ gp_status gp_shape_find(gp_scan look, bool lines, gp_shape *out)
     gp_status st = look_at_members(&look, &m, &follows);
     look.err = err;
     if (st == GP_ERR_STOPPED) return gp_fail(err, st, "stopped");
-    /* an object that is cut off is judged by its members before the cut */
+    /* a truncated object is judged by its members before the cut */
     out->outer_images = m.outer.image, out->outer_numbers = m.outer.numbers;
     out->columns = m.columns, out->index = m.index, out->data = m.data ? m.data : m.rows;
     out->alone = !follows, out->images = m.images, out->annotations = m.annotations;

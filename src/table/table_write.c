@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The tables of an export, a row a picture: picks.csv (RFC 4180), picks.jsonl, and metadata.csv, which Hugging Face
- * datasets read as an "imagefolder".  Numbers are written so that they read back equal. */
+ * The tables of an export, one row for each image: picks.csv (RFC 4180), picks.jsonl, and metadata.csv, which
+ * Hugging Face datasets read as an "imagefolder".  Numbers are written with enough digits to read back equal. */
 #include "table/table_write.h"
 
 #include "base/file.h"
@@ -16,7 +16,7 @@
 struct gp_table_writer {
     char *const *columns; /* [count] */
     size_t count;
-    gp_atomic_file *csv, *jsonl, *metadata; /* NULL: not wanted */
+    gp_atomic_file *csv, *jsonl, *metadata; /* NULL: not requested */
     gp_str line;
 };
 
@@ -24,7 +24,7 @@ static const char csv_begin[] =
     "file,score,rank,candidates,prompt,negative,path,hash,width,height,prompt_source,prompt_raw";
 static const char jsonl_begin[] = "{\"score\":", metadata_begin[] = "file_name,text,score,rank,negative\r\n";
 
-/* A CSV field, quoted when it must be. */
+/* Appends a CSV field, with quotes if needed. */
 static void put_field(gp_str *s, const char *text)
 {
     if (!text) return;
@@ -48,8 +48,8 @@ static gp_status flush(gp_atomic_file *file, gp_str *line, gp_error *err)
     return st;
 }
 
-/* A table may take the place of an earlier export's, never of somebody else's file: ours are known by how they begin.
- */
+/* Allows a table to replace a table of an earlier export, never another file.  goldpan's tables are recognised by
+ * their first bytes. */
 static gp_status check_ours(const char *path, const char *begin, gp_error *err)
 {
     int file = -1;
@@ -82,7 +82,7 @@ static gp_status open_one(const char *folder, const char *name, const char *begi
 static gp_status put_heads(gp_table_writer *t, gp_error *err)
 {
     if (t->csv) {
-        gp_str_puts(&t->line, csv_begin); /* which knows goldpan's own tables again: new columns come after it */
+        gp_str_puts(&t->line, csv_begin); /* check_ours compares this start, so new columns come after it */
         gp_str_puts(&t->line, ",flag,stars,evidence");
         for (size_t i = 0; i < t->count; i++) {
             gp_str field = GP_STR_INIT;
@@ -119,7 +119,7 @@ out:
     return st;
 }
 
-/* A JSON value as the text of a cell: strings bare, all else as JSON writes it. */
+/* Appends a JSON value as the text of a cell: strings without quotes, other values as JSON. */
 static void put_value(gp_str *s, const gp_json *value)
 {
     const char *text = gp_json_text(value, NULL);
@@ -207,7 +207,7 @@ gp_status gp_table_writer_row(gp_table_writer *t, const gp_row *row, const char 
 {
     if (t->csv) GP_TRY(put_csv(t, row, file, err));
     if (t->jsonl) GP_TRY(put_jsonl(t, row, file, err));
-    if (t->metadata && file) GP_TRY(put_metadata(t, row, file, err)); /* datasets refuses rows without a file */
+    if (t->metadata && file) GP_TRY(put_metadata(t, row, file, err)); /* datasets rejects rows without a file */
     return GP_OK;
 }
 

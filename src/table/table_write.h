@@ -5,16 +5,16 @@
 
 #include "base/status.h"
 
-/* The tables of an export: picks.csv, picks.jsonl, metadata.csv, each written beside its place and renamed at the end.
- * A file of such a name that goldpan did not write is a USAGE error. */
+/* The tables of an export: picks.csv, picks.jsonl, metadata.csv.  Each is written to a temporary file and renamed at
+ * the end.  A file of such a name that goldpan did not write is a USAGE error. */
 typedef struct gp_table_writer gp_table_writer;
-/* `columns`: names of settings, sorted, [count], borrowed until close: they become columns settings.NAME of picks.csv.
- */
+/* `columns` [count]: sorted names of settings, borrowed until close.  Each becomes a column settings.NAME of
+ * picks.csv. */
 gp_status gp_table_writer_open(const gp_export_options *options, char *const *columns, size_t count,
                                gp_table_writer **out, gp_error *err);
 /* `file`: the name in the folder, or NULL. */
 gp_status gp_table_writer_row(gp_table_writer *tables, const gp_row *row, const char *file, gp_error *err);
-/* Puts the tables into place.  Frees in both outcomes. */
+/* Renames the tables to their final names.  Frees the writer, also after an error. */
 gp_status gp_table_writer_commit(gp_table_writer *tables, gp_error *err);
 void gp_table_writer_abort(gp_table_writer *tables); /* NULL allowed */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Thrift's compact protocol: zigzag varints, field ids as differences, lists with their size in front. */
+ * Thrift's compact protocol: zigzag varints, field ids stored as differences, lists with their size first. */
 #include "table/thrift.h"
 
 enum { DEEPEST = 16 };
@@ -75,12 +75,12 @@ size_t gp_thrift_list(gp_thrift *t, int *type)
     uint8_t byte = *t->at++;
     uint64_t count = byte >> 4 == 15 ? varint(t) : byte >> 4;
     *type = byte & 15;
-    if (count > (uint64_t)(t->end - t->at)) t->bad = true; /* each takes a byte at least */
+    if (count > (uint64_t)(t->end - t->at)) t->bad = true; /* each element uses at least one byte */
     return t->bad ? 0 : (size_t)count;
 }
 
-/* Skips an element of a list, set or map. Every element uses at least one byte, even a boolean, which uses no byte as a
- * field. */
+/* Skips an element of a list, set or map.  Every element uses at least one byte.  A boolean uses a byte as an
+ * element, but none as a field. */
 static void skip_element(gp_thrift *t, int type)
 {
     gp_thrift_field field = {.type = type == GP_THRIFT_TRUE || type == GP_THRIFT_FALSE ? GP_THRIFT_BYTE : type};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Thrift's compact protocol, as much as Parquet's headers need: a bounded cursor over fields of structs. */
+ * Thrift's compact protocol, as far as Parquet's headers need it: a bounded cursor over the fields of structs. */
 #ifndef GP_TABLE_THRIFT_H
 #define GP_TABLE_THRIFT_H
 
@@ -7,11 +7,11 @@
 
 typedef struct gp_thrift {
     const uint8_t *at, *end;
-    bool bad; /* ran over the end, or nested too deep: everything after reads as nothing */
+    bool bad; /* past the end, or nested too deep: later reads return 0 or NULL */
     int depth;
 } gp_thrift;
 
-/* Types on the wire. */
+/* Types of encoded values. */
 enum {
     GP_THRIFT_STOP,
     GP_THRIFT_TRUE,
@@ -30,17 +30,17 @@ enum {
 
 typedef struct gp_thrift_field {
     int type;
-    int32_t id; /* of the field just read; start a struct with 0 */
+    int32_t id; /* id of the field just read; 0 at the start of a struct */
 } gp_thrift_field;
-/* The next field of a struct; false at its end or when the bytes are bad. */
+/* Reads the next field of a struct; false: end of the struct, or damaged bytes. */
 bool gp_thrift_next(gp_thrift *t, gp_thrift_field *field);
-/* The value of a field of any integer type (booleans 1 and 0). */
+/* Returns the value of a field of any integer type (booleans: 1 and 0). */
 int64_t gp_thrift_int(gp_thrift *t, const gp_thrift_field *field);
-/* A string: borrowed bytes. */
+/* Reads a string; returns borrowed bytes. */
 const char *gp_thrift_text(gp_thrift *t, size_t *size);
-/* Elements of a list or set, at most what the rest of the bytes can hold; *type is theirs. */
+/* Returns the number of elements of a list or set, limited to what the remaining bytes can hold; *type: their type. */
 size_t gp_thrift_list(gp_thrift *t, int *type);
-/* Go past the value. */
+/* Skips the value. */
 void gp_thrift_skip(gp_thrift *t, const gp_thrift_field *field);
 
 #endif
