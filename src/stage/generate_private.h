@@ -3,7 +3,9 @@
  *
  *   generate_table.c   reads the prompts of a table, or of picked images
  *   generate_open.c    opens the back ends, reads the graph, receives progress and notes
- *   generate.c         plans the images, draws them, in rounds if --adaptive */
+ *   generate_plan.c    adds a row for each image
+ *   generate_rounds.c  requests, writes and scores the images, in rounds if --adaptive
+ *   generate.c         checks the options and runs the parts above */
 #ifndef GP_STAGE_GENERATE_PRIVATE_H
 #define GP_STAGE_GENERATE_PRIVATE_H
 
@@ -82,6 +84,11 @@ gp_status gp_generation_open(gp_generation *m, gp_error *err);
 gp_status gp_generation_graph_of(const char *path, char **out, gp_error *err);
 /* Reports the progress.  Returns false if the run must stop.  Any waiting thread may call this. */
 bool gp_generation_go_on(void *user);
+/* Plans wanted[i] more images of subject i: first one image of each subject, then the second of each, and so on.  Sets
+ * `todo`. */
+gp_status gp_generation_plan(gp_generation *m, const uint32_t *wanted, gp_error *err);
+/* Runs the rounds until no more images are wanted. */
+gp_status gp_generation_run(gp_generation *m, gp_error *err);
 /* Adds one to a count of the report. */
 void gp_generation_count(gp_generation *m, uint64_t *what);
 

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT
+ * Requests the planned images, writes them to the catalog and scores them, in rounds if --adaptive.
+ *
+ * The calling thread hands out rows and writes results.  Each worker thread has its own connection to the generator.
+ * One more thread scores finished images through its own handle of the catalog.  A row is `submitted` before its image
+ * is requested, and `got` after its file is complete on the disk (generate_job.c).  A kill at any moment therefore loses
+ * at most the images in progress. */
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "base/thread.h"
+#include "encode/pipeline.h"
+#include "pick/adaptive.h"
+#include "stage/generate_private.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { STRENGTH_TABLE = 3, MOST_TIMES = 3 /* adaptive: of per_prompt */, AHEAD = 4, MOST_ALIKE = 5 };
+
+/* ------------------------------------------------------------------ drawing */
+
+typedef struct opening {
+    gp_generation *m;
+    int64_t id;
+    gp_generate_job *picture;
+} opening;
+
+static gp_status open_picture(void *user, const gp_cat_generation *g, gp_error *err)
+{
+    opening *o = user;
+    return gp_generate_job_new(g, o->id, o->m->folder, &o->picture, err);
+}
+
+/* Reads the graph in the file of a ComfyUI image that is drawn again.  Without a graph, the image fails. */
+static gp_status find_graph(gp_generation *m, gp_generate_job *p, gp_error *err)
+{
+    gp_json *columns = NULL;
+    gp_error why = {0};
+    if (m->workflow || !p->columns || !gp_gen_can(m->backends[0], GP_GEN_GRAPH)) return GP_OK;
+    GP_TRY(gp_json_parse(p->columns, strlen(p->columns), false, 64, &columns, err));
+    const char *path = gp_json_text(gp_json_get(columns, "regenerated_from"), NULL);
+    gp_status st = path ? gp_generation_graph_of(path, &p->workflow, &why) : GP_OK;
+    gp_json_free(columns);
+    if (st == GP_ERR_MEMORY) return gp_fail_as(err, st, &why);
+    if (p->workflow) return GP_OK;
+    p->hopeless = true, p->outcome = GP_GEN_FAILED;
+    snprintf(p->message, sizeof p->message, "%.340s; or give --workflow FILE",
+             path ? why.message : "the plan does not name the image that holds the graph");
+    return GP_OK;
+}
+
+static gp_status next_picture(void *user, void **job, gp_error *err)
+{
+    gp_generation *m = user;
+    if (atomic_load(&m->stop)) return gp_fail(err, GP_ERR_STOPPED, "stopped");
+    if (m->todo_next == m->todo_count) return GP_OK;
+    if (m->given_up) {
+        m->counts->untried += m->todo_count - m->todo_next;
+        m->todo_next = m->todo_count;
+        return GP_OK;
+    }
+    opening o = {m, m->todo[m->todo_next++], NULL};
+    GP_TRY(gp_cat_generation_get(m->cat, o.id, open_picture, &o, err));
+    gp_status st = gp_generate_job_look(o.picture, m->o->max_pixels, err);
+    if (st == GP_OK && m->o->again && !o.picture->found) st = find_graph(m, o.picture, err);
+    if (st == GP_OK && !o.picture->found)
+        st = gp_cat_generation_set(m->cat, o.id, GP_CAT_SUBMITTED, NULL, 0, NULL, err);
+    if (st != GP_OK) {
+        gp_generate_job_free(o.picture);
+        return st;
+    }
+    *job = o.picture;
+    return GP_OK;
+}
+
+static void draw(void *user, int thread, void *job)
+{
+    gp_generation *m = user;
+    gp_generate_job *p = job;
+    if (atomic_load(&m->stop))
+        gp_fail(&p->error, GP_ERR_STOPPED, "stopped");
+    else if (!p->found && !p->hopeless)
+        gp_generate_job_run(p, m->backends[thread], m->o->tries, m->o->max_pixels);
+}
+
+/* Adds one new image to the catalog. */
+static gp_status put_image(gp_generation *m, const gp_generate_job *p, int64_t id, gp_error *err)
+{
+    int64_t image = 0;
+    bool fresh;
+    gp_str source = GP_STR_INIT;
+    gp_status st = GP_OK;
+    gp_cat_image row = {.hash = p->hash,
+                        .bytes = p->size,
+                        .format = gp_image_format_name(p->head.format),
+                        .width = p->head.width,
+                        .height = p->head.height,
+                        .orientation = p->head.orientation,
+                        .stream = p->has_stream ? &p->stream : NULL};
+    gp_str_printf(&source, "generated: %s", gp_gen_protocol(m->backends[0]));
+    if (source.failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a picture");
+    gp_cat_prompt prompt = {.text = p->prompt,
+                            .raw = p->prompt,
+                            .negative = p->negative ? p->negative : p->own_negative,
+                            .source = source.data,
+                            .strength = STRENGTH_TABLE,
+                            .settings_json = p->settings};
+    GP_TRY_GOTO(gp_cat_image_put(m->cat, &row, p->path, p->size, p->mtime_ns, &image, &fresh, err));
+    if (!fresh && !p->found) m->same++;
+    GP_TRY_GOTO(gp_cat_prompt_put(m->cat, image, &prompt, NULL, err));
+    GP_TRY_GOTO(gp_cat_generation_set(m->cat, id, GP_CAT_GOT, p->path, image, NULL, err));
+out:
+    gp_str_clear(&source);
+    return st;
+}
+
+/* Adds the second or a later image of a batch, with its own row of the plan. */
+static gp_status put_extra(gp_generation *m, const gp_generate_job *p, gp_error *err)
+{
+    int64_t id;
+    gp_cat_gen_state state;
+    gp_cat_generation g = {.key = p->key,
+                           .prompt = p->prompt,
+                           .negative = p->negative,
+                           .number = p->number,
+                           .has_seed = p->has_seed,
+                           .seed = p->seed & INT64_MAX,
+                           .protocol = gp_gen_protocol(m->backends[0]),
+                           .settings = p->settings_asked,
+                           .extras = p->columns};
+    GP_TRY(gp_cat_generation_put(m->cat, &g, &id, &state, err));
+    return put_image(m, p, id, err);
+}
+
+/* Adds all images of a batch in one transaction. */
+static gp_status put_picture(gp_generation *m, const gp_generate_job *p, gp_error *err)
+{
+    gp_status st = GP_OK;
+    GP_TRY(gp_cat_begin(m->cat, err));
+    for (size_t i = 0; i < p->extra_count; i++) GP_TRY_GOTO(put_extra(m, p->extras[i], err));
+    GP_TRY_GOTO(put_image(m, p, p->id, err));
+    GP_TRY_GOTO(gp_cat_commit(m->cat, err));
+out:
+    if (st != GP_OK) gp_cat_rollback(m->cat);
+    return st;
+}
+
+/* If the first images all fail for the same reason, stops requesting images: the reason does not lie in one image. */
+static void watch_failures(gp_generation *m, const gp_generate_job *p)
+{
+    if (p->outcome == GP_GEN_DONE || p->outcome == GP_GEN_REFUSED) {
+        m->alike = UINT32_MAX;
+        return;
+    }
+    if (m->alike == UINT32_MAX) return;
+    if (m->alike && strcmp(m->first_why, p->message) != 0) {
+        m->alike = UINT32_MAX;
+        return;
+    }
+    snprintf(m->first_why, sizeof m->first_why, "%s", p->message);
+    m->given_up = ++m->alike >= MOST_ALIKE;
+}
+
+static gp_status take_picture(void *user, void *job, gp_error *err)
+{
+    gp_generation *m = user;
+    gp_generate_job *p = job;
+    gp_status st = GP_OK;
+    if (p->error.status == GP_ERR_STOPPED) { /* report the image's last error, as it may be why the user stopped */
+        if (*p->message) snprintf(m->counts->why, sizeof m->counts->why, "%s", p->message);
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
+    }
+    if (p->error.status != GP_OK) GP_TRY_GOTO(gp_fail_as(err, p->error.status, &p->error));
+    pthread_mutex_lock(&m->telling);
+    m->finished++;
+    pthread_mutex_unlock(&m->telling);
+    if (!p->found) watch_failures(m, p);
+    if (p->outcome == GP_GEN_DONE) {
+        GP_TRY_GOTO(put_picture(m, p, err));
+        for (size_t i = 0; i <= p->extra_count; i++)
+            gp_generation_count(m, p->found ? &m->counts->had : &m->counts->got);
+        m->counts->planned += p->extra_count;
+        pthread_mutex_lock(&m->mutex);
+        m->fresh++;
+        pthread_cond_signal(&m->news);
+        pthread_mutex_unlock(&m->mutex);
+    } else {
+        bool refused = p->outcome == GP_GEN_REFUSED, stopped = p->outcome == GP_GEN_STOPPED;
+        gp_cat_gen_state state = refused ? GP_CAT_REFUSED : stopped ? GP_CAT_INTERRUPTED : GP_CAT_FAILED;
+        GP_TRY_GOTO(gp_cat_generation_set(m->cat, p->id, state, NULL, 0, p->message, err));
+        snprintf(m->counts->why, sizeof m->counts->why, "%s", p->message);
+        gp_generation_count(m, refused ? &m->counts->refused : stopped ? &m->counts->interrupted : &m->counts->failed);
+    }
+    if (!gp_generation_go_on(m)) st = gp_fail(err, GP_ERR_STOPPED, "stopped");
+out:
+    gp_generate_job_free(p);
+    return st;
+}
+
+static void drop_picture(void *user, void *job)
+{
+    (void)user;
+    gp_generate_job_free(job);
+}
+
+/* ------------------------------------------------------------------ scores as they come */
+
+static bool score_on(void *user, const gp_progress *progress)
+{
+    gp_generation *m = user;
+    (void)progress;
+    return !atomic_load(&m->stop);
+}
+
+static gp_status score_some(gp_generation *m, gp_catalog *cat, gp_error *err)
+{
+    gp_score_options score = GP_SCORE_DEFAULTS;
+    gp_report report = {0};
+    score.threads = m->o->threads, score.max_pixels = m->o->max_pixels;
+    score.progress = score_on, score.user = m;
+    gp_status st = gp_stage_score(cat, m->encoder, m->model_name, &score, &report, err);
+    pthread_mutex_lock(&m->telling);
+    m->counts->scored += report.done;
+    pthread_mutex_unlock(&m->telling);
+    return st == GP_ERR_STOPPED ? GP_OK : st; /* the pipe says that */
+}
+
+static void score_thread(void *user, int index)
+{
+    gp_generation *m = user;
+    gp_catalog *cat = NULL;
+    (void)index;
+    gp_status st = gp_cat_open(gp_cat_path(m->cat), 0, &cat, &m->score_error);
+    while (st == GP_OK) {
+        pthread_mutex_lock(&m->mutex);
+        while (!m->fresh && !m->ended) pthread_cond_wait(&m->news, &m->mutex);
+        bool last = m->ended && !m->fresh;
+        m->fresh = 0;
+        pthread_mutex_unlock(&m->mutex);
+        if (last) break;
+        st = score_some(m, cat, &m->score_error);
+    }
+    m->score_status = st;
+    if (st != GP_OK) atomic_store(&m->stop, true); /* pictures without scores are not what was asked for */
+    gp_cat_close(cat);
+}
+
+/* ------------------------------------------------------------------ rounds */
+
+static gp_status draw_round(gp_generation *m, gp_error *err)
+{
+    gp_threads *scorer = NULL;
+    gp_pipeline pipe = {.threads = m->workers,
+                        .window = (size_t)m->workers * AHEAD, /* a slow image does not delay the others */
+                        .next = next_picture,
+                        .work = draw,
+                        .take = take_picture,
+                        .drop = drop_picture};
+    m->ended = false, m->fresh = m->encoder != NULL; /* also what an earlier run left */
+    if (m->encoder) GP_TRY(gp_threads_start(1, score_thread, m, &scorer, err));
+    gp_status st = gp_pipeline_run(&pipe, m, err);
+    pthread_mutex_lock(&m->mutex);
+    m->ended = true;
+    pthread_cond_signal(&m->news);
+    pthread_mutex_unlock(&m->mutex);
+    gp_threads_join(scorer);
+    if ((st == GP_OK || st == GP_ERR_STOPPED) && m->score_status != GP_OK)
+        st = gp_fail_as(err, m->score_status, &m->score_error);
+    m->counts->rounds++;
+    return st;
+}
+
+/* Scores so far, and from them how many more of each prompt; *more: of all. */
+static gp_status choose(gp_generation *m, uint32_t *wanted, uint64_t *more, gp_error *err)
+{
+    size_t n = m->subject_count, at = 0, pictures = 0;
+    double *scores = NULL;
+    const double **values = NULL;
+    uint32_t *counts = NULL;
+    gp_status st = GP_OK;
+    gp_adaptive a = {.min_gain = m->o->min_gain, .least = m->o->per_prompt < 2 ? m->o->per_prompt : 2};
+    a.most = m->o->per_prompt * MOST_TIMES;
+    for (size_t i = 0; i < n; i++) pictures += m->subjects[i].count;
+    GP_TRY_GOTO(gp_alloc((void **)&scores, pictures, sizeof *scores, "the plan", err));
+    GP_TRY_GOTO(gp_alloc((void **)&values, n, sizeof *values, "the plan", err));
+    GP_TRY_GOTO(gp_alloc((void **)&counts, n, sizeof *counts, "the plan", err));
+    for (size_t i = 0; i < n; i++) {
+        gp_subject *s = &m->subjects[i];
+        GP_TRY_GOTO(gp_cat_generation_scores(m->cat, s->ids, s->count, scores + at, err));
+        values[i] = scores + at, counts[i] = s->count, at += s->count;
+    }
+    uint64_t most = (uint64_t)m->o->per_prompt * n;
+    GP_TRY_GOTO(gp_adaptive_choose(&a, values, counts, n, most > pictures ? most - pictures : 0, wanted, err));
+    *more = 0;
+    for (size_t i = 0; i < n; i++) *more += wanted[i];
+out:
+    gp_mem_free(counts);
+    gp_mem_free(values);
+    gp_mem_free(scores);
+    return st;
+}
+
+gp_status gp_generation_run(gp_generation *m, gp_error *err)
+{
+    uint32_t *wanted = NULL;
+    uint64_t more = 1;
+    gp_status st = GP_OK;
+    GP_TRY_GOTO(gp_alloc((void **)&wanted, m->subject_count, sizeof *wanted, "the plan", err));
+    for (size_t i = 0; i < m->subject_count; i++) wanted[i] = m->o->per_prompt;
+    if (m->o->adaptive) GP_TRY_GOTO(choose(m, wanted, &more, err));
+    while (more && !m->given_up) {
+        GP_TRY_GOTO(gp_generation_plan(m, wanted, err));
+        GP_TRY_GOTO(draw_round(m, err));
+        more = 0;
+        if (m->o->adaptive) GP_TRY_GOTO(choose(m, wanted, &more, err));
+    }
+out:
+    gp_mem_free(wanted);
+    return st;
+}
