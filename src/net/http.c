@@ -30,7 +30,7 @@
 enum {
     ATTEMPTS = 5,              /* attempts in a row without a byte of progress */
     HOPS = 10,                 /* redirects in a row */
-    POLL_MS = 100,             /* how often a stop is looked for */
+    POLL_MS = 100,             /* milliseconds between two checks for a stop */
     MAX_ERROR_BODY = 64 << 10, /* bytes kept of the body of an error or a redirect */
     MAX_WAIT = 120             /* seconds; a longer Retry-After is an error */
 };
@@ -39,8 +39,8 @@ enum {
 struct gp_http {
     CURLM *multi;
     CURL *easy;
-    bool reached;   /* some server has answered in this session */
-    bool connected; /* the last request got a connection, even if it got no answer */
+    bool reached;   /* a server has responded in this session */
+    bool connected; /* the last request got a connection, even without a response */
 };
 
 /* One request with its attempts. */
@@ -48,12 +48,12 @@ struct exchange {
     CURL *easy;
     const gp_http_request *request;
     gp_http_response *response;
-    uint64_t delivered; /* body bytes given to the sink, over all attempts */
-    uint64_t skip;      /* of the present body: bytes the sink already has */
-    bool body_begun;    /* of the present body: skip and range were looked at */
+    uint64_t delivered; /* body bytes passed to the sink, over all attempts */
+    uint64_t skip;      /* bytes of the current body that the sink already has */
+    bool body_begun;    /* the current body has begun, so skip and range are checked */
     double since;       /* start of the current period of request->silence */
     uint64_t heard;     /* bytes received in this period */
-    double end;         /* time by which the whole answer must be there; 0: no limit */
+    double end;         /* time limit of the complete response; 0: no limit */
     bool stopped, silent, late, too_large, wrong_range;
 };
 
@@ -120,9 +120,9 @@ bool gp_http_connected(const gp_http *http)
     return http->connected;
 }
 
-/* ------------------------------------------------------------------ what curl calls back */
+/* ------------------------------------------------------------------ libcurl's callbacks */
 
-/* Counts received bytes. When enough bytes have come, a new period begins. */
+/* Counts received bytes.  Begins a new period when enough bytes have arrived. */
 static void hear(struct exchange *x, size_t size)
 {
     x->heard += size;
@@ -140,8 +140,7 @@ static size_t on_header(char *bytes, size_t one, size_t size, void *user)
     return size;
 }
 
-/* Where does this body stand to what the sink already has? False if the server sends another range than was asked for.
- */
+/* Finds how many bytes of this body the sink already has.  False if the server sends another range than requested. */
 static bool begin_body(struct exchange *x, long code)
 {
     uint64_t wanted = x->request->offset + x->delivered;
@@ -185,7 +184,7 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *user)
         return 0;
     }
     x->delivered += size - dropped;
-    x->since += gp_clock_now() - begun; /* the server is not charged for the sink's time */
+    x->since += gp_clock_now() - begun; /* the server's time limit excludes the sink's time */
     return size;
 }
 
@@ -215,7 +214,7 @@ static bool has_scheme(CURLU *url, const char *scheme)
     return is;
 }
 
-/* The url as messages may show it: no user, no password, no query.  Owned by curl; may be NULL. */
+/* Returns the url for messages: no user, no password, no query.  Owned by curl; may be NULL. */
 static char *shown(CURLU *url)
 {
     char *text = NULL;
@@ -238,9 +237,9 @@ static gp_status fail_at(gp_error *err, gp_status status, CURLU *url, const char
     return status;
 }
 
-/* ------------------------------------------------------------------ one request on the wire */
+/* ------------------------------------------------------------------ one request */
 
-/* Has the server sent too little, or is the time over? */
+/* Returns true if the server has sent too little, or if the time limit has passed. */
 static bool is_over(struct exchange *x)
 {
     double now = gp_clock_now();
@@ -292,7 +291,7 @@ static struct curl_slist *header_list(const char *token, bool json, gp_error *er
     if (list && json) {
         if (!(longer = curl_slist_append(list, "Content-Type: application/json"))) curl_slist_free_all(list);
         list = longer;
-        longer = list ? curl_slist_append(list, "Expect:") : NULL; /* no server here waits to be asked */
+        longer = list ? curl_slist_append(list, "Expect:") : NULL; /* do not wait for a "100 Continue" */
         if (list && !longer) curl_slist_free_all(list);
         list = longer;
     }
@@ -309,7 +308,7 @@ static struct curl_slist *header_list(const char *token, bool json, gp_error *er
     return list;
 }
 
-/* Send one request to `url`, without redirects. */
+/* Sends one request to `url`, without following redirects. */
 static gp_status send_one(gp_http *http, struct exchange *x, CURLU *url, bool own, CURLcode *result, gp_error *err)
 {
     const char *token = own ? x->request->token : NULL;
@@ -329,14 +328,14 @@ static gp_status send_one(gp_http *http, struct exchange *x, CURLU *url, bool ow
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "goldpan/" GP_VERSION);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE); /* a proxy's CONNECT never sees the token */
+    curl_easy_setopt(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE); /* a proxy's CONNECT never gets the token */
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, x);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, x);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L << 10);
-    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L); /* detects a dead peer during a long answer */
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L); /* detects a dead peer during a long response */
     if (x->request->silence > 0)
         curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(x->request->silence * 1000.0) + 1);
 #if LIBCURL_VERSION_NUM >= 0x075700
@@ -361,11 +360,11 @@ static gp_status send_one(gp_http *http, struct exchange *x, CURLU *url, bool ow
                : GP_OK;
 }
 
-/* One exchange: the request and the redirects behind it.  *at is left at the url that answered. */
+/* Sends the request and follows its redirects.  *at becomes the url of the last response. */
 static gp_status walk(gp_http *http, struct exchange *x, CURLU *at, CURLcode *result, gp_error *err)
 {
     gp_status st = GP_OK;
-    bool own = true; /* at the host that the request is for: what is secret may be said */
+    bool own = true; /* still at the host of the request, so secrets may be sent */
     CURLU *before = NULL;
     for (int hop = 0;; hop++) {
         GP_TRY_GOTO(send_one(http, x, at, own, result, err));
@@ -390,7 +389,7 @@ static gp_status walk(gp_http *http, struct exchange *x, CURLU *at, CURLcode *re
             st = fail_at(err, GP_ERR_NETWORK, before, "it redirects from https to http, which is refused");
             goto out;
         }
-        if (!same) own = false; /* and it stays away, also if a later hop leads back */
+        if (!same) own = false; /* stays false, even if a later redirect leads back */
         if (hop + 1 == HOPS) {
             st = fail_at(err, GP_ERR_NETWORK, before, "too many redirects");
             goto out;
@@ -425,7 +424,7 @@ static bool worth_again(const gp_http *http, const struct exchange *x, CURLcode 
     return code == 408 || code == 429 || code == 500 || code == 502 || code == 503 || code == 504;
 }
 
-/* What went wrong, in words. */
+/* Returns the error for a failed exchange. */
 static gp_status describe(const struct exchange *x, CURLcode result, CURLU *at, int tries, gp_error *err)
 {
     char what[200];
@@ -445,8 +444,8 @@ static gp_status describe(const struct exchange *x, CURLcode result, CURLU *at, 
     return fail_at(err, GP_ERR_NETWORK, at, what);
 }
 
-/* Waits before the next attempt.  Fails at once if the server asks for a longer wait than MAX_WAIT, or if the wait
- * would end after the time limit of the whole answer. */
+/* Waits before the next attempt.  Fails at once if the server's Retry-After is longer than MAX_WAIT, or if the wait
+ * would end after the time limit of the complete response. */
 static gp_status rest(const struct exchange *x, CURLcode result, CURLU *at, int fruitless, int tries, gp_error *err)
 {
     long code = x->response->code;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Reads the header lines of an HTTP answer.  libcurl parses dates in the three forms of RFC 9110. */
+ * Reads the header lines of an HTTP response.  libcurl parses dates in the three forms of RFC 9110. */
 #include "net/http_head.h"
 
 #include "base/mem.h"
@@ -74,7 +74,7 @@ double gp_head_retry_after(const gp_str *head, int64_t now)
     if (text && strspn(text, "0123456789.") == strlen(text)) {
         if (!gp_parse_double(text, &seconds) || !(seconds >= 0)) seconds = 0;
     } else if (take_date(text, &when)) {
-        date = gp_head_value(head, "date"); /* the server's own clock, which may differ from ours */
+        date = gp_head_value(head, "date"); /* measured by the server's own clock, which may differ from ours */
         if (take_date(date, &here)) now = here;
         seconds = when > now ? (double)(when - now) : 0;
     }

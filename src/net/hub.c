@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
+ * Fetches a model from the hub into the cache.
  *
- * Fetch a model from the hub into the cache.
- *
- *     HEAD config.json @ revision --> commit          everything after it is asked for by commit
- *     HEAD the other files        --> etag, size      404: noted in .no_exist
+ *     HEAD config.json @ revision --> commit          all later requests name the commit
+ *     HEAD the other files        --> etag, size      404: recorded in .no_exist
  *     GET what the cache lacks    --> ETAG.incomplete --> hash right? --> blobs/ETAG --> snapshots/COMMIT/FILE
  *     refs/REVISION = commit                          last, so that an unfinished download hides no finished one
  *
- * What came in stays through a cut, a stop or a kill (.incomplete) and is continued by range.  A file becomes a blob
- * only when its bytes on the disk have the hash that names it.  Protocol: huggingface_hub's file_download.py. */
+ * Received bytes survive a broken connection, a stop or a kill (.incomplete), and are continued by range.  A file
+ * becomes a blob only when its bytes on the disk have the hash that names it.  Protocol: huggingface_hub's
+ * file_download.py. */
 #include "net/hub.h"
 
 #include "base/file.h"
@@ -53,7 +53,7 @@ static gp_status read_endpoint(gp_hub_job *job, gp_error *err)
     return job->endpoint ? GP_OK : gp_hub_no_memory(err);
 }
 
-/* $HF_TOKEN, else the file at $HF_TOKEN_PATH, else $HF_HOME/token.  No message ever holds it. */
+/* Reads $HF_TOKEN, else the file at $HF_TOKEN_PATH, else $HF_HOME/token.  No message ever contains the token. */
 static gp_status read_token(gp_hub_job *job, gp_error *err)
 {
     gp_status st = GP_OK;
@@ -97,7 +97,7 @@ static double read_seconds(const char *name)
 
 /* ------------------------------------------------------------------ the plan */
 
-/* Put a file on the list if the cache lacks it.  *found says whether the model has it. */
+/* Adds a file to the list if the cache lacks it.  *found: the model has the file. */
 static gp_status plan(gp_hub_job *job, const char *name, bool *found, gp_error *err)
 {
     if (!job->force && job->commit_known) {
@@ -118,9 +118,9 @@ static gp_status plan(gp_hub_job *job, const char *name, bool *found, gp_error *
     return st;
 }
 
-/* ------------------------------------------------------------------ the whole */
+/* ------------------------------------------------------------------ the download */
 
-/* The weights are only there as pickles? Say so, and how to convert. */
+/* Fails for weights that exist only as pickles, and says how to convert them. */
 static gp_status no_weights(gp_hub_job *job, gp_error *err)
 {
     static const char *const pickles[] = {"pytorch_model.bin", "pytorch_model.bin.index.json",
@@ -144,7 +144,7 @@ static gp_status no_weights(gp_hub_job *job, gp_error *err)
                    job->name);
 }
 
-/* A sharded model: its index is fetched at once, for it names the shards. */
+/* For a sharded model: fetches the index at once, because it names the shards. */
 static gp_status plan_shards(gp_hub_job *job, gp_error *err)
 {
     gp_status st = GP_OK;
@@ -190,7 +190,7 @@ static gp_status plan_all(gp_hub_job *job, gp_error *err)
     return found ? GP_OK : plan_shards(job, err);
 }
 
-/* Is there room for what is still to come?  16 MiB are left to others. */
+/* Checks that the disk has space for the remaining bytes, and 16 MiB for other programs. */
 static gp_status check_space(gp_hub_job *job, gp_error *err)
 {
     struct statvfs disk;
@@ -256,7 +256,8 @@ gp_status gp_hub_fetch(const char *name, const gp_fetch_options *options, char *
         if (gp_hub_env_on("HF_HUB_OFFLINE") || gp_hub_env_on("TRANSFORMERS_OFFLINE"))
             GP_TRY_GOTO(gp_fail(err, GP_ERR_NOT_FOUND, "HF_HUB_OFFLINE is set and model '%s' is %s in the cache '%s'",
                                 name, here ? "not to be checked" : "not complete", job.repo.cache));
-        job.commit_known = gp_hub_commit_valid(job.revision); /* a branch may have moved on: the hub knows */
+        job.commit_known =
+            gp_hub_commit_valid(job.revision); /* a branch may have moved since, so read its commit from the hub */
         gp_progress_meter_init(&job.ticker, "download", 0, options->progress, options->user);
         GP_TRY_GOTO(fetch_all(&job, err));
         gp_progress_meter_finish(&job.ticker);

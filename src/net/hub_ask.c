@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Asks the hub about a file: its commit, its hash (etag) and its size.  Protocol: huggingface_hub's file_download.py. */
+ * Requests a file's commit, hash (etag) and size from the hub.  Protocol: huggingface_hub's file_download.py. */
 #include "base/mem.h"
 #include "base/str.h"
 #include "net/hub_job.h"
@@ -40,7 +40,7 @@ char *gp_hub_file_url(const gp_hub_job *job, const char *file)
     return gp_str_take(&url);
 }
 
-/* The commit that the hub names: learnt from the first answer, the same in all others. */
+/* Takes the commit from the first response; all later responses must name the same commit. */
 static gp_status take_commit(gp_hub_job *job, const gp_http_response *r, gp_error *err)
 {
     gp_status st = GP_OK;
@@ -59,7 +59,7 @@ static gp_status take_commit(gp_hub_job *job, const gp_http_response *r, gp_erro
     return st;
 }
 
-/* x-linked-etag, else etag, without W/ and quotes; it names a blob, so it must be a hash. */
+/* Takes x-linked-etag, else etag, without W/ and quotes.  The etag names a blob, so it must be a hash. */
 static gp_status take_etag(gp_hub_job *job, const gp_http_response *r, gp_hub_file *file, gp_error *err)
 {
     char *etag = gp_http_header(r, "x-linked-etag");
@@ -101,7 +101,7 @@ gp_status gp_hub_ask(gp_hub_job *job, gp_hub_file *file, bool *found, gp_error *
         gp_mem_free(why);
         if (!no_entry) GP_TRY_GOTO(gp_hub_refused(job, &r, file->name, err));
         GP_TRY_GOTO(take_commit(job, &r, err));
-        (void)!gp_hub_absent_note(&job->repo, job->commit, file->name, NULL); /* only saves a question next time */
+        (void)!gp_hub_absent_note(&job->repo, job->commit, file->name, NULL); /* saves a request next time */
         goto out;
     }
     GP_TRY_GOTO(take_commit(job, &r, err));

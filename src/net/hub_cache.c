@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
- *
- * Where things lie in the Hugging Face cache, and the few operations on it that must be safe beside other programs:
- * a ref or a link appears whole (temporary name, then rename), a blob is fetched under its lock.
- * Layout and environment follow huggingface_hub (file_download.py, constants.py); see hub_cache.h. */
+ * Paths in the Hugging Face cache, and the few operations that must be safe beside other programs.  A ref or a link
+ * appears complete (temporary name, then rename); a blob is fetched under its lock. Layout and environment follow
+ * huggingface_hub (file_download.py, constants.py); see hub_cache.h. */
 #include "net/hub_cache.h"
 
 #include "base/file.h"
@@ -41,7 +40,7 @@ bool gp_hub_env_on(const char *name)
                      gp_str_equal_nocase(value, "on"));
 }
 
-/* "~/x" to "$HOME/x". Owned. */
+/* Expands "~/x" to "$HOME/x".  Owned. */
 static gp_status expand_home(const char *path, char **out, gp_error *err)
 {
     if (path[0] == '~' && (path[1] == '/' || !path[1])) {
@@ -97,7 +96,8 @@ static bool plain(char c)
            c == '.';
 }
 
-/* huggingface_hub's rule: at most 96 characters, one '/', no "--" or "..", no '-' or '.' at the ends of a part. */
+/* Checks huggingface_hub's rule: at most 96 characters, one '/', no "--" or "..", no '-' or '.' at the ends of a
+ * part. */
 bool gp_hub_name_valid(const char *name)
 {
     size_t length = strlen(name), slashes = 0;
@@ -121,7 +121,7 @@ bool gp_hub_file_valid(const char *file)
     return length > 0 && length <= 200 && file[0] != '.';
 }
 
-/* A branch, tag or commit.  It becomes a path below refs/, so no part of it may be empty or begin with a dot. */
+/* Checks a branch, tag or commit.  It becomes a path below refs/, so no part of it may be empty or begin with a dot. */
 bool gp_hub_revision_valid(const char *revision)
 {
     size_t length = strlen(revision);
@@ -253,7 +253,7 @@ gp_status gp_hub_ref_write(const gp_hub_repo *repo, const char *revision, const 
     char now[41];
     bool known = false;
     GP_TRY(gp_hub_ref_read(repo, revision, now, &known, err));
-    if (known && !strcmp(now, commit)) return GP_OK; /* also: a cache that may not be written stays usable */
+    if (known && !strcmp(now, commit)) return GP_OK; /* writes nothing, so a read-only cache stays usable */
     char *path = gp_hub_path(repo, "refs", revision, NULL);
     if (!path) return no_memory(err);
     gp_status st = make_parent(path, err);
@@ -325,7 +325,8 @@ gp_status gp_hub_prepare(const gp_hub_repo *repo, const char *commit, gp_error *
     GP_TRY_GOTO(gp_folder_make(blobs, err));
     GP_TRY_GOTO(gp_folder_make(snapshot, err));
     GP_TRY_GOTO(gp_folder_make(repo->locks, err));
-    if (access(tag_path, F_OK) != 0) (void)!gp_file_replace(tag_path, tag, sizeof tag - 1, NULL); /* a kindness only */
+    if (access(tag_path, F_OK) != 0)
+        (void)!gp_file_replace(tag_path, tag, sizeof tag - 1, NULL); /* optional, so errors are ignored */
 out:
     gp_mem_free(blobs);
     gp_mem_free(snapshot);
@@ -383,10 +384,10 @@ gp_status gp_hub_lock(const gp_hub_repo *repo, const char *etag, bool (*progress
                 *lock = fd;
                 goto out;
             }
-            close(fd); /* somebody removed the lock file while we were getting it: that lock locks nothing */
+            close(fd); /* another process removed the file after we opened it, so this lock protects nothing */
             continue;
         }
-        if (errno != EWOULDBLOCK && errno != EINTR) { /* a file system without flock: the hash must do */
+        if (errno != EWOULDBLOCK && errno != EINTR) { /* the file system has no flock: rely on the hash */
             *lock = fd;
             goto out;
         }

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MIT
- * The hub's cache on disk.  Private to net.  Layout (huggingface_hub's, so that both share files):
+ * Private to net: the hub's cache on disk.  Layout (of huggingface_hub, so that both programs share files):
  *
  *     CACHE/CACHEDIR.TAG
  *     CACHE/.locks/models--ORG--NAME/ETAG.lock     flock while ETAG is fetched
  *     CACHE/models--ORG--NAME/
- *         refs/REVISION                            40 hex digits: the commit it stood for
- *         blobs/ETAG                               the bytes; ETAG = SHA-256 (LFS) or git SHA-1 of them
+ *         refs/REVISION                            40 hex digits: the commit that REVISION meant at the download
+ *         blobs/ETAG                               the bytes; ETAG is their SHA-256 (LFS) or git SHA-1
  *         blobs/ETAG.incomplete                    goldpan's unfinished download, continued later
  *         snapshots/COMMIT/FILE                    -> ../../blobs/ETAG (or the file itself without symlinks)
  *         .no_exist/COMMIT/FILE                    empty: the hub has no such file
  *
- * Everything the other side names (commit, etag, shard) is checked here before it becomes part of a path. */
+ * Every name from the hub (commit, etag, shard) is checked here before it becomes part of a path. */
 #ifndef GP_NET_HUB_CACHE_H
 #define GP_NET_HUB_CACHE_H
 
 #include "base/status.h"
 
-/* Is an environment variable on (1, true, yes, on)? */
+/* Returns true if an environment variable is on (1, true, yes, on). */
 bool gp_hub_env_on(const char *name);
-/* $HF_HOME, or what it defaults to.  Owned. */
+/* Returns $HF_HOME, or its default.  Owned. */
 gp_status gp_hub_home(char **out, gp_error *err);
 
 bool gp_hub_commit_valid(const char *commit); /* 40 lower-case hex digits */
@@ -32,36 +32,38 @@ typedef struct gp_hub_repo {
     char *folder; /* CACHE/models--ORG--NAME */
     char *locks;  /* CACHE/.locks/models--ORG--NAME */
 } gp_hub_repo;
-/* USAGE if the name is not one. */
+/* Sets the paths.  USAGE: the name is not a valid model name. */
 gp_status gp_hub_repo_init(gp_hub_repo *repo, const char *name, gp_error *err);
 void gp_hub_repo_clear(gp_hub_repo *repo);
 
-/* CACHE/models--ORG--NAME/part/a[/b], owned; NULL when out of memory. b may be NULL. */
+/* Returns CACHE/models--ORG--NAME/part/a[/b], owned; NULL: out of memory.  b may be NULL. */
 char *gp_hub_path(const gp_hub_repo *repo, const char *part, const char *a, const char *b);
-/* The commit a revision stands for in this cache; *commit NULL if that is not known. */
+/* Reads the commit of a revision in this cache.  *known is false if the cache has no such ref. */
 gp_status gp_hub_ref_read(const gp_hub_repo *repo, const char *revision, char commit[41], bool *known, gp_error *err);
 gp_status gp_hub_ref_write(const gp_hub_repo *repo, const char *revision, const char *commit, gp_error *err);
 
-/* Is the file in the snapshot (a link that leads nowhere is not)? Is it on record that there is none? */
+/* Each returns true if the snapshot has the file (not a broken link), or if the cache records that the hub lacks
+ * it. */
 bool gp_hub_has(const gp_hub_repo *repo, const char *commit, const char *file);
 bool gp_hub_absent(const gp_hub_repo *repo, const char *commit, const char *file);
 gp_status gp_hub_absent_note(const gp_hub_repo *repo, const char *commit, const char *file, gp_error *err);
 #define GP_HUB_NAME 208
-/* Is config.json or a weight file missing from the snapshot? If so, `name` is set to the first missing file. */
+/* Returns true if config.json or a weight file is missing from the snapshot, and writes the first missing name. */
 bool gp_hub_missing(const gp_hub_repo *repo, const char *commit, char name[GP_HUB_NAME]);
-/* Is it known to have no tokenizer: neither is it in the snapshot, nor is it on record that the hub has none? */
+/* Returns true if the snapshot has no tokenizer and the cache does not record that the hub has none. */
 bool gp_hub_lacks_tokenizer(const gp_hub_repo *repo, const char *commit);
-/* Does this snapshot hold everything that goldpan reads of the model: config, weights (all shards), preprocessor and
- * tokenizer? Files that the hub does not have may be missing. */
+/* Returns true if the snapshot has all files that goldpan reads: config, weights (all shards), preprocessor and
+ * tokenizer.  Files that the hub does not have may be missing. */
 bool gp_hub_complete(const gp_hub_repo *repo, const char *commit);
 
-/* Make the snapshot's entry for a blob.  `fresh`: nobody else refers to the blob yet (it may be moved). */
+/* Creates the snapshot's entry for a blob.  `fresh`: no other entry refers to the blob yet, so it may be moved. */
 gp_status gp_hub_link(const gp_hub_repo *repo, const char *commit, const char *file, const char *etag, bool fresh,
                       gp_error *err);
 
-/* Folders and CACHEDIR.TAG. */
+/* Creates the folders and CACHEDIR.TAG. */
 gp_status gp_hub_prepare(const gp_hub_repo *repo, const char *commit, gp_error *err);
-/* flock on the etag's lock file; waits, asking `progress` ten times a second.  *lock for gp_hub_unlock. */
+/* Takes flock on the etag's lock file.  While it waits, it calls `progress` ten times a second.  *lock: for
+ * gp_hub_unlock. */
 gp_status gp_hub_lock(const gp_hub_repo *repo, const char *etag, bool (*progress)(void *user), void *user, int *lock,
                       gp_error *err);
 void gp_hub_unlock(int lock);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Receives one file of a model.  Bytes that arrived stay in ETAG.incomplete after a cut, a stop or a kill, and the next
- * run continues by range.  The file becomes a blob only when its bytes on the disk have the hash that names it. */
+ * Receives one file of a model.  Received bytes stay in ETAG.incomplete after a broken connection, a stop or a kill,
+ * and the next run continues by range.  The file becomes a blob only when its bytes on the disk have the hash that
+ * names it. */
 #include "base/mem.h"
 #include "base/str.h"
 #include "net/hub_job.h"
@@ -34,7 +35,7 @@ static bool receive(void *user, const void *bytes, size_t size)
     return true;
 }
 
-/* Let go of what is in .incomplete and begin again. */
+/* Discards the bytes in .incomplete and starts at byte 0. */
 static gp_status start_over(gp_hub_job *job, const char *path, gp_error *err)
 {
     if (ftruncate(job->fd, 0) != 0) return gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot write '%s'", path);
@@ -43,7 +44,7 @@ static gp_status start_over(gp_hub_job *job, const char *path, gp_error *err)
     return GP_OK;
 }
 
-/* Get the bytes from job->at on. */
+/* Receives the bytes from job->at on. */
 static gp_status transfer(gp_hub_job *job, const gp_hub_file *file, const char *path, gp_error *err)
 {
     gp_status st = GP_OK;
@@ -67,7 +68,7 @@ static gp_status transfer(gp_hub_job *job, const gp_hub_file *file, const char *
         GP_TRY_GOTO(
             gp_fail(err, GP_ERR_FORMAT, "'%s' of model '%s' is longer than the hub stated", file->name, job->name));
     if (st != GP_OK) goto out;
-    if (r.code == 416) { /* the range lies beyond the file: what we have is not its beginning */
+    if (r.code == 416) { /* the range is past the end of the file, so our bytes are not its start */
         GP_TRY_GOTO(start_over(job, path, err));
         gp_http_response_clear(&r);
         request.offset = 0;
@@ -91,7 +92,7 @@ static gp_status hash_right(gp_hub_job *job, const char *path, const char *etag,
     return GP_OK;
 }
 
-/* Fill blobs/ETAG.incomplete and make it blobs/ETAG.  Called with the lock held and the blob absent. */
+/* Fills blobs/ETAG.incomplete and renames it to blobs/ETAG.  Called with the lock held and the blob absent. */
 static gp_status fill(gp_hub_job *job, const gp_hub_file *file, const char *blob, gp_error *err)
 {
     gp_status st = GP_OK;
@@ -114,7 +115,8 @@ static gp_status fill(gp_hub_job *job, const gp_hub_file *file, const char *blob
             st = gp_fail(err, GP_ERR_NETWORK, "'%s' of model '%s' came empty", file->name, job->name);
         if (st == GP_OK) st = hash_right(job, path.data, file->etag, &right, err);
         if (st == GP_OK && right) break;
-        if (st != GP_OK && st != GP_ERR_FORMAT) goto out; /* cut, stopped, disk full: kept for the next time */
+        if (st != GP_OK && st != GP_ERR_FORMAT)
+            goto out; /* connection broken, stopped, disk full: keep the bytes for the next run */
         if (!resumed) {
             unlink(path.data);
             if (st == GP_OK)
@@ -123,7 +125,7 @@ static gp_status fill(gp_hub_job *job, const gp_hub_file *file, const char *blob
                              file->name, job->name, file->etag);
             goto out;
         }
-        GP_TRY_GOTO(start_over(job, path.data, err)); /* the part from before may be the wrong one */
+        GP_TRY_GOTO(start_over(job, path.data, err)); /* the bytes of an earlier run may be wrong */
     }
     if (fsync(job->fd) != 0 || rename(path.data, blob) != 0)
         GP_TRY_GOTO(gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot write '%s'", blob));
@@ -134,7 +136,7 @@ out:
     return st;
 }
 
-/* Forced: does what the cache has still carry its hash?  What does not is removed. */
+/* For a forced download: checks the hash of the cached file, and removes the file if the hash is wrong. */
 static gp_status recheck(gp_hub_job *job, const gp_hub_file *file, const char *path, gp_error *err)
 {
     bool right = false;
@@ -159,12 +161,12 @@ gp_status gp_hub_fetch_file(gp_hub_job *job, const gp_hub_file *file, gp_error *
         GP_TRY_GOTO(recheck(job, file, entry, err));
     }
     if (access(entry, R_OK) == 0)
-        job->done += file->size; /* somebody else was quicker, or it was right all along */
+        job->done += file->size; /* another process fetched the file, or the cached file was right */
     else {
         if (access(blob, R_OK) == 0)
             job->done += file->size;
         else {
-            unlink(blob); /* a link into a shared store that leads nowhere */
+            unlink(blob); /* a broken link into a shared store */
             GP_TRY_GOTO(fill(job, file, blob, err));
             fresh = true;
         }

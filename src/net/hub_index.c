@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
- *
- * {"weight_map": {"tensor": "model-00001-of-00002.safetensors", ...}}: thousands of tensors, a handful of files.
- * The names come from a stranger and become paths: one component of plain characters, nothing else. */
+ * {"weight_map": {"tensor": "model-00001-of-00002.safetensors", ...}}: thousands of tensors, a few files.  The names
+ * are untrusted and become paths, so each must be one path component of plain characters. */
 #include "net/hub_index.h"
 
 #include "base/file.h"
@@ -34,7 +33,7 @@ static bool collect(void *user, const char *tensor, const gp_json *value)
                     tensor, name ? name : "something that is not text");
         return false;
     }
-    for (size_t i = c->count; i > 0; i--) /* neighbours are mostly in the same file: look back from the last */
+    for (size_t i = c->count; i > 0; i--) /* neighbours are mostly in the same file, so search from the last name */
         if (!strcmp(c->names[i - 1], name)) return true;
     if (c->count == MAX_SHARDS) {
         c->status = gp_fail(c->err, GP_ERR_LIMIT, "more than %d weight files", MAX_SHARDS);

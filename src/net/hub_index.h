@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * model.safetensors.index.json: which files the weights are in. */
+ * Reads model.safetensors.index.json, which names the files with the weights. */
 #ifndef GP_NET_HUB_INDEX_H
 #define GP_NET_HUB_INDEX_H
 
 #include "base/status.h"
 
-/* Names of the shards, each once, sorted; every one is a plain file name ending in .safetensors, or FORMAT.
- * Owns: *names owned, gp_hub_shards_free. */
+/* Lists the names of the shards, each once, sorted.  FORMAT if a name is not a plain file name ending in
+ * .safetensors. Owned: *names (gp_hub_shards_free). */
 gp_status gp_hub_shards(const char *json, size_t size, char ***names, size_t *count, gp_error *err);
-/* The same of a file. */
+/* Reads the same from a file. */
 gp_status gp_hub_shards_read(const char *path, char ***names, size_t *count, gp_error *err);
 void gp_hub_shards_free(char **names, size_t count);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Private to net: one download of a model, which hub.c plans, hub_ask.c asks about and hub_fetch.c receives. */
+ * Private to net: the download of one model.  hub.c plans it, hub_ask.c requests each file's hash and size,
+ * hub_fetch.c receives the files. */
 #ifndef GP_NET_HUB_JOB_H
 #define GP_NET_HUB_JOB_H
 
@@ -31,28 +32,28 @@ typedef struct gp_hub_job {
     gp_hub_file *files;
     size_t count;
     gp_progress_meter ticker;
-    uint64_t done; /* bytes in place, of all files to fetch */
-    /* the file under way */
+    uint64_t done; /* bytes present in the cache, of all files to fetch */
+    /* the current file */
     int fd;
-    uint64_t at, limit; /* bytes in .incomplete; most it may get */
+    uint64_t at, limit; /* bytes in .incomplete; maximum bytes it may get */
     int write_error;
     bool too_long;
 } gp_hub_job;
 
 gp_status gp_hub_no_memory(gp_error *err);
-/* Reports progress; false asks to stop.  `user` is the job. */
+/* Reports progress; false: stop.  `user` is the job. */
 bool gp_hub_tick(void *user);
 
 /* hub_ask.c */
-/* Returns the failure for an answer other than success, in words that say what to do. */
+/* Returns the error for a response without success; the message says what to do. */
 gp_status gp_hub_refused(const gp_hub_job *job, const gp_http_response *response, const char *file, gp_error *err);
-/* The address of a file of the model.  Owns: gp_mem_free; NULL: out of memory. */
+/* Returns the address of a file of the model.  Owned (gp_mem_free); NULL: out of memory. */
 char *gp_hub_file_url(const gp_hub_job *job, const char *file);
-/* Asks the hub about a file and fills its etag and size.  *found is false if the hub has no such file, which is then
- * noted in the cache. */
+/* Requests a file's etag and size from the hub.  *found is false if the hub has no such file; the cache then records
+ * that. */
 gp_status gp_hub_ask(gp_hub_job *job, gp_hub_file *file, bool *found, gp_error *err);
 
-/* hub_fetch.c: puts one file into the cache, checked by its hash. */
+/* hub_fetch.c: downloads one file into the cache and checks its hash. */
 gp_status gp_hub_fetch_file(gp_hub_job *job, const gp_hub_file *file, gp_error *err);
 
 #endif

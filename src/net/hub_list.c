@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- *
- * What the cache holds: a model's snapshot by name and revision, and the list of all. */
+ * Finds a model's snapshot by name and revision, and lists the cached models. */
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -53,7 +52,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Entries of a folder in order, without those that begin with a dot; an absent folder has none. */
+/* Lists the entries of a folder in order, without names that begin with a dot; a missing folder has no entries. */
 static gp_status entries(const char *path, struct names *names, gp_error *err)
 {
     gp_status st = GP_OK;
@@ -157,13 +156,13 @@ out:
     return st;
 }
 
-/* Is the model a CLIP, or of unknown type, by its config.json? */
+/* Returns true if config.json is of a CLIP model, or if the type is unknown. */
 static bool is_clip(const gp_hub_repo *repo, const char *commit)
 {
     gp_bytes bytes = {0};
     gp_json *root = NULL;
     char *path = gp_hub_path(repo, "snapshots", commit, "config.json");
-    bool clip = !gp_hub_has(repo, commit, "config.json"); /* not known */
+    bool clip = !gp_hub_has(repo, commit, "config.json"); /* without config.json the type is unknown */
     if (path && gp_file_read(path, 1 << 20, &bytes, NULL) == GP_OK &&
         gp_json_parse((const char *)bytes.data, bytes.size, false, 64, &root, NULL) == GP_OK) {
         const char *type = gp_json_text(gp_json_get(root, "model_type"), NULL);
@@ -209,7 +208,7 @@ struct visitor {
     bool ended;
 };
 
-/* One snapshot, under the branch or tag that stands for it, else under its commit. */
+/* Visits one snapshot, under the branch or tag that names it, else under its commit. */
 static gp_status visit_snapshot(struct visitor *v, const gp_hub_repo *repo, const char *name, const char *commit,
                                 const struct names *refs, gp_error *err)
 {

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT
- *
- * The bytes that were written are read back and hashed: what is proved is the file on the disk, whether it came in one
- * piece, was resumed, or was begun by another program.  git's object id: SHA-1("blob " + decimal size + NUL + bytes).
- */
+ * Hashes the bytes read back from the disk.  So the hash proves the file on the disk, whether it was received at
+ * once, resumed, or begun by another program.  git's object id: SHA-1("blob " + decimal size + NUL + bytes). */
 #include "net/sha.h"
 
 #include "base/mem.h"
@@ -34,7 +32,7 @@ gp_status gp_sha_file(const char *path, gp_sha_kind kind, bool (*progress)(void 
     if (kind == GP_SHA1_GIT) {
         char head[40];
         int n = snprintf(head, sizeof head, "blob %lld", (long long)info.st_size);
-        EVP_DigestUpdate(ctx, head, (size_t)n + 1); /* the NUL is part of it */
+        EVP_DigestUpdate(ctx, head, (size_t)n + 1); /* the hash includes the NUL */
     }
     for (;;) {
         ssize_t got = read(fd, buffer, CHUNK);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A WebSocket over libcurl.  Its functions are stable since 8.11.0; an older libcurl, or one that was built without the
- * protocol, has no WebSocket for us. */
+ * A WebSocket over libcurl, whose functions are stable since 8.11.0.  An older libcurl, or a libcurl built without
+ * the protocol, cannot open a WebSocket. */
 #include "net/socket.h"
 
 #include <curl/curl.h>
@@ -14,21 +14,21 @@
 #include <poll.h>
 #include <string.h>
 
-enum { POLL_MS = 100 /* how often a stop is looked for */ };
+enum { POLL_MS = 100 /* milliseconds between two checks for a stop */ };
 
 struct gp_socket {
     CURLM *multi;
     CURL *easy;
     curl_socket_t fd;
-    gp_str text;   /* of the message that is coming */
+    gp_str text;   /* of the message being received */
     bool skipping; /* this message is too long */
-    bool in_parts; /* the message comes in several frames, which ComfyUI never does: it is skipped */
+    bool in_parts; /* the message comes in several frames; ComfyUI never sends such messages, so skip it */
 };
 
 bool gp_socket_possible(void)
 {
     const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
-    if (info->version_num < 0x080B00) return false; /* another library than the one that was compiled with */
+    if (info->version_num < 0x080B00) return false; /* the library at run time is older than the one at compile time */
     for (const char *const *p = info->protocols; p && *p; p++)
         if (!strcmp(*p, "ws")) return true;
     return false;
@@ -48,7 +48,7 @@ void gp_socket_close(gp_socket *socket)
     gp_mem_free(socket);
 }
 
-/* Runs the handshake.  The multi interface notices a stop soon. */
+/* Performs the handshake.  The multi interface allows a stop at any time. */
 static bool shake_hands(gp_socket *s, double limit, bool (*go_on)(void *user), void *user)
 {
     double end = gp_clock_now() + limit;
@@ -117,7 +117,7 @@ gp_socket_news gp_socket_take(gp_socket *socket, const gp_str **text)
     size_t got = 0;
     const struct curl_ws_frame *frame = NULL;
     sigset_t old;
-    gp_pipe_hold(&old); /* the answer to a ping is written here */
+    gp_pipe_hold(&old); /* receiving writes the response to a ping */
     CURLcode result = curl_ws_recv(socket->easy, bytes, sizeof bytes, &got, &frame);
     gp_pipe_release(&old);
     if (result == CURLE_AGAIN) return GP_SOCKET_NOTHING;
@@ -134,7 +134,7 @@ void gp_socket_wait(const gp_socket *socket, double seconds)
     if (seconds > 0) (void)poll(&one, 1, seconds < 1 ? (int)(seconds * 1000) + 1 : 1000);
 }
 
-#else /* a libcurl without it */
+#else /* a libcurl without WebSockets */
 
 bool gp_socket_possible(void)
 {

@@ -1,30 +1,31 @@
 /* SPDX-License-Identifier: MIT
- * Receives messages over a WebSocket, where libcurl has one (8.11 or newer, with the protocol ws).  Nothing here is an
- * error: without a connection the caller does without messages. */
+ * Receives messages over a WebSocket, if libcurl supports that (8.11 or newer, with the protocol ws).  No function
+ * returns an error: without a connection the caller works without messages. */
 #ifndef GP_NET_SOCKET_H
 #define GP_NET_SOCKET_H
 
 #include "base/str.h"
 
-typedef struct gp_socket gp_socket; /* one thread at a time */
+typedef struct gp_socket gp_socket; /* used by one thread at a time */
 
-/* Can this libcurl open a WebSocket? */
+/* Returns true if this libcurl can open a WebSocket. */
 bool gp_socket_possible(void);
 /* Connects to a ws or wss address, within `limit` seconds.  A gp_http session must have been opened before.  token: a
- * bearer token, or NULL.  login: "user:password", or NULL.  go_on: asked now and then, may be NULL; false stops.
- * Returns NULL if there is no connection. */
+ * bearer token, or NULL.  login: "user:password", or NULL.  go_on: called repeatedly, may be NULL; false
+ * stops.  Returns NULL if there is no connection. */
 gp_socket *gp_socket_open(const char *url, const char *token, const char *login, double limit,
                           bool (*go_on)(void *user), void *user);
 void gp_socket_close(gp_socket *socket); /* NULL allowed */
 
 typedef enum gp_socket_news {
-    GP_SOCKET_NOTHING, /* nothing has come */
-    GP_SOCKET_TEXT,    /* a whole text message */
-    GP_SOCKET_SKIPPED, /* bytes of something else: a binary message, or a text that is too long or is not whole yet */
-    GP_SOCKET_CLOSED   /* nothing more will come */
+    GP_SOCKET_NOTHING, /* no data has arrived */
+    GP_SOCKET_TEXT,    /* a complete text message */
+    GP_SOCKET_SKIPPED, /* other data: a binary message, or a text that is too long or not complete yet */
+    GP_SOCKET_CLOSED   /* the connection has ended */
 } gp_socket_news;
 enum { GP_SOCKET_MOST_TEXT = 64 << 10 /* bytes; longer messages are skipped and not stored */ };
-/* Takes what has come, without waiting.  *text: the message, valid until the next call; set for GP_SOCKET_TEXT only. */
+/* Takes data that has arrived, without waiting.  *text: the message, valid until the next call; set for
+ * GP_SOCKET_TEXT only. */
 gp_socket_news gp_socket_take(gp_socket *socket, const gp_str **text);
 /* Waits until bytes come, for at most `seconds`.  To be called after GP_SOCKET_NOTHING only, since TLS may hold bytes
  * back. */
