@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * AUTOMATIC1111's web API and its heirs (Forge, SD.Next, stable-diffusion.cpp's subset): POST /sdapi/v1/txt2img blocks
- * until the picture is there.  A grid may come first (info.index_of_first_image); `info` is JSON in a string, and may
- * be empty. */
+ * AUTOMATIC1111's web API and compatible programs (Forge, SD.Next, a subset in stable-diffusion.cpp).  POST
+ * /sdapi/v1/txt2img blocks until the image is finished.  A grid may come first (info.index_of_first_image).  `info`
+ * is JSON in a string, and may be empty. */
 #include "generate/backend.h"
 
 #include <math.h>
@@ -45,7 +45,7 @@ static void copy_number(gp_str *s, const char *name, const gp_json *value)
     gp_json_write(s, value);
 }
 
-/* What the server says it did, else what it was asked for. */
+/* Writes the settings that the server reports, else those of the request. */
 static void take_settings(const gp_gen_request *r, const gp_json *info, size_t image, gp_str *s)
 {
     const gp_json *seed = gp_json_at(gp_json_get(info, "all_seeds"), image);
@@ -106,7 +106,8 @@ static void watch(gp_gen_backend *b)
                                                  : "/sdapi/v1/progress?skip_current_image=true");
     const gp_json *current = gp_json_get(root, "current_image");
     if (gp_json_real(gp_json_get(root, "progress"), &part) && part >= 0 && part <= 1) {
-        if (gp_json_text(current, NULL)) (void)gp_gen_take_base64(current, &image, NULL); /* without it, then */
+        if (gp_json_text(current, NULL))
+            (void)gp_gen_take_base64(current, &image, NULL); /* on an error the preview stays empty */
         b->o.on_part(b->o.user, part, &image.image);
     }
     gp_gen_result_clear(&image);

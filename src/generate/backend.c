@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Sends requests to a back end over HTTP, and words its errors. */
+ * Sends requests to a back end over HTTP, and writes its error messages. */
 #include "generate/backend.h"
 
 #include "base/clock.h"
@@ -22,7 +22,8 @@ static void make_line(char *text)
     size_t size = strlen(text);
     for (char *p = text; *p; p++)
         if ((unsigned char)*p < ' ') *p = ' ';
-    for (int cut = 0; cut < 4 && size && !gp_utf8_valid(text, size); cut++) text[--size] = 0; /* a cut character */
+    for (int cut = 0; cut < 4 && size && !gp_utf8_valid(text, size); cut++)
+        text[--size] = 0; /* a truncated character */
     for (char *p = text; *p && !gp_utf8_valid(text, size); p++)
         if ((unsigned char)*p > '~') *p = '?';
 }
@@ -187,7 +188,7 @@ void gp_gen_put_picture(gp_str *s, const gp_gen_request *r, const char *negative
 
 void gp_gen_put_asked(gp_str *s, const gp_gen_request *r)
 {
-    gp_gen_request plain = *r; /* what not every back end is sent is its own to say */
+    gp_gen_request plain = *r; /* each back end writes the values that only some back ends receive */
     plain.model = plain.refiner = NULL;
     plain.refiner_at = plain.hires = NAN;
     if (r->has_seed) gp_gen_put_u64(s, "seed", r->seed);
@@ -235,9 +236,8 @@ bool gp_gen_wait(const gp_gen_backend *b, double seconds, const gp_gen_result *l
     return gp_gen_sleep(b, seconds);
 }
 
-/* Returns the message in an error answer: {"error": {"message"}}, {"error": "..."}, {"message"}, {"detail"}, {"detail":
- * [{"msg"}]}.  AUTOMATIC1111 puts the kind of its error into "error" and the message into
- * "errors". */
+/* Returns the message in an error response: {"error": {"message"}}, {"error": "..."}, {"message"}, {"detail"},
+ * {"detail": [{"msg"}]}.  AUTOMATIC1111 puts the type of its error into "error" and the message into "errors". */
 static const char *words_of(const gp_json *wrong)
 {
     const char *kind = gp_json_text(gp_json_get(wrong, "error"), NULL);
@@ -268,8 +268,8 @@ static bool plain_words(const gp_str *body, char *out, size_t size)
     return true;
 }
 
-/* Did the generator itself report this error (with the kind of the error, or lack of memory)?  Other errors (a proxy, a
- * restart) may be temporary. */
+/* Returns true if the generator itself reports this error (with the type of the error, or lack of memory).  Other
+ * errors (a proxy, a restart) may be temporary. */
 static bool is_report(const gp_json *wrong, const char *words)
 {
     const char *all = gp_json_text(gp_json_get(wrong, "errors"), NULL);
@@ -282,7 +282,7 @@ static bool may_pass(long code)
     return code == 408 || code == 425 || code == 429 || code >= 500;
 }
 
-/* Asked while an answer is waited for. */
+/* Called repeatedly while waiting for a response. */
 static bool watching(void *user)
 {
     gp_gen_backend *b = user;
@@ -320,7 +320,7 @@ gp_json *gp_gen_poll(gp_gen_backend *b, const char *path)
     gp_json *json = NULL;
     if (!b->second && gp_http_open(&b->second, NULL) != GP_OK) b->second = NULL;
     if (b->second && gp_gen_get(b, b->second, path, glance_seconds, &r, NULL) == GP_OK && r.code == 200 && r.body.data)
-        (void)gp_json_parse(r.body.data, r.body.size, false, 64, &json, NULL); /* nothing hangs on it */
+        (void)gp_json_parse(r.body.data, r.body.size, false, 64, &json, NULL); /* on an error `json` stays NULL */
     gp_http_response_clear(&r);
     return json;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Private to generate: what the back ends share. */
+ * Private to generate: types and functions shared by the back ends. */
 #ifndef GP_GENERATE_BACKEND_H
 #define GP_GENERATE_BACKEND_H
 
@@ -11,10 +11,11 @@
 
 typedef struct gp_gen_protocol_table {
     const char *name;
-    unsigned can;      /* GP_GEN_SEEDS | ... */
-    const char *probe; /* path whose GET answers 200 with JSON if the server has this protocol; NULL: none */
+    unsigned can; /* GP_GEN_SEEDS | ... */
+    const char
+        *probe; /* a GET of this path returns 200 with JSON if the server supports this protocol; NULL: no such path */
     gp_status (*make)(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result *out, gp_error *err);
-    void (*watch)(gp_gen_backend *b); /* called while waiting for an answer: reports to on_part; may be NULL */
+    void (*watch)(gp_gen_backend *b); /* called while waiting for a response: reports to on_part; may be NULL */
     gp_status (*check)(gp_gen_backend *b,
                        gp_error *err); /* checks the user's options before the first request; may be NULL */
 } gp_gen_protocol_table;
@@ -31,51 +32,51 @@ struct gp_gen_backend {
     gp_http *http;
     char *session;              /* SwarmUI: id of the session */
     gp_gen_program *program;    /* NULL: not started */
-    gp_http *second;            /* for watching */
+    gp_http *second;            /* a second session, used by `watch` */
     double watched;             /* time of the last call of protocol->watch */
     struct gp_gen_graph *graph; /* ComfyUI: the user's graph, parsed; NULL: not parsed yet */
     gp_json *queue;             /* ComfyUI: the queue before the first job of this run; NULL: not read yet */
-    struct gp_comfy_bell *bell; /* ComfyUI: its WebSocket; NULL: none yet */
+    struct gp_comfy_bell *bell; /* ComfyUI: its WebSocket; NULL: not created yet */
     bool bare_told;             /* the note "generator-bare" was sent */
-    const char *who;            /* result of gp_gen_who; NULL: not asked yet */
+    const char *who;            /* result of gp_gen_who; NULL: not known yet */
     gp_status (*send)(gp_http *http, const gp_http_request *request, gp_http_response *response, gp_error *err);
     double pace; /* factor of all waiting times: 1; 0 in tests without a network */
 };
 
-/* An answer.  `root` is NULL unless the code is 2xx and the body is JSON; if it is NULL, the result says why
- * (AGAIN for 408, 429, 5xx, a broken connection, a body that is not JSON; else FAILED). */
+/* A JSON response.  `root` is NULL unless the code is 2xx and the body is JSON.  If it is NULL, the result has the
+ * reason (RETRY for 408, 429, 5xx, a broken connection, a body that is not JSON; else FAILED). */
 typedef struct gp_gen_answer {
     long code;
     gp_json *root;  /* owned */
-    gp_json *wrong; /* owned: the body of an error answer, if the body is JSON; else NULL */
+    gp_json *wrong; /* owned: the body of an error response, if the body is JSON; else NULL */
 } gp_gen_answer;
 void gp_gen_answer_clear(gp_gen_answer *answer);
-/* body NULL: GET.  path begins with a slash. */
+/* Sends a JSON request.  body NULL: GET.  path begins with a slash. */
 gp_status gp_gen_call(gp_gen_backend *b, const char *path, const char *body, gp_gen_answer *answer, gp_gen_result *out,
                       gp_error *err);
 /* Sends a GET that does not belong to an image, and waits at most `limit` seconds.  err may be NULL. */
 gp_status gp_gen_get(const gp_gen_backend *b, gp_http *http, const char *path, double limit, gp_http_response *r,
                      gp_error *err);
-/* Sends a short GET while another answer is waited for.  Returns its JSON, owned, or NULL. */
+/* Sends a short GET while another request is waiting.  Returns the response's JSON, owned, or NULL. */
 gp_json *gp_gen_poll(gp_gen_backend *b, const char *path);
 /* Recognises the program at the address by its front page.  Returns a sentence for the end of an error, or "". */
 const char *gp_gen_who(gp_gen_backend *b);
-/* The bytes at a path, or at an http address. */
+/* Fetches the bytes at a path, or at an http address. */
 gp_status gp_gen_fetch(gp_gen_backend *b, const char *path, gp_gen_result *out, gp_error *err);
-/* Wait, asking go_on.  False: stopped. */
+/* Waits, and calls go_on repeatedly.  False: stopped. */
 bool gp_gen_sleep(const gp_gen_backend *b, double seconds);
-/* Seconds until the next poll of a job that was sent `seconds` ago: first short, then longer in proportion, up to `most`.
- */
+/* Returns the seconds until the next poll of a job that was sent `seconds` ago.  The pauses grow in proportion to
+ * `seconds`, up to `most`. */
 double gp_gen_look_after(double seconds, double most);
 
 gp_status gp_gen_set_result(gp_gen_result *out, gp_gen_outcome outcome, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Makes the message one line of valid UTF-8 again, after text was added to it. */
 void gp_gen_tidy(gp_gen_result *out);
-/* Decodes base64 into out->image; AGAIN if the text is not base64. */
+/* Decodes base64 into out->image; RETRY if the text is not base64. */
 gp_status gp_gen_take_base64(const gp_json *text, gp_gen_result *out, gp_error *err);
 
-/* Write a member of an object, with its comma; nothing if the value is not set. */
+/* Each writes a member of an object, with its comma, or nothing if the value is not set. */
 void gp_gen_put_text(gp_str *s, const char *name, const char *value);
 void gp_gen_put_u64(gp_str *s, const char *name, uint64_t value);
 void gp_gen_put_real(gp_str *s, const char *name, double value);
@@ -98,7 +99,7 @@ void gp_gen_note(const gp_gen_backend *b, const char *code, const char *format, 
 
 /* Returns the end of an error about a missing place for the seed: names --no-seed where it may be given. */
 const char *gp_gen_or_no_seed(const gp_gen_backend *b);
-/* Does the request have a value for the option, such as "--steps"? */
+/* Returns true if the request has a value for the option, such as "--steps". */
 bool gp_gen_asks(const gp_gen_request *r, const char *option);
 /* Sends a note for each of the options that the user gave.  options: options that the protocol does not know; NULL ends
  * the list. */
@@ -114,19 +115,19 @@ typedef enum gp_gen_likeness {
  * name: the file's name on the server, or NULL. */
 gp_status gp_gen_compare(const gp_gen_request *r, const gp_str *graph, const char *name, const gp_bytes *file,
                          gp_gen_likeness *likeness, gp_gen_result *out, gp_error *err);
-/* Reads the seed in the settings of a file or a graph.  *known: there is one. */
+/* Reads the seed in the settings of a file or a graph.  *known: the settings have a seed. */
 gp_status gp_gen_read_seed(const gp_meta *meta, bool *known, uint64_t *seed, gp_error *err);
 /* Moves out->image to the end of out->extras; at most GP_GEN_MOST_EXTRAS are kept. */
 gp_status gp_gen_add_extra(gp_gen_result *out, gp_error *err);
-/* Reads the image file that a command wrote.  name: of the command. */
+/* Reads the image file that a command wrote.  name: name of the command. */
 gp_status gp_gen_take_file(const char *path, const char *name, gp_gen_result *out, gp_error *err);
 void gp_gen_drop_images(gp_gen_result *out);
-/* Decodes `count` images in base64 from a list, beginning with item `first`.  member: name of the item's member that
- * holds the text; NULL: the item is the text.  AGAIN if a text is not base64. */
+/* Decodes `count` base64 images from a list, beginning with item `first`.  member: name of the item's member with
+ * the text; NULL: the item is the text.  RETRY if a text is not base64. */
 gp_status gp_gen_take_batch(const gp_json *list, size_t first, size_t count, const char *member, gp_gen_result *out,
                             gp_error *err);
 /* Sends a request and waits at most `limit` seconds, even if the run has been stopped.  body NULL: GET.  Returns the
- * answer's JSON, owned, or NULL. */
+ * response's JSON, owned, or NULL. */
 gp_json *gp_gen_quick(gp_gen_backend *b, const char *path, const char *body, double limit);
 
 void gp_gen_graph_free(struct gp_gen_graph *graph);

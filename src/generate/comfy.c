@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Runs jobs of ComfyUI: POST /prompt with an id of ours, GET /history/ID until the job is in the history, GET /view.
- * The id follows from the image's key, so after a crash goldpan looks for the job before it sends the job again.
+ * Runs jobs of ComfyUI: POST /prompt with our own id, GET /history/ID until the job is in the history, GET
+ * /view.  The id is made from the image's key, so after a crash goldpan looks for the job before it sends the job
+ * again.
  *
  * The history names files, but ComfyUI reuses file names after its output folder was cleaned up.  So each file is
  * compared with the graph that was sent.  If the file is another image, the job is sent again with other file names.
@@ -28,7 +29,7 @@ typedef struct job {
     char ours[64]; /* job id made from the image's key */
 } job;
 
-/* ------------------------------------------------------------------ the images */
+/* ------------------------------------------------------------------ a job's images */
 
 enum { MOST_SAVERS = 16 };
 typedef struct images {
@@ -165,7 +166,7 @@ typedef enum job_state {
     ENDED,
     FAILED,
     OTHER,  /* the job's file is another image */
-    UNKNOWN /* the server did not answer */
+    UNKNOWN /* the server did not respond */
 } job_state;
 
 /* Passes the server's error on, such as "node 20 TinyDelay: out of memory (torch.OutOfMemoryError)". */
@@ -277,7 +278,7 @@ static uint32_t count_ahead(const gp_json *queue, const char *id)
     return ahead;
 }
 
-/* Sets *queued if the job is queued or running.  Called rarely, because the answer holds the graphs of all jobs. */
+/* Sets *queued if the job is queued or running.  Called rarely, because the response holds the graphs of all jobs. */
 static gp_status is_queued(job *j, const char *id, bool *queued, gp_error *err)
 {
     gp_gen_answer answer;
@@ -347,8 +348,8 @@ out:
     return st;
 }
 
-/* Called when the run is stopped.  Removes the job from the queue if it is still waiting.  A job that is being drawn
- * stays, and a note names it, since the next run fetches its image. */
+/* Called when the run is stopped.  Removes the job from the queue if it is still waiting.  A running job stays, and a
+ * note names it, because the next run fetches its image. */
 static void leave(job *j, const char *id)
 {
     gp_str body = GP_STR_INIT;
@@ -368,14 +369,14 @@ static void leave(job *j, const char *id)
     gp_str_clear(&body);
 }
 
-/* Waits until the next look at a job.  A pause that the server asked for is kept whatever its WebSocket says. */
+/* Waits until the next poll of a job.  A pause that the server requests is kept even if a message arrives. */
 static bool pause_for(job *j, const char *id, double seconds, bool *rang)
 {
     return j->out->wait > 0 ? gp_gen_wait(j->b, seconds, j->out) : gp_comfy_bell_wait(j->b, id, seconds, rang);
 }
 
-/* Waits for a job that the server accepted.  If the job is neither in the history nor in the queue, twice in a row, the
- * server has forgotten it: the server was restarted, or somebody cleared the queue. */
+/* Waits for a job that the server accepted.  The job is lost if it is twice in a row neither in the history nor in
+ * the queue: the server was restarted, or a user cleared the queue. */
 static gp_status wait_for(job *j, const char *id, job_state *state, gp_error *err)
 {
     double begin = gp_clock_now(), asked = begin;
@@ -392,7 +393,7 @@ static gp_status wait_for(job *j, const char *id, job_state *state, gp_error *er
             return GP_OK;
         }
         double now = gp_clock_now();
-        if (rang && !knew) begin = now; /* the next looks come soon */
+        if (rang && !knew) begin = now; /* poll often again */
         if (*state == NOT_THERE && (silent || missed || now - asked >= queue_seconds || j->b->pace <= 0)) {
             asked = now;
             GP_TRY(is_queued(j, id, &queued, err));

@@ -2,10 +2,10 @@
  * Fills in the user's graph for ComfyUI.
  *
  * --set NODE.INPUT=VALUE sets the input of a node.  NODE is the node's id or title.  VALUE is a variable (@prompt,
- * @negative, @seed, ...) or the value itself.  It replaces the input's value or link.  Variables without a --set go to
- * the places that ingest/comfy_places.h finds.  A prompt or seed without all its places is an error.  For another requested
- * value without a place, a note is sent.  Before the filled-in graph is sent, its prompt and seed are read back as from
- * a file. */
+ * @negative, @seed, ...) or the value itself; it replaces the input's value or link.  Variables without a --set go to
+ * the places that ingest/comfy_places.h finds.  A prompt or seed without all its places is an error; another requested
+ * value without a place gives a note.  Before the filled-in graph is sent, its prompt and seed are read back as from a
+ * file. */
 #include "generate/comfy_fill.h"
 
 #include "base/hash.h"
@@ -127,7 +127,7 @@ static const char *set_for(const gp_gen_backend *b, const gp_comfy_graph_node *n
     return value;
 }
 
-/* Is this variable the value of a --set? */
+/* Returns true if this variable is the value of a --set. */
 static bool is_set(const gp_gen_backend *b, size_t variable)
 {
     set_parts p;
@@ -158,7 +158,7 @@ static void put_candidate(gp_str *s, const gp_comfy_graph_node *node, const gp_c
     }
 }
 
-/* Could a value of this kind belong in the input, judging by its name? */
+/* Returns true if, by its name, the input could take a value of this kind. */
 static bool is_candidate(const gp_comfy_graph_node *node, const gp_comfy_graph_input *input, gp_place_kind kind)
 {
     static const char *const words[] = {"text", "prompt", "string", "clip_l", "clip_g", "t5xxl", "caption", "value"};
@@ -316,7 +316,7 @@ static gp_status check_places(const gp_gen_backend *b, const gp_gen_request *r, 
 
 /* ------------------------------------------------------------------ the graph */
 
-/* Says why `text` is not a graph that a server takes.  fault: what the reader of graphs found, or NULL. */
+/* Fails with the reason why `text` is not a graph that a server accepts.  fault: the parser's reason, or NULL. */
 static gp_status fail_graph(const gp_gen_backend *b, const char *text, const char *fault, gp_error *err)
 {
     static const char how[] = "in ComfyUI, save it with File > Export (API)";

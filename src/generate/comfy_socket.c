@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Listens to ComfyUI's WebSocket. */
+ * Reads ComfyUI's WebSocket. */
 #include "generate/comfy_socket.h"
 
 #include "base/clock.h"
@@ -14,16 +14,16 @@
 #include <unistd.h>
 
 static const double connect_seconds = 2, first_pause = 10, most_pause = 160; /* between two attempts to connect */
-static const double trusted_seconds = 2;  /* between two looks at a job, while the bell is trusted */
+static const double trusted_seconds = 2;  /* seconds between two polls of a job while messages are reliable */
 static const double ending_seconds = 0.1; /* from a job's end until it is in the history */
-static const double stop_seconds = 0.1;   /* how often a stop is looked for */
+static const double stop_seconds = 0.1;   /* seconds between two checks for a stop */
 
 struct gp_comfy_bell {
     gp_socket *socket;  /* NULL: no connection */
-    char client[32];    /* our name at the server; "": never connected */
-    double next, pause; /* time of the next attempt to connect; seconds from there to the one after it */
-    bool trusted;       /* over this connection came messages of ComfyUI */
-    bool doubted;       /* it did not tell of a job's end; trusted again once it tells of a job of ours */
+    char client[32];    /* our client name at the server; "": never connected */
+    double next, pause; /* time of the next attempt to connect; seconds from that attempt to the following one */
+    bool trusted;       /* messages of ComfyUI have arrived over this connection */
+    bool doubted;       /* a job ended without a message; false again after a message about one of our jobs */
 };
 
 /* ------------------------------------------------------------------ messages */
@@ -67,7 +67,7 @@ static void choose_name(struct gp_comfy_bell *bell)
     snprintf(bell->client, sizeof bell->client, "goldpan-%016llx", (unsigned long long)name);
 }
 
-/* Connects, if it is time for an attempt. */
+/* Connects, if the time of the next attempt has come. */
 static void connect_bell(gp_gen_backend *b, struct gp_comfy_bell *bell)
 {
     char name[sizeof bell->client];
@@ -97,12 +97,12 @@ static void hang_up(struct gp_comfy_bell *bell)
 const char *gp_comfy_bell_client(gp_gen_backend *b)
 {
     bool possible = b->pace > 0 && gp_str_starts(b->address, "http") && gp_socket_possible();
-    if (!b->bell && possible) b->bell = gp_mem_zero(1, sizeof *b->bell); /* without memory there is no bell */
+    if (!b->bell && possible) b->bell = gp_mem_zero(1, sizeof *b->bell); /* out of memory: no WebSocket */
     if (b->bell) connect_bell(b, b->bell);
     return b->bell && *b->bell->client ? b->bell->client : "goldpan";
 }
 
-/* Takes one message, or waits for one a moment.  Returns what it says of the job. */
+/* Takes one message, or waits briefly for a message.  Returns its meaning for the job. */
 static gp_comfy_said listen_to(gp_gen_backend *b, struct gp_comfy_bell *bell, const char *id, double seconds)
 {
     const gp_str *text = NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Any program: a template of words, "draw --prompt {prompt} --seed {seed} -o {out}".  The words are taken apart as a
- * shell does ('...', "...", \), then filled in, then run without a shell, so no prompt can be more than one argument.
- * The program writes {out}; its exit status says whether it did.  A command with {requests} instead is started once
- * (program.c). */
+ * Runs any program from a template of words, "draw --prompt {prompt} --seed {seed} -o {out}".  The words are split
+ * as a shell splits them ('...', "...", \), then filled in, then run without a shell, so a prompt is never more
+ * than one argument.  The program writes {out}; its exit status reports success.  A command with {requests} instead
+ * is started once (program.c). */
 #include "generate/backend.h"
 
 #include "base/clock.h"
@@ -30,7 +30,7 @@ static void put_value(gp_str *s, const gp_gen_request *r, const char *name, size
     } values[] = {{"prompt", r->prompt, 0, 0},
                   {"negative", r->negative ? r->negative : "", 0, 0},
                   {"out", r->out, 0, 0},
-                  {"requests", "-", 0, 0}, /* the usual word for standard input */
+                  {"requests", "-", 0, 0}, /* "-" usually means standard input */
                   {"key", r->key, 0, 0},
                   {"model", r->model ? r->model : "", 0, 0},
                   {"sampler", r->sampler ? r->sampler : "", 0, 0},
@@ -53,10 +53,10 @@ static void put_value(gp_str *s, const gp_gen_request *r, const char *name, size
             gp_str_printf(s, values[i].real ? "%.10g" : "%.0f", values[i].number);
         return;
     }
-    gp_str_printf(s, "{%.*s}", (int)size, name); /* no word of ours: left as it is */
+    gp_str_printf(s, "{%.*s}", (int)size, name); /* not one of our placeholders: keep it */
 }
 
-/* One word of the template from *at, filled in; false at its end. */
+/* Returns the next word of the template from *at, filled in; false: no more words. */
 static bool next_word(const char **at, const gp_gen_request *r, gp_str *word)
 {
     const char *p = *at;
@@ -90,7 +90,7 @@ gp_status gp_gen_spawn(char *const *words, int line, pid_t *child, gp_gen_result
     posix_spawnattr_init(&attributes);
     if (line < 0) {
         posix_spawn_file_actions_addopen(&files, 0, "/dev/null", 0, 0);
-        posix_spawn_file_actions_adddup2(&files, 2, 1); /* keeps its output out of our standard output */
+        posix_spawn_file_actions_adddup2(&files, 2, 1); /* keeps the program's output out of our standard output */
     } else {
         posix_spawn_file_actions_adddup2(&files, line, 0);
         posix_spawn_file_actions_adddup2(&files, line, 1);
@@ -119,7 +119,7 @@ static bool wait_for(gp_gen_backend *b, pid_t child, int *status, bool *late)
         waitpid(child, status, 0);
         return false;
     }
-    if (ended < 0) *status = 127 << 8; /* nobody knows how it ended: then not well */
+    if (ended < 0) *status = 127 << 8; /* the status is unknown: treat it as a failure */
     return true;
 }
 
@@ -182,7 +182,7 @@ static gp_status run(gp_gen_backend *b, char *const *words, const gp_gen_request
     pid_t child;
     int status = 0;
     bool late = false;
-    unlink(r->out); /* what is there afterwards is of this run */
+    unlink(r->out); /* so that a file there afterwards comes from this run */
     if (gp_gen_spawn(words, -1, &child, out) != GP_OK) return GP_OK;
     if (!wait_for(b, child, &status, &late)) {
         if (!late) return gp_fail(err, GP_ERR_STOPPED, "stopped");

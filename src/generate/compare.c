@@ -10,14 +10,14 @@
 
 #include <string.h>
 
-/* Does the prompt contain characters at which some generators change it before they store it?  They mark choices,
- * wildcards, tags, comments and line ends. */
+/* Returns true if the prompt contains characters that make some generators change it before they store it.  These
+ * characters mark choices, wildcards, tags, comments and line ends. */
 static bool may_be_changed(const char *prompt)
 {
     return strpbrk(prompt, "#<$\n\r\t{|\\") != NULL || gp_comfy_graph_has_wildcards(prompt);
 }
 
-/* Does the text contain `part`?  Spaces at the ends and double spaces do not count. */
+/* Returns true if the text contains `part`.  Ignores spaces at the ends and double spaces. */
 static bool holds(const char *text, const char *part)
 {
     gp_str a = GP_STR_INIT, b = GP_STR_INIT;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * AUTOMATIC1111's `parameters`: the prompt, "Negative prompt: ...", then "Steps: 20, Sampler: Euler a, ..." in one
- * line.  goldpan ends that line with "Version: goldpan", by which its reader knows the line however short it is.  The
- * form cannot hold every prompt: blanks at its ends are lost, and a line of it may look like the negative prompt.
- * Where that would happen, both texts are in the settings line once more, as JSON strings. */
+ * line. goldpan ends that line with "Version: goldpan", so that its reader recognises even a short line.  The format
+ * cannot hold every prompt: it loses blanks at the ends, and a line of the prompt may look like the negative
+ * prompt.  Such prompts are also written to the settings line, as JSON strings. */
 #include "generate/generate.h"
 
 #include <string.h>
@@ -14,7 +14,7 @@ static const struct {
              {"Schedule type", "scheduler"},
              {"CFG scale", "cfg_scale"},
              {"Seed", "seed"},
-             {"Width", "width"}, /* only where the other side is not known */
+             {"Width", "width"}, /* only if width or height alone is known */
              {"Height", "height"},
              {"Model hash", "model_hash"},
              {"Model", "model"},
@@ -44,7 +44,7 @@ static void put_text(gp_str *out, const char *text)
     bool quoted = !*text || has_blank_end(text) || strchr("{[", *text);
     for (const char *c = text; *c && !quoted; c++) quoted = (unsigned char)*c < ' ' || strchr(",:\"", *c);
     if (quoted)
-        gp_json_put_string(out, text); /* as the original does */
+        gp_json_put_string(out, text); /* as AUTOMATIC1111 writes it */
     else
         gp_str_puts(out, text);
 }
@@ -63,7 +63,7 @@ static void put_pair(writing *w, const char *name, const gp_json *value)
     gp_str_puts(w->out, ", ");
 }
 
-/* A setting without a name in the original keeps ours. */
+/* Keeps goldpan's name for a setting that AUTOMATIC1111 has no name for. */
 static bool put_other(void *user, const char *key, const gp_json *value)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
@@ -88,7 +88,7 @@ static void put_settings(writing *w)
     gp_json_each(w->settings, put_other, w);
 }
 
-/* Does the text come back as it is, if it stands in its place? */
+/* Returns true if a reader gets the same text back without the JSON copy. */
 static bool is_plain(const char *text)
 {
     return !has_blank_end(text) && !strstr(text, "Negative prompt:");
@@ -98,7 +98,8 @@ void gp_gen_infotext(const gp_gen_request *r, const char *settings_json, gp_str 
 {
     const char *negative = r->negative ? r->negative : "";
     gp_json *settings = NULL;
-    (void)gp_json_parse(settings_json, strlen(settings_json), false, 16, &settings, NULL); /* NULL: no settings, then */
+    (void)gp_json_parse(settings_json, strlen(settings_json), false, 16, &settings,
+                        NULL); /* NULL on an error: no settings */
     gp_str_puts(out, r->prompt);
     if (*negative) gp_str_printf(out, "\nNegative prompt: %s", negative);
     gp_str_putc(out, '\n');

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Opens a back end: finds the protocol of the program at an address, and words the error if it has none. */
+ * Opens a back end: detects the protocol of the program at an address, and writes the error if it has none. */
 #include "generate/backend.h"
 
 #include "base/mem.h"
@@ -63,7 +63,7 @@ static const char *words_of_page(const gp_str *page, const gp_gen_protocol_table
     return "";
 }
 
-/* Sends a GET before any image is requested.  *r is the answer; with code 0 no answer came; `why` says why. */
+/* Sends a GET before any image is requested.  *r: the response; code 0: no response, and `why` has the reason. */
 static gp_status ask(gp_gen_backend *b, const char *path, gp_http_response *r, gp_error *why, gp_error *err)
 {
     double limit = b->o.timeout > 0 ? fmin(b->o.timeout, probe_seconds) : probe_seconds;
@@ -94,7 +94,7 @@ static bool is_json(const gp_http_response *r)
     return is;
 }
 
-/* Tries the protocols in the order of the table, so that a program with several is used by its own. */
+/* Tries the protocols in the order of the table, so that a program with several protocols is used by its own. */
 static gp_status find_out(gp_gen_backend *b, gp_error *err)
 {
     bool locked = false;
@@ -125,8 +125,8 @@ static gp_status find_out(gp_gen_backend *b, gp_error *err)
         b->address);
 }
 
-/* Checks a protocol that the user has given.  A program must answer at the address.  If it does not answer as expected,
- * it is used all the same, unless its front page shows that it is another program. */
+/* Checks a protocol that the user has given.  A program must respond at the address.  An unexpected response is an
+ * error only if the front page shows that it is another program. */
 static gp_status check_given(gp_gen_backend *b, gp_error *err)
 {
     gp_http_response r;
@@ -226,7 +226,8 @@ gp_status gp_gen_open(const gp_gen_options *o, gp_gen_backend **out, gp_error *e
     GP_TRY_GOTO(take_address(b, &web, err));
     if (web && !take_login(b)) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a back end"));
     if (!b->protocol && !web) b->protocol = &gp_gen_command;
-    if (!b->protocol && gp_str_ends(b->address, "/v1")) b->protocol = &gp_gen_openai; /* usual for its clients */
+    if (!b->protocol && gp_str_ends(b->address, "/v1"))
+        b->protocol = &gp_gen_openai; /* clients of OpenAI's API usually take such an address */
     GP_TRY_GOTO(check_words(b, web, err));
     GP_TRY_GOTO(gp_http_open(&b->http, err));
     if (!b->protocol)

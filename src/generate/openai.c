@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The OpenAI images API and its imitators: POST /v1/images/generations.  There is no seed: pictures differ by being
- * asked for again.  What moderation turns down is refused, which no second try changes. */
+ * The OpenAI images API and compatible programs: POST /v1/images/generations.  There is no seed: each request gives
+ * another image.  A request that moderation rejects is not retried. */
 #include "generate/backend.h"
 
 #include <stdio.h>
@@ -20,7 +20,7 @@ static bool is_refusal(const gp_json *wrong)
     return false;
 }
 
-/* Does a 429 mean that the account has no money?  Waiting does not help then. */
+/* Returns true for a 429 that means that the account has no money; waiting does not help then. */
 static bool is_without_money(const gp_json *wrong)
 {
     static const char *const signs[] = {"insufficient_quota", "billing"};
@@ -48,7 +48,8 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     if (r->model && gp_str_starts(r->model, "gpt-image")) gp_gen_put_text(&body, "output_format", "png");
     gp_str_putc(&body, '}');
     if (body.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
-    bool based = gp_str_ends(b->address, "/v1"); /* as clients of this API are given it */
+    bool based =
+        gp_str_ends(b->address, "/v1"); /* clients of OpenAI's API usually take an address that ends with "/v1" */
     GP_TRY_GOTO(gp_gen_call(b, based ? "/images/generations" : "/v1/images/generations", body.data, &answer, out, err));
     if (answer.wrong && answer.code == 400 && is_refusal(answer.wrong)) out->outcome = GP_GEN_REFUSED;
     if (answer.wrong && out->outcome == GP_GEN_RETRY && is_without_money(answer.wrong)) out->outcome = GP_GEN_FAILED;
@@ -72,8 +73,8 @@ out:
     return st;
 }
 
-/* Rejects stable-diffusion.cpp's server if it draws every image from the same seed, its default: all images of a prompt
- * would be equal. */
+/* Rejects stable-diffusion.cpp's server if it uses the same seed for every image, its default.  All images of a
+ * prompt would be equal. */
 static gp_status check_one_seed(gp_gen_backend *b, gp_error *err)
 {
     static const char public_api[] = "https://api.openai.com";

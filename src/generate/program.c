@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * Runs a command with {requests} in it.  The program is started once, so it loads a model once.  goldpan writes one
- * line of JSON for each image to its standard input.  It answers with lines of JSON on its standard output:
+ * line of JSON for each image to its standard input.  The program responds with lines of JSON on its standard
+ * output:
  *
- *   {"part": 0.4}                                     share of the image that is done; may come often
+ *   {"part": 0.4}                                     finished share of the image; may come often
  *   {"settings": {"seed": 1, ...}}                    the file `out` is written; settings may be missing
  *   {"error": "...", "again": false, "refused": true} there is no image; both flags may be missing
  *
- * If the program ends or gives a wrong answer, the next try starts it again. */
+ * If the program ends or gives an invalid response, the next try starts it again. */
 #include "generate/backend.h"
 
 #include "base/clock.h"
@@ -73,7 +74,7 @@ static gp_status start(gp_gen_backend *b, char *const *words, gp_gen_result *out
     return GP_OK;
 }
 
-/* Ends a program that gave no valid answer.  why: what was wrong; NULL: the program ended by itself. */
+/* Ends a program that gave no valid response.  why: the reason; NULL: the program ended by itself. */
 static gp_status drop(gp_gen_backend *b, const char *name, const char *why, gp_gen_result *out)
 {
     int status = end(b->program, why != NULL);
@@ -98,7 +99,7 @@ static bool send_line(gp_gen_program *p, const gp_str *line)
 
 typedef enum hearing { HEARD, ENDED, LATE, STOPPED, TOO_LONG } hearing;
 
-/* Waits for the next line, which is then at the beginning of p->in; *size: its size without the line end. */
+/* Waits for the next line, which is then at the start of p->in; *size: its size without the line end. */
 static hearing hear(gp_gen_backend *b, gp_gen_program *p, double deadline, size_t *size)
 {
     for (size_t seen = 0;;) {

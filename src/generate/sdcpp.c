@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * stable-diffusion.cpp's own jobs: POST /sdcpp/v1/img_gen gives an id; GET /sdcpp/v1/jobs/ID until it is completed. */
+ * stable-diffusion.cpp's own jobs: POST /sdcpp/v1/img_gen returns an id; GET /sdcpp/v1/jobs/ID until the job is
+ * completed. */
 #include "generate/backend.h"
 
 #include "base/clock.h"
@@ -9,7 +10,7 @@
 #include <string.h>
 
 static const double most_look = 0.5, check_seconds = 10;
-enum { MISSES = 5 /* looks at a job in a row that may fail */ };
+enum { MISSES = 5 /* polls of a job in a row that may fail */ };
 
 static void put_request(const gp_gen_request *r, gp_str *s)
 {
@@ -43,7 +44,7 @@ static void put_request(const gp_gen_request *r, gp_str *s)
     gp_str_putc(s, '}');
 }
 
-/* One look at the job; *done when it came to an end. */
+/* Polls the job once; *done: the job has ended. */
 static gp_status look(gp_gen_backend *b, const char *path, const gp_gen_request *r, int *misses, bool *done,
                       gp_gen_result *out, gp_error *err)
 {
@@ -52,12 +53,12 @@ static gp_status look(gp_gen_backend *b, const char *path, const gp_gen_request 
     *done = true;
     GP_TRY_GOTO(gp_gen_call(b, path, NULL, &answer, out, err));
     if (answer.code == 410 || answer.code == 404) {
-        gp_gen_set_result(out, GP_GEN_RETRY,
-                          "the server has forgotten the job"); /* restarted, perhaps: then ask anew */
+        /* Perhaps the server was restarted: send the job again. */
+        gp_gen_set_result(out, GP_GEN_RETRY, "the server has forgotten the job");
         goto out;
     }
     if (!answer.root) {
-        *done = ++*misses > MISSES || out->outcome == GP_GEN_FAILED; /* the job draws on: look again */
+        *done = ++*misses > MISSES || out->outcome == GP_GEN_FAILED; /* the job may still be running: poll again */
         goto out;
     }
     *misses = 0;
@@ -112,7 +113,7 @@ out:
     return st;
 }
 
-/* Checks a name before the first request, because the server draws with its default if it does not know the name. */
+/* Checks a name before the first request, because the server uses its default for a name that it does not know. */
 static gp_status check_name(const gp_json *names, const char *name, const char *what, gp_error *err)
 {
     gp_str all = GP_STR_INIT;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * SwarmUI: a session, then POST /API/GenerateText2Image, which names the pictures; each is fetched from there. */
+ * SwarmUI: opens a session; POST /API/GenerateText2Image returns the names of the images; then each image is
+ * fetched. */
 #include "generate/backend.h"
 
 #include "base/mem.h"
@@ -31,7 +32,7 @@ static void put_request(const gp_gen_backend *b, const gp_gen_request *r, gp_str
     gp_gen_put_text(s, "sampler", r->sampler);
     gp_gen_put_text(s, "scheduler", r->scheduler);
     gp_gen_put_text(s, "refinermodel", r->refiner);
-    gp_gen_put_real(s, "refinercontrolpercentage", 1 - r->refiner_at); /* the share that is the refiner's */
+    gp_gen_put_real(s, "refinercontrolpercentage", 1 - r->refiner_at); /* the refiner's share of the steps */
     gp_str_putc(s, '}');
 }
 
@@ -60,7 +61,7 @@ static gp_status make_once(gp_gen_backend *b, const gp_gen_request *r, bool *exp
         GP_TRY_GOTO(gp_gen_take_base64(gp_json_at(gp_json_get(answer.root, "images"), 0), out, err));
     else {
         if (*image != '/') gp_str_putc(&path, '/');
-        gp_http_put_escaped(&path, image, "-_.~/"); /* file names of prompts: blanks and all */
+        gp_http_put_escaped(&path, image, "-_.~/"); /* file names are made from prompts, so they contain blanks */
         if (path.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
         GP_TRY_GOTO(gp_gen_fetch(b, path.data, out, err));
     }
@@ -76,7 +77,7 @@ out:
     return st;
 }
 
-/* Sessions end with the server: one new one is asked for. */
+/* A session ends when the server restarts; then opens one new session. */
 static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result *out, gp_error *err)
 {
     bool expired;
