@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Smooth shapes on RGB pixels, by signed distance: each pixel near a shape asks how far its centre is from the edge. */
+ * Draws smooth shapes on RGB pixels.  For each pixel near a shape it computes the distance of the pixel's centre to
+ * the edge. */
 #include "report/draw.h"
 #include "base/mem.h"
 #include <math.h>
@@ -41,7 +42,7 @@ void gp_canvas_blend(gp_canvas *canvas, int64_t x, int64_t y, gp_colour colour, 
     p[2] = mix(p[2], colour.b, coverage);
 }
 
-/* Distance of (px, py) to a box with round corners: negative inside. */
+/* Returns the distance of (px, py) to a box with round corners; negative inside the box. */
 static float box_distance(float px, float py, float x, float y, float w, float h, float radius)
 {
     float dx = fabsf(px - (x + w / 2)) - (w / 2 - radius), dy = fabsf(py - (y + h / 2)) - (h / 2 - radius);
@@ -84,7 +85,7 @@ void gp_canvas_stroke(gp_canvas *canvas, const float *points, size_t n, float wi
     for (int64_t py = (int64_t)floorf(y0 - reach); py <= (int64_t)ceilf(y1 + reach); py++)
         for (int64_t px = (int64_t)floorf(x0 - reach); px <= (int64_t)ceilf(x1 + reach); px++) {
             float d = INFINITY;
-            for (size_t i = 0; i + 1 < n || i == 0; i++) /* a single point is a dot */
+            for (size_t i = 0; i + 1 < n || i == 0; i++) /* a single point becomes a dot */
                 d = fminf(d, segment_distance((float)px + 0.5f, (float)py + 0.5f, points + 2 * i,
                                               points + 2 * (i + 1 < n ? i + 1 : i)));
             gp_canvas_blend(canvas, px, py, colour, 0.5f + width / 2 - d);

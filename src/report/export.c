@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Export: the picked files into a folder, and tables of them.  Two passes over the rows: the first finds which settings
- * there are (they become columns), the second places files and writes rows.  Nothing in the folder is overwritten but
- * goldpan's own tables; a second export does only what is missing. */
+ * Exports the picked files and tables of them into a folder.  The first pass over the rows finds the settings, which
+ * become columns.  The second pass places files and writes rows.  Only goldpan's own tables are overwritten.  A
+ * second export adds only what is missing. */
 #include "report/report.h"
 
 #include "base/clock.h"
@@ -17,7 +17,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define COLUMNS_MAX 200 /* more kinds of settings than that stay in picks.jsonl */
+#define COLUMNS_MAX 200 /* maximum number of settings that become columns; picks.jsonl has them all */
 
 typedef struct column_set {
     char **names; /* owned, sorted */
@@ -57,15 +57,15 @@ typedef struct export_run {
     column_set columns;
     gp_table_writer *tables;
     gp_export_files *places;
-    struct stat folder; /* of the export; zero if it cannot be read */
+    struct stat folder; /* status of the export's folder; zero if it cannot be read */
     gp_report counts;
     gp_str names; /* files that this export placed or found in the folder, one on each line */
     uint64_t total;
     gp_progress_meter ticker;
 } export_run;
 
-/* Put the row's file into the folder; *name stays NULL where that failed, which is counted and kept on record (if the
- * catalog can be written). */
+/* Places the row's file in the folder.  After a failure *name stays NULL; the failure is counted, and recorded if the
+ * catalog can be written. */
 static gp_status place_row(export_run *r, const gp_row *row, char **name, gp_error *err)
 {
     gp_error why = {0};
@@ -117,7 +117,7 @@ static gp_status on_row(export_run *r, const gp_row *row, gp_error *err)
                                                                         : gp_fail(err, GP_ERR_STOPPED, "stopped");
 }
 
-/* Visit the rows to be exported: the first pass (tables NULL) counts and finds columns, the second exports. */
+/* Visits the rows to export.  The first pass (tables NULL) counts rows and finds columns; the second pass exports. */
 static gp_status each_row(export_run *r, gp_error *err)
 {
     gp_query query = GP_QUERY_DEFAULTS;
@@ -131,7 +131,7 @@ static gp_status each_row(export_run *r, gp_error *err)
     for (;;) {
         GP_TRY_GOTO(gp_cat_rows_next(rows, &row, err));
         if (!row) break;
-        bool by_hand = row->flag > 0 || r->options->min_stars; /* a person's choice needs no score */
+        bool by_hand = row->flag > 0 || r->options->min_stars; /* your picks need no score */
         if (!row->has_score && !by_hand) continue;
         if (!r->tables) r->total++;
         if (r->tables)
@@ -165,7 +165,7 @@ gp_status gp_report_export(gp_catalog *cat, const gp_export_options *options, gp
     gp_progress_meter_finish(&r.ticker);
 out:
     gp_table_writer_abort(r.tables);
-    if (r.names.size) { /* also after a stop */
+    if (r.names.size) { /* the list is also written after a stop */
         gp_status listed = gp_own_names_add(options->folder, &r.names, st == GP_OK ? err : NULL);
         if (st == GP_OK) st = listed;
     }

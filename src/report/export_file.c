@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * One file into the export folder, without ever overwriting: link() and symlink() refuse an existing name by
- * themselves, and a copy is written under a hidden name first and then renamed to its own if that is free.  A second
- * export finds the same names again, since files that are there already are recognised by their content.  Only files
- * whose content is the one on record are placed (original.h).  The check reads the open file; the target of a new link
- * must then be that same file. */
+ * Places one file in the export folder without overwriting any file.  link() and symlink() fail if the name exists.
+ * A copy is written under a hidden name and then renamed if its own name is free.  A second export recognises files
+ * in the folder by their content, so it finds the same names again.  Only files with the content on record are placed
+ * (original.h).  The check reads the open file; the target of a new link must then be that same file. */
 #include "report/export.h"
 
 #include "base/file.h"
@@ -27,8 +26,8 @@ enum { LONGEST_NAME = 255, LONGEST_EXTENSION = 16 };
 struct gp_export_files {
     const char *folder; /* borrowed */
     gp_export_mode mode;
-    size_t longest;  /* most bytes of a name */
-    uint64_t *slots; /* [slot_count], 0: free */
+    size_t longest;  /* maximum bytes of a name */
+    uint64_t *slots; /* [slot_count] hashes; 0: free slot */
     size_t slot_count, used;
 };
 
@@ -114,7 +113,7 @@ static char *numbered(const char *base, unsigned number, size_t longest)
     return gp_str_take(&s);
 }
 
-/* Does `target` already hold this image?  A file that cannot be read counts as another image. */
+/* Sets *same if `target` holds this image.  A file that cannot be read counts as another image. */
 static gp_status is_there(const char *target, const gp_hash *hash, bool *same, gp_error *err)
 {
     int file = -1;
@@ -147,7 +146,7 @@ static int hard_link(int file, const char *source, const char *target)
     char open_file[40];
     snprintf(open_file, sizeof open_file, "/proc/self/fd/%d", file);
     if (linkat(AT_FDCWD, open_file, AT_FDCWD, target, AT_SYMLINK_FOLLOW) == 0) return 0;
-    return errno == ENOENT ? link(source, target) : -1; /* no /proc here */
+    return errno == ENOENT ? link(source, target) : -1; /* this system has no /proc */
 }
 
 static bool leads_to(const char *target, int file)

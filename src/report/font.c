@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT
- * A small sans-serif of our own, drawn with a round pen, so that sheets need neither a font file nor a font library.
+ * A small sans-serif font drawn with a round pen, so that sheets need neither a font file nor a font library.
  *
- * A glyph is a list of strokes on a grid where capitals are 14 units high, small letters 10, and tails reach to -4:
- *     x,y                  a point; points of a stroke are joined by lines
- *     (cx,cy,rx,ry,a,b)    an elliptic arc from angle a to b in degrees, counter-clockwise if b > a
- *     *x,y                 a dot, a little wider than the pen
- *     /                    lifts the pen
- * ASCII, the letters of Latin-1 (letter + accent) and some typographic signs are drawn; all else is an empty box. */
+ * A glyph is a list of strokes on a grid.  Capitals are 14 units high, small letters 10, and tails reach to -4:
+ *   x,y: a point; lines join the points of a stroke
+ *   (cx,cy,rx,ry,a,b): an elliptic arc from angle a to b in degrees, counter-clockwise if b > a
+ *   *x,y: a dot, a little wider than the pen
+ *   /: lifts the pen
+ * Glyphs exist for ASCII, the letters of Latin-1 (letter + accent) and some typographic signs.  All other characters
+ * become an empty box. */
 #include "report/draw.h"
 #include "base/str.h"
 #include <math.h>
 #include <string.h>
 
 typedef struct glyph {
-    float width; /* of the strokes' centre lines; the space beside a glyph comes on top */
+    float width; /* width of the strokes' centre lines, without the space beside the glyph */
     const char *strokes;
 } glyph;
 
@@ -98,11 +99,12 @@ static const struct { uint32_t cp; glyph glyph; } signs[] = {
 };
 
 /* Latin-1 letters from U+00C0 on: the letter, then its accent ("`" grave, "'" acute, "^", "~", ":" diaeresis, "o" ring,
- * "," cedilla); '.' where a letter has no such form. */
+ * "," cedilla); '.' where a letter is not made of a letter and an accent. */
 static const char latin1[] =
     "A`A'A^A~A:Ao..C,E`E'E^E:I`I'I^I:..N~O`O'O^O~O:....U`U'U^U:Y'...."
     "a`a'a^a~a:ao..c,e`e'e^e:i`i'i^i:..n~o`o'o^o~o:....u`u'u^u:y'..y:";
-/* Above a small letter, x from the letter's middle; capitals lift it by 4. */
+/* Strokes of the accents above a small letter; x is relative to the letter's middle.  Above capitals they are 4 units
+ * higher. */
 static const struct { char mark; const char *strokes; } accents[] = {
     {'`', "-1.8,14.4 0.6,12.2"}, {'\'', "1.8,14.4 -0.6,12.2"}, {'^', "-2.2,12.2 0,14.4 2.2,12.2"},
     {'~', "-2.6,12.6 (-1.3,12.6,1.3,1.1,180,0) (1.3,12.6,1.3,1.1,180,360)"}, {':', "*-1.9,13.2 / *1.9,13.2"},
@@ -110,7 +112,7 @@ static const struct { char mark; const char *strokes; } accents[] = {
 };
 /* clang-format on */
 
-static const float SIDE = 3.7f; /* space between two glyphs, the pen's width included */
+static const float SIDE = 3.7f; /* space between two glyphs in units, including the pen's width */
 
 /* ------------------------------------------------------------------ which glyph */
 
@@ -121,7 +123,7 @@ static const char *accent_strokes(char mark)
     return NULL;
 }
 
-/* The glyph of a code point, and its accent's strokes or NULL. */
+/* Returns the glyph of a code point, and the strokes of its accent or NULL. */
 static const glyph *find_glyph(uint32_t cp, const char **accent, bool *capital)
 {
     *accent = NULL;
@@ -139,7 +141,7 @@ static const glyph *find_glyph(uint32_t cp, const char **accent, bool *capital)
     return &unknown;
 }
 
-/* Line breaks and other controls are spaces. */
+/* Returns the next code point.  Line breaks and other control characters become spaces. */
 static uint32_t next_code(const char *text, size_t size, size_t *used)
 {
     uint32_t cp = 0;
@@ -175,7 +177,7 @@ enum { MAX_POINTS = 160 };
 typedef struct pen {
     gp_canvas *canvas;
     const gp_face *face;
-    float x, y; /* of the glyph's origin, in pixels */
+    float x, y; /* position of the glyph's origin in pixels */
     float points[2 * MAX_POINTS];
     size_t n;
 } pen;
@@ -236,7 +238,7 @@ float gp_font_draw(gp_canvas *canvas, const gp_face *face, float x, float y, con
         const char *accent;
         bool capital;
         const glyph *g = find_glyph(next_code(text + i, size - i, &used), &accent, &capital);
-        /* Stems on whole pixels: sharp edges matter more than exact spacing at this size. */
+        /* Stems lie on whole pixels: at this size sharp edges matter more than exact spacing. */
         float at = floorf(x + left) + 0.5f;
         draw_strokes(canvas, face, at, y, g->strokes);
         if (accent)
@@ -248,7 +250,7 @@ float gp_font_draw(gp_canvas *canvas, const gp_face *face, float x, float y, con
 
 /* ------------------------------------------------------------------ lines */
 
-/* Bytes of text that fit into width. */
+/* Returns the number of bytes of text that fit into the width. */
 static size_t fit(const gp_face *face, const char *text, size_t size, float width)
 {
     size_t end = 0, used;
@@ -277,7 +279,7 @@ size_t gp_font_wrap(const gp_face *face, const char *text, float width, size_t l
             if (take == 0) take = end; /* one long word: break it anywhere */
             end = take;
         }
-        if (end == 0 && !cut) break; /* not even one glyph fits */
+        if (end == 0 && !cut) break; /* the line is too narrow for a single glyph */
         if (line) line(user, count, text, take, cut);
         count++;
         if (cut) break;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Checks that a file is an image of the catalog before its bytes are given out. */
+ * Checks that a file is an image of the catalog before its bytes are output. */
 #include "report/original.h"
 
 #include "base/mem.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The only way to read an image's bytes for output: exports, sites, sheets, tours, the explorer.  A catalog may come
- * from a stranger and name any path.  So a file is given out only if it is regular, begins like an image, and its whole
- * content has the hash on record.  A stranger cannot know the hash of a file that he does not have. */
+ * from another person and name any path.  So a file is output only if it is regular, begins like an image, and its
+ * whole content has the hash on record.  Nobody can write the hash of a file that he does not have. */
 #ifndef GP_REPORT_ORIGINAL_H
 #define GP_REPORT_ORIGINAL_H
 

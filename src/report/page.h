@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The explorer's page as tools/embed.py puts it into the program: index.html and what it asks for. */
+ * The explorer's page: index.html and the files that it loads.  tools/embed.py builds them into the program. */
 #ifndef GP_REPORT_PAGE_H
 #define GP_REPORT_PAGE_H
 
@@ -14,13 +14,13 @@
 
 typedef struct gp_page_file {
     const char *name; /* "index.html", "assets/index-3f2a9c.js" */
-    const char *type; /* for Content-Type */
+    const char *type; /* value of the Content-Type header */
     const unsigned char *bytes;
     size_t size;
-    bool gzip; /* the bytes are packed */
+    bool gzip; /* the bytes are compressed with gzip */
 } gp_page_file;
 
-extern const gp_page_file gp_page_files[]; /* by name */
+extern const gp_page_file gp_page_files[]; /* sorted by name */
 extern const size_t gp_page_file_count;
 
 #endif

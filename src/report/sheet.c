@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * The contact sheet: a row a prompt, its candidates from best to worst, the pick in a coloured frame with a check mark,
- * the score under each.  Rows come in order of gain, the pick's score minus the median of its prompt: where choosing
- * mattered most stands on top.
+ * The contact sheet has one row for each prompt: its candidates from best to worst, each with its score.  The pick
+ * has a coloured frame and a check mark.  Rows are sorted by gain, the pick's score minus the median of its prompt,
+ * so the prompts where the selection mattered most come first.
  *
- * Everything is measured first (layout), then drawn; pictures are decoded one at a time.  A candidate that cannot be
- * read, or whose file is not the one that was scored, is a grey box that says why, and is counted.  Same catalog, same
- * files, same options: same bytes. */
+ * The layout is computed first, then drawn.  Images are decoded one at a time.  A candidate that cannot be read, or
+ * whose file has changed since it was scored, becomes a grey box with the reason, and is counted.  The same catalog,
+ * files and options give the same bytes. */
 #include "report/report.h"
 #include "report/draw.h"
 #include "report/sheet.h"
@@ -26,15 +26,15 @@ static const gp_colour PAPER = {0xfa, 0xf9, 0xf6}, INK = {0x22, 0x25, 0x2a}, MUT
                        HAIRLINE = {0xe6, 0xe3, 0xdc}, GREY = {0xe7, 0xe5, 0xe0}, WHITE = {0xff, 0xff, 0xff},
                        GOLD = {0xd9, 0x92, 0x0a};
 
-/* Lengths in pixels, all of them multiples of `scale`. */
+/* Lengths in pixels, all multiples of `scale`. */
 typedef struct layout {
     float scale;
     gp_face title, subtitle, prompt, score, best, reason;
-    float margin, gap;    /* around the sheet, between candidates */
-    float header, line;   /* heights of the head and of a line of the prompt */
-    float below, between; /* from a picture to the next row's rule: score line, and white */
+    float margin, gap;    /* space around the sheet; space between candidates */
+    float header, line;   /* height of the header; height of a line of the prompt */
+    float below, between; /* height of the score line; height of the space before the next row's rule */
     uint32_t thumb, width, height;
-    size_t rows; /* that fit */
+    size_t rows; /* rows that fit into the sheet's limits */
 } layout;
 
 /* ------------------------------------------------------------------ measuring */
@@ -50,7 +50,7 @@ static uint32_t tallest(const layout *l, const gp_sheet_row *row)
     return most;
 }
 
-/* The words on the right of the prompt: how many are left out, and what the pick gains. */
+/* Writes the text to the right of the prompt: how many candidates are left out, and the pick's gain. */
 static void gain_text(const gp_sheet_row *row, char *text, size_t size)
 {
     text[0] = 0;
@@ -66,7 +66,7 @@ static void gain_text(const gp_sheet_row *row, char *text, size_t size)
     }
 }
 
-/* What they leave to the prompt. */
+/* Returns the width that remains for the prompt beside that text. */
 static float text_width(const layout *l, const gp_sheet_row *row)
 {
     char text[96];
@@ -102,7 +102,7 @@ static void layout_init(layout *l, uint32_t thumb, uint32_t columns)
     l->width = (uint32_t)(content + 2 * l->margin);
 }
 
-/* How many rows the limits of a sheet hold, and the height. */
+/* Computes how many rows fit into the sheet's limits, and the sheet's height. */
 static void layout_fit(layout *l, const gp_sheet_rows *rows)
 {
     uint64_t height = (uint64_t)l->header;
@@ -137,7 +137,7 @@ static void draw_right(gp_canvas *canvas, const gp_face *face, float x, float y,
     gp_font_draw(canvas, face, x - 2 - gp_font_width(face, text, strlen(text)), y, text, strlen(text));
 }
 
-/* A gold disc with a check mark, centred at (x, y). */
+/* Draws a gold disc with a check mark, centred at (x, y). */
 static void draw_check(gp_canvas *canvas, float x, float y, float radius)
 {
     float r = radius;
@@ -156,7 +156,7 @@ static void draw_unreadable(gp_canvas *canvas, const layout *l, float x, float y
     if (room >= step) gp_font_wrap(&l->reason, why, (float)w - 2 * pad, (size_t)(room / step), draw_line, &d);
 }
 
-/* One candidate with its top left corner at (x, y); false if it could not be read. */
+/* Draws one candidate with its top left corner at (x, y).  Returns false if the image could not be read. */
 static bool draw_cell(gp_canvas *canvas, const layout *l, const gp_sheet_cell *cell, float x, float y, uint32_t row_h,
                       gp_status *fatal, gp_error *err)
 {
@@ -187,7 +187,7 @@ static bool draw_cell(gp_canvas *canvas, const layout *l, const gp_sheet_cell *c
     return st == GP_OK;
 }
 
-/* "DIR" of DIR/.goldpan/catalog.db, else the catalog's own name. */
+/* Returns the sheet's title: "DIR" for DIR/.goldpan/catalog.db, else the catalog's own name. */
 static char *sheet_title(const char *path)
 {
     char *absolute = gp_path_absolute(path), *folder = absolute ? gp_path_folder(absolute) : NULL, *title = NULL;
@@ -229,7 +229,7 @@ out:
     return st;
 }
 
-/* Prompt and gain above the candidates; returns the top of the pictures. */
+/* Draws prompt and gain above the candidates.  Returns the top of the images. */
 static float draw_prompt(gp_canvas *canvas, const layout *l, const gp_sheet_row *row, float y)
 {
     char text[96];
@@ -280,7 +280,7 @@ static gp_status check_options(gp_catalog *cat, const gp_sheet_options *o, bool 
         return gp_fail(err, GP_ERR_USAGE, "a thumbnail of %u pixels: it must be 16 to 2048", (unsigned)o->thumb);
     if (o->max_candidates < 1 || o->max_candidates > 1000)
         return gp_fail(err, GP_ERR_USAGE, "%u candidates in a row: it must be 1 to 1000", (unsigned)o->max_candidates);
-    /* The sheet replaces what it made before, but never one of the images. */
+    /* The sheet may replace an older sheet, but never an image of the catalog. */
     gp_query query = GP_QUERY_DEFAULTS;
     gp_rows *rows = NULL;
     const gp_row *row = NULL;
@@ -297,7 +297,7 @@ gp_status gp_report_sheet(gp_catalog *cat, const gp_sheet_options *options, gp_r
 {
     gp_status st;
     bool jpeg = false;
-    char *scorer = NULL; /* by which the picks were made: their scores are shown */
+    char *scorer = NULL; /* the scorer of the picks, whose scores are shown */
     gp_sheet_rows rows = {0};
     gp_canvas canvas = {0};
     gp_report counts = {0};

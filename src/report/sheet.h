@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Private to the report room: what the contact sheet shows (sheet_rows.c) and how it is drawn (sheet.c). */
+ * Private to the report module: the rows of the contact sheet (sheet_rows.c); sheet.c draws them. */
 #ifndef GP_REPORT_SHEET_H
 #define GP_REPORT_SHEET_H
 
@@ -10,43 +10,42 @@ typedef struct gp_sheet_cell {
     char *path; /* owned */
     gp_hash hash;
     double score;
-    uint32_t width, height, orientation; /* as stored */
+    uint32_t width, height, orientation; /* as stored in the file, before the orientation is applied */
     bool picked;
 } gp_sheet_cell;
 
 typedef struct gp_sheet_row {
     char *prompt;         /* owned */
     gp_sheet_cell *cells; /* owned; best first */
-    size_t count;         /* of cells: at most the columns asked for */
-    uint64_t candidates;  /* that were ranked, shown or not */
+    size_t count;         /* number of cells, at most the requested columns */
+    uint64_t candidates;  /* ranked candidates, shown or not */
     double gain;          /* best pick's score minus the median of the prompt */
-    char *note;           /* owned; what stands at the right instead of the gain; or NULL */
+    char *note;           /* owned; text shown at the right instead of the gain; or NULL */
 } gp_sheet_row;
 
 typedef struct gp_sheet_rows {
-    gp_sheet_row *rows; /* by gain, largest first; equal ones by prompt */
+    gp_sheet_row *rows; /* sorted by gain, largest first; equal gains by prompt */
     size_t count, capacity;
-    uint64_t prompts, images; /* in all: prompts with a pick, and their candidates */
-    uint32_t columns;         /* of the widest row */
-    const char *one, *many;   /* what a row is */
+    uint64_t prompts, images; /* totals: prompts with a pick; their candidates */
+    uint32_t columns;         /* columns of the widest row */
+    const char *one, *many;   /* singular and plural word for a row, such as "prompt" and "prompts" */
 } gp_sheet_rows;
 
-/* The `capacity` rows that gain most, with at most `columns` cells each (their picks come before unpicked ones when
- * both do not fit), by this scorer. */
+/* Collects the `capacity` rows with the largest gain by this scorer, with at most `columns` cells each.  If not all
+ * cells fit, picks come before unpicked images. */
 gp_status gp_sheet_collect(gp_catalog *cat, const char *scorer, size_t capacity, size_t columns, gp_sheet_rows *out,
                            gp_error *err);
-/* The same of the slices or categories found last by this scorer, in the order in which they were found; as many as
- * there is room for. */
+/* Collects rows of the slices or categories of this scorer's last analysis, in the analysis' order, as many as fit. */
 gp_status gp_sheet_collect_found(gp_catalog *cat, const char *scorer, gp_sheet_by by, size_t capacity, size_t columns,
                                  gp_sheet_rows *out, gp_error *err);
-/* Fill a cell from a row of the catalog; its path is owned. */
+/* Fills a cell from a row of the catalog.  The cell owns its path. */
 gp_status gp_sheet_cell_fill(gp_sheet_cell *cell, const gp_row *row, gp_error *err);
 void gp_sheet_rows_clear(gp_sheet_rows *rows);
 
-/* Size of a cell's picture, turned upright: the longest side is `thumb`. */
+/* Computes the size of a cell's image, turned upright: the longest side is `thumb`. */
 void gp_sheet_picture_size(const gp_sheet_cell *cell, uint32_t thumb, uint32_t *w, uint32_t *h);
-/* The cell's picture, upright, its longest side `thumb`: [*h, *w, 3] in *out, owned.  err->message: why not, in few
- * words. */
+/* Decodes the cell's image, upright, its longest side `thumb`, into *out [*h, *w, 3], owned.  err->message: the
+ * reason in a few words. */
 gp_status gp_sheet_picture(const gp_sheet_cell *cell, uint32_t thumb, uint8_t **out, uint32_t *w, uint32_t *h,
                            gp_error *err);
 

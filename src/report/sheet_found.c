@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Rows of a contact sheet that are slices or categories, with their best images: one pass over the catalog's rows, best
- * first, fills them. */
+ * Rows of a contact sheet that are slices or categories, with their best images.  One pass over the catalog's rows,
+ * best first, fills them. */
 #include "base/mem.h"
 #include "base/str.h"
 #include "catalog/analysis.h"
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Image -> row of the sheet. */
+/* Assigns an image to a row of the sheet. */
 typedef struct member {
     int64_t image;
     size_t row;
@@ -20,7 +20,7 @@ typedef struct member {
 typedef struct collector {
     gp_sheet_rows *out;
     size_t columns;
-    member *members; /* sorted by image before it is asked */
+    member *members; /* sorted by image before the first search */
     size_t count, capacity;
     gp_status status;
     gp_error error;
@@ -32,7 +32,7 @@ static bool no_memory(collector *c)
     return false;
 }
 
-/* A row more; NULL when the sheet is full or there is no memory (then status says so). */
+/* Adds a row.  Returns NULL if the sheet is full or memory is short; `status` tells which. */
 static gp_sheet_row *add_row(collector *c, const char *title, char *note)
 {
     c->out->prompts++;
@@ -66,7 +66,8 @@ static bool take_slice(void *user, const gp_analysis_slice *s)
 {
     collector *c = user;
     gp_str note = GP_STR_INIT;
-    if (s->category) return true; /* too many, and smaller than a row */
+    /* slices within categories would be too many rows, each with few images */
+    if (s->category) return true;
     gp_str_printf(&note, "%+.2f", s->lift);
     if (!isnan(s->low)) gp_str_printf(&note, " (%+.2f to %+.2f)", s->low, s->high);
     gp_str_printf(&note, " \u00b7 %u %s%s", s->support, gp_plural(s->support, "image", "images"),
@@ -91,7 +92,7 @@ static bool take_category(void *user, const gp_analysis_category *k)
     return c->status == GP_OK;
 }
 
-/* Categories are on record by image, not the other way round. */
+/* The catalog stores each image's category, so the members are collected image by image. */
 static gp_status category_members(gp_catalog *cat, const char *scorer, collector *c, gp_error *err)
 {
     gp_cat_image_stats *standings = NULL;
@@ -110,7 +111,7 @@ static int by_image(const void *a, const void *b)
     return p->image != q->image ? (p->image > q->image) - (p->image < q->image) : (p->row > q->row) - (p->row < q->row);
 }
 
-/* First of an image's members, count at the end if it has none. */
+/* Returns the index of an image's first member; `count`: the image has no member. */
 static size_t first_member(const collector *c, int64_t image)
 {
     size_t low = 0, high = c->count;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Which prompts a contact sheet shows: rows come out of the catalog prompt by prompt, best first; each prompt's gain is
- * known when it ends, and only those that gain most are kept, so memory does not grow with the catalog. */
+ * Selects the prompts of a contact sheet.  The catalog gives rows prompt by prompt, best first.  The gain of a prompt
+ * is known when its last row is read.  Only the prompts with the largest gain are kept, so memory does not grow with
+ * the catalog. */
 #include "report/sheet.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -27,7 +28,7 @@ void gp_sheet_rows_clear(gp_sheet_rows *rows)
 typedef struct group {
     gp_sheet_row row;
     size_t columns;
-    double *scores; /* [candidates], best first */
+    double *scores; /* [candidates] scores, best first */
     size_t capacity;
     bool has_pick;
     double best_pick;
@@ -78,7 +79,7 @@ static gp_status group_add(group *g, const gp_row *row, gp_error *err)
     if (g->row.count < g->columns) {
         GP_TRY(gp_sheet_cell_fill(&g->row.cells[g->row.count], row, err));
         g->row.count++;
-    } else if (row->picked) { /* a pick beyond the last column takes the place of the last that is none */
+    } else if (row->picked) { /* a pick beyond the last column replaces the last image that is not picked */
         size_t i = g->row.count;
         while (i > 0 && g->row.cells[i - 1].picked) i--;
         if (i == 0) return GP_OK;
@@ -92,8 +93,8 @@ static gp_status group_add(group *g, const gp_row *row, gp_error *err)
     return GP_OK;
 }
 
-/* The prompt is complete: keep it if it is among those that gain most.  Insertion behind equals keeps the order of
- * prompts among them. */
+/* Called after a prompt's last row: keeps the prompt if its gain is among the largest.  A new row goes after rows of
+ * the same gain, which keeps them in the order of the prompts. */
 static void group_end(group *g, gp_sheet_rows *out)
 {
     size_t n = (size_t)g->row.candidates, at = out->count;
@@ -133,7 +134,7 @@ gp_status gp_sheet_collect(gp_catalog *cat, const char *scorer, size_t capacity,
         bool other = !row || !row->prompt || (g.row.prompt && strcmp(g.row.prompt, row->prompt) != 0);
         if (g.row.prompt && other) group_end(&g, &rows);
         if (!row) break;
-        if (!row->prompt || row->rank == 0) continue; /* no prompt, no score, or gone */
+        if (!row->prompt || row->rank == 0) continue; /* the image has no prompt or no score, or its file is missing */
         if (!g.row.prompt) GP_TRY_GOTO(group_begin(&g, row->prompt, err));
         GP_TRY_GOTO(group_add(&g, row, err));
     }

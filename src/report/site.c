@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What is in a site: the page, the catalog's columns, thumbnails, images.  Pictures are made by threads, each taking
- * the next row; what they write does not depend on who took it. */
+ * Writes the files of a site: the page, the catalog's columns, thumbnails, images.  Threads make the images; each
+ * takes the next row.  The output does not depend on which thread made an image. */
 #include "report/site.h"
 
 #include "base/clock.h"
@@ -43,9 +43,9 @@ typedef struct site {
     atomic_size_t next, done;
     atomic_bool stop;
     pthread_mutex_t lock;
-    failed_row *failed; /* [failed_count], room for n */
+    failed_row *failed; /* [failed_count] rows; memory for n rows */
     atomic_size_t failed_count;
-    gp_error fatal; /* of a thread: the site cannot be made */
+    gp_error fatal; /* error of a thread that ends the whole site */
 } site;
 
 /* ------------------------------------------------------------------ the page and its data */
@@ -86,7 +86,7 @@ static gp_status put_page(const site *s, gp_error *err)
     return GP_OK;
 }
 
-/* A text table, each text cut by `cut`: where things lie on somebody's disk is nobody's business. */
+/* Writes a text table, each text shortened by `cut`, because a site must not show folder paths. */
 static gp_status put_texts(const site *s, const char *name, const void *table, const char *(*cut)(const char *),
                            gp_error *err)
 {
@@ -151,7 +151,7 @@ static gp_status put_details(const site *s, gp_error *err)
 
 static gp_status put_manifest(const site *s, uint32_t near_k, gp_error *err)
 {
-    static const char *const extensions[] = {NULL, "jpg", "none"}; /* as gp_site_images */
+    static const char *const extensions[] = {NULL, "jpg", "none"}; /* indexed by gp_site_images */
     gp_str json = GP_STR_INIT;
     gp_view_manifest manifest = {.readonly = true,
                                  .revision = 1,
@@ -184,9 +184,9 @@ typedef struct picture {
     const site *site;
     size_t row;
     char *path, hex[33];
-    gp_bytes bytes;   /* the file */
-    gp_pixels pixels; /* decoded from it */
-    bool unwritten;   /* the site's disk is at fault, not the picture */
+    gp_bytes bytes;   /* bytes of the file */
+    gp_pixels pixels; /* pixels decoded from the file */
+    bool unwritten;   /* the error is the site's disk, not the image */
 } picture;
 
 static gp_status put_bytes(picture *p, const char *name, const void *bytes, size_t size, gp_error *err)
@@ -238,7 +238,8 @@ static gp_status put_picture(picture *p, gp_error *err)
     return put_image(p, err);
 }
 
-/* A picture that cannot be read is one failure; a disk that cannot be written to, or no memory, ends all. */
+/* Records an error.  An image that cannot be read counts as one failure; a disk that cannot be written to, or lack of
+ * memory, ends the run. */
 static void note(site *s, size_t row, const gp_error *why, bool fatal)
 {
     char *message = gp_str_dup(why->message);
@@ -297,8 +298,8 @@ static int by_row(const void *a, const void *b)
     return x->row < y->row ? -1 : x->row > y->row;
 }
 
-/* Put on record what failed, and take off what no longer does.  In order of rows, so that the record does not depend on
- * threads; a catalog open read-only keeps none. */
+/* Records the failed images, and removes the records of images that no longer fail.  In the order of rows, so that
+ * the records do not depend on threads.  A catalog opened read-only keeps no records. */
 static void record_failures(const site *s)
 {
     size_t next = 0;

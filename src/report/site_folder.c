@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A folder that appears whole.  Its mark is an empty file; without it no folder is ever replaced or removed. */
+ * A folder that appears complete or not at all.  Its mark is an empty file.  A folder without the mark is never
+ * replaced or removed. */
 #include "report/site.h"
 
 #include "base/file.h"
@@ -17,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What a site consists of at its top; all else in its folder is somebody else's. */
+/* The site's own entries in its top folder.  All other entries belong to other programs. */
 static const char *const own[] = {GP_MARK_SITE, "index.html", "assets", "data", "thumb", "image"};
 
 static bool is_own(const char *name)
@@ -42,7 +43,8 @@ static bool has_mark(const char *folder)
     return has;
 }
 
-/* What a site consists of; the mark stays, so that what is left half-way is still known. */
+/* Removes the site's own entries except the mark.  If this is interrupted, the mark still shows that goldpan made the
+ * folder. */
 static void remove_parts(const char *folder)
 {
     for (size_t i = 1; i < sizeof own / sizeof *own; i++) {
@@ -52,7 +54,7 @@ static void remove_parts(const char *folder)
     }
 }
 
-/* Only of a folder with goldpan's mark; then the folder, if nothing else is in it. */
+/* Removes a site if the folder has goldpan's mark.  Removes the folder only if it is empty then. */
 static void remove_site(const char *folder)
 {
     char *mark = gp_path_join(folder, GP_MARK_SITE);
@@ -64,7 +66,7 @@ static void remove_site(const char *folder)
     gp_mem_free(mark);
 }
 
-/* *entries: names in the folder; GP_ERR_NOT_FOUND without one. */
+/* Counts the names in the folder in *entries.  GP_ERR_NOT_FOUND: there is no such folder. */
 static gp_status look_at(const char *folder, size_t *entries, gp_error *err)
 {
     DIR *dir = opendir(folder);
@@ -78,7 +80,7 @@ static gp_status look_at(const char *folder, size_t *entries, gp_error *err)
     return GP_OK;
 }
 
-/* ".site.goldpan-part" beside "site". */
+/* Returns the hidden name: ".site.goldpan-part" beside "site". */
 static char *hidden_name(const char *target)
 {
     char *above = gp_path_folder(target);
@@ -89,7 +91,7 @@ static char *hidden_name(const char *target)
     return gp_str_take(&s);
 }
 
-/* Where the site really is: a link to a folder stays, its folder is replaced. */
+/* Resolves the target: if it is a link to a folder, the link stays and its folder is replaced. */
 static char *real_place(const char *target)
 {
     char *real = realpath(target, NULL), *own_copy = real ? gp_str_dup(real) : gp_path_absolute(target);
@@ -97,7 +99,8 @@ static char *real_place(const char *target)
     return own_copy;
 }
 
-/* Is `file` what the name says now?  Another run may have settled or thrown away its own between open and lock. */
+/* Returns true if the name still means the open `file`.  Another run may have renamed or deleted its own folder
+ * between our open and our lock. */
 static bool still_there(int file, const char *name)
 {
     struct stat mine, named;
@@ -105,7 +108,8 @@ static bool still_there(int file, const char *name)
            mine.st_ino == named.st_ino;
 }
 
-/* Make the hidden folder ours, then free of what a killed run has left; nothing is touched before the lock is held. */
+/* Creates or takes the hidden folder, locks it, and deletes what a killed run left in it.  Changes nothing before the
+ * lock is held. */
 static gp_status begin(gp_site_folder *f, gp_error *err)
 {
     size_t entries = 0;
@@ -174,7 +178,7 @@ gp_status gp_site_folder_put(const gp_site_folder *folder, const char *name, con
     return st;
 }
 
-/* What others have put into the old site goes along: it is now in the hidden folder. */
+/* Moves other programs' files from the old site, now at the hidden name, to the new site. */
 static void take_along(const gp_site_folder *f)
 {
     DIR *dir = opendir(f->hidden);
@@ -189,7 +193,7 @@ static void take_along(const gp_site_folder *f)
     if (dir) closedir(dir);
 }
 
-/* From here on the hidden name is no longer ours: another run may use it. */
+/* Releases the hidden name; another run may use it now. */
 static void let_go(gp_site_folder *f)
 {
     gp_mem_free(f->hidden);
@@ -198,14 +202,14 @@ static void let_go(gp_site_folder *f)
 
 gp_status gp_site_folder_settle(gp_site_folder *f, gp_error *err)
 {
-    (void)syncfs(f->lock);                   /* all of it is on the disk before it is seen */
-    if (rename(f->hidden, f->target) == 0) { /* nothing was there, or an empty folder */
+    (void)syncfs(f->lock);                   /* write everything to the disk before the folder becomes visible */
+    if (rename(f->hidden, f->target) == 0) { /* the target did not exist, or was an empty folder */
         let_go(f);
         return GP_OK;
     }
     if (errno != ENOTEMPTY && errno != EEXIST)
         return gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot write '%s'", f->target);
-    if (!has_mark(f->target)) /* looked at once more: making pictures takes a while */
+    if (!has_mark(f->target)) /* checked again, because making the images takes long */
         return gp_fail_path(err, GP_ERR_USAGE, "the folder '%s' is no longer empty and is no site that goldpan wrote",
                             f->target);
     if (renameat2(AT_FDCWD, f->hidden, AT_FDCWD, f->target, RENAME_EXCHANGE) != 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Pictures small and upright; only if the file still is what was added. */
+ * Makes images small and upright, if the file still has the content on record. */
 #include "report/thumb.h"
 
 #include "base/file.h"
@@ -11,7 +11,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Size of a cell's picture, turned upright: the longest side is `thumb`. */
+/* Computes the size of a cell's image, turned upright: the longest side is `thumb`. */
 void gp_sheet_picture_size(const gp_sheet_cell *cell, uint32_t thumb, uint32_t *w, uint32_t *h)
 {
     uint32_t cw = cell->width ? cell->width : 1, ch = cell->height ? cell->height : 1;
@@ -25,7 +25,7 @@ void gp_sheet_picture_size(const gp_sheet_cell *cell, uint32_t thumb, uint32_t *
     *h = fh < 1 ? 1 : (uint32_t)fh;
 }
 
-/* Turn by EXIF orientation: in [h, w, 3] -> out [w, h, 3] for 5..8, else [h, w, 3]. */
+/* Turns pixels by the EXIF orientation: in [h, w, 3] -> out [w, h, 3] for 5..8, else [h, w, 3]. */
 static void turn(const uint8_t *in, uint32_t w, uint32_t h, uint32_t orientation, uint8_t *out)
 {
     bool swap = orientation >= 5;
@@ -39,7 +39,7 @@ static void turn(const uint8_t *in, uint32_t w, uint32_t h, uint32_t orientation
         }
 }
 
-/* Large reductions in two steps: a cheap box to twice the size, then Lanczos. */
+/* Large reductions take two steps: a fast box filter to twice the size, then Lanczos. */
 static gp_status shrink(const gp_pixels *p, uint32_t w, uint32_t h, uint8_t *out, gp_error *err)
 {
     if (p->width / 4 < w || p->height / 4 < h)

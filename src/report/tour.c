@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * The tour: for each slice a frame with the map of all images as points, coloured by category, the slice's points in
- * gold, and its best images on a circle around the middle of them, as the article drew its figures (a circle of
- * radius 1.6 on a map of some 20 units; here a share of the frame, so that any map will do). */
+ * The tour has a frame for each slice.  A frame shows the map of all images as points coloured by category, with the
+ * slice's points in gold.  The slice's best images lie on a circle around its points' centre, as in the article's
+ * figures.  The article's circle has radius 1.6 on a map of about 20 units; here the radius is a share of the frame,
+ * so that it suits any map. */
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -24,13 +25,13 @@ enum { IMAGES = 8 };
 static const double pi = 3.14159265358979323846;
 static const gp_colour PAPER = {0xfa, 0xf9, 0xf6}, INK = {0x22, 0x25, 0x2a}, MUTED = {0x77, 0x7b, 0x82},
                        WHITE = {0xff, 0xff, 0xff}, GOLD = {0xd9, 0x92, 0x0a}, GREY = {0xcf, 0xcc, 0xc4};
-/* Quiet, and told apart by those who see no red or green (Okabe and Ito 2008, paler). */
+/* Pale colours that people with red-green blindness can tell apart (Okabe and Ito 2008, made paler). */
 static const gp_colour palette[] = {{0x9c, 0xcf, 0xee}, {0xb9, 0xd9, 0xb0}, {0xe6, 0xb8, 0xd0}, {0xd8, 0xc9, 0x8f},
                                     {0xa9, 0xb8, 0xd6}, {0xe0, 0xb0, 0x96}, {0xa5, 0xd6, 0xc8}, {0xc6, 0xbd, 0xe0}};
 
 typedef struct point {
     int64_t image;
-    float x, y; /* on the frame, in pixels */
+    float x, y; /* position on the frame in pixels */
     int32_t category;
 } point;
 
@@ -39,7 +40,7 @@ typedef struct tour {
     const gp_tour_options *o;
     char *scorer;
     gp_cat_matrix m;
-    point *points;   /* [n] by image */
+    point *points;   /* [n] in the order of images */
     gp_canvas plain; /* the map that all frames share */
     gp_canvas frame;
     gp_animation *animation;
@@ -64,7 +65,7 @@ static const point *point_of(const tour *t, int64_t image)
 
 /* ------------------------------------------------------------------ the map */
 
-/* Places on the frame, as large as fits with room for the title. */
+/* Scales the map to the frame, as large as possible beside the title. */
 static void scale_places(tour *t, const float *place)
 {
     float low[2] = {INFINITY, INFINITY}, high[2] = {-INFINITY, -INFINITY};
@@ -145,7 +146,7 @@ static gp_status draw_title(gp_canvas *canvas, const gp_analysis_slice *s, const
     return GP_OK;
 }
 
-/* The best scored of a slice that can be read: cells [IMAGES]. */
+/* Fills cells [IMAGES] with the slice's best images that can be read. */
 static gp_status best_cells(const tour *t, const gp_analysis_slice *s, gp_sheet_cell *cells, size_t *count,
                             gp_error *err)
 {
@@ -175,7 +176,7 @@ static gp_status draw_images(tour *t, const gp_analysis_slice *s, float x, float
     float radius = 0.27f * (float)t->o->height;
     uint32_t thumb = t->o->height / 6;
     gp_status st = best_cells(t, s, cells, &count, err);
-    /* the circle stays on the frame */
+    /* the whole circle must lie on the frame */
     float reach = radius + 0.6f * (float)thumb;
     x = fminf(fmaxf(x, reach), (float)t->o->width - reach);
     y = fminf(fmaxf(y, reach + 0.1f * (float)t->o->height), (float)t->o->height - reach);
@@ -193,7 +194,7 @@ static gp_status draw_images(tour *t, const gp_analysis_slice *s, float x, float
         } else if (st == GP_ERR_MEMORY) {
             if (err) *err = why;
         } else {
-            t->report->failed++, st = GP_OK; /* a picture less */
+            t->report->failed++, st = GP_OK; /* draw the frame without this image */
         }
     }
     for (size_t i = 0; i < IMAGES; i++) gp_mem_free(cells[i].path);
@@ -232,7 +233,7 @@ static gp_status keep_frame(tour *t, gp_error *err)
 static bool take_slice(void *user, const gp_analysis_slice *s)
 {
     tour *t = user;
-    if (s->category) return true; /* those within categories would make the tour too long */
+    if (s->category) return true; /* slices within categories would make the tour too long */
     t->status = draw_frame(t, s, &t->error);
     if (t->status == GP_OK) t->status = keep_frame(t, &t->error);
     t->frames++;

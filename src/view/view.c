@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The catalog as columns: read in a few passes, then fixed but for ratings. */
+ * The catalog as columns in memory.  Only ratings change after the columns are read. */
 #include "view/view.h"
 
 #include "base/mem.h"

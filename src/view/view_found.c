@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Categories and slices of the analysis as the manifest has them, and the slices' members by row. */
+ * Reads the analysis: categories and slices for the manifest, and the rows of each slice. */
 #include "base/json.h"
 #include "base/mem.h"
 #include "catalog/analysis.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The manifest, and rows in full, as docs/api.md lays them out. */
+ * Writes the manifest and the details of rows, in the layout of docs/api.md. */
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -41,7 +41,7 @@ static void put_column(gp_str *out, const gp_column *c, size_t place, const char
     gp_str_putc(out, '}');
 }
 
-/* What the page is called: the folder that the catalog belongs to. */
+/* Writes the page's title: the name of the catalog's folder. */
 static gp_status put_name(const gp_view *v, gp_str *out, gp_error *err)
 {
     char *absolute = gp_path_absolute(v->catalog), *folder = absolute ? gp_path_folder(absolute) : NULL;
@@ -150,7 +150,7 @@ static void on_detail(void *user, const gp_cat_detail *d)
     for (size_t i = 0; i < d->path_count; i++) {
         if (i) gp_str_puts(w->out, ", ");
         gp_json_put_string(w->out, w->short_paths ? gp_path_base(d->paths[i]) : d->paths[i]);
-        if (w->short_paths) break; /* where else the picture lies is nobody's business */
+        if (w->short_paths) break; /* a site must not show other paths of the image */
     }
     gp_str_putc(w->out, ']');
     put_member(w->out, "prompt", d->prompt);
@@ -177,7 +177,7 @@ gp_status gp_view_write_detail(const gp_view *v, gp_catalog *cat, size_t shard, 
         gp_str_printf(out, "%s{\"row\": %zu, \"id\": %lld, \"hash\": \"%s\"", row > from ? ",\n" : "", row,
                       (long long)v->images[row], hex);
         GP_TRY(gp_cat_detail_read(cat, &v->facts, v->images[row], on_detail, &w, err));
-        if (!w.found) /* removed since the view was made */
+        if (!w.found) /* the image was removed after the view was read */
             gp_str_puts(out, ", \"paths\": [], \"prompt\": null, \"prompt_raw\": null, \"negative\": null, \"source\": "
                              "null, \"evidence\": \"none\""
                              ", \"settings\": [], \"reason\": null, \"failure\": \"no longer in the catalog\","

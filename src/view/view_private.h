@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * Private to view: what a view is made of. */
+ * Private to view: the fields of a view. */
 #ifndef GP_VIEW_VIEW_PRIVATE_H
 #define GP_VIEW_VIEW_PRIVATE_H
 
 #include "catalog/read_all.h"
 #include "view/view.h"
 
-/* Texts one after the other, as docs/api.md lays a text table out. */
+/* Texts stored one after the other, in the layout of a text table in docs/api.md. */
 typedef struct gp_texts {
     uint32_t *ends; /* [count] where each text ends */
     size_t count, capacity;
@@ -25,7 +25,7 @@ typedef struct gp_words {
     size_t bucket_count;
 } gp_words;
 #define GP_VIEW_NONE UINT32_MAX
-/* NULL gives GP_VIEW_NONE. */
+/* Finds or adds a word and returns its number in *code.  text NULL: GP_VIEW_NONE. */
 gp_status gp_words_put(gp_words *words, const char *text, uint32_t *code, gp_error *err);
 void gp_words_clear(gp_words *words);
 
@@ -40,11 +40,11 @@ typedef enum gp_column_type {
     GP_COL_TEXT
 } gp_column_type;
 typedef struct gp_column {
-    const char *name, *title, *group, *about; /* borrowed, but for settings */
+    const char *name, *title, *group, *about; /* borrowed, except in columns of settings */
     gp_column_type type;
     void *data;      /* [n], owned; NULL for texts */
-    gp_words *words; /* owned; of codes, and of texts */
-    char *owned;     /* what `name` and `title` of a setting point into */
+    gp_words *words; /* owned; words of a column of codes or texts */
+    char *owned;     /* owned memory that `name` and `title` of a setting point into */
 } gp_column;
 
 /* One key of the generation settings. */
@@ -53,11 +53,11 @@ typedef struct gp_setting {
     uint32_t *codes; /* [n] */
     double *numbers; /* [n] */
     gp_words words;
-    bool numeric; /* so far all values were numbers that a double holds exactly enough */
-    size_t known; /* rows that have it */
+    bool numeric; /* all values so far are numbers that a double can represent */
+    size_t known; /* rows that have this setting */
 } gp_setting;
 
-/* A row whose file has another hash than its image. */
+/* A row whose file has another hash than the image, because another program changed its metadata. */
 typedef struct gp_view_other {
     size_t row;
     gp_hash hash;
@@ -65,7 +65,7 @@ typedef struct gp_view_other {
 
 enum { GP_VIEW_SETTINGS = 100, GP_VIEW_COLUMNS = 40 + GP_VIEW_SETTINGS };
 struct gp_view {
-    size_t n, room; /* rows; rows that there is memory for */
+    size_t n, room; /* number of rows; rows for which memory is allocated */
     gp_cat_summary facts;
     char *catalog;
     int64_t *images, *prompt_ids;
@@ -78,16 +78,16 @@ struct gp_view {
     size_t column_count;
     uint32_t *slots; /* [slot_count] row + 1, by content hash */
     size_t slot_count;
-    gp_str categories_json, slices_json; /* arrays for the manifest */
-    uint8_t *slices;                     /* data/slices.bin */
+    gp_str categories_json, slices_json; /* JSON arrays for the manifest */
+    uint8_t *slices;                     /* bytes of data/slices.bin */
     size_t slices_size, groups;
 };
 
-/* Add a column; its data (room * element) zeroed.  Returns NULL when out of memory. */
+/* Adds a column with zeroed data (room * element size).  Returns NULL when out of memory. */
 gp_column *gp_view_add(gp_view *view, const char *name, const char *title, gp_column_type type, const char *group,
                        const char *about);
 gp_column *gp_view_named(gp_view *view, const char *name);
-size_t gp_column_size(gp_column_type type); /* bytes a row */
+size_t gp_column_size(gp_column_type type); /* bytes of an element */
 
 /* The columns that every view has.  view->columns begins with them, in this order. */
 enum {
@@ -132,13 +132,13 @@ enum {
 
 /* view_read.c: fills a new view from the catalog. */
 gp_status gp_view_read(gp_view *view, gp_catalog *cat, const char *scorer, gp_error *err);
-/* view.c: the table that gp_view_find uses. */
+/* view.c: builds the hash table of gp_view_find. */
 gp_status gp_view_index_hashes(gp_view *view, gp_error *err);
-/* view_settings.c: one row's settings, and at the end the columns of all. */
+/* view_settings.c: reads the settings of one row; after the last row, adds the columns of all settings. */
 gp_status gp_view_take_settings(gp_view *view, size_t row, const char *json, gp_error *err);
 gp_status gp_view_end_settings(gp_view *view, gp_error *err);
-/* view_found.c: categories, slices and their members, as the manifest has them. */
+/* view_found.c: reads categories, slices and their members for the manifest. */
 gp_status gp_view_read_found(gp_view *view, gp_catalog *cat, gp_error *err);
-size_t gp_view_row_of(const gp_view *view, int64_t image); /* SIZE_MAX: none */
+size_t gp_view_row_of(const gp_view *view, int64_t image); /* row of an image id; SIZE_MAX: not in the view */
 
 #endif

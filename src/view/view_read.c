@@ -78,7 +78,7 @@ static gp_status add_fixed(gp_view *v, gp_error *err)
 
 typedef struct reading {
     gp_view *view;
-    gp_words groups; /* ids of groups of near copies, as texts */
+    gp_words groups; /* ids of near-duplicate groups, as texts */
     gp_status st;
     gp_error *err;
 } reading;
@@ -145,7 +145,7 @@ static gp_status put_row(reading *rd, const gp_cat_full_row *r, gp_error *err)
 {
     gp_view *v = rd->view;
     char group[24];
-    if (v->n == v->room) return GP_OK; /* images added since they were counted: next time */
+    if (v->n == v->room) return GP_OK; /* images added since the count: the next snapshot has them */
     put_numbers(v, r);
     GP_TRY(put_other(v, r, err));
     GP_TRY(gp_texts_add(&v->columns[GP_VIEW_PATH].words->texts, r->path, err));
@@ -264,7 +264,7 @@ static gp_status rank_rows(gp_view *v, gp_error *err)
 
 static bool on_category_name(void *user, const gp_analysis_category *category)
 {
-    gp_words *words = user; /* not looked up: two categories may have one name */
+    gp_words *words = user; /* appended without a search, because two categories may have the same name */
     return gp_texts_add(&words->texts, category->name, NULL) == GP_OK;
 }
 
@@ -276,7 +276,7 @@ static bool has_numbers(const gp_view *v, size_t column)
     return false;
 }
 
-/* Columns that say nothing of any row are left out; those that are always there stay. */
+/* Removes columns without a value in any row, except those that every view has. */
 static void drop_unfound(gp_view *v)
 {
     bool map = has_numbers(v, GP_VIEW_X), measured = has_numbers(v, GP_VIEW_SHARPNESS);
@@ -322,7 +322,7 @@ gp_status gp_view_read(gp_view *v, gp_catalog *cat, const char *scorer, gp_error
     gp_status st = GP_OK;
     GP_TRY_GOTO(gp_cat_summary_read(cat, scorer, &v->facts, err));
     GP_TRY_GOTO(allocate(v, err));
-    /* Codes of categories are their places, so that row and manifest agree. */
+    /* A category's code is its index in the list, so that rows and manifest agree. */
     if (v->facts.analysis)
         GP_TRY_GOTO(
             gp_cat_categories_visit(cat, v->facts.scorer, on_category_name, v->columns[GP_VIEW_CATEGORY].words, err));

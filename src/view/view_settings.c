@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Generation settings and columns of prompt tables as columns of the view: numbers where all values are numbers, else
- * words.  Both are kept until the last row has said which. */
+ * Makes columns of generation settings and of prompt tables.  If all values are numbers, the column has numbers,
+ * otherwise words.  Only the last row decides this, so both are kept until then. */
 #include "base/json.h"
 #include "base/mem.h"
 #include "view/view_private.h"
@@ -19,19 +19,20 @@ static gp_status find_setting(gp_view *v, const char *name, gp_setting **out, gp
     for (size_t i = 0; i < v->setting_count; i++)
         if (!strcmp(v->settings[i].name, name)) return *out = &v->settings[i], GP_OK;
     *out = NULL;
-    if (v->setting_count == GP_VIEW_SETTINGS) return GP_OK; /* the rest stays in the detail */
+    if (v->setting_count == GP_VIEW_SETTINGS) return GP_OK; /* more settings appear only in the details */
     gp_setting *s = &v->settings[v->setting_count];
     *s = (gp_setting){.name = gp_str_dup(name), .numeric = true};
     s->codes = gp_mem_new(v->room, sizeof *s->codes);
     s->numbers = gp_mem_new(v->room, sizeof *s->numbers);
-    v->setting_count++; /* so that what there is of it is released */
+    v->setting_count++; /* counted even if incomplete, so that closing the view frees it */
     if (!s->name || !s->codes || !s->numbers) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the view");
     for (size_t i = 0; i < v->room; i++) s->codes[i] = GP_VIEW_NONE, s->numbers[i] = NAN;
     *out = s;
     return GP_OK;
 }
 
-/* Seeds reach 2^64 - 1: beyond 2^53 a double would show another number. */
+/* Reads a number.  Seeds go up to 2^64 - 1; a double is exact only up to 2^53, so larger numbers are not read as
+ * numbers. */
 static bool as_number(const gp_json *value, const char *text, double *number)
 {
     gp_json_kind kind = gp_json_kind_of(value);
@@ -81,7 +82,7 @@ gp_status gp_view_take_settings(gp_view *view, size_t row, const char *json, gp_
     if (!json) return GP_OK;
     gp_status st = gp_json_parse(json, strlen(json), false, 64, &root, err);
     if (st == GP_ERR_MEMORY) return st;
-    if (st != GP_OK) return GP_OK; /* no column of it, then; the detail says what there is */
+    if (st != GP_OK) return GP_OK; /* the row adds nothing to the columns; the details show the text */
     gp_json_each(root, on_setting, &t);
     gp_json_free(root);
     return t.st;

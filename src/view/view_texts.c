@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Text tables, and words by number. */
+ * Stores text tables and numbered words. */
 #include "base/mem.h"
 #include "view/view_private.h"
 #include <string.h>
@@ -26,7 +26,7 @@ gp_status gp_texts_add(gp_texts *texts, const char *text, gp_error *err)
     return GP_OK;
 }
 
-/* [count, offsets [count + 1], bytes], little endian as all machines that goldpan runs on. */
+/* Builds the table [count, offsets [count + 1], bytes], little endian like all machines that goldpan supports. */
 gp_status gp_texts_finish(gp_texts *texts, gp_error *err)
 {
     size_t head = (texts->count + 2) * sizeof(uint32_t);
