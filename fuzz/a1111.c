@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Infotext. */
+ * Parses A1111 infotext. */
 #include "meta_oracle.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * An untrusted catalog: it is rejected, or every function that reads it returns. */
+ * Opens an untrusted catalog: it is rejected, or every function that reads it returns. */
 #include "base/mem.h"
 #include "catalog/db.h"
 #include "catalog/analysis.h"
@@ -13,7 +13,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { PATIENCE = 200 /* times 20,000 steps of SQLite's virtual machine per input */ };
+enum { PATIENCE = 200 /* limit for each input, in units of 20,000 steps of SQLite's virtual machine */ };
 
 static bool go_on(void *user)
 {

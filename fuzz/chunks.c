@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Metadata of any file: every text is valid UTF-8 and ends with a zero, and damage is never an error.  Also the hash of
- * the file's compressed pixels. */
+ * Reads the metadata of any file: every text is valid UTF-8 and ends with a zero byte, and damage is never an
+ * error.  Also hashes the file's compressed pixels. */
 #include "base/str.h"
 #include "image/chunks.h"
 #include "image/image.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * config.json of a model.  What is accepted must keep the promises of model/config.h. */
+ * Reads config.json of a model.  An accepted configuration must be within the limits of model/config.h. */
 #include "model/config.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * ComfyUI graphs. */
+ * Reads the prompts of ComfyUI graphs. */
 #include "meta_oracle.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

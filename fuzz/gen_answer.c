@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Answers of generators.  The first line names the protocol.  Each line "%%% CODE" begins an answer; its first lines,
- * up to an empty line, are its header lines.  One image is requested.  The requests get the answers in turn, and the
- * run is stopped after the last answer.  For every input: a login or token goes only to the generator's own address,
- * settings are a JSON object, and an error has a message. */
+ * Responses of generators.  The first line names the protocol.  Each line "%%% CODE" begins a response; its first
+ * lines, up to an empty line, are its header lines.  One image is requested.  The requests get the responses in turn,
+ * and the run is stopped after the last response.  For every input: a login or token goes only to the generator's
+ * own address, settings are a JSON object, and an error has a message. */
 #include "generate/backend.h"
 #include "net/http_head.h"
 
@@ -22,7 +22,7 @@ static const char graph[] = "{\"1\":{\"class_type\":\"CLIPTextEncode\",\"inputs\
                             "\"3\",0],\"seed\":1,\"steps\":2}}}";
 
 static struct {
-    char *at; /* the remaining answers, or NULL */
+    char *at; /* the remaining responses, or NULL */
     int asked;
 } input;
 
@@ -31,7 +31,7 @@ static void check(bool holds)
     if (!holds) abort();
 }
 
-/* Returns the text of the next answer and removes it from the input, or NULL after the last. */
+/* Returns the text of the next response and removes it from the input, or NULL after the last. */
 static char *next_answer(long *code)
 {
     char *begin = input.at;
@@ -44,7 +44,7 @@ static char *next_answer(long *code)
     return line ? line + 1 : begin + strlen(begin);
 }
 
-/* Answers a request with a network error, or with header lines and a body. */
+/* Returns a network error for a request, or header lines and a body. */
 static gp_status answer(gp_http *http, const gp_http_request *q, gp_http_response *response, gp_error *err)
 {
     long code = 0;

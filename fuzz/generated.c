@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What a generator sends.  The first byte says what: base64 of a picture ('b'), or a PNG into which a text is put. */
+ * Data from a generator.  The first byte selects the test: 'b' decodes base64 of an image; any other byte adds a
+ * text to a PNG. */
 #include "base/file.h"
 #include "image/chunks.h"
 #include "image/png_text.h"
@@ -25,7 +26,7 @@ static void base64(const uint8_t *data, size_t size)
     gp_bytes_clear(&out);
 }
 
-/* Put in, the text is found again, and the rest is as it was. */
+/* Adds a text to a PNG and checks that the reader finds it and that signature and last chunk are unchanged. */
 static void text(const uint8_t *data, size_t size)
 {
     static const char words[] = "a cat\nSteps: 1, \xc3\xa9";
@@ -41,7 +42,7 @@ static void text(const uint8_t *data, size_t size)
         bool found = false;
         check(gp_image_read_chunks(out.data, out.size, &after, NULL) == GP_OK);
         for (size_t i = 0; i < after.count; i++) found = found || strcmp(after.items[i].text, words) == 0;
-        check(found || after.count == before.count); /* damaged metadata before it ends the reading */
+        check(found || after.count == before.count); /* damaged metadata before the text ends the reading */
     }
     gp_chunks_clear(&after);
     gp_chunks_clear(&before);

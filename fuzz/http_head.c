@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Header lines of HTTP answers, as libcurl delivers them one by one.  Stored lines are "name: value" without control
- * characters, and values read from them are in range. */
+ * Header lines of HTTP responses, as libcurl delivers them one by one.  Stored lines are "name: value" without
+ * control characters, and values read from them are in range. */
 #include "base/mem.h"
 #include "net/http_head.h"
 

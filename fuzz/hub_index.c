@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The index of a sharded model: whatever the bytes, every name that comes out is a plain file name. */
+ * The index of a sharded model.  For every input: each returned name is a plain file name. */
 #include "base/str.h"
 #include "net/hub_cache.h"
 #include "net/hub_index.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * JSON, lax and strict.  What was read from valid UTF-8 is written and read again: the second text must equal
- * the first. */
+ * JSON, lax and strict.  A value read from valid UTF-8 is written and read again: the second text must equal the
+ * first. */
 #include "base/json.h"
 
 #include <stdlib.h>
@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     gp_json *lax = NULL, *strict = NULL;
     gp_status a = gp_json_parse((const char *)data, size, false, 0, &lax, &err);
     gp_status b = gp_json_parse((const char *)data, size, true, 0, &strict, &err);
-    if (b == GP_OK && a != GP_OK) abort(); /* strict is a part of lax */
+    if (b == GP_OK && a != GP_OK) abort(); /* lax mode accepts everything that strict mode accepts */
     if (a == GP_OK && gp_utf8_valid((const char *)data, size)) round_trip(lax);
     gp_json_free(lax);
     gp_json_free(strict);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What holds of any metadata that was found: texts are UTF-8 and say something, the settings are one flat object. */
+ * Checks for any metadata that was found: texts are valid UTF-8 and not empty, the settings are one flat object. */
 #ifndef GP_FUZZ_META_ORACLE_H
 #define GP_FUZZ_META_ORACLE_H
 
@@ -28,7 +28,7 @@ static inline void check_text(const char *text)
 static inline void check_meta(gp_status st, gp_meta *meta)
 {
     gp_json *settings = NULL;
-    if (st != GP_OK) abort(); /* damage is never an error */
+    if (st != GP_OK) abort(); /* damaged metadata is never an error */
     if ((meta->evidence == GP_EVIDENCE_NONE) != !meta->prompt) abort();
     if (!meta->found) {
         if (meta->tool || meta->where || meta->prompt || meta->negative || meta->settings_json) abort();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * NumPy arrays from foreign hands: what is accepted has all its numbers. */
+ * Untrusted NumPy arrays: an accepted array has all its numbers. */
 #include "base/mem.h"
 #include "table/npy_read.h"
 
@@ -13,5 +13,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (gp_npy_parse("fuzz.npy", data, size, &rows, &n, &d, NULL) != GP_OK) return 0;
     for (size_t i = 0; i < n * d; i++) sum += (double)rows[i];
     gp_mem_free(rows);
-    return sum == 1e308; /* never: keeps the reads */
+    return sum == 1e308; /* never true: keeps the compiler from removing the reads */
 }

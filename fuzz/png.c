@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * PNG, as it comes and with its checksums put right (else few inputs get past them): the fast decoder and the full one
- * must agree wherever the fast one answers. */
+ * PNG, unchanged and with corrected checksums (otherwise few inputs pass them).  The fast decoder and the full
+ * decoder must agree whenever the fast decoder succeeds. */
 #include "image/bytes.h"
 #include "image/image.h"
 

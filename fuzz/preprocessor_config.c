@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * preprocessor_config.json.  What is accepted must be usable: finite values, sizes within bounds, an id, and a small
- * picture that goes through it. */
+ * preprocessor_config.json.  An accepted file must be usable: finite values, sizes within limits, an id, and a small
+ * image that it preprocesses without an error. */
 #include "image/preprocess.h"
 #include "base/mem.h"
 

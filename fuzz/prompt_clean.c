@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Cleaning a prompt twice is cleaning it once; no bracket is left, valid UTF-8 stays valid. */
+ * Cleans a prompt twice: the second pass changes nothing.  No bracket is left, and valid UTF-8 stays valid. */
 #include "base/mem.h"
 #include "base/str.h"
 #include "ingest/clean_prompt.h"

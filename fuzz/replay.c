@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Feeds a corpus to a fuzz target without libFuzzer: every file whole, then some of its beginnings, then copies with
- * a few bytes changed (by a generator seeded with the file's place, so every run is the same).  Each input lies in a
- * block of exactly its size, so that AddressSanitizer sees the first byte read beyond. */
+ * Feeds a corpus to a fuzz target without libFuzzer: each complete file, then some of its beginnings, then copies
+ * with a few changed bytes.  The generator of changes is seeded with the file's number, so every run is the
+ * same.  Each input is in a block of exactly its size, so that AddressSanitizer detects the first byte read beyond. */
 #include "base/rng.h"
 
 #include <dirent.h>
@@ -12,7 +12,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { BEGINNINGS = 48, CHANGED = 48, LARGEST = 1 << 16 /* larger files are only fed whole */ };
+enum { BEGINNINGS = 48, CHANGED = 48, LARGEST = 1 << 16 /* larger files are only fed complete */ };
 
 static uint8_t *copy_of(const uint8_t *data, size_t size)
 {
@@ -88,7 +88,7 @@ int main(int argc, char **argv)
             perror(path);
             return 1;
         }
-        printf("%s\n", path); /* the last line names the file when something dies */
+        printf("%s\n", path); /* after a crash the last line names the file */
         fflush(stdout);
         feed(data, size);
         if (size <= LARGEST) feed_variants(data, size, (uint64_t)files << 32);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * safetensors from memory.  Whatever is accepted must tile the file: every byte of every tensor is read (by the hash),
- * names are sorted and found again, and the sizes add up. */
+ * safetensors in memory.  An accepted file must consist of its tensors: every byte of every tensor is read (by the
+ * hash), names are sorted and can be found, and the sizes add up. */
 #include "model/safetensors.h"
 
 #include <stdlib.h>

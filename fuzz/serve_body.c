@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What the page sends; the first byte says to whom.  What is taken over is inside its bounds, what is not leaves
- * nothing behind. */
+ * Bodies of the page's requests; the first byte selects the parser.  Accepted values are within their limits; a
+ * rejected body leaves no allocated memory. */
 #include "base/json.h"
 #include "base/mem.h"
 #include "serve/request_body.h"
@@ -15,7 +15,7 @@ static void check(bool holds)
     if (!holds) abort();
 }
 
-/* The one way to fail is the sender's. */
+/* Returns true if the parser succeeded.  The only allowed error is USAGE. */
 static bool taken(gp_status st, const gp_error *err)
 {
     check(st == GP_OK || (st == GP_ERR_USAGE && err->status == st && *err->message));
@@ -59,7 +59,7 @@ static void search(const char *body, size_t size)
     gp_search_query_clear(&wish);
 }
 
-/* What is kept must be read again by a browser. */
+/* Checks that a saved view is valid JSON for a browser. */
 static void saved(const char *body, size_t size)
 {
     gp_error err = {0};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * A request's head, one thing a line: method, address, headers.  Who is let in came from here, with the token and the
- * mark, and asked for what the address says letter by letter; a range lies inside its file. */
+ * A request's header, one part on each line: method, address, headers.  Checks that an admitted request came from
+ * this server, with the token and X-Goldpan, and that its address equals the route's address.  A range is within its
+ * file. */
 #include "serve/guard.h"
 
 #include "base/mem.h"
@@ -127,7 +128,7 @@ static void ask_range(const char *header)
             continue;
         }
         check(first <= last && last < sizes[i]);
-        if (last > UINT64_MAX / 20) continue; /* more than is read of a number */
+        if (last > UINT64_MAX / 20) continue; /* larger than any number the parser reads */
         char text[64];
         snprintf(text, sizeof text, "bytes=%llu-%llu", (unsigned long long)first, (unsigned long long)last);
         check(gp_range_read(text, sizes[i], &again_first, &again_last) == GP_RANGE_PART);
@@ -137,7 +138,7 @@ static void ask_range(const char *header)
 
 /* ------------------------------------------------------------------ the input */
 
-/* The next line, which is cut out of the text; NULL at its end. */
+/* Returns the next line and removes it from the text; NULL: no more lines. */
 static char *next_line(char **at)
 {
     char *line = *at;
@@ -175,7 +176,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (char *line; (line = next_line(&at));) take_header(&r, &range, line);
     ask(&r);
     ask_range(range);
-    /* the address without its token, so that the table is reached by every input */
+    /* Uses the address without its token, so that every input reaches the table. */
     const char *address = r.uri ? strchr(r.uri + (*r.uri != 0), '/') : NULL;
     if (address && gp_route_find(address + 1, &route)) check_address(address + 1, &route);
     gp_mem_free(text);

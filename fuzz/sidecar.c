@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Text files in any encoding: the result is valid UTF-8, and UTF-8 text is not changed. */
+ * Text files in any encoding: the result is valid UTF-8, and UTF-8 text is unchanged. */
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * CSV and TSV tables: read, written with every cell in quotes, read again. */
+ * CSV and TSV tables: reads a table, writes it with every cell in quotes, and reads it again. */
 #include "table_oracle.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * JSON tables in all their forms: read, written as records, read again.  An odd number of bytes is read as lines. */
+ * JSON tables in all their forms: reads a table, writes it as records, and reads it again.  Input with an odd number
+ * of bytes is read as JSON lines. */
 #include "table_oracle.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What holds of any table that was read: it can be asked for everything, and written plainly it reads back the same. */
+ * Checks for any table that was read: all its functions work, and a plainly written copy reads back the same. */
 #ifndef GP_FUZZ_TABLE_ORACLE_H
 #define GP_FUZZ_TABLE_ORACLE_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * tokenizer.json as it is mined for vocabulary and merges.  What is accepted must encode. */
+ * tokenizer.json, from which vocabulary and merges are read.  An accepted file must be able to encode. */
 #include "base/mem.h"
 #include "text/clip_bpe.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Any bytes as a text for the mini tokenizer: ids in range between bos and eos, and the cut row agrees with the whole.
- */
+ * Any bytes as a text for the mini tokenizer: ids are in range between bos and eos, and the truncated row equals
+ * the start of the complete row. */
 #include "base/mem.h"
 #include "text/clip_bpe.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * vocab.json and merges.txt, parted by the first NUL byte.  What is accepted must encode. */
+ * vocab.json and merges.txt, separated by the first NUL byte.  Accepted files must be able to encode. */
 #include "base/mem.h"
 #include "text/clip_bpe.h"
 

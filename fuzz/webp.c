@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * WebP: whatever the bytes, an error or all the pixels that the head speaks of. */
+ * WebP.  For every input: an error, or all pixels of the size in the header. */
 #include "image/image.h"
 
 #include <stdlib.h>
@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     gp_status b = gp_image_webp(data, size, 1 << 18, &pixels, &err);
     if (b == GP_OK && (a != GP_OK || !pixels.rgb || pixels.width != head.width || pixels.height != head.height))
         abort();
-    volatile uint8_t seen = 0; /* every pixel is there */
+    volatile uint8_t seen = 0; /* reads every pixel */
     for (size_t i = 0; i < 3 * (size_t)pixels.width * pixels.height; i++) seen = pixels.rgb[i];
     (void)seen;
     gp_pixels_clear(&pixels);
