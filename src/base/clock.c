@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Time that never goes back, and progress reports ten times a second at most. */
+ * Monotonic time, and progress reports at most ten times a second. */
 #include "base/clock.h"
 
 #include <time.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Which instructions may be used: what CPUID offers, AND what the operating system saves and restores (XCR0), AND for
- * AMX the kernel's answer to the request for tile data; each of the three can say no (Intel SDM vol. 1, ch. 13 and 14).
- */
+ * Finds the instructions that may be used.  Three conditions hold: CPUID offers them, the operating system saves
+ * their registers (XCR0), and for AMX the kernel grants the request for tile data (Intel SDM vol. 1, ch. 13 and
+ * 14). */
 #include "base/cpu.h"
 
 #include <pthread.h>
@@ -22,7 +22,7 @@ static uint64_t xcr0(void)
     return (uint64_t)high << 32 | low;
 }
 
-/* Since Linux 5.16 a process must ask for the 8 KiB of tile data, and may be refused. */
+/* Since Linux 5.16 a process must request the 8 KiB of tile data; the kernel may deny the request. */
 static bool amx_permitted(void)
 {
 #if defined(__linux__)
@@ -69,7 +69,7 @@ static unsigned detect(void)
 static unsigned detect(void)
 {
     return GP_CPU_NEON;
-} /* part of every 64-bit Arm */
+} /* NEON is part of every 64-bit Arm */
 #else
 static unsigned detect(void)
 {
@@ -77,7 +77,8 @@ static unsigned detect(void)
 }
 #endif
 
-/* A word, the features it takes away, and those that a name alone leaves: what builds on a feature goes with it. */
+/* Each word of GOLDPAN_CPU.  First the features that "-word" removes: the feature and all that build on it.  Then the
+ * features that "word" keeps. */
 static const struct {
     const char *word;
     unsigned takes, leaves;

@@ -24,7 +24,7 @@ static gp_status failed(gp_error *err, int number, const char *verb, const char 
     return gp_fail_errno(err, status, number, "cannot %s '%s'", verb, path);
 }
 
-static atomic_int fail_with; /* errno that every open fails with; 0: opens work as usual */
+static atomic_int fail_with; /* errno that every open fails with; 0: opens work normally */
 
 void gp_file_fail_with(int number)
 {
@@ -52,7 +52,7 @@ static gp_status open_regular(const char *path, int *out, struct stat *about, gp
     return GP_OK;
 }
 
-/* Read until the end of file or `room` bytes; the number read, -1 on failure. */
+/* Reads up to the end of the file or `room` bytes.  Returns the number of bytes, or -1 after an error. */
 static ssize_t read_some(int fd, uint8_t *bytes, size_t room)
 {
     size_t used = 0;
@@ -75,7 +75,8 @@ gp_status gp_file_read(const char *path, uint64_t limit, gp_bytes *out, gp_error
     GP_TRY(open_regular(path, &fd, &about, err));
     if (limit > PTRDIFF_MAX - 2) limit = PTRDIFF_MAX - 2;
     uint64_t told = about.st_size > 0 ? (uint64_t)about.st_size : 0;
-    /* The size is a hint only: files grow, and those of /proc say 0.  One byte more than hoped for shows the end. */
+    /* The stated size is only a hint: files grow, and files in /proc state 0.  One byte more than stated shows the
+     * end. */
     size_t capacity = (size_t)(told < (16u << 20) ? told : 16u << 20) + 2;
     if (told > limit) {
         st = gp_fail_path(err, GP_ERR_LIMIT, "'%s' has %llu bytes, more than the limit of %llu", path,
@@ -164,7 +165,7 @@ void gp_atomic_file_abort(gp_atomic_file *file)
     atomic_free(file);
 }
 
-/* The path to write: a symbolic link is followed, so that the link stays and its target is replaced. */
+/* Returns the path to write.  Follows a symbolic link, so that the link stays and its target is replaced. */
 static char *resolve(const char *path)
 {
     char *real = realpath(path, NULL); /* from the C library; NULL for a new file */
@@ -175,8 +176,9 @@ static char *resolve(const char *path)
 
 #define TEMPORARY ".goldpan-"
 
-/* Lock a temporary while it is written, which ends with the process however it ends; false if gp_atomic_file_file_cleanup was
- * quicker and took it for a leftover.  Where there are no locks nothing is swept either. */
+/* Locks a temporary file while it is written; the lock ends with the process.  Returns false if
+ * gp_atomic_file_file_cleanup has already deleted the file as a leftover.  Where there are no locks, nothing is
+ * cleaned up either. */
 static bool claim(int fd)
 {
     struct stat about;
@@ -185,7 +187,7 @@ static bool claim(int fd)
     return fstat(fd, &about) != 0 || about.st_nlink > 0;
 }
 
-/* ".goldpan-123-4.tmp" */
+/* Returns true for names such as ".goldpan-123-4.tmp". */
 static bool is_temporary(const char *name)
 {
     static const char digits[] = "0123456789";
@@ -218,7 +220,7 @@ static void sweep_once(const char *folder)
     if (atomic_exchange(&last, key) != key) gp_atomic_file_file_cleanup(folder);
 }
 
-/* Create a new file beside file->path, with the permissions that the umask gives to any new file. */
+/* Creates a new file beside file->path, with the permissions that the umask gives to any new file. */
 static gp_status create_temporary(gp_atomic_file *file, gp_error *err)
 {
     static atomic_uint turn;
@@ -269,7 +271,7 @@ gp_status gp_atomic_file_open(const char *path, gp_atomic_file **out, gp_error *
         goto out;
     }
     GP_TRY_GOTO(create_temporary(file, err));
-    /* a replaced file keeps its permissions; where that is not allowed, the usual ones do */
+    /* the new file gets the permissions of the replaced file; if that is not allowed, it keeps the usual ones */
     if (exists && fchmod(file->fd, about.st_mode & 0777) != 0) errno = 0;
     *out = file;
     return GP_OK;
@@ -430,7 +432,7 @@ gp_status gp_folder_make(const char *path, gp_error *err)
         *p = '\0';
         struct stat about;
         if (*copy && mkdir(copy, 0777) != 0) {
-            int number = errno; /* EEXIST, or for "/mnt" EROFS and the like: fine if it is a folder */
+            int number = errno; /* EEXIST, or EROFS and the like for "/mnt": no failure if it is a folder */
             if (stat(copy, &about) != 0)
                 st = gp_fail_path_errno(err, GP_ERR_IO, number, "cannot make folder '%s'", copy);
             else if (!S_ISDIR(about.st_mode))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * gzip by zlib, piece by piece. */
+ * Expands gzip with zlib, part by part. */
 #include "base/gzip.h"
 
 #include <limits.h>

@@ -5,7 +5,8 @@
 
 #include "base/str.h"
 
-/* Add what is packed in bytes to `out`, at most `limit` bytes.  Errors: FORMAT, LIMIT, MEMORY. */
+/* Expands the compressed bytes and appends the result, at most `limit` bytes, to `out`.  Errors: FORMAT, LIMIT,
+ * MEMORY. */
 gp_status gp_gzip_expand(const void *bytes, size_t size, size_t limit, gp_str *out, gp_error *err);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * XXH3-128 by libxxhash, in its canonical (big-endian) form, so that a hash reads the same on every machine. */
+ * XXH3-128 from libxxhash, in its canonical (big-endian) form, so that a hash is the same on every machine. */
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -71,7 +71,7 @@ bool gp_hash_from_hex(const char *hex, gp_hash *out)
     gp_hash hash;
     for (size_t i = 0; i < 16; i++) {
         int high = gp_hex_digit(hex[2 * i]);
-        int low = high < 0 ? -1 : gp_hex_digit(hex[2 * i + 1]); /* never past the NUL */
+        int low = high < 0 ? -1 : gp_hex_digit(hex[2 * i + 1]); /* does not read past the NUL */
         if (low < 0) return false;
         hash.bytes[i] = (uint8_t)(high << 4 | low);
     }

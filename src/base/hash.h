@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * XXH3-128 of bytes: the identity of content (not a defence against forgery; downloads use SHA-256 in net). */
+ * XXH3-128 of bytes identifies content.  It does not protect against forgery; downloads use SHA-256 (net). */
 #ifndef GP_BASE_HASH_H
 #define GP_BASE_HASH_H
 
@@ -10,7 +10,7 @@ typedef struct gp_hash {
 } gp_hash; /* canonical (big-endian) order */
 
 gp_hash gp_hash_of(const void *bytes, size_t size);
-/* Incremental. */
+/* Computes a hash part by part. */
 typedef struct gp_hasher gp_hasher;
 gp_status gp_hasher_new(gp_hasher **out, gp_error *err);
 void gp_hasher_add(gp_hasher *hasher, const void *bytes, size_t size);

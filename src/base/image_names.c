@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The kinds of files by their names. */
+ * Finds image formats by file names. */
 #include "base/image_names.h"
 
 #include "base/file.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * JSON by json-c, behind a scan of our own.  json-c decides too kindly what JSON is (single quotes, integers clamped
- * to their limits, names cut at NUL), and tells no duplicate names; so one pass without recursion first checks the
- * grammar of RFC 8259, plus the few liberties of the lax mode, and writes a plain copy which json-c then reads:
- * comments and last commas left out, integers beyond 64 bits made real. */
+ * Reads JSON with json-c, after a check of its own.  json-c accepts too much (single quotes), clamps large integers,
+ * cuts names at NUL and does not report duplicate names.  So one pass without recursion first checks the grammar of
+ * RFC 8259, plus the extensions of the lax mode.  It writes a copy for json-c without comments and trailing commas,
+ * in which integers beyond 64 bits are real numbers. */
 #include "base/json.h"
 #include "base/mem.h"
 
@@ -47,7 +47,7 @@ static void keep(scan *s, size_t from)
     gp_str_add(&s->copy, s->text + from, s->at - from);
 }
 
-/* White space; in lax mode also // and block comments. */
+/* Skips white space; in lax mode also // and block comments. */
 static gp_status skip_space(scan *s)
 {
     for (;;) {
@@ -126,7 +126,7 @@ static size_t scan_digits(scan *s)
     return s->at - from;
 }
 
-/* Fits int64 (negative) or uint64? `digits` without sign or leading zeros. */
+/* Returns true if the number fits int64 (negative) or uint64.  `digits` has no sign and no leading zeros. */
 static bool fits(const char *digits, size_t n, bool minus)
 {
     const char *most = minus ? "9223372036854775808" : "18446744073709551615";
@@ -158,7 +158,7 @@ static gp_status scan_number(scan *s)
     return GP_OK;
 }
 
-/* Anything but an array or object. */
+/* Reads a value that is neither an array nor an object. */
 static gp_status scan_scalar(scan *s)
 {
     static const char *const literal[] = {"true", "false", "null", "NaN", "Infinity", "-Infinity"};
@@ -187,7 +187,7 @@ static gp_status scan_name(scan *s)
     return GP_OK;
 }
 
-/* One value; `open` holds the kind of each array '[' or object '{' around it. */
+/* Reads one value.  `open` holds '[' or '{' for each array or object around the current position. */
 static gp_status scan_value(scan *s, char *open, int max_depth)
 {
     int depth = 0;
@@ -238,7 +238,7 @@ static gp_status scan_value(scan *s, char *open, int max_depth)
 
 /* ------------------------------------------------------------------ the tree */
 
-/* Member names in the tree; depth is bounded by the scan. */
+/* Counts the member names in the tree.  The scan limits the depth. */
 static size_t count_names(struct json_object *value)
 {
     size_t total = 0;
@@ -258,7 +258,7 @@ static gp_status build(const scan *s, int max_depth, struct json_object **out)
     if (s->copy.size >= INT_MAX) return gp_fail(s->err, GP_ERR_LIMIT, "JSON: more than 2 GiB");
     struct json_tokener *tokener = json_tokener_new_ex(max_depth + 1);
     if (!tokener) return gp_fail(s->err, GP_ERR_MEMORY, "out of memory for JSON (%zu bytes)", s->size);
-    /* the NUL after the copy ends a number at its end */
+    /* the parser reads the NUL after the copy, which ends a number at the end of the text */
     struct json_object *value = json_tokener_parse_ex(tokener, s->copy.data, (int)s->copy.size + 1);
     enum json_tokener_error failure = json_tokener_get_error(tokener);
     json_tokener_free(tokener);
@@ -305,7 +305,7 @@ void gp_json_free(gp_json *root)
     json_object_put((struct json_object *)root);
 }
 
-/* json-c takes pointers to non-const even to look. */
+/* json-c's functions take non-const pointers even if they only read. */
 static struct json_object *inner(const gp_json *value)
 {
     return (struct json_object *)(uintptr_t)value;
@@ -366,7 +366,7 @@ bool gp_json_bool(const gp_json *value, bool fallback)
     return gp_json_kind_of(value) == GP_JSON_BOOL ? json_object_get_boolean(inner(value)) : fallback;
 }
 
-/* json-c clamps: the signed reading of a large value is INT64_MAX, the unsigned one of a negative value 0. */
+/* json-c clamps: a large value read as signed is INT64_MAX, a negative value read as unsigned is 0. */
 bool gp_json_u64(const gp_json *value, uint64_t *out)
 {
     gp_json_kind kind = gp_json_kind_of(value);

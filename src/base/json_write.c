@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Writing JSON: always valid UTF-8, always a number that reads back equal. */
+ * Writes JSON: always valid UTF-8, and numbers that read back equal. */
 #include "base/json.h"
 
 #include <math.h>
@@ -40,7 +40,7 @@ void gp_json_put_name(gp_str *out, const char *name)
     gp_str_putc(out, ':');
 }
 
-/* The fewest digits that read back equal: 17 always do (IEEE 754). */
+/* Writes the fewest digits that read back equal; 17 digits always do (IEEE 754). */
 void gp_json_put_real(gp_str *out, double value)
 {
     if (!isfinite(value)) {
@@ -91,7 +91,7 @@ static void put_int(gp_str *out, const gp_json *value)
         gp_str_printf(out, "%lld", (long long)small);
 }
 
-/* Recursion as deep as the parser allowed. */
+/* The recursion is at most as deep as the parser allowed. */
 void gp_json_write(gp_str *out, const gp_json *value)
 {
     double real = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Checked sizes, allocations that can be told to fail, and the arena.
- * The arena keeps 64 bytes between its parts in every build, so that sizes are the same everywhere; under
- * AddressSanitizer these bytes, and all that is not taken, are poisoned. */
+ * Checked sizes, allocations that tests can make fail, and the arena.
+ * The arena keeps 64 bytes between its parts in every build, so that sizes are the same everywhere.  Under
+ * AddressSanitizer these bytes, and all unused bytes, are poisoned. */
 #include "base/mem.h"
 
 #include <assert.h>
@@ -25,9 +25,9 @@
 
 enum { ALIGN = 64, RED_ZONE = 64 };
 
-/* The only variables of the process in this room: they count, and never change a result unless a test asks. */
+/* The module's only global variables.  They count allocations, and change a result only if a test sets them. */
 static atomic_uint_fast64_t seen;
-static atomic_uint_fast64_t fail_at = UINT64_MAX; /* UINT64_MAX: the environment has not been asked yet */
+static atomic_uint_fast64_t fail_at = UINT64_MAX; /* UINT64_MAX: GOLDPAN_FAIL_ALLOC has not been read yet */
 static atomic_int_fast64_t live;
 
 bool gp_size_mul(size_t a, size_t b, size_t *out)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The list of the files that exports have put into a folder, and the path of the journal of marks. */
+ * Reads and writes the list of exported files in a folder, and returns the path of the journal of marks. */
 #include "base/own.h"
 
 #include "base/file.h"
@@ -15,7 +15,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Takes over `text`, a name on each line, and makes *out of it. */
+/* Makes *out of `text`, which has a name on each line.  *out owns the text. */
 static gp_status split(char *text, size_t size, gp_own_names *out, gp_error *err)
 {
     size_t lines = 1;
@@ -67,7 +67,7 @@ bool gp_own_names_have(const gp_own_names *names, const char *name)
     return names->count && bsearch(&name, names->names, names->count, sizeof *names->names, by_name);
 }
 
-/* Writes the list if `more` has a name that it lacks. */
+/* Writes the list if `more` has a name that the list lacks. */
 static gp_status write_list(const char *path, const gp_own_names *list, const gp_own_names *more, gp_error *err)
 {
     gp_str text = GP_STR_INIT;

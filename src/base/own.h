@@ -8,10 +8,10 @@
 
 /* Name of an empty file in the top folder of a static site. */
 #define GP_MARK_SITE ".goldpan-site"
-/* Name of a file in a folder of exported images; it lists their names, one a line. */
+/* Name of a file in a folder of exported images; it lists the images' names, one on each line. */
 #define GP_MARK_EXPORT ".goldpan-export"
-/* Mark in an image that goldpan drew: the keyword of a PNG text chunk, the beginning of a JPEG comment, or a word in
- * the XMP of a WebP file. */
+/* Mark in an image that goldpan made (sheet or tour): the keyword of a PNG text chunk, the beginning of a JPEG
+ * comment, or a word in the XMP of a WebP file. */
 #define GP_MARK_IMAGE "goldpan-product"
 
 /* Returns the path of a catalog's journal of marks: catalog.db -> catalog.marks.jsonl; another name ->
@@ -21,10 +21,10 @@ char *gp_marks_path(const char *catalog);
 /* The names in a folder's GP_MARK_EXPORT, sorted. */
 typedef struct gp_own_names {
     char *text;   /* owned, gp_own_names_clear */
-    char **names; /* [count] into text */
+    char **names; /* [count] pointers into text */
     size_t count;
 } gp_own_names;
-/* Without that file: empty.  Errors: MEMORY, IO, LIMIT. */
+/* Reads the names; without that file, *out is empty.  Errors: MEMORY, IO, LIMIT. */
 gp_status gp_own_names_read(const char *folder, gp_own_names *out, gp_error *err);
 void gp_own_names_clear(gp_own_names *names);
 bool gp_own_names_have(const gp_own_names *names, const char *name);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * How many processors this process may use: the affinity mask, then the quota of its control group (version 2:
- * cpu.max "quota period"; version 1: cpu.cfs_quota_us, cpu.cfs_period_us), of which every group above may be stricter.
- */
+ * Finds how many processors this process may use: the affinity mask, then the CPU quota of its control group.
+ * Version 2: cpu.max "quota period"; version 1: cpu.cfs_quota_us, cpu.cfs_period_us.  Each parent group may have a
+ * stricter quota. */
 #include "base/thread.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -17,7 +17,8 @@ static int by_affinity(void)
 {
     int count = 0;
 #if defined(__linux__)
-    for (int most = 1024; most <= 1 << 20 && count == 0; most *= 4) { /* EINVAL: the machine has more than `most` */
+    /* EINVAL means that the machine has more than `most` processors */
+    for (int most = 1024; most <= 1 << 20 && count == 0; most *= 4) {
         cpu_set_t *set = CPU_ALLOC((size_t)most);
         if (!set) break;
         size_t bytes = CPU_ALLOC_SIZE((size_t)most);
@@ -29,7 +30,7 @@ static int by_affinity(void)
     return count < 1 ? 1 : count;
 }
 
-/* The first number(s) of a small file; how many were read. */
+/* Reads the first one or two numbers of a small file.  Returns how many were read. */
 static int read_numbers(const char *path, long long *a, long long *b)
 {
     gp_bytes bytes = {0};
@@ -46,7 +47,7 @@ static int whole(long long quota, long long period)
     return n > INT_MAX ? INT_MAX : (int)n;
 }
 
-/* Strictest quota of the group `group` ("/a/b") and those above it. */
+/* Returns the strictest quota of the group `group` ("/a/b") and its parents. */
 static int quota_of(const char *mount, const char *group, size_t size, bool v2)
 {
     int best = INT_MAX;
@@ -78,7 +79,7 @@ static bool has_word(const char *list, size_t size, const char *word)
     return false;
 }
 
-/* Lines "id:controllers:group"; version 2 is the one without controllers. */
+/* Parses lines "id:controllers:group".  Version 2 is the line without controllers. */
 static int by_quota(void)
 {
     gp_bytes bytes = {0};

@@ -13,7 +13,7 @@ static inline uint64_t gp_rng_mix(uint64_t s)
     return s ^ (s >> 31);
 }
 
-/* Output i of the stream `seed`. */
+/* Returns output i of the stream `seed`. */
 static inline uint64_t gp_rng_at(uint64_t seed, uint64_t i)
 {
     return gp_rng_mix(seed + i);

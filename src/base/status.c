@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Messages of failures.  They are built in local buffers first, so that a message may quote the one it replaces. */
+ * Error messages.  Each is built in a local buffer first, so that a message may quote the one that it replaces. */
 #include "base/status.h"
 
 #include <errno.h>
@@ -9,13 +9,13 @@
 
 enum {
     ROOM = 2 * sizeof((gp_error *)0)->message,
-    FORMAT_ROOM = 512, /* of a format without its path */
+    FORMAT_ROOM = 512, /* bytes of a format without its path */
 };
 
-/* The texts of a failure under construction. */
+/* The texts of an error message under construction. */
 typedef struct texts {
     char message[ROOM], detail[ROOM];
-    const char *path; /* NULL: none */
+    const char *path; /* NULL: the error has no path */
 } texts;
 
 /* Copies text into field [size], cut if it is too long, but never inside a UTF-8 sequence. */
@@ -36,7 +36,7 @@ static void set(gp_error *err, gp_status status, int number, const texts *t)
     err->number = number;
     copy(err->message, sizeof err->message, t->message);
     copy(err->detail, sizeof err->detail, t->detail);
-    /* A path that does not fit is left out: a part of it would name another file. */
+    /* A path that does not fit is left out, because a part of it would name another file. */
     copy(err->path, sizeof err->path, t->path && strlen(t->path) < sizeof err->path ? t->path : "");
 }
 
@@ -87,7 +87,7 @@ static void fill_path(texts *t, const char *format, va_list args)
 }
 #pragma GCC diagnostic pop
 
-/* The failure of this module's functions, with or without a path in the format. */
+/* Fills in an error for the functions below, with or without a path in the format. */
 #define FILL(t, fill_it)                                                                                               \
     do {                                                                                                               \
         va_list args;                                                                                                  \
@@ -180,8 +180,8 @@ const char *gp_error_beside(const gp_error *error, const char *path)
     return *error->path && strcmp(error->path, path) == 0 ? error->detail : error->message;
 }
 
-/* Returns whether the file itself causes this errno, so that only a change of the file can help.  All other errors are
- * temporary: a disk can be mounted again, a folder made readable, descriptors and memory freed. */
+/* Returns true if the file itself causes this errno, so that only a change of the file can help.  All other errors
+ * are temporary: a disk can be mounted again, a folder made readable, descriptors and memory freed. */
 static bool is_of_the_file(int number)
 {
     switch (number) {

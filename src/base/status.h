@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT
- * Status and message: every function of the rooms returns gp_status or cannot fail.
- * Messages are lower case, name the file in quotes, end without full stop.  Who fails first writes
- * the message; those above pass it on, or put a prefix before it. */
+ * Status and message: every function that can fail returns gp_status.
+ * Messages are lower case, name the file in quotes, and have no full stop.  The function that fails first writes the
+ * message.  Its callers pass the message on, or put a prefix before it. */
 #ifndef GP_BASE_STATUS_H
 #define GP_BASE_STATUS_H
 
 #include <goldpan.h>
 
-/* Write status and message (printf style) into err, which may be NULL; returns status. */
+/* Writes status and message (printf style) to err, which may be NULL.  Returns the status. */
 gp_status gp_fail(gp_error *err, gp_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* As gp_fail, for a failure that concerns a file.  The first conversion of `format` is '%s' in single quotes, and its
  * argument is the path.  err->path gets the path, and err->detail the message without it. */
 gp_status gp_fail_path(gp_error *err, gp_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* Put "prefix: " before the message already in err (may be NULL); returns status. */
+/* Puts "prefix: " before the message in err (may be NULL).  Returns the status. */
 gp_status gp_fail_within(gp_error *err, gp_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -40,14 +40,15 @@ const char *gp_error_beside(const gp_error *error, const char *path);
  * run should try again; false for an error that the file's own bytes cause.  The table is in status.c. */
 bool gp_error_passes(const gp_error *error);
 
-/* Pass a failure up. */
+/* Returns from the calling function if the call fails. */
 #define GP_TRY(call)                                                                                                   \
     do {                                                                                                               \
         gp_status gp_try_status = (call);                                                                              \
         if (gp_try_status != GP_OK) return gp_try_status;                                                              \
     } while (0)
 
-/* Pass a failure to the function's `out:` label, which releases in reverse order; needs `gp_status st`. */
+/* Goes to the function's `out:` label if the call fails; the label releases resources in reverse order.  Needs
+ * `gp_status st`. */
 #define GP_TRY_GOTO(call)                                                                                              \
     do {                                                                                                               \
         st = (call);                                                                                                   \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Growing strings and numbers.  Everything here reads and writes numbers as the C locale does, whatever locale the
- * program that uses the library has set. */
+ * Growing strings, and numbers as text.  Numbers are read and written as in the C locale, whatever locale the calling
+ * program has set. */
 #include "base/str.h"
 #include "base/mem.h"
 
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static locale_t c_locale; /* made once, never freed */
+static locale_t c_locale; /* created once, never freed */
 static pthread_once_t c_locale_once = PTHREAD_ONCE_INIT;
 
 static void make_c_locale(void)
@@ -20,15 +20,15 @@ static void make_c_locale(void)
     c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
 }
 
-/* The calling thread's locale becomes "C"; returns what to give back to uselocale.  If memory was too short for a
- * locale, the thread's own stays. */
+/* Sets the calling thread's locale to "C".  Returns the old locale for uselocale.  If memory is short, the thread
+ * keeps its locale. */
 static locale_t enter_c_locale(void)
 {
     pthread_once(&c_locale_once, make_c_locale);
     return uselocale(c_locale);
 }
 
-/* Room for `extra` more bytes and the NUL. */
+/* Makes room for `extra` more bytes and the NUL. */
 static bool reserve(gp_str *s, size_t extra)
 {
     size_t need;
@@ -191,7 +191,7 @@ static const char *digits(const char *p)
     return p;
 }
 
-/* [+-] digits [. digits] [e [+-] digits]; at least one digit before or after the point. */
+/* Returns true for [+-] digits [. digits] [e [+-] digits], with at least one digit before or after the point. */
 static bool looks_real(const char *p)
 {
     if (*p == '+' || *p == '-') p++;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Threads that start together or not at all, and a bounded queue (a ring under one mutex: an item is an image or a
- * batch, so contention is nothing beside the work). */
+ * Threads that start together or not at all, and a bounded queue.  The queue is a ring with one mutex.  An item is an
+ * image or a batch, so the time for locking is small beside the work. */
 #include "base/thread.h"
 #include "base/mem.h"
 
@@ -37,7 +37,8 @@ static void *run(void *argument)
     return NULL;
 }
 
-/* Threads inherit a mask that leaves Ctrl-C and its kind to the thread that runs the program; faults stay theirs. */
+/* Blocks signals such as Ctrl-C in new threads, which inherit the mask; the program's own thread handles them.
+ * Signals of faults stay unblocked. */
 static void mask_signals(sigset_t *before)
 {
     static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGPROF};
@@ -113,7 +114,8 @@ gp_status gp_queue_new(size_t capacity, gp_queue **out, gp_error *err)
     queue->capacity = capacity, queue->first = 0, queue->count = 0, queue->closed = false;
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC); /* waits do not jump with the wall clock */
+    /* a change of the system's clock must not change the length of a wait */
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&queue->mutex, NULL);
     pthread_cond_init(&queue->not_empty, &attr);
     pthread_cond_init(&queue->not_full, &attr);
@@ -146,7 +148,7 @@ bool gp_queue_put(gp_queue *queue, void *item)
     return taken;
 }
 
-/* With the mutex held and something inside. */
+/* Takes the first item.  The mutex is held and the queue is not empty. */
 static void *take_first(gp_queue *queue)
 {
     void *item = queue->items[queue->first];

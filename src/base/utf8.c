@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * UTF-8 read and written, and what else comes in put into it.  Table 3-7 of the Unicode standard is the law: no
+ * Reads and writes UTF-8, and converts other encodings to UTF-8.  Follows table 3-7 of the Unicode standard: no
  * overlong forms, no surrogates, nothing above U+10FFFF. */
 #include "base/str.h"
 
@@ -67,7 +67,7 @@ void gp_str_add_latin1(gp_str *s, const void *bytes, size_t size)
 void gp_str_add_utf16(gp_str *s, const void *bytes, size_t size, bool big_endian)
 {
     const uint8_t *p = bytes;
-    uint32_t high = 0; /* a first half waiting for its second */
+    uint32_t high = 0; /* the first half of a surrogate pair; 0: none */
     for (size_t i = 0; i + 1 < size; i += 2) {
         uint32_t unit = big_endian ? (uint32_t)p[i] << 8 | p[i + 1] : (uint32_t)p[i + 1] << 8 | p[i];
         if (high && unit >= 0xDC00 && unit <= 0xDFFF) {
@@ -77,7 +77,7 @@ void gp_str_add_utf16(gp_str *s, const void *bytes, size_t size, bool big_endian
         }
         if (high) gp_utf8_put(s, REPLACEMENT);
         high = unit >= 0xD800 && unit <= 0xDBFF ? unit : 0;
-        if (!high) gp_utf8_put(s, unit); /* a lone second half becomes U+FFFD there */
+        if (!high) gp_utf8_put(s, unit); /* gp_utf8_put makes a lone second half U+FFFD */
     }
     if (high || size % 2) gp_utf8_put(s, REPLACEMENT);
 }
