@@ -37,7 +37,7 @@ gp_status gp_bench(const gp_model *model, const gp_bench_options *options, gp_be
     API_NEEDS(model);
     API_NEEDS(report);
     GP_TRY(gp_api_options(&o, sizeof o, options, err));
-    if (o.sample == 0 || !(o.seconds > 0)) return gp_fail(err, GP_ERR_USAGE, "a sample of nothing");
+    if (o.sample == 0 || !(o.seconds > 0)) return gp_fail(err, GP_ERR_USAGE, "sample and seconds must be above 0");
     if (!o.roots) o.root_count = 0;
     return gp_stage_bench(model->encoder, &o, report, err);
 }

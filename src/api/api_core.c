@@ -51,7 +51,8 @@ gp_status gp_api_options(void *into, size_t size, const void *given, gp_error *e
     if (!given) return GP_OK;
     memcpy(&theirs, given, sizeof theirs);
     if (theirs < sizeof theirs)
-        return gp_fail(err, GP_ERR_USAGE, "options without their size: begin with the GP_..._DEFAULTS initialiser");
+        return gp_fail(err, GP_ERR_USAGE,
+                       "the size of the options is not set: begin with the GP_..._DEFAULTS initialiser");
     memcpy(into, given, theirs < size ? theirs : size);
     return GP_OK;
 }

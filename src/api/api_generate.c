@@ -9,10 +9,10 @@ static gp_status check_options(const gp_generate_options *given, gp_generate_opt
     static const gp_generate_options usual = GP_GENERATE_DEFAULTS;
     API_NEEDS(given);
     GP_TRY(gp_api_options(o, sizeof *o, given, err));
-    if (!o->prompts && !o->again) return gp_fail(err, GP_ERR_USAGE, "no prompts to generate from");
+    if (!o->prompts && !o->again) return gp_fail(err, GP_ERR_USAGE, "`prompts` is not set: name a table of prompts");
     if (!o->backend && !o->again)
         return gp_fail(err, GP_ERR_USAGE, "`backend` is not set: give the generator's address, or a command");
-    if (!o->folder) return gp_fail(err, GP_ERR_USAGE, "no folder for the pictures");
+    if (!o->folder) return gp_fail(err, GP_ERR_USAGE, "`folder` is not set: name a folder for the images");
     if (o->per_prompt < 1 || o->per_prompt > 100000)
         return gp_fail(err, GP_ERR_USAGE, "the images for each prompt must be 1 to 100000, not %u", o->per_prompt);
     if (o->jobs < 1 || o->jobs > 64)
@@ -23,9 +23,9 @@ static gp_status check_options(const gp_generate_options *given, gp_generate_opt
     if (o->tries < 1) o->tries = 1;
     if (o->seed > INT64_MAX) return gp_fail(err, GP_ERR_USAGE, "the seed must be below 2^63");
     if (o->no_seed && o->again)
-        return gp_fail(err, GP_ERR_USAGE, "an image is drawn again by its seed: it needs seeds");
+        return gp_fail(err, GP_ERR_USAGE, "images cannot be generated again without seeds: leave out no_seed");
     if (o->no_seed && o->seed != usual.seed)
-        return gp_fail(err, GP_ERR_USAGE, "--seed and --no-seed exclude each other: give only one of them");
+        return gp_fail(err, GP_ERR_USAGE, "--seed cannot be combined with --no-seed");
     return GP_OK;
 }
 

@@ -55,7 +55,7 @@ gp_status gp_model_find(const char *name, const char *revision, char **folder, g
         return GP_OK;
     }
     if (!gp_hub_name_valid(name))
-        return gp_fail(err, GP_ERR_NOT_FOUND, "there is no folder '%s', and it is not a model's name", name);
+        return gp_fail(err, GP_ERR_NOT_FOUND, "'%s' is neither a folder nor the name of a model", name);
     return gp_hub_find(name, revision, folder, err);
 }
 

@@ -48,7 +48,8 @@ gp_status gp_tokens(const gp_model *model, const char *text, int32_t *ids, size_
     const gp_tokenizer *tokenizer = gp_encoder_tokenizer(model->encoder);
     if (!tokenizer) return gp_fail(err, GP_ERR_NOT_FOUND, "model '%s' has no tokenizer", model->name);
     if (capacity < facts.context)
-        return gp_fail(err, GP_ERR_USAGE, "room for %zu ids, but the model's context is %u", capacity, facts.context);
+        return gp_fail(err, GP_ERR_USAGE, "the buffer for %zu ids is smaller than the model's context of %u", capacity,
+                       facts.context);
     return gp_tokenizer_encode_cut(tokenizer, text, strlen(text), facts.context, ids, count, full, err);
 }
 

@@ -78,7 +78,8 @@ gp_status gp_site(gp_catalog *catalog, const gp_site_options *options, gp_report
     API_NEEDS(catalog);
     GP_TRY(gp_api_options(&o, sizeof o, options, err));
     if (!o.folder) return gp_fail(err, GP_ERR_USAGE, "no folder for the site");
-    if ((unsigned)o.images > GP_SITE_THUMBNAILS) return gp_fail(err, GP_ERR_USAGE, "images of an unknown kind");
+    if ((unsigned)o.images > GP_SITE_THUMBNAILS)
+        return gp_fail(err, GP_ERR_USAGE, "site images must be originals, resized or none");
     GP_TRY(gp_view_new(catalog, NULL, &view, err));
     gp_status st = gp_view_count(view)
                        ? find_near(catalog, view, &o, &near, err)

@@ -25,7 +25,7 @@ gp_status gp_import_embeddings(gp_catalog *catalog, const gp_add_options *add, c
     GP_TRY(gp_api_options(&a, sizeof a, add, err));
     GP_TRY(gp_api_options(&o, sizeof o, options, err));
     if (!a.roots || !a.root_count) return gp_fail(err, GP_ERR_USAGE, "no file or folder to add");
-    if (!o.embeddings) return gp_fail(err, GP_ERR_USAGE, "no embeddings to bring");
+    if (!o.embeddings) return gp_fail(err, GP_ERR_USAGE, "`embeddings` is not set: name a .npy file");
     if (!a.prompts)
         return gp_fail(err, GP_ERR_USAGE, "embeddings need a table of prompts (add.prompts) with one image per row");
     return gp_stage_import(catalog, &a, &o, added, report, err);
@@ -49,7 +49,7 @@ gp_status gp_pick(gp_catalog *catalog, const gp_model *model, const gp_pick_opti
     API_NEEDS(catalog);
     GP_TRY(gp_api_options(&o, sizeof o, options, err));
     if (model && o.scorer)
-        return gp_fail(err, GP_ERR_USAGE, "a model and a scorer both name the scores to use: give only one of them");
+        return gp_fail(err, GP_ERR_USAGE, "`model` and `scorer` both name the scores to use: set only one of them");
     if (model) GP_TRY(gp_stage_scorer_of(catalog, model->encoder, scorer, sizeof scorer, err));
     return gp_stage_pick(catalog, model ? scorer : o.scorer, &o, report, err);
 }

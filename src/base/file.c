@@ -132,12 +132,12 @@ gp_status gp_file_read_at(int fd, const char *path, uint64_t offset, void *out, 
 {
     uint8_t *bytes = out;
     if (offset > INT64_MAX || size > INT64_MAX - offset)
-        return gp_fail_path(err, GP_ERR_LIMIT, "'%s' has no bytes that far", path);
+        return gp_fail_path(err, GP_ERR_LIMIT, "'%s' ends before the requested byte", path);
     while (size > 0) {
         ssize_t n = pread(fd, bytes, size < (1u << 30) ? size : (1u << 30), (off_t)offset);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return failed(err, errno, "read", path);
-        if (n == 0) return gp_fail_path(err, GP_ERR_IO, "'%s' became shorter while it was read", path);
+        if (n == 0) return gp_fail_path(err, GP_ERR_IO, "'%s' became shorter while goldpan read it", path);
         bytes += n, offset += (uint64_t)n, size -= (size_t)n;
     }
     return GP_OK;
@@ -434,7 +434,7 @@ gp_status gp_folder_make(const char *path, gp_error *err)
         if (*copy && mkdir(copy, 0777) != 0) {
             int number = errno; /* EEXIST, or EROFS and the like for "/mnt": no failure if it is a folder */
             if (stat(copy, &about) != 0)
-                st = gp_fail_path_errno(err, GP_ERR_IO, number, "cannot make folder '%s'", copy);
+                st = gp_fail_path_errno(err, GP_ERR_IO, number, "cannot create folder '%s'", copy);
             else if (!S_ISDIR(about.st_mode))
                 st = gp_fail_path(err, GP_ERR_IO, "'%s' is not a folder", copy);
         }

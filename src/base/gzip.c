@@ -13,7 +13,7 @@ gp_status gp_gzip_expand(const void *bytes, size_t size, size_t limit, gp_str *o
     gp_status st = GP_OK;
     int code = Z_OK;
     size_t total = 0;
-    if (size > UINT_MAX) return gp_fail(err, GP_ERR_LIMIT, "too large for one piece");
+    if (size > UINT_MAX) return gp_fail(err, GP_ERR_LIMIT, "the gzip data is too large to unpack at once");
     if (inflateInit2(&z, GZIP_ONLY) != Z_OK) return gp_fail(err, GP_ERR_MEMORY, "out of memory for unpacking");
     while (st == GP_OK && code != Z_STREAM_END) {
         z.next_out = piece, z.avail_out = sizeof piece;
@@ -23,7 +23,7 @@ gp_status gp_gzip_expand(const void *bytes, size_t size, size_t limit, gp_str *o
         if ((code != Z_OK && code != Z_STREAM_END) || (code == Z_OK && !got && !z.avail_in))
             st = gp_fail(err, GP_ERR_FORMAT, "damaged gzip data");
         else if (total > limit)
-            st = gp_fail(err, GP_ERR_LIMIT, "unpacks to more than %zu bytes", limit);
+            st = gp_fail(err, GP_ERR_LIMIT, "the gzip data unpacks to more than %zu bytes", limit);
         else
             gp_str_add(out, piece, got);
     }

@@ -50,10 +50,10 @@ static void mask_signals(sigset_t *before)
 
 gp_status gp_threads_start(int n, void (*body)(void *user, int index), void *user, gp_threads **out, gp_error *err)
 {
-    if (n < 1) return gp_fail(err, GP_ERR_USAGE, "%d threads asked for", n);
+    if (n < 1) return gp_fail(err, GP_ERR_USAGE, "the number of threads must be at least 1, not %d", n);
     size_t bytes = sizeof(gp_threads);
     if (!gp_size_mul((size_t)n, sizeof(worker), &bytes) || !gp_size_add(bytes, sizeof(gp_threads), &bytes))
-        return gp_fail(err, GP_ERR_USAGE, "%d threads asked for", n);
+        return gp_fail(err, GP_ERR_USAGE, "the number of threads must be at least 1, not %d", n);
     void *memory;
     GP_TRY(gp_alloc(&memory, bytes, 1, "threads", err));
     gp_threads *all = memory;
@@ -105,7 +105,7 @@ struct gp_queue {
 gp_status gp_queue_new(size_t capacity, gp_queue **out, gp_error *err)
 {
     size_t bytes;
-    if (capacity < 1) return gp_fail(err, GP_ERR_USAGE, "a queue of no items");
+    if (capacity < 1) return gp_fail(err, GP_ERR_USAGE, "a queue must hold at least 1 item");
     if (!gp_size_mul(capacity, sizeof(void *), &bytes) || !gp_size_add(bytes, sizeof(gp_queue), &bytes))
         return gp_fail(err, GP_ERR_MEMORY, "a queue of %zu items: size out of range", capacity);
     void *memory;

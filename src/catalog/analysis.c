@@ -41,7 +41,7 @@ static gp_status scorer_of(gp_catalog *cat, const char *scorer, int64_t *id, gp_
     gp_q q = gp_q_open(cat, "SELECT id FROM scorers WHERE key = ?");
     gp_q_text(&q, 1, scorer);
     GP_TRY(gp_q_one(&q, 0, id, err));
-    if (*id == 0) return gp_fail_path(err, GP_ERR_USAGE, "catalog '%s' does not know scorer '%s'", cat->path, scorer);
+    if (*id == 0) return gp_fail_path(err, GP_ERR_USAGE, "catalog '%s' has no scorer '%s'", cat->path, scorer);
     return GP_OK;
 }
 

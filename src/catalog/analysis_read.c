@@ -20,8 +20,8 @@ static gp_status analysis_of(gp_catalog *cat, const char *scorer, int64_t *id, g
     gp_q_text(&q, 1, scorer);
     GP_TRY(gp_q_one(&q, 0, id, err));
     if (*id == 0)
-        return gp_fail_path(err, GP_ERR_NOT_FOUND,
-                            "nothing is analysed yet in catalog '%s': run 'goldpan slices' first", cat->path);
+        return gp_fail_path(err, GP_ERR_NOT_FOUND, "catalog '%s' has no analysis yet: run 'goldpan slices' first",
+                            cat->path);
     return GP_OK;
 }
 

@@ -25,7 +25,7 @@ gp_status gp_cat_encoder_put(gp_catalog *cat, const gp_cat_encoder *encoder, int
     GP_TRY(gp_q_one(&q, 0, &found, err));
     if (found == 0)
         return gp_fail_path(err, GP_ERR_CATALOG,
-                            "catalog '%s' knows model '%s' with another number of dimensions than %u", cat->path,
+                            "catalog '%s' has model '%s' with a number of dimensions other than %u", cat->path,
                             encoder->model, (unsigned)encoder->dims);
     *id = found;
     return GP_OK;
@@ -153,7 +153,7 @@ static gp_status put_vector(gp_q *q, const float *vector, uint32_t dims, gp_erro
     for (uint32_t j = 0; j < dims; j++) {
         if (isfinite(vector[j])) continue;
         gp_q_end(q);
-        return gp_fail(err, GP_ERR_FORMAT, "an embedding that is not finite (NaN or infinite) is not stored");
+        return gp_fail(err, GP_ERR_FORMAT, "an embedding must be finite, but this one contains NaN or infinity");
     }
     uint8_t *bytes = gp_mem_new(dims, 4);
     if (!bytes) return gp_fail(err, GP_ERR_MEMORY, "out of memory for an embedding of %u numbers", (unsigned)dims);
@@ -164,8 +164,9 @@ static gp_status put_vector(gp_q *q, const float *vector, uint32_t dims, gp_erro
     gp_q_end(q);
     gp_mem_free(bytes);
     if (st == GP_OK && sqlite3_changes(q->cat->db) == 0)
-        return gp_fail(err, GP_ERR_USAGE, "an embedding of %u numbers does not fit its encoder in catalog '%s'",
-                       (unsigned)dims, q->cat->path);
+        return gp_fail(err, GP_ERR_USAGE,
+                       "an embedding of %u numbers has another length than its encoder in catalog '%s'", (unsigned)dims,
+                       q->cat->path);
     return st;
 }
 

@@ -37,7 +37,7 @@ gp_status gp_cat_generation_put(gp_catalog *cat, const gp_cat_generation *g, int
     gp_q q = gp_q_open(cat, "SELECT id, state FROM generations WHERE key = ?");
     gp_q_text(&q, 1, g->key);
     GP_TRY(gp_q_step(&q, &row, err));
-    if (!row) return gp_fail(err, GP_ERR_CATALOG, "a planned picture is not in the catalog");
+    if (!row) return gp_fail(err, GP_ERR_CATALOG, "a planned image is not in the catalog");
     const char *said = gp_q_col_text(&q, 1);
     *id = gp_q_col_int(&q, 0);
     if (!said) {
@@ -86,7 +86,7 @@ gp_status gp_cat_generation_get(gp_catalog *cat, int64_t id,
                             " FROM generations WHERE id = ?");
     gp_q_int(&q, 1, id);
     GP_TRY(gp_q_step(&q, &row, err));
-    if (!row) return gp_fail(err, GP_ERR_NOT_FOUND, "no planned picture %lld", (long long)id);
+    if (!row) return gp_fail(err, GP_ERR_NOT_FOUND, "there is no planned image %lld", (long long)id);
     gp_cat_generation g = {.key = gp_q_col_text(&q, 0),
                            .prompt = gp_q_col_text(&q, 1),
                            .negative = gp_q_col_text(&q, 2),

@@ -81,7 +81,7 @@ static gp_status open_locked(const char *path, int *out, int64_t *size, gp_error
         }
         close(fd);
     }
-    return gp_fail_path(err, GP_ERR_IO, "the journal of marks '%s' is replaced again and again", path);
+    return gp_fail_path(err, GP_ERR_IO, "another process keeps replacing the journal of marks '%s'", path);
 }
 
 static gp_status append(int fd, const char *path, const gp_str *text, gp_error *err)
@@ -93,9 +93,9 @@ static gp_status append(int fd, const char *path, const gp_str *text, gp_error *
 static gp_status check_ours(const char *path, const gp_marks_file *file, gp_error *err)
 {
     if (file->foreign)
-        return gp_fail_path(err, GP_ERR_CATALOG,
-                            "'%s' is in the place of the journal of marks and is another program's file; move it away",
-                            path);
+        return gp_fail_path(
+            err, GP_ERR_CATALOG,
+            "'%s' is another program's file, but the journal of marks needs this name: move the file away", path);
     if (file->newer)
         return gp_fail_path(err, GP_ERR_CATALOG, "the journal of marks '%s' was written by a newer goldpan", path);
     return GP_OK;

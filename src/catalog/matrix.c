@@ -23,14 +23,14 @@ static gp_status scorer_read(gp_catalog *cat, const char *scorer, scorer_facts *
                             " LEFT JOIN encoders e ON e.id = s.encoder WHERE s.key = ?");
     gp_q_text(&q, 1, scorer);
     GP_TRY(gp_q_step(&q, &row, err));
-    if (!row) return gp_fail_path(err, GP_ERR_NOT_FOUND, "catalog '%s' does not know scorer '%s'", cat->path, scorer);
+    if (!row) return gp_fail_path(err, GP_ERR_NOT_FOUND, "catalog '%s' has no scorer '%s'", cat->path, scorer);
     *out = (scorer_facts){gp_q_col_int(&q, 0), gp_q_col_int(&q, 1), gp_q_col_int(&q, 2), gp_q_col_int(&q, 3) != 0};
     gp_q_end(&q);
     if (!out->encoder)
         return gp_fail_path(err, GP_ERR_UNSUPPORTED,
                             "catalog '%s' has no embeddings for scorer '%s', and this needs them", cat->path, scorer);
     if (out->dims < 1 || out->dims > 65536)
-        return gp_fail_path(err, GP_ERR_CATALOG, "catalog '%s' is damaged: an encoder of %lld dimensions", cat->path,
+        return gp_fail_path(err, GP_ERR_CATALOG, "catalog '%s' is damaged: an encoder has %lld dimensions", cat->path,
                             (long long)out->dims);
     return GP_OK;
 }
@@ -78,7 +78,7 @@ static gp_status take_row(gp_q *q, const scorer_facts *s, gp_cat_matrix *m, gp_e
 {
     size_t i = m->n;
     if (!gp_q_col_hash(q, 2, &m->hashes[i]) || gp_q_col_int(q, 10) != (int64_t)m->dims * 4)
-        return gp_fail_path(err, GP_ERR_CATALOG, "catalog '%s' is damaged: a hash or an embedding has another length",
+        return gp_fail_path(err, GP_ERR_CATALOG, "catalog '%s' is damaged: a hash or an embedding has a wrong length",
                             q->cat->path);
     m->images[i] = gp_q_col_int(q, 0);
     m->prompts[i] = gp_q_col_int(q, 1);
@@ -181,8 +181,7 @@ gp_status gp_cat_prompt_vectors(gp_catalog *cat, int64_t encoder, const int64_t 
     gp_q_int(&d, 1, encoder);
     GP_TRY(gp_q_one(&d, 0, &dims, err));
     if (dims < 1 || dims > 65536)
-        return gp_fail_path(err, GP_ERR_USAGE, "catalog '%s' does not know encoder %lld", cat->path,
-                            (long long)encoder);
+        return gp_fail_path(err, GP_ERR_USAGE, "catalog '%s' has no encoder %lld", cat->path, (long long)encoder);
     GP_TRY_GOTO(gp_alloc((void **)&list, n, sizeof *list, "the prompts", err));
     memcpy(list, prompts, n * sizeof *list);
     qsort(list, n, sizeof *list, by_number);
@@ -202,7 +201,7 @@ gp_status gp_cat_prompt_vectors(gp_catalog *cat, int64_t encoder, const int64_t 
         if (fits) gp_db_floats_from_le(vector, rows + kept * (size_t)dims, (size_t)dims);
         gp_q_end(&q);
         if (!fits)
-            GP_TRY_GOTO(gp_fail_path(err, GP_ERR_CATALOG, "catalog '%s' is damaged: an embedding has another length",
+            GP_TRY_GOTO(gp_fail_path(err, GP_ERR_CATALOG, "catalog '%s' is damaged: an embedding has a wrong length",
                                      cat->path));
         list[kept++] = list[i];
     }

@@ -48,7 +48,7 @@ static gp_status make_folder_of(const char *path, gp_error *err)
     gp_mem_free(folder);
     if (number == EROFS || number == EACCES)
         return gp_fail_path(err, GP_ERR_IO,
-                            "cannot create catalog '%s' in a read-only folder: give another place with --catalog FILE",
+                            "cannot create catalog '%s' in a read-only folder: name another file with --catalog FILE",
                             path);
     folder = gp_path_folder(path);
     if (!folder) return no_memory(path, err);
@@ -63,7 +63,7 @@ static gp_status check_file(const char *path, bool create, gp_error *err)
     if (stat(path, &info) == 0) {
         if (S_ISDIR(info.st_mode)) return gp_fail_path(err, GP_ERR_CATALOG, "'%s' is a folder, not a catalog", path);
         if (!S_ISREG(info.st_mode))
-            return gp_fail_path(err, GP_ERR_CATALOG, "'%s' is not a regular file, so not a catalog", path);
+            return gp_fail_path(err, GP_ERR_CATALOG, "'%s' is not a regular file, so it cannot be a catalog", path);
         return GP_OK;
     }
     if (errno != ENOENT && errno != ENOTDIR)
@@ -214,7 +214,7 @@ gp_status gp_db_open(const char *path, unsigned flags, const gp_db_step *list, s
     const gp_db_steps steps = {list, count};
     gp_catalog *cat = NULL;
     bool create = flags & GP_CATALOG_CREATE, either = flags & GP_CATALOG_READ_IF_MUST;
-    if (!path || !*path) return gp_fail(err, GP_ERR_USAGE, "the catalog needs a file name");
+    if (!path || !*path) return gp_fail(err, GP_ERR_USAGE, "the file name of the catalog is empty");
     if (create && (flags & (GP_CATALOG_READONLY | GP_CATALOG_READ_IF_MUST)))
         return gp_fail(err, GP_ERR_USAGE, "a catalog cannot be both created and read-only");
     GP_TRY(check_file(path, create, err));

@@ -44,7 +44,7 @@ gp_status gp_cat_picks_replace(gp_catalog *cat, const char *scorer, const int64_
         gp_q_text(&q, 6, categories ? categories[i] : NULL);
         GP_TRY_GOTO(gp_q_run(&q, err));
         if (sqlite3_changes(cat->db) == 0) {
-            st = gp_fail_path(err, GP_ERR_USAGE, "catalog '%s' does not know scorer '%s'", cat->path, scorer);
+            st = gp_fail_path(err, GP_ERR_USAGE, "catalog '%s' has no scorer '%s'", cat->path, scorer);
             goto out;
         }
     }

@@ -234,8 +234,8 @@ static gp_status tell_prompts(const rescuing *r, gp_error *err)
     const char *names = tables.data ? tables.data : "";
     if (st == GP_OK && r->prompts_lost)
         gp_note_say(r->o->note, r->o->note_user, "rescue-prompts", (uint64_t)without,
-                    "some prompts are lost: those of image files and side-cars are read again by `goldpan add DIR`, "
-                    "those of a table%s by" ADVICE_TABLE,
+                    "some prompts are lost: read those of image files and of text files beside them again with "
+                    "`goldpan add DIR`, those of a table%s with" ADVICE_TABLE,
                     names);
     else if (st == GP_OK)
         gp_note_say(r->o->note, r->o->note_user, "rescue-prompts", (uint64_t)without,
@@ -256,7 +256,7 @@ static gp_status read_together(rescuing *r, gp_db_part part, const char *what, g
         GP_TRY(gp_db_exec(r->to, "ROLLBACK TO together", err));
         r->report->rows = rows;
         gp_note_say(r->o->note, r->o->note_user, "rescue-again", 0,
-                    "%s cannot be read whole: `goldpan slices` makes it again", what);
+                    "parts of %s cannot be read: `goldpan slices` computes it again", what);
     }
     return gp_db_exec(r->to, "RELEASE together", err);
 }
@@ -313,11 +313,10 @@ static gp_status open_both(rescuing *r, gp_rescue_source *source, const char *co
     r->from = newer ? NULL : source->db;
     if (r->from) return GP_OK;
     if (stat(path, &info) == 0)
-        gp_note_say(r->o->note, r->o->note_user, "rescue-nothing", 0, "nothing can be read from '%s'%s", path,
-                    info.st_size == 0 ? ": it is empty"
-                    : newer || source->foreign
-                        ? ": it is another program's or a newer goldpan's"
-                        : ": the page that says where its tables are is damaged, or it is no catalog");
+        gp_note_say(r->o->note, r->o->note_user, "rescue-nothing", 0, "goldpan can read nothing from '%s'%s", path,
+                    info.st_size == 0          ? ": it is empty"
+                    : newer || source->foreign ? ": it was written by another program or by a newer goldpan"
+                                               : ": its first page is damaged, or it is not a catalog");
     gp_note_say(r->o->note, r->o->note_user, "rescue-prompts", 0,
                 "if prompts came from a table, give them again with" ADVICE_TABLE);
     return GP_OK;
@@ -381,7 +380,7 @@ static gp_status free_name(const char *path, char *kept, size_t size, gp_error *
         if (snprintf(kept, size, "%s.damaged-%d", path, n) >= (int)size) break;
         if (lstat(kept, &info) != 0 && errno == ENOENT) return GP_OK;
     }
-    return gp_fail_path(err, GP_ERR_IO, "no free name beside '%s' to keep the damaged catalog under", path);
+    return gp_fail_path(err, GP_ERR_IO, "cannot keep the damaged catalog: no free name beside '%s'", path);
 }
 
 /* Moves the log first: if the log were ever beside the new file, SQLite would apply the log to the new file. */
@@ -446,9 +445,10 @@ static gp_status look_first(const char *path, const gp_rescue_options *o, gp_res
                             path);
     }
     if (!S_ISREG(info.st_mode))
-        return gp_fail_path(err, GP_ERR_CATALOG, "'%s' is not a file, so not a catalog: move it away", path);
+        return gp_fail_path(err, GP_ERR_CATALOG, "'%s' is not a file, so it cannot be a catalog: move it away", path);
     if (in_use(path))
-        return gp_fail_path(err, GP_ERR_CATALOG, "catalog '%s' is in use by another process: end that first", path);
+        return gp_fail_path(err, GP_ERR_CATALOG, "catalog '%s' is in use by another process: end that process first",
+                            path);
     return gp_cat_sound(path, may_go_on, (void *)(uintptr_t)o, &report->sound, err);
 }
 
@@ -461,7 +461,7 @@ gp_status gp_cat_rescue(const char *path, const gp_rescue_options *o, gp_rescue_
     GP_TRY(look_first(path, o, report, err));
     if (report->sound && !o->out) return take_journal(path, report, err);
     if (o->out && lstat(o->out, &info) == 0)
-        return gp_fail_path(err, GP_ERR_USAGE, "'%s' is there already: give a new name for the new catalog", o->out);
+        return gp_fail_path(err, GP_ERR_USAGE, "'%s' exists: name another file for the new catalog", o->out);
     made = gp_rescue_name(o->out ? o->out : path, ".rescued");
     if (!made) return no_memory(err);
     gp_rescue_remove(made); /* files left by a rescue that was killed */

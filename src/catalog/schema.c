@@ -249,8 +249,8 @@ static gp_status check_tables(gp_catalog *cat, gp_error *err)
     gp_q_end(&q);
     GP_TRY(st);
     if (others)
-        return gp_fail_path(err, GP_ERR_CATALOG,
-                            "'%s' is not a catalog that goldpan made: views stand in place of tables", cat->path);
+        return gp_fail_path(err, GP_ERR_CATALOG, "'%s' is not a goldpan catalog: it has views in place of tables",
+                            cat->path);
     return GP_OK;
 }
 

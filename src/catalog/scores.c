@@ -32,7 +32,7 @@ static gp_status copy_text(gp_q *q, char **out, gp_error *err)
 {
     bool row;
     GP_TRY(gp_q_step(q, &row, err));
-    if (!row) return gp_fail_path(err, GP_ERR_NOT_FOUND, "nothing is scored yet in catalog '%s'", q->cat->path);
+    if (!row) return gp_fail_path(err, GP_ERR_NOT_FOUND, "catalog '%s' has no scores yet", q->cat->path);
     const char *text = gp_q_col_text(q, 0);
     char *copy = text ? gp_str_dup(text) : NULL;
     gp_q_end(q);
@@ -91,12 +91,12 @@ gp_status gp_cat_scorer_find(gp_catalog *cat, const char *named, char **id, gp_e
     GP_TRY(gp_q_step(&q, &row, err));
     if (!row && !is_key(named))
         return gp_fail(err, GP_ERR_NOT_FOUND,
-                       "'%s' has scored nothing in catalog '%s': `goldpan status` lists the models that have", named,
+                       "'%s' has no scores in catalog '%s': `goldpan status` lists the models that have scores", named,
                        cat->path);
     if (!row)
-        return gp_fail_path(err, GP_ERR_NOT_FOUND,
-                            "this model has scored nothing yet in catalog '%s': `goldpan status` lists those that have",
-                            cat->path);
+        return gp_fail_path(
+            err, GP_ERR_NOT_FOUND,
+            "this model has no scores in catalog '%s': `goldpan status` lists the models that have scores", cat->path);
     int64_t fitting = gp_q_col_int(&q, 1);
     const char *text = gp_q_col_text(&q, 0);
     char *copy = text ? gp_str_dup(text) : NULL;
@@ -106,8 +106,8 @@ gp_status gp_cat_scorer_find(gp_catalog *cat, const char *named, char **id, gp_e
         gp_mem_free(copy);
         return gp_fail(
             err, GP_ERR_USAGE,
-            "'%s' fits %lld scorers of catalog '%s': write the scorer's name, MODEL:PRECISION, or the whole id "
-            "that `goldpan status --json` shows",
+            "'%s' matches %lld scorers of catalog '%s': write the scorer's name, MODEL:PRECISION, or the full id "
+            "that `goldpan status --json` prints",
             named, (long long)fitting, cat->path);
     }
     *id = copy;
@@ -146,7 +146,7 @@ gp_status gp_cat_scorers_visit(gp_catalog *cat, bool (*visit)(void *user, const 
 gp_status gp_cat_score_put(gp_catalog *cat, int64_t image, int64_t prompt, const char *scorer, double value,
                            gp_error *err)
 {
-    if (isinf(value)) return gp_fail(err, GP_ERR_FORMAT, "an infinite score is not stored"); /* NaN: no score */
+    if (isinf(value)) return gp_fail(err, GP_ERR_FORMAT, "a score must not be infinite"); /* NaN: no score */
     gp_q q = gp_q_open(cat, "INSERT INTO scores(scorer, prompt, image, value)"
                             " SELECT id, ?2, ?1, ?4 FROM scorers WHERE key = ?3"
                             " ON CONFLICT(scorer, prompt, image) DO UPDATE SET value = excluded.value");
@@ -156,7 +156,7 @@ gp_status gp_cat_score_put(gp_catalog *cat, int64_t image, int64_t prompt, const
     gp_q_real(&q, 4, value);
     GP_TRY(gp_q_run(&q, err));
     if (sqlite3_changes(cat->db) == 0)
-        return gp_fail_path(err, GP_ERR_USAGE, "catalog '%s' does not know scorer '%s'", cat->path, scorer);
+        return gp_fail_path(err, GP_ERR_USAGE, "catalog '%s' has no scorer '%s'", cat->path, scorer);
     return GP_OK;
 }
 
@@ -205,8 +205,8 @@ static gp_status copy_vector(gp_q *q, int column, float *out, uint32_t dims, gp_
 {
     const void *bytes = sqlite3_column_blob(q->stmt, column);
     if (!bytes || (size_t)sqlite3_column_bytes(q->stmt, column) != (size_t)dims * 4)
-        return gp_fail_path(err, GP_ERR_CATALOG,
-                            "catalog '%s' is damaged: an embedding has another length than its encoder", q->cat->path);
+        return gp_fail_path(err, GP_ERR_CATALOG, "catalog '%s' is damaged: an embedding has a wrong length",
+                            q->cat->path);
     gp_db_floats_from_le(bytes, out, dims);
     return GP_OK;
 }
@@ -261,7 +261,7 @@ static gp_status pair_scorer_read(gp_catalog *cat, const char *scorer, pair_scor
                             " LEFT JOIN encoders e ON e.id = s.encoder WHERE s.key = ?");
     gp_q_text(&q, 1, scorer);
     GP_TRY(gp_q_step(&q, &row, err));
-    if (!row) return gp_fail_path(err, GP_ERR_USAGE, "catalog '%s' does not know scorer '%s'", cat->path, scorer);
+    if (!row) return gp_fail_path(err, GP_ERR_USAGE, "catalog '%s' has no scorer '%s'", cat->path, scorer);
     *out = (pair_scorer){gp_q_col_int(&q, 0), gp_q_col_int(&q, 1), gp_q_col_int(&q, 2), gp_q_col_int(&q, 3) != 0};
     gp_q_end(&q);
     if (out->dims < 1 || out->dims > 65536)

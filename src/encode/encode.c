@@ -131,7 +131,7 @@ gp_status gp_encode_job_new(const gp_encode_pool *e, size_t count, gp_encode_job
     }
     if (!job || !job->pictures || !job->vectors) {
         gp_encode_job_free(job);
-        return gp_fail(err, GP_ERR_MEMORY, "out of memory for a batch of %zu pictures", count);
+        return gp_fail(err, GP_ERR_MEMORY, "out of memory for a batch of %zu images", count);
     }
     *out = job;
     return GP_OK;

@@ -358,7 +358,7 @@ static void leave(job *j, const char *id)
     const char *now = gp_json_text(running, NULL);
     if (now && !strcmp(now, id)) {
         gp_gen_note(j->b, "job-left",
-                    "the generator is still drawing job %.60s; run the same command again to fetch its image", id);
+                    "the generator is still working on job %.60s; run the same command again to fetch its image", id);
     } else if (queue && holds(queue, id)) {
         gp_str_puts(&body, "{\"delete\":[");
         gp_json_put_string(&body, id);

@@ -231,7 +231,7 @@ static bool has_place(const gp_places *p, gp_place_kind kind)
 
 static gp_status check_sets(const gp_gen_backend *b, const gp_comfy_graph *g, gp_error *err)
 {
-    if (b->o.set_count > MOST_SETS) return gp_fail(err, GP_ERR_USAGE, "more than %d times --set", MOST_SETS);
+    if (b->o.set_count > MOST_SETS) return gp_fail(err, GP_ERR_USAGE, "--set is given more than %d times", MOST_SETS);
     for (size_t i = 0; i < b->o.set_count; i++) {
         set_parts p;
         bool found = false;
@@ -241,9 +241,10 @@ static gp_status check_sets(const gp_gen_backend *b, const gp_comfy_graph *g, gp
                 found = is_text(g->nodes[n].inputs[k].name, p.input, p.input_size);
         if (!found) return fail_set(g, b->o.set[i], err);
         if (*p.value == '@' && find_variable(p.value) == VARIABLES)
-            return gp_fail(err, GP_ERR_USAGE, "--set: no variable is called '%s'", p.value);
+            return gp_fail(err, GP_ERR_USAGE, "--set: there is no variable '%s'", p.value);
         if (b->o.no_seed && !strcmp(p.value, "@seed"))
-            return gp_fail(err, GP_ERR_USAGE, "--set %.200s: --no-seed leaves @seed without a value: leave one out",
+            return gp_fail(err, GP_ERR_USAGE,
+                           "--set %.200s cannot be combined with --no-seed, because @seed has no value then",
                            b->o.set[i]);
     }
     return GP_OK;
@@ -277,7 +278,7 @@ static gp_status check_place(const gp_gen_backend *b, const gp_gen_request *r, c
                                   : "the workflow does not show where the prompt goes: --set NODE.INPUT=@prompt",
                           err);
     if (kind == GP_PLACE_SEED) return fail_seed(b, g, unclear, err);
-    gp_gen_note(b, "graph-no-place", "%s: the workflow %s, so %s; --set NODE.INPUT=%s names the place",
+    gp_gen_note(b, "graph-no-place", "%s: the workflow %s, so %s; name the place with --set NODE.INPUT=%s",
                 variables[variable].option, unclear ? "does not show all places for it" : "has no place for it",
                 unclear ? "some nodes keep their own value" : "it has no effect", variables[variable].name);
     return GP_OK;
@@ -342,7 +343,9 @@ static gp_status open_graph(gp_gen_backend *b, const char *text, gp_error *err)
     if (b->graph && !memcmp(&b->graph->hash, &hash, sizeof hash)) return GP_OK;
     gp_gen_graph_free(b->graph);
     b->graph = NULL;
-    if (!text) return gp_fail(err, GP_ERR_USAGE, "ComfyUI needs a graph: --workflow FILE, saved with \"Export (API)\"");
+    if (!text)
+        return gp_fail(err, GP_ERR_USAGE,
+                       "ComfyUI needs a graph: save it with \"Export (API)\" and name it with --workflow FILE");
     struct gp_gen_graph *graph = gp_mem_zero(1, sizeof *graph);
     if (!graph) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a graph");
     gp_status st = gp_comfy_graph_open(text, strlen(text), &graph->graph, &found, &fault, err);

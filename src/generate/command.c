@@ -148,11 +148,11 @@ static gp_status check_seed(const gp_gen_backend *b, gp_error *err)
     bool placed = strstr(b->address, "{seed}") != NULL;
     if (placed && b->o.no_seed)
         return gp_fail(err, GP_ERR_USAGE,
-                       "the command has {seed}, but --no-seed leaves it without a value: leave one out");
+                       "{seed} in the command cannot be combined with --no-seed, because it has no value then");
     if (placed || b->o.no_seed) return GP_OK;
     if (b->o.per_prompt > 1 || b->o.needs_seed)
         return gp_fail(err, GP_ERR_USAGE,
-                       "the command has no {seed}, so it does not get the seed of an image: add {seed}%s",
+                       "the command has no {seed}, so it cannot receive the seed of an image: add {seed}%s",
                        gp_gen_or_no_seed(b));
     gp_gen_note(b, "command-no-seed", "the command has no {seed}, so the seed has no effect and is not recorded");
     return GP_OK;
@@ -211,7 +211,7 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     for (gp_str word = GP_STR_INIT; next_word(&at, r, &word); word = (gp_str)GP_STR_INIT) {
         if (count == MOST_WORDS) {
             gp_str_clear(&word);
-            GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE, "a command of more than %d words", MOST_WORDS));
+            GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE, "the command has more than %d words", MOST_WORDS));
         }
         if (!(words[count++] = gp_str_take(&word)))
             GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a command"));

@@ -114,14 +114,14 @@ static gp_status find_out(gp_gen_backend *b, gp_error *err)
     }
     if (locked)
         return gp_fail(err, GP_ERR_USAGE,
-                       "'%s' asks who you are (401): --login USER:PASSWORD, or a key in $GOLDPAN_GENERATOR_KEY",
+                       "'%s' needs a login (401): give --login USER:PASSWORD, or a key in $GOLDPAN_GENERATOR_KEY",
                        b->address);
     const char *who = gp_gen_who(b);
     if (*who) return gp_fail(err, GP_ERR_USAGE, "'%s' has no API that goldpan supports: %s", b->address, who);
     return gp_fail(
         err, GP_ERR_USAGE,
-        "'%s' answers, but in no protocol that goldpan recognises: name it with --protocol.  Is the port right? "
-        "(AUTOMATIC1111 7860, ComfyUI 8188, sd-server 1234, SwarmUI 7801)",
+        "'%s' answers, but goldpan does not recognise its protocol: check the port (AUTOMATIC1111 7860, ComfyUI 8188, "
+        "sd-server 1234, SwarmUI 7801), or name the protocol with --protocol",
         b->address);
 }
 
@@ -208,7 +208,8 @@ static gp_status check_words(const gp_gen_backend *b, bool web, gp_error *err)
                                "a command with {requests} is started once and reads each request: leave out %s in '%s'",
                                words[i], b->address);
         if (stays || once) return GP_OK;
-        return gp_fail(err, GP_ERR_USAGE, "a command needs {prompt} and {out} in it, or {requests}: '%s'", b->address);
+        return gp_fail(err, GP_ERR_USAGE, "a command must contain {prompt} and {out}, or {requests}, unlike '%s'",
+                       b->address);
     }
     return web ? GP_OK : gp_fail(err, GP_ERR_USAGE, "'%s' is not an http or https address", b->address);
 }
@@ -221,7 +222,8 @@ gp_status gp_gen_open(const gp_gen_options *o, gp_gen_backend **out, gp_error *e
     if (!b) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a back end"));
     b->o = *o, b->send = gp_http_send, b->pace = 1;
     if (o->protocol && !(b->protocol = by_name(o->protocol)))
-        GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE, "no protocol '%s': a1111, comfyui, sdcpp, swarmui, openai, command",
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE,
+                            "--protocol must be one of a1111, comfyui, sdcpp, swarmui, openai, command, not '%s'",
                             o->protocol));
     GP_TRY_GOTO(take_address(b, &web, err));
     if (web && !take_login(b)) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a back end"));

@@ -57,7 +57,7 @@ gp_status gp_image_phash(const gp_pixels *pixels, uint64_t *look, gp_error *err)
     double grey[SIDE * SIDE], low[LOW * LOW], sorted[LOW * LOW];
     uint64_t bits = 0;
     if (!pixels->rgb || !pixels->width || !pixels->height)
-        return gp_fail(err, GP_ERR_USAGE, "an image without pixels has no look");
+        return gp_fail(err, GP_ERR_USAGE, "an image without pixels has no perceptual hash");
     shrink(pixels, grey);
     transform(grey, low);
     low[0] = 0; /* brightness says nothing of the picture */

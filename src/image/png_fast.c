@@ -23,7 +23,7 @@
 
 static gp_status leave(gp_error *err)
 {
-    return gp_fail(err, GP_ERR_UNSUPPORTED, "PNG of a kind for the full decoder");
+    return gp_fail(err, GP_ERR_UNSUPPORTED, "this PNG needs the full decoder");
 }
 
 /* All compressed data in one piece: the file's own bytes if there is one chunk, else a copy in *owned. */

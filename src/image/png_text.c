@@ -34,13 +34,13 @@ gp_status gp_png_add_text(const gp_bytes *png, const char *keyword, const char *
     gp_str chunk = GP_STR_INIT, whole = GP_STR_INIT;
     gp_status st = GP_OK;
     size_t at = 8;
-    if (png->size < 8 || memcmp(png->data, magic, 8)) return gp_fail(err, GP_ERR_FORMAT, "is no PNG");
+    if (png->size < 8 || memcmp(png->data, magic, 8)) return gp_fail(err, GP_ERR_FORMAT, "is not a PNG image");
     while (at + 12 <= png->size && memcmp(png->data + at + 4, "IDAT", 4)) {
         uint32_t length = gp_be32(png->data + at);
-        if (length > png->size - at - 12) return gp_fail(err, GP_ERR_FORMAT, "is a PNG that breaks off");
+        if (length > png->size - at - 12) return gp_fail(err, GP_ERR_FORMAT, "PNG data ends early");
         at += 12 + (size_t)length;
     }
-    if (at + 12 > png->size) return gp_fail(err, GP_ERR_FORMAT, "is a PNG without pixels");
+    if (at + 12 > png->size) return gp_fail(err, GP_ERR_FORMAT, "PNG has no image data");
     gp_str_puts(&chunk, "tEXt");
     gp_str_add(&chunk, keyword, strlen(keyword) + 1);
     if (!put_latin1(&chunk, text)) {

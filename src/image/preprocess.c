@@ -82,7 +82,7 @@ static gp_status read_flag(const gp_json *root, const char *key, bool *out, gp_e
 {
     const gp_json *v = gp_json_get(root, key);
     if (gp_json_kind_of(v) == GP_JSON_NULL) return GP_OK;
-    if (gp_json_kind_of(v) != GP_JSON_BOOL) return gp_fail(err, GP_ERR_FORMAT, "%s is not true or false", key);
+    if (gp_json_kind_of(v) != GP_JSON_BOOL) return gp_fail(err, GP_ERR_FORMAT, "%s must be true or false", key);
     *out = gp_json_bool(v, *out);
     return GP_OK;
 }
@@ -91,7 +91,7 @@ static gp_status read_side(const gp_json *v, const char *key, uint32_t *out, gp_
 {
     uint64_t n;
     if (!gp_json_u64(v, &n) || n == 0 || n > SIDE_MAX)
-        return gp_fail(err, GP_ERR_FORMAT, "%s is not a whole number from 1 to %d", key, SIDE_MAX);
+        return gp_fail(err, GP_ERR_FORMAT, "%s must be a whole number from 1 to %d", key, SIDE_MAX);
     *out = (uint32_t)n;
     return GP_OK;
 }
@@ -135,7 +135,7 @@ static gp_status read_filter(const gp_json *v, gp_resample_filter *out, gp_error
                                                  GP_FILTER_BICUBIC, GP_FILTER_BOX};
     uint64_t n;
     if (gp_json_kind_of(v) == GP_JSON_NULL) return GP_OK;
-    if (!gp_json_u64(v, &n)) return gp_fail(err, GP_ERR_FORMAT, "resample is not a whole number");
+    if (!gp_json_u64(v, &n)) return gp_fail(err, GP_ERR_FORMAT, "resample must be a whole number");
     if (n < 1 || n > 4)
         return gp_fail(err, GP_ERR_UNSUPPORTED, "resample %llu is not supported", (unsigned long long)n);
     *out = filters[n];
@@ -148,7 +148,7 @@ static gp_status read_triple(const gp_json *root, const char *key, bool positive
     const gp_json *v = gp_json_get(root, key);
     if (gp_json_kind_of(v) == GP_JSON_NULL) return GP_OK;
     if (!is_number(v) && (gp_json_kind_of(v) != GP_JSON_ARRAY || gp_json_count(v) != 3))
-        return gp_fail(err, GP_ERR_FORMAT, "%s is not a list of three numbers", key);
+        return gp_fail(err, GP_ERR_FORMAT, "%s must be a list of three numbers", key);
     for (size_t i = 0; i < 3; i++) {
         double x;
         if (!gp_json_real(is_number(v) ? v : gp_json_at(v, i), &x) || !(fabs(x) <= 1e6) || (positive && !(x >= 1e-6)))
@@ -186,7 +186,7 @@ static gp_status read_fields(const gp_json *root, gp_preprocess_config *c, gp_er
     GP_TRY(read_triple(root, "image_std", true, c->std, err));
     const gp_json *factor = gp_json_get(root, "rescale_factor");
     if (gp_json_kind_of(factor) != GP_JSON_NULL && (!gp_json_real(factor, &c->rescale) || !(fabs(c->rescale) <= 1e6)))
-        return gp_fail(err, GP_ERR_FORMAT, "rescale_factor is not a number in range");
+        return gp_fail(err, GP_ERR_FORMAT, "rescale_factor must be a number from -1000000 to 1000000");
     if (!c->do_center_crop) { /* the tower needs one size for every picture */
         if (!c->do_resize || c->shortest_edge > 0)
             return gp_fail(err, GP_ERR_UNSUPPORTED, "do_center_crop false needs a size with height and width");

@@ -118,7 +118,7 @@ gp_status gp_image_check_size(uint64_t width, uint64_t height, uint64_t max_pixe
 {
     if (!max_pixels) max_pixels = GP_MAX_PIXELS;
     if (width == 0 || height == 0)
-        return gp_fail(err, GP_ERR_FORMAT, "says that it is %llux%llu pixels", (unsigned long long)width,
+        return gp_fail(err, GP_ERR_FORMAT, "has an impossible size: %llux%llu pixels", (unsigned long long)width,
                        (unsigned long long)height);
     if (width > max_pixels / height)
         return gp_fail(err, GP_ERR_LIMIT, "%llux%llu pixels is over the limit of %llu", (unsigned long long)width,

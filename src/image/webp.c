@@ -19,7 +19,9 @@ static gp_status decode_frame(const WebPIterator *frame, const gp_pixels *canvas
         return gp_fail(err, GP_ERR_FORMAT, "WebP frame is larger than the picture");
     size_t start = (size_t)y * stride + 3 * (size_t)x;
     WebPDecoderConfig config;
-    if (!WebPInitDecoderConfig(&config)) return gp_fail(err, GP_ERR_UNSUPPORTED, "libwebp has another version");
+    if (!WebPInitDecoderConfig(&config))
+        return gp_fail(err, GP_ERR_UNSUPPORTED,
+                       "the installed libwebp has another version than the one goldpan was built with");
     config.output.colorspace = MODE_RGB;
     config.output.is_external_memory = 1;
     config.output.u.RGBA.rgba = canvas->rgb + start;

@@ -24,7 +24,8 @@ gp_status gp_animation_open(uint32_t width, uint32_t height, gp_animation **out,
     if (!a) return gp_fail(err, GP_ERR_MEMORY, "out of memory for an animation");
     if (!WebPAnimEncoderOptionsInit(&options)) {
         gp_mem_free(a);
-        return gp_fail(err, GP_ERR_UNSUPPORTED, "libwebp is of another version than this was built with");
+        return gp_fail(err, GP_ERR_UNSUPPORTED,
+                       "the installed libwebp has another version than the one goldpan was built with");
     }
     options.anim_params.loop_count = 0;
     a->width = width, a->height = height;
@@ -42,7 +43,8 @@ gp_status gp_animation_add(gp_animation *a, const uint8_t *rgb, uint32_t millise
     WebPConfig config;
     WebPPicture picture;
     if (!WebPConfigInit(&config) || !WebPPictureInit(&picture))
-        return gp_fail(err, GP_ERR_UNSUPPORTED, "libwebp is of another version than this was built with");
+        return gp_fail(err, GP_ERR_UNSUPPORTED,
+                       "the installed libwebp has another version than the one goldpan was built with");
     config.quality = 80;
     picture.width = (int)a->width, picture.height = (int)a->height, picture.use_argb = 1;
     bool done = WebPPictureImportRGB(&picture, rgb, (int)(a->width * 3)) &&

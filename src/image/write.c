@@ -156,7 +156,8 @@ static gp_status jpeg_encode(jpeg_job *j, const uint8_t *rgb, uint32_t width, ui
                              gp_error *err)
 {
     GP_TRY(check(width, height, 65500, err));
-    if (quality < 1 || quality > 100) return gp_fail(err, GP_ERR_USAGE, "JPEG quality %d is not 1 to 100", quality);
+    if (quality < 1 || quality > 100)
+        return gp_fail(err, GP_ERR_USAGE, "the JPEG quality must be 1 to 100, not %d", quality);
     j->jpeg.err = jpeg_std_error(&j->errors);
     j->errors.error_exit = jpeg_failed;
     j->errors.emit_message = jpeg_message;

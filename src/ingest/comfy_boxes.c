@@ -94,14 +94,14 @@ static bool has_strip(const gp_comfy_graph_node *node)
 
 typedef enum effect { CHANGES_NOTHING, MAY_CHANGE, UNKNOWN } effect;
 
-/* Returns how an input that is not a text changes the text of the box. */
+/* Finds how an input that is no text changes the text of the box. */
 static effect effect_of(const gp_comfy_graph_node *node, const gp_comfy_graph_input *input)
 {
     if (is_model(input)) return CHANGES_NOTHING;
     if (input->target != SIZE_MAX || input->dead) return UNKNOWN;
     if (has_strip(node) && strcmp(input->name, "strip_newlines") == 0)
         return CHANGES_NOTHING;                                       /* gp_comfy_graph_fill_box applies it */
-    if (gp_str_starts(input->name, "insert_") || is_off(node, input)) /* the editor inserts the text, not the node */
+    if (gp_str_starts(input->name, "insert_") || is_off(node, input)) /* the editor inserts texts, not the node */
         return CHANGES_NOTHING;
     return MAY_CHANGE;
 }

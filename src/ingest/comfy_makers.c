@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * Finds the sampler that made an image from noise.
+ * The sampler that made an image from noise.
  *
- * Links that carry images and latents lead from the output back to samplers.  A sampler is the maker if it starts
- * from noise alone (denoise 1, from step 0, noise added, no mask), whatever its inputs are.  Other samplers rework
- * an image (a second pass, a detailer, an upscaler by tiles).  Such a sampler is skipped if its input leads back to
- * another sampler, because its prompt may describe only a face, or be empty.  If its input leads to no other
- * sampler, it is the maker (image to image). */
+ * From the output, links that carry images and latents lead back to samplers.  A sampler that starts from noise alone
+ * (denoise 1, from step 0, with noise added, no mask) is the maker, whatever its inputs are.  A sampler that reworks an
+ * image (a second pass, a detailer, an upscaler by tiles) is skipped if its input leads back to another sampler,
+ * because its prompt may describe only a face, or be empty.  Without such a sampler it is the maker (image to image).
+ */
 #include "ingest/comfy_private.h"
 #include <string.h>
 #include <strings.h>

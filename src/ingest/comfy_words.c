@@ -8,12 +8,12 @@
 
 enum { MAX_SAID = 256 };
 
-/* Appends a text unless the prompt already contains it. */
+/* Appends a text unless the prompt contains it already. */
 static void say(gp_comfy_words *w, size_t node, const gp_str *text)
 {
     const char *blank = " \t\r\n";
     w->text.failed |= text->failed;
-    if (text->failed || w->nodes == MAX_SAID) return; /* limits the quadratic search */
+    if (text->failed || w->nodes == MAX_SAID) return; /* bounds the quadratic search */
     if (!text->size || !text->data[strspn(text->data, blank)]) {
         w->empty = true;
         return;

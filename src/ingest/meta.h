@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Reads the prompt and settings from a file's metadata: AUTOMATIC1111 `parameters` and ComfyUI `prompt` graphs.  The
- * table in meta.c lists the readers.  The bytes are untrusted: depth and recursion are limited, and cycles are
- * detected. */
+ * From a file's metadata to its prompt: AUTOMATIC1111 `parameters` and ComfyUI `prompt` graphs; other writers come
+ * beside them in the table of meta.c.  Foreign bytes: bounded depth, no recursion without a limit, cycles guarded. */
 #ifndef GP_INGEST_META_H
 #define GP_INGEST_META_H
 
@@ -29,7 +28,7 @@ typedef struct gp_meta {
     char *settings_json;  /* one JSON object of text values and numbers: "steps", "sampler", "cfg_scale", "seed",
                              "model", "model_hash", "width", "height", ... (see docs); never NULL when found */
 } gp_meta;
-/* Reads metadata.  For damaged metadata out->found stays false.  Errors: MEMORY only.  Owned: out (gp_meta_clear). */
+/* Never fails on damaged metadata (found stays false); MEMORY only. Owns: out, gp_meta_clear. */
 /* path: path of the file, or NULL; its name may show which of several savers of a graph wrote the file. */
 gp_status gp_meta_read(const gp_chunks *chunks, const char *path, gp_meta *out, gp_error *err);
 void gp_meta_clear(gp_meta *meta);

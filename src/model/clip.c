@@ -222,7 +222,7 @@ static gp_status check_finite(const gp_clip_worker *w, const char *what, const f
 static gp_status run_images(gp_clip_worker *w, const float *planes, size_t n, bool pooled, float *out, gp_error *err)
 {
     const gp_weights *m = w->weights;
-    if (n > w->images) return gp_fail(err, GP_ERR_USAGE, "%zu images for a worker of %zu", n, w->images);
+    if (n > w->images) return gp_fail(err, GP_ERR_USAGE, "%zu images are more than the worker's %zu", n, w->images);
     if (n == 0) return GP_OK;
     GP_TRY(gp_vision_run(m, planes, n, &w->pass, err));
     GP_TRY(gp_projection_run(&m->image, m->config.embedding, n, pooled, &w->pass, out, err));
@@ -237,14 +237,14 @@ static gp_status run_texts(gp_clip_worker *w, const int32_t *ids, const size_t *
     for (size_t i = 0; i < n; i++) {
         const int32_t *row = ids + sum;
         if (counts[i] == 0 || counts[i] > m->config.context)
-            return gp_fail(err, GP_ERR_USAGE, "text %zu has %zu tokens; the model reads 1 to %u", i, counts[i],
+            return gp_fail(err, GP_ERR_USAGE, "text %zu has %zu tokens; it must have 1 to %u", i, counts[i],
                            m->config.context);
         if (counts[i] > w->tokens - sum)
-            return gp_fail(err, GP_ERR_USAGE, "more tokens than the worker's %zu", w->tokens);
+            return gp_fail(err, GP_ERR_USAGE, "the texts have more tokens than the worker's %zu", w->tokens);
         for (size_t k = 0; k < counts[i]; k++)
             if (row[k] < 0 || (uint32_t)row[k] >= m->config.vocabulary)
-                return gp_fail(err, GP_ERR_USAGE, "text %zu has the token id %d; the model knows 0 to %u", i,
-                               (int)row[k], m->config.vocabulary - 1);
+                return gp_fail(err, GP_ERR_USAGE, "text %zu has the token id %d; ids must be 0 to %u", i, (int)row[k],
+                               m->config.vocabulary - 1);
         w->used[i] = clip_tokens_used(w->base.encoder, row, counts[i]);
         sum += counts[i];
     }

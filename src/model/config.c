@@ -49,8 +49,8 @@ static gp_status whole(const reader *r, const gp_json *object, const char *key, 
     const gp_json *value = field(object, key);
     uint64_t n = fallback;
     if (value && !gp_json_u64(value, &n))
-        return gp_fail_path(r->err, GP_ERR_FORMAT, "'%s': %s%s is not a whole number", r->file, r->part, key);
-    if (n == 0) return gp_fail_path(r->err, GP_ERR_FORMAT, "'%s': %s%s is 0", r->file, r->part, key);
+        return gp_fail_path(r->err, GP_ERR_FORMAT, "'%s': %s%s must be a whole number", r->file, r->part, key);
+    if (n == 0) return gp_fail_path(r->err, GP_ERR_FORMAT, "'%s': %s%s must not be 0", r->file, r->part, key);
     if (n > most)
         return gp_fail_path(r->err, GP_ERR_LIMIT, "'%s': %s%s is %llu, more than %u", r->file, r->part, key,
                             (unsigned long long)n, most);
@@ -62,14 +62,15 @@ static gp_status read_activation(const reader *r, const gp_json *object, gp_acti
 {
     const gp_json *value = field(object, "hidden_act");
     const char *name = value ? gp_json_text(value, NULL) : "quick_gelu";
-    if (!name) return gp_fail_path(r->err, GP_ERR_FORMAT, "'%s': %shidden_act is not a text", r->file, r->part);
+    if (!name) return gp_fail_path(r->err, GP_ERR_FORMAT, "'%s': %shidden_act must be a string", r->file, r->part);
     if (strcmp(name, "quick_gelu") == 0)
         *out = GP_QUICK_GELU;
     else if (strcmp(name, "gelu") == 0)
         *out = GP_GELU;
     else
         return gp_fail_path(r->err, GP_ERR_UNSUPPORTED,
-                            "'%s': %shidden_act is '%.60s', goldpan knows quick_gelu and gelu", r->file, r->part, name);
+                            "'%s': %shidden_act is '%.60s', but goldpan supports only quick_gelu and gelu", r->file,
+                            r->part, name);
     return GP_OK;
 }
 
@@ -86,7 +87,7 @@ static gp_status read_tower(const reader *r, const gp_json *object, const gp_tow
     const gp_json *value = field(object, "layer_norm_eps");
     double eps = 1e-5;
     if (value && (!gp_json_real(value, &eps) || !(eps >= 0 && eps <= 1)))
-        return gp_fail_path(r->err, GP_ERR_FORMAT, "'%s': %slayer_norm_eps is not a number from 0 to 1", r->file,
+        return gp_fail_path(r->err, GP_ERR_FORMAT, "'%s': %slayer_norm_eps must be a number from 0 to 1", r->file,
                             r->part);
     out->eps = (float)eps;
     return read_activation(r, object, &out->activation);
@@ -101,7 +102,7 @@ static gp_status read_image(const reader *r, const gp_json *object, gp_clip_conf
     GP_TRY(whole(r, object, "patch_size", 32, MOST_SIDE, &c->patch));
     GP_TRY(whole(r, object, "num_channels", 3, UINT32_MAX, &channels));
     if (channels != 3)
-        return gp_fail_path(r->err, GP_ERR_UNSUPPORTED, "'%s': %snum_channels is %u, goldpan reads pictures of 3",
+        return gp_fail_path(r->err, GP_ERR_UNSUPPORTED, "'%s': %snum_channels is %u, but goldpan supports only 3",
                             r->file, r->part, channels);
     if (c->patch > c->side)
         return gp_fail_path(r->err, GP_ERR_FORMAT, "'%s': %spatch_size %u is larger than image_size %u", r->file,
@@ -123,7 +124,7 @@ static gp_status read_text(const reader *r, const gp_json *object, gp_clip_confi
     const gp_json *value = field(object, "eos_token_id");
     c->eos = 49407;
     if (value && (!gp_json_i64(value, &c->eos) || c->eos < 0))
-        return gp_fail_path(r->err, GP_ERR_FORMAT, "'%s': %seos_token_id is not a whole number", r->file, r->part);
+        return gp_fail_path(r->err, GP_ERR_FORMAT, "'%s': %seos_token_id must be a whole number", r->file, r->part);
     c->has_text = true;
     return GP_OK;
 }
@@ -136,7 +137,7 @@ static gp_status part_of(reader *r, const gp_json *root, const char *dict, const
     r->part = value ? dict_part : plain_part;
     if (!value) value = field(root, plain);
     if (value && gp_json_kind_of(value) != GP_JSON_OBJECT)
-        return gp_fail_path(r->err, GP_ERR_FORMAT, "'%s': %s is not an object", r->file, r->part);
+        return gp_fail_path(r->err, GP_ERR_FORMAT, "'%s': %s must be an object", r->file, r->part);
     *out = value;
     return GP_OK;
 }

@@ -88,7 +88,7 @@ gp_status gp_encoder_read_preprocess(gp_encoder *encoder, uint32_t side, gp_erro
         goto out;
     }
     if (out->crop_w != side || out->crop_h != side)
-        GP_TRY_GOTO(gp_fail_path(err, GP_ERR_FORMAT, "'%s' makes pictures of %u x %u, the model reads %u x %u", file,
+        GP_TRY_GOTO(gp_fail_path(err, GP_ERR_FORMAT, "'%s' crops images to %u x %u, but the model needs %u x %u", file,
                                  out->crop_w, out->crop_h, side, side));
     encoder->has_image = true;
 out:
@@ -106,7 +106,8 @@ gp_status gp_encoder_read_tokenizer(gp_encoder *encoder, uint32_t vocabulary, gp
     if (st == GP_ERR_NOT_FOUND) return GP_OK; /* images alone need none */
     if (st != GP_OK) return gp_fail_as(err, st, &own);
     if (gp_tokenizer_size(encoder->tokenizer) > vocabulary)
-        return gp_fail_path(err, GP_ERR_FORMAT, "'%s': the tokenizer has ids up to %zu, the model only %u",
+        return gp_fail_path(err, GP_ERR_FORMAT,
+                            "'%s': the tokenizer has ids up to %zu, but the model only has %u embeddings",
                             encoder->folder, gp_tokenizer_size(encoder->tokenizer) - 1, vocabulary);
     return GP_OK;
 }

@@ -68,7 +68,7 @@ static gp_status measure(const gp_json *shape, unsigned bits, gp_tensor *t, gp_e
     size_t total = 1;
     for (size_t i = 0; i < t->dims; i++) {
         if (!gp_json_u64(gp_json_at(shape, i), &t->shape[i]))
-            return gp_fail_path(err, GP_ERR_FORMAT, "'%s': tensor '%s' has a shape that is not made of whole numbers",
+            return gp_fail_path(err, GP_ERR_FORMAT, "'%s': the shape of tensor '%s' must be a list of whole numbers",
                                 t->file, t->name);
         if (t->shape[i] > SIZE_MAX || !gp_size_mul(total, (size_t)t->shape[i], &total))
             return gp_fail_path(err, GP_ERR_FORMAT, "'%s': the shape of tensor '%s' overflows", t->file, t->name);
@@ -84,14 +84,15 @@ static gp_status measure(const gp_json *shape, unsigned bits, gp_tensor *t, gp_e
 static gp_status read_entry(walk *w, const gp_json *value, gp_tensor *t)
 {
     if (gp_json_kind_of(value) != GP_JSON_OBJECT)
-        return gp_fail_path(w->err, GP_ERR_FORMAT, "'%s': tensor '%s' is not described by an object", t->file, t->name);
+        return gp_fail_path(w->err, GP_ERR_FORMAT, "'%s': the entry of tensor '%s' must be an object", t->file,
+                            t->name);
     const char *dtype = gp_json_text(gp_json_get(value, "dtype"), NULL);
     if (!dtype) return gp_fail_path(w->err, GP_ERR_FORMAT, "'%s': tensor '%s' has no dtype", t->file, t->name);
     unsigned bits = 0;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(kinds[i].name, dtype) == 0) t->dtype = kinds[i].name, bits = kinds[i].bits;
     if (!bits)
-        return gp_fail_path(w->err, GP_ERR_FORMAT, "'%s': tensor '%s' has a dtype that is not known", t->file, t->name);
+        return gp_fail_path(w->err, GP_ERR_FORMAT, "'%s': the dtype of tensor '%s' is unknown", t->file, t->name);
     GP_TRY(measure(gp_json_get(value, "shape"), bits, t, w->err));
 
     const gp_json *range = gp_json_get(value, "data_offsets");
@@ -101,7 +102,8 @@ static gp_status read_entry(walk *w, const gp_json *value, gp_tensor *t)
         return gp_fail_path(w->err, GP_ERR_FORMAT, "'%s': tensor '%s' has no data_offsets [begin, end]", t->file,
                             t->name);
     if (begin > end || end > w->size)
-        return gp_fail_path(w->err, GP_ERR_FORMAT, "'%s': tensor '%s' lies at bytes %llu to %llu of %llu", t->file,
+        return gp_fail_path(w->err, GP_ERR_FORMAT,
+                            "'%s': tensor '%s' is at bytes %llu to %llu, but the file has %llu bytes of data", t->file,
                             t->name, (unsigned long long)begin, (unsigned long long)end, (unsigned long long)w->size);
     if (end - begin != t->bytes)
         return gp_fail_path(w->err, GP_ERR_FORMAT, "'%s': tensor '%s' has %llu bytes, but its shape needs %zu", t->file,
@@ -116,7 +118,8 @@ static bool keep_metadata(void *user, const char *key, const gp_json *value)
     walk *w = user;
     const char *text = gp_json_text(value, NULL);
     if (!text) {
-        w->status = gp_fail_path(w->err, GP_ERR_FORMAT, "'%s': __metadata__ is not a map of texts", w->shard->path);
+        w->status =
+            gp_fail_path(w->err, GP_ERR_FORMAT, "'%s': __metadata__ must be an object of strings", w->shard->path);
         return false;
     }
     gp_str_add(&w->shard->metadata, key, strlen(key) + 1);
@@ -133,12 +136,12 @@ static bool fill_entry(void *user, const char *key, const gp_json *value)
         if (gp_json_kind_of(value) == GP_JSON_OBJECT)
             gp_json_each(value, keep_metadata, w);
         else
-            w->status = gp_fail_path(w->err, GP_ERR_FORMAT, "'%s': __metadata__ is not a map of texts", s->path);
+            w->status = gp_fail_path(w->err, GP_ERR_FORMAT, "'%s': __metadata__ must be an object of strings", s->path);
         return w->status == GP_OK;
     }
     if (!name_is_fit(key)) {
         w->status =
-            gp_fail_path(w->err, GP_ERR_FORMAT, "'%s': a tensor's name is empty, longer than %u bytes or unprintable",
+            gp_fail_path(w->err, GP_ERR_FORMAT, "'%s': a tensor's name is empty, longer than %u bytes or not printable",
                          s->path, NAME_LIMIT);
         return false;
     }
@@ -201,8 +204,8 @@ static gp_status frame(const uint8_t first[8], uint64_t size, const char *path, 
         return gp_fail_path(err, GP_ERR_FORMAT, "'%s' is not a safetensors file: its header would have %llu bytes",
                             path, (unsigned long long)n);
     if (n > size - 8)
-        return gp_fail_path(err, GP_ERR_FORMAT, "'%s' is cut off: its header has %llu bytes, the file %llu", path,
-                            (unsigned long long)n, (unsigned long long)size);
+        return gp_fail_path(err, GP_ERR_FORMAT, "'%s' is cut off: its header needs %llu bytes, but the file has %llu",
+                            path, (unsigned long long)n, (unsigned long long)size);
     *length = (size_t)n;
     return GP_OK;
 }

@@ -116,16 +116,15 @@ static gp_status shard_named(reader *r, const char *tensor, const char *name, gp
         if (strcmp(gp_path_base(set->shards[i].path), name) == 0) return *out = &set->shards[i], GP_OK;
     if (!shard_name_is_fit(name))
         return gp_fail_path(r->err, GP_ERR_FORMAT,
-                            "'%s': tensor '%.200s' is said to be in a file that is not a "
-                            ".safetensors file of the same folder",
+                            "'%s': the file of tensor '%.200s' must be a .safetensors file in the same folder",
                             r->index, tensor);
     if (set->shard_count == SHARD_LIMIT)
-        return gp_fail_path(r->err, GP_ERR_LIMIT, "'%s' names more than %u files", r->index, SHARD_LIMIT);
+        return gp_fail_path(r->err, GP_ERR_LIMIT, "'%s' lists more than %u files", r->index, SHARD_LIMIT);
     char *path = gp_path_join(r->folder, name);
     if (!path) return gp_fail(r->err, GP_ERR_MEMORY, "out of memory for a path");
     gp_status st;
     if (access(path, F_OK) != 0)
-        st = gp_fail_path(r->err, GP_ERR_NOT_FOUND, "'%s' is missing, though '%s' names it", path, r->index);
+        st = gp_fail_path(r->err, GP_ERR_NOT_FOUND, "'%s' is missing, although '%s' lists it", path, r->index);
     else
         st = gp_shard_open(path, &set->shards[set->shard_count], r->err);
     gp_mem_free(path);
@@ -140,14 +139,14 @@ static bool read_index_entry(void *user, const char *key, const gp_json *value)
     gp_shard *shard = NULL;
     if (!file) {
         r->status =
-            gp_fail_path(r->err, GP_ERR_FORMAT, "'%s': the file of tensor '%.200s' is not a text", r->index, key);
+            gp_fail_path(r->err, GP_ERR_FORMAT, "'%s': the file of tensor '%.200s' must be a string", r->index, key);
         return false;
     }
     r->status = shard_named(r, key, file, &shard);
     if (r->status != GP_OK) return false;
     const gp_tensor *tensor = gp_tensor_find(shard->tensors, shard->count, key);
     if (!tensor) {
-        r->status = gp_fail(r->err, GP_ERR_FORMAT, "tensor '%.200s' is not in '%s', though '%s' says so", key,
+        r->status = gp_fail(r->err, GP_ERR_FORMAT, "tensor '%.200s' is not in '%s', although '%s' lists it there", key,
                             shard->path, r->index);
         return false;
     }

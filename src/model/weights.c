@@ -154,8 +154,8 @@ static gp_status find(loader *l, const char *name, const char *letters, const si
     bool scalar = dims == 0 && t->dims == 1 && t->shape[0] == 1; /* shape [1] in place of [] is harmless */
     if (!scalar && (t->dims != dims || memcmp(t->shape, shape, dims * sizeof *shape) != 0)) {
         shape_text(t->shape, t->dims, found, sizeof found);
-        return gp_fail_path(l->err, GP_ERR_FORMAT, "'%s': tensor '%s%s' has the shape %s, config.json says %s", t->file,
-                            l->prefix, name, found, wanted);
+        return gp_fail_path(l->err, GP_ERR_FORMAT, "'%s': tensor '%s%s' has the shape %s, but config.json needs %s",
+                            t->file, l->prefix, name, found, wanted);
     }
     gp_dtype dtype;
     if (!dtype_of(t, &dtype))
@@ -284,7 +284,7 @@ static gp_status take_prefix(loader *l, char *prefix, size_t size)
         if (*found)
             return gp_fail_path(
                 l->err, GP_ERR_FORMAT,
-                "'%s' holds two models, one below '%s' and one below '%s'; goldpan cannot tell which to use", t->file,
+                "'%s' contains two models, with the prefixes '%s' and '%s'; goldpan cannot tell which to use", t->file,
                 found, here);
         snprintf(found, sizeof found, "%s", here);
     }

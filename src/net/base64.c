@@ -27,15 +27,15 @@ gp_status gp_base64_decode(const char *text, size_t size, gp_bytes *out, gp_erro
     for (size_t at = 0; at < size;) {
         int part = size - at > (1 << 20) ? 1 << 20 : (int)(size - at);
         if (EVP_DecodeUpdate(context, bytes + used, &got, (const unsigned char *)text + at, part) < 0)
-            GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "what should be base64 is not"));
+            GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "invalid base64 data"));
         used += (size_t)got, at += (size_t)part;
     }
     if (left % 4 == 1 || (left % 4 && EVP_DecodeUpdate(context, bytes + used, &got, (const unsigned char *)padding,
                                                        (int)(4 - left % 4)) < 0))
-        GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "base64 that ends in the middle"));
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "base64 data ends early"));
     if (left % 4) used += (size_t)got;
     if (EVP_DecodeFinal(context, bytes + used, &tail) < 0)
-        GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "base64 that ends in the middle"));
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "base64 data ends early"));
     used += (size_t)tail;
     bytes[used] = 0;
     *out = (gp_bytes){bytes, used};

@@ -472,7 +472,7 @@ gp_status gp_http_send(gp_http *http, const gp_http_request *request, gp_http_re
     if (!start) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a web address");
     if (curl_url_set(start, CURLUPART_URL, request->url, 0) != CURLUE_OK ||
         (!has_scheme(start, "http") && !has_scheme(start, "https"))) {
-        st = gp_fail(err, GP_ERR_USAGE, "'%s' is no http or https address", request->url);
+        st = gp_fail(err, GP_ERR_USAGE, "'%s' is not an http or https address", request->url);
         goto out;
     }
     for (int fruitless = 1, tries = 1;; fruitless++, tries++) {

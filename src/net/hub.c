@@ -46,7 +46,7 @@ static gp_status read_endpoint(gp_hub_job *job, gp_error *err)
     const char *set = getenv("HF_ENDPOINT");
     if (!set || !*set) set = "https://huggingface.co";
     if (!gp_str_starts(set, "http://") && !gp_str_starts(set, "https://"))
-        return gp_fail(err, GP_ERR_USAGE, "HF_ENDPOINT is '%.200s', which is no http or https address", set);
+        return gp_fail(err, GP_ERR_USAGE, "HF_ENDPOINT must be an http or https address, not '%.200s'", set);
     size_t length = strlen(set);
     while (length > 0 && set[length - 1] == '/') length--;
     job->endpoint = gp_str_dup_n(set, length);
@@ -77,8 +77,9 @@ static gp_status read_token(gp_hub_job *job, gp_error *err)
     while (length > 0 && strchr(" \n\r\t", text[length - 1])) length--;
     for (size_t i = 0; i < length; i++)
         if (text[i] <= ' ' || text[i] > '~')
-            GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE,
-                                "the token for the hub (HF_TOKEN or its file) holds a space or a strange character"));
+            GP_TRY_GOTO(gp_fail(
+                err, GP_ERR_USAGE,
+                "the token for the hub (HF_TOKEN or its file) contains a space or a character that is not printable"));
     if (length > 0 && !(job->token = gp_str_dup_n(text, length))) st = gp_hub_no_memory(err);
 out:
     if (bytes.data) explicit_bzero(bytes.data, bytes.size);
@@ -165,8 +166,8 @@ static gp_status plan_shards(gp_hub_job *job, gp_error *err)
     for (size_t i = 0; i < count; i++) {
         GP_TRY_GOTO(plan(job, shards[i], &found, err));
         if (!found)
-            GP_TRY_GOTO(
-                gp_fail(err, GP_ERR_FORMAT, "model '%s' lacks '%s', which its index names", job->name, shards[i]));
+            GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "model '%s' has no file '%s', although its index lists it",
+                                job->name, shards[i]));
     }
 out:
     gp_hub_shards_free(shards, count);
@@ -182,8 +183,7 @@ static gp_status plan_all(gp_hub_job *job, gp_error *err)
     bool found = false;
     GP_TRY(plan(job, "config.json", &found, err));
     if (!found)
-        return gp_fail(err, GP_ERR_UNSUPPORTED, "'%s' has no config.json, so it is no model that goldpan reads",
-                       job->name);
+        return gp_fail(err, GP_ERR_UNSUPPORTED, "'%s' has no config.json, so goldpan cannot read it", job->name);
     GP_TRY(gp_hub_prepare(&job->repo, job->commit, err));
     for (size_t i = 0; i < sizeof small / sizeof *small; i++) GP_TRY(plan(job, small[i], &found, err));
     GP_TRY(plan(job, "model.safetensors", &found, err));

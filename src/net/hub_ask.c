@@ -47,10 +47,10 @@ static gp_status take_commit(gp_hub_job *job, const gp_http_response *r, gp_erro
     char *commit = gp_http_header(r, "x-repo-commit");
     if (!commit && job->commit_known) return GP_OK;
     if (!commit || !gp_hub_commit_valid(commit))
-        st = gp_fail(err, GP_ERR_FORMAT, "%s does not answer as a model hub: %s x-repo-commit", job->endpoint,
-                     commit ? "strange" : "no");
+        st = gp_fail(err, GP_ERR_FORMAT, "%s does not answer as a model hub: its header x-repo-commit is %s",
+                     job->endpoint, commit ? "invalid" : "missing");
     else if (job->commit_known && strcmp(commit, job->commit) != 0)
-        st = gp_fail(err, GP_ERR_FORMAT, "%s answers with another commit than was asked for", job->endpoint);
+        st = gp_fail(err, GP_ERR_FORMAT, "%s answers with another commit than the requested one", job->endpoint);
     else {
         memcpy(job->commit, commit, sizeof job->commit);
         job->commit_known = true;
@@ -76,7 +76,7 @@ static gp_status take_etag(gp_hub_job *job, const gp_http_response *r, gp_hub_fi
     }
     gp_mem_free(etag);
     return right ? GP_OK
-                 : gp_fail(err, GP_ERR_FORMAT, "%s gives no hash (etag) for '%s', so it could not be checked",
+                 : gp_fail(err, GP_ERR_FORMAT, "%s sends no hash (etag) for '%s', so goldpan cannot verify it",
                            job->endpoint, file->name);
 }
 
@@ -110,7 +110,8 @@ gp_status gp_hub_ask(gp_hub_job *job, gp_hub_file *file, bool *found, gp_error *
     if (!text && r.code == 200) text = gp_http_header(&r, "content-length");
     file->sized = text && gp_parse_u64(text, &file->size);
     if (file->sized && file->size > (uint64_t)1 << 46)
-        GP_TRY_GOTO(gp_fail(err, GP_ERR_LIMIT, "'%s' is said to have %s bytes", file->name, text));
+        GP_TRY_GOTO(
+            gp_fail(err, GP_ERR_LIMIT, "the hub states an impossible size for '%s': %s bytes", file->name, text));
 out:
     gp_mem_free(text);
     gp_mem_free(url);

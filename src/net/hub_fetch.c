@@ -76,7 +76,8 @@ static gp_status transfer(gp_hub_job *job, const gp_hub_file *file, const char *
     }
     if (r.code != 200 && r.code != 206) GP_TRY_GOTO(gp_hub_refused(job, &r, file->name, err));
     if (file->sized && job->at != file->size)
-        GP_TRY_GOTO(gp_fail(err, GP_ERR_NETWORK, "'%s' of model '%s' ended early: the same command goes on", file->name,
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_NETWORK,
+                            "the download of '%s' of model '%s' ended early: the same command continues it", file->name,
                             job->name));
 out:
     gp_mem_free(url);
@@ -112,7 +113,7 @@ static gp_status fill(gp_hub_job *job, const gp_hub_file *file, const char *blob
     for (bool resumed = job->at > 0;; resumed = false) {
         if (!file->sized || job->at < file->size) st = transfer(job, file, path.data, err);
         if (st == GP_OK && job->at == 0 && file->sized && file->size > 0)
-            st = gp_fail(err, GP_ERR_NETWORK, "'%s' of model '%s' came empty", file->name, job->name);
+            st = gp_fail(err, GP_ERR_NETWORK, "the hub sent an empty '%s' of model '%s'", file->name, job->name);
         if (st == GP_OK) st = hash_right(job, path.data, file->etag, &right, err);
         if (st == GP_OK && right) break;
         if (st != GP_OK && st != GP_ERR_FORMAT)
@@ -120,9 +121,10 @@ static gp_status fill(gp_hub_job *job, const gp_hub_file *file, const char *blob
         if (!resumed) {
             unlink(path.data);
             if (st == GP_OK)
-                st = gp_fail(err, GP_ERR_FORMAT,
-                             "'%s' of model '%s' does not have the hash that the hub states (%s): removed; try again",
-                             file->name, job->name, file->etag);
+                st = gp_fail(
+                    err, GP_ERR_FORMAT,
+                    "'%s' of model '%s' does not have the hash that the hub states (%s) and was deleted: try again",
+                    file->name, job->name, file->etag);
             goto out;
         }
         GP_TRY_GOTO(start_over(job, path.data, err)); /* the bytes of an earlier run may be wrong */

@@ -99,20 +99,19 @@ static gp_status look_at_snapshots(const gp_hub_repo *repo, gp_snapshots *out, g
 static gp_status not_found(const char *name, const char *revision, const gp_snapshots *s, gp_error *err)
 {
     if (!s->complete && !s->partial)
-        return gp_fail(err, GP_ERR_NOT_FOUND, "model '%s' is not on this machine; fetch it with: goldpan model get %s",
-                       name, name);
+        return gp_fail(err, GP_ERR_NOT_FOUND,
+                       "model '%s' is not on this machine; download it with: goldpan model get %s", name, name);
     if (!s->complete)
         return gp_fail(
             err, GP_ERR_NOT_FOUND,
             "model '%s' is incomplete on this machine: snapshot %s has no %s; complete it with: goldpan model get %s "
             "--revision %s",
             name, s->commit, s->lacking, name, s->commit);
-    return gp_fail(
-        err, GP_ERR_NOT_FOUND,
-        "revision '%s' of model '%s' is not on this machine, but %s is: name it with --revision %s, or fetch "
-        "the other with: goldpan model get %s%s%s",
-        revision, name, s->names.data, s->complete > 1 ? "COMMIT" : s->commit, name,
-        strcmp(revision, "main") != 0 ? " --revision " : "", strcmp(revision, "main") != 0 ? revision : "");
+    return gp_fail(err, GP_ERR_NOT_FOUND,
+                   "revision '%s' of model '%s' is not on this machine, but %s is: use it with --revision %s, or "
+                   "download the other with: goldpan model get %s%s%s",
+                   revision, name, s->names.data, s->complete > 1 ? "COMMIT" : s->commit, name,
+                   strcmp(revision, "main") != 0 ? " --revision " : "", strcmp(revision, "main") != 0 ? revision : "");
 }
 
 /* Finds the commit of `revision` (NULL: main) in the cache. A download by commit leaves a cache without refs/main; if

@@ -28,7 +28,8 @@ gp_status gp_sha_file(const char *path, gp_sha_kind kind, bool (*progress)(void 
     if (fstat(fd, &info) != 0) GP_TRY_GOTO(gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot read '%s'", path));
     GP_TRY_GOTO(gp_alloc((void **)&buffer, CHUNK, 1, "hashing", err));
     if (!ctx || !EVP_DigestInit_ex(ctx, kind == GP_SHA256 ? EVP_sha256() : EVP_sha1(), NULL))
-        GP_TRY_GOTO(gp_fail(err, GP_ERR_UNSUPPORTED, "libcrypto refuses %s", kind == GP_SHA256 ? "SHA-256" : "SHA-1"));
+        GP_TRY_GOTO(
+            gp_fail(err, GP_ERR_UNSUPPORTED, "libcrypto does not provide %s", kind == GP_SHA256 ? "SHA-256" : "SHA-1"));
     if (kind == GP_SHA1_GIT) {
         char head[40];
         int n = snprintf(head, sizeof head, "blob %lld", (long long)info.st_size);

@@ -22,21 +22,23 @@ static bool of_slices(const gp_pick_options *o)
 
 gp_status gp_strategy_check(const gp_pick_options *o, gp_error *err)
 {
-    if ((unsigned)o->strategy > GP_PICK_CATEGORY) return gp_fail(err, GP_ERR_USAGE, "no such strategy of picking");
-    if ((unsigned)o->by > GP_BY_DIFFICULTY) return gp_fail(err, GP_ERR_USAGE, "no such scale to pick by");
-    if ((unsigned)o->diversity > GP_DIVERSITY_FACILITY) return gp_fail(err, GP_ERR_USAGE, "no such diversity of picks");
+    if ((unsigned)o->strategy > GP_PICK_CATEGORY)
+        return gp_fail(err, GP_ERR_USAGE, "the strategy of picking is unknown");
+    if ((unsigned)o->by > GP_BY_DIFFICULTY) return gp_fail(err, GP_ERR_USAGE, "the scale to pick by is unknown");
+    if ((unsigned)o->diversity > GP_DIVERSITY_FACILITY)
+        return gp_fail(err, GP_ERR_USAGE, "the diversity of picks is unknown");
     if (o->per_slice && !of_slices(o))
-        return gp_fail(err, GP_ERR_USAGE, "a limit for each slice needs the strategy slices or category-slices");
+        return gp_fail(err, GP_ERR_USAGE, "per_slice needs the strategy slices or category-slices");
     if (o->has_min_lift && !(of_slices(o) && isfinite(o->min_lift)))
-        return gp_fail(err, GP_ERR_USAGE, "a least drop is a number, for the strategy slices or category-slices");
-    if (o->strategy == GP_PICK_CATEGORY_SLICES && !o->has_min_lift && !isfinite(o->lift_factor))
-        return gp_fail(err, GP_ERR_USAGE, "the drop factor is no number");
-    if (o->has_min_score && isnan(o->min_score)) return gp_fail(err, GP_ERR_USAGE, "the least score is no number");
-    if (o->diversity && !(o->balance >= 0 && o->balance <= 1))
-        return gp_fail(err, GP_ERR_USAGE, "the balance of diversity lies between 0 and 1");
-    if (o->diversity && !o->top && !o->per_slice && !o->per_category && o->strategy != GP_PICK_CATEGORY)
         return gp_fail(err, GP_ERR_USAGE,
-                       "diversity chooses among many: it needs a number over all, of each category or of each slice");
+                       "min_lift must be a number, and needs the strategy slices or category-slices");
+    if (o->strategy == GP_PICK_CATEGORY_SLICES && !o->has_min_lift && !isfinite(o->lift_factor))
+        return gp_fail(err, GP_ERR_USAGE, "lift_factor must be a finite number");
+    if (o->has_min_score && isnan(o->min_score)) return gp_fail(err, GP_ERR_USAGE, "min_score must be a number");
+    if (o->diversity && !(o->balance >= 0 && o->balance <= 1))
+        return gp_fail(err, GP_ERR_USAGE, "balance must be between 0 and 1");
+    if (o->diversity && !o->top && !o->per_slice && !o->per_category && o->strategy != GP_PICK_CATEGORY)
+        return gp_fail(err, GP_ERR_USAGE, "diversity needs a number of picks: set top, per_category or per_slice");
     return GP_OK;
 }
 
@@ -105,16 +107,20 @@ static gp_status check_input(const gp_strategy_input *in, const gp_pick_options 
     for (size_t i = 0; i < in->n; i++) {
         const gp_pick_candidate *c = &in->contenders[i];
         if (c->category >= 0 && (size_t)c->category >= in->categories)
-            return gp_fail(err, GP_ERR_USAGE, "candidate %zu is of category %d of %zu", i, c->category, in->categories);
+            return gp_fail(err, GP_ERR_USAGE, "candidate %zu has category %d, but there are %zu categories", i,
+                           c->category, in->categories);
         if (c->group >= 0 && (size_t)c->group >= in->n)
-            return gp_fail(err, GP_ERR_USAGE, "candidate %zu is of group %d of at most %zu", i, c->group, in->n);
+            return gp_fail(err, GP_ERR_USAGE, "candidate %zu has group %d, but there are at most %zu groups", i,
+                           c->group, in->n);
     }
     for (size_t s = 0; s < in->slice_count; s++) {
         const gp_pick_slice *slice = &in->slices[s];
         if (slice->category >= 0 && (size_t)slice->category >= in->categories)
-            return gp_fail(err, GP_ERR_USAGE, "slice %zu is of category %d of %zu", s, slice->category, in->categories);
+            return gp_fail(err, GP_ERR_USAGE, "slice %zu has category %d, but there are %zu categories", s,
+                           slice->category, in->categories);
         for (uint32_t k = 0; k < slice->support; k++)
-            if (slice->rows[k] >= in->n) return gp_fail(err, GP_ERR_USAGE, "slice %zu has a row that is not there", s);
+            if (slice->rows[k] >= in->n)
+                return gp_fail(err, GP_ERR_USAGE, "slice %zu has a row that does not exist", s);
     }
     return GP_OK;
 }

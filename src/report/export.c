@@ -150,7 +150,8 @@ gp_status gp_report_export(gp_catalog *cat, const gp_export_options *options, gp
     export_run r = {.cat = cat, .options = options};
     gp_status st = GP_OK;
     if (options->imagefolder && options->mode == GP_EXPORT_NONE)
-        return gp_fail(err, GP_ERR_USAGE, "an imagefolder needs the files themselves: copy or link them");
+        return gp_fail(err, GP_ERR_USAGE,
+                       "--imagefolder cannot be combined with --no-files: it needs copies or links of the files");
     GP_TRY_GOTO(gp_alloc((void **)&r.columns.names, COLUMNS_MAX, sizeof *r.columns.names, "the tables", err));
     GP_TRY_GOTO(each_row(&r, err));
     gp_progress_meter_init(&r.ticker, "export", r.total, options->progress, options->user);

@@ -166,10 +166,9 @@ static gp_status put_link(const char *source, const gp_hash *hash, const gp_expo
         if (errno == EEXIST)
             st = GP_ERR_STOPPED;
         else if (hard && errno == EXDEV)
-            st = gp_fail_path(
-                err, GP_ERR_UNSUPPORTED,
-                "'%s' and '%s' are on different disks, and a hard link cannot cross disks; copy instead (--copy)",
-                source, p->folder);
+            st = gp_fail_path(err, GP_ERR_UNSUPPORTED,
+                              "'%s' and '%s' are on different disks, and hard links work only on one disk: use --copy",
+                              source, p->folder);
         else
             st = gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot link to '%s'", target);
     } else if (!leads_to(target, file)) {

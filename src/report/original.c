@@ -14,7 +14,7 @@ enum { MAX_FILE = 1 << 30, PIECE = 1 << 18 };
 
 static gp_status in_few_words(gp_status st, const gp_error *why, gp_error *err)
 {
-    if (st == GP_ERR_NOT_FOUND) return gp_fail(err, st, "the file is not there");
+    if (st == GP_ERR_NOT_FOUND) return gp_fail(err, st, "the file does not exist");
     if (st == GP_ERR_IO && why->number) return gp_fail_errno(err, st, why->number, "the file cannot be read");
     if (st == GP_ERR_IO) return gp_fail(err, st, "the file cannot be read");
     return gp_fail_as(err, st, why);

@@ -277,9 +277,10 @@ static gp_status check_options(gp_catalog *cat, const gp_sheet_options *o, bool 
     if (!*jpeg && !gp_str_equal_nocase(extension, ".png"))
         return gp_fail_path(err, GP_ERR_USAGE, "the sheet '%s' must end in .png, .jpg or .jpeg", o->file);
     if (o->thumb < 16 || o->thumb > 2048)
-        return gp_fail(err, GP_ERR_USAGE, "a thumbnail of %u pixels: it must be 16 to 2048", (unsigned)o->thumb);
+        return gp_fail(err, GP_ERR_USAGE, "the thumbnail size must be 16 to 2048 pixels, not %u", (unsigned)o->thumb);
     if (o->max_candidates < 1 || o->max_candidates > 1000)
-        return gp_fail(err, GP_ERR_USAGE, "%u candidates in a row: it must be 1 to 1000", (unsigned)o->max_candidates);
+        return gp_fail(err, GP_ERR_USAGE, "the candidates in a row must be 1 to 1000, not %u",
+                       (unsigned)o->max_candidates);
     /* The sheet may replace an older sheet, but never an image of the catalog. */
     gp_query query = GP_QUERY_DEFAULTS;
     gp_rows *rows = NULL;
@@ -313,13 +314,14 @@ gp_status gp_report_sheet(gp_catalog *cat, const gp_sheet_options *options, gp_r
         GP_TRY_GOTO(gp_sheet_collect(cat, scorer, fits, options->max_candidates, &rows, err));
         rows.one = "prompt", rows.many = "prompts";
         if (rows.count == 0)
-            GP_TRY_GOTO(gp_fail_path(err, GP_ERR_NOT_FOUND, "nothing is picked yet in catalog '%s'", gp_cat_path(cat)));
+            GP_TRY_GOTO(gp_fail_path(err, GP_ERR_NOT_FOUND, "catalog '%s' has no picks yet: run 'goldpan pick' first",
+                                     gp_cat_path(cat)));
     } else {
         GP_TRY(gp_cat_scorer_last(cat, &scorer, err));
         GP_TRY_GOTO(gp_sheet_collect_found(cat, scorer, options->by, fits, options->max_candidates, &rows, err));
         if (rows.count == 0)
-            GP_TRY_GOTO(
-                gp_fail(err, GP_ERR_NOT_FOUND, "no %s were found in catalog '%s'", rows.many, gp_cat_path(cat)));
+            GP_TRY_GOTO(gp_fail(err, GP_ERR_NOT_FOUND, "the analysis found no %s in catalog '%s'", rows.many,
+                                gp_cat_path(cat)));
     }
     layout_init(&l, options->thumb, rows.columns);
     layout_fit(&l, &rows);

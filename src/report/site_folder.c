@@ -118,11 +118,12 @@ static gp_status begin(gp_site_folder *f, gp_error *err)
     if (lock < 0) return gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot write '%s'", f->hidden);
     gp_status st = GP_OK;
     if (flock(lock, LOCK_EX | LOCK_NB) != 0 || !still_there(lock, f->hidden))
-        st = gp_fail_path(err, GP_ERR_USAGE, "another export to '%s' is under way", f->target);
+        st = gp_fail_path(err, GP_ERR_USAGE, "another export to '%s' is running", f->target);
     else
         st = look_at(f->hidden, &entries, err);
     if (st == GP_OK && entries && !has_mark(f->hidden))
-        st = gp_fail_path(err, GP_ERR_USAGE, "the folder '%s' is in the way and none of goldpan's", f->hidden);
+        st = gp_fail_path(err, GP_ERR_USAGE, "the folder '%s' exists and was not written by goldpan: move it away",
+                          f->hidden);
     if (st != GP_OK) {
         close(lock);
         return st;
@@ -142,7 +143,9 @@ gp_status gp_site_folder_open(const char *target, gp_site_folder *out, gp_error 
     if (!f.hidden) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a site"));
     st = look_at(f.target, &entries, err);
     if (st == GP_OK && entries && !has_mark(f.target))
-        st = gp_fail_path(err, GP_ERR_USAGE, "the folder '%s' is not empty and is no site that goldpan wrote", target);
+        st = gp_fail_path(err, GP_ERR_USAGE,
+                          "the folder '%s' is not empty and is not a site that goldpan wrote: name another folder",
+                          target);
     if (st == GP_ERR_NOT_FOUND) st = GP_OK;
     if (st != GP_OK) goto out;
     GP_TRY_GOTO(begin(&f, err));
@@ -210,8 +213,9 @@ gp_status gp_site_folder_settle(gp_site_folder *f, gp_error *err)
     if (errno != ENOTEMPTY && errno != EEXIST)
         return gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot write '%s'", f->target);
     if (!has_mark(f->target)) /* checked again, because making the images takes long */
-        return gp_fail_path(err, GP_ERR_USAGE, "the folder '%s' is no longer empty and is no site that goldpan wrote",
-                            f->target);
+        return gp_fail_path(
+            err, GP_ERR_USAGE,
+            "the folder '%s' is no longer empty and is not a site that goldpan wrote: name another folder", f->target);
     if (renameat2(AT_FDCWD, f->hidden, AT_FDCWD, f->target, RENAME_EXCHANGE) != 0)
         return gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot replace '%s'; remove it and export again", f->target);
     take_along(f);

@@ -97,8 +97,7 @@ static gp_status read_map(tour *t, gp_error *err)
     GP_TRY_GOTO(gp_cat_map_read(t->cat, t->m.encoder, t->m.images, t->m.n, place, known, &settings, err));
     for (size_t i = 0; i < t->m.n; i++) have += known[i];
     if (have == 0)
-        GP_TRY_GOTO(gp_fail_path(err, GP_ERR_NOT_FOUND,
-                                 "there is no map yet in catalog '%s': run 'goldpan slices' first",
+        GP_TRY_GOTO(gp_fail_path(err, GP_ERR_NOT_FOUND, "catalog '%s' has no map yet: run 'goldpan slices' first",
                                  gp_cat_path(t->cat)));
     for (size_t i = 0; i < t->m.n; i++) t->points[i] = (point){t->m.images[i], 0, 0, -1};
     scale_places(t, place);
@@ -249,10 +248,11 @@ gp_status gp_report_tour(gp_catalog *cat, const gp_tour_options *options, gp_rep
     tour t = {.cat = cat, .o = options, .report = &counts};
     double start = gp_clock_now();
     gp_status st = GP_OK;
-    if (!options->file && !options->folder) return gp_fail(err, GP_ERR_USAGE, "no file or folder for the tour");
+    if (!options->file && !options->folder) return gp_fail(err, GP_ERR_USAGE, "the tour needs a file or a folder");
     if (options->width < 200 || options->height < 200 || options->width > 8000 || options->height > 8000 ||
         !(options->seconds > 0 && options->seconds <= 60))
-        return gp_fail(err, GP_ERR_USAGE, "a tour has frames of 200 to 8000 pixels, and up to 60 seconds each");
+        return gp_fail(err, GP_ERR_USAGE,
+                       "the frames of a tour must have 200 to 8000 pixels and last at most 60 seconds");
     gp_progress_meter_init(&t.ticker, "tour", 0, options->progress, options->user);
     GP_TRY_GOTO(gp_cat_scorer_last(cat, &t.scorer, err));
     GP_TRY_GOTO(read_map(&t, err));
@@ -262,7 +262,8 @@ gp_status gp_report_tour(gp_catalog *cat, const gp_tour_options *options, gp_rep
     GP_TRY_GOTO(gp_cat_slices_visit(cat, t.scorer, take_slice, &t, err));
     if (t.status != GP_OK) GP_TRY_GOTO(gp_fail_as(err, t.status, &t.error));
     if (t.frames == 0)
-        GP_TRY_GOTO(gp_fail_path(err, GP_ERR_NOT_FOUND, "no slices were found in catalog '%s'", gp_cat_path(cat)));
+        GP_TRY_GOTO(
+            gp_fail_path(err, GP_ERR_NOT_FOUND, "the analysis found no slices in catalog '%s'", gp_cat_path(cat)));
     if (options->file) GP_TRY_GOTO(gp_animation_write(t.animation, options->file, err));
     gp_progress_meter_finish(&t.ticker);
 out:

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Private to the serve module: libmicrohttpd's callbacks for connections and requests, and the deadlines of
- * connections. */
+ * Private to the serve room: what libmicrohttpd calls for connections and requests, and the clock over them. */
 #ifndef GP_SERVE_CONNECTION_H
 #define GP_SERVE_CONNECTION_H
 
@@ -13,7 +12,7 @@ void gp_connection_completed(void *user, struct MHD_Connection *connection, void
                              enum MHD_RequestTerminationCode code);
 void gp_connection_changed(void *user, struct MHD_Connection *connection, void **state,
                            enum MHD_ConnectionNotificationCode code);
-/* Ends the connections whose deadline has passed. */
+/* End connections whose time is over. */
 void gp_connections_tick(gp_server *server, double now);
 
 #endif

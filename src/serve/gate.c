@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * A memory limit with a queue.  Each caller of enter draws a number, and only the lowest waiting number may
- * enter.  So small images cannot keep a large image waiting for ever. */
+ * A memory limit with a queue.  Each caller of enter draws a number, and only the lowest waiting number may enter, so
+ * that small images cannot keep a large one waiting for ever. */
 #include "serve/gate.h"
 
 #include "base/mem.h"
 
 #include <pthread.h>
 
-enum { USUAL_BYTES = 4, INTERLACED_BYTES = 11, SCANS_BYTES = 9 /* bytes for each pixel */ };
+enum { USUAL_BYTES = 4, INTERLACED_BYTES = 11, SCANS_BYTES = 9 /* a pixel */ };
 
 struct gp_gate {
     pthread_mutex_t lock;
@@ -53,7 +53,7 @@ gp_status gp_gate_enter(gp_gate *gate, uint64_t bytes, gp_error *err)
         pthread_cond_broadcast(&gate->news); /* the next caller may fit too */
     }
     pthread_mutex_unlock(&gate->lock);
-    return shut ? gp_fail(err, GP_ERR_STOPPED, "the explorer is being closed") : GP_OK;
+    return shut ? gp_fail(err, GP_ERR_STOPPED, "the explorer is closing") : GP_OK;
 }
 
 void gp_gate_leave(gp_gate *gate, uint64_t bytes)
@@ -74,8 +74,7 @@ void gp_gate_shut(gp_gate *gate)
     pthread_mutex_unlock(&gate->lock);
 }
 
-/* Returns true if a JPEG has several scans (progressive, or one for each component); the decoder then keeps all
- * coefficients. */
+/* Does the JPEG have several scans (progressive, or one a component), so that the decoder keeps all coefficients? */
 static bool has_many_scans(const uint8_t *bytes, size_t size)
 {
     unsigned components = 0;
@@ -90,7 +89,7 @@ static bool has_many_scans(const uint8_t *bytes, size_t size)
         if (marker >= 0xc2 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc) return true;
         at += 2 + ((size_t)bytes[at + 2] << 8 | bytes[at + 3]);
     }
-    return true; /* cannot parse: assume the larger size */
+    return true; /* not understood: assume the larger size */
 }
 
 uint64_t gp_gate_cost(const uint8_t *bytes, size_t size, const gp_image_info *head)

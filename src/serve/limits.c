@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The limits' defaults and ranges, and a parser so that tests can set small limits. */
+ * Bounds, and the door through which tests make them small. */
 #include "serve/limits.h"
 
 #include "base/str.h"

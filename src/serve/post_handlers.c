@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * POST handlers: ratings, saved views, export.  The response to a rating is sent after three steps: the rating is on
- * the disk (synchronous=FULL), in the current snapshot, and in the event queues of the other pages in the order of
- * commits. */
+ * What the page does: ratings, saved views, export.  A rating is answered when it is on the disk (synchronous=FULL), in
+ * the view in force, and on its way to the other pages, in the order of the commits. */
 #include "serve/server_private.h"
 
 #include "base/file.h"
@@ -14,11 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_TOLD = 1000 /* ratings with an event for each; beyond it one event tells pages to reload */ };
+enum { MOST_TOLD = 1000 /* ratings told one by one; more: everything is read again */ };
 
 /* ------------------------------------------------------------------ ratings */
 
-/* Fails unless the current snapshot contains all images. */
+/* All images must be known to the view in force. */
 static gp_status check_known(gp_server *s, const gp_cat_rating *changes, size_t count, gp_error *err)
 {
     gp_snapshot *shown = gp_snapshot_ref(s);
@@ -159,8 +158,7 @@ void gp_serve_saved(gp_request *request)
 
 /* ------------------------------------------------------------------ export */
 
-/* Expands "~/best" to the user's home; another relative path starts at the server's working folder.  Owned; NULL:
- * out of memory. */
+/* "~/best" is the user's; another relative path starts where the server was started.  Owned; NULL: no memory. */
 static char *folder_of(const char *given)
 {
     const char *home = getenv("HOME");
@@ -191,8 +189,8 @@ static gp_status export_to(gp_server *s, const gp_export_request *wanted, const 
     if (!strcmp(wanted->what, "all"))
         options.all = true;
     else if (strcmp(wanted->what, "picks") != 0)
-        return gp_fail(err, GP_ERR_USAGE, "\"what\" is one of picks, all");
-    GP_TRY(gp_cat_open(gp_cat_path(s->db), 0, &cat, err)); /* a handle of its own: an export can take minutes */
+        return gp_fail(err, GP_ERR_USAGE, "\"what\" must be one of picks, all");
+    GP_TRY(gp_cat_open(gp_cat_path(s->db), 0, &cat, err)); /* its own: this takes as long as it takes */
     gp_status st = gp_report_export(cat, &options, report, err);
     gp_cat_close(cat);
     return st;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Parses the page's JSON: strict, with limits; a known name must have a value of the right type.  Ignores unknown
- * names, so that a newer page may send more. */
+ * JSON of the page: strict, bounded, and every value of a known name of the right kind.  Unknown names are passed over,
+ * so that a newer page can say more. */
 #include "serve/request_body.h"
 
 #include "base/json.h"
@@ -15,13 +15,13 @@ static gp_status open_object(const char *body, size_t size, gp_json **root, gp_e
     gp_error inner = {0};
     gp_status st = gp_json_parse(body, size, true, DEPTH, root, &inner);
     if (st == GP_ERR_MEMORY) return gp_fail(err, st, "out of memory for a request");
-    if (st != GP_OK) return gp_fail(err, GP_ERR_USAGE, "the body is not JSON: %s", inner.message);
+    if (st != GP_OK) return gp_fail(err, GP_ERR_USAGE, "the request body must be JSON: %s", inner.message);
     if (gp_json_kind_of(*root) == GP_JSON_OBJECT) return GP_OK;
     gp_json_free(*root);
-    return gp_fail(err, GP_ERR_USAGE, "the body is not a JSON object");
+    return gp_fail(err, GP_ERR_USAGE, "the request body must be a JSON object");
 }
 
-/* Reads the text of this name into *out, owned; NULL: absent or null. */
+/* The text of this name, owned; *out NULL if it is absent or null. */
 static gp_status read_text(const gp_json *object, const char *name, size_t most, char **out, gp_error *err)
 {
     const gp_json *value = gp_json_get(object, name);
@@ -29,9 +29,9 @@ static gp_status read_text(const gp_json *object, const char *name, size_t most,
     *out = NULL;
     if (gp_json_kind_of(value) == GP_JSON_NULL) return GP_OK;
     const char *text = gp_json_text(value, &size);
-    if (!text) return gp_fail(err, GP_ERR_USAGE, "\"%s\" is not a text", name);
+    if (!text) return gp_fail(err, GP_ERR_USAGE, "\"%s\" must be a string", name);
     if (size > most) return gp_fail(err, GP_ERR_USAGE, "\"%s\" is longer than %zu bytes", name, most);
-    if (memchr(text, 0, size)) return gp_fail(err, GP_ERR_USAGE, "\"%s\" holds a NUL", name);
+    if (memchr(text, 0, size)) return gp_fail(err, GP_ERR_USAGE, "\"%s\" must not contain a NUL character", name);
     *out = gp_str_dup_n(text, size);
     return *out ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for a request");
 }
@@ -53,7 +53,7 @@ static gp_status read_number(const gp_json *object, const char *name, int least,
     *has = gp_json_kind_of(value) != GP_JSON_NULL;
     if (!*has) return GP_OK;
     if (!gp_json_i64(value, &n) || n < least || n > most)
-        return gp_fail(err, GP_ERR_USAGE, "\"%s\" is a whole number from %d to %d", name, least, most);
+        return gp_fail(err, GP_ERR_USAGE, "\"%s\" must be a whole number from %d to %d", name, least, most);
     *out = (int)n;
     return GP_OK;
 }
@@ -62,7 +62,7 @@ static gp_status read_change(const gp_json *item, gp_cat_rating *out, gp_error *
 {
     int flag = 0, stars = 0;
     if (!read_hash(gp_json_get(item, "hash"), &out->hash))
-        return gp_fail(err, GP_ERR_USAGE, "a change lacks the \"hash\" of its image");
+        return gp_fail(err, GP_ERR_USAGE, "each change must have the \"hash\" of its image");
     GP_TRY(read_number(item, "flag", -1, 1, &out->has_flag, &flag, err));
     GP_TRY(read_number(item, "stars", 0, 5, &out->has_stars, &stars, err));
     out->flag = flag, out->stars = stars;
@@ -77,8 +77,9 @@ gp_status gp_body_rate(const char *body, size_t size, gp_cat_rating **out, size_
     gp_status st = GP_OK;
     const gp_json *list = gp_json_get(root, "changes");
     size_t n = gp_json_count(list);
-    if (gp_json_kind_of(list) != GP_JSON_ARRAY) GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE, "\"changes\" is not a list"));
-    if (n > GP_MAX_CHANGES) GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE, "more than %d changes at once", GP_MAX_CHANGES));
+    if (gp_json_kind_of(list) != GP_JSON_ARRAY) GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE, "\"changes\" must be a list"));
+    if (n > GP_MAX_CHANGES)
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE, "a request must have at most %d changes", GP_MAX_CHANGES));
     changes = gp_mem_zero(n, sizeof *changes);
     if (!changes) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for %zu changes", n));
     for (size_t i = 0; i < n; i++) GP_TRY_GOTO(read_change(gp_json_at(list, i), &changes[i], err));
@@ -97,8 +98,8 @@ static gp_status read_alike(const gp_json *root, const char *name, gp_search_exa
     const gp_json *list = gp_json_get(root, name);
     size_t n = gp_json_count(list);
     if (gp_json_kind_of(list) == GP_JSON_NULL) return GP_OK;
-    if (gp_json_kind_of(list) != GP_JSON_ARRAY) return gp_fail(err, GP_ERR_USAGE, "\"%s\" is not a list", name);
-    if (n > GP_MAX_ALIKE) return gp_fail(err, GP_ERR_USAGE, "\"%s\" holds more than %d", name, GP_MAX_ALIKE);
+    if (gp_json_kind_of(list) != GP_JSON_ARRAY) return gp_fail(err, GP_ERR_USAGE, "\"%s\" must be a list", name);
+    if (n > GP_MAX_ALIKE) return gp_fail(err, GP_ERR_USAGE, "\"%s\" must have at most %d elements", name, GP_MAX_ALIKE);
     for (size_t i = 0; i < n; i++) {
         const gp_json *item = gp_json_at(list, i);
         size_t length = 0;
@@ -106,7 +107,7 @@ static gp_status read_alike(const gp_json *root, const char *name, gp_search_exa
         out[i] = (gp_search_example){0};
         if (text && text[0] == 'u' && strlen(text) == length) out[i].uploaded = gp_parse_u64(text + 1, &out[i].number);
         if (!out[i].uploaded && !read_hash(item, &out[i].hash))
-            return gp_fail(err, GP_ERR_USAGE, "\"%s\" holds something that is neither a hash nor a key", name);
+            return gp_fail(err, GP_ERR_USAGE, "each element of \"%s\" must be a hash or a key", name);
     }
     *count = n;
     return GP_OK;
@@ -127,7 +128,7 @@ gp_status gp_body_search(const char *body, size_t size, gp_search_query *out, gp
     GP_TRY_GOTO(read_text(root, "text", GP_MAX_WORDS, &out->text, err));
     GP_TRY_GOTO(read_alike(root, "more", out->more, &out->more_count, err));
     GP_TRY_GOTO(read_alike(root, "less", out->less, &out->less_count, err));
-    if (out->text && !out->text[strspn(out->text, " \t\r\n")]) { /* blanks alone count as no text */
+    if (out->text && !out->text[strspn(out->text, " \t\r\n")]) { /* nothing but blanks says nothing */
         gp_mem_free(out->text);
         out->text = NULL;
     }
@@ -153,9 +154,10 @@ gp_status gp_body_saved(const char *body, size_t size, char **name, char **value
     if (!*name || !**name) GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE, "a view needs a \"name\""));
     for (const char *p = *name; *p; p++)
         if ((unsigned char)*p < 0x20)
-            GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE, "a view's name holds no control characters"));
+            GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE, "the name of a view must not contain control characters"));
     if (gp_json_kind_of(given) == GP_JSON_NULL) goto out;
-    if (gp_json_kind_of(given) != GP_JSON_OBJECT) GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE, "\"value\" is not an object"));
+    if (gp_json_kind_of(given) != GP_JSON_OBJECT)
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE, "\"value\" must be an object"));
     gp_json_write(&text, given);
     *value = gp_str_take(&text);
     if (!*value) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for a view");
@@ -184,7 +186,7 @@ gp_status gp_body_export(const char *body, size_t size, gp_export_request *out, 
     if (!out->folder || !*out->folder) GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE, "an export needs a \"folder\""));
     size_t i = 0;
     while (mode && i < 4 && strcmp(mode, modes[i])) i++;
-    if (i == 4) GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE, "\"mode\" is one of copy, hardlink, symlink, none"));
+    if (i == 4) GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE, "\"mode\" must be one of copy, hardlink, symlink, none"));
     out->mode = (gp_export_mode)i;
     if (what) memcpy(out->what, what, strlen(what) + 1);
 out:

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Search.  A query becomes one vector in the embedding space; an image's similarity is its dot product with that
- * vector. similarity = mean of (cosine to the text, mean cosine to `more`) - 1/2 mean cosine to `less`.  The formula
- * is linear, so the means are taken of the vectors.  The model is opened at the first search that needs it, and
- * kept.  The embeddings are read at the first search of a revision.  Only one search runs at a time, because each
- * uses all processors. */
+ * Search: the wish becomes one direction in the space of the embeddings, and every image's likeness is its product with
+ * it.  likeness = mean of (cosine to the text, mean cosine to `more`) - 1/2 mean cosine to `less`: linear, so the means
+ * are taken of the vectors.  The model is opened at the first search that needs it and kept; the embeddings are read at
+ * the first search of a revision.  One search at a time: each uses all processors. */
 #include "serve/server_private.h"
 
 #include "base/json.h"
@@ -26,13 +25,13 @@ struct gp_search_service {
     gp_encoder *encoder;
     gp_encode_pool *pool;
     bool tried;
-    gp_error refused; /* error of opening the model */
+    gp_error refused; /* why there is no model */
     gp_embedding_index products;
-    uint64_t revision; /* revision of `products`; 0: not read */
+    uint64_t revision; /* of the products; 0: none */
     struct {
-        uint64_t number; /* 0: empty entry */
+        uint64_t number; /* 0: empty */
         float *vector;
-    } uploads[UPLOADS]; /* ring buffer */
+    } uploads[UPLOADS]; /* a ring */
     uint64_t uploaded;
 };
 
@@ -57,7 +56,7 @@ void gp_search_service_close(gp_search_service *search)
     gp_mem_free(search);
 }
 
-/* ------------------------------------------------------------------ required data, with the lock held */
+/* ------------------------------------------------------------------ required data, all under the lock */
 
 static gp_status open_model(gp_search_service *s, gp_error *err)
 {
@@ -77,14 +76,14 @@ static gp_status need_model(gp_search_service *s, gp_error *err)
     gp_model_facts facts = {0};
     if (!s->server->setup->model_folder)
         return gp_fail(err, GP_ERR_USAGE,
-                       "the explorer was started without a model: only `more` and `less` by images "
-                       "of the catalog can be searched");
+                       "the explorer was started without a model, so it can search only by images of the catalog "
+                       "(`more`, `less`)");
     GP_TRY(open_model(s, err));
     gp_encoder_facts(s->encoder, &facts);
     if (facts.embedding != s->products.dims || !strstr(s->products.scorer, facts.weight_hash))
         return gp_fail(err, GP_ERR_USAGE,
-                       "the catalog's embeddings are not of the model that the explorer was started "
-                       "with");
+                       "the explorer's model did not compute the embeddings of this catalog: start the explorer with "
+                       "the catalog's model");
     return GP_OK;
 }
 
@@ -120,8 +119,8 @@ static gp_status add_alike(const gp_search_service *s, const gp_search_example *
         const float *vector = alike(s, &list[i]);
         if (!vector)
             return gp_fail(err, GP_ERR_NOT_FOUND,
-                           list[i].uploaded ? "that upload is gone: send the picture again"
-                                            : "an image to search by is set apart or not scored yet");
+                           list[i].uploaded ? "the uploaded image was deleted: upload it again"
+                                            : "an image to search by is set apart or has no score yet");
         add(to, vector, weight / (float)count, s->products.dims);
     }
     return GP_OK;
@@ -230,7 +229,8 @@ static gp_status decode(gp_request *request, gp_pixels *pixels, uint64_t *admitt
     const uint8_t *bytes = (const uint8_t *)request->body.data;
     size_t size = request->body.size;
     gp_status st = gp_gate_admit(request->server->gate, bytes, size, admitted, err);
-    if (st == GP_OK && gp_request_gone(request)) st = gp_fail(err, GP_ERR_STOPPED, "nobody waits for this");
+    if (st == GP_OK && gp_request_gone(request))
+        st = gp_fail(err, GP_ERR_STOPPED, "the client has closed the connection");
     if (st == GP_OK) st = gp_image_decode_bytes(bytes, size, GP_MAX_PIXELS, pixels, err);
     if (st == GP_OK || st == GP_ERR_MEMORY || st == GP_ERR_STOPPED) return st;
     return gp_fail_within(err, st, "the upload cannot be used as a picture");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Thumbnails on request.  A cached thumbnail is sent at once; a decoder thread makes any other.  The first request
- * for an image creates an entry.  Later requests join the entry, at either size, so that one decode serves all of
- * them. */
+ * Thumbnails on request.  What is on the shelf is given out at once.  What is not is made by a decoder thread: the
+ * first request for an image opens an entry, those that come before it is done join it, whichever size they want, and
+ * one decode serves them all. */
 #include "serve/server_private.h"
 
 #include "base/mem.h"
@@ -22,7 +22,7 @@ typedef struct entry {
 struct gp_thumbs {
     gp_thumb_cache *shelf;
     pthread_mutex_t lock;
-    entry *entries; /* one entry for each image being made */
+    entry *entries; /* one an image that is being made */
 };
 
 gp_status gp_thumbs_open(gp_server *server, gp_thumbs **out, gp_error *err)
@@ -47,7 +47,7 @@ void gp_thumbs_close(gp_thumbs *thumbs)
     gp_mem_free(thumbs);
 }
 
-/* ------------------------------------------------------------------ entries, with the lock held */
+/* ------------------------------------------------------------------ entries, under the lock */
 
 static entry *find(const gp_thumbs *thumbs, const gp_hash *hash)
 {
@@ -64,7 +64,7 @@ static void take_out(gp_thumbs *thumbs, entry *gone)
     gp_mem_free(gone);
 }
 
-/* Returns all requests that wait now; NULL: no request waits, and the entry has been removed. */
+/* All who wait now; NULL: nobody, and the entry is gone. */
 static gp_request *take_waiters(gp_thumbs *thumbs, const gp_hash *hash)
 {
     pthread_mutex_lock(&thumbs->lock);
@@ -112,7 +112,7 @@ static gp_status decode(making *m, gp_error *err)
     const gp_hash *hash = &m->first->route.hash;
     size_t row = gp_view_find(shown->view, hash);
     char *path = NULL;
-    gp_status st = row == SIZE_MAX ? gp_fail(err, GP_ERR_NOT_FOUND, "there is no such image")
+    gp_status st = row == SIZE_MAX ? gp_fail(err, GP_ERR_NOT_FOUND, "the image does not exist")
                                    : gp_view_path(shown->view, row, &path, err);
     if (st == GP_OK) {
         m->orientation = gp_view_orientation(shown->view, row);
@@ -146,8 +146,8 @@ static gp_status make(making *m, size_t place, gp_error *err)
 static void answer(making *m, gp_request *waiter)
 {
     size_t place = place_of(waiter->route.number);
-    if (gp_request_gone(waiter)) { /* the client has scrolled past and closed the connection */
-        gp_respond_error(waiter, 503, "nobody waits for this");
+    if (gp_request_gone(waiter)) { /* scrolled past: nobody reads this */
+        gp_respond_error(waiter, 503, "the client has closed the connection");
     } else if (make(m, place, &m->error) == GP_OK) {
         gp_respond(waiter, 200,
                    MHD_create_response_from_buffer(m->jpeg[place].size, m->jpeg[place].data, MHD_RESPMEM_MUST_COPY),
@@ -161,7 +161,7 @@ static void answer(making *m, gp_request *waiter)
 
 static void work(gp_request *request)
 {
-    /* a resumed request may be freed at once, so copy what is needed later */
+    /* the request may be gone, with all that it holds, once its connection goes on: what is needed later is copied */
     gp_thumbs *thumbs = request->server->thumbs;
     gp_request leader = {.server = request->server, .route = request->route};
     making m = {.first = &leader};
@@ -184,13 +184,13 @@ void gp_thumbs_refuse(gp_request *request)
     for (gp_request *waiter; (waiter = take_waiters(thumbs, &hash));)
         while (waiter) {
             gp_request *next = waiter->next;
-            gp_respond_error(waiter, 503, "the explorer is being closed");
+            gp_respond_error(waiter, 503, "the explorer is closing");
             gp_request_resume(waiter);
             waiter = next;
         }
 }
 
-/* ------------------------------------------------------------------ requests: the polling thread */
+/* ------------------------------------------------------------------ asking: the polling thread */
 
 static bool is_known(gp_request *request)
 {
@@ -200,7 +200,7 @@ static bool is_known(gp_request *request)
     return known;
 }
 
-/* Joins the requests that wait for this image, or starts making it. */
+/* Join who waits for this image, or begin it. */
 static void wait_for(gp_thumbs *thumbs, gp_request *request)
 {
     pthread_mutex_lock(&thumbs->lock);
@@ -225,7 +225,7 @@ void gp_serve_thumb(gp_request *request)
     gp_thumbs *thumbs = request->server->thumbs;
     uint64_t size = 0;
     if (!is_known(request)) {
-        gp_respond_error(request, 404, "there is no such image");
+        gp_respond_error(request, 404, "the image does not exist");
         return;
     }
     int file = gp_thumb_cache_find(thumbs->shelf, &request->route.hash, request->route.number, &size);

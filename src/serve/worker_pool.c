@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Worker pools.  The polling thread suspends a request, a thread of a pool does the work, and the request is
- * resumed.  The queue has space for the maximum number of waiting requests, so the polling thread never blocks on
- * it. */
+ * Requests that must wait: suspended by the thread that polls, done by a thread of a lane, and resumed.  The queue has
+ * room for all that may wait, so the poller never blocks on it. */
 #include "serve/server_private.h"
 
 #include "base/mem.h"
@@ -26,7 +25,7 @@ static void work(void *user, int index)
         if (stopping && request->route.kind == GP_ROUTE_THUMB) {
             gp_thumbs_refuse(request);
         } else if (stopping) {
-            gp_respond_error(request, 503, "the explorer is being closed");
+            gp_respond_error(request, 503, "the explorer is closing");
             gp_request_resume(request);
         } else {
             request->work(request);
@@ -76,8 +75,8 @@ bool gp_worker_pool_take(gp_worker_pool *lane, gp_request *request, void (*todo)
     request->work = todo;
     gp_request_suspend(request);
     if (gp_queue_put(lane->queue, request)) return true;
-    atomic_fetch_sub(&lane->waiting, 1); /* the pool is closed */
-    gp_respond_error(request, 503, "the explorer is being closed");
+    atomic_fetch_sub(&lane->waiting, 1); /* the lane is closed */
+    gp_respond_error(request, 503, "the explorer is closing");
     gp_request_resume(request);
     return false;
 }

@@ -630,21 +630,22 @@ static void tell_metadata(const add_run *r)
 {
     tell_refused(r);
     tell_images(r, "guesses", r->report->guesses,
-                "has only a guessed prompt: it is scored with --guesses ('goldpan show' tells why)",
-                "have only guessed prompts: they are scored with --guesses ('goldpan show' tells why)");
-    tell_images(r, "broken-graphs", r->broken, "holds a ComfyUI graph that cannot be read, and has no other prompt",
-                "hold a ComfyUI graph that cannot be read, and have no other prompt");
+                "has only a guessed prompt: score it with --guesses ('goldpan show' prints the reason)",
+                "have only guessed prompts: score them with --guesses ('goldpan show' prints the reason)");
+    tell_images(r, "broken-graphs", r->broken,
+                "contains a ComfyUI graph that goldpan cannot read, and has no other prompt",
+                "contain a ComfyUI graph that goldpan cannot read, and have no other prompt");
     tell_images(r, "unstated-prompts", r->unstated,
-                "has metadata that does not state its prompt ('goldpan show' tells why)",
-                "have metadata that does not state their prompt ('goldpan show' tells why)");
+                "has metadata without a clear prompt ('goldpan show' prints the reason)",
+                "have metadata without a clear prompt ('goldpan show' prints the reason)");
     if (r->rivals)
         gp_note_say(r->options->note, r->options->note_user, "rival-prompts", r->rivals,
                     "%llu %s another prompt than another path of the same image: the prompt of the first path is used",
                     (unsigned long long)r->rivals, gp_plural(r->rivals, "path has", "paths have"));
     tell_images(
         r, "damaged-metadata", r->damaged,
-        "has damaged metadata (a wrong checksum or broken text): the image was read, that text was not trusted",
-        "have damaged metadata (a wrong checksum or broken text): the images were read, that text was not trusted");
+        "has damaged metadata (a wrong checksum or broken text): the image was added, the damaged text was ignored",
+        "have damaged metadata (a wrong checksum or broken text): the images were added, the damaged text was ignored");
 }
 
 static bool table_goes_on(void *user)
@@ -710,7 +711,7 @@ static void tell_notes(const add_run *r)
     gp_passed_tell(&r->passed, o->note, o->note_user);
     if (r->grids)
         gp_note_say(o->note, o->note_user, "grids", r->grids,
-                    "set %llu %s apart: a grid shows other images, so it is not scored and never picked",
+                    "set %llu %s apart: a grid contains other images, so it is not scored and never picked",
                     (unsigned long long)r->grids, gp_plural(r->grids, "grid", "grids"));
     if (r->lost || r->gone.picks)
         gp_note_say(o->note, o->note_user, "missing", r->gone.images,
@@ -721,13 +722,11 @@ static void tell_notes(const add_run *r)
                     r->gone.picks ? ", stars and picks" : " and stars");
     if (images == 0 && n->failed == 0 && gp_passed_nothing(&r->passed))
         gp_note_say(o->note, o->note_user, "empty-folder", 0,
-                    "'%s'%s is empty: name the folder that the images are in, or look whether a disk is missing", root,
-                    more);
+                    "'%s'%s is empty: name the folder of the images, or check whether a disk is missing", root, more);
     else if (images == 0 && n->failed == 0)
-        gp_note_say(
-            o->note, o->note_user, "no-images", 0,
-            "there are no images in '%s'%s that goldpan reads (PNG, JPEG, WebP): name the folder that they are in",
-            root, more);
+        gp_note_say(o->note, o->note_user, "no-images", 0,
+                    "there are no images in '%s'%s that goldpan reads (PNG, JPEG, WebP): name the folder of the images",
+                    root, more);
     else if (images && n->without_prompt == images)
         tell_no_prompts(o, images);
 }

@@ -388,10 +388,10 @@ static void clear(gp_analysis_run *r)
 static gp_status check(const gp_analysis_run *r, gp_error *err)
 {
     const gp_analyze_options *o = r->options;
-    if (o->category_label_count == 1) return gp_fail(err, GP_ERR_USAGE, "one category is none: name two at least");
+    if (o->category_label_count == 1) return gp_fail(err, GP_ERR_USAGE, "--categories needs at least two categories");
     if (o->min_categories < 2 || o->min_categories > o->max_categories)
-        return gp_fail(err, GP_ERR_USAGE, "categories between %u and %u make no sense", o->min_categories,
-                       o->max_categories);
+        return gp_fail(err, GP_ERR_USAGE, "min_categories must be at least 2 and at most max_categories, not %u and %u",
+                       o->min_categories, o->max_categories);
     return GP_OK;
 }
 
@@ -419,8 +419,8 @@ gp_status gp_stage_analyze(gp_catalog *cat, const gp_encoder *encoder, const cha
     GP_TRY_GOTO(gp_stage_scorer_wanted(cat, scorer, &r.scorer, err));
     GP_TRY_GOTO(gp_cat_matrix_read(cat, r.scorer, &r.m, err));
     if (r.m.n == 0)
-        GP_TRY_GOTO(
-            gp_fail_path(err, GP_ERR_NOT_FOUND, "no scored image of catalog '%s' is on the disk", gp_cat_path(cat)));
+        GP_TRY_GOTO(gp_fail_path(err, GP_ERR_NOT_FOUND, "the files of all scored images of catalog '%s' are missing",
+                                 gp_cat_path(cat)));
     counts.images = r.m.n;
     GP_TRY_GOTO(gp_setting_columns_read(r.m.settings, r.m.n, &r.settings, err));
     GP_TRY_GOTO(gp_an_lexicon_new((const char *const *)r.m.texts, r.m.n, &r.lexicon, err));

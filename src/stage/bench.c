@@ -90,7 +90,7 @@ static gp_status draw_pictures(bench_run *r, gp_error *err)
     GP_TRY(gp_threads_start(n < DRAWN ? n : DRAWN, draw_some, r, &threads, err));
     gp_threads_join(threads);
     for (size_t i = 0; i < DRAWN; i++)
-        if (r->drawn[i].failed || !r->drawn[i].size) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a picture");
+        if (r->drawn[i].failed || !r->drawn[i].size) return gp_fail(err, GP_ERR_MEMORY, "out of memory for an image");
     return GP_OK;
 }
 

@@ -78,7 +78,7 @@ gp_status gp_generate_job_new(const gp_cat_generation *g, int64_t id, const char
     gp_str_clear(&path);
     if (!ok) {
         gp_generate_job_free(p);
-        return gp_fail(err, GP_ERR_MEMORY, "out of memory for a picture");
+        return gp_fail(err, GP_ERR_MEMORY, "out of memory for an image");
     }
     *out = p;
     return GP_OK;
@@ -226,7 +226,7 @@ out:
 static gp_status take_stat(gp_generate_job *p, gp_error *err)
 {
     struct stat s;
-    if (stat(p->path, &s) != 0) return gp_fail_path(err, GP_ERR_IO, "'%s' is gone", p->path);
+    if (stat(p->path, &s) != 0) return gp_fail_path(err, GP_ERR_IO, "'%s' does not exist any more", p->path);
     p->size = (uint64_t)s.st_size;
     p->mtime_ns = (int64_t)s.st_mtim.tv_sec * 1000000000 + s.st_mtim.tv_nsec;
     return GP_OK;
@@ -453,7 +453,7 @@ void gp_generate_job_run(gp_generate_job *p, gp_gen_backend *backend, unsigned t
     gp_str_printf(&scratch, "%s.part.png", p->path); /* for a command */
     request.out = scratch.data;
     folder = gp_path_folder(p->path);
-    if (scratch.failed || !folder) GP_TRY_GOTO(gp_fail(&p->error, GP_ERR_MEMORY, "out of memory for a picture"));
+    if (scratch.failed || !folder) GP_TRY_GOTO(gp_fail(&p->error, GP_ERR_MEMORY, "out of memory for an image"));
     GP_TRY_GOTO(gp_folder_make(folder, &p->error));
     for (unsigned t = 1;; t++) {
         gp_gen_result_clear(&r);

@@ -61,7 +61,7 @@ static void on_wait(void *user, double asked, double seconds)
         uint64_t count = (uint64_t)fmin(asked, 1e15);
         if (seconds < asked)
             gp_note_say(m->o->note, m->o->note_user, "generator-waits", count,
-                        "the generator asks to wait %.0f s; trying again after %.0f s", asked, seconds);
+                        "the generator asks to wait %.0f s; goldpan tries again after %.0f s", asked, seconds);
         else
             gp_note_say(m->o->note, m->o->note_user, "generator-waits", count, "the generator asks to wait %.0f s",
                         asked);
@@ -109,8 +109,8 @@ static gp_status graph_of_image(const char *path, const gp_bytes *bytes, char **
     if (text && !(*out = gp_str_dup_n(text, size)))
         st = gp_fail(err, GP_ERR_MEMORY, "out of memory for a graph");
     else if (!text)
-        st = gp_fail_path(err, GP_ERR_USAGE, "'%s' holds %s: in ComfyUI, save the graph with File > Export (API)", path,
-                          editor ? "only the editor's graph, not the graph that was run" : "no ComfyUI graph");
+        st = gp_fail_path(err, GP_ERR_USAGE, "'%s' contains %s: in ComfyUI, save the graph with File > Export (API)",
+                          path, editor ? "only the editor's graph, not the graph that was run" : "no ComfyUI graph");
     gp_chunks_clear(&chunks);
     return st;
 }
@@ -166,7 +166,7 @@ static gp_status find_address(gp_generation *m, gp_error *err)
     GP_TRY(gp_cat_generation_backend(m->cat, m->o->again == GP_REGENERATE_FLAGGED, protocol, &m->address, err));
     if (m->address) return GP_OK;
     return gp_fail(err, GP_ERR_USAGE,
-                   "the catalog does not say which generator drew the picked images: give --backend ADDRESS");
+                   "the catalog does not record which generator made the picked images: give --backend ADDRESS");
 }
 
 static gp_status open_backends(gp_generation *m, gp_error *err)

@@ -115,7 +115,7 @@ gp_status gp_generation_read_table(gp_generation *m, gp_error *err)
         GP_TRY(put_extras(m, i, prompt, negative, &s->extras, err));
     }
     GP_TRY(drop_doubles(m, err));
-    return m->subject_count ? GP_OK : gp_fail_path(err, GP_ERR_FORMAT, "'%s' holds no prompt", path);
+    return m->subject_count ? GP_OK : gp_fail_path(err, GP_ERR_FORMAT, "'%s' contains no prompt", path);
 }
 
 void gp_generation_tell_table(const gp_generation *m)
@@ -125,12 +125,12 @@ void gp_generation_tell_table(const gp_generation *m)
     gp_table_notes(m->table, o->note, o->note_user);
     if (m->empty_rows)
         gp_note_say(o->note, o->note_user, "table-empty-prompts", m->empty_rows,
-                    "'%s': %llu %s no prompt and %s passed over", gp_table_name(m->table),
+                    "'%s': %llu %s no prompt and %s skipped", gp_table_name(m->table),
                     (unsigned long long)m->empty_rows, gp_plural(m->empty_rows, "row has", "rows have"),
                     gp_plural(m->empty_rows, "is", "are"));
     if (m->double_rows)
         gp_note_say(o->note, o->note_user, "table-same-prompts", m->double_rows,
-                    "'%s': %llu %s the prompt of an earlier row and %s passed over", gp_table_name(m->table),
+                    "'%s': %llu %s the prompt of an earlier row and %s skipped", gp_table_name(m->table),
                     (unsigned long long)m->double_rows, gp_plural(m->double_rows, "row has", "rows have"),
                     gp_plural(m->double_rows, "is", "are"));
 }
@@ -212,5 +212,6 @@ gp_status gp_generation_read_winners(gp_generation *m, gp_error *err)
 {
     GP_TRY(gp_cat_winners(m->cat, m->o->again == GP_REGENERATE_FLAGGED, add_winner, m, err));
     if (m->subject_count) return GP_OK;
-    return gp_fail(err, GP_ERR_NOT_FOUND, m->counts->failed ? "no pick has a known seed" : "nothing is picked");
+    return gp_fail(err, GP_ERR_NOT_FOUND,
+                   m->counts->failed ? "no pick has a known seed" : "there are no picks: run 'goldpan pick' first");
 }

@@ -36,10 +36,10 @@ static gp_status open_all(bringer *b, gp_error *err)
                           err));
     GP_TRY(gp_npy_load(b->o->embeddings, &b->rows, &b->n, &b->d, err));
     if (b->n != gp_table_rows(b->table))
-        return gp_fail_path(err, GP_ERR_USAGE, "'%s' has %zu rows, '%s' %zu", b->o->embeddings, b->n, b->add->prompts,
-                            gp_table_rows(b->table));
+        return gp_fail_path(err, GP_ERR_USAGE, "'%s' has %zu rows but '%s' has %zu; they must be equal",
+                            b->o->embeddings, b->n, b->add->prompts, gp_table_rows(b->table));
     if (b->d == 0 || b->d > 65536)
-        return gp_fail_path(err, GP_ERR_LIMIT, "'%s' has %zu columns: 1 to 65536 can be kept", b->o->embeddings, b->d);
+        return gp_fail_path(err, GP_ERR_LIMIT, "'%s' has %zu columns; it must have 1 to 65536", b->o->embeddings, b->d);
     if (!b->o->score_column) return GP_OK;
     size_t column = gp_table_find(b->table, b->o->score_column);
     if (column == SIZE_MAX)

@@ -96,11 +96,11 @@ static void tell_formats(const gp_passed *p, gp_note_fn note, void *user)
         count += row->count;
     }
     if (count && !s.failed)
-        gp_note_say(note, user, "other-formats", count,
-                    "passed over %llu %s of formats that goldpan does not read (%s): convert %s to PNG, JPEG or"
-                    " WebP to add %s",
-                    (unsigned long long)count, gp_plural(count, "file", "files"), s.data,
-                    gp_plural(count, "it", "them"), gp_plural(count, "it", "them"));
+        gp_note_say(
+            note, user, "other-formats", count,
+            "skipped %llu %s of formats that goldpan does not read (%s): convert %s to PNG, JPEG or WebP to add %s",
+            (unsigned long long)count, gp_plural(count, "file", "files"), s.data, gp_plural(count, "it", "them"),
+            gp_plural(count, "it", "them"));
     gp_str_clear(&s);
 }
 
@@ -111,10 +111,9 @@ static void tell_row(const gp_passed_row *row, gp_note_fn note, void *user)
     } kinds[GP_PASSED_KINDS] = {
         [GP_PASSED_LINK] = {"linked-folders", "link to a folder", "links to folders",
                             "; to add the images behind a link, name the link itself: goldpan add LINK"},
-        [GP_PASSED_INSIDE] = {"links-inside", "link to a folder that is read in any case",
-                              "links to folders that are read in any case", ""},
-        [GP_PASSED_BROKEN_LINK] = {"broken-links", "link to nothing", "links to nothing",
-                                   "; is a disk missing that should be there?"},
+        [GP_PASSED_INSIDE] = {"links-inside", "link to a folder that is read anyway",
+                              "links to folders that are read anyway", ""},
+        [GP_PASSED_BROKEN_LINK] = {"broken-links", "broken link", "broken links", "; check whether a disk is missing"},
         [GP_PASSED_HIDDEN] = {"hidden", "hidden folder or image", "hidden folders or images",
                               "; to add one, give its own path: goldpan add PATH"},
         [GP_PASSED_SPECIAL] = {"special-files", "pipe, socket or device named as an image",
@@ -126,7 +125,7 @@ static void tell_row(const gp_passed_row *row, gp_note_fn note, void *user)
     if (!kinds[row->kind].code) return;
     put_shown(&s, row);
     if (!s.failed)
-        gp_note_say(note, user, kinds[row->kind].code, row->count, "passed over %llu %s%s%s",
+        gp_note_say(note, user, kinds[row->kind].code, row->count, "skipped %llu %s%s%s",
                     (unsigned long long)row->count, gp_plural(row->count, kinds[row->kind].one, kinds[row->kind].many),
                     s.data, kinds[row->kind].advice);
     gp_str_clear(&s);

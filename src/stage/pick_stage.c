@@ -410,8 +410,8 @@ static void tell_single(const chooser *c)
     }
     if (scored < 2 || singles < scored) return;
     gp_note_say(o->note, o->note_user, "one-candidate", scored,
-                "no prompt has two candidates, so all %zu images are picked and nothing was chosen: --top K keeps the K"
-                " best of all, --strategy category the best of each category",
+                "no prompt has two candidates, so all %zu images are picked: --top K picks the best K of all, "
+                "--strategy category the best of each category",
                 scored);
 }
 
@@ -473,7 +473,7 @@ static gp_status tell_away(const chooser *c, gp_error *err)
     GP_TRY(gp_gone_read(c->cat, &gone, err));
     if (gone.picks)
         gp_note_say(o->note, o->note_user, "picks-away", gone.picks,
-                    "%llu %s although the files are not there now, in '%s'%s", (unsigned long long)gone.picks,
+                    "%llu %s although the files are missing, in '%s'%s", (unsigned long long)gone.picks,
                     gp_plural(gone.picks, "pick stays", "picks stay"), gone.folder,
                     gone.folders > 1 ? " and elsewhere" : "");
     return GP_OK;

@@ -112,14 +112,14 @@ void gp_rows_notes(const gp_rows_of *of, const gp_table *table, size_t image_col
 {
     if (!note) return;
     tell(table, image_column, of->counts.ambiguous, of->counts.first_ambiguous, "table-ambiguous-rows",
-         "row fits several images, or an image that another row fits as well, and is left out",
-         "rows fit several images, or an image that another row fits as well, and are left out", note, user);
+         "row matches several images, or an image that another row matches too, and is skipped",
+         "rows match several images, or an image that another row matches too, and are skipped", note, user);
     tell(table, image_column, of->counts.elsewhere, of->counts.first_elsewhere, "table-rows-elsewhere",
-         "row names a file that exists outside the folders you gave, and is left out",
-         "rows name files that exist outside the folders you gave, and are left out", note, user);
+         "row names a file outside the folders you gave, and is skipped",
+         "rows name files outside the folders you gave, and are skipped", note, user);
     tell(table, image_column, of->counts.repeated, of->counts.first_repeated, "table-repeated-rows",
-         "row names an image that has another row, and is left out",
-         "rows name images that have another row, and are left out", note, user);
+         "row names an image that has another row, and is skipped",
+         "rows name images that have another row, and are skipped", note, user);
 }
 
 void gp_rows_clear(gp_rows_of *of)

@@ -263,7 +263,7 @@ static gp_status tell_cut(const score_run *r, const gp_score_options *options, g
     GP_TRY(gp_cat_prompts_cut(r->cat, r->encoder_id, &cut, err));
     if (cut)
         gp_note_say(options->note, options->note_user, "prompts-cut", cut,
-                    "%llu %s longer than the model reads: words beyond its limit do not count in the score",
+                    "%llu %s longer than the model's context: the words beyond it do not count in the score",
                     (unsigned long long)cut, gp_plural(cut, "prompt is", "prompts are"));
     return GP_OK;
 }

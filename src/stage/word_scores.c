@@ -154,7 +154,7 @@ gp_status gp_stage_words(gp_catalog *cat, const gp_words_options *options,
     gp_word_effects e = {0};
     gp_status st = GP_OK;
     if (options->min_support < 2)
-        return gp_fail(err, GP_ERR_USAGE, "a word needs at least 2 prompts, not %u", options->min_support);
+        return gp_fail(err, GP_ERR_USAGE, "min_support must be at least 2 prompts, not %u", options->min_support);
     if ((unsigned)options->order > GP_WORDS_WORD)
         return gp_fail(err, GP_ERR_USAGE, "unknown word order %d", (int)options->order);
     GP_TRY_GOTO(gp_stage_scorer_wanted(cat, options->scorer, &scorer, err));

@@ -44,9 +44,8 @@ static gp_status read_descr(const char *name, const char *p, const char *end, he
                    : kind == 'i' || kind == 'u' ? item == 1 || item == 2 || item == 4 || item == 8
                                                 : kind == 'b' && item == 1;
     if (!size_ok || p == end || (*p != '\'' && *p != '"') || (order == '>' && item > 1))
-        return gp_fail_path(
-            err, GP_ERR_UNSUPPORTED,
-            "'%s' holds numbers of a kind that is not read (f2 f4 f8, i1 to i8, u1 to u8, bool; little endian)", name);
+        return gp_fail_path(err, GP_ERR_UNSUPPORTED,
+                            "'%s' must be an array of f2, f4, f8, i1 to i8, u1 to u8 or bool, little endian", name);
     h->kind = kind, h->item = item;
     return GP_OK;
 }
@@ -54,21 +53,22 @@ static gp_status read_descr(const char *name, const char *p, const char *end, he
 static gp_status read_shape(const char *name, const char *p, const char *end, header *h, gp_error *err)
 {
     size_t dims = 0, size[2] = {1, 1};
-    if (!p || p == end || *p++ != '(') return gp_fail_path(err, GP_ERR_FORMAT, "'%s' does not say its shape", name);
+    if (!p || p == end || *p++ != '(') return gp_fail_path(err, GP_ERR_FORMAT, "'%s' has no shape in its header", name);
     while (p < end && *p != ')') {
         if (*p == ' ' || *p == ',') {
             p++;
             continue;
         }
         size_t value = 0;
-        if (*p < '0' || *p > '9') return gp_fail_path(err, GP_ERR_FORMAT, "'%s' has a shape that is none", name);
+        if (*p < '0' || *p > '9')
+            return gp_fail_path(err, GP_ERR_FORMAT, "'%s': shape must be a tuple of whole numbers", name);
         for (; p < end && *p >= '0' && *p <= '9'; p++)
             if (!gp_size_mul(value, 10, &value) || !gp_size_add(value, (size_t)(*p - '0'), &value))
-                return gp_fail_path(err, GP_ERR_FORMAT, "'%s' has a shape that is none", name);
+                return gp_fail_path(err, GP_ERR_FORMAT, "'%s': shape must be a tuple of whole numbers", name);
         if (dims == 2) return gp_fail_path(err, GP_ERR_UNSUPPORTED, "'%s' has more than two dimensions", name);
         size[dims++] = value;
     }
-    if (p == end) return gp_fail_path(err, GP_ERR_FORMAT, "'%s' has a shape that is none", name);
+    if (p == end) return gp_fail_path(err, GP_ERR_FORMAT, "'%s': shape must be a tuple of whole numbers", name);
     if (dims == 0) return gp_fail_path(err, GP_ERR_UNSUPPORTED, "'%s' is a single number, not rows", name);
     h->n = size[0], h->d = size[1];
     return GP_OK;
@@ -80,7 +80,8 @@ static gp_status read_header(const char *name, const uint8_t *bytes, uint64_t si
     if (size < 12 || memcmp(bytes, "\x93NUMPY", 6) != 0)
         return gp_fail_path(err, GP_ERR_FORMAT, "'%s' is not a NumPy array (.npy)", name);
     if (bytes[6] < 1 || bytes[6] > 3)
-        return gp_fail_path(err, GP_ERR_UNSUPPORTED, "'%s' has format %u of NumPy; 1 to 3 are read", name, bytes[6]);
+        return gp_fail_path(err, GP_ERR_UNSUPPORTED, "'%s' has NumPy format %u; goldpan supports 1 to 3", name,
+                            bytes[6]);
     size_t start = bytes[6] == 1 ? 10 : 12, length = bytes[8] | (size_t)bytes[9] << 8;
     if (bytes[6] > 1) length |= (size_t)bytes[10] << 16 | (size_t)bytes[11] << 24;
     if (length > MOST_HEADER || length > size - start)
@@ -88,7 +89,7 @@ static gp_status read_header(const char *name, const uint8_t *bytes, uint64_t si
     const char *text = (const char *)bytes + start, *end = text + length;
     const char *fortran = find_value(text, end, "fortran_order");
     if (!fortran || end - fortran < 5)
-        return gp_fail_path(err, GP_ERR_FORMAT, "'%s' has a header that is not understood", name);
+        return gp_fail_path(err, GP_ERR_FORMAT, "'%s' has a header that goldpan cannot parse", name);
     GP_TRY(read_descr(name, find_value(text, end, "descr"), end, h, err));
     GP_TRY(read_shape(name, find_value(text, end, "shape"), end, h, err));
     if (memcmp(fortran, "True", 4) == 0 && h->d > 1 && h->n > 1)

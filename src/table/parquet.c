@@ -76,7 +76,7 @@ static gp_status take_value(void *user, const char *text, unsigned definition, u
         f->row++;
     } else if (f->row == 0 || !f->open) {
         return gp_fail_path(err, GP_ERR_FORMAT,
-                            "'%s' is a damaged Parquet file: column '%.100s' goes on with a list that did not begin",
+                            "'%s' is a damaged Parquet file: column '%.100s' continues a list that did not begin",
                             f->table->label, leaf->name);
     }
     if (leaf->most_repetition == 0) {
@@ -108,8 +108,9 @@ static gp_status read_chunks(filler *f, const gp_parquet_meta *m, size_t leaf, s
         GP_TRY(gp_parquet_chunk_read(m, &m->chunks[*chunk], take_value, f, err));
     GP_TRY(close_list(f, err));
     if (f->row != f->rows)
-        return gp_fail_path(err, GP_ERR_FORMAT, "'%s' is a damaged Parquet file: column '%.100s' has %zu rows of %zu",
-                            f->table->label, f->leaf->name, f->row, f->rows);
+        return gp_fail_path(err, GP_ERR_FORMAT,
+                            "'%s' is a damaged Parquet file: column '%.100s' has only %zu of %zu rows", f->table->label,
+                            f->leaf->name, f->row, f->rows);
     return GP_OK;
 }
 

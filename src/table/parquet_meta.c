@@ -142,8 +142,8 @@ static gp_status read_chunk(gp_parquet_meta *m, gp_thrift *t, size_t leaf, gp_er
     gp_thrift_field f = {0};
     while (gp_thrift_next(t, &f)) {
         if (f.id == 1)
-            return gp_fail_path(err, GP_ERR_UNSUPPORTED, "'%s' keeps columns in other files, which is not read",
-                                m->label);
+            return gp_fail_path(err, GP_ERR_UNSUPPORTED,
+                                "'%s' stores columns in other files, which goldpan does not support", m->label);
         if (f.id == 3 && f.type == GP_THRIFT_STRUCT)
             read_column_meta(t, &chunk, &dictionary);
         else

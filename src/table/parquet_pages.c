@@ -47,9 +47,10 @@ static gp_status wrong(const reader *r, const char *what, gp_error *err)
 
 static gp_status not_read(const reader *r, const char *what, int number, gp_error *err)
 {
-    return gp_fail_path(err, GP_ERR_UNSUPPORTED,
-                        "'%s': column '%.100s' has %s %d, which is not read; write it with pandas' defaults",
-                        r->m->label, r->leaf->name, what, number);
+    return gp_fail_path(
+        err, GP_ERR_UNSUPPORTED,
+        "'%s': column '%.100s' has %s %d, which goldpan does not support; write the file with pandas' defaults",
+        r->m->label, r->leaf->name, what, number);
 }
 
 /* ------------------------------------------------------------------ headers */
@@ -133,7 +134,7 @@ static gp_status open_page(reader *r, const page *p, const uint8_t *at, const ui
     r->room = NULL;
     r->m->work->inflated += (uint64_t)p->inflated;
     if (r->m->work->inflated > GP_PARQUET_MOST_INFLATED)
-        return gp_fail_path(err, GP_ERR_LIMIT, "'%s' inflates to more than 16 GiB", r->m->label);
+        return gp_fail_path(err, GP_ERR_LIMIT, "'%s' unpacks to more than 16 GiB", r->m->label);
     GP_TRY(gp_watch_work(r->m->work->watch, (size_t)p->inflated, err));
     if (r->chunk->codec == UNCOMPRESSED || !p->compressed) {
         if (p->stored != p->inflated) return wrong(r, "a page has another size than it says", err);

@@ -96,7 +96,7 @@ static gp_status reserve(gp_table *table, size_t more, gp_error *err)
 {
     if (more <= table->room - table->size) return GP_OK;
     if (more > UINT32_MAX - table->size)
-        return gp_fail_path(err, GP_ERR_LIMIT, "'%s' holds more than 4 GiB of text", table->label);
+        return gp_fail_path(err, GP_ERR_LIMIT, "'%s' contains more than 4 GiB of text", table->label);
     size_t room = table->size + more + table->size / 4 + 64;
     char *grown = gp_mem_resize(table->text, room, 1);
     if (!grown) return no_memory(err);

@@ -64,7 +64,7 @@ static gp_status check_ours(const char *path, const char *begin, gp_error *err)
                                memcmp(first, begin, size) == 0);
     close(file);
     return ours ? GP_OK
-                : gp_fail_path(err, GP_ERR_USAGE, "'%s' is there already and not from goldpan: move it away", path);
+                : gp_fail_path(err, GP_ERR_USAGE, "'%s' exists and was not written by goldpan: move it away", path);
 }
 
 static gp_status open_one(const char *folder, const char *name, const char *begin, bool wanted, gp_atomic_file **out,

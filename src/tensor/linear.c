@@ -143,7 +143,8 @@ gp_status gp_linear_new(const void *weight, gp_dtype dtype, const float *bias, s
     gp_linear_resolve(&precision, &engine);
     if (!engine_of(engine, precision)) return gp_fail(err, GP_ERR_UNSUPPORTED, "this goldpan was built without oneDNN");
     size_t count;
-    if (out_features == 0 || in_features == 0) return gp_fail(err, GP_ERR_USAGE, "a linear layer without features");
+    if (out_features == 0 || in_features == 0)
+        return gp_fail(err, GP_ERR_USAGE, "a linear layer needs at least 1 input and 1 output");
     if (out_features > INT32_MAX || in_features > INT32_MAX || !gp_size_mul(out_features, in_features, &count))
         return gp_fail(err, GP_ERR_LIMIT, "a matrix of %zu x %zu is too large", out_features, in_features);
 

@@ -36,7 +36,7 @@ static void plain_free(void *packed)
 static gp_status plain_pack(const float *weight, const float *bias, size_t out, size_t in, bool bf16, void **packed,
                             gp_error *err)
 {
-    if (bf16) return gp_fail(err, GP_ERR_UNSUPPORTED, "the plain engine multiplies floats only");
+    if (bf16) return gp_fail(err, GP_ERR_UNSUPPORTED, "the plain engine supports only fp32");
     size_t outs = (out + OUTS - 1) / OUTS * OUTS, count;
     if (!gp_size_mul(outs, in, &count))
         return gp_fail(err, GP_ERR_LIMIT, "a matrix of %zu x %zu is too large", out, in);

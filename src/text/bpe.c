@@ -266,7 +266,8 @@ gp_status gp_bpe_encode_cut(const gp_bpe *bpe, const char *text, size_t size, si
 {
     int32_t *all;
     size_t n;
-    if (context < 2) return gp_fail(err, GP_ERR_USAGE, "a context of %zu tokens has no room for text", context);
+    if (context < 2)
+        return gp_fail(err, GP_ERR_USAGE, "a context of %zu tokens is too short: it must be at least 2", context);
     GP_TRY(gp_bpe_encode(bpe, text, size, &all, &n, err));
     const size_t kept = n < context ? n : context;
     memcpy(ids, all, kept * sizeof *ids);

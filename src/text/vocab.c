@@ -111,7 +111,7 @@ static gp_status read_vocab(builder *b, const gp_json *vocab, const gp_json *add
 {
     gp_bpe *bpe = b->bpe;
     if (gp_json_kind_of(vocab) != GP_JSON_OBJECT || gp_json_count(vocab) == 0)
-        return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': the vocabulary is not an object of entries", b->vocab_name);
+        return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': the vocabulary must be a JSON object", b->vocab_name);
     gp_json_each(vocab, visit_largest, b);
     GP_TRY(b->st);
     GP_TRY(read_added(b, added, true));
@@ -211,8 +211,8 @@ static gp_status add_merge_line(builder *b, const char *line, size_t size, size_
     const char *space = memchr(line, ' ', size);
     const size_t left = space ? (size_t)(space - line) : 0;
     if (left == 0 || left + 1 == size || memchr(space + 1, ' ', size - left - 1))
-        return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': merge %zu is not two words: '%.*s'", b->merges_name, where,
-                            (int)(size < 80 ? size : 80), line);
+        return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': merge %zu must be two words, not '%.*s'", b->merges_name,
+                            where, (int)(size < 80 ? size : 80), line);
     return add_merge(b, line, left, space + 1, size - left - 1, where);
 }
 
@@ -239,7 +239,7 @@ static gp_status read_merges_text(builder *b, const char *text, size_t size)
 static gp_status read_merges_json(builder *b, const gp_json *merges)
 {
     if (gp_json_kind_of(merges) != GP_JSON_ARRAY)
-        return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': model.merges is not a list", b->merges_name);
+        return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': model.merges must be a list", b->merges_name);
     GP_TRY(reserve_merges(b, gp_json_count(merges)));
     for (size_t i = 0; i < gp_json_count(merges); i++) {
         const gp_json *m = gp_json_at(merges, i);
@@ -252,7 +252,7 @@ static gp_status read_merges_json(builder *b, const gp_json *merges)
         left = gp_json_text(gp_json_at(m, 0), &left_size);
         right = gp_json_text(gp_json_at(m, 1), &right_size);
         if (!left || !right || gp_json_count(m) != 2)
-            return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': merge %zu is not two words", b->merges_name, i);
+            return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': merge %zu must be two words", b->merges_name, i);
         GP_TRY(add_merge(b, left, left_size, right, right_size, i));
     }
     return GP_OK;
@@ -306,9 +306,10 @@ static gp_status check_model(const builder *b, const gp_json *model)
     const char *type = gp_json_text(gp_json_get(model, "type"), NULL);
     const char *suffix = gp_json_text(gp_json_get(model, "end_of_word_suffix"), NULL);
     if (type && strcmp(type, "BPE") != 0)
-        return gp_fail_path(b->err, GP_ERR_UNSUPPORTED, "'%s': model.type '%.40s' is not BPE", b->vocab_name, type);
+        return gp_fail_path(b->err, GP_ERR_UNSUPPORTED, "'%s': model.type must be BPE, not '%.40s'", b->vocab_name,
+                            type);
     if (suffix && strcmp(suffix, "</w>") != 0)
-        return gp_fail_path(b->err, GP_ERR_UNSUPPORTED, "'%s': model.end_of_word_suffix '%.40s' is not '</w>'",
+        return gp_fail_path(b->err, GP_ERR_UNSUPPORTED, "'%s': model.end_of_word_suffix must be '</w>', not '%.40s'",
                             b->vocab_name, suffix);
     return GP_OK;
 }

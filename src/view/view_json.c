@@ -168,7 +168,8 @@ gp_status gp_view_write_detail(const gp_view *v, gp_catalog *cat, size_t shard, 
                                gp_error *err)
 {
     size_t from = shard * GP_VIEW_SHARD, to = from + GP_VIEW_SHARD;
-    if (shard > v->n / GP_VIEW_SHARD || from >= v->n) return gp_fail(err, GP_ERR_NOT_FOUND, "there are no such rows");
+    if (shard > v->n / GP_VIEW_SHARD || from >= v->n)
+        return gp_fail(err, GP_ERR_NOT_FOUND, "the requested rows do not exist");
     gp_str_putc(out, '[');
     for (size_t row = from; row < to && row < v->n; row++) {
         writing w = {.out = out, .short_paths = short_paths};

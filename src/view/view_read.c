@@ -309,7 +309,8 @@ static gp_status finish_words(gp_view *v, gp_error *err)
 static gp_status allocate(gp_view *v, gp_error *err)
 {
     v->room = (size_t)v->facts.images;
-    if (v->facts.images >= UINT32_MAX) return gp_fail(err, GP_ERR_LIMIT, "a view holds fewer than 2^32 images");
+    if (v->facts.images >= UINT32_MAX)
+        return gp_fail(err, GP_ERR_LIMIT, "a view must have fewer than 4294967296 images");
     GP_TRY(gp_alloc((void **)&v->images, v->room, sizeof *v->images, "the view", err));
     GP_TRY(gp_alloc((void **)&v->prompt_ids, v->room, sizeof *v->prompt_ids, "the view", err));
     GP_TRY(gp_alloc((void **)&v->orientation, v->room, sizeof *v->orientation, "the view", err));

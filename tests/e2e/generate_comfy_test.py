@@ -199,8 +199,8 @@ class ComfyTest(unittest.TestCase):
         graph = self.graph("own.json", lambda g: g["3"]["inputs"].update(seed=4711))
         with Server(self.home) as server:
             self.assertIn("own seed 4711", self.run_it(server, "own", "--no-seed", graph=graph, n=2, code=2)["error"]["message"])
-            self.assertIn("leave one out", self.run_it(server, "own", "--no-seed", "--set", "3.seed=@seed", graph=graph, code=2)["error"]["message"])
-            self.assertIn("exclude each other", self.run_it(server, "own", "--no-seed", "--seed", "5", graph=graph, code=2)["error"]["message"])
+            self.assertIn("cannot be combined with --no-seed", self.run_it(server, "own", "--no-seed", "--set", "3.seed=@seed", graph=graph, code=2)["error"]["message"])
+            self.assertIn("cannot be combined", self.run_it(server, "own", "--no-seed", "--seed", "5", graph=graph, code=2)["error"]["message"])
             self.assertIn("keeps its own seed 7", self.run_it(server, "own", "--set", "3.seed=7", graph=graph, code=2)["error"]["message"])
             self.run_it(server, "own", "--no-seed", graph=graph)
         self.assertEqual(self.rows("own", "SELECT seed FROM v_generations"), [(None,)])
@@ -253,7 +253,7 @@ class ComfyTest(unittest.TestCase):
             self.assertEqual((graph["6"]["inputs"]["text"], graph["3"]["inputs"]["steps"]), ("two blue cars in the snow", 7))
             bare = self.home / "bare.png"
             subprocess.run([sys.executable, TOOL, "draw", "--prompt", "x", "--width", "64", "--height", "64", "--out", bare], check=True, capture_output=True)
-            self.assertIn("holds no ComfyUI graph", self.run_it(server, "third", graph=bare, code=2)["error"]["message"])
+            self.assertIn("contains no ComfyUI graph", self.run_it(server, "third", graph=bare, code=2)["error"]["message"])
 
     def test_the_winners_again_by_their_own_graphs(self):
         """Without address and graph on the command line, goldpan reads them from the catalog and the images."""
@@ -380,7 +380,7 @@ class ComfyTest(unittest.TestCase):
             child.send_signal(signal.SIGINT)
             told = child.communicate()[1]
             self.assertEqual(child.returncode, 130)
-            self.assertIn("still drawing job " + running[0], told)
+            self.assertIn("still working on job " + running[0], told)
             self.assertEqual(self.queue(server)[1], [])
             said = self.run_it(server, "left", n=4)
             self.assertEqual((said["got"] + said["had"], len(self.files("left")), server.drawn()), (4, 4, 4))

@@ -188,7 +188,7 @@ class GenerateTest(unittest.TestCase):
     def test_what_is_set_in_a_graph_must_be_there(self):
         with Server(self.home) as server:
             for words, said in ((("6.txt=@prompt",), "no such node and input"), (("My Prompt.text=@prompt",), "no such node and input"),
-                                (("6.text=@promt",), "no variable is called '@promt'"), (("6.text=a fixed text",), "where the prompt goes")):
+                                (("6.text=@promt",), "there is no variable '@promt'"), (("6.text=a fixed text",), "where the prompt goes")):
                 more = [word for w in words for word in ("--set", w)]
                 told = self.generate(server.url, self.home / "set", "--protocol", "comfyui", "--workflow", self.home / "graph.json", *more, code=2)
                 self.assertIn(said, told["error"]["message"])
@@ -244,7 +244,7 @@ class GenerateTest(unittest.TestCase):
         said = self.generate("sh -c 'exit 7' {prompt} {seed} {out}", out, "--tries", "2", n=1, code=3)
         self.assertEqual((said["got"], said["failed"]), (0, 4))
         self.assertIn("ends with 7", self.rows(out, "SELECT message FROM v_generations")[0][0])
-        self.assertIn("needs {prompt} and {out}", self.generate("draw {prompt}", out, code=2)["error"]["message"])
+        self.assertIn("must contain {prompt} and {out}", self.generate("draw {prompt}", out, code=2)["error"]["message"])
 
     # ---- requests
 
@@ -356,7 +356,7 @@ class GenerateTest(unittest.TestCase):
             child.send_signal(signal.SIGINT)
             said = child.communicate()[1]
             self.assertEqual(child.returncode, 130)
-            self.assertIn("the same command goes on", said)
+            self.assertIn("the same command continues", said)
             self.assertLess(server.drawn(), 12)  # goldpan did not wait for the other images
             self.generate(server.url, out, "--protocol", "a1111")
             self.check_same(out)

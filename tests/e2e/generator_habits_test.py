@@ -124,7 +124,7 @@ class HabitsTest(unittest.TestCase):
         with self.server("--one-seed", "42") as server:
             for url in (server.url, server.url + "/v1"):
                 said = self.generate(url, "one-seed", ["a red cat on a beach"], "--protocol", "openai", n=2, code=2)
-                self.assertIn("draws every image of a prompt from seed 42: use --protocol sdcpp", said["error"]["message"])
+                self.assertIn("uses seed 42 for every image of a prompt: use --protocol sdcpp", said["error"]["message"])
             self.assertEqual(server.drawn(), 0)
             self.assertEqual(self.generate(server.url, "one", ["a red cat on a beach"], "--protocol", "openai")["got"], 1)
 

@@ -83,8 +83,8 @@ class GetTest(unittest.TestCase):
     def test_interrupt_keeps_what_came_and_says_how_to_go_on(self):
         code, said = self.interrupt(signal.SIGINT)
         self.assertEqual(code, 130)
-        self.assertIn("once more to kill", said)
-        self.assertIn("the same command goes on:\n  goldpan model get org/tiny-clip\n", said)
+        self.assertIn("press Ctrl-C again", said)
+        self.assertIn("the same command continues:\n  goldpan model get org/tiny-clip\n", said)
         complete = "; complete it with: goldpan model get org/tiny-clip --revision " + self.commit
         self.assertIn("incomplete: model.safetensors is missing" + complete, self.run_goldpan("list")[0])
         model = next(m for m in json.loads(self.run_goldpan("list", "--json")[0])["models"] if not m["bundled"])

@@ -155,7 +155,7 @@ class ProgramTest(unittest.TestCase):
         self.assertEqual(failed.returncode, 2)
         self.assertIn("the command has no {seed}", failed.stderr)
         self.assertIn("add {seed}, or give --no-seed", failed.stderr)
-        self.assertIn("the command has {seed}, but --no-seed", run(words + " {seed}", "--no-seed").stderr)
+        self.assertIn("{seed} in the command cannot be combined with --no-seed", run(words + " {seed}", "--no-seed").stderr)
         self.assertFalse(self.out.exists())
         one = run(words, "--seed", "7", n=1)  # one image of each prompt: a note, and no seed in the catalog
         self.assertEqual(one.returncode, 0, one.stderr)

@@ -105,7 +105,7 @@ class Run(unittest.TestCase):
         self.assertGreater(got["find"]["categories"], 1)
         self.assertIn("no-prompts", self.codes(got))
         self.assertIn("--prompts FILE", self.said)
-        self.assertIn("map, categories and near copies are made", self.said)
+        self.assertIn("the map, categories and near-duplicates are computed", self.said)
         self.assertNotIn("no row has a number", self.said)
         for command in ("slices", "pick"):  # nothing to find, and no inner error
             self.run_it(command=command, code=4)

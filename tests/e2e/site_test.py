@@ -272,13 +272,13 @@ class Site(unittest.TestCase):
         with open(os.path.join(foreign, "index.html"), "w", encoding="utf-8") as file:
             file.write("mine")
         run = goldpan("export", "--site", foreign, "--catalog", self.catalog, code=2)
-        self.assertIn("is no site that goldpan wrote", run.stderr)
+        self.assertIn("is not a site that goldpan wrote", run.stderr)
         self.assertEqual((os.listdir(foreign), read(foreign, "index.html")), (["index.html"], b"mine"))
         hidden = self.place(".other.goldpan-part")  # nor is one that has the name of goldpan's own
         os.mkdir(hidden)
         shutil.copy(os.path.join(foreign, "index.html"), hidden)
         run = goldpan("export", "--site", self.place("other"), "--catalog", self.catalog, code=2)
-        self.assertIn("in the way", run.stderr)
+        self.assertIn("was not written by goldpan: move it away", run.stderr)
         self.assertEqual(os.listdir(hidden), ["index.html"])
         shutil.rmtree(hidden)
         self.assertEqual(self.beside(), [])
@@ -340,7 +340,7 @@ class Site(unittest.TestCase):
             ends = [(run.communicate()[1].decode(), run.returncode) for run in runs]
             self.assertIn(0, [code for _, code in ends])
             for said, code in ends:
-                self.assertTrue(code == 0 or (code == 2 and "under way" in said), (code, said))
+                self.assertTrue(code == 0 or (code == 2 and "is running" in said), (code, said))
             self.assertEqual(fingerprint(site), fingerprint(self.originals))
 
     def test_pictures_that_cannot_be_read_are_counted(self):

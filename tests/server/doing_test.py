@@ -141,7 +141,7 @@ class Search(unittest.TestCase):
             self.assertEqual({i for i in ids if not embedded[i]}, {2, 3, 5})
             for i in (2, 3, 5):
                 answer = server.post("api/search", {"more": [hashes[i]]})
-                self.assertEqual((answer.status, answer.json()["error"]), (404, "an image to search by is set apart or not scored yet"))
+                self.assertEqual((answer.status, answer.json()["error"]), (404, "an image to search by is set apart or has no score yet"))
 
     def test_words_are_the_models_own_vector(self):
         out = os.path.join(served.folder, "text.npy")

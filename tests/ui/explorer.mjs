@@ -208,7 +208,7 @@ describe('images that are set apart', () => {
       page.evaluate((n) => [...document.querySelectorAll('.grid .cell')].slice(-n).map((cell) => cell.querySelector('[title^="set apart"]') !== null), apart.length);
     await page.locator('.grid').press('End');
     await page.locator('.grid').press('m');
-    await page.getByText('an image to search by is set apart or not scored yet').waitFor();
+    await page.getByText('an image to search by is set apart or has no score yet').waitFor();
     await page.locator('.grid').press('Home'); // a rejected search is not part of the next search
     await page.locator('.grid').press('m');
     await page.locator('.chip').filter({ hasText: 'more like' }).waitFor();

@@ -125,7 +125,7 @@ gp_status gp_an_duplicates(const float *rows, size_t n, size_t d, const double *
     gp_status st = GP_OK;
     if (n >= INT32_MAX) return gp_fail(err, GP_ERR_LIMIT, "%zu rows are too many for duplicates", n);
     if (!(options->min_cosine > 0 && options->min_cosine <= 1))
-        return gp_fail(err, GP_ERR_USAGE, "min_cosine lies above 0 and up to 1, not %g", options->min_cosine);
+        return gp_fail(err, GP_ERR_USAGE, "min_cosine must be above 0 and at most 1, not %g", options->min_cosine);
     GP_TRY_GOTO(gp_alloc((void **)&g.group, n, sizeof *g.group, "duplicates", err));
     GP_TRY_GOTO(gp_alloc((void **)&g.representative, n, sizeof *g.representative, "duplicates", err));
     GP_TRY_GOTO(gp_alloc((void **)&g.keeper, n, sizeof *g.keeper, "duplicates", err));

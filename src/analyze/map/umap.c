@@ -81,18 +81,18 @@ out:
 static gp_status check(size_t n, size_t d, const gp_umap_options *o, size_t most, gp_error *err)
 {
     if (o->dims == 0 || o->dims > MOST_DIMS)
-        return gp_fail(err, GP_ERR_USAGE, "a map has 1 to %d dimensions", MOST_DIMS);
+        return gp_fail(err, GP_ERR_USAGE, "the map's dimensions must be 1 to %d", MOST_DIMS);
     if (o->neighbours < 2 || o->neighbours > most)
-        return gp_fail(err, GP_ERR_USAGE, "a map of %zu rows takes 2 to %zu neighbours, not %u", n, most,
+        return gp_fail(err, GP_ERR_USAGE, "the neighbours for a map of %zu rows must be 2 to %zu, not %u", n, most,
                        o->neighbours);
     if (o->negative_samples > MOST_NEGATIVES)
         return gp_fail(err, GP_ERR_USAGE, "%u negative samples are more than %d", o->negative_samples, MOST_NEGATIVES);
-    if (!(o->recall > 0 && o->recall <= 1)) return gp_fail(err, GP_ERR_USAGE, "recall lies above 0 and up to 1");
-    if (d == 0) return gp_fail(err, GP_ERR_USAGE, "rows without columns have no map");
+    if (!(o->recall > 0 && o->recall <= 1)) return gp_fail(err, GP_ERR_USAGE, "recall must be above 0 and at most 1");
+    if (d == 0) return gp_fail(err, GP_ERR_USAGE, "rows must have at least 1 column");
     if (!(o->spread > 0) || o->min_dist < 0 || o->min_dist > o->spread)
-        return gp_fail(err, GP_ERR_USAGE, "min_dist lies between 0 and spread");
+        return gp_fail(err, GP_ERR_USAGE, "min_dist must be between 0 and spread");
     if (o->set_op_mix_ratio < 0 || o->set_op_mix_ratio > 1)
-        return gp_fail(err, GP_ERR_USAGE, "set_op_mix_ratio lies between 0 and 1");
+        return gp_fail(err, GP_ERR_USAGE, "set_op_mix_ratio must be between 0 and 1");
     return GP_OK;
 }
 

@@ -21,7 +21,8 @@ gp_status gp_knn_check(const float *x, size_t n, size_t d, const char *what, gp_
         float sum = 0;
         for (size_t j = 0; j < d; j++) sum += x[i * d + j] * 0;
         if (sum != 0 || isnan(sum))
-            return gp_fail(err, GP_ERR_FORMAT, "%s %zu holds a number that is not finite", what, i);
+            return gp_fail(err, GP_ERR_FORMAT, "%s %zu contains a number that is not finite (NaN or infinite)", what,
+                           i);
     }
     return GP_OK;
 }

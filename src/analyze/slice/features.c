@@ -85,8 +85,8 @@ static gp_status encode_ordinal(const gp_feature *f, size_t n, float *out, size_
         size_t place = 0;
         while (place < f->order_count && (!f->words[i] || strcmp(f->order[place], f->words[i]) != 0)) place++;
         if (place == f->order_count)
-            return gp_fail(err, GP_ERR_USAGE, "row %zu of '%s' has '%s', which is not in its order", i, f->name,
-                           f->words[i] ? f->words[i] : "nothing");
+            return gp_fail(err, GP_ERR_USAGE, "row %zu of '%s' has '%s', which is not in the order of the feature", i,
+                           f->name, f->words[i] ? f->words[i] : "nothing");
         out[i * width] = f->order_count > 1 ? (float)((double)place / (double)(f->order_count - 1)) : 0;
     }
     return GP_OK;
@@ -367,7 +367,7 @@ gp_status gp_an_levels(const gp_feature *features, size_t count, size_t n, const
     uint32_t different;
     gp_status st = GP_OK;
     if (tree) return levels_of_tree(tree, out, err);
-    if (count == 0) return gp_fail(err, GP_ERR_USAGE, "no feature to seek slices in");
+    if (count == 0) return gp_fail(err, GP_ERR_USAGE, "slices need at least one feature");
     for (size_t k = 0; k < count; k++) categories += features[k].kind == GP_FEATURE_CATEGORY;
     if (categories == 2 && count == 2) return level_of_pairs(features, n, out, err);
     if (categories == 1 && count == 1) {

@@ -472,7 +472,7 @@ gp_status gp_an_word_effects(const char *const *texts, const double *scores, siz
     table t = {0};
     gp_word_effects made = {0};
     gp_status st = GP_OK;
-    if (min_support < 2) return gp_fail(err, GP_ERR_USAGE, "min_support is %u: at least 2", min_support);
+    if (min_support < 2) return gp_fail(err, GP_ERR_USAGE, "min_support must be at least 2, not %u", min_support);
     GP_TRY_GOTO(read_prompts(&t, texts, scores, n, err));
     GP_TRY_GOTO(choose_words(&t, min_support, err));
     GP_TRY_GOTO(turn_over(&t, err));

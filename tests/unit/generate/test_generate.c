@@ -196,9 +196,9 @@ static void test_wrong_backends(void **state)
     (void)state;
     static const struct {
         const char *address, *protocol, *words;
-    } cases[] = {{"draw {prompt}", NULL, "needs {prompt} and {out}"},
-                 {"draw {out}", "command", "needs {prompt} and {out}"},
-                 {"http://127.0.0.1:9", "midjourney", "no protocol 'midjourney'"},
+    } cases[] = {{"draw {prompt}", NULL, "must contain {prompt} and {out}"},
+                 {"draw {out}", "command", "must contain {prompt} and {out}"},
+                 {"http://127.0.0.1:9", "midjourney", "not 'midjourney'"},
                  {"ftp://127.0.0.1", "a1111", "is not an http or https address"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         gp_gen_backend *b = NULL;

@@ -234,13 +234,13 @@ static void test_refuses_wrong_weights(void **state)
     s = sizes, s.text_mlp = 41;
     folder = folder_of(&s, config, "F32", 1);
     expect_refusal(folder, GP_ERR_FORMAT, "tensor 'text_model.encoder.layers.0.mlp.fc1.weight' has the shape [41, 16]",
-                   "config.json says [40, 16]");
+                   "config.json needs [40, 16]");
     recipe_folder_free(folder);
     s = sizes, s.patch = 12;
     folder = folder_of(&s, config, "F32", 1);
     expect_refusal(folder, GP_ERR_FORMAT,
                    "tensor 'vision_model.embeddings.position_embedding.weight' has the shape [17, 32]",
-                   "says [10, 32]");
+                   "needs [10, 32]");
     recipe_folder_free(folder);
     folder = folder_of(&sizes, config, "I64", 1);
     expect_refusal(folder, GP_ERR_UNSUPPORTED, "is stored as I64; goldpan reads F32, F16 and BF16",
@@ -273,7 +273,7 @@ static void test_refuses_folders(void **state)
     assert_int_equal(recipe_write_text(folder, "model.safetensors", "{}"), 0);
     expect_refusal(folder, GP_ERR_FORMAT, "model.safetensors' is too short", "");
     assert_int_equal(recipe_write_text(folder, "preprocessor_config.json", "{\"size\":224,\"crop_size\":224}"), 0);
-    expect_refusal(folder, GP_ERR_FORMAT, "makes pictures of 224 x 224, the model reads 48 x 48",
+    expect_refusal(folder, GP_ERR_FORMAT, "crops images to 224 x 224, but the model needs 48 x 48",
                    "preprocessor_config.json'");
     recipe_folder_free(folder);
 }

@@ -93,10 +93,10 @@ static const struct {
     const char *says; /* part of the message */
 } wrong[] = {
     /* ranges */
-    {"{" A4 "}", 12, "tensor 'a' lies at bytes 0 to 16 of 12"},
-    {"{\"a\":" T("0,18446744073709551615") "}", 16, "tensor 'a' lies at"},
-    {"{\"a\":" T("18446744073709551600,18446744073709551615") "}", 16, "tensor 'a' lies at"},
-    {"{\"a\":" T("16,0") "}", 16, "tensor 'a' lies at bytes 16 to 0"},
+    {"{" A4 "}", 12, "tensor 'a' is at bytes 0 to 16, but the file has 12 bytes"},
+    {"{\"a\":" T("0,18446744073709551615") "}", 16, "tensor 'a' is at"},
+    {"{\"a\":" T("18446744073709551600,18446744073709551615") "}", 16, "tensor 'a' is at"},
+    {"{\"a\":" T("16,0") "}", 16, "tensor 'a' is at bytes 16 to 0"},
     {"{\"a\":" T("0,15") "}", 16, "tensor 'a' has 15 bytes, but its shape needs 16"},
     {"{\"a\":" T("-1,15") "}", 16, "tensor 'a' has no data_offsets"},
     {"{\"a\":" T("0,16,32") "}", 16, "tensor 'a' has no data_offsets"},
@@ -114,20 +114,20 @@ static const struct {
      "shape of tensor 'a' overflows"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904],\"data_offsets\":[0,0]}}", 0,
      "shape of tensor 'a' overflows"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[-4],\"data_offsets\":[0,16]}}", 16, "tensor 'a' has a shape that is not"},
+    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[-4],\"data_offsets\":[0,16]}}", 16, "the shape of tensor 'a' must be"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[18446744073709551616],\"data_offsets\":[0,16]}}", 16,
-     "tensor 'a' has a shape"},
+     "the shape of tensor 'a'"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,4],\"data_offsets\":[0,16]}}", 16,
      "tensor 'a' has 9 dimensions"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":4,\"data_offsets\":[0,16]}}", 16, "tensor 'a' has no shape"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[[4]],\"data_offsets\":[0,16]}}", 16, "tensor 'a' has a shape"},
+    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[[4]],\"data_offsets\":[0,16]}}", 16, "the shape of tensor 'a'"},
     {"{\"a\":{\"dtype\":\"F4\",\"shape\":[3],\"data_offsets\":[0,1]}}", 1, "tensor 'a' does not fill whole bytes"},
     /* entries */
     {"{\"a\":{\"shape\":[4],\"data_offsets\":[0,16]}}", 16, "tensor 'a' has no dtype"},
-    {"{\"a\":{\"dtype\":\"F31\",\"shape\":[4],\"data_offsets\":[0,16]}}", 16, "tensor 'a' has a dtype"},
-    {"{\"a\":[]}", 0, "tensor 'a' is not described"},
+    {"{\"a\":{\"dtype\":\"F31\",\"shape\":[4],\"data_offsets\":[0,16]}}", 16, "the dtype of tensor 'a' is unknown"},
+    {"{\"a\":[]}", 0, "entry of tensor 'a' must be an object"},
     {"{\"\":" T("0,16") "}", 16, "name is empty"},
-    {"{\"a\\u001b[2J\":" T("0,16") "}", 16, "unprintable"},
+    {"{\"a\\u001b[2J\":" T("0,16") "}", 16, "not printable"},
     {"{\"a\\u0000\":" T("0,16") "}", 16, "NUL"},
     {"{\"__metadata__\":{\"a\":1}}", 0, "__metadata__"},
     {"{\"__metadata__\":[]}", 0, "__metadata__"},
@@ -211,13 +211,13 @@ static const struct {
     const char *says;
 } indexes[] = {
     {"{\"weight_map\":{\"a\":\"../one.safetensors\"}}", GP_ERR_FORMAT,
-     "tensor 'a' is said to be in a file that is not"},
+     "the file of tensor 'a' must be a .safetensors file"},
     {"{\"weight_map\":{\"a\":\"/tmp/one.safetensors\"}}", GP_ERR_FORMAT, "tensor 'a'"},
     {"{\"weight_map\":{\"a\":\"..\"}}", GP_ERR_FORMAT, "tensor 'a'"},
     {"{\"weight_map\":{\"a\":\"sub/one.safetensors\"}}", GP_ERR_FORMAT, "tensor 'a'"},
     {"{\"weight_map\":{\"a\":\"\"}}", GP_ERR_FORMAT, "tensor 'a'"},
     {"{\"weight_map\":{\"a\":\"config.json\"}}", GP_ERR_FORMAT, "tensor 'a'"},
-    {"{\"weight_map\":{\"a\":1}}", GP_ERR_FORMAT, "the file of tensor 'a' is not a text"},
+    {"{\"weight_map\":{\"a\":1}}", GP_ERR_FORMAT, "the file of tensor 'a' must be a string"},
     {"{\"weight_map\":{\"a\":\"two.safetensors\"}}", GP_ERR_NOT_FOUND, "two.safetensors' is missing"},
     {"{\"weight_map\":{\"a\":\"one.safetensors\",\"b\":\"one.safetensors\"}}", GP_ERR_FORMAT, "tensor 'b' is not in"},
     {"{\"weight_map\":{}}", GP_ERR_FORMAT, "has no weight_map"},
@@ -281,7 +281,7 @@ static void test_cut_while_open(void **state)
     assert_memory_equal(part, data + size - 16, 16);
     assert_int_equal(truncate(path, (off_t)size - 8), 0);
     assert_int_equal(gp_tensors_read(set, gp_tensors_at(set, 0), 0, part, 16, &err), GP_ERR_IO);
-    assert_non_null(strstr(err.message, "model.safetensors' became shorter while it was read"));
+    assert_non_null(strstr(err.message, "model.safetensors' became shorter while goldpan read it"));
     assert_int_equal(gp_tensors_hash(set, &hash, &err), GP_ERR_IO);
     gp_tensors_close(set);
     free(data);

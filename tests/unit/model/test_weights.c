@@ -184,7 +184,7 @@ static void test_prefix_refused(void **state)
     w.data = (const uint8_t *)data.data, w.size = data.size;
     write_weights(&w);
     gp_str_clear(&data);
-    refused(folder, "holds two models, one below 'a.' and one below 'b.'", "model.safetensors'");
+    refused(folder, "contains two models, with the prefixes 'a.' and 'b.'", "model.safetensors'");
     recipe_folder_free(folder);
 }
 

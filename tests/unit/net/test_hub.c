@@ -207,7 +207,7 @@ static void test_without_refs(void **state)
     put_file("r", OTHER, "model.safetensors", ""); /* not complete: the other snapshot is still used */
     assert_ok(gp_hub_find("o/r", NULL, &folder, &err));
     gp_mem_free(folder);
-    cannot_find("o/r", "v1", "but " COMMIT " is: name it with --revision " COMMIT);
+    cannot_find("o/r", "v1", "but " COMMIT " is: use it with --revision " COMMIT);
     cannot_find("o/r", OTHER, "revision '" OTHER "'");
     put_file("r", OTHER, "config.json", "{}"); /* two complete snapshots: it is not known which is meant */
     cannot_find("o/r", NULL, COMMIT ", " OTHER);

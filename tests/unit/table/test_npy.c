@@ -76,9 +76,12 @@ static void test_what_is_refused(void **state)
     static const struct {
         const char *file, *says;
         gp_status status;
-    } cases[] = {{"fortran", "Fortran", GP_ERR_UNSUPPORTED},      {"scalar", "single number", GP_ERR_UNSUPPORTED},
-                 {"three", "two dimensions", GP_ERR_UNSUPPORTED}, {"big", "kind", GP_ERR_UNSUPPORTED},
-                 {"object", "kind", GP_ERR_UNSUPPORTED},          {"cut", "cut off", GP_ERR_FORMAT}};
+    } cases[] = {{"fortran", "Fortran", GP_ERR_UNSUPPORTED},
+                 {"scalar", "single number", GP_ERR_UNSUPPORTED},
+                 {"three", "two dimensions", GP_ERR_UNSUPPORTED},
+                 {"big", "must be an array of f2", GP_ERR_UNSUPPORTED},
+                 {"object", "must be an array of f2", GP_ERR_UNSUPPORTED},
+                 {"cut", "cut off", GP_ERR_FORMAT}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char path[200];
         float *rows = NULL;
