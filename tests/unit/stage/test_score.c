@@ -143,6 +143,61 @@ static void test_two_models(void **state)
     place_remove(&p);
 }
 
+/* Writes a head of 128 zeros and the bias 3.5, for which lower is better; `out`: the scorer's name. */
+static void write_head(const char *folder, char *out, size_t size)
+{
+    static const char header[] = "{\"__metadata__\":{\"higher_better\":\"false\"},"
+                                 "\"weight\":{\"dtype\":\"F32\",\"shape\":[1,128],\"data_offsets\":[0,512]},"
+                                 "\"bias\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[512,516]}}";
+    const uint64_t length = sizeof header - 1;
+    float values[129] = {0};
+    snprintf(out, size, "linear:%s/flat.safetensors", folder);
+    FILE *file = fopen(strchr(out, ':') + 1, "wb");
+    assert_non_null(file);
+    values[128] = 3.5f;
+    fwrite(&length, 8, 1, file);
+    fwrite(header, 1, length, file);
+    fwrite(values, 1, sizeof values, file);
+    fclose(file);
+}
+
+/* A second scorer uses the embeddings that are there, and picks by its scores work. */
+static void test_linear_head(void **state)
+{
+    (void)state;
+    place p;
+    gp_catalog *cat = NULL;
+    gp_run_report run = {0};
+    gp_report report = {0};
+    gp_error err = {0};
+    char *folder = recipe_folder_new(), named[600];
+    gp_score_options o = GP_SCORE_DEFAULTS;
+    gp_pick_options by = GP_PICK_DEFAULTS;
+    place_make(&p);
+    put_many(&p, 8);
+    assert_ok(run_plan(&p, NULL, &run, &err));
+    assert_ok(gp_catalog_open(p.catalog, 0, &cat, &err));
+    write_head(folder, named, sizeof named);
+    o.scorer = named;
+    assert_ok(gp_score(cat, model, &o, &report, &err));
+    assert_int_equal(report.done, 0);
+    assert_int_equal(report.skipped, 8);
+    by.scorer = "flat";
+    assert_ok(gp_pick(cat, NULL, &by, &report, &err));
+    assert_true(report.done > 0);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM scores s JOIN scorers c ON c.id = s.scorer WHERE c.name = 'flat'"
+                             " AND c.needs = 'image' AND c.higher_better = 0 AND length(c.parameters) = 32"
+                             " AND s.value = 3.5"),
+                     8);
+    assert_int_equal(ask(&p, "SELECT count(*) FROM picks k JOIN scorers c ON c.id = k.scorer WHERE c.name = 'flat'"),
+                     (int64_t)report.done);
+    o.scorer = "flat"; /* a name of the catalog is no scorer to score with */
+    assert_int_equal(gp_score(cat, model, &o, &report, &err), GP_ERR_USAGE);
+    gp_catalog_close(cat);
+    recipe_folder_free(folder);
+    place_remove(&p);
+}
+
 static void test_half_a_model(void **state)
 {
     (void)state;
@@ -384,6 +439,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_two_models),
+        cmocka_unit_test(test_linear_head),
         cmocka_unit_test(test_half_a_model),
         cmocka_unit_test(test_empty_folder),
         cmocka_unit_test(test_long_prompt_is_marked),
