@@ -60,7 +60,7 @@ static long long since(double *mark)
 static gp_status load(job *j, const char *path, float *planes, gp_error *err)
 {
     gp_bytes file = {0};
-    gp_pixels pixels = {0};
+    gp_pixels pixels = GP_INIT(gp_pixels);
     double mark = gp_clock_now();
     gp_status st;
     GP_TRY_GOTO(gp_file_read(path, 1u << 30, &file, err));

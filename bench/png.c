@@ -49,7 +49,7 @@ static void unpack_clear(packed *p)
 /* decoded: the file's pixels, for MEASURE, which times only the measures. */
 static bool run(int way, bool png, const gp_bytes *file, const gp_pixels *decoded, packed *p)
 {
-    gp_pixels pixels = {0};
+    gp_pixels pixels = GP_INIT(gp_pixels);
     gp_quality quality;
     gp_status st = GP_ERR_UNSUPPORTED;
     if (way == MEASURE) return decoded->rgb && gp_image_quality(decoded, true, &quality, NULL) == GP_OK;
@@ -71,7 +71,7 @@ int main(int argc, char **argv)
         double best[WAYS] = {-1, -1, -1, -1};
         gp_error err = {0};
         gp_bytes file;
-        gp_pixels decoded = {0};
+        gp_pixels decoded = GP_INIT(gp_pixels);
         packed p;
         if (gp_file_read(argv[i], UINT64_C(1) << 32, &file, &err)) return fprintf(stderr, "%s\n", err.message), 1;
         bool png = gp_image_sniff(file.data, file.size, NULL) == GP_FORMAT_PNG;

@@ -25,7 +25,7 @@ static gp_status fill_catalog(gp_catalog *catalog, const gp_model *model, const 
     gp_add_options add = GP_ADD_DEFAULTS;
     gp_score_options score = GP_SCORE_DEFAULTS;
     gp_pick_options pick = GP_PICK_DEFAULTS;
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     gp_status status;
 
     add.roots = &folder;

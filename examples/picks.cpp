@@ -46,7 +46,7 @@ void fill(gp_catalog *catalog, const gp_model *model, const char *folder)
 {
     gp_add_options add = GP_ADD_DEFAULTS;
     gp_score_options score = GP_SCORE_DEFAULTS;
-    gp_report report = gp_report();
+    gp_report report = GP_INIT(gp_report);
     add.roots = &folder;
     add.root_count = 1;
     score.progress = [](void *, const gp_progress *progress) {

@@ -44,7 +44,7 @@ static void read_rows(gp_catalog *cat, size_t *sum)
 
 static void read_all(gp_catalog *cat)
 {
-    gp_counts counts;
+    gp_counts counts = GP_INIT(gp_counts);
     size_t sum = 0;
     gp_cat_matrix m = {0};
     char *scorer = NULL;

@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    gp_pixels pixels = {0};
+    gp_pixels pixels = GP_INIT(gp_pixels);
     gp_image_info head = {0};
     gp_error err;
     gp_status a = gp_image_read_info(data, size, &head, &err);
@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < 3 * (size_t)pixels.width * pixels.height; i++) seen = pixels.rgb[i];
     (void)seen;
     for (uint32_t by = 2; by <= 8; by *= 2) {
-        gp_pixels small = {0};
+        gp_pixels small = GP_INIT(gp_pixels);
         gp_status c = gp_image_jpeg(data, size, 1 << 18, by, &small, &err);
         if (c == GP_OK && (b != GP_OK || small.width > pixels.width || small.height > pixels.height)) abort();
         for (size_t i = 0; i < 3 * (size_t)small.width * small.height; i++) seen = small.rgb[i];

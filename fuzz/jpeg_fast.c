@@ -15,7 +15,7 @@ enum { MOST_PIXELS = 1 << 14, LONGEST = 8 };
 
 static void check_whole(const uint8_t *data, size_t size, uint32_t side, const gp_pixels *small)
 {
-    gp_pixels all = {0};
+    gp_pixels all = GP_INIT(gp_pixels);
     if (gp_image_decode_bytes(data, size, MOST_PIXELS, &all, NULL) != GP_OK) abort();
     if (small->width > all.width || small->height > all.height) abort();
     if (small->width < all.width && (small->width < 2 * side || small->height < 2 * side)) abort();
@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static float planes[3 * LONGEST * LONGEST];
     gp_preprocess_config c;
-    gp_pixels small = {0};
+    gp_pixels small = GP_INIT(gp_pixels);
     gp_error err = {0};
     char json[80];
     if (size < 3 || data[0] != 0xff || data[1] != 0xd8 || data[2] != 0xff) return 0; /* only JPEG is reduced */

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void compare(const uint8_t *data, size_t size)
 {
-    gp_pixels fast = {0}, full = {0};
+    gp_pixels fast = GP_INIT(gp_pixels), full = GP_INIT(gp_pixels);
     gp_image_info head;
     gp_status a = gp_image_png_fast(data, size, 1 << 20, &fast, NULL);
     gp_status b = gp_image_png_full(data, size, 1 << 20, &full, NULL);

@@ -20,7 +20,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (!isfinite(c.table[i / 256][i % 256])) abort();
     if ((uint64_t)c.crop_w * c.crop_h > 512 * 512) return 0;
     float *planes = gp_mem_new((size_t)c.crop_w * c.crop_h * 3, sizeof *planes);
-    if (planes && gp_preprocess_planes(&c, &(gp_pixels){3, 2, (uint8_t *)rgb}, planes, &err) == GP_OK &&
+    if (planes &&
+        gp_preprocess_planes(&c, &(gp_pixels){.width = 3, .height = 2, .rgb = (uint8_t *)rgb}, planes, &err) == GP_OK &&
         !isfinite(planes[c.crop_w * c.crop_h]))
         abort();
     gp_mem_free(planes);

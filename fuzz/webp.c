@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    gp_pixels pixels = {0};
+    gp_pixels pixels = GP_INIT(gp_pixels);
     gp_image_info head = {0};
     gp_error err;
     gp_status a = gp_image_read_info(data, size, &head, &err);

@@ -15,7 +15,7 @@
  *         gp_catalog *cat = NULL;
  *         gp_model *model = NULL;
  *         gp_add_options add = GP_ADD_DEFAULTS;
- *         gp_report report = {0};
+ *         gp_report report = GP_INIT(gp_report);
  *         const char *roots[] = {argc > 1 ? argv[1] : "."};
  *         add.roots = roots, add.root_count = 1;
  *         if (gp_catalog_open("catalog.db", GP_CATALOG_CREATE, &cat, &err) ||
@@ -48,8 +48,18 @@
  *   is yours: release it with the named function.
  * - Threads: *any*: any number of threads may call at the same time on one handle.  *one*: one
  *   thread at a time on one handle.
- * - An options struct begins with its own size.  The initialiser GP_..._DEFAULTS fills it.  NULL
- *   in place of options means the defaults.
+ * - Sizes: options, outputs that you allocate, and arrays of input structs begin with `size`, the
+ *   size of the struct that the caller was compiled with.  Set it with GP_..._DEFAULTS or
+ *   gp_..._init (options), or with GP_INIT(type) (all others).  A size of 0 is USAGE.
+ *   A caller older than the library has shorter structs: options it lacks have their defaults, and
+ *   the library writes no byte behind an output.  A caller newer than the library has longer ones:
+ *   an option that the library does not know must be 0, else the call fails with UNSUPPORTED, and
+ *   the rest of an output is set to 0.
+ * - Later versions only append fields to these structs, and never into padding.  An array of a
+ *   later field of an owned output is part of the memory of an earlier one.
+ * - Structs that a callback or gp_rows_next receives belong to the library and have no size.  They
+ *   also grow only at the end.
+ * - NULL in place of options means the defaults.
  * - No function prints or ends the process.
  */
 #ifndef GOLDPAN_H

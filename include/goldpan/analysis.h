@@ -39,7 +39,9 @@ typedef struct gp_analyze_options {
 
 #define GP_AGREEMENT_MIN 0.5
 
-struct gp_category_quality {
+/* How good categories are. */
+typedef struct gp_category_quality {
+    size_t size;
     /* Mean silhouette of the merged clusters, -1..1 (Rousseeuw 1987); NaN for categories by words
      * or column.  Real embeddings reach 0.1 to 0.4. */
     double cohesion;
@@ -47,9 +49,10 @@ struct gp_category_quality {
      * by chance; NaN if no prompt has two images.  Below GP_AGREEMENT_MIN the categories cut across
      * the prompts. */
     double agreement;
-};
+} gp_category_quality;
 
 typedef struct gp_analyze_report {
+    size_t size;
     uint64_t images;
     uint64_t levels; /* of the hierarchy */
     uint64_t categories;
@@ -65,7 +68,8 @@ typedef struct gp_analyze_report {
     double map_seconds;
     char category_source[200]; /* where the categories come from */
     char note[400];            /* what was left out, and why; may be empty */
-    struct gp_category_quality quality;
+    double cohesion;           /* as in gp_category_quality */
+    double agreement;          /* as in gp_category_quality */
 } gp_analyze_report;
 
 /* Analyse the scored images, and record the result in place of the earlier analysis: hierarchy of
@@ -134,8 +138,7 @@ GP_API GP_MUST gp_status gp_catalog_categories(gp_catalog *catalog, const char *
  * Errors: NOT_FOUND (no analysis), CATALOG, STOPPED.
  * Threads: one. */
 GP_API GP_MUST gp_status gp_catalog_category_quality(gp_catalog *catalog, const char *scorer,
-                                                     struct gp_category_quality *out,
-                                                     gp_error *err);
+                                                     gp_category_quality *out, gp_error *err);
 
 /* A group of near-duplicates. */
 typedef struct gp_analysis_group {
@@ -210,14 +213,17 @@ typedef struct gp_run_options {
     const gp_sheet_options *sheet; /* NULL: no contact sheet */
 } gp_run_options;
 
+/* Set the pointers to your own structs, each with its size; NULL: not wanted. */
 typedef struct gp_run_report {
-    gp_report add;
-    gp_report score;
-    gp_report pick;
-    gp_report sheet;
-    gp_analyze_report find;
-    gp_counts counts;          /* of the catalog when the picks were chosen */
+    size_t size;
+    gp_report *add;
+    gp_report *score;
+    gp_analyze_report *analysis;
+    gp_report *pick;
+    gp_report *sheet;
+    gp_counts *counts;         /* of the catalog when the picks were chosen */
     gp_pick_strategy strategy; /* the strategy that was used */
+    uint32_t reserved;         /* 0 */
 } gp_run_report;
 
 /* Add, score, analyse and pick; then draw a contact sheet if there are picks.

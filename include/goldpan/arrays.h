@@ -49,6 +49,7 @@ GP_API GP_MUST gp_status gp_neighbours(const float *rows, size_t n, size_t d, co
 
 /* Nested partitions, from fine (level 0) to coarse. */
 typedef struct gp_hierarchy {
+    size_t size;
     size_t n;
     size_t levels;
     uint32_t *sizes;  /* [levels] number of clusters, decreasing */
@@ -97,7 +98,8 @@ typedef struct gp_hdbscan_options {
 } gp_hdbscan_options;
 
 /* An edge of the condensed tree: at density lambda = 1 / distance, `child` leaves `parent`.
- * Children below n are rows (size 1), others are clusters.  The root is n. */
+ * Children below n are rows (size 1), others are clusters.  The root is n.  This struct never
+ * grows. */
 typedef struct gp_hdbscan_edge {
     uint32_t parent;
     uint32_t child;
@@ -106,6 +108,7 @@ typedef struct gp_hdbscan_edge {
 } gp_hdbscan_edge;
 
 typedef struct gp_hdbscan_tree {
+    size_t size;
     size_t n;
     size_t edges;
     size_t clusters;
@@ -183,6 +186,7 @@ enum {
 };
 
 typedef struct gp_difficulty {
+    size_t size;
     size_t prompts; /* prompts with an embedding and a scored image */
     double penalty; /* of the regression; NaN: nothing was corrected */
     double
@@ -221,8 +225,10 @@ typedef enum gp_feature_kind {
     GP_FEATURE_NUMBER
 } gp_feature_kind;
 
-/* One column in which slices are found, or by which they are explained. */
+/* One column in which slices are found, or by which they are explained.  In an array every element
+ * has the same size. */
 typedef struct gp_feature {
+    size_t size;
     const char *name;
     gp_feature_kind kind;
     bool unscaled;            /* NUMBER: do not scale ("disable_scaling") */
@@ -290,9 +296,10 @@ typedef struct gp_slice {
     double effect;        /* lift in standard deviations (Hedges' g) */
     double p;             /* of this cluster alone */
     double p_corrected;   /* adjusted for all clusters tested (family-wise) */
+    uint64_t reserved[4]; /* for later versions; 0 */
 } gp_slice;
 
-/* A cluster that was tested, for the table of lift by support. */
+/* A cluster that was tested, for the table of lift by support.  This struct never grows. */
 typedef struct gp_slice_cluster {
     uint32_t level;
     uint32_t cluster;
@@ -303,6 +310,7 @@ typedef struct gp_slice_cluster {
 } gp_slice_cluster;
 
 typedef struct gp_slices {
+    size_t size;
     size_t n;
     size_t count;
     size_t cluster_count;
@@ -347,6 +355,7 @@ typedef struct gp_reason {
 } gp_reason;
 
 typedef struct gp_reasons {
+    size_t size;
     size_t count;
     gp_reason *reason; /* [count] by kind: words and phrases, categories, settings, probes, rules;
                         * strongest first within each */
@@ -354,6 +363,7 @@ typedef struct gp_reasons {
 } gp_reasons;
 
 typedef struct gp_reasons_input {
+    size_t size;
     size_t n;
     const char *const *texts;   /* [n] prompts, NULL entries allowed; or NULL */
     const gp_feature *features; /* [feature_count] categories and numbers to explain by */
@@ -391,6 +401,7 @@ typedef struct gp_duplicates_options {
 } gp_duplicates_options;
 
 typedef struct gp_duplicates {
+    size_t size;
     size_t n;
     size_t groups;
     int32_t *group;           /* [n] -1: in no group */

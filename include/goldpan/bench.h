@@ -10,22 +10,22 @@ extern "C" {
 #endif
 
 /* Highest rate of a kind of number, measured with loops that stay in the processor's registers.
- * A multiplication and an addition count as two operations. */
+ * A multiplication and an addition count as two operations.  Strings are never released. */
 typedef struct gp_peak {
     const char *precision;    /* "fp32", "bf16", "int8" */
     const char *instructions; /* such as "AVX-512 FMA" */
     double one;               /* operations a second of one thread */
     double all;               /* operations a second of `threads` threads together */
 } gp_peak;
-enum { GP_PEAKS = 3 };
 
-/* Measure the kinds of number for which this machine has instructions, about one second each.
+/* Measure the kinds of number for which this machine has instructions, about one second each, and
+ * visit each of them.  `visit` returns false to end early.
  * threads: 0 means all processors.
- * Shape: peaks [count].
  * Errors: MEMORY.
  * Threads: any. */
-GP_API GP_MUST gp_status gp_machine_peaks(int threads, gp_peak peaks[GP_PEAKS], size_t *count,
-                                          gp_error *err);
+GP_API GP_MUST gp_status gp_machine_peaks(int threads,
+                                          bool (*visit)(void *user, const gp_peak *peak),
+                                          void *user, gp_error *err);
 
 typedef struct gp_bench_options {
     size_t size;
@@ -41,6 +41,7 @@ typedef struct gp_bench_options {
 } gp_bench_options;
 
 typedef struct gp_bench_report {
+    size_t size;
     int threads;
     uint32_t batch;
     uint64_t found;      /* image files below the roots; 0 for synthetic images */

@@ -51,7 +51,7 @@ GP_API void gp_catalog_watch(gp_catalog *catalog, bool (*go_on)(void *user), voi
 /* ------------------------------------------------------------------ counts and scorers */
 
 /* Images that gp_generate planned, by state.  The next run requests planned, failed and interrupted
- * ones. */
+ * ones.  This struct never grows. */
 struct gp_requests {
     uint64_t planned; /* not requested yet, or without a result so far */
     uint64_t got;
@@ -61,6 +61,7 @@ struct gp_requests {
 };
 
 typedef struct gp_counts {
+    size_t size;
     uint64_t images;        /* distinct contents */
     uint64_t paths;         /* files */
     uint64_t missing_paths; /* files that no longer exist */
@@ -122,7 +123,7 @@ typedef enum gp_frame {
 } gp_frame;
 
 /* Measures of the pixels of an image (docs/method.md, "Quality measures").  Luma has the levels
- * 0..255. */
+ * 0..255.  This struct never grows. */
 typedef struct gp_quality {
     double sharpness;  /* variance of the Laplacian of luma */
     double noise;      /* estimated standard deviation of white noise in luma (Immerkaer 1996) */
@@ -262,6 +263,7 @@ typedef struct gp_rescue_options {
 } gp_rescue_options;
 
 typedef struct gp_rescue_report {
+    size_t size;
     bool sound;     /* the old catalog had no damage */
     uint64_t rows;  /* rows read from the old catalog */
     uint64_t lost;  /* rows and places that could not be read */

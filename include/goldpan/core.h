@@ -18,6 +18,23 @@
 #define GP_VERSION     "0.1.0"
 #define GP_VERSION_NUM 100 /* 10000 * major + 100 * minor + patch */
 
+/* An initialiser for a struct that begins with its size and is no options struct:
+ *     gp_report report = GP_INIT(gp_report); */
+#ifdef __cplusplus
+template <class Type> inline Type gp_init()
+{
+    Type sized = Type();
+    sized.size = sizeof sized;
+    return sized;
+}
+#define GP_INIT(type) gp_init<type>()
+#else
+#define GP_INIT(type)                                                                              \
+    {                                                                                              \
+        .size = sizeof(type)                                                                       \
+    }
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -66,15 +83,17 @@ GP_API const char *gp_version(void);
 GP_API int gp_version_num(void);
 
 typedef struct gp_machine {
-    int threads;       /* number of processors that this process may use */
+    size_t size;
     char isa[32];      /* instruction set of goldpan's own kernels on this machine */
     char matmul[64];   /* library that multiplies matrices, such as "oneDNN 2.6.3" */
     bool bf16_default; /* true if GP_PRECISION_AUTO means bf16 on this machine */
+    int threads;       /* number of processors that this process may use */
 } gp_machine;
 
 /* Describe this machine and what goldpan uses of it.
+ * Errors: USAGE.
  * Threads: any. */
-GP_API void gp_machine_describe(gp_machine *machine);
+GP_API gp_status gp_machine_describe(gp_machine *machine, gp_error *err);
 
 /* ------------------------------------------------------------------ progress and notes */
 
@@ -111,6 +130,7 @@ typedef void (*gp_note_fn)(void *user, const gp_note *note);
  * catalog; it is not an error of the call.  goldpan fills the report also if the call stopped or
  * failed: the counts are then those of the work so far. */
 typedef struct gp_report {
+    size_t size;
     uint64_t done;               /* items that this call processed */
     uint64_t skipped;            /* items that already had their result */
     uint64_t failed;             /* items that failed, now or in an earlier call */

@@ -12,6 +12,43 @@
 #include "outputs.h"
 #include "stages.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Fill an options struct with its defaults.  For callers that cannot use the macros below, such as
+ * other languages.
+ * size: bytes of the caller's struct.  If it is larger than the library's, the rest is set to 0.
+ * Threads: any. */
+GP_API void gp_query_init(gp_query *options, size_t size);
+GP_API void gp_rescue_options_init(gp_rescue_options *options, size_t size);
+GP_API void gp_model_options_init(gp_model_options *options, size_t size);
+GP_API void gp_fetch_options_init(gp_fetch_options *options, size_t size);
+GP_API void gp_embed_options_init(gp_embed_options *options, size_t size);
+GP_API void gp_neighbours_options_init(gp_neighbours_options *options, size_t size);
+GP_API void gp_hdbscan_options_init(gp_hdbscan_options *options, size_t size);
+GP_API void gp_umap_options_init(gp_umap_options *options, size_t size);
+GP_API void gp_slices_options_init(gp_slices_options *options, size_t size);
+GP_API void gp_duplicates_options_init(gp_duplicates_options *options, size_t size);
+GP_API void gp_add_options_init(gp_add_options *options, size_t size);
+GP_API void gp_import_options_init(gp_import_options *options, size_t size);
+GP_API void gp_generate_options_init(gp_generate_options *options, size_t size);
+GP_API void gp_score_options_init(gp_score_options *options, size_t size);
+GP_API void gp_pick_options_init(gp_pick_options *options, size_t size);
+GP_API void gp_export_options_init(gp_export_options *options, size_t size);
+GP_API void gp_site_options_init(gp_site_options *options, size_t size);
+GP_API void gp_sheet_options_init(gp_sheet_options *options, size_t size);
+GP_API void gp_analyze_options_init(gp_analyze_options *options, size_t size);
+GP_API void gp_words_options_init(gp_words_options *options, size_t size);
+GP_API void gp_tour_options_init(gp_tour_options *options, size_t size);
+GP_API void gp_explore_options_init(gp_explore_options *options, size_t size);
+GP_API void gp_run_options_init(gp_run_options *options, size_t size);
+GP_API void gp_bench_options_init(gp_bench_options *options, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
+
 /* Initialisers stay on one line each. */
 /* clang-format off */
 

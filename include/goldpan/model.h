@@ -56,6 +56,7 @@ GP_API void gp_model_close(gp_model *model);
 
 /* Strings are borrowed until gp_model_close. */
 typedef struct gp_model_facts {
+    size_t size;
     const char *name;          /* as opened */
     const char *folder;        /* where its files are */
     const char *weight_hash;   /* 32 hex digits over the bytes of all tensors */
@@ -84,8 +85,9 @@ typedef struct gp_model_facts {
 } gp_model_facts;
 
 /* Describe an open model.
+ * Errors: USAGE.
  * Threads: any. */
-GP_API void gp_model_info(const gp_model *model, gp_model_facts *facts);
+GP_API gp_status gp_model_info(const gp_model *model, gp_model_facts *facts, gp_error *err);
 
 /* ------------------------------------------------------------------ find and download */
 
@@ -135,6 +137,7 @@ GP_API GP_MUST gp_status gp_model_fetch(const char *name, const gp_fetch_options
 /* ------------------------------------------------------------------ image to planes */
 
 typedef struct gp_pixels {
+    size_t size;
     uint32_t width;
     uint32_t height;
     uint8_t *rgb; /* [height, width, 3] */

@@ -10,10 +10,27 @@ struct gp_model {
     char *name; /* hub name, or the folder's base name */
 };
 
-/* Copy the caller's options over the defaults already in `into` [size]; the caller's struct begins with its own size
- * and may be older (shorter) or newer (longer); NULL: the defaults stay.  A size of 0 is a struct that was not
- * initialised: USAGE. */
-gp_status gp_api_options(void *into, size_t size, const void *given, gp_error *err);
+/* Copies the caller's struct over `into` [size], which already has the defaults.  The caller's struct begins with its
+ * own size.  It may be older (shorter): what it lacks keeps its default.  It may be newer (longer): the bytes that are
+ * not known here must be 0.  NULL: the defaults stay.
+ * Errors: USAGE (the size is not set), UNSUPPORTED (an unknown field is set); both name `type`. */
+gp_status gp_api_read(void *into, size_t size, const void *given, const char *type, gp_error *err);
+
+/* The same for an array of structs: *out [count] is owned, gp_mem_free. */
+gp_status gp_api_read_array(void **out, size_t size, const void *given, size_t count, const char *type, gp_error *err);
+
+/* Checks that the caller's output struct has its size.  NULL is allowed. */
+gp_status gp_api_output(const void *theirs, const char *type, gp_error *err);
+
+/* Copies `ours` [size] to the caller's output struct, except for the size, and not beyond its size; returns `status`.
+ * theirs NULL: not wanted. */
+gp_status gp_api_give(void *theirs, const void *ours, size_t size, gp_status status);
+
+/* Fills the caller's options struct with the defaults. */
+void gp_api_init(void *options, size_t size, const void *defaults, size_t known);
+
+#define API_READ(type, into, given) GP_TRY(gp_api_read(into, sizeof(type), given, #type, err))
+#define API_OUTPUT(type, theirs)    GP_TRY(gp_api_output(theirs, #type, err))
 
 /* GP_ERR_USAGE naming the argument, if it is NULL. */
 #define API_NEEDS(argument)                                                                                            \

@@ -3,6 +3,7 @@
 #include "api/api.h"
 
 #include "analyze/analyze.h"
+#include "base/mem.h"
 #include "table/npy_read.h"
 #include "pick/difficulty.h"
 
@@ -13,7 +14,7 @@ gp_status gp_neighbours(const float *rows, size_t n, size_t d, const float *quer
     API_NEEDS(rows);
     API_NEEDS(ids);
     API_NEEDS(distances);
-    GP_TRY(gp_api_options(&o, sizeof o, options, err));
+    API_READ(gp_neighbours_options, &o, options);
     return gp_an_neighbours(rows, n, d, queries, m, k, &o, ids, distances, err);
 }
 
@@ -23,13 +24,19 @@ gp_status gp_hierarchy_build(const float *rows, size_t n, size_t d, const gp_nei
     gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
     API_NEEDS(rows);
     API_NEEDS(out);
-    GP_TRY(gp_api_options(&o, sizeof o, options, err));
-    return gp_an_hierarchy(rows, n, d, &o, out, err);
+    API_READ(gp_neighbours_options, &o, options);
+    gp_hierarchy ours = {0};
+    API_OUTPUT(gp_hierarchy, out);
+    GP_TRY(gp_an_hierarchy(rows, n, d, &o, &ours, err));
+    return gp_api_give(out, &ours, sizeof ours, GP_OK);
 }
 
 void gp_hierarchy_clear(gp_hierarchy *hierarchy)
 {
-    if (hierarchy) gp_an_hierarchy_clear(hierarchy);
+    gp_hierarchy ours = {0};
+    if (!hierarchy || gp_api_read(&ours, sizeof ours, hierarchy, "gp_hierarchy", NULL) != GP_OK) return;
+    gp_an_hierarchy_clear(&ours);
+    gp_api_give(hierarchy, &ours, sizeof ours, GP_OK);
 }
 
 gp_status gp_hdbscan(const float *rows, size_t n, size_t d, const gp_hdbscan_options *options, gp_hdbscan_tree *out,
@@ -38,22 +45,30 @@ gp_status gp_hdbscan(const float *rows, size_t n, size_t d, const gp_hdbscan_opt
     gp_hdbscan_options o = GP_HDBSCAN_DEFAULTS;
     API_NEEDS(rows);
     API_NEEDS(out);
-    GP_TRY(gp_api_options(&o, sizeof o, options, err));
-    return gp_an_hdbscan(rows, n, d, &o, out, err);
+    API_READ(gp_hdbscan_options, &o, options);
+    gp_hdbscan_tree ours = {0};
+    API_OUTPUT(gp_hdbscan_tree, out);
+    GP_TRY(gp_an_hdbscan(rows, n, d, &o, &ours, err));
+    return gp_api_give(out, &ours, sizeof ours, GP_OK);
 }
 
 void gp_hdbscan_clear(gp_hdbscan_tree *tree)
 {
-    if (tree) gp_an_hdbscan_clear(tree);
+    gp_hdbscan_tree ours = {0};
+    if (!tree || gp_api_read(&ours, sizeof ours, tree, "gp_hdbscan_tree", NULL) != GP_OK) return;
+    gp_an_hdbscan_clear(&ours);
+    gp_api_give(tree, &ours, sizeof ours, GP_OK);
 }
 
 gp_status gp_hierarchy_project(const gp_hierarchy *hierarchy, const float *rows, size_t d, size_t dims, double radius,
                                float *out, gp_error *err)
 {
+    gp_hierarchy ours = {0};
     API_NEEDS(hierarchy);
     API_NEEDS(rows);
     API_NEEDS(out);
-    return gp_an_hierarchy_project(hierarchy, rows, d, dims, radius, out, err);
+    API_READ(gp_hierarchy, &ours, hierarchy);
+    return gp_an_hierarchy_project(&ours, rows, d, dims, radius, out, err);
 }
 
 gp_status gp_umap(const float *rows, size_t n, size_t d, const gp_umap_options *options, float *out, gp_error *err)
@@ -61,7 +76,7 @@ gp_status gp_umap(const float *rows, size_t n, size_t d, const gp_umap_options *
     gp_umap_options o = GP_UMAP_DEFAULTS;
     API_NEEDS(rows);
     API_NEEDS(out);
-    GP_TRY(gp_api_options(&o, sizeof o, options, err));
+    API_READ(gp_umap_options, &o, options);
     return gp_an_umap(rows, n, d, &o, out, err);
 }
 
@@ -73,7 +88,7 @@ gp_status gp_umap_transform(const float *rows, const float *map, size_t n, size_
     API_NEEDS(map);
     API_NEEDS(fresh);
     API_NEEDS(out);
-    GP_TRY(gp_api_options(&o, sizeof o, options, err));
+    API_READ(gp_umap_options, &o, options);
     return gp_an_umap_place(rows, map, n, d, fresh, m, &o, out, err);
 }
 
@@ -91,13 +106,25 @@ gp_status gp_slices_find(const gp_feature *features, size_t count, const double 
     if (!tree) API_NEEDS(features);
     API_NEEDS(metric);
     API_NEEDS(out);
-    GP_TRY(gp_api_options(&o, sizeof o, options, err));
-    return gp_an_slices(features, count, metric, n, tree, &o, out, err);
+    API_READ(gp_slices_options, &o, options);
+    gp_slices ours = {0};
+    gp_hierarchy given = {0};
+    gp_feature *copy = NULL;
+    API_OUTPUT(gp_slices, out);
+    API_READ(gp_hierarchy, &given, tree);
+    GP_TRY(gp_api_read_array((void **)&copy, sizeof *copy, features, count, "gp_feature", err));
+    gp_status st = gp_an_slices(copy, count, metric, n, tree ? &given : NULL, &o, &ours, err);
+    gp_mem_free(copy);
+    if (st != GP_OK) return st;
+    return gp_api_give(out, &ours, sizeof ours, GP_OK);
 }
 
 void gp_slices_clear(gp_slices *slices)
 {
-    if (slices) gp_an_slices_clear(slices);
+    gp_slices ours = {0};
+    if (!slices || gp_api_read(&ours, sizeof ours, slices, "gp_slices", NULL) != GP_OK) return;
+    gp_an_slices_clear(&ours);
+    gp_api_give(slices, &ours, sizeof ours, GP_OK);
 }
 
 gp_status gp_reasons_find(const gp_reasons_input *input, const bool *inside, size_t max_each, gp_reasons *out,
@@ -106,12 +133,25 @@ gp_status gp_reasons_find(const gp_reasons_input *input, const bool *inside, siz
     API_NEEDS(input);
     API_NEEDS(inside);
     API_NEEDS(out);
-    return gp_an_reasons(input, inside, max_each, out, err);
+    gp_reasons ours = {0};
+    gp_reasons_input in = {0};
+    gp_feature *copy = NULL;
+    API_OUTPUT(gp_reasons, out);
+    API_READ(gp_reasons_input, &in, input);
+    GP_TRY(gp_api_read_array((void **)&copy, sizeof *copy, in.features, in.feature_count, "gp_feature", err));
+    in.features = copy;
+    gp_status st = gp_an_reasons(&in, inside, max_each, &ours, err);
+    gp_mem_free(copy);
+    if (st != GP_OK) return st;
+    return gp_api_give(out, &ours, sizeof ours, GP_OK);
 }
 
 void gp_reasons_clear(gp_reasons *reasons)
 {
-    if (reasons) gp_an_reasons_clear(reasons);
+    gp_reasons ours = {0};
+    if (!reasons || gp_api_read(&ours, sizeof ours, reasons, "gp_reasons", NULL) != GP_OK) return;
+    gp_an_reasons_clear(&ours);
+    gp_api_give(reasons, &ours, sizeof ours, GP_OK);
 }
 
 gp_status gp_duplicates_find(const float *rows, size_t n, size_t d, const double *priority, const uint64_t *pixels,
@@ -121,13 +161,19 @@ gp_status gp_duplicates_find(const float *rows, size_t n, size_t d, const double
     gp_duplicates_options o = GP_DUPLICATES_DEFAULTS;
     API_NEEDS(rows);
     API_NEEDS(out);
-    GP_TRY(gp_api_options(&o, sizeof o, options, err));
-    return gp_an_duplicates(rows, n, d, priority, pixels, phashes, &o, out, err);
+    API_READ(gp_duplicates_options, &o, options);
+    gp_duplicates ours = {0};
+    API_OUTPUT(gp_duplicates, out);
+    GP_TRY(gp_an_duplicates(rows, n, d, priority, pixels, phashes, &o, &ours, err));
+    return gp_api_give(out, &ours, sizeof ours, GP_OK);
 }
 
 void gp_duplicates_clear(gp_duplicates *duplicates)
 {
-    if (duplicates) gp_an_duplicates_clear(duplicates);
+    gp_duplicates ours = {0};
+    if (!duplicates || gp_api_read(&ours, sizeof ours, duplicates, "gp_duplicates", NULL) != GP_OK) return;
+    gp_an_duplicates_clear(&ours);
+    gp_api_give(duplicates, &ours, sizeof ours, GP_OK);
 }
 
 gp_status gp_npy_read(const char *path, float **rows, size_t *n, size_t *d, gp_error *err)
@@ -151,5 +197,8 @@ gp_status gp_difficulty_correct(const double *score, const int32_t *prompt, size
         if (prompt[i] >= 0 && (size_t)prompt[i] >= prompts)
             return gp_fail(err, GP_ERR_USAGE, "image %zu has prompt %d, but there are %zu prompts", i, (int)prompt[i],
                            prompts);
-    return gp_calibrate_difficulty(score, prompt, n, embeddings, prompts, d, threads, corrected, facts, err);
+    gp_difficulty ours = {0};
+    API_OUTPUT(gp_difficulty, facts);
+    GP_TRY(gp_calibrate_difficulty(score, prompt, n, embeddings, prompts, d, threads, corrected, &ours, err));
+    return gp_api_give(facts, &ours, sizeof ours, GP_OK);
 }

@@ -35,7 +35,10 @@ gp_status gp_catalog_counts(gp_catalog *catalog, gp_counts *counts, gp_error *er
 {
     API_NEEDS(catalog);
     API_NEEDS(counts);
-    return gp_cat_counts(catalog, counts, err);
+    gp_counts ours = {0};
+    API_OUTPUT(gp_counts, counts);
+    GP_TRY(gp_cat_counts(catalog, &ours, err));
+    return gp_api_give(counts, &ours, sizeof ours, GP_OK);
 }
 
 gp_status gp_catalog_scorers(gp_catalog *catalog, bool (*visit)(void *user, const gp_scorer_facts *scorer), void *user,
@@ -76,8 +79,10 @@ gp_status gp_catalog_rescue(const char *path, const gp_rescue_options *options, 
     gp_rescue_options o = GP_RESCUE_DEFAULTS;
     API_NEEDS(path);
     API_NEEDS(report);
-    GP_TRY(gp_api_options(&o, sizeof o, options, err));
-    return gp_cat_rescue(path, &o, report, err);
+    API_READ(gp_rescue_options, &o, options);
+    gp_rescue_report ours = {0};
+    API_OUTPUT(gp_rescue_report, report);
+    return gp_api_give(report, &ours, sizeof ours, gp_cat_rescue(path, &o, &ours, err));
 }
 
 gp_status gp_rows_open(gp_catalog *catalog, const gp_query *query, gp_rows **out, gp_error *err)
@@ -85,7 +90,7 @@ gp_status gp_rows_open(gp_catalog *catalog, const gp_query *query, gp_rows **out
     gp_query q = GP_QUERY_DEFAULTS;
     API_NEEDS(catalog);
     API_NEEDS(out);
-    GP_TRY(gp_api_options(&q, sizeof q, query, err));
+    API_READ(gp_query, &q, query);
     return gp_cat_rows_open(catalog, &q, out, err);
 }
 

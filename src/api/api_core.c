@@ -28,31 +28,22 @@ int gp_version_num(void)
     return GP_VERSION_NUM;
 }
 
-void gp_machine_describe(gp_machine *machine)
+gp_status gp_machine_describe(gp_machine *machine, gp_error *err)
 {
+    gp_machine m = {0};
     gp_precision precision = GP_PRECISION_AUTO;
     gp_engine engine = GP_ENGINE_AUTO;
+    API_NEEDS(machine);
+    API_OUTPUT(gp_machine, machine);
     gp_linear_resolve(&precision, &engine);
-    memset(machine, 0, sizeof *machine);
-    machine->threads = gp_thread_processors();
-    snprintf(machine->isa, sizeof machine->isa, "%s", gp_kernel_table()->name);
-    gp_linear_describe(engine, precision, machine->matmul, sizeof machine->matmul);
-    machine->bf16_default = precision == GP_PRECISION_BF16;
+    m.threads = gp_thread_processors();
+    snprintf(m.isa, sizeof m.isa, "%s", gp_kernel_table()->name);
+    gp_linear_describe(engine, precision, m.matmul, sizeof m.matmul);
+    m.bf16_default = precision == GP_PRECISION_BF16;
+    return gp_api_give(machine, &m, sizeof m, GP_OK);
 }
 
 void gp_free(void *memory)
 {
     gp_mem_free(memory);
-}
-
-gp_status gp_api_options(void *into, size_t size, const void *given, gp_error *err)
-{
-    size_t theirs;
-    if (!given) return GP_OK;
-    memcpy(&theirs, given, sizeof theirs);
-    if (theirs < sizeof theirs)
-        return gp_fail(err, GP_ERR_USAGE,
-                       "the size of the options is not set: begin with the GP_..._DEFAULTS initialiser");
-    memcpy(into, given, theirs < size ? theirs : size);
-    return GP_OK;
 }

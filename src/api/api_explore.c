@@ -42,7 +42,7 @@ gp_status gp_explore(gp_catalog *catalog, const gp_explore_options *options, gp_
     gp_explore_options o = GP_EXPLORE_DEFAULTS;
     char note[512] = "", *folder = NULL;
     API_NEEDS(catalog);
-    GP_TRY(gp_api_options(&o, sizeof o, options, err));
+    API_READ(gp_explore_options, &o, options);
     GP_TRY(find_model(catalog, &o, &folder, note, err));
     talk t = {&o, *note ? note : NULL};
     gp_serve_setup setup = {.catalog = catalog,

@@ -11,11 +11,11 @@
 static gp_status find_parts(const gp_analyze_options *given, gp_analyze_parts *parts, gp_error *err)
 {
     *parts = (gp_analyze_parts){GP_ANALYZE_DEFAULTS, GP_SLICES_DEFAULTS, GP_DUPLICATES_DEFAULTS, GP_UMAP_DEFAULTS};
-    GP_TRY(gp_api_options(&parts->find, sizeof parts->find, given, err));
+    API_READ(gp_analyze_options, &parts->find, given);
     const gp_analyze_options *o = &parts->find;
-    GP_TRY(gp_api_options(&parts->slices, sizeof parts->slices, o->slices, err));
-    GP_TRY(gp_api_options(&parts->duplicates, sizeof parts->duplicates, o->duplicates, err));
-    GP_TRY(gp_api_options(&parts->map, sizeof parts->map, o->map, err));
+    API_READ(gp_slices_options, &parts->slices, o->slices);
+    API_READ(gp_duplicates_options, &parts->duplicates, o->duplicates);
+    API_READ(gp_umap_options, &parts->map, o->map);
     parts->slices.threads = parts->duplicates.threads = parts->map.threads = o->threads;
     parts->slices.progress = parts->duplicates.progress = parts->map.progress = o->progress;
     parts->slices.user = parts->duplicates.user = parts->map.user = o->user;
@@ -32,26 +32,59 @@ gp_status gp_analyze(gp_catalog *catalog, const gp_model *model, const gp_analyz
     API_NEEDS(catalog);
     GP_TRY(find_parts(options, &parts, err));
     if (model) GP_TRY(gp_stage_scorer_of(catalog, model->encoder, scorer, sizeof scorer, err));
-    return gp_stage_analyze(catalog, model ? model->encoder : NULL, model ? scorer : NULL, &parts, report, err);
+    gp_analyze_report ours = {0};
+    API_OUTPUT(gp_analyze_report, report);
+    return gp_api_give(
+        report, &ours, sizeof ours,
+        gp_stage_analyze(catalog, model ? model->encoder : NULL, model ? scorer : NULL, &parts, &ours, err));
+}
+
+/* The caller's structs within a report of gp_run. */
+static gp_status check_run(const gp_run_report *theirs, gp_error *err)
+{
+    API_OUTPUT(gp_report, theirs->add);
+    API_OUTPUT(gp_report, theirs->score);
+    API_OUTPUT(gp_analyze_report, theirs->analysis);
+    API_OUTPUT(gp_report, theirs->pick);
+    API_OUTPUT(gp_report, theirs->sheet);
+    API_OUTPUT(gp_counts, theirs->counts);
+    return GP_OK;
+}
+
+static void give_run(const gp_run_report *theirs, const gp_run_result *ours)
+{
+    gp_api_give(theirs->add, &ours->add, sizeof ours->add, GP_OK);
+    gp_api_give(theirs->score, &ours->score, sizeof ours->score, GP_OK);
+    gp_api_give(theirs->analysis, &ours->find, sizeof ours->find, GP_OK);
+    gp_api_give(theirs->pick, &ours->pick, sizeof ours->pick, GP_OK);
+    gp_api_give(theirs->sheet, &ours->sheet, sizeof ours->sheet, GP_OK);
+    gp_api_give(theirs->counts, &ours->counts, sizeof ours->counts, GP_OK);
 }
 
 gp_status gp_run(gp_catalog *catalog, const gp_model *model, const gp_run_options *options, gp_run_report *report,
                  gp_error *err)
 {
     gp_run_options o = GP_RUN_DEFAULTS;
+    gp_run_report theirs = {0};
+    gp_run_result ours = {0};
     gp_run_parts parts = {
         .add = GP_ADD_DEFAULTS, .score = GP_SCORE_DEFAULTS, .pick = GP_PICK_DEFAULTS, .sheet = GP_SHEET_DEFAULTS};
     API_NEEDS(catalog);
     API_NEEDS(model);
-    GP_TRY(gp_api_options(&o, sizeof o, options, err));
-    GP_TRY(gp_api_options(&parts.add, sizeof parts.add, o.add, err));
-    GP_TRY(gp_api_options(&parts.score, sizeof parts.score, o.score, err));
+    API_READ(gp_run_options, &o, options);
+    API_READ(gp_run_report, &theirs, report);
+    GP_TRY(check_run(&theirs, err));
+    API_READ(gp_add_options, &parts.add, o.add);
+    API_READ(gp_score_options, &parts.score, o.score);
     GP_TRY(find_parts(o.find, &parts.find, err));
-    GP_TRY(gp_api_options(&parts.pick, sizeof parts.pick, o.pick, err));
-    GP_TRY(gp_api_options(&parts.sheet, sizeof parts.sheet, o.sheet, err));
+    API_READ(gp_pick_options, &parts.pick, o.pick);
+    API_READ(gp_sheet_options, &parts.sheet, o.sheet);
     parts.no_analysis = o.no_analysis, parts.fit_strategy = o.fit_strategy;
     if (!parts.add.roots || !parts.add.root_count) return gp_fail(err, GP_ERR_USAGE, "no file or folder to add");
-    return gp_stage_run(catalog, model->encoder, model->name, &parts, report, err);
+    gp_status st = gp_stage_run(catalog, model->encoder, model->name, &parts, &ours, err);
+    give_run(&theirs, &ours);
+    if (report) report->strategy = ours.strategy;
+    return st;
 }
 
 /* ------------------------------------------------------------------ what was found */
@@ -62,7 +95,7 @@ gp_status gp_catalog_words(gp_catalog *catalog, const gp_words_options *options,
     gp_words_options o = GP_WORDS_DEFAULTS;
     API_NEEDS(catalog);
     API_NEEDS(visit);
-    GP_TRY(gp_api_options(&o, sizeof o, options, err));
+    API_READ(gp_words_options, &o, options);
     return gp_stage_words(catalog, &o, visit, user, err);
 }
 
@@ -91,16 +124,17 @@ gp_status gp_catalog_categories(gp_catalog *catalog, const char *scorer,
     return st;
 }
 
-gp_status gp_catalog_category_quality(gp_catalog *catalog, const char *scorer, struct gp_category_quality *out,
-                                      gp_error *err)
+gp_status gp_catalog_category_quality(gp_catalog *catalog, const char *scorer, gp_category_quality *out, gp_error *err)
 {
     char *key = NULL;
     API_NEEDS(catalog);
     API_NEEDS(out);
+    API_OUTPUT(gp_category_quality, out);
     GP_TRY(gp_stage_scorer_wanted(catalog, scorer, &key, err));
-    gp_status st = gp_cat_category_quality(catalog, key, out, err);
+    gp_category_quality ours = {0};
+    gp_status st = gp_cat_category_quality(catalog, key, &ours, err);
     gp_mem_free(key);
-    return st;
+    return st == GP_OK ? gp_api_give(out, &ours, sizeof ours, st) : st;
 }
 
 gp_status gp_catalog_duplicates(gp_catalog *catalog, const char *scorer,

@@ -8,7 +8,7 @@ static gp_status check_options(const gp_generate_options *given, gp_generate_opt
 {
     static const gp_generate_options usual = GP_GENERATE_DEFAULTS;
     API_NEEDS(given);
-    GP_TRY(gp_api_options(o, sizeof *o, given, err));
+    API_READ(gp_generate_options, o, given);
     if (!o->prompts && !o->again) return gp_fail(err, GP_ERR_USAGE, "`prompts` is not set: name a table of prompts");
     if (!o->backend && !o->again)
         return gp_fail(err, GP_ERR_USAGE, "`backend` is not set: give the generator's address, or a command");
@@ -43,5 +43,9 @@ gp_status gp_generate(gp_catalog *catalog, const gp_model *model, const gp_gener
     API_NEEDS(catalog);
     GP_TRY(check_options(options, &o, err));
     if (o.adaptive && !model) return gp_fail(err, GP_ERR_USAGE, "adaptive generation needs a model that scores");
-    return gp_stage_generate(catalog, model ? model->encoder : NULL, model ? model->name : NULL, &o, report, err);
+    gp_generate_report ours = {0};
+    API_OUTPUT(gp_generate_report, report);
+    return gp_api_give(
+        report, &ours, sizeof ours,
+        gp_stage_generate(catalog, model ? model->encoder : NULL, model ? model->name : NULL, &o, &ours, err));
 }

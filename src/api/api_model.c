@@ -65,7 +65,7 @@ gp_status gp_model_open(const char *name, const gp_model_options *options, gp_mo
     char *folder = NULL;
     gp_status st = GP_OK;
     API_NEEDS(out);
-    GP_TRY(gp_api_options(&o, sizeof o, options, err));
+    API_READ(gp_model_options, &o, options);
     GP_TRY(gp_model_find(name, o.revision, &folder, err));
     gp_model *model = gp_mem_zero(1, sizeof *model);
     char *absolute = gp_path_absolute(name);
@@ -90,11 +90,15 @@ void gp_model_close(gp_model *model)
     gp_mem_free(model);
 }
 
-void gp_model_info(const gp_model *model, gp_model_facts *facts)
+gp_status gp_model_info(const gp_model *model, gp_model_facts *facts, gp_error *err)
 {
-    memset(facts, 0, sizeof *facts);
-    gp_encoder_facts(model->encoder, facts);
-    facts->name = model->name;
+    gp_model_facts ours = {0};
+    API_NEEDS(model);
+    API_NEEDS(facts);
+    API_OUTPUT(gp_model_facts, facts);
+    gp_encoder_facts(model->encoder, &ours);
+    ours.name = model->name;
+    return gp_api_give(facts, &ours, sizeof ours, GP_OK);
 }
 
 static const char bundled_name[] = "drawn-world-mini";
@@ -137,7 +141,7 @@ gp_status gp_model_fetch(const char *name, const gp_fetch_options *options, char
     gp_fetch_options o = GP_FETCH_DEFAULTS;
     char *where = NULL;
     API_NEEDS(name);
-    GP_TRY(gp_api_options(&o, sizeof o, options, err));
+    API_READ(gp_fetch_options, &o, options);
     if (!gp_hub_name_valid(name))
         return gp_fail(err, GP_ERR_USAGE, "'%s' is not a model's name, such as openai/clip-vit-base-patch32", name);
     GP_TRY(gp_hub_fetch(name, &o, &where, err));

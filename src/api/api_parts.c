@@ -20,20 +20,26 @@ gp_status gp_image_decode(const char *path, uint64_t max_pixels, gp_pixels *out,
 {
     gp_bytes bytes = {0};
     gp_error inner = {0};
+    gp_pixels ours = {0};
     API_NEEDS(path);
     API_NEEDS(out);
+    API_OUTPUT(gp_pixels, out);
     GP_TRY(gp_file_read(path, FILE_LIMIT, &bytes, err));
-    gp_status st = gp_image_decode_bytes(bytes.data, bytes.size, max_pixels ? max_pixels : GP_MAX_PIXELS, out, &inner);
+    gp_status st =
+        gp_image_decode_bytes(bytes.data, bytes.size, max_pixels ? max_pixels : GP_MAX_PIXELS, &ours, &inner);
     gp_bytes_clear(&bytes);
-    return st == GP_OK ? GP_OK : gp_fail_path(err, st, "'%s': %s", path, inner.message);
+    if (st != GP_OK) return gp_fail_path(err, st, "'%s': %s", path, inner.message);
+    return gp_api_give(out, &ours, sizeof ours, GP_OK);
 }
 
 gp_status gp_preprocess(const gp_model *model, const gp_pixels *pixels, float *planes, gp_error *err)
 {
+    gp_pixels ours = {0};
     API_NEEDS(model);
     API_NEEDS(pixels);
     API_NEEDS(planes);
-    return gp_preprocess_planes(gp_encoder_preprocess(model->encoder), pixels, planes, err);
+    API_READ(gp_pixels, &ours, pixels);
+    return gp_preprocess_planes(gp_encoder_preprocess(model->encoder), &ours, planes, err);
 }
 
 gp_status gp_tokens(const gp_model *model, const char *text, int32_t *ids, size_t capacity, size_t *count, size_t *full,
@@ -107,8 +113,11 @@ gp_status gp_embed_files(const gp_model *model, const char *const *paths, size_t
     API_NEEDS(paths);
     API_NEEDS(out);
     API_NEEDS(ok);
-    GP_TRY(gp_api_options(&o, sizeof o, options, err));
-    return gp_embed_run_files(model->encoder, paths, n, &o, out, ok, report, err);
+    API_READ(gp_embed_options, &o, options);
+    gp_report ours = {0};
+    API_OUTPUT(gp_report, report);
+    return gp_api_give(report, &ours, sizeof ours,
+                       gp_embed_run_files(model->encoder, paths, n, &o, out, ok, &ours, err));
 }
 
 /* ------------------------------------------------------------------ paths */

@@ -73,10 +73,12 @@ static gp_status find_near(gp_catalog *catalog, const gp_view *view, const gp_si
 gp_status gp_site(gp_catalog *catalog, const gp_site_options *options, gp_report *report, gp_error *err)
 {
     gp_site_options o = GP_SITE_DEFAULTS;
+    gp_report ours = {0};
     gp_view *view = NULL;
     uint32_t *near = NULL;
     API_NEEDS(catalog);
-    GP_TRY(gp_api_options(&o, sizeof o, options, err));
+    API_OUTPUT(gp_report, report);
+    API_READ(gp_site_options, &o, options);
     if (!o.folder) return gp_fail(err, GP_ERR_USAGE, "no folder for the site");
     if ((unsigned)o.images > GP_SITE_THUMBNAILS)
         return gp_fail(err, GP_ERR_USAGE, "site images must be originals, resized or none");
@@ -84,8 +86,8 @@ gp_status gp_site(gp_catalog *catalog, const gp_site_options *options, gp_report
     gp_status st = gp_view_count(view)
                        ? find_near(catalog, view, &o, &near, err)
                        : gp_fail_path(err, GP_ERR_NOT_FOUND, "catalog '%s' has no images", gp_cat_path(catalog));
-    if (st == GP_OK) st = gp_report_site(catalog, view, near, near ? NEAR : 0, &o, report, err);
+    if (st == GP_OK) st = gp_report_site(catalog, view, near, near ? NEAR : 0, &o, &ours, err);
     gp_mem_free(near);
     gp_view_free(view);
-    return st;
+    return gp_api_give(report, &ours, sizeof ours, st);
 }

@@ -11,9 +11,11 @@ gp_status gp_add(gp_catalog *catalog, const gp_add_options *options, gp_report *
 {
     gp_add_options o = GP_ADD_DEFAULTS;
     API_NEEDS(catalog);
-    GP_TRY(gp_api_options(&o, sizeof o, options, err));
+    API_READ(gp_add_options, &o, options);
     if (!o.roots || !o.root_count) return gp_fail(err, GP_ERR_USAGE, "no file or folder to add");
-    return gp_stage_add(catalog, &o, report, err);
+    gp_report ours = {0};
+    API_OUTPUT(gp_report, report);
+    return gp_api_give(report, &ours, sizeof ours, gp_stage_add(catalog, &o, &ours, err));
 }
 
 gp_status gp_import_embeddings(gp_catalog *catalog, const gp_add_options *add, const gp_import_options *options,
@@ -22,13 +24,18 @@ gp_status gp_import_embeddings(gp_catalog *catalog, const gp_add_options *add, c
     gp_add_options a = GP_ADD_DEFAULTS;
     gp_import_options o = GP_IMPORT_DEFAULTS;
     API_NEEDS(catalog);
-    GP_TRY(gp_api_options(&a, sizeof a, add, err));
-    GP_TRY(gp_api_options(&o, sizeof o, options, err));
+    API_READ(gp_add_options, &a, add);
+    API_READ(gp_import_options, &o, options);
     if (!a.roots || !a.root_count) return gp_fail(err, GP_ERR_USAGE, "no file or folder to add");
     if (!o.embeddings) return gp_fail(err, GP_ERR_USAGE, "`embeddings` is not set: name a .npy file");
     if (!a.prompts)
         return gp_fail(err, GP_ERR_USAGE, "embeddings need a table of prompts (add.prompts) with one image per row");
-    return gp_stage_import(catalog, &a, &o, added, report, err);
+    gp_report ours = {0}, ours_added = {0};
+    API_OUTPUT(gp_report, added);
+    API_OUTPUT(gp_report, report);
+    gp_status st = gp_stage_import(catalog, &a, &o, &ours_added, &ours, err);
+    gp_api_give(added, &ours_added, sizeof ours_added, st);
+    return gp_api_give(report, &ours, sizeof ours, st);
 }
 
 gp_status gp_score(gp_catalog *catalog, const gp_model *model, const gp_score_options *options, gp_report *report,
@@ -37,8 +44,11 @@ gp_status gp_score(gp_catalog *catalog, const gp_model *model, const gp_score_op
     gp_score_options o = GP_SCORE_DEFAULTS;
     API_NEEDS(catalog);
     API_NEEDS(model);
-    GP_TRY(gp_api_options(&o, sizeof o, options, err));
-    return gp_stage_score(catalog, model->encoder, model->name, &o, report, err);
+    API_READ(gp_score_options, &o, options);
+    gp_report ours = {0};
+    API_OUTPUT(gp_report, report);
+    return gp_api_give(report, &ours, sizeof ours,
+                       gp_stage_score(catalog, model->encoder, model->name, &o, &ours, err));
 }
 
 gp_status gp_pick(gp_catalog *catalog, const gp_model *model, const gp_pick_options *options, gp_report *report,
@@ -47,35 +57,43 @@ gp_status gp_pick(gp_catalog *catalog, const gp_model *model, const gp_pick_opti
     gp_pick_options o = GP_PICK_DEFAULTS;
     char scorer[512];
     API_NEEDS(catalog);
-    GP_TRY(gp_api_options(&o, sizeof o, options, err));
+    API_READ(gp_pick_options, &o, options);
     if (model && o.scorer)
         return gp_fail(err, GP_ERR_USAGE, "`model` and `scorer` both name the scores to use: set only one of them");
     if (model) GP_TRY(gp_stage_scorer_of(catalog, model->encoder, scorer, sizeof scorer, err));
-    return gp_stage_pick(catalog, model ? scorer : o.scorer, &o, report, err);
+    gp_report ours = {0};
+    API_OUTPUT(gp_report, report);
+    return gp_api_give(report, &ours, sizeof ours, gp_stage_pick(catalog, model ? scorer : o.scorer, &o, &ours, err));
 }
 
 gp_status gp_export(gp_catalog *catalog, const gp_export_options *options, gp_report *report, gp_error *err)
 {
     gp_export_options o = GP_EXPORT_DEFAULTS;
     API_NEEDS(catalog);
-    GP_TRY(gp_api_options(&o, sizeof o, options, err));
+    API_READ(gp_export_options, &o, options);
     if (!o.folder) return gp_fail(err, GP_ERR_USAGE, "no folder to export to");
-    return gp_report_export(catalog, &o, report, err);
+    gp_report ours = {0};
+    API_OUTPUT(gp_report, report);
+    return gp_api_give(report, &ours, sizeof ours, gp_report_export(catalog, &o, &ours, err));
 }
 
 gp_status gp_sheet(gp_catalog *catalog, const gp_sheet_options *options, gp_report *report, gp_error *err)
 {
     gp_sheet_options o = GP_SHEET_DEFAULTS;
     API_NEEDS(catalog);
-    GP_TRY(gp_api_options(&o, sizeof o, options, err));
+    API_READ(gp_sheet_options, &o, options);
     if (!o.file) return gp_fail(err, GP_ERR_USAGE, "no file for the sheet");
-    return gp_report_sheet(catalog, &o, report, err);
+    gp_report ours = {0};
+    API_OUTPUT(gp_report, report);
+    return gp_api_give(report, &ours, sizeof ours, gp_report_sheet(catalog, &o, &ours, err));
 }
 
 gp_status gp_tour(gp_catalog *catalog, const gp_tour_options *options, gp_report *report, gp_error *err)
 {
     gp_tour_options o = GP_TOUR_DEFAULTS;
     API_NEEDS(catalog);
-    GP_TRY(gp_api_options(&o, sizeof o, options, err));
-    return gp_report_tour(catalog, &o, report, err);
+    API_READ(gp_tour_options, &o, options);
+    gp_report ours = {0};
+    API_OUTPUT(gp_report, report);
+    return gp_api_give(report, &ours, sizeof ours, gp_report_tour(catalog, &o, &ours, err));
 }

@@ -110,7 +110,7 @@ gp_status gp_cat_image_stats_all(gp_catalog *cat, const char *scorer, gp_cat_ima
  * as above. */
 gp_status gp_cat_slices_visit(gp_catalog *cat, const char *scorer,
                               bool (*visit)(void *user, const gp_analysis_slice *slice), void *user, gp_error *err);
-gp_status gp_cat_category_quality(gp_catalog *cat, const char *scorer, struct gp_category_quality *out, gp_error *err);
+gp_status gp_cat_category_quality(gp_catalog *cat, const char *scorer, gp_category_quality *out, gp_error *err);
 gp_status gp_cat_categories_visit(gp_catalog *cat, const char *scorer,
                                   bool (*visit)(void *user, const gp_analysis_category *category), void *user,
                                   gp_error *err);

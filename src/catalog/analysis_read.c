@@ -155,7 +155,7 @@ out:
     return st;
 }
 
-gp_status gp_cat_category_quality(gp_catalog *cat, const char *scorer, struct gp_category_quality *out, gp_error *err)
+gp_status gp_cat_category_quality(gp_catalog *cat, const char *scorer, gp_category_quality *out, gp_error *err)
 {
     int64_t id;
     bool row;
@@ -164,8 +164,8 @@ gp_status gp_cat_category_quality(gp_catalog *cat, const char *scorer, struct gp
                             " FROM analyses WHERE id = ?");
     gp_q_int(&q, 1, id);
     gp_status st = gp_q_step(&q, &row, err);
-    *out = (struct gp_category_quality){NAN, NAN};
-    if (st == GP_OK && row) *out = (struct gp_category_quality){real_at(&q, 0), real_at(&q, 1)};
+    *out = (gp_category_quality){.cohesion = NAN, .agreement = NAN};
+    if (st == GP_OK && row) *out = (gp_category_quality){.cohesion = real_at(&q, 0), .agreement = real_at(&q, 1)};
     gp_q_end(&q);
     return st;
 }

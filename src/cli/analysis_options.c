@@ -183,8 +183,8 @@ void gp_cli_json_find(gp_str *json, const gp_analyze_report *r)
     gp_cli_json_count(json, "duplicate_groups", r->groups);
     gp_cli_json_count(json, "duplicates", r->duplicates);
     gp_cli_json_text(json, "category_source", r->category_source);
-    gp_cli_json_real(json, "cohesion", r->quality.cohesion);
-    gp_cli_json_real(json, "agreement", r->quality.agreement);
+    gp_cli_json_real(json, "cohesion", r->cohesion);
+    gp_cli_json_real(json, "agreement", r->agreement);
     gp_cli_json_text(json, "remark", r->note);
     gp_cli_json_real(json, "seconds", r->seconds);
     gp_str_putc(json, '}');

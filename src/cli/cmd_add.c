@@ -8,7 +8,7 @@
 static gp_status add(gp_cli *cli, gp_catalog *catalog, gp_add_options *options, gp_report *report, gp_error *err)
 {
     gp_import_options bring = GP_IMPORT_DEFAULTS;
-    gp_report brought = {0};
+    gp_report brought = GP_INIT(gp_report);
     if (!cli->vectors) return gp_add(catalog, options, report, err);
     bring.embeddings = cli->vectors, bring.score_column = cli->value;
     GP_TRY(gp_import_embeddings(catalog, options, &bring, report, &brought, err));
@@ -23,7 +23,7 @@ static int run(gp_cli *cli)
     gp_error err = {0};
     gp_catalog *catalog = NULL;
     gp_add_options options;
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     gp_str json = GP_STR_INIT;
     gp_cli_add_options(cli, &options);
     if (gp_cli_check_roots(cli, &err) != GP_OK ||

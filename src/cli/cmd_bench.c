@@ -8,10 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { MAX_PEAKS = 8 };
+
 typedef struct found {
     gp_model_facts facts;
     gp_machine machine;
-    gp_peak peaks[GP_PEAKS];
+    gp_peak peaks[MAX_PEAKS];
     size_t peak_count;
     const gp_peak *peak; /* of the model's precision; else of floats */
     double opened;       /* seconds */
@@ -20,6 +22,13 @@ typedef struct found {
 } found;
 
 /* ------------------------------------------------------------------ measuring */
+
+static bool keep_peak(void *user, const gp_peak *peak)
+{
+    found *f = user;
+    f->peaks[f->peak_count++] = *peak;
+    return f->peak_count < MAX_PEAKS;
+}
 
 static gp_status measure(gp_cli *cli, gp_model **model, found *f, gp_error *err)
 {
@@ -31,8 +40,8 @@ static gp_status measure(gp_cli *cli, gp_model **model, found *f, gp_error *err)
     GP_TRY(gp_cli_check_roots(cli, err));
     GP_TRY(gp_cli_model_open(cli, NULL, model, err));
     f->opened = gp_clock_now() - start;
-    gp_model_info(*model, &f->facts);
-    gp_machine_describe(&f->machine);
+    gp_model_info(*model, &f->facts, NULL);
+    gp_machine_describe(&f->machine, NULL);
     options.roots = cli->arg_count ? cli->args : NULL;
     options.root_count = cli->arg_count;
     if (cli->sample.set) options.sample = cli->sample.value;
@@ -40,7 +49,7 @@ static gp_status measure(gp_cli *cli, gp_model **model, found *f, gp_error *err)
     options.progress = gp_term_progress, options.user = &cli->term;
     gp_cli_score_options(cli, &words);
     options.threads = words.threads, options.batch = words.batch, options.max_pixels = words.max_pixels;
-    GP_TRY(gp_machine_peaks(options.threads, f->peaks, &f->peak_count, err));
+    GP_TRY(gp_machine_peaks(options.threads, keep_peak, f, err));
     GP_TRY(gp_bench(*model, &options, &f->report, err));
     for (size_t i = 0; i < f->peak_count; i++)
         if (i == 0 || strcmp(f->peaks[i].precision, f->facts.precision) == 0) f->peak = &f->peaks[i];
@@ -169,7 +178,7 @@ static int run(gp_cli *cli)
     gp_error err = {0};
     gp_model *model = NULL;
     gp_str json = GP_STR_INIT;
-    found f = {.opened = 0};
+    found f = {.facts = GP_INIT(gp_model_facts), .machine = GP_INIT(gp_machine), .report = GP_INIT(gp_bench_report)};
     int code = GP_EXIT_OK;
     if (measure(cli, &model, &f, &err) != GP_OK) {
         const bool opened = model != NULL;

@@ -74,7 +74,7 @@ static bool put_group(void *user, const gp_analysis_group *g)
     return true;
 }
 
-static void say_quality(gp_cli *cli, uint64_t count, bool given, const struct gp_category_quality *q)
+static void say_quality(gp_cli *cli, uint64_t count, bool given, const gp_category_quality *q)
 {
     gp_str s = GP_STR_INIT;
     gp_str_printf(&s, "%llu %s", (unsigned long long)count, gp_plural(count, "category", "categories"));
@@ -102,7 +102,7 @@ static int run(gp_cli *cli, bool groups)
     printer p = {.cli = cli, .table = {.heads = category_heads, .columns = 4, .left = 0x8}};
     if (groups) p.table.heads = group_heads, p.table.columns = 5, p.table.left = 0x1a;
     int code = GP_EXIT_OK;
-    struct gp_category_quality quality = {NAN, NAN};
+    gp_category_quality quality = {.size = sizeof quality, .cohesion = NAN, .agreement = NAN};
     gp_status st = gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, GP_CATALOG_READONLY, &catalog, &err);
     if (st == GP_OK && groups) st = gp_cli_paths_read(catalog, &p.paths, &err);
     if (cli->json) gp_str_puts(&p.json, groups ? "{\"groups\":[" : "{\"categories\":[");

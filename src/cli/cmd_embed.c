@@ -97,7 +97,7 @@ static bool on_progress(void *user, const gp_progress *p)
 static gp_status embed_batch(struct embedding *e, const char *const *paths, size_t n, gp_error *err)
 {
     gp_embed_options options = GP_EMBED_DEFAULTS;
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     bool ok[BATCH] = {false};
     options.threads = gp_cli_threads(e->cli);
     options.batch = gp_cli_batch(e->cli);
@@ -192,10 +192,10 @@ static char *rows_path(const char *out)
 
 static gp_status embed(struct embedding *e, const char *rows, gp_error *err)
 {
-    gp_model_facts facts;
+    gp_model_facts facts = GP_INIT(gp_model_facts);
     gp_status st = GP_OK;
     GP_TRY_GOTO(gp_cli_model_open(e->cli, NULL, &e->model, err));
-    gp_model_info(e->model, &facts);
+    gp_model_info(e->model, &facts, NULL);
     e->width = facts.embedding;
     GP_TRY_GOTO(gp_alloc((void **)&e->errors, BATCH, sizeof *e->errors, "embeddings", err));
     memset(e->errors, 0, BATCH * sizeof *e->errors);

@@ -10,7 +10,7 @@ static int run_site(gp_cli *cli)
     gp_error err = {0};
     gp_catalog *catalog = NULL;
     gp_site_options options = GP_SITE_DEFAULTS;
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     gp_str json = GP_STR_INIT;
     options.threads = gp_cli_threads(cli);
     options.folder = cli->site;
@@ -45,7 +45,7 @@ static int run(gp_cli *cli)
     gp_error err = {0};
     gp_catalog *catalog = NULL;
     gp_export_options options = GP_EXPORT_DEFAULTS;
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     gp_str json = GP_STR_INIT;
     if (cli->site) return run_site(cli);
     if (!cli->arg_count) return gp_cli_usage(cli, "'goldpan export' needs DIR or --site DIR");

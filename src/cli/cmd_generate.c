@@ -116,7 +116,7 @@ static int generate(gp_cli *cli, gp_generate_options *o, bool scores, const char
     gp_error err = {0};
     gp_catalog *catalog = NULL;
     gp_model *model = NULL;
-    gp_generate_report report = {0};
+    gp_generate_report report = GP_INIT(gp_generate_report);
     char *path = NULL;
     int code;
     bool creates = (flags & GP_CATALOG_CREATE) != 0, fresh = access(o->folder, F_OK) != 0;

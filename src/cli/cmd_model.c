@@ -196,12 +196,12 @@ static int run_info(gp_cli *cli)
 {
     gp_error err = {0};
     gp_model *model = NULL;
-    gp_model_facts facts;
+    gp_model_facts facts = GP_INIT(gp_model_facts);
     gp_str json = GP_STR_INIT;
     int code = GP_EXIT_OK;
     if (cli->arg_count) cli->model = cli->args[0];
     if (gp_cli_model_open(cli, NULL, &model, &err) != GP_OK) return gp_cli_fail(cli, &err);
-    gp_model_info(model, &facts);
+    gp_model_info(model, &facts, NULL);
     if (cli->json) gp_str_putc(&json, '{');
     put_facts(cli->json ? &json : NULL, &facts);
     if (cli->json) {

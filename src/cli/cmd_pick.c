@@ -84,7 +84,7 @@ static gp_status put_choice(gp_cli *cli, gp_catalog *catalog, const gp_pick_opti
 {
     uint64_t count = 0;
     if (report->done == 0) {
-        gp_counts counts;
+        gp_counts counts = GP_INIT(gp_counts);
         GP_TRY(gp_catalog_counts(catalog, &counts, err));
         gp_term_say(&cli->term, "nothing was picked: %s",
                     counts.images_with_prompt
@@ -119,7 +119,7 @@ static int run(gp_cli *cli)
     gp_catalog *catalog = NULL;
     gp_model *model = NULL;
     gp_pick_options options;
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     reasons r = {.cli = cli};
     gp_str json = GP_STR_INIT;
     int code;

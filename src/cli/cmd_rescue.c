@@ -136,8 +136,8 @@ static int run_rescue(gp_cli *cli)
     gp_error err = {0};
     char *path = NULL;
     gp_rescue_options options = GP_RESCUE_DEFAULTS;
-    gp_rescue_report report = {0};
-    gp_report added = {0};
+    gp_rescue_report report = GP_INIT(gp_rescue_report);
+    gp_report added = GP_INIT(gp_report);
     options.out = cli->out;
     options.go_on = gp_term_go_on;
     options.note = gp_cli_note, options.note_user = cli;

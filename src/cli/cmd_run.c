@@ -18,9 +18,28 @@ static char *sheet_path(const gp_cli *cli, const gp_catalog *catalog)
     return path;
 }
 
+/* What gp_run reports, all of it. */
+typedef struct run_result {
+    gp_report add, score, pick, sheet;
+    gp_analyze_report find;
+    gp_counts counts;
+    gp_pick_strategy strategy;
+} run_result;
+
+static gp_status run_stages(gp_catalog *catalog, const gp_model *model, const gp_run_options *options, run_result *r,
+                            gp_error *err)
+{
+    gp_run_report report = GP_INIT(gp_run_report);
+    report.add = &r->add, report.score = &r->score, report.pick = &r->pick, report.sheet = &r->sheet;
+    report.analysis = &r->find, report.counts = &r->counts;
+    gp_status st = gp_run(catalog, model, options, &report, err);
+    r->strategy = report.strategy;
+    return st;
+}
+
 /* If nothing is picked, the earlier picks stay in the catalog, but they are not the result of this run. */
-static gp_status put_choice(gp_cli *cli, gp_catalog *catalog, const gp_run_report *report, gp_str *json,
-                            uint64_t *count, gp_error *err)
+static gp_status put_choice(gp_cli *cli, gp_catalog *catalog, const run_result *report, gp_str *json, uint64_t *count,
+                            gp_error *err)
 {
     const gp_counts *c = &report->counts;
     bool none = c->images == 0 || c->images_with_prompt == 0; /* a note of add reports this */
@@ -87,14 +106,13 @@ static void put_counts(const gp_cli *cli, gp_str *json, const gp_counts *c)
     gp_str_putc(json, '}');
 }
 
-static int finish(gp_cli *cli, gp_catalog *catalog, const gp_model *model, const gp_run_report *report,
-                  const char *sheet)
+static int finish(gp_cli *cli, gp_catalog *catalog, const gp_model *model, const run_result *report, const char *sheet)
 {
     gp_error err = {0};
     gp_str json = GP_STR_INIT;
     uint64_t count = 0, failed = report->add.failed + report->score.failed;
-    gp_model_facts facts;
-    gp_model_info(model, &facts);
+    gp_model_facts facts = GP_INIT(gp_model_facts);
+    gp_model_info(model, &facts, NULL);
     gp_cli_say_add(cli, &report->add);
     gp_cli_say_score(cli, &report->score);
     if (report->find.images) gp_cli_say_find(cli, &report->find);
@@ -145,7 +163,12 @@ static int run(gp_cli *cli)
     gp_pick_options pick;
     gp_sheet_options drawing;
     gp_cli_find find = {0};
-    gp_run_report report = {0};
+    run_result report = {.add = GP_INIT(gp_report),
+                         .score = GP_INIT(gp_report),
+                         .pick = GP_INIT(gp_report),
+                         .sheet = GP_INIT(gp_report),
+                         .find = GP_INIT(gp_analyze_report),
+                         .counts = GP_INIT(gp_counts)};
     char *sheet = NULL, *path = NULL;
     int code;
     gp_cli_add_options(cli, &add);
@@ -174,8 +197,8 @@ static int run(gp_cli *cli)
     options.add = &add, options.score = &score, options.pick = &pick, options.sheet = &drawing;
     options.find = &find.find, options.no_analysis = cli->no_analysis;
     options.fit_strategy = may_fit(cli);
-    code = gp_run(catalog, model, &options, &report, &err) == GP_OK ? finish(cli, catalog, model, &report, sheet)
-                                                                    : gp_cli_fail(cli, &err);
+    code = run_stages(catalog, model, &options, &report, &err) == GP_OK ? finish(cli, catalog, model, &report, sheet)
+                                                                        : gp_cli_fail(cli, &err);
 out:
     gp_cli_find_clear(&find);
     gp_mem_free(sheet);

@@ -10,9 +10,9 @@ static int run(gp_cli *cli)
     gp_catalog *catalog = NULL;
     gp_model *model = NULL;
     gp_score_options options;
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     gp_str json = GP_STR_INIT;
-    gp_model_facts facts;
+    gp_model_facts facts = GP_INIT(gp_model_facts);
     int code;
     gp_cli_score_options(cli, &options);
     if (gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, 0, &catalog, &err) != GP_OK ||
@@ -27,7 +27,7 @@ static int run(gp_cli *cli)
     if (code == GP_EXIT_NOTHING)
         gp_term_warn(&cli->term, "goldpan: the catalog '%s' contains no image with a prompt", gp_catalog_path(catalog));
     if (cli->json) {
-        gp_model_info(model, &facts);
+        gp_model_info(model, &facts, NULL);
         gp_str_putc(&json, '{');
         gp_cli_json_text(&json, "catalog", gp_catalog_path(catalog));
         gp_cli_json_text(&json, "model", facts.name);

@@ -9,7 +9,7 @@ static int run(gp_cli *cli)
     gp_error err = {0};
     gp_catalog *catalog = NULL;
     gp_sheet_options options;
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     gp_str json = GP_STR_INIT;
     if (gp_cli_sheet_options(cli, &options, &err) != GP_OK || gp_cli_check_output(cli, cli->args[0], &err) != GP_OK)
         return gp_cli_fail(cli, &err);

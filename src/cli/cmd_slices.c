@@ -122,7 +122,7 @@ static int run(gp_cli *cli)
     gp_catalog *catalog = NULL;
     gp_model *model = NULL;
     gp_cli_find options = {0};
-    gp_analyze_report report = {0};
+    gp_analyze_report report = GP_INIT(gp_analyze_report);
     gp_str json = GP_STR_INIT;
     uint64_t count = 0;
     int code = GP_EXIT_OK;

@@ -187,7 +187,7 @@ static int run(gp_cli *cli)
 {
     gp_error err = {0};
     gp_catalog *catalog = NULL;
-    gp_counts counts = {0};
+    gp_counts counts = GP_INIT(gp_counts);
     gp_str json = GP_STR_INIT;
     int code = GP_EXIT_OK;
     if (gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, GP_CATALOG_READONLY, &catalog, &err) != GP_OK ||

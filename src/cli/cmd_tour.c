@@ -32,7 +32,7 @@ static int run(gp_cli *cli)
     gp_error err = {0};
     gp_catalog *catalog = NULL;
     gp_tour_options options = GP_TOUR_DEFAULTS;
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     gp_str json = GP_STR_INIT;
     options.file = cli->out, options.folder = cli->frames;
     if (cli->seconds.set) options.seconds = cli->seconds.value;

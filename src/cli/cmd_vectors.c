@@ -200,7 +200,7 @@ static void put_parents(gp_str *json, const gp_hierarchy *h)
 static gp_status cluster_levels(gp_cli *cli, gp_str *json, const vectors *v, gp_error *err)
 {
     gp_neighbours_options o = search_options(cli);
-    gp_hierarchy h = {0};
+    gp_hierarchy h = GP_INIT(gp_hierarchy);
     int32_t *table = NULL; /* [n, levels] fine to coarse */
     size_t first, levels;
     gp_status st = GP_OK;
@@ -263,7 +263,7 @@ static void put_members(gp_str *json, const gp_hdbscan_tree *t)
 static gp_status cluster_density(gp_cli *cli, gp_str *json, const vectors *v, gp_error *err)
 {
     gp_hdbscan_options o = GP_HDBSCAN_DEFAULTS;
-    gp_hdbscan_tree t = {0};
+    gp_hdbscan_tree t = GP_INIT(gp_hdbscan_tree);
     size_t noise = 0;
     gp_status st = GP_OK;
     if (cli->min_cluster_size.value > UINT32_MAX || cli->min_samples.value > UINT32_MAX)
@@ -311,7 +311,7 @@ static gp_status lay_out(gp_cli *cli, const vectors *v, size_t dims, float *plac
     if (cli->method == 1) return gp_pca(v->rows, v->n, v->d, dims, place, err);
     if (cli->method == 2) {
         gp_neighbours_options o = search_options(cli);
-        gp_hierarchy h = {0};
+        gp_hierarchy h = GP_INIT(gp_hierarchy);
         gp_status st = gp_hierarchy_build(v->rows, v->n, v->d, &o, &h, err);
         if (st == GP_OK) st = gp_hierarchy_project(&h, v->rows, v->d, dims, 0, place, err);
         gp_hierarchy_clear(&h);

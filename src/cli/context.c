@@ -161,14 +161,14 @@ static int precision_of(const char *name)
 static gp_status open_last(const last_used *last, gp_model_options *options, gp_model **model, gp_error *err)
 {
     gp_error why = {0};
-    gp_model_facts facts;
+    gp_model_facts facts = GP_INIT(gp_model_facts);
     gp_model *opened = NULL;
     if (!options->precision) options->precision = (gp_precision)precision_of(last->precision);
     gp_status st = gp_model_open(last->model, options, &opened, &why);
     if (st != GP_OK)
         return gp_fail(err, st, "cannot open '%s', the model used last in this catalog: %s; name another with --model",
                        last->model, why.message);
-    gp_model_info(opened, &facts);
+    gp_model_info(opened, &facts, NULL);
     if (strstr(last->id, facts.weight_hash)) {
         *model = opened;
         return GP_OK;
@@ -196,11 +196,11 @@ static gp_status open_model(gp_cli *cli, const last_used *last, gp_model **model
 gp_status gp_cli_model_open(gp_cli *cli, gp_catalog *catalog, gp_model **model, gp_error *err)
 {
     last_used last = {0};
-    gp_model_facts facts;
+    gp_model_facts facts = GP_INIT(gp_model_facts);
     gp_status st = read_last(catalog, &last, err);
     if (st == GP_OK) st = open_model(cli, &last, model, err);
     if (st == GP_OK) {
-        gp_model_info(*model, &facts);
+        gp_model_info(*model, &facts, NULL);
         if (!named_model(cli))
             gp_term_say(&cli->term, "using the model %s (%s), %s; select another with --model", facts.name,
                         facts.precision, last.model ? "used last in this catalog" : "found on this machine");

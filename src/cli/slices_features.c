@@ -63,6 +63,7 @@ gp_status gp_cli_feature_guess(const gp_columns *table, size_t column, gp_cli_fe
 {
     const char *first = NULL;
     for (size_t i = 0; i < gp_columns_rows(table) && !(first && *first); i++) first = gp_columns_cell(table, i, column);
+    out->feature.size = sizeof out->feature;
     out->feature.name = gp_columns_name(table, column);
     out->feature.kind = GP_FEATURE_EMBEDDING;
     if (first && *first == '[') return take_vectors(table, column, out, err);
@@ -213,7 +214,7 @@ gp_status gp_cli_feature_read(const gp_columns *table, const char *path, const c
     column_kind kind = {0};
     size_t column;
     char *words;
-    *out = (gp_cli_feature){.text = gp_str_dup(value)};
+    *out = (gp_cli_feature){.feature = GP_INIT(gp_feature), .text = gp_str_dup(value)};
     if (!out->text) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a feature");
     GP_TRY(find_column(table, path, out, &column, &words, err));
     out->feature.name = gp_columns_name(table, column);
@@ -247,7 +248,7 @@ gp_status gp_cli_feature_load(const char *value, size_t rows, gp_cli_feature *ou
 {
     float *vectors;
     size_t n;
-    *out = (gp_cli_feature){.text = gp_str_dup(value)};
+    *out = (gp_cli_feature){.feature = GP_INIT(gp_feature), .text = gp_str_dup(value)};
     gp_feature *f = &out->feature;
     if (!out->text) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a feature");
     *f = (gp_feature){.name = out->text, .kind = GP_FEATURE_EMBEDDING};

@@ -208,7 +208,8 @@ static void show_table(const gp_cli *cli, const gp_slices *found, gp_str *json)
 static gp_status reasons_of(const source *s, const gp_slice *slice, gp_reasons *out, gp_error *err)
 {
     bool *inside = gp_mem_zero(s->n, sizeof *inside);
-    gp_reasons_input in = {.n = s->n, .features = s->explain, .feature_count = s->explain_count};
+    gp_reasons_input in = {
+        .size = sizeof(gp_reasons_input), .n = s->n, .features = s->explain, .feature_count = s->explain_count};
     if (!inside) return gp_fail(err, GP_ERR_MEMORY, "out of memory");
     for (uint32_t i = 0; i < slice->support; i++) inside[slice->rows[i]] = true;
     gp_status st = gp_reasons_find(&in, inside, MOST_REASONS, out, err);
@@ -270,7 +271,7 @@ static gp_status put_slices(gp_cli *cli, const source *s, const gp_slices *found
     gp_json_put_name(json, "slices");
     gp_str_putc(json, '[');
     for (size_t i = 0; i < found->count && !json->failed; i++) {
-        gp_reasons why = {0};
+        gp_reasons why = GP_INIT(gp_reasons);
         gp_status st = reasons_of(s, &found->slices[i], &why, err);
         if (st != GP_OK) {
             gp_str_clear(&table.cells);
@@ -290,7 +291,7 @@ int gp_cli_slices_table(gp_cli *cli)
 {
     gp_error err = {0};
     source s = {0};
-    gp_slices found = {0};
+    gp_slices found = GP_INIT(gp_slices);
     gp_cli_find options = {0};
     gp_str json = GP_STR_INIT;
     int code = GP_EXIT_OK;

@@ -13,7 +13,8 @@ void gp_pixels_clear(gp_pixels *pixels)
 {
     if (!pixels) return;
     gp_mem_free(pixels->rgb);
-    *pixels = (gp_pixels){0};
+    pixels->width = pixels->height = 0;
+    pixels->rgb = NULL;
 }
 
 static gp_status refuse(const gp_image_guess *seems, gp_error *err)

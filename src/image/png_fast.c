@@ -87,7 +87,7 @@ static gp_status decode(const gp_png_info *plan, const uint8_t *bytes, gp_pixels
     if (!above) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "no memory for a row of pixels"));
     GP_TRY_GOTO(rows(plan, block, (uint8_t *)block + (size - h * (r + 1)), above, err));
     void *cut = gp_mem_resize(block, h * w3, 1);
-    *out = (gp_pixels){plan->width, plan->height, cut ? cut : block};
+    *out = (gp_pixels){.width = plan->width, .height = plan->height, .rgb = cut ? cut : block};
     block = NULL;
 out:
     gp_mem_free(above);

@@ -132,6 +132,6 @@ gp_status gp_image_alloc(uint32_t width, uint32_t height, gp_pixels *out, gp_err
     if (!gp_size_mul(width, 3, &row)) return gp_fail(err, GP_ERR_LIMIT, "%ux%u pixels is too large", width, height);
     void *memory;
     GP_TRY(gp_alloc(&memory, height, row, "pixels", err));
-    *out = (gp_pixels){width, height, memory};
+    *out = (gp_pixels){.width = width, .height = height, .rgb = memory};
     return GP_OK;
 }

@@ -78,7 +78,7 @@ gp_status gp_thumb_shape(const gp_pixels *pixels, uint32_t orientation, uint32_t
         gp_mem_free(small);
         small = upright;
     }
-    *out = (gp_pixels){w, h, small};
+    *out = (gp_pixels){.width = w, .height = h, .rgb = small};
     small = NULL;
 out:
     gp_mem_free(small);

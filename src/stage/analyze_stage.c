@@ -265,7 +265,7 @@ static double agreement_of(const gp_analysis_run *r, double *together)
 
 static gp_status find_quality(gp_analysis_run *r, gp_error *err)
 {
-    struct gp_category_quality *quality = &r->report->quality;
+    gp_analyze_report *quality = r->report;
     double *together;
     GP_TRY(gp_alloc((void **)&together, r->categories.count, sizeof *together, "the categories", err));
     quality->cohesion = r->categories.merged ? r->categories.silhouette : (double)NAN;
@@ -293,9 +293,9 @@ static void put_settings(const gp_analysis_run *r, gp_str *s)
     gp_str_printf(s, ",\"seed\":%llu,\"categories\":", (unsigned long long)o->seed);
     gp_json_put_string(s, r->categories.source);
     gp_str_puts(s, ",\"cohesion\":");
-    gp_json_put_real(s, r->report->quality.cohesion);
+    gp_json_put_real(s, r->report->cohesion);
     gp_str_puts(s, ",\"agreement\":");
-    gp_json_put_real(s, r->report->quality.agreement);
+    gp_json_put_real(s, r->report->agreement);
     gp_str_puts(s, ",\"min_cosine\":");
     gp_json_put_real(s, r->copies->min_cosine);
     gp_str_puts(s, ",\"remark\":");

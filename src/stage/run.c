@@ -13,9 +13,9 @@
 #include "report/report.h"
 
 gp_status gp_stage_run(gp_catalog *cat, const gp_encoder *encoder, const char *model_name, const gp_run_parts *parts,
-                       gp_run_report *report, gp_error *err)
+                       gp_run_result *result, gp_error *err)
 {
-    gp_run_report counts = {0};
+    gp_run_result counts = {0};
     gp_status st = GP_OK;
     GP_TRY_GOTO(gp_stage_add(cat, &parts->add, &counts.add, err));
     GP_TRY_GOTO(gp_stage_score(cat, encoder, model_name, &parts->score, &counts.score, err));
@@ -30,6 +30,6 @@ gp_status gp_stage_run(gp_catalog *cat, const gp_encoder *encoder, const char *m
         GP_TRY_GOTO(gp_stage_pick(cat, NULL, &parts->pick, &counts.pick, err));
     if (parts->sheet.file && counts.pick.done) GP_TRY_GOTO(gp_report_sheet(cat, &parts->sheet, &counts.sheet, err));
 out:
-    if (report) *report = counts; /* also after a stop: what was done so far */
+    *result = counts; /* also after a stop: what was done so far */
     return st;
 }

@@ -59,8 +59,15 @@ typedef struct gp_run_parts {
     bool fit_strategy;      /* see gp_stage_pick_fit */
     gp_sheet_options sheet; /* file NULL: no sheet */
 } gp_run_parts;
+typedef struct gp_run_result {
+    gp_report add, score, pick, sheet;
+    gp_analyze_report find;
+    gp_counts counts;          /* of the catalog when the picks were chosen */
+    gp_pick_strategy strategy; /* the strategy that was used */
+} gp_run_result;
+/* *result is filled also if the run stopped or failed. */
 gp_status gp_stage_run(gp_catalog *cat, const gp_encoder *encoder, const char *model_name, const gp_run_parts *parts,
-                       gp_run_report *report, gp_error *err);
+                       gp_run_result *result, gp_error *err);
 
 gp_status gp_stage_generate_check(const gp_generate_options *options, gp_error *err);
 gp_status gp_stage_generate(gp_catalog *cat, const gp_encoder *encoder, const char *model_name,

@@ -28,7 +28,7 @@ static unsigned long crc_of_text(const char *text)
 
 static gp_status read_pixels(const gp_bytes *file, gp_error *err)
 {
-    gp_pixels pixels = {0};
+    gp_pixels pixels = GP_INIT(gp_pixels);
     gp_status st = gp_image_decode_bytes(file->data, file->size, MAX_PIXELS, &pixels, err);
     if (st == GP_OK)
         printf("%ux%u %08lx\n", pixels.width, pixels.height,

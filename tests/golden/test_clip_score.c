@@ -20,7 +20,7 @@ typedef struct side {
 static void open_side(side *s, const char *root, const char *model, gp_precision precision)
 {
     gp_error err = {0};
-    gp_model_facts facts;
+    gp_model_facts facts = GP_INIT(gp_model_facts);
     snprintf(s->folder, sizeof s->folder, "%s/%s", root, model);
     assert_ok(gp_encoder_open(s->folder, precision, GP_ENGINE_AUTO, &s->clip, &err));
     assert_non_null(gp_encoder_tokenizer(s->clip));
@@ -34,7 +34,7 @@ static void encode_image(side *s, const char *name)
 {
     gp_error err = {0};
     gp_bytes file;
-    gp_pixels pixels;
+    gp_pixels pixels = GP_INIT(gp_pixels);
     char relative[300];
     if (strcmp(s->last_image, name) == 0) return;
     const gp_preprocess_config *p = gp_encoder_preprocess(s->clip);

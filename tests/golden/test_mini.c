@@ -47,7 +47,7 @@ static void encode(sample *s, gp_precision precision)
     gp_error err = {0};
     gp_model *model = NULL;
     gp_model_options options = GP_MODEL_DEFAULTS;
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     const char *texts[MOST];
     options.precision = precision;
     assert_ok(gp_model_open(source_path("models/drawn-world-mini"), &options, &model, &err));
@@ -137,7 +137,9 @@ static void test_picks_are_faithful(void **state)
     gp_query query = GP_QUERY_DEFAULTS;
     gp_run_options options = GP_RUN_DEFAULTS;
     gp_add_options add = GP_ADD_DEFAULTS;
-    gp_run_report report = {0};
+    gp_report added = GP_INIT(gp_report), scored = GP_INIT(gp_report);
+    gp_run_report report = GP_INIT(gp_run_report);
+    report.add = &added, report.score = &scored;
     char catalog[] = "/tmp/goldpan-sample-XXXXXX", root[1100], command[1200];
     size_t picks = 0, faithful = 0;
     assert_non_null(mkdtemp(catalog));
@@ -148,9 +150,9 @@ static void test_picks_are_faithful(void **state)
     assert_ok(gp_catalog_open(command, GP_CATALOG_CREATE, &cat, &err));
     assert_ok(gp_model_open(source_path("models/drawn-world-mini"), NULL, &model, &err));
     assert_ok(gp_run(cat, model, &options, &report, &err));
-    assert_int_equal(report.add.failed + report.score.failed + report.add.without_prompt, 0);
+    assert_int_equal(added.failed + scored.failed + added.without_prompt, 0);
     assert_ok(gp_table_open(source_path("sample/drawn-world/answers.csv"), &key, &err));
-    assert_int_equal(report.add.done, gp_table_rows(key));
+    assert_int_equal(added.done, gp_table_rows(key));
     size_t file_column, prompt_column;
     assert_ok(gp_table_roles(key, "file", "prompt", &file_column, &prompt_column, &err));
     query.picked_only = true;

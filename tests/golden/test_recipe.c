@@ -136,12 +136,12 @@ static void run(const shape *s, const char *folder, gp_precision precision)
     job *j = calloc(1, sizeof *j);
     assert_ok(gp_encoder_open(folder, precision, GP_ENGINE_AUTO, &clip, &err));
     opened = gp_clock_now();
-    gp_model_facts facts;
+    gp_model_facts facts = GP_INIT(gp_model_facts);
     gp_encoder_facts(clip, &facts);
     for (size_t i = 0; i < s->images; i++) {
         char name[60];
         gp_bytes file;
-        gp_pixels picture;
+        gp_pixels picture = GP_INIT(gp_pixels);
         snprintf(name, sizeof name, "pixels-%u-%u", s->side, s->which[i]);
         assert_ok(gp_file_read(golden_path(name, ".png"), 1 << 24, &file, &err));
         assert_ok(gp_image_decode_bytes(file.data, file.size, 1 << 20, &picture, &err));

@@ -120,7 +120,7 @@ static inline void towers_check(const towers_case *c, gp_precision precision, gp
     gp_error err = {0};
     gp_encoder *clip = NULL;
     gp_encoder_worker *w = NULL;
-    gp_model_facts facts;
+    gp_model_facts facts = GP_INIT(gp_model_facts);
     npy ids = {0};
     assert_ok(gp_encoder_open(c->folder, precision, engine, &clip, &err));
     gp_encoder_facts(clip, &facts);

@@ -113,7 +113,7 @@ static void test_groups_of_unequal_size(void **state)
 /* Three levels over n rows in order: 5, 25 and 125 clusters.  Owned: gp_an_hierarchy_clear. */
 static gp_hierarchy tree_of(size_t n)
 {
-    gp_hierarchy t = {.n = n, .levels = 3};
+    gp_hierarchy t = {.size = sizeof(gp_hierarchy), .n = n, .levels = 3};
     static const uint32_t sizes[3] = {125, 25, 5}; /* fine to coarse */
     t.labels = gp_mem_new(3 * n, sizeof *t.labels);
     t.sizes = gp_mem_new(3, sizeof *t.sizes);
@@ -130,9 +130,9 @@ static size_t slices_of(size_t n, const int32_t *of, int threads, double *p)
 {
     gp_error err = {0};
     static float vectors[MOST];
-    gp_feature f = {.name = "x", .kind = GP_FEATURE_EMBEDDING, .vectors = vectors, .d = 1};
+    gp_feature f = {.size = sizeof(gp_feature), .name = "x", .kind = GP_FEATURE_EMBEDDING, .vectors = vectors, .d = 1};
     gp_slices_options o = GP_SLICES_DEFAULTS;
-    gp_slices s;
+    gp_slices s = GP_INIT(gp_slices);
     gp_hierarchy t = tree_of(n);
     o.group = of, o.threads = threads, o.resamples = 400;
     if (gp_an_slices(&f, 1, score, n, &t, &o, &s, &err) != GP_OK) fail_msg("%s", err.message);

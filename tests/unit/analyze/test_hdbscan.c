@@ -19,7 +19,7 @@ typedef struct run {
 static gp_hdbscan_tree cluster(const float *rows, size_t n, size_t d, const run *r, int threads)
 {
     gp_hdbscan_options o = GP_HDBSCAN_DEFAULTS;
-    gp_hdbscan_tree t = {0};
+    gp_hdbscan_tree t = GP_INIT(gp_hdbscan_tree);
     gp_error err = {0};
     o.min_cluster_size = r->size, o.min_samples = r->samples, o.leaf = r->leaf, o.allow_single = r->single;
     o.epsilon = r->epsilon, o.threads = threads;
@@ -218,7 +218,7 @@ static void test_metrics_agree_on_the_sphere(void **state)
         for (size_t j = 0; j < 8; j++) rows[i * 8 + j] = (float)((double)rows[i * 8 + j] / sqrt(norm));
     }
     gp_hdbscan_options o = GP_HDBSCAN_DEFAULTS;
-    gp_hdbscan_tree a = cluster(rows, 300, 8, &r, 1), b = {0};
+    gp_hdbscan_tree a = cluster(rows, 300, 8, &r, 1), b = GP_INIT(gp_hdbscan_tree);
     o.metric = GP_METRIC_COSINE, o.leaf = false;
     assert_int_equal(gp_hdbscan(rows, 300, 8, &o, &b, NULL), GP_OK);
     assert_int_equal(a.edges, b.edges);
@@ -233,7 +233,7 @@ static void test_what_cannot_be(void **state)
     (void)state;
     float rows[4] = {1, 2, 3, 4};
     gp_hdbscan_options o = GP_HDBSCAN_DEFAULTS;
-    gp_hdbscan_tree t = {0};
+    gp_hdbscan_tree t = GP_INIT(gp_hdbscan_tree);
     gp_error err = {0};
     assert_int_equal(gp_hdbscan(rows, 1, 4, NULL, &t, &err), GP_ERR_USAGE);
     o.min_cluster_size = 1;
@@ -248,7 +248,7 @@ static void test_every_allocation_fails_once(void **state)
     (void)state;
     float *rows = random_rows(2, 60, 3, 4, false);
     gp_hdbscan_options o = GP_HDBSCAN_DEFAULTS;
-    gp_hdbscan_tree t = {0};
+    gp_hdbscan_tree t = GP_INIT(gp_hdbscan_tree);
     int64_t before = gp_mem_live();
     gp_status st = GP_ERR_MEMORY;
     o.threads = 1;

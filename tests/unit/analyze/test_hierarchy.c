@@ -18,7 +18,7 @@ static float *load_set(const char *name, size_t *n, size_t *d)
 static gp_hierarchy build(const float *rows, size_t n, size_t d, gp_metric metric, int threads)
 {
     gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
-    gp_hierarchy h = {0};
+    gp_hierarchy h = GP_INIT(gp_hierarchy);
     gp_error err = {0};
     o.metric = metric, o.threads = threads;
     if (gp_hierarchy_build(rows, n, d, &o, &h, &err) != GP_OK) fail_msg("%s", err.message);
@@ -139,7 +139,7 @@ static void test_too_few_rows_is_said(void **state)
 {
     (void)state;
     size_t n, d;
-    gp_hierarchy h = {0};
+    gp_hierarchy h = GP_INIT(gp_hierarchy);
     gp_error err = {0};
     gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
     float *rows = load_set("lattice12x12", &n, &d);
@@ -156,7 +156,7 @@ static void test_every_allocation_fails_once(void **state)
     (void)state;
     float *rows = random_rows(2, 120, 6, 9, false);
     gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
-    gp_hierarchy h = {0};
+    gp_hierarchy h = GP_INIT(gp_hierarchy);
     int64_t before = gp_mem_live();
     gp_status st = GP_ERR_MEMORY;
     o.threads = 1;

@@ -270,7 +270,7 @@ static void test_new_rows_find_their_place(void **state)
 static void check_projection(const char *set, const char *path, const float *rows, size_t n, size_t d)
 {
     float *out = malloc(n * 2 * sizeof *out);
-    gp_hierarchy h = {0};
+    gp_hierarchy h = GP_INIT(gp_hierarchy);
     gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
     o.metric = GP_METRIC_EUCLIDEAN;
     npy golden = npy_load(path);
@@ -355,7 +355,7 @@ static void test_projection_by_hand(void **state)
                                        {1.171027, -0.119820},  {1.372987, 0.082140},   {2.030111, 0.739264}};
     static const float x[12] = {0, 1, 4, 5.1f, 20, 21, 24, 25.2f, 50, 51, 54, 55.3f};
     float rows[24] = {0}, out[24];
-    gp_hierarchy h = {0};
+    gp_hierarchy h = GP_INIT(gp_hierarchy);
     gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
     o.metric = GP_METRIC_EUCLIDEAN;
     for (size_t i = 0; i < 12; i++) rows[2 * i] = x[i];
@@ -375,7 +375,7 @@ static void test_projection_keeps_copies_together(void **state)
     (void)state;
     size_t n, d;
     float *rows = load_set("repeats", &n, &d), *out = malloc(n * 2 * sizeof *out);
-    gp_hierarchy h = {0};
+    gp_hierarchy h = GP_INIT(gp_hierarchy);
     gp_neighbours_options o = GP_NEIGHBOURS_DEFAULTS;
     o.metric = GP_METRIC_EUCLIDEAN;
     assert_int_equal(gp_hierarchy_build(rows, n, d, &o, &h, NULL), GP_OK);
@@ -393,7 +393,7 @@ static void test_projection_runs_out_of_memory(void **state)
 {
     (void)state;
     float *rows = random_rows(6, 100, 7, 9, false), out[200];
-    gp_hierarchy h = {0};
+    gp_hierarchy h = GP_INIT(gp_hierarchy);
     int64_t before;
     gp_status st = GP_ERR_MEMORY;
     assert_int_equal(gp_hierarchy_build(rows, 100, 7, NULL, &h, NULL), GP_OK);

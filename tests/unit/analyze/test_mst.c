@@ -176,7 +176,7 @@ static void test_order_and_threads_do_not_matter(void **state)
     for (size_t i = 0; i < N; i++) memcpy(turned + i * D, rows + order[i] * D, D * sizeof *rows);
     for (int leaf = 0; leaf < 2; leaf++) {
         gp_hdbscan_options one = with(GP_METRIC_EUCLIDEAN, 1, 1), three = with(GP_METRIC_EUCLIDEAN, 1, 3);
-        gp_hdbscan_tree a = {0}, b = {0};
+        gp_hdbscan_tree a = GP_INIT(gp_hdbscan_tree), b = GP_INIT(gp_hdbscan_tree);
         int32_t name[N];
         one.leaf = three.leaf = leaf;
         assert_int_equal(gp_hdbscan(rows, N, D, &one, &a, NULL), GP_OK);
@@ -206,7 +206,7 @@ static void test_tree_holds_together(void **state)
     enum { N = 700, D = 5 };
     float *rows = random_rows(23, N, D, 18, true);
     gp_hdbscan_options o = with(GP_METRIC_EUCLIDEAN, 5, 2);
-    gp_hdbscan_tree t = {0};
+    gp_hdbscan_tree t = GP_INIT(gp_hdbscan_tree);
     uint32_t size[2 * N] = {0}, given[2 * N] = {0}, row_edges = 0;
     double birth[2 * N] = {0};
     assert_int_equal(gp_hdbscan(rows, N, D, &o, &t, NULL), GP_OK);
@@ -249,7 +249,7 @@ static void test_stops_when_told(void **state)
     (void)state;
     float *rows = random_rows(3, 3000, 8, 0, false);
     gp_hdbscan_options o = with(GP_METRIC_EUCLIDEAN, 5, 2);
-    gp_hdbscan_tree t = {0};
+    gp_hdbscan_tree t = GP_INIT(gp_hdbscan_tree);
     int asked = 0;
     int64_t before = gp_mem_live();
     o.progress = at_once, o.user = &asked;

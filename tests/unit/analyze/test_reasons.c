@@ -52,8 +52,8 @@ static const gp_reason *find(const gp_reasons *r, const char *kind, const char *
 static void test_words_and_title(void **state)
 {
     (void)state;
-    gp_reasons_input in = {.n = 12, .texts = prompts};
-    gp_reasons r = {0};
+    gp_reasons_input in = {.size = sizeof(gp_reasons_input), .n = 12, .texts = prompts};
+    gp_reasons r = GP_INIT(gp_reasons);
     assert_int_equal(gp_reasons_find(&in, inside, 4, &r, NULL), GP_OK);
     const gp_reason *oil = find(&r, "phrase", "oil painting");
     assert_non_null(oil);
@@ -76,8 +76,8 @@ static void test_a_prompt_counts_once(void **state)
                                    : i == 9 ? "lion, grass"
                                    : i % 2  ? "lion at dusk"
                                             : "bird, tree";
-    gp_reasons_input input = {.n = 40, .texts = texts};
-    gp_reasons r = {0};
+    gp_reasons_input input = {.size = sizeof(gp_reasons_input), .n = 40, .texts = texts};
+    gp_reasons r = GP_INIT(gp_reasons);
     assert_int_equal(gp_reasons_find(&input, in, 4, &r, NULL), GP_OK);
     assert_null(find(&r, "word", "zebra"));
     gp_reasons_clear(&r);
@@ -95,11 +95,11 @@ static void test_settings_categories_and_a_rule(void **state)
         sampler[i] = gp_rng_at(3, i) % 2 ? "Euler a" : "DDIM";
         in[i] = steps[i] > 30 && *sampler[i] == 'E';
     }
-    gp_feature f[3] = {{.name = "steps", .kind = GP_FEATURE_NUMBER, .numbers = steps},
-                       {.name = "sampler", .kind = GP_FEATURE_CATEGORY, .words = sampler},
-                       {.name = "seed", .kind = GP_FEATURE_NUMBER, .numbers = seed}};
-    gp_reasons_input input = {.n = N, .features = f, .feature_count = 3};
-    gp_reasons r = {0};
+    gp_feature f[3] = {{.size = sizeof(gp_feature), .name = "steps", .kind = GP_FEATURE_NUMBER, .numbers = steps},
+                       {.size = sizeof(gp_feature), .name = "sampler", .kind = GP_FEATURE_CATEGORY, .words = sampler},
+                       {.size = sizeof(gp_feature), .name = "seed", .kind = GP_FEATURE_NUMBER, .numbers = seed}};
+    gp_reasons_input input = {.size = sizeof(gp_reasons_input), .n = N, .features = f, .feature_count = 3};
+    gp_reasons r = GP_INIT(gp_reasons);
     assert_int_equal(gp_reasons_find(&input, in, 4, &r, NULL), GP_OK);
     assert_non_null(find(&r, "category", "sampler = Euler a"));
     const gp_reason *setting = find(&r, "setting", NULL), *rule = find(&r, "rule", NULL);
@@ -123,8 +123,8 @@ static void test_tree_of_the_worked_example(void **state)
     (void)state;
     double x[12] = {0, 1, 4, 5.1, 20, 21, 24, 25.2, 50, 51, 54, 55.3}, zero[12] = {0};
     bool in[12] = {true, true, true, true};
-    gp_feature f[2] = {{.name = "x", .kind = GP_FEATURE_NUMBER, .numbers = x},
-                       {.name = "zero", .kind = GP_FEATURE_NUMBER, .numbers = zero}};
+    gp_feature f[2] = {{.size = sizeof(gp_feature), .name = "x", .kind = GP_FEATURE_NUMBER, .numbers = x},
+                       {.size = sizeof(gp_feature), .name = "zero", .kind = GP_FEATURE_NUMBER, .numbers = zero}};
     double importance[2], share_in, share_out;
     char *rule;
     assert_int_equal(gp_an_rules(f, 2, 12, in, importance, &rule, &share_in, &share_out, NULL), GP_OK);
@@ -140,9 +140,14 @@ static void test_probes(void **state)
     const char *names[2] = {"a cat", "a dog"};
     bool in[20];
     for (int i = 0; i < 20; i++) in[i] = i < 5, rows[3 * i] = i < 5, rows[3 * i + 1] = 0, rows[3 * i + 2] = i >= 5;
-    gp_reasons_input input = {
-        .n = 20, .vectors = rows, .d = 3, .probes = probes, .probe_names = names, .probe_count = 2};
-    gp_reasons r = {0};
+    gp_reasons_input input = {.size = sizeof(gp_reasons_input),
+                              .n = 20,
+                              .vectors = rows,
+                              .d = 3,
+                              .probes = probes,
+                              .probe_names = names,
+                              .probe_count = 2};
+    gp_reasons r = GP_INIT(gp_reasons);
     assert_int_equal(gp_reasons_find(&input, in, 3, &r, NULL), GP_OK);
     assert_int_equal(r.count, 1);
     assert_true(find(&r, "probe", "a cat")->strength == 1);
@@ -154,8 +159,8 @@ static void test_a_title_is_never_empty(void **state)
 {
     (void)state;
     bool in[3] = {true, true, false};
-    gp_reasons_input input = {.n = 3};
-    gp_reasons r = {0};
+    gp_reasons_input input = {.size = sizeof(gp_reasons_input), .n = 3};
+    gp_reasons r = GP_INIT(gp_reasons);
     assert_int_equal(gp_reasons_find(&input, in, 3, &r, NULL), GP_OK);
     assert_string_equal(r.title, "2 images");
     gp_reasons_clear(&r);
@@ -200,7 +205,7 @@ static void test_duplicates_are_what_they_are_defined_as(void **state)
         for (int c = 0; c < 3; c++) {
             int32_t want[N];
             gp_duplicates_options o = GP_DUPLICATES_DEFAULTS;
-            gp_duplicates g = {0};
+            gp_duplicates g = GP_INIT(gp_duplicates);
             o.min_cosine = least[c];
             plain_groups(rows, N, D, worth, with ? phashes : NULL, o.min_cosine, o.max_bits, want);
             assert_int_equal(gp_duplicates_find(rows, N, D, worth, NULL, with ? phashes : NULL, &o, &g, NULL), GP_OK);
@@ -219,7 +224,7 @@ static void test_no_chains(void **state)
     enum { N = 40 };
     float rows[2 * N];
     double worth[N];
-    gp_duplicates g = {0};
+    gp_duplicates g = GP_INIT(gp_duplicates);
     gp_duplicates_options o = GP_DUPLICATES_DEFAULTS;
     for (int i = 0; i < N; i++)
         rows[2 * i] = cosf(0.05f * (float)i), rows[2 * i + 1] = sinf(0.05f * (float)i), worth[i] = -i;
@@ -233,12 +238,13 @@ static void test_every_allocation_fails_once(void **state)
 {
     (void)state;
     double steps[12] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
-    gp_feature f = {.name = "steps", .kind = GP_FEATURE_NUMBER, .numbers = steps};
-    gp_reasons_input in = {.n = 12, .texts = prompts, .features = &f, .feature_count = 1};
+    gp_feature f = {.size = sizeof(gp_feature), .name = "steps", .kind = GP_FEATURE_NUMBER, .numbers = steps};
+    gp_reasons_input in = {
+        .size = sizeof(gp_reasons_input), .n = 12, .texts = prompts, .features = &f, .feature_count = 1};
     int64_t before = gp_mem_live();
     gp_status st = GP_ERR_MEMORY;
     for (uint64_t i = 1; st != GP_OK; i++) {
-        gp_reasons r = {0};
+        gp_reasons r = GP_INIT(gp_reasons);
         gp_mem_fail_at(i);
         st = gp_reasons_find(&in, inside, 3, &r, NULL);
         gp_mem_fail_at(0);
@@ -251,7 +257,7 @@ static void test_every_allocation_fails_once(void **state)
     o.threads = 1;
     st = GP_ERR_MEMORY;
     for (uint64_t i = 1; st != GP_OK; i++) {
-        gp_duplicates g = {0};
+        gp_duplicates g = GP_INIT(gp_duplicates);
         gp_mem_fail_at(i);
         st = gp_duplicates_find(rows, 5, 2, NULL, NULL, NULL, &o, &g, NULL);
         gp_mem_fail_at(0);

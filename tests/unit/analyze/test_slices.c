@@ -56,7 +56,7 @@ typedef struct kind {
 static void add(kind *k, const set *s, const char *what)
 {
     gp_feature *f = &k->features[k->count++];
-    *f = (gp_feature){.name = what};
+    *f = (gp_feature){.size = sizeof(gp_feature), .name = what};
     if (!strcmp(what, "grade as ordinal"))
         f->kind = GP_FEATURE_ORDINAL, f->words = s->grade, f->order = grades, f->order_count = 3;
     else if (!strncmp(what, "size", 4))
@@ -72,8 +72,12 @@ static void add_vectors(kind *k, const char *name, int place, double weight)
     size_t n, d;
     snprintf(path, sizeof path, "tests/golden/analyze/slices/%s.reduced%d.npy", name, place);
     assert_int_equal(gp_npy_read(source_path(path), &k->vectors[place], &n, &d, NULL), GP_OK);
-    k->features[k->count++] = (gp_feature){
-        .name = "emb", .kind = GP_FEATURE_EMBEDDING, .vectors = k->vectors[place], .d = d, .weight = weight};
+    k->features[k->count++] = (gp_feature){.size = sizeof(gp_feature),
+                                           .name = "emb",
+                                           .kind = GP_FEATURE_EMBEDDING,
+                                           .vectors = k->vectors[place],
+                                           .d = d,
+                                           .weight = weight};
 }
 
 static kind make_kind(const set *s, const char *name)
@@ -183,7 +187,7 @@ static void test_equals_sliceguard(void **state)
             continue;
         kind k = make_kind(&s, name);
         gp_slices_options o = plain_options();
-        gp_slices found = {0};
+        gp_slices found = GP_INIT(gp_slices);
         o.mode = !strcmp(mode, "min") ? GP_SLICE_HIGH : GP_SLICE_LOW;
         o.min_support = support, o.has_min_lift = !isnan(lift), o.min_lift = lift, o.n_slices = n_slices;
         o.criterion = !strcmp(criterion, "drop")      ? GP_SLICE_LIFT
@@ -223,9 +227,9 @@ static void test_article_profile(void **state)
     (void)state;
     static const float x[12] = {0, 1, 4, 5.1f, 20, 21, 24, 25.2f, 50, 51, 54, 55.3f};
     static const double score[12] = {34, 35, 28, 27, 22, 23, 24, 25, 26, 27, 21, 20};
-    gp_feature f = {.name = "x", .kind = GP_FEATURE_EMBEDDING, .vectors = x, .d = 1};
+    gp_feature f = {.size = sizeof(gp_feature), .name = "x", .kind = GP_FEATURE_EMBEDDING, .vectors = x, .d = 1};
     gp_slices_options o = GP_SLICES_DEFAULTS;
-    gp_slices s = {0};
+    gp_slices s = GP_INIT(gp_slices);
     o.profile = GP_SLICE_ARTICLE, o.min_support = 2, o.has_min_lift = true, o.min_lift = 4.5;
     assert_int_equal(gp_slices_find(&f, 1, score, 12, NULL, &o, &s, NULL), GP_OK);
     assert_int_equal(s.count, 1);
@@ -251,15 +255,15 @@ static unsigned false_runs(double alpha, unsigned runs)
     enum { ROWS = 240 };
     float *rows = random_rows(77, ROWS, 8, 12, false);
     double score[ROWS];
-    gp_feature f = {.name = "x", .kind = GP_FEATURE_EMBEDDING, .vectors = rows, .d = 8};
-    gp_hierarchy tree = {0};
+    gp_feature f = {.size = sizeof(gp_feature), .name = "x", .kind = GP_FEATURE_EMBEDDING, .vectors = rows, .d = 8};
+    gp_hierarchy tree = GP_INIT(gp_hierarchy);
     gp_neighbours_options near = GP_NEIGHBOURS_DEFAULTS;
     unsigned with = 0;
     near.metric = GP_METRIC_EUCLIDEAN;
     assert_int_equal(gp_hierarchy_build(rows, ROWS, 8, &near, &tree, NULL), GP_OK);
     for (uint64_t run = 0; run < runs; run++) {
         gp_slices_options o = GP_SLICES_DEFAULTS;
-        gp_slices s = {0};
+        gp_slices s = GP_INIT(gp_slices);
         o.resamples = 400, o.seed = run;
         if (alpha > 0) o.alpha = alpha;
         for (size_t i = 0; i < ROWS; i++) score[i] = 26 + 3 * (double)normal(1000 + run, i);
@@ -288,8 +292,8 @@ static void test_planted_slices_are_found(void **state)
     enum { ROWS = 900, BLOBS = 30 };
     float *rows = random_rows(55, ROWS, 16, BLOBS, false);
     double score[ROWS];
-    gp_feature f = {.name = "x", .kind = GP_FEATURE_EMBEDDING, .vectors = rows, .d = 16};
-    gp_slices s = {0};
+    gp_feature f = {.size = sizeof(gp_feature), .name = "x", .kind = GP_FEATURE_EMBEDDING, .vectors = rows, .d = 16};
+    gp_slices s = GP_INIT(gp_slices);
     size_t hits = 0, found = 0, planted = 0, seen[ROWS] = {0};
     for (size_t i = 0; i < ROWS; i++) {
         bool good = gp_rng_at(56, i) % BLOBS < 3;
@@ -317,8 +321,8 @@ static void test_threads_do_not_matter(void **state)
     (void)state;
     float *rows = random_rows(3, 200, 6, 10, false);
     double score[200];
-    gp_feature f = {.name = "x", .kind = GP_FEATURE_EMBEDDING, .vectors = rows, .d = 6};
-    gp_slices a = {0}, b = {0};
+    gp_feature f = {.size = sizeof(gp_feature), .name = "x", .kind = GP_FEATURE_EMBEDDING, .vectors = rows, .d = 6};
+    gp_slices a = GP_INIT(gp_slices), b = GP_INIT(gp_slices);
     gp_slices_options o = GP_SLICES_DEFAULTS;
     for (size_t i = 0; i < 200; i++) score[i] = (double)normal(4, i) + (gp_rng_at(4, i) % 10 == 0 ? 6 : 0);
     o.threads = 1, o.resamples = 300;
@@ -340,9 +344,9 @@ static void test_missing_scores_count_nowhere(void **state)
     (void)state;
     const char *words[6] = {"a", "a", "a", "b", "b", NULL};
     double score[6] = {10, NAN, 20, 1, 3, 5};
-    gp_feature f = {.name = "c", .kind = GP_FEATURE_CATEGORY, .words = words};
+    gp_feature f = {.size = sizeof(gp_feature), .name = "c", .kind = GP_FEATURE_CATEGORY, .words = words};
     gp_slices_options o = plain_options();
-    gp_slices s = {0};
+    gp_slices s = GP_INIT(gp_slices);
     gp_error err = {0};
     assert_int_equal(gp_slices_find(&f, 1, score, 6, NULL, &o, &s, NULL), GP_OK);
     assert_int_equal(s.cluster_count, 3);
@@ -358,10 +362,10 @@ static void test_every_allocation_fails_once(void **state)
     (void)state;
     float *rows = random_rows(2, 70, 4, 5, false);
     double score[70];
-    gp_feature f[2] = {{.name = "x", .kind = GP_FEATURE_EMBEDDING, .vectors = rows, .d = 4},
-                       {.name = "s", .kind = GP_FEATURE_NUMBER, .numbers = score}};
+    gp_feature f[2] = {{.size = sizeof(gp_feature), .name = "x", .kind = GP_FEATURE_EMBEDDING, .vectors = rows, .d = 4},
+                       {.size = sizeof(gp_feature), .name = "s", .kind = GP_FEATURE_NUMBER, .numbers = score}};
     gp_slices_options o = GP_SLICES_DEFAULTS;
-    gp_slices s = {0};
+    gp_slices s = GP_INIT(gp_slices);
     int64_t before = gp_mem_live();
     gp_status st = GP_ERR_MEMORY;
     for (size_t i = 0; i < 70; i++) score[i] = (double)normal(4, i);

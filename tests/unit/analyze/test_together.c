@@ -15,7 +15,7 @@ static float row_vectors[ROWS], item_vectors[ITEMS];
 /* Two levels over n rows in order: 8 and 32 clusters.  Owned: gp_an_hierarchy_clear. */
 static gp_hierarchy tree_of(size_t n)
 {
-    gp_hierarchy t = {.n = n, .levels = 2};
+    gp_hierarchy t = {.size = sizeof(gp_hierarchy), .n = n, .levels = 2};
     static const uint32_t sizes[2] = {32, 8}; /* fine to coarse */
     t.labels = gp_mem_new(2 * n, sizeof *t.labels);
     t.sizes = gp_mem_new(2, sizeof *t.sizes);
@@ -62,8 +62,10 @@ static void take_means(void)
 static void find(bool both, int threads, gp_slices out[2])
 {
     gp_error err = {0};
-    gp_feature rows = {.name = "x", .kind = GP_FEATURE_EMBEDDING, .vectors = row_vectors, .d = 1};
-    gp_feature items = {.name = "x", .kind = GP_FEATURE_EMBEDDING, .vectors = item_vectors, .d = 1};
+    gp_feature rows = {
+        .size = sizeof(gp_feature), .name = "x", .kind = GP_FEATURE_EMBEDDING, .vectors = row_vectors, .d = 1};
+    gp_feature items = {
+        .size = sizeof(gp_feature), .name = "x", .kind = GP_FEATURE_EMBEDDING, .vectors = item_vectors, .d = 1};
     gp_slices_options o = GP_SLICES_DEFAULTS;
     gp_hierarchy tree = tree_of(ROWS), item_tree = tree_of(ITEMS);
     take_means();
@@ -85,7 +87,7 @@ typedef struct counts {
 
 static counts search(bool both, int threads)
 {
-    gp_slices out[2] = {0};
+    gp_slices out[2] = {GP_INIT(gp_slices), GP_INIT(gp_slices)};
     find(both, threads, out);
     counts c = {out[0].count, out[1].count, 1};
     if (out[0].count) c.p = out[0].slices[0].p_corrected;
@@ -140,7 +142,7 @@ static void test_what_has_no_item_or_score(void **state)
         if (item[i] == 7 || i % 50 == 1) score[i] = NAN;
         if (i % 60 == 2) item[i] = UINT32_MAX;
     }
-    gp_slices out[2] = {0};
+    gp_slices out[2] = {GP_INIT(gp_slices), GP_INIT(gp_slices)};
     find(true, 0, out);
     assert_true(out[1].count > 0);
     for (size_t i = 0; i < out[1].count; i++) {

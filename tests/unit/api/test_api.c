@@ -10,7 +10,7 @@ static gp_model *model;
 static void test_closing_nothing(void **state)
 {
     (void)state;
-    gp_pixels none = {0};
+    gp_pixels none = GP_INIT(gp_pixels);
     gp_catalog_close(NULL);
     gp_rows_close(NULL);
     gp_model_close(NULL);
@@ -37,12 +37,12 @@ static void test_null(void **state)
     (void)state;
     gp_error err = {0};
     gp_catalog *cat = NULL;
-    gp_counts counts;
+    gp_counts counts = GP_INIT(gp_counts);
     gp_rows *rows = NULL;
     const gp_row *row = NULL;
     gp_model *opened = NULL;
     gp_tokenizer *tokenizer = NULL;
-    gp_pixels pixels = {0};
+    gp_pixels pixels = GP_INIT(gp_pixels);
     char *folder = NULL, **paths = NULL;
     int32_t ids[77], *all = NULL;
     size_t count = 0;
@@ -93,17 +93,20 @@ static void test_sizes_of_options(void **state)
     char folder[1100];
     gp_error err = {0};
     gp_model *opened = NULL;
-    gp_model_facts facts;
+    gp_model_facts facts = GP_INIT(gp_model_facts);
     snprintf(folder, sizeof folder, "%s", source_path("models/drawn-world-mini"));
     /* not initialised: said, not ignored */
     gp_model_options blank = {0};
     assert_int_equal(gp_model_open(folder, &blank, &opened, &err), GP_ERR_USAGE);
     assert_non_null(strstr(err.message, "DEFAULTS"));
-    /* a newer caller's longer struct: what is not known is not read */
+    /* a newer caller's longer struct: what is not known must not be set */
     newer.known.size = sizeof newer;
     newer.known.engine = GP_ENGINE_PLAIN;
+    assert_int_equal(gp_model_open(folder, &newer.known, &opened, &err), GP_ERR_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "gp_model_options has a field"));
+    newer.later = 0;
     assert_ok(gp_model_open(folder, &newer.known, &opened, &err));
-    gp_model_info(opened, &facts);
+    gp_model_info(opened, &facts, NULL);
     assert_non_null(strstr(facts.engine, "plain"));
     gp_model_close(opened);
     /* an older caller's shorter struct: what it lacks keeps its default */
@@ -116,11 +119,11 @@ static void test_sizes_of_options(void **state)
     same.precision = GP_PRECISION_BF16;
     char wanted[64];
     assert_ok(gp_model_open(folder, &same, &opened, &err));
-    gp_model_info(opened, &facts);
+    gp_model_info(opened, &facts, NULL);
     snprintf(wanted, sizeof wanted, "%s", facts.engine);
     gp_model_close(opened);
     assert_ok(gp_model_open(folder, &older, &opened, &err));
-    gp_model_info(opened, &facts);
+    gp_model_info(opened, &facts, NULL);
     assert_string_equal(facts.engine, wanted);
     assert_string_equal(facts.precision, "bf16");
     assert_string_equal(facts.name, "drawn-world-mini");
@@ -131,7 +134,7 @@ static void test_parts(void **state)
 {
     (void)state;
     gp_error err = {0};
-    gp_pixels pixels = {0};
+    gp_pixels pixels = GP_INIT(gp_pixels);
     gp_tokenizer *tokenizer = NULL;
     char **paths = NULL;
     int32_t *ids = NULL;
@@ -165,7 +168,7 @@ static void test_none(void **state)
 {
     (void)state;
     gp_error err = {0};
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     float x[128] = {0};
     bool ok[1];
     const char *none[] = {NULL};

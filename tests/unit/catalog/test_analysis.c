@@ -465,7 +465,7 @@ static void test_from_version_5(void **state)
     int64_t before[sizeof kept / sizeof *kept];
     char sql[100];
     gp_rescue_options options = GP_RESCUE_DEFAULTS;
-    gp_rescue_report report;
+    gp_rescue_report report = GP_INIT(gp_rescue_report);
     assert_ok(gp_db_open(at("five.db"), GP_CATALOG_CREATE, five, 1, &cat, &err));
     assert_ok(gp_db_exec(cat, version_1_rows, &err));
     gp_cat_close(cat);
@@ -569,7 +569,7 @@ static void test_from_version_6(void **state)
                                      {4, gp_db_version_4}, {5, gp_db_version_5}, {6, gp_db_version_6}};
     gp_error err = {0};
     gp_catalog *cat = NULL;
-    gp_counts counts;
+    gp_counts counts = GP_INIT(gp_counts);
     assert_ok(gp_db_open(at("six.db"), GP_CATALOG_CREATE, six, 1, &cat, &err));
     assert_ok(gp_db_exec(cat, version_1_rows, &err));
     gp_cat_close(cat);

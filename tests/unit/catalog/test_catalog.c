@@ -24,7 +24,7 @@ static void test_image_by_content(void **state)
     assert_int_equal(known, 0);
     assert_ok(gp_cat_path_known(cat, "/x/b.png", 1001, 77, &known, &err));
     assert_int_equal(known, 0);
-    gp_counts counts;
+    gp_counts counts = GP_INIT(gp_counts);
     assert_ok(gp_cat_counts(cat, &counts, &err));
     assert_int_equal(counts.images, 1);
     assert_int_equal(counts.paths, 2);
@@ -77,7 +77,7 @@ static void test_moved_and_missing(void **state)
     int64_t encoder = put_encoder(cat, "w"), known;
     int64_t moved = put_image(cat, 1, "/x/a.png"), gone = put_image(cat, 2, "/x/gone.png");
     gp_cat_todo todo;
-    gp_counts counts;
+    gp_counts counts = GP_INIT(gp_counts);
     uint64_t lost = 0;
     char name[64];
     for (unsigned i = 10; i < 1400; i++) { /* more than a page of the sweep */
@@ -415,7 +415,7 @@ static void test_guesses(void **state)
 {
     (void)state;
     gp_error err = {0};
-    gp_counts counts;
+    gp_counts counts = GP_INIT(gp_counts);
     bool changed;
     gp_catalog *cat = catalog_open(at("guess.db"), GP_CATALOG_CREATE);
     fill_scored(cat, 1, "clip/w");
@@ -569,7 +569,7 @@ static void test_in_memory(void **state)
     (void)state;
     gp_error err = {0};
     gp_catalog *a = NULL, *b = NULL;
-    gp_counts counts = {0};
+    gp_counts counts = GP_INIT(gp_counts);
     gp_cat_image image = {.bytes = 1, .format = "png", .width = 1, .height = 1};
     int64_t id = 0;
     bool fresh = false;

@@ -517,7 +517,7 @@ static void test_readonly(void **state)
     (void)state;
     gp_error err = {0};
     gp_catalog *cat = NULL;
-    gp_counts counts;
+    gp_counts counts = GP_INIT(gp_counts);
     assert_int_equal(gp_cat_open(at("absent.db"), GP_CATALOG_READONLY, &cat, &err), GP_ERR_NOT_FOUND);
     assert_int_equal(gp_cat_open(at("absent.db"), 0, &cat, &err), GP_ERR_NOT_FOUND);
     assert_int_equal(access(at("absent.db"), F_OK), -1);
@@ -593,7 +593,7 @@ static void test_damaged(void **state)
     (void)state;
     gp_error err = {0};
     gp_catalog *cat = catalog_open(at("damaged.db"), GP_CATALOG_CREATE);
-    gp_counts counts;
+    gp_counts counts = GP_INIT(gp_counts);
     assert_ok(gp_cat_begin(cat, &err));
     for (unsigned i = 0; i < 3000; i++) {
         char name[64];

@@ -91,7 +91,7 @@ static void look(void)
     for (int i = 0; i < 2; i++) {
         gp_error err = {0};
         gp_catalog *cat = NULL;
-        gp_counts counts;
+        gp_counts counts = GP_INIT(gp_counts);
         gp_status st = gp_cat_open(the_db, flags[i], &cat, &err);
         if (st != GP_OK) fprintf(stderr, "%s\n", err.message);
         MUST(st == GP_OK);

@@ -109,7 +109,7 @@ static void rescue_and_look(const char *path, const gp_cat_image *images, size_t
 {
     gp_error err = {0};
     const gp_rescue_options options = GP_RESCUE_DEFAULTS;
-    gp_rescue_report report;
+    gp_rescue_report report = GP_INIT(gp_rescue_report);
     assert_ok(gp_cat_rescue(path, &options, &report, &err));
     gp_catalog *cat = catalog_open(path, 0);
     assert_invariants(cat);
@@ -176,7 +176,7 @@ static void test_damaged_head(void **state)
     gp_error err = {0};
     gp_bytes db = {0}, journal = {0};
     gp_rescue_options options = GP_RESCUE_DEFAULTS;
-    gp_rescue_report all, report;
+    gp_rescue_report all = GP_INIT(gp_rescue_report), report = GP_INIT(gp_rescue_report);
     fill_catalog(at("head.db"));
     assert_ok(gp_file_read(at("head.marks.jsonl"), 1 << 28, &journal, &err));
     options.out = at("all.db");
@@ -204,7 +204,7 @@ static void test_what_is_refused(void **state)
     (void)state;
     gp_error err = {0};
     gp_rescue_options options = GP_RESCUE_DEFAULTS;
-    gp_rescue_report report;
+    gp_rescue_report report = GP_INIT(gp_rescue_report);
     int ready[2], status;
     char byte;
     assert_int_equal(gp_cat_rescue(at("nothing.db"), &options, &report, &err), GP_ERR_NOT_FOUND);
@@ -215,7 +215,7 @@ static void test_what_is_refused(void **state)
     assert_true(child >= 0);
     if (child == 0) {
         gp_catalog *cat = NULL;
-        gp_counts counts;
+        gp_counts counts = GP_INIT(gp_counts);
         if (gp_cat_open(at("used.db"), 0, &cat, &err) != GP_OK || gp_cat_counts(cat, &counts, &err) != GP_OK) _exit(2);
         if (write(ready[1], "x", 1) != 1) _exit(3);
         for (;;) pause();
@@ -273,7 +273,7 @@ static void test_check(void **state)
         gp_cat_close(cat);
         if (problems_of(at("fault.db")) == 0) fail_msg("not found: %s", faults[i]);
         const gp_rescue_options options = GP_RESCUE_DEFAULTS;
-        gp_rescue_report report;
+        gp_rescue_report report = GP_INIT(gp_rescue_report);
         assert_ok(gp_cat_rescue(at("fault.db"), &options, &report, &err));
         if (problems_of(at("fault.db")) != 0) fail_msg("not mended: %s", faults[i]);
     }
@@ -327,7 +327,7 @@ static void test_two_choices(void **state)
     uint32_t ranks[3] = {1, 1, 1};
     char *scorer = NULL;
     gp_rescue_options options = GP_RESCUE_DEFAULTS;
-    gp_rescue_report report;
+    gp_rescue_report report = GP_INIT(gp_rescue_report);
     gp_cat_brought brought;
     gp_catalog *cat = catalog_open(at("choices.db"), GP_CATALOG_CREATE);
     put_three(cat, images);

@@ -79,7 +79,7 @@ static void check_text_in_png(const char *prompt, const char *negative, const ch
     gp_bytes with = {0};
     gp_chunks chunks = {0};
     gp_meta meta = {0};
-    gp_pixels pixels = {0};
+    gp_pixels pixels = GP_INIT(gp_pixels);
     gp_str text = GP_STR_INIT;
     gp_error err = {0};
     for (size_t i = 0; i < sizeof rgb; i++) rgb[i] = (uint8_t)(i * 7);

@@ -72,7 +72,7 @@ static inline void split_line(char *line, const char **cells, size_t count)
 /* For a PNG: whatever the fast decoder answers, the full one answers too, with the same pixels. */
 static inline bool fast_equals_full(const uint8_t *bytes, size_t size, uint64_t max_pixels, bool *answered)
 {
-    gp_pixels fast = {0}, full = {0};
+    gp_pixels fast = GP_INIT(gp_pixels), full = GP_INIT(gp_pixels);
     gp_status a = gp_image_png_fast(bytes, size, max_pixels, &fast, NULL);
     gp_status b = gp_image_png_full(bytes, size, max_pixels, &full, NULL);
     bool same = a == GP_ERR_UNSUPPORTED ||

@@ -35,7 +35,7 @@ static void test_golden(void **state)
         uint64_t w = 0, h = 0;
         assert_true(gp_json_u64(gp_json_get(image, "width"), &w) && gp_json_u64(gp_json_get(image, "height"), &h));
         gp_bytes bytes = load(name);
-        gp_pixels pixels;
+        gp_pixels pixels = GP_INIT(gp_pixels);
         gp_image_info head;
         assert_ok(gp_image_decode_bytes(bytes.data, bytes.size, 0, &pixels, &err));
         assert_ok(gp_image_read_info(bytes.data, bytes.size, &head, &err));
@@ -66,7 +66,7 @@ static void test_golden(void **state)
 static void expect(const void *bytes, size_t size, gp_status status, const char *message)
 {
     gp_error err = {0};
-    gp_pixels pixels = {7, 7, NULL};
+    gp_pixels pixels = {.width = 7, .height = 7, .rgb = NULL};
     uint8_t *exact = malloc(size ? size : 1); /* its own block: ASan sees a read past the end */
     assert_non_null(exact);
     if (size) memcpy(exact, bytes, size);
@@ -121,7 +121,7 @@ static void test_damage(void **state)
 
 static void expect_whole(const uint8_t *bytes, size_t size, const gp_bytes *same_as)
 {
-    gp_pixels a, b;
+    gp_pixels a = GP_INIT(gp_pixels), b = GP_INIT(gp_pixels);
     gp_error err = {0};
     assert_ok(gp_image_decode_bytes(bytes, size, 0, &a, &err));
     assert_ok(gp_image_decode_bytes(same_as->data, same_as->size, 0, &b, &err));
@@ -202,7 +202,7 @@ static void test_bombs(void **state)
     gp_str_add(&s, jpeg.data, scan);
     for (int i = 0; i < 600; i++) gp_str_add(&s, jpeg.data + scan, end - scan);
     gp_str_add(&s, jpeg.data + end, 2);
-    gp_pixels pixels;
+    gp_pixels pixels = GP_INIT(gp_pixels);
     gp_error err = {0};
     assert_int_equal(gp_image_decode_bytes((uint8_t *)s.data, s.size, 0, &pixels, &err), GP_ERR_LIMIT);
     assert_string_equal(err.message, "JPEG has more than 500 scans");
@@ -231,7 +231,7 @@ static void test_small_first_frame(void **state)
 {
     (void)state;
     gp_bytes one = load("in/webp-1x1.webp");
-    gp_pixels pixel, pixels;
+    gp_pixels pixel = GP_INIT(gp_pixels), pixels = GP_INIT(gp_pixels);
     gp_error err = {0};
     assert_ok(gp_image_decode_bytes(one.data, one.size, 0, &pixel, &err));
     size_t part = one.size - 12; /* the chunk with the picture */
@@ -261,7 +261,7 @@ static void test_prefixes(void **state)
                                         "in/webp-1x1.webp", "in/png-pal2.png"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         gp_bytes bytes = load(names[i]);
-        gp_pixels whole = {0}, part = {0};
+        gp_pixels whole = GP_INIT(gp_pixels), part = GP_INIT(gp_pixels);
         gp_error err = {0};
         assert_ok(gp_image_decode_bytes(bytes.data, bytes.size, 0, &whole, &err));
         size_t read = 0;
@@ -316,7 +316,7 @@ static void test_reduced(void **state)
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         gp_error err = {0};
         gp_bytes bytes = load(files[i].name);
-        gp_pixels whole, small;
+        gp_pixels whole = GP_INIT(gp_pixels), small = GP_INIT(gp_pixels);
         assert_ok(gp_image_decode_bytes(bytes.data, bytes.size, 0, &whole, &err));
         for (uint32_t by = 1; by <= 8; by *= 2) {
             const uint32_t n = files[i].whole ? 1 : by;
@@ -348,7 +348,7 @@ static void fail_each_allocation(decoder *decode, const char *name)
     gp_status st = GP_ERR_MEMORY;
     uint64_t n = 1;
     for (; st != GP_OK; n++) {
-        gp_pixels pixels = {0};
+        gp_pixels pixels = GP_INIT(gp_pixels);
         gp_error err = {0};
         gp_mem_fail_at(n);
         st = decode(bytes.data, bytes.size, 0, &pixels, &err);

@@ -56,7 +56,7 @@ static void visit(void *user, const char *name, const uint8_t *bytes, size_t siz
     row *r = find(t, name);
     if (!r) return;
     char got[64] = "error", size_text[32];
-    gp_pixels pixels = {0};
+    gp_pixels pixels = GP_INIT(gp_pixels);
     gp_error err = {0};
     gp_status st = gp_image_decode_bytes(bytes, size, LIMIT, &pixels, &err);
     if (st == GP_OK) snprintf(got, sizeof got, "ok %ux%u %08x", pixels.width, pixels.height, crc_of_pixels(&pixels));
@@ -131,7 +131,7 @@ static void test_pictures(void **state)
         split_line(line, cell, 9);
         char *full = gp_path_join(folder, cell[0]), got[64];
         gp_bytes bytes;
-        gp_pixels pixels = {0};
+        gp_pixels pixels = GP_INIT(gp_pixels);
         assert_ok(gp_file_read(full, 1 << 28, &bytes, &err));
         gp_status st = gp_image_decode_bytes(bytes.data, bytes.size, LIMIT, &pixels, &err);
         if (strcmp(cell[2], "error") == 0) {

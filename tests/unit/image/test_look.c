@@ -9,7 +9,7 @@
 
 static gp_pixels decode(const void *bytes, size_t size)
 {
-    gp_pixels pixels = {0};
+    gp_pixels pixels = GP_INIT(gp_pixels);
     assert_int_equal(gp_image_decode_bytes(bytes, size, GP_MAX_PIXELS, &pixels, NULL), GP_OK);
     return pixels;
 }
@@ -32,7 +32,9 @@ static uint64_t look_of(const gp_pixels *pixels)
 
 static gp_pixels halve(const gp_pixels *p)
 {
-    gp_pixels h = {p->width / 2, p->height / 2, gp_mem_new((size_t)(p->width / 2) * (p->height / 2) * 3, 1)};
+    gp_pixels h = {.width = p->width / 2,
+                   .height = p->height / 2,
+                   .rgb = gp_mem_new((size_t)(p->width / 2) * (p->height / 2) * 3, 1)};
     for (uint32_t y = 0; y < h.height; y++)
         for (uint32_t x = 0; x < h.width; x++)
             for (uint32_t c = 0; c < 3; c++) {
@@ -89,7 +91,7 @@ static void test_small_and_flat(void **state)
 {
     (void)state;
     uint8_t rgb[12] = {9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9};
-    gp_pixels p = {2, 2, rgb}, none = {0};
+    gp_pixels p = {.width = 2, .height = 2, .rgb = rgb}, none = {0};
     uint64_t look;
     assert_int_equal(gp_image_phash(&p, &look, NULL), GP_OK);
     assert_int_equal(gp_image_phash(&none, &look, NULL), GP_ERR_USAGE);

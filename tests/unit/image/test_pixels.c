@@ -13,7 +13,7 @@ static gp_error err;
 static gp_pixels decode(const char *path)
 {
     gp_bytes bytes;
-    gp_pixels pixels;
+    gp_pixels pixels = GP_INIT(gp_pixels);
     assert_ok(gp_file_read(path, 64 << 20, &bytes, &err));
     if (gp_image_decode_bytes(bytes.data, bytes.size, GP_MAX_PIXELS, &pixels, &err) != GP_OK)
         fail_msg("%s: %s", path, err.message);
@@ -24,7 +24,7 @@ static gp_pixels decode(const char *path)
 static void check_refused(const char *path)
 {
     gp_bytes bytes;
-    gp_pixels pixels;
+    gp_pixels pixels = GP_INIT(gp_pixels);
     assert_ok(gp_file_read(path, 64 << 20, &bytes, &err));
     assert_int_equal(gp_image_decode_bytes(bytes.data, bytes.size, GP_MAX_PIXELS, &pixels, &err), GP_ERR_FORMAT);
     gp_bytes_clear(&bytes);

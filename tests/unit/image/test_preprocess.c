@@ -161,7 +161,7 @@ static void test_crop_and_pad(void **state)
         const uint32_t w = axis[i % 6].size, h = axis[i / 6].size;
         uint8_t *in = noise_picture(w, h), *out = malloc(4 * 4 * 3);
         memset(out, 99, 48);
-        assert_ok(gp_preprocess_crop(&c, &(gp_pixels){w, h, in}, out, &err));
+        assert_ok(gp_preprocess_crop(&c, &(gp_pixels){.width = w, .height = h, .rgb = in}, out, &err));
         for (uint32_t y = 0; y < 4; y++)
             for (uint32_t x = 0; x < 4; x++) {
                 const uint32_t px = x - axis[i % 6].to, py = y - axis[i / 6].to;
@@ -181,8 +181,8 @@ static void test_planes(void **state)
     assert_ok(parse("{\"size\": 20, \"crop_size\": {\"height\": 20, \"width\": 23}}", &c));
     uint8_t *in = noise_picture(51, 40), rgb[20 * 23 * 3];
     float *planes = malloc(sizeof(float) * 20 * 23 * 3);
-    assert_ok(gp_preprocess_crop(&c, &(gp_pixels){51, 40, in}, rgb, &err));
-    assert_ok(gp_preprocess_planes(&c, &(gp_pixels){51, 40, in}, planes, &err));
+    assert_ok(gp_preprocess_crop(&c, &(gp_pixels){.width = 51, .height = 40, .rgb = in}, rgb, &err));
+    assert_ok(gp_preprocess_planes(&c, &(gp_pixels){.width = 51, .height = 40, .rgb = in}, planes, &err));
     for (size_t i = 0; i < 20 * 23 * 3; i++)
         assert_true(planes[i] == c.table[i / (20 * 23)][rgb[i % (20 * 23) * 3 + i / (20 * 23)]]);
     free(planes);
@@ -198,7 +198,8 @@ static void test_too_long(void **state)
     gp_preprocess_size(&c, 1, 178956970, &w, &h);
     assert_int_equal(h, UINT32_MAX);
     uint8_t pixel[3] = {0}, *out = malloc(224 * 224 * 3);
-    assert_int_equal(gp_preprocess_crop(&c, &(gp_pixels){1, 178956970, pixel}, out, &err), GP_ERR_LIMIT);
+    assert_int_equal(gp_preprocess_crop(&c, &(gp_pixels){.width = 1, .height = 178956970, .rgb = pixel}, out, &err),
+                     GP_ERR_LIMIT);
     free(out);
 }
 
@@ -215,7 +216,8 @@ static void test_allocation_failures(void **state)
         gp_preprocess_config c;
         gp_mem_fail_at((uint64_t)failed + 1);
         st = parse(json, &c);
-        if (st == GP_OK) st = gp_preprocess_planes(&c, &(gp_pixels){40, 50, in}, planes, &err);
+        if (st == GP_OK)
+            st = gp_preprocess_planes(&c, &(gp_pixels){.width = 40, .height = 50, .rgb = in}, planes, &err);
         assert_int_equal(gp_mem_live(), before);
         if (st != GP_OK) assert_int_equal(st, GP_ERR_MEMORY);
     } while (st != GP_OK && ++failed < 100);
@@ -239,7 +241,7 @@ static void test_fast(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         gp_preprocess_config exact, fast;
-        gp_pixels pixels;
+        gp_pixels pixels = GP_INIT(gp_pixels);
         gp_bytes bytes;
         char json[80], path[120];
         snprintf(json, sizeof json, "{\"size\": %u, \"crop_size\": %u}", rows[i].edge, rows[i].edge);

@@ -16,7 +16,8 @@ typedef struct canvas {
 
 static canvas blank(uint32_t width, uint32_t height)
 {
-    canvas c = {{width, height, gp_mem_zero((size_t)width * height * 3, 1)}, 88172645463325252u};
+    canvas c = {{.width = width, .height = height, .rgb = gp_mem_zero((size_t)width * height * 3, 1)},
+                88172645463325252u};
     assert_non_null(c.pixels.rgb);
     return c;
 }
@@ -188,7 +189,7 @@ static void test_tiny_images(void **state)
             assert_int_equal(q.frame, GP_FRAME_NORMAL);
         }
     gp_quality q;
-    gp_pixels none = {0};
+    gp_pixels none = GP_INIT(gp_pixels);
     assert_int_equal(gp_image_quality(&none, true, &q, NULL), GP_ERR_USAGE);
 }
 
@@ -257,7 +258,7 @@ static void test_noise_frames(void **state)
     }
     canvas c = noisy_square(128, 128, 50, true);
     gp_str jpeg = GP_STR_INIT;
-    gp_pixels again = {0};
+    gp_pixels again = GP_INIT(gp_pixels);
     gp_quality q;
     assert_int_equal(gp_image_jpeg_bytes(c.pixels.rgb, 256, 256, 90, &jpeg, NULL), GP_OK);
     assert_int_equal(gp_image_decode_bytes((const uint8_t *)jpeg.data, jpeg.size, GP_MAX_PIXELS, &again, NULL), GP_OK);
@@ -304,7 +305,7 @@ static void test_sample(void **state)
     assert_non_null(fgets(line, sizeof line, key));
     while (fgets(line, sizeof line, key)) {
         gp_bytes file = {0};
-        gp_pixels pixels = {0};
+        gp_pixels pixels = GP_INIT(gp_pixels);
         gp_quality q;
         bool noisy = strstr(line, ",noise,"), blurred = strstr(line, ",blur,");
         snprintf(path, sizeof path, "%s/%.*s", source_path("sample/drawn-world"), (int)strcspn(line, ","), line);

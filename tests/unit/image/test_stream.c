@@ -161,10 +161,10 @@ static void test_pixels(void **state)
     gp_error err = {0};
     uint8_t rgb[24] = {1, 2, 3};
     gp_hash a, b, c;
-    assert_ok(gp_pixels_hash(&(gp_pixels){4, 2, rgb}, &a, &err));
-    assert_ok(gp_pixels_hash(&(gp_pixels){2, 4, rgb}, &b, &err));
+    assert_ok(gp_pixels_hash(&(gp_pixels){.width = 4, .height = 2, .rgb = rgb}, &a, &err));
+    assert_ok(gp_pixels_hash(&(gp_pixels){.width = 2, .height = 4, .rgb = rgb}, &b, &err));
     rgb[23] = 1;
-    assert_ok(gp_pixels_hash(&(gp_pixels){4, 2, rgb}, &c, &err));
+    assert_ok(gp_pixels_hash(&(gp_pixels){.width = 4, .height = 2, .rgb = rgb}, &c, &err));
     assert_memory_not_equal(a.bytes, b.bytes, 16);
     assert_memory_not_equal(a.bytes, c.bytes, 16);
 }

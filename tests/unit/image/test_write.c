@@ -93,7 +93,7 @@ static void test_png(void **state)
         uint32_t w = sizes[i][0], h = sizes[i][1];
         uint8_t *rgb = gradient(w, h, 3);
         gp_error err = {0};
-        gp_pixels pixels;
+        gp_pixels pixels = GP_INIT(gp_pixels);
         assert_ok(gp_image_write_marked(in_folder("a.png"), rgb, w, h, 0, "a test", &err));
         gp_bytes first = read_back("a.png", &pixels);
         assert_int_equal(pixels.width, w);
@@ -124,7 +124,7 @@ static void test_jpeg(void **state)
     gp_error err = {0};
     size_t sizes[2];
     for (int i = 0; i < 2; i++) {
-        gp_pixels pixels;
+        gp_pixels pixels = GP_INIT(gp_pixels);
         assert_ok(gp_image_write_marked(in_folder("a.jpg"), rgb, w, h, i ? 95 : 60, "a test", &err));
         gp_bytes bytes = read_back("a.jpg", &pixels);
         assert_int_equal(pixels.width, w);

@@ -60,7 +60,7 @@ static void test_facts(void **state)
     gp_encoder *a = open_in(one, GP_PRECISION_FP32, GP_ENGINE_PLAIN),
                *b = open_in(three, GP_PRECISION_BF16, GP_ENGINE_PLAIN),
                *c = open_in(other, GP_PRECISION_AUTO, GP_ENGINE_AUTO);
-    gp_model_facts f, g, h;
+    gp_model_facts f = GP_INIT(gp_model_facts), g = GP_INIT(gp_model_facts), h = GP_INIT(gp_model_facts);
     gp_encoder_facts(a, &f), gp_encoder_facts(b, &g), gp_encoder_facts(c, &h);
     assert_string_equal(f.folder, one);
     assert_string_equal(f.precision, "fp32");

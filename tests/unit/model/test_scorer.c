@@ -21,7 +21,7 @@ static const char config[] =
 static const recipe_sizes sizes = {true, true, 32, 1, 64, 32, 16, 16, 1, 40, 60, 12, D};
 static char *folder;
 static gp_encoder *encoder;
-static gp_model_facts facts;
+static gp_model_facts facts = GP_INIT(gp_model_facts);
 
 static int open_model(void **state)
 {

@@ -103,7 +103,7 @@ static void open_facts(const char *folder, char hash[33], float images[E])
     gp_error err = {0};
     gp_encoder *clip = NULL;
     gp_encoder_worker *worker = NULL;
-    gp_model_facts facts;
+    gp_model_facts facts = GP_INIT(gp_model_facts);
     uint8_t *pixels = malloc(PLANES);
     float *planes = malloc(PLANES * sizeof *planes);
     recipe_pixels(SIDE, 1, pixels);

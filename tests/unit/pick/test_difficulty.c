@@ -29,7 +29,8 @@ static void golden_read(const gp_json *g, golden *out)
     size_t count = golden_reals(g, "embeddings", numbers, NUMBERS);
     assert_int_equal(count, out->prompts * out->d);
     for (size_t i = 0; i < count; i++) out->embeddings[i] = (float)numbers[i];
-    out->facts = (gp_difficulty){out->prompts, golden_real(g, "penalty"), golden_real(g, "explained")};
+    out->facts = (gp_difficulty){
+        .prompts = out->prompts, .penalty = golden_real(g, "penalty"), .explained = golden_real(g, "explained")};
 }
 
 static void test_as_fitted_without_each_prompt(void **state)
@@ -40,7 +41,7 @@ static void test_as_fitted_without_each_prompt(void **state)
     double got[MOST];
     gp_json *root = golden_file("tests/golden/analyze/picks/difficulty.json");
     for (size_t c = 0; c < 3; c++) {
-        gp_difficulty facts;
+        gp_difficulty facts = GP_INIT(gp_difficulty);
         golden_read(gp_json_at(gp_json_get(root, "cases"), c), &g);
         assert_ok(gp_difficulty_correct(g.score, g.prompt, g.n, g.embeddings, g.prompts, g.d, 1, got, &facts, &err));
         assert_int_equal(facts.prompts, g.facts.prompts);
@@ -58,7 +59,7 @@ static void test_what_takes_no_part(void **state)
     gp_error err = {0};
     static golden g;
     double got[MOST];
-    gp_difficulty facts;
+    gp_difficulty facts = GP_INIT(gp_difficulty);
     gp_json *root = golden_file("tests/golden/analyze/picks/difficulty.json");
     golden_read(gp_json_at(gp_json_get(root, "cases"), 0), &g);
     size_t n = g.n, k = g.prompts;
@@ -122,7 +123,7 @@ static void test_few_prompts(void **state)
     gp_error err = {0};
     static made m;
     double got[2 * PROMPTS];
-    gp_difficulty facts;
+    gp_difficulty facts = GP_INIT(gp_difficulty);
     make(&m, GP_DIFFICULTY_MIN, 3);
     size_t few = GP_DIFFICULTY_MIN - 1;
     assert_ok(gp_difficulty_correct(m.score, m.prompt, 2 * few, m.embeddings, few, 3, 1, got, &facts, &err));
@@ -158,7 +159,7 @@ static void test_threads(void **state)
     const size_t prompts[2] = {PROMPTS, DIMS - 7};
     for (int form = 0; form < 2; form++) {
         size_t k = prompts[form];
-        gp_difficulty facts;
+        gp_difficulty facts = GP_INIT(gp_difficulty);
         make(&m, k, DIMS);
         assert_ok(gp_difficulty_correct(m.score, m.prompt, 2 * k, m.embeddings, k, DIMS, 1, one, &facts, &err));
         if (form == 0) assert_true(facts.explained > 0.9);

@@ -28,7 +28,7 @@ static gp_report export_to(gp_catalog *cat, const char *folder, gp_export_mode m
 {
     gp_error err = {0};
     gp_export_options options = GP_EXPORT_DEFAULTS;
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     options.folder = folder;
     options.mode = mode;
     options.jsonl = true;
@@ -314,7 +314,7 @@ static void test_imagefolder_and_all(void **state)
     gp_table *t = NULL;
     gp_catalog *cat = candidates_catalog("all.db", cats, CATS);
     gp_export_options options = GP_EXPORT_DEFAULTS;
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     options.folder = at("all");
     options.imagefolder = options.all = true;
     options.csv = false;
@@ -420,7 +420,7 @@ static void test_by_hand(void **state)
     (void)state;
     gp_error err = {0};
     gp_table *t = NULL;
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     gp_export_options options = GP_EXPORT_DEFAULTS;
     size_t other = 0;
     while (cats[other].picked) other++;

@@ -2,7 +2,7 @@
  * The contact sheet: what is on it, where, and that it never changes by itself. */
 #include "report_support.h"
 
-static const gp_pixels none;
+static const gp_pixels none = GP_INIT(gp_pixels);
 static const uint8_t gold[3] = {0xd9, 0x92, 0x0a};
 
 static const candidate animals[] = {
@@ -81,7 +81,7 @@ static void test_what_is_where(void **state)
 {
     (void)state;
     gp_error err = {0};
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     region at_cell[ANIMALS];
     gp_catalog *cat = candidates_catalog("where.db", animals, ANIMALS);
     assert_ok(sheet(cat, at("where.png"), 0, 8, &report, &err));
@@ -176,7 +176,7 @@ static void test_unreadable(void **state)
     (void)state;
     static const uint8_t grey[3] = {0xe7, 0xe5, 0xe0};
     gp_error err = {0};
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     gp_catalog *cat = candidates_catalog("unreadable.db", animals, ANIMALS);
     assert_ok(sheet(cat, at("before.png"), 0, 8, NULL, &err));
     unlink(at("a2.png"));
@@ -198,7 +198,7 @@ static void test_limits(void **state)
 {
     (void)state;
     gp_error err = {0};
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     gp_catalog *cat = candidates_catalog("limits.db", animals, ANIMALS);
     assert_ok(sheet(cat, at("limits.png"), 1, 8, &report, &err));
     assert_int_equal(report.done, 3); /* the row that gains most */

@@ -105,7 +105,7 @@ static inline int64_t ask(const place *p, const char *sql)
 static inline gp_report add_to(gp_catalog *cat, const char *folder, gp_note_fn note, void *user)
 {
     gp_error err = {0};
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     gp_add_options o = GP_ADD_DEFAULTS;
     o.roots = &folder, o.root_count = 1, o.note = note, o.note_user = user;
     assert_ok(gp_add(cat, &o, &report, &err));
@@ -132,7 +132,33 @@ typedef struct plan {
     bool only_score; /* progress of score alone */
 } plan;
 
-static inline gp_status run_plan(const place *p, const plan *how, gp_run_report *report, gp_error *err)
+/* What gp_run reports, all of it. */
+typedef struct run_counts {
+    gp_report add, score, pick, sheet;
+    gp_analyze_report find;
+    gp_counts counts;
+    gp_pick_strategy strategy;
+} run_counts;
+
+static inline gp_status run_counted(gp_catalog *cat, const gp_run_options *o, run_counts *counts, gp_error *err)
+{
+    gp_run_report report = GP_INIT(gp_run_report);
+    run_counts none;
+    if (!counts) counts = &none;
+    *counts = (run_counts){.add = GP_INIT(gp_report),
+                           .score = GP_INIT(gp_report),
+                           .pick = GP_INIT(gp_report),
+                           .sheet = GP_INIT(gp_report),
+                           .find = GP_INIT(gp_analyze_report),
+                           .counts = GP_INIT(gp_counts)};
+    report.add = &counts->add, report.score = &counts->score, report.pick = &counts->pick;
+    report.sheet = &counts->sheet, report.analysis = &counts->find, report.counts = &counts->counts;
+    gp_status st = gp_run(cat, model, o, &report, err);
+    counts->strategy = report.strategy;
+    return st;
+}
+
+static inline gp_status run_plan(const place *p, const plan *how, run_counts *report, gp_error *err)
 {
     gp_catalog *cat = NULL;
     gp_run_options o = GP_RUN_DEFAULTS;
@@ -150,7 +176,7 @@ static inline gp_status run_plan(const place *p, const plan *how, gp_run_report 
         add.user = score.user = how->user;
     }
     gp_status st = gp_catalog_open(p->catalog, GP_CATALOG_CREATE, &cat, err);
-    if (st == GP_OK) st = gp_run(cat, model, &o, report, err);
+    if (st == GP_OK) st = run_counted(cat, &o, report, err);
     gp_catalog_close(cat);
     return st;
 }
@@ -182,7 +208,7 @@ static inline char *dump(const place *p)
 static inline gp_counts counts_of(const place *p)
 {
     gp_catalog *cat = NULL;
-    gp_counts counts = {0};
+    gp_counts counts = GP_INIT(gp_counts);
     gp_error err = {0};
     assert_ok(gp_catalog_open(p->catalog, GP_CATALOG_READONLY, &cat, &err));
     assert_ok(gp_catalog_counts(cat, &counts, &err));

@@ -83,7 +83,7 @@ static void test_precedence(void **state)
 {
     (void)state;
     place p;
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     gp_error err = {0};
     char table[160];
     place_make(&p);
@@ -128,7 +128,7 @@ static gp_counts evidence(const place *p, notes *told, gp_report *report)
 {
     gp_catalog *cat = NULL;
     gp_error err = {0};
-    gp_counts counts = {0};
+    gp_counts counts = GP_INIT(gp_counts);
     gp_add_options o = GP_ADD_DEFAULTS;
     const char *roots[] = {p->pictures};
     *told = (notes){0};
@@ -158,7 +158,7 @@ static void test_evidence(void **state)
     static const char info[] = "words\nSteps: 20, Sampler: Euler a, Seed: 7";
     place p;
     notes told;
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     place_make(&p);
     put_picture(&p, "bad.png", 1, NULL);
     put_parameters(&p, "bad.png", info);
@@ -200,7 +200,7 @@ static void test_prompts_of_paths(void **state)
     (void)state;
     place p;
     notes told;
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     gp_error err = {0};
     char table[160], moved[256];
     place_make(&p);
@@ -243,7 +243,7 @@ static void test_metadata_gives_way(void **state)
     (void)state;
     place p;
     notes told;
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     gp_catalog *cat = NULL;
     gp_error err = {0};
     place_make(&p);
@@ -269,7 +269,7 @@ static void test_what_is_read_again(void **state)
 {
     (void)state;
     place p;
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     gp_error err = {0};
     char table[160], side[256];
     place_make(&p);
@@ -317,7 +317,7 @@ static void test_one_line_a_bad_file(void **state)
 {
     (void)state;
     place p;
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     gp_error err = {0};
     gp_catalog *cat = NULL;
     gp_str lines = GP_STR_INIT;
@@ -360,7 +360,7 @@ static void test_progress_ends_at_all(void **state)
 {
     (void)state;
     place p;
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     gp_error err = {0};
     gp_catalog *cat = NULL;
     counter c = {0};
@@ -387,7 +387,7 @@ static void test_no_memory(void **state)
 {
     (void)state;
     place p;
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     gp_error err = {0};
     char table[160];
     place_make(&p);

@@ -93,7 +93,7 @@ static void test_too_little_to_go_by(void **state)
     place p;
     gp_catalog *cat = NULL;
     gp_error err = {0};
-    gp_analyze_report report = {0};
+    gp_analyze_report report = GP_INIT(gp_analyze_report);
     place_make(&p);
     put_picture(&p, "one.png", 1, "a red cat");
     put_picture(&p, "two.png", 2, NULL);
@@ -116,7 +116,7 @@ static void test_categories_by_words(void **state)
     place p;
     gp_catalog *cat = scored(&p);
     gp_error err = {0};
-    gp_analyze_report report = {0};
+    gp_analyze_report report = GP_INIT(gp_analyze_report);
     gp_analyze_options o = GP_ANALYZE_DEFAULTS;
     const char *words[] = {"animals=cat|dog", "vehicles=car|train", "buildings=house", "food=egg|apple"},
                *wrong[] = {"animals=cat||dog", "x"};
@@ -140,7 +140,7 @@ static void test_files_gone_since(void **state)
     place p;
     gp_catalog *cat = scored(&p);
     gp_error err = {0};
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     gp_pick_options pick = GP_PICK_DEFAULTS;
     assert_ok(gp_analyze(cat, NULL, NULL, NULL, &err));
     for (int i = 0; i < 20; i++) {
@@ -162,7 +162,7 @@ static void test_pick_needs_an_analysis_only_where_it_does(void **state)
     place p;
     gp_catalog *cat = scored(&p);
     gp_error err = {0};
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     gp_pick_options pick = GP_PICK_DEFAULTS;
     assert_ok(gp_pick(cat, NULL, &pick, &report, &err));
     assert_int_equal(report.done, 4);
@@ -193,7 +193,7 @@ static void test_pick_by_difficulty(void **state)
     place p;
     gp_catalog *cat = NULL;
     gp_error err = {0};
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     gp_pick_options pick = GP_PICK_DEFAULTS;
     told t = {0};
     place_make(&p);

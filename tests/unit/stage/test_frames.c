@@ -63,7 +63,7 @@ static void score(const place *p, bool keep, const char *said)
 static uint64_t pick(const place *p, const char *const *where, size_t count)
 {
     gp_pick_options o = GP_PICK_DEFAULTS;
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     gp_error err = {0};
     gp_catalog *cat = open_catalog(p);
     o.per_prompt = 0, o.where = where, o.where_count = count;
@@ -78,7 +78,7 @@ static void test_frames_are_set_apart(void **state)
 {
     (void)state;
     place p;
-    gp_counts counts;
+    gp_counts counts = GP_INIT(gp_counts);
     gp_error err = {0};
     place_make(&p);
     put_all(&p);
@@ -110,7 +110,7 @@ static void test_only_frames(void **state)
 {
     (void)state;
     place p;
-    gp_run_report report = {0};
+    run_counts report = {0};
     gp_error err = {0};
     place_make(&p);
     put_frame(&p, "black.png", 0);

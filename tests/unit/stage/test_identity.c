@@ -93,8 +93,8 @@ static void test_metadata_written(void **state)
 {
     (void)state;
     place p;
-    gp_run_report run = {0};
-    gp_report report = {0};
+    run_counts run = {0};
+    gp_report report = GP_INIT(gp_report);
     gp_error err = {0};
     place_make(&p);
     put_png(&p, "a.png", 1, 6, "first", "a red cat");
@@ -150,8 +150,8 @@ static void test_saved_again(void **state)
 {
     (void)state;
     place p;
-    gp_run_report run = {0};
-    gp_report report = {0};
+    run_counts run = {0};
+    gp_report report = GP_INIT(gp_report);
     gp_error err = {0};
     place_make(&p);
     put_png(&p, "a.png", 1, 6, "first", "a red cat");

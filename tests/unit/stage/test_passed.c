@@ -145,7 +145,7 @@ static void test_grids(void **state)
     (void)state;
     place p;
     notes n = {.text = GP_STR_INIT};
-    gp_run_report run = {0};
+    run_counts run = {0};
     gp_error err = {0};
     place_make(&p);
     static const char *const folders[] = {"txt2img-grids", "txt2img-grids/2024-01-01", "out"};
@@ -182,8 +182,8 @@ static void test_own_products(void **state)
     (void)state;
     place p;
     notes n = {.text = GP_STR_INIT};
-    gp_run_report run = {0};
-    gp_report report = {0};
+    run_counts run = {0};
+    gp_report report = GP_INIT(gp_report);
     gp_catalog *cat = NULL;
     gp_error err = {0};
     uint8_t rgb[64 * 48 * 3] = {9};
@@ -227,8 +227,8 @@ static void test_export_beside_originals(void **state)
 {
     (void)state;
     place p;
-    gp_run_report run = {0};
-    gp_report report = {0};
+    run_counts run = {0};
+    gp_report report = GP_INIT(gp_report);
     gp_catalog *cat = NULL;
     gp_error err = {0};
     char folder[128];
@@ -253,7 +253,7 @@ static void pick(const place *p, notes *n)
 {
     gp_catalog *cat = NULL;
     gp_error err = {0};
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     gp_pick_options o = GP_PICK_DEFAULTS;
     gp_str_reset(&n->text);
     o.note = on_note, o.note_user = n;
@@ -268,7 +268,7 @@ static void test_folder_away(void **state)
     (void)state;
     place p;
     notes n = {.text = GP_STR_INIT};
-    gp_run_report run = {0};
+    run_counts run = {0};
     gp_error err = {0};
     char away[128], home[128];
     place_make(&p);
@@ -322,7 +322,7 @@ static void test_one_candidate(void **state)
     (void)state;
     place p;
     notes n = {.text = GP_STR_INIT};
-    gp_run_report run = {0};
+    run_counts run = {0};
     gp_error err = {0};
     place_make(&p);
     put_picture(&p, "a.png", 1, "a red cat");
@@ -349,7 +349,7 @@ static void test_prompts_cut(void **state)
     notes n = {.text = GP_STR_INIT};
     gp_catalog *cat = NULL;
     gp_error err = {0};
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     gp_score_options o = GP_SCORE_DEFAULTS;
     gp_str words = GP_STR_INIT;
     place_make(&p);
@@ -372,7 +372,7 @@ static void test_no_prompts_at_all(void **state)
 {
     (void)state;
     place p;
-    gp_run_report run = {0};
+    run_counts run = {0};
     gp_error err = {0};
     char name[32];
     place_make(&p);

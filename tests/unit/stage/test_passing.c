@@ -44,7 +44,7 @@ typedef struct counts {
 static counts score(gp_catalog *cat, bool retry)
 {
     gp_score_options o = GP_SCORE_DEFAULTS;
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     gp_error err = {0};
     o.retry_failed = retry;
     assert_ok(gp_score(cat, model, &o, &report, &err));
@@ -92,8 +92,8 @@ static void test_add_and_export(void **state)
     place p;
     gp_catalog *cat = NULL;
     gp_error err = {0};
-    gp_report report = {0};
-    gp_counts all = {0};
+    gp_report report = GP_INIT(gp_report);
+    gp_counts all = GP_INIT(gp_counts);
     char folder[128];
     place_make(&p);
     put_many(&p, 4);
@@ -128,7 +128,7 @@ static void test_folder_away_for_a_while(void **state)
     place p;
     gp_catalog *cat = NULL;
     gp_error err = {0};
-    gp_counts all = {0};
+    gp_counts all = GP_INIT(gp_counts);
     struct rlimit limit, low;
     place_make(&p);
     mkdir(in(&p, "deep"), 0755);
@@ -159,8 +159,8 @@ static void test_changed_since(void **state)
 {
     (void)state;
     place p;
-    gp_run_report run = {0};
-    gp_report report = {0};
+    run_counts run = {0};
+    gp_report report = GP_INIT(gp_report);
     gp_catalog *cat = NULL;
     gp_error err = {0};
     struct stat before;
@@ -192,7 +192,7 @@ static void test_bad_file_removed(void **state)
     place p;
     gp_catalog *cat = NULL;
     gp_error err = {0};
-    gp_counts all = {0};
+    gp_counts all = GP_INIT(gp_counts);
     place_make(&p);
     put_text(in(&p, "a.png"), "no image");
     put_text(in(&p, "b.png"), "no image");

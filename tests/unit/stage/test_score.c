@@ -70,7 +70,7 @@ static void by_name(gp_catalog *cat)
 {
     seen_scorers seen = {0};
     gp_pick_options o = GP_PICK_DEFAULTS;
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     gp_error err = {0};
     char name[300];
     assert_ok(gp_catalog_scorers(cat, see_scorer, &seen, &err));
@@ -104,8 +104,8 @@ static void test_two_models(void **state)
     (void)state;
     place p;
     gp_catalog *cat = NULL;
-    gp_run_report run = {0};
-    gp_report report = {0};
+    run_counts run = {0};
+    gp_report report = GP_INIT(gp_report);
     gp_error err = {0};
     char *folder = recipe_folder_new();
     gp_model *other = other_model(folder);
@@ -204,7 +204,7 @@ static void test_half_a_model(void **state)
     place p;
     gp_catalog *cat = NULL;
     gp_model *half = NULL;
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     gp_error err = {0};
     char *folder = recipe_folder_new();
     recipe_sizes sizes = {.image = true,
@@ -246,7 +246,7 @@ static void test_empty_folder(void **state)
     gp_run_options o = GP_RUN_DEFAULTS;
     gp_add_options add = GP_ADD_DEFAULTS;
     gp_sheet_options drawing = GP_SHEET_DEFAULTS;
-    gp_run_report report = {0};
+    run_counts report = {0};
     gp_error err = {0};
     char sheet[160];
     place_make(&p);
@@ -254,7 +254,7 @@ static void test_empty_folder(void **state)
     const char *roots[] = {p.pictures};
     add.roots = roots, add.root_count = 1, drawing.file = sheet, o.add = &add, o.sheet = &drawing;
     assert_ok(gp_catalog_open(p.catalog, GP_CATALOG_CREATE, &cat, &err));
-    assert_ok(gp_run(cat, model, &o, &report, &err));
+    assert_ok(run_counted(cat, &o, &report, &err));
     assert_int_equal(report.add.done + report.score.done + report.pick.done, 0);
     assert_int_equal(access(sheet, F_OK), -1);
     gp_catalog_close(cat);
@@ -265,7 +265,7 @@ static void test_long_prompt_is_marked(void **state)
 {
     (void)state;
     place p;
-    gp_run_report report = {0};
+    run_counts report = {0};
     gp_error err = {0};
     gp_str words = GP_STR_INIT;
     place_make(&p);
@@ -284,7 +284,7 @@ static void test_failures_stay_counted(void **state)
 {
     (void)state;
     place p;
-    gp_run_report report = {0};
+    run_counts report = {0};
     gp_error err = {0};
     gp_bytes whole = {0};
     place_make(&p);
@@ -308,7 +308,7 @@ static void test_replaced_before_score(void **state)
     (void)state;
     place p;
     gp_catalog *cat = NULL;
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     gp_error err = {0};
     place_make(&p);
     put_many(&p, 3);
@@ -348,7 +348,7 @@ static void test_stops_and_goes_on(void **state)
 {
     (void)state;
     place whole, parts;
-    gp_run_report report = {0};
+    run_counts report = {0};
     gp_error err = {0};
     place_make(&whole);
     put_many(&whole, 12);
@@ -420,7 +420,7 @@ static void test_memory_does_not_grow(void **state)
     long peak[2];
     for (size_t i = 0; i < 2; i++) {
         place p;
-        gp_run_report report = {0};
+        run_counts report = {0};
         gp_error err = {0};
         plan how = {.threads = 2};
         place_make(&p);

@@ -7,7 +7,7 @@ static void test_second_run_does_nothing(void **state)
 {
     (void)state;
     place p;
-    gp_run_report report = {0};
+    run_counts report = {0};
     gp_error err = {0};
     place_make(&p);
     put_many(&p, 20);
@@ -47,7 +47,7 @@ static void test_threads_and_batches_change_nothing(void **state)
     for (size_t i = 0; i < 3; i++) {
         place p;
         gp_error err = {0};
-        gp_run_report report = {0};
+        run_counts report = {0};
         place_make(&p);
         put_many(&p, 33);
         assert_ok(run_plan(&p, &plans[i], &report, &err));
@@ -66,7 +66,7 @@ static void test_bad_files(void **state)
 {
     (void)state;
     place p;
-    gp_run_report report = {0};
+    run_counts report = {0};
     gp_error err = {0};
     gp_bytes good = {0};
     place_make(&p);
@@ -106,7 +106,7 @@ static void test_moved_and_doubled(void **state)
 {
     (void)state;
     place p;
-    gp_run_report report = {0};
+    run_counts report = {0};
     gp_error err = {0};
     char to[256];
     place_make(&p);
@@ -134,7 +134,7 @@ static void test_table_beats_sidecar(void **state)
 {
     (void)state;
     place p;
-    gp_run_report report = {0};
+    run_counts report = {0};
     gp_error err = {0};
     char table[160];
     place_make(&p);
@@ -178,7 +178,7 @@ static void test_stop_and_go_on(void **state)
 {
     (void)state;
     place whole, parts;
-    gp_run_report report = {0};
+    run_counts report = {0};
     gp_error err = {0};
     place_make(&whole);
     put_many(&whole, 40);
@@ -231,7 +231,7 @@ static void test_embed_without_catalog(void **state)
     char *paths[6];
     float a[6 * 128], b[6 * 128];
     bool ok[6];
-    gp_report report = {0};
+    gp_report report = GP_INIT(gp_report);
     place_make(&p);
     put_many(&p, 5);
     for (size_t i = 0; i < 6; i++) {
@@ -247,7 +247,7 @@ static void test_embed_without_catalog(void **state)
     assert_ok(gp_embed_files(model, (const char *const *)paths, 6, &many, b, ok, &report, &err));
     assert_memory_equal(a, b, sizeof a);
     /* planes by hand give the same row */
-    gp_pixels pixels = {0};
+    gp_pixels pixels = GP_INIT(gp_pixels);
     static float planes[3 * 112 * 112], row[128];
     assert_ok(gp_image_decode(paths[2], 0, &pixels, &err));
     assert_ok(gp_preprocess(model, &pixels, planes, &err));
@@ -273,7 +273,7 @@ static void test_wrong_arguments(void **state)
     /* an older caller's shorter struct: what it does not know keeps its default */
     gp_query old = {.size = offsetof(gp_query, picked_only), .picked_only = true};
     place p;
-    gp_run_report report = {0};
+    run_counts report = {0};
     place_make(&p);
     put_many(&p, 8);
     assert_ok(run_plan(&p, NULL, &report, &err));
@@ -303,7 +303,7 @@ static void test_no_memory(void **state)
     uint64_t n = 1;
     for (;; n += 1 + n / 8) {
         gp_error err = {0};
-        gp_run_report report = {0};
+        run_counts report = {0};
         plan how = {.threads = 1};
         unlink(p.catalog);
         gp_mem_fail_at(n);

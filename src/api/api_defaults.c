@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT
+ * The defaults of goldpan/defaults.h as functions. */
+#include "api/api.h"
+
+/* The value is named, not passed: its commas would end the argument. */
+#define INIT(type, NAME)                                                                                               \
+    void type##_init(type *options, size_t size)                                                                       \
+    {                                                                                                                  \
+        static const type defaults = GP_##NAME##_DEFAULTS;                                                             \
+        gp_api_init(options, size, &defaults, sizeof defaults);                                                        \
+    }
+
+INIT(gp_query, QUERY)
+INIT(gp_rescue_options, RESCUE)
+INIT(gp_model_options, MODEL)
+INIT(gp_fetch_options, FETCH)
+INIT(gp_embed_options, EMBED)
+INIT(gp_neighbours_options, NEIGHBOURS)
+INIT(gp_hdbscan_options, HDBSCAN)
+INIT(gp_umap_options, UMAP)
+INIT(gp_slices_options, SLICES)
+INIT(gp_duplicates_options, DUPLICATES)
+INIT(gp_add_options, ADD)
+INIT(gp_import_options, IMPORT)
+INIT(gp_generate_options, GENERATE)
+INIT(gp_score_options, SCORE)
+INIT(gp_pick_options, PICK)
+INIT(gp_export_options, EXPORT)
+INIT(gp_site_options, SITE)
+INIT(gp_sheet_options, SHEET)
+INIT(gp_analyze_options, ANALYZE)
+INIT(gp_words_options, WORDS)
+INIT(gp_tour_options, TOUR)
+INIT(gp_explore_options, EXPLORE)
+INIT(gp_run_options, RUN)
+INIT(gp_bench_options, BENCH)
