@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Greedy choice of k that are good and unlike.
+ * Greedy selection of k relevant and diverse rows.
  *
- * Both objectives only lose by what is chosen meanwhile: an old value bounds the present one from above (in floating
- * point too: the same sum of terms that did not grow).  So rows wait in a heap by their last known value, and only the
- * one on top is brought up to date; if it stays on top, it is the best there is.  Equal values: the smaller row is on
- * top, as when all were looked at in order. */
+ * A row's gain never grows when other rows are selected, in both objectives.  So an old gain is an upper bound (also in
+ * floating point: the same sum of terms that did not grow).  A heap orders the rows by their last known gain, and only
+ * the top row is recomputed.  If the row stays on top, it has the largest gain.  Of equal gains the smaller row is on
+ * top, as in a plain scan. */
 #include "pick/diversify.h"
 #include "base/mem.h"
 #include <assert.h>
@@ -15,7 +15,7 @@
 typedef struct entry {
     double value;
     uint32_t row;
-    uint32_t seen; /* how many of the chosen its value knows of */
+    uint32_t seen; /* number of selected rows that the value includes */
 } entry;
 
 static bool above(const entry *a, const entry *b)
@@ -58,7 +58,7 @@ double gp_diversify_similarity(const float *a, const float *b, size_t d)
     return sum;
 }
 
-/* relevance to 0..1 over the rows that have one; equal worths give 0.  Returns how many there are. */
+/* Scales finite relevances to 0..1; equal relevances give 0.  Returns the number of rows with a finite relevance. */
 static size_t scaled(const double *relevance, size_t n, double *out)
 {
     double low = INFINITY, high = -INFINITY;

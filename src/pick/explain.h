@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Why an image is picked, and why another is not, in one sentence each.  A choice records for every candidate the gate
- * at which it fell or the reason for which it stands; this file turns that into words. */
+ * One sentence that says why an image is picked or rejected.  The strategy records for every candidate the filter that
+ * rejected it, or the reason why it was picked; this file turns the record into words. */
 #ifndef GP_PICK_EXPLAIN_H
 #define GP_PICK_EXPLAIN_H
 
@@ -8,19 +8,19 @@
 
 typedef enum gp_pick_filter {
     GP_FILTERED_NOT,
-    GP_FILTERED_NO_SCORE,     /* none, or none in the scale of comparison */
+    GP_FILTERED_NO_SCORE,     /* no score, or no value in the scale of comparison */
     GP_FILTERED_MIN_SCORE,    /* below the threshold */
     GP_FILTERED_MEASURE,      /* a quality measure does not meet its limit */
-    GP_FILTERED_NOT_IN_SLICE, /* in no slice that stands out */
+    GP_FILTERED_NOT_IN_SLICE, /* in no slice with a sufficient lift */
     GP_FILTERED_PER_PROMPT,   /* others of the same prompt are better */
-    GP_FILTERED_DUPLICATE,    /* a near copy of one that is better */
+    GP_FILTERED_DUPLICATE,    /* a near-duplicate of a better image */
     GP_FILTERED_PER_SLICE,    /* others of the same slice are better */
     GP_FILTERED_PER_CATEGORY, /* others of the same category are better */
-    GP_FILTERED_DIVERSITY,    /* good enough, but too like what is picked already */
+    GP_FILTERED_DIVERSITY,    /* good enough, but too similar to images already picked */
     GP_FILTERED_TOP           /* beyond the best K */
 } gp_pick_filter;
 
-/* Missing numbers are NaN, missing words NULL: the sentence does without. */
+/* Missing numbers are NaN, missing words NULL; the sentence leaves them out. */
 typedef struct gp_pick_decision {
     gp_pick_filter gate;
     gp_pick_strategy strategy;

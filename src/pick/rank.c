@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Rank within groups and choose, over plain arrays.
+ * Ranks items within groups and selects the best.
  *
  * One order decides everything: group, then higher score, then smaller tie.  Candidates are sorted by it once through
  * indices; since ties are content hashes, which differ between different images, the result does not depend on the

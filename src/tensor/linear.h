@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * y = x W^T + b, with W packed once for the engine.  The one small interface behind which matrices are multiplied:
- * linear.c chooses between the plain twin (matmul_plain.c) and oneDNN (matmul_onednn.c, the only file that sees
- * dnnl.h). A packed matrix is read-only and shared by all threads; each call runs on the calling thread alone. */
+ * y = x W^T + b, with W packed once for the engine.  linear.c selects the engine: goldpan's C kernels
+ * (matmul_plain.c, matmul_int8.c) or oneDNN (matmul_onednn.c, the only file that includes dnnl.h).
+ * All threads may share a packed matrix, which is read-only; each call runs on the calling thread alone. */
 #ifndef GP_TENSOR_LINEAR_H
 #define GP_TENSOR_LINEAR_H
 
@@ -11,7 +11,7 @@ typedef enum gp_dtype { GP_F32, GP_F16, GP_BF16 } gp_dtype;
 size_t gp_dtype_size(gp_dtype dtype);
 const char *gp_dtype_name(gp_dtype dtype); /* "F32" ... */
 
-/* What AUTO means on this machine; resolves in place. */
+/* Replaces AUTO by the precision and engine for this machine, in place. */
 void gp_linear_resolve(gp_precision *precision, gp_engine *engine);
 /* "oneDNN 2.6.3", "plain C", "plain C, avx2" (the same lines built for wider registers), or "8 bits, avx2" */
 void gp_linear_describe(gp_engine engine, gp_precision precision, char *out, size_t size);
@@ -27,14 +27,14 @@ gp_status gp_linear_new(const void *weight, gp_dtype dtype, const float *bias, s
 void gp_linear_free(gp_linear *linear);
 size_t gp_linear_bytes(const gp_linear *linear);
 
-/* Rows that run() may touch when asked for m: buffers must have that many (m rounded up, so that few shapes occur). */
+/* Returns the rows that buffers for m rows must have: m rounded up, so that few matrix shapes occur. */
 size_t gp_linear_padded_rows(size_t m);
-/* Bytes of scratch that run() needs for m rows or fewer. */
+/* Returns the bytes of scratch that gp_linear_run needs for m rows or fewer. */
 size_t gp_linear_scratch(const gp_linear *linear, size_t m);
 /* Epilogue: applied in place to each part of y while it is still in cache.  Used for activations. */
 typedef void gp_epilogue(float *x, size_t n);
-/* x [m, in] -> y [m, out], `epilogue` applied unless NULL; both 64-byte aligned with gp_linear_padded_rows(m) rows; scratch
- * 64-byte aligned.  A row's result does not depend on the other rows or on m.  Threads: any. */
+/* x [m, in] -> y [m, out], `epilogue` applied unless NULL; both 64-byte aligned with gp_linear_padded_rows(m)
+ * rows; scratch 64-byte aligned.  A row's result does not depend on the other rows or on m.  Threads: any. */
 gp_status gp_linear_run(const gp_linear *linear, const float *x, float *y, size_t m, gp_epilogue *epilogue,
                         void *scratch, gp_error *err);
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * What an engine does for linear.c: pack a matrix once, gemm rows by it.  Private to tensor.
+ * The interface of a matrix engine: packs a matrix once, then multiplies rows by the matrix.  Private to tensor.
  *
- * One promise binds every engine: a row's result depends on that row alone, not on the number of rows or the place
- * among them, because a picture's score may not depend on its companions in a batch. */
+ * Every engine must compute a row's result from that row alone, whatever the number and order of rows.  Otherwise an
+ * image's score would depend on the other images of the batch. */
 #ifndef GP_TENSOR_MATMUL_H
 #define GP_TENSOR_MATMUL_H
 
 #include "tensor/linear.h"
 
-/* Rows come in blocks: linear.c calls run() with at most engine->block rows, a multiple of STEP unless `even`. */
+/* linear.c calls run() with at most engine->block rows, a multiple of STEP unless `row_multiple` is set. */
 enum { GP_MATMUL_STEP = 16 };
 
 typedef struct gp_matmul_engine {
@@ -23,9 +23,9 @@ typedef struct gp_matmul_engine {
      * thread. */
     gp_status (*run)(const void *packed, const void *x, float *y, size_t rows, gp_epilogue *epilogue, void *scratch,
                      gp_error *err);
-    size_t block; /* a multiple of STEP, and of `even` */
-    size_t
-        row_multiple; /* 0: the more rows of a block the better; else blocks are as large as each other, rounded up to it */
+    size_t block; /* a multiple of STEP, and of `row_multiple` */
+    /* 0: larger blocks are faster.  Else all blocks have equally many rows, rounded up to this multiple. */
+    size_t row_multiple;
 } gp_matmul_engine;
 
 const gp_matmul_engine *gp_matmul_plain(void);

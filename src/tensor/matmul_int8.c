@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * The product y = x W^T + b in 8 bits: weights of a row of W by one scale, as fine as pairs of them allow
- * (kernel/gemm_int8.c), x of a row by its own scale and zero, found as it comes; sums exact in 32 bits, so the same on
- * every machine.
+ * int8 GEMM: y = x W^T + b with quantised x and W.  Each row of W has one scale, limited by the saturation of pairs
+ * (kernel/gemm_int8.c).  Each row of x has a scale and a zero point, computed from the row when it is multiplied.  Sums
+ * are exact in 32 bits, so the result is the same on every machine.
  *
  *     W [out, in] -- packed once -> panels [ceil(out/16)][ceil(in/4)][16][4], scale and sum of each row
  *     x [rows, in] -> q [rows, in], scale and zero of each row
  *     for three panels at a time: q by panels -> sums [rows, 48] -> y [rows, 48]
  *
  * Per-row scales of both sides: "Integer Quantization for Deep Learning Inference" (Wu et al. 2020), sections 3 and 4,
- * with activations' ranges taken from the row itself. */
+ * but the range of activations is computed from each row (dynamic quantisation). */
 #include "tensor/matmul.h"
 
 #include "base/mem.h"
@@ -17,14 +17,17 @@
 #include <math.h>
 #include <string.h>
 
-/* BLOCK: eight pictures of 50 tokens are two; ROWS: a multiple of every tile's. */
+/* BLOCK: two blocks hold eight images of 50 tokens (400 rows).  ROWS: a multiple of the rows of every kernel's tile. */
 enum { BLOCK = 208, ROWS = 8 };
-enum { STEPS = GP_INT8_PAIR_MAX - 1 /* of a pair: both are rounded, up to a half each */, COLUMN_BLOCK = 3 * GP_PANEL };
+enum {
+    STEPS = GP_INT8_PAIR_MAX - 1 /* limit of a pair, less 1: rounding adds up to 1/2 to each number */,
+    COLUMN_BLOCK = 3 * GP_PANEL
+};
 
 typedef struct eight {
     size_t out, in, outs, width, bytes; /* outs: rounded up to 16; width: in rounded up to 4 */
     int8_t *panels;
-    int32_t *sums;        /* [outs] of a row's numbers */
+    int32_t *sums;        /* [outs] sum of each packed row */
     float *scales, *bias; /* [outs] */
 } packed_int8;
 
@@ -57,7 +60,7 @@ static gp_status int8_room(packed_int8 *p, gp_error *err)
     return GP_OK;
 }
 
-/* Row o of W [in] into its place. */
+/* Quantises row o of W, w [in], and packs it. */
 static void int8_row(packed_int8 *p, size_t o, const float *w)
 {
     float most = 0, bad = 0;
@@ -70,14 +73,15 @@ static void int8_row(packed_int8 *p, size_t o, const float *w)
     int8_t *to = p->panels + o / GP_PANEL * GP_PANEL * p->width + o % GP_PANEL * 4;
     int32_t sum = 0;
     for (size_t i = 0; i < p->in; i++) {
-        /* nearest: 1.5 * 2^23 is added, which leaves whole numbers */
+        /* rounds to nearest: adding 1.5 * 2^23 leaves whole numbers */
         float nearest = w[i] * inverse + 12582912.0f - 12582912.0f;
         int8_t q = bad == 0 ? (int8_t)(int)nearest : 0;
         to[i / 4 * 4 * GP_PANEL + i % 4] = q;
         sum += q;
     }
     p->sums[o] = sum;
-    p->scales[o] = inverse > 0 ? most / (float)STEPS + bad : bad; /* what is not finite shows in every result */
+    p->scales[o] = inverse > 0 ? most / (float)STEPS + bad
+                               : bad; /* a weight that is not finite makes every result NaN or infinite */
 }
 
 static gp_status int8_pack(const float *weight, const float *bias, size_t out, size_t in, bool bf16, void **packed,
@@ -106,12 +110,12 @@ static size_t int8_bytes(const void *packed)
     return ((const packed_int8 *)packed)->bytes;
 }
 
-/* What run() keeps: q, then zeros and scales, then sums and results of a strip. */
+/* Scratch of run(). */
 typedef struct room {
     int32_t *zeros; /* [BLOCK] */
     float *scales;  /* [BLOCK] */
     int32_t *sums;  /* [BLOCK, COLUMN_BLOCK] */
-    float *last;    /* [BLOCK, COLUMN_BLOCK] results of a strip that is not full */
+    float *last;    /* [BLOCK, COLUMN_BLOCK] results of the last column block if it is not full */
     uint8_t *q;     /* [BLOCK, width] */
 } room;
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Groups of near copies, each bounded by likeness to its representative: a chain of small steps never joins what is far
- * apart.  Rows are taken from the best down; one that is still free becomes a representative and takes the free rows
- * within its reach, so the representative is also the one to keep.
+ * Groups of near-duplicates.  Every member is similar to the group's representative, so a chain of small steps never
+ * joins distant rows.  Rows are taken from best to worst.  A row without a group becomes a representative and takes all
+ * rows without a group within the distance limit, so the representative is the image to keep.
  *
- * All rows within reach of a row are among its nearest: a search for a few neighbours settles nearly all rows, and
- * those with more copies than that are compared with every row. */
+ * All rows within the limit are among the nearest neighbours of a row.  A k-NN search with small k decides nearly all
+ * rows; rows with more near-duplicates than k are compared with every row. */
 #include "analyze/analyze.h"
 
 #include "base/clock.h"

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * Nearest neighbours looked for in some places only (an inverted file: Sivic and Zisserman 2003; Jegou, Douze, Schmid
- * 2011), as many as the rows themselves call for.
+ * Approximate k-NN with IVF lists (an inverted file: Sivic and Zisserman 2003; Jegou, Douze, Schmid 2011).  nprobe is
+ * measured on a sample of the rows, so that the search reaches the requested recall.  In this file a cell is an IVF
+ * list, and a centre is its centroid.
  *
- *   a sample -> centres (k-means) ; every row -> the cell of its nearest centre
- *   some rows, compared with all -> how often their neighbours lie in the nearest cell, the second, ... -> how many
- *   cells to look into ; rows in the order of their cells, a chunk a thread -> products with those cells
+ *   a sample of rows -> centroids (k-means)
+ *   every row        -> the list of its nearest centroid
+ *   500 sample rows  -> exact k-NN -> number of neighbours in the nearest list, the second, ... -> nprobe
+ *   rows in the order of their lists, in chunks for the threads -> products with the rows of the probed lists
  *
- * What is found has exact distances, and the same rows are found whatever the number of threads. */
+ * The distances are exact.  The result does not depend on the number of threads. */
 #include "analyze/neighbour/neighbours.h"
 
 #include "analyze/analyze.h"
@@ -20,25 +22,25 @@
 #include <string.h>
 
 enum {
-    LEAST = 20000, /* rows; fewer are compared with all in a second or two */
-    LEARN = 32,    /* rows a cell that centres are learnt from */
-    ROUNDS = 6,    /* of k-means */
-    ASKED = 500,   /* rows compared with all */
-    CHUNK = 2048   /* rows that one thread takes at once */
+    LEAST = 20000, /* rows; exact search of fewer takes a second or two */
+    LEARN = 32,    /* sample rows for each centroid in k-means */
+    ROUNDS = 6,    /* rounds of k-means */
+    ASKED = 500,   /* sample rows whose exact neighbours determine nprobe */
+    CHUNK = 2048   /* rows that a thread processes at a time */
 };
-static const double max_share = 0.25; /* of all rows looked at: pairs of all, each once, are 0.5 and cost less each */
+static const double max_share = 0.25; /* largest share of rows to compare; exact search: 0.5, at less cost each */
 
 typedef struct cells {
     const float *rows;
     size_t n, d, k;
     const gp_neighbours_options *o;
-    size_t count, probes; /* cells; how many of them are looked into */
+    size_t count, probes; /* IVF lists; nprobe, the number of probed lists */
     float *centres;       /* [count, d] */
-    uint32_t *of;         /* [n] each row's own */
-    uint32_t *order;      /* [n] rows by cell */
-    size_t *first;        /* [count + 1] in order */
-    size_t *slot;         /* [count + 1] in the panels; cells begin at panels of their own */
-    uint32_t *row_at;     /* [slots] */
+    uint32_t *of;         /* [n] list of each row */
+    uint32_t *order;      /* [n] rows in the order of their lists */
+    size_t *first;        /* [count + 1] index in `order` of each list's first row */
+    size_t *slot;         /* [count + 1] first slot of each list; a list begins at a new panel */
+    uint32_t *row_at;     /* [slots] row in each slot of the panels */
     gp_knn s;
     uint32_t *ids;    /* [n, k] the result */
     float *distances; /* [n, k] */
@@ -48,7 +50,7 @@ typedef struct cells {
     gp_progress_meter ticker;
 } cells;
 
-/* The k nearest centres of each row of x [m, d]. */
+/* Finds the k nearest centroids of each row of x [m, d]. */
 static gp_status find_cells(const cells *c, const float *x, size_t m, size_t k, int threads, uint32_t *ids,
                             gp_error *err)
 {
@@ -63,7 +65,7 @@ static gp_status find_cells(const cells *c, const float *x, size_t m, size_t k, 
 
 /* ------------------------------------------------------------------ centres */
 
-/* Row `row` as it counts for a mean. */
+/* Writes row `row` to `to` in the form in which k-means averages rows. */
 static void copy_row(const cells *c, size_t row, float *to)
 {
     const float *from = c->rows + row * c->d;
@@ -71,7 +73,7 @@ static void copy_row(const cells *c, size_t row, float *to)
     for (size_t j = 0; j < c->d; j++) to[j] = (float)(norm > 0 ? (double)from[j] / norm : 0);
 }
 
-/* Centres become the means of what is nearest to them; one that nothing is nearest to stays. */
+/* Moves each centroid to the mean of its rows.  A centroid without rows stays. */
 static void move_centres(cells *c, const float *x, const uint32_t *of, size_t m, double *sums, uint32_t *counts)
 {
     memset(sums, 0, c->count * c->d * sizeof *sums);
@@ -112,7 +114,7 @@ out:
     return st;
 }
 
-/* Rows by cell, and their slots in the panels. */
+/* Sorts the rows by list and assigns their slots in the panels. */
 static gp_status fill_cells(cells *c, gp_error *err)
 {
     GP_TRY(gp_alloc((void **)&c->of, c->n, sizeof *c->of, "neighbours", err));
@@ -130,9 +132,10 @@ static gp_status fill_cells(cells *c, gp_error *err)
     return GP_OK;
 }
 
-/* ------------------------------------------------------------------ how many cells */
+/* ------------------------------------------------------------------ nprobe */
 
-/* found [count]: neighbours by the rank of their cell; looked [count]: rows in the cell of that rank. */
+/* Ranks the lists by the distance of their centroids.  Adds to found [count] the neighbours in the list of each rank,
+ * and to looked [count] the rows in that list. */
 static void rank_neighbours(const cells *c, size_t row, const uint32_t *near, const uint32_t *cells_near, size_t *rank,
                             double *found, double *looked)
 {
@@ -140,11 +143,11 @@ static void rank_neighbours(const cells *c, size_t row, const uint32_t *near, co
         rank[cells_near[r]] = r;
         looked[r] += (double)(c->first[cells_near[r] + 1] - c->first[cells_near[r]]);
     }
-    for (size_t j = 0, others = 0; j < c->k + 1 && others < c->k; j++) /* the row itself is there, or its equals are */
+    for (size_t j = 0, others = 0; j < c->k + 1 && others < c->k; j++) /* `near` also holds the row or equal rows */
         if (near[j] != row) found[rank[c->of[near[j]]]]++, others++;
 }
 
-/* So many that the sample's neighbours are found; *share: of all rows, those that are looked at. */
+/* Sets nprobe so that the sample reaches the requested recall.  *share: share of all rows in the probed lists. */
 static void choose_probes(cells *c, const double *found, const double *looked, double *share)
 {
     double wanted = c->o->recall * (double)(ASKED * c->k), got = 0, rows = 0;
@@ -189,10 +192,10 @@ out:
 /* ------------------------------------------------------------------ a chunk of rows */
 
 typedef struct worker {
-    float *given, *scaled; /* [CHUNK, d] as given; as they are multiplied */
-    uint32_t *near;        /* [CHUNK, probes] cells */
-    uint32_t *start;       /* [count + 1] of a cell's rows in asking */
-    uint32_t *asking;      /* [CHUNK * probes] rows of the chunk by the cell they look into */
+    float *given, *scaled; /* [CHUNK, d] rows as given; rows as they are multiplied */
+    uint32_t *near;        /* [CHUNK, probes] lists that each row probes */
+    uint32_t *start;       /* [count + 1] index in `asking` of the first row that probes each list */
+    uint32_t *asking;      /* [CHUNK * probes] rows of the chunk, by probed list */
     gp_knn_query *q;       /* [CHUNK] */
     gp_knn_hit *lists;     /* [CHUNK, capacity] */
     float *x, *tile;       /* [GP_QUERIES, d], [GP_QUERIES, 16] */
@@ -224,7 +227,7 @@ static gp_status worker_init(worker *w, const cells *c)
     return gp_alloc_aligned((void **)&w->tile, GP_QUERIES * GP_PANEL, sizeof(float), "neighbours", NULL);
 }
 
-/* Who phashes into which cell, of the ranks from..to - 1. */
+/* Sorts the rows of the chunk by the lists that they probe, for probe ranks from..to - 1. */
 static void sort_by_cell(const cells *c, worker *w, size_t count, size_t from, size_t to)
 {
     memset(w->start, 0, (c->count + 2) * sizeof *w->start);
@@ -235,8 +238,8 @@ static void sort_by_cell(const cells *c, worker *w, size_t count, size_t from, s
         for (size_t r = from; r < to; r++) w->asking[w->start[w->near[i * c->probes + r] + 1]++] = (uint32_t)i;
 }
 
-/* The rows that ask, of the chunk, against the slots from..to - 1. */
-static void ask(const cells *c, worker *w, const uint32_t *asking, size_t count, size_t from, size_t to)
+/* Compares the rows `asking` of the chunk with the rows in slots from..to - 1. */
+static void compare_rows(const cells *c, worker *w, const uint32_t *asking, size_t count, size_t from, size_t to)
 {
     for (size_t at = 0; at < count; at += GP_QUERIES) {
         gp_knn_query *block[GP_QUERIES];
@@ -255,9 +258,9 @@ static void ask(const cells *c, worker *w, const uint32_t *asking, size_t count,
 static void end_row(const cells *c, worker *w, uint32_t i)
 {
     gp_knn_query *q = &w->q[i];
-    if (q->count < c->k) { /* cells so small: everywhere, then */
+    if (q->count < c->k) { /* the probed lists have fewer than k rows: search all lists */
         gp_knn_begin(&c->s, q, q->list, q->i);
-        ask(c, w, &i, 1, 0, c->s.slots);
+        compare_rows(c, w, &i, 1, 0, c->s.slots);
     }
     gp_knn_end(&c->s, q, c->ids + q->i * c->k, c->distances + q->i * c->k);
 }
@@ -272,10 +275,10 @@ static gp_status run_chunk(cells *c, worker *w, size_t chunk)
         gp_knn_begin(&c->s, &w->q[i], w->lists + i * c->s.capacity, rows[i]);
     }
     GP_TRY(find_cells(c, w->given, count, c->probes, 1, w->near, NULL));
-    for (int all = 0; all < 2; all++) { /* each row's own cell first: after it little is near enough */
+    for (int all = 0; all < 2; all++) { /* the nearest list first: its rows raise the threshold for the others */
         sort_by_cell(c, w, count, all ? 1 : 0, all ? c->probes : 1);
         for (size_t e = 0; e < c->count; e++)
-            ask(c, w, w->asking + w->start[e], w->start[e + 1] - w->start[e], c->slot[e], c->slot[e + 1]);
+            compare_rows(c, w, w->asking + w->start[e], w->start[e + 1] - w->start[e], c->slot[e], c->slot[e + 1]);
     }
     for (uint32_t i = 0; i < count; i++) end_row(c, w, i);
     return GP_OK;
@@ -301,7 +304,7 @@ static void run_others(void *user, int index)
     run_chunks(user, index + 1);
 }
 
-/* ------------------------------------------------------------------ the whole */
+/* ------------------------------------------------------------------ entry point */
 
 static gp_status pack_cells(cells *c, gp_error *err)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Rows packed for products, and lists of candidates that lose no neighbour. */
+ * Packs rows for matrix products, and keeps candidate lists that never lose a true neighbour. */
 #include "analyze/neighbour/knn.h"
 
 #include "base/mem.h"
@@ -94,7 +94,7 @@ void gp_knn_clear(gp_knn *s)
 
 /* ------------------------------------------------------------------ one query */
 
-/* Of query i from row `id`. */
+/* Returns the exact distance of query i from row `id`. */
 static double exact_distance(const gp_knn *s, size_t i, double norm, uint32_t id)
 {
     size_t d = s->d;
@@ -121,7 +121,7 @@ static int by_distance(const void *a, const void *b)
     return (p->id > q->id) - (p->id < q->id);
 }
 
-/* Hoare's selection. */
+/* Quickselect (Hoare 1961). */
 float gp_knn_kth_largest(float *x, size_t n, size_t k)
 {
     size_t low = 0, high = n - 1, at = k - 1;
@@ -143,7 +143,7 @@ float gp_knn_kth_largest(float *x, size_t n, size_t k)
     return x[at];
 }
 
-/* The k best by exact distance, in order. */
+/* Reduces the list to the k nearest candidates by exact distance, in order. */
 static void settle(const gp_knn *s, gp_knn_query *q)
 {
     for (uint32_t c = 0; c < q->count; c++)
@@ -152,7 +152,8 @@ static void settle(const gp_knn *s, gp_knn_query *q)
     if (q->count > s->k) q->count = (uint32_t)s->k;
 }
 
-/* Make room: drop what k others beat by more than rounding; where too many are that close, find out exactly. */
+/* Makes room in the list: removes candidates that k others beat by more than the rounding bound.  If too many remain,
+ * compares exact distances. */
 static void prune(const gp_knn *s, gp_knn_query *q)
 {
     enum { MOST = 4096 };
@@ -183,7 +184,7 @@ void gp_knn_begin(const gp_knn *s, gp_knn_query *q, gp_knn_hit *list, size_t i)
     bool cosine = s->metric == GP_METRIC_COSINE;
     double norm = s->self ? s->norms[i] : norm_of(s->kernels, s->queries + i * s->d, s->d);
     double length = norm * gp_knn_scale(s, norm), u = ldexp(1, -24), most = s->max_norm;
-    /* product, packing of both (d + 4), the offset and its addition, and the doubles' own rounding */
+    /* bound of all rounding: the product and the packing of both rows (d + 4), the offset, its addition, the doubles */
     double margin =
         1.01 * u * (((double)s->d + 8) * length * most + (cosine ? 2 : 2 * most * most + 2 * length * most)) +
         1e-14 * (length + most) * (length + most);

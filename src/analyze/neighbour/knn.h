@@ -1,50 +1,51 @@
 /* SPDX-License-Identifier: MIT
- * Private to analyze: what the searches for nearest neighbours share.
+ * Private to analyze: the parts that exact and approximate k-NN search share.
  *
- *   rows [n,d] -> panels of 16 (packed once, shared) ; a block of queries x panel -> likeness in float, in tiles
- *   (or in 8 bits, sq8.h, and in float only where those leave it open)
- *   a row whose likeness could be among the k best, allowing for rounding -> candidate
+ *   rows [n,d] -> panels of 16 rows (packed once, shared by all threads)
+ *   a block of queries x a panel -> a tile of similarities in float, or in int8 first (sq8.h)
+ *   a row whose similarity could be among the k best, allowing for rounding -> candidate
  *   candidates -> distance in double from the rows as given -> the k best by (distance, id)
  *
- * Likeness is x.y of unit rows for cosine, and x.y - |y|^2/2 for euclidean (which orders as -|x-y|^2 does for one x).
+ * Similarity (`likeness`) is x.y of unit rows for cosine, and x.y - |y|^2/2 for euclidean.  For one x the
+ * latter orders as -|x-y|^2 does.
  * A float sum of d products errs by at most (d + 4) u sum|x_i y_i| <= (d + 4) u |x||y|, u = 2^-24 (Higham 2002, 3.5;
- * any order of summation, with or without FMA), so of the rows that are looked at no neighbour is ever missed: a
- * candidate goes only when k others are more like by twice that bound.  Whoever comes first to a list, the k nearest
- * are in it in the end, so results do not depend on threads. */
+ * any order of summation, with or without FMA).  A candidate is removed only if k others are more similar by twice
+ * that bound, so the search misses no neighbour among the compared rows.  Rows may reach a list in any order: the list
+ * ends with the same k nearest, so results do not depend on the number of threads. */
 #ifndef GP_ANALYZE_NEIGHBOUR_KNN_H
 #define GP_ANALYZE_NEIGHBOUR_KNN_H
 
 #include "base/status.h"
 #include "kernel/kernel.h"
 
-/* Rows of a block; columns at once, so that half a panel stays in the first cache. */
+/* GP_QUERIES: rows of a block.  GP_DEPTH: columns processed at a time, so that half a panel stays in L1. */
 enum { GP_QUERIES = 64, GP_DEPTH = 256 };
 
 typedef struct gp_knn_hit {
-    double distance; /* exact; NaN until it is worked out */
-    float likeness;  /* as the tile gave it */
+    double distance; /* exact; NaN until computed */
+    float likeness;  /* similarity from the tile */
     uint32_t id;
 } gp_knn_hit;
 
-/* One query on its way: all of its k nearest that were seen are in the list. */
+/* The state of one query.  The list always holds the k nearest rows among those compared so far. */
 typedef struct gp_knn_query {
     gp_knn_hit *list; /* [capacity] */
     uint32_t count;
-    uint32_t i;      /* which it is */
+    uint32_t i;      /* index of the query */
     float threshold; /* likeness below this cannot be among the k best */
-    float margin;    /* rounding bound of its likenesses */
+    float margin;    /* rounding bound of the similarities */
     double norm;     /* |x| */
 } gp_knn_query;
 
 typedef struct gp_knn {
     const float *rows, *queries; /* [n, d], [m, d] as given; NULL when they are */
-    const double *wide;          /* [n, d] in double, and the queries too */
+    const double *wide;          /* [n, d] rows in double, which are also the queries; else NULL */
     size_t n, m, d, k, capacity; /* capacity of a query's list: gp_knn_capacity */
-    size_t full;                 /* at most capacity: a list of so many is pruned, which raises its floor */
+    size_t full;                 /* length at which a list is pruned, at most capacity; pruning raises `threshold` */
     bool self;                   /* queries are the rows */
     gp_metric metric;
-    size_t slots;           /* of the panels, a multiple of 16; 0: n rounded up, in order */
-    const uint32_t *row_at; /* [slots] which row it holds, UINT32_MAX: none; NULL: its own number */
+    size_t slots;           /* places for rows in the panels, a multiple of 16; 0: n rounded up, rows in order */
+    const uint32_t *row_at; /* [slots] row in each slot; UINT32_MAX: empty; NULL: slot i holds row i */
     float *panels;          /* owned: [slots / 16][d][16] */
     float *offset;          /* owned: [slots] -|y|^2/2 for euclidean, 0 for cosine; -inf without a row */
     double *norms;          /* owned: [n] |y| */
@@ -58,30 +59,31 @@ static inline size_t gp_knn_capacity(size_t k)
     return 2 * k + 32;
 }
 
-/* Every number finite?  `what`: "row" or "query", for the message. */
+/* Fails unless all numbers of x are finite.  `what`: "row" or "query", for the message. */
 gp_status gp_knn_check(const float *x, size_t n, size_t d, const char *what, gp_error *err);
-/* Norms, scale and max_norm; then the rows in panels, and offsets. */
+/* gp_knn_measure computes norms, scale and max_norm.  gp_knn_pack then writes panels and offsets. */
 gp_status gp_knn_measure(gp_knn *search, gp_error *err);
 gp_status gp_knn_pack(gp_knn *search, gp_error *err);
-/* What a row of this length is multiplied with before it is packed; and what is added to its likenesses. */
+/* gp_knn_scale returns the factor for a row of this length before packing.  gp_knn_offset returns the offset of its
+ * similarities. */
 double gp_knn_scale(const gp_knn *search, double norm);
 float gp_knn_offset(const gp_knn *search, double norm);
-void gp_knn_clear(gp_knn *search); /* what it owns */
+void gp_knn_clear(gp_knn *search); /* frees what `search` owns */
 
-/* The k-th largest of x [n], which is reordered; 1 <= k <= n. */
+/* Returns the k-th largest number of x [n]; reorders x.  1 <= k <= n. */
 float gp_knn_kth_largest(float *x, size_t n, size_t k);
-/* Query i with an empty list. */
+/* Starts query i with an empty list. */
 void gp_knn_begin(const gp_knn *search, gp_knn_query *query, gp_knn_hit *list, size_t i);
-/* Query i as it is multiplied: x [d]. */
+/* Writes query i, scaled as for products, to x [d]. */
 void gp_knn_load(const gp_knn *search, size_t i, float *x);
-/* tile [count, 16], rows `stride` apart: products of x [count, d] with a panel. */
+/* Writes the products of x [count, d] with a panel to tile [count, 16], whose rows are `stride` apart. */
 void gp_knn_multiply(const gp_knn *search, const float *x, size_t count, size_t panel, float *tile, size_t stride);
-/* Row `id` for the query's list. */
+/* Inserts row `id` into the query's list. */
 void gp_knn_insert(const gp_knn *search, gp_knn_query *query, uint32_t id, float likeness);
-/* A panel's rows for the lists of count queries; row i of the tile at tile + i * stride. */
+/* Inserts a panel's rows into the lists of `count` queries.  Row i of the tile begins at tile + i * stride. */
 void gp_knn_insert_panel(const gp_knn *search, const float *tile, size_t stride, gp_knn_query *const *queries,
                          size_t count, size_t panel);
-/* The k best, nearest first: ids, distances [k]; the list holds at least k. */
+/* Writes the k nearest rows, nearest first, to ids and distances [k].  The list must hold at least k rows. */
 void gp_knn_end(const gp_knn *search, gp_knn_query *query, uint32_t *ids, float *distances);
 
 #endif

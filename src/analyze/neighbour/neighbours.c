@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Exact k nearest neighbours: every query against every row (knn.h says how).  Among the rows themselves each
- * pair is multiplied once and offered to both: half the products, for lists of all rows at once (16 (2k + 32) bytes a
- * row); in 8 bits (sq8.h) where the machine has instructions for that and not too many candidates come of it.
- */
+ * Exact k-NN: compares every query with every row (knn.h describes the method).
+ *
+ * If the queries are the rows, each pair is multiplied once and inserted into the lists of both rows.  This halves the
+ * products, but keeps the lists of all rows in memory: 16 (2k + 32) bytes a row.  The products are in int8 (sq8.h) if
+ * the CPU has instructions for int8 and few candidates remain. */
 #include "analyze/neighbour/neighbours.h"
 
 #include "analyze/analyze.h"
@@ -20,21 +21,21 @@
 enum {
     QUERIES = GP_QUERIES,
     PANELS = QUERIES / GP_PANEL,
-    GROUP = 16 /* blocks of rows that stay in the second cache while all others pass by, in 8 bits */
+    GROUP = 16 /* int8 blocks that stay in L2 while all other blocks are read */
 };
 
 typedef struct exact {
     gp_knn s;
     gp_sq8 coarse;
-    bool sq8;               /* products in 8 bits */
+    bool sq8;               /* products are in int8 */
     uint32_t *ids;          /* [m, k] */
     float *distances;       /* [m, k] */
-    gp_knn_query *all;      /* [n] of the rows themselves; NULL: queries of their own */
+    gp_knn_query *all;      /* [n] if the queries are the rows; else NULL */
     gp_knn_hit *lists;      /* [n, capacity] */
     pthread_mutex_t *locks; /* [blocks] */
-    size_t blocks_locked;   /* how many of them exist */
+    size_t blocks_locked;   /* initialised locks */
     size_t blocks;
-    size_t group; /* blocks taken at once */
+    size_t group; /* blocks that a thread processes together */
     atomic_size_t next, finished;
     atomic_bool stop;
     atomic_int status;
@@ -44,7 +45,7 @@ typedef struct exact {
 typedef struct worker {
     float *x;          /* [QUERIES, d] queries of the block, as they are multiplied */
     float *tile;       /* [QUERIES, QUERIES] */
-    gp_knn_query *q;   /* [QUERIES] of a block of queries of their own */
+    gp_knn_query *q;   /* [QUERIES] if the queries are not the rows */
     gp_knn_hit *lists; /* [QUERIES, capacity] */
     gp_knn_query *block[QUERIES];
 } worker;
@@ -57,7 +58,7 @@ static size_t block_rows(const exact *e, size_t block)
     return left < QUERIES ? left : QUERIES;
 }
 
-/* The block's queries, whose lists begin at `q`. */
+/* Loads the queries of the block; `q` holds their states. */
 static void load_block(const exact *e, worker *w, gp_knn_query *q, size_t first, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -66,7 +67,7 @@ static void load_block(const exact *e, worker *w, gp_knn_query *q, size_t first,
     }
 }
 
-/* The block's rows as neighbours of a panel's: the other way round. */
+/* Inserts the block's rows into the lists of the panel's rows. */
 static void offer_block(const exact *e, const float *tile, size_t first, size_t count, size_t panel)
 {
     const gp_knn *s = &e->s;
@@ -91,7 +92,7 @@ static void end_block(const exact *e, gp_knn_query *q, size_t first, size_t coun
         gp_knn_end(&e->s, &q[i], e->ids + (first + i) * k, e->distances + (first + i) * k);
 }
 
-/* Block of queries against everything. */
+/* Compares a block of queries with all rows. */
 static void run_queries(exact *e, worker *w, size_t block)
 {
     const gp_knn *s = &e->s;
@@ -105,7 +106,7 @@ static void run_queries(exact *e, worker *w, size_t block)
     end_block(e, w->q, first, count);
 }
 
-/* Products of the block in w with another of the same rows. */
+/* Multiplies the block in w by another block of the same rows. */
 static void multiply_pair(const exact *e, worker *w, size_t first, size_t count, size_t panel, size_t panels)
 {
     if (e->sq8)
@@ -115,7 +116,7 @@ static void multiply_pair(const exact *e, worker *w, size_t first, size_t count,
             gp_knn_multiply(&e->s, w->x, count, panel + p, w->tile + p * GP_PANEL, QUERIES);
 }
 
-/* The block in w against another of the same rows, or itself, both ways. */
+/* Compares the block in w with another block of the same rows, or with itself, and updates the lists of both. */
 static void run_pair(exact *e, worker *w, size_t block, size_t other)
 {
     size_t first = block * QUERIES, count = block_rows(e, block), panel = other * PANELS;
@@ -140,8 +141,8 @@ static void run_pair(exact *e, worker *w, size_t block, size_t other)
     pthread_mutex_unlock(&e->locks[other]);
 }
 
-/* A group of blocks against itself and all blocks behind it; every other group from the far end, so that threads meet
- * at a block's lock but once. */
+/* Compares a group of blocks with itself and all later blocks.  Every second group starts from the last block, so that
+ * two threads wait for the same lock at most once. */
 static void run_rows(exact *e, worker *w, size_t group)
 {
     size_t begin = group * e->group, end = begin + e->group < e->blocks ? begin + e->group : e->blocks;
@@ -187,10 +188,10 @@ static void search_thread(void *user, int index)
         else
             run_queries(e, &w, group);
         size_t done = atomic_fetch_add(&e->finished, 1) + 1;
-        /* of pairs of blocks, the first blocks have the most */
+        /* early groups have more pairs of blocks than late groups */
         double share = (double)done / (double)groups;
         if (e->s.self) share = share * (2 - share);
-        /* thread 0 is the caller's own */
+        /* thread 0 is the caller's thread, which may report progress */
         if (index == 0 && !gp_progress_meter_update(&e->ticker, (uint64_t)(share * (double)e->s.m), 0))
             atomic_store(&e->stop, true);
     }
@@ -203,7 +204,7 @@ static void other_thread(void *user, int index)
     search_thread(user, index + 1);
 }
 
-/* When all pairs were offered, the rows' lists are worked out block by block. */
+/* Writes the results of the rows, block by block, after all pairs have been compared. */
 static void end_thread(void *user, int index)
 {
     exact *e = user;
@@ -254,7 +255,8 @@ static gp_status make_lists(exact *e, gp_error *err)
     return GP_OK;
 }
 
-/* 8 bits where there are instructions for them (the twins are no faster than floats) and they tell rows apart. */
+/* Packs the rows in int8 if the CPU has int8 instructions and the bounds are selective, else in float.  The int8
+ * reference kernels are no faster than float. */
 static gp_status pack(exact *e, int threads, gp_knn_way way, gp_error *err)
 {
     const gp_knn *s = &e->s;

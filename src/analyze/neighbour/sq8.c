@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Rows in 8 bits: steps chosen on a sample, errors measured row by row. */
+ * Scalar quantisation (SQ8): a sample determines the step; the rounding error is measured for each row. */
 #include "analyze/neighbour/sq8.h"
 #include "analyze/slice/features.h"
 
@@ -12,18 +12,18 @@
 #include <string.h>
 
 enum {
-    STEPS = 127,  /* of a number, to either side */
-    NOUGHT = 128, /* what is added to a row's numbers, so that they are not negative */
-    SAMPLE = 256, /* rows that the steps are chosen on */
-    PIECE = 256,  /* rows packed at once */
-    TRIED = 16,   /* rows whose candidates are counted */
-    FAR = 16      /* rows that may lie farther out than the bound is made for: they become everybody's candidates */
+    STEPS = 127,         /* largest absolute value of a quantised number */
+    ZERO_POINT = 128,    /* zero point: added to the numbers of q, which are stored unsigned */
+    SAMPLE = 256,        /* sample rows that determine the step */
+    PIECE = 256,         /* rows that a thread packs at a time */
+    SAMPLE_QUERIES = 16, /* sample rows whose candidates are counted */
+    FAR = 16             /* longest rows that the common bound ignores; they become candidates of all rows */
 };
 
 /* ------------------------------------------------------------------ steps */
 
-/* x' of row i [d] */
-static void centred(const gp_knn *s, const double *mean, size_t i, float *x)
+/* Writes x' of row i to x [d]. */
+static void load_centred(const gp_knn *s, const double *mean, size_t i, float *x)
 {
     double scale = gp_knn_scale(s, s->norms[i]);
     for (size_t j = 0; j < s->d; j++) x[j] = (float)((double)s->rows[i * s->d + j] * scale - mean[j]);
@@ -39,7 +39,7 @@ static void find_mean(const gp_knn *s, double *mean)
     for (size_t j = 0; j < s->d; j++) mean[j] /= (double)s->n;
 }
 
-/* What of a pair is more than it may have goes from the larger. */
+/* Reduces the larger number of a pair until the pair keeps its limit (kernel/gemm_int8.c). */
 static void fit_pair(int8_t *pair)
 {
     int a = abs(pair[0]), b = abs(pair[1]), over = a + b - GP_INT8_PAIR_MAX;
@@ -48,15 +48,16 @@ static void fit_pair(int8_t *pair)
     *larger = (int8_t)(*larger > 0 ? *larger - over : *larger + over);
 }
 
-/* x [d] in steps -> whole numbers; returns |x - what they stand for|^2. */
-static double in_steps(const float *x, size_t d, float step, bool pairs, int8_t *out)
+/* Quantises x [d] to `out`.  Returns the squared error. */
+static double quantise(const float *x, size_t d, float step, bool pairs, int8_t *out)
 {
     float inverse = 1 / step;
     double lost = 0;
     for (size_t j = 0; j < d; j++) {
         float v = x[j] * inverse;
         v = v < -127 ? -127 : v > 127 ? 127 : v;
-        out[j] = (int8_t)(int)(v + 12582912.0f - 12582912.0f); /* nearest: 1.5 * 2^23 */
+        out[j] = (int8_t)(int)(v + 12582912.0f -
+                               12582912.0f); /* rounds to nearest: adding 1.5 * 2^23 leaves whole numbers */
     }
     for (size_t j = 0; pairs && j + 1 < d; j += 2) fit_pair(out + j);
     for (size_t j = 0; j < d; j++) {
@@ -72,8 +73,8 @@ static double median(double *x, size_t n)
     return x[n / 2];
 }
 
-/* How wide steps should be, so that rounding and cutting together lose least of the middle row of a sample: a few
- * rows far out do not count. */
+/* Returns the step with the least error by rounding and clipping for the median row of the sample.  The median ignores
+ * a few long rows. */
 static float best_step(const gp_knn *s, const double *mean, bool pairs, float *x, int8_t *out)
 {
     static const double reaches[] = {1.5, 2, 2.5, 3, 3.5, 4, 5, 6, 8, 12, 20, 40};
@@ -81,15 +82,15 @@ static float best_step(const gp_knn *s, const double *mean, bool pairs, float *x
     size_t rows = s->n < SAMPLE ? s->n : SAMPLE, best = 0;
     double row[SAMPLE], lost[REACHES];
     for (size_t r = 0; r < rows; r++) {
-        centred(s, mean, r * s->n / rows, x);
+        load_centred(s, mean, r * s->n / rows, x);
         row[r] = s->kernels->dot(x, x, s->d);
     }
     double usual = sqrt(median(row, rows) / (double)s->d);
     if (!(usual > 1e-30)) return 1;
     for (size_t c = 0; c < REACHES; c++) {
         for (size_t r = 0; r < rows; r++) {
-            centred(s, mean, r * s->n / rows, x);
-            row[r] = in_steps(x, s->d, (float)(reaches[c] * usual / (double)STEPS), pairs, out);
+            load_centred(s, mean, r * s->n / rows, x);
+            row[r] = quantise(x, s->d, (float)(reaches[c] * usual / (double)STEPS), pairs, out);
         }
         lost[c] = median(row, rows);
         if (lost[c] < lost[best]) best = c;
@@ -99,7 +100,7 @@ static float best_step(const gp_knn *s, const double *mean, bool pairs, float *x
 
 /* ------------------------------------------------------------------ packing */
 
-/* What is known of each row while it is packed. */
+/* Measurements of each row during packing. */
 typedef struct measures {
     double *mean;                  /* [d] */
     double *length;                /* [n] |x'| */
@@ -119,22 +120,22 @@ typedef struct packing {
     atomic_size_t next;
 } packing;
 
-/* x [d] and steps [width, zero behind d] are scratch. */
+/* Quantises and measures row i.  x [d] and steps [width, zero behind d] are scratch. */
 static void pack_row(gp_sq8 *c, const gp_knn *s, measures *m, size_t i, float *x, int8_t *steps)
 {
     size_t d = s->d;
     double square = 0;
-    centred(s, m->mean, i, x);
+    load_centred(s, m->mean, i, x);
     for (size_t j = 0; j < d; j++) square += (double)x[j] * (double)x[j];
     m->length[i] = sqrt(square);
-    m->lost_row[i] = sqrt(in_steps(x, d, m->row_step, false, steps));
+    m->lost_row[i] = sqrt(quantise(x, d, m->row_step, false, steps));
     double q2 = 0;
     for (size_t j = 0; j < d; j++) {
-        c->rows[i * c->width + j] = (uint8_t)(steps[j] + NOUGHT);
+        c->rows[i * c->width + j] = (uint8_t)(steps[j] + ZERO_POINT);
         q2 += (double)(steps[j] * steps[j]);
     }
     m->size[i] = fmax(m->length[i], sqrt(q2) * (double)m->row_step);
-    m->lost_panel[i] = sqrt(in_steps(x, d, m->panel_step, true, steps));
+    m->lost_panel[i] = sqrt(quantise(x, d, m->panel_step, true, steps));
     int8_t *panel = c->panels + i / GP_PANEL * GP_PANEL * c->width + i % GP_PANEL * 4;
     for (size_t j = 0; j < c->width; j += 4) memcpy(panel + j * GP_PANEL, steps + j, 4);
     int32_t sum = 0;
@@ -142,7 +143,7 @@ static void pack_row(gp_sq8 *c, const gp_knn *s, measures *m, size_t i, float *x
     c->sums[i] = sum;
 }
 
-/* Row by row, each by whichever thread comes to it. */
+/* Packs rows until no row is left; a thread takes the next free piece. */
 static void pack_thread(void *user, int index)
 {
     packing *p = user;
@@ -162,8 +163,8 @@ static gp_status pack_rows(gp_sq8 *c, const gp_knn *s, measures *m, int threads,
     return GP_OK;
 }
 
-/* The largest of what was measured. */
-static void find_most(const gp_knn *s, measures *m)
+/* Finds the largest measured lengths and errors. */
+static void find_largest(const gp_knn *s, measures *m)
 {
     for (size_t i = 0; i < s->n; i++) {
         double size = m->size[i];
@@ -177,13 +178,13 @@ static void find_most(const gp_knn *s, measures *m)
     }
 }
 
-/* Both sides' offsets and shifts; `slop` holds what floats lose in the products' scale and in the offsets. */
+/* Computes offsets and shifts of both sides.  `slop` bounds the float rounding of scaled products and offsets. */
 static void finish(gp_sq8 *c, gp_knn *s, const measures *m)
 {
     bool cosine = s->metric == GP_METRIC_COSINE;
     double mean2 = 0, most = m->far[0], usual = s->n > 4 * FAR ? m->far[FAR] : most;
     for (size_t j = 0; j < s->d; j++) mean2 += m->mean[j] * m->mean[j];
-    /* sums to floats, scaled, offset added, compared with a floor that was shifted; x' rounded to floats */
+    /* rounding: sums to float, scaling, adding the offset, shifting the threshold, and x' to float */
     double u = ldexp(1, -24), slop = u * (32 * most * most + 32 * mean2 + 16) + 1e-12;
     for (size_t i = 0; i < s->slots; i++) {
         if (i >= s->n) {
@@ -198,7 +199,7 @@ static void finish(gp_sq8 *c, gp_knn *s, const measures *m)
         /* x_i.x_j - |x_j|^2/2 = x'_i.x'_j - |x'_j|^2/2 + (|x_i|^2 - |x'_i|^2)/2; x_i.x_j = x'_i.x'_j + mean.x'_j +
          * mean.x_i */
         double own = cosine ? with_mean + mean2 : (size * size - length * length) / 2;
-        /* what a far row adds to the bound of each pair that it is in is its own */
+        /* a row longer than `usual` carries the surplus of its pairs' bounds itself */
         double out = fmax(m->size[i] - usual, 0);
         double row = 1.0001 * (m->lost_row[i] * usual + out * m->most_lost_panel) + slop;
         double panel = 1.0001 * (m->lost_panel[i] * usual + out * m->most_lost_row) + slop;
@@ -228,14 +229,14 @@ static gp_status allocate(gp_sq8 *c, gp_knn *s, measures *m, size_t threads, gp_
     GP_TRY(gp_alloc((void **)&m->lost_panel, s->n, sizeof *m->lost_panel, what, err));
     GP_TRY(gp_alloc((void **)&m->x, threads * s->d, sizeof *m->x, what, err));
     GP_TRY(gp_alloc((void **)&m->steps, threads * c->width, 1, what, err));
-    memset(c->rows, NOUGHT, rows * c->width);
+    memset(c->rows, ZERO_POINT, rows * c->width);
     memset(c->panels, 0, rows * c->width);
     memset(c->sums, 0, rows * sizeof *c->sums);
     memset(m->steps, 0, threads * c->width);
     return GP_OK;
 }
 
-/* ------------------------------------------------------------------ is it worth it? */
+/* ------------------------------------------------------------------ is the filter selective? */
 
 static float likeness_of(const gp_sq8 *c, const gp_knn *s, size_t i, size_t j)
 {
@@ -243,7 +244,7 @@ static float likeness_of(const gp_sq8 *c, const gp_knn *s, size_t i, size_t j)
     return product * (c->scales[i] * c->scales[j]) + gp_knn_offset(s, s->norms[j]);
 }
 
-/* How many rows, by 8 bits, could be among the k nearest of row i: likeness [n] is scratch. */
+/* Returns the number of rows that the int8 bounds leave as candidates of row i.  likeness [n] is scratch. */
 static size_t count_candidates(const gp_sq8 *c, const gp_knn *s, size_t i, float *likeness)
 {
     float tile[GP_QUERIES];
@@ -257,12 +258,12 @@ static size_t count_candidates(const gp_sq8 *c, const gp_knn *s, size_t i, float
     return count;
 }
 
-/* The mean over a few rows, against what floats would cost: they take as long for all pairs as for a fiftieth of them
- * one by one. */
+/* Compares the mean number of candidates of a few rows with the cost of float products.  Float products of all pairs
+ * take as long as a fiftieth of the pairs multiplied one by one. */
 static gp_status is_selective(const gp_sq8 *c, const gp_knn *s, bool *selective, gp_error *err)
 {
     float *likeness = NULL;
-    size_t rows = s->n < TRIED ? s->n : TRIED, sum = 0;
+    size_t rows = s->n < SAMPLE_QUERIES ? s->n : SAMPLE_QUERIES, sum = 0;
     GP_TRY(gp_alloc((void **)&likeness, s->n, sizeof *likeness, "neighbours", err));
     for (size_t r = 0; r < rows; r++) sum += count_candidates(c, s, r * s->n / rows, likeness);
     *selective = sum / rows <= 8 * s->k + 64 + s->n / 50;
@@ -270,7 +271,7 @@ static gp_status is_selective(const gp_sq8 *c, const gp_knn *s, bool *selective,
     return GP_OK;
 }
 
-/* Rows so long or short that a product of floats of two as they are might not be one. */
+/* Returns whether rows are so long or short that float products of unscaled rows may overflow or underflow. */
 static bool extreme(const gp_knn *s)
 {
     for (size_t i = 0; i < s->n; i++)
@@ -291,7 +292,7 @@ gp_status gp_sq8_pack(gp_sq8 *c, gp_knn *s, int threads, bool *selective, gp_err
     m.panel_step = best_step(s, m.mean, true, m.x, m.steps);
     c->scale = m.row_step * m.panel_step;
     GP_TRY_GOTO(pack_rows(c, s, &m, threads, err));
-    find_most(s, &m);
+    find_largest(s, &m);
     finish(c, s, &m);
     st = is_selective(c, s, selective, err);
 out:
@@ -327,7 +328,7 @@ void gp_sq8_multiply(const gp_sq8 *c, const gp_kernels *kernels, size_t first, s
 {
     int32_t products[GP_QUERIES * GP_QUERIES], noughts[GP_QUERIES];
     float scales[GP_QUERIES], ones[GP_QUERIES], none[GP_QUERIES] = {0};
-    for (size_t i = 0; i < GP_QUERIES; i++) noughts[i] = NOUGHT, scales[i] = c->scale, ones[i] = 1;
+    for (size_t i = 0; i < GP_QUERIES; i++) noughts[i] = ZERO_POINT, scales[i] = c->scale, ones[i] = 1;
     size_t size = c->width * GP_PANEL;
     kernels->gemm_int8(c->rows + first * c->width, c->width, c->panels + panel * size, size, panels, c->width, products,
                        GP_QUERIES, count);
@@ -335,15 +336,18 @@ void gp_sq8_multiply(const gp_sq8 *c, const gp_kernels *kernels, size_t first, s
                         ones, none, tile, stride);
 }
 
-/* A pair that 8 bits leave open: row i of the block, column o of the panel. */
+/* A pair that the int8 bound does not decide: row i of the block, column o of the panel. */
 typedef struct open_pair {
     uint8_t i, o;
 } open_pair;
 
-/* Rows lie anywhere in memory: the next one is sent for while this one is multiplied. */
-static void send_for(const gp_knn *s, size_t id)
+/* Prefetches row `id` while the row before is multiplied, because candidates lie anywhere in memory. */
+static void prefetch_row(const gp_knn *s, size_t id)
 {
-    enum { LINE = 16, LINES = 12 }; /* floats of a line; the processor itself sends for what follows so many */
+    enum {
+        LINE = 16,
+        LINES = 12
+    }; /* LINE: floats of a cache line.  LINES: lines to prefetch; the hardware prefetcher reads on */
     const float *row = s->rows + id * s->d;
     for (size_t j = 0; j < s->d && j < LINE * LINES; j += LINE) __builtin_prefetch(row + j);
 }
@@ -353,21 +357,22 @@ void gp_sq8_insert_panel(const gp_sq8 *c, const gp_knn *s, const float *tile, si
 {
     size_t slot = panel * GP_PANEL, pairs = 0;
     const float *offset = c->panel.offset + slot, *shift = c->row.shift + first;
-    float floors[GP_QUERIES];
+    float thresholds[GP_QUERIES];
     open_pair open[GP_QUERIES * GP_PANEL];
-    for (size_t i = 0; i < count; i++) floors[i] = queries[i].threshold + shift[i];
-    uint64_t reached = s->kernels->mask_rows(tile, stride, count, offset, floors);
+    for (size_t i = 0; i < count; i++) thresholds[i] = queries[i].threshold + shift[i];
+    uint64_t reached = s->kernels->mask_rows(tile, stride, count, offset, thresholds);
     for (; reached; reached &= reached - 1) {
         size_t i = (size_t)__builtin_ctzll(reached);
         for (size_t o = 0; o < GP_PANEL; o++)
-            if (tile[i * stride + o] + offset[o] >= floors[i] && slot + o != first + i && slot + o < s->n)
+            if (tile[i * stride + o] + offset[o] >= thresholds[i] && slot + o != first + i && slot + o < s->n)
                 open[pairs++] = (open_pair){(uint8_t)i, (uint8_t)o};
     }
     for (size_t p = 0; p < pairs; p++) {
         size_t i = open[p].i, o = open[p].o;
         gp_knn_query *q = &queries[i];
-        if (p + 1 < pairs) send_for(s, slot + open[p + 1].o);
-        if (tile[i * stride + o] + offset[o] < q->threshold + shift[i]) continue; /* it has risen meanwhile */
+        if (p + 1 < pairs) prefetch_row(s, slot + open[p + 1].o);
+        if (tile[i * stride + o] + offset[o] < q->threshold + shift[i])
+            continue; /* the threshold has risen since the mask was computed */
         float likeness = likeness_of(c, s, first + i, slot + o);
         if (likeness >= q->threshold) gp_knn_insert(s, q, (uint32_t)(slot + o), likeness);
     }
@@ -378,19 +383,19 @@ void gp_sq8_insert_rows(const gp_sq8 *c, const gp_knn *s, const float *tile, siz
 {
     size_t slot = panel * GP_PANEL, width = s->n - slot < GP_PANEL ? s->n - slot : GP_PANEL, pairs = 0;
     const float *offset = c->row.offset + first, *shift = c->panel.shift + slot;
-    float floors[GP_PANEL];
+    float thresholds[GP_PANEL];
     open_pair open[GP_QUERIES * GP_PANEL];
-    for (size_t o = 0; o < GP_PANEL; o++) floors[o] = o < width ? queries[o].threshold + shift[o] : INFINITY;
-    uint64_t reached = s->kernels->mask_columns(tile, stride, count, offset, floors);
+    for (size_t o = 0; o < GP_PANEL; o++) thresholds[o] = o < width ? queries[o].threshold + shift[o] : INFINITY;
+    uint64_t reached = s->kernels->mask_columns(tile, stride, count, offset, thresholds);
     for (; reached; reached &= reached - 1) {
         size_t i = (size_t)__builtin_ctzll(reached);
         for (size_t o = 0; o < width; o++)
-            if (tile[i * stride + o] + offset[i] >= floors[o]) open[pairs++] = (open_pair){(uint8_t)i, (uint8_t)o};
+            if (tile[i * stride + o] + offset[i] >= thresholds[o]) open[pairs++] = (open_pair){(uint8_t)i, (uint8_t)o};
     }
     for (size_t p = 0; p < pairs; p++) {
         size_t i = open[p].i, o = open[p].o;
         gp_knn_query *q = &queries[o];
-        if (p + 1 < pairs) send_for(s, slot + open[p + 1].o);
+        if (p + 1 < pairs) prefetch_row(s, slot + open[p + 1].o);
         if (tile[i * stride + o] + offset[i] < q->threshold + shift[o]) continue;
         float likeness = likeness_of(c, s, slot + o, first + i);
         if (likeness >= q->threshold) gp_knn_insert(s, q, (uint32_t)(first + i), likeness);
