@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * The tile of a matrix product: rows of x by one panel of packed weights, added to y.
+ * GEMM micro-kernel: multiplies rows of x by one panel of packed weights and adds the products to y.
  *
  *     x [rows, in] by panel [in, 16]  ->  y [rows, 16] +=
  *
- * A few rows by two vectors of columns stay in registers while `in` passes by: six rows where there are 16 registers of
- * 8 floats (12 sums, 2 weights, 1 number of x), four rows of 4 floats; six rows by four vectors where there are 32
- * registers of 4 floats (24 sums, 4 weights, 1 number of x).  Every number of y is y + a sum in order of `in`, whatever
- * the tile it falls into, so rows cannot influence each other.  Rows are in the tile's arguments, and the tile is
- * inlined for each count, so that compilers unroll it. */
+ * The sums of a tile stay in registers during the loop over `in`.  The tile size follows the registers:
+ *   16 registers of 8 floats: 6 rows by 2 vectors (12 sums, 2 weights, 1 number of x)
+ *   16 registers of 4 floats: 4 rows by 2 vectors
+ *   32 registers of 4 floats: 6 rows by 4 vectors (24 sums, 4 weights, 1 number of x)
+ * Every number of y is y + a sum in order of `in`, in every tile, so rows cannot influence each other.  The tile is
+ * inlined for each number of rows, so that compilers unroll the loops. */
 #include "kernel/simd.h"
 #include "kernel/reference.h"
 

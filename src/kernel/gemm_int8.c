@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Products of 8-bit numbers, exact in 32 bits:  x [rows, in] by panels [in/4][16][4]  ->  y [rows, 16] each.
+ * int8 GEMM micro-kernel, exact in 32 bits:  x [rows, in] by panels [in/4][16][4]  ->  y [rows, 16] each.
  *
- * Four numbers of `in` stand side by side for each column, as the instructions that gemm bytes want them.  AVX2
- * adds two products in 16 bits, where 255 * 128 just has room: so of the first two of the four, and of the last two,
- * the sizes add up to 128 at most.  Where all machines keep to that they give the same sums, and 8-bit results do not
- * depend on the machine. */
+ * A panel stores four consecutive numbers of `in` side by side for each column, the layout of the CPU's byte products.
+ * AVX2 adds two products in 16 bits and saturates at 32767; 255 * 128 = 32640 just fits.  So the absolute values of the
+ * first two of four weights, and of the last two, sum to at most 128 (GP_INT8_PAIR_MAX).  With this limit no kernel
+ * saturates, and int8 results are the same on every machine. */
 #include "kernel/reference.h"
 
 void gp_gemm_int8_c(const uint8_t *x, size_t x_stride, const int8_t *panels, size_t panel_stride, size_t count,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Kernels: the inner loops of image, tensor and model, behind one table of function pointers.
- * Never allocate, never fail, no globals but the table; the caller has checked sizes.  Every entry has a plain C twin
- * in src/kernel/<family>.c (suffix _c, no intrinsics, no -ffast-math); variants for an instruction set go into
- * src/kernel/x86 or arm (suffix _avx2 ...) and are chosen in dispatch.c.  tests/kernels compares twin and variant.
+ * Never allocate, never fail, no globals but the table; the caller has checked sizes.  Every entry has a C reference
+ * kernel in src/kernel/<family>.c (suffix _c, no intrinsics, no -ffast-math); variants for an instruction set go into
+ * src/kernel/x86 or arm (suffix _avx2 ...) and are chosen in dispatch.c.  tests/kernels compares both.
  * Letters: n rows, d width, t tokens, h heads, e = head size. */
 #ifndef GP_KERNEL_KERNEL_H
 #define GP_KERNEL_KERNEL_H
@@ -12,16 +12,16 @@
 #include <stdint.h>
 
 /* Softmax attention of one head over one sequence:  out[i] = sum_j softmax_j(scale * q[i].k[j]) * v[j].
- * Only the queries that are wanted are given: row i of q and out is the token at position from + i (the last layer of
- * a tower needs one token only: rows = 1). */
+ * Row i of q and out is the token at position first_position + i, so the caller can omit queries it does not need (the
+ * last layer of a tower needs one token: rows = 1). */
 typedef struct gp_attention {
     const float *q;                         /* [rows, e], row i at q + i * q_stride */
     const float *k, *v;                     /* [t, e], row j at k + j * kv_stride */
     float *out;                             /* [rows, e], row i at out + i * out_stride; may not overlap q, k, v */
     size_t q_stride, kv_stride, out_stride; /* floats */
     size_t rows, t, e;                      /* all >= 1 */
-    size_t first_position;                  /* causal only: row i sees k[0 .. from + i]; from + rows <= t */
-    bool causal;                            /* else every row sees all of k */
+    size_t first_position; /* causal: row i sees k[0 .. first_position + i]; first_position + rows <= t */
+    bool causal;           /* else every row sees all of k */
     float scale;
     float *scratch; /* gp_attention_scratch(t, e) floats, 64-byte aligned; overwritten */
 } gp_attention;
@@ -29,18 +29,18 @@ typedef struct gp_attention {
 enum {
     GP_PANEL = 16,
     GP_ATTENTION_QUERIES = 6,
-    GP_INT8_PAIR_MAX = 128, /* 255 * 128 has room in 16 bits */
-    GP_INT8_K_MAX = 65536   /* most numbers of a product in 8 bits: so many pairs have room in 32, twice */
+    GP_INT8_PAIR_MAX = 128, /* 255 * 128 = 32640 fits in 16 bits */
+    GP_INT8_K_MAX = 65536   /* largest K of an int8 product: its sums fit in 32 bits */
 };
 
-/* Floats of scratch: k and v in panels, and the scores of a few queries. */
+/* Returns the floats of scratch: k and v in panels, and the scores of a few queries. */
 static inline size_t gp_attention_scratch(size_t t, size_t e)
 {
     const size_t panel = GP_PANEL, queries = GP_ATTENTION_QUERIES;
     return (e + queries) * ((t + panel - 1) / panel * panel) + (e + panel - 1) / panel * panel * t;
 }
 
-/* What acts along the edges of a map, UMAP's. */
+/* Parameters of the UMAP gradient. */
 typedef struct gp_umap_gradient {
     float a, b;             /* of the curve 1 / (1 + a d^2b) */
     float alpha;            /* length of the step */
@@ -93,7 +93,8 @@ typedef struct gp_kernels {
     /* Eight bits.  quantise: x [n] -> q [n], returns the scale: x = scale * (q - *zero) within half of it, of the range
      * that x and 0 have; NaN if x has a number that is not finite.
      * gemm_int8: y[r][16 p + o] = sum_i x[r][i] * panel p[i/4][o][i%4] in 32 bits, `in` a multiple of 4 and at most
-     * GP_INT8_K_MAX; panels of numbers of which each pair (i even, i + 1) has |a| + |b| <= GP_INT8_PAIR_MAX, panel_stride bytes apart.
+     * GP_INT8_K_MAX; panels of numbers of which each pair (i even, i + 1) has |a| + |b| <= GP_INT8_PAIR_MAX,
+     * panel_stride bytes apart.
      * dequantise: y = (sums - zeros[row] * weight_sums) * (scales[row] * weight_scales) + bias, by column; columns is
      * a multiple of 16. */
     float (*quantise)(const float *x, size_t n, uint8_t *q, int32_t *zero);
@@ -102,18 +103,18 @@ typedef struct gp_kernels {
     void (*dequantise)(const int32_t *sums, size_t sums_stride, size_t rows, size_t columns, const int32_t *zeros,
                        const float *scales, const int32_t *weight_sums, const float *weight_scales, const float *bias,
                        float *y, size_t y_stride);
-    /* Of a tile [rows, GP_PANEL], rows <= 64 and stride floats apart: bit i is set where tile[i][o] + offset >= floor
+    /* Of a tile [rows, GP_PANEL], rows <= 64 and stride floats apart: bit i is set if tile[i][o] + offset >= threshold
      * for any o.  `rows`: offset [GP_PANEL] by column, floors [rows]; `columns`: offset [rows], floors [GP_PANEL] by
-     * column. A NaN reaches nothing. */
+     * column. NaN never passes. */
     uint64_t (*mask_rows)(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
     uint64_t (*mask_columns)(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
     /* See gp_attention. */
     void (*attend)(const gp_attention *attention);
     /* L2-normalise rows in place, x [n,d], norm in double; a zero row stays zero. */
     void (*l2_normalise)(float *x, size_t n, size_t d);
-    /* Eight edges at once: head, tail [dims, 8] where their ends are, others [negatives, dims, 8] what negatives the heads;
-     * moved, tail_moved [dims, 8] = alpha * the sum of the forces, each cut at -4 .. 4.  All are seen from where the
-     * heads are; lanes do not mix.  The same in every bit in every table. */
+    /* Eight edges at once: head, tail [dims, 8] where their ends are, others [negatives, dims, 8] the negatives;
+     * moved, tail_moved [dims, 8] = alpha * the sum of the forces, each cut at -4 .. 4.  All are computed from the
+     * heads' positions; lanes do not mix.  The same in every bit in every table. */
     void (*forces)(const gp_umap_gradient *forces, const float *head, const float *tail, const float *others,
                    float *moved, float *tail_moved);
     /* sum a[i]*b[i] in double, products exact */
@@ -124,9 +125,9 @@ typedef struct gp_kernels {
 
 /* The table chosen for this machine (GOLDPAN_CPU considered), never with a NULL entry.  Any thread. */
 const gp_kernels *gp_kernel_table(void);
-/* The plain C twins. */
+/* Returns the table of C reference kernels. */
 const gp_kernels *gp_kernel_table_c(void);
-/* Every table this machine can run, worst first (0: the twins); NULL after the last.  For tests. */
+/* Every table this machine can run, slowest first (0: the reference); NULL after the last.  For tests. */
 const gp_kernels *gp_kernel_table_at(size_t i);
 
 #endif

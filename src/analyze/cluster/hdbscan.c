@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * HDBSCAN* (Campello, Moulavi, Sander 2013; McInnes and Healy 2017):
- *   rows -> spanning tree of mutual reachability (mst.c) -> merges -> condensed tree -> clusters (hdbscan_select.c)
- * Links of equal length are merged in the order in which they were found. */
+ *   rows -> minimum spanning tree of mutual reachability (mst.c) -> merges -> condensed tree
+ *   -> clusters (hdbscan_select.c)
+ * Edges of equal length are merged in the order in which they were found. */
 #include "analyze/cluster/hdbscan.h"
 
 #include "analyze/analyze.h"

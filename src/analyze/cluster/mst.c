@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: MIT
- * The spanning tree of mutual reachability, by Prim with a certificate.
+ * The minimum spanning tree of mutual reachability, by Prim's algorithm with proven lower bounds.
  *
- *   a row enters the tree -> its k nearest are offered a link ; everything else lies farther from it than the k-th
- *   shortest offer < that of every row whose others were not looked at -> certain, the next row enters
- *   otherwise -> those rows are compared with all rows outside, a block at a time: products in float find who might
- * gain from a link, distances in double decide
+ *   A row enters the tree: it offers an edge to each of its k nearest rows.  Its distance to the k-th nearest is a
+ *   lower bound of its distance to all others.
+ *   The shortest offered edge is below the bounds of all rows compared with their neighbours only: the edge is certain,
+ *   and the next row enters.
+ *   Otherwise: the rows with too low a bound are compared with all rows outside the tree, a block at a time.  Products
+ *   in float find the pairs that might shorten an edge; distances in double decide.
  *
- * So the tree is the one that comparing all pairs would give, equal lengths included, yet rows inside a dense cluster
- * need their neighbours only, and the rest is matrix products.  An offer is the shortest reach; of equal ones that from
- * the row found first: whatever the order of comparing, the same, so that results do not depend on threads.
+ * The tree is the one of comparing all pairs, also for edges of equal length.  Rows inside a dense cluster need only
+ * their neighbours; all other comparisons are matrix products.  Each row outside keeps its shortest offered edge,
+ * and of equal edges the one from the row that entered first.  So neither the order of comparing nor the number of threads
+ * changes the result.
  *
- * Who might gain: |x-y|^2 <= best^2 is x.y + (best^2 - |y|^2) / 2 >= |x|^2 / 2, with rows taken from the mean and
- * scaled to length 1 at most; for cosine x.y + best >= 1 of unit rows.  Rounding of the left side is below u ((d + 4)
- * |x| + 6), u = 2^-24 (see neighbours.c), and more than that is allowed for. */
+ * A pair might shorten an edge if |x-y|^2 <= best^2, which is x.y + (best^2 - |y|^2) / 2 >= |x|^2 / 2.  The rows are
+ * centred on their mean and scaled to length 1 at most.  For cosine: x.y + best >= 1 of unit rows.  Rounding of the left side
+ * is below u ((d + 4) |x| + 6), u = 2^-24 (see neighbours.c), and the margin is larger. */
 #include "analyze/cluster/mst.h"
 
 #include "analyze/analyze.h"
@@ -26,15 +29,15 @@
 #include <string.h>
 
 enum {
-    BLOCK = 192,      /* rows compared at once, a multiple of the tile's six */
-    LEAST_BLOCK = 48, /* so many at least, if there are: they will be needed soon */
-    DEPTH = 256,      /* columns multiplied at once */
-    NEAR = 32,        /* neighbours asked for: the more, the larger are the blocks */
+    BLOCK = 192,      /* rows compared at a time, a multiple of the six rows of a tile */
+    LEAST_BLOCK = 48, /* minimum rows of a block, if there are so many: they will be needed soon */
+    DEPTH = 256,      /* columns multiplied at a time */
+    NEAR = 32,        /* minimum neighbours of the k-NN search; more neighbours lead to larger blocks */
     OUTSIDE = -1
 };
-static const double worth_a_thread = 1 << 22; /* products */
+static const double min_thread_products = 1 << 22; /* products for which a thread is started */
 
-/* Items by smallest (key, item). */
+/* A heap of items; the smallest (key, item) is on top. */
 typedef struct heap {
     const double *key; /* [n] */
     uint32_t *item;    /* [count] */
@@ -51,21 +54,21 @@ typedef struct spanner {
     uint32_t *near; /* [n, k] */
     double *norms;  /* [n] cosine only */
     double *core;   /* [n] */
-    double *bound;  /* [n] what is not near is at least so far */
-    double *best;   /* [n] outside: reach of the best link */
-    uint32_t *from; /* [n] and its other end */
-    int64_t *order; /* [n] when it entered, or OUTSIDE */
+    double *bound;  /* [n] lower bound of the distance to all rows not in `near` */
+    double *best;   /* [n] rows outside: mutual reachability of the shortest offered edge */
+    uint32_t *from; /* [n] the other end of that edge */
+    int64_t *order; /* [n] position at which the row entered the tree, or OUTSIDE */
     heap outside;   /* by best */
-    heap unseen;    /* in the tree, compared with its neighbours only; by bound */
+    heap unseen;    /* rows in the tree that were compared with their neighbours only; by bound */
     double *mean;   /* [d] */
     double scale;   /* rows times this have length 1 at most */
-    float *panels;  /* [packed / 16][d][16] rows outside, when they were packed */
-    uint32_t *lane; /* [packed] which rows */
+    float *panels;  /* [packed / 16][d][16] rows that were outside at the last packing */
+    uint32_t *lane; /* [packed] row of each packed place */
     double *half;   /* [packed] |y|^2 / 2 as packed */
     size_t packed;
     float *block;            /* [BLOCK, d] */
     uint32_t blocked[BLOCK]; /* rows of the block */
-    float floors[BLOCK];     /* what a product and a lane's offset have to reach */
+    float thresholds[BLOCK]; /* threshold of product + offset, for each row of the block */
     size_t block_rows;
     atomic_size_t next_panel;
 } spanner;
@@ -135,7 +138,7 @@ static double distance(const spanner *s, uint32_t i, uint32_t j)
     return both > 0 ? fmax(1 - s->kernels->dot(x, y, s->d) / both, 0) : 1;
 }
 
-/* Offer row i outside a link from row u of the tree; true if it takes it. */
+/* Offers row i outside an edge from row u of the tree.  Returns whether the edge is the best of row i so far. */
 static bool offer(spanner *s, uint32_t u, uint32_t i)
 {
     if (s->core[u] > s->best[i]) return false;
@@ -160,7 +163,7 @@ static gp_status look_around(spanner *s, const gp_hdbscan_options *o, gp_error *
     for (uint32_t i = 0; i < s->n; i++) {
         const uint32_t *ids = s->near + i * s->k;
         s->core[i] = distance(s, i, ids[samples - 1]);
-        /* a little less: what ranks neighbours was rounded otherwise */
+        /* slightly less, because the k-NN search rounds its distances differently */
         s->bound[i] = s->k == s->n - 1 ? INFINITY : distance(s, i, ids[s->k - 1]) * (1 - 1e-10) - 1e-13;
     }
 out:
@@ -170,7 +173,7 @@ out:
 
 /* ------------------------------------------------------------------ packing */
 
-/* Mean of the rows, and the scale: cosine has neither. */
+/* Computes the mean and the scale of the rows; cosine needs neither. */
 static void find_frame(spanner *s)
 {
     double most = 0;
@@ -190,7 +193,7 @@ static void find_frame(spanner *s)
     if (most > 0) s->scale = 1 / sqrt(most);
 }
 
-/* Row i as it is multiplied, `step` floats apart; its squared length. */
+/* Writes row i as it is multiplied, its numbers `step` floats apart.  Returns its squared length. */
 static double load(const spanner *s, uint32_t i, float *out, size_t step)
 {
     double scale = s->metric == GP_METRIC_EUCLIDEAN ? s->scale : s->norms[i] > 0 ? 1 / s->norms[i] : 0, sum = 0;
@@ -202,7 +205,7 @@ static double load(const spanner *s, uint32_t i, float *out, size_t step)
     return sum;
 }
 
-/* The rows outside, when a quarter of what is packed has entered. */
+/* Packs the rows outside again, once a quarter of the packed rows has entered the tree. */
 static void pack(spanner *s)
 {
     size_t width = (s->outside.count + GP_PANEL - 1) / GP_PANEL * GP_PANEL, at = 0;
@@ -220,7 +223,7 @@ static void pack(spanner *s)
     s->packed = width;
 }
 
-/* What is added to a product before it is compared with a floor. */
+/* Returns the number added to a product before the comparison with a threshold. */
 static float offset_of(const spanner *s, size_t lane)
 {
     uint32_t i = s->lane[lane];
@@ -242,7 +245,7 @@ static void take_block(spanner *s, double certain)
         uint32_t row = s->blocked[at] = pop(&s->unseen);
         double squared = load(s, row, s->block + at * s->d, 1);
         double margin = 1.01 * u * ((d + 8) * sqrt(squared) + 8) + 4e-15 * (d + 8);
-        s->floors[at] = (float)((s->metric == GP_METRIC_COSINE ? 1 : squared / 2) - margin);
+        s->thresholds[at] = (float)((s->metric == GP_METRIC_COSINE ? 1 : squared / 2) - margin);
     }
 }
 
@@ -263,7 +266,7 @@ static void compare_panel(spanner *s, size_t panel, float *tile)
     }
     for (size_t b = 0; b < s->block_rows; b++) {
         const float *row = tile + b * GP_PANEL;
-        float floor = s->floors[b];
+        float floor = s->thresholds[b];
         int some = 0;
         for (size_t o = 0; o < GP_PANEL; o++) some |= row[o] + offset[o] >= floor;
         for (size_t o = 0; some && o < GP_PANEL; o++)
@@ -272,7 +275,7 @@ static void compare_panel(spanner *s, size_t panel, float *tile)
     }
 }
 
-/* Each panel's rows are one thread's. */
+/* Compares the block with panels.  Each panel belongs to one thread, so rows need no lock. */
 static void compare_thread(void *user, int index)
 {
     enum { AT_ONCE = 8 };
@@ -288,7 +291,7 @@ static gp_status compare_block(spanner *s, gp_error *err)
 {
     gp_threads *running = NULL;
     double work = (double)s->block_rows * (double)s->packed * (double)s->d;
-    int threads = work < worth_a_thread * s->threads ? 1 : s->threads;
+    int threads = work < min_thread_products * s->threads ? 1 : s->threads;
     atomic_store(&s->next_panel, 0);
     if (threads > 1) GP_TRY(gp_threads_start(threads - 1, compare_thread, s, &running, err));
     compare_thread(s, 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The tile of gemm_int8.c for AVX2: pairs of products in 16 bits, their pairs in 32.  Four rows by one panel stay in
- * registers: 8 sums, 2 vectors of the panel, 1 of x, 1 of ones, and room for what is on its way. */
+ * int8 GEMM for AVX2: adds two products in 16 bits, then two of these sums in 32 bits.  A tile of four rows by one
+ * panel needs 12 of 16 registers: 8 sums, 2 vectors of the panel, 1 of x, 1 of ones.  The rest holds intermediate values. */
 #include "kernel/x86/variants.h"
 
 #include <immintrin.h>

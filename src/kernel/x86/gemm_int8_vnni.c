@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The tile of gemm_int8.c for AVX512-VNNI, which multiplies and adds four bytes of sixteen columns at a time.  Eight
- * rows by three panels stay in registers: 24 sums, 3 vectors of the panels, 1 of x. */
+ * int8 GEMM for AVX512-VNNI: one instruction multiplies and adds four bytes of sixteen columns.  A tile of eight rows
+ * by three panels needs 28 of 32 registers: 24 sums, 3 vectors of the panels, 1 of x. */
 #include "kernel/x86/variants.h"
 
 #include <immintrin.h>
