@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Billions of gemm-add operations (2 each) a second of one thread in gp_linear, for the layers of ViT-B/32 (8
+ * Billions of multiply-add operations (2 each) a second of one thread in gp_linear, for the layers of ViT-B/32 (8
  * pictures: 400 rows) and ViT-L/14 (4 pictures: 1028 rows), by engine and precision.  Processor time, best of five. */
 #include "base/mem.h"
 #include "base/rng.h"

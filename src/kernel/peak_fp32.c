@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Twelve vectors of sums, each with a product added in every round: two roundings where the compiler has no fused
- * gemm-add, one where it has (NEON, and the builds for AVX2 and AVX-512). */
+ * multiply-add, one where it has (NEON, and the builds for AVX2 and AVX-512). */
 #include "kernel/simd.h"
 #include "kernel/peak_loops.h"
 

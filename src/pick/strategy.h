@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT
- * The choice: candidates with all that is known of them, and gp_pick_options -> a verdict for each.
+ * The pick strategies: candidates and gp_pick_options -> a decision with its reason for each candidate.
  *
- * One pass decides.  Candidates are taken from the best down (by options->by, ties by hash); each goes through the
- * gates score . min_score . measures . slice . prompt . near copies . slice's K . category's K . top and falls at the
- * first that is shut: so a prompt, group, slice or category is served by its best that still stand, and a place refused
- * to one stays free for the next.  A candidate that is in no slice holds a place of its prompt all the same: with
- * slices too, a pick is one of the best K of its prompt.  Without categories and slices this is gp_rank_choose. With
- * diversity the three last gates choose their K by diversify.h among those that stand, one gate after the other. A
- * candidate of several slices belongs to the smallest (then to the higher mean): the most particular one. Slices count
- * from min_support scored rows on and, in CATEGORY_SLICES, if their mean is at least lift_factor sample standard
- * deviations above their category's mean (the article: 2 and 0.9); means are of the raw score. */
+ * Candidates are taken from best to worst (by options->by, ties by hash).  Each passes the filters in this order: score,
+ * min_score, measures, slice, prompt, near-duplicates, K of the slice, K of the category, top.  The first filter that
+ * rejects a candidate is recorded as the reason.  A rejected candidate leaves its place to the next.  Exception: a
+ * candidate in no slice still counts in the K of its prompt, so with slices too a pick is one of the best K of its
+ * prompt.  Without categories and slices the result is that of gp_rank_choose.  With diversity the last three filters
+ * select their K by diversify.h among the candidates left, one filter after the other.
+ *
+ * A candidate in several slices belongs to the smallest, then to the one with the higher mean.  Slices count if they
+ * have min_support scored rows.  In CATEGORY_SLICES the slice mean must also be lift_factor sample standard deviations
+ * above the category mean (the article: 2 and 0.9).  Means are of the raw score. */
 #ifndef GP_PICK_STRATEGY_H
 #define GP_PICK_STRATEGY_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The tile of gemm.c for 64-bit Arm: six rows by the panel's 16 columns in 29 of its 32 registers, with fused
- * gemm-add, which meson.build allows for this file alone: half the instructions, and one rounding a step instead of
+ * multiply-add, which meson.build allows for this file alone: half the instructions, and one rounding a step instead of
  * two, so the last bits differ from the twin's. */
 #define GP_TILE_VECTORS 4
 #define GP_TILE_ROWS    6

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The float twins built for AVX-512: the same lines, sixteen lanes wide.  Built without fused gemm-add, so that
+ * The float twins built for AVX-512: the same lines, sixteen lanes wide.  Built without fused multiply-add, so that
  * every result equals the twin's in every bit (tests/kernels compares them so). */
 #define GP_LANES          16
 #define gp_f16_to_f32_c   gp_f16_to_f32_avx512

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * int8 GEMM for AVX2: adds two products in 16 bits, then two of these sums in 32 bits.  A tile of four rows by one
- * panel needs 12 of 16 registers: 8 sums, 2 vectors of the panel, 1 of x, 1 of ones.  The rest holds intermediate values. */
+ * panel needs 12 of 16 registers: 8 sums, 2 vectors of the panel, 1 of x, 1 of ones.  The rest is for temporaries. */
 #include "kernel/x86/variants.h"
 
 #include <immintrin.h>

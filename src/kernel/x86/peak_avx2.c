@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Peaks of AVX2: fused gemm-add of floats, and bytes by the three instructions that machines without VNNI need for
+ * Peaks of AVX2: fused multiply-add of floats, and bytes by the three instructions that machines without VNNI need for
  * one sum of four products (pairs to 16 bits, pairs of those to 32, added). */
 #define GP_LANES       8
 #define gp_peak_fp32_c gp_peak_fp32_avx2

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Peaks of AVX-512: fused gemm-add of floats, pairs of bf16 (AVX512-BF16), fours of bytes (VNNI).  Each function is
+ * Peaks of AVX-512: fused multiply-add of floats, pairs of bf16 (AVX512-BF16), fours of bytes (VNNI).  Each function is
  * run only where its own instructions are. */
 #define GP_LANES         16
 #define GP_PEAK_REGISTER "v"
