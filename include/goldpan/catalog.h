@@ -26,7 +26,7 @@ enum {
  * flags: GP_CATALOG_... values, combined with `|`.
  * Owns: *out is owned, gp_catalog_close.
  * Errors: NOT_FOUND (missing, and CREATE is not set), CATALOG (not a catalog, damaged, or written
- * by a newer goldpan), IO.
+ * by a newer goldpan), UNSUPPORTED (an unknown flag), IO.
  * Threads: one. */
 GP_API GP_MUST gp_status gp_catalog_open(const char *path, unsigned flags, gp_catalog **out,
                                          gp_error *err);

@@ -6,8 +6,10 @@
 
 gp_status gp_catalog_open(const char *path, unsigned flags, gp_catalog **out, gp_error *err)
 {
+    const unsigned known = GP_CATALOG_CREATE | GP_CATALOG_READONLY | GP_CATALOG_READ_IF_MUST;
     API_NEEDS(path);
     API_NEEDS(out);
+    if (flags & ~known) return gp_fail(err, GP_ERR_UNSUPPORTED, "flags 0x%x are not known", flags & ~known);
     return gp_cat_open(path, flags, out, err);
 }
 
