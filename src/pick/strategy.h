@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * The pick strategies: candidates and gp_pick_options -> a decision with its reason for each candidate.
  *
- * Candidates are taken from best to worst (by options->by, ties by hash).  Each passes the filters in this order: score,
- * min_score, measures, slice, prompt, near-duplicates, K of the slice, K of the category, top.  The first filter that
- * rejects a candidate is recorded as the reason.  A rejected candidate leaves its place to the next.  Exception: a
+ * Candidates are taken from best to worst (by options->by, ties by hash).  Each passes the filters in this order:
+ * score, min_score, measures, slice, prompt, near-duplicates, K of the slice, K of the category, top.  The first filter
+ * that rejects a candidate is recorded as the reason.  A rejected candidate leaves its place to the next.  Exception: a
  * candidate in no slice still counts in the K of its prompt, so with slices too a pick is one of the best K of its
  * prompt.  Without categories and slices the result is that of gp_rank_choose.  With diversity the last three filters
  * select their K by diversify.h among the candidates left, one filter after the other.

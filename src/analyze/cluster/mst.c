@@ -14,8 +14,8 @@
  * threads changes the result.
  *
  * A pair might shorten an edge if |x-y|^2 <= best^2, which is x.y + (best^2 - |y|^2) / 2 >= |x|^2 / 2.  The rows are
- * centred on their mean and scaled to length 1 at most.  For cosine: x.y + best >= 1 of unit rows.  Rounding of the left
- * side is below u ((d + 4) |x| + 6), u = 2^-24 (see neighbours.c), and the margin is larger. */
+ * centred on their mean and scaled to length 1 at most.  For cosine: x.y + best >= 1 of unit rows.  Rounding of the
+ * left side is below u ((d + 4) |x| + 6), u = 2^-24 (see neighbours.c), and the margin is larger. */
 #include "analyze/cluster/mst.h"
 
 #include "analyze/analyze.h"
