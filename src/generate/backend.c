@@ -470,8 +470,8 @@ bool gp_gen_can(const gp_gen_backend *b, unsigned what)
     return (can & what) != 0;
 }
 
-/* Compares the image with the request.  It can differ only if the generator changed the request, so the same difference
- * twice is final. */
+/* Compares the image with the request.  Only a generator that changed the request gives another image, so if the
+ * same difference occurs twice it is final. */
 static gp_status compare(const gp_gen_request *r, gp_gen_result *result, gp_error *err)
 {
     gp_gen_likeness likeness;

@@ -21,7 +21,7 @@
 enum { MOST_SETS = 1024, MOST_CANDIDATES = 6, MOST_SHOWN = 40 /* bytes of a text in a message */ };
 
 struct gp_gen_graph {
-    gp_hash hash; /* of the graph's text */
+    gp_hash hash; /* hash of the graph's text */
     gp_comfy_graph graph;
     gp_places places;
 };

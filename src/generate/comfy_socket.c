@@ -15,7 +15,7 @@
 
 static const double connect_seconds = 2, first_pause = 10, most_pause = 160; /* between two attempts to connect */
 static const double trusted_seconds = 2;  /* seconds between two polls of a job while messages are reliable */
-static const double ending_seconds = 0.1; /* from a job's end until it is in the history */
+static const double ending_seconds = 0.1; /* seconds from a job's end until it is in the history */
 static const double stop_seconds = 0.1;   /* seconds between two checks for a stop */
 
 struct gp_comfy_bell {

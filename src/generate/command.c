@@ -104,8 +104,8 @@ gp_status gp_gen_spawn(char *const *words, int line, pid_t *child, gp_gen_result
     return rc ? GP_ERR_IO : GP_OK;
 }
 
-/* Waits for the program to end.  False: stopped, or the time limit has passed (*late); the program and its children are
- * then killed. */
+/* Waits for the program to end.  False: the run was stopped, or the time limit has passed (*late).  The program and
+ * its children are then killed. */
 static bool wait_for(gp_gen_backend *b, pid_t child, int *status, bool *late)
 {
     pid_t ended;

@@ -143,8 +143,8 @@ static gp_status check_given(gp_gen_backend *b, gp_error *err)
 
 /* ------------------------------------------------------------------ addresses */
 
-/* Is the text a host without a scheme, such as "127.0.0.1:8188", "localhost", "[::1]:8188/x"?  A command has blanks and
- * {out}. */
+/* Returns true for a host without a scheme, such as "127.0.0.1:8188", "localhost", "[::1]:8188/x".  A command has
+ * blanks and {out}. */
 static bool is_bare_host(const char *text)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";

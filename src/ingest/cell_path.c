@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Cells of tables as paths, and paths as keys.  A key lists a path's components from the last to the first.  A common
- * end of two paths is then a common beginning of their keys, and sorting the keys puts paths with the same end
- * together. */
+ * Table cells as paths, and paths as keys.  A key lists a path's components from the last to the first.  A common end
+ * of two paths is then a common start of their keys, so sorting the keys puts paths with the same end together. */
 #include "ingest/cell_path.h"
 
 #include "base/file.h"
@@ -33,7 +32,7 @@ static bool is_letter(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* "C:\", "C:/" */
+/* Returns true for "C:\" and "C:/". */
 static bool has_drive(const char *p)
 {
     return is_letter(p[0]) && p[1] == ':' && (p[2] == '\\' || p[2] == '/');
@@ -62,7 +61,7 @@ static gp_cell_kind file_address(const char *p, gp_str *path)
     return drive ? GP_CELL_FOREIGN : GP_CELL_ABSOLUTE;
 }
 
-/* A web address: only its path counts, decoded. */
+/* Reads a web address: decodes and keeps only its path. */
 static gp_cell_kind net_address(const char *p, gp_str *path)
 {
     size_t host = strcspn(p, "/"), size;

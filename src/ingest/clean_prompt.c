@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT
- * Prompt syntax of the web interfaces, taken out; the words stay.  Four passes over one buffer, each linear:
+ * Removes the prompt syntax of the web interfaces and keeps the words.  Four passes over one buffer, each linear:
  *
- *   tags      <lora:name:0.8> and every other <word:...> vanish
- *   brackets  (x), ((x)), (x:1.2), [x] give x; [a|b] gives "a b"; [a:b:0.5] gives the words that steered more of the
- *             steps: b, or a if the switch comes after the middle; [a::8] gives a, [b:8] gives b; escaped brackets
- *             \( \) go the way of plain ones (they are letters of the model's prompt, but words to nobody)
- *   tags      again, for tags that only the brackets hid
- *   words     embedding:name vanishes; BREAK becomes a blank, AND a comma and loses the weights " :1.2" before it,
- *             unless both neighbours are written in capitals too ("BOARD, AND I AM": prose); white space is folded,
- * empty places between commas are closed, commas at the ends dropped
+ *   tags      removes <lora:name:0.8> and every other <word:...>
+ *   brackets  (x), ((x)), (x:1.2), [x] become x; [a|b] becomes "a b"; [a:b:0.5] becomes the text used in more of the
+ *             steps: b, or a if the switch comes after the middle; [a::8] becomes a, [b:8] becomes b.  Escaped brackets
+ *             \( \) are removed too: the model reads them as letters, but they are no words
+ *   tags      again, for tags that had brackets inside
+ *   words     removes embedding:name; BREAK becomes a blank; AND becomes a comma and loses the weight " :1.2" before.
+ *             A keyword stays if both neighbours are in capitals too ("BOARD, AND I AM": prose).  White space is
+ *             folded, empty parts between commas and commas at the ends are removed
  *
- * The result has no bracket, no tag and no keyword left, so cleaning it again changes nothing (a fuzz target holds us
- * to that).  Frames of open brackets live on the heap: no recursion. */
+ * The result contains no bracket, tag or keyword, so cleaning it again changes nothing; a fuzz target checks this.
+ * Frames of open brackets are on the heap, so there is no recursion. */
 #include "ingest/clean_prompt.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -27,7 +27,8 @@ static bool is_word(char c)
            (unsigned char)c >= 0x80;
 }
 
-/* Does text [0, size) read as a weight or a step: blanks, a plain number, blanks?  *value: the number. */
+/* Returns true if text [0, size) is a weight or a step: a plain number, with blanks around it allowed.  *value: the
+ * number. */
 static bool is_weight(const char *text, size_t size, double *value)
 {
     char copy[32];
@@ -41,7 +42,7 @@ static bool is_weight(const char *text, size_t size, double *value)
 
 /* ------------------------------------------------------------------ tags */
 
-/* Is [0, size) "name:anything", as between < and >? */
+/* Returns true if the text between < and > has the form "name:anything". */
 static bool is_tag(const char *text, size_t size)
 {
     size_t name = 0;
@@ -49,12 +50,13 @@ static bool is_tag(const char *text, size_t size)
     return name && name < size && text[name] == ':';
 }
 
-/* Remove tags in place, inner ones first (each '<' remembers the one before it: the chain is the stack). */
+/* Removes tags in place, inner tags first.  Each '<' stores the position of the '<' before it, so the chain is the
+ * stack. */
 static gp_status remove_tags(char *text, size_t *size, gp_error *err)
 {
     size_t to = 0, last = SIZE_MAX;
     if (!memchr(text, '<', *size)) return GP_OK;
-    size_t *before = gp_mem_new(*size, sizeof *before); /* [to]: the '<' that was open before the one at [to] */
+    size_t *before = gp_mem_new(*size, sizeof *before); /* [to]: the last '<' still open before the '<' at `to` */
     if (!before) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a prompt");
     for (size_t i = 0; i < *size; i++) {
         char c = text[i];
@@ -65,7 +67,7 @@ static gp_status remove_tags(char *text, size_t *size, gp_error *err)
                 to = start;
                 continue;
             }
-            last = SIZE_MAX; /* "<3 and >": this '>' is text, and no tag may reach over it */
+            last = SIZE_MAX; /* as in "<3 and >": this '>' is text, and no tag may contain it */
         }
         if (c == '<') before[to] = last, last = to;
         text[to++] = c;
@@ -79,19 +81,19 @@ static gp_status remove_tags(char *text, size_t *size, gp_error *err)
 /* ------------------------------------------------------------------ brackets */
 
 typedef struct frame {
-    size_t start;           /* of its content in the output */
-    size_t colon, previous; /* last two ':' directly inside, SIZE_MAX if none */
+    size_t start;           /* start of the bracket's content in the output */
+    size_t colon, previous; /* last two ':' at this depth; SIZE_MAX: fewer */
     char bracket;           /* '(' or '[' */
 } frame;
 
-/* A '(' closes: drop ":1.2" at its end. */
+/* At a closing ')': returns the end of the content without ":1.2". */
 static size_t close_round(const char *text, const frame *f, size_t to)
 {
     double weight;
     return f->colon != SIZE_MAX && is_weight(text + f->colon + 1, to - f->colon - 1, &weight) ? f->colon : to;
 }
 
-/* A '[' closes: what stays of [x], [to:when], [from:to:when]; moved to f->start. */
+/* At a closing ']': keeps one part of [x], [to:when] or [from:to:when], moves it to f->start and returns its end. */
 static size_t close_square(char *text, const frame *f, size_t to)
 {
     double when;
@@ -124,7 +126,7 @@ static gp_status remove_brackets(char *text, size_t *size, gp_error *err)
             frames[depth++] = (frame){to, SIZE_MAX, SIZE_MAX, c};
         } else if (c == ')' || c == ']') {
             const frame *f = depth ? &frames[depth - 1] : NULL;
-            if (!f || (f->bracket == '(') != (c == ')')) continue; /* closes nothing */
+            if (!f || (f->bracket == '(') != (c == ')')) continue; /* no matching open bracket */
             to = c == ')' ? close_round(text, f, to) : close_square(text, f, to);
             depth--;
         } else {
@@ -147,7 +149,7 @@ static bool is_gap(char c)
     return is_space(c) || c == ',';
 }
 
-/* The word at [*at, size): its start and size, without gaps around; false at the end. */
+/* Finds the next word in [*at, size), without the gaps around it, and moves *at behind it; false: no more words. */
 static bool next_word(const char *text, size_t size, size_t *at, size_t *start, size_t *length)
 {
     size_t i = *at;
@@ -159,8 +161,8 @@ static bool next_word(const char *text, size_t size, size_t *at, size_t *start, 
     return *length > 0;
 }
 
-/* A keyword, also with weights or parts of them stuck to it ("AND:1.2", "AND:" before a blank and "1.2"): dropping the
- * weight later would leave a keyword. */
+/* Returns true for a keyword, also with attached weights or parts of them ("AND:1.2"; "AND:" before a blank and
+ * "1.2"). Otherwise the later removal of the weight would leave a keyword. */
 static bool is_keyword(const char *word, size_t length)
 {
     size_t at = length >= 5 && memcmp(word, "BREAK", 5) == 0 ? 5 : length >= 3 && memcmp(word, "AND", 3) == 0 ? 3 : 0;
@@ -179,7 +181,8 @@ static bool is_capitals(const char *word, size_t length)
     return any;
 }
 
-/* Would next_word's neighbour behind `at` that is no keyword be in capitals?  Looked up once per run of keywords. */
+/* Returns true if the next word that is not a keyword is in capitals.  The caller looks it up once for a run of
+ * keywords. */
 static bool capitals_follow(const char *text, size_t size, size_t at)
 {
     size_t start, length;
@@ -188,7 +191,7 @@ static bool capitals_follow(const char *text, size_t size, size_t at)
     return false;
 }
 
-/* Drop a weight ":1.2" from the end of the output, as before AND. */
+/* Removes a weight ":1.2" from the end of the output, as before AND. */
 static void drop_weight(gp_str *s)
 {
     size_t end = s->size, colon;
@@ -201,7 +204,7 @@ static void drop_weight(gp_str *s)
     s->size = colon;
 }
 
-/* What stood between two words that are kept. */
+/* The separators between two words that are kept. */
 typedef struct gap {
     bool comma, blank;
 } gap;
@@ -218,8 +221,8 @@ static void put_word(gp_str *out, const gap *g, const char *word, size_t length)
     gp_str_add(out, word, length);
 }
 
-/* Size of "embedding:name" at the start of a word; it ends before '<' and '>', or dropping it could join the ends of a
- * tag around it. */
+/* Returns the size of "embedding:name" at the start of a word.  The name ends before '<' and '>'; otherwise removing
+ * the name could join the ends of a tag around it. */
 static size_t embedding_size(const char *word, size_t length)
 {
     size_t size = 10;
@@ -230,7 +233,7 @@ static size_t embedding_size(const char *word, size_t length)
 
 static void clean_words(const char *text, size_t size, gp_str *out)
 {
-    size_t at = 0, start, length, end = 0; /* end: of the word before */
+    size_t at = 0, start, length, end = 0; /* end: end of the previous word */
     gap g = {0};
     bool capitals = false, follow = false, run = false, split = false;
     for (; next_word(text, size, &at, &start, &length); end = at) {
@@ -262,7 +265,7 @@ static void clean_words(const char *text, size_t size, gp_str *out)
 
 /* ------------------------------------------------------------------ whole texts */
 
-/* Prose: white space with a line break in it becomes one blank, ends are trimmed. */
+/* Folds white space that contains a line break into one blank and trims the ends, for prose. */
 static void fold_lines(const char *text, size_t size, gp_str *out)
 {
     while (size && is_space(*text)) text++, size--;
@@ -292,7 +295,7 @@ gp_status gp_prompt_clean(const char *raw, bool webui_syntax, char **out, gp_err
         GP_TRY_GOTO(remove_brackets(text, &size, err));
         GP_TRY_GOTO(remove_tags(text, &size, err));
         clean_words(text, size, &result);
-        if (result.data) result.data[result.size] = 0; /* drop_weight shortens */
+        if (result.data) result.data[result.size] = 0; /* drop_weight only shortens, so write the NUL again */
     } else {
         fold_lines(text, size, &result);
     }

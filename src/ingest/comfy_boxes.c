@@ -43,7 +43,7 @@ bool gp_comfy_graph_is_text_box(const gp_comfy_graph_node *node)
 
 /* ------------------------------------------------------------------ options */
 
-/* Do the names share a word of three letters or more: "convert_from_csv" and "csv_quote_char"? */
+/* Returns true if the names share a word of three letters or more, as "convert_from_csv" and "csv_quote_char" do. */
 static bool shares_word(const char *a, const char *b)
 {
     static const char gaps[] = "_ ";
@@ -64,7 +64,7 @@ static bool is_false(const gp_comfy_graph_input *input)
     return gp_json_kind_of(input->value) == GP_JSON_BOOL && !gp_json_bool(input->value, true);
 }
 
-/* Is the option off, or used only by an option that is off? */
+/* Returns true if the option is off, or if only an option that is off uses it. */
 static bool is_off(const gp_comfy_graph_node *node, const gp_comfy_graph_input *input)
 {
     static const char *const offs[] = {"none", "off", "no", "disable", "disabled", "false", "choose"};
@@ -77,7 +77,7 @@ static bool is_off(const gp_comfy_graph_node *node, const gp_comfy_graph_input *
     return false;
 }
 
-/* Is it a link to a model, which a text box needs only to encode its text? */
+/* Returns true for a link to a model, which a text box needs only to encode its text. */
 static bool is_model(const gp_comfy_graph_input *input)
 {
     static const char *const names[] = {"clip", "opt_clip", "model", "opt_model", "vae"};
@@ -86,7 +86,7 @@ static bool is_model(const gp_comfy_graph_input *input)
     return false;
 }
 
-/* Does the class have the option strip_newlines of KJNodes? */
+/* Returns true if the class has the option strip_newlines of KJNodes. */
 static bool has_strip(const gp_comfy_graph_node *node)
 {
     return strcmp(node->type, "StringConstantMultiline") == 0;
@@ -94,14 +94,14 @@ static bool has_strip(const gp_comfy_graph_node *node)
 
 typedef enum effect { CHANGES_NOTHING, MAY_CHANGE, UNKNOWN } effect;
 
-/* Finds how an input that is no text changes the text of the box. */
+/* Returns how an input that is not a text changes the text of the box. */
 static effect effect_of(const gp_comfy_graph_node *node, const gp_comfy_graph_input *input)
 {
     if (is_model(input)) return CHANGES_NOTHING;
     if (input->target != SIZE_MAX || input->dead) return UNKNOWN;
     if (has_strip(node) && strcmp(input->name, "strip_newlines") == 0)
         return CHANGES_NOTHING;                                       /* gp_comfy_graph_fill_box applies it */
-    if (gp_str_starts(input->name, "insert_") || is_off(node, input)) /* the editor inserts texts, not the node */
+    if (gp_str_starts(input->name, "insert_") || is_off(node, input)) /* the editor inserts the text, not the node */
         return CHANGES_NOTHING;
     return MAY_CHANGE;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Reading the graph: every node with class_type, every link resolved once through a sorted list of ids. */
+ * Reads the graph: collects every node with class_type, and resolves every link once through a sorted list of ids. */
 #include "ingest/comfy_graph.h"
 #include "base/mem.h"
 #include <assert.h>
@@ -28,15 +28,15 @@ bool gp_comfy_graph_is_data(const char *name)
     return !GP_GRAPH_HAS_WORD(name, other);
 }
 
-/* Is it an input such as "source" or "reference": an image put onto the node's main image, not the main image itself?
- */
+/* Returns true for an input such as "source" or "reference": an image put onto the node's main image, not the main
+ * image itself. */
 static bool is_second(const char *name)
 {
     static const char *const words[] = {"source", "ref", "overlay", "layer", "style", "face_image", "pose", "depth"};
     return GP_GRAPH_HAS_WORD(name, words);
 }
 
-/* Does the node put one image onto another, so that both are parts of the result? */
+/* Returns true if the node puts one image onto another, so that both are parts of the result. */
 static bool is_composite(const gp_comfy_graph_node *node)
 {
     static const char *const words[] = {"composite", "paste", "blend", "imageoverlay", "image overlay"};
@@ -109,7 +109,7 @@ static size_t find_id(const gp_comfy_graph *g, const size_t *sorted, const char 
     return SIZE_MAX;
 }
 
-/* A link is ["id", slot]; old writers put the id as a number. */
+/* Resolves the links.  A link is ["id", slot]; old writers store the id as a number. */
 static void resolve_links(gp_comfy_graph *g, size_t *sorted)
 {
     for (size_t i = 0; i < g->count; i++) sorted[i] = i;
@@ -150,7 +150,7 @@ static void find_carriers(gp_comfy_graph_node *node)
     for (size_t i = 0; i < node->input_count; i++) node->inputs[i].carries &= !node->inputs[i].second;
 }
 
-/* The object with the nodes: the root, or its "prompt" (an object, or JSON in a string). */
+/* Finds the object with the nodes: the root, or its "prompt" (an object, or JSON in a string). */
 static gp_status find_nodes(gp_json **root, const gp_json **nodes, size_t counts[2], gp_error *err)
 {
     *nodes = *root;

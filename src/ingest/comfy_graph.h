@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * A ComfyUI API graph, {"id": {"class_type": ..., "inputs": {name: value or ["other id", slot]}}}, with its links
- * resolved.  All walks are breadth-first or on explicit stacks with marks, so cycles and depth do no harm. */
+ * resolved.  Every walk is breadth-first or uses an explicit stack, and marks the nodes that it has reached.  So
+ * neither cycles nor deep graphs overflow the stack or run for ever. */
 #ifndef GP_INGEST_COMFY_GRAPH_H
 #define GP_INGEST_COMFY_GRAPH_H
 
@@ -42,48 +43,50 @@ typedef struct gp_comfy_graph {
     gp_comfy_graph_node *nodes; /* [count], in file order */
     size_t count;
     gp_comfy_graph_input *inputs;
-    size_t *queue, *parent; /* [count]: of the last walk; parent: where the walk came from */
-    uint32_t *mark;         /* [count] == round: reached in the last walk */
+    size_t *queue,
+        *parent;    /* [count] scratch of the last walk; parent: the node from which the walk reached each node */
+    uint32_t *mark; /* [count] == round: reached in the last walk */
     uint32_t round;
 } gp_comfy_graph;
 
-/* *found false (and nothing owned) if the text is no such graph.  A graph inside {"prompt": ...} is found too. *fault:
- * why a text that seems to be a graph cannot be read, or NULL. */
+/* Parses a graph.  *found is false (and nothing is owned) if the text is not a graph.  Also finds a graph inside
+ * {"prompt": ...}.  *fault: why a text that seems to be a graph cannot be read, or NULL. */
 gp_status gp_comfy_graph_open(const char *text, size_t size, gp_comfy_graph *out, bool *found, const char **fault,
                               gp_error *err);
 void gp_comfy_graph_close(gp_comfy_graph *graph);
 
-/* Does the text contain one of the words, in any case? */
+/* Returns true if the text contains one of the words, in upper or lower case. */
 bool gp_comfy_graph_has_word(const char *text, const char *const *words, size_t count);
 #define GP_GRAPH_HAS_WORD(text, words) gp_comfy_graph_has_word(text, words, sizeof(words) / sizeof *(words))
 
-/* Input by name, or NULL. */
+/* Finds an input by name; NULL: the node has no such input. */
 const gp_comfy_graph_input *gp_comfy_graph_find(const gp_comfy_graph_node *node, const char *name);
-/* Node behind the link input of that name, or SIZE_MAX. */
+/* Finds the node behind the link input of that name, or SIZE_MAX. */
 size_t gp_comfy_graph_follow(const gp_comfy_graph_node *node, const char *name);
 
-/* Breadth-first from `start` (itself included if `inclusive`) against the links that carry pictures and latents, to the
- * nearest node that `wanted`; SIZE_MAX if none.  graph->parent then leads back to start. */
+/* Finds the nearest node that `wanted` accepts, by a breadth-first walk from `start` against the links that carry
+ * images and latents.  `inclusive`: `start` itself may be that node.  SIZE_MAX: no such node.  graph->parent then
+ * holds the path back to `start`. */
 size_t gp_comfy_graph_nearest(gp_comfy_graph *graph, size_t start, bool inclusive,
                               bool (*wanted)(const gp_comfy_graph_node *node));
-/* Breadth-first from `start` against the links of the inputs that `follows`.  Returns the number of nodes reached, `start`
- * among them; they stand in graph->queue. */
+/* Walks breadth-first from `start` against the links of the inputs that `follows` accepts.  Returns the number of
+ * reached nodes, `start` included; graph->queue lists them. */
 size_t gp_comfy_graph_reach(gp_comfy_graph *graph, size_t start, bool (*follows)(const gp_comfy_graph_input *input));
-/* Does the name suggest an input for images or latents? */
+/* Returns true if the name suggests an input for images or latents. */
 bool gp_comfy_graph_is_data(const char *name);
 
 /* Finds which input the switch `node` passes through; *input is set for GP_ROUTE_ONE. */
 gp_comfy_route gp_comfy_graph_route(const gp_comfy_graph_node *node, size_t *input);
 void gp_comfy_graph_find_routes(gp_comfy_graph *graph); /* called once by gp_comfy_graph_open */
 
-/* Returns the input that holds the number of input `name`: the input itself, or one of the linked node (its `seed`,
- * `value`, ...), or NULL. */
+/* Finds the input that holds the number of input `name`: that input itself, or an input of the linked node (its
+ * `seed`, `value`, ...); NULL: not found. */
 const gp_comfy_graph_input *gp_comfy_graph_number_input(const gp_comfy_graph *graph, const gp_comfy_graph_node *node,
                                                         const char *name);
 /* Returns the number in that input, or NULL. */
 const gp_json *gp_comfy_graph_number(const gp_comfy_graph *graph, const gp_comfy_graph_node *node, const char *name);
-/* Returns the value of an input that is not a text: its own, or that of the single value node that it links to. NULL:
- * not known. */
+/* Returns the value of an input that is not a text: the input's own value, or the value of the single value node
+ * that it links to.  NULL: not known. */
 const gp_json *gp_comfy_graph_scalar(const gp_comfy_graph *graph, const gp_comfy_graph_input *input);
 
 /* The inputs with the texts that make up a longer text.  A text that is used twice is listed twice. */
@@ -112,13 +115,14 @@ enum { GP_GRAPH_TEXTS_BUDGET = 256, GP_GRAPH_LOOKUPS = 16, GP_GRAPH_MAX_TEXT_INP
 bool gp_comfy_graph_text(gp_comfy_graph_texts *texts, const gp_comfy_graph_input *input, int depth, gp_str *out);
 /* Finds the text that a node returns at one of its outputs. */
 bool gp_comfy_graph_node_text(gp_comfy_graph_texts *texts, size_t node, uint64_t slot, int depth, gp_str *out);
-/* Is it the name of an input with text: text, text_a, string1, prompt_2, value ...? */
+/* Returns true for a usual name of an input with text: text, text_a, string1, prompt_2, value ... */
 bool gp_comfy_graph_is_text_name(const char *name);
-/* Does the class name show that the node makes its text when the graph runs (language models, taggers, wildcards)? */
+/* Returns true if the class name shows that the node makes its text when the graph runs (language models, taggers,
+ * wildcards). */
 bool gp_comfy_graph_makes_text(const gp_comfy_graph_node *node);
-/* Has the graph a node whose text may stand in the editor's graph? */
+/* Returns true if a node of the graph may have stored its text in the editor's graph. */
 bool gp_comfy_graph_reads_workflow(const gp_comfy_graph *graph);
-/* Does the text contain "{a|b}" or "__name__"? */
+/* Returns true if the text contains "{a|b}" or "__name__". */
 bool gp_comfy_graph_has_wildcards(const char *text);
 
 #endif

@@ -43,7 +43,8 @@ int gp_comfy_graph_operation(gp_comfy_graph_texts *texts, const gp_comfy_graph_n
 
 /* Writes the letters of the class name in lower case, up to '|', '(' or '['. */
 void gp_comfy_graph_class_letters(const gp_comfy_graph_node *node, char *letters, size_t size);
-/* Is the class known as a text box? Its name consists of the words for text boxes and of names of node packs. */
+/* Returns true for a known class of text boxes.  Its name consists of the words for text boxes and of names of node
+ * packs. */
 bool gp_comfy_graph_is_text_box(const gp_comfy_graph_node *node);
 /* Returns the input whose text a node returns at output `slot`: of a text box, or of another node that has one text and
  * at most a seed beside it. NULL: not known. */

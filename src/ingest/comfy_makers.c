@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * The sampler that made an image from noise.
+ * Finds the sampler that made an image from noise.
  *
- * From the output, links that carry images and latents lead back to samplers.  A sampler that starts from noise alone
- * (denoise 1, from step 0, with noise added, no mask) is the maker, whatever its inputs are.  A sampler that reworks an
- * image (a second pass, a detailer, an upscaler by tiles) is skipped if its input leads back to another sampler,
- * because its prompt may describe only a face, or be empty.  Without such a sampler it is the maker (image to image).
- */
+ * Links that carry images and latents lead from the output back to samplers.  A sampler is the maker if it starts
+ * from noise alone (denoise 1, from step 0, noise added, no mask), whatever its inputs are.  Other samplers rework
+ * an image (a second pass, a detailer, an upscaler by tiles).  Such a sampler is skipped if its input leads back to
+ * another sampler, because its prompt may describe only a face, or be empty.  If its input leads to no other
+ * sampler, it is the maker (image to image). */
 #include "ingest/comfy_private.h"
 #include <string.h>
 #include <strings.h>
@@ -50,7 +50,7 @@ static bool is_latent_name(const char *name)
     return strcasestr(name, "latent") || strcasestr(name, "sample");
 }
 
-/* Does the node have a canvas: a latent, an image, a pipe that may hold either, or a size of its own? */
+/* Returns true if the node has a canvas: a latent, an image, a pipe that may hold either, or a size of its own. */
 static bool has_canvas(const gp_comfy_graph_node *node)
 {
     if (gp_comfy_graph_find(node, "width") || gp_comfy_graph_find(node, "empty_latent_width")) return true;
@@ -92,8 +92,8 @@ static bool has_mask(const gp_comfy_graph_node *node)
     return false;
 }
 
-/* Is the sampler's number `name` equal to `wanted`? A missing number counts as equal, an unknown number as different.
- */
+/* Returns true if the sampler's number `name` is equal to `wanted`.  A missing number counts as equal, an unknown
+ * number as different. */
 static bool number_is(const gp_comfy_graph *g, const gp_comfy_graph_node *node, const char *name, double wanted)
 {
     double value;
@@ -101,7 +101,7 @@ static bool number_is(const gp_comfy_graph *g, const gp_comfy_graph_node *node, 
     return gp_json_real(gp_comfy_graph_number(g, node, name), &value) && value == wanted;
 }
 
-/* Does the sampler use the later part of a split list of sigmas? */
+/* Returns true if the sampler uses the later part of a split list of sigmas. */
 static bool is_later_part(const gp_comfy_graph *g, const gp_comfy_graph_node *node)
 {
     for (int i = 0; i < MAX_STEPS; i++) {
@@ -113,7 +113,7 @@ static bool is_later_part(const gp_comfy_graph *g, const gp_comfy_graph_node *no
     return false;
 }
 
-/* Does the sampler start from noise alone? */
+/* Returns true if the sampler starts from noise alone. */
 static bool starts_from_noise(const gp_comfy_graph *g, const gp_comfy_graph_node *node)
 {
     const gp_comfy_graph_input *noise = gp_comfy_graph_find(node, "add_noise");
@@ -126,7 +126,7 @@ static bool starts_from_noise(const gp_comfy_graph *g, const gp_comfy_graph_node
            number_is(g, node, "start_at_step", 0) && number_is(g, node, "start_step", 0);
 }
 
-/* Is the sampler's number `name` at least `least`, or unknown? */
+/* Returns true if the sampler's number `name` is at least `least`, or unknown. */
 static bool may_reach(const gp_comfy_graph *g, const gp_comfy_graph_node *node, const char *name, double least)
 {
     double value;
@@ -134,7 +134,7 @@ static bool may_reach(const gp_comfy_graph *g, const gp_comfy_graph_node *node, 
     return !gp_json_real(gp_comfy_graph_number(g, node, name), &value) || value >= least;
 }
 
-/* May a later pass leave little of the image that it reworks? */
+/* Returns true if a later pass may leave little of the image that it reworks. */
 static bool is_strong(const gp_comfy_graph *g, const gp_comfy_graph_node *node)
 {
     if (gp_comfy_reworks(node) || is_later_part(g, node)) return false;

@@ -32,7 +32,7 @@ static void cut(gp_str *s, size_t from, size_t to)
     s->data[s->size = to - from] = 0;
 }
 
-/* Is the code point a blank that Python's str.strip removes? */
+/* Returns true if the code point is a blank that Python's str.strip removes. */
 static bool is_wide_blank(uint32_t cp)
 {
     return (cp < 0x80 && is_blank((char)cp)) || cp == 0x85 || cp == 0xa0 || cp == 0x1680 ||
@@ -101,7 +101,7 @@ static int compare_names(const void *a, const void *b)
     return difference ? difference : strverscmp(x, y);
 }
 
-/* Is it a node of the pack JPS? It names its delimiter, and skips empty texts. */
+/* Returns true for a node of the pack JPS, which names its delimiter and skips empty texts. */
 static bool is_jps(const gp_comfy_graph_node *node)
 {
     return strstr(node->type, "(JPS)") != NULL;

@@ -18,7 +18,7 @@ typedef struct placing {
     gp_comfy comfy;
     gp_comfy_graph *g;
     gp_places *out;
-    size_t samplers[MAX_ALL]; /* in the order found from the savers */
+    size_t samplers[MAX_ALL]; /* samplers in the order found from the savers */
     bool made[MAX_ALL];       /* the sampler made an image from noise */
     size_t count;
 } placing;
@@ -105,8 +105,8 @@ static const char *text_of(const gp_comfy_graph_input *input)
     return text ? text : "";
 }
 
-/* Does the title of the input's node, or the input's name, say that the input holds the text of this role (positive or
- * negative)? */
+/* Returns true if the title of the input's node, or the input's name, shows a text of this role (positive or
+ * negative). */
 static bool is_named(const placing *p, const gp_comfy_graph_input *input, const char *role)
 {
     static const char *const others[] = {"negative", "style", "quality", "prefix", "suffix", "trigger"};
@@ -189,7 +189,7 @@ static gp_status find_texts(placing *p, size_t sampler, const char *role, texts 
     return GP_OK;
 }
 
-/* Does a place of this kind have the same text? */
+/* Returns true if a place of this kind has the same text. */
 static bool is_same_text(const gp_places *p, gp_place_kind kind, const gp_comfy_graph_input *input)
 {
     for (size_t i = 0; i < p->count; i++)
@@ -204,8 +204,8 @@ static void keep_text(gp_places *p, const gp_comfy_graph_input *input)
     if (p->kept_count < GP_MAX_PLACES && input && *text_of(input)) p->kept[p->kept_count++] = input;
 }
 
-/* Are the texts other than those of the places found before?  Then each sampler may make its own image with its own
- * prompt. */
+/* Returns true if the texts differ from those of the places found before.  Then each sampler may make its own image
+ * with its own prompt. */
 static bool differs(const gp_places *p, gp_place_kind kind, const texts *t)
 {
     bool any = false;
@@ -215,7 +215,7 @@ static bool differs(const gp_places *p, gp_place_kind kind, const texts *t)
     return false;
 }
 
-/* Does the sampler only rework an image that another sampler made? */
+/* Returns true if the sampler only reworks an image that another sampler made. */
 static bool reworks_only(const placing *p, size_t at)
 {
     return !p->made[at] && gp_comfy_reworks(&p->g->nodes[p->samplers[at]]);
@@ -241,7 +241,7 @@ static gp_status place_texts(placing *p, size_t at, gp_place_kind kind, const ch
 
 /* ------------------------------------------------------------------ numbers and names */
 
-/* Does the input's node feed only inputs whose name contains the word? */
+/* Returns true if the input's node feeds only inputs whose name contains the word. */
 static bool feeds_only(const gp_comfy_graph *g, const gp_comfy_graph_input *leaf, const char *word)
 {
     size_t node = gp_comfy_node_of(g, leaf);

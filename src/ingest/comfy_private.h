@@ -49,7 +49,7 @@ typedef struct gp_comfy_makers {
     bool incomplete; /* the walk met a link to a missing node, a loop, or its own limits */
 } gp_comfy_makers;
 void gp_comfy_find_makers(gp_comfy *comfy, size_t output, gp_comfy_makers *out);
-/* Does the sampler work on an existing image: one given to it, or a masked part? */
+/* Returns true if the sampler works on an existing image: an input image, or a masked part. */
 bool gp_comfy_reworks(const gp_comfy_graph_node *node);
 
 /* ------------------------------------------------------------------ words */

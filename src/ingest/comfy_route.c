@@ -28,7 +28,7 @@ static bool is_scalar(const gp_json *value)
 
 /* ------------------------------------------------------------------ values */
 
-/* Does the node only hold or pass on a value, as far as its class name shows? */
+/* Returns true if the node only holds or passes on a value, as far as its class name shows. */
 static bool holds_value(const gp_comfy_graph_node *node)
 {
     static const char *const words[] = {"primitive", "reroute", "constant", "boolean", "bool", "int", "number",
@@ -99,7 +99,8 @@ const gp_json *gp_comfy_graph_number(const gp_comfy_graph *graph, const gp_comfy
 
 /* ------------------------------------------------------------------ branches */
 
-/* Is the word a part of the name? Characters that are not letters separate the parts: "on_true", "value if true". */
+/* Returns true if the word is a part of the name.  Characters that are not letters separate the parts: "on_true",
+ * "value if true". */
 static bool has_part(const char *name, const char *word)
 {
     size_t size = strlen(word);
@@ -124,7 +125,7 @@ static int branch_side(const char *name)
     return -1;
 }
 
-/* Is the input a link or a text, so that a switch can pass it through? */
+/* Returns true if the input is a link or a text, so that a switch can pass it through. */
 static bool is_branch(const gp_comfy_graph_input *input)
 {
     return input->target != SIZE_MAX || input->dead || gp_json_text(input->value, NULL) != NULL;
@@ -185,7 +186,7 @@ static const gp_comfy_graph_input *find_flag(const gp_comfy_graph_node *node,
     return count == 1 ? only : NULL;
 }
 
-/* Does another input of a switch turn its flag around, or may it do so? */
+/* Returns true if another input of a switch inverts its flag, or may do so. */
 static bool inverts(const gp_comfy_graph *graph, const gp_comfy_graph_node *node)
 {
     static const char *const words[] = {"invert", "inverse", "negate", "reverse"};
@@ -224,9 +225,9 @@ static bool is_lettered(const gp_comfy_graph_input *input)
     return is_branch(input) && branch_letter(input->name);
 }
 
-/* Returns the letter that the selector of a lettered switch selects, or 0. The number 2 selects the second of two; 0
- * and 1 are not known, because the node may count from 0 or from 1, unless the name shows that they stand for a flag.
- */
+/* Returns the letter that the selector of a lettered switch selects, or 0 if it is not known.  The number 2 selects
+ * the second of two.  The numbers 0 and 1 are not known, because the node may count from 0 or from 1; but if the
+ * selector's name shows a flag, they are known. */
 static char wanted_letter(const gp_comfy_graph_input *selector, const gp_json *value, size_t branches)
 {
     int64_t number;

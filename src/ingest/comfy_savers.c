@@ -29,8 +29,8 @@ static void put_pattern(gp_str *out, const char *prefix)
     }
 }
 
-/* Does the pattern match the whole of text [size]? Greedy matching that only returns to the last '*': at most size *
- * pattern steps. */
+/* Returns true if the pattern matches all of text [size].  Greedy matching that only returns to the last '*': at
+ * most size * pattern steps. */
 static bool fits(const char *pattern, const char *text, size_t size)
 {
     const char *star = NULL, *end = text + size, *from = NULL;
@@ -68,8 +68,8 @@ static bool has_digit(const char *text, size_t size)
     return false;
 }
 
-/* Does the pattern's folder match the end of the path's folder? A folder that is only a token, such as %date%, matches
- * only a name with a digit. */
+/* Returns true if the pattern's folder matches the end of the path's folder.  A folder that is only a token, such as
+ * %date%, matches only a name with a digit. */
 static bool folder_fits(const char *pattern, size_t size, const char *folder, size_t folder_size)
 {
     size_t parts = 1, from = folder_size;

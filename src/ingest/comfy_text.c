@@ -190,7 +190,7 @@ static bool shown_text(gp_comfy_graph_texts *t, const gp_comfy_graph_node *node,
 
 /* ------------------------------------------------------------------ nodes */
 
-/* Does the class pass on its single text? */
+/* Returns true if the class passes on its single text. */
 static bool hands_on(const gp_comfy_graph_node *node)
 {
     static const char *const words[] = {"reroute", "primitive", "relay", "setnode", "getnode",
@@ -205,7 +205,7 @@ static bool hands_on(const gp_comfy_graph_node *node)
            (GP_GRAPH_HAS_WORD(node->type, words) && !gp_comfy_graph_makes_text(node));
 }
 
-/* Does the text contain "__name__", which stands for a line of a file of that name? */
+/* Returns true if the text contains "__name__", which stands for a line of a file of that name. */
 static bool names_wildcard(const char *text)
 {
     for (const char *at = text; (at = strstr(at, "__")) != NULL; at += 2) {
@@ -216,7 +216,8 @@ static bool names_wildcard(const char *text)
     return false;
 }
 
-/* May the class take its text from elsewhere (a path, a list to choose from) although its box holds a text? */
+/* Returns true if the class may take its text from elsewhere (a path, a list to choose from) although its box holds
+ * a text. */
 static bool reads_elsewhere(const gp_comfy_graph_node *node)
 {
     static const char *const words[] = {"load",  "file",      "read",   "list",   "csv",    "generat", "fetch",

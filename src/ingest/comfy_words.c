@@ -8,12 +8,12 @@
 
 enum { MAX_SAID = 256 };
 
-/* Appends a text unless the prompt contains it already. */
+/* Appends a text unless the prompt already contains it. */
 static void say(gp_comfy_words *w, size_t node, const gp_str *text)
 {
     const char *blank = " \t\r\n";
     w->text.failed |= text->failed;
-    if (text->failed || w->nodes == MAX_SAID) return; /* bounds the quadratic search */
+    if (text->failed || w->nodes == MAX_SAID) return; /* limits the quadratic search */
     if (!text->size || !text->data[strspn(text->data, blank)]) {
         w->empty = true;
         return;
@@ -53,8 +53,8 @@ static bool has_text(const gp_comfy_graph_input *input)
     return input->target != SIZE_MAX || input->dead || gp_json_text(input->value, NULL);
 }
 
-/* Does the node encode a text that it makes when the graph runs and does not store (a wildcard node, a language model)?
- */
+/* Returns true if the node encodes a text that it makes when the graph runs and does not store (a wildcard node, a
+ * language model). */
 static bool is_made_up(const gp_comfy_graph_node *node, const char *text)
 {
     bool wild = gp_comfy_named(node, "wildcard") || gp_comfy_named(node, "dynamic");
@@ -108,7 +108,8 @@ static bool encoder_text(gp_comfy *c, size_t at, const char *role, gp_comfy_word
     return any;
 }
 
-/* Does the node return conditioning rather than text? An encoder does: it has a link to its text model. */
+/* Returns true if the node returns conditioning rather than text.  An encoder does, because it has a link to its
+ * text model. */
 static bool gives_conditioning(const gp_comfy_graph_node *node)
 {
     static const char *const classes[] = {"encod", "cond", "guid"};
@@ -120,7 +121,8 @@ static bool gives_conditioning(const gp_comfy_graph_node *node)
     return false;
 }
 
-/* Does the node give text where conditioning is expected? This is a text box of a loader that encodes by itself. */
+/* Returns true if the node gives text where conditioning is expected: the text box of a loader that encodes by
+ * itself. */
 static bool gives_text(const gp_comfy_graph_node *node)
 {
     for (size_t i = 0; i < node->input_count; i++) {
@@ -135,8 +137,8 @@ static bool gives_text(const gp_comfy_graph_node *node)
 
 /* ------------------------------------------------------------------ the walk */
 
-/* Should the walk for conditioning of `role` follow this input of the node? kind 0: inputs of that role; 1: inputs for
- * conditioning; 2: any input that may pass conditioning on. */
+/* Returns true if the walk for conditioning of `role` should follow this input of the node.  kind 0: inputs of that
+ * role; 1: inputs for conditioning; 2: any input that may pass conditioning on. */
 static bool passes(const gp_comfy_graph_node *node, const gp_comfy_graph_input *input, const char *role, int kind)
 {
     const char *name = input->name;
@@ -148,7 +150,7 @@ static bool passes(const gp_comfy_graph_node *node, const gp_comfy_graph_input *
            !strcasestr(name, "pixels") && !strcasestr(name, "samples");
 }
 
-/* Does the input `name` have no weight in an average of two conditionings? */
+/* Returns true if the input `name` has no weight in an average of two conditionings. */
 static bool weighs_nothing(const gp_comfy_graph *g, const gp_comfy_graph_node *node, const char *name)
 {
     double share;
@@ -163,8 +165,8 @@ static size_t entry_of(const char *role, uint64_t slot)
     return (size_t)(slot < 2 ? slot : 2) * 2 + (role[0] == 'n');
 }
 
-/* Does the node return its positive conditioning at output 0 and its negative conditioning at output 1, such as
- * ControlNetApplyAdvanced? Nodes with a model or a pipe return these first. */
+/* Returns true if the node returns positive conditioning at output 0 and negative conditioning at output 1, as
+ * ControlNetApplyAdvanced does.  Nodes with a model or a pipe return these first. */
 static bool has_two_sides(const gp_comfy_graph_node *node)
 {
     static const char *const others[] = {"model", "pipe", "ctx", "context"};

@@ -183,7 +183,7 @@ static void make_key(matcher *m, const char *path)
     m->failed |= m->key.failed;
 }
 
-/* Do two rows contain the same path? */
+/* Returns true if two rows contain the same path. */
 static bool same_path(matcher *m, size_t a, size_t b)
 {
     gp_str room = GP_STR_INIT;
@@ -197,7 +197,7 @@ static bool same_path(matcher *m, size_t a, size_t b)
     return same;
 }
 
-/* The state of a row that fits an image which another row has. */
+/* Returns the state of a row that matches an image which another row has. */
 static uint8_t give_way(matcher *m, const claim *loser, size_t winner)
 {
     return loser->whole || same_path(m, winner, loser->row) ? REPEATED : DONE;
@@ -206,7 +206,8 @@ static uint8_t give_way(matcher *m, const claim *loser, size_t winner)
 static uint8_t put_claim(matcher *m, size_t image, size_t row, uint32_t strength, bool whole)
 {
     claim *c = &m->claims[image], mine = {row, strength, whole, false};
-    if (m->rows[image] != SIZE_MAX) return give_way(m, &mine, m->rows[image]); /* by an earlier pass */
+    if (m->rows[image] != SIZE_MAX)
+        return give_way(m, &mine, m->rows[image]); /* the image got its row in an earlier pass */
     if (c->row != SIZE_MAX && c->strength > strength) return give_way(m, &mine, c->row);
     if (c->row != SIZE_MAX && c->strength == strength) {
         if (strength >= BELOW_ROOT || same_path(m, c->row, row)) return REPEATED;

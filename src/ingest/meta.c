@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * Which reader for which chunk.  Order when a file has several (ComfyUI nodes that save A1111 text write both):
- *   1. A1111 infotext in "parameters", in EXIF UserComment, in a JPEG comment "parameters\0...";
- *   2. a ComfyUI graph in "prompt", or in EXIF as "prompt:{...}" (Make, Model or ImageDescription, by the node that
- *      saved) or as the UserComment itself.
- * The infotext is preferred because its writer stored the text it used.  An infotext without a prompt is replaced by a
- * graph with a prompt, and a guess by anything better.  A text with a wrong checksum is read last, and its
- * prompt is a guess.
- * A new writer is a row of the table `readers`. */
+ * Selects the reader for each chunk.  Order if a file has several (ComfyUI nodes that save A1111 text write both):
+ * 1. A1111 infotext in "parameters", in EXIF UserComment, or in a JPEG comment "parameters\0...";
+ * 2. a ComfyUI graph in "prompt", in EXIF as "prompt:{...}" (Make, Model or ImageDescription, depending on the
+ *    saver node), or as the UserComment itself.
+ *
+ * The infotext is preferred because its writer stored the text it used.  A graph with a prompt replaces an infotext
+ * without a prompt, and any better result replaces a guess.  A text with a wrong checksum is read last, and its
+ * prompt is a guess. A new format is a new row of the table `readers`. */
 #include "ingest/meta_private.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -24,11 +24,11 @@ bool gp_settings_has(const gp_settings *settings, const char *key)
     return false;
 }
 
-/* Begin a member; false if it is not wanted. */
+/* Begins a member; false: the member is not added. */
 static bool begin(gp_settings *s, const char *key, size_t size)
 {
     if (!size || s->count == MAX_SETTINGS || s->keys.failed || gp_settings_has(s, key)) return false;
-    if (!gp_utf8_valid(key, strlen(key))) return false; /* two of them could be written alike */
+    if (!gp_utf8_valid(key, strlen(key))) return false; /* two invalid keys could be written in the same way */
     gp_str_add(&s->keys, key, strlen(key) + 1);
     if (s->keys.failed) return false;
     gp_str_puts(&s->json, s->count++ ? ", " : "{");
@@ -42,7 +42,7 @@ void gp_settings_text(gp_settings *settings, const char *key, const char *text, 
     if (begin(settings, key, size)) gp_json_put_string_n(&settings->json, text, size);
 }
 
-/* Digits that are a JSON integer of at most 64 bits, so that seeds stay exact. */
+/* Returns true for a JSON integer of at most 64 bits, so that seeds stay exact. */
 static bool is_integer(const char *text)
 {
     int64_t below;
@@ -115,7 +115,7 @@ void gp_meta_loras(gp_str *out, const char *prompt)
             if (out->size) gp_str_puts(out, ", ");
             gp_str_add(out, p + 6, size - 6);
         }
-        p += size; /* also where none closes: no later one in this line does */
+        p += size; /* if the tag is not closed, no later tag in this line is either */
         if (!*p) return;
     }
 }
@@ -137,8 +137,8 @@ static gp_status parse_parameters(const char *text, size_t size, const gp_comfy_
 }
 
 static const struct reader {
-    const char *key;    /* of the chunk */
-    const char *prefix; /* which its text must have, any case, and which is not part of what is parsed; or NULL */
+    const char *key;    /* name of the chunk */
+    const char *prefix; /* required start of the text, in any case, which the parser does not get; or NULL */
     size_t prefix_size;
     parse_fn parse;
 } readers[] = {
@@ -177,10 +177,10 @@ static bool has_prefix(const gp_chunk *chunk, const struct reader *r)
         if (c >= 'A' && c <= 'Z') c = (char)(c - 'A' + 'a');
         if (c != r->prefix[i]) return false;
     }
-    return !chunk->text[r->prefix_size - 1] || r->prefix[r->prefix_size - 1]; /* a NUL where one is wanted */
+    return !chunk->text[r->prefix_size - 1] || r->prefix[r->prefix_size - 1]; /* compare a NUL in the prefix exactly */
 }
 
-/* An A1111 text is found under the chunk's name; a graph says its node. */
+/* Sets the source of an A1111 text to the chunk's name.  A graph's source is already its node. */
 static gp_status name_place(gp_meta *meta, const char *key, gp_error *err)
 {
     if (strcmp(meta->tool, "a1111") != 0 || strcmp(key, "parameters") == 0) return GP_OK;

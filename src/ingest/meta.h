@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * From a file's metadata to its prompt: AUTOMATIC1111 `parameters` and ComfyUI `prompt` graphs; other writers come
- * beside them in the table of meta.c.  Foreign bytes: bounded depth, no recursion without a limit, cycles guarded. */
+ * Reads the prompt and settings from a file's metadata: AUTOMATIC1111 `parameters` and ComfyUI `prompt` graphs.  The
+ * table in meta.c lists the readers.  The bytes are untrusted: depth and recursion are limited, and cycles are
+ * detected. */
 #ifndef GP_INGEST_META_H
 #define GP_INGEST_META_H
 
@@ -28,7 +29,7 @@ typedef struct gp_meta {
     char *settings_json;  /* one JSON object of text values and numbers: "steps", "sampler", "cfg_scale", "seed",
                              "model", "model_hash", "width", "height", ... (see docs); never NULL when found */
 } gp_meta;
-/* Never fails on damaged metadata (found stays false); MEMORY only. Owns: out, gp_meta_clear. */
+/* Reads metadata.  For damaged metadata out->found stays false.  Errors: MEMORY only.  Owned: out (gp_meta_clear). */
 /* path: path of the file, or NULL; its name may show which of several savers of a graph wrote the file. */
 gp_status gp_meta_read(const gp_chunks *chunks, const char *path, gp_meta *out, gp_error *err);
 void gp_meta_clear(gp_meta *meta);
@@ -37,9 +38,9 @@ const char *gp_meta_find_graph(const gp_chunks *chunks, size_t *size);
 
 /* Parsers of one text, for tests and fuzzing. */
 gp_status gp_meta_a1111(const char *text, size_t size, gp_meta *out, gp_error *err);
-/* Parses a text that is labelled "parameters" as A1111 text, if it has at least one known setting. */
+/* Parses a text labelled "parameters" as A1111 text, if it has at least one known setting or a negative prompt. */
 gp_status gp_meta_parameters(const char *text, size_t size, gp_meta *out, gp_error *err);
-/* What the file contains besides the graph that was run; each field may be NULL. */
+/* Other content of the file than the graph that was run; each field may be NULL. */
 typedef struct gp_comfy_file {
     const char *path;     /* path of the file */
     const char *workflow; /* [workflow_size] the chunk "workflow": the editor's graph */

@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: MIT
- * AUTOMATIC1111 "infotext", as its whole family writes it (A1111, Forge, reForge, SD.Next, stable-diffusion.cpp, image
- * savers of ComfyUI):
+ * AUTOMATIC1111 "infotext", as the compatible programs write it (A1111, Forge, reForge, SD.Next,
+ * stable-diffusion.cpp, image savers of ComfyUI):
  *
- *   text     := positive lines ["Negative prompt:" negative lines] settings line
- *   settings := pair {"," pair}, at least three pairs, one of them well known (a prompt's last line may look like
- *               pairs), or a last line that has only well-known pairs
- *   pair     := key ":" ("JSON string" | {JSON by depth} | text up to a comma)
+ *   text     := [positive lines] ["Negative prompt:" negative lines] settings line [more lines]
+ *   settings := pair {"," pair}
+ *   pair     := key ":" ("JSON string" | {JSON object} | [JSON array] | text up to a comma)
+ *   key      := 2 to 80 letters, digits, "_", blanks or "-/.+", the first of them no blank and none of "-/.+"
  *
- * A last line that ends with "Version: goldpan" is goldpan's own settings line, however few pairs it has.  It may hold
- * the exact prompts as JSON strings, "Goldpan prompt" and "Goldpan negative".
+ * A prompt may contain text that looks like pairs.  So a line counts as settings only if it is, in this order:
+ * 1. the last line, if it ends with "Version: goldpan": goldpan's own settings.  They may hold the exact prompts as
+ *    JSON strings, "Goldpan prompt" and "Goldpan negative".
+ * 2. before lines "Template:" of Dynamic Prompts: the last line that begins with "Steps: " and passes the test in
+ *    5.
+ * 3. the last line, if it has at least three pairs and its first key is known or two of its keys are; or, where a
+ *    text has lost its line breaks, the end of this line from its last " Steps: 20".
+ * 4. the last line, if it has only known keys, at least one with a number.  It may not be the only line.  A chunk
+ *    named "parameters" needs neither the number nor another line.
+ * 5. the last line that begins with "Steps: " and has at least three pairs, two of them with known keys.
  *
- * The settings line may be missing if there is a negative prompt: people cut the line off in sidecar files.
- * All lines after the settings (such as the prompt templates of an extension) are kept as settings.  Texts that have
- * lost their line breaks are split before " Steps: 20". */
+ * A text without settings is read if it has a negative prompt, because people cut the settings off in sidecar
+ * files. Lines "key: value" after the settings are kept as settings too. */
 #include "ingest/meta_private.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -21,7 +28,8 @@
 
 enum { MAX_KEY = 80, MAX_UNBALANCED = 16 };
 
-/* Keys of the compatible programs and ours. number: written as a number. size: "512x768" becomes two keys of ours. */
+/* Known keys of the compatible programs, and goldpan's names for them.  number: written as a number.  size: "512x768"
+ * becomes the two keys of `ours`. */
 static const struct known {
     const char *key, *ours;
     bool number, size;
@@ -92,13 +100,15 @@ static bool starts(text t, const char *word)
 
 typedef struct pairs {
     text rest;
-    int unbalanced; /* brackets that closed nowhere or amid a value: after some of them no more are looked for */
-    bool no_quotes; /* there is no closing quote ahead */
+    /* Number of brackets that never close, or close inside a value.  After MAX_UNBALANCED brackets no more are
+     * parsed. */
+    int unbalanced;
+    bool no_quotes; /* no closing quote follows */
     text key, value;
     bool quoted;
 } pairs;
 
-/* End of the JSON string that opens at p, behind its closing quote; NULL if there is none. */
+/* Returns the position behind the closing quote of the JSON string that opens at p; NULL: no closing quote. */
 static const char *string_end(const char *p, const char *end)
 {
     for (p++; p < end; p++) {
@@ -110,7 +120,7 @@ static const char *string_end(const char *p, const char *end)
     return NULL;
 }
 
-/* End of the bracket that opens at p; NULL if it never closes. */
+/* Returns the position behind the bracket that closes the one at p; NULL: it never closes. */
 static const char *bracket_end(const char *p, const char *end)
 {
     size_t depth = 0;
@@ -127,7 +137,7 @@ static const char *bracket_end(const char *p, const char *end)
     return NULL;
 }
 
-/* Does a pair end at p: blanks, then a comma or the end? */
+/* Returns true if a pair ends at p: blanks, then a comma or the end. */
 static bool pair_ends(const char *p, const char *end)
 {
     while (p < end && is_space(*p)) p++;
@@ -153,7 +163,7 @@ static const char *value_end(pairs *p, const char *at)
     return stop ? stop : end;
 }
 
-/* The next pair; what is none is passed over up to the next comma. */
+/* Reads the next pair.  Skips text that is not a pair up to the next comma. */
 static bool next_pair(pairs *p)
 {
     const char *end = p->rest.end;
@@ -205,7 +215,7 @@ static counted count_pairs(text line)
     return n;
 }
 
-/* Behind the prompt in the same line: the last " Steps: 20"; line.at == line.end if there is none. */
+/* Finds settings in the same line as the prompt: from the last " Steps: 20" on.  line.at == line.end: not found. */
 static text inline_settings(text line)
 {
     for (const char *p = line.end; p-- > line.at + 1;)
@@ -215,7 +225,7 @@ static text inline_settings(text line)
     return (text){line.end, line.end};
 }
 
-/* The settings in this line; empty if it is none.  *alone: nothing stands before them. */
+/* Finds the settings in this line; empty: the line has no settings.  *alone: the settings are the whole line. */
 static text settings_in(text line, bool *alone)
 {
     counted n = count_pairs(line);
@@ -230,7 +240,7 @@ static text settings_in(text line, bool *alone)
     return n.pairs >= 3 && n.known >= 2 ? line : (text){line.end, line.end};
 }
 
-/* The line that ends at `end` (exclusive), trimmed. */
+/* Returns the line that ends at `end` (exclusive), trimmed; *start: its start. */
 static text line_before(text all, const char *end, const char **start)
 {
     const char *p = end;
@@ -239,7 +249,7 @@ static text line_before(text all, const char *end, const char **start)
     return trimmed((text){p, end});
 }
 
-/* Does the line begin like a template that the Dynamic Prompts extension appends to the settings? */
+/* Returns true if the line begins like a template that the Dynamic Prompts extension appends to the settings. */
 static bool is_template(text line)
 {
     return starts(line, "Template:") || starts(line, "Negative Template:");
@@ -271,8 +281,8 @@ static text last_settings_line(text all)
     }
 }
 
-/* Is the last line only known keys (with a number among them unless `lax`)? goldpan writes such lines, and so do
- * programs with few settings. */
+/* Returns the line if it has only known keys, one of them with a number unless `lax`; otherwise an empty
+ * text.  goldpan and programs with few settings write such lines. */
 static text few_settings(text line, bool lax)
 {
     bool number = false, pair = false;
@@ -293,7 +303,7 @@ static text few_settings(text line, bool lax)
     return all ? line : (text){line.end, line.end};
 }
 
-/* Is it the settings line that goldpan wrote (generate/infotext.c)? */
+/* Returns true for a settings line that goldpan wrote (generate/infotext.c). */
 static bool is_ours(text line)
 {
     static const char mark[] = "Version: goldpan";
@@ -319,9 +329,9 @@ static bool find_settings(text all, bool lax, text *settings, text *prompts, tex
     return settings->at < settings->end;
 }
 
-/* ------------------------------------------------------------------ taking it */
+/* ------------------------------------------------------------------ storing the settings */
 
-/* "512x768" into two keys, "width\0height". */
+/* Writes "512x768" as two keys, "width\0height". */
 static bool put_size(gp_settings *s, const char *keys, text value)
 {
     const char *p = value.at;
@@ -335,7 +345,7 @@ static bool put_size(gp_settings *s, const char *keys, text value)
     return true;
 }
 
-/* A key of its own name; a second value of it gets a number. */
+/* Adds a pair under its own key; repeated keys get a number. */
 static void put_other(gp_settings *s, text key, text value)
 {
     char name[MAX_KEY + 16];
@@ -346,7 +356,7 @@ static void put_other(gp_settings *s, text key, text value)
     gp_settings_text(s, name, value.at, (size_t)(value.end - value.at));
 }
 
-/* Takes an exact prompt of goldpan's own line.  *taken: the pair is one. */
+/* Stores an exact prompt of goldpan's own settings line.  *taken: the pair held such a prompt. */
 static gp_status take_exact(const pairs *p, const gp_json *decoded, gp_meta *meta, bool *taken, gp_error *err)
 {
     bool negative = starts(p->key, "Goldpan negative");
@@ -356,7 +366,7 @@ static gp_status take_exact(const pairs *p, const gp_json *decoded, gp_meta *met
     *taken = string && size && *string && (negative || starts(p->key, "Goldpan prompt"));
     if (!*taken) return GP_OK;
     gp_mem_free(*to);
-    if (!negative) { /* where the lines above were split does not count */
+    if (!negative) { /* the exact prompt replaces both parts of the split text */
         gp_mem_free(meta->negative);
         meta->negative = NULL;
     }
@@ -369,7 +379,7 @@ static gp_status put_pair(gp_settings *s, const pairs *p, gp_meta *ours, gp_erro
     gp_json *decoded = NULL;
     bool taken = false;
     text value = p->value;
-    if (p->quoted) { /* a JSON string, if it is a good one */
+    if (p->quoted) { /* decode the value if it is a valid JSON string */
         gp_error ignored = {0};
         gp_status st = gp_json_parse(value.at, (size_t)(value.end - value.at), false, 0, &decoded, &ignored);
         if (st == GP_ERR_MEMORY) return gp_fail_as(err, st, &ignored);
@@ -422,13 +432,13 @@ static gp_status put_settings(gp_settings *s, text line, text behind, gp_meta *m
         if (starts(p.key, "Unet") && p.key.end - p.key.at == 4 && !unet.at) unet = p.value;
         GP_TRY(put_pair(s, &p, ours, err));
     }
-    /* stable-diffusion.cpp leaves "Model: " empty where the parts come from several files */
+    /* stable-diffusion.cpp leaves "Model: " empty if the model's parts come from several files */
     if (unet.at) gp_settings_text(s, "model", unet.at, (size_t)(unet.end - unet.at));
     put_behind(s, trimmed(behind));
     return GP_OK;
 }
 
-/* Split at the first line that begins with "Negative prompt:" (inside a line where line breaks were lost). */
+/* Splits at the first line that begins with "Negative prompt:"; without `lines` also inside a line. */
 static void split_prompts(text all, bool lines, text *positive, text *negative)
 {
     static const char mark[] = "Negative prompt:";
@@ -445,7 +455,7 @@ static void split_prompts(text all, bool lines, text *positive, text *negative)
     }
 }
 
-/* Owned text into *to, NULL if there is nothing in it. */
+/* Copies the trimmed text to *to, owned; leaves *to alone if the text is empty.  False: out of memory. */
 static bool take(char **to, text t)
 {
     t = trimmed(t);
@@ -460,17 +470,17 @@ static gp_status read_infotext(const char *bytes, size_t size, bool lax, gp_meta
     gp_meta meta = {.found = true};
     gp_settings settings = GP_SETTINGS_INIT;
     gp_str loras = GP_STR_INIT;
-    const char *nul = size ? memchr(bytes, 0, size) : NULL; /* it ends the text */
+    const char *nul = size ? memchr(bytes, 0, size) : NULL; /* the text ends at the NUL */
     text all = trimmed((text){bytes, nul ? nul : bytes + size}), line, prompts, behind, positive, negative;
     bool alone;
     *out = (gp_meta){0};
     bool settled = find_settings(all, lax, &line, &prompts, &behind, &alone);
     if (!settled) prompts = all, behind = (text){all.end, all.end};
     split_prompts(prompts, alone || !settled, &positive, &negative);
-    if (!settled && negative.at == negative.end) return GP_OK; /* cannot be told from any other text */
+    if (!settled && negative.at == negative.end) return GP_OK; /* looks like any other text */
     if (!take(&meta.prompt, positive) || !take(&meta.negative, negative)) goto memory;
-    bool marker =
-        (size_t)(line.end - line.at) == strlen("Steps: 0") && starts(line, "Steps: 0"); /* a text without settings */
+    bool marker = (size_t)(line.end - line.at) == strlen("Steps: 0") &&
+                  starts(line, "Steps: 0"); /* marks a text without settings */
     if (!marker) GP_TRY_GOTO(put_settings(&settings, line, behind, &meta, err));
     if (meta.prompt) meta.evidence = GP_EVIDENCE_STATED;
     if (meta.prompt) gp_meta_loras(&loras, meta.prompt);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * The prompt of a ComfyUI graph.  Node ids and most class names are meaningless, so the reader follows links:
+ * The prompt of a ComfyUI graph.  Node ids and most class names say nothing about a node's role, so the reader
+ * follows links:
  *
- *   the node that wrote the file -> the sampler that made its image from noise -> its "positive" -> through nodes that
- * pass conditioning on -> text encoders -> text
+ *   the node that wrote the file -> the sampler that made its image from noise -> its "positive" -> nodes that pass
+ *   conditioning on -> text encoders -> text
  *
- * Each step must have one answer.  If it has several (savers with unclear names, two samplers in one image) that lead
- * to the same text, this text is the prompt; if the texts differ, there is no prompt.  A prompt found in this way is
+ * Each step must have one result.  If it has several (savers with unclear names, two samplers in one image) with the
+ * same text, that text is the prompt.  If the texts differ, there is no prompt.  A prompt found in this way is
  * GP_EVIDENCE_DERIVED. */
 #include "base/mem.h"
 #include "ingest/comfy_private.h"
@@ -50,7 +51,8 @@ static char *finish(gp_str *text)
     return safe;
 }
 
-/* "node 6 CLIPTextEncode 'Positive' and 2 more", or why there is no text. `nothing`: why no text was reached. */
+/* Returns "node 6 CLIPTextEncode 'Positive' and 2 more", or why there is no text.  `nothing`: the reason if no node
+ * was reached. */
 static char *place_of(const gp_comfy_graph *g, const gp_comfy_words *w, const char *before, const char *nothing)
 {
     gp_str where = GP_STR_INIT;
@@ -170,7 +172,8 @@ static bool same(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-/* Merges several answers to one question: *all, empty before the first, keeps what they agree on. Takes *one over. */
+/* Merges the next of several answers into *all, which is empty before the first: keeps what they agree on.  Clears
+ * *one. */
 static gp_status meet(answer *all, answer *one, const char *differ, gp_error *err)
 {
     gp_status st = GP_OK;
@@ -209,7 +212,7 @@ static bool is_loader(const gp_comfy_graph_node *node)
     return gp_comfy_named(node, "load") && GP_GRAPH_HAS_WORD(node->type, words);
 }
 
-/* Has the node a text, with which it may have drawn an image? */
+/* Returns true if the node has a text, from which it may have generated an image. */
 static bool has_words(const gp_comfy_graph_node *node)
 {
     static const char *const words[] = {"prompt", "text", "positive"};
@@ -259,8 +262,8 @@ static gp_status ask_last(gp_comfy *c, const gp_comfy_makers *m, answer *out, gp
     return GP_OK;
 }
 
-/* A later pass with another prompt and a high or unknown denoise may have drawn the image anew: then the answer is a
- * guess. */
+/* Makes the answer a guess if a later pass has another prompt and a high or unknown denoise, so that it may have
+ * replaced the image. */
 static gp_status doubt(gp_comfy *c, const gp_comfy_makers *m, answer *out, gp_error *err)
 {
     for (size_t i = 0; i < m->strong_count && out->prompt && out->evidence != GP_EVIDENCE_GUESS; i++) {
@@ -395,7 +398,7 @@ gp_status gp_meta_comfy(const char *text, size_t size, const gp_comfy_file *file
     size_t blank = 0;
     while (blank < size && (text[blank] == ' ' || text[blank] == '\n' || text[blank] == '\r' || text[blank] == '\t'))
         blank++;
-    if (blank == size || text[blank] != '{') return GP_OK; /* like most texts that are not a graph */
+    if (blank == size || text[blank] != '{') return GP_OK; /* most texts that are not a graph do not begin with '{' */
     GP_TRY(gp_comfy_graph_open(text, size, &g, &found, &fault, err));
     if (!found) return fault ? gp_meta_without_graph(fault, out, err) : GP_OK;
     gp_status st = read_workflow(&g, file, &workflow, err);

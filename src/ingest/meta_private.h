@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * What the metadata parsers share: the settings object being written, and text made safe. */
+ * Private to the metadata parsers: the settings object under construction, and conversion of text to valid UTF-8. */
 #ifndef GP_INGEST_META_PRIVATE_H
 #define GP_INGEST_META_PRIVATE_H
 
 #include "base/str.h"
 #include "ingest/meta.h"
 
-/* A flat JSON object under construction.  The first value of a key stays; empty values and more than 512 are dropped.
- */
+/* A flat JSON object under construction.  Keeps the first value of a key.  Drops empty values, and all members beyond
+ * 512. */
 typedef struct gp_settings {
     gp_str json, keys; /* keys: each followed by a NUL */
     size_t count;
@@ -19,17 +19,18 @@ typedef struct gp_settings {
 
 bool gp_settings_has(const gp_settings *settings, const char *key);
 void gp_settings_text(gp_settings *settings, const char *key, const char *text, size_t size);
-/* As a number if the text is one, else as text. */
+/* Adds a number if the text is a number, otherwise adds the text. */
 void gp_settings_number(gp_settings *settings, const char *key, const char *text, size_t size);
-/* The object, owned; NULL when memory was short.  The builder is cleared. */
+/* Returns the object, owned; NULL: out of memory.  Clears the builder. */
 char *gp_settings_take(gp_settings *settings);
 void gp_settings_clear(gp_settings *settings);
 
-/* A copy without white space at its ends, invalid UTF-8 read as Latin-1; "" possible; NULL when memory is short. */
+/* Copies text, without white space at its ends if `trim`.  Reads invalid UTF-8 as Latin-1.  The copy may be "".  NULL:
+ * out of memory. */
 char *gp_meta_text(const char *text, size_t size, bool trim);
 /* Fills *out for a ComfyUI file whose graph cannot be read. `why` completes "no prompt: ...". */
 gp_status gp_meta_without_graph(const char *why, gp_meta *out, gp_error *err);
-/* Names and strengths "name:0.8, other:1" of the <lora:...> and <lyco:...> tags in a prompt. */
+/* Appends the names and strengths "name:0.8, other:1" of the <lora:...> and <lyco:...> tags in a prompt. */
 void gp_meta_loras(gp_str *out, const char *prompt);
 
 #endif

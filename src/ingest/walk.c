@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Folder walk: a stack of frames on the heap instead of recursion, each with the sorted names of one folder, which is
- * read and closed before anything below it is opened.  So one descriptor is open at a time, depth costs memory only,
- * and a change of the folder during the walk cannot make it visit a name twice.
+ * Folder walk with a stack of frames on the heap instead of recursion.  Each frame has the sorted names of one
+ * folder, which is read and closed before any folder inside it is opened.  So one descriptor is open at a time,
+ * depth costs only memory, and a folder that changes during the walk cannot make it visit a name twice.
  *
- * Order: byte order of whole paths.  A folder is therefore compared as "name/": "a-b/x" < "a.png" < "a/x".
- * Roots: sorted the same way; a root inside another one is dropped if the outer walk reaches it anyway. */
+ * Order: byte order of complete paths.  A folder is therefore compared as "name/": "a-b/x" < "a.png" < "a/x". Roots:
+ * sorted the same way; a root inside another root is dropped if the walk of the outer root reaches it. */
 #include "base/image_names.h"
 #include "ingest/walk.h"
 #include "base/file.h"
@@ -24,7 +24,7 @@ typedef struct frame {
     char *names;  /* owned */
     char **order; /* owned; [count], points to the kind bytes, sorted */
     size_t count, next;
-    size_t path_size; /* of the folder's own path in walker.path */
+    size_t path_size; /* bytes of the folder's path in walker.path */
 } frame;
 
 typedef struct walker {
@@ -37,7 +37,7 @@ typedef struct walker {
     gp_error *err;
 } walker;
 
-/* Byte order of two entries, a folder as if '/' followed its name; listed files come last. */
+/* Compares two entries in byte order, a folder as if '/' followed its name; listed files come last. */
 static int compare_entries(const void *a, const void *b)
 {
     const unsigned char *x = *(unsigned char *const *)a, *y = *(unsigned char *const *)b;
@@ -59,7 +59,8 @@ static void tell_errno(walker *w, const char *what, int number)
 {
     if (!w->calls->problem) return;
     gp_error text = {0};
-    gp_fail_errno(&text, GP_ERR_IO, number, "%s", what); /* the path stands beside it */
+    gp_fail_errno(&text, GP_ERR_IO, number, "%s",
+                  what); /* the error message leaves the path out; the caller gets it separately */
     w->calls->problem(w->calls->user, &(gp_walk_problem){w->path.data, text.message, number});
 }
 
@@ -69,7 +70,8 @@ static void pass(walker *w, gp_passed_kind kind, const char *word)
         w->calls->passed(w->calls->user, &(gp_walk_passed){w->path.data, kind, word});
 }
 
-/* Does the walk of the folder `root` reach `target`?  Both have no links.  Hidden folders are not walked. */
+/* Returns true if the walk of folder `root` reaches `target`.  Both paths contain no links.  Hidden folders are not
+ * walked. */
 static bool holds(const char *root, const char *target)
 {
     size_t size = strlen(root);
@@ -128,7 +130,7 @@ static char kind_of(walker *w, const char *name, unsigned char type)
     return 0;
 }
 
-/* Is the entry goldpan's own, in a folder with its marks: a part of a site, or a file of an export? */
+/* Returns true for goldpan's own entries in a folder with its marks: a part of a site, or a file of an export. */
 static bool is_own(const char *name, char kind, bool site, const gp_own_names *exported)
 {
     static const char *const parts[] = {"assets", "data", "thumb", "image"};
@@ -184,7 +186,7 @@ static gp_status read_folder(walker *w, frame *out)
             pass(w, GP_PASSED_OWN, NULL);
             continue;
         }
-        if (own) kind = 'x'; /* the user named the folder: the caller decides */
+        if (own) kind = 'x'; /* the user named this folder, so let the caller decide */
         gp_str_putc(&names, kind);
         gp_str_add(&names, entry->d_name, strlen(entry->d_name) + 1);
         count++;
@@ -300,8 +302,8 @@ static bool is_inside(const root *outer, const root *inner)
     return inner->size == outer->size || outer->path[outer->size - 1] == '/' || inner->path[outer->size] == '/';
 }
 
-/* Does the walk of `outer` reach `inner` (inside it) anyway: no hidden name, no linked folder between, an image name?
- */
+/* Returns true if the walk of `outer` reaches `inner` inside it: no hidden name, no linked folder between, an image
+ * name. */
 static bool is_reached(const root *outer, root *inner)
 {
     if (inner->size == outer->size) return true;
@@ -322,8 +324,8 @@ static bool is_reached(const root *outer, root *inner)
     return true;
 }
 
-/* Is root i, a folder, the same folder as another root under another name, or inside such a root?  Of two names for one
- * folder the first is walked. */
+/* Returns true if root i is the same folder as another root, or inside such a folder.  Of two names for one folder
+ * the walk uses the first. */
 static bool is_double(const walker *w, const root *roots, size_t i)
 {
     for (size_t k = 0; roots[i].folder && w->real[i] && k < w->real_count; k++) {
@@ -333,7 +335,7 @@ static bool is_double(const walker *w, const root *roots, size_t i)
     return false;
 }
 
-/* Absolute, present, sorted. */
+/* Makes the roots absolute, checks that they exist, and sorts them. */
 static gp_status prepare_roots(const char *const *paths, size_t count, root *roots, gp_error *err)
 {
     for (size_t i = 0; i < count; i++) {

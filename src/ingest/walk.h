@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Which files: folders walked in byte order of path, image names only, hidden folders and goldpan's own skipped,
- * symlinked folders not followed (no loops), each path once.  Memory: one folder's names at a time per depth. */
+ * Walks folders and finds image files.  Order: byte order of the paths.  Skips hidden folders, goldpan's own files
+ * and symbolic links to folders (no loops), and visits each path once.  Memory: the names of one folder for each
+ * level of depth. */
 #ifndef GP_INGEST_WALK_H
 #define GP_INGEST_WALK_H
 

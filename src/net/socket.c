@@ -20,7 +20,7 @@ struct gp_socket {
     CURLM *multi;
     CURL *easy;
     curl_socket_t fd;
-    gp_str text;   /* of the message being received */
+    gp_str text;   /* text of the message being received */
     bool skipping; /* this message is too long */
     bool in_parts; /* the message comes in several frames; ComfyUI never sends such messages, so skip it */
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * A request from its first line to its answer.  libmicrohttpd times connections by silence alone, so that one byte now
- * and then holds a connection for ever; here every head and every body has a deadline, kept by the calling thread. */
+ * A request from its first line to its response.  libmicrohttpd ends a connection only after silence, so a client
+ * that sends one byte now and then could hold a connection for ever.  Here every header and every body has a
+ * deadline, which the calling thread checks. */
 #include "serve/connection.h"
 
 #include "base/clock.h"
@@ -12,11 +13,11 @@
 
 enum { MOST_URI = 1024 };
 /* Maximum bytes of a rejected request's body that the server reads and discards, so that the client receives the
- * answer. KNOWN: the request had the right key. */
+ * response.  KNOWN: the request had the right token. */
 #define DRAIN_KNOWN    ((uint64_t)1 << 30)
 #define DRAIN_STRANGER ((uint64_t)64 << 10)
 
-/* ------------------------------------------------------------------ the clock */
+/* ------------------------------------------------------------------ deadlines */
 
 static void set_deadline(gp_server *s, gp_conn_deadline *w, double seconds, bool talking)
 {
@@ -27,7 +28,7 @@ static void set_deadline(gp_server *s, gp_conn_deadline *w, double seconds, bool
     pthread_mutex_unlock(&s->watched_lock);
 }
 
-/* Only shuts the socket down: libmicrohttpd owns it, sees the connection end and then closes it. */
+/* Shuts the socket down but does not close it: libmicrohttpd owns the socket and closes it. */
 static void end_slow(gp_conn_deadline *w)
 {
     static const char words[] =
@@ -38,8 +39,8 @@ static void end_slow(gp_conn_deadline *w)
     w->ended = true;
 }
 
-/* Clients without the key get few connections: beyond the limit a new one ends the oldest, so that the page always
- * finds a free connection.  Half of each polling thread's connections are never given to them.  Under the lock. */
+/* Limits connections without the token: beyond the limit a new connection ends the oldest, so that the page always
+ * finds a free connection.  They never get more than half of one polling thread's connections.  Needs the lock. */
 static void limit_strangers(gp_server *s)
 {
     size_t count = 0;
@@ -144,7 +145,7 @@ static enum MHD_Result count_header(void *user, enum MHD_ValueKind kind, const c
     return MHD_YES;
 }
 
-/* Sends the answer; if there is none (no memory), ends the connection. */
+/* Sends the response; if there is none (out of memory), ends the connection. */
 static enum MHD_Result send_answer(gp_request *request)
 {
     struct MHD_Response *response = request->response;
@@ -155,7 +156,7 @@ static enum MHD_Result send_answer(gp_request *request)
     return result;
 }
 
-/* Uploads wait in memory until they are decoded, so their bytes in all are limited.  An upload that is refused does not
+/* Uploads wait in memory until they are decoded, so the sum of their bytes is limited.  Rejected uploads do not
  * count. */
 static bool has_room(gp_request *request, gp_refusal *no)
 {
@@ -181,7 +182,7 @@ static void set_known(gp_server *s, gp_conn_deadline *w)
     pthread_mutex_unlock(&s->watched_lock);
 }
 
-/* *body: the client sends a body, wanted or not. */
+/* *body: the client sends a body, also one that the route does not expect. */
 static bool admit(gp_request *request, const char *method, gp_refusal *no, bool *body)
 {
     gp_guard_request g = {.method = method, .uri = request->uri};
@@ -193,8 +194,8 @@ static bool admit(gp_request *request, const char *method, gp_refusal *no, bool 
     return in && has_room(request, no);
 }
 
-/* Refuses a request.  A client that is still sending its body would lose the answer if the connection were closed.  So
- * the answer is written to the socket at once, and a limited part of the body is read and discarded meanwhile. */
+/* Rejects a request.  A client that is still sending its body would lose the response if the connection were closed.
+ * So the response is written to the socket at once, and a limited part of the body is read and discarded. */
 static enum MHD_Result refuse(gp_request *request, const gp_refusal *no, bool body)
 {
     const gp_serve_limits *limits = &request->server->limits;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Private to the serve room: what libmicrohttpd calls for connections and requests, and the clock over them. */
+ * Private to the serve module: libmicrohttpd's callbacks for connections and requests, and the deadlines of
+ * connections. */
 #ifndef GP_SERVE_CONNECTION_H
 #define GP_SERVE_CONNECTION_H
 
@@ -12,7 +13,7 @@ void gp_connection_completed(void *user, struct MHD_Connection *connection, void
                              enum MHD_RequestTerminationCode code);
 void gp_connection_changed(void *user, struct MHD_Connection *connection, void **state,
                            enum MHD_ConnectionNotificationCode code);
-/* End connections whose time is over. */
+/* Ends the connections whose deadline has passed. */
 void gp_connections_tick(gp_server *server, double now);
 
 #endif

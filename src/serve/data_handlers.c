@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The catalog's data as the view holds it.  Columns are given out where they lie: the answer holds its view until it is
- * sent.  Only columns of one byte a row (flag, stars) can change under a rating, so those are copied, and never
+ * Handlers of data routes.  A response sends a column from the snapshot's own memory and holds the snapshot until
+ * the response is sent.  Ratings change only columns of one byte a row (flag, stars), so those are copied and never
  * cached. */
 #include "serve/server_private.h"
 
@@ -12,7 +12,7 @@ static void drop(void *shown)
     gp_snapshot_unref(shown);
 }
 
-/* The view that a request means; answers 404 itself. */
+/* Returns the snapshot of the request's revision; NULL: a 404 response is set. */
 static gp_snapshot *meant(gp_request *request)
 {
     const gp_route *route = &request->route;
@@ -24,7 +24,7 @@ static gp_snapshot *meant(gp_request *request)
     return shown;
 }
 
-/* Bytes that lie in the view, which goes with them. */
+/* Responds with bytes inside the snapshot; the response takes over the caller's reference. */
 static void give(gp_request *request, gp_snapshot *shown, const void *bytes, size_t size)
 {
     struct MHD_Response *response =

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * One pass over the embeddings: bound by memory, so it is spread over the processors once it is larger than a cache.
- * Sums run in 16 lanes of a fixed order: the result does not depend on the threads. */
+ * One pass over the embeddings is limited by memory bandwidth, so several threads share a matrix larger than a
+ * cache. Each sum uses 16 partial sums in a fixed order, so the result does not depend on the number of threads. */
 #include "serve/embedding_index.h"
 
 #include "base/mem.h"
@@ -13,7 +13,7 @@
 #include <string.h>
 
 enum { LANES = 16, MOST_THREADS = 16 };
-#define WORTH_THREADS ((size_t)8 << 20) /* numbers */
+#define WORTH_THREADS ((size_t)8 << 20) /* numbers in the matrix from which threads pay off */
 
 static gp_status read_matrix(const char *catalog, gp_cat_matrix *m, char **scorer, gp_error *err)
 {

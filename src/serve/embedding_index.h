@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Private to the serve room: the catalog's embeddings in memory, and the likeness of all of them to one direction.
+ * Private to the serve module: the catalog's embeddings in memory, and the similarity of all of them to one vector.
  * Not thread-safe: the search holds its lock. */
 #ifndef GP_SERVE_EMBEDDING_INDEX_H
 #define GP_SERVE_EMBEDDING_INDEX_H
@@ -8,19 +8,20 @@
 #include "view/view.h"
 
 typedef struct gp_embedding_index {
-    char *scorer; /* key */
+    char *scorer; /* key of the scorer in the catalog */
     size_t n, dims;
     gp_hash *hashes; /* [n] ascending */
     float *vectors;  /* [n, dims] */
-    uint32_t *rows;  /* [n] of the view, UINT32_MAX: not in it */
+    uint32_t *rows;  /* row in the view; UINT32_MAX: the view lacks the image */
 } gp_embedding_index;
 
-/* Read the embeddings of the scorer used last, for the rows of this view.  NOT_FOUND: there are none. */
+/* Reads the embeddings of the most recently used scorer, for the rows of this view.  NOT_FOUND: no image has an
+ * embedding. */
 gp_status gp_embedding_index_read(const char *catalog, const gp_view *view, gp_embedding_index *out, gp_error *err);
 void gp_embedding_index_clear(gp_embedding_index *products);
-/* An image's embedding, borrowed; NULL: it has none. */
+/* Returns an image's embedding, borrowed; NULL: the image has no embedding. */
 const float *gp_embedding_index_find(const gp_embedding_index *products, const gp_hash *hash);
-/* out [count of the view]: the product with direction [dims]; NaN where there is no embedding. */
+/* Writes the dot product of every row with direction [dims] to out [rows of the view]; NaN: no embedding. */
 void gp_embedding_index_of(const gp_embedding_index *products, const float *direction, float *out, size_t count);
 
 #endif

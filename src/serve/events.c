@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Server-sent events.  A listener is an answer without end: while it has nothing to say its connection is suspended, so
- * a listener costs no thread.  Each holds what it has not yet sent, up to a bound; who reads too slowly is let go and
- * comes back by itself (EventSource does), telling the last event it saw: if it missed one, the view is renewed, so
- * that everything is read again. */
+ * Server-sent events.  A listener is a response without end.  Its connection is suspended while there is nothing to
+ * send, so a listener costs no thread.  Each listener buffers unsent text up to a limit; a listener that reads too
+ * slowly is ended.  EventSource then reconnects and sends the number of its last event.  If it missed an event, a new
+ * snapshot is built and the page reads everything again. */
 #include "serve/server_private.h"
 
 #include "base/clock.h"
@@ -20,7 +20,7 @@ typedef struct listener {
     int socket;
     gp_str pending;
     size_t sent;
-    double spoken; /* when something was last put into pending */
+    double spoken; /* time of the last text added to `pending` */
     bool suspended, gone;
     struct listener *next;
 } listener;
@@ -51,7 +51,7 @@ void gp_events_close(gp_events *events)
     gp_mem_free(events);
 }
 
-/* ------------------------------------------------------------------ under the lock */
+/* ------------------------------------------------------------------ with the lock held */
 
 static void wake(listener *l)
 {
@@ -76,7 +76,7 @@ static void say(listener *l, const char *text, double now)
         wake(l);
 }
 
-/* ------------------------------------------------------------------ what libmicrohttpd calls: by the connection's polling thread */
+/* ------------------------------------------------------------------ libmicrohttpd's callbacks (polling thread) */
 
 static ssize_t read_more(void *user, uint64_t position, char *to, size_t most)
 {
@@ -119,8 +119,8 @@ static void forget(void *user)
     gp_mem_free(l);
 }
 
-/* The first words: how long to wait before coming back, the number to come back with, and news that the page missed
- * between reading the manifest (events?r=17) and listening. */
+/* Sends the first event: the pause before a reconnection, the event number for it, and any revision that the page
+ * missed between reading the manifest (events?r=17) and listening. */
 static void greet(gp_request *request, listener *l)
 {
     gp_events *events = l->events;
@@ -141,7 +141,7 @@ void gp_serve_events(gp_request *request)
     gp_events *events = request->server->events;
     listener *l = gp_mem_zero(1, sizeof *l);
     bool stopped, full;
-    if (!l) return; /* without an answer the connection ends */
+    if (!l) return; /* without a response the connection ends */
     *l = (listener){.events = events, .connection = request->connection, .spoken = gp_clock_now()};
     l->socket = request->watched ? request->watched->socket : -1;
     pthread_mutex_lock(&events->lock);
@@ -182,7 +182,8 @@ void gp_events_send(gp_events *events, const char *name, const char *json)
     gp_str_clear(&text);
 }
 
-/* Has the other end closed?  Nothing else is read from a listener's socket while it is suspended. */
+/* Returns true if the client has closed the connection.  Nothing else reads a listener's socket while it is
+ * suspended. */
 static bool hung_up(const listener *l)
 {
     char byte;

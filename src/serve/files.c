@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * The images themselves.  The address names a content, never a path; the path comes from the catalog, and what lies
- * there now is given out only if it is a regular file whose bytes have the hash of the address, or the one that the
- * catalog has for that path since another program changed the metadata alone.  So a path that has
- * become a link to something else, a device or another text gives nothing.  Reading a file to hash it costs a moment:
- * that is done on a thread, once for a (device, inode, size, time), and remembered. */
+ * Original images.  The address contains a content hash, never a path; the path comes from the catalog.  A file is
+ * sent only if it is regular and its bytes have the right hash.  Right is the hash of the address, or the hash that
+ * the catalog has for the path since another program changed only the metadata.  So a path that has become a link, a
+ * device or a different file sends nothing.  Hashing reads the whole file, so a pool thread does it once for each
+ * (device, inode, size, time) and remembers the result. */
 #include "serve/server_private.h"
 
 #include "base/mem.h"
@@ -26,7 +26,7 @@ typedef struct known_file {
 
 struct gp_files {
     pthread_mutex_t lock;
-    known_file known[KNOWN]; /* a ring */
+    known_file known[KNOWN]; /* ring buffer of checked files */
     size_t count, next;
 };
 
@@ -75,7 +75,7 @@ static void remember(gp_files *files, const struct stat *info, const gp_hash *ha
     pthread_mutex_unlock(&files->lock);
 }
 
-/* Give out the file (which is taken), or the range of it that is asked for. */
+/* Responds with the file, or with the requested range of it.  Takes ownership of the file descriptor. */
 static void give(gp_request *request, int file, uint64_t size, const gp_hash *hash, const char *type)
 {
     uint64_t first = 0, last = 0;
@@ -119,8 +119,8 @@ static const format_words *words_of(const char *format)
     return NULL;
 }
 
-/* Sends an open file, after checking its content unless that is known already.  False if the content must be checked
- * and the caller has no time for that (`patient` is false). */
+/* Sends an open file, after checking its content unless a check is remembered.  Returns false if the content must be
+ * checked and `patient` is false. */
 static bool give_checked(gp_request *request, int file, const gp_hash *hash, const char *type, bool patient)
 {
     gp_files *files = request->server->files;
@@ -141,7 +141,7 @@ static bool give_checked(gp_request *request, int file, const gp_hash *hash, con
     return true;
 }
 
-/* Answer if that needs no reading (or `patient`); false: it does. */
+/* Responds if the content need not be checked, or if `patient`; false: the content must be checked. */
 static bool try_to_give(gp_request *request, bool patient)
 {
     gp_snapshot *shown = gp_snapshot_ref(request->server);

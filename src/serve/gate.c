@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * A memory limit with a queue.  Each caller of enter draws a number, and only the lowest waiting number may enter, so
- * that small images cannot keep a large one waiting for ever. */
+ * A memory limit with a queue.  Each caller of enter draws a number, and only the lowest waiting number may
+ * enter.  So small images cannot keep a large image waiting for ever. */
 #include "serve/gate.h"
 
 #include "base/mem.h"
 
 #include <pthread.h>
 
-enum { USUAL_BYTES = 4, INTERLACED_BYTES = 11, SCANS_BYTES = 9 /* a pixel */ };
+enum { USUAL_BYTES = 4, INTERLACED_BYTES = 11, SCANS_BYTES = 9 /* bytes for each pixel */ };
 
 struct gp_gate {
     pthread_mutex_t lock;
@@ -74,7 +74,8 @@ void gp_gate_shut(gp_gate *gate)
     pthread_mutex_unlock(&gate->lock);
 }
 
-/* Does the JPEG have several scans (progressive, or one a component), so that the decoder keeps all coefficients? */
+/* Returns true if a JPEG has several scans (progressive, or one for each component); the decoder then keeps all
+ * coefficients. */
 static bool has_many_scans(const uint8_t *bytes, size_t size)
 {
     unsigned components = 0;
@@ -89,7 +90,7 @@ static bool has_many_scans(const uint8_t *bytes, size_t size)
         if (marker >= 0xc2 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc) return true;
         at += 2 + ((size_t)bytes[at + 2] << 8 | bytes[at + 3]);
     }
-    return true; /* not understood: assume the larger size */
+    return true; /* cannot parse: assume the larger size */
 }
 
 uint64_t gp_gate_cost(const uint8_t *bytes, size_t size, const gp_image_info *head)

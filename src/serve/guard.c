@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The order of the questions matters: who does not prove to be this server's own page learns nothing of what exists. */
+ * The order of the checks matters: a client that is not this server's own page learns nothing about what exists. */
 #include "serve/guard.h"
 
 #include "base/str.h"
@@ -20,7 +20,7 @@ static bool refuse(gp_refusal *no, unsigned status, const char *format, ...)
     return false;
 }
 
-/* "127.0.0.1:7860" and the other names of this machine for itself. */
+/* Returns true if `host` is "127.0.0.1:7860" or another loopback name with this port. */
 static bool is_own(const char *host, uint16_t port)
 {
     static const char *const names[] = {"127.0.0.1", "localhost", "[::1]"};
@@ -33,7 +33,7 @@ static bool is_own(const char *host, uint16_t port)
     return false;
 }
 
-/* In time that does not depend on where they differ. */
+/* Compares in constant time, so that the time does not reveal the first wrong character. */
 static bool same_token(const char *given, const char *token)
 {
     unsigned differ = 0;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * Private to the serve room: one decision for every request, before anything else is done.  Pure.
+ * Private to the serve module: the guard admits or rejects every request before any other work.  Pure.
  *
- * Who can reach a loopback port: every program of this machine, every user of it, and every web page that the user
- * opens (by cross-site requests, and by DNS rebinding as if it were same-site).  Therefore: the Host must be this
- * server's (rebinding), Origin and Sec-Fetch-Site must be its own where they are given (cross-site), the secret token
- * must be in the path (other users, and all of the above), and what changes anything needs a header that no other
- * site's page can send without asking (X-Goldpan). */
+ * Every program and user of this machine can reach a loopback port.  So can every web page that the user opens, by
+ * cross-site requests or by DNS rebinding.  A request is therefore admitted only under these conditions:
+ * - Host is this server's address (against DNS rebinding).
+ * - Origin and Sec-Fetch-Site, if sent, are this server's own (against cross-site requests).
+ * - The path contains the secret token (against other users, and against all of the above).
+ * - A request that changes data has the header X-Goldpan, which another site's page cannot send without a CORS
+ *   preflight. */
 #ifndef GP_SERVE_GUARD_H
 #define GP_SERVE_GUARD_H
 
@@ -19,24 +21,24 @@ typedef struct gp_guard {
     bool readonly;
 } gp_guard;
 
-/* What of a request the decision needs; headers that are not there are NULL. */
+/* The parts of a request that the guard checks; a header is NULL if the request lacks it. */
 typedef struct gp_guard_request {
     const char *method;
     const char *uri; /* as sent, undecoded: "/TOKEN/data/col/3.bin?r=17"; NULL: too long */
     const char *host, *origin, *site, *mark, *length, *encoding; /* Sec-Fetch-Site, X-Goldpan, Transfer-Encoding */
-    unsigned hosts, origins, lengths;                            /* how many of these headers there are */
+    unsigned hosts, origins, lengths;                            /* number of headers of each name */
 } gp_guard_request;
 
 typedef struct gp_refusal {
-    unsigned status;  /* of HTTP */
-    unsigned allowed; /* with 405: the methods */
-    bool redirect;    /* not refused: only the last slash is missing */
-    bool known;       /* the request has the right key */
-    unsigned retry;   /* with 503: seconds after which to try again */
+    unsigned status;  /* HTTP status */
+    unsigned allowed; /* with status 405: the allowed methods */
+    bool redirect;    /* not rejected: the address lacks only its last slash */
+    bool known;       /* the request has the right token */
+    unsigned retry;   /* with 503: seconds to wait before the next try */
     char message[200];
 } gp_refusal;
 
-/* Let it in?  Then *route and the length of its body are set; else *no. */
+/* Admits or rejects a request.  If true, sets *route and *length, the length of the body; if false, sets *no. */
 bool gp_guard_admit(const gp_guard *guard, const gp_guard_request *request, gp_route *route, uint64_t *length,
                     gp_refusal *no);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Bounds, and the door through which tests make them small. */
+ * The limits' defaults and ranges, and a parser so that tests can set small limits. */
 #include "serve/limits.h"
 
 #include "base/str.h"

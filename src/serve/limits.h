@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: MIT
- * Private to the serve room: bounds of everything. */
+ * Private to the serve module: all limits of the server. */
 #ifndef GP_SERVE_LIMITS_H
 #define GP_SERVE_LIMITS_H
 
 typedef struct gp_serve_limits {
-    double connections;     /* at once */
-    double request_seconds; /* for a request's head, and between two requests */
-    double body_seconds;    /* for its body */
-    double idle_seconds;    /* while an answer is not read */
-    double listeners;       /* to the events */
-    double waiting;         /* requests for a thread of their kind */
-    double thumb_bytes;     /* of the cache on disk */
-    double alive_seconds;   /* between two comments to a listener */
-    double poll_seconds;    /* between two looks at the catalog */
-    double strangers;       /* connections without the key; a new one ends the oldest */
-    double image_bytes;     /* memory of all images that are decoded at once */
-    double upload_bytes;    /* size of all uploads being received or waiting */
+    double connections;     /* maximum number of connections */
+    double request_seconds; /* seconds to send a request's header, and between two requests */
+    double body_seconds;    /* seconds to send a request's body */
+    double idle_seconds;    /* seconds in which a client reads nothing of a response */
+    double listeners;       /* maximum number of event listeners */
+    double waiting;         /* maximum number of requests that wait for a worker pool */
+    double thumb_bytes;     /* bytes of the thumbnail cache on disk */
+    double alive_seconds;   /* seconds between two keep-alive comments to a listener */
+    double poll_seconds;    /* seconds between two checks of the catalog */
+    double strangers;       /* connections without the token; beyond it a new connection ends the oldest */
+    double image_bytes;     /* bytes of all images that are decoded at once */
+    double upload_bytes;    /* bytes of all uploads being received or waiting */
 } gp_serve_limits;
 
-/* "request_seconds=1,listeners=2" over the usual ones; NULL: those.  What is no limit, or out of reason, is passed
- * over.
- */
+/* Reads limits such as "request_seconds=1,listeners=2" over the defaults; NULL: the defaults alone.  Ignores unknown
+ * names and values out of range. */
 void gp_serve_limits_read(const char *text, gp_serve_limits *out);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * What the page does: ratings, saved views, export.  A rating is answered when it is on the disk (synchronous=FULL), in
- * the view in force, and on its way to the other pages, in the order of the commits. */
+ * POST handlers: ratings, saved views, export.  The response to a rating is sent after three steps: the rating is on
+ * the disk (synchronous=FULL), in the current snapshot, and in the event queues of the other pages in the order of
+ * commits. */
 #include "serve/server_private.h"
 
 #include "base/file.h"
@@ -13,11 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_TOLD = 1000 /* ratings told one by one; more: everything is read again */ };
+enum { MOST_TOLD = 1000 /* ratings with an event for each; beyond it one event tells pages to reload */ };
 
 /* ------------------------------------------------------------------ ratings */
 
-/* All images must be known to the view in force. */
+/* Fails unless the current snapshot contains all images. */
 static gp_status check_known(gp_server *s, const gp_cat_rating *changes, size_t count, gp_error *err)
 {
     gp_snapshot *shown = gp_snapshot_ref(s);
@@ -158,7 +159,8 @@ void gp_serve_saved(gp_request *request)
 
 /* ------------------------------------------------------------------ export */
 
-/* "~/best" is the user's; another relative path starts where the server was started.  Owned; NULL: no memory. */
+/* Expands "~/best" to the user's home; another relative path starts at the server's working folder.  Owned; NULL:
+ * out of memory. */
 static char *folder_of(const char *given)
 {
     const char *home = getenv("HOME");
@@ -190,7 +192,7 @@ static gp_status export_to(gp_server *s, const gp_export_request *wanted, const 
         options.all = true;
     else if (strcmp(wanted->what, "picks") != 0)
         return gp_fail(err, GP_ERR_USAGE, "\"what\" must be one of picks, all");
-    GP_TRY(gp_cat_open(gp_cat_path(s->db), 0, &cat, err)); /* its own: this takes as long as it takes */
+    GP_TRY(gp_cat_open(gp_cat_path(s->db), 0, &cat, err)); /* a handle of its own: an export can take minutes */
     gp_status st = gp_report_export(cat, &options, report, err);
     gp_cat_close(cat);
     return st;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * JSON of the page: strict, bounded, and every value of a known name of the right kind.  Unknown names are passed over,
- * so that a newer page can say more. */
+ * Parses the page's JSON: strict, with limits; a known name must have a value of the right type.  Ignores unknown
+ * names, so that a newer page may send more. */
 #include "serve/request_body.h"
 
 #include "base/json.h"
@@ -21,7 +21,7 @@ static gp_status open_object(const char *body, size_t size, gp_json **root, gp_e
     return gp_fail(err, GP_ERR_USAGE, "the request body must be a JSON object");
 }
 
-/* The text of this name, owned; *out NULL if it is absent or null. */
+/* Reads the text of this name into *out, owned; NULL: absent or null. */
 static gp_status read_text(const gp_json *object, const char *name, size_t most, char **out, gp_error *err)
 {
     const gp_json *value = gp_json_get(object, name);
@@ -128,7 +128,7 @@ gp_status gp_body_search(const char *body, size_t size, gp_search_query *out, gp
     GP_TRY_GOTO(read_text(root, "text", GP_MAX_WORDS, &out->text, err));
     GP_TRY_GOTO(read_alike(root, "more", out->more, &out->more_count, err));
     GP_TRY_GOTO(read_alike(root, "less", out->less, &out->less_count, err));
-    if (out->text && !out->text[strspn(out->text, " \t\r\n")]) { /* nothing but blanks says nothing */
+    if (out->text && !out->text[strspn(out->text, " \t\r\n")]) { /* blanks alone count as no text */
         gp_mem_free(out->text);
         out->text = NULL;
     }

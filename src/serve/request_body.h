@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Private to the serve room: what the page sends, out of its JSON.  Pure.  USAGE with what is wrong. */
+ * Private to the serve module: reads the JSON bodies of the page's requests.  Pure.  Errors: USAGE, with the reason. */
 #ifndef GP_SERVE_REQUEST_BODY_H
 #define GP_SERVE_REQUEST_BODY_H
 
@@ -8,29 +8,29 @@
 
 enum {
     GP_MAX_CHANGES = 100000, /* ratings in one request */
-    GP_MAX_ALIKE = 64,       /* pictures a search goes by, of either kind */
+    GP_MAX_ALIKE = 64,       /* example images of a search, for each of `more` and `less` */
     GP_MAX_WORDS = 4096,     /* bytes of a search's text */
     GP_MAX_NAME = 100        /* bytes of a saved view's name */
 };
 
-/* Owns: *out [*count], gp_mem_free. */
+/* Reads ratings into *out [*count], owned (gp_mem_free). */
 gp_status gp_body_rate(const char *body, size_t size, gp_cat_rating **out, size_t *count, gp_error *err);
 
-/* A picture to go by: of the catalog, or uploaded. */
+/* An example image of a search: an image of the catalog, or an upload. */
 typedef struct gp_search_example {
     bool uploaded;
-    uint64_t number; /* "u7": 7 */
+    uint64_t number; /* number of an upload: 7 for "u7" */
     gp_hash hash;
 } gp_search_example;
 typedef struct gp_search_query {
-    char *text; /* owned; NULL: none */
+    char *text; /* owned; NULL: no text */
     gp_search_example more[GP_MAX_ALIKE], less[GP_MAX_ALIKE];
     size_t more_count, less_count;
 } gp_search_query;
 gp_status gp_body_search(const char *body, size_t size, gp_search_query *out, gp_error *err);
 void gp_search_query_clear(gp_search_query *wish);
 
-/* Owns: *name, and *value: its JSON, or NULL to forget it. */
+/* Reads a saved view.  Owned: *name, and *value, the view's JSON; *value NULL: delete the view. */
 gp_status gp_body_saved(const char *body, size_t size, char **name, char **value, gp_error *err);
 
 typedef struct gp_export_request {

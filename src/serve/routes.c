@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The table of addresses.  Each has one pattern: literal text, with %n a number without leading zeros, %h a hash, %s
- * one of the thumbnails' sizes, %e an image's extension. */
+ * The table of addresses.  Each address has one pattern.  %n stands for a number without leading zeros, %h for a
+ * hash, %s for a thumbnail size and %e for an image's extension. */
 #include "serve/routes.h"
 
 #include "base/str.h"
@@ -32,7 +32,7 @@ static const struct {
     {"api/export", GP_ROUTE_EXPORT, GP_METHOD_POST, 64 * KIB, true},
 };
 
-/* The number at *at, without leading zeros; moves *at behind it. */
+/* Reads the number at *at, without leading zeros, and moves *at behind it. */
 static bool take_number(const char **at, uint64_t most, uint64_t *out)
 {
     const char *p = *at;
@@ -46,7 +46,7 @@ static bool take_number(const char **at, uint64_t most, uint64_t *out)
     return true;
 }
 
-/* 32 digits, lower case, as the catalog writes them. */
+/* Reads 32 hex digits in lower case, as the catalog writes them. */
 static bool take_hash(const char **at, gp_hash *out)
 {
     char hex[33] = {0};
@@ -69,7 +69,7 @@ static bool take_extension(const char **at, gp_route *out)
     return false;
 }
 
-/* The address against one pattern; what it names goes into out. */
+/* Matches the address against one pattern and writes the values to out. */
 static bool matches(const char *pattern, const char *address, gp_route *out)
 {
     for (; *pattern; pattern++) {
@@ -97,7 +97,8 @@ static bool matches(const char *pattern, const char *address, gp_route *out)
     return !*address;
 }
 
-/* A file of the page: letters, digits and "-_." with single slashes between, no name that begins with a dot. */
+/* Returns true for a file name of the page: letters, digits and "-_." with single slashes between, no part that
+ * begins with a dot. */
 static bool is_page_name(const char *name)
 {
     if (strlen(name) >= GP_ROUTE_NAME) return false;
@@ -146,7 +147,7 @@ gp_range gp_range_read(const char *header, uint64_t size, uint64_t *first, uint6
     uint64_t from = 0, to = 0;
     if (!header || strncmp(header, "bytes=", 6) != 0) return GP_RANGE_WHOLE;
     at += 6;
-    if (*at == '-') { /* the last so many */
+    if (*at == '-') { /* suffix range: the last N bytes */
         at++;
         if (!take_number(&at, most, &to) || *at) return GP_RANGE_WHOLE;
         if (to == 0 || size == 0) return GP_RANGE_OUTSIDE;

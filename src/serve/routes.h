@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Private to the serve room: which address means what (docs/api.md as a table).  Pure.  An address is either exactly
- * one of them or none: there is no decoding, no "..", no other way to write a number, so nothing has two names. */
+ * Private to the serve module: finds the route of an address (docs/api.md as a table).  Pure.  An address matches
+ * exactly one route or none.  Addresses are not decoded, may not contain "..", and write every number in one way
+ * only.  So no resource has two addresses. */
 #ifndef GP_SERVE_ROUTES_H
 #define GP_SERVE_ROUTES_H
 
@@ -25,28 +26,28 @@ typedef enum gp_route_kind {
     GP_ROUTE_EXPORT
 } gp_route_kind;
 
-enum { GP_METHOD_GET = 1, GP_METHOD_POST = 2 }; /* HEAD goes with GET */
+enum { GP_METHOD_GET = 1, GP_METHOD_POST = 2 }; /* GET includes HEAD */
 enum { GP_ROUTE_NAME = 128 };
 
 typedef struct gp_route {
     gp_route_kind kind;
-    unsigned methods;  /* that it takes */
-    uint64_t most;     /* bytes of a body */
-    bool writes;       /* refused when read-only */
-    uint32_t number;   /* column, shard, side of a thumbnail */
-    gp_hash hash;      /* of a thumbnail or an image */
-    char format[8];    /* extension asked for */
+    unsigned methods;  /* allowed methods */
+    uint64_t most;     /* maximum bytes of a body */
+    bool writes;       /* rejected by a read-only server */
+    uint32_t number;   /* column, shard, or side of a thumbnail */
+    gp_hash hash;      /* content hash of a thumbnail or an image */
+    char format[8];    /* requested extension */
     bool has_revision; /* ?r= */
     uint64_t revision;
-    char name[GP_ROUTE_NAME]; /* file of the page; "" its first */
+    char name[GP_ROUTE_NAME]; /* file of the page; "": the first page */
 } gp_route;
 
-/* The route of an address below the token, "data/col/3.bin?r=17"; false: there is none. */
+/* Finds the route of an address below the token, such as "data/col/3.bin?r=17"; false: unknown address. */
 bool gp_route_find(const char *address, gp_route *out);
 
-/* A Range header (NULL: none) for `size` bytes. */
+/* The effect of a Range header (NULL: no header) on a resource of `size` bytes. */
 typedef enum gp_range { GP_RANGE_WHOLE, GP_RANGE_PART, GP_RANGE_OUTSIDE } gp_range;
-/* PART sets *first and *last, inclusive.  What is not one plain range of bytes is ignored, as RFC 9110 has it. */
+/* PART sets *first and *last, inclusive.  Ignores a header that is not one range of bytes, as RFC 9110 prescribes. */
 gp_range gp_range_read(const char *header, uint64_t size, uint64_t *first, uint64_t *last);
 
 #endif

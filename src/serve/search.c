@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Search: the wish becomes one direction in the space of the embeddings, and every image's likeness is its product with
- * it.  likeness = mean of (cosine to the text, mean cosine to `more`) - 1/2 mean cosine to `less`: linear, so the means
- * are taken of the vectors.  The model is opened at the first search that needs it and kept; the embeddings are read at
- * the first search of a revision.  One search at a time: each uses all processors. */
+ * Search.  A query becomes one vector in the embedding space; an image's similarity is its dot product with that
+ * vector. similarity = mean of (cosine to the text, mean cosine to `more`) - 1/2 mean cosine to `less`.  The formula
+ * is linear, so the means are taken of the vectors.  The model is opened at the first search that needs it, and
+ * kept.  The embeddings are read at the first search of a revision.  Only one search runs at a time, because each
+ * uses all processors. */
 #include "serve/server_private.h"
 
 #include "base/json.h"
@@ -25,13 +26,13 @@ struct gp_search_service {
     gp_encoder *encoder;
     gp_encode_pool *pool;
     bool tried;
-    gp_error refused; /* why there is no model */
+    gp_error refused; /* error of opening the model */
     gp_embedding_index products;
-    uint64_t revision; /* of the products; 0: none */
+    uint64_t revision; /* revision of `products`; 0: not read */
     struct {
-        uint64_t number; /* 0: empty */
+        uint64_t number; /* 0: empty entry */
         float *vector;
-    } uploads[UPLOADS]; /* a ring */
+    } uploads[UPLOADS]; /* ring buffer */
     uint64_t uploaded;
 };
 
@@ -56,7 +57,7 @@ void gp_search_service_close(gp_search_service *search)
     gp_mem_free(search);
 }
 
-/* ------------------------------------------------------------------ required data, all under the lock */
+/* ------------------------------------------------------------------ required data, with the lock held */
 
 static gp_status open_model(gp_search_service *s, gp_error *err)
 {

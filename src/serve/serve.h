@@ -1,36 +1,35 @@
 /* SPDX-License-Identifier: MIT
- * The explorer's server: docs/api.md over HTTP, on loopback alone.  Reads the catalog through gp_view, writes only
- * ratings and saved views (and an export, when asked).  Never listens on another address, never gives out a file that
- * is not an image of the catalog, never prints.
+ * The explorer's server: docs/api.md over HTTP, on the loopback address only.  Reads the catalog through
+ * gp_view.  Writes only ratings and saved views, and an export when a request wants one.  Never listens on another
+ * address, never sends a file that is not an image of the catalog, never prints.
  *
- * Threads: two poll the sockets and never wait for anything else; one only writes marks; `desk` threads do longer work
- * (details, search, export); `decoders`, one for each processor, make thumbnails; one decodes uploads; the calling
- * thread watches the catalog and the clock.  A request that must wait is suspended, and resumed when its answer is
- * ready.
- * Memory: two views, the embeddings after the first search, 32 KiB for each connection, 768 MiB of decoded images
- * (gate.h), 256 MiB of waiting uploads (limits.c).
- * Connections: 256, of which at most 64 without the key; a new one without the key ends the oldest of those.
- * Sources: RFC 9110 (ranges, methods), the WHATWG's server-sent events, W3C Fetch Metadata. */
+ * Threads: two poll the sockets and never block on other work.  One only writes ratings and saved views.  `desk`
+ * threads do longer work (details, search, export).  `decoders`, one for each processor, make thumbnails.  One
+ * decodes uploads.  The calling thread checks the catalog and the deadlines.  A request that must wait is suspended,
+ * and resumed when its response is ready. Memory: two snapshots, the embeddings after the first search, 32 KiB for
+ * each connection, 768 MiB of decoded images (gate.h), 256 MiB of waiting uploads (limits.c). Connections: 256, of
+ * which at most 64 without the token; beyond that a new connection without the token ends the oldest. Sources: RFC
+ * 9110 (ranges, methods), the WHATWG's server-sent events, W3C Fetch Metadata. */
 #ifndef GP_SERVE_SERVE_H
 #define GP_SERVE_SERVE_H
 
 #include "base/status.h"
 
 typedef struct gp_serve_setup {
-    gp_catalog *catalog;      /* the calling thread's for the whole call */
-    const char *model_folder; /* opened at the first search; NULL: no search by words or pictures */
+    gp_catalog *catalog;      /* used only by the calling thread, for the whole call */
+    const char *model_folder; /* opened at the first search; NULL: no search by text or uploaded image */
     gp_precision precision;
     gp_engine engine;
-    uint16_t port;   /* 0: any */
-    bool exact_port; /* that one or none; else any, if it is taken */
+    uint16_t port;   /* 0: any free port */
+    bool exact_port; /* fail if the port is taken; otherwise use any free port */
     bool readonly;
     void (*listening)(void *user, const char *url); /* may be NULL */
     void *listening_user;
-    gp_progress_fn progress; /* false: stop.  May be NULL: then it goes on for ever */
+    gp_progress_fn progress; /* false: stop; NULL: serve until the process ends */
     void *user;
 } gp_serve_setup;
 
-/* Serve until the progress callback says stop, which is a good end (GP_OK).  Errors: IO (cannot listen), as gp_view_new
+/* Serves until the progress callback returns false; then returns GP_OK.  Errors: IO (cannot listen), as gp_view_new
  * and gp_cat_open. */
 gp_status gp_serve_run(const gp_serve_setup *setup, gp_error *err);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Start, the calling thread's rounds, stop.  The order of the end matters: nobody may be suspended when libmicrohttpd
- * stops, so first the events let their listeners go and the lanes answer what waits; a request that comes after is
- * refused without waiting. */
+ * Starts the server, runs the loop of the calling thread, stops the server.  The order of stopping matters: no
+ * request may be suspended when libmicrohttpd stops.  So the events end their listeners first and the worker pools
+ * answer waiting requests.  Later requests are rejected without waiting. */
 #include "serve/server_private.h"
 
 #include "base/clock.h"
@@ -20,14 +20,14 @@
 #include <unistd.h>
 
 enum {
-    DESK = 3,                  /* threads for what takes a moment; one export leaves two */
-    CONNECTION_MEMORY = 32768, /* for a request's head */
+    DESK = 3,                  /* threads for longer work; one export leaves two free */
+    CONNECTION_MEMORY = 32768, /* bytes for a request's header */
     ROUND_MS = 100
 };
 
 /* ------------------------------------------------------------------ the socket */
 
-/* Listen on 127.0.0.1; -1 with errno. */
+/* Listens on 127.0.0.1; returns the socket, or -1 with errno set. */
 static int listen_on(uint16_t port, uint16_t *got)
 {
     struct sockaddr_in address = {
@@ -35,7 +35,7 @@ static int listen_on(uint16_t port, uint16_t *got)
     socklen_t size = sizeof address;
     int one = 1, s = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (s < 0) return -1;
-    /* after a restart the port is free at once; on Linux this does not let two servers have it */
+    /* frees the port at once after a restart; on Linux two servers still cannot share the port */
     (void)setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (bind(s, (struct sockaddr *)&address, sizeof address) == 0 && listen(s, 128) == 0 &&
         getsockname(s, (struct sockaddr *)&address, &size) == 0) {
@@ -89,9 +89,10 @@ static gp_status start_daemon(gp_server *s, gp_error *err)
     return gp_fail(err, GP_ERR_IO, "cannot start a server on 127.0.0.1:%u", s->guard.port);
 }
 
-/* ------------------------------------------------------------------ rounds */
+/* ------------------------------------------------------------------ the calling thread's loop */
 
-/* Has anyone else changed the catalog?  Asked of the handle by which this server writes: its own do not count. */
+/* Returns true if another connection has changed the catalog.  Reads the version from the handle that writes, so
+ * this server's own changes do not count. */
 static bool catalog_changed(gp_server *s)
 {
     int64_t version = s->db_version;
@@ -103,7 +104,8 @@ static bool catalog_changed(gp_server *s)
     return changed;
 }
 
-/* A view that cannot be built now (the catalog is locked) is tried again in the next round; the old one stays. */
+/* Keeps the old snapshot if a new one cannot be built now (the catalog is locked), and tries again in the next
+ * round. */
 static void watch_catalog(gp_server *s)
 {
     bool stale = atomic_exchange(&s->stale, false);
@@ -136,7 +138,8 @@ static gp_status open_catalog(gp_server *s, gp_error *err)
 {
     const char *path = gp_cat_path(s->setup->catalog);
     GP_TRY(gp_cat_open(path, s->setup->readonly ? GP_CATALOG_READONLY : 0, &s->db, err));
-    GP_TRY(gp_cat_data_version(s->db, &s->db_version, err)); /* before the view: what comes between is seen */
+    GP_TRY(gp_cat_data_version(s->db, &s->db_version,
+                               err)); /* read before the snapshot, so that no change in between is missed */
     return gp_snapshot_renew(s, err);
 }
 
@@ -165,7 +168,7 @@ static void close_all(gp_server *s)
     gp_worker_pool_stop(s->decoders);
     gp_worker_pool_stop(s->desk);
     gp_worker_pool_stop(s->marks);
-    if (s->daemon) MHD_stop_daemon(s->daemon); /* until here requests may come, and ask a lane */
+    if (s->daemon) MHD_stop_daemon(s->daemon); /* until here requests may arrive and use a worker pool */
     gp_worker_pool_close(s->decoders);
     gp_worker_pool_close(s->desk);
     gp_worker_pool_close(s->marks);

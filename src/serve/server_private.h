@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Private to the serve room: the server, a request on its way, and what the files of this room do for each other.
+ * Private to the serve module: the server, a request in progress, and the functions that files of this module
+ * share.
  *
- * Locks, in the order in which they may be taken: search, db, events, views; thumbs, files and watched alone.
- * libmicrohttpd's own come last. */
+ * Order in which a thread may take several locks: search, db, events, views.  A thread that holds thumbs, files or
+ * watched takes no other lock.  libmicrohttpd's own locks come last. */
 #ifndef GP_SERVE_SERVER_PRIVATE_H
 #define GP_SERVE_SERVER_PRIVATE_H
 
@@ -22,19 +23,19 @@
 typedef struct gp_server gp_server;
 typedef struct gp_request gp_request;
 
-/* ------------------------------------------------------------------ views: what is shown now, counted */
+/* ------------------------------------------------------------------ snapshots: reference-counted views */
 typedef struct gp_snapshot {
     gp_view *view;
     uint64_t revision;
     atomic_size_t holders;
 } gp_snapshot;
 
-/* ------------------------------------------------------------------ a connection, watched by the clock */
+/* ------------------------------------------------------------------ a connection and its deadline */
 typedef struct gp_conn_deadline {
     int socket;
-    double deadline; /* of what is under way; 0: none */
-    bool talking;    /* a request is under way: it is told why it ends */
-    bool known;      /* a request on it had the key */
+    double deadline; /* end of the current step, seconds of gp_clock_now; 0: no limit */
+    bool talking;    /* a request is in progress: it gets a 408 response before the end */
+    bool known;      /* a request on this connection had the token */
     bool ended;      /* the socket is shut down; the entry will be removed soon */
     struct gp_conn_deadline *next, *before;
 } gp_conn_deadline;
@@ -48,69 +49,71 @@ struct gp_request {
         GP_REQUEST_NEW,
         GP_REQUEST_BODY,
         GP_REQUEST_WORK,
-        GP_REQUEST_DRAIN /* refused and already answered; the rest of the body is read and discarded */
+        GP_REQUEST_DRAIN /* rejected, response sent; the rest of the body is read and discarded */
     } state;
     char *uri; /* as sent; NULL: too long */
     gp_route route;
     bool post;
-    uint64_t length; /* of the body */
+    uint64_t length; /* bytes of the body */
     gp_str body;
     uint64_t drain;                    /* bytes of the body that may still be discarded */
     uint64_t uploaded;                 /* bytes counted in the server's `uploading` */
-    bool suspended;                    /* only the polling thread's */
-    void (*work)(gp_request *request); /* what a thread does for it */
-    struct MHD_Response *response;     /* the answer, when there is one */
+    bool suspended;                    /* read and written by the polling thread only */
+    void (*work)(gp_request *request); /* function that a thread of the pool calls */
+    struct MHD_Response *response;     /* NULL: no response yet */
     unsigned status;
-    gp_request *next; /* in the list of whoever holds it */
+    gp_request *next; /* next in the list that holds the request */
 };
 
-/* ------------------------------------------------------------------ threads that take requests in turn */
+/* ------------------------------------------------------------------ worker pools */
 typedef struct gp_worker_pool gp_worker_pool;
 gp_status gp_worker_pool_open(gp_server *server, int threads, size_t waiting, gp_worker_pool **out, gp_error *err);
-/* Suspend the request and have `work` do it on a thread of the lane; false: it is answered already (429, 503). */
+/* Suspends the request and calls `work` for it on a thread of the pool; false: a 429 or 503 response is already
+ * set. */
 bool gp_worker_pool_take(gp_worker_pool *lane, gp_request *request, void (*work)(gp_request *request));
-/* Do the rest quickly (each request sees that the server stops) and end the threads; what comes later is refused. */
+/* Finishes the queue quickly (each request sees that the server stops) and ends the threads.  Rejects later
+ * requests. */
 void gp_worker_pool_stop(gp_worker_pool *lane);  /* NULL allowed */
-void gp_worker_pool_close(gp_worker_pool *lane); /* the same, and free it: when no request can come; NULL allowed */
-void gp_request_suspend(gp_request *request);    /* polling thread */
-/* The answer is set: let the connection go on.  The request is not touched after this. */
+void gp_worker_pool_close(gp_worker_pool *lane); /* stops and frees the pool, when no request can come; NULL allowed */
+void gp_request_suspend(gp_request *request);    /* call it on the polling thread */
+/* Continues the connection after the response is set.  The caller must not use the request after this call. */
 void gp_request_resume(gp_request *request);
 
-/* ------------------------------------------------------------------ answers (response.c) */
+/* ------------------------------------------------------------------ responses (response.c) */
 typedef enum gp_cached { GP_CACHE_NEVER, GP_CACHE_FOREVER } gp_cached;
-/* Takes the response (NULL: out of memory). */
+/* Takes ownership of the response; NULL: out of memory. */
 void gp_respond(gp_request *request, unsigned status, struct MHD_Response *response, const char *type,
                 gp_cached cached);
 void gp_respond_json(gp_request *request, gp_str *json); /* JSON with 200; clears it */
 void gp_respond_error(gp_request *request, unsigned status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* A failed call: its status as HTTP has it. */
+/* Responds with the HTTP status that matches a failed call's error. */
 void gp_respond_failure(gp_request *request, const gp_error *err);
 void gp_respond_refusal(gp_request *request, const gp_refusal *no);
-/* Appends the same answer to `out` as raw HTTP that ends the connection, for a client that is still sending. */
+/* Appends the error response to `out` as raw HTTP that ends the connection, for a client that is still sending. */
 void gp_refusal_write(const gp_request *request, const gp_refusal *no, gp_str *out);
-/* Has the client gone?  Then its work need not be done. */
+/* Returns true if the client has closed the connection, so that its work can be skipped. */
 bool gp_request_gone(const gp_request *request);
 const char *gp_request_header(const gp_request *request, const char *name);
 
-/* ------------------------------------------------------------------ views (snapshot.c) */
-gp_snapshot *gp_snapshot_ref(gp_server *server);                             /* the newest */
-gp_snapshot *gp_snapshot_ref_revision(gp_server *server, uint64_t revision); /* or NULL: it is gone */
+/* ------------------------------------------------------------------ snapshots (snapshot.c) */
+gp_snapshot *gp_snapshot_ref(gp_server *server);                             /* the newest snapshot */
+gp_snapshot *gp_snapshot_ref_revision(gp_server *server, uint64_t revision); /* NULL: that revision has been freed */
 void gp_snapshot_unref(gp_snapshot *shown);                                  /* NULL allowed */
-/* Build a view of the catalog as it is, show it, and tell the listeners.  Calling thread only. */
+/* Builds a snapshot of the catalog, makes it current, and sends an event to the listeners.  Calling thread only. */
 gp_status gp_snapshot_renew(gp_server *server, gp_error *err);
 typedef struct gp_rated {
     gp_hash hash;
     int8_t flag;
     uint8_t stars;
 } gp_rated;
-/* Take changes over into the view in force, and into the one being built; rated[i]: what then holds for the image of
- * changes[i].  Under the db lock. */
+/* Applies changes to the current snapshots and to the one being built.  Sets rated[i] to the new rating of the image
+ * of changes[i].  Call it with the db lock held. */
 void gp_snapshot_rate(gp_server *server, const gp_cat_rating *changes, size_t count, gp_rated *rated);
 
-/* ------------------------------------------------------------------ routes' work */
+/* ------------------------------------------------------------------ handlers of routes */
 
-/* Each sets the answer or hands the request to a lane. */
+/* Each handler sets the response or passes the request to a worker pool. */
 void gp_serve_page(gp_request *request);     /* ui.c */
 void gp_serve_manifest(gp_request *request); /* data_handlers.c */
 void gp_serve_column(gp_request *request);
@@ -130,14 +133,14 @@ typedef struct gp_events gp_events;
 gp_status gp_events_open(gp_server *server, gp_events **out, gp_error *err);
 void gp_events_close(gp_events *events); /* after the daemon has stopped */
 void gp_events_send(gp_events *events, const char *name, const char *json);
-void gp_events_tick(gp_events *events, double now); /* comments; listeners that have gone */
-void gp_events_stop(gp_events *events);             /* let all go: there will be no more */
+void gp_events_tick(gp_events *events, double now); /* sends keep-alive comments, removes closed listeners */
+void gp_events_stop(gp_events *events);             /* ends all listeners; later events are not sent */
 
 /* ------------------------------------------------------------------ thumbnails, files, search */
 typedef struct gp_thumbs gp_thumbs;
 gp_status gp_thumbs_open(gp_server *server, gp_thumbs **out, gp_error *err);
 void gp_thumbs_close(gp_thumbs *thumbs);
-/* The server stops: answer the request and all that wait with it. */
+/* Answers the request, and all that wait with it, with an error because the server stops. */
 void gp_thumbs_refuse(gp_request *request);
 typedef struct gp_files gp_files;
 gp_status gp_files_open(gp_files **out, gp_error *err);
@@ -151,17 +154,17 @@ struct gp_server {
     gp_serve_limits limits;
     gp_guard guard;
     struct MHD_Daemon *daemon;
-    atomic_bool stopping; /* nobody is suspended any more */
-    atomic_bool stale;    /* the view is to be built again, whatever the catalog says */
+    atomic_bool stopping; /* no request may be suspended any more */
+    atomic_bool stale;    /* build a new snapshot even if the catalog's version is unchanged */
 
     pthread_mutex_t db_lock;
-    gp_catalog *db; /* for ratings, saved views, details */
+    gp_catalog *db; /* handle for ratings, saved views and details */
     int64_t db_version;
 
     pthread_mutex_t view_lock;
-    gp_snapshot *shown, *before; /* in force; the one before it */
+    gp_snapshot *shown, *before; /* current snapshot; previous snapshot */
     bool building;
-    gp_cat_rating *since; /* ratings since the building began */
+    gp_cat_rating *since; /* ratings since the building of a snapshot began */
     size_t since_count, since_capacity;
 
     pthread_mutex_t watched_lock;

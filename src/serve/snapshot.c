@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The view in force and the one before it, each with a count of those who read it: a page that is half-way through the
- * columns of revision 17 gets the rest of 17, also after 18 has come. */
+ * The current and the previous snapshot, each with a reference count.  A page that has read half of the columns of
+ * revision 17 gets the rest of 17, even after revision 18 has been built. */
 #include "serve/server_private.h"
 
 #include "base/mem.h"
@@ -39,7 +39,7 @@ gp_snapshot *gp_snapshot_ref_revision(gp_server *s, uint64_t revision)
     return shown;
 }
 
-/* Change the rows that the view has; *rated, may be NULL: what holds then. */
+/* Applies changes to the rows in the view; sets *rated (may be NULL) to the new ratings. */
 static void apply(gp_view *view, const gp_cat_rating *changes, size_t count, gp_rated *rated)
 {
     for (size_t i = 0; i < count; i++) {
@@ -55,13 +55,13 @@ static void apply(gp_view *view, const gp_cat_rating *changes, size_t count, gp_
     }
 }
 
-/* Remember ratings that came while a view is being built: it may have read the catalog before them. */
+/* Stores ratings made while a snapshot is being built, because it may have read the catalog before them. */
 static void remember(gp_server *s, const gp_cat_rating *changes, size_t count)
 {
     if (s->since_count + count > s->since_capacity) {
         size_t capacity = 2 * (s->since_count + count);
         gp_cat_rating *more = gp_mem_resize(s->since, capacity, sizeof *more);
-        if (!more) { /* then it is built once more */
+        if (!more) { /* out of memory: build the snapshot once more */
             atomic_store(&s->stale, true);
             return;
         }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * The cache on disk: ab/HASH-SIDE.jpg, the two letters being the hash's first.  A file appears by renaming, whole; it
- * is not synced, so after a power cut one may be cut short: the first and last bytes of a JPEG are looked at before it
- * is used.  The time of a file says when it was last looked at (set at most once an hour: file systems keep no exact
- * time of reading).  Other servers add to the same folder, so the sum is taken anew before anything is thrown away. */
+ * The thumbnail cache on disk.  Files are named ab/HASH-SIDE.jpg, where ab are the hash's first two digits.  A file
+ * appears complete, by renaming.  It is not synced, so a power cut may truncate it; therefore the first and last
+ * bytes of a JPEG are checked before use.  The modification time is the time of the last use, set at most once an
+ * hour, because file systems keep no exact access time.  Other servers write to the same folder, so the total size
+ * is computed again before files are deleted. */
 #include "serve/thumbs.h"
 
 #include "base/file.h"
@@ -22,15 +23,16 @@
 enum { TOUCH_SECONDS = 3600, LEFTOVER_SECONDS = 3600 };
 
 struct gp_thumb_cache {
-    char *folder; /* NULL: nothing is kept */
+    char *folder; /* NULL: no caching */
     uint64_t most;
     pthread_mutex_t lock;
-    uint64_t bytes; /* about */
-    uint64_t names; /* for temporary files */
+    uint64_t bytes; /* approximate sum of the sizes */
+    uint64_t names; /* counter for names of temporary files */
     bool counted, sweeping;
 };
 
-/* $XDG_CACHE_HOME/goldpan/thumbs/1, else below ~/.cache; NULL without either.  The number is of the recipe. */
+/* Returns $XDG_CACHE_HOME/goldpan/thumbs/1, or the same below ~/.cache; NULL if neither variable is set.  1 is the
+ * version of the thumbnail recipe. */
 static char *folder_of(void)
 {
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
@@ -67,7 +69,7 @@ void gp_thumb_cache_close(gp_thumb_cache *shelf)
     gp_mem_free(shelf);
 }
 
-/* The path of a thumbnail, or of its folder (side 0).  Owned; NULL: no memory, no cache. */
+/* Returns the path of a thumbnail, or of its folder (side 0).  Owned; NULL: out of memory, or no cache. */
 static char *path_of(const gp_thumb_cache *shelf, const gp_hash *hash, uint32_t side)
 {
     char hex[33];
@@ -129,7 +131,8 @@ static void list_file(old_files *list, char *path)
         gp_mem_free(path);
         return;
     }
-    if (gp_str_ends(path, ".part") && time(NULL) - info.st_mtime > LEFTOVER_SECONDS) { /* of a server that was killed */
+    if (gp_str_ends(path, ".part") &&
+        time(NULL) - info.st_mtime > LEFTOVER_SECONDS) { /* left by a server that was killed */
         unlink(path);
         gp_mem_free(path);
         return;
@@ -163,7 +166,7 @@ static int by_time(const void *a, const void *b)
     return (s->tv_nsec > t->tv_nsec) - (s->tv_nsec < t->tv_nsec);
 }
 
-/* Sum up what is there and throw the oldest away until it is a tenth below the bound. */
+/* Computes the total size and deletes the oldest files until the total is a tenth below the limit. */
 static uint64_t sweep(const gp_thumb_cache *shelf)
 {
     old_files list = {0};
@@ -194,7 +197,7 @@ static void account(gp_thumb_cache *shelf, size_t size)
     pthread_mutex_unlock(&shelf->lock);
 }
 
-/* ------------------------------------------------------------------ keeping */
+/* ------------------------------------------------------------------ storing */
 
 static bool write_new(gp_thumb_cache *shelf, const char *folder, const char *path, const void *bytes, size_t size)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Thumbnails on request.  What is on the shelf is given out at once.  What is not is made by a decoder thread: the
- * first request for an image opens an entry, those that come before it is done join it, whichever size they want, and
- * one decode serves them all. */
+ * Thumbnails on request.  A cached thumbnail is sent at once; a decoder thread makes any other.  The first request
+ * for an image creates an entry.  Later requests join the entry, at either size, so that one decode serves all of
+ * them. */
 #include "serve/server_private.h"
 
 #include "base/mem.h"
@@ -22,7 +22,7 @@ typedef struct entry {
 struct gp_thumbs {
     gp_thumb_cache *shelf;
     pthread_mutex_t lock;
-    entry *entries; /* one an image that is being made */
+    entry *entries; /* one entry for each image being made */
 };
 
 gp_status gp_thumbs_open(gp_server *server, gp_thumbs **out, gp_error *err)
@@ -47,7 +47,7 @@ void gp_thumbs_close(gp_thumbs *thumbs)
     gp_mem_free(thumbs);
 }
 
-/* ------------------------------------------------------------------ entries, under the lock */
+/* ------------------------------------------------------------------ entries, with the lock held */
 
 static entry *find(const gp_thumbs *thumbs, const gp_hash *hash)
 {
@@ -64,7 +64,7 @@ static void take_out(gp_thumbs *thumbs, entry *gone)
     gp_mem_free(gone);
 }
 
-/* All who wait now; NULL: nobody, and the entry is gone. */
+/* Returns all requests that wait now; NULL: no request waits, and the entry has been removed. */
 static gp_request *take_waiters(gp_thumbs *thumbs, const gp_hash *hash)
 {
     pthread_mutex_lock(&thumbs->lock);
@@ -82,7 +82,7 @@ static gp_request *take_waiters(gp_thumbs *thumbs, const gp_hash *hash)
 
 typedef struct making {
     gp_request *first;
-    gp_pixels pixels;  /* of the file, after decoding */
+    gp_pixels pixels;  /* pixels of the file, after decoding */
     uint64_t admitted; /* bytes that the pixels have reserved in the gate */
     uint32_t orientation;
     gp_str jpeg[GP_THUMB_SIDES];
@@ -146,7 +146,7 @@ static gp_status make(making *m, size_t place, gp_error *err)
 static void answer(making *m, gp_request *waiter)
 {
     size_t place = place_of(waiter->route.number);
-    if (gp_request_gone(waiter)) { /* scrolled past: nobody reads this */
+    if (gp_request_gone(waiter)) { /* the client has scrolled past and closed the connection */
         gp_respond_error(waiter, 503, "the client has closed the connection");
     } else if (make(m, place, &m->error) == GP_OK) {
         gp_respond(waiter, 200,
@@ -161,7 +161,7 @@ static void answer(making *m, gp_request *waiter)
 
 static void work(gp_request *request)
 {
-    /* the request may be gone, with all that it holds, once its connection goes on: what is needed later is copied */
+    /* a resumed request may be freed at once, so copy what is needed later */
     gp_thumbs *thumbs = request->server->thumbs;
     gp_request leader = {.server = request->server, .route = request->route};
     making m = {.first = &leader};
@@ -190,7 +190,7 @@ void gp_thumbs_refuse(gp_request *request)
         }
 }
 
-/* ------------------------------------------------------------------ asking: the polling thread */
+/* ------------------------------------------------------------------ requests: the polling thread */
 
 static bool is_known(gp_request *request)
 {
@@ -200,7 +200,7 @@ static bool is_known(gp_request *request)
     return known;
 }
 
-/* Join who waits for this image, or begin it. */
+/* Joins the requests that wait for this image, or starts making it. */
 static void wait_for(gp_thumbs *thumbs, gp_request *request)
 {
     pthread_mutex_lock(&thumbs->lock);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The page's files, which are part of the program.  Those that are kept packed go out packed: every browser reads
- * gzip. */
+ * The page's files, built into the program.  Files stored compressed are sent compressed: every browser reads gzip. */
 #include "serve/server_private.h"
 
 #include "report/page.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Requests that must wait: suspended by the thread that polls, done by a thread of a lane, and resumed.  The queue has
- * room for all that may wait, so the poller never blocks on it. */
+ * Worker pools.  The polling thread suspends a request, a thread of a pool does the work, and the request is
+ * resumed.  The queue has space for the maximum number of waiting requests, so the polling thread never blocks on
+ * it. */
 #include "serve/server_private.h"
 
 #include "base/mem.h"
@@ -75,7 +76,7 @@ bool gp_worker_pool_take(gp_worker_pool *lane, gp_request *request, void (*todo)
     request->work = todo;
     gp_request_suspend(request);
     if (gp_queue_put(lane->queue, request)) return true;
-    atomic_fetch_sub(&lane->waiting, 1); /* the lane is closed */
+    atomic_fetch_sub(&lane->waiting, 1); /* the pool is closed */
     gp_respond_error(request, 503, "the explorer is closing");
     gp_request_resume(request);
     return false;

@@ -51,7 +51,7 @@ static int hex4(const char *p)
     int value = 0;
     for (int i = 0; i < 4; i++) {
         int digit = gp_hex_digit(p[i]);
-        if (digit < 0) return -1; /* also stops at the NUL behind the text */
+        if (digit < 0) return -1; /* also the result at the NUL behind the text */
         value = value * 16 + digit;
     }
     return value;
@@ -124,8 +124,8 @@ static gp_status skip_string(gp_scan *c)
     return GP_OK;
 }
 
-/* Skips an array or object. Unless `to` is NULL, moves it to `to` without white space and sets *new_end to its new end.
- */
+/* Skips an array or object.  Unless `to` is NULL, also moves it to `to` without white space, and sets *new_end to
+ * its end there. */
 static gp_status skip_nested(gp_scan *c, char *to, char **new_end)
 {
     uint64_t arrays = 0; /* bit i: level i is an array */

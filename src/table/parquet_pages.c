@@ -226,7 +226,7 @@ static uint64_t little(const uint8_t *p, size_t n)
 /* Writes days or parts of seconds since 1970 as a date; false: the year does not have four digits. */
 static bool put_time(gp_str *out, int64_t value, int converted)
 {
-    static const int64_t last_second = 253402300799; /* of the year 9999 */
+    static const int64_t last_second = 253402300799; /* last second of the year 9999 */
     int64_t parts = converted == 9 ? 1000 : 1000000, whole = value;
     if (converted != 6) whole = value / parts - (value % parts < 0);
     if (whole > last_second || whole < -last_second) return false;
