@@ -120,7 +120,7 @@ static bool is_ascii(const char *p)
     return !*p;
 }
 
-/* Appends the text in Unicode NFC, with folded case if asked for. In text that is not UTF-8 only A to Z are folded. */
+/* Appends the text in Unicode NFC; `fold` also folds its case.  In text that is not UTF-8 only A to Z are folded. */
 static void add_composed(gp_str *s, const char *text, bool fold)
 {
     utf8proc_uint8_t *out = NULL;

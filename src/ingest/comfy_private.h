@@ -44,7 +44,7 @@ typedef struct gp_comfy_makers {
     size_t nodes[GP_COMFY_MAX_SAMPLERS]; /* samplers that made the output's image, or parts of it, from noise */
     size_t count;
     size_t last; /* the sampler that combines the results of several makers; SIZE_MAX if there is none */
-    size_t strong[GP_COMFY_MAX_SAMPLERS]; /* later passes that may have drawn the whole image anew */
+    size_t strong[GP_COMFY_MAX_SAMPLERS]; /* later passes that may have replaced the whole image */
     size_t strong_count;
     bool incomplete; /* the walk met a link to a missing node, a loop, or its own limits */
 } gp_comfy_makers;

@@ -21,7 +21,7 @@ static gp_status refuse(const char *path, const char *why, char **refused, gp_er
     return *refused ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for a sidecar file");
 }
 
-/* Reads the text of one file; *out is NULL if the file is missing, blank or refused. */
+/* Reads the text of one file; *out is NULL if the file is missing, blank or skipped. */
 static gp_status read_text(const char *path, char **out, char **refused, gp_error *err)
 {
     gp_bytes bytes = {0};

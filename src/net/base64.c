@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Base64 by OpenSSL, which wants its padding: it is put back where a server left it out. */
+ * Base64 by OpenSSL, which needs padding; missing padding is added. */
 #include "net/base64.h"
 
 #include "base/mem.h"

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: MIT
+ * HTTP over libcurl's multi interface, so that a stop takes effect within a tenth of a second.
  *
- * HTTP over libcurl's multi interface so that a stop is noticed within a tenth of a second.
+ * gp_http_send makes up to ATTEMPTS attempts in a row without progress.  An attempt is one request and its
+ * redirects.
+ * - This file follows redirects itself.  The bearer token goes to the origin (scheme, host, port) of the request's
+ *   own url. After the first redirect to another origin it is never sent again.  A redirect from https to http is
+ *   rejected.
+ * - An incomplete body is continued: the next attempt requests the missing range.  If the server sends the complete
+ *   body again (200), the bytes already delivered are dropped, so a sink gets each byte once.
+ * - After 408, 429, 500, 502, 503, 504 and broken connections the next attempt follows after 0.5, 1, 2, 4 ...
+ *   seconds, or after the time in Retry-After.  A host that cannot be reached at the first attempt is an error at
+ *   once, so that no caller waits without a network.
+ * - Compression is never requested, so that sizes and ranges mean the file's own bytes.
+ * - `whole` limits the time of one send, from name look-up to the last byte, with all redirects, attempts and
+ *   pauses.
  *
- * One send = up to ATTEMPTS fruitless exchanges; an exchange = one request and the redirects behind it.
- * - Redirects are followed by hand.  The bearer token goes to the origin (scheme, host, port) of the request's own url
- *   and is dropped for good on the first hop away from it; a hop from https to http is refused.
- * - A body that breaks off is continued: the next attempt asks for the range that is missing, and where the server
- *   sends everything all the same (200), the bytes already delivered are dropped here, so a sink sees each byte once.
- * - 408, 429, 500, 502, 503, 504 and broken connections are tried again after 0.5, 1, 2, 4 ... seconds, or after what
- *   Retry-After says.  A host that cannot even be reached at first is an error at once: nobody waits without a network.
- * - Compression is never asked for: sizes and ranges then mean the file's own bytes.
- * - `whole` limits the time of one send, from name look-up to the last byte, with all redirects, attempts and pauses.
- * Messages show urls without user, password and query (signed links are secrets too).
- */
+ * Messages show urls without user, password and query, because signed links are secrets too. */
 #include "net/http.h"
 
 #include "base/clock.h"
