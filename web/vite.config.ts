@@ -7,5 +7,5 @@ export default defineConfig({
   base: './',
   plugins: [svelte()],
   build: { target: 'es2022', assetsInlineLimit: 0, modulePreload: { polyfill: false }, chunkSizeWarningLimit: 400 },
-  test: { include: ['tests-unit/**/*.test.ts'], testTimeout: 1800000, hookTimeout: 1800000 },
+  test: { include: ['tests-unit/**/*.test.ts'], testTransformMode: { web: ['**/*.test.ts'] }, testTimeout: 1800000, hookTimeout: 1800000 },
 } as Parameters<typeof defineConfig>[0]);
