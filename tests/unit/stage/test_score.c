@@ -167,8 +167,8 @@ static void test_linear_head(void **state)
     (void)state;
     place p;
     gp_catalog *cat = NULL;
-    gp_run_report run = {0};
-    gp_report report = {0};
+    run_counts run;
+    gp_report report = GP_INIT(gp_report);
     gp_error err = {0};
     char *folder = recipe_folder_new(), named[600];
     gp_score_options o = GP_SCORE_DEFAULTS;
