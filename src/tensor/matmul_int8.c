@@ -81,7 +81,7 @@ static void int8_row(packed_int8 *p, size_t o, const float *w)
     }
     p->sums[o] = sum;
     p->scales[o] = inverse > 0 ? most / (float)STEPS + bad
-                               : bad; /* a weight that is not finite makes every result NaN or infinite */
+                               : bad; /* `bad` is NaN for a weight that is not finite: all results are NaN */
 }
 
 static gp_status int8_pack(const float *weight, const float *bias, size_t out, size_t in, bool bf16, void **packed,

@@ -35,7 +35,7 @@ enum {
     NEAR = 32,        /* minimum neighbours of the k-NN search; more neighbours lead to larger blocks */
     OUTSIDE = -1
 };
-static const double min_thread_products = 1 << 22; /* products for which a thread is started */
+static const double min_thread_products = 1 << 22; /* with fewer products per thread, one thread does all */
 
 /* A heap of items; the smallest (key, item) is on top. */
 typedef struct heap {

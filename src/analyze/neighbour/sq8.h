@@ -16,7 +16,8 @@
 
 /* The bounds of each row as the left row (q) or the right row (y) of a pair.  A pair stays a candidate of a query if
  * product + offset of the other row >= the query's threshold + shift of the query's row.
- * offset: o + the row's term of the error bound.  shift: the similarity's term of the row alone - its error term. */
+ * offset: o + the row's term of the error bound.  shift: -(term of the similarity that depends on this row alone)
+ * - error term. */
 typedef struct gp_sq8_side {
     float *offset, *shift; /* owned: [slots] */
 } gp_sq8_side;
