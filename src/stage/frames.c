@@ -28,11 +28,11 @@ gp_status gp_frames_put(gp_catalog *cat, int64_t image, const gp_quality *qualit
 static void tell_apart(const gp_score_options *o, uint64_t count, const char *code, const char *what, const char *why)
 {
     if (!count) return;
-    gp_note_say(
-        o->note, o->note_user, code, count,
-        "set %llu %s apart as '%s': %s %s, so %s not scored and never picked (--keep-frames scores %s anyway)",
-        (unsigned long long)count, gp_plural(count, "image", "images"), what, gp_plural(count, "it is", "they are"),
-        why, gp_plural(count, "it is", "they are"), gp_plural(count, "it", "them"));
+    gp_note_say(o->note, o->note_user, code, count,
+                "set %llu %s apart as '%s': %s %s, so %s not scored and never picked (--keep-frames scores %s anyway)",
+                (unsigned long long)count, gp_plural(count, "image", "images"), what,
+                gp_plural(count, "it is", "they are"), why, gp_plural(count, "it is", "they are"),
+                gp_plural(count, "it", "them"));
 }
 
 void gp_frames_tell(const gp_frames_found *found, const gp_score_options *o)
