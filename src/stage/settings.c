@@ -124,7 +124,8 @@ static gp_status choose_features(gp_setting_columns *s, gp_error *err)
         bool number = s->numbers[c] != NULL;
         if (distinct < 2 && present == s->n) continue;
         if (!number && distinct * 2 > present && distinct > 2) continue; /* a name of each image, not a category */
-        s->features[s->feature_count++] = (gp_feature){.name = s->names[c],
+        s->features[s->feature_count++] = (gp_feature){.size = sizeof(gp_feature),
+                                                       .name = s->names[c],
                                                        .kind = number ? GP_FEATURE_NUMBER : GP_FEATURE_CATEGORY,
                                                        .numbers = s->numbers[c],
                                                        .words = (const char *const *)s->words[c]};

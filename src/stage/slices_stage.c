@@ -292,8 +292,16 @@ static gp_status over_all(gp_analysis_run *r, const prompt_space *p, gp_error *e
     gp_hierarchy tree = {0};
     gp_neighbours_options near = GP_NEIGHBOURS_DEFAULTS;
     gp_slices_options o = *r->slicing;
-    gp_feature images = {.name = "embedding", .kind = GP_FEATURE_EMBEDDING, .vectors = r->m.vectors, .d = r->m.dims};
-    gp_feature prompts = {.name = "embedding", .kind = GP_FEATURE_EMBEDDING, .vectors = p->vectors, .d = r->m.dims};
+    gp_feature images = {.size = sizeof(gp_feature),
+                         .name = "embedding",
+                         .kind = GP_FEATURE_EMBEDDING,
+                         .vectors = r->m.vectors,
+                         .d = r->m.dims};
+    gp_feature prompts = {.size = sizeof(gp_feature),
+                          .name = "embedding",
+                          .kind = GP_FEATURE_EMBEDDING,
+                          .vectors = p->vectors,
+                          .d = r->m.dims};
     if (!r->tree.levels) return GP_OK; /* too few images, and no more prompts than images */
     o.group = r->prompt;
     near.metric = r->slicing->metric, near.threads = r->options->threads;
@@ -367,7 +375,8 @@ static gp_status within(gp_analysis_run *r, int32_t category, uint32_t *members,
         memcpy(vectors + i * d, r->m.vectors + members[i] * d, d * sizeof *vectors);
         metric[i] = r->m.scores[members[i]];
     }
-    gp_feature feature = {.name = "embedding", .kind = GP_FEATURE_EMBEDDING, .vectors = vectors, .d = d};
+    gp_feature feature = {
+        .size = sizeof(gp_feature), .name = "embedding", .kind = GP_FEATURE_EMBEDDING, .vectors = vectors, .d = d};
     GP_TRY_GOTO(gp_an_slices(&feature, 1, metric, count, NULL, &o, &s, err));
     GP_TRY_GOTO(keep_disjoint(r, category, members, count, &s, err));
 out:

@@ -213,7 +213,7 @@ class GenerateTest(unittest.TestCase):
                 drawing = lambda: sum(r["method"] == "POST" for r in server.requests())
                 before = drawing()
                 said = self.generate(server.url, out, "--protocol", "openai", "--checkpoint", "gpt-image-1", "--seed", "5", prompts="refused.txt", code=2)
-                self.assertIn("openai has no seeds", said["error"]["message"])
+                self.assertIn("openai does not support seeds", said["error"]["message"])
                 self.generate(server.url, out, "--protocol", "openai", "--checkpoint", "gpt-image-1", prompts="refused.txt")
                 self.assertEqual(drawing(), before, "what is refused is not asked for again")
                 body = next(r["body"] for r in server.requests() if r["path"] == "/v1/images/generations")
@@ -479,7 +479,7 @@ class GenerateTest(unittest.TestCase):
                     line = child.stderr.readline()
                     self.assertTrue(line, said)
                     said += line
-                self.assertIn("trying again after 60 s", said)
+                self.assertIn("tries again after 60 s", said)
                 child.send_signal(signal.SIGINT)
                 child.communicate()
                 self.assertEqual(child.returncode, 130)

@@ -350,7 +350,7 @@ class HubTest(unittest.TestCase):
 
     def test_an_index_that_names_a_missing_shard(self):
         self.hub.add(NAME, {**SMALL, "model.safetensors.index.json": shards("model-1.safetensors")})
-        self.assertIn("lacks 'model-1.safetensors'", self.fetch(status="format")["message"])
+        self.assertIn("has no file 'model-1.safetensors'", self.fetch(status="format")["message"])
         for bad in (b"", b"[]", b"{}", b'{"weight_map": {}}', b'{"weight_map": {"a": 3}}', b"[" * 5000):
             self.hub.add(NAME, {**SMALL, "model.safetensors.index.json": bad})
             self.fetch("force", status="format")
