@@ -177,7 +177,7 @@ static char *resolve(const char *path)
 #define TEMPORARY ".goldpan-"
 
 /* Locks a temporary file while it is written; the lock ends with the process.  Returns false if
- * gp_atomic_file_file_cleanup has already deleted the file as a leftover.  Where there are no locks, nothing is
+ * gp_atomic_file_cleanup has already deleted the file as a leftover.  Where there are no locks, nothing is
  * cleaned up either. */
 static bool claim(int fd)
 {
@@ -197,7 +197,7 @@ static bool is_temporary(const char *name)
     return process && turn && strcmp(p + process + 1 + turn, ".tmp") == 0;
 }
 
-void gp_atomic_file_file_cleanup(const char *folder)
+void gp_atomic_file_cleanup(const char *folder)
 {
     DIR *dir = opendir(folder);
     for (const struct dirent *entry; dir && (entry = readdir(dir)) != NULL;) {
@@ -217,7 +217,7 @@ static void sweep_once(const char *folder)
     gp_hash hash = gp_hash_of(folder, strlen(folder));
     uint64_t key;
     memcpy(&key, hash.bytes, sizeof key);
-    if (atomic_exchange(&last, key) != key) gp_atomic_file_file_cleanup(folder);
+    if (atomic_exchange(&last, key) != key) gp_atomic_file_cleanup(folder);
 }
 
 /* Creates a new file beside file->path, with the permissions that the umask gives to any new file. */

@@ -45,7 +45,7 @@ gp_status gp_atomic_file_commit(gp_atomic_file *file, gp_error *err); /* frees i
 gp_status gp_atomic_file_commit_new(gp_atomic_file *file, gp_error *err);
 void gp_atomic_file_abort(gp_atomic_file *file); /* NULL allowed */
 /* Removes temporary files that killed processes left in a folder.  Files being written stay. */
-void gp_atomic_file_file_cleanup(const char *folder);
+void gp_atomic_file_cleanup(const char *folder);
 
 /* Copies a regular file in parts; replaces `to` atomically.  NOT_FOUND if `from` does not exist. */
 gp_status gp_file_copy(const char *from, const char *to, gp_error *err);

@@ -24,9 +24,8 @@ gp_status gp_cat_encoder_put(gp_catalog *cat, const gp_cat_encoder *encoder, int
     gp_q_int(&q, 6, encoder->dims);
     GP_TRY(gp_q_one(&q, 0, &found, err));
     if (found == 0)
-        return gp_fail_path(err, GP_ERR_CATALOG,
-                            "catalog '%s' has model '%s' with a number of dimensions other than %u", cat->path,
-                            encoder->model, (unsigned)encoder->dims);
+        return gp_fail_path(err, GP_ERR_CATALOG, "catalog '%s' already holds model '%s', but not with %u dimensions",
+                            cat->path, encoder->model, (unsigned)encoder->dims);
     *id = found;
     return GP_OK;
 }

@@ -7,7 +7,8 @@
 const char gp_db_version_6[] =
 "DROP VIEW v_images;"
 
-/* gp_quality of goldpan.h.  `frame` is what the pixels show; `images.apart` says whether the image is set apart. */
+/* The fields of gp_quality.  `frame` only describes the pixels; images.apart has the reason for which an image is set
+ * apart. */
 "CREATE TABLE image_quality("
 " image INTEGER PRIMARY KEY REFERENCES images(id),"
 " sharpness REAL NOT NULL, noise REAL NOT NULL, exposure REAL NOT NULL, saturation REAL NOT NULL,"

@@ -61,7 +61,8 @@ static bool is_made_up(const gp_comfy_graph_node *node, const char *text)
     return gp_comfy_graph_makes_text(node) && !(wild && text && !gp_comfy_graph_has_wildcards(text));
 }
 
-/* Finds the text of an encoder under a name of its own ("user_prompt"): the only one that is not an instruction. */
+/* Returns the text input of an encoder that has an uncommon name, such as "user_prompt".  System, negative, template and
+ * similar inputs do not count.  Returns NULL unless exactly one input is left. */
 static const gp_comfy_graph_input *unusual_text(const gp_comfy_graph_node *node)
 {
     static const char *const words[] = {"prompt", "text", "caption"};

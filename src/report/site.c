@@ -57,7 +57,9 @@ static gp_status put_index(const site *s, const char *html, size_t size, gp_erro
                       policy[] = "<meta http-equiv=\"Content-Security-Policy\" content=\"" GP_PAGE_POLICY "\">";
     const char *at = memmem(html, size, head, sizeof head - 1);
     gp_str page = GP_STR_INIT;
-    if (!at) return gp_fail(err, GP_ERR_FORMAT, "the page of this build has no <head>");
+    if (!at)
+        return gp_fail(err, GP_ERR_FORMAT,
+                       "the page that was built into this goldpan has no <head>: build goldpan again");
     at += sizeof head - 1;
     gp_str_add(&page, html, (size_t)(at - html));
     gp_str_puts(&page, policy);

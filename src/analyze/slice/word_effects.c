@@ -52,7 +52,7 @@ typedef struct table {
     size_t *first;     /* [words + 1] */
     uint32_t *rows;    /* prompts that have the word, ascending: rows[first[w]] .. */
     uint32_t *number;  /* [words] in the lexicon */
-    double *sum;       /* [words] of `mean` over its prompts */
+    double *sum;       /* [words] for each word, the sum of `mean` over its prompts */
     uint32_t *column;  /* [words] of the regression; words in the same prompts share one */
     uint32_t *word_of; /* [columns] one of its words */
     size_t columns;
@@ -304,7 +304,8 @@ typedef struct bootstrap {
     atomic_int status;
 } bootstrap;
 
-/* Add weight * mean, and weights, of `count` prompts in rounds 5 k .. 5 k + 4; rows NULL: the first `count`. */
+/* For the rounds 5 k to 5 k + 4: sets sum[] to the sum of weight * mean over `count` prompts, and weight[] to the sum of
+ * the weights.  `rows` lists the prompts; NULL means the first `count`. */
 static void weigh(const bootstrap *b, size_t k, const uint32_t *rows, size_t count, double sum[AT_ONCE],
                   double weight[AT_ONCE])
 {

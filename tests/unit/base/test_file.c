@@ -240,13 +240,13 @@ static void sweeps_leftovers(void **state)
     assert_int_equal(entries(), before + 1);
     assert_ok(gp_atomic_file_open(in("alive"), &file, &err));
     put(".goldpan-notes.txt", "mine");
-    gp_atomic_file_file_cleanup(folder);
+    gp_atomic_file_cleanup(folder);
     assert_int_equal(entries(), before + 2);
     assert_ok(gp_atomic_file_commit(file, &err));
     assert_int_equal(unlink(in("alive")), 0);
     assert_int_equal(unlink(in(".goldpan-notes.txt")), 0);
     assert_int_equal(entries(), before);
-    gp_atomic_file_file_cleanup(in("not there"));
+    gp_atomic_file_cleanup(in("not there"));
 }
 
 /* commit_new never replaces an existing file; write_at overwrites earlier bytes. */
