@@ -40,11 +40,15 @@ bool gp_json_real(const gp_json *value, double *out); /* any number */
 /* Appends the value as compact JSON. */
 void gp_json_write(gp_str *out, const gp_json *value);
 
-/* Appends a quoted, escaped string (invalid UTF-8 becomes U+FFFD), or a number that reads back equal (NaN: null). */
+/* Appends JSON to `out`.  These functions are the only writers of JSON strings and numbers. */
+/* A quoted, escaped string; invalid UTF-8 becomes U+FFFD.  NULL becomes null. */
 void gp_json_put_string(gp_str *out, const char *text);
-/* Appends "name": after a comma.  No comma if the output is empty or ends with '{' or '['. */
-void gp_json_put_name(gp_str *out, const char *name);
 void gp_json_put_string_n(gp_str *out, const char *text, size_t size);
+/* A number that reads back equal; a number that is not finite becomes null. */
 void gp_json_put_real(gp_str *out, double value);
+/* "name": with a comma before it unless `out` is empty or ends with '{' or '['. */
+void gp_json_put_name(gp_str *out, const char *name);
+/* A member: the name, then the string or null. */
+void gp_json_put_text(gp_str *out, const char *name, const char *text);
 
 #endif

@@ -30,7 +30,16 @@ void gp_json_put_string_n(gp_str *out, const char *text, size_t size)
 
 void gp_json_put_string(gp_str *out, const char *text)
 {
-    gp_json_put_string_n(out, text, strlen(text));
+    if (text)
+        gp_json_put_string_n(out, text, strlen(text));
+    else
+        gp_str_puts(out, "null");
+}
+
+void gp_json_put_text(gp_str *out, const char *name, const char *text)
+{
+    gp_json_put_name(out, name);
+    gp_json_put_string(out, text);
 }
 
 void gp_json_put_name(gp_str *out, const char *name)

@@ -85,15 +85,6 @@ void gp_cli_help(const gp_cli_command *command)
 
 /* ------------------------------------------------------------------ JSON */
 
-static void put_text(gp_str *json, const char *name, const char *text)
-{
-    gp_json_put_name(json, name);
-    if (text)
-        gp_json_put_string(json, text);
-    else
-        gp_str_puts(json, "null");
-}
-
 static void dump_option(gp_str *json, const gp_cli_command *command, const gp_cli_option *o)
 {
     static const char *const kinds[] = {"flag",  "text",     "texts", "count",  "number", "real",
@@ -101,16 +92,16 @@ static void dump_option(gp_str *json, const gp_cli_command *command, const gp_cl
     gp_str needs = GP_STR_INIT;
     gp_cli_put_needs(&needs, command, o);
     gp_str_putc(json, '{');
-    put_text(json, "name", o->name);
-    put_text(json, "letter", o->letter ? (char[]){o->letter, 0} : NULL);
-    put_text(json, "kind", kinds[o->kind]);
-    put_text(json, "value", o->value);
-    put_text(json, "words", o->kind == GP_OPT_CHOICE ? o->value : o->words);
-    put_text(json, "help", o->help);
-    put_text(json, "needs", o->needs);
-    put_text(json, "needs_text", needs.data);
-    put_text(json, "excludes", o->excludes);
-    put_text(json, "old", o->old);
+    gp_json_put_text(json, "name", o->name);
+    gp_json_put_text(json, "letter", o->letter ? (char[]){o->letter, 0} : NULL);
+    gp_json_put_text(json, "kind", kinds[o->kind]);
+    gp_json_put_text(json, "value", o->value);
+    gp_json_put_text(json, "words", o->kind == GP_OPT_CHOICE ? o->value : o->words);
+    gp_json_put_text(json, "help", o->help);
+    gp_json_put_text(json, "needs", o->needs);
+    gp_json_put_text(json, "needs_text", needs.data);
+    gp_json_put_text(json, "excludes", o->excludes);
+    gp_json_put_text(json, "old", o->old);
     gp_str_putc(json, '}');
     gp_str_clear(&needs);
 }
@@ -121,11 +112,11 @@ void gp_cli_dump(const gp_cli_command *const *commands)
     gp_str_puts(&json, "{\"commands\":[");
     for (const gp_cli_command *const *c = commands; *c; c++) {
         gp_str_puts(&json, c == commands ? "{" : ",\n{");
-        put_text(&json, "name", (*c)->name);
-        put_text(&json, "arguments", (*c)->arguments);
-        put_text(&json, "summary", (*c)->summary);
-        put_text(&json, "about", (*c)->about);
-        put_text(&json, "examples", (*c)->examples);
+        gp_json_put_text(&json, "name", (*c)->name);
+        gp_json_put_text(&json, "arguments", (*c)->arguments);
+        gp_json_put_text(&json, "summary", (*c)->summary);
+        gp_json_put_text(&json, "about", (*c)->about);
+        gp_json_put_text(&json, "examples", (*c)->examples);
         gp_json_put_name(&json, "options");
         gp_str_putc(&json, '[');
         for (const gp_cli_option *o = (*c)->options; o->name; o++) {

@@ -19,11 +19,7 @@ enum { SHOWN_FAILURES = 10 };
 
 void gp_cli_json_text(gp_str *out, const char *name, const char *text)
 {
-    gp_json_put_name(out, name);
-    if (text)
-        gp_json_put_string(out, text);
-    else
-        gp_str_puts(out, "null");
+    gp_json_put_text(out, name, text);
 }
 
 static void put_comma(gp_str *out)
@@ -47,10 +43,7 @@ void gp_cli_json_array(gp_str *out, const char *name, const gp_str *members)
 void gp_cli_json_element(gp_str *out, const char *text)
 {
     put_comma(out);
-    if (text)
-        gp_json_put_string(out, text);
-    else
-        gp_str_puts(out, "null");
+    gp_json_put_string(out, text);
 }
 
 void gp_cli_json_count(gp_str *out, const char *name, uint64_t value)

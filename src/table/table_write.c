@@ -161,15 +161,6 @@ static gp_status put_csv(gp_table_writer *t, const gp_row *row, const char *file
     return flush(t->csv, s, err);
 }
 
-static void put_member(gp_str *s, const char *name, const char *text)
-{
-    gp_str_printf(s, ",\"%s\":", name);
-    if (text)
-        gp_json_put_string(s, text);
-    else
-        gp_str_puts(s, "null");
-}
-
 static gp_status put_jsonl(gp_table_writer *t, const gp_row *row, const char *file, gp_error *err)
 {
     gp_str *s = &t->line;
@@ -177,14 +168,14 @@ static gp_status put_jsonl(gp_table_writer *t, const gp_row *row, const char *fi
     gp_json_put_real(s, row->has_score ? row->score : (double)NAN);
     gp_str_printf(s, ",\"rank\":%u,\"candidates\":%u,\"width\":%u,\"height\":%u,\"flag\":%d,\"stars\":%u", row->rank,
                   row->candidates, row->width, row->height, row->flag, row->stars);
-    put_member(s, "file", file);
-    put_member(s, "prompt", row->prompt);
-    put_member(s, "negative", row->negative);
-    put_member(s, "path", row->path);
-    put_member(s, "hash", row->hash);
-    put_member(s, "prompt_source", row->prompt_source);
-    put_member(s, "prompt_raw", row->prompt_raw);
-    put_member(s, "evidence", row->evidence);
+    gp_json_put_text(s, "file", file);
+    gp_json_put_text(s, "prompt", row->prompt);
+    gp_json_put_text(s, "negative", row->negative);
+    gp_json_put_text(s, "path", row->path);
+    gp_json_put_text(s, "hash", row->hash);
+    gp_json_put_text(s, "prompt_source", row->prompt_source);
+    gp_json_put_text(s, "prompt_raw", row->prompt_raw);
+    gp_json_put_text(s, "evidence", row->evidence);
     gp_str_printf(s, ",\"settings\":%s}\n", row->settings_json ? row->settings_json : "{}");
     return flush(t->jsonl, s, err);
 }

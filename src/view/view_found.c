@@ -10,27 +10,16 @@
 static void put_field(gp_str *out, const char *name, double value)
 {
     gp_str_printf(out, ", \"%s\": ", name);
-    if (isfinite(value))
-        gp_json_put_real(out, value);
-    else
-        gp_str_puts(out, "null");
-}
-
-static void put_text(gp_str *out, const char *text)
-{
-    if (text)
-        gp_json_put_string(out, text);
-    else
-        gp_str_puts(out, "null");
+    gp_json_put_real(out, value);
 }
 
 static bool on_category(void *user, const gp_analysis_category *c)
 {
     gp_str *out = user;
     gp_str_puts(out, out->size > 1 ? ", {\"name\": " : "{\"name\": ");
-    put_text(out, c->name);
+    gp_json_put_string(out, c->name);
     gp_str_puts(out, ", \"source\": ");
-    put_text(out, c->source);
+    gp_json_put_string(out, c->source);
     gp_str_printf(out, ", \"support\": %u", c->support);
     put_field(out, "mean", c->mean);
     put_field(out, "sd", c->sd);
@@ -63,11 +52,11 @@ static bool room_for(uint32_t **list, size_t *room, size_t wanted)
 static void put_slice(gp_str *out, const gp_analysis_slice *s, size_t support)
 {
     gp_str_printf(out, "{\"id\": %lld, \"title\": ", (long long)s->id);
-    put_text(out, s->title);
+    gp_json_put_string(out, s->title);
     gp_str_puts(out, ", \"space\": ");
-    put_text(out, s->space);
+    gp_json_put_string(out, s->space);
     gp_str_puts(out, ", \"category\": ");
-    put_text(out, s->category);
+    gp_json_put_string(out, s->category);
     gp_str_printf(out, ", \"level\": %u, \"support\": %zu", s->level, support);
     put_field(out, "value", s->value);
     put_field(out, "drop", s->lift);

@@ -14,10 +14,7 @@ static const char *const type_names[] = {
 static void put_member(gp_str *out, const char *name, const char *text)
 {
     gp_str_printf(out, ", \"%s\": ", name);
-    if (text)
-        gp_json_put_string(out, text);
-    else
-        gp_str_puts(out, "null");
+    gp_json_put_string(out, text);
 }
 
 static const char *truth(bool value)

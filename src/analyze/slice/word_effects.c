@@ -122,35 +122,16 @@ static gp_status read_prompts(table *t, const char *const *texts, const double *
     return take_scores(t, l.text_of, scores, n, err);
 }
 
-static int by_spelling(const table *t, uint32_t p, uint32_t q)
+/* Order of the phrases' bytes; `user` is the table. */
+static int by_spelling(const void *p, const void *q, void *user)
 {
+    const table *t = user;
     size_t a, b;
     unsigned words;
-    const char *x = gp_an_lexicon_phrase(t->lexicon, p, &a, &words);
-    const char *y = gp_an_lexicon_phrase(t->lexicon, q, &b, &words);
+    const char *x = gp_an_lexicon_phrase(t->lexicon, *(const uint32_t *)p, &a, &words);
+    const char *y = gp_an_lexicon_phrase(t->lexicon, *(const uint32_t *)q, &b, &words);
     int order = memcmp(x, y, a < b ? a : b);
     return order ? order : (a > b) - (a < b);
-}
-
-/* The words that are looked at, in order of their bytes (a heap: the lexicon is needed to compare). */
-static void sift(const table *t, uint32_t *list, size_t at, size_t n)
-{
-    for (size_t child; (child = 2 * at + 1) < n; at = child) {
-        if (child + 1 < n && by_spelling(t, list[child], list[child + 1]) < 0) child++;
-        if (by_spelling(t, list[at], list[child]) >= 0) return;
-        uint32_t keep = list[at];
-        list[at] = list[child], list[child] = keep;
-    }
-}
-
-static void sort_words(const table *t, uint32_t *list, size_t n)
-{
-    for (size_t i = n / 2; i-- > 0;) sift(t, list, i, n);
-    for (size_t i = n; i-- > 1;) {
-        uint32_t keep = list[0];
-        list[0] = list[i], list[i] = keep;
-        sift(t, list, 0, i);
-    }
 }
 
 static gp_status choose_words(table *t, uint32_t min_support, gp_error *err)
@@ -164,7 +145,7 @@ static gp_status choose_words(table *t, uint32_t min_support, gp_error *err)
         if (words <= MOST_WORDS && l.total[i] >= min_support && l.texts - l.total[i] >= LEAST_WITHOUT)
             t->number[t->words++] = i;
     }
-    sort_words(t, t->number, t->words);
+    if (t->words) qsort_r(t->number, t->words, sizeof *t->number, by_spelling, t);
     return GP_OK;
 }
 
