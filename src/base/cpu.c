@@ -123,13 +123,3 @@ unsigned gp_cpu_features(void)
     pthread_once(&found_once, find);
     return found;
 }
-
-const char *gp_cpu_name(unsigned features)
-{
-    if (features & (GP_CPU_AMX_BF16 | GP_CPU_AMX_INT8)) return "amx";
-    if (features & GP_CPU_AVX512) return "avx512";
-    if (features & GP_CPU_AVX2) return "avx2";
-    if (features & GP_CPU_SSE41) return "sse4.1";
-    if (features & GP_CPU_NEON) return "neon";
-    return "plain";
-}

@@ -20,6 +20,5 @@ unsigned gp_cpu_features(void); /* computed once; any thread */
 /* Returns `features` limited by a GOLDPAN_CPU text.  The text is a list of words with commas: "-avx2" (removes it and
  * all that builds on it), "avx2" (at most this), "plain" (nothing).  NULL and unknown words change nothing. */
 unsigned gp_cpu_limit(unsigned features, const char *text);
-const char *gp_cpu_name(unsigned features); /* the best: "plain", "sse4.1", "avx2", "avx512", "amx", "neon" */
 
 #endif

@@ -157,12 +157,6 @@ void *gp_arena_take(gp_arena *arena, size_t count, size_t size)
     return memory;
 }
 
-void gp_arena_reset(gp_arena *arena)
-{
-    arena->used = 0;
-    if (arena->base) ASAN_POISON_MEMORY_REGION(arena->base, arena->size);
-}
-
 void gp_arena_clear(gp_arena *arena)
 {
     if (arena->base) ASAN_UNPOISON_MEMORY_REGION(arena->base, arena->size);

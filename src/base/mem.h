@@ -41,7 +41,6 @@ gp_status gp_arena_init(gp_arena *arena, size_t size, gp_error *err);
 void *gp_arena_take(gp_arena *arena, size_t count, size_t size);
 /* Returns the maximum bytes that gp_arena_take(count, size) uses; SIZE_MAX on overflow. */
 size_t gp_arena_part(size_t count, size_t size);
-void gp_arena_reset(gp_arena *arena);
 void gp_arena_clear(gp_arena *arena);
 
 #endif

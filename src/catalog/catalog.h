@@ -80,10 +80,6 @@ gp_status gp_cat_pixels_put(gp_catalog *cat, int64_t image, const gp_hash *pixel
  * or "export".  passing: a temporary error (gp_error_passes), after which the image is tried again. */
 gp_status gp_cat_failure_put(gp_catalog *cat, const char *path, uint64_t size, int64_t mtime_ns, int64_t image,
                              const char *stage, const char *message, bool passing, gp_error *err);
-/* Does this path have an "add" failure on record with this size and time (so that a second run does not read it again)?
- */
-gp_status gp_cat_failure_known(gp_catalog *cat, const char *path, uint64_t size, int64_t mtime_ns, bool *known,
-                               gp_error *err);
 /* Deletes the temporary errors of "add" at or below `root` (absolute).  The next add of `root` records those that
  * remain. */
 gp_status gp_cat_failures_forget(gp_catalog *cat, const char *root, gp_error *err);

@@ -295,20 +295,6 @@ out:
     return gp_db_scope_end(cat, own, st, err);
 }
 
-gp_status gp_cat_failure_known(gp_catalog *cat, const char *path, uint64_t size, int64_t mtime_ns, bool *known,
-                               gp_error *err)
-{
-    int64_t n = 0;
-    gp_q q =
-        gp_q_open(cat, "SELECT count(*) FROM failures WHERE path = ? AND stage = 'add' AND size = ? AND mtime_ns = ?");
-    gp_q_text(&q, 1, path);
-    gp_q_u64(&q, 2, size);
-    gp_q_int(&q, 3, mtime_ns);
-    GP_TRY(gp_q_one(&q, 0, &n, err));
-    *known = n > 0;
-    return GP_OK;
-}
-
 gp_status gp_cat_failure_clear(gp_catalog *cat, int64_t image, const char *stage, gp_error *err)
 {
     gp_q q = gp_q_open(cat, "DELETE FROM failures WHERE image = ? AND stage = ?");

@@ -115,8 +115,8 @@ typedef struct gp_kernels {
     /* Eight edges at once: head, tail [dims, 8] where their ends are, others [negatives, dims, 8] the negatives;
      * moved, tail_moved [dims, 8] = alpha * the sum of the forces, each cut at -4 .. 4.  All are computed from the
      * heads' positions; lanes do not mix.  The same in every bit in every table. */
-    void (*forces)(const gp_umap_gradient *forces, const float *head, const float *tail, const float *others,
-                   float *moved, float *tail_moved);
+    void (*umap_gradient)(const gp_umap_gradient *parameters, const float *head, const float *tail, const float *others,
+                          float *moved, float *tail_moved);
     /* sum a[i]*b[i] in double, products exact */
     double (*dot)(const float *a, const float *b, size_t n);
     /* sum (a[i] - b[i])^2 in double; the same in every bit with a and b exchanged, and in every table */

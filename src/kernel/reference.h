@@ -31,7 +31,7 @@ void gp_add_c(float *x, const float *y, size_t n);
 uint64_t gp_mask_rows_c(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
 uint64_t gp_mask_columns_c(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
 /* umap_gradient.c */
-void gp_umap_gradient_c(const gp_umap_gradient *forces, const float *head, const float *tail, const float *others,
+void gp_umap_gradient_c(const gp_umap_gradient *parameters, const float *head, const float *tail, const float *others,
                         float *moved, float *tail_moved);
 /* gemm.c */
 void gp_gemm_c(const float *x, size_t x_stride, const float *panel, size_t in, float *y, size_t y_stride, size_t rows);

@@ -35,13 +35,6 @@ gp_column *gp_view_add(gp_view *v, const char *name, const char *title, gp_colum
     return &v->columns[v->column_count++];
 }
 
-gp_column *gp_view_named(gp_view *v, const char *name)
-{
-    for (size_t i = 0; i < v->column_count; i++)
-        if (!strcmp(v->columns[i].name, name)) return &v->columns[i];
-    return NULL;
-}
-
 /* ------------------------------------------------------------------ finding rows */
 
 static size_t hash_slot(const uint8_t *hash, size_t slots)

@@ -86,7 +86,6 @@ struct gp_view {
 /* Adds a column with zeroed data (room * element size).  Returns NULL when out of memory. */
 gp_column *gp_view_add(gp_view *view, const char *name, const char *title, gp_column_type type, const char *group,
                        const char *about);
-gp_column *gp_view_named(gp_view *view, const char *name);
 size_t gp_column_size(gp_column_type type); /* bytes of an element */
 
 /* The columns that every view has.  view->columns begins with them, in this order. */

@@ -552,7 +552,7 @@ static void check_forces(const gp_kernels *k)
     double wanted[64], tail_wanted[64];
     for (size_t i = 0; i < f.dims * 8; i++) head[i] *= size, tail[i] = i % 8 == 3 ? head[i] : tail[i] * size;
     for (size_t i = 0; i < f.negatives * f.dims * 8; i++) others[i] *= size;
-    k->forces(&f, head, tail, others, moved, tail_moved);
+    k->umap_gradient(&f, head, tail, others, moved, tail_moved);
     for (size_t lane = 0; is_twin(k) && lane < 8; lane++) {
         exact_forces(&f, head, tail, others, lane, wanted, tail_wanted);
         for (size_t c = 0; c < f.dims; c++) {
@@ -560,7 +560,7 @@ static void check_forces(const gp_kernels *k)
             near((double)tail_moved[c * 8 + lane], tail_wanted[c], 4, 2e-5);
         }
     }
-    gp_kernel_table_c()->forces(&f, head, tail, others, again, tail_again);
+    gp_kernel_table_c()->umap_gradient(&f, head, tail, others, again, tail_again);
     same(moved, again, bytes);
     same(tail_moved, tail_again, bytes);
 }
@@ -654,7 +654,7 @@ static void bench_forces(const gp_kernels *k)
     float *moved = take(64, 4), *tail_moved = take(64, 4);
     gp_umap_gradient f = {.a = 1.58f, .b = 0.9f, .alpha = 0.5f, .dims = 2, .negatives = 5};
     BENCH("forces of 8 edges", (double)CALLS * 8.0, "G edges/s",
-          for (int i = 0; i < CALLS; i++) k->forces(&f, head, tail, others, moved, tail_moved));
+          for (int i = 0; i < CALLS; i++) k->umap_gradient(&f, head, tail, others, moved, tail_moved));
     buffers_done();
 }
 

@@ -150,7 +150,7 @@ static inline __attribute__((always_inline)) void visit(layout *l, const gp_umap
     for (size_t s = 0; s < f->negatives; s++)
         for (size_t e = 0; e < count; e++)
             load(dims, e, l->seen + draw(random, l->graph->n) * dims, w->others + s * dims * EDGES);
-    l->kernels->forces(f, w->head, w->tail, w->others, w->moved, w->tail_moved);
+    l->kernels->umap_gradient(f, w->head, w->tail, w->others, w->moved, w->tail_moved);
     for (size_t e = 0; e < count; e++) {
         add(dims, e, w->moved, l->at + due[e]->head * dims);
         add(dims, e, w->tail_moved, l->at + due[e]->tail * dims);
@@ -290,7 +290,7 @@ void gp_an_place_epoch(const gp_layout_options *o, const float *map, size_t n, c
         load(o->dims, 0, map + ends[j] * o->dims, w.tail);
         for (size_t s = 0; s < o->negatives; s++)
             load(o->dims, 0, map + draw(random, n) * o->dims, w.others + s * o->dims * EDGES);
-        gp_kernel_table()->forces(&f, w.head, w.tail, w.others, w.moved, w.tail_moved);
+        gp_kernel_table()->umap_gradient(&f, w.head, w.tail, w.others, w.moved, w.tail_moved);
         add(o->dims, 0, w.moved, x);
     }
 }

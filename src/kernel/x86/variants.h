@@ -19,8 +19,8 @@ void gp_add_avx2(float *x, const float *y, size_t n);
 void gp_attend_avx2(const gp_attention *attention);
 uint64_t gp_mask_rows_avx2(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
 uint64_t gp_mask_columns_avx2(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
-void gp_umap_gradient_avx2(const gp_umap_gradient *forces, const float *head, const float *tail, const float *others,
-                           float *moved, float *tail_moved);
+void gp_umap_gradient_avx2(const gp_umap_gradient *parameters, const float *head, const float *tail,
+                           const float *others, float *moved, float *tail_moved);
 float gp_quantise_avx2(const float *x, size_t n, uint8_t *q, int32_t *zero);
 void gp_dequantise_avx2(const int32_t *sums, size_t sums_stride, size_t rows, size_t columns, const int32_t *zeros,
                         const float *scales, const int32_t *weight_sums, const float *weight_scales, const float *bias,

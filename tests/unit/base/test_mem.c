@@ -111,13 +111,7 @@ static void arena(void **state)
     assert_true(__asan_address_is_poisoned(y));
     assert_true(__asan_address_is_poisoned(z + 64));
 #endif
-    gp_arena_reset(&a);
-    assert_int_equal(a.used, 0);
     assert_int_equal(a.peak, need);
-#ifdef WATCHED
-    assert_true(__asan_address_is_poisoned(x));
-#endif
-    assert_ptr_equal(gp_arena_take(&a, 1, 1), x);
     gp_arena_clear(&a);
     assert_null(a.base);
     gp_arena_clear(&a);

@@ -145,13 +145,8 @@ static void test_failures(void **state)
     gp_catalog *cat = catalog_open(at("failures.db"), GP_CATALOG_CREATE);
     int64_t encoder = put_encoder(cat, "w"), image = put_image(cat, 1, "/x/a.png");
     uint64_t lacking, having;
-    bool known;
     assert_ok(gp_cat_failure_put(cat, "/x/bad.png", 9, 5, 0, "add", "not an image", false, &err));
     assert_ok(gp_cat_failure_put(cat, "/x/bad.png", 9, 6, 0, "add", "still not an image", false, &err));
-    assert_ok(gp_cat_failure_known(cat, "/x/bad.png", 9, 6, &known, &err));
-    assert_true(known);
-    assert_ok(gp_cat_failure_known(cat, "/x/bad.png", 9, 5, &known, &err));
-    assert_false(known);
     assert_ok(gp_cat_failure_put(cat, "/x/a.png", 1001, 77, image, "score", "truncated", false, &err));
     assert_ok(gp_cat_images_todo_count(cat, encoder, false, &lacking, &having, &err));
     assert_int_equal(lacking, 0);
