@@ -47,16 +47,16 @@ static void check_text(const char *text, size_t most)
 static void search(const char *body, size_t size)
 {
     gp_error err = {0};
-    gp_search_query wish;
-    if (taken(gp_body_search(body, size, &wish, &err), &err)) {
-        check(wish.text || wish.more_count || wish.less_count);
-        check(wish.more_count <= GP_MAX_ALIKE && wish.less_count <= GP_MAX_ALIKE);
-        if (wish.text) check_text(wish.text, GP_MAX_WORDS);
-        for (size_t i = 0; i < wish.more_count; i++) check(wish.more[i].uploaded || !wish.more[i].number);
+    gp_search_query query;
+    if (taken(gp_body_search(body, size, &query, &err), &err)) {
+        check(query.text || query.more_count || query.less_count);
+        check(query.more_count <= GP_MAX_ALIKE && query.less_count <= GP_MAX_ALIKE);
+        if (query.text) check_text(query.text, GP_MAX_WORDS);
+        for (size_t i = 0; i < query.more_count; i++) check(query.more[i].uploaded || !query.more[i].number);
     } else {
-        check(!wish.text && !wish.more_count && !wish.less_count);
+        check(!query.text && !query.more_count && !query.less_count);
     }
-    gp_search_query_clear(&wish);
+    gp_search_query_clear(&query);
 }
 
 /* Checks that a saved view is valid JSON for a browser. */

@@ -19,12 +19,12 @@ enum { MOST_URI = 1024 };
 
 /* ------------------------------------------------------------------ deadlines */
 
-static void set_deadline(gp_server *s, gp_conn_deadline *w, double seconds, bool talking)
+static void set_deadline(gp_server *s, gp_conn_deadline *w, double seconds, bool request_active)
 {
     if (!w) return;
     pthread_mutex_lock(&s->watched_lock);
     w->deadline = seconds > 0 ? gp_clock_now() + seconds : 0;
-    w->talking = talking;
+    w->request_active = request_active;
     pthread_mutex_unlock(&s->watched_lock);
 }
 
@@ -34,7 +34,7 @@ static void end_slow(gp_conn_deadline *w)
     static const char words[] =
         "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Type: application/json\r\n"
         "Content-Length: 23\r\n\r\n{\"error\":\"too slow\"}\r\n\n";
-    if (w->talking) (void)send(w->socket, words, sizeof words - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (w->request_active) (void)send(w->socket, words, sizeof words - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
     (void)shutdown(w->socket, SHUT_RDWR);
     w->ended = true;
 }
@@ -59,7 +59,7 @@ static void begin_watch(gp_server *s, struct MHD_Connection *connection, void **
     if (!w) return;
     w->socket = info->connect_fd;
     w->deadline = gp_clock_now() + s->limits.request_seconds;
-    w->talking = true;
+    w->request_active = true;
     pthread_mutex_lock(&s->watched_lock);
     w->next = s->watched;
     if (w->next) w->next->before = w;
@@ -219,23 +219,10 @@ static enum MHD_Result refuse(gp_request *request, const gp_refusal *no, bool bo
 
 static void serve(gp_request *request)
 {
-    switch (request->route.kind) {
-    case GP_ROUTE_PAGE: gp_serve_page(request); break;
-    case GP_ROUTE_MANIFEST: gp_serve_manifest(request); break;
-    case GP_ROUTE_COLUMN:
-    case GP_ROUTE_WORDS: gp_serve_column(request); break;
-    case GP_ROUTE_SLICES: gp_serve_slices(request); break;
-    case GP_ROUTE_DETAIL: gp_serve_detail(request); break;
-    case GP_ROUTE_THUMB: gp_serve_thumb(request); break;
-    case GP_ROUTE_IMAGE: gp_serve_image(request); break;
-    case GP_ROUTE_EVENTS: gp_serve_events(request); break;
-    case GP_ROUTE_RATE: gp_serve_rate(request); break;
-    case GP_ROUTE_SEARCH: gp_serve_search(request); break;
-    case GP_ROUTE_UPLOAD: gp_serve_upload(request); break;
-    case GP_ROUTE_SAVED: gp_serve_saved(request); break;
-    case GP_ROUTE_EXPORT: gp_serve_export(request); break;
-    case GP_ROUTE_NONE: gp_respond_error(request, 404, "there is nothing at this address"); break;
-    }
+    if (request->route.handle)
+        request->route.handle(request);
+    else
+        gp_respond_error(request, 404, "there is nothing at this address");
 }
 
 static enum MHD_Result begin(gp_request *request, const char *method)

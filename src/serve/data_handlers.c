@@ -7,69 +7,69 @@
 #include "base/mem.h"
 #include "catalog/catalog.h"
 
-static void drop(void *shown)
+static void drop(void *snapshot)
 {
-    gp_snapshot_unref(shown);
+    gp_snapshot_unref(snapshot);
 }
 
 /* Returns the snapshot of the request's revision; NULL: a 404 response is set. */
-static gp_snapshot *meant(gp_request *request)
+static gp_snapshot *requested_snapshot(gp_request *request)
 {
     const gp_route *route = &request->route;
-    gp_snapshot *shown = route->has_revision ? gp_snapshot_ref_revision(request->server, route->revision)
-                                             : gp_snapshot_ref(request->server);
-    if (!shown)
+    gp_snapshot *snapshot = route->has_revision ? gp_snapshot_ref_revision(request->server, route->revision)
+                                                : gp_snapshot_ref(request->server);
+    if (!snapshot)
         gp_respond_error(request, 404, "revision %llu is gone: read the manifest again",
                          (unsigned long long)route->revision);
-    return shown;
+    return snapshot;
 }
 
 /* Responds with bytes inside the snapshot; the response takes over the caller's reference. */
-static void give(gp_request *request, gp_snapshot *shown, const void *bytes, size_t size)
+static void respond_from(gp_request *request, gp_snapshot *snapshot, const void *bytes, size_t size)
 {
     struct MHD_Response *response =
-        MHD_create_response_from_buffer_with_free_callback_cls(size, (void *)(uintptr_t)bytes, drop, shown);
-    if (!response) gp_snapshot_unref(shown);
+        MHD_create_response_from_buffer_with_free_callback_cls(size, (void *)(uintptr_t)bytes, drop, snapshot);
+    if (!response) gp_snapshot_unref(snapshot);
     gp_respond(request, 200, response, "application/octet-stream",
                request->route.has_revision ? GP_CACHE_FOREVER : GP_CACHE_NEVER);
 }
 
-static void give_copy(gp_request *request, gp_snapshot *shown, const void *bytes, size_t size)
+static void respond_from_copy(gp_request *request, gp_snapshot *snapshot, const void *bytes, size_t size)
 {
     pthread_mutex_lock(&request->server->view_lock);
     struct MHD_Response *response =
         MHD_create_response_from_buffer(size, (void *)(uintptr_t)bytes, MHD_RESPMEM_MUST_COPY);
     pthread_mutex_unlock(&request->server->view_lock);
-    gp_snapshot_unref(shown);
+    gp_snapshot_unref(snapshot);
     gp_respond(request, 200, response, "application/octet-stream", GP_CACHE_NEVER);
 }
 
 void gp_serve_column(gp_request *request)
 {
-    gp_snapshot *shown = meant(request);
+    gp_snapshot *snapshot = requested_snapshot(request);
     size_t size = 0, column = request->route.number;
-    if (!shown) return;
+    if (!snapshot) return;
     bool words = request->route.kind == GP_ROUTE_WORDS;
     const void *bytes = NULL;
-    if (column < gp_view_columns(shown->view))
-        bytes = words ? gp_view_words(shown->view, column, &size) : gp_view_column(shown->view, column, &size);
+    if (column < gp_view_columns(snapshot->view))
+        bytes = words ? gp_view_words(snapshot->view, column, &size) : gp_view_column(snapshot->view, column, &size);
     if (!bytes) {
-        gp_snapshot_unref(shown);
+        gp_snapshot_unref(snapshot);
         gp_respond_error(request, 404, "there is no such column");
-    } else if (!words && size == gp_view_count(shown->view)) {
-        give_copy(request, shown, bytes, size);
+    } else if (!words && size == gp_view_count(snapshot->view)) {
+        respond_from_copy(request, snapshot, bytes, size);
     } else {
-        give(request, shown, bytes, size);
+        respond_from(request, snapshot, bytes, size);
     }
 }
 
 void gp_serve_slices(gp_request *request)
 {
-    gp_snapshot *shown = meant(request);
+    gp_snapshot *snapshot = requested_snapshot(request);
     size_t size = 0;
-    if (!shown) return;
-    const void *bytes = gp_view_slices(shown->view, &size);
-    give(request, shown, bytes, size);
+    if (!snapshot) return;
+    const void *bytes = gp_view_slices(snapshot->view, &size);
+    respond_from(request, snapshot, bytes, size);
 }
 
 static void write_manifest(gp_request *request)
@@ -78,7 +78,7 @@ static void write_manifest(gp_request *request)
     gp_str json = GP_STR_INIT;
     gp_error err = {0};
     bool embedded = false, model = s->setup->model_folder != NULL;
-    gp_snapshot *shown = gp_snapshot_ref(s);
+    gp_snapshot *snapshot = gp_snapshot_ref(s);
     pthread_mutex_lock(&s->db_lock);
     gp_status st = gp_cat_has_embeddings(s->db, &embedded, &err);
     pthread_mutex_unlock(&s->db_lock);
@@ -87,11 +87,11 @@ static void write_manifest(gp_request *request)
                                  .search_text = embedded && model,
                                  .search_image = embedded && model,
                                  .search_like = embedded,
-                                 .revision = shown->revision,
+                                 .revision = snapshot->revision,
                                  .thumbs = gp_thumb_sides,
                                  .thumb_count = GP_THUMB_SIDES};
-    if (st == GP_OK) st = gp_view_write_manifest(shown->view, &manifest, &json, &err);
-    gp_snapshot_unref(shown);
+    if (st == GP_OK) st = gp_view_write_manifest(snapshot->view, &manifest, &json, &err);
+    gp_snapshot_unref(snapshot);
     if (st == GP_OK)
         gp_respond_json(request, &json);
     else
@@ -105,12 +105,12 @@ static void write_detail(gp_request *request)
     gp_server *s = request->server;
     gp_str json = GP_STR_INIT;
     gp_error err = {0};
-    gp_snapshot *shown = meant(request);
-    if (shown) {
+    gp_snapshot *snapshot = requested_snapshot(request);
+    if (snapshot) {
         pthread_mutex_lock(&s->db_lock);
-        gp_status st = gp_view_write_detail(shown->view, s->db, request->route.number, false, &json, &err);
+        gp_status st = gp_view_write_detail(snapshot->view, s->db, request->route.number, false, &json, &err);
         pthread_mutex_unlock(&s->db_lock);
-        gp_snapshot_unref(shown);
+        gp_snapshot_unref(snapshot);
         if (st == GP_OK)
             gp_respond_json(request, &json);
         else
@@ -122,10 +122,10 @@ static void write_detail(gp_request *request)
 
 void gp_serve_manifest(gp_request *request)
 {
-    gp_worker_pool_take(request->server->desk, request, write_manifest);
+    gp_worker_pool_take(request->server->general_pool, request, write_manifest);
 }
 
 void gp_serve_detail(gp_request *request)
 {
-    gp_worker_pool_take(request->server->desk, request, write_detail);
+    gp_worker_pool_take(request->server->general_pool, request, write_detail);
 }

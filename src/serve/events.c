@@ -127,12 +127,12 @@ static void greet(gp_request *request, listener *l)
     const gp_route *route = &request->route;
     const char *seen = gp_request_header(request, "Last-Event-ID");
     uint64_t number = 0;
-    gp_snapshot *shown = gp_snapshot_ref(request->server);
+    gp_snapshot *snapshot = gp_snapshot_ref(request->server);
     gp_str_printf(&l->pending, "retry: 2000\nid: %llu\n\n", (unsigned long long)events->last);
-    if (!seen && route->has_revision && route->revision != shown->revision)
+    if (!seen && route->has_revision && route->revision != snapshot->revision)
         gp_str_printf(&l->pending, "event: revision\ndata: {\"revision\":%llu}\n\n",
-                      (unsigned long long)shown->revision);
-    gp_snapshot_unref(shown);
+                      (unsigned long long)snapshot->revision);
+    gp_snapshot_unref(snapshot);
     if (seen && (!gp_parse_u64(seen, &number) || number != events->last)) atomic_store(&request->server->stale, true);
 }
 

@@ -144,11 +144,11 @@ static bool give_checked(gp_request *request, int file, const gp_hash *hash, con
 /* Responds if the content need not be checked, or if `patient`; false: the content must be checked. */
 static bool try_to_give(gp_request *request, bool patient)
 {
-    gp_snapshot *shown = gp_snapshot_ref(request->server);
-    size_t row = gp_view_find(shown->view, &request->route.hash);
-    const format_words *words = row == SIZE_MAX ? NULL : words_of(gp_view_format(shown->view, row));
+    gp_snapshot *snapshot = gp_snapshot_ref(request->server);
+    size_t row = gp_view_find(snapshot->view, &request->route.hash);
+    const format_words *words = row == SIZE_MAX ? NULL : words_of(gp_view_format(snapshot->view, row));
     char *path = NULL;
-    if (row != SIZE_MAX) (void)gp_view_path(shown->view, row, &path, NULL);
+    if (row != SIZE_MAX) (void)gp_view_path(snapshot->view, row, &path, NULL);
     bool done = true;
     int file = -1;
     if (!words || !path || strcmp(words->extension, request->route.format) != 0)
@@ -156,9 +156,9 @@ static bool try_to_give(gp_request *request, bool patient)
     else if (gp_original_open_unchecked(path, &file, NULL) != GP_OK)
         gp_respond_error(request, 404, "the image's file is not there any more");
     else
-        done = give_checked(request, file, gp_view_file_hash(shown->view, row), words->type, patient);
+        done = give_checked(request, file, gp_view_file_hash(snapshot->view, row), words->type, patient);
     gp_mem_free(path);
-    gp_snapshot_unref(shown);
+    gp_snapshot_unref(snapshot);
     return done;
 }
 
@@ -170,5 +170,5 @@ static void read_and_give(gp_request *request)
 
 void gp_serve_image(gp_request *request)
 {
-    if (!try_to_give(request, false)) gp_worker_pool_take(request->server->desk, request, read_and_give);
+    if (!try_to_give(request, false)) gp_worker_pool_take(request->server->general_pool, request, read_and_give);
 }

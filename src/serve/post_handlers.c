@@ -21,15 +21,15 @@ enum { MOST_TOLD = 1000 /* ratings with an event for each; beyond it one event t
 /* Fails unless the current snapshot contains all images. */
 static gp_status check_known(gp_server *s, const gp_cat_rating *changes, size_t count, gp_error *err)
 {
-    gp_snapshot *shown = gp_snapshot_ref(s);
+    gp_snapshot *snapshot = gp_snapshot_ref(s);
     gp_status st = GP_OK;
     for (size_t i = 0; i < count && st == GP_OK; i++) {
         char hex[33];
-        if (gp_view_find(shown->view, &changes[i].hash) != SIZE_MAX) continue;
+        if (gp_view_find(snapshot->view, &changes[i].hash) != SIZE_MAX) continue;
         gp_hash_hex(changes[i].hash, hex);
         st = gp_fail(err, GP_ERR_USAGE, "there is no image %s; nothing was changed", hex);
     }
-    gp_snapshot_unref(shown);
+    gp_snapshot_unref(snapshot);
     return st;
 }
 
@@ -82,9 +82,9 @@ static void rate(gp_request *request)
     gp_status st = gp_body_rate(request->body.data, request->body.size, &changes, &count, &err);
     if (st == GP_OK && count) st = rate_all(request->server, changes, count, &err);
     if (st == GP_OK) {
-        gp_snapshot *shown = gp_snapshot_ref(request->server);
-        gp_str_printf(&json, "{\"revision\":%llu,\"changed\":%zu}\n", (unsigned long long)shown->revision, count);
-        gp_snapshot_unref(shown);
+        gp_snapshot *snapshot = gp_snapshot_ref(request->server);
+        gp_str_printf(&json, "{\"revision\":%llu,\"changed\":%zu}\n", (unsigned long long)snapshot->revision, count);
+        gp_snapshot_unref(snapshot);
         gp_respond_json(request, &json);
     } else {
         gp_respond_failure(request, &err);
@@ -95,7 +95,7 @@ static void rate(gp_request *request)
 
 void gp_serve_rate(gp_request *request)
 {
-    gp_worker_pool_take(request->server->marks, request, rate);
+    gp_worker_pool_take(request->server->rating_pool, request, rate);
 }
 
 /* ------------------------------------------------------------------ saved views */
@@ -154,7 +154,7 @@ static void write_saved(gp_request *request)
 
 void gp_serve_saved(gp_request *request)
 {
-    gp_worker_pool_take(request->server->marks, request, request->post ? write_saved : read_saved);
+    gp_worker_pool_take(request->server->rating_pool, request, request->post ? write_saved : read_saved);
 }
 
 /* ------------------------------------------------------------------ export */
@@ -225,5 +225,5 @@ static void export_some(gp_request *request)
 
 void gp_serve_export(gp_request *request)
 {
-    gp_worker_pool_take(request->server->desk, request, export_some);
+    gp_worker_pool_take(request->server->general_pool, request, export_some);
 }

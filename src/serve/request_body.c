@@ -113,10 +113,10 @@ static gp_status read_alike(const gp_json *root, const char *name, gp_search_exa
     return GP_OK;
 }
 
-void gp_search_query_clear(gp_search_query *wish)
+void gp_search_query_clear(gp_search_query *query)
 {
-    gp_mem_free(wish->text);
-    *wish = (gp_search_query){0};
+    gp_mem_free(query->text);
+    *query = (gp_search_query){0};
 }
 
 gp_status gp_body_search(const char *body, size_t size, gp_search_query *out, gp_error *err)

@@ -28,7 +28,7 @@ typedef struct gp_search_query {
     size_t more_count, less_count;
 } gp_search_query;
 gp_status gp_body_search(const char *body, size_t size, gp_search_query *out, gp_error *err);
-void gp_search_query_clear(gp_search_query *wish);
+void gp_search_query_clear(gp_search_query *query);
 
 /* Reads a saved view.  Owned: *name, and *value, the view's JSON; *value NULL: delete the view. */
 gp_status gp_body_saved(const char *body, size_t size, char **name, char **value, gp_error *err);

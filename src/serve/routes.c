@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * The table of addresses.  Each address has one pattern.  %n stands for a number without leading zeros, %h for a
- * hash, %s for a thumbnail size and %e for an image's extension. */
+ * The table of addresses and their handlers.  Each address has one pattern.  %n stands for a number without leading
+ * zeros, %h for a hash, %s for a thumbnail size and %e for an image's extension. */
 #include "serve/routes.h"
 
 #include "base/str.h"
+#include "serve/server_private.h"
 
 #include <string.h>
 
@@ -13,23 +14,24 @@
 static const struct {
     const char *pattern;
     gp_route_kind kind;
+    void (*handle)(struct gp_request *request);
     unsigned methods;
     uint64_t most;
     bool writes;
 } table[] = {
-    {"data/catalog.json", GP_ROUTE_MANIFEST, GP_METHOD_GET, 0, false},
-    {"data/col/%n.bin", GP_ROUTE_COLUMN, GP_METHOD_GET, 0, false},
-    {"data/words/%n.bin", GP_ROUTE_WORDS, GP_METHOD_GET, 0, false},
-    {"data/slices.bin", GP_ROUTE_SLICES, GP_METHOD_GET, 0, false},
-    {"data/detail/%n.json", GP_ROUTE_DETAIL, GP_METHOD_GET, 0, false},
-    {"thumb/%s/%h.jpg", GP_ROUTE_THUMB, GP_METHOD_GET, 0, false},
-    {"image/%h.%e", GP_ROUTE_IMAGE, GP_METHOD_GET, 0, false},
-    {"events", GP_ROUTE_EVENTS, GP_METHOD_GET, 0, false},
-    {"api/rate", GP_ROUTE_RATE, GP_METHOD_POST, 8 * MIB, true},
-    {"api/search", GP_ROUTE_SEARCH, GP_METHOD_POST, 64 * KIB, false},
-    {"api/upload", GP_ROUTE_UPLOAD, GP_METHOD_POST, 64 * MIB, false},
-    {"api/saved", GP_ROUTE_SAVED, GP_METHOD_GET | GP_METHOD_POST, MIB, true},
-    {"api/export", GP_ROUTE_EXPORT, GP_METHOD_POST, 64 * KIB, true},
+    {"data/catalog.json", GP_ROUTE_MANIFEST, gp_serve_manifest, GP_METHOD_GET, 0, false},
+    {"data/col/%n.bin", GP_ROUTE_COLUMN, gp_serve_column, GP_METHOD_GET, 0, false},
+    {"data/words/%n.bin", GP_ROUTE_WORDS, gp_serve_column, GP_METHOD_GET, 0, false},
+    {"data/slices.bin", GP_ROUTE_SLICES, gp_serve_slices, GP_METHOD_GET, 0, false},
+    {"data/detail/%n.json", GP_ROUTE_DETAIL, gp_serve_detail, GP_METHOD_GET, 0, false},
+    {"thumb/%s/%h.jpg", GP_ROUTE_THUMB, gp_serve_thumb, GP_METHOD_GET, 0, false},
+    {"image/%h.%e", GP_ROUTE_IMAGE, gp_serve_image, GP_METHOD_GET, 0, false},
+    {"events", GP_ROUTE_EVENTS, gp_serve_events, GP_METHOD_GET, 0, false},
+    {"api/rate", GP_ROUTE_RATE, gp_serve_rate, GP_METHOD_POST, 8 * MIB, true},
+    {"api/search", GP_ROUTE_SEARCH, gp_serve_search, GP_METHOD_POST, 64 * KIB, false},
+    {"api/upload", GP_ROUTE_UPLOAD, gp_serve_upload, GP_METHOD_POST, 64 * MIB, false},
+    {"api/saved", GP_ROUTE_SAVED, gp_serve_saved, GP_METHOD_GET | GP_METHOD_POST, MIB, true},
+    {"api/export", GP_ROUTE_EXPORT, gp_serve_export, GP_METHOD_POST, 64 * KIB, true},
 };
 
 /* Reads the number at *at, without leading zeros, and moves *at behind it. */
@@ -129,13 +131,13 @@ bool gp_route_find(const char *address, gp_route *out)
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         *out = blank;
         if (!matches(table[i].pattern, path, out)) continue;
-        out->kind = table[i].kind, out->methods = table[i].methods;
+        out->kind = table[i].kind, out->handle = table[i].handle, out->methods = table[i].methods;
         out->most = table[i].most, out->writes = table[i].writes;
         return true;
     }
     *out = blank;
     if (!is_page_name(path)) return false;
-    out->kind = GP_ROUTE_PAGE, out->methods = GP_METHOD_GET;
+    out->kind = GP_ROUTE_PAGE, out->handle = gp_serve_page, out->methods = GP_METHOD_GET;
     memcpy(out->name, path, length + 1);
     return true;
 }

@@ -29,15 +29,17 @@ typedef enum gp_route_kind {
 enum { GP_METHOD_GET = 1, GP_METHOD_POST = 2 }; /* GET includes HEAD */
 enum { GP_ROUTE_NAME = 128 };
 
+struct gp_request;
 typedef struct gp_route {
     gp_route_kind kind;
-    unsigned methods;  /* allowed methods */
-    uint64_t most;     /* maximum bytes of a body */
-    bool writes;       /* rejected by a read-only server */
-    uint32_t number;   /* column, shard, or side of a thumbnail */
-    gp_hash hash;      /* content hash of a thumbnail or an image */
-    char format[8];    /* requested extension */
-    bool has_revision; /* ?r= */
+    void (*handle)(struct gp_request *request); /* sets the response, or passes the request to a worker pool */
+    unsigned methods;                           /* allowed methods */
+    uint64_t most;                              /* maximum bytes of a body */
+    bool writes;                                /* rejected by a read-only server */
+    uint32_t number;                            /* column, shard, or side of a thumbnail */
+    gp_hash hash;                               /* content hash of a thumbnail or an image */
+    char format[8];                             /* requested extension */
+    bool has_revision;                          /* ?r= */
     uint64_t revision;
     char name[GP_ROUTE_NAME]; /* file of the page; "": the first page */
 } gp_route;

@@ -88,13 +88,13 @@ static gp_status need_model(gp_search_service *s, gp_error *err)
     return GP_OK;
 }
 
-static gp_status need_products(gp_search_service *s, const gp_snapshot *shown, gp_error *err)
+static gp_status need_products(gp_search_service *s, const gp_snapshot *snapshot, gp_error *err)
 {
-    if (s->revision == shown->revision) return GP_OK;
+    if (s->revision == snapshot->revision) return GP_OK;
     gp_embedding_index_clear(&s->products);
     s->revision = 0;
-    GP_TRY(gp_embedding_index_read(gp_cat_path(s->server->db), shown->view, &s->products, err));
-    s->revision = shown->revision;
+    GP_TRY(gp_embedding_index_read(gp_cat_path(s->server->db), snapshot->view, &s->products, err));
+    s->revision = snapshot->revision;
     return GP_OK;
 }
 
@@ -105,7 +105,7 @@ static void add(float *to, const float *vector, float weight, size_t d)
     for (size_t i = 0; i < d; i++) to[i] += weight * vector[i];
 }
 
-static const float *alike(const gp_search_service *s, const gp_search_example *a)
+static const float *example_vector(const gp_search_service *s, const gp_search_example *a)
 {
     if (!a->uploaded) return gp_embedding_index_find(&s->products, &a->hash);
     for (size_t i = 0; i < UPLOADS; i++)
@@ -117,7 +117,7 @@ static gp_status add_alike(const gp_search_service *s, const gp_search_example *
                            float *to, gp_error *err)
 {
     for (size_t i = 0; i < count; i++) {
-        const float *vector = alike(s, &list[i]);
+        const float *vector = example_vector(s, &list[i]);
         if (!vector)
             return gp_fail(err, GP_ERR_NOT_FOUND,
                            list[i].uploaded ? "the uploaded image was deleted: upload it again"
@@ -127,33 +127,34 @@ static gp_status add_alike(const gp_search_service *s, const gp_search_example *
     return GP_OK;
 }
 
-static gp_status direct(gp_search_service *s, const gp_search_query *wish, float *direction, float *text, gp_error *err)
+static gp_status query_vector(gp_search_service *s, const gp_search_query *query, float *direction, float *text,
+                              gp_error *err)
 {
-    size_t parts = (size_t)(wish->text != NULL) + (size_t)(wish->more_count > 0);
+    size_t parts = (size_t)(query->text != NULL) + (size_t)(query->more_count > 0);
     float share = parts ? 1.0f / (float)parts : 0;
-    if (wish->text) {
-        const char *words = wish->text;
+    if (query->text) {
+        const char *words = query->text;
         GP_TRY(need_model(s, err));
         GP_TRY(gp_encode_pool_texts(s->pool, &words, 1, text, NULL, NULL, NULL, err));
         add(direction, text, share, s->products.dims);
     }
-    GP_TRY(add_alike(s, wish->more, wish->more_count, share, direction, err));
-    return add_alike(s, wish->less, wish->less_count, -0.5f, direction, err);
+    GP_TRY(add_alike(s, query->more, query->more_count, share, direction, err));
+    return add_alike(s, query->less, query->less_count, -0.5f, direction, err);
 }
 
-static gp_status find(gp_search_service *s, const gp_snapshot *shown, const gp_search_query *wish, float **out,
+static gp_status find(gp_search_service *s, const gp_snapshot *snapshot, const gp_search_query *query, float **out,
                       gp_error *err)
 {
     float *direction = NULL, *text = NULL, *likeness = NULL;
-    size_t count = gp_view_count(shown->view);
+    size_t count = gp_view_count(snapshot->view);
     gp_status st = GP_OK;
     pthread_mutex_lock(&s->lock);
-    GP_TRY_GOTO(need_products(s, shown, err));
+    GP_TRY_GOTO(need_products(s, snapshot, err));
     direction = gp_mem_zero(s->products.dims, sizeof *direction);
     text = gp_mem_zero(s->products.dims, sizeof *text);
     likeness = gp_mem_new(count, sizeof *likeness);
     if (!direction || !text || !likeness) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a search"));
-    GP_TRY_GOTO(direct(s, wish, direction, text, err));
+    GP_TRY_GOTO(query_vector(s, query, direction, text, err));
     gp_embedding_index_of(&s->products, direction, likeness, count);
     *out = likeness;
     likeness = NULL;
@@ -168,42 +169,42 @@ out:
 static void search(gp_request *request)
 {
     gp_error err = {0};
-    gp_search_query wish = {0};
+    gp_search_query query = {0};
     float *likeness = NULL;
     char revision[24];
-    gp_snapshot *shown = gp_snapshot_ref(request->server);
-    gp_status st = gp_body_search(request->body.data, request->body.size, &wish, &err);
-    if (st == GP_OK) st = find(request->server->search, shown, &wish, &likeness, &err);
+    gp_snapshot *snapshot = gp_snapshot_ref(request->server);
+    gp_status st = gp_body_search(request->body.data, request->body.size, &query, &err);
+    if (st == GP_OK) st = find(request->server->search, snapshot, &query, &likeness, &err);
     if (st != GP_OK) {
         gp_respond_failure(request, &err);
     } else {
         gp_respond(request, 200,
-                   MHD_create_response_from_buffer_with_free_callback(gp_view_count(shown->view) * sizeof *likeness,
+                   MHD_create_response_from_buffer_with_free_callback(gp_view_count(snapshot->view) * sizeof *likeness,
                                                                       likeness, gp_mem_free),
                    "application/octet-stream", GP_CACHE_NEVER);
-        snprintf(revision, sizeof revision, "%llu", (unsigned long long)shown->revision);
+        snprintf(revision, sizeof revision, "%llu", (unsigned long long)snapshot->revision);
         if (request->response) MHD_add_response_header(request->response, "X-Goldpan-Revision", revision);
     }
-    gp_snapshot_unref(shown);
-    gp_search_query_clear(&wish);
+    gp_snapshot_unref(snapshot);
+    gp_search_query_clear(&query);
     gp_request_resume(request);
 }
 
 void gp_serve_search(gp_request *request)
 {
-    gp_worker_pool_take(request->server->desk, request, search);
+    gp_worker_pool_take(request->server->general_pool, request, search);
 }
 
 /* ------------------------------------------------------------------ search by an image */
 
-static gp_status encode(gp_search_service *s, const gp_snapshot *shown, const gp_pixels *pixels, uint64_t *number,
+static gp_status encode(gp_search_service *s, const gp_snapshot *snapshot, const gp_pixels *pixels, uint64_t *number,
                         gp_error *err)
 {
     gp_model_facts facts = {0};
     float *planes = NULL, *vector = NULL;
     gp_status st = GP_OK;
     pthread_mutex_lock(&s->lock);
-    GP_TRY_GOTO(need_products(s, shown, err));
+    GP_TRY_GOTO(need_products(s, snapshot, err));
     GP_TRY_GOTO(need_model(s, err));
     gp_encoder_facts(s->encoder, &facts);
     if (!facts.has_image_tower) GP_TRY_GOTO(gp_fail(err, GP_ERR_UNSUPPORTED, "the model has no image tower"));
@@ -243,12 +244,12 @@ static void upload(gp_request *request)
     gp_pixels pixels = {0};
     gp_str json = GP_STR_INIT;
     uint64_t number = 0, admitted = 0;
-    gp_snapshot *shown = gp_snapshot_ref(request->server);
+    gp_snapshot *snapshot = gp_snapshot_ref(request->server);
     gp_status st = decode(request, &pixels, &admitted, &err);
-    if (st == GP_OK) st = encode(request->server->search, shown, &pixels, &number, &err);
+    if (st == GP_OK) st = encode(request->server->search, snapshot, &pixels, &number, &err);
     gp_pixels_clear(&pixels);
     gp_gate_leave(request->server->gate, admitted);
-    gp_snapshot_unref(shown);
+    gp_snapshot_unref(snapshot);
     if (st == GP_OK) {
         gp_str_printf(&json, "{\"key\":\"u%llu\"}\n", (unsigned long long)number);
         gp_respond_json(request, &json);
@@ -260,5 +261,5 @@ static void upload(gp_request *request)
 
 void gp_serve_upload(gp_request *request)
 {
-    gp_worker_pool_take(request->server->uploads, request, upload);
+    gp_worker_pool_take(request->server->upload_pool, request, upload);
 }

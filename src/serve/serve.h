@@ -3,13 +3,15 @@
  * gp_view.  Writes only ratings and saved views, and an export when a request wants one.  Never listens on another
  * address, never sends a file that is not an image of the catalog, never prints.
  *
- * Threads: two poll the sockets and never block on other work.  One only writes ratings and saved views.  `desk`
- * threads do longer work (details, search, export).  `decoders`, one for each processor, make thumbnails.  One
- * decodes uploads.  The calling thread checks the catalog and the deadlines.  A request that must wait is suspended,
- * and resumed when its response is ready. Memory: two snapshots, the embeddings after the first search, 32 KiB for
- * each connection, 768 MiB of decoded images (gate.h), 256 MiB of waiting uploads (limits.c). Connections: 256, of
- * which at most 64 without the token; beyond that a new connection without the token ends the oldest. Sources: RFC
- * 9110 (ranges, methods), the WHATWG's server-sent events, W3C Fetch Metadata. */
+ * Threads: two poll the sockets and never block on other work.  One only writes ratings and saved views.  The threads
+ * of `general_pool` do longer work (details, search, export).  The threads of `decoder_pool`, one for each processor,
+ * make thumbnails.  One decodes uploads.  The calling thread checks the catalog and the deadlines.  A request that
+ * must wait is suspended, and resumed when its response is ready.
+ * Memory: two snapshots, the embeddings after the first search, 32 KiB for each connection, 768 MiB of decoded images
+ * (gate.h), 256 MiB of waiting uploads (limits.c).
+ * Connections: 256, of which at most 64 without the token; beyond that a new connection without the token ends the
+ * oldest.
+ * Sources: RFC 9110 (ranges, methods), the WHATWG's server-sent events, W3C Fetch Metadata. */
 #ifndef GP_SERVE_SERVE_H
 #define GP_SERVE_SERVE_H
 

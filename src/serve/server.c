@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 enum {
-    DESK = 3,                  /* threads for longer work; one export leaves two free */
+    GENERAL_THREADS = 3,       /* threads for longer work; one export leaves two free */
     CONNECTION_MEMORY = 32768, /* bytes for a request's header */
     ROUND_MS = 100
 };
@@ -152,10 +152,10 @@ static gp_status open_all(gp_server *s, gp_error *err)
     GP_TRY(gp_files_open(&s->files, err));
     GP_TRY(gp_search_service_open(s, &s->search, err));
     GP_TRY(gp_gate_open((uint64_t)s->limits.image_bytes, &s->gate, err));
-    GP_TRY(gp_worker_pool_open(s, 1, waiting, &s->marks, err));
-    GP_TRY(gp_worker_pool_open(s, DESK, waiting, &s->desk, err));
-    GP_TRY(gp_worker_pool_open(s, 1, waiting, &s->uploads, err));
-    GP_TRY(gp_worker_pool_open(s, gp_thread_processors(), waiting, &s->decoders, err));
+    GP_TRY(gp_worker_pool_open(s, 1, waiting, &s->rating_pool, err));
+    GP_TRY(gp_worker_pool_open(s, GENERAL_THREADS, waiting, &s->general_pool, err));
+    GP_TRY(gp_worker_pool_open(s, 1, waiting, &s->upload_pool, err));
+    GP_TRY(gp_worker_pool_open(s, gp_thread_processors(), waiting, &s->decoder_pool, err));
     return start_daemon(s, err);
 }
 
@@ -164,22 +164,22 @@ static void close_all(gp_server *s)
     atomic_store(&s->stopping, true);
     if (s->events) gp_events_stop(s->events);
     gp_gate_shut(s->gate);
-    gp_worker_pool_stop(s->uploads);
-    gp_worker_pool_stop(s->decoders);
-    gp_worker_pool_stop(s->desk);
-    gp_worker_pool_stop(s->marks);
+    gp_worker_pool_stop(s->upload_pool);
+    gp_worker_pool_stop(s->decoder_pool);
+    gp_worker_pool_stop(s->general_pool);
+    gp_worker_pool_stop(s->rating_pool);
     if (s->daemon) MHD_stop_daemon(s->daemon); /* until here requests may arrive and use a worker pool */
-    gp_worker_pool_close(s->decoders);
-    gp_worker_pool_close(s->desk);
-    gp_worker_pool_close(s->marks);
-    gp_worker_pool_close(s->uploads);
+    gp_worker_pool_close(s->decoder_pool);
+    gp_worker_pool_close(s->general_pool);
+    gp_worker_pool_close(s->rating_pool);
+    gp_worker_pool_close(s->upload_pool);
     gp_gate_close(s->gate);
     gp_search_service_close(s->search);
     gp_files_close(s->files);
     gp_thumbs_close(s->thumbs);
     gp_events_close(s->events);
     gp_snapshot_unref(s->before);
-    gp_snapshot_unref(s->shown);
+    gp_snapshot_unref(s->snapshot);
     gp_mem_free(s->since);
     gp_cat_close(s->db);
 }

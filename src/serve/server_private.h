@@ -33,10 +33,10 @@ typedef struct gp_snapshot {
 /* ------------------------------------------------------------------ a connection and its deadline */
 typedef struct gp_conn_deadline {
     int socket;
-    double deadline; /* end of the current step, seconds of gp_clock_now; 0: no limit */
-    bool talking;    /* a request is in progress: it gets a 408 response before the end */
-    bool known;      /* a request on this connection had the token */
-    bool ended;      /* the socket is shut down; the entry will be removed soon */
+    double deadline;     /* end of the current step, seconds of gp_clock_now; 0: no limit */
+    bool request_active; /* a request is in progress: it gets a 408 response before the end */
+    bool known;          /* a request on this connection had the token */
+    bool ended;          /* the socket is shut down; the entry will be removed soon */
     struct gp_conn_deadline *next, *before;
 } gp_conn_deadline;
 
@@ -70,11 +70,11 @@ typedef struct gp_worker_pool gp_worker_pool;
 gp_status gp_worker_pool_open(gp_server *server, int threads, size_t waiting, gp_worker_pool **out, gp_error *err);
 /* Suspends the request and calls `work` for it on a thread of the pool; false: a 429 or 503 response is already
  * set. */
-bool gp_worker_pool_take(gp_worker_pool *lane, gp_request *request, void (*work)(gp_request *request));
+bool gp_worker_pool_take(gp_worker_pool *pool, gp_request *request, void (*work)(gp_request *request));
 /* Finishes the queue quickly (each request sees that the server stops) and ends the threads.  Rejects later
  * requests. */
-void gp_worker_pool_stop(gp_worker_pool *lane);  /* NULL allowed */
-void gp_worker_pool_close(gp_worker_pool *lane); /* stops and frees the pool, when no request can come; NULL allowed */
+void gp_worker_pool_stop(gp_worker_pool *pool);  /* NULL allowed */
+void gp_worker_pool_close(gp_worker_pool *pool); /* stops and frees the pool, when no request can come; NULL allowed */
 void gp_request_suspend(gp_request *request);    /* call it on the polling thread */
 /* Continues the connection after the response is set.  The caller must not use the request after this call. */
 void gp_request_resume(gp_request *request);
@@ -99,7 +99,7 @@ const char *gp_request_header(const gp_request *request, const char *name);
 /* ------------------------------------------------------------------ snapshots (snapshot.c) */
 gp_snapshot *gp_snapshot_ref(gp_server *server);                             /* the newest snapshot */
 gp_snapshot *gp_snapshot_ref_revision(gp_server *server, uint64_t revision); /* NULL: that revision has been freed */
-void gp_snapshot_unref(gp_snapshot *shown);                                  /* NULL allowed */
+void gp_snapshot_unref(gp_snapshot *snapshot);                               /* NULL allowed */
 /* Builds a snapshot of the catalog, makes it current, and sends an event to the listeners.  Calling thread only. */
 gp_status gp_snapshot_renew(gp_server *server, gp_error *err);
 typedef struct gp_rated {
@@ -162,7 +162,7 @@ struct gp_server {
     int64_t db_version;
 
     pthread_mutex_t view_lock;
-    gp_snapshot *shown, *before; /* current snapshot; previous snapshot */
+    gp_snapshot *snapshot, *before; /* current snapshot; previous snapshot */
     bool building;
     gp_cat_rating *since; /* ratings since the building of a snapshot began */
     size_t since_count, since_capacity;
@@ -170,12 +170,12 @@ struct gp_server {
     pthread_mutex_t watched_lock;
     gp_conn_deadline *watched;
 
-    gp_worker_pool *marks;    /* only ratings and saved views, so that they never wait for other work */
-    gp_worker_pool *desk;     /* details, searches, files, exports */
-    gp_worker_pool *decoders; /* thumbnails */
-    gp_worker_pool *uploads;  /* images to search by, one at a time */
-    gp_gate *gate;            /* memory of decoded images */
-    atomic_ullong uploading;  /* bytes of uploads being received or waiting */
+    gp_worker_pool *rating_pool;  /* only ratings and saved views, so that they never wait for other work */
+    gp_worker_pool *general_pool; /* details, searches, files, exports */
+    gp_worker_pool *decoder_pool; /* thumbnails */
+    gp_worker_pool *upload_pool;  /* images to search by, one at a time */
+    gp_gate *gate;                /* memory of decoded images */
+    atomic_ullong uploading;      /* bytes of uploads being received or waiting */
     gp_events *events;
     gp_thumbs *thumbs;
     gp_files *files;

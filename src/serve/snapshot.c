@@ -8,35 +8,35 @@
 #include <stdio.h>
 #include <string.h>
 
-static gp_snapshot *hold(gp_snapshot *shown)
+static gp_snapshot *hold(gp_snapshot *snapshot)
 {
-    if (shown) atomic_fetch_add(&shown->holders, 1);
-    return shown;
+    if (snapshot) atomic_fetch_add(&snapshot->holders, 1);
+    return snapshot;
 }
 
-void gp_snapshot_unref(gp_snapshot *shown)
+void gp_snapshot_unref(gp_snapshot *snapshot)
 {
-    if (!shown || atomic_fetch_sub(&shown->holders, 1) != 1) return;
-    gp_view_free(shown->view);
-    gp_mem_free(shown);
+    if (!snapshot || atomic_fetch_sub(&snapshot->holders, 1) != 1) return;
+    gp_view_free(snapshot->view);
+    gp_mem_free(snapshot);
 }
 
 gp_snapshot *gp_snapshot_ref(gp_server *s)
 {
     pthread_mutex_lock(&s->view_lock);
-    gp_snapshot *shown = hold(s->shown);
+    gp_snapshot *snapshot = hold(s->snapshot);
     pthread_mutex_unlock(&s->view_lock);
-    return shown;
+    return snapshot;
 }
 
 gp_snapshot *gp_snapshot_ref_revision(gp_server *s, uint64_t revision)
 {
     pthread_mutex_lock(&s->view_lock);
-    gp_snapshot *shown = s->shown->revision == revision                 ? hold(s->shown)
-                         : s->before && s->before->revision == revision ? hold(s->before)
-                                                                        : NULL;
+    gp_snapshot *snapshot = s->snapshot->revision == revision              ? hold(s->snapshot)
+                            : s->before && s->before->revision == revision ? hold(s->before)
+                                                                           : NULL;
     pthread_mutex_unlock(&s->view_lock);
-    return shown;
+    return snapshot;
 }
 
 /* Applies changes to the rows in the view; sets *rated (may be NULL) to the new ratings. */
@@ -74,7 +74,7 @@ static void remember(gp_server *s, const gp_cat_rating *changes, size_t count)
 void gp_snapshot_rate(gp_server *s, const gp_cat_rating *changes, size_t count, gp_rated *rated)
 {
     pthread_mutex_lock(&s->view_lock);
-    apply(s->shown->view, changes, count, rated);
+    apply(s->snapshot->view, changes, count, rated);
     if (s->before) apply(s->before->view, changes, count, NULL);
     if (s->building) remember(s, changes, count);
     pthread_mutex_unlock(&s->view_lock);
@@ -90,25 +90,25 @@ static void set_building(gp_server *s, bool building)
 
 gp_status gp_snapshot_renew(gp_server *s, gp_error *err)
 {
-    gp_snapshot *shown = gp_mem_zero(1, sizeof *shown), *gone;
+    gp_snapshot *snapshot = gp_mem_zero(1, sizeof *snapshot), *gone;
     char json[64];
-    if (!shown) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a view of the catalog");
+    if (!snapshot) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a view of the catalog");
     set_building(s, true);
-    gp_status st = gp_view_new(s->setup->catalog, NULL, &shown->view, err);
+    gp_status st = gp_view_new(s->setup->catalog, NULL, &snapshot->view, err);
     if (st != GP_OK) {
         set_building(s, false);
-        gp_mem_free(shown);
+        gp_mem_free(snapshot);
         return st;
     }
-    atomic_init(&shown->holders, 1);
+    atomic_init(&snapshot->holders, 1);
     pthread_mutex_lock(&s->view_lock);
-    shown->revision = s->shown ? s->shown->revision + 1 : 1;
-    snprintf(json, sizeof json, "{\"revision\":%llu}", (unsigned long long)shown->revision);
-    apply(shown->view, s->since, s->since_count, NULL);
+    snapshot->revision = s->snapshot ? s->snapshot->revision + 1 : 1;
+    snprintf(json, sizeof json, "{\"revision\":%llu}", (unsigned long long)snapshot->revision);
+    apply(snapshot->view, s->since, s->since_count, NULL);
     s->building = false;
     gone = s->before;
-    s->before = s->shown;
-    s->shown = shown;
+    s->before = s->snapshot;
+    s->snapshot = snapshot;
     pthread_mutex_unlock(&s->view_lock);
     gp_snapshot_unref(gone);
     if (s->events) gp_events_send(s->events, "revision", json);

@@ -48,35 +48,35 @@ static char *folder_of(void)
 
 gp_status gp_thumb_cache_open(uint64_t most_bytes, gp_thumb_cache **out, gp_error *err)
 {
-    gp_thumb_cache *shelf = gp_mem_zero(1, sizeof *shelf);
-    if (!shelf) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the server");
-    pthread_mutex_init(&shelf->lock, NULL);
-    shelf->most = most_bytes;
-    shelf->folder = folder_of();
-    if (shelf->folder && gp_folder_make(shelf->folder, NULL) != GP_OK) {
-        gp_mem_free(shelf->folder);
-        shelf->folder = NULL;
+    gp_thumb_cache *cache = gp_mem_zero(1, sizeof *cache);
+    if (!cache) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the server");
+    pthread_mutex_init(&cache->lock, NULL);
+    cache->most = most_bytes;
+    cache->folder = folder_of();
+    if (cache->folder && gp_folder_make(cache->folder, NULL) != GP_OK) {
+        gp_mem_free(cache->folder);
+        cache->folder = NULL;
     }
-    *out = shelf;
+    *out = cache;
     return GP_OK;
 }
 
-void gp_thumb_cache_close(gp_thumb_cache *shelf)
+void gp_thumb_cache_close(gp_thumb_cache *cache)
 {
-    if (!shelf) return;
-    pthread_mutex_destroy(&shelf->lock);
-    gp_mem_free(shelf->folder);
-    gp_mem_free(shelf);
+    if (!cache) return;
+    pthread_mutex_destroy(&cache->lock);
+    gp_mem_free(cache->folder);
+    gp_mem_free(cache);
 }
 
 /* Returns the path of a thumbnail, or of its folder (side 0).  Owned; NULL: out of memory, or no cache. */
-static char *path_of(const gp_thumb_cache *shelf, const gp_hash *hash, uint32_t side)
+static char *path_of(const gp_thumb_cache *cache, const gp_hash *hash, uint32_t side)
 {
     char hex[33];
     gp_str s = GP_STR_INIT;
-    if (!shelf->folder) return NULL;
+    if (!cache->folder) return NULL;
     gp_hash_hex(*hash, hex);
-    gp_str_printf(&s, "%s/%.2s", shelf->folder, hex);
+    gp_str_printf(&s, "%s/%.2s", cache->folder, hex);
     if (side) gp_str_printf(&s, "/%s-%u.jpg", hex, side);
     return gp_str_take(&s);
 }
@@ -88,10 +88,10 @@ static bool is_whole(int file, off_t size)
            begin[1] == 0xd8 && end[0] == 0xff && end[1] == 0xd9;
 }
 
-int gp_thumb_cache_find(gp_thumb_cache *shelf, const gp_hash *hash, uint32_t side, uint64_t *size)
+int gp_thumb_cache_find(gp_thumb_cache *cache, const gp_hash *hash, uint32_t side, uint64_t *size)
 {
     struct stat info;
-    char *path = path_of(shelf, hash, side);
+    char *path = path_of(cache, hash, side);
     if (!path) return -1;
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     gp_mem_free(path);
@@ -167,13 +167,13 @@ static int by_time(const void *a, const void *b)
 }
 
 /* Computes the total size and deletes the oldest files until the total is a tenth below the limit. */
-static uint64_t sweep(const gp_thumb_cache *shelf)
+static uint64_t sweep(const gp_thumb_cache *cache)
 {
     old_files list = {0};
-    list_folder(&list, shelf->folder, 0);
-    if (list.bytes > shelf->most) {
+    list_folder(&list, cache->folder, 0);
+    if (list.bytes > cache->most) {
         qsort(list.files, list.count, sizeof *list.files, by_time);
-        for (size_t i = 0; i < list.count && list.bytes > shelf->most - shelf->most / 10; i++)
+        for (size_t i = 0; i < list.count && list.bytes > cache->most - cache->most / 10; i++)
             if (unlink(list.files[i].path) == 0) list.bytes -= list.files[i].size;
     }
     for (size_t i = 0; i < list.count; i++) gp_mem_free(list.files[i].path);
@@ -181,30 +181,30 @@ static uint64_t sweep(const gp_thumb_cache *shelf)
     return list.bytes;
 }
 
-static void account(gp_thumb_cache *shelf, size_t size)
+static void account(gp_thumb_cache *cache, size_t size)
 {
-    pthread_mutex_lock(&shelf->lock);
-    shelf->bytes += size;
-    bool mine = !shelf->sweeping && (!shelf->counted || shelf->bytes > shelf->most);
-    if (mine) shelf->sweeping = true;
-    pthread_mutex_unlock(&shelf->lock);
+    pthread_mutex_lock(&cache->lock);
+    cache->bytes += size;
+    bool mine = !cache->sweeping && (!cache->counted || cache->bytes > cache->most);
+    if (mine) cache->sweeping = true;
+    pthread_mutex_unlock(&cache->lock);
     if (!mine) return;
-    uint64_t bytes = sweep(shelf);
-    pthread_mutex_lock(&shelf->lock);
-    shelf->bytes = bytes;
-    shelf->counted = true;
-    shelf->sweeping = false;
-    pthread_mutex_unlock(&shelf->lock);
+    uint64_t bytes = sweep(cache);
+    pthread_mutex_lock(&cache->lock);
+    cache->bytes = bytes;
+    cache->counted = true;
+    cache->sweeping = false;
+    pthread_mutex_unlock(&cache->lock);
 }
 
 /* ------------------------------------------------------------------ storing */
 
-static bool write_new(gp_thumb_cache *shelf, const char *folder, const char *path, const void *bytes, size_t size)
+static bool write_new(gp_thumb_cache *cache, const char *folder, const char *path, const void *bytes, size_t size)
 {
     gp_str name = GP_STR_INIT;
-    pthread_mutex_lock(&shelf->lock);
-    uint64_t number = shelf->names++;
-    pthread_mutex_unlock(&shelf->lock);
+    pthread_mutex_lock(&cache->lock);
+    uint64_t number = cache->names++;
+    pthread_mutex_unlock(&cache->lock);
     gp_str_printf(&name, "%s/%ld-%llu.part", folder, (long)getpid(), (unsigned long long)number);
     int file = name.failed ? -1 : open(name.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     bool kept = false;
@@ -217,12 +217,12 @@ static bool write_new(gp_thumb_cache *shelf, const char *folder, const char *pat
     return kept;
 }
 
-void gp_thumb_cache_put(gp_thumb_cache *shelf, const gp_hash *hash, uint32_t side, const void *bytes, size_t size)
+void gp_thumb_cache_put(gp_thumb_cache *cache, const gp_hash *hash, uint32_t side, const void *bytes, size_t size)
 {
-    char *folder = path_of(shelf, hash, 0), *path = path_of(shelf, hash, side);
+    char *folder = path_of(cache, hash, 0), *path = path_of(cache, hash, side);
     if (folder && path && (mkdir(folder, 0700) == 0 || access(folder, W_OK) == 0) &&
-        write_new(shelf, folder, path, bytes, size))
-        account(shelf, size);
+        write_new(cache, folder, path, bytes, size))
+        account(cache, size);
     gp_mem_free(path);
     gp_mem_free(folder);
 }

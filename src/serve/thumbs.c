@@ -20,7 +20,7 @@ typedef struct entry {
 } entry;
 
 struct gp_thumbs {
-    gp_thumb_cache *shelf;
+    gp_thumb_cache *cache;
     pthread_mutex_t lock;
     entry *entries; /* one entry for each image being made */
 };
@@ -29,7 +29,7 @@ gp_status gp_thumbs_open(gp_server *server, gp_thumbs **out, gp_error *err)
 {
     gp_thumbs *thumbs = gp_mem_zero(1, sizeof *thumbs);
     if (!thumbs) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the server");
-    gp_status st = gp_thumb_cache_open((uint64_t)server->limits.thumb_bytes, &thumbs->shelf, err);
+    gp_status st = gp_thumb_cache_open((uint64_t)server->limits.thumb_bytes, &thumbs->cache, err);
     if (st != GP_OK) {
         gp_mem_free(thumbs);
         return st;
@@ -42,7 +42,7 @@ gp_status gp_thumbs_open(gp_server *server, gp_thumbs **out, gp_error *err)
 void gp_thumbs_close(gp_thumbs *thumbs)
 {
     if (!thumbs) return;
-    gp_thumb_cache_close(thumbs->shelf);
+    gp_thumb_cache_close(thumbs->cache);
     pthread_mutex_destroy(&thumbs->lock);
     gp_mem_free(thumbs);
 }
@@ -108,18 +108,18 @@ static gp_status read_pixels(making *m, const char *path, const gp_hash *hash, g
 
 static gp_status decode(making *m, gp_error *err)
 {
-    gp_snapshot *shown = gp_snapshot_ref(m->first->server);
+    gp_snapshot *snapshot = gp_snapshot_ref(m->first->server);
     const gp_hash *hash = &m->first->route.hash;
-    size_t row = gp_view_find(shown->view, hash);
+    size_t row = gp_view_find(snapshot->view, hash);
     char *path = NULL;
     gp_status st = row == SIZE_MAX ? gp_fail(err, GP_ERR_NOT_FOUND, "the image does not exist")
-                                   : gp_view_path(shown->view, row, &path, err);
+                                   : gp_view_path(snapshot->view, row, &path, err);
     if (st == GP_OK) {
-        m->orientation = gp_view_orientation(shown->view, row);
-        st = read_pixels(m, path, gp_view_file_hash(shown->view, row), err);
+        m->orientation = gp_view_orientation(snapshot->view, row);
+        st = read_pixels(m, path, gp_view_file_hash(snapshot->view, row), err);
     }
     gp_mem_free(path);
-    gp_snapshot_unref(shown);
+    gp_snapshot_unref(snapshot);
     return st;
 }
 
@@ -138,7 +138,7 @@ static gp_status make(making *m, size_t place, gp_error *err)
     gp_status st = gp_image_jpeg_bytes(small.rgb, w, h, GP_JPEG_QUALITY, &m->jpeg[place], err);
     gp_pixels_clear(&small);
     if (st == GP_OK)
-        gp_thumb_cache_put(m->first->server->thumbs->shelf, &m->first->route.hash, gp_thumb_sides[place],
+        gp_thumb_cache_put(m->first->server->thumbs->cache, &m->first->route.hash, gp_thumb_sides[place],
                            m->jpeg[place].data, m->jpeg[place].size);
     return st;
 }
@@ -194,9 +194,9 @@ void gp_thumbs_refuse(gp_request *request)
 
 static bool is_known(gp_request *request)
 {
-    gp_snapshot *shown = gp_snapshot_ref(request->server);
-    bool known = gp_view_find(shown->view, &request->route.hash) != SIZE_MAX;
-    gp_snapshot_unref(shown);
+    gp_snapshot *snapshot = gp_snapshot_ref(request->server);
+    bool known = gp_view_find(snapshot->view, &request->route.hash) != SIZE_MAX;
+    gp_snapshot_unref(snapshot);
     return known;
 }
 
@@ -215,7 +215,7 @@ static void wait_for(gp_thumbs *thumbs, gp_request *request)
         *e = (entry){request->route.hash, request, thumbs->entries};
         request->next = NULL;
         thumbs->entries = e;
-        if (!gp_worker_pool_take(request->server->decoders, request, work)) take_out(thumbs, e);
+        if (!gp_worker_pool_take(request->server->decoder_pool, request, work)) take_out(thumbs, e);
     }
     pthread_mutex_unlock(&thumbs->lock);
 }
@@ -228,7 +228,7 @@ void gp_serve_thumb(gp_request *request)
         gp_respond_error(request, 404, "the image does not exist");
         return;
     }
-    int file = gp_thumb_cache_find(thumbs->shelf, &request->route.hash, request->route.number, &size);
+    int file = gp_thumb_cache_find(thumbs->cache, &request->route.hash, request->route.number, &size);
     if (file < 0) {
         wait_for(thumbs, request);
         return;

@@ -9,10 +9,10 @@
 
 typedef struct gp_thumb_cache gp_thumb_cache;
 gp_status gp_thumb_cache_open(uint64_t most_bytes, gp_thumb_cache **out, gp_error *err);
-void gp_thumb_cache_close(gp_thumb_cache *shelf);
+void gp_thumb_cache_close(gp_thumb_cache *cache);
 /* Returns an open file of *size bytes, a complete JPEG; -1: not cached. */
-int gp_thumb_cache_find(gp_thumb_cache *shelf, const gp_hash *hash, uint32_t side, uint64_t *size);
+int gp_thumb_cache_find(gp_thumb_cache *cache, const gp_hash *hash, uint32_t side, uint64_t *size);
 /* Stores the bytes.  Ignores errors, because a cache may miss. */
-void gp_thumb_cache_put(gp_thumb_cache *shelf, const gp_hash *hash, uint32_t side, const void *bytes, size_t size);
+void gp_thumb_cache_put(gp_thumb_cache *cache, const gp_hash *hash, uint32_t side, const void *bytes, size_t size);
 
 #endif

@@ -16,13 +16,13 @@ struct gp_worker_pool {
 
 static void work(void *user, int index)
 {
-    gp_worker_pool *lane = user;
+    gp_worker_pool *pool = user;
     void *item;
     (void)index;
-    while (gp_queue_get(lane->queue, &item)) {
+    while (gp_queue_get(pool->queue, &item)) {
         gp_request *request = item;
-        atomic_fetch_sub(&lane->waiting, 1);
-        bool stopping = atomic_load(&lane->server->stopping);
+        atomic_fetch_sub(&pool->waiting, 1);
+        bool stopping = atomic_load(&pool->server->stopping);
         if (stopping && request->route.kind == GP_ROUTE_THUMB) {
             gp_thumbs_refuse(request);
         } else if (stopping) {
@@ -37,46 +37,46 @@ static void work(void *user, int index)
 gp_status gp_worker_pool_open(gp_server *server, int threads, size_t waiting, gp_worker_pool **out, gp_error *err)
 {
     gp_status st = GP_OK;
-    gp_worker_pool *lane = gp_mem_zero(1, sizeof *lane);
-    if (!lane) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the server's threads");
-    lane->server = server;
-    lane->most = waiting;
-    GP_TRY_GOTO(gp_queue_new(waiting, &lane->queue, err));
-    GP_TRY_GOTO(gp_threads_start(threads, work, lane, &lane->threads, err));
-    *out = lane;
-    lane = NULL;
+    gp_worker_pool *pool = gp_mem_zero(1, sizeof *pool);
+    if (!pool) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the server's threads");
+    pool->server = server;
+    pool->most = waiting;
+    GP_TRY_GOTO(gp_queue_new(waiting, &pool->queue, err));
+    GP_TRY_GOTO(gp_threads_start(threads, work, pool, &pool->threads, err));
+    *out = pool;
+    pool = NULL;
 out:
-    gp_worker_pool_close(lane);
+    gp_worker_pool_close(pool);
     return st;
 }
 
-void gp_worker_pool_stop(gp_worker_pool *lane)
+void gp_worker_pool_stop(gp_worker_pool *pool)
 {
-    if (!lane) return;
-    if (lane->queue) gp_queue_close(lane->queue);
-    gp_threads_join(lane->threads);
-    lane->threads = NULL;
+    if (!pool) return;
+    if (pool->queue) gp_queue_close(pool->queue);
+    gp_threads_join(pool->threads);
+    pool->threads = NULL;
 }
 
-void gp_worker_pool_close(gp_worker_pool *lane)
+void gp_worker_pool_close(gp_worker_pool *pool)
 {
-    if (!lane) return;
-    gp_worker_pool_stop(lane);
-    gp_queue_free(lane->queue);
-    gp_mem_free(lane);
+    if (!pool) return;
+    gp_worker_pool_stop(pool);
+    gp_queue_free(pool->queue);
+    gp_mem_free(pool);
 }
 
-bool gp_worker_pool_take(gp_worker_pool *lane, gp_request *request, void (*todo)(gp_request *request))
+bool gp_worker_pool_take(gp_worker_pool *pool, gp_request *request, void (*todo)(gp_request *request))
 {
-    if (atomic_fetch_add(&lane->waiting, 1) >= lane->most) {
-        atomic_fetch_sub(&lane->waiting, 1);
+    if (atomic_fetch_add(&pool->waiting, 1) >= pool->most) {
+        atomic_fetch_sub(&pool->waiting, 1);
         gp_respond_refusal(request, &(gp_refusal){.status = 429, .retry = 1, .message = "too many requests at once"});
         return false;
     }
     request->work = todo;
     gp_request_suspend(request);
-    if (gp_queue_put(lane->queue, request)) return true;
-    atomic_fetch_sub(&lane->waiting, 1); /* the pool is closed */
+    if (gp_queue_put(pool->queue, request)) return true;
+    atomic_fetch_sub(&pool->waiting, 1); /* the pool is closed */
     gp_respond_error(request, 503, "the explorer is closing");
     gp_request_resume(request);
     return false;

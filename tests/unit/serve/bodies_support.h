@@ -15,7 +15,7 @@
 static gp_error err;
 static gp_cat_rating *changes;
 static size_t count;
-static gp_search_query wish;
+static gp_search_query query;
 static char *name, *value;
 static gp_export_request export;
 
@@ -28,7 +28,7 @@ static inline gp_status rate(const char *body, size_t size)
 
 static inline gp_status search(const char *body, size_t size)
 {
-    return gp_body_search(body, size, &wish, &err);
+    return gp_body_search(body, size, &query, &err);
 }
 
 static inline gp_status saved(const char *body, size_t size)
@@ -65,7 +65,7 @@ static inline void right(parser *parse, const char *body)
 static inline void clear(parser *parse)
 {
     if (parse == rate) gp_mem_free(changes);
-    if (parse == search) gp_search_query_clear(&wish);
+    if (parse == search) gp_search_query_clear(&query);
     if (parse == saved) gp_mem_free(name), gp_mem_free(value);
     if (parse == export_) gp_mem_free(export.folder);
 }
@@ -79,7 +79,7 @@ static inline void wrong_bytes(parser *parse, const void *body, size_t size)
     assert_true(strlen(err.message) > 10);
     assert_int_equal(gp_mem_live(), live);
     assert_null(changes);
-    assert_true(parse != search || (!wish.text && !wish.more_count && !wish.less_count));
+    assert_true(parse != search || (!query.text && !query.more_count && !query.less_count));
     assert_true(parse != saved || (!name && !value));
     assert_true(parse != export_ || !export.folder);
 }

@@ -80,11 +80,11 @@ static inline gp_server *server_new(gp_serve_setup *setup, gp_catalog *cat)
 
 static inline void server_free(gp_server *s)
 {
-    gp_worker_pool_close(s->decoders);
-    gp_worker_pool_close(s->desk);
+    gp_worker_pool_close(s->decoder_pool);
+    gp_worker_pool_close(s->general_pool);
     gp_thumbs_close(s->thumbs);
     gp_snapshot_unref(s->before);
-    gp_snapshot_unref(s->shown);
+    gp_snapshot_unref(s->snapshot);
     gp_mem_free(s->since);
     pthread_mutex_destroy(&s->watched_lock);
     pthread_mutex_destroy(&s->view_lock);

@@ -105,22 +105,22 @@ static void wishes(void **state)
 {
     (void)state;
     right(search, "{\"text\":\"a red car\",\"more\":[\"" HASH "\",\"u7\"],\"less\":[\"u18446744073709551615\"]}");
-    assert_string_equal(wish.text, "a red car");
-    assert_int_equal(wish.more_count, 2);
-    assert_int_equal(wish.less_count, 1);
-    assert_false(wish.more[0].uploaded);
-    assert_hash(&wish.more[0].hash, HASH);
-    assert_true(wish.more[1].uploaded && wish.more[1].number == 7);
-    assert_true(wish.less[0].uploaded && wish.less[0].number == UINT64_MAX);
+    assert_string_equal(query.text, "a red car");
+    assert_int_equal(query.more_count, 2);
+    assert_int_equal(query.less_count, 1);
+    assert_false(query.more[0].uploaded);
+    assert_hash(&query.more[0].hash, HASH);
+    assert_true(query.more[1].uploaded && query.more[1].number == 7);
+    assert_true(query.less[0].uploaded && query.less[0].number == UINT64_MAX);
     clear(search);
     right(search, "{\"text\":null,\"more\":null,\"less\":[\"" HASH "\"]}");
-    assert_true(!wish.text && !wish.more_count && wish.less_count == 1);
+    assert_true(!query.text && !query.more_count && query.less_count == 1);
     clear(search);
     right(search, "{\"text\":\" \\t\\r\\n\",\"more\":[\"u0\"]}"); /* blanks are no words */
-    assert_null(wish.text);
+    assert_null(query.text);
     clear(search);
     right(search, "{\"text\":\" \xE4\xB8\x80 \\ud83e\\udd8a\"}");
-    assert_string_equal(wish.text, " \xE4\xB8\x80 \xF0\x9F\xA6\x8A");
+    assert_string_equal(query.text, " \xE4\xB8\x80 \xF0\x9F\xA6\x8A");
     clear(search);
 }
 
@@ -171,14 +171,14 @@ static void long_wishes(void **state)
             wrong(search, body);
         } else {
             right(search, body);
-            assert_int_equal(strlen(wish.text), n);
+            assert_int_equal(strlen(query.text), n);
             clear(search);
         }
     }
     for (int less = 0; less < 2; less++) {
         char *list = list_of(less ? "less" : "more", "\"u1\"", GP_MAX_ALIKE);
         right(search, list);
-        assert_int_equal(less ? wish.less_count : wish.more_count, GP_MAX_ALIKE);
+        assert_int_equal(less ? query.less_count : query.more_count, GP_MAX_ALIKE);
         clear(search);
         gp_mem_free(list);
         list = list_of(less ? "less" : "more", "\"u1\"", GP_MAX_ALIKE + 1);

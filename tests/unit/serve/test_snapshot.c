@@ -29,12 +29,12 @@ static gp_cat_rating rating_of(unsigned n, int flag, int stars)
     return (gp_cat_rating){image_of(n).hash, true, true, flag, stars};
 }
 
-static void assert_rating(const gp_snapshot *shown, unsigned n, int flag, unsigned stars)
+static void assert_rating(const gp_snapshot *snapshot, unsigned n, int flag, unsigned stars)
 {
     int f = 9;
     unsigned s = 9;
     gp_hash hash = image_of(n).hash;
-    gp_view_rating(shown->view, gp_view_find(shown->view, &hash), &f, &s);
+    gp_view_rating(snapshot->view, gp_view_find(snapshot->view, &hash), &f, &s);
     assert_int_equal(f, flag);
     assert_int_equal(s, stars);
 }
@@ -84,11 +84,11 @@ static void ratings_reach_both(void **state)
     assert_true(rated[3].flag == 1 && rated[3].stars == 0); /* not in this view */
     assert_memory_equal(&rated[2].hash, &changes[2].hash, sizeof rated[2].hash);
     for (uint64_t revision = 1; revision <= 2; revision++) {
-        gp_snapshot *shown = gp_snapshot_ref_revision(s, revision);
-        assert_rating(shown, 3, 1, 0);
-        assert_rating(shown, 4, -1, 2);
-        assert_rating(shown, 5, 0, 0);
-        gp_snapshot_unref(shown);
+        gp_snapshot *snapshot = gp_snapshot_ref_revision(s, revision);
+        assert_rating(snapshot, 3, 1, 0);
+        assert_rating(snapshot, 4, -1, 2);
+        assert_rating(snapshot, 5, 0, 0);
+        gp_snapshot_unref(snapshot);
     }
     assert_int_equal(s->since_count, 0); /* nothing is being built */
     gp_snapshot_rate(s, changes, 4, NULL);
@@ -110,7 +110,7 @@ static void a_view_that_cannot_be_built(void **state)
         assert_int_equal(st, GP_ERR_MEMORY);
         assert_int_equal(gp_mem_live(), live);
         assert_false(s->building);
-        assert_int_equal(s->shown->revision, 2); /* the old ones stay */
+        assert_int_equal(s->snapshot->revision, 2); /* the old ones stay */
         assert_int_equal(s->before->revision, 1);
     }
     /* a rating that cannot be remembered: all is read once more */
@@ -120,7 +120,7 @@ static void a_view_that_cannot_be_built(void **state)
     gp_snapshot_rate(s, &change, 1, NULL);
     gp_mem_fail_at(0);
     assert_true(atomic_load(&s->stale));
-    assert_rating(s->shown, 1, 1, 1);
+    assert_rating(s->snapshot, 1, 1, 1);
     stop(s);
 }
 
@@ -138,19 +138,19 @@ static bool says(gp_server *s, const gp_cat_rating *expected)
 {
     int flag = 9;
     unsigned stars = 9;
-    gp_snapshot *shown = gp_snapshot_ref(s);
+    gp_snapshot *snapshot = gp_snapshot_ref(s);
     pthread_mutex_lock(&s->view_lock);
-    gp_view_rating(shown->view, gp_view_find(shown->view, &expected->hash), &flag, &stars);
+    gp_view_rating(snapshot->view, gp_view_find(snapshot->view, &expected->hash), &flag, &stars);
     pthread_mutex_unlock(&s->view_lock);
-    gp_snapshot_unref(shown);
+    gp_snapshot_unref(snapshot);
     return flag == expected->flag && stars == (unsigned)expected->stars;
 }
 
 static uint64_t newest(gp_server *s)
 {
-    gp_snapshot *shown = gp_snapshot_ref(s);
-    uint64_t revision = shown->revision;
-    gp_snapshot_unref(shown);
+    gp_snapshot *snapshot = gp_snapshot_ref(s);
+    uint64_t revision = snapshot->revision;
+    gp_snapshot_unref(snapshot);
     return revision;
 }
 
@@ -186,18 +186,18 @@ static void read_on(game *g)
 {
     uint64_t seen = 0;
     while (!atomic_load(&g->over)) {
-        gp_snapshot *shown = gp_snapshot_ref(g->server), *older;
-        if (shown->revision < seen) atomic_fetch_add(&g->wrong, 1); /* never backwards */
-        seen = shown->revision;
+        gp_snapshot *snapshot = gp_snapshot_ref(g->server), *older;
+        if (snapshot->revision < seen) atomic_fetch_add(&g->wrong, 1); /* never backwards */
+        seen = snapshot->revision;
         older = gp_snapshot_ref_revision(g->server, seen - 1);
-        for (gp_snapshot *each = shown; each; each = each == shown ? older : NULL) {
+        for (gp_snapshot *each = snapshot; each; each = each == snapshot ? older : NULL) {
             size_t size = 0, ones = 0;
             const double *id = gp_view_column(each->view, 0, &size);
             for (size_t i = 0; i < size / sizeof *id; i++) ones += id[i] == (double)(i + 1);
             if (ones != N) atomic_fetch_add(&g->wrong, 1);
         }
         gp_snapshot_unref(older);
-        gp_snapshot_unref(shown);
+        gp_snapshot_unref(snapshot);
         atomic_fetch_add(&g->read, 1);
     }
 }
@@ -217,7 +217,7 @@ static void no_rating_is_lost(void **state)
     gp_serve_setup setup;
     gp_threads *threads = NULL;
     game g = {.server = start(&setup, "threads.db")};
-    assert_string_equal(gp_view_column_name(g.server->shown->view, 0), "id");
+    assert_string_equal(gp_view_column_name(g.server->snapshot->view, 0), "id");
     assert_ok(gp_threads_start(1 + READERS, play, &g, &threads, &err));
     uint64_t renewals = 0;
     while (renewals < 100000 && (atomic_load(&g.rated) < RATINGS || !atomic_load(&g.read))) {
@@ -228,7 +228,7 @@ static void no_rating_is_lost(void **state)
     gp_threads_join(threads);
     assert_int_equal(atomic_load(&g.wrong), 0);
     assert_true(atomic_load(&g.rated) >= RATINGS && atomic_load(&g.read) > 0);
-    assert_int_equal(g.server->shown->revision, renewals + 1);
+    assert_int_equal(g.server->snapshot->revision, renewals + 1);
     stop(g.server);
 }
 

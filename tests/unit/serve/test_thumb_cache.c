@@ -15,10 +15,10 @@ enum { WHOLE = 100 };
 static gp_thumb_cache *shelf_of(const char *name, uint64_t most)
 {
     gp_error err = {0};
-    gp_thumb_cache *shelf = NULL;
+    gp_thumb_cache *cache = NULL;
     setenv("XDG_CACHE_HOME", at(name), 1);
-    assert_ok(gp_thumb_cache_open(most, &shelf, &err));
-    return shelf;
+    assert_ok(gp_thumb_cache_open(most, &cache, &err));
+    return cache;
 }
 
 static gp_hash hash_of(unsigned n)
@@ -35,19 +35,19 @@ static const uint8_t *picture(unsigned n, size_t size)
     return bytes;
 }
 
-static void put(gp_thumb_cache *shelf, unsigned n, uint32_t side, size_t size)
+static void put(gp_thumb_cache *cache, unsigned n, uint32_t side, size_t size)
 {
     gp_hash hash = hash_of(n);
-    gp_thumb_cache_put(shelf, &hash, side, picture(n, size), size);
+    gp_thumb_cache_put(cache, &hash, side, picture(n, size), size);
 }
 
 /* Its size if it is there, and then it is the right one; 0: it is not. */
-static size_t size_of(gp_thumb_cache *shelf, unsigned n, uint32_t side)
+static size_t size_of(gp_thumb_cache *cache, unsigned n, uint32_t side)
 {
     uint8_t bytes[4096];
     uint64_t size = 0;
     gp_hash hash = hash_of(n);
-    int file = gp_thumb_cache_find(shelf, &hash, side, &size);
+    int file = gp_thumb_cache_find(cache, &hash, side, &size);
     if (file < 0) return 0;
     ssize_t got = read(file, bytes, sizeof bytes);
     close(file);
@@ -113,96 +113,96 @@ static size_t count_files(const char *folder, size_t *bytes)
 static void what_is_put_is_found(void **state)
 {
     (void)state;
-    gp_thumb_cache *shelf = shelf_of("plain", 1 << 20);
-    assert_int_equal(size_of(shelf, 1, 256), 0);
-    put(shelf, 1, 256, WHOLE);
-    assert_int_equal(size_of(shelf, 1, 256), WHOLE);
-    assert_int_equal(size_of(shelf, 1, 512), 0);
-    assert_int_equal(size_of(shelf, 2, 256), 0);
-    put(shelf, 1, 256, WHOLE + 7); /* again: the later one */
-    assert_int_equal(size_of(shelf, 1, 256), WHOLE + 7);
-    gp_thumb_cache_close(shelf);
-    shelf = shelf_of("plain", 1 << 20); /* another server */
-    assert_int_equal(size_of(shelf, 1, 256), WHOLE + 7);
+    gp_thumb_cache *cache = shelf_of("plain", 1 << 20);
+    assert_int_equal(size_of(cache, 1, 256), 0);
+    put(cache, 1, 256, WHOLE);
+    assert_int_equal(size_of(cache, 1, 256), WHOLE);
+    assert_int_equal(size_of(cache, 1, 512), 0);
+    assert_int_equal(size_of(cache, 2, 256), 0);
+    put(cache, 1, 256, WHOLE + 7); /* again: the later one */
+    assert_int_equal(size_of(cache, 1, 256), WHOLE + 7);
+    gp_thumb_cache_close(cache);
+    cache = shelf_of("plain", 1 << 20); /* another server */
+    assert_int_equal(size_of(cache, 1, 256), WHOLE + 7);
     struct stat info;
     assert_int_equal(stat(place_of("plain", 1, 256), &info), 0);
     assert_int_equal(info.st_mode & 0777, 0600); /* nobody else's business */
     size_t bytes = 0;
     assert_int_equal(count_files(at("plain"), &bytes), 1); /* no temporary files */
-    gp_thumb_cache_close(shelf);
+    gp_thumb_cache_close(cache);
     gp_thumb_cache_close(NULL);
 }
 
 static void damaged_ones_are_not_there(void **state)
 {
     (void)state;
-    gp_thumb_cache *shelf = shelf_of("damaged", 1 << 20);
-    put(shelf, 1, 256, WHOLE);
+    gp_thumb_cache *cache = shelf_of("damaged", 1 << 20);
+    put(cache, 1, 256, WHOLE);
     char path[512];
     snprintf(path, sizeof path, "%s", place_of("damaged", 1, 256));
     assert_int_equal(truncate(path, WHOLE - 1), 0); /* after a power cut */
-    assert_int_equal(size_of(shelf, 1, 256), 0);
+    assert_int_equal(size_of(cache, 1, 256), 0);
     assert_int_equal(truncate(path, 0), 0);
-    assert_int_equal(size_of(shelf, 1, 256), 0);
+    assert_int_equal(size_of(cache, 1, 256), 0);
     write_file(path, "\xff\xd8\xff\xd9", 4); /* begins and ends, with nothing between */
-    assert_int_equal(size_of(shelf, 1, 256), 0);
+    assert_int_equal(size_of(cache, 1, 256), 0);
     write_file(path, "\0\0\0\0\0\0\0\xff\xd9", 9);
-    assert_int_equal(size_of(shelf, 1, 256), 0);
+    assert_int_equal(size_of(cache, 1, 256), 0);
     write_file(path, "\xff\xd8\0\0\0\xff\0", 7);
-    assert_int_equal(size_of(shelf, 1, 256), 0);
-    put(shelf, 1, 256, WHOLE); /* and is made anew */
-    assert_int_equal(size_of(shelf, 1, 256), WHOLE);
+    assert_int_equal(size_of(cache, 1, 256), 0);
+    put(cache, 1, 256, WHOLE); /* and is made anew */
+    assert_int_equal(size_of(cache, 1, 256), WHOLE);
 
     write_file(at("elsewhere"), picture(1, WHOLE), WHOLE);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(symlink(at("elsewhere"), path), 0); /* never through a link */
-    assert_int_equal(size_of(shelf, 1, 256), 0);
-    put(shelf, 1, 256, WHOLE);
-    assert_int_equal(size_of(shelf, 1, 256), WHOLE);
+    assert_int_equal(size_of(cache, 1, 256), 0);
+    put(cache, 1, 256, WHOLE);
+    assert_int_equal(size_of(cache, 1, 256), WHOLE);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(mkfifo(path, 0600), 0); /* nor does anybody wait */
-    assert_int_equal(size_of(shelf, 1, 256), 0);
+    assert_int_equal(size_of(cache, 1, 256), 0);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(mkdir(path, 0700), 0);
-    assert_int_equal(size_of(shelf, 1, 256), 0);
-    put(shelf, 1, 256, WHOLE); /* cannot be: and is not */
-    assert_int_equal(size_of(shelf, 1, 256), 0);
+    assert_int_equal(size_of(cache, 1, 256), 0);
+    put(cache, 1, 256, WHOLE); /* cannot be: and is not */
+    assert_int_equal(size_of(cache, 1, 256), 0);
     size_t bytes = 0;
     assert_int_equal(count_files(at("damaged"), &bytes), 0);
-    gp_thumb_cache_close(shelf);
+    gp_thumb_cache_close(cache);
 }
 
 static void looking_makes_young(void **state)
 {
     (void)state;
-    gp_thumb_cache *shelf = shelf_of("looks", 1 << 20);
-    put(shelf, 1, 256, WHOLE);
+    gp_thumb_cache *cache = shelf_of("looks", 1 << 20);
+    put(cache, 1, 256, WHOLE);
     set_age(place_of("looks", 1, 256), 3000);
-    assert_int_equal(size_of(shelf, 1, 256), WHOLE);
+    assert_int_equal(size_of(cache, 1, 256), WHOLE);
     assert_true(age_of(place_of("looks", 1, 256)) >= 2990); /* not so often */
     set_age(place_of("looks", 1, 256), 86400);
-    assert_int_equal(size_of(shelf, 1, 256), WHOLE);
+    assert_int_equal(size_of(cache, 1, 256), WHOLE);
     assert_true(age_of(place_of("looks", 1, 256)) < 60);
-    gp_thumb_cache_close(shelf);
+    gp_thumb_cache_close(cache);
 }
 
 static void the_oldest_go(void **state)
 {
     (void)state;
     enum { N = 20 };
-    gp_thumb_cache *shelf = shelf_of("bounded", N * WHOLE);
+    gp_thumb_cache *cache = shelf_of("bounded", N * WHOLE);
     for (unsigned i = 0; i < N; i++) {
-        put(shelf, i, 256, WHOLE);
+        put(cache, i, 256, WHOLE);
         set_age(place_of("bounded", i, 256), 1000 + (i * 7) % N);
     }
-    for (unsigned i = 0; i < N; i++) assert_int_equal(size_of(shelf, i, 256), WHOLE); /* as much as it may be */
-    put(shelf, N, 256, WHOLE); /* one more: down to nine tenths */
+    for (unsigned i = 0; i < N; i++) assert_int_equal(size_of(cache, i, 256), WHOLE); /* as much as it may be */
+    put(cache, N, 256, WHOLE); /* one more: down to nine tenths */
     size_t bytes = 0;
     assert_int_equal(count_files(at("bounded"), &bytes), 18);
     assert_int_equal(bytes, 18 * WHOLE);
-    for (unsigned i = 0; i < N; i++) assert_int_equal(size_of(shelf, i, 256), (i * 7) % N >= N - 3 ? 0 : WHOLE);
-    assert_int_equal(size_of(shelf, N, 256), WHOLE);
-    gp_thumb_cache_close(shelf);
+    for (unsigned i = 0; i < N; i++) assert_int_equal(size_of(cache, i, 256), (i * 7) % N >= N - 3 ? 0 : WHOLE);
+    assert_int_equal(size_of(cache, N, 256), WHOLE);
+    gp_thumb_cache_close(cache);
 }
 
 /* What other servers have put there counts too, from the first file on. */
@@ -214,23 +214,23 @@ static void what_others_put_counts(void **state)
         put(other, i, 512, WHOLE);
         set_age(place_of("shared", i, 512), 100);
     }
-    gp_thumb_cache *shelf = shelf_of("shared", 10 * WHOLE);
-    put(shelf, 99, 512, WHOLE);
+    gp_thumb_cache *cache = shelf_of("shared", 10 * WHOLE);
+    put(cache, 99, 512, WHOLE);
     size_t bytes = 0;
     assert_int_equal(count_files(at("shared"), &bytes), 9);
-    assert_int_equal(size_of(shelf, 99, 512), WHOLE);
-    gp_thumb_cache_close(shelf);
+    assert_int_equal(size_of(cache, 99, 512), WHOLE);
+    gp_thumb_cache_close(cache);
     gp_thumb_cache_close(other);
 }
 
 static void leftovers_go(void **state)
 {
     (void)state;
-    gp_thumb_cache *shelf = shelf_of("leftovers", 1 << 20);
+    gp_thumb_cache *cache = shelf_of("leftovers", 1 << 20);
     char folder[512], old[600], young[600];
     gp_hash hash = hash_of(1);
     char hex[33];
-    put(shelf, 1, 256, WHOLE);
+    put(cache, 1, 256, WHOLE);
     gp_hash_hex(hash, hex);
     snprintf(folder, sizeof folder, "%s/goldpan/thumbs/1/%.2s", at("leftovers"), hex);
     snprintf(old, sizeof old, "%s/7-7.part", folder);
@@ -239,23 +239,23 @@ static void leftovers_go(void **state)
     write_file(young, "x", 1);
     set_age(old, 7200);
     set_age(young, 1800);
-    gp_thumb_cache_close(shelf);
-    shelf = shelf_of("leftovers", 1 << 20);
-    put(shelf, 2, 256, WHOLE); /* the first one of a server looks around */
+    gp_thumb_cache_close(cache);
+    cache = shelf_of("leftovers", 1 << 20);
+    put(cache, 2, 256, WHOLE); /* the first one of a server looks around */
     assert_int_not_equal(access(old, F_OK), 0);
     assert_int_equal(access(young, F_OK), 0); /* may still be written */
-    assert_int_equal(size_of(shelf, 1, 256), WHOLE);
-    gp_thumb_cache_close(shelf);
+    assert_int_equal(size_of(cache, 1, 256), WHOLE);
+    gp_thumb_cache_close(cache);
 }
 
 static void nothing_may_be_kept(void **state)
 {
     (void)state;
     size_t bytes = 0;
-    gp_thumb_cache *shelf = shelf_of("none", 0);
-    for (unsigned i = 0; i < 5; i++) put(shelf, i, 256, WHOLE);
+    gp_thumb_cache *cache = shelf_of("none", 0);
+    for (unsigned i = 0; i < 5; i++) put(cache, i, 256, WHOLE);
     assert_int_equal(count_files(at("none"), &bytes), 0);
-    gp_thumb_cache_close(shelf);
+    gp_thumb_cache_close(cache);
 }
 
 /* Without a folder all goes on, without a cache. */
@@ -266,24 +266,24 @@ static void without_a_folder(void **state)
     gp_error err = {0};
     write_file(at("file"), "x", 1);
     for (int i = 0; i < 4; i++) {
-        gp_thumb_cache *shelf = NULL;
+        gp_thumb_cache *cache = NULL;
         setenv("XDG_CACHE_HOME", i == 0 ? at("file") : i == 1 ? "relative" : i == 2 ? "" : at("gone"), 1);
         unsetenv("HOME");
-        assert_ok(gp_thumb_cache_open(1 << 20, &shelf, &err));
+        assert_ok(gp_thumb_cache_open(1 << 20, &cache, &err));
         if (i == 3) folder_remove_tree(at("gone")); /* under a running server */
-        put(shelf, 1, 256, WHOLE);
-        assert_int_equal(size_of(shelf, 1, 256), 0);
-        gp_thumb_cache_close(shelf);
+        put(cache, 1, 256, WHOLE);
+        assert_int_equal(size_of(cache, 1, 256), 0);
+        gp_thumb_cache_close(cache);
     }
     assert_int_not_equal(access("relative", F_OK), 0);
     setenv("HOME", at("home"), 1); /* the other place */
     unsetenv("XDG_CACHE_HOME");
-    gp_thumb_cache *shelf = NULL;
-    assert_ok(gp_thumb_cache_open(1 << 20, &shelf, &err));
-    put(shelf, 1, 256, WHOLE);
-    assert_int_equal(size_of(shelf, 1, 256), WHOLE);
+    gp_thumb_cache *cache = NULL;
+    assert_ok(gp_thumb_cache_open(1 << 20, &cache, &err));
+    put(cache, 1, 256, WHOLE);
+    assert_int_equal(size_of(cache, 1, 256), WHOLE);
     assert_int_equal(access(at("home/.cache/goldpan/thumbs/1"), F_OK), 0);
-    gp_thumb_cache_close(shelf);
+    gp_thumb_cache_close(cache);
     if (home) setenv("HOME", home, 1);
     free(home);
 }
@@ -293,20 +293,20 @@ static void memory_may_fail(void **state)
     (void)state;
     for (uint64_t k = 1; k < 30; k++) {
         gp_error err = {0};
-        gp_thumb_cache *shelf = NULL;
+        gp_thumb_cache *cache = NULL;
         int64_t live = gp_mem_live();
         setenv("XDG_CACHE_HOME", at("memory"), 1);
         gp_mem_fail_at(k);
-        gp_status st = gp_thumb_cache_open(1 << 20, &shelf, &err);
+        gp_status st = gp_thumb_cache_open(1 << 20, &cache, &err);
         if (st == GP_OK) {
-            put(shelf, 1, 256, WHOLE);
-            size_t size = size_of(shelf, 1, 256);
+            put(cache, 1, 256, WHOLE);
+            size_t size = size_of(cache, 1, 256);
             assert_true(size == 0 || size == WHOLE);
         } else {
             assert_int_equal(st, GP_ERR_MEMORY);
         }
         gp_mem_fail_at(0);
-        gp_thumb_cache_close(shelf);
+        gp_thumb_cache_close(cache);
         assert_int_equal(gp_mem_live(), live);
     }
 }
@@ -323,11 +323,11 @@ typedef struct many {
 static void put_and_find(void *user, int index)
 {
     many *m = user;
-    gp_thumb_cache *shelf = m->shelves[index & 1];
+    gp_thumb_cache *cache = m->shelves[index & 1];
     for (unsigned i = 0; i < ROUNDS; i++) {
         unsigned n = (i * 7 + (unsigned)index * 3) % PICTURES;
-        put(shelf, n, 256, WHOLE + n);
-        size_t size = size_of(shelf, (n + 1) % PICTURES, 256);
+        put(cache, n, 256, WHOLE + n);
+        size_t size = size_of(cache, (n + 1) % PICTURES, 256);
         if (size) atomic_fetch_add(size == WHOLE + (n + 1) % PICTURES ? &m->found : &m->broken, 1);
     }
 }

@@ -32,7 +32,7 @@ static gp_server *start(gp_serve_setup *setup, const char *name, int threads, si
     gp_server *s = server_new(setup, cat);
     assert_ok(gp_snapshot_renew(s, &err));
     assert_ok(gp_thumbs_open(s, &s->thumbs, &err));
-    assert_ok(gp_worker_pool_open(s, threads, waiting, &s->decoders, &err));
+    assert_ok(gp_worker_pool_open(s, threads, waiting, &s->decoder_pool, &err));
     return s;
 }
 
@@ -63,12 +63,12 @@ static void assert_answered(account *a, unsigned status, int waited)
 static bool on_shelf(const gp_hash *hash, uint32_t side)
 {
     gp_error err = {0};
-    gp_thumb_cache *shelf = NULL;
+    gp_thumb_cache *cache = NULL;
     uint64_t size = 0;
-    assert_ok(gp_thumb_cache_open(1 << 30, &shelf, &err));
-    int file = gp_thumb_cache_find(shelf, hash, side, &size);
+    assert_ok(gp_thumb_cache_open(1 << 30, &cache, &err));
+    int file = gp_thumb_cache_find(cache, hash, side, &size);
     if (file >= 0) close(file);
-    gp_thumb_cache_close(shelf);
+    gp_thumb_cache_close(cache);
     return file >= 0;
 }
 
@@ -140,7 +140,7 @@ static void stand_still(gp_server *s, account *a)
 {
     atomic_store(&standing, 0);
     pthread_mutex_lock(&gate);
-    assert_true(gp_worker_pool_take(s->decoders, account_open(a, s), stand));
+    assert_true(gp_worker_pool_take(s->decoder_pool, account_open(a, s), stand));
     for (int i = 0; i < 60000 && !atomic_load(&standing); i++) a_moment();
 }
 
@@ -179,8 +179,8 @@ static void all_are_answered_at_the_end(void **state)
     for (unsigned i = 0; i < 12; i++) want(&waiting[i], s, &hashes[i % 3], i & 1 ? 512 : 256);
     atomic_store(&s->stopping, true);
     pthread_mutex_unlock(&gate);
-    gp_worker_pool_close(s->decoders);
-    s->decoders = NULL;
+    gp_worker_pool_close(s->decoder_pool);
+    s->decoder_pool = NULL;
     for (int i = 0; i < 12; i++) assert_answered(&waiting[i], 503, 1);
     assert_false(on_shelf(&hashes[0], 256));
     stop(s);

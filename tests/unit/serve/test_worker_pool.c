@@ -25,7 +25,7 @@ static gp_server *start(gp_serve_setup *setup, int threads, size_t waiting)
 {
     gp_error err = {0};
     gp_server *s = server_new(setup, NULL);
-    assert_ok(gp_worker_pool_open(s, threads, waiting, &s->desk, &err));
+    assert_ok(gp_worker_pool_open(s, threads, waiting, &s->general_pool, &err));
     atomic_store(&working, 0), atomic_store(&done, 0);
     return s;
 }
@@ -45,7 +45,7 @@ static void each_is_done_once(void **state)
     static account accounts[N];
     gp_serve_setup setup;
     gp_server *s = start(&setup, 3, N);
-    for (int i = 0; i < N; i++) assert_true(gp_worker_pool_take(s->desk, account_open(&accounts[i], s), work));
+    for (int i = 0; i < N; i++) assert_true(gp_worker_pool_take(s->general_pool, account_open(&accounts[i], s), work));
     for (int i = 0; i < N; i++) assert_int_equal(status_of(&accounts[i]), 418);
     server_free(s);
     for (int i = 0; i < N; i++) {
@@ -65,11 +65,12 @@ static void only_so_many_wait(void **state)
     for (int round = 1; round <= 3; round++) { /* the count comes back to nothing */
         atomic_store(&working, 0);
         pthread_mutex_lock(&gate);
-        assert_true(gp_worker_pool_take(s->desk, account_open(&accounts[0], s), work));
+        assert_true(gp_worker_pool_take(s->general_pool, account_open(&accounts[0], s), work));
         wait_for_working(1);
-        for (int i = 1; i <= MOST; i++) assert_true(gp_worker_pool_take(s->desk, account_open(&accounts[i], s), work));
+        for (int i = 1; i <= MOST; i++)
+            assert_true(gp_worker_pool_take(s->general_pool, account_open(&accounts[i], s), work));
         for (int i = MOST + 1; i < MOST + 4; i++) { /* also not when asked again */
-            assert_false(gp_worker_pool_take(s->desk, account_open(&accounts[i], s), work));
+            assert_false(gp_worker_pool_take(s->general_pool, account_open(&accounts[i], s), work));
             assert_refused(&accounts[i], 429);
         }
         assert_int_equal(atomic_load(&working), 1);
@@ -88,12 +89,12 @@ static void the_rest_is_answered_at_the_end(void **state)
     gp_serve_setup setup;
     gp_server *s = start(&setup, 2, N);
     pthread_mutex_lock(&gate);
-    for (int i = 0; i < N; i++) assert_true(gp_worker_pool_take(s->desk, account_open(&accounts[i], s), work));
+    for (int i = 0; i < N; i++) assert_true(gp_worker_pool_take(s->general_pool, account_open(&accounts[i], s), work));
     wait_for_working(2);
     atomic_store(&s->stopping, true);
     pthread_mutex_unlock(&gate);
-    gp_worker_pool_close(s->desk); /* returns when all are answered */
-    s->desk = NULL;
+    gp_worker_pool_close(s->general_pool); /* returns when all are answered */
+    s->general_pool = NULL;
     for (int i = 0; i < N; i++) {
         assert_int_equal(atomic_load(&accounts[i].status), i < 2 ? 418 : 503);
         assert_int_equal(atomic_load(&accounts[i].resumed), 1);
@@ -115,7 +116,7 @@ static void ask_many(void *user, int index)
     asking *a = user;
     for (int i = 0; i < EACH; i++) {
         account *mine = &a->accounts[index][i];
-        if (gp_worker_pool_take(a->server->desk, account_open(mine, a->server), work)) {
+        if (gp_worker_pool_take(a->server->general_pool, account_open(mine, a->server), work)) {
             atomic_fetch_add(&a->taken, 1);
         } else {
             assert_refused(mine, 429);
@@ -142,7 +143,7 @@ static void many_ask_at_once(void **state)
     assert_true(a.taken >= FEW);
     /* nobody waits now, so there is room for as many as ever */
     for (int i = 0; i < FEW; i++)
-        assert_true(gp_worker_pool_take(a.server->desk, account_open(&last[i], a.server), work));
+        assert_true(gp_worker_pool_take(a.server->general_pool, account_open(&last[i], a.server), work));
     for (int i = 0; i < FEW; i++) assert_int_equal(status_of(&last[i]), 418);
     server_free(a.server);
 }
@@ -155,16 +156,16 @@ static void memory_may_fail(void **state)
     gp_server *s = server_new(&setup, NULL);
     int64_t live = gp_mem_live();
     gp_mem_fail_at(0);
-    assert_ok(gp_worker_pool_open(s, 2, 3, &s->desk, &err));
+    assert_ok(gp_worker_pool_open(s, 2, 3, &s->general_pool, &err));
     uint64_t seen = gp_mem_fail_at(0);
-    gp_worker_pool_close(s->desk);
-    s->desk = NULL;
+    gp_worker_pool_close(s->general_pool);
+    s->general_pool = NULL;
     assert_true(seen >= 3);
     for (uint64_t k = 1; k <= seen; k++) {
         gp_mem_fail_at(k);
-        assert_int_equal(gp_worker_pool_open(s, 2, 3, &s->desk, &err), GP_ERR_MEMORY);
+        assert_int_equal(gp_worker_pool_open(s, 2, 3, &s->general_pool, &err), GP_ERR_MEMORY);
         gp_mem_fail_at(0);
-        assert_null(s->desk);
+        assert_null(s->general_pool);
         assert_int_equal(gp_mem_live(), live);
     }
     server_free(s);
