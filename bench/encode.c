@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/image_names.h"
 #include "base/mem.h"
 #include "base/thread.h"
 #include "image/image.h"
@@ -206,7 +207,7 @@ static char **list_images(const char *folder, size_t *count)
     size_t n = 0;
     DIR *dir = opendir(folder);
     for (struct dirent *e; dir && (e = readdir(dir));) {
-        if (!gp_image_name_fits(e->d_name)) continue;
+        if (!gp_name_is_image(e->d_name)) continue;
         char **more = realloc(paths, (n + 1) * sizeof *paths);
         if (!more) abort();
         paths = more;

@@ -83,8 +83,8 @@ gp_status gp_run(gp_catalog *catalog, const gp_model *model, const gp_run_option
     if (!parts.add.roots || !parts.add.root_count) return gp_fail(err, GP_ERR_USAGE, "no file or folder to add");
     gp_status st = gp_stage_run(catalog, model->encoder, model->name, &parts, &ours, err);
     give_run(&theirs, &ours);
-    if (report) report->strategy = ours.strategy;
-    return st;
+    theirs.strategy = ours.strategy;
+    return gp_api_give(report, &theirs, sizeof theirs, st);
 }
 
 /* ------------------------------------------------------------------ what was found */

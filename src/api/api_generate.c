@@ -25,7 +25,7 @@ static gp_status check_options(const gp_generate_options *given, gp_generate_opt
     if (o->no_seed && o->again)
         return gp_fail(err, GP_ERR_USAGE, "images cannot be generated again without seeds: leave out no_seed");
     if (o->no_seed && o->seed != usual.seed)
-        return gp_fail(err, GP_ERR_USAGE, "--seed cannot be combined with --no-seed");
+        return gp_fail(err, GP_ERR_USAGE, "`seed` cannot be combined with `no_seed`");
     return GP_OK;
 }
 

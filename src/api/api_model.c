@@ -42,9 +42,10 @@ gp_status gp_model_find(const char *name, const char *revision, char **folder, g
 {
     API_NEEDS(name);
     API_NEEDS(folder);
-    if (revision && is_folder(name))
+    bool folder_given = is_folder(name);
+    if (revision && folder_given)
         return gp_fail(err, GP_ERR_USAGE, "a folder has no revisions: open '%s' without revision '%s'", name, revision);
-    if (is_folder(name)) {
+    if (folder_given) {
         *folder = gp_str_dup(name);
         return *folder ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory");
     }

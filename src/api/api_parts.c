@@ -19,16 +19,14 @@
 gp_status gp_image_decode(const char *path, uint64_t max_pixels, gp_pixels *out, gp_error *err)
 {
     gp_bytes bytes = {0};
-    gp_error inner = {0};
     gp_pixels ours = {0};
     API_NEEDS(path);
     API_NEEDS(out);
     API_OUTPUT(gp_pixels, out);
     GP_TRY(gp_file_read(path, FILE_LIMIT, &bytes, err));
-    gp_status st =
-        gp_image_decode_bytes(bytes.data, bytes.size, max_pixels ? max_pixels : GP_MAX_PIXELS, &ours, &inner);
+    gp_status st = gp_image_decode_bytes(bytes.data, bytes.size, max_pixels ? max_pixels : GP_MAX_PIXELS, &ours, err);
     gp_bytes_clear(&bytes);
-    if (st != GP_OK) return gp_fail_path(err, st, "'%s': %s", path, inner.message);
+    if (st != GP_OK) return gp_fail_path_within(err, st, "'%s'", path);
     return gp_api_give(out, &ours, sizeof ours, GP_OK);
 }
 

@@ -41,10 +41,10 @@ gp_status gp_api_read_array(void **out, size_t size, const void *given, size_t c
     if (!count || !given) return GP_OK;
     GP_TRY(check_size(given, type, err));
     size_t stride = size_of(given);
-    GP_TRY(gp_alloc((void **)&structs, count, size, type, err));
+    structs = gp_mem_zero(count, size);
+    if (!structs) return gp_fail(err, GP_ERR_MEMORY, "out of memory for %s", type);
     for (size_t i = 0; i < count && st == GP_OK; i++) {
         const char *one = (const char *)given + i * stride;
-        memset(structs + i * size, 0, size);
         st = size_of(one) == stride
                  ? gp_api_read(structs + i * size, size, one, type, err)
                  : gp_fail(err, GP_ERR_USAGE, "%s.size of element %zu differs from the first", type, i);

@@ -18,10 +18,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static gp_status failed(gp_error *err, int number, const char *verb, const char *path)
+static gp_status status_of(int number)
 {
-    gp_status status = number == ENOENT || number == ENOTDIR ? GP_ERR_NOT_FOUND : GP_ERR_IO;
-    return gp_fail_errno(err, status, number, "cannot %s '%s'", verb, path);
+    return number == ENOENT || number == ENOTDIR ? GP_ERR_NOT_FOUND : GP_ERR_IO;
 }
 
 static atomic_int fail_with; /* errno that every open fails with; 0: opens work normally */
@@ -34,14 +33,14 @@ void gp_file_fail_with(int number)
 static gp_status open_regular(const char *path, int *out, struct stat *about, gp_error *err)
 {
     int fd, told = atomic_load_explicit(&fail_with, memory_order_relaxed);
-    if (told) return failed(err, told, "open", path);
+    if (told) return gp_fail_path_errno(err, status_of(told), told, "cannot open '%s'", path);
     do fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     while (fd < 0 && errno == EINTR);
-    if (fd < 0) return failed(err, errno, "open", path);
+    if (fd < 0) return gp_fail_path_errno(err, status_of(errno), errno, "cannot open '%s'", path);
     if (fstat(fd, about) != 0) {
         int number = errno;
         close(fd);
-        return failed(err, number, "read", path);
+        return gp_fail_path_errno(err, status_of(number), number, "cannot read '%s'", path);
     }
     if (!S_ISREG(about->st_mode)) {
         close(fd);
@@ -92,7 +91,7 @@ gp_status gp_file_read(const char *path, uint64_t limit, gp_bytes *out, gp_error
         b.data = grown;
         ssize_t n = read_some(fd, b.data + b.size, capacity - 1 - b.size);
         if (n < 0) {
-            st = failed(err, errno, "read", path);
+            st = gp_fail_path_errno(err, status_of(errno), errno, "cannot read '%s'", path);
             goto out;
         }
         b.size += (size_t)n;
@@ -136,7 +135,7 @@ gp_status gp_file_read_at(int fd, const char *path, uint64_t offset, void *out, 
     while (size > 0) {
         ssize_t n = pread(fd, bytes, size < (1u << 30) ? size : (1u << 30), (off_t)offset);
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return failed(err, errno, "read", path);
+        if (n < 0) return gp_fail_path_errno(err, status_of(errno), errno, "cannot read '%s'", path);
         if (n == 0) return gp_fail_path(err, GP_ERR_IO, "'%s' became shorter while goldpan read it", path);
         bytes += n, offset += (uint64_t)n, size -= (size_t)n;
     }

@@ -356,7 +356,7 @@ static gp_status remove_index(const char *path, gp_error *err)
     char *name = gp_rescue_name(path, "-shm");
     gp_status st = name ? GP_OK : no_memory(err);
     if (st == GP_OK && unlink(name) != 0 && errno != ENOENT)
-        st = gp_fail_errno(err, GP_ERR_IO, errno, "cannot remove '%s'", name);
+        st = gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot remove '%s'", name);
     gp_mem_free(name);
     return st;
 }

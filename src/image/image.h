@@ -21,8 +21,6 @@ typedef struct gp_image_guess {
 
 /* Returns the format by the first bytes.  For GP_FORMAT_UNKNOWN fills *seems, which may be NULL. */
 gp_format gp_image_sniff(const uint8_t *bytes, size_t size, gp_image_guess *seems);
-/* Does this file name have an extension that goldpan reads (.png .jpg .jpeg .jpe .jfif .webp, any case)? */
-bool gp_image_name_fits(const char *path);
 
 typedef struct gp_image_info {
     gp_format format;

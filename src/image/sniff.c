@@ -13,15 +13,6 @@ const char *gp_image_format_name(gp_format format)
     return names[(unsigned)format <= GP_FORMAT_WEBP ? format : GP_FORMAT_UNKNOWN];
 }
 
-bool gp_image_name_fits(const char *path)
-{
-    static const char *const fitting[] = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp"};
-    const char *extension = gp_path_extension(path);
-    for (size_t i = 0; i < sizeof fitting / sizeof fitting[0]; i++)
-        if (gp_str_equal_nocase(extension, fitting[i])) return true;
-    return false;
-}
-
 static bool at(const uint8_t *bytes, size_t size, size_t offset, const char *magic, size_t length)
 {
     return size >= offset + length && memcmp(bytes + offset, magic, length) == 0;

@@ -290,7 +290,7 @@ static gp_status add_label(gp_scan *c, labels *l, const char *name)
         l->values = values, l->room = room;
     }
     l->numbers &= gp_shape_is_number(name, strlen(name), l->count);
-    if (l->count == 0) l->images = gp_name_is_image_sized(name, strlen(name));
+    if (l->count == 0) l->images = gp_name_is_image(name);
     l->in_order[l->count++] = (uint32_t)(name - c->text);
     return GP_OK;
 }

@@ -79,7 +79,7 @@ static gp_status missing(const gp_table *table, const char *wanted, const char *
 static bool lacks_names(const gp_table *table)
 {
     for (size_t i = 0; i < table->count; i++)
-        if (gp_name_is_image_sized(table->names[i], strlen(table->names[i]))) return true;
+        if (gp_name_is_image(table->names[i])) return true;
     return false;
 }
 

@@ -4,6 +4,7 @@
 #include "corpus.h"
 #include "png.h"
 
+#include "base/image_names.h"
 #include "base/json.h"
 #include "base/str.h"
 
@@ -46,7 +47,7 @@ static void test_golden(void **state)
         const char *number = strstr(name, "orientation-");
         assert_int_equal(head.orientation, number ? atoi(number + 12) : 0);
         assert_int_equal(head.animated, strstr(name, "animated") != NULL);
-        assert_true(gp_image_name_fits(name));
+        assert_true(gp_name_is_image(name));
         char crc[16];
         snprintf(crc, sizeof crc, "%08x", crc_of_pixels(&pixels));
         if (strcmp(crc, gp_json_text(gp_json_get(image, "rgb_crc32"), NULL)) != 0) fail_msg("%s: wrong pixels", name);
