@@ -26,7 +26,7 @@ def blank(text):
 
 class Header:
     def __init__(self, root):
-        self.functions, self.structs, self.opaque, self.macros, self.enums = [], [], [], {}, {}
+        self.functions, self.structs, self.opaque, self.macros = [], [], [], {}
         folder = os.path.join(root, "include", "goldpan")
         parts = sorted(f for f in os.listdir(folder) if f.endswith(".h")) if os.path.isdir(folder) else []
         self.paths = ["include/goldpan.h"] + ["include/goldpan/" + f for f in parts]
@@ -41,9 +41,6 @@ class Header:
                 self._paragraph(path, line, paragraph)
                 line += paragraph.count("\n")
 
-    def struct(self, name):
-        return next((s for s in self.structs if s.name == name), None)
-
     def _paragraph(self, path, line, text):
         comment = ""
         for m in re.finditer(r"^/\*.*?\*/|^GP_API (?:GP_MUST )?([^;{]*?)(\w+)\(([^;]*)\);", text, flags=re.M | re.S):
@@ -55,9 +52,6 @@ class Header:
                                            m.group(2), parameters, comment))
         code = re.sub(r"/\*.*?\*/", lambda m: blank(m.group(0)), text, flags=re.S)
         self.opaque += re.findall(r"^typedef struct (\w+) \1;", code, flags=re.M)
-        for m in re.finditer(r"^(?:typedef )?enum (\w+ )?\{(.*?)\}", code, flags=re.M | re.S):
-            names = [n.split("=")[0].strip() for n in m.group(2).split(",")]
-            self.enums[(m.group(1) or names[0]).strip()] = [n for n in names if n]
         for m in re.finditer(r"^(?:typedef )?struct (\w+) \{\n(.*?)^\}", code, flags=re.M | re.S):
             fields = [self._field(f) for f in self._split(m.group(2), ";") if f]
             self.structs.append(Struct(path, line + code.count("\n", 0, m.start()), m.group(1), fields))

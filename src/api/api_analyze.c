@@ -7,6 +7,16 @@
 #include "table/npy_read.h"
 #include "pick/difficulty.h"
 
+/* Releases the caller's struct, of any version, with the internal function. */
+#define CLEAR(name, type, inner)                                                                                       \
+    void name(type *theirs)                                                                                            \
+    {                                                                                                                  \
+        type ours = {0};                                                                                               \
+        if (!theirs || gp_api_read(&ours, sizeof ours, theirs, #type, NULL) != GP_OK) return;                          \
+        inner(&ours);                                                                                                  \
+        gp_api_give(theirs, &ours, sizeof ours, GP_OK);                                                                \
+    }
+
 gp_status gp_neighbours(const float *rows, size_t n, size_t d, const float *queries, size_t m, size_t k,
                         const gp_neighbours_options *options, uint32_t *ids, float *distances, gp_error *err)
 {
@@ -31,13 +41,7 @@ gp_status gp_hierarchy_build(const float *rows, size_t n, size_t d, const gp_nei
     return gp_api_give(out, &ours, sizeof ours, GP_OK);
 }
 
-void gp_hierarchy_clear(gp_hierarchy *hierarchy)
-{
-    gp_hierarchy ours = {0};
-    if (!hierarchy || gp_api_read(&ours, sizeof ours, hierarchy, "gp_hierarchy", NULL) != GP_OK) return;
-    gp_an_hierarchy_clear(&ours);
-    gp_api_give(hierarchy, &ours, sizeof ours, GP_OK);
-}
+CLEAR(gp_hierarchy_clear, gp_hierarchy, gp_an_hierarchy_clear)
 
 gp_status gp_hdbscan(const float *rows, size_t n, size_t d, const gp_hdbscan_options *options, gp_hdbscan_tree *out,
                      gp_error *err)
@@ -52,13 +56,7 @@ gp_status gp_hdbscan(const float *rows, size_t n, size_t d, const gp_hdbscan_opt
     return gp_api_give(out, &ours, sizeof ours, GP_OK);
 }
 
-void gp_hdbscan_clear(gp_hdbscan_tree *tree)
-{
-    gp_hdbscan_tree ours = {0};
-    if (!tree || gp_api_read(&ours, sizeof ours, tree, "gp_hdbscan_tree", NULL) != GP_OK) return;
-    gp_an_hdbscan_clear(&ours);
-    gp_api_give(tree, &ours, sizeof ours, GP_OK);
-}
+CLEAR(gp_hdbscan_clear, gp_hdbscan_tree, gp_an_hdbscan_clear)
 
 gp_status gp_hierarchy_project(const gp_hierarchy *hierarchy, const float *rows, size_t d, size_t dims, double radius,
                                float *out, gp_error *err)
@@ -119,13 +117,7 @@ gp_status gp_slices_find(const gp_feature *features, size_t count, const double 
     return gp_api_give(out, &ours, sizeof ours, GP_OK);
 }
 
-void gp_slices_clear(gp_slices *slices)
-{
-    gp_slices ours = {0};
-    if (!slices || gp_api_read(&ours, sizeof ours, slices, "gp_slices", NULL) != GP_OK) return;
-    gp_an_slices_clear(&ours);
-    gp_api_give(slices, &ours, sizeof ours, GP_OK);
-}
+CLEAR(gp_slices_clear, gp_slices, gp_an_slices_clear)
 
 gp_status gp_reasons_find(const gp_reasons_input *input, const bool *inside, size_t max_each, gp_reasons *out,
                           gp_error *err)
@@ -146,13 +138,7 @@ gp_status gp_reasons_find(const gp_reasons_input *input, const bool *inside, siz
     return gp_api_give(out, &ours, sizeof ours, GP_OK);
 }
 
-void gp_reasons_clear(gp_reasons *reasons)
-{
-    gp_reasons ours = {0};
-    if (!reasons || gp_api_read(&ours, sizeof ours, reasons, "gp_reasons", NULL) != GP_OK) return;
-    gp_an_reasons_clear(&ours);
-    gp_api_give(reasons, &ours, sizeof ours, GP_OK);
-}
+CLEAR(gp_reasons_clear, gp_reasons, gp_an_reasons_clear)
 
 gp_status gp_duplicates_find(const float *rows, size_t n, size_t d, const double *priority, const uint64_t *pixels,
                              const uint64_t *phashes, const gp_duplicates_options *options, gp_duplicates *out,
@@ -168,13 +154,7 @@ gp_status gp_duplicates_find(const float *rows, size_t n, size_t d, const double
     return gp_api_give(out, &ours, sizeof ours, GP_OK);
 }
 
-void gp_duplicates_clear(gp_duplicates *duplicates)
-{
-    gp_duplicates ours = {0};
-    if (!duplicates || gp_api_read(&ours, sizeof ours, duplicates, "gp_duplicates", NULL) != GP_OK) return;
-    gp_an_duplicates_clear(&ours);
-    gp_api_give(duplicates, &ours, sizeof ours, GP_OK);
-}
+CLEAR(gp_duplicates_clear, gp_duplicates, gp_an_duplicates_clear)
 
 gp_status gp_npy_read(const char *path, float **rows, size_t *n, size_t *d, gp_error *err)
 {

@@ -107,7 +107,7 @@ gp_status gp_embed_run_files(const gp_encoder *encoder, const char *const *paths
     }
     gp_encode_pool_close(r.pool);
     counts.seconds = gp_clock_now() - start;
-    if (report) *report = counts;
+    *report = counts;
     return st;
 }
 

@@ -780,7 +780,7 @@ out:
     if (!table) gp_table_close(r.table);
     *rows = r.rows;
     counts.seconds = gp_clock_now() - start;
-    if (report) *report = counts;
+    *report = counts;
     return st;
 }
 

@@ -441,6 +441,6 @@ gp_status gp_stage_analyze(gp_catalog *cat, const gp_encoder *encoder, const cha
 out:
     clear(&r);
     counts.seconds = gp_clock_now() - start;
-    if (report) *report = counts;
+    *report = counts;
     return st;
 }

@@ -100,6 +100,6 @@ gp_status gp_stage_generate(gp_catalog *cat, const gp_encoder *encoder, const ch
 out:
     clear(&m);
     counts.seconds = gp_clock_now() - start;
-    if (report) *report = counts;
+    *report = counts;
     return st;
 }

@@ -158,6 +158,6 @@ out:
     gp_mem_free(b.rows);
     gp_table_close(b.table);
     counts.seconds = gp_clock_now() - start;
-    if (report) *report = counts;
+    *report = counts;
     return st;
 }

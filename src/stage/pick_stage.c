@@ -557,7 +557,7 @@ static gp_status select_with(gp_catalog *cat, const char *wanted, gp_pick_option
 out:
     chooser_clear(&c);
     counts.seconds = gp_clock_now() - start;
-    if (report) *report = counts;
+    *report = counts;
     return st;
 }
 

@@ -302,6 +302,6 @@ out:
     gp_encode_pool_close(r.pool);
     gp_scorer_close(scorer);
     counts.seconds = gp_clock_now() - start;
-    if (report) *report = counts;
+    *report = counts;
     return st;
 }
