@@ -16,7 +16,8 @@ gp_status gp_cat_scorer_put(gp_catalog *cat, const gp_cat_scorer *scorer, gp_err
         gp_q_open(cat, "INSERT INTO scorers(key, name, scale, encoder, higher_better, parameters, needs, used, used_at)"
                        " VALUES(?1, ?2, ?3, nullif(?4, 0), ?5, nullif(?6, ''), ?7,"
                        " (SELECT coalesce(max(used), 0) + 1 FROM scorers), unixepoch())"
-                       " ON CONFLICT(key) DO UPDATE SET used = excluded.used, used_at = excluded.used_at");
+                       " ON CONFLICT(key) DO UPDATE SET name = excluded.name, scale = excluded.scale,"
+                       " used = excluded.used, used_at = excluded.used_at");
     gp_q_text(&q, 1, scorer->id);
     gp_q_text(&q, 2, scorer->name);
     gp_q_text(&q, 3, scorer->scale);

@@ -6,7 +6,8 @@
  *   encoder        name or weight hash of the model that the head was made for; other models are rejected
  *   scale          what a score is, in a few words
  *   higher_better  "true" or "false"
- * The sum is computed in double from float32 parameters; their hash becomes part of the scorer's id. */
+ * The sum is computed in double from float32 parameters; their hash becomes part of the scorer's id, with the
+ * direction if lower is better. */
 #include "model/scorer_type.h"
 
 #include "base/file.h"
@@ -25,8 +26,7 @@
 
 typedef struct linear_head {
     gp_scorer base; /* first */
-    float *weight;  /* [dims] */
-    float bias;
+    float *weight;  /* [dims + 2]: after the weights the bias, and one number for `lower is better` */
 } linear_head;
 
 /* A file being read. */
@@ -133,22 +133,18 @@ static gp_status read_parameters(linear_head *head, const head_file *f, const gp
                             f->path, (unsigned long long)elements(f->weight), source->model, d);
     if (!is_row(f->bias, 1))
         return gp_fail_path(err, GP_ERR_FORMAT, "'%s': tensor '%s' must be one number", f->path, f->bias->name);
-    GP_TRY(gp_alloc_aligned((void **)&head->weight, d, sizeof *head->weight, "a head", err));
+    GP_TRY(gp_alloc_aligned((void **)&head->weight, d + 2u, sizeof *head->weight, "a head", err));
     GP_TRY(read_row(f, f->weight, head->weight, err));
-    return read_row(f, f->bias, &head->bias, err);
+    return read_row(f, f->bias, head->weight + d, err);
 }
 
-/* The hash does not depend on the file's name, prefix, metadata or number type. */
-static gp_status hash_parameters(linear_head *head, gp_error *err)
+/* The hash does not depend on the file's name, prefix, number type, or metadata other than the direction.  The direction
+ * is hashed only if lower is better, so that the ids of other heads stay as they were. */
+static void hash_parameters(linear_head *head)
 {
-    const size_t d = head->base.dims;
-    float *all = NULL; /* [d + 1] */
-    GP_TRY(gp_alloc((void **)&all, d + 1, sizeof *all, "a head", err));
-    memcpy(all, head->weight, d * sizeof *all);
-    all[d] = head->bias;
-    gp_hash_hex(gp_hash_of(all, (d + 1) * sizeof *all), head->base.parameters);
-    gp_mem_free(all);
-    return GP_OK;
+    const size_t d = head->base.dims, n = head->base.higher_better ? d + 1 : d + 2;
+    head->weight[d + 1] = -1;
+    gp_hash_hex(gp_hash_of(head->weight, n * sizeof *head->weight), head->base.parameters);
 }
 
 /* ------------------------------------------------------------------ metadata */
@@ -193,7 +189,7 @@ static gp_status split_file(const char *file, head_file *f, gp_error *err)
 {
     f->path = gp_str_dup(file);
     if (!f->path) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a path");
-    char *hash = strrchr(f->path, '#');
+    char *hash = strrchr(gp_path_base(f->path), '#'); /* folders may have a '#' in their names */
     if (!hash) return GP_OK;
     *hash = '\0';
     f->prefix = hash + 1;
@@ -211,7 +207,7 @@ static gp_status linear_open(gp_scorer *scorer, const gp_scorer_source *source, 
     GP_TRY_GOTO(check_encoder(&f, source, err));
     GP_TRY_GOTO(read_parameters(head, &f, source, err));
     GP_TRY_GOTO(read_metadata(scorer, &f, err));
-    GP_TRY_GOTO(hash_parameters(head, err));
+    hash_parameters(head);
     name_it(scorer, &f);
 out:
     gp_tensors_close(f.tensors);

@@ -508,6 +508,22 @@ static void test_nan_lower_and_two_scorers(void **state)
     gp_cat_close(cat);
 }
 
+/* A scorer that is put again gets its new name and scale. */
+static void test_scorer_again(void **state)
+{
+    (void)state;
+    gp_error err = {0};
+    gp_catalog *cat = catalog_open(at("again.db"), GP_CATALOG_CREATE);
+    int64_t encoder = put_encoder(cat, "w");
+    gp_cat_scorer scorer = {"linear/w+1/fp32/pre/", "old", "0..1", encoder, true, "1", "image"};
+    assert_ok(gp_cat_scorer_put(cat, &scorer, &err));
+    scorer.name = "new", scorer.scale = "0..10";
+    assert_ok(gp_cat_scorer_put(cat, &scorer, &err));
+    assert_int_equal(ask(cat, "SELECT count(*) FROM scorers"), 1);
+    assert_int_equal(ask(cat, "SELECT count(*) FROM scorers WHERE name = 'new' AND scale = '0..10'"), 1);
+    gp_cat_close(cat);
+}
+
 /* Names are bytes: a name that is not UTF-8 comes back as it went in. */
 static void test_names_are_bytes(void **state)
 {
@@ -597,6 +613,7 @@ int main(void)
         cmocka_unit_test(test_gone_is_not_ranked),
         cmocka_unit_test(test_names_are_bytes),
         cmocka_unit_test(test_nan_lower_and_two_scorers),
+        cmocka_unit_test(test_scorer_again),
         cmocka_unit_test(test_in_memory),
         cmocka_unit_test(test_wrong_use),
     };

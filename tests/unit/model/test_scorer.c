@@ -4,11 +4,14 @@
 #include "../../recipe.h"
 #include "../../support.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "model/scorer.h"
 
 #include <math.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* A model whose embeddings have 512 numbers, as those of ViT-B/32. */
 enum { D = 512 };
@@ -240,6 +243,26 @@ static void test_linear_metadata(void **state)
                    "scale must have 1 to 59 bytes", "f.safetensors'");
 }
 
+/* The direction is part of the id if lower is better: a corrected file is another scorer. */
+static void test_linear_direction(void **state)
+{
+    (void)state;
+    gp_scorer *usual = open_scorer(write_floats("i.safetensors", "", D, NULL));
+    gp_scorer *higher = open_scorer(write_floats("i.safetensors", "", D, "{\"higher_better\":\"true\"}"));
+    gp_scorer *lower = open_scorer(write_floats("i.safetensors", "", D, "{\"higher_better\":\"false\"}"));
+    float values[D + 1];
+    char hex[33];
+    for (size_t i = 0; i < D; i++) values[i] = weight_at(i);
+    values[D] = 3.5f;
+    gp_hash_hex(gp_hash_of(values, sizeof values), hex);
+    assert_string_equal(usual->parameters, hex); /* ids in catalogs stay */
+    assert_string_equal(higher->id, usual->id);
+    assert_string_not_equal(lower->id, usual->id);
+    gp_scorer_close(usual);
+    gp_scorer_close(higher);
+    gp_scorer_close(lower);
+}
+
 static void test_linear_refuses(void **state)
 {
     (void)state;
@@ -364,11 +387,17 @@ static void test_aesthetic(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_clip),           cmocka_unit_test(test_registry),
-        cmocka_unit_test(test_linear),         cmocka_unit_test(test_linear_id),
-        cmocka_unit_test(test_linear_halves),  cmocka_unit_test(test_linear_metadata),
-        cmocka_unit_test(test_linear_refuses), cmocka_unit_test(test_towers),
-        cmocka_unit_test(test_aesthetic),      cmocka_unit_test(test_allocation_failures),
+        cmocka_unit_test(test_clip),
+        cmocka_unit_test(test_registry),
+        cmocka_unit_test(test_linear),
+        cmocka_unit_test(test_linear_id),
+        cmocka_unit_test(test_linear_halves),
+        cmocka_unit_test(test_linear_metadata),
+        cmocka_unit_test(test_linear_direction),
+        cmocka_unit_test(test_linear_refuses),
+        cmocka_unit_test(test_towers),
+        cmocka_unit_test(test_aesthetic),
+        cmocka_unit_test(test_allocation_failures),
     };
     return cmocka_run_group_tests(tests, open_model, close_model);
 }
