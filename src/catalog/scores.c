@@ -72,10 +72,12 @@ gp_status gp_cat_scorer_of_encoder(gp_catalog *cat, const gp_cat_encoder *encode
     return st == GP_ERR_NOT_FOUND ? GP_OK : st;
 }
 
-/* Whether the text has the form of a key, NAME/HASH/PRECISION/PREPROCESSING/RULE; names that users give have not. */
+/* Whether the text has the form of a key, NAME/HASH/PRECISION/PREPROCESSING/RULE; names and paths that users give have
+ * not. */
 static bool is_key(const char *named)
 {
     int slashes = 0;
+    if (*named == '/' || *named == '.' || *named == '~') return false;
     for (; *named; named++) slashes += *named == '/';
     return slashes >= 4;
 }

@@ -524,6 +524,24 @@ static void test_scorer_again(void **state)
     gp_cat_close(cat);
 }
 
+/* The message about an unknown scorer shows the name, unless it is as long as a key. */
+static void test_scorer_unknown(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"/a/b/c/d/e", "./a/b/c/d", "~/a/b/c/d", "../a/b/c/d"};
+    gp_error err = {0};
+    char *id = NULL, shown[40];
+    gp_catalog *cat = catalog_open(at("unknown.db"), GP_CATALOG_CREATE);
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        assert_int_equal(gp_cat_scorer_find(cat, paths[i], &id, &err), GP_ERR_NOT_FOUND);
+        snprintf(shown, sizeof shown, "'%s' has no scores", paths[i]);
+        assert_non_null(strstr(err.message, shown));
+    }
+    assert_int_equal(gp_cat_scorer_find(cat, "clip/w/fp32/pre/rule", &id, &err), GP_ERR_NOT_FOUND);
+    assert_non_null(strstr(err.message, "this model has no scores"));
+    gp_cat_close(cat);
+}
+
 /* Names are bytes: a name that is not UTF-8 comes back as it went in. */
 static void test_names_are_bytes(void **state)
 {
@@ -614,6 +632,7 @@ int main(void)
         cmocka_unit_test(test_names_are_bytes),
         cmocka_unit_test(test_nan_lower_and_two_scorers),
         cmocka_unit_test(test_scorer_again),
+        cmocka_unit_test(test_scorer_unknown),
         cmocka_unit_test(test_in_memory),
         cmocka_unit_test(test_wrong_use),
     };
