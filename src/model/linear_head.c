@@ -2,7 +2,8 @@
  * A linear head over the image embedding: score = w . x + b, such as the LAION aesthetic predictor version 1.
  *
  * The file is safetensors with a `weight` [1,d] or [d] and a `bias` [1] or [], both with the same prefix or with none.
- * A file of several heads needs the prefix after '#': heads.safetensors#laion_v1.vit_l_14.  Metadata, all optional:
+ * A file of several heads needs the prefix after '#': heads.safetensors#laion_v1.vit_l_14.  Nothing after '#' names the
+ * head without a prefix.  Metadata, all optional:
  *   encoder        name or weight hash of the model that the head was made for; other models are rejected
  *   scale          what a score is, in a few words
  *   higher_better  "true" or "false"
@@ -32,7 +33,7 @@ typedef struct linear_head {
 /* A file being read. */
 typedef struct head_file {
     char *path;         /* owned: without '#' and the prefix */
-    const char *prefix; /* after '#'; NULL: the file must have one head */
+    const char *prefix; /* after '#'; "": the head without a prefix; NULL: the file must have one head */
     gp_tensors *tensors;
     const gp_tensor *weight, *bias;
 } head_file;
@@ -50,6 +51,7 @@ static size_t prefix_of(const char *name, const char *last)
 static bool is_wanted(const char *prefix, const char *name, size_t length)
 {
     if (!prefix) return true;
+    if (!*prefix) return length == 0;
     return strlen(prefix) + 1 == length && memcmp(name, prefix, length - 1) == 0;
 }
 
@@ -72,12 +74,14 @@ static gp_status find_tensors(head_file *f, gp_error *err)
     size_t count;
     f->weight = find_weight(f, &count);
     if (!f->weight && f->prefix)
-        return gp_fail(err, GP_ERR_NOT_FOUND, "'%s' has no tensor '%.200s." WEIGHT "'", f->path, f->prefix);
+        return gp_fail_path(err, GP_ERR_NOT_FOUND, "'%s' has no tensor '%.200s%s" WEIGHT "'", f->path, f->prefix,
+                            *f->prefix ? "." : "");
     if (!f->weight) return gp_fail_path(err, GP_ERR_FORMAT, "'%s' has no tensor '" WEIGHT "'", f->path);
+    const int length = (int)prefix_of(f->weight->name, WEIGHT); /* with the dot */
     if (count > 1)
         return gp_fail_path(err, GP_ERR_USAGE, "'%s' has %zu heads: name one, such as '%s#%.*s'", f->path, count,
-                            f->path, (int)prefix_of(f->weight->name, WEIGHT) - 1, f->weight->name);
-    snprintf(name, sizeof name, "%.*s" BIAS, (int)prefix_of(f->weight->name, WEIGHT), f->weight->name);
+                            f->path, length ? length - 1 : 0, f->weight->name);
+    snprintf(name, sizeof name, "%.*s" BIAS, length, f->weight->name);
     f->bias = gp_tensors_find(f->tensors, name);
     if (!f->bias) return gp_fail_path(err, GP_ERR_FORMAT, "'%s' has no tensor '%s'", f->path, name);
     return GP_OK;
@@ -174,12 +178,13 @@ static gp_status read_metadata(gp_scorer *scorer, const head_file *f, gp_error *
     return GP_OK;
 }
 
-/* "aesthetic" of "heads/aesthetic.safetensors"; with a prefix, the prefix. */
+/* "aesthetic" of "heads/aesthetic.safetensors"; with a prefix that is not empty, the prefix. */
 static void name_it(gp_scorer *scorer, const head_file *f)
 {
-    const char *base = f->prefix ? f->prefix : gp_path_base(f->path);
+    const bool prefixed = f->prefix && *f->prefix;
+    const char *base = prefixed ? f->prefix : gp_path_base(f->path);
     size_t length = strlen(base);
-    if (!f->prefix && gp_str_ends(base, ".safetensors")) length -= strlen(".safetensors");
+    if (!prefixed && gp_str_ends(base, ".safetensors")) length -= strlen(".safetensors");
     if (length) snprintf(scorer->name, sizeof scorer->name, "%.*s", (int)(length < 99 ? length : 99), base);
 }
 
@@ -226,7 +231,7 @@ static void linear_run(const gp_scorer *scorer, const gp_scorer_batch *batch, do
     const gp_kernels *kernels = gp_kernel_table();
     const size_t d = scorer->dims;
     for (size_t i = 0; i < batch->n; i++)
-        scores[i] = kernels->dot(batch->images + i * d, head->weight, d) + (double)head->bias;
+        scores[i] = kernels->dot(batch->images + i * d, head->weight, d) + (double)head->weight[d];
 }
 
 const gp_scorer_type gp_linear_head_type = {.name = "linear",

@@ -263,6 +263,51 @@ static void test_linear_direction(void **state)
     gp_scorer_close(lower);
 }
 
+/* A '#' in the name of a folder names no head. */
+static void test_linear_folder(void **state)
+{
+    (void)state;
+    char path[700];
+    snprintf(path, sizeof path, "%s/a#b", folder);
+    assert_int_equal(mkdir(path, 0700), 0);
+    gp_scorer *head = open_scorer(write_floats("a#b/j.safetensors", "", D, NULL));
+    assert_string_equal(head->name, "j");
+    gp_scorer_close(head);
+    head = open_scorer(strcat(strcpy(path, write_floats("a#b/j.safetensors", "k.", D, NULL)), "#k"));
+    assert_string_equal(head->name, "k");
+    gp_scorer_close(head);
+    remove(strstr(write_floats("a#b/j.safetensors", "", D, NULL), "/"));
+    snprintf(path, sizeof path, "%s/a#b", folder);
+    rmdir(path);
+}
+
+/* Nothing after '#' names the head without a prefix. */
+static void test_linear_bare(void **state)
+{
+    (void)state;
+    static const char two[] = "{\"%sweight\":{\"dtype\":\"F32\",\"shape\":[1,512],\"data_offsets\":[0,2048]},"
+                              "\"%sbias\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[2048,2052]},"
+                              "\"weight\":{\"dtype\":\"F32\",\"shape\":[1,512],\"data_offsets\":[2052,4100]},"
+                              "\"bias\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4100,4104]}}";
+    float values[2 * D + 2] = {0}, *rows = embeddings(1);
+    char header[1000], named[800];
+    double score;
+    values[2 * D + 1] = 2; /* the bias of the head without a prefix */
+    snprintf(header, sizeof header, two, "x.", "x.");
+    expect_refusal(write_head("y", header, values, sizeof values), GP_ERR_USAGE, "has 2 heads", "/y#x'");
+    snprintf(header, sizeof header, two, "a.", "a.");
+    expect_refusal(write_head("y", header, values, sizeof values), GP_ERR_USAGE, "has 2 heads", "/y#'");
+    snprintf(named, sizeof named, "linear:%s/y#", folder);
+    gp_scorer *head = open_scorer(named);
+    gp_scorer_run(head, &(gp_scorer_batch){.n = 1, .images = rows}, &score);
+    assert_true(score == 2);
+    assert_string_equal(head->name, "y");
+    gp_scorer_close(head);
+    snprintf(named, sizeof named, "%s#", write_floats("z", "x.", D, NULL));
+    expect_refusal(named, GP_ERR_NOT_FOUND, "/z' has no tensor 'weight'", "");
+    free(rows);
+}
+
 static void test_linear_refuses(void **state)
 {
     (void)state;
@@ -394,6 +439,8 @@ int main(void)
         cmocka_unit_test(test_linear_halves),
         cmocka_unit_test(test_linear_metadata),
         cmocka_unit_test(test_linear_direction),
+        cmocka_unit_test(test_linear_folder),
+        cmocka_unit_test(test_linear_bare),
         cmocka_unit_test(test_linear_refuses),
         cmocka_unit_test(test_towers),
         cmocka_unit_test(test_aesthetic),
