@@ -18,7 +18,6 @@ typedef struct gp_clip {
 
 typedef struct gp_clip_worker {
     gp_encoder_worker base; /* first */
-    const gp_weights *weights;
     gp_arena arena;
     gp_workspace pass;
     size_t images, tokens;
@@ -49,7 +48,6 @@ static gp_status clip_open(gp_encoder *encoder, const char *json, size_t size, c
     gp_clip_config config;
     /* Small files first: errors in them are reported before gigabytes are read. */
     GP_TRY(gp_clip_config_parse(json, size, file, &config, err));
-    clip->weights.config = config;
     encoder->dims = config.embedding;
     if (config.has_image) GP_TRY(gp_encoder_read_preprocess(encoder, config.side, err));
     if (config.has_text) GP_TRY(gp_encoder_read_tokenizer(encoder, config.vocabulary, err));
@@ -188,7 +186,7 @@ static gp_status clip_worker_new(const gp_encoder *encoder, size_t images, size_
     if (tokens) need_tower(&n, &m->text, c->embedding, tokens, c->context);
     gp_clip_worker *w = gp_mem_zero(1, sizeof *w);
     if (!w) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a worker");
-    w->base.encoder = encoder, w->weights = m, w->images = images, w->tokens = tokens;
+    w->base.encoder = encoder, w->images = images, w->tokens = tokens;
     w->pass.kernels = gp_kernel_table();
     gp_status st = reserve(w, &n, err);
     if (st == GP_OK)
@@ -221,7 +219,7 @@ static gp_status check_finite(const gp_clip_worker *w, const char *what, const f
 
 static gp_status run_images(gp_clip_worker *w, const float *planes, size_t n, bool pooled, float *out, gp_error *err)
 {
-    const gp_weights *m = w->weights;
+    const gp_weights *m = weights_of(w->base.encoder);
     if (n > w->images) return gp_fail(err, GP_ERR_USAGE, "%zu images are more than the worker's %zu", n, w->images);
     if (n == 0) return GP_OK;
     GP_TRY(gp_vision_run(m, planes, n, &w->pass, err));
@@ -232,7 +230,7 @@ static gp_status run_images(gp_clip_worker *w, const float *planes, size_t n, bo
 static gp_status run_texts(gp_clip_worker *w, const int32_t *ids, const size_t *counts, size_t n, bool pooled,
                            float *out, gp_error *err)
 {
-    const gp_weights *m = w->weights;
+    const gp_weights *m = weights_of(w->base.encoder);
     size_t sum = 0;
     for (size_t i = 0; i < n; i++) {
         const int32_t *row = ids + sum;
@@ -277,7 +275,7 @@ gp_status gp_clip_pooled_texts(gp_encoder_worker *worker, const int32_t *ids, co
 }
 
 const gp_encoder_type gp_clip_type = {.architectures = gp_clip_architectures,
-                                      .tokenizer_kind = "clip-bpe",
+                                      .tokenizer_kind = &gp_tokenizer_clip_bpe,
                                       .size = sizeof(gp_clip),
                                       .open = clip_open,
                                       .clear = clip_clear,

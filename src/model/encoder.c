@@ -142,11 +142,6 @@ const char *gp_encoder_folder(const gp_encoder *encoder)
     return encoder->folder;
 }
 
-uint32_t gp_encoder_dims(const gp_encoder *encoder)
-{
-    return encoder->dims;
-}
-
 const gp_preprocess_config *gp_encoder_preprocess(const gp_encoder *encoder)
 {
     return encoder->has_image ? &encoder->preprocess : NULL;
@@ -159,7 +154,7 @@ void gp_encoder_set_fast_decode(gp_encoder *encoder)
 
 const gp_tokenizer_kind *gp_encoder_tokenizer_kind(const gp_encoder *encoder)
 {
-    return gp_tokenizer_kind_find(encoder->type->tokenizer_kind);
+    return encoder->type->tokenizer_kind;
 }
 
 const gp_tokenizer *gp_encoder_tokenizer(const gp_encoder *encoder)

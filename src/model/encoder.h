@@ -30,8 +30,6 @@ void gp_encoder_close(gp_encoder *encoder);
 /* All facts but `name`.  Strings borrowed. */
 void gp_encoder_facts(const gp_encoder *encoder, gp_model_facts *facts);
 const char *gp_encoder_folder(const gp_encoder *encoder);
-/* Dimensions of an embedding. */
-uint32_t gp_encoder_dims(const gp_encoder *encoder);
 /* How images become planes; NULL if the encoder has no image tower. */
 const gp_preprocess_config *gp_encoder_preprocess(const gp_encoder *encoder);
 /* After opening, before anything else: see gp_preprocess_set_fast. */

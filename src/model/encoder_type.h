@@ -17,7 +17,7 @@ typedef struct gp_architecture {
 
 typedef struct gp_encoder_type {
     const gp_architecture *architectures; /* ends with {NULL, NULL}; the first one names the type in messages */
-    const char *tokenizer_kind;
+    const gp_tokenizer_kind *tokenizer_kind;
     size_t size; /* of its encoder, which gp_encoder_open allocates with zeros */
     /* Reads everything else: the text of config.json is given, called `file` in messages.  After an error the encoder
      * is cleared as after use. */

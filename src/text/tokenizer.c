@@ -5,8 +5,6 @@
 #include "base/mem.h"
 #include "text/clip_bpe.h"
 
-#include <string.h>
-
 struct gp_tokenizer {
     const gp_tokenizer_kind *kind;
     void *data; /* of the kind */
@@ -51,23 +49,18 @@ static size_t clip_size(const void *data)
 
 /* ------------------------------------------------------------------ the table */
 
-static const gp_tokenizer_kind kinds[] = {
-    {"clip-bpe", "clip-bpe/cut-keeps-end", "vocab.json and merges.txt, or tokenizer.json", clip_open, clip_free,
-     clip_encode, clip_encode_cut, clip_token, clip_size},
-};
+const gp_tokenizer_kind gp_tokenizer_clip_bpe = {.name = "clip-bpe",
+                                                 .rule = "clip-bpe/cut-keeps-end",
+                                                 .files = "vocab.json and merges.txt, or tokenizer.json",
+                                                 .open = clip_open,
+                                                 .free = clip_free,
+                                                 .encode = clip_encode,
+                                                 .encode_cut = clip_encode_cut,
+                                                 .token = clip_token,
+                                                 .size = clip_size};
+
+static const gp_tokenizer_kind *const kinds[] = {&gp_tokenizer_clip_bpe};
 enum { KINDS = sizeof kinds / sizeof *kinds };
-
-const gp_tokenizer_kind *gp_tokenizer_kind_at(size_t i)
-{
-    return i < KINDS ? &kinds[i] : NULL;
-}
-
-const gp_tokenizer_kind *gp_tokenizer_kind_find(const char *name)
-{
-    for (size_t i = 0; i < KINDS; i++)
-        if (strcmp(kinds[i].name, name) == 0) return &kinds[i];
-    return NULL;
-}
 
 /* ------------------------------------------------------------------ calls */
 
@@ -84,7 +77,7 @@ gp_status gp_tokenizer_open_folder(const char *folder, const gp_tokenizer_kind *
     gp_status st = GP_ERR_NOT_FOUND;
     if (kind) st = open_kind(folder, kind, tokenizer, err);
     for (size_t i = 0; !kind && i < KINDS && st == GP_ERR_NOT_FOUND; i++)
-        st = open_kind(folder, &kinds[i], tokenizer, err);
+        st = open_kind(folder, kinds[i], tokenizer, err);
     if (st == GP_OK)
         *out = tokenizer;
     else

@@ -21,8 +21,7 @@ typedef struct gp_tokenizer_kind {
     size_t (*size)(const void *data);
 } gp_tokenizer_kind;
 
-const gp_tokenizer_kind *gp_tokenizer_kind_at(size_t i);           /* NULL after the last kind */
-const gp_tokenizer_kind *gp_tokenizer_kind_find(const char *name); /* NULL: no such kind */
+extern const gp_tokenizer_kind gp_tokenizer_clip_bpe;
 
 /* Opens the tokenizer of a model folder.  kind NULL: the first kind whose files are there.  Owns: *out,
  * gp_tokenizer_free.  Errors: NOT_FOUND, FORMAT (names file and entry), LIMIT. */
