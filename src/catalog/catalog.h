@@ -195,8 +195,9 @@ gp_status gp_cat_scorer_find(gp_catalog *cat, const char *named, char **id, gp_e
 gp_status gp_cat_scorers_visit(gp_catalog *cat, bool (*visit)(void *user, const gp_scorer_facts *scorer), void *user,
                                gp_error *err);
 /* A page of (image, prompt) pairs that lack a score. */
+enum { GP_CAT_PAIR_PAGE = 256 };
 typedef struct gp_cat_pairs {
-    size_t count;
+    size_t count; /* 1 to GP_CAT_PAIR_PAGE */
     uint32_t dims;
     const int64_t *images, *prompts; /* [count] */
     const float *image_vectors;      /* [count, dims] */

@@ -196,10 +196,9 @@ gp_status gp_cat_scores_visit(gp_catalog *cat, const char *scorer, bool *higher_
 
 /* ------------------------------------------------------------------ pairs that lack a score */
 
-enum { PAIR_PAGE = 256 };
 typedef struct pair_page {
-    int64_t image[PAIR_PAGE], prompt[PAIR_PAGE];
-    float *images, *texts; /* [PAIR_PAGE, dims] each; texts NULL: not needed */
+    int64_t image[GP_CAT_PAIR_PAGE], prompt[GP_CAT_PAIR_PAGE];
+    float *images, *texts; /* [GP_CAT_PAIR_PAGE, dims] each; texts NULL: not needed */
     size_t count;
     uint32_t dims;
 } pair_page;
@@ -240,9 +239,9 @@ static gp_status pair_page_read(gp_catalog *cat, const pair_scorer *s, bool gues
     gp_q_int(&q, 2, s->encoder);
     gp_q_int(&q, 3, prompt);
     gp_q_int(&q, 4, image);
-    gp_q_int(&q, 5, PAIR_PAGE);
+    gp_q_int(&q, 5, GP_CAT_PAIR_PAGE);
     gp_q_int(&q, 6, guesses);
-    for (page->count = 0; page->count < PAIR_PAGE; page->count++) {
+    for (page->count = 0; page->count < GP_CAT_PAIR_PAGE; page->count++) {
         GP_TRY_GOTO(gp_q_step(&q, &row, err));
         if (!row) break;
         size_t i = page->count;
@@ -281,7 +280,7 @@ gp_status gp_cat_pairs_todo(gp_catalog *cat, const char *scorer, bool guesses,
     pair_scorer s = {0};
     int64_t prompt = INT64_MIN, image = INT64_MIN;
     GP_TRY(pair_scorer_read(cat, scorer, &s, err));
-    const size_t floats = PAIR_PAGE * (size_t)s.dims;
+    const size_t floats = GP_CAT_PAIR_PAGE * (size_t)s.dims;
     GP_TRY(gp_alloc((void **)&page, 1, sizeof *page, "a page of embeddings", err));
     page->images = page->texts = NULL;
     page->dims = (uint32_t)s.dims;
@@ -294,7 +293,7 @@ gp_status gp_cat_pairs_todo(gp_catalog *cat, const char *scorer, bool guesses,
         prompt = page->prompt[page->count - 1];
         image = page->image[page->count - 1];
         if (!visit(user, &pairs)) break;
-    } while (page->count == PAIR_PAGE);
+    } while (page->count == GP_CAT_PAIR_PAGE);
 out:
     if (page) gp_mem_free(page->texts), gp_mem_free(page->images);
     gp_mem_free(page);

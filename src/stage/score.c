@@ -190,17 +190,11 @@ typedef struct pair_run {
 
 static gp_status put_scores(pair_run *p, const gp_cat_pairs *pairs, gp_error *err)
 {
-    double scores[256];
-    enum { MOST = sizeof scores / sizeof *scores };
-    for (size_t at = 0; at < pairs->count; at += MOST) {
-        const size_t n = pairs->count - at < MOST ? pairs->count - at : MOST, first = at * pairs->dims;
-        gp_scorer_batch batch = {.n = n, .images = pairs->image_vectors + first};
-        if (pairs->prompt_vectors) batch.texts = pairs->prompt_vectors + first;
-        gp_scorer_run(p->scorer, &batch, scores);
-        for (size_t i = 0; i < n; i++)
-            GP_TRY(
-                gp_cat_score_put(p->cat, pairs->images[at + i], pairs->prompts[at + i], p->scorer->id, scores[i], err));
-    }
+    double scores[GP_CAT_PAIR_PAGE];
+    gp_scorer_batch batch = {.n = pairs->count, .images = pairs->image_vectors, .texts = pairs->prompt_vectors};
+    gp_scorer_run(p->scorer, &batch, scores);
+    for (size_t i = 0; i < pairs->count; i++)
+        GP_TRY(gp_cat_score_put(p->cat, pairs->images[i], pairs->prompts[i], p->scorer->id, scores[i], err));
     p->count += pairs->count;
     if (p->count < SCORES_PER_COMMIT) return GP_OK;
     p->count = 0;
