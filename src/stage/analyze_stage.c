@@ -195,7 +195,8 @@ static gp_status find_standings(gp_analysis_run *r, gp_error *err)
 {
     const gp_cat_matrix *m = &r->m;
     const gp_categories *c = &r->categories;
-    double *weight = NULL; /* [categories] */
+    double *weight = NULL;      /* [categories] */
+    gp_moments *moments = NULL; /* [categories] */
     gp_status st = GP_OK;
     GP_TRY_GOTO(gp_alloc((void **)&r->z_prompt, m->n, sizeof(double), "standings", err));
     GP_TRY_GOTO(gp_alloc((void **)&r->z_category, m->n, sizeof(double), "standings", err));
@@ -208,26 +209,20 @@ static gp_status find_standings(gp_analysis_run *r, gp_error *err)
     GP_TRY_GOTO(gp_calibrate_percentile(m->scores, c->category, m->n, c->count, r->percentile, err));
     GP_TRY_GOTO(
         gp_calibrate_corrected(m->scores, c->category, m->n, c->count, r->percentile, r->corrected, weight, err));
+    GP_TRY_GOTO(gp_moments_of(m->scores, c->category, m->n, c->count, &moments, err));
     for (size_t k = 0; k < c->count; k++) {
-        double s = 0, ss = 0;
-        size_t members = 0, with = 0;
-        for (size_t i = 0; i < m->n; i++) {
-            if (c->category[i] != (int32_t)k) continue;
-            members++;
-            if (!isnan(m->scores[i])) s += m->scores[i], with++;
-        }
-        double mean = with ? s / (double)with : NAN;
-        for (size_t i = 0; i < m->n; i++)
-            if (c->category[i] == (int32_t)k && !isnan(m->scores[i]))
-                ss += (m->scores[i] - mean) * (m->scores[i] - mean);
+        const gp_moments *of = &moments[k];
+        size_t members = 0;
+        for (size_t i = 0; i < m->n; i++) members += c->category[i] == (int32_t)k;
         r->about[k] = (gp_cat_category){.name = c->names[k],
                                         .source = c->source,
                                         .support = (uint32_t)members,
-                                        .mean = mean,
-                                        .sd = with > 1 ? sqrt(ss / (double)(with - 1)) : NAN,
+                                        .mean = of->n ? of->mean : (double)NAN,
+                                        .sd = of->n > 1 ? sqrt(of->squares / (double)(of->n - 1)) : (double)NAN,
                                         .weight = weight[k]};
     }
 out:
+    gp_mem_free(moments);
     gp_mem_free(weight);
     return st;
 }
