@@ -106,7 +106,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (protocol) {
         gp_gen_result r = {0};
-        gp_gen_backend b = {.protocol = protocol, .address = gp_str_dup(ADDRESS), .send = answer, .pace = 0};
+        gp_gen_backend b = {
+            .protocol = protocol, .can = protocol->can, .address = gp_str_dup(ADDRESS), .send = answer, .pace = 0};
         b.o = (gp_gen_options){.token = "secret", .workflow = graph, .go_on = go_on};
         b.login = gp_str_dup("me:secret");
         input.at = first + 5, input.asked = 0;

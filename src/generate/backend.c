@@ -463,11 +463,7 @@ const char *gp_gen_or_no_seed(const gp_gen_backend *b)
 
 bool gp_gen_can(const gp_gen_backend *b, unsigned what)
 {
-    unsigned can = b->protocol->can;
-    bool seedless =
-        b->protocol == &gp_gen_command && !strstr(b->address, "{seed}") && !strstr(b->address, "{requests}");
-    if (b->o.no_seed || seedless) can &= ~(unsigned)GP_GEN_SEEDS;
-    return (can & what) != 0;
+    return (b->can & what) != 0;
 }
 
 /* Compares the image with the request.  Only a generator that changed the request gives another image, so if the

@@ -143,12 +143,13 @@ static gp_gen_request without_rest(const gp_gen_backend *b, const gp_gen_request
 
 /* Checks that the seed reaches the program, unless the program chooses its own seeds.  One image of each prompt is
  * possible without a seed. */
-static gp_status check_seed(const gp_gen_backend *b, gp_error *err)
+static gp_status check_seed(gp_gen_backend *b, gp_error *err)
 {
     bool placed = strstr(b->address, "{seed}") != NULL;
     if (placed && b->o.no_seed)
         return gp_fail(err, GP_ERR_USAGE,
                        "{seed} in the command cannot be combined with --no-seed, because it has no value then");
+    if (!placed) b->can &= ~(unsigned)GP_GEN_SEEDS;
     if (placed || b->o.no_seed) return GP_OK;
     if (b->o.per_prompt > 1 || b->o.needs_seed)
         return gp_fail(err, GP_ERR_USAGE,

@@ -236,6 +236,7 @@ gp_status gp_gen_open(const gp_gen_options *o, gp_gen_backend **out, gp_error *e
         GP_TRY_GOTO(find_out(b, err));
     else if (web && !o->asked)
         GP_TRY_GOTO(check_given(b, err));
+    b->can = o->no_seed ? b->protocol->can & ~(unsigned)GP_GEN_SEEDS : b->protocol->can;
     if (b->protocol->check && !o->asked) GP_TRY_GOTO(b->protocol->check(b, err));
     *out = b;
     b = NULL;
