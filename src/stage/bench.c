@@ -13,6 +13,7 @@
 #include "base/thread.h"
 #include "catalog/catalog.h"
 #include "ingest/walk.h"
+#include "stage/encoder_row.h"
 #include "stage/synthetic.h"
 #include "encode/encode.h"
 #include "encode/pipeline.h"
@@ -283,12 +284,7 @@ static gp_status texts_of_drawn(bench_run *r, gp_error *err)
 static gp_status begin(bench_run *r, const gp_encoder *encoder, const gp_model_facts *facts, gp_error *err)
 {
     const gp_bench_options *o = r->options;
-    gp_cat_encoder row = {.model = "bench",
-                          .weight_hash = facts->weight_hash,
-                          .precision = facts->precision,
-                          .preprocess_id = facts->preprocess_id,
-                          .text_rule = "",
-                          .dims = facts->embedding};
+    const gp_cat_encoder row = gp_stage_encoder_row(encoder, "bench");
     if (!facts->has_image_tower) return gp_fail(err, GP_ERR_UNSUPPORTED, "the model has no image tower");
     GP_TRY(
         gp_encode_pool_open(encoder, o->threads, (size_t)(o->batch > 0 ? o->batch : 0), o->max_pixels, &r->pool, err));

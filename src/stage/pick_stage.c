@@ -13,6 +13,7 @@
 #include "pick/bounds.h"
 #include "pick/difficulty.h"
 #include "pick/strategy.h"
+#include "stage/encoder_row.h"
 #include "stage/passed.h"
 
 #include <math.h>
@@ -506,14 +507,9 @@ gp_status gp_stage_scorer_wanted(gp_catalog *cat, const char *wanted, char **out
 
 gp_status gp_stage_scorer_of(gp_catalog *cat, const gp_encoder *encoder, char *out, size_t size, gp_error *err)
 {
-    gp_model_facts facts = {0};
     char *last = NULL;
-    gp_encoder_facts(encoder, &facts);
     gp_scorer_default_id(encoder, out, size);
-    const gp_cat_encoder by = {.weight_hash = facts.weight_hash,
-                               .precision = facts.precision,
-                               .preprocess_id = facts.preprocess_id,
-                               .text_rule = gp_encoder_tokenizer_kind(encoder)->rule};
+    const gp_cat_encoder by = gp_stage_encoder_row(encoder, NULL);
     GP_TRY(gp_cat_scorer_of_encoder(cat, &by, out, &last, err));
     if (last) snprintf(out, size, "%s", last);
     gp_mem_free(last);

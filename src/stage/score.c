@@ -15,6 +15,7 @@
 #include "encode/encode.h"
 #include "stage/passed.h"
 #include "encode/pipeline.h"
+#include "stage/encoder_row.h"
 #include "stage/frames.h"
 
 #define PAGE              4096 /* images without embedding read at once */
@@ -228,16 +229,9 @@ out:
 static gp_status begin(score_run *r, const gp_encoder *encoder, const char *model_name, const gp_scorer *scorer,
                        gp_error *err)
 {
-    gp_model_facts facts = {0};
-    gp_encoder_facts(encoder, &facts);
+    const gp_cat_encoder by = gp_stage_encoder_row(encoder, model_name);
     if (scorer->needs == GP_SCORER_NEEDS_PIXELS)
         return gp_fail(err, GP_ERR_UNSUPPORTED, "scorer '%s' needs pixels, which `score` cannot give it", scorer->name);
-    gp_cat_encoder by = {.model = model_name,
-                         .weight_hash = facts.weight_hash,
-                         .precision = facts.precision,
-                         .preprocess_id = facts.preprocess_id,
-                         .text_rule = gp_encoder_tokenizer_kind(encoder)->rule,
-                         .dims = facts.embedding};
     GP_TRY(gp_cat_encoder_put(r->cat, &by, &r->encoder_id, err));
     gp_cat_scorer row = {.id = scorer->id,
                          .name = scorer->name,
