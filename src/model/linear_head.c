@@ -18,7 +18,6 @@
 #include "kernel/kernel.h"
 #include "model/safetensors.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -89,40 +88,22 @@ static gp_status find_tensors(head_file *f, gp_error *err)
 
 /* ------------------------------------------------------------------ reading them */
 
-static uint64_t elements(const gp_tensor *t)
-{
-    uint64_t n = 1;
-    for (size_t i = 0; i < t->dims; i++) n *= t->shape[i];
-    return n;
-}
-
 /* Whether the shape is [n], [1, n] or, for one number, []. */
 static bool is_row(const gp_tensor *t, uint64_t n)
 {
-    return t->dims <= 2 && elements(t) == n && (t->dims < 2 || t->shape[0] == 1);
+    return t->dims <= 2 && gp_tensor_numbers(t) == n && (t->dims < 2 || t->shape[0] == 1);
 }
 
 static gp_status read_row(const head_file *f, const gp_tensor *t, float *out, gp_error *err)
 {
-    const size_t n = (size_t)elements(t);
-    const bool f32 = strcmp(t->dtype, "F32") == 0, f16 = strcmp(t->dtype, "F16") == 0;
-    uint16_t *half = NULL;
-    if (!f32 && !f16 && strcmp(t->dtype, "BF16") != 0)
+    gp_dtype dtype;
+    size_t bad = 0;
+    if (!gp_tensor_dtype(t, &dtype))
         return gp_fail_path(err, GP_ERR_UNSUPPORTED, "'%s': tensor '%s' is %s; a head must be F32, F16 or BF16",
                             f->path, t->name, t->dtype);
-    if (f32) {
-        GP_TRY(gp_tensors_read(f->tensors, t, 0, out, t->bytes, err));
-    } else {
-        GP_TRY(gp_alloc((void **)&half, n, sizeof *half, "a head", err));
-        gp_status st = gp_tensors_read(f->tensors, t, 0, half, t->bytes, err);
-        if (st == GP_OK) (f16 ? gp_kernel_table()->f16_to_f32 : gp_kernel_table()->bf16_to_f32)(half, out, n);
-        gp_mem_free(half);
-        GP_TRY(st);
-    }
-    for (size_t i = 0; i < n; i++)
-        if (!isfinite(out[i]))
-            return gp_fail_path(err, GP_ERR_FORMAT, "'%s': tensor '%s' has a number that is not finite", f->path,
-                                t->name);
+    GP_TRY(gp_tensors_read_floats(f->tensors, t, out, &bad, err));
+    if (bad)
+        return gp_fail_path(err, GP_ERR_FORMAT, "'%s': tensor '%s' has a number that is not finite", f->path, t->name);
     return GP_OK;
 }
 
@@ -132,9 +113,9 @@ static gp_status read_parameters(linear_head *head, const head_file *f, const gp
     if (f->weight->dims == 0 || f->weight->dims > 2 || !is_row(f->weight, f->weight->shape[f->weight->dims - 1]))
         return gp_fail_path(err, GP_ERR_FORMAT, "'%s': tensor '%s' must have the shape [1, d]", f->path,
                             f->weight->name);
-    if (elements(f->weight) != d)
+    if (gp_tensor_numbers(f->weight) != d)
         return gp_fail_path(err, GP_ERR_USAGE, "'%s' is a head for embeddings of %llu numbers; those of '%s' have %u",
-                            f->path, (unsigned long long)elements(f->weight), source->model, d);
+                            f->path, (unsigned long long)gp_tensor_numbers(f->weight), source->model, d);
     if (!is_row(f->bias, 1))
         return gp_fail_path(err, GP_ERR_FORMAT, "'%s': tensor '%s' must be one number", f->path, f->bias->name);
     GP_TRY(gp_alloc_aligned((void **)&head->weight, d + 2u, sizeof *head->weight, "a head", err));

@@ -36,6 +36,14 @@ const char *gp_tensors_metadata(const gp_tensors *tensors, const char *key);
 /* Reads `bytes` bytes of the tensor from byte `at` on. IO if the file has become shorter. Threads: any. */
 gp_status gp_tensors_read(const gp_tensors *tensors, const gp_tensor *tensor, size_t at, void *out, size_t bytes,
                           gp_error *err);
+size_t gp_tensor_numbers(const gp_tensor *tensor); /* how many numbers it has */
+/* False: not a kind of number that goldpan computes with. */
+bool gp_tensor_dtype(const gp_tensor *tensor, gp_dtype *out);
+/* Counts the numbers that are infinite or NaN.  bytes: `count` numbers of the kind. */
+size_t gp_tensor_not_finite(const uint8_t *bytes, gp_dtype dtype, size_t count);
+/* Reads all numbers as floats; F32, F16 and BF16 only.  *bad: how many are infinite or NaN.  Threads: any. */
+gp_status gp_tensors_read_floats(const gp_tensors *tensors, const gp_tensor *tensor, float *out, size_t *bad,
+                                 gp_error *err);
 /* Removes `prefix` from all names that begin with it. FORMAT if two tensors would then have the same name. */
 gp_status gp_tensors_strip(gp_tensors *tensors, const char *prefix, gp_error *err);
 /* XXH3-128 over all tensors in order of name: name NUL dtype NUL, number of dimensions and each as u64 little endian,

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "kernel/kernel.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -296,4 +297,65 @@ out:
     gp_hasher_free(hasher);
     gp_mem_free(piece);
     return st;
+}
+
+/* ------------------------------------------------------------------ numbers */
+
+size_t gp_tensor_numbers(const gp_tensor *t)
+{
+    size_t count = 1;
+    for (size_t i = 0; i < t->dims; i++) count *= (size_t)t->shape[i];
+    return count;
+}
+
+bool gp_tensor_dtype(const gp_tensor *t, gp_dtype *out)
+{
+    for (int i = GP_F32; i <= GP_BF16; i++)
+        if (strcmp(t->dtype, gp_dtype_name((gp_dtype)i)) == 0) return *out = (gp_dtype)i, true;
+    return false;
+}
+
+/* Infinite or NaN: the exponent bits are all ones. */
+size_t gp_tensor_not_finite(const uint8_t *bytes, gp_dtype dtype, size_t count)
+{
+    size_t bad = 0;
+    if (dtype == GP_F32) {
+        for (size_t i = 0; i < count; i++) {
+            uint32_t x;
+            memcpy(&x, bytes + 4 * i, 4);
+            bad += (x & 0x7f800000u) == 0x7f800000u;
+        }
+        return bad;
+    }
+    const uint16_t exponent = dtype == GP_F16 ? 0x7c00 : 0x7f80;
+    for (size_t i = 0; i < count; i++) {
+        uint16_t x;
+        memcpy(&x, bytes + 2 * i, 2);
+        bad += (x & exponent) == exponent;
+    }
+    return bad;
+}
+
+gp_status gp_tensors_read_floats(const gp_tensors *tensors, const gp_tensor *t, float *out, size_t *bad, gp_error *err)
+{
+    enum { PIECE = 16384 };
+    const size_t count = gp_tensor_numbers(t);
+    const gp_kernels *kernels = gp_kernel_table();
+    uint16_t half[PIECE];
+    gp_dtype dtype = GP_F32;
+    gp_tensor_dtype(t, &dtype);
+    assert(t->bytes == count * gp_dtype_size(dtype));
+    *bad = 0;
+    if (dtype == GP_F32) {
+        GP_TRY(gp_tensors_read(tensors, t, 0, out, t->bytes, err));
+        *bad = gp_tensor_not_finite((const uint8_t *)out, dtype, count);
+        return GP_OK;
+    }
+    for (size_t at = 0; at < count; at += PIECE) {
+        size_t n = count - at < PIECE ? count - at : PIECE;
+        GP_TRY(gp_tensors_read(tensors, t, 2 * at, half, 2 * n, err));
+        *bad += gp_tensor_not_finite((const uint8_t *)half, dtype, n);
+        (dtype == GP_F16 ? kernels->f16_to_f32 : kernels->bf16_to_f32)(half, out + at, n);
+    }
+    return GP_OK;
 }

@@ -130,13 +130,6 @@ static void shape_text(const uint64_t *shape, size_t dims, char *out, size_t siz
     if (used < size) snprintf(out + used, size - used, "]");
 }
 
-static bool dtype_of(const gp_tensor *t, gp_dtype *out)
-{
-    for (int i = GP_F32; i <= GP_BF16; i++)
-        if (strcmp(t->dtype, gp_dtype_name((gp_dtype)i)) == 0) return *out = (gp_dtype)i, true;
-    return false;
-}
-
 /* The tensor `name`, if it has the wanted shape and a kind of number that goldpan computes with. */
 static gp_status find(loader *l, const char *name, const char *letters, const sizes *s, const gp_tensor **out)
 {
@@ -158,7 +151,7 @@ static gp_status find(loader *l, const char *name, const char *letters, const si
                             t->file, l->prefix, name, found, wanted);
     }
     gp_dtype dtype;
-    if (!dtype_of(t, &dtype))
+    if (!gp_tensor_dtype(t, &dtype))
         return gp_fail_path(l->err, GP_ERR_UNSUPPORTED,
                             "'%s': tensor '%s%s' is stored as %s; goldpan reads F32, F16 and BF16", t->file, l->prefix,
                             name, t->dtype);
@@ -294,79 +287,35 @@ static gp_status take_prefix(loader *l, char *prefix, size_t size)
 
 /* ------------------------------------------------------------------ converting and packing */
 
-/* Counts the numbers that are infinite or NaN: their exponent bits are all ones. */
-static size_t not_finite(const uint8_t *bytes, gp_dtype dtype, size_t count)
-{
-    size_t bad = 0;
-    if (dtype == GP_F32) {
-        for (size_t i = 0; i < count; i++) {
-            uint32_t x;
-            memcpy(&x, bytes + 4 * i, 4);
-            bad += (x & 0x7f800000u) == 0x7f800000u;
-        }
-        return bad;
-    }
-    const uint16_t exponent = dtype == GP_F16 ? 0x7c00 : 0x7f80;
-    for (size_t i = 0; i < count; i++) {
-        uint16_t x;
-        memcpy(&x, bytes + 2 * i, 2);
-        bad += (x & exponent) == exponent;
-    }
-    return bad;
-}
-
-static size_t count_of(const gp_tensor *t)
-{
-    size_t count = 1;
-    for (size_t i = 0; i < t->dims; i++) count *= (size_t)t->shape[i];
-    return count;
-}
-
 /* One NaN makes all scores NaN, so a model with such a number is rejected. */
 static gp_status bad_numbers(const loader *l, const gp_tensor *t, size_t bad, gp_error *err)
 {
     return gp_fail_path(err, GP_ERR_FORMAT,
                         "'%s': tensor '%s%s' has %zu of %zu values that are not finite (NaN or infinite)", t->file,
-                        l->prefix, t->name, bad, count_of(t));
+                        l->prefix, t->name, bad, gp_tensor_numbers(t));
 }
 
 /* Reads all bytes of a tensor; every number must be finite. */
 static gp_status read_raw(const loader *l, const gp_tensor *t, uint8_t *out, gp_error *err)
 {
     gp_dtype dtype = GP_F32;
-    dtype_of(t, &dtype);
+    gp_tensor_dtype(t, &dtype);
     GP_TRY(gp_tensors_read(l->set, t, 0, out, t->bytes, err));
-    size_t bad = not_finite(out, dtype, count_of(t));
+    size_t bad = gp_tensor_not_finite(out, dtype, gp_tensor_numbers(t));
     return bad ? bad_numbers(l, t, bad, err) : GP_OK;
 }
 
 static gp_status read_floats(const loader *l, const gp_tensor *t, float *out, gp_error *err)
 {
-    enum { PIECE = 16384 };
-    const size_t count = count_of(t);
-    const gp_kernels *kernels = gp_kernel_table();
-    uint16_t half[PIECE];
-    gp_dtype dtype = GP_F32;
     size_t bad = 0;
-    dtype_of(t, &dtype);
-    assert(t->bytes == count * gp_dtype_size(dtype));
-    if (dtype == GP_F32) return read_raw(l, t, (uint8_t *)out, err);
-    for (size_t at = 0; at < count; at += PIECE) {
-        size_t n = count - at < PIECE ? count - at : PIECE;
-        GP_TRY(gp_tensors_read(l->set, t, 2 * at, half, 2 * n, err));
-        bad += not_finite((const uint8_t *)half, dtype, n);
-        if (dtype == GP_F16)
-            kernels->f16_to_f32(half, out + at, n);
-        else
-            kernels->bf16_to_f32(half, out + at, n);
-    }
+    GP_TRY(gp_tensors_read_floats(l->set, t, out, &bad, err));
     return bad ? bad_numbers(l, t, bad, err) : GP_OK;
 }
 
 /* Reads a vector or small table into the arena (sized by float_bytes). */
 static gp_status floats(loader *l, const gp_tensor *t, float **out)
 {
-    size_t count = count_of(t);
+    size_t count = gp_tensor_numbers(t);
     *out = gp_arena_take(&l->w->floats, count, sizeof **out);
     assert(*out);
     return read_floats(l, t, *out, l->err);
@@ -411,10 +360,10 @@ static gp_status pack(const loader *l, const gp_tensor *weight, const gp_tensor 
                       gp_error *err)
 {
     gp_dtype dtype = GP_F32;
-    size_t rows = (size_t)weight->shape[0], columns = count_of(weight) / rows;
+    size_t rows = (size_t)weight->shape[0], columns = gp_tensor_numbers(weight) / rows;
     float *b = NULL;
     gp_status st = GP_OK;
-    dtype_of(weight, &dtype);
+    gp_tensor_dtype(weight, &dtype);
     GP_TRY_GOTO(need(r, weight->bytes, err));
     GP_TRY_GOTO(read_raw(l, weight, r->bytes, err));
     if (bias) {
@@ -433,7 +382,7 @@ static gp_status pack_qkv(const loader *l, const block_tensors b, size_t heads, 
 {
     size_t d = (size_t)b[Q]->shape[0];
     gp_dtype dtype = GP_F32;
-    dtype_of(b[Q], &dtype);
+    gp_tensor_dtype(b[Q], &dtype);
     if (heads || strcmp(b[Q]->dtype, b[K]->dtype) != 0 || strcmp(b[Q]->dtype, b[V]->dtype) != 0) dtype = GP_F32;
     const char *name = gp_dtype_name(dtype);
     size_t part = d * d * gp_dtype_size(dtype);
@@ -496,7 +445,7 @@ static gp_status load_rest(loader *l, room *r)
     if (w->config.has_text) {
         GP_TRY(load_outside(l, &w->text, l->text, l->blocks + w->image.size.layers, r));
         const gp_tensor *tokens = l->text[TOKENS];
-        dtype_of(tokens, &w->token_dtype);
+        gp_tensor_dtype(tokens, &w->token_dtype);
         GP_TRY(gp_alloc_aligned((void **)&w->token_table, tokens->bytes, 1, "the token table", l->err));
         GP_TRY(read_raw(l, tokens, w->token_table, l->err));
     }
