@@ -4,6 +4,7 @@
 Each finding is one line "file: what".  Exit 0: clean, 1: findings, 77: a tool is missing.  The tests of `make test`
 call one check each; tests/house/test_house.py proves that each check can fail."""
 import argparse
+import functools
 import os
 import re
 import shutil
@@ -72,6 +73,7 @@ class House:
         self.found = []
         self.skipped = None
         self._files = None
+        self._texts = {}
 
     # ---- helpers ----
     def say(self, path, what):
@@ -80,9 +82,15 @@ class House:
     def path(self, *parts):
         return os.path.join(self.root, *parts)
 
+    @functools.cached_property
+    def header(self):
+        return Header(self.root)
+
     def text(self, path):
-        with open(self.path(path), encoding="utf-8", errors="replace") as file:
-            return file.read()
+        if path not in self._texts:
+            with open(self.path(path), encoding="utf-8", errors="replace") as file:
+                self._texts[path] = file.read()
+        return self._texts[path]
 
     def files(self):
         """Paths, from the root, of what git tracks or would track; without git, of all but build folders."""
@@ -214,7 +222,7 @@ class House:
 
     def check_exports(self):
         """The shared library exports the GP_API functions of goldpan.h and its parts, and nothing else."""
-        functions = {f.name: f.path for f in Header(self.root).functions}
+        functions = {f.name: f.path for f in self.header.functions}
         promised = set(functions)
         exported = self.nm(os.path.join(self.build, "libgoldpan.so"), "-D")
         if exported is None:
@@ -233,9 +241,9 @@ class House:
             for path in self.c_files("src/", "include/"):
                 if path.endswith(".h") and not path.startswith(("src/kernel/x86/", "src/kernel/arm/")):
                     jobs.append((path, [compiler, "-std=c17", "-D_GNU_SOURCE"]))
-            jobs += [(path, [compiler, "-std=c11", "-pedantic"]) for path in Header(self.root).paths]
+            jobs += [(path, [compiler, "-std=c11", "-pedantic"]) for path in self.header.paths]
         for compiler in [c for c in ("g++", "clang++") if shutil.which(c)]:
-            jobs += [(path, [compiler, "-std=c++11", "-pedantic"]) for path in Header(self.root).paths]
+            jobs += [(path, [compiler, "-std=c++11", "-pedantic"]) for path in self.header.paths]
         if not jobs:
             self.skipped = "no compiler is installed"
             return
@@ -256,7 +264,7 @@ class House:
 
     def check_labels(self):
         """Public headers: every function has a comment with the labels that its declaration calls for."""
-        header = Header(self.root)
+        header = self.header
         cleared = {p[0].rstrip(" *") for f in header.functions if f.name.endswith("_clear") for p in f.parameters}
         for path in header.paths:
             for number, line in enumerate(self.text(path).splitlines(), 1):
