@@ -121,7 +121,7 @@ gp_status gp_cli_find_options(gp_cli *cli, gp_cli_find *out, gp_error *err)
     if (cli->min_cosine.set && !(cli->min_cosine.value > 0 && cli->min_cosine.value <= 1))
         return gp_fail(err, GP_ERR_USAGE, "--min-cosine must be above 0 and at most 1");
     double alpha = cli->alpha.set ? cli->alpha.value : s->alpha;
-    if (cli->resamples.set && cli->profile == GP_SLICE_GOLDPAN && alpha * (double)(cli->resamples.value + 1) <= 1)
+    if (cli->resamples.set && alpha * (double)(cli->resamples.value + 1) <= 1)
         return gp_fail(err, GP_ERR_USAGE, "--resamples %llu is too small for --alpha %g: it must be at least %.0f",
                        (unsigned long long)cli->resamples.value, alpha, ceil(1 / alpha));
     s->profile = (gp_slice_profile)cli->profile;

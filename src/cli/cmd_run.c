@@ -174,8 +174,7 @@ static int run(gp_cli *cli)
     gp_cli_add_options(cli, &add);
     gp_cli_score_options(cli, &score);
     /* the model before a new catalog: without one, no empty catalog is left behind */
-    if (gp_cli_check_roots(cli, &err) != GP_OK ||
-        (cli->sheet && !cli->no_sheet && gp_cli_check_output(cli, cli->sheet, &err) != GP_OK) ||
+    if (gp_cli_check_roots(cli, &err) != GP_OK || (cli->sheet && gp_cli_check_output(cli, cli->sheet, &err) != GP_OK) ||
         gp_cli_pick_options(cli, &pick, &err) != GP_OK || gp_cli_sheet_options(cli, &drawing, &err) != GP_OK ||
         gp_cli_find_options(cli, &find, &err) != GP_OK ||
         gp_cli_catalog_open_old(cli, cli->args, cli->arg_count, GP_CATALOG_CREATE, &path, &catalog, &err) != GP_OK ||

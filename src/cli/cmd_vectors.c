@@ -338,7 +338,7 @@ static int run_map(gp_cli *cli)
     size_t dims = cli->dims.set ? (size_t)cli->dims.value : 2;
     gp_status st = needs(cli, &err);
     if (st == GP_OK) st = read_vectors(cli->vectors, &v, &err);
-    if (st == GP_OK && (dims == 0 || dims > 64)) st = gp_fail(&err, GP_ERR_USAGE, "--dims must be between 1 and 64");
+    if (st == GP_OK && dims > 64) st = gp_fail(&err, GP_ERR_USAGE, "--dims must be between 1 and 64");
     if (st == GP_OK) st = gp_alloc((void **)&place, v.n * dims, sizeof *place, "the map", &err);
     if (st == GP_OK) st = lay_out(cli, &v, dims, place, &err);
     gp_term_clear(&cli->term);

@@ -85,7 +85,7 @@ static int run(gp_cli *cli)
     gp_words_options o = GP_WORDS_DEFAULTS;
     printer p = {.as_json = cli->json,
                  .table = {.heads = heads, .columns = sizeof heads / sizeof *heads, .left = 1},
-                 .most = cli->top.set && cli->top.value ? cli->top.value : UINT64_MAX};
+                 .most = cli->top.set ? cli->top.value : UINT64_MAX};
     gp_str json = GP_STR_INIT;
     int code = GP_EXIT_OK;
     gp_status st = read_options(cli, &o, &err);

@@ -138,6 +138,6 @@ static gp_status check_option(const gp_cli *cli, const gp_cli_option *o, gp_erro
 gp_status gp_cli_check_rules(const gp_cli *cli, gp_error *err)
 {
     for (const gp_cli_option *o = cli->command->options; o->name; o++)
-        if (gp_cli_given(cli, o->name)) GP_TRY(check_option(cli, o, err));
+        if (gp_cli_option_given(cli, o)) GP_TRY(check_option(cli, o, err));
     return GP_OK;
 }

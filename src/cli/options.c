@@ -145,11 +145,16 @@ static gp_status add_text(const gp_cli_option *o, gp_cli_texts *texts, const cha
     return set_text(o, &texts->items[texts->count++], value, err);
 }
 
+bool gp_cli_option_given(const gp_cli *cli, const gp_cli_option *o)
+{
+    size_t place = (size_t)(o - cli->command->options);
+    return place < 128 && cli->given[place / 64] >> place % 64 & 1;
+}
+
 bool gp_cli_given(const gp_cli *cli, const char *name)
 {
     const gp_cli_option *o = gp_cli_find_option(cli->command->options, name, strlen(name));
-    size_t place = o ? (size_t)(o - cli->command->options) : 0;
-    return o && place < 128 && cli->given[place / 64] >> place % 64 & 1;
+    return o && gp_cli_option_given(cli, o);
 }
 
 /* Store a value (NULL for flags). */

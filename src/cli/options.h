@@ -158,6 +158,7 @@ struct gp_cli_command {
  * is then set if --json occurs anywhere, even after the mistake. */
 gp_status gp_cli_parse(gp_cli *cli, int argc, char **argv, gp_error *err);
 /* Returns whether the command line gives this option. */
+bool gp_cli_option_given(const gp_cli *cli, const gp_cli_option *o); /* o: of the command's table */
 bool gp_cli_given(const gp_cli *cli, const char *name);
 /* Returns whether --json occurs before "--". */
 bool gp_cli_says_json(int argc, char **argv);

@@ -251,7 +251,7 @@ gp_status gp_cli_feature_load(const char *value, size_t rows, gp_cli_feature *ou
     *out = (gp_cli_feature){.feature = GP_INIT(gp_feature), .text = gp_str_dup(value)};
     gp_feature *f = &out->feature;
     if (!out->text) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a feature");
-    *f = (gp_feature){.size = sizeof(gp_feature), .name = out->text, .kind = GP_FEATURE_EMBEDDING};
+    f->name = out->text, f->kind = GP_FEATURE_EMBEDDING;
     GP_TRY(cut_weight(value, out->text, &f->weight, err));
     char *file = strchr(out->text, '='), *slash = strchr(out->text, '/');
     bool named = file && (!slash || file < slash); /* not in "runs/lr=1/x.npy" */
