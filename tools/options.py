@@ -27,13 +27,16 @@ def one_line(text):
     return re.sub(r" +", " ", text)
 
 
-def sentence(text):
-    return text[0].upper() + text[1:] + "."
+def sentence(text, words=None):
+    """The help as a sentence.  A first word that is a value of the option keeps its case."""
+    first = re.match(r"[\w-]*", text).group()
+    literal = first in (words or "").split("|") or re.match(r"\w+(, \w+)*:", text)
+    return (text if literal else text[0].upper() + text[1:]) + "."
 
 
 def short(text):
     """The help's first part, for a line of a completion."""
-    return re.split(r"; | \(|: ", text)[0]
+    return re.split(r"; | \(", text)[0]
 
 
 def kind_of(value, words=None):
@@ -92,7 +95,7 @@ def markdown(commands):
             if o["name"] in ("json", "quiet", "verbose", "help"):
                 continue
             name = ("-%s, " % o["letter"] if o["letter"] else "") + "--" + o["name"] + (" " + o["value"] if o["value"] else "")
-            text = " ".join(filter(None, (sentence(one_line(o["help"])), rules(o, c))))
+            text = " ".join(filter(None, (sentence(one_line(o["help"]), o["words"]), rules(o, c))))
             out.append("| `%s` | %s |" % (name.replace("|", "\\|"), re.sub(r"([|*<])", r"\\\1", text)))
         out.append("")
     out += ["## Every command", "", "| option | meaning |", "|---|---|"]
@@ -150,7 +153,7 @@ def command_page(c, names):
     for o in c["options"]:
         letter = "\\fB\\-%s\\fR, " % o["letter"] if o["letter"] else ""
         value = " \\fI%s\\fR" % roff(o["value"]) if o["value"] else ""
-        body += [".TP", "%s\\fB\\-\\-%s\\fR%s" % (letter, roff(o["name"]), value), roff(sentence(o["help"]))]
+        body += [".TP", "%s\\fB\\-\\-%s\\fR%s" % (letter, roff(o["name"]), value), roff(sentence(o["help"], o["words"]))]
         if rules(o, c):
             body.append(roff(rules(o, c)))
     body = folded(body) + example_lines(c["examples"].split("\n")) + exit_status()

@@ -127,7 +127,7 @@ _goldpan_value() {
         'cluster --threads' | 'cluster -j' | 'map --neighbours' | 'map -k' | 'map --min-dist' | 'map --dims' | \
         'map --seed' | 'map --recall' | 'map --threads' | 'map -j')
             echo none ;;
-        'generate --protocol' | 'regenerate --protocol')
+        'generate --protocol')
             echo "words a1111 comfyui sdcpp swarmui openai command" ;;
         'generate --out' | 'generate -o' | 'regenerate --out' | 'regenerate -o' | 'export --site' | 'tour --frames')
             echo folders ;;
@@ -154,6 +154,8 @@ _goldpan_value() {
         'generate --engine' | 'regenerate --engine' | 'run --engine' | 'score --engine' | 'slices --engine' | \
         'pick --engine' | 'explore --engine' | 'model info --engine' | 'bench --engine' | 'embed --engine')
             echo "words auto plain onednn" ;;
+        'regenerate --protocol')
+            echo "words a1111 comfyui sdcpp swarmui command" ;;
         'run --strategy' | 'pick --strategy')
             echo "words prompt slices category-slices category" ;;
         'run --by' | 'pick --by')

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 static uint32_t number_of(const gp_cli_count *count, uint32_t otherwise)
@@ -20,10 +21,10 @@ static uint32_t number_of(const gp_cli_count *count, uint32_t otherwise)
 static const char *usual_backend(const gp_cli *cli)
 {
     const char *protocol = cli->protocol ? cli->protocol : cli->workflow ? "comfyui" : "";
-    return !strcmp(protocol, "comfyui")   ? "http://127.0.0.1:8188"
-           : !strcmp(protocol, "sdcpp")   ? "http://127.0.0.1:1234"
-           : !strcmp(protocol, "swarmui") ? "http://127.0.0.1:7801"
-                                          : "http://127.0.0.1:7860";
+    return !strcasecmp(protocol, "comfyui")   ? "http://127.0.0.1:8188"
+           : !strcasecmp(protocol, "sdcpp")   ? "http://127.0.0.1:1234"
+           : !strcasecmp(protocol, "swarmui") ? "http://127.0.0.1:7801"
+                                              : "http://127.0.0.1:7860";
 }
 
 static void fill(gp_cli *cli, gp_generate_options *o)
@@ -41,7 +42,7 @@ static void fill(gp_cli *cli, gp_generate_options *o)
     o->steps = number_of(&cli->steps, 0), o->cfg = cli->cfg.value;
     o->login = cli->login ? cli->login : getenv("GOLDPAN_GENERATOR_LOGIN");
     o->token = getenv("GOLDPAN_GENERATOR_KEY");
-    if (!o->token && o->protocol && !strcmp(o->protocol, "openai"))
+    if (!o->token && o->protocol && !strcasecmp(o->protocol, "openai"))
         o->token = getenv("OPENAI_API_KEY"); /* else nobody's */
     o->hires = cli->hires.value;
     o->preview = cli->preview;
@@ -154,7 +155,8 @@ static int run_again(gp_cli *cli)
     return generate(cli, &o, cli->score || cli->model, cli->arg_count ? cli->args[0] : NULL, 0);
 }
 
-#define PROTOCOLS "a1111|comfyui|sdcpp|swarmui|openai|command"
+#define PROTOCOLS       "a1111|comfyui|sdcpp|swarmui|openai|command"
+#define AGAIN_PROTOCOLS "a1111|comfyui|sdcpp|swarmui|command"
 
 #define GENERATE_SETTINGS(...)                                                                                         \
     GP_CLI_OPTION("width", 'W', GP_OPT_NUMBER, "W", width, "image width in pixels (default: the generator's)"),        \
@@ -173,11 +175,11 @@ static int run_again(gp_cli *cli)
                       "share of the steps after which the refiner takes over, 0 to 1 (default: 0.8)", __VA_ARGS__)
 
 #define GENERATE_REQUESTS                                                                                              \
-    GP_CLI_OPTION("jobs", 0, GP_OPT_NUMBER, "N", jobs, "request N images at the same time (default: 1)"),              \
+    GP_CLI_OPTION("jobs", 0, GP_OPT_NUMBER, "N", jobs, "request N images at the same time, 1 to 64 (default: 1)"),     \
         GP_CLI_OPTION("tries", 0, GP_OPT_NUMBER, "N", tries,                                                           \
                       "attempts per image, with growing pauses between them (default: 5)"),                            \
-        GP_CLI_OPTION("timeout", 0, GP_OPT_REAL, "S", timeout,                                                         \
-                      "end each request S seconds after it began (default: no limit)"),                                \
+        GP_CLI_OPTION("timeout", 0, GP_OPT_AT_LEAST, "S", timeout,                                                     \
+                      "end each request S seconds after it began (0: no limit, the default)"),                         \
         GP_CLI_OPTION("login", 0, GP_OPT_TEXT, "USER:PASSWORD", login,                                                 \
                       "HTTP Basic authentication (default: $GOLDPAN_GENERATOR_LOGIN)")
 
@@ -258,7 +260,7 @@ static const gp_cli_option again_options[] = {
                   "picks)"),
     GP_CLI_OPTION("protocol", 0, GP_OPT_TEXT, "NAME", protocol,
                   "API of the generator: a1111, comfyui, sdcpp, swarmui or command (default: detected)",
-                  .words = PROTOCOLS),
+                  .words = AGAIN_PROTOCOLS),
     GP_CLI_OPTION("out", 'o', GP_OPT_TEXT, "DIR", out, "folder for the images (default: regenerated)"),
     GP_CLI_OPTION("hires", 0, GP_OPT_ABOVE, "X", hires,
                   "a1111, sdcpp: generate the same image, then enlarge it X times (default: do not enlarge)"),
