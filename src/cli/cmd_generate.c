@@ -17,6 +17,12 @@ static uint32_t number_of(const gp_cli_count *count, uint32_t otherwise)
     return !count->set ? otherwise : count->value > UINT32_MAX ? UINT32_MAX : (uint32_t)count->value;
 }
 
+static gp_status check_jobs(const gp_cli *cli, gp_error *err)
+{
+    if (!cli->jobs.set || cli->jobs.value <= 64) return GP_OK;
+    return gp_fail(err, GP_ERR_USAGE, "--jobs must be between 1 and 64, not %llu", (unsigned long long)cli->jobs.value);
+}
+
 /* Returns the default address of the protocol's generator. */
 static const char *usual_backend(const gp_cli *cli)
 {
@@ -122,7 +128,8 @@ static int generate(gp_cli *cli, gp_generate_options *o, bool scores, const char
     int code;
     bool creates = (flags & GP_CATALOG_CREATE) != 0, fresh = access(o->folder, F_OK) != 0;
     /* check everything before the first file is written, so that a mistake leaves nothing behind */
-    if (gp_cli_catalog_open_old(cli, &catalog_of, catalog_of ? 1 : 0, flags, &path, &catalog, &err) != GP_OK ||
+    if (check_jobs(cli, &err) != GP_OK ||
+        gp_cli_catalog_open_old(cli, &catalog_of, catalog_of ? 1 : 0, flags, &path, &catalog, &err) != GP_OK ||
         (scores && gp_cli_model_open(cli, catalog, &model, &err) != GP_OK) ||
         (creates && gp_generate_check(o, &err) != GP_OK) || (creates && gp_folder_make(o->folder, &err) != GP_OK) ||
         (!catalog && gp_cli_catalog_open_at(path, flags, &catalog, &err) != GP_OK) ||
