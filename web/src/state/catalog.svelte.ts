@@ -192,6 +192,12 @@ export class Catalog {
     return (await list)[row % api.SHARD] ?? null;
   }
 
+  /** Rows of the slice with this number; undefined: the catalog has no such slice. */
+  rowsOfSliceId(id: number): Uint32Array | undefined {
+    const place = this.manifest?.slices.findIndex((slice) => slice.id === id) ?? -1;
+    return place < 0 ? undefined : this.rowsOfSlice(place);
+  }
+
   /** Rows of the slice at `place` in the manifest. */
   rowsOfSlice(place: number): Uint32Array {
     return this.sliceRows.subarray(this.sliceFirst[place] ?? 0, this.sliceFirst[place + 1] ?? 0);

@@ -1,4 +1,4 @@
-// Flags and stars in memory, written to the catalog at once, with undo and redo without limit.
+// Flags and stars in memory, written to the catalog at once.  A Change can be applied in both directions: undo and redo.
 import { rate, ErrorResponse, type Rating } from '../api';
 import type { Outbox } from './outbox';
 
@@ -9,11 +9,15 @@ export interface Change {
   stars: [Uint8Array, Uint8Array];
 }
 
+/** The new marks of a row; undefined: no change. */
+export interface Marking {
+  flag?: number;
+  stars?: number;
+}
+
 export class Ratings {
   flag: Int8Array;
   stars: Uint8Array;
-  private done: Change[] = [];
-  private undone: Change[] = [];
   private queue: Promise<void> = Promise.resolve();
   private readonly hash: (row: number) => string;
   private readonly changed: () => void;
@@ -37,47 +41,20 @@ export class Ratings {
     this.failed = failed;
   }
 
-  get undoable(): number {
-    return this.done.length;
-  }
-
-  get redoable(): number {
-    return this.undone.length;
-  }
-
-  /** `flag`, `stars`: the new values; undefined: no change. */
-  set(rows: Iterable<number>, flag?: number, stars?: number): void {
-    const list = Uint32Array.from(rows).filter(
-      (row) => (flag !== undefined && this.flag[row] !== flag) || (stars !== undefined && this.stars[row] !== stars),
-    );
-    if (list.length === 0) return;
-    const flags = Int8Array.from(list, (row) => this.flag[row] as number);
-    const starred = Uint8Array.from(list, (row) => this.stars[row] as number);
+  /** Marks rows; returns what changed, or null if nothing did. */
+  set(rows: Iterable<number>, marking: (row: number) => Marking): Change | null {
+    const list = Uint32Array.from(rows).filter((row) => {
+      const { flag, stars } = marking(row);
+      return (flag !== undefined && this.flag[row] !== flag) || (stars !== undefined && this.stars[row] !== stars);
+    });
+    if (list.length === 0) return null;
     const change: Change = {
       rows: list,
-      flags: [flags, flag === undefined ? flags : new Int8Array(list.length).fill(flag)],
-      stars: [starred, stars === undefined ? starred : new Uint8Array(list.length).fill(stars)],
+      flags: [Int8Array.from(list, (row) => this.flag[row] as number), Int8Array.from(list, (row) => marking(row).flag ?? (this.flag[row] as number))],
+      stars: [Uint8Array.from(list, (row) => this.stars[row] as number), Uint8Array.from(list, (row) => marking(row).stars ?? (this.stars[row] as number))],
     };
-    this.done.push(change);
-    this.undone = [];
-    this.applyChange(change, 1);
-  }
-
-  /** Returns the rows that changed back, or null if there is nothing to undo. */
-  undo(): Uint32Array | null {
-    const change = this.done.pop();
-    if (!change) return null;
-    this.undone.push(change);
-    this.applyChange(change, 0);
-    return change.rows;
-  }
-
-  redo(): Uint32Array | null {
-    const change = this.undone.pop();
-    if (!change) return null;
-    this.done.push(change);
-    this.applyChange(change, 1);
-    return change.rows;
+    this.apply(change, 1);
+    return change;
   }
 
   /** A rating from another page or a command; undo does not cover it. */
@@ -86,39 +63,29 @@ export class Ratings {
     if (change.stars !== undefined) this.stars[row] = change.stars;
   }
 
-  /** The catalog was loaded again: its columns, and the new row of each row (-1: gone).  Unsent ratings are applied on top. */
-  move(flag: Int8Array, stars: Uint8Array, to: (row: number) => number, rowOf: (hash: string) => number): void {
+  /** The catalog was loaded again: takes its columns, and applies unsent ratings on top. */
+  move(flag: Int8Array, stars: Uint8Array, rowOf: (hash: string) => number): void {
     this.flag = flag;
     this.stars = stars;
-    const moved = (change: Change): Change => {
-      const at = Array.from(change.rows, to);
-      const here = <T extends Int8Array | Uint8Array>(values: T): T => values.filter((_, i) => (at[i] as number) >= 0) as T;
-      return {
-        rows: Uint32Array.from(at.filter((row) => row >= 0)),
-        flags: [here(change.flags[0]), here(change.flags[1])],
-        stars: [here(change.stars[0]), here(change.stars[1])],
-      };
-    };
-    this.done = this.done.map(moved).filter((change) => change.rows.length);
-    this.undone = this.undone.map(moved).filter((change) => change.rows.length);
-    this.apply(this.outbox?.all() ?? [], rowOf);
+    this.receiveAll(this.outbox?.all() ?? [], rowOf);
   }
 
   /** Sends ratings that an earlier page could not send. */
   resend(ratings: Rating[], rowOf: (hash: string) => number): void {
     if (!ratings.length) return;
-    this.apply(ratings, rowOf);
+    this.receiveAll(ratings, rowOf);
     this.queue = this.queue.then(() => this.write(ratings));
   }
 
-  private apply(ratings: Rating[], rowOf: (hash: string) => number): void {
+  private receiveAll(ratings: Rating[], rowOf: (hash: string) => number): void {
     for (const rating of ratings) {
       const row = rowOf(rating.hash);
       if (row >= 0) this.receive(row, rating);
     }
   }
 
-  private applyChange(change: Change, side: 0 | 1): void {
+  /** `side` 1: the marks after the change; 0: those before. */
+  apply(change: Change, side: 0 | 1): void {
     const list: Rating[] = [];
     change.rows.forEach((row, i) => {
       const flag = change.flags[side][i] as number;
@@ -153,4 +120,13 @@ export class Ratings {
       }
     }
   }
+}
+
+/** A change of the rows that still exist, after the catalog was loaded again; null: none of them does. */
+export function moveChange(change: Change, to: (row: number) => number): Change | null {
+  const at = Array.from(change.rows, to);
+  const here = <T extends Int8Array | Uint8Array>(values: T): T => values.filter((_, i) => (at[i] as number) >= 0) as T;
+  const rows = Uint32Array.from(at.filter((row) => row >= 0));
+  if (rows.length === 0) return null;
+  return { rows, flags: [here(change.flags[0]), here(change.flags[1])], stars: [here(change.stars[0]), here(change.stars[1])] };
 }

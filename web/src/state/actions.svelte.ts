@@ -1,0 +1,127 @@
+// What buttons and keys do.
+import { app, cullRowsOf, history, pictures } from './app.svelte';
+import type { Marking } from './ratings';
+
+export const { catalog, filters, layout, marks, order, prompts, search, selection, session, views } = app;
+export { app, history, pictures };
+
+/** The view on the page takes the keys that move: true if it took one. */
+export const navigation: { key: ((event: KeyboardEvent) => boolean) | null } = { key: null };
+
+const VERBS: Record<string, string> = { '1': 'picked', '-1': 'rejected', '0': 'unmarked' };
+
+/** In a mode an action means the large picture. */
+function target(): Uint32Array {
+  if (layout.mode !== 'browse') return selection.current >= 0 ? Uint32Array.of(selection.current) : new Uint32Array(0);
+  return selection.target();
+}
+
+function markTarget(marking: Marking, verb: string, goesOn: boolean): void {
+  const rows = target();
+  if (rows.length === 0) return app.report('No picture is current. Press an arrow key or click a picture.');
+  app.mark(rows, marking, verb);
+  if (layout.mode === 'cull' && layout.advance && goesOn) step(1);
+}
+
+export const flagTarget = (flag: number): void => markTarget({ flag }, VERBS[flag] ?? 'marked', flag !== 0);
+export const starTarget = (stars: number): void => markTarget({ stars }, stars ? `given ${stars} ${stars === 1 ? 'star' : 'stars'}` : 'left without stars', true);
+
+/** Toggles the flag of one picture: what its buttons do. */
+export function toggleFlag(row: number, flag: number): void {
+  app.mark([row], { flag: marks.flagOf(row) === flag ? 0 : flag }, VERBS[flag]);
+}
+
+/** Moves along the pictures of culling, or along all shown. */
+export function step(by: number): void {
+  const rows = layout.mode === 'cull' ? selection.cullRows : order.rows;
+  if (rows.length === 0) return;
+  const at = rows.indexOf(selection.current);
+  const to = Math.min(rows.length - 1, Math.max(0, at < 0 ? 0 : at + by));
+  selection.current = rows[to] as number;
+}
+
+export function cullRows(): void {
+  selection.cullRows = cullRowsOf(selection, order);
+}
+
+export function startCull(): void {
+  cullRows();
+  if (selection.cullRows.length === 0) return app.report('No picture is shown. Remove a filter first.');
+  if (!selection.cullRows.includes(selection.current)) selection.current = selection.cullRows[0] as number;
+  layout.mode = 'cull';
+}
+
+/** Compares the chosen pictures, or the candidates of the prompt of the current one. */
+export function startCompare(): void {
+  const chosen = Array.from(selection.rowsInOrder());
+  const family = selection.current >= 0 ? prompts.of(selection.current) : undefined;
+  const rows = chosen.length > 1 ? chosen : Array.from(family?.rows ?? []).filter((row) => filters.mask[row]);
+  if (rows.length < 2) return app.report('Choose 2 to 8 pictures to compare (Ctrl and click), or one whose prompt has several.');
+  if (chosen.length > 8) app.report('Only the first 8 pictures are compared.');
+  selection.compareRows = chosen.length > 1 ? rows.slice(0, 8) : rows;
+  layout.mode = 'compare';
+}
+
+/** The next undecided prompt in the order of Review, or the next undecided picture; wraps at the end. */
+export function nextUndecided(): void {
+  if (layout.mode === 'browse' && layout.view === 'review') return nextPrompt();
+  const rows = layout.mode === 'cull' ? selection.cullRows : order.rows;
+  const at = rows.indexOf(selection.current);
+  for (let i = 1; i <= rows.length; i++) {
+    const row = rows[(at + i) % rows.length] as number;
+    if (marks.flagOf(row) === 0 && row !== selection.current) {
+      selection.current = row;
+      return;
+    }
+  }
+  app.report('Every other picture here is decided.');
+}
+
+function nextPrompt(): void {
+  const list = order.promptRows;
+  const place = order.placeOf(selection.current);
+  const at = place < 0 ? -1 : order.promptAt(place);
+  for (let i = 1; i <= list.length; i++) {
+    const one = list[(at + i + list.length) % list.length];
+    if (one && !prompts.decided(one.family)) {
+      selection.current = order.rows[one.from] as number;
+      return;
+    }
+  }
+  app.report('Every prompt here is decided.');
+}
+
+/** Picks what goldpan suggests for the prompt of `row` and goes to the next undecided prompt. */
+export function keepSuggestion(row = selection.current): void {
+  const family = row >= 0 ? prompts.of(row) : undefined;
+  if (!family) return;
+  const suggestion = prompts.suggestion(family);
+  if (suggestion < 0) return app.report('goldpan suggests no picture of this prompt.');
+  app.mark([suggestion], { flag: 1 }, 'picked');
+  selection.current = suggestion;
+  nextUndecided();
+}
+
+export function back(): void {
+  if (layout.help) layout.help = false;
+  else if (layout.mode !== 'browse') layout.mode = 'browse';
+  else selection.clear();
+}
+
+export function resize(by: number): void {
+  layout.cell = Math.round(Math.min(420, Math.max(64, layout.cell * by)));
+}
+
+/** "Show only these": the chosen pictures become a filter. */
+export function keepChosen(rows: Uint32Array = selection.rows(), title = 'Chosen'): void {
+  filters.add({ kind: 'rows', title, rows });
+}
+
+export async function copyText(text: string, what: string): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(text);
+    app.report(`${what} copied.`);
+  } catch {
+    app.report('This browser does not allow the page to copy text.'); // such as a site without https
+  }
+}

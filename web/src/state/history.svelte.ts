@@ -1,0 +1,116 @@
+// Undo and redo without limit: one list for the marks and the filters of all views.
+import type { Catalog, RowMap } from './catalog.svelte';
+import type { Filters, FilterState } from './filters.svelte';
+import type { Marks } from './marks.svelte';
+import { moveChange, type Change } from './ratings';
+
+export type Step = { kind: 'marks'; change: Change } | { kind: 'filters'; before: FilterState; after: FilterState; at: number };
+
+/** A step as the session keeps it: with hashes instead of rows. */
+export type KeptStep =
+  | { kind: 'marks'; hashes: string[]; flags: [number[], number[]]; stars: [number[], number[]] }
+  | { kind: 'filters'; before: FilterState; after: FilterState; at: number };
+
+/** Filter changes within this many milliseconds are one step: a slider that moves. */
+const TOGETHER = 1000;
+/** Marks in the steps that a session keeps. */
+const MAX_KEPT = 50000;
+
+export class History {
+  done = $state.raw<Step[]>([]);
+  undone = $state.raw<Step[]>([]);
+  private readonly catalog: Catalog;
+  private readonly marks: Marks;
+  private readonly filters: Filters;
+
+  constructor(catalog: Catalog, marks: Marks, filters: Filters) {
+    this.catalog = catalog;
+    this.marks = marks;
+    this.filters = filters;
+  }
+
+  push(step: Step): void {
+    const last = this.done[this.done.length - 1];
+    if (step.kind === 'filters' && last?.kind === 'filters' && step.at - last.at < TOGETHER)
+      this.done = [...this.done.slice(0, -1), { ...step, before: last.before }];
+    else this.done = [...this.done, step];
+    this.undone = [];
+  }
+
+  /** Returns the step that was undone, or null. */
+  undo(): Step | null {
+    const step = this.done[this.done.length - 1];
+    if (!step) return null;
+    this.done = this.done.slice(0, -1);
+    this.undone = [...this.undone, step];
+    this.apply(step, 0);
+    return step;
+  }
+
+  redo(): Step | null {
+    const step = this.undone[this.undone.length - 1];
+    if (!step) return null;
+    this.undone = this.undone.slice(0, -1);
+    this.done = [...this.done, step];
+    this.apply(step, 1);
+    return step;
+  }
+
+  private apply(step: Step, side: 0 | 1): void {
+    if (step.kind === 'marks') return this.marks.apply(step.change, side);
+    const to = side ? step.after : step.before;
+    this.filters.list = to.list;
+    this.filters.any = to.any;
+  }
+
+  /** The catalog was loaded again. */
+  move(to: RowMap): void {
+    const moved = (step: Step): Step[] => {
+      if (step.kind === 'filters') return [{ ...step, before: moveState(step.before, to), after: moveState(step.after, to) }];
+      const change = moveChange(step.change, to);
+      return change ? [{ kind: 'marks', change }] : [];
+    };
+    this.done = this.done.flatMap(moved);
+    this.undone = this.undone.flatMap(moved);
+  }
+
+  // ---------------------------------------------------------------- the session
+
+  keep(): { done: KeptStep[]; undone: KeptStep[] } {
+    let left = MAX_KEPT;
+    const kept = (step: Step): KeptStep[] => {
+      if (step.kind === 'filters') return hasRows(step.before) || hasRows(step.after) ? [] : [step];
+      const { rows, flags, stars } = step.change;
+      if ((left -= rows.length) < 0) return [];
+      const hashes = Array.from(rows, (row) => this.catalog.hash(row));
+      return [{ kind: 'marks', hashes, flags: [[...flags[0]], [...flags[1]]], stars: [[...stars[0]], [...stars[1]]] }];
+    };
+    // The newest steps first, so that those that do not fit are the oldest.
+    return { done: this.done.slice().reverse().flatMap(kept).reverse(), undone: this.undone.slice().reverse().flatMap(kept).reverse() };
+  }
+
+  restore(kept: { done?: KeptStep[]; undone?: KeptStep[] }): void {
+    const read = (step: KeptStep): Step[] => {
+      if (step.kind === 'filters') return [step];
+      const raw: Change = {
+        rows: Uint32Array.from(step.hashes, (_, i) => i),
+        flags: [Int8Array.from(step.flags[0]), Int8Array.from(step.flags[1])],
+        stars: [Uint8Array.from(step.stars[0]), Uint8Array.from(step.stars[1])],
+      };
+      const change = moveChange(raw, (i) => this.catalog.rowOf(step.hashes[i] ?? ''));
+      return change ? [{ kind: 'marks', change }] : [];
+    };
+    this.done = (kept.done ?? []).flatMap(read);
+    this.undone = (kept.undone ?? []).flatMap(read);
+  }
+}
+
+const hasRows = (state: FilterState): boolean => state.list.some((filter) => filter.kind === 'rows');
+
+function moveState(state: FilterState, to: RowMap): FilterState {
+  if (!hasRows(state)) return state;
+  const list = state.list.map((filter) =>
+    filter.kind === 'rows' ? { ...filter, rows: Uint32Array.from(Array.from(filter.rows, to).filter((row) => row >= 0)) } : filter,
+  );
+  return { ...state, list };
+}
