@@ -55,7 +55,7 @@ export class App {
   readonly selection = new Selection(this.catalog, this.filters, this.order);
   readonly history = new History(this.catalog, this.marks, this.filters);
   readonly session = new Session(this.catalog, this.selection, this.history);
-  readonly views = new SavedViews(this.catalog, this.report);
+  readonly views = new SavedViews(this.catalog, this.session, this.report);
 
   async start(): Promise<void> {
     this.layout.restore();

@@ -12,6 +12,11 @@ interface Kept {
   undone: KeptStep[];
 }
 
+export interface KeptRows {
+  title: string;
+  hashes: string[];
+}
+
 type RowsFilter = Extract<Filter, { kind: 'rows' }>;
 const MAX_CHOSEN = 50000;
 
@@ -61,8 +66,23 @@ export class Session {
     return key;
   }
 
+  /** The rows that an address names by keys: a named view stores them with the address. */
+  rowsOf(address: string): Record<string, KeptRows> {
+    const keys = new URLSearchParams(address.split('?')[1] ?? '').getAll('these');
+    return Object.fromEntries(
+      keys.flatMap((key) => {
+        const kept = read<KeptRows>(this.name(`these:${key}`));
+        return kept ? [[key, kept]] : [];
+      }),
+    );
+  }
+
+  takeRows(rows: Record<string, KeptRows>): void {
+    for (const [key, kept] of Object.entries(rows)) write(this.name(`these:${key}`), kept);
+  }
+
   findRows(key: string): RowsFilter | null {
-    const kept = read<{ title: string; hashes: string[] }>(this.name(`these:${key}`));
+    const kept = read<KeptRows>(this.name(`these:${key}`));
     if (!kept) return null;
     const rows = Uint32Array.from(kept.hashes.map((hash) => this.catalog.rowOf(hash)).filter((row) => row >= 0));
     this.keys.set(rows, key);
