@@ -48,8 +48,8 @@ _goldpan_options() {
             echo --catalog --port --readonly --no-open --model --revision --precision --engine --json --quiet \
             --verbose --help ;;
         export)
-            echo --catalog --copy --hardlink --symlink --no-files --csv --jsonl --imagefolder --all --stars --site \
-            --site-images --threads --json --quiet --verbose --help ;;
+            echo --catalog --copy --hardlink --symlink --no-files --csv --jsonl --imagefolder --all --stars --mine \
+            --suggested --site --site-images --threads --json --quiet --verbose --help ;;
         sheet)
             echo --by --catalog --thumb --max-prompts --max-candidates --force --json --quiet --verbose --help ;;
         tour)

@@ -76,7 +76,7 @@ typedef struct gp_cli {
     gp_cli_real min_dist, epsilon, recall;
     bool leaf, allow_single;
     bool remove_outliers, no_map, no_duplicates, new_map, no_analysis;
-    bool copy, hardlink, symlink, no_files, csv, jsonl, imagefolder, all;
+    bool copy, hardlink, symlink, no_files, csv, jsonl, imagefolder, all, mine, suggested;
     const char *sheet, *frames;
     int sheet_by;
     gp_cli_real seconds;

@@ -188,10 +188,11 @@ static gp_status export_to(gp_server *s, const gp_export_request *wanted, const 
     options.folder = folder;
     options.mode = wanted->mode;
     options.progress = go_on, options.user = s;
-    if (!strcmp(wanted->what, "all"))
-        options.all = true;
-    else if (strcmp(wanted->what, "picks") != 0)
-        return gp_fail(err, GP_ERR_USAGE, "\"what\" must be one of picks, all");
+    options.all = wanted->what == GP_EXPORT_CHOICE_ALL;
+    options.mine = wanted->what == GP_EXPORT_CHOICE_MINE || wanted->what == GP_EXPORT_CHOICE_MINE_SUGGESTED;
+    options.suggested = wanted->what == GP_EXPORT_CHOICE_MINE_SUGGESTED;
+    options.min_stars = (uint64_t)wanted->stars;
+    options.images = wanted->images, options.image_count = wanted->image_count;
     GP_TRY(gp_cat_open(gp_cat_path(s->db), 0, &cat, err)); /* a handle of its own: an export can take minutes */
     gp_status st = gp_report_export(cat, &options, report, err);
     gp_cat_close(cat);
@@ -219,7 +220,7 @@ static void export_some(gp_request *request)
         gp_respond_failure(request, &err);
     }
     gp_mem_free(folder);
-    gp_mem_free(wanted.folder);
+    gp_export_request_clear(&wanted);
     gp_request_resume(request);
 }
 
