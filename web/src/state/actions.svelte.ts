@@ -1,12 +1,13 @@
 // What buttons and keys do.
 import { app, cullRowsOf, history, pictures } from './app.svelte';
+import { NONE } from './columns';
 import type { Marking } from './ratings';
 
-export const { catalog, filters, layout, marks, order, prompts, search, selection, session, views } = app;
+export const { catalog, comparing, filters, layout, marks, order, prompts, search, selection, session, views } = app;
 export { app, history, pictures };
 
-/** The view on the page takes the keys that move: true if it took one. */
-export const navigation: { key: ((event: KeyboardEvent) => boolean) | null } = { key: null };
+/** The view on the page, or the mode over it, takes keys first: true if it took one. */
+export const navigation: { key: ((event: KeyboardEvent) => boolean) | null; mode: ((event: KeyboardEvent) => boolean) | null } = { key: null, mode: null };
 
 const VERBS: Record<string, string> = { '1': 'picked', '-1': 'rejected', '0': 'unmarked' };
 
@@ -36,8 +37,24 @@ export function step(by: number): void {
   const rows = layout.mode === 'cull' ? selection.cullRows : order.rows;
   if (rows.length === 0) return;
   const at = rows.indexOf(selection.current);
+  if (layout.mode === 'cull' && at + by >= rows.length && at === rows.length - 1) app.report('This is the last picture.');
+  if (layout.mode === 'cull' && at + by < 0 && at === 0) app.report('This is the first picture.');
   const to = Math.min(rows.length - 1, Math.max(0, at < 0 ? 0 : at + by));
   selection.current = rows[to] as number;
+}
+
+/** In culling: the first picture of the prompt after this one or before it, in the order of the pictures. */
+export function stepPrompt(by: 1 | -1): void {
+  const rows = selection.cullRows;
+  const family = (place: number): unknown => prompts.of(rows[place] as number);
+  let at = rows.indexOf(selection.current);
+  if (at < 0) return;
+  const here = family(at);
+  while (at + by >= 0 && at + by < rows.length && family(at) === here) at += by;
+  if (family(at) === here) return app.report(by > 0 ? 'This is the last prompt.' : 'This is the first prompt.');
+  const there = family(at);
+  while (at > 0 && family(at - 1) === there) at--;
+  selection.current = rows[at] as number;
 }
 
 export function cullRows(): void {
@@ -51,15 +68,15 @@ export function startCull(): void {
   layout.mode = 'cull';
 }
 
-/** Compares the chosen pictures, or the candidates of the prompt of the current one. */
+/** Compares the chosen pictures, or the candidates of the prompt of the current one in rounds. */
 export function startCompare(): void {
-  const chosen = Array.from(selection.rowsInOrder());
-  const family = selection.current >= 0 ? prompts.of(selection.current) : undefined;
-  const rows = chosen.length > 1 ? chosen : Array.from(family?.rows ?? []).filter((row) => filters.mask[row]);
-  if (rows.length < 2) return app.report('Choose 2 to 8 pictures to compare (Ctrl and click), or one whose prompt has several.');
+  const chosen = layout.mode === 'browse' ? selection.rowsInOrder() : new Uint32Array(0);
   if (chosen.length > 8) app.report('Only the first 8 pictures are compared.');
-  selection.compareRows = chosen.length > 1 ? rows.slice(0, 8) : rows;
-  layout.mode = 'compare';
+  if (chosen.length > 1) return comparing.choose(chosen.subarray(0, 8));
+  const family = selection.current >= 0 ? prompts.of(selection.current) : undefined;
+  const rounds = family && comparing.ofPrompt(family);
+  if (rounds) comparing.show(rounds);
+  else app.report('Choose 2 to 8 pictures to compare (Ctrl and click), or one whose prompt has several.');
 }
 
 /** The next undecided prompt in the order of Review, or the next undecided picture; wraps at the end. */
@@ -69,6 +86,9 @@ export function nextUndecided(): void {
   const at = rows.indexOf(selection.current);
   for (let i = 1; i <= rows.length; i++) {
     const row = rows[(at + i) % rows.length] as number;
+    // Culling passes over candidates of prompts that have their pick.
+    const family = layout.mode === 'cull' ? prompts.of(row) : undefined;
+    if (family && family.code !== NONE && prompts.decided(family)) continue;
     if (marks.flagOf(row) === 0 && row !== selection.current) {
       selection.current = row;
       return;

@@ -16,6 +16,8 @@ export interface Place {
   sort?: Sort;
   /** hashes of the images that are compared */
   compared: string[];
+  /** they are candidates of one prompt, compared in rounds */
+  rounds: boolean;
   /** hash of the current image, or '' */
   at: string;
 }
@@ -35,6 +37,7 @@ export function writeAddress(place: Place, keep: (filter: Extract<Filter, { kind
   if (place.view === 'review' && place.promptOrder) params.set('order', place.promptOrder);
   if (place.view !== 'review' && place.sort) params.set('sort', (place.sort.down ? '-' : '') + place.sort.column);
   if (place.mode === 'compare') for (const hash of place.compared) params.append('compare', hash);
+  if (place.mode === 'compare' && place.rounds) params.set('rounds', '1');
   if (place.at) params.set('at', place.at);
   const text = params.toString();
   return `#${place.view}${text ? `?${text}` : ''}`;
@@ -80,6 +83,7 @@ export function readAddress(fragment: string, find: (key: string) => Extract<Fil
     promptOrder: PROMPT_ORDERS.find((one) => one.order === order)?.order,
     sort: sort ? { column: sort.replace(/^-/, ''), down: sort.startsWith('-') } : undefined,
     compared: params.getAll('compare'),
+    rounds: params.get('rounds') === '1',
     at: params.get('at') ?? '',
   };
 }

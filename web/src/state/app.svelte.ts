@@ -4,20 +4,21 @@
 //   marks      flags and stars                  search     similarity to a query
 //   filters    which images pass                prompts    candidates of each prompt
 //   order      passing images in order          selection  current and chosen images
-//   history    undo and redo                    session    what survives a reload
-//   views      named addresses
+//   history    undo and redo                    comparing  what is compared
+//   session    what survives a reload           views      named addresses
 //
 // App creates them, loads the catalog, keeps the address, and does what concerns several stores.
 import * as api from '../api';
 import { readAddress, writeAddress, type Place } from './address';
 import { Catalog } from './catalog.svelte';
+import { Comparing } from './comparing.svelte';
 import { Filters, type FilterState } from './filters.svelte';
 import { History, type Step } from './history.svelte';
 import { Layout, BY_SIMILARITY, type View } from './layout.svelte';
 import { Marks } from './marks.svelte';
 import { Order } from './order.svelte';
 import { Prompts } from './prompts.svelte';
-import type { Marking } from './ratings';
+import type { Change, Marking } from './ratings';
 import { Search } from './search.svelte';
 import { Selection } from './selection.svelte';
 import { Session } from './session';
@@ -54,7 +55,8 @@ export class App {
   readonly order = new Order(this.catalog, this.marks, this.filters, this.search, this.layout, this.prompts);
   readonly selection = new Selection(this.catalog, this.filters, this.order);
   readonly history = new History(this.catalog, this.marks, this.filters);
-  readonly session = new Session(this.catalog, this.selection, this.history);
+  readonly comparing = new Comparing(this, (rows, marking, verb) => this.change(rows, marking, verb), this.report);
+  readonly session = new Session(this.catalog, this.selection, this.history, this.comparing);
   readonly views = new SavedViews(this.catalog, this.session, this.report);
 
   async start(): Promise<void> {
@@ -67,7 +69,7 @@ export class App {
       return;
     }
     // The order and the suggestions are there before anything is shown, so that nothing moves afterwards.
-    await Promise.all([this.layout.sort.column, 'picked', 'corrected', 'category'].map((name) => this.catalog.need(name)));
+    await Promise.all([this.layout.sort.column, 'picked', 'corrected', 'category', 'width', 'height'].map((name) => this.catalog.need(name)));
     this.session.restore();
     this.goTo(address);
     this.ready = true;
@@ -95,6 +97,8 @@ export class App {
     this.filters.move(to);
     this.knownFilters = this.filters.state;
     this.selection.move(to);
+    this.comparing.move();
+    if (this.layout.mode === 'cull' && this.selection.cullRows.length === 0) this.layout.mode = 'browse';
     const { sort } = this.layout;
     if (sort.column !== BY_SIMILARITY && !this.catalog.has(sort.column)) this.layout.sort = { column: 'score', down: true };
     document.title = `${loaded.manifest.name} · goldpan`;
@@ -117,30 +121,49 @@ export class App {
 
   /** Marks rows as one step of undo.  `verb` for the notice: "picked", "rejected". */
   mark(rows: ArrayLike<number> & Iterable<number>, marking: Marking | ((row: number) => Marking), verb = 'marked'): void {
-    const change = this.marks.set(rows, typeof marking === 'function' ? marking : () => marking);
-    if (!change) return;
-    this.history.push({ kind: 'marks', change });
-    const n = change.rows.length;
-    this.notice = n > 1 ? { text: `${pictures(n)} ${verb}.`, undo: true } : null;
+    const change = this.change(rows, typeof marking === 'function' ? marking : () => marking, verb);
+    if (change) this.history.push({ kind: 'marks', change });
   }
 
+  /** Marks rows and says so, without a step of undo. */
+  private change(rows: Iterable<number>, marking: (row: number) => Marking, verb: string): Change | null {
+    const change = this.marks.set(rows, marking);
+    if (!change) return null;
+    const n = change.rows.length;
+    this.notice = n > 1 ? { text: `${pictures(n)} ${verb}.`, undo: true } : null;
+    return change;
+  }
+
+  /** In Compare only decisions are undone, outside of it only what changed a mark or a filter. */
   undo(): void {
-    this.afterUndo(this.history.undo(), 'undo', 0);
+    const inCompare = this.layout.mode === 'compare';
+    if (inCompare && this.history.done.at(-1)?.kind !== 'compare') return this.report('No decision to undo. Earlier marks are undone outside of Compare.');
+    let step = this.history.undo();
+    while (!inCompare && step?.kind === 'compare' && !step.change) step = this.history.undo();
+    this.afterUndo(step, 'undo', 0);
   }
 
   redo(): void {
-    this.afterUndo(this.history.redo(), 'redo', 1);
+    const inCompare = this.layout.mode === 'compare';
+    if (inCompare && this.history.undone.at(-1)?.kind !== 'compare') return this.report('No decision to redo.');
+    let step = this.history.redo();
+    while (!inCompare && step?.kind === 'compare' && !step.change) step = this.history.redo();
+    this.afterUndo(step, 'redo', 1);
   }
 
   private afterUndo(step: Step | null, what: 'undo' | 'redo', side: 0 | 1): void {
     const done = what === 'undo' ? 'undone' : 'done again';
+    if (step?.kind === 'compare' && this.layout.mode === 'compare') {
+      this.comparing.show(side ? step.after : step.before);
+      return this.report(`Decision ${done}${step.change ? `: ${pictures(step.change.rows.length)}` : ''}.`);
+    }
     if (!step) return this.report(`Nothing to ${what}.`);
     this.knownFilters = { list: this.filters.list, any: this.filters.any };
     if (step.kind === 'filters') return this.report(`Filters ${done}.`);
-    const { rows } = step.change;
-    void side;
+    const rows = step.change?.rows ?? new Uint32Array(0);
     const hidden = rows.filter((row) => !this.filters.mask[row]).length;
-    const shown = rows.find((row) => this.filters.mask[row] === 1);
+    const culled = this.layout.mode === 'cull' ? rows.find((row) => this.selection.cullRows.includes(row)) : undefined;
+    const shown = culled ?? rows.find((row) => this.filters.mask[row] === 1);
     if (shown !== undefined) this.selection.current = shown;
     this.report(`${pictures(rows.length)} ${done}${hidden ? `, ${hidden.toLocaleString()} of them hidden by filters` : ''}.`);
   }
@@ -188,7 +211,7 @@ export class App {
 
   /** The address of what is shown. */
   get address(): string {
-    const { layout, filters, search, selection, catalog } = this;
+    const { layout, filters, search, selection, catalog, comparing } = this;
     const isHash = (key: string): boolean => key.length === 32;
     return writeAddress(
       {
@@ -198,7 +221,8 @@ export class App {
         search: { text: search.query.text, more: (search.query.more ?? []).filter(isHash), less: (search.query.less ?? []).filter(isHash) },
         promptOrder: layout.promptOrder,
         sort: layout.sort.column === BY_SIMILARITY ? undefined : layout.sort,
-        compared: selection.compareRows.map((row) => catalog.hash(row)),
+        compared: comparing.now?.large ?? [],
+        rounds: (comparing.now?.round ?? 0) > 0,
         at: selection.current >= 0 ? catalog.hash(selection.current) : '',
       },
       (filter) => this.session.keepRows(filter),
@@ -215,9 +239,9 @@ export class App {
     if (place.sort && catalog.has(place.sort.column)) layout.sort = place.sort;
     const at = place.at ? catalog.rowOf(place.at) : -1;
     if (at >= 0) selection.current = at;
-    selection.compareRows = place.compared.map((hash) => catalog.rowOf(hash)).filter((row) => row >= 0);
+    const compared = place.mode === 'compare' && this.comparing.restore(place.compared, place.rounds, this.session.compared);
     if (place.mode === 'cull') selection.cullRows = cullRowsOf(selection, this.order);
-    const empty = place.mode === 'compare' ? selection.compareRows.length < 2 : place.mode === 'cull' && selection.cullRows.length === 0;
+    const empty = place.mode === 'compare' ? !compared : place.mode === 'cull' && selection.cullRows.length === 0;
     layout.mode = empty ? 'browse' : place.mode;
     void this.restoreSearch(place.search);
   }

@@ -165,6 +165,13 @@ export class Catalog {
     return column ? numberAt(column, row) : NaN;
   }
 
+  /** Pixels of the image; 0: not known. */
+  sizeOf(row: number): { width: number; height: number } {
+    const width = this.has('width') ? this.lookup('width') : undefined;
+    const height = this.has('height') ? this.lookup('height') : undefined;
+    return { width: (width && numberAt(width, row)) || 0, height: (height && numberAt(height, row)) || 0 };
+  }
+
   /** Why the image is set apart, such as "grid" or "black"; '' for a candidate. */
   apart(row: number): string {
     const column = this.lookup('apart');

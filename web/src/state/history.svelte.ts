@@ -3,12 +3,30 @@ import type { Catalog, RowMap } from './catalog.svelte';
 import type { Filters, FilterState } from './filters.svelte';
 import type { Marks } from './marks.svelte';
 import { moveChange, type Change } from './ratings';
+import type { Comparison } from './tournament';
 
-export type Step = { kind: 'marks'; change: Change } | { kind: 'filters'; before: FilterState; after: FilterState; at: number };
+export type Step =
+  | { kind: 'marks'; change: Change }
+  | { kind: 'filters'; before: FilterState; after: FilterState; at: number }
+  /** a decision in Compare: its marks, if there are any, and what is compared before and after */
+  | CompareStep;
+
+export interface CompareStep {
+  kind: 'compare';
+  change: Change | null;
+  before: Comparison;
+  after: Comparison | null;
+}
 
 /** A step as the session keeps it: with hashes instead of rows. */
+export interface KeptChange {
+  hashes: string[];
+  flags: [number[], number[]];
+  stars: [number[], number[]];
+}
 export type KeptStep =
-  | { kind: 'marks'; hashes: string[]; flags: [number[], number[]]; stars: [number[], number[]] }
+  | ({ kind: 'marks' } & KeptChange)
+  | { kind: 'compare'; change: KeptChange | null; before: Comparison; after: Comparison | null }
   | { kind: 'filters'; before: FilterState; after: FilterState; at: number };
 
 /** Filter changes within this many milliseconds are one step: a slider that moves. */
@@ -57,7 +75,7 @@ export class History {
   }
 
   private apply(step: Step, side: 0 | 1): void {
-    if (step.kind === 'marks') return this.marks.apply(step.change, side);
+    if (step.kind !== 'filters') return step.change ? this.marks.apply(step.change, side) : undefined;
     const to = side ? step.after : step.before;
     this.filters.list = to.list;
     this.filters.any = to.any;
@@ -67,7 +85,8 @@ export class History {
   move(to: RowMap): void {
     const moved = (step: Step): Step[] => {
       if (step.kind === 'filters') return [{ ...step, before: moveState(step.before, to), after: moveState(step.after, to) }];
-      const change = moveChange(step.change, to);
+      const change = step.change && moveChange(step.change, to);
+      if (step.kind === 'compare') return change || !step.change ? [{ ...step, change }] : [];
       return change ? [{ kind: 'marks', change }] : [];
     };
     this.done = this.done.flatMap(moved);
@@ -80,24 +99,36 @@ export class History {
     let left = MAX_KEPT;
     const kept = (step: Step): KeptStep[] => {
       if (step.kind === 'filters') return hasRows(step.before) || hasRows(step.after) ? [] : [step];
-      const { rows, flags, stars } = step.change;
-      if ((left -= rows.length) < 0) return [];
-      const hashes = Array.from(rows, (row) => this.catalog.hash(row));
-      return [{ kind: 'marks', hashes, flags: [[...flags[0]], [...flags[1]]], stars: [[...stars[0]], [...stars[1]]] }];
+      if ((left -= step.change?.rows.length ?? 1) < 0) return [];
+      if (step.kind === 'compare') return [{ ...step, change: step.change && this.keptChange(step.change) }];
+      return [{ kind: 'marks', ...this.keptChange(step.change) }];
     };
     // The newest steps first, so that those that do not fit are the oldest.
     return { done: this.done.slice().reverse().flatMap(kept).reverse(), undone: this.undone.slice().reverse().flatMap(kept).reverse() };
   }
 
+  private keptChange({ rows, flags, stars }: Change): KeptChange {
+    const hashes = Array.from(rows, (row) => this.catalog.hash(row));
+    return { hashes, flags: [[...flags[0]], [...flags[1]]], stars: [[...stars[0]], [...stars[1]]] };
+  }
+
+  private readChange({ hashes, flags, stars }: KeptChange): Change | null {
+    const raw: Change = {
+      rows: Uint32Array.from(hashes, (_, i) => i),
+      flags: [Int8Array.from(flags[0]), Int8Array.from(flags[1])],
+      stars: [Uint8Array.from(stars[0]), Uint8Array.from(stars[1])],
+    };
+    return moveChange(raw, (i) => this.catalog.rowOf(hashes[i] ?? ''));
+  }
+
   restore(kept: { done?: KeptStep[]; undone?: KeptStep[] }): void {
     const read = (step: KeptStep): Step[] => {
       if (step.kind === 'filters') return [step];
-      const raw: Change = {
-        rows: Uint32Array.from(step.hashes, (_, i) => i),
-        flags: [Int8Array.from(step.flags[0]), Int8Array.from(step.flags[1])],
-        stars: [Uint8Array.from(step.stars[0]), Uint8Array.from(step.stars[1])],
-      };
-      const change = moveChange(raw, (i) => this.catalog.rowOf(step.hashes[i] ?? ''));
+      if (step.kind === 'compare') {
+        const change = step.change && this.readChange(step.change);
+        return change || !step.change ? [{ ...step, change }] : [];
+      }
+      const change = this.readChange(step);
       return change ? [{ kind: 'marks', change }] : [];
     };
     this.done = (kept.done ?? []).flatMap(read);

@@ -3,7 +3,8 @@ import { app, catalog, layout, order, selection } from './actions.svelte';
 import * as actions from './actions.svelte';
 import { loadSetting, saveSetting } from './storage';
 
-type Where = 'everywhere' | 'pictures' | 'cull' | 'compare';
+/** `pictures`: where pictures can be marked; `views`: not in a mode */
+type Where = 'everywhere' | 'views' | 'pictures' | 'cull' | 'compare';
 
 export interface Key {
   keys: string[];
@@ -16,6 +17,8 @@ export interface Key {
 
 
 const everywhere = (group: Key['group'], shown: string, keys: string[], about: string, run: () => void): Key => ({ keys, shown, about, group, where: 'everywhere', run });
+const inViews = (group: Key['group'], shown: string, keys: string[], about: string, run?: () => void): Key => ({ keys, shown, about, group, where: 'views', run });
+const inMode = (where: 'cull' | 'compare', shown: string, about: string, keys: string[] = [], run?: () => void): Key => ({ keys, shown, about, group: where === 'cull' ? 'Cull' : 'Compare', where, run });
 const onPictures = (group: Key['group'], shown: string, keys: string[], about: string, run?: () => void): Key => ({ keys, shown, about, group, where: 'pictures', run });
 
 export const KEYS: Key[] = [
@@ -28,35 +31,43 @@ export const KEYS: Key[] = [
   everywhere('Marks', 'Ctrl Z', ['ctrl+z', 'meta+z'], 'undo', () => app.undo()),
   everywhere('Marks', 'Ctrl Shift Z', ['ctrl+shift+z', 'ctrl+y', 'meta+shift+z'], 'redo', () => app.redo()),
 
-  onPictures('Moving', '← → ↑ ↓', [], 'move; with Shift choose a range'),
-  onPictures('Moving', 'Home, End', [], 'first, last picture'),
+  inViews('Moving', '← → ↑ ↓', [], 'move; with Shift choose a range'),
+  inViews('Moving', 'Home, End', [], 'first, last picture'),
   onPictures('Moving', 'N', ['n'], 'next undecided prompt or picture', () => actions.nextUndecided()),
-  onPictures('Moving', 'Space', [], 'choose, or let go'),
-  onPictures('Moving', 'Ctrl A', ['ctrl+a', 'meta+a'], 'choose all that are shown', () => selection.set(order.rows)),
-  onPictures('Moving', 'M', ['m'], 'search for more like this', () => void app.findLike(selection.target())),
-  onPictures('Moving', 'L', ['l'], 'search for less like this', () => void app.findLike(selection.target(), true)),
+  inViews('Moving', 'Space', [], 'choose, or let go'),
+  inViews('Moving', 'Ctrl A', ['ctrl+a', 'meta+a'], 'choose all that are shown', () => selection.set(order.rows)),
+  inViews('Moving', 'M', ['m'], 'search for more like this', () => void app.findLike(selection.target())),
+  inViews('Moving', 'L', ['l'], 'search for less like this', () => void app.findLike(selection.target(), true)),
   everywhere('Moving', 'Esc', ['escape'], 'back, or choose nothing', () => actions.back()),
 
   everywhere('Views', 'R', ['r'], 'Review: prompt by prompt', () => app.show('review')),
   everywhere('Views', 'G', ['g'], 'Wall: all pictures', () => app.show('wall')),
-  onPictures('Views', 'E, Enter', ['e', 'enter'], 'cull: one picture after the other, large', () => actions.startCull()),
+  inViews('Views', 'E, Enter', ['e', 'enter'], 'cull: one picture after the other, large', () => actions.startCull()),
   onPictures('Views', 'C', ['c'], 'compare the chosen pictures, or those of the prompt', () => actions.startCompare()),
-  everywhere('Views', 'V', ['v'], 'export', () => (layout.mode = 'export')),
-  everywhere('Views', '/', ['/'], 'search', () => document.getElementById('search')?.focus()),
-  everywhere('Views', 'F', ['f'], 'filters', () => document.querySelector<HTMLElement>('[data-filters] button')?.focus()),
+  inViews('Views', 'V', ['v'], 'export', () => (layout.mode = 'export')),
+  inViews('Views', '/', ['/'], 'search', () => document.getElementById('search')?.focus()),
+  inViews('Views', 'F', ['f'], 'filters', () => document.querySelector<HTMLElement>('[data-filters] button')?.focus()),
   everywhere('Views', 'I', ['i'], 'facts of the picture', () => (layout.facts = !layout.facts)),
-  everywhere('Views', '+', ['+'], 'larger pictures', () => actions.resize(1.2)),
-  everywhere('Views', '-', ['-'], 'smaller pictures', () => actions.resize(1 / 1.2)),
+  inViews('Views', '+', ['+'], 'larger pictures', () => actions.resize(1.2)),
+  inViews('Views', '-', ['-'], 'smaller pictures', () => actions.resize(1 / 1.2)),
   everywhere('Views', '?', ['?'], 'these keys', () => (layout.help = !layout.help)),
 
-  { keys: ['a'], shown: 'A', about: 'go on after each mark, on or off', group: 'Cull', where: 'cull', run: () => (layout.advance = !layout.advance) },
-  { keys: [], shown: 'Z', about: 'fit or 100 %', group: 'Cull', where: 'cull' },
-  { keys: [], shown: 'A, ←', about: 'A is better', group: 'Compare', where: 'compare' },
-  { keys: [], shown: 'B, →', about: 'B is better', group: 'Compare', where: 'compare' },
-  { keys: [], shown: '=', about: 'keep both', group: 'Compare', where: 'compare' },
-  { keys: [], shown: 'X', about: 'reject both', group: 'Compare', where: 'compare' },
-  { keys: [], shown: 'N', about: 'next prompt', group: 'Compare', where: 'compare' },
-  { keys: [], shown: 'O', about: 'lay one over the other', group: 'Compare', where: 'compare' },
+  inMode('cull', '← →', 'the picture before, after'),
+  inMode('cull', '↑ ↓', 'the prompt before, after'),
+  inMode('cull', 'Space', 'the next picture; with Shift the one before'),
+  inMode('cull', 'A', 'go on after each mark, on or off', ['a'], () => (layout.advance = !layout.advance)),
+  inMode('cull', 'Z', 'the whole picture, or 100 %'),
+  inMode('compare', '←, A', 'A is better'),
+  inMode('compare', '→, B', 'B is better'),
+  inMode('compare', 'Shift A, Shift B', 'pick it and reject all others'),
+  inMode('compare', '=', 'keep both'),
+  inMode('compare', 'X', 'reject both'),
+  inMode('compare', '1 … 5', 'stars of A; with Shift of B'),
+  inMode('compare', 'N', 'next undecided prompt'),
+  inMode('compare', 'O', 'lay one over the other'),
+  inMode('compare', 'Z', 'zoom both'),
+  inMode('compare', 'E', 'one large, or both'),
+  inMode('compare', 'Ctrl Z', 'undo the last decision'),
 ];
 
 const table = new Map<string, Key[]>();
@@ -84,13 +95,12 @@ function nameOf(event: KeyboardEvent): string {
 const TYPED = 'input:not([type=range], [type=checkbox], [type=radio]), textarea, select';
 
 function applies(key: Key): boolean {
-  if (layout.mode === 'compare') return key.where === 'everywhere' || key.where === 'compare';
-  if (layout.mode === 'cull') return key.where !== 'compare';
-  if (layout.mode === 'export') return key.where === 'everywhere';
-  return key.where === 'everywhere' || key.where === 'pictures';
+  if (key.where === 'everywhere') return true;
+  if (layout.mode === 'compare') return key.where === 'compare';
+  if (layout.mode === 'cull') return key.where === 'cull' || key.where === 'pictures';
+  return layout.mode === 'browse' && (key.where === 'views' || key.where === 'pictures');
 }
 
-/** Dialogs and modes take their own keys first and stop them. */
 export function onKey(event: KeyboardEvent): void {
   const target = event.target as HTMLElement | null;
   const typing = target?.matches(TYPED);
@@ -104,6 +114,11 @@ export function onKey(event: KeyboardEvent): void {
   if ((name === 'enter' || name === ' ') && control) return;
   if (layout.help && name !== 'escape' && name !== '?') return;
   if (layout.mode === 'browse' && !target?.matches('input[type=range], input[type=radio], [role=tab], [role=separator]') && actions.navigation.key?.(event)) {
+    event.preventDefault();
+    return;
+  }
+  const steps = name.startsWith('arrow') && target?.matches('input[type=range]');
+  if (layout.mode !== 'browse' && !steps && actions.navigation.mode?.(event)) {
     event.preventDefault();
     return;
   }

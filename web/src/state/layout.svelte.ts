@@ -40,6 +40,8 @@ export interface LayoutSettings {
   sizeBy: string;
   scatter: [string, string];
   advance: boolean;
+  /** the last round of a comparison rejects those that lost */
+  rejectOthers: boolean;
   stacks: boolean;
 }
 
@@ -56,6 +58,7 @@ const DEFAULTS: LayoutSettings = {
   sizeBy: '',
   scatter: ['rank', 'corrected'],
   advance: true,
+  rejectOthers: false,
   stacks: false,
 };
 
@@ -80,6 +83,7 @@ export class Layout implements LayoutSettings {
   sizeBy = $state(DEFAULTS.sizeBy);
   scatter = $state(DEFAULTS.scatter);
   advance = $state(DEFAULTS.advance);
+  rejectOthers = $state(DEFAULTS.rejectOthers);
   stacks = $state(DEFAULTS.stacks);
 
   restore(): void {

@@ -31,7 +31,8 @@ export class Order {
     return keys ? sortRows(rows, keys, down) : rows;
   });
 
-  private readonly families = $derived.by<Family[]>(() => orderFamilies(this.prompts, this.catalog, this.layout.promptOrder));
+  /** all prompts in the order of Review, whatever the filters hide */
+  readonly families = $derived.by<Family[]>(() => orderFamilies(this.prompts, this.catalog, this.layout.promptOrder));
 
   private readonly arranged = $derived.by<{ rows: Uint32Array; prompts: PromptRow[] }>(() => {
     const { mask } = this.filters;

@@ -1,4 +1,4 @@
-// The current image, the chosen images, and the images that culling and comparing go through.
+// The current image, the chosen images, and the images that culling goes through.
 //
 // An action works on what is chosen and shown, or on the current image if nothing is chosen (`target`).  What filters hide
 // is chosen no more (`narrow`).
@@ -13,7 +13,6 @@ export class Selection {
   /** rows that the map zooms to: the last ones that a list was clicked for */
   zoomRows = $state.raw<Uint32Array | null>(null);
   cullRows = $state.raw<Uint32Array>(new Uint32Array(0));
-  compareRows = $state.raw<number[]>([]);
 
   /** counts up when the choice changed; `chosen` itself is not reactive */
   private tick = $state(0);
@@ -120,10 +119,12 @@ export class Selection {
     this.chosen = new Uint8Array(this.catalog.count);
     for (const row of before) if (to(row) >= 0) this.chosen[to(row)] = 1;
     const moved = (row: number): number => (row >= 0 ? to(row) : -1);
-    this.current = moved(this.current);
+    // If the current image is gone, its neighbour in culling takes its place.
+    const at = this.cullRows.indexOf(this.current);
+    const neighbour = this.current < 0 || at < 0 ? undefined : (this.cullRows.subarray(at).find((row) => to(row) >= 0) ?? this.cullRows.slice(0, at).reverse().find((row) => to(row) >= 0));
+    this.current = moved(neighbour ?? this.current);
     this.anchor = moved(this.anchor);
     this.cullRows = Uint32Array.from(Array.from(this.cullRows, to).filter((row) => row >= 0));
-    this.compareRows = this.compareRows.map(to).filter((row) => row >= 0);
     this.zoomRows = null;
     this.tick++;
   }

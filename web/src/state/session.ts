@@ -1,15 +1,18 @@
 // What survives a reload of the page but is not part of its address: the choice, the scroll positions and the undo list, in
 // session storage.  Rows of filters are kept there too, by a key that the address names.
 import type { Catalog } from './catalog.svelte';
+import type { Comparing } from './comparing.svelte';
 import type { Filter } from './filter-sort';
 import type { History, KeptStep } from './history.svelte';
 import type { Selection } from './selection.svelte';
+import type { Comparison } from './tournament';
 
 interface Kept {
   chosen: string[];
   scrolls: Record<string, number>;
   done: KeptStep[];
   undone: KeptStep[];
+  compared: Comparison | null;
 }
 
 export interface KeptRows {
@@ -23,15 +26,19 @@ const MAX_CHOSEN = 50000;
 export class Session {
   /** scroll position of each view */
   scrolls: Record<string, number> = {};
+  /** what was compared before the page was loaded */
+  compared: Comparison | null = null;
   private readonly catalog: Catalog;
   private readonly selection: Selection;
   private readonly history: History;
+  private readonly comparing: Comparing;
   private readonly keys = new Map<Uint32Array, string>();
 
-  constructor(catalog: Catalog, selection: Selection, history: History) {
+  constructor(catalog: Catalog, selection: Selection, history: History, comparing: Comparing) {
     this.catalog = catalog;
     this.selection = selection;
     this.history = history;
+    this.comparing = comparing;
   }
 
   private name(what: string): string {
@@ -42,7 +49,7 @@ export class Session {
     if (!this.catalog.manifest) return;
     const rows = this.selection.rows();
     const chosen = rows.length > MAX_CHOSEN ? [] : Array.from(rows, (row) => this.catalog.hash(row));
-    const kept: Kept = { chosen, scrolls: this.scrolls, ...this.history.keep() };
+    const kept: Kept = { chosen, scrolls: this.scrolls, ...this.history.keep(), compared: this.comparing.now };
     write(this.name('session'), kept);
   }
 
@@ -53,6 +60,7 @@ export class Session {
     const rows = (kept.chosen ?? []).map((hash) => this.catalog.rowOf(hash)).filter((row) => row >= 0);
     if (rows.length) this.selection.set(rows);
     this.history.restore(kept);
+    this.compared = kept.compared ?? null;
   }
 
   /** Stores the rows of a filter; the key names them in the address. */
