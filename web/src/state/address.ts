@@ -17,7 +17,7 @@ export interface Place {
   /** hashes of the images that are compared */
   compared: string[];
   /** they are candidates of one prompt, compared in rounds */
-  rounds: boolean;
+  rounds?: boolean;
   /** hash of the current image, or '' */
   at: string;
 }

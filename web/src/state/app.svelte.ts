@@ -239,7 +239,7 @@ export class App {
     if (place.sort && catalog.has(place.sort.column)) layout.sort = place.sort;
     const at = place.at ? catalog.rowOf(place.at) : -1;
     if (at >= 0) selection.current = at;
-    const compared = place.mode === 'compare' && this.comparing.restore(place.compared, place.rounds, this.session.compared);
+    const compared = place.mode === 'compare' && this.comparing.restore(place.compared, place.rounds === true, this.session.compared);
     if (place.mode === 'cull') selection.cullRows = cullRowsOf(selection, this.order);
     const empty = place.mode === 'compare' ? !compared : place.mode === 'cull' && selection.cullRows.length === 0;
     layout.mode = empty ? 'browse' : place.mode;
