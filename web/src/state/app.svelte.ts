@@ -106,10 +106,8 @@ export class App {
 
   /** The catalog changed: loads it again.  Choice, filters, undo and search keep their images. */
   async reload(): Promise<void> {
-    const columns = this.catalog.loadedColumns();
     try {
       await this.load();
-      await Promise.all(columns.map((name) => this.catalog.need(name)));
     } catch (error) {
       this.report((error as Error).message);
       return;
@@ -172,6 +170,7 @@ export class App {
   private knownFilters: FilterState = { list: [], any: false };
 
   noteFilters(): void {
+    if (!this.ready) return;
     const before = this.knownFilters;
     const after = { list: this.filters.list, any: this.filters.any };
     if (before.list === after.list && before.any === after.any) return;

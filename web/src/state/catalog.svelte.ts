@@ -42,11 +42,12 @@ export class Catalog {
 
   // ---------------------------------------------------------------- loading
 
-  /** Reads what `replace` needs.  Only this can fail, so a failed load changes nothing. */
+  /** Reads what `replace` needs, and the columns that are shown.  Only this can fail, so a failed load changes nothing. */
   async read(): Promise<Loaded> {
     const manifest = await api.readManifest();
+    const names = [...new Set([...FIRST, ...this.columns.keys()])];
     const columns = await Promise.all(
-      FIRST.map((name) => manifest.columns.find((c) => c.name === name)).map((info) => (info ? readColumn(info) : undefined)),
+      names.map((name) => manifest.columns.find((c) => c.name === name)).map((info) => (info ? readColumn(info) : undefined)),
     );
     return { manifest, columns, slices: manifest.slices_file ? await api.bytes(manifest.slices_file) : null };
   }
@@ -118,10 +119,6 @@ export class Catalog {
       this.pending.set(name, pending);
     }
     return pending;
-  }
-
-  loadedColumns(): string[] {
-    return [...this.columns.keys()];
   }
 
   // ---------------------------------------------------------------- rows

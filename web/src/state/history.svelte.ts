@@ -1,6 +1,6 @@
 // Undo and redo without limit: one list for the marks and the filters of all views.
 import type { Catalog, RowMap } from './catalog.svelte';
-import type { Filters, FilterState } from './filters.svelte';
+import { facetOf, type Filters, type FilterState } from './filters.svelte';
 import type { Marks } from './marks.svelte';
 import { moveChange, type Change } from './ratings';
 import type { Comparison } from './tournament';
@@ -29,8 +29,9 @@ export type KeptStep =
   | { kind: 'compare'; change: KeptChange | null; before: Comparison; after: Comparison | null }
   | { kind: 'filters'; before: FilterState; after: FilterState; at: number };
 
-/** Filter changes within this many milliseconds are one step: a slider that moves. */
+/** Changes of one slider or text field within this many milliseconds are one step. */
 const TOGETHER = 1000;
+const GRADUAL = ['range', 'like', 'words', 'contains'];
 /** Marks in the steps that a session keeps. */
 const MAX_KEPT = 50000;
 
@@ -49,7 +50,7 @@ export class History {
 
   push(step: Step): void {
     const last = this.done[this.done.length - 1];
-    if (step.kind === 'filters' && last?.kind === 'filters' && step.at - last.at < TOGETHER)
+    if (step.kind === 'filters' && last?.kind === 'filters' && step.at - last.at < TOGETHER && edited(step) !== '' && edited(step) === edited(last))
       this.done = [...this.done.slice(0, -1), { ...step, before: last.before }];
     else this.done = [...this.done, step];
     this.undone = [];
@@ -134,6 +135,14 @@ export class History {
     this.done = (kept.done ?? []).flatMap(read);
     this.undone = (kept.undone ?? []).flatMap(read);
   }
+}
+
+/** The facet that a step changed by a slider or a text field, or ''. */
+function edited({ before, after }: { before: FilterState; after: FilterState }): string {
+  const changed = [...before.list.filter((one) => !after.list.includes(one)), ...after.list.filter((one) => !before.list.includes(one))];
+  const facets = new Set(changed.map(facetOf));
+  const [facet = ''] = facets;
+  return facets.size === 1 && before.any === after.any && GRADUAL.includes(facet.split(':')[0] as string) ? facet : '';
 }
 
 const hasRows = (state: FilterState): boolean => state.list.some((filter) => filter.kind === 'rows');

@@ -26,7 +26,7 @@ export function whyOf(row: number, reason: string | null): string {
   const rank = of === 1 ? 'the only candidate of its prompt' : place === 1 ? `the best score of ${of} for this prompt, by ${lead.toFixed(1)}` : `${placeName(place)} of ${of}, ${(best - score).toFixed(1)} below the best of this prompt`;
   if (suggested) {
     const close = place === 1 && lead < CLOSE && of > 1 ? ' That is close, so look at both.' : '';
-    const why = reason ? ` ${reason.replace(/\.?$/, '.')}` : '';
+    const why = reason && !(place === 1 && reason.startsWith('picked as the best of')) ? ` ${reason.replace(/\.?$/, '.')}` : '';
     return `${picked ? 'You picked it, and goldpan suggests it too' : 'goldpan suggests it'}: ${rank}.${close}${why}`;
   }
   if (picked && others >= 0) {
