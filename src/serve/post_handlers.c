@@ -33,14 +33,16 @@ static gp_status check_known(gp_server *s, const gp_cat_rating *changes, size_t 
     return st;
 }
 
-static void tell_ratings(gp_server *s, const gp_rated *rated, size_t count)
+/* Sends the event with this number.  A page gets the number in the response too, so that it knows which events are older
+ * than its own change. */
+static void tell_ratings(gp_server *s, const gp_rated *rated, size_t count, uint64_t number)
 {
     gp_str json = GP_STR_INIT;
     if (count > MOST_TOLD) {
         atomic_store(&s->stale, true);
         return;
     }
-    gp_str_puts(&json, "{\"changes\":[");
+    gp_str_printf(&json, "{\"event\":%llu,\"changes\":[", (unsigned long long)number);
     for (size_t i = 0; i < count; i++) {
         char hex[33];
         gp_hash_hex(rated[i].hash, hex);
@@ -55,7 +57,7 @@ static void tell_ratings(gp_server *s, const gp_rated *rated, size_t count)
     gp_str_clear(&json);
 }
 
-static gp_status rate_all(gp_server *s, const gp_cat_rating *changes, size_t count, gp_error *err)
+static gp_status rate_all(gp_server *s, const gp_cat_rating *changes, size_t count, uint64_t *number, gp_error *err)
 {
     gp_rated *rated = NULL;
     gp_status st = GP_OK;
@@ -65,7 +67,8 @@ static gp_status rate_all(gp_server *s, const gp_cat_rating *changes, size_t cou
     st = gp_cat_ratings_put(s->db, changes, count, NULL, err);
     if (st == GP_OK) {
         gp_snapshot_rate(s, changes, count, rated);
-        tell_ratings(s, rated, count);
+        *number = ++s->rating_events;
+        tell_ratings(s, rated, count, *number);
     }
     pthread_mutex_unlock(&s->db_lock);
 out:
@@ -78,12 +81,14 @@ static void rate(gp_request *request)
     gp_error err = {0};
     gp_cat_rating *changes = NULL;
     size_t count = 0;
+    uint64_t number = 0;
     gp_str json = GP_STR_INIT;
     gp_status st = gp_body_rate(request->body.data, request->body.size, &changes, &count, &err);
-    if (st == GP_OK && count) st = rate_all(request->server, changes, count, &err);
+    if (st == GP_OK && count) st = rate_all(request->server, changes, count, &number, &err);
     if (st == GP_OK) {
         gp_snapshot *snapshot = gp_snapshot_ref(request->server);
-        gp_str_printf(&json, "{\"revision\":%llu,\"changed\":%zu}\n", (unsigned long long)snapshot->revision, count);
+        gp_str_printf(&json, "{\"revision\":%llu,\"event\":%llu,\"changed\":%zu}\n",
+                      (unsigned long long)snapshot->revision, (unsigned long long)number, count);
         gp_snapshot_unref(snapshot);
         gp_respond_json(request, &json);
     } else {

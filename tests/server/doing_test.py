@@ -69,7 +69,7 @@ class Ratings(unittest.TestCase):
             server.post("api/rate", {"changes": [{"hash": h, "flag": 1}]})
             for page in (one, other):
                 name, data, _ = page.next()
-                self.assertEqual((name, data), ("ratings", {"changes": [{"hash": h, "flag": 1, "stars": 0}]}))
+                self.assertEqual((name, data), ("ratings", {"event": 1, "changes": [{"hash": h, "flag": 1, "stars": 0}]}))
 
     def test_when_read_only_are_refused_as_is_all_that_writes(self):
         place = served.copy("readonly")

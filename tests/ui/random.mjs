@@ -85,12 +85,16 @@ const currentHash = async () => {
 };
 const cellHashes = async () => (await page.locator('.main [data-row]').evaluateAll((all) => all.map((one) => Number(one.dataset.row)))).map((row) => ({ row, hash: model.images[row].hash }));
 
+/** what the last act did */
+let detail = '';
+
 /** Presses a key that marks, after checking what it means. */
 async function pressMark(key, change) {
   const target = model.chosen.size ? [...model.chosen] : [await currentHash()].filter(Boolean);
   if (!model.chosen.size && target.length) assert.ok(shown().some(({ hash }) => hash === target[0]), 'the current picture is not shown');
   await page.keyboard.press(key);
   setMarks(target, change);
+  detail = `${key} on ${target.length > 3 ? `${target.length} pictures` : target.map((hash) => hash.slice(0, 6))}`;
 }
 
 const acts = {
@@ -107,6 +111,7 @@ const acts = {
   choose: async () => {
     const hash = await currentHash();
     if (!hash) return;
+    await page.locator('.main [aria-current="true"]').first().focus(); // Space presses the button that has the focus
     await page.keyboard.press(' ');
     model.chosen.has(hash) ? model.chosen.delete(hash) : model.chosen.add(hash);
   },
@@ -213,11 +218,12 @@ async function settled() {
     try {
       const rows = sql(pictures, 'SELECT lower(hex(i.hash)) AS hash, ifnull(r.flag, 0) AS flag, ifnull(r.stars, 0) AS stars FROM images i LEFT JOIN ratings r ON r.image = i.id ORDER BY i.id');
       have = rows.map(({ hash, flag, stars }) => `${hash} ${flag} ${stars}`).join('\n');
-    } catch {
-      return false; // locked for a moment
+    } catch (error) {
+      have = String(error.stderr ?? error); // locked for a moment
+      return false;
     }
     return have === wanted;
-  }, `the catalog differs from the model: ${differences(wanted, have)}`);
+  }, () => `the catalog differs from the model: ${differences(wanted, have)}`);
 }
 const differences = (a, b) => {
   const other = b.split('\n');
@@ -233,7 +239,7 @@ async function agrees() {
   await until(async () => {
     said = (await page.locator('.status .count').innerText()).replaceAll(',', '').replace(/\s+/g, ' ');
     return said.startsWith(wanted) && (chosen ? said.includes(chosen) : !said.includes('chosen'));
-  }, `the page says "${said}", the model ${wanted}, ${chosen}`);
+  }, () => `the page says "${said}", the model ${wanted}, ${chosen}`);
 }
 
 before(async () => {
@@ -262,15 +268,17 @@ it(`${ACTS} random acts mark what the model says (GOLDPAN_UI_SEED=${seed})`, asy
     for (let i = 0; i < ACTS; i++) {
       let at = random() * total;
       const name = Object.keys(weights).find((one) => (at -= weights[one]) < 0);
+      detail = '';
       trail.push(name);
       await acts[name]();
+      trail[i] = `${name} ${detail || `at ${(await currentHash())?.slice(0, 6)}`}`;
       await agrees();
       if (i % 10 === 9) await settled();
     }
     await settled();
     assert.deepEqual(page.wrong.filter((one) => !/Failed to load resource|net::ERR/.test(one)), []);
   } catch (error) {
-    error.message += `\nseed ${seed}, after ${trail.length} acts: … ${trail.slice(-12).join(', ')}`;
+    error.message += `\nseed ${seed}, after ${trail.length} acts: … ${trail.slice(-14).join(', ')}`;
     await keepScreenshot(page, 'random acts');
     throw error;
   }

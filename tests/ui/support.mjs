@@ -115,14 +115,14 @@ export async function openPage(browser, url, options = {}) {
   return page;
 }
 
-/** Wait until `test` holds. */
+/** Waits until `test` holds.  `why`: what is wrong if it never does, or a function that says it then. */
 export async function until(test, why) {
   const end = Date.now() + patience;
   while (Date.now() < end) {
     if (await test()) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  assert.fail(why);
+  assert.fail(typeof why === 'function' ? why() : why);
 }
 
 /** A moment of the page's own: `ms`, then frames that it had time to draw. */

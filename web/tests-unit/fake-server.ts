@@ -77,6 +77,6 @@ export class FakeServer {
     if (address === 'api/search' && body.text === 'bad') return Response.json({ error: 'bad query' }, { status: 400 });
     // The similarity falls with the id.
     if (address === 'api/search') return new Response(Float32Array.from(this.images, (image) => 1 / image.id).buffer);
-    return Response.json({ views: {} });
+    return Response.json({ views: {}, event: 1 });
   }
 }

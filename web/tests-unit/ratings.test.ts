@@ -21,7 +21,7 @@ function make(fetcher?: typeof fetch, shelf = new Shelf()): { ratings: Ratings; 
     fetcher ??
       (async (_: string, init: RequestInit) => {
         sent.push(JSON.parse(String(init.body)));
-        return new Response('{}');
+        return new Response(JSON.stringify({ event: sent.length }));
       }),
   );
   const ratings = new Ratings(new Int8Array(4), new Uint8Array(4), new Outbox('c', shelf), (row) => `h${row}`, () => undefined, (why) => said.push(why));
@@ -107,6 +107,27 @@ describe('ratings', () => {
     ratings.set([0], () => ({ flag: 1 }));
     await settled();
     expect(said).toEqual(['Not saved: there is no image']);
+  });
+  it('lets no event of before take back a change', async () => {
+    const { ratings } = make();
+    ratings.set([0], () => ({ flag: 1 })); // becomes event 1
+    ratings.set([0], () => ({ flag: 0 })); // becomes event 2
+    ratings.hear(0, { hash: 'h0', flag: 1, stars: 0 }, 1);
+    expect(ratings.flag[0]).toBe(0);
+    await settled();
+    ratings.hear(0, { hash: 'h0', flag: 1, stars: 0 }, 1);
+    expect(ratings.flag[0]).toBe(0);
+    ratings.hear(0, { hash: 'h0', flag: -1, stars: 0 }, 3);
+    expect(ratings.flag[0]).toBe(-1);
+  });
+  it('takes the change of another page that the server had after its own', async () => {
+    const { ratings } = make();
+    ratings.set([0, 1], () => ({ flag: 1 })); // becomes event 1
+    ratings.hear(0, { hash: 'h0', flag: -1, stars: 2 }, 2);
+    ratings.hear(1, { hash: 'h1', flag: -1, stars: 2 }, 0);
+    expect(ratings.flag[0]).toBe(1);
+    await settled();
+    expect([ratings.flag[0], ratings.stars[0], ratings.flag[1]]).toEqual([-1, 2, 1]);
   });
   it('moves changes and marks with their rows', async () => {
     const { ratings } = make();

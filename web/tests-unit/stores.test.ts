@@ -204,7 +204,7 @@ describe('marks', () => {
   });
   it('applies the marks of other pages without an undo', async () => {
     const { marks, history } = await start();
-    marks.onRatings([{ hash: hashOf(2), stars: 4 }, { hash: 'unknown', flag: 1 }]);
+    marks.onRatings([{ hash: hashOf(2), stars: 4 }, { hash: 'unknown', flag: 1 }], 1);
     expect([marks.starsOf(1), marks.flagOf(1), history.done.length]).toEqual([4, 0, 0]);
   });
 });

@@ -83,7 +83,7 @@ export class App {
     this.stopListening?.();
     this.stopListening = api.listen({
       revision: () => void this.reload(),
-      ratings: (changes) => this.marks.onRatings(changes),
+      ratings: (changes, event) => this.marks.onRatings(changes, event),
       connection: (up) => (this.connected = up),
     });
   }

@@ -103,11 +103,11 @@ export class Marks {
     this.ratings?.apply(change, side);
   }
 
-  /** Marks that another page or a command changed. */
-  onRatings(changes: Rating[]): void {
+  /** Marks that a page changed, this one among them; `event`: their number. */
+  onRatings(changes: Rating[], event: number): void {
     for (const change of changes) {
       const row = this.catalog.rowOf(change.hash);
-      if (row >= 0) this.ratings?.receive(row, change);
+      if (row >= 0) this.ratings?.hear(row, change, event);
     }
     this.tick++;
   }

@@ -19,6 +19,11 @@ export class Ratings {
   flag: Int8Array;
   stars: Uint8Array;
   private queue: Promise<void> = Promise.resolve();
+  /** by hash: changes of ours that the server has not confirmed, and the event number of the last one that it has */
+  private readonly underWay = new Map<string, number>();
+  private readonly confirmed = new Map<string, number>();
+  /** by hash: the last event that came while a change of ours was under way */
+  private readonly held = new Map<string, { row: number; change: Rating; event: number }>();
   private readonly hash: (row: number) => string;
   private readonly changed: () => void;
   private readonly failed: (why: string) => void;
@@ -57,7 +62,32 @@ export class Ratings {
     return change;
   }
 
-  /** A rating from another page or a command; undo does not cover it. */
+  /**
+   * A rating that the server tells of.  Events come later than the changes that they tell of: one that is older than a
+   * change of ours must not take it back, and the order of the server decides between ours and another page's.
+   */
+  hear(row: number, change: Rating, event: number): void {
+    const { hash } = change;
+    if (this.underWay.get(hash)) this.held.set(hash, { row, change, event });
+    else if (event > (this.confirmed.get(hash) ?? 0)) this.receive(row, change);
+  }
+
+  private confirm(list: Rating[], event: number): void {
+    for (const { hash } of list) {
+      const left = (this.underWay.get(hash) ?? 1) - 1;
+      if (left > 0) {
+        this.underWay.set(hash, left);
+        continue;
+      }
+      this.underWay.delete(hash);
+      this.confirmed.set(hash, event);
+      const held = this.held.get(hash);
+      this.held.delete(hash);
+      if (held && held.event > event) this.receive(held.row, held.change);
+    }
+  }
+
+  /** Takes a rating as it is; undo does not cover it. */
   receive(row: number, change: Rating): void {
     if (change.flag !== undefined) this.flag[row] = change.flag;
     if (change.stars !== undefined) this.stars[row] = change.stars;
@@ -67,6 +97,9 @@ export class Ratings {
   move(flag: Int8Array, stars: Uint8Array, rowOf: (hash: string) => number): void {
     this.flag = flag;
     this.stars = stars;
+    // All events until now are in the columns; those of another server begin at 1 again.
+    this.confirmed.clear();
+    this.held.clear();
     this.receiveAll(this.outbox?.all() ?? [], rowOf);
   }
 
@@ -74,6 +107,7 @@ export class Ratings {
   resend(ratings: Rating[], rowOf: (hash: string) => number): void {
     if (!ratings.length) return;
     this.receiveAll(ratings, rowOf);
+    this.begin(ratings);
     this.queue = this.queue.then(() => this.write(ratings));
   }
 
@@ -97,20 +131,29 @@ export class Ratings {
     this.changed();
     if (!this.outbox) return;
     this.outbox.put(list);
+    this.begin(list);
     // One request after the other: an undo must not arrive before the change that it undoes.
     this.queue = this.queue.then(() => this.write(list));
+  }
+
+  private begin(list: Rating[]): void {
+    for (const { hash } of list) this.underWay.set(hash, (this.underWay.get(hash) ?? 0) + 1);
   }
 
   private async write(list: Rating[]): Promise<void> {
     for (let attempt = 0; ; attempt++) {
       try {
-        for (let from = 0; from < list.length; from += 20000) await rate(list.slice(from, from + 20000));
+        let event = 0;
+        for (let from = 0; from < list.length; from += 20000) event = await rate(list.slice(from, from + 20000));
         this.outbox?.done(list);
+        this.confirm(list, event);
+        this.changed();
         return;
       } catch (error) {
         if (error instanceof ErrorResponse && error.status === 400) {
           // An image is no longer in the catalog: another attempt would fail too.
           this.outbox?.done(list);
+          this.confirm(list, 0);
           this.failed(`Not saved: ${error.message}`);
           return;
         }
