@@ -30,7 +30,7 @@ static gp_status find_bundled(const char *name, char **out, gp_error *err)
     char *models = gp_path_join(data && *data ? data : GP_DATADIR, "models");
     char *folder = models ? gp_path_join(models, name) : NULL;
     gp_mem_free(models);
-    if (!folder) return gp_fail(err, GP_ERR_MEMORY, "out of memory");
+    if (!folder) return gp_fail_memory(err, "a path");
     if (is_folder(folder))
         *out = folder;
     else
@@ -47,7 +47,7 @@ gp_status gp_model_find(const char *name, const char *revision, char **folder, g
         return gp_fail(err, GP_ERR_USAGE, "a folder has no revisions: open '%s' without revision '%s'", name, revision);
     if (folder_given) {
         *folder = gp_str_dup(name);
-        return *folder ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory");
+        return *folder ? GP_OK : gp_fail_memory(err, "a path");
     }
     char *found = NULL;
     GP_TRY(find_bundled(name, &found, err));
@@ -71,7 +71,7 @@ gp_status gp_model_open(const char *name, const gp_model_options *options, gp_mo
     gp_model *model = gp_mem_zero(1, sizeof *model);
     char *absolute = gp_path_absolute(name);
     if (model && absolute) model->name = gp_str_dup(is_folder(name) ? gp_path_base(absolute) : name);
-    if (!model || !model->name) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for model '%s'", name));
+    if (!model || !model->name) GP_TRY_GOTO(gp_fail_memory(err, "model '%s'", name));
     GP_TRY_GOTO(gp_encoder_open(folder, o.precision, o.engine, &model->encoder, err));
     if (o.fast_decode) gp_encoder_set_fast_decode(model->encoder);
     *out = model;

@@ -147,7 +147,7 @@ gp_status gp_find_images(const char *const *roots, size_t root_count, char ***pa
     API_NEEDS(paths);
     API_NEEDS(count);
     gp_status st = gp_walk(roots, root_count, keep_path, NULL, &list, err);
-    if (st == GP_ERR_STOPPED) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for %zu paths", list.count);
+    if (st == GP_ERR_STOPPED) st = gp_fail_memory(err, "%zu paths", list.count);
     if (st != GP_OK) {
         gp_paths_free(list.items, list.count);
         return st;

@@ -42,7 +42,7 @@ gp_status gp_api_read_array(void **out, size_t size, const void *given, size_t c
     GP_TRY(check_size(given, type, err));
     size_t stride = size_of(given);
     structs = gp_mem_zero(count, size);
-    if (!structs) return gp_fail(err, GP_ERR_MEMORY, "out of memory for %s", type);
+    if (!structs) return gp_fail_memory(err, "%s", type);
     for (size_t i = 0; i < count && st == GP_OK; i++) {
         const char *one = (const char *)given + i * stride;
         st = size_of(one) == stride

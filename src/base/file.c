@@ -85,7 +85,7 @@ gp_status gp_file_read(const char *path, uint64_t limit, gp_bytes *out, gp_error
     for (;;) {
         uint8_t *grown = gp_mem_resize(b.data, capacity, 1);
         if (!grown) {
-            st = gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s' (%zu bytes)", path, capacity);
+            st = gp_fail_memory_path(err, "'%s' (%zu bytes)", path, capacity);
             goto out;
         }
         b.data = grown;
@@ -243,7 +243,7 @@ static gp_status create_temporary(gp_atomic_file *file, gp_error *err)
     }
     int number = errno;
     if (!folder || !file->temporary)
-        st = gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", file->path);
+        st = gp_fail_memory_path(err, "'%s'", file->path);
     else if (st != GP_OK)
         st = gp_fail_path_errno(err, GP_ERR_IO, number, "cannot write in folder '%s'", folder);
     gp_mem_free(folder);
@@ -260,7 +260,7 @@ gp_status gp_atomic_file_open(const char *path, gp_atomic_file **out, gp_error *
     file->fd = -1, file->used = 0, file->temporary = NULL;
     file->path = resolve(path);
     if (!file->path) {
-        st = gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
+        st = gp_fail_memory_path(err, "'%s'", path);
         goto out;
     }
     bool exists = stat(file->path, &about) == 0;
@@ -320,7 +320,7 @@ gp_status gp_atomic_file_write(gp_atomic_file *file, const void *bytes, size_t s
 gp_status gp_folder_sync_of(const char *path, gp_error *err)
 {
     char *folder = gp_path_folder(path);
-    if (!folder) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
+    if (!folder) return gp_fail_memory_path(err, "'%s'", path);
     gp_status st = GP_OK;
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0 && fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP && errno != EROFS)
@@ -422,7 +422,7 @@ out:
 gp_status gp_folder_make(const char *path, gp_error *err)
 {
     char *copy = gp_str_dup(path);
-    if (!copy) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
+    if (!copy) return gp_fail_memory_path(err, "'%s'", path);
     gp_status st = GP_OK;
     for (char *p = copy; *p && st == GP_OK;) {
         p += strspn(p, "/");

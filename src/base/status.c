@@ -89,6 +89,24 @@ static void fill_path(texts *t, const char *format, va_list args)
     vsnprintf(t->detail, ROOM, rest, again);
     va_end(again);
 }
+
+static void fill_memory(texts *t, const char *format, va_list args)
+{
+    int used = snprintf(t->message, ROOM, "out of memory for ");
+    vsnprintf(t->message + used, ROOM - (size_t)used, format, args);
+    memcpy(t->detail, t->message, ROOM);
+    t->path = NULL;
+}
+
+static void fill_memory_path(texts *t, const char *format, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    fill_memory(t, format, args);
+    t->path = va_arg(again, const char *);
+    snprintf(t->detail, ROOM, "out of memory");
+    va_end(again);
+}
 #pragma GCC diagnostic pop
 
 /* Fills in an error for the functions below, with or without a path in the format. */
@@ -169,6 +187,24 @@ gp_status gp_fail_path_errno(gp_error *err, gp_status status, int errno_value, c
     add_reason(&t, errno_value);
     set(err, status, errno_value, &t);
     return status;
+}
+
+gp_status gp_fail_memory(gp_error *err, const char *format, ...)
+{
+    texts t;
+    if (!err) return GP_ERR_MEMORY;
+    FILL(t, fill_memory);
+    set(err, GP_ERR_MEMORY, 0, &t);
+    return GP_ERR_MEMORY;
+}
+
+gp_status gp_fail_memory_path(gp_error *err, const char *format, ...)
+{
+    texts t;
+    if (!err) return GP_ERR_MEMORY;
+    FILL(t, fill_memory_path);
+    set(err, GP_ERR_MEMORY, 0, &t);
+    return GP_ERR_MEMORY;
 }
 
 gp_status gp_fail_as(gp_error *err, gp_status status, const gp_error *why)

@@ -84,7 +84,7 @@ static gp_status members_add(members *m, int64_t image, float likeness, gp_error
         int64_t *images = gp_mem_resize(m->images, capacity, sizeof *images);
         if (images) m->images = images;
         float *grown = images ? gp_mem_resize(m->likeness, capacity, sizeof *grown) : NULL;
-        if (!grown) return gp_fail(err, GP_ERR_MEMORY, "out of memory for %zu images", capacity);
+        if (!grown) return gp_fail_memory(err, "%zu images", capacity);
         m->likeness = grown, m->capacity = capacity;
     }
     m->images[m->count] = image;
@@ -239,7 +239,7 @@ gp_status gp_cat_map_read(gp_catalog *cat, int64_t encoder, const int64_t *image
     GP_TRY(gp_q_step(&head, &row, err));
     char *settings = row ? gp_str_dup(gp_q_col_text(&head, 0)) : NULL;
     gp_q_end(&head);
-    if (row && !settings) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the map");
+    if (row && !settings) return gp_fail_memory(err, "the map");
     for (size_t i = 0; i < n; i++) {
         gp_q q = gp_q_open(cat, "SELECT x, y FROM map_images WHERE encoder = ? AND image = ?");
         gp_q_int(&q, 1, encoder);

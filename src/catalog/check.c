@@ -132,7 +132,7 @@ static gp_status same_picks(const gp_json *a, const gp_json *b, bool *same, gp_e
 {
     size_t n = gp_json_count(gp_json_get(a, "picks")), more = gp_json_count(gp_json_get(b, "picks")), found = 0;
     gp_hash *x = picked_by(a, n), *y = picked_by(b, more);
-    gp_status st = x && y ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the journal of marks");
+    gp_status st = x && y ? GP_OK : gp_fail_memory(err, "the journal of marks");
     for (size_t i = 0; st == GP_OK && i < more && found < n; i++) found += compare_hashes(&x[found], &y[i]) == 0;
     *same = found == n;
     gp_mem_free(x);
@@ -223,7 +223,7 @@ static gp_status check_journal(checking *c, const char *path, gp_error *err)
     char *name = gp_marks_path(path);
     gp_str text = GP_STR_INIT;
     gp_marks_file journal = {0}, here = {0};
-    gp_status st = name ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the journal of marks");
+    gp_status st = name ? GP_OK : gp_fail_memory(err, "the journal of marks");
     if (st == GP_OK) st = gp_marks_read(name, &journal, err);
     if (st != GP_OK) goto out;
     if (journal.foreign)

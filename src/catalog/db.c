@@ -72,7 +72,7 @@ gp_status gp_db_fail(const gp_catalog *cat, int rc, gp_error *err)
     int os = system_errno(cat, rc);
     if (rc == SQLITE_IOERR_NOMEM) rc = SQLITE_NOMEM; /* no memory for a file's pages: nothing is wrong with the disk */
     switch (rc & 0xff) {
-    case SQLITE_NOMEM: return gp_fail_path(err, GP_ERR_MEMORY, "out of memory in catalog '%s'", path);
+    case SQLITE_NOMEM: return gp_fail_memory_path(err, "catalog '%s'", path);
     case SQLITE_NOTADB:
         return gp_fail_path(err, GP_ERR_CATALOG, "'%s' is not a goldpan catalog: it is not an SQLite file" GP_DB_RESCUE,
                             path);

@@ -34,7 +34,7 @@ gp_status gp_cat_encoder_put(gp_catalog *cat, const gp_cat_encoder *encoder, int
 
 static gp_status todo_no_memory(gp_catalog *cat, gp_error *err)
 {
-    return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for a list of work from catalog '%s'", cat->path);
+    return gp_fail_memory_path(err, "a list of work from catalog '%s'", cat->path);
 }
 
 /* Collect (id, text) or (id, path, hash) rows of a bound query, at most `limit`. */
@@ -155,7 +155,7 @@ static gp_status put_vector(gp_q *q, const float *vector, uint32_t dims, gp_erro
         return gp_fail(err, GP_ERR_FORMAT, "an embedding must be finite, but this one contains NaN or infinity");
     }
     uint8_t *bytes = gp_mem_new(dims, 4);
-    if (!bytes) return gp_fail(err, GP_ERR_MEMORY, "out of memory for an embedding of %u numbers", (unsigned)dims);
+    if (!bytes) return gp_fail_memory(err, "an embedding of %u numbers", (unsigned)dims);
     gp_db_floats_to_le(vector, bytes, dims);
     gp_q_blob(q, 3, bytes, (size_t)dims * 4);
     gp_q_int(q, 4, dims);

@@ -42,7 +42,7 @@ gp_status gp_cat_generation_put(gp_catalog *cat, const gp_cat_generation *g, int
     *id = gp_q_col_int(&q, 0);
     if (!said) {
         gp_q_end(&q);
-        return gp_fail(err, GP_ERR_MEMORY, "out of memory for the plan");
+        return gp_fail_memory(err, "the plan");
     }
     if (!gp_cat_gen_state_of(said, state)) *state = GP_CAT_REFUSED;
     gp_q_end(&q);
@@ -97,7 +97,7 @@ gp_status gp_cat_generation_get(gp_catalog *cat, int64_t id,
                            .settings = gp_q_col_text(&q, 7),
                            .extras = gp_q_col_text(&q, 8)};
     bool whole = g.key && g.prompt && g.protocol && g.settings;
-    gp_status st = whole ? visit(user, &g, err) : gp_fail(err, GP_ERR_MEMORY, "out of memory for the plan");
+    gp_status st = whole ? visit(user, &g, err) : gp_fail_memory(err, "the plan");
     gp_q_end(&q);
     return st;
 }
@@ -133,7 +133,7 @@ gp_status gp_cat_generation_backend(gp_catalog *cat, bool flagged, const char *p
     const char *text = row ? gp_q_col_text(&q, 0) : NULL;
     if (text) *address = gp_str_dup(text);
     gp_q_end(&q);
-    return text && !*address ? gp_fail(err, GP_ERR_MEMORY, "out of memory for an address") : GP_OK;
+    return text && !*address ? gp_fail_memory(err, "an address") : GP_OK;
 }
 
 gp_status gp_cat_winners(gp_catalog *cat, bool flagged,
@@ -153,7 +153,7 @@ gp_status gp_cat_winners(gp_catalog *cat, bool flagged,
     while ((st = gp_q_step(&q, &row, err)) == GP_OK && row) {
         const char *path = gp_q_col_text(&q, 0), *prompt = gp_q_col_text(&q, 1);
         st = path && prompt ? visit(user, path, prompt, gp_q_col_text(&q, 2), gp_q_col_text(&q, 3), err)
-                            : gp_fail(err, GP_ERR_MEMORY, "out of memory for the picks");
+                            : gp_fail_memory(err, "the picks");
         if (st != GP_OK) break;
     }
     gp_q_end(&q);

@@ -119,7 +119,7 @@ gp_status gp_cat_image_near(gp_catalog *cat, const gp_hash *hash, const char *pa
     int64_t image = 0, others = 0;
     const char *slash = strrchr(path, '/');
     char *folder = gp_str_dup_n(path, slash ? (size_t)(slash + 1 - path) : 0);
-    if (!folder) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
+    if (!folder) return gp_fail_memory_path(err, "'%s'", path);
     gp_status st = image_find(cat, hash, &image, err);
     if (st == GP_OK) {
         gp_q q = gp_q_open(cat, "SELECT count(*) FROM paths WHERE image = ?1 AND path <> ?2 AND missing = 0"
@@ -333,8 +333,7 @@ gp_status gp_cat_failures_forget(gp_catalog *cat, const char *root, gp_error *er
     gp_str_putc(&below, '/');
     gp_str_putc(&behind, '/' + 1);
     gp_status st = GP_OK;
-    if (below.failed || behind.failed)
-        st = gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the failures of catalog '%s'", cat->path);
+    if (below.failed || behind.failed) st = gp_fail_memory_path(err, "the failures of catalog '%s'", cat->path);
     if (st == GP_OK) {
         gp_q q = gp_q_open(cat, "DELETE FROM failures WHERE stage = 'add' AND passing = 1"
                                 " AND (path = ?1 OR (path >= ?2 AND path < ?3))");
@@ -361,7 +360,7 @@ static gp_status next_failed_gone(gp_catalog *cat, const char *after, bool (*exi
         const char *text = gp_q_col_text(&q, 0);
         if (text && exists(user, text)) continue;
         *path = text ? gp_str_dup(text) : NULL;
-        if (!*path) st = gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the paths of catalog '%s'", cat->path);
+        if (!*path) st = gp_fail_memory_path(err, "the paths of catalog '%s'", cat->path);
         break;
     }
     gp_q_end(&q);
@@ -371,7 +370,7 @@ static gp_status next_failed_gone(gp_catalog *cat, const char *after, bool (*exi
 gp_status gp_cat_failures_sweep(gp_catalog *cat, bool (*exists)(void *, const char *path), void *user, gp_error *err)
 {
     char *after = gp_str_dup(""), *gone = NULL;
-    gp_status st = after ? GP_OK : gp_fail_path(err, GP_ERR_MEMORY, "out of memory for catalog '%s'", cat->path);
+    gp_status st = after ? GP_OK : gp_fail_memory_path(err, "catalog '%s'", cat->path);
     while (st == GP_OK) {
         st = next_failed_gone(cat, after, exists, user, &gone, err);
         if (st != GP_OK || !gone) break;
@@ -408,7 +407,7 @@ static gp_status sweep_page(gp_catalog *cat, const char *after, bool (*exists)(v
         *last = path ? gp_str_dup(path) : NULL;
         if (!*last) {
             gp_q_end(&q);
-            return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the paths of catalog '%s'", cat->path);
+            return gp_fail_memory_path(err, "the paths of catalog '%s'", cat->path);
         }
         if (gp_q_col_int(&q, 2) == 0 && !exists(user, path)) gone[(*gone_count)++] = gp_q_col_int(&q, 1);
     }
@@ -436,7 +435,7 @@ gp_status gp_cat_paths_mark_missing(gp_catalog *cat, bool (*exists)(void *, cons
     bool own;
     uint64_t images = 0;
     char *after = gp_str_dup(""), *last = NULL;
-    if (!after) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the paths of catalog '%s'", cat->path);
+    if (!after) return gp_fail_memory_path(err, "the paths of catalog '%s'", cat->path);
     st = gp_db_scope_begin(cat, &own, err);
     if (st != GP_OK) {
         gp_mem_free(after);

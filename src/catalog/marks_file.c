@@ -86,7 +86,7 @@ static gp_status take_line(gp_marks_file *f, size_t begin, size_t size, size_t *
     f->lines++;
     gp_status st =
         line_is_whole(line, size) ? gp_json_parse(line, size, false, DEPTH, &object, &ignored) : GP_ERR_FORMAT;
-    if (st == GP_ERR_MEMORY) return gp_fail(err, st, "out of memory for the journal of marks");
+    if (st == GP_ERR_MEMORY) return gp_fail_memory(err, "the journal of marks");
     if (st == GP_OK && gp_json_text(gp_json_get(object, "goldpan"), NULL)) {
         take_header(f, object);
     } else if (st == GP_OK && thing_of(object, &e.kind, &thing)) {
@@ -98,7 +98,7 @@ static gp_status take_line(gp_marks_file *f, size_t begin, size_t size, size_t *
         }
         gp_str_printf(&key, "%d%s", (int)e.kind, thing);
         if (key.failed || f->count == *room)
-            st = gp_fail(err, GP_ERR_MEMORY, "out of memory for the journal of marks");
+            st = gp_fail_memory(err, "the journal of marks");
         else
             e.key = gp_hash_of(key.data, key.size), f->entries[f->count++] = e;
         gp_str_clear(&key);
@@ -180,7 +180,7 @@ gp_status gp_marks_read(const char *path, gp_marks_file *out, gp_error *err)
 gp_status gp_marks_parse(const char *text, size_t size, gp_marks_file *out, gp_error *err)
 {
     gp_marks_file f = {.bytes = {.data = (uint8_t *)gp_str_dup_n(text ? text : "", size), .size = size}};
-    if (!f.bytes.data) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the journal of marks");
+    if (!f.bytes.data) return gp_fail_memory(err, "the journal of marks");
     return parse_all(f, out, err);
 }
 

@@ -64,14 +64,14 @@ static gp_status make_room(gp_cat_matrix *m, size_t n, unsigned columns, gp_erro
     m->paths = gp_mem_zero(n, sizeof *m->paths);
     m->texts = gp_mem_zero(n, sizeof *m->texts);
     m->settings = gp_mem_zero(n, sizeof *m->settings);
-    if (!m->paths || !m->texts || !m->settings) return gp_fail(err, GP_ERR_MEMORY, "out of memory for %zu images", n);
+    if (!m->paths || !m->texts || !m->settings) return gp_fail_memory(err, "%zu images", n);
     return GP_OK;
 }
 
 static gp_status copy(const char *text, char **out, gp_error *err)
 {
     *out = text ? gp_str_dup(text) : NULL;
-    return text && !*out ? gp_fail(err, GP_ERR_MEMORY, "out of memory for the images of the catalog") : GP_OK;
+    return text && !*out ? gp_fail_memory(err, "the images of the catalog") : GP_OK;
 }
 
 static gp_status take_row(gp_q *q, const scorer_facts *s, gp_cat_matrix *m, gp_error *err)
@@ -89,7 +89,7 @@ static gp_status take_row(gp_q *q, const scorer_facts *s, gp_cat_matrix *m, gp_e
     m->bytes[i] = (uint64_t)gp_q_col_int(q, 5);
     if (m->vectors) {
         const void *vector = sqlite3_column_blob(q->stmt, 9);
-        if (!vector) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the embeddings");
+        if (!vector) return gp_fail_memory(err, "the embeddings");
         gp_db_floats_from_le(vector, m->vectors + i * m->dims, m->dims);
     }
     m->n++; /* from here gp_cat_matrix_clear knows the row */

@@ -28,11 +28,6 @@ typedef enum access_way {
 
 /* ------------------------------------------------------------------ the path of the catalog */
 
-static gp_status no_memory(const char *path, gp_error *err)
-{
-    return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the folder of '%s'", path);
-}
-
 /* Makes the folder of a new catalog.  Fails if that folder, or the nearest folder above that exists, is read-only. */
 static gp_status make_folder_of(const char *path, gp_error *err)
 {
@@ -43,7 +38,7 @@ static gp_status make_folder_of(const char *path, gp_error *err)
         gp_mem_free(folder);
         folder = above;
     }
-    if (!folder) return no_memory(path, err);
+    if (!folder) return gp_fail_memory_path(err, "the folder of '%s'", path);
     int number = access(folder, W_OK) == 0 ? 0 : errno;
     gp_mem_free(folder);
     if (number == EROFS || number == EACCES)
@@ -51,7 +46,7 @@ static gp_status make_folder_of(const char *path, gp_error *err)
                             "cannot create catalog '%s' in a read-only folder: name another file with --catalog FILE",
                             path);
     folder = gp_path_folder(path);
-    if (!folder) return no_memory(path, err);
+    if (!folder) return gp_fail_memory_path(err, "the folder of '%s'", path);
     gp_status st = gp_folder_make(folder, err);
     gp_mem_free(folder);
     return st;
@@ -121,7 +116,7 @@ static gp_status connect_db(gp_catalog *cat, bool create, access_way way, gp_err
     mode |= cat->readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
     if (create) mode |= SQLITE_OPEN_CREATE;
     char *uri = cat->memory ? gp_str_dup(IN_MEMORY) : uri_of(cat->path, way);
-    if (!uri) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for catalog '%s'", cat->path);
+    if (!uri) return gp_fail_memory_path(err, "catalog '%s'", cat->path);
     disconnect(cat);
     int rc = sqlite3_open_v2(uri, &cat->db, mode, way == WAY_ALONE ? "unix-none" : NULL);
     gp_mem_free(uri);
@@ -205,7 +200,7 @@ static gp_status new_handle(const char *path, gp_catalog **out, gp_error *err)
     cat->marks.fd = -1;
     cat->path = gp_str_dup(path);
     *out = cat;
-    return cat->path ? GP_OK : gp_fail_path(err, GP_ERR_MEMORY, "out of memory for catalog '%s'", path);
+    return cat->path ? GP_OK : gp_fail_memory_path(err, "catalog '%s'", path);
 }
 
 gp_status gp_db_open(const char *path, unsigned flags, const gp_db_step *list, size_t count, gp_catalog **out,

@@ -129,7 +129,7 @@ gp_status gp_cat_prompt_get(gp_catalog *cat, int64_t image, gp_cat_kept_prompt *
         gp_q_end(&q);
         if (!copied) {
             gp_cat_kept_prompt_clear(&kept);
-            return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for a prompt of catalog '%s'", cat->path);
+            return gp_fail_memory_path(err, "a prompt of catalog '%s'", cat->path);
         }
     }
     *out = kept;

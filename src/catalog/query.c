@@ -203,7 +203,7 @@ static gp_status prepare_order(gp_rows *rows, const gp_query *query, int64_t ima
     gp_str_puts(&sql, order_by[query->order]);
     if (sql.failed) {
         gp_str_clear(&sql);
-        return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for a query of catalog '%s'", cat->path);
+        return gp_fail_memory_path(err, "a query of catalog '%s'", cat->path);
     }
     int rc = sqlite3_prepare_v2(cat->db, sql.data, -1, &rows->order, NULL);
     gp_str_clear(&sql);
@@ -229,7 +229,7 @@ gp_status gp_cat_rows_open(gp_catalog *cat, const gp_query *query, gp_rows **out
     rows->cat = cat;
     if (query->path) {
         absolute = gp_path_absolute(query->path);
-        if (!absolute) GP_TRY_GOTO(gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", query->path));
+        if (!absolute) GP_TRY_GOTO(gp_fail_memory_path(err, "'%s'", query->path));
         GP_TRY_GOTO(find_path(cat, absolute, &image, err));
     }
     GP_TRY_GOTO(prepare_order(rows, query, image, err));

@@ -24,8 +24,7 @@ static gp_status copy_text(const gp_q *q, int column, char **out, gp_error *err)
 {
     const char *text = gp_q_col_text(q, column);
     *out = text ? gp_str_dup(text) : NULL;
-    return text && !*out ? gp_fail_path(err, GP_ERR_MEMORY, "out of memory for the facts of catalog '%s'", q->cat->path)
-                         : GP_OK;
+    return text && !*out ? gp_fail_memory_path(err, "the facts of catalog '%s'", q->cat->path) : GP_OK;
 }
 
 gp_status gp_cat_summary_read(gp_catalog *cat, const char *scorer, gp_cat_summary *out, gp_error *err)
@@ -194,7 +193,7 @@ static gp_status read_paths(gp_catalog *cat, int64_t image, char ***paths, size_
         ++*count;
     }
     gp_q_end(&q);
-    return st == GP_OK && row ? gp_fail(err, GP_ERR_MEMORY, "out of memory for the paths of an image") : st;
+    return st == GP_OK && row ? gp_fail_memory(err, "the paths of an image") : st;
 }
 
 gp_status gp_cat_detail_read(gp_catalog *cat, const gp_cat_summary *facts, int64_t image,

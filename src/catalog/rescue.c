@@ -33,11 +33,6 @@ typedef struct rescuing {
     bool prompts_lost; /* rows that hold prompts could not be read */
 } rescuing;
 
-static gp_status no_memory(gp_error *err)
-{
-    return gp_fail(err, GP_ERR_MEMORY, "out of memory for the rescue");
-}
-
 /* ------------------------------------------------------------------ one table */
 
 typedef struct table {
@@ -217,7 +212,7 @@ static gp_status tables_of(const rescuing *r, gp_str *out, gp_error *err)
     }
     if (row) gp_q_end(&q);
     if (count) gp_str_putc(out, ')');
-    return out->failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for the rescue") : GP_OK;
+    return out->failed ? gp_fail_memory(err, "the rescue") : GP_OK;
 }
 
 /* Reports which prompts the new catalog lacks.  Damage that SQLite does not notice may hide rows, so the images without
@@ -327,7 +322,7 @@ static gp_status read_from(rescuing *r, const char *path, const char *target, gp
     gp_rescue_source source = {0};
     char *copy = gp_rescue_name(target, ".copy");
     gp_status st = GP_OK;
-    if (!copy) GP_TRY_GOTO(no_memory(err));
+    if (!copy) GP_TRY_GOTO(gp_fail_memory(err, "the rescue"));
     GP_TRY_GOTO(open_both(r, &source, copy, path, target, err));
     if (!r->from) goto out;
     sqlite3_progress_handler(r->from, 20000, watch, (void *)(uintptr_t)r->o);
@@ -354,7 +349,7 @@ static gp_status remove_index(const char *path, gp_error *err)
     if (log && stat(log, &info) == 0 && info.st_size == 0) (void)unlink(log);
     gp_mem_free(log);
     char *name = gp_rescue_name(path, "-shm");
-    gp_status st = name ? GP_OK : no_memory(err);
+    gp_status st = name ? GP_OK : gp_fail_memory(err, "the rescue");
     if (st == GP_OK && unlink(name) != 0 && errno != ENOENT)
         st = gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot remove '%s'", name);
     gp_mem_free(name);
@@ -364,7 +359,7 @@ static gp_status remove_index(const char *path, gp_error *err)
 static gp_status move_if_there(const char *from, const char *end, const char *to, gp_error *err)
 {
     char *a = gp_rescue_name(from, end), *b = gp_rescue_name(to, end);
-    gp_status st = a && b ? GP_OK : no_memory(err);
+    gp_status st = a && b ? GP_OK : gp_fail_memory(err, "the rescue");
     if (st == GP_OK && rename(a, b) != 0 && errno != ENOENT)
         st = gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot rename '%s'", a);
     gp_mem_free(a);
@@ -408,7 +403,7 @@ static gp_status copy_journal(const char *path, const char *out, gp_error *err)
 {
     char *from = gp_marks_path(path), *to = gp_marks_path(out);
     struct stat info;
-    gp_status st = from && to ? GP_OK : no_memory(err);
+    gp_status st = from && to ? GP_OK : gp_fail_memory(err, "the rescue");
     if (st == GP_OK && lstat(to, &info) != 0) {
         st = gp_file_copy(from, to, err);
         if (st == GP_ERR_NOT_FOUND) st = GP_OK;
@@ -436,7 +431,7 @@ static gp_status look_first(const char *path, const gp_rescue_options *o, gp_res
 {
     struct stat info;
     char *journal = gp_marks_path(path);
-    if (!journal) return no_memory(err);
+    if (!journal) return gp_fail_memory(err, "the rescue");
     bool has_journal = stat(journal, &info) == 0;
     gp_mem_free(journal);
     if (stat(path, &info) != 0) {
@@ -463,7 +458,7 @@ gp_status gp_cat_rescue(const char *path, const gp_rescue_options *o, gp_rescue_
     if (o->out && lstat(o->out, &info) == 0)
         return gp_fail_path(err, GP_ERR_USAGE, "'%s' exists: name another file for the new catalog", o->out);
     made = gp_rescue_name(o->out ? o->out : path, ".rescued");
-    if (!made) return no_memory(err);
+    if (!made) return gp_fail_memory(err, "the rescue");
     gp_rescue_remove(made); /* files left by a rescue that was killed */
     gp_status st = read_from(&r, path, made, err);
     gp_cat_close(r.to);

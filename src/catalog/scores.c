@@ -37,7 +37,7 @@ static gp_status copy_text(gp_q *q, char **out, gp_error *err)
     const char *text = gp_q_col_text(q, 0);
     char *copy = text ? gp_str_dup(text) : NULL;
     gp_q_end(q);
-    if (!copy) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for a scorer of catalog '%s'", q->cat->path);
+    if (!copy) return gp_fail_memory_path(err, "a scorer of catalog '%s'", q->cat->path);
     *out = copy;
     return GP_OK;
 }
@@ -104,7 +104,7 @@ gp_status gp_cat_scorer_find(gp_catalog *cat, const char *named, char **id, gp_e
     const char *text = gp_q_col_text(&q, 0);
     char *copy = text ? gp_str_dup(text) : NULL;
     gp_q_end(&q);
-    if (!copy) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for a scorer of catalog '%s'", cat->path);
+    if (!copy) return gp_fail_memory_path(err, "a scorer of catalog '%s'", cat->path);
     if (fitting > 1) {
         gp_mem_free(copy);
         return gp_fail(

@@ -22,7 +22,7 @@ gp_status gp_cli_words_split(const char *text, gp_cli_words *out, gp_error *err)
     w.words = gp_mem_zero(most, sizeof *w.words);
     if (!w.text || !w.words) {
         gp_cli_words_clear(&w);
-        return gp_fail(err, GP_ERR_MEMORY, "out of memory");
+        return gp_fail_memory(err, "a list of words");
     }
     for (char *p = w.text, *next; p; p = next) {
         next = strchr(p, ',');
@@ -70,14 +70,14 @@ gp_status gp_cli_paths_read(gp_catalog *catalog, gp_cli_paths *out, gp_error *er
             capacity = capacity ? capacity * 2 : 1024;
             gp_cli_path *grown = gp_mem_resize(p.list, capacity, sizeof *grown);
             if (!grown) {
-                st = gp_fail(err, GP_ERR_MEMORY, "out of memory");
+                st = gp_fail_memory(err, "the paths of images");
                 break;
             }
             p.list = grown;
         }
         p.list[p.count] = (gp_cli_path){row->image, row->path ? gp_str_dup(row->path) : NULL};
         if (row->path && !p.list[p.count].path) {
-            st = gp_fail(err, GP_ERR_MEMORY, "out of memory");
+            st = gp_fail_memory(err, "the paths of images");
             break;
         }
         p.count++;

@@ -49,7 +49,7 @@ static gp_status put_row(struct embedding *e, const char *key, const char *text,
     gp_cli_json_text(line, key, text);
     if (error) gp_cli_json_text(line, "error", error);
     gp_str_puts(line, "}\n");
-    if (line->failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory");
+    if (line->failed) return gp_fail_memory(err, "a row");
     if (vector) GP_TRY(gp_npy_add(e->npy, vector, err));
     return gp_atomic_file_write(e->rows, line->data, line->size, err);
 }
@@ -163,7 +163,7 @@ static gp_status embed_texts(struct embedding *e, gp_error *err)
         while (size > 0 && (line[size - 1] == '\n' || line[size - 1] == '\r')) line[--size] = 0;
         texts[n] = gp_str_dup(line);
         if (!texts[n])
-            st = gp_fail(err, GP_ERR_MEMORY, "out of memory");
+            st = gp_fail_memory(err, "a text");
         else if (++n == BATCH) {
             st = flush_texts(e, texts, n, err);
             n = 0;
@@ -227,7 +227,7 @@ static int run(gp_cli *cli)
     if (cli->texts && cli->arg_count)
         return gp_cli_usage(cli, "unexpected argument '%s': --texts takes one file", cli->args[0]);
     char *rows = rows_path(cli->out);
-    gp_status st = rows ? gp_cli_check_output(cli, cli->out, &err) : gp_fail(&err, GP_ERR_MEMORY, "out of memory");
+    gp_status st = rows ? gp_cli_check_output(cli, cli->out, &err) : gp_fail_memory(&err, "a path");
     if (st == GP_OK) st = gp_cli_check_output(cli, rows, &err);
     if (st == GP_OK) st = embed(&e, rows, &err);
     size_t count = e.npy ? gp_npy_rows(e.npy) : 0;

@@ -64,7 +64,7 @@ static int run_list(gp_cli *cli)
         return gp_cli_fail(cli, &err);
     }
     if (!gp_cli_table_print(&listing.table)) {
-        gp_fail(&err, GP_ERR_MEMORY, "out of memory");
+        gp_fail_memory(&err, "the table");
         return gp_cli_fail(cli, &err);
     }
     if (listing.cached == 0)

@@ -184,7 +184,7 @@ static int run(gp_cli *cli)
         goto out;
     }
     if (!cli->no_sheet && !(sheet = sheet_path(cli, catalog))) {
-        gp_fail(&err, GP_ERR_MEMORY, "out of memory");
+        gp_fail_memory(&err, "a path");
         code = gp_cli_fail(cli, &err);
         goto out;
     }

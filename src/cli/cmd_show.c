@@ -183,7 +183,7 @@ static gp_status show(gp_cli *cli, gp_catalog *catalog, const char *typed, gp_st
     gp_rows *rows = NULL;
     const gp_row *row = NULL;
     char *path = gp_path_absolute(typed);
-    if (!path) return gp_fail(err, GP_ERR_MEMORY, "out of memory");
+    if (!path) return gp_fail_memory(err, "a path");
     gp_status st = row_of(catalog, path, &rows, &row, err);
     if (st == GP_OK && !row) st = linked_row(catalog, typed, &rows, &row, err);
     *found = st == GP_OK && row;

@@ -101,7 +101,7 @@ static gp_status print_all(gp_cli *cli, gp_catalog *catalog, gp_str *json, const
     }
     gp_status st = gp_catalog_slices(catalog, NULL, put_slice, &p, err);
     if (cli->json) gp_str_puts(json, "]}");
-    if (!gp_cli_table_print(&p.table) && st == GP_OK) st = gp_fail(err, GP_ERR_MEMORY, "out of memory");
+    if (!gp_cli_table_print(&p.table) && st == GP_OK) st = gp_fail_memory(err, "the table");
     gp_cli_paths_clear(&paths);
     *count = p.count;
     return st;

@@ -20,7 +20,7 @@ static gp_status check_frames(const gp_cli *cli, gp_error *err)
     for (const struct dirent *entry; st == GP_OK && dir && (entry = readdir(dir)) != NULL;) {
         if (sscanf(entry->d_name, "slice_%u", &number) != 1 || !gp_str_ends(entry->d_name, ".png")) continue;
         char *path = gp_path_join(cli->frames, entry->d_name);
-        st = path ? gp_cli_check_output(cli, path, err) : gp_fail(err, GP_ERR_MEMORY, "out of memory");
+        st = path ? gp_cli_check_output(cli, path, err) : gp_fail_memory(err, "a path");
         gp_mem_free(path);
     }
     if (dir) closedir(dir);

@@ -63,7 +63,7 @@ static gp_status write_part(const gp_cli *cli, const char *part, char kind, cons
                             gp_error *err)
 {
     char *path = part_path(cli, part);
-    gp_status st = path ? gp_npy_write(path, kind, rows, n, width, err) : gp_fail(err, GP_ERR_MEMORY, "out of memory");
+    gp_status st = path ? gp_npy_write(path, kind, rows, n, width, err) : gp_fail_memory(err, "a path");
     gp_mem_free(path);
     return st;
 }
@@ -71,7 +71,7 @@ static gp_status write_part(const gp_cli *cli, const char *part, char kind, cons
 static gp_status check_part(const gp_cli *cli, const char *part, gp_error *err)
 {
     char *path = part_path(cli, part);
-    gp_status st = path ? gp_cli_check_output(cli, path, err) : gp_fail(err, GP_ERR_MEMORY, "out of memory");
+    gp_status st = path ? gp_cli_check_output(cli, path, err) : gp_fail_memory(err, "a path");
     gp_mem_free(path);
     return st;
 }

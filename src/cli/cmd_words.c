@@ -92,8 +92,7 @@ static int run(gp_cli *cli)
     if (st == GP_OK)
         st = gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, GP_CATALOG_READONLY, &catalog, &err);
     if (st == GP_OK) st = gp_catalog_words(catalog, &o, put_word, &p, &err);
-    if (st == GP_OK && (p.json.failed || p.table.cells.failed))
-        st = gp_fail(&err, GP_ERR_MEMORY, "out of memory for the words of prompts");
+    if (st == GP_OK && (p.json.failed || p.table.cells.failed)) st = gp_fail_memory(&err, "the words of prompts");
     if (st != GP_OK) {
         code = gp_cli_fail(cli, &err);
         goto out;

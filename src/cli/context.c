@@ -144,7 +144,7 @@ static gp_status read_last(gp_catalog *catalog, last_used *last, gp_error *err)
 {
     if (!catalog) return GP_OK;
     GP_TRY(gp_catalog_scorers(catalog, take_last, last, err));
-    return last->failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory") : GP_OK;
+    return last->failed ? gp_fail_memory(err, "the last scorer") : GP_OK;
 }
 
 /* Returns the index of `name` among the choices of --precision; 0 (auto) for an unknown name. */

@@ -215,7 +215,7 @@ gp_status gp_cli_feature_read(const gp_columns *table, const char *path, const c
     size_t column;
     char *words;
     *out = (gp_cli_feature){.feature = GP_INIT(gp_feature), .text = gp_str_dup(value)};
-    if (!out->text) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a feature");
+    if (!out->text) return gp_fail_memory(err, "a feature");
     GP_TRY(find_column(table, path, out, &column, &words, err));
     out->feature.name = gp_columns_name(table, column);
     if (words) GP_TRY(take_kind(value, words, &kind, out, err));
@@ -250,7 +250,7 @@ gp_status gp_cli_feature_load(const char *value, size_t rows, gp_cli_feature *ou
     size_t n;
     *out = (gp_cli_feature){.feature = GP_INIT(gp_feature), .text = gp_str_dup(value)};
     gp_feature *f = &out->feature;
-    if (!out->text) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a feature");
+    if (!out->text) return gp_fail_memory(err, "a feature");
     f->name = out->text, f->kind = GP_FEATURE_EMBEDDING;
     GP_TRY(cut_weight(value, out->text, &f->weight, err));
     char *file = strchr(out->text, '='), *slash = strchr(out->text, '/');

@@ -210,7 +210,7 @@ static gp_status reasons_of(const source *s, const gp_slice *slice, gp_reasons *
     bool *inside = gp_mem_zero(s->n, sizeof *inside);
     gp_reasons_input in = {
         .size = sizeof(gp_reasons_input), .n = s->n, .features = s->explain, .feature_count = s->explain_count};
-    if (!inside) return gp_fail(err, GP_ERR_MEMORY, "out of memory");
+    if (!inside) return gp_fail_memory(err, "the reasons");
     for (uint32_t i = 0; i < slice->support; i++) inside[slice->rows[i]] = true;
     gp_status st = gp_reasons_find(&in, inside, MOST_REASONS, out, err);
     gp_mem_free(inside);
@@ -284,7 +284,7 @@ static gp_status put_slices(gp_cli *cli, const source *s, const gp_slices *found
         gp_reasons_clear(&why);
     }
     gp_str_puts(json, "]}");
-    return gp_cli_table_print(&table) ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory");
+    return gp_cli_table_print(&table) ? GP_OK : gp_fail_memory(err, "the table");
 }
 
 int gp_cli_slices_table(gp_cli *cli)

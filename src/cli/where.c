@@ -25,11 +25,6 @@
 #define CATALOG OWN "/catalog.db"
 #define MARKS   OWN "/catalog.marks.jsonl"
 
-static gp_status no_memory(gp_error *err)
-{
-    return gp_fail(err, GP_ERR_MEMORY, "out of memory");
-}
-
 bool gp_cli_is_folder(const char *path)
 {
     struct stat info;
@@ -162,14 +157,14 @@ static gp_status search(const char *path, const char *folder, const char *name, 
     if (good && !out->path && real && (!given || strcmp(given, real) != 0)) good = climb(real, name, out);
     gp_mem_free(real);
     gp_mem_free(given);
-    return good ? GP_OK : no_memory(err);
+    return good ? GP_OK : gp_fail_memory(err, "a path");
 }
 
 /* A file found beside the path is named in the way the path was written. */
 static gp_status search_path(const char *path, bool create, const char *name, found *out, gp_error *err)
 {
     char *folder = folder_of(path, create), *beside = folder ? gp_path_join(folder, name) : NULL;
-    gp_status st = beside ? search(path, folder, name, out, err) : no_memory(err);
+    gp_status st = beside ? search(path, folder, name, out, err) : gp_fail_memory(err, "a path");
     if (st == GP_OK && out->path && !out->above && access(beside, F_OK) == 0) {
         gp_mem_free(out->path);
         out->path = beside, beside = NULL;
@@ -237,7 +232,7 @@ static gp_status only_marks(const char *journal, const char *catalog, gp_error *
     char *own = gp_path_folder(journal), *folder = own ? gp_path_folder(own) : NULL;
     gp_status st;
     if (!folder)
-        st = no_memory(err);
+        st = gp_fail_memory(err, "a path");
     else if (!strcmp(gp_path_base(own), OWN) && !strcmp(gp_path_base(journal), gp_path_base(MARKS)))
         st = gp_fail(err, GP_ERR_NOT_FOUND,
                      "no catalog in '%s', but its journal of marks exists: restore the marks with `goldpan add %s`"
@@ -275,7 +270,7 @@ static gp_status no_catalog(const char *const *paths, size_t count, gp_error *er
 static gp_status no_such_catalog(const char *name, gp_error *err)
 {
     char *journal = gp_marks_path(name);
-    gp_status st = !journal ? no_memory(err)
+    gp_status st = !journal ? gp_fail_memory(err, "a path")
                    : access(journal, F_OK) == 0
                        ? only_marks(journal, name, err)
                        : gp_fail(err, GP_ERR_NOT_FOUND, "no catalog '%s': create one with `goldpan add DIR`", name);
@@ -289,7 +284,7 @@ static gp_status named_catalog(const char *name, bool create, char **path, gp_er
     char *folder = gp_cli_is_folder(name) ? folder_of(name, create) : NULL;
     char *named = folder ? catalog_of(folder) : gp_str_dup(name);
     gp_mem_free(folder);
-    if (!named) return no_memory(err);
+    if (!named) return gp_fail_memory(err, "a path");
     if (!create && access(named, F_OK) != 0) {
         gp_status st = no_such_catalog(named, err);
         gp_mem_free(named);
@@ -316,11 +311,11 @@ static gp_status own_catalog(const char *const *paths, size_t count, char **path
     const char *folder = first_folder(paths, count);
     if (!folder) folder = ".";
     char *own = gp_path_join(folder, OWN);
-    if (!own) return no_memory(err);
+    if (!own) return gp_fail_memory(err, "a path");
     bool there = gp_cli_is_folder(own);
     gp_mem_free(own);
     *path = there ? catalog_of(folder) : NULL;
-    return *path || !there ? GP_OK : no_memory(err);
+    return *path || !there ? GP_OK : gp_fail_memory(err, "a path");
 }
 
 gp_status gp_cli_catalog_path(gp_cli *cli, const char *const *paths, size_t count, unsigned flags, char **path,
@@ -341,7 +336,7 @@ gp_status gp_cli_catalog_path(gp_cli *cli, const char *const *paths, size_t coun
     if (!f.path && !create) return no_catalog(paths, count, err);
     if (!f.path) f.path = new_catalog(paths, count);
     *path = f.path;
-    return f.path ? GP_OK : no_memory(err);
+    return f.path ? GP_OK : gp_fail_memory(err, "a path");
 }
 
 gp_status gp_cli_catalog_open_at(const char *path, unsigned flags, gp_catalog **catalog, gp_error *err)

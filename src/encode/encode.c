@@ -50,7 +50,7 @@ gp_status gp_encode_pool_open(const gp_encoder *encoder, int threads, size_t ima
     gp_model_facts facts = {0};
     gp_encoder_facts(encoder, &facts);
     gp_encode_pool *e = gp_mem_zero(1, sizeof *e);
-    if (!e) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the encoder");
+    if (!e) return gp_fail_memory(err, "the encoder");
     gp_status st = GP_OK;
     e->encoder = encoder;
     e->threads = gp_pipeline_threads(threads);
@@ -64,8 +64,7 @@ gp_status gp_encode_pool_open(const gp_encoder *encoder, int threads, size_t ima
     e->workers = gp_mem_zero(n, sizeof *e->workers);
     e->planes = gp_mem_zero(n, sizeof *e->planes);
     e->packed = gp_mem_zero(n, sizeof *e->packed);
-    if (!e->workers || !e->planes || !e->packed)
-        GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the encoder"));
+    if (!e->workers || !e->planes || !e->packed) GP_TRY_GOTO(gp_fail_memory(err, "the encoder"));
     for (size_t i = 0; i < n; i++) {
         GP_TRY_GOTO(gp_encoder_worker_new(encoder, e->images, e->tokens, &e->workers[i], err));
         if (!e->images) continue;
@@ -131,7 +130,7 @@ gp_status gp_encode_job_new(const gp_encode_pool *e, size_t count, gp_encode_job
     }
     if (!job || !job->pictures || !job->vectors) {
         gp_encode_job_free(job);
-        return gp_fail(err, GP_ERR_MEMORY, "out of memory for a batch of %zu images", count);
+        return gp_fail_memory(err, "a batch of %zu images", count);
     }
     *out = job;
     return GP_OK;
@@ -161,7 +160,7 @@ static gp_status refuse_own(gp_encode_item *p, const uint8_t *bytes, gp_error *e
     gp_status st = gp_image_read_chunks(bytes, p->size, &chunks, NULL);
     p->own = st == GP_OK && gp_image_is_own(&chunks);
     gp_chunks_clear(&chunks);
-    if (st == GP_ERR_MEMORY) return gp_fail_path(err, st, "out of memory for '%s'", p->path);
+    if (st == GP_ERR_MEMORY) return gp_fail_memory_path(err, "'%s'", p->path);
     return p->own ? gp_fail(err, GP_ERR_FORMAT, "goldpan drew this image") : GP_OK; /* decoding reports damage */
 }
 
@@ -278,7 +277,7 @@ static gp_status plane_next(void *user, void **job, gp_error *err)
     plane_run *r = user;
     if (r->made == r->n) return GP_OK;
     plane_job *j = gp_mem_zero(1, sizeof *j);
-    if (!j) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a batch");
+    if (!j) return gp_fail_memory(err, "a batch");
     j->first = r->made;
     j->count = r->n - r->made < r->pool->images ? r->n - r->made : r->pool->images;
     r->made += j->count;

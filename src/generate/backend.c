@@ -43,7 +43,7 @@ gp_status gp_gen_add_extra(gp_gen_result *out, gp_error *err)
         return GP_OK;
     }
     gp_gen_extra *extras = gp_mem_resize(out->extras, out->extra_count + 1, sizeof *extras);
-    if (!extras) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a batch");
+    if (!extras) return gp_fail_memory(err, "a batch");
     out->extras = extras, out->extras[out->extra_count++] = (gp_gen_extra){.image = out->image};
     out->image = (gp_bytes){0};
     return GP_OK;
@@ -308,8 +308,7 @@ gp_status gp_gen_get(const gp_gen_backend *b, gp_http *http, const char *path, d
                          .whole = limit,
                          .progress = b->o.go_on,
                          .user = b->o.user};
-    gp_status st =
-        url.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for a web address") : b->send(http, &q, r, err);
+    gp_status st = url.failed ? gp_fail_memory(err, "a web address") : b->send(http, &q, r, err);
     gp_str_clear(&url);
     return st;
 }
@@ -355,7 +354,7 @@ static gp_status request(gp_gen_backend *b, const char *path, const char *body, 
     bool own = !whole || (gp_str_starts(path, b->address) && (path[length] == '/' || !path[length]));
     if (!whole && *path != '/') return gp_gen_set_result(out, GP_GEN_FAILED, "'%.200s' is no web address", path);
     gp_str_printf(&url, "%s%s", whole ? "" : b->address, path);
-    if (url.failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a web address");
+    if (url.failed) return gp_fail_memory(err, "a web address");
     gp_http_request q = {.url = url.data,
                          .method = body ? "POST" : "GET",
                          .json = body,
@@ -418,7 +417,7 @@ gp_status gp_gen_fetch(gp_gen_backend *b, const char *path, gp_gen_result *out, 
         out->image.size = r.body.size;
         if (!(out->image.data = gp_mem_new(r.body.size + 1, 1))) {
             gp_http_response_clear(&r);
-            return gp_fail(err, GP_ERR_MEMORY, "out of memory for an image");
+            return gp_fail_memory(err, "an image");
         }
         memcpy(out->image.data, r.body.data ? r.body.data : "", r.body.size);
         out->image.data[r.body.size] = 0;
@@ -481,7 +480,7 @@ gp_status gp_gen_make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     *result = (gp_gen_result){0};
     gp_status st = b->protocol->make(b, r, result, err);
     if (st == GP_OK && result->outcome == GP_GEN_DONE && !gp_gen_can(b, GP_GEN_GRAPH)) st = compare(r, result, err);
-    if (st == GP_OK && result->settings.failed) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for the settings");
+    if (st == GP_OK && result->settings.failed) st = gp_fail_memory(err, "the settings");
     if (st != GP_OK) gp_gen_result_clear(result);
     return st;
 }

@@ -66,7 +66,7 @@ static gp_status name_of(const gp_json *image, gp_str *name, gp_error *err)
     const char *folder = gp_json_text(gp_json_get(image, "subfolder"), NULL);
     const char *file = gp_json_text(gp_json_get(image, "filename"), NULL);
     gp_str_printf(name, "output/%s%s%s", folder ? folder : "", folder && *folder ? "/" : "", file ? file : "");
-    return name->failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for a request") : GP_OK;
+    return name->failed ? gp_fail_memory(err, "a request") : GP_OK;
 }
 
 /* Sets *ours if the prompt of this node's images contains the requested prompt. */
@@ -109,8 +109,7 @@ static gp_status fetch(gp_gen_backend *b, const gp_json *image, gp_gen_result *o
     gp_str_puts(&path, "&type=");
     const char *type = gp_json_text(gp_json_get(image, "type"), NULL);
     gp_http_put_escaped(&path, type ? type : "output", "-_.~");
-    gp_status st =
-        path.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for a request") : gp_gen_fetch(b, path.data, out, err);
+    gp_status st = path.failed ? gp_fail_memory(err, "a request") : gp_gen_fetch(b, path.data, out, err);
     gp_str_clear(&path);
     return st;
 }
@@ -228,7 +227,7 @@ static gp_status look(job *j, const char *id, job_state *state, gp_error *err)
     *state = NOT_THERE;
     gp_str_puts(&path, "/history/");
     gp_http_put_escaped(&path, id, "-_.~");
-    if (path.failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a request");
+    if (path.failed) return gp_fail_memory(err, "a request");
     gp_status st = gp_gen_call(j->b, path.data, NULL, &answer, j->out, err);
     gp_str_clear(&path);
     if (st != GP_OK) return st;
@@ -329,7 +328,7 @@ static gp_status submit(job *j, const char *ours, char **id, gp_error *err)
     gp_status st = GP_OK;
     *id = NULL;
     gp_comfy_put_body(&j->graph, gp_comfy_bell_client(j->b), ours, &body);
-    if (body.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
+    if (body.failed) GP_TRY_GOTO(gp_fail_memory(err, "a request"));
     GP_TRY_GOTO(gp_gen_call(j->b, "/prompt", body.data, &answer, j->out, err));
     if (answer.wrong) {
         gp_json_each(gp_json_get(answer.wrong, "node_errors"), say_node, j->out);
@@ -341,7 +340,7 @@ static gp_status submit(job *j, const char *ours, char **id, gp_error *err)
     if (!said && !ours)
         gp_gen_set_result(j->out, GP_GEN_RETRY, "the server returned no job id");
     else if (!(*id = gp_str_dup(said ? said : ours)))
-        st = gp_fail(err, GP_ERR_MEMORY, "out of memory for a request");
+        st = gp_fail_memory(err, "a request");
 out:
     gp_gen_answer_clear(&answer);
     gp_str_clear(&body);

@@ -257,8 +257,7 @@ static gp_status fail_seed(const gp_gen_backend *b, const gp_comfy_graph *g, boo
     gp_str_printf(&s, "the workflow %s: name the input with --set NODE.INPUT=@seed%s",
                   unclear ? "does not show all inputs for the seed" : "does not show where the seed goes",
                   gp_gen_or_no_seed(b));
-    gp_status st = s.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for a message")
-                            : fail_place(g, GP_PLACE_SEED, s.data, err);
+    gp_status st = s.failed ? gp_fail_memory(err, "a message") : fail_place(g, GP_PLACE_SEED, s.data, err);
     gp_str_clear(&s);
     return st;
 }
@@ -347,7 +346,7 @@ static gp_status open_graph(gp_gen_backend *b, const char *text, gp_error *err)
         return gp_fail(err, GP_ERR_USAGE,
                        "ComfyUI needs a graph: save it with \"Export (API)\" and name it with --workflow FILE");
     struct gp_gen_graph *graph = gp_mem_zero(1, sizeof *graph);
-    if (!graph) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a graph");
+    if (!graph) return gp_fail_memory(err, "a graph");
     gp_status st = gp_comfy_graph_open(text, strlen(text), &graph->graph, &found, &fault, err);
     if (st == GP_OK && found) st = gp_comfy_find_places(&graph->graph, &graph->places, err);
     if (st == GP_OK && found) {
@@ -511,7 +510,7 @@ gp_status gp_comfy_fill(gp_gen_backend *b, const gp_gen_request *r, const char *
         gp_str_putc(out, '}');
     }
     gp_str_putc(out, '}');
-    if (out->failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a request");
+    if (out->failed) return gp_fail_memory(err, "a request");
     if (!f.prompt_put) /* another --set replaced the prompt */
         return fail_place(&b->graph->graph, GP_PLACE_PROMPT,
                           "the workflow does not show where the prompt goes: --set NODE.INPUT=@prompt", err);

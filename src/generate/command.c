@@ -214,8 +214,7 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
             gp_str_clear(&word);
             GP_TRY_GOTO(gp_fail(err, GP_ERR_USAGE, "the command has more than %d words", MOST_WORDS));
         }
-        if (!(words[count++] = gp_str_take(&word)))
-            GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a command"));
+        if (!(words[count++] = gp_str_take(&word))) GP_TRY_GOTO(gp_fail_memory(err, "a command"));
     }
     if (strstr(b->address, "{requests}"))
         GP_TRY_GOTO(gp_gen_program_make(b, words, r, out, err));

@@ -88,7 +88,7 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     gp_gen_answer answer = {0};
     gp_status st = GP_OK;
     put_request(r, &body);
-    if (body.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
+    if (body.failed) GP_TRY_GOTO(gp_fail_memory(err, "a request"));
     GP_TRY_GOTO(gp_gen_call(b, "/sdcpp/v1/img_gen", body.data, &answer, out, err));
     if (!answer.root) goto out;
     const char *id = gp_json_text(gp_json_get(answer.root, "id"), NULL);
@@ -97,7 +97,7 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
         goto out;
     }
     gp_str_printf(&path, "/sdcpp/v1/jobs/%s", id);
-    if (path.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a request"));
+    if (path.failed) GP_TRY_GOTO(gp_fail_memory(err, "a request"));
     int misses = 0;
     double begin = gp_clock_now();
     for (bool done = false;;) {

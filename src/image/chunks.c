@@ -192,7 +192,7 @@ gp_status gp_image_read_chunks(const uint8_t *bytes, size_t size, gp_chunks *out
     }
     if (s.no_memory) {
         gp_chunks_clear(&s.chunks);
-        return gp_fail(err, GP_ERR_MEMORY, "no memory for metadata");
+        return gp_fail_memory(err, "metadata");
     }
     *out = s.chunks;
     return GP_OK;

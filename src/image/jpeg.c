@@ -136,8 +136,7 @@ static bool run(job *j)
 static gp_status explain(const job *j, gp_error *err)
 {
     switch ((int)j->failed) {
-    case GP_ERR_MEMORY:
-        return gp_fail(err, GP_ERR_MEMORY, "no memory for %ux%u pixels", j->plan->width, j->plan->height);
+    case GP_ERR_MEMORY: return gp_fail_memory(err, "%ux%u pixels", j->plan->width, j->plan->height);
     case GP_ERR_LIMIT: return gp_fail(err, GP_ERR_LIMIT, "JPEG has %s", j->message);
     case GP_ERR_FORMAT: return gp_fail(err, GP_ERR_FORMAT, "JPEG data %s", j->message);
     default: return gp_fail(err, GP_ERR_FORMAT, "JPEG data is damaged: %s", j->message);

@@ -45,7 +45,7 @@ static gp_status gather(const gp_png_info *plan, const uint8_t *bytes, const uin
 static gp_status inflate_all(const uint8_t *data, size_t size, uint8_t *raw, size_t raw_size, gp_error *err)
 {
     struct libdeflate_decompressor *d = libdeflate_alloc_decompressor();
-    if (!d) return gp_fail(err, GP_ERR_MEMORY, "no memory for inflating");
+    if (!d) return gp_fail_memory(err, "inflating");
     enum libdeflate_result rc = libdeflate_zlib_decompress(d, data, size, raw, raw_size, NULL);
     libdeflate_free_decompressor(d);
     return rc == LIBDEFLATE_SUCCESS ? GP_OK : leave(err);
@@ -84,7 +84,7 @@ static gp_status decode(const gp_png_info *plan, const uint8_t *bytes, gp_pixels
     GP_TRY_GOTO(gp_alloc(&block, size, 1, "pixels", err));
     GP_TRY_GOTO(inflate_all(data, data_size, (uint8_t *)block + (size - h * (r + 1)), h * (r + 1), err));
     above = gp_mem_zero(r, 1);
-    if (!above) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "no memory for a row of pixels"));
+    if (!above) GP_TRY_GOTO(gp_fail_memory(err, "a row of pixels"));
     GP_TRY_GOTO(rows(plan, block, (uint8_t *)block + (size - h * (r + 1)), above, err));
     void *cut = gp_mem_resize(block, h * w3, 1);
     *out = (gp_pixels){.width = plan->width, .height = plan->height, .rgb = cut ? cut : block};

@@ -188,7 +188,7 @@ gp_status gp_image_png_full(const uint8_t *bytes, size_t size, uint64_t max_pixe
         return GP_OK;
     }
     gp_mem_free(j.pixels.rgb);
-    if (j.no_memory) return gp_fail(err, GP_ERR_MEMORY, "no memory for %ux%u pixels", plan.width, plan.height);
+    if (j.no_memory) return gp_fail_memory(err, "%ux%u pixels", plan.width, plan.height);
     if (j.ended || strcmp(j.message, "Not enough image data") == 0)
         return gp_fail(err, GP_ERR_FORMAT, "PNG data ends early");
     return gp_fail(err, GP_ERR_FORMAT, "PNG picture data is damaged: %s", j.message);

@@ -56,7 +56,7 @@ gp_status gp_png_add_text(const gp_bytes *png, const char *keyword, const char *
     gp_str_add(&whole, chunk.data, chunk.size);
     put_be32(&whole, libdeflate_crc32(0, chunk.data, chunk.size));
     gp_str_add(&whole, png->data + at, png->size - at);
-    if (chunk.failed || whole.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for an image's text"));
+    if (chunk.failed || whole.failed) GP_TRY_GOTO(gp_fail_memory(err, "an image's text"));
     *out = (gp_bytes){(uint8_t *)whole.data, whole.size};
     whole = (gp_str)GP_STR_INIT;
 out:

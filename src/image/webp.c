@@ -29,7 +29,7 @@ static gp_status decode_frame(const WebPIterator *frame, const gp_pixels *canvas
     config.output.u.RGBA.size = stride * canvas->height - start;
     switch ((int)WebPDecode(frame->fragment.bytes, frame->fragment.size, &config)) {
     case VP8_STATUS_OK: return GP_OK;
-    case VP8_STATUS_OUT_OF_MEMORY: return gp_fail(err, GP_ERR_MEMORY, "no memory for decoding");
+    case VP8_STATUS_OUT_OF_MEMORY: return gp_fail_memory(err, "decoding");
     case VP8_STATUS_NOT_ENOUGH_DATA:
     case VP8_STATUS_SUSPENDED: return gp_fail(err, GP_ERR_FORMAT, "WebP data ends early");
     default: return gp_fail(err, GP_ERR_FORMAT, "WebP picture data is damaged");

@@ -21,7 +21,7 @@ gp_status gp_animation_open(uint32_t width, uint32_t height, gp_animation **out,
     if (width == 0 || height == 0 || width > WEBP_MAX_DIMENSION || height > WEBP_MAX_DIMENSION)
         return gp_fail(err, GP_ERR_USAGE, "an animation of %ux%u pixels cannot be written", width, height);
     gp_animation *a = gp_mem_zero(1, sizeof *a);
-    if (!a) return gp_fail(err, GP_ERR_MEMORY, "out of memory for an animation");
+    if (!a) return gp_fail_memory(err, "an animation");
     if (!WebPAnimEncoderOptionsInit(&options)) {
         gp_mem_free(a);
         return gp_fail(err, GP_ERR_UNSUPPORTED,
@@ -32,7 +32,7 @@ gp_status gp_animation_open(uint32_t width, uint32_t height, gp_animation **out,
     a->encoder = WebPAnimEncoderNew((int)width, (int)height, &options);
     if (!a->encoder) {
         gp_mem_free(a);
-        return gp_fail(err, GP_ERR_MEMORY, "out of memory for an animation");
+        return gp_fail_memory(err, "an animation");
     }
     *out = a;
     return GP_OK;
@@ -67,7 +67,7 @@ static gp_status mark(WebPData *data, gp_error *err)
     bool done =
         mux && WebPMuxSetChunk(mux, "XMP ", &text, 1) == WEBP_MUX_OK && WebPMuxAssemble(mux, &marked) == WEBP_MUX_OK;
     WebPMuxDelete(mux);
-    if (!done) return gp_fail(err, GP_ERR_MEMORY, "out of memory for an animation");
+    if (!done) return gp_fail_memory(err, "an animation");
     WebPDataClear(data);
     *data = marked;
     return GP_OK;

@@ -93,8 +93,7 @@ static gp_status png_encode(png_job *j, const uint8_t *rgb, uint32_t width, uint
     bool done = png_run(j, rgb, width, height);
     png_destroy_write_struct(&j->png, &j->info);
     if (done) return GP_OK;
-    return j->no_memory ? gp_fail(err, GP_ERR_MEMORY, "no memory for a PNG")
-                        : gp_fail(err, GP_ERR_IO, "cannot make a PNG: %s", j->message);
+    return j->no_memory ? gp_fail_memory(err, "a PNG") : gp_fail(err, GP_ERR_IO, "cannot make a PNG: %s", j->message);
 }
 
 gp_status gp_image_png_bytes(const uint8_t *rgb, uint32_t width, uint32_t height, gp_str *out, gp_error *err)
@@ -102,7 +101,7 @@ gp_status gp_image_png_bytes(const uint8_t *rgb, uint32_t width, uint32_t height
     png_job j = {.out = GP_STR_INIT};
     gp_status st = png_encode(&j, rgb, width, height, err);
     if (st == GP_OK) gp_str_add(out, j.out.data, j.out.size);
-    if (st == GP_OK && out->failed) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for a PNG");
+    if (st == GP_OK && out->failed) st = gp_fail_memory(err, "a PNG");
     gp_str_clear(&j.out);
     return st;
 }
@@ -172,7 +171,7 @@ gp_status gp_image_jpeg_bytes(const uint8_t *rgb, uint32_t width, uint32_t heigh
     jpeg_job j = {0};
     gp_status st = jpeg_encode(&j, rgb, width, height, quality, err);
     if (st == GP_OK) gp_str_add(out, j.bytes, j.size);
-    if (st == GP_OK && out->failed) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for a JPEG");
+    if (st == GP_OK && out->failed) st = gp_fail_memory(err, "a JPEG");
     free(j.bytes);
     return st;
 }

@@ -185,7 +185,7 @@ static gp_status clip_worker_new(const gp_encoder *encoder, size_t images, size_
     }
     if (tokens) need_tower(&n, &m->text, c->embedding, tokens, c->context);
     gp_clip_worker *w = gp_mem_zero(1, sizeof *w);
-    if (!w) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a worker");
+    if (!w) return gp_fail_memory(err, "a worker");
     w->base.encoder = encoder, w->images = images, w->tokens = tokens;
     w->pass.kernels = gp_kernel_table();
     gp_status st = reserve(w, &n, err);

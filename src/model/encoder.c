@@ -80,7 +80,7 @@ static gp_status new_encoder(const gp_encoder_type *type, const char *folder, gp
                              gp_encoder **out, gp_error *err)
 {
     gp_encoder *encoder = gp_mem_zero(1, type->size);
-    if (!encoder) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a model");
+    if (!encoder) return gp_fail_memory(err, "a model");
     encoder->type = type;
     encoder->precision = precision, encoder->engine = engine;
     gp_linear_resolve(&encoder->precision, &encoder->engine);
@@ -88,7 +88,7 @@ static gp_status new_encoder(const gp_encoder_type *type, const char *folder, gp
     encoder->folder = gp_str_dup(folder);
     if (!encoder->folder) {
         gp_mem_free(encoder);
-        return gp_fail(err, GP_ERR_MEMORY, "out of memory for a model");
+        return gp_fail_memory(err, "a model");
     }
     *out = encoder;
     return GP_OK;

@@ -15,7 +15,7 @@
 gp_status gp_encoder_read_file(const char *folder, const char *name, gp_bytes *out, char **path, gp_error *err)
 {
     *path = gp_path_join(folder, name);
-    if (!*path) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a path");
+    if (!*path) return gp_fail_memory(err, "a path");
     if (access(*path, F_OK) != 0) return GP_OK;
     return gp_file_read(*path, CONFIG_LIMIT, out, err);
 }
@@ -60,7 +60,7 @@ static gp_status parse_nested(const gp_bytes *text, gp_preprocess_config *out, g
     const gp_json *image = gp_json_get(root, "image_processor");
     if (gp_json_kind_of(image) != GP_JSON_OBJECT) GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "no image_processor"));
     gp_json_write(&part, image);
-    if (part.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for JSON"));
+    if (part.failed) GP_TRY_GOTO(gp_fail_memory(err, "JSON"));
     GP_TRY_GOTO(gp_preprocess_parse(part.data, part.size, out, err));
 out:
     gp_str_clear(&part);

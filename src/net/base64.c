@@ -13,7 +13,7 @@ gp_status gp_base64_decode(const char *text, size_t size, gp_bytes *out, gp_erro
     uint8_t *bytes = gp_mem_new(size / 4 * 3 + 4, 1);
     size_t used = 0;
     gp_status st = GP_OK;
-    if (!context || !bytes) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for an image"));
+    if (!context || !bytes) GP_TRY_GOTO(gp_fail_memory(err, "an image"));
     if (size > 5 && !memcmp(text, "data:", 5)) {
         const char *comma = memchr(text, ',', size < 256 ? size : 256);
         if (comma) size -= (size_t)(comma + 1 - text), text = comma + 1;

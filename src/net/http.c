@@ -70,12 +70,12 @@ gp_status gp_http_open(gp_http **out, gp_error *err)
 {
     pthread_once(&once, start_curl);
     gp_http *http = gp_mem_zero(1, sizeof *http);
-    if (!http) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a network session");
+    if (!http) return gp_fail_memory(err, "a network session");
     http->multi = curl_multi_init();
     http->easy = curl_easy_init();
     if (!http->multi || !http->easy) {
         gp_http_close(http);
-        return gp_fail(err, GP_ERR_MEMORY, "out of memory for a network session");
+        return gp_fail_memory(err, "a network session");
     }
     *out = http;
     return GP_OK;
@@ -307,7 +307,7 @@ static struct curl_slist *header_list(const char *token, bool json, gp_error *er
         if (!longer) curl_slist_free_all(list);
         list = longer;
     }
-    if (!list) gp_fail(err, GP_ERR_MEMORY, "out of memory for request headers");
+    if (!list) gp_fail_memory(err, "request headers");
     return list;
 }
 
@@ -358,9 +358,7 @@ static gp_status send_one(gp_http *http, struct exchange *x, CURLU *url, bool ow
     *result = transfer(http, x);
     curl_slist_free_all(headers);
     curl_easy_setopt(easy, CURLOPT_CURLU, NULL);
-    return x->response->headers.failed || x->response->body.failed
-               ? gp_fail(err, GP_ERR_MEMORY, "out of memory for a response")
-               : GP_OK;
+    return x->response->headers.failed || x->response->body.failed ? gp_fail_memory(err, "a response") : GP_OK;
 }
 
 /* Sends the request and follows its redirects.  *at becomes the url of the last response. */
@@ -472,7 +470,7 @@ gp_status gp_http_send(gp_http *http, const gp_http_request *request, gp_http_re
     struct exchange x = {.easy = http->easy, .request = request, .response = &answer};
     if (request->whole > 0) x.end = gp_clock_now() + request->whole;
     CURLU *start = curl_url(), *at = NULL;
-    if (!start) return gp_fail(err, GP_ERR_MEMORY, "out of memory for a web address");
+    if (!start) return gp_fail_memory(err, "a web address");
     if (curl_url_set(start, CURLUPART_URL, request->url, 0) != CURLUE_OK ||
         (!has_scheme(start, "http") && !has_scheme(start, "https"))) {
         st = gp_fail(err, GP_ERR_USAGE, "'%s' is not an http or https address", request->url);
@@ -482,7 +480,7 @@ gp_status gp_http_send(gp_http *http, const gp_http_request *request, gp_http_re
         CURLcode result = CURLE_OK;
         uint64_t before = x.delivered;
         curl_url_cleanup(at);
-        if (!(at = curl_url_dup(start))) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a web address"));
+        if (!(at = curl_url_dup(start))) GP_TRY_GOTO(gp_fail_memory(err, "a web address"));
         GP_TRY_GOTO(walk(http, &x, at, &result, err));
         if (x.stopped) GP_TRY_GOTO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
         if (x.too_large) GP_TRY_GOTO(fail_at(err, GP_ERR_LIMIT, at, "larger than 64 MiB"));

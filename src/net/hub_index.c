@@ -41,7 +41,7 @@ static bool collect(void *user, const char *tensor, const gp_json *value)
     }
     c->names[c->count] = gp_str_dup(name);
     if (!c->names[c->count]) {
-        c->status = gp_fail(c->err, GP_ERR_MEMORY, "out of memory for the index of weights");
+        c->status = gp_fail_memory(c->err, "the index of weights");
         return false;
     }
     c->count++;

@@ -20,11 +20,6 @@ void gp_categories_clear(gp_categories *c)
     *c = (gp_categories){0};
 }
 
-static gp_status no_memory(gp_error *err)
-{
-    return gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
-}
-
 /* *out with room for n rows, all of no category. */
 static gp_status set_up(gp_categories *out, size_t n, gp_error *err)
 {
@@ -37,7 +32,7 @@ static gp_status set_up(gp_categories *out, size_t n, gp_error *err)
 static gp_status set_count(gp_categories *out, size_t count, gp_error *err)
 {
     out->names = gp_mem_zero(count, sizeof *out->names);
-    if (!out->names) return no_memory(err);
+    if (!out->names) return gp_fail_memory(err, "the categories");
     out->count = count;
     return GP_OK;
 }
@@ -45,7 +40,7 @@ static gp_status set_count(gp_categories *out, size_t count, gp_error *err)
 static gp_status set_text(char **to, gp_str *s, gp_error *err)
 {
     *to = gp_str_take(s);
-    return *to ? GP_OK : no_memory(err);
+    return *to ? GP_OK : gp_fail_memory(err, "the categories");
 }
 
 /* ------------------------------------------------------------------ from words */
@@ -77,7 +72,7 @@ static gp_status name_words(const char *const *words, const size_t *index, const
     GP_TRY(set_count(c, count, err));
     for (size_t b = 0; b < count; b++) {
         c->names[b] = gp_str_dup(words[index[blocks[b].at]]);
-        if (!c->names[b]) return no_memory(err);
+        if (!c->names[b]) return gp_fail_memory(err, "the categories");
         for (size_t k = 0; k < blocks[b].size; k++) c->category[index[blocks[b].at + k]] = (int32_t)b;
     }
     return GP_OK;
@@ -147,10 +142,10 @@ static void merging_clear(merging *m)
 static gp_status merging_start(merging *m, const uint32_t *labels, size_t n, const float *vectors, gp_error *err)
 {
     size_t cells = 0;
-    if (!gp_size_mul(m->c, m->d, &cells)) return no_memory(err);
+    if (!gp_size_mul(m->c, m->d, &cells)) return gp_fail_memory(err, "the categories");
     m->centroid = gp_mem_zero(cells, sizeof *m->centroid);
     m->size = gp_mem_zero(m->c, sizeof *m->size);
-    if (!m->centroid || !m->size) return no_memory(err);
+    if (!m->centroid || !m->size) return gp_fail_memory(err, "the categories");
     GP_TRY(gp_alloc((void **)&m->near, m->c, sizeof *m->near, "the categories", err));
     GP_TRY(gp_alloc((void **)&m->distance, m->c, sizeof *m->distance, "the categories", err));
     GP_TRY(gp_alloc((void **)&m->into, m->c, sizeof *m->into, "the categories", err));
@@ -232,7 +227,7 @@ static gp_status number(const uint32_t *labels, size_t n, size_t c, gp_categorie
     size_t count = 0;
     gp_status st = GP_OK;
     blocks = gp_mem_zero(c, sizeof *blocks);
-    if (!blocks) return no_memory(err);
+    if (!blocks) return gp_fail_memory(err, "the categories");
     GP_TRY_GOTO(gp_alloc((void **)&place, n, sizeof *place, "the categories", err));
     for (size_t i = 0; i < n; i++)
         if (blocks[labels[i]].size++ == 0) blocks[labels[i]].at = i;
@@ -389,7 +384,7 @@ gp_status gp_categories_from_labels(const float *vectors, size_t n, size_t d, co
     GP_TRY_GOTO(set_count(&c, count, err));
     for (size_t k = 0; k < count; k++) {
         c.names[k] = gp_str_dup(names[k]);
-        if (!c.names[k]) GP_TRY_GOTO(no_memory(err));
+        if (!c.names[k]) GP_TRY_GOTO(gp_fail_memory(err, "the categories"));
     }
     for (size_t i = 0; i < n; i++) c.category[i] = nearest_label(vectors + i * d, d, labels, count);
     gp_str_puts(&source, "labels");

@@ -241,7 +241,7 @@ static gp_status set_up(facility *f, const float *vectors, size_t d, const entry
     GP_TRY(gp_alloc((void **)&f->demand, m, sizeof *f->demand, "the choice", err));
     GP_TRY(gp_alloc((void **)&f->bonus, m, sizeof *f->bonus, "the choice", err));
     size_t cells = 0;
-    if (!gp_size_mul(m, m, &cells)) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the picks");
+    if (!gp_size_mul(m, m, &cells)) return gp_fail_memory(err, "the picks");
     GP_TRY(gp_alloc((void **)&f->likeness, cells, sizeof *f->likeness, "the choice", err));
     fill_likeness(vectors, d, pool, m, f->likeness);
     for (size_t i = 0; i < m; i++) {

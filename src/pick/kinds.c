@@ -41,10 +41,10 @@ static gp_status kinds_room(kinds *k, gp_error *err)
 {
     size_t cells = 0, pairs = 0;
     if (!gp_size_mul(k->c, k->d, &cells) || !gp_size_mul(k->c, k->c, &pairs))
-        return gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
+        return gp_fail_memory(err, "the categories");
     k->mean = gp_mem_zero(cells, sizeof *k->mean);
     k->size = gp_mem_zero(k->c, sizeof *k->size);
-    if (!k->mean || !k->size) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
+    if (!k->mean || !k->size) return gp_fail_memory(err, "the categories");
     GP_TRY(gp_alloc((void **)&k->apart, pairs, sizeof *k->apart, "the categories", err));
     GP_TRY(gp_alloc((void **)&k->cost, pairs, sizeof *k->cost, "the categories", err));
     GP_TRY(gp_alloc((void **)&k->weight, k->c, sizeof *k->weight, "the categories", err));
@@ -59,7 +59,7 @@ static gp_status kinds_room(kinds *k, gp_error *err)
 static gp_status take_means(kinds *k, const uint32_t *labels, const float *vectors, gp_error *err)
 {
     double *centre = gp_mem_zero(k->d, sizeof *centre);
-    if (!centre) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
+    if (!centre) return gp_fail_memory(err, "the categories");
     for (size_t i = 0; i < k->n; i++)
         for (size_t j = 0; j < k->d; j++) centre[j] += (double)vectors[i * k->d + j];
     for (size_t j = 0; j < k->d; j++) centre[j] /= (double)k->n;

@@ -252,7 +252,7 @@ static gp_status rank_in(run *r, grouping g, gp_rank_item *candidates, gp_error 
     GP_TRY(gp_alloc((void **)&r->rank[g], in->n, sizeof *r->rank[g], "the candidates", err));
     GP_TRY(gp_alloc((void **)&r->of[g], in->n, sizeof *r->of[g], "the candidates", err));
     r->places[g] = gp_mem_zero(keys, sizeof *r->places[g]);
-    if (!r->places[g]) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the candidates");
+    if (!r->places[g]) return gp_fail_memory(err, "the candidates");
     for (size_t i = 0; i < in->n; i++) {
         uint32_t key = r->key[g][i];
         candidates[i] = (gp_rank_item){.group = key == NONE ? -1 : (int64_t)key,
@@ -261,7 +261,7 @@ static gp_status rank_in(run *r, grouping g, gp_rank_item *candidates, gp_error 
     }
     GP_TRY(gp_rank_groups(candidates, in->n, r->rank[g], err));
     size = gp_mem_zero(keys, sizeof *size);
-    if (!size) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the candidates");
+    if (!size) return gp_fail_memory(err, "the candidates");
     for (size_t i = 0; i < in->n; i++)
         if (r->rank[g][i]) size[r->key[g][i]]++;
     for (size_t i = 0; i < in->n; i++) r->of[g][i] = r->key[g][i] == NONE ? 0 : size[r->key[g][i]];
@@ -419,7 +419,7 @@ static void hold_prompt(const run *r, uint32_t i, const place *copies)
 static gp_status pass(const run *r, grouping to, gp_error *err)
 {
     place *copies = gp_mem_zero(r->in->n, sizeof *copies);
-    if (!copies) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the candidates");
+    if (!copies) return gp_fail_memory(err, "the candidates");
     for (size_t k = 0; k < r->scored; k++) {
         uint32_t i = r->order[k];
         int32_t group = r->in->contenders[i].group;

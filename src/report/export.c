@@ -48,7 +48,7 @@ static gp_status row_columns(const gp_row *row, column_set *set, gp_error *err)
     GP_TRY(gp_json_parse(row->settings_json, strlen(row->settings_json), false, 64, &settings, err));
     gp_json_each(settings, add_column, set);
     gp_json_free(settings);
-    return set->failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for the tables") : GP_OK;
+    return set->failed ? gp_fail_memory(err, "the tables") : GP_OK;
 }
 
 typedef struct export_run {
@@ -94,11 +94,11 @@ static gp_status list_name(export_run *r, const char *path, const char *name, gp
 {
     struct stat own;
     char *folder = gp_path_folder(path);
-    if (!folder) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
+    if (!folder) return gp_fail_memory_path(err, "'%s'", path);
     bool same = stat(folder, &own) == 0 && own.st_dev == r->folder.st_dev && own.st_ino == r->folder.st_ino;
     if (!same) gp_str_printf(&r->names, "%s\n", name);
     gp_mem_free(folder);
-    return r->names.failed ? gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", path) : GP_OK;
+    return r->names.failed ? gp_fail_memory_path(err, "'%s'", path) : GP_OK;
 }
 
 static gp_status on_row(export_run *r, const gp_row *row, gp_error *err)

@@ -216,7 +216,7 @@ static gp_status draw_header(gp_canvas *canvas, const layout *l, gp_catalog *cat
     gp_str_printf(&text, "%llu %s", (unsigned long long)rows->prompts, gp_plural(rows->prompts, rows->one, rows->many));
     gp_str_printf(&text, " \xc2\xb7 %llu %s \xc2\xb7 %s", (unsigned long long)rows->images,
                   gp_plural(rows->images, "image", "images"), model);
-    if (!title || text.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the sheet's title"));
+    if (!title || text.failed) GP_TRY_GOTO(gp_fail_memory(err, "the sheet's title"));
     gp_font_wrap(&l->title, title, right - l->margin - 100 * s, 1, draw_line, &d);
     d = (lines){canvas, &l->subtitle, l->margin, 76 * s, 0};
     gp_font_wrap(&l->subtitle, text.data, right - l->margin, 1, draw_line, &d);

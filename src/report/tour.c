@@ -138,7 +138,7 @@ static gp_status draw_title(gp_canvas *canvas, const gp_analysis_slice *s, const
     gp_str_printf(&text, "%u %s, mean %.2f: %+.2f over all", s->support, gp_plural(s->support, "image", "images"),
                   s->value, s->lift);
     if (!isnan(s->low)) gp_str_printf(&text, " (at least %+.2f)", s->low);
-    if (text.failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the tour");
+    if (text.failed) return gp_fail_memory(err, "the tour");
     gp_font_draw(canvas, &title, 32 * unit, 46 * unit, s->title, strlen(s->title));
     gp_font_draw(canvas, &small, 32 * unit, 72 * unit, text.data, text.size);
     gp_str_clear(&text);
@@ -220,7 +220,7 @@ static gp_status keep_frame(tour *t, gp_error *err)
         char name[32];
         snprintf(name, sizeof name, "slice_%02u.png", t->frames);
         char *path = gp_path_join(t->o->folder, name);
-        if (!path) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the tour");
+        if (!path) return gp_fail_memory(err, "the tour");
         gp_status st = gp_image_write_marked(path, t->frame.rgb, t->o->width, t->o->height, 0, "tour", err);
         gp_mem_free(path);
         GP_TRY(st);

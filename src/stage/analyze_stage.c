@@ -104,7 +104,7 @@ static gp_status one_category(gp_analysis_run *r, gp_error *err)
     GP_TRY(st);
     gp_mem_free(r->categories.source);
     r->categories.source = gp_str_dup("all images");
-    return r->categories.source ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
+    return r->categories.source ? GP_OK : gp_fail_memory(err, "the categories");
 }
 
 /* A name once more gets a number, so that each says which is meant. */
@@ -119,7 +119,7 @@ static gp_status name_apart(gp_categories *c, size_t at, gp_error *err)
     gp_str s = GP_STR_INIT;
     gp_str_printf(&s, "%s %u", c->names[at], same);
     char *name = gp_str_take(&s);
-    if (!name) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
+    if (!name) return gp_fail_memory(err, "the categories");
     gp_mem_free(c->names[at]);
     c->names[at] = name;
     return GP_OK;
@@ -316,7 +316,7 @@ static gp_status write_all(gp_analysis_run *r, gp_error *err)
     for (size_t g = 0; g < group_count; g++)
         groups[g] = (gp_cat_group){r->duplicates.representative[g], r->duplicates.keeper[g], r->keeper_reasons[g]};
     put_settings(r, &settings);
-    if (settings.failed) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the analysis"));
+    if (settings.failed) GP_TRY_GOTO(gp_fail_memory(err, "the analysis"));
     gp_cat_analysis a = {.scorer = r->scorer,
                          .settings_json = settings.data,
                          .n = r->m.n,

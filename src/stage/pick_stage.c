@@ -109,7 +109,7 @@ static bool take_category(void *user, const gp_analysis_category *category)
     if (grown) c->category_names = grown;
     if (!grown || !name) {
         gp_mem_free(name);
-        c->status = gp_fail(&c->error, GP_ERR_MEMORY, "out of memory for the categories");
+        c->status = gp_fail_memory(&c->error, "the categories");
         return false;
     }
     c->category_names[c->categories++] = name;
@@ -143,7 +143,7 @@ static bool take_slice(void *user, const gp_analysis_slice *s)
     c->slices[c->slice_count++] = slice;
     return true;
 no_memory:
-    c->status = gp_fail(&c->error, GP_ERR_MEMORY, "out of memory for the slices");
+    c->status = gp_fail_memory(&c->error, "the slices");
     return false;
 }
 
@@ -187,7 +187,7 @@ static void bar(chooser *c, uint32_t row, const char *format, ...)
     gp_str_vprintf(&s, format, args);
     va_end(args);
     c->contenders[row].barred = c->barred[row] = gp_str_take(&s);
-    if (!c->barred[row]) c->status = gp_fail(&c->error, GP_ERR_MEMORY, "out of memory for the limits");
+    if (!c->barred[row]) c->status = gp_fail_memory(&c->error, "the limits");
 }
 
 static void take_quality(void *user, int64_t image, const gp_quality *quality)
@@ -209,7 +209,7 @@ static gp_status read_barred(chooser *c, gp_error *err)
 {
     if (!c->o->where_count) return GP_OK;
     c->barred = gp_mem_zero(c->m.n, sizeof *c->barred);
-    if (!c->barred) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the limits");
+    if (!c->barred) return gp_fail_memory(err, "the limits");
     for (uint32_t i = 0; i < c->m.n; i++)
         c->contenders[i].barred = "the image has no quality measures yet (goldpan score measures it)";
     GP_TRY(gp_cat_quality_visit(c->cat, take_quality, c, err));
@@ -324,7 +324,7 @@ static gp_status asked_image(const chooser *c, const char *path, int64_t *image,
 {
     gp_cat_content at = {0};
     char *absolute = gp_path_absolute(path), *target = NULL;
-    if (!absolute) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", path);
+    if (!absolute) return gp_fail_memory_path(err, "'%s'", path);
     gp_status st = gp_cat_content_at(c->cat, absolute, &at, err);
     if (st == GP_OK && !at.image && (target = realpath(path, NULL)) != NULL)
         st = gp_cat_content_at(c->cat, target, &at, err);
@@ -368,7 +368,7 @@ static gp_status write_picks(chooser *c, gp_error *err)
     char **reasons = gp_mem_zero(c->picked, sizeof *reasons), *rule = rule_text(c->o);
     const char **categories = NULL;
     size_t k = 0;
-    gp_status st = reasons && rule ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the picks");
+    gp_status st = reasons && rule ? GP_OK : gp_fail_memory(err, "the picks");
     if (st != GP_OK) goto out;
     GP_TRY_GOTO(gp_alloc((void **)&images, c->picked, sizeof *images, "picks", err));
     GP_TRY_GOTO(gp_alloc((void **)&ranks, c->picked, sizeof *ranks, "picks", err));
@@ -435,7 +435,7 @@ static gp_status any_contested(const chooser *c, bool *any, gp_error *err)
 static gp_status any_larger(const chooser *c, uint32_t most, bool *any, gp_error *err)
 {
     uint32_t *scored = gp_mem_zero(c->categories + 1, sizeof *scored); /* the last: images without a category */
-    if (!scored) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the categories");
+    if (!scored) return gp_fail_memory(err, "the categories");
     *any = false;
     for (size_t i = 0; i < c->m.n; i++) {
         int32_t category = c->contenders[i].category;

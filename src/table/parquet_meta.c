@@ -55,11 +55,11 @@ static gp_status add_leaf(walker *w, const node *column, const node *leaf, unsig
     if (m->leaf_count == m->leaf_capacity) {
         size_t capacity = m->leaf_capacity ? m->leaf_capacity * 2 : 16;
         gp_parquet_leaf *grown = gp_mem_resize(m->leaves, capacity, sizeof *grown);
-        if (!grown) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", m->label);
+        if (!grown) return gp_fail_memory_path(err, "'%s'", m->label);
         m->leaves = grown, m->leaf_capacity = capacity;
     }
     char *name = gp_str_dup_n(column->name, column->name_size);
-    if (!name) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", m->label);
+    if (!name) return gp_fail_memory_path(err, "'%s'", m->label);
     if (leaf->type < 0 || leaf->type > GP_PARQUET_FIXED || leaf->width < 0 || leaf->width > 65536 || leaf->scale < 0 ||
         leaf->scale > 38) {
         gp_mem_free(name);
@@ -156,7 +156,7 @@ static gp_status read_chunk(gp_parquet_meta *m, gp_thrift *t, size_t leaf, gp_er
     if (m->chunk_count == m->chunk_capacity) {
         size_t capacity = m->chunk_capacity ? m->chunk_capacity * 2 : 64;
         gp_parquet_chunk *grown = capacity <= MOST_CHUNKS ? gp_mem_resize(m->chunks, capacity, sizeof *grown) : NULL;
-        if (!grown) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", m->label);
+        if (!grown) return gp_fail_memory_path(err, "'%s'", m->label);
         m->chunks = grown, m->chunk_capacity = capacity;
     }
     chunk.order = m->chunk_count;

@@ -312,15 +312,14 @@ static gp_status read_dictionary(reader *r, const page *p, const uint8_t *data, 
     if (r->begin || p->values < 0 || p->values > MOST_DICTIONARY || p->values > p->inflated + 1)
         return wrong(r, "its dictionary is too large", err);
     r->begin = gp_mem_new((size_t)p->values, sizeof *r->begin);
-    if (!r->begin) return gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", r->m->label);
+    if (!r->begin) return gp_fail_memory_path(err, "'%s'", r->m->label);
     for (; r->word_count < (size_t)p->values; r->word_count++) {
         if (!plain_value(r->leaf, &data, end, &text)) GP_TRY_GOTO(wrong(r, "its dictionary is cut off", err));
         if (r->words.size > MOST_WORDS) GP_TRY_GOTO(wrong(r, "its dictionary is too large", err));
         r->begin[r->word_count] = (uint32_t)r->words.size;
         gp_str_add(&r->words, text.data ? text.data : "", text.size + (text.data != NULL));
         if (!text.data) gp_str_putc(&r->words, 0);
-        if (text.failed || r->words.failed)
-            GP_TRY_GOTO(gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", r->m->label));
+        if (text.failed || r->words.failed) GP_TRY_GOTO(gp_fail_memory_path(err, "'%s'", r->m->label));
         GP_TRY_GOTO(gp_watch_work(r->m->work->watch, text.size + 16, err));
     }
 out:
@@ -390,7 +389,7 @@ static gp_status read_values(reader *r, const page *p, const uint8_t *data, gp_e
                 if (++bit == 8) bit = 0, at++;
             } else {
                 if (!plain_value(leaf, &at, end, &text)) GP_TRY_GOTO(wrong(r, "its values are cut off", err));
-                if (text.failed) GP_TRY_GOTO(gp_fail_path(err, GP_ERR_MEMORY, "out of memory for '%s'", r->m->label));
+                if (text.failed) GP_TRY_GOTO(gp_fail_memory_path(err, "'%s'", r->m->label));
                 word = text.data;
             }
         }

@@ -131,7 +131,7 @@ static gp_status pack(gp_linear *l, const float *weight, const float *bias, gp_e
     if (l->bf16) {
         gp_status st = l->engine->pack(weight, bias, l->out, l->in, true, &l->packed, NULL);
         if (st == GP_OK) return GP_OK;
-        if (st == GP_ERR_MEMORY) return gp_fail(err, st, "out of memory for a linear layer");
+        if (st == GP_ERR_MEMORY) return gp_fail_memory(err, "a linear layer");
         l->bf16 = false;
     }
     return l->engine->pack(weight, bias, l->out, l->in, false, &l->packed, err);

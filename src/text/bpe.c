@@ -28,7 +28,7 @@ static gp_status reserve(id_list *l, size_t more, gp_error *err)
     if (l->capacity - l->count >= more) return GP_OK;
     const size_t want = l->count + more + l->capacity / 2;
     int32_t *at = gp_mem_resize(l->at, want, sizeof *at);
-    if (!at) return gp_fail(err, GP_ERR_MEMORY, "out of memory for %zu token ids", want);
+    if (!at) return gp_fail_memory(err, "%zu token ids", want);
     l->at = at;
     l->capacity = want;
     return GP_OK;

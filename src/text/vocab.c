@@ -71,7 +71,7 @@ static gp_status add_entry(builder *b, const char *text, uint64_t id)
         return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': entry '%.80s' comes twice", b->vocab_name, text);
     const size_t at = bpe->pool.size;
     gp_str_add(&bpe->pool, text, strlen(text) + 1);
-    if (bpe->pool.failed) return gp_fail(b->err, GP_ERR_MEMORY, "out of memory for the vocabulary");
+    if (bpe->pool.failed) return gp_fail_memory(b->err, "the vocabulary");
     bpe->offset[id] = (uint32_t)at;
     size_t i = (size_t)hash_text(text, strlen(text));
     while (b->found[i & b->found_mask] >= 0) i++;
@@ -149,7 +149,7 @@ static gp_status find_symbols(builder *b)
             gp_str_reset(&b->joined);
             gp_utf8_put(&b->joined, byte_character(byte));
             if (last) gp_str_puts(&b->joined, "</w>");
-            if (b->joined.failed) return gp_fail(b->err, GP_ERR_MEMORY, "out of memory for the vocabulary");
+            if (b->joined.failed) return gp_fail_memory(b->err, "the vocabulary");
             bpe->byte_id[last][byte] = find(b, b->joined.data, b->joined.size);
             if (bpe->byte_id[last][byte] < 0)
                 return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': no entry '%s' (byte %u)", b->vocab_name,
@@ -187,7 +187,7 @@ static gp_status add_merge(builder *b, const char *left, size_t left_size, const
     gp_str_reset(&b->joined);
     gp_str_add(&b->joined, left, left_size);
     gp_str_add(&b->joined, right, right_size);
-    if (b->joined.failed) return gp_fail(b->err, GP_ERR_MEMORY, "out of memory for the merges");
+    if (b->joined.failed) return gp_fail_memory(b->err, "the merges");
     const int32_t l = find(b, left, left_size), r = find(b, right, right_size);
     const int32_t m = find(b, b->joined.data, b->joined.size);
     if (l < 0 || r < 0 || m < 0) {
@@ -264,7 +264,7 @@ static gp_status begin(builder *b, const char *vocab_name, const char *merges_na
 {
     *b = (builder){.vocab_name = vocab_name, .merges_name = merges_name, .joined = GP_STR_INIT, .err = err};
     b->bpe = gp_mem_zero(1, sizeof *b->bpe);
-    return b->bpe ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for a tokenizer");
+    return b->bpe ? GP_OK : gp_fail_memory(err, "a tokenizer");
 }
 
 static gp_status finish(builder *b, gp_status st, gp_bpe **out)
@@ -348,7 +348,7 @@ gp_status gp_bpe_open(const char *folder, gp_bpe **out, gp_error *err)
     gp_bytes a = {0}, m = {0};
     char *vocab = gp_path_join(folder, "vocab.json"), *merges = gp_path_join(folder, "merges.txt");
     char *tokenizer = gp_path_join(folder, "tokenizer.json");
-    if (!vocab || !merges || !tokenizer) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for a path"));
+    if (!vocab || !merges || !tokenizer) GP_TRY_GOTO(gp_fail_memory(err, "a path"));
     st = gp_file_read(vocab, FILE_LIMIT, &a, err);
     if (st == GP_OK) st = gp_file_read(merges, FILE_LIMIT, &m, err);
     if (st == GP_OK) {

@@ -70,7 +70,7 @@ static gp_status add_fixed(gp_view *v, gp_error *err)
 {
     for (size_t i = 0; i < GP_VIEW_FOUND; i++)
         if (!gp_view_add(v, fixed[i].name, fixed[i].title, fixed[i].type, fixed[i].group, fixed[i].about))
-            return gp_fail(err, GP_ERR_MEMORY, "out of memory for the view");
+            return gp_fail_memory(err, "the view");
     return GP_OK;
 }
 
@@ -134,7 +134,7 @@ static gp_status put_other(gp_view *v, const gp_cat_full_row *r, gp_error *err)
     if (v->other_count == v->other_room) {
         size_t room = v->other_room ? v->other_room * 2 : 16;
         gp_view_other *grown = gp_mem_resize(v->others, room, sizeof *grown);
-        if (!grown) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the view");
+        if (!grown) return gp_fail_memory(err, "the view");
         v->others = grown, v->other_room = room;
     }
     v->others[v->other_count++] = (gp_view_other){v->n, r->file_hash};

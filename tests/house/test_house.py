@@ -200,6 +200,18 @@ class Checks(unittest.TestCase):
         self.write("src/model/clip.c", "void f(void) { gp_printf(snprintf(a), x.exit(1), y->puts(2)); }\n", True)
         self.assertEqual(self.run_check("banned"), [])
 
+    def test_memory_has_one_idiom(self):
+        self.broken("memory", "src/base/hash.c",
+                    'int f(void) { return gp_fail(err, GP_ERR_MEMORY,\n    "out of memory for a hash"); }\n', "gp_fail_memory")
+
+    def test_memory_by_a_status(self):
+        self.broken("memory", "src/model/clip.c",
+                    'int f(void) { return gp_fail_path(err, st, "no memory for \'%s\'", path); }\n', "gp_fail_memory")
+
+    def test_memory_elsewhere_is_fine(self):
+        self.write("src/model/clip.c", 'int f(void) { return gp_fail_memory(err, "a view"), strcmp(x, "out of memory"); }\n', True)
+        self.assertEqual(self.run_check("memory"), [])
+
     def test_clip_outside_model(self):
         self.broken("encoders", "src/cli/main.c", "void gp_clip_open(void);\n", "gp_clip_open outside model")
 

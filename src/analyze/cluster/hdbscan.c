@@ -125,7 +125,7 @@ gp_status gp_an_condense(const gp_merge *merges, size_t n, size_t min_size, gp_h
     GP_TRY_GOTO(gp_alloc((void **)&c.name, 2 * n, sizeof *c.name, "the clusters", err));
     GP_TRY_GOTO(gp_alloc((void **)&scratch, 2 * n, sizeof *scratch, "the clusters", err));
     c.gone = gp_mem_zero(2 * n, sizeof *c.gone);
-    if (!c.gone) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the clusters"));
+    if (!c.gone) GP_TRY_GOTO(gp_fail_memory(err, "the clusters"));
     c.name[root] = (uint32_t)n;
     size_t count = below(&c, root, c.queue);
     for (size_t i = 0; i < count; i++)

@@ -116,7 +116,7 @@ static gp_status hand_over(builder *b, gp_hierarchy *out, gp_error *err)
     GP_TRY_GOTO(gp_alloc((void **)&h.sizes, h.levels, sizeof *h.sizes, "the hierarchy", err));
     GP_TRY_GOTO(gp_alloc((void **)&h.labels, h.levels * b->n, sizeof *h.labels, "the hierarchy", err));
     h.parents = gp_mem_zero(h.levels, sizeof *h.parents);
-    if (!h.parents) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the hierarchy"));
+    if (!h.parents) GP_TRY_GOTO(gp_fail_memory(err, "the hierarchy"));
     for (size_t t = 0; t < h.levels; t++) {
         h.sizes[t] = b->sizes[t];
         memcpy(h.labels + t * b->n, b->labels[t], b->n * sizeof *h.labels);

@@ -17,7 +17,7 @@ static gp_status count_parts(const gp_umap_graph *g, size_t *parts, gp_error *er
     uint32_t *todo = NULL;
     bool *seen = gp_mem_zero(g->n, sizeof *seen);
     gp_status st = GP_OK;
-    if (!seen) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the map");
+    if (!seen) return gp_fail_memory(err, "the map");
     GP_TRY_GOTO(gp_alloc((void **)&todo, g->n, sizeof *todo, "the map", err));
     *parts = 0;
     for (size_t i = 0; i < g->n; i++) {

@@ -223,12 +223,11 @@ static gp_status run_threads(layout *l, gp_error *err)
 {
     gp_threads *others = NULL;
     gp_status st = GP_OK;
-    if (pthread_barrier_init(&l->barrier, NULL, (unsigned)l->threads) != 0)
-        return gp_fail(err, GP_ERR_MEMORY, "out of memory for the map");
+    if (pthread_barrier_init(&l->barrier, NULL, (unsigned)l->threads) != 0) return gp_fail_memory(err, "the map");
     if (l->threads > 1) GP_TRY_GOTO(gp_threads_start(l->threads - 1, run_other, l, &others, err));
     run_rounds(l, 0);
     gp_threads_join(others);
-    if (atomic_load(&l->failed)) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for the map");
+    if (atomic_load(&l->failed)) st = gp_fail_memory(err, "the map");
     if (st == GP_OK && atomic_load(&l->stop)) st = gp_fail(err, GP_ERR_STOPPED, "stopped");
 out:
     pthread_barrier_destroy(&l->barrier);

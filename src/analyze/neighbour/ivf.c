@@ -325,7 +325,7 @@ static gp_status run_threads(cells *c, gp_error *err)
     if (threads > 1) GP_TRY(gp_threads_start(threads - 1, run_others, c, &others, err));
     run_chunks(c, 0);
     gp_threads_join(others);
-    if (atomic_load(&c->status) != GP_OK) return gp_fail(err, GP_ERR_MEMORY, "out of memory for neighbours");
+    if (atomic_load(&c->status) != GP_OK) return gp_fail_memory(err, "neighbours");
     if (atomic_load(&c->stop)) return gp_fail(err, GP_ERR_STOPPED, "stopped");
     gp_progress_meter_finish(&c->ticker);
     return GP_OK;

@@ -234,7 +234,7 @@ static gp_status run_threads(exact *e, int threads, gp_error *err)
 {
     if ((size_t)threads > e->blocks) threads = (int)e->blocks;
     GP_TRY(on_threads(e, threads, search_thread, other_thread, err));
-    if (atomic_load(&e->status) != GP_OK) return gp_fail(err, GP_ERR_MEMORY, "out of memory for neighbours");
+    if (atomic_load(&e->status) != GP_OK) return gp_fail_memory(err, "neighbours");
     if (e->ticker.stopped) return gp_fail(err, GP_ERR_STOPPED, "stopped");
     if (e->s.self) GP_TRY(on_threads(e, threads, end_thread, other_end_thread, err));
     gp_progress_meter_finish(&e->ticker);
@@ -250,8 +250,7 @@ static gp_status make_lists(exact *e, gp_error *err)
     GP_TRY(gp_alloc((void **)&e->locks, e->blocks, sizeof *e->locks, "neighbours", err));
     for (size_t i = 0; i < s->n; i++) gp_knn_begin(s, &e->all[i], e->lists + i * s->capacity, i);
     for (; e->blocks_locked < e->blocks; e->blocks_locked++)
-        if (pthread_mutex_init(&e->locks[e->blocks_locked], NULL) != 0)
-            return gp_fail(err, GP_ERR_MEMORY, "out of memory for neighbours");
+        if (pthread_mutex_init(&e->locks[e->blocks_locked], NULL) != 0) return gp_fail_memory(err, "neighbours");
     return GP_OK;
 }
 

@@ -184,7 +184,7 @@ gp_status gp_an_rules(const gp_feature *features, size_t count, size_t n, const 
     *share_in = t.nodes[leaf].in / t.nodes[0].in;
     *share_out = t.nodes[0].out > 0 ? t.nodes[leaf].out / t.nodes[0].out : 0;
     *rule = gp_str_take(&text);
-    if (!*rule) st = gp_fail(err, GP_ERR_MEMORY, "out of memory for rules");
+    if (!*rule) st = gp_fail_memory(err, "rules");
 out:
     gp_str_clear(&text);
     gp_mem_free(t.sorted);

@@ -117,7 +117,7 @@ static gp_status cluster_distance(const float *rows, size_t n, size_t d, int thr
     GP_TRY_GOTO(gp_an_hdbscan(rows, n, d, &o, &t, err));
     centre = gp_mem_zero(t.clusters * d, sizeof *centre);
     members = gp_mem_zero(t.clusters, sizeof *members);
-    if (!centre || !members) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the features"));
+    if (!centre || !members) GP_TRY_GOTO(gp_fail_memory(err, "the features"));
     for (size_t i = 0; i < n; i++) {
         if (t.labels[i] < 0) continue;
         members[t.labels[i]] += t.strength[i];

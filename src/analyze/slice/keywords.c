@@ -92,7 +92,7 @@ static gp_status grow_buckets(gp_ngram_index *l, gp_error *err)
 {
     size_t count = l->bucket_count ? l->bucket_count * 2 : 4096;
     uint32_t *buckets = gp_mem_zero(count, sizeof *buckets);
-    if (!buckets) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts");
+    if (!buckets) return gp_fail_memory(err, "the words of prompts");
     for (uint32_t i = 0; i < l->phrase_count; i++) {
         uint32_t *head = &buckets[l->phrases[i].hash & (count - 1)];
         l->phrases[i].next = *head;
@@ -122,12 +122,12 @@ static gp_status phrase_of(gp_ngram_index *l, const char *text, size_t length, u
     if (l->phrase_count == l->phrase_capacity) {
         size_t capacity = l->phrase_capacity ? l->phrase_capacity * 2 : 4096;
         phrase *grown = gp_mem_resize(l->phrases, capacity, sizeof *grown);
-        if (!grown) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts");
+        if (!grown) return gp_fail_memory(err, "the words of prompts");
         l->phrases = grown, l->phrase_capacity = capacity;
     }
     l->phrases[l->phrase_count] = (phrase){l->bytes.size, (uint32_t)length, *head, hash, (uint8_t)words};
     gp_str_add(&l->bytes, text, length);
-    if (l->bytes.failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts");
+    if (l->bytes.failed) return gp_fail_memory(err, "the words of prompts");
     *head = (uint32_t)l->phrase_count + 1;
     *number = (uint32_t)l->phrase_count++;
     return GP_OK;
@@ -140,7 +140,7 @@ static gp_status use(gp_ngram_index *l, size_t since, uint32_t number, gp_error 
     if (l->used_count == l->used_capacity) {
         size_t capacity = l->used_capacity ? l->used_capacity * 2 : 4096;
         uint32_t *grown = gp_mem_resize(l->used, capacity, sizeof *grown);
-        if (!grown) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts");
+        if (!grown) return gp_fail_memory(err, "the words of prompts");
         l->used = grown, l->used_capacity = capacity;
     }
     l->used[l->used_count++] = number;
@@ -172,13 +172,13 @@ static gp_status read_text(gp_ngram_index *l, const char *text, gp_str *scratch,
         for (size_t from = 0; from < k; from++) {
             uint32_t number = 0;
             spell(recent + k - 1, 1, scratch);
-            if (scratch->failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts");
+            if (scratch->failed) return gp_fail_memory(err, "the words of prompts");
             if (is_small(scratch->data, scratch->size)) break;
             spell(recent + from, 1, scratch);
-            if (scratch->failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts");
+            if (scratch->failed) return gp_fail_memory(err, "the words of prompts");
             if (is_small(scratch->data, scratch->size)) continue;
             spell(recent + from, k - from, scratch);
-            if (scratch->failed) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts");
+            if (scratch->failed) return gp_fail_memory(err, "the words of prompts");
             GP_TRY(phrase_of(l, scratch->data, scratch->size, (unsigned)(k - from), &number, err));
             GP_TRY(use(l, since, number, err));
         }
@@ -222,7 +222,7 @@ static gp_status read_all(gp_ngram_index *l, const char *const *texts, gp_error 
     l->first[l->texts] = l->used_count;
     l->rows_of = gp_mem_zero(l->texts, sizeof *l->rows_of);
     l->total = gp_mem_zero(l->phrase_count, sizeof *l->total);
-    if (!l->rows_of || !l->total) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts"));
+    if (!l->rows_of || !l->total) GP_TRY_GOTO(gp_fail_memory(err, "the words of prompts"));
     for (size_t i = 0; i < l->n; i++)
         if (l->text_of[i] != UINT32_MAX) l->rows_of[l->text_of[i]]++;
     for (size_t u = 0; u < l->used_count; u++) l->total[l->used[u]]++;
@@ -235,7 +235,7 @@ out:
 gp_status gp_an_lexicon_new(const char *const *texts, size_t n, gp_ngram_index **out, gp_error *err)
 {
     gp_ngram_index *l = gp_mem_zero(1, sizeof *l);
-    if (!l) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts");
+    if (!l) return gp_fail_memory(err, "the words of prompts");
     l->n = n;
     gp_status st = read_all(l, texts, err);
     if (st == GP_OK)
@@ -329,7 +329,7 @@ static gp_status find_sides(const gp_ngram_index *l, const bool *inside, sides *
 {
     uint32_t *rows = gp_mem_zero(l->texts, sizeof *rows);
     size_t room = 0, whole_uses = 0, whole_texts = 0, texts = 0;
-    gp_status st = rows ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts");
+    gp_status st = rows ? GP_OK : gp_fail_memory(err, "the words of prompts");
     if (st != GP_OK) goto out;
     for (size_t i = 0; i < l->n; i++)
         if (inside[i] && l->text_of[i] != UINT32_MAX) rows[l->text_of[i]]++;

@@ -128,7 +128,7 @@ static gp_status run_threads(permutation *p, uint32_t first, uint32_t last, gp_e
     GP_TRY(
         gp_threads_start(p->in->threads > 0 ? p->in->threads : gp_thread_processors(), run_thread, p, &running, err));
     gp_threads_join(running);
-    if (atomic_load(&p->status) != GP_OK) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the slices");
+    if (atomic_load(&p->status) != GP_OK) return gp_fail_memory(err, "the slices");
     return GP_OK;
 }
 
@@ -186,7 +186,7 @@ static gp_status spread_of_groups(permutation *p, gp_error *err)
 {
     size_t pieces = TRIAL / PIECE;
     p->trial = gp_mem_zero(pieces * p->clusters, 2 * sizeof *p->trial);
-    if (!p->trial) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the slices");
+    if (!p->trial) return gp_fail_memory(err, "the slices");
     GP_TRY(run_threads(p, 0, (uint32_t)pieces, err));
     for (size_t k = 0; k < p->in->count; k++)
         for (size_t c = 0; c < p->in->spaces[k].levels->clusters; c++)
@@ -204,7 +204,7 @@ static gp_status weigh_rows(const gp_permute_space *s, const gp_blocks *b, doubl
     uint32_t *rows; /* [items] scored rows */
     GP_TRY(gp_alloc((void **)weight, b->rows, sizeof **weight, "slices", err));
     rows = gp_mem_zero(s->levels->n, sizeof *rows);
-    if (!rows) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the slices");
+    if (!rows) return gp_fail_memory(err, "the slices");
     for (size_t i = 0; i < b->rows; i++)
         if (s->item[b->row[i]] != UINT32_MAX) rows[s->item[b->row[i]]]++;
     for (size_t i = 0; i < b->rows; i++) {
@@ -219,7 +219,7 @@ static gp_status make_room(permutation *p, gp_error *err)
 {
     const gp_permute_input *in = p->in;
     p->weight = gp_mem_zero(in->count, sizeof *p->weight);
-    if (!p->weight) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the slices");
+    if (!p->weight) return gp_fail_memory(err, "the slices");
     GP_TRY(gp_alloc((void **)&p->first, in->count, sizeof *p->first, "slices", err));
     for (size_t k = 0; k < in->count; k++) {
         p->first[k] = p->clusters;
@@ -232,7 +232,7 @@ static gp_status make_room(permutation *p, gp_error *err)
     p->middle = gp_mem_zero(p->clusters, sizeof *p->middle);
     p->alone = gp_mem_zero(p->clusters, sizeof *p->alone);
     GP_TRY(gp_alloc((void **)&p->best, in->count * in->rounds, sizeof *p->best, "slices", err));
-    return p->middle && p->alone ? GP_OK : gp_fail(err, GP_ERR_MEMORY, "out of memory for the slices");
+    return p->middle && p->alone ? GP_OK : gp_fail_memory(err, "the slices");
 }
 
 static void clear_room(permutation *p)

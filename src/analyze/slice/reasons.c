@@ -23,11 +23,11 @@ gp_status gp_an_reason_add(gp_reason_list *list, const char *kind, const char *t
     if (list->count == list->capacity) {
         size_t capacity = list->capacity ? list->capacity * 2 : 16;
         gp_reason *grown = gp_mem_resize(list->items, capacity, sizeof *grown);
-        if (!grown) return gp_fail(err, GP_ERR_MEMORY, "out of memory for reasons");
+        if (!grown) return gp_fail_memory(err, "reasons");
         list->items = grown, list->capacity = capacity;
     }
     char *own = gp_str_dup(text);
-    if (!own) return gp_fail(err, GP_ERR_MEMORY, "out of memory for reasons");
+    if (!own) return gp_fail_memory(err, "reasons");
     gp_reason *r = &list->items[list->count++];
     *r = (gp_reason){.text = own, .strength = strength, .inside = inside, .outside = outside};
     snprintf(r->kind, sizeof r->kind, "%s", kind);
@@ -80,7 +80,7 @@ static gp_status explain_category(const gp_feature *f, size_t n, const bool *ins
         if (!(z > least_z)) continue;
         gp_str text = GP_STR_INIT;
         gp_str_printf(&text, "%s = %s", f->name, list[from].word);
-        gp_status st = text.failed ? gp_fail(err, GP_ERR_MEMORY, "out of memory for reasons")
+        gp_status st = text.failed ? gp_fail_memory(err, "reasons")
                                    : gp_an_reason_add(out, "category", text.data, z, y_in / in, y_out / rest, err);
         gp_str_clear(&text);
         GP_TRY(st);
@@ -153,7 +153,7 @@ static gp_status explain_probes(const gp_reasons_input *in, const bool *inside, 
     gp_status st = GP_OK;
     if (!in->vectors || !in->probe_count) return GP_OK;
     mean = gp_mem_zero(2 * d, sizeof *mean);
-    if (!mean) return gp_fail(err, GP_ERR_MEMORY, "out of memory for reasons");
+    if (!mean) return gp_fail_memory(err, "reasons");
     for (size_t i = 0; i < in->n; i++) {
         double *to = mean + inside[i] * d;
         m[inside[i]]++;
@@ -237,7 +237,7 @@ gp_status gp_an_reasons_by(const gp_reasons_input *input, const gp_ngram_index *
     GP_TRY_GOTO(explain_probes(input, inside, max_each, &list, err));
     GP_TRY_GOTO(explain_rule(input, inside, &list, err));
     char *title = make_title(&list, members);
-    if (!title) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for reasons"));
+    if (!title) GP_TRY_GOTO(gp_fail_memory(err, "reasons"));
     *out = (gp_reasons){.count = list.count, .reason = list.items, .title = title};
     list = (gp_reason_list){0};
 out:

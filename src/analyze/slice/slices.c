@@ -535,7 +535,7 @@ gp_status gp_an_slices_together(const gp_slices_search *searches, size_t count, 
     size_t done = 0;
     double shares = 0;
     finder *f = gp_mem_zero(count, sizeof *f);
-    if (!f) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the slices");
+    if (!f) return gp_fail_memory(err, "the slices");
     for (size_t k = 0; k < count; k++) shares += searches[k].share;
     for (size_t k = 0; k < count; k++) {
         f[k].o = options, f[k].item = searches[k].item, f[k].share = searches[k].share / shares;

@@ -118,7 +118,7 @@ static gp_status read_prompts(table *t, const char *const *texts, const double *
     t->prompts = l.texts;
     t->mean = gp_mem_zero(l.texts, sizeof *t->mean);
     t->images = gp_mem_zero(l.texts, sizeof *t->images);
-    if (!t->mean || !t->images) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the prompts");
+    if (!t->mean || !t->images) return gp_fail_memory(err, "the prompts");
     return take_scores(t, l.text_of, scores, n, err);
 }
 
@@ -170,7 +170,7 @@ static gp_status turn_over(table *t, gp_error *err)
         for (size_t u = l.first[p]; u < l.first[p + 1]; u++)
             if (place[l.used[u]] != UINT32_MAX) t->rows[end[place[l.used[u]]]++] = p;
     t->sum = gp_mem_zero(t->words, sizeof *t->sum);
-    if (!t->sum) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts"));
+    if (!t->sum) GP_TRY_GOTO(gp_fail_memory(err, "the words of prompts"));
     for (size_t w = 0; w < t->words; w++)
         for (size_t i = t->first[w]; i < t->first[w + 1]; i++) t->sum[w] += t->mean[t->rows[i]];
 out:
@@ -377,20 +377,19 @@ static gp_status run_bootstrap(const table *t, uint64_t seed, int threads, gp_wo
     bootstrap *b = gp_mem_zero(1, sizeof *b);
     gp_threads *running;
     gp_status st = GP_OK;
-    if (!b) return gp_fail(err, GP_ERR_MEMORY, "out of memory for the intervals of words");
+    if (!b) return gp_fail_memory(err, "the intervals of words");
     if (threads <= 0) threads = gp_thread_processors();
     b->table = t, b->words = words, b->seed = gp_rng_mix(seed);
     for (int i = 0; i < LEVELS; i++) b->weight[i] = -log((i + 0.5) / (double)LEVELS);
     b->wide = gp_mem_zero(t->prompts, sizeof *b->wide);
-    if (!b->wide) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the intervals of words"));
+    if (!b->wide) GP_TRY_GOTO(gp_fail_memory(err, "the intervals of words"));
     find_widening(b);
     GP_TRY_GOTO(gp_threads_start(threads, weigh_all, b, &running, err));
     gp_threads_join(running);
     atomic_store(&b->next, 0);
     GP_TRY_GOTO(gp_threads_start(threads, intervals, b, &running, err));
     gp_threads_join(running);
-    if (atomic_load(&b->status) != GP_OK)
-        GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the intervals of words"));
+    if (atomic_load(&b->status) != GP_OK) GP_TRY_GOTO(gp_fail_memory(err, "the intervals of words"));
 out:
     gp_mem_free(b->wide);
     gp_mem_free(b);
@@ -460,7 +459,7 @@ gp_status gp_an_word_effects(const char *const *texts, const double *scores, siz
     GP_TRY_GOTO(turn_over(&t, err));
     GP_TRY_GOTO(find_columns(&t, err));
     made.words = gp_mem_zero(t.words, sizeof *made.words);
-    if (!made.words) GP_TRY_GOTO(gp_fail(err, GP_ERR_MEMORY, "out of memory for the words of prompts"));
+    if (!made.words) GP_TRY_GOTO(gp_fail_memory(err, "the words of prompts"));
     made.count = t.words, made.prompts = t.prompts;
     GP_TRY_GOTO(spell(&t, &made, err));
     describe(&t, made.words);

@@ -198,6 +198,17 @@ static void messages(void **state)
     assert_string_equal(err.path, "/c");
     gp_fail_path(&err, GP_ERR_FORMAT, "'%s': tensor '%s' has no shape", "/d", "x");
     assert_string_equal(err.detail, "tensor 'x' has no shape");
+    assert_int_equal(gp_fail_memory(&err, "%d rows", 3), GP_ERR_MEMORY);
+    assert_string_equal(err.message, "out of memory for 3 rows");
+    assert_string_equal(err.detail, err.message);
+    assert_string_equal(err.path, "");
+    assert_int_equal(err.status, GP_ERR_MEMORY);
+    assert_int_equal(gp_fail_memory_path(&err, "'%s' (%d bytes)", "/d", 7), GP_ERR_MEMORY);
+    assert_string_equal(err.message, "out of memory for '/d' (7 bytes)");
+    assert_string_equal(err.detail, "out of memory");
+    assert_string_equal(err.path, "/d");
+    assert_int_equal(gp_fail_memory(NULL, "x"), GP_ERR_MEMORY);
+    gp_fail_path(&err, GP_ERR_FORMAT, "'%s': tensor '%s' has no shape", "/d", "x");
     gp_error again = {0};
     assert_int_equal(gp_fail_as(&again, GP_ERR_IO, &err), GP_ERR_IO);
     assert_string_equal(again.path, "/d");
