@@ -104,10 +104,11 @@ typedef struct gp_kernels {
                        const float *scales, const int32_t *weight_sums, const float *weight_scales, const float *bias,
                        float *y, size_t y_stride);
     /* Of a tile [rows, GP_PANEL], rows <= 64 and stride floats apart: bit i is set if tile[i][o] + offset >= threshold
-     * for any o.  `rows`: offset [GP_PANEL] by column, floors [rows]; `columns`: offset [rows], floors [GP_PANEL] by
-     * column. NaN never passes. */
-    uint64_t (*mask_rows)(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
-    uint64_t (*mask_columns)(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
+     * for any o.  `rows`: offset [GP_PANEL] by column, thresholds [rows]; `columns`: offset [rows], thresholds
+     * [GP_PANEL] by column.  NaN never passes. */
+    uint64_t (*mask_rows)(const float *tile, size_t stride, size_t rows, const float *offset, const float *thresholds);
+    uint64_t (*mask_columns)(const float *tile, size_t stride, size_t rows, const float *offset,
+                             const float *thresholds);
     /* See gp_attention. */
     void (*attend)(const gp_attention *attention);
     /* L2-normalise rows in place, x [n,d], norm in double; a zero row stays zero. */

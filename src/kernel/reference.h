@@ -28,8 +28,8 @@ void gp_quick_gelu_c(float *x, size_t n);
 void gp_gelu_c(float *x, size_t n);
 void gp_add_c(float *x, const float *y, size_t n);
 /* mask.c */
-uint64_t gp_mask_rows_c(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
-uint64_t gp_mask_columns_c(const float *tile, size_t stride, size_t rows, const float *offset, const float *floors);
+uint64_t gp_mask_rows_c(const float *tile, size_t stride, size_t rows, const float *offset, const float *thresholds);
+uint64_t gp_mask_columns_c(const float *tile, size_t stride, size_t rows, const float *offset, const float *thresholds);
 /* umap_gradient.c */
 void gp_umap_gradient_c(const gp_umap_gradient *parameters, const float *head, const float *tail, const float *others,
                         float *moved, float *tail_moved);

@@ -11,13 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int by_worth(const gp_rank_item *a, const gp_rank_item *b)
+static int by_score(const gp_rank_item *a, const gp_rank_item *b)
 {
     if (a->score != b->score) return a->score > b->score ? -1 : 1;
     return memcmp(a->tie.bytes, b->tie.bytes, sizeof a->tie.bytes);
 }
 
-static int by_place(size_t a, size_t b)
+static int by_index(size_t a, size_t b)
 {
     return (a > b) - (a < b);
 }
@@ -28,16 +28,16 @@ static int compare_in_groups(const void *a, const void *b, void *user)
     const gp_rank_item *c = user;
     size_t i = *(const size_t *)a, j = *(const size_t *)b;
     if (c[i].group != c[j].group) return c[i].group < c[j].group ? -1 : 1;
-    int worth = by_worth(&c[i], &c[j]);
-    return worth ? worth : by_place(i, j);
+    int order = by_score(&c[i], &c[j]);
+    return order ? order : by_index(i, j);
 }
 
 static int compare_over_all(const void *a, const void *b, void *user)
 {
     const gp_rank_item *c = user;
     size_t i = *(const size_t *)a, j = *(const size_t *)b;
-    int worth = by_worth(&c[i], &c[j]);
-    return worth ? worth : by_place(i, j);
+    int order = by_score(&c[i], &c[j]);
+    return order ? order : by_index(i, j);
 }
 
 gp_status gp_rank_groups(const gp_rank_item *candidates, size_t n, uint32_t *rank, gp_error *err)

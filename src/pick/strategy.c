@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define NONE   UINT32_MAX
-#define ENOUGH (1 - 1e-12) /* a lift that misses the limit by rounding alone stands out */
+#define ENOUGH (1 - 1e-12) /* a lift that misses the limit only by rounding counts */
 
 /* ------------------------------------------------------------------ options */
 
@@ -58,7 +58,7 @@ bool gp_strategy_needs_vectors(const gp_pick_options *o)
 /* Those who were chosen of one prompt, slice, category or group, or of all. */
 typedef struct place {
     uint64_t count;
-    uint32_t last; /* the one of least worth */
+    uint32_t last; /* the last that was taken, the lowest in rank */
 } place;
 
 typedef enum grouping { BY_PROMPT, BY_SLICE, BY_CATEGORY, OVER_ALL, GROUPINGS } grouping;
@@ -158,28 +158,29 @@ static gp_status measure_categories(run *r, gp_error *err)
     return GP_OK;
 }
 
-/* What a slice is compared with: its category, or all. */
-static size_t base_of(const run *r, uint32_t slice)
+/* Returns the category whose mean a slice is compared with; `categories` stands for all. */
+static size_t reference_category(const run *r, uint32_t slice)
 {
     int32_t category = r->in->slices[slice].category;
     return category < 0 ? r->in->categories : (size_t)category;
 }
 
-static bool stands_out(const run *r, uint32_t slice)
+static bool qualifies(const run *r, uint32_t slice)
 {
-    return r->slice_scored[slice] >= r->o->min_support && r->slice_mean[slice] >= r->limit[base_of(r, slice)];
+    return r->slice_scored[slice] >= r->o->min_support &&
+           r->slice_mean[slice] >= r->limit[reference_category(r, slice)];
 }
 
-/* Whether slice a tells more of its members than b: it stands out, is smaller, has the higher mean. */
-static bool says_more(const run *r, uint32_t a, uint32_t b)
+/* Whether a candidate of both slices belongs to a: a alone qualifies, or is smaller, or has the higher mean. */
+static bool precedes(const run *r, uint32_t a, uint32_t b)
 {
-    bool out_a = stands_out(r, a), out_b = stands_out(r, b);
-    if (out_a != out_b) return out_a;
+    bool a_qualifies = qualifies(r, a), b_qualifies = qualifies(r, b);
+    if (a_qualifies != b_qualifies) return a_qualifies;
     if (r->slice_scored[a] != r->slice_scored[b]) return r->slice_scored[a] < r->slice_scored[b];
     return r->slice_mean[a] > r->slice_mean[b]; /* else the earlier stays */
 }
 
-/* Each candidate's slice: that which says most, be it one that does not stand out. */
+/* Finds the slice of each candidate: the first by `precedes`, also if it does not qualify. */
 static gp_status find_slices(run *r, gp_error *err)
 {
     const gp_strategy_input *in = r->in;
@@ -199,7 +200,7 @@ static gp_status find_slices(run *r, gp_error *err)
         r->slice_mean[s] = sum / r->slice_scored[s];
         for (uint32_t k = 0; k < slice->support; k++) {
             uint32_t *own = &r->slice[slice->rows[k]];
-            if (*own == NONE || says_more(r, s, *own)) *own = s;
+            if (*own == NONE || precedes(r, s, *own)) *own = s;
         }
     }
     return GP_OK;
@@ -235,7 +236,7 @@ static gp_status fill_keys(run *r, gp_error *err)
         GP_TRY(gp_alloc((void **)&r->key[g], in->n, sizeof *r->key[g], "the candidates", err));
     GP_TRY(number_prompts(in, r->key[BY_PROMPT], err));
     for (size_t i = 0; i < in->n; i++) {
-        r->key[BY_SLICE][i] = r->slice[i] != NONE && stands_out(r, r->slice[i]) ? r->slice[i] : NONE;
+        r->key[BY_SLICE][i] = r->slice[i] != NONE && qualifies(r, r->slice[i]) ? r->slice[i] : NONE;
         int32_t category = in->contenders[i].category;
         r->key[BY_CATEGORY][i] = category < 0 ? (uint32_t)in->categories : (uint32_t)category;
         r->key[OVER_ALL][i] = 0;
@@ -303,7 +304,7 @@ out:
 
 /* ------------------------------------------------------------------ verdicts */
 
-static void judged_in(const run *r, uint32_t i, grouping g)
+static void set_rank(const run *r, uint32_t i, grouping g)
 {
     r->verdicts[i].rank = r->rank[g][i];
     r->verdicts[i].of = r->of[g][i];
@@ -315,7 +316,7 @@ static void describe(const run *r, uint32_t i)
     const gp_pick_candidate *c = &r->in->contenders[i];
     uint32_t s = r->slice[i];
     bool by_category = r->o->strategy == GP_PICK_CATEGORY_SLICES && c->category >= 0;
-    size_t base = s != NONE ? base_of(r, s) : by_category ? (size_t)c->category : r->in->categories;
+    size_t reference = s != NONE ? reference_category(r, s) : by_category ? (size_t)c->category : r->in->categories;
     r->verdicts[i] = (gp_pick_decision){
         .gate = GP_FILTERED_NOT,
         .strategy = r->o->strategy,
@@ -328,13 +329,13 @@ static void describe(const run *r, uint32_t i)
         .slice = s != NONE ? r->in->slices[s].title : NULL,
         .slice_value = s != NONE ? r->slice_mean[s] : (double)NAN,
         .slice_support = s != NONE ? r->slice_scored[s] : 0,
-        .overall = r->mean[base],
+        .overall = r->mean[reference],
         .no_category = c->category < 0,
         .likeness = NAN,
         .prompt_rank = r->rank[BY_PROMPT][i],
         .prompt_of = r->of[BY_PROMPT][i],
     };
-    judged_in(r, i, r->o->strategy == GP_PICK_CATEGORY ? BY_CATEGORY : of_slices(r->o) ? BY_SLICE : BY_PROMPT);
+    set_rank(r, i, r->o->strategy == GP_PICK_CATEGORY ? BY_CATEGORY : of_slices(r->o) ? BY_SLICE : BY_PROMPT);
 }
 
 static double cosine(const run *r, uint32_t i, uint32_t j)
@@ -343,8 +344,8 @@ static double cosine(const run *r, uint32_t i, uint32_t j)
     return r->in->vectors ? gp_diversify_similarity(r->in->vectors + i * d, r->in->vectors + j * d, d) : (double)NAN;
 }
 
-/* Candidate i falls, for the sake of `other` (NONE: of a number). */
-static void fall(const run *r, uint32_t i, gp_pick_filter gate, double limit, uint32_t other)
+/* Rejects candidate i in favour of `other` (NONE: because of a number). */
+static void reject(const run *r, uint32_t i, gp_pick_filter gate, double limit, uint32_t other)
 {
     gp_pick_decision *v = &r->verdicts[i];
     v->gate = gate;
@@ -354,53 +355,54 @@ static void fall(const run *r, uint32_t i, gp_pick_filter gate, double limit, ui
     if (gate == GP_FILTERED_DUPLICATE || gate == GP_FILTERED_DIVERSITY) v->likeness = cosine(r, i, other);
 }
 
-static const gp_pick_filter gate_of[GROUPINGS] = {GP_FILTERED_PER_PROMPT, GP_FILTERED_PER_SLICE,
-                                                  GP_FILTERED_PER_CATEGORY, GP_FILTERED_TOP};
+static const gp_pick_filter filter_of[GROUPINGS] = {GP_FILTERED_PER_PROMPT, GP_FILTERED_PER_SLICE,
+                                                    GP_FILTERED_PER_CATEGORY, GP_FILTERED_TOP};
 
 static place *place_of(const run *r, uint32_t i, grouping g)
 {
     return r->key[g][i] == NONE ? NULL : &r->places[g][r->key[g][i]];
 }
 
-/* Whether the limit of this grouping is reached where i belongs; then it falls. */
-static bool is_served(const run *r, uint32_t i, grouping g)
+/* Whether the limit of this grouping is reached where i belongs.  Rejects i then. */
+static bool limit_reached(const run *r, uint32_t i, grouping g)
 {
     place *p = place_of(r, i, g);
     if (!p || !r->most[g] || p->count < r->most[g]) return false;
-    judged_in(r, i, g);
-    fall(r, i, gate_of[g], 0, p->last);
+    set_rank(r, i, g);
+    reject(r, i, filter_of[g], 0, p->last);
     return true;
 }
 
-/* The gates that look at one candidate alone. */
-static bool is_out(const run *r, uint32_t i)
+/* Whether i fails a filter that depends on no other candidate.  Rejects i then. */
+static bool fails_alone(const run *r, uint32_t i)
 {
     const gp_pick_options *o = r->o;
     if (o->has_min_score && r->in->contenders[i].score < o->min_score) {
-        fall(r, i, GP_FILTERED_MIN_SCORE, o->min_score, NONE);
+        reject(r, i, GP_FILTERED_MIN_SCORE, o->min_score, NONE);
         return true;
     }
     if (r->in->contenders[i].barred) {
-        fall(r, i, GP_FILTERED_MEASURE, NAN, NONE);
+        reject(r, i, GP_FILTERED_MEASURE, NAN, NONE);
         r->verdicts[i].barred = r->in->contenders[i].barred;
         return true;
     }
     if (of_slices(o) && r->key[BY_SLICE][i] == NONE) {
         uint32_t s = r->slice[i];
         bool small = s != NONE && r->slice_scored[s] < o->min_support;
-        fall(r, i, GP_FILTERED_NOT_IN_SLICE, s == NONE || small ? (double)NAN : r->limit[base_of(r, s)], NONE);
+        reject(r, i, GP_FILTERED_NOT_IN_SLICE, s == NONE || small ? (double)NAN : r->limit[reference_category(r, s)],
+               NONE);
         return true;
     }
     return false;
 }
 
-/* copies [n] by group of near copies: who stands for it. */
-static bool is_copy(const run *r, uint32_t i, const place *copies)
+/* copies [n]: the candidate kept of each near-duplicate group. */
+static bool duplicates_kept(const run *r, uint32_t i, const place *copies)
 {
     int32_t group = r->in->contenders[i].group;
     if (!r->o->one_per_duplicate || group < 0 || !copies[group].count) return false;
-    judged_in(r, i, BY_PROMPT);
-    fall(r, i, GP_FILTERED_DUPLICATE, 0, copies[group].last);
+    set_rank(r, i, BY_PROMPT);
+    reject(r, i, GP_FILTERED_DUPLICATE, 0, copies[group].last);
     return true;
 }
 
@@ -423,10 +425,10 @@ static gp_status pass(const run *r, grouping to, gp_error *err)
     for (size_t k = 0; k < r->scored; k++) {
         uint32_t i = r->order[k];
         int32_t group = r->in->contenders[i].group;
-        bool out = is_out(r, i), stands = !out && !is_served(r, i, BY_PROMPT) && !is_copy(r, i, copies);
+        bool out = fails_alone(r, i), kept = !out && !limit_reached(r, i, BY_PROMPT) && !duplicates_kept(r, i, copies);
         if (out) hold_prompt(r, i, copies);
-        for (grouping g = BY_SLICE; stands && g <= to; g++) stands = !is_served(r, i, g);
-        if (!stands) continue;
+        for (grouping g = BY_SLICE; kept && g <= to; g++) kept = !limit_reached(r, i, g);
+        if (!kept) continue;
         for (grouping g = 0; g <= to; g++) {
             place *p = place_of(r, i, g);
             if (p) p->count++, p->last = i;
@@ -439,8 +441,8 @@ static gp_status pass(const run *r, grouping to, gp_error *err)
 
 /* ------------------------------------------------------------------ diversity */
 
-/* Of the chosen [k] the one most like i. */
-static uint32_t most_like(const run *r, uint32_t i, const uint32_t *chosen, size_t k)
+/* Returns the one of the chosen [k] that is most similar to i. */
+static uint32_t most_similar(const run *r, uint32_t i, const uint32_t *chosen, size_t k)
 {
     uint32_t best = NONE;
     double most = -INFINITY;
@@ -451,35 +453,35 @@ static uint32_t most_like(const run *r, uint32_t i, const uint32_t *chosen, size
     return best;
 }
 
-/* Keep the best unlike K of pool [m] (in order of worth).  worth [n]: scratch, NaN before and after. */
-static gp_status thin(const run *r, grouping g, const uint32_t *pool, size_t m, double *worth, uint32_t *chosen,
-                      gp_error *err)
+/* Keeps the K of pool [m] (best first) that `diversity` selects.  relevance [n]: scratch, NaN before and after. */
+static gp_status select_diverse(const run *r, grouping g, const uint32_t *pool, size_t m, double *relevance,
+                                uint32_t *chosen, gp_error *err)
 {
     size_t most = r->most[g] < m ? (size_t)r->most[g] : m, count = 0;
     if (most == m) return GP_OK;
-    for (size_t k = 0; k < m; k++) worth[pool[k]] = r->value[pool[k]];
+    for (size_t k = 0; k < m; k++) relevance[pool[k]] = r->value[pool[k]];
     gp_status st = r->o->diversity == GP_DIVERSITY_MMR
-                       ? gp_diversify_mmr(r->in->vectors, r->in->n, r->in->d, worth, NULL, most, r->o->balance, chosen,
-                                          &count, err)
-                       : gp_diversify_facility(r->in->vectors, r->in->n, r->in->d, worth, NULL, most, r->o->balance,
+                       ? gp_diversify_mmr(r->in->vectors, r->in->n, r->in->d, relevance, NULL, most, r->o->balance,
+                                          chosen, &count, err)
+                       : gp_diversify_facility(r->in->vectors, r->in->n, r->in->d, relevance, NULL, most, r->o->balance,
                                                chosen, &count, err);
-    for (size_t k = 0; k < m; k++) worth[pool[k]] = NAN;
+    for (size_t k = 0; k < m; k++) relevance[pool[k]] = NAN;
     GP_TRY(st);
     uint32_t last = chosen[0];
     for (size_t k = 0; k < count; k++) {
-        worth[chosen[k]] = 0; /* a mark, till the end */
+        relevance[chosen[k]] = 0; /* a mark, till the end */
         if (r->rank[OVER_ALL][chosen[k]] > r->rank[OVER_ALL][last]) last = chosen[k];
     }
     for (size_t k = 0; k < m; k++) {
         uint32_t i = pool[k];
-        if (!isnan(worth[i])) continue;
-        judged_in(r, i, g);
+        if (!isnan(relevance[i])) continue;
+        set_rank(r, i, g);
         if (r->rank[OVER_ALL][i] > r->rank[OVER_ALL][last])
-            fall(r, i, gate_of[g], 0, last);
+            reject(r, i, filter_of[g], 0, last);
         else
-            fall(r, i, GP_FILTERED_DIVERSITY, 0, most_like(r, i, chosen, count));
+            reject(r, i, GP_FILTERED_DIVERSITY, 0, most_similar(r, i, chosen, count));
     }
-    for (size_t k = 0; k < count; k++) worth[chosen[k]] = NAN;
+    for (size_t k = 0; k < count; k++) relevance[chosen[k]] = NAN;
     return GP_OK;
 }
 
@@ -491,17 +493,17 @@ static int by_key_and_rank(const void *a, const void *b, void *user)
     return (key_rank[1][i] > key_rank[1][j]) - (key_rank[1][i] < key_rank[1][j]);
 }
 
-/* The gates from slices on, one after the other, each over those that the one before left. */
-static gp_status thin_all(const run *r, gp_error *err)
+/* Applies the limits from slices on, one after the other, each to the candidates that are left. */
+static gp_status select_all_diverse(const run *r, gp_error *err)
 {
     size_t n = r->in->n;
     uint32_t *pool = NULL, *chosen = NULL;
-    double *worth = NULL;
+    double *relevance = NULL;
     gp_status st = GP_OK;
     GP_TRY_GOTO(gp_alloc((void **)&pool, n, sizeof *pool, "the candidates", err));
     GP_TRY_GOTO(gp_alloc((void **)&chosen, n, sizeof *chosen, "the candidates", err));
-    GP_TRY_GOTO(gp_alloc((void **)&worth, n, sizeof *worth, "the candidates", err));
-    for (size_t i = 0; i < n; i++) worth[i] = NAN;
+    GP_TRY_GOTO(gp_alloc((void **)&relevance, n, sizeof *relevance, "the candidates", err));
+    for (size_t i = 0; i < n; i++) relevance[i] = NAN;
     for (grouping g = BY_SLICE; g < GROUPINGS; g++) {
         const uint32_t *key_rank[2] = {r->key[g], r->rank[OVER_ALL]};
         size_t m = 0;
@@ -513,11 +515,11 @@ static gp_status thin_all(const run *r, gp_error *err)
         if (m) qsort_r(pool, m, sizeof *pool, by_key_and_rank, key_rank);
         for (size_t a = 0, b; a < m; a = b) {
             for (b = a + 1; b < m && r->key[g][pool[b]] == r->key[g][pool[a]];) b++;
-            GP_TRY_GOTO(thin(r, g, pool + a, b - a, worth, chosen, err));
+            GP_TRY_GOTO(select_diverse(r, g, pool + a, b - a, relevance, chosen, err));
         }
     }
 out:
-    gp_mem_free(worth);
+    gp_mem_free(relevance);
     gp_mem_free(chosen);
     gp_mem_free(pool);
     return st;
@@ -536,10 +538,10 @@ gp_status gp_strategy_choose(const gp_strategy_input *input, const gp_pick_optio
     GP_TRY_GOTO(set_up(&r, err));
     for (uint32_t i = 0; i < input->n; i++) {
         describe(&r, i);
-        if (isnan(r.value[i])) fall(&r, i, GP_FILTERED_NO_SCORE, NAN, NONE);
+        if (isnan(r.value[i])) reject(&r, i, GP_FILTERED_NO_SCORE, NAN, NONE);
     }
     GP_TRY_GOTO(pass(&r, options->diversity ? BY_PROMPT : OVER_ALL, err));
-    if (options->diversity) GP_TRY_GOTO(thin_all(&r, err));
+    if (options->diversity) GP_TRY_GOTO(select_all_diverse(&r, err));
     for (size_t i = 0; i < input->n; i++) picked += verdicts[i].gate == GP_FILTERED_NOT;
     *count = picked;
 out:

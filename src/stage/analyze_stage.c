@@ -372,7 +372,7 @@ static void clear(gp_analysis_run *r)
     gp_mem_free(r->probes);
     gp_mem_free(r->by_prompt);
     gp_mem_free(r->prompt);
-    gp_an_lexicon_free(r->lexicon);
+    gp_ngram_index_free(r->ngrams);
     gp_categories_clear(&r->categories);
     gp_an_hierarchy_clear(&r->tree);
     gp_setting_columns_clear(&r->settings);
@@ -418,7 +418,7 @@ gp_status gp_stage_analyze(gp_catalog *cat, const gp_encoder *encoder, const cha
                                  gp_cat_path(cat)));
     counts.images = r.m.n;
     GP_TRY_GOTO(gp_setting_columns_read(r.m.settings, r.m.n, &r.settings, err));
-    GP_TRY_GOTO(gp_an_lexicon_new((const char *const *)r.m.texts, r.m.n, &r.lexicon, err));
+    GP_TRY_GOTO(gp_ngram_index_new((const char *const *)r.m.texts, r.m.n, &r.ngrams, err));
     GP_TRY_GOTO(number_prompts(&r, err));
     GP_TRY_GOTO(embed_probes(&r, err));
     GP_TRY_GOTO(build_tree(&r, err));

@@ -223,7 +223,7 @@ out:
 
 typedef struct ranked {
     int64_t prompt;
-    double worth;
+    double key;
     uint32_t row;
     const uint8_t *hash;
 } ranked;
@@ -232,7 +232,7 @@ static int compare_ranked(const void *a, const void *b)
 {
     const ranked *x = a, *y = b;
     if (x->prompt != y->prompt) return x->prompt < y->prompt ? -1 : 1;
-    if (x->worth != y->worth) return x->worth > y->worth ? -1 : 1;
+    if (x->key != y->key) return x->key > y->key ? -1 : 1;
     return memcmp(x->hash, y->hash, 16);
 }
 
@@ -246,8 +246,8 @@ static gp_status rank_rows(gp_view *v, gp_error *err)
     for (size_t i = 0; i < v->n; i++) {
         rank[i] = candidates[i] = GP_VIEW_NONE;
         if (v->prompt_ids[i] == 0 || isnan(score[i])) continue;
-        double worth = v->facts.higher_better ? (double)score[i] : -(double)score[i];
-        list[n++] = (ranked){v->prompt_ids[i], worth, (uint32_t)i, (uint8_t *)v->columns[GP_VIEW_HASH].data + i * 16};
+        double key = v->facts.higher_better ? (double)score[i] : -(double)score[i];
+        list[n++] = (ranked){v->prompt_ids[i], key, (uint32_t)i, (uint8_t *)v->columns[GP_VIEW_HASH].data + i * 16};
     }
     qsort(list, n, sizeof *list, compare_ranked);
     for (size_t from = 0, to; from < n; from = to) {

@@ -498,22 +498,23 @@ static void check_attend(const gp_kernels *k)
 static void check_reach(const gp_kernels *k)
 {
     size_t rows = 1 + below(64), stride = GP_PANEL + below(20);
-    float *tile = take_floats(rows * stride, 4), *offset = take_floats(64, 4), *floors = take_floats(64, 4);
+    float *tile = take_floats(rows * stride, 4), *offset = take_floats(64, 4), *thresholds = take_floats(64, 4);
     uint64_t by_rows = 0, by_columns = 0;
-    for (size_t i = 0; i < 64; i++) floors[i] += below(4) ? 1.2f : -0.5f; /* none, one, many */
-    for (size_t i = 0; i < 64; i++) floors[i] = below(9) ? floors[i] : (float[]){-INFINITY, INFINITY, NAN}[below(3)];
+    for (size_t i = 0; i < 64; i++) thresholds[i] += below(4) ? 1.2f : -0.5f; /* none, one, many */
+    for (size_t i = 0; i < 64; i++)
+        thresholds[i] = below(9) ? thresholds[i] : (float[]){-INFINITY, INFINITY, NAN}[below(3)];
     for (size_t i = 0; i < rows; i++)
         for (size_t o = 0; o < GP_PANEL; o++) {
-            if (below(50) == 0) floors[i] = tile[i * stride + o] + offset[o]; /* just reached */
+            if (below(50) == 0) thresholds[i] = tile[i * stride + o] + offset[o]; /* just reached */
             if (below(999) == 0) tile[i * stride + o] = NAN;
         }
     for (size_t i = 0; i < rows; i++)
         for (size_t o = 0; o < GP_PANEL; o++) {
-            by_rows |= (uint64_t)(tile[i * stride + o] + offset[o] >= floors[i]) << i;
-            by_columns |= (uint64_t)(tile[i * stride + o] + offset[i] >= floors[o]) << i;
+            by_rows |= (uint64_t)(tile[i * stride + o] + offset[o] >= thresholds[i]) << i;
+            by_columns |= (uint64_t)(tile[i * stride + o] + offset[i] >= thresholds[o]) << i;
         }
-    if (k->mask_rows(tile, stride, rows, offset, floors) != by_rows) complain("other rows");
-    if (k->mask_columns(tile, stride, rows, offset, floors) != by_columns) complain("other columns");
+    if (k->mask_rows(tile, stride, rows, offset, thresholds) != by_rows) complain("other rows");
+    if (k->mask_columns(tile, stride, rows, offset, thresholds) != by_columns) complain("other columns");
 }
 
 /* The forces of one lane in double, by the paper's formulas; d^2 is at least 1e-12. */

@@ -65,7 +65,7 @@ static unsigned bits_apart(uint64_t a, uint64_t b)
     return (unsigned)__builtin_popcountll(a ^ b);
 }
 
-static bool within_reach(const finder *f, size_t a, size_t b, double *likeness)
+static bool is_duplicate(const finder *f, size_t a, size_t b, double *likeness)
 {
     *likeness = cosine(f, a, b);
     return *likeness >= f->o->min_cosine && (!f->phashes || bits_apart(f->phashes[a], f->phashes[b]) <= f->o->max_bits);
@@ -81,7 +81,7 @@ static size_t gather(const finder *f, uint32_t best, int32_t g, gp_duplicates *o
     for (size_t i = 0; i < (all ? f->n : f->k); i++) {
         uint32_t row = all ? (uint32_t)i : ids[i];
         double likeness;
-        if (row == best || out->group[row] >= 0 || !within_reach(f, best, row, &likeness)) continue;
+        if (row == best || out->group[row] >= 0 || !is_duplicate(f, best, row, &likeness)) continue;
         out->group[row] = g;
         out->likeness[row] = (float)likeness;
         joined++;

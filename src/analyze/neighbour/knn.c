@@ -217,9 +217,9 @@ void gp_knn_insert_panel(const gp_knn *s, const float *tile, size_t stride, gp_k
                          size_t panel)
 {
     const float *offset = s->offset + panel * GP_PANEL;
-    float floors[GP_QUERIES];
-    for (size_t i = 0; i < count; i++) floors[i] = queries[i]->threshold;
-    uint64_t reached = s->kernels->mask_rows(tile, stride, count, offset, floors);
+    float thresholds[GP_QUERIES];
+    for (size_t i = 0; i < count; i++) thresholds[i] = queries[i]->threshold;
+    uint64_t reached = s->kernels->mask_rows(tile, stride, count, offset, thresholds);
     for (; reached; reached &= reached - 1) {
         size_t i = (size_t)__builtin_ctzll(reached);
         const float *row = tile + i * stride;

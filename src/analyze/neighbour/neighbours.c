@@ -73,9 +73,9 @@ static void offer_block(const exact *e, const float *tile, size_t first, size_t 
     const gp_knn *s = &e->s;
     gp_knn_query *q = e->all + panel * GP_PANEL;
     size_t width = s->n - panel * GP_PANEL < GP_PANEL ? s->n - panel * GP_PANEL : GP_PANEL;
-    float floors[GP_PANEL];
-    for (unsigned o = 0; o < GP_PANEL; o++) floors[o] = o < width ? q[o].threshold : INFINITY;
-    uint64_t reached = s->kernels->mask_columns(tile, QUERIES, count, s->offset + first, floors);
+    float thresholds[GP_PANEL];
+    for (unsigned o = 0; o < GP_PANEL; o++) thresholds[o] = o < width ? q[o].threshold : INFINITY;
+    uint64_t reached = s->kernels->mask_columns(tile, QUERIES, count, s->offset + first, thresholds);
     for (; reached; reached &= reached - 1) {
         size_t i = (size_t)__builtin_ctzll(reached);
         const float *row = tile + i * QUERIES;

@@ -77,25 +77,25 @@ static double median(double *x, size_t n)
  * a few long rows. */
 static float best_step(const gp_knn *s, const double *mean, bool pairs, float *x, int8_t *out)
 {
-    static const double reaches[] = {1.5, 2, 2.5, 3, 3.5, 4, 5, 6, 8, 12, 20, 40};
-    enum { REACHES = sizeof reaches / sizeof *reaches };
+    static const double clips[] = {1.5, 2, 2.5, 3, 3.5, 4, 5, 6, 8, 12, 20, 40};
+    enum { CLIPS = sizeof clips / sizeof *clips };
     size_t rows = s->n < SAMPLE ? s->n : SAMPLE, best = 0;
-    double row[SAMPLE], lost[REACHES];
+    double row[SAMPLE], lost[CLIPS];
     for (size_t r = 0; r < rows; r++) {
         load_centred(s, mean, r * s->n / rows, x);
         row[r] = s->kernels->dot(x, x, s->d);
     }
     double usual = sqrt(median(row, rows) / (double)s->d);
     if (!(usual > 1e-30)) return 1;
-    for (size_t c = 0; c < REACHES; c++) {
+    for (size_t c = 0; c < CLIPS; c++) {
         for (size_t r = 0; r < rows; r++) {
             load_centred(s, mean, r * s->n / rows, x);
-            row[r] = quantise(x, s->d, (float)(reaches[c] * usual / (double)STEPS), pairs, out);
+            row[r] = quantise(x, s->d, (float)(clips[c] * usual / (double)STEPS), pairs, out);
         }
         lost[c] = median(row, rows);
         if (lost[c] < lost[best]) best = c;
     }
-    return (float)(reaches[best] * usual / (double)STEPS);
+    return (float)(clips[best] * usual / (double)STEPS);
 }
 
 /* ------------------------------------------------------------------ packing */

@@ -25,7 +25,7 @@ void gp_an_log_odds(double y_in, double n_in, double y_out, double n_out, double
     *z = *delta / sqrt(1 / (y_in + a) + 1 / (y_out + a));
 }
 
-/* ------------------------------------------------------------------ the lexicon */
+/* ------------------------------------------------------------------ n-gram index */
 
 typedef struct phrase {
     size_t text;     /* offset into `bytes` */
@@ -232,7 +232,7 @@ out:
     return st;
 }
 
-gp_status gp_an_lexicon_new(const char *const *texts, size_t n, gp_ngram_index **out, gp_error *err)
+gp_status gp_ngram_index_new(const char *const *texts, size_t n, gp_ngram_index **out, gp_error *err)
 {
     gp_ngram_index *l = gp_mem_zero(1, sizeof *l);
     if (!l) return gp_fail_memory(err, "the words of prompts");
@@ -241,11 +241,11 @@ gp_status gp_an_lexicon_new(const char *const *texts, size_t n, gp_ngram_index *
     if (st == GP_OK)
         *out = l;
     else
-        gp_an_lexicon_free(l);
+        gp_ngram_index_free(l);
     return st;
 }
 
-void gp_an_lexicon_free(gp_ngram_index *l)
+void gp_ngram_index_free(gp_ngram_index *l)
 {
     if (!l) return;
     gp_mem_free(l->total);
@@ -259,12 +259,12 @@ void gp_an_lexicon_free(gp_ngram_index *l)
     gp_mem_free(l);
 }
 
-gp_ngram_index_uses gp_an_lexicon_uses(const gp_ngram_index *l)
+gp_ngram_uses gp_ngram_index_uses(const gp_ngram_index *l)
 {
-    return (gp_ngram_index_uses){l->texts, l->phrase_count, l->text_of, l->first, l->used, l->total};
+    return (gp_ngram_uses){l->texts, l->phrase_count, l->text_of, l->first, l->used, l->total};
 }
 
-const char *gp_an_lexicon_phrase(const gp_ngram_index *l, uint32_t number, size_t *length, unsigned *words)
+const char *gp_ngram_index_phrase(const gp_ngram_index *l, uint32_t number, size_t *length, unsigned *words)
 {
     const phrase *p = &l->phrases[number];
     *length = p->length;
@@ -401,7 +401,8 @@ static gp_status take_best(const gp_ngram_index *l, scored *list, size_t n, cons
     return GP_OK;
 }
 
-gp_status gp_an_words(const gp_ngram_index *l, const bool *inside, size_t most, gp_reason_list *reasons, gp_error *err)
+gp_status gp_an_keywords(const gp_ngram_index *l, const bool *inside, size_t most, gp_reason_list *reasons,
+                         gp_error *err)
 {
     sides s = {0};
     scored *list = NULL;

@@ -220,7 +220,7 @@ static char *make_title(const gp_reason_list *list, size_t members)
     return gp_str_take(&s);
 }
 
-gp_status gp_an_reasons_by(const gp_reasons_input *input, const gp_ngram_index *lexicon, const bool *inside,
+gp_status gp_an_reasons_by(const gp_reasons_input *input, const gp_ngram_index *ngrams, const bool *inside,
                            size_t max_each, gp_reasons *out, gp_error *err)
 {
     gp_reason_list list = {0};
@@ -228,11 +228,11 @@ gp_status gp_an_reasons_by(const gp_reasons_input *input, const gp_ngram_index *
     size_t members = 0;
     gp_status st = GP_OK;
     for (size_t i = 0; i < input->n; i++) members += inside[i];
-    if (!lexicon && input->texts) {
-        GP_TRY_GOTO(gp_an_lexicon_new(input->texts, input->n, &own, err));
-        lexicon = own;
+    if (!ngrams && input->texts) {
+        GP_TRY_GOTO(gp_ngram_index_new(input->texts, input->n, &own, err));
+        ngrams = own;
     }
-    if (lexicon) GP_TRY_GOTO(gp_an_words(lexicon, inside, max_each, &list, err));
+    if (ngrams) GP_TRY_GOTO(gp_an_keywords(ngrams, inside, max_each, &list, err));
     GP_TRY_GOTO(explain_features(input, inside, max_each, &list, err));
     GP_TRY_GOTO(explain_probes(input, inside, max_each, &list, err));
     GP_TRY_GOTO(explain_rule(input, inside, &list, err));
@@ -243,7 +243,7 @@ gp_status gp_an_reasons_by(const gp_reasons_input *input, const gp_ngram_index *
 out:
     for (size_t i = 0; i < list.count; i++) gp_mem_free(list.items[i].text);
     gp_mem_free(list.items);
-    gp_an_lexicon_free(own);
+    gp_ngram_index_free(own);
     return st;
 }
 

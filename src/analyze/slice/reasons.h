@@ -15,21 +15,21 @@ void gp_an_log_odds(double y_in, double n_in, double y_out, double n_out, double
 /* Phrases of one to three words of distinct texts.  Words are runs of letters and digits, ASCII in lower case (bytes of
  * UTF-8 sequences are letters); phrases do not run over punctuation, nor begin or end with a word like "of". */
 typedef struct gp_ngram_index gp_ngram_index;
-/* texts [n], NULL entries allowed; borrowed until lexicon_free.  Owns: *out. */
-gp_status gp_an_lexicon_new(const char *const *texts, size_t n, gp_ngram_index **out, gp_error *err);
-void gp_an_lexicon_free(gp_ngram_index *lexicon); /* NULL allowed */
+/* texts [n], NULL entries allowed; borrowed until gp_ngram_index_free.  Owns: *out. */
+gp_status gp_ngram_index_new(const char *const *texts, size_t n, gp_ngram_index **out, gp_error *err);
+void gp_ngram_index_free(gp_ngram_index *ngrams); /* NULL allowed */
 
-/* What a lexicon holds, borrowed from it: texts in order of their bytes, phrases in order of first use. */
-typedef struct gp_ngram_index_uses {
+/* What an index holds, borrowed from it: texts in order of their bytes, phrases in order of first use. */
+typedef struct gp_ngram_uses {
     size_t texts, phrases;   /* distinct */
     const uint32_t *text_of; /* [n] text of a row, UINT32_MAX: none */
     const size_t *first;     /* [texts + 1] text t has the phrases used[first[t]] .. */
     const uint32_t *used;    /* each once a text */
     const uint32_t *total;   /* [phrases] texts that have it */
-} gp_ngram_index_uses;
-gp_ngram_index_uses gp_an_lexicon_uses(const gp_ngram_index *lexicon);
+} gp_ngram_uses;
+gp_ngram_uses gp_ngram_index_uses(const gp_ngram_index *ngrams);
 /* A phrase's spelling [*length], not ended by a zero, and how many words it has. */
-const char *gp_an_lexicon_phrase(const gp_ngram_index *lexicon, uint32_t number, size_t *length, unsigned *words);
+const char *gp_ngram_index_phrase(const gp_ngram_index *ngrams, uint32_t number, size_t *length, unsigned *words);
 
 /* Reasons as they are collected. */
 typedef struct gp_reason_list {
@@ -42,8 +42,8 @@ gp_status gp_an_reason_add(gp_reason_list *list, const char *kind, const char *t
 
 /* The phrases that set the texts of rows `inside` apart, strongest first, at most `most`, none within another: a text
  * counts once on each side, however many rows share it. */
-gp_status gp_an_words(const gp_ngram_index *lexicon, const bool *inside, size_t most, gp_reason_list *list,
-                      gp_error *err);
+gp_status gp_an_keywords(const gp_ngram_index *ngrams, const bool *inside, size_t most, gp_reason_list *list,
+                         gp_error *err);
 
 /* Classification tree (CART, Breiman et al. 1984: Gini, depth 3) telling rows inside from others by numbers and
  * categories.  importance [count] per feature, sums to 1 or is all 0; *rule: the path to the leaf that holds them best
@@ -52,7 +52,7 @@ gp_status gp_an_rules(const gp_feature *features, size_t count, size_t n, const 
                       char **rule, double *share_in, double *share_out, gp_error *err);
 
 /* gp_an_reasons with words counted before (NULL: from input->texts). */
-gp_status gp_an_reasons_by(const gp_reasons_input *input, const gp_ngram_index *lexicon, const bool *inside,
+gp_status gp_an_reasons_by(const gp_reasons_input *input, const gp_ngram_index *ngrams, const bool *inside,
                            size_t max_each, gp_reasons *out, gp_error *err);
 
 #endif

@@ -161,7 +161,7 @@ static void resolve_article(finder *f)
     }
 }
 
-static double worth(const finder *f, size_t c)
+static double criterion_value(const finder *f, size_t c)
 {
     switch (f->o->criterion) {
     case GP_SLICE_SUPPORT: return f->support[c];
@@ -180,14 +180,14 @@ static gp_status keep_best(finder *f, gp_error *err)
     GP_TRY(gp_alloc((void **)&all, marks, sizeof *all, "slices", err));
     marks = 0;
     for (size_t c = 0; c < clusters; c++)
-        if (f->marked[c]) all[marks++] = worth(f, c);
+        if (f->marked[c]) all[marks++] = criterion_value(f, c);
     qsort(all, marks, sizeof *all, gp_an_by_number);
     double last = all[marks - f->n_slices];
     size_t above = 0;
     for (size_t i = 0; i < marks; i++) above += all[i] > last;
     for (size_t c = 0; c < clusters; c++) {
-        if (!f->marked[c] || worth(f, c) > last) continue;
-        f->marked[c] = worth(f, c) == last && above < f->n_slices;
+        if (!f->marked[c] || criterion_value(f, c) > last) continue;
+        f->marked[c] = criterion_value(f, c) == last && above < f->n_slices;
         above += f->marked[c];
     }
     gp_mem_free(all);

@@ -51,17 +51,17 @@ typedef struct table {
     double overall;    /* mean of all prompts */
     size_t *first;     /* [words + 1] */
     uint32_t *rows;    /* prompts that have the word, ascending: rows[first[w]] .. */
-    uint32_t *number;  /* [words] in the lexicon */
+    uint32_t *number;  /* [words] in the n-gram index */
     double *sum;       /* [words] for each word, the sum of `mean` over its prompts */
     uint32_t *column;  /* [words] of the regression; words in the same prompts share one */
     uint32_t *word_of; /* [columns] one of its words */
     size_t columns;
-    gp_ngram_index *lexicon;
+    gp_ngram_index *ngrams;
 } table;
 
 static void table_clear(table *t)
 {
-    gp_an_lexicon_free(t->lexicon);
+    gp_ngram_index_free(t->ngrams);
     gp_mem_free(t->word_of);
     gp_mem_free(t->column);
     gp_mem_free(t->sum);
@@ -111,10 +111,10 @@ static gp_status read_prompts(table *t, const char *const *texts, const double *
     const char **kept;
     GP_TRY(gp_alloc((void **)&kept, n, sizeof *kept, "the prompts", err));
     for (size_t i = 0; i < n; i++) kept[i] = isnan(scores[i]) ? NULL : texts[i];
-    gp_status st = gp_an_lexicon_new(kept, n, &t->lexicon, err);
+    gp_status st = gp_ngram_index_new(kept, n, &t->ngrams, err);
     gp_mem_free(kept);
     GP_TRY(st);
-    gp_ngram_index_uses l = gp_an_lexicon_uses(t->lexicon);
+    gp_ngram_uses l = gp_ngram_index_uses(t->ngrams);
     t->prompts = l.texts;
     t->mean = gp_mem_zero(l.texts, sizeof *t->mean);
     t->images = gp_mem_zero(l.texts, sizeof *t->images);
@@ -128,20 +128,20 @@ static int by_spelling(const void *p, const void *q, void *user)
     const table *t = user;
     size_t a, b;
     unsigned words;
-    const char *x = gp_an_lexicon_phrase(t->lexicon, *(const uint32_t *)p, &a, &words);
-    const char *y = gp_an_lexicon_phrase(t->lexicon, *(const uint32_t *)q, &b, &words);
+    const char *x = gp_ngram_index_phrase(t->ngrams, *(const uint32_t *)p, &a, &words);
+    const char *y = gp_ngram_index_phrase(t->ngrams, *(const uint32_t *)q, &b, &words);
     int order = memcmp(x, y, a < b ? a : b);
     return order ? order : (a > b) - (a < b);
 }
 
 static gp_status choose_words(table *t, uint32_t min_support, gp_error *err)
 {
-    gp_ngram_index_uses l = gp_an_lexicon_uses(t->lexicon);
+    gp_ngram_uses l = gp_ngram_index_uses(t->ngrams);
     size_t length;
     unsigned words;
     GP_TRY(gp_alloc((void **)&t->number, l.phrases, sizeof *t->number, "the words of prompts", err));
     for (uint32_t i = 0; i < l.phrases; i++) {
-        gp_an_lexicon_phrase(t->lexicon, i, &length, &words);
+        gp_ngram_index_phrase(t->ngrams, i, &length, &words);
         if (words <= MOST_WORDS && l.total[i] >= min_support && l.texts - l.total[i] >= LEAST_WITHOUT)
             t->number[t->words++] = i;
     }
@@ -149,10 +149,10 @@ static gp_status choose_words(table *t, uint32_t min_support, gp_error *err)
     return GP_OK;
 }
 
-/* The prompts of each word: the lexicon's uses turned over. */
+/* The prompts of each word: the n-gram index, inverted. */
 static gp_status turn_over(table *t, gp_error *err)
 {
-    gp_ngram_index_uses l = gp_an_lexicon_uses(t->lexicon);
+    gp_ngram_uses l = gp_ngram_index_uses(t->ngrams);
     uint32_t *place;
     size_t *end = NULL;
     gp_status st = GP_OK;
@@ -403,13 +403,13 @@ static gp_status spell(const table *t, gp_word_effects *out, gp_error *err)
     size_t bytes = 0, length;
     unsigned words;
     for (size_t w = 0; w < t->words; w++) {
-        gp_an_lexicon_phrase(t->lexicon, t->number[w], &length, &words);
+        gp_ngram_index_phrase(t->ngrams, t->number[w], &length, &words);
         bytes += length + 1;
     }
     GP_TRY(gp_alloc((void **)&out->spelling, bytes, 1, "the words of prompts", err));
     char *at = out->spelling;
     for (size_t w = 0; w < t->words; w++, at += length + 1) {
-        const char *text = gp_an_lexicon_phrase(t->lexicon, t->number[w], &length, &words);
+        const char *text = gp_ngram_index_phrase(t->ngrams, t->number[w], &length, &words);
         memcpy(at, text, length);
         at[length] = 0;
         out->words[w].text = at;
