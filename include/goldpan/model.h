@@ -24,7 +24,7 @@ typedef enum gp_precision {
 } gp_precision;
 
 typedef enum gp_engine {
-    GP_ENGINE_AUTO,  /* the faster one on this machine */
+    GP_ENGINE_AUTO,  /* the faster engine on this machine */
     GP_ENGINE_PLAIN, /* goldpan's own kernels */
     GP_ENGINE_ONEDNN
 } gp_engine;
@@ -37,7 +37,7 @@ typedef struct gp_model_options {
                            * twice as large as the model's input.  Embeddings differ a little.
                            * preprocess_id differs too, so their scores are never mixed with exact
                            * ones */
-    const char *revision; /* of a hub name; NULL: main */
+    const char *revision; /* of the model on the hub; NULL: main */
 } gp_model_options;
 
 /* Open a model by folder, or by hub name ("openai/clip-vit-large-patch14") in the Hugging Face
