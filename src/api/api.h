@@ -16,7 +16,10 @@ struct gp_model {
  * Errors: USAGE (the size is not set), UNSUPPORTED (an unknown field is set); both name `type`. */
 gp_status gp_api_read(void *into, size_t size, const void *given, const char *type, gp_error *err);
 
-/* The same for an array of structs: *out [count] is owned, gp_mem_free. */
+/* The same for element i of an array of structs.  Each element has the size of the first. */
+gp_status gp_api_read_element(void *into, size_t size, const void *given, size_t i, const char *type, gp_error *err);
+
+/* The same for a whole array: *out [count] is owned, gp_mem_free. */
 gp_status gp_api_read_array(void **out, size_t size, const void *given, size_t count, const char *type, gp_error *err);
 
 /* Checks that the caller's output struct has its size.  NULL is allowed. */

@@ -5,11 +5,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "encode/embed.h"
 #include "image/image.h"
 #include "ingest/walk.h"
-#include "model/scorer.h"
-#include "stage/stage.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -86,38 +83,6 @@ const char *gp_tokenizer_entry(const gp_tokenizer *tokenizer, int32_t id)
     return gp_tokenizer_token(tokenizer, id);
 }
 
-gp_status gp_encode_images(const gp_model *model, const float *planes, size_t n, int threads, float *out, gp_error *err)
-{
-    API_NEEDS(model);
-    API_NEEDS(planes);
-    API_NEEDS(out);
-    return gp_embed_run_planes(model->encoder, planes, n, threads, out, err);
-}
-
-gp_status gp_encode_texts(const gp_model *model, const char *const *texts, size_t n, int threads, float *out,
-                          gp_error *err)
-{
-    API_NEEDS(model);
-    API_NEEDS(texts);
-    API_NEEDS(out);
-    return gp_embed_run_texts(model->encoder, texts, n, threads, out, NULL, NULL, err);
-}
-
-gp_status gp_embed_files(const gp_model *model, const char *const *paths, size_t n, const gp_embed_options *options,
-                         float *out, bool *ok, gp_report *report, gp_error *err)
-{
-    gp_embed_options o = GP_EMBED_DEFAULTS;
-    API_NEEDS(model);
-    API_NEEDS(paths);
-    API_NEEDS(out);
-    API_NEEDS(ok);
-    API_READ(gp_embed_options, &o, options);
-    gp_report ours = {0};
-    API_OUTPUT(gp_report, report);
-    return gp_api_give(report, &ours, sizeof ours,
-                       gp_embed_run_files(model->encoder, paths, n, &o, out, ok, &ours, err));
-}
-
 /* ------------------------------------------------------------------ paths */
 
 typedef struct path_list {
@@ -161,9 +126,4 @@ void gp_paths_free(char **paths, size_t count)
 {
     for (size_t i = 0; i < count; i++) gp_mem_free(paths[i]);
     gp_mem_free(paths);
-}
-
-void gp_clip_score(const float *images, const float *texts, size_t n, size_t d, double *scores)
-{
-    gp_scorer_clip_scores(images, texts, n, d, scores);
 }
