@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Texts of PNG (tEXt, zTXt, iTXt, eXIf, ComfyUI's comf, wherever they stand before IEND), JPEG (COM, EXIF, XMP) and
- * WebP (EXIF, XMP), as UTF-8.  Broken entries are skipped and counted.  A text with a wrong checksum is kept
- * and marked as damaged; the caller decides whether to use it.
- * Bounds: MOST_ENTRIES texts, MOST_INFLATED bytes of inflated texts, MOST_TRIED bytes including damaged texts. */
+ * Extracts the texts of an image file as UTF-8.
+ * PNG: tEXt, zTXt, iTXt, eXIf and ComfyUI's comf, anywhere before IEND. JPEG: COM, EXIF, XMP. WebP: EXIF, XMP. Broken
+ * entries are skipped and counted. A text with a wrong checksum is kept and marked as damaged; the caller decides
+ * whether to use it. */
 #include "image/chunks.h"
 #include "base/mem.h"
 #include "image/exif.h"
@@ -19,12 +19,12 @@ enum { MOST_ENTRIES = 4096, MOST_INFLATED = 64 << 20, MOST_TRIED = 256 << 20 };
 
 typedef struct sink {
     gp_chunks chunks;
-    size_t capacity, inflated; /* bytes of inflated text so far */
-    size_t tried;              /* the same, including text that was damaged or too large */
+    size_t capacity, inflated; /* inflated: bytes of inflated text so far */
+    size_t tried;              /* bytes inflated so far, including texts that were damaged or too large */
     bool no_memory, damaged;   /* damaged: the current chunk has a wrong checksum */
 } sink;
 
-/* Keeps the text. Returns false if no more texts can be kept. */
+/* Takes over the text and appends it to the list. Returns false if no more texts can be kept. */
 static bool add(void *user, const char *key, gp_str *text)
 {
     sink *s = user;
@@ -56,7 +56,7 @@ static bool add_bytes(sink *s, const char *key, const uint8_t *bytes, size_t siz
     return go_on;
 }
 
-/* A zlib stream that must be whole, into out; false if it is damaged or too large. */
+/* Inflates a zlib stream into `out`. Returns false if the stream is damaged, incomplete or too large. */
 static bool inflate_text(sink *s, const uint8_t *bytes, size_t size, gp_str *out)
 {
     uint8_t part[16384];
@@ -88,14 +88,17 @@ static bool add_inflated(sink *s, const char *key, const uint8_t *bytes, size_t 
     return go_on && !s->no_memory;
 }
 
-/* The bytes after the next zero, NULL if there is none. */
+/* Returns the position after the next zero byte, or NULL if there is none. */
 static const uint8_t *behind_zero(const uint8_t *p, const uint8_t *end)
 {
     const uint8_t *zero = p < end ? memchr(p, 0, (size_t)(end - p)) : NULL;
     return zero ? zero + 1 : NULL;
 }
 
-/* keyword 0 text | keyword 0 method packed | keyword 0 packed? method language 0 word 0 text */
+/* Layout of the chunk's data (NUL ends each keyword, language and translation):
+ *   tEXt   keyword NUL text
+ *   zTXt   keyword NUL method compressed-text
+ *   iTXt   keyword NUL is-compressed method language NUL translated-keyword NUL text */
 static bool add_png_text(sink *s, const gp_png_chunk *c)
 {
     const uint8_t *p = c->data, *end = p + c->length, *text = behind_zero(p, end);
@@ -131,7 +134,7 @@ static bool read_png_chunk(sink *s, const gp_png_chunk *c)
 {
     bool exif = memcmp(c->tag, "eXIf", 4) == 0, go_on = true;
     bool text = memcmp(c->tag, "tEXt", 4) == 0 || memcmp(c->tag, "zTXt", 4) == 0 || memcmp(c->tag, "iTXt", 4) == 0;
-    bool graph = memcmp(c->tag, "comf", 4) == 0; /* in animations: laid out like tEXt, after the pixels */
+    bool graph = memcmp(c->tag, "comf", 4) == 0; /* from ComfyUI, in animated PNG; laid out like tEXt */
     if (!exif && !text && !graph) return true;
     s->damaged = !c->whole || libdeflate_crc32(0, c->tag, c->length + 4) != gp_be32(c->data + c->length);
     s->chunks.damaged += s->damaged;
@@ -149,7 +152,7 @@ static void read_png(sink *s, const uint8_t *bytes, size_t size)
         if (!read_png_chunk(s, &c)) return;
 }
 
-/* EXIF may be spread over several APP1 segments, as Pillow and exiftool join them. */
+/* EXIF data may be split over several APP1 segments. Pillow and exiftool join these, and so does this function. */
 static void read_jpeg(sink *s, const uint8_t *bytes, size_t size)
 {
     static const char xmp[] = "http://ns.adobe.com/xap/1.0/";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Bytes of a file to pixels or to its head: by what the bytes are, never by the name. */
+ * Reads the header or the pixels of an image file. The first bytes decide the format, never the file's name. */
 #include "base/mem.h"
 #include "image/image.h"
 #include "image/jpeg_scan.h"

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * JPEG by libjpeg-turbo with its defaults, as Pillow has it: islow IDCT, fancy upsampling, colour as the file's markers
- * say, four channels taken as Adobe's inverted ink.  All the file's bytes are there, so the source "suspends" at their
- * end: missing rows are an error, a missing end marker after the last row is not.
+ * Decodes JPEG with libjpeg-turbo's defaults, as Pillow does: islow IDCT, fancy upsampling, the colour space that the
+ * markers name, and inverted ink for four channels. The whole file is in memory, so the data source "suspends" at the
+ * end of the bytes. Missing rows are an error; a missing end marker after the last row is not.
  *
- * Errors inside libjpeg jump back to run(); what is to be released lives in a `job` outside its frame.  Warnings about
- * damaged data are silent, as in Pillow: the picture is what libjpeg makes of it. */
+ * Errors inside libjpeg jump back to run(). Resources are kept in a `job` outside run()'s stack frame, so they can be
+ * released after the jump. Warnings about damaged data are ignored, as in Pillow; the pixels are those that libjpeg
+ * returns. */
 #include "base/mem.h"
 #include "image/image.h"
 #include "image/jpeg_scan.h"
@@ -16,20 +17,20 @@
 #include <jerror.h>
 #include <setjmp.h>
 
-enum { MOST_SCANS = 500 }; /* each scan of a progressive file may touch every pixel; encoders write about ten */
+enum { MOST_SCANS = 500 }; /* limits decoding time; encoders write about 10 scans */
 
 typedef struct job {
-    struct jpeg_error_mgr errors; /* first: libjpeg hands its address back */
+    struct jpeg_error_mgr errors; /* must be the first member: on_error casts its address to job */
     jmp_buf jump;
     char message[JMSG_LENGTH_MAX];
     struct jpeg_decompress_struct jpeg;
     struct jpeg_source_mgr source;
     struct jpeg_progress_mgr progress;
     const gp_jpeg_info *plan;
-    uint32_t reduce; /* 1, 2, 4 or 8: transforms of 8/reduce instead of 8 pixels a side */
-    uint8_t *row;    /* gray [w] or CMYK [w, 4] */
+    uint32_t reduce; /* 1, 2, 4 or 8: the inverse DCTs have 8/reduce instead of 8 pixels per side */
+    uint8_t *row;    /* one row: gray [w] or CMYK [w, 4] */
     gp_pixels pixels;
-    gp_status failed; /* of what run() itself found; GP_OK: libjpeg's message counts */
+    gp_status failed; /* error found by run() itself; GP_OK: the error is libjpeg's message */
     bool created;
 } job;
 
@@ -109,7 +110,7 @@ static bool read_rows(job *j)
     return true;
 }
 
-/* The part that libjpeg may leave by longjmp. */
+/* Decodes into j->pixels. libjpeg may leave this function by longjmp. */
 static bool run(job *j)
 {
     static const J_COLOR_SPACE wanted[5] = {[1] = JCS_GRAYSCALE, [3] = JCS_RGB, [4] = JCS_CMYK};
@@ -129,7 +130,7 @@ static bool run(job *j)
         return stop(j, GP_ERR_FORMAT, "two headers that differ");
     if (!jpeg_start_decompress(&j->jpeg)) return stop(j, GP_ERR_FORMAT, "ends early");
     if (!read_rows(j)) return false;
-    jpeg_finish_decompress(&j->jpeg); /* damage after the last row counts; a missing end does not */
+    jpeg_finish_decompress(&j->jpeg); /* reports damage after the last row, but not a missing end marker */
     return true;
 }
 

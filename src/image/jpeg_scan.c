@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A walk over JPEG markers (ITU-T T.81 B.1.1) with Pillow's idea of which damage is fatal before the first scan; what
- * lies inside the scans is libjpeg's to judge. */
+ * Walks over the JPEG markers (ITU-T T.81 B.1.1) before the first scan. Damage there is an error exactly where it is
+ * one in Pillow. libjpeg checks the data inside the scans. */
 #include "image/jpeg_scan.h"
 #include "image/bytes.h"
 #include "image/exif.h"
@@ -30,10 +30,10 @@ int gp_jpeg_next(const uint8_t *bytes, size_t size, size_t *at, gp_jpeg_segment 
 {
     size_t p = *at;
     for (;;) {
-        while (p < size && bytes[p] != 0xff) p++; /* junk */
-        while (p < size && bytes[p] == 0xff) p++; /* fill bytes */
+        while (p < size && bytes[p] != 0xff) p++; /* skip junk */
+        while (p < size && bytes[p] == 0xff) p++; /* skip fill bytes */
         if (p >= size) return 0;
-        if (bytes[p] != 0) break; /* ff 00 is junk too */
+        if (bytes[p] != 0) break; /* ff 00 is not a marker */
     }
     unsigned marker = bytes[p++];
     *out = (gp_jpeg_segment){marker, bytes + p, 0};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The mark is a text chunk after a PNG's header, or a comment after a JPEG's first marker. */
+ * Stores goldpan's mark as a text chunk after a PNG's header, or as a comment after a JPEG's first marker. */
 #include "image/mark.h"
 
 #include "base/file.h"
@@ -11,8 +11,8 @@
 
 gp_status gp_jpeg_mark(gp_str *jpeg, const char *what, gp_error *err)
 {
-    enum { HEAD = 2 };                                             /* SOI */
-    size_t size = sizeof GP_MARK_IMAGE - 1 + 2 + strlen(what) + 2; /* including ": " and the two bytes of the length */
+    enum { HEAD = 2 };                                             /* bytes of the SOI marker */
+    size_t size = sizeof GP_MARK_IMAGE - 1 + 2 + strlen(what) + 2; /* includes ": " and the two bytes of the length */
     gp_str out = GP_STR_INIT;
     if (jpeg->failed || jpeg->size < HEAD) return gp_fail_memory(err, "an image");
     gp_str_add(&out, jpeg->data, HEAD);

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT
- * The common PNG, fast: 8 bits a sample, not interlaced, undamaged.  All IDAT data is inflated in one call and the
- * filters are undone in place; anything unusual is UNSUPPORTED and goes to png_full.c, which has the same answer for
- * whatever this file answers.
+ * Fast decoder for common PNG files: 8 bits per sample, not interlaced, undamaged. It inflates all IDAT data in one
+ * call and undoes the filters in place. It returns UNSUPPORTED for all other files, and png_full.c decodes these. Both
+ * decoders give the same pixels.
  *
- * One block of max(3 w, r) h + h bytes serves as both ends: the h filtered rows of 1 + r bytes lie at its end, the RGB
- * rows of 3 w grow from its start.  Row y is turned into RGB only when row y + 1 no longer needs it as `prior`; its
- * RGB ends at 3 w (y + 1) <= start of filtered row y + 1, for r >= 3 w and for r < 3 w alike.  Rows that are RGB
- * already are unfiltered from the one place to the other.
+ * One block of max(3 w, r) h + h bytes holds the filtered rows and the RGB rows; r is the size of an unfiltered row.
+ * The h filtered rows of 1 + r bytes fill the end of the block, and the RGB rows of 3 w bytes grow from its start. Row
+ * y is converted to RGB only when row y + 1 no longer needs it as `prior`. Its RGB ends at 3 w (y + 1), which is at or
+ * before the start of filtered row y + 1, both for r >= 3 w and for r < 3 w. If the samples are RGB already, the filter
+ * writes the row directly to its final place.
  *
- * Limits and checksums are png_scan.c's: sizes are judged before anything is allocated, the CRCs of all chunks up to
- * the last IDAT are checked.  The inflated size must be exactly that of the rows, so nothing can grow beyond them;
- * zlib's own sum (Adler-32) is checked by libdeflate as it goes. */
+ * png_scan.c checks sizes before anything is allocated, and the CRCs of all chunks up to the last IDAT. The inflated
+ * size must equal the size of the rows, so the output cannot overflow. libdeflate checks the Adler-32 checksum. */
 #include "base/mem.h"
 #include "image/image.h"
 #include "image/png_scan.h"
@@ -26,7 +26,7 @@ static gp_status leave(gp_error *err)
     return gp_fail(err, GP_ERR_UNSUPPORTED, "this PNG needs the full decoder");
 }
 
-/* All compressed data in one piece: the file's own bytes if there is one chunk, else a copy in *owned. */
+/* Returns all compressed data as one piece: the file's own bytes if there is one IDAT chunk, else a copy in *owned. */
 static gp_status gather(const gp_png_info *plan, const uint8_t *bytes, const uint8_t **data, size_t *size, void **owned,
                         gp_error *err)
 {
@@ -51,13 +51,15 @@ static gp_status inflate_all(const uint8_t *data, size_t size, uint8_t *raw, siz
     return rc == LIBDEFLATE_SUCCESS ? GP_OK : leave(err);
 }
 
-/* raw [h, 1 + r] at the end of block -> RGB [h, w, 3] at its start; above [r] is zeros. */
+/* Converts the filtered rows raw [h, 1 + r] at the end of `block` to RGB [h, w, 3] at its start. above [r] is the row
+ * before the first one: zeros. */
 static gp_status rows(const gp_png_info *plan, uint8_t *block, uint8_t *raw, const uint8_t *above, gp_error *err)
 {
     static const uint8_t bpp[7] = {1, 0, 3, 1, 2, 0, 4};
     const gp_kernels *kernels = gp_kernel_table();
     const size_t r = plan->row_bytes;
-    const bool is_rgb = plan->color == 2; /* a row goes straight to its place, and is `prior` there */
+    const bool is_rgb = plan->color == 2; /* rows are unfiltered directly to their final place, where they also serve as
+                                             `prior` */
     const uint8_t *prior = above;
     uint8_t *rgb = block;
     for (uint32_t y = 0; y < plan->height; y++) {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Every PNG, by libpng.  png_scan.c has judged the chunks; libpng is given a file made of the header, a palette of
- * black (indices are looked up in rgb.c) and the IDAT run, so that no text, profile or animation chunk reaches it.
- * Samples come out raw: 1 to 16 bits, and all colour rules are rgb.c's.
+ * Decodes every kind of PNG with libpng. png_scan.c has checked the chunks before. libpng reads a reduced file: the
+ * header, a palette of black and the IDAT chunks. So libpng never parses a text, profile or animation chunk. It returns
+ * raw samples of 1 to 16 bits, which rgb.c converts and looks up in the real palette.
  *
- * Errors inside libpng jump back to run(); everything to be released lives in a `job` outside its frame. */
+ * Errors inside libpng jump back to run(). Resources are kept in a `job` outside run()'s stack frame, so they can be
+ * released after the jump. */
 #include "base/mem.h"
 #include "image/bytes.h"
 #include "image/image.h"
@@ -18,12 +19,13 @@
 typedef struct job {
     const gp_png_info *plan;
     const uint8_t *bytes;
-    size_t head_size, cut_size, at; /* cut_size: data in an IDAT cut off by the end; at: position in the made file */
+    size_t head_size, cut_size, at; /* cut_size: data bytes of an IDAT that the file's end truncates; at: read position
+                                       in the reduced file */
     uint8_t head[8 + 25 + 12 + 768], cut_head[8];
     png_structp png;
     png_infop info;
     uint8_t *raw;     /* one row, or all rows if interlaced: [h, row_bytes] */
-    png_bytep *lines; /* [h], interlaced only */
+    png_bytep *lines; /* [h] row pointers, only if interlaced */
     gp_pixels pixels;
     bool no_memory, ended;
     char message[160];
@@ -67,7 +69,7 @@ static void on_read(png_structp png, png_bytep to, size_t size)
                  {bytes + p->idat, p->idat_cut - p->idat},
                  {j->cut_head, j->cut_size ? 8 : 0},
                  {bytes + p->idat_cut + 8, j->cut_size},
-                 {end, j->cut_size ? 4 : 0}, /* for the CRC, which is not looked at */
+                 {end, j->cut_size ? 4 : 0}, /* stands for the truncated IDAT's CRC, which libpng ignores */
                  {end, sizeof end}};
     size_t skip = j->at;
     j->at += size;
@@ -92,7 +94,8 @@ static uint8_t *put32(uint8_t *p, uint32_t v)
     return p + 4;
 }
 
-/* Signature, IHDR and, for colour type 3, a PLTE as large as the depth allows. */
+/* Writes the signature, IHDR and, for colour type 3, a PLTE with as many entries as the depth allows. If the last IDAT
+ * is truncated, it also writes a header with the actual length for that chunk. */
 static void write_head(job *j)
 {
     static const uint8_t start[16] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n', 0, 0, 0, 13, 'I', 'H', 'D', 'R'};
@@ -138,7 +141,8 @@ static void convert(job *j, uint32_t y)
                     p->depth, p->palette);
 }
 
-/* After the last row libpng looks for the end of the compressed data and may fail there; the picture is whole. */
+/* After the last row libpng still reads the end of the compressed data. An error there is ignored, because all pixels
+ * have been read. */
 static bool whole(const job *j)
 {
     if (!j->pixels.rgb) return false;
@@ -146,7 +150,7 @@ static bool whole(const job *j)
                                : png_get_current_row_number(j->png) == j->plan->height;
 }
 
-/* The part that libpng may leave by longjmp. */
+/* Reads the pixels. libpng may leave this function by longjmp. */
 static bool run(job *j)
 {
     const gp_png_info *p = j->plan;
@@ -156,7 +160,7 @@ static bool run(job *j)
     j->info = png_create_info_struct(j->png);
     if (!j->info) return j->no_memory = true, false;
     png_set_user_limits(j->png, 0x7fffffff, 0x7fffffff);
-    png_set_crc_action(j->png, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE); /* png_scan.c has checked them */
+    png_set_crc_action(j->png, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE); /* png_scan.c has checked the CRCs */
     png_set_check_for_invalid_index(j->png, 0);
     png_set_read_fn(j->png, j, on_read);
     png_read_info(j->png, j->info);

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT
- * One walk over a PNG file's chunks: bytes in, a gp_png_info out, nothing allocated.
+ * Checks a PNG file's chunks in one pass and fills a gp_png_info. It allocates nothing.
  *
- * The same damage is an error as in Pillow, so that both read the same images of a folder:
- * - before the pixel data every critical chunk must have the right CRC; after the pixel data CRCs are ignored, a chunk
- *   that claims more bytes than the file has is an error, and a missing IEND is not;
- * - the numbers of animation chunks must increase by one.
- * One thing is less strict: damaged metadata does not reject an image.  In an ancillary chunk neither a wrong CRC nor
- * bad content (text that cannot be inflated, a short gAMA) is an error; chunks.c counts it as damage.
- * Two things are stricter.  The CRCs of IDAT are checked (PngSuite's xcsn0g01.png; Pillow shows it).  Compressed data
- * that ends before the last row is an error, even if it ends between two rows (in Pillow the rest is black).
- */
+ * Damage is an error where Pillow reports one, so that both read the same images of a folder:
+ * - Before the pixel data every critical chunk must have the right CRC.
+ * - After the pixel data CRCs are ignored. A chunk that claims more bytes than the file has is an error; a missing IEND
+ *   is not.
+ * - The sequence numbers of animation chunks must increase by one.
+ * goldpan is less strict in one point: damaged metadata does not reject an image. In an ancillary chunk neither a wrong
+ * CRC nor bad content (text that cannot be inflated, a short gAMA) is an error; chunks.c counts them as damage.
+ * goldpan is stricter in two points. It checks the CRCs of IDAT (PngSuite's xcsn0g01.png, which Pillow accepts). And
+ * compressed data that ends before the last row is always an error; Pillow makes the missing rows black if the data
+ * ends between two rows. */
 #include "image/png_scan.h"
 #include "image/bytes.h"
 #include "image/exif.h"
@@ -32,7 +33,8 @@ typedef struct scan {
     gp_png_info *plan;
     bool have_head;
     bool animation, fctl_first; /* a valid acTL was seen; an fcTL came before IDAT */
-    bool uncounted;             /* an animation chunk was skipped because of its CRC: the numbers have a gap */
+    bool uncounted;             /* an animation chunk was skipped because of its CRC, so the sequence numbers have a
+                                   gap */
     uint32_t frames;
     int64_t sequence; /* sequence number of the last animation chunk; -1 before the first */
 } scan;
@@ -42,7 +44,7 @@ static bool is(const chunk *c, const char *name)
     return memcmp(c->name, name, 4) == 0;
 }
 
-/* Read the header of the chunk at s->at. 1: there; 0: no more bytes for one; -1: not a chunk name. */
+/* Reads the header of the chunk at s->at. Returns 1: found; 0: end of data; -1: not a chunk name. */
 static int next(const scan *s, chunk *c)
 {
     if (s->size - s->at < 8) return 0;
@@ -131,7 +133,7 @@ static bool is_animation(const chunk *c)
     return is(c, "acTL") || is(c, "fcTL") || is(c, "fdAT");
 }
 
-/* Reads the chunks other than header, palette and pixels. */
+/* Reads all chunks other than IHDR, PLTE and IDAT. */
 static gp_status check_chunk(scan *s, const chunk *c, gp_error *err)
 {
     gp_png_info *p = s->plan;
@@ -145,7 +147,7 @@ static bool crc_right(const scan *s, const chunk *c)
     return libdeflate_crc32(0, s->bytes + c->at + 4, c->length + 4) == gp_be32(c->data + c->length);
 }
 
-/* From the signature to the first IDAT, which is left at s->at. */
+/* Reads the chunks from the signature to the first IDAT and leaves s->at at the first IDAT. */
 static gp_status before_pixels(scan *s, gp_error *err)
 {
     chunk c;
@@ -175,7 +177,7 @@ static gp_status before_pixels(scan *s, gp_error *err)
     return GP_OK;
 }
 
-/* The run of IDAT chunks.  The last may be cut off: the decoder decides whether enough is there. */
+/* Reads the consecutive IDAT chunks. The last one may be truncated; the decoder finds out whether the data suffices. */
 static gp_status pixels(scan *s, gp_error *err)
 {
     chunk c;

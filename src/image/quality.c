@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Measures of pixels.  A sample gives the measures; only a frame that may show nothing is then read whole. */
+ * Quality measures of pixels. They are computed from a sample. All pixels are read only if the sample suggests that the
+ * frame shows nothing. */
 #include "image/quality.h"
 
 #include <math.h>
@@ -7,27 +8,30 @@
 #include <string.h>
 
 enum {
-    WHOLE = 192, /* a side of so many pixels is read whole */
-    WINDOWS = 8, /* of a longer side */
-    WINDOW = 24, /* pixels of a window */
-    LEAST = 64,  /* pixels of a side of a frame that may show nothing */
-    BLOCK = 16,  /* side of the blocks whose means noise frames are judged by */
-    DARK = 16,   /* luma of a black frame is below */
-    STRAY = 32,  /* luma of any pixel of a black frame is below */
-    SAME = 4,    /* levels between the pixels of a uniform frame */
-    LOUD = 25,   /* least standard deviation of luma of a noise frame */
+    WHOLE = 192, /* pixels: a side of up to this length is sampled completely */
+    WINDOWS = 8, /* windows along a longer side */
+    WINDOW = 24, /* pixels per side of a window */
+    LEAST = 64,  /* shorter sides are never judged as showing nothing */
+    BLOCK = 16,  /* pixels per side of the blocks whose means are compared for noise */
+    DARK = 16,   /* nearly all luma values of a black frame are below this */
+    STRAY = 32,  /* every luma value of a black frame is below this */
+    SAME = 4,    /* maximum difference of levels within a channel of a uniform frame */
+    LOUD = 25,   /* minimum standard deviation of luma in a noise frame */
     LEVELS = 256,
 };
-static const double UNLIKE = 0.2; /* largest correlation between pixels of a noise frame */
-static const double EVEN = 0.1;   /* largest deviation of block means of a noise frame, relative to the pixels' */
-static const double LIKELY = 0.5; /* Immerkaer's estimate of a noise frame is near its standard deviation */
+static const double UNLIKE = 0.2; /* maximum absolute correlation of near pixels in a noise frame */
+static const double EVEN = 0.1;   /* maximum standard deviation of block means in a noise frame, relative to that of the
+                                     pixels */
+static const double LIKELY = 0.5; /* in a noise frame Immerkaer's estimate is at least this share of the standard
+                                     deviation */
 
 typedef struct sums {
-    uint64_t pixels, coloured, filtered; /* in the histogram; in `saturation`; with a neighbour on each side */
+    uint64_t pixels, coloured, filtered; /* counts: in the histogram; in `saturation`; pixels that have all
+                                            neighbours */
     double saturation;
     int64_t laplace;
     uint64_t laplace_squared, ripple;
-    uint32_t histogram[LEVELS], other[LEVELS]; /* of luma; their sum counts */
+    uint32_t histogram[LEVELS], other[LEVELS]; /* histograms of luma; measure_sample adds `other` to `histogram` */
 } sums;
 
 static inline uint8_t luma_of(const uint8_t *c)
@@ -54,7 +58,8 @@ static void add_saturation(const uint8_t *rgb, size_t n, sums *s)
     s->coloured += (n + 3) / 4;
 }
 
-/* Adds a row [n] of luma to the histogram.  Two of these, since equal neighbours would wait for each other in one. */
+/* Adds a row [n] of luma to the histogram. Alternating between two histograms avoids waiting when neighbouring pixels
+ * are equal and would increment the same counter. */
 static void add_histogram(const uint8_t *luma, size_t n, sums *s)
 {
     for (size_t i = 0; i + 1 < n; i += 2) s->histogram[luma[i]]++, s->other[luma[i + 1]]++;
@@ -62,7 +67,8 @@ static void add_histogram(const uint8_t *luma, size_t n, sums *s)
     s->pixels += n;
 }
 
-/* The two filters over a row [n] with its neighbours above and below; 2..n-1 of it have a neighbour on each side. */
+/* Adds the two filters' results for a row [n], given the rows above and below. The first and last pixel have no
+ * neighbour on one side and are left out. */
 static void filter_row(const uint8_t *restrict up, const uint8_t *restrict at, const uint8_t *restrict down, size_t n,
                        sums *s)
 {
@@ -95,7 +101,7 @@ static void measure_window(const gp_pixels *p, uint32_t left, uint32_t top, uint
     if (width > 2 && height > 2) s->filtered += (uint64_t)(width - 2) * (height - 2);
 }
 
-/* Window i of a side: its first pixel. */
+/* Returns the first pixel of window i along a side. */
 static uint32_t window_at(uint32_t side, uint32_t i)
 {
     return side <= WHOLE ? 0 : (uint32_t)((uint64_t)side * (2 * i + 1) / (2 * WINDOWS)) - WINDOW / 2;
@@ -121,7 +127,7 @@ static void sum_up(const sums *s, gp_quality *out)
     }
     out->exposure = mean / 255;
     out->spread = sqrt(fmax(square - mean * mean, 0)) / 255;
-    out->entropy = bits > 0 ? bits : 0; /* not -0 */
+    out->entropy = bits > 0 ? bits : 0; /* avoids -0 */
     out->saturation = s->saturation / (double)s->coloured;
     if (!s->filtered) return;
     double m = (double)s->filtered, slope = (double)s->laplace / m;
@@ -161,7 +167,7 @@ static double luma_at(const gp_pixels *p, uint32_t x, uint32_t y)
     return luma_of(p->rgb + ((size_t)y * p->width + x) * 3);
 }
 
-/* Mean product of the deviations from the mean of pixels that lie (dx, dy) apart. */
+/* Covariance of luma between pixels that lie (dx, dy) apart. */
 static double covariance(const gp_pixels *p, double mean, uint32_t dx, uint32_t dy)
 {
     double sum = 0;
@@ -171,7 +177,7 @@ static double covariance(const gp_pixels *p, double mean, uint32_t dx, uint32_t 
     return sum / ((double)(p->width - dx) * (p->height - dy));
 }
 
-/* Do the means of blocks of a channel differ as little as those of white noise? */
+/* Returns whether the block means of a channel differ as little as in white noise. */
 static bool is_even(const gp_pixels *p, unsigned channel)
 {
     uint64_t n = (uint64_t)p->width * p->height;
@@ -207,7 +213,7 @@ static bool is_noise(const gp_pixels *p)
     return true;
 }
 
-/* Levels of luma between the darkest and the brightest pixel of the sample. */
+/* Finds the darkest and the brightest luma of the sample. */
 static void range_of(const sums *s, int *low, int *high)
 {
     for (*low = 0; *low < LEVELS - 1 && !s->histogram[*low]; ++*low) {
@@ -216,14 +222,14 @@ static void range_of(const sums *s, int *low, int *high)
     }
 }
 
-/* The sample rules most images out; all pixels decide. */
+/* Decides whether the frame shows nothing. The sample excludes most images; for the others all pixels are read. */
 static gp_frame judge(const gp_pixels *p, const sums *s, const gp_quality *q)
 {
     int low, high;
     if (p->width < LEAST || p->height < LEAST) return GP_FRAME_NORMAL;
     range_of(s, &low, &high);
     if (high < STRAY && is_black(p)) return GP_FRAME_BLACK;
-    if (high - low <= SAME + 1 && is_uniform(p)) return GP_FRAME_UNIFORM; /* + 1: luma is rounded */
+    if (high - low <= SAME + 1 && is_uniform(p)) return GP_FRAME_UNIFORM; /* + 1 allows for the rounding of luma */
     if (q->noise > LIKELY * LOUD && q->noise > LIKELY * 255 * q->spread && is_noise(p)) return GP_FRAME_NOISE;
     return GP_FRAME_NORMAL;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * Samples of every kind to 8-bit RGB as Pillow's Image.convert("RGB") has it:
- *   gray of 1, 2, 4 bits   times 255, 85, 17          16-bit gray   min(value, 255): nearly white, and on purpose
- *   alpha                  dropped, colour under it kept            16-bit colour, 16-bit gray + alpha: high byte
- *   palette                looked up; transparency of an entry ignored
- *   CMYK                   inverted and multiplied, no profile */
+ * Converts samples to 8-bit RGB as Pillow's Image.convert("RGB") does:
+ *   gray of 1, 2, 4 bits            times 255, 85, 17
+ *   16-bit gray                     min(value, 255), which is nearly white, as in Pillow
+ *   16-bit colour, gray + alpha     high byte
+ *   alpha                           dropped; the colour under it is kept
+ *   palette                         looked up; the transparency of entries is ignored
+ *   CMYK                            inverted and multiplied, without a profile */
 #include "image/rgb.h"
 #include "base/mem.h"
 
@@ -25,8 +27,8 @@ static void take(const uint8_t *row, uint8_t *rgb, uint32_t width, size_t step, 
     }
 }
 
-/* Two pixels at a time, packed within words of 8 bytes; a word is written whole, its last two bytes by the next one
- * again.  What is written never reaches what is still to be read: pixel i goes to 3 i, and comes from 4 i on. */
+/* Converts two pixels at a time with words of 8 bytes. Each word is written whole; the next one overwrites its last two
+ * bytes. Pixel i moves from byte 4 i to byte 3 i, so a write never destroys pixels that are still to be read. */
 static void drop_alpha(const uint8_t *row, uint8_t *rgb, uint32_t width)
 {
     size_t i = 0;
@@ -101,8 +103,8 @@ void gp_rgb_from_png(const uint8_t *row, uint8_t *rgb, uint32_t width, int color
     }
 }
 
-/* Pillow inverts the ink of every four-channel JPEG (C' = 255 - C), then R = k - mul(C', k) with k = 255 - K', which is
- * what the file holds; mul(a, b) = ((t >> 8) + t) >> 8, t = a * b + 128, never more than b. */
+/* Pillow inverts the ink of every four-channel JPEG (C' = 255 - C). Then R = k - mul(C', k), where k = 255 - K' is the
+ * value in the file. mul(a, b) = ((t >> 8) + t) >> 8 with t = a * b + 128; it is never more than b. */
 void gp_rgb_from_inverted_cmyk(const uint8_t *cmyk, uint8_t *rgb, uint32_t width)
 {
     for (size_t i = 0; i < width; i++, cmyk += 4, rgb += 3) {

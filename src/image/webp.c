@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * WebP by libwebp: lossy, lossless, with alpha (dropped, colour under it kept), first frame of an animation.  The whole
- * container must be sound, as in Pillow, which also shows the first frame on a canvas of zeros. */
+ * Decodes WebP with libwebp: lossy and lossless, and the first frame of an animation. Alpha is dropped and the colour
+ * under it kept. As in Pillow, the whole container must be valid, and the first frame is placed on a black canvas. */
 #include "base/mem.h"
 #include "image/image.h"
 #include "image/rgb.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Head of a WebP file.  Private to the room. */
+ * Reads the header of a WebP file. Private to this module. */
 #ifndef GP_IMAGE_WEBP_H
 #define GP_IMAGE_WEBP_H
 

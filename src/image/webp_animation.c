@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Animated WebP by libwebp's own encoder of animations; lossy, quality 80. */
+ * Writes animated WebP with libwebp's animation encoder; lossy, quality 80. */
 #include "image/webp_animation.h"
 
 #include "base/file.h"
@@ -12,7 +12,7 @@
 struct gp_animation {
     WebPAnimEncoder *encoder;
     uint32_t width, height;
-    int now; /* milliseconds */
+    int now; /* start time of the next frame in milliseconds */
 };
 
 gp_status gp_animation_open(uint32_t width, uint32_t height, gp_animation **out, gp_error *err)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Size, animation flag and EXIF orientation of a WebP file (RFC 9649), without libwebp: the first chunk tells the size,
- * "VP8 " in its key frame header, "VP8L" in 2 x 14 bits, "VP8X" in 2 x 24. */
+ * Reads size, animation flag and EXIF orientation of a WebP file (RFC 9649) without libwebp. The first chunk contains
+ * the size: "VP8 " in its key frame header, "VP8L" as 2 x 14 bits, "VP8X" as 2 x 24 bits. */
 #include "image/exif.h"
 #include "image/riff.h"
 #include "image/webp.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * RGB pixels to PNG (libpng) or JPEG (libjpeg-turbo): into memory.  Fixed settings, no time stamps: the same pixels
- * give the same bytes on the same libraries. */
+ * Encodes RGB pixels as PNG (libpng) or JPEG (libjpeg-turbo) in memory. Settings are fixed and there are no time
+ * stamps, so the same pixels give the same bytes with the same library versions. */
 #include "base/mem.h"
 #include "base/str.h"
 #include "image/image.h"
@@ -86,7 +86,7 @@ static bool png_run(png_job *j, const uint8_t *rgb, uint32_t width, uint32_t hei
     return true;
 }
 
-/* The file's bytes in j->out, cleared by the caller in every outcome; messages do not name a file. */
+/* Writes the file's bytes to j->out, which the caller must always clear. Messages do not name a file. */
 static gp_status png_encode(png_job *j, const uint8_t *rgb, uint32_t width, uint32_t height, gp_error *err)
 {
     GP_TRY(check(width, height, 0x7fffffff, err));
@@ -107,11 +107,11 @@ gp_status gp_image_png_bytes(const uint8_t *rgb, uint32_t width, uint32_t height
 }
 
 typedef struct jpeg_job {
-    struct jpeg_error_mgr errors; /* first: libjpeg hands its address back */
+    struct jpeg_error_mgr errors; /* must be the first member: jpeg_failed casts its address to jpeg_job */
     jmp_buf jump;
     char message[JMSG_LENGTH_MAX];
     struct jpeg_compress_struct jpeg;
-    unsigned char *bytes; /* libjpeg's, malloc */
+    unsigned char *bytes; /* allocated by libjpeg with malloc */
     unsigned long size;
     bool created;
 } jpeg_job;
@@ -139,7 +139,7 @@ static bool jpeg_run(jpeg_job *j, const uint8_t *rgb, uint32_t width, uint32_t h
     jpeg_set_defaults(&j->jpeg);
     jpeg_set_quality(&j->jpeg, quality, TRUE);
     j->jpeg.optimize_coding = TRUE;
-    if (quality >= 90) /* full colour: captions and hard edges stay clean */
+    if (quality >= 90) /* no chroma subsampling, so that captions and hard edges stay sharp */
         for (int i = 0; i < 3; i++) j->jpeg.comp_info[i].h_samp_factor = j->jpeg.comp_info[i].v_samp_factor = 1;
     jpeg_start_compress(&j->jpeg, TRUE);
     for (uint32_t y = 0; y < height; y++) {
@@ -150,7 +150,7 @@ static bool jpeg_run(jpeg_job *j, const uint8_t *rgb, uint32_t width, uint32_t h
     return true;
 }
 
-/* The file's bytes in j->bytes, free() by the caller in every outcome. */
+/* Writes the file's bytes to j->bytes, which the caller must always free(). */
 static gp_status jpeg_encode(jpeg_job *j, const uint8_t *rgb, uint32_t width, uint32_t height, int quality,
                              gp_error *err)
 {
