@@ -174,16 +174,16 @@ bool gp_exif_texts(const uint8_t *data, size_t size, bool (*visit)(void *user, c
                    void *user)
 {
     tiff t;
-    uint32_t at = open_tiff(data, size, &t), deeper = 0;
+    uint32_t at = open_tiff(data, size, &t), exif_directory = 0;
     gp_str text = GP_STR_INIT;
     size_t left = at ? t.size : 0; /* entries may overlap, so their total size is limited to the block's */
     bool go_on = true, exif = at && inside(&t, at);
-    for (int level = 0; level < 2 && at && go_on; level++, at = deeper) {
-        deeper = 0;
+    for (int level = 0; level < 2 && at && go_on; level++, at = exif_directory) {
+        exif_directory = 0;
         for (size_t i = 0, n = entries(&t, at); i < n && go_on; i++) {
             entry e;
             if (!read_entry(&t, at, i, &e)) continue;
-            if (e.tag == EXIF_IFD && level == 0) deeper = number(&t, &e);
+            if (e.tag == EXIF_IFD && level == 0) exif_directory = number(&t, &e);
             const char *key = key_of(e.tag);
             if (!key || !(e.type == ASCII || e.type == UNDEFINED || e.type == BYTE || e.type == UTF8)) continue;
             if (e.size > left) break;

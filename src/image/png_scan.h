@@ -19,12 +19,12 @@ typedef struct gp_png_info {
     size_t row_bytes;         /* bytes of an unfiltered row without the filter byte */
 } gp_png_info;
 
-/* Reads the size, the sample format and the position of the pixel data. `head_only` stops at the first IDAT. Errors:
+/* Reads the size, the sample format and the position of the pixel data. `header_only` stops at the first IDAT. Errors:
  * FORMAT, LIMIT (more than max_pixels). */
-gp_status gp_png_scan(const uint8_t *bytes, size_t size, uint64_t max_pixels, bool head_only, gp_png_info *out,
+gp_status gp_png_scan(const uint8_t *bytes, size_t size, uint64_t max_pixels, bool header_only, gp_png_info *out,
                       gp_error *err);
 
 /* Returns the data of the IDAT at *at (start with header->idat) and advances *at. Returns false after the last one. */
-bool gp_png_idat(const gp_png_info *plan, const uint8_t *bytes, size_t *at, const uint8_t **data, size_t *length);
+bool gp_png_idat(const gp_png_info *header, const uint8_t *bytes, size_t *at, const uint8_t **data, size_t *length);
 
 #endif

@@ -19,7 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SIDE_MAX = 8192, LEAST_OVER = 2 };
+enum { SIDE_MAX = 8192, MIN_OVERSIZE = 2 };
 static const double clip_mean[3] = {0.48145466, 0.4578275, 0.40821073};
 static const double clip_std[3] = {0.26862954, 0.26130258, 0.27577711};
 
@@ -153,7 +153,8 @@ static gp_status read_triple(const gp_json *root, const char *key, bool positive
     for (size_t i = 0; i < 3; i++) {
         double x;
         if (!gp_json_real(is_number(v) ? v : gp_json_at(v, i), &x) || !(fabs(x) <= 1e6) || (positive && !(x >= 1e-6)))
-            return gp_fail(err, GP_ERR_FORMAT, "%s[%zu] is not a number in range", key, i);
+            return gp_fail(err, GP_ERR_FORMAT, "%s[%zu] must be a number from %s to 1000000", key, i,
+                           positive ? "0.000001" : "-1000000");
         out[i] = (float)x;
     }
     return GP_OK;
@@ -233,7 +234,7 @@ void gp_preprocess_size(const gp_preprocess_config *config, uint32_t w, uint32_t
     }
 }
 
-/* Returns the largest of 8, 4, 2 for which the decoded image still has at least LEAST_OVER times the size after
+/* Returns the largest of 8, 4, 2 for which the decoded image still has at least MIN_OVERSIZE times the size after
  * resizing; else 1. Scaled decoding cuts high frequencies off sharply, so it must keep all frequencies that the bicubic
  * filter still uses. With half this margin the cosine between fast and exact embeddings falls from 0.9999 to 0.997
  * (docs/performance.md). */
@@ -243,7 +244,7 @@ static uint32_t reduction(const gp_preprocess_config *c, uint32_t w, uint32_t h)
         const uint32_t small_w = (w - 1) / by + 1, small_h = (h - 1) / by + 1;
         uint32_t out_w, out_h;
         gp_preprocess_size(c, small_w, small_h, &out_w, &out_h);
-        if (small_w / LEAST_OVER >= out_w && small_h / LEAST_OVER >= out_h) return by;
+        if (small_w / MIN_OVERSIZE >= out_w && small_h / MIN_OVERSIZE >= out_h) return by;
     }
     return 1;
 }
@@ -279,16 +280,16 @@ gp_status gp_preprocess_crop(const gp_preprocess_config *config, const gp_pixels
         return gp_resize_rgb_window(p->rgb, p->width, p->height, out, w, h, sx.from, sy.from, sx.n, sy.n, c->filter,
                                     err);
 
-    uint8_t *seen = NULL; /* [sy.n, sx.n, 3] */
+    uint8_t *window = NULL; /* [sy.n, sx.n, 3] */
     const size_t row = (size_t)sx.n * 3;
     gp_status st;
-    GP_TRY_GOTO(gp_alloc((void **)&seen, sy.n, row, "crop", err));
+    GP_TRY_GOTO(gp_alloc((void **)&window, sy.n, row, "crop", err));
     GP_TRY_GOTO(
-        gp_resize_rgb_window(p->rgb, p->width, p->height, seen, w, h, sx.from, sy.from, sx.n, sy.n, c->filter, err));
+        gp_resize_rgb_window(p->rgb, p->width, p->height, window, w, h, sx.from, sy.from, sx.n, sy.n, c->filter, err));
     memset(out, 0, (size_t)c->crop_w * c->crop_h * 3);
-    for (size_t y = 0; y < sy.n; y++) memcpy(out + ((sy.to + y) * c->crop_w + sx.to) * 3, seen + y * row, row);
+    for (size_t y = 0; y < sy.n; y++) memcpy(out + ((sy.to + y) * c->crop_w + sx.to) * 3, window + y * row, row);
 out:
-    gp_mem_free(seen);
+    gp_mem_free(window);
     return st;
 }
 

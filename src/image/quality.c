@@ -8,26 +8,27 @@
 #include <string.h>
 
 enum {
-    WHOLE = 192, /* pixels: a side of up to this length is sampled completely */
-    WINDOWS = 8, /* windows along a longer side */
-    WINDOW = 24, /* pixels per side of a window */
-    LEAST = 64,  /* shorter sides are never judged as showing nothing */
-    BLOCK = 16,  /* pixels per side of the blocks whose means are compared for noise */
-    DARK = 16,   /* nearly all luma values of a black frame are below this */
-    STRAY = 32,  /* every luma value of a black frame is below this */
-    SAME = 4,    /* maximum difference of levels within a channel of a uniform frame */
-    LOUD = 25,   /* minimum standard deviation of luma in a noise frame */
+    MAX_FULL_SIDE = 192,      /* pixels: a side of up to this length is sampled completely */
+    WINDOWS = 8,              /* windows along a longer side */
+    WINDOW_SIDE = 24,         /* pixels per side of a window */
+    MIN_FRAME_SIDE = 64,      /* shorter sides are never judged as showing nothing */
+    BLOCK_SIDE = 16,          /* pixels per side of the blocks whose means are compared for noise */
+    BLACK_LUMA = 16,          /* nearly all luma values of a black frame are below this */
+    BLACK_MAX_LUMA = 32,      /* every luma value of a black frame is below this */
+    UNIFORM_RANGE = 4,        /* maximum difference of levels within a channel of a uniform frame */
+    NOISE_MIN_DEVIATION = 25, /* minimum standard deviation of luma in a noise frame */
     LEVELS = 256,
 };
-static const double UNLIKE = 0.2; /* maximum absolute correlation of near pixels in a noise frame */
-static const double EVEN = 0.1;   /* maximum standard deviation of block means in a noise frame, relative to that of the
+static const double NOISE_MAX_CORRELATION = 0.2; /* maximum absolute correlation of near pixels in a noise frame */
+static const double NOISE_MAX_BLOCKS =
+    0.1; /* maximum standard deviation of block means in a noise frame, relative to that of the
                                      pixels */
-static const double LIKELY = 0.5; /* in a noise frame Immerkaer's estimate is at least this share of the standard
+static const double NOISE_MIN_ESTIMATE =
+    0.5; /* in a noise frame Immerkaer's estimate is at least this share of the standard
                                      deviation */
 
 typedef struct sums {
-    uint64_t pixels, coloured, filtered; /* counts: in the histogram; in `saturation`; pixels that have all
-                                            neighbours */
+    uint64_t pixels, coloured, filtered; /* pixels in the histogram, in `saturation`, in the filters' sums */
     double saturation;
     int64_t laplace;
     uint64_t laplace_squared, ripple;
@@ -90,7 +91,7 @@ static void filter_row(const uint8_t *restrict up, const uint8_t *restrict at, c
 
 static void measure_window(const gp_pixels *p, uint32_t left, uint32_t top, uint32_t width, uint32_t height, sums *s)
 {
-    uint8_t rows[3][WHOLE];
+    uint8_t rows[3][MAX_FULL_SIDE];
     for (uint32_t y = 0; y < height; y++) {
         const uint8_t *rgb = p->rgb + ((size_t)(top + y) * p->width + left) * 3;
         uint8_t *row = rows[y % 3];
@@ -104,13 +105,14 @@ static void measure_window(const gp_pixels *p, uint32_t left, uint32_t top, uint
 /* Returns the first pixel of window i along a side. */
 static uint32_t window_at(uint32_t side, uint32_t i)
 {
-    return side <= WHOLE ? 0 : (uint32_t)((uint64_t)side * (2 * i + 1) / (2 * WINDOWS)) - WINDOW / 2;
+    return side <= MAX_FULL_SIDE ? 0 : (uint32_t)((uint64_t)side * (2 * i + 1) / (2 * WINDOWS)) - WINDOW_SIDE / 2;
 }
 
 static void measure_sample(const gp_pixels *p, sums *s)
 {
-    uint32_t columns = p->width <= WHOLE ? 1 : WINDOWS, rows = p->height <= WHOLE ? 1 : WINDOWS;
-    uint32_t width = p->width <= WHOLE ? p->width : WINDOW, height = p->height <= WHOLE ? p->height : WINDOW;
+    uint32_t columns = p->width <= MAX_FULL_SIDE ? 1 : WINDOWS, rows = p->height <= MAX_FULL_SIDE ? 1 : WINDOWS;
+    uint32_t width = p->width <= MAX_FULL_SIDE ? p->width : WINDOW_SIDE,
+             height = p->height <= MAX_FULL_SIDE ? p->height : WINDOW_SIDE;
     for (uint32_t j = 0; j < rows; j++)
         for (uint32_t i = 0; i < columns; i++)
             measure_window(p, window_at(p->width, i), window_at(p->height, j), width, height, s);
@@ -142,8 +144,8 @@ static bool is_black(const gp_pixels *p)
     uint64_t n = (uint64_t)p->width * p->height, bright = 0;
     for (uint64_t i = 0; i < n; i++) {
         uint8_t luma = luma_of(p->rgb + 3 * i);
-        if (luma >= STRAY) return false;
-        bright += luma >= DARK;
+        if (luma >= BLACK_MAX_LUMA) return false;
+        bright += luma >= BLACK_LUMA;
     }
     return bright <= n / 1000;
 }
@@ -157,7 +159,7 @@ static bool is_uniform(const gp_pixels *p)
             uint8_t v = p->rgb[3 * i + (unsigned)c];
             if (v < low[c]) low[c] = v;
             if (v > high[c]) high[c] = v;
-            if (high[c] - low[c] > SAME) return false;
+            if (high[c] - low[c] > UNIFORM_RANGE) return false;
         }
     return true;
 }
@@ -178,10 +180,10 @@ static double covariance(const gp_pixels *p, double mean, uint32_t dx, uint32_t 
 }
 
 /* Returns whether the block means of a channel differ as little as in white noise. */
-static bool is_even(const gp_pixels *p, unsigned channel)
+static bool has_even_blocks(const gp_pixels *p, unsigned channel)
 {
     uint64_t n = (uint64_t)p->width * p->height;
-    uint32_t columns = p->width / BLOCK, rows = p->height / BLOCK;
+    uint32_t columns = p->width / BLOCK_SIDE, rows = p->height / BLOCK_SIDE;
     double mean = 0, variance = 0, blocks = 0;
     for (uint64_t i = 0; i < n; i++) mean += p->rgb[3 * i + channel];
     mean /= (double)n;
@@ -190,13 +192,13 @@ static bool is_even(const gp_pixels *p, unsigned channel)
     for (uint32_t j = 0; j < rows; j++)
         for (uint32_t i = 0; i < columns; i++) {
             double block = 0;
-            for (uint32_t y = j * BLOCK; y < (j + 1) * BLOCK; y++)
-                for (uint32_t x = i * BLOCK; x < (i + 1) * BLOCK; x++)
+            for (uint32_t y = j * BLOCK_SIDE; y < (j + 1) * BLOCK_SIDE; y++)
+                for (uint32_t x = i * BLOCK_SIDE; x < (i + 1) * BLOCK_SIDE; x++)
                     block += p->rgb[((size_t)y * p->width + x) * 3 + channel] - mean;
             blocks += block * block;
         }
-    blocks /= (double)columns * rows * BLOCK * BLOCK * BLOCK * BLOCK;
-    return blocks <= EVEN * EVEN * variance;
+    blocks /= (double)columns * rows * BLOCK_SIDE * BLOCK_SIDE * BLOCK_SIDE * BLOCK_SIDE;
+    return blocks <= NOISE_MAX_BLOCKS * NOISE_MAX_BLOCKS * variance;
 }
 
 static bool is_noise(const gp_pixels *p)
@@ -206,9 +208,12 @@ static bool is_noise(const gp_pixels *p)
         for (uint32_t x = 0; x < p->width; x++) mean += luma_at(p, x, y);
     mean /= (double)p->width * p->height;
     double variance = covariance(p, mean, 0, 0);
-    if (variance < LOUD * LOUD || !is_even(p, 0) || !is_even(p, 1) || !is_even(p, 2)) return false;
+    if (variance < NOISE_MIN_DEVIATION * NOISE_MIN_DEVIATION || !has_even_blocks(p, 0) || !has_even_blocks(p, 1) ||
+        !has_even_blocks(p, 2))
+        return false;
     for (uint32_t d = 1; d <= 2; d++)
-        if (fabs(covariance(p, mean, d, 0)) > UNLIKE * variance || fabs(covariance(p, mean, 0, d)) > UNLIKE * variance)
+        if (fabs(covariance(p, mean, d, 0)) > NOISE_MAX_CORRELATION * variance ||
+            fabs(covariance(p, mean, 0, d)) > NOISE_MAX_CORRELATION * variance)
             return false;
     return true;
 }
@@ -223,14 +228,17 @@ static void range_of(const sums *s, int *low, int *high)
 }
 
 /* Decides whether the frame shows nothing. The sample excludes most images; for the others all pixels are read. */
-static gp_frame judge(const gp_pixels *p, const sums *s, const gp_quality *q)
+static gp_frame frame_kind(const gp_pixels *p, const sums *s, const gp_quality *q)
 {
     int low, high;
-    if (p->width < LEAST || p->height < LEAST) return GP_FRAME_NORMAL;
+    if (p->width < MIN_FRAME_SIDE || p->height < MIN_FRAME_SIDE) return GP_FRAME_NORMAL;
     range_of(s, &low, &high);
-    if (high < STRAY && is_black(p)) return GP_FRAME_BLACK;
-    if (high - low <= SAME + 1 && is_uniform(p)) return GP_FRAME_UNIFORM; /* + 1 allows for the rounding of luma */
-    if (q->noise > LIKELY * LOUD && q->noise > LIKELY * 255 * q->spread && is_noise(p)) return GP_FRAME_NOISE;
+    if (high < BLACK_MAX_LUMA && is_black(p)) return GP_FRAME_BLACK;
+    if (high - low <= UNIFORM_RANGE + 1 && is_uniform(p))
+        return GP_FRAME_UNIFORM; /* + 1 allows for the rounding of luma */
+    if (q->noise > NOISE_MIN_ESTIMATE * NOISE_MIN_DEVIATION && q->noise > NOISE_MIN_ESTIMATE * 255 * q->spread &&
+        is_noise(p))
+        return GP_FRAME_NOISE;
     return GP_FRAME_NORMAL;
 }
 
@@ -239,10 +247,10 @@ gp_status gp_image_quality(const gp_pixels *pixels, bool plain, gp_quality *out,
     sums s = {0};
     gp_quality q = {0};
     if (!pixels->rgb || !pixels->width || !pixels->height)
-        return gp_fail(err, GP_ERR_USAGE, "an image without pixels has no quality");
+        return gp_fail(err, GP_ERR_USAGE, "quality measures need an image with pixels");
     measure_sample(pixels, &s);
     sum_up(&s, &q);
-    q.frame = plain ? judge(pixels, &s, &q) : GP_FRAME_NORMAL;
+    q.frame = plain ? frame_kind(pixels, &s, &q) : GP_FRAME_NORMAL;
     *out = q;
     return GP_OK;
 }

@@ -104,7 +104,7 @@ static gp_status axis_init(axis_weights *a, uint32_t in, uint32_t out, uint32_t 
     filter_fn fn = filter_of(filter, &support);
     const double scale = (double)in / out, stretch = scale > 1.0 ? scale : 1.0, inverse = 1.0 / stretch;
     support *= stretch;
-    const size_t most = (size_t)ceil(support) * 2 + 1, taps = most < in ? most : in;
+    const size_t max_taps = (size_t)ceil(support) * 2 + 1, taps = max_taps < in ? max_taps : in;
     *a = (axis_weights){.taps = taps};
     GP_TRY_GOTO(gp_alloc((void **)&a->first, n, sizeof *a->first, "resize", err));
     GP_TRY_GOTO(gp_alloc((void **)&a->count, n, sizeof *a->count, "resize", err));
@@ -143,11 +143,11 @@ typedef struct job {
 
 /* The inputs that the computed outputs of an axis read: the first one, and their number. Both ends of an output's
  * inputs grow with the output. */
-static size_t reach_from(const axis_weights *a)
+static size_t first_input(const axis_weights *a)
 {
     return (size_t)a->first[0];
 }
-static size_t reach(const axis_weights *a, uint32_t n)
+static size_t input_count(const axis_weights *a, uint32_t n)
 {
     return (size_t)(a->first[n - 1] + a->count[n - 1] - a->first[0]);
 }
@@ -177,8 +177,8 @@ static void pass_down(const job *t, const uint8_t *rows, size_t stride, size_t t
 static gp_status both_passes(const job *t, uint8_t *out, gp_error *err)
 {
     const size_t in_row = (size_t)t->in_w * 3, out_row = (size_t)t->w * 3;
-    const size_t left = reach_from(&t->across), cols = reach(&t->across, t->w);
-    const size_t top = reach_from(&t->down), rows = reach(&t->down, t->h);
+    const size_t left = first_input(&t->across), cols = input_count(&t->across, t->w);
+    const size_t top = first_input(&t->down), rows = input_count(&t->down, t->h);
     const bool down_first =
         t->in_h > t->out_h && (int64_t)t->in_h - t->out_h > 2 * ((int64_t)t->in_w - (int64_t)t->out_w);
     uint8_t *between = NULL;

@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-static void spread(const uint8_t *row, uint8_t *rgb, uint32_t width, size_t step)
+static void expand_gray(const uint8_t *row, uint8_t *rgb, uint32_t width, size_t step)
 {
     for (size_t i = 0; i < width; i++, rgb += 3) {
         uint8_t v = row[i * step];
@@ -19,7 +19,7 @@ static void spread(const uint8_t *row, uint8_t *rgb, uint32_t width, size_t step
     }
 }
 
-static void take(const uint8_t *row, uint8_t *rgb, uint32_t width, size_t step, size_t sample)
+static void copy_colour(const uint8_t *row, uint8_t *rgb, uint32_t width, size_t step, size_t sample)
 {
     for (size_t i = 0; i < width; i++, row += step, rgb += 3) {
         uint8_t r = row[0], g = row[sample], b = row[2 * sample];
@@ -40,7 +40,7 @@ static void drop_alpha(const uint8_t *row, uint8_t *rgb, uint32_t width)
         memcpy(rgb + 3 * i, &v, 8);
     }
 #endif
-    take(row + 4 * i, rgb + 3 * i, (uint32_t)(width - i), 4, 1);
+    copy_colour(row + 4 * i, rgb + 3 * i, (uint32_t)(width - i), 4, 1);
 }
 
 static void gray16(const uint8_t *row, uint8_t *rgb, uint32_t width)
@@ -48,7 +48,7 @@ static void gray16(const uint8_t *row, uint8_t *rgb, uint32_t width)
     for (size_t i = 0; i < width; i++, row += 2, rgb += 3) rgb[0] = rgb[1] = rgb[2] = row[0] ? 255 : row[1];
 }
 
-static void small(const uint8_t *row, uint8_t *rgb, uint32_t width, int depth, const uint8_t *palette)
+static void unpack_bits(const uint8_t *row, uint8_t *rgb, uint32_t width, int depth, const uint8_t *palette)
 {
     unsigned mask = (1u << depth) - 1, scale = 255 / mask;
     for (size_t i = 0; i < width; i++, rgb += 3) {
@@ -61,7 +61,7 @@ static void small(const uint8_t *row, uint8_t *rgb, uint32_t width, int depth, c
     }
 }
 
-static void look_up(const uint8_t *row, uint8_t *rgb, uint32_t width, const uint8_t *palette)
+static void look_up_palette(const uint8_t *row, uint8_t *rgb, uint32_t width, const uint8_t *palette)
 {
     for (size_t i = 0; i < width; i++, rgb += 3) {
         const uint8_t *p = palette + 3 * (size_t)row[i];
@@ -75,9 +75,9 @@ void gp_rgb_from_png(const uint8_t *row, uint8_t *rgb, uint32_t width, int color
     switch (color) {
     case 0:
         if (depth < 8)
-            small(row, rgb, width, depth, NULL);
+            unpack_bits(row, rgb, width, depth, NULL);
         else if (depth == 8)
-            spread(row, rgb, width, 1);
+            expand_gray(row, rgb, width, 1);
         else
             gray16(row, rgb, width);
         break;
@@ -85,20 +85,20 @@ void gp_rgb_from_png(const uint8_t *row, uint8_t *rgb, uint32_t width, int color
         if (depth == 8)
             memmove(rgb, row, 3 * (size_t)width);
         else
-            take(row, rgb, width, 6, 2);
+            copy_colour(row, rgb, width, 6, 2);
         break;
     case 3:
         if (depth < 8)
-            small(row, rgb, width, depth, palette);
+            unpack_bits(row, rgb, width, depth, palette);
         else
-            look_up(row, rgb, width, palette);
+            look_up_palette(row, rgb, width, palette);
         break;
-    case 4: spread(row, rgb, width, 2 * sample); break;
+    case 4: expand_gray(row, rgb, width, 2 * sample); break;
     default:
         if (depth == 8)
             drop_alpha(row, rgb, width);
         else
-            take(row, rgb, width, 8, 2);
+            copy_colour(row, rgb, width, 8, 2);
         break;
     }
 }
@@ -120,8 +120,8 @@ gp_status gp_image_check_size(uint64_t width, uint64_t height, uint64_t max_pixe
 {
     if (!max_pixels) max_pixels = GP_MAX_PIXELS;
     if (width == 0 || height == 0)
-        return gp_fail(err, GP_ERR_FORMAT, "has an impossible size: %llux%llu pixels", (unsigned long long)width,
-                       (unsigned long long)height);
+        return gp_fail(err, GP_ERR_FORMAT, "the header says %llu x %llu pixels; neither may be 0",
+                       (unsigned long long)width, (unsigned long long)height);
     if (width > max_pixels / height)
         return gp_fail(err, GP_ERR_LIMIT, "%llux%llu pixels is over the limit of %llu", (unsigned long long)width,
                        (unsigned long long)height, (unsigned long long)max_pixels);

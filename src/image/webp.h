@@ -5,6 +5,6 @@
 
 #include "image/image.h"
 
-gp_status gp_webp_head(const uint8_t *bytes, size_t size, gp_image_info *out, gp_error *err);
+gp_status gp_webp_read_info(const uint8_t *bytes, size_t size, gp_image_info *out, gp_error *err);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-gp_status gp_webp_head(const uint8_t *bytes, size_t size, gp_image_info *out, gp_error *err)
+gp_status gp_webp_read_info(const uint8_t *bytes, size_t size, gp_image_info *out, gp_error *err)
 {
     if (size < 12 || memcmp(bytes, "RIFF", 4) != 0 || memcmp(bytes + 8, "WEBP", 4) != 0)
         return gp_fail(err, GP_ERR_FORMAT, "is not a WebP image");

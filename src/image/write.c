@@ -13,10 +13,11 @@
 #include <setjmp.h>
 #include <string.h>
 
-static gp_status check(uint32_t width, uint32_t height, uint32_t most, gp_error *err)
+static gp_status check_size(uint32_t width, uint32_t height, uint32_t max_side, gp_error *err)
 {
-    if (width == 0 || height == 0 || width > most || height > most)
-        return gp_fail(err, GP_ERR_USAGE, "cannot write %ux%u pixels", width, height);
+    if (width == 0 || height == 0 || width > max_side || height > max_side)
+        return gp_fail(err, GP_ERR_USAGE, "cannot write an image of %ux%u pixels: each side must be 1 to %u", width,
+                       height, max_side);
     return GP_OK;
 }
 
@@ -89,11 +90,11 @@ static bool png_run(png_job *j, const uint8_t *rgb, uint32_t width, uint32_t hei
 /* Writes the file's bytes to j->out, which the caller must always clear. Messages do not name a file. */
 static gp_status png_encode(png_job *j, const uint8_t *rgb, uint32_t width, uint32_t height, gp_error *err)
 {
-    GP_TRY(check(width, height, 0x7fffffff, err));
+    GP_TRY(check_size(width, height, 0x7fffffff, err));
     bool done = png_run(j, rgb, width, height);
     png_destroy_write_struct(&j->png, &j->info);
     if (done) return GP_OK;
-    return j->no_memory ? gp_fail_memory(err, "a PNG") : gp_fail(err, GP_ERR_IO, "cannot make a PNG: %s", j->message);
+    return j->no_memory ? gp_fail_memory(err, "a PNG") : gp_fail(err, GP_ERR_IO, "cannot encode a PNG: %s", j->message);
 }
 
 gp_status gp_image_png_bytes(const uint8_t *rgb, uint32_t width, uint32_t height, gp_str *out, gp_error *err)
@@ -154,7 +155,7 @@ static bool jpeg_run(jpeg_job *j, const uint8_t *rgb, uint32_t width, uint32_t h
 static gp_status jpeg_encode(jpeg_job *j, const uint8_t *rgb, uint32_t width, uint32_t height, int quality,
                              gp_error *err)
 {
-    GP_TRY(check(width, height, 65500, err));
+    GP_TRY(check_size(width, height, 65500, err));
     if (quality < 1 || quality > 100)
         return gp_fail(err, GP_ERR_USAGE, "the JPEG quality must be 1 to 100, not %d", quality);
     j->jpeg.err = jpeg_std_error(&j->errors);
