@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT
- *
- * Text to ids.  The special tokens' literal strings are cut out of the raw text; what lies between is cleaned (clean.c)
- * and split, leftmost, first alternative that matches:
+ * Converts text to token ids. The literal strings of the special tokens are first cut out of the raw text. The text
+ * between them is cleaned (clean.c) and split into pieces. At each position the first alternative that matches is
+ * taken:
  *
  *     <|startoftext|>   <|endoftext|>   's 't 're 've 'm 'll 'd   letters+   one number   (no space, letter, number)+
  *
- * (the first two only arise by lower-casing, and are ordinary text of three pieces).  A piece becomes its UTF-8 bytes,
- * each a byte symbol, the last with </w>; then the adjacent pair of lowest rank is joined, leftmost first, until none
- * is left. Short pieces are searched anew for each join, long ones keep their pairs in a heap: n log n, whatever the
- * text. Source: OpenAI's CLIP and transformers' CLIPTokenizer; byte-pair encoding after Sennrich et al. 2016. */
+ * After cleaning, the first two can only come from other capitalisation, such as <|StartOfText|>. They are ordinary
+ * text and make three pieces. Each byte of a piece's UTF-8 becomes a symbol; the last symbol gets the suffix </w>. Then
+ * the adjacent pair with the lowest rank is merged repeatedly, leftmost first, until no pair has a rank. For short
+ * pieces the pairs are searched again after each merge. Long pieces keep their pairs in a heap, so any text takes
+ * O(n log n).
+ * Source: OpenAI's CLIP and transformers' CLIPTokenizer; byte-pair encoding (BPE) after Sennrich et al. 2016. */
 #include "text/bpe.h"
 #include "base/mem.h"
 #include "text/clean.h"
@@ -17,7 +19,7 @@
 
 enum { SHORT_PIECE = 64, TEXT_LIMIT = 64 << 20 };
 
-/* Growing list of ids. */
+/* Growing list of token ids. */
 typedef struct id_list {
     int32_t *at;
     size_t count, capacity;
@@ -34,10 +36,10 @@ static gp_status reserve(id_list *l, size_t more, gp_error *err)
     return GP_OK;
 }
 
-/* ids [n] in place -> the new n.  n <= SHORT_PIECE */
+/* Merges the pairs of ids [n] in place and returns the new n. n must be at most SHORT_PIECE. */
 static size_t join_short(const gp_bpe *bpe, int32_t *ids, size_t n)
 {
-    int32_t rank[SHORT_PIECE]; /* of the pair i, i + 1 */
+    int32_t rank[SHORT_PIECE]; /* rank of the pair (i, i + 1) */
     for (size_t i = 0; i + 1 < n; i++) rank[i] = gp_bpe_rank(bpe, ids[i], ids[i + 1]);
     for (;;) {
         size_t best = 0;
@@ -54,7 +56,7 @@ static size_t join_short(const gp_bpe *bpe, int32_t *ids, size_t n)
     }
 }
 
-/* A heap of numbers, smallest on top. */
+/* A binary heap with the smallest number on top. */
 static void heap_push(uint64_t *heap, size_t *count, uint64_t v)
 {
     size_t i = (*count)++;
@@ -75,12 +77,13 @@ static uint64_t heap_pop(uint64_t *heap, size_t *count)
     return top;
 }
 
-/* Symbols as a list with holes: joined ones keep the left place.  The heap holds rank << 32 | place; an entry is stale
- * if the pair that stands there now has another rank (a rank names one pair). */
+/* The symbols of a long piece as a doubly linked list in arrays. A merged pair keeps the left symbol's position. The
+ * heap holds rank << 32 | position. An entry is outdated if the pair now at its position has another rank. This test is
+ * exact, because a rank belongs to one pair. */
 typedef struct chain {
     const gp_bpe *bpe;
-    int32_t *ids;          /* [n], -1: joined away */
-    uint32_t *next, *last; /* [n] neighbours; n: none after, UINT32_MAX: none before */
+    int32_t *ids;          /* [n]; -1: merged into its left neighbour */
+    uint32_t *next, *last; /* [n] neighbours; n: there is no next, UINT32_MAX: there is no previous */
     uint64_t *heap;        /* [2n] */
     size_t n, heaped;
 } chain;
@@ -139,7 +142,7 @@ static size_t put_utf8(uint32_t cp, uint8_t out[4])
     return n;
 }
 
-/* One piece of the pattern, n > 0 code points, appended to `out`. */
+/* Encodes one piece of n > 0 code points and appends its ids to `out`. */
 static gp_status add_piece(const gp_bpe *bpe, const uint32_t *points, size_t n, id_list *out, gp_error *err)
 {
     GP_TRY(reserve(out, n * 4, err));
@@ -158,7 +161,7 @@ static gp_status add_piece(const gp_bpe *bpe, const uint32_t *points, size_t n, 
     return GP_OK;
 }
 
-/* Does `word` (ASCII) stand at the beginning of points [n]? Its length, or 0. */
+/* Returns the length of `word` (ASCII) if points [n] begin with it, else 0. */
 static size_t stands(const uint32_t *points, size_t n, const char *word)
 {
     size_t i = 0;
@@ -167,7 +170,7 @@ static size_t stands(const uint32_t *points, size_t n, const char *word)
     return i;
 }
 
-/* Length of the piece at points [n], n > 0; 0 for a space. */
+/* Returns the length of the piece at the start of points [n], n > 0; 0 for a space. */
 static size_t piece_length(const uint32_t *points, size_t n)
 {
     static const char *const endings[] = {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"};
@@ -184,7 +187,7 @@ static size_t piece_length(const uint32_t *points, size_t n)
     return k;
 }
 
-/* Text between specials. */
+/* Encodes the text between two special tokens. */
 static gp_status add_stretch(const gp_bpe *bpe, const char *text, size_t size, id_list *out, gp_error *err)
 {
     gp_status st;
@@ -195,7 +198,7 @@ static gp_status add_stretch(const gp_bpe *bpe, const char *text, size_t size, i
     for (size_t i = 0; i < n;) {
         size_t k = stands(points + i, n - i, GP_BPE_BOS);
         if (k == 0) k = stands(points + i, n - i, GP_BPE_EOS);
-        if (k > 0) { /* <| letters |> */
+        if (k > 0) { /* the pieces are "<|", the letters and "|>" */
             GP_TRY_GOTO(add_piece(bpe, points + i, 2, out, err));
             GP_TRY_GOTO(add_piece(bpe, points + i + 2, k - 4, out, err));
             GP_TRY_GOTO(add_piece(bpe, points + i + k - 2, 2, out, err));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The table of tokenizer kinds, and the calls through it. */
+ * The table of tokenizer kinds, and the functions that call through it. */
 #include "text/tokenizer.h"
 
 #include "base/mem.h"
@@ -7,7 +7,7 @@
 
 struct gp_tokenizer {
     const gp_tokenizer_kind *kind;
-    void *data; /* of the kind */
+    void *data; /* belongs to the kind */
 };
 
 /* ------------------------------------------------------------------ CLIP's byte-level BPE */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- *
- * A tokenizer from its files: vocab.json {"entry": id} and merges.txt ("left right" a line, in order of rank), or both
- * out of a tokenizer.json, of which only model.vocab, model.merges and added_tokens are read: the pipeline is always
- * CLIP's. Demanded: ids used once, all 256 byte symbols with and without </w>, both special tokens, and for every merge
- * that its parts and their join are entries.  What is wrong is said with file and entry. The entries are one block of
- * text; a table of their hashes lives only while the merges are read. */
+ * Builds a tokenizer from vocab.json {"entry": id} and merges.txt (one "left right" per line, in order of rank), or
+ * from a tokenizer.json. Of tokenizer.json only model.vocab, model.merges and added_tokens are used; the steps are
+ * always CLIP's. The files must meet these conditions, and errors name file and entry:
+ * - no id is used twice;
+ * - all 256 byte symbols exist, with and without </w>;
+ * - both special tokens exist;
+ * - both parts of every merge, and their concatenation, are entries. */
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -15,8 +16,9 @@ enum { ID_LIMIT = 1 << 22, FILE_LIMIT = 64 << 20, DEPTH = 64 };
 
 typedef struct builder {
     gp_bpe *bpe;
-    const char *vocab_name, *merges_name; /* of the files, for messages */
-    int32_t *found;                       /* [found_mask + 1] id by hash of entry, -1: empty */
+    const char *vocab_name, *merges_name; /* file names, for messages */
+    int32_t *found;                       /* [found_mask + 1] hash table of ids by entry, -1: empty; used only while the
+                                             files are read */
     size_t found_mask;
     gp_str joined; /* scratch */
     gp_status st;
@@ -30,7 +32,7 @@ static uint64_t hash_text(const char *text, size_t size) /* FNV-1a */
     return h ^ h >> 32;
 }
 
-/* The id of an entry, -1 if there is none. */
+/* Returns the id of an entry, or -1 if there is none. */
 static int32_t find(const builder *b, const char *text, size_t size)
 {
     for (size_t i = (size_t)hash_text(text, size);; i++) {
@@ -67,7 +69,7 @@ static gp_status add_entry(builder *b, const char *text, uint64_t id)
     if (bpe->offset[id] != UINT32_MAX)
         return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': entries '%.80s' and '%.80s' have the same id %u",
                             b->vocab_name, bpe->pool.data + bpe->offset[id], text, (unsigned)id);
-    if (find(b, text, strlen(text)) >= 0) /* only the lax reader lets a key come twice */
+    if (find(b, text, strlen(text)) >= 0) /* the JSON parser runs in its lax mode, which allows duplicate keys */
         return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': entry '%.80s' comes twice", b->vocab_name, text);
     const size_t at = bpe->pool.size;
     gp_str_add(&bpe->pool, text, strlen(text) + 1);
@@ -83,12 +85,13 @@ static bool visit_entry(void *user, const char *key, const gp_json *value)
 {
     builder *b = user;
     uint64_t id = 0;
-    (void)read_id(value, &id); /* known to be one */
+    (void)read_id(value, &id); /* visit_largest has checked it */
     b->st = add_entry(b, key, id);
     return b->st == GP_OK;
 }
 
-/* added: [{"id", "content"}] of a tokenizer.json, which may repeat entries of the vocabulary; NULL: none */
+/* Reads added_tokens of a tokenizer.json: [{"id", "content"}]. They may repeat entries of the vocabulary. NULL:
+ * none. */
 static gp_status read_added(builder *b, const gp_json *added, bool sizes_only)
 {
     for (size_t i = 0; i < gp_json_count(added); i++) {
@@ -129,8 +132,8 @@ static gp_status read_vocab(builder *b, const gp_json *vocab, const gp_json *add
     return read_added(b, added, false);
 }
 
-/* The character that stands for a byte: printable ones of Latin-1 for themselves, the other 68 in order from U+0100 on.
- */
+/* Returns the character that represents a byte. Printable Latin-1 characters represent themselves; the other 68 bytes
+ * are numbered from U+0100 on. */
 static uint32_t byte_character(unsigned byte)
 {
     unsigned before = 0;
@@ -178,8 +181,8 @@ static gp_status reserve_merges(builder *b, size_t most)
     return GP_OK;
 }
 
-/* The next merge; `where` counts lines or elements. A pair that comes again takes the later rank, as in the reference.
- */
+/* Adds the next merge; `where` is the line or element number. If a pair is repeated, the later rank counts, as in the
+ * reference. */
 static gp_status add_merge(builder *b, const char *left, size_t left_size, const char *right, size_t right_size,
                            size_t where)
 {
@@ -205,7 +208,7 @@ static gp_status add_merge(builder *b, const char *left, size_t left_size, const
     return GP_OK;
 }
 
-/* "left right" */
+/* Adds a merge from a line "left right". */
 static gp_status add_merge_line(builder *b, const char *line, size_t size, size_t where)
 {
     const char *space = memchr(line, ' ', size);
@@ -235,7 +238,7 @@ static gp_status read_merges_text(builder *b, const char *text, size_t size)
     return GP_OK;
 }
 
-/* ["a b", ..] or [["a", "b"], ..] */
+/* Reads the merges from ["a b", ..] or [["a", "b"], ..]. */
 static gp_status read_merges_json(builder *b, const gp_json *merges)
 {
     if (gp_json_kind_of(merges) != GP_JSON_ARRAY)
@@ -258,7 +261,7 @@ static gp_status read_merges_json(builder *b, const gp_json *merges)
     return GP_OK;
 }
 
-/* ------------------------------------------------------------------ doors */
+/* ------------------------------------------------------------------ entry points */
 
 static gp_status begin(builder *b, const char *vocab_name, const char *merges_name, gp_error *err)
 {
@@ -300,7 +303,7 @@ out:
     return finish(&b, st, out);
 }
 
-/* Of the model only its kind is checked: another kind would give other ids without any error. */
+/* Checks the model's type and suffix, because another kind would give other ids without any error. */
 static gp_status check_model(const builder *b, const gp_json *model)
 {
     const char *type = gp_json_text(gp_json_get(model, "type"), NULL);
@@ -353,7 +356,7 @@ gp_status gp_bpe_open(const char *folder, gp_bpe **out, gp_error *err)
     if (st == GP_OK) st = gp_file_read(merges, FILE_LIMIT, &m, err);
     if (st == GP_OK) {
         st = from_vocab(vocab, (const char *)a.data, a.size, merges, (const char *)m.data, m.size, out, err);
-    } else if (st == GP_ERR_NOT_FOUND) { /* one of the two is not there */
+    } else if (st == GP_ERR_NOT_FOUND) { /* at least one of the two files does not exist */
         gp_bytes_clear(&a);
         GP_TRY_GOTO(gp_file_read(tokenizer, FILE_LIMIT, &a, err));
         st = from_tokenizer(tokenizer, (const char *)a.data, a.size, out, err);
