@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Reading an analysis back, and the map of an encoder. */
+ * Reads an analysis, and reads and writes the map of an encoder. */
 #include "catalog/analysis.h"
 
 #include "base/mem.h"
@@ -13,7 +13,7 @@ static double real_at(const gp_q *q, int i)
     return sqlite3_column_type(q->stmt, i) == SQLITE_NULL ? NAN : sqlite3_column_double(q->stmt, i);
 }
 
-/* The scorer's analysis, or NOT_FOUND. */
+/* Finds the id of the scorer's analysis, or returns NOT_FOUND. */
 static gp_status analysis_of(gp_catalog *cat, const char *scorer, int64_t *id, gp_error *err)
 {
     gp_q q = gp_q_open(cat, "SELECT a.id FROM analyses a JOIN scorers s ON s.id = a.scorer WHERE s.key = ?");
@@ -25,7 +25,7 @@ static gp_status analysis_of(gp_catalog *cat, const char *scorer, int64_t *id, g
     return GP_OK;
 }
 
-/* ------------------------------------------------------------------ standings */
+/* ------------------------------------------------------------------ per-image statistics (table `standings`) */
 
 gp_status gp_cat_image_stats_all(gp_catalog *cat, const char *scorer, gp_cat_image_stats **out, size_t *count,
                                  gp_error *err)
@@ -112,7 +112,7 @@ static void members_clear(members *m)
     gp_mem_free(m->likeness);
 }
 
-/* ------------------------------------------------------------------ visits */
+/* ------------------------------------------------------------------ slices, categories, groups */
 
 gp_status gp_cat_slices_visit(gp_catalog *cat, const char *scorer,
                               bool (*visit)(void *user, const gp_analysis_slice *slice), void *user, gp_error *err)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Checks a catalog: SQLite's integrity check, foreign keys, the rules that SQL can state, and the journal of marks.
- * Opens the catalog for reading and changes nothing. */
+ * Checks a catalog: SQLite's integrity check, foreign keys, the rules that SQL can express, and the journal of marks.
+ * Opens the catalog read-only and changes nothing. */
 #include "base/mem.h"
 #include "catalog/db.h"
 
@@ -65,7 +65,7 @@ static gp_status check_references(checking *c, gp_error *err)
     return st;
 }
 
-/* ------------------------------------------------------------------ the rules that SQL can state */
+/* ------------------------------------------------------------------ the rules that SQL can express */
 
 static gp_status check_rules(checking *c, gp_error *err)
 {
@@ -105,7 +105,8 @@ static int compare_hashes(const void *a, const void *b)
     return memcmp(a, b, sizeof(gp_hash));
 }
 
-/* What each pick of a line was chosen by: its rule, time and scorer, as hashes in order.  NULL when out of memory. */
+/* Returns one hash per pick of a journal line, sorted. Each covers how the pick was chosen: rule, time and scorer.
+ * Returns NULL if memory ran out. */
 static gp_hash *picked_by(const gp_json *line, size_t count)
 {
     const gp_json *picks = gp_json_get(line, "picks");
@@ -127,7 +128,8 @@ static gp_hash *picked_by(const gp_json *line, size_t count)
     return by;
 }
 
-/* Are all picks of `a` picks of `b`, which may have more whose images are not in the catalog? */
+/* Sets *same if every pick of `a` is also a pick of `b`. `b` may have more picks: their images are not in the
+ * catalog. */
 static gp_status same_picks(const gp_json *a, const gp_json *b, bool *same, gp_error *err)
 {
     size_t n = gp_json_count(gp_json_get(a, "picks")), more = gp_json_count(gp_json_get(b, "picks")), found = 0;
@@ -153,7 +155,8 @@ static gp_status same_thing(gp_marks_kind kind, const gp_json *a, const gp_json 
 
 static const gp_marks_entry *find_entry(const gp_marks_file *f, const gp_marks_entry *e)
 {
-    for (size_t low = 0, high = f->count; low < high;) { /* gp_marks_sort has sorted the entries of `f` by key */
+    for (size_t low = 0, high = f->count; low < high;) { /* binary search; gp_marks_sort has sorted the entries of `f`
+                                                            by key */
         size_t middle = low + (high - low) / 2;
         int d = memcmp(f->entries[middle].key.bytes, e->key.bytes, sizeof e->key.bytes);
         if (d == 0) return &f->entries[middle];
@@ -182,7 +185,7 @@ static gp_status compare_all(comparison *x, gp_error *err)
     return GP_OK;
 }
 
-/* Counts the journal entries without a row in the catalog that gp_marks_merge would add. */
+/* Counts journal entries that have no row in the catalog and that gp_marks_merge would add. */
 static gp_status only_in_journal(checking *c, const gp_marks_file *journal, const gp_marks_file *here, uint64_t *n,
                                  gp_error *err)
 {
@@ -257,18 +260,18 @@ static gp_status check_rows(checking *c, gp_error *err)
     return check_rules(c, err);
 }
 
-/* Opens the catalog and checks its rows.  If the catalog is too damaged to read, reports that and sets c->cat to NULL.
- */
+/* Opens the catalog and checks its rows. If the catalog is too damaged to read, reports that as a problem and sets
+ * c->cat to NULL. */
 static gp_status check_catalog(checking *c, const char *path, bool (*go_on)(void *user), void *user, gp_error *err)
 {
     gp_status st = gp_cat_open(path, GP_CATALOG_READONLY, &c->cat, err);
     if (st == GP_OK) gp_cat_watch(c->cat, go_on, user);
     if (st == GP_OK) st = check_rows(c, err);
     if (st != GP_ERR_CATALOG) return st;
-    char *end = strstr(err->message, GP_DB_RESCUE); /* the problem has its own advice */
+    char *end = strstr(err->message, GP_DB_RESCUE); /* removes the message's advice, because the problem has its own */
     if (end) *end = '\0';
     tell(c, 1, ADVICE_RESCUE, "%s", err->message);
-    gp_cat_close(c->cat); /* its rows are not compared with the journal */
+    gp_cat_close(c->cat); /* rows of a damaged catalog are not compared with the journal */
     c->cat = NULL;
     return GP_OK;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Pictures to be generated: a row each, by a key that is the same for the same picture. */
+ * Images to be generated: one row each, identified by a key over everything that determines the image. */
 #include "catalog/generations.h"
 
 #include "base/mem.h"
@@ -72,7 +72,7 @@ gp_status gp_cat_generation_set(gp_catalog *cat, int64_t id, gp_cat_gen_state st
     gp_q_text(&q, 4, message);
     gp_q_int(&q, 5, id);
     gp_status st = gp_q_run(&q, err);
-    /* The state "submitted" is not written to the journal: the next run looks for the file of a planned image anyway. */
+    /* "submitted" is not written to the journal, because the next run looks for the file of a planned image anyway. */
     if (st == GP_OK && state != GP_CAT_SUBMITTED) st = gp_marks_note_plan(cat, id, err);
     return gp_db_scope_end(cat, own, st, err);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Images by content, the paths that hold them, and the failures on record.
+ * Images by content, the paths that hold them, and recorded failures.
  *
- * An image is identified by the hash of its first bytes (`images.hash`) and by the hashes of later bytes (`contents`),
- * which another program wrote when it changed the metadata but not the pixels.  A path only says where a content was
- * seen.  A path is attached to another image when its file is replaced, and several paths may hold the same image.  A
- * moved file is a new path of a known image, which keeps its scores and marks. */
+ * An image is identified by the hash of its first bytes (`images.hash`) and by the hashes of later bytes (`contents`).
+ * Later bytes arise when another program changes the metadata but not the pixels. A path only tells where a content was
+ * seen. When a file is replaced, its path is attached to another image. Several paths may hold the same image. A moved
+ * file is a new path of a known image, so the image keeps its scores and marks. */
 #include "base/mem.h"
 #include "base/str.h"
 #include "catalog/db.h"
@@ -27,7 +27,7 @@ gp_status gp_cat_path_known(gp_catalog *cat, const char *path, uint64_t size, in
     int64_t found = gp_q_col_int(&q, 0);
     bool missing = gp_q_col_int(&q, 1) != 0;
     gp_q_end(&q);
-    if (missing) { /* it was away, and is back with the same size and time */
+    if (missing) { /* the file is back with the same size and time */
         gp_q back = gp_q_open(cat, "UPDATE paths SET missing = 0 WHERE path = ?");
         gp_q_text(&back, 1, path);
         GP_TRY(gp_q_run(&back, err));
@@ -90,11 +90,11 @@ gp_status gp_db_unpick(gp_catalog *cat, int64_t image, gp_error *err)
     return GP_OK;
 }
 
-/* Updates a known image: fields that earlier versions did not record, and the hash of new bytes with the same pixels.
- */
+/* Updates a known image: adds fields that earlier versions did not record, and the hash of new bytes with equal
+ * pixels. */
 static gp_status image_update(gp_catalog *cat, int64_t id, const gp_cat_image *image, gp_error *err)
 {
-    /* A black or noise image stays set apart: its pixels are the same. */
+    /* An image that was set apart as black or noise stays so, because its pixels are the same. */
     gp_q q =
         gp_q_open(cat, "UPDATE images SET stream = coalesce(?2, stream), pixels = coalesce(?3, pixels),"
                        " apart = coalesce(?4, " GP_DB_APART_FRAME ")"
@@ -156,7 +156,8 @@ static gp_status path_attach(gp_catalog *cat, const char *path, int64_t image, c
         bind_path(&add, path, image, hash, size, mtime_ns);
         GP_TRY(gp_q_run(&add, err));
     }
-    /* The path was read now, and the image has a place to be read from: both deserve another try. */
+    /* The path has just been read, and the image has a path again: delete the failures, so that both are tried
+     * again. */
     gp_q f = gp_q_open(cat, "DELETE FROM failures WHERE path = ?1 OR (image = ?2 AND stage = 'score')");
     gp_q_text(&f, 1, path);
     gp_q_int(&f, 2, image);
@@ -171,8 +172,8 @@ static gp_status run_on_two(gp_catalog *cat, const char *literal_sql, int64_t fr
     return gp_q_run(&q, err);
 }
 
-/* Merges image `from` into image `into` if there is no work on `from` yet; *merged says whether.  A copy of a rewritten
- * file may be read before the file itself and is then recorded as an image of its own (`from`). */
+/* Merges image `from` into image `into` if `from` has no work yet; *merged tells whether it did. A copy of a rewritten
+ * file may be read before the file itself and is then recorded as a separate image (`from`). */
 static gp_status image_merge(gp_catalog *cat, int64_t from, int64_t into, bool *merged, gp_error *err)
 {
     int64_t free = 0;
@@ -325,7 +326,8 @@ gp_status gp_cat_failures(gp_catalog *cat, bool (*visit)(void *, const gp_failur
 
 gp_status gp_cat_failures_forget(gp_catalog *cat, const char *root, gp_error *err)
 {
-    gp_str below = GP_STR_INIT, behind = GP_STR_INIT; /* "root/", and the first string after all that begin so */
+    gp_str below = GP_STR_INIT, behind = GP_STR_INIT; /* "root/", and the first string that sorts after every string
+                                                         with this prefix */
     size_t size = strlen(root);
     while (size && root[size - 1] == '/') size--;
     gp_str_add(&below, root, size);
@@ -347,7 +349,8 @@ gp_status gp_cat_failures_forget(gp_catalog *cat, const char *root, gp_error *er
     return st;
 }
 
-/* Finds the first "add" failure after path `after` whose file is gone.  *path: owned; NULL if there are no more. */
+/* Finds the first "add" failure after path `after` whose file no longer exists. The caller owns *path; it is NULL if
+ * there are no more. */
 static gp_status next_failed_gone(gp_catalog *cat, const char *after, bool (*exists)(void *, const char *), void *user,
                                   char **path, gp_error *err)
 {
@@ -384,11 +387,12 @@ gp_status gp_cat_failures_sweep(gp_catalog *cat, bool (*exists)(void *, const ch
     return st;
 }
 
-/* ------------------------------------------------------------------ what has gone from the disk */
+/* ------------------------------------------------------------------ files that no longer exist */
 
 enum { SWEEP_PAGE = 512 };
 
-/* Paths after `after`, at most a page; *last is the greatest (owned) or NULL at the end. */
+/* Reads a page of paths after `after` and collects the ids of files that no longer exist. *last: the page's last path
+ * (owned), or NULL after the end. */
 static gp_status sweep_page(gp_catalog *cat, const char *after, bool (*exists)(void *, const char *), void *user,
                             int64_t *gone, size_t *gone_count, char **last, gp_error *err)
 {

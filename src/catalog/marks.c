@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Keeps the catalog and the journal of marks in agreement: appends lines at commit, compares both at opening, and
- * merges the journal into the catalog if they differ. */
+ * Keeps the catalog and the journal of marks in agreement. It appends lines at commit, compares both when a catalog is
+ * opened, and merges the journal into the catalog if they differ. */
 #include "base/mem.h"
 #include "catalog/db.h"
 
@@ -62,7 +62,8 @@ static gp_status file_failed(const char *path, int number, gp_error *err)
                               path);
 }
 
-/* If another process replaces the file while this process waits for the lock, opens the new file. */
+/* Opens and locks the journal. If another process replaces the file while this one waits for the lock, opens the new
+ * file. */
 static gp_status open_locked(const char *path, int *out, int64_t *size, gp_error *err)
 {
     struct stat mine, there;
@@ -103,9 +104,8 @@ static gp_status check_ours(const char *path, const gp_marks_file *file, gp_erro
 
 /* ------------------------------------------------------------------ at commit */
 
-/* Writes to `text` the lines to append: all marks for a new file; else a newline after a torn line, then the pending
- * lines.
- */
+/* Writes the lines to append to `text`. For a new file these are all marks. For an existing file these are a newline if
+ * its last line is incomplete, and then the pending lines. */
 static gp_status to_append(gp_catalog *cat, state *now, const char *id, bool torn, gp_str *text, gp_error *err)
 {
     gp_marks *m = &cat->marks;
@@ -147,7 +147,8 @@ gp_status gp_marks_flush(gp_catalog *cat, gp_error *err)
     GP_TRY(row_read(cat, &now, err));
     GP_TRY(open_locked(m->path, &m->fd, &m->before, err));
     gp_marks_peek(m->path, id, &size);
-    /* If catalog and journal did not agree before, the row stays, so the next opening merges the whole journal. */
+    /* If catalog and journal did not agree before, the row is not updated. Then the next opening merges the whole
+     * journal. */
     bool agreed = m->before == 0 || (now.there && strcmp(now.id, id) == 0 && now.size == m->before);
     GP_TRY_GOTO(to_append(cat, &now, id, ends_torn(m->fd, m->before), &text, err));
     if (text.failed) GP_TRY_GOTO(gp_db_fail(cat, SQLITE_NOMEM, err));
@@ -190,11 +191,11 @@ static gp_status agree(gp_catalog *cat, state *now, bool *yes, gp_error *err)
     *yes = now->there && strcmp(now->id, id) == 0 && now->size == size && size <= bound(now->live);
     if (now->there || size || access(cat->marks.path, F_OK) == 0) return GP_OK;
     GP_TRY(gp_marks_any(cat, &any, err));
-    *yes = !any; /* there are neither marks to write nor a journal to read */
+    *yes = !any; /* there are no marks to write and there is no journal to read */
     return GP_OK;
 }
 
-/* Keeps a journal with damaged lines under another name, before the journal is rewritten. */
+/* Links a journal that has damaged lines to another name before the journal is rewritten. */
 static void keep_aside(const char *path)
 {
     gp_str aside = GP_STR_INIT;
@@ -234,14 +235,14 @@ out:
 
 typedef enum merge_when { IF_APART, ALWAYS, FOR_WAITING } merge_when;
 
-/* Returns whether the merge left both the catalog and the entries that wait as they were. */
+/* Returns whether the merge changed neither the catalog nor the number of waiting entries. */
 static bool nothing_new(const gp_cat_brought *b, const state *before)
 {
     return b->ratings + b->views + b->picks + b->plans == 0 && b->waiting == (uint64_t)before->waiting;
 }
 
-/* Reads the journal, merges it into the catalog and rewrites it, while holding the write lock of the catalog and the
- * lock of the file.  IF_APART: only if the two differ.  FOR_WAITING: rewrites only after a change. */
+/* Reads the journal, merges it into the catalog and rewrites it. Holds the catalog's write lock and the file's lock.
+ * With IF_APART it does so only if the two differ. With FOR_WAITING it rewrites the journal only after a change. */
 static gp_status take_in(gp_catalog *cat, merge_when when, gp_error *err)
 {
     gp_marks_file file = {0};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The file of the journal of marks: its lines end with a checksum.  The file is read whole, and only the last line for
- * each thing is kept. */
+ * Reads and writes the file of the journal of marks. Each line ends with a checksum. The file is read as a whole, and
+ * only the last line about each thing is kept. */
 #include "base/mem.h"
 #include "catalog/marks.h"
 
@@ -13,7 +13,7 @@
 enum { SUM_DIGITS = 16, DEPTH = 8, HEX = 32 };
 #define HEADER_START "{\"goldpan\":\"marks\",\"version\":"
 #define SUM_NAME     ",\"sum\":\""
-#define SUM_SIZE     (sizeof SUM_NAME - 1 + SUM_DIGITS + 2) /* with the final "} */
+#define SUM_SIZE     (sizeof SUM_NAME - 1 + SUM_DIGITS + 2) /* including the final "} of the line */
 
 /* ------------------------------------------------------------------ lines */
 
@@ -51,7 +51,7 @@ static bool line_is_whole(const char *line, size_t size)
     return memcmp(line + body + sizeof SUM_NAME - 1, sum, SUM_DIGITS) == 0;
 }
 
-/* ------------------------------------------------------------------ the thing that a line is about */
+/* ------------------------------------------------------------------ what a line is about */
 
 static bool text_of(const gp_json *object, const char *name, const char **text)
 {
@@ -123,7 +123,7 @@ static int by_order(const void *a, const void *b)
     return (x->order > y->order) - (x->order < y->order);
 }
 
-/* Keeps only the last entry for each thing. */
+/* Keeps only the last entry about each thing. */
 static void keep_last(gp_marks_file *f)
 {
     size_t kept = 0;
@@ -136,7 +136,7 @@ static void keep_last(gp_marks_file *f)
     qsort(f->entries, f->count, sizeof *f->entries, by_order);
 }
 
-/* Returns whether the file starts like a journal, even if a kill cut the first write short. */
+/* Returns whether the file starts like a journal, even if its first write was cut short. */
 static bool begins_as_ours(const gp_bytes *bytes)
 {
     static const char first[] = HEADER_START;
@@ -144,14 +144,14 @@ static bool begins_as_ours(const gp_bytes *bytes)
     return memcmp(bytes->data, first, n) == 0;
 }
 
-/* Parses f.bytes and becomes their owner. */
+/* Parses f.bytes and takes ownership of them. */
 static gp_status parse_all(gp_marks_file f, gp_marks_file *out, gp_error *err)
 {
     size_t room = 0;
     gp_status st = GP_OK;
     for (size_t at = 0; st == GP_OK && at < f.bytes.size;) {
         const char *line = (const char *)f.bytes.data + at, *end = memchr(line, '\n', f.bytes.size - at);
-        if (!end) break; /* a torn line */
+        if (!end) break; /* an incomplete last line */
         if (end > line) st = take_line(&f, at, (size_t)(end - line), &room, err);
         at += (size_t)(end - line) + 1;
     }

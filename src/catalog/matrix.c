@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What an analysis reads: all embedded images on disk as one matrix, and the embeddings of their prompts.  Memory is
- * the result: rows are counted first and streamed into place. */
+ * Reads the input of an analysis: all embedded images on disk as one matrix, and the embeddings of their prompts. Rows
+ * are counted first and read directly into the result, so no memory beyond the result is needed. */
 #include "catalog/analysis.h"
 
 #include "base/mem.h"
@@ -92,7 +92,7 @@ static gp_status take_row(gp_q *q, const scorer_facts *s, gp_cat_matrix *m, gp_e
         if (!vector) return gp_fail_memory(err, "the embeddings");
         gp_db_floats_from_le(vector, m->vectors + i * m->dims, m->dims);
     }
-    m->n++; /* from here gp_cat_matrix_clear knows the row */
+    m->n++; /* from now on gp_cat_matrix_clear frees this row */
     GP_TRY(copy(gp_q_col_text(q, 6), &m->paths[i], err));
     GP_TRY(copy(gp_q_col_text(q, 7), &m->texts[i], err));
     return copy(gp_q_col_text(q, 8), &m->settings[i], err);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Makes a new catalog from a damaged or lost one: from its readable rows, then from the journal of marks.
  *
- * Rows are read from both ends of each table.  The range between is then halved again and again to get around the
- * damage. Rows are written to a new file beside the old one; the new file replaces the old one only when it is
- * complete.  The old file is kept under another name; nothing is deleted.  An analysis is copied only if all its tables
- * can be read, because slices and categories refer to each other. */
+ * Each table is read from both ends up to the damage. The range between is then halved repeatedly, to read the rows
+ * around the damage. Rows are written to a new file beside the old one. The new file replaces the old one only when it
+ * is complete. The old file is kept under another name; nothing is deleted. An analysis is copied only if all its
+ * tables can be read, because slices and categories refer to each other. */
 #include "base/mem.h"
 #include "catalog/db.h"
 #include "catalog/rescue_open.h"
@@ -18,7 +18,7 @@
 
 enum {
     PROBES = 4000 /* attempts to read around damage, per table */,
-    REACH = 1 << 20 /* number of ids to try after the last id that was read */
+    REACH = 1 << 20 /* number of ids to try after the last row that could be read */
 };
 
 #define ADVICE_TABLE " `goldpan add DIR --prompts FILE`"
@@ -28,9 +28,9 @@ typedef struct rescuing {
     sqlite3 *from;
     gp_catalog *to;
     gp_rescue_report *report;
-    uint64_t rows, places; /* of the present table: rows read; rows or places that could not be read */
+    uint64_t rows, places; /* counts for the current table: rows read; rows or ranges that could not be read */
     int probes;
-    bool prompts_lost; /* rows that hold prompts could not be read */
+    bool prompts_lost; /* rows with prompts could not be read */
 } rescuing;
 
 /* ------------------------------------------------------------------ one table */
@@ -43,7 +43,7 @@ typedef struct table {
     sqlite3_stmt *insert;
 } table;
 
-/* Appends to `out` the names of the table's columns that the SQL clause `query` selects, each followed by `after`. */
+/* Appends the names of the table's columns that the SQL clause `query` selects to `out`, each followed by `after`. */
 static int put_names(rescuing *r, const char *query, const char *name, const char *after, gp_str *out, int *count)
 {
     gp_str sql = GP_STR_INIT;
@@ -59,7 +59,7 @@ static int put_names(rescuing *r, const char *query, const char *name, const cha
     return out->failed ? SQLITE_NOMEM : rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-/* Prepares the copying of a table with the columns that the new catalog has. */
+/* Prepares copying a table: uses the columns of the new catalog. */
 static gp_status table_open(rescuing *r, const char *name, table *t, gp_error *err)
 {
     gp_str sql = GP_STR_INIT;
@@ -88,7 +88,8 @@ static void table_close(table *t)
     gp_str_clear(&t->keys);
 }
 
-/* Copies one row.  Counts a row that the new catalog rejects because it is damaged or refers to lost rows. */
+/* Copies one row. If the new catalog rejects the row, because it is damaged or refers to lost rows, counts it as
+ * lost. */
 static gp_status put_row(rescuing *r, const table *t, sqlite3_stmt *row, gp_error *err)
 {
     for (int i = 0; i < t->count; i++) sqlite3_bind_value(t->insert, i + 1, sqlite3_column_value(row, i + 1));
@@ -103,8 +104,8 @@ static gp_status put_row(rescuing *r, const table *t, sqlite3_stmt *row, gp_erro
     return GP_OK;
 }
 
-/* Copies the rows with ids from low to high, in one direction, up to the first that cannot be read.  *last: id of the
- * last row read.  *whole: all rows were read. */
+/* Copies the rows with ids from low to high in one direction, until a row cannot be read. *last: id of the last row
+ * read. *whole: all rows were read. */
 static gp_status read_run(rescuing *r, const table *t, int64_t low, int64_t high, bool down, int64_t *last, bool *whole,
                           gp_error *err)
 {
@@ -193,7 +194,7 @@ static gp_status read_core(rescuing *r, gp_error *err)
     return GP_OK;
 }
 
-/* Reads the names of the tables that prompts came from: " ('a.csv', 'b.csv')", or nothing. */
+/* Lists the prompt tables from which prompts came: " ('a.csv', 'b.csv')", or "". */
 static gp_status tables_of(const rescuing *r, gp_str *out, gp_error *err)
 {
     enum { MOST = 4 };
@@ -215,8 +216,8 @@ static gp_status tables_of(const rescuing *r, gp_str *out, gp_error *err)
     return out->failed ? gp_fail_memory(err, "the rescue") : GP_OK;
 }
 
-/* Reports which prompts the new catalog lacks.  Damage that SQLite does not notice may hide rows, so the images without
- * a prompt are counted as well. */
+/* Reports which prompts the new catalog lacks. SQLite may not notice damage that hides rows, so the images without a
+ * prompt are counted as well. */
 static gp_status tell_prompts(const rescuing *r, gp_error *err)
 {
     int64_t without = 0;
@@ -240,7 +241,7 @@ static gp_status tell_prompts(const rescuing *r, gp_error *err)
     return st;
 }
 
-/* Copies all tables of this part, or none if one has rows that cannot be read. */
+/* Copies all tables of this part, or none of them if a row cannot be read. */
 static gp_status read_together(rescuing *r, gp_db_part part, const char *what, gp_error *err)
 {
     uint64_t lost = r->report->lost, rows = r->report->rows;
@@ -256,7 +257,7 @@ static gp_status read_together(rescuing *r, gp_db_part part, const char *what, g
     return gp_db_exec(r->to, "RELEASE together", err);
 }
 
-/* Mends rows that break a rule.  They can be recomputed or restored from the journal. */
+/* Repairs rows that break a rule. What they held can be recomputed or restored from the journal. */
 static gp_status tidy(rescuing *r, gp_error *err)
 {
     GP_TRY(gp_db_rules_open(r->to, err));
@@ -278,8 +279,7 @@ static int watch(void *user)
 
 /* ------------------------------------------------------------------ the old file */
 
-/* Returns whether a process uses the catalog.  A connection in WAL mode holds a lock on this byte of the log's index.
- */
+/* Returns whether a process uses the catalog. A connection in WAL mode holds a lock on this byte of the log's index. */
 static bool in_use(const char *path)
 {
     enum { DEAD_MAN_SWITCH = 128 };
@@ -292,7 +292,7 @@ static bool in_use(const char *path)
     return used;
 }
 
-/* Opens the old catalog, if it can be read, and makes the new one with the same version of the schema. */
+/* Opens the old catalog if it can be read, and creates the new one with the same schema version. */
 static gp_status open_both(rescuing *r, gp_rescue_source *source, const char *copy, const char *path,
                            const char *target, gp_error *err)
 {
@@ -341,7 +341,7 @@ out:
 
 /* ------------------------------------------------------------------ files */
 
-/* Removes the index of a log, which SQLite makes again from the log, and a log that is empty. */
+/* Removes the index of a log, which SQLite rebuilds from the log, and a log that is empty. */
 static gp_status remove_index(const char *path, gp_error *err)
 {
     struct stat info;
@@ -367,7 +367,7 @@ static gp_status move_if_there(const char *from, const char *end, const char *to
     return st;
 }
 
-/* Finds an unused name for the old file and writes the name to `kept`. */
+/* Finds an unused name for the old file and writes it to `kept`. */
 static gp_status free_name(const char *path, char *kept, size_t size, gp_error *err)
 {
     struct stat info;
@@ -378,7 +378,8 @@ static gp_status free_name(const char *path, char *kept, size_t size, gp_error *
     return gp_fail_path(err, GP_ERR_IO, "cannot keep the damaged catalog: no free name beside '%s'", path);
 }
 
-/* Moves the log first: if the log were ever beside the new file, SQLite would apply the log to the new file. */
+/* Moves the log before the catalog. If the old log were ever beside the new file, SQLite would apply it to the new
+ * file. */
 static gp_status put_in_place(const char *made, const char *path, gp_rescue_report *report, gp_error *err)
 {
     struct stat info;
@@ -459,7 +460,7 @@ gp_status gp_cat_rescue(const char *path, const gp_rescue_options *o, gp_rescue_
         return gp_fail_path(err, GP_ERR_USAGE, "'%s' exists: name another file for the new catalog", o->out);
     made = gp_rescue_name(o->out ? o->out : path, ".rescued");
     if (!made) return gp_fail_memory(err, "the rescue");
-    gp_rescue_remove(made); /* files left by a rescue that was killed */
+    gp_rescue_remove(made); /* deletes files left by an earlier rescue that was killed */
     gp_status st = read_from(&r, path, made, err);
     gp_cat_close(r.to);
     if (st == GP_OK) st = o->out ? copy_journal(path, o->out, err) : GP_OK;

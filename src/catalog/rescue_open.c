@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Opens a damaged catalog.  With writable_schema, SQLite goes on after errors in the schema and after a file that is
- * shorter than its header says.  A damaged header is mended in a copy.  If the page of the schema is damaged, the copy
- * gets the first page of a new catalog: a catalog that was made by the same version has its tables in the same places.
- * That page is used only if most of the root pages are of the right kind, and no readable row of the old schema
- * contradicts it. */
+ * Opens a damaged catalog. With writable_schema SQLite continues after errors in the schema, and after a file that is
+ * shorter than its header says. A damaged header is repaired in a copy. If the schema's page is damaged, the copy gets
+ * the first page of a new, empty catalog. That works because a catalog of the same version has its tables in the same
+ * places. This page is used only under two conditions: most root pages are of the right kind, and no readable row of
+ * the old schema contradicts it. */
 #include "catalog/rescue_open.h"
 
 #include "base/file.h"
@@ -18,9 +18,9 @@
 #include <unistd.h>
 
 enum {
-    PAGE = 16384, /* of every catalog: see schema.c */
+    PAGE = 16384, /* page size of every catalog in bytes, see schema.c */
     HEADER = 100,
-    ROOTS = 256 /* more than a catalog has tables and indexes */
+    ROOTS = 256 /* maximum number of tables and indexes read; a catalog has fewer */
 };
 
 static int connect_to(const char *path, const char *way, sqlite3 **out, int64_t *version)
@@ -32,7 +32,7 @@ static int connect_to(const char *path, const char *way, sqlite3 **out, int64_t 
     sqlite3_db_config(*out, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     sqlite3_limit(*out, SQLITE_LIMIT_LENGTH, GP_DB_LONGEST);
     if (rc == SQLITE_OK && way) rc = sqlite3_exec(*out, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL);
-    /* after an error in the schema, the first statement fails, and the next one sees what could be read */
+    /* After an error in the schema the first statement fails. The next one sees what could be read. */
     for (int i = 0; rc == SQLITE_OK && !q && i < 2; i++)
         if (sqlite3_prepare_v2(*out,
                                "SELECT user_version FROM pragma_user_version, pragma_application_id"
@@ -107,8 +107,9 @@ static void put_big_endian(uint8_t *p, uint32_t value)
     for (int i = 0; i < 4; i++) p[i] = (uint8_t)(value >> (24 - 8 * i));
 }
 
-/* Makes the copy unless it exists, and writes the header or the first page of it.  The number of pages becomes that of
- * the file, whose last page is filled with zeros.  first: NULL, or the new first page. */
+/* Makes the copy unless it exists, and repairs its header or replaces its first page. The number of pages is set to
+ * that of the file, and the last page is filled up with zeros. first: the new first page, or NULL to repair the header
+ * only. */
 static gp_status mend_copy(gp_rescue_source *s, const uint8_t *first, gp_error *err)
 {
     static const char magic[16] = "SQLite format 3";
@@ -127,8 +128,8 @@ static gp_status mend_copy(gp_rescue_source *s, const uint8_t *first, gp_error *
     memcpy(page, magic, sizeof magic);
     uint32_t pages = (uint32_t)((info.st_size + PAGE - 1) / PAGE);
     put_big_endian(page + 28, pages);
-    memcpy(page + 92, page + 24, 4);    /* the number of pages is valid */
-    if (first) memset(page + 32, 0, 8); /* no list of free pages */
+    memcpy(page + 92, page + 24, 4);    /* marks the number of pages as valid */
+    if (first) memset(page + 32, 0, 8); /* clears the list of free pages */
     if (pwrite(fd, page, PAGE, 0) != PAGE || ftruncate(fd, (off_t)pages * PAGE) != 0)
         GP_TRY_GOTO(gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot write '%s'", s->copy));
 out:
@@ -156,7 +157,7 @@ typedef struct root {
     uint32_t page;
 } root;
 
-/* Reads names and root pages from the schema, up to the first that cannot be read.  *whole: all were read. */
+/* Reads names and root pages from the schema until a row cannot be read. *whole: all rows were read. */
 static size_t read_roots(sqlite3 *db, root *roots, bool *whole)
 {
     sqlite3_stmt *q = NULL;
@@ -191,7 +192,7 @@ static size_t count_alike(const char *path, const root *roots, size_t count, con
         uint8_t kind;
         off_t at = (off_t)(roots[i].page - 1) * PAGE;
         if ((size_t)at >= size || pread(fd, &kind, 1, at) != 1) continue;
-        alike += kind == made[at] || kind + 8 == made[at]; /* a leaf that has become an inner page */
+        alike += kind == made[at] || kind + 8 == made[at]; /* a leaf page that has become an interior page */
     }
     if (fd >= 0) close(fd);
     return alike;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The rules of the catalog that SQL can state: gp_cat_check counts the rows that break them, and gp_cat_rescue mends
+ * The catalog's rules that SQL can express. gp_cat_check counts the rows that break them, and gp_cat_rescue repairs
  * these rows. */
 #include "catalog/db.h"
 
@@ -14,7 +14,7 @@
          what " have another size than their encoder's")
 #define UNIT_RULE(table, what)                                                                                         \
     RULE(table, "DELETE FROM " table, "NOT is_unit(vector)", what " have a length other than 1, or are not numbers")
-/* Scores whose scorer fits `which` and needs an embedding that is not there. */
+/* SQL: scores whose scorer fits `which` and needs an embedding that does not exist. */
 #define UNEMBEDDED(table, thing, which)                                                                                \
     "EXISTS (SELECT 1 FROM scorers c WHERE c.id = scores.scorer AND " which " AND NOT EXISTS (SELECT 1 FROM " table    \
     " v WHERE v.encoder = c.encoder AND v." thing " = scores." thing "))"
@@ -23,8 +23,8 @@
     " WHERE apart IN ('black', 'noise') AND NOT EXISTS (SELECT 1 FROM image_quality q WHERE q.image = images.id AND"   \
     " q.frame = images.apart)"
 
-/* A rule applies only if the catalog has its table and its column of `scorers`: a rescued catalog keeps the schema
- * version of the damaged one. */
+/* A rule applies only if the catalog has its table and its column of `scorers`, because a rescued catalog keeps the
+ * schema version of the damaged one. */
 const gp_db_rule gp_db_rules[] = {
     SIZE_RULE("image_embeddings", "image embeddings"),
     SIZE_RULE("prompt_embeddings", "prompt embeddings"),
@@ -50,7 +50,7 @@ const gp_db_rule gp_db_rules[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 
-/* Returns 1 for a vector of length 1. */
+/* SQL function: 1 for a vector of length 1, else 0. */
 static void is_unit(sqlite3_context *context, int count, sqlite3_value **values)
 {
     const uint8_t *bytes = count == 1 ? sqlite3_value_blob(values[0]) : NULL;
@@ -61,7 +61,7 @@ static void is_unit(sqlite3_context *context, int count, sqlite3_value **values)
         gp_db_floats_from_le(bytes + i, &x, 1);
         sum += (double)x * (double)x;
     }
-    sqlite3_result_int(context, fabs(sum - 1) < 1e-3); /* also 0 for NaN */
+    sqlite3_result_int(context, fabs(sum - 1) < 1e-3); /* NaN also gives 0 */
 }
 
 bool gp_db_rule_applies(const gp_catalog *cat, const gp_db_rule *rule)
