@@ -46,7 +46,7 @@ static gp_status scorer_of(gp_catalog *cat, const char *scorer, int64_t *id, gp_
     return GP_OK;
 }
 
-static gp_status put_head(gp_catalog *cat, const gp_cat_analysis *a, int64_t *id, gp_error *err)
+static gp_status put_analysis(gp_catalog *cat, const gp_cat_analysis *a, int64_t *id, gp_error *err)
 {
     int64_t scorer;
     GP_TRY(scorer_of(cat, a->scorer, &scorer, err));
@@ -110,8 +110,8 @@ static gp_status put_categories(gp_catalog *cat, int64_t id, const gp_cat_analys
     return GP_OK;
 }
 
-static gp_status put_standings(gp_catalog *cat, int64_t id, const gp_cat_analysis *a, int64_t first, member *members,
-                               gp_error *err)
+static gp_status put_image_stats(gp_catalog *cat, int64_t id, const gp_cat_analysis *a, int64_t first, member *members,
+                                 gp_error *err)
 {
     sort_members(a, NULL, NULL, a->n, members);
     gp_q q = gp_q_open(cat, "INSERT INTO standings(analysis, image, category, z_prompt, z_category, percentile,"
@@ -214,10 +214,10 @@ gp_status gp_cat_analysis_put(gp_catalog *cat, const gp_cat_analysis *a, gp_erro
         return st;
     }
     GP_TRY_GOTO(gp_db_exec(cat, "PRAGMA defer_foreign_keys = ON", err));
-    GP_TRY_GOTO(put_head(cat, a, &id, err));
+    GP_TRY_GOTO(put_analysis(cat, a, &id, err));
     for (size_t l = 0; l < a->level_count; l++) GP_TRY_GOTO(put_level(cat, id, a, l, members, err));
     GP_TRY_GOTO(put_categories(cat, id, a, &first_category, err));
-    GP_TRY_GOTO(put_standings(cat, id, a, first_category, members, err));
+    GP_TRY_GOTO(put_image_stats(cat, id, a, first_category, members, err));
     GP_TRY_GOTO(put_slices(cat, id, a, first_category, members, err));
     GP_TRY_GOTO(put_groups(cat, id, a, err));
 out:

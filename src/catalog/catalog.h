@@ -61,10 +61,10 @@ gp_status gp_cat_path_known(gp_catalog *cat, const char *path, uint64_t size, in
                             gp_error *err);
 /* Finds the image by its first hash or by a later hash; else uses `same_as`; else inserts a new image. Then attaches
  * the path to that image, even if the path belonged to another image before. If the image that was found has no work
- * yet (embeddings, scores, ratings, picks, generations), it is merged into `same_as`. Sets *fresh if a new image was
+ * yet (embeddings, scores, ratings, picks, generations), it is merged into `same_as`. Sets *inserted if a new image was
  * inserted. Deletes the recorded failures of the path. */
 gp_status gp_cat_image_put(gp_catalog *cat, const gp_cat_image *image, const char *path, uint64_t size,
-                           int64_t mtime_ns, int64_t *id, bool *fresh, gp_error *err);
+                           int64_t mtime_ns, int64_t *id, bool *inserted, gp_error *err);
 /* Calls `each` for the other paths of the image that are not marked missing, sorted, at most 64. Stops when `each`
  * returns false. */
 gp_status gp_cat_other_paths(gp_catalog *cat, int64_t image, const char *path,

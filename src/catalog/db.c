@@ -132,7 +132,7 @@ gp_q gp_q_open(gp_catalog *cat, const char *literal_sql)
     return q;
 }
 
-static void keep(gp_q *q, int rc)
+static void keep_first_error(gp_q *q, int rc)
 {
     if (q->rc == SQLITE_OK) q->rc = rc;
 }
@@ -144,29 +144,30 @@ static bool bindable(const gp_q *q)
 
 void gp_q_int(gp_q *q, int i, int64_t value)
 {
-    if (bindable(q)) keep(q, sqlite3_bind_int64(q->stmt, i, value));
+    if (bindable(q)) keep_first_error(q, sqlite3_bind_int64(q->stmt, i, value));
 }
 
 void gp_q_u64(gp_q *q, int i, uint64_t value)
 {
-    if (value > INT64_MAX) keep(q, SQLITE_TOOBIG);
-    if (bindable(q)) keep(q, sqlite3_bind_int64(q->stmt, i, (int64_t)value));
+    if (value > INT64_MAX) keep_first_error(q, SQLITE_TOOBIG);
+    if (bindable(q)) keep_first_error(q, sqlite3_bind_int64(q->stmt, i, (int64_t)value));
 }
 
 void gp_q_real(gp_q *q, int i, double value)
 {
-    if (bindable(q)) keep(q, sqlite3_bind_double(q->stmt, i, value));
+    if (bindable(q)) keep_first_error(q, sqlite3_bind_double(q->stmt, i, value));
 }
 
 void gp_q_text(gp_q *q, int i, const char *text)
 {
     if (bindable(q))
-        keep(q, text ? sqlite3_bind_text(q->stmt, i, text, -1, SQLITE_STATIC) : sqlite3_bind_null(q->stmt, i));
+        keep_first_error(q,
+                         text ? sqlite3_bind_text(q->stmt, i, text, -1, SQLITE_STATIC) : sqlite3_bind_null(q->stmt, i));
 }
 
 void gp_q_blob(gp_q *q, int i, const void *bytes, size_t size)
 {
-    if (bindable(q)) keep(q, sqlite3_bind_blob64(q->stmt, i, bytes, size, SQLITE_STATIC));
+    if (bindable(q)) keep_first_error(q, sqlite3_bind_blob64(q->stmt, i, bytes, size, SQLITE_STATIC));
 }
 
 void gp_q_hash(gp_q *q, int i, const gp_hash *hash)

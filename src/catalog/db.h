@@ -16,7 +16,7 @@
 /* End of a message about a damaged catalog; it says what to do. */
 #define GP_DB_RESCUE "; bring back what it holds with `goldpan rescue`"
 
-enum { GP_DB_LONGEST = 256 << 20 /* bytes: the size limit of a text, a vector, a row */ };
+enum { GP_DB_MAX_BYTES = 256 << 20 /* bytes: the size limit of a text, a vector, a row */ };
 enum { GP_DB_STATEMENTS = 192, GP_DB_BUSY_MS = 10000 /* milliseconds to wait for another process's lock */ };
 struct gp_catalog {
     sqlite3 *db;
@@ -102,7 +102,7 @@ gp_status gp_db_open(const char *path, unsigned flags, const gp_db_step *steps, 
 
 /* All tables. The tables of one part are rescued together or not at all. The tables of GP_DB_CORE are an exception:
  * they are rescued row by row in this order, in which a table follows those that it refers to. */
-typedef enum gp_db_part { GP_DB_CORE, GP_DB_FOUND, GP_DB_MAP, GP_DB_STATE } gp_db_part; /* STATE: never copied */
+typedef enum gp_db_part { GP_DB_CORE, GP_DB_ANALYSIS, GP_DB_MAP, GP_DB_STATE } gp_db_part; /* STATE: never copied */
 typedef struct gp_db_table {
     const char *name;
     gp_db_part part;
@@ -114,7 +114,7 @@ typedef struct gp_db_rule {
     const char *table;
     const char *column; /* column of `scorers` that the rule needs, or NULL */
     const char *count;  /* query that counts the rows that break the rule */
-    const char *mend;   /* statement that repairs these rows after a rescue, or NULL */
+    const char *repair; /* statement that repairs these rows after a rescue, or NULL */
     const char *what;   /* words that follow the number of these rows in a message */
 } gp_db_rule;
 extern const gp_db_rule gp_db_rules[]; /* in the order of repair; the last entry has no table */

@@ -33,20 +33,20 @@ gp_status gp_cat_generation_put(gp_catalog *cat, const gp_cat_generation *g, int
     gp_q_text(&put, 7, g->settings);
     gp_q_text(&put, 8, g->extras);
     GP_TRY(gp_q_run(&put, err));
-    bool fresh = sqlite3_changes(cat->db) > 0;
+    bool inserted = sqlite3_changes(cat->db) > 0;
     gp_q q = gp_q_open(cat, "SELECT id, state FROM generations WHERE key = ?");
     gp_q_text(&q, 1, g->key);
     GP_TRY(gp_q_step(&q, &row, err));
     if (!row) return gp_fail(err, GP_ERR_CATALOG, "a planned image is not in the catalog");
-    const char *said = gp_q_col_text(&q, 1);
+    const char *state_name = gp_q_col_text(&q, 1);
     *id = gp_q_col_int(&q, 0);
-    if (!said) {
+    if (!state_name) {
         gp_q_end(&q);
         return gp_fail_memory(err, "the plan");
     }
-    if (!gp_cat_gen_state_of(said, state)) *state = GP_CAT_REFUSED;
+    if (!gp_cat_gen_state_of(state_name, state)) *state = GP_CAT_REFUSED;
     gp_q_end(&q);
-    if (fresh) GP_TRY(gp_marks_note_plan(cat, *id, err));
+    if (inserted) GP_TRY(gp_marks_note_plan(cat, *id, err));
     return GP_OK;
 }
 
@@ -96,8 +96,8 @@ gp_status gp_cat_generation_get(gp_catalog *cat, int64_t id,
                            .protocol = gp_q_col_text(&q, 6),
                            .settings = gp_q_col_text(&q, 7),
                            .extras = gp_q_col_text(&q, 8)};
-    bool whole = g.key && g.prompt && g.protocol && g.settings;
-    gp_status st = whole ? visit(user, &g, err) : gp_fail_memory(err, "the plan");
+    bool complete = g.key && g.prompt && g.protocol && g.settings;
+    gp_status st = complete ? visit(user, &g, err) : gp_fail_memory(err, "the plan");
     gp_q_end(&q);
     return st;
 }

@@ -200,7 +200,7 @@ static gp_status image_merge(gp_catalog *cat, int64_t from, int64_t into, bool *
 }
 
 gp_status gp_cat_image_put(gp_catalog *cat, const gp_cat_image *image, const char *path, uint64_t size,
-                           int64_t mtime_ns, int64_t *id, bool *fresh, gp_error *err)
+                           int64_t mtime_ns, int64_t *id, bool *inserted, gp_error *err)
 {
     gp_status st;
     bool own;
@@ -223,7 +223,7 @@ out:
     st = gp_db_scope_end(cat, own, st, err);
     if (st == GP_OK) {
         *id = found;
-        *fresh = is_new;
+        *inserted = is_new;
     }
     return st;
 }
@@ -326,26 +326,27 @@ gp_status gp_cat_failures(gp_catalog *cat, bool (*visit)(void *, const gp_failur
 
 gp_status gp_cat_failures_forget(gp_catalog *cat, const char *root, gp_error *err)
 {
-    gp_str below = GP_STR_INIT, behind = GP_STR_INIT; /* "root/", and the first string that sorts after every string
+    gp_str prefix = GP_STR_INIT,
+           after_prefix = GP_STR_INIT; /* "root/", and the first string that sorts after every string
                                                          with this prefix */
     size_t size = strlen(root);
     while (size && root[size - 1] == '/') size--;
-    gp_str_add(&below, root, size);
-    gp_str_add(&behind, root, size);
-    gp_str_putc(&below, '/');
-    gp_str_putc(&behind, '/' + 1);
+    gp_str_add(&prefix, root, size);
+    gp_str_add(&after_prefix, root, size);
+    gp_str_putc(&prefix, '/');
+    gp_str_putc(&after_prefix, '/' + 1);
     gp_status st = GP_OK;
-    if (below.failed || behind.failed) st = gp_fail_memory_path(err, "the failures of catalog '%s'", cat->path);
+    if (prefix.failed || after_prefix.failed) st = gp_fail_memory_path(err, "the failures of catalog '%s'", cat->path);
     if (st == GP_OK) {
         gp_q q = gp_q_open(cat, "DELETE FROM failures WHERE stage = 'add' AND passing = 1"
                                 " AND (path = ?1 OR (path >= ?2 AND path < ?3))");
         gp_q_text(&q, 1, root);
-        gp_q_text(&q, 2, below.data);
-        gp_q_text(&q, 3, behind.data);
+        gp_q_text(&q, 2, prefix.data);
+        gp_q_text(&q, 3, after_prefix.data);
         st = gp_q_run(&q, err);
     }
-    gp_str_clear(&behind);
-    gp_str_clear(&below);
+    gp_str_clear(&after_prefix);
+    gp_str_clear(&prefix);
     return st;
 }
 
@@ -389,16 +390,16 @@ gp_status gp_cat_failures_sweep(gp_catalog *cat, bool (*exists)(void *, const ch
 
 /* ------------------------------------------------------------------ files that no longer exist */
 
-enum { SWEEP_PAGE = 512 };
+enum { MISSING_PAGE = 512 };
 
 /* Reads a page of paths after `after` and collects the ids of files that no longer exist. *last: the page's last path
  * (owned), or NULL after the end. */
-static gp_status sweep_page(gp_catalog *cat, const char *after, bool (*exists)(void *, const char *), void *user,
-                            int64_t *gone, size_t *gone_count, char **last, gp_error *err)
+static gp_status find_missing_page(gp_catalog *cat, const char *after, bool (*exists)(void *, const char *), void *user,
+                                   int64_t *gone, size_t *gone_count, char **last, gp_error *err)
 {
     gp_q q = gp_q_open(cat, "SELECT path, id, missing FROM paths WHERE path > ? ORDER BY path LIMIT ?");
     gp_q_text(&q, 1, after);
-    gp_q_int(&q, 2, SWEEP_PAGE);
+    gp_q_int(&q, 2, MISSING_PAGE);
     *gone_count = 0;
     *last = NULL;
     for (;;) {
@@ -418,7 +419,7 @@ static gp_status sweep_page(gp_catalog *cat, const char *after, bool (*exists)(v
 }
 
 /* Marks a path as missing.  Adds 1 to *lost if its image has no other path. */
-static gp_status path_lose(gp_catalog *cat, int64_t path, uint64_t *lost, gp_error *err)
+static gp_status mark_path_missing(gp_catalog *cat, int64_t path, uint64_t *lost, gp_error *err)
 {
     int64_t last = 0;
     gp_q mark = gp_q_open(cat, "UPDATE paths SET missing = 1 WHERE id = ?");
@@ -446,11 +447,11 @@ gp_status gp_cat_paths_mark_missing(gp_catalog *cat, bool (*exists)(void *, cons
         return st;
     }
     for (;;) {
-        int64_t gone[SWEEP_PAGE];
+        int64_t gone[MISSING_PAGE];
         size_t count;
-        GP_TRY_GOTO(sweep_page(cat, after, exists, user, gone, &count, &last, err));
+        GP_TRY_GOTO(find_missing_page(cat, after, exists, user, gone, &count, &last, err));
         if (!last) break;
-        for (size_t i = 0; i < count; i++) GP_TRY_GOTO(path_lose(cat, gone[i], &images, err));
+        for (size_t i = 0; i < count; i++) GP_TRY_GOTO(mark_path_missing(cat, gone[i], &images, err));
         gp_mem_free(after);
         after = last;
         last = NULL;

@@ -49,7 +49,7 @@ static gp_status count_rows(gp_catalog *cat, const scorer_facts *s, size_t *n, g
     return GP_OK;
 }
 
-static gp_status make_room(gp_cat_matrix *m, size_t n, unsigned columns, gp_error *err)
+static gp_status allocate_columns(gp_cat_matrix *m, size_t n, unsigned columns, gp_error *err)
 {
     size_t numbers;
     if (!gp_size_mul(n, m->dims, &numbers)) return gp_fail(err, GP_ERR_LIMIT, "%zu embeddings are too many", n);
@@ -103,13 +103,13 @@ gp_status gp_cat_matrix_columns(gp_catalog *cat, const char *scorer, unsigned co
 {
     gp_cat_matrix m = {0};
     scorer_facts s = {0};
-    size_t most;
+    size_t max_rows;
     bool row;
     gp_status st = GP_OK;
     GP_TRY(scorer_read(cat, scorer, &s, err));
-    GP_TRY(count_rows(cat, &s, &most, err));
+    GP_TRY(count_rows(cat, &s, &max_rows, err));
     m.dims = (uint32_t)s.dims, m.encoder = s.encoder;
-    GP_TRY_GOTO(make_room(&m, most, columns, err));
+    GP_TRY_GOTO(allocate_columns(&m, max_rows, columns, err));
     gp_q q = gp_q_open(
         cat,
         "SELECT v.image, coalesce(ip.prompt, 0), i.hash, sc.value, i.width * i.height, i.bytes,"
@@ -124,7 +124,7 @@ gp_status gp_cat_matrix_columns(gp_catalog *cat, const char *scorer, unsigned co
     gp_q_int(&q, 3, columns);
     for (;;) {
         st = gp_q_step(&q, &row, err);
-        if (st != GP_OK || !row || m.n == most) break;
+        if (st != GP_OK || !row || m.n == max_rows) break;
         st = take_row(&q, &s, &m, err);
         if (st != GP_OK) break;
     }

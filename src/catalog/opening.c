@@ -94,7 +94,7 @@ static gp_status set_up(gp_catalog *cat, gp_error *err)
     sqlite3_busy_timeout(cat->db, GP_DB_BUSY_MS);
     sqlite3_db_config(cat->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(cat->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
-    sqlite3_limit(cat->db, SQLITE_LIMIT_LENGTH, GP_DB_LONGEST);
+    sqlite3_limit(cat->db, SQLITE_LIMIT_LENGTH, GP_DB_MAX_BYTES);
     GP_TRY(gp_db_exec(cat, "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON", err));
     /* The cache is 32 MiB and the log 64 MiB. New hashes change random pages of their index, and a smaller cache would
      * read and write these pages repeatedly. */

@@ -14,7 +14,7 @@
     "   AND q.path < rtrim(rtrim(p.path, replace(p.path, '/', '')), '/') || '0')))" /* '0' follows '/' in ASCII */
 
 /* Deletes picks in missing folders if their prompt now has another pick. */
-static const char served[] =
+static const char delete_superseded[] =
     "DELETE FROM picks WHERE " PICK_IS_AWAY " AND (SELECT ip.prompt FROM image_prompts ip WHERE ip.image = picks.image)"
     " IN (SELECT ip.prompt FROM picks k JOIN image_prompts ip ON ip.image = k.image WHERE EXISTS"
     "  (SELECT 1 FROM paths p WHERE p.image = k.image AND p.missing = 0))";
@@ -48,7 +48,7 @@ gp_status gp_cat_picks_replace(gp_catalog *cat, const char *scorer, const int64_
             goto out;
         }
     }
-    GP_TRY_GOTO(run(cat, served, err));
+    GP_TRY_GOTO(run(cat, delete_superseded, err));
     gp_marks_note_picks(cat);
 out:
     return gp_db_scope_end(cat, own, st, err);

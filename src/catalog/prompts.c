@@ -48,7 +48,7 @@ static gp_status assign(gp_catalog *cat, int64_t image, int64_t id, const gp_cat
     return GP_OK;
 }
 
-static gp_status forget(gp_catalog *cat, int64_t image, bool *changed, gp_error *err)
+static gp_status delete_prompt(gp_catalog *cat, int64_t image, bool *changed, gp_error *err)
 {
     gp_q q = gp_q_open(cat, "DELETE FROM image_prompts WHERE image = ?");
     gp_q_int(&q, 1, image);
@@ -83,7 +83,7 @@ gp_status gp_cat_prompt_put(gp_catalog *cat, int64_t image, const gp_cat_prompt 
     GP_TRY_GOTO(is_own(cat, image, prompt->file_read, &reread, err));
     bool replace = strength <= prompt->strength || (reread && strength == STRENGTH_METADATA);
     if (replace && empty) {
-        GP_TRY_GOTO(forget(cat, image, &written, err));
+        GP_TRY_GOTO(delete_prompt(cat, image, &written, err));
     } else if (replace) {
         if (prompt->text) GP_TRY_GOTO(prompt_id(cat, prompt->text, &id, err));
         GP_TRY_GOTO(assign(cat, image, id, prompt, strength == NO_RECORD, &written, err));

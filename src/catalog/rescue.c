@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 enum {
-    PROBES = 4000 /* attempts to read around damage, per table */,
-    REACH = 1 << 20 /* number of ids to try after the last row that could be read */
+    MAX_PROBES = 4000 /* attempts to read around damage, per table */,
+    MAX_GAP = 1 << 20 /* number of ids to try after the last row that could be read */
 };
 
 #define ADVICE_TABLE " `goldpan add DIR --prompts FILE`"
@@ -155,14 +155,14 @@ static gp_status read_table(rescuing *r, const char *name, gp_error *err)
     table t;
     int64_t last = 0, first = INT64_MAX;
     bool whole = false;
-    r->rows = r->places = 0, r->probes = PROBES;
+    r->rows = r->places = 0, r->probes = MAX_PROBES;
     gp_status st = table_open(r, name, &t, err);
     if (st == GP_OK) st = read_run(r, &t, INT64_MIN, INT64_MAX, false, &last, &whole, err);
     if (st == GP_OK && !whole) {
         r->places++;
         st = read_run(r, &t, last + 1, INT64_MAX, true, &first, &whole, err);
-        if (st == GP_OK && !whole && t.has_rowid && last < INT64_MAX - REACH)
-            st = read_between(r, &t, last + 1, first == INT64_MAX ? last + REACH : first - 1, err);
+        if (st == GP_OK && !whole && t.has_rowid && last < INT64_MAX - MAX_GAP)
+            st = read_between(r, &t, last + 1, first == INT64_MAX ? last + MAX_GAP : first - 1, err);
     }
     table_close(&t);
     if (st != GP_OK) return st;
@@ -195,18 +195,18 @@ static gp_status read_core(rescuing *r, gp_error *err)
 }
 
 /* Lists the prompt tables from which prompts came: " ('a.csv', 'b.csv')", or "". */
-static gp_status tables_of(const rescuing *r, gp_str *out, gp_error *err)
+static gp_status prompt_tables(const rescuing *r, gp_str *out, gp_error *err)
 {
-    enum { MOST = 4 };
+    enum { MAX_NAMES = 4 };
     int count = 0;
     bool row = true;
     gp_q q = gp_q_open(r->to, "SELECT DISTINCT substr(source, 7) FROM image_prompts WHERE source LIKE 'table:%'"
                               " ORDER BY 1");
-    for (; count <= MOST; count++) {
+    for (; count <= MAX_NAMES; count++) {
         GP_TRY(gp_q_step(&q, &row, err));
         if (!row) break;
         const char *name = gp_q_col_text(&q, 0);
-        if (count == MOST)
+        if (count == MAX_NAMES)
             gp_str_puts(out, ", ...");
         else
             gp_str_printf(out, "%s'%.200s'", count ? ", " : " (", name ? name : "");
@@ -218,7 +218,7 @@ static gp_status tables_of(const rescuing *r, gp_str *out, gp_error *err)
 
 /* Reports which prompts the new catalog lacks. SQLite may not notice damage that hides rows, so the images without a
  * prompt are counted as well. */
-static gp_status tell_prompts(const rescuing *r, gp_error *err)
+static gp_status report_lost_prompts(const rescuing *r, gp_error *err)
 {
     int64_t without = 0;
     gp_str tables = GP_STR_INIT;
@@ -226,7 +226,7 @@ static gp_status tell_prompts(const rescuing *r, gp_error *err)
                               " (SELECT image FROM image_prompts WHERE prompt IS NOT NULL)");
     GP_TRY(gp_q_one(&q, 0, &without, err));
     if (!r->prompts_lost && !without) return GP_OK;
-    gp_status st = tables_of(r, &tables, err);
+    gp_status st = prompt_tables(r, &tables, err);
     const char *names = tables.data ? tables.data : "";
     if (st == GP_OK && r->prompts_lost)
         gp_note_say(r->o->note, r->o->note_user, "rescue-prompts", (uint64_t)without,
@@ -258,11 +258,11 @@ static gp_status read_together(rescuing *r, gp_db_part part, const char *what, g
 }
 
 /* Repairs rows that break a rule. What they held can be recomputed or restored from the journal. */
-static gp_status tidy(rescuing *r, gp_error *err)
+static gp_status repair_rows(rescuing *r, gp_error *err)
 {
     GP_TRY(gp_db_rules_open(r->to, err));
     for (const gp_db_rule *rule = gp_db_rules; rule->table; rule++)
-        if (rule->mend && gp_db_rule_applies(r->to, rule)) GP_TRY(gp_db_exec(r->to, rule->mend, err));
+        if (rule->repair && gp_db_rule_applies(r->to, rule)) GP_TRY(gp_db_exec(r->to, rule->repair, err));
     return GP_OK;
 }
 
@@ -329,9 +329,9 @@ static gp_status read_from(rescuing *r, const char *path, const char *target, gp
     GP_TRY_GOTO(gp_db_exec(r->to, "BEGIN IMMEDIATE", err));
     GP_TRY_GOTO(read_core(r, err));
     GP_TRY_GOTO(read_together(r, GP_DB_MAP, "the map", err));
-    GP_TRY_GOTO(read_together(r, GP_DB_FOUND, "the analysis", err));
-    GP_TRY_GOTO(tidy(r, err));
-    GP_TRY_GOTO(tell_prompts(r, err));
+    GP_TRY_GOTO(read_together(r, GP_DB_ANALYSIS, "the analysis", err));
+    GP_TRY_GOTO(repair_rows(r, err));
+    GP_TRY_GOTO(report_lost_prompts(r, err));
     st = gp_db_exec(r->to, "COMMIT", err);
 out:
     gp_rescue_close(&source);
@@ -416,7 +416,7 @@ static gp_status copy_journal(const char *path, const char *out, gp_error *err)
 
 /* ------------------------------------------------------------------ the whole rescue */
 
-static gp_status take_journal(const char *path, gp_rescue_report *report, gp_error *err)
+static gp_status merge_journal(const char *path, gp_rescue_report *report, gp_error *err)
 {
     gp_catalog *cat = NULL;
     gp_cat_brought b = {0};
@@ -428,7 +428,8 @@ static gp_status take_journal(const char *path, gp_rescue_report *report, gp_err
     return st;
 }
 
-static gp_status look_first(const char *path, const gp_rescue_options *o, gp_rescue_report *report, gp_error *err)
+static gp_status check_before_rescue(const char *path, const gp_rescue_options *o, gp_rescue_report *report,
+                                     gp_error *err)
 {
     struct stat info;
     char *journal = gp_marks_path(path);
@@ -454,8 +455,8 @@ gp_status gp_cat_rescue(const char *path, const gp_rescue_options *o, gp_rescue_
     struct stat info;
     char *made = NULL;
     *report = (gp_rescue_report){0};
-    GP_TRY(look_first(path, o, report, err));
-    if (report->sound && !o->out) return take_journal(path, report, err);
+    GP_TRY(check_before_rescue(path, o, report, err));
+    if (report->sound && !o->out) return merge_journal(path, report, err);
     if (o->out && lstat(o->out, &info) == 0)
         return gp_fail_path(err, GP_ERR_USAGE, "'%s' exists: name another file for the new catalog", o->out);
     made = gp_rescue_name(o->out ? o->out : path, ".rescued");
@@ -467,5 +468,5 @@ gp_status gp_cat_rescue(const char *path, const gp_rescue_options *o, gp_rescue_
     if (st == GP_OK) st = put_in_place(made, o->out ? o->out : path, report, err);
     if (st != GP_OK) gp_rescue_remove(made);
     gp_mem_free(made);
-    return st == GP_OK ? take_journal(o->out ? o->out : path, report, err) : st;
+    return st == GP_OK ? merge_journal(o->out ? o->out : path, report, err) : st;
 }

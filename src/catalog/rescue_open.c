@@ -30,7 +30,7 @@ static int connect_to(const char *path, const char *way, sqlite3 **out, int64_t 
     *version = 0;
     sqlite3_db_config(*out, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, NULL);
     sqlite3_db_config(*out, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    sqlite3_limit(*out, SQLITE_LIMIT_LENGTH, GP_DB_LONGEST);
+    sqlite3_limit(*out, SQLITE_LIMIT_LENGTH, GP_DB_MAX_BYTES);
     if (rc == SQLITE_OK && way) rc = sqlite3_exec(*out, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL);
     /* After an error in the schema the first statement fails. The next one sees what could be read. */
     for (int i = 0; rc == SQLITE_OK && !q && i < 2; i++)
@@ -110,16 +110,16 @@ static void put_big_endian(uint8_t *p, uint32_t value)
 /* Makes the copy unless it exists, and repairs its header or replaces its first page. The number of pages is set to
  * that of the file, and the last page is filled up with zeros. first: the new first page, or NULL to repair the header
  * only. */
-static gp_status mend_copy(gp_rescue_source *s, const uint8_t *first, gp_error *err)
+static gp_status repair_copy(gp_rescue_source *s, const uint8_t *first, gp_error *err)
 {
     static const char magic[16] = "SQLite format 3";
     uint8_t page[PAGE];
     struct stat info;
     gp_status st = GP_OK;
     disconnect(s);
-    bool fresh = !s->copied;
+    bool is_new = !s->copied;
     s->copied = true;
-    if (fresh) GP_TRY(copy_both(s, err));
+    if (is_new) GP_TRY(copy_both(s, err));
     int fd = open(s->copy, O_RDWR | O_CLOEXEC);
     if (fd < 0) return gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot read '%s'", s->copy);
     if (fstat(fd, &info) != 0 || pread(fd, page, PAGE, 0) != PAGE)
@@ -145,7 +145,7 @@ gp_status gp_rescue_open(const char *path, const char *copy, gp_rescue_source *o
     int rc = connect_any(out);
     out->foreign = rc == SQLITE_DONE;
     if (rc == SQLITE_ROW || out->foreign || info.st_size < PAGE) return GP_OK;
-    GP_TRY(mend_copy(out, NULL, err));
+    GP_TRY(repair_copy(out, NULL, err));
     (void)connect_any(out);
     return GP_OK;
 }
@@ -184,18 +184,18 @@ static const root *find_root(const root *roots, size_t count, const char *name)
 }
 
 /* Counts the root pages of `made`, the bytes of an empty catalog, that have the same kind in the damaged file. */
-static size_t count_alike(const char *path, const root *roots, size_t count, const uint8_t *made, size_t size)
+static size_t count_same_kind(const char *path, const root *roots, size_t count, const uint8_t *made, size_t size)
 {
-    size_t alike = 0;
+    size_t same = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     for (size_t i = 0; fd >= 0 && i < count; i++) {
         uint8_t kind;
         off_t at = (off_t)(roots[i].page - 1) * PAGE;
         if ((size_t)at >= size || pread(fd, &kind, 1, at) != 1) continue;
-        alike += kind == made[at] || kind + 8 == made[at]; /* a leaf page that has become an interior page */
+        same += kind == made[at] || kind + 8 == made[at]; /* a leaf page that has become an interior page */
     }
     if (fd >= 0) close(fd);
-    return alike;
+    return same;
 }
 
 gp_status gp_rescue_first_page(gp_rescue_source *s, gp_catalog *to, gp_error *err)
@@ -215,8 +215,8 @@ gp_status gp_rescue_first_page(gp_rescue_source *s, gp_catalog *to, gp_error *er
     uint8_t *made = sqlite3_serialize(to->db, "main", &size, 0);
     if (!made) return gp_fail_memory(err, "the rescue");
     if (size >= 2 * PAGE && big_endian(made + 68) == GP_DB_APPLICATION_ID &&
-        count_alike(s->path, want, wanted, made, (size_t)size) * 4 >= wanted * 3) {
-        st = mend_copy(s, made, err);
+        count_same_kind(s->path, want, wanted, made, (size_t)size) * 4 >= wanted * 3) {
+        st = repair_copy(s, made, err);
         if (st == GP_OK) (void)connect_any(s);
     }
     sqlite3_free(made);

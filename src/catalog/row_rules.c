@@ -5,9 +5,9 @@
 
 #include <math.h>
 
-#define RULE(table, mend, wrong, what)                                                                                 \
+#define RULE(table, repair, wrong, what)                                                                               \
     {                                                                                                                  \
-        table, NULL, "SELECT count(*) FROM " table " WHERE " wrong, mend " WHERE " wrong, what                         \
+        table, NULL, "SELECT count(*) FROM " table " WHERE " wrong, repair " WHERE " wrong, what                       \
     }
 #define SIZE_RULE(table, what)                                                                                         \
     RULE(table, "DELETE FROM " table, "length(vector) <> 4 * (SELECT dims FROM encoders e WHERE e.id = encoder)",      \
@@ -19,7 +19,7 @@
     "EXISTS (SELECT 1 FROM scorers c WHERE c.id = scores.scorer AND " which " AND NOT EXISTS (SELECT 1 FROM " table    \
     " v WHERE v.encoder = c.encoder AND v." thing " = scores." thing "))"
 #define PAIR_UNEMBEDDED UNEMBEDDED("prompt_embeddings", "prompt", "c.needs = 'pair'")
-#define UNFOUNDED                                                                                                      \
+#define UNSUPPORTED_APART                                                                                              \
     " WHERE apart IN ('black', 'noise') AND NOT EXISTS (SELECT 1 FROM image_quality q WHERE q.image = images.id AND"   \
     " q.frame = images.apart)"
 
@@ -41,7 +41,8 @@ const gp_db_rule gp_db_rules[] = {
          "NOT (sharpness BETWEEN 0 AND 1e9 AND noise BETWEEN 0 AND 1e9 AND exposure BETWEEN 0 AND 1"
          " AND saturation BETWEEN 0 AND 1 AND entropy BETWEEN 0 AND 9 AND spread BETWEEN 0 AND 1)",
          "quality measures are impossible numbers"),
-    {"image_quality", NULL, "SELECT count(*) FROM images" UNFOUNDED, "UPDATE images SET apart = NULL" UNFOUNDED,
+    {"image_quality", NULL, "SELECT count(*) FROM images" UNSUPPORTED_APART,
+     "UPDATE images SET apart = NULL" UNSUPPORTED_APART,
      "images are set apart as black or noise, but their measures are missing or differ"},
     {"clusters", NULL,
      "SELECT count(*) FROM clusters c WHERE c.level > 0 AND NOT EXISTS (SELECT 1 FROM clusters p WHERE"

@@ -190,15 +190,15 @@ const gp_db_table gp_db_tables[] = {
     {"ratings", GP_DB_CORE},
     {"saved", GP_DB_CORE},
     {"generations", GP_DB_CORE},
-    {"analyses", GP_DB_FOUND},
-    {"clusters", GP_DB_FOUND},
-    {"cluster_images", GP_DB_FOUND},
-    {"categories", GP_DB_FOUND},
-    {"standings", GP_DB_FOUND},
-    {"slices", GP_DB_FOUND},
-    {"slice_images", GP_DB_FOUND},
-    {"duplicate_groups", GP_DB_FOUND},
-    {"duplicates", GP_DB_FOUND},
+    {"analyses", GP_DB_ANALYSIS},
+    {"clusters", GP_DB_ANALYSIS},
+    {"cluster_images", GP_DB_ANALYSIS},
+    {"categories", GP_DB_ANALYSIS},
+    {"standings", GP_DB_ANALYSIS},
+    {"slices", GP_DB_ANALYSIS},
+    {"slice_images", GP_DB_ANALYSIS},
+    {"duplicate_groups", GP_DB_ANALYSIS},
+    {"duplicates", GP_DB_ANALYSIS},
     {"maps", GP_DB_MAP},
     {"map_images", GP_DB_MAP},
     {"journal", GP_DB_STATE},
@@ -223,17 +223,17 @@ static gp_status pragma_int(gp_catalog *cat, const char *sql, int64_t *value, gp
 static gp_status read_version(gp_catalog *cat, int newest, int64_t *version, gp_error *err)
 {
     gp_status st;
-    int64_t application = 0, things = 0;
+    int64_t application = 0, objects = 0;
     GP_TRY(gp_db_exec(cat, "SAVEPOINT version", err));
     GP_TRY_GOTO(pragma_int(cat, "PRAGMA application_id", &application, err));
     GP_TRY_GOTO(pragma_int(cat, "PRAGMA user_version", version, err));
-    GP_TRY_GOTO(pragma_int(cat, "SELECT count(*) FROM sqlite_master", &things, err));
+    GP_TRY_GOTO(pragma_int(cat, "SELECT count(*) FROM sqlite_master", &objects, err));
 out:;
     int rc = sqlite3_exec(cat->db, "RELEASE version", NULL, NULL, NULL);
     if (rc != SQLITE_OK) gp_cat_rollback(cat);
     GP_TRY(st);
     if (rc != SQLITE_OK) return gp_db_fail(cat, rc, err);
-    if (application == 0 && *version == 0 && things == 0) return GP_OK;
+    if (application == 0 && *version == 0 && objects == 0) return GP_OK;
     if (application != GP_DB_APPLICATION_ID || *version < 1)
         return gp_fail_path(err, GP_ERR_CATALOG,
                             "'%s' is not a goldpan catalog: it is another program's SQLite file" GP_DB_RESCUE,
@@ -281,10 +281,10 @@ static gp_status apply_step(gp_catalog *cat, const gp_db_step *step, gp_error *e
  * timeout. */
 static gp_status use_wal(gp_catalog *cat, gp_error *err)
 {
-    enum { NAP_MS = 5, NAPS = GP_DB_BUSY_MS / NAP_MS };
+    enum { RETRY_MS = 5, RETRIES = GP_DB_BUSY_MS / RETRY_MS };
     int rc = SQLITE_BUSY;
-    for (int i = 0; i < NAPS && (rc & 0xff) == SQLITE_BUSY; i++) {
-        if (i) sqlite3_sleep(NAP_MS);
+    for (int i = 0; i < RETRIES && (rc & 0xff) == SQLITE_BUSY; i++) {
+        if (i) sqlite3_sleep(RETRY_MS);
         rc = sqlite3_exec(cat->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
     }
     return rc == SQLITE_OK ? GP_OK : gp_db_fail(cat, rc, err);

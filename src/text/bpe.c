@@ -82,32 +82,32 @@ static uint64_t heap_pop(uint64_t *heap, size_t *count)
  * exact, because a rank belongs to one pair. */
 typedef struct chain {
     const gp_bpe *bpe;
-    int32_t *ids;          /* [n]; -1: merged into its left neighbour */
-    uint32_t *next, *last; /* [n] neighbours; n: there is no next, UINT32_MAX: there is no previous */
-    uint64_t *heap;        /* [2n] */
-    size_t n, heaped;
+    int32_t *ids;              /* [n]; -1: merged into its left neighbour */
+    uint32_t *next, *previous; /* [n] neighbours; n: there is no next, UINT32_MAX: there is no previous */
+    uint64_t *heap;            /* [2n] */
+    size_t n, heap_count;
 } chain;
 
-static void offer(chain *c, uint32_t i)
+static void push_pair(chain *c, uint32_t i)
 {
     if (i == UINT32_MAX || c->next[i] == c->n) return;
     const int32_t rank = gp_bpe_rank(c->bpe, c->ids[i], c->ids[c->next[i]]);
-    if (rank != GP_BPE_NO_RANK) heap_push(c->heap, &c->heaped, (uint64_t)(uint32_t)rank << 32 | i);
+    if (rank != GP_BPE_NO_RANK) heap_push(c->heap, &c->heap_count, (uint64_t)(uint32_t)rank << 32 | i);
 }
 
 static void join_all(chain *c)
 {
-    while (c->heaped > 0) {
-        const uint64_t top = heap_pop(c->heap, &c->heaped);
+    while (c->heap_count > 0) {
+        const uint64_t top = heap_pop(c->heap, &c->heap_count);
         const uint32_t i = (uint32_t)top, j = c->next[i];
         const int32_t rank = (int32_t)(top >> 32);
         if (c->ids[i] < 0 || j == c->n || gp_bpe_rank(c->bpe, c->ids[i], c->ids[j]) != rank) continue;
         c->ids[i] = c->bpe->merged[rank];
         c->ids[j] = -1;
         c->next[i] = c->next[j];
-        if (c->next[i] != c->n) c->last[c->next[i]] = i;
-        offer(c, c->last[i]);
-        offer(c, i);
+        if (c->next[i] != c->n) c->previous[c->next[i]] = i;
+        push_pair(c, c->previous[i]);
+        push_pair(c, i);
     }
 }
 
@@ -116,10 +116,10 @@ static gp_status join_long(const gp_bpe *bpe, int32_t *ids, size_t *n, gp_error 
     gp_status st;
     chain c = {.bpe = bpe, .ids = ids, .n = *n};
     GP_TRY_GOTO(gp_alloc((void **)&c.next, *n, sizeof *c.next, "a long word", err));
-    GP_TRY_GOTO(gp_alloc((void **)&c.last, *n, sizeof *c.last, "a long word", err));
+    GP_TRY_GOTO(gp_alloc((void **)&c.previous, *n, sizeof *c.previous, "a long word", err));
     GP_TRY_GOTO(gp_alloc((void **)&c.heap, *n, 2 * sizeof *c.heap, "a long word", err));
-    for (size_t i = 0; i < *n; i++) c.next[i] = (uint32_t)i + 1, c.last[i] = (uint32_t)i - 1;
-    for (size_t i = 0; i < *n; i++) offer(&c, (uint32_t)i);
+    for (size_t i = 0; i < *n; i++) c.next[i] = (uint32_t)i + 1, c.previous[i] = (uint32_t)i - 1;
+    for (size_t i = 0; i < *n; i++) push_pair(&c, (uint32_t)i);
     join_all(&c);
     size_t kept = 0;
     for (size_t i = 0; i < *n; i++)
@@ -127,7 +127,7 @@ static gp_status join_long(const gp_bpe *bpe, int32_t *ids, size_t *n, gp_error 
     *n = kept;
 out:
     gp_mem_free(c.heap);
-    gp_mem_free(c.last);
+    gp_mem_free(c.previous);
     gp_mem_free(c.next);
     return st;
 }
@@ -162,7 +162,7 @@ static gp_status add_piece(const gp_bpe *bpe, const uint32_t *points, size_t n, 
 }
 
 /* Returns the length of `word` (ASCII) if points [n] begin with it, else 0. */
-static size_t stands(const uint32_t *points, size_t n, const char *word)
+static size_t prefix_length(const uint32_t *points, size_t n, const char *word)
 {
     size_t i = 0;
     for (; word[i]; i++)
@@ -176,7 +176,7 @@ static size_t piece_length(const uint32_t *points, size_t n)
     static const char *const endings[] = {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"};
     if (points[0] == '\'')
         for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-            size_t k = stands(points, n, endings[i]);
+            size_t k = prefix_length(points, n, endings[i]);
             if (k > 0) return k;
         }
     const gp_text_class kind = gp_text_class_of(points[0]);
@@ -188,7 +188,7 @@ static size_t piece_length(const uint32_t *points, size_t n)
 }
 
 /* Encodes the text between two special tokens. */
-static gp_status add_stretch(const gp_bpe *bpe, const char *text, size_t size, id_list *out, gp_error *err)
+static gp_status add_plain_text(const gp_bpe *bpe, const char *text, size_t size, id_list *out, gp_error *err)
 {
     gp_status st;
     uint32_t *points = NULL;
@@ -196,8 +196,8 @@ static gp_status add_stretch(const gp_bpe *bpe, const char *text, size_t size, i
     if (size == 0) return GP_OK;
     GP_TRY_GOTO(gp_text_clean(text, size, &points, &n, err));
     for (size_t i = 0; i < n;) {
-        size_t k = stands(points + i, n - i, GP_BPE_BOS);
-        if (k == 0) k = stands(points + i, n - i, GP_BPE_EOS);
+        size_t k = prefix_length(points + i, n - i, GP_BPE_BOS);
+        if (k == 0) k = prefix_length(points + i, n - i, GP_BPE_EOS);
         if (k > 0) { /* the pieces are "<|", the letters and "|>" */
             GP_TRY_GOTO(add_piece(bpe, points + i, 2, out, err));
             GP_TRY_GOTO(add_piece(bpe, points + i + 2, k - 4, out, err));
@@ -222,7 +222,7 @@ static gp_status add_id(id_list *out, int32_t id, gp_error *err)
     return GP_OK;
 }
 
-static bool begins(const char *text, size_t size, const char *word)
+static bool starts_with(const char *text, size_t size, const char *word)
 {
     const size_t n = strlen(word);
     return size >= n && memcmp(text, word, n) == 0;
@@ -235,23 +235,24 @@ static gp_status add_text(const gp_bpe *bpe, const char *text, size_t size, id_l
         const char *mark = memchr(text + i, '<', size - i);
         if (!mark) break;
         i = (size_t)(mark - text);
-        const bool bos = begins(mark, size - i, GP_BPE_BOS), eos = begins(mark, size - i, GP_BPE_EOS);
+        const bool bos = starts_with(mark, size - i, GP_BPE_BOS), eos = starts_with(mark, size - i, GP_BPE_EOS);
         if (!bos && !eos) {
             i++;
             continue;
         }
-        GP_TRY(add_stretch(bpe, text + from, i - from, out, err));
+        GP_TRY(add_plain_text(bpe, text + from, i - from, out, err));
         GP_TRY(add_id(out, bos ? bpe->bos : bpe->eos, err));
         from = i += strlen(bos ? GP_BPE_BOS : GP_BPE_EOS);
     }
-    return add_stretch(bpe, text + from, size - from, out, err);
+    return add_plain_text(bpe, text + from, size - from, out, err);
 }
 
 gp_status gp_bpe_encode(const gp_bpe *bpe, const char *text, size_t size, int32_t **ids, size_t *count, gp_error *err)
 {
     gp_status st;
     id_list out = {0};
-    if (size > TEXT_LIMIT) return gp_fail(err, GP_ERR_LIMIT, "a text of %zu bytes is longer than %d", size, TEXT_LIMIT);
+    if (size > TEXT_LIMIT)
+        return gp_fail(err, GP_ERR_LIMIT, "a text must have at most %d bytes, not %zu", TEXT_LIMIT, size);
     GP_TRY_GOTO(reserve(&out, size + 2, err));
     GP_TRY_GOTO(add_id(&out, bpe->bos, err));
     GP_TRY_GOTO(add_text(bpe, text, size, &out, err));
@@ -269,8 +270,7 @@ gp_status gp_bpe_encode_cut(const gp_bpe *bpe, const char *text, size_t size, si
 {
     int32_t *all;
     size_t n;
-    if (context < 2)
-        return gp_fail(err, GP_ERR_USAGE, "a context of %zu tokens is too short: it must be at least 2", context);
+    if (context < 2) return gp_fail(err, GP_ERR_USAGE, "the context must be at least 2 tokens, not %zu", context);
     GP_TRY(gp_bpe_encode(bpe, text, size, &all, &n, err));
     const size_t kept = n < context ? n : context;
     memcpy(ids, all, kept * sizeof *ids);

@@ -4,7 +4,7 @@
  *     UTF-8 -> NFC -> every run of white space becomes one space -> each code point is lower-cased by itself
  *
  * NFC is not applied again after lower-casing, so U+0130 stays i + U+0307. Nothing is stripped or repaired; control
- * characters are treated like any other character. Text below U+0300 is always NFC and skips that step; nearly every
+ * characters are treated like any scratch character. Text below U+0300 is always NFC and skips that step; nearly every
  * prompt is such text. utf8proc provides decompositions, combining classes and compositions. The combining marks are
  * sorted here in linear time; a text of nothing but marks must not take quadratic time.
  * Source: transformers' CLIPTokenizer (tests/golden/tokenizer describes the serialised pipeline). */
@@ -84,9 +84,9 @@ static unsigned mark_class(int32_t cp)
     return (unsigned)utf8proc_get_property(cp)->combining_class;
 }
 
-/* Sorts a run of marks by combining class and keeps the order of equal classes. `other` [n] is scratch for long
+/* Sorts a run of marks by combining class and keeps the order of equal classes. `scratch` [n] is scratch for long
  * runs. */
-static void order_run(int32_t *run, size_t n, int32_t *other)
+static void order_run(int32_t *run, size_t n, int32_t *scratch)
 {
     if (n <= FEW_MARKS) {
         for (size_t i = 1; i < n; i++) {
@@ -100,16 +100,16 @@ static void order_run(int32_t *run, size_t n, int32_t *other)
     size_t start[257] = {0};
     for (size_t i = 0; i < n; i++) start[mark_class(run[i]) + 1]++;
     for (size_t c = 0; c < 256; c++) start[c + 1] += start[c];
-    for (size_t i = 0; i < n; i++) other[start[mark_class(run[i])]++] = run[i];
-    memcpy(run, other, n * sizeof *run);
+    for (size_t i = 0; i < n; i++) scratch[start[mark_class(run[i])]++] = run[i];
+    memcpy(run, scratch, n * sizeof *run);
 }
 
-static void order_marks(int32_t *points, size_t n, int32_t *other)
+static void order_marks(int32_t *points, size_t n, int32_t *scratch)
 {
     for (size_t i = 0; i < n;) {
         size_t end = i;
         while (end < n && mark_class(points[end]) != 0) end++;
-        order_run(points + i, end - i, other);
+        order_run(points + i, end - i, scratch);
         i = end + 1;
     }
 }
@@ -118,26 +118,26 @@ static void order_marks(int32_t *points, size_t n, int32_t *other)
 static gp_status compose(int32_t **points, size_t *n, gp_error *err)
 {
     gp_status st;
-    int32_t *apart = NULL, *other = NULL;
+    int32_t *decomposed = NULL, *scratch = NULL;
     size_t total = 0;
     int boundary = 0;
     for (size_t i = 0; i < *n; i++)
         total +=
             (size_t)utf8proc_decompose_char((*points)[i], NULL, 0, UTF8PROC_DECOMPOSE | UTF8PROC_STABLE, &boundary);
-    GP_TRY_GOTO(gp_alloc((void **)&apart, total, sizeof *apart, "text", err));
-    GP_TRY_GOTO(gp_alloc((void **)&other, total, sizeof *other, "text", err));
+    GP_TRY_GOTO(gp_alloc((void **)&decomposed, total, sizeof *decomposed, "text", err));
+    GP_TRY_GOTO(gp_alloc((void **)&scratch, total, sizeof *scratch, "text", err));
     size_t at = 0;
     for (size_t i = 0; i < *n; i++)
-        at += (size_t)utf8proc_decompose_char((*points)[i], apart + at, (utf8proc_ssize_t)(total - at),
+        at += (size_t)utf8proc_decompose_char((*points)[i], decomposed + at, (utf8proc_ssize_t)(total - at),
                                               UTF8PROC_DECOMPOSE | UTF8PROC_STABLE, &boundary);
-    order_marks(apart, at, other);
-    *n = (size_t)utf8proc_normalize_utf32(apart, (utf8proc_ssize_t)at, UTF8PROC_COMPOSE | UTF8PROC_STABLE);
+    order_marks(decomposed, at, scratch);
+    *n = (size_t)utf8proc_normalize_utf32(decomposed, (utf8proc_ssize_t)at, UTF8PROC_COMPOSE | UTF8PROC_STABLE);
     gp_mem_free(*points);
-    *points = apart;
-    apart = NULL;
+    *points = decomposed;
+    decomposed = NULL;
 out:
-    gp_mem_free(other);
-    gp_mem_free(apart);
+    gp_mem_free(scratch);
+    gp_mem_free(decomposed);
     return st;
 }
 

@@ -55,8 +55,8 @@ static bool visit_largest(void *user, const char *key, const gp_json *value)
     builder *b = user;
     uint64_t id;
     if (!read_id(value, &id)) {
-        b->st = gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': entry '%.80s' has no id from 0 to %d", b->vocab_name, key,
-                             ID_LIMIT - 1);
+        b->st = gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': the id of entry '%.80s' must be a whole number from 0 to %d",
+                             b->vocab_name, key, ID_LIMIT - 1);
         return false;
     }
     if (id >= b->bpe->size) b->bpe->size = (size_t)id + 1;
@@ -70,7 +70,7 @@ static gp_status add_entry(builder *b, const char *text, uint64_t id)
         return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': entries '%.80s' and '%.80s' have the same id %u",
                             b->vocab_name, bpe->pool.data + bpe->offset[id], text, (unsigned)id);
     if (find(b, text, strlen(text)) >= 0) /* the JSON parser runs in its lax mode, which allows duplicate keys */
-        return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': entry '%.80s' comes twice", b->vocab_name, text);
+        return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': entry '%.80s' occurs twice", b->vocab_name, text);
     const size_t at = bpe->pool.size;
     gp_str_add(&bpe->pool, text, strlen(text) + 1);
     if (bpe->pool.failed) return gp_fail_memory(b->err, "the vocabulary");
@@ -155,26 +155,26 @@ static gp_status find_symbols(builder *b)
             if (b->joined.failed) return gp_fail_memory(b->err, "the vocabulary");
             bpe->byte_id[last][byte] = find(b, b->joined.data, b->joined.size);
             if (bpe->byte_id[last][byte] < 0)
-                return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': no entry '%s' (byte %u)", b->vocab_name,
+                return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': entry '%s' (byte %u) is missing", b->vocab_name,
                                     b->joined.data, byte);
         }
     bpe->bos = find(b, GP_BPE_BOS, strlen(GP_BPE_BOS));
     bpe->eos = find(b, GP_BPE_EOS, strlen(GP_BPE_EOS));
     if (bpe->bos >= 0 && bpe->eos >= 0) return GP_OK;
-    return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': no entry '%s'", b->vocab_name,
+    return gp_fail_path(b->err, GP_ERR_FORMAT, "'%s': entry '%s' is missing", b->vocab_name,
                         bpe->bos < 0 ? GP_BPE_BOS : GP_BPE_EOS);
 }
 
 /* ------------------------------------------------------------------ merges */
 
-static gp_status reserve_merges(builder *b, size_t most)
+static gp_status reserve_merges(builder *b, size_t count)
 {
     gp_bpe *bpe = b->bpe;
     size_t slots = 16;
-    if (most > ID_LIMIT)
+    if (count > ID_LIMIT)
         return gp_fail_path(b->err, GP_ERR_LIMIT, "'%s': more than %d merges", b->merges_name, ID_LIMIT);
-    while (slots < 2 * most) slots *= 2;
-    GP_TRY(gp_alloc((void **)&bpe->merged, most, sizeof *bpe->merged, "the merges", b->err));
+    while (slots < 2 * count) slots *= 2;
+    GP_TRY(gp_alloc((void **)&bpe->merged, count, sizeof *bpe->merged, "the merges", b->err));
     GP_TRY(gp_alloc((void **)&bpe->pairs, slots, sizeof *bpe->pairs, "the merges", b->err));
     memset(bpe->pairs, 0xFF, slots * sizeof *bpe->pairs);
     bpe->mask = slots - 1;
