@@ -326,9 +326,8 @@ gp_status gp_cat_failures(gp_catalog *cat, bool (*visit)(void *, const gp_failur
 
 gp_status gp_cat_failures_forget(gp_catalog *cat, const char *root, gp_error *err)
 {
-    gp_str prefix = GP_STR_INIT,
-           after_prefix = GP_STR_INIT; /* "root/", and the first string that sorts after every string
-                                                         with this prefix */
+    /* "root/", and the first string that sorts after every string with this prefix */
+    gp_str prefix = GP_STR_INIT, after_prefix = GP_STR_INIT;
     size_t size = strlen(root);
     while (size && root[size - 1] == '/') size--;
     gp_str_add(&prefix, root, size);

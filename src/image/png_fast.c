@@ -59,9 +59,8 @@ static gp_status convert_rows(const gp_png_info *header, uint8_t *block, uint8_t
     static const uint8_t bpp[7] = {1, 0, 3, 1, 2, 0, 4};
     const gp_kernels *kernels = gp_kernel_table();
     const size_t r = header->row_bytes;
-    const bool is_rgb =
-        header->color == 2; /* rows are unfiltered directly to their final place, where they also serve as
-                                             `prior` */
+    /* rows that are RGB are unfiltered directly to their final place, where they also serve as `prior` */
+    const bool is_rgb = header->color == 2;
     const uint8_t *prior = above;
     uint8_t *rgb = block;
     for (uint32_t y = 0; y < header->height; y++) {

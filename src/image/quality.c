@@ -19,13 +19,12 @@ enum {
     NOISE_MIN_DEVIATION = 25, /* minimum standard deviation of luma in a noise frame */
     LEVELS = 256,
 };
-static const double NOISE_MAX_CORRELATION = 0.2; /* maximum absolute correlation of near pixels in a noise frame */
-static const double NOISE_MAX_BLOCKS =
-    0.1; /* maximum standard deviation of block means in a noise frame, relative to that of the
-                                     pixels */
-static const double NOISE_MIN_ESTIMATE =
-    0.5; /* in a noise frame Immerkaer's estimate is at least this share of the standard
-                                     deviation */
+/* maximum absolute correlation of near pixels in a noise frame */
+static const double NOISE_MAX_CORRELATION = 0.2;
+/* maximum standard deviation of block means in a noise frame, relative to that of the pixels */
+static const double NOISE_MAX_BLOCKS = 0.1;
+/* in a noise frame Immerkaer's estimate is at least this share of the standard deviation */
+static const double NOISE_MIN_ESTIMATE = 0.5;
 
 typedef struct sums {
     uint64_t pixels, coloured, filtered; /* pixels in the histogram, in `saturation`, in the filters' sums */
