@@ -73,8 +73,8 @@ static void choose_leaves(selector *s)
     if (s->clusters == 1) s->chosen[0] = true;
 }
 
-/* Returns the nearest ancestor of `c` that split from its parent at a distance above epsilon.  If there is none, returns
- * the root with allow_single, else the last ancestor below the root (or `c` itself). */
+/* Returns the nearest ancestor of `c` that split from its parent at a distance above epsilon.  If there is none,
+ * returns the root with allow_single, else the last ancestor below the root (or `c` itself). */
 static size_t ancestor_beyond_epsilon(const selector *s, size_t c)
 {
     for (;;) {

@@ -3,9 +3,9 @@
  * 2006) for the leading eigenvectors of large operators.
  *
  * Subspace iteration keeps a block of vectors, a few more than requested.  Each round multiplies the block by a
- * Chebyshev polynomial of the operator.  The polynomial is small on [lower_bound, cut] and grows fast above `cut`, so it
- * amplifies the leading eigenvectors.  Then the Rayleigh-Ritz procedure rotates the block to approximate eigenvectors.
- * `cut` is the smallest Ritz value of the block, so the filter improves from round to round. */
+ * Chebyshev polynomial of the operator.  The polynomial is small on [lower_bound, cut] and grows fast above `cut`, so
+ * it amplifies the leading eigenvectors.  Then the Rayleigh-Ritz procedure rotates the block to approximate
+ * eigenvectors. `cut` is the smallest Ritz value of the block, so the filter improves from round to round. */
 #include "analyze/map/eigen.h"
 
 #include "base/mem.h"
@@ -86,8 +86,8 @@ typedef struct subspace {
     double *values;               /* [m] Ritz values */
 } subspace;
 
-/* Orthonormalises the columns of x by the Gram-Schmidt process.  Each step runs twice, because rounding makes the result
- * of a single pass inexact. */
+/* Orthonormalises the columns of x by the Gram-Schmidt process.  Each step runs twice, because rounding makes the
+ * result of a single pass inexact. */
 static void orthonormalise(subspace *s)
 {
     for (size_t c = 0; c < s->m; c++) {

@@ -53,8 +53,8 @@ static void rotate(double *x, size_t n, size_t dims, const double *r, bool back)
     }
 }
 
-/* The inflation step of h-NNE: standardises the children of each parent along axes rotated by 0, 18, ... 90 degrees, one
- * angle after another.  So the children fill their circle in all directions. */
+/* The inflation step of h-NNE: standardises the children of each parent along axes rotated by 0, 18, ... 90 degrees,
+ * one angle after another.  So the children fill their circle in all directions. */
 static void inflate(double *x, size_t n, size_t dims, const uint32_t *parent, size_t parents, double *scratch)
 {
     double *mean = scratch, *spread = mean + parents * dims, *members = spread + parents * dims;

@@ -19,8 +19,8 @@ void gp_an_graph_clear(gp_umap_graph *graph);
  * least a thousandth of the mean distance.  mean_all: mean distance over all rows, where each row counts itself as a
  * neighbour at distance 0. */
 void gp_an_smooth(const float *distances, size_t k, double mean_all, double *sigma, double *rho);
-/* Joins the weighted neighbourhoods of all rows to one symmetric graph.  ids, distances [n, k - 1].  mix: 1 fuzzy union,
- * 0 fuzzy intersection, between them a mixture.  sigmas, rhos [n] may be NULL. */
+/* Joins the weighted neighbourhoods of all rows to one symmetric graph.  ids, distances [n, k - 1].  mix: 1 fuzzy
+ * union, 0 fuzzy intersection, between them a mixture.  sigmas, rhos [n] may be NULL. */
 gp_status gp_an_fuzzy_graph(const uint32_t *ids, const float *distances, size_t n, size_t k, double mix, double *sigmas,
                             double *rhos, gp_umap_graph *out, gp_error *err);
 

@@ -101,8 +101,8 @@ static void assign_places(layout *l)
         for (size_t i = p; i < n; i += l->parts) l->place[i] = (uint32_t)next++;
 }
 
-/* Number of the task of parts p and q.  Round r has the tasks from r * parts/2 on.  The schedule is the circle method of
- * round-robin tournaments.  Round r pairs parts p and q with p + q = 2r modulo parts - 1, and pairs part r with the
+/* Number of the task of parts p and q.  Round r has the tasks from r * parts/2 on.  The schedule is the circle method
+ * of round-robin tournaments.  Round r pairs parts p and q with p + q = 2r modulo parts - 1, and pairs part r with the
  * last part.  The last round has the tasks of the parts with themselves. */
 static size_t task_of(const layout *l, size_t p, size_t q)
 {

@@ -68,7 +68,7 @@ static void load_block(const exact *e, worker *w, gp_knn_query *q, size_t first,
 }
 
 /* Inserts the block's rows into the lists of the panel's rows. */
-static void offer_block(const exact *e, const float *tile, size_t first, size_t count, size_t panel)
+static void insert_block(const exact *e, const float *tile, size_t first, size_t count, size_t panel)
 {
     const gp_knn *s = &e->s;
     gp_knn_query *q = e->all + panel * GP_PANEL;
@@ -137,7 +137,7 @@ static void run_pair(exact *e, worker *w, size_t block, size_t other)
             gp_sq8_insert_rows(&e->coarse, &e->s, w->tile + p * GP_PANEL, QUERIES, e->all + (panel + p) * GP_PANEL,
                                first, count, panel + p);
         else
-            offer_block(e, w->tile + p * GP_PANEL, first, count, panel + p);
+            insert_block(e, w->tile + p * GP_PANEL, first, count, panel + p);
     pthread_mutex_unlock(&e->locks[other]);
 }
 
@@ -188,7 +188,7 @@ static void search_thread(void *user, int index)
         else
             run_queries(e, &w, group);
         size_t done = atomic_fetch_add(&e->finished, 1) + 1;
-        /* early groups have more pairs of blocks than late groups */
+        /* early groups have more pairs of blocks than late groups, so the share of the work grows as s (2 - s) */
         double share = (double)done / (double)groups;
         if (e->s.self) share = share * (2 - share);
         /* thread 0 is the caller's thread, which may report progress */

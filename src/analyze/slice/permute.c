@@ -249,10 +249,10 @@ static void clear_room(permutation *p)
     gp_mem_free(p->trial);
 }
 
-/* There are many more small clusters than large ones, so the best of all would nearly always be a small one, and a large
- * cluster would have to stand out as far as the best of hundreds of small ones.  So z is lowered by what the best of
- * n / m clusters of m items reaches by chance (the penalty of multiscale tests: Duembgen and Spokoiny 2001).  The test
- * stays exact: the exchanges lower z alike. */
+/* There are many more small clusters than large ones, so the best of all would nearly always be a small one, and a
+ * large cluster would have to stand out as far as the best of hundreds of small ones.  So z is lowered by what the best
+ * of n / m clusters of m items reaches by chance (the penalty of multiscale tests: Duembgen and Spokoiny 2001).  The
+ * test stays exact: the exchanges lower z alike. */
 static double handicap_of(double m, double n)
 {
     return m > 0 && m < n ? sqrt(2 * log(n / m)) : 0;

@@ -285,8 +285,8 @@ typedef struct bootstrap {
     atomic_int status;
 } bootstrap;
 
-/* For the rounds 5 k to 5 k + 4: sets sum[] to the sum of weight * mean over `count` prompts, and weight[] to the sum of
- * the weights.  `rows` lists the prompts; NULL means the first `count`. */
+/* For the rounds 5 k to 5 k + 4: sets sum[] to the sum of weight * mean over `count` prompts, and weight[] to the sum
+ * of the weights.  `rows` lists the prompts; NULL means the first `count`. */
 static void weigh(const bootstrap *b, size_t k, const uint32_t *rows, size_t count, double sum[AT_ONCE],
                   double weight[AT_ONCE])
 {
