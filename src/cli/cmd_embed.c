@@ -219,13 +219,6 @@ static int run(gp_cli *cli)
     gp_error err = {0};
     struct embedding e = {.cli = cli};
     gp_str json = GP_STR_INIT;
-    if (!cli->out) return gp_cli_usage(cli, "'goldpan embed' needs --out FILE.npy");
-    if (!gp_str_ends(cli->out, ".npy"))
-        return gp_cli_usage(cli, "--out must be a file name that ends in .npy, not '%s'", cli->out);
-    if (cli->images == (cli->texts != NULL))
-        return gp_cli_usage(cli, "'goldpan embed' needs --images DIR|FILE... or --texts FILE");
-    if (cli->texts && cli->arg_count)
-        return gp_cli_usage(cli, "unexpected argument '%s': --texts takes one file", cli->args[0]);
     char *rows = rows_path(cli->out);
     gp_status st = rows ? gp_cli_check_output(cli, cli->out, &err) : gp_fail_memory(&err, "a path");
     if (st == GP_OK) st = gp_cli_check_output(cli, rows, &err);
@@ -272,8 +265,9 @@ static int run(gp_cli *cli)
 static const gp_cli_option options[] = {
     GP_CLI_OPTION("images", 0, GP_OPT_LIST, "DIR|FILE...", images, "encode these images, one row each"),
     GP_CLI_OPTION("texts", 0, GP_OPT_TEXT, "FILE", texts,
-                  "encode the lines of this text file, one row each; \"-\": standard input", .excludes = "images"),
-    GP_CLI_OPTION("out", 'o', GP_OPT_TEXT, "FILE.npy", out, "write the embeddings to this NumPy file (required)"),
+                  "encode the lines of this text file, one row each; \"-\": standard input",
+                  .excludes = "images ARGUMENT"),
+    GP_CLI_OPTION("out", 'o', GP_OPT_TEXT, "FILE.npy", out, "write the embeddings to this NumPy file", .ends = ".npy"),
     GP_CLI_FORCE(.needs = NULL),
     GP_CLI_MODEL(GP_CLI_MODEL_ANY),
     GP_CLI_LOADING(.needs = NULL),
@@ -294,5 +288,6 @@ const gp_cli_command gp_cmd_embed = {
     .options = options,
     .least = 0,
     .most = SIZE_MAX,
+    .needs = "out; images texts",
     .run = run,
 };

@@ -78,7 +78,6 @@ static int run(gp_cli *cli)
     options.precision = (gp_precision)cli->precision, options.engine = (gp_engine)cli->engine;
     options.port = USUAL_PORT;
     if (cli->port.set) {
-        if (cli->port.value > UINT16_MAX) return gp_cli_usage(cli, "--port must be 0 to 65535");
         options.port = (uint16_t)cli->port.value, options.exact_port = cli->port.value != 0;
     }
     options.readonly = cli->readonly;
@@ -99,7 +98,8 @@ static int run(gp_cli *cli)
 static const gp_cli_option options[] = {
     GP_CLI_CATALOG_NOT_DIR,
     GP_CLI_OPTION("port", 'p', GP_OPT_COUNT, "N", port,
-                  "listen on this port, up to 65535; 0: any free port (default: 4653, or a free port if it is in use)"),
+                  "listen on this port; 0: any free port (default: 4653, or a free port if it is in use)",
+                  .range = GP_CLI_FROM_TO(0, UINT16_MAX)),
     GP_CLI_FLAG("readonly", 0, readonly, "reject ratings, saved views and exports"),
     GP_CLI_FLAG("no-open", 0, no_open, "print the address, but do not open a browser"),
     GP_CLI_MODEL("CLIP model for the search by words: hub name or folder (default: the model of the last scores)"),

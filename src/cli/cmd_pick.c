@@ -28,14 +28,13 @@ static void put_reason(void *user, const char *path, bool picked, const char *se
     gp_str_putc(&r->json, '}');
 }
 
-static gp_status pick_options(gp_cli *cli, gp_pick_options *options, reasons *r, gp_error *err)
+static void pick_options(gp_cli *cli, gp_pick_options *options, reasons *r)
 {
-    GP_TRY(gp_cli_pick_options(cli, options, err));
+    gp_cli_pick_options(cli, options);
     options->scorer = cli->scorer;
-    if (!cli->explain && !cli->why.count) return GP_OK;
+    if (!cli->explain && !cli->why.count) return;
     options->explain = put_reason, options->explain_user = r;
     if (cli->why.count) options->explain_paths = cli->why.items, options->explain_count = cli->why.count;
-    return GP_OK;
 }
 
 typedef struct scorers {
@@ -123,8 +122,8 @@ static int run(gp_cli *cli)
     reasons r = {.cli = cli};
     gp_str json = GP_STR_INIT;
     int code;
-    if (pick_options(cli, &options, &r, &err) != GP_OK ||
-        gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, options.explain ? GP_CATALOG_READ_IF_MUST : 0,
+    pick_options(cli, &options, &r);
+    if (gp_cli_catalog_open(cli, cli->arg_count ? cli->args[0] : NULL, options.explain ? GP_CATALOG_READ_IF_MUST : 0,
                             &catalog, &err) != GP_OK ||
         (cli->model && gp_cli_model_open(cli, NULL, &model, &err) != GP_OK) ||
         choose(cli, catalog, model, &options, &r, &report, &json, &err) != GP_OK) {

@@ -85,12 +85,6 @@ static void say_counts(gp_cli *cli, const gp_counts *c)
     gp_str_clear(&s);
 }
 
-static const char *strategy_name(gp_pick_strategy strategy)
-{
-    static const char *const names[] = {"prompt", "slices", "category-slices", "category"};
-    return names[strategy];
-}
-
 static void put_counts(const gp_cli *cli, gp_str *json, const gp_counts *c)
 {
     gp_json_put_name(json, "candidates");
@@ -128,7 +122,7 @@ static int finish(gp_cli *cli, gp_catalog *catalog, const gp_model *model, const
         gp_cli_json_report(&json, "score", &report->score);
         gp_cli_json_report(&json, "pick", &report->pick);
         if (report->find.images) gp_cli_json_find(&json, &report->find);
-        gp_cli_json_text(&json, "strategy", strategy_name(report->strategy));
+        gp_cli_json_choice(&json, "strategy", GP_CLI_STRATEGIES, (int)report->strategy);
         gp_cli_json_by(&json, cli);
         put_counts(cli, &json, &report->counts);
     }
@@ -173,9 +167,10 @@ static int run(gp_cli *cli)
     int code;
     gp_cli_add_options(cli, &add);
     gp_cli_score_options(cli, &score);
+    gp_cli_pick_options(cli, &pick);
+    gp_cli_sheet_options(cli, &drawing);
     /* the model before a new catalog: without one, no empty catalog is left behind */
     if (gp_cli_check_roots(cli, &err) != GP_OK || (cli->sheet && gp_cli_check_output(cli, cli->sheet, &err) != GP_OK) ||
-        gp_cli_pick_options(cli, &pick, &err) != GP_OK || gp_cli_sheet_options(cli, &drawing, &err) != GP_OK ||
         gp_cli_find_options(cli, &find, &err) != GP_OK ||
         gp_cli_catalog_open_old(cli, cli->args, cli->arg_count, GP_CATALOG_CREATE, &path, &catalog, &err) != GP_OK ||
         gp_cli_model_open(cli, catalog, &model, &err) != GP_OK ||

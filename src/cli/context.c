@@ -4,6 +4,7 @@
 #include "cli/context.h"
 
 #include "base/mem.h"
+#include "cli/common_options.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,13 +148,11 @@ static gp_status read_last(gp_catalog *catalog, last_used *last, gp_error *err)
     return last->failed ? gp_fail_memory(err, "the last scorer") : GP_OK;
 }
 
-/* Returns the index of `name` among the choices of --precision; 0 (auto) for an unknown name. */
-static int precision_of(const char *name)
+/* Returns the precision with this name; auto for an unknown name. */
+static gp_precision precision_of(const char *name)
 {
-    static const char *const names[] = {"auto", "fp32", "bf16", "int8"};
-    for (int i = 1; i < 4; i++)
-        if (strcmp(name, names[i]) == 0) return i;
-    return 0;
+    int index = gp_cli_choice_index(GP_CLI_PRECISIONS, name);
+    return (gp_precision)(index < 0 ? 0 : index);
 }
 
 /* Opens the model that made the last scores.  A catalog keeps only the name of a model, so another model may have this
@@ -163,7 +162,7 @@ static gp_status open_last(const last_used *last, gp_model_options *options, gp_
     gp_error why = {0};
     gp_model_facts facts = GP_INIT(gp_model_facts);
     gp_model *opened = NULL;
-    if (!options->precision) options->precision = (gp_precision)precision_of(last->precision);
+    if (!options->precision) options->precision = precision_of(last->precision);
     gp_status st = gp_model_open(last->model, options, &opened, &why);
     if (st != GP_OK)
         return gp_fail(err, st, "cannot open '%s', the model used last in this catalog: %s; name another with --model",
@@ -260,19 +259,17 @@ void gp_cli_score_options(gp_cli *cli, gp_score_options *options)
     options->user = &cli->term;
 }
 
-static gp_status take_u32(gp_cli_count from, uint64_t most, const char *name, uint32_t *to, gp_error *err)
+/* The range in the table of options makes sure that the value fits. */
+static void take_u32(gp_cli_count from, uint32_t *to)
 {
-    if (!from.set) return GP_OK;
-    if (from.value > most) return gp_fail(err, GP_ERR_USAGE, "--%s is too large", name);
-    *to = (uint32_t)from.value;
-    return GP_OK;
+    if (from.set) *to = (uint32_t)from.value;
 }
 
-gp_status gp_cli_pick_options(gp_cli *cli, gp_pick_options *options, gp_error *err)
+void gp_cli_pick_options(gp_cli *cli, gp_pick_options *options)
 {
     *options = (gp_pick_options)GP_PICK_DEFAULTS;
     options->note = gp_cli_note, options->note_user = cli;
-    GP_TRY(take_u32(cli->per_prompt, UINT32_MAX, "per-prompt", &options->per_prompt, err));
+    take_u32(cli->per_prompt, &options->per_prompt);
     if (cli->top.set) options->top = cli->top.value;
     options->has_min_score = cli->min_score.set;
     options->min_score = cli->min_score.value;
@@ -280,24 +277,22 @@ gp_status gp_cli_pick_options(gp_cli *cli, gp_pick_options *options, gp_error *e
     options->strategy = (gp_pick_strategy)cli->strategy;
     options->by = (gp_pick_by)cli->by;
     options->diversity = (gp_pick_diversity)cli->diversity;
-    GP_TRY(take_u32(cli->per_category, UINT32_MAX, "top-per-category", &options->per_category, err));
-    GP_TRY(take_u32(cli->per_slice, UINT32_MAX, "top-per-slice", &options->per_slice, err));
-    GP_TRY(take_u32(cli->min_support, UINT32_MAX, "min-support", &options->min_support, err));
+    take_u32(cli->per_category, &options->per_category);
+    take_u32(cli->per_slice, &options->per_slice);
+    take_u32(cli->min_support, &options->min_support);
     options->one_per_duplicate = cli->one_per_duplicate;
     if (cli->balance.set) options->balance = cli->balance.value;
     if (cli->lift_factor.set) options->lift_factor = cli->lift_factor.value;
     options->has_min_lift = cli->min_lift.set;
     options->min_lift = cli->min_lift.value;
-    return GP_OK;
 }
 
-gp_status gp_cli_sheet_options(gp_cli *cli, gp_sheet_options *options, gp_error *err)
+void gp_cli_sheet_options(gp_cli *cli, gp_sheet_options *options)
 {
     *options = (gp_sheet_options)GP_SHEET_DEFAULTS;
-    GP_TRY(take_u32(cli->thumb, 100000, "thumb", &options->thumb, err));
-    GP_TRY(take_u32(cli->max_prompts, 100000, "max-prompts", &options->max_prompts, err));
-    GP_TRY(take_u32(cli->max_candidates, 100000, "max-candidates", &options->max_candidates, err));
+    take_u32(cli->thumb, &options->thumb);
+    take_u32(cli->max_prompts, &options->max_prompts);
+    take_u32(cli->max_candidates, &options->max_candidates);
     options->progress = gp_term_progress;
     options->user = &cli->term;
-    return GP_OK;
 }

@@ -58,14 +58,16 @@ void gp_cli_add_options(gp_cli *cli, gp_add_options *options);
 /* "MODEL (PRECISION)"; for a scorer with parameters of its own "NAME by MODEL (PRECISION)". */
 void gp_cli_scorer_text(const gp_scorer_facts *scorer, char out[300]);
 void gp_cli_score_options(gp_cli *cli, gp_score_options *options);
-gp_status gp_cli_pick_options(gp_cli *cli, gp_pick_options *options, gp_error *err);
-gp_status gp_cli_sheet_options(gp_cli *cli, gp_sheet_options *options, gp_error *err);
+void gp_cli_pick_options(gp_cli *cli, gp_pick_options *options);
+void gp_cli_sheet_options(gp_cli *cli, gp_sheet_options *options);
 
 /* ------------------------------------------------------------------ results */
 /* ,"name":"text" (null if NULL); the comma is left out after '{' and '['. */
 void gp_cli_json_text(gp_str *out, const char *name, const char *text);
 void gp_cli_json_count(gp_str *out, const char *name, uint64_t value);
 void gp_cli_json_real(gp_str *out, const char *name, double value);
+/* ,"name":"B" with the word at `index` of the list "A|B|C". */
+void gp_cli_json_choice(gp_str *out, const char *name, const char *choices, int index);
 void gp_cli_json_bool(gp_str *out, const char *name, bool value);
 void gp_cli_json_element(gp_str *out, const char *text); /* the same in an array */
 void gp_cli_json_object(gp_str *out);                    /* begins an object in an array */

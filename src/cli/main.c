@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * goldpan: the command.  Finds the command's table, parses, runs it, and gives its exit code:
- * 0 done, 1 failure, 2 usage, 3 some files failed, 4 nothing selected, 130 interrupted.
+ * goldpan: the command.  Finds the command's table, parses, runs it, and returns its exit code (options.h).
  * Data goes to stdout, messages go to stderr.  A closed pipe ends the command without a message, because SIGPIPE keeps
  * its default action. */
 #include "base/mem.h"
@@ -22,27 +21,6 @@ static const gp_cli_command *const commands[] = {
     &gp_cmd_model_list, &gp_cmd_model_get,  &gp_cmd_model_info, &gp_cmd_bench, &gp_cmd_embed,   &gp_cmd_tokens,
     &gp_cmd_neighbours, &gp_cmd_cluster,    &gp_cmd_map,        NULL,
 };
-
-static void overview(FILE *to)
-{
-    fputs("Usage: goldpan COMMAND [OPTION...] [ARGUMENT...]\n\n"
-          "Finds the best of many generated images: scores how well each image matches its\n"
-          "prompt with a CLIP model, and picks the best images of every prompt.\n\n"
-          "Commands:\n",
-          to);
-    for (const gp_cli_command *const *c = commands; *c; c++) fprintf(to, "  %-12s %s\n", (*c)->name, (*c)->summary);
-    fputs("\nExamples:\n"
-          "  goldpan model get openai/clip-vit-large-patch14\n"
-          "  goldpan run pictures --model openai/clip-vit-large-patch14\n"
-          "  goldpan explore pictures\n"
-          "  goldpan export best --catalog pictures\n\n"
-          "goldpan help COMMAND prints the options of a command; goldpan --version prints the\n"
-          "version.  A command works on the catalog (.goldpan/catalog.db) at or above the path\n"
-          "you give, or at or above the current folder; --catalog names another catalog.\n"
-          "Exit codes: 0 done, 1 failure, 2 usage error, 3 some files failed, 4 nothing\n"
-          "selected, 130 interrupted.\n",
-          to);
-}
 
 /* Is this the command that argv begins with ("model get" takes two words)?  The number of words, else 0. */
 static int matches(const gp_cli_command *command, int argc, char **argv)
@@ -127,7 +105,7 @@ static int help(gp_cli *cli, int argc, char **argv)
 {
     int words = 0;
     if (argc == 0) {
-        overview(stdout);
+        gp_cli_overview(commands, stdout);
         return GP_EXIT_OK;
     }
     const gp_cli_command *command = find(argc, argv, &words);
@@ -158,7 +136,7 @@ static int dispatch(gp_cli *cli, int argc, char **argv)
 {
     int words = 0;
     if (argc == 0) {
-        overview(stderr);
+        gp_cli_overview(commands, stderr);
         return GP_EXIT_USAGE;
     }
     if (!strcmp(argv[0], "--version")) {

@@ -9,6 +9,9 @@
 #include "base/str.h"
 #include "cli/term.h"
 
+#include <math.h>
+#include <stdio.h>
+
 /* Exit codes, the same for every command. */
 enum {
     GP_EXIT_OK = 0,
@@ -16,7 +19,8 @@ enum {
     GP_EXIT_USAGE = 2,
     GP_EXIT_PARTIAL = 3, /* done, but some files failed: they are listed */
     GP_EXIT_NOTHING = 4, /* nothing was selected */
-    GP_EXIT_INTERRUPTED = 130
+    GP_EXIT_INTERRUPTED = 130,
+    GP_EXIT_TERMINATED = 143
 };
 
 typedef struct gp_cli_count {
@@ -99,18 +103,42 @@ typedef struct gp_cli {
 } gp_cli;
 
 typedef enum gp_cli_kind {
-    GP_OPT_FLAG,     /* bool */
-    GP_OPT_TEXT,     /* const char *; empty only where `value` is "TEXT" */
-    GP_OPT_TEXTS,    /* gp_cli_texts: may be given several times */
-    GP_OPT_COUNT,    /* gp_cli_count: 0 or more */
-    GP_OPT_NUMBER,   /* gp_cli_count: 1 or more */
-    GP_OPT_REAL,     /* gp_cli_real: any finite number */
-    GP_OPT_ABOVE,    /* gp_cli_real: above 0 */
-    GP_OPT_AT_LEAST, /* gp_cli_real: 0 or more */
-    GP_OPT_SHARE,    /* gp_cli_real: 0 to 1 */
-    GP_OPT_CHOICE,   /* int: index into `value`, "a|b|c" */
-    GP_OPT_LIST      /* bool; its value, and all that follow, are arguments */
+    GP_OPT_FLAG,   /* bool */
+    GP_OPT_TEXT,   /* const char *; empty only where `value` is "TEXT" */
+    GP_OPT_TEXTS,  /* gp_cli_texts: may be given several times */
+    GP_OPT_COUNT,  /* gp_cli_count: a whole number of at least 0, in `range` */
+    GP_OPT_REAL,   /* gp_cli_real: a finite number in `range` */
+    GP_OPT_CHOICE, /* int: index into `value`, "a|b|c" */
+    GP_OPT_LIST    /* bool; its value, and all that follow, are arguments */
 } gp_cli_kind;
+
+/* The numbers that an option accepts.  All zero: no limits beside those of its kind. */
+typedef struct gp_cli_range {
+    double min, max;
+    bool above_min, below_max; /* min, or max, itself is not accepted */
+} gp_cli_range;
+#define GP_CLI_FROM(a)                                                                                                 \
+    {                                                                                                                  \
+        (a), INFINITY, false, false                                                                                    \
+    }
+#define GP_CLI_ABOVE(a)                                                                                                \
+    {                                                                                                                  \
+        (a), INFINITY, true, false                                                                                     \
+    }
+#define GP_CLI_FROM_TO(a, b)                                                                                           \
+    {                                                                                                                  \
+        (a), (b), false, false                                                                                         \
+    }
+#define GP_CLI_ABOVE_TO(a, b)                                                                                          \
+    {                                                                                                                  \
+        (a), (b), true, false                                                                                          \
+    }
+#define GP_CLI_BETWEEN(a, b)                                                                                           \
+    {                                                                                                                  \
+        (a), (b), true, true                                                                                           \
+    }
+/* From a to the largest number that the library's field holds.  The help does not name this maximum. */
+#define GP_CLI_FROM_U32(a) GP_CLI_FROM_TO(a, UINT32_MAX)
 
 typedef struct gp_cli_option {
     const char *name; /* without dashes; NULL ends a table */
@@ -119,9 +147,11 @@ typedef struct gp_cli_option {
     const char *value; /* what the help calls the value; NULL for flags */
     size_t field;      /* offset in gp_cli */
     const char *help;
-    /* Rules, checked after parsing.  `needs`: at least one item must hold; `excludes`: no item may hold.  An item is
-     * "NAME" (the option is given), "NAME=A|B" (the option has one of these values, given or by default), or
-     * "ARGUMENT" (the command has an argument).  Spaces separate items. */
+    gp_cli_range range; /* GP_OPT_COUNT, GP_OPT_REAL */
+    const char *ends;   /* GP_OPT_TEXT: how the value must end, such as ".npy"; NULL: no rule */
+    /* Rules, checked after parsing.  `needs`: at least one item of each group must hold; `excludes`: no item may hold.
+     * An item is "NAME" (the option is given), "NAME=A|B" (the option has one of these values, given or by default), or
+     * "ARGUMENT" (the command has an argument).  Spaces separate items, and ";" separates groups. */
     const char *needs, *excludes;
     const char *old;        /* former name, still accepted, in no help */
     const char *old_values; /* GP_OPT_CHOICE: former names of the values, in the order of `value` */
@@ -148,6 +178,7 @@ struct gp_cli_command {
     const char *examples;  /* lines, each without the leading blanks */
     const gp_cli_option *options;
     size_t least, most; /* number of arguments */
+    const char *needs;  /* a rule like an option's; an option that is alone in its group is required */
     bool keeps_nothing; /* after an interruption there is nothing to continue from */
     bool goes_on;       /* --out is a folder; the same command adds the files that are missing there */
     int (*run)(gp_cli *cli);
@@ -169,9 +200,21 @@ const char *gp_cli_suggest(const char *word, const char *const *names);
 const gp_cli_option *gp_cli_find_option(const gp_cli_option *table, const char *name, size_t length);
 /* Checks the rules of all options that are given. */
 gp_status gp_cli_check_rules(const gp_cli *cli, gp_error *err);
-/* Appends the option's `needs` in words: "--score, --adaptive or --model". */
+/* Appends what an option needs, or excludes, in words: "--score, --adaptive or --model". */
 void gp_cli_put_needs(gp_str *s, const gp_cli_command *command, const gp_cli_option *option);
+void gp_cli_put_excludes(gp_str *s, const gp_cli_command *command, const gp_cli_option *option);
+/* Returns whether the command's `needs` name this option without an alternative. */
+bool gp_cli_required(const gp_cli_command *command, const gp_cli_option *option);
+/* Appends the range in words, such as "from 1 to 64"; nothing if the kind has no other limits.  all: also the maximum of
+ * GP_CLI_FROM_U32. */
+void gp_cli_put_range(gp_str *s, const gp_cli_option *option, bool all);
 
+/* Returns the index of `word` in the list "A|B|C", or -1; and the word with that index, which has *length bytes. */
+int gp_cli_choice_index(const char *list, const char *word);
+const char *gp_cli_choice_name(const char *list, int index, size_t *length);
+
+/* Prints what goldpan does, its commands and exit codes. */
+void gp_cli_overview(const gp_cli_command *const *commands, FILE *to);
 /* Prints the command's help on stdout. */
 void gp_cli_help(const gp_cli_command *command);
 /* Prints all tables as one JSON object on stdout, for tools/options.py. */

@@ -298,11 +298,18 @@ void gp_cli_note(void *user, const gp_note *note)
     gp_str_putc(&cli->notes, '}');
 }
 
+void gp_cli_json_choice(gp_str *out, const char *name, const char *choices, int index)
+{
+    char text[32];
+    size_t length;
+    const char *choice = gp_cli_choice_name(choices, index, &length);
+    snprintf(text, sizeof text, "%.*s", (int)length, choice);
+    gp_cli_json_text(out, name, text);
+}
+
 void gp_cli_json_by(gp_str *out, const gp_cli *cli)
 {
-    char scales[] = GP_CLI_SCALES, *rest = scales, *scale = NULL;
-    for (int i = 0; i <= cli->by; i++) scale = strtok_r(i ? NULL : scales, "|", &rest);
-    gp_cli_json_text(out, "by", scale);
+    gp_cli_json_choice(out, "by", GP_CLI_SCALES, cli->by);
 }
 
 void gp_cli_json_notes(gp_str *out, gp_cli *cli)

@@ -112,9 +112,6 @@ static gp_status check_metric(const gp_cli *cli, const source *s, gp_error *err)
 static gp_status open_source(gp_cli *cli, source *s, gp_error *err)
 {
     size_t metric;
-    if (!cli->value) return gp_fail(err, GP_ERR_USAGE, "--table needs --metric COLUMN: the number to examine");
-    if (!cli->features.count && !cli->embeddings.count)
-        return gp_fail(err, GP_ERR_USAGE, "--table needs --feature COLUMN or --embedding NAME=X.npy");
     GP_TRY(gp_columns_open(cli->table, gp_term_progress, &cli->term, gp_cli_note, cli, &s->table, err));
     s->n = gp_columns_rows(s->table);
     if (s->n == 0) return gp_fail(err, GP_ERR_FORMAT, "'%s' has no rows", cli->table);
