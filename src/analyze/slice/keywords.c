@@ -14,8 +14,8 @@
 #include <string.h>
 
 enum { MAX_WORDS = 3, MIN_TEXTS = 2 };
-/* A phrase qualifies if its z and its share of the texts inside are at least so large, and its share inside exceeds
- * ratio * its share outside.  The second, weaker set applies if no phrase meets the first. */
+/* Requirements of a keyword: minimum z, minimum share of the texts inside, minimum ratio of this share to the share of
+ * the texts outside.  The second, weaker set applies if no phrase meets the first. */
 static const struct {
     double z, share, ratio;
 } requirements[] = {{1, 0.15, 2}, {1, 0.08, 1.25}};
