@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Ranks items within groups and selects the best.
  *
- * One order decides everything: group, then higher score, then smaller tie.  Candidates are sorted by it once through
- * indices; since ties are content hashes, which differ between different images, the result does not depend on the
- * order of the input.  (Equal hashes are equal images: then the input's order decides, and the bytes chosen are the
- * same.) */
+ * Items are sorted by group, then by descending score, then by `tie`.  Ties are content hashes, which differ between
+ * different images, so the result does not depend on the order of the input.  If two hashes are equal, the images are
+ * equal too, and the order of the input decides. */
 #include "pick/rank.h"
 #include "base/mem.h"
 #include <math.h>
@@ -22,7 +21,7 @@ static int by_index(size_t a, size_t b)
     return (a > b) - (a < b);
 }
 
-/* qsort_r gives `user` = the candidates; a, b are indices into them. */
+/* For qsort_r: `user` is the array of items; a and b are indices. */
 static int compare_in_groups(const void *a, const void *b, void *user)
 {
     const gp_rank_item *c = user;
@@ -64,7 +63,7 @@ gp_status gp_rank_choose(const gp_rank_item *candidates, const uint32_t *rank, s
     GP_TRY(gp_alloc((void **)&order, n, sizeof *order, "an order of candidates", err));
     for (size_t i = 0; i < n; i++) {
         bool in = rank[i] > 0 && (per_group == 0 || rank[i] <= per_group);
-        /* Not "score < min": a threshold that is not a number lets nothing through. */
+        /* written so that a NaN threshold chooses nothing */
         if (in && has_min && !(candidates[i].score >= min_score)) in = false;
         chosen[i] = in;
         if (in) order[m++] = i;
