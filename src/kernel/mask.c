@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Threshold masks: the rows of a tile of products in which at least one number reaches its threshold.  A k-NN search
- * tests every product this way, and examines the few rows that pass. */
+ * Threshold masks: a bit for each row of a tile of products, set if at least one number of the row reaches its
+ * threshold. A k-NN search tests all products in this way, and examines only the few rows that pass. */
 #include "kernel/simd.h"
 #include "kernel/reference.h"
 

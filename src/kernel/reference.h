@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The plain C twins by name, for dispatch.c and the files that define them; contracts in kernel.h. */
+ * The C reference kernels, for dispatch.c and the files that define them.  kernel.h describes what they do. */
 #ifndef GP_KERNEL_REFERENCE_H
 #define GP_KERNEL_REFERENCE_H
 

@@ -12,12 +12,12 @@ typedef enum gp_pick_filter {
     GP_FILTERED_MIN_SCORE,    /* below the threshold */
     GP_FILTERED_MEASURE,      /* a quality measure does not meet its limit */
     GP_FILTERED_NOT_IN_SLICE, /* in no slice with a sufficient lift */
-    GP_FILTERED_PER_PROMPT,   /* the limit of its prompt is reached by better images; likewise the next two limits */
+    GP_FILTERED_PER_PROMPT,   /* better images reach the limit of its prompt */
     GP_FILTERED_DUPLICATE,    /* a near-duplicate of a better image */
-    GP_FILTERED_PER_SLICE,
-    GP_FILTERED_PER_CATEGORY,
+    GP_FILTERED_PER_SLICE,    /* better images reach the limit of its slice */
+    GP_FILTERED_PER_CATEGORY, /* better images reach the limit of its category */
     GP_FILTERED_DIVERSITY, /* too similar to picked images, although its value is high enough */
-    GP_FILTERED_TOP        /* the total limit is reached by better images */
+    GP_FILTERED_TOP        /* better images reach the total limit */
 } gp_pick_filter;
 
 /* The decision on one candidate.  The sentence leaves out numbers that are NaN and strings that are NULL. */

@@ -76,7 +76,7 @@ typedef struct run {
     uint32_t *key[GROUPINGS];    /* [n] number of the candidate's prompt, slice, category; NONE: none */
     uint32_t *rank[GROUPINGS];   /* [n] rank among the candidates with the same key; 0: no value */
     uint32_t *of[GROUPINGS];     /* [n] number of candidates with the same key and a value */
-    tally *tallies[GROUPINGS];   /* by key: picks so far */
+    tally *tallies[GROUPINGS];   /* picks so far of each prompt, slice, category; index: key */
     uint32_t *order;             /* [scored] candidates with a value, best first */
     size_t scored;
     uint64_t most[GROUPINGS]; /* maximum number of picks with the same key; 0: no limit */

@@ -58,13 +58,13 @@ typedef struct spanner {
     double *best;   /* [n] rows outside: mutual reachability of the shortest offered edge */
     uint32_t *from; /* [n] the other end of that edge */
     int64_t *order; /* [n] position at which the row entered the tree, or OUTSIDE */
-    heap outside;   /* by best */
-    heap unseen;    /* rows in the tree that were compared with their neighbours only; by bound */
+    heap outside;   /* rows outside the tree, by `best` */
+    heap unseen;    /* rows in the tree that were compared only with their neighbours, by `bound` */
     double *mean;   /* [d] */
     double scale;   /* rows times this have length 1 at most */
     float *panels;  /* [packed / 16][d][16] rows that were outside at the last packing */
     uint32_t *lane; /* [packed] row of each packed place */
-    double *half;   /* [packed] |y|^2 / 2 as packed */
+    double *half;   /* [packed] |y|^2 / 2 of each packed row y */
     size_t packed;
     float *block;            /* [BLOCK, d] */
     uint32_t blocked[BLOCK]; /* rows of the block */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The look of mask.c for AVX-512, which compares a row of the tile at once, into a mask. */
+ * mask.c for AVX-512, where one instruction compares a whole row of the tile and gives a mask. */
 #include "kernel/x86/variants.h"
 
 #include <immintrin.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The variants for x86 by name, for dispatch.c; contracts in kernel.h. */
+ * The variants for x86, for dispatch.c.  kernel.h describes what they do. */
 #ifndef GP_KERNEL_X86_VARIANTS_H
 #define GP_KERNEL_X86_VARIANTS_H
 
