@@ -16,8 +16,8 @@ typedef enum gp_pick_filter {
     GP_FILTERED_DUPLICATE,    /* a near-duplicate of a better image */
     GP_FILTERED_PER_SLICE,    /* better images reach the limit of its slice */
     GP_FILTERED_PER_CATEGORY, /* better images reach the limit of its category */
-    GP_FILTERED_DIVERSITY, /* too similar to picked images, although its value is high enough */
-    GP_FILTERED_TOP        /* better images reach the total limit */
+    GP_FILTERED_DIVERSITY,    /* too similar to picked images, although its value is high enough */
+    GP_FILTERED_TOP           /* better images reach the total limit */
 } gp_pick_filter;
 
 /* The decision on one candidate.  The sentence leaves out numbers that are NaN and strings that are NULL. */
