@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * goldpan.h section 3: models by folder, by the name of the bundled one, or by hub name in the Hugging Face cache. */
+ * Implements gp_model_... of goldpan/model.h.  A model is named by its folder, by the name of the bundled model, or by
+ * its hub name in the Hugging Face cache. */
 #include "api/api.h"
 
 #include "base/file.h"
@@ -21,7 +22,8 @@ static bool is_folder(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* NAME in the folder `models` of $GOLDPAN_DATA, or of the installed data if that is not set; *out NULL if missing. */
+/* Finds `name` in the folder `models` of $GOLDPAN_DATA, or of the installed data if $GOLDPAN_DATA is not set.  *out is
+ * NULL if there is no such model. */
 static gp_status find_bundled(const char *name, char **out, gp_error *err)
 {
     const char *data = getenv("GOLDPAN_DATA");
@@ -104,7 +106,7 @@ gp_status gp_model_info(const gp_model *model, gp_model_facts *facts, gp_error *
 
 static const char bundled_name[] = "drawn-world-mini";
 
-/* *ended: true if the visitor returned false. */
+/* Visits the bundled model.  *ended: the visitor returned false. */
 static gp_status visit_bundled(bool (*visit)(void *user, const gp_cached_model *model), void *user, bool *ended,
                                gp_error *err)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * goldpan.h section 5: the parts without a catalog. */
+ * Implements the functions of goldpan/model.h that need no catalog: pixels, tokens, embeddings. */
 #include "api/api.h"
 
 #include "base/file.h"

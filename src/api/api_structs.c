@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Structs that begin with their size: goldpan.h, "Sizes". */
+ * Reads and writes structs that begin with their size (goldpan.h, "Sizes"). */
 #include "api/api.h"
 
 #include "base/mem.h"

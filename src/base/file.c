@@ -74,8 +74,8 @@ gp_status gp_file_read(const char *path, uint64_t limit, gp_bytes *out, gp_error
     GP_TRY(open_regular(path, &fd, &about, err));
     if (limit > PTRDIFF_MAX - 2) limit = PTRDIFF_MAX - 2;
     uint64_t told = about.st_size > 0 ? (uint64_t)about.st_size : 0;
-    /* The stated size is only a hint: files grow, and files in /proc state 0.  One byte more than stated shows the
-     * end. */
+    /* The size from fstat is only a hint: files grow, and files in /proc have size 0.  The buffer is larger than this
+     * size, so that a read can meet the end of the file. */
     size_t capacity = (size_t)(told < (16u << 20) ? told : 16u << 20) + 2;
     if (told > limit) {
         st = gp_fail_path(err, GP_ERR_LIMIT, "'%s' has %llu bytes, more than the limit of %llu", path,
@@ -176,8 +176,8 @@ static char *resolve(const char *path)
 #define TEMPORARY ".goldpan-"
 
 /* Locks a temporary file while it is written; the lock ends with the process.  Returns false if
- * gp_atomic_file_cleanup has already deleted the file as a leftover.  Where there are no locks, nothing is
- * cleaned up either. */
+ * gp_atomic_file_cleanup has already deleted the file as a leftover.  On file systems without locks,
+ * gp_atomic_file_cleanup deletes nothing. */
 static bool claim(int fd)
 {
     struct stat about;
@@ -431,7 +431,8 @@ gp_status gp_folder_make(const char *path, gp_error *err)
         *p = '\0';
         struct stat about;
         if (*copy && mkdir(copy, 0777) != 0) {
-            int number = errno; /* EEXIST, or EROFS and the like for "/mnt": no failure if it is a folder */
+            int number = errno; /* mkdir fails with EEXIST, or for "/mnt" with an error such as EROFS; both are fine if
+                                 * the folder exists */
             if (stat(copy, &about) != 0)
                 st = gp_fail_path_errno(err, GP_ERR_IO, number, "cannot create folder '%s'", copy);
             else if (!S_ISDIR(about.st_mode))

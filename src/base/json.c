@@ -283,7 +283,7 @@ gp_status gp_json_parse(const char *text, size_t size, bool strict, int max_dept
     GP_TRY_GOTO(scan_value(&s, open, max_depth));
     GP_TRY_GOTO(skip_space(&s));
     if (s.at < s.size) {
-        st = wrong(&s, s.at, "more after the value");
+        st = wrong(&s, s.at, "unexpected text after the value");
         goto out;
     }
     GP_TRY_GOTO(build(&s, max_depth, &value));

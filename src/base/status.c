@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Error messages.  Each is built in a local buffer first, so that a message may quote the one that it replaces. */
+ * Error messages.  Each message is built in a local buffer first, because its arguments may point into the message that
+ * it replaces. */
 #include "base/status.h"
 
 #include <errno.h>
@@ -227,7 +228,7 @@ static bool is_of_the_file(int number)
     switch (number) {
     case EISDIR:       /* a folder, not a file */
     case EFBIG:        /* too large for this system */
-    case EOVERFLOW:    /* also too large for this system */
+    case EOVERFLOW:    /* the file's size or inode number is too large for this system */
     case ENAMETOOLONG: /* its name cannot be opened */
     case EINVAL:       /* not an object that can be read or mapped */
     case EILSEQ:       /* a name that the file system cannot hold */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Shared by slices, run, categories, duplicates. */
+ * Options and results of an analysis, for the commands slices, run, categories and duplicates. */
 #include "base/json.h"
 #include "cli/analysis_options.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * goldpan embed: only the vectors, without a catalog.
+ * goldpan embed: writes embeddings to a file, without a catalog.
  * images or lines of text --> batches --> X.npy (float32 [n, d], L2-normalised) and X.rows.jsonl (what each row is).
  * Memory: one batch.  Files that fail have no row; they are in X.rows.jsonl with "row": null and their error. */
 #include "base/json.h"
@@ -27,9 +27,9 @@ struct embedding {
     gp_str line;
     float *vectors;       /* [BATCH, d] */
     size_t width;         /* d */
-    uint64_t base, total; /* items of the batches before; of all */
+    uint64_t base, total; /* items of earlier batches; of all batches */
     uint64_t failed, own; /* own: images that goldpan drew, which have no row */
-    char *first_own;      /* owned: path of the first, or NULL */
+    char *first_own;      /* owned: path of the first image that goldpan drew, or NULL */
     double started;
     char **errors; /* [BATCH], owned texts */
 };
@@ -81,7 +81,7 @@ static void say_own(const struct embedding *e)
     gp_str_clear(&s);
 }
 
-/* The library counts a batch; people want the whole. */
+/* The library reports progress within a batch.  Adds the items of earlier batches. */
 static bool on_progress(void *user, const gp_progress *p)
 {
     struct embedding *e = user;
@@ -175,7 +175,7 @@ static gp_status embed_texts(struct embedding *e, gp_error *err)
     else
         while (n > 0) gp_mem_free(texts[--n]);
     if (st == GP_OK && gp_npy_rows(e->npy) == 0) st = gp_fail(err, GP_ERR_FORMAT, "'%s' contains no text", path);
-    free(line); /* getline's own */
+    free(line); /* allocated by getline, hence free */
     if (file != stdin) fclose(file);
     return st;
 }
@@ -208,7 +208,8 @@ static gp_status embed(struct embedding *e, const char *rows, gp_error *err)
     e->started = gp_clock_now();
     GP_TRY_GOTO(e->cli->texts ? embed_texts(e, err) : embed_images(e, err));
     say_own(e);
-    if (gp_npy_rows(e->npy) == 0) GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "no file could be encoded: all failed"));
+    if (gp_npy_rows(e->npy) == 0)
+        GP_TRY_GOTO(gp_fail(err, GP_ERR_FORMAT, "no file could be encoded, because all files failed"));
 out:
     gp_term_clear(&e->cli->term);
     return st;
@@ -236,7 +237,7 @@ static int run(gp_cli *cli)
     if (st != GP_OK) {
         code = gp_cli_fail(cli, &err);
     } else {
-        if (e.failed > SHOWN) gp_term_say(&cli->term, "  ... '%s' lists all of them", rows);
+        if (e.failed > SHOWN) gp_term_say(&cli->term, "  ... '%s' lists all failures", rows);
         gp_term_say(&cli->term, "wrote %zu %s of %zu to '%s'", count, gp_plural(count, "row", "rows"), e.width,
                     cli->out);
     }

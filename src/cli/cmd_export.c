@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * goldpan export: the picked files and tables of them into a folder. */
+ * goldpan export: writes the picked files and tables of them to a folder. */
 #include "cli/commands.h"
 #include "cli/common_options.h"
 #include "cli/context.h"
 
-#define SITE_IMAGES "originals|resized|none" /* in order of gp_site_images */
+#define SITE_IMAGES "originals|resized|none" /* in the order of gp_site_images */
 
 static int run_site(gp_cli *cli)
 {
@@ -69,7 +69,7 @@ static int run(gp_cli *cli)
     int code = report.failed ? GP_EXIT_PARTIAL : report.done + report.skipped == 0 ? GP_EXIT_NOTHING : GP_EXIT_OK;
     if (code == GP_EXIT_NOTHING)
         gp_term_warn(&cli->term, "goldpan: %s",
-                     cli->stars.set ? "no image has this number of stars"
+                     cli->stars.set ? "no image has at least this number of stars"
                                     : "there are no picks: run `goldpan pick` first");
     else
         gp_term_say(&cli->term, "exported %llu to '%s', %llu already there%s", (unsigned long long)report.done,

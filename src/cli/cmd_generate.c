@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * goldpan generate: have pictures drawn by the generator that people run. */
+ * goldpan generate and goldpan regenerate: generate images with the user's own generator. */
 #include "base/file.h"
 #include "base/mem.h"
 #include "cli/commands.h"
@@ -43,7 +43,7 @@ static void fill(gp_cli *cli, gp_generate_options *o)
     o->login = cli->login ? cli->login : getenv("GOLDPAN_GENERATOR_LOGIN");
     o->token = getenv("GOLDPAN_GENERATOR_KEY");
     if (!o->token && o->protocol && !strcasecmp(o->protocol, "openai"))
-        o->token = getenv("OPENAI_API_KEY"); /* else nobody's */
+        o->token = getenv("OPENAI_API_KEY"); /* do not send this key to other servers */
     o->hires = cli->hires.value;
     o->preview = cli->preview;
     o->workflow = cli->workflow, o->set = cli->set.items, o->set_count = cli->set.count;
@@ -121,7 +121,7 @@ static int generate(gp_cli *cli, gp_generate_options *o, bool scores, const char
     char *path = NULL;
     int code;
     bool creates = (flags & GP_CATALOG_CREATE) != 0, fresh = access(o->folder, F_OK) != 0;
-    /* check everything before the first file is written, so that a mistake leaves nothing behind */
+    /* check everything before the first file is written, so that a wrong option leaves no files */
     if (gp_cli_catalog_open_old(cli, &catalog_of, catalog_of ? 1 : 0, flags, &path, &catalog, &err) != GP_OK ||
         (scores && gp_cli_model_open(cli, catalog, &model, &err) != GP_OK) ||
         (creates && gp_generate_check(o, &err) != GP_OK) || (creates && gp_folder_make(o->folder, &err) != GP_OK) ||
@@ -133,7 +133,9 @@ static int generate(gp_cli *cli, gp_generate_options *o, bool scores, const char
     gp_mem_free(path);
     gp_model_close(model);
     gp_catalog_close(catalog);
-    if (creates && fresh && code != GP_EXIT_OK) (void)rmdir(o->folder); /* made by this run; stays if it is not empty */
+    if (creates && fresh && code != GP_EXIT_OK)
+        (void)rmdir(o->folder); /* this run created the folder; rmdir removes it
+                                                                         * only if it is empty */
     return code;
 }
 
@@ -151,7 +153,7 @@ static int run_again(gp_cli *cli)
     o.again = cli->flagged ? GP_REGENERATE_FLAGGED : GP_REGENERATE_PICKS;
     o.per_prompt = 1;
     if (!cli->out) o.folder = "regenerated";
-    if (!cli->backend && !cli->workflow) o.backend = NULL; /* the generator of the picks */
+    if (!cli->backend && !cli->workflow) o.backend = NULL; /* NULL: the generator of the picks */
     return generate(cli, &o, cli->score || cli->model, cli->arg_count ? cli->args[0] : NULL, 0);
 }
 

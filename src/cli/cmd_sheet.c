@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * goldpan sheet: the contact sheet of the candidates, picks marked. */
+ * goldpan sheet: draws a contact sheet with the picks marked. */
 #include "cli/commands.h"
 #include "cli/common_options.h"
 #include "cli/context.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * goldpan slices: where the generator did exceptionally well.  Over a catalog: analyse it and print what stands out. */
+ * goldpan slices: analyses a catalog (or a table, see slices_table.c) and prints the significant slices. */
 #include "base/json.h"
 #include "cli/commands.h"
 #include "cli/common_options.h"
@@ -55,16 +55,17 @@ static void put_object(gp_str *json, const gp_analysis_slice *s, const gp_cli_pa
 
 typedef struct printer {
     gp_cli *cli;
-    gp_str *json; /* or NULL: lines */
+    gp_str *json; /* NULL: print lines */
     const gp_cli_paths *paths;
     gp_cli_table table;
-    uint64_t count; /* that are printed without --json too, so that the exit code is the same */
+    uint64_t count; /* slices that are printed without --json; also counted with --json, so that the exit code is the
+                     * same */
 } printer;
 
 static bool put_slice(void *user, const gp_analysis_slice *s)
 {
     printer *p = user;
-    bool asked = !s->category || p->cli->all; /* those within categories are for pick, and for those who ask */
+    bool asked = !s->category || p->cli->all; /* slices within categories are printed only with --all */
     p->count += asked;
     if (!asked && !p->json) return true;
     if (p->json)
@@ -76,7 +77,7 @@ static bool put_slice(void *user, const gp_analysis_slice *s)
 
 /* ------------------------------------------------------------------ the catalog */
 
-/* Without a name the scores made last say which model it was; its towers are wanted for probes and categories only. */
+/* Opens the model that --model names.  Without --model the analysis uses the last scores, and needs no model. */
 static gp_status open_model(gp_cli *cli, gp_model **model, gp_error *err)
 {
     return cli->model ? gp_cli_model_open(cli, NULL, model, err) : GP_OK;
@@ -107,7 +108,7 @@ static gp_status print_all(gp_cli *cli, gp_catalog *catalog, gp_str *json, const
     return st;
 }
 
-/* A read-only catalog keeps the results of the last analysis. */
+/* Analyses the catalog.  If the catalog is read-only, the results of the last analysis are printed. */
 static gp_status find(gp_cli *cli, gp_catalog *catalog, gp_model *model, const gp_cli_find *options,
                       gp_analyze_report *report, gp_error *err)
 {

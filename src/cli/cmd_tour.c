@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * goldpan tour: the map, slice by slice, as an animation or as pictures. */
+ * goldpan tour: draws the map slice by slice, as an animation or as separate images. */
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -10,7 +10,7 @@
 #include <dirent.h>
 #include <stdio.h>
 
-/* Fails if the folder already holds a frame of an earlier tour, unless --force allows to replace it. */
+/* Fails if the folder already holds a frame of an earlier tour, unless --force is given. */
 static gp_status check_frames(const gp_cli *cli, gp_error *err)
 {
     unsigned number;

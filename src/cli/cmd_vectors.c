@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * goldpan neighbours, cluster, map: the parts of the analysis on vectors of one's own, without a catalog. */
+ * goldpan neighbours, cluster and map: parts of the analysis on the user's own vectors, without a catalog. */
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/commands.h"
@@ -30,7 +30,7 @@ static gp_neighbours_options search_options(gp_cli *cli)
     return o;
 }
 
-/* [[1,2],[3,4]]: rows [n, width] of floats or uint32. */
+/* Appends rows [n, width] of floats or uint32 as nested arrays: [[1,2],[3,4]]. */
 static void put_rows(gp_str *json, const char *name, const float *reals, const uint32_t *counts, size_t n, size_t width)
 {
     gp_json_put_name(json, name);
@@ -84,7 +84,7 @@ static gp_status check_outputs(const gp_cli *cli, gp_error *err)
     return check_part(cli, "distances", err);
 }
 
-/* Say how it went; the exit code. */
+/* Prints the error or the JSON object.  Returns the exit code. */
 static int finish(gp_cli *cli, gp_status st, gp_str *json, const gp_error *err)
 {
     if (st != GP_OK) {
@@ -148,7 +148,7 @@ static int run_neighbours(gp_cli *cli)
 
 /* ------------------------------------------------------------------ cluster */
 
-/* The level with so many clusters, or the nearest number of them. */
+/* Returns the level whose number of clusters is nearest to `wanted`. */
 static size_t level_for(const gp_hierarchy *h, uint64_t wanted)
 {
     size_t best = 0;
@@ -160,7 +160,7 @@ static size_t level_for(const gp_hierarchy *h, uint64_t wanted)
     return best;
 }
 
-/* Which levels are wanted: all, or one. */
+/* Selects the levels to write: all, or the level of --level or --clusters. */
 static gp_status choose_levels(const gp_cli *cli, const gp_hierarchy *h, size_t *first, size_t *levels, gp_error *err)
 {
     *first = 0, *levels = h->levels;
@@ -182,7 +182,7 @@ static void put_reals(gp_str *json, const char *name, const double *x, size_t n)
     gp_str_putc(json, ']');
 }
 
-/* Of each level the cluster of the next that holds each of its clusters. */
+/* Writes, for each level, the parent of each of its clusters: a cluster of the next coarser level. */
 static void put_parents(gp_str *json, const gp_hierarchy *h)
 {
     gp_json_put_name(json, "parents");
@@ -230,7 +230,7 @@ out:
     return st;
 }
 
-/* Edges [parent, child, lambda, size]; a lambda without end (between copies) is null. */
+/* Writes the edges of the tree as [parent, child, lambda, size].  An infinite lambda (between equal rows) is null. */
 static void put_tree(gp_str *json, const gp_hdbscan_tree *t)
 {
     gp_json_put_name(json, "tree");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * goldpan words: which words and phrases of prompts go with better scores, and which with worse. */
+ * goldpan words: prints which words and phrases of prompts go with higher or lower scores. */
 #include "cli/commands.h"
 #include "cli/common_options.h"
 #include "cli/context.h"
@@ -11,8 +11,8 @@ typedef struct printer {
     bool as_json;
     gp_cli_table table;  /* without --json */
     gp_str json;         /* with --json: members of an array */
-    uint64_t most, kept; /* lines that are wanted; that were added */
-    uint64_t all;        /* that came */
+    uint64_t most, kept; /* maximum number of lines; lines added so far */
+    uint64_t all;        /* words visited, including words beyond `most` */
 } printer;
 
 static void put_line(gp_cli_table *t, const gp_word *w)

@@ -13,15 +13,15 @@
 /* For commands whose only argument is the folder of the catalog. */
 #define GP_CLI_CATALOG_NOT_DIR GP_CLI_CATALOG_AS(.excludes = "ARGUMENT")
 
-/* Help of --model, by what a command does without it. */
+/* The help of --model.  It depends on which model a command uses without --model. */
 #define GP_CLI_MODEL_ANY                                                                                               \
     "CLIP model: hub name or folder (default: $GOLDPAN_MODEL, else a downloaded CLIP ViT-L/14 or ViT-B/32)"
 #define GP_CLI_MODEL_SCORING                                                                                           \
     "CLIP model that scores: hub name or folder (default: $GOLDPAN_MODEL, else the model used last in the "            \
     "catalog, else a downloaded CLIP ViT-L/14 or ViT-B/32)"
 #define GP_CLI_MODEL(...) GP_CLI_OPTION("model", 'm', GP_OPT_TEXT, "NAME|DIR", model, __VA_ARGS__)
-#define GP_CLI_PRECISIONS "auto|fp32|bf16|int8" /* in order of gp_precision */
-/* How the model is loaded and run.  The arguments are rules for all these options. */
+#define GP_CLI_PRECISIONS "auto|fp32|bf16|int8" /* in the order of gp_precision */
+/* Options for loading and running the model.  The arguments are rules for all of them. */
 #define GP_CLI_LOADING(...)                                                                                            \
     GP_CLI_OPTION("revision", 0, GP_OPT_TEXT, "REV", revision,                                                         \
                   "branch, tag or commit of the model on the hub (default: main)", __VA_ARGS__),                       \
@@ -82,8 +82,9 @@
                     "compute a new map of all images (default: place new images on the map that exists)",              \
                     .excludes = rule, .old = "fresh-map")
 
-#define GP_CLI_STRATEGIES "prompt|slices|category-slices|category"                    /* in order of gp_pick_strategy */
-#define GP_CLI_SCALES     "score|corrected|z-category|z-prompt|percentile|difficulty" /* in order of gp_pick_by */
+/* In the order of gp_pick_strategy, and of gp_pick_by. */
+#define GP_CLI_STRATEGIES "prompt|slices|category-slices|category"
+#define GP_CLI_SCALES     "score|corrected|z-category|z-prompt|percentile|difficulty"
 #define GP_CLI_OF_SLICES  "strategy=slices|category-slices"
 #define GP_CLI_PICK                                                                                                    \
     GP_CLI_OPTION("per-prompt", 'k', GP_OPT_COUNT, "K", per_prompt,                                                    \

@@ -12,7 +12,7 @@
 
 /* ------------------------------------------------------------------ failing */
 
-/* A word as a shell would need it. */
+/* Appends a word, quoted for a shell if needed. */
 static void put_quoted(gp_str *s, const char *word)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,@%+";
@@ -99,7 +99,8 @@ gp_status gp_cli_model_name(const gp_cli *cli, const char **name, gp_error *err)
                                         "drawn-world-mini"};
     *name = named_model(cli);
     if (*name) return GP_OK;
-    for (size_t i = 0; i < 2; i++) { /* the bundled one is a toy for the sample: never taken unasked */
+    for (size_t i = 0; i < 2; i++) { /* the last name is the bundled model, which is only for the sample: never use it
+                                      * unless it is named */
         char *folder = NULL;
         if (gp_model_find(usual[i], cli->revision, &folder, NULL) != GP_OK) continue;
         gp_free(folder);
@@ -119,7 +120,7 @@ typedef struct last_used {
     bool failed;                  /* out of memory */
 } last_used;
 
-/* Whether another program made the scores, which were imported with their embeddings. */
+/* Returns true if the scores were imported with embeddings of another program. */
 static bool is_imported(const gp_scorer_facts *s)
 {
     return strncmp(s->id, "made-elsewhere/", strlen("made-elsewhere/")) == 0;
@@ -127,7 +128,8 @@ static bool is_imported(const gp_scorer_facts *s)
 
 void gp_cli_scorer_text(const gp_scorer_facts *s, char out[300])
 {
-    const bool by_model = is_imported(s) || strcmp(s->name, "clip") == 0; /* the model's name is enough */
+    const bool by_model = is_imported(s) || strcmp(s->name, "clip") == 0; /* the name of the scorer adds nothing to the
+                                                                           * model's name */
     snprintf(out, 300, "%.99s%s%.150s (%.20s)", by_model ? "" : s->name, by_model ? "" : " by ", s->model,
              s->precision);
 }
@@ -138,7 +140,7 @@ static bool take_last(void *user, const gp_scorer_facts *s)
     if (is_imported(s)) return true;
     last->id = gp_str_dup(s->id), last->model = gp_str_dup(s->model), last->precision = gp_str_dup(s->precision);
     last->failed = !last->id || !last->model || !last->precision;
-    return false; /* the scorers come in order of their last use */
+    return false; /* scorers are visited in order of their last use, so this is the last one */
 }
 
 static gp_status read_last(gp_catalog *catalog, last_used *last, gp_error *err)
@@ -155,8 +157,8 @@ static gp_precision precision_of(const char *name)
     return (gp_precision)(index < 0 ? 0 : index);
 }
 
-/* Opens the model that made the last scores.  A catalog keeps only the name of a model, so another model may have this
- * name here: then the weights differ. */
+/* Opens the model that made the last scores.  Another model may have this name now.  The scorer's id contains the hash
+ * of the weights, so a model with other weights is an error. */
 static gp_status open_last(const last_used *last, gp_model_options *options, gp_model **model, gp_error *err)
 {
     gp_error why = {0};

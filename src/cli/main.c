@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * goldpan: the command.  Finds the command's table, parses, runs it, and returns its exit code (options.h).
+ * goldpan: the command.  Finds the table of the command, parses the options, runs the command, and returns its exit
+ * code (options.h).
  * Data goes to stdout, messages go to stderr.  A closed pipe ends the command without a message, because SIGPIPE keeps
  * its default action. */
 #include "base/mem.h"
@@ -22,7 +23,7 @@ static const gp_cli_command *const commands[] = {
     &gp_cmd_neighbours, &gp_cmd_cluster,    &gp_cmd_map,        NULL,
 };
 
-/* Is this the command that argv begins with ("model get" takes two words)?  The number of words, else 0. */
+/* Returns the number of words if argv begins with this command (2 for "model get"), else 0. */
 static int matches(const gp_cli_command *command, int argc, char **argv)
 {
     const char *blank = strchr(command->name, ' ');
@@ -41,7 +42,7 @@ static const gp_cli_command *find(int argc, char **argv, int *words)
     return NULL;
 }
 
-/* Does a family of commands begin with this word ("model")? */
+/* Returns true if a family of commands begins with this word, such as "model". */
 static bool is_family(const char *word)
 {
     size_t length = strlen(word);
@@ -50,7 +51,7 @@ static bool is_family(const char *word)
     return false;
 }
 
-/* List the family, if it is one. */
+/* Lists the commands of a family.  Returns false if there is no such family. */
 static bool list_family(const char *word, FILE *to)
 {
     size_t length = strlen(word);
@@ -62,7 +63,7 @@ static bool list_family(const char *word, FILE *to)
     return true;
 }
 
-/* Lists the commands of a family: "model list, model get, model info". */
+/* Appends the names of a family's commands: "model list, model get, model info". */
 static void family_names(const char *word, gp_str *names)
 {
     size_t length = strlen(word);
@@ -87,7 +88,7 @@ static int unknown(gp_cli *cli, int argc, char **argv)
     return gp_cli_usage(cli, "unknown command '%s'", typed);
 }
 
-/* "goldpan model" lacks the second word: lists the commands of the family. */
+/* Lists the commands of a family if the second word is missing, as in "goldpan model". */
 static int incomplete(gp_cli *cli, const char *family)
 {
     gp_str names = GP_STR_INIT;
@@ -158,8 +159,8 @@ static int dispatch(gp_cli *cli, int argc, char **argv)
 }
 
 /* A parent process may have closed descriptors 0 to 2.  The first files opened would then get these numbers, and
- * messages would be written into them.  So closed descriptors are opened first: 0 and 1 such that reading and writing
- * fail, 2 on /dev/null. */
+ * messages would be written into them.  So closed descriptors are opened first: reading 0 and writing 1 then fail, and
+ * 2 writes to /dev/null. */
 static bool reserve_descriptors(void)
 {
     for (int fd = 0; fd <= 2; fd++) {

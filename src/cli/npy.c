@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Format: numpy.lib.format, version 1.0: "\x93NUMPY" 1 0, u16 length of what follows, a Python dict padded with blanks
- * so that the data begins at a multiple of 64, a newline.  The header has the same size (128) for every number of rows
- * and is written again at the end, so rows need no memory and files that failed leave no empty rows. */
+ * so that the data begins at a multiple of 64, a newline.  The header has the same size (128) for every number of rows.
+ * It is written again at the end, when the number of rows is known, so the rows need not stay in memory. */
 #include "cli/npy.h"
 
 #include "base/file.h"

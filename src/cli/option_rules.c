@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Rules of the tables: an option that has no effect beside the others of the command line is an error.  A default value
- * that is given explicitly counts as given. */
+ * Checks the rules of the tables: an option that has no effect with the rest of the command line is an error.  An
+ * option counts as given even if its value is the default. */
 #include "cli/options.h"
 
 #include <stdio.h>
@@ -36,7 +36,7 @@ static bool is_argument(const item *i)
     return i->length == strlen("ARGUMENT") && !memcmp(i->name, "ARGUMENT", i->length);
 }
 
-/* Does the list "A|B" of values hold this word of `length` bytes? */
+/* Returns true if the list "A|B" of values contains this word of `length` bytes. */
 static bool has_value(const item *i, const char *word, size_t length)
 {
     for (size_t at = 0; at < i->values_length;) {
@@ -65,7 +65,7 @@ static bool holds(const gp_cli *cli, const item *i)
 
 /* ------------------------------------------------------------------ rules in words */
 
-/* The first argument of "[DIR|FILE...]" or "(DIR | --site DIR)", without its brackets. */
+/* Appends the first argument of "[DIR|FILE...]" or "(DIR | --site DIR)", without its brackets. */
 static void put_argument(gp_str *s, const gp_cli_command *command)
 {
     const char *text = command->arguments + strspn(command->arguments, "[("), *end = strstr(text, " | ");
@@ -75,7 +75,8 @@ static void put_argument(gp_str *s, const gp_cli_command *command)
         gp_str_add(s, text, end ? (size_t)(end - text) : strcspn(text, "])"));
 }
 
-/* "--strategy slices or category-slices"; with_value: "--out FILE" for an item that names an option only. */
+/* Appends an item in words, such as "--strategy slices or category-slices".  with_value: an item that only names an
+ * option is followed by the name of the option's value, as in "--out FILE". */
 static void put_item(gp_str *s, const gp_cli_command *command, const item *i, bool with_value)
 {
     if (is_argument(i)) {

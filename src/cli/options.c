@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Parsing and suggestions, from a command's table of options.
+ * Parses a command line by the command's table of options, and suggests names for misspelt options.
  * --name value, --name=value, -n value, -nvalue, flags joined (-qv), "--" ends the options, "-" is an argument.  A
  * value that begins with "--" needs the form --name=value. */
 #include "cli/options.h"
@@ -17,7 +17,7 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Edits (insert, delete, replace) from a to b; words of more than 31 bytes are far from everything. */
+/* Returns the edit distance of a and b (insertions, deletions, replacements); 99 if a word has more than 31 bytes. */
 static size_t distance(const char *a, const char *b)
 {
     size_t row[33], m = strlen(a), n = strlen(b);
@@ -41,7 +41,7 @@ const char *gp_cli_suggest(const char *word, const char *const *names)
     size_t nearest = 99, length = strlen(word);
     for (; *names; names++) {
         size_t d = distance(word, *names);
-        if (length >= 3 && gp_str_starts(*names, word)) d = least(d, 1); /* cut short */
+        if (length >= 3 && gp_str_starts(*names, word)) d = least(d, 1); /* the word is the beginning of the name */
         if (d < nearest) nearest = d, best = *names;
     }
     return nearest <= 2 && nearest < length ? best : NULL;
@@ -198,7 +198,7 @@ bool gp_cli_given(const gp_cli *cli, const char *name)
     return o && gp_cli_option_given(cli, o);
 }
 
-/* Store a value (NULL for flags). */
+/* Stores the value of an option (NULL for flags) in its field. */
 static gp_status set(gp_cli *cli, const gp_cli_option *o, const char *value, gp_error *err)
 {
     size_t place = (size_t)(o - cli->command->options);
@@ -219,21 +219,21 @@ static gp_status set(gp_cli *cli, const gp_cli_option *o, const char *value, gp_
     return GP_OK;
 }
 
-/* Takes the word after the option as its value.  A word that begins with "--" is taken for an option: in
- * "--prompts --json" the value was forgotten.  Such a value can still be given as "--prompts=--json". */
+/* Takes the word after the option as its value.  A word that begins with "--" counts as an option, because in
+ * "--prompts --json" the user probably forgot the value.  Such a value can be given as "--prompts=--json". */
 static gp_status set_next(gp_cli *cli, const gp_cli_option *o, const char *typed, const char **next, gp_error *err)
 {
     const char *value = *next;
     if (!value) return gp_fail(err, GP_ERR_USAGE, "%s needs a value (%s)", typed, o->value);
     bool text = o->kind == GP_OPT_TEXT || o->kind == GP_OPT_TEXTS || o->kind == GP_OPT_LIST;
-    if (text && gp_str_starts(value, "--")) /* other kinds refuse such a word in any case */
+    if (text && gp_str_starts(value, "--")) /* all other kinds reject such a word as their value */
         return gp_fail(err, GP_ERR_USAGE, "%s needs a value (%s), but '%s' follows; if that is the value: --%s=%s",
                        typed, o->value, value, o->name, value);
     *next = NULL;
     return set(cli, o, value, err);
 }
 
-/* "--name", "--name=value"; *next is the word after it, taken (and set NULL) if the option needs it. */
+/* Parses "--name" or "--name=value".  *next: the word after it; set to NULL if it is used as the value. */
 static gp_status parse_long(gp_cli *cli, const char *word, const char **next, gp_error *err)
 {
     size_t length = strcspn(word, "=");
@@ -250,7 +250,7 @@ static gp_status parse_long(gp_cli *cli, const char *word, const char **next, gp
     return set_next(cli, o, typed, next, err);
 }
 
-/* "-q", "-qv", "-m NAME", "-mNAME". */
+/* Parses "-q", "-qv", "-m NAME" or "-mNAME". */
 static gp_status parse_short(gp_cli *cli, const char *word, const char **next, gp_error *err)
 {
     for (; *word; word++) {

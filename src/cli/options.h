@@ -41,34 +41,35 @@ typedef struct gp_cli_texts {
 
 typedef struct gp_cli_command gp_cli_command;
 
-/* The values of all options of all commands, and what the commands share while they run. */
+/* The values of all options of all commands, and the state that the commands share while they run. */
 typedef struct gp_cli {
     const gp_cli_command *command;
-    const char *const *argv; /* as typed, for "the same command"; NULL at its end */
-    const char **args;       /* what is no option, in order */
+    const char *const *argv; /* the command line as typed, ends with NULL; printed again after an interruption */
+    const char **args;       /* the arguments (words that are not options), in order */
     size_t arg_count;
     gp_term term;
 
-    uint64_t given[2]; /* bits: the options that were given, by their place in the command's table */
-    uint64_t own;      /* images passed over because goldpan drew them */
+    uint64_t given[2]; /* bit i: option i of the command's table was given */
+    uint64_t own;      /* images that were skipped because goldpan drew them */
     gp_str notes;      /* notes kept by gp_cli_note: members of a JSON array */
     bool help, json;
     bool json_printed; /* the one object of --json has been printed */
     const char *catalog, *model, *revision;
     bool fast_decode;
-    int precision, engine; /* index into the choices = gp_precision, gp_engine */
+    int precision, engine; /* index of the choice, equal to gp_precision, gp_engine */
     gp_cli_count threads, batch, max_pixels;
     const char *prompts, *image_column, *prompt_column;
     bool retry_failed, guesses, keep_frames;
     gp_cli_count per_prompt, top, stars;
     gp_cli_real min_score;
-    int strategy, by, diversity; /* index into the choices = gp_pick_strategy, gp_pick_by, gp_pick_diversity */
+    int strategy, by, diversity; /* index of the choice, equal to gp_pick_strategy, gp_pick_by, gp_pick_diversity */
     gp_cli_count per_category, per_slice, min_support;
     gp_cli_real balance, lift_factor, min_lift;
     bool one_per_duplicate, explain, null;
     gp_cli_texts why, where;
     const char *categories, *category_column;
-    int profile, mode, criterion, reference; /* index into the choices; profile, mode, criterion = gp_slice_... */
+    int profile, mode, criterion, reference; /* index of the choice; profile, mode and criterion are equal to
+                                              * gp_slice_... */
     int distance;                            /* index into the choices */
     gp_cli_count n_slices, seed, resamples;
     gp_cli_real alpha, min_cosine;
@@ -92,14 +93,14 @@ typedef struct gp_cli {
     gp_cli_real hires;
     bool score, adaptive, picks, flagged, no_seed;
     const char *site;
-    int site_images; /* = gp_site_images */
+    int site_images; /* index of the choice, equal to gp_site_images */
     bool no_sheet, readonly, no_open;
     gp_cli_count port;
     gp_cli_count thumb, max_prompts, max_candidates;
     bool failures, force, images;
     const char *texts, *out;
     const char *scorer;
-    int sort; /* = gp_words_order */
+    int sort; /* index of the choice, equal to gp_words_order */
 } gp_cli;
 
 typedef enum gp_cli_kind {
@@ -153,7 +154,7 @@ typedef struct gp_cli_option {
      * An item is "NAME" (the option is given), "NAME=A|B" (the option has one of these values, given or by default), or
      * "ARGUMENT" (the command has an argument).  Spaces separate items, and ";" separates groups. */
     const char *needs, *excludes;
-    const char *old;        /* former name, still accepted, in no help */
+    const char *old;        /* former name: accepted, but not in the help */
     const char *old_values; /* GP_OPT_CHOICE: former names of the values, in the order of `value` */
     const char *words;      /* GP_OPT_TEXT: values that completions offer, "a|b|c" */
 } gp_cli_option;

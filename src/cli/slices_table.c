@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Slices of a table: a column is the metric, others (and arrays of embeddings beside it) are what slices are sought in;
- * words, categories and numbers of the table explain them. */
+ * Finds slices of a table.  One column is the metric.  Rows are clustered by other columns and by arrays of embeddings.
+ * The other columns of the table explain the slices. */
 #include "base/json.h"
 #include "cli/slices_table.h"
 #include "cli/listing.h"
@@ -21,10 +21,11 @@ typedef struct source {
     gp_columns *table;
     size_t n, count;
     double *metric;
-    int32_t *group;                              /* [n] or NULL: rows that depend on each other */
-    gp_cli_feature given[2 * GP_CLI_MOST_TEXTS]; /* [count] as read */
+    int32_t *group;                              /* [n] rows with equal numbers depend on each other; NULL: no row
+                                                  * depends on another */
+    gp_cli_feature given[2 * GP_CLI_MOST_TEXTS]; /* [count] features as read */
     gp_feature features[2 * GP_CLI_MOST_TEXTS];  /* [count] */
-    gp_cli_feature *columns;                     /* every other column that can explain */
+    gp_cli_feature *columns;                     /* columns that may explain slices */
     gp_feature *explain;                         /* [explain_count] */
     size_t explain_count;
 } source;
@@ -40,7 +41,7 @@ static void source_clear(source *s)
     if (s->table) gp_columns_close(s->table);
 }
 
-/* The other columns: numbers, and words that are not nearly all different. */
+/* Takes all columns except the metric and vectors as possible reasons. */
 static gp_status take_reasons(source *s, size_t metric, gp_error *err)
 {
     size_t columns = gp_columns_count(s->table);
@@ -77,7 +78,8 @@ static int by_word(const void *a, const void *b)
     return strcmp(((const grouped *)a)->word, ((const grouped *)b)->word);
 }
 
-/* --group: the rows of one word get one number; a row with an empty cell gets -1, since it depends on no other. */
+/* Reads the column of --group: rows with equal words get equal numbers.  A row with an empty cell gets -1, because it
+ * depends on no other row. */
 static gp_status take_groups(const gp_cli *cli, source *s, gp_error *err)
 {
     size_t column, count = 0;
@@ -126,10 +128,10 @@ static gp_status open_source(gp_cli *cli, source *s, gp_error *err)
 
 /* ------------------------------------------------------------------ what is printed */
 
-/* Numbers of clusters by lift (columns, rising) and support (rows, falling), to help choose the thresholds. */
+/* Counts of clusters by lift (columns, ascending) and support (rows, descending), to help choose thresholds. */
 typedef struct grid {
     unsigned counts[CELLS][CELLS]; /* [support][lift] */
-    double low, high, most;        /* drops; the largest support */
+    double low, high, most;        /* smallest and largest lift; largest support */
 } grid;
 
 static double drop_of(const grid *g, int column)
@@ -137,7 +139,7 @@ static double drop_of(const grid *g, int column)
     return g->low + (g->high - g->low) * column / (double)CELLS;
 }
 
-/* The scale of supports is logarithmic, since few are large. */
+/* The scale of supports is logarithmic, because few clusters are large. */
 static double support_of(const grid *g, int row)
 {
     return ceil(exp(log(g->most) * row / (double)CELLS));

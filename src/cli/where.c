@@ -97,7 +97,7 @@ static char *folder_of(const char *path, bool create)
 
 typedef struct found {
     char *path; /* owned; NULL: not found */
-    bool above; /* the file is of a folder above the one where the search began */
+    bool above; /* the file belongs to a folder above the folder where the search began */
 } found;
 
 /* Searches for the file `name` from an absolute folder upward.  False: out of memory. */
@@ -122,7 +122,8 @@ static bool climb(const char *from, const char *name, found *out)
     return top;
 }
 
-/* Does the path hold ".."?  After a link, ".." leads to another folder than the text of the path suggests. */
+/* Returns true if the path contains "..".  After a link, ".." leads to another folder than the text of the path
+ * suggests. */
 static bool goes_back(const char *path)
 {
     for (const char *p = path; (p = strstr(p, "..")) != NULL; p += 2)
@@ -134,7 +135,7 @@ static bool goes_back(const char *path)
 static char *real_folder(const char *path)
 {
     char *plain = realpath(path, NULL), *folder = plain ? folder_of(plain, false) : NULL;
-    free(plain); /* the C library's own */
+    free(plain); /* allocated by the C library, hence free */
     return folder;
 }
 
@@ -142,11 +143,12 @@ static char *real_folder(const char *path)
 static char *present_folder(void)
 {
     char *plain = get_current_dir_name(), *copy = plain ? gp_str_dup(plain) : NULL;
-    free(plain); /* the C library's own */
+    free(plain); /* allocated by the C library, hence free */
     return copy;
 }
 
-/* path NULL: the current folder.  folder: where the search from `path` begins, as written.  name: CATALOG or MARKS. */
+/* Searches from a path as written, then with its links resolved.  path NULL: the current folder.  folder: where the
+ * search from `path` begins, as written.  name: CATALOG or MARKS. */
 static gp_status search(const char *path, const char *folder, const char *name, found *out, gp_error *err)
 {
     char *given = !path ? present_folder() : goes_back(folder) ? NULL : gp_path_absolute(folder);
@@ -160,7 +162,8 @@ static gp_status search(const char *path, const char *folder, const char *name, 
     return good ? GP_OK : gp_fail_memory(err, "a path");
 }
 
-/* A file found beside the path is named in the way the path was written. */
+/* Searches at and above one path.  If the file is in the folder of the path, the result begins with the path as
+ * written. */
 static gp_status search_path(const char *path, bool create, const char *name, found *out, gp_error *err)
 {
     char *folder = folder_of(path, create), *beside = folder ? gp_path_join(folder, name) : NULL;
@@ -180,7 +183,7 @@ static bool same_file(const char *a, const char *b)
     return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-/* Finds the one catalog of all paths; paths that lead to no catalog go with the others. */
+/* Finds the one catalog of all paths.  A path that leads to no catalog belongs to the catalog of the other paths. */
 static gp_status search_paths(const char *const *paths, size_t count, bool create, found *out, gp_error *err)
 {
     const char *whose = NULL;
@@ -209,7 +212,7 @@ static gp_status search_paths(const char *const *paths, size_t count, bool creat
 
 /* ------------------------------------------------------------------ the rule */
 
-/* NULL: no path is a folder. */
+/* Returns the first path that is a folder; NULL: none. */
 static const char *first_folder(const char *const *paths, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -330,7 +333,7 @@ gp_status gp_cli_catalog_path(gp_cli *cli, const char *const *paths, size_t coun
     }
     if (!create && !(flags & GP_CLI_GONE)) GP_TRY(check_there(paths, count, err));
     GP_TRY(search_paths(paths, count, create, &f, err));
-    /* users often name files on other disks while they are in the catalog's folder */
+    /* a user in the catalog's folder may name files on other disks, so search from the current folder too */
     if (!f.path && (!count || (flags & GP_CLI_GONE))) GP_TRY(search(NULL, NULL, CATALOG, &f, err));
     if (f.path && f.above && count && (create || gp_cli_is_folder(paths[0]))) say_above(cli, f.path, create);
     if (!f.path && !create) return no_catalog(paths, count, err);

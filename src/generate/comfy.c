@@ -94,8 +94,8 @@ static gp_status choose(const job *j, const images *found, const gp_json **list,
         if (ours) *list = found->saved[i];
     }
     gp_gen_note(j->b, "graph-many-savers",
-                "%zu nodes of the workflow save images; goldpan keeps only the images of the last one%s", found->savers,
-                ours ? " whose image has the prompt" : "");
+                "%zu nodes of the workflow save images; goldpan keeps only the images of the last node%s",
+                found->savers, ours ? " whose image has the prompt" : "");
     return GP_OK;
 }
 
@@ -176,7 +176,7 @@ static void say_error(const gp_json *status, gp_gen_result *out)
         const char *kind = gp_json_text(gp_json_at(gp_json_at(messages, i), 0), NULL);
         const gp_json *data = gp_json_at(gp_json_at(messages, i), 1);
         if (kind && !strcmp(kind, "execution_interrupted")) {
-            gp_gen_set_result(out, GP_GEN_STOPPED, "somebody interrupted the job in ComfyUI");
+            gp_gen_set_result(out, GP_GEN_STOPPED, "the job was interrupted in ComfyUI");
             return;
         }
         if (!kind || strcmp(kind, "execution_error") != 0) continue;
@@ -209,7 +209,8 @@ static gp_status take_job(job *j, const gp_json *entry, job_state *state, gp_err
         return GP_OK;
     }
     GP_TRY(choose(j, &found, &list, err));
-    if (!list) return gp_gen_set_result(j->out, GP_GEN_FAILED, "the graph gave no image: add a node that saves one");
+    if (!list)
+        return gp_gen_set_result(j->out, GP_GEN_FAILED, "the graph produced no image: add a node that saves an image");
     GP_TRY(take_images(j, list, &likeness, err));
     if (likeness == GP_GEN_DIFFERS) *state = OTHER;
     if (j->out->outcome != GP_GEN_DONE) return GP_OK;
@@ -402,7 +403,7 @@ static gp_status wait_for(job *j, const char *id, job_state *state, gp_error *er
         } else {
             silent = 0;
             missed = queued ? 0 : missed + 1;
-            if (missed > 1) return gp_gen_set_result(j->out, GP_GEN_RETRY, "the server has forgotten the job");
+            if (missed > 1) return gp_gen_set_result(j->out, GP_GEN_RETRY, "the server no longer knows the job");
         }
     }
 }
@@ -425,7 +426,7 @@ static gp_status draw_fresh(job *j, job_state *state, gp_error *err)
     snprintf(mark, sizeof mark, "%.8s-%x", j->r->key, (unsigned)(gp_clock_now() * 1000) & 0xffffff);
     gp_gen_note(
         j->b, "generator-reused-name",
-        "the generator returned the name of an old file that is missing or holds another image (%.150s); goldpan "
+        "the generator returned the name of an old file, which is missing or contains another image (%.150s); goldpan "
         "requests the image again",
         j->out->message);
     gp_str_clear(&j->graph);

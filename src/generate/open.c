@@ -29,14 +29,14 @@ static const struct {
     const char *sign, *words;
     const gp_gen_protocol_table *only; /* the protocol that must be given for this entry; NULL: any or none */
 } pages[] = {
-    {false, "goldpan explore", "that is goldpan's own explorer, not a generator", NULL},
-    {true, "SwarmUI", "that is SwarmUI's page, but its API does not answer as expected", &gp_gen_swarm},
-    {true, "SwarmUI", "that is SwarmUI: give --protocol swarmui", NULL},
-    {true, "ComfyUI", "that is ComfyUI's page, but its API does not answer as expected", NULL},
-    {true, "Invoke", "that is InvokeAI, whose API goldpan does not support", NULL},
-    {true, "Fooocus", "that is Fooocus, whose API goldpan does not support", NULL},
-    {false, "gradio",
-     "its page is there, but not its API: if it is AUTOMATIC1111, Forge or the like, start it with --api", NULL},
+    {false, "goldpan explore", "the server is goldpan's own explorer, not a generator", NULL},
+    {true, "SwarmUI", "the server is SwarmUI, but its API does not answer as expected", &gp_gen_swarm},
+    {true, "SwarmUI", "the server is SwarmUI: give --protocol swarmui", NULL},
+    {true, "ComfyUI", "the server is ComfyUI, but its API does not answer as expected", NULL},
+    {true, "Invoke", "the server is InvokeAI, whose API goldpan does not support", NULL},
+    {true, "Fooocus", "the server is Fooocus, whose API goldpan does not support", NULL},
+    {false, "gradio", "the server has a page but no API: if it is AUTOMATIC1111, Forge or SD.Next, start it with --api",
+     NULL},
 };
 
 /* Finds the word in the text, in any case; SIZE_MAX: not there.  Zero bytes do not end the text. */

@@ -82,7 +82,8 @@ static gp_status drop(gp_gen_backend *b, const char *name, const char *why, gp_g
     if (why) return gp_gen_set_result(out, GP_GEN_RETRY, "'%.200s' %s", name, why);
     if (WIFSIGNALED(status))
         return gp_gen_set_result(out, GP_GEN_RETRY, "'%.200s' was killed by signal %d", name, WTERMSIG(status));
-    return gp_gen_set_result(out, GP_GEN_RETRY, "'%.200s' ended with %d without an answer", name, WEXITSTATUS(status));
+    return gp_gen_set_result(out, GP_GEN_RETRY, "'%.200s' ended with exit code %d before it answered", name,
+                             WEXITSTATUS(status));
 }
 
 /* ------------------------------------------------------------------ lines */
@@ -207,7 +208,7 @@ gp_status gp_gen_program_make(gp_gen_backend *b, char *const *words, const gp_ge
     gp_status st = GP_OK;
     put_request(r, &line);
     if (line.failed) GP_TRY_GOTO(gp_fail_memory(err, "a request"));
-    unlink(r->out); /* so that a file there afterwards comes from this request */
+    unlink(r->out); /* so that a file found there later was written for this request */
     if (!b->program) GP_TRY_GOTO(start(b, words, out, err));
     if (!b->program) goto out;
     if (!send_line(b->program, &line)) GP_TRY_GOTO(drop(b, words[0], NULL, out));

@@ -15,7 +15,7 @@ static gp_status open_session(gp_gen_backend *b, gp_gen_result *out, gp_error *e
     const char *id = gp_json_text(gp_json_get(answer.root, "session_id"), NULL);
     gp_mem_free(b->session);
     b->session = id ? gp_str_dup(id) : NULL;
-    if (answer.root && !id) gp_gen_set_result(out, GP_GEN_FAILED, "the server opens no session");
+    if (answer.root && !id) gp_gen_set_result(out, GP_GEN_FAILED, "the server did not open a session");
     gp_gen_answer_clear(&answer);
     return id && !b->session ? gp_fail_memory(err, "a session") : GP_OK;
 }
@@ -54,7 +54,7 @@ static gp_status make_once(gp_gen_backend *b, const gp_gen_request *r, bool *exp
     const char *image = gp_json_text(gp_json_at(gp_json_get(answer.root, "images"), 0), NULL);
     const char *words = gp_json_text(gp_json_get(answer.root, "error"), NULL);
     if (!image) {
-        gp_gen_set_result(out, GP_GEN_RETRY, "%.300s", words ? words : "the answer names no image");
+        gp_gen_set_result(out, GP_GEN_RETRY, "%.300s", words ? words : "the answer contains no image");
         goto out;
     }
     if (gp_str_starts(image, "data:"))
@@ -86,7 +86,8 @@ static gp_status make(gp_gen_backend *b, const gp_gen_request *r, gp_gen_result 
     gp_mem_free(b->session);
     b->session = NULL;
     GP_TRY(make_once(b, r, &expired, out, err));
-    return expired ? gp_gen_set_result(out, GP_GEN_RETRY, "the server knows no session of its own") : GP_OK;
+    return expired ? gp_gen_set_result(out, GP_GEN_RETRY, "the server rejects the session that it has just opened")
+                   : GP_OK;
 }
 
 const gp_gen_protocol_table gp_gen_swarm = {"swarmui", GP_GEN_SEEDS, NULL, make, NULL, NULL};

@@ -294,7 +294,8 @@ static struct curl_slist *header_list(const char *token, bool json, gp_error *er
     if (list && json) {
         if (!(longer = curl_slist_append(list, "Content-Type: application/json"))) curl_slist_free_all(list);
         list = longer;
-        longer = list ? curl_slist_append(list, "Expect:") : NULL; /* do not wait for a "100 Continue" */
+        longer = list ? curl_slist_append(list, "Expect:") : NULL; /* an empty Expect header, so that libcurl does not
+                                                                    * wait for "100 Continue" */
         if (list && !longer) curl_slist_free_all(list);
         list = longer;
     }
@@ -381,13 +382,14 @@ static gp_status walk(gp_http *http, struct exchange *x, CURLU *at, CURLcode *re
         CURLUcode set = before ? curl_url_set(at, CURLUPART_URL, location, 0) : CURLUE_OUT_OF_MEMORY;
         gp_mem_free(location);
         if (set != CURLUE_OK || (!has_scheme(at, "http") && !has_scheme(at, "https"))) {
-            st = fail_at(err, GP_ERR_NETWORK, before ? before : at, "it redirects to something that is no web address");
+            st = fail_at(err, GP_ERR_NETWORK, before ? before : at,
+                         "it redirects to an address that is not http or https");
             goto out;
         }
         bool same = same_origin(before, at);
         if (!same && !x->request->follow) break;
         if (has_scheme(before, "https") && !has_scheme(at, "https")) {
-            st = fail_at(err, GP_ERR_NETWORK, before, "it redirects from https to http, which is refused");
+            st = fail_at(err, GP_ERR_NETWORK, before, "it redirects from https to http, which goldpan does not follow");
             goto out;
         }
         if (!same) own = false; /* stays false, even if a later redirect leads back */
@@ -430,7 +432,7 @@ static gp_status describe(const struct exchange *x, CURLcode result, CURLU *at, 
 {
     char what[200];
     if (x->late)
-        snprintf(what, sizeof what, "no whole answer within %g seconds", x->request->whole);
+        snprintf(what, sizeof what, "the answer was not complete after %g seconds", x->request->whole);
     else if (x->silent && x->request->least && x->response->code > 0)
         snprintf(what, sizeof what, "received at most %zu bytes in %g seconds", x->request->least, x->request->silence);
     else if (x->silent)
@@ -454,7 +456,8 @@ static gp_status rest(const struct exchange *x, CURLcode result, CURLU *at, int 
     double wait = fmax(asked, 0.5 * (double)(1 << (fruitless - 1)));
     if (asked > (double)MAX_WAIT) {
         char what[120];
-        snprintf(what, sizeof what, "the server answers %ld and asks to come back in %.0f seconds", code, asked);
+        snprintf(what, sizeof what, "the server answers %ld and asks to wait for %.0f seconds; try again later", code,
+                 asked);
         return fail_at(err, GP_ERR_NETWORK, at, what);
     }
     if (x->end > 0 && gp_clock_now() + wait >= x->end) return describe(x, result, at, tries, err);
@@ -483,9 +486,9 @@ gp_status gp_http_send(gp_http *http, const gp_http_request *request, gp_http_re
         if (!(at = curl_url_dup(start))) GP_TRY_GOTO(gp_fail_memory(err, "a web address"));
         GP_TRY_GOTO(walk(http, &x, at, &result, err));
         if (x.stopped) GP_TRY_GOTO(gp_fail(err, GP_ERR_STOPPED, "stopped"));
-        if (x.too_large) GP_TRY_GOTO(fail_at(err, GP_ERR_LIMIT, at, "larger than 64 MiB"));
+        if (x.too_large) GP_TRY_GOTO(fail_at(err, GP_ERR_LIMIT, at, "the answer is larger than 64 MiB"));
         if (x.wrong_range)
-            GP_TRY_GOTO(fail_at(err, GP_ERR_NETWORK, at, "the server sends another part than was asked for"));
+            GP_TRY_GOTO(fail_at(err, GP_ERR_NETWORK, at, "the server sent another range of bytes than requested"));
         uint64_t more = x.delivered - before;
         if (more && !(x.silent && more <= request->least)) fruitless = 1;
         bool again = worth_again(http, &x, result);

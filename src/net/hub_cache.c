@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Paths in the Hugging Face cache, and the few operations that must be safe beside other programs.  A ref or a link
- * appears complete (temporary name, then rename); a blob is fetched under its lock. Layout and environment follow
- * huggingface_hub (file_download.py, constants.py); see hub_cache.h. */
+ * Paths in the Hugging Face cache, and the few operations that must be safe while other programs use the cache.  A ref
+ * or a link appears complete (temporary name, then rename); a blob is fetched under its lock. Layout and environment
+ * follow huggingface_hub (file_download.py, constants.py); see hub_cache.h. */
 #include "net/hub_cache.h"
 
 #include "base/file.h"

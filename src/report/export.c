@@ -17,7 +17,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define COLUMNS_MAX 200 /* maximum number of settings that become columns; picks.jsonl has them all */
+#define COLUMNS_MAX 200 /* maximum number of settings that become columns of picks.csv; picks.jsonl has all settings */
 
 typedef struct column_set {
     char **names; /* owned, sorted */
@@ -89,7 +89,7 @@ static gp_status place_row(export_run *r, const gp_row *row, char **name, gp_err
     return GP_OK;
 }
 
-/* Adds the name to the list of copies, unless the original itself is in that folder. */
+/* Adds the name to the folder's list of exported files, unless the original itself is in this folder. */
 static gp_status list_name(export_run *r, const char *path, const char *name, gp_error *err)
 {
     struct stat own;
@@ -131,7 +131,7 @@ static gp_status each_row(export_run *r, gp_error *err)
     for (;;) {
         GP_TRY_GOTO(gp_cat_rows_next(rows, &row, err));
         if (!row) break;
-        bool by_hand = row->flag > 0 || r->options->min_stars; /* your picks need no score */
+        bool by_hand = row->flag > 0 || r->options->min_stars; /* images that the user picked need no score */
         if (!row->has_score && !by_hand) continue;
         if (!r->tables) r->total++;
         if (r->tables)

@@ -146,7 +146,7 @@ static int hard_link(int file, const char *source, const char *target)
     char open_file[40];
     snprintf(open_file, sizeof open_file, "/proc/self/fd/%d", file);
     if (linkat(AT_FDCWD, open_file, AT_FDCWD, target, AT_SYMLINK_FOLLOW) == 0) return 0;
-    return errno == ENOENT ? link(source, target) : -1; /* this system has no /proc */
+    return errno == ENOENT ? link(source, target) : -1; /* without /proc, link by the path */
 }
 
 static bool leads_to(const char *target, int file)
@@ -173,7 +173,7 @@ static gp_status put_link(const char *source, const gp_hash *hash, const gp_expo
             st = gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot link to '%s'", target);
     } else if (!leads_to(target, file)) {
         unlink(target);
-        st = gp_fail(err, GP_ERR_NOT_FOUND, "the file was replaced while it was linked");
+        st = gp_fail(err, GP_ERR_NOT_FOUND, "the file was replaced by another program while goldpan linked it");
     }
     close(file);
     return st;
@@ -221,5 +221,7 @@ gp_status gp_export_files_put(gp_export_files *p, const char *source, const gp_h
         gp_mem_free(file);
         if (st != GP_ERR_STOPPED) return st;
     }
-    return gp_fail_path(err, GP_ERR_LIMIT, "no free name in '%s' for '%s'", p->folder, source);
+    return gp_fail_path(err, GP_ERR_LIMIT,
+                        "folder '%s' already has too many files with the name of '%s': choose another folder",
+                        p->folder, source);
 }

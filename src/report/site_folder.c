@@ -118,11 +118,11 @@ static gp_status begin(gp_site_folder *f, gp_error *err)
     if (lock < 0) return gp_fail_path_errno(err, GP_ERR_IO, errno, "cannot write '%s'", f->hidden);
     gp_status st = GP_OK;
     if (flock(lock, LOCK_EX | LOCK_NB) != 0 || !still_there(lock, f->hidden))
-        st = gp_fail_path(err, GP_ERR_USAGE, "another export to '%s' is running", f->target);
+        st = gp_fail_path(err, GP_ERR_USAGE, "another export to '%s' is running: wait until it has ended", f->target);
     else
         st = look_at(f->hidden, &entries, err);
     if (st == GP_OK && entries && !has_mark(f->hidden))
-        st = gp_fail_path(err, GP_ERR_USAGE, "the folder '%s' exists and was not written by goldpan: move it away",
+        st = gp_fail_path(err, GP_ERR_USAGE, "the folder '%s' exists and was not written by goldpan: move or rename it",
                           f->hidden);
     if (st != GP_OK) {
         close(lock);

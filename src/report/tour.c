@@ -65,7 +65,7 @@ static const point *point_of(const tour *t, int64_t image)
 
 /* ------------------------------------------------------------------ the map */
 
-/* Scales the map to the frame, as large as possible beside the title. */
+/* Scales the map to the frame: as large as the space below the title allows. */
 static void scale_places(tour *t, const float *place)
 {
     float low[2] = {INFINITY, INFINITY}, high[2] = {-INFINITY, -INFINITY};
@@ -251,8 +251,9 @@ gp_status gp_report_tour(gp_catalog *cat, const gp_tour_options *options, gp_rep
     if (!options->file && !options->folder) return gp_fail(err, GP_ERR_USAGE, "the tour needs a file or a folder");
     if (options->width < 200 || options->height < 200 || options->width > 8000 || options->height > 8000 ||
         !(options->seconds > 0 && options->seconds <= 60))
-        return gp_fail(err, GP_ERR_USAGE,
-                       "the frames of a tour must have 200 to 8000 pixels and last at most 60 seconds");
+        return gp_fail(
+            err, GP_ERR_USAGE,
+            "the width and height of a tour must be 200 to 8000 pixels, and a frame must last at most 60 seconds");
     gp_progress_meter_init(&t.ticker, "tour", 0, options->progress, options->user);
     GP_TRY_GOTO(gp_cat_scorer_last(cat, &t.scorer, err));
     GP_TRY_GOTO(read_map(&t, err));
@@ -263,7 +264,7 @@ gp_status gp_report_tour(gp_catalog *cat, const gp_tour_options *options, gp_rep
     if (t.status != GP_OK) GP_TRY_GOTO(gp_fail_as(err, t.status, &t.error));
     if (t.frames == 0)
         GP_TRY_GOTO(
-            gp_fail_path(err, GP_ERR_NOT_FOUND, "the analysis found no slices in catalog '%s'", gp_cat_path(cat)));
+            gp_fail_path(err, GP_ERR_NOT_FOUND, "the last analysis of catalog '%s' found no slices", gp_cat_path(cat)));
     if (options->file) GP_TRY_GOTO(gp_animation_write(t.animation, options->file, err));
     gp_progress_meter_finish(&t.ticker);
 out:

@@ -63,7 +63,7 @@ static gp_status add_leaf(walker *w, const node *column, const node *leaf, unsig
     if (leaf->type < 0 || leaf->type > GP_PARQUET_FIXED || leaf->width < 0 || leaf->width > 65536 || leaf->scale < 0 ||
         leaf->scale > 38) {
         gp_mem_free(name);
-        return wrong(m, "a column has no type", err);
+        return wrong(m, "a column has no valid type", err);
     }
     m->leaves[m->leaf_count++] = (gp_parquet_leaf){.name = name,
                                                    .type = (int)leaf->type,
@@ -187,7 +187,7 @@ gp_status gp_parquet_meta_read(gp_parquet_meta *m, gp_error *err)
     if (m->size < 12 || memcmp(m->bytes + m->size - 4, "PAR1", 4) != 0) return wrong(m, "it is cut off", err);
     const uint8_t *tail = m->bytes + m->size - 8;
     uint32_t length = tail[0] | (uint32_t)tail[1] << 8 | (uint32_t)tail[2] << 16 | (uint32_t)tail[3] << 24;
-    if (length > m->size - 12) return wrong(m, "its footer is larger than itself", err);
+    if (length > m->size - 12) return wrong(m, "its footer is larger than the file", err);
     gp_thrift t = {.at = tail - length, .end = tail};
     gp_thrift_field f = {0};
     while (gp_thrift_next(&t, &f)) {

@@ -278,7 +278,7 @@ static void put_remark(gp_str *s, const gp_table *t, gp_remark kind)
         put_rows(s, t, kind, "row", "fewer cells than the header; the cells that are missing stay empty");
         break;
     case GP_REMARK_OPEN_QUOTES:
-        put_rows(s, t, kind, "cell", "a quote that never closes; the quote is taken as a letter");
+        put_rows(s, t, kind, "cell", "a quote that never closes; the quote is read as a letter");
         break;
     case GP_REMARK_CUT_ROW:
         gp_str_printf(s, "'%s': the last row (line %zu) ends inside quotes and is left out", name,
@@ -325,12 +325,12 @@ static gp_status take_text(gp_table *table, gp_bytes *bytes, gp_error *err)
     GP_TRY(gp_text_decode(table->label, bytes, &encoding, table->watch, err));
     if (encoding == GP_ENCODING_1252) GP_TRY(gp_table_remark_text(table, GP_REMARK_ENCODING, 0, "code page 1252", err));
     if (encoding == GP_ENCODING_UTF8_DAMAGED)
-        GP_TRY(gp_table_remark_text(table, GP_REMARK_ENCODING, 0, "UTF-8 with U+FFFD for each broken byte", err));
+        GP_TRY(gp_table_remark_text(table, GP_REMARK_ENCODING, 0, "UTF-8 with U+FFFD for each invalid byte", err));
     const char *text = (const char *)bytes->data, *zero = memchr(text, 0, bytes->size);
     if (!zero) return GP_OK;
     size_t line = 1;
     for (const char *p = text; p < zero; p++) line += *p == '\n';
-    return gp_table_wrong(table, line, err, "a NUL byte: not a text table");
+    return gp_table_wrong(table, line, err, "a NUL byte, so the file is not a text table");
 }
 
 /* Finds the kind of a table by its text. */

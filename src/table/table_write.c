@@ -63,8 +63,9 @@ static gp_status check_ours(const char *path, const char *begin, gp_error *err)
     bool ours = bytes == 0 || (bytes >= size && gp_file_read_at(file, path, 0, first, size, NULL) == GP_OK &&
                                memcmp(first, begin, size) == 0);
     close(file);
-    return ours ? GP_OK
-                : gp_fail_path(err, GP_ERR_USAGE, "'%s' exists and was not written by goldpan: move it away", path);
+    return ours
+               ? GP_OK
+               : gp_fail_path(err, GP_ERR_USAGE, "'%s' exists and was not written by goldpan: move or rename it", path);
 }
 
 static gp_status open_one(const char *folder, const char *name, const char *begin, bool wanted, gp_atomic_file **out,

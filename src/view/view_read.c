@@ -145,7 +145,7 @@ static gp_status put_row(reading *rd, const gp_cat_full_row *r, gp_error *err)
 {
     gp_view *v = rd->view;
     char group[24];
-    if (v->n == v->room) return GP_OK; /* images added since the count: the next snapshot has them */
+    if (v->n == v->room) return GP_OK; /* images that were added after the count belong to the next snapshot */
     put_numbers(v, r);
     GP_TRY(put_other(v, r, err));
     GP_TRY(gp_texts_add(&v->columns[GP_VIEW_PATH].words->texts, r->path, err));
