@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Small models of many kinds (tests/golden/towers, made by tools/reference.py), written to disk from the recipe. */
+ * Small models of many kinds (tests/golden/towers, made by tools/reference.py), written to disk by the recipe. */
 #include "towers.h"
 
 #include "base/file.h"

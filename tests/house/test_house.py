@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Each check of tools/house.py finds what it is for: a small clean tree is broken in one way at a time."""
+"""Each check of tools/house.py finds its fault: breaks a small clean tree in one way at a time."""
 import os
 import shutil
 import subprocess
@@ -60,7 +60,8 @@ class Checks(unittest.TestCase):
         return here.found
 
     def broken(self, check, path, text, expected, add=True):
-        """Clean before; after the change exactly one finding, which names the file and says `expected`."""
+        """The check finds nothing before the change and exactly one fault after it, with the file's name and the
+        text `expected`."""
         self.assertEqual(self.run_check(check), [])
         self.write(path, text, add)
         found = self.run_check(check)
