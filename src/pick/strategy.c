@@ -3,6 +3,7 @@
  * and over all.  The rank over all is the order in which candidates are processed. */
 #include "pick/strategy.h"
 #include "base/mem.h"
+#include "pick/calibrate.h"
 #include "pick/diversify.h"
 #include "pick/rank.h"
 #include <assert.h>
@@ -126,38 +127,44 @@ static gp_status check_input(const gp_strategy_input *in, const gp_pick_options 
     return GP_OK;
 }
 
-/* Computes `mean` and `limit` of each category and of all candidates, from means and sample standard deviations of the
- * raw score. */
+/* Sets the mean of category c, and the least mean of a slice that is compared with it. */
+static void set_limit(run *r, size_t c, const gp_moments *m)
+{
+    double sd = m->n > 1 ? sqrt(m->squares / (double)(m->n - 1)) : (double)NAN;
+    double lift = r->o->has_min_lift                          ? r->o->min_lift
+                  : r->o->strategy == GP_PICK_CATEGORY_SLICES ? r->o->lift_factor * sd
+                                                              : (double)-INFINITY;
+    r->mean[c] = m->n ? m->mean : (double)NAN;
+    r->limit[c] = r->mean[c] + (lift > 0 ? lift * LIFT_ROUNDING : lift);
+}
+
+/* Computes mean and limit, from the raw scores, of each category and of all candidates (the last). */
 static gp_status measure_categories(run *r, gp_error *err)
 {
     const gp_strategy_input *in = r->in;
     size_t all = in->categories;
-    uint64_t *rows = NULL;
-    GP_TRY(gp_alloc((void **)&r->mean, all + 1, sizeof *r->mean, "the categories", err));
-    GP_TRY(gp_alloc((void **)&r->limit, all + 1, sizeof *r->limit, "the categories", err));
-    GP_TRY(gp_alloc((void **)&rows, all + 1, sizeof *rows, "the categories", err));
-    for (size_t c = 0; c <= all; c++) r->mean[c] = r->limit[c] = 0, rows[c] = 0;
-    for (int turn = 0; turn < 2; turn++) { /* turn 0: sums; turn 1: squared deviations from the mean */
-        for (size_t i = 0; i < in->n; i++) {
-            double score = in->candidates[i].score;
-            size_t of[2] = {all, in->candidates[i].category < 0 ? all : (size_t)in->candidates[i].category};
-            for (size_t k = 0; k < (of[1] == all ? 1 : 2) && !isnan(score); k++) {
-                if (turn == 0) rows[of[k]]++, r->mean[of[k]] += score;
-                if (turn == 1) r->limit[of[k]] += (score - r->mean[of[k]]) * (score - r->mean[of[k]]);
-            }
-        }
-        for (size_t c = 0; turn == 0 && c <= all; c++)
-            r->mean[c] = rows[c] ? r->mean[c] / (double)rows[c] : (double)NAN;
-    }
-    for (size_t c = 0; c <= all; c++) {
-        double sd = rows[c] > 1 ? sqrt(r->limit[c] / (double)(rows[c] - 1)) : (double)NAN;
-        double lift = r->o->has_min_lift                          ? r->o->min_lift
-                      : r->o->strategy == GP_PICK_CATEGORY_SLICES ? r->o->lift_factor * sd
-                                                                  : (double)-INFINITY;
-        r->limit[c] = r->mean[c] + (lift > 0 ? lift * LIFT_ROUNDING : lift);
-    }
-    gp_mem_free(rows);
-    return GP_OK;
+    double *score = NULL;                           /* [n] */
+    int32_t *category = NULL, *one = NULL;          /* [n] */
+    gp_moments *of_category = NULL, *of_all = NULL; /* [categories], [1] */
+    gp_status st = GP_OK;
+    GP_TRY_GOTO(gp_alloc((void **)&r->mean, all + 1, sizeof *r->mean, "the categories", err));
+    GP_TRY_GOTO(gp_alloc((void **)&r->limit, all + 1, sizeof *r->limit, "the categories", err));
+    GP_TRY_GOTO(gp_alloc((void **)&score, in->n, sizeof *score, "the categories", err));
+    GP_TRY_GOTO(gp_alloc((void **)&category, in->n, sizeof *category, "the categories", err));
+    GP_TRY_GOTO(gp_alloc((void **)&one, in->n, sizeof *one, "the categories", err));
+    for (size_t i = 0; i < in->n; i++)
+        score[i] = in->candidates[i].score, category[i] = in->candidates[i].category, one[i] = 0;
+    GP_TRY_GOTO(gp_moments_of(score, category, in->n, all, &of_category, err));
+    GP_TRY_GOTO(gp_moments_of(score, one, in->n, 1, &of_all, err));
+    for (size_t c = 0; c < all; c++) set_limit(r, c, &of_category[c]);
+    set_limit(r, all, of_all);
+out:
+    gp_mem_free(of_all);
+    gp_mem_free(of_category);
+    gp_mem_free(one);
+    gp_mem_free(category);
+    gp_mem_free(score);
+    return st;
 }
 
 /* Returns the category whose mean a slice is compared with; `categories` stands for all. */
