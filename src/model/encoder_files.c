@@ -40,6 +40,12 @@ out:
     return st;
 }
 
+gp_status gp_encoder_parse_config(const char *text, size_t size, const char *file, gp_json **out, gp_error *err)
+{
+    gp_status st = gp_json_parse(text, size, false, 0, out, err);
+    return st == GP_OK ? GP_OK : gp_fail_path_within(err, st, "'%s'", file);
+}
+
 /* What transformers does without a preprocessor file: CLIP's defaults at the model's own size. */
 static gp_status default_preprocess(uint32_t side, gp_preprocess_config *out, gp_error *err)
 {
