@@ -26,6 +26,10 @@
 #include "base/str.h"
 #include "catalog/catalog.h"
 
+/* SQL for what a scorer needs if its journal entry does not say so: its key implies it.  migrate_8.c keeps its own copy,
+ * because a migration must not change. */
+#define GP_MARKS_NEEDS(key) "CASE WHEN " key " LIKE 'clip/%' THEN 'pair' ELSE 'image' END"
+
 enum { GP_MARKS_VERSION = 1, GP_MARKS_GROWTH = 4, GP_MARKS_FREE = 256 << 10 };
 #define GP_MARKS_LIMIT ((uint64_t)2 << 30) /* maximum size of a journal that is read */
 

@@ -106,13 +106,6 @@ static gp_status encoder_of(gp_catalog *cat, const gp_json *e, int64_t *id, gp_e
     return gp_q_one(&q, 0, id, err);
 }
 
-/* Returns what the scorer needs. Journal entries omit this where the scorer's key implies it. */
-static const char *needs_of(const gp_json *s)
-{
-    const char *needs = text(s, "needs");
-    return needs ? needs : strncmp(text(s, "key"), "clip/", 5) == 0 ? "pair" : "image";
-}
-
 /* Finds the scorer of the picks, or inserts it if the catalog does not have it. *id 0: the entry names no scorer. */
 static gp_status scorer_of(gp_catalog *cat, const gp_json *o, int64_t *id, gp_error *err)
 {
@@ -121,11 +114,12 @@ static gp_status scorer_of(gp_catalog *cat, const gp_json *o, int64_t *id, gp_er
     *id = 0;
     if (!text(s, "key") || !text(s, "name") || !text(s, "scale")) return GP_OK;
     GP_TRY(encoder_of(cat, gp_json_get(o, "encoder"), &encoder, err));
-    const char *needs = needs_of(s);
-    if (!encoder && strcmp(needs, "pixels") != 0) return GP_OK;
-    gp_q scorer =
-        gp_q_open(cat, "INSERT INTO scorers(key, name, scale, higher_better, encoder, parameters, needs, used)"
-                       " VALUES(?, ?, ?, ?, nullif(?, 0), ?, ?, 0) ON CONFLICT DO NOTHING");
+    const char *needs = text(s, "needs"); /* NULL: the key implies it */
+    if (!encoder && !(needs && strcmp(needs, "pixels") == 0)) return GP_OK;
+    gp_q scorer = gp_q_open(
+        cat, "INSERT INTO scorers(key, name, scale, higher_better, encoder, parameters, needs, used)"
+             " VALUES(?1, ?2, ?3, ?4, nullif(?5, 0), ?6, coalesce(?7, " GP_MARKS_NEEDS("?1") "), 0)"
+                                                                                             " ON CONFLICT DO NOTHING");
     gp_q_text(&scorer, 1, text(s, "key"));
     gp_q_text(&scorer, 2, text(s, "name"));
     gp_q_text(&scorer, 3, text(s, "scale"));

@@ -91,7 +91,7 @@ gp_status gp_marks_note_view(gp_catalog *cat, const char *name, gp_error *err)
 #define NEWEST "picks ORDER BY picked_at DESC, image LIMIT 1"
 #define BY                                                                                                             \
     "s.key, s.name, s.scale, s.higher_better, e.model, e.weight_hash, e.precision, e.preprocess_id, e.text_rule, "     \
-    "e.dims, s.parameters, nullif(s.needs, CASE WHEN s.key LIKE 'clip/%' THEN 'pair' ELSE 'image' END)"
+    "e.dims, s.parameters, nullif(s.needs, " GP_MARKS_NEEDS("s.key") ")"
 
 /* Writes the columns of BY as the objects "scorer" and "encoder". `first` is the index of the first column. */
 static void put_by(gp_str *body, const gp_q *q, int first)

@@ -22,7 +22,7 @@ const char gp_db_version_8[] =
 " CHECK(encoder IS NOT NULL OR needs = 'pixels')"
 ") STRICT;"
 /* Before this version, the CLIP score of a pair was goldpan's own; all other scores were computed from image
- * embeddings. */
+ * embeddings.  The rule is a frozen copy of GP_MARKS_NEEDS (marks.h). */
 "INSERT INTO scorers_8 SELECT id, key, name, scale, encoder, NULL,"
 " CASE WHEN key LIKE 'clip/%' THEN 'pair' ELSE 'image' END, higher_better, used, used_at FROM scorers;"
 "DROP TABLE scorers;"
