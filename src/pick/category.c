@@ -79,11 +79,10 @@ static gp_status name_words(const char *const *words, const size_t *index, const
     return GP_OK;
 }
 
-gp_status gp_categories_from_words(const char *const *words, size_t n, const char *column, gp_categories *out,
+gp_status gp_categories_from_words(const char *const *words, size_t n, const char *source, gp_categories *out,
                                    gp_error *err)
 {
     gp_categories c = {0};
-    gp_str source = GP_STR_INIT, note = GP_STR_INIT;
     size_t *index = NULL, m = 0, count = 0;
     block *blocks = NULL;
     gp_status st = GP_OK;
@@ -99,23 +98,39 @@ gp_status gp_categories_from_words(const char *const *words, size_t n, const cha
     }
     if (count) qsort(blocks, count, sizeof *blocks, by_size);
     GP_TRY_GOTO(name_words(words, index, blocks, count, &c, err));
+    c.source = gp_str_dup(source);
+    if (!c.source) GP_TRY_GOTO(gp_fail_memory(err, "the categories"));
+    *out = c;
+    c = (gp_categories){0};
+out:
+    gp_mem_free(blocks);
+    gp_mem_free(index);
+    gp_categories_clear(&c);
+    return st;
+}
+
+gp_status gp_categories_from_column(const char *const *words, size_t n, const char *column, gp_categories *out,
+                                    gp_error *err)
+{
+    gp_categories c = {0};
+    gp_str source = GP_STR_INIT, note = GP_STR_INIT;
+    size_t m = 0;
+    gp_status st = GP_OK;
     gp_str_printf(&source, "column %s", column);
-    GP_TRY_GOTO(set_text(&c.source, &source, err));
-    if (count > m / 2 && m > 2) {
+    if (source.failed) GP_TRY_GOTO(gp_fail_memory(err, "the categories"));
+    GP_TRY_GOTO(gp_categories_from_words(words, n, source.data, &c, err));
+    for (size_t i = 0; i < n; i++) m += c.category[i] >= 0;
+    if (c.count > m / 2 && m > 2)
         gp_str_printf(&note, "column '%s' has %zu different values in %zu rows: most categories are of one image",
-                      column, count, m);
-        GP_TRY_GOTO(set_text(&c.note, &note, err));
-    } else if (!m && n) {
+                      column, c.count, m);
+    else if (!m && n)
         gp_str_printf(&note, "column '%s' is empty for all %zu rows: there are no categories", column, n);
-        GP_TRY_GOTO(set_text(&c.note, &note, err));
-    }
+    if (note.size || note.failed) GP_TRY_GOTO(set_text(&c.note, &note, err));
     *out = c;
     c = (gp_categories){0};
 out:
     gp_str_clear(&source);
     gp_str_clear(&note);
-    gp_mem_free(blocks);
-    gp_mem_free(index);
     gp_categories_clear(&c);
     return st;
 }

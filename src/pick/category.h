@@ -19,8 +19,11 @@ void gp_categories_clear(gp_categories *categories);
 
 /* One category for each distinct word.  words [n]; NULL or "": no category.  Categories are sorted by descending size,
  * equal sizes by name. */
-gp_status gp_categories_from_words(const char *const *words, size_t n, const char *column, gp_categories *out,
+gp_status gp_categories_from_words(const char *const *words, size_t n, const char *source, gp_categories *out,
                                    gp_error *err);
+/* The same for a column of a table.  The source names the column, and a note says if it has no values or too many. */
+gp_status gp_categories_from_column(const char *const *words, size_t n, const char *column, gp_categories *out,
+                                    gp_error *err);
 /* The clusters of one level of the hierarchy: the coarsest level with least..most clusters.  If no level has so many:
  *
  *   all levels are coarser   the finest level

@@ -115,12 +115,7 @@ gp_status gp_analysis_label(gp_analysis_run *r, gp_error *err)
     }
     if (silent && r->encoder) GP_TRY_GOTO(label_by_sight(r, &l, chosen, &others, err));
     say_unsorted(r, silent, others);
-    GP_TRY_GOTO(gp_categories_from_words(chosen, r->m.n, "labels", &r->categories, err));
-    gp_mem_free(r->categories.note); /* the note was about a column */
-    r->categories.note = NULL;
-    gp_mem_free(r->categories.source);
-    r->categories.source = gp_str_dup("your words");
-    if (!r->categories.source) st = gp_fail_memory(err, "the categories");
+    GP_TRY_GOTO(gp_categories_from_words(chosen, r->m.n, "your words", &r->categories, err));
 out:
     gp_mem_free(chosen);
     gp_label_words_clear(&l);

@@ -89,8 +89,8 @@ static gp_status categories_from_column(gp_analysis_run *r, gp_error *err)
         gp_str_clear(&s);
         return GP_ERR_NOT_FOUND;
     }
-    return gp_categories_from_words((const char *const *)r->settings.words[column], r->m.n, r->settings.names[column],
-                                    &r->categories, err);
+    return gp_categories_from_column((const char *const *)r->settings.words[column], r->m.n, r->settings.names[column],
+                                     &r->categories, err);
 }
 
 /* Without a hierarchy there is one category: everything. */
@@ -99,12 +99,9 @@ static gp_status one_category(gp_analysis_run *r, gp_error *err)
     const char **words;
     GP_TRY(gp_alloc((void **)&words, r->m.n, sizeof *words, "categories", err));
     for (size_t i = 0; i < r->m.n; i++) words[i] = "all images";
-    gp_status st = gp_categories_from_words(words, r->m.n, "none", &r->categories, err);
+    gp_status st = gp_categories_from_words(words, r->m.n, "all images", &r->categories, err);
     gp_mem_free(words);
-    GP_TRY(st);
-    gp_mem_free(r->categories.source);
-    r->categories.source = gp_str_dup("all images");
-    return r->categories.source ? GP_OK : gp_fail_memory(err, "the categories");
+    return st;
 }
 
 /* A name once more gets a number, so that each says which is meant. */
